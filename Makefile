@@ -1,0 +1,86 @@
+# Bookshelf: everything that is done more than once. `make` alone lists it.
+#   PYTHON=python3.12 make setup    another interpreter for a new .venv
+
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+PIP := $(BIN)/python -m pip --quiet --disable-pip-version-check --no-input
+RUNTIME := $(VENV)/.runtime-installed
+DEV := $(VENV)/.dev-installed
+DECLARED := pyproject.toml setup.py constraints.txt
+
+# Debian keeps venv in a package of its own: python3-venv, python3.12-venv.
+VENV_PACKAGE := $(notdir $(PYTHON))-venv
+define INSTALL_VENV
+if ! command -v apt-get >/dev/null; then \
+  echo "$(PYTHON) with venv and pip is needed: install it, or name another: make setup PYTHON=..." >&2; exit 1; \
+elif [ "$$(id -u)" != 0 ]; then \
+  echo "$(VENV_PACKAGE) is missing. Run this once: sudo apt-get install -y $(VENV_PACKAGE)" >&2; exit 1; \
+else \
+  echo "installing $(VENV_PACKAGE)"; \
+  apt-get update -qq && \
+  DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends $(VENV_PACKAGE) >/dev/null; \
+fi
+endef
+
+.DEFAULT_GOAL := help
+.DELETE_ON_ERROR:
+.PHONY: help setup run test lint format bench lock clean anew
+
+help: ## list the targets
+	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-8s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+
+setup: $(RUNTIME) ## make .venv with the bookshelf command in it
+
+run: setup ## start the shelf: all services and the gateway; ARGS="--port 9000"
+	@exec $(BIN)/bookshelf up $(ARGS)
+
+test: $(DEV) ## run every test; ARGS="-k name" chooses
+	@$(BIN)/python -m pytest $(ARGS)
+
+lint: $(DEV) ## check style, format and types
+	@$(BIN)/ruff check
+	@$(BIN)/ruff format --check
+	@$(BIN)/mypy
+
+format: $(DEV) ## format, and mend what ruff can mend
+	@$(BIN)/ruff check --fix --exit-zero
+	@$(BIN)/ruff format
+
+bench: $(DEV) ## measure; prints JSON
+	@$(BIN)/bookshelf bench $(ARGS)
+
+# The lowest Python is the one to lock on: what installs there installs on the later ones,
+# and it needs every backport that the later ones leave out.
+lock: ## pin the newest versions that fit, in constraints.txt
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info[:2] != (3, 11))' \
+	  || { echo "make lock needs Python 3.11, the lowest that is supported: PYTHON=python3.11 make lock" >&2; exit 1; }
+	@rm -rf .lock && $(PYTHON) -m venv .lock
+	@.lock/bin/python -m pip --quiet --disable-pip-version-check install --editable '.[dev]'
+	@{ echo '# Made by `make lock`: every package, tested together on Python 3.11 to 3.13.'; \
+	   .lock/bin/python -m pip freeze --exclude-editable; } > .lock/constraints.txt
+	@mv .lock/constraints.txt constraints.txt && rm -rf .lock
+	@echo "constraints.txt: $$(grep -c == constraints.txt) packages"
+
+clean: ## remove .venv and all that tools have made
+	@rm -rf $(VENV) .lock build dist *.egg-info .mypy_cache .pytest_cache .ruff_cache .hypothesis .coverage htmlcov
+	@find bookshelf gateway test -name __pycache__ -type d -prune -exec rm -rf {} +
+
+# pip is the last thing that venv makes: without it .venv is only half there. And a .venv whose
+# Python is gone, by an upgrade or because it was copied from elsewhere, is made anew.
+$(BIN)/pip: $(shell test -x $(BIN)/python || echo anew)
+	@if ! $(PYTHON) -c 'import ensurepip, venv' 2>/dev/null; then $(INSTALL_VENV); fi
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' \
+	  || { echo "$(PYTHON) is $$($(PYTHON) --version), and Bookshelf needs 3.11 or later: make setup PYTHON=python3.12" >&2; exit 1; }
+	@echo "making $(VENV) with $$($(PYTHON) --version)"
+	@$(PYTHON) -m venv --clear $(VENV)
+
+$(RUNTIME): $(BIN)/pip $(DECLARED)
+	@echo "installing bookshelf into $(VENV)"
+	@$(PIP) install --editable . --constraint constraints.txt
+	@touch $@
+
+$(DEV): $(RUNTIME)
+	@echo "installing the tools for tests, lint and benchmarks"
+	@$(PIP) install --editable '.[dev]' --constraint constraints.txt
+	@touch $@

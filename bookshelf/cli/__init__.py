@@ -1,0 +1,1 @@
+"""The `bookshelf` command: one file a subcommand."""

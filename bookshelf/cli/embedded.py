@@ -1,0 +1,111 @@
+"""All services and the gateway in this process, on one data folder."""
+
+import asyncio
+import os
+import secrets
+from collections.abc import AsyncIterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import AsyncExitStack, asynccontextmanager
+from pathlib import Path
+from typing import Any
+
+from bookshelf.config import Settings
+from bookshelf.cqrs.aggregate import Aggregate
+from bookshelf.discovery.local import LocalDiscovery
+from bookshelf.log.sqlite import SqliteLog
+from bookshelf.runtime.clock import SystemClock, SystemIds
+from bookshelf.runtime.control import Control
+from bookshelf.runtime.folder import Folder, Running
+from bookshelf.runtime.http.transport import HttpTransport, LocalTransport
+from bookshelf.runtime.owner.states import States
+from bookshelf.runtime.owner.store import SqliteStore
+from bookshelf.runtime.service import ServiceHost
+from bookshelf.runtime.world import Door, LocalDoors, World
+from bookshelf.services import SERVICES
+from bookshelf.storage.sqlite import SqliteStorage
+from gateway.app import Gateway
+
+_LOOPBACK = "127.0.0.1"
+
+
+class Embedded:
+    """A running bookshelf: its services, its gateway, its control door."""
+
+    def __init__(
+        self, services: tuple[ServiceHost, ...], gateway: Gateway, control: Control, url: str, token: str
+    ) -> None:
+        self.services = services
+        self.gateway = gateway
+        self.control = control
+        self.url = url
+        self.token = token
+
+
+@asynccontextmanager
+async def embedded(settings: Settings) -> AsyncIterator[Embedded]:
+    """Run everything until the block ends. Raises `FolderFault`, `LogFault`, `StorageFault`, `PortTaken`.
+
+    What has begun is ended in reverse: the gateway takes no more, services drain, the log closes last.
+    """
+    async with AsyncExitStack() as stack:
+        folder = Folder(settings.folder)
+        stack.callback(folder.close)
+        world = await _world(settings, folder.path, stack)
+        services = await _services(settings, world, stack)
+        gateway = Gateway(world.discovery, world.transport)
+        await gateway.start()
+        stack.push_async_callback(gateway.stop)
+        token = secrets.token_urlsafe(32)
+        control = Control(services, token)
+        inner = await _door(world, control, _LOOPBACK, 0, stack)
+        outer = await _door(world, gateway, settings.host, settings.port, stack)
+        url = f"http://{_shown(settings.host)}:{outer.port}"
+        folder.announce(Running(os.getpid(), url, inner.host, inner.port, token))
+        yield Embedded(services, gateway, control, url, token)
+
+
+async def _door(world: World, handler: Any, host: str, port: int, stack: AsyncExitStack) -> Door:  # noqa: ANN401
+    door = await world.listen(handler, host, port)
+    stack.push_async_callback(door.stop)
+    return door
+
+
+def _shown(host: str) -> str:
+    return "localhost" if host in {_LOOPBACK, "0.0.0.0", "::", "::1"} else host  # noqa: S104 (only to be shown)
+
+
+async def _world(settings: Settings, path: Path, stack: AsyncExitStack) -> World:
+    log = await SqliteLog.open(path / "log.sqlite", settings.partitions)
+    stack.push_async_callback(log.close)
+    storage = SqliteStorage(path / "views")
+    stack.push_async_callback(storage.close)
+    transport = LocalTransport(HttpTransport())
+    stack.push_async_callback(transport.close)
+    threads = ThreadPoolExecutor(1, thread_name_prefix="states")
+    stack.push_async_callback(asyncio.to_thread, threads.shutdown)
+
+    def states(aggregate: Aggregate[Any], partition: int) -> States:
+        store = SqliteStore(path / "state" / f"{aggregate.name}-{partition}.sqlite")
+        return States(aggregate, store, threads, settings.state_cache)
+
+    clock = SystemClock()
+    return World(
+        log=log,
+        discovery=LocalDiscovery(),
+        storage=storage,
+        transport=transport,
+        listen=LocalDoors(transport).listen,
+        states=states,
+        clock=clock,
+        ids=SystemIds(clock),
+    )
+
+
+async def _services(settings: Settings, world: World, stack: AsyncExitStack) -> tuple[ServiceHost, ...]:
+    fixed = settings.service_ports == "fixed"
+    hosts = tuple(ServiceHost(s, world, settings.host, s.port if fixed else 0) for s in SERVICES)
+    async with asyncio.TaskGroup() as starting:
+        for host in hosts:
+            stack.push_async_callback(host.stop)
+            starting.create_task(host.start())
+    return hosts

@@ -1,0 +1,49 @@
+"""Faults that a person can do something about: one line, exit code 2."""
+
+import sys
+from collections.abc import Callable
+from typing import Any, NoReturn, TypeVar
+
+import click
+
+from bookshelf.config import WrongSetting
+from bookshelf.log.port import LogFault
+from bookshelf.runtime.folder import FolderFault
+from bookshelf.runtime.http.server import PortTaken
+from bookshelf.storage.port import StorageFault
+
+F = TypeVar("F", bound=Callable[..., Any])
+
+#: The exit code for what a person can mend; 1 is a defect of ours.
+MENDABLE = 2
+_KNOWN = (WrongSetting, FolderFault, LogFault, StorageFault, PortTaken, OSError)
+
+
+def stop(message: str) -> NoReturn:
+    """Say what is wrong and what to do, in one line, and end."""
+    click.echo(f"bookshelf: {message}", err=True)
+    sys.exit(MENDABLE)
+
+
+def guarded(run: Callable[[], None]) -> None:
+    """Run a command; a fault that a person can mend becomes its line."""
+    try:
+        run()
+    except BaseExceptionGroup as group:
+        known, rest = group.split(_KNOWN)
+        if rest is not None or known is None:
+            raise
+        stop(_first(known))
+    except _KNOWN as fault:
+        stop(_line(fault))
+
+
+def _first(group: BaseExceptionGroup[Any]) -> str:
+    first = group.exceptions[0]
+    return _first(first) if isinstance(first, BaseExceptionGroup) else _line(first)
+
+
+def _line(fault: BaseException) -> str:
+    hint = "; stop what uses it, or choose others with --port and --service-ports auto"
+    text = f"{fault}{hint}" if isinstance(fault, PortTaken) else str(fault)
+    return " ".join(text.split())

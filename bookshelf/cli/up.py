@@ -1,0 +1,62 @@
+"""`bookshelf up`: the whole shelf in one process."""
+
+import asyncio
+import contextlib
+import gc
+import os
+import signal
+from collections.abc import Coroutine
+from typing import Any
+
+import click
+
+from bookshelf.cli.embedded import embedded
+from bookshelf.cli.faults import guarded
+from bookshelf.config import Settings, read
+from bookshelf.runtime.logs import configure
+
+
+@click.command()
+@click.option("--data", metavar="DIR", help="The folder that everything is kept in.")
+@click.option("--host", help="The address to listen on; loopback unless you say otherwise.")
+@click.option("--port", type=int, help="The port of the shelf, 8000 unless you say otherwise.")
+@click.option(
+    "--service-ports",
+    type=click.Choice(["fixed", "auto"]),
+    help="fixed: 8080, 8081, 8082, 8084 for the services; auto: any free ones.",
+)
+def up(data: str | None, host: str | None, port: int | None, service_ports: str | None) -> None:
+    """Run the whole shelf in this process, until Ctrl-C."""
+    guarded(lambda: run(_up(_settings(data, host, port, service_ports))))
+
+
+def _settings(data: str | None, host: str | None, port: int | None, service_ports: str | None) -> Settings:
+    settings = read(os.environ, data=data, host=host, port=port, service_ports=service_ports)
+    configure(settings.log_level if "BOOKSHELF_LOG_LEVEL" in os.environ else "warning", settings.log_format)
+    return settings
+
+
+async def _up(settings: Settings) -> None:
+    stop = asyncio.Event()
+    loop = asyncio.get_running_loop()
+    for name in (signal.SIGINT, signal.SIGTERM):
+        loop.add_signal_handler(name, stop.set)
+    async with embedded(settings) as shelf:
+        gc.freeze()  # what is here by now stays: no collection need look at it again
+        click.echo(f"Your shelf: {shelf.url}/bookshelf/books")
+        click.echo(f"API docs:   {shelf.url}/apidocs/")
+        click.echo(f"Data:       {settings.folder}")
+        click.echo("Ctrl-C stops it.")
+        await stop.wait()
+        click.echo("Stopping.")
+
+
+def run(main: Coroutine[Any, Any, None]) -> None:
+    """Run to the end on the fastest loop that is installed."""
+    factory = None
+    with contextlib.suppress(ImportError):
+        import uvloop  # noqa: PLC0415 (not to be had everywhere)
+
+        factory = uvloop.new_event_loop
+    with asyncio.Runner(loop_factory=factory) as runner:
+        runner.run(main)

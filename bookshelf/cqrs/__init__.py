@@ -1,0 +1,1 @@
+"""The vocabulary that business code is written in. Pure: no I/O, no clock, no asyncio."""

@@ -1,0 +1,36 @@
+"""An aggregate: a pure decider, with the names that the runtime needs to host it.
+
+The form is Jérémie Chassaing's decider: `decide(state, command) -> events`, `evolve(state, event) ->
+state`, an initial state; and, for deadlines, `due(state) -> (when, command)`.
+"""
+
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from datetime import datetime
+from functools import reduce
+from typing import Any, Generic, TypeVar
+
+from bookshelf.cqrs.catalogue import Catalogue
+from bookshelf.cqrs.message import Command, Event, State
+
+S = TypeVar("S", bound=State)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Aggregate(Generic[S]):
+    """One kind of thing that takes commands. `name` is also the source of its events.
+
+    `decide` raises a `Refused` to decline; an empty list says that there is nothing to say.
+    """
+
+    name: str
+    topic: str
+    catalogue: Catalogue
+    initial: S
+    decide: Callable[[S, Any], list[Event]]
+    evolve: Callable[[S, Event], S]
+    due: Callable[[S], tuple[datetime, Command] | None] | None = None
+
+    def fold(self, events: Iterable[Event], state: S | None = None) -> S:
+        """Return the state after these events."""
+        return reduce(self.evolve, events, self.initial if state is None else state)

@@ -1,0 +1,56 @@
+"""A context's catalogue: the events that it knows, by type, and how old versions become new ones."""
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from typing import Any
+
+import msgspec
+
+from bookshelf.cqrs.errors import Malformed
+from bookshelf.cqrs.message import Event
+
+Decode = Callable[[bytes], Event]
+
+
+@dataclass(frozen=True, slots=True)
+class Upcast:
+    """How a retired type reads today: `lift` turns its data into the data of `becomes`."""
+
+    retired: str
+    becomes: type[Event]
+    lift: Callable[[dict[str, Any]], dict[str, Any]]
+
+
+class Catalogue:
+    """The event types of one context. Types that it does not know are none of its business."""
+
+    def __init__(self, *events: type[Event], upcasts: tuple[Upcast, ...] = ()) -> None:
+        self.events = events
+        self.upcasts = upcasts
+        self._decoders: dict[str, Decode] = {event.TYPE: _reader(event) for event in events}
+        self._decoders.update({old.retired: _lifter(old) for old in upcasts})
+
+    def __iter__(self) -> Iterator[type[Event]]:
+        return iter(self.events)
+
+    def decode(self, event_type: str, data: bytes) -> Event | None:
+        """Return the event, or None for an unknown type. Raises `Malformed`."""
+        decoder = self._decoders.get(event_type)
+        if decoder is None:
+            return None
+        try:
+            return decoder(data)
+        except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError, KeyError, TypeError) as fault:
+            msg = f"{event_type}: {fault}"
+            raise Malformed(msg) from fault
+
+
+def _reader(event: type[Event]) -> Decode:
+    return msgspec.json.Decoder(event).decode
+
+
+def _lifter(old: Upcast) -> Decode:
+    def lift(data: bytes) -> Event:
+        return msgspec.convert(old.lift(msgspec.json.decode(data, type=dict)), old.becomes)
+
+    return lift

@@ -1,0 +1,47 @@
+"""The envelope that every event travels in: CloudEvents 1.0, structured JSON mode.
+
+Source: CloudEvents 1.0.2 (specversion, id, source, type, subject, time, datacontenttype, data).
+Extension attributes are ours: actor, commandid, commandhash, correlationid, causationid, traceparent.
+"""
+
+from datetime import datetime
+from typing import Literal
+
+import msgspec
+
+from bookshelf.cqrs.errors import Malformed
+
+#: Written when an idempotent command had nothing to say, so that its retry answers the same.
+ANSWERED = "bookshelf.command-answered.v1"
+
+
+class Envelope(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """One event as it stands in the log. `time` is aware UTC; `subject` is the aggregate's id."""
+
+    specversion: Literal["1.0"]
+    id: str
+    source: str
+    type: str
+    subject: str
+    time: datetime
+    datacontenttype: Literal["application/json"]
+    data: msgspec.Raw
+    actor: str
+    commandid: str = ""
+    commandhash: str = ""
+    correlationid: str = ""
+    causationid: str = ""
+    traceparent: str = ""
+
+
+_decode = msgspec.json.Decoder(Envelope).decode
+encode_envelope = msgspec.json.Encoder().encode
+
+
+def decode_envelope(value: bytes) -> Envelope:
+    """Read one record's value. Raises `Malformed` for anything that is no envelope."""
+    try:
+        return _decode(value)
+    except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError) as fault:
+        msg = f"not a CloudEvents 1.0 envelope: {fault}"
+        raise Malformed(msg) from fault

@@ -1,0 +1,1 @@
+"""Discovery: who is ready, by tag, behind one port."""

@@ -1,0 +1,1 @@
+"""The log: an ordered, durable, partitioned sequence of records, behind one port."""

@@ -1,0 +1,129 @@
+"""The one thread that writes the SQLite log: everything that waits goes into one fsynced commit."""
+
+import asyncio
+import sqlite3
+import threading
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from queue import Empty, SimpleQueue
+from typing import NamedTuple
+
+from bookshelf.log.database import connect, ends
+from bookshelf.log.port import Fenced, LogFault, LogFull, NewRecord, OutcomeUnknown
+
+Ends = dict[tuple[str, int], int]
+Done = Callable[["Append", range], None]
+
+_INSERT = "INSERT INTO record (topic, part, off, key, value) VALUES (?, ?, ?, ?, ?)"
+
+
+class Append(NamedTuple):
+    """One writer's records, and the future that waits for their offsets."""
+
+    topic: str
+    partition: int
+    records: Sequence[NewRecord]
+    fenced: Callable[[], bool]
+    answer: "asyncio.Future[range]"
+
+
+class Committer:
+    """Owns the writing connection. `done` is called on the loop for every append that is durable."""
+
+    def __init__(self, path: Path, loop: asyncio.AbstractEventLoop, done: Done) -> None:
+        self._path = path
+        self._loop = loop
+        self._done = done
+        self._queue: SimpleQueue[Append | None] = SimpleQueue()
+        self._connection = connect(path)
+        self._ends: Ends = ends(self._connection)
+        self._thread = threading.Thread(target=self._run, name="log-committer", daemon=True)
+        self._thread.start()
+
+    def submit(self, append: Append) -> None:
+        """Queue an append; its future is answered on the loop."""
+        self._queue.put(append)
+
+    def stop(self) -> None:
+        """Commit what is queued, then end the thread and close the file. Blocks; call it in a thread."""
+        self._queue.put(None)
+        self._thread.join()
+        self._connection.close()
+
+    def _run(self) -> None:
+        while (first := self._queue.get()) is not None:
+            batch, stopping = self._drain(first)
+            outcome = self._commit(batch)
+            self._loop.call_soon_threadsafe(self._tell, outcome)
+            if stopping:
+                return
+
+    def _drain(self, first: Append) -> tuple[list[Append], bool]:
+        batch = [first]
+        while True:
+            try:
+                more = self._queue.get_nowait()
+            except Empty:
+                return batch, False
+            if more is None:
+                return batch, True
+            batch.append(more)
+
+    def _commit(self, batch: list[Append]) -> list[tuple[Append, range | LogFault]]:
+        placed: list[tuple[Append, range | LogFault]] = []
+        reached = dict(self._ends)
+        rows: list[tuple[str, int, int, str, bytes]] = []
+        for append in batch:
+            if append.fenced():
+                placed.append((append, Fenced(f"partition {append.partition} has another writer by now")))
+                continue
+            offsets = _place(append, reached, rows)
+            placed.append((append, offsets))
+        fault = self._write(rows)
+        if fault is None:
+            self._ends = reached
+            return placed
+        return [(append, fault) for append in batch]
+
+    def _write(self, rows: list[tuple[str, int, int, str, bytes]]) -> LogFault | None:
+        if not rows:
+            return None
+        try:
+            self._connection.execute("BEGIN IMMEDIATE")
+            self._connection.executemany(_INSERT, rows)
+            self._connection.execute("COMMIT")
+        except sqlite3.Error as fault:
+            return self._after(fault)
+        return None
+
+    def _after(self, fault: sqlite3.Error) -> LogFault:
+        """Reopen, and see from the file itself whether the failed commit is in it."""
+        try:
+            self._connection.close()
+            self._connection = connect(self._path)
+            found = ends(self._connection)
+        except (sqlite3.Error, LogFault) as worse:
+            return OutcomeUnknown(f"the log cannot be read after a failed write: {worse}")
+        landed = found != self._ends
+        self._ends = found
+        if landed:
+            return OutcomeUnknown(f"the log failed while it wrote: {fault}")
+        return LogFull(f"the log cannot be written: {fault}; free space on its disk, or make it writable")
+
+    def _tell(self, outcome: list[tuple[Append, range | LogFault]]) -> None:
+        for append, result in outcome:
+            if isinstance(result, LogFault):
+                if not append.answer.done():
+                    append.answer.set_exception(result)
+                continue
+            self._done(append, result)
+            if not append.answer.done():
+                append.answer.set_result(result)
+
+
+def _place(append: Append, reached: Ends, rows: list[tuple[str, int, int, str, bytes]]) -> range:
+    topic, partition = append.topic, append.partition
+    first = reached.get((topic, partition), 0)
+    rows.extend((topic, partition, n, record.key, record.value) for n, record in enumerate(append.records, first))
+    reached[topic, partition] = first + len(append.records)
+    return range(first, first + len(append.records))

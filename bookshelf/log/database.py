@@ -1,0 +1,98 @@
+"""The SQLite file of the embedded log: how it is opened, checked and read."""
+
+import sqlite3
+from pathlib import Path
+from uuid import uuid4
+
+from bookshelf.log.port import LogFault, LogFull, Record
+
+#: Files up to this size are checked whole when they are opened: 64 MiB take about 0.1 s.
+_CHECKED = 64 << 20
+
+_SCHEMA = """
+CREATE TABLE IF NOT EXISTS about (name TEXT PRIMARY KEY, value TEXT NOT NULL) WITHOUT ROWID;
+CREATE TABLE IF NOT EXISTS record (
+    topic TEXT NOT NULL, part INTEGER NOT NULL, off INTEGER NOT NULL,
+    key TEXT NOT NULL, value BLOB NOT NULL, PRIMARY KEY (topic, part, off)
+) WITHOUT ROWID;
+"""
+
+
+def connect(path: Path) -> sqlite3.Connection:
+    """Open the file for its one writer: WAL, and an fsync for every commit."""
+    connection = sqlite3.connect(path, isolation_level=None, check_same_thread=False, timeout=5)
+    connection.execute("PRAGMA journal_mode = WAL")
+    connection.execute("PRAGMA synchronous = FULL")
+    return connection
+
+
+def connect_reader(path: Path) -> sqlite3.Connection:
+    """Open the file for reading beside the writer."""
+    connection = sqlite3.connect(path, isolation_level=None, check_same_thread=False, timeout=5)
+    connection.execute("PRAGMA query_only = ON")
+    return connection
+
+
+def prepare(path: Path, partitions: int) -> tuple[str, int]:
+    """Create or check the file; return the log's identity and its number of partitions.
+
+    Raises `LogFull` if it cannot be written and `LogFault` if it is damaged; it is never repaired here.
+    """
+    try:
+        connection = connect(path)
+        try:
+            _check(connection, path)
+            return _about(connection, partitions)
+        finally:
+            connection.close()
+    except sqlite3.OperationalError as fault:
+        msg = f"{path} cannot be written ({fault}); make its folder writable, or free space on its disk"
+        raise LogFull(msg) from fault
+    except sqlite3.DatabaseError as fault:
+        raise LogFault(_damaged(path, fault)) from fault
+
+
+def _check(connection: sqlite3.Connection, path: Path) -> None:
+    if path.stat().st_size <= _CHECKED:
+        (found,) = connection.execute("PRAGMA quick_check(1)").fetchone()
+        if found != "ok":
+            raise LogFault(_damaged(path, found))
+    connection.executescript(_SCHEMA)
+
+
+def _damaged(path: Path, what: object) -> str:
+    return (
+        f"{path} is damaged ({what}); nothing was changed: copy it away, then restore it from a backup "
+        f"or recover it with `sqlite3 {path.name} .recover`"
+    )
+
+
+def _about(connection: sqlite3.Connection, partitions: int) -> tuple[str, int]:
+    connection.execute("BEGIN IMMEDIATE")
+    insert = "INSERT OR IGNORE INTO about VALUES (?, ?)"
+    connection.executemany(insert, [("identity", uuid4().hex), ("partitions", str(partitions))])
+    about = dict(connection.execute("SELECT name, value FROM about"))
+    # a write that has to reach the disk: a full or read-only one is found at the start, not at a reader's
+    connection.execute("INSERT OR REPLACE INTO about VALUES ('opened', datetime('now'))")
+    connection.execute("COMMIT")
+    return about["identity"], int(about["partitions"])
+
+
+def ends(connection: sqlite3.Connection) -> dict[tuple[str, int], int]:
+    """Return the offset after the last record, by topic and partition; a look-up each, never a scan."""
+    query = (
+        "SELECT topic, part, off FROM record WHERE (topic, part) < (?, ?) "
+        "ORDER BY topic DESC, part DESC, off DESC LIMIT 1"
+    )
+    found: dict[tuple[str, int], int] = {}
+    place: tuple[str, int] = ("\U0010ffff", 0)
+    while row := connection.execute(query, place).fetchone():
+        place = (row[0], row[1])
+        found[place] = row[2] + 1
+    return found
+
+
+def read(connection: sqlite3.Connection, topic: str, part: int, offset: int, most: int) -> list[Record]:
+    """Return up to `most` records from `offset`, in order."""
+    query = "SELECT topic, part, off, key, value FROM record WHERE topic=? AND part=? AND off>=? ORDER BY off LIMIT ?"
+    return [Record(*row) for row in connection.execute(query, (topic, part, offset, most))]

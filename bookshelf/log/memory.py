@@ -1,0 +1,98 @@
+"""The log in memory: for tests and simulations, where many members share one process."""
+
+import asyncio
+from collections import defaultdict
+from collections.abc import Sequence
+
+from bookshelf.log.groups import Group, GroupMembership
+from bookshelf.log.port import Change, Fenced, NewRecord, OutOfRange, Record
+from bookshelf.log.recent import Recent
+
+
+class MemoryLog:
+    """Every topic has `partitions` partitions. Gone with the process."""
+
+    def __init__(self, partitions: int = 1, identity: str = "memory") -> None:
+        self.identity = identity
+        self._partitions = partitions
+        self._parts: defaultdict[tuple[str, int], Recent] = defaultdict(Recent)
+        self._pens: dict[tuple[str, int], MemoryWriter] = {}
+        self._groups: dict[str, Group] = {}
+
+    def partitions(self, topic: str) -> int:  # noqa: ARG002 (the port's signature)
+        """Return the same number for every topic."""
+        return self._partitions
+
+    async def writer(self, name: str, topic: str, partition: int) -> "MemoryWriter":
+        """Open the pen; the former one is fenced."""
+        pen = MemoryWriter(self, name, topic, partition)
+        self._pens[name, partition] = pen
+        return pen
+
+    def append(self, pen: "MemoryWriter", records: Sequence[NewRecord]) -> Sequence[int]:
+        """Append for the pen that is the newest of its name; others are fenced."""
+        if self._pens.get((pen.name, pen.partition)) is not pen:
+            msg = f"{pen.name} of partition {pen.partition} is another's by now"
+            raise Fenced(msg)
+        recent = self._parts[pen.topic, pen.partition]
+        first = recent.end
+        recent.publish(
+            [Record(pen.topic, pen.partition, first + n, r.key, r.value) for n, r in enumerate(records)]
+        )
+        return range(first, first + len(records))
+
+    async def tail(self, topic: str, partition: int, offset: int) -> "MemoryTail":
+        """Read from `offset`."""
+        recent = self._parts[topic, partition]
+        if not 0 <= offset <= recent.end:
+            msg = f"{topic}/{partition} ends at {recent.end}, so nothing can be read from {offset}"
+            raise OutOfRange(msg)
+        return MemoryTail(recent, offset)
+
+    async def end(self, topic: str, partition: int) -> int:
+        """Return the offset after the last record."""
+        return self._parts[topic, partition].end
+
+    async def join(self, group: str, topic: str, assigned: Change, revoked: Change) -> GroupMembership:
+        """Join a group of this process."""
+        there = self._groups.setdefault(group, Group(self.partitions(topic)))
+        return await there.join(assigned, revoked)
+
+    async def close(self) -> None:
+        """Keep everything: another system may open its hosts on the same log."""
+
+
+class MemoryWriter:
+    """A pen of the memory log."""
+
+    def __init__(self, log: MemoryLog, name: str, topic: str, partition: int) -> None:
+        self._log = log
+        self.name = name
+        self.topic = topic
+        self.partition = partition
+
+    async def append(self, records: Sequence[NewRecord]) -> Sequence[int]:
+        """Append all; the loop gets a turn first, as it would on a disk or a network."""
+        await asyncio.sleep(0)
+        return self._log.append(self, records)
+
+    async def close(self) -> None:
+        """Nothing is held."""
+
+
+class MemoryTail:
+    """A reader of one partition in memory."""
+
+    def __init__(self, recent: Recent, offset: int) -> None:
+        self._recent = recent
+        self.position = offset
+
+    async def take(self, most: int) -> Sequence[Record]:
+        """Return 1 to `most` records, waiting for the first."""
+        while not (records := self._recent.read(self.position, most)):
+            await self._recent.wait()
+        self.position = records[-1].offset + 1
+        return records
+
+    async def close(self) -> None:
+        """Nothing is held."""

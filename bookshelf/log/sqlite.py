@@ -1,0 +1,132 @@
+"""The embedded log: one SQLite file, one process, every acknowledgement after an fsync."""
+
+import asyncio
+from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+from bookshelf.log.committer import Append, Committer
+from bookshelf.log.database import connect_reader, ends, prepare, read
+from bookshelf.log.groups import Group, GroupMembership
+from bookshelf.log.port import Change, NewRecord, OutOfRange, Record
+from bookshelf.log.recent import Recent
+
+#: Records of each partition that stay in memory for tails that keep up.
+_KEEP = 4096
+
+
+class SqliteLog:
+    """The log in `path`. A lock on its folder (runtime/folder.py) keeps other processes out."""
+
+    def __init__(self, path: Path, identity: str, partitions: int) -> None:
+        self.identity = identity
+        self._partitions = partitions
+        self._reader = connect_reader(path)
+        self._threads = ThreadPoolExecutor(1, thread_name_prefix="log-reader")
+        self._parts = {place: Recent(end, _KEEP) for place, end in ends(self._reader).items()}
+        self._pens: dict[tuple[str, int], SqliteWriter] = {}
+        self._groups: dict[str, Group] = {}
+        self._committer = Committer(path, asyncio.get_running_loop(), self._committed)
+
+    @classmethod
+    async def open(cls, path: Path, partitions: int = 1) -> "SqliteLog":
+        """Open or create the file. A file keeps the number of partitions that it was made with."""
+        identity, partitions = await asyncio.to_thread(prepare, path, partitions)
+        return cls(path, identity, partitions)
+
+    def partitions(self, topic: str) -> int:  # noqa: ARG002 (the port's signature)
+        """Return the number that the file was made with."""
+        return self._partitions
+
+    async def writer(self, name: str, topic: str, partition: int) -> "SqliteWriter":
+        """Open the pen; the former one of this process is fenced."""
+        pen = self._pens[name, partition] = SqliteWriter(self, name, topic, partition)
+        await self.append(pen, ())  # what a former pen had queued is committed, or refused, before this
+        return pen
+
+    async def append(self, pen: "SqliteWriter", records: Sequence[NewRecord]) -> Sequence[int]:
+        """Put the records into the next commit and wait until that is on the disk."""
+        answer: asyncio.Future[range] = asyncio.get_running_loop().create_future()
+        place = (pen.name, pen.partition)
+        fenced = lambda: self._pens.get(place) is not pen  # noqa: E731 (asked by the committer's thread)
+        self._committer.submit(Append(pen.topic, pen.partition, records, fenced, answer))
+        return await answer
+
+    def _committed(self, append: Append, offsets: range) -> None:
+        topic, partition = append.topic, append.partition
+        both = zip(offsets, append.records, strict=True)
+        self._part(topic, partition).publish([Record(topic, partition, n, r.key, r.value) for n, r in both])
+
+    def _part(self, topic: str, partition: int) -> Recent:
+        return self._parts.setdefault((topic, partition), Recent(0, _KEEP))
+
+    async def tail(self, topic: str, partition: int, offset: int) -> "SqliteTail":
+        """Read from `offset`."""
+        end = self._part(topic, partition).end
+        if not 0 <= offset <= end:
+            msg = f"{topic}/{partition} ends at {end}, so nothing can be read from {offset}"
+            raise OutOfRange(msg)
+        return SqliteTail(self, topic, partition, offset)
+
+    async def read(self, topic: str, partition: int, offset: int, most: int) -> Sequence[Record]:
+        """Return 1 to `most` records from `offset`: from memory if they are recent, else from the file."""
+        recent = self._part(topic, partition)
+        while not (records := recent.read(offset, most)):
+            if records is None:
+                loop = asyncio.get_running_loop()
+                return await loop.run_in_executor(
+                    self._threads, read, self._reader, topic, partition, offset, most
+                )
+            await recent.wait()
+        return records
+
+    async def end(self, topic: str, partition: int) -> int:
+        """Return the offset after the last durable record."""
+        return self._part(topic, partition).end
+
+    async def join(self, group: str, topic: str, assigned: Change, revoked: Change) -> GroupMembership:
+        """Join a group of this process: the folder's lock means that there is no other."""
+        there = self._groups.setdefault(group, Group(self.partitions(topic)))
+        return await there.join(assigned, revoked)
+
+    async def close(self) -> None:
+        """Commit what is queued and close the file."""
+        await asyncio.to_thread(self._committer.stop)
+        self._threads.shutdown()
+        self._reader.close()
+
+
+class SqliteWriter:
+    """A pen of the embedded log."""
+
+    def __init__(self, log: SqliteLog, name: str, topic: str, partition: int) -> None:
+        self._log = log
+        self.name = name
+        self.topic = topic
+        self.partition = partition
+
+    async def append(self, records: Sequence[NewRecord]) -> Sequence[int]:
+        """Append all or none; durable when this returns."""
+        return await self._log.append(self, records)
+
+    async def close(self) -> None:
+        """Nothing is held."""
+
+
+class SqliteTail:
+    """A reader of one partition of the embedded log."""
+
+    def __init__(self, log: SqliteLog, topic: str, partition: int, offset: int) -> None:
+        self._log = log
+        self._topic = topic
+        self._partition = partition
+        self.position = offset
+
+    async def take(self, most: int) -> Sequence[Record]:
+        """Return 1 to `most` records, waiting for the first."""
+        records = await self._log.read(self._topic, self._partition, self.position, most)
+        self.position = records[-1].offset + 1
+        return records
+
+    async def close(self) -> None:
+        """Nothing is held."""

@@ -1,0 +1,1 @@
+"""A service's edge: HTTP requests in, commands and queries on, problem details out."""

@@ -1,0 +1,106 @@
+"""A route that becomes a command: read, decide who it is for, ask the owner, answer."""
+
+import asyncio
+from collections.abc import Mapping
+from hashlib import blake2b
+from uuid import UUID, uuid5
+
+import msgspec
+
+from bookshelf.cqrs.route import CommandRoute
+from bookshelf.runtime.clock import Clock, Ids
+from bookshelf.runtime.edge import conditions
+from bookshelf.runtime.edge.decode import Reader
+from bookshelf.runtime.http.message import Request, Response
+from bookshelf.runtime.http.problem import Problem
+from bookshelf.runtime.owner.command import Outcome, Sent
+from bookshelf.runtime.owner.host import AggregateHost
+
+#: Bytes of a body.
+MAX_BODY = 1 << 20
+#: Seconds that a command may take, all told.
+DEADLINE_S = 30.0
+_IDS = UUID("6f1c1a52-7c0e-5d5b-9d42-0b6f0a5e7c11")
+_encode = msgspec.json.Encoder().encode
+_JSON = ("application/json", "application/merge-patch+json")
+
+
+class CommandEndpoint:
+    """One command route of a service."""
+
+    def __init__(self, route: CommandRoute, host: AggregateHost, clock: Clock, ids: Ids) -> None:
+        self._route = route
+        self._host = host
+        self._clock = clock
+        self._ids = ids
+        self._reader = Reader(route.body)
+
+    async def __call__(self, request: Request, path: Mapping[str, str]) -> Response:
+        """Carry the command out. Raises `Problem`, `Refused`, `NotOwner`, `Busy`."""
+        body = await self._body(request)
+        sent = self._sent(request, path, body)
+        try:
+            async with asyncio.timeout(DEADLINE_S):
+                outcome = await self._host.ask(sent)
+        except TimeoutError:
+            msg = "whether this was done is not known yet; send it again with the same Idempotency-Key"
+            raise Problem("gateway-timeout", msg) from None
+        return self._answer(outcome)
+
+    async def _body(self, request: Request) -> msgspec.Struct:
+        content = await request.body.read(MAX_BODY)
+        if not content and not self._route.body_required:
+            content = b"{}"
+        else:
+            _check_media_type(request, content)
+        read: msgspec.Struct = self._reader.body(content)
+        return read
+
+    def _sent(self, request: Request, path: Mapping[str, str], body: msgspec.Struct) -> Sent:
+        route = self._route
+        chosen = conditions.key(request.headers)
+        command_id = chosen or self._ids.new()
+        at = self._clock.now()
+        return Sent(
+            subject=str(uuid5(_IDS, command_id)) if route.creates else path["id"],
+            command=route.command(body, at),
+            id=command_id,
+            at=at,
+            hash=_digest(route, body) if chosen else "",
+            expects=conditions.expects(request.headers),
+            fresh=route.creates and not chosen,
+            traceparent=request.headers.get("traceparent", "")[:55],
+        )
+
+    def _answer(self, outcome: Outcome) -> Response:
+        route = self._route
+        headers = {"ETag": f'"{outcome.version}"', "Cache-Control": "no-store"}
+        if outcome.position is not None:
+            headers[conditions.POSITION] = str(outcome.position)
+        if outcome.replayed:
+            headers[conditions.REPLAYED] = "true"
+        if route.creates:
+            headers["Location"] = f"{route.path}/{outcome.subject}"
+        if route.answer is None:
+            return Response(route.status, headers)
+        headers["Content-Type"] = "application/json"
+        return Response(route.status, headers, _encode(route.answer(outcome.subject, outcome.state)))
+
+
+def _digest(route: CommandRoute, body: msgspec.Struct) -> str:
+    """Name the content, as it was understood: white space and the order of fields do not matter."""
+    content = b"%s %s\n%s" % (route.method.encode(), route.path.encode(), _encode(body))
+    return blake2b(content, digest_size=16).hexdigest()
+
+
+def _check_media_type(request: Request, content: bytes) -> None:
+    given = request.headers.get("Content-Type")
+    if request.headers.get("Content-Encoding", "identity") != "identity":
+        msg = "a compressed body is not taken; send it as it is"
+        raise Problem("media-type", msg)
+    if given is None and content:
+        return  # unlabelled JSON is tried; what is not JSON says so
+    kind = (given or "application/json").partition(";")[0].strip().lower()
+    if kind not in _JSON:
+        msg = f"a body of {kind[:100]} is not taken; send JSON with Content-Type: application/json"
+        raise Problem("media-type", msg, Accept=", ".join(_JSON))

@@ -1,0 +1,87 @@
+"""The edge of a service: routes requests, turns every fault into problem details, counts and times."""
+
+import time
+from collections.abc import Awaitable, Callable, Mapping
+
+import structlog
+
+from bookshelf.cqrs.errors import Refused
+from bookshelf.log.port import LogFault
+from bookshelf.runtime.http.message import BrokenBody, Request, Response, TooLarge
+from bookshelf.runtime.http.problem import Fault, Problem, answer
+from bookshelf.runtime.http.router import Router
+from bookshelf.runtime.owner.command import Busy, NotOwner
+from bookshelf.runtime.telemetry import Meters
+from bookshelf.runtime.view.host import Behind
+from bookshelf.storage.port import StorageFault
+
+Endpoint = Callable[[Request, Mapping[str, str]], Awaitable[Response]]
+
+_logger = structlog.get_logger(__name__)
+
+
+class Edge:
+    """Answers every request, whatever comes; nothing of the inside is in an answer."""
+
+    def __init__(self, name: str, meters: Meters) -> None:
+        self._name = name
+        self._meters = meters
+        self._router: Router[Endpoint] = Router()
+
+    def add(self, method: str, template: str, endpoint: Endpoint) -> None:
+        """Serve `method` on `template`."""
+        self._router.add(method, template, endpoint)
+
+    async def handle(self, request: Request) -> Response:
+        """Answer a request."""
+        began = time.perf_counter()
+        template = "none"
+        try:
+            path = request.target.partition("?")[0]
+            endpoint, template, found = self._router.find(request.method, path)
+            response = await endpoint(request, found)
+        except Exception as fault:  # noqa: BLE001 (whatever it is, the client gets an answer)
+            response = answer(self._problem(fault, request))
+        if request.method == "HEAD":
+            response.headers = {**response.headers, "Content-Length": str(_length(response))}
+            response.body = b""
+        self._meters.answered(request.method, template, response.status, time.perf_counter() - began)
+        return response
+
+    def _problem(self, fault: Exception, request: Request) -> Problem:
+        known = as_problem(fault)
+        if known is None:
+            _logger.error("defect", service=self._name, method=request.method, exc_info=fault)
+            return Problem("internal", "this is a defect of the service, not of the request; it was logged")
+        if known.kind in {"unavailable", "internal"}:
+            _logger.warning("unavailable", service=self._name, why=str(fault))
+        return known
+
+
+def as_problem(fault: Exception) -> Problem | None:
+    """Return how a fault is answered; None for a defect."""
+    match fault:
+        case Problem():
+            return fault
+        case Refused(field=None):
+            return Problem(fault.KIND, fault.detail)
+        case Refused(field=field):
+            pointer = "/" + str(field).replace(".", "/")
+            return Problem(fault.KIND, f"{field} {fault.detail}", Fault(fault.detail, pointer=pointer))
+        case TooLarge():
+            return Problem("too-large", str(fault))
+        case BrokenBody():
+            return Problem("timeout", str(fault))
+        case Behind():
+            return Problem("behind", str(fault))
+        case Busy():
+            return Problem("unavailable", "more commands wait than can be answered in time")
+        case NotOwner():
+            return Problem("unavailable", "the owner of this is moving")
+        case LogFault() | StorageFault():
+            return Problem("unavailable", "its storage cannot be used just now; nothing was changed")
+    return None
+
+
+def _length(response: Response) -> int:
+    return len(response.body) if isinstance(response.body, bytes) else 0

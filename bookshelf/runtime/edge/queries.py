@@ -1,0 +1,59 @@
+"""A route that is answered from a view: wait until the view is there, look it up, answer."""
+
+from collections.abc import Mapping
+from hashlib import blake2b
+from typing import Any
+from urllib.parse import parse_qsl, urlencode
+
+import msgspec
+
+from bookshelf.cqrs.route import Answer, QueryRoute
+from bookshelf.runtime.edge import conditions
+from bookshelf.runtime.edge.decode import Reader
+from bookshelf.runtime.edge.hot import Hot, Rendered
+from bookshelf.runtime.http.message import Request, Response
+from bookshelf.runtime.view.host import ViewHost
+
+_encode = msgspec.json.Encoder().encode
+
+
+class QueryEndpoint:
+    """One query route of a service."""
+
+    def __init__(self, route: QueryRoute, host: ViewHost) -> None:
+        self._route = route
+        self._host = host
+        self._reader = Reader(route.params)
+        self._hot = Hot()
+
+    async def __call__(self, request: Request, path: Mapping[str, str]) -> Response:
+        """Answer the query. Raises `Problem`, `Refused`, `Behind`, `StorageFault`."""
+        places = conditions.after(request.headers)
+        if places:
+            await self._host.after(places)
+        found = await self._hot.get(request.target, self._host.revision, lambda: self._render(request, path))
+        headers = {"ETag": found.tag, "Cache-Control": "no-cache"}
+        if found.after is not None:
+            headers["Link"] = _next(request.target, found.after)
+        if conditions.unchanged(request.headers, found.tag):
+            return Response(304, headers)
+        headers["Content-Type"] = "application/json"
+        return Response(200, headers, found.body)
+
+    async def _render(self, request: Request, path: Mapping[str, str]) -> Rendered:
+        params = self._reader.parameters(path, request.target.partition("?")[2])
+
+        def work(db: Any) -> Rendered:  # noqa: ANN401 (the storage's connection)
+            answer: Answer = self._route.query(db, params)
+            body = _encode(answer.body)
+            version = answer.version or blake2b(body, digest_size=12).hexdigest()
+            return Rendered(body, f'"{version}"', answer.after)
+
+        rendered: Rendered = await self._host.query(work)
+        return rendered
+
+
+def _next(target: str, after: str) -> str:
+    path, _, query = target.partition("?")
+    pairs = [(name, value) for name, value in parse_qsl(query, keep_blank_values=True) if name != "after"]
+    return f'<{path}?{urlencode([*pairs, ("after", after)])}>; rel="next"'

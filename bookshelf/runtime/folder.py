@@ -1,0 +1,67 @@
+"""The data folder: one process at a time, and a note of who that is and how it is reached."""
+
+import fcntl
+import os
+from pathlib import Path
+
+import msgspec
+
+
+class FolderFault(Exception):
+    """The folder cannot be used; says why, and what to try."""
+
+
+class Running(msgspec.Struct, frozen=True):
+    """Who uses a folder: process id, the gateway's address, the control door's address and its key."""
+
+    pid: int
+    url: str
+    control_host: str
+    control_port: int
+    token: str
+
+
+class Folder:
+    """A data folder that is this process's alone until it is closed, or the process ends however it ends."""
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        try:
+            path.mkdir(parents=True, exist_ok=True, mode=0o700)
+            self._lock = os.open(path / "lock", os.O_RDWR | os.O_CREAT, 0o600)
+        except OSError as fault:
+            msg = f"the data folder {path} cannot be written ({fault.strerror}); make it writable, or choose another with --data"
+            raise FolderFault(msg) from fault
+        self._take()
+
+    def _take(self) -> None:
+        try:
+            fcntl.flock(self._lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            os.close(self._lock)
+            there = running(self.path)
+            who = f" (process {there.pid}, {there.url})" if there else ""
+            msg = f"another bookshelf{who} uses {self.path}; stop it, or choose another folder with --data"
+            raise FolderFault(msg) from None
+        (self.path / "running.json").unlink(missing_ok=True)
+
+    def announce(self, note: Running) -> None:
+        """Say who runs here; readable by this user alone."""
+        draft = self.path / "running.new"
+        descriptor = os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
+        with os.fdopen(descriptor, "wb") as file:
+            file.write(msgspec.json.encode(note))
+        draft.replace(self.path / "running.json")
+
+    def close(self) -> None:
+        """Let others in."""
+        (self.path / "running.json").unlink(missing_ok=True)
+        os.close(self._lock)
+
+
+def running(path: Path) -> Running | None:
+    """Return who says that they run in a folder, if anyone does. A note may be left by a process that was killed."""
+    try:
+        return msgspec.json.decode((path / "running.json").read_bytes(), type=Running)
+    except (OSError, msgspec.MsgspecError):
+        return None

@@ -1,0 +1,81 @@
+"""Requests and responses as values, independent of what carries them."""
+
+from collections.abc import AsyncIterator, Mapping
+from typing import Protocol
+
+import msgspec
+from multidict import CIMultiDict, CIMultiDictProxy
+
+Headers = CIMultiDict[str] | CIMultiDictProxy[str]
+
+
+class TooLarge(Exception):
+    """The body has more bytes than `limit`."""
+
+    def __init__(self, limit: int) -> None:
+        super().__init__(f"a body may have {limit} bytes at most")
+        self.limit = limit
+
+
+class BrokenBody(Exception):
+    """The body did not arrive whole, or not in time."""
+
+
+class Body(Protocol):
+    """The bytes of a message, as they arrive."""
+
+    async def read(self, limit: int) -> bytes:
+        """Return all of it. Raises `TooLarge`, `BrokenBody`."""
+
+    def stream(self) -> AsyncIterator[bytes]:
+        """Yield it piece by piece. Raises `BrokenBody`."""
+
+
+class Bytes:
+    """A body that is here already."""
+
+    __slots__ = ("_bytes",)
+
+    def __init__(self, content: bytes = b"") -> None:
+        self._bytes = content
+
+    async def read(self, limit: int) -> bytes:
+        """Return it."""
+        if len(self._bytes) > limit:
+            raise TooLarge(limit)
+        return self._bytes
+
+    async def stream(self) -> AsyncIterator[bytes]:
+        """Yield it in one piece."""
+        yield self._bytes
+
+
+class Request(msgspec.Struct):
+    """One request. `target` is the raw path and query, as sent: nothing decoded, nothing normalised."""
+
+    method: str
+    target: str
+    headers: Headers
+    body: Body
+    peer: str = ""
+
+
+class Response(msgspec.Struct):
+    """One response; the body as bytes, or piece by piece. `headers` may name one twice (Set-Cookie)."""
+
+    status: int
+    headers: Mapping[str, str]
+    body: bytes | AsyncIterator[bytes] = b""
+
+
+def request(method: str, target: str, content: bytes = b"", **headers: str) -> Request:
+    """Make a request by hand; header names are given with underscores."""
+    named = CIMultiDict({name.replace("_", "-"): value for name, value in headers.items()})
+    return Request(method, target, named, Bytes(content))
+
+
+class Handler(Protocol):
+    """Whatever answers requests: a service's edge, the gateway, a transport to another process."""
+
+    async def handle(self, request: Request) -> Response:
+        """Answer; faults are answers too."""

@@ -1,0 +1,1 @@
+"""The owner of a partition: takes commands, decides, appends, answers."""

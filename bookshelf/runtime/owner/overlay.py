@@ -1,0 +1,75 @@
+"""What an owner has said and not yet read back: laid over its states until the log returns it."""
+
+from collections.abc import Sequence
+from typing import Any
+
+from bookshelf.log.port import Record
+from bookshelf.runtime.owner.held import UNSETTLED, Fold, Held, Said
+from bookshelf.runtime.owner.states import States
+
+
+class Overlay:
+    """States as the log has them, with the owner's own newest sayings on top.
+
+    The log alone makes state: what others wrote in between comes first, then what is still ours.
+    """
+
+    def __init__(self, fold: Fold, states: States) -> None:
+        self._fold = fold
+        self._states = states
+        self._mine: dict[str, list[Said]] = {}
+        self._heads: dict[str, Held[Any]] = {}
+
+    def head(self, key: str) -> Held[Any]:
+        """Return what is held of a loaded key, with what is ours on top."""
+        mine = self._mine.get(key)
+        if mine is None:
+            return self._states.get(key)
+        head = self._heads.get(key)
+        if head is None:
+            head = self._states.get(key)
+            for said in mine:
+                head = self._fold.after(head, said)
+            self._heads[key] = head
+        return head
+
+    def add(self, key: str, said: Sequence[Said]) -> None:
+        """Lay sayings on top."""
+        self._mine.setdefault(key, []).extend(said)
+        self._heads.pop(key, None)
+
+    def settle(self, key: str, said: Sequence[Said], offsets: Sequence[int]) -> None:
+        """Say where in the log the sayings have come to stand; those read back already are gone from here."""
+        mine = self._mine.get(key)
+        if mine is None:
+            return
+        places = {one.envelope.id: offset for one, offset in zip(said, offsets, strict=True)}
+        self._mine[key] = [
+            Said(one.envelope, one.event, places.get(one.envelope.id, one.offset)) for one in mine
+        ]
+        self._heads.pop(key, None)
+
+    def read_back(self, record: Record) -> None:
+        """Fold a record of the log into its loaded key; if it is ours, it leaves the overlay."""
+        key = record.key
+        held, event_id = self._fold.apply(self._states.get(key), record)
+        self._states.put(key, held)
+        mine = self._mine.get(key)
+        if mine is None:
+            return
+        self._heads.pop(key, None)
+        if mine[0].envelope.id == event_id:
+            del mine[0]
+        if not mine:
+            del self._mine[key]
+
+    def drop_unsettled(self) -> None:
+        """Forget what was certainly not written."""
+        kept = {key: [one for one in mine if one.offset != UNSETTLED] for key, mine in self._mine.items()}
+        self._mine = {key: mine for key, mine in kept.items() if mine}
+        self._heads.clear()
+
+    def clear(self) -> None:
+        """Forget everything: the log was read to its end."""
+        self._mine.clear()
+        self._heads.clear()

@@ -1,0 +1,113 @@
+"""The life of a service: open, replay, listen, be known; then be forgotten, drain, close."""
+
+import asyncio
+from collections.abc import Mapping
+
+import msgspec
+import structlog
+
+from bookshelf import __version__
+from bookshelf.cqrs.route import CommandRoute
+from bookshelf.cqrs.service import Service
+from bookshelf.discovery.port import Instance
+from bookshelf.runtime.edge.commands import CommandEndpoint
+from bookshelf.runtime.edge.edge import Edge
+from bookshelf.runtime.edge.queries import QueryEndpoint
+from bookshelf.runtime.health import Health, live
+from bookshelf.runtime.http.message import Request, Response
+from bookshelf.runtime.openapi import document
+from bookshelf.runtime.owner.host import AggregateHost
+from bookshelf.runtime.telemetry import Meters
+from bookshelf.runtime.view.host import ViewHost
+from bookshelf.runtime.world import Door, World
+
+_logger = structlog.get_logger(__name__)
+
+
+class ServiceHost:
+    """One instance of a service, from `start` to `stop`."""
+
+    def __init__(self, service: Service, world: World, host: str, port: int) -> None:
+        self.service = service
+        self._world = world
+        self._host = host
+        self._port = port
+        self.meters = Meters()
+        self.aggregates = {a.name: self._aggregate(a.name) for a in service.aggregates}
+        self.views = {
+            view.name: ViewHost(view, world.log, world.storage, self.meters.view(view.name)) for view in service.views
+        }
+        self.health = Health(self._fault)
+        self.edge = self._edge()
+        self._door: Door
+        self._instance: Instance
+        self._reporting: asyncio.Task[None]
+
+    def _aggregate(self, name: str) -> AggregateHost:
+        world = self._world
+        (aggregate,) = (a for a in self.service.aggregates if a.name == name)
+        return AggregateHost(aggregate, world.log, world.states, world.ids, self.meters.owner(name))
+
+    def _fault(self) -> str | None:
+        hosts = (*self.aggregates.values(), *self.views.values())
+        return next((host.fault for host in hosts if host.fault is not None), None)
+
+    async def start(self) -> None:
+        """Become ready, then known. Raises `PortTaken`, `LogFault`, `StorageFault`."""
+        for host in (*self.aggregates.values(), *self.views.values()):
+            await host.start()
+        self._door = await self._world.listen(self.edge, self._host, self._port)
+        self._instance = Instance(
+            id=f"{self.service.name}-{self._world.ids.new()}",
+            service=self.service.name,
+            tags=self.service.tags,
+            address=self._door.host,
+            port=self._door.port,
+            meta={"version": __version__},
+        )
+        await self._world.discovery.register(self._instance)
+        self._reporting = asyncio.create_task(self.health.report(self._world.discovery, self._instance.id))
+        _logger.info("ready", service=self.service.name, port=self._door.port)
+
+    async def stop(self) -> None:
+        """Be forgotten first, answer what is under way, then let go of everything."""
+        if hasattr(self, "_instance"):
+            self._reporting.cancel()
+            await asyncio.gather(self._reporting, return_exceptions=True)
+            await self._world.discovery.deregister(self._instance.id)
+            await self._door.stop()
+        for host in (*self.aggregates.values(), *self.views.values()):
+            await host.stop()
+        _logger.info("stopped", service=self.service.name)
+
+    def _edge(self) -> Edge:
+        edge = Edge(self.service.name, self.meters)
+        world = self._world
+        for route in self.service.serves:
+            if isinstance(route, CommandRoute):
+                host = self.aggregates[route.aggregate.name]
+                edge.add(route.method, route.path, CommandEndpoint(route, host, world.clock, world.ids))
+            else:
+                edge.add(route.method, route.path, QueryEndpoint(route, self.views[route.view.name]))
+        edge.add("GET", "/health/live", live)
+        edge.add("GET", "/health/ready", self.health.ready)
+        edge.add("GET", "/metrics", self._metrics)
+        edge.add("GET", "/openapi.json", self._document())
+        return edge
+
+    async def _metrics(self, _request: Request, _path: Mapping[str, str]) -> Response:
+        kind, text = self.meters.page()
+        return Response(200, {"Content-Type": kind}, text)
+
+    def _document(self) -> "_Fixed":
+        return _Fixed(msgspec.json.encode(document(self.service)))
+
+
+class _Fixed:
+    """An endpoint that always says the same."""
+
+    def __init__(self, body: bytes) -> None:
+        self._body = body
+
+    async def __call__(self, _request: Request, _path: Mapping[str, str]) -> Response:
+        return Response(200, {"Content-Type": "application/json"}, self._body)

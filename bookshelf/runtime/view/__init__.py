@@ -1,0 +1,1 @@
+"""The host of a view: follows the log, keeps rows, answers queries."""

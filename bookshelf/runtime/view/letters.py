@@ -1,0 +1,77 @@
+"""Dead letters of a view: look at them, apply them again, or drop them."""
+
+from typing import Any
+
+import msgspec
+from sqlalchemy import Connection
+
+from bookshelf.cqrs.position import Position
+from bookshelf.log.port import Record
+from bookshelf.runtime.view.apply import Batch
+from bookshelf.runtime.view.rows import Rows
+from bookshelf.storage import ledger
+
+
+class DeadLetter(msgspec.Struct, frozen=True):
+    """A record that could not be applied, or that waits behind one. `value` is the record's text."""
+
+    view: str
+    position: str
+    key: str
+    reason: str
+    behind: bool
+    value: str
+
+
+async def listed(rows: Rows) -> list[DeadLetter]:
+    """Return the dead letters in the order of the log."""
+    return [_shown(rows, row) for row in await rows.tables.read(ledger.letters)]
+
+
+def _shown(rows: Rows, row: Any) -> DeadLetter:  # noqa: ANN401 (a row of the ledger)
+    position = str(Position(rows.view.topic, row.part, row.off))
+    return DeadLetter(
+        rows.view.name, position, row.key, row.reason, row.behind, row.value.decode(errors="replace")
+    )
+
+
+async def retry(rows: Rows, key: str | None = None) -> int:
+    """Apply the dead letters again, of all keys or of one; return how many went in."""
+
+    def work(db: Connection) -> int:
+        waiting = ledger.letters(db, key)
+        _forget(db, waiting)
+        parked = Batch(db, rows.view).apply([_record(rows, row) for row in waiting])
+        return len(waiting) - parked
+
+    applied = await rows.tables.write(work)
+    await rows.refresh()
+    return applied
+
+
+async def drop(rows: Rows, position: Position) -> bool:
+    """Forget the letter at a position, then apply what waited behind it; False if there is none."""
+
+    def work(db: Connection) -> bool:
+        place = (position.partition, position.offset)
+        there = next((row for row in ledger.letters(db) if (row.part, row.off) == place), None)
+        if there is None:
+            return False
+        waiting = ledger.letters(db, there.key)
+        _forget(db, waiting)
+        rest = [_record(rows, row) for row in waiting if row is not there and (row.part, row.off) != place]
+        Batch(db, rows.view).apply(rest)
+        return True
+
+    found = await rows.tables.write(work)
+    await rows.refresh()
+    return found
+
+
+def _forget(db: Connection, rows: Any) -> None:  # noqa: ANN401 (rows of the ledger)
+    for row in rows:
+        ledger.unpark(db, row.part, row.off)
+
+
+def _record(rows: Rows, row: Any) -> Record:  # noqa: ANN401 (a row of the ledger)
+    return Record(rows.view.topic, row.part, row.off, row.key, row.value)

@@ -1,0 +1,72 @@
+"""Everything outside a service that it stands on, in one value: real, or a simulation's."""
+
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
+from typing import Any, Protocol
+
+from bookshelf.cqrs.aggregate import Aggregate
+from bookshelf.discovery.port import Discovery
+from bookshelf.log.port import Log
+from bookshelf.runtime.clock import Clock, Ids
+from bookshelf.runtime.http.message import Handler
+from bookshelf.runtime.http.server import HttpServer
+from bookshelf.runtime.http.transport import LocalTransport, Transport
+from bookshelf.runtime.owner.states import States
+from bookshelf.storage.port import Storage
+
+
+class Door(Protocol):
+    """A handler that can be reached."""
+
+    host: str
+    port: int
+
+    async def stop(self) -> None:
+        """Let requests under way end, then be no longer reached."""
+
+
+Listen = Callable[[Handler, str, int], Awaitable[Door]]
+MakeStates = Callable[[Aggregate[Any], int], States]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class World:
+    """The ports of one process."""
+
+    log: Log
+    discovery: Discovery
+    storage: Storage
+    transport: Transport
+    listen: Listen
+    states: MakeStates
+    clock: Clock
+    ids: Ids
+
+
+class LocalDoors:
+    """Opens real ports, and lets requests from this same process in without a socket."""
+
+    def __init__(self, transport: LocalTransport) -> None:
+        self._transport = transport
+
+    async def listen(self, handler: Handler, host: str, port: int) -> "LocalDoor":
+        """Open a port, 0 for any. Raises `PortTaken`."""
+        server = HttpServer(handler, host, port)
+        await server.start()
+        self._transport.attach(server.host, server.port, handler)
+        return LocalDoor(server, self._transport)
+
+
+class LocalDoor:
+    """A real port with a way round it."""
+
+    def __init__(self, server: HttpServer, transport: LocalTransport) -> None:
+        self._server = server
+        self._transport = transport
+        self.host = server.host
+        self.port = server.port
+
+    async def stop(self) -> None:
+        """Close both."""
+        self._transport.detach(self.host, self.port)
+        await self._server.stop()

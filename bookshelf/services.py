@@ -1,0 +1,39 @@
+"""The table of contents: every service, its tags, its port and its parts."""
+
+from bookshelf.cqrs.service import Service
+from bookshelf.shelf import book, booklist, lastread, reading
+
+SERVICES = (
+    Service(
+        name="newbook",
+        summary="Books come onto the shelf, are changed, are taken off",
+        tags=("books", "new"),
+        port=8081,
+        runs=(book.BOOK,),
+        serves=book.ROUTES,
+    ),
+    Service(
+        name="readbook",
+        summary="Books are read to their end",
+        tags=("books", "read"),
+        port=8082,
+        runs=(reading.READING,),
+        serves=reading.ROUTES,
+    ),
+    Service(
+        name="lastreadbooks",
+        summary="The books read last",
+        tags=("books", "last"),
+        port=8080,
+        runs=(lastread.VIEW,),
+        serves=lastread.ROUTES,
+    ),
+    Service(
+        name="booklist",
+        summary="All books: list, search, one, its history",
+        tags=("books", "list"),
+        port=8084,
+        runs=(booklist.VIEW,),
+        serves=booklist.ROUTES,
+    ),
+)

@@ -1,0 +1,1 @@
+"""The shelf: books are added, changed, removed, finished, listed and found."""

@@ -1,0 +1,177 @@
+"""newbook: how a book comes onto the shelf, is changed, and is taken off."""
+
+from datetime import date, datetime
+from typing import ClassVar
+
+import msgspec
+from msgspec import UNSET, UnsetType
+
+from bookshelf.cqrs.aggregate import Aggregate
+from bookshelf.cqrs.errors import Conflict, NotFound
+from bookshelf.cqrs.message import Command, Event, State
+from bookshelf.cqrs.route import CommandRoute, Empty
+from bookshelf.shelf import text
+from bookshelf.shelf.answers import Book
+from bookshelf.shelf.events import EVENTS, TOPIC, BookAdded, BookChanged, BookFinished, BookRemoved
+
+
+class NewBook(msgspec.Struct, forbid_unknown_fields=True):
+    """What a reader says of a new book."""
+
+    title: text.Title
+    author: text.Author
+    published: text.Published | None = None
+    isbn: text.Isbn | None = None
+    pages: text.Pages | None = None
+    language: text.Language | None = None
+    tags: text.Tags = ()
+    notes: text.Notes | None = None
+
+
+class BookChanges(msgspec.Struct, forbid_unknown_fields=True, omit_defaults=True):
+    """What a reader says anew of a book (JSON merge patch, RFC 7396): null clears a field."""
+
+    title: text.Title | UnsetType = UNSET
+    author: text.Author | UnsetType = UNSET
+    published: text.Published | None | UnsetType = UNSET
+    isbn: text.Isbn | None | UnsetType = UNSET
+    pages: text.Pages | None | UnsetType = UNSET
+    language: text.Language | None | UnsetType = UNSET
+    tags: text.Tags | None | UnsetType = UNSET
+    notes: text.Notes | None | UnsetType = UNSET
+
+
+class AddBook(Command):
+    """Put a book onto the shelf, at a time."""
+
+    TYPE: ClassVar[str] = "shelf.add-book.v1"
+    book: NewBook
+    at: datetime
+
+
+class ChangeBook(Command):
+    """Say something else of a book."""
+
+    TYPE: ClassVar[str] = "shelf.change-book.v1"
+    changes: BookChanges
+
+
+class RemoveBook(Command):
+    """Take a book off the shelf."""
+
+    TYPE: ClassVar[str] = "shelf.remove-book.v1"
+
+
+class Shelved(State):
+    """A book as its events tell it. It is on the shelf between `added` and `removed`."""
+
+    added: datetime | None = None
+    removed: bool = False
+    title: str = ""
+    author: str = ""
+    published: str | None = None
+    isbn: str | None = None
+    pages: int | None = None
+    language: str | None = None
+    tags: tuple[str, ...] = ()
+    notes: str | None = None
+    done: bool = False
+    finished: date | None = None
+    rating: int | None = None
+    review: str | None = None
+
+    @property
+    def here(self) -> bool:
+        """Whether the book is on the shelf."""
+        return self.added is not None and not self.removed
+
+
+def decide(book: Shelved, command: Command) -> list[Event]:
+    """Return what a command makes happen. Raises `NotFound`, `Conflict`."""
+    match command:
+        case AddBook() if book.added is not None:
+            raise Conflict("this book is on the shelf already")
+        case AddBook(book=new, at=at):
+            fields = msgspec.structs.asdict(new) | {"tags": _once(new.tags)}
+            return [BookAdded(**fields, added=at)]
+        case ChangeBook() | RemoveBook() if not book.here:
+            raise NotFound("there is no such book on the shelf")
+        case ChangeBook(changes=changes):
+            fields = _news(book, changes)
+            return [BookChanged(**fields)] if fields else []
+        case RemoveBook():
+            return [BookRemoved()]
+    return []
+
+
+def _news(book: Shelved, changes: BookChanges) -> dict[str, object]:
+    """Return the fields that would say something new."""
+    said = {name: value for name, value in msgspec.structs.asdict(changes).items() if value is not UNSET}
+    if "tags" in said:
+        said["tags"] = _once(said["tags"] or ())
+    return {name: value for name, value in said.items() if getattr(book, name) != value}
+
+
+def _once(tags: tuple[str, ...]) -> tuple[str, ...]:
+    return tuple(dict.fromkeys(tags))
+
+
+def evolve(book: Shelved, event: Event) -> Shelved:
+    """Return the book after an event."""
+    match event:
+        case BookAdded():
+            return Shelved(**msgspec.structs.asdict(event))
+        case BookChanged():
+            fields = {name: value for name, value in msgspec.structs.asdict(event).items() if value is not UNSET}
+            return msgspec.structs.replace(book, **fields)
+        case BookRemoved():
+            return Shelved(added=book.added, removed=True)
+        case BookFinished(finished=finished, rating=rating, review=review):
+            return msgspec.structs.replace(book, done=True, finished=finished, rating=rating, review=review)
+    return book
+
+
+def shown(book_id: str, book: Shelved) -> Book:
+    """Return the whole book, as answers show it."""
+    fields = msgspec.structs.asdict(book)
+    done = fields.pop("done")
+    del fields["removed"]
+    return Book(id=book_id, state="finished" if done else "unread", **fields)
+
+
+BOOK = Aggregate(name="newbook", topic=TOPIC, catalogue=EVENTS, initial=Shelved(), decide=decide, evolve=evolve)
+
+ROUTES = (
+    CommandRoute(
+        method="POST",
+        path="/books",
+        summary="Put a book onto the shelf",
+        aggregate=BOOK,
+        body=NewBook,
+        command=lambda body, at: AddBook(book=body, at=at),
+        answer=shown,
+        returns=Book,
+        status=201,
+        creates=True,
+    ),
+    CommandRoute(
+        method="PATCH",
+        path="/books/{id}",
+        summary="Say something else of a book",
+        aggregate=BOOK,
+        body=BookChanges,
+        command=lambda body, _: ChangeBook(changes=body),
+        answer=shown,
+        returns=Book,
+        status=200,
+    ),
+    CommandRoute(
+        method="DELETE",
+        path="/books/{id}",
+        summary="Take a book off the shelf",
+        aggregate=BOOK,
+        body=Empty,
+        body_required=False,
+        command=lambda _body, _at: RemoveBook(),
+    ),
+)

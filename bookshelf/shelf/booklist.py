@@ -1,0 +1,96 @@
+"""booklist: which books are there, which of them match, and what is known of one?"""
+
+from collections.abc import Iterable, Mapping
+from datetime import datetime
+from typing import Annotated, Any, Literal
+
+import msgspec
+from msgspec import Meta
+from sqlalchemy import Index, MetaData, select
+
+from bookshelf.cqrs.errors import NotFound
+from bookshelf.cqrs.message import Event
+from bookshelf.cqrs.route import Answer, QueryRoute
+from bookshelf.cqrs.view import Change, Handler, Recorded, View
+from bookshelf.shelf.answers import Book
+from bookshelf.shelf.events import EVENTS, TOPIC
+from bookshelf.shelf.history import Happened, History, OneBook, history_table
+from bookshelf.shelf.paging import Order, page
+from bookshelf.shelf.rows import BookRows, book_table, shown
+from bookshelf.storage.fulltext import has_words, index_words
+
+TABLES = MetaData()
+books = book_table("booklist_book", TABLES)
+Index("booklist_by_added", books.c.added, books.c.id)
+index_words(books, ("title", "author", "tags"))
+HISTORY = History(history_table(TABLES))
+
+
+def _both(keep_row: Handler) -> Handler:
+    def keep(event: Event, recorded: Recorded) -> Iterable[Change]:
+        yield from keep_row(event, recorded)
+        yield from HISTORY.record(event, recorded)
+
+    return keep
+
+
+HANDLERS: Mapping[type[Event], Handler] = {
+    kind: _both(handler) for kind, handler in BookRows(books).handlers.items()
+}
+VIEW = View(name="booklist", topic=TOPIC, catalogue=EVENTS, tables=TABLES, handlers=HANDLERS)
+
+
+class Listing(msgspec.Struct, forbid_unknown_fields=True):
+    """Which books, in which order, how many, from where on."""
+
+    limit: Annotated[int, Meta(ge=1, le=1000, description="how many, at the most")] = 1000
+    after: Annotated[str, Meta(max_length=2000, description="from the Link of the page before")] | None = None
+    q: Annotated[str, Meta(max_length=200, description="words, or their beginnings, of title, author, tags")] | None = None
+    state: Literal["unread", "finished"] | None = None
+    sort: Order = "added"
+
+
+class AskedBook(msgspec.Struct, forbid_unknown_fields=True, rename={"as_of": "as-of"}):
+    """Which book, and maybe as it was when: a time with its offset, like 2026-01-31T12:00:00Z."""
+
+    id: str
+    as_of: Annotated[datetime, Meta(tz=True)] | None = None
+
+
+def listed(db: Any, asked: Listing) -> Answer:  # noqa: ANN401 (the storage's connection)
+    """A page of books."""
+    query = select(books)
+    if asked.q is not None and asked.q.strip():
+        query = query.where(has_words(books, asked.q))
+    if asked.state is not None:
+        query = query.where(books.c.done.is_(asked.state == "finished"))
+    rows, after = page(db, query, books, asked.sort, asked.after, asked.limit)
+    return Answer([shown(row) for row in rows], after=after)
+
+
+def one(db: Any, asked: AskedBook) -> Answer:  # noqa: ANN401 (the storage's connection)
+    """One book, now or as it was. Its version is what If-Match takes. Raises `NotFound`."""
+    if asked.as_of is not None:
+        return Answer(HISTORY.as_of(db, asked.id, asked.as_of))
+    row = db.execute(select(books).filter_by(id=asked.id)).first()
+    if row is None:
+        raise NotFound("there is no such book on the shelf")
+    return Answer(shown(row), version=str(row.version))
+
+
+ROUTES = (
+    QueryRoute(
+        path="/books", summary="The books of the shelf", view=VIEW, query=listed, params=Listing, returns=list[Book]
+    ),
+    QueryRoute(
+        path="/books/{id}", summary="One book, now or as it was", view=VIEW, query=one, params=AskedBook, returns=Book
+    ),
+    QueryRoute(
+        path="/books/{id}/history",
+        summary="Everything that has happened to a book",
+        view=VIEW,
+        query=HISTORY.history,
+        params=OneBook,
+        returns=list[Happened],
+    ),
+)

@@ -1,0 +1,58 @@
+"""Everything that can happen to a book: the words of the shelf's log."""
+
+from datetime import date, datetime
+from typing import ClassVar
+
+from msgspec import UNSET, UnsetType
+
+from bookshelf.cqrs.catalogue import Catalogue
+from bookshelf.cqrs.message import Event
+
+TOPIC = "bookshelf"
+
+
+class BookAdded(Event):
+    """A book has come onto the shelf. `published` is the text that it was given, a year or a date."""
+
+    TYPE: ClassVar[str] = "shelf.book-added.v1"
+    title: str
+    author: str
+    added: datetime
+    published: str | None = None
+    isbn: str | None = None
+    pages: int | None = None
+    language: str | None = None
+    tags: tuple[str, ...] = ()
+    notes: str | None = None
+
+
+class BookChanged(Event):
+    """What is said of a book was changed: only the fields that are new are there, null clears one."""
+
+    TYPE: ClassVar[str] = "shelf.book-changed.v1"
+    title: str | UnsetType = UNSET
+    author: str | UnsetType = UNSET
+    published: str | None | UnsetType = UNSET
+    isbn: str | None | UnsetType = UNSET
+    pages: int | None | UnsetType = UNSET
+    language: str | None | UnsetType = UNSET
+    tags: tuple[str, ...] | UnsetType = UNSET
+    notes: str | None | UnsetType = UNSET
+
+
+class BookRemoved(Event):
+    """The book was taken off the shelf."""
+
+    TYPE: ClassVar[str] = "shelf.book-removed.v1"
+
+
+class BookFinished(Event):
+    """The reader has finished the book, on a day that may be unknown. Rating is 1 to 5."""
+
+    TYPE: ClassVar[str] = "shelf.book-finished.v1"
+    finished: date | None = None
+    rating: int | None = None
+    review: str | None = None
+
+
+EVENTS = Catalogue(BookAdded, BookChanged, BookRemoved, BookFinished)

@@ -1,0 +1,54 @@
+"""What a library file is read into: entries, refusals, and the error when it is none."""
+
+from datetime import date
+from typing import Required, TypedDict
+
+import msgspec
+
+
+class NotALibrary(Exception):
+    """The file holds no books that can be recognised; the message says what to do."""
+
+
+class Book(TypedDict, total=False):
+    """A book as POST /books takes it; a field without a value is left out."""
+
+    title: Required[str]
+    author: Required[str]
+    published: str
+    isbn: str
+    pages: int
+    language: str
+    tags: list[str]
+    notes: str
+
+
+class Refusal(msgspec.Struct, frozen=True):
+    """A record that cannot become a book: where it starts, why, and its cells as they were."""
+
+    line: int
+    reason: str
+    raw: tuple[str, ...]
+
+
+class Entry(msgspec.Struct, frozen=True):
+    """One book of a library, fit for the shelf.
+
+    `line` is the physical line, from 1, on which the record starts. `notes` are
+    sentences on what was left out or changed, and why. `rating` and `review`
+    have a value only where `finished` is true; `finished_on` may still be
+    unknown then. `raw` is the record as it was, for a refusal later on.
+    """
+
+    line: int
+    book: Book
+    finished: bool
+    finished_on: date | None
+    rating: int | None
+    review: str | None
+    notes: tuple[str, ...]
+    raw: tuple[str, ...]
+
+    def refused(self, reason: str) -> Refusal:
+        """Answer the refusal of this entry, when the shelf itself would not take it."""
+        return Refusal(self.line, reason, self.raw)

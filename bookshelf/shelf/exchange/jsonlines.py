@@ -1,0 +1,112 @@
+"""JSON lines: one book an object, one object a line, as GET /books answers them."""
+
+from collections.abc import Iterator
+from datetime import date
+from typing import NamedTuple
+
+import msgspec
+
+from bookshelf.shelf.exchange.build import build
+from bookshelf.shelf.exchange.entry import Entry, NotALibrary, Refusal
+from bookshelf.shelf.exchange.facts import Facts
+from bookshelf.shelf.exchange.format import Fields, Format
+from bookshelf.shelf.exchange.own import OWN, join_tags
+from bookshelf.shelf.exchange.reading import Setting
+from bookshelf.shelf.exchange.records import Lines, TooLong
+from bookshelf.shelf.exchange.source import Source
+
+JSON_LINES = Format(
+    name="Bookshelf JSON lines",
+    marks=OWN.marks,
+    columns=OWN.columns,
+    split_tags=OWN.split_tags,
+    exact=True,
+)
+
+_FIELDS = {names[0]: field for field, names in OWN.columns.items()}
+_NO_OBJECT = "no JSON object on one line: mend the line"
+_TOO_LONG = "the line is too long: shorten it"
+
+
+class JsonLines(NamedTuple):
+    """A file of JSON lines."""
+
+    source: Source
+    form: Format = JSON_LINES
+    delimiter: str = ""
+    header: tuple[str, ...] = ()
+
+    def setting(self, today: date) -> Setting:
+        """Count the lines and answer what holds for all of them."""
+        return Setting(self.form, Facts(rows=sum(1 for _ in self._lines())), today)
+
+    def entries(self, setting: Setting) -> Iterator[Entry | Refusal]:
+        """Answer each line as an entry or a refusal, in the file's order."""
+        for number, line, fault in self._lines():
+            found = fault or _fields(line)
+            if isinstance(found, str):
+                yield Refusal(number, found, (line,))
+            else:
+                yield build(number, found, (line,), setting)
+
+    def unused(self) -> tuple[str, ...]:
+        """Answer no columns: a line has none."""
+        return ()
+
+    def _lines(self) -> Iterator[tuple[int, str, str]]:
+        with self.source.open() as stream:
+            lines = Lines(stream)
+            while True:
+                number = lines.begin()
+                try:
+                    line, fault = next(lines).strip(), ""
+                except TooLong:
+                    line, fault = lines.first(), _TOO_LONG
+                except StopIteration:
+                    return
+                if line:
+                    yield number, line, fault
+
+
+def open_lines(source: Source) -> JsonLines | None:
+    """Answer the file as JSON lines, or None where its first line is no object.
+
+    Raises NotALibrary for an object that is spread over several lines or no book.
+    """
+    found = JsonLines(source)
+    first = next((line for _, line, _ in found._lines()), "")  # noqa: SLF001 - its own module
+    if not first.startswith("{"):
+        return None
+    fields = _fields(first)
+    if isinstance(fields, str) or not {"title", "author"} <= fields.keys():
+        raise NotALibrary(
+            f"{source.path} is JSON, but its first line is no book: needed is one object on each line,"
+            ' such as {"title": "…", "author": "…"}'
+        )
+    return found
+
+
+def _fields(line: str) -> Fields | str:
+    """Answer the fields of the object, or what is wrong with it."""
+    try:
+        book = msgspec.json.decode(line)
+    except (msgspec.DecodeError, RecursionError):
+        return _NO_OBJECT
+    if not isinstance(book, dict):
+        return _NO_OBJECT
+    fields: Fields = {}
+    for name, field in _FIELDS.items():
+        text = _text(book.get(name))
+        if text is None:
+            return f"{name} is neither text nor a number: mend it"
+        if text and not text.isspace():
+            fields[field] = [text]
+    return fields
+
+
+def _text(value: object) -> str | None:
+    if value is None:
+        return ""
+    if isinstance(value, list):
+        return join_tags(value) if all(isinstance(item, str) for item in value) else None
+    return str(value) if isinstance(value, str | int | float) else None

@@ -1,0 +1,52 @@
+"""A reader's library file, whatever program wrote it."""
+
+from collections.abc import Iterator
+from datetime import date
+from pathlib import Path
+
+from bookshelf.shelf.exchange.entry import Entry, Refusal
+from bookshelf.shelf.exchange.header import open_table
+from bookshelf.shelf.exchange.jsonlines import JsonLines, open_lines
+from bookshelf.shelf.exchange.source import find
+from bookshelf.shelf.exchange.table import Table
+
+
+class Library:
+    """The records of one file; iterate over it, as often as you like, for its entries.
+
+    `form`: the format's name, to show. `rows`: how many records there are, for a
+    progress bar. `delimiter` and `header` are the file's own (no header, no
+    delimiter: JSON lines). `remarks`: sentences on the file as a whole, to show.
+    """
+
+    def __init__(self, content: Table | JsonLines, today: date) -> None:
+        self._content = content
+        self._setting = content.setting(today)
+        self.form = content.form.name
+        self.rows = self._setting.facts.rows
+        self.delimiter = content.delimiter
+        self.header = content.header
+        self.remarks = tuple(self._remarks())
+
+    def __iter__(self) -> Iterator[Entry | Refusal]:
+        """Read the file from its start; memory stays small however large it is."""
+        return self._content.entries(self._setting)
+
+    def _remarks(self) -> Iterator[str]:
+        if not self._setting.facts.scale:
+            yield "the rating column was left out: it holds averages, no reader's own stars"
+        if self._setting.rated_is_read:
+            yield "nothing in the file says which books are read: those with a rating count as read"
+        if unused := self._content.unused():
+            yield f"columns without a place on the shelf: {', '.join(unused)}"
+
+
+def read_library(path: Path, *, today: date) -> Library:
+    """Recognise the file by its content and answer its library.
+
+    `today` is the reader's date; no book is finished after it. The file is read
+    through twice or three times, never into memory. Raises NotALibrary, with one
+    sentence to show, for what is no text, too large, empty or without books.
+    """
+    source = find(path)
+    return Library(open_lines(source) or open_table(source), today)

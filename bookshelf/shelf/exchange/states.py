@@ -1,0 +1,49 @@
+"""The words by which readers and programs say how far they are with a book."""
+
+from enum import Enum
+
+from bookshelf.shelf.exchange.format import folded
+
+
+class State(Enum):
+    """How far the reader is with a book, as far as the shelf can say."""
+
+    FINISHED = "finished"
+    UNREAD = "unread"
+    STOPPED = "stopped"
+
+
+_WORDS = {
+    State.FINISHED: """read, already read, finished, completed, complete, done, have read,
+        gelesen, fertig, lu, leído, leido, letto, lido, gelezen""",
+    State.UNREAD: """unread, to read, want to read, wanttoread, toread, tbr, not started, not read,
+        currently reading, currentlyreading, reading, in progress, started, owned to read,
+        wishlist, wish list, paused, on hold, ungelesen, à lire, por leer, da leggere""",
+    State.STOPPED: """did not finish, dnf, not finished, abandoned, stopped, stopped reading,
+        gave up, given up, abgebrochen, abandonné""",
+}
+_STATES = {" ".join(word.split()): state for state, words in _WORDS.items() for word in words.split(",")}
+
+_SHELVES = frozenset({"read", "to read", "currently reading"})
+_YES = frozenset(
+    {"yes", "y", "true", "t", "1", "x", "ja", "j", "oui", "si", "sí", "sim", "wahr", "vrai", "✓", "✔", "☑"}
+)
+_NO = frozenset({"no", "n", "false", "f", "0", "nein", "non", "nee", "não", "falsch", "faux", "✗", "☐", "-"})
+
+
+def state_of(word: str) -> State | None:
+    """Answer what the word says, or None where it is none of ours."""
+    return _STATES.get(folded(word))
+
+
+def is_shelf(tag: str) -> bool:
+    """Tell whether the tag is one of the shelves that only repeat the state."""
+    return folded(tag) in _SHELVES
+
+
+def is_yes(word: str) -> bool | None:
+    """Answer what a yes-or-no column says, or None where it is neither."""
+    plain = word.strip().casefold()
+    if plain in _YES or state_of(plain) is State.FINISHED:
+        return True
+    return False if plain in _NO or state_of(plain) is not None else None

@@ -1,0 +1,98 @@
+"""What has happened to a book, and what it was like at a time. Rows beside those of the book list."""
+
+from collections.abc import Iterable
+from datetime import datetime
+from typing import Any
+
+import msgspec
+from sqlalchemy import BigInteger, Column, Index, Integer, LargeBinary, MetaData, Table, Text, insert, select
+
+from bookshelf.cqrs.errors import NotFound
+from bookshelf.cqrs.message import Event
+from bookshelf.cqrs.position import Position
+from bookshelf.cqrs.route import Answer
+from bookshelf.cqrs.view import Change, Recorded
+from bookshelf.shelf.answers import Book
+from bookshelf.shelf.book import BOOK, shown
+from bookshelf.shelf.events import EVENTS, TOPIC
+
+
+class Happened(msgspec.Struct, frozen=True):
+    """One event of a book."""
+
+    type: str
+    time: datetime
+    actor: str
+    position: str
+    data: dict[str, Any]
+
+
+class OneBook(msgspec.Struct, forbid_unknown_fields=True):
+    """Which book."""
+
+    id: str
+
+
+def history_table(metadata: MetaData) -> Table:
+    """Return the table of events, by book and place in the log."""
+    events = Table(
+        "booklist_event",
+        metadata,
+        Column("part", Integer, primary_key=True, autoincrement=False),
+        Column("off", BigInteger, primary_key=True, autoincrement=False),
+        Column("subject", Text, nullable=False),
+        Column("type", Text, nullable=False),
+        Column("time", Text, nullable=False),
+        Column("actor", Text, nullable=False),
+        Column("data", LargeBinary, nullable=False),
+        sqlite_with_rowid=False,
+    )
+    Index("booklist_event_of", events.c.subject, events.c.off)
+    return events
+
+
+class History:
+    """The handler and the queries of the table of events. A removed book's history stays: it is the log's."""
+
+    def __init__(self, events: Table) -> None:
+        self._events = events
+        self._insert = insert(events)
+
+    def record(self, _event: Event, recorded: Recorded) -> Iterable[Change]:
+        """One row an event."""
+        yield (
+            self._insert,
+            {
+                "part": recorded.partition,
+                "off": recorded.offset,
+                "subject": recorded.subject,
+                "type": recorded.type,
+                "time": recorded.time.isoformat(),
+                "actor": recorded.actor,
+                "data": recorded.data,
+            },
+        )
+
+    def _rows(self, db: Any, book_id: str) -> list[Any]:  # noqa: ANN401 (the storage's connection)
+        rows = db.execute(select(self._events).filter_by(subject=book_id).order_by(self._events.c.off)).all()
+        if not rows:
+            raise NotFound("there never was such a book on the shelf")
+        return list(rows)
+
+    def history(self, db: Any, asked: OneBook) -> Answer:  # noqa: ANN401 (the storage's connection)
+        """Every event of the book, oldest first."""
+        return Answer([_happened(row) for row in self._rows(db, asked.id)])
+
+    def as_of(self, db: Any, book_id: str, moment: datetime) -> Book:  # noqa: ANN401 (the storage's connection)
+        """The book as its events up to a moment tell it. Raises `NotFound`."""
+        rows = [row for row in self._rows(db, book_id) if datetime.fromisoformat(row.time) <= moment]
+        events = (EVENTS.decode(row.type, row.data) for row in rows)
+        book = BOOK.fold(event for event in events if event is not None)
+        if not book.here:
+            raise NotFound("the book was not on the shelf at that time")
+        return shown(book_id, book)
+
+
+def _happened(row: Any) -> Happened:  # noqa: ANN401 (a row of the table)
+    time = datetime.fromisoformat(row.time)
+    return Happened(row.type, time, row.actor, str(Position(TOPIC, row.part, row.off)), msgspec.json.decode(row.data))

@@ -1,0 +1,44 @@
+"""lastreadbooks: which books were read last?"""
+
+from typing import Annotated, Any
+
+import msgspec
+from msgspec import Meta
+from sqlalchemy import Index, MetaData, select
+
+from bookshelf.cqrs.route import Answer, QueryRoute
+from bookshelf.cqrs.view import View
+from bookshelf.shelf.answers import Book
+from bookshelf.shelf.events import EVENTS, TOPIC
+from bookshelf.shelf.rows import BookRows, book_table, shown
+
+TABLES = MetaData()
+books = book_table("lastread_book", TABLES)
+Index("lastread_by_day", books.c.done, books.c.finished, books.c.version)
+
+VIEW = View(name="lastread", topic=TOPIC, catalogue=EVENTS, tables=TABLES, handlers=BookRows(books).handlers)
+
+
+class LastRead(msgspec.Struct, forbid_unknown_fields=True):
+    """How many."""
+
+    limit: Annotated[int, Meta(ge=1, le=100)] = 5
+
+
+def last_read(db: Any, asked: LastRead) -> Answer:  # noqa: ANN401 (the storage's connection)
+    """The last read, newest day first; of one day the last said first; days not known come last."""
+    newest = (books.c.finished.desc().nulls_last(), books.c.version.desc())
+    rows = db.execute(select(books).where(books.c.done).order_by(*newest).limit(asked.limit))
+    return Answer([shown(row) for row in rows])
+
+
+ROUTES = (
+    QueryRoute(
+        path="/books/last/read",
+        summary="The books read last, newest first",
+        view=VIEW,
+        query=last_read,
+        params=LastRead,
+        returns=list[Book],
+    ),
+)

@@ -1,0 +1,106 @@
+"""readbook: what may happen while a book is read."""
+
+from datetime import date, datetime, timedelta
+from typing import Any, ClassVar
+
+import msgspec
+
+from bookshelf.cqrs.aggregate import Aggregate
+from bookshelf.cqrs.errors import Invalid, NotFound
+from bookshelf.cqrs.message import Command, Event, State
+from bookshelf.cqrs.route import CommandRoute
+from bookshelf.shelf import text
+from bookshelf.shelf.events import EVENTS, TOPIC, BookAdded, BookFinished, BookRemoved
+
+
+class Finishing(msgspec.Struct, forbid_unknown_fields=True, omit_defaults=True):
+    """How it was. The book's own fields may stand beside it and are not read: old clients send the whole book."""
+
+    finished: text.Day | None = None
+    rating: text.Rating | None = None
+    review: text.Review | None = None
+    id: Any = None
+    title: Any = None
+    author: Any = None
+    published: Any = None
+    isbn: Any = None
+    pages: Any = None
+    language: Any = None
+    tags: Any = None
+    notes: Any = None
+    state: Any = None
+    added: Any = None
+
+
+class FinishBook(Command):
+    """The reader has finished this book; `finished` is None if the day is not known."""
+
+    TYPE: ClassVar[str] = "shelf.finish-book.v1"
+    at: datetime
+    finished: date | None
+    rating: int | None = None
+    review: str | None = None
+
+
+class Reading(State):
+    """Whether there is such a book, and whether it was finished."""
+
+    known: bool = False
+    finished: bool = False
+
+
+def decide(reading: Reading, command: Command) -> list[Event]:
+    """Return what a command makes happen. Raises `NotFound`, `Invalid`."""
+    match command:
+        case FinishBook() if not reading.known:
+            raise NotFound("there is no such book on the shelf")
+        case FinishBook() if reading.finished:
+            return []
+        case FinishBook(finished=date() as day, at=at) if day > at.date() + timedelta(days=1):
+            raise Invalid("lies in the future", field="finished")
+        case FinishBook():
+            return [BookFinished(finished=command.finished, rating=command.rating, review=command.review)]
+    return []
+
+
+def evolve(reading: Reading, event: Event) -> Reading:
+    """Return the reading after an event."""
+    match event:
+        case BookAdded():
+            return Reading(known=True)
+        case BookRemoved():
+            return Reading()
+        case BookFinished():
+            return msgspec.structs.replace(reading, finished=True)
+    return reading
+
+
+def finish(body: Finishing, at: datetime) -> FinishBook:
+    """Read what the reader says; a day left out is the day of the command."""
+    return FinishBook(finished=_day(body.finished, at), rating=body.rating, review=body.review, at=at)
+
+
+def _day(given: str | None, at: datetime) -> date | None:
+    if given is None:
+        return at.date()
+    if given == "unknown":
+        return None
+    try:
+        return date.fromisoformat(given)
+    except ValueError:
+        raise Invalid("is no day of the calendar", field="finished") from None
+
+
+READING = Aggregate(name="readbook", topic=TOPIC, catalogue=EVENTS, initial=Reading(), decide=decide, evolve=evolve)
+
+ROUTES = (
+    CommandRoute(
+        method="POST",
+        path="/books/{id}/finished",
+        summary="Say that a book is finished",
+        aggregate=READING,
+        body=Finishing,
+        body_required=False,
+        command=finish,
+    ),
+)

@@ -1,0 +1,128 @@
+"""Rows of books: one table's columns, and what each event changes in it. Views share them, not their rows."""
+
+from collections.abc import Iterable, Mapping
+from datetime import date, datetime
+from functools import lru_cache
+from typing import Any
+
+import msgspec
+from sqlalchemy import BigInteger, Boolean, Column, Integer, MetaData, Table, Text
+from sqlalchemy import bindparam, delete, insert, update
+from sqlalchemy.sql.dml import Update
+
+from bookshelf.cqrs.view import Change, Handler, Recorded
+from bookshelf.shelf.answers import Book
+from bookshelf.shelf.events import BookAdded, BookChanged, BookFinished, BookRemoved
+
+_json = msgspec.json.Encoder().encode
+
+
+def book_table(name: str, metadata: MetaData) -> Table:
+    """Return a table of whole books. `version` is the offset of a book's newest event; texts of times sort."""
+    texts = ("published", "isbn", "language", "notes", "finished", "review")
+    return Table(
+        name,
+        metadata,
+        Column("seq", Integer, primary_key=True),
+        Column("id", Text, nullable=False, unique=True),
+        Column("title", Text, nullable=False),
+        Column("author", Text, nullable=False),
+        *(Column(text, Text) for text in texts),
+        Column("pages", Integer),
+        Column("tags", Text, nullable=False),
+        Column("done", Boolean, nullable=False),
+        Column("rating", Integer),
+        Column("added", Text, nullable=False),
+        Column("version", BigInteger, nullable=False),
+    )
+
+
+class BookRows:
+    """The handlers that keep one table of books."""
+
+    def __init__(self, table: Table) -> None:
+        self._insert = insert(table)
+        self._delete = delete(table).where(table.c.id == bindparam("row"))
+        self._update = lru_cache(maxsize=64)(lambda names: _update(table, names))
+        self.handlers: Mapping[type[Any], Handler] = {
+            BookAdded: self.added,
+            BookChanged: self.changed,
+            BookRemoved: self.removed,
+            BookFinished: self.finished,
+        }
+
+    def added(self, event: BookAdded, recorded: Recorded) -> Iterable[Change]:
+        """A new row."""
+        yield (
+            self._insert,
+            {
+                "id": recorded.subject,
+                "title": event.title,
+                "author": event.author,
+                "published": event.published,
+                "isbn": event.isbn,
+                "language": event.language,
+                "notes": event.notes,
+                "finished": None,
+                "review": None,
+                "pages": event.pages,
+                "tags": _tags(event.tags),
+                "done": False,
+                "rating": None,
+                "added": event.added.isoformat(),
+                "version": recorded.offset,
+            },
+        )
+
+    def changed(self, event: BookChanged, recorded: Recorded) -> Iterable[Change]:
+        """The columns that the event names."""
+        said = {name: value for name, value in msgspec.structs.asdict(event).items() if value is not msgspec.UNSET}
+        if "tags" in said:
+            said["tags"] = _tags(said["tags"])
+        yield self._set(recorded, said)
+
+    def removed(self, _event: BookRemoved, recorded: Recorded) -> Iterable[Change]:
+        """No row any more."""
+        yield self._delete, {"row": recorded.subject}
+
+    def finished(self, event: BookFinished, recorded: Recorded) -> Iterable[Change]:
+        """Done, on a day."""
+        day = event.finished.isoformat() if event.finished else None
+        said = {"done": True, "finished": day, "rating": event.rating, "review": event.review}
+        yield self._set(recorded, said)
+
+    def _set(self, recorded: Recorded, said: Mapping[str, Any]) -> Change:
+        values = {**said, "version": recorded.offset}
+        return self._update(tuple(sorted(values))), {**values, "row": recorded.subject}
+
+
+def _tags(tags: Iterable[str]) -> str:
+    return _json(list(tags)).decode()
+
+
+def _update(table: Table, names: Iterable[str]) -> Update:
+    values = {name: bindparam(name) for name in names}
+    return update(table).where(table.c.id == bindparam("row")).values(values)
+
+
+_tuple = msgspec.json.Decoder(tuple[str, ...]).decode
+
+
+def shown(row: Any) -> Book:  # noqa: ANN401 (a row of such a table)
+    """Return the whole book of a row."""
+    return Book(
+        id=row.id,
+        title=row.title,
+        author=row.author,
+        published=row.published,
+        isbn=row.isbn,
+        pages=row.pages,
+        language=row.language,
+        tags=_tuple(row.tags),
+        notes=row.notes,
+        state="finished" if row.done else "unread",
+        finished=date.fromisoformat(row.finished) if row.finished else None,
+        rating=row.rating,
+        review=row.review,
+        added=datetime.fromisoformat(row.added),
+    )

@@ -1,0 +1,1 @@
+"""Storage: where views keep their rows, behind one port. SQLAlchemy Core, no ORM."""

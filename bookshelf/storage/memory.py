@@ -1,0 +1,39 @@
+"""Table sets that are gone with the process, run in place without threads: for tests and simulations."""
+
+import tempfile
+from pathlib import Path
+
+from bookshelf.cqrs.view import View
+from bookshelf.storage.port import TableSet
+from bookshelf.storage.tables import SqliteTables
+
+
+class MemoryStorage:
+    """SQLite in a temporary folder, on the caller's own thread, so that every run is the same."""
+
+    def __init__(self) -> None:
+        self._folder = tempfile.TemporaryDirectory(prefix="bookshelf-")
+        self._made = 0
+        self._open: list[SqliteTables] = []
+
+    async def live(self, view: View, source: str) -> TableSet:
+        """Begin a new set: nothing outlives the process."""
+        return await self.beside(view, source)
+
+    async def beside(self, view: View, source: str) -> TableSet:
+        """Make a new empty set."""
+        self._made += 1
+        tables = SqliteTables(Path(self._folder.name) / f"{view.name}-{self._made}.sqlite", None, None)
+        tables.create(view, source)
+        self._open.append(tables)
+        return tables
+
+    async def swap(self, view: View, former: TableSet, new: TableSet) -> None:  # noqa: ARG002
+        """The new set is the caller's already; drop the former one."""
+        await former.close()
+
+    async def close(self) -> None:
+        """Drop everything."""
+        for tables in self._open:
+            tables.dispose()
+        self._folder.cleanup()

@@ -1,0 +1,105 @@
+"""One SQLite file of a view: a writing engine, a reading engine, and the threads that run them."""
+
+import asyncio
+from collections.abc import Callable
+from concurrent.futures import Executor
+from pathlib import Path
+from typing import Any, TypeVar
+
+from sqlalchemy import Connection, Engine, create_engine, event, insert, select
+from sqlalchemy.exc import OperationalError
+from sqlalchemy.pool import QueuePool
+
+from bookshelf.cqrs.view import View
+from bookshelf.storage.ledger import LEDGER, about
+from bookshelf.storage.port import StorageFault
+
+T = TypeVar("T")
+
+
+class SqliteTables:
+    """A table set in one file. Without executors the work is done in place: for simulations."""
+
+    def __init__(self, path: Path, writer: Executor | None, reader: Executor | None) -> None:
+        self.path = path
+        self._writer = writer
+        self._reader = reader
+        self._writing = engine(path, "BEGIN IMMEDIATE", pool_size=1)
+        self._reading = engine(path, "BEGIN", pool_size=4)
+        self._busy = 0
+        self._idle = asyncio.Event()
+
+    def create(self, view: View, source: str) -> None:
+        """Make the view's tables and the ledger, and note what they descend from."""
+        with self._writing.begin() as db:
+            view.tables.create_all(db)
+            LEDGER.create_all(db)
+            note = {"source": source, "version": str(view.version)}
+            db.execute(insert(about), [{"name": name, "value": value} for name, value in note.items()])
+
+    def descends_from(self, view: View, source: str) -> bool:
+        """Whether the rows are of this version of the view and of this log."""
+        with self._writing.begin() as db:
+            note = {row.name: row.value for row in db.execute(select(about))}
+        return note == {"source": source, "version": str(view.version)}
+
+    async def write(self, work: Callable[[Connection], T]) -> T:
+        """Run `work` in one transaction."""
+        return await self._run(self._writer, self._writing, work)
+
+    async def read(self, work: Callable[[Connection], T]) -> T:
+        """Run `work` on a snapshot."""
+        return await self._run(self._reader, self._reading, work)
+
+    async def _run(self, executor: Executor | None, on: Engine, work: Callable[[Connection], T]) -> T:
+        self._busy += 1
+        try:
+            if executor is None:
+                return _transact(on, work)
+            return await asyncio.get_running_loop().run_in_executor(executor, _transact, on, work)
+        finally:
+            self._busy -= 1
+            self._idle.set()
+
+    async def close(self) -> None:
+        """Wait for work under way, then let go of the file."""
+        while self._busy:
+            self._idle.clear()
+            await self._idle.wait()
+        await asyncio.to_thread(self.dispose)
+
+    def dispose(self) -> None:
+        """Close the connections."""
+        self._reading.dispose()
+        self._writing.dispose()
+
+
+def _transact(on: Engine, work: Callable[[Connection], T]) -> T:
+    try:
+        with on.begin() as db:
+            return work(db)
+    except OperationalError as fault:
+        raise StorageFault(str(fault.orig)) from fault
+
+
+def engine(path: Path, begin: str, pool_size: int) -> Engine:
+    """Make an engine on the file that begins its transactions itself: the driver's own guesses are off."""
+    made = create_engine(
+        f"sqlite:///{path}",
+        poolclass=QueuePool,
+        pool_size=pool_size,
+        max_overflow=0,
+        connect_args={"check_same_thread": False, "timeout": 5, "isolation_level": None},
+    )
+
+    @event.listens_for(made, "connect")
+    def _(connection: Any, _record: Any) -> None:  # noqa: ANN401 (the driver's own)
+        connection.execute("PRAGMA journal_mode = WAL")
+        # no fsync a commit: after a power cut the rows may be older, and catch up from the log
+        connection.execute("PRAGMA synchronous = NORMAL")
+
+    @event.listens_for(made, "begin")
+    def _(connection: Connection) -> None:
+        connection.exec_driver_sql(begin)
+
+    return made

@@ -1,0 +1,130 @@
+"""Who may import whom. The folders are the architecture; this table keeps them so."""
+
+from pathlib import Path
+
+import pytest
+from architecture.imports import PURE, Law, cycle, impure, part_of, unlawful, vague
+from architecture.source import ROOT, Module, modules
+
+# part -> what of ours it may import, beside itself. The longest name that fits is a module's part.
+LAW: Law = {
+    "bookshelf": set(),
+    "bookshelf.__main__": {"bookshelf.cli"},
+    "bookshelf.config": set(),
+    # the vocabulary, and the business written in it: one line for each context
+    "bookshelf.cqrs": set(),
+    "bookshelf.shelf": {"bookshelf.cqrs", "bookshelf.storage"},
+    # the ports and their adapters: none knows another
+    "bookshelf.log": {"bookshelf.cqrs"},
+    "bookshelf.discovery": {"bookshelf.cqrs"},
+    "bookshelf.storage": {"bookshelf.cqrs"},
+    # what runs them
+    "bookshelf.runtime": {"bookshelf.cqrs", "bookshelf.log", "bookshelf.discovery", "bookshelf.storage"},
+    "gateway": {"bookshelf.discovery", "bookshelf.runtime", "bookshelf.config"},
+    # what puts it together; of a context, the command line knows only its exchange of files
+    "bookshelf.services": {"bookshelf.cqrs", "bookshelf.shelf"},
+    "bookshelf.cli": {
+        *("bookshelf.services", "bookshelf.runtime", "bookshelf.config", "gateway", "bookshelf.cqrs"),
+        *("bookshelf.log", "bookshelf.discovery", "bookshelf.storage", "bookshelf.shelf.exchange"),
+    },
+}
+
+
+@pytest.fixture(scope="module")
+def ours() -> list[Module]:
+    return modules(ROOT)
+
+
+def test_every_module_imports_only_what_its_part_may(ours: list[Module]) -> None:
+    assert unlawful(ours, LAW) == []
+
+
+def test_the_vocabulary_is_pure(ours: list[Module]) -> None:
+    assert any(part_of(module.name, LAW) == PURE for module in ours)
+    assert impure(ours) == []
+
+
+def test_no_module_imports_itself_by_way_of_others(ours: list[Module]) -> None:
+    assert cycle(ours) == []
+
+
+def test_every_module_is_named_for_what_is_in_it(ours: list[Module]) -> None:
+    assert vague(ours) == []
+
+
+def written(root: Path, **files: str) -> list[Module]:
+    """Write modules, a__b for a/b.py, and read them as the laws do."""
+    for name, text in files.items():
+        path = root.joinpath(*name.split("__")).with_suffix(".py")
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(text)
+    return modules(root, ("bookshelf",))
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        "import bookshelf.runtime.edge",
+        "from bookshelf.runtime import edge",
+        "from bookshelf.runtime.edge import Edge",
+        "from ..runtime import edge",
+        "from gateway import app",
+        "def late():\n    from bookshelf.cli import main",
+    ],
+)
+def test_a_context_that_reaches_for_the_runtime_is_seen(tmp_path: Path, line: str) -> None:
+    found = written(tmp_path, bookshelf__runtime__edge="", bookshelf__shelf__book=line)
+    assert len(unlawful(found, LAW)) == 1
+
+
+@pytest.mark.parametrize(
+    "line",
+    ["from bookshelf import __version__", "from bookshelf.cqrs import Event", "from . import reading"],
+)
+def test_a_context_may_use_the_vocabulary_itself_and_the_version(tmp_path: Path, line: str) -> None:
+    found = written(tmp_path, bookshelf__shelf__book=line, bookshelf__shelf__reading="")
+    assert unlawful(found, LAW) == []
+
+
+def test_the_command_line_knows_only_the_exchange_of_a_context(tmp_path: Path) -> None:
+    text = "from bookshelf.shelf import exchange\nfrom bookshelf.shelf import book"
+    shelf = {"bookshelf__shelf__exchange": "", "bookshelf__shelf__book": ""}
+    [said] = unlawful(written(tmp_path, bookshelf__cli__up=text, **shelf), LAW)
+    assert said.startswith("bookshelf.cli.up:2 imports bookshelf.shelf.book;")
+
+
+def test_a_part_without_a_line_is_told_where_to_add_it(tmp_path: Path) -> None:
+    [said] = unlawful(written(tmp_path, bookshelf__shop__order=""), LAW)
+    assert said.startswith("bookshelf.shop.order has no line in the import law: add one to LAW in test/")
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        "import asyncio",
+        "import os.path",
+        "from time import monotonic",
+        "import aiohttp",
+        "id = uuid.uuid4()",
+        "when = datetime.now(UTC)",
+        "open('x')",
+    ],
+)
+def test_a_vocabulary_that_touches_the_world_is_seen(tmp_path: Path, line: str) -> None:
+    assert len(impure(written(tmp_path, bookshelf__cqrs__event=line))) == 1
+
+
+def test_a_circle_is_named_also_when_it_is_for_types_only(tmp_path: Path) -> None:
+    one = "if TYPE_CHECKING:\n    from bookshelf.two import x"
+    found = written(tmp_path, bookshelf__one=one, bookshelf__two="from . import one")
+    assert set(cycle(found)) == {"bookshelf.one", "bookshelf.two"}
+
+
+def test_a_name_that_says_nothing_is_seen(tmp_path: Path) -> None:
+    found = written(tmp_path, bookshelf__log__utils="", bookshelf__common__x="", bookshelf__log__port="")
+    assert vague(found) == ["bookshelf.common.x", "bookshelf.log.utils"]
+
+
+def test_a_folder_without_modules_proves_nothing(tmp_path: Path) -> None:
+    with pytest.raises(LookupError, match="no Python files in bookshelf/"):
+        written(tmp_path)

@@ -1,0 +1,145 @@
+from datetime import date
+from pathlib import Path
+
+import pytest
+from unit.exchange.files import entries, fixture, library, only
+
+
+def test_columns_are_found_in_any_order_case_and_spelling() -> None:
+    pride = entries(fixture("shuffled.csv"))["Pride and Prejudice"]
+    assert pride.book == {
+        "title": "Pride and Prejudice",
+        "author": "Jane Austen",
+        "published": "1813",
+        "isbn": "9780141439518",
+        "pages": 432,
+        "tags": ["love", "england"],
+    }
+    assert (pride.finished_on, pride.rating) == (date(2023, 12, 25), 5)
+
+
+def test_one_date_past_the_twelfth_tells_day_from_month_in_the_whole_file() -> None:
+    odyssey = entries(fixture("shuffled.csv"))["The Odyssey"]
+    assert odyssey.finished_on == date(2024, 2, 3)
+
+
+def test_numbers_that_a_spreadsheet_has_changed_are_mended() -> None:
+    frankenstein = entries(fixture("shuffled.csv"))["Frankenstein"]
+    assert (frankenstein.book["published"], frankenstein.book["isbn"]) == ("1818", "0141439475")
+
+
+def test_what_cannot_be_kept_is_left_out_with_a_note() -> None:
+    odyssey = entries(fixture("shuffled.csv"))["The Odyssey"]
+    assert "isbn" not in odyssey.book
+    assert odyssey.notes == ("isbn '12' left out: not an ISBN",)
+
+
+@pytest.mark.parametrize(
+    "header",
+    ["Title,Author", "book_title,WRITER", "Name;Authors", "Author(s)\tTITLE", "titre;auteur", "Título,Autor"],
+)
+def test_two_columns_are_enough(tmp_path: Path, header: str) -> None:
+    mark = next(mark for mark in ",;\t" if mark in header)
+    cells = {"title": "Emma", "author": "Jane Austen"}
+    first_is_author = header.lower().startswith("author")
+    row = mark.join([cells["author"], cells["title"]] if first_is_author else cells.values())
+    assert only(library(tmp_path, f"{header}\n{row}\n")).book == cells
+
+
+def test_the_better_named_column_wins_whatever_the_order(tmp_path: Path) -> None:
+    content = "rating,my rating,state,title,author\n3.8,5,read,Emma,Jane Austen\n"
+    assert only(library(tmp_path, content)).rating == 5
+
+
+def test_a_column_of_averages_is_no_readers_rating(tmp_path: Path) -> None:
+    found = library(tmp_path, "title,author,rating\nEmma,Jane Austen,4.00\nKim,Rudyard Kipling,3.71\n")
+    assert [(entry.finished, entry.rating) for entry in entries(found).values()] == [(False, None)] * 2
+    assert found.remarks == ("the rating column was left out: it holds averages, no reader's own stars",)
+
+
+def test_ratings_out_of_ten_are_halved_in_the_whole_file(tmp_path: Path) -> None:
+    found = entries(library(tmp_path, "title,author,rating,read\nEmma,J A,4,yes\nKim,R K,9,yes\n"))
+    assert (found["Emma"].rating, found["Kim"].rating) == (2, 5)
+
+
+def test_a_rated_book_counts_as_read_where_nothing_else_says_so(tmp_path: Path) -> None:
+    found = library(tmp_path, "title,author,rating\nEmma,Jane Austen,4\nKim,Rudyard Kipling,\n")
+    assert [(entry.finished, entry.rating) for entry in entries(found).values()] == [(True, 4), (False, None)]
+    assert found.remarks == (
+        "nothing in the file says which books are read: those with a rating count as read",
+    )
+
+
+def test_a_rating_of_an_unread_book_is_noted_where_the_file_tells_what_is_read(tmp_path: Path) -> None:
+    emma = only(library(tmp_path, "title,author,rating,read\nEmma,Jane Austen,4,no\n"))
+    assert (emma.finished, emma.rating) == (False, None)
+    assert emma.notes == ("rating 4 left out: the book is not marked as read",)
+
+
+@pytest.mark.parametrize("word", ["yes", "TRUE", "1", "x", "ja", "✓", "read"])
+def test_a_yes_in_the_read_column_is_finished(tmp_path: Path, word: str) -> None:
+    emma = only(library(tmp_path, f"title,author,read\nEmma,Jane Austen,{word}\n"))
+    assert (emma.finished, emma.finished_on, emma.notes) == (True, None, ())
+
+
+@pytest.mark.parametrize("word", ["no", "False", "0", "", "-", "to-read"])
+def test_a_no_in_the_read_column_is_unread(tmp_path: Path, word: str) -> None:
+    emma = only(library(tmp_path, f"title,author,read\nEmma,Jane Austen,{word}\n"))
+    assert (emma.finished, emma.notes) == (False, ())
+
+
+def test_a_date_in_the_read_column_is_the_day(tmp_path: Path) -> None:
+    emma = only(library(tmp_path, "title,author,read\nEmma,Jane Austen,2024-03-01\n"))
+    assert emma.finished_on == date(2024, 3, 1)
+
+
+def test_neither_yes_nor_no_is_noted(tmp_path: Path) -> None:
+    emma = only(library(tmp_path, "title,author,read\nEmma,Jane Austen,perhaps\n"))
+    assert (emma.finished, emma.notes) == (False, ("'perhaps' left out: neither yes nor no",))
+
+
+@pytest.mark.parametrize(
+    ("word", "finished"),
+    [("Read", True), ("FINISHED", True), ("to_read", False), ("Currently-Reading", False), ("unread", False)],
+)
+def test_a_state_is_understood_however_it_is_spelt(tmp_path: Path, word: str, *, finished: bool) -> None:
+    emma = only(library(tmp_path, f"title,author,status\nEmma,Jane Austen,{word}\n"))
+    assert (emma.finished, emma.notes) == (finished, ())
+
+
+def test_a_shelf_among_the_tags_says_the_state_where_no_column_does(tmp_path: Path) -> None:
+    emma = only(library(tmp_path, 'title,author,bookshelves\nEmma,Jane Austen,"read, comedy"\n'))
+    assert (emma.finished, emma.book["tags"]) == (True, ["comedy"])
+
+
+def test_a_future_or_unreadable_day_leaves_the_book_finished_on_no_day(tmp_path: Path) -> None:
+    content = "title,author,date read\nEmma,Jane Austen,2031-01-01\nKim,Rudyard Kipling,last summer\n"
+    found = entries(library(tmp_path, content))
+    assert all(entry.finished and entry.finished_on is None for entry in found.values())
+    assert found["Emma"].notes == ("read, but on no known day: '2031-01-01' lies in the future",)
+    assert found["Kim"].notes == ("read, but on no known day: 'last summer' is no date",)
+
+
+@pytest.mark.parametrize("nothing", ["-", "N/A", "never", "0000-00-00"])
+def test_a_date_column_that_says_nothing_is_unread(tmp_path: Path, nothing: str) -> None:
+    assert not only(library(tmp_path, f"title,author,date read\nEmma,Jane Austen,{nothing}\n")).finished
+
+
+@pytest.mark.parametrize(("mark", "day"), [(",", date(2024, 1, 3)), (";", date(2024, 3, 1))])
+def test_where_no_date_decides_a_semicolon_says_day_first_and_a_note_tells(
+    tmp_path: Path, mark: str, day: date
+) -> None:
+    content = "title,author,date read\nEmma,Jane Austen,01/03/2024\n".replace(",", mark)
+    emma = only(library(tmp_path, content))
+    assert emma.finished_on == day
+    assert emma.notes == (f"'01/03/2024' read as {day}: nothing in the file tells day from month",)
+
+
+def test_a_space_after_the_comma_does_not_hide_the_quotes(tmp_path: Path) -> None:
+    emma = only(library(tmp_path, 'title, author, tags\nEmma, "Austen, Jane", "a, b"\n'))
+    assert emma.book == {"title": "Emma", "author": "Austen, Jane", "tags": ["a", "b"]}
+
+
+def test_excels_own_first_line_is_passed_over(tmp_path: Path) -> None:
+    emma = only(library(tmp_path, "sep=;\r\ntitle;author\r\nEmma;Jane Austen\r\n"))
+    assert (emma.book["title"], emma.line) == ("Emma", 3)

@@ -1,0 +1,69 @@
+from pathlib import Path
+
+import pytest
+from unit.exchange.files import library, only, refusals
+
+from bookshelf.shelf.exchange import limits
+
+
+@pytest.mark.parametrize(("column", "longest"), [("title", limits.TITLE_MAX), ("author", limits.AUTHOR_MAX)])
+def test_a_title_or_author_too_long_is_refused(tmp_path: Path, column: str, longest: int) -> None:
+    rest = "author" if column == "title" else "title"
+    fits = library(tmp_path, f"{column},{rest}\n{'é' * longest},x\n")
+    assert len(str(only(fits).book[column])) == longest  # type: ignore[literal-required] # title or author
+    (refusal,) = refusals(library(tmp_path, f"{column},{rest}\n{'é' * (longest + 1)},x\n"))
+    assert refusal.reason == f"the {column} has {longest + 1} characters, {longest} are allowed: shorten it"
+
+
+@pytest.mark.parametrize(("column", "longest"), [("notes", limits.NOTES_MAX), ("review", limits.REVIEW_MAX)])
+def test_a_long_text_is_cut_with_a_note(tmp_path: Path, column: str, longest: int) -> None:
+    entry = only(library(tmp_path, f"title,author,read,{column}\nEmma,J A,yes,{'é' * (longest + 1)}\n"))
+    kept = entry.review if column == "review" else entry.book["notes"]
+    assert kept == "é" * longest
+    assert entry.notes == (f"{column} cut: it has 10,001 characters, 10,000 are kept",)
+
+
+@pytest.mark.parametrize(
+    ("column", "value"),
+    [
+        ("published", "long ago " * 6),
+        ("language", "a" * 36),
+        ("pages", "0.5"),
+        ("pages", "100001"),
+        ("pages", "many"),
+    ],
+)
+def test_what_has_no_place_is_left_out_with_a_note(tmp_path: Path, column: str, value: str) -> None:
+    entry = only(library(tmp_path, f"title,author,{column}\nEmma,J A,{value}\n"))
+    assert column not in entry.book
+    (note,) = entry.notes
+    assert note.startswith(f"{column} '{value[:30]}")
+    assert " left out: " in note
+
+
+@pytest.mark.parametrize(
+    ("value", "pages"), [("1", 1), ("100000", 100_000), ("604.0", 604), ("1,024 p.", 1024)]
+)
+def test_pages_are_a_number(tmp_path: Path, value: str, pages: int) -> None:
+    assert only(library(tmp_path, f'title,author,pages\nEmma,J A,"{value}"\n')).book["pages"] == pages
+
+
+@pytest.mark.parametrize("column", ["pages", "published"])
+def test_a_zero_is_no_value_and_not_worth_a_note(tmp_path: Path, column: str) -> None:
+    entry = only(library(tmp_path, f"title,author,{column}\nEmma,J A,0\n"))
+    assert (set(entry.book), entry.notes) == ({"title", "author"}, ())
+
+
+def test_tags_are_unique_in_order_and_not_blank(tmp_path: Path) -> None:
+    entry = only(library(tmp_path, 'title,author,tags\nEmma,J A,"b; a ;; b; c d "\n'))
+    assert entry.book["tags"] == ["b", "a", "c d"]
+
+
+def test_tags_past_the_limits_are_left_out_with_a_note(tmp_path: Path) -> None:
+    tags = ["x" * 101, *map(str, range(53))]
+    entry = only(library(tmp_path, f'title,author,tags\nEmma,J A,"{",".join(tags)}"\n'))
+    assert entry.book["tags"] == tags[1:51]
+    assert entry.notes == (
+        f"tag '{'x' * 39}…' left out: longer than 100 characters",
+        "3 tags left out: a book has at most 50",
+    )
