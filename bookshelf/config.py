@@ -49,7 +49,9 @@ def read(environment: Mapping[str, str], **given: Any) -> Settings:  # noqa: ANN
     Raises `WrongSetting`.
     """
     names = Settings.__struct_fields__
-    found: dict[str, Any] = {name: environment[key] for name in names if (key := PREFIX + name.upper()) in environment}
+    found: dict[str, Any] = {
+        name: environment[key] for name in names if (key := PREFIX + name.upper()) in environment
+    }
     found.update({name: value for name, value in given.items() if value is not None})
     try:
         return msgspec.convert(found, Settings, strict=False)

@@ -9,6 +9,8 @@ from contextlib import AsyncExitStack, asynccontextmanager
 from pathlib import Path
 from typing import Any
 
+from gateway.app import Gateway
+
 from bookshelf.config import Settings
 from bookshelf.cqrs.aggregate import Aggregate
 from bookshelf.discovery.local import LocalDiscovery
@@ -23,7 +25,6 @@ from bookshelf.runtime.service import ServiceHost
 from bookshelf.runtime.world import Door, LocalDoors, World
 from bookshelf.services import SERVICES
 from bookshelf.storage.sqlite import SqliteStorage
-from gateway.app import Gateway
 
 _LOOPBACK = "127.0.0.1"
 
@@ -60,7 +61,8 @@ async def embedded(settings: Settings) -> AsyncIterator[Embedded]:
         inner = await _door(world, control, _LOOPBACK, 0, stack)
         outer = await _door(world, gateway, settings.host, settings.port, stack)
         url = f"http://{_shown(settings.host)}:{outer.port}"
-        folder.announce(Running(os.getpid(), url, inner.host, inner.port, token))
+        ports = {host.service.name: host.port for host in services}
+        folder.announce(Running(os.getpid(), url, inner.host, inner.port, token, ports))
         yield Embedded(services, gateway, control, url, token)
 
 

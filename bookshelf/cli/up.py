@@ -1,17 +1,15 @@
 """`bookshelf up`: the whole shelf in one process."""
 
 import asyncio
-import contextlib
 import gc
 import os
 import signal
-from collections.abc import Coroutine
-from typing import Any
 
 import click
 
 from bookshelf.cli.embedded import embedded
 from bookshelf.cli.faults import guarded
+from bookshelf.cli.loop import run
 from bookshelf.config import Settings, read
 from bookshelf.runtime.logs import configure
 
@@ -49,14 +47,3 @@ async def _up(settings: Settings) -> None:
         click.echo("Ctrl-C stops it.")
         await stop.wait()
         click.echo("Stopping.")
-
-
-def run(main: Coroutine[Any, Any, None]) -> None:
-    """Run to the end on the fastest loop that is installed."""
-    factory = None
-    with contextlib.suppress(ImportError):
-        import uvloop  # noqa: PLC0415 (not to be had everywhere)
-
-        factory = uvloop.new_event_loop
-    with asyncio.Runner(loop_factory=factory) as runner:
-        runner.run(main)

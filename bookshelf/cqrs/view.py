@@ -34,9 +34,9 @@ Handler = Callable[[Any, Recorded], Iterable[Change]]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class View:
-    """A question that can be answered from rows. `version` moves whenever tables or handlers change:
+    """A question that can be answered from rows.
 
-    rows written by another version are rebuilt from the log, beside the old ones.
+    `version` moves whenever tables or handlers change: rows of another version are made again.
     """
 
     name: str

@@ -92,11 +92,11 @@ class Committer:
             self._connection.execute("BEGIN IMMEDIATE")
             self._connection.executemany(_INSERT, rows)
             self._connection.execute("COMMIT")
-        except sqlite3.Error as fault:
+        except Exception as fault:  # noqa: BLE001 (whatever it is, who waits is told and the thread goes on)
             return self._after(fault)
         return None
 
-    def _after(self, fault: sqlite3.Error) -> LogFault:
+    def _after(self, fault: Exception) -> LogFault:
         """Reopen, and see from the file itself whether the failed commit is in it."""
         try:
             self._connection.close()
@@ -124,6 +124,9 @@ class Committer:
 def _place(append: Append, reached: Ends, rows: list[tuple[str, int, int, str, bytes]]) -> range:
     topic, partition = append.topic, append.partition
     first = reached.get((topic, partition), 0)
-    rows.extend((topic, partition, n, record.key, record.value) for n, record in enumerate(append.records, first))
-    reached[topic, partition] = first + len(append.records)
+    rows.extend(
+        (topic, partition, n, record.key, record.value) for n, record in enumerate(append.records, first)
+    )
+    if append.records:  # an end of 0 is never noted: after a fault the file itself is compared, and has none
+        reached[topic, partition] = first + len(append.records)
     return range(first, first + len(append.records))

@@ -94,5 +94,6 @@ def ends(connection: sqlite3.Connection) -> dict[tuple[str, int], int]:
 
 def read(connection: sqlite3.Connection, topic: str, part: int, offset: int, most: int) -> list[Record]:
     """Return up to `most` records from `offset`, in order."""
-    query = "SELECT topic, part, off, key, value FROM record WHERE topic=? AND part=? AND off>=? ORDER BY off LIMIT ?"
+    columns = "SELECT topic, part, off, key, value FROM record"
+    query = f"{columns} WHERE topic = ? AND part = ? AND off >= ? ORDER BY off LIMIT ?"
     return [Record(*row) for row in connection.execute(query, (topic, part, offset, most))]

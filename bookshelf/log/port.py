@@ -94,7 +94,7 @@ class Log(Protocol):
         """Read from `offset`. Raises `OutOfRange` before the start or past the end."""
 
     async def end(self, topic: str, partition: int) -> int:
-        """The offset after the last committed record. Raises `LogFault`."""
+        """Return the offset after the last committed record. Raises `LogFault`."""
 
     async def join(self, group: str, topic: str, assigned: Change, revoked: Change) -> Membership:
         """Join a group; `assigned` and `revoked` are awaited in turn, never at once.

@@ -46,6 +46,8 @@ class SqliteLog:
 
     async def append(self, pen: "SqliteWriter", records: Sequence[NewRecord]) -> Sequence[int]:
         """Put the records into the next commit and wait until that is on the disk."""
+        for record in records:
+            record.key.encode()  # what UTF-8 cannot say is one writer's fault, not the whole commit's
         answer: asyncio.Future[range] = asyncio.get_running_loop().create_future()
         place = (pen.name, pen.partition)
         fenced = lambda: self._pens.get(place) is not pen  # noqa: E731 (asked by the committer's thread)

@@ -65,7 +65,9 @@ class Control:
 
     async def _retry(self, request: Request, _path: Mapping[str, str]) -> Response:
         order = await _order(request)
-        return _json({"applied": sum([await letters.retry(view.rows, order.key) for view in self._chosen(order)])})
+        return _json(
+            {"applied": sum([await letters.retry(view.rows, order.key) for view in self._chosen(order)])}
+        )
 
     async def _drop(self, request: Request, _path: Mapping[str, str]) -> Response:
         order = await _order(request)

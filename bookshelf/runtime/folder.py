@@ -12,13 +12,17 @@ class FolderFault(Exception):
 
 
 class Running(msgspec.Struct, frozen=True):
-    """Who uses a folder: process id, the gateway's address, the control door's address and its key."""
+    """Who uses a folder: process id, the gateway's address, the control door's address and its key.
+
+    `services` are the ports of the services, by name.
+    """
 
     pid: int
     url: str
     control_host: str
     control_port: int
     token: str
+    services: dict[str, int] = {}
 
 
 class Folder:
@@ -30,7 +34,8 @@ class Folder:
             path.mkdir(parents=True, exist_ok=True, mode=0o700)
             self._lock = os.open(path / "lock", os.O_RDWR | os.O_CREAT, 0o600)
         except OSError as fault:
-            msg = f"the data folder {path} cannot be written ({fault.strerror}); make it writable, or choose another with --data"
+            why = f"the data folder {path} cannot be written ({fault.strerror})"
+            msg = f"{why}; make it writable, or choose another with --data"
             raise FolderFault(msg) from fault
         self._take()
 
@@ -39,7 +44,7 @@ class Folder:
             fcntl.flock(self._lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
             os.close(self._lock)
-            there = running(self.path)
+            there = _note(self.path)
             who = f" (process {there.pid}, {there.url})" if there else ""
             msg = f"another bookshelf{who} uses {self.path}; stop it, or choose another folder with --data"
             raise FolderFault(msg) from None
@@ -60,7 +65,21 @@ class Folder:
 
 
 def running(path: Path) -> Running | None:
-    """Return who says that they run in a folder, if anyone does. A note may be left by a process that was killed."""
+    """Return who runs in a folder; None if no one does, whatever note a killed process may have left."""
+    try:
+        lock = os.open(path / "lock", os.O_RDWR)
+    except OSError:
+        return None
+    try:
+        fcntl.flock(lock, fcntl.LOCK_SH | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return _note(path)
+    finally:
+        os.close(lock)
+    return None
+
+
+def _note(path: Path) -> Running | None:
     try:
         return msgspec.json.decode((path / "running.json").read_bytes(), type=Running)
     except (OSError, msgspec.MsgspecError):

@@ -15,7 +15,7 @@ Fault = Callable[[], str | None]
 
 
 async def live(_request: Request, _path: Mapping[str, str]) -> Response:
-    """The process answers."""
+    """Say that the process answers."""
     return Response(_OK.status, _OK.headers, _OK.body)
 
 
@@ -26,7 +26,7 @@ class Health:
         self._fault = fault
 
     async def ready(self, _request: Request, _path: Mapping[str, str]) -> Response:
-        """Requests are answered as they should be. Raises `Problem`."""
+        """Say that requests are answered as they should be. Raises `Problem`."""
         if self._fault() is not None:
             msg = "not ready; the log says what is missing"
             raise Problem("unavailable", msg)

@@ -70,7 +70,10 @@ def _command(route: CommandRoute, schemas: Mapping[Any, Any]) -> dict[str, Any]:
     return {
         "parameters": [*path, *headers],
         "requestBody": {"required": route.body_required, "content": content},
-        "responses": {str(route.status): {"description": "Done.", **said}, **_faults("400", "404", "409", "412", "413", "415", "422", "503")},
+        "responses": {
+            str(route.status): {"description": "Done.", **said},
+            **_faults("400", "404", "409", "412", "413", "415", "422", "503"),
+        },
     }
 
 
@@ -79,7 +82,13 @@ def _query(route: QueryRoute, schemas: Mapping[Any, Any]) -> dict[str, Any]:
     schema = components[route.params.__name__]
     required = schema.get("required", [])
     parameters = [
-        _parameter(name, "path" if f"{{{name}}}" in route.path else "query", one, one.get("description", ""), name in required)
+        _parameter(
+            name,
+            "path" if f"{{{name}}}" in route.path else "query",
+            one,
+            one.get("description", ""),
+            required=name in required,
+        )
         for name, one in schema["properties"].items()
     ]
     headers = [
@@ -91,7 +100,9 @@ def _query(route: QueryRoute, schemas: Mapping[Any, Any]) -> dict[str, Any]:
     return {"parameters": [*parameters, *headers], "responses": responses}
 
 
-def _parameter(name: str, place: str, schema: Mapping[str, Any], what: str, required: bool = True) -> dict[str, Any]:
+def _parameter(
+    name: str, place: str, schema: Mapping[str, Any], what: str, *, required: bool = True
+) -> dict[str, Any]:
     return {"name": name, "in": place, "required": required, "schema": dict(schema), "description": what}
 
 
@@ -105,5 +116,3 @@ def _header(name: str, what: str, longest: int | None = None) -> dict[str, Any]:
 def _faults(*statuses: str) -> dict[str, Any]:
     content = {"application/problem+json": {"schema": {"$ref": _REF.format(name="ProblemDetails")}}}
     return {status: {"description": "See `detail`.", "content": content} for status in statuses}
-
-

@@ -35,7 +35,8 @@ class ServiceHost:
         self.meters = Meters()
         self.aggregates = {a.name: self._aggregate(a.name) for a in service.aggregates}
         self.views = {
-            view.name: ViewHost(view, world.log, world.storage, self.meters.view(view.name)) for view in service.views
+            view.name: ViewHost(view, world.log, world.storage, self.meters.view(view.name))
+            for view in service.views
         }
         self.health = Health(self._fault)
         self.edge = self._edge()
@@ -49,12 +50,19 @@ class ServiceHost:
         return AggregateHost(aggregate, world.log, world.states, world.ids, self.meters.owner(name))
 
     def _fault(self) -> str | None:
-        hosts = (*self.aggregates.values(), *self.views.values())
-        return next((host.fault for host in hosts if host.fault is not None), None)
+        return next((host.fault for host in self._hosts() if host.fault is not None), None)
+
+    def _hosts(self) -> list[AggregateHost | ViewHost]:
+        return [*self.aggregates.values(), *self.views.values()]
+
+    @property
+    def port(self) -> int:
+        """Where it listens, once it has started."""
+        return self._door.port
 
     async def start(self) -> None:
         """Become ready, then known. Raises `PortTaken`, `LogFault`, `StorageFault`."""
-        for host in (*self.aggregates.values(), *self.views.values()):
+        for host in self._hosts():
             await host.start()
         self._door = await self._world.listen(self.edge, self._host, self._port)
         self._instance = Instance(
@@ -76,7 +84,7 @@ class ServiceHost:
             await asyncio.gather(self._reporting, return_exceptions=True)
             await self._world.discovery.deregister(self._instance.id)
             await self._door.stop()
-        for host in (*self.aggregates.values(), *self.views.values()):
+        for host in self._hosts():
             await host.stop()
         _logger.info("stopped", service=self.service.name)
 

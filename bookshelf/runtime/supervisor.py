@@ -12,7 +12,7 @@ _logger = structlog.get_logger(__name__)
 
 
 class Supervisor:
-    """Runs work again after each fault, later and later. `fault` is what last went wrong, if it still does."""
+    """Runs work again after each fault, later and later. `fault` is what goes wrong, if something does."""
 
     def __init__(self, what: str) -> None:
         self.what = what
@@ -24,7 +24,9 @@ class Supervisor:
         self.fault = None
         self._wait_s = FIRST_S
 
-    async def keep(self, work: Callable[[], Awaitable[None]], again: Callable[[], None] | None = None) -> None:
+    async def keep(
+        self, work: Callable[[], Awaitable[None]], again: Callable[[], None] | None = None
+    ) -> None:
         """Return when `work` returns; call `again` before each new try. Cancellation is passed on."""
         while True:
             try:

@@ -54,7 +54,10 @@ class Meters:
             "append_seconds", "Seconds until an append was durable", _SECONDS, "aggregate"
         )
         self._view_offset = Gauge(
-            "bookshelf_view_offset", "Offset that is applied next", ("view", "partition"), registry=self._registry
+            "bookshelf_view_offset",
+            "Offset that is applied next",
+            ("view", "partition"),
+            registry=self._registry,
         )
         self._parked = Counter("bookshelf_view_parked", "Records parked", ("view",), registry=self._registry)
         self._requests = self._histogram(

@@ -1,7 +1,7 @@
 """newbook: how a book comes onto the shelf, is changed, and is taken off."""
 
 from datetime import date, datetime
-from typing import ClassVar
+from typing import Any, ClassVar
 
 import msgspec
 from msgspec import UNSET, UnsetType
@@ -33,15 +33,15 @@ class BookChanges(msgspec.Struct, forbid_unknown_fields=True, omit_defaults=True
 
     title: text.Title | UnsetType = UNSET
     author: text.Author | UnsetType = UNSET
-    published: text.Published | None | UnsetType = UNSET
-    isbn: text.Isbn | None | UnsetType = UNSET
-    pages: text.Pages | None | UnsetType = UNSET
-    language: text.Language | None | UnsetType = UNSET
-    tags: text.Tags | None | UnsetType = UNSET
-    notes: text.Notes | None | UnsetType = UNSET
+    published: text.Published | UnsetType | None = UNSET
+    isbn: text.Isbn | UnsetType | None = UNSET
+    pages: text.Pages | UnsetType | None = UNSET
+    language: text.Language | UnsetType | None = UNSET
+    tags: text.Tags | UnsetType | None = UNSET
+    notes: text.Notes | UnsetType | None = UNSET
 
 
-class AddBook(Command):
+class AddBook(Command, frozen=True):
     """Put a book onto the shelf, at a time."""
 
     TYPE: ClassVar[str] = "shelf.add-book.v1"
@@ -49,20 +49,20 @@ class AddBook(Command):
     at: datetime
 
 
-class ChangeBook(Command):
+class ChangeBook(Command, frozen=True):
     """Say something else of a book."""
 
     TYPE: ClassVar[str] = "shelf.change-book.v1"
     changes: BookChanges
 
 
-class RemoveBook(Command):
+class RemoveBook(Command, frozen=True):
     """Take a book off the shelf."""
 
     TYPE: ClassVar[str] = "shelf.remove-book.v1"
 
 
-class Shelved(State):
+class Shelved(State, frozen=True):
     """A book as its events tell it. It is on the shelf between `added` and `removed`."""
 
     added: datetime | None = None
@@ -104,7 +104,7 @@ def decide(book: Shelved, command: Command) -> list[Event]:
     return []
 
 
-def _news(book: Shelved, changes: BookChanges) -> dict[str, object]:
+def _news(book: Shelved, changes: BookChanges) -> dict[str, Any]:
     """Return the fields that would say something new."""
     said = {name: value for name, value in msgspec.structs.asdict(changes).items() if value is not UNSET}
     if "tags" in said:
@@ -122,7 +122,9 @@ def evolve(book: Shelved, event: Event) -> Shelved:
         case BookAdded():
             return Shelved(**msgspec.structs.asdict(event))
         case BookChanged():
-            fields = {name: value for name, value in msgspec.structs.asdict(event).items() if value is not UNSET}
+            fields = {
+                name: value for name, value in msgspec.structs.asdict(event).items() if value is not UNSET
+            }
             return msgspec.structs.replace(book, **fields)
         case BookRemoved():
             return Shelved(added=book.added, removed=True)
@@ -139,7 +141,9 @@ def shown(book_id: str, book: Shelved) -> Book:
     return Book(id=book_id, state="finished" if done else "unread", **fields)
 
 
-BOOK = Aggregate(name="newbook", topic=TOPIC, catalogue=EVENTS, initial=Shelved(), decide=decide, evolve=evolve)
+BOOK = Aggregate(
+    name="newbook", topic=TOPIC, catalogue=EVENTS, initial=Shelved(), decide=decide, evolve=evolve
+)
 
 ROUTES = (
     CommandRoute(

@@ -45,7 +45,10 @@ class Listing(msgspec.Struct, forbid_unknown_fields=True):
 
     limit: Annotated[int, Meta(ge=1, le=1000, description="how many, at the most")] = 1000
     after: Annotated[str, Meta(max_length=2000, description="from the Link of the page before")] | None = None
-    q: Annotated[str, Meta(max_length=200, description="words, or their beginnings, of title, author, tags")] | None = None
+    q: (
+        Annotated[str, Meta(max_length=200, description="words, or their beginnings, of title, author, tags")]
+        | None
+    ) = None
     state: Literal["unread", "finished"] | None = None
     sort: Order = "added"
 
@@ -58,7 +61,7 @@ class AskedBook(msgspec.Struct, forbid_unknown_fields=True, rename={"as_of": "as
 
 
 def listed(db: Any, asked: Listing) -> Answer:  # noqa: ANN401 (the storage's connection)
-    """A page of books."""
+    """Answer a page of books."""
     query = select(books)
     if asked.q is not None and asked.q.strip():
         query = query.where(has_words(books, asked.q))
@@ -69,7 +72,7 @@ def listed(db: Any, asked: Listing) -> Answer:  # noqa: ANN401 (the storage's co
 
 
 def one(db: Any, asked: AskedBook) -> Answer:  # noqa: ANN401 (the storage's connection)
-    """One book, now or as it was. Its version is what If-Match takes. Raises `NotFound`."""
+    """Answer one book, now or as it was. Its version is what If-Match takes. Raises `NotFound`."""
     if asked.as_of is not None:
         return Answer(HISTORY.as_of(db, asked.id, asked.as_of))
     row = db.execute(select(books).filter_by(id=asked.id)).first()
@@ -80,10 +83,20 @@ def one(db: Any, asked: AskedBook) -> Answer:  # noqa: ANN401 (the storage's con
 
 ROUTES = (
     QueryRoute(
-        path="/books", summary="The books of the shelf", view=VIEW, query=listed, params=Listing, returns=list[Book]
+        path="/books",
+        summary="The books of the shelf",
+        view=VIEW,
+        query=listed,
+        params=Listing,
+        returns=list[Book],
     ),
     QueryRoute(
-        path="/books/{id}", summary="One book, now or as it was", view=VIEW, query=one, params=AskedBook, returns=Book
+        path="/books/{id}",
+        summary="One book, now or as it was",
+        view=VIEW,
+        query=one,
+        params=AskedBook,
+        returns=Book,
     ),
     QueryRoute(
         path="/books/{id}/history",

@@ -11,7 +11,7 @@ from bookshelf.cqrs.message import Event
 TOPIC = "bookshelf"
 
 
-class BookAdded(Event):
+class BookAdded(Event, frozen=True):
     """A book has come onto the shelf. `published` is the text that it was given, a year or a date."""
 
     TYPE: ClassVar[str] = "shelf.book-added.v1"
@@ -26,27 +26,27 @@ class BookAdded(Event):
     notes: str | None = None
 
 
-class BookChanged(Event):
+class BookChanged(Event, frozen=True):
     """What is said of a book was changed: only the fields that are new are there, null clears one."""
 
     TYPE: ClassVar[str] = "shelf.book-changed.v1"
     title: str | UnsetType = UNSET
     author: str | UnsetType = UNSET
-    published: str | None | UnsetType = UNSET
-    isbn: str | None | UnsetType = UNSET
-    pages: int | None | UnsetType = UNSET
-    language: str | None | UnsetType = UNSET
+    published: str | UnsetType | None = UNSET
+    isbn: str | UnsetType | None = UNSET
+    pages: int | UnsetType | None = UNSET
+    language: str | UnsetType | None = UNSET
     tags: tuple[str, ...] | UnsetType = UNSET
-    notes: str | None | UnsetType = UNSET
+    notes: str | UnsetType | None = UNSET
 
 
-class BookRemoved(Event):
+class BookRemoved(Event, frozen=True):
     """The book was taken off the shelf."""
 
     TYPE: ClassVar[str] = "shelf.book-removed.v1"
 
 
-class BookFinished(Event):
+class BookFinished(Event, frozen=True):
     """The reader has finished the book, on a day that may be unknown. Rating is 1 to 5."""
 
     TYPE: ClassVar[str] = "shelf.book-finished.v1"

@@ -80,11 +80,11 @@ class History:
         return list(rows)
 
     def history(self, db: Any, asked: OneBook) -> Answer:  # noqa: ANN401 (the storage's connection)
-        """Every event of the book, oldest first."""
+        """Answer every event of the book, oldest first."""
         return Answer([_happened(row) for row in self._rows(db, asked.id)])
 
     def as_of(self, db: Any, book_id: str, moment: datetime) -> Book:  # noqa: ANN401 (the storage's connection)
-        """The book as its events up to a moment tell it. Raises `NotFound`."""
+        """Return the book as its events up to a moment tell it. Raises `NotFound`."""
         rows = [row for row in self._rows(db, book_id) if datetime.fromisoformat(row.time) <= moment]
         events = (EVENTS.decode(row.type, row.data) for row in rows)
         book = BOOK.fold(event for event in events if event is not None)
@@ -95,4 +95,6 @@ class History:
 
 def _happened(row: Any) -> Happened:  # noqa: ANN401 (a row of the table)
     time = datetime.fromisoformat(row.time)
-    return Happened(row.type, time, row.actor, str(Position(TOPIC, row.part, row.off)), msgspec.json.decode(row.data))
+    return Happened(
+        row.type, time, row.actor, str(Position(TOPIC, row.part, row.off)), msgspec.json.decode(row.data)
+    )

@@ -26,7 +26,7 @@ class LastRead(msgspec.Struct, forbid_unknown_fields=True):
 
 
 def last_read(db: Any, asked: LastRead) -> Answer:  # noqa: ANN401 (the storage's connection)
-    """The last read, newest day first; of one day the last said first; days not known come last."""
+    """Answer the last read, newest day first; of one day the last said first; days not known last."""
     newest = (books.c.finished.desc().nulls_last(), books.c.version.desc())
     rows = db.execute(select(books).where(books.c.done).order_by(*newest).limit(asked.limit))
     return Answer([shown(row) for row in rows])

@@ -9,7 +9,16 @@ from sqlalchemy import Select, Table, func, tuple_
 from bookshelf.cqrs.errors import Invalid
 
 Order = Literal[
-    "added", "-added", "title", "-title", "author", "-author", "published", "-published", "finished", "-finished"
+    "added",
+    "-added",
+    "title",
+    "-title",
+    "author",
+    "-author",
+    "published",
+    "-published",
+    "finished",
+    "-finished",
 ]
 
 

@@ -14,7 +14,7 @@ from bookshelf.shelf.events import EVENTS, TOPIC, BookAdded, BookFinished, BookR
 
 
 class Finishing(msgspec.Struct, forbid_unknown_fields=True, omit_defaults=True):
-    """How it was. The book's own fields may stand beside it and are not read: old clients send the whole book."""
+    """How it was. The book's own fields may stand beside it, unread: old clients send the whole book."""
 
     finished: text.Day | None = None
     rating: text.Rating | None = None
@@ -32,7 +32,7 @@ class Finishing(msgspec.Struct, forbid_unknown_fields=True, omit_defaults=True):
     added: Any = None
 
 
-class FinishBook(Command):
+class FinishBook(Command, frozen=True):
     """The reader has finished this book; `finished` is None if the day is not known."""
 
     TYPE: ClassVar[str] = "shelf.finish-book.v1"
@@ -42,7 +42,7 @@ class FinishBook(Command):
     review: str | None = None
 
 
-class Reading(State):
+class Reading(State, frozen=True):
     """Whether there is such a book, and whether it was finished."""
 
     known: bool = False
@@ -91,7 +91,9 @@ def _day(given: str | None, at: datetime) -> date | None:
         raise Invalid("is no day of the calendar", field="finished") from None
 
 
-READING = Aggregate(name="readbook", topic=TOPIC, catalogue=EVENTS, initial=Reading(), decide=decide, evolve=evolve)
+READING = Aggregate(
+    name="readbook", topic=TOPIC, catalogue=EVENTS, initial=Reading(), decide=decide, evolve=evolve
+)
 
 ROUTES = (
     CommandRoute(

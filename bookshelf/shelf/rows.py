@@ -6,8 +6,19 @@ from functools import lru_cache
 from typing import Any
 
 import msgspec
-from sqlalchemy import BigInteger, Boolean, Column, Integer, MetaData, Table, Text
-from sqlalchemy import bindparam, delete, insert, update
+from sqlalchemy import (
+    BigInteger,
+    Boolean,
+    Column,
+    Integer,
+    MetaData,
+    Table,
+    Text,
+    bindparam,
+    delete,
+    insert,
+    update,
+)
 from sqlalchemy.sql.dml import Update
 
 from bookshelf.cqrs.view import Change, Handler, Recorded
@@ -18,7 +29,7 @@ _json = msgspec.json.Encoder().encode
 
 
 def book_table(name: str, metadata: MetaData) -> Table:
-    """Return a table of whole books. `version` is the offset of a book's newest event; texts of times sort."""
+    """Return a table of whole books. `version` is the offset of the newest event; times sort as texts."""
     texts = ("published", "isbn", "language", "notes", "finished", "review")
     return Table(
         name,
@@ -52,7 +63,7 @@ class BookRows:
         }
 
     def added(self, event: BookAdded, recorded: Recorded) -> Iterable[Change]:
-        """A new row."""
+        """Make a new row."""
         yield (
             self._insert,
             {
@@ -75,18 +86,20 @@ class BookRows:
         )
 
     def changed(self, event: BookChanged, recorded: Recorded) -> Iterable[Change]:
-        """The columns that the event names."""
-        said = {name: value for name, value in msgspec.structs.asdict(event).items() if value is not msgspec.UNSET}
+        """Set the columns that the event names."""
+        said = {
+            name: value for name, value in msgspec.structs.asdict(event).items() if value is not msgspec.UNSET
+        }
         if "tags" in said:
             said["tags"] = _tags(said["tags"])
         yield self._set(recorded, said)
 
     def removed(self, _event: BookRemoved, recorded: Recorded) -> Iterable[Change]:
-        """No row any more."""
+        """Have no row any more."""
         yield self._delete, {"row": recorded.subject}
 
     def finished(self, event: BookFinished, recorded: Recorded) -> Iterable[Change]:
-        """Done, on a day."""
+        """Note that it is done, on a day."""
         day = event.finished.isoformat() if event.finished else None
         said = {"done": True, "finished": day, "rating": event.rating, "review": event.review}
         yield self._set(recorded, said)
@@ -101,7 +114,7 @@ def _tags(tags: Iterable[str]) -> str:
 
 
 def _update(table: Table, names: Iterable[str]) -> Update:
-    values = {name: bindparam(name) for name in names}
+    values: dict[str, Any] = {name: bindparam(name) for name in names}
     return update(table).where(table.c.id == bindparam("row")).values(values)
 
 

@@ -16,15 +16,23 @@ _NO_BLANK = {"mend": "must not be blank, and has no control characters"}
 _NO_CONTROL = {"mend": "has no control characters"}
 
 Title = Annotated[str, Meta(max_length=limits.TITLE_MAX, pattern=_LINE, extra=_NO_BLANK, examples=["Dune"])]
-Author = Annotated[str, Meta(max_length=limits.AUTHOR_MAX, pattern=_LINE, extra=_NO_BLANK, examples=["Frank Herbert"])]
-Published = Annotated[str, Meta(max_length=limits.PUBLISHED_MAX, pattern=_PLAIN, extra=_NO_CONTROL, examples=["1965"])]
+Author = Annotated[
+    str, Meta(max_length=limits.AUTHOR_MAX, pattern=_LINE, extra=_NO_BLANK, examples=["Frank Herbert"])
+]
+Published = Annotated[
+    str, Meta(max_length=limits.PUBLISHED_MAX, pattern=_PLAIN, extra=_NO_CONTROL, examples=["1965"])
+]
 Isbn = Annotated[
     str,
     Meta(pattern=_ISBN, extra={"mend": "is 10 or 13 digits, maybe with hyphens"}, examples=["0441013597"]),
 ]
 Pages = Annotated[int, Meta(ge=limits.PAGES_MIN, le=limits.PAGES_MAX, examples=[412])]
-Language = Annotated[str, Meta(max_length=limits.LANGUAGE_MAX, pattern=_LINE, extra=_NO_BLANK, examples=["en"])]
-Tag = Annotated[str, Meta(max_length=limits.TAG_MAX, pattern=_LINE, extra=_NO_BLANK, examples=["science fiction"])]
+Language = Annotated[
+    str, Meta(max_length=limits.LANGUAGE_MAX, pattern=_LINE, extra=_NO_BLANK, examples=["en"])
+]
+Tag = Annotated[
+    str, Meta(max_length=limits.TAG_MAX, pattern=_LINE, extra=_NO_BLANK, examples=["science fiction"])
+]
 Tags = Annotated[tuple[Tag, ...], Meta(max_length=limits.TAGS_MAX)]
 Notes = Annotated[str, Meta(max_length=limits.NOTES_MAX, pattern=_PROSE, extra=_NO_CONTROL)]
 Rating = Annotated[int, Meta(ge=limits.RATING_MIN, le=limits.RATING_MAX, examples=[5])]

@@ -29,7 +29,7 @@ class MemoryStorage:
         return tables
 
     async def swap(self, view: View, former: TableSet, new: TableSet) -> None:  # noqa: ARG002
-        """The new set is the caller's already; drop the former one."""
+        """Drop the former set: the new one is the caller's already."""
         await former.close()
 
     async def close(self) -> None:

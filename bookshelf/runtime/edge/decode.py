@@ -73,7 +73,11 @@ def _sentence(steps: list[str], detail: str) -> str:
 def _pairs(query: str) -> dict[str, str]:
     try:
         pairs = parse_qsl(
-            query, keep_blank_values=True, strict_parsing=bool(query), errors="strict", max_num_fields=_MAX_PARAMETERS
+            query,
+            keep_blank_values=True,
+            strict_parsing=bool(query),
+            errors="strict",
+            max_num_fields=_MAX_PARAMETERS,
         )
     except ValueError:
         msg = f"the query string is not name=value&… in UTF-8, or has more than {_MAX_PARAMETERS} parameters"
@@ -92,7 +96,11 @@ def _mends(kind: inspect.Type, seen: set[type]) -> Iterator[tuple[str, str]]:
     match kind:
         case inspect.Metadata(type=inspect.StrType(pattern=str(pattern)), extra={"mend": mend}):
             yield pattern, mend
-        case inspect.Metadata(type=inner) | inspect.ListType(item_type=inner) | inspect.VarTupleType(item_type=inner):
+        case (
+            inspect.Metadata(type=inner)
+            | inspect.ListType(item_type=inner)
+            | inspect.VarTupleType(item_type=inner)
+        ):
             yield from _mends(inner, seen)
         case inspect.UnionType(types=types):
             for inner in types:

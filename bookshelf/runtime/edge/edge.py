@@ -58,29 +58,36 @@ class Edge:
         return known
 
 
+#: Faults of the inside by the problem that they are answered with, and what is said; None: what they say.
+_SAID: Mapping[type[Exception], tuple[str, str | None]] = {
+    TooLarge: ("too-large", None),
+    BrokenBody: ("timeout", None),
+    Behind: ("behind", None),
+    Busy: ("unavailable", "more commands wait than can be answered in time"),
+    NotOwner: ("unavailable", "the owner of this is moving"),
+    LogFault: ("unavailable", "its storage cannot be used just now; nothing was changed"),
+    StorageFault: ("unavailable", "its storage cannot be used just now"),
+}
+
+
 def as_problem(fault: Exception) -> Problem | None:
     """Return how a fault is answered; None for a defect."""
-    match fault:
-        case Problem():
-            return fault
-        case Refused(field=None):
-            return Problem(fault.KIND, fault.detail)
-        case Refused(field=field):
-            pointer = "/" + str(field).replace(".", "/")
-            return Problem(fault.KIND, f"{field} {fault.detail}", Fault(fault.detail, pointer=pointer))
-        case TooLarge():
-            return Problem("too-large", str(fault))
-        case BrokenBody():
-            return Problem("timeout", str(fault))
-        case Behind():
-            return Problem("behind", str(fault))
-        case Busy():
-            return Problem("unavailable", "more commands wait than can be answered in time")
-        case NotOwner():
-            return Problem("unavailable", "the owner of this is moving")
-        case LogFault() | StorageFault():
-            return Problem("unavailable", "its storage cannot be used just now; nothing was changed")
+    if isinstance(fault, Problem):
+        return fault
+    if isinstance(fault, Refused):
+        return _refusal(fault)
+    for kind in type(fault).__mro__:
+        if kind in _SAID:
+            problem, text = _SAID[kind]
+            return Problem(problem, str(fault) if text is None else text)
     return None
+
+
+def _refusal(fault: Refused) -> Problem:
+    if fault.field is None:
+        return Problem(fault.KIND, fault.detail)
+    pointer = "/" + fault.field.replace(".", "/")
+    return Problem(fault.KIND, f"{fault.field} {fault.detail}", Fault(fault.detail, pointer=pointer))
 
 
 def _length(response: Response) -> int:

@@ -32,12 +32,14 @@ class Hot:
         self._entries: OrderedDict[str, _Entry] = OrderedDict()
         self._bytes = 0
 
-    async def get(self, target: str, revision: Hashable, render: Callable[[], Awaitable[Rendered]]) -> Rendered:
-        """Return the answer as of `revision` or newer, rendering it if no one has. Raises what that raises."""
+    async def get(
+        self, target: str, revision: Hashable, render: Callable[[], Awaitable[Rendered]]
+    ) -> Rendered:
+        """Return the answer as of `revision` or newer, rendering it if need be. Raises what that raises."""
         entry = self._entries.get(target)
         if entry is None or entry.revision != revision:
             self._forget(target)
-            entry = _Entry(revision, asyncio.ensure_future(render()))  # type: ignore[arg-type]
+            entry = _Entry(revision, asyncio.ensure_future(render()))
             self._entries[target] = entry
             entry.task.add_done_callback(lambda task: self._rendered(target, task))
         else:

@@ -77,7 +77,7 @@ class _Connection(RequestHandler):
         return response
 
 
-class _Server(web.Server):  # type: ignore[misc]  # aiohttp marks it final to warn of surprises; it has none here
+class _Server(web.Server):
     def __call__(self) -> RequestHandler:
         return _Connection(self, loop=self._loop, **self._kwargs)
 
@@ -89,7 +89,9 @@ class HttpServer:
         self._handler = handler
         self.host = host
         self.port = port
-        self._server = _Server(self._respond, auto_decompress=False, access_log=None, keepalive_timeout=KEEPALIVE_S)
+        self._server = _Server(
+            self._respond, auto_decompress=False, access_log=None, keepalive_timeout=KEEPALIVE_S
+        )
         self._listener: asyncio.Server | None = None
 
     async def start(self) -> None:
@@ -98,7 +100,9 @@ class HttpServer:
         try:
             self._listener = await loop.create_server(self._server, self.host, self.port, backlog=1024)
         except OSError as fault:
-            reason = "is taken" if fault.errno == errno.EADDRINUSE else f"cannot be listened on ({fault.strerror})"
+            reason = (
+                "is taken" if fault.errno == errno.EADDRINUSE else f"cannot be listened on ({fault.strerror})"
+            )
             msg = f"port {self.port} of {self.host} {reason}"
             raise PortTaken(msg) from fault
         self.port = self._listener.sockets[0].getsockname()[1]

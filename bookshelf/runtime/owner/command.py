@@ -39,7 +39,7 @@ class Outcome(msgspec.Struct, frozen=True):
 
 
 class NotOwner(Exception):
-    """This instance does not own the partition, or owns it no longer: ask the one that does."""
+    """The partition is not, or no longer, owned by this instance: ask the one that owns it."""
 
     def __init__(self, partition: int) -> None:
         super().__init__(f"partition {partition} is owned elsewhere")

@@ -34,7 +34,13 @@ class Owner:
     """One partition of one aggregate, from `run` until `leave`."""
 
     def __init__(
-        self, aggregate: Aggregate[Any], partition: int, log: Log, states: States, ids: Ids, meters: OwnerMeters
+        self,
+        aggregate: Aggregate[Any],
+        partition: int,
+        log: Log,
+        states: States,
+        ids: Ids,
+        meters: OwnerMeters,
     ) -> None:
         self._aggregate = aggregate
         self._partition = partition
@@ -88,7 +94,9 @@ class Owner:
             while letters := await self._mailbox.take():
                 await self._batch(letters)
         except (Fenced, OutcomeUnknown) as fault:
-            _logger.warning("pen-lost", aggregate=self._aggregate.name, partition=self._partition, why=str(fault))
+            _logger.warning(
+                "pen-lost", aggregate=self._aggregate.name, partition=self._partition, why=str(fault)
+            )
             self._mailbox.put_back(letters)
             return True
         finally:
@@ -163,7 +171,9 @@ class Owner:
         held = self._overlay.head(sent.subject)
         done = held.recall(sent.id)
         state, version, offset = (
-            (held.state, held.version, held.version) if done is None else (done.state, done.version, done.offset)
+            (held.state, held.version, held.version)
+            if done is None
+            else (done.state, done.version, done.offset)
         )
         position = Position(self._aggregate.topic, self._partition, offset) if offset >= 0 else None
         return Outcome(sent.subject, state, version, position, replayed)

@@ -4,6 +4,7 @@ import asyncio
 from collections import OrderedDict
 from collections.abc import Callable, Collection, Iterable
 from concurrent.futures import Executor
+from functools import partial
 from typing import Any, TypeVar
 
 import msgspec
@@ -58,7 +59,7 @@ class States:
             if self._complete:
                 self._cache.update(dict.fromkeys(missing, self._empty))
                 return
-            found = await self._in_thread(lambda wanted=missing: self._store.load(wanted))
+            found = await self._in_thread(partial(self._store.load, missing))
             for key in missing:
                 if not self._here(key):
                     stored = found.get(key)

@@ -1,0 +1,39 @@
+"""Queries, on a shelf that rests: what is asked again is answered as it was rendered before."""
+
+from collections.abc import Mapping
+from pathlib import Path
+
+from bookshelf.bench import library
+from bookshelf.bench.load import Load
+from bookshelf.bench.measurement import Figures, Measurement, Plan, Sample
+from bookshelf.bench.server import server
+from bookshelf.bench.wire import get
+
+_BOOKS = 1000
+_FACTS = {
+    "list": "GET /books?limit=100",
+    "last": "GET /books/last/read",
+    "one": "GET /books/{id}, every book in turn: more than are kept rendered, so each is looked up",
+}
+
+
+async def _run(plan: Plan, folder: Path) -> Sample:
+    books = plan.count(_BOOKS)
+    await library.fill(folder / "shelf", books)
+    figures: Figures = {}
+    async with server(folder / "shelf") as shelf:
+        services = {"list": shelf.services["booklist"], "one": shelf.services["booklist"]}
+        services["last"] = shelf.services["lastreadbooks"]
+        for name, targets in _targets(books).items():
+            for door, prefix, port in (("service", "", services[name]), ("gateway", "/bookshelf", shelf.gateway)):
+                load = Load([get(prefix + target) for target in targets], 200)
+                figures[f"{name}, {door}"] = await load.run(port, plan.connections, plan.seconds)
+    return Sample(figures, {"books": books, **_FACTS})
+
+
+def _targets(books: int) -> Mapping[str, list[str]]:
+    every = [f"/books/{library.book_id(number)}" for number in range(books)]
+    return {"list": ["/books?limit=100"], "last": ["/books/last/read"], "one": every}
+
+
+GETS = Measurement("gets", "GET the list, the last read, and one book", _run)

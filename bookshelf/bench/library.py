@@ -1,0 +1,83 @@
+"""Books to measure with: the same ones in every run, as long as real ones are."""
+
+from collections.abc import Iterator
+from datetime import UTC, date, datetime, timedelta
+from itertools import islice
+from pathlib import Path
+from uuid import UUID
+
+import msgspec
+
+from bookshelf.cqrs.envelope import Envelope, encode_envelope
+from bookshelf.cqrs.message import Event
+from bookshelf.log.port import NewRecord
+from bookshelf.log.sqlite import SqliteLog
+from bookshelf.shelf.book import NewBook
+from bookshelf.shelf.events import TOPIC, BookAdded, BookFinished
+
+#: Records in one append of a filled log.
+_BATCH = 5000
+#: Of so many books one is finished.
+EVERY = 10
+_BEGAN = datetime(2024, 1, 1, tzinfo=UTC)
+_FIRST = ("Left", "Silent", "Golden", "Distant", "Broken", "Second", "Hidden", "Winter", "Burning", "Last", "Blue")
+_SECOND = ("Hand", "River", "Notebook", "Mountain", "Garden", "Machine", "Letter", "Island", "Orchard", "Mirror")
+_THIRD = ("of Darkness", "of the North", "and the Sea", "in the Wind", "at Noon", "of Small Things", "without End")
+_NAMES = ("Ursula", "Italo", "Doris", "Chinua", "Clarice", "Iris", "Kazuo", "Toni", "Jorge", "Virginia", "Stanislaw")
+_FAMILIES = ("Winter", "Calder", "Lessing", "Adeyemi", "Lispector", "Murdoch", "Tanaka", "Morris", "Borges", "Lemke")
+
+
+def book(number: int) -> NewBook:
+    """Return the book of this number."""
+    words = (_FIRST[number % 11], _SECOND[number // 11 % 10], _THIRD[number // 110 % 7])
+    name = f"{_NAMES[number // 7 % 11]} {_FAMILIES[number // 77 % 10]}"
+    return NewBook(title=f"The {' '.join(words)}", author=name, published=str(1900 + number % 120))
+
+
+def book_id(number: int) -> str:
+    """Return the id of the book of this number in a filled log."""
+    return str(UUID(int=number << 64 | 0x8000000000000000 | number * 0x9E3779B97F4A7C15 % (1 << 62)))
+
+
+def records(books: int) -> Iterator[NewRecord]:
+    """Yield what adding so many books, and finishing some, has written."""
+    for number in range(books):
+        at = _BEGAN + timedelta(seconds=number)
+        fields = msgspec.structs.asdict(book(number))
+        yield _record(number, "newbook", BookAdded(**fields, added=at), at)
+        if number % EVERY == 0:
+            yield _record(number, "readbook", BookFinished(finished=date(2024, 3, 1), rating=number % 5 + 1), at)
+
+
+def events(books: int) -> int:
+    """Return how many records that is."""
+    return books + -(-books // EVERY)
+
+
+def _record(number: int, source: str, event: Event, at: datetime) -> NewRecord:
+    envelope = Envelope(
+        specversion="1.0",
+        datacontenttype="application/json",
+        id=str(UUID(int=number << 80 | len(source))),
+        source=source,
+        type=event.TYPE,
+        subject=book_id(number),
+        time=at,
+        data=msgspec.Raw(msgspec.json.encode(event)),
+        actor="reader",
+        commandid=str(UUID(int=number << 80 | len(source) << 8)),
+    )
+    return NewRecord(envelope.subject, encode_envelope(envelope))
+
+
+async def fill(folder: Path, books: int) -> None:
+    """Write a log of so many books into an empty data folder."""
+    folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+    log = await SqliteLog.open(folder / "log.sqlite")
+    try:
+        pen = await log.writer("bench", TOPIC, 0)
+        waiting = records(books)
+        while batch := list(islice(waiting, _BATCH)):
+            await pen.append(batch)
+    finally:
+        await log.close()

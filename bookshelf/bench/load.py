@@ -1,0 +1,69 @@
+"""A load over HTTP: connections that each ask anew as soon as they are answered."""
+
+import asyncio
+import time
+from collections.abc import Iterator, Sequence
+from itertools import cycle
+
+from bookshelf.bench.figures import latencies
+from bookshelf.bench.line import ANSWER_S, Line, expected, line
+from bookshelf.bench.measurement import BenchFault
+from bookshelf.bench.wire import Answer
+
+#: Answers that are awaited before anything is timed.
+_WARM_UP = 200
+
+
+class Load:
+    """Asks for these requests in turn, and keeps how long each answer took."""
+
+    def __init__(self, requests: Sequence[bytes], status: int) -> None:
+        self._requests: Iterator[bytes] = cycle(requests)
+        self._status = status
+        self._until = 0.0
+        self._most = 0
+        self.answered = 0
+        self.taken_s: list[float] = []
+
+    async def run(self, port: int, connections: int, seconds: float) -> dict[str, float]:
+        """Return the rate and the latencies of `seconds`. Raises `BenchFault` for any other status."""
+        await self._all(port, min(connections, _WARM_UP), ANSWER_S, _WARM_UP)
+        began = time.perf_counter()
+        await self._all(port, connections, seconds, 1 << 62)
+        return {"per_s": len(self.taken_s) / (time.perf_counter() - began), **latencies(self.taken_s)}
+
+    async def _all(self, port: int, connections: int, seconds: float, most: int) -> None:
+        self.taken_s = []
+        self._until, self._most = time.perf_counter() + seconds, most
+        async with asyncio.timeout(seconds + ANSWER_S), asyncio.TaskGroup() as tasks:
+            for _ in range(connections):
+                tasks.create_task(self._connection(port))
+
+    async def _connection(self, port: int) -> None:
+        async with line(port) as own:
+            await self._ask_on(own)
+
+    def _ask_on(self, own: Line) -> "asyncio.Future[None]":
+        ended: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+        sent = time.perf_counter()
+
+        def answered(answer: Answer | BenchFault) -> None:
+            nonlocal sent
+            now = time.perf_counter()
+            try:
+                expected(answer, self._status)
+            except BenchFault as fault:
+                if not ended.done():
+                    ended.set_exception(fault)
+                return
+            self.answered += 1
+            self.taken_s.append(now - sent)
+            if now >= self._until or len(self.taken_s) >= self._most:
+                ended.set_result(None)
+            else:
+                sent = now
+                own.send(next(self._requests))
+
+        own.answered = answered
+        own.send(next(self._requests))
+        return ended

@@ -1,0 +1,76 @@
+"""A real `bookshelf up` in a process of its own."""
+
+import asyncio
+import os
+import sys
+import time
+from asyncio.subprocess import DEVNULL, PIPE, Process
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from pathlib import Path
+from typing import IO
+from urllib.parse import urlsplit
+
+from bookshelf.bench.measurement import BenchFault
+from bookshelf.config import PREFIX
+from bookshelf.runtime.folder import Running, running
+
+#: Seconds until it must be ready, and until it must have left.
+READY_S = 600.0
+LEAVE_S = 60.0
+
+
+class Server:
+    """A running shelf: its process, its ports, and the seconds from its start until it was ready."""
+
+    def __init__(self, note: Running, ready_s: float) -> None:
+        self.pid = note.pid
+        self.services = note.services
+        self.gateway = urlsplit(note.url).port or 80
+        self.ready_s = ready_s
+
+
+@asynccontextmanager
+async def server(data: Path) -> AsyncIterator[Server]:
+    """Run a shelf on a data folder until the block ends. Raises `BenchFault`."""
+    with data.with_suffix(".stderr").open("w+b") as said:
+        began = time.perf_counter()
+        process = await _start(data, said)
+        try:
+            await _ready(process, said)
+            ready_s = time.perf_counter() - began
+            note = running(data)
+            if note is None:
+                msg = "the shelf said that it was ready, and its folder has no note of it"
+                raise BenchFault(msg)
+            yield Server(note, ready_s)
+        finally:
+            await _end(process)
+
+
+async def _start(data: Path, said: IO[bytes]) -> Process:
+    clean = {name: value for name, value in os.environ.items() if not name.startswith(PREFIX)}
+    command = (sys.executable, "-m", "bookshelf", "up", "--data", str(data), "--port", "0", "--service-ports", "auto")
+    return await asyncio.create_subprocess_exec(*command, stdin=DEVNULL, stdout=PIPE, stderr=said, env=clean)
+
+
+async def _ready(process: Process, said: IO[bytes]) -> None:
+    assert process.stdout is not None  # noqa: S101 (it is a pipe)
+    async with asyncio.timeout(READY_S):
+        first = await process.stdout.readline()
+    if not first:
+        said.seek(0)
+        msg = f"the shelf did not start: {said.read()[-1000:].decode(errors='replace').strip()}"
+        raise BenchFault(msg)
+
+
+async def _end(process: Process) -> None:
+    if process.returncode is not None:
+        return
+    process.terminate()
+    try:
+        async with asyncio.timeout(LEAVE_S):
+            await process.communicate()
+    except TimeoutError:
+        process.kill()
+        await process.wait()

@@ -1,0 +1,71 @@
+"""From a command to its effect in a view, one at a time."""
+
+import time
+from pathlib import Path
+from typing import Any
+
+from bookshelf.bench import library
+from bookshelf.bench.figures import latencies
+from bookshelf.bench.inside import inside, sent
+from bookshelf.bench.line import Line, line
+from bookshelf.bench.measurement import BenchFault, Figures, Measurement, Plan, Sample
+from bookshelf.bench.server import server
+from bookshelf.bench.wire import get, post
+from bookshelf.runtime.owner.host import AggregateHost
+from bookshelf.runtime.view.host import ViewHost
+
+_ROUNDS = 500
+_FACTS = {
+    "whole": "from the POST sent to the GET answered with the new book",
+    "wait": "from the POST answered to the GET answered, which names the POST's position in Bookshelf-After",
+    "in process": "the same two without HTTP: command, wait for the position, query",
+}
+
+
+async def _run(plan: Plan, folder: Path) -> Sample:
+    rounds = plan.count(_ROUNDS)
+    async with server(folder / "shelf") as shelf, line(shelf.gateway) as own:
+        through = [await _once(own, number) for number in range(rounds)]
+    figures = _named("gateway", through)
+    async with inside(folder / "own") as (newbook, booklist):
+        figures |= _named("in process", [await _within(newbook, booklist, number) for number in range(rounds)])
+    return Sample(figures, {"rounds": rounds, **_FACTS})
+
+
+def _named(where: str, taken: list[tuple[float, float]]) -> Figures:
+    whole, wait = zip(*taken, strict=True)
+    return {f"{where}, whole": latencies(whole), f"{where}, wait": latencies(wait)}
+
+
+async def _once(own: Line, number: int) -> tuple[float, float]:
+    began = time.perf_counter()
+    made = await own.ask(post("/bookshelf/books", library.book(number)), 201)
+    answered = time.perf_counter()
+    position, place = made.header("Bookshelf-Position"), made.header("Location")
+    if position is None or place is None:
+        msg = "the answer to a POST names no position, or no place"
+        raise BenchFault(msg)
+    target = place if place.startswith("/bookshelf/") else f"/bookshelf{place}"
+    await own.ask(get(target, Bookshelf_After=position))
+    now = time.perf_counter()
+    return now - began, now - answered
+
+
+async def _within(newbook: AggregateHost, booklist: ViewHost, number: int) -> tuple[float, float]:
+    began = time.perf_counter()
+    outcome = await newbook.ask(sent(number))
+    answered = time.perf_counter()
+    await booklist.after([outcome.position] if outcome.position else [])
+    await booklist.query(lambda db: _look_up(booklist, db, outcome.subject))
+    now = time.perf_counter()
+    return now - began, now - answered
+
+
+def _look_up(booklist: ViewHost, db: Any, subject: str) -> None:  # noqa: ANN401 (the storage's connection)
+    table = booklist.view.tables.tables["booklist_book"]
+    if db.execute(table.select().where(table.c.id == subject)).first() is None:
+        msg = "a view says that it has a record, and its rows have it not"
+        raise BenchFault(msg)
+
+
+VISIBLE = Measurement("visible", "from a command to its effect in a view", _run)

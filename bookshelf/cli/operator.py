@@ -1,0 +1,81 @@
+"""How commands reach the control door: of the process that runs on a data folder, or of one's own."""
+
+from collections.abc import AsyncIterator, Mapping
+from contextlib import asynccontextmanager
+from typing import Any
+
+import msgspec
+
+from bookshelf.cli.embedded import embedded
+from bookshelf.cli.faults import stop
+from bookshelf.config import Settings
+from bookshelf.runtime.folder import running
+from bookshelf.runtime.http.message import Handler, Request, Response, request
+from bookshelf.runtime.http.transport import HttpTransport
+
+
+class _Remote:
+    """The control door of another process."""
+
+    def __init__(self, transport: HttpTransport, host: str, port: int) -> None:
+        self._transport = transport
+        self._place = (host, port)
+
+    async def handle(self, request: Request) -> Response:
+        return await self._transport.send(*self._place, request)
+
+
+class Operator:
+    """Sends an operator's orders."""
+
+    def __init__(self, door: Handler, token: str) -> None:
+        self._door = door
+        self._token = token
+
+    async def order(self, method: str, target: str, order: Mapping[str, Any] | None = None) -> Any:  # noqa: ANN401
+        """Return the answer's JSON."""
+        lines = [line async for line in self.stream(method, target, order)]
+        return lines[-1]
+
+    async def stream(
+        self, method: str, target: str, order: Mapping[str, Any] | None = None
+    ) -> AsyncIterator[Any]:
+        """Yield each line of the answer, as it comes."""
+        content = b"" if order is None else msgspec.json.encode(order)
+        sent = request(
+            method, target, content, Authorization=f"Bearer {self._token}", Content_Length=str(len(content))
+        )
+        answer = await self._door.handle(sent)
+        rest = b""
+        async for piece in _pieces(answer):
+            *lines, rest = (rest + piece).split(b"\n")
+            for line in lines:
+                yield msgspec.json.decode(line)
+        last = msgspec.json.decode(rest) if rest else None
+        if answer.status >= 400:  # noqa: PLR2004 (HTTP's line between answers and refusals)
+            stop(last["detail"] if isinstance(last, dict) else f"the shelf refused ({answer.status})")
+        if last is not None:
+            yield last
+
+
+async def _pieces(answer: Response) -> AsyncIterator[bytes]:
+    if isinstance(answer.body, bytes):
+        yield answer.body
+        return
+    async for piece in answer.body:
+        yield piece
+
+
+@asynccontextmanager
+async def operator(settings: Settings) -> AsyncIterator[Operator]:
+    """Reach the process that runs on the data folder; run one meanwhile if there is none."""
+    there = running(settings.folder)
+    if there is None:
+        async with embedded(msgspec.structs.replace(settings, port=0, service_ports="auto")) as own:
+            yield Operator(own.control, own.token)
+        return
+    transport = HttpTransport()
+    try:
+        yield Operator(_Remote(transport, there.control_host, there.control_port), there.token)
+    finally:
+        await transport.close()

@@ -1,0 +1,139 @@
+"""The shelf as a command line reaches it: a running one by its address, or one's own for the time being."""
+
+import asyncio
+from collections.abc import AsyncIterator, Mapping
+from contextlib import asynccontextmanager
+from typing import Any, NamedTuple, Protocol
+
+import aiohttp
+import msgspec
+
+from bookshelf.cli.embedded import embedded
+from bookshelf.config import Settings
+from bookshelf.runtime.folder import running
+from bookshelf.runtime.http.message import Handler, request
+
+#: Seconds that one request may take, and that a shelf which is away is asked again, all told.
+REQUEST_S = 60.0
+PATIENCE_S = 30.0
+_FIRST_PAUSE_S = 0.05
+_LAST_PAUSE_S = 2.0
+_AGAIN = frozenset({429, 502, 503, 504})
+
+
+class NoShelf(Exception):
+    """The shelf does not answer; says where it was looked for, and what to try."""
+
+
+class Reply(NamedTuple):
+    """An answer: status, headers, and the body as read from JSON (None if there is none)."""
+
+    status: int
+    headers: Mapping[str, str]
+    body: Any
+
+    @property
+    def detail(self) -> str:
+        """What a problem says is to be mended."""
+        return (
+            str(self.body["detail"])
+            if isinstance(self.body, dict) and "detail" in self.body
+            else f"{self.status}"
+        )
+
+
+class Door(Protocol):
+    """One way to a shelf."""
+
+    async def ask(self, method: str, target: str, content: bytes, headers: Mapping[str, str]) -> Reply:
+        """Send one request. Raises OSError or TimeoutError if no answer comes."""
+
+
+class HttpDoor:
+    """To a shelf with an address."""
+
+    def __init__(self, session: aiohttp.ClientSession, url: str) -> None:
+        self._session = session
+        self._url = url.rstrip("/")
+
+    async def ask(self, method: str, target: str, content: bytes, headers: Mapping[str, str]) -> Reply:
+        """Send over HTTP."""
+        try:
+            async with self._session.request(
+                method, self._url + target, data=content, headers=headers
+            ) as answer:
+                return _reply(answer.status, answer.headers, await answer.read())
+        except aiohttp.ClientError as fault:
+            raise ConnectionError(str(fault)) from fault
+
+
+class OwnDoor:
+    """To a shelf of this very process."""
+
+    def __init__(self, handler: Handler) -> None:
+        self._handler = handler
+
+    async def ask(self, method: str, target: str, content: bytes, headers: Mapping[str, str]) -> Reply:
+        """Call the handler."""
+        answer = await self._handler.handle(request(method, target, content, **headers))
+        body = (
+            answer.body
+            if isinstance(answer.body, bytes)
+            else b"".join([piece async for piece in answer.body])
+        )
+        return _reply(answer.status, answer.headers, body)
+
+
+def _reply(status: int, headers: Mapping[str, str], body: bytes) -> Reply:
+    try:
+        return Reply(status, headers, msgspec.json.decode(body) if body else None)
+    except msgspec.DecodeError:
+        return Reply(status, headers, None)
+
+
+class Shelf:
+    """Asks patiently: a shelf that is busy or moves is asked again, safely, for every command has its key."""
+
+    def __init__(self, door: Door, where: str) -> None:
+        self._door = door
+        self.where = where
+
+    async def get(self, target: str) -> Reply:
+        """Return the answer to a query. Raises `NoShelf`."""
+        return await self._patiently("GET", target, b"", {})
+
+    async def post(self, target: str, body: Mapping[str, Any], key: str) -> Reply:
+        """Return the answer to a command. Raises `NoShelf`."""
+        headers = {"Content-Type": "application/json", "Idempotency-Key": key}
+        return await self._patiently("POST", target, msgspec.json.encode(body), headers)
+
+    async def _patiently(self, method: str, target: str, content: bytes, headers: Mapping[str, str]) -> Reply:
+        end = asyncio.get_running_loop().time() + PATIENCE_S
+        pause = _FIRST_PAUSE_S
+        while True:
+            why = "it is busy"
+            try:
+                reply = await self._door.ask(method, target, content, headers)
+                if reply.status not in _AGAIN:
+                    return reply
+                why = reply.detail
+            except (OSError, TimeoutError) as fault:
+                why = str(fault) or type(fault).__name__
+            if asyncio.get_running_loop().time() + pause > end:
+                msg = f"the shelf at {self.where} does not answer ({why}); see that `bookshelf up` runs there"
+                raise NoShelf(msg)
+            await asyncio.sleep(pause)
+            pause = min(2 * pause, _LAST_PAUSE_S)
+
+
+@asynccontextmanager
+async def shelf(settings: Settings, url: str | None) -> AsyncIterator[Shelf]:
+    """Reach the shelf at `url`; else the one that runs on the data folder; else run one there meanwhile."""
+    if url is None and (there := running(settings.folder)) is not None:
+        url = there.url
+    if url is not None:
+        async with aiohttp.ClientSession(timeout=aiohttp.ClientTimeout(total=REQUEST_S)) as session:
+            yield Shelf(HttpDoor(session, url), url)
+        return
+    async with embedded(msgspec.structs.replace(settings, port=0, service_ports="auto")) as own:
+        yield Shelf(OwnDoor(own.gateway), str(settings.folder))

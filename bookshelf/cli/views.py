@@ -1,0 +1,41 @@
+"""`bookshelf views`: rebuild a view's rows from the log."""
+
+import os
+import sys
+
+import click
+from rich.console import Console
+from rich.progress import Progress
+
+from bookshelf.cli.faults import guarded, stop
+from bookshelf.cli.loop import run
+from bookshelf.cli.operator import operator
+from bookshelf.config import Settings, read
+from bookshelf.runtime.logs import configure
+
+
+@click.group()
+def views() -> None:
+    """Look after the views."""
+
+
+@views.command()
+@click.argument("name")
+@click.option("--data", metavar="DIR", help="The data folder of the shelf, running or not.")
+def rebuild(name: str, data: str | None) -> None:
+    """Make the rows of view NAME anew from the log, beside the live ones, then swap."""
+    settings = read(os.environ, data=data)
+    configure("error", settings.log_format)
+    guarded(lambda: run(_rebuild(settings, name)))
+
+
+async def _rebuild(settings: Settings, name: str) -> None:
+    console = Console(stderr=True, quiet=not sys.stderr.isatty())
+    with Progress(console=console, transient=True) as progress:
+        bar = progress.add_task(name)
+        async with operator(settings) as there:
+            async for step in there.stream("POST", f"/views/{name}/rebuild"):
+                progress.update(bar, completed=step["done"], total=step["total"])
+    if step["fault"] is not None:
+        stop(f"{name} was not rebuilt, its rows are as they were: {step['fault']}")
+    click.echo(f"{name} is rebuilt from {step['total']} records.")
