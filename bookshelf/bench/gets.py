@@ -25,7 +25,10 @@ async def _run(plan: Plan, folder: Path) -> Sample:
         services = {"list": shelf.services["booklist"], "one": shelf.services["booklist"]}
         services["last"] = shelf.services["lastreadbooks"]
         for name, targets in _targets(books).items():
-            for door, prefix, port in (("service", "", services[name]), ("gateway", "/bookshelf", shelf.gateway)):
+            for door, prefix, port in (
+                ("service", "", services[name]),
+                ("gateway", "/bookshelf", shelf.gateway),
+            ):
                 load = Load([get(prefix + target) for target in targets], 200)
                 figures[f"{name}, {door}"] = await load.run(port, plan.connections, plan.seconds)
     return Sample(figures, {"books": books, **_FACTS})

@@ -12,6 +12,7 @@ from bookshelf.cqrs.envelope import Envelope, encode_envelope
 from bookshelf.cqrs.message import Event
 from bookshelf.log.port import NewRecord
 from bookshelf.log.sqlite import SqliteLog
+from bookshelf.runtime.folder import Folder
 from bookshelf.shelf.book import NewBook
 from bookshelf.shelf.events import TOPIC, BookAdded, BookFinished
 
@@ -20,11 +21,65 @@ _BATCH = 5000
 #: Of so many books one is finished.
 EVERY = 10
 _BEGAN = datetime(2024, 1, 1, tzinfo=UTC)
-_FIRST = ("Left", "Silent", "Golden", "Distant", "Broken", "Second", "Hidden", "Winter", "Burning", "Last", "Blue")
-_SECOND = ("Hand", "River", "Notebook", "Mountain", "Garden", "Machine", "Letter", "Island", "Orchard", "Mirror")
-_THIRD = ("of Darkness", "of the North", "and the Sea", "in the Wind", "at Noon", "of Small Things", "without End")
-_NAMES = ("Ursula", "Italo", "Doris", "Chinua", "Clarice", "Iris", "Kazuo", "Toni", "Jorge", "Virginia", "Stanislaw")
-_FAMILIES = ("Winter", "Calder", "Lessing", "Adeyemi", "Lispector", "Murdoch", "Tanaka", "Morris", "Borges", "Lemke")
+_FIRST = (
+    "Left",
+    "Silent",
+    "Golden",
+    "Distant",
+    "Broken",
+    "Second",
+    "Hidden",
+    "Winter",
+    "Burning",
+    "Last",
+    "Blue",
+)
+_SECOND = (
+    "Hand",
+    "River",
+    "Notebook",
+    "Mountain",
+    "Garden",
+    "Machine",
+    "Letter",
+    "Island",
+    "Orchard",
+    "Mirror",
+)
+_THIRD = (
+    "of Darkness",
+    "of the North",
+    "and the Sea",
+    "in the Wind",
+    "at Noon",
+    "of Small Things",
+    "without End",
+)
+_NAMES = (
+    "Ursula",
+    "Italo",
+    "Doris",
+    "Chinua",
+    "Clarice",
+    "Iris",
+    "Kazuo",
+    "Toni",
+    "Jorge",
+    "Virginia",
+    "Stanislaw",
+)
+_FAMILIES = (
+    "Winter",
+    "Calder",
+    "Lessing",
+    "Adeyemi",
+    "Lispector",
+    "Murdoch",
+    "Tanaka",
+    "Morris",
+    "Borges",
+    "Lemke",
+)
 
 
 def book(number: int) -> NewBook:
@@ -46,7 +101,9 @@ def records(books: int) -> Iterator[NewRecord]:
         fields = msgspec.structs.asdict(book(number))
         yield _record(number, "newbook", BookAdded(**fields, added=at), at)
         if number % EVERY == 0:
-            yield _record(number, "readbook", BookFinished(finished=date(2024, 3, 1), rating=number % 5 + 1), at)
+            yield _record(
+                number, "readbook", BookFinished(finished=date(2024, 3, 1), rating=number % 5 + 1), at
+            )
 
 
 def events(books: int) -> int:
@@ -72,7 +129,7 @@ def _record(number: int, source: str, event: Event, at: datetime) -> NewRecord:
 
 async def fill(folder: Path, books: int) -> None:
     """Write a log of so many books into an empty data folder."""
-    folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+    Folder(folder).close()
     log = await SqliteLog.open(folder / "log.sqlite")
     try:
         pen = await log.writer("bench", TOPIC, 0)

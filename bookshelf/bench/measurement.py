@@ -15,7 +15,7 @@ class BenchFault(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Plan:
-    """How much to measure: runs, seconds of each load, connections; books, if not a measurement's own number."""
+    """How much: runs, seconds of each load, connections; books, if not a measurement's own number."""
 
     runs: int = 3
     seconds: float = 3.0

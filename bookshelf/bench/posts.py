@@ -41,7 +41,9 @@ async def _run(plan: Plan, folder: Path) -> Sample:
         }
         acknowledged = sum(load.answered for load in loads)
         figures["views"] = {"behind_s": await _all_there(shelf, acknowledged)}
-    return Sample(figures, {"synchronous": "FULL: an fsync before each answer", "list equals acknowledged": True})
+    return Sample(
+        figures, {"synchronous": "FULL: an fsync before each answer", "list equals acknowledged": True}
+    )
 
 
 async def _all_there(shelf: Server, acknowledged: int) -> float:

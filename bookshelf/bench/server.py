@@ -50,7 +50,18 @@ async def server(data: Path) -> AsyncIterator[Server]:
 
 async def _start(data: Path, said: IO[bytes]) -> Process:
     clean = {name: value for name, value in os.environ.items() if not name.startswith(PREFIX)}
-    command = (sys.executable, "-m", "bookshelf", "up", "--data", str(data), "--port", "0", "--service-ports", "auto")
+    command = (
+        sys.executable,
+        "-m",
+        "bookshelf",
+        "up",
+        "--data",
+        str(data),
+        "--port",
+        "0",
+        "--service-ports",
+        "auto",
+    )
     return await asyncio.create_subprocess_exec(*command, stdin=DEVNULL, stdout=PIPE, stderr=said, env=clean)
 
 

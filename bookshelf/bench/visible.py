@@ -6,7 +6,7 @@ from typing import Any
 
 from bookshelf.bench import library
 from bookshelf.bench.figures import latencies
-from bookshelf.bench.inside import inside, sent
+from bookshelf.bench.inside import newbook, sent, view, world
 from bookshelf.bench.line import Line, line
 from bookshelf.bench.measurement import BenchFault, Figures, Measurement, Plan, Sample
 from bookshelf.bench.server import server
@@ -27,8 +27,8 @@ async def _run(plan: Plan, folder: Path) -> Sample:
     async with server(folder / "shelf") as shelf, line(shelf.gateway) as own:
         through = [await _once(own, number) for number in range(rounds)]
     figures = _named("gateway", through)
-    async with inside(folder / "own") as (newbook, booklist):
-        figures |= _named("in process", [await _within(newbook, booklist, number) for number in range(rounds)])
+    async with world(folder / "own") as there, newbook(there) as books, view(there) as booklist:
+        figures |= _named("in process", [await _within(books, booklist, number) for number in range(rounds)])
     return Sample(figures, {"rounds": rounds, **_FACTS})
 
 
@@ -51,9 +51,9 @@ async def _once(own: Line, number: int) -> tuple[float, float]:
     return now - began, now - answered
 
 
-async def _within(newbook: AggregateHost, booklist: ViewHost, number: int) -> tuple[float, float]:
+async def _within(books: AggregateHost, booklist: ViewHost, number: int) -> tuple[float, float]:
     began = time.perf_counter()
-    outcome = await newbook.ask(sent(number))
+    outcome = await books.ask(sent(number))
     answered = time.perf_counter()
     await booklist.after([outcome.position] if outcome.position else [])
     await booklist.query(lambda db: _look_up(booklist, db, outcome.subject))

@@ -9,8 +9,6 @@ from contextlib import AsyncExitStack, asynccontextmanager
 from pathlib import Path
 from typing import Any
 
-from gateway.app import Gateway
-
 from bookshelf.config import Settings
 from bookshelf.cqrs.aggregate import Aggregate
 from bookshelf.discovery.local import LocalDiscovery
@@ -25,6 +23,7 @@ from bookshelf.runtime.service import ServiceHost
 from bookshelf.runtime.world import Door, LocalDoors, World
 from bookshelf.services import SERVICES
 from bookshelf.storage.sqlite import SqliteStorage
+from gateway.app import Gateway
 
 _LOOPBACK = "127.0.0.1"
 
@@ -51,7 +50,7 @@ async def embedded(settings: Settings) -> AsyncIterator[Embedded]:
     async with AsyncExitStack() as stack:
         folder = Folder(settings.folder)
         stack.callback(folder.close)
-        world = await _world(settings, folder.path, stack)
+        world = await open_world(settings, folder.path, stack)
         services = await _services(settings, world, stack)
         gateway = Gateway(world.discovery, world.transport)
         await gateway.start()
@@ -76,7 +75,8 @@ def _shown(host: str) -> str:
     return "localhost" if host in {_LOOPBACK, "0.0.0.0", "::", "::1"} else host  # noqa: S104 (only to be shown)
 
 
-async def _world(settings: Settings, path: Path, stack: AsyncExitStack) -> World:
+async def open_world(settings: Settings, path: Path, stack: AsyncExitStack) -> World:
+    """Open what services stand on, in a data folder; the stack closes it."""
     log = await SqliteLog.open(path / "log.sqlite", settings.partitions)
     stack.push_async_callback(log.close)
     storage = SqliteStorage(path / "views")

@@ -1,6 +1,7 @@
 """`bookshelf up`: the whole shelf in one process."""
 
 import asyncio
+import contextlib
 import gc
 import os
 import signal
@@ -35,15 +36,29 @@ def _settings(data: str | None, host: str | None, port: int | None, service_port
 
 
 async def _up(settings: Settings) -> None:
-    stop = asyncio.Event()
+    ready, leaving = asyncio.Event(), asyncio.Event()
+    serving = asyncio.create_task(_serve(settings, ready, leaving))
+
+    def leave() -> None:
+        if ready.is_set():
+            leaving.set()
+        else:
+            serving.cancel()
+
     loop = asyncio.get_running_loop()
     for name in (signal.SIGINT, signal.SIGTERM):
-        loop.add_signal_handler(name, stop.set)
+        loop.add_signal_handler(name, leave)
+    with contextlib.suppress(asyncio.CancelledError):
+        await serving
+
+
+async def _serve(settings: Settings, ready: asyncio.Event, leaving: asyncio.Event) -> None:
     async with embedded(settings) as shelf:
         gc.freeze()  # what is here by now stays: no collection need look at it again
         click.echo(f"Your shelf: {shelf.url}/bookshelf/books")
         click.echo(f"API docs:   {shelf.url}/apidocs/")
         click.echo(f"Data:       {settings.folder}")
         click.echo("Ctrl-C stops it.")
-        await stop.wait()
+        ready.set()
+        await leaving.wait()
         click.echo("Stopping.")

@@ -83,7 +83,7 @@ class Committer:
         if fault is None:
             self._ends = reached
             return placed
-        return [(append, fault) for append in batch]
+        return [(append, r if isinstance(r, LogFault) or not append.records else fault) for append, r in placed]
 
     def _write(self, rows: list[tuple[str, int, int, str, bytes]]) -> LogFault | None:
         if not rows:

@@ -93,7 +93,11 @@ def ends(connection: sqlite3.Connection) -> dict[tuple[str, int], int]:
 
 
 def read(connection: sqlite3.Connection, topic: str, part: int, offset: int, most: int) -> list[Record]:
-    """Return up to `most` records from `offset`, in order."""
+    """Return up to `most` records from `offset`, in order. Raises `LogFault`."""
     columns = "SELECT topic, part, off, key, value FROM record"
     query = f"{columns} WHERE topic = ? AND part = ? AND off >= ? ORDER BY off LIMIT ?"
-    return [Record(*row) for row in connection.execute(query, (topic, part, offset, most))]
+    try:
+        return [Record(*row) for row in connection.execute(query, (topic, part, offset, most))]
+    except sqlite3.Error as fault:
+        msg = f"the log cannot be read from {topic}/{part}@{offset}: {fault}; restore it from a backup"
+        raise LogFault(msg) from fault

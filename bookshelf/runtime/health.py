@@ -9,28 +9,37 @@ from bookshelf.runtime.http.problem import Problem
 
 #: Seconds between two looks at one's own health.
 _EVERY_S = 0.5
-_OK = Response(200, {"Content-Type": "application/json", "Cache-Control": "no-store"}, b'{"status":"pass"}')
+_HEADERS = {"Content-Type": "application/health+json", "Cache-Control": "no-store"}
 
 Fault = Callable[[], str | None]
+Warnings = Callable[[], list[str]]
 
 
 async def live(_request: Request, _path: Mapping[str, str]) -> Response:
     """Say that the process answers."""
-    return Response(_OK.status, _OK.headers, _OK.body)
+    return _said("pass")
+
+
+def _said(status: str) -> Response:
+    return Response(200, dict(_HEADERS), b'{"status":"%s"}' % status.encode())
 
 
 class Health:
-    """Whether a service can do its work; `fault` says what is wrong, or None."""
+    """Whether a service can do its work: `fault` says why not, `warnings` what it does worse than it should.
 
-    def __init__(self, fault: Fault) -> None:
+    Source of the words pass, warn: draft-inadarei-api-health-check.
+    """
+
+    def __init__(self, fault: Fault, warnings: Warnings) -> None:
         self._fault = fault
+        self._warnings = warnings
 
     async def ready(self, _request: Request, _path: Mapping[str, str]) -> Response:
         """Say that requests are answered as they should be. Raises `Problem`."""
         if self._fault() is not None:
             msg = "not ready; the log says what is missing"
             raise Problem("unavailable", msg)
-        return Response(_OK.status, _OK.headers, _OK.body)
+        return _said("warn" if self._warnings() else "pass")
 
     async def report(self, discovery: Discovery, instance_id: str) -> None:
         """Tell discovery whenever health changes, for ever."""

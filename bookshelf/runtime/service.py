@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import Mapping
+from contextlib import AsyncExitStack
 
 import msgspec
 import structlog
@@ -38,11 +39,10 @@ class ServiceHost:
             view.name: ViewHost(view, world.log, world.storage, self.meters.view(view.name))
             for view in service.views
         }
-        self.health = Health(self._fault)
+        self.health = Health(self._fault, self._warnings)
         self.edge = self._edge()
         self._door: Door
-        self._instance: Instance
-        self._reporting: asyncio.Task[None]
+        self._begun = AsyncExitStack()
 
     def _aggregate(self, name: str) -> AggregateHost:
         world = self._world
@@ -51,6 +51,9 @@ class ServiceHost:
 
     def _fault(self) -> str | None:
         return next((host.fault for host in self._hosts() if host.fault is not None), None)
+
+    def _warnings(self) -> list[str]:
+        return [view.warning for view in self.views.values() if view.warning is not None]
 
     def _hosts(self) -> list[AggregateHost | ViewHost]:
         return [*self.aggregates.values(), *self.views.values()]
@@ -63,29 +66,31 @@ class ServiceHost:
     async def start(self) -> None:
         """Become ready, then known. Raises `PortTaken`, `LogFault`, `StorageFault`."""
         for host in self._hosts():
+            self._begun.push_async_callback(host.stop)
             await host.start()
         self._door = await self._world.listen(self.edge, self._host, self._port)
-        self._instance = Instance(
-            id=f"{self.service.name}-{self._world.ids.new()}",
+        self._begun.push_async_callback(self._door.stop)
+        await self._register(f"{self.service.name}-{self._world.ids.new()}")
+        _logger.info("ready", service=self.service.name, port=self._door.port)
+
+    async def _register(self, instance_id: str) -> None:
+        discovery = self._world.discovery
+        instance = Instance(
+            id=instance_id,
             service=self.service.name,
             tags=self.service.tags,
             address=self._door.host,
             port=self._door.port,
             meta={"version": __version__},
         )
-        await self._world.discovery.register(self._instance)
-        self._reporting = asyncio.create_task(self.health.report(self._world.discovery, self._instance.id))
-        _logger.info("ready", service=self.service.name, port=self._door.port)
+        await discovery.register(instance)
+        self._begun.push_async_callback(discovery.deregister, instance_id)
+        reporting = asyncio.create_task(self.health.report(discovery, instance_id))
+        self._begun.push_async_callback(_cancelled, reporting)
 
     async def stop(self) -> None:
-        """Be forgotten first, answer what is under way, then let go of everything."""
-        if hasattr(self, "_instance"):
-            self._reporting.cancel()
-            await asyncio.gather(self._reporting, return_exceptions=True)
-            await self._world.discovery.deregister(self._instance.id)
-            await self._door.stop()
-        for host in self._hosts():
-            await host.stop()
+        """Be forgotten first, answer what is under way, then let go of what has begun."""
+        await self._begun.aclose()
         _logger.info("stopped", service=self.service.name)
 
     def _edge(self) -> Edge:
@@ -109,6 +114,11 @@ class ServiceHost:
 
     def _document(self) -> "_Fixed":
         return _Fixed(msgspec.json.encode(document(self.service)))
+
+
+async def _cancelled(task: asyncio.Task[None]) -> None:
+    task.cancel()
+    await asyncio.gather(task, return_exceptions=True)
 
 
 class _Fixed:

@@ -34,20 +34,20 @@ class Body(Protocol):
 class Bytes:
     """A body that is here already."""
 
-    __slots__ = ("_bytes",)
+    __slots__ = ("content",)
 
     def __init__(self, content: bytes = b"") -> None:
-        self._bytes = content
+        self.content = content
 
     async def read(self, limit: int) -> bytes:
         """Return it."""
-        if len(self._bytes) > limit:
+        if len(self.content) > limit:
             raise TooLarge(limit)
-        return self._bytes
+        return self.content
 
     async def stream(self) -> AsyncIterator[bytes]:
         """Yield it in one piece."""
-        yield self._bytes
+        yield self.content
 
 
 class Request(msgspec.Struct):

@@ -7,7 +7,7 @@ import aiohttp
 from multidict import CIMultiDict
 from yarl import URL
 
-from bookshelf.runtime.http.message import BrokenBody, Handler, Request, Response
+from bookshelf.runtime.http.message import BrokenBody, Bytes, Handler, Request, Response
 
 #: Seconds for the connection, and between two pieces of an answer.
 CONNECT_S = 2.0
@@ -52,7 +52,7 @@ class HttpTransport:
             answer = await self._session.request(
                 request.method, url, headers=request.headers, data=_data(request), allow_redirects=False
             )
-        except aiohttp.ClientConnectorError as fault:
+        except (aiohttp.ClientConnectorError, aiohttp.ConnectionTimeoutError) as fault:
             raise Unreachable(str(fault)) from fault
         except (aiohttp.ClientError, TimeoutError, BrokenBody) as fault:
             raise NoAnswer(type(fault).__name__) from fault
@@ -64,9 +64,10 @@ class HttpTransport:
         await self._session.close()
 
 
-def _data(request: Request) -> AsyncIterator[bytes] | None:
-    has_body = "Content-Length" in request.headers or "Transfer-Encoding" in request.headers
-    return request.body.stream() if has_body and request.headers.get("Content-Length") != "0" else None
+def _data(request: Request) -> bytes | AsyncIterator[bytes] | None:
+    # the body, and not a header of the hop before, says whether there is one and how it is framed
+    body = request.body
+    return body.content or None if isinstance(body, Bytes) else body.stream()
 
 
 async def _pieces(answer: aiohttp.ClientResponse) -> AsyncIterator[bytes]:

@@ -27,6 +27,9 @@ Verdict = list[Said] | None | Exception
 
 #: Seconds after which an append that has not answered is an unknown outcome.
 APPEND_S = 10.0
+#: Seconds before the pen is taken anew when that did not help the last time, doubled up to the last.
+_PAUSE_S = 0.05
+_LAST_PAUSE_S = 1.0
 _logger = structlog.get_logger(__name__)
 
 
@@ -52,6 +55,7 @@ class Owner:
         self._follower = Follower(aggregate, partition, log, states, self._overlay)
         self._mailbox = Mailbox(partition)
         self._writer: Writer
+        self._batches = 0
         self.ready = asyncio.Event()
 
     def ask(self, sent: Sent) -> asyncio.Future[Outcome]:
@@ -79,29 +83,36 @@ class Owner:
             await self._follower.close()
 
     async def _serve(self) -> None:
-        serving = True
-        while serving:
-            serving = await self._hold_pen()
+        pause_s = 0.0
+        while True:
+            batches = self._batches
+            try:
+                await self._hold_pen()
+            except (Fenced, OutcomeUnknown) as fault:
+                where = {"aggregate": self._aggregate.name, "partition": self._partition}
+                _logger.warning("pen-lost", **where, why=str(fault))
+            else:
+                return
+            pause_s = min(2 * pause_s + _PAUSE_S, _LAST_PAUSE_S) if batches == self._batches else 0.0
+            await asyncio.sleep(pause_s)
 
-    async def _hold_pen(self) -> bool:
-        """Take the pen, read to the end, and serve; True if the pen must be taken anew."""
+    async def _hold_pen(self) -> None:
+        """Take the pen, read to the end, and serve until told to leave. Raises `Fenced`, `OutcomeUnknown`."""
         # the pen first: from here on no one else writes under this name, so the end stays the end
         self._writer = await self._log.writer(self._aggregate.name, self._aggregate.topic, self._partition)
         await self._follower.catch_up()
         self._overlay.clear()
         self.ready.set()
+        letters: Sequence[Letter] = ()
         try:
             while letters := await self._mailbox.take():
                 await self._batch(letters)
-        except (Fenced, OutcomeUnknown) as fault:
-            _logger.warning(
-                "pen-lost", aggregate=self._aggregate.name, partition=self._partition, why=str(fault)
-            )
-            self._mailbox.put_back(letters)
-            return True
+                self._batches += 1
+        except BaseException:
+            self._mailbox.put_back(letters)  # what became of them is not known: they are decided anew
+            raise
         finally:
             await self._writer.close()
-        return False
 
     async def _batch(self, letters: Sequence[Letter]) -> None:
         await self._load(letters)

@@ -15,6 +15,8 @@ from bookshelf.storage.port import Storage
 
 #: Seconds that a query waits for the positions that its caller has seen.
 PATIENCE_S = 2.0
+#: Seconds between two words on how far a view has caught up at its start.
+_TELL_S = 2.0
 _logger = structlog.get_logger(__name__)
 
 
@@ -32,7 +34,7 @@ class ViewHost:
         self._meters = meters
         self._rebuilding = asyncio.Lock()
         self._generation = 0
-        self.rows: Rows
+        self._rows: Rows | None = None
 
     @property
     def revision(self) -> tuple[int, int]:
@@ -40,14 +42,32 @@ class ViewHost:
         return self._generation, self.rows.revision
 
     @property
+    def rows(self) -> Rows:
+        """The live rows; there are some from `start` on."""
+        assert self._rows is not None  # noqa: S101 (a service serves only once it has started)
+        return self._rows
+
+    @property
     def fault(self) -> str | None:
-        """What keeps this host from being ready, if anything does."""
-        return self.rows.supervisor.fault
+        """What keeps this host from answering, if anything does."""
+        return f"view {self.view.name} has no rows yet" if self._rows is None else None
+
+    @property
+    def warning(self) -> str | None:
+        """What keeps the rows from moving on, if anything does: they still answer, with what they know."""
+        return None if self._rows is None else self._rows.supervisor.fault
 
     async def start(self) -> None:
         """Follow the log; returns once everything that was in it at the start is in the rows."""
-        self.rows = await self._begin(live=True)
-        await self.rows.reach(await self._ends())
+        self._rows = await self._begin(live=True)
+        goal = await self._ends()
+        reaching = asyncio.create_task(self._rows.reach(goal))
+        try:
+            while not (await asyncio.wait((reaching,), timeout=_TELL_S))[0]:
+                done = sum(self._rows.applied.values())
+                _logger.warning("catching-up", view=self.view.name, done=done, total=sum(goal.values()))
+        finally:
+            reaching.cancel()
 
     async def _begin(self, *, live: bool) -> Rows:
         open_ = self._storage.live if live else self._storage.beside
@@ -64,8 +84,9 @@ class ViewHost:
 
     async def stop(self) -> None:
         """Follow no more, let queries end, let go of the rows."""
-        await self.rows.stop()
-        await self.rows.tables.close()
+        if self._rows is not None:
+            await self._rows.stop()
+            await self._rows.tables.close()
 
     async def query(self, work: Callable[[Any], Any]) -> Any:  # noqa: ANN401 (whatever the query answers)
         """Run a query on the live rows. Raises `StorageFault`, or what the query raises."""
@@ -98,7 +119,7 @@ class ViewHost:
             except BaseException:
                 await new.stop()
                 raise
-            former, self.rows = self.rows, new
+            former, self._rows = self.rows, new
             self._generation += 1
             await former.stop()
             await self._storage.swap(self.view, former.tables, new.tables)

@@ -1,0 +1,58 @@
+"""Commands without HTTP: decided, appended, fsynced, answered; beside another library doing the same."""
+
+import asyncio
+import time
+from importlib.util import find_spec
+from pathlib import Path
+from typing import Any
+
+from bookshelf.bench.figures import latencies
+from bookshelf.bench.inside import newbook, sent, world
+from bookshelf.bench.measurement import Figures, Measurement, Plan, Sample
+from bookshelf.runtime.owner.host import AggregateHost
+
+_OURS = {
+    "what": "one new aggregate a command; commands that wait share a commit; askers are tasks of one loop",
+    "journal_mode": "wal",
+    "synchronous": 2,
+}
+
+
+async def _run(plan: Plan, folder: Path) -> Sample:
+    figures: Figures = {}
+    async with world(folder / "own") as there, newbook(there) as books:
+        for askers in (1, plan.connections):
+            figures[f"bookshelf, {askers} asking"] = await _asked(books, askers, plan.seconds)
+    theirs, facts = await asyncio.to_thread(_rival, plan, folder / "rival.sqlite")
+    return Sample(figures | theirs, {"synchronous 2": "an fsync a commit", "bookshelf": _OURS, **facts})
+
+
+async def _asked(books: AggregateHost, askers: int, seconds: float) -> dict[str, float]:
+    taken_s: list[float] = []
+    began = time.perf_counter()
+
+    async def ask_on() -> None:
+        while (asked := time.perf_counter()) < began + seconds:
+            await books.ask(sent(len(taken_s)))
+            taken_s.append(time.perf_counter() - asked)
+
+    async with asyncio.TaskGroup() as tasks:
+        for _ in range(askers):
+            tasks.create_task(ask_on())
+    return {"per_s": len(taken_s) / (time.perf_counter() - began), **latencies(taken_s)}
+
+
+def _rival(plan: Plan, file: Path) -> tuple[Figures, dict[str, Any]]:
+    if find_spec("eventsourcing") is None:
+        return {}, {"eventsourcing": None, "why": "it is not installed; pip install 'bookshelf[bench]'"}
+    from bookshelf.bench.rival import Rival  # noqa: PLC0415 (an optional extra)
+
+    rival = Rival(file)
+    try:
+        found = {f"eventsourcing, {n} asking": rival.asked(n, plan.seconds) for n in (1, plan.connections)}
+        return found, {"eventsourcing": rival.facts()}
+    finally:
+        rival.close()
+
+
+COMMANDS = Measurement("commands", "commands in process, beside the library `eventsourcing`", _run)

@@ -1,0 +1,94 @@
+"""The same commands in the library `eventsourcing` on SQLite, put together as its documentation says.
+
+Import this only where the library is installed.
+"""
+
+import time
+from concurrent.futures import ThreadPoolExecutor
+from datetime import UTC, datetime
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any
+from uuid import UUID  # noqa: TC003 (the library reads annotations)
+
+import msgspec
+from eventsourcing.application import Application
+from eventsourcing.domain import Aggregate, event
+from eventsourcing.sqlite import SQLiteCursor, SQLiteFactory
+
+from bookshelf.bench import library
+from bookshelf.bench.figures import latencies
+
+_WHAT = (
+    "one new aggregate a command, of the same fields and values, and Application.save(), a commit; "
+    "askers are threads"
+)
+
+
+class Book(Aggregate):
+    """A book with the fields of one of the shelf."""
+
+    @event("Added")
+    def __init__(  # noqa: PLR0913, PLR0917 (the library makes the event of these)
+        self,
+        title: str,
+        author: str,
+        added: datetime,
+        published: str | None,
+        isbn: str | None,
+        pages: int | None,
+        language: str | None,
+        tags: tuple[str, ...],
+        notes: str | None,
+    ) -> None:
+        self.title = title
+        self.author = author
+        self.added = added
+        self.published = published
+        self.isbn = isbn
+        self.pages = pages
+        self.language = language
+        self.tags = tags
+        self.notes = notes
+
+
+class Rival:
+    """An application on one file; its askers are threads."""
+
+    def __init__(self, file: Path) -> None:
+        environment = {"PERSISTENCE_MODULE": "eventsourcing.sqlite", "SQLITE_DBNAME": str(file)}
+        self._application: Application[UUID] = Application(env=environment)
+
+    def asked(self, askers: int, seconds: float) -> dict[str, float]:
+        """Return the rate and the latencies of so many who ask at a time. Blocks."""
+        taken_s: list[float] = []
+        began = time.perf_counter()
+
+        def ask_on() -> None:
+            while (asked := time.perf_counter()) < began + seconds:
+                fields = msgspec.structs.asdict(library.book(len(taken_s)))
+                self._application.save(Book(added=datetime.now(UTC), **fields))
+                taken_s.append(time.perf_counter() - asked)
+
+        with ThreadPoolExecutor(askers) as threads:
+            for one in [threads.submit(ask_on) for _ in range(askers)]:
+                one.result()
+        return {"per_s": len(taken_s) / (time.perf_counter() - began), **latencies(taken_s)}
+
+    def facts(self) -> dict[str, Any]:
+        """Return what it is and how durable, as its own connection says."""
+        factory = self._application.factory
+        assert isinstance(factory, SQLiteFactory)  # noqa: S101 (the environment above says so)
+        with factory.datastore.transaction(commit=False) as cursor:
+            pragmas = {name: _pragma(cursor, name) for name in ("journal_mode", "synchronous")}
+        return {"what": _WHAT, "version": version("eventsourcing"), **pragmas}
+
+    def close(self) -> None:
+        """Close the file."""
+        self._application.close()
+
+
+def _pragma(cursor: SQLiteCursor, name: str) -> object:
+    cursor.execute(f"PRAGMA {name}")
+    row = cursor.fetchone()
+    return row[0] if row is not None else None

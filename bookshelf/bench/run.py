@@ -1,0 +1,101 @@
+"""Runs measurements, several times each, and puts together what they found."""
+
+import gc
+import os
+import platform
+import sqlite3
+import sys
+import tempfile
+import time
+from collections.abc import Callable, Sequence
+from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
+from statistics import median
+from typing import Any
+
+import msgspec
+
+from bookshelf import __version__
+from bookshelf.bench.commands import COMMANDS
+from bookshelf.bench.events import LOG
+from bookshelf.bench.figures import short, together
+from bookshelf.bench.gets import GETS
+from bookshelf.bench.measurement import Measurement, Plan, Sample
+from bookshelf.bench.memory import MEMORY
+from bookshelf.bench.posts import POSTS
+from bookshelf.bench.start import START
+from bookshelf.bench.visible import VISIBLE
+
+MEASUREMENTS = (POSTS, GETS, COMMANDS, LOG, VISIBLE, START, MEMORY)
+_LIBRARIES = ("aiohttp", "msgspec", "SQLAlchemy", "uvloop", "eventsourcing")
+_SYNCS = 101
+
+Say = Callable[[str], None]
+
+
+def chosen(names: Sequence[str], *, everything: bool) -> list[Measurement]:
+    """Return the measurements of these names; without names all but the large ones."""
+    if names:
+        return [one for one in MEASUREMENTS if one.name in names]
+    return [one for one in MEASUREMENTS if everything or not one.large]
+
+
+async def measured(measurements: Sequence[Measurement], plan: Plan, say: Say) -> dict[str, Any]:
+    """Return the report. Raises `BenchFault` when what is measured does not do its work."""
+    began = time.perf_counter()
+    results = {one.name: await _measured(one, plan, say) for one in measurements}
+    return {
+        "versions": _versions(),
+        "machine": _machine(),
+        "settings": msgspec.to_builtins(plan),
+        "seconds": short(time.perf_counter() - began),
+        "results": msgspec.to_builtins(results),
+    }
+
+
+async def _measured(one: Measurement, plan: Plan, say: Say) -> dict[str, Any]:
+    samples = []
+    for number in range(plan.runs):
+        say(f"{one.name}: run {number + 1} of {plan.runs}")
+        samples.append(await _sample(one, plan))
+    figures = together([sample.figures for sample in samples])
+    return {"what": one.what, "facts": samples[0].facts, "figures": figures}
+
+
+async def _sample(one: Measurement, plan: Plan) -> Sample:
+    with tempfile.TemporaryDirectory(prefix=f"bookshelf-{one.name}-") as folder:
+        gc.collect()  # what the run before left is not this one's to clear away
+        return await one.run(plan, Path(folder))
+
+
+def _versions() -> dict[str, str | None]:
+    own = {"bookshelf": __version__, "python": platform.python_version(), "sqlite": sqlite3.sqlite_version}
+    return {**own, **{name: _version(name) for name in _LIBRARIES}}
+
+
+def _version(name: str) -> str | None:
+    try:
+        return version(name)
+    except PackageNotFoundError:
+        return None
+
+
+def _machine() -> dict[str, Any]:
+    return {
+        "cpus": os.cpu_count(),
+        "system": sys.platform,
+        "machine": platform.machine(),
+        "fsync_ms": _fsync_ms(),
+    }
+
+
+def _fsync_ms() -> float:
+    """Return how long it takes to append 4 KiB durably where the measurements write: every commit has one."""
+    taken_s: list[float] = []
+    with tempfile.TemporaryFile() as file:
+        for _ in range(_SYNCS):
+            began = time.perf_counter()
+            os.write(file.fileno(), bytes(4096))
+            os.fsync(file.fileno())
+            taken_s.append(time.perf_counter() - began)
+    return short(1e3 * median(taken_s))

@@ -1,0 +1,123 @@
+"""The gateway as a handler: forwards what is under its prefix, serves docs and health itself."""
+
+import asyncio
+import contextlib
+import re
+import time
+
+import structlog
+
+from bookshelf.discovery.port import Discovery
+from bookshelf.runtime.edge.conditions import POSITION
+from bookshelf.runtime.http.message import BrokenBody, Request, Response, TooLarge
+from bookshelf.runtime.http.problem import Problem, answer
+from bookshelf.runtime.http.transport import Transport
+from bookshelf.runtime.telemetry import Meters
+from gateway import bodies, headers, positions
+from gateway.directory import Directory
+from gateway.pages import Pages
+from gateway.proxy import Patience, Pause, Proxy
+from gateway.routing import Pool
+
+#: Seconds that a start waits for the services that are ready already.
+SETTLE_S = 2.0
+#: A raw target as it is taken: a path, in printable ASCII, without a fragment. Not http://host/, not *.
+_TARGET = re.compile(r"/[\x21\x22\x24-\x7e]*")
+_QUERIES = frozenset({"GET", "HEAD"})
+_METHODS = frozenset({"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"})
+
+_logger = structlog.get_logger(__name__)
+
+
+class Gateway:
+    """The one door: a handler for any server. It takes discovery and transport, and closes neither."""
+
+    def __init__(
+        self,
+        discovery: Discovery,
+        transport: Transport,
+        prefix: str = "/bookshelf",
+        *,
+        patience: Patience | None = None,
+        pause: Pause = asyncio.sleep,
+    ) -> None:
+        self._prefix = prefix
+        self._inside = prefix + "/"
+        self._meters = Meters()
+        self.directory = Directory(discovery, transport, prefix)
+        self._proxy = Proxy(transport, patience or Patience(), pause)
+        self._pages = Pages(self.directory, self._meters)
+        self._following: asyncio.Task[None] | None = None
+
+    async def start(self) -> None:
+        """Follow discovery. Returns once the services that are ready are known, or after `SETTLE_S`."""
+        self._following = asyncio.create_task(self.directory.run(), name="gateway directory")
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(SETTLE_S):
+                await self.directory.settled()
+
+    async def stop(self) -> None:
+        """Follow discovery no more. Requests under way are the server's to drain, before this."""
+        if self._following is not None:
+            self._following.cancel()
+            await asyncio.gather(self._following, return_exceptions=True)
+
+    async def handle(self, request: Request) -> Response:
+        """Answer a request; every fault is an answer, and says nothing of the inside."""
+        began = time.perf_counter()
+        template = "none"
+        try:
+            path = _path(request.target)
+            if path.startswith(self._inside):
+                route = self.directory.find(request.method, path[len(self._prefix) :])
+                template = route.template
+                response = await self._forward(request, route.pool)
+            else:
+                endpoint, template, found = self._pages.router.find(request.method, path)
+                response = await endpoint(request, found)
+        except Exception as fault:  # noqa: BLE001 (whatever it is, the client gets an answer)
+            response = answer(_problem(fault, request))
+        if request.method == "HEAD" and response.body and isinstance(response.body, bytes):
+            length = {"Content-Length": str(len(response.body))}
+            response = Response(response.status, {**response.headers, **length})
+        # a client may make methods up, a metric may not
+        method = request.method if request.method in _METHODS else "other"
+        self._meters.answered(method, template, response.status, time.perf_counter() - began)
+        return response
+
+    async def _forward(self, request: Request, pool: Pool) -> Response:
+        sent, known = await self._onward(request)
+        return self._back(await self._proxy.send(sent, pool), known)
+
+    async def _onward(self, request: Request) -> tuple[Request, positions.Positions]:
+        named = headers.onward(request, self._prefix)
+        known = positions.taken(named)
+        if request.method in _QUERIES:
+            positions.ask(named, known)
+        target = request.target[len(self._prefix) :]
+        return Request(request.method, target, named, await bodies.onward(request), request.peer), known
+
+    def _back(self, answered: Response, known: positions.Positions) -> Response:
+        named = headers.back(answered, self._prefix)
+        position = named.get(POSITION)
+        if position is not None:
+            named.add("Set-Cookie", positions.cookie(position, known, self._prefix))
+        return Response(answered.status, named, answered.body)
+
+
+def _path(target: str) -> str:
+    if _TARGET.fullmatch(target) is None:
+        raise Problem("malformed", "the request's target is a path in printable ASCII, like /bookshelf/books")
+    return target.partition("?")[0]
+
+
+def _problem(fault: Exception, request: Request) -> Problem:
+    match fault:
+        case Problem():
+            return fault
+        case BrokenBody():
+            return Problem("timeout", str(fault))
+        case TooLarge():
+            return Problem("too-large", str(fault))
+    _logger.error("defect", service="gateway", method=request.method, exc_info=fault)
+    return Problem("internal", "this is a defect of the gateway, not of the request; it was logged")

@@ -1,0 +1,93 @@
+"""Bodies on their way through: piece by piece, under a deadline, never gathered."""
+
+import asyncio
+from collections.abc import AsyncIterator
+
+from bookshelf.runtime.http.message import Body, BrokenBody, Bytes, Request, TooLarge
+
+#: Bytes of a request's body that is read before it is sent on, so that it can be sent again.
+SHORT = 64 << 10
+#: Digits of a Content-Length that is looked at; whatever has more is not short.
+_DIGITS = 9
+
+
+class Upload:
+    """A long request body. The deadline for the answer counts from its last piece."""
+
+    def __init__(self, body: Body) -> None:
+        self._body = body
+        self._deadline: asyncio.Timeout | None = None
+        self._patience_s = 0.0
+        self.broken: BrokenBody | None = None
+
+    def put_off(self, deadline: asyncio.Timeout, patience_s: float) -> None:
+        """Have each piece put this deadline off."""
+        self._deadline = deadline
+        self._patience_s = patience_s
+
+    async def read(self, limit: int) -> bytes:
+        """Return all of it. Raises `TooLarge`, `BrokenBody`."""
+        pieces: list[bytes] = []
+        room = limit
+        async for piece in self.stream():
+            room -= len(piece)
+            if room < 0:
+                raise TooLarge(limit)
+            pieces.append(piece)
+        return b"".join(pieces)
+
+    async def stream(self) -> AsyncIterator[bytes]:
+        """Yield it piece by piece. Raises `BrokenBody`, and remembers it: it is the client's fault."""
+        try:
+            async for piece in self._body.stream():
+                if self._deadline is not None and not self._deadline.expired():
+                    self._deadline.reschedule(asyncio.get_running_loop().time() + self._patience_s)
+                yield piece
+        except BrokenBody as fault:
+            self.broken = fault
+            raise
+
+
+async def onward(request: Request) -> Body:
+    """Return the body to send on: as bytes if it is known to be short, else as it comes.
+
+    Raises `BrokenBody`.
+    """
+    body = request.body
+    if isinstance(body, Bytes):
+        return body
+    said = request.headers.get("Content-Length", "")
+    if said.isascii() and said.isdigit() and len(said) <= _DIGITS and int(said) <= SHORT:
+        return Bytes(await body.read(SHORT))
+    return Upload(body)
+
+
+class Paced:
+    """An answer's body of which each piece must come in time, counted from when it is asked for."""
+
+    def __init__(self, pieces: AsyncIterator[bytes], patience_s: float) -> None:
+        self._pieces = pieces
+        self._patience_s = patience_s
+
+    def __aiter__(self) -> AsyncIterator[bytes]:
+        """Return itself: there is one reader."""
+        return self
+
+    async def __anext__(self) -> bytes:
+        """Return the next piece. Raises `BrokenBody`."""
+        try:
+            async with asyncio.timeout(self._patience_s):
+                return await anext(self._pieces)
+        except TimeoutError:
+            msg = f"nothing more of the answer came for {self._patience_s:g} s"
+            raise BrokenBody(msg) from None
+
+
+async def discard(body: bytes | AsyncIterator[bytes], limit: int = SHORT) -> None:
+    """Read a body to its end, so that its connection can be used again; one over `limit` bytes is left."""
+    if isinstance(body, bytes):
+        return
+    async for piece in body:
+        limit -= len(piece)
+        if limit < 0:
+            return

@@ -1,0 +1,70 @@
+"""Headers on their way through: what is for one hop stays behind, what says where it came from is added.
+
+Sources: RFC 9110, 7.6.1 (Connection and the hop's own fields) and 7.6.3 (Via); RFC 9112, 6 (framing).
+"""
+
+import re
+
+from multidict import CIMultiDict
+
+from bookshelf.runtime.http.message import Request, Response
+
+#: Fields about one connection, not about the message; each side frames its own messages anew.
+_HOP = (
+    *("Connection", "Keep-Alive", "TE", "Trailer", "Transfer-Encoding", "Upgrade"),
+    *("Proxy-Connection", "Proxy-Authenticate", "Proxy-Authorization", "Proxy-Authentication-Info"),
+)
+#: Said anew, for the next hop, or only ever believed of ourselves. Expect was answered by our own server;
+#: Proxy would become an environment variable in some programs (httpoxy).
+_SAID_ANEW = (
+    *("Host", "Expect", "Forwarded", "Proxy", "X-Real-IP"),
+    *("X-Forwarded-For", "X-Forwarded-Host", "X-Forwarded-Port", "X-Forwarded-Server"),
+)
+_VIA = "1.1 bookshelf"
+_REFERENCES = ("Location", "Content-Location")
+#: A link's target that is an absolute path: </books?after=x>, but not <//elsewhere/books>.
+_LINKED = re.compile(r"<(?=/(?!/))")
+
+
+def onward(request: Request, prefix: str) -> CIMultiDict[str]:
+    """Return the headers to ask a service with. What a client says of who it is, is not believed."""
+    headers = CIMultiDict(request.headers)
+    host = headers.get("Host")
+    if "Transfer-Encoding" in headers:
+        headers.popall("Content-Length", None)  # RFC 9112, 6.3: the encoding is what counts
+    _without_hop(headers)
+    for name in _SAID_ANEW:
+        if name in headers:
+            del headers[name]
+    if request.peer:
+        headers["X-Forwarded-For"] = request.peer
+    if host:
+        headers["X-Forwarded-Host"] = host
+    headers["X-Forwarded-Proto"] = "http"
+    headers["X-Forwarded-Prefix"] = prefix
+    former = headers.get("Via")
+    headers["Via"] = f"{former}, {_VIA}" if former else _VIA
+    return headers
+
+
+def back(answer: Response, prefix: str) -> CIMultiDict[str]:
+    """Return the headers to answer a client with: references get the prefix that its requests have."""
+    headers = CIMultiDict(answer.headers)
+    _without_hop(headers)
+    for name in _REFERENCES:
+        target = headers.get(name)
+        if target is not None and target.startswith("/") and not target.startswith("//"):
+            headers[name] = prefix + target
+    if "Link" in headers:
+        links = headers.popall("Link")
+        headers.extend(("Link", _LINKED.sub("<" + prefix, link)) for link in links)
+    return headers
+
+
+def _without_hop(headers: CIMultiDict[str]) -> None:
+    for line in headers.getall("Connection", ()):
+        for name in line.split(","):
+            headers.popall(name.strip(), None)
+    for name in _HOP:
+        if name in headers:
+            del headers[name]

@@ -1,0 +1,76 @@
+"""The documents of all services as one. Names that clash are told apart by their service."""
+
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any
+
+import msgspec
+
+from bookshelf import __version__
+from gateway.document import Document
+
+#: Components by what refers to them: #/components/schemas/Book.
+Parts = dict[str, Any]
+
+
+def merged(documents: Sequence[Document], prefix: str) -> bytes:
+    """Return one OpenAPI 3.1 document. What two have under one path and method is the first one's."""
+    paths: dict[str, dict[str, Any]] = {}
+    parts: Parts = {}
+    for document in documents:
+        own = _parts(document)
+        names = {ref: f"{ref}-{document.origin.service}" for ref in _clashing(own, parts)}
+        parts = {names.get(ref, ref): _renamed(part, names) for ref, part in own.items()} | parts
+        for path, item in document.paths.items():
+            paths[path] = _renamed(item, names) | paths.get(path, {})
+    whole = {
+        "openapi": "3.1.0",
+        "info": {"title": "Bookshelf", "version": __version__},
+        "servers": [{"url": prefix}],
+        "tags": list({tag.name: tag for document in documents for tag in document.tags}.values()),
+        "paths": paths,
+        "components": _sections(parts),
+    }
+    return msgspec.json.encode(whole, order="sorted")
+
+
+def _parts(document: Document) -> Parts:
+    return {
+        f"#/components/{section}/{name}": part
+        for section, named in document.components.items()
+        for name, part in named.items()
+    }
+
+
+def _sections(parts: Parts) -> dict[str, dict[str, Any]]:
+    sections: dict[str, dict[str, Any]] = {}
+    for ref, part in parts.items():
+        _, _, section, name = ref.split("/", 3)
+        sections.setdefault(section, {})[name] = part
+    return sections
+
+
+def _clashing(own: Parts, parts: Parts) -> set[str]:
+    taken = own.keys() & parts.keys()
+    clashing = {ref for ref in taken if own[ref] != parts[ref]}
+    # the same words that refer to another thing mean another thing
+    while more := {ref for ref in taken - clashing if clashing.intersection(_refs(own[ref]))}:
+        clashing |= more
+    return clashing
+
+
+def _refs(part: Any) -> Iterator[str]:  # noqa: ANN401 (any JSON)
+    if isinstance(part, dict) and isinstance(ref := part.get("$ref"), str):
+        yield ref
+    for inner in part.values() if isinstance(part, dict) else part if isinstance(part, list) else ():
+        yield from _refs(inner)
+
+
+def _renamed(part: Any, names: Mapping[str, str]) -> Any:  # noqa: ANN401 (any JSON)
+    if isinstance(part, list):
+        return [_renamed(inner, names) for inner in part]
+    if not isinstance(part, dict):
+        return part
+    made = {key: _renamed(inner, names) for key, inner in part.items()}
+    if isinstance(ref := part.get("$ref"), str):
+        made["$ref"] = names.get(ref, ref)
+    return made
