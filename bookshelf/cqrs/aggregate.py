@@ -20,7 +20,10 @@ S = TypeVar("S", bound=State)
 class Aggregate(Generic[S]):
     """One kind of thing that takes commands. `name` is also the source of its events.
 
-    `decide` raises a `Refused` to decline; an empty list says that there is nothing to say.
+    `decide` raises a `Refused` to decline; an empty list says that there is nothing to say. `takes` are
+    the commands that may also come by the topic `commands`; an `at` that one has, and that its data leave
+    out, is then the time of its envelope. When the deadline of `due` (aware) is reached, its command is
+    decided, once for each deadline; it is asked again after every event.
     """
 
     name: str
@@ -30,6 +33,12 @@ class Aggregate(Generic[S]):
     decide: Callable[[S, Any], list[Event]]
     evolve: Callable[[S, Event], S]
     due: Callable[[S], tuple[datetime, Command] | None] | None = None
+    takes: tuple[type[Command], ...] = ()
+
+    @property
+    def commands(self) -> str:
+        """The topic that its commands may come by; as many partitions as `topic`, by the same keys."""
+        return f"{self.name}.commands"
 
     def fold(self, events: Iterable[Event], state: S | None = None) -> S:
         """Return the state after these events."""

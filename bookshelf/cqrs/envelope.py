@@ -14,6 +14,15 @@ from bookshelf.cqrs.errors import Malformed
 #: Written when an idempotent command had nothing to say, so that its retry answers the same.
 ANSWERED = "bookshelf.command-answered.v1"
 
+#: Written when an operator gives up a record that cannot be read: whoever waits for it waits no longer.
+DROPPED = "bookshelf.record-dropped.v1"
+
+
+class Dropped(msgspec.Struct, frozen=True):
+    """The data of DROPPED: the offset of the record, in the partition that this one is in too."""
+
+    offset: int
+
 
 class Envelope(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     """One event as it stands in the log. `time` is aware UTC; `subject` is the aggregate's id."""
@@ -36,6 +45,7 @@ class Envelope(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
 
 _decode = msgspec.json.Decoder(Envelope).decode
 encode_envelope = msgspec.json.Encoder().encode
+_dropped = msgspec.json.Decoder(Dropped).decode
 
 
 def decode_envelope(value: bytes) -> Envelope:
@@ -44,4 +54,15 @@ def decode_envelope(value: bytes) -> Envelope:
         return _decode(value)
     except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError) as fault:
         msg = f"not a CloudEvents 1.0 envelope: {fault}"
+        raise Malformed(msg) from fault
+
+
+def dropped(envelope: Envelope) -> int | None:
+    """Return the offset of the record that this one gives up; None if it is about something else."""
+    if envelope.type != DROPPED:
+        return None
+    try:
+        return _dropped(envelope.data).offset
+    except msgspec.MsgspecError as fault:
+        msg = f"{DROPPED}: {fault}"
         raise Malformed(msg) from fault

@@ -4,7 +4,8 @@ import re
 
 import msgspec
 
-_FORM = re.compile(r"([a-z0-9][a-z0-9._-]{0,248})/([0-9]{1,9})@([0-9]{1,18})", re.ASCII)
+#: How a position is written.
+FORM = re.compile(r"([a-z0-9][a-z0-9._-]{0,248})/([0-9]{1,9})@([0-9]{1,18})", re.ASCII)
 
 
 class Position(msgspec.Struct, frozen=True, order=True):
@@ -20,7 +21,7 @@ class Position(msgspec.Struct, frozen=True, order=True):
 
 def parse_position(text: str) -> Position:
     """Read `topic/partition@offset`. Raises ValueError, saying what was found."""
-    found = _FORM.fullmatch(text)
+    found = FORM.fullmatch(text)
     if found is None:
         msg = f"{text[:80]!r} is not a position; positions look like bookshelf/0@42"
         raise ValueError(msg)

@@ -8,23 +8,34 @@ from pathlib import Path
 from queue import Empty, SimpleQueue
 from typing import NamedTuple
 
-from bookshelf.log.database import connect, ends
-from bookshelf.log.port import Fenced, LogFault, LogFull, NewRecord, OutcomeUnknown
+from bookshelf.log.database import connect, consumed, ends
+from bookshelf.log.places import Place
+from bookshelf.log.port import Consumed, Fenced, LogFault, LogFull, NewRecord, OutcomeUnknown
 
-Ends = dict[tuple[str, int], int]
-Done = Callable[["Append", range], None]
+Ends = dict[Place, int]
+#: By writer's name, topic and partition.
+Moves = dict[tuple[str, str, int], int]
+Done = Callable[["Append", Sequence[int]], None]
+Row = tuple[str, int, int, str, bytes]
 
 _INSERT = "INSERT INTO record (topic, part, off, key, value) VALUES (?, ?, ?, ?, ?)"
+_MOVE = "INSERT OR REPLACE INTO consumed (name, topic, part, off) VALUES (?, ?, ?, ?)"
 
 
 class Append(NamedTuple):
-    """One writer's records, and the future that waits for their offsets."""
+    """One writer's records, and the future that waits for their offsets.
 
+    `places` are the records' own; None if all go to the writer's.
+    """
+
+    name: str
     topic: str
     partition: int
     records: Sequence[NewRecord]
+    places: Sequence[Place] | None
+    consumed: Consumed | None
     fenced: Callable[[], bool]
-    answer: "asyncio.Future[range]"
+    answer: "asyncio.Future[Sequence[int]]"
 
 
 class Committer:
@@ -37,6 +48,7 @@ class Committer:
         self._queue: SimpleQueue[Append | None] = SimpleQueue()
         self._connection = connect(path)
         self._ends: Ends = ends(self._connection)
+        self._consumed: Moves = consumed(self._connection)
         self._thread = threading.Thread(target=self._run, name="log-committer", daemon=True)
         self._thread.start()
 
@@ -69,28 +81,33 @@ class Committer:
                 return batch, True
             batch.append(more)
 
-    def _commit(self, batch: list[Append]) -> list[tuple[Append, range | LogFault]]:
-        placed: list[tuple[Append, range | LogFault]] = []
+    def _commit(self, batch: list[Append]) -> list[tuple[Append, Sequence[int] | LogFault]]:
+        placed: list[tuple[Append, Sequence[int] | LogFault]] = []
         reached = dict(self._ends)
-        rows: list[tuple[str, int, int, str, bytes]] = []
+        rows: list[Row] = []
+        moves: Moves = {}
         for append in batch:
             if append.fenced():
                 placed.append((append, Fenced(f"partition {append.partition} has another writer by now")))
                 continue
-            offsets = _place(append, reached, rows)
-            placed.append((append, offsets))
-        fault = self._write(rows)
+            placed.append((append, _place(append, reached, rows)))
+            if append.consumed is not None:
+                moves[append.name, append.consumed.topic, append.consumed.partition] = append.consumed.offset
+        fault = self._write(rows, moves)
         if fault is None:
             self._ends = reached
+            self._consumed.update(moves)
             return placed
-        return [(append, r if isinstance(r, LogFault) or not append.records else fault) for append, r in placed]
+        return [(append, fault if _writes(append, outcome) else outcome) for append, outcome in placed]
 
-    def _write(self, rows: list[tuple[str, int, int, str, bytes]]) -> LogFault | None:
-        if not rows:
+    def _write(self, rows: list[Row], moves: Moves) -> LogFault | None:
+        if not rows and not moves:
             return None
         try:
             self._connection.execute("BEGIN IMMEDIATE")
             self._connection.executemany(_INSERT, rows)
+            if moves:
+                self._connection.executemany(_MOVE, [(*place, offset) for place, offset in moves.items()])
             self._connection.execute("COMMIT")
         except Exception as fault:  # noqa: BLE001 (whatever it is, who waits is told and the thread goes on)
             return self._after(fault)
@@ -101,16 +118,16 @@ class Committer:
         try:
             self._connection.close()
             self._connection = connect(self._path)
-            found = ends(self._connection)
+            found = ends(self._connection), consumed(self._connection)
         except (sqlite3.Error, LogFault) as worse:
             return OutcomeUnknown(f"the log cannot be read after a failed write: {worse}")
-        landed = found != self._ends
-        self._ends = found
+        landed = found != (self._ends, self._consumed)
+        self._ends, self._consumed = found
         if landed:
             return OutcomeUnknown(f"the log failed while it wrote: {fault}")
         return LogFull(f"the log cannot be written: {fault}; free space on its disk, or make it writable")
 
-    def _tell(self, outcome: list[tuple[Append, range | LogFault]]) -> None:
+    def _tell(self, outcome: list[tuple[Append, Sequence[int] | LogFault]]) -> None:
         for append, result in outcome:
             if isinstance(result, LogFault):
                 if not append.answer.done():
@@ -121,7 +138,17 @@ class Committer:
                 append.answer.set_result(result)
 
 
-def _place(append: Append, reached: Ends, rows: list[tuple[str, int, int, str, bytes]]) -> range:
+def _writes(append: Append, outcome: Sequence[int] | LogFault) -> bool:
+    """Whether the append had a part in the commit."""
+    return not isinstance(outcome, LogFault) and bool(append.records or append.consumed)
+
+
+def _place(append: Append, reached: Ends, rows: list[Row]) -> Sequence[int]:
+    if append.places is not None:
+        return [
+            _put(place, record, reached, rows)
+            for place, record in zip(append.places, append.records, strict=True)
+        ]
     topic, partition = append.topic, append.partition
     first = reached.get((topic, partition), 0)
     rows.extend(
@@ -130,3 +157,10 @@ def _place(append: Append, reached: Ends, rows: list[tuple[str, int, int, str, b
     if append.records:  # an end of 0 is never noted: after a fault the file itself is compared, and has none
         reached[topic, partition] = first + len(append.records)
     return range(first, first + len(append.records))
+
+
+def _put(place: Place, record: NewRecord, reached: Ends, rows: list[Row]) -> int:
+    offset = reached.get(place, 0)
+    rows.append((*place, offset, record.key, record.value))
+    reached[place] = offset + 1
+    return offset

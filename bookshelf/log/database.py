@@ -15,6 +15,10 @@ CREATE TABLE IF NOT EXISTS record (
     topic TEXT NOT NULL, part INTEGER NOT NULL, off INTEGER NOT NULL,
     key TEXT NOT NULL, value BLOB NOT NULL, PRIMARY KEY (topic, part, off)
 ) WITHOUT ROWID;
+CREATE TABLE IF NOT EXISTS consumed (
+    name TEXT NOT NULL, topic TEXT NOT NULL, part INTEGER NOT NULL, off INTEGER NOT NULL,
+    PRIMARY KEY (name, topic, part)
+) WITHOUT ROWID;
 """
 
 
@@ -90,6 +94,12 @@ def ends(connection: sqlite3.Connection) -> dict[tuple[str, int], int]:
         place = (row[0], row[1])
         found[place] = row[2] + 1
     return found
+
+
+def consumed(connection: sqlite3.Connection) -> dict[tuple[str, str, int], int]:
+    """Return the offset that is read next, by writer's name, topic and partition."""
+    rows = connection.execute("SELECT name, topic, part, off FROM consumed")
+    return {(name, topic, part): off for name, topic, part, off in rows}
 
 
 def read(connection: sqlite3.Connection, topic: str, part: int, offset: int, most: int) -> list[Record]:

@@ -5,7 +5,8 @@ from collections import defaultdict
 from collections.abc import Sequence
 
 from bookshelf.log.groups import Group, GroupMembership
-from bookshelf.log.port import Change, Fenced, NewRecord, OutOfRange, Record
+from bookshelf.log.places import places
+from bookshelf.log.port import Change, Consumed, Fenced, NewRecord, OutOfRange, Record
 from bookshelf.log.recent import Recent
 
 
@@ -18,6 +19,7 @@ class MemoryLog:
         self._parts: defaultdict[tuple[str, int], Recent] = defaultdict(Recent)
         self._pens: dict[tuple[str, int], MemoryWriter] = {}
         self._groups: dict[str, Group] = {}
+        self._consumed: dict[tuple[str, str, int], int] = {}
 
     def partitions(self, topic: str) -> int:  # noqa: ARG002 (the port's signature)
         """Return the same number for every topic."""
@@ -29,17 +31,22 @@ class MemoryLog:
         self._pens[name, partition] = pen
         return pen
 
-    def append(self, pen: "MemoryWriter", records: Sequence[NewRecord]) -> Sequence[int]:
+    def append(
+        self, pen: "MemoryWriter", records: Sequence[NewRecord], consumed: Consumed | None
+    ) -> Sequence[int]:
         """Append for the pen that is the newest of its name; others are fenced."""
         if self._pens.get((pen.name, pen.partition)) is not pen:
             msg = f"{pen.name} of partition {pen.partition} is another's by now"
             raise Fenced(msg)
-        recent = self._parts[pen.topic, pen.partition]
-        first = recent.end
-        recent.publish(
-            [Record(pen.topic, pen.partition, first + n, r.key, r.value) for n, r in enumerate(records)]
-        )
-        return range(first, first + len(records))
+        where = places(records, (pen.topic, pen.partition), self.partitions)
+        offsets: list[int] = []
+        for (topic, partition), record in zip(where, records, strict=True):
+            recent = self._parts[topic, partition]
+            offsets.append(recent.end)
+            recent.publish([Record(topic, partition, recent.end, record.key, record.value)])
+        if consumed is not None:
+            self._consumed[pen.name, consumed.topic, consumed.partition] = consumed.offset
+        return offsets
 
     async def tail(self, topic: str, partition: int, offset: int) -> "MemoryTail":
         """Read from `offset`."""
@@ -49,9 +56,17 @@ class MemoryLog:
             raise OutOfRange(msg)
         return MemoryTail(recent, offset)
 
+    async def start(self, topic: str, partition: int) -> int:  # noqa: ARG002 (the port's signature)
+        """Return 0: nothing is ever let go."""
+        return 0
+
     async def end(self, topic: str, partition: int) -> int:
         """Return the offset after the last record."""
         return self._parts[topic, partition].end
+
+    async def consumed(self, name: str, topic: str, partition: int) -> int:
+        """Return what the last append said."""
+        return self._consumed.get((name, topic, partition), 0)
 
     async def join(self, group: str, topic: str, assigned: Change, revoked: Change) -> GroupMembership:
         """Join a group of this process."""
@@ -71,10 +86,10 @@ class MemoryWriter:
         self.topic = topic
         self.partition = partition
 
-    async def append(self, records: Sequence[NewRecord]) -> Sequence[int]:
+    async def append(self, records: Sequence[NewRecord], consumed: Consumed | None = None) -> Sequence[int]:
         """Append all; the loop gets a turn first, as it would on a disk or a network."""
         await asyncio.sleep(0)
-        return self._log.append(self, records)
+        return self._log.append(self, records, consumed)
 
     async def close(self) -> None:
         """Nothing is held."""

@@ -7,10 +7,22 @@ import msgspec
 
 
 class NewRecord(msgspec.Struct, frozen=True):
-    """A record to append: its key (an aggregate's id) and its value (bytes of JSON)."""
+    """A record to append: its key (an aggregate's id) and its value (bytes of JSON).
+
+    Without a `topic` it goes to the writer's own topic and partition, else to its key's partition there.
+    """
 
     key: str
     value: bytes
+    topic: str = ""
+
+
+class Consumed(msgspec.Struct, frozen=True):
+    """How far a writer has worked through a partition of commands: the offset that it reads next."""
+
+    topic: str
+    partition: int
+    offset: int
 
 
 class Record(msgspec.Struct, frozen=True):
@@ -46,8 +58,11 @@ class OutOfRange(LogFault):
 class Writer(Protocol):
     """The one pen for a name and a partition. Opening another with the same name fences it."""
 
-    async def append(self, records: Sequence[NewRecord]) -> Sequence[int]:
-        """Append all or none, durably; return their offsets. Raises `LogFault`."""
+    async def append(self, records: Sequence[NewRecord], consumed: Consumed | None = None) -> Sequence[int]:
+        """Append all or none, durably, and move `consumed` with them; return the records' offsets.
+
+        Raises `LogFault`. Records may be none: then only `consumed` moves.
+        """
 
     async def close(self) -> None:
         """Give the pen back."""
@@ -93,8 +108,20 @@ class Log(Protocol):
     async def tail(self, topic: str, partition: int, offset: int) -> Tail:
         """Read from `offset`. Raises `OutOfRange` before the start or past the end."""
 
+    async def start(self, topic: str, partition: int) -> int:
+        """Return the first offset that is kept; more than 0 once the log was truncated. Raises `LogFault`."""
+
     async def end(self, topic: str, partition: int) -> int:
-        """Return the offset after the last committed record. Raises `LogFault`."""
+        """Return an offset that every acknowledged record lies before, and that tails get to.
+
+        Raises `LogFault`.
+        """
+
+    async def consumed(self, name: str, topic: str, partition: int) -> int:
+        """Return what the last append of that name's writers said of the partition, 0 if none did.
+
+        Ask after opening the writer: what a former one had under way is decided by then. Raises `LogFault`.
+        """
 
     async def join(self, group: str, topic: str, assigned: Change, revoked: Change) -> Membership:
         """Join a group; `assigned` and `revoked` are awaited in turn, never at once.

@@ -6,9 +6,10 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 from bookshelf.log.committer import Append, Committer
-from bookshelf.log.database import connect_reader, ends, prepare, read
+from bookshelf.log.database import connect_reader, consumed, ends, prepare, read
 from bookshelf.log.groups import Group, GroupMembership
-from bookshelf.log.port import Change, NewRecord, OutOfRange, Record
+from bookshelf.log.places import places
+from bookshelf.log.port import Change, Consumed, NewRecord, OutOfRange, Record
 from bookshelf.log.recent import Recent
 
 #: Records of each partition that stay in memory for tails that keep up.
@@ -24,6 +25,7 @@ class SqliteLog:
         self._reader = connect_reader(path)
         self._threads = ThreadPoolExecutor(1, thread_name_prefix="log-reader")
         self._parts = {place: Recent(end, _KEEP) for place, end in ends(self._reader).items()}
+        self._consumed = consumed(self._reader)
         self._pens: dict[tuple[str, int], SqliteWriter] = {}
         self._groups: dict[str, Group] = {}
         self._committer = Committer(path, asyncio.get_running_loop(), self._committed)
@@ -44,17 +46,29 @@ class SqliteLog:
         await self.append(pen, ())  # what a former pen had queued is committed, or refused, before this
         return pen
 
-    async def append(self, pen: "SqliteWriter", records: Sequence[NewRecord]) -> Sequence[int]:
+    async def append(
+        self, pen: "SqliteWriter", records: Sequence[NewRecord], consumed: Consumed | None = None
+    ) -> Sequence[int]:
         """Put the records into the next commit and wait until that is on the disk."""
+        own, elsewhere = (pen.topic, pen.partition), False
         for record in records:
             record.key.encode()  # what UTF-8 cannot say is one writer's fault, not the whole commit's
-        answer: asyncio.Future[range] = asyncio.get_running_loop().create_future()
+            elsewhere = elsewhere or bool(record.topic)
+        where = places(records, own, self.partitions) if elsewhere else None
+        answer: asyncio.Future[Sequence[int]] = asyncio.get_running_loop().create_future()
         place = (pen.name, pen.partition)
         fenced = lambda: self._pens.get(place) is not pen  # noqa: E731 (asked by the committer's thread)
-        self._committer.submit(Append(pen.topic, pen.partition, records, fenced, answer))
+        self._committer.submit(Append(pen.name, *own, records, where, consumed, fenced, answer))
         return await answer
 
-    def _committed(self, append: Append, offsets: range) -> None:
+    def _committed(self, append: Append, offsets: Sequence[int]) -> None:
+        if append.consumed is not None:
+            moved = append.consumed
+            self._consumed[append.name, moved.topic, moved.partition] = moved.offset
+        if append.places is not None:
+            for place, n, r in zip(append.places, offsets, append.records, strict=True):
+                self._part(*place).publish([Record(*place, n, r.key, r.value)])
+            return
         topic, partition = append.topic, append.partition
         both = zip(offsets, append.records, strict=True)
         self._part(topic, partition).publish([Record(topic, partition, n, r.key, r.value) for n, r in both])
@@ -82,9 +96,17 @@ class SqliteLog:
             await recent.wait()
         return records
 
+    async def start(self, topic: str, partition: int) -> int:  # noqa: ARG002 (the port's signature)
+        """Return 0: nothing is ever let go."""
+        return 0
+
     async def end(self, topic: str, partition: int) -> int:
         """Return the offset after the last durable record."""
         return self._part(topic, partition).end
+
+    async def consumed(self, name: str, topic: str, partition: int) -> int:
+        """Return what the last durable append said."""
+        return self._consumed.get((name, topic, partition), 0)
 
     async def join(self, group: str, topic: str, assigned: Change, revoked: Change) -> GroupMembership:
         """Join a group of this process: the folder's lock means that there is no other."""
@@ -107,9 +129,9 @@ class SqliteWriter:
         self.topic = topic
         self.partition = partition
 
-    async def append(self, records: Sequence[NewRecord]) -> Sequence[int]:
+    async def append(self, records: Sequence[NewRecord], consumed: Consumed | None = None) -> Sequence[int]:
         """Append all or none; durable when this returns."""
-        return await self._log.append(self, records)
+        return await self._log.append(self, records, consumed)
 
     async def close(self) -> None:
         """Nothing is held."""

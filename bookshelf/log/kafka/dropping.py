@@ -1,0 +1,47 @@
+"""Letting go of aiokafka's clients, whatever state they are in and whether a broker answers or not."""
+
+import asyncio
+import contextlib
+from typing import Any
+
+import structlog
+from aiokafka import AIOKafkaConsumer, AIOKafkaProducer, errors
+
+#: Seconds that a client may take to stop by itself, before its connections are cut.
+_POLITE_S = 5.0
+#: Seconds that it may take after it was cancelled.
+_CUT_S = 5.0
+_logger = structlog.get_logger(__name__)
+
+
+def heard(future: "asyncio.Future[Any]") -> None:
+    """Take a future's fault, which is told elsewhere too, so that asyncio does not call it unheard."""
+    future.add_done_callback(lambda done: done.cancelled() or done.exception())
+
+
+async def drop(producer: AIOKafkaProducer) -> None:
+    """Stop a producer, without sending what it still has: an open transaction is never ended by us."""
+    waiting = producer._message_accumulator  # noqa: SLF001 (stop() would wait for what is in it)
+    waiting.fail_all(errors.ProducerClosed())
+    for batch in [one for batches in waiting._batches.values() for one in batches]:  # noqa: SLF001 (as above)
+        heard(batch._drain_waiter)  # noqa: SLF001 (it fails too, and no one looks)
+    await _stop(producer, producer.client)
+
+
+async def let_go(consumer: AIOKafkaConsumer) -> None:
+    """Stop a consumer; a member leaves its group."""
+    await _stop(consumer, consumer._client)  # noqa: SLF001 (the way to its connections)
+
+
+async def _stop(stops: Any, client: Any) -> None:  # noqa: ANN401 (aiokafka has no types)
+    stopping = asyncio.create_task(stops.stop())
+    heard(stopping)
+    done, _ = await asyncio.wait({stopping}, timeout=_POLITE_S)
+    if not done:
+        await client.close()  # what it waits for fails at once, and would be tried again for ever
+        stopping.cancel()
+        done, _ = await asyncio.wait({stopping}, timeout=_CUT_S)
+    if not done:
+        _logger.warning("kafka-client-hangs", client=type(stops).__name__)
+    with contextlib.suppress(errors.KafkaError, OSError):
+        await client.close()

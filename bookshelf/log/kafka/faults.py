@@ -1,0 +1,74 @@
+"""What aiokafka raises, in the words of the port."""
+
+import asyncio
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import asynccontextmanager
+from typing import TypeVar
+
+from aiokafka import errors
+
+from bookshelf.log.port import Fenced, LogFault, OutcomeUnknown
+
+T = TypeVar("T")
+
+#: Seconds between two tries of a question that a broker cannot answer yet.
+_PAUSE_S = 0.05
+
+#: "No longer the owner": once a producer is fenced, its begin and commit fail assertions about its state,
+#: and its send says that it is not in a transaction.
+FENCED = (errors.ProducerFenced, errors.InvalidProducerEpoch, errors.IllegalOperation, AssertionError)
+#: The broker has said no, and will again: nothing is written.
+REFUSED = (
+    errors.MessageSizeTooLargeError,
+    errors.RecordListTooLargeError,
+    errors.InvalidTopicError,
+    errors.TopicAuthorizationFailedError,
+    errors.GroupAuthorizationFailedError,
+    errors.TransactionalIdAuthorizationFailed,
+    errors.ClusterAuthorizationFailedError,
+)
+
+
+def said(fault: BaseException) -> str:
+    """Return an error's text; many of aiokafka's have only a name."""
+    return str(fault) or type(fault).__name__
+
+
+def append_fault(fault: BaseException, where: str, *, committing: bool) -> LogFault:
+    """Say what has become of an append that failed; once the commit was asked for, no one knows."""
+    if isinstance(fault, LogFault):
+        return fault
+    if isinstance(fault, TimeoutError):
+        return OutcomeUnknown(f"{where}: no broker answered in time")
+    if committing:
+        return OutcomeUnknown(f"{where}: the commit was not answered: {said(fault)}")
+    if isinstance(fault, FENCED):
+        return Fenced(f"{where}: another writer has taken over ({said(fault)})")
+    if isinstance(fault, REFUSED):
+        return LogFault(f"{where}: Kafka refuses to write it, nothing was written: {said(fault)}")
+    return OutcomeUnknown(f"{where}: {said(fault)}")
+
+
+@asynccontextmanager
+async def asking(what: str, seconds: float) -> AsyncIterator[None]:
+    """Put a question to Kafka under a deadline. Raises `LogFault`."""
+    try:
+        async with asyncio.timeout(seconds):
+            yield
+    except TimeoutError as fault:
+        msg = f"{what}: Kafka did not answer within {seconds:g} s; see whether its brokers are up"
+        raise LogFault(msg) from fault
+    except (errors.KafkaError, OSError) as fault:
+        msg = f"{what}: {said(fault)}"
+        raise LogFault(msg) from fault
+
+
+async def persist(ask: Callable[[], Awaitable[T]]) -> T:
+    """Ask again while the answer is that it is too early; the deadline is the caller's."""
+    while True:
+        try:
+            return await ask()
+        except errors.KafkaError as fault:
+            if not fault.retriable:
+                raise
+        await asyncio.sleep(_PAUSE_S)

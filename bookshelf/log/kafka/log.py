@@ -1,0 +1,178 @@
+"""The log on Kafka."""
+
+import asyncio
+from collections.abc import Awaitable, Callable, Coroutine, Sequence
+from typing import Any, TypeVar
+
+from aiokafka import AIOKafkaConsumer, AIOKafkaProducer, TopicPartition
+
+from bookshelf.log.kafka.broker import reach
+from bookshelf.log.kafka.clients import Clients
+from bookshelf.log.kafka.dropping import drop, let_go
+from bookshelf.log.kafka.faults import asking, persist
+from bookshelf.log.kafka.identity import identity
+from bookshelf.log.kafka.member import KafkaMembership
+from bookshelf.log.kafka.settings import KafkaSettings, Topic
+from bookshelf.log.kafka.tail import KafkaTail
+from bookshelf.log.kafka.topics import Found, ensure
+from bookshelf.log.kafka.writer import Around, KafkaWriter
+from bookshelf.log.port import Change, LogFault, OutOfRange
+
+T = TypeVar("T")
+
+
+class KafkaLog:
+    """Topics of one cluster. Each writer, tail and membership has connections of its own."""
+
+    def __init__(self, clients: Clients, topics: dict[str, Found], identity: str) -> None:
+        self.identity = identity
+        self._clients = clients
+        self._settings = clients.settings
+        self._topics = topics
+        self._loop = asyncio.get_running_loop()
+        self._asker = clients.asker()
+        self._admin = clients.admin()
+        self._producers: set[AIOKafkaProducer] = set()
+        self._consumers: set[AIOKafkaConsumer] = set()
+        self._members: set[KafkaMembership] = set()
+        self._letting_go: set[asyncio.Task[None]] = set()
+
+    @classmethod
+    async def open(cls, settings: KafkaSettings, topics: Sequence[Topic]) -> "KafkaLog":
+        """Wait for a broker, make the topics that are missing, and connect. Raises `LogFault`."""
+        clients = Clients(settings)
+        connection = await reach(clients)
+        admin = clients.admin()
+        try:
+            async with asking(f"opening the log at {settings.bootstrap}", settings.wait_s):
+                await admin.start()
+                found = await ensure(connection, admin, settings, topics)
+                kept = [settings.prefix + topic.name for topic in topics if topic.retention_s is None]
+                log = cls(clients, found, await identity(connection, kept))
+        finally:
+            await admin.close()
+            await connection.close()
+        await log._connect()
+        return log
+
+    async def _connect(self) -> None:
+        try:
+            async with asking("connecting to Kafka", self._settings.wait_s):
+                await self._asker.start()
+                await self._admin.start()
+                every = [
+                    self._at(name, p) for name, topic in self._topics.items() for p in range(topic.partitions)
+                ]
+                await persist(lambda: self._asker.end_offsets(every))  # it knows the leaders from here on
+        except BaseException:
+            await self.close()
+            raise
+
+    def partitions(self, topic: str) -> int:
+        """Return what the topic had when the log was opened. Raises `LogFault` for any other topic."""
+        return self._known(topic).partitions
+
+    def _known(self, topic: str) -> Found:
+        if topic not in self._topics:
+            msg = f"the log was not opened with a topic {topic}, only with {', '.join(self._topics)}"
+            raise LogFault(msg)
+        return self._topics[topic]
+
+    def _at(self, topic: str, partition: int) -> TopicPartition:
+        return TopicPartition(self._settings.prefix + topic, partition)
+
+    async def writer(self, name: str, topic: str, partition: int) -> KafkaWriter:
+        """Start the producer NAME-PARTITION: what a former one had under way is decided, and it is fenced."""
+        self._known(topic)
+        producer = self._clients.producer(f"{self._settings.prefix}{name}-{partition}")
+        self._producers.add(producer)
+        try:
+            async with asking(f"opening the writer {name}-{partition}", self._settings.ask_s):
+                await producer.start()
+        except BaseException:
+            self._drop(producer)
+            raise
+        record_bytes = lambda topic: self._known(topic).record_bytes  # noqa: E731 (one of several)
+        around = Around(
+            self._settings.prefix, self.partitions, record_bytes, self._settings.append_s, self._drop
+        )
+        return KafkaWriter(producer, name, (topic, partition), around)
+
+    async def tail(self, topic: str, partition: int, offset: int) -> KafkaTail:
+        """Read from `offset`."""
+        start, end = await asyncio.gather(self.start(topic, partition), self.end(topic, partition))
+        if not start <= offset <= end:
+            msg = f"{topic}/{partition} has {start} to {end}, so nothing can be read from {offset}"
+            raise OutOfRange(msg)
+        consumer = self._clients.reader()
+        self._consumers.add(consumer)
+        tail = KafkaTail(
+            consumer, self._at(topic, partition), topic, self._settings.silence_s, self._abandoned
+        )
+        async with asking(f"reading {topic}/{partition}", self._settings.ask_s):
+            await tail.begin(offset)
+        return tail
+
+    async def start(self, topic: str, partition: int) -> int:
+        """Return the first offset that is kept."""
+        return await self._ask(self._asker.beginning_offsets, topic, partition)
+
+    async def end(self, topic: str, partition: int) -> int:
+        """Return the high watermark.
+
+        Not the last stable offset: what was acknowledged may lie behind a transaction that is still open,
+        or its own marker may not be written yet. A tail gets there once those have ended.
+        """
+        return await self._ask(self._asker.end_offsets, topic, partition)
+
+    async def _ask(
+        self, ask: Callable[[list[TopicPartition]], Awaitable[Any]], topic: str, partition: int
+    ) -> int:
+        self._known(topic)
+        where = self._at(topic, partition)
+        async with asking(f"asking for the offsets of {topic}/{partition}", self._settings.ask_s):
+            found = await persist(lambda: ask([where]))
+        return int(found[where])
+
+    async def consumed(self, name: str, topic: str, partition: int) -> int:
+        """Return the offset of the group `name`."""
+        where, group = self._at(topic, partition), self._settings.prefix + name
+        async with asking(f"asking how far {name} is in {topic}/{partition}", self._settings.ask_s):
+            found = await persist(lambda: self._admin.list_consumer_group_offsets(group, partitions=[where]))
+        return max(0, int(found[where].offset)) if where in found else 0
+
+    async def join(self, group: str, topic: str, assigned: Change, revoked: Change) -> KafkaMembership:
+        """Join the consumer group; returns once its first share is assigned."""
+        self._known(topic)
+        member = KafkaMembership(self._clients, self._settings.prefix + group, topic, assigned, revoked)
+        self._members = {one for one in self._members if not one.gone} | {member}
+        await member.join()
+        return member
+
+    async def close(self) -> None:
+        """Leave every group, then let go of every connection."""
+        await asyncio.gather(*(member.leave() for member in self._members))
+        for producer in list(self._producers):
+            self._drop(producer)
+        for consumer in list(self._consumers):
+            self._let_go(consumer)
+        await asyncio.gather(*self._letting_go, let_go(self._asker), self._admin.close())
+
+    def _drop(self, producer: AIOKafkaProducer) -> None:
+        self._producers.discard(producer)
+        self._in_background(drop(producer))
+
+    def _abandoned(self, consumer: AIOKafkaConsumer) -> None:
+        """Let go of a tail's consumer; the garbage collector may call this from any thread, at any time."""
+        if not self._loop.is_closed():
+            self._loop.call_soon_threadsafe(self._let_go, consumer)
+
+    def _let_go(self, consumer: AIOKafkaConsumer) -> None:
+        if consumer in self._consumers:
+            self._consumers.discard(consumer)
+            self._in_background(let_go(consumer))
+
+    def _in_background(self, work: Coroutine[Any, Any, None]) -> None:
+        task = self._loop.create_task(work)
+        self._letting_go.add(task)
+        task.add_done_callback(self._letting_go.discard)

@@ -1,0 +1,138 @@
+"""A member of a consumer group: which partitions are this process's, and the drains when they move.
+
+Kafka's eager protocol, the only one that aiokafka speaks: at every change all members give everything back,
+drained, before anyone is given anything. Most of it returns to where it was (assignor.py).
+"""
+
+import asyncio
+import contextlib
+from collections.abc import Set as AbstractSet
+
+import structlog
+from aiokafka import AIOKafkaConsumer, ConsumerRebalanceListener, TopicPartition, errors
+
+from bookshelf.log.kafka.assignor import Assignor
+from bookshelf.log.kafka.clients import Clients
+from bookshelf.log.kafka.dropping import let_go
+from bookshelf.log.kafka.faults import said
+from bookshelf.log.port import Change, LogFault
+
+#: Milliseconds between two looks at whether the group has failed us. A member that never asks is put out.
+_LOOK_MS = 1000
+_FIRST_PAUSE_S = 0.1
+_LAST_PAUSE_S = 5.0
+_logger = structlog.get_logger(__name__)
+
+
+class KafkaMembership:
+    """One member's part in a group, from `join` to `leave`; it comes back by itself when the group fails."""
+
+    def __init__(self, clients: Clients, group: str, topic: str, assigned: Change, revoked: Change) -> None:
+        self._clients = clients
+        self._group = group
+        self._topic = clients.settings.prefix + topic
+        self._shares = _Shares(assigned, revoked)
+        self._assignor = Assignor()
+        self._keeping: asyncio.Task[None] | None = None
+
+    async def join(self) -> None:
+        """Return once a first share, maybe an empty one, was assigned. Raises `LogFault`."""
+        settings = self._clients.settings
+        self._keeping = asyncio.create_task(self._keep())
+        first = asyncio.create_task(self._shares.first.wait())
+        patience_s = settings.rebalance_s + settings.ask_s
+        await asyncio.wait({first, self._keeping}, timeout=patience_s, return_when=asyncio.FIRST_COMPLETED)
+        first.cancel()
+        if self._shares.first.is_set():
+            return
+        ended = self._keeping.done()
+        await self.leave()
+        why = said(self._keeping.exception() or LogFault()) if ended else f"not within {patience_s:g} s"
+        msg = f"the group {self._group} cannot be joined: {why}"
+        raise LogFault(msg)
+
+    async def leave(self) -> None:
+        """Give all partitions back and leave; leaving twice is leaving."""
+        if self._keeping is None:
+            return
+        if not self._shares.leaving:  # a second cancellation would cut the drain short
+            self._shares.leaving = True
+            self._keeping.cancel()
+        await asyncio.wait({self._keeping})
+
+    @property
+    def gone(self) -> bool:
+        """Whether this member has left, or never came in."""
+        return self._keeping is not None and self._keeping.done()
+
+    async def _keep(self) -> None:
+        pause_s = _FIRST_PAUSE_S
+        while True:
+            try:
+                await self._be_member()
+            except Exception as fault:
+                refused = isinstance(fault, errors.KafkaError) and not fault.retriable
+                if refused and not self._shares.first.is_set():
+                    raise
+                _logger.warning("membership-lost", group=self._group, why=said(fault), again_in_s=pause_s)
+            if self._shares.leaving:  # a drain that failed has taken the place of the cancellation
+                return
+            await asyncio.sleep(pause_s)
+            pause_s = min(2 * pause_s, _LAST_PAUSE_S)
+
+    async def _be_member(self) -> None:
+        consumer = self._clients.member(self._group, self._assignor)
+        consumer.subscribe([self._topic], listener=_Listener(consumer, self._shares))
+        try:
+            await consumer.start()
+            while True:
+                await consumer.getmany(timeout_ms=_LOOK_MS)
+        finally:
+            try:
+                # drained while still a member: until this member leaves, no one else is given its partitions
+                await self._shares.give_back()
+            finally:
+                await let_go(consumer)
+
+
+class _Shares:
+    """What is ours now. Changes are told one after the other, each awaited."""
+
+    def __init__(self, assigned: Change, revoked: Change) -> None:
+        self._assigned = assigned
+        self._revoked = revoked
+        self._turn = asyncio.Lock()
+        self._owned: frozenset[int] = frozenset()
+        self.first = asyncio.Event()
+        self.leaving = False
+
+    async def get(self, partitions: frozenset[int]) -> None:
+        async with self._turn:
+            if self.leaving:
+                return
+            if partitions:
+                self._owned = partitions
+                await self._assigned(partitions)
+            self.first.set()
+
+    async def give_back(self) -> None:
+        async with self._turn:
+            owned, self._owned = self._owned, frozenset()
+            if owned:
+                await self._revoked(owned)
+
+
+class _Listener(ConsumerRebalanceListener):  # type: ignore[misc] # aiokafka has no types
+    """Hears from aiokafka what moves, awaited in its own task: the group waits while we drain."""
+
+    def __init__(self, consumer: AIOKafkaConsumer, shares: _Shares) -> None:
+        self._consumer = consumer
+        self._shares = shares
+
+    async def on_partitions_revoked(self, revoked: AbstractSet[TopicPartition]) -> None:  # noqa: ARG002
+        await self._shares.give_back()
+
+    async def on_partitions_assigned(self, assigned: AbstractSet[TopicPartition]) -> None:
+        with contextlib.suppress(errors.IllegalStateError):  # moved on meanwhile
+            self._consumer.pause(*assigned)  # its records are read by tails
+        await self._shares.get(frozenset(where.partition for where in assigned))

@@ -1,0 +1,124 @@
+"""The topics that a log is opened with: made if they are missing, held to what we need if they are there."""
+
+import asyncio
+from collections.abc import Sequence
+
+import structlog
+from aiokafka import errors
+from aiokafka.admin import AIOKafkaAdminClient, NewTopic
+from aiokafka.admin.config_resource import ConfigResource, ConfigResourceType
+from aiokafka.conn import AIOKafkaConnection
+from aiokafka.protocol.metadata import MetadataRequest
+from msgspec import Struct
+
+from bookshelf.log.kafka.clients import RECORD_BYTES
+from bookshelf.log.kafka.faults import persist
+from bookshelf.log.kafka.settings import KafkaSettings, Topic
+from bookshelf.log.port import LogFault
+
+#: Seconds between two looks at whether a new topic's partitions have leaders.
+_PAUSE_S = 0.02
+_logger = structlog.get_logger(__name__)
+
+
+class Found(Struct, frozen=True):
+    """A topic as it is. `record_bytes`: the most that it takes in one record."""
+
+    partitions: int
+    record_bytes: int
+
+
+async def ensure(
+    connection: AIOKafkaConnection,
+    admin: AIOKafkaAdminClient,
+    settings: KafkaSettings,
+    topics: Sequence[Topic],
+) -> dict[str, Found]:
+    """Return the topics by our names for them, once all are there. The deadline is the caller's.
+
+    Raises `LogFault`.
+    """
+    by_name = {settings.prefix + topic.name: topic for topic in topics}
+    there = await _partitions(connection, list(by_name))
+    missing = [topic for name, topic in by_name.items() if not there[name]]
+    if missing:
+        await persist(lambda: _make(admin, settings, missing))
+    while not all(there.values()):
+        await asyncio.sleep(_PAUSE_S)
+        there = await _partitions(connection, list(by_name))
+    for name, count in there.items():
+        _hold_to(name, count, settings.partitions)
+    most = await persist(lambda: _record_bytes(admin, list(by_name)))
+    return {topic.name: Found(there[name], most[name]) for name, topic in by_name.items()}
+
+
+def _hold_to(name: str, found: int, wanted: int) -> None:
+    if found == wanted:
+        return
+    msg = (
+        f"Kafka's topic {name} has {found} partitions and {wanted} are asked for; set partitions to {found}. "
+        f"Never change those of a topic that has records: each key's records would be in two partitions"
+    )
+    raise LogFault(msg)
+
+
+async def _partitions(connection: AIOKafkaConnection, names: list[str]) -> dict[str, int]:
+    """Return how many partitions each has, 0 while it is missing or has no leaders yet."""
+    found = dict.fromkeys(names, 0)
+    # the admin client's own question would have a broker make the topic, with one partition
+    answer = await connection.send(MetadataRequest(names, allow_auto_topic_creation=False))
+    for code, name, _, partitions in answer.topics:
+        fault = errors.for_code(code)
+        if fault is errors.TopicAuthorizationFailedError:
+            msg = f"Kafka does not let us see the topic {name}: let this user describe, read and write it"
+            raise LogFault(msg)
+        if fault is errors.NoError and all(leader >= 0 for _, _, leader, *_ in partitions):
+            found[name] = len(partitions)
+    return found
+
+
+async def _make(admin: AIOKafkaAdminClient, settings: KafkaSettings, topics: Sequence[Topic]) -> None:
+    wanted = [_new(settings, topic) for topic in topics]
+    answer = await admin.create_topics(wanted)
+    for name, code, *more in answer.topic_errors:
+        fault = errors.for_code(code)
+        if fault in {errors.NoError, errors.TopicAlreadyExistsError}:
+            continue
+        why = next((text for text in more if text), fault.__name__)
+        if fault.retriable:
+            raise fault(why)
+        raise LogFault(f"Kafka does not make the topic {name}: {why}{_remedy(fault)}")
+    for topic in wanted:
+        _logger.info("topic-made", topic=topic.name, partitions=topic.num_partitions, **topic.topic_configs)
+
+
+def _remedy(fault: type[Exception]) -> str:
+    if fault is errors.InvalidReplicationFactorError:
+        return "; set replication to no more than there are brokers"
+    return ""
+
+
+def _new(settings: KafkaSettings, topic: Topic) -> NewTopic:
+    retention_ms = -1 if topic.retention_s is None else round(topic.retention_s * 1000)
+    configs = {
+        "cleanup.policy": topic.cleanup,
+        "retention.ms": str(retention_ms),
+        "retention.bytes": "-1",
+        "min.insync.replicas": str(settings.min_insync),
+        "max.message.bytes": str(RECORD_BYTES),
+        "unclean.leader.election.enable": "false",
+    }
+    return NewTopic(
+        settings.prefix + topic.name, settings.partitions, settings.replication, topic_configs=configs
+    )
+
+
+async def _record_bytes(admin: AIOKafkaAdminClient, names: list[str]) -> dict[str, int]:
+    asked = [ConfigResource(ConfigResourceType.TOPIC, name, {"max.message.bytes": ""}) for name in names]
+    found: dict[str, int] = {}
+    for answer in await admin.describe_configs(asked):
+        for code, why, _, name, entries in answer.resources:
+            if code:
+                raise errors.for_code(code)(why)
+            found[name] = int(next(value for key, value, *_ in entries if key == "max.message.bytes"))
+    return found

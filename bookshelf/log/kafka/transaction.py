@@ -1,0 +1,91 @@
+"""One transaction of aiokafka's producer: batches of records, and a group's offsets, all or nothing.
+
+It looks inside the producer (aiokafka 0.14) in one place: a refused transaction is told to its own future
+alone, and the futures of its records then stay open for ever.
+"""
+
+import asyncio
+from collections.abc import Callable, Sequence
+from typing import Any
+
+from aiokafka import AIOKafkaProducer, TopicPartition
+from aiokafka.producer.message_accumulator import BatchBuilder
+
+from bookshelf.log.kafka.dropping import heard
+from bookshelf.log.places import Place
+from bookshelf.log.port import Consumed, NewRecord, OutcomeUnknown
+
+
+class Parcels:
+    """Records in batches as Kafka takes them, in order for each partition."""
+
+    def __init__(self, make: Callable[[], BatchBuilder], prefix: str) -> None:
+        self._make = make
+        self._prefix = prefix
+        self._open: dict[Place, int] = {}
+        self.full: list[tuple[TopicPartition, BatchBuilder]] = []
+
+    def put(self, place: Place, record: NewRecord) -> tuple[int, int]:
+        """Add a record; return its batch, and its number in it."""
+        number = self._open.get(place)
+        if number is None or not self._added(number, record):
+            number = self._open[place] = len(self.full)
+            self.full.append((TopicPartition(self._prefix + place[0], place[1]), self._make()))
+            self._added(number, record)
+        return number, self.full[number][1].record_count() - 1
+
+    def _added(self, number: int, record: NewRecord) -> bool:
+        batch = self.full[number][1]
+        added = batch.append(timestamp=None, key=record.key.encode(), value=record.value)
+        return added is not None
+
+
+class Transaction:
+    """Begun, and ended by `commit` or not at all: what is not committed is taken back by the next writer."""
+
+    def __init__(self, producer: AIOKafkaProducer, ended: "asyncio.Future[None]") -> None:
+        self._producer = producer
+        self._ended = ended
+        self._sent: list[asyncio.Future[Any]] = []
+
+    @classmethod
+    async def begin(cls, producer: AIOKafkaProducer) -> "Transaction":
+        """Begin. Fails an assertion if the producer has failed meanwhile."""
+        await producer.begin_transaction()
+        ended = producer._txn_manager.wait_for_transaction_end()  # noqa: SLF001 (see above)
+        heard(ended)
+        return cls(producer, ended)
+
+    async def send(self, parcels: Sequence[tuple[TopicPartition, BatchBuilder]]) -> None:
+        """Send batches; those of one partition one after the other."""
+        for where, batch in parcels:
+            placed = await self._producer.send_batch(batch, where.topic, partition=where.partition)
+            heard(placed)
+            self._sent.append(placed)
+
+    async def move(self, group: str, prefix: str, consumed: Consumed) -> None:
+        """Move a group's offset; after `send`, for offsets that come first hang (aiokafka #1004)."""
+        where = TopicPartition(prefix + consumed.topic, consumed.partition)
+        offsets = {where: consumed.offset}
+        await self._or_refused(
+            asyncio.ensure_future(self._producer.send_offsets_to_transaction(offsets, group))
+        )
+
+    async def placed(self) -> list[int]:
+        """Return the offset of each batch's first record, once all replicas that must have it do."""
+        firsts = [int((await self._or_refused(one)).offset) for one in self._sent]
+        if any(first < 0 for first in firsts):
+            msg = "the broker has the records and does not say where"
+            raise OutcomeUnknown(msg)
+        return firsts
+
+    async def commit(self) -> None:
+        """Commit. What it raises leaves the outcome open."""
+        await self._producer.commit_transaction()
+
+    async def _or_refused(self, future: "asyncio.Future[Any]") -> Any:  # noqa: ANN401 (whatever the future has)
+        heard(future)
+        await asyncio.wait({future, self._ended}, return_when=asyncio.FIRST_COMPLETED)
+        if not future.done():
+            self._ended.result()
+        return await future

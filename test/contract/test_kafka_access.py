@@ -1,0 +1,132 @@
+"""Finding Kafka, and being let in: what a person can mend is said in one line, the rest is waited for."""
+
+import asyncio
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from contract.log_contract import TOPIC, everything, records, write
+from structlog.testing import capture_logs
+from support.kafka import Broker, brokers, free_ports
+from support.kafka_config import PASSWORD, USER
+from support.kafka_log import kafka_log, settings
+from support.until import eventually
+
+from bookshelf.log.kafka.log import KafkaLog
+from bookshelf.log.kafka.settings import KafkaSettings, Topic
+from bookshelf.log.port import LogFault
+
+pytestmark = pytest.mark.needs("kafka")
+
+
+def secure(broker: Broker, **more: object) -> KafkaSettings:
+    chosen = {
+        "security_protocol": "SASL_SSL",
+        "sasl_username": USER,
+        "sasl_password": PASSWORD,
+        "ssl_cafile": str(broker.trusted),
+    }
+    return settings(broker.secure_address, **{**chosen, **more})
+
+
+async def refused(chosen: KafkaSettings) -> str:
+    """Return the one line that a person gets; it comes at once."""
+    with pytest.raises(LogFault) as said:
+        async with asyncio.timeout(5):
+            await KafkaLog.open(chosen, [Topic(TOPIC)])
+    line = str(said.value)
+    assert "\n" not in line
+    assert PASSWORD not in line
+    return line
+
+
+async def test_by_tls_and_password_everything_works(kafka_broker: Broker) -> None:
+    log = await KafkaLog.open(secure(kafka_broker), [Topic(TOPIC)])
+    await write(log, "a")
+    assert [record.key for record in await everything(log)] == ["a"]
+    assigned = asyncio.Event()
+
+    async def given(_: frozenset[int]) -> None:
+        assigned.set()
+
+    await log.join("newbook", TOPIC, given, given)
+    assert assigned.is_set()
+    await log.close()
+
+
+async def test_a_wrong_password_is_said_at_once(kafka_broker: Broker) -> None:
+    line = await refused(secure(kafka_broker, sasl_password="wrong"))  # noqa: S106 (that is the point)
+    assert "does not let us in" in line
+    assert "check the user name, the password and the SASL mechanism" in line
+
+
+async def test_a_mechanism_that_the_broker_does_not_have_is_said_at_once(kafka_broker: Broker) -> None:
+    line = await refused(secure(kafka_broker, sasl_mechanism="SCRAM-SHA-256"))
+    assert "check the user name, the password and the SASL mechanism" in line
+
+
+async def test_a_broker_that_cannot_be_trusted_is_said_at_once(kafka_broker: Broker) -> None:
+    line = await refused(secure(kafka_broker, ssl_cafile=""))
+    assert "name the certificate authority" in line
+
+
+@pytest.mark.parametrize("content", [None, "no certificate"], ids=["missing", "other"])
+async def test_a_certificate_file_that_is_none_is_said_with_its_name(
+    kafka_broker: Broker, tmp_path: Path, content: str | None
+) -> None:
+    file = tmp_path / "authority.pem"
+    if content is not None:
+        file.write_text(content)
+    line = await refused(secure(kafka_broker, ssl_cafile=str(file)))
+    assert f"({file}) cannot be used" in line
+
+
+async def test_no_broker_is_waited_for_until_the_deadline_and_then_said() -> None:
+    [port] = free_ports(1)
+    address = f"127.0.0.1:{port}"
+    said = f"no Kafka broker answers at {address} .*for 0.5 s: start one there"
+    with capture_logs() as lines, pytest.raises(LogFault, match=said):
+        await KafkaLog.open(settings(address, wait_s=0.5), [Topic(TOPIC)])
+    assert {line["event"] for line in lines} == {"waiting-for-broker"}
+    assert 2 <= len(lines) <= 6
+    assert all((line["broker"], line["log_level"]) == (address, "warning") for line in lines)
+
+
+async def test_a_host_that_is_not_there_is_said() -> None:
+    with pytest.raises(LogFault, match=r"no Kafka broker answers at nowhere\.invalid:9092"):
+        await KafkaLog.open(settings("nowhere.invalid:9092", wait_s=0.1), [Topic(TOPIC)])
+
+
+@pytest.fixture
+def late(tmp_path: Path, kafka_broker: Broker) -> Iterator[Broker]:
+    """A broker that is not up yet."""
+    assert kafka_broker.port  # whatever is to be made once, is made
+    with brokers(tmp_path) as [broker]:
+        broker.stop()
+        yield broker
+
+
+async def test_a_broker_that_comes_later_is_found(late: Broker) -> None:
+    opening = asyncio.ensure_future(KafkaLog.open(settings(late.address), [Topic(TOPIC)]))
+    with capture_logs() as lines:
+
+        async def failed() -> bool:
+            return bool(lines)
+
+        await eventually(failed, "the opening has failed once")
+    late.launch()
+    log = await opening
+    pen = await log.writer("newbook", TOPIC, 0)
+    await pen.append(records("a"))
+    await log.close()
+
+
+async def test_one_of_several_addresses_is_enough(kafka_broker: Broker) -> None:
+    [port] = free_ports(1)
+    async with kafka_log(f"127.0.0.1:{port},{kafka_broker.address}", TOPIC) as log:
+        await write(log, "a")
+        assert [record.key for record in await everything(log)] == ["a"]
+
+
+def test_settings_do_not_show_the_password() -> None:
+    assert "secret" not in repr(KafkaSettings(sasl_username="reader", sasl_password="secret"))  # noqa: S106

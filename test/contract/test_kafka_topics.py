@@ -1,0 +1,126 @@
+"""What a log on Kafka makes of its topics, and what it holds them to."""
+
+import asyncio
+from collections.abc import AsyncIterator
+from typing import Any
+
+import pytest
+from aiokafka.admin import AIOKafkaAdminClient
+from aiokafka.admin.config_resource import ConfigResource, ConfigResourceType
+from contract.log_contract import TOPIC, everything, records
+from support.kafka import Broker
+from support.kafka_log import admin_of, kafka_log, named, settings
+
+from bookshelf.log.kafka.log import KafkaLog
+from bookshelf.log.kafka.settings import Topic
+from bookshelf.log.port import LogFault, NewRecord, OutcomeUnknown
+
+pytestmark = pytest.mark.needs("kafka")
+
+
+@pytest.fixture
+async def admin(kafka_broker: Broker) -> AsyncIterator[AIOKafkaAdminClient]:
+    async with admin_of(kafka_broker.address) as client:
+        yield client
+
+
+async def configs(admin: AIOKafkaAdminClient, topic: str) -> dict[str, Any]:
+    [answer] = await admin.describe_configs([ConfigResource(ConfigResourceType.TOPIC, topic)])
+    [(_, _, _, _, entries)] = answer.resources
+    return {name: value for name, value, *_ in entries}
+
+
+async def test_a_missing_topic_is_made_as_events_need_it(
+    kafka_broker: Broker, admin: AIOKafkaAdminClient
+) -> None:
+    chosen = settings(kafka_broker.address, partitions=5)
+    log = await KafkaLog.open(chosen, [Topic(TOPIC), Topic("replies", retention_s=3600)])
+    assert (log.partitions(TOPIC), log.partitions("replies")) == (5, 5)
+    made = await configs(admin, chosen.prefix + TOPIC)
+    assert (made["retention.ms"], made["retention.bytes"], made["cleanup.policy"]) == ("-1", "-1", "delete")
+    assert (made["min.insync.replicas"], made["unclean.leader.election.enable"]) == ("1", "false")
+    assert (await configs(admin, chosen.prefix + "replies"))["retention.ms"] == "3600000"
+    await log.close()
+
+
+async def test_logs_that_open_at_once_make_a_topic_once(kafka_broker: Broker) -> None:
+    chosen = settings(kafka_broker.address)
+    logs = await asyncio.gather(*(KafkaLog.open(chosen, [Topic(TOPIC)]) for _ in range(4)))
+    assert {log.partitions(TOPIC) for log in logs} == {8}
+    assert len({log.identity for log in logs}) == 1
+    await asyncio.gather(*(log.close() for log in logs))
+
+
+async def test_a_topic_with_other_partitions_is_left_and_said(kafka_broker: Broker) -> None:
+    async with kafka_log(kafka_broker.address, TOPIC, prefix="three.", partitions=3):
+        pass
+    with pytest.raises(
+        LogFault, match=r"three\.bookshelf has 3 partitions and 8 are asked for; set partitions to 3"
+    ):
+        await KafkaLog.open(settings(kafka_broker.address, prefix="three."), [Topic(TOPIC)])
+
+
+async def test_more_replicas_than_brokers_are_said(kafka_broker: Broker) -> None:
+    with pytest.raises(LogFault, match=r"does not make the topic .*; set replication to no more than"):
+        await KafkaLog.open(settings(kafka_broker.address, replication=3), [Topic(TOPIC)])
+
+
+async def test_a_topic_that_was_made_anew_is_another_log(
+    kafka_broker: Broker, admin: AIOKafkaAdminClient
+) -> None:
+    chosen = settings(kafka_broker.address, partitions=1)
+    async with kafka_log(chosen.bootstrap, TOPIC, prefix=chosen.prefix, partitions=1) as log:
+        former = log.identity
+    await admin.delete_topics([chosen.prefix + TOPIC])
+    async with kafka_log(chosen.bootstrap, TOPIC, prefix=chosen.prefix, partitions=1) as log:
+        assert log.identity != former
+
+
+async def test_topics_that_are_not_kept_have_no_part_in_the_identity(kafka_broker: Broker) -> None:
+    chosen = settings(kafka_broker.address)
+    alone = await KafkaLog.open(chosen, [Topic(TOPIC)])
+    more = await KafkaLog.open(chosen, [Topic(TOPIC), Topic("replies", retention_s=60)])
+    assert alone.identity == more.identity
+    await asyncio.gather(alone.close(), more.close())
+
+
+async def test_a_topic_that_the_log_was_not_opened_with_is_said(kafka_broker: Broker) -> None:
+    async with kafka_log(kafka_broker.address, TOPIC) as log:
+        with pytest.raises(LogFault, match="not opened with a topic shop, only with bookshelf"):
+            await log.tail("shop", 0, 0)
+
+
+async def test_a_record_too_large_is_refused_and_the_writer_goes_on(kafka_broker: Broker) -> None:
+    async with kafka_log(kafka_broker.address, TOPIC) as log:
+        pen = await log.writer("newbook", TOPIC, 0)
+        with pytest.raises(LogFault, match=r"the topic bookshelf takes 16777216 \(max.message.bytes\)"):
+            await pen.append([*records("a"), NewRecord("b", b"x" * (16 << 20))])
+        await pen.append(records("c"))
+        await pen.append([NewRecord("d", b"x" * (10 << 20))])
+        assert [record.key for record in await everything(log)] == ["c", "d"]
+
+
+async def test_what_the_broker_refuses_was_not_written_and_is_no_unknown_outcome(
+    kafka_broker: Broker, admin: AIOKafkaAdminClient
+) -> None:
+    async with kafka_log(kafka_broker.address, TOPIC) as log:
+        pen = await log.writer("newbook", TOPIC, 0)
+        await pen.append(records("a"))
+        smaller = ConfigResource(ConfigResourceType.TOPIC, named(log), {"max.message.bytes": "1000"})
+        await admin.alter_configs([smaller])
+        with pytest.raises(LogFault, match="nothing was written") as refused:
+            await pen.append([NewRecord("b", b"x" * 100_000)])
+        assert type(refused.value) is LogFault
+        with pytest.raises(OutcomeUnknown, match="open another"):
+            await pen.append(records("c"))
+        await (await log.writer("newbook", TOPIC, 0)).append(records("d"))
+        assert [record.key for record in await everything(log)] == ["a", "d"]
+
+
+async def test_a_large_append_is_one_transaction_of_many_batches(kafka_broker: Broker) -> None:
+    async with kafka_log(kafka_broker.address, TOPIC) as log:
+        pen = await log.writer("newbook", TOPIC, 0)
+        offsets = await pen.append([NewRecord(str(n), b"x" * 300_000) for n in range(20)])
+        found = await everything(log)
+        assert [record.key for record in found] == [str(n) for n in range(20)]
+        assert [record.offset for record in found] == list(offsets)

@@ -1,0 +1,17 @@
+from collections.abc import AsyncIterator
+
+import pytest
+from contract.storage_contract import StorageContract
+
+from bookshelf.storage.memory import MemoryStorage
+
+
+@pytest.fixture
+async def storage() -> AsyncIterator[MemoryStorage]:
+    made = MemoryStorage()
+    yield made
+    await made.close()
+
+
+class TestMemoryStorage(StorageContract):
+    """Table sets that are gone with the process."""

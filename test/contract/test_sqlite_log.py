@@ -1,0 +1,106 @@
+"""The embedded log keeps the contract, and what it alone promises: to outlive its process."""
+
+from collections.abc import AsyncIterator
+from pathlib import Path
+
+import pytest
+from contract.append_contract import COMMANDS, AppendContract
+from contract.group_contract import GroupContract
+from contract.log_contract import MANY, PARTITIONS, TOPIC, LogContract, keys, read, records, write
+
+from bookshelf.log.port import Consumed, NewRecord
+from bookshelf.log.sqlite import SqliteLog
+
+
+@pytest.fixture
+def path(tmp_path: Path) -> Path:
+    return tmp_path / "log.sqlite"
+
+
+@pytest.fixture
+async def log(path: Path) -> AsyncIterator[SqliteLog]:
+    opened = await SqliteLog.open(path, PARTITIONS)
+    yield opened
+    await opened.close()
+
+
+class TestSqliteLog(LogContract):
+    """Records, pens and tails."""
+
+
+class TestSqliteAppends(AppendContract):
+    """Replies, and what was consumed."""
+
+
+class TestSqliteGroups(GroupContract):
+    """Groups."""
+
+
+async def test_everything_is_there_after_a_restart(path: Path) -> None:
+    former = await SqliteLog.open(path, PARTITIONS)
+    await write(former, "a", "ключ", "🦊")
+    await write(former, "b", partition=2)
+    await former.close()
+    log = await SqliteLog.open(path)
+    assert (log.identity, log.partitions(TOPIC)) == (former.identity, PARTITIONS)
+    assert [await log.end(TOPIC, p) for p in range(PARTITIONS)] == [3, 0, 1]
+    assert await keys(log, 3) == ["a", "ключ", "🦊"]
+    assert list(await write(log, "c")) == [3]
+    await log.close()
+
+
+async def test_a_long_log_is_read_after_a_restart_and_beyond_it(path: Path) -> None:
+    former = await SqliteLog.open(path)
+    await write(former, *[str(n) for n in range(MANY)])
+    await former.close()
+    log = await SqliteLog.open(path)
+    tail = await log.tail(TOPIC, 0, 0)
+    await write(log, "newest")
+    assert [r.key for r in await read(tail, MANY + 1)] == [*[str(n) for n in range(MANY)], "newest"]
+    await log.close()
+
+
+async def test_a_file_keeps_the_partitions_that_it_was_made_with(path: Path) -> None:
+    first = await SqliteLog.open(path, 2)
+    await first.close()
+    again = await SqliteLog.open(path, 5)
+    assert again.partitions(TOPIC) == 2
+    await again.close()
+
+
+async def test_two_logs_have_two_identities(tmp_path: Path) -> None:
+    one = await SqliteLog.open(tmp_path / "1.sqlite")
+    other = await SqliteLog.open(tmp_path / "2.sqlite")
+    assert one.identity != other.identity
+    await one.close()
+    await other.close()
+
+
+async def test_what_was_under_way_at_a_close_is_kept(path: Path) -> None:
+    former = await SqliteLog.open(path)
+    pen = await former.writer("newbook", TOPIC, 0)
+    await pen.append(records("a"))
+    await former.close()
+    log = await SqliteLog.open(path)
+    assert await log.end(TOPIC, 0) == 1
+    await log.close()
+
+
+async def test_a_key_that_no_utf8_can_say_is_refused_and_the_log_goes_on(log: SqliteLog) -> None:
+    pen = await log.writer("newbook", TOPIC, 0)
+    with pytest.raises(UnicodeEncodeError):
+        await pen.append([NewRecord("\ud800", b"{}")])
+    await pen.append(records("a"))
+    assert await keys(log, 1) == ["a"]
+
+
+async def test_what_was_consumed_is_there_after_a_restart(path: Path) -> None:
+    former = await SqliteLog.open(path, PARTITIONS)
+    pen = await former.writer("newbook", TOPIC, 1)
+    await pen.append(records("a"), Consumed(COMMANDS, 1, 3))
+    await pen.append([], Consumed(COMMANDS, 2, 4))
+    await former.close()
+    log = await SqliteLog.open(path)
+    assert [await log.consumed("newbook", COMMANDS, p) for p in range(PARTITIONS)] == [0, 3, 4]
+    assert await keys(log, 1, partition=1) == ["a"]
+    await log.close()

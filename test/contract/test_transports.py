@@ -1,0 +1,92 @@
+"""The way over sockets and the way within a process keep one contract: either stands for the other."""
+
+import asyncio
+from collections.abc import AsyncIterator
+
+import pytest
+from contract.transport_contract import LOCALHOST, Echo, Serve, TransportContract, post, whole
+
+from bookshelf.runtime.http.message import Handler, request
+from bookshelf.runtime.http.server import HttpServer, free_port
+from bookshelf.runtime.http.transport import HttpTransport, LocalTransport, NoAnswer, Transport, Unreachable
+
+
+@pytest.fixture(name="free_port")
+def a_free_port() -> int:
+    return free_port()
+
+
+class TestLocalTransport(TransportContract):
+    @pytest.fixture
+    async def transport(self) -> AsyncIterator[LocalTransport]:
+        made = LocalTransport()
+        yield made
+        await made.close()
+
+    @pytest.fixture
+    def serve(self, transport: LocalTransport) -> Serve:
+        async def listen(handler: Handler) -> int:
+            transport.attach(LOCALHOST, 1, handler)
+            return 1
+
+        return listen
+
+
+class TestHttpTransport(TransportContract):
+    @pytest.fixture
+    async def transport(self) -> AsyncIterator[HttpTransport]:
+        made = HttpTransport()
+        yield made
+        await made.close()
+
+    @pytest.fixture
+    async def serve(self) -> AsyncIterator[Serve]:
+        servers: list[HttpServer] = []
+
+        async def listen(handler: Handler) -> int:
+            server = HttpServer(handler, LOCALHOST, 0)
+            await server.start()
+            servers.append(server)
+            return server.port
+
+        yield listen
+        for server in servers:
+            await server.stop()
+
+
+@pytest.fixture
+async def cut() -> AsyncIterator[int]:
+    """The port of a server that hears a request and hangs up."""
+
+    async def hang_up(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        await reader.readuntil(b"\r\n\r\n")
+        writer.close()
+
+    server = await asyncio.start_server(hang_up, LOCALHOST, 0)
+    yield server.sockets[0].getsockname()[1]
+    server.close()
+    await server.wait_closed()
+
+
+async def test_a_request_that_was_sent_and_not_answered_may_have_been_carried_out(cut: int) -> None:
+    transport = HttpTransport()
+    for method in ("GET", "DELETE", "POST"):
+        with pytest.raises(NoAnswer):
+            await transport.send(LOCALHOST, cut, request(method, "/"))
+    await transport.close()
+
+
+async def test_who_is_not_in_this_process_is_reached_beyond_it() -> None:
+    near, far = Echo(), Echo()
+    beyond = LocalTransport()
+    beyond.attach(LOCALHOST, 2, far)
+    transport: Transport = LocalTransport(beyond)
+    assert isinstance(transport, LocalTransport)
+    transport.attach(LOCALHOST, 1, near)
+    for port in (1, 2):
+        assert await whole(await transport.send(LOCALHOST, port, post("/", b"x"))) == b"x"
+    assert (len(near.seen), len(far.seen)) == (1, 1)
+    transport.detach(LOCALHOST, 1)
+    with pytest.raises(Unreachable):
+        await transport.send(LOCALHOST, 1, post("/", b"x"))
+    await transport.close()

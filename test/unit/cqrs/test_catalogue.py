@@ -1,0 +1,78 @@
+"""Types are literal and versioned; a retired one reads as what it has become."""
+
+from typing import Any, ClassVar
+
+import msgspec
+import pytest
+
+from bookshelf.cqrs.catalogue import Catalogue, Upcast
+from bookshelf.cqrs.errors import Malformed
+from bookshelf.cqrs.message import Event
+
+
+class Moved(Event, frozen=True):
+    TYPE: ClassVar[str] = "test.moved.v3"
+    metres: float
+    by: str = "foot"
+
+
+def from_v1(data: dict[str, Any]) -> dict[str, Any]:
+    return {"metres": data["feet"] * 0.3048}
+
+
+CATALOGUE = Catalogue(
+    Moved,
+    upcasts=(
+        Upcast("test.moved.v1", Moved, from_v1),
+        Upcast("test.moved.v2", Moved, lambda data: {"metres": data["m"], "by": data.get("by", "foot")}),
+    ),
+)
+
+
+def test_an_event_of_today_is_read_as_it_is() -> None:
+    assert CATALOGUE.decode("test.moved.v3", b'{"metres":1.5,"by":"bus"}') == Moved(metres=1.5, by="bus")
+
+
+@pytest.mark.parametrize(
+    ("kind", "data", "event"),
+    [
+        ("test.moved.v1", b'{"feet":10}', Moved(metres=3.048)),
+        ("test.moved.v2", b'{"m":2,"by":"bus"}', Moved(metres=2, by="bus")),
+    ],
+)
+def test_a_retired_type_is_read_as_what_it_has_become(kind: str, data: bytes, event: Moved) -> None:
+    assert CATALOGUE.decode(kind, data) == event
+
+
+@pytest.mark.parametrize("kind", ["test.moved.v4", "test.moved", "Moved", ""])
+def test_a_type_that_is_not_known_is_none_of_its_business(kind: str) -> None:
+    assert CATALOGUE.decode(kind, b"not even JSON") is None
+
+
+def test_fields_that_are_not_known_are_kept_out() -> None:
+    found = CATALOGUE.decode("test.moved.v3", b'{"metres":1,"colour":{"deep":[1]}}')
+    assert msgspec.json.encode(found) == b'{"metres":1.0}'
+
+
+@pytest.mark.parametrize("kind", ["test.moved.v3", "test.moved.v1"])
+@pytest.mark.parametrize(
+    "data",
+    [
+        b"",
+        b"{}",
+        b"null",
+        b"[]",
+        b"\xff",
+        b'{"metres":"far","feet":"far"}',
+        b'{"a":' * 5000,
+        b'{"feet":null}',
+    ],
+    ids=lambda data: repr(data[:16]),
+)
+def test_data_of_another_shape_is_malformed_and_says_which_type(kind: str, data: bytes) -> None:
+    with pytest.raises(Malformed, match=f"^{kind}: "):
+        CATALOGUE.decode(kind, data)
+
+
+def test_a_catalogue_lists_what_is_written_today() -> None:
+    assert list(CATALOGUE) == [Moved]
