@@ -6,6 +6,10 @@ from typing import Protocol
 import msgspec
 
 
+class DiscoveryFault(Exception):
+    """The registry is away, refuses, or cannot be told this; says in one line what to try."""
+
+
 class Instance(msgspec.Struct, frozen=True, kw_only=True):
     """One ready instance of a service. `meta` is small text: version, owned partitions."""
 
@@ -36,7 +40,7 @@ class Discovery(Protocol):
     """Where instances say that they are ready, and others look."""
 
     async def register(self, instance: Instance) -> None:
-        """Make the instance known as ready; again with other meta replaces it."""
+        """Make the instance known as ready; again with other meta replaces it. Raises `DiscoveryFault`."""
 
     async def report(self, instance_id: str, fault: str | None) -> None:
         """Say that the instance is well (None), or what is wrong: then it is in no snapshot."""

@@ -1,0 +1,55 @@
+"""Asks an agent who is there: one blocking query on checks, and a look at services when it tells of a change.
+
+One held connection for everybody's instances, however many services there are: an agent allows few from one
+address. The check of an instance carries a digest of its registration, so that a change of either wakes us.
+"""
+
+import asyncio
+from urllib.parse import quote
+
+from bookshelf.discovery.consul.agent import Agent
+from bookshelf.discovery.consul.belief import Sighting
+from bookshelf.discovery.consul.catalogue import FILTER, Catalogue, Check
+from bookshelf.discovery.port import Instance
+
+_CHECKS = "/v1/health/state/any"
+
+
+class Reader:
+    """Remembers up to where it has read. After a fault it begins anew, by asking without waiting."""
+
+    def __init__(self, agent: Agent, wait_s: float) -> None:
+        self._agent = agent
+        self._wait_s = wait_s
+        self._catalogue = Catalogue()
+        self._index = 0
+        self._checks: frozenset[Check] | None = None
+
+    def forget(self) -> None:
+        """Begin anew: what was read may not be true any more."""
+        self._index, self._checks = 0, None
+
+    async def look(self) -> Sighting | None:
+        """Wait for news and return it; None if there is none for us. Raises `NoAnswer`, `Complaint`."""
+        asked = {"filter": FILTER}
+        if self._index:
+            asked.update(index=str(self._index), wait=f"{self._wait_s:g}s")
+        answer = await self._agent.get(_CHECKS, asked, self._wait_s if self._index else 0.0)
+        doubtful = self._checks is None or answer.index < self._index
+        checks = frozenset(self._catalogue.checks(answer.body))
+        if checks == self._checks and not doubtful:
+            self._index = answer.index
+            return None
+        ready = await self._ready({check.service for check in checks if check.ours})
+        # only now: a look that a fault has cut short is done again
+        self._index, self._checks = (0 if answer.index < self._index else answer.index), checks
+        return Sighting(ready, frozenset(c.instance for c in checks if c.confessed), doubtful)
+
+    async def _ready(self, services: set[str]) -> tuple[Instance, ...]:
+        found = await asyncio.gather(*map(self._of, sorted(services)))
+        return tuple(instance for instances in found for instance in instances)
+
+    async def _of(self, service: str) -> list[Instance]:
+        path = f"/v1/health/service/{quote(service, safe='')}"
+        answer = await self._agent.get(path, {"passing": "1"})
+        return list(self._catalogue.instances(answer.body))

@@ -1,0 +1,106 @@
+"""Follows an agent for ever and keeps the newest snapshot: the last good answer while the agent is away."""
+
+import asyncio
+from collections.abc import AsyncIterator
+
+import msgspec
+import structlog
+
+from bookshelf.discovery.consul.belief import Belief
+from bookshelf.discovery.consul.newest import Newest
+from bookshelf.discovery.consul.reader import Reader
+from bookshelf.discovery.port import DiscoveryFault, Snapshot
+
+#: Seconds between two asks: after news, and at most when all news are of others.
+_SOON_S = 0.02
+_LATE_S = 0.25
+#: Seconds before the first new try after a fault, doubled with every one, up to the last.
+_FIRST_S = 0.1
+_LAST_S = 1.0
+_logger = structlog.get_logger(__name__)
+
+
+class Watcher:
+    """Who is ready, as last heard."""
+
+    def __init__(self, reader: Reader, grace_s: float) -> None:
+        self._reader = reader
+        self._belief = Belief(grace_s)
+        self._newest: Newest[Snapshot] = Newest()
+        self._fault: str | None = None
+        self._waking: asyncio.TimerHandle | None = None
+
+    @property
+    def snapshot(self) -> Snapshot:
+        """Return who is ready; no one, and stale, before the first answer."""
+        return self._newest.now or Snapshot(stale=True)
+
+    def watch(self) -> AsyncIterator[Snapshot]:
+        """Yield the present snapshot, once there is one, then each newer one."""
+        return self._newest.each()
+
+    def deny(self, instance_id: str) -> None:
+        """Show this one in no snapshot, whatever answers say."""
+        self._belief.deny(instance_id)
+        self._publish()
+
+    def allow(self, instance_id: str) -> None:
+        """Show this one again if answers say that it is ready."""
+        self._belief.allow(instance_id)
+        self._publish()
+
+    async def look(self) -> bool:
+        """Wait for news; return whether there are any. Raises `DiscoveryFault`."""
+        seen = await self._reader.look()
+        if self._fault is not None:
+            _logger.info("registry is back", registry="consul")
+            self._fault = None
+        if seen is not None:
+            self._belief.hear(seen, _now())
+        self._publish(answered=True)
+        return seen is not None
+
+    async def follow(self) -> None:
+        """Look for ever; a fault makes the snapshot stale and is followed by another try."""
+        pause_s = _FIRST_S
+        while True:
+            try:
+                news = await self.look()
+                pause_s = _SOON_S if news else min(2 * pause_s, _LATE_S)
+            except DiscoveryFault as fault:
+                pause_s = self._lost(str(fault), pause_s)
+            except Exception as fault:
+                _logger.exception("defect", registry="consul")
+                pause_s = self._lost(str(fault), pause_s)
+            await asyncio.sleep(pause_s)
+
+    def stop(self) -> None:
+        """Wake no one any more."""
+        if self._waking is not None:
+            self._waking.cancel()
+
+    def _lost(self, fault: str, pause_s: float) -> float:
+        if self._fault is None:
+            _logger.warning("registry is away", registry="consul", fault=fault)
+        pause_s = _FIRST_S if self._fault is None else min(2 * pause_s, _LAST_S)
+        self._fault = fault
+        self._reader.forget()
+        self._publish()
+        return pause_s
+
+    def _publish(self, *, answered: bool = False) -> None:
+        if self._newest.now is None and not answered:
+            return
+        now = _now()
+        found = self._belief.snapshot(now)
+        self._newest.put(msgspec.structs.replace(found, stale=True) if self._fault is not None else found)
+        self._wake_at(self._belief.next_end(now))
+
+    def _wake_at(self, when: float | None) -> None:
+        self.stop()
+        loop = asyncio.get_running_loop()
+        self._waking = None if when is None else loop.call_at(when, self._publish)
+
+
+def _now() -> float:
+    return asyncio.get_running_loop().time()

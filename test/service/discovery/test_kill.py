@@ -1,0 +1,49 @@
+"""An instance whose process is killed: critical soon, out of all snapshots, and removed by Consul itself."""
+
+import asyncio
+import signal
+
+import pytest
+from support.consul import HOST, Agent
+from support.dns import srv
+from support.registry import Registered, followed, opened, settings, well
+from support.until import until
+
+pytestmark = [pytest.mark.needs("consul"), pytest.mark.chaos]
+#: Consul removes no sooner than after a minute, and looks every half.
+REMOVED_S = 120.0
+
+
+async def test_who_is_killed_leaves_snapshots_and_dns(agent: Agent, start: Registered) -> None:
+    process = await asyncio.to_thread(start, agent, "newbook-1")
+    await asyncio.to_thread(start, agent, "newbook-2")
+    async with opened(settings(agent)) as discovery, followed(discovery) as seen:
+        await seen.until(well("newbook-1", "newbook-2"))
+        process.send_signal(signal.SIGKILL)
+        await seen.until(well("newbook-2"), within_s=6)
+        assert len(srv(HOST, agent.ports.dns, "newbook.service.consul")) == 1
+        states = {check["ServiceID"]: check["Status"] for check in agent.get("/v1/health/checks/newbook")}
+        assert states == {"newbook-1": "critical", "newbook-2": "passing"}
+
+
+def test_who_is_dead_is_removed_by_consul(buried: Agent) -> None:
+    until(lambda: buried.get("/v1/catalog/service/newbook") == [], "Consul removes it", REMOVED_S)
+
+
+async def test_the_only_one_leaves_too(agent: Agent, start: Registered) -> None:
+    process = await asyncio.to_thread(start, agent, "newbook-1")
+    async with opened(settings(agent)) as discovery, followed(discovery) as seen:
+        await seen.until(well("newbook-1"))
+        process.send_signal(signal.SIGKILL)
+        await seen.until(well(), within_s=12)
+
+
+async def test_who_is_stopped_is_out_and_back_when_it_goes_on(agent: Agent, start: Registered) -> None:
+    process = await asyncio.to_thread(start, agent, "newbook-1")
+    await asyncio.to_thread(start, agent, "newbook-2")
+    async with opened(settings(agent)) as discovery, followed(discovery) as seen:
+        await seen.until(well("newbook-1", "newbook-2"))
+        process.send_signal(signal.SIGSTOP)
+        await seen.until(well("newbook-2"), within_s=6)
+        process.send_signal(signal.SIGCONT)
+        await seen.until(well("newbook-1", "newbook-2"))

@@ -1,0 +1,140 @@
+"""An agent, or what stands before it, that answers wrongly: the last good answer holds."""
+
+import asyncio
+from collections.abc import AsyncIterator
+from dataclasses import dataclass
+
+import msgspec
+import pytest
+from support.consul import HOST, Agent
+from support.consul_between import Between, Wrong, between, hangs, says
+from support.registry import BRISK, Seen, followed, ids, instance, opened, settings, well
+from support.upstream import eventually
+
+from bookshelf.discovery.consul.discovery import ConsulDiscovery
+from bookshelf.discovery.consul.settings import ConsulSettings, Pace
+from bookshelf.discovery.port import DiscoveryFault, Snapshot
+
+pytestmark = [pytest.mark.needs("consul"), pytest.mark.chaos]
+NAMES = ("newbook-1", "readbook-1")
+WRONG = {
+    "500": says(500, "No cluster leader"),
+    "429": says(429, "Too many requests"),
+    "hung": hangs,
+    "no JSON": says(200, "<html>It works</html>", X_Consul_Index="7"),
+    "an object": says(200, "{}", X_Consul_Index="7"),
+    "deep JSON": says(200, "[" * 100_000, X_Consul_Index="7"),
+    "a redirect": says(302, "", Location="http://127.0.0.1:1/"),
+    "too much": says(200, "[" + " " * (17 * 1024 * 1024) + "]", X_Consul_Index="7"),
+}
+
+
+@dataclass
+class Town:
+    """Services at the agent, and one who looks from behind a proxy."""
+
+    between: Between
+    gateway: ConsulDiscovery
+    seen: Seen
+
+
+@pytest.fixture
+async def town(shared: Agent) -> AsyncIterator[Town]:
+    async with between(shared.ports.http) as proxy, opened(settings(shared)) as services:
+        for name in NAMES:
+            await services.register(instance(name))
+        async with opened(through(proxy)) as gateway, followed(gateway) as seen:
+            await seen.until(well(*NAMES))
+            yield Town(proxy, gateway, seen)
+
+
+def through(proxy: Between) -> ConsulSettings:
+    return ConsulSettings(address=HOST, port=proxy.port, pace=BRISK)
+
+
+@pytest.mark.parametrize("wrong", WRONG.values(), ids=WRONG)
+async def test_the_last_good_answer_holds_until_it_answers_again(town: Town, wrong: Wrong) -> None:
+    town.between.wrong = wrong
+    await town.seen.until(lambda snapshot: snapshot.stale)
+    assert ids(town.gateway.snapshot()) == set(NAMES)
+    town.between.wrong = None
+    await town.seen.until(well(*NAMES))
+    assert all(ids(snapshot) == set(NAMES) for snapshot in town.seen.all[1:])
+
+
+@pytest.mark.parametrize("index", ["", "0", "-1", "99999", "1", "never"])
+async def test_an_answer_without_anyone_is_not_believed_at_once(town: Town, index: str) -> None:
+    town.between.wrong = says(200, "[]", X_Consul_Index=index)
+    await town.seen.until(lambda snapshot: snapshot.stale)
+    assert ids(town.gateway.snapshot()) == set(NAMES)
+    town.between.wrong = None
+    await town.seen.until(well(*NAMES))
+    assert all(ids(snapshot) == set(NAMES) for snapshot in town.seen.all[1:])
+
+
+async def test_an_answer_without_anyone_is_believed_in_the_end(town: Town) -> None:
+    town.between.wrong = says(200, "[]", X_Consul_Index="99999")
+    await town.seen.until(lambda snapshot: snapshot.stale)
+    await town.seen.until(well(), within_s=BRISK.grace_s + 5)
+
+
+async def test_an_agent_that_answers_at_once_is_not_stormed(town: Town) -> None:
+    town.between.wrong = says(200, "[]", X_Consul_Index="99999")
+    await town.seen.until(lambda snapshot: snapshot.stale)
+    asked = town.between.asked
+    # sleep: the rate over a while is what is tested
+    await asyncio.sleep(2)
+    assert town.between.asked - asked < 15
+
+
+@pytest.mark.parametrize("wrong", [WRONG["500"], hangs], ids=["500", "hung"])
+async def test_who_registers_waits_until_it_answers(town: Town, wrong: Wrong) -> None:
+    town.between.wrong = wrong
+    registering = asyncio.create_task(town.gateway.register(instance("booklist-1")))
+    await town.seen.until(lambda snapshot: snapshot.stale)
+    assert not registering.done()
+    town.between.wrong = None
+    await asyncio.wait_for(registering, 15)
+    await town.seen.until(well("booklist-1", *NAMES))
+
+
+@pytest.mark.parametrize("wrong", [WRONG["500"], hangs], ids=["500", "hung"])
+async def test_to_leave_does_not_wait_for_an_answer(town: Town, wrong: Wrong) -> None:
+    await town.gateway.register(instance("booklist-1"))
+    await town.seen.until(well("booklist-1", *NAMES))
+    town.between.wrong = wrong
+    await asyncio.wait_for(town.gateway.report("booklist-1", "it leaves"), 10)
+    await asyncio.wait_for(town.gateway.deregister("booklist-1"), 10)
+    assert ids(town.gateway.snapshot()) == set(NAMES)
+    town.between.wrong = None
+    await town.seen.until(well(*NAMES))
+
+
+async def test_no_agent_is_one_clear_line_in_the_end(shared: Agent) -> None:
+    async with between(shared.ports.http) as proxy:
+        gone = proxy.port
+    with pytest.raises(DiscoveryFault) as raised:
+        await ConsulDiscovery.open(ConsulSettings(address=HOST, port=gone, pace=Pace(patience_s=0.5)))
+    assert str(raised.value).startswith(f"Consul at http://127.0.0.1:{gone} does not answer: ")
+    assert str(raised.value).isprintable()
+
+
+async def test_an_agent_that_comes_late_is_waited_for(shared: Agent) -> None:
+    async with between(shared.ports.http) as proxy:
+        proxy.wrong = WRONG["500"]
+        opening = asyncio.create_task(ConsulDiscovery.open(through(proxy)))
+        await eventually(lambda: proxy.asked >= 3)
+        assert not opening.done()
+        proxy.wrong = None
+        discovery = await asyncio.wait_for(opening, 15)
+        assert discovery.snapshot() == Snapshot()
+        await discovery.close()
+
+
+async def test_a_datacenter_that_is_not_there_is_said(shared: Agent) -> None:
+    here = ConsulSettings(address=HOST, port=shared.ports.http, datacenter="dc1")
+    async with opened(here) as discovery:
+        assert discovery.snapshot() == Snapshot()
+    elsewhere = msgspec.structs.replace(here, datacenter="nowhere", pace=Pace(patience_s=0.5))
+    with pytest.raises(DiscoveryFault, match="No path to datacenter"):
+        await ConsulDiscovery.open(elsewhere)

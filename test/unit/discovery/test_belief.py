@@ -1,0 +1,110 @@
+from bookshelf.discovery.consul.belief import Belief, Sighting
+from bookshelf.discovery.port import Instance
+
+GRACE_S = 5.0
+
+
+def instances(names: str) -> tuple[Instance, ...]:
+    return tuple(
+        Instance(id=name, service="newbook", tags=("books",), address="127.0.0.1", port=8081)
+        for name in names
+    )
+
+
+class Heard:
+    """A belief whose answers come by the second, told by the letters of who is ready."""
+
+    def __init__(self) -> None:
+        self.belief = Belief(GRACE_S)
+
+    def hear(self, ready: str, at: float, confessed: str = "", *, doubtful: bool = False) -> str:
+        self.belief.hear(Sighting(instances(ready), frozenset(confessed), doubtful), at)
+        return self.at(at)
+
+    def at(self, now: float) -> str:
+        """Who is believed to be ready, with a question mark if that is stale."""
+        snapshot = self.belief.snapshot(now)
+        return "".join(one.id for one in snapshot.instances) + ("?" if snapshot.stale else "")
+
+
+def test_who_is_ready_is_believed() -> None:
+    assert Heard().hear("ba", at=0) == "ab"
+
+
+def test_who_is_missing_among_others_is_gone() -> None:
+    heard = Heard()
+    heard.hear("abc", at=0)
+    assert heard.hear("ac", at=1) == "ac"
+
+
+def test_that_no_one_is_left_is_believed_after_a_while() -> None:
+    heard = Heard()
+    heard.hear("ab", at=0)
+    assert heard.hear("", at=1) == "ab?"
+    assert heard.hear("", at=5.9) == "ab?"
+    assert heard.at(6) == ""
+    assert heard.hear("", at=7) == ""
+
+
+def test_who_says_that_it_is_not_ready_is_believed_at_once() -> None:
+    heard = Heard()
+    heard.hear("ab", at=0)
+    assert heard.hear("", at=1, confessed="a") == "b?"
+    assert heard.hear("", at=2, confessed="ab") == ""
+
+
+def test_after_a_doubtful_answer_the_missing_are_held_until_they_are_back() -> None:
+    heard = Heard()
+    heard.hear("abc", at=0)
+    assert heard.hear("", at=1, doubtful=True) == "abc?"
+    assert heard.hear("b", at=2) == "abc?"
+    assert heard.hear("bc", at=3) == "abc?"
+    assert heard.hear("abc", at=4) == "abc"
+
+
+def test_who_does_not_come_back_is_gone() -> None:
+    heard = Heard()
+    heard.hear("abc", at=0)
+    heard.hear("b", at=1, doubtful=True)
+    assert heard.at(5.9) == "abc?"
+    assert heard.at(6) == "b"
+
+
+def test_doubt_upon_doubt_holds_no_one_for_longer() -> None:
+    heard = Heard()
+    heard.hear("ab", at=0)
+    for second in range(1, 6):
+        assert heard.hear("", at=second, doubtful=True) == "ab?"
+    assert heard.hear("", at=6, doubtful=True) == ""
+
+
+def test_who_came_back_may_be_held_again() -> None:
+    heard = Heard()
+    heard.hear("a", at=0)
+    heard.hear("", at=1)
+    heard.hear("a", at=5)
+    assert heard.hear("", at=7) == "a?"
+    assert heard.at(11) == "a?"
+    assert heard.at(12) == ""
+
+
+def test_what_this_process_knows_better_counts() -> None:
+    heard = Heard()
+    heard.hear("ab", at=0)
+    heard.belief.deny("a")
+    assert heard.at(0) == "b"
+    assert heard.hear("ab", at=1) == "b"
+    assert heard.hear("", at=2) == "b?"
+    heard.belief.allow("a")
+    assert heard.hear("ab", at=3) == "ab"
+
+
+def test_the_next_end_is_told_as_long_as_someone_is_held() -> None:
+    heard = Heard()
+    heard.hear("ab", at=0)
+    assert heard.belief.next_end(0) is None
+    heard.hear("a", at=1, doubtful=True)
+    heard.hear("", at=2)
+    assert heard.belief.next_end(2) == 6
+    assert heard.belief.next_end(6) == 7
+    assert heard.belief.next_end(7) is None

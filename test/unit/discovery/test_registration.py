@@ -1,0 +1,98 @@
+from typing import Any
+
+import msgspec
+import pytest
+
+from bookshelf.discovery.consul.registration import check_path, leave_path, refuse, registration, update
+from bookshelf.discovery.consul.settings import ConsulSettings
+from bookshelf.discovery.port import DiscoveryFault, Instance
+
+
+def instance(**changed: Any) -> Instance:  # noqa: ANN401 (any field)
+    known: dict[str, Any] = {
+        "id": "newbook-1",
+        "service": "newbook",
+        "tags": ("books",),
+        "address": "10.0.0.1",
+        "port": 8081,
+    }
+    return Instance(**known | changed)
+
+
+def told(one: Instance, fault: str | None = None) -> Any:  # noqa: ANN401 (any JSON)
+    return msgspec.json.decode(registration(one, fault, 3.0))
+
+
+def test_consul_is_told_all_of_an_instance() -> None:
+    said = told(instance(meta={"version": "1.0", "partitions": "0,1"}))
+    assert (said["ID"], said["Name"], said["Tags"]) == ("newbook-1", "newbook", ["books"])
+    assert (said["Address"], said["Port"]) == ("10.0.0.1", 8081)
+    assert said["Meta"] == {"bookshelf": "1", "version": "1.0", "partitions": "0,1"}
+    assert (said["Check"]["Status"], said["Check"]["TTL"]) == ("passing", "3.0s")
+    assert said["Check"]["DeregisterCriticalServiceAfter"] == "1m"
+
+
+def test_one_that_is_not_well_is_never_registered_as_passing() -> None:
+    assert told(instance(), "no log")["Check"]["Status"] == "warning"
+    assert msgspec.json.decode(update("no log")) == {"Status": "critical", "Output": "not ready: no log"}
+
+
+@pytest.mark.parametrize("changed", [{"meta": {"partitions": "1"}}, {"port": 1}, {"tags": ("x",)}])
+def test_whatever_changes_changes_the_notes_of_the_check(changed: dict[str, Any]) -> None:
+    notes = told(instance())["Check"]["Notes"]
+    assert told(instance())["Check"]["Notes"] == notes
+    assert told(instance(**changed))["Check"]["Notes"] != notes
+
+
+@pytest.mark.parametrize("fault", ["x" * 10_000, "\ud800", "a\r\nb\0"])
+def test_a_fault_may_be_any_text_and_is_cut(fault: str) -> None:
+    assert len(update(fault)) < 600
+
+
+def test_any_id_makes_a_path() -> None:
+    assert check_path("a/../b?c") == "/v1/agent/check/update/bookshelf%3Aa%2F..%2Fb%3Fc"
+    assert leave_path("a/../b?c") == "/v1/agent/service/deregister/a%2F..%2Fb%3Fc"
+
+
+@pytest.mark.parametrize(
+    ("changed", "said"),
+    [
+        ({"address": "0.0.0.0"}, "is no address to be found at"),  # noqa: S104 (refused)
+        ({"address": ""}, "is no address to be found at"),
+        ({"port": 0}, "0 is no port"),
+        ({"meta": {f"k{n}": "v" for n in range(64)}}, "has 64 pairs, and 63 fit"),
+        ({"meta": {"note": "x" * 513}}, "'note' has 513 bytes, over 512"),
+        ({"meta": {"note": "é" * 257}}, "has 514 bytes"),
+        ({"meta": {"note": "a\nb"}}, "'note' has a control character"),
+        ({"tags": ("books", "a\nb")}, "'a\\nb' is no name"),
+        ({"tags": ("",)}, "'' is no name"),
+        ({"service": "x" * 256}, "is no name"),
+        ({"id": "\ud800"}, "is no name"),
+        ({"meta": {"note": "\ud800"}}, "'note' has a control character"),
+        ({"address": "a/b"}, "is no address"),
+        ({"meta": {"two words": "x"}}, "may not be called 'two words'"),
+        ({"meta": {"bookshelf": "2"}}, "may not be called 'bookshelf'"),
+        ({"meta": {"consul-version": "2"}}, "may not be called 'consul-version'"),
+    ],
+)
+def test_what_consul_would_not_take_is_said(changed: dict[str, Any], said: str) -> None:
+    with pytest.raises(DiscoveryFault) as raised:
+        refuse(instance(**changed))
+    assert " cannot be registered with Consul: " in str(raised.value)
+    assert str(raised.value).isprintable()
+    assert said in str(raised.value)
+
+
+def test_the_most_that_consul_takes_is_not_refused() -> None:
+    refuse(instance(meta={f"k{n}": "x" * 512 for n in range(63)}))
+
+
+@pytest.mark.parametrize("address", ["", "a b", "10.0.0.1\r\n", "x/y", "user@host"])
+def test_an_agents_address_is_a_host(address: str) -> None:
+    with pytest.raises(DiscoveryFault, match="no address of a Consul agent"):
+        ConsulSettings(address=address)
+
+
+def test_an_agents_url_is_written_as_urls_are() -> None:
+    assert ConsulSettings().url == "http://127.0.0.1:8500"
+    assert ConsulSettings(scheme="https", address="::1", port=8501).url == "https://[::1]:8501"
