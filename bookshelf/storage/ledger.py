@@ -13,13 +13,19 @@ from sqlalchemy import (
     MetaData,
     Table,
     Text,
+    cast,
     delete,
     insert,
+    literal,
     select,
+    union_all,
     update,
 )
+from sqlalchemy.exc import IntegrityError
 
 from bookshelf.cqrs.view import Change
+from bookshelf.storage.columns import TEXT
+from bookshelf.storage.port import Seen
 
 LEDGER = MetaData()
 
@@ -36,22 +42,57 @@ parked = Table(
     LEDGER,
     Column("part", Integer, primary_key=True, autoincrement=False),
     Column("off", BigInteger, primary_key=True, autoincrement=False),
-    Column("key", Text, nullable=False, index=True),
+    Column("key", TEXT, nullable=False, index=True),
     Column("value", LargeBinary, nullable=False),
-    Column("reason", Text, nullable=False),
+    Column("reason", TEXT, nullable=False),
     Column("behind", Boolean, nullable=False),
 )
 
 about = Table(
     "bookshelf_about",
     LEDGER,
-    Column("name", Text, primary_key=True),
-    Column("value", Text, nullable=False),
+    Column("name", TEXT, primary_key=True),
+    Column("value", TEXT, nullable=False),
 )
+
+_EDITS = "edits"
+#: In a look at a set: the row that counts edits, between rows of partitions.
+_NO_PARTITION = -1
+_count = cast(about.c.value, BigInteger)
+#: The statements whose rows together are a look.
+LOOK = (
+    select(checkpoint.c.part, checkpoint.c.off),
+    select(literal(_NO_PARTITION), _count).where(about.c.name == _EDITS),
+)
+_edited = update(about).where(about.c.name == _EDITS).values(value=cast(_count + 1, Text))
 
 
 class Superseded(Exception):
     """Another has moved the checkpoint: these rows are in already, or are another's to write."""
+
+
+def begin(db: Connection, **note: str) -> None:
+    """Make the ledger of a new set, and note what it descends from."""
+    LEDGER.create_all(db, checkfirst=False)
+    notes = {**note, _EDITS: "0"}
+    db.execute(insert(about), [{"name": name, "value": value} for name, value in notes.items()])
+
+
+def descends(db: Connection, **note: str) -> bool:
+    """Whether the set was begun with this note."""
+    found = {row.name: row.value for row in db.execute(select(about))}
+    return found.pop(_EDITS, None) is not None and found == note
+
+
+def look(db: Connection) -> Seen:
+    """Return how the set stands."""
+    return seen({row.part: row.off for row in db.execute(union_all(*LOOK))})
+
+
+def seen(found: dict[int, int], *, former: bool = False) -> Seen:
+    """Return what the rows of a look say."""
+    edits = found.pop(_NO_PARTITION, 0)
+    return Seen(found, edits, former)
 
 
 def checkpoints(db: Connection) -> dict[int, int]:
@@ -61,13 +102,29 @@ def checkpoints(db: Connection) -> dict[int, int]:
 
 def move(db: Connection, partition: int, old: int, new: int) -> None:
     """Move a checkpoint by compare-and-set. Raises `Superseded`: a zombie, or a double delivery."""
-    if old == 0 and not db.execute(select(checkpoint.c.off).filter_by(part=partition)).first():
-        db.execute(insert(checkpoint), {"part": partition, "off": new})
+    if old == 0 and _first(db, partition, new):
         return
     moved = db.execute(update(checkpoint).filter_by(part=partition, off=old).values(off=new))
     if moved.rowcount != 1:
         msg = f"the checkpoint of partition {partition} is no longer at {old}"
         raise Superseded(msg)
+
+
+def _first(db: Connection, partition: int, new: int) -> bool:
+    if db.execute(select(checkpoint.c.off).filter_by(part=partition)).first():
+        return False
+    try:
+        with db.begin_nested():
+            db.execute(insert(checkpoint), {"part": partition, "off": new})
+    except IntegrityError:  # another was first, by a moment
+        return False
+    return True
+
+
+def edit(db: Connection) -> None:
+    """Begin a change that no record asks for: followers wait for its end, and everyone sees it."""
+    db.execute(select(checkpoint.c.part).order_by(checkpoint.c.part).with_for_update())
+    db.execute(_edited)
 
 
 def run(db: Connection, changes: Iterable[Change]) -> None:

@@ -11,6 +11,8 @@ from bookshelf.storage.tables import SqliteTables
 class MemoryStorage:
     """SQLite in a temporary folder, on the caller's own thread, so that every run is the same."""
 
+    shared = False
+
     def __init__(self) -> None:
         self._folder = tempfile.TemporaryDirectory(prefix="bookshelf-")
         self._made = 0

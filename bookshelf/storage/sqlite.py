@@ -19,6 +19,8 @@ T = TypeVar("T")
 class SqliteStorage:
     """All views' rows below `folder`. One thread writes, `readers` read beside it."""
 
+    shared = False
+
     def __init__(self, folder: Path, readers: int = 2) -> None:
         self._folder = folder
         self._write = ThreadPoolExecutor(1, thread_name_prefix="view-writer")

@@ -6,13 +6,13 @@ from concurrent.futures import Executor
 from pathlib import Path
 from typing import Any, TypeVar
 
-from sqlalchemy import Connection, Engine, create_engine, event, insert, select
+from sqlalchemy import Connection, Engine, create_engine, event
 from sqlalchemy.exc import OperationalError
 from sqlalchemy.pool import QueuePool
 
 from bookshelf.cqrs.view import View
-from bookshelf.storage.ledger import LEDGER, about
-from bookshelf.storage.port import StorageFault
+from bookshelf.storage import ledger
+from bookshelf.storage.port import Seen, StorageFault
 
 T = TypeVar("T")
 
@@ -33,15 +33,17 @@ class SqliteTables:
         """Make the view's tables and the ledger, and note what they descend from."""
         with self._writing.begin() as db:
             view.tables.create_all(db)
-            LEDGER.create_all(db)
-            note = {"source": source, "version": str(view.version)}
-            db.execute(insert(about), [{"name": name, "value": value} for name, value in note.items()])
+            ledger.begin(db, source=source, version=str(view.version))
 
     def descends_from(self, view: View, source: str) -> bool:
         """Whether the rows are of this version of the view and of this log."""
         with self._writing.begin() as db:
-            note = {row.name: row.value for row in db.execute(select(about))}
-        return note == {"source": source, "version": str(view.version)}
+            return ledger.descends(db, source=source, version=str(view.version))
+
+    @property
+    def name(self) -> str:
+        """The file's path."""
+        return str(self.path)
 
     async def write(self, work: Callable[[Connection], T]) -> T:
         """Run `work` in one transaction."""
@@ -50,6 +52,10 @@ class SqliteTables:
     async def read(self, work: Callable[[Connection], T]) -> T:
         """Run `work` on a snapshot."""
         return await self._run(self._reader, self._reading, work)
+
+    async def look(self) -> Seen:
+        """Return how the set stands."""
+        return await self.read(ledger.look)
 
     async def _run(self, executor: Executor | None, on: Engine, work: Callable[[Connection], T]) -> T:
         self._busy += 1

@@ -5,14 +5,17 @@ from itertools import chain
 from typing import Any
 
 from sqlalchemy import Connection
-from sqlalchemy.exc import OperationalError, StatementError
 
-from bookshelf.cqrs.envelope import decode_envelope
+from bookshelf.cqrs.envelope import DROPPED, decode_envelope, dropped
+from bookshelf.cqrs.errors import Malformed
 from bookshelf.cqrs.view import Change, Recorded, View
 from bookshelf.log.port import Record
 from bookshelf.storage import ledger
+from bookshelf.storage.faults import of_storage
 
 Letter = dict[str, Any]
+Ready = list[tuple[Record, Sequence[Change]]]
+_DROPPED = DROPPED.encode()
 
 
 def prepare(view: View, record: Record) -> Sequence[Change]:
@@ -43,20 +46,47 @@ class Batch:
         self._view = view
         self._held = ledger.held_keys(db)
         self._letters: list[Letter] = []
+        self._parked = 0
 
     def apply(self, records: Sequence[Record]) -> int:
         """Apply all, together if that works, else one by one; return how many were parked."""
-        ready = [(record, changes) for record in records if (changes := self._prepared(record)) is not None]
+        ready: Ready = []
+        for record in records:
+            gone = _dropped(record)
+            if gone is not None:
+                self._write(ready)
+                ready = []
+                self._let_go(record, gone)
+            elif (changes := self._prepared(record)) is not None:
+                ready.append((record, changes))
+        self._write(ready)
+        return self._parked
+
+    def _let_go(self, record: Record, offset: int) -> None:
+        """Forget the letter at an offset of the record's partition, and apply what waited behind it."""
+        key = _key(record)
+        waiting = ledger.letters(self._db, key)
+        place = (record.partition, offset)
+        if all((row.part, row.off) != place for row in waiting):
+            return
+        for row in waiting:
+            ledger.unpark(self._db, row.part, row.off)
+        self._held.discard(key)
+        rest = [Record(record.topic, row.part, row.off, row.key, row.value) for row in waiting]
+        self.apply([one for one in rest if (one.partition, one.offset) != place])
+
+    def _write(self, ready: Ready) -> None:
         try:
             with self._db.begin_nested():
                 ledger.run(self._db, chain.from_iterable(changes for _, changes in ready))
-        except OperationalError:
-            raise  # the database's fault, not a record's
-        except StatementError:
+        except Exception as fault:
+            if of_storage(fault):
+                raise
             for record, changes in ready:
                 self._apply_one(record, changes)
         ledger.park(self._db, self._letters)
-        return len(self._letters)
+        self._parked += len(self._letters)
+        self._letters.clear()
 
     def _prepared(self, record: Record) -> Sequence[Change] | None:
         if self._held_back(record):
@@ -73,29 +103,44 @@ class Batch:
         try:
             with self._db.begin_nested():
                 ledger.run(self._db, changes)
-        except OperationalError:
-            raise
-        except StatementError as fault:
-            self._park(record, fault.orig or fault)
+        except Exception as fault:
+            if of_storage(fault):
+                raise
+            self._park(record, getattr(fault, "orig", None) or fault)
 
     def _held_back(self, record: Record) -> bool:
-        if record.key not in self._held:
+        if _key(record) not in self._held:
             return False
         self._letters.append(_letter(record, "an earlier record of this key is parked", behind=True))
         return True
 
     def _park(self, record: Record, fault: BaseException) -> None:
-        self._held.add(record.key)
+        self._held.add(_key(record))
         self._letters.append(_letter(record, f"{type(fault).__name__}: {fault}", behind=False))
+
+
+def _key(record: Record) -> str:
+    """Return the key as rows can hold it: a NUL fits no text of PostgreSQL's."""
+    return record.key.replace("\0", "\ufffd")
+
+
+def _dropped(record: Record) -> int | None:
+    if _DROPPED not in record.value:
+        return None
+    try:
+        return dropped(decode_envelope(record.value))
+    except Malformed:
+        return None  # it is a letter itself, then
 
 
 def _letter(record: Record, reason: str, *, behind: bool) -> Letter:
     return {
         "part": record.partition,
         "off": record.offset,
-        "key": record.key,
+        "key": _key(record),
         "value": record.value,
-        "reason": reason[:2000],
+        # it may quote the record, and not every text fits a database
+        "reason": reason[:2000].encode(errors="backslashreplace").decode().replace("\0", "\\x00"),
         "behind": behind,
     }
 
@@ -103,7 +148,7 @@ def _letter(record: Record, reason: str, *, behind: bool) -> Letter:
 def apply(db: Connection, view: View, records: Sequence[Record], move: tuple[int, int, int]) -> int:
     """Move the checkpoint (partition, old, new) and apply; return how many records were parked.
 
-    Raises `Superseded`, `OperationalError`.
+    Raises `Superseded`, or what is the database's fault.
     """
     ledger.move(db, *move)
     return Batch(db, view).apply(records)

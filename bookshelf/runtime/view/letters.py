@@ -1,4 +1,4 @@
-"""Dead letters of a view: look at them, apply them again, or drop them."""
+"""Dead letters of a view: look at them, or apply them again."""
 
 from typing import Any
 
@@ -39,6 +39,7 @@ async def retry(rows: Rows, key: str | None = None) -> int:
     """Apply the dead letters again, of all keys or of one; return how many went in."""
 
     def work(db: Connection) -> int:
+        ledger.edit(db)
         waiting = ledger.letters(db, key)
         _forget(db, waiting)
         parked = Batch(db, rows.view).apply([_record(rows, row) for row in waiting])
@@ -49,23 +50,14 @@ async def retry(rows: Rows, key: str | None = None) -> int:
     return applied
 
 
-async def drop(rows: Rows, position: Position) -> bool:
-    """Forget the letter at a position, then apply what waited behind it; False if there is none."""
-
-    def work(db: Connection) -> bool:
-        place = (position.partition, position.offset)
-        there = next((row for row in ledger.letters(db) if (row.part, row.off) == place), None)
-        if there is None:
-            return False
-        waiting = ledger.letters(db, there.key)
-        _forget(db, waiting)
-        rest = [_record(rows, row) for row in waiting if row is not there and (row.part, row.off) != place]
-        Batch(db, rows.view).apply(rest)
-        return True
-
-    found = await rows.tables.write(work)
-    await rows.refresh()
-    return found
+async def key_at(rows: Rows, position: Position) -> str | None:
+    """Return the key of the dead letter at a position; None if there is none."""
+    if position.topic != rows.view.topic:
+        return None
+    place = (position.partition, position.offset)
+    return next(
+        (row.key for row in await rows.tables.read(ledger.letters) if (row.part, row.off) == place), None
+    )
 
 
 def _forget(db: Connection, rows: Any) -> None:  # noqa: ANN401 (rows of the ledger)

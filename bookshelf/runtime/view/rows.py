@@ -1,20 +1,26 @@
-"""One generation of a view's rows: follows every partition, and tells who waits how far it is."""
+"""One generation of a view's rows: follows the partitions that are its own here."""
 
 import asyncio
-from collections.abc import Mapping
+from contextlib import suppress
 
 import structlog
 
 from bookshelf.cqrs.view import View
-from bookshelf.log.port import Log, OutOfRange
+from bookshelf.log.port import Log, Membership, OutOfRange, Tail
 from bookshelf.runtime.supervisor import Supervisor
 from bookshelf.runtime.telemetry import ViewMeters
 from bookshelf.runtime.view.apply import apply
-from bookshelf.storage.ledger import Superseded, checkpoints
-from bookshelf.storage.port import TableSet
+from bookshelf.runtime.view.standing import Standing
+from bookshelf.storage.ledger import Superseded
+from bookshelf.storage.port import StorageFault, TableSet
 
 #: Records in one transaction at the most.
 _BATCH = 500
+#: After a batch of more than this the next may come later, and be larger, unless someone waits for it.
+_BUSY = 16
+_LINGER_S = 0.05
+#: Seconds between two looks at shared rows for which no one waits.
+_LOOK_S = 1.0
 _logger = structlog.get_logger(__name__)
 
 
@@ -22,83 +28,136 @@ class Gap(Exception):
     """The log no longer reaches back to the checkpoint: the rows must be rebuilt."""
 
 
-class Rows:
-    """A table set that is kept up with the log. `revision` grows with every change of the rows."""
+class Rows(Standing):
+    """A table set that is kept up with the log: all of it, or if shared what its group gives this member.
 
-    def __init__(self, view: View, log: Log, tables: TableSet, meters: ViewMeters) -> None:
+    The group is named after the set, so a set that is built beside has one member, its builder.
+    """
+
+    def __init__(
+        self, view: View, log: Log, tables: TableSet, meters: ViewMeters, *, shared: bool = False
+    ) -> None:
+        super().__init__(tables, meters, shared=shared)
         self.view = view
-        self.tables = tables
-        self.revision = 0
-        self.applied: dict[int, int] = {}
-        self.supervisor = Supervisor(f"view {view.name}")
         self._log = log
-        self._meters = meters
-        self._moved = asyncio.Event()
-        self._tasks: list[asyncio.Task[None]] = []
+        self._supervisors: dict[int, Supervisor] = {}
+        self._following: dict[int, asyncio.Task[None]] = {}
+        #: The checkpoints that followers go on from.
+        self._at: dict[int, int] = {}
+        self._looking: asyncio.Task[None] | None = None
+        self._membership: Membership | None = None
+
+    @property
+    def fault(self) -> str | None:
+        """What keeps the rows from being moved on here, if anything does."""
+        return next((one.fault for one in self._supervisors.values() if one.fault is not None), None)
+
+    @property
+    def followed(self) -> frozenset[int]:
+        """The partitions that are followed here."""
+        return frozenset(self._following)
 
     async def start(self) -> None:
-        """Read how far the rows are, and follow on from there."""
+        """Read how far the rows are, and follow on from there. Raises `StorageFault`, `LogFault`."""
+        topic = self.view.topic
+        every = frozenset(range(self._log.partitions(topic)))
+        self.applied = dict.fromkeys(every, 0)
         await self.refresh()
-        for partition in range(self._log.partitions(self.view.topic)):
-            self.applied.setdefault(partition, 0)
-            self._tasks.append(asyncio.create_task(self._keep(partition)))
-
-    async def refresh(self) -> None:
-        """Read the checkpoints from the rows themselves."""
-        self.applied.update(await self.tables.read(checkpoints))
-        self.changed()
+        if self.shared:
+            self._looking = asyncio.create_task(self._look_on())
+            self._membership = await self._log.join(self.tables.name, topic, self._assigned, self._revoked)
+        else:
+            await self._assigned(every)
 
     async def stop(self) -> None:
         """Follow no more; what is in stays in."""
-        for task in self._tasks:
+        if self._looking is not None:
+            self._looking.cancel()
+            await asyncio.gather(self._looking, return_exceptions=True)
+        if self._membership is not None:
+            await self._membership.leave()
+        await self._revoked(frozenset(self._following))
+        self.changed()  # who waits here looks elsewhere
+
+    async def _look_on(self) -> None:
+        while True:
+            await asyncio.sleep(_LOOK_S)
+            with suppress(StorageFault):  # `away` tells
+                await self.refresh()
+                await self._follow_again()
+
+    async def _follow_again(self) -> None:
+        """Follow from where the rows are if they were set back, by a database that lost its last commits."""
+        for partition, task in list(self._following.items()):
+            if self.applied[partition] < self._at.get(partition, 0):
+                task.cancel()
+                await asyncio.wait({task})
+                if self._following.get(partition) is task:
+                    self._following[partition] = asyncio.create_task(self._keep(partition))
+
+    async def _assigned(self, partitions: frozenset[int]) -> None:
+        for partition in partitions:
+            self._supervisors[partition] = Supervisor(f"view {self.view.name}, partition {partition}")
+            self._following[partition] = asyncio.create_task(self._keep(partition))
+
+    async def _revoked(self, partitions: frozenset[int]) -> None:
+        tasks = [self._following.pop(partition) for partition in partitions]
+        for task in tasks:
             task.cancel()
-        await asyncio.gather(*self._tasks, return_exceptions=True)
-        self._tasks.clear()
-
-    def changed(self) -> None:
-        """Wake everyone who waits for the rows to move."""
-        self.revision += 1
-        moved, self._moved = self._moved, asyncio.Event()
-        moved.set()
-
-    async def reach(self, offsets: Mapping[int, int]) -> None:
-        """Return once everything before these offsets, by partition, is in."""
-        while not self.reaches(offsets):
-            await self._moved.wait()
-
-    async def moved_from(self, revision: int) -> None:
-        """Return once `revision` is no longer this."""
-        while self.revision == revision:
-            await self._moved.wait()
-
-    def reaches(self, offsets: Mapping[int, int]) -> bool:
-        """Whether everything before these offsets, by partition, is in."""
-        return all(self.applied.get(partition, 0) >= offset for partition, offset in offsets.items())
+        await asyncio.gather(*tasks, return_exceptions=True)
+        for partition in partitions:
+            del self._supervisors[partition]
 
     async def _keep(self, partition: int) -> None:
-        await self.supervisor.keep(lambda: self._follow(partition))
+        async def follow() -> None:
+            while True:
+                await self._follow(partition)
+
+        await self._supervisors[partition].keep(follow)
 
     async def _follow(self, partition: int) -> None:
+        """Follow from where the rows are; returns when another has moved them on."""
+        if self.shared:
+            await self.refresh()
+        self._at[partition] = self.applied[partition]
         try:
-            tail = await self._log.tail(self.view.topic, partition, self.applied[partition])
+            tail = await self._log.tail(self.view.topic, partition, self._at[partition])
         except OutOfRange as fault:
             msg = f"{fault}; run `bookshelf views rebuild {self.view.name}`"
             raise Gap(msg) from fault
+        try:
+            await self._take(partition, tail)
+        finally:
+            await tail.close()
+
+    async def _take(self, partition: int, tail: Tail) -> None:
+        taken = 0
         while True:
+            if _BUSY < taken < _BATCH:
+                await self._linger()
             old = tail.position
             records = await tail.take(_BATCH)
+            taken = len(records)
             move = (partition, old, tail.position)
             try:
                 parked = await self.tables.write(lambda db: apply(db, self.view, records, move))  # noqa: B023
             except Superseded:
                 await self.refresh()
-                raise
-            self._advance(partition, tail.position, parked)
+                if self.applied[partition] == old:
+                    raise
+                return
+            self._advanced(partition, tail.position, parked)
 
-    def _advance(self, partition: int, offset: int, parked: int) -> None:
-        self.applied[partition] = offset
-        self.supervisor.well()
-        self._meters.applied(partition, offset, parked)
-        self.changed()
+    def _advanced(self, partition: int, offset: int, parked: int) -> None:
+        self._at[partition] = offset
+        self.advance(partition, offset, parked)
+        self._supervisors[partition].well()
         if parked:
             _logger.error("parked", view=self.view.name, records=parked, see="bookshelf dlq list")
+
+    async def _linger(self) -> None:
+        """Let records gather: a batch has its own cost, and commands wait for the same processor."""
+        self.wanted.clear()  # who still waits was woken by the last batch, and wants again
+        with suppress(TimeoutError):
+            async with asyncio.timeout(_LINGER_S):
+                await self.wanted.wait()

@@ -1,0 +1,50 @@
+"""Whose fault it is when a statement fails: the database's, or that of what it was given."""
+
+from sqlalchemy.exc import DBAPIError, OperationalError, PendingRollbackError
+from sqlalchemy.exc import TimeoutError as PoolTimeoutError
+
+from bookshelf.storage.port import StorageFault
+
+#: SQLSTATE classes that say that the values are wrong: data, constraints, and limits of a row or an index.
+_GIVEN = frozenset({"22", "23", "54"})
+_MISSING = frozenset({"42P01", "3F000"})
+#: A server that stops, or starts, or has lost this session.
+_LOST = frozenset({"57P01", "57P02", "57P03", "57P05", "25P03"})
+
+
+def of_storage(fault: BaseException) -> bool:
+    """Whether the same statement with the same values may work later."""
+    if not isinstance(fault, DBAPIError):
+        return isinstance(fault, StorageFault | OSError | PendingRollbackError | PoolTimeoutError)
+    if not hasattr(fault.orig, "sqlstate"):  # SQLite
+        return isinstance(fault, OperationalError)
+    # asyncpg itself refuses what it cannot encode: without an SQLSTATE, with a ValueError as the cause
+    return state(fault)[:2] not in _GIVEN and not isinstance(_cause(fault), ValueError)
+
+
+def lost(fault: BaseException) -> bool:
+    """Whether the connection is at an end: another may do better at once."""
+    if not isinstance(fault, DBAPIError):
+        return isinstance(fault, OSError) and not isinstance(fault, TimeoutError)
+    return fault.connection_invalidated or state(fault)[:2] == "08" or state(fault) in _LOST
+
+
+def missing(fault: BaseException) -> bool:
+    """Whether a table or a schema is not there."""
+    return state(fault) in _MISSING
+
+
+def state(fault: BaseException) -> str:
+    """Return the SQLSTATE; empty if there is none."""
+    return getattr(getattr(fault, "orig", fault), "sqlstate", None) or ""
+
+
+def said(fault: BaseException) -> str:
+    """Return what the database says, in one line."""
+    text = str(_cause(fault) or fault) or type(fault).__name__
+    return text.splitlines()[0]
+
+
+def _cause(fault: BaseException) -> BaseException | None:
+    orig = getattr(fault, "orig", None)
+    return orig if orig is None or orig.__cause__ is None else orig.__cause__

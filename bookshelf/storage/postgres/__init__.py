@@ -1,0 +1,1 @@
+"""View rows in a PostgreSQL database that many instances share."""

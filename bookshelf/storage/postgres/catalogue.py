@@ -1,0 +1,152 @@
+"""The table of table sets: one schema each, which of them is live, and which no one uses any more.
+
+Whoever uses a set holds a shared advisory lock on its number, so a set that can be locked alone is nobody's.
+All changes here are made in turn: under one advisory lock, to the end of the transaction.
+"""
+
+from uuid import uuid4
+
+from sqlalchemy import (
+    Column,
+    Connection,
+    Index,
+    Integer,
+    MetaData,
+    Select,
+    Table,
+    and_,
+    case,
+    delete,
+    func,
+    insert,
+    inspect,
+    literal,
+    or_,
+    select,
+    text,
+    union_all,
+    update,
+)
+from sqlalchemy.exc import DBAPIError
+from sqlalchemy.schema import CreateSchema, DropSchema
+
+from bookshelf.cqrs.view import View
+from bookshelf.storage import faults
+from bookshelf.storage.columns import TEXT
+from bookshelf.storage.ledger import LOOK, seen
+from bookshelf.storage.port import Gone, Seen
+
+#: The first half of every advisory lock here ("book"); the second is a set's number, 0 the turn.
+_LOCKS, _TURN = 0x626F6F6B, 0
+_LOCKED = "55P03"
+_SCHEMA = "bookshelf"
+_BUILDING, _LIVE, _FORMER = "building", "live", "former"
+#: In a look at a set: the row that says whether it is a former one.
+_NO_CHECKPOINT = -2
+
+CATALOGUE = MetaData(schema=_SCHEMA)
+sets = Table(
+    "table_set",
+    CATALOGUE,
+    Column("number", Integer, primary_key=True),
+    Column("name", TEXT, nullable=False, unique=True),
+    Column("view", TEXT, nullable=False),
+    Column("version", Integer, nullable=False),
+    Column("source", TEXT, nullable=False),
+    Column("state", TEXT, nullable=False),
+)
+_kind = (sets.c.view, sets.c.version, sets.c.source)
+Index("one_live_set", *_kind, unique=True, postgresql_where=sets.c.state == _LIVE)
+
+
+def take_turn(db: Connection) -> None:
+    """Wait for the turn to change the catalogue; it ends with the transaction, whose outcome lasts."""
+    db.execute(text("SET LOCAL synchronous_commit TO on"))
+    db.execute(select(func.pg_advisory_xact_lock(_LOCKS, _TURN)))
+
+
+def make(db: Connection) -> None:
+    """Make the catalogue, if it is not there yet."""
+    if not inspect(db).has_table(sets.name, schema=_SCHEMA):
+        take_turn(db)
+        db.execute(CreateSchema(_SCHEMA, if_not_exists=True))
+        CATALOGUE.create_all(db)
+
+
+def live(db: Connection, view: View, source: str) -> tuple[int, str] | None:
+    """Return the number and name of the live set of this version and log, if there is one."""
+    of_kind = and_(*(c == v for c, v in zip(_kind, (view.name, view.version, source), strict=True)))
+    found = db.execute(select(sets.c.number, sets.c.name).where(of_kind, sets.c.state == _LIVE)).first()
+    return None if found is None else (found.number, found.name)
+
+
+def add(db: Connection, view: View, source: str, *, goes_live: bool) -> tuple[int, str]:
+    """Make an empty schema for a new set; return its number and name."""
+    # groups are named after sets, and databases on one log must not share a group
+    name = f"{view.name}-{uuid4().hex}"
+    made = {
+        "name": name,
+        "view": view.name,
+        "version": view.version,
+        "source": source,
+        "state": _LIVE if goes_live else _BUILDING,
+    }
+    number: int = db.execute(insert(sets).returning(sets.c.number), made).scalar_one()
+    db.execute(CreateSchema(schema(number)))
+    return number, name
+
+
+def schema(number: int) -> str:
+    """Return the name of a set's schema."""
+    return f"{_SCHEMA}_{number}"
+
+
+def point(db: Connection, number: int) -> None:
+    """Make this set the live one of its kind, and the one that was a former one. Raises `Gone`."""
+    own = select(*_kind).where(sets.c.number == number).subquery()
+    same = and_(*(column == own.c[column.name] for column in _kind))
+    db.execute(update(sets).where(same, sets.c.state == _LIVE).values(state=_FORMER))
+    moved = db.execute(update(sets).where(sets.c.number == number).values(state=_LIVE))
+    if moved.rowcount != 1:
+        msg = "the new set was dropped before it went live"
+        raise Gone(msg)
+
+
+def sweep(db: Connection, view: View, source: str, *, other_versions: bool) -> None:
+    """Drop the sets of this view and log that are not live and that no one uses.
+
+    `other_versions`: also live ones, if they are of another version of the view.
+    """
+    left = sets.c.state != _LIVE
+    if other_versions:
+        left = or_(left, sets.c.version != view.version)
+    found = select(sets.c.number).where(sets.c.view == view.name, sets.c.source == source, left)
+    for number in db.scalars(found.order_by(sets.c.number)).all():
+        if db.scalar(select(func.pg_try_advisory_xact_lock(_LOCKS, number))):
+            _drop(db, number)
+
+
+def _drop(db: Connection, number: int) -> None:
+    try:
+        with db.begin_nested():
+            db.execute(DropSchema(schema(number), cascade=True, if_exists=True))
+            db.execute(delete(sets).where(sets.c.number == number))
+    except DBAPIError as fault:
+        if faults.state(fault) != _LOCKED:
+            raise  # else someone is in there whose mark is gone: a process that hangs
+
+
+def hold(number: int) -> Select[tuple[bool]]:
+    """Return the statement that marks a set as used while the session lasts; false: it is being dropped."""
+    return select(func.pg_try_advisory_lock_shared(_LOCKS, number))
+
+
+def look(db: Connection, number: int) -> Seen:
+    """Return how a set stands, in one statement. Raises `Gone`."""
+    is_former = case((sets.c.state == _FORMER, 1), else_=0)
+    stands = select(literal(_NO_CHECKPOINT), is_former).where(sets.c.number == number)
+    found: dict[int, int] = {row.part: row.off for row in db.execute(union_all(*LOOK, stands))}
+    if _NO_CHECKPOINT not in found:
+        msg = f"the table set {number} was dropped"
+        raise Gone(msg)
+    return seen(found, former=bool(found.pop(_NO_CHECKPOINT)))

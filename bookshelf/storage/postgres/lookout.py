@@ -1,0 +1,89 @@
+"""One connection for each table set in use: it marks the set as used, and asks how it stands."""
+
+import asyncio
+import contextlib
+
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from bookshelf.storage import faults
+from bookshelf.storage.port import Gone, Seen
+from bookshelf.storage.postgres import catalogue
+from bookshelf.storage.postgres.database import Database, Lost, told, within
+
+#: Seconds until a database that does not answer counts as away.
+_DEADLINE_S = 5.0
+
+
+class Lookout:
+    """Looks at one set, for everyone who asks at a time at once."""
+
+    def __init__(self, database: Database, number: int) -> None:
+        self._engine = within(database.asking, catalogue.schema(number))
+        self._number = number
+        self._turn = asyncio.Lock()
+        self._connection: AsyncConnection | None = None
+        self._next: asyncio.Task[Seen] | None = None
+
+    async def look(self) -> Seen:
+        """Return how the set stands, not before this was called. Raises `StorageFault`, `Gone`."""
+        if self._next is None:
+            self._next = asyncio.create_task(self._look())
+            self._next.add_done_callback(_retrieved)
+        return await asyncio.shield(self._next)
+
+    async def hold(self) -> None:
+        """Mark the set as used. Raises `StorageFault`, `Gone`."""
+        with told():
+            async with self._turn, asyncio.timeout(_DEADLINE_S):
+                await self._connected()
+
+    async def close(self) -> None:
+        """Use the set no more."""
+        if self._next is not None:
+            await asyncio.wait({self._next})
+        async with self._turn:
+            await self._forget()
+
+    async def _look(self) -> Seen:
+        async with self._turn:
+            self._next = None  # who comes from here on wants a newer look
+            try:
+                return await self._once()
+            except Lost:
+                return await self._once()
+
+    async def _once(self) -> Seen:
+        try:
+            with told():
+                async with asyncio.timeout(_DEADLINE_S):
+                    db = await self._connected()
+                    async with db.begin():
+                        return await db.run_sync(catalogue.look, self._number)
+        except Gone:
+            raise
+        except BaseException as fault:
+            await self._forget()
+            if fault.__cause__ is not None and faults.missing(fault.__cause__):
+                raise Gone(str(fault)) from fault
+            raise
+
+    async def _connected(self) -> AsyncConnection:
+        if self._connection is None:
+            self._connection = await self._engine.connect()
+            async with self._connection.begin():
+                held = await self._connection.scalar(catalogue.hold(self._number))
+            if not held:
+                msg = f"the table set {self._number} is being dropped"
+                raise Gone(msg)
+        return self._connection
+
+    async def _forget(self) -> None:
+        connection, self._connection = self._connection, None
+        if connection is not None:
+            with contextlib.suppress(Exception), told():  # it is given up, whatever it says to that
+                await connection.close()
+
+
+def _retrieved(task: "asyncio.Task[Seen]") -> None:
+    if not task.cancelled():
+        task.exception()

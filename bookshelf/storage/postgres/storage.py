@@ -1,0 +1,159 @@
+"""Table sets in a PostgreSQL database: one schema a set, and a catalogue that says which are live."""
+
+import asyncio
+from collections.abc import Callable
+from functools import partial
+from typing import Self
+
+import structlog
+from sqlalchemy import Connection, text
+
+from bookshelf.cqrs.view import View
+from bookshelf.storage import faults, ledger
+from bookshelf.storage.port import StorageFault, TableSet
+from bookshelf.storage.postgres import catalogue
+from bookshelf.storage.postgres.database import HUNG_S, Database, Lost, begin
+from bookshelf.storage.postgres.tables import PostgresTables
+
+_FIRST_PAUSE_S, _LAST_PAUSE_S = 0.1, 5.0
+#: Servers that are there, and will answer soon: starting, or with too many connections.
+_BUSY = frozenset({"57P03", "53300"})
+_logger = structlog.get_logger(__name__)
+
+
+class PostgresStorage:
+    """All views' rows in one database, which other instances use as well."""
+
+    shared = True
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+        self._open: set[PostgresTables] = set()
+
+    @classmethod
+    async def open(cls, url: str, wait_s: float = 60.0, hung_s: float = HUNG_S) -> Self:
+        """Wait up to `wait_s` for the database, and make the catalogue in it. Raises `StorageFault`."""
+        database = Database(url, hung_s)
+        try:
+            async with asyncio.timeout(wait_s) as deadline:
+                await _prepared(database)
+        except BaseException as fault:
+            await database.close()
+            if deadline.expired():
+                msg = f"no PostgreSQL answers at the address of the setting `storage` within {wait_s:g} s"
+                raise StorageFault(msg) from fault
+            raise
+        return cls(database)
+
+    async def live(self, view: View, source: str) -> TableSet:
+        """Open the live set of this version and log; the first of all instances begins it."""
+
+        def choose(db: Connection) -> tuple[int, str]:
+            catalogue.sweep(db, view, source, other_versions=True)
+            there = catalogue.live(db, view, source)
+            return there or _new(db, view, source, goes_live=True)
+
+        return await self._opened(choose, view, source, live=True)
+
+    async def beside(self, view: View, source: str) -> TableSet:
+        """Make a new empty set beside the live one."""
+        choose = partial(_new, view=view, source=source, goes_live=False)
+        return await self._opened(choose, view, source, live=False)
+
+    async def _opened(
+        self, choose: Callable[[Connection], tuple[int, str]], view: View, source: str, *, live: bool
+    ) -> PostgresTables:
+        """Choose a set and mark it as used in one turn, so that no one sweeps it in between."""
+        tables: PostgresTables | None = None
+        try:
+            async with begin(self._database.writing) as db:
+                await db.run_sync(catalogue.take_turn)
+                number, name = await db.run_sync(choose)
+                closed = partial(self._closed, view, source)
+                tables = PostgresTables(self._database, number, name, closed)
+                await tables.hold()
+        except BaseException:
+            if tables is not None:
+                await tables.let_go()
+            raise
+        tables.live = live
+        self._open.add(tables)
+        return tables
+
+    async def swap(self, view: View, former: TableSet, new: TableSet) -> None:  # noqa: ARG002 (the port's)
+        """Point to the new set; the former one is dropped by who uses it last. Raises `StorageFault`."""
+        assert isinstance(former, PostgresTables)  # noqa: S101 (only its own sets come back to a storage)
+        assert isinstance(new, PostgresTables)  # noqa: S101 (as above)
+        number = new.number
+
+        def point(db: Connection) -> None:
+            catalogue.take_turn(db)
+            catalogue.point(db, number)
+
+        try:
+            await self._database.run(self._database.writing, point)
+            former.live, new.live = False, True
+        finally:
+            await former.close()
+
+    async def _closed(self, view: View, source: str, tables: PostgresTables) -> None:
+        self._open.discard(tables)
+        if not tables.live:
+            await self._sweep(view, source)
+
+    async def _sweep(self, view: View, source: str) -> None:
+        """Drop what no one uses any more."""
+
+        def sweep(db: Connection) -> None:
+            catalogue.take_turn(db)
+            catalogue.sweep(db, view, source, other_versions=False)
+
+        try:
+            await self._database.run(self._database.writing, sweep)
+        except StorageFault as fault:  # another sweeps it, at the next start at the latest
+            _logger.warning("table-set-left", view=view.name, why=str(fault))
+
+    async def close(self) -> None:
+        """Use no set any more, and close every connection."""
+        for tables in self._open:
+            await tables.let_go()
+        await self._database.close()
+
+
+def _new(db: Connection, view: View, source: str, *, goes_live: bool) -> tuple[int, str]:
+    number, name = catalogue.add(db, view, source, goes_live=goes_live)
+    inside = db.execution_options(schema_translate_map={None: catalogue.schema(number)})
+    view.tables.create_all(inside, checkfirst=False)
+    ledger.begin(inside, source=source, version=str(view.version))
+    return number, name
+
+
+async def _prepared(database: Database) -> None:
+    """Wait until the database answers. Raises `StorageFault` if it answers that it will not do."""
+    pause_s = _FIRST_PAUSE_S
+    while True:
+        try:
+            await database.run(database.writing, _prepare)
+        except StorageFault as fault:
+            if not _may_come(fault):
+                raise
+            _logger.warning("waiting-for-postgresql", why=str(fault), again_in_s=pause_s)
+        else:
+            return
+        await asyncio.sleep(pause_s)
+        pause_s = min(2 * pause_s, _LAST_PAUSE_S)
+
+
+def _may_come(fault: StorageFault) -> bool:
+    cause = fault.__cause__
+    return isinstance(fault, Lost) or isinstance(cause, TimeoutError) or faults.state(cause or fault) in _BUSY
+
+
+def _prepare(db: Connection) -> None:
+    if (encoding := db.scalar(text("SHOW server_encoding"))) != "UTF8":
+        msg = f"the database is encoded in {encoding}; make one with ENCODING 'UTF8'"
+        raise StorageFault(msg)
+    if not db.scalar(text("SELECT count(*) FROM pg_collation WHERE collname = 'und-x-icu'")):
+        msg = "this PostgreSQL was built without ICU, which tells the letters of all languages"
+        raise StorageFault(msg)
+    catalogue.make(db)

@@ -1,0 +1,41 @@
+"""Under load a view lets records gather; who waits for one of them is not kept waiting by that."""
+
+import asyncio
+
+from support.faulty import FaultyLog
+from support.tally import counted, written
+from support.until import eventually
+from support.views import DEADLINE_S, Views, answer, caught_up, place
+
+MANY = [counted(f"many-{number}", 1) for number in range(50)]
+
+
+async def test_what_comes_after_many_is_there_for_who_waits_for_it(views: Views, log: FaultyLog) -> None:
+    host = await views.host()
+    for _ in range(3):
+        await written(log, *MANY)
+        offset = await written(log, counted("one", 1))
+        await host.after([place(0, offset)])
+        assert host.rows.reaches({0: offset + 1})
+    assert (await answer(host, log))["one"] == 3
+
+
+async def test_what_comes_after_many_comes_in_though_no_one_waits(views: Views, log: FaultyLog) -> None:
+    host = await views.host()
+    await written(log, *MANY)
+    await caught_up(host, log)
+    offset = await written(log, counted("one", 1))
+
+    async def there() -> bool:
+        return host.rows.reaches({0: offset + 1})
+
+    await eventually(there, "the record is in")
+
+
+async def test_it_stops_while_records_gather(views: Views, log: FaultyLog) -> None:
+    host = await views.host()
+    await written(log, *MANY)
+    await caught_up(host, log)
+    async with asyncio.timeout(DEADLINE_S):
+        await host.rows.stop()
+    assert host.fault is None

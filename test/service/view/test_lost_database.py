@@ -1,0 +1,181 @@
+"""The database is cut off, stopped, set back: nothing is lost or doubled, and instances come back."""
+
+import asyncio
+import tempfile
+from pathlib import Path
+
+import pytest
+from sqlalchemy import Connection
+from sqlalchemy.util import await_only
+from support.instances import DEADLINE_S, PARTITIONS, Shared, split
+from support.postgres import USER, Server, running
+from support.tally import TOPIC, VIEW, counted, sums, totals, written
+from support.views import answer, caught_up
+
+from bookshelf.log.memory import MemoryLog
+from bookshelf.runtime.view.host import ViewHost
+from bookshelf.storage import ledger
+from bookshelf.storage.port import StorageFault
+from bookshelf.storage.postgres.storage import PostgresStorage
+
+pytestmark = pytest.mark.needs("postgres")
+Pair = tuple[ViewHost, ViewHost]
+
+
+async def well(host: ViewHost) -> None:
+    """Wait until the host can answer and knows it."""
+    async with asyncio.timeout(DEADLINE_S):
+        while host.fault is not None:
+            await host.rows.news()
+
+
+async def test_connections_cut_in_the_midst_of_everything_lose_and_double_nothing(shared: Shared) -> None:
+    async with shared.instance() as one, shared.instance() as other:
+        await split(one, other)
+        ended = 0
+        for _ in range(8):
+            await shared.write(8)
+            await one.rows.news()  # into the first batches, or between them
+            ended += await shared.cut()
+        assert ended > 16
+        for host in (one, other):
+            assert await answer(host, shared.log) == await totals(shared.log)
+            await well(host)
+
+
+async def test_a_query_on_connections_that_were_cut_is_answered(shared: Shared) -> None:
+    async with shared.instance() as host:
+        await written(shared.log, counted("a", 1))
+        assert await answer(host, shared.log) == {"a": 1}
+        for _ in range(3):
+            await shared.cut()
+            await host.current()
+            await shared.cut()
+            assert await host.query(sums) == {"a": 1}
+
+
+async def test_a_set_is_still_in_use_after_its_connection_was_cut(shared: Shared) -> None:
+    async with shared.instance() as host:
+        await shared.cut()
+        await host.current()  # it is held again from here on
+        async with shared.instance() as other:
+            await other.rebuild(lambda _done, _total: None)
+            await split(host, other)
+            assert await host.query(sums) == {}
+
+
+async def test_a_server_that_is_stopped_is_said_and_waited_for() -> None:
+    log = MemoryLog(PARTITIONS)
+    with running() as server:
+        async with server.database() as name:
+            shared = Shared(server, name, log)
+            async with shared.instance() as one, shared.instance() as other:
+                await split(one, other)
+                await shared.write(4)
+                assert await answer(one, log) == await totals(log)
+                await asyncio.to_thread(server.stop)
+                with pytest.raises(StorageFault):
+                    await one.current()
+                with pytest.raises(StorageFault):
+                    await one.query(sums)
+                assert one.fault is not None
+                await shared.write(8)
+                await asyncio.to_thread(server.start)
+                for host in (one, other):
+                    await well(host)
+                    assert await answer(host, log) == await totals(log)
+
+
+async def test_an_instance_that_hangs_in_a_transaction_holds_the_others_up_for_a_bounded_time(
+    shared: Shared, pair: Pair
+) -> None:
+    await shared.write(4)
+    await caught_up(pair[0], shared.log)
+    async with shared.storage(hung_s=0.2) as hung:
+        tables = await hung.live(VIEW, f"{shared.log.identity}/{TOPIC}")
+        locked, over = asyncio.Event(), asyncio.Event()
+
+        def hang(db: Connection) -> None:
+            """As SIGSTOP leaves a process: its rows are locked, and it says nothing more."""
+            ledger.edit(db)
+            locked.set()
+            await_only(over.wait())
+
+        hanging = asyncio.create_task(tables.write(hang))
+        await locked.wait()
+        await shared.write(4)
+        for host in pair:
+            assert await answer(host, shared.log) == await totals(shared.log)
+        over.set()
+        with pytest.raises(StorageFault):
+            await hanging
+
+
+async def test_a_database_that_was_set_back_is_filled_again(shared: Shared, pair: Pair) -> None:
+    await shared.write(8)
+    for host in pair:
+        await caught_up(host, shared.log)
+    async with shared.server.admin(shared.name) as admin:  # as after a failover that lost the newest commits
+        [schema] = await shared.schemas()
+        await admin.execute(f'SET search_path = "{schema}"')
+        await admin.execute("UPDATE bookshelf_checkpoint SET off = 0")
+        await admin.execute("DELETE FROM tally")
+    for host in pair:
+        async with asyncio.timeout(DEADLINE_S):
+            while await host.query(sums) != await totals(shared.log):
+                await host.rows.news()
+
+
+async def test_a_start_waits_for_its_server() -> None:
+    with tempfile.TemporaryDirectory(prefix="bookshelf-postgres-") as folder:
+        server = Server(Path(folder))
+        await asyncio.to_thread(server.make)
+        address = server.url("postgres", "postgres", "an-admin-password")
+        opening = asyncio.create_task(PostgresStorage.open(address, wait_s=30))
+        try:
+            await asyncio.to_thread(server.start)
+            storage = await opening
+            assert await (await storage.live(VIEW, "log/x")).read(sums) == {}
+            await storage.close()
+        finally:
+            server.stop()
+
+
+async def test_a_server_that_never_comes_is_given_up() -> None:
+    with pytest.raises(StorageFault, match=r"no PostgreSQL answers .* within 0\.3 s"):
+        await PostgresStorage.open("postgresql://reader:x@127.0.0.1:1/nothing", wait_s=0.3)
+
+
+@pytest.mark.parametrize(
+    ("user", "password", "database", "said"),
+    [
+        (USER, "wrong", "postgres", "password authentication failed"),
+        (USER, "a-test-password", "nowhere", 'database "nowhere" does not exist'),
+        (USER, "a-test-password", "postgres", "permission denied for database postgres"),
+    ],
+)
+async def test_what_waiting_does_not_mend_is_said_at_once(
+    postgres_server: Server, shared: Shared, user: str, password: str, database: str, said: str
+) -> None:
+    assert shared.name  # the user is there
+    async with asyncio.timeout(5):
+        with pytest.raises(StorageFault, match=said):
+            await PostgresStorage.open(postgres_server.url(database, user, password), wait_s=60)
+
+
+@pytest.mark.parametrize("address", ["not an address", "mysql://x@y/z", "postgresql://x:notaport/z"])
+async def test_an_address_that_is_none_is_said_at_once(address: str) -> None:
+    async with asyncio.timeout(5):
+        with pytest.raises(StorageFault, match="setting `storage`"):
+            await PostgresStorage.open(address, wait_s=60)
+
+
+async def test_a_database_that_cannot_hold_every_letter_is_refused(postgres_server: Server) -> None:
+    async with postgres_server.admin() as admin:
+        await admin.execute("CREATE DATABASE narrow TEMPLATE template0 ENCODING 'LATIN1' LOCALE 'C'")
+        try:
+            address = postgres_server.url("narrow", "postgres", "an-admin-password")
+            with pytest.raises(StorageFault, match="encoded in LATIN1"):
+                await PostgresStorage.open(address)
+        finally:
+            await admin.execute("DROP DATABASE narrow WITH (FORCE)")

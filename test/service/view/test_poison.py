@@ -1,0 +1,175 @@
+"""A record that a view cannot apply is parked with its reason; its key waits behind it, the rest goes on."""
+
+import pytest
+from support.faulty import FaultyLog
+from support.tally import Counted, counted, said, sums, written
+from support.views import (
+    BREAKS_HANDLER,
+    BREAKS_STATEMENT,
+    TOO_LARGE,
+    Fragile,
+    Views,
+    answer,
+    caught_up,
+    place,
+)
+
+from bookshelf.cqrs.envelope import DROPPED
+from bookshelf.cqrs.position import Position
+from bookshelf.log.port import NewRecord
+from bookshelf.runtime.view.letters import key_at, listed, retry
+
+POISONS = {
+    "no JSON": NewRecord("a", b"\xff\x00"),
+    "no envelope": NewRecord("a", b"{}"),
+    "a bomb": NewRecord("a", b"[" * 100_000),
+    "data of another shape": said(Counted.TYPE, "a", b'{"by": "many"}'),
+    "a defect of the handler": counted("a", BREAKS_HANDLER),
+    "a statement that fails": counted("a", BREAKS_STATEMENT),
+    "a number that no row can hold": counted("a", TOO_LARGE),
+}
+
+
+@pytest.fixture
+def fragile() -> Fragile:
+    return Fragile()
+
+
+@pytest.mark.parametrize("poison", POISONS)
+async def test_a_poison_record_is_parked_and_the_rest_goes_on(
+    views: Views, log: FaultyLog, fragile: Fragile, poison: str
+) -> None:
+    host = await views.host(fragile.view)
+    batch = [counted("a", 1), counted("b", 1), POISONS[poison], counted("a", 5), counted("b", 2)]
+    await written(log, *batch)
+    assert await answer(host, log) == {"a": 1, "b": 3}
+    first, second = await listed(host.rows)
+    assert (first.view, first.position, first.key, first.behind) == ("tallies", "tallies/0@2", "a", False)
+    assert first.reason
+    assert (second.position, second.behind) == ("tallies/0@3", True)
+    assert second.reason == "an earlier record of this key is parked"
+
+
+async def test_what_comes_later_of_a_held_back_key_waits_too(
+    views: Views, log: FaultyLog, fragile: Fragile
+) -> None:
+    host = await views.host(fragile.view)
+    await written(log, counted("a", BREAKS_HANDLER))
+    await caught_up(host, log)
+    await written(log, counted("a", 1), counted("b", 1))
+    assert await answer(host, log) == {"b": 1}
+    assert [(letter.position, letter.behind) for letter in await listed(host.rows)] == [
+        ("tallies/0@0", False),
+        ("tallies/0@1", True),
+    ]
+
+
+async def test_a_restart_remembers_what_is_held_back(views: Views, log: FaultyLog, fragile: Fragile) -> None:
+    host = await views.host(fragile.view)
+    await written(log, counted("a", BREAKS_HANDLER))
+    await caught_up(host, log)
+    await views.stop()
+    await written(log, counted("a", 1))
+    again = await views.host(fragile.view)
+    assert await answer(again, log) == {}
+    assert [letter.behind for letter in await listed(again.rows)] == [False, True]
+
+
+async def test_a_record_that_quotes_a_nul_is_parked_like_any_other(
+    views: Views, log: FaultyLog, fragile: Fragile
+) -> None:
+    host = await views.host(fragile.view)
+    await written(
+        log, NewRecord("a\0", b'{"\0": \xff}'), NewRecord("a\0", b"{}"), counted("b\0", 1), counted("b", 1)
+    )
+    assert (await answer(host, log))["b"] == 1
+    letters = await listed(host.rows)
+    assert [(letter.position, letter.behind) for letter in letters][:2] == [
+        ("tallies/0@0", False),
+        ("tallies/0@1", True),
+    ]
+
+
+async def test_once_mended_a_retry_applies_everything_in_its_order(
+    views: Views, log: FaultyLog, fragile: Fragile
+) -> None:
+    host = await views.host(fragile.view)
+    await written(log, counted("a", BREAKS_HANDLER), counted("a", 1), counted("b", BREAKS_STATEMENT))
+    await caught_up(host, log)
+    assert await retry(host.rows) == 0
+    assert len(await listed(host.rows)) == 3
+    fragile.mended = True
+    before = host.revision
+    assert await retry(host.rows) == 3
+    assert await host.query(sums) == {"a": BREAKS_HANDLER + 1, "b": BREAKS_STATEMENT}
+    assert await listed(host.rows) == []
+    assert host.revision > before
+    await written(log, counted("a", 1))
+    assert (await answer(host, log))["a"] == BREAKS_HANDLER + 2
+
+
+async def test_a_retry_of_one_key_leaves_the_others(views: Views, log: FaultyLog, fragile: Fragile) -> None:
+    host = await views.host(fragile.view)
+    await written(log, counted("a", BREAKS_HANDLER), counted("b", BREAKS_HANDLER))
+    await caught_up(host, log)
+    fragile.mended = True
+    assert await retry(host.rows, "a") == 1
+    assert await host.query(sums) == {"a": BREAKS_HANDLER}
+    assert [letter.key for letter in await listed(host.rows)] == ["b"]
+
+
+async def test_a_retry_keeps_what_is_poison_still(views: Views, log: FaultyLog, fragile: Fragile) -> None:
+    host = await views.host(fragile.view)
+    await written(log, counted("a", BREAKS_HANDLER), POISONS["no JSON"], counted("a", 1))
+    await caught_up(host, log)
+    fragile.mended = True
+    assert await retry(host.rows) == 1
+    assert [(letter.position, letter.behind) for letter in await listed(host.rows)] == [
+        ("tallies/0@1", False),
+        ("tallies/0@2", True),
+    ]
+
+
+def given_up(offset: int) -> NewRecord:
+    return said(DROPPED, "a", b'{"offset": %d}' % offset)
+
+
+async def test_a_record_that_is_given_up_lets_those_behind_it_in(
+    views: Views, log: FaultyLog, fragile: Fragile
+) -> None:
+    host = await views.host(fragile.view)
+    await written(log, POISONS["no JSON"], counted("a", 1), counted("a", 2))
+    await caught_up(host, log)
+    assert await key_at(host.rows, place(0, 0)) == "a"
+    await written(log, given_up(0), counted("a", 3))
+    assert await answer(host, log) == {"a": 6}
+    assert await listed(host.rows) == []
+
+
+async def test_a_record_stays_given_up_when_the_rows_are_made_anew(
+    views: Views, log: FaultyLog, fragile: Fragile
+) -> None:
+    host = await views.host(fragile.view)
+    await written(log, POISONS["no JSON"], counted("a", 1), given_up(0))
+    await caught_up(host, log)
+    await host.rebuild(lambda _done, _total: None)
+    assert await host.query(sums) == {"a": 1}
+    assert await listed(host.rows) == []
+
+
+async def test_giving_up_one_that_waits_leaves_the_poison(
+    views: Views, log: FaultyLog, fragile: Fragile
+) -> None:
+    host = await views.host(fragile.view)
+    await written(log, POISONS["no JSON"], counted("a", 1), counted("a", 2), given_up(1))
+    await caught_up(host, log)
+    assert [letter.position for letter in await listed(host.rows)] == ["tallies/0@0", "tallies/0@2"]
+
+
+async def test_what_is_not_parked_cannot_be_given_up(views: Views, log: FaultyLog, fragile: Fragile) -> None:
+    host = await views.host(fragile.view)
+    await written(log, POISONS["no JSON"], given_up(5), said(DROPPED, "a", b'{"offset": "none"}'))
+    await caught_up(host, log)
+    assert [letter.position for letter in await listed(host.rows)] == ["tallies/0@0", "tallies/0@2"]
+    for elsewhere in (place(0, 5), place(1, 0), Position("bookshelf", 0, 0)):
+        assert await key_at(host.rows, elsewhere) is None

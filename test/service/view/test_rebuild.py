@@ -1,0 +1,117 @@
+"""Rows are made anew beside the live ones: no query fails meanwhile, and the new ones say the same."""
+
+import asyncio
+from dataclasses import replace
+
+import pytest
+from support.faulty import FaultyLog
+from support.tally import VIEW, counted, sums, totals, written
+from support.views import BREAKS_HANDLER, Fragile, Views, answer, caught_up
+
+from bookshelf.runtime.view.letters import listed
+
+KEYS = "abcdefgh"
+
+
+def nothing(_done: int, _total: int) -> None:
+    """No one looks."""
+
+
+async def write_on(log: FaultyLog, turns: int) -> None:
+    for n in range(turns):
+        await written(log, *(counted(key, n) for key in KEYS), partition=n % 2)
+
+
+async def test_a_rebuild_under_writes_and_queries_says_the_same_and_fails_no_one(
+    views: Views, log: FaultyLog
+) -> None:
+    await write_on(log, 20)
+    host = await views.host()
+    done = asyncio.Event()
+
+    async def ask_on() -> int:
+        asked, least = 0, 0
+        while not done.is_set():
+            total = sum((await host.query(sums)).values())
+            assert total >= least  # never back in time
+            asked, least = asked + 1, total
+            await asyncio.sleep(0)  # sleep: others have their turn, as between requests
+        return asked
+
+    async def rebuild_on() -> None:
+        for _ in range(3):
+            await host.rebuild(nothing)
+        done.set()
+
+    async with asyncio.timeout(20), asyncio.TaskGroup() as tasks:
+        asking = tasks.create_task(ask_on())
+        tasks.create_task(rebuild_on())
+        tasks.create_task(write_on(log, 40))
+    assert asking.result() > 0
+    assert await answer(host, log) == await totals(log)
+    await written(log, counted("a", 1000))
+    assert await answer(host, log) == await totals(log)
+
+
+async def test_a_rebuild_tells_how_far_it_is(views: Views, log: FaultyLog) -> None:
+    await write_on(log, 10)
+    host = await views.host()
+    said: list[tuple[int, int]] = []
+    async with asyncio.timeout(5):
+        await host.rebuild(lambda done, total: said.append((done, total)))
+    assert said[-1] == (80, 80)
+    assert said == sorted(said)
+
+
+async def test_a_rebuild_changes_the_revision(views: Views, log: FaultyLog) -> None:
+    await write_on(log, 1)
+    host = await views.host()
+    before = host.revision
+    await host.rebuild(nothing)
+    assert host.revision > before
+
+
+async def test_the_rebuilt_rows_are_the_live_ones_after_a_restart(views: Views, log: FaultyLog) -> None:
+    await write_on(log, 2)
+    host = await views.host()
+    await host.rebuild(nothing)
+    await views.stop()
+    again = await views.host()
+    assert await answer(again, log) == await totals(log)
+
+
+async def test_a_rebuild_mends_what_a_mended_handler_had_parked(views: Views, log: FaultyLog) -> None:
+    fragile = Fragile()
+    host = await views.host(fragile.view)
+    await written(log, counted("a", BREAKS_HANDLER), counted("a", 1))
+    await caught_up(host, log)
+    fragile.mended = True
+    await host.rebuild(nothing)
+    assert await host.query(sums) == {"a": BREAKS_HANDLER + 1}
+    assert await listed(host.rows) == []
+
+
+async def test_a_rebuild_that_is_given_up_leaves_the_live_rows(views: Views, log: FaultyLog) -> None:
+    await write_on(log, 2)
+    host = await views.host()
+
+    def enough(_done: int, _total: int) -> None:
+        msg = "whoever looked has gone"
+        raise BrokenPipeError(msg)
+
+    with pytest.raises(BrokenPipeError):
+        await host.rebuild(enough)
+    await write_on(log, 2)
+    assert await answer(host, log) == await totals(log)
+    await host.rebuild(nothing)
+    assert await answer(host, log) == await totals(log)
+
+
+@pytest.mark.parametrize("storage", ["sqlite"], indirect=True)
+async def test_rows_of_another_version_of_the_view_are_not_gone_on_with(views: Views, log: FaultyLog) -> None:
+    await write_on(log, 2)
+    await views.host()
+    await views.stop()
+    doubled = replace(VIEW, version=2)
+    host = await views.host(doubled)
+    assert await answer(host, log) == await totals(log)
