@@ -13,7 +13,8 @@ class Sent(msgspec.Struct, frozen=True, kw_only=True):
     """One command to one aggregate. `id` is the same in every retry.
 
     `hash` is of the content and set only if the client chose the id; `expects` are the versions of
-    which one must be the aggregate's; `fresh` says that the subject's id was never used before.
+    which one must be the aggregate's; `fresh` says that the subject's id was never used before;
+    `causation` is the id of the message that the command itself follows from, if it does.
     """
 
     subject: str
@@ -25,6 +26,7 @@ class Sent(msgspec.Struct, frozen=True, kw_only=True):
     expects: frozenset[int] | None = None
     fresh: bool = False
     correlation: str = ""
+    causation: str = ""
     traceparent: str = ""
 
 

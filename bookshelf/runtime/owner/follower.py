@@ -1,11 +1,11 @@
 """An owner's reading of its own partition: what it knows, and how far."""
 
 import asyncio
-from typing import Any
 
-from bookshelf.cqrs.aggregate import Aggregate
-from bookshelf.log.port import Log, OutOfRange, Tail
+from bookshelf.log.port import OutOfRange, Tail
+from bookshelf.runtime.owner.deadlines import Deadlines
 from bookshelf.runtime.owner.overlay import Overlay
+from bookshelf.runtime.owner.seat import Seat
 from bookshelf.runtime.owner.states import States
 
 #: Records folded before other tasks have a turn.
@@ -16,16 +16,18 @@ class Follower:
     """Folds the log into the states, in order, and tells who waits how far that has come."""
 
     def __init__(
-        self, aggregate: Aggregate[Any], partition: int, log: Log, states: States, overlay: Overlay
+        self, seat: Seat, states: States, overlay: Overlay, deadlines: Deadlines | None = None
     ) -> None:
-        self._topic = aggregate.topic
-        self._partition = partition
-        self._log = log
+        self._topic = seat.aggregate.topic
+        self._partition = seat.partition
+        self._log = seat.means.log
         self._states = states
         self._overlay = overlay
+        self._deadlines = deadlines
         self._tail: Tail
         self._folded = 0
         self._waiting: list[tuple[int, asyncio.Future[None]]] = []
+        self._storing = asyncio.Lock()
 
     async def open(self) -> None:
         """Start where the stored states end; from the beginning if the log does not reach that far."""
@@ -41,13 +43,21 @@ class Follower:
         """Read on, for ever."""
         while True:
             records = await self._tail.take(_BATCH)
-            await self._states.load({record.key for record in records})
+            keys = {record.key for record in records}
+            await self._states.load(keys)
             for record in records:
                 self._overlay.read_back(record)
+            if self._deadlines is not None:
+                self._deadlines.note(keys)
             self._folded = self._tail.position
             self._tell()
             if self._states.full:
-                await self._states.flush(self._folded)
+                await self.store()
+
+    async def store(self) -> None:
+        """Store what is known, as of what is folded."""
+        async with self._storing:
+            await self._states.flush(self._folded)
 
     def _tell(self) -> None:
         still: list[tuple[int, asyncio.Future[None]]] = []
@@ -59,10 +69,11 @@ class Follower:
         self._waiting = still
 
     async def catch_up(self) -> bool:
-        """Return once everything that is in the log by now is folded; False if it was already."""
+        """Return once everything that is in the log by now is folded; whether there was more than before."""
+        before = self._folded
         end = await self._log.end(self._topic, self._partition)
         if self._folded >= end:
-            return False
+            return self._folded > before  # it may have come while the log was asked
         waiter: asyncio.Future[None] = asyncio.get_running_loop().create_future()
         self._waiting.append((end, waiter))
         await waiter
@@ -70,6 +81,6 @@ class Follower:
 
     async def close(self) -> None:
         """Store what is known, so that the next start reads on from there."""
-        await self._states.flush(self._folded)
+        await self.store()
         await self._states.close()
         await self._tail.close()

@@ -5,7 +5,7 @@ from typing import Any, Generic, TypeVar
 import msgspec
 
 from bookshelf.cqrs.aggregate import Aggregate
-from bookshelf.cqrs.envelope import ANSWERED, Envelope, decode_envelope
+from bookshelf.cqrs.envelope import ANSWERED, Envelope, decode_envelope, dropped
 from bookshelf.cqrs.message import Event
 from bookshelf.log.port import Record
 
@@ -17,6 +17,8 @@ REMEMBERED = 64
 UNSETTLED = -2
 #: The version of an aggregate that has no event.
 NONE = -1
+#: Stands in an envelope in place of the content's hash when the command came from a deadline.
+DUE = "due"
 
 
 class Done(msgspec.Struct, Generic[S], frozen=True, array_like=True):
@@ -32,13 +34,15 @@ class Done(msgspec.Struct, Generic[S], frozen=True, array_like=True):
 class Held(msgspec.Struct, Generic[S], frozen=True, array_like=True):
     """One aggregate as far as the log was read. `version` is the offset of its newest event.
 
-    `fault` is set when one of its records could not be read: then it takes no command.
+    `faults` are its records that could not be read, as (offset, reason): with one it takes no command.
+    `fired` is the id of the last command that a deadline gave.
     """
 
     state: S
     version: int = NONE
     done: tuple[Done[S], ...] = ()
-    fault: str = ""
+    faults: tuple[tuple[int, str], ...] = ()
+    fired: str = ""
 
     def recall(self, command: str) -> Done[S] | None:
         """Return what the command left behind, if it is remembered."""
@@ -49,11 +53,12 @@ class Held(msgspec.Struct, Generic[S], frozen=True, array_like=True):
 
 
 class Said(msgspec.Struct, frozen=True):
-    """One record of the log, or one on its way there: then its offset is UNSETTLED."""
+    """One record of the log, or one on its way there: then its offset is UNSETTLED, and it has its bytes."""
 
     envelope: Envelope
     event: Event | None
     offset: int
+    value: bytes = b""
 
 
 class Fold:
@@ -76,7 +81,8 @@ class Fold:
             said = self.read(record)
             return self.after(held, said), said.envelope.id
         except Exception as fault:  # noqa: BLE001 (whatever it is, it holds back this key and no other)
-            return Held(held.state, held.version, held.done, f"{record.offset}: {fault}"), ""
+            faults = (*held.faults, (record.offset, str(fault)))
+            return Held(held.state, held.version, held.done, faults, held.fired), ""
 
     def after(self, held: Held[Any], said: Said) -> Held[Any]:
         """Return what is held after one more."""
@@ -85,12 +91,21 @@ class Fold:
         if event is not None:
             state, version = self._aggregate.evolve(state, event), said.offset
         elif envelope.type != ANSWERED:
-            return held
-        done = held.done
+            return _without(held, dropped(envelope))
+        done, fired = held.done, held.fired
         if envelope.source == self._source and envelope.commandid:
             latest = Done(envelope.commandid, envelope.commandhash, state, version, said.offset)
             done = (*_others(done, latest.command), latest)
-        return Held(state, version, done, held.fault)
+            if latest.hash == DUE:
+                fired = latest.command
+        return Held(state, version, done, held.faults, fired)
+
+
+def _without(held: Held[Any], offset: int | None) -> Held[Any]:
+    faults = tuple(fault for fault in held.faults if fault[0] != offset)
+    if faults == held.faults:
+        return held
+    return Held(held.state, held.version, held.done, faults, held.fired)
 
 
 def _others(done: tuple[Done[Any], ...], command: str) -> tuple[Done[Any], ...]:

@@ -6,45 +6,69 @@ from typing import Any
 
 from bookshelf.cqrs.aggregate import Aggregate
 from bookshelf.log.partition import partition_of
-from bookshelf.log.port import Log, Membership
-from bookshelf.runtime.clock import Ids
+from bookshelf.log.port import Membership
 from bookshelf.runtime.owner.command import NotOwner, Outcome, Sent
 from bookshelf.runtime.owner.owner import Owner
+from bookshelf.runtime.owner.seat import Means, Seat
 from bookshelf.runtime.owner.states import States
 from bookshelf.runtime.supervisor import Supervisor
-from bookshelf.runtime.telemetry import OwnerMeters
 
 MakeStates = Callable[[Aggregate[Any], int], States]
+
+
+class _Served(asyncio.Event):
+    """Set while a partition is served; says so whenever that changes. `before`: it was served already."""
+
+    def __init__(self, told: Callable[[], None]) -> None:
+        super().__init__()
+        self._told = told
+        self.before = False
+
+    def set(self) -> None:
+        super().set()
+        self.before = True
+        self._told()
+
+    def clear(self) -> None:
+        super().clear()
+        self._told()
 
 
 class AggregateHost:
     """Runs an aggregate of one service instance."""
 
-    def __init__(
-        self, aggregate: Aggregate[Any], log: Log, states: MakeStates, ids: Ids, meters: OwnerMeters
-    ) -> None:
+    _membership: Membership | None = None
+
+    def __init__(self, aggregate: Aggregate[Any], means: Means, states: MakeStates) -> None:
         self.aggregate = aggregate
-        self._log = log
+        self._log = means.log
+        self._means = means
         self._states = states
-        self._ids = ids
-        self._meters = meters
         self._owners: dict[int, Owner] = {}
         self._tasks: dict[int, asyncio.Task[None]] = {}
+        self._served: dict[int, _Served] = {}
+        self._moved = asyncio.Event()
+        self._leaving: frozenset[int] = frozenset()
         self._supervisor = Supervisor(f"owner of {aggregate.name}")
-        self._membership: Membership | None = None
 
     @property
     def owned(self) -> frozenset[int]:
         """The partitions that are owned and served now."""
-        return frozenset(p for p, owner in self._owners.items() if owner.ready.is_set())
+        return frozenset(p for p, served in self._served.items() if served.is_set())
 
     @property
     def fault(self) -> str | None:
-        """What keeps this host from being ready, if anything does."""
-        waiting = [p for p, owner in self._owners.items() if not owner.ready.is_set()]
-        if waiting:
-            return f"{self.aggregate.name} replays partitions {waiting}"
-        return self._supervisor.fault
+        """What keeps this host from being ready, if anything does: a partition that moves does not.
+
+        The others are served meanwhile, and what is asked of that one is told to come again.
+        """
+        waiting = self._served.keys() - self.owned - self._leaving
+        if not waiting:
+            return None
+        again = sorted(p for p in waiting if self._served[p].before)
+        return self._supervisor.fault or (
+            f"{self.aggregate.name} replays partitions {again}" if again else None
+        )
 
     def partition(self, subject: str) -> int:
         """Return the partition of an aggregate's id."""
@@ -54,8 +78,19 @@ class AggregateHost:
         """Join the group; returns once the first partitions are assigned and replayed."""
         group, topic = self.aggregate.name, self.aggregate.topic
         self._membership = await self._log.join(group, topic, self._assigned, self._revoked)
-        for owner in list(self._owners.values()):
-            await owner.ready.wait()
+        await self.served()
+
+    async def moved(self, known: frozenset[int]) -> frozenset[int]:
+        """Return what is owned, once that is something else than `known`."""
+        while self.owned == known:
+            self._moved.clear()
+            await self._moved.wait()
+        return self.owned
+
+    async def served(self) -> None:
+        """Return once every partition that is owned now is replayed and served."""
+        for served in list(self._served.values()):
+            await served.wait()
 
     async def stop(self) -> None:
         """Answer what waits, store what is known, leave the group."""
@@ -65,32 +100,46 @@ class AggregateHost:
     def ask(self, sent: Sent) -> asyncio.Future[Outcome]:
         """Hand a command to its owner. Raises `NotOwner`, `Busy`."""
         partition = self.partition(sent.subject)
-        owner = self._owners.get(partition)
-        if owner is None or not owner.ready.is_set():
+        served = self._served.get(partition)
+        if served is None or not served.is_set():
             raise NotOwner(partition)
-        return owner.ask(sent)
+        return self._owners[partition].ask(sent)
 
     async def _assigned(self, partitions: frozenset[int]) -> None:
+        self._leaving -= partitions
         for partition in partitions:
+            self._served[partition] = _Served(self._changed)
             self._tasks[partition] = asyncio.create_task(self._own(partition))
-            self._owners[partition] = self._owner(partition)
+
+    def _changed(self) -> None:
+        self._moved.set()
+        if self._served.keys() == self.owned:
+            self._supervisor.well()
 
     def _owner(self, partition: int) -> Owner:
-        states = self._states(self.aggregate, partition)
-        return Owner(self.aggregate, partition, self._log, states, self._ids, self._meters)
+        seat = Seat(self.aggregate, partition, self._means)
+        return Owner(seat, self._states(self.aggregate, partition), self._served[partition])
 
     async def _own(self, partition: int) -> None:
         async def once() -> None:
-            await self._owners[partition].run()
+            if partition in self._leaving:
+                return
+            owner = self._owners[partition] = self._owner(partition)
+            try:
+                await owner.run()
+            finally:
+                del self._owners[partition]
 
-        def again() -> None:
-            self._owners[partition] = self._owner(partition)
-
-        await self._supervisor.keep(once, again)
+        await self._supervisor.keep(once)
 
     async def _revoked(self, partitions: frozenset[int]) -> None:
+        self._leaving |= partitions
         for partition in partitions:
-            self._owners[partition].leave()
+            owner = self._owners.get(partition)
+            if owner is None:
+                self._tasks[partition].cancel()  # it waits for another try
+            else:
+                owner.leave()
         for partition in partitions:
-            await self._tasks.pop(partition)
-            del self._owners[partition]
+            await asyncio.wait({self._tasks.pop(partition)})
+            self._served.pop(partition).set()  # who waited for it to be served waits no longer

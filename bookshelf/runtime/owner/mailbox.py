@@ -1,20 +1,27 @@
 """Commands that wait for their owner, each with the future of its answer."""
 
 import asyncio
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from typing import NamedTuple
 
+from bookshelf.log.port import OutcomeUnknown
 from bookshelf.runtime.owner.command import Busy, NotOwner, Outcome, Sent
+from bookshelf.runtime.owner.orders import Arrived
 
 #: Commands that may wait; more are sent away at once, with a word to come again.
 CAPACITY = 10_000
 
 
 class Letter(NamedTuple):
-    """A command, and who waits for its outcome."""
+    """A command, and who waits for its outcome; `tried` if it may have been written already.
+
+    `order` is what is to be known of one that came by topic.
+    """
 
     sent: Sent
     answer: asyncio.Future[Outcome]
+    tried: bool = False
+    order: Arrived | None = None
 
 
 class Mailbox:
@@ -37,17 +44,33 @@ class Mailbox:
         self._some.set()
         return letter.answer
 
+    def put_orders(self, orders: Sequence[tuple[Sent, Arrived]]) -> asyncio.Future[Outcome]:
+        """Queue what came by topic, to be written together; return the first one's answer. Raises `NotOwner`.
+
+        How many may wait is the sender's to bound.
+        """
+        if self._closed:
+            raise NotOwner(self._partition)
+        answer: asyncio.Future[Outcome] = asyncio.get_running_loop().create_future()
+        self._letters.extend(Letter(sent, answer, order=order) for sent, order in orders)
+        self._some.set()
+        return answer
+
+    def forget_orders(self) -> None:
+        """Let go of what came by topic: it is read again, from where the log says."""
+        self._letters = [letter for letter in self._letters if letter.order is None]
+
     async def take(self) -> list[Letter]:
         """Return everything that waits, once there is something; nothing more once it is closed."""
-        await self._some.wait()
-        letters, self._letters = self._letters, []
-        if not self._closed:
+        while not self._letters and not self._closed:
             self._some.clear()
+            await self._some.wait()
+        letters, self._letters = self._letters, []
         return letters
 
     def put_back(self, letters: Iterable[Letter]) -> None:
         """Put letters first again: their fate is not known yet."""
-        self._letters[:0] = letters
+        self._letters[:0] = [letter._replace(tried=True) for letter in letters]
         self._some.set()
 
     def close(self) -> None:
@@ -56,8 +79,10 @@ class Mailbox:
         self._some.set()
 
     def send_away(self) -> None:
-        """Tell everyone who waits that the owner is elsewhere."""
+        """Tell everyone who waits that the owner is elsewhere, or that it broke off in their middle."""
         for letter in self._letters:
-            if not letter.answer.done():
-                letter.answer.set_exception(NotOwner(self._partition))
+            if letter.answer.done():
+                continue
+            msg = "the owner broke off before the log had answered"
+            letter.answer.set_exception(OutcomeUnknown(msg) if letter.tried else NotOwner(self._partition))
         self._letters.clear()

@@ -10,8 +10,9 @@ from typing import Any, TypeVar
 import msgspec
 
 from bookshelf.cqrs.aggregate import Aggregate
+from bookshelf.runtime.owner.due import deadline
 from bookshelf.runtime.owner.held import Held
-from bookshelf.runtime.owner.store import Store
+from bookshelf.runtime.owner.store import Dues, Spoilt, Store
 
 T = TypeVar("T")
 
@@ -26,6 +27,7 @@ class States:
     def __init__(
         self, aggregate: Aggregate[Any], store: Store, executor: Executor | None, capacity: int = 20_000
     ) -> None:
+        self._aggregate = aggregate
         self._empty: Held[Any] = Held(aggregate.initial)
         self._store = store
         self._executor = executor
@@ -36,6 +38,11 @@ class States:
         self._decode = msgspec.msgpack.Decoder(Held[type(aggregate.initial)]).decode  # type: ignore[misc]
         self._encode = msgspec.msgpack.Encoder().encode
         self._complete = False
+        self._spoilt = False
+
+    def __len__(self) -> int:
+        """Return how many aggregates are in memory; one that was changed lately counts twice."""
+        return len(self._cache) + len(self._dirty) + len(self._flushing)
 
     @property
     def full(self) -> bool:
@@ -44,6 +51,8 @@ class States:
 
     async def open(self, source: str) -> int:
         """Return the offset that the stored states are as of."""
+        if self._aggregate.due is not None:
+            source += "/due"  # states that were stored before it had deadlines are of no use
         offset, count = await self._in_thread(lambda: self._store.open(source))
         self._complete = count == 0
         return offset
@@ -54,16 +63,24 @@ class States:
         self._complete = True
 
     async def load(self, keys: Collection[str]) -> None:
-        """Have these keys in memory. Returns without a turn of the loop if they are."""
+        """Have these keys in memory until the loop's next turn; returns without one if they are."""
+        self._trim()
         while missing := [key for key in keys if not self._here(key)]:
             if self._complete:
                 self._cache.update(dict.fromkeys(missing, self._empty))
                 return
-            found = await self._in_thread(partial(self._store.load, missing))
+            found = await self._found(missing)
             for key in missing:
                 if not self._here(key):
-                    stored = found.get(key)
-                    self._cache[key] = self._empty if stored is None else self._decode(stored)
+                    self._cache[key] = found.get(key, self._empty)
+
+    async def _found(self, keys: Collection[str]) -> dict[str, Held[Any]]:
+        try:
+            stored = await self._in_thread(partial(self._store.load, keys))
+            return {key: self._decode(value) for key, value in stored.items()}
+        except (msgspec.MsgspecError, Spoilt):
+            self._spoilt = True  # damaged, or of another release: the next start makes it again from the log
+            raise
 
     def _here(self, key: str) -> bool:
         return key in self._dirty or key in self._cache or key in self._flushing
@@ -76,42 +93,59 @@ class States:
 
     def get(self, key: str) -> Held[Any]:
         """Return what is held; the key was loaded before."""
-        held = self._dirty.get(key)
-        if held is not None:
-            return held
-        held = self._cache.get(key)
+        held = self._dirty.get(key) or self._flushing.get(key)
         if held is None:
-            return self._flushing[key]
-        self._cache.move_to_end(key)
+            held = self._cache[key]
+            self._cache.move_to_end(key)
         return held
 
     def put(self, key: str, held: Held[Any]) -> None:
         """Hold a newer value."""
         self._dirty[key] = held
 
+    async def earliest(self, most: int) -> dict[str, str]:
+        """Return the keys of the first stored deadlines, in order, and their moments."""
+        try:
+            return await self._in_thread(lambda: self._store.earliest(most))
+        except Spoilt:
+            self._spoilt = True
+            raise
+
     async def flush(self, offset: int) -> None:
         """Store what has changed, as of `offset`, then let the longest unused go."""
+        if self._spoilt:
+            return
         self._flushing, self._dirty = self._dirty, {}
-        changed, encode = self._flushing, self._encode
+        changed = self._flushing
         try:
-            await self._in_thread(
-                lambda: self._store.save({key: encode(held) for key, held in changed.items()}, offset)
-            )
+            await self._in_thread(lambda: self._save(changed, offset))
         except BaseException:
             self._dirty = {**changed, **self._dirty}
             self._flushing = {}
             raise
-        self._cache.update(changed)
+        for key, held in changed.items():
+            self._cache[key] = held
+            self._cache.move_to_end(key)
         self._flushing = {}
         self._trim()
 
+    def _save(self, changed: dict[str, Held[Any]], offset: int) -> None:
+        values = {key: self._encode(held) for key, held in changed.items()}
+        dues: Dues = {}
+        if self._aggregate.due is not None:
+            due = {key: deadline(self._aggregate, held) for key, held in changed.items()}
+            dues = {key: None if one is None else one.moment for key, one in due.items()}
+        self._store.save(values, offset, dues)
+
     def _trim(self) -> None:
         while len(self._cache) > self._capacity:
-            self._cache.popitem(last=False)
-            self._complete = False
+            _, held = self._cache.popitem(last=False)
+            self._complete = self._complete and held is self._empty
 
     async def close(self) -> None:
         """Let the store go; what was not flushed is read from the log again."""
+        if self._spoilt:
+            await self._in_thread(self._store.reset)
         await self._in_thread(self._store.close)
 
     async def _in_thread(self, work: Callable[[], T]) -> T:

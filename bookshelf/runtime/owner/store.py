@@ -4,25 +4,41 @@ import contextlib
 import sqlite3
 from collections.abc import Iterable, Mapping
 from pathlib import Path
+from types import MappingProxyType
 from typing import Protocol
 
 _SCHEMA = """
 CREATE TABLE IF NOT EXISTS about (name TEXT PRIMARY KEY, value TEXT NOT NULL) WITHOUT ROWID;
 CREATE TABLE IF NOT EXISTS held (key TEXT PRIMARY KEY, value BLOB NOT NULL) WITHOUT ROWID;
+CREATE TABLE IF NOT EXISTS due (key TEXT PRIMARY KEY, moment TEXT NOT NULL) WITHOUT ROWID;
+CREATE INDEX IF NOT EXISTS due_moment ON due (moment, key);
 """
+_LOOK_UP = "SELECT key, value FROM held WHERE key = ?"
+_EARLIEST = "SELECT key, moment FROM due ORDER BY moment, key LIMIT ?"
+
+#: Keys, and the moment of each one's deadline (owner/due.py); None for those that have none.
+Dues = Mapping[str, str | None]
+NO_DUES: Dues = MappingProxyType({})
+
+
+class Spoilt(Exception):
+    """What was saved cannot be read: it is to be made again from the log."""
 
 
 class Store(Protocol):
-    """States by key, as of one offset. Blocks; the owner calls it in a thread."""
+    """States by key and their deadlines, as of one offset. Blocks; the owner calls it in a thread."""
 
     def open(self, source: str) -> tuple[int, int]:
         """Return the offset to read on from, and how many keys are held; empty if of another source."""
 
     def load(self, keys: Iterable[str]) -> dict[str, bytes]:
-        """Return the values of those keys that are held."""
+        """Return the values of those keys that are held. Raises `Spoilt`."""
 
-    def save(self, values: Mapping[str, bytes], offset: int) -> None:
-        """Keep the values, and that they are as of `offset`, all or nothing."""
+    def earliest(self, most: int) -> dict[str, str]:
+        """Return the keys of the first `most` deadlines, in order, and their moments. Raises `Spoilt`."""
+
+    def save(self, values: Mapping[str, bytes], offset: int, dues: Dues = NO_DUES) -> None:
+        """Keep the values, the deadlines, and that they are as of `offset`, all or nothing."""
 
     def reset(self) -> None:
         """Forget everything that was saved."""
@@ -36,6 +52,7 @@ class MemoryStore:
 
     def __init__(self) -> None:
         self._values: dict[str, bytes] = {}
+        self._dues: dict[str, str] = {}
         self._offset = 0
 
     def open(self, source: str) -> tuple[int, int]:  # noqa: ARG002 (the port's signature)
@@ -46,14 +63,23 @@ class MemoryStore:
         """Return the values of those keys that are held."""
         return {key: self._values[key] for key in keys if key in self._values}
 
-    def save(self, values: Mapping[str, bytes], offset: int) -> None:
-        """Keep the values."""
+    def earliest(self, most: int) -> dict[str, str]:
+        """Return the first deadlines."""
+        return dict(sorted(self._dues.items(), key=lambda one: (one[1], one[0]))[:most])
+
+    def save(self, values: Mapping[str, bytes], offset: int, dues: Dues = NO_DUES) -> None:
+        """Keep the values and the deadlines."""
         self._values.update(values)
+        for key, moment in dues.items():
+            self._dues.pop(key, None)
+            if moment is not None:
+                self._dues[key] = moment
         self._offset = offset
 
     def reset(self) -> None:
         """Forget everything."""
         self._values.clear()
+        self._dues.clear()
         self._offset = 0
 
     def close(self) -> None:
@@ -65,10 +91,12 @@ class SqliteStore:
 
     def __init__(self, path: Path) -> None:
         self._path = path
+        self._source = ""
         self._db: sqlite3.Connection
 
     def open(self, source: str) -> tuple[int, int]:
-        """Open the file; begin again if it is damaged, or of another log or another release."""
+        """Open the file; begin again if it is damaged, or of another log."""
+        self._source = source
         try:
             return self._open(source)
         except (sqlite3.DatabaseError, ValueError):
@@ -98,20 +126,30 @@ class SqliteStore:
 
     def load(self, keys: Iterable[str]) -> dict[str, bytes]:
         """Return the values of those keys that are held; a look-up each, in one snapshot."""
-        found: dict[str, bytes] = {}
-        self._db.execute("BEGIN")
-        for key in keys:
-            row = self._db.execute("SELECT value FROM held WHERE key = ?", (key,)).fetchone()
-            if row is not None:
-                found[key] = row[0]
-        self._db.execute("COMMIT")
-        return found
+        try:
+            self._db.execute("BEGIN")
+            rows = [self._db.execute(_LOOK_UP, (key,)).fetchone() for key in keys]
+            self._db.execute("COMMIT")
+        except sqlite3.DatabaseError as fault:
+            raise Spoilt(str(fault)) from fault
+        return dict(row for row in rows if row is not None)
 
-    def save(self, values: Mapping[str, bytes], offset: int) -> None:
-        """Keep the values and the offset in one transaction."""
+    def earliest(self, most: int) -> dict[str, str]:
+        """Return the first deadlines, from an index."""
+        try:
+            return dict(self._db.execute(_EARLIEST, (most,)).fetchall())
+        except sqlite3.DatabaseError as fault:
+            raise Spoilt(str(fault)) from fault
+
+    def save(self, values: Mapping[str, bytes], offset: int, dues: Dues = NO_DUES) -> None:
+        """Keep the values, the deadlines and the offset in one transaction."""
         self._db.execute("BEGIN IMMEDIATE")
         try:
             self._db.executemany("INSERT OR REPLACE INTO held VALUES (?, ?)", sorted(values.items()))
+            gone = [(key,) for key, moment in dues.items() if moment is None]
+            there = [(key, moment) for key, moment in dues.items() if moment is not None]
+            self._db.executemany("DELETE FROM due WHERE key = ?", gone)
+            self._db.executemany("INSERT OR REPLACE INTO due VALUES (?, ?)", there)
             self._db.execute("INSERT OR REPLACE INTO about VALUES ('offset', ?)", (str(offset),))
             self._db.execute("COMMIT")
         except sqlite3.Error:
@@ -120,7 +158,8 @@ class SqliteStore:
 
     def reset(self) -> None:
         """Forget everything."""
-        self._db.executescript("BEGIN; DELETE FROM held; DELETE FROM about WHERE name = 'offset'; COMMIT;")
+        self._discard()
+        self._open(self._source)
 
     def close(self) -> None:
         """Close the file."""

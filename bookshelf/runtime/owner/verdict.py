@@ -3,17 +3,28 @@
 from typing import Any
 
 import msgspec
+import structlog
 
 from bookshelf.cqrs.aggregate import Aggregate
 from bookshelf.cqrs.envelope import ANSWERED, Envelope, encode_envelope
-from bookshelf.cqrs.errors import Changed, HeldBack, KeyReused
+from bookshelf.cqrs.errors import Changed, HeldBack, Invalid, KeyReused, Refused
 from bookshelf.cqrs.message import Event
+from bookshelf.cqrs.position import Position
 from bookshelf.runtime.clock import Ids
-from bookshelf.runtime.owner.command import Sent
-from bookshelf.runtime.owner.held import UNSETTLED, Held, Said
+from bookshelf.runtime.owner.command import Outcome, Sent
+from bookshelf.runtime.owner.due import PREFIX, FallDue, deadline, moment_of
+from bookshelf.runtime.owner.held import UNSETTLED, Done, Held, Said
 
 _encode = msgspec.json.Encoder().encode
 _NOTHING = msgspec.Raw(b"{}")
+_logger = structlog.get_logger(__name__)
+
+
+def outcome(held: Held[Any], sent: Sent, place: tuple[str, int], *, replayed: bool) -> Outcome:
+    """Return what a command left behind in its topic and partition, from what is held after it."""
+    done = held.recall(sent.id) or Done(sent.id, sent.hash, held.state, held.version, held.version)
+    position = Position(*place, done.offset) if done.offset >= 0 else None
+    return Outcome(sent.subject, done.state, done.version, position, replayed)
 
 
 class Judge:
@@ -25,19 +36,37 @@ class Judge:
 
     def judge(self, held: Held[Any], sent: Sent) -> list[Said] | None:
         """Return what there is to say, maybe nothing; None if the command was carried out before."""
+        if sent.id.startswith(PREFIX):
+            msg = f"ids that begin with {PREFIX} are kept for deadlines; take another"
+            raise Invalid(msg)
+        if type(sent.command) is FallDue:
+            return self._fall_due(held, sent)
         done = held.recall(sent.id)
         if done is not None:
             if done.hash != sent.hash:
                 msg = "this Idempotency-Key was used before, with another content; take a new key"
                 raise KeyReused(msg)
             return None
-        if held.fault:
-            msg = f"a record of it cannot be read ({held.fault.partition(':')[0]}); see `bookshelf dlq list`"
+        if held.faults:
+            msg = f"its record at offset {held.faults[0][0]} cannot be read; see `bookshelf dlq list`"
             raise HeldBack(msg)
         if sent.expects is not None and held.version not in sent.expects:
             msg = "it has changed since; read it again, then decide anew"
             raise Changed(msg)
         return self._say(self._aggregate.decide(held.state, sent.command), sent)
+
+    def _fall_due(self, held: Held[Any], sent: Sent) -> list[Said]:
+        due = deadline(self._aggregate, held)
+        if due is None or due.moment > moment_of(sent.at):
+            return []  # it was changed or cleared since
+        sent = msgspec.structs.replace(sent, id=due.id)
+        try:
+            events = self._aggregate.decide(held.state, due.command)
+        except Refused as refusal:  # no one is there to hear it, and asking again would not change it
+            where = {"aggregate": self._aggregate.name, "subject": sent.subject, "id": sent.id}
+            _logger.warning("deadline-refused", **where, why=refusal.detail)
+            events = []
+        return self._say(events, sent)
 
     def _say(self, events: list[Event], sent: Sent) -> list[Said]:
         if events or not sent.hash:
@@ -58,11 +87,7 @@ class Judge:
             commandid=sent.id,
             commandhash=sent.hash,
             correlationid=sent.correlation,
+            causationid=sent.causation,
             traceparent=sent.traceparent,
         )
-        return Said(envelope, event, UNSETTLED)
-
-
-def value(said: Said) -> bytes:
-    """Return the bytes of a record."""
-    return encode_envelope(said.envelope)
+        return Said(envelope, event, UNSETTLED, encode_envelope(envelope))

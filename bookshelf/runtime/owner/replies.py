@@ -1,0 +1,85 @@
+"""What is said to the senders of orders, and how far the orders are worked through: for the same append."""
+
+from collections.abc import Iterable, Sequence
+
+import msgspec
+import structlog
+
+from bookshelf.cqrs.envelope import Envelope, encode_envelope
+from bookshelf.cqrs.errors import Refused
+from bookshelf.cqrs.order import CommandDone, CommandRefused, Order, ReturnAddress
+from bookshelf.log.port import Consumed, LogFault, NewRecord
+from bookshelf.runtime.owner.command import Sent
+from bookshelf.runtime.owner.mailbox import Letter
+from bookshelf.runtime.owner.seat import Seat
+
+_PROBLEM = "urn:bookshelf:problem:"
+_MOST = 500  # characters of a refusal's detail
+_encode = msgspec.json.Encoder().encode
+_logger = structlog.get_logger(__name__)
+
+
+class Replies:
+    """Answers the orders of one partition."""
+
+    def __init__(self, seat: Seat) -> None:
+        self._seat = seat
+        self._log = seat.means.log
+
+    def to(
+        self, letters: Sequence[Letter], verdicts: Iterable[object]
+    ) -> tuple[list[NewRecord], Consumed | None]:
+        """Return the answers to those letters that are orders, and the move past them."""
+        records: list[NewRecord] = []
+        after = -1
+        for letter, verdict in zip(letters, verdicts, strict=True):
+            if letter.order is None:
+                continue
+            after = letter.order.after
+            if isinstance(verdict, Exception):
+                self._note(letter, verdict)
+            if letter.order.back is not None:
+                records += self._reply(letter.sent, letter.order.back, verdict)
+        if after < 0:
+            return records, None
+        return records, Consumed(self._seat.aggregate.commands, self._seat.partition, after)
+
+    def _note(self, letter: Letter, fault: Exception) -> None:
+        known = isinstance(fault, Refused)
+        log = _logger.info if known else _logger.error
+        where = {"aggregate": self._seat.aggregate.name, "after": letter.order and letter.order.after}
+        said = {"subject": letter.sent.subject, "id": letter.sent.id, "why": str(fault)}
+        log("order-refused", **where, **said, exc_info=None if known else fault)
+
+    def _reply(self, sent: Sent, back: Order | ReturnAddress, verdict: object) -> Iterable[NewRecord]:
+        try:
+            self._log.partitions(back.replyto)
+        except LogFault as fault:
+            _logger.warning("no-reply", id=back.id, replyto=back.replyto, why=str(fault))
+            return ()
+        said = _refused(verdict) if isinstance(verdict, Exception) else CommandDone(subject=sent.subject)
+        return (NewRecord(sent.subject, self._sealed(sent, back, said), back.replyto),)
+
+    def _sealed(self, sent: Sent, back: Order | ReturnAddress, said: CommandDone | CommandRefused) -> bytes:
+        envelope = Envelope(
+            specversion="1.0",
+            datacontenttype="application/json",
+            # of the command's id and the outcome, so that whoever hears it twice knows it is the same
+            id=f"{'done' if isinstance(said, CommandDone) else 'refused'}-{back.id}",
+            source=self._seat.aggregate.name,
+            type=said.TYPE,
+            subject=sent.subject,
+            time=sent.at,
+            data=msgspec.Raw(_encode(said)),
+            actor=sent.actor,
+            correlationid=back.correlationid,
+            causationid=back.id,
+            traceparent=back.traceparent,
+        )
+        return encode_envelope(envelope)
+
+
+def _refused(fault: Exception) -> CommandRefused:
+    if isinstance(fault, Refused):
+        return CommandRefused(type=_PROBLEM + fault.KIND, detail=fault.detail[:_MOST], field=fault.field)
+    return CommandRefused(type=_PROBLEM + "internal", detail="a defect of the service; it was logged")

@@ -1,0 +1,32 @@
+"""What an owner is given to work with."""
+
+from dataclasses import dataclass
+from typing import Any
+
+from bookshelf.cqrs.aggregate import Aggregate
+from bookshelf.log.port import Log
+from bookshelf.runtime.clock import Clock, Ids
+from bookshelf.runtime.telemetry import OwnerMeters
+
+#: Seconds after which an append that has not answered is an unknown outcome.
+APPEND_S = 10.0
+
+
+@dataclass(frozen=True, slots=True)
+class Means:
+    """What all owners of a host work with. `append_s` is when an append has become an unknown outcome."""
+
+    log: Log
+    ids: Ids
+    clock: Clock
+    meters: OwnerMeters
+    append_s: float = APPEND_S
+
+
+@dataclass(frozen=True, slots=True)
+class Seat:
+    """One partition of one aggregate, and the means to own it."""
+
+    aggregate: Aggregate[Any]
+    partition: int
+    means: Means

@@ -1,0 +1,143 @@
+"""Deadlines: what is due is done once, at its time, whoever owns it by then."""
+
+from dataclasses import replace
+from datetime import timedelta
+
+import msgspec
+import pytest
+from support.faulty import FaultyLog
+from support.owners import Owners
+from support.ports import NOW, FixedClock
+from support.ringing import all_rang, has_rung, passed, timed, types
+from support.tally import everything, said, written
+from support.timers import TIMER, Manner, Rang, Ring, Timer, WasSet, rung
+from support.until import eventually
+
+from bookshelf.cqrs.envelope import ANSWERED
+from bookshelf.cqrs.message import Command, Event
+
+HOUR, MINUTE = timedelta(hours=1), timedelta(minutes=1)
+LATER = NOW + HOUR
+KEYS = [f"timer-{n}" for n in range(24)]
+
+
+@pytest.fixture
+def clock(owners: Owners) -> FixedClock:
+    return owners.clock
+
+
+async def test_a_timer_rings_when_its_time_has_come_and_not_before(
+    owners: Owners, log: FaultyLog, clock: FixedClock
+) -> None:
+    host = await owners.host(TIMER)
+    await timed(host, "a", HOUR)
+    await timed(host, "b", HOUR / 2)
+    clock.move(HOUR - MINUTE)
+    await all_rang(log, "b")
+    clock.move(MINUTE)
+    await all_rang(log, "a", "b")
+
+
+async def test_what_a_deadline_leads_to_says_so(owners: Owners, log: FaultyLog, clock: FixedClock) -> None:
+    host = await owners.host(TIMER)
+    await timed(host, "a")
+    clock.move(2 * HOUR)
+    await all_rang(log, "a")
+    event = msgspec.json.decode((await everything(log))[-1].value)
+    assert event["commandid"] == "due-2026-03-01T13:00:00.000000+00:00"
+    assert (event["time"], event["actor"]) == ("2026-03-01T14:00:00Z", "timer")
+
+
+async def test_a_time_that_is_past_already_rings_at_once(owners: Owners, log: FaultyLog) -> None:
+    host = await owners.host(TIMER)
+    await timed(host, "a", -HOUR)
+    await all_rang(log, "a")
+
+
+async def test_an_earlier_timer_that_is_set_later_rings_first(
+    owners: Owners, log: FaultyLog, clock: FixedClock
+) -> None:
+    host = await owners.host(TIMER)
+    await timed(host, "a", 2 * HOUR)
+    beside = next(key for key in KEYS if host.partition(key) == host.partition("a"))
+    await timed(host, beside, HOUR)
+    clock.move(HOUR)
+    await all_rang(log, beside)
+
+
+async def test_a_deadline_that_was_changed_or_cleared_does_not_fire(
+    owners: Owners, log: FaultyLog, clock: FixedClock
+) -> None:
+    host = await owners.host(TIMER)
+    for key in ("cleared", "later", "sooner"):
+        await timed(host, key, HOUR)
+    await timed(host, "cleared", None)
+    await timed(host, "later", 3 * HOUR)
+    await timed(host, "sooner", HOUR / 2)
+    clock.move(2 * HOUR)
+    await passed(host, log, clock)
+    assert {"cleared", "later", "sooner"} & (await rung(log)).keys() == {"sooner"}
+    clock.move(HOUR)
+    await passed(host, log, clock, "another")
+    assert (await rung(log))["later"] == 1
+
+
+async def test_what_another_service_cleared_does_not_fire_though_it_was_not_read_yet(
+    owners: Owners, log: FaultyLog, clock: FixedClock
+) -> None:
+    host = await owners.host(TIMER)
+    await timed(host, "a")
+    log.readable.clear()
+    cleared = said(WasSet.TYPE, "a", msgspec.json.encode(WasSet(when=None)), source="another")
+    await written(log, cleared, partition=host.partition("a"))
+    clock.move(HOUR)
+    log.readable.set()
+    await passed(host, log, clock)
+    assert "a" not in await rung(log)
+
+
+async def test_a_deadline_that_another_services_event_makes_is_kept(
+    owners: Owners, log: FaultyLog, clock: FixedClock
+) -> None:
+    host = await owners.host(TIMER)
+    event = said(WasSet.TYPE, "a", msgspec.json.encode(WasSet(when=LATER)), source="another")
+    await written(log, event, partition=host.partition("a"))
+    clock.move(HOUR)
+    await all_rang(log, "a")
+
+
+@pytest.mark.parametrize("manner", ["says nothing", "is refused", "stays"])
+async def test_a_deadline_that_stays_does_not_fire_for_ever(
+    owners: Owners, log: FaultyLog, clock: FixedClock, manner: Manner
+) -> None:
+    host = await owners.host(TIMER)
+    await timed(host, "a", HOUR, manner)
+    clock.move(HOUR)
+    await passed(host, log, clock)
+    once = [WasSet.TYPE, Rang.TYPE if manner == "stays" else ANSWERED]
+    assert await types(log, "a") == once
+    await owners.stop()
+    clock.move(HOUR)
+    await passed(await owners.host(TIMER), log, clock, "another")
+    assert await types(log, "a") == once
+
+
+async def test_a_defect_is_tried_again_after_a_minute_and_holds_up_no_one(
+    owners: Owners, log: FaultyLog, clock: FixedClock
+) -> None:
+    tries = 0
+
+    def decide(timer: Timer, command: Command) -> list[Event]:
+        nonlocal tries
+        if isinstance(command, Ring) and timer.manner == "breaks":
+            tries += 1
+            return [Rang()] if tries > 1 else TIMER.decide(timer, command)
+        return TIMER.decide(timer, command)
+
+    host = await owners.host(replace(TIMER, decide=decide))
+    await timed(host, "a", HOUR, "breaks")
+    clock.move(HOUR)
+    await passed(host, log, clock)
+    assert (await types(log, "a"), tries) == ([WasSet.TYPE], 1)
+    clock.move(MINUTE)
+    await eventually(lambda: has_rung(log, "a"), "it is tried again")

@@ -1,0 +1,193 @@
+"""Orders while the log fails, pens are lost, partitions move: each is carried out and answered once."""
+
+import asyncio
+from collections.abc import Sequence
+
+import pytest
+from support.faulty import (
+    Fault,
+    FaultyLog,
+    FaultyWriter,
+    breaks,
+    full,
+    gate,
+    hangs,
+    landed,
+    lands_and_hangs,
+    lost,
+)
+from support.orders import DONE, ORDERED, REFUSED, answered, count_by_topic, replies, send, worked_through
+from support.owners import Owners, ask_around, count, divided, keyed
+from support.tally import TOPIC, totals
+
+from bookshelf.log.port import Consumed, Fenced, LogFault, NewRecord, Writer
+from bookshelf.runtime.owner.host import AggregateHost
+
+KEYS = [f"tally-{n}" for n in range(8)]
+
+
+async def refuses(_pen: Writer, _records: Sequence[NewRecord]) -> Sequence[int]:
+    """Nothing was written, for no reason of the records'."""
+    msg = "not now"
+    raise LogFault(msg)
+
+
+async def all_done_once(log: FaultyLog, ids: Sequence[str]) -> None:
+    """Return once all is worked through: each was answered once, and that it was done."""
+    await worked_through(log)
+    found = await replies(log)
+    assert sorted(reply.causation for reply in found) == sorted(ids)
+    assert {reply.type for reply in found} == {DONE}
+
+
+@pytest.mark.parametrize("fault", [lost, landed, full, breaks, refuses])
+async def test_after_a_fault_an_order_is_carried_out_once_and_answered_once(
+    owners: Owners, log: FaultyLog, fault: Fault
+) -> None:
+    ids = [f"order-{n}" for n in range(4)]
+    await send(log, *(count_by_topic("a", id=name) for name in ids))
+    log.appends.append(fault)
+    host = await owners.host(ORDERED)
+    await all_done_once(log, ids)
+    assert await totals(log) == {"a": 4}
+    assert (await count(host, "a", 0)).state.sum == 4
+
+
+@pytest.mark.parametrize("fault", [hangs, lands_and_hangs])
+async def test_after_a_log_that_never_answers_too(log: FaultyLog, fault: Fault) -> None:
+    await send(log, count_by_topic("a", id="x"))
+    log.appends.append(fault)
+    async with Owners(log, append_s=0.05) as owners:
+        await owners.host(ORDERED)
+        await all_done_once(log, ["x"])
+    assert await totals(log) == {"a": 1}
+
+
+@pytest.mark.parametrize("fault", [lost, landed, full, refuses])
+async def test_an_outage_is_no_orders_fault(owners: Owners, log: FaultyLog, fault: Fault) -> None:
+    await send(log, count_by_topic("a", 1, id="x"), count_by_topic("a", 2, id="y"))
+    log.appends.extend([fault] * 4)
+    await owners.host(ORDERED)
+    await all_done_once(log, ["x", "y"])
+    assert await totals(log) == {"a": 3}
+
+
+async def test_who_was_fenced_takes_the_pen_again_and_goes_on_where_the_log_says(
+    owners: Owners, log: FaultyLog
+) -> None:
+    host = await owners.host(ORDERED)
+    await send(log, count_by_topic("a", id="x"))
+    await answered(log, 1)
+    where = host.partition("a")
+    end = await log.consumed("tally", ORDERED.commands, where)
+    other = await log.plain.writer("tally", TOPIC, where)
+    await other.append([], Consumed(ORDERED.commands, where, end))
+    await send(log, count_by_topic("a", id="y"))
+    await all_done_once(log, ["x", "y"])
+    with pytest.raises(Fenced):
+        await other.append([count_by_topic("a")])
+    assert await totals(log) == {"a": 2}
+
+
+async def test_who_leaves_writes_what_was_begun_and_the_next_one_the_rest(
+    owners: Owners, log: FaultyLog
+) -> None:
+    former = await owners.host(ORDERED)
+    reached, opened = asyncio.Event(), asyncio.Event()
+    log.appends.append(gate(reached, opened))
+    await send(log, count_by_topic("a", id="x"))
+    async with asyncio.timeout(5):
+        await reached.wait()
+        await send(log, count_by_topic("a", id="y"))
+        leaving = asyncio.ensure_future(former.stop())
+        following = asyncio.ensure_future(owners.host(ORDERED))
+        opened.set()
+        await asyncio.gather(leaving, following)
+    await all_done_once(log, ["x", "y"])
+    assert await totals(log) == {"a": 2}
+
+
+async def client(hosts: list[AggregateHost], name: str) -> None:
+    for n in range(16):
+        await ask_around(hosts, keyed(KEYS[n % len(KEYS)], f"{name}-{n}"))
+
+
+async def sender(log: FaultyLog, name: str, ids: list[str]) -> None:
+    """Send every order twice, as one would who is not sure that the first came through."""
+    for n in range(16):
+        ids.append(f"{name}-{n}")
+        await send(log, count_by_topic(KEYS[n % len(KEYS)], id=ids[-1]), name=name)
+        await send(log, count_by_topic(KEYS[n % len(KEYS)], id=ids[-1], replyto=""), name=name)
+
+
+async def test_moves_under_orders_requests_and_faults_lose_nothing_and_double_nothing(
+    owners: Owners, log: FaultyLog
+) -> None:
+    hosts, ids = [await owners.host(ORDERED)], list[str]()
+    log.appends.extend([lost, landed] * 3)
+    async with asyncio.timeout(30), asyncio.TaskGroup() as tasks:
+        for n in range(3):
+            tasks.create_task(sender(log, f"sender-{n}", ids))
+            tasks.create_task(client(hosts, f"client-{n}"))
+        hosts.append(await owners.host(ORDERED))
+        hosts.append(await owners.host(ORDERED))
+        log.appends.extend([landed, lost] * 2)
+        await hosts.pop(0).stop()
+        hosts.append(await owners.host(ORDERED))
+        await hosts.pop(0).stop()
+    await divided(hosts, {0, 1, 2, 3})
+    await all_done_once(log, ids)
+    assert await totals(log) == dict.fromkeys(KEYS, 12)
+
+
+class PickyLog(FaultyLog):
+    """A log that takes no record with these bytes in it, and anything else."""
+
+    def __init__(self, log: FaultyLog, *never: bytes) -> None:
+        super().__init__(log.plain)
+        self.never = never
+
+    async def writer(self, name: str, topic: str, partition: int) -> "PickyWriter":
+        return PickyWriter(self, await self.plain.writer(name, topic, partition))
+
+
+class PickyWriter(FaultyWriter):
+    """Its pen."""
+
+    def __init__(self, log: PickyLog, pen: Writer) -> None:
+        super().__init__(log, pen)
+        self._never = log.never
+
+    async def append(self, records: Sequence[NewRecord], consumed: Consumed | None = None) -> Sequence[int]:
+        if any(part in record.value for record in records for part in self._never):
+            msg = "a record is larger than the topic takes"
+            raise LogFault(msg)
+        return await super().append(records, consumed)
+
+
+async def test_an_order_that_the_log_does_not_take_is_refused_and_stops_no_one(log: FaultyLog) -> None:
+    picky = PickyLog(log, b'"by":13')
+    orders = [count_by_topic("a", by, id=f"by-{by}") for by in (1, 13, 2, 13, 3)]
+    await send(log, *orders)
+    async with Owners(picky) as owners:
+        host = await owners.host(ORDERED)
+        assert (await count(host, "b")).state.sum == 1
+        await worked_through(log)
+    found = [(reply.causation, reply.type) for reply in await replies(log)]
+    assert found == [
+        ("by-1", DONE),
+        ("by-13", REFUSED),
+        ("by-2", DONE),
+        ("by-13", REFUSED),
+        ("by-3", DONE),
+    ]
+    assert await totals(log) == {"a": 6, "b": 1}
+
+
+async def test_an_order_whose_refusal_is_not_taken_either_is_passed_over(log: FaultyLog) -> None:
+    picky = PickyLog(log, b'"by":13', b"saga-13")
+    await send(log, count_by_topic("a", 13, correlationid="saga-13"), count_by_topic("a", 2, id="x"))
+    async with Owners(picky) as owners:
+        await owners.host(ORDERED)
+        await all_done_once(log, ["x"])
+    assert await totals(log) == {"a": 2}

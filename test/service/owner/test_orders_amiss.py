@@ -1,0 +1,127 @@
+"""Orders that cannot be carried out, and those that come in crowds."""
+
+import asyncio
+from dataclasses import replace
+
+import pytest
+from support.faulty import FaultyLog, gate
+from support.orders import (
+    ANSWERS,
+    DONE,
+    ORDERED,
+    REFUSED,
+    answered,
+    count_by_topic,
+    raw,
+    send,
+    worked_through,
+)
+from support.owners import Owners, count, sent
+from support.tally import TALLY, Count, Tally, totals
+
+from bookshelf.cqrs.message import Event
+from bookshelf.log.port import NewRecord
+
+PROBLEM = "urn:bookshelf:problem:"
+
+
+async def test_a_defect_is_answered_and_stops_no_one(owners: Owners, log: FaultyLog) -> None:
+    def decide(tally: Tally, command: Count) -> list[Event]:
+        if command.by == 13:
+            msg = "a defect"
+            raise ZeroDivisionError(msg)
+        return TALLY.decide(tally, command)
+
+    await owners.host(replace(ORDERED, decide=decide))
+    await send(log, count_by_topic("a", 13), count_by_topic("a", 5))
+    broke, done = await answered(log, 2)
+    assert (broke.type, broke.data["type"], done.type) == (REFUSED, PROBLEM + "internal", DONE)
+    assert await totals(log) == {"a": 5}
+
+
+GOOD = count_by_topic("a").value
+COUNT_A = b',"type":"test.count.v1","subject":"a"}'
+ADDRESS = b'"specversion":"1.0","id":"x","source":"s","time":"2026-03-01T12:00:00Z","replyto":"answers"'
+BAD: dict[str, tuple[bytes, str | None]] = {
+    "no JSON": (b"\xff\x00", None),
+    "empty": (b"", None),
+    "a list": (b"[]", None),
+    "nested deeply": (b'{"id":"x","replyto":"answers","data":' + b"[" * 100_000, None),
+    "no order, but an address": (b'{"id":"x","replyto":"answers"}', "invalid"),
+    "another specversion": (GOOD.replace(b'"1.0"', b'"0.3"'), "invalid"),
+    "no time zone": (b"{" + ADDRESS.replace(b"Z", b"") + COUNT_A, "invalid"),
+    "unknown type": (b"{" + ADDRESS + b',"type":"test.other.v1","subject":"a"}', "invalid"),
+    "bad data": (b"{" + ADDRESS + b',"type":"test.count.v1","subject":"a","data":{"by":"one"}}', "invalid"),
+    "data of no form": (b"{" + ADDRESS + b',"type":"test.count.v1","subject":"a","data":7}', "invalid"),
+    "no subject": (b"{" + ADDRESS + b',"type":"test.count.v1"}', "invalid"),
+    "a subject for no URL": (b"{" + ADDRESS + b',"type":"test.count.v1","subject":"a/../b"}', "invalid"),
+    "a deadline's id": (count_by_topic("a", id="due-2026").value, "invalid"),
+    "a reply to no topic": (count_by_topic("a").value.replace(b'"answers"', b'"../x"'), None),
+}
+
+
+@pytest.mark.parametrize("bad", BAD)
+async def test_a_record_that_is_no_command_is_refused_and_passed_over(
+    owners: Owners, log: FaultyLog, bad: str
+) -> None:
+    host = await owners.host(ORDERED)
+    value, problem = BAD[bad]
+    await send(log, count_by_topic("a", 1, id="1"), raw("a", value), count_by_topic("a", 2, id="2"))
+    found = await answered(log, 2 if problem is None else 3)
+    assert [found[0].id, found[-1].id] == ["done-1", "done-2"]
+    assert [reply.data["type"] for reply in found[1:-1]] == ([] if problem is None else [PROBLEM + problem])
+    await worked_through(log)
+    assert await totals(log) == {"a": 3}
+    assert host.fault is None
+
+
+async def test_an_order_in_another_partition_than_its_subjects_is_refused(
+    owners: Owners, log: FaultyLog
+) -> None:
+    host = await owners.host(ORDERED)
+    other = next(key for key in "bcdefgh" if host.partition(key) != host.partition("a"))
+    await send(log, raw(other, count_by_topic("a").value))
+    [reply] = await answered(log, 1)
+    assert (reply.type, reply.data["field"]) == (REFUSED, "subject")
+    assert await totals(log) == {}
+
+
+async def test_orders_and_requests_share_their_batches_and_their_states(
+    owners: Owners, log: FaultyLog
+) -> None:
+    host = await owners.host(ORDERED)
+    reached, opened = asyncio.Event(), asyncio.Event()
+    log.appends.append(gate(reached, opened))
+    first = host.ask(sent("a", Count(by=1)))
+    async with asyncio.timeout(5):
+        await reached.wait()
+        asked = [host.ask(sent("a", Count(by=1))) for _ in range(3)]
+        await send(log, *(count_by_topic("a", 10) for _ in range(3)))
+        opened.set()
+        outcomes = await asyncio.gather(first, *asked)
+    assert len(await answered(log, 3)) == 3
+    assert {outcome.state.sum % 10 for outcome in outcomes} == {1, 2, 3, 4}
+    assert await totals(log) == {"a": 34}
+
+
+async def test_a_flood_of_orders_is_taken_a_share_at_a_time(owners: Owners, log: FaultyLog) -> None:
+    many = 1700
+    await send(log, *(count_by_topic("a", replyto="") for _ in range(many)))
+    await owners.host(ORDERED)
+    await worked_through(log)
+    assert await totals(log) == {"a": many}
+    assert max(log.batches) <= 500
+
+
+async def test_an_order_is_done_also_if_its_answer_has_no_topic(owners: Owners, log: FaultyLog) -> None:
+    await owners.host(ORDERED)
+    await send(log, count_by_topic("a", 5, replyto="nowhere"), count_by_topic("a", 1))
+    assert [reply.type for reply in await answered(log, 1)] == [DONE]
+    assert await totals(log) == {"a": 6}
+
+
+async def test_a_host_without_orders_reads_none(owners: Owners, log: FaultyLog) -> None:
+    await send(log, count_by_topic("a", 5), NewRecord("b", b"", ANSWERS))
+    host = await owners.host(TALLY)
+    assert (await count(host, "a")).state.sum == 1
+    assert await log.consumed("tally", ORDERED.commands, host.partition("a")) == 0

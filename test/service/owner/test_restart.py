@@ -1,0 +1,147 @@
+"""An owner that begins again: from its stored states where they are good, from the log where they are not."""
+
+import asyncio
+import contextlib
+from collections.abc import Mapping
+from concurrent.futures import Executor
+from pathlib import Path
+
+import pytest
+from support.faulty import FaultyLog
+from support.owners import Owners, ask, count, keyed, sqlite_stores
+
+from bookshelf.log.memory import MemoryLog
+from bookshelf.log.port import OutcomeUnknown, Record, Tail
+from bookshelf.runtime.owner.store import NO_DUES, Dues, MemoryStore, SqliteStore
+
+KEYS = [f"tally-{n}" for n in range(500)]
+
+
+class CountingLog(FaultyLog):
+    """Notes from where on the log is read."""
+
+    def __init__(self, log: MemoryLog) -> None:
+        super().__init__(log)
+        self.read_from: list[int] = []
+
+    async def tail(self, topic: str, partition: int, offset: int) -> Tail:
+        self.read_from.append(offset)
+        return await super().tail(topic, partition, offset)
+
+
+@pytest.fixture
+def log() -> CountingLog:
+    return CountingLog(MemoryLog(1))
+
+
+@pytest.fixture
+def store(tmp_path: Path) -> Path:
+    return tmp_path / "tally-0.sqlite"
+
+
+@pytest.fixture
+def owners(log: CountingLog, tmp_path: Path, thread: Executor) -> Owners:
+    return Owners(log, sqlite_stores(tmp_path), thread)
+
+
+async def counted_once(owners: Owners) -> None:
+    """Live once: count every key up, and leave in order."""
+    async with owners:
+        host = await owners.host()
+        for key in KEYS:
+            await ask(host, keyed(key, f"{key}-first"))
+
+
+async def all_is_known(owners: Owners) -> None:
+    """Live again: every state and every key is still known, maybe after the owner has broken off once."""
+    async with owners:
+        host = await owners.host()
+        with contextlib.suppress(OutcomeUnknown):
+            for key in KEYS:
+                await ask(host, keyed(key, f"{key}-first"))
+        async with asyncio.timeout(5):
+            await host.served()
+        for key in KEYS:
+            assert (await ask(host, keyed(key, f"{key}-first"))).replayed
+            assert (await count(host, key, 0)).state.sum == 1
+
+
+async def test_a_restart_reads_only_what_is_new(owners: Owners, log: CountingLog) -> None:
+    await counted_once(owners)
+    await all_is_known(owners)
+    assert log.read_from == [0, len(KEYS)]
+
+
+@pytest.mark.parametrize("content", [b"", b"this is no database" * 1000], ids=["empty", "no database"])
+async def test_a_store_that_is_no_store_is_made_again(
+    owners: Owners, log: CountingLog, store: Path, content: bytes
+) -> None:
+    await counted_once(owners)
+    store.write_bytes(content)
+    await all_is_known(owners)
+    assert log.read_from == [0, 0]
+
+
+@pytest.mark.parametrize("first", [2, -1], ids=["from the second page on", "in its last page"])
+async def test_a_store_that_is_damaged_inside_is_made_again(owners: Owners, store: Path, first: int) -> None:
+    await counted_once(owners)
+    size = store.stat().st_size
+    with store.open("r+b") as file:
+        file.seek(first * 4096, 0 if first > 0 else 2)
+        file.write(b"\xff" * (size - file.tell()))
+    await all_is_known(owners)
+
+
+async def test_a_store_of_another_log_is_not_taken(owners: Owners, tmp_path: Path, thread: Executor) -> None:
+    await counted_once(owners)
+    other = CountingLog(MemoryLog(1, identity="another"))
+    async with Owners(other, sqlite_stores(tmp_path), thread) as strangers:
+        host = await strangers.host()
+        assert (await count(host, KEYS[0])).state.sum == 1
+    assert other.read_from == [0]
+
+
+async def test_a_store_that_has_seen_more_than_the_log_has_is_not_taken(
+    owners: Owners, tmp_path: Path, thread: Executor
+) -> None:
+    await counted_once(owners)
+    restored = CountingLog(MemoryLog(1))
+    async with Owners(restored, sqlite_stores(tmp_path), thread) as later:
+        host = await later.host()
+        assert (await count(host, KEYS[0])).state.sum == 1
+    assert restored.read_from == [len(KEYS), 0]
+
+
+async def test_a_store_of_another_release_is_made_again(owners: Owners, store: Path) -> None:
+    await counted_once(owners)
+    former = SqliteStore(store)
+    offset, _ = former.open("memory/tallies/0")
+    former.save(dict.fromkeys(KEYS, b"\x93\xa3old\x00\x90"), offset)
+    former.close()
+    await all_is_known(owners)
+
+
+async def test_records_are_read_in_their_order(log: CountingLog, owners: Owners) -> None:
+    await counted_once(owners)
+    tail = await log.tail("tallies", 0, 0)
+    found: list[Record] = []
+    while len(found) < len(KEYS):
+        found += await tail.take(100)
+    assert [record.key for record in found] == KEYS
+
+
+class FullStore(MemoryStore):
+    """A store on a disk without space."""
+
+    # the port's signature
+    def save(self, values: Mapping[str, bytes], offset: int, dues: Dues = NO_DUES) -> None:  # noqa: ARG002
+        msg = "database or disk is full"
+        raise OSError(msg)
+
+
+async def test_who_cannot_store_what_it_knows_leaves_all_the_same(log: CountingLog) -> None:
+    async with Owners(log, lambda _name: FullStore()) as owners:
+        host = await owners.host()
+        assert (await count(host, "a")).state.sum == 1
+    async with Owners(log) as later:
+        assert (await count(await later.host(), "a")).state.sum == 2

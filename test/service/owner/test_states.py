@@ -1,0 +1,147 @@
+"""States are more than memory holds: the rest lies in a file, and every answer is right all the same."""
+
+import asyncio
+import threading
+from collections.abc import Iterable, Mapping
+from concurrent.futures import Executor
+from pathlib import Path
+
+from support.faulty import FaultyLog, landed
+from support.owners import Owners, sent, sqlite_stores
+from support.tally import TALLY, Tally, totals
+
+from bookshelf.log.memory import MemoryLog
+from bookshelf.runtime.owner.held import Held
+from bookshelf.runtime.owner.states import States
+from bookshelf.runtime.owner.store import NO_DUES, Dues, MemoryStore
+
+CAPACITY = 10
+KEYS = [f"tally-{n}" for n in range(1000)]
+
+
+def held(total: int) -> Held[Tally]:
+    return Held(Tally(sum=total, said=1), 1)
+
+
+class SlowStore(MemoryStore):
+    """A store that saves when it is told to."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.saving = threading.Event()
+        self.go_on = threading.Event()
+
+    def save(self, values: Mapping[str, bytes], offset: int, dues: Dues = NO_DUES) -> None:
+        self.saving.set()
+        assert self.go_on.wait(5)
+        super().save(values, offset, dues)
+
+
+async def states(store: MemoryStore, thread: Executor | None = None) -> States:
+    made = States(TALLY, store, thread, CAPACITY)
+    await made.open("a log")
+    return made
+
+
+async def test_what_is_being_stored_is_still_what_is_held(thread: Executor) -> None:
+    store = SlowStore()
+    found = await states(store, thread)
+    await found.load(["a"])
+    found.put("a", held(1))
+    storing = asyncio.ensure_future(found.flush(1))
+    async with asyncio.timeout(5):
+        await asyncio.to_thread(store.saving.wait, 5)
+        assert found.get("a") == held(1)
+        found.put("a", held(2))
+        store.go_on.set()
+        await storing
+    assert found.get("a") == held(2)
+
+
+async def test_what_could_not_be_stored_is_still_held_and_stored_the_next_time() -> None:
+    class FullOnce(MemoryStore):
+        full = True
+
+        def save(self, values: Mapping[str, bytes], offset: int, dues: Dues = NO_DUES) -> None:
+            if self.full:
+                self.full = False
+                msg = "disk full"
+                raise OSError(msg)
+            super().save(values, offset, dues)
+
+    store = FullOnce()
+    found = await states(store)
+    await found.load(["a"])
+    found.put("a", held(1))
+    try:
+        await found.flush(1)
+    except OSError:
+        assert found.get("a") == held(1)
+    await found.flush(1)
+    assert list(store.load(["a"])) == ["a"]
+
+
+async def test_keys_that_are_only_asked_for_do_not_fill_the_memory() -> None:
+    found = await states(MemoryStore())
+    for key in KEYS:
+        await found.load([key])
+        assert found.get(key) == Held(Tally())
+    assert len(found) <= CAPACITY + 1
+
+
+async def test_a_batch_larger_than_the_memory_is_held_while_it_is_worked_on() -> None:
+    found = await states(MemoryStore())
+    await found.load(KEYS)
+    for key in KEYS:
+        assert found.get(key) == Held(Tally())
+
+
+async def test_the_longest_unused_goes_first() -> None:
+    asked: list[str] = []
+
+    class Asked(MemoryStore):
+        def load(self, keys: Iterable[str]) -> dict[str, bytes]:
+            wanted = list(keys)
+            asked.extend(wanted)
+            return super().load(wanted)
+
+    store = Asked()
+    store.save({"old": b""}, 1)
+    found = await states(store)
+    await found.load(KEYS[:CAPACITY])
+    found.get(KEYS[0])
+    await found.load(["another"])
+    await found.load(["one more"])
+    asked.clear()
+    await found.load([KEYS[0]])
+    assert asked == []
+    await found.load([KEYS[1]])
+    assert asked == [KEYS[1]]
+
+
+async def test_a_thousand_aggregates_in_a_memory_of_ten(
+    log: FaultyLog, tmp_path: Path, thread: Executor
+) -> None:
+    async with Owners(log, sqlite_stores(tmp_path / "small"), thread, CAPACITY) as owners:
+        host = await owners.host()
+        for turn in (1, 2):
+            for start in range(0, len(KEYS), 50):
+                some = KEYS[start : start + 50]
+                async with asyncio.timeout(5):
+                    answers = await asyncio.gather(*(host.ask(sent(key, fresh=turn == 1)) for key in some))
+                assert [answer.state for answer in answers] == [Tally(sum=turn, said=turn)] * len(some)
+        assert await totals(log) == dict.fromkeys(KEYS, 2)
+        assert max(len(states) for states in owners.states) <= 2 * len(some)
+
+
+async def test_a_command_that_is_tried_again_is_known_although_its_key_was_new(
+    tmp_path: Path, thread: Executor
+) -> None:
+    log = FaultyLog(MemoryLog(1))
+    async with Owners(log, sqlite_stores(tmp_path), thread, 4) as owners:
+        host = await owners.host()
+        for turn in range(20):
+            log.appends.append(landed)
+            async with asyncio.timeout(5):
+                await asyncio.gather(*(host.ask(sent(f"{turn}-{n}", fresh=True)) for n in range(8)))
+    assert set((await totals(log)).values()) == {1}

@@ -1,0 +1,143 @@
+"""A command's way by topic: how its record is written, and what is understood of it."""
+
+from datetime import datetime, timedelta
+from typing import Any
+
+import msgspec
+import pytest
+from support.orders import ORDERED
+from support.ports import NOW, FixedClock
+from support.tally import TALLY, Count
+
+from bookshelf.log.port import NewRecord, Record
+from bookshelf.runtime.owner.orders import Arrived, NoCommand, Orders, order
+from bookshelf.shelf.book import BOOK, AddBook, ChangeBook, NewBook, RemoveBook
+from bookshelf.shelf.reading import READING, FinishBook
+
+DUNE = AddBook(book=NewBook(title="Dune", author="Frank Herbert"), at=NOW)
+ABOUT: dict[str, Any] = {"id": "x", "source": "tests", "subject": "book-1", "time": NOW}
+
+
+def read(record: NewRecord, to: Any = BOOK) -> tuple[Any, Arrived]:  # noqa: ANN401 (an aggregate)
+    return Orders(to, 1, FixedClock()).read(Record(record.topic, 0, 7, record.key, record.value))
+
+
+def added(**changes: Any) -> NewRecord:  # noqa: ANN401 (an envelope's attributes)
+    """A command to add Dune as others may write it, with other attributes."""
+    envelope = {
+        "specversion": "1.0",
+        "type": AddBook.TYPE,
+        "data": {"book": {"title": "Dune", "author": "Frank Herbert"}},
+        **ABOUT,
+        **changes,
+    }
+    return NewRecord("book-1", msgspec.json.encode(envelope), "newbook.commands")
+
+
+@pytest.mark.parametrize(
+    ("to", "command"),
+    [(BOOK, DUNE), (BOOK, RemoveBook()), (READING, FinishBook(at=NOW, finished=None, rating=5))],
+)
+def test_what_is_sent_is_what_is_understood(to: Any, command: Any) -> None:  # noqa: ANN401 (of any aggregate)
+    record = order(to, command, **ABOUT, actor="ann", correlationid="c", causationid="e", traceparent="t")
+    assert (record.topic, record.key) == (f"{to.name}.commands", "book-1")
+    sent, arrived = read(record, to)
+    assert (sent.command, sent.subject, sent.id, sent.at) == (command, "book-1", "x", NOW)
+    assert (sent.actor, sent.correlation, sent.causation, sent.traceparent) == ("ann", "c", "e", "t")
+    assert arrived == Arrived(8, None)
+
+
+def test_an_order_is_a_cloud_event() -> None:
+    record = order(BOOK, RemoveBook(), **ABOUT, replyto="answers")
+    assert msgspec.json.decode(record.value) == {
+        "specversion": "1.0",
+        "id": "x",
+        "source": "tests",
+        "type": "shelf.remove-book.v1",
+        "subject": "book-1",
+        "time": "2026-03-01T12:00:00Z",
+        "data": {},
+        "replyto": "answers",
+    }
+
+
+def test_a_command_without_a_time_has_that_of_its_envelope() -> None:
+    sent, _ = read(added())
+    assert sent.command == DUNE
+
+
+def test_a_retry_at_another_time_has_the_same_content_and_another_book_has_not() -> None:
+    (first, _), (again, _) = read(added()), read(added(time=NOW + timedelta(hours=1)))
+    (other, _) = read(added(data={"book": {"title": "Dune", "author": "Brian Herbert"}}))
+    assert first.hash == again.hash != other.hash
+
+
+def test_white_space_and_the_order_of_fields_do_not_matter() -> None:
+    data = msgspec.Raw(b'{ "book" : {"author":"Frank Herbert", "title" :"Dune"} }')
+    assert read(added(data=data))[0].hash == read(added())[0].hash
+
+
+def test_an_order_says_where_its_answer_goes() -> None:
+    back = read(added(replyto="answers"))[1].back
+    assert back is not None
+    assert (back.replyto, back.id) == ("answers", "x")
+
+
+@pytest.mark.parametrize(
+    ("changes", "field"),
+    [
+        ({"data": {"book": {"title": "Dune"}}}, "book.author"),
+        ({"data": {"book": {"title": "Dune", "author": "F", "colour": "red"}}}, "book.colour"),
+        ({"data": {"book": {"title": "Dune", "author": "F"}, "at": "2026-03-01T12:00:00"}}, "at"),
+        ({"data": []}, None),
+        ({"time": "yesterday"}, "time"),
+        ({"time": None}, "time"),
+        ({"id": ""}, "id"),
+        ({"id": "a b"}, "id"),
+        ({"subject": "x" * 201}, "subject"),
+        ({"subject": "a/b"}, "subject"),
+        ({"subject": "a\n"}, "subject"),
+        ({"type": "shelf.lend-book.v1"}, "type"),
+        ({"replyto": "No Topic"}, "replyto"),
+        ({"actor": "x" * 256}, "actor"),
+        ({"datacontenttype": "text/plain"}, "datacontenttype"),
+    ],
+)
+def test_a_refusal_names_the_field_to_mend(changes: dict[str, Any], field: str | None) -> None:
+    sent, arrived = read(added(**changes))
+    assert isinstance(sent.command, NoCommand)
+    assert arrived.refusal is not None
+    assert (arrived.refusal.KIND, arrived.refusal.field) == ("invalid", field)
+
+
+@pytest.mark.parametrize("rating", [0, 6, "5"])
+def test_what_may_not_be_said_by_http_may_not_by_topic(rating: object) -> None:
+    data = {"finished": None, "rating": rating}
+    _, arrived = read(added(type=FinishBook.TYPE, data=data), READING)
+    assert arrived.refusal is not None
+    assert arrived.refusal.field == "rating"
+
+
+def test_an_aggregate_is_sent_only_what_it_takes() -> None:
+    with pytest.raises(TypeError, match=r"newbook does not take test\.count\.v1 by topic"):
+        order(BOOK, Count(), **ABOUT)
+    with pytest.raises(TypeError, match="tally does not take"):
+        order(TALLY, Count(), **ABOUT)
+
+
+@pytest.mark.parametrize(
+    "wrong",
+    [{"subject": "a b"}, {"id": ""}, {"time": datetime(2026, 3, 1)}, {"replyto": "A"}],  # noqa: DTZ001
+)
+def test_what_an_owner_would_refuse_is_not_sent(wrong: dict[str, Any]) -> None:
+    with pytest.raises(ValueError, match="Expected"):
+        order(ORDERED, Count(), **{**ABOUT, **wrong})
+
+
+def test_changes_of_a_book_come_by_topic_too() -> None:
+    value = msgspec.json.encode({"changes": {"pages": 412, "notes": None}})
+    record = added(type=ChangeBook.TYPE, data=msgspec.Raw(value))
+    sent, _ = read(record)
+    assert msgspec.json.encode(sent.command) == value
+    again, _ = read(order(BOOK, sent.command, **ABOUT))
+    assert (again.command, again.hash) == (sent.command, sent.hash)

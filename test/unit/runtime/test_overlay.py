@@ -1,0 +1,114 @@
+"""What an owner has said and not yet read back lies over what the log has; the log alone makes state."""
+
+import pytest
+from support.owners import sent
+from support.ports import CountedIds
+from support.tally import TALLY, Count, Tally, counted
+
+from bookshelf.log.port import NewRecord, Record
+from bookshelf.runtime.owner.held import UNSETTLED, Fold, Said
+from bookshelf.runtime.owner.overlay import Overlay
+from bookshelf.runtime.owner.states import States
+from bookshelf.runtime.owner.store import MemoryStore
+from bookshelf.runtime.owner.verdict import Judge
+
+JUDGE = Judge(TALLY, CountedIds())
+
+
+class Desk:
+    """An overlay with one key, and a log that says what it is told to."""
+
+    def __init__(self) -> None:
+        self._states = States(TALLY, MemoryStore(), None)
+        self._states.fresh(["a"])
+        self.overlay = Overlay(Fold(TALLY), self._states)
+        self._offset = 0
+
+    def say(self, by: int) -> list[Said]:
+        said = JUDGE.judge(self.overlay.head("a"), sent("a", Count(by=by))) or []
+        self.overlay.add("a", said)
+        return said
+
+    def log(self, record: NewRecord) -> int:
+        """The log returns a record."""
+        self.overlay.read_back(Record("tallies", 0, self._offset, record.key, record.value))
+        self._offset += 1
+        return self._offset - 1
+
+    def log_mine(self, *said: Said) -> None:
+        for one in said:
+            self.log(NewRecord("a", one.value))
+
+    @property
+    def seen(self) -> tuple[int, int]:
+        """The sum and the version that the next command is decided on."""
+        head = self.overlay.head("a")
+        return head.state.sum, head.version
+
+    @property
+    def known(self) -> Tally:
+        """What the log alone says."""
+        state: Tally = self._states.get("a").state
+        return state
+
+
+@pytest.fixture
+def desk() -> Desk:
+    return Desk()
+
+
+def test_what_was_said_is_seen_at_once_and_known_once_it_is_read_back(desk: Desk) -> None:
+    said = desk.say(5)
+    assert (desk.seen, desk.known.sum) == ((5, UNSETTLED), 0)
+    desk.overlay.settle("a", said, [0])
+    assert desk.seen == (5, 0)
+    desk.log_mine(*said)
+    assert (desk.seen, desk.known.sum) == ((5, 0), 5)
+
+
+def test_what_is_read_back_before_it_is_settled_is_seen_once(desk: Desk) -> None:
+    said = desk.say(5)
+    desk.log_mine(*said)
+    desk.overlay.settle("a", said, [0])
+    assert (desk.seen, desk.known) == ((5, 0), Tally(sum=5, said=1))
+
+
+def test_what_others_say_in_between_comes_first(desk: Desk) -> None:
+    said = desk.say(5)
+    desk.log(counted("a", 100, source="another"))
+    assert (desk.seen, desk.known.sum) == ((105, UNSETTLED), 100)
+    desk.overlay.settle("a", said, [1])
+    desk.log_mine(*said)
+    assert (desk.seen, desk.known.sum) == ((105, 1), 105)
+
+
+def test_sayings_leave_one_by_one_as_they_are_read_back(desk: Desk) -> None:
+    first, second = desk.say(1), desk.say(2)
+    desk.log_mine(*first)
+    assert (desk.seen[0], desk.known.sum) == (3, 1)
+    desk.overlay.settle("a", [*first, *second], [0, 1])
+    desk.log_mine(*second)
+    assert (desk.seen, desk.known.sum) == ((3, 1), 3)
+
+
+def test_what_was_certainly_not_written_is_forgotten_and_the_rest_is_not(desk: Desk) -> None:
+    said = desk.say(1)
+    desk.overlay.settle("a", said, [0])
+    desk.say(10)
+    desk.overlay.drop_unsettled()
+    assert desk.seen == (1, 0)
+
+
+def test_once_the_log_was_read_to_its_end_only_the_log_counts(desk: Desk) -> None:
+    desk.say(1)
+    desk.overlay.clear()
+    assert (desk.seen, desk.known.sum) == ((0, -1), 0)
+
+
+def test_a_record_that_cannot_be_read_leaves_what_is_ours(desk: Desk) -> None:
+    said = desk.say(5)
+    desk.log(NewRecord("a", b"\xff"))
+    desk.overlay.settle("a", said, [1])
+    desk.log_mine(*said)
+    assert desk.seen == (5, 1)
+    assert desk.overlay.head("a").faults
