@@ -13,6 +13,7 @@ from bookshelf.runtime.clock import SystemClock, SystemIds
 from bookshelf.runtime.folder import Folder
 from bookshelf.runtime.owner.command import Sent
 from bookshelf.runtime.owner.host import AggregateHost
+from bookshelf.runtime.owner.seat import Means
 from bookshelf.runtime.telemetry import Meters
 from bookshelf.runtime.view.host import ViewHost
 from bookshelf.runtime.world import World
@@ -35,7 +36,8 @@ async def world(folder: Path) -> AsyncIterator[World]:
 @asynccontextmanager
 async def newbook(there: World) -> AsyncIterator[AggregateHost]:
     """Run the aggregate that takes new books."""
-    host = AggregateHost(BOOK, there.log, there.states, there.ids, Meters().owner(BOOK.name))
+    means = Means(there.log, there.ids, there.clock, Meters().owner(BOOK.name))
+    host = AggregateHost(BOOK, means, there.states)
     await host.start()
     try:
         yield host

@@ -1,5 +1,7 @@
 """`bookshelf bench`: figures of this machine, as JSON."""
 
+import asyncio
+import signal
 import sys
 from functools import partial
 from typing import Any
@@ -38,10 +40,17 @@ _LIST = "; ".join(f"{one.name}: {one.what}{' (only by name or --all)' * one.larg
 def bench(names: tuple[str, ...], *, everything: bool, _: bool, **plan: Any) -> None:  # noqa: ANN401 (Plan's)
     """Measure this machine; print figures as JSON, and judge none."""
     configure("error", "auto")
-    guarded(lambda: run(_bench(names, Plan(**plan), everything=everything)))
+    try:
+        guarded(lambda: run(_bench(names, Plan(**plan), everything=everything)))
+    except asyncio.CancelledError:
+        sys.exit(128 + signal.SIGTERM)
 
 
 async def _bench(names: tuple[str, ...], plan: Plan, *, everything: bool) -> None:
+    this = asyncio.current_task()
+    assert this is not None  # noqa: S101 (it runs)
+    # what was begun is ended: no shelf runs on, no folder is left
+    asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, this.cancel)
     try:
         report = await measured(chosen(names, everything=everything), plan, partial(click.echo, err=True))
     except* BenchFault as faults:

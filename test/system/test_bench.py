@@ -1,0 +1,100 @@
+"""`bookshelf bench` prints figures. What they are is for people to judge: none has a limit here."""
+
+import json
+import signal
+from pathlib import Path
+from typing import Any
+
+import pytest
+from support.process import Process, bookshelf
+from support.until import until
+
+from bookshelf.runtime.folder import running
+
+TINY = ("--runs", "2", "--seconds", "0.1", "--books", "30")
+LATENCIES = {"p50_ms", "p99_ms"}
+LOAD = {"per_s", *LATENCIES}
+
+
+def report(*args: str) -> Any:  # noqa: ANN401 (JSON)
+    return json.loads(bookshelf("bench", *TINY, *args).well)
+
+
+def shape(measured: Any) -> dict[str, set[str]]:  # noqa: ANN401 (JSON)
+    """Return the figures' names, once each was seen to be a spread of both runs."""
+    for figures in measured["figures"].values():
+        for figure in figures.values():
+            assert set(figure) == {"median", "min", "max", "runs"}
+            assert len(figure["runs"]) == 2
+            assert figure["min"] <= figure["median"] <= figure["max"]
+    return {group: set(figures) for group, figures in measured["figures"].items()}
+
+
+def test_posts_are_measured_at_both_doors_and_all_of_them_are_there_after() -> None:
+    found = report("posts")
+    assert set(found) == {"versions", "machine", "settings", "seconds", "results"}
+    assert found["settings"] == {"runs": 2, "seconds": 0.1, "connections": 64, "books": 30}
+    assert {"python", "bookshelf", "sqlite"} <= set(found["versions"])
+    assert found["machine"]["cpus"] > 0
+    posts = shape(found["results"]["posts"])
+    assert posts == {"service": LOAD, "gateway": LOAD, "one connection": LOAD, "views": {"behind_s"}}
+
+
+def test_queries_are_measured_at_both_doors() -> None:
+    gets = shape(report("gets")["results"]["gets"])
+    assert gets == {
+        f"{what}, {door}": LOAD for what in ("list", "last", "one") for door in ("service", "gateway")
+    }
+
+
+def test_commands_are_measured_beside_another_library() -> None:
+    pytest.importorskip("eventsourcing")
+    commands = report("commands")["results"]["commands"]
+    both = {f"{who}, {n} asking" for who in ("bookshelf", "eventsourcing") for n in (1, 64)}
+    assert shape(commands) == dict.fromkeys(both, LOAD)
+    assert (
+        commands["facts"]["eventsourcing"]["journal_mode"] == commands["facts"]["bookshelf"]["journal_mode"]
+    )
+    assert commands["facts"]["eventsourcing"]["synchronous"] == commands["facts"]["bookshelf"]["synchronous"]
+
+
+def test_the_log_and_what_is_visible_are_measured_without_doors_too() -> None:
+    results = report("log", "visible")["results"]
+    assert shape(results["log"]) == {
+        **{f"append, {size} at a time": {"events_per_s"} for size in (1, 100)},
+        **{f"replay, {how}": {"events_per_s", "seconds"} for how in ("fold", "owner", "view")},
+    }
+    assert results["log"]["facts"]["events"] == 33
+    places = {f"{where}, {part}" for where in ("gateway", "in process") for part in ("whole", "wait")}
+    assert shape(results["visible"]) == dict.fromkeys(places, LATENCIES)
+
+
+def test_starts_and_memory_are_measured_of_real_processes() -> None:
+    results = report("start", "memory")["results"]
+    services = {f"{name}_ms" for name in ("newbook", "readbook", "lastreadbooks", "booklist")}
+    up = {"empty_s", "full_first_s", "full_again_s"}
+    assert shape(results["start"]) == {"up": up, "service": services}
+    resident = {"rss_mib", "peak_mib"}
+    assert shape(results["memory"]) == {
+        "first": {"ready_s", *resident},
+        "again": {"ready_s", *resident},
+        "worked": {"seconds", *resident},
+        "disk": {"mib"},
+    }
+
+
+def test_a_measurement_that_there_is_not_is_told_which_there_are() -> None:
+    ended = bookshelf("bench", "speed")
+    assert ended.code == 2
+    assert "'posts'" in ended.err
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_who_breaks_it_off_finds_nothing_left(tmp_path: Path, number: int) -> None:
+    with Process("bench", "posts", "--seconds", "60", env={"TMPDIR": str(tmp_path)}) as bench:
+        until(lambda: any(running(data) for data in tmp_path.glob("*/shelf")), "the shelf runs")
+        ended = bench.stop(number)
+    assert ended.code != 0
+    assert ended.out == ""
+    assert "Traceback" not in ended.err
+    assert list(tmp_path.iterdir()) == []
