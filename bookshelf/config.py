@@ -3,12 +3,13 @@
 import os
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, TypeVar
 
 import msgspec
 from msgspec import Meta
 
 PREFIX = "BOOKSHELF_"
+T = TypeVar("T", bound=msgspec.Struct)
 
 Port = Annotated[int, Meta(ge=0, le=65535)]
 
@@ -37,6 +38,40 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
         return _data_home() / "bookshelf"
 
 
+class Network(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """Where the log and discovery of many machines are: for `bookshelf run`. Empty texts mean: not set."""
+
+    id: str = ""
+    address: str = ""
+    broker: str = "127.0.0.1:9092"
+    broker_wait_s: Annotated[float, Meta(gt=0)] = 60.0
+    storage: str = ""
+    storage_wait_s: Annotated[float, Meta(gt=0)] = 60.0
+    kafka_prefix: str = ""
+    kafka_partitions: Annotated[int, Meta(ge=1, le=1000)] = 8
+    kafka_replication: Annotated[int, Meta(ge=1, le=9)] = 1
+    kafka_min_insync: Annotated[int, Meta(ge=1, le=9)] = 1
+    kafka_security_protocol: Literal["PLAINTEXT", "SSL", "SASL_PLAINTEXT", "SASL_SSL"] = "PLAINTEXT"
+    kafka_sasl_mechanism: Literal["PLAIN", "SCRAM-SHA-256", "SCRAM-SHA-512"] = "PLAIN"
+    kafka_sasl_username: str = ""
+    kafka_sasl_password: str = ""
+    kafka_ssl_cafile: str = ""
+    kafka_ssl_certfile: str = ""
+    kafka_ssl_keyfile: str = ""
+    consul: str = "127.0.0.1:8500"
+    consul_scheme: Literal["http", "https"] = "http"
+    consul_token: str = ""
+    consul_ca_file: str = ""
+    consul_datacenter: str = ""
+
+
+#: The names that deployments of the broker and of the agent use already.
+_USUAL = {
+    "broker": ("KAFKA_BROKER_ADDR", "KAFKA_BROKER_PORT", "9092"),
+    "consul": ("CONSUL_AGENT_ADDR", "CONSUL_AGENT_PORT", "8500"),
+}
+
+
 def _data_home() -> Path:
     # the XDG Base Directory Specification has a relative path ignored
     given = Path(os.environ.get("XDG_DATA_HOME", ""))
@@ -48,13 +83,35 @@ def read(environment: Mapping[str, str], **given: Any) -> Settings:  # noqa: ANN
 
     Raises `WrongSetting`.
     """
-    names = Settings.__struct_fields__
+    return _read(Settings, environment, given)
+
+
+def read_network(environment: Mapping[str, str], **given: Any) -> Network:  # noqa: ANN401 (as above)
+    """Return where the network's parts are; KAFKA_BROKER_ADDR and its like count if BOOKSHELF_ says nothing.
+
+    Raises `WrongSetting`.
+    """
+    usual = {
+        PREFIX + name.upper(): with_port(environment[address], environment.get(port, default))
+        for name, (address, port, default) in _USUAL.items()
+        if environment.get(address)
+    }
+    return _read(Network, usual | dict(environment), given)
+
+
+def with_port(address: str, port: str) -> str:
+    """Return host:port, or the address as it is if it names a port already."""
+    return address if ":" in address else f"{address}:{port}"
+
+
+def _read(kind: type[T], environment: Mapping[str, str], given: Mapping[str, Any]) -> T:
+    names = kind.__struct_fields__
     found: dict[str, Any] = {
         name: environment[key] for name in names if (key := PREFIX + name.upper()) in environment
     }
     found.update({name: value for name, value in given.items() if value is not None})
     try:
-        return msgspec.convert(found, Settings, strict=False)
+        return msgspec.convert(found, kind, strict=False)
     except msgspec.ValidationError as fault:
         what, _, where = str(fault).partition(" - at `$.")
         name = where.rstrip("`")

@@ -1,9 +1,10 @@
 """Bodies on their way through: piece by piece, under a deadline, never gathered."""
 
 import asyncio
+import contextlib
 from collections.abc import AsyncIterator
 
-from bookshelf.runtime.http.message import Body, BrokenBody, Bytes, Request, TooLarge
+from bookshelf.runtime.http.message import Body, BrokenBody, Bytes, Request, TooLarge, let_go
 
 #: Bytes of a request's body that is read before it is sent on, so that it can be sent again.
 SHORT = 64 << 10
@@ -82,12 +83,18 @@ class Paced:
             msg = f"nothing more of the answer came for {self._patience_s:g} s"
             raise BrokenBody(msg) from None
 
+    async def aclose(self) -> None:
+        """Let go of what it comes from."""
+        await let_go(self._pieces)
+
 
 async def discard(body: bytes | AsyncIterator[bytes], limit: int = SHORT) -> None:
     """Read a body to its end, so that its connection can be used again; one over `limit` bytes is left."""
     if isinstance(body, bytes):
         return
-    async for piece in body:
-        limit -= len(piece)
-        if limit < 0:
-            return
+    with contextlib.suppress(BrokenBody):  # no one wants to know
+        async for piece in body:
+            limit -= len(piece)
+            if limit < 0:
+                break
+    await let_go(body)

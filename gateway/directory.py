@@ -62,21 +62,22 @@ class Directory:
 
     async def run(self) -> None:
         """Follow discovery for ever; a fault is logged and followed by another try."""
-        await self._supervisor.keep(self._follow)
+        self._learning.clear()
+        async with asyncio.TaskGroup() as learners:  # what is being learned outlasts a fault of discovery
+            await self._supervisor.keep(lambda: self._follow(learners))
 
     async def settled(self) -> None:
         """Wait until discovery has answered and every service that is ready is known."""
         await self._settled.wait()
 
-    async def _follow(self) -> None:
-        async with asyncio.TaskGroup() as learners:
-            async for snapshot in self._discovery.watch():
-                self._supervisor.well()
-                self._hear(snapshot)
-                for edition in self._ready() - self._known.editions - self._learning:
-                    self._learning.add(edition)
-                    learners.create_task(self._learn(edition))
-            raise RuntimeError("discovery has ended its watch")
+    async def _follow(self, learners: asyncio.TaskGroup) -> None:
+        async for snapshot in self._discovery.watch():
+            self._supervisor.well()
+            self._hear(snapshot)
+            for edition in self._ready() - self._known.editions - self._learning:
+                self._learning.add(edition)
+                learners.create_task(self._learn(edition))
+        raise RuntimeError("discovery has ended its watch")
 
     def _hear(self, snapshot: Snapshot) -> None:
         self._snapshot = snapshot

@@ -19,6 +19,7 @@ _HOP = (
 _SAID_ANEW = (
     *("Host", "Expect", "Forwarded", "Proxy", "X-Real-IP"),
     *("X-Forwarded-For", "X-Forwarded-Host", "X-Forwarded-Port", "X-Forwarded-Server"),
+    "Bookshelf-Command",  # between instances of one service only (bookshelf/runtime/edge/forward.py)
 )
 _VIA = "1.1 bookshelf"
 _REFERENCES = ("Location", "Content-Location")

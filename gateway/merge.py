@@ -30,7 +30,7 @@ def merged(documents: Sequence[Document], prefix: str) -> bytes:
         "paths": paths,
         "components": _sections(parts),
     }
-    return msgspec.json.encode(whole, order="sorted")
+    return msgspec.json.encode(whole)
 
 
 def _parts(document: Document) -> Parts:

@@ -25,13 +25,14 @@ class Patience:
     """How long to wait, in seconds.
 
     For the first byte of an answer and for each piece after it; before a request that a service could not
-    take just now is sent again, once for each; and in all, after which it is not sent again.
+    take just now is sent again, once for each; and in all, after which it is not sent again: as long as a
+    partition may take to move, and no longer than a query waits for its view, which is waited for once.
     """
 
     answer_s: float = 30.0
     piece_s: float = 30.0
-    again_s: tuple[float, ...] = (0.1, 0.3)
-    in_all_s: float = 1.0
+    again_s: tuple[float, ...] = (0.1, 0.2, 0.3, 0.4, 0.5)
+    in_all_s: float = 2.0
 
 
 class Proxy:

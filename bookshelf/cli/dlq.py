@@ -19,7 +19,7 @@ _view = click.option("--view", metavar="NAME", help="Only of this view.")
 @click.group()
 def dlq() -> None:
     """Dead letters: list them, apply them again, or drop them."""
-    configure("error", "auto")
+    configure("critical", "auto")
 
 
 @dlq.command("list")
@@ -60,19 +60,18 @@ async def _retry(data: str | None, view: str | None, key: str | None) -> None:
 @dlq.command()
 @click.argument("position")
 @_data
-@_view
-def drop(position: str, data: str | None, view: str | None) -> None:
-    """Forget the record at POSITION (like bookshelf/0@42); what waited behind it is applied."""
-    guarded(lambda: run(_drop(position, data, view)))
+def drop(position: str, data: str | None) -> None:
+    """Give up the record at POSITION (like bookshelf/0@42), for good and for every view and owner."""
+    guarded(lambda: run(_drop(position, data)))
 
 
-async def _drop(position: str, data: str | None, view: str | None) -> None:
+async def _drop(position: str, data: str | None) -> None:
     try:
         parse_position(position)
     except ValueError as fault:
         stop(str(fault))
     async with operator(read(os.environ, data=data)) as there:
-        done = await there.order("POST", "/letters/drop", {"view": view, "position": position})
+        done = await there.order("POST", "/letters/drop", {"position": position})
     if not done["dropped"]:
         stop(f"there is no dead letter at {position}")
-    click.echo(f"{done['dropped']} dropped.")
+    click.echo(f"{position} is given up; what waited behind it is applied.")

@@ -56,7 +56,7 @@ async def embedded(settings: Settings) -> AsyncIterator[Embedded]:
         await gateway.start()
         stack.push_async_callback(gateway.stop)
         token = secrets.token_urlsafe(32)
-        control = Control(services, token)
+        control = Control(services, world, token)
         inner = await _door(world, control, _LOOPBACK, 0, stack)
         outer = await _door(world, gateway, settings.host, settings.port, stack)
         url = f"http://{_shown(settings.host)}:{outer.port}"

@@ -28,7 +28,7 @@ def export(file: Path, url: str | None, data: str | None, form: str | None) -> N
 
 
 def _export(file: Path, settings: Settings, url: str | None, form: str | None) -> None:
-    configure("error", settings.log_format)
+    configure("critical", settings.log_format)
     lines = (form or file.suffix.lstrip(".")) == "jsonl"
     books: list[dict[str, Any]] = []
     try:

@@ -34,7 +34,7 @@ def import_(file: Path, url: str | None, data: str | None, *, as_json: bool) -> 
 
 
 def _import(file: Path, settings: Settings, url: str | None, *, as_json: bool) -> None:
-    configure("error", settings.log_format)
+    configure("critical", settings.log_format)
     report = Report()
     try:
         library = read_library(file, today=datetime.now(UTC).astimezone().date())

@@ -2,8 +2,11 @@
 
 import asyncio
 import contextlib
-from collections.abc import Coroutine
+import signal
+from collections.abc import Awaitable, Callable, Coroutine
 from typing import Any
+
+Serve = Callable[[asyncio.Event, asyncio.Event], Awaitable[None]]
 
 
 def run(main: Coroutine[Any, Any, None]) -> None:
@@ -15,3 +18,21 @@ def run(main: Coroutine[Any, Any, None]) -> None:
         factory = uvloop.new_event_loop
     with asyncio.Runner(loop_factory=factory) as runner:
         runner.run(main)
+
+
+async def until_told(serve: Serve) -> None:
+    """Run `serve(ready, leaving)`: a signal sets `leaving`, or ends it at once if it is not `ready` yet."""
+    ready, leaving = asyncio.Event(), asyncio.Event()
+    serving = asyncio.ensure_future(serve(ready, leaving))
+
+    def leave() -> None:
+        if ready.is_set():
+            leaving.set()
+        else:
+            serving.cancel()
+
+    loop = asyncio.get_running_loop()
+    for name in (signal.SIGINT, signal.SIGTERM):
+        loop.add_signal_handler(name, leave)
+    with contextlib.suppress(asyncio.CancelledError):
+        await serving

@@ -10,6 +10,7 @@ from bookshelf import __version__
 #: Subcommands by name: each is imported only when it is asked for, so that every one starts fast.
 _COMMANDS = {
     "up": "bookshelf.cli.up:up",
+    "run": "bookshelf.cli.running:run",
     "import": "bookshelf.cli.importing:import_",
     "export": "bookshelf.cli.exporting:export",
     "dlq": "bookshelf.cli.dlq:dlq",

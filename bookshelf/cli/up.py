@@ -1,18 +1,19 @@
 """`bookshelf up`: the whole shelf in one process."""
 
 import asyncio
-import contextlib
 import gc
 import os
-import signal
 
 import click
 
 from bookshelf.cli.embedded import embedded
 from bookshelf.cli.faults import guarded
-from bookshelf.cli.loop import run
+from bookshelf.cli.loop import run, until_told
 from bookshelf.config import Settings, read
 from bookshelf.runtime.logs import configure
+
+#: Thresholds of the garbage collector: states and rows have no cycles, and each look at them stops everyone.
+_COLLECT = (50_000, 20, 100)
 
 
 @click.command()
@@ -26,7 +27,7 @@ from bookshelf.runtime.logs import configure
 )
 def up(data: str | None, host: str | None, port: int | None, service_ports: str | None) -> None:
     """Run the whole shelf in this process, until Ctrl-C."""
-    guarded(lambda: run(_up(_settings(data, host, port, service_ports))))
+    guarded(lambda: _up(_settings(data, host, port, service_ports)))
 
 
 def _settings(data: str | None, host: str | None, port: int | None, service_ports: str | None) -> Settings:
@@ -35,26 +36,14 @@ def _settings(data: str | None, host: str | None, port: int | None, service_port
     return settings
 
 
-async def _up(settings: Settings) -> None:
-    ready, leaving = asyncio.Event(), asyncio.Event()
-    serving = asyncio.create_task(_serve(settings, ready, leaving))
-
-    def leave() -> None:
-        if ready.is_set():
-            leaving.set()
-        else:
-            serving.cancel()
-
-    loop = asyncio.get_running_loop()
-    for name in (signal.SIGINT, signal.SIGTERM):
-        loop.add_signal_handler(name, leave)
-    with contextlib.suppress(asyncio.CancelledError):
-        await serving
+def _up(settings: Settings) -> None:
+    run(until_told(lambda ready, leaving: _serve(settings, ready, leaving)))
 
 
 async def _serve(settings: Settings, ready: asyncio.Event, leaving: asyncio.Event) -> None:
     async with embedded(settings) as shelf:
         gc.freeze()  # what is here by now stays: no collection need look at it again
+        gc.set_threshold(*_COLLECT)
         click.echo(f"Your shelf: {shelf.url}/bookshelf/books")
         click.echo(f"API docs:   {shelf.url}/apidocs/")
         click.echo(f"Data:       {settings.folder}")

@@ -24,9 +24,13 @@ def views() -> None:
 @click.option("--data", metavar="DIR", help="The data folder of the shelf, running or not.")
 def rebuild(name: str, data: str | None) -> None:
     """Make the rows of view NAME anew from the log, beside the live ones, then swap."""
+    guarded(lambda: run(_rebuild(_settings(data), name)))
+
+
+def _settings(data: str | None) -> Settings:
     settings = read(os.environ, data=data)
-    configure("error", settings.log_format)
-    guarded(lambda: run(_rebuild(settings, name)))
+    configure("critical", settings.log_format)
+    return settings
 
 
 async def _rebuild(settings: Settings, name: str) -> None:

@@ -10,6 +10,7 @@ from typing import Any
 import msgspec
 
 from bookshelf.cqrs.position import parse_position
+from bookshelf.runtime.drop import drop
 from bookshelf.runtime.edge.edge import Edge
 from bookshelf.runtime.http.message import Request, Response
 from bookshelf.runtime.http.problem import Problem
@@ -18,6 +19,7 @@ from bookshelf.runtime.service import ServiceHost
 from bookshelf.runtime.telemetry import Meters
 from bookshelf.runtime.view import letters
 from bookshelf.runtime.view.host import ViewHost
+from bookshelf.runtime.world import World
 
 _encode = msgspec.json.Encoder().encode
 
@@ -33,7 +35,8 @@ class Order(msgspec.Struct, forbid_unknown_fields=True):
 class Control:
     """What an operator may do with the running services."""
 
-    def __init__(self, services: Sequence[ServiceHost], token: str) -> None:
+    def __init__(self, services: Sequence[ServiceHost], world: World, token: str) -> None:
+        self._world = world
         self._views = {name: view for service in services for name, view in service.views.items()}
         self._token = token
         self._edge = Edge("control", Meters())
@@ -72,8 +75,13 @@ class Control:
     async def _drop(self, request: Request, _path: Mapping[str, str]) -> Response:
         order = await _order(request)
         position = parse_position(order.position or "")
-        dropped = [await letters.drop(view.rows, position) for view in self._chosen(order)]
-        return _json({"dropped": sum(dropped)})
+        keys = {view: await letters.key_at(view.rows, position) for view in self._views.values()}
+        known = [key for key in keys.values() if key is not None]
+        if known:
+            said = await drop(self._world, known[0], position)
+            for view in keys:
+                await view.after([said])
+        return _json({"dropped": len(known)})
 
     async def _rebuild(self, _request: Request, path: Mapping[str, str]) -> Response:
         view = self._view(path["name"])

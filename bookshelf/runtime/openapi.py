@@ -44,7 +44,7 @@ def document(service: Service) -> dict[str, Any]:
 def _types(route: Route) -> Iterable[Any]:
     if isinstance(route, CommandRoute):
         return [route.body, *([route.returns] if route.returns else [])]
-    return [route.params, route.returns]
+    return [route.returns]
 
 
 def _operation(service: Service, route: Route, schemas: Mapping[Any, Any]) -> dict[str, Any]:
@@ -62,7 +62,11 @@ def _operation_id(route: Route) -> str:
 def _command(route: CommandRoute, schemas: Mapping[Any, Any]) -> dict[str, Any]:
     path = [] if route.creates else [_parameter("id", "path", {"type": "string"}, "The id.")]
     headers = [
-        _header(conditions.KEY, "Makes a retry safe: the same key answers the same and writes nothing.", 255),
+        _header(
+            conditions.KEY,
+            "Makes a retry safe: the same key answers the same and writes nothing.",
+            conditions.KEY_PATTERN,
+        ),
         *([] if route.creates else [_header("If-Match", "Only if this is still its entity tag.")]),
     ]
     content = {"application/json": {"schema": schemas[route.body]}}
@@ -72,7 +76,7 @@ def _command(route: CommandRoute, schemas: Mapping[Any, Any]) -> dict[str, Any]:
         "requestBody": {"required": route.body_required, "content": content},
         "responses": {
             str(route.status): {"description": "Done.", **said},
-            **_faults("400", "404", "409", "412", "413", "415", "422", "503"),
+            **_faults("400", "404", "408", "409", "412", "413", "415", "422", "503", "504"),
         },
     }
 
@@ -92,7 +96,11 @@ def _query(route: QueryRoute, schemas: Mapping[Any, Any]) -> dict[str, Any]:
         for name, one in schema["properties"].items()
     ]
     headers = [
-        _header(conditions.AFTER, "Wait until the view has what these positions hold: bookshelf/0@42, …"),
+        _header(
+            conditions.AFTER,
+            "Wait until the view has what these positions hold: bookshelf/0@42, …",
+            conditions.AFTER_PATTERN,
+        ),
         _header("If-None-Match", "Answer 304 if this is still its entity tag."),
     ]
     found = {"description": "Found.", "content": {"application/json": {"schema": schemas[route.returns]}}}
@@ -106,10 +114,8 @@ def _parameter(
     return {"name": name, "in": place, "required": required, "schema": dict(schema), "description": what}
 
 
-def _header(name: str, what: str, longest: int | None = None) -> dict[str, Any]:
-    schema: dict[str, Any] = {"type": "string"}
-    if longest:
-        schema |= {"minLength": 1, "maxLength": longest}
+def _header(name: str, what: str, pattern: str | None = None) -> dict[str, Any]:
+    schema = {"type": "string"} if pattern is None else {"type": "string", "pattern": pattern}
     return _parameter(name, "header", schema, what, required=False)
 
 

@@ -13,11 +13,13 @@ from bookshelf.cqrs.service import Service
 from bookshelf.discovery.port import Instance
 from bookshelf.runtime.edge.commands import CommandEndpoint
 from bookshelf.runtime.edge.edge import Edge
+from bookshelf.runtime.edge.forward import Forward, owns
 from bookshelf.runtime.edge.queries import QueryEndpoint
 from bookshelf.runtime.health import Health, live
 from bookshelf.runtime.http.message import Request, Response
 from bookshelf.runtime.openapi import document
 from bookshelf.runtime.owner.host import AggregateHost
+from bookshelf.runtime.owner.seat import Means
 from bookshelf.runtime.telemetry import Meters
 from bookshelf.runtime.view.host import ViewHost
 from bookshelf.runtime.world import Door, World
@@ -41,13 +43,14 @@ class ServiceHost:
         }
         self.health = Health(self._fault, self._warnings)
         self.edge = self._edge()
-        self._door: Door
+        self._door: Door | None = None
         self._begun = AsyncExitStack()
 
     def _aggregate(self, name: str) -> AggregateHost:
         world = self._world
         (aggregate,) = (a for a in self.service.aggregates if a.name == name)
-        return AggregateHost(aggregate, world.log, world.states, world.ids, self.meters.owner(name))
+        means = Means(world.log, world.ids, world.clock, self.meters.owner(name))
+        return AggregateHost(aggregate, means, world.states)
 
     def _fault(self) -> str | None:
         return next((host.fault for host in self._hosts() if host.fault is not None), None)
@@ -61,35 +64,62 @@ class ServiceHost:
     @property
     def port(self) -> int:
         """Where it listens, once it has started."""
+        assert self._door is not None  # noqa: S101 (it has started)
         return self._door.port
 
     async def start(self) -> None:
         """Become ready, then known. Raises `PortTaken`, `LogFault`, `StorageFault`."""
-        for host in self._hosts():
-            self._begun.push_async_callback(host.stop)
-            await host.start()
+        for view in self.views.values():
+            self._begun.push_async_callback(view.stop)
+            await view.start()
+        # partitions are given away behind an open door: what still comes in goes on to who has them next
+        self._begun.push_async_callback(self._close)
+        for aggregate in self.aggregates.values():
+            self._begun.push_async_callback(aggregate.stop)
+            await aggregate.start()
         self._door = await self._world.listen(self.edge, self._host, self._port)
-        self._begun.push_async_callback(self._door.stop)
         await self._register(f"{self.service.name}-{self._world.ids.new()}")
-        _logger.info("ready", service=self.service.name, port=self._door.port)
+        _logger.info("ready", service=self.service.name, port=self.port)
+
+    async def _close(self) -> None:
+        if self._door is not None:
+            await self._door.stop()
 
     async def _register(self, instance_id: str) -> None:
         discovery = self._world.discovery
-        instance = Instance(
+        await discovery.register(self._instance(instance_id))
+        self._begun.push_async_callback(discovery.deregister, instance_id)
+        tasks = [self.health.report(discovery, instance_id)]
+        tasks += [self._publish(host, instance_id) for host in self.aggregates.values()]
+        for task in map(asyncio.create_task, tasks):
+            self._begun.push_async_callback(_cancelled, task)
+
+    def _instance(self, instance_id: str) -> Instance:
+        assert self._door is not None  # noqa: S101 (who is registered can be reached)
+        meta = {"version": __version__}
+        for name, host in self.aggregates.items():
+            meta |= owns(name, host.owned)
+        return Instance(
             id=instance_id,
             service=self.service.name,
             tags=self.service.tags,
             address=self._door.host,
             port=self._door.port,
-            meta={"version": __version__},
+            meta=meta,
         )
-        await discovery.register(instance)
-        self._begun.push_async_callback(discovery.deregister, instance_id)
-        reporting = asyncio.create_task(self.health.report(discovery, instance_id))
-        self._begun.push_async_callback(_cancelled, reporting)
+
+    async def _publish(self, host: AggregateHost, instance_id: str) -> None:
+        """Tell discovery whenever a partition has come or gone, for ever."""
+        told = host.owned
+        while True:
+            told = await host.moved(told)
+            await self._world.discovery.register(self._instance(instance_id))
+            if (fault := self._fault()) is not None:  # to register is to say that all is well
+                await self._world.discovery.report(instance_id, fault)
+            await self._world.discovery.report(instance_id, self._fault())  # to register is to be well
 
     async def stop(self) -> None:
-        """Be forgotten first, answer what is under way, then let go of what has begun."""
+        """Be forgotten first, give away what is owned, answer what is under way, then let go of the rest."""
         await self._begun.aclose()
         _logger.info("stopped", service=self.service.name)
 
@@ -99,7 +129,9 @@ class ServiceHost:
         for route in self.service.serves:
             if isinstance(route, CommandRoute):
                 host = self.aggregates[route.aggregate.name]
-                edge.add(route.method, route.path, CommandEndpoint(route, host, world.clock, world.ids))
+                onward = Forward(route.aggregate.name, world.discovery, world.transport)
+                endpoint = CommandEndpoint(route, host, world.clock, world.ids, onward)
+                edge.add(route.method, route.path, endpoint)
             else:
                 edge.add(route.method, route.path, QueryEndpoint(route, self.views[route.view.name]))
         edge.add("GET", "/health/live", live)

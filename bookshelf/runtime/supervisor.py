@@ -1,9 +1,13 @@
 """Keeps work going that must not end: a fault is logged, shown, and followed by another try."""
 
 import asyncio
+import logging
 from collections.abc import Awaitable, Callable
 
 import structlog
+
+from bookshelf.log.port import LogFault
+from bookshelf.storage.port import StorageFault
 
 #: Seconds before the first new try, doubled with every fault in a row, up to the last.
 FIRST_S = 0.05
@@ -33,7 +37,10 @@ class Supervisor:
                 await work()
             except Exception as fault:
                 self.fault = f"{self.what}: {fault}"
-                _logger.exception("restarting", what=self.what, in_s=self._wait_s)
+                # what a disk or a broker does is known by its name; anything else wants its traceback
+                known = isinstance(fault, LogFault | StorageFault)
+                said = {"what": self.what, "in_s": self._wait_s, "why": str(fault)}
+                _logger.log(logging.ERROR, "restarting", **said, exc_info=not known)
             else:
                 self.well()
                 return

@@ -46,7 +46,7 @@ class AddBook(Command, frozen=True):
 
     TYPE: ClassVar[str] = "shelf.add-book.v1"
     book: NewBook
-    at: datetime
+    at: text.Instant
 
 
 class ChangeBook(Command, frozen=True):
@@ -142,7 +142,13 @@ def shown(book_id: str, book: Shelved) -> Book:
 
 
 BOOK = Aggregate(
-    name="newbook", topic=TOPIC, catalogue=EVENTS, initial=Shelved(), decide=decide, evolve=evolve
+    name="newbook",
+    topic=TOPIC,
+    catalogue=EVENTS,
+    initial=Shelved(),
+    decide=decide,
+    evolve=evolve,
+    takes=(AddBook, ChangeBook, RemoveBook),
 )
 
 ROUTES = (

@@ -64,7 +64,7 @@ def listed(db: Any, asked: Listing) -> Answer:  # noqa: ANN401 (the storage's co
     """Answer a page of books."""
     query = select(books)
     if asked.q is not None and asked.q.strip():
-        query = query.where(has_words(books, asked.q))
+        query = query.where(has_words(db, books, asked.q))
     if asked.state is not None:
         query = query.where(books.c.done.is_(asked.state == "finished"))
     rows, after = page(db, query, books, asked.sort, asked.after, asked.limit)

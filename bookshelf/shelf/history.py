@@ -5,7 +5,7 @@ from datetime import datetime
 from typing import Any
 
 import msgspec
-from sqlalchemy import BigInteger, Column, Index, Integer, LargeBinary, MetaData, Table, Text, insert, select
+from sqlalchemy import BigInteger, Column, Index, Integer, LargeBinary, MetaData, Table, insert, select
 
 from bookshelf.cqrs.errors import NotFound
 from bookshelf.cqrs.message import Event
@@ -15,6 +15,7 @@ from bookshelf.cqrs.view import Change, Recorded
 from bookshelf.shelf.answers import Book
 from bookshelf.shelf.book import BOOK, shown
 from bookshelf.shelf.events import EVENTS, TOPIC
+from bookshelf.storage.columns import TEXT
 
 
 class Happened(msgspec.Struct, frozen=True):
@@ -40,10 +41,10 @@ def history_table(metadata: MetaData) -> Table:
         metadata,
         Column("part", Integer, primary_key=True, autoincrement=False),
         Column("off", BigInteger, primary_key=True, autoincrement=False),
-        Column("subject", Text, nullable=False),
-        Column("type", Text, nullable=False),
-        Column("time", Text, nullable=False),
-        Column("actor", Text, nullable=False),
+        Column("subject", TEXT, nullable=False),
+        Column("type", TEXT, nullable=False),
+        Column("time", TEXT, nullable=False),
+        Column("actor", TEXT, nullable=False),
         Column("data", LargeBinary, nullable=False),
         sqlite_with_rowid=False,
     )

@@ -59,7 +59,7 @@ def _read(text: str, order: str) -> _Cursor:
     try:
         content = base64.b64decode(text + "=" * (-len(text) % 4), altchars=b"-_", validate=True)
         cursor = msgspec.json.decode(content, type=_Cursor)
-    except ValueError:
+    except (ValueError, RecursionError):
         raise Invalid("is not a cursor; take it from a page's Link header", field="after") from None
     if cursor.order != order:
         raise Invalid("belongs to another sort; begin again without it", field="after")

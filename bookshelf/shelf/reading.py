@@ -36,10 +36,10 @@ class FinishBook(Command, frozen=True):
     """The reader has finished this book; `finished` is None if the day is not known."""
 
     TYPE: ClassVar[str] = "shelf.finish-book.v1"
-    at: datetime
+    at: text.Instant
     finished: date | None
-    rating: int | None = None
-    review: str | None = None
+    rating: text.Rating | None = None
+    review: text.Review | None = None
 
 
 class Reading(State, frozen=True):
@@ -92,7 +92,13 @@ def _day(given: str | None, at: datetime) -> date | None:
 
 
 READING = Aggregate(
-    name="readbook", topic=TOPIC, catalogue=EVENTS, initial=Reading(), decide=decide, evolve=evolve
+    name="readbook",
+    topic=TOPIC,
+    catalogue=EVENTS,
+    initial=Reading(),
+    decide=decide,
+    evolve=evolve,
+    takes=(FinishBook,),
 )
 
 ROUTES = (

@@ -13,7 +13,6 @@ from sqlalchemy import (
     Integer,
     MetaData,
     Table,
-    Text,
     bindparam,
     delete,
     insert,
@@ -24,6 +23,7 @@ from sqlalchemy.sql.dml import Update
 from bookshelf.cqrs.view import Change, Handler, Recorded
 from bookshelf.shelf.answers import Book
 from bookshelf.shelf.events import BookAdded, BookChanged, BookFinished, BookRemoved
+from bookshelf.storage.columns import TEXT
 
 _json = msgspec.json.Encoder().encode
 
@@ -35,15 +35,15 @@ def book_table(name: str, metadata: MetaData) -> Table:
         name,
         metadata,
         Column("seq", Integer, primary_key=True),
-        Column("id", Text, nullable=False, unique=True),
-        Column("title", Text, nullable=False),
-        Column("author", Text, nullable=False),
-        *(Column(text, Text) for text in texts),
+        Column("id", TEXT, nullable=False, unique=True),
+        Column("title", TEXT, nullable=False),
+        Column("author", TEXT, nullable=False),
+        *(Column(text, TEXT) for text in texts),
         Column("pages", Integer),
-        Column("tags", Text, nullable=False),
+        Column("tags", TEXT, nullable=False),
         Column("done", Boolean, nullable=False),
         Column("rating", Integer),
-        Column("added", Text, nullable=False),
+        Column("added", TEXT, nullable=False),
         Column("version", BigInteger, nullable=False),
     )
 

@@ -1,5 +1,6 @@
 """What a text of the shelf may be. JSON Schema shows the pattern, `mend` says what to do about a mismatch."""
 
+from datetime import datetime
 from typing import Annotated
 
 from msgspec import Meta
@@ -37,6 +38,7 @@ Tags = Annotated[tuple[Tag, ...], Meta(max_length=limits.TAGS_MAX)]
 Notes = Annotated[str, Meta(max_length=limits.NOTES_MAX, pattern=_PROSE, extra=_NO_CONTROL)]
 Rating = Annotated[int, Meta(ge=limits.RATING_MIN, le=limits.RATING_MAX, examples=[5])]
 Review = Annotated[str, Meta(max_length=limits.REVIEW_MAX, pattern=_PROSE, extra=_NO_CONTROL)]
+Instant = Annotated[datetime, Meta(tz=True)]
 Day = Annotated[
     str,
     Meta(

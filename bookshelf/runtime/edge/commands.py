@@ -11,9 +11,10 @@ from bookshelf.cqrs.route import CommandRoute
 from bookshelf.runtime.clock import Clock, Ids
 from bookshelf.runtime.edge import conditions
 from bookshelf.runtime.edge.decode import Reader
+from bookshelf.runtime.edge.forward import COMMAND, UNKNOWN, Onward
 from bookshelf.runtime.http.message import Request, Response
 from bookshelf.runtime.http.problem import Problem
-from bookshelf.runtime.owner.command import Outcome, Sent
+from bookshelf.runtime.owner.command import NotOwner, Outcome, Sent
 from bookshelf.runtime.owner.host import AggregateHost
 
 #: Bytes of a body.
@@ -28,7 +29,10 @@ _JSON = ("application/json", "application/merge-patch+json")
 class CommandEndpoint:
     """One command route of a service."""
 
-    def __init__(self, route: CommandRoute, host: AggregateHost, clock: Clock, ids: Ids) -> None:
+    def __init__(
+        self, route: CommandRoute, host: AggregateHost, clock: Clock, ids: Ids, onward: Onward
+    ) -> None:
+        self._onward = onward
         self._route = route
         self._host = host
         self._clock = clock
@@ -37,18 +41,17 @@ class CommandEndpoint:
 
     async def __call__(self, request: Request, path: Mapping[str, str]) -> Response:
         """Carry the command out. Raises `Problem`, `Refused`, `NotOwner`, `Busy`."""
-        body = await self._body(request)
-        sent = self._sent(request, path, body)
+        content = await request.body.read(MAX_BODY)
+        sent = self._sent(request, path, self._read(request, content))
         try:
             async with asyncio.timeout(DEADLINE_S):
-                outcome = await self._host.ask(sent)
+                return self._answer(await self._host.ask(sent))
+        except NotOwner as elsewhere:
+            return await self._onward.send(request, content, sent.id, elsewhere)
         except TimeoutError:
-            msg = "whether this was done is not known yet; send it again with the same Idempotency-Key"
-            raise Problem("gateway-timeout", msg) from None
-        return self._answer(outcome)
+            raise Problem("gateway-timeout", UNKNOWN) from None
 
-    async def _body(self, request: Request) -> msgspec.Struct:
-        content = await request.body.read(MAX_BODY)
+    def _read(self, request: Request, content: bytes) -> msgspec.Struct:
         if not content and not self._route.body_required:
             content = b"{}"
         else:
@@ -59,7 +62,8 @@ class CommandEndpoint:
     def _sent(self, request: Request, path: Mapping[str, str], body: msgspec.Struct) -> Sent:
         route = self._route
         chosen = conditions.key(request.headers)
-        command_id = chosen or self._ids.new()
+        forwarded = conditions.key(request.headers, COMMAND)
+        command_id = chosen or forwarded or self._ids.new()
         at = self._clock.now()
         return Sent(
             subject=str(uuid5(_IDS, command_id)) if route.creates else path["id"],
@@ -68,8 +72,8 @@ class CommandEndpoint:
             at=at,
             hash=_digest(route, body) if chosen else "",
             expects=conditions.expects(request.headers),
-            fresh=route.creates and not chosen,
-            traceparent=request.headers.get("traceparent", "")[:55],
+            fresh=route.creates and not chosen and not forwarded,
+            traceparent=conditions.trace(request.headers),
         )
 
     def _answer(self, outcome: Outcome) -> Response:
@@ -100,7 +104,7 @@ def _check_media_type(request: Request, content: bytes) -> None:
         raise Problem("media-type", msg)
     if given is None and content:
         return  # unlabelled JSON is tried; what is not JSON says so
-    kind = (given or "application/json").partition(";")[0].strip().lower()
+    kind = (given or "application/json").partition(";")[0].strip().lower().encode("ascii", "replace").decode()
     if kind not in _JSON:
         msg = f"a body of {kind[:100]} is not taken; send JSON with Content-Type: application/json"
         raise Problem("media-type", msg, Accept=", ".join(_JSON))

@@ -1,12 +1,13 @@
 """What requests and answers say in headers: entity tags, idempotency keys, positions.
 
-Sources: RFC 9110 (ETag, If-Match, If-None-Match); draft-ietf-httpapi-idempotency-key-header.
+Sources: RFC 9110 (ETag, If-Match, If-None-Match); draft-ietf-httpapi-idempotency-key-header;
+W3C Trace Context (traceparent).
 """
 
 import re
 from collections.abc import Iterable
 
-from bookshelf.cqrs.position import Position, parse_position
+from bookshelf.cqrs.position import FORM, Position, parse_position
 from bookshelf.runtime.http.message import Headers
 from bookshelf.runtime.http.problem import Fault, Problem
 
@@ -18,17 +19,23 @@ REPLAYED = "Idempotency-Replayed"
 #: Characters of an idempotency key, and positions in one Bookshelf-After.
 _KEY_FORM = re.compile(r'"?([\x21\x23-\x7e][\x20\x21\x23-\x7e]{0,253}[\x21\x23-\x7e]|[\x21\x23-\x7e])"?')
 _MAX_POSITIONS = 64
+
+#: The same for JSON Schema, where a pattern may match anywhere if it is not tied down.
+KEY_PATTERN = f"^{_KEY_FORM.pattern}$"
+AFTER_PATTERN = f"^({FORM.pattern}( *, *{FORM.pattern}){{0,{_MAX_POSITIONS - 1}}})?$"
+_VERSION = re.compile(r"[0-9]{1,18}", re.ASCII)
+_TRACE = re.compile(r"[0-9a-f]{2}-[0-9a-f]{32}-[0-9a-f]{16}-[0-9a-f]{2}")
 _TAG = re.compile(r'(W/)?"([\x21\x23-\x7e\x80-\xff]*)"')
 
 
-def key(headers: Headers) -> str | None:
+def key(headers: Headers, name: str = KEY) -> str | None:
     """Return the Idempotency-Key, bare or quoted; None if there is none. Raises `Problem`."""
-    given = headers.get(KEY)
+    given = headers.get(name)
     if given is None:
         return None
     found = _KEY_FORM.fullmatch(given)
     if found is None:
-        raise _bad(KEY, "is 1 to 255 printable ASCII characters, without quotes inside")
+        raise _bad(name, "is 1 to 255 printable ASCII characters, without quotes inside")
     return found[1]
 
 
@@ -56,7 +63,13 @@ def expects(headers: Headers) -> frozenset[int] | None:
     if given is None or given.strip() == "*":
         return None
     strong = (tag for weak, tag in _TAG.findall(given) if not weak)
-    return frozenset(int(tag) for tag in strong if tag.isascii() and tag.isdigit())
+    return frozenset(int(tag) for tag in strong if _VERSION.fullmatch(tag))
+
+
+def trace(headers: Headers) -> str:
+    """Return the traceparent; empty if there is none, or none that is well formed."""
+    given = headers.get("traceparent", "")
+    return given if _TRACE.fullmatch(given) else ""
 
 
 def unchanged(headers: Headers, tag: str) -> bool:

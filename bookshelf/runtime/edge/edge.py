@@ -6,7 +6,8 @@ from collections.abc import Awaitable, Callable, Mapping
 import structlog
 
 from bookshelf.cqrs.errors import Refused
-from bookshelf.log.port import LogFault
+from bookshelf.log.port import LogFault, OutcomeUnknown
+from bookshelf.runtime.edge.forward import UNKNOWN
 from bookshelf.runtime.http.message import BrokenBody, Request, Response, TooLarge
 from bookshelf.runtime.http.problem import Fault, Problem, answer
 from bookshelf.runtime.http.router import Router
@@ -37,7 +38,7 @@ class Edge:
         began = time.perf_counter()
         template = "none"
         try:
-            path = request.target.partition("?")[0]
+            path = _text(request.target).partition("?")[0]
             endpoint, template, found = self._router.find(request.method, path)
             response = await endpoint(request, found)
         except Exception as fault:  # noqa: BLE001 (whatever it is, the client gets an answer)
@@ -45,7 +46,9 @@ class Edge:
         if request.method == "HEAD":
             response.headers = {**response.headers, "Content-Length": str(_length(response))}
             response.body = b""
-        self._meters.answered(request.method, template, response.status, time.perf_counter() - began)
+        self._meters.answered(
+            _counted(request.method), template, response.status, time.perf_counter() - began
+        )
         return response
 
     def _problem(self, fault: Exception, request: Request) -> Problem:
@@ -65,6 +68,7 @@ _SAID: Mapping[type[Exception], tuple[str, str | None]] = {
     Behind: ("behind", None),
     Busy: ("unavailable", "more commands wait than can be answered in time"),
     NotOwner: ("unavailable", "the owner of this is moving"),
+    OutcomeUnknown: ("gateway-timeout", UNKNOWN),
     LogFault: ("unavailable", "its storage cannot be used just now; nothing was changed"),
     StorageFault: ("unavailable", "its storage cannot be used just now"),
 }
@@ -83,11 +87,29 @@ def as_problem(fault: Exception) -> Problem | None:
     return None
 
 
+def _text(target: str) -> str:
+    """Return the target. Raises `Problem` for bytes that are no UTF-8: they stand in it as surrogates."""
+    try:
+        target.encode()
+    except UnicodeEncodeError:
+        msg = "the address is not UTF-8; percent-encode what is not ASCII"
+        raise Problem("malformed", msg) from None
+    return target
+
+
 def _refusal(fault: Refused) -> Problem:
     if fault.field is None:
         return Problem(fault.KIND, fault.detail)
     pointer = "/" + fault.field.replace(".", "/")
     return Problem(fault.KIND, f"{fault.field} {fault.detail}", Fault(fault.detail, pointer=pointer))
+
+
+#: A label must not be a client's to invent: each value is a series of its own for ever.
+_METHODS = frozenset({"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"})
+
+
+def _counted(method: str) -> str:
+    return method if method in _METHODS else "other"
 
 
 def _length(response: Response) -> int:

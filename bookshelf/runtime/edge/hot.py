@@ -30,6 +30,7 @@ class Hot:
 
     def __init__(self) -> None:
         self._entries: OrderedDict[str, _Entry] = OrderedDict()
+        self._sizes: dict[str, int] = {}
         self._bytes = 0
 
     async def get(
@@ -56,15 +57,11 @@ class Hot:
         if task.cancelled() or not isinstance(fault, Refused | None):
             del self._entries[target]
             return
-        self._bytes += _size(task)
+        self._sizes[target] = 0 if fault else len(task.result().body)
+        self._bytes += self._sizes[target]
         while len(self._entries) > _ENTRIES or self._bytes > _BYTES:
             self._forget(next(iter(self._entries)))
 
     def _forget(self, target: str) -> None:
-        entry = self._entries.pop(target, None)
-        if entry is not None and entry.task.done():
-            self._bytes -= _size(entry.task)
-
-
-def _size(task: "asyncio.Task[Rendered]") -> int:
-    return 0 if task.cancelled() or task.exception() else len(task.result().body)
+        self._entries.pop(target, None)
+        self._bytes -= self._sizes.pop(target, 0)

@@ -7,11 +7,13 @@ from urllib.parse import parse_qsl, urlencode
 
 import msgspec
 
+from bookshelf.cqrs.errors import Invalid
 from bookshelf.cqrs.route import Answer, QueryRoute
 from bookshelf.runtime.edge import conditions
 from bookshelf.runtime.edge.decode import Reader
 from bookshelf.runtime.edge.hot import Hot, Rendered
 from bookshelf.runtime.http.message import Request, Response
+from bookshelf.runtime.http.problem import Fault, Problem
 from bookshelf.runtime.view.host import ViewHost
 
 _encode = msgspec.json.Encoder().encode
@@ -31,7 +33,8 @@ class QueryEndpoint:
         places = conditions.after(request.headers)
         if places:
             await self._host.after(places)
-        found = await self._hot.get(request.target, self._host.revision, lambda: self._render(request, path))
+        revision = await self._host.current()
+        found = await self._hot.get(request.target, revision, lambda: self._render(request, path))
         headers = {"ETag": found.tag, "Cache-Control": "no-cache"}
         if found.after is not None:
             headers["Link"] = _next(request.target, found.after)
@@ -49,7 +52,11 @@ class QueryEndpoint:
             version = answer.version or blake2b(body, digest_size=12).hexdigest()
             return Rendered(body, f'"{version}"', answer.after)
 
-        rendered: Rendered = await self._host.query(work)
+        try:
+            rendered: Rendered = await self._host.query(work)
+        except Invalid as fault:
+            detail = f"{fault.field} {fault.detail}"
+            raise Problem("invalid", detail, Fault(fault.detail, parameter=fault.field or "")) from None
         return rendered
 
 

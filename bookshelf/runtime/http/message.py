@@ -68,6 +68,13 @@ class Response(msgspec.Struct):
     body: bytes | AsyncIterator[bytes] = b""
 
 
+async def let_go(body: bytes | AsyncIterator[bytes]) -> None:
+    """Close a body that no one reads on: what it comes from learns it now, and not when memory is cleared."""
+    close = getattr(body, "aclose", None)
+    if close is not None:
+        await close()
+
+
 def request(method: str, target: str, content: bytes = b"", **headers: str) -> Request:
     """Make a request by hand; header names are given with underscores."""
     named = CIMultiDict({name.replace("_", "-"): value for name, value in headers.items()})

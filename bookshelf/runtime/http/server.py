@@ -1,80 +1,49 @@
-"""A handler behind a real port: aiohttp's server, without its application framework."""
+"""A handler behind a real port: aiohttp's parser and connections, without its framework."""
 
 import asyncio
 import errno
 import socket
-from collections.abc import AsyncIterator
+from typing import Any
 
 from aiohttp import web
 from aiohttp.web_protocol import RequestHandler
 
-from bookshelf.runtime.http.message import BrokenBody, Bytes, Handler, Request, Response, TooLarge
+from bookshelf.runtime.http.incoming import RawRequest
+from bookshelf.runtime.http.message import Handler
+from bookshelf.runtime.http.outgoing import Whole, last, streamed, whole
 from bookshelf.runtime.http.problem import Problem, answer
 
-#: A client that sends nothing for this long, in the middle of a body, is cut off.
-BODY_IDLE_S = 10.0
 KEEPALIVE_S = 75.0
-_EMPTY = Bytes()
-_SERVER = "bookshelf"
 
 
 class PortTaken(Exception):
     """The port cannot be listened on; says which, and what to try."""
 
 
-class Incoming:
-    """A request's body as it comes from the socket. Compressed bytes are left as they are."""
-
-    __slots__ = ("_content",)
-
-    def __init__(self, content: asyncio.StreamReader) -> None:
-        self._content = content
-
-    async def read(self, limit: int) -> bytes:
-        """Return all of it."""
-        pieces: list[bytes] = []
-        size = 0
-        async for piece in self.stream():
-            size += len(piece)
-            if size > limit:
-                raise TooLarge(limit)
-            pieces.append(piece)
-        return b"".join(pieces)
-
-    async def stream(self) -> AsyncIterator[bytes]:
-        """Yield it piece by piece."""
-        while not self._content.at_eof():
-            try:
-                async with asyncio.timeout(BODY_IDLE_S):
-                    piece = await self._content.readany()  # type: ignore[attr-defined]  # aiohttp's own reader
-            except TimeoutError:
-                msg = f"nothing more of the body came for {BODY_IDLE_S:.0f} s"
-                raise BrokenBody(msg) from None
-            except (OSError, web.HTTPException, web.PayloadAccessError) as fault:
-                msg = "the body did not come to its end"
-                raise BrokenBody(msg) from fault
-            if piece:
-                yield piece
-
-
 class _Connection(RequestHandler):
     """Says even what aiohttp itself refuses as problem details, and nothing of the inside."""
 
-    def handle_error(
+    peer = ""
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        """Keep who is there: one question to the system a connection, not one a request."""
+        super().connection_made(transport)
+        name = transport.get_extra_info("peername")
+        self.peer = str(name[0]) if isinstance(name, tuple) else ""
+
+    def handle_error(  # type: ignore[override]  # requests and answers are our own (incoming.py, outgoing.py)
         self,
-        request: web.BaseRequest,
+        request: RawRequest,
         status: int = 500,
         exc: BaseException | None = None,
         message: str | None = None,  # noqa: ARG002 (it may quote the inside)
-    ) -> web.StreamResponse:
+    ) -> Whole:
         if request.writer.output_size > 0:
             msg = "the answer had begun already"
             raise ConnectionError(msg) from exc
         kind = {400: "malformed", 504: "gateway-timeout"}.get(status, "internal")
         detail = "the request is not HTTP/1.1, or larger than is taken" if status == 400 else "unexpected"  # noqa: PLR2004
-        response = _plain(answer(Problem(kind, detail)))
-        response.force_close()
-        return response
+        return last(request, answer(Problem(kind, detail)))
 
 
 class _Server(web.Server):
@@ -89,9 +58,8 @@ class HttpServer:
         self._handler = handler
         self.host = host
         self.port = port
-        self._server = _Server(
-            self._respond, auto_decompress=False, access_log=None, keepalive_timeout=KEEPALIVE_S
-        )
+        ours: dict[str, Any] = {"handler": self._respond, "request_factory": RawRequest}
+        self._server = _Server(**ours, auto_decompress=False, access_log=None, keepalive_timeout=KEEPALIVE_S)
         self._listener: asyncio.Server | None = None
 
     async def start(self) -> None:
@@ -115,37 +83,12 @@ class HttpServer:
         self._server.pre_shutdown()
         await self._server.shutdown(drain_s)
 
-    async def _respond(self, raw: web.BaseRequest) -> web.StreamResponse:
-        body = Incoming(raw.content) if raw.body_exists else _EMPTY  # type: ignore[arg-type]
-        request = Request(raw.method, raw._message.path, raw.headers, body, raw.remote or "")  # noqa: SLF001
-        response = await self._handler.handle(request)
+    async def _respond(self, raw: RawRequest) -> Whole | web.StreamResponse:
+        assert isinstance(raw.protocol, _Connection)  # noqa: S101 (the server above makes no other)
+        response = await self._handler.handle(raw.request(raw.protocol.peer))
         if isinstance(response.body, bytes):
-            return _plain(response)
-        return await _streamed(raw, response)
-
-
-def _plain(response: Response) -> web.Response:
-    assert isinstance(response.body, bytes)  # noqa: S101 (the caller looked)
-    made = web.Response(status=response.status, body=response.body)
-    made.headers.extend(response.headers)
-    made.headers["Server"] = _SERVER
-    return made
-
-
-async def _streamed(raw: web.BaseRequest, response: Response) -> web.StreamResponse:
-    made = web.StreamResponse(status=response.status, headers=response.headers)
-    made.headers["Server"] = _SERVER
-    await made.prepare(raw)
-    assert not isinstance(response.body, bytes)  # noqa: S101 (the caller looked)
-    try:
-        async for piece in response.body:
-            await made.write(piece)
-    except BrokenBody as fault:
-        # the status is sent: only a cut connection still tells the client that this is not all
-        msg = "the upstream's body broke off"
-        raise ConnectionResetError(msg) from fault
-    await made.write_eof()
-    return made
+            return whole(raw, response)
+        return await streamed(raw, response)
 
 
 def free_port(host: str = "127.0.0.1") -> int:

@@ -44,10 +44,14 @@ class HttpTransport:
             raise_for_status=False,
             skip_auto_headers=("User-Agent", "Accept", "Accept-Encoding", "Content-Type"),
         )
+        # aiohttp would send a GET, a PUT or a DELETE once more when a kept connection breaks: a DELETE
+        # that was carried out would then be answered 404. Who may try again is the caller's to say.
+        self._session._retry_connection = False  # noqa: SLF001 (there is no public way)
 
     async def send(self, address: str, port: int, request: Request) -> Response:
         """Send over a socket."""
-        url = URL(f"http://{address}:{port}{request.target}", encoded=True)
+        host = f"[{address}]" if ":" in address else address
+        url = URL(f"http://{host}:{port}{request.target}", encoded=True)
         try:
             answer = await self._session.request(
                 request.method, url, headers=request.headers, data=_data(request), allow_redirects=False
@@ -57,7 +61,7 @@ class HttpTransport:
         except (aiohttp.ClientError, TimeoutError, BrokenBody) as fault:
             raise NoAnswer(type(fault).__name__) from fault
         headers = CIMultiDict(answer.headers)
-        return Response(answer.status, headers, _pieces(answer))
+        return Response(answer.status, headers, _Pieces(answer))
 
     async def close(self) -> None:
         """Close the connections."""
@@ -70,14 +74,28 @@ def _data(request: Request) -> bytes | AsyncIterator[bytes] | None:
     return body.content or None if isinstance(body, Bytes) else body.stream()
 
 
-async def _pieces(answer: aiohttp.ClientResponse) -> AsyncIterator[bytes]:
-    try:
-        async for piece in answer.content.iter_any():
-            yield piece
-    except (aiohttp.ClientError, TimeoutError) as fault:
-        raise BrokenBody(type(fault).__name__) from fault
-    finally:
-        answer.release()
+class _Pieces:
+    """An answer's body as it comes. Its connection is let go at the end, or when it is closed before."""
+
+    def __init__(self, answer: aiohttp.ClientResponse) -> None:
+        self._answer = answer
+        self._pieces = aiter(answer.content.iter_any())
+
+    def __aiter__(self) -> "_Pieces":
+        return self
+
+    async def __anext__(self) -> bytes:
+        try:
+            return await anext(self._pieces)
+        except StopAsyncIteration:
+            self._answer.release()
+            raise
+        except (aiohttp.ClientError, TimeoutError) as fault:
+            self._answer.release()
+            raise BrokenBody(type(fault).__name__) from fault
+
+    async def aclose(self) -> None:
+        self._answer.release()
 
 
 class LocalTransport:

@@ -12,7 +12,7 @@ from bookshelf.shelf.exchange.text import cut, one_line, shown
 
 _WHOLE = re.compile(r"(\d{1,3}(?:[,. ]\d{3})+|\d+)(?:\.0+)?\s*(?:p|pp|pages|s|seiten)?\.?", re.IGNORECASE)
 _YEAR = re.compile(r"(-?\d{1,4})\.0+")
-_OUR_ISBN = re.compile(r"[0-9X]{10}|[0-9X]{13}")
+_OUR_ISBN = re.compile(r"[0-9X]{10}|[0-9X]{13}|[0-9][0-9 -]{8,15}[0-9Xx]")  # the last: as text.py has it
 _BLANK = {"0", "0.0", "-"}
 
 

@@ -1,0 +1,158 @@
+"""What a service stands on among many machines: Kafka, Consul, and sockets in between."""
+
+import asyncio
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import AsyncExitStack
+from pathlib import Path
+from typing import Any
+
+from bookshelf.config import Network, Settings, WrongSetting
+from bookshelf.cqrs.aggregate import Aggregate
+from bookshelf.discovery.consul.discovery import ConsulDiscovery
+from bookshelf.discovery.consul.settings import ConsulSettings
+from bookshelf.log.kafka.log import KafkaLog
+from bookshelf.log.kafka.settings import KafkaSettings, Topic
+from bookshelf.runtime.clock import SystemClock, SystemIds
+from bookshelf.runtime.http.message import Handler
+from bookshelf.runtime.http.server import HttpServer
+from bookshelf.runtime.http.transport import HttpTransport
+from bookshelf.runtime.owner.states import States
+from bookshelf.runtime.owner.store import SqliteStore
+from bookshelf.runtime.world import Door, World
+from bookshelf.services import SERVICES
+from bookshelf.storage.port import Storage
+from bookshelf.storage.sqlite import SqliteStorage
+
+#: Seconds in which all gateways and instances hear from the agent that a service has left.
+NOTICE_S = 0.5
+#: Seconds that orders are kept: less than the week after which Kafka forgets how far an idle group has read
+#: (offsets.retention.minutes), so that none is there any more which would then be read again.
+ORDERS_S = 6 * 86400.0
+_EVERYWHERE = frozenset({"0.0.0.0", "::", ""})  # noqa: S104 (to see that it is no address to be found at)
+
+
+class _Noticed:
+    """A door that stays open while the word goes round that it closes: no one runs into it."""
+
+    def __init__(self, server: HttpServer, host: str, notice_s: float) -> None:
+        self.host = host
+        self.port = server.port
+        self._server = server
+        self._notice_s = notice_s
+
+    async def stop(self) -> None:
+        await asyncio.sleep(self._notice_s)
+        await self._server.stop()
+
+
+class Sockets:
+    """Opens real ports, and says where others find them. They close `notice_s` after they are told to."""
+
+    def __init__(self, address: str, notice_s: float = 0.0) -> None:
+        self._address = address
+        self._notice_s = notice_s
+
+    async def listen(self, handler: Handler, host: str, port: int) -> Door:
+        """Open a port, 0 for any. Raises `PortTaken`, `WrongSetting`."""
+        if not self._address and host in _EVERYWHERE:
+            msg = (
+                f"listening on {host} everywhere: name the address that others reach this machine at (--addr)"
+            )
+            raise WrongSetting(msg)
+        server = HttpServer(handler, host, port)
+        await server.start()
+        return _Noticed(server, self._address or host, self._notice_s)
+
+
+async def open_discovery(network: Network, stack: AsyncExitStack) -> ConsulDiscovery:
+    """Wait for the agent. Raises `DiscoveryFault`."""
+    address, _, port = network.consul.rpartition(":")
+    settings = ConsulSettings(
+        address=address,
+        port=_port("consul", port),
+        scheme=network.consul_scheme,
+        token=network.consul_token,
+        ca_file=network.consul_ca_file,
+        datacenter=network.consul_datacenter,
+    )
+    discovery = await ConsulDiscovery.open(settings)
+    stack.push_async_callback(discovery.close)
+    return discovery
+
+
+def _port(name: str, text: str) -> int:
+    if not (text.isascii() and text.isdigit() and 0 < int(text) <= 65535):  # noqa: PLR2004 (the highest port)
+        raise WrongSetting(f"{name}: {text!r} is no port; write it like 127.0.0.1:8500")
+    return int(text)
+
+
+async def open_log(network: Network, stack: AsyncExitStack) -> KafkaLog:
+    """Wait for a broker, make the topics that are missing. Raises `LogFault`."""
+    names = sorted({part.topic for service in SERVICES for part in service.runs})
+    taking = [part for service in SERVICES for part in service.aggregates if part.takes]
+    topics = [Topic(name) for name in names] + [Topic(part.commands, ORDERS_S) for part in taking]
+    log = await KafkaLog.open(_kafka(network), topics)
+    stack.push_async_callback(log.close)
+    return log
+
+
+def _kafka(network: Network) -> KafkaSettings:
+    return KafkaSettings(
+        bootstrap=network.broker,
+        prefix=network.kafka_prefix,
+        partitions=network.kafka_partitions,
+        replication=network.kafka_replication,
+        min_insync=network.kafka_min_insync,
+        security_protocol=network.kafka_security_protocol,
+        sasl_mechanism=network.kafka_sasl_mechanism,
+        sasl_username=network.kafka_sasl_username,
+        sasl_password=network.kafka_sasl_password,
+        ssl_cafile=network.kafka_ssl_cafile,
+        ssl_certfile=network.kafka_ssl_certfile,
+        ssl_keyfile=network.kafka_ssl_keyfile,
+        wait_s=network.broker_wait_s,
+    )
+
+
+async def open_storage(network: Network, path: Path, stack: AsyncExitStack) -> Storage:
+    """Wait for the database, if one is set; else rows are in the folder. Raises `StorageFault`."""
+    storage = await _postgres(network) if network.storage else SqliteStorage(path / "views")
+    stack.push_async_callback(storage.close)
+    return storage
+
+
+async def _postgres(network: Network) -> Storage:
+    try:
+        # an extra, and only for who has said where the database is
+        from bookshelf.storage.postgres.storage import PostgresStorage  # noqa: PLC0415
+    except ModuleNotFoundError as fault:
+        msg = f"the setting `storage` needs {fault.name}: pip install 'bookshelf[postgres]'"
+        raise WrongSetting(msg) from None
+    return await PostgresStorage.open(network.storage, network.storage_wait_s)
+
+
+async def open_world(settings: Settings, network: Network, path: Path, stack: AsyncExitStack) -> World:
+    """Open everything a service stands on; the stack closes it. Raises `LogFault`, `DiscoveryFault`."""
+    log = await open_log(network, stack)
+    discovery = await open_discovery(network, stack)
+    storage = await open_storage(network, path, stack)
+    transport = HttpTransport()
+    stack.push_async_callback(transport.close)
+    threads = ThreadPoolExecutor(1, thread_name_prefix="states")
+    stack.push_async_callback(asyncio.to_thread, threads.shutdown)
+
+    def states(aggregate: Aggregate[Any], partition: int) -> States:
+        store = SqliteStore(path / "state" / f"{aggregate.name}-{partition}.sqlite")
+        return States(aggregate, store, threads, settings.state_cache)
+
+    clock = SystemClock()
+    return World(
+        log=log,
+        discovery=discovery,
+        storage=storage,
+        transport=transport,
+        listen=Sockets(network.address, NOTICE_S).listen,
+        states=states,
+        clock=clock,
+        ids=SystemIds(clock),
+    )

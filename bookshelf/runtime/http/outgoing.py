@@ -1,0 +1,93 @@
+"""Answers on their way out: small ones in one write, others piece by piece through aiohttp's own."""
+
+from collections.abc import Mapping
+from http import HTTPStatus
+
+from aiohttp import web
+from aiohttp.helpers import rfc822_formatted_time
+from aiohttp.http_parser import RawRequestMessage
+
+from bookshelf.runtime.http.incoming import RawRequest
+from bookshelf.runtime.http.message import BrokenBody, Response, let_go
+
+_SERVER = "bookshelf"
+_PHRASES = {status.value: f"{status.value} {status.phrase}" for status in HTTPStatus}
+#: These never have a body (RFC 9110, 15.3.5 and 15.4.5).
+_BODILESS = frozenset({204, 304})
+
+
+class Whole:
+    """An answer whose bytes are all here. aiohttp's connection asks no more of one than this."""
+
+    __slots__ = ("_content", "_raw", "keep_alive")
+
+    def __init__(self, raw: RawRequest, response: Response, *, keep_alive: bool) -> None:
+        assert isinstance(response.body, bytes)  # noqa: S101 (the caller looked)
+        self.keep_alive = keep_alive
+        self._raw = raw
+        bodiless = response.status in _BODILESS
+        length = None if bodiless or "Content-Length" in response.headers else len(response.body)
+        head = _head(raw.message, response.status, response.headers, length, keep_alive=keep_alive)
+        self._content = head if bodiless or raw.message.method == "HEAD" else head + response.body
+
+    async def prepare(self, _request: RawRequest) -> None:
+        """Be ready already."""
+
+    async def write_eof(self) -> None:
+        """Send it. Raises `ConnectionResetError` if the client has gone."""
+        transport = self._raw.protocol.transport
+        if transport is None or transport.is_closing():
+            msg = "the client has gone"
+            raise ConnectionResetError(msg)
+        transport.write(self._content)
+        await self._raw.writer.drain()
+
+
+def whole(raw: RawRequest, response: Response) -> Whole:
+    """Answer a request that was understood."""
+    return Whole(raw, response, keep_alive=not raw.message.should_close)
+
+
+def last(raw: RawRequest, response: Response) -> Whole:
+    """Answer what was not understood; the connection ends with it."""
+    return Whole(raw, response, keep_alive=False)
+
+
+def _head(
+    asked: RawRequestMessage, status: int, headers: Mapping[str, str], length: int | None, *, keep_alive: bool
+) -> bytes:
+    version = asked.version
+    lines = [f"HTTP/{version.major}.{version.minor} {_PHRASES[status]}\r\n"]
+    lines += [f"{name}: {value}\r\n" for name, value in headers.items()]
+    if length is not None:
+        lines.append(f"Content-Length: {length}\r\n")
+    if not keep_alive:
+        lines.append("Connection: close\r\n")
+    elif version.minor == 0:
+        lines.append("Connection: keep-alive\r\n")
+    lines.append(f"Date: {rfc822_formatted_time()}\r\n")
+    lines.append(f"Server: {_SERVER}\r\n")
+    text = "".join(lines)
+    if text.count("\n") != len(lines) or text.count("\r") != len(lines) or "\0" in text:
+        msg = "a header's value has a line's end in it"
+        raise ValueError(msg)
+    return f"{text}\r\n".encode()
+
+
+async def streamed(raw: RawRequest, response: Response) -> web.StreamResponse:
+    """Send an answer as its pieces come. Raises `ConnectionResetError` when they break off."""
+    made = web.StreamResponse(status=response.status, headers=response.headers)
+    made.headers["Server"] = _SERVER
+    assert not isinstance(response.body, bytes)  # noqa: S101 (the caller looked)
+    try:
+        await made.prepare(raw.whole())
+        async for piece in response.body:
+            await made.write(piece)
+    except BrokenBody as fault:
+        # the status is sent: only a cut connection still tells the client that this is not all
+        msg = "the upstream's body broke off"
+        raise ConnectionResetError(msg) from fault
+    finally:
+        await let_go(response.body)
+    await made.write_eof()
+    return made
