@@ -25,7 +25,7 @@ endef
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help setup run test lint format bench lock clean anew
+.PHONY: help setup run test lint format bench lock clean anew consul kafka
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-8s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -49,6 +49,12 @@ format: $(DEV) ## format, and mend what ruff can mend
 
 bench: $(DEV) ## measure; prints JSON
 	@$(BIN)/bookshelf bench $(ARGS)
+
+consul: $(DEV) ## start a real Consul agent in the foreground, on its usual ports
+	@exec env PYTHONPATH=test $(BIN)/python -m support.consul
+
+kafka: $(DEV) ## start a real Kafka broker in the foreground, on its usual port
+	@exec env PYTHONPATH=test $(BIN)/python -m support.kafka
 
 # The lowest Python is the one to lock on: what installs there installs on the later ones,
 # and it needs every backport that the later ones leave out.

@@ -23,7 +23,13 @@ LAW: Law = {
     "gateway": {"bookshelf.discovery", "bookshelf.runtime", "bookshelf.config"},
     # what puts it together; of a context, the command line knows only its exchange of files
     "bookshelf.services": {"bookshelf.cqrs", "bookshelf.shelf"},
+    # measures all of it, and starts what it measures as the command line does
+    "bookshelf.bench": {
+        *("bookshelf.services", "bookshelf.runtime", "bookshelf.config", "bookshelf.cqrs", "bookshelf.log"),
+        *("bookshelf.discovery", "bookshelf.storage", "bookshelf.shelf", "bookshelf.cli.embedded"),
+    },
     "bookshelf.cli": {
+        "bookshelf.bench",
         *("bookshelf.services", "bookshelf.runtime", "bookshelf.config", "gateway", "bookshelf.cqrs"),
         *("bookshelf.log", "bookshelf.discovery", "bookshelf.storage", "bookshelf.shelf.exchange"),
     },

@@ -69,7 +69,7 @@ def test_a_book_read_before_and_wanted_again_is_finished(tmp_path: Path) -> None
 
 
 def test_additional_authors_stay_out_where_there_is_no_room_for_them(tmp_path: Path) -> None:
-    row = f'1,Essays,Ann Example,,"{"Bob Sample, " * 60}",,,0,4.0,,,,,,,,,,read,,,,1,0'
+    row = f'1,Essays,Ann Example,,"{"Bob Sample, " * 100}",,,0,4.0,,,,,,,,,,read,,,,1,0'
     assert only(library(tmp_path, f"{HEADER}\n{row}\n")).book["author"] == "Ann Example"
 
 

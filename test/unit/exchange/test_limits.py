@@ -12,7 +12,9 @@ def test_a_title_or_author_too_long_is_refused(tmp_path: Path, column: str, long
     fits = library(tmp_path, f"{column},{rest}\n{'é' * longest},x\n")
     assert len(str(only(fits).book[column])) == longest  # type: ignore[literal-required] # title or author
     (refusal,) = refusals(library(tmp_path, f"{column},{rest}\n{'é' * (longest + 1)},x\n"))
-    assert refusal.reason == f"the {column} has {longest + 1} characters, {longest} are allowed: shorten it"
+    assert (
+        refusal.reason == f"the {column} has {longest + 1:,} characters, {longest:,} are allowed: shorten it"
+    )
 
 
 @pytest.mark.parametrize(("column", "longest"), [("notes", limits.NOTES_MAX), ("review", limits.REVIEW_MAX)])

@@ -1,0 +1,68 @@
+"""What the log itself says, folded anew: which commands are in it, and what the views must answer."""
+
+import json
+from collections import Counter
+from pathlib import Path
+from typing import Any
+
+import msgspec
+from support.logfile import Line, read_log
+
+from bookshelf.shelf.book import BOOK, Shelved, shown
+from bookshelf.shelf.events import EVENTS, BookFinished, BookRemoved
+
+
+class Truth:
+    """A fresh fold of a log file."""
+
+    def __init__(self, data: Path) -> None:
+        self.lines = read_log(data)
+        self.marks: Counter[str] = Counter()
+        self.keys: Counter[str] = Counter()
+        self.events: Counter[str] = Counter()
+        self._books: dict[str, Shelved] = {}
+        self._versions: dict[str, int] = {}
+        for line in self.lines:
+            self._fold(line)
+
+    def _fold(self, line: Line) -> None:
+        envelope = line.envelope
+        assert envelope.subject == line.key
+        self.keys[envelope.commandid] += 1
+        event = EVENTS.decode(envelope.type, bytes(envelope.data))
+        if event is None:
+            return
+        self.marks[_mark(line.key, event)] += 1
+        self.events[line.key] += 1
+        self._books[line.key] = BOOK.evolve(self._books.get(line.key, BOOK.initial), event)
+        self._versions[line.key] = line.offset
+
+    @property
+    def position(self) -> str:
+        """Where the log ends."""
+        return f"bookshelf/0@{self.lines[-1].offset}" if self.lines else ""
+
+    def books(self) -> dict[str, Any]:
+        """Return each book that is on the shelf, by id, as it is to be answered."""
+        here = {key: shown(key, book) for key, book in self._books.items() if book.here}
+        found: dict[str, Any] = json.loads(msgspec.json.encode(here))
+        return found
+
+    def tag(self, book_id: str) -> str:
+        """Return the entity tag of a book."""
+        return f'"{self._versions[book_id]}"'
+
+    def last_read(self, limit: int) -> list[Any]:
+        """Return the books read last, newest day first, of one day the last said first."""
+        read = [book for book in self.books().values() if book["state"] == "finished"]
+        read.sort(key=lambda book: (book["finished"] or "", self._versions[book["id"]]), reverse=True)
+        return read[:limit]
+
+
+def _mark(key: str, event: object) -> str:
+    if isinstance(event, BookRemoved):
+        return f"removed {key}"
+    if isinstance(event, BookFinished):
+        return str(event.review)
+    said = msgspec.to_builtins(event)
+    return str(said["notes"] if "notes" in said else said["title"])

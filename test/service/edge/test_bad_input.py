@@ -1,0 +1,195 @@
+"""What is wrong with a request is said with its place and its remedy; nothing is a defect of the service."""
+
+from typing import Any
+
+import pytest
+from support.shelf import DUNE, Shelf
+
+SURROGATE = b'{"title": "\\ud800", "author": "x"}'
+
+
+async def said(shelf: Shelf, method: str, target: str, body: Any = None, **headers: str) -> Any:  # noqa: ANN401 (JSON)
+    """Return the problem that is answered, having checked its form."""
+    answer = await shelf.send(method, target, body, **headers)
+    assert answer.headers["Content-Type"] == "application/problem+json"
+    problem = answer.json
+    assert problem["status"] == answer.status
+    assert 400 <= answer.status < 500, problem
+    assert problem["type"].startswith("urn:bookshelf:problem:")
+    assert problem["detail"]
+    assert "Traceback" not in problem["detail"]
+    return problem
+
+
+@pytest.mark.parametrize(
+    ("body", "status", "pointer", "detail"),
+    [
+        ({"author": "x"}, 422, "/title", "is required"),
+        ({"title": "x"}, 422, "/author", "is required"),
+        ({**DUNE, "title": None}, 422, "/title", "must be str, got null"),
+        ({**DUNE, "title": ""}, 422, "/title", "must not be blank, and has no control characters"),
+        ({**DUNE, "title": " \t"}, 422, "/title", "must not be blank, and has no control characters"),
+        ({**DUNE, "title": "\u2003"}, 422, "/title", "must not be blank, and has no control characters"),
+        ({**DUNE, "author": "   "}, 422, "/author", "must not be blank, and has no control characters"),
+        ({**DUNE, "title": "Dune\n"}, 422, "/title", "must not be blank, and has no control characters"),
+        ({**DUNE, "title": "Du\x00ne"}, 422, "/title", "must not be blank, and has no control characters"),
+        ({**DUNE, "title": "x" * 10_001}, 422, "/title", "must be str of length <="),
+        ({**DUNE, "title": 1965}, 422, "/title", "must be str, got int"),
+        ({**DUNE, "published": 1965}, 422, "/published", "must be str"),
+        ({**DUNE, "published": "1965\n"}, 422, "/published", "has no control characters"),
+        ({**DUNE, "isbn": "12"}, 422, "/isbn", "is 10 or 13 digits, maybe with hyphens"),
+        ({**DUNE, "isbn": "0441013597\n"}, 422, "/isbn", "is 10 or 13 digits, maybe with hyphens"),
+        ({**DUNE, "pages": 0}, 422, "/pages", "must be int >= 1"),
+        ({**DUNE, "pages": 1.5}, 422, "/pages", "must be int"),
+        ({**DUNE, "pages": "412"}, 422, "/pages", "must be int"),
+        ({**DUNE, "pages": True}, 422, "/pages", "must be int"),
+        ({**DUNE, "pages": 10**30}, 422, "/pages", "must be int"),
+        ({**DUNE, "tags": "sf"}, 422, "/tags", "must be array"),
+        ({**DUNE, "tags": ["sf", ""]}, 422, "/tags/1", "must not be blank"),
+        ({**DUNE, "tags": ["x"] * 51}, 422, "/tags", "must be array of length <= 50"),
+        ({**DUNE, "notes": "a\x00b"}, 422, "/notes", "has no control characters"),
+        ({**DUNE, "isnb": "0441013597"}, 422, "/isnb", "is not known here; leave it out"),
+        ([DUNE], 422, "", "must be object, got array"),
+        ("Dune", 422, "", "must be object, got str"),
+    ],
+)
+async def test_a_field_is_named_with_what_to_mend(
+    shelf: Shelf,
+    body: Any,  # noqa: ANN401 (any JSON)
+    status: int,
+    pointer: str,
+    detail: str,
+) -> None:
+    problem = await said(shelf, "POST", "/books", body)
+    assert problem["status"] == status
+    [fault] = problem["errors"]
+    assert fault.get("pointer", "") == pointer
+    assert fault["detail"].startswith(detail)
+    assert problem["detail"].endswith(fault["detail"])
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        b" ",
+        b"{",
+        b"title=Dune",
+        b"\x00",
+        b"\xff\xfe{}",
+        b'{"title": "\xff"}',
+        SURROGATE,
+        b'{"title": NaN}',
+        b'{"notes": ' + b"[" * 100_000,
+        b'{"notes":' * 50_000,
+        b"{}{}",
+    ],
+    ids=lambda body: repr(body[:20]),
+)
+async def test_what_is_no_json_is_said_to_be_none(shelf: Shelf, body: bytes) -> None:
+    # finishing takes the whole book of an old client, and so any value beside its own
+    problem = await said(shelf, "POST", "/books/1/finished", body)
+    assert (problem["status"], problem["type"]) == (400, "urn:bookshelf:problem:malformed")
+
+
+async def test_a_body_that_is_needed_and_is_not_there_is_said(shelf: Shelf) -> None:
+    assert (await said(shelf, "POST", "/books"))["status"] == 400
+
+
+async def test_depth_that_is_only_just_too_much_is_no_defect_either(shelf: Shelf) -> None:
+    book = await shelf.add()
+    for depth in range(100, 1100, 37):
+        body = b'{"tags": ' + b"[" * depth + b"]" * depth + b"}"
+        for key in ({}, {"Idempotency_Key": f"depth-{depth}"}):
+            answer = await shelf.send("POST", f"/books/{book['id']}/finished", body, **key)
+            assert answer.status in {204, 400, 422}, answer.body
+
+
+@pytest.mark.parametrize("size", [2**20 + 1, 3 * 2**20])
+async def test_a_body_over_a_mebibyte_is_too_large(shelf: Shelf, size: int) -> None:
+    problem = await said(shelf, "POST", "/books", b" " * size)
+    assert (problem["status"], problem["type"]) == (413, "urn:bookshelf:problem:too-large")
+    assert "1048576 bytes" in problem["detail"]
+
+
+async def test_a_body_of_a_mebibyte_is_read(shelf: Shelf) -> None:
+    body = b'{"title": "Dune", "author": "Frank Herbert"}'.ljust(2**20)
+    assert (await shelf.send("POST", "/books", body)).status == 201
+
+
+@pytest.mark.parametrize(
+    "kind", ["text/plain", "multipart/form-data; boundary=x", "application/xml", "\udcff"]
+)
+async def test_another_media_type_is_not_taken(shelf: Shelf, kind: str) -> None:
+    problem = await said(shelf, "POST", "/books", DUNE, Content_Type=kind)
+    assert problem["status"] == 415
+    assert "application/json" in problem["detail"]
+
+
+async def test_a_compressed_body_is_not_taken(shelf: Shelf) -> None:
+    assert (await said(shelf, "POST", "/books", DUNE, Content_Encoding="gzip"))["status"] == 415
+
+
+@pytest.mark.parametrize("kind", ["application/json", "Application/JSON; charset=utf-8"])
+async def test_json_by_any_spelling_is_taken(shelf: Shelf, kind: str) -> None:
+    assert (await shelf.send("POST", "/books", DUNE, Content_Type=kind)).status == 201
+
+
+@pytest.mark.parametrize(
+    ("method", "target", "allow"),
+    [
+        ("PUT", "/books", "POST"),
+        ("GET", "/books/1/finished", "POST"),
+        ("POST", "/books/1", "DELETE, PATCH"),
+        ("BREW", "/books", "POST"),
+    ],
+)
+async def test_another_method_is_told_which_there_are(
+    shelf: Shelf, method: str, target: str, allow: str
+) -> None:
+    answer = await shelf.send(method, target)
+    assert (answer.status, answer.headers["Allow"]) == (405, allow)
+
+
+@pytest.mark.parametrize(
+    "path", ["", "/", "/book", "/books/", "/books//finished", "/books/1/2/3", "/" * 3000, "*"]
+)
+async def test_a_path_that_is_no_ones_is_said(shelf: Shelf, path: str) -> None:
+    problem = await said(shelf, "POST", path)
+    assert (problem["status"], problem["type"]) == (404, "urn:bookshelf:problem:no-route")
+
+
+@pytest.mark.parametrize("path", ["/books/%ff", "/books/%ED%A0%80", "/books/\udcff"])
+async def test_a_path_that_is_no_utf8_is_said(shelf: Shelf, path: str) -> None:
+    for method in ("GET", "DELETE"):
+        assert (await said(shelf, method, path))["status"] == 400
+
+
+@pytest.mark.parametrize(
+    "path", ["/books/%zz", "/books/%", "/books/%00", "/books/%2e%2e", "/books/" + "x" * 2000]
+)
+async def test_an_id_that_no_book_has_is_not_found(shelf: Shelf, path: str) -> None:
+    for method in ("GET", "DELETE"):
+        assert (await said(shelf, method, path))["status"] == 404
+
+
+@pytest.mark.parametrize(
+    ("query", "status", "parameter", "detail"),
+    [
+        ("limit=0", 422, "limit", "must be int >= 1"),
+        ("limit=1001", 422, "limit", "must be int <= 1000"),
+        ("limit=many", 422, "limit", "must be int"),
+        ("limit=" + "9" * 5000, 422, "limit", "Integer value out of range"),
+        ("limit=1&limit=2", 422, "limit", "is given twice; give it once"),
+        ("state=lost", 422, "state", "Invalid enum value"),
+        ("sort=colour", 422, "sort", "Invalid enum value"),
+        ("colour=blue", 422, "colour", "is not known here; leave it out"),
+        ("q=" + "x" * 201, 422, "q", "must be str of length <= 200"),
+    ],
+)
+async def test_a_parameter_is_named_with_what_to_mend(
+    shelf: Shelf, query: str, status: int, parameter: str, detail: str
+) -> None:
+    problem = await said(shelf, "GET", f"/books?{query}")
+    [fault] = problem["errors"]
+    assert (problem["status"], fault["parameter"]) == (status, parameter)
+    assert fault["detail"].startswith(detail)

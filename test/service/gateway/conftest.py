@@ -1,0 +1,44 @@
+"""A gateway with services behind it: of its own process, or with sockets between."""
+
+from collections.abc import AsyncIterator
+
+import pytest
+from support.sockets import Street
+from support.sockets import street as opened_street
+from support.upstream import Town
+
+from bookshelf.discovery.local import LocalDiscovery
+from bookshelf.runtime.http.transport import HttpTransport, LocalTransport
+from gateway.app import Gateway
+from gateway.proxy import Patience
+
+
+@pytest.fixture
+def paused() -> list[float]:
+    """The seconds of each pause that the gateway made; none is really waited for."""
+    return []
+
+
+@pytest.fixture
+async def town(paused: list[float]) -> AsyncIterator[Town]:
+    async def pause(seconds: float) -> None:
+        paused.append(seconds)
+
+    discovery, transport = LocalDiscovery(), LocalTransport()
+    patience = Patience(answer_s=0.05, piece_s=0.05)
+    gateway = Gateway(discovery, transport, patience=patience, pause=pause)
+    yield Town(gateway, discovery, transport)
+    await gateway.stop()
+
+
+@pytest.fixture
+async def street() -> AsyncIterator[Street]:
+    async with opened_street() as found:
+        yield found
+
+
+@pytest.fixture
+async def transport() -> AsyncIterator[HttpTransport]:
+    found = HttpTransport()
+    yield found
+    await found.close()

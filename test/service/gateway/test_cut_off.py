@@ -1,0 +1,172 @@
+"""Over real sockets: whoever breaks off, the other side learns it, and the gateway goes on."""
+
+import asyncio
+import contextlib
+from collections.abc import AsyncIterator
+
+import msgspec
+import pytest
+from support.sockets import Street, Talk, asks, chunk, status
+from support.upstream import DEADLINE_S, Service, described
+
+from bookshelf.runtime.http.message import BrokenBody, Request, Response, TooLarge
+from bookshelf.runtime.http.problem import Problem, answer
+from bookshelf.runtime.http.server import free_port
+from bookshelf.runtime.http.transport import HttpTransport
+
+BOOKS = described("books", ("books",), "GET /books", "POST /books")
+
+
+def saying(*parts: bytes, asked: list[bytes] | None = None) -> Talk:
+    """Serve the document; to anything else say these bytes, then cut the connection."""
+
+    async def talk(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        head = await reader.readuntil(b"\r\n\r\n")
+        if b"/openapi.json" in head:
+            document = msgspec.json.encode(BOOKS)
+            writer.write(
+                b"HTTP/1.1 200 OK\r\nConnection: close\r\nContent-Length: %d\r\n\r\n" % len(document)
+                + document
+            )
+        else:
+            if asked is not None:
+                asked.append(head)
+            writer.writelines(parts)
+        with contextlib.suppress(ConnectionError):
+            await writer.drain()
+        writer.close()
+
+    return talk
+
+
+@pytest.mark.parametrize(
+    "said",
+    [
+        b"HTTP/1.1 200 OK\r\nContent-Length: 100\r\n\r\nonly this",
+        b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n" + chunk(b"only this"),
+    ],
+)
+async def test_an_answer_that_breaks_off_does_not_look_whole(
+    street: Street, transport: HttpTransport, said: bytes
+) -> None:
+    await street.talker(saying(said))
+    await street.open(transport)
+    found = await street.ask(asks("GET", "/bookshelf/books"))
+    assert status(found) == 200
+    head, _, body = found.partition(b"\r\n\r\n")
+    assert b"only this" in body
+    assert b"Content-Length: 100" in head or not body.endswith(chunk(b""))
+
+
+@pytest.mark.parametrize(
+    "said",
+    [b"", b"HTTP/1.1 200 OK\r\nX:", b"nonsense\r\n\r\n", b"HTTP/1.1 200 OK\r\nContent-Length: x\r\n\r\n"],
+)
+async def test_a_command_whose_answer_is_lost_is_sent_once(
+    street: Street, transport: HttpTransport, said: bytes
+) -> None:
+    asked: list[bytes] = []
+    for _ in range(2):
+        await street.talker(saying(said, asked=asked))
+    await street.open(transport)
+    found = await street.ask(asks("POST", "/bookshelf/books", "Idempotency-Key: k", body=b"{}"))
+    assert (status(found), len(asked)) == (504, 1)
+    assert b"application/problem+json" in found
+
+
+async def test_a_query_whose_answer_is_lost_is_put_to_another(
+    street: Street, transport: HttpTransport
+) -> None:
+    await street.talker(saying(b""))
+    await street.service(Service(BOOKS, Response(200, {}, b"here")))
+    await street.open(transport)
+    for _ in range(2):
+        assert (await street.ask(asks("GET", "/bookshelf/books"))).endswith(b"here")
+
+
+async def test_a_port_where_no_one_listens_is_passed_over(street: Street, transport: HttpTransport) -> None:
+    service = Service(BOOKS)
+    await street.service(service)
+    await street.open(transport)
+    await street.ready(free_port())
+    for body in (b"{}", b"x" * 200_000):
+        for _ in range(2):
+            assert status(await street.ask(asks("POST", "/bookshelf/books", body=body))) == 200
+    assert [len(body) for body in service.bodies] == [2, 2, 200_000, 200_000]
+
+
+async def test_a_client_that_leaves_in_the_middle_of_its_body_is_not_taken_for_done(
+    street: Street, transport: HttpTransport
+) -> None:
+    ends: asyncio.Queue[Exception | None] = asyncio.Queue()
+    begun = asyncio.Event()
+
+    async def listen(request: Request) -> Response:
+        try:
+            async for _ in request.body.stream():
+                begun.set()
+        except BrokenBody as fault:
+            ends.put_nowait(fault)
+            raise
+        ends.put_nowait(None)
+        return Response(200, {})
+
+    await street.service(Service(BOOKS, listen))
+    await street.open(transport)
+    for start in (
+        asks("POST", "/bookshelf/books", "Transfer-Encoding: chunked") + chunk(b"half"),
+        asks("POST", "/bookshelf/books", "Content-Length: 200000") + b"half",
+    ):
+        begun.clear()
+        async with street.connection() as (_, writer):
+            writer.write(start)
+            await begun.wait()
+        async with asyncio.timeout(DEADLINE_S):
+            assert isinstance(await ends.get(), BrokenBody)
+
+
+async def test_a_client_that_leaves_in_the_middle_of_an_answer_ends_it(
+    street: Street, transport: HttpTransport
+) -> None:
+    ended = asyncio.Event()
+
+    async def endless() -> AsyncIterator[bytes]:
+        try:
+            while True:
+                yield b"x" * 65536
+        finally:
+            ended.set()
+
+    async def answer_endlessly(_request: Request) -> Response:
+        return Response(200, {}, endless())
+
+    await street.service(Service(BOOKS, answer_endlessly))
+    await street.open(transport)
+    async with street.connection() as (reader, writer):
+        writer.write(asks("GET", "/bookshelf/books"))
+        await reader.readexactly(1000)
+    async with asyncio.timeout(DEADLINE_S):
+        await ended.wait()
+
+
+@pytest.mark.parametrize("chunked", [True, False])
+async def test_a_body_that_is_refused_before_its_end_is_answered(
+    street: Street,
+    transport: HttpTransport,
+    chunked: bool,  # noqa: FBT001
+) -> None:
+    async def refuse(request: Request) -> Response:
+        try:
+            await request.body.read(1 << 20)
+        except TooLarge as fault:
+            return answer(Problem("too-large", str(fault)))
+        return Response(200, {})
+
+    await street.service(Service(BOOKS, refuse))
+    await street.open(transport)
+    big = b"x" * (4 << 20)
+    with_length = asks("POST", "/bookshelf/books", body=big)
+    in_chunks = asks("POST", "/bookshelf/books", "Transfer-Encoding: chunked") + chunk(big) + chunk(b"")
+    for _ in range(3):
+        assert status(await street.ask(in_chunks if chunked else with_length)) == 413
+    assert status(await street.ask(asks("POST", "/bookshelf/books", body=b"small"))) == 200

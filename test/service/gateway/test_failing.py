@@ -1,0 +1,145 @@
+"""Services that are away, slow, moving or cut off; and what is tried again."""
+
+from collections.abc import AsyncIterator
+
+import pytest
+from support.upstream import Service, Town, described, eventually, never, pieces, said, whole
+
+from bookshelf.runtime.http.message import BrokenBody, Response, request
+from bookshelf.runtime.http.transport import NoAnswer, Unreachable
+
+BOOKS = described("books", ("books",), "GET /books", "POST /books", "DELETE /books/{id}")
+MOVING = Response(503, {"Retry-After": "1"}, b"moving")
+DONE = Response(200, {}, b"done")
+GONE = Unreachable("refused")
+LOST = NoAnswer("cut")
+
+
+async def ask(town: Town, method: str, *services: Service, key: str = "") -> Response:
+    for service in services:
+        await town.add(service)
+    await town.gateway.start()
+    headers = {"Idempotency_Key": key} if key else {}
+    return await town.gateway.handle(
+        request(method, "/bookshelf/books", b"{}" if method == "POST" else b"", **headers)
+    )
+
+
+def problem(answer: Response) -> tuple[int, str]:
+    assert answer.headers["Content-Type"] == "application/problem+json"
+    return answer.status, said(answer)["type"].rpartition(":")[2]
+
+
+def asked(*services: Service) -> list[int]:
+    return [len(service.asked) for service in services]
+
+
+@pytest.mark.parametrize("method", ["GET", "HEAD", "POST"])
+async def test_who_takes_no_connection_has_not_seen_it_so_the_next_is_asked(town: Town, method: str) -> None:
+    away, there = Service(BOOKS, GONE), Service(BOOKS, DONE)
+    answers = [await ask(town, method, *new) for new in ([away, there], [])]
+    assert [answer.status for answer in answers] == [200, 200]
+    assert asked(there) == [2]
+
+
+async def test_when_no_one_takes_connections_it_is_a_bad_gateway(town: Town) -> None:
+    assert problem(await ask(town, "POST", Service(BOOKS, GONE), Service(BOOKS, GONE))) == (
+        502,
+        "bad-gateway",
+    )
+
+
+async def test_no_more_than_four_are_tried(town: Town) -> None:
+    services = [Service(BOOKS, GONE) for _ in range(6)]
+    assert problem(await ask(town, "GET", *services)) == (502, "bad-gateway")
+    assert sum(asked(*services)) == 4
+
+
+async def test_a_service_without_instances_is_unavailable_and_not_unknown(town: Town) -> None:
+    await town.add(Service(BOOKS))
+    await town.gateway.start()
+    await town.discovery.deregister(town.instances[0].id)
+    town.leave(town.instances[0])
+    await eventually(lambda: not town.gateway.directory.find("GET", "/books").pool.in_turn())
+    answer = await town.gateway.handle(request("GET", "/bookshelf/books"))
+    assert problem(answer) == (503, "unavailable")
+    assert answer.headers["Retry-After"] == "1"
+
+
+async def test_a_query_that_got_no_answer_is_put_to_one_other(town: Town) -> None:
+    services = [Service(BOOKS, LOST), Service(BOOKS, DONE), Service(BOOKS, DONE)]
+    for _ in range(3):
+        assert (await ask(town, "GET", *(services if not town.instances else []))).status == 200
+    assert asked(services[0]) == [1]
+
+
+async def test_and_not_to_a_third(town: Town) -> None:
+    services = [Service(BOOKS, LOST) for _ in range(4)]
+    assert problem(await ask(town, "GET", *services)) == (504, "gateway-timeout")
+    assert sum(asked(*services)) == 2
+
+
+@pytest.mark.parametrize("key", ["", "k"])
+async def test_a_command_that_got_no_answer_may_have_been_done_and_is_not_sent_again(
+    town: Town, key: str
+) -> None:
+    services = [Service(BOOKS, LOST), Service(BOOKS, LOST)]
+    answer = await ask(town, "POST", *services, key=key)
+    assert problem(answer) == (504, "gateway-timeout")
+    assert "whether this was done is not known" in said(answer)["detail"]
+    assert sum(asked(*services)) == 1
+
+
+async def test_who_is_silent_for_too_long_has_not_answered(town: Town) -> None:
+    assert problem(await ask(town, "POST", Service(BOOKS, never))) == (504, "gateway-timeout")
+
+
+async def test_a_query_is_repeated_while_the_owner_moves(town: Town, paused: list[float]) -> None:
+    service = Service(BOOKS, MOVING, MOVING, DONE)
+    assert (await ask(town, "GET", service)).body == b"done"
+    assert (asked(service), paused) == ([3], [0.1, 0.2])
+
+
+async def test_a_command_with_a_key_is_repeated_with_the_same_body(town: Town, paused: list[float]) -> None:
+    service = Service(BOOKS, MOVING, DONE)
+    assert (await ask(town, "POST", service, key="k")).body == b"done"
+    assert (service.bodies, paused) == ([b"{}", b"{}"], [0.1])
+
+
+async def test_a_command_without_a_key_is_not(town: Town, paused: list[float]) -> None:
+    answer = await ask(town, "POST", Service(BOOKS, MOVING, DONE))
+    assert (answer.status, answer.body, answer.headers["Retry-After"], paused) == (503, b"moving", "1", [])
+
+
+async def test_a_move_that_takes_longer_is_told_to_the_client(town: Town) -> None:
+    service = Service(BOOKS, MOVING)
+    answer = await ask(town, "GET", service)
+    assert (answer.status, answer.headers["Retry-After"], asked(service)) == (503, "1", [6])
+
+
+async def test_a_503_that_does_not_say_when_to_come_again_is_not_repeated(town: Town) -> None:
+    service = Service(BOOKS, Response(503, {}), DONE)
+    assert (await ask(town, "GET", service)).status == 503
+
+
+async def test_what_is_thrown_away_was_read_to_its_end(town: Town) -> None:
+    read: list[bytes] = []
+
+    async def body() -> AsyncIterator[bytes]:
+        async for piece in pieces(b"a", b"b"):
+            read.append(piece)
+            yield piece
+
+    service = Service(BOOKS, Response(503, {"Retry-After": "1"}, body()), DONE)
+    assert (await ask(town, "GET", service)).body == b"done"
+    assert read == [b"a", b"b"]
+
+
+async def test_an_answer_that_stops_in_the_middle_is_broken_off(town: Town) -> None:
+    async def body() -> AsyncIterator[bytes]:
+        yield b"a"
+        await never()
+
+    answer = await ask(town, "GET", Service(BOOKS, Response(200, {}, body())))
+    with pytest.raises(BrokenBody):
+        await whole(answer)

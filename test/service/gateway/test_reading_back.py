@@ -1,0 +1,67 @@
+"""A browser reads what it wrote: the positions of its commands come back with its queries."""
+
+from support.upstream import Service, Town, described
+
+from bookshelf.runtime.http.message import Response, request
+
+BOOKS = described("books", ("books",), "GET /books", "POST /books")
+
+
+def written(position: str) -> Response:
+    return Response(201, {"Bookshelf-Position": position})
+
+
+async def test_what_a_browser_wrote_is_waited_for_when_it_reads(town: Town) -> None:
+    service = Service(BOOKS, written("bookshelf/0@41"), written("bookshelf/0@42"), Response(200, {}))
+    await town.add(service)
+    await town.gateway.start()
+    cookie = "other=1"
+    for _ in range(2):
+        answer = await town.gateway.handle(request("POST", "/bookshelf/books", Cookie=cookie))
+        cookie = "other=1; " + answer.headers["Set-Cookie"].partition(";")[0]
+    assert cookie == "other=1; bookshelf-after=bookshelf/0@42"
+    await town.gateway.handle(request("GET", "/bookshelf/books", Cookie=cookie))
+    assert [asked.headers.get("Bookshelf-After") for asked in service.asked] == [None, None, "bookshelf/0@42"]
+    assert [asked.headers["Cookie"] for asked in service.asked] == ["other=1"] * 3
+
+
+async def test_the_position_is_still_told_to_those_who_keep_no_cookies(town: Town) -> None:
+    await town.add(Service(BOOKS, written("bookshelf/0@41")))
+    await town.gateway.start()
+    answer = await town.gateway.handle(request("POST", "/bookshelf/books"))
+    assert answer.headers["Bookshelf-Position"] == "bookshelf/0@41"
+
+
+async def test_a_query_that_names_positions_waits_for_those(town: Town) -> None:
+    service = Service(BOOKS)
+    await town.add(service)
+    await town.gateway.start()
+    cookie = "bookshelf-after=bookshelf/0@42"
+    await town.gateway.handle(
+        request("GET", "/bookshelf/books", Cookie=cookie, Bookshelf_After="bookshelf/0@7")
+    )
+    await town.gateway.handle(request("HEAD", "/bookshelf/books", Cookie=cookie))
+    assert [asked.headers["Bookshelf-After"] for asked in service.asked] == [
+        "bookshelf/0@7",
+        "bookshelf/0@42",
+    ]
+
+
+async def test_an_answer_without_a_position_sets_no_cookie(town: Town) -> None:
+    await town.add(Service(BOOKS))
+    await town.gateway.start()
+    answer = await town.gateway.handle(
+        request("GET", "/bookshelf/books", Cookie="bookshelf-after=bookshelf/0@42")
+    )
+    assert "Set-Cookie" not in answer.headers
+
+
+async def test_a_cookie_full_of_nonsense_hurts_no_one(town: Town) -> None:
+    service = Service(BOOKS)
+    await town.add(service)
+    await town.gateway.start()
+    answer = await town.gateway.handle(
+        request("GET", "/bookshelf/books", Cookie="bookshelf-after=\x01|../../x@y|@|")
+    )
+    assert answer.status == 200
+    assert "Bookshelf-After" not in service.asked[0].headers

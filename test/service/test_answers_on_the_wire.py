@@ -1,0 +1,88 @@
+"""An answer's bytes: what HTTP/1.1 asks of them, whatever the handler said."""
+
+from asyncio import open_connection, timeout
+
+import pytest
+
+from bookshelf.bench.line import HOST
+from bookshelf.runtime.http.message import Request, Response
+from bookshelf.runtime.http.server import HttpServer
+
+GET = "GET / HTTP/1.1\r\nHost: x\r\n"
+CLOSE = "Connection: close\r\n"
+
+
+class Fixed:
+    """Always says the same, and remembers who asked."""
+
+    def __init__(self, response: Response) -> None:
+        self.response = response
+        self.peers: list[str] = []
+
+    async def handle(self, request: Request) -> Response:
+        self.peers.append(request.peer)
+        return self.response
+
+
+async def heard(response: Response, said: str) -> tuple[str, list[str], str]:
+    """Return the status line, the other lines of the head, and all that follows until the server closes."""
+    server = HttpServer(Fixed(response), HOST, 0)
+    await server.start()
+    reader, writer = await open_connection(HOST, server.port)
+    writer.write(f"{said}\r\n".encode())
+    async with timeout(10):
+        content = (await reader.read()).decode()
+    writer.close()
+    await server.stop()
+    head, _, body = content.partition("\r\n\r\n")
+    status, *lines = head.split("\r\n")
+    return status, lines, body
+
+
+async def test_a_body_has_its_length_and_the_answer_its_date_and_server() -> None:
+    status, lines, body = await heard(Response(200, {"ETag": '"1"'}, b"hello"), GET + CLOSE)
+    assert (status, body) == ("HTTP/1.1 200 OK", "hello")
+    assert {'ETag: "1"', "Content-Length: 5", "Connection: close", "Server: bookshelf"} <= set(lines)
+    assert sum(line.startswith("Date: ") and line.endswith(" GMT") for line in lines) == 1
+
+
+@pytest.mark.parametrize("status", [204, 304])
+async def test_what_has_no_body_has_no_length(status: int) -> None:
+    _, lines, body = await heard(Response(status, {}), GET + CLOSE)
+    assert (body, [line for line in lines if line.startswith("Content-Length")]) == ("", [])
+
+
+async def test_a_head_says_the_length_and_sends_nothing() -> None:
+    _, lines, body = await heard(Response(200, {}, b"hello"), GET.replace("GET", "HEAD") + CLOSE)
+    assert (body, "Content-Length: 5" in lines) == ("", True)
+
+
+async def test_a_length_that_the_handler_says_stays_the_only_one() -> None:
+    _, lines, _ = await heard(Response(200, {"Content-Length": "5"}), GET.replace("GET", "HEAD") + CLOSE)
+    assert [line for line in lines if line.startswith("Content-Length")] == ["Content-Length: 5"]
+
+
+async def test_an_old_client_is_answered_in_its_version_and_let_go() -> None:
+    status, lines, body = await heard(Response(200, {}, b"hello"), "GET / HTTP/1.0\r\n")
+    assert (status, body) == ("HTTP/1.0 200 OK", "hello")
+    assert "Connection: keep-alive" not in lines
+
+
+@pytest.mark.parametrize("value", ["a\r\nSet-Cookie: b", "a\nb", "a\rb", "a\0b"])
+async def test_a_header_never_becomes_two(value: str) -> None:
+    status, _, body = await heard(Response(200, {"Location": value}), GET + CLOSE)
+    assert status == "HTTP/1.1 500 Internal Server Error"
+    assert "Set-Cookie" not in body
+
+
+async def test_the_handler_is_told_who_asks() -> None:
+    fixed = Fixed(Response(200, {}))
+    server = HttpServer(fixed, HOST, 0)
+    await server.start()
+    reader, writer = await open_connection(HOST, server.port)
+    writer.write(f"{GET}{CLOSE}\r\n".encode())
+    async with timeout(10):
+        await reader.read()
+    writer.close()
+    await server.stop()
+    assert fixed.peers == [HOST]

@@ -1,0 +1,64 @@
+"""Between discovery and a real agent: passes everything on, or lets something go wrong."""
+
+import asyncio
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import asynccontextmanager
+
+import aiohttp
+from aiohttp import web
+from support.consul import HOST
+
+Wrong = Callable[[web.Request], Awaitable[web.StreamResponse]]
+
+
+class Between:
+    """A proxy. `wrong` answers in place of the agent, as long as it is set."""
+
+    def __init__(self, agent: int, session: aiohttp.ClientSession) -> None:
+        self._agent = f"http://{HOST}:{agent}"
+        self._session = session
+        self.wrong: Wrong | None = None
+        self.port = 0
+        self.asked = 0
+
+    async def handle(self, request: web.BaseRequest) -> web.StreamResponse:
+        """Answer one request."""
+        self.asked += 1
+        if self.wrong is not None:
+            return await self.wrong(request)  # type: ignore[arg-type]  # what goes wrong looks at no route
+        body = await request.read()
+        async with self._session.request(request.method, self._agent + request.raw_path, data=body) as said:
+            kept = {name: value for name, value in said.headers.items() if name.startswith("X-Consul")}
+            return web.Response(status=said.status, body=await said.read(), headers=kept)
+
+
+def says(status: int, body: str, **headers: str) -> Wrong:
+    """Answer this to everything."""
+
+    async def answer(_request: web.Request) -> web.StreamResponse:
+        named = {name.replace("_", "-"): value for name, value in headers.items()}
+        return web.Response(status=status, text=body, headers=named)
+
+    return answer
+
+
+async def hangs(_request: web.Request) -> web.StreamResponse:
+    """Answer nothing, ever."""
+    await asyncio.Event().wait()
+    raise AssertionError
+
+
+@asynccontextmanager
+async def between(agent: int) -> AsyncIterator[Between]:
+    """Open a port before an agent's."""
+    async with aiohttp.ClientSession(auto_decompress=True) as session:
+        proxy = Between(agent, session)
+        runner = web.ServerRunner(web.Server(proxy.handle), shutdown_timeout=0.1)
+        await runner.setup()
+        site = web.TCPSite(runner, HOST, 0)
+        await site.start()
+        [(_, proxy.port)] = runner.addresses
+        try:
+            yield proxy
+        finally:
+            await runner.cleanup()

@@ -1,0 +1,170 @@
+"""A log that fails when it is told to. It implements the port, over any other log."""
+
+import asyncio
+from collections import deque
+from collections.abc import Awaitable, Callable, Sequence
+
+from bookshelf.log.port import (
+    Change,
+    Consumed,
+    Log,
+    LogFull,
+    Membership,
+    NewRecord,
+    OutcomeUnknown,
+    Record,
+    Tail,
+    Writer,
+)
+
+Fault = Callable[[Writer, Sequence[NewRecord]], Awaitable[Sequence[int]]]
+
+
+async def lost(_pen: Writer, _records: Sequence[NewRecord]) -> Sequence[int]:
+    """The answer did not come, and nothing was written."""
+    msg = "the connection was cut before anything was sent"
+    raise OutcomeUnknown(msg)
+
+
+async def landed(pen: Writer, records: Sequence[NewRecord]) -> Sequence[int]:
+    """The answer did not come, and everything was written."""
+    await pen.append(records)
+    msg = "the connection was cut before the answer came"
+    raise OutcomeUnknown(msg)
+
+
+async def full(_pen: Writer, _records: Sequence[NewRecord]) -> Sequence[int]:
+    """Nothing was written, and that is certain."""
+    msg = "the disk is full"
+    raise LogFull(msg)
+
+
+async def hangs(_pen: Writer, _records: Sequence[NewRecord]) -> Sequence[int]:
+    """No answer, ever; nothing was written."""
+    await asyncio.Event().wait()
+    return ()
+
+
+async def lands_and_hangs(pen: Writer, records: Sequence[NewRecord]) -> Sequence[int]:
+    """Everything was written, and no answer ever comes."""
+    await pen.append(records)
+    return await hangs(pen, records)
+
+
+async def breaks(_pen: Writer, _records: Sequence[NewRecord]) -> Sequence[int]:
+    """A defect of the adapter: not even a fault of the port."""
+    msg = "a defect"
+    raise ZeroDivisionError(msg)
+
+
+def gate(reached: asyncio.Event, opened: asyncio.Event) -> Fault:
+    """An append that waits at a gate, then goes through."""
+
+    async def waits(pen: Writer, records: Sequence[NewRecord]) -> Sequence[int]:
+        reached.set()
+        await opened.wait()
+        return await pen.append(records)
+
+    return waits
+
+
+class FaultyLog:
+    """`appends`, `opens` and `tails` are the faults of the next ones, each used once."""
+
+    def __init__(self, log: Log) -> None:
+        self._log = log
+        #: The log as it is, without faults.
+        self.plain = log
+        self.identity = log.identity
+        self.appends: deque[Fault] = deque()
+        self.opens: deque[Exception] = deque()
+        self.tails: deque[Exception] = deque()
+        self.batches: list[int] = []
+        #: A writer was opened, or could not be.
+        self.opened = asyncio.Event()
+        self.failed = asyncio.Event()
+        #: While this is not set, tails give nothing: a reader that has fallen behind.
+        self.readable = asyncio.Event()
+        self.readable.set()
+
+    def partitions(self, topic: str) -> int:
+        return self._log.partitions(topic)
+
+    async def writer(self, name: str, topic: str, partition: int) -> "FaultyWriter":
+        if self.opens:
+            self.failed.set()
+            raise self.opens.popleft()
+        pen = FaultyWriter(self, await self._log.writer(name, topic, partition))
+        self.opened.set()
+        return pen
+
+    async def tail(self, topic: str, partition: int, offset: int) -> Tail:
+        if self.tails:
+            raise self.tails.popleft()
+        return FaultyTail(self, await self._log.tail(topic, partition, offset))
+
+    async def start(self, topic: str, partition: int) -> int:
+        return await self._log.start(topic, partition)
+
+    async def end(self, topic: str, partition: int) -> int:
+        return await self._log.end(topic, partition)
+
+    async def consumed(self, name: str, topic: str, partition: int) -> int:
+        return await self._log.consumed(name, topic, partition)
+
+    async def join(self, group: str, topic: str, assigned: Change, revoked: Change) -> Membership:
+        return await self._log.join(group, topic, assigned, revoked)
+
+    async def close(self) -> None:
+        await self._log.close()
+
+
+class FaultyWriter:
+    """A pen that fails as its log is told to, and notes how many records each append had."""
+
+    def __init__(self, log: FaultyLog, pen: Writer) -> None:
+        self._log = log
+        self._pen = pen
+
+    async def append(self, records: Sequence[NewRecord], consumed: Consumed | None = None) -> Sequence[int]:
+        self._log.batches.append(len(records))
+        if self._log.appends:
+            return await self._log.appends.popleft()(_With(self._pen, consumed), records)
+        return await self._pen.append(records, consumed)
+
+    async def close(self) -> None:
+        await self._pen.close()
+
+
+class FaultyTail:
+    """A tail that gives nothing while its log is not readable."""
+
+    def __init__(self, log: FaultyLog, tail: Tail) -> None:
+        self._log = log
+        self._tail = tail
+
+    @property
+    def position(self) -> int:
+        return self._tail.position
+
+    async def take(self, most: int) -> Sequence[Record]:
+        records = await self._tail.take(most)
+        await self._log.readable.wait()
+        return records
+
+    async def close(self) -> None:
+        await self._tail.close()
+
+
+class _With:
+    """A pen that moves what was consumed, as it was told to before a fault came between."""
+
+    def __init__(self, pen: Writer, consumed: Consumed | None) -> None:
+        self._pen = pen
+        self._consumed = consumed
+
+    async def append(self, records: Sequence[NewRecord], _consumed: Consumed | None = None) -> Sequence[int]:
+        return await self._pen.append(records, self._consumed)
+
+    async def close(self) -> None:
+        await self._pen.close()

@@ -1,0 +1,54 @@
+"""Brokers whose clients come through wires of the test; among themselves they talk past them."""
+
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
+from pathlib import Path
+from typing import NamedTuple
+from uuid import uuid4
+
+from support.kafka import HOST, Broker, free_ports
+from support.wire import Backstage, Wire
+
+
+class Behind(NamedTuple):
+    """A broker, and the wire that its clients know it by."""
+
+    broker: Broker
+    wire: Wire
+
+
+@contextmanager
+def brokers_behind(folder: Path, backstage: Backstage, count: int = 1) -> Iterator[list[Behind]]:
+    """Make a cluster behind wires, formatted and not started; it is killed at the end."""
+    ports = [free_ports(4) for _ in range(count)]
+    voters = ",".join(f"{node}@{HOST}:{of[2]}" for node, of in enumerate(ports, 1))
+    cluster = uuid4().hex[:22]
+    with ExitStack() as stack:
+        made: list[Behind] = []
+        for node, of in enumerate(ports, 1):
+            wire = Wire(backstage, of[0])
+            stack.callback(wire.close)
+            broker = Broker(folder / str(node), node, of[:3], voters, _settings(of, wire.port, count))
+            stack.callback(broker.kill)
+            broker.format(cluster)
+            made.append(Behind(broker, wire))
+        yield made
+
+
+def _settings(ports: list[int], seen: int, count: int) -> dict[str, str]:
+    client, _, controller, inner = ports
+    replicas, least = str(min(count, 3)), "1" if count < 3 else "2"
+    return {
+        "listeners": f"PLAINTEXT://{HOST}:{client},INNER://{HOST}:{inner},CONTROLLER://{HOST}:{controller}",
+        "advertised.listeners": f"PLAINTEXT://{HOST}:{seen},INNER://{HOST}:{inner}",
+        "listener.security.protocol.map": "CONTROLLER:PLAINTEXT,PLAINTEXT:PLAINTEXT,INNER:PLAINTEXT",
+        "inter.broker.listener.name": "INNER",
+        "offsets.topic.replication.factor": replicas,
+        "transaction.state.log.replication.factor": replicas,
+        "transaction.state.log.min.isr": least,
+    }
+
+
+def bootstrap(cluster: list[Behind]) -> str:
+    """Return where clients find the cluster."""
+    return ",".join(f"{HOST}:{one.wire.port}" for one in cluster)

@@ -1,0 +1,144 @@
+"""Hosts of aggregates over one log, and clients that ask them."""
+
+import asyncio
+from collections.abc import Callable, Collection
+from concurrent.futures import Executor
+from pathlib import Path
+from typing import Any, Self
+
+from support.ports import NOW, CountedIds, FixedClock, offset, owner_meters
+from support.tally import TALLY, Count
+
+from bookshelf.cqrs.aggregate import Aggregate
+from bookshelf.cqrs.message import Command
+from bookshelf.log.port import Log
+from bookshelf.runtime.owner.command import NotOwner, Outcome, Sent
+from bookshelf.runtime.owner.host import AggregateHost
+from bookshelf.runtime.owner.seat import Means
+from bookshelf.runtime.owner.states import States
+from bookshelf.runtime.owner.store import MemoryStore, SqliteStore, Store
+
+MakeStore = Callable[[str], Store]
+DEADLINE_S = 5
+
+
+def sent(subject: str, command: Command | None = None, **fields: Any) -> Sent:  # noqa: ANN401 (Sent's fields)
+    """A command on its way: by default a Count, under an id of its own."""
+    fields.setdefault("id", CountedIds().new())
+    return Sent(subject=subject, command=command or Count(), at=NOW, **fields)
+
+
+def keyed(subject: str, key: str, by: int = 1) -> Sent:
+    """A Count with a key that the client chose; its content's hash is what it counts."""
+    return sent(subject, Count(by=by), id=key, hash=f"by-{by}")
+
+
+def new_stores(_name: str) -> Store:
+    """A store that is empty at every start."""
+    return MemoryStore()
+
+
+def sqlite_stores(folder: Path) -> MakeStore:
+    """Stores in files, which the next start finds again."""
+    return lambda name: SqliteStore(folder / f"{name}.sqlite")
+
+
+class Owners:
+    """One process's hosts: what they have for states, and that all of them stop."""
+
+    def __init__(
+        self,
+        log: Log,
+        stores: MakeStore = new_stores,
+        executor: Executor | None = None,
+        capacity: int = 20_000,
+        append_s: float = 10.0,
+        clock: FixedClock | None = None,
+    ) -> None:
+        self.log = log
+        self._stores = stores
+        self._executor = executor
+        self._capacity = capacity
+        self._append_s = append_s
+        self.clock = clock or FixedClock()
+        self._hosts: list[AggregateHost] = []
+        self.states: list[States] = []
+
+    def make(self, aggregate: Aggregate[Any] = TALLY) -> AggregateHost:
+        """Return a host that has not started."""
+
+        def states(aggregate: Aggregate[Any], partition: int) -> States:
+            store = self._stores(f"{aggregate.name}-{partition}")
+            self.states.append(States(aggregate, store, self._executor, self._capacity))
+            return self.states[-1]
+
+        means = Means(self.log, CountedIds(), self.clock, owner_meters(), self._append_s)
+        host = AggregateHost(aggregate, means, states)
+        self._hosts.append(host)
+        return host
+
+    async def host(self, aggregate: Aggregate[Any] = TALLY) -> AggregateHost:
+        """Return a host that has started."""
+        host = self.make(aggregate)
+        async with asyncio.timeout(DEADLINE_S):
+            await host.start()
+        return host
+
+    async def __aenter__(self) -> Self:
+        return self
+
+    async def __aexit__(self, *fault: object) -> None:
+        await self.stop()
+
+    async def stop(self) -> None:
+        """Stop every host."""
+        async with asyncio.timeout(DEADLINE_S):
+            for host in self._hosts:
+                await host.stop()
+        self._hosts.clear()
+
+
+async def ask(host: AggregateHost, one: Sent) -> Outcome:
+    """Ask one host, under a deadline."""
+    async with asyncio.timeout(DEADLINE_S):
+        return await host.ask(one)
+
+
+async def count(host: AggregateHost, subject: str, by: int = 1) -> Outcome:
+    """Count up, under an id that is used once."""
+    return await ask(host, sent(subject, Count(by=by)))
+
+
+async def divided(hosts: list[AggregateHost], partitions: Collection[int]) -> None:
+    """Return once each of the partitions is served by one of the hosts, and each host serves some."""
+    async with asyncio.timeout(DEADLINE_S):
+        while not (  # noqa: ASYNC110 (a host says what it serves only when it is asked)
+            all(host.owned for host in hosts)
+            and sorted(p for host in hosts for p in host.owned) == sorted(partitions)
+        ):
+            await asyncio.sleep(0.01)  # sleep: between two looks at who serves what
+
+
+async def ask_around(hosts: list[AggregateHost], one: Sent) -> Outcome:
+    """Ask whoever owns the subject, and again while it moves: always the same command."""
+    async with asyncio.timeout(DEADLINE_S):
+        while True:
+            for host in list(hosts):
+                try:
+                    return await host.ask(one)
+                except NotOwner:
+                    await asyncio.sleep(0)  # sleep: a client that comes again at once
+
+
+__all__ = [
+    "Owners",
+    "ask",
+    "ask_around",
+    "count",
+    "divided",
+    "keyed",
+    "new_stores",
+    "offset",
+    "sent",
+    "sqlite_stores",
+]

@@ -1,0 +1,53 @@
+"""Time, ids and meters that a test hands to what it tests."""
+
+import asyncio
+from datetime import UTC, datetime, timedelta
+from itertools import count
+
+from bookshelf.runtime.owner.command import Outcome
+from bookshelf.runtime.telemetry import Meters, OwnerMeters, ViewMeters
+
+NOW = datetime(2026, 3, 1, 12, 0, tzinfo=UTC)
+
+
+class FixedClock:
+    """A clock that a test moves by hand."""
+
+    def __init__(self, now: datetime = NOW) -> None:
+        self._now = now
+        self._moved = asyncio.Event()
+
+    def now(self) -> datetime:
+        return self._now
+
+    def move(self, by: timedelta) -> None:
+        self._now += by
+        self._moved.set()
+        self._moved = asyncio.Event()
+
+    async def until(self, when: datetime) -> None:
+        while self._now < when:
+            await self._moved.wait()
+
+
+class CountedIds:
+    """Ids that say in which order they were made, each once in a test run."""
+
+    _numbers = count()
+
+    def new(self) -> str:
+        return f"id-{next(self._numbers)}"
+
+
+def owner_meters() -> OwnerMeters:
+    return Meters().owner("tested")
+
+
+def view_meters() -> ViewMeters:
+    return Meters().view("tested")
+
+
+def offset(outcome: Outcome) -> int:
+    """Return where the command was written."""
+    assert outcome.position is not None
+    return outcome.position.offset

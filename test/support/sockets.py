@@ -1,0 +1,110 @@
+"""A gateway, its services and its clients with real sockets between them."""
+
+import asyncio
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import AsyncExitStack, asynccontextmanager
+
+from support.upstream import DEADLINE_S, HOST
+
+from bookshelf.discovery.local import LocalDiscovery
+from bookshelf.discovery.port import Instance
+from bookshelf.runtime.http.message import Handler
+from bookshelf.runtime.http.server import HttpServer
+from bookshelf.runtime.http.transport import HttpTransport
+from gateway.app import Gateway
+
+Talk = Callable[[asyncio.StreamReader, asyncio.StreamWriter], Awaitable[None]]
+
+
+class Street:
+    """Real ports: services that are handlers, services that say raw bytes, and the gateway's own."""
+
+    def __init__(self, stack: AsyncExitStack, discovery: LocalDiscovery) -> None:
+        self._stack = stack
+        self._discovery = discovery
+        self._count = 0
+        self.port = 0
+
+    async def open(self, transport: HttpTransport) -> None:
+        """Open the gateway, knowing all who are ready."""
+        gateway = Gateway(self._discovery, transport)
+        await gateway.start()
+        self._stack.push_async_callback(gateway.stop)
+        self.port = await self._serve(gateway)
+
+    async def service(self, handler: Handler) -> int:
+        """Serve a handler as an instance of "books"; return its port."""
+        port = await self._serve(handler)
+        await self.ready(port)
+        return port
+
+    async def _serve(self, handler: Handler) -> int:
+        server = HttpServer(handler, HOST, 0)
+        await server.start()
+        self._stack.push_async_callback(server.stop, 0.1)
+        return server.port
+
+    async def talker(self, talk: Talk) -> int:
+        """Have raw bytes said to each connection, as an instance of "books"; return the port."""
+        server = await asyncio.start_server(talk, HOST, 0)
+        self._stack.callback(server.close)
+        port: int = server.sockets[0].getsockname()[1]
+        await self.ready(port)
+        return port
+
+    async def ready(self, port: int) -> None:
+        """Say that an instance of "books" is ready at a port."""
+        self._count += 1
+        made = Instance(id=f"{self._count:03}", service="books", tags=("books",), address=HOST, port=port)
+        await self._discovery.register(made)
+
+    async def ask(self, request: bytes) -> bytes:
+        """Send bytes to the gateway; return what comes until it closes, or until it is cut."""
+        async with self.connection() as (reader, writer):
+            writer.write(request)
+            return await _all(reader)
+
+    @asynccontextmanager
+    async def connection(self) -> AsyncIterator[tuple[asyncio.StreamReader, asyncio.StreamWriter]]:
+        """Connect to the gateway, for as long as a test may take."""
+        async with asyncio.timeout(DEADLINE_S):
+            reader, writer = await asyncio.open_connection(HOST, self.port)
+            try:
+                yield reader, writer
+            finally:
+                writer.close()
+
+
+async def _all(reader: asyncio.StreamReader) -> bytes:
+    found = b""
+    try:
+        while piece := await reader.read(1 << 16):
+            found += piece
+    except ConnectionResetError:
+        pass
+    return found
+
+
+@asynccontextmanager
+async def street() -> AsyncIterator[Street]:
+    """Open nothing yet; close in reverse what was opened."""
+    async with AsyncExitStack() as stack:
+        yield Street(stack, LocalDiscovery())
+
+
+def asks(method: str, path: str, *headers: str, body: bytes = b"") -> bytes:
+    """Write a request down, after which the connection closes."""
+    lines = [f"{method} {path} HTTP/1.1", "Host: books.example", "Connection: close", *headers]
+    if body:
+        lines.append(f"Content-Length: {len(body)}")
+    return "\r\n".join([*lines, "", ""]).encode("latin-1") + body
+
+
+def chunk(piece: bytes) -> bytes:
+    """Write one chunk of a chunked body down; the empty one is the last."""
+    return b"%x\r\n%s\r\n" % (len(piece), piece)
+
+
+def status(answer: bytes) -> int:
+    """Return the status of raw bytes."""
+    return int(answer.split(b" ", 2)[1])

@@ -1,0 +1,50 @@
+"""Business rules as specs: given events, when a command, then events; or a refusal."""
+
+from collections.abc import Sequence
+from typing import Any
+
+import pytest
+
+from bookshelf.cqrs.aggregate import Aggregate
+from bookshelf.cqrs.errors import Refused
+from bookshelf.cqrs.message import Command, Event
+
+
+def given(aggregate: Aggregate[Any], *events: Event) -> "Given":
+    """What has happened."""
+    return Given(aggregate, events)
+
+
+class Given:
+    """What has happened, waiting for a command."""
+
+    def __init__(self, aggregate: Aggregate[Any], events: Sequence[Event]) -> None:
+        self._aggregate = aggregate
+        self._events = events
+
+    def when(self, command: Command) -> "When":
+        """What is asked."""
+        return When(self._aggregate, self._events, command)
+
+
+class When:
+    """A command, waiting for what comes of it."""
+
+    def __init__(self, aggregate: Aggregate[Any], events: Sequence[Event], command: Command) -> None:
+        self._aggregate = aggregate
+        self._events = events
+        self._command = command
+
+    def _decided(self) -> list[Event]:
+        return self._aggregate.decide(self._aggregate.fold(self._events), self._command)
+
+    def then(self, *events: Event) -> None:
+        """Exactly these events happen; none: there is nothing to say."""
+        assert self._decided() == list(events)
+
+    def refused(self, kind: type[Refused], match: str | None = None, field: str | None = None) -> None:
+        """It is declined, for this reason, with this field to mend."""
+        with pytest.raises(kind, match=match) as refusal:
+            self._decided()
+        assert type(refusal.value) is kind
+        assert refusal.value.field == field

@@ -1,0 +1,58 @@
+"""`python -m support.usurper`: a newbook that is in no group, and takes every partition for its own.
+
+Nobody runs it so. It stands for whatever brings two writers of one partition about: two groups, a partitioned
+network, an operator's mistake.
+"""
+
+import asyncio
+import os
+import sys
+from contextlib import AsyncExitStack
+from dataclasses import replace
+from pathlib import Path
+
+from bookshelf.cli.networked import open_world
+from bookshelf.config import read, read_network
+from bookshelf.log.kafka.log import KafkaLog
+from bookshelf.log.port import Change
+from bookshelf.runtime.service import ServiceHost
+from bookshelf.services import SERVICES
+
+
+class Usurped(KafkaLog):
+    """A log whose groups give everything to whoever joins."""
+
+    async def join(self, group: str, topic: str, assigned: Change, revoked: Change) -> "Everything":  # type: ignore[override]  # noqa: ARG002
+        everything = Everything(frozenset(range(self.partitions(topic))), revoked)
+        await assigned(everything.partitions)
+        return everything
+
+
+class Everything:
+    """All partitions, until this process ends."""
+
+    def __init__(self, partitions: frozenset[int], revoked: Change) -> None:
+        self.partitions = partitions
+        self._revoked = revoked
+
+    async def leave(self) -> None:
+        await self._revoked(self.partitions)
+
+
+async def main(broker: str, consul: str, data: Path) -> None:
+    """Serve until killed."""
+    settings = read(os.environ, data=str(data), port=0)
+    network = read_network(os.environ, broker=broker, consul=consul)
+    async with AsyncExitStack() as stack:
+        world = await open_world(settings, network, data, stack)
+        assert isinstance(world.log, KafkaLog)
+        world.log.__class__ = Usurped
+        [newbook] = [service for service in SERVICES if service.name == "newbook"]
+        host = ServiceHost(newbook, replace(world), settings.host, settings.port)
+        await host.start()
+        print(f"newbook is ready at http://127.0.0.1:{host.port}", flush=True)  # noqa: T201 (the fleet reads it)
+        await asyncio.Event().wait()
+
+
+if __name__ == "__main__":
+    asyncio.run(main(sys.argv[1], sys.argv[2], Path(sys.argv[3])))

@@ -1,0 +1,164 @@
+"""`bookshelf dlq`: records that cannot be applied are parked, the rest goes on, an operator mends it."""
+
+import json
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import pytest
+from support.client import Client
+from support.logfile import append, event
+from support.process import bookshelf
+from support.program import Program
+
+VIEWS = {"booklist", "lastread"}
+
+
+class Poisoned(NamedTuple):
+    """A stopped shelf: which of its books has records that cannot be read, and where those are."""
+
+    data: Path
+    book: dict[str, Any]
+    other: dict[str, Any]
+    misfit: str
+    noise: str
+    good: str
+
+
+@pytest.fixture
+def shelf(tmp_path: Path) -> Poisoned:
+    """Two books; of the one, two records that cannot be applied, then one that could be."""
+    with Program(tmp_path).ready() as up:
+        book, other = up.client.add("Kim"), up.client.add("Emma")
+        assert up.stop().well
+    key = book["id"]
+    return Poisoned(
+        tmp_path,
+        book,
+        other,
+        misfit=append(tmp_path, key, event("shelf.book-added.v1", key, {"author": "no title"})),
+        noise=append(tmp_path, key, b"\xff not JSON at all"),
+        good=append(tmp_path, key, event("shelf.book-finished.v1", key, {"rating": 4})),
+    )
+
+
+@pytest.fixture
+def met_running(shelf: Poisoned) -> Iterator[Poisoned]:
+    """The same, running while the operator works."""
+    with Program(shelf.data).ready() as up:
+        yield shelf
+        assert up.stop().well
+
+
+@pytest.fixture(params=["met_running", "shelf"])
+def met(request: pytest.FixtureRequest) -> Poisoned:
+    """The same, running or not while the operator works."""
+    found: Poisoned = request.getfixturevalue(request.param)
+    return found
+
+
+def dlq(shelf: Poisoned, *args: str) -> str:
+    return bookshelf("dlq", *args, "--data", shelf.data).well
+
+
+def letters(shelf: Poisoned) -> dict[tuple[str, str], dict[str, Any]]:
+    """Return the dead letters by view and position."""
+    found = json.loads(dlq(shelf, "list", "--json"))
+    return {(letter["view"], letter["position"]): letter for letter in found}
+
+
+def positions(shelf: Poisoned) -> set[str]:
+    return {position for _, position in letters(shelf)}
+
+
+def test_they_are_listed_with_their_reason(met: Poisoned) -> None:
+    found = letters(met)
+    assert found.keys() == {(view, place) for view in VIEWS for place in (met.misfit, met.noise, met.good)}
+    for view in VIEWS:
+        assert "title" in found[view, met.misfit]["reason"]
+        assert not found[view, met.misfit]["behind"]
+        assert found[view, met.noise]["behind"]
+        assert found[view, met.good]["behind"]
+        assert found[view, met.misfit]["key"] == met.book["id"]
+        assert "no title" in found[view, met.misfit]["value"]
+    said = dlq(met, "list")
+    assert said.count(met.misfit) == 2
+    assert said.endswith("6 dead letters.\n")
+
+
+def test_the_rest_goes_on(shelf: Poisoned) -> None:
+    with Program(shelf.data).ready() as up:
+        client = up.client
+        assert client.every_book() == [shelf.book, shelf.other]
+        assert client.get("/health/ready").status == 404
+        assert Client(up.note.url).get("/health/ready").status == 200
+        assert client.patch(f"/books/{shelf.other['id']}", {"pages": 7}).status == 200
+        assert client.post(f"/books/{shelf.other['id']}/finished").status == 204
+        assert client.get("/books/last/read").json[0]["pages"] == 7
+        held = client.post(f"/books/{shelf.book['id']}/finished")
+        assert (held.status, held.problem) == (409, "held-back")
+        assert client.patch(f"/books/{shelf.book['id']}", {"pages": 7}).problem == "held-back"
+        assert client.get(f"/books/{shelf.book['id']}").json == shelf.book
+        assert up.stop().well
+
+
+def test_what_waited_behind_is_applied_once_the_cause_is_dropped(met: Poisoned) -> None:
+    assert dlq(met, "drop", met.misfit).startswith(f"{met.misfit} is given up")
+    found = letters(met)
+    assert found.keys() == {(view, place) for view in VIEWS for place in (met.noise, met.good)}
+    assert not found["booklist", met.noise]["behind"]
+    assert "envelope" in found["booklist", met.noise]["reason"]
+    assert dlq(met, "drop", met.noise).startswith(f"{met.noise} is given up")
+    assert letters(met) == {}
+    assert dlq(met, "list") == "0 dead letters.\n"
+    assert "finished" in bookshelf("export", "--data", met.data).well
+
+
+def test_what_waited_behind_is_in_every_view(shelf: Poisoned) -> None:
+    with Program(shelf.data).ready() as up:
+        for position in (shelf.misfit, shelf.noise):
+            dlq(shelf, "drop", position)
+        (read,) = up.client.get("/books/last/read").json
+        assert (read["id"], read["rating"]) == (shelf.book["id"], 4)
+        assert up.client.get(f"/books/{shelf.book['id']}").json == read
+        assert len(up.client.get(f"/books/{shelf.book['id']}/history").json) == 2
+        assert up.stop().well
+
+
+def test_a_drop_survives_a_kill(shelf: Poisoned) -> None:
+    with Program(shelf.data).ready() as up:
+        dlq(shelf, "drop", shelf.misfit)
+        up.kill()
+    assert positions(shelf) == {shelf.noise, shelf.good}
+
+
+def test_what_was_given_up_stays_so_for_owners_and_for_rebuilt_views(shelf: Poisoned) -> None:
+    with Program(shelf.data).ready() as up:
+        book = f"/books/{shelf.book['id']}"
+        dlq(shelf, "drop", shelf.misfit)
+        assert up.client.patch(book, {"pages": 7}).problem == "held-back"  # by the other one
+        dlq(shelf, "drop", shelf.noise)
+        changed = up.client.patch(book, {"pages": 7}).json
+        assert (changed["pages"], changed["rating"]) == (7, 4)
+        bookshelf("views", "rebuild", "booklist", "--data", shelf.data)
+        assert letters(shelf) == {}
+        assert up.client.get(book).json == changed
+        assert up.stop().well
+
+
+def test_retry_leaves_what_is_no_better(met_running: Poisoned) -> None:
+    before = letters(met_running)
+    assert dlq(met_running, "retry") == "0 applied, 6 left.\n"
+    assert dlq(met_running, "retry", "--view", "booklist", "--key", "another") == "0 applied, 6 left.\n"
+    assert letters(met_running) == before
+
+
+def test_what_is_not_there(met_running: Poisoned) -> None:
+    for args, said in (
+        (("drop", "bookshelf/0@999"), "bookshelf/0@999"),
+        (("drop", "here"), "here"),
+        (("drop", "other/0@2"), "other/0@2"),
+        (("retry", "--view", "none"), "booklist"),
+    ):
+        assert said in bookshelf("dlq", *args, "--data", met_running.data).complaint
+    assert len(letters(met_running)) == 6

@@ -1,0 +1,67 @@
+"""docs/ and the program say the same, both ways."""
+
+import re
+from pathlib import Path
+
+import pytest
+from msgspec import NODEFAULT, Struct
+from msgspec.structs import fields
+from support.process import ROOT, bookshelf
+
+from bookshelf import config
+from bookshelf.config import Settings
+from bookshelf.runtime.http.problem import STATUS
+from bookshelf.shelf.events import EVENTS
+
+DOCS = ROOT / "docs"
+_ROW = re.compile(r"^\| `([^`]+)` \|(.*)\|$", re.MULTILINE)
+
+
+def rows(name: str) -> dict[str, list[str]]:
+    """Return the rows of a page's table by the name in their first cell."""
+    text = (DOCS / name).read_text(encoding="utf-8")
+    return {key: [cell.strip() for cell in rest.split("|")] for key, rest in _ROW.findall(text)}
+
+
+def test_every_setting_is_documented_and_no_other() -> None:
+    kinds = [kind for kind in vars(config).values() if isinstance(kind, type) and issubclass(kind, Struct)]
+    assert Settings in kinds
+    assert rows("settings.md").keys() == {name for kind in kinds for name in kind.__struct_fields__}
+
+
+@pytest.mark.parametrize("field", fields(Settings), ids=lambda field: str(field.name))
+def test_a_setting_s_default_is_the_documented_one(field: object) -> None:
+    name, default = getattr(field, "name", ""), getattr(field, "default", NODEFAULT)
+    said = rows("settings.md")[name][0]
+    assert said.startswith(f"`{default}`") or name == "data"
+
+
+def test_every_problem_is_documented_with_its_status_and_no_other() -> None:
+    said = {kind: int(cells[0]) for kind, cells in rows("problems.md").items()}
+    assert said == {kind: status.value for kind, status in STATUS.items()}
+
+
+def test_every_problem_says_what_to_do() -> None:
+    assert all(len(cells) == 3 and all(cells) for cells in rows("problems.md").values())
+
+
+def test_every_event_is_documented_and_no_other() -> None:
+    page = DOCS / "events.md"
+    if not page.exists():
+        pytest.skip("docs/events.md is not written yet")
+    said = set(re.findall(r"`([a-z]+\.[a-z-]+\.v\d+)`", page.read_text(encoding="utf-8")))
+    assert {event.TYPE for event in EVENTS} <= said
+
+
+@pytest.mark.parametrize("page", sorted(DOCS.rglob("*.md")), ids=lambda page: str(page.relative_to(DOCS)))
+def test_links_between_pages_lead_somewhere(page: Path) -> None:
+    for link in re.findall(r"\]\(([^)#]+)[^)]*\)", page.read_text(encoding="utf-8")):
+        assert "://" in link or (page.parent / link).exists(), link
+
+
+def test_commands_in_the_docs_exist() -> None:
+    text = "\n".join(page.read_text(encoding="utf-8") for page in DOCS.rglob("*.md"))
+    named = set(re.findall(r"`bookshelf ([a-z]+)", text))
+    said = bookshelf("--help").well
+    assert named
+    assert [name for name in named if f"  {name} " not in said] == []

@@ -1,0 +1,105 @@
+"""`bookshelf export`: a file that an import reads back to the same shelf."""
+
+import csv
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+from support.client import Client
+from support.process import bookshelf
+from support.program import Program
+
+AWKWARD: list[dict[str, Any]] = [
+    {"title": "Plain", "author": "x"},
+    {"title": "  spaces  inside ", "author": " x ", "published": " 1965 "},
+    {"title": "=1+1", "author": "@sum", "notes": "-- sums\n\tthat run", "tags": ["=tag", "a, b", 'quo"te']},
+    {"title": "'Tis", "author": "''x", "published": "'=1"},
+    {"title": "Straße 本 📚", "author": "e\u0301", "language": "de"},
+    {"title": 'He said "no", twice', "author": "a;b\u00a0c", "isbn": "0-06-012563-2", "pages": 1},
+    {"title": "true", "author": "null", "published": "0"},
+    {"title": "Twin", "author": "x", "published": "1900"},
+    {"title": "Twin", "author": "x", "published": "1901"},
+]
+ENDS: list[dict[str, Any]] = [
+    {"finished": "2024-02-29", "rating": 5, "review": "=good\n\nline, two\n"},
+    {"finished": "unknown"},
+    {"finished": "1999-12-31", "review": "  kept  "},
+]
+
+
+@pytest.fixture(scope="module")
+def shelf(running: Program) -> Client:
+    """A shelf of books that are hard to write down, of which some are finished."""
+    client = running.client
+    for number, body in enumerate(AWKWARD):
+        reply = client.post("/books", body)
+        assert reply.status == 201, reply
+        if number % 3 == 2:
+            end = ENDS[number // 3]
+            assert client.post(f"/books/{reply.json['id']}/finished", end).status == 204
+    return client
+
+
+def told(client: Client) -> list[dict[str, Any]]:
+    """All that a reader said of all books."""
+    own = {"id", "added"}
+    books = [{name: book[name] for name in book if name not in own} for book in client.every_book()]
+    return sorted(books, key=lambda book: (book["title"], book["published"] or ""))
+
+
+@pytest.mark.parametrize("name", ["shelf.csv", "shelf.jsonl"])
+def test_an_export_makes_the_same_shelf_elsewhere(
+    running: Program, shelf: Client, tmp_path: Path, name: str
+) -> None:
+    file = tmp_path / name
+    said = bookshelf("export", file, "--url", running.note.url)
+    assert said.well == ""
+    assert f"{len(AWKWARD)} books" in said.err
+    report = json.loads(bookshelf("import", file, "--json", "--data", tmp_path / "other").well)
+    assert (report["added"], report["refused"], report["warnings"]) == (len(AWKWARD), [], [])
+    with Program(tmp_path / "other").ready() as other:
+        assert told(other.client) == told(shelf)
+
+
+@pytest.mark.parametrize("name", ["shelf.csv", "shelf.jsonl"])
+def test_an_export_adds_nothing_where_it_came_from(
+    running: Program, shelf: Client, tmp_path: Path, name: str
+) -> None:
+    before = shelf.every_book()
+    bookshelf("export", tmp_path / name, "--url", running.note.url)
+    report = json.loads(bookshelf("import", tmp_path / name, "--json", "--url", running.note.url).well)
+    assert (report["added"], report["finished"], report["unchanged"]) == (0, 0, len(AWKWARD))
+    assert shelf.every_book() == before
+
+
+def test_an_export_goes_on_after_the_first_thousand(tmp_path: Path) -> None:
+    file = tmp_path / "many.csv"
+    file.write_text("title,author\n" + "".join(f"Book {n},x\n" for n in range(1500)))
+    assert bookshelf("import", file, "--data", tmp_path / "data").well
+    lines = bookshelf("export", "--format", "jsonl", "--data", tmp_path / "data").well.splitlines()
+    assert len({json.loads(line)["title"] for line in lines}) == len(lines) == 1500
+
+
+def test_without_a_file_it_goes_to_the_terminal(running: Program, shelf: Client) -> None:
+    ended = bookshelf("export", "--url", running.note.url)
+    rows = list(csv.DictReader(ended.well.splitlines(keepends=True)))
+    assert len(rows) == len(shelf.every_book())
+    assert ended.err == ""
+
+
+def test_an_empty_shelf_is_a_file_with_a_header(tmp_path: Path) -> None:
+    assert bookshelf("export", "--data", tmp_path / "data").well.startswith("title,author,")
+
+
+def test_a_place_that_cannot_be_written(running: Program, tmp_path: Path) -> None:
+    said = bookshelf("export", tmp_path / "no" / "shelf.csv", "--url", running.note.url).complaint
+    assert str(tmp_path / "no") in said
+
+
+def test_a_file_that_is_there_stays_until_the_new_one_is_whole(running: Program, tmp_path: Path) -> None:
+    file = tmp_path / "shelf.csv"
+    file.write_text("mine")
+    assert bookshelf("export", file, "--url", running.note.url).well == ""
+    assert file.read_text() != "mine"
+    assert [path.name for path in tmp_path.iterdir()] == ["shelf.csv"]

@@ -1,0 +1,81 @@
+"""The served OpenAPI document is true: schemathesis sends what it allows, and what it forbids."""
+
+from typing import Any
+
+import pytest
+import schemathesis
+from hypothesis import HealthCheck, given, settings
+from schemathesis import Case, GenerationMode
+from schemathesis.schemas import BaseSchema
+from schemathesis.specs.openapi.checks import positive_data_acceptance as accepted
+from support.program import Program
+
+from bookshelf.services import SERVICES
+
+#: What the program says that it serves, which the document must know.
+SERVED = [(route.method, route.path) for service in SERVICES for route in service.serves]
+#: Refusals of values that have the right shape, and cannot be meant: no schema can say these.
+BEYOND_A_SCHEMA = (
+    "is no day of the calendar",
+    "lies in the future",
+    "is not a cursor",
+    "belongs to another sort",
+    "it has changed since",
+    "was used before, with another content",
+    "got float",  # JSON Schema takes 1.0 for an integer
+)
+#: The same cases every time: a failure is the document's or the program's, never the day's.
+STABLE = settings(
+    max_examples=25,
+    derandomize=True,
+    deadline=None,
+    database=None,
+    suppress_health_check=list(HealthCheck),
+)
+
+
+@pytest.fixture(scope="module")
+def document(running: Program) -> BaseSchema:
+    """The document of all services."""
+    found: BaseSchema = schemathesis.openapi.from_url(f"{running.note.url}/openapi.json")
+    return found
+
+
+def check(operation: Any, mode: GenerationMode, **fixed: object) -> None:  # noqa: ANN401 (its own generics)
+    """Send cases; every answer keeps every promise of the document."""
+
+    @STABLE
+    @given(case=operation.as_strategy(generation_mode=mode, **fixed))
+    def every(case: Case[Any]) -> None:
+        response = case.call()
+        meant = any(reason in response.text for reason in BEYOND_A_SCHEMA)
+        case.validate_response(response, excluded_checks=[accepted] if meant else [])
+
+    every()
+
+
+def test_the_document_has_every_operation(document: BaseSchema) -> None:
+    paths = document.raw_schema["paths"]
+    found = [(method.upper(), path) for path, item in paths.items() for method in item]
+    assert sorted(found) == sorted(SERVED)
+
+
+every_operation = pytest.mark.parametrize(("method", "path"), SERVED)
+
+
+@every_operation
+def test_what_the_document_allows(document: BaseSchema, method: str, path: str) -> None:
+    check(document[path][method], GenerationMode.POSITIVE)
+
+
+@every_operation
+def test_what_the_document_forbids(document: BaseSchema, method: str, path: str) -> None:
+    check(document[path][method], GenerationMode.NEGATIVE)
+
+
+@pytest.mark.parametrize(("method", "path"), [one for one in SERVED if "{id}" in one[1]])
+def test_of_a_book_that_is_there(running: Program, document: BaseSchema, method: str, path: str) -> None:
+    client = running.client
+    book = client.add("Dune")
+    assert client.get(f"/books/{book['id']}").status == 200
+    check(document[path][method], GenerationMode.POSITIVE, path_parameters={"id": book["id"]})

@@ -1,0 +1,130 @@
+"""`bookshelf up`: ready, and where; then gone, leaving nothing half done."""
+
+import signal
+import threading
+from http.client import IncompleteRead
+from pathlib import Path
+
+import pytest
+from support.client import Client
+from support.program import Program
+from support.until import until
+
+STOPS = (signal.SIGTERM, signal.SIGINT)
+
+
+def test_it_says_where_the_shelf_its_docs_and_its_data_are(tmp_path: Path) -> None:
+    with Program(tmp_path / "data").ready() as up:
+        until(lambda: "Ctrl-C" in up.said, "it says how to stop it")
+        said = dict(line.split(": ", 1) for line in up.said.splitlines() if ": " in line)
+        assert said["Your shelf"].strip() == f"{up.note.url}/bookshelf/books"
+        assert said["API docs"].strip() == f"{up.note.url}/apidocs/"
+        assert said["Data"].strip() == str(tmp_path / "data")
+        assert up.client.books() == []
+
+
+def test_everyone_is_ready_when_it_says_so(tmp_path: Path) -> None:
+    with Program(tmp_path / "data").ready() as up:
+        doors = [Client(up.note.url), *map(up.service, up.note.services)]
+        assert len(doors) == 5
+        for path in ("/health/live", "/health/ready", "/metrics", "/openapi.json"):
+            assert [door.get(path).status for door in doors] == [200] * 5, path
+
+
+@pytest.mark.parametrize("number", STOPS)
+def test_it_leaves_cleanly(tmp_path: Path, number: int) -> None:
+    with Program(tmp_path / "data").ready() as up:
+        ended = up.stop(number)
+    assert ended.well.endswith("Stopping.\n")
+    assert ended.err == ""
+    assert not (tmp_path / "data" / "running.json").exists()
+
+
+def test_what_was_there_is_there_again(tmp_path: Path) -> None:
+    with Program(tmp_path / "data").ready() as up:
+        book = up.client.add("Kim", published="1901")
+        up.stop()
+    with Program(tmp_path / "data").ready() as up:
+        assert up.client.books() == [book]
+
+
+def test_a_stop_while_it_starts_is_a_clean_one(tmp_path: Path) -> None:
+    with Program(tmp_path / "data") as up:
+        until((tmp_path / "data" / "log.sqlite").exists, "it has begun")
+        ended = up.stop()
+    assert ended.err == ""
+    assert ended.code == 0
+
+
+class Load:
+    """Writers that add books as fast as they can, until the door is shut; what each of them was told."""
+
+    def __init__(self, client: Client, writers: int = 8) -> None:
+        self._client = client
+        self.answered: set[str] = set()
+        self.unanswered: set[str] = set()
+        self.half: list[str] = []
+        self.odd: list[int] = []
+        self._threads = [threading.Thread(target=self._write, args=(n,)) for n in range(writers)]
+        for thread in self._threads:
+            thread.start()
+
+    def _write(self, writer: int) -> None:
+        for turn in range(100_000):
+            title = f"{writer}-{turn}"
+            try:
+                status = self._client.ask("POST", "/books", {"title": title, "author": "x"}).status
+            except IncompleteRead:
+                self.half.append(title)
+            except OSError:
+                self.unanswered.add(title)
+            else:
+                if status == 201:
+                    self.answered.add(title)
+                    continue
+                self.odd.append(status)
+            return
+
+    def end(self) -> None:
+        """Wait until every writer has found the door shut."""
+        for thread in self._threads:
+            thread.join()
+
+
+def titles(data: Path) -> list[str]:
+    with Program(data).ready() as up:
+        found = [book["title"] for book in up.client.every_book()]
+        assert up.stop().err == ""
+    return found
+
+
+@pytest.mark.parametrize("number", STOPS)
+def test_under_load_every_request_is_answered_or_was_never_seen(tmp_path: Path, number: int) -> None:
+    with Program(tmp_path / "data").ready() as up:
+        load = Load(up.client)
+        until(lambda: len(load.answered) > 200, "the load is on")
+        ended = up.stop(number)
+        load.end()
+    assert ended.well
+    assert ended.err == ""
+    assert load.half == []
+    assert load.odd == []
+    found = titles(tmp_path / "data")
+    assert len(found) == len(set(found))
+    assert load.answered <= set(found)
+    assert load.unanswered.isdisjoint(found)
+
+
+@pytest.mark.parametrize(
+    ("env", "place"),
+    [
+        ({"XDG_DATA_HOME": "{0}/xdg"}, "xdg/bookshelf"),
+        ({"XDG_DATA_HOME": "not/absolute"}, ".local/share/bookshelf"),
+        ({"BOOKSHELF_DATA": "~/books"}, "books"),
+    ],
+)
+def test_without_data_it_is_where_xdg_says(tmp_path: Path, env: dict[str, str], place: str) -> None:
+    said = {"HOME": str(tmp_path), **{name: value.format(tmp_path) for name, value in env.items()}}
+    with Program(tmp_path / place, env=said, named=False).ready() as up:
+        assert up.stop().well
+    assert (tmp_path / place / "log.sqlite").exists()

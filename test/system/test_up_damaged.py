@@ -1,0 +1,112 @@
+"""A damaged log is left as it is and said; whatever can be made again from the log is made again."""
+
+import sqlite3
+from pathlib import Path
+from typing import Any
+
+import pytest
+from support.process import bookshelf
+from support.program import Program
+
+
+def up(data: Path) -> str:
+    """Try to run a shelf; return what it says against that."""
+    return bookshelf("up", "--data", data, "--port", "0", "--service-ports", "auto").complaint
+
+
+def answers(data: Path) -> dict[str, Any]:
+    """Run the shelf and return what it answers; also that commands find what they should."""
+    with Program(data).ready() as running:
+        client = running.client
+        books = client.every_book()
+        found = {
+            "books": books,
+            "last": client.get("/books/last/read").json,
+            "found": client.books("?q=book%201"),
+            "histories": [client.get(f"/books/{book['id']}/history").json for book in books[:5]],
+            "again": client.post("/books", {"title": "Book 0", "author": "x"}, Idempotency_Key="k0").json,
+        }
+        (done,) = client.books("?q=book%2038")
+        assert client.post(f"/books/{done['id']}/finished").status == 204
+        assert client.post("/books/0/finished").status == 404
+        assert running.stop().err == ""
+    return found
+
+
+@pytest.fixture
+def data(tmp_path: Path) -> Path:
+    """A shelf of forty books, of which the even ones are finished."""
+    folder = tmp_path / "data"
+    with Program(folder).ready() as running:
+        client = running.client
+        for number in range(40):
+            book = {"title": f"Book {number}", "author": "x", "notes": "n" * 2000}
+            added = client.post("/books", book if number else {**book, "notes": None}).json
+            if number == 0:
+                client.delete(f"/books/{added['id']}")
+                client.post("/books", {"title": "Book 0", "author": "x"}, Idempotency_Key="k0")
+            elif number % 2 == 0:
+                client.post(f"/books/{added['id']}/finished", {"rating": 4})
+        assert running.stop().well
+    return folder
+
+
+def test_a_log_that_is_no_database(data: Path) -> None:
+    log = data / "log.sqlite"
+    log.write_bytes(b"not a log\n" * 1000)
+    said = up(data)
+    assert "damaged" in said
+    assert str(log) in said
+    assert log.read_bytes() == b"not a log\n" * 1000
+
+
+@pytest.mark.parametrize("place", [0.25, 0.5, 0.75])
+def test_a_log_with_flipped_bytes(data: Path, place: float) -> None:
+    log = data / "log.sqlite"
+    content = bytearray(log.read_bytes())
+    page = int(len(content) / 4096 * place) * 4096
+    for at in range(page, page + 16):
+        content[at] ^= 0xFF
+    log.write_bytes(content)
+    assert "damaged" in up(data)
+    assert log.read_bytes() == content
+
+
+def test_a_log_that_was_cut_short(data: Path) -> None:
+    log = data / "log.sqlite"
+    content = log.read_bytes()[: 4096 * 3 + 1000]
+    log.write_bytes(content)
+    assert "damaged" in up(data)
+    assert log.read_bytes() == content
+
+
+@pytest.mark.parametrize("harm", ["garbage", "flipped", "empty", "gone", "other schema"])
+@pytest.mark.parametrize("place", ["views", "state"])
+def test_what_is_derived_is_made_again(data: Path, place: str, harm: str) -> None:
+    before = answers(data)
+    files = [path for path in (data / place).rglob("*.sqlite") if path.is_file()]
+    assert len(files) == 2
+    for path in files:
+        hurt(path, harm)
+    assert answers(data) == before
+
+
+def hurt(path: Path, harm: str) -> None:
+    """Damage one file."""
+    content = path.read_bytes()
+    match harm:
+        case "garbage":
+            path.write_bytes(b"not a database\n" * 1000)
+        case "flipped":
+            half = len(content) // 8192 * 4096
+            path.write_bytes(content[:half] + bytes(4096) + content[half + 4096 :])
+        case "empty":
+            path.write_bytes(b"")
+        case "gone":
+            path.unlink()
+        case "other schema":
+            path.unlink()
+            with sqlite3.connect(path) as other:
+                other.execute("CREATE TABLE bookshelf_about (x)")
+                other.execute("CREATE TABLE about (x)")
+            other.close()

@@ -1,0 +1,124 @@
+"""What headers become on their way through."""
+
+import pytest
+from multidict import CIMultiDict
+
+from bookshelf.runtime.http.message import Bytes, Request, Response
+from gateway import headers
+
+
+def onward(*given: tuple[str, str], peer: str = "192.0.2.7") -> CIMultiDict[str]:
+    return headers.onward(Request("GET", "/bookshelf/books", CIMultiDict(given), Bytes(), peer), "/bookshelf")
+
+
+def back(*given: tuple[str, str]) -> CIMultiDict[str]:
+    return headers.back(Response(200, CIMultiDict(given)), "/bookshelf")
+
+
+HOP = [
+    ("Connection", "keep-alive"),
+    ("Keep-Alive", "timeout=5"),
+    ("Proxy-Connection", "keep-alive"),
+    ("Proxy-Authenticate", "Basic"),
+    ("Proxy-Authorization", "Basic eDp5"),
+    ("TE", "trailers"),
+    ("Trailer", "Expires"),
+    ("Transfer-Encoding", "chunked"),
+    ("Upgrade", "h2c"),
+]
+
+
+@pytest.mark.parametrize(("name", "value"), HOP)
+def test_what_is_for_one_hop_stays_behind_both_ways(name: str, value: str) -> None:
+    assert name not in onward((name.lower(), value))
+    assert name not in back((name.upper(), value))
+
+
+def test_so_does_what_connection_lists_and_nothing_else() -> None:
+    given = [
+        ("Connection", "close, X-Mine"),
+        ("Connection", " x-too "),
+        ("X-Mine", "1"),
+        ("X-Too", "2"),
+        ("X", "3"),
+    ]
+    assert "X-Mine" not in onward(*given)
+    assert "X-Too" not in onward(*given)
+    assert onward(*given)["X"] == "3"
+    assert list(back(*given)) == ["X"]
+
+
+def test_connection_cannot_take_away_what_the_gateway_says() -> None:
+    assert onward(("Connection", "X-Forwarded-For, Via"))["X-Forwarded-For"] == "192.0.2.7"
+
+
+def test_a_service_learns_who_asks_for_what() -> None:
+    found = onward(("Host", "books.example:8000"))
+    assert {name: value for name, value in found.items() if name != "Via"} == {
+        "X-Forwarded-For": "192.0.2.7",
+        "X-Forwarded-Host": "books.example:8000",
+        "X-Forwarded-Proto": "http",
+        "X-Forwarded-Prefix": "/bookshelf",
+    }
+
+
+@pytest.mark.parametrize(
+    "name", ["Forwarded", "X-Real-IP", "X-Forwarded-Port", "X-Forwarded-Server", "Proxy"]
+)
+def test_a_client_does_not_say_who_it_is(name: str) -> None:
+    assert name not in onward((name, "forged"))
+
+
+@pytest.mark.parametrize(
+    "name", ["X-Forwarded-For", "X-Forwarded-Host", "X-Forwarded-Proto", "X-Forwarded-Prefix"]
+)
+def test_nor_by_saying_it_first_or_twice(name: str) -> None:
+    assert "forged" not in onward((name, "forged"), (name, "forged"), ("Host", "h")).getall(name)
+    assert "forged" not in onward((name, "forged"), peer="").getall(name, [])
+
+
+def test_a_client_does_not_speak_as_one_instance_to_another() -> None:
+    assert "Bookshelf-Command" not in onward(("bookshelf-command", "id"))
+
+
+def test_via_is_added_to_what_was_there() -> None:
+    assert onward()["Via"] == "1.1 bookshelf"
+    assert onward(("Via", "1.0 cache"))["Via"] == "1.0 cache, 1.1 bookshelf"
+
+
+def test_a_length_beside_a_transfer_encoding_does_not_count() -> None:
+    assert "Content-Length" not in onward(("Transfer-Encoding", "chunked"), ("Content-Length", "5"))
+    assert onward(("Content-Length", "5"))["Content-Length"] == "5"
+
+
+def test_an_expectation_was_met_by_our_own_server() -> None:
+    assert "Expect" not in onward(("Expect", "100-continue"))
+
+
+@pytest.mark.parametrize("name", ["Location", "Content-Location"])
+@pytest.mark.parametrize(
+    ("target", "becomes"),
+    [
+        ("/books/7", "/bookshelf/books/7"),
+        ("/", "/bookshelf/"),
+        ("https://elsewhere.example/books", "https://elsewhere.example/books"),
+        ("//elsewhere.example/books", "//elsewhere.example/books"),
+        ("7", "7"),
+        ("?after=x", "?after=x"),
+    ],
+)
+def test_a_reference_to_a_path_gets_the_prefix(name: str, target: str, becomes: str) -> None:
+    assert back((name, target))[name] == becomes
+
+
+def test_links_to_paths_get_it_too() -> None:
+    links = '</books?limit=2&after=x>; rel="next", <https://e.example/>; rel="help", <//e.example/>; rel="x"'
+    assert back(("Link", links), ("Link", "</>")).getall("Link") == [
+        links.replace("</books", "</bookshelf/books"),
+        "</bookshelf/>",
+    ]
+
+
+def test_everything_else_passes_twice_if_it_came_twice() -> None:
+    given = [("ETag", '"1"'), ("Set-Cookie", "a=1"), ("Set-Cookie", "b=2"), ("Content-Encoding", "gzip")]
+    assert list(back(*given).items()) == given

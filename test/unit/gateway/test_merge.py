@@ -1,0 +1,87 @@
+"""One document of all services."""
+
+import msgspec
+from support.upstream import Json, described
+
+from gateway.document import read
+from gateway.merge import merged
+
+
+def one(*documents: Json) -> Json:
+    found = [read(msgspec.json.encode(given), given["x-bookshelf"]["service"]) for given in documents]
+    return msgspec.json.decode(merged(found, "/bookshelf"), type=Json)
+
+
+def schemas(service: str, **named: Json) -> Json:
+    return {**described(service, ("t",)), "components": {"schemas": named}}
+
+
+def ref(name: str) -> dict[str, str]:
+    return {"$ref": f"#/components/schemas/{name}"}
+
+
+def test_it_is_openapi_31_at_the_gateways_prefix() -> None:
+    document = one()
+    assert document["openapi"] == "3.1.0"
+    assert document["servers"] == [{"url": "/bookshelf"}]
+    assert document["info"]["title"] == "Bookshelf"
+    assert document["paths"] == {}
+
+
+def test_methods_of_several_services_meet_under_one_path() -> None:
+    document = one(
+        described("a", ("t",), "POST /books"), described("b", ("t",), "GET /books", "GET /books/{id}")
+    )
+    assert {path: set(item) for path, item in document["paths"].items()} == {
+        "/books": {"get", "post"},
+        "/books/{id}": {"get"},
+    }
+
+
+def test_what_two_have_is_the_first_ones() -> None:
+    document = one(described("a", ("t",), "GET /books"), described("b", ("t",), "GET /books"))
+    assert document["paths"]["/books"]["get"]["summary"] == "a"
+
+
+def test_tags_are_named_once() -> None:
+    tag = {"name": "books", "description": "All about books."}
+    first, second = described("a", ("t",)), described("b", ("t",))
+    document = one({**first, "tags": [tag]}, {**second, "tags": [tag, {"name": "b"}]})
+    assert document["tags"] == [tag, {"name": "b"}]
+
+
+def test_schemas_of_the_same_name_and_content_are_one() -> None:
+    document = one(schemas("a", Book={"type": "object"}), schemas("b", Book={"type": "object"}))
+    assert document["components"]["schemas"] == {"Book": {"type": "object"}}
+
+
+def test_schemas_of_the_same_name_and_other_content_are_told_apart() -> None:
+    second = schemas("b", Book={"type": "string"}, Shelf={"type": "array", "items": ref("Book")})
+    second["paths"] = {"/shelf": {"get": {"responses": {"200": ref("Book"), "default": [ref("Shelf")]}}}}
+    document = one(schemas("a", Book={"type": "object"}), second)
+    assert document["components"]["schemas"] == {
+        "Book": {"type": "object"},
+        "Book-b": {"type": "string"},
+        "Shelf": {"type": "array", "items": ref("Book-b")},
+    }
+    responses = document["paths"]["/shelf"]["get"]["responses"]
+    assert responses == {"200": ref("Book-b"), "default": [ref("Shelf")]}
+
+
+def test_the_same_words_that_refer_to_another_thing_are_told_apart_too() -> None:
+    page = {"items": ref("Book")}
+    document = one(
+        schemas("a", Book={"type": "object"}, Page=page), schemas("b", Book={"type": "string"}, Page=page)
+    )
+    assert document["components"]["schemas"]["Page"] == page
+    assert document["components"]["schemas"]["Page-b"] == {"items": ref("Book-b")}
+
+
+def test_a_property_named_ref_is_no_reference() -> None:
+    odd = {"properties": {"$ref": {"type": "string"}}}
+    assert one(schemas("a", Odd=odd), schemas("b", Odd={}))["components"]["schemas"]["Odd"] == odd
+
+
+def test_the_same_documents_always_make_the_same_bytes() -> None:
+    given = [described("a", ("t",), "GET /x", "GET /y")]
+    assert one(*given) == one(*given)
