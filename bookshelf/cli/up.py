@@ -41,9 +41,9 @@ def _up(settings: Settings) -> None:
 
 
 async def _serve(settings: Settings, ready: asyncio.Event, leaving: asyncio.Event) -> None:
+    gc.set_threshold(*_COLLECT)
     async with embedded(settings) as shelf:
         gc.freeze()  # what is here by now stays: no collection need look at it again
-        gc.set_threshold(*_COLLECT)
         click.echo(f"Your shelf: {shelf.url}/bookshelf/books")
         click.echo(f"API docs:   {shelf.url}/apidocs/")
         click.echo(f"Data:       {settings.folder}")

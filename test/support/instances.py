@@ -13,6 +13,7 @@ from bookshelf.log.groups import GroupMembership
 from bookshelf.log.memory import MemoryLog
 from bookshelf.log.port import Change, Log
 from bookshelf.runtime.view.host import ViewHost
+from bookshelf.storage.postgres.database import Patience
 from bookshelf.storage.postgres.storage import PostgresStorage
 
 PARTITIONS = 4
@@ -41,9 +42,11 @@ class Shared:
         return self.server.url(self.name)
 
     @asynccontextmanager
-    async def storage(self, hung_s: float = 5.0) -> AsyncIterator[PostgresStorage]:
+    async def storage(
+        self, patience: Patience | None = None, url: str | None = None
+    ) -> AsyncIterator[PostgresStorage]:
         """Open it as one process does."""
-        made = await PostgresStorage.open(self.url, wait_s=DEADLINE_S, hung_s=hung_s)
+        made = await PostgresStorage.open(url or self.url, DEADLINE_S, patience or Patience())
         try:
             yield made
         finally:

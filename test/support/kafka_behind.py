@@ -6,7 +6,8 @@ from pathlib import Path
 from typing import NamedTuple
 from uuid import uuid4
 
-from support.kafka import HOST, Broker, free_ports
+from support.kafka import HOST, Broker
+from support.lasting_ports import lasting_ports
 from support.wire import Backstage, Wire
 
 
@@ -20,7 +21,8 @@ class Behind(NamedTuple):
 @contextmanager
 def brokers_behind(folder: Path, backstage: Backstage, count: int = 1) -> Iterator[list[Behind]]:
     """Make a cluster behind wires, formatted and not started; it is killed at the end."""
-    ports = [free_ports(4) for _ in range(count)]
+    every = iter(lasting_ports(4 * count))
+    ports = [[next(every) for _ in range(4)] for _ in range(count)]
     voters = ",".join(f"{node}@{HOST}:{of[2]}" for node, of in enumerate(ports, 1))
     cluster = uuid4().hex[:22]
     with ExitStack() as stack:

@@ -117,9 +117,9 @@ class Server:
             self._process.wait(_PATIENCE_S)
             self._process = None
 
-    def url(self, database: str, user: str = USER, password: str = PASSWORD) -> str:
-        """Return the address of a database."""
-        return f"postgresql://{user}:{password}@{HOST}:{self.port}/{database}"
+    def url(self, database: str, user: str = USER, password: str = PASSWORD, port: int | None = None) -> str:
+        """Return the address of a database, by another port if there is something before the server's."""
+        return f"postgresql://{user}:{password}@{HOST}:{port or self.port}/{database}"
 
     @asynccontextmanager
     async def admin(self, database: str = "postgres") -> AsyncIterator["asyncpg.Connection[asyncpg.Record]"]:

@@ -1,5 +1,6 @@
 """A damaged log is left as it is and said; whatever can be made again from the log is made again."""
 
+import shutil
 import sqlite3
 from pathlib import Path
 from typing import Any
@@ -7,6 +8,7 @@ from typing import Any
 import pytest
 from support.process import bookshelf
 from support.program import Program
+from support.until import until
 
 
 def up(data: Path) -> str:
@@ -110,3 +112,22 @@ def hurt(path: Path, harm: str) -> None:
                 other.execute("CREATE TABLE bookshelf_about (x)")
                 other.execute("CREATE TABLE about (x)")
             other.close()
+
+
+def test_a_log_that_is_set_back_takes_states_and_rows_with_it(tmp_path: Path) -> None:
+    data, copy = tmp_path / "data", tmp_path / "copy.sqlite"
+    with Program(data).ready() as running:
+        running.client.add("The first")
+        assert running.stop().well
+    shutil.copy(data / "log.sqlite", copy)
+    with Program(data).ready() as running:
+        lost = running.client.add("The second")["id"]
+        running.client.post(f"/books/{lost}/finished")
+        assert running.stop().well
+    shutil.copy(copy, data / "log.sqlite")
+    with Program(data).ready() as running:
+        client = running.client
+        until(lambda: [book["title"] for book in client.books()] == ["The first"], "the rows are made anew")
+        assert client.patch(f"/books/{lost}", {"pages": 3}).status == 404
+        assert client.post("/books", {"title": "The third", "author": "x"}).status == 201
+        assert [book["title"] for book in client.books("?sort=added")] == ["The first", "The third"]

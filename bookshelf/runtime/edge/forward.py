@@ -1,9 +1,10 @@
 """A command that has come to the wrong instance goes on to the owner of its partition, once."""
 
+from collections.abc import Iterable
 from typing import Protocol
 
 from bookshelf.discovery.port import Discovery, Instance
-from bookshelf.runtime.http.message import Bytes, Request, Response
+from bookshelf.runtime.http.message import Bytes, Request, Response, let_go
 from bookshelf.runtime.http.problem import Problem
 from bookshelf.runtime.http.transport import NoAnswer, Transport, Unreachable
 from bookshelf.runtime.owner.command import NotOwner
@@ -14,6 +15,9 @@ COMMAND = "Bookshelf-Command"
 UNKNOWN = "whether this was done is not known yet; send it again with the same Idempotency-Key"
 #: A key of an instance's metadata: the partitions that it owns of an aggregate, like `0,3`.
 OWNS = "owns-"
+#: What an instance answers that has done nothing; how many are asked before the client hears that.
+_UNAVAILABLE = 503
+_TRIES = 3
 
 
 def owns(aggregate: str, partitions: frozenset[int]) -> dict[str, str]:
@@ -37,24 +41,32 @@ class Forward:
         self._transport = transport
 
     async def send(self, request: Request, content: bytes, command_id: str, elsewhere: NotOwner) -> Response:
-        """Send it to its owner. Raises `NotOwner`, `Problem`."""
-        owner = None if COMMAND in request.headers else self._owner(elsewhere.partition)
-        if owner is None:
+        """Send it to its owner; while it moves two may say that they are. Raises `NotOwner`, `Problem`."""
+        refused: Response | None = None
+        for owner in () if COMMAND in request.headers else self._owners(elsewhere.partition):
+            if refused is not None:
+                await let_go(refused.body)
+            try:
+                refused = await self._transport.send(
+                    owner.address, owner.port, _once_more(request, content, command_id)
+                )
+            except Unreachable:
+                continue
+            except NoAnswer:
+                raise Problem("gateway-timeout", UNKNOWN) from None
+            if refused.status != _UNAVAILABLE:
+                return refused
+        if refused is None:
             raise elsewhere
-        try:
-            return await self._transport.send(
-                owner.address, owner.port, _once_more(request, content, command_id)
-            )
-        except Unreachable:
-            raise elsewhere from None
-        except NoAnswer:
-            raise Problem("gateway-timeout", UNKNOWN) from None
+        return refused
 
-    def _owner(self, partition: int) -> Instance | None:
-        for instance in self._discovery.snapshot().instances:
-            if str(partition) in instance.meta.get(self._key, "").split(","):
-                return instance
-        return None
+    def _owners(self, partition: int) -> Iterable[Instance]:
+        """Return who says that the partition is theirs; whoever has died may go on saying so for a while."""
+        return [
+            instance
+            for instance in self._discovery.snapshot().instances
+            if str(partition) in instance.meta.get(self._key, "").split(",")
+        ][:_TRIES]
 
 
 def _once_more(request: Request, content: bytes, command_id: str) -> Request:

@@ -2,6 +2,8 @@
 
 import asyncio
 
+import structlog
+
 from bookshelf.log.port import OutOfRange, Tail
 from bookshelf.runtime.owner.deadlines import Deadlines
 from bookshelf.runtime.owner.overlay import Overlay
@@ -10,6 +12,7 @@ from bookshelf.runtime.owner.states import States
 
 #: Records folded before other tasks have a turn.
 _BATCH = 500
+_logger = structlog.get_logger(__name__)
 
 
 class Follower:
@@ -30,13 +33,16 @@ class Follower:
         self._storing = asyncio.Lock()
 
     async def open(self) -> None:
-        """Start where the stored states end; from the beginning if the log does not reach that far."""
+        """Start where the stored states end; from the log's beginning if it does not have what follows."""
         offset = await self._states.open(f"{self._log.identity}/{self._topic}/{self._partition}")
         try:
             self._tail = await self._log.tail(self._topic, self._partition, offset)
-        except OutOfRange:
+        except OutOfRange as fault:
             await self._states.reset()
-            self._tail = await self._log.tail(self._topic, self._partition, 0)
+            start = await self._log.start(self._topic, self._partition)
+            what = "gap" if start else "states-made-anew"
+            _logger.error(what, why=str(fault), begins_at=start)  # noqa: TRY400 (no defect)
+            self._tail = await self._log.tail(self._topic, self._partition, start)
         self._folded = self._tail.position
 
     async def follow(self) -> None:

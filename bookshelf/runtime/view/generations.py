@@ -28,7 +28,8 @@ class Generations:
         self._turn = asyncio.Lock()
         self._live: Rows | None = None
         self._supervisor = Supervisor(f"generations of {view.name}")
-        self._watching: asyncio.Task[None] | None = None
+        self._gap = asyncio.Event()
+        self._tasks: list[asyncio.Task[None]] = []
         self._replaced = asyncio.Event()
 
     @property
@@ -42,16 +43,24 @@ class Generations:
         return self._supervisor.fault
 
     async def start(self) -> None:
-        """Open the live set and follow the log. Raises `StorageFault`, `LogFault`."""
+        """Open the live set and follow the log; wait for another if it tells of what is not in the log.
+
+        Raises `StorageFault`, `LogFault`.
+        """
         self._live = await self._open(live=True)
+        mending = Supervisor(f"mending of {self._view.name}")
+        self._tasks.append(asyncio.create_task(mending.keep(self._mend)))
         if self._storage.shared:
-            self._watching = asyncio.create_task(self._supervisor.keep(self._watch))
+            self._tasks.append(asyncio.create_task(self._supervisor.keep(self._watch)))
+        replaced = self._replaced
+        if await self._past_the_end(self._live):
+            await replaced.wait()
 
     async def stop(self) -> None:
         """Follow no more, let queries end, let go of the rows."""
-        if self._watching is not None:
-            self._watching.cancel()
-            await asyncio.gather(self._watching, return_exceptions=True)
+        for task in self._tasks:
+            task.cancel()
+        await asyncio.gather(*self._tasks, return_exceptions=True)
         if self._live is not None:
             await _let_go(self._live)
 
@@ -93,6 +102,13 @@ class Generations:
             await replaced.wait()
         return self._live
 
+    async def _mend(self) -> None:
+        """Make the rows anew whenever the log does not have what follows them: what is gone is gone."""
+        while True:
+            await self._gap.wait()
+            self._gap.clear()
+            await self.rebuild(lambda _done, _total: None)
+
     async def _watch(self) -> None:
         """Go over to the set that another instance has swapped in, whenever one does."""
         while True:
@@ -115,7 +131,8 @@ class Generations:
         source = f"{self._log.identity}/{self._view.topic}"
         opened = self._storage.live if live else self._storage.beside
         tables = await opened(self._view, source)
-        rows = Rows(self._view, self._log, tables, self._meters, shared=self._storage.shared)
+        shared = self._storage.shared
+        rows = Rows(self._view, self._log, tables, self._meters, self._gap, shared=shared)
         try:
             await rows.start()
         except BaseException:
@@ -142,7 +159,16 @@ class Generations:
         if former.shared:
             with suppress(StorageFault):  # they may be gone, and what was seen of them still counts
                 await former.refresh()
-        return ready(new) and new.reaches(former.applied)
+        if not ready(new):
+            return False
+        untrue = await self._past_the_end(former)
+        return new.reaches({p: offset for p, offset in former.applied.items() if p not in untrue})
+
+    async def _past_the_end(self, rows: Rows) -> set[int]:
+        """Return the partitions of which there is more in the rows than in the log: it was set back."""
+        applied = dict(rows.applied)
+        ends = await self.ends()
+        return {p for p, offset in applied.items() if offset > ends[p]}
 
     def _replace(self, new: Rows) -> None:
         if self._live is not None:

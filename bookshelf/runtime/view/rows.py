@@ -6,7 +6,7 @@ from contextlib import suppress
 import structlog
 
 from bookshelf.cqrs.view import View
-from bookshelf.log.port import Log, Membership, OutOfRange, Tail
+from bookshelf.log.port import Log, LogFault, Membership, OutOfRange, Tail
 from bookshelf.runtime.supervisor import Supervisor
 from bookshelf.runtime.telemetry import ViewMeters
 from bookshelf.runtime.view.apply import apply
@@ -24,22 +24,31 @@ _LOOK_S = 1.0
 _logger = structlog.get_logger(__name__)
 
 
-class Gap(Exception):
-    """The log no longer reaches back to the checkpoint: the rows must be rebuilt."""
+class Gap(LogFault):
+    """The log does not have what follows the checkpoint: the rows must be rebuilt."""
 
 
 class Rows(Standing):
     """A table set that is kept up with the log: all of it, or if shared what its group gives this member.
 
-    The group is named after the set, so a set that is built beside has one member, its builder.
+    The group is named after the set, so a set that is built beside has one member, its builder. `gap` is set
+    when these rows can go on no more.
     """
 
     def __init__(
-        self, view: View, log: Log, tables: TableSet, meters: ViewMeters, *, shared: bool = False
+        self,
+        view: View,
+        log: Log,
+        tables: TableSet,
+        meters: ViewMeters,
+        gap: asyncio.Event,
+        *,
+        shared: bool = False,
     ) -> None:
         super().__init__(tables, meters, shared=shared)
         self.view = view
         self._log = log
+        self._gap = gap
         self._supervisors: dict[int, Supervisor] = {}
         self._following: dict[int, asyncio.Task[None]] = {}
         #: The checkpoints that followers go on from.
@@ -120,15 +129,27 @@ class Rows(Standing):
         if self.shared:
             await self.refresh()
         self._at[partition] = self.applied[partition]
-        try:
-            tail = await self._log.tail(self.view.topic, partition, self._at[partition])
-        except OutOfRange as fault:
-            msg = f"{fault}; run `bookshelf views rebuild {self.view.name}`"
-            raise Gap(msg) from fault
+        tail = await self._tail(partition)
         try:
             await self._take(partition, tail)
         finally:
             await tail.close()
+
+    async def _tail(self, partition: int) -> Tail:
+        topic, at = self.view.topic, self._at[partition]
+        try:
+            return await self._log.tail(topic, partition, at)
+        except OutOfRange as fault:
+            start = await self._log.start(topic, partition)
+            if at > 0:
+                # also past the end: rows of a log that was set back tell of what never was
+                self._gap.set()
+                raise Gap(f"{fault}; the rows are made anew of what the log has") from fault
+            # nothing of this partition is in: what the log still has is all that the rows begin with
+            _logger.error("gap", view=self.view.name, why=str(fault), begins_at=start)  # noqa: TRY400 (no defect)
+            await self.tables.write(lambda db: apply(db, self.view, (), (partition, 0, start)))
+            self._advanced(partition, start, 0)
+            return await self._log.tail(topic, partition, start)
 
     async def _take(self, partition: int, tail: Tail) -> None:
         taken = 0

@@ -3,6 +3,7 @@
 import asyncio
 from collections.abc import AsyncIterator, Callable, Iterator, Mapping
 from contextlib import asynccontextmanager, contextmanager
+from dataclasses import dataclass
 from typing import Any, TypeVar
 
 import asyncpg
@@ -15,12 +16,7 @@ from bookshelf.storage.port import StorageFault
 
 T = TypeVar("T")
 
-#: Seconds for any transaction as a whole, and for making a connection.
-DEADLINE_S = 10.0
-_CONNECT_S = 5.0
 _WRITERS, _READERS = 3, 4
-#: Seconds that a process which hangs in the midst of a transaction keeps its locks: others wait for them.
-HUNG_S = 5.0
 _SESSION = {
     "application_name": "bookshelf",
     "tcp_keepalives_idle": "10",
@@ -33,6 +29,19 @@ _SESSION = {
 }
 
 
+@dataclass(frozen=True, slots=True)
+class Patience:
+    """Seconds that the database may take: for a connection, for a look, for a transaction as a whole.
+
+    `hung_s`: how long a process that hangs in a transaction keeps its locks; others wait for them.
+    """
+
+    connect_s: float = 5.0
+    look_s: float = 5.0
+    work_s: float = 10.0
+    hung_s: float = 5.0
+
+
 class Lost(StorageFault):
     """The connection was cut: what was under way did or did not happen; a new one may work at once."""
 
@@ -43,7 +52,7 @@ def told() -> Iterator[None]:
     try:
         yield
     except TimeoutError as fault:
-        msg = f"PostgreSQL gave no answer within {DEADLINE_S:g} s"
+        msg = "PostgreSQL gave no answer in time"
         raise StorageFault(msg) from fault
     except (SQLAlchemyError, OSError, asyncpg.PostgresError, asyncpg.InterfaceError) as fault:
         if isinstance(fault, SQLAlchemyError) and not faults.of_storage(fault):
@@ -56,14 +65,15 @@ def told() -> Iterator[None]:
 class Database:
     """A database by its URL. Few connections write, few read: more would only wait in another place."""
 
-    def __init__(self, url: str, hung_s: float) -> None:
+    def __init__(self, url: str, patience: Patience) -> None:
         self._url = url
+        self.patience = patience
         self._session = {
             **_SESSION,
-            "idle_in_transaction_session_timeout": f"{int(1000 * hung_s)}",
+            "idle_in_transaction_session_timeout": f"{int(1000 * patience.hung_s)}",
             # longer than the one who hangs is let to
-            "lock_timeout": f"{int(1000 * hung_s) + 1000}",
-            "statement_timeout": f"{int(1000 * DEADLINE_S)}",
+            "lock_timeout": f"{int(1000 * patience.hung_s) + 1000}",
+            "statement_timeout": f"{int(1000 * patience.work_s)}",
         }
         self.writing = self._engine(pool_size=_WRITERS, isolation_level="READ COMMITTED")
         self.reading = self._engine(pool_size=_READERS, isolation_level="REPEATABLE READ").execution_options(
@@ -74,13 +84,13 @@ class Database:
 
     def _engine(self, **more: Any) -> AsyncEngine:  # noqa: ANN401 (an engine's options)
         if "pool_size" in more:
-            more = {**more, "max_overflow": 0, "pool_timeout": DEADLINE_S}
+            more = {**more, "max_overflow": 0, "pool_timeout": self.patience.work_s}
         return create_async_engine("postgresql+asyncpg://", async_creator=self._connect, **more)
 
     async def _connect(self) -> "asyncpg.Connection[asyncpg.Record]":
         try:
             return await asyncpg.connect(
-                self._url, timeout=_CONNECT_S, command_timeout=DEADLINE_S, server_settings=self._session
+                self._url, timeout=self.patience.connect_s, server_settings=self._session
             )
         except (ValueError, asyncpg.ClientConfigurationError) as fault:
             # the fault may quote a piece of the password
@@ -89,21 +99,20 @@ class Database:
 
     async def run(self, engine: AsyncEngine, work: Callable[[Connection], T]) -> T:
         """Run `work` in one transaction, under a deadline. Raises `StorageFault`, or what `work` raises."""
-        async with begin(engine) as db:
+        async with self.begin(engine) as db:
             return await db.run_sync(work)
+
+    @asynccontextmanager
+    async def begin(self, engine: AsyncEngine) -> AsyncIterator[AsyncConnection]:
+        """Begin a transaction that is committed at the end of the block. Raises `StorageFault`."""
+        with told():
+            async with asyncio.timeout(self.patience.work_s), engine.begin() as db:
+                yield db
 
     async def close(self) -> None:
         """Close every connection."""
         for engine in (self.writing, self.reading, self.asking):
             await engine.dispose()
-
-
-@asynccontextmanager
-async def begin(engine: AsyncEngine) -> AsyncIterator[AsyncConnection]:
-    """Begin a transaction that is committed at the end of the block. Raises `StorageFault`."""
-    with told():
-        async with asyncio.timeout(DEADLINE_S), engine.begin() as db:
-            yield db
 
 
 def within(engine: AsyncEngine, schema: str) -> AsyncEngine:

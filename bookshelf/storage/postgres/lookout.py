@@ -10,15 +10,13 @@ from bookshelf.storage.port import Gone, Seen
 from bookshelf.storage.postgres import catalogue
 from bookshelf.storage.postgres.database import Database, Lost, told, within
 
-#: Seconds until a database that does not answer counts as away.
-_DEADLINE_S = 5.0
-
 
 class Lookout:
     """Looks at one set, for everyone who asks at a time at once."""
 
     def __init__(self, database: Database, number: int) -> None:
         self._engine = within(database.asking, catalogue.schema(number))
+        self._patience_s = database.patience.look_s
         self._number = number
         self._turn = asyncio.Lock()
         self._connection: AsyncConnection | None = None
@@ -34,7 +32,7 @@ class Lookout:
     async def hold(self) -> None:
         """Mark the set as used. Raises `StorageFault`, `Gone`."""
         with told():
-            async with self._turn, asyncio.timeout(_DEADLINE_S):
+            async with self._turn, asyncio.timeout(self._patience_s):
                 await self._connected()
 
     async def close(self) -> None:
@@ -55,7 +53,7 @@ class Lookout:
     async def _once(self) -> Seen:
         try:
             with told():
-                async with asyncio.timeout(_DEADLINE_S):
+                async with asyncio.timeout(self._patience_s):
                     db = await self._connected()
                     async with db.begin():
                         return await db.run_sync(catalogue.look, self._number)

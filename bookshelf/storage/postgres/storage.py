@@ -12,12 +12,13 @@ from bookshelf.cqrs.view import View
 from bookshelf.storage import faults, ledger
 from bookshelf.storage.port import StorageFault, TableSet
 from bookshelf.storage.postgres import catalogue
-from bookshelf.storage.postgres.database import HUNG_S, Database, Lost, begin
+from bookshelf.storage.postgres.database import Database, Lost, Patience
 from bookshelf.storage.postgres.tables import PostgresTables
 
 _FIRST_PAUSE_S, _LAST_PAUSE_S = 0.1, 5.0
 #: Servers that are there, and will answer soon: starting, or with too many connections.
 _BUSY = frozenset({"57P03", "53300"})
+_PATIENCE = Patience()
 _logger = structlog.get_logger(__name__)
 
 
@@ -31,9 +32,9 @@ class PostgresStorage:
         self._open: set[PostgresTables] = set()
 
     @classmethod
-    async def open(cls, url: str, wait_s: float = 60.0, hung_s: float = HUNG_S) -> Self:
+    async def open(cls, url: str, wait_s: float = 60.0, patience: Patience = _PATIENCE) -> Self:
         """Wait up to `wait_s` for the database, and make the catalogue in it. Raises `StorageFault`."""
-        database = Database(url, hung_s)
+        database = Database(url, patience)
         try:
             async with asyncio.timeout(wait_s) as deadline:
                 await _prepared(database)
@@ -66,7 +67,7 @@ class PostgresStorage:
         """Choose a set and mark it as used in one turn, so that no one sweeps it in between."""
         tables: PostgresTables | None = None
         try:
-            async with begin(self._database.writing) as db:
+            async with self._database.begin(self._database.writing) as db:
                 await db.run_sync(catalogue.take_turn)
                 number, name = await db.run_sync(choose)
                 closed = partial(self._closed, view, source)

@@ -115,9 +115,10 @@ async def client(hosts: list[AggregateHost], name: str) -> None:
 async def sender(log: FaultyLog, name: str, ids: list[str]) -> None:
     """Send every order twice, as one would who is not sure that the first came through."""
     for n in range(16):
-        ids.append(f"{name}-{n}")
-        await send(log, count_by_topic(KEYS[n % len(KEYS)], id=ids[-1]), name=name)
-        await send(log, count_by_topic(KEYS[n % len(KEYS)], id=ids[-1], replyto=""), name=name)
+        key, order_id = KEYS[n % len(KEYS)], f"{name}-{n}"
+        ids.append(order_id)
+        await send(log, count_by_topic(key, id=order_id), name=name)
+        await send(log, count_by_topic(key, id=order_id, replyto=""), name=name)
 
 
 async def test_moves_under_orders_requests_and_faults_lose_nothing_and_double_nothing(

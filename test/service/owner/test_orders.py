@@ -1,11 +1,13 @@
 """Commands that come by topic: decided like those by HTTP, answered where the sender asks for it, once."""
 
+import asyncio
 from typing import Any
 
 import msgspec
 import pytest
-from support.faulty import FaultyLog
+from support.faulty import FaultyLog, gate
 from support.orders import (
+    ANSWERS,
     DONE,
     ORDERED,
     REFUSED,
@@ -16,8 +18,10 @@ from support.orders import (
     send,
     worked_through,
 )
-from support.owners import Owners, count
-from support.tally import Count, counted, everything, totals, written
+from support.owners import Owners, count, sent
+from support.tally import TALLY, Count, counted, everything, totals, written
+
+from bookshelf.log.port import NewRecord
 
 PROBLEM = "urn:bookshelf:problem:"
 
@@ -132,3 +136,44 @@ async def test_no_order_is_refused_for_what_was_not_read_yet(owners: Owners, log
     await send(log, by_topic("a", Count(must=True)))
     log.readable.set()
     assert [reply.type for reply in await answered(log, 1)] == [DONE]
+
+
+async def test_orders_and_requests_share_their_batches_and_their_states(
+    owners: Owners, log: FaultyLog
+) -> None:
+    host = await owners.host(ORDERED)
+    reached, opened = asyncio.Event(), asyncio.Event()
+    log.appends.append(gate(reached, opened))
+    first = host.ask(sent("a", Count(by=1)))
+    async with asyncio.timeout(5):
+        await reached.wait()
+        asked = [host.ask(sent("a", Count(by=1))) for _ in range(3)]
+        await send(log, *(count_by_topic("a", 10) for _ in range(3)))
+        opened.set()
+        outcomes = await asyncio.gather(first, *asked)
+    assert len(await answered(log, 3)) == 3
+    assert {outcome.state.sum % 10 for outcome in outcomes} == {1, 2, 3, 4}
+    assert await totals(log) == {"a": 34}
+
+
+async def test_a_flood_of_orders_is_taken_a_share_at_a_time(owners: Owners, log: FaultyLog) -> None:
+    many = 1700
+    await send(log, *(count_by_topic("a", replyto="") for _ in range(many)))
+    await owners.host(ORDERED)
+    await worked_through(log)
+    assert await totals(log) == {"a": many}
+    assert max(log.batches) <= 500
+
+
+async def test_an_order_is_done_also_if_its_answer_has_no_topic(owners: Owners, log: FaultyLog) -> None:
+    await owners.host(ORDERED)
+    await send(log, count_by_topic("a", 5, replyto="nowhere"), count_by_topic("a", 1))
+    assert [reply.type for reply in await answered(log, 1)] == [DONE]
+    assert await totals(log) == {"a": 6}
+
+
+async def test_a_host_without_orders_reads_none(owners: Owners, log: FaultyLog) -> None:
+    await send(log, count_by_topic("a", 5), NewRecord("b", b"", ANSWERS))
+    host = await owners.host(TALLY)
+    assert (await count(host, "a")).state.sum == 1
+    assert await log.consumed("tally", ORDERED.commands, host.partition("a")) == 0

@@ -1,22 +1,21 @@
 """The database is cut off, stopped, set back: nothing is lost or doubled, and instances come back."""
 
 import asyncio
-import tempfile
-from pathlib import Path
 
 import pytest
 from sqlalchemy import Connection
 from sqlalchemy.util import await_only
+from support.blackhole import blackhole
 from support.instances import DEADLINE_S, PARTITIONS, Shared, split
-from support.postgres import USER, Server, running
+from support.postgres import running
 from support.tally import TOPIC, VIEW, counted, sums, totals, written
-from support.views import answer, caught_up
+from support.views import Views, answer, caught_up
 
 from bookshelf.log.memory import MemoryLog
 from bookshelf.runtime.view.host import ViewHost
 from bookshelf.storage import ledger
 from bookshelf.storage.port import StorageFault
-from bookshelf.storage.postgres.storage import PostgresStorage
+from bookshelf.storage.postgres.database import Patience
 
 pytestmark = pytest.mark.needs("postgres")
 Pair = tuple[ViewHost, ViewHost]
@@ -91,7 +90,7 @@ async def test_an_instance_that_hangs_in_a_transaction_holds_the_others_up_for_a
 ) -> None:
     await shared.write(4)
     await caught_up(pair[0], shared.log)
-    async with shared.storage(hung_s=0.2) as hung:
+    async with shared.storage(Patience(hung_s=0.2)) as hung:
         tables = await hung.live(VIEW, f"{shared.log.identity}/{TOPIC}")
         locked, over = asyncio.Event(), asyncio.Event()
 
@@ -126,56 +125,26 @@ async def test_a_database_that_was_set_back_is_filled_again(shared: Shared, pair
                 await host.rows.news()
 
 
-async def test_a_start_waits_for_its_server() -> None:
-    with tempfile.TemporaryDirectory(prefix="bookshelf-postgres-") as folder:
-        server = Server(Path(folder))
-        await asyncio.to_thread(server.make)
-        address = server.url("postgres", "postgres", "an-admin-password")
-        opening = asyncio.create_task(PostgresStorage.open(address, wait_s=30))
-        try:
-            await asyncio.to_thread(server.start)
-            storage = await opening
-            assert await (await storage.live(VIEW, "log/x")).read(sums) == {}
-            await storage.close()
-        finally:
-            server.stop()
-
-
-async def test_a_server_that_never_comes_is_given_up() -> None:
-    with pytest.raises(StorageFault, match=r"no PostgreSQL answers .* within 0\.3 s"):
-        await PostgresStorage.open("postgresql://reader:x@127.0.0.1:1/nothing", wait_s=0.3)
-
-
-@pytest.mark.parametrize(
-    ("user", "password", "database", "said"),
-    [
-        (USER, "wrong", "postgres", "password authentication failed"),
-        (USER, "a-test-password", "nowhere", 'database "nowhere" does not exist'),
-        (USER, "a-test-password", "postgres", "permission denied for database postgres"),
-    ],
-)
-async def test_what_waiting_does_not_mend_is_said_at_once(
-    postgres_server: Server, shared: Shared, user: str, password: str, database: str, said: str
-) -> None:
-    assert shared.name  # the user is there
-    async with asyncio.timeout(5):
-        with pytest.raises(StorageFault, match=said):
-            await PostgresStorage.open(postgres_server.url(database, user, password), wait_s=60)
-
-
-@pytest.mark.parametrize("address", ["not an address", "mysql://x@y/z", "postgresql://x:notaport/z"])
-async def test_an_address_that_is_none_is_said_at_once(address: str) -> None:
-    async with asyncio.timeout(5):
-        with pytest.raises(StorageFault, match="setting `storage`"):
-            await PostgresStorage.open(address, wait_s=60)
-
-
-async def test_a_database_that_cannot_hold_every_letter_is_refused(postgres_server: Server) -> None:
-    async with postgres_server.admin() as admin:
-        await admin.execute("CREATE DATABASE narrow TEMPLATE template0 ENCODING 'LATIN1' LOCALE 'C'")
-        try:
-            address = postgres_server.url("narrow", "postgres", "an-admin-password")
-            with pytest.raises(StorageFault, match="encoded in LATIN1"):
-                await PostgresStorage.open(address)
-        finally:
-            await admin.execute("DROP DATABASE narrow WITH (FORCE)")
+async def test_a_database_that_does_not_answer_is_said_in_time_and_gone_on_with_later(shared: Shared) -> None:
+    hasty = Patience(connect_s=0.2, look_s=0.2, work_s=0.4)
+    async with (
+        blackhole(shared.server.port) as hole,
+        shared.storage(hasty, shared.server.url(shared.name, port=hole.port)) as storage,
+        Views(shared.log, storage) as views,
+        shared.instance() as other,
+    ):
+        host = await views.host()
+        await split(host, other)
+        await shared.write(4)
+        assert await answer(host, shared.log) == await totals(shared.log)
+        hole.swallow()
+        await shared.write(4)
+        async with asyncio.timeout(DEADLINE_S):
+            for ask in (host.current(), host.query(sums)):
+                with pytest.raises(StorageFault):
+                    await ask
+        assert host.fault is not None
+        hole.heal()
+        await well(host)
+        for one in (host, other):
+            assert await answer(one, shared.log) == await totals(shared.log)

@@ -1,26 +1,31 @@
-"""Deadlines outlast faults, restarts and moves."""
+"""A deadline is kept once by whoever owns the aggregate then: after a fault, a restart, or a move."""
 
 from concurrent.futures import Executor
-from datetime import timedelta
 from pathlib import Path
 
 import pytest
 from support.faulty import Fault, FaultyLog, full, landed, lost
 from support.owners import Owners, ask, divided, sent, sqlite_stores
-from support.ports import NOW, FixedClock
-from support.ringing import all_rang, passed, timed
+from support.ports import FixedClock
 from support.tally import said, written
-from support.timers import TIMER, Set, WasSet, rung
+from support.timers import (
+    HOUR,
+    KEYS,
+    MINUTE,
+    TIMER,
+    Set,
+    WasSet,
+    all_rang,
+    passed,
+    rung,
+    timed,
+)
 from support.until import eventually
 
 from bookshelf.cqrs.errors import Invalid
 from bookshelf.log.groups import GroupMembership
 from bookshelf.log.memory import MemoryLog
 from bookshelf.log.port import Change, Tail
-
-HOUR, MINUTE = timedelta(hours=1), timedelta(minutes=1)
-LATER = NOW + HOUR
-KEYS = [f"timer-{n}" for n in range(24)]
 
 
 @pytest.fixture
@@ -45,7 +50,7 @@ async def _used_up(log: FaultyLog) -> bool:
 
 
 @pytest.mark.parametrize("fault", [lost, landed])
-async def test_after_an_unknown_outcome_ithas_rung_once(
+async def test_after_an_unknown_outcome_it_has_rung_once(
     owners: Owners, log: FaultyLog, clock: FixedClock, fault: Fault
 ) -> None:
     host = await owners.host(TIMER)

@@ -1,0 +1,69 @@
+"""A database is waited for; what waiting does not mend is said at once."""
+
+import asyncio
+import tempfile
+from pathlib import Path
+
+import pytest
+from contract.storage_contract import SOURCE
+from support.postgres import ADMIN, ADMIN_PASSWORD, PASSWORD, USER, Server
+from support.tally import VIEW, sums
+
+from bookshelf.storage.port import StorageFault
+from bookshelf.storage.postgres.storage import PostgresStorage
+
+pytestmark = pytest.mark.needs("postgres")
+
+
+async def test_a_start_waits_for_its_server() -> None:
+    with tempfile.TemporaryDirectory(prefix="bookshelf-postgres-") as folder:
+        server = Server(Path(folder))
+        await asyncio.to_thread(server.make)
+        address = server.url("postgres", ADMIN, ADMIN_PASSWORD)
+        opening = asyncio.create_task(PostgresStorage.open(address, wait_s=30))
+        try:
+            await asyncio.to_thread(server.start)
+            storage = await opening
+            assert await (await storage.live(VIEW, SOURCE)).read(sums) == {}
+            await storage.close()
+        finally:
+            server.stop()
+
+
+async def test_a_server_that_never_comes_is_given_up() -> None:
+    with pytest.raises(StorageFault, match=r"no PostgreSQL answers .* within 0\.3 s"):
+        await PostgresStorage.open("postgresql://reader:x@127.0.0.1:1/nothing", wait_s=0.3)
+
+
+@pytest.mark.parametrize(
+    ("user", "password", "database", "said"),
+    [
+        (USER, "wrong", "postgres", "password authentication failed"),
+        (USER, PASSWORD, "nowhere", 'database "nowhere" does not exist'),
+        (USER, PASSWORD, "postgres", "permission denied for database postgres"),
+    ],
+)
+async def test_what_waiting_does_not_mend_is_said_at_once(
+    postgres_server: Server, user: str, password: str, database: str, said: str
+) -> None:
+    async with postgres_server.database(), asyncio.timeout(5):  # with a database comes its user
+        with pytest.raises(StorageFault, match=said):
+            await PostgresStorage.open(postgres_server.url(database, user, password), wait_s=60)
+
+
+@pytest.mark.parametrize("address", ["not an address", "mysql://x@y/z", "postgresql://x:notaport/z"])
+async def test_an_address_that_is_none_is_said_at_once(address: str) -> None:
+    async with asyncio.timeout(5):
+        with pytest.raises(StorageFault, match="setting `storage`"):
+            await PostgresStorage.open(address, wait_s=60)
+
+
+async def test_a_database_that_cannot_hold_every_letter_is_refused(postgres_server: Server) -> None:
+    async with postgres_server.admin() as admin:
+        await admin.execute("CREATE DATABASE narrow TEMPLATE template0 ENCODING 'LATIN1' LOCALE 'C'")
+        try:
+            address = postgres_server.url("narrow", ADMIN, ADMIN_PASSWORD)
+            with pytest.raises(StorageFault, match="encoded in LATIN1"):
+                await PostgresStorage.open(address)
+        finally:
+            await admin.execute("DROP DATABASE narrow WITH (FORCE)")

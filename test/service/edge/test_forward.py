@@ -1,0 +1,91 @@
+"""A command that came to the wrong instance goes on to whoever has its partition."""
+
+from collections.abc import Mapping
+
+import pytest
+
+from bookshelf.discovery.local import LocalDiscovery
+from bookshelf.discovery.port import Instance
+from bookshelf.runtime.edge.forward import COMMAND, Forward, owns
+from bookshelf.runtime.http.message import Request, Response, request
+from bookshelf.runtime.http.problem import Problem
+from bookshelf.runtime.http.transport import NoAnswer, Unreachable
+from bookshelf.runtime.owner.command import NotOwner
+
+MOVING, DONE = Response(503, {"Retry-After": "1"}), Response(201, {})
+ELSEWHERE = NotOwner(3)
+
+
+class Town:
+    """Answers by port; who is not there cannot be reached."""
+
+    def __init__(self, answers: Mapping[int, Response | Exception]) -> None:
+        self._answers = answers
+        self.asked: list[tuple[int, str]] = []
+
+    async def send(self, _address: str, port: int, sent: Request) -> Response:
+        self.asked.append((port, sent.headers[COMMAND]))
+        answer = self._answers.get(port, Unreachable("refused"))
+        if isinstance(answer, Exception):
+            raise answer
+        return answer
+
+    async def close(self) -> None:
+        """Hold nothing."""
+
+
+async def forwarded(town: Town, *claims: tuple[int, frozenset[int]], sent: Request | None = None) -> Response:
+    discovery = LocalDiscovery()
+    for port, partitions in claims:
+        meta = owns("newbook", partitions)
+        made = Instance(
+            id=f"newbook-{port}", service="newbook", tags=("new",), address="here", port=port, meta=meta
+        )
+        await discovery.register(made)
+    sent = sent or request("POST", "/books", b"{}")
+    return await Forward("newbook", discovery, town).send(sent, b"{}", "c1", ELSEWHERE)
+
+
+async def test_the_owner_is_asked_with_the_id_of_the_command() -> None:
+    town = Town({1: MOVING, 2: DONE})
+    assert (await forwarded(town, (1, frozenset({0, 1, 30})), (2, frozenset({2, 3})))).status == 201
+    assert town.asked == [(2, "c1")]
+
+
+async def test_who_is_dead_and_still_says_that_it_is_the_owner_is_passed_over() -> None:
+    town = Town({2: DONE})
+    assert (await forwarded(town, (1, frozenset({3})), (2, frozenset({3})))).status == 201
+
+
+async def test_who_is_the_owner_no_more_is_passed_over() -> None:
+    town = Town({1: MOVING, 2: DONE})
+    assert (await forwarded(town, (1, frozenset({3})), (2, frozenset({3})))).status == 201
+    assert [port for port, _ in town.asked] == [1, 2]
+
+
+async def test_what_was_not_answered_may_have_been_done_and_is_not_sent_again() -> None:
+    town = Town({1: NoAnswer("cut"), 2: DONE})
+    with pytest.raises(Problem, match="whether this was done is not known"):
+        await forwarded(town, (1, frozenset({3})), (2, frozenset({3})))
+    assert [port for port, _ in town.asked] == [1]
+
+
+async def test_while_all_say_that_it_moves_the_client_hears_that() -> None:
+    town = Town({1: MOVING, 2: MOVING})
+    assert (await forwarded(town, (1, frozenset({3})), (2, frozenset({3})))).status == 503
+
+
+@pytest.mark.parametrize("claims", [[], [(1, frozenset[int]())], [(1, frozenset({3}))]])
+async def test_a_partition_without_an_owner_who_answers_is_moving(
+    claims: list[tuple[int, frozenset[int]]],
+) -> None:
+    with pytest.raises(NotOwner):
+        await forwarded(Town({}), *claims)
+
+
+async def test_a_command_makes_one_hop_at_most() -> None:
+    town = Town({1: DONE})
+    hopped = request("POST", "/books", b"{}", Bookshelf_Command="c0")
+    with pytest.raises(NotOwner):
+        await forwarded(town, (1, frozenset({3})), sent=hopped)
+    assert town.asked == []
