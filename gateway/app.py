@@ -14,10 +14,10 @@ from bookshelf.runtime.http.problem import Problem, answer
 from bookshelf.runtime.http.transport import Transport
 from bookshelf.runtime.telemetry import Meters
 from gateway import bodies, headers, positions
-from gateway.directory import Directory
-from gateway.pages import Pages
-from gateway.proxy import Patience, Pause, Proxy
-from gateway.routing import Pool
+from gateway.pages.endpoints import Pages
+from gateway.routes.directory import Directory
+from gateway.upstream.pool import Pool
+from gateway.upstream.proxy import Patience, Pause, Proxy
 
 #: Seconds that a start waits for the services that are ready already.
 SETTLE_S = 2.0

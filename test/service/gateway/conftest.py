@@ -10,7 +10,7 @@ from support.upstream import Town
 from bookshelf.discovery.local import LocalDiscovery
 from bookshelf.runtime.http.transport import HttpTransport, LocalTransport
 from gateway.app import Gateway
-from gateway.proxy import Patience
+from gateway.upstream.proxy import Patience
 
 
 @pytest.fixture

@@ -3,9 +3,10 @@
 from collections.abc import Set as AbstractSet
 
 from bookshelf.runtime.http.router import Router
-from gateway.document import Document
-from gateway.merge import merged
-from gateway.routing import Pools, Route, routes
+from gateway.routes.document import Document
+from gateway.routes.merge import merged
+from gateway.routes.routing import Route, routes
+from gateway.upstream.pool import Pools
 
 #: A service, and the version of some of its instances.
 Edition = tuple[str, str]

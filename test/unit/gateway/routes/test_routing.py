@@ -7,8 +7,9 @@ from support.upstream import described
 from bookshelf.discovery.port import Instance, Snapshot
 from bookshelf.runtime.http.problem import Problem
 from bookshelf.runtime.http.router import Router
-from gateway.document import Document, read
-from gateway.routing import Pool, Pools, Route, routes
+from gateway.routes.document import Document, read
+from gateway.routes.routing import Route, routes
+from gateway.upstream.pool import Pool, Pools
 
 
 def instance(name: str, *tags: str) -> Instance:

@@ -6,7 +6,7 @@ from typing import Any
 import msgspec
 
 from bookshelf import __version__
-from gateway.document import Document
+from gateway.routes.document import Document
 
 #: Components by what refers to them: #/components/schemas/Book.
 Parts = dict[str, Any]

@@ -9,9 +9,9 @@ from bookshelf.discovery.port import Discovery, Instance, Snapshot
 from bookshelf.runtime.http.problem import Problem
 from bookshelf.runtime.http.transport import Transport
 from bookshelf.runtime.supervisor import Supervisor
-from gateway.fetch import fetch
-from gateway.known import Edition, Known
-from gateway.routing import Route
+from gateway.routes.fetch import fetch
+from gateway.routes.known import Edition, Known
+from gateway.routes.routing import Route
 
 _logger = structlog.get_logger(__name__)
 

@@ -3,8 +3,8 @@
 import msgspec
 from support.upstream import Json, described
 
-from gateway.document import read
-from gateway.merge import merged
+from gateway.routes.document import read
+from gateway.routes.merge import merged
 
 
 def one(*documents: Json) -> Json:

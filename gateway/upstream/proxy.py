@@ -10,7 +10,7 @@ from bookshelf.runtime.http.message import BrokenBody, Bytes, Request, Response
 from bookshelf.runtime.http.problem import Problem
 from bookshelf.runtime.http.transport import NoAnswer, Transport, Unreachable
 from gateway.bodies import Paced, Upload, discard
-from gateway.routing import Pool
+from gateway.upstream.pool import Pool
 
 _READS = frozenset({"GET", "HEAD"})
 _UNAVAILABLE = 503

@@ -6,7 +6,7 @@ from collections.abc import AsyncIterator
 from bookshelf.discovery.port import Instance
 from bookshelf.runtime.http.message import request
 from bookshelf.runtime.http.transport import Transport
-from gateway.document import BadDocument, Document, read
+from gateway.routes.document import BadDocument, Document, read
 
 #: Seconds for the whole answer, and bytes of it.
 _PATIENCE_S = 5.0

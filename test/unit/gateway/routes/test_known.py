@@ -5,8 +5,8 @@ import pytest
 from support.upstream import described
 
 from bookshelf.runtime.http.problem import Problem
-from gateway.document import Document, read
-from gateway.known import Known
+from gateway.routes.document import Document, read
+from gateway.routes.known import Known
 
 
 def document(service: str, *routes: str) -> Document:

@@ -4,7 +4,7 @@ import msgspec
 import pytest
 from support.upstream import described
 
-from gateway.document import BadDocument, read
+from gateway.routes.document import BadDocument, read
 
 
 def test_routes_are_its_methods_and_paths() -> None:

@@ -7,9 +7,9 @@ from bookshelf.runtime.http.message import Request, Response
 from bookshelf.runtime.http.problem import Problem
 from bookshelf.runtime.http.router import Router
 from bookshelf.runtime.telemetry import Meters
-from gateway import apidocs
-from gateway.directory import Directory
-from gateway.page import Page, Redirect
+from gateway.pages import apidocs
+from gateway.pages.page import Page, Redirect
+from gateway.routes.directory import Directory
 
 Endpoint = Callable[[Request, Mapping[str, str]], Awaitable[Response]]
 

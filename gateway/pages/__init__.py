@@ -1,0 +1,1 @@
+"""What the gateway serves itself: docs, the document of all services, health, metrics."""

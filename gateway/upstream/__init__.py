@@ -1,0 +1,1 @@
+"""Choosing an instance and asking it, and another where that is safe."""
