@@ -24,6 +24,7 @@ from sqlalchemy import (
 from sqlalchemy.exc import IntegrityError
 
 from bookshelf.cqrs.view import Change
+from bookshelf.storage.bulk import execute
 from bookshelf.storage.columns import TEXT
 from bookshelf.storage.port import Seen
 
@@ -140,10 +141,10 @@ def run(db: Connection, changes: Iterable[Change]) -> None:
             batch[1].append(values)
             continue
         if batch is not None:
-            db.execute(*batch)
+            execute(db, *batch)
         waiting[table] = (statement, [values])
     for batch in waiting.values():
-        db.execute(*batch)
+        execute(db, *batch)
 
 
 def park(db: Connection, letters: Sequence[dict[str, Any]]) -> None:

@@ -1,0 +1,81 @@
+"""One statement for many rows, with little work for each."""
+
+from collections.abc import Callable, Mapping, Sequence
+from functools import lru_cache
+from itertools import chain
+from typing import Any, NamedTuple
+
+from sqlalchemy import Connection, Insert
+from sqlalchemy.dialects import sqlite
+from sqlalchemy.exc import StatementError
+
+#: Rows in one INSERT, the most first. One step of SQLite's for all of them: it lets no other thread of ours
+#: wait in between, and brings the index of words to its table once, not once a row.
+_SIZES = (64, 16, 4)
+_DIALECT = sqlite.dialect()
+
+Row = tuple[Any, ...]
+
+
+class _Plan(NamedTuple):
+    text: str
+    #: The statement for so many rows, by their number.
+    many: Mapping[int, str]
+    row: Callable[[Mapping[str, Any]], Row]
+
+
+class _Binds(NamedTuple):
+    """The values of a row: in which order, those that are always the same, those that are changed first."""
+
+    order: Sequence[str]
+    fixed: Mapping[str, Any]
+    changes: Sequence[tuple[str, Callable[[Any], Any]]]
+
+    def of(self, row: Mapping[str, Any]) -> Row:
+        if self.fixed:
+            row = {**self.fixed, **row}
+        if self.changes:
+            row = {**row, **{name: change(row[name]) for name, change in self.changes}}
+        return tuple([row[name] for name in self.order])
+
+
+def execute(db: Connection, statement: Any, rows: Sequence[Mapping[str, Any]]) -> None:  # noqa: ANN401 (Core's)
+    """Run a statement for every row, in order; all have the same columns. Raises `StatementError`."""
+    plan = _plan(statement, tuple(rows[0])) if db.dialect.name == _DIALECT.name else None
+    if plan is None:
+        db.execute(statement, rows)
+        return
+    try:
+        ready = [plan.row(row) for row in rows]
+    except KeyError as fault:
+        msg = f"a row has no value for {fault}"
+        raise StatementError(msg, plan.text, None, fault) from fault
+    place = 0
+    for size, text in plan.many.items():
+        while len(ready) - place >= size:
+            db.exec_driver_sql(text, tuple(chain.from_iterable(ready[place : place + size])))
+            place += size
+    if place < len(ready):
+        db.exec_driver_sql(plan.text, ready[place:])
+
+
+@lru_cache(maxsize=1024)
+def _plan(statement: Any, names: tuple[str, ...]) -> _Plan | None:  # noqa: ANN401 (Core's)
+    """Return None for a statement of which the text or the values are made anew each time."""
+    keys = list(names) if isinstance(statement, Insert) else None
+    compiled = statement.compile(dialect=_DIALECT, column_keys=keys)
+    binds = compiled.binds
+    if compiled.prefetch or compiled.post_compile_params or compiled.literal_execute_params:
+        return None
+    order, text = tuple(compiled.positiontup), str(compiled)
+    head, _, values = text.partition(" VALUES ")
+    plain = isinstance(statement, Insert) and values == f"({', '.join('?' * len(order))})"
+    many = {size: f"{head} VALUES {', '.join([values] * size)}" for size in _SIZES} if plain else {}
+    fixed = {name: binds[name].effective_value for name in order if not binds[name].required}
+    changes = [(name, change) for name in order if (change := _change(binds[name])) is not None]
+    return _Plan(text, many, _Binds(order, fixed, changes).of)
+
+
+def _change(bind: Any) -> Callable[[Any], Any] | None:  # noqa: ANN401 (Core's)
+    found: Callable[[Any], Any] | None = bind.type.dialect_impl(_DIALECT).bind_processor(_DIALECT)
+    return found
