@@ -23,7 +23,8 @@ class Aggregate(Generic[S]):
     `decide` raises a `Refused` to decline; an empty list says that there is nothing to say. `takes` are
     the commands that may also come by the topic `commands`; an `at` that one has, and that its data leave
     out, is then the time of its envelope. When the deadline of `due` (aware) is reached, its command is
-    decided, once for each deadline; it is asked again after every event.
+    decided, once for each deadline; it is asked again after every event. `version` moves whenever `evolve`
+    makes other states of the same events: stored ones are then made again from the log.
     """
 
     name: str
@@ -34,6 +35,7 @@ class Aggregate(Generic[S]):
     evolve: Callable[[S, Event], S]
     due: Callable[[S], tuple[datetime, Command] | None] | None = None
     takes: tuple[type[Command], ...] = ()
+    version: int = 1
 
     @property
     def commands(self) -> str:

@@ -9,11 +9,12 @@ from bookshelf.log.committer import Append, Committer
 from bookshelf.log.database import connect_reader, consumed, ends, prepare, read
 from bookshelf.log.groups import Group, GroupMembership
 from bookshelf.log.places import places
-from bookshelf.log.port import Change, Consumed, NewRecord, OutOfRange, Record
+from bookshelf.log.port import Change, Consumed, LogFault, NewRecord, OutOfRange, Record
 from bookshelf.log.recent import Recent
 
 #: Records of each partition that stay in memory for tails that keep up.
 _KEEP = 4096
+_CLOSED = "the log is closed"
 
 
 class SqliteLog:
@@ -28,6 +29,7 @@ class SqliteLog:
         self._consumed = consumed(self._reader)
         self._pens: dict[tuple[str, int], SqliteWriter] = {}
         self._groups: dict[str, Group] = {}
+        self._closed = False
         self._committer = Committer(path, asyncio.get_running_loop(), self._committed)
 
     @classmethod
@@ -50,6 +52,8 @@ class SqliteLog:
         self, pen: "SqliteWriter", records: Sequence[NewRecord], consumed: Consumed | None = None
     ) -> Sequence[int]:
         """Put the records into the next commit and wait until that is on the disk."""
+        if self._closed:
+            raise LogFault(_CLOSED)
         own, elsewhere = (pen.topic, pen.partition), False
         for record in records:
             record.key.encode()  # what UTF-8 cannot say is one writer's fault, not the whole commit's
@@ -115,6 +119,7 @@ class SqliteLog:
 
     async def close(self) -> None:
         """Commit what is queued and close the file."""
+        self._closed = True
         await asyncio.to_thread(self._committer.stop)
         self._threads.shutdown()
         self._reader.close()

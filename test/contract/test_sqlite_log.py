@@ -1,5 +1,6 @@
 """The embedded log keeps the contract, and what it alone promises: to outlive its process."""
 
+import asyncio
 from collections.abc import AsyncIterator
 from pathlib import Path
 
@@ -8,7 +9,7 @@ from contract.append_contract import COMMANDS, AppendContract
 from contract.group_contract import GroupContract
 from contract.log_contract import MANY, PARTITIONS, TOPIC, LogContract, keys, read, records, write
 
-from bookshelf.log.port import Consumed, NewRecord
+from bookshelf.log.port import Consumed, LogFault, NewRecord
 from bookshelf.log.sqlite import SqliteLog
 
 
@@ -104,3 +105,16 @@ async def test_what_was_consumed_is_there_after_a_restart(path: Path) -> None:
     assert [await log.consumed("newbook", COMMANDS, p) for p in range(PARTITIONS)] == [0, 3, 4]
     assert await keys(log, 1, partition=1) == ["a"]
     await log.close()
+
+
+async def test_nothing_is_taken_any_more_once_it_closes(path: Path) -> None:
+    log = await SqliteLog.open(path)
+    pen = await log.writer("newbook", TOPIC, 0)
+    async with asyncio.timeout(5):
+        appending = asyncio.create_task(pen.append(records("a")))
+        await asyncio.sleep(0)  # sleep: a turn of the loop, so that it is queued
+        closing = asyncio.create_task(log.close())
+        assert list(await appending) == [0]
+        await closing
+        with pytest.raises(LogFault, match="closed"):
+            await pen.append(records("b"))

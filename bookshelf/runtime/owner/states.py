@@ -1,6 +1,7 @@
 """The states that an owner works with: the lately used in memory, the rest in its store."""
 
 import asyncio
+import hashlib
 from collections import OrderedDict
 from collections.abc import Callable, Collection, Iterable
 from concurrent.futures import Executor
@@ -8,13 +9,15 @@ from functools import partial
 from typing import Any, TypeVar
 
 import msgspec
+import structlog
 
 from bookshelf.cqrs.aggregate import Aggregate
 from bookshelf.runtime.owner.due import deadline
 from bookshelf.runtime.owner.held import Held
-from bookshelf.runtime.owner.store import Dues, Spoilt, Store
+from bookshelf.runtime.owner.store import Dues, Spoilt, Store, Unsaved
 
 T = TypeVar("T")
+_logger = structlog.get_logger(__name__)
 
 
 class States:
@@ -39,6 +42,7 @@ class States:
         self._encode = msgspec.msgpack.Encoder().encode
         self._complete = False
         self._spoilt = False
+        self._enough = capacity // 4
 
     def __len__(self) -> int:
         """Return how many aggregates are in memory; one that was changed lately counts twice."""
@@ -47,13 +51,12 @@ class States:
     @property
     def full(self) -> bool:
         """Whether so much has changed that it should be flushed."""
-        return len(self._dirty) >= self._capacity // 4
+        return len(self._dirty) >= self._enough
 
     async def open(self, source: str) -> int:
         """Return the offset that the stored states are as of."""
-        if self._aggregate.due is not None:
-            source += "/due"  # states that were stored before it had deadlines are of no use
-        offset, count = await self._in_thread(lambda: self._store.open(source))
+        made_by = f"{source}/{_form(self._aggregate)}"  # states that another form made are of no use
+        offset, count = await self._in_thread(lambda: self._store.open(made_by))
         self._complete = count == 0
         return offset
 
@@ -112,22 +115,34 @@ class States:
             raise
 
     async def flush(self, offset: int) -> None:
-        """Store what has changed, as of `offset`, then let the longest unused go."""
+        """Store what has changed, as of `offset`, then let the longest unused go.
+
+        What the disk does not take stays in memory, and is stored once twice as much has changed.
+        """
         if self._spoilt:
             return
         self._flushing, self._dirty = self._dirty, {}
         changed = self._flushing
         try:
             await self._in_thread(lambda: self._save(changed, offset))
+        except Unsaved as fault:
+            self._unsaved(changed)
+            self._enough = 2 * len(self._dirty)
+            _logger.warning("states-not-stored", aggregate=self._aggregate.name, why=str(fault))
+            return
         except BaseException:
-            self._dirty = {**changed, **self._dirty}
-            self._flushing = {}
+            self._unsaved(changed)
             raise
+        self._enough = self._capacity // 4
         for key, held in changed.items():
             self._cache[key] = held
             self._cache.move_to_end(key)
         self._flushing = {}
         self._trim()
+
+    def _unsaved(self, changed: dict[str, Held[Any]]) -> None:
+        self._dirty = {**changed, **self._dirty}
+        self._flushing = {}
 
     def _save(self, changed: dict[str, Held[Any]], offset: int) -> None:
         values = {key: self._encode(held) for key, held in changed.items()}
@@ -152,3 +167,10 @@ class States:
         if self._executor is None:
             return work()
         return await asyncio.get_running_loop().run_in_executor(self._executor, work)
+
+
+def _form(aggregate: Aggregate[Any]) -> str:
+    """Return what states were made by: its version, the shape of its state, and whether it has deadlines."""
+    shape = msgspec.json.encode(msgspec.json.schema(type(aggregate.initial)), order="sorted")
+    due = "" if aggregate.due is None else "/due"
+    return f"v{aggregate.version}/{hashlib.sha256(shape).hexdigest()[:12]}{due}"

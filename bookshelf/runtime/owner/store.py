@@ -25,6 +25,10 @@ class Spoilt(Exception):
     """What was saved cannot be read: it is to be made again from the log."""
 
 
+class Unsaved(Exception):
+    """The disk did not take it, for now; what was saved before is as it was."""
+
+
 class Store(Protocol):
     """States by key and their deadlines, as of one offset. Blocks; the owner calls it in a thread."""
 
@@ -38,7 +42,10 @@ class Store(Protocol):
         """Return the keys of the first `most` deadlines, in order, and their moments. Raises `Spoilt`."""
 
     def save(self, values: Mapping[str, bytes], offset: int, dues: Dues = NO_DUES) -> None:
-        """Keep the values, the deadlines, and that they are as of `offset`, all or nothing."""
+        """Keep the values, the deadlines, and that they are as of `offset`, all or nothing.
+
+        Raises `Unsaved`.
+        """
 
     def reset(self) -> None:
         """Forget everything that was saved."""
@@ -143,18 +150,25 @@ class SqliteStore:
 
     def save(self, values: Mapping[str, bytes], offset: int, dues: Dues = NO_DUES) -> None:
         """Keep the values, the deadlines and the offset in one transaction."""
-        self._db.execute("BEGIN IMMEDIATE")
+        gone = [(key,) for key, moment in dues.items() if moment is None]
+        there = [(key, moment) for key, moment in dues.items() if moment is not None]
         try:
+            self._db.execute("BEGIN IMMEDIATE")
             self._db.executemany("INSERT OR REPLACE INTO held VALUES (?, ?)", sorted(values.items()))
-            gone = [(key,) for key, moment in dues.items() if moment is None]
-            there = [(key, moment) for key, moment in dues.items() if moment is not None]
             self._db.executemany("DELETE FROM due WHERE key = ?", gone)
             self._db.executemany("INSERT OR REPLACE INTO due VALUES (?, ?)", there)
             self._db.execute("INSERT OR REPLACE INTO about VALUES ('offset', ?)", (str(offset),))
             self._db.execute("COMMIT")
+        except sqlite3.OperationalError as fault:
+            self._take_back()
+            raise Unsaved(str(fault)) from fault
         except sqlite3.Error:
-            self._db.execute("ROLLBACK")
+            self._take_back()
             raise
+
+    def _take_back(self) -> None:
+        if self._db.in_transaction:  # a full disk has ended it already
+            self._db.execute("ROLLBACK")
 
     def reset(self) -> None:
         """Forget everything."""

@@ -2,14 +2,19 @@
 
 import asyncio
 import contextlib
+import sqlite3
 from collections.abc import Mapping
 from concurrent.futures import Executor
+from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 from support.faulty import FaultyLog
 from support.owners import Owners, ask, count, keyed, sqlite_stores
+from support.tally import TALLY, Tally
 
+from bookshelf.cqrs.aggregate import Aggregate
 from bookshelf.log.memory import MemoryLog
 from bookshelf.log.port import OutcomeUnknown, Record, Tail
 from bookshelf.runtime.owner.store import NO_DUES, Dues, MemoryStore, SqliteStore
@@ -115,10 +120,31 @@ async def test_a_store_that_has_seen_more_than_the_log_has_is_not_taken(
 async def test_a_store_of_another_release_is_made_again(owners: Owners, store: Path) -> None:
     await counted_once(owners)
     former = SqliteStore(store)
-    offset, _ = former.open("memory/tallies/0")
+    with contextlib.closing(sqlite3.connect(store)) as db:
+        [source] = db.execute("SELECT value FROM about WHERE name = 'source'").fetchone()
+    offset, count = former.open(source)
+    assert (offset, count) == (len(KEYS), 1)
     former.save(dict.fromkeys(KEYS, b"\x93\xa3old\x00\x90"), offset)
     former.close()
     await all_is_known(owners)
+
+
+class Wider(Tally, frozen=True):
+    """A state of a later release, that has more in it."""
+
+    most: int = 0
+
+
+@pytest.mark.parametrize(
+    "later", [replace(TALLY, version=2), replace(TALLY, initial=Wider())], ids=["another version", "shape"]
+)
+async def test_states_that_another_release_made_are_made_again(
+    owners: Owners, log: CountingLog, later: Aggregate[Any]
+) -> None:
+    await counted_once(owners)
+    async with owners:
+        assert (await count(await owners.host(later), KEYS[0])).state.sum == 2
+    assert log.read_from == [0, 0]
 
 
 async def test_records_are_read_in_their_order(log: CountingLog, owners: Owners) -> None:

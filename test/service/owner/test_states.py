@@ -6,14 +6,16 @@ from collections.abc import Iterable, Mapping
 from concurrent.futures import Executor
 from pathlib import Path
 
+import pytest
 from support.faulty import FaultyLog, landed
-from support.owners import Owners, sent, sqlite_stores
+from support.owners import Owners, ask, sent, sqlite_stores
 from support.tally import TALLY, Tally, totals
+from support.tinydisk import tiny_disk
 
 from bookshelf.log.memory import MemoryLog
 from bookshelf.runtime.owner.held import Held
 from bookshelf.runtime.owner.states import States
-from bookshelf.runtime.owner.store import NO_DUES, Dues, MemoryStore
+from bookshelf.runtime.owner.store import NO_DUES, Dues, MemoryStore, SqliteStore, Unsaved
 
 CAPACITY = 10
 KEYS = [f"tally-{n}" for n in range(1000)]
@@ -58,27 +60,40 @@ async def test_what_is_being_stored_is_still_what_is_held(thread: Executor) -> N
     assert found.get("a") == held(2)
 
 
+class Full(MemoryStore):
+    """A store on a disk that may be full."""
+
+    full, tries = True, 0
+
+    def save(self, values: Mapping[str, bytes], offset: int, dues: Dues = NO_DUES) -> None:
+        self.tries += 1
+        if self.full:
+            raise Unsaved
+        super().save(values, offset, dues)
+
+
 async def test_what_could_not_be_stored_is_still_held_and_stored_the_next_time() -> None:
-    class FullOnce(MemoryStore):
-        full = True
-
-        def save(self, values: Mapping[str, bytes], offset: int, dues: Dues = NO_DUES) -> None:
-            if self.full:
-                self.full = False
-                msg = "disk full"
-                raise OSError(msg)
-            super().save(values, offset, dues)
-
-    store = FullOnce()
+    store = Full()
     found = await states(store)
     await found.load(["a"])
     found.put("a", held(1))
-    try:
-        await found.flush(1)
-    except OSError:
-        assert found.get("a") == held(1)
+    await found.flush(1)
+    assert found.get("a") == held(1)
+    store.full = False
     await found.flush(1)
     assert list(store.load(["a"])) == ["a"]
+
+
+async def test_a_full_disk_is_tried_again_more_rarely_and_stops_no_one() -> None:
+    store = Full()
+    log = FaultyLog(MemoryLog(1))
+    async with Owners(log, lambda _name: store, capacity=CAPACITY) as owners:
+        host = await owners.host()
+        for key in KEYS[:100]:
+            assert (await ask(host, sent(key))).state.sum == 1
+        assert 0 < store.tries < CAPACITY
+        store.full = False
+    assert len(store.load(KEYS)) == 100
 
 
 async def test_keys_that_are_only_asked_for_do_not_fill_the_memory() -> None:
@@ -145,3 +160,20 @@ async def test_a_command_that_is_tried_again_is_known_although_its_key_was_new(
             async with asyncio.timeout(5):
                 await asyncio.gather(*(host.ask(sent(f"{turn}-{n}", fresh=True)) for n in range(8)))
     assert set((await totals(log)).values()) == {1}
+
+
+def test_a_file_on_a_full_disk_keeps_what_it_had_and_goes_on_once_there_is_space(tmp_path: Path) -> None:
+    with tiny_disk(tmp_path / "disk") as disk:
+        store = SqliteStore(disk.path / "tally.sqlite")
+        store.open("a log")
+        store.save({"a": b"1"}, 1)
+        disk.fill()
+        with pytest.raises(Unsaved, match="full"):
+            store.save({"a": b"2", "b": b"2" * 100_000}, 2)
+        assert store.load(["a", "b"]) == {"a": b"1"}
+        disk.relieve()
+        store.save({"a": b"2"}, 2)
+        store.close()
+        store.open("a log")
+        assert store.load(["a", "b"]) == {"a": b"2"}
+        store.close()
