@@ -90,3 +90,40 @@ async def test_who_is_not_in_this_process_is_reached_beyond_it() -> None:
     with pytest.raises(Unreachable):
         await transport.send(LOCALHOST, 1, post("/", b"x"))
     await transport.close()
+
+
+@pytest.fixture
+async def said() -> AsyncIterator[tuple[int, list[bytes]]]:
+    """The port of a server that says a whole answer and then something more, and what it heard."""
+    heard: list[bytes] = []
+
+    async def say(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        while not reader.at_eof():
+            heard.append(await reader.readuntil(b"\r\n\r\n"))
+            writer.write(b"HTTP/1.1 200 OK\r\nContent-Length: 1\r\n\r\n%d" % len(heard))
+            writer.write(b"HTTP/1.1 200 OK\r\nContent-Length: 6\r\n\r\nforged")
+
+    server = await asyncio.start_server(say, LOCALHOST, 0)
+    yield server.sockets[0].getsockname()[1], heard
+    server.close()
+
+
+async def test_an_answer_that_no_one_asked_for_is_given_to_no_one(said: tuple[int, list[bytes]]) -> None:
+    transport = HttpTransport()
+    for n in (1, 2, 3):
+        assert await whole(await transport.send(LOCALHOST, said[0], request("GET", "/"))) == b"%d" % n
+    await transport.close()
+
+
+@pytest.mark.parametrize(
+    ("target", "value"),
+    [("/", "a\r\nX-Forged: 1"), ("/", "a\nb"), ("/ HTTP/1.1\r\nX: y\r\n\r\n", "a"), ("/", "\0")],
+)
+async def test_a_request_with_a_line_s_end_in_it_is_not_sent(
+    said: tuple[int, list[bytes]], target: str, value: str
+) -> None:
+    transport = HttpTransport()
+    with pytest.raises(ValueError, match="line's end"):
+        await transport.send(LOCALHOST, said[0], request("GET", target, X=value))
+    await transport.close()
+    assert said[1] == []

@@ -1,0 +1,9 @@
+"""What can go wrong between a request and its answer."""
+
+
+class Unreachable(Exception):
+    """No connection came about: the request has certainly not been seen."""
+
+
+class NoAnswer(Exception):
+    """The request was sent and the answer did not come: whether it was carried out is unknown."""

@@ -1,0 +1,151 @@
+"""One connection to a server: a request, its answer, and then perhaps the next."""
+
+import asyncio
+from typing import cast
+
+from bookshelf.runtime.http.client.answer import Answer, Garbage
+from bookshelf.runtime.http.client.faults import NoAnswer
+from bookshelf.runtime.http.message import BrokenBody
+
+#: Bytes of an answer that wait to be read, above which no more is taken; and below which it is again.
+_MUCH = 256 << 10
+_LITTLE = 64 << 10
+
+
+class Line(asyncio.Protocol):
+    """Tells what it reads to who waits: first for the head, then for each piece."""
+
+    def __init__(self) -> None:
+        self._loop = asyncio.get_running_loop()
+        self._transport: asyncio.Transport | None = None
+        self._answer: Answer | None = None
+        self._waiter: asyncio.Future[None] | None = None
+        self._drained: asyncio.Future[None] | None = None
+        self._fault: Exception | None = None
+        self._full = self._paused = False
+        self.since = 0.0
+
+    @property
+    def free(self) -> bool:
+        """Whether another request can be sent on it."""
+        return self._answer is None and self._transport is not None and not self._transport.is_closing()
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        """Keep the way out."""
+        self._transport = cast("asyncio.Transport", transport)
+
+    def ask(self, request: bytes, answer: Answer) -> None:
+        """Send the head, and as much of the body as there is; what comes is for this answer."""
+        self._answer = answer
+        self.write(request)
+
+    def write(self, data: bytes) -> None:
+        """Send; raise `NoAnswer` if no one is there any more."""
+        if self._transport is None or self._transport.is_closing():
+            raise NoAnswer("the connection was closed")
+        self._transport.write(data)
+
+    async def drain(self) -> None:
+        """Wait until what was sent has gone so far that more may follow."""
+        if self._full and self._transport is not None:
+            self._drained = self._loop.create_future()
+            await self._drained
+
+    async def ready(self, patience_s: float) -> None:
+        """Wait for the head. Raises `NoAnswer`."""
+        answer = self._expected()
+        while not answer.ready:
+            await self._more(patience_s)
+            if self._fault is not None and not answer.ready:
+                raise NoAnswer(str(self._fault)) from self._fault
+
+    async def piece(self, patience_s: float) -> bytes:
+        """Return the next bytes of the body, none at its end. Raises `BrokenBody`."""
+        answer = self._expected()
+        while not answer.pieces:
+            if answer.done:
+                return b""
+            if self._fault is not None:
+                raise BrokenBody(str(self._fault)) from self._fault
+            await self._more(patience_s)
+        content = b"".join(answer.pieces)
+        answer.pieces.clear()
+        answer.size = 0
+        if self._paused and self._transport is not None:
+            self._paused = False
+            self._transport.resume_reading()
+        return content
+
+    async def _more(self, patience_s: float) -> None:
+        self._waiter = self._loop.create_future()
+        timer = self._loop.call_later(patience_s, self._expire)
+        try:
+            await self._waiter
+        finally:
+            timer.cancel()
+            self._waiter = None
+
+    def _expected(self) -> Answer:
+        assert self._answer is not None  # noqa: S101 (something was asked)
+        return self._answer
+
+    def _expire(self) -> None:
+        self._broken(TimeoutError("nothing came in time"))
+
+    def data_received(self, data: bytes) -> None:
+        """Read on. What no one asked for ends the connection."""
+        answer = self._answer
+        if answer is None or self._fault is not None:
+            self.close()
+            return
+        try:
+            answer.feed(data)
+        except Garbage as fault:
+            self._broken(fault)
+            return
+        if answer.size > _MUCH and not self._paused and self._transport is not None:
+            self._paused = True
+            self._transport.pause_reading()
+        self._wake()
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        """Tell whoever waits that nothing comes any more."""
+        self._transport = None
+        if self._answer is None or not self._answer.end():
+            self._fault = self._fault or exc or ConnectionResetError("the connection was closed")
+        self.resume_writing()
+        self._wake()
+
+    def pause_writing(self) -> None:
+        """Have those who send wait."""
+        self._full = True
+
+    def resume_writing(self) -> None:
+        """Have them go on."""
+        self._full = False
+        if self._drained is not None and not self._drained.done():
+            self._drained.set_result(None)
+        self._drained = None
+
+    def release(self) -> bool:
+        """End the exchange; return whether another may follow."""
+        answer, self._answer = self._answer, None
+        self.since = self._loop.time()
+        if answer is not None and answer.done and answer.kept and self.free and not self._paused:
+            return True
+        self.close()
+        return False
+
+    def close(self) -> None:
+        """Hang up at once: nothing that is still to be sent is worth waiting for."""
+        if self._transport is not None:
+            self._transport.abort()
+
+    def _broken(self, fault: Exception) -> None:
+        self._fault = fault
+        self.close()
+        self._wake()
+
+    def _wake(self) -> None:
+        if self._waiter is not None and not self._waiter.done():
+            self._waiter.set_result(None)

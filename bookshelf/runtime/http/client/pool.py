@@ -1,0 +1,81 @@
+"""Connections that are kept for the next request: the last one used is used first, old ones are not."""
+
+import asyncio
+from collections import deque
+
+from bookshelf.runtime.http.client.faults import Unreachable
+from bookshelf.runtime.http.client.line import Line
+
+#: Seconds after which a kept connection is not used again: servers keep theirs longer (bookshelf's 75 s).
+_KEPT_S = 50.0
+
+
+class Lines:
+    """The connections to one address."""
+
+    def __init__(self, address: str, port: int, most: int, connect_s: float) -> None:
+        self._place = (address, port)
+        self._connect_s = connect_s
+        self._room = most
+        self._free: list[Line] = []
+        self._waiting: deque[asyncio.Future[None]] = deque()
+
+    async def take(self) -> Line:
+        """Return a connection that no one uses. Raises `Unreachable`."""
+        while True:
+            while self._free:
+                line = self._free.pop()
+                if line.free and asyncio.get_running_loop().time() - line.since < _KEPT_S:
+                    return line
+                self._gone(line)
+            if self._room > 0:
+                return await self._opened()
+            await self._turn()
+
+    def give(self, line: Line) -> None:
+        """Take back a connection; it is kept if it can be used again."""
+        if line.release():
+            self._free.append(line)
+            self._next()
+        else:
+            self._gone(line)
+
+    def close(self) -> None:
+        """Hang up those that no one uses."""
+        while self._free:
+            self._gone(self._free.pop())
+
+    async def _opened(self) -> Line:
+        self._room -= 1
+        loop = asyncio.get_running_loop()
+        try:
+            async with asyncio.timeout(self._connect_s):
+                return (await loop.create_connection(Line, *self._place))[1]
+        except BaseException as fault:
+            self._room += 1
+            self._next()
+            if isinstance(fault, (OSError, TimeoutError)):
+                raise Unreachable(f"{self._place[0]}:{self._place[1]}: {fault}") from fault
+            raise
+
+    async def _turn(self) -> None:
+        waiting = asyncio.get_running_loop().create_future()
+        self._waiting.append(waiting)
+        try:
+            await waiting
+        except asyncio.CancelledError:
+            if waiting.done() and not waiting.cancelled():
+                self._next()  # the turn was this one's, and goes on
+            raise
+
+    def _gone(self, line: Line) -> None:
+        line.close()
+        self._room += 1
+        self._next()
+
+    def _next(self) -> None:
+        while self._waiting:
+            waiting = self._waiting.popleft()
+            if not waiting.done():
+                waiting.set_result(None)
+                return

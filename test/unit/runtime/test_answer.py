@@ -1,0 +1,102 @@
+"""What an asking side takes for an answer, and after which it uses the connection again."""
+
+import pytest
+
+from bookshelf.runtime.http.client.answer import Answer, Garbage
+
+OK = b"HTTP/1.1 200 OK\r\n"
+
+
+def heard(*parts: bytes, head_only: bool = False, upgrades: bool = False) -> Answer:
+    answer = Answer(head_only=head_only, upgrades=upgrades)
+    for part in parts:
+        answer.feed(part)
+    return answer
+
+
+def body(answer: Answer) -> bytes:
+    return b"".join(answer.pieces)
+
+
+@pytest.mark.parametrize("size", [1, 7, 1000])
+def test_an_answer_is_the_same_however_it_is_cut(size: int) -> None:
+    said = (
+        OK + b"X: 1\r\nX: 2\r\nTransfer-Encoding: chunked\r\n\r\n3;e=1\r\nabc\r\n2\r\nde\r\n0\r\nT: t\r\n\r\n"
+    )
+    answer = heard(*(said[at : at + size] for at in range(0, len(said), size)))
+    assert (answer.status, body(answer), answer.done, answer.kept) == (200, b"abcde", True, True)
+    assert answer.headers.getall("X") == ["1", "2"]
+    assert "T" not in answer.headers
+
+
+@pytest.mark.parametrize(
+    "said",
+    [
+        b"nonsense\r\n\r\n",
+        b"HTTP/1.1 2x0 OK\r\n\r\n",
+        OK + b"Content-Length: 3\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n",
+        OK + b"Content-Length: 3\r\nContent-Length: 4\r\n\r\nabcd",
+        OK + b"Content-Length: -1\r\n\r\n",
+        OK + b"Content-Length: 1, 1\r\n\r\na",
+        OK + b"X: a\r\n b\r\nContent-Length: 0\r\n\r\n",
+        OK + b"X : a\r\nContent-Length: 0\r\n\r\n",
+        OK + b"X: a\nContent-Length: 0\r\n\r\n",
+        OK + b"X: a\0b\r\nContent-Length: 0\r\n\r\n",
+        OK + b"Transfer-Encoding: chunked\r\n\r\nzz\r\n",
+        OK + b"Transfer-Encoding: chunked\r\n\r\n3\nabc\n0\n\n",
+        OK + b"X: y\r\n" * 202,
+        OK + b"X: " + b"y" * 70_000,
+        b"HTTP/1.1 101 Switching\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n\r\n",
+    ],
+)
+def test_garbage_is_no_answer(said: bytes) -> None:
+    with pytest.raises(Garbage):
+        heard(said)
+
+
+@pytest.mark.parametrize("behind", [OK + b"Content-Length: 1\r\n\r\nx", b"nonsense", b"\0"])
+@pytest.mark.parametrize("apart", [True, False])
+def test_what_stands_behind_an_answer_is_no_part_of_it_and_ends_the_connection(
+    behind: bytes,
+    apart: bool,  # noqa: FBT001
+) -> None:
+    said = OK + b"Content-Length: 3\r\n\r\nabc"
+    answer = heard(said, behind) if apart else heard(said + behind)
+    assert (body(answer), answer.done, answer.kept) == (b"abc", True, False)
+
+
+@pytest.mark.parametrize("first", [OK, b"HTTP/1.1 304 Unchanged\r\n"])
+def test_a_body_where_there_can_be_none_is_left_and_ends_the_connection(first: bytes) -> None:
+    head = first + b"Content-Length: 3\r\n"
+    answer = heard(head + b"\r\n", head_only=True)
+    assert (answer.done, answer.kept) == (True, True)
+    answer = heard(head + b"\r\nabc", head_only=True)
+    assert (body(answer), answer.done, answer.kept) == (b"", True, False)
+
+
+def test_what_comes_before_the_answer_is_none() -> None:
+    answer = heard(
+        b"HTTP/1.1 100 Continue\r\nX: 1\r\n\r\nHTTP/1.1 103 Hints\r\n\r\n" + OK + b"Content-Length: 0\r\n\r\n"
+    )
+    assert (answer.status, answer.done, answer.kept, len(answer.headers)) == (200, True, True, 1)
+
+
+def test_without_a_length_the_end_of_the_connection_is_the_end() -> None:
+    answer = heard(OK + b"\r\nabc")
+    assert (body(answer), answer.done, answer.kept) == (b"abc", False, False)
+    assert answer.end()
+    assert not heard(OK + b"Content-Length: 5\r\n\r\nabc").end()
+    assert not heard(OK + b"Transfer-Encoding: chunked\r\n\r\n3\r\nabc\r\n").end()
+
+
+@pytest.mark.parametrize("head", [b"HTTP/1.0 200 OK\r\n", OK + b"Connection: close\r\n"])
+def test_a_connection_is_not_kept_where_the_server_does_not(head: bytes) -> None:
+    answer = heard(head + b"Content-Length: 1\r\n\r\nx")
+    assert (answer.done, answer.kept) == (True, False)
+
+
+def test_a_tunnel_that_was_asked_for_takes_any_bytes() -> None:
+    head = b"HTTP/1.1 101 Switching\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n\r\n"
+    answer = heard(head + b"\0\1", b"\2", upgrades=True)
+    assert (answer.status, answer.switched, body(answer), answer.kept) == (101, True, b"\0\1\2", False)
+    assert answer.end()
