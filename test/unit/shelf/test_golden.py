@@ -12,7 +12,7 @@ from pathlib import Path
 import msgspec
 import pytest
 
-from bookshelf.cqrs.envelope import ANSWERED, Envelope, decode_envelope, encode_envelope
+from bookshelf.cqrs.envelope import ANSWERED, DROPPED, Envelope, decode_envelope, dropped, encode_envelope
 from bookshelf.cqrs.message import Event
 from bookshelf.shelf.answers import Book
 from bookshelf.shelf.book import BOOK, shown
@@ -68,6 +68,10 @@ def test_the_removed_book_of_the_golden_log_is_gone() -> None:
     assert READING.fold(events_of(CRIME)) == Reading()
 
 
+def test_what_was_given_up_stays_so() -> None:
+    assert [dropped(envelope) for envelope in envelopes() if envelope.type == DROPPED] == [3]
+
+
 @pytest.mark.parametrize("line", LINES, ids=lambda line: decode_envelope(line).type)
 def test_what_is_written_today_has_the_same_bytes(line: bytes) -> None:
     envelope = decode_envelope(line)
@@ -77,7 +81,7 @@ def test_what_is_written_today_has_the_same_bytes(line: bytes) -> None:
         assert msgspec.json.encode(event) == bytes(envelope.data)
 
 
-@pytest.mark.parametrize("kind", [ANSWERED, "shelf.book-lent.v1", "shelf.book-added.v2", ""])
+@pytest.mark.parametrize("kind", [ANSWERED, DROPPED, "shelf.book-lent.v1", "shelf.book-added.v2", ""])
 def test_a_type_that_is_not_known_is_skipped(kind: str) -> None:
     assert EVENTS.decode(kind, b'{"anything": [1, 2, 3]}') is None
 
@@ -101,3 +105,4 @@ def test_every_event_has_its_place_in_the_docs() -> None:
         named = set(re.findall(r"`(\w+)`", line.replace(f"`{event.TYPE}`", "")))
         assert named == {field.name for field in msgspec.structs.fields(event)}, line
     assert f"`{ANSWERED}`" in page
+    assert f"`{DROPPED}`" in page
