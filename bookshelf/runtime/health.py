@@ -33,6 +33,7 @@ class Health:
     def __init__(self, fault: Fault, warnings: Warnings) -> None:
         self._fault = fault
         self._warnings = warnings
+        self._told: str | None = None
 
     async def ready(self, _request: Request, _path: Mapping[str, str]) -> Response:
         """Say that requests are answered as they should be. Raises `Problem`."""
@@ -43,10 +44,16 @@ class Health:
 
     async def report(self, discovery: Discovery, instance_id: str) -> None:
         """Tell discovery whenever health changes, for ever."""
-        told: str | None = None
         while True:
             await asyncio.sleep(_EVERY_S)
-            fault = self._fault()
-            if fault != told:
-                await discovery.report(instance_id, fault)
-                told = fault
+            await self.tell(discovery, instance_id)
+
+    async def tell(self, discovery: Discovery, instance_id: str, *, registered: bool = False) -> None:
+        """Tell discovery what it does not know yet. `registered`: just now, and who registers is taken for well.
+
+        It is noted before it is told: who registers meanwhile tells it once more.
+        """
+        fault, told = self._fault(), None if registered else self._told
+        self._told = fault
+        if fault != told:
+            await discovery.report(instance_id, fault)

@@ -114,9 +114,7 @@ class ServiceHost:
         while True:
             told = await host.moved(told)
             await self._world.discovery.register(self._instance(instance_id))
-            if (fault := self._fault()) is not None:  # to register is to say that all is well
-                await self._world.discovery.report(instance_id, fault)
-            await self._world.discovery.report(instance_id, self._fault())  # to register is to be well
+            await self.health.tell(self._world.discovery, instance_id, registered=True)
 
     async def stop(self) -> None:
         """Be forgotten first, give away what is owned, answer what is under way, then let go of the rest."""

@@ -61,9 +61,9 @@ class Scribe:
             await self._follower.catch_up()
         self._states.fresh(one.sent.subject for one in letters if one.sent.fresh and not one.tried)
         verdicts = await self._decide_all(letters)
-        refused = any(isinstance(verdict, Refused) for verdict in verdicts)
-        if refused and await self._follower.catch_up():
-            # no one is refused for what was not read yet; all anew, so that the letters' order is the log's
+        if any(map(_rests_on_what_is_known, verdicts)) and await self._follower.catch_up():
+            # no one is refused for what was not read yet, and no one is told that nothing was to do by an owner
+            # that is none any more; all anew, so that the letters' order is the log's
             self._overlay.drop_unsettled()
             verdicts = await self._decide_all(letters)
         return verdicts
@@ -119,6 +119,11 @@ class Scribe:
             return
         held = self._overlay.head(letter.sent.subject)
         letter.answer.set_result(outcome(held, letter.sent, self._place, replayed=verdict is None))
+
+
+def _rests_on_what_is_known(verdict: Verdict) -> bool:
+    """Whether nothing is written for it, so that no pen is asked whether it is still ours."""
+    return isinstance(verdict, Refused) or verdict == []
 
 
 def _wants_the_newest(letter: Letter) -> bool:

@@ -117,6 +117,21 @@ async def test_a_fenced_owner_takes_the_pen_again_and_reads_what_the_other_wrote
     assert await totals(log) == {"a": 16}
 
 
+async def test_a_fenced_owner_does_not_say_that_nothing_was_to_do_before_it_has_read_what_the_other_wrote(
+    owners: Owners, log: FaultyLog
+) -> None:
+    host = await owners.host()
+    await count(host, "a")
+    log.readable.clear()
+    other = await log.writer("tally", TOPIC, host.partition("a"))
+    await other.append([counted("a", 10, command="theirs")])
+    asked = host.ask(sent("a", Count(by=0)))
+    await asyncio.wait({asked}, timeout=0.1)  # an answer from what was known before would come at once
+    log.readable.set()
+    async with asyncio.timeout(5):
+        assert (await asked).state.sum == 11
+
+
 async def test_a_defect_of_the_log_leaves_no_one_waiting(owners: Owners, log: FaultyLog) -> None:
     host = await owners.host()
     await count(host, "a")

@@ -1,0 +1,64 @@
+"""What discovery is told of an instance's health, by whoever sees a change first."""
+
+import asyncio
+
+from bookshelf.discovery.local import LocalDiscovery
+from bookshelf.discovery.port import Instance
+from bookshelf.runtime.health import Health
+
+ONE = Instance(id="newbook-1", service="newbook", tags=("books",), address="127.0.0.1", port=8081)
+
+
+class Told:
+    """An instance whose health is as a test says, and who is listed."""
+
+    def __init__(self) -> None:
+        self.fault: str | None = None
+        self.discovery = LocalDiscovery()
+        self.health = Health(lambda: self.fault, list)
+
+    def moves(self) -> None:
+        """Register anew, as at every move of a partition, and tell what is to be told."""
+
+        async def both() -> None:
+            await self.discovery.register(ONE)
+            await self.health.tell(self.discovery, ONE.id, registered=True)
+
+        asyncio.run(both())
+
+    def looks(self) -> None:
+        """Look at its own health, as it does now and then."""
+        asyncio.run(self.health.tell(self.discovery, ONE.id))
+
+    @property
+    def listed(self) -> bool:
+        return bool(self.discovery.snapshot().instances)
+
+
+def test_a_fault_takes_it_out_and_the_end_of_the_fault_brings_it_back() -> None:
+    one = Told()
+    one.moves()
+    one.fault = "replays partitions [0]"
+    one.looks()
+    assert not one.listed
+    one.fault = None
+    one.looks()
+    assert one.listed
+
+
+def test_a_move_does_not_hide_a_fault_that_was_told_before() -> None:
+    one = Told()
+    one.moves()
+    one.fault = "replays partitions [0]"
+    one.looks()
+    one.moves()
+    assert not one.listed
+
+
+def test_a_fault_that_was_told_at_a_move_and_ended_before_the_next_look_is_taken_back() -> None:
+    one = Told()
+    one.fault = "replays partitions [0]"
+    one.moves()
+    one.fault = None
+    one.looks()
+    assert one.listed
