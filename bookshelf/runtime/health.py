@@ -49,7 +49,7 @@ class Health:
             await self.tell(discovery, instance_id)
 
     async def tell(self, discovery: Discovery, instance_id: str, *, registered: bool = False) -> None:
-        """Tell discovery what it does not know yet. `registered`: just now, and who registers is taken for well.
+        """Tell discovery what it does not know yet. `registered`: just now; who registers is taken for well.
 
         It is noted before it is told: who registers meanwhile tells it once more.
         """

@@ -62,8 +62,8 @@ class Scribe:
         self._states.fresh(one.sent.subject for one in letters if one.sent.fresh and not one.tried)
         verdicts = await self._decide_all(letters)
         if any(map(_rests_on_what_is_known, verdicts)) and await self._follower.catch_up():
-            # no one is refused for what was not read yet, and no one is told that nothing was to do by an owner
-            # that is none any more; all anew, so that the letters' order is the log's
+            # no one is refused for what was not read yet, nor told by a former owner that nothing was to do;
+            # all anew, so that the letters' order is the log's
             self._overlay.drop_unsettled()
             verdicts = await self._decide_all(letters)
         return verdicts
