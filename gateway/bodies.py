@@ -5,6 +5,7 @@ import contextlib
 from collections.abc import AsyncIterator
 
 from bookshelf.runtime.http.message import Body, BrokenBody, Bytes, Request, TooLarge, let_go
+from bookshelf.runtime.http.tunnel import Tunnel
 
 #: Bytes of a request's body that is read before it is sent on, so that it can be sent again.
 SHORT = 64 << 10
@@ -55,7 +56,7 @@ async def onward(request: Request) -> Body:
     Raises `BrokenBody`.
     """
     body = request.body
-    if isinstance(body, Bytes):
+    if isinstance(body, Bytes | Tunnel):
         return body
     said = request.headers.get("Content-Length", "")
     if said.isascii() and said.isdigit() and len(said) <= _DIGITS and int(said) <= SHORT:

@@ -4,10 +4,12 @@ Sources: RFC 9110, 7.6.1 (Connection and the hop's own fields) and 7.6.3 (Via); 
 """
 
 import re
+from http import HTTPStatus
 
 from multidict import CIMultiDict
 
 from bookshelf.runtime.http.message import Request, Response
+from bookshelf.runtime.http.tunnel import Tunnel
 
 #: Fields about one connection, not about the message; each side frames its own messages anew.
 _HOP = (
@@ -31,6 +33,7 @@ def onward(request: Request, prefix: str) -> CIMultiDict[str]:
     """Return the headers to ask a service with. What a client says of who it is, is not believed."""
     headers = CIMultiDict(request.headers)
     host = headers.get("Host")
+    tunnel = upgrade(request)
     if "Transfer-Encoding" in headers:
         headers.popall("Content-Length", None)  # RFC 9112, 6.3: the encoding is what counts
     _without_hop(headers)
@@ -43,15 +46,24 @@ def onward(request: Request, prefix: str) -> CIMultiDict[str]:
         headers["X-Forwarded-Host"] = host
     headers["X-Forwarded-Proto"] = "http"
     headers["X-Forwarded-Prefix"] = prefix
+    if tunnel:
+        headers["Upgrade"] = "websocket"
     former = headers.get("Via")
     headers["Via"] = f"{former}, {_VIA}" if former else _VIA
     return headers
+
+
+def upgrade(request: Request) -> bool:
+    """Whether the client asks for a WebSocket, the one protocol that is passed through (RFC 6455, 4.1)."""
+    return isinstance(request.body, Tunnel)
 
 
 def back(answer: Response, prefix: str) -> CIMultiDict[str]:
     """Return the headers to answer a client with: references get the prefix that its requests have."""
     headers = CIMultiDict(answer.headers)
     _without_hop(headers)
+    if answer.status == HTTPStatus.SWITCHING_PROTOCOLS:
+        headers["Upgrade"] = "websocket"
     for name in _REFERENCES:
         target = headers.get(name)
         if target is not None and target.startswith("/") and not target.startswith("//"):

@@ -8,21 +8,29 @@ from aiohttp.abc import AbstractStreamWriter
 from aiohttp.http_parser import RawRequestMessage
 from aiohttp.web_protocol import RequestHandler
 
-from bookshelf.runtime.http.message import BrokenBody, Bytes, Request, TooLarge
+from bookshelf.runtime.http.guard import Guard
+from bookshelf.runtime.http.message import Body, BrokenBody, Bytes, Request, TooLarge
+from bookshelf.runtime.http.tunnel import Tunnel
 
-#: A client that sends nothing for this long, in the middle of a body, is cut off.
-BODY_IDLE_S = 10.0
 _EMPTY = Bytes()
 
 
 class Incoming:
     """A request's body as it comes from the socket. Compressed bytes are left as they are."""
 
-    __slots__ = ("_content", "_invite")
+    __slots__ = ("_content", "_guard", "_invite", "_size", "_waited_s")
 
-    def __init__(self, content: StreamReader, invite: Callable[[], None] | None = None) -> None:
+    def __init__(self, content: StreamReader, guard: Guard, invite: Callable[[], None] | None = None) -> None:
         self._content = content
+        self._guard = guard
         self._invite = invite
+        self._size = 0
+        self._waited_s = 0.0
+
+    @property
+    def uninvited(self) -> bool:
+        """Whether the client still waits to be told that this is wanted."""
+        return self._invite is not None
 
     async def read(self, limit: int) -> bytes:
         """Return all of it."""
@@ -41,7 +49,7 @@ class Incoming:
             try:
                 piece = await self._piece()
             except TimeoutError:
-                msg = f"nothing more of the body came for {BODY_IDLE_S:.0f} s"
+                msg = f"nothing more of the body came for {self._guard.body_idle_s:g} s"
                 raise BrokenBody(msg) from None
             except (OSError, web.HTTPException, web.PayloadAccessError) as fault:
                 msg = "the body did not come to its end"
@@ -55,20 +63,33 @@ class Incoming:
         if self._invite is not None:
             self._invite()
             self._invite = None
-        async with asyncio.timeout(BODY_IDLE_S):
-            return await self._content.readany()
+        loop = asyncio.get_running_loop()
+        began = loop.time()
+        async with asyncio.timeout(self._guard.body_idle_s):
+            piece = await self._content.readany()
+        self._size += len(piece)
+        self._waited_s += loop.time() - began
+        if self._size < self._guard.body_rate * (self._waited_s - self._guard.grace_s):
+            raise BrokenBody("the body comes too slowly")
+        return piece
+
+
+class Guarded(RequestHandler):
+    """A connection as far as a request knows it (connection.py)."""
+
+    guard: Guard
 
 
 class RawRequest:
     """What aiohttp's connection asks of a request, and no more."""
 
-    __slots__ = ("_task", "message", "payload", "protocol", "writer")
+    __slots__ = ("_task", "body", "message", "payload", "protocol", "writer")
 
     def __init__(
         self,
         message: RawRequestMessage,
         payload: StreamReader,
-        protocol: RequestHandler,
+        protocol: "Guarded",
         writer: AbstractStreamWriter,
         task: asyncio.Task[None],
     ) -> None:
@@ -76,6 +97,7 @@ class RawRequest:
         self.payload = payload
         self.protocol = protocol
         self.writer = writer
+        self.body: Body = _EMPTY
         self._task = task
 
     def _finish(self) -> None:
@@ -85,15 +107,18 @@ class RawRequest:
         """Tell who reads the body that no more of it comes."""
         self.payload.set_exception(fault)
 
-    def request(self, peer: str) -> Request:
+    def request(self, peer: str, *, secure: bool) -> Request:
         """Return it as handlers know it; the path is the raw one."""
         message = self.message
-        body = _EMPTY if self.payload is EMPTY_PAYLOAD else self._body()
-        return Request(message.method, message.path, message.headers, body, peer)
+        if message.upgrade and _websocket(message):
+            self.body = Tunnel(self.protocol)
+        elif self.payload is not EMPTY_PAYLOAD:
+            self.body = self._body()
+        return Request(message.method, message.path, message.headers, self.body, peer, secure)
 
     def _body(self) -> Incoming:
         waits = self.message.headers.get("Expect", "").lower() == "100-continue"
-        return Incoming(self.payload, self._invite if waits else None)
+        return Incoming(self.payload, self.protocol.guard, self._invite if waits else None)
 
     def _invite(self) -> None:
         """Tell a client that waits to be told that its body is wanted (RFC 9110, 10.1.1)."""
@@ -104,3 +129,8 @@ class RawRequest:
         """Return aiohttp's own, which a streamed answer needs."""
         loop = asyncio.get_running_loop()
         return web.BaseRequest(self.message, self.payload, self.protocol, self.writer, self._task, loop)
+
+
+def _websocket(message: RawRequestMessage) -> bool:
+    """Whether this asks for the one protocol that is spoken beside HTTP (RFC 6455, 4.1)."""
+    return message.method == "GET" and message.headers.get("Upgrade", "").lower() == "websocket"

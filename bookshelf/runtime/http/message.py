@@ -51,13 +51,17 @@ class Bytes:
 
 
 class Request(msgspec.Struct):
-    """One request. `target` is the raw path and query, as sent: nothing decoded, nothing normalised."""
+    """One request. `target` is the raw path and query, as sent: nothing decoded, nothing normalised.
+
+    `peer` is the address that it came from; `secure` says whether it came over TLS.
+    """
 
     method: str
     target: str
     headers: Headers
     body: Body
     peer: str = ""
+    secure: bool = False
 
 
 class Response(msgspec.Struct):

@@ -6,11 +6,14 @@ from http import HTTPStatus
 from aiohttp import web
 from aiohttp.helpers import rfc822_formatted_time
 from aiohttp.http_parser import RawRequestMessage
+from multidict import CIMultiDict
 
-from bookshelf.runtime.http.incoming import RawRequest
+from bookshelf.runtime.http.incoming import Incoming, RawRequest
 from bookshelf.runtime.http.message import BrokenBody, Response, let_go
 
 _SERVER = "bookshelf"
+#: Seconds for a body that was not asked for and comes all the same, so that the answer is not lost with it.
+_LINGER_S = 0.5
 _PHRASES = {status.value: f"{status.value} {status.phrase}" for status in HTTPStatus}
 #: These never have a body (RFC 9110, 15.3.5 and 15.4.5).
 _BODILESS = frozenset({204, 304})
@@ -44,8 +47,14 @@ class Whole:
 
 
 def whole(raw: RawRequest, response: Response) -> Whole:
-    """Answer a request that was understood."""
-    return Whole(raw, response, keep_alive=not raw.message.should_close)
+    """Answer a request that was understood.
+
+    A client that was not told to send its body may or may not: nothing can follow on its connection.
+    """
+    uninvited = isinstance(raw.body, Incoming) and raw.body.uninvited
+    if uninvited:
+        raw.protocol._lingering_time = _LINGER_S  # noqa: SLF001 (aiohttp would wait for the body for long)
+    return Whole(raw, response, keep_alive=not raw.message.should_close and not uninvited)
 
 
 def last(raw: RawRequest, response: Response) -> Whole:
@@ -71,7 +80,7 @@ def _head(
     if text.count("\n") != len(lines) or text.count("\r") != len(lines) or "\0" in text:
         msg = "a header's value has a line's end in it"
         raise ValueError(msg)
-    return f"{text}\r\n".encode()
+    return f"{text}\r\n".encode("utf-8", "surrogateescape")
 
 
 async def streamed(raw: RawRequest, response: Response) -> web.StreamResponse:
@@ -91,3 +100,37 @@ async def streamed(raw: RawRequest, response: Response) -> web.StreamResponse:
         await let_go(response.body)
     await made.write_eof()
     return made
+
+
+class Switched:
+    """An answer after which the connection is a tunnel: its body goes out as it comes, framed by no one."""
+
+    keep_alive = False
+
+    def __init__(self, raw: RawRequest, response: Response) -> None:
+        self._raw = raw
+        self._response = response
+
+    async def prepare(self, raw: RawRequest) -> None:
+        """Send the head."""
+        named = CIMultiDict(self._response.headers)
+        named["Connection"] = "Upgrade"
+        self._write(_head(raw.message, self._response.status, named, None, keep_alive=True))
+
+    async def write_eof(self) -> None:
+        """Send what comes, until either side closes."""
+        assert not isinstance(self._response.body, bytes)  # noqa: S101 (a tunnel's never is)
+        try:
+            async for piece in self._response.body:
+                self._write(piece)
+                await self._raw.writer.drain()
+        except BrokenBody as fault:
+            raise ConnectionResetError("the tunnel broke off") from fault
+        finally:
+            await let_go(self._response.body)
+
+    def _write(self, data: bytes) -> None:
+        transport = self._raw.protocol.transport
+        if transport is None or transport.is_closing():
+            raise ConnectionResetError("the client has gone")
+        transport.write(data)

@@ -3,70 +3,85 @@
 import asyncio
 import errno
 import socket
+from http import HTTPStatus
+from ssl import SSLContext
 from typing import Any
 
 from aiohttp import web
 from aiohttp.web_protocol import RequestHandler
 
+from bookshelf.runtime.http.connection import Connection
+from bookshelf.runtime.http.connections import Connections
+from bookshelf.runtime.http.guard import Guard
 from bookshelf.runtime.http.incoming import RawRequest
 from bookshelf.runtime.http.message import Handler
-from bookshelf.runtime.http.outgoing import Whole, last, streamed, whole
-from bookshelf.runtime.http.problem import Problem, answer
+from bookshelf.runtime.http.outgoing import Switched, Whole, streamed, whole
+from bookshelf.runtime.http.tunnel import Tunnel
 
-KEEPALIVE_S = 75.0
+#: Connections that the system has ready and that were not taken yet.
+_BACKLOG = 1024
 
 
 class PortTaken(Exception):
     """The port cannot be listened on; says which, and what to try."""
 
 
-class _Connection(RequestHandler):
-    """Says even what aiohttp itself refuses as problem details, and nothing of the inside."""
-
-    peer = ""
-
-    def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        """Keep who is there: one question to the system a connection, not one a request."""
-        super().connection_made(transport)
-        name = transport.get_extra_info("peername")
-        self.peer = str(name[0]) if isinstance(name, tuple) else ""
-
-    def handle_error(  # type: ignore[override]  # requests and answers are our own (incoming.py, outgoing.py)
-        self,
-        request: RawRequest,
-        status: int = 500,
-        exc: BaseException | None = None,
-        message: str | None = None,  # noqa: ARG002 (it may quote the inside)
-    ) -> Whole:
-        if request.writer.output_size > 0:
-            msg = "the answer had begun already"
-            raise ConnectionError(msg) from exc
-        kind = {400: "malformed", 504: "gateway-timeout"}.get(status, "internal")
-        detail = "the request is not HTTP/1.1, or larger than is taken" if status == 400 else "unexpected"  # noqa: PLR2004
-        return last(request, answer(Problem(kind, detail)))
-
-
 class _Server(web.Server):
+    """Makes connections of our own."""
+
+    everyone: Connections
+
     def __call__(self) -> RequestHandler:
-        return _Connection(self, loop=self._loop, **self._kwargs)
+        return Connection(self, self.everyone, loop=self._loop, **self._kwargs)
 
 
 class HttpServer:
-    """Serves a handler on host and port; port 0 takes any free one."""
+    """Serves a handler on host and port; port 0 takes any free one.
 
-    def __init__(self, handler: Handler, host: str, port: int) -> None:
+    `cancels`: a request whose client goes away is not worked on any more.
+    """
+
+    def __init__(
+        self,
+        handler: Handler,
+        host: str,
+        port: int,
+        *,
+        guard: Guard | None = None,
+        tls: SSLContext | None = None,
+        cancels: bool = False,
+    ) -> None:
         self._handler = handler
         self.host = host
         self.port = port
-        ours: dict[str, Any] = {"handler": self._respond, "request_factory": RawRequest}
-        self._server = _Server(**ours, auto_decompress=False, access_log=None, keepalive_timeout=KEEPALIVE_S)
+        self._tls = tls
+        self.connections = Connections(guard or Guard())
+        self._server = self._made(self.connections.guard, cancels=cancels)
         self._listener: asyncio.Server | None = None
+        self._watch: asyncio.Task[None] | None = None
+
+    def _made(self, guard: Guard, *, cancels: bool) -> _Server:
+        ours: dict[str, Any] = {"handler": self._respond, "request_factory": RawRequest}
+        limits: dict[str, Any] = {"max_line_size": guard.line, "max_field_size": guard.field}
+        server = _Server(
+            **ours,
+            **limits,
+            handler_cancellation=cancels,
+            lingering_time=guard.linger_s,
+            auto_decompress=False,
+            access_log=None,
+            keepalive_timeout=guard.idle_s,
+        )
+        server.everyone = self.connections
+        return server
 
     async def start(self) -> None:
         """Listen. Raises `PortTaken`."""
         loop = asyncio.get_running_loop()
         try:
-            self._listener = await loop.create_server(self._server, self.host, self.port, backlog=1024)
+            self._listener = await loop.create_server(
+                self._server, self.host, self.port, backlog=_BACKLOG, ssl=self._tls, **self._handshake()
+            )
         except OSError as fault:
             reason = (
                 "is taken" if fault.errno == errno.EADDRINUSE else f"cannot be listened on ({fault.strerror})"
@@ -74,6 +89,10 @@ class HttpServer:
             msg = f"port {self.port} of {self.host} {reason}"
             raise PortTaken(msg) from fault
         self.port = self._listener.sockets[0].getsockname()[1]
+        self._watch = loop.create_task(self.connections.watch(), name=f"connections of port {self.port}")
+
+    def _handshake(self) -> dict[str, Any]:
+        return {"ssl_handshake_timeout": self.connections.guard.head_s} if self._tls is not None else {}
 
     async def stop(self, drain_s: float = 5.0) -> None:
         """Take no more connections, let requests under way end, then close."""
@@ -82,12 +101,17 @@ class HttpServer:
         self._listener.close()
         self._server.pre_shutdown()
         await self._server.shutdown(drain_s)
+        if self._watch is not None:
+            self._watch.cancel()
 
-    async def _respond(self, raw: RawRequest) -> Whole | web.StreamResponse:
-        assert isinstance(raw.protocol, _Connection)  # noqa: S101 (the server above makes no other)
-        response = await self._handler.handle(raw.request(raw.protocol.peer))
+    async def _respond(self, raw: RawRequest) -> Whole | Switched | web.StreamResponse:
+        assert isinstance(raw.protocol, Connection)  # noqa: S101 (the server above makes no other)
+        response = await self._handler.handle(raw.request(raw.protocol.peer, secure=raw.protocol.secure))
         if isinstance(response.body, bytes):
             return whole(raw, response)
+        if response.status == HTTPStatus.SWITCHING_PROTOCOLS and isinstance(raw.body, Tunnel):
+            raw.body.begin()
+            return Switched(raw, response)
         return await streamed(raw, response)
 
 

@@ -59,8 +59,6 @@ class Answer:
         return self.done
 
     def _switch(self, rest: bytes) -> None:
-        if not self._asked[1]:
-            raise Garbage("it switches protocols, and was not asked to")
         self.switched, self.done, self.kept = True, False, False
         if rest:
             self.on_body(rest)
@@ -86,6 +84,8 @@ class Answer:
         if _CONTINUE <= self.status < _OK and self.status != _SWITCHING:
             self.headers.clear()
             return
+        if self.status == _SWITCHING and not self._asked[1]:
+            raise Garbage("it switches protocols, and was not asked to")
         self.ready = True
         if self._asked[0] or self.status in _BODILESS:
             self.done, self.kept = True, self._parser.should_keep_alive() or self._asked[0]

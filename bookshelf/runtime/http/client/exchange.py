@@ -39,7 +39,7 @@ class Exchange:
             self._upload = asyncio.create_task(self._send(line, framed(request)))
         await self._answered(line)
         if answer.switched:
-            self._upload = asyncio.create_task(self._send(line, body.stream()))
+            self._upload = asyncio.create_task(self._tunnel(line, body.stream()))
         elif answer.done and (self._upload is None or self._upload.done()):
             whole = b"".join(answer.pieces)
             self._let_go()
@@ -66,6 +66,10 @@ class Exchange:
         except BaseException:
             line.close()  # half a body must not look whole
             raise
+
+    async def _tunnel(self, line: Line, pieces: AsyncIterator[bytes]) -> None:
+        await self._send(line, pieces)
+        line.finish()
 
     def __aiter__(self) -> "Exchange":
         """Return itself: there is one reader."""

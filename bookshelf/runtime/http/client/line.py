@@ -136,6 +136,11 @@ class Line(asyncio.Protocol):
         self.close()
         return False
 
+    def finish(self) -> None:
+        """Hang up once what was written has gone."""
+        if self._transport is not None:
+            self._transport.close()
+
     def close(self) -> None:
         """Hang up at once: nothing that is still to be sent is worth waiting for."""
         if self._transport is not None:

@@ -1,0 +1,126 @@
+"""WebSocket pass-through: an upgrade that the service agrees to becomes a tunnel of bytes, both ways."""
+
+import asyncio
+import contextlib
+
+import msgspec
+import pytest
+from support.sockets import Street, Talk, asks, status
+from support.upstream import DEADLINE_S, Service, described
+
+from bookshelf.runtime.http.message import Response
+from bookshelf.runtime.http.transport import HttpTransport
+
+LIVE = described("books", ("books",), "GET /live", "POST /live")
+ASKS = ("Connection: Upgrade", "Upgrade: websocket", "Sec-WebSocket-Key: dGhl", "Sec-WebSocket-Version: 13")
+AGREED = (
+    b"HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n"
+    b"Sec-WebSocket-Accept: x\r\n\r\n"
+)
+
+
+def wants(path: str = "/bookshelf/live") -> bytes:
+    return asks("GET", path, *ASKS).replace(b"Connection: close\r\n", b"")
+
+
+class Echo:
+    """Agrees, greets, then says back in capitals what it hears."""
+
+    def __init__(self) -> None:
+        self.heads: list[bytes] = []
+        self.ended = asyncio.Event()
+
+    async def __call__(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        head = await reader.readuntil(b"\r\n\r\n")
+        if b"/openapi.json" in head:
+            document = msgspec.json.encode(LIVE)
+            writer.write(
+                b"HTTP/1.1 200 OK\r\nConnection: close\r\nContent-Length: %d\r\n\r\n" % len(document)
+            )
+            writer.write(document)
+        else:
+            self.heads.append(head)
+            writer.write(AGREED + b"hello\0")
+            with contextlib.suppress(ConnectionError):
+                while heard := await reader.read(65536):
+                    writer.write(heard.upper())
+                    await writer.drain()
+            self.ended.set()
+        writer.close()
+
+
+async def test_bytes_go_both_ways_until_the_client_closes(street: Street, transport: HttpTransport) -> None:
+    echo = Echo()
+    await street.talker(echo)
+    await street.open(transport)
+    async with street.connection() as (reader, writer):
+        writer.write(wants() + b"at once")
+        assert status(head := await reader.readuntil(b"\r\n\r\n")) == 101
+        assert b"Upgrade: websocket" in head
+        assert b"Sec-WebSocket-Accept: x" in head
+        assert await reader.readexactly(13) == b"hello\0AT ONCE"
+        big = bytes(range(97, 123)) * 40_000
+        sending = asyncio.create_task(_send(writer, big))
+        assert await reader.readexactly(len(big)) == big.upper()
+        await sending
+    async with asyncio.timeout(DEADLINE_S):
+        await echo.ended.wait()
+    assert b"Upgrade: websocket" in echo.heads[0]
+    assert b"Sec-WebSocket-Key: dGhl" in echo.heads[0]
+
+
+async def _send(writer: asyncio.StreamWriter, content: bytes) -> None:
+    writer.write(content)
+    await writer.drain()
+
+
+async def test_a_service_that_closes_closes_the_tunnel(street: Street, transport: HttpTransport) -> None:
+    await street.talker(_once(AGREED + b"bye"))
+    await street.open(transport)
+    async with street.connection() as (reader, writer):
+        writer.write(wants())
+        assert (await reader.read()).endswith(b"\r\n\r\nbye")
+
+
+def _once(said: bytes) -> Talk:
+    async def talk(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        head = await reader.readuntil(b"\r\n\r\n")
+        document = msgspec.json.encode(LIVE)
+        own = b"HTTP/1.1 200 OK\r\nContent-Length: %d\r\n\r\n%b" % (len(document), document)
+        writer.write(own if b"/openapi.json" in head else said)
+        await writer.drain()
+        writer.close()
+
+    return talk
+
+
+async def test_a_service_that_does_not_agree_is_heard_and_http_goes_on(
+    street: Street, transport: HttpTransport
+) -> None:
+    service = Service(LIVE, Response(426, {}, b"no"))
+    await street.service(service)
+    await street.open(transport)
+    async with street.connection() as (reader, writer):
+        for _ in range(2):
+            writer.write(wants())
+            assert status(await reader.readuntil(b"\r\n\r\n")) == 426
+            assert await reader.readexactly(2) == b"no"
+    assert len(service.asked) == 2
+
+
+@pytest.mark.parametrize("header", ["Upgrade: h2c", "Upgrade: TLS/1.0", "Upgrade: websocket, h2c"])
+async def test_no_other_protocol_is_switched_to(
+    street: Street, transport: HttpTransport, header: str
+) -> None:
+    service = Service(LIVE)
+    await street.service(service)
+    await street.open(transport)
+    head = asks("GET", "/bookshelf/live", header).replace(b"close", b"Upgrade, close")
+    assert status(await street.ask(head)) == 200
+    assert "Upgrade" not in service.asked[0].headers
+
+
+async def test_a_switch_that_was_not_asked_for_is_no_answer(street: Street, transport: HttpTransport) -> None:
+    await street.talker(_once(AGREED))
+    await street.open(transport)
+    assert status(await street.ask(asks("GET", "/bookshelf/live"))) == 504

@@ -1,0 +1,27 @@
+"""Ports of their own, with guards that a test sets."""
+
+from collections.abc import AsyncIterator, Awaitable, Callable
+
+import pytest
+from support.upstream import HOST
+
+from bookshelf.runtime.http.guard import Guard
+from bookshelf.runtime.http.message import Handler
+from bookshelf.runtime.http.server import HttpServer
+
+Open = Callable[[Handler, Guard], Awaitable[HttpServer]]
+
+
+@pytest.fixture
+async def opened() -> AsyncIterator[Open]:
+    servers: list[HttpServer] = []
+
+    async def start(handler: Handler, guard: Guard) -> HttpServer:
+        server = HttpServer(handler, HOST, 0, guard=guard, cancels=True)
+        await server.start()
+        servers.append(server)
+        return server
+
+    yield start
+    for server in servers:
+        await server.stop(0.1)

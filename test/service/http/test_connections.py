@@ -1,0 +1,108 @@
+"""How many may be connected, and how much they may say before they are understood."""
+
+import asyncio
+from collections.abc import Awaitable, Callable
+from contextlib import AsyncExitStack
+
+import pytest
+from support.sockets import asks, status
+from support.upstream import HOST, Service, described, eventually, never
+
+from bookshelf.runtime.http.guard import Guard
+from bookshelf.runtime.http.message import Handler, Request, Response
+from bookshelf.runtime.http.server import HttpServer
+
+Open = Callable[[Handler, Guard], Awaitable[HttpServer]]
+ANY = described("any", ("any",), "GET /")
+ONE = asks("GET", "/")
+
+
+async def said(port: int, content: bytes) -> bytes:
+    reader, writer = await asyncio.open_connection(HOST, port)
+    writer.write(content)
+    try:
+        return await reader.read()
+    except ConnectionResetError:  # it may be closed while there is still something to be read
+        return b""
+    finally:
+        writer.close()
+
+
+@pytest.mark.parametrize("guard", [Guard(connections=3), Guard(connections_each=3)])
+async def test_one_more_than_may_be_connected_is_sent_away_until_another_goes(
+    opened: Open, guard: Guard
+) -> None:
+    server = await opened(Service(ANY), guard)
+    async with AsyncExitStack() as stack:
+        for _ in range(3):
+            _, writer = await asyncio.open_connection(HOST, server.port)
+            stack.callback(writer.close)
+        await eventually(lambda: len(server.connections) == 3)
+        refused = await said(server.port, b"")
+        assert status(refused) == 503
+        assert b"Retry-After" in refused
+    await eventually(lambda: len(server.connections) == 0)
+    assert status(await said(server.port, ONE)) == 200
+    assert server.connections.refused == 1
+
+
+@pytest.mark.parametrize(
+    ("request_", "code"),
+    [
+        (asks("GET", "/" + "x" * 8000), 200),
+        (asks("GET", "/" + "x" * 9000), 431),
+        (asks("GET", "/", "X: " + "x" * 8000), 200),
+        (asks("GET", "/", "X: " + "x" * 9000), 431),
+        (asks("GET", "/", "X" * 9000 + ": x"), 431),
+        (asks("GET", "/", *["X: y"] * 100), 200),
+        (asks("GET", "/", *["X: y"] * 200), 400),
+    ],
+)
+async def test_a_head_has_an_end(opened: Open, request_: bytes, code: int) -> None:
+    server = await opened(Service(ANY), Guard())
+    assert status(await said(server.port, request_)) == code
+
+
+async def test_also_one_whose_lines_are_all_short(opened: Open) -> None:
+    service = Service(ANY)
+    server = await opened(service, Guard(head=10_000))
+    reader, writer = await asyncio.open_connection(HOST, server.port)
+    writer.write(b"GET / HTTP/1.1\r\n" + b"".join(b"X%d: %s\r\n" % (n, b"y" * 4000) for n in range(4)))
+    assert status(await reader.read()) == 431
+    writer.close()
+    assert service.asked == []
+
+
+async def test_whoever_leaves_is_not_worked_for(opened: Open) -> None:
+    begun, ended = asyncio.Event(), asyncio.Event()
+
+    async def work(_request: Request) -> Response:
+        begun.set()
+        try:
+            return await never()
+        finally:
+            ended.set()
+
+    server = await opened(Service(ANY, work), Guard())
+    _, writer = await asyncio.open_connection(HOST, server.port)
+    writer.write(ONE)
+    await begun.wait()
+    writer.close()
+    async with asyncio.timeout(5):
+        await ended.wait()
+
+
+async def test_a_body_that_was_not_asked_for_is_not_taken_for_the_next_request(opened: Open) -> None:
+    service = Service(ANY, lambda _request: refused())
+    server = await opened(service, Guard())
+    waits = asks("POST", "/", "Expect: 100-continue", "Content-Length: 10").replace(
+        b"Connection: close\r\n", b""
+    )
+    found = await said(server.port, waits)
+    assert status(found) == 413
+    assert b"Connection: close" in found
+    assert b"100 Continue" not in found
+
+
+async def refused() -> Response:
+    return Response(413, {})
