@@ -43,6 +43,7 @@ class Network(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=T
 
     id: str = ""
     address: str = ""
+    group: str = ""
     broker: str = "127.0.0.1:9092"
     broker_wait_s: Annotated[float, Meta(gt=0)] = 60.0
     storage: str = ""
@@ -59,17 +60,16 @@ class Network(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=T
     kafka_ssl_certfile: str = ""
     kafka_ssl_keyfile: str = ""
     consul: str = "127.0.0.1:8500"
+    consul_wait_s: Annotated[float, Meta(gt=0)] = 30.0
     consul_scheme: Literal["http", "https"] = "http"
     consul_token: str = ""
     consul_ca_file: str = ""
     consul_datacenter: str = ""
 
 
-#: The names that deployments of the broker and of the agent use already.
-_USUAL = {
-    "broker": ("KAFKA_BROKER_ADDR", "KAFKA_BROKER_PORT", "9092"),
-    "consul": ("CONSUL_AGENT_ADDR", "CONSUL_AGENT_PORT", "8500"),
-}
+#: How the names begin that deployments of the broker and of the agent use already; the port if none is said.
+_USUAL = {"broker": ("KAFKA_BROKER", "9092"), "consul": ("CONSUL_AGENT", "8500")}
+_NEAR = "127.0.0.1"
 
 
 def _data_home() -> Path:
@@ -92,11 +92,19 @@ def read_network(environment: Mapping[str, str], **given: Any) -> Network:  # no
     Raises `WrongSetting`.
     """
     usual = {
-        PREFIX + name.upper(): with_port(environment[address], environment.get(port, default))
-        for name, (address, port, default) in _USUAL.items()
-        if environment.get(address)
+        PREFIX + name.upper(): address
+        for name, (begins, port) in _USUAL.items()
+        if (address := _usual(environment, begins, port))
     }
     return _read(Network, usual | dict(environment), given)
+
+
+def _usual(environment: Mapping[str, str], begins: str, usual_port: str) -> str:
+    """Return host:port as ..._ADDR and ..._PORT say, either of them or both; empty if neither does."""
+    address, port = (environment.get(f"{begins}_{part}", "") for part in ("ADDR", "PORT"))
+    if port and not (port.isascii() and port.isdigit() and 0 < int(port) <= 65535):  # noqa: PLR2004 (the highest)
+        raise WrongSetting(f"{begins}_PORT: {port!r} is no port; a number from 1 to 65535 is one")
+    return with_port(address or _NEAR, port or usual_port) if address or port else ""
 
 
 def with_port(address: str, port: str) -> str:

@@ -1,6 +1,7 @@
 """What a service stands on among many machines: Kafka, Consul, and sockets in between."""
 
 import asyncio
+from collections.abc import Awaitable, Callable
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import AsyncExitStack
 from pathlib import Path
@@ -9,7 +10,8 @@ from typing import Any
 from bookshelf.config import Network, Settings, WrongSetting
 from bookshelf.cqrs.aggregate import Aggregate
 from bookshelf.discovery.consul.discovery import ConsulDiscovery
-from bookshelf.discovery.consul.settings import ConsulSettings
+from bookshelf.discovery.consul.settings import ConsulSettings, Pace
+from bookshelf.discovery.port import Discovery
 from bookshelf.log.kafka.log import KafkaLog
 from bookshelf.log.kafka.settings import KafkaSettings, Topic
 from bookshelf.runtime.clock import SystemClock, SystemIds
@@ -18,7 +20,7 @@ from bookshelf.runtime.http.server import HttpServer
 from bookshelf.runtime.http.transport import HttpTransport
 from bookshelf.runtime.owner.states import States
 from bookshelf.runtime.owner.store import SqliteStore
-from bookshelf.runtime.world import Door, World
+from bookshelf.runtime.world import Door, MakeStates, World
 from bookshelf.services import SERVICES
 from bookshelf.storage.port import Storage
 from bookshelf.storage.sqlite import SqliteStorage
@@ -28,6 +30,7 @@ NOTICE_S = 0.5
 #: Seconds that orders are kept: less than the week after which Kafka forgets how far an idle group has read
 #: (offsets.retention.minutes), so that none is there any more which would then be read again.
 ORDERS_S = 6 * 86400.0
+FindDiscovery = Callable[[Network, AsyncExitStack], Awaitable[Discovery]]
 _EVERYWHERE = frozenset({"0.0.0.0", "::", ""})  # noqa: S104 (to see that it is no address to be found at)
 
 
@@ -74,6 +77,7 @@ async def open_discovery(network: Network, stack: AsyncExitStack) -> ConsulDisco
         token=network.consul_token,
         ca_file=network.consul_ca_file,
         datacenter=network.consul_datacenter,
+        pace=Pace(patience_s=network.consul_wait_s),
     )
     discovery = await ConsulDiscovery.open(settings)
     stack.push_async_callback(discovery.close)
@@ -86,20 +90,26 @@ def _port(name: str, text: str) -> int:
     return int(text)
 
 
-async def open_log(network: Network, stack: AsyncExitStack) -> KafkaLog:
-    """Wait for a broker, make the topics that are missing. Raises `LogFault`."""
+def topics() -> list[Topic]:
+    """Return every topic that services need, as they need it."""
     names = sorted({part.topic for service in SERVICES for part in service.runs})
     taking = [part for service in SERVICES for part in service.aggregates if part.takes]
-    topics = [Topic(name) for name in names] + [Topic(part.commands, ORDERS_S) for part in taking]
-    log = await KafkaLog.open(_kafka(network), topics)
+    return [Topic(name) for name in names] + [Topic(part.commands, ORDERS_S) for part in taking]
+
+
+async def open_log(network: Network, stack: AsyncExitStack) -> KafkaLog:
+    """Wait for a broker, make the topics that are missing. Raises `LogFault`."""
+    log = await KafkaLog.open(kafka(network), topics())
     stack.push_async_callback(log.close)
     return log
 
 
-def _kafka(network: Network) -> KafkaSettings:
+def kafka(network: Network) -> KafkaSettings:
+    """Return what the adapter of Kafka is to be told."""
     return KafkaSettings(
         bootstrap=network.broker,
         prefix=network.kafka_prefix,
+        group=network.group,
         partitions=network.kafka_partitions,
         replication=network.kafka_replication,
         min_insync=network.kafka_min_insync,
@@ -131,20 +141,22 @@ async def _postgres(network: Network) -> Storage:
     return await PostgresStorage.open(network.storage, network.storage_wait_s)
 
 
-async def open_world(settings: Settings, network: Network, path: Path, stack: AsyncExitStack) -> World:
-    """Open everything a service stands on; the stack closes it. Raises `LogFault`, `DiscoveryFault`."""
+async def open_world(
+    settings: Settings,
+    network: Network,
+    path: Path,
+    stack: AsyncExitStack,
+    find: FindDiscovery = open_discovery,
+) -> World:
+    """Open everything a service stands on; the stack closes it. Raises `LogFault`, `DiscoveryFault`.
+
+    `find` opens who knows where services are; Consul, unless it is another.
+    """
     log = await open_log(network, stack)
-    discovery = await open_discovery(network, stack)
+    discovery = await find(network, stack)
     storage = await open_storage(network, path, stack)
     transport = HttpTransport()
     stack.push_async_callback(transport.close)
-    threads = ThreadPoolExecutor(1, thread_name_prefix="states")
-    stack.push_async_callback(asyncio.to_thread, threads.shutdown)
-
-    def states(aggregate: Aggregate[Any], partition: int) -> States:
-        store = SqliteStore(path / "state" / f"{aggregate.name}-{partition}.sqlite")
-        return States(aggregate, store, threads, settings.state_cache)
-
     clock = SystemClock()
     return World(
         log=log,
@@ -152,7 +164,18 @@ async def open_world(settings: Settings, network: Network, path: Path, stack: As
         storage=storage,
         transport=transport,
         listen=Sockets(network.address, NOTICE_S).listen,
-        states=states,
+        states=_states(path / "state", settings.state_cache, stack),
         clock=clock,
         ids=SystemIds(clock),
     )
+
+
+def _states(path: Path, capacity: int, stack: AsyncExitStack) -> MakeStates:
+    threads = ThreadPoolExecutor(1, thread_name_prefix="states")
+    stack.push_async_callback(asyncio.to_thread, threads.shutdown)
+
+    def made(aggregate: Aggregate[Any], partition: int) -> States:
+        store = SqliteStore(path / f"{aggregate.name}-{partition}.sqlite")
+        return States(aggregate, store, threads, capacity)
+
+    return made

@@ -8,8 +8,9 @@ import msgspec
 
 from bookshelf.cli.embedded import embedded
 from bookshelf.cli.faults import stop
+from bookshelf.cli.instance import instance_folder, instances
 from bookshelf.config import Settings
-from bookshelf.runtime.folder import running
+from bookshelf.runtime.folder import Running, running
 from bookshelf.runtime.http.message import Handler, Request, Response, request
 from bookshelf.runtime.http.transport import HttpTransport
 
@@ -67,10 +68,14 @@ async def _pieces(answer: Response) -> AsyncIterator[bytes]:
 
 
 @asynccontextmanager
-async def operator(settings: Settings) -> AsyncIterator[Operator]:
-    """Reach the process that runs on the data folder; run one meanwhile if there is none."""
-    there = running(settings.folder)
+async def operator(settings: Settings, instance: str | None = None) -> AsyncIterator[Operator]:
+    """Reach the process that runs on the data folder; run one meanwhile if there is none.
+
+    `instance`: the one of `bookshelf run` with this name, which must be running.
+    """
+    there = running(settings.folder) if instance is None else _named(settings, instance)
     if there is None:
+        _no_instances(settings)
         async with embedded(msgspec.structs.replace(settings, port=0, service_ports="auto")) as own:
             yield Operator(own.control, own.token)
         return
@@ -79,3 +84,19 @@ async def operator(settings: Settings) -> AsyncIterator[Operator]:
         yield Operator(_Remote(transport, there.control_host, there.control_port), there.token)
     finally:
         await transport.close()
+
+
+def _named(settings: Settings, instance: str) -> Running:
+    there = running(instance_folder(settings, instance))
+    if there is None:
+        names = ", ".join(instances(settings)) or "none"
+        stop(f"no instance {instance} runs on {settings.folder}; those that run: {names}")
+    return there
+
+
+def _no_instances(settings: Settings) -> None:
+    """Refuse to make a shelf where there is none and instances of services run: they are what is meant."""
+    if (settings.folder / "log.sqlite").exists():
+        return
+    if names := instances(settings):
+        stop(f"these run on {settings.folder}: {', '.join(names)}; choose one with --instance")

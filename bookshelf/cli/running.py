@@ -8,15 +8,14 @@ from dataclasses import replace
 import click
 
 from bookshelf.cli.faults import guarded, stop
+from bookshelf.cli.instance import begin
 from bookshelf.cli.loop import run as run_loop
 from bookshelf.cli.loop import until_told
-from bookshelf.cli.networked import Sockets, open_discovery, open_world
+from bookshelf.cli.networked import Sockets, open_discovery
 from bookshelf.config import Network, Settings, read, read_network, with_port
 from bookshelf.cqrs.service import Service
-from bookshelf.runtime.folder import Folder
 from bookshelf.runtime.http.transport import HttpTransport
 from bookshelf.runtime.logs import configure
-from bookshelf.runtime.service import ServiceHost
 from bookshelf.services import SERVICES
 from gateway.app import Gateway
 
@@ -36,9 +35,16 @@ _NAMES = [*(service.name for service in SERVICES), _GATEWAY]
 @click.option("--id", "name", help="A name for this instance's folder, if several run on one machine.")
 @click.option("--tags", help="Tags to be found by, with commas, in place of the service's own.")
 @click.option(
+    "--group",
+    metavar="NAME",
+    help="Comes before the name of the consumer group that divides the partitions: NAME.newbook.",
+)
+@click.option(
     "--data", metavar="DIR", help="The folder for rows and states, which are made again if it is gone."
 )
-@click.option("--delay", type=float, default=0.0, help="Seconds to wait before anything else.")
+@click.option(
+    "--delay", type=click.FloatRange(min=0), default=0.0, help="Seconds to wait before anything else."
+)
 def run(  # noqa: PLR0913, PLR0917 (one for each option)
     service: str,
     broker: str | None,
@@ -48,26 +54,26 @@ def run(  # noqa: PLR0913, PLR0917 (one for each option)
     port: int | None,
     name: str | None,
     tags: str | None,
+    group: str | None,
     data: str | None,
     delay: float,
 ) -> None:
     """Run SERVICE on Kafka and Consul, until SIGTERM or Ctrl-C; run it as often as you like."""
 
     def go() -> None:
-        settings = read(
-            os.environ, data=data, host=host, port=port if port is not None else _own_port(service)
-        )
+        own = {"BOOKSHELF_PORT": str(_own_port(service))}
+        settings = read(own | dict(os.environ), data=data, host=host, port=port)
         configure(settings.log_level, settings.log_format)
         brokers = broker and ",".join(with_port(one, "9092") for one in broker.split(","))
         agent = consul and with_port(consul, "8500")
-        network = read_network(os.environ, broker=brokers, consul=agent, address=addr, id=name)
+        network = read_network(os.environ, broker=brokers, consul=agent, address=addr, id=name, group=group)
         run_loop(_run(_chosen(service, tags), settings, network, delay))
 
     guarded(go)
 
 
-def _own_port(name: str) -> int | None:
-    return next((service.port for service in SERVICES if service.name == name), None)
+def _own_port(name: str) -> int:
+    return next((service.port for service in SERVICES if service.name == name), Settings().port)
 
 
 def _chosen(name: str, tags: str | None) -> Service | None:
@@ -95,14 +101,8 @@ async def _run(service: Service | None, settings: Settings, network: Network, de
 
 
 async def _service(service: Service, settings: Settings, network: Network, stack: AsyncExitStack) -> None:
-    path = settings.folder / "run" / (network.id or f"{service.name}-{settings.port}")
-    folder = Folder(path)
-    stack.callback(folder.close)
-    world = await open_world(settings, network, path, stack)
-    host = ServiceHost(service, world, settings.host, settings.port)
-    stack.push_async_callback(host.stop)
-    await host.start()
-    click.echo(f"{service.name} is ready at http://{network.address or settings.host}:{host.port}")
+    url = await begin(service, settings, network, stack)
+    click.echo(f"{service.name} is ready at {url}")
 
 
 async def _gateway(settings: Settings, network: Network, stack: AsyncExitStack) -> None:

@@ -22,9 +22,12 @@ def views() -> None:
 @views.command()
 @click.argument("name")
 @click.option("--data", metavar="DIR", help="The data folder of the shelf, running or not.")
-def rebuild(name: str, data: str | None) -> None:
+@click.option(
+    "--instance", metavar="NAME", help="The instance of `bookshelf run` on that folder, like booklist-8084."
+)
+def rebuild(name: str, data: str | None, instance: str | None) -> None:
     """Make the rows of view NAME anew from the log, beside the live ones, then swap."""
-    guarded(lambda: run(_rebuild(_settings(data), name)))
+    guarded(lambda: run(_rebuild(_settings(data), instance, name)))
 
 
 def _settings(data: str | None) -> Settings:
@@ -33,11 +36,11 @@ def _settings(data: str | None) -> Settings:
     return settings
 
 
-async def _rebuild(settings: Settings, name: str) -> None:
+async def _rebuild(settings: Settings, instance: str | None, name: str) -> None:
     console = Console(stderr=True, quiet=not sys.stderr.isatty())
     with Progress(console=console, transient=True) as progress:
         bar = progress.add_task(name)
-        async with operator(settings) as there:
+        async with operator(settings, instance) as there:
             async for step in there.stream("POST", f"/views/{name}/rebuild"):
                 progress.update(bar, completed=step["done"], total=step["total"])
     if step["fault"] is not None:

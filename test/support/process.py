@@ -92,6 +92,11 @@ class Process:
         """What it has printed so far."""
         return os.pread(self._out.fileno(), 1 << 20, 0).decode()
 
+    @property
+    def warned(self) -> str:
+        """What it has said on standard error so far."""
+        return os.pread(self._err.fileno(), 1 << 20, 0).decode()
+
     def send(self, number: int) -> None:
         """Send it a signal."""
         self._process.send_signal(number)

@@ -24,6 +24,6 @@ async def patiently(work: Callable[[], Awaitable[None]], patience_s: float) -> N
         except DiscoveryFault as fault:
             if not passes(fault) or now() + wait_s > end:
                 raise
-            _logger.warning("waiting for consul", fault=str(fault), in_s=wait_s)
+            _logger.warning("waiting-for-consul", why=str(fault), again_in_s=wait_s)
         await asyncio.sleep(wait_s)
         wait_s = min(2 * wait_s, _LAST_S)

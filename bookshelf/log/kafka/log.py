@@ -144,7 +144,8 @@ class KafkaLog:
     async def join(self, group: str, topic: str, assigned: Change, revoked: Change) -> KafkaMembership:
         """Join the consumer group; returns once its first share is assigned."""
         self._known(topic)
-        member = KafkaMembership(self._clients, self._settings.prefix + group, topic, assigned, revoked)
+        name = f"{self._settings.group}.{group}" if self._settings.group else group
+        member = KafkaMembership(self._clients, self._settings.prefix + name, topic, assigned, revoked)
         self._members = {one for one in self._members if not one.gone} | {member}
         await member.join()
         return member

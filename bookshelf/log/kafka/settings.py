@@ -13,11 +13,14 @@ class KafkaSettings(msgspec.Struct, frozen=True, kw_only=True):
     """All that the adapter can be told. `bootstrap` is host:port, several with commas.
 
     `prefix` comes before the names of topics, groups and transactional ids: two shelves on one cluster.
+    `group` comes before the names of consumer groups as well, with a point, where partitions are divided:
+    `GROUP.newbook`. Offsets and transactional ids do not have it: one owner writes, whatever its group.
     `partitions`, `replication` and `min_insync` are of topics that are made; existing ones keep theirs.
     """
 
     bootstrap: str = "127.0.0.1:9092"
     prefix: str = ""
+    group: str = ""
     partitions: Count = 8
     replication: Count = 1
     min_insync: Count = 1

@@ -11,7 +11,7 @@ from bookshelf.cqrs.route import CommandRoute
 from bookshelf.runtime.clock import Clock, Ids
 from bookshelf.runtime.edge import conditions
 from bookshelf.runtime.edge.decode import Reader
-from bookshelf.runtime.edge.forward import COMMAND, UNKNOWN, Onward
+from bookshelf.runtime.edge.forward import UNKNOWN, Onward, forwarded_id
 from bookshelf.runtime.http.message import Request, Response
 from bookshelf.runtime.http.problem import Problem
 from bookshelf.runtime.owner.command import NotOwner, Outcome, Sent
@@ -47,7 +47,9 @@ class CommandEndpoint:
             async with asyncio.timeout(DEADLINE_S):
                 return self._answer(await self._host.ask(sent))
         except NotOwner as elsewhere:
-            return await self._onward.send(request, content, sent.id, elsewhere)
+            # the client's key goes along and names the command; this id then says only that it was forwarded
+            made = self._ids.new() if sent.hash else sent.id
+            return await self._onward.send(request, content, made, elsewhere)
         except TimeoutError:
             raise Problem("gateway-timeout", UNKNOWN) from None
 
@@ -62,7 +64,7 @@ class CommandEndpoint:
     def _sent(self, request: Request, path: Mapping[str, str], body: msgspec.Struct) -> Sent:
         route = self._route
         chosen = conditions.key(request.headers)
-        forwarded = conditions.key(request.headers, COMMAND)
+        forwarded = forwarded_id(request.headers)
         command_id = chosen or forwarded or self._ids.new()
         at = self._clock.now()
         return Sent(

@@ -1,16 +1,18 @@
 """A command that has come to the wrong instance goes on to the owner of its partition, once."""
 
+import re
 from collections.abc import Iterable
 from typing import Protocol
 
 from bookshelf.discovery.port import Discovery, Instance
-from bookshelf.runtime.http.message import Bytes, Request, Response, let_go
-from bookshelf.runtime.http.problem import Problem
+from bookshelf.runtime.http.message import Bytes, Headers, Request, Response, let_go
+from bookshelf.runtime.http.problem import Fault, Problem
 from bookshelf.runtime.http.transport import NoAnswer, Transport, Unreachable
 from bookshelf.runtime.owner.command import NotOwner
 
 #: The id that the command was given where it came in, so that it is the same command at its owner.
 COMMAND = "Bookshelf-Command"
+_MADE = re.compile(r"[0-9a-f]{8}-[0-9a-f]{4}-7[0-9a-f]{3}-[89ab][0-9a-f]{3}-[0-9a-f]{12}", re.ASCII)
 #: What is said of a command whose answer did not come.
 UNKNOWN = "whether this was done is not known yet; send it again with the same Idempotency-Key"
 #: A key of an instance's metadata: the partitions that it owns of an aggregate, like `0,3`.
@@ -23,6 +25,20 @@ _TRIES = 3
 def owns(aggregate: str, partitions: frozenset[int]) -> dict[str, str]:
     """Return the metadata by which an instance says what it owns."""
     return {OWNS + aggregate: ",".join(map(str, sorted(partitions)))}
+
+
+def forwarded_id(headers: Headers) -> str | None:
+    """Return the id that another instance has given the command; None if it comes from a client.
+
+    Anyone can send the header, and gains nothing by it (docs/decisions/0013). Only the ids that edges make
+    are taken, UUIDs of version 7: never one of a deadline, nor a key that a client has made up from words.
+    Raises `Problem`.
+    """
+    given = headers.get(COMMAND)
+    if given is None or _MADE.fullmatch(given):
+        return given
+    said = "is for services among themselves: leave it out, and send an Idempotency-Key"
+    raise Problem("malformed", f"{COMMAND} {said}", Fault(said, header=COMMAND))
 
 
 class Onward(Protocol):

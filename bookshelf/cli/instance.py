@@ -1,0 +1,66 @@
+"""One instance of a service among many: its folder, what it stands on, its control door."""
+
+import os
+import re
+import secrets
+from contextlib import AsyncExitStack
+from pathlib import Path
+
+from bookshelf.cli.networked import FindDiscovery, open_discovery, open_world
+from bookshelf.config import Network, Settings, WrongSetting
+from bookshelf.cqrs.service import Service
+from bookshelf.runtime.control import Control
+from bookshelf.runtime.folder import Folder, Running, running
+from bookshelf.runtime.http.server import HttpServer
+from bookshelf.runtime.service import ServiceHost
+from bookshelf.runtime.world import World
+
+#: Operators come in from this machine alone.
+_LOOPBACK = "127.0.0.1"
+#: Where the instances of a data folder have theirs.
+_WITHIN = "run"
+_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,99}", re.ASCII)
+
+
+def instance_folder(settings: Settings, name: str) -> Path:
+    """Return the folder of an instance. Raises `WrongSetting` for a name that is none."""
+    if not _NAME.fullmatch(name):
+        msg = f"{name[:100]!r} is no instance's name: up to 100 letters, digits, points, - and _"
+        raise WrongSetting(msg)
+    return settings.folder / _WITHIN / name
+
+
+def instances(settings: Settings) -> list[str]:
+    """Return the names of those that run on this data folder now."""
+    there = settings.folder / _WITHIN
+    return sorted(one.name for one in there.glob("*") if running(one) is not None)
+
+
+async def begin(
+    service: Service,
+    settings: Settings,
+    network: Network,
+    stack: AsyncExitStack,
+    find: FindDiscovery = open_discovery,
+) -> str:
+    """Run an instance until the stack is closed; return its URL once it is ready, and says so in its folder.
+
+    Raises `FolderFault`, `LogFault`, `DiscoveryFault`, `StorageFault`, `PortTaken`, `WrongSetting`.
+    """
+    folder = Folder(instance_folder(settings, network.id or f"{service.name}-{settings.port}"))
+    stack.callback(folder.close)
+    world = await open_world(settings, network, folder.path, stack, find)
+    host = ServiceHost(service, world, settings.host, settings.port)
+    stack.push_async_callback(host.stop)
+    await host.start()
+    url = f"http://{network.address or settings.host}:{host.port}"
+    folder.announce(await _controlled(host, world, url, stack))
+    return url
+
+
+async def _controlled(host: ServiceHost, world: World, url: str, stack: AsyncExitStack) -> Running:
+    token = secrets.token_urlsafe(32)
+    door = HttpServer(Control((host,), world, token), _LOOPBACK, 0)
+    await door.start()
+    stack.push_async_callback(door.stop)
+    return Running(os.getpid(), url, door.host, door.port, token, {host.service.name: host.port})

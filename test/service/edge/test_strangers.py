@@ -1,0 +1,60 @@
+"""`Bookshelf-Command` is for services among themselves: a stranger gains nothing by it."""
+
+from typing import Any
+
+import pytest
+from support.shelf import DUNE, Shelf
+
+from bookshelf.log.port import Log
+
+MADE = "0193a1b2-c3d4-7abc-8def-0123456789ab"
+TOPIC = "bookshelf"
+
+
+async def written(log: Log) -> int:
+    """Return how many records there are."""
+    return sum([await log.end(TOPIC, p) for p in range(log.partitions(TOPIC))])
+
+
+@pytest.mark.parametrize(
+    "given",
+    [
+        "due-2026-01-01T00:00:00.000000+00:00",  # a deadline's command would count as carried out
+        "dune-1",  # another client's key, in words
+        MADE.upper(),
+        MADE.replace("-7", "-4"),
+        f"{MADE}, {MADE}",
+        f" {MADE}",
+        "",
+    ],
+)
+async def test_an_id_that_no_edge_has_made_is_refused(shelf: Shelf, given: str) -> None:
+    answer = await shelf.send("POST", "/books", DUNE, Bookshelf_Command=given)
+    assert (answer.status, answer.json["type"]) == (400, "urn:bookshelf:problem:malformed")
+    assert answer.json["errors"][0]["header"] == "Bookshelf-Command"
+    assert await written(shelf.log) == 0
+
+
+async def test_one_that_an_edge_could_have_made_is_as_good_as_a_key(shelf: Shelf) -> None:
+    first = await shelf.send("POST", "/books", DUNE, Bookshelf_Command=MADE)
+    again = await shelf.send("POST", "/books", DUNE, Bookshelf_Command=MADE)
+    assert (first.status, again.status, again.json) == (201, 201, first.json)
+    assert await written(shelf.log) == 1
+
+
+async def test_a_key_counts_and_not_the_header(shelf: Shelf) -> None:
+    added = [
+        await shelf.send("POST", "/books", DUNE, Bookshelf_Command=MADE, Idempotency_Key=key) for key in "ab"
+    ]
+    assert len({answer.json["id"] for answer in added}) == 2
+
+
+@pytest.mark.parametrize("body", [DUNE, {"title": "Emma", "author": "x"}])
+async def test_what_was_done_under_a_key_is_neither_shown_nor_changed_by_it(
+    shelf: Shelf, body: dict[str, Any]
+) -> None:
+    mine = await shelf.send("POST", "/books", DUNE, Idempotency_Key=MADE)
+    stolen = await shelf.send("POST", "/books", body, Bookshelf_Command=MADE)
+    assert (stolen.status, stolen.json["type"]) == (422, "urn:bookshelf:problem:key-reused")
+    assert (await shelf.send("POST", "/books", DUNE, Idempotency_Key=MADE)).json == mine.json
+    assert await written(shelf.log) == 1

@@ -1,0 +1,153 @@
+"""`bookshelf run`: each of its options, as seen from Kafka, from Consul and by its callers."""
+
+import signal
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+
+import pytest
+from support.client import Client
+from support.consul import Agent
+from support.instance import Instance, names_of_its_own
+from support.kafka import Broker, free_ports
+from support.kafka_log import admin_of
+from support.process import Process, bookshelf
+from support.until import until
+
+pytestmark = pytest.mark.needs("kafka", "consul")
+
+
+@pytest.fixture(scope="module")
+def agent(consul_agent: Agent) -> Iterator[Agent]:
+    yield consul_agent
+    consul_agent.clear()
+
+
+@pytest.fixture(scope="module")
+def usual(kafka_broker: Broker, agent: Agent) -> Mapping[str, str]:
+    """Where the broker and the agent are, in the names that deployments use already."""
+    return {
+        "KAFKA_BROKER_ADDR": "127.0.0.1",
+        "KAFKA_BROKER_PORT": str(kafka_broker.port),
+        "CONSUL_AGENT_ADDR": "127.0.0.1",
+        "CONSUL_AGENT_PORT": str(agent.ports.http),
+        **names_of_its_own(),
+    }
+
+
+async def test_every_option_does_what_it_says(
+    kafka_broker: Broker, agent: Agent, usual: Mapping[str, str], tmp_path: Path
+) -> None:
+    [port] = free_ports(1)
+    places = ("--broker", kafka_broker.address, "--consul", f"127.0.0.1:{agent.ports.http}")
+    found_at = ("--host", "0.0.0.0", "--addr", "127.0.0.2", "--port", str(port))  # noqa: S104 (an option)
+    named = ("--tags", "mine, green", "--group", "night", "--delay", "0.01")
+    names = {key: value for key, value in usual.items() if key.startswith("BOOKSHELF_")}
+    with Instance("newbook", tmp_path, *places, *found_at, *named, env=names).ready() as newbook:
+        [instance] = agent.get("/v1/catalog/service/newbook")
+        assert (instance["ServiceAddress"], instance["ServicePort"]) == ("127.0.0.2", port)
+        assert set(instance["ServiceTags"]) == {"mine", "green"}
+        assert newbook.note.url == f"http://127.0.0.2:{port}"
+        assert Client(f"http://127.0.0.2:{port}").add("Dune")["title"] == "Dune"
+        async with admin_of(kafka_broker.address) as admin:
+            groups = {name for name, *_ in await admin.list_consumer_groups()}
+            topics = await admin.list_topics()
+        assert f"{names['BOOKSHELF_KAFKA_PREFIX']}night.newbook" in groups
+        assert f"{names['BOOKSHELF_KAFKA_PREFIX']}bookshelf" in topics
+        assert newbook.stop().well == f"newbook is ready at http://127.0.0.2:{port}\n"
+    assert agent.get("/v1/catalog/service/newbook") == []
+
+
+@pytest.mark.parametrize("service", ["newbook", "readbook", "lastreadbooks", "booklist"])
+def test_the_names_that_deployments_use_are_enough(
+    service: str, usual: Mapping[str, str], agent: Agent, tmp_path: Path
+) -> None:
+    with Instance(service, tmp_path, env=usual).ready() as instance:
+        assert instance.client.get("/health/ready").status == 200
+        [found] = agent.get(f"/v1/health/service/{service}?passing")
+        assert found["Service"]["Port"] == instance.client.port
+        assert instance.stop().well
+
+
+def test_the_gateway_takes_the_same_ones(usual: Mapping[str, str], tmp_path: Path) -> None:
+    [port] = free_ports(1)
+    env = {**usual, "BOOKSHELF_GROUP": "night", "BOOKSHELF_PORT": str(port)}
+    with Instance("newbook", tmp_path, env=usual).ready(), Process("run", "gateway", env=env) as gateway:
+        until(lambda: gateway.said or not gateway.alive, "the gateway is ready")
+        client = Client(f"http://127.0.0.1:{port}", "/bookshelf")
+        until(
+            lambda: client.ask("POST", "/books", {"title": "Kim", "author": "x"}).status == 201, "it forwards"
+        )
+        assert gateway.stop().well
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
+def test_who_is_told_to_leave_while_it_waits_to_begin_leaves(tmp_path: Path, number: int) -> None:
+    nowhere = {"BOOKSHELF_BROKER": "127.0.0.1:1"}
+    with Process("run", "newbook", "--data", tmp_path, "--delay", "3600", env=nowhere) as waiting:
+        until(lambda: _handles(waiting.pid, number), "it takes the signal")
+        ended = waiting.stop(number)
+    assert (ended.code, ended.out, ended.err) == (0, "", "")
+
+
+def _handles(pid: int, number: int) -> bool:
+    status = Path(f"/proc/{pid}/status").read_text(encoding="ascii")
+    caught = next(line for line in status.splitlines() if line.startswith("SigCgt"))
+    mask = int(caught.split()[1], 16)
+    # Python itself catches SIGINT from its start: both are ours once SIGTERM is
+    return bool(mask >> (number - 1) & 1 and mask >> (signal.SIGTERM - 1) & 1)
+
+
+@pytest.mark.parametrize(
+    ("args", "said"),
+    [
+        (("--tags", " , "), "--tags: name at least one tag"),
+        (("--id", "../elsewhere"), "is no instance's name"),
+        (("--port", "70000"), "port (or BOOKSHELF_PORT)"),
+        (("--host", "0.0.0.0"), "name the address that others reach this machine at (--addr)"),  # noqa: S104
+    ],
+)
+def test_an_option_that_cannot_be_is_said(
+    args: tuple[str, ...], said: str, usual: Mapping[str, str], tmp_path: Path
+) -> None:
+    quiet = {**usual, "BOOKSHELF_LOG_LEVEL": "error"}
+    assert said in bookshelf("run", "newbook", "--data", tmp_path, *args, env=quiet).complaint
+
+
+def test_two_of_one_name_are_told_apart(usual: Mapping[str, str], tmp_path: Path) -> None:
+    with Instance("booklist", tmp_path, env=usual).ready() as first:
+        second = bookshelf("run", "booklist", "--data", tmp_path, "--id", first.name, env=usual)
+        assert f"process {first.pid}" in second.complaint
+
+
+@pytest.mark.parametrize("keyed", [True, False])
+def test_a_command_reaches_its_owner_whomever_it_was_sent_to(
+    usual: Mapping[str, str], agent: Agent, tmp_path: Path, *, keyed: bool
+) -> None:
+    env = {**usual, **names_of_its_own()}
+    agent.clear()  # of who was killed in another test
+    with (
+        Instance("newbook", tmp_path / "one", env=env).ready() as one,
+        Instance("newbook", tmp_path / "two", env=env).ready() as two,
+    ):
+        until(lambda: _shares(agent) == ["0", "1"], "each owns a partition")
+        for number in range(8):
+            headers = {"Idempotency_Key": f"key {number}"} if keyed else {}
+            # to one instance alone: half of the books are of the other one's partition
+            reply = one.client.post("/books", {"title": f"Book {number}", "author": "x"}, **headers)
+            assert reply.status == 201, reply
+        assert 0 < _added(two) < _added(one) == 8
+
+
+def _shares(agent: Agent) -> list[str]:
+    """Return what each newbook says that it owns."""
+    return sorted(one["ServiceMeta"]["owns-newbook"] for one in agent.get("/v1/catalog/service/newbook"))
+
+
+def _added(instance: Instance) -> float:
+    """Return how many books an instance has answered for."""
+    page = instance.client.get("/metrics").content.decode().splitlines()
+    return sum(
+        float(line.split()[-1])
+        for line in page
+        if line.startswith("bookshelf_request_seconds_count") and 'status="201"' in line
+    )

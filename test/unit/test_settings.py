@@ -1,0 +1,55 @@
+"""How settings are read, from whichever of their places."""
+
+import pytest
+
+from bookshelf.config import Network, WrongSetting, read, read_network
+
+
+def test_what_is_given_wins_over_the_environment_and_that_over_the_default() -> None:
+    assert read({}).port == 8000
+    assert read({"BOOKSHELF_PORT": "9000"}).port == 9000
+    assert read({"BOOKSHELF_PORT": "9000"}, port=9001).port == 9001
+
+
+@pytest.mark.parametrize(
+    ("begins", "name", "usual"), [("KAFKA_BROKER", "broker", "9092"), ("CONSUL_AGENT", "consul", "8500")]
+)
+@pytest.mark.parametrize(
+    ("address", "port", "said"),
+    [
+        (None, None, "127.0.0.1:{usual}"),
+        ("there", None, "there:{usual}"),
+        ("there", "1234", "there:1234"),
+        (None, "1234", "127.0.0.1:1234"),
+        ("there:5678", "1234", "there:5678"),
+        ("", "", "127.0.0.1:{usual}"),
+    ],
+)
+def test_the_names_that_deployments_use_count(
+    begins: str, name: str, usual: str, address: str | None, port: str | None, said: str
+) -> None:
+    given = {f"{begins}_ADDR": address, f"{begins}_PORT": port}
+    environment = {key: value for key, value in given.items() if value is not None}
+    assert getattr(read_network(environment), name) == said.format(usual=usual)
+
+
+def test_our_own_names_win_over_those_and_the_command_line_over_all() -> None:
+    environment = {"KAFKA_BROKER_ADDR": "theirs", "BOOKSHELF_BROKER": "ours:1"}
+    assert read_network(environment).broker == "ours:1"
+    assert read_network(environment, broker="named:2").broker == "named:2"
+
+
+@pytest.mark.parametrize("port", ["tcp://10.0.0.1:9092", "0", "65536", "-1", "²"])
+def test_a_port_that_is_none_is_said(port: str) -> None:
+    with pytest.raises(WrongSetting, match=r"KAFKA_BROKER_PORT: .* is no port"):
+        read_network({"KAFKA_BROKER_PORT": port})
+
+
+@pytest.mark.parametrize("name", Network.__struct_fields__)
+def test_every_setting_of_the_network_is_read_from_the_environment(name: str) -> None:
+    default = getattr(Network(), name)
+    value = {"kafka_security_protocol": "SSL", "kafka_sasl_mechanism": "SCRAM-SHA-256"}.get(name)
+    value = value or ("https" if name == "consul_scheme" else "7")
+    found = getattr(read_network({f"BOOKSHELF_{name.upper()}": value}), name)
+    assert found == type(default)(value)
+    assert found != default
