@@ -6,7 +6,7 @@ import secrets
 from contextlib import AsyncExitStack
 from pathlib import Path
 
-from bookshelf.cli.networked import FindDiscovery, open_discovery, open_world
+from bookshelf.cli.networked import FindDiscovery, check_address, open_discovery, open_world
 from bookshelf.config import Network, Settings, WrongSetting
 from bookshelf.cqrs.service import Service
 from bookshelf.runtime.control import Control
@@ -47,6 +47,7 @@ async def begin(
 
     Raises `FolderFault`, `LogFault`, `DiscoveryFault`, `StorageFault`, `PortTaken`, `WrongSetting`.
     """
+    check_address(network.address, settings.host)
     folder = Folder(instance_folder(settings, network.id or f"{service.name}-{settings.port}"))
     stack.callback(folder.close)
     world = await open_world(settings, network, folder.path, stack, find)

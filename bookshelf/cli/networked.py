@@ -34,6 +34,13 @@ FindDiscovery = Callable[[Network, AsyncExitStack], Awaitable[Discovery]]
 _EVERYWHERE = frozenset({"0.0.0.0", "::", ""})  # noqa: S104 (to see that it is no address to be found at)
 
 
+def check_address(address: str, host: str) -> None:
+    """Raise `WrongSetting` if others could not find who listens on `host` and names this address."""
+    if not address and host in _EVERYWHERE:
+        msg = f"listening on {host} everywhere: name the address that others reach this machine at (--addr)"
+        raise WrongSetting(msg)
+
+
 class _Noticed:
     """A door that stays open while the word goes round that it closes: no one runs into it."""
 
@@ -57,11 +64,7 @@ class Sockets:
 
     async def listen(self, handler: Handler, host: str, port: int) -> Door:
         """Open a port, 0 for any. Raises `PortTaken`, `WrongSetting`."""
-        if not self._address and host in _EVERYWHERE:
-            msg = (
-                f"listening on {host} everywhere: name the address that others reach this machine at (--addr)"
-            )
-            raise WrongSetting(msg)
+        check_address(self._address, host)
         server = HttpServer(handler, host, port)
         await server.start()
         return _Noticed(server, self._address or host, self._notice_s)
