@@ -4,6 +4,7 @@ import asyncio
 import contextlib
 import re
 import time
+from collections.abc import Mapping
 
 import structlog
 
@@ -16,8 +17,9 @@ from bookshelf.runtime.telemetry import Meters
 from gateway import bodies, headers, positions
 from gateway.pages.endpoints import Pages
 from gateway.routes.directory import Directory
-from gateway.upstream.pool import Pool
-from gateway.upstream.proxy import Patience, Pause, Proxy
+from gateway.upstream.patience import Patience
+from gateway.upstream.proxy import Pause, Proxy
+from gateway.upstream.route import Route
 
 #: Seconds that a start waits for the services that are ready already.
 SETTLE_S = 2.0
@@ -69,9 +71,9 @@ class Gateway:
         try:
             path = _path(request.target)
             if path.startswith(self._inside):
-                route = self.directory.find(request.method, path[len(self._prefix) :])
+                route, found = self.directory.find(request.method, path[len(self._prefix) :])
                 template = route.template
-                response = await self._forward(request, route.pool)
+                response = await self._forward(request, route, found)
             else:
                 endpoint, template, found = self._pages.router.find(request.method, path)
                 response = await endpoint(request, found)
@@ -85,9 +87,9 @@ class Gateway:
         self._meters.answered(method, template, response.status, time.perf_counter() - began)
         return response
 
-    async def _forward(self, request: Request, pool: Pool) -> Response:
+    async def _forward(self, request: Request, route: Route, path: Mapping[str, str]) -> Response:
         sent, known = await self._onward(request)
-        return self._back(await self._proxy.send(sent, pool), known)
+        return self._back(await self._proxy.send(sent, route, path), known)
 
     async def _onward(self, request: Request) -> tuple[Request, positions.Positions]:
         named = headers.onward(request, self._prefix)

@@ -64,31 +64,6 @@ async def onward(request: Request) -> Body:
     return Upload(body)
 
 
-class Paced:
-    """An answer's body of which each piece must come in time, counted from when it is asked for."""
-
-    def __init__(self, pieces: AsyncIterator[bytes], patience_s: float) -> None:
-        self._pieces = pieces
-        self._patience_s = patience_s
-
-    def __aiter__(self) -> AsyncIterator[bytes]:
-        """Return itself: there is one reader."""
-        return self
-
-    async def __anext__(self) -> bytes:
-        """Return the next piece. Raises `BrokenBody`."""
-        try:
-            async with asyncio.timeout(self._patience_s):
-                return await anext(self._pieces)
-        except TimeoutError:
-            msg = f"nothing more of the answer came for {self._patience_s:g} s"
-            raise BrokenBody(msg) from None
-
-    async def aclose(self) -> None:
-        """Let go of what it comes from."""
-        await let_go(self._pieces)
-
-
 async def discard(body: bytes | AsyncIterator[bytes], limit: int = SHORT) -> None:
     """Read a body to its end, so that its connection can be used again; one over `limit` bytes is left."""
     if isinstance(body, bytes):

@@ -21,6 +21,7 @@ _HOP = (
 _SAID_ANEW = (
     *("Host", "Expect", "Forwarded", "Proxy", "X-Real-IP"),
     *("X-Forwarded-For", "X-Forwarded-Host", "X-Forwarded-Port", "X-Forwarded-Server"),
+    *("Bookshelf-Time-Left", "Bookshelf-Try"),  # ours to say (gateway/upstream/call.py)
     "Bookshelf-Command",  # between instances of one service only (bookshelf/runtime/edge/forward.py)
 )
 _VIA = "1.1 bookshelf"

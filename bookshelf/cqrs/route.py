@@ -21,6 +21,7 @@ class CommandRoute:
 
     `command(body, at)` makes the command; `answer(id, state)` the body of the answer, none if None.
     A route that `creates` has no {id} in its path: the new id is derived from the command's id.
+    `deadline_s`: seconds that the gateway waits for its answer, if not as long as for others.
     """
 
     method: str
@@ -34,6 +35,7 @@ class CommandRoute:
     returns: type[msgspec.Struct] | None = None
     status: int = 204
     creates: bool = False
+    deadline_s: float | None = None
 
 
 class Answer(msgspec.Struct, frozen=True):
@@ -58,6 +60,7 @@ class QueryRoute:
     returns: Any
     params: type[msgspec.Struct] = Empty
     method: str = "GET"
+    deadline_s: float | None = None
 
 
 Route = CommandRoute | QueryRoute

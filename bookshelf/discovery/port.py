@@ -11,7 +11,10 @@ class DiscoveryFault(Exception):
 
 
 class Instance(msgspec.Struct, frozen=True, kw_only=True):
-    """One ready instance of a service. `meta` is small text: version, owned partitions."""
+    """One ready instance of a service. `meta` is small text: version, owned partitions.
+
+    `stranger`: it was not registered by one of ours, but by someone else, in the registry itself.
+    """
 
     id: str
     service: str
@@ -19,6 +22,7 @@ class Instance(msgspec.Struct, frozen=True, kw_only=True):
     address: str
     port: int
     meta: Mapping[str, str] = {}
+    stranger: bool = False
 
 
 class Snapshot(msgspec.Struct, frozen=True):

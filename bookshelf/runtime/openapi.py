@@ -48,7 +48,10 @@ def _types(route: Route) -> Iterable[Any]:
 
 
 def _operation(service: Service, route: Route, schemas: Mapping[Any, Any]) -> dict[str, Any]:
-    head = {"tags": [service.name], "summary": route.summary, "operationId": _operation_id(route)}
+    head: dict[str, Any] = {"tags": [service.name], "summary": route.summary}
+    head |= {"operationId": _operation_id(route)}
+    if forwarded := _forwarded(route):
+        head["x-bookshelf"] = forwarded
     if isinstance(route, CommandRoute):
         return head | _command(route, schemas)
     return head | _query(route, schemas)
@@ -57,6 +60,14 @@ def _operation(service: Service, route: Route, schemas: Mapping[Any, Any]) -> di
 def _operation_id(route: Route) -> str:
     steps = [step.strip("{}") for step in route.path.split("/")[1:]]
     return "_".join([route.method.lower(), *steps])
+
+
+def _forwarded(route: Route) -> dict[str, Any]:
+    """Say to a gateway how long the answer may take, and whose partition's owner it asks first."""
+    said: dict[str, Any] = {} if route.deadline_s is None else {"deadline_s": route.deadline_s}
+    if isinstance(route, CommandRoute):
+        said |= {"aggregate": route.aggregate.name, "subject": "created" if route.creates else "id"}
+    return said
 
 
 def _command(route: CommandRoute, schemas: Mapping[Any, Any]) -> dict[str, Any]:

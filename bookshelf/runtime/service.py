@@ -13,7 +13,8 @@ from bookshelf.cqrs.service import Service
 from bookshelf.discovery.port import Instance
 from bookshelf.runtime.edge.commands import CommandEndpoint
 from bookshelf.runtime.edge.edge import Edge
-from bookshelf.runtime.edge.forward import Forward, owns
+from bookshelf.runtime.edge.forward import Forward
+from bookshelf.runtime.edge.owners import owns
 from bookshelf.runtime.edge.queries import QueryEndpoint
 from bookshelf.runtime.health import Health, live
 from bookshelf.runtime.http.message import Request, Response
@@ -24,6 +25,8 @@ from bookshelf.runtime.telemetry import Meters
 from bookshelf.runtime.view.host import ViewHost
 from bookshelf.runtime.world import Door, World
 
+#: Where a service describes its routes; its metadata says so to whoever wants to route to it.
+DOCUMENT = "/openapi.json"
 _logger = structlog.get_logger(__name__)
 
 
@@ -96,9 +99,9 @@ class ServiceHost:
 
     def _instance(self, instance_id: str) -> Instance:
         assert self._door is not None  # noqa: S101 (who is registered can be reached)
-        meta = {"version": __version__}
+        meta = {"version": __version__, "openapi": DOCUMENT}
         for name, host in self.aggregates.items():
-            meta |= owns(name, host.owned)
+            meta |= owns(name, host.owned, host.partitions)
         return Instance(
             id=instance_id,
             service=self.service.name,
@@ -135,7 +138,7 @@ class ServiceHost:
         edge.add("GET", "/health/live", live)
         edge.add("GET", "/health/ready", self.health.ready)
         edge.add("GET", "/metrics", self._metrics)
-        edge.add("GET", "/openapi.json", self._document())
+        edge.add("GET", DOCUMENT, self._document())
         return edge
 
     async def _metrics(self, _request: Request, _path: Mapping[str, str]) -> Response:

@@ -1,16 +1,20 @@
-"""What a service says of itself at /openapi.json."""
+"""What a service says of itself in its OpenAPI document."""
 
-from collections.abc import Iterator
 from typing import Annotated, Any
 
 import msgspec
 from msgspec import Meta
 
-METHODS = frozenset({"get", "put", "post", "delete", "options", "head", "patch", "trace"})
+from bookshelf.discovery.port import Instance
+from gateway.routes.operation import BadOperation, Operation, operations
+
+#: What one document may have: operations, and values inside each other.
+_OPERATIONS = 500
+_DEPTH = 64
 
 
 class BadDocument(Exception):
-    """What a service serves at /openapi.json cannot be used; says why."""
+    """What a service serves as its document cannot be used; says why."""
 
 
 class Origin(msgspec.Struct, frozen=True):
@@ -27,29 +31,70 @@ class Tag(msgspec.Struct, frozen=True, omit_defaults=True):
     description: str = ""
 
 
-class Document(msgspec.Struct, frozen=True):
-    """As much of an OpenAPI 3.1 document as the gateway needs; the rest is let be."""
-
-    origin: Origin = msgspec.field(name="x-bookshelf")
+class _Read(msgspec.Struct, frozen=True):
+    origin: Origin | None = msgspec.field(name="x-bookshelf", default=None)
     paths: dict[str, dict[str, Any]] = {}
     components: dict[str, dict[str, Any]] = {}
     tags: list[Tag] = []
-
-    def routes(self) -> Iterator[tuple[str, str]]:
-        """Yield each method, in capitals, and its path template."""
-        for path, item in self.paths.items():
-            yield from ((key.upper(), path) for key in item if key in METHODS)
+    swagger: msgspec.UnsetType | msgspec.Raw = msgspec.UNSET
 
 
-_decode = msgspec.json.Decoder(Document).decode
+class Document(msgspec.Struct, frozen=True):
+    """As much of an OpenAPI 3.1 document as the gateway needs; the rest is let be.
+
+    `tags`: what its instances are found by; `own`: only instances under the service's own name are, because
+    it is the registry, and not the service, that says these tags.
+    """
+
+    service: str
+    tags: tuple[str, ...]
+    own: bool = False
+    operations: tuple[Operation, ...] = ()
+    bad: tuple[BadOperation, ...] = ()
+    paths: dict[str, dict[str, Any]] = {}
+    components: dict[str, dict[str, Any]] = {}
+    groups: tuple[Tag, ...] = ()
 
 
-def read(content: bytes, service: str) -> Document:
-    """Read the document of a service. Raises `BadDocument`."""
+_decode = msgspec.json.Decoder(_Read).decode
+
+
+def read(content: bytes, instance: Instance) -> Document:
+    """Read the document that an instance serves. Raises `BadDocument`."""
+    service = instance.service
     try:
-        document = _decode(content)
-    except (msgspec.DecodeError, RecursionError) as fault:
+        found = _decode(content)
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as fault:
         raise BadDocument(f"the document of {service} cannot be read: {fault}") from fault
-    if document.origin.service != service:
-        raise BadDocument(f"an instance of {service} serves the document of {document.origin.service}")
-    return document
+    if found.swagger is not msgspec.UNSET:
+        raise BadDocument(f"the document of {service} is of OpenAPI 2; 3 is understood")
+    if found.origin is not None and found.origin.service != service:
+        raise BadDocument(f"an instance of {service} serves the document of {found.origin.service}")
+    if _too_deep([found.paths, found.components]):
+        raise BadDocument(f"the document of {service} has more than {_DEPTH} values inside each other")
+    listed = list(operations(found.paths, found.components))
+    if len(listed) > _OPERATIONS:
+        raise BadDocument(f"the document of {service} has {len(listed)} operations, over {_OPERATIONS}")
+    return Document(
+        service=service,
+        tags=found.origin.tags if found.origin else instance.tags,
+        own=found.origin is None,
+        operations=tuple(one for one in listed if isinstance(one, Operation)),
+        bad=tuple(one for one in listed if isinstance(one, BadOperation)),
+        paths=found.paths,
+        components=found.components,
+        groups=tuple(found.tags),
+    )
+
+
+def _too_deep(level: list[Any]) -> bool:
+    for _ in range(_DEPTH):
+        level = [
+            inner
+            for part in level
+            if isinstance(part, dict | list)
+            for inner in (part.values() if isinstance(part, dict) else part)
+        ]
+        if not level:
+            return False
+    return True

@@ -1,16 +1,22 @@
 """Asks an instance what it serves."""
 
 import asyncio
+import re
 from collections.abc import AsyncIterator
 
 from bookshelf.discovery.port import Instance
-from bookshelf.runtime.http.message import request
+from bookshelf.runtime.http.message import let_go, request
 from bookshelf.runtime.http.transport import Transport
 from gateway.routes.document import BadDocument, Document, read
 
+#: The key of an instance's metadata that says where its document is; an instance without it has no routes.
+OPENAPI = "openapi"
+#: What it may say: a path, and nothing that leads elsewhere or means something to anyone on the way.
+_PATH = re.compile(r"(/[A-Za-z0-9_~-][A-Za-z0-9._~-]*){1,16}")
 #: Seconds for the whole answer, and bytes of it.
 _PATIENCE_S = 5.0
 _MOST = 4 << 20
+_LONGEST = 255
 _OK = 200
 
 
@@ -19,13 +25,18 @@ async def fetch(transport: Transport, instance: Instance) -> Document:
 
     Raises `BadDocument`, `Unreachable`, `NoAnswer`, `BrokenBody`, TimeoutError.
     """
-    asked = request("GET", "/openapi.json", Accept="application/json")
+    path = instance.meta.get(OPENAPI, "")
+    if len(path) > _LONGEST or _PATH.fullmatch(path) is None:
+        raise BadDocument(f"{instance.id} says that its document is at {path[:_LONGEST]!r}, which is no path")
+    asked = request("GET", path, Accept="application/json")
     async with asyncio.timeout(_PATIENCE_S):
         answer = await transport.send(instance.address, instance.port, asked)
-        content = await _whole(answer.body)
-    if answer.status != _OK:
-        raise BadDocument(f"{instance.id} answers /openapi.json with {answer.status}")
-    return read(content, instance.service)
+        try:
+            if answer.status != _OK:
+                raise BadDocument(f"{instance.id} answers {path} with {answer.status}")
+            return read(await _whole(answer.body), instance)
+        finally:
+            await let_go(answer.body)
 
 
 async def _whole(body: bytes | AsyncIterator[bytes]) -> bytes:

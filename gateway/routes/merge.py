@@ -1,6 +1,7 @@
 """The documents of all services as one. Names that clash are told apart by their service."""
 
 from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Set as AbstractSet
 from typing import Any
 
 import msgspec
@@ -8,29 +9,46 @@ import msgspec
 from bookshelf import __version__
 from gateway.routes.document import Document
 
+#: What all methods of a path have in common.
+_SHARED = ("summary", "description", "parameters")
 #: Components by what refers to them: #/components/schemas/Book.
 Parts = dict[str, Any]
 
 
-def merged(documents: Sequence[Document], prefix: str) -> bytes:
-    """Return one OpenAPI 3.1 document. What two have under one path and method is the first one's."""
+#: By service: the methods and paths that it serves.
+Granted = Mapping[str, AbstractSet[tuple[str, str]]]
+
+
+def merged(documents: Sequence[Document], granted: Granted, prefix: str) -> bytes:
+    """Return one OpenAPI 3.1 document of what was granted. What two editions have is the first one's."""
     paths: dict[str, dict[str, Any]] = {}
     parts: Parts = {}
     for document in documents:
         own = _parts(document)
-        names = {ref: f"{ref}-{document.origin.service}" for ref in _clashing(own, parts)}
+        names = {ref: f"{ref}-{document.service}" for ref in _clashing(own, parts)}
         parts = {names.get(ref, ref): _renamed(part, names) for ref, part in own.items()} | parts
-        for path, item in document.paths.items():
+        for path, item in _served(document, granted.get(document.service, set())).items():
             paths[path] = _renamed(item, names) | paths.get(path, {})
     whole = {
         "openapi": "3.1.0",
         "info": {"title": "Bookshelf", "version": __version__},
         "servers": [{"url": prefix}],
-        "tags": list({tag.name: tag for document in documents for tag in document.tags}.values()),
+        "tags": list({tag.name: tag for document in documents for tag in document.groups}.values()),
         "paths": paths,
         "components": _sections(parts),
     }
     return msgspec.json.encode(whole)
+
+
+def _served(document: Document, granted: AbstractSet[tuple[str, str]]) -> dict[str, dict[str, Any]]:
+    """Return the paths without the methods that the service has not got."""
+    found: dict[str, dict[str, Any]] = {}
+    for path, item in document.paths.items():
+        kept = {key: part for key, part in item.items() if (key.upper(), path) in granted}
+        if kept:
+            shared = {key: part for key, part in item.items() if key in _SHARED}
+            found[path] = shared | kept
+    return found
 
 
 def _parts(document: Document) -> Parts:

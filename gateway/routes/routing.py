@@ -1,36 +1,98 @@
-"""From a request's method and raw path to the instances that may answer it."""
+"""The table of routes: what services declare and the rules say. The first to claim one holds it."""
 
-from collections.abc import Iterable
+from collections.abc import Sequence
 
-import structlog
+import msgspec
 
 from bookshelf.runtime.http.router import Router
 from gateway.routes.document import Document
-from gateway.upstream.pool import Pool, Pools
+from gateway.routes.operation import Operation
+from gateway.routes.rules import RESERVED, Rules, shape
+from gateway.upstream.pool import Pools
+from gateway.upstream.route import Route
 
-_logger = structlog.get_logger(__name__)
-
-
-class Route:
-    """Where a method and a path lead. `template` has the gateway's prefix; metrics name the route by it."""
-
-    __slots__ = ("pool", "template")
-
-    def __init__(self, template: str, pool: Pool) -> None:
-        self.template = template
-        self.pool = pool
+#: Who the rules' own routes belong to.
+RULES = "rules"
 
 
-def routes(documents: Iterable[Document], pools: Pools, prefix: str) -> Router[Route]:
-    """Return the routes of these documents. One that two services have is the first one's, and is logged."""
-    router: Router[Route] = Router()
-    owners: dict[tuple[str, str], str] = {}
-    for document in documents:
-        service = document.origin.service
-        for key in document.routes():
-            owner = owners.setdefault(key, service)
-            if owner != service:
-                _logger.warning("route served twice", method=key[0], path=key[1], by=owner, not_by=service)
+class Refused(msgspec.Struct, frozen=True):
+    """A route that a service declares and does not get."""
+
+    service: str
+    method: str
+    path: str
+    why: str
+
+
+class Table:
+    """Which routes there are, whose each is, and which were refused."""
+
+    def __init__(self, documents: Sequence[Document], rules: Rules, pools: Pools, prefix: str) -> None:
+        self.router: Router[Route] = Router()
+        self.routes: list[tuple[str, Route]] = []
+        self.refused: list[Refused] = []
+        #: By service: the methods and paths that it has got.
+        self.granted: dict[str, set[tuple[str, str]]] = {}
+        self._rules = rules
+        self._pools = pools
+        self._prefix = prefix
+        self._holders: dict[tuple[str, str], str] = {}
+        self._add_rules()
+        for document in documents:
+            self._add(document)
+
+    def _add_rules(self) -> None:
+        for rule in self._rules.add:
+            for method in rule.methods:
+                route = Route(
+                    template=self._prefix + rule.path,
+                    pool=self._pools.of(rule.tags),
+                    service=RULES,
+                    deadline_s=rule.deadline_s,
+                    keyed=rule.keyed,
+                )
+                self._grant(method, rule.path, route)
+
+    def _add(self, document: Document) -> None:
+        service = document.service
+        granted = self.granted.setdefault(service, set())
+        self.refused += [Refused(service, bad.method, bad.path, bad.why) for bad in document.bad]
+        for operation in document.operations:
+            method, path = operation.method, operation.path
+            if (method, path) in granted:
+                continue  # a newer edition has it
+            why = self._objection(service, operation)
+            if why is None:
+                self._grant(method, path, self._route(document, operation))
             else:
-                router.add(*key, Route(prefix + key[1], pools.of(document.origin.tags)))
-    return router
+                self.refused.append(Refused(service, method, path, why))
+
+    def _objection(self, service: str, operation: Operation) -> str | None:
+        method, path = operation.method, operation.path
+        if path.split("/", 2)[1] in RESERVED:
+            return "the gateway keeps this for itself"
+        if not self._rules.allows(service, path):
+            return "this service may not claim this prefix"
+        if self._rules.forbids(method, path):
+            return "the rules forbid it"
+        holder = self._holders.get((method, shape(path)))
+        return None if holder in {None, service} else f"{holder} has it"
+
+    def _route(self, document: Document, operation: Operation) -> Route:
+        declared = operation.declared
+        return Route(
+            template=self._prefix + operation.path,
+            pool=self._pools.of(document.tags, document.service if document.own else ""),
+            service=document.service,
+            deadline_s=declared.deadline_s,
+            keyed=operation.keyed,
+            aggregate=declared.aggregate,
+            creates=declared.subject == "created",
+        )
+
+    def _grant(self, method: str, path: str, route: Route) -> None:
+        for one in (method, "HEAD") if method == "GET" else (method,):
+            self._holders.setdefault((one, shape(path)), route.service)
+        self.granted.setdefault(route.service, set()).add((method, path))
+        self.routes.append((method, route))
+        self.router.add(method, path, route)

@@ -1,48 +1,111 @@
 """The instances that a request may go to."""
 
+import random as machine
+from collections.abc import Collection, Iterable
+
 from bookshelf.discovery.port import Instance, Snapshot
+from gateway.upstream.balancer import Balancer, Random
+from gateway.upstream.budget import Budget
+from gateway.upstream.endpoint import Endpoint, Tolerance
+from gateway.upstream.outliers import Outliers
+from gateway.upstream.owners import Owners
+
+#: An instance is the same as long as it is found under the same name at the same place.
+_Place = tuple[str, str, int]
+
+
+class Endpoints:
+    """What is known of each instance, for as long as it is ready: every pool that has it shares it."""
+
+    def __init__(self, tolerance: Tolerance) -> None:
+        self.tolerance = tolerance
+        self._known: dict[_Place, Endpoint] = {}
+
+    def become(self, instances: Iterable[Instance]) -> None:
+        """Take in who is ready now; whoever has gone is forgotten."""
+        self._known = {_place(instance): self._one(instance) for instance in instances}
+
+    def of(self, tags: Iterable[str], service: str) -> tuple[Endpoint, ...]:
+        """Return those that have all these tags, of any service or of one."""
+        wanted = frozenset(tags)
+        return tuple(
+            one
+            for one in self._known.values()
+            if wanted.issubset(one.instance.tags) and (one.instance.service == service or not service)
+        )
+
+    def all(self) -> Collection[Endpoint]:
+        """Return everyone."""
+        return self._known.values()
+
+    def _one(self, instance: Instance) -> Endpoint:
+        one = self._known.get(_place(instance)) or Endpoint(instance, self.tolerance)
+        one.instance = instance  # what it owns may have changed
+        return one
 
 
 class Pool:
-    """The ready instances that have all of some tags, taken in turn."""
+    """The ready instances that have all of some tags, and what may be spent on them."""
 
-    __slots__ = ("_instances", "_turn", "tags")
+    __slots__ = ("_balancer", "_owners", "budget", "endpoints", "name", "outliers")
 
-    def __init__(self, tags: tuple[str, ...]) -> None:
-        self.tags = tags
-        self._instances: tuple[Instance, ...] = ()
-        self._turn = 0
+    def __init__(self, name: str, balancer: Balancer, tolerance: Tolerance) -> None:
+        self.name = name
+        self.endpoints: tuple[Endpoint, ...] = ()
+        self.budget = Budget()
+        self.outliers = Outliers(tolerance)
+        self._balancer = balancer
+        self._owners: dict[str, Owners] = {}
 
-    def become(self, snapshot: Snapshot) -> None:
+    def become(self, endpoints: tuple[Endpoint, ...]) -> None:
         """Take in who is ready now."""
-        self._instances = snapshot.having(self.tags)
+        self.endpoints = endpoints
+        self._owners = {}
 
-    def in_turn(self) -> tuple[Instance, ...]:
-        """Return all of them, beginning with the one whose turn it is; none, if none is ready."""
-        instances = self._instances
-        if len(instances) < 2:  # noqa: PLR2004 (one has no turns)
-            return instances
-        self._turn = at = (self._turn + 1) % len(instances)
-        return instances[at:] + instances[:at]
+    def owner(self, aggregate: str, subject: str) -> Endpoint | None:
+        """Return the owner of the partition that an aggregate's id is in; None if that is not known."""
+        owners = self._owners.get(aggregate)
+        if owners is None:
+            owners = self._owners[aggregate] = Owners(aggregate, self.endpoints)
+        return owners.of(subject)
+
+    def choose(
+        self, now: float, tried: Collection[Endpoint] = (), first: Endpoint | None = None
+    ) -> Endpoint | None:
+        """Return who is asked next; None if no one may be."""
+        return self._balancer.choose(self.endpoints, now, tried, first)
 
 
 class Pools:
-    """The pool of each set of tags. It stays, and its turn with it, whatever becomes of the routes."""
+    """The pool of each set of tags. It stays, with all that is known, whatever becomes of the routes."""
 
-    def __init__(self) -> None:
-        self._pools: dict[tuple[str, ...], Pool] = {}
-        self._snapshot = Snapshot()
+    def __init__(self, tolerance: Tolerance | None = None, random: Random = machine.random) -> None:
+        self._endpoints = Endpoints(tolerance or Tolerance())
+        self._balancer = Balancer(random)
+        self._pools: dict[tuple[tuple[str, ...], str], Pool] = {}
 
-    def of(self, tags: tuple[str, ...]) -> Pool:
-        """Return the pool of these tags."""
-        pool = self._pools.get(tags)
+    def of(self, tags: tuple[str, ...], service: str = "") -> Pool:
+        """Return the pool of these tags, of any service or of one. Raises ValueError for neither."""
+        if not tags and not service:
+            raise ValueError("name a tag or a service: else it is everyone")
+        key = tags, service
+        pool = self._pools.get(key)
         if pool is None:
-            pool = self._pools[tags] = Pool(tags)
-            pool.become(self._snapshot)
+            name = service or ", ".join(tags)
+            pool = self._pools[key] = Pool(name, self._balancer, self._endpoints.tolerance)
+            pool.become(self._endpoints.of(*key))
         return pool
+
+    def all(self) -> Collection[Pool]:
+        """Return every pool."""
+        return self._pools.values()
 
     def become(self, snapshot: Snapshot) -> None:
         """Take in who is ready now."""
-        self._snapshot = snapshot
-        for pool in self._pools.values():
-            pool.become(snapshot)
+        self._endpoints.become(snapshot.instances)
+        for key, pool in self._pools.items():
+            pool.become(self._endpoints.of(*key))
+
+
+def _place(instance: Instance) -> _Place:
+    return instance.id, instance.address, instance.port

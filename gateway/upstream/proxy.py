@@ -1,18 +1,21 @@
 """Asks an instance, and another where that is safe, and says clearly when none answers."""
 
 import asyncio
-from collections.abc import Awaitable, Callable
-from dataclasses import dataclass
+import time
+from collections.abc import Awaitable, Callable, Mapping
 
-from bookshelf.discovery.port import Instance
-from bookshelf.runtime.edge.conditions import KEY
-from bookshelf.runtime.http.message import BrokenBody, Bytes, Request, Response
+from bookshelf.runtime.clock import SystemClock, SystemIds
+from bookshelf.runtime.http.message import Request, Response
 from bookshelf.runtime.http.problem import Problem
 from bookshelf.runtime.http.transport import NoAnswer, Transport, Unreachable
-from gateway.bodies import Paced, Upload, discard
-from gateway.upstream.pool import Pool
+from gateway.bodies import discard
+from gateway.upstream.attempt import Attempts, Silent
+from gateway.upstream.call import READS, Call, Clock, no_answer
+from gateway.upstream.calls import Calls
+from gateway.upstream.hedge import hedged
+from gateway.upstream.patience import Patience
+from gateway.upstream.route import Route
 
-_READS = frozenset({"GET", "HEAD"})
 _UNAVAILABLE = 503
 #: Instances that one request is brought to at the most.
 _TRIES = 4
@@ -20,88 +23,95 @@ _TRIES = 4
 Pause = Callable[[float], Awaitable[None]]
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Patience:
-    """How long to wait, in seconds.
-
-    For the first byte of an answer and for each piece after it; before a request that a service could not
-    take just now is sent again, once for each; and in all, after which it is not sent again: as long as a
-    partition may take to move, and no longer than a query waits for its view, which is waited for once.
-    """
-
-    answer_s: float = 30.0
-    piece_s: float = 30.0
-    again_s: tuple[float, ...] = (0.1, 0.2, 0.3, 0.4, 0.5)
-    in_all_s: float = 2.0
-
-
 class Proxy:
     """Sends requests to the instances of a pool. A request is sent twice only where nothing is done twice."""
 
-    def __init__(self, transport: Transport, patience: Patience, pause: Pause = asyncio.sleep) -> None:
-        self._transport = transport
+    def __init__(
+        self,
+        transport: Transport,
+        patience: Patience,
+        pause: Pause = asyncio.sleep,
+        clock: Clock = time.monotonic,
+    ) -> None:
+        self._calls = Calls(patience, SystemIds(SystemClock()), clock)
+        self._attempts = Attempts(transport, patience, clock)
         self._patience = patience
         self._pause = pause
+        self._clock = clock
 
-    async def send(self, request: Request, pool: Pool) -> Response:
-        """Return an instance's answer. Raises `Problem`: unavailable, bad-gateway, gateway-timeout."""
-        loop = asyncio.get_running_loop()
-        end = loop.time() + self._patience.in_all_s
-        answer = await self._first(request, pool)
+    async def send(self, request: Request, route: Route, path: Mapping[str, str]) -> Response:
+        """Return an instance's answer. Raises `Problem`: unavailable, bad-gateway, gateway-timeout.
+
+        The request's headers are the gateway's own to change; `path` are the values of its path's parameters.
+        """
+        call = self._calls.make(request, route, path)
+        began = self._clock()
+        call.pool.budget.asked(began)
+        answer = await self._hedged(call) if self._patience.hedge_s else await self._first(call)
+        if answer.status == _UNAVAILABLE:
+            return await self._again(call, answer, began + self._patience.in_all_s)
+        return answer
+
+    async def _hedged(self, call: Call) -> Response:
+        """Have two asked, if the first takes long, and asking twice does nothing twice."""
+        if call.request.method not in READS or len(call.pool.endpoints) < 2:  # noqa: PLR2004 (who else?)
+            return await self._first(call)
+        return await hedged(
+            lambda: self._first(call),
+            self._patience.hedge_s,
+            lambda: len(call.tried) == 1 and call.pool.budget.spend(self._clock()),
+        )
+
+    async def _again(self, call: Call, answer: Response, end: float) -> Response:
+        """Ask again for a while, if the service only cannot take it just now: a partition moves, say."""
         for pause_s in self._patience.again_s:
-            if not _moving(answer) or not _repeatable(request) or loop.time() + pause_s > end:
+            now = self._clock()
+            if not _moving(answer) or not call.again or now + pause_s > min(end, call.end):
+                break
+            if not call.pool.budget.spend(now):
                 break
             await discard(answer.body)
             await self._pause(pause_s)
-            answer = await self._first(request, pool)
+            call.tried.clear()
+            answer = await self._first(call)
         return answer
 
-    async def _first(self, request: Request, pool: Pool) -> Response:
+    async def _first(self, call: Call) -> Response:
         """Return the answer of the first instance that gives one."""
-        instances = pool.in_turn()
-        if not instances:
-            msg = f"no instance of the service ({', '.join(pool.tags)}) is ready; try again in a moment"
-            raise Problem("unavailable", msg)
-        lost = False
-        for instance in instances[:_TRIES]:
+        while True:
+            endpoint = call.choose(self._clock())
+            if endpoint is None or len(call.tried) >= _TRIES:
+                raise _nobody(call)
+            call.tried.append(endpoint)
             try:
-                return await self._one(request, instance)
+                return await self._attempts.ask(endpoint, call)
             except Unreachable:
                 continue  # not seen by that one, so it is new to the next
-            except NoAnswer:
-                if lost or request.method not in _READS or not isinstance(request.body, Bytes):
-                    raise _no_answer(request) from None
-                lost = True
-        if lost:
-            raise _no_answer(request)
-        raise Problem("bad-gateway", "no instance of the service takes connections; the request was not seen")
-
-    async def _one(self, request: Request, instance: Instance) -> Response:
-        patience_s, upload = self._patience.answer_s, request.body
-        try:
-            async with asyncio.timeout(patience_s) as deadline:
-                if isinstance(upload, Upload):
-                    upload.put_off(deadline, patience_s)
-                answer = await self._transport.send(instance.address, instance.port, request)
-        except (NoAnswer, TimeoutError, BrokenBody) as fault:
-            if isinstance(upload, Upload) and upload.broken is not None:
-                raise upload.broken from None  # the client's fault, not the service's
-            raise NoAnswer(str(fault)) from fault
-        if not isinstance(answer.body, bytes):
-            answer.body = Paced(answer.body, self._patience.piece_s)
-        return answer
+            except NoAnswer as fault:
+                now = self._clock()
+                if call.lost or not call.repeatable or now >= call.end or not call.pool.budget.spend(now):
+                    raise no_answer(call.request) from None
+                call.lost = True
+                if len(call.pool.endpoints) == 1 and not isinstance(fault, Silent):
+                    call.tried.clear()  # it was only a connection that broke
 
 
 def _moving(answer: Response) -> bool:
     return answer.status == _UNAVAILABLE and "Retry-After" in answer.headers
 
 
-def _repeatable(request: Request) -> bool:
-    return isinstance(request.body, Bytes) and (request.method in _READS or KEY in request.headers)
-
-
-def _no_answer(request: Request) -> Problem:
-    if request.method in _READS:
-        return Problem("gateway-timeout", "the service did not answer; try again")
-    msg = "the service did not answer, so whether this was done is not known; "
-    return Problem("gateway-timeout", msg + f"send it again with the same {KEY}, if it had one")
+def _nobody(call: Call) -> Problem:
+    if call.lost:
+        return no_answer(call.request)
+    if call.tried:
+        return Problem(
+            "bad-gateway", "no instance of the service takes connections; the request was not seen"
+        )
+    if call.pool.endpoints:
+        msg = (
+            f"the service ({call.pool.name}) has not answered lately and is left alone; try again in a moment"
+        )
+        return Problem("unavailable", msg)
+    return Problem(
+        "unavailable", f"no instance of the service ({call.pool.name}) is ready; try again in a moment"
+    )

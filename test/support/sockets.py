@@ -13,6 +13,7 @@ from bookshelf.runtime.http.server import HttpServer
 from bookshelf.runtime.http.transport import HttpTransport
 from gateway.app import Gateway
 
+META = {"openapi": "/openapi.json"}
 Talk = Callable[[asyncio.StreamReader, asyncio.StreamWriter], Awaitable[None]]
 
 
@@ -55,7 +56,9 @@ class Street:
     async def ready(self, port: int) -> None:
         """Say that an instance of "books" is ready at a port."""
         self._count += 1
-        made = Instance(id=f"{self._count:03}", service="books", tags=("books",), address=HOST, port=port)
+        made = Instance(
+            id=f"{self._count:03}", service="books", tags=("books",), address=HOST, port=port, meta=META
+        )
         await self._discovery.register(made)
 
     async def ask(self, request: bytes) -> bytes:

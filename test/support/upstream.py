@@ -92,7 +92,7 @@ class Town:
             tags=tuple(origin["tags"]),
             address=HOST,
             port=1000 + len(self.instances),
-            meta={"version": version},
+            meta={"version": version, "openapi": "/openapi.json"},
         )
         self.instances.append(made)
         if there:

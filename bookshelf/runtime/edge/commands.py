@@ -3,7 +3,6 @@
 import asyncio
 from collections.abc import Mapping
 from hashlib import blake2b
-from uuid import UUID, uuid5
 
 import msgspec
 
@@ -12,6 +11,7 @@ from bookshelf.runtime.clock import Clock, Ids
 from bookshelf.runtime.edge import conditions
 from bookshelf.runtime.edge.decode import Reader
 from bookshelf.runtime.edge.forward import UNKNOWN, Onward, forwarded_id
+from bookshelf.runtime.edge.owners import created
 from bookshelf.runtime.http.message import Request, Response
 from bookshelf.runtime.http.problem import Problem
 from bookshelf.runtime.owner.command import NotOwner, Outcome, Sent
@@ -21,7 +21,6 @@ from bookshelf.runtime.owner.host import AggregateHost
 MAX_BODY = 1 << 20
 #: Seconds that a command may take, all told.
 DEADLINE_S = 30.0
-_IDS = UUID("6f1c1a52-7c0e-5d5b-9d42-0b6f0a5e7c11")
 _encode = msgspec.json.Encoder().encode
 _JSON = ("application/json", "application/merge-patch+json")
 
@@ -41,10 +40,11 @@ class CommandEndpoint:
 
     async def __call__(self, request: Request, path: Mapping[str, str]) -> Response:
         """Carry the command out. Raises `Problem`, `Refused`, `NotOwner`, `Busy`."""
+        left_s = conditions.time_left(request.headers, DEADLINE_S)
         content = await request.body.read(MAX_BODY)
         sent = self._sent(request, path, self._read(request, content))
         try:
-            async with asyncio.timeout(DEADLINE_S):
+            async with asyncio.timeout(left_s):
                 return self._answer(await self._host.ask(sent))
         except NotOwner as elsewhere:
             # the client's key goes along and names the command; this id then says only that it was forwarded
@@ -63,18 +63,20 @@ class CommandEndpoint:
 
     def _sent(self, request: Request, path: Mapping[str, str], body: msgspec.Struct) -> Sent:
         route = self._route
-        chosen = conditions.key(request.headers)
+        given = conditions.key(request.headers)
+        # the gateway makes one for each request that has none: there is no other content to tell it from
+        chosen = None if conditions.TRY in request.headers else given
         forwarded = forwarded_id(request.headers)
-        command_id = chosen or forwarded or self._ids.new()
+        command_id = given or forwarded or self._ids.new()
         at = self._clock.now()
         return Sent(
-            subject=str(uuid5(_IDS, command_id)) if route.creates else path["id"],
+            subject=created(command_id) if route.creates else path["id"],
             command=route.command(body, at),
             id=command_id,
             at=at,
             hash=_digest(route, body) if chosen else "",
             expects=conditions.expects(request.headers),
-            fresh=route.creates and not chosen and not forwarded,
+            fresh=route.creates and not given and not forwarded,
             traceparent=conditions.trace(request.headers),
         )
 

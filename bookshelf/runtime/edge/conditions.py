@@ -15,6 +15,10 @@ POSITION = "Bookshelf-Position"
 AFTER = "Bookshelf-After"
 KEY = "Idempotency-Key"
 REPLAYED = "Idempotency-Replayed"
+#: Seconds that the answer is still waited for, from whoever waits.
+TIME_LEFT = "Bookshelf-Time-Left"
+#: Beside a key that the gateway has made, and no client chosen: which try of the request this is.
+TRY = "Bookshelf-Try"
 
 #: Characters of an idempotency key, and positions in one Bookshelf-After.
 _KEY_FORM = re.compile(r'"?([\x21\x23-\x7e][\x20\x21\x23-\x7e]{0,253}[\x21\x23-\x7e]|[\x21\x23-\x7e])"?')
@@ -23,6 +27,7 @@ _MAX_POSITIONS = 64
 #: The same for JSON Schema, where a pattern may match anywhere if it is not tied down.
 KEY_PATTERN = f"^{_KEY_FORM.pattern}$"
 AFTER_PATTERN = f"^({FORM.pattern}( *, *{FORM.pattern}){{0,{_MAX_POSITIONS - 1}}})?$"
+_SECONDS = re.compile(r"[0-9]{1,6}(\.[0-9]{1,6})?", re.ASCII)
 _VERSION = re.compile(r"[0-9]{1,18}", re.ASCII)
 _TRACE = re.compile(r"[0-9a-f]{2}-[0-9a-f]{32}-[0-9a-f]{16}-[0-9a-f]{2}")
 _TAG = re.compile(r'(W/)?"([\x21\x23-\x7e\x80-\xff]*)"')
@@ -70,6 +75,20 @@ def trace(headers: Headers) -> str:
     """Return the traceparent; empty if there is none, or none that is well formed."""
     given = headers.get("traceparent", "")
     return given if _TRACE.fullmatch(given) else ""
+
+
+def time_left(headers: Headers, most_s: float) -> float:
+    """Return the seconds that an answer is still waited for: what the header says, `most_s` at the most.
+
+    Raises `Problem` if there are none.
+    """
+    given = headers.get(TIME_LEFT)
+    if given is None or _SECONDS.fullmatch(given) is None:
+        return most_s
+    left_s = float(given)
+    if left_s <= 0:
+        raise Problem("gateway-timeout", "no one waits for the answer any more, so nothing was done")
+    return min(left_s, most_s)
 
 
 def unchanged(headers: Headers, tag: str) -> bool:

@@ -5,6 +5,7 @@ from collections.abc import Iterable
 from typing import Protocol
 
 from bookshelf.discovery.port import Discovery, Instance
+from bookshelf.runtime.edge.owners import owned
 from bookshelf.runtime.http.message import Bytes, Headers, Request, Response, let_go
 from bookshelf.runtime.http.problem import Fault, Problem
 from bookshelf.runtime.http.transport import NoAnswer, Transport, Unreachable
@@ -15,16 +16,9 @@ COMMAND = "Bookshelf-Command"
 _MADE = re.compile(r"[0-9a-f]{8}-[0-9a-f]{4}-7[0-9a-f]{3}-[89ab][0-9a-f]{3}-[0-9a-f]{12}", re.ASCII)
 #: What is said of a command whose answer did not come.
 UNKNOWN = "whether this was done is not known yet; send it again with the same Idempotency-Key"
-#: A key of an instance's metadata: the partitions that it owns of an aggregate, like `0,3`.
-OWNS = "owns-"
 #: What an instance answers that has done nothing; how many are asked before the client hears that.
 _UNAVAILABLE = 503
 _TRIES = 3
-
-
-def owns(aggregate: str, partitions: frozenset[int]) -> dict[str, str]:
-    """Return the metadata by which an instance says what it owns."""
-    return {OWNS + aggregate: ",".join(map(str, sorted(partitions)))}
 
 
 def forwarded_id(headers: Headers) -> str | None:
@@ -52,7 +46,7 @@ class Forward:
     """Finds owners in discovery. A command makes one hop at most: who is asked second answers for itself."""
 
     def __init__(self, aggregate: str, discovery: Discovery, transport: Transport) -> None:
-        self._key = OWNS + aggregate
+        self._aggregate = aggregate
         self._discovery = discovery
         self._transport = transport
 
@@ -81,7 +75,7 @@ class Forward:
         return [
             instance
             for instance in self._discovery.snapshot().instances
-            if str(partition) in instance.meta.get(self._key, "").split(",")
+            if partition in owned(instance.meta, self._aggregate)
         ][:_TRIES]
 
 

@@ -1,5 +1,6 @@
 """A route that is answered from a view: wait until the view is there, look it up, answer."""
 
+import asyncio
 from collections.abc import Mapping
 from hashlib import blake2b
 from typing import Any
@@ -16,6 +17,8 @@ from bookshelf.runtime.http.message import Request, Response
 from bookshelf.runtime.http.problem import Fault, Problem
 from bookshelf.runtime.view.host import ViewHost
 
+#: Seconds that a query may take, all told.
+DEADLINE_S = 30.0
 _encode = msgspec.json.Encoder().encode
 
 
@@ -30,11 +33,7 @@ class QueryEndpoint:
 
     async def __call__(self, request: Request, path: Mapping[str, str]) -> Response:
         """Answer the query. Raises `Problem`, `Refused`, `Behind`, `StorageFault`."""
-        places = conditions.after(request.headers)
-        if places:
-            await self._host.after(places)
-        revision = await self._host.current()
-        found = await self._hot.get(request.target, revision, lambda: self._render(request, path))
+        found = await self._found(request, path)
         headers = {"ETag": found.tag, "Cache-Control": "no-cache"}
         if found.after is not None:
             headers["Link"] = _next(request.target, found.after)
@@ -42,6 +41,16 @@ class QueryEndpoint:
             return Response(304, headers)
         headers["Content-Type"] = "application/json"
         return Response(200, headers, found.body)
+
+    async def _found(self, request: Request, path: Mapping[str, str]) -> Rendered:
+        try:
+            async with asyncio.timeout(conditions.time_left(request.headers, DEADLINE_S)):
+                if places := conditions.after(request.headers):
+                    await self._host.after(places)
+                revision = await self._host.current()
+                return await self._hot.get(request.target, revision, lambda: self._render(request, path))
+        except TimeoutError:
+            raise Problem("gateway-timeout", "the answer was not found in time; try again") from None
 
     async def _render(self, request: Request, path: Mapping[str, str]) -> Rendered:
         params = self._reader.parameters(path, request.target.partition("?")[2])

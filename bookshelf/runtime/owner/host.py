@@ -72,7 +72,12 @@ class AggregateHost:
 
     def partition(self, subject: str) -> int:
         """Return the partition of an aggregate's id."""
-        return partition_of(subject, self._log.partitions(self.aggregate.topic))
+        return partition_of(subject, self.partitions)
+
+    @property
+    def partitions(self) -> int:
+        """How many there are."""
+        return self._log.partitions(self.aggregate.topic)
 
     async def start(self) -> None:
         """Join the group; returns once the first partitions are assigned and replayed."""

@@ -6,7 +6,8 @@ import pytest
 
 from bookshelf.discovery.local import LocalDiscovery
 from bookshelf.discovery.port import Instance
-from bookshelf.runtime.edge.forward import COMMAND, Forward, owns
+from bookshelf.runtime.edge.forward import COMMAND, Forward
+from bookshelf.runtime.edge.owners import owns
 from bookshelf.runtime.http.message import Request, Response, request
 from bookshelf.runtime.http.problem import Problem
 from bookshelf.runtime.http.transport import NoAnswer, Unreachable
@@ -37,7 +38,7 @@ class Town:
 async def forwarded(town: Town, *claims: tuple[int, frozenset[int]], sent: Request | None = None) -> Response:
     discovery = LocalDiscovery()
     for port, partitions in claims:
-        meta = owns("newbook", partitions)
+        meta = owns("newbook", partitions, 32)
         made = Instance(
             id=f"newbook-{port}", service="newbook", tags=("new",), address="here", port=port, meta=meta
         )

@@ -9,6 +9,8 @@ from bookshelf.runtime.http.message import BrokenBody, Response, request
 from bookshelf.runtime.http.transport import NoAnswer, Unreachable
 
 BOOKS = described("books", ("books",), "GET /books", "POST /books", "DELETE /books/{id}")
+KEYED = described("books", ("books",), "POST /books")
+KEYED["paths"]["/books"]["parameters"] = [{"name": "Idempotency-Key", "in": "header"}]
 MOVING = Response(503, {"Retry-After": "1"}, b"moving")
 DONE = Response(200, {}, b"done")
 GONE = Unreachable("refused")
@@ -60,7 +62,7 @@ async def test_a_service_without_instances_is_unavailable_and_not_unknown(town: 
     await town.gateway.start()
     await town.discovery.deregister(town.instances[0].id)
     town.leave(town.instances[0])
-    await eventually(lambda: not town.gateway.directory.find("GET", "/books").pool.in_turn())
+    await eventually(lambda: not town.gateway.directory.find("GET", "/books")[0].pool.endpoints)
     answer = await town.gateway.handle(request("GET", "/bookshelf/books"))
     assert problem(answer) == (503, "unavailable")
     assert answer.headers["Retry-After"] == "1"
@@ -68,9 +70,9 @@ async def test_a_service_without_instances_is_unavailable_and_not_unknown(town: 
 
 async def test_a_query_that_got_no_answer_is_put_to_one_other(town: Town) -> None:
     services = [Service(BOOKS, LOST), Service(BOOKS, DONE), Service(BOOKS, DONE)]
-    for _ in range(3):
+    for _ in range(100):
         assert (await ask(town, "GET", *(services if not town.instances else []))).status == 200
-    assert asked(services[0]) == [1]
+    assert asked(services[0]) == [5]  # then its breaker is open
 
 
 async def test_and_not_to_a_third(town: Town) -> None:
@@ -88,6 +90,35 @@ async def test_a_command_that_got_no_answer_may_have_been_done_and_is_not_sent_a
     assert problem(answer) == (504, "gateway-timeout")
     assert "whether this was done is not known" in said(answer)["detail"]
     assert sum(asked(*services)) == 1
+
+
+def keys(*services: Service) -> list[str | None]:
+    return [request.headers.get("Idempotency-Key") for service in services for request in service.asked]
+
+
+@pytest.mark.parametrize("given", ["", "k"])
+async def test_unless_the_service_recognises_it_by_its_key(town: Town, given: str) -> None:
+    services = [Service(KEYED, LOST), Service(KEYED, LOST)]
+    await ask(town, "POST", *services, key=given)
+    assert asked(*services) == [1, 1]
+    [one] = set(keys(*services))
+    assert one == given if given else one
+
+
+async def test_a_connection_that_broke_is_no_reason_to_give_up_on_the_only_instance(town: Town) -> None:
+    service = Service(KEYED, LOST, DONE)
+    assert (await ask(town, "POST", service)).body == b"done"
+    assert len(set(keys(service))) == 1
+    assert [one.headers.get("Bookshelf-Try") for one in service.asked] == ["1", "2"]
+
+
+async def test_what_a_client_says_of_tries_is_not_believed(town: Town) -> None:
+    service = Service(KEYED)
+    await town.add(service)
+    await town.gateway.start()
+    sent = request("POST", "/bookshelf/books", b"", Idempotency_Key="k", Bookshelf_Try="1")
+    await town.gateway.handle(sent)
+    assert "Bookshelf-Try" not in service.asked[0].headers
 
 
 async def test_who_is_silent_for_too_long_has_not_answered(town: Town) -> None:

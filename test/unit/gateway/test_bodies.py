@@ -5,7 +5,7 @@ from collections.abc import AsyncIterator
 
 import pytest
 from multidict import CIMultiDict
-from support.upstream import never, pieces
+from support.upstream import pieces
 
 from bookshelf.runtime.http.message import Body, BrokenBody, Bytes, Request, TooLarge
 from gateway import bodies
@@ -91,21 +91,6 @@ async def test_each_piece_of_an_upload_puts_the_deadline_off() -> None:
         assert (deadline.when() or 0) > first + 50
 
 
-async def test_an_answer_whose_next_piece_does_not_come_in_time_is_broken() -> None:
-    async def stuck() -> AsyncIterator[bytes]:
-        yield b"first"
-        await never()
-
-    body = bodies.Paced(stuck(), 0.01)
-    assert await anext(body) == b"first"
-    with pytest.raises(BrokenBody, match=r"nothing more of the answer came for 0\.01 s"):
-        await anext(body)
-
-
-async def test_an_answer_that_comes_in_time_is_whole() -> None:
-    assert [piece async for piece in bodies.Paced(pieces(b"a", b"b"), 5)] == [b"a", b"b"]
-
-
 async def test_what_is_not_wanted_is_read_to_its_end_but_not_for_ever() -> None:
     await bodies.discard(b"here")
     short, endless = Arriving(b"x", b"y"), Arriving(*[b"x" * 10] * 9)
@@ -116,11 +101,3 @@ async def test_what_is_not_wanted_is_read_to_its_end_but_not_for_ever() -> None:
 
 async def test_nor_does_it_matter_when_that_breaks_off() -> None:
     await bodies.discard(Arriving(b"x", broken=True).stream())
-
-
-async def test_closing_an_answer_closes_what_it_comes_from() -> None:
-    source = pieces(b"a", b"b")
-    body = bodies.Paced(source, 5)
-    assert await anext(body) == b"a"
-    await body.aclose()
-    assert [piece async for piece in source] == []

@@ -2,6 +2,7 @@
 
 import msgspec
 import pytest
+from support.declared import at, understood
 from support.upstream import described
 
 from gateway.routes.document import BadDocument, read
@@ -10,9 +11,15 @@ from gateway.routes.document import BadDocument, read
 def test_routes_are_its_methods_and_paths() -> None:
     given = described("s", ("t",), "GET /books", "POST /books", "DELETE /books/{id}")
     given["paths"]["/books"]["parameters"] = []
-    document = read(msgspec.json.encode(given), "s")
-    assert set(document.routes()) == {("GET", "/books"), ("POST", "/books"), ("DELETE", "/books/{id}")}
-    assert document.origin.tags == ("t",)
+    document = understood(given)
+    found = {(one.method, one.path) for one in document.operations}
+    assert found == {("GET", "/books"), ("POST", "/books"), ("DELETE", "/books/{id}")}
+    assert (document.tags, document.own) == (("t",), False)
+
+
+def test_who_does_not_say_its_tags_has_those_of_the_registry() -> None:
+    document = read(b'{"openapi":"3.0.0","paths":{"/x":{"get":{}}}}', at("i", "t", "u"))
+    assert (document.service, document.tags, document.own) == ("s", ("t", "u"), True)
 
 
 @pytest.mark.parametrize(
@@ -21,7 +28,6 @@ def test_routes_are_its_methods_and_paths() -> None:
         b"",
         b"<html>",
         b"[]",
-        b"{}",
         b'{"x-bookshelf":{"service":"s"}}',
         b'{"x-bookshelf":{"service":"s","tags":[]}}',
         b'{"x-bookshelf":{"service":"","tags":["t"]}}',
@@ -34,9 +40,30 @@ def test_routes_are_its_methods_and_paths() -> None:
 )
 def test_what_cannot_be_used_is_said_to_be_bad(content: bytes) -> None:
     with pytest.raises(BadDocument, match="the document of s cannot be read"):
-        read(content, "s")
+        read(content, at("i"))
 
 
 def test_a_service_speaks_for_itself_only() -> None:
     with pytest.raises(BadDocument, match="an instance of s serves the document of other"):
-        read(msgspec.json.encode(described("other", ("t",))), "s")
+        read(msgspec.json.encode(described("other", ("t",))), at("i"))
+
+
+def nested(depth: int) -> bytes:
+    return b'{"components":{"schemas":{"x":' + b'{"x":' * depth + b"0" + b"}" * depth + b"}}}"
+
+
+@pytest.mark.parametrize(
+    ("content", "why"),
+    [
+        (nested(70), "more than 64 values inside each other"),
+        (b'{"swagger":"2.0"}', "of OpenAPI 2"),
+        (msgspec.json.encode({"paths": {f"/{n}": {"get": {}} for n in range(501)}}), "has 501 operations"),
+    ],
+)
+def test_what_is_too_much_or_of_another_kind_is_bad(content: bytes, why: str) -> None:
+    with pytest.raises(BadDocument, match=why):
+        read(content, at("i"))
+
+
+def test_what_is_not_too_much_is_good() -> None:
+    assert read(nested(50), at("i")).components

@@ -2,25 +2,35 @@
 
 import msgspec
 import pytest
-from support.upstream import described
+from support.declared import at, declared
 
 from bookshelf.runtime.http.problem import Problem
-from gateway.routes.document import Document, read
+from gateway.routes.document import Document
 from gateway.routes.known import Known
+from gateway.routes.rules import Rules, parse
+from gateway.upstream.pool import Pools
 
 
 def document(service: str, *routes: str) -> Document:
-    return read(msgspec.json.encode(described(service, (service,), *routes)), service)
+    return declared(service, (service,), *routes)
+
+
+def empty() -> Known:
+    return Known("/bookshelf", Rules(), Pools())
+
+
+def holder(known: Known) -> str:
+    return known.table.router.find("GET", "/books")[0].service
 
 
 @pytest.fixture
 def known() -> Known:
-    return Known("/bookshelf")
+    return empty()
 
 
 def serves(known: Known, route: str) -> bool:
     try:
-        known.router.find(*route.split(" "))
+        known.table.router.find(*route.split(" "))
     except Problem:
         return False
     return True
@@ -63,10 +73,53 @@ def test_an_edition_is_forgotten_once_only_a_newer_known_one_runs(known: Known) 
     assert known.editions == {("a", "2")}
 
 
-def test_the_order_in_which_services_were_met_does_not_matter(known: Known) -> None:
-    other = Known("/bookshelf")
+def met(known: Known, *services: str, now: float = 0.0, stranger: str = "") -> None:
+    instances = [msgspec.structs.replace(at(s, s, service=s), stranger=s == stranger) for s in services]
+    known.met(instances, now)
+
+
+def test_the_first_to_be_met_holds_a_route_whoever_answers_first(known: Known) -> None:
+    met(known, "z")
+    met(known, "z", "a")
+    for service in "az":
+        known.learn((service, "1"), document(service, "GET /books"))
+    assert holder(known) == "z"
+    assert [one.service for one in known.table.refused] == ["a"]
+
+
+def test_those_met_together_rank_by_name_and_strangers_last(known: Known) -> None:
+    met(known, "b", "c", "a", stranger="a")
+    for service in "cab":
+        known.learn((service, "1"), document(service, "GET /books"))
+    assert holder(known) == "b"
+    assert [one.service for one in known.table.refused] == ["c", "a"]
+
+
+def test_who_is_away_for_a_minute_loses_what_another_claims(known: Known) -> None:
+    met(known, "a")
+    met(known, "a", "b")
     for service in "ab":
         known.learn((service, "1"), document(service, "GET /books"))
-    for service in "ba":
-        other.learn((service, "1"), document(service, "GET /books"))
-    assert known.document == other.document
+    met(known, "b", now=100.0)
+    known.forget_gone(159.9)
+    assert holder(known) == "a"
+    known.forget_gone(160.0)
+    assert holder(known) == "b"
+    assert known.table.refused == []
+
+
+def test_what_no_one_else_claims_stays(known: Known) -> None:
+    met(known, "a")
+    known.learn(("a", "1"), document("a", "GET /books"))
+    met(known, now=1.0)
+    known.forget_gone(1e6)
+    assert holder(known) == "a"
+
+
+def test_rules_count_at_once_and_in_the_document_too(known: Known) -> None:
+    known.learn(("a", "1"), document("a", "GET /books", "GET /x"))
+    known.obey(parse({"forbid": [{"path": "/books"}]}))
+    assert not serves(known, "GET /books")
+    assert list(msgspec.json.decode(known.document)["paths"]) == ["/x"]
+    known.obey(Rules())
+    assert serves(known, "GET /books")

@@ -1,15 +1,19 @@
 """One document of all services."""
 
 import msgspec
+from support.declared import understood
 from support.upstream import Json, described
 
-from gateway.routes.document import read
 from gateway.routes.merge import merged
+from gateway.routes.routing import Table
+from gateway.routes.rules import Rules
+from gateway.upstream.pool import Pools
 
 
 def one(*documents: Json) -> Json:
-    found = [read(msgspec.json.encode(given), given["x-bookshelf"]["service"]) for given in documents]
-    return msgspec.json.decode(merged(found, "/bookshelf"), type=Json)
+    found = [understood(given) for given in documents]
+    granted = Table(found, Rules(), Pools(), "/bookshelf").granted
+    return msgspec.json.decode(merged(found, granted, "/bookshelf"), type=Json)
 
 
 def schemas(service: str, **named: Json) -> Json:
@@ -41,6 +45,13 @@ def test_methods_of_several_services_meet_under_one_path() -> None:
 def test_what_two_have_is_the_first_ones() -> None:
     document = one(described("a", ("t",), "GET /books"), described("b", ("t",), "GET /books"))
     assert document["paths"]["/books"]["get"]["summary"] == "a"
+
+
+def test_what_a_service_was_refused_is_not_in_it() -> None:
+    document = one(
+        described("a", ("t",), "GET /books/{id}"), described("b", ("t",), "GET /books/{x}", "GET /y")
+    )
+    assert set(document["paths"]) == {"/books/{id}", "/y"}
 
 
 def test_tags_are_named_once() -> None:

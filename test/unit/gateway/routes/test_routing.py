@@ -1,97 +1,63 @@
-"""Which instances a request may go to, and whose turn it is."""
+"""The table of routes: where requests lead, and whose each route is."""
 
-import msgspec
 import pytest
+from support.declared import at, declared, understood
 from support.upstream import described
 
-from bookshelf.discovery.port import Instance, Snapshot
+from bookshelf.discovery.port import Snapshot
 from bookshelf.runtime.http.problem import Problem
 from bookshelf.runtime.http.router import Router
-from gateway.routes.document import Document, read
-from gateway.routes.routing import Route, routes
-from gateway.upstream.pool import Pool, Pools
+from gateway.routes.document import Document
+from gateway.routes.routing import Refused, Table
+from gateway.routes.rules import Rules, parse
+from gateway.upstream.pool import Pools
+from gateway.upstream.route import Route
 
 
-def instance(name: str, *tags: str) -> Instance:
-    return Instance(id=name, service="s", tags=tags, address="127.0.0.1", port=1)
-
-
-def ids(pool: Pool) -> list[str]:
-    return [found.id for found in pool.in_turn()]
-
-
-def document(service: str, tags: tuple[str, ...], *given: str) -> Document:
-    return read(msgspec.json.encode(described(service, tags, *given)), service)
+def made(*documents: Document, rules: Rules | None = None, pools: Pools | None = None) -> Table:
+    return Table(documents, rules or Rules(), pools or Pools(), "/bookshelf")
 
 
 def table(*documents: Document) -> Router[Route]:
-    return routes(documents, Pools(), "/bookshelf")
+    return made(*documents).router
 
 
-def test_only_who_has_all_the_tags_is_asked() -> None:
-    pool = Pool(("books", "new"))
-    pool.become(
-        Snapshot((instance("a", "books", "list"), instance("b", "new", "books", "x"), instance("c", "new")))
-    )
-    assert ids(pool) == ["b"]
-
-
-def test_each_has_its_turn_and_the_others_follow() -> None:
-    pool = Pool(("t",))
-    pool.become(Snapshot(tuple(instance(name, "t") for name in "abc")))
-    assert [ids(pool) for _ in range(4)] == [list("bca"), list("cab"), list("abc"), list("bca")]
-
-
-def test_the_turn_goes_on_when_instances_come_and_go() -> None:
-    pool = Pool(("t",))
-    pool.become(Snapshot(tuple(instance(name, "t") for name in "abc")))
-    ids(pool), ids(pool)
-    pool.become(Snapshot((instance("a", "t"), instance("b", "t"))))
-    assert [ids(pool) for _ in range(2)] == [list("ba"), list("ab")]
-    pool.become(Snapshot())
-    assert ids(pool) == []
-
-
-def test_a_pool_that_is_made_late_knows_who_is_ready() -> None:
-    pools = Pools()
-    pools.become(Snapshot((instance("a", "t"),)))
-    assert ids(pools.of(("t",))) == ["a"]
-    pools.become(Snapshot())
-    assert ids(pools.of(("t",))) == []
+def refused(found: Table) -> list[tuple[str, str, str]]:
+    return [(one.service, f"{one.method} {one.path}", one.why) for one in found.refused]
 
 
 def test_literal_segments_go_before_parameters() -> None:
     found = table(
-        document("one", ("one",), "GET /books/{id}"), document("last", ("last",), "GET /books/last/read")
+        declared("one", ("one",), "GET /books/{id}"), declared("last", ("last",), "GET /books/last/read")
     )
-    assert found.find("GET", "/books/last/read")[0].pool.tags == ("last",)
-    assert found.find("GET", "/books/last")[0].pool.tags == ("one",)
+    assert found.find("GET", "/books/last/read")[0].pool.name == "last"
+    assert found.find("GET", "/books/last")[0].pool.name == "one"
 
 
 def test_a_route_is_named_with_the_prefix() -> None:
-    assert table(document("s", ("t",), "GET /books/{id}")).find("GET", "/books/7")[0].template == (
+    assert table(declared("s", ("t",), "GET /books/{id}")).find("GET", "/books/7")[0].template == (
         "/bookshelf/books/{id}"
     )
 
 
 def test_head_goes_where_get_goes() -> None:
-    assert table(document("s", ("t",), "GET /books")).find("HEAD", "/books")[0].pool.tags == ("t",)
+    assert table(declared("s", ("t",), "GET /books")).find("HEAD", "/books")[0].pool.name == "t"
 
 
 def test_a_method_that_no_service_has_is_answered_with_those_of_all() -> None:
-    found = table(document("a", ("a",), "GET /books"), document("b", ("b",), "POST /books"))
+    found = table(declared("a", ("a",), "GET /books"), declared("b", ("b",), "POST /books"))
     with pytest.raises(Problem) as caught:
         found.find("PUT", "/books")
     assert caught.value.headers["Allow"] == "GET, HEAD, POST"
 
 
 def test_a_route_of_two_services_is_the_first_ones() -> None:
-    found = table(document("a", ("a",), "GET /books"), document("b", ("b",), "GET /books"))
-    assert found.find("GET", "/books")[0].pool.tags == ("a",)
+    found = table(declared("a", ("a",), "GET /books"), declared("b", ("b",), "GET /books"))
+    assert found.find("GET", "/books")[0].pool.name == "a"
 
 
 def test_a_path_is_matched_as_it_was_sent() -> None:
-    found = table(document("s", ("t",), "GET /books", "GET /books/{id}", "GET /books/last/read"))
+    found = table(declared("s", ("t",), "GET /books", "GET /books/{id}", "GET /books/last/read"))
     for path in (
         "/books//",
         "//books",
@@ -105,3 +71,89 @@ def test_a_path_is_matched_as_it_was_sent() -> None:
         with pytest.raises(Problem, match="nothing is served"):
             found.find("GET", path)
     assert found.find("GET", "/books/a%2Fb")[1] == "/books/{id}"
+
+
+@pytest.mark.parametrize("second", ["GET /books/{name}", "HEAD /books/{id}", "GET /books/{id}"])
+def test_a_route_that_two_services_claim_is_the_first_ones(second: str) -> None:
+    found = made(declared("a", ("a",), "GET /books/{id}"), declared("b", ("b",), second))
+    assert refused(found) == [("b", second, "a has it")]
+    for method in ("GET", "HEAD"):
+        assert found.router.find(method, "/books/7")[0].service == "a"
+
+
+def test_two_editions_of_one_service_share_its_routes() -> None:
+    found = made(declared("a", ("a",), "GET /x"), declared("a", ("a",), "GET /x", "GET /y"))
+    assert refused(found) == []
+    assert len(found.routes) == 2
+
+
+@pytest.mark.parametrize("path", ["/health", "/metrics/x", "/gateway", "/apidocs/y", "/openapi.json"])
+def test_what_the_gateway_keeps_for_itself_is_no_ones(path: str) -> None:
+    found = made(declared("a", ("a",), f"GET {path}"))
+    assert refused(found) == [("a", f"GET {path}", "the gateway keeps this for itself")]
+    assert found.routes == []
+
+
+def test_a_service_claims_only_prefixes_that_it_may() -> None:
+    rules = parse({"allow": {"a": ["/a"], "*": []}})
+    found = made(
+        declared("a", ("a",), "GET /a", "GET /a/{id}", "GET /ab"),
+        declared("b", ("b",), "GET /b"),
+        rules=rules,
+    )
+    assert [(one.service, one.path) for one in found.refused] == [("a", "/ab"), ("b", "/b")]
+    assert [route.template for _, route in found.routes] == ["/bookshelf/a", "/bookshelf/a/{id}"]
+
+
+def test_rules_add_routes_that_no_service_then_gets() -> None:
+    rules = parse({"add": [{"path": "/covers/{id}", "tags": ["covers"], "deadline_s": 2}]})
+    found = made(declared("a", ("a",), "GET /covers/{x}"), rules=rules)
+    route = found.router.find("HEAD", "/covers/7")[0]
+    assert (route.pool.name, route.deadline_s) == ("covers", 2)
+    assert refused(found) == [("a", "GET /covers/{x}", "rules has it")]
+
+
+def test_what_rules_forbid_is_not_granted() -> None:
+    found = made(declared("a", ("a",), "GET /x", "DELETE /x"), rules=parse({"forbid": [{"path": "/x"}]}))
+    assert {one[2] for one in refused(found)} == {"the rules forbid it"}
+    assert found.routes == []
+
+
+@pytest.mark.parametrize(
+    "path", ["books", "/books/", "/a//b", "/a/{b}c", "/a/{}", "/a b", "/" + "x" * 600, "/a\\b"]
+)
+def test_a_path_that_cannot_be_matched_is_refused_alone(path: str) -> None:
+    given = described("a", ("a",), "GET /good")
+    given["paths"][path] = {"get": {}}
+    found = made(understood(given))
+    assert [one.service for one in found.refused] == ["a"]
+    assert [route.template for _, route in found.routes] == ["/bookshelf/good"]
+
+
+def test_a_route_has_what_its_operation_says() -> None:
+    given = described("a", ("a",), "POST /books")
+    given["paths"]["/books"]["post"] |= {
+        "parameters": [{"$ref": "#/components/parameters/Key"}],
+        "x-bookshelf": {"deadline_s": 1.5, "aggregate": "newbook", "subject": "created"},
+    }
+    given["components"] = {"parameters": {"Key": {"name": "idempotency-key", "in": "header"}}}
+    route = table(understood(given)).find("POST", "/books")[0]
+    assert (route.keyed, route.deadline_s, route.aggregate, route.creates) == (True, 1.5, "newbook", True)
+
+
+@pytest.mark.parametrize("said", [{"deadline_s": 0}, {"deadline_s": "x"}, {"aggregate": "a b"}, [], "x"])
+def test_an_operation_that_says_nonsense_is_refused(said: object) -> None:
+    given = described("a", ("a",), "GET /x")
+    given["paths"]["/x"]["get"]["x-bookshelf"] = said
+    [one] = made(understood(given)).refused
+    assert isinstance(one, Refused)
+    assert one.path == "/x"
+
+
+def test_who_does_not_say_what_it_is_found_by_is_found_by_its_own_name_too() -> None:
+    pools = Pools()
+    pools.become(Snapshot((at("1", "t", service="mine"), at("2", "t", service="other"))))
+    given = described("mine", ("t",), "GET /x")
+    del given["x-bookshelf"]
+    found = made(understood(given, at("1", "t", service="mine")), pools=pools)
+    assert [one.instance.id for one in found.router.find("GET", "/x")[0].pool.endpoints] == ["1"]

@@ -1,0 +1,86 @@
+"""A circuit breaker: who fails again and again is left alone, then tried by exactly one request.
+
+Source: M. Nygard, Release It!, "Circuit Breaker". Time comes with each call, in seconds of any one clock.
+"""
+
+from dataclasses import dataclass
+from typing import Literal
+
+State = Literal["closed", "open", "half-open"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Fuse:
+    """A breaker opens after so many failures in a row, for so long: doubled each time, up to the longest."""
+
+    failures: int = 5
+    first_s: float = 1.0
+    longest_s: float = 30.0
+
+
+class Breaker:
+    """Closed, open, or half-open. While it is not closed, only the trial's end counts.
+
+    Whoever is let in says how it ended, once: `succeeded`, `failed` or `left`, with what `enter` returned.
+    """
+
+    __slots__ = ("_failures", "_fuse", "_trying", "_until", "_wait_s", "closed")
+
+    def __init__(self, fuse: Fuse) -> None:
+        self._fuse = fuse
+        self.closed = True
+        self._failures = 0
+        self._until = 0.0
+        self._wait_s = fuse.first_s
+        self._trying = False
+
+    def state(self, now: float) -> State:
+        """Return what it is at this time."""
+        if self.closed:
+            return "closed"
+        return "half-open" if self._trying or now >= self._until else "open"
+
+    def allows(self, now: float) -> bool:
+        """Whether a request may go now."""
+        return self.closed or (now >= self._until and not self._trying)
+
+    def enter(self, now: float) -> bool:
+        """Note that a request goes; return whether it is the trial."""
+        if self.closed or now < self._until or self._trying:
+            return False
+        self._trying = True
+        return True
+
+    def succeeded(self, *, trial: bool = False) -> None:
+        """Note that a request went well."""
+        if self.closed:
+            self._failures = 0
+        elif trial:
+            self._close()
+
+    def failed(self, now: float, *, trial: bool = False) -> None:
+        """Note that a request failed."""
+        if self.closed:
+            self._failures += 1
+            if self._failures >= self._fuse.failures:
+                self.trip(now)
+        elif trial:
+            self._wait_s = min(2 * self._wait_s, self._fuse.longest_s)
+            self.trip(now)
+
+    def left(self, *, trial: bool = False) -> None:
+        """Note that a request ended without saying anything of the other side: its client has gone, say."""
+        if trial:
+            self._trying = False
+
+    def trip(self, now: float) -> None:
+        """Open, from now on."""
+        self.closed = False
+        self._trying = False
+        self._until = now + self._wait_s
+
+    def _close(self) -> None:
+        self.closed = True
+        self._trying = False
+        self._failures = 0
+        self._wait_s = self._fuse.first_s

@@ -1,0 +1,61 @@
+"""One request on its way, through all its tries: how long it may take, whether it may be sent again."""
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+
+import msgspec
+from multidict import CIMultiDict
+
+from bookshelf.runtime.edge.conditions import KEY, TIME_LEFT, TRY
+from bookshelf.runtime.http.message import Request
+from bookshelf.runtime.http.problem import Problem
+from gateway.upstream.endpoint import Endpoint
+from gateway.upstream.pool import Pool
+
+READS = frozenset({"GET", "HEAD"})
+#: Seconds, of any one clock.
+Clock = Callable[[], float]
+
+
+@dataclass(slots=True)
+class Call:
+    """What is known of a request between its tries. `owner`: who is asked first; `end`: when time is over.
+
+    `again`: it may be sent again if an instance says that it did nothing; `repeatable`: even if it may have
+    been carried out, for then it is recognised.
+    """
+
+    request: Request
+    pool: Pool
+    end: float
+    again: bool
+    repeatable: bool
+    owner: Endpoint | None = None
+    tries: int = 0
+    lost: bool = False
+    tried: list[Endpoint] = field(default_factory=list)
+
+    def choose(self, now: float) -> Endpoint | None:
+        """Return who is asked next; None if no one may be."""
+        return self.pool.choose(now, self.tried, self.owner)
+
+    def one_more(self, left_s: float) -> Request:
+        """Return the request for one more try: it says how long is waited for it, and which try it is."""
+        self.tries += 1
+        headers = self.request.headers
+        named = headers if self.tries == 1 else CIMultiDict(headers)  # another try may still be under way
+        assert isinstance(named, CIMultiDict)  # noqa: S101 (the gateway has made them)
+        named[TIME_LEFT] = f"{left_s:.3f}"
+        if TRY in named:
+            named[TRY] = str(self.tries)
+        if named is headers:
+            return self.request
+        return msgspec.structs.replace(self.request, headers=named)
+
+
+def no_answer(request: Request) -> Problem:
+    """Say that whether anything was done is not known."""
+    if request.method in READS:
+        return Problem("gateway-timeout", "the service did not answer; try again")
+    msg = "the service did not answer, so whether this was done is not known; "
+    return Problem("gateway-timeout", msg + f"send it again with the same {KEY}, if it had one")

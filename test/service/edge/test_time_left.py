@@ -1,0 +1,54 @@
+"""What the gateway says of a request: how long its answer is waited for, and which try it is."""
+
+import pytest
+from support.shelf import DUNE, Shelf
+
+LEFT = "Bookshelf-Time-Left"
+
+
+@pytest.mark.parametrize("left", ["0", "0.000"])
+@pytest.mark.parametrize(("method", "target"), [("POST", "/books"), ("GET", "/books")])
+async def test_what_no_one_waits_for_is_not_done(shelf: Shelf, method: str, target: str, left: str) -> None:
+    body = DUNE if method == "POST" else None
+    answer = await shelf.send(method, target, body, **{LEFT: left})
+    assert (answer.status, answer.json["type"]) == (504, "urn:bookshelf:problem:gateway-timeout")
+    assert "nothing was done" in answer.json["detail"]
+    assert (await shelf.send("GET", "/books")).json == []
+
+
+async def test_a_query_waits_for_its_view_only_as_long_as_someone_waits_for_it(shelf: Shelf) -> None:
+    place = (await shelf.add())["position"]
+    for view in shelf.hosts["booklist"].views.values():
+        await view.stop()
+    book = await shelf.add()
+    after = book["position"]
+    assert place != after
+    answer = await shelf.send("GET", "/books", **{"Bookshelf-After": after, LEFT: "0.01"})
+    assert answer.status == 504
+
+
+@pytest.mark.parametrize("left", ["30", "1e9", "-1", "soon", "99999999", ""])
+async def test_what_leaves_time_enough_or_is_no_number_changes_nothing(shelf: Shelf, left: str) -> None:
+    assert (await shelf.send("GET", "/books", **{LEFT: left})).status == 200
+    assert (await shelf.send("POST", "/books", DUNE, **{LEFT: left})).status == 201
+
+
+async def test_a_key_that_the_gateway_has_made_is_recognised_when_it_comes_again(shelf: Shelf) -> None:
+    key = "0193b7a2-7c0e-7d5b-9d42-0b6f0a5e7c11"
+    tries = [
+        await shelf.send("POST", "/books", DUNE, **{"Idempotency-Key": key, "Bookshelf-Try": number})
+        for number in "12"
+    ]
+    assert [answer.status for answer in tries] == [201, 201]
+    assert tries[0].body == tries[1].body
+    assert tries[1].headers["Idempotency-Replayed"] == "true"
+
+
+async def test_a_key_that_the_gateway_has_made_leaves_no_mark_where_nothing_was_to_say(shelf: Shelf) -> None:
+    book = await shelf.add()
+    target = f"/books/{book['id']}/finished"
+    for number, marks in (("1", {"Bookshelf-Try": "1"}), ("2", {"Bookshelf-Try": "1"}), ("3", {})):
+        answer = await shelf.send("POST", target, {}, **{"Idempotency-Key": f"key-{number}", **marks})
+        assert answer.status == 204
+    # added, finished, and the one mark of the key that a client chose
+    assert sum([await shelf.log.end("bookshelf", partition) for partition in (0, 1)]) == 3

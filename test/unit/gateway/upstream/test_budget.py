@@ -1,0 +1,62 @@
+"""The budget of retries: a fifth of what is asked, and a little for who asks alone."""
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from gateway.upstream.budget import Budget, Share
+
+SHARE = Share(ratio=0.2, floor=3, window_s=10)
+
+
+def spent(budget: Budget, now: float, wished: int = 1000) -> int:
+    return sum(budget.spend(now) for _ in range(wished))
+
+
+def test_who_asks_alone_may_retry_a_little() -> None:
+    budget = Budget(SHARE)
+    budget.asked(0.0)
+    assert spent(budget, 0.0) == 3
+
+
+def test_a_fifth_of_what_is_asked_may_be_tried_again() -> None:
+    budget = Budget(SHARE)
+    for _ in range(100):
+        budget.asked(0.0)
+    assert spent(budget, 0.0) == 23
+    assert budget.refused == 977
+
+
+@pytest.mark.parametrize(("later", "expected"), [(9.9, 0), (10.0, 3), (1e6, 3)])
+def test_what_is_older_than_the_window_counts_no_more(later: float, expected: int) -> None:
+    budget = Budget(SHARE)
+    for _ in range(100):
+        budget.asked(0.0)
+    spent(budget, 0.0)
+    assert spent(budget, later) == expected
+
+
+def test_a_clock_that_goes_back_takes_nothing_away() -> None:
+    budget = Budget(SHARE)
+    budget.asked(20.0)
+    assert spent(budget, 5.0) == 3
+    assert spent(budget, 20.0) == 0
+
+
+@given(st.lists(st.tuples(st.floats(0, 3), st.integers(0, 40), st.integers(0, 40))))
+def test_none_is_granted_that_would_exceed_the_share_of_the_window(
+    steps: list[tuple[float, int, int]],
+) -> None:
+    budget, now = Budget(SHARE), 0.0
+    asked: list[float] = []
+    retried: list[float] = []
+    for pause, requests, retries in steps:
+        now += pause
+        for _ in range(requests):
+            budget.asked(now)
+            asked.append(now)
+        granted = spent(budget, now, retries)
+        retried += [now] * granted
+        inside = [when for when in asked if int(when) > int(now) - SHARE.window_s]
+        extra = [when for when in retried if int(when) > int(now) - SHARE.window_s]
+        assert len(extra) <= SHARE.floor + SHARE.ratio * len(inside) or not granted

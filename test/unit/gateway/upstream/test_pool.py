@@ -1,0 +1,67 @@
+"""Who a request may go to, and what is remembered of whom."""
+
+import pytest
+from support.declared import at
+
+from bookshelf.discovery.port import Snapshot
+from gateway.upstream.pool import Pool, Pools
+
+
+def ids(pool: Pool) -> list[str]:
+    return [one.instance.id for one in pool.endpoints]
+
+
+def test_only_who_has_all_the_tags_is_asked() -> None:
+    pools = Pools()
+    pool = pools.of(("books", "new"))
+    pools.become(Snapshot((at("a", "books", "list"), at("b", "new", "books", "x"), at("c", "new"))))
+    assert ids(pool) == ["b"]
+
+
+def test_a_pool_that_is_made_late_knows_who_is_ready() -> None:
+    pools = Pools()
+    pools.become(Snapshot((at("a", "t"),)))
+    assert ids(pools.of(("t",))) == ["a"]
+    pools.become(Snapshot())
+    assert ids(pools.of(("t",))) == []
+
+
+def test_no_pool_is_of_everyone() -> None:
+    with pytest.raises(ValueError, match="name a tag or a service"):
+        Pools().of(())
+
+
+def test_what_is_known_of_an_instance_stays_while_it_is_ready_and_is_shared() -> None:
+    pools = Pools()
+    pools.become(Snapshot((at("a", "t", "u"),)))
+    [one] = pools.of(("t",)).endpoints
+    one.breaker.trip(0.0)
+    pools.become(Snapshot((at("a", "t", "u", version="2"), at("b", "t"))))
+    assert pools.of(("u",)).endpoints == (one,)
+    assert one.instance.meta == {"version": "2"}
+    pools.become(Snapshot())
+    pools.become(Snapshot((at("a", "t"),)))
+    assert pools.of(("t",)).endpoints[0].breaker.closed
+
+
+def test_the_owner_of_a_partition_is_found_by_what_instances_say() -> None:
+    pools = Pools()
+    says = [{"owns-x": "0,2", "partitions-x": "4"}, {"owns-x": "1,3", "partitions-x": "4"}]
+    pools.become(Snapshot(tuple(at(f"{n}", "t", **meta) for n, meta in enumerate(says))))
+    pool = pools.of(("t",))
+    owners = {subject: pool.owner("x", subject) for subject in map(str, range(50))}
+    assert {one.instance.id for one in owners.values() if one} == {"0", "1"}
+    assert None not in owners.values()
+    assert pool.owner("y", "1") is None
+
+
+@pytest.mark.parametrize("wrong", ["", "x", "-4", "9999999999", "5"])
+def test_when_instances_do_not_agree_or_make_no_sense_no_one_is_the_owner(wrong: str) -> None:
+    pools = Pools()
+    said = [wrong, "4" if wrong == "5" else wrong]
+    pools.become(
+        Snapshot(
+            tuple(at(f"{n}", "t", **{"owns-x": "0,1,2,3,z", "partitions-x": s}) for n, s in enumerate(said))
+        )
+    )
+    assert pools.of(("t",)).owner("x", "1") is None
