@@ -6,7 +6,7 @@ from typing import Annotated, Any, Literal
 
 import msgspec
 from msgspec import Meta
-from sqlalchemy import Index, MetaData, select
+from sqlalchemy import Index, MetaData, bindparam, select
 
 from bookshelf.cqrs.errors import NotFound
 from bookshelf.cqrs.message import Event
@@ -38,6 +38,8 @@ HANDLERS: Mapping[type[Event], Handler] = {
     kind: _both(handler) for kind, handler in BookRows(books).handlers.items()
 }
 VIEW = View(name="booklist", topic=TOPIC, catalogue=EVENTS, tables=TABLES, handlers=HANDLERS)
+
+_ONE = select(books).where(books.c.id == bindparam("id"))
 
 
 class Listing(msgspec.Struct, forbid_unknown_fields=True):
@@ -75,7 +77,7 @@ def one(db: Any, asked: AskedBook) -> Answer:  # noqa: ANN401 (the storage's con
     """Answer one book, now or as it was. Its version is what If-Match takes. Raises `NotFound`."""
     if asked.as_of is not None:
         return Answer(HISTORY.as_of(db, asked.id, asked.as_of))
-    row = db.execute(select(books).filter_by(id=asked.id)).first()
+    row = db.execute(_ONE, {"id": asked.id}).first()
     if row is None:
         raise NotFound("there is no such book on the shelf")
     return Answer(shown(row), version=str(row.version))

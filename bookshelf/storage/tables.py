@@ -1,8 +1,9 @@
 """One SQLite file of a view: a writing engine, a reading engine, and the threads that run them."""
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import AsyncIterator, Callable
 from concurrent.futures import Executor
+from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -13,6 +14,7 @@ from sqlalchemy.pool import QueuePool
 from bookshelf.cqrs.view import View
 from bookshelf.storage import ledger
 from bookshelf.storage.port import Seen, StorageFault
+from bookshelf.storage.together import Together
 
 T = TypeVar("T")
 
@@ -23,9 +25,9 @@ class SqliteTables:
     def __init__(self, path: Path, writer: Executor | None, reader: Executor | None) -> None:
         self.path = path
         self._writer = writer
-        self._reader = reader
         self._writing = engine(path, "BEGIN IMMEDIATE", pool_size=1)
         self._reading = engine(path, "BEGIN", pool_size=4)
+        self._reads = None if reader is None else Together(reader, self._reading)
         self._busy = 0
         self._idle = asyncio.Event()
 
@@ -47,22 +49,29 @@ class SqliteTables:
 
     async def write(self, work: Callable[[Connection], T]) -> T:
         """Run `work` in one transaction."""
-        return await self._run(self._writer, self._writing, work)
+        async with self._at_work():
+            if self._writer is None:
+                return _transact(self._writing, work)
+            loop = asyncio.get_running_loop()
+            return await loop.run_in_executor(self._writer, _transact, self._writing, work)
 
     async def read(self, work: Callable[[Connection], T]) -> T:
-        """Run `work` on a snapshot."""
-        return await self._run(self._reader, self._reading, work)
+        """Run `work` on a snapshot, maybe together with other reads."""
+        async with self._at_work():
+            if self._reads is None:
+                return _transact(self._reading, work)
+            found: T = await self._reads.run(work)
+            return found
 
     async def look(self) -> Seen:
         """Return how the set stands."""
         return await self.read(ledger.look)
 
-    async def _run(self, executor: Executor | None, on: Engine, work: Callable[[Connection], T]) -> T:
+    @asynccontextmanager
+    async def _at_work(self) -> AsyncIterator[None]:
         self._busy += 1
         try:
-            if executor is None:
-                return _transact(on, work)
-            return await asyncio.get_running_loop().run_in_executor(executor, _transact, on, work)
+            yield
         finally:
             self._busy -= 1
             self._idle.set()

@@ -1,6 +1,7 @@
 from collections.abc import AsyncIterator
 
 import pytest
+from contract.read_contract import ReadContract
 from contract.storage_contract import StorageContract
 
 from bookshelf.storage.memory import MemoryStorage
@@ -15,3 +16,7 @@ async def storage() -> AsyncIterator[MemoryStorage]:
 
 class TestMemoryStorage(StorageContract):
     """Table sets that are gone with the process."""
+
+
+class TestMemoryReads(ReadContract):
+    """Many reads at once."""

@@ -5,6 +5,7 @@ from contextlib import AsyncExitStack
 from pathlib import Path
 
 import pytest
+from contract.read_contract import ReadContract
 from contract.storage_contract import SOURCE, LastingContract, StorageContract, write
 from support.postgres import Server
 from support.tally import VIEW, sums
@@ -39,6 +40,10 @@ async def again(url: str) -> AsyncIterator[PostgresStorage]:
 
 class TestPostgresStorage(StorageContract):
     """Table sets."""
+
+
+class TestPostgresReads(ReadContract):
+    """Many reads at once."""
 
 
 class TestPostgresStorageLasts(LastingContract):

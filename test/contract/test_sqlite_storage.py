@@ -4,6 +4,7 @@ from collections.abc import AsyncIterator
 from pathlib import Path
 
 import pytest
+from contract.read_contract import ReadContract
 from contract.storage_contract import SOURCE, LastingContract, StorageContract, write
 from support.tally import VIEW, sums
 from support.tinydisk import tiny_disk
@@ -33,6 +34,10 @@ async def again(folder: Path) -> AsyncIterator[SqliteStorage]:
 
 class TestSqliteStorage(StorageContract):
     """Table sets."""
+
+
+class TestSqliteReads(ReadContract):
+    """Many reads at once."""
 
 
 class TestSqliteStorageLasts(LastingContract):

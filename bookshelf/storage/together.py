@@ -1,0 +1,84 @@
+"""Reads that wait at the same time share a thread's turn and a snapshot: either costs more than a read."""
+
+import asyncio
+from collections import deque
+from collections.abc import Callable, Sequence
+from concurrent.futures import Executor
+from typing import Any, NamedTuple
+
+from sqlalchemy import Connection, Engine
+from sqlalchemy.exc import OperationalError
+
+from bookshelf.storage.port import StorageFault
+
+#: Reads in one turn: a slow one holds up so many others, at the most.
+_MOST = 8
+#: Turns at a time.
+_TURNS = 2
+
+Work = Callable[[Connection], Any]
+Outcome = tuple[Any, BaseException | None]
+
+
+class _Read(NamedTuple):
+    work: Work
+    answer: "asyncio.Future[Any]"
+
+
+class Together:
+    """Runs reads on an engine, in an executor's threads. A snapshot is never older than any of its reads."""
+
+    def __init__(self, executor: Executor, on: Engine) -> None:
+        self._executor = executor
+        self._on = on
+        self._waiting: deque[_Read] = deque()
+        self._turns = 0
+
+    async def run(self, work: Work) -> Any:  # noqa: ANN401 (whatever the work returns)
+        """Return what `work` returns. Raises `StorageFault`, or what the work raises."""
+        answer: asyncio.Future[Any] = asyncio.get_running_loop().create_future()
+        self._waiting.append(_Read(work, answer))
+        self._begin()
+        return await answer
+
+    def _begin(self) -> None:
+        while self._waiting and self._turns < _TURNS:
+            reads = [self._waiting.popleft() for _ in range(min(_MOST, len(self._waiting)))]
+            works = [read.work for read in reads]
+            self._turns += 1
+            turn = asyncio.get_running_loop().run_in_executor(
+                self._executor, _on_one_snapshot, self._on, works
+            )
+            turn.add_done_callback(lambda done, reads=reads: self._ended(reads, done))  # type: ignore[misc]
+
+    def _ended(self, reads: Sequence[_Read], turn: "asyncio.Future[list[Outcome]]") -> None:
+        self._turns -= 1
+        fault = asyncio.CancelledError() if turn.cancelled() else turn.exception()
+        outcomes = [(None, fault)] * len(reads) if fault is not None else turn.result()
+        for read, (result, failed) in zip(reads, outcomes, strict=True):
+            if read.answer.done():  # who asked has gone
+                continue
+            if failed is None:
+                read.answer.set_result(result)
+            else:
+                read.answer.set_exception(failed)
+        self._begin()
+
+
+def _on_one_snapshot(on: Engine, works: Sequence[Work]) -> list[Outcome]:
+    try:
+        with on.begin() as db:
+            return [_outcome(db, work) for work in works]
+    except OperationalError as fault:
+        raise StorageFault(str(fault.orig)) from fault
+
+
+def _outcome(db: Connection, work: Work) -> Outcome:
+    try:
+        return work(db), None
+    except OperationalError as fault:
+        told = StorageFault(str(fault.orig))
+        told.__cause__ = fault
+        return None, told
+    except Exception as fault:  # noqa: BLE001 (it is its reader's alone)
+        return None, fault
