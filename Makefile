@@ -25,7 +25,7 @@ endef
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help setup run test lint format bench lock clean anew consul kafka
+.PHONY: help setup run test faults lint format bench lock clean anew consul kafka
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-8s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -37,6 +37,12 @@ run: setup ## start the shelf: all services and the gateway; ARGS="--port 9000"
 
 test: $(DEV) ## run every test; ARGS="-k name" chooses
 	@$(BIN)/python -m pytest $(ARGS)
+
+# A whole run makes the table anew; ARGS="-k zombie" only those rows.
+faults: $(DEV) ## do to the running system all that may go wrong; writes docs/faults.md
+	@$(if $(ARGS),,rm -f docs/faults.json)
+	@BOOKSHELF_CHAOS_ROUNDS=$${BOOKSHELF_CHAOS_ROUNDS:-3} BOOKSHELF_CHAOS_PAGE=docs/faults.md \
+	  BOOKSHELF_TEST_REQUIRE=kafka,consul $(BIN)/python -m pytest test/chaos/kafka -m chaos $(ARGS)
 
 lint: $(DEV) ## check style, format and types
 	@$(BIN)/ruff check

@@ -1,0 +1,118 @@
+"""A broker that is absent, dies, hangs, is cut off, is slow, and answers too late."""
+
+import signal
+import time
+from pathlib import Path
+
+import pytest
+from chaos.kafka.lasting import lasts
+from chaos.kafka.table import Row
+from chaos.kafka.trial import ROUNDS, Fault, dice, trial
+from support.fleet import AGGREGATES, VIEWS, Fleet
+from support.kafka_behind import Behind, bootstrap, brokers_behind
+from support.registry_behind import RegistryWire
+from support.until import until
+from support.wire import END_TXN, PRODUCE, Backstage
+
+pytestmark = [pytest.mark.needs("kafka", "consul"), pytest.mark.chaos]
+#: Seconds after which an append counts as unknown, and any question to a broker as not answered; and some.
+PAST_EVERY_DEADLINE_S = 12.0
+
+
+def test_it_is_killed(fault: Fault, behind: Behind) -> None:
+    with fault("broker: kill -9, started again") as trial:
+        for _ in range(ROUNDS):
+            trial.under_load()
+            behind.broker.kill()
+            trial.over()
+            behind.broker.start()
+            trial.recovered()
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("seconds", [3, 30])
+def test_it_is_stopped(fault: Fault, behind: Behind, seconds: float) -> None:
+    with fault(f"broker: SIGSTOP for {seconds} s") as trial:
+        for _ in range(ROUNDS):
+            trial.under_load()
+            behind.broker.send(signal.SIGSTOP)
+            try:
+                lasts(seconds)
+            finally:
+                behind.broker.send(signal.SIGCONT)
+            trial.recovered()
+
+
+@pytest.mark.slow
+def test_it_is_cut_off(fault: Fault, behind: Behind) -> None:
+    with fault(f"broker: blackholed for {PAST_EVERY_DEADLINE_S:.0f} s") as trial:
+        trial.under_load()
+        behind.wire.blackhole()
+        lasts(PAST_EVERY_DEADLINE_S)
+        behind.wire.heal()
+        trial.recovered()
+
+
+@pytest.mark.slow
+def test_its_connections_are_cut(fault: Fault, behind: Behind) -> None:
+    with fault("broker: every connection cut") as trial:
+        for _ in range(ROUNDS):
+            trial.under_load()
+            behind.wire.cut()
+            trial.recovered()
+
+
+@pytest.mark.slow
+def test_it_is_slow(fault: Fault, behind: Behind) -> None:
+    with fault("broker: 100 ms for each message of the protocol") as trial:
+        trial.under_load()
+        behind.wire.slow_s = 0.1
+        trial.load.goes_on()
+        behind.wire.heal()
+        trial.recovered()
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(("kind", "what"), [(PRODUCE, "a write"), (END_TXN, "a commit")])
+def test_what_was_given_up_lands_later(fault: Fault, behind: Behind, kind: int, what: str) -> None:
+    with fault(f"broker: {what} times out, and lands later") as trial:
+        trial.under_load()
+        behind.wire.hold(kind)
+        until(lambda: behind.wire.held, f"{what} is on its way")
+        behind.wire.let_pass()
+        trial.recovered()  # it was given up, and decided anew
+        behind.wire.heal()
+        trial.recovered()
+
+
+@pytest.mark.slow
+def test_a_commit_is_not_answered(fault: Fault, behind: Behind) -> None:
+    with fault("broker: a commit lands, its answer never comes") as trial:
+        trial.under_load()
+        behind.wire.mute(END_TXN)
+        until(lambda: behind.wire.muted, "a commit has landed")
+        behind.wire.let_pass()
+        trial.recovered()
+
+
+@pytest.mark.slow
+def test_it_is_not_there_at_the_start(
+    tmp_path: Path, backstage: Backstage, registry_alone: RegistryWire, table: list[Row]
+) -> None:
+    with brokers_behind(tmp_path / "broker", backstage) as [behind]:
+        fleet = Fleet(tmp_path / "fleet", bootstrap([behind]), registry_alone.address)
+        try:
+            early = [fleet.launch(service, 1) for service in (*AGGREGATES, *VIEWS)]
+            until(lambda: all("waiting-for-broker" in one.complaints for one in early), "they wait")
+            behind.broker.start()
+            began = time.monotonic()
+            for one in early:
+                one.ready()
+            took_s = time.monotonic() - began
+            fleet.whole([1])
+            with trial(fleet, "broker: absent at the start", dice("absent"), table) as running:
+                running.under_load()
+                running.recovered()
+                running.seconds.append(took_s)
+        finally:
+            fleet.close()

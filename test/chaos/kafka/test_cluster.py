@@ -1,0 +1,55 @@
+"""Three brokers, each record on three of them, two of which must have it: one goes."""
+
+import signal
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from chaos.kafka.table import Row
+from chaos.kafka.trial import ROUNDS, dice, trial
+from support.fleet import Fleet
+from support.kafka_behind import Behind, bootstrap, brokers_behind
+from support.registry_behind import RegistryWire
+from support.wire import Backstage
+
+pytestmark = [pytest.mark.needs("kafka", "consul"), pytest.mark.chaos, pytest.mark.slow]
+
+
+@pytest.fixture
+def cluster(tmp_path: Path, backstage: Backstage) -> Iterator[list[Behind]]:
+    with brokers_behind(tmp_path / "brokers", backstage, 3) as found:
+        for one in found:
+            one.broker.launch()
+        for one in found:
+            one.broker.ready()
+        yield found
+
+
+@pytest.fixture
+def fleet(tmp_path: Path, cluster: list[Behind], registry_alone: RegistryWire) -> Iterator[Fleet]:
+    copies = {"BOOKSHELF_KAFKA_REPLICATION": "3", "BOOKSHELF_KAFKA_MIN_INSYNC": "2"}
+    made = Fleet(tmp_path / "fleet", bootstrap(cluster), registry_alone.address, **copies)
+    made.whole([1])
+    yield made
+    made.close()
+
+
+@pytest.mark.parametrize(
+    ("number", "what"),
+    [
+        (signal.SIGKILL, "one of three brokers: kill -9, leaders move"),
+        (signal.SIGTERM, "one of three brokers ends in order, leaders move"),
+    ],
+    ids=["killed", "ended"],
+)
+def test_one_of_three(cluster: list[Behind], fleet: Fleet, table: list[Row], number: int, what: str) -> None:
+    random = dice("cluster")
+    with trial(fleet, what, random, table) as running:
+        for victim in random.sample(cluster, min(ROUNDS, 3)):
+            running.under_load()
+            running.over()
+            victim.broker.stop(number)
+            running.recovered()
+            running.over()
+            victim.broker.start()  # and leaders move back
+            running.recovered()

@@ -1,0 +1,140 @@
+"""A Consul that dies, comes back empty, fails, hangs, and says what is not so."""
+
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+from chaos.kafka.lasting import lasts
+from chaos.kafka.trial import ROUNDS, Fault
+from support.consul import HOST, Agent
+from support.consul_between import Wrong, hangs, says
+from support.fleet import AGGREGATES, Fleet
+from support.lasting_ports import lasting_ports
+from support.registry_behind import RegistryWire
+from support.until import until
+
+pytestmark = [pytest.mark.needs("kafka", "consul"), pytest.mark.chaos]
+#: Seconds after which an instance that was not heard of, or an answer without anyone, is believed; and some.
+PAST_ALL_GRACE_S = 8.0
+
+
+def everyone(fleet: Fleet, agent: Agent) -> Callable[[], bool]:
+    """Ask whether all that run, but the gateway, are in the catalogue, and well."""
+    running = [one.port for one in fleet.members.values() if one.alive and one.service != "gateway"]
+
+    def there() -> bool:
+        services = agent.get("/v1/agent/services").values()
+        return {one["Port"] for one in services} >= set(running)
+
+    return there
+
+
+def test_it_is_killed_and_started_again_empty(fleet: Fleet, fault: Fault, agent: Agent) -> None:
+    with fault("Consul: kill -9, started again empty") as trial:
+        for _ in range(ROUNDS):
+            trial.under_load()
+            agent.kill()
+            lasts(PAST_ALL_GRACE_S)
+            trial.load.goes_on()
+            trial.over()
+            agent.start()
+            until(everyone(fleet, agent), "all have registered again")
+            trial.recovered()
+    assert trial.load.failures == []
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    ("what", "wrong"),
+    [("answers 500", says(500, "No cluster leader")), ("hangs", hangs)],
+    ids=["500", "hung"],
+)
+def test_it_does_not_answer(fault: Fault, registry: RegistryWire, what: str, wrong: Wrong) -> None:
+    with fault(f"Consul: {what}") as trial:
+        for _ in range(ROUNDS):
+            trial.under_load()
+            registry.goes_wrong(wrong)
+            lasts(PAST_ALL_GRACE_S)
+            trial.load.goes_on()
+            trial.over()
+            registry.heal()
+            trial.recovered()
+    assert trial.load.failures == []
+
+
+@pytest.mark.slow
+def test_an_owner_dies_while_it_hangs(fleet: Fleet, fault: Fault, registry: RegistryWire) -> None:
+    """Nobody can say who owns what now; who is still known is asked, and passes over whoever is gone."""
+    with fault("Consul hangs, and newbook: kill -9") as trial:
+        for number in range(ROUNDS):
+            trial.under_load()
+            registry.goes_wrong(hangs)
+            fleet.members[f"newbook-{1 + number % 2}"].kill()
+            trial.over()
+            trial.recovered()
+            registry.heal()
+            fleet.whole()
+            trial.recovered()
+
+
+@pytest.mark.slow
+def test_it_says_that_no_one_is_there(fault: Fault, registry: RegistryWire) -> None:
+    with fault("Consul: lists no one, though all are up") as trial:
+        for _ in range(ROUNDS):
+            trial.under_load()
+            registry.goes_wrong(says(200, "[]", X_Consul_Index="7"))
+            lasts(PAST_ALL_GRACE_S)
+            trial.over()
+            registry.heal()
+            trial.recovered()
+
+
+def impostors() -> list[dict[str, Any]]:
+    """Instances that never were: not at their ports, at places that are none, with words that break lines."""
+    dead = lasting_ports(3)
+    owns = {f"owns-{service}": "0,1,2,3" for service in AGGREGATES}
+    wild = {
+        f"owns-{service}": "0,-1,99999999999999999999,\u0661,x\r\nX-Injected: 1" for service in AGGREGATES
+    }
+    return [
+        {"Name": "newbook", "Tags": ["books", "new"], "Port": dead[0], "Meta": owns},
+        {
+            "Name": "readbook",
+            "Tags": ["books", "read"],
+            "Port": dead[1],
+            "Meta": {**owns, "version": "9" * 512},
+        },
+        {
+            "Name": "booklist",
+            "Tags": ["books", "list"],
+            "Port": dead[2],
+            "Meta": {"version": "\u202e<script>"},
+        },
+        {"Name": "newbook", "Tags": ["books", "new"], "Port": 1, "Address": "0.0.0.", "Meta": wild},
+        {"Name": "newbook", "Tags": ["books", "new", "x" * 10_000], "Port": 0, "Meta": owns},
+        {
+            "Name": "newbook",
+            "Tags": ["books", "new"],
+            "Port": 8081,
+            "Address": "127.0.0.1/../x",
+            "Meta": owns,
+        },
+    ]
+
+
+@pytest.mark.slow
+def test_strangers_say_what_is_not_so(fault: Fault, agent: Agent) -> None:
+    with fault("Consul: hostile metadata, instances that never were") as trial:
+        trial.under_load()
+        for number, one in enumerate(impostors()):
+            check = {"CheckID": f"bookshelf:stranger-{number}", "TTL": "1h", "Status": "passing"}
+            check["Name"] = "Bookshelf: ready"
+            named = {"ID": f"stranger-{number}", "Address": HOST, "Check": check}
+            written = {**named, **one, "Meta": {**one["Meta"], "bookshelf": "1"}}
+            agent.ask("PUT", "/v1/agent/service/register", written)
+        trial.load.goes_on(300)
+        trial.over()
+        trial.recovered()
+        for number in range(len(impostors())):
+            agent.ask("PUT", f"/v1/agent/service/deregister/stranger-{number}")
+    assert trial.load.unsure == set()

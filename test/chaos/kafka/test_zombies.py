@@ -1,0 +1,45 @@
+"""Two writers for one partition: whoever is not its owner any more writes nothing, and says nothing false."""
+
+import signal
+
+import pytest
+from chaos.kafka.trial import ROUNDS, Fault, dice
+from support.fleet import Fleet
+from support.load import Load
+
+pytestmark = [pytest.mark.needs("kafka", "consul"), pytest.mark.chaos]
+
+
+def test_a_zombie_wakes_up(fleet: Fleet, fault: Fault) -> None:
+    with fault("newbook: SIGSTOP past its session, then SIGCONT") as trial:
+        for number in range(ROUNDS):
+            zombie = fleet.members[f"newbook-{1 + number % 2}"]
+            name = f"beside the gateway {number}"
+            with Load(fleet.beside(zombie), name, dice(name), writers=3) as direct:
+                direct.goes_on()
+                trial.under_load()
+                zombie.send(signal.SIGSTOP)
+                trial.over()
+                try:
+                    trial.recovered()  # the other has all partitions
+                finally:
+                    zombie.send(signal.SIGCONT)
+                direct.goes_on()
+            trial.more += direct.sent
+            trial.recovered()
+
+
+@pytest.mark.slow
+def test_two_instances_take_one_partition_for_their_own(fleet: Fleet, fault: Fault) -> None:
+    with fault("newbook: a second writer of every partition") as trial:
+        usurper = fleet.usurper()
+        usurper.ready()
+        with Load(fleet.beside(usurper), "to the usurper", dice("usurper"), writers=3) as direct:
+            for _ in range(ROUNDS):
+                direct.goes_on()
+                trial.under_load()
+        trial.more += direct.sent
+        usurper.kill()
+        del fleet.members["usurper"]
+        trial.recovered()
+        assert "pen-lost" in "".join(member.complaints for member in fleet.of("newbook"))

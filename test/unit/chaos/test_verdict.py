@@ -1,0 +1,68 @@
+"""The judge of the fault tests: it sees a loss, a doubling, and a book that a view has otherwise."""
+
+import msgspec
+import pytest
+from chaos.kafka.verdict import Line, Truth, differing
+from support.load import Sent
+from support.ports import NOW
+
+from bookshelf.cqrs.envelope import Envelope, encode_envelope
+from bookshelf.shelf.events import TOPIC, BookAdded
+
+
+def line(offset: int, title: str, command: str) -> Line:
+    said = msgspec.convert({"title": title, "author": "Ada", "added": NOW}, BookAdded)
+    envelope = Envelope(
+        specversion="1.0",
+        datacontenttype="application/json",
+        id=f"event-{offset}",
+        source="newbook",
+        type=BookAdded.TYPE,
+        subject=f"book-{title}",
+        time=NOW,
+        data=msgspec.Raw(msgspec.json.encode(said)),
+        actor="reader",
+        commandid=command,
+    )
+    return Line(0, offset, envelope.subject, encode_envelope(envelope))
+
+
+def acknowledged(title: str, offset: int, key: str | None) -> Sent:
+    return Sent(title, "POST", "/books", {"title": title}, key, [201], f"{TOPIC}/0@{offset}")
+
+
+LOG = [line(0, "a", "key a"), line(1, "b", "key b")]
+SENT = [acknowledged("a", 0, "key a"), acknowledged("b", 1, "key b")]
+
+
+def test_what_is_there_once_is_neither_lost_nor_doubled() -> None:
+    truth = Truth(LOG)
+    assert (truth.lost(SENT), truth.doubled(SENT)) == ([], [])
+
+
+@pytest.mark.parametrize("log", [LOG[:1], [LOG[0], line(1, "c", "key c")], [LOG[0], line(2, "b", "key b")]])
+def test_a_loss_is_seen(log: list[Line]) -> None:
+    assert Truth(log).lost(SENT) == SENT[1:]
+
+
+def test_what_was_not_acknowledged_is_not_lost() -> None:
+    assert Truth(LOG).lost([Sent("c", "POST", "/books", None, "key c", [503])]) == []
+
+
+@pytest.mark.parametrize("again", [line(2, "b", "key b"), line(2, "b", "another"), line(2, "other", "key b")])
+def test_a_doubling_is_seen(again: Line) -> None:
+    assert Truth([*LOG, again]).doubled(SENT) == SENT[1:]
+
+
+def test_a_doubling_of_what_was_never_acknowledged_is_seen() -> None:
+    unsure = Sent("b", "POST", "/books", None, "key b", [0, 504])
+    assert Truth([*LOG, line(2, "b", "key b")]).doubled([unsure]) == [unsure]
+
+
+def test_a_book_that_a_view_has_otherwise_or_not_at_all_is_seen() -> None:
+    wanted = Truth(LOG).books()
+    assert differing(list(wanted.values()), wanted) == []
+    first, second = wanted.values()
+    assert differing([first], wanted) == ["book-b"]
+    assert differing([first, {**second, "title": "other"}], wanted) == ["book-b"]
+    assert differing([first, second, {**second, "id": "more"}], wanted) == ["more"]
