@@ -67,6 +67,18 @@ class Network(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=T
     consul_datacenter: str = ""
 
 
+class Routing(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """How the gateway forwards: for `bookshelf up` and `bookshelf run gateway`."""
+
+    gateway_rules: str = ""
+    gateway_deadline_s: Annotated[float, Meta(gt=0, le=3600)] = 30.0
+    gateway_try_s: Annotated[float, Meta(gt=0, le=3600)] = 10.0
+    gateway_hedge_s: Annotated[float, Meta(ge=0, le=60)] = 0.0
+    gateway_loopback: Literal["auto", "yes", "no"] = "auto"
+    gateway_status: Literal["loopback", "private", "anyone", "nobody"] = "private"
+    gateway_notice_s: Annotated[float, Meta(ge=0, le=600)] = 0.5
+
+
 #: How the names begin that deployments of the broker and of the agent use already; the port if none is said.
 _USUAL = {"broker": ("KAFKA_BROKER", "9092"), "consul": ("CONSUL_AGENT", "8500")}
 _NEAR = "127.0.0.1"
@@ -105,6 +117,11 @@ def _usual(environment: Mapping[str, str], begins: str, usual_port: str) -> str:
     if port and not (port.isascii() and port.isdigit() and 0 < int(port) <= 65535):  # noqa: PLR2004 (the highest)
         raise WrongSetting(f"{begins}_PORT: {port!r} is no port; a number from 1 to 65535 is one")
     return with_port(address or _NEAR, port or usual_port) if address or port else ""
+
+
+def read_routing(environment: Mapping[str, str]) -> Routing:
+    """Return how the gateway forwards. Raises `WrongSetting`."""
+    return _read(Routing, environment, {})
 
 
 def with_port(address: str, port: str) -> str:

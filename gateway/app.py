@@ -4,7 +4,8 @@ import asyncio
 import contextlib
 import re
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
+from typing import Any
 
 import structlog
 
@@ -15,9 +16,13 @@ from bookshelf.runtime.http.problem import Problem, answer
 from bookshelf.runtime.http.transport import Transport
 from bookshelf.runtime.telemetry import Meters
 from gateway import bodies, headers, positions
+from gateway.choices import Choices
 from gateway.pages.endpoints import Pages
+from gateway.pages.inside import Inside
 from gateway.routes.directory import Directory
-from gateway.upstream.patience import Patience
+from gateway.routes.rules import TABLES, parse
+from gateway.rulefile import RuleFile, Section
+from gateway.upstream.gauges import Gauges
 from gateway.upstream.proxy import Pause, Proxy
 from gateway.upstream.route import Route
 
@@ -40,29 +45,54 @@ class Gateway:
         transport: Transport,
         prefix: str = "/bookshelf",
         *,
-        patience: Patience | None = None,
+        choices: Choices | None = None,
         pause: Pause = asyncio.sleep,
     ) -> None:
+        choices = choices or Choices()
         self._prefix = prefix
         self._inside = prefix + "/"
         self._meters = Meters()
-        self.directory = Directory(discovery, transport, prefix)
-        self._proxy = Proxy(transport, patience or Patience(), pause)
-        self._pages = Pages(self.directory, self._meters)
-        self._following: asyncio.Task[None] | None = None
+        self.directory = Directory(discovery, transport, prefix, reach=choices.reach)
+        self._meters.also(Gauges(self.directory.pools))
+        self._proxy = Proxy(transport, choices.patience, pause)
+        self._rules = RuleFile(choices.rules, Section(TABLES, self._routed)) if choices.rules else None
+        self._pages = Pages(self.directory, self._meters, Inside(choices.status), self._fault)
+        self._following: list[asyncio.Task[None]] = []
 
     async def start(self) -> None:
-        """Follow discovery. Returns once the services that are ready are known, or after `SETTLE_S`."""
-        self._following = asyncio.create_task(self.directory.run(), name="gateway directory")
+        """Follow discovery. Returns once the services that are ready are known, or after `SETTLE_S`.
+
+        Raises `BadRules`.
+        """
+        self._following = [asyncio.create_task(self.directory.run(), name="gateway directory")]
+        if self._rules is not None:
+            self._rules.load()
+            self._following.append(asyncio.create_task(self._rules.watch(), name="gateway rules"))
         with contextlib.suppress(TimeoutError):
             async with asyncio.timeout(SETTLE_S):
                 await self.directory.settled()
 
     async def stop(self) -> None:
         """Follow discovery no more. Requests under way are the server's to drain, before this."""
-        if self._following is not None:
-            self._following.cancel()
-            await asyncio.gather(self._following, return_exceptions=True)
+        for task in self._following:
+            task.cancel()
+        await asyncio.gather(*self._following, return_exceptions=True)
+
+    def reload(self) -> None:
+        """Read the rules again, at once. What is wrong with them is logged and shown."""
+        if self._rules is not None:
+            self._rules.reload()
+
+    def leave(self) -> None:
+        """Say from now on that it is not ready: whoever balances over gateways asks another."""
+        self._pages.draining = True
+
+    def _routed(self, given: Mapping[str, Any]) -> Callable[[], None]:
+        rules = parse(given)
+        return lambda: self.directory.obey(rules)
+
+    def _fault(self) -> str | None:
+        return None if self._rules is None else self._rules.fault
 
     async def handle(self, request: Request) -> Response:
         """Answer a request; every fault is an answer, and says nothing of the inside."""

@@ -9,7 +9,8 @@ from contextlib import AsyncExitStack, asynccontextmanager
 from pathlib import Path
 from typing import Any
 
-from bookshelf.config import Settings
+from bookshelf.cli.loop import on_hangup
+from bookshelf.config import Settings, read_routing
 from bookshelf.cqrs.aggregate import Aggregate
 from bookshelf.discovery.local import LocalDiscovery
 from bookshelf.log.sqlite import SqliteLog
@@ -24,6 +25,7 @@ from bookshelf.runtime.world import Door, LocalDoors, World
 from bookshelf.services import SERVICES
 from bookshelf.storage.sqlite import SqliteStorage
 from gateway.app import Gateway
+from gateway.choices import chosen
 
 _LOOPBACK = "127.0.0.1"
 
@@ -52,9 +54,11 @@ async def embedded(settings: Settings) -> AsyncIterator[Embedded]:
         stack.callback(folder.close)
         world = await open_world(settings, folder.path, stack)
         services = await _services(settings, world, stack)
-        gateway = Gateway(world.discovery, world.transport)
-        await gateway.start()
+        choices = chosen(read_routing(os.environ), anywhere=True, host=settings.host)
+        gateway = Gateway(world.discovery, world.transport, choices=choices)
         stack.push_async_callback(gateway.stop)
+        await gateway.start()
+        on_hangup(gateway.reload)
         token = secrets.token_urlsafe(32)
         control = Control(services, world, token)
         inner = await _door(world, control, _LOOPBACK, 0, stack)

@@ -20,6 +20,13 @@ def run(main: Coroutine[Any, Any, None]) -> None:
         runner.run(main)
 
 
+def on_hangup(reload: Callable[[], None]) -> None:
+    """Have SIGHUP read again what can be changed while it runs."""
+    with contextlib.suppress(NotImplementedError, AttributeError, ValueError, RuntimeError):
+        # not on every system, and not in a thread
+        asyncio.get_running_loop().add_signal_handler(signal.SIGHUP, reload)
+
+
 async def until_told(serve: Serve) -> None:
     """Run `serve(ready, leaving)`: a signal sets `leaving`, or ends it at once if it is not `ready` yet."""
     ready, leaving = asyncio.Event(), asyncio.Event()

@@ -9,15 +9,16 @@ import click
 
 from bookshelf.cli.faults import guarded, stop
 from bookshelf.cli.instance import begin
+from bookshelf.cli.loop import on_hangup, until_told
 from bookshelf.cli.loop import run as run_loop
-from bookshelf.cli.loop import until_told
 from bookshelf.cli.networked import Sockets, open_discovery
-from bookshelf.config import Network, Settings, read, read_network, with_port
+from bookshelf.config import Network, Settings, read, read_network, read_routing, with_port
 from bookshelf.cqrs.service import Service
 from bookshelf.runtime.http.transport import HttpTransport
 from bookshelf.runtime.logs import configure
 from bookshelf.services import SERVICES
 from gateway.app import Gateway
+from gateway.choices import chosen
 
 _GATEWAY = "gateway"
 _NAMES = [*(service.name for service in SERVICES), _GATEWAY]
@@ -109,9 +110,12 @@ async def _gateway(settings: Settings, network: Network, stack: AsyncExitStack) 
     discovery = await open_discovery(network, stack)
     transport = HttpTransport()
     stack.push_async_callback(transport.close)
-    gateway = Gateway(discovery, transport)
-    await gateway.start()
+    choices = chosen(read_routing(os.environ), anywhere=False, host=settings.host)
+    gateway = Gateway(discovery, transport, choices=choices)
     stack.push_async_callback(gateway.stop)
-    door = await Sockets(network.address).listen(gateway, settings.host, settings.port)
+    await gateway.start()
+    on_hangup(gateway.reload)
+    door = await Sockets(network.address, choices.notice_s).listen(gateway, settings.host, settings.port)
     stack.push_async_callback(door.stop)
+    stack.callback(gateway.leave)
     click.echo(f"the gateway is ready at http://{door.host}:{door.port}/bookshelf/books")

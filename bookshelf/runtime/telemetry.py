@@ -6,6 +6,7 @@ from contextlib import contextmanager
 
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, generate_latest
 from prometheus_client.exposition import CONTENT_TYPE_LATEST
+from prometheus_client.registry import Collector
 
 #: Seconds: from a cached answer to a client's patience.
 _SECONDS = (0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 1.0, 5.0)
@@ -83,6 +84,10 @@ class Meters:
         if child is None:
             child = self._answers[key] = self._requests.labels(method, route, str(status))
         child.observe(seconds)
+
+    def also(self, collector: Collector) -> None:
+        """Show what someone else counts, too."""
+        self._registry.register(collector)
 
     def page(self) -> tuple[str, bytes]:
         """Return the media type and the text of /metrics."""

@@ -2,24 +2,40 @@
 
 from collections.abc import Awaitable, Callable, Mapping
 
+import msgspec
+
 from bookshelf.runtime.health import live
 from bookshelf.runtime.http.message import Request, Response
 from bookshelf.runtime.http.problem import Problem
 from bookshelf.runtime.http.router import Router
 from bookshelf.runtime.telemetry import Meters
 from gateway.pages import apidocs
+from gateway.pages.inside import Inside
 from gateway.pages.page import Page, Redirect
+from gateway.pages.sheet import POLICY, sheet
+from gateway.pages.status import status
 from gateway.routes.directory import Directory
 
+_SHOWN = {
+    "Cache-Control": "no-store",
+    "Referrer-Policy": "no-referrer",
+    "Vary": "Accept",
+    "X-Content-Type-Options": "nosniff",
+}
 Endpoint = Callable[[Request, Mapping[str, str]], Awaitable[Response]]
 
 
 class Pages:
     """Everything that is not forwarded."""
 
-    def __init__(self, directory: Directory, meters: Meters) -> None:
+    def __init__(
+        self, directory: Directory, meters: Meters, inside: Inside, faults: Callable[[], str | None]
+    ) -> None:
         self._directory = directory
         self._meters = meters
+        self._inside = inside
+        self._faults = faults
+        self.draining = False
         self._document = Page(b"", "")
         self.router: Router[Endpoint] = Router()
         for path, endpoint in self._endpoints().items():
@@ -34,6 +50,7 @@ class Pages:
             "/health/live": live,
             "/health/ready": self._ready,
             "/metrics": self._metrics,
+            "/gateway": self._status,
         }
 
     async def _openapi(self, request: Request, path: Mapping[str, str]) -> Response:
@@ -42,10 +59,25 @@ class Pages:
         return await self._document(request, path)
 
     async def _ready(self, request: Request, path: Mapping[str, str]) -> Response:
+        if self.draining:
+            raise Problem("unavailable", "this gateway is leaving; ask another")
         if not self._directory.can_route:
             raise Problem("unavailable", self._directory.missing() or "no service is known")
         return await live(request, path)
 
-    async def _metrics(self, _request: Request, _path: Mapping[str, str]) -> Response:
+    async def _metrics(self, request: Request, _path: Mapping[str, str]) -> Response:
+        self._admit(request)
         media_type, text = self._meters.page()
         return Response(200, {"Content-Type": media_type, "Cache-Control": "no-store"}, text)
+
+    async def _status(self, request: Request, _path: Mapping[str, str]) -> Response:
+        self._admit(request)
+        known = status(self._directory, self._faults())
+        if "text/html" in request.headers.get("Accept", ""):
+            headers = {"Content-Type": "text/html; charset=utf-8", "Content-Security-Policy": POLICY}
+            return Response(200, {**headers, **_SHOWN}, sheet(known))
+        return Response(200, {"Content-Type": "application/json", **_SHOWN}, msgspec.json.encode(known))
+
+    def _admit(self, request: Request) -> None:
+        if not self._inside.admits(request):
+            raise Problem("no-route", "nothing is served at this path; /openapi.json lists what is")

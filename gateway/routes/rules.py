@@ -23,6 +23,7 @@ from urllib.parse import unquote
 import msgspec
 from msgspec import Meta
 
+from bookshelf.config import WrongSetting
 from gateway.routes.operation import Path
 
 #: First segments that no one may claim: what the gateway itself answers, and every service on its own port.
@@ -32,7 +33,11 @@ _PREFIX = re.compile(r"/|(/[A-Za-z0-9._~-]+)+")
 _VARIABLE = re.compile(r"\{[^{}]*\}")
 
 
-class BadRules(Exception):
+#: The tables that they are written in.
+TABLES = ("add", "forbid", "allow")
+
+
+class BadRules(WrongSetting):
     """The rules cannot be read, or say something that cannot be; says where and what."""
 
 

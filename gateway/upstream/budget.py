@@ -18,7 +18,10 @@ class Share:
 class Budget:
     """Counts what was asked and what was tried again, second by second, in a ring as long as the window."""
 
-    __slots__ = ("_asked", "_asked_by_second", "_second", "_share", "_spent", "_spent_by_second", "refused")
+    __slots__ = (
+        *("_asked", "_asked_by_second", "_second", "_share", "_spent", "_spent_by_second"),
+        *("refused", "spent"),
+    )
 
     def __init__(self, share: Share | None = None) -> None:
         self._share = share or Share()
@@ -27,7 +30,8 @@ class Budget:
         self._asked = 0
         self._spent = 0
         self._second = 0
-        #: Retries that there was no budget for, since the beginning.
+        #: Retries since the beginning, and those that there was no budget for.
+        self.spent = 0
         self.refused = 0
 
     def asked(self, now: float) -> None:
@@ -44,6 +48,7 @@ class Budget:
         if self._spent + 1 > self._share.floor + self._share.ratio * self._asked:
             self.refused += 1
             return False
+        self.spent += 1
         self._spent += 1
         self._spent_by_second[self._second % self._share.window_s] += 1
         return True

@@ -100,6 +100,10 @@ class Pools:
         """Return every pool."""
         return self._pools.values()
 
+    def instances(self) -> Collection[Endpoint]:
+        """Return everyone who is ready."""
+        return self._endpoints.all()
+
     def become(self, snapshot: Snapshot) -> None:
         """Take in who is ready now."""
         self._endpoints.become(snapshot.instances)

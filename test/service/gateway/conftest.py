@@ -10,6 +10,7 @@ from support.upstream import Town
 from bookshelf.discovery.local import LocalDiscovery
 from bookshelf.runtime.http.transport import HttpTransport, LocalTransport
 from gateway.app import Gateway
+from gateway.choices import Choices
 from gateway.upstream.patience import Patience
 
 
@@ -26,7 +27,7 @@ async def town(paused: list[float]) -> AsyncIterator[Town]:
 
     discovery, transport = LocalDiscovery(), LocalTransport()
     patience = Patience(answer_s=0.6, try_s=0.05, piece_s=0.05)
-    gateway = Gateway(discovery, transport, patience=patience, pause=pause)
+    gateway = Gateway(discovery, transport, choices=Choices(patience=patience), pause=pause)
     yield Town(gateway, discovery, transport)
     await gateway.stop()
 

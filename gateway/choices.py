@@ -1,0 +1,46 @@
+"""What an operator has chosen, in the words of the gateway's parts."""
+
+from dataclasses import dataclass, field
+from ipaddress import ip_address
+from pathlib import Path
+
+from bookshelf.config import Routing
+from gateway.pages.inside import Who
+from gateway.upstream.patience import Patience
+from gateway.upstream.reach import Reach
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Choices:
+    """How long is waited, who may be asked, who sees the status, where the rules are (none: no rules)."""
+
+    patience: Patience = field(default_factory=Patience)
+    reach: Reach = field(default_factory=Reach)
+    status: Who = "private"
+    rules: Path | None = None
+    notice_s: float = 0.0
+
+
+def chosen(routing: Routing, *, anywhere: bool, host: str) -> Choices:
+    """Return the choices of the settings. `anywhere`: whoever is registered is trusted: it is this process.
+
+    `host`: where the gateway listens; on loopback alone, its instances may be there too.
+    """
+    patience = Patience(
+        answer_s=routing.gateway_deadline_s, try_s=routing.gateway_try_s, hedge_s=routing.gateway_hedge_s
+    )
+    loopback = _is_loopback(host) if routing.gateway_loopback == "auto" else routing.gateway_loopback == "yes"
+    return Choices(
+        patience=patience,
+        reach=Reach(anywhere=anywhere, loopback=loopback),
+        status=routing.gateway_status,
+        rules=Path(routing.gateway_rules).expanduser() if routing.gateway_rules else None,
+        notice_s=routing.gateway_notice_s,
+    )
+
+
+def _is_loopback(host: str) -> bool:
+    try:
+        return ip_address(host).is_loopback
+    except ValueError:
+        return host == "localhost"

@@ -1,0 +1,48 @@
+"""Where the gateway never connects to, whatever a registry says."""
+
+import msgspec
+import pytest
+from support.declared import at
+
+from gateway.upstream.reach import Reach
+
+
+def refused(host: str, *, loopback: bool = False, port: int = 80) -> bool:
+    one = msgspec.structs.replace(at("i", "t"), address=host, port=port)
+    return Reach(anywhere=False, loopback=loopback).trouble(one) is not None
+
+
+@pytest.mark.parametrize("host", ["10.1.2.3", "192.168.0.7", "8.8.8.8", "fd12::7", "books.example", "node-7"])
+def test_services_are_in_private_and_public_networks(host: str) -> None:
+    assert not refused(host)
+
+
+@pytest.mark.parametrize(
+    "host",
+    [
+        *("169.254.169.254", "fd00:ec2::254", "100.100.100.200", "metadata.google.internal", "METADATA."),
+        *("169.254.1.1", "fe80::1", "224.0.0.1", "ff02::1", "255.255.255.255", "240.0.0.1"),
+        *("0.0.0.0", "::"),  # noqa: S104 (refused, not listened on)
+        *("::ffff:169.254.169.254", "2002:a9fe:a9fe::", "127.1", "2130706433", "0x7f000001", "0x7f.1"),
+    ],
+)
+@pytest.mark.parametrize("loopback", [True, False])
+def test_no_service_is_there(host: str, loopback: bool) -> None:  # noqa: FBT001 (both)
+    assert refused(host, loopback=loopback)
+
+
+@pytest.mark.parametrize(
+    "host", ["127.0.0.1", "127.9.9.9", "::1", "localhost", "x.localhost", "::ffff:127.0.0.1"]
+)
+def test_this_machine_is_asked_only_if_that_was_said(host: str) -> None:
+    assert refused(host)
+    assert not refused(host, loopback=True)
+
+
+@pytest.mark.parametrize("port", [0, -1, 65536, 1 << 40])
+def test_a_port_is_one(port: int) -> None:
+    assert refused("10.1.2.3", port=port)
+
+
+def test_in_one_process_everyone_is_where_they_say() -> None:
+    assert Reach().trouble(at("i", "t")) is None
