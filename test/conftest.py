@@ -5,12 +5,13 @@ import shutil
 from collections.abc import Callable, Iterator, Mapping
 
 import pytest
-from support import consul, consul_program, kafka, kafka_files, postgres
+from support import consul, consul_program, docker, kafka, kafka_files, postgres
 
 #: What a test may need beside Python: how it is found, and how to get it.
 NEEDS: Mapping[str, tuple[Callable[[], object], str]] = {
     "chromium": (lambda: shutil.which("chromium"), "sudo apt-get install -y chromium"),
     "consul": (consul_program.program, consul_program.REMEDY),
+    "docker": (docker.available, docker.REMEDY),
     "kafka": (kafka_files.available, kafka_files.REMEDY),
     "postgres": (postgres.available, postgres.REMEDY),
     "curl": (lambda: shutil.which("curl"), "sudo apt-get install -y curl"),

@@ -6,7 +6,8 @@ import secrets
 from contextlib import AsyncExitStack
 from pathlib import Path
 
-from bookshelf.cli.networked import FindDiscovery, check_address, open_discovery, open_world
+from bookshelf.cli.networked import FindDiscovery, open_discovery, open_world
+from bookshelf.cli.sockets import check_address
 from bookshelf.config import Network, Settings, WrongSetting
 from bookshelf.cqrs.service import Service
 from bookshelf.runtime.control import Control
@@ -54,7 +55,7 @@ async def begin(
     host = ServiceHost(service, world, settings.host, settings.port)
     stack.push_async_callback(host.stop)
     await host.start()
-    url = f"http://{network.address or settings.host}:{host.port}"
+    url = f"http://{host.address}:{host.port}"
     folder.announce(await _controlled(host, world, url, stack))
     return url
 

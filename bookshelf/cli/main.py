@@ -16,6 +16,8 @@ _COMMANDS = {
     "dlq": "bookshelf.cli.dlq:dlq",
     "views": "bookshelf.cli.views:views",
     "bench": "bookshelf.cli.bench:bench",
+    "health": "bookshelf.cli.health:health",
+    "forward": "bookshelf.cli.forward:forward",
 }
 
 

@@ -1,4 +1,4 @@
-"""What a service stands on among many machines: Kafka, Consul, and sockets in between."""
+"""What a service stands on among many machines: Kafka, Consul, a database."""
 
 import asyncio
 from collections.abc import Awaitable, Callable
@@ -7,6 +7,7 @@ from contextlib import AsyncExitStack
 from pathlib import Path
 from typing import Any
 
+from bookshelf.cli.sockets import NOTICE_S, Sockets
 from bookshelf.config import Network, Settings, WrongSetting
 from bookshelf.cqrs.aggregate import Aggregate
 from bookshelf.discovery.consul.discovery import ConsulDiscovery
@@ -15,59 +16,18 @@ from bookshelf.discovery.port import Discovery
 from bookshelf.log.kafka.log import KafkaLog
 from bookshelf.log.kafka.settings import KafkaSettings, Topic
 from bookshelf.runtime.clock import SystemClock, SystemIds
-from bookshelf.runtime.http.message import Handler
-from bookshelf.runtime.http.server import HttpServer
 from bookshelf.runtime.http.transport import HttpTransport
 from bookshelf.runtime.owner.states import States
 from bookshelf.runtime.owner.store import SqliteStore
-from bookshelf.runtime.world import Door, MakeStates, World
+from bookshelf.runtime.world import MakeStates, World
 from bookshelf.services import SERVICES
 from bookshelf.storage.port import Storage
 from bookshelf.storage.sqlite import SqliteStorage
 
-#: Seconds in which all gateways and instances hear from the agent that a service has left.
-NOTICE_S = 0.5
 #: Seconds that orders are kept: less than the week after which Kafka forgets how far an idle group has read
 #: (offsets.retention.minutes), so that none is there any more which would then be read again.
 ORDERS_S = 6 * 86400.0
 FindDiscovery = Callable[[Network, AsyncExitStack], Awaitable[Discovery]]
-_EVERYWHERE = frozenset({"0.0.0.0", "::", ""})  # noqa: S104 (to see that it is no address to be found at)
-
-
-def check_address(address: str, host: str) -> None:
-    """Raise `WrongSetting` if others could not find who listens on `host` and names this address."""
-    if not address and host in _EVERYWHERE:
-        msg = f"listening on {host} everywhere: name the address that others reach this machine at (--addr)"
-        raise WrongSetting(msg)
-
-
-class _Noticed:
-    """A door that stays open while the word goes round that it closes: no one runs into it."""
-
-    def __init__(self, server: HttpServer, host: str, notice_s: float) -> None:
-        self.host = host
-        self.port = server.port
-        self._server = server
-        self._notice_s = notice_s
-
-    async def stop(self) -> None:
-        await asyncio.sleep(self._notice_s)
-        await self._server.stop()
-
-
-class Sockets:
-    """Opens real ports, and says where others find them. They close `notice_s` after they are told to."""
-
-    def __init__(self, address: str, notice_s: float = 0.0) -> None:
-        self._address = address
-        self._notice_s = notice_s
-
-    async def listen(self, handler: Handler, host: str, port: int) -> Door:
-        """Open a port, 0 for any. Raises `PortTaken`, `WrongSetting`."""
-        check_address(self._address, host)
-        server = HttpServer(handler, host, port)
-        await server.start()
-        return _Noticed(server, self._address or host, self._notice_s)
 
 
 async def open_discovery(network: Network, stack: AsyncExitStack) -> ConsulDiscovery:
@@ -166,7 +126,7 @@ async def open_world(
         discovery=discovery,
         storage=storage,
         transport=transport,
-        listen=Sockets(network.address, NOTICE_S).listen,
+        listen=Sockets(network, NOTICE_S).listen,
         states=_states(path / "state", settings.state_cache, stack),
         clock=clock,
         ids=SystemIds(clock),

@@ -11,7 +11,8 @@ from bookshelf.cli.faults import guarded, stop
 from bookshelf.cli.instance import begin
 from bookshelf.cli.loop import on_hangup, until_told
 from bookshelf.cli.loop import run as run_loop
-from bookshelf.cli.networked import Sockets, open_discovery
+from bookshelf.cli.networked import open_discovery
+from bookshelf.cli.sockets import Sockets
 from bookshelf.config import Network, Settings, read, read_network, read_routing, with_port
 from bookshelf.cqrs.service import Service
 from bookshelf.runtime.http.transport import HttpTransport
@@ -30,7 +31,7 @@ _NAMES = [*(service.name for service in SERVICES), _GATEWAY]
 @click.option("--consul", metavar="ADDR", help="The Consul agent, like 127.0.0.1:8500.")
 @click.option("--host", help="The address to listen on; loopback unless you say otherwise.")
 @click.option(
-    "--addr", metavar="ADDR", help="The address that others find it at, if not the one it listens on."
+    "--addr", metavar="ADDR", help="The address that others find it at; auto: as the agent sees it."
 )
 @click.option("--port", type=int, help="The port to listen on; the service's own unless you say otherwise.")
 @click.option("--id", "name", help="A name for this instance's folder, if several run on one machine.")
@@ -115,7 +116,7 @@ async def _gateway(settings: Settings, network: Network, stack: AsyncExitStack) 
     stack.push_async_callback(gateway.stop)
     await gateway.start()
     on_hangup(gateway.reload)
-    door = await Sockets(network.address, choices.notice_s).listen(gateway, settings.host, settings.port)
+    door = await Sockets(network, choices.notice_s).listen(gateway, settings.host, settings.port)
     stack.push_async_callback(door.stop)
     stack.callback(gateway.leave)
     click.echo(f"the gateway is ready at http://{door.host}:{door.port}/bookshelf/books")

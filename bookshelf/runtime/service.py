@@ -70,6 +70,12 @@ class ServiceHost:
         assert self._door is not None  # noqa: S101 (it has started)
         return self._door.port
 
+    @property
+    def address(self) -> str:
+        """Where others find it, once it has started."""
+        assert self._door is not None  # noqa: S101 (it has started)
+        return self._door.host
+
     async def start(self) -> None:
         """Become ready, then known. Raises `PortTaken`, `LogFault`, `StorageFault`."""
         for view in self.views.values():

@@ -1,47 +1,23 @@
 """What README.rst says is true: its commands exist, and its requests are answered as it says."""
 
-import os
 import re
 import shlex
-import subprocess
 from pathlib import Path
 
 import pytest
 from support.process import ROOT, bookshelf
 from support.program import Program
+from support.readme import README, REQUESTS, STATUSES, blocks, played
 
 from bookshelf.services import SERVICES
 
-README = (ROOT / "README.rst").read_text(encoding="utf-8")
-_BLOCK = re.compile(r"^\.\. code-block:: shell\n\n((?:   .*\n|\n)+)", re.MULTILINE)
 _TARGET = re.compile(r"^([a-z]+):.*##", re.MULTILINE)
 
 
-def blocks() -> list[str]:
-    """Return every block of shell commands, in order."""
-    return [re.sub(r"^   ", "", block, flags=re.MULTILINE).strip() for block in _BLOCK.findall(README)]
-
-
-REQUESTS = [block for block in blocks() if "curl" in block]
-#: What the answers of each block are, by the status of each curl in it.
-STATUSES = ([201], [200], [200, 204], [200, 200], [200, 204])
-
-
-@pytest.fixture(scope="module")
-def played(running: Program, tmp_path_factory: pytest.TempPathFactory) -> list[list[int]]:
+@pytest.fixture(scope="module", name="played")
+def played_once(running: Program, tmp_path_factory: pytest.TempPathFactory) -> list[list[int]]:
     """The statuses of every block's requests, all run in one shell, in order."""
-    place = tmp_path_factory.mktemp("readme")
-    wrapper = place / "curl"
-    real = subprocess.run(["which", "curl"], check=True, capture_output=True, text=True).stdout.strip()
-    wrapper.write_text(f"#!/bin/sh\nexec {real} -w '%{{stderr}}%{{http_code}}\\n' \"$@\"\n")
-    wrapper.chmod(0o755)
-    script = "\necho -- >&2\n".join(REQUESTS).replace("http://localhost:8000", running.note.url)
-    path = f"{place}{os.pathsep}{os.environ['PATH']}"
-    done = subprocess.run(
-        ["sh", "-euc", script], env={"PATH": path}, capture_output=True, text=True, timeout=60, check=False
-    )
-    assert done.returncode == 0, done
-    return [[int(code) for code in part.split()] for part in done.stderr.split("--")]
+    return played(tmp_path_factory.mktemp("readme"), running.note.url)
 
 
 @pytest.mark.needs("curl")

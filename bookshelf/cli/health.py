@@ -1,0 +1,52 @@
+"""`bookshelf health`: whether what runs on this machine is well, for containers that have no curl."""
+
+import sys
+from collections.abc import Iterator
+from http.client import HTTPConnection, HTTPException
+
+import click
+
+from bookshelf.services import SERVICES
+
+_PORTS = {**{service.name: service.port for service in SERVICES}, "gateway": 8000}
+#: Seconds that an answer may take.
+_ANSWER_S = 2.0
+
+
+@click.command()
+@click.argument("services", nargs=-1, type=click.Choice(list(_PORTS)))
+@click.option("--port", type=int, help="Another port than the service's own.")
+@click.option("--live", is_flag=True, help="Ask whether it runs, not whether it is ready.")
+def health(services: tuple[str, ...], port: int | None, live: bool) -> None:  # noqa: FBT001 (a flag of the command line)
+    """Ask SERVICES on this machine if they are well, else all that answer; the exit code is 0 or 1."""
+    asked = {"port": port} if port is not None else {name: _PORTS[name] for name in services or _PORTS}
+    path = "/health/live" if live else "/health/ready"
+    said = {name: _status(one, path) for name, one in asked.items()}
+    named = bool(services) or port is not None
+    click.echo("\n".join(_lines(said, named)) or "nothing of the shelf answers on this machine")
+    sys.exit(0 if _well(said, named) else 1)
+
+
+def _status(port: int, path: str) -> int | None:
+    """Return the status of the answer, None if there is none."""
+    connection = HTTPConnection("127.0.0.1", port, timeout=_ANSWER_S)
+    try:
+        connection.request("GET", path)
+        return connection.getresponse().status
+    except ConnectionRefusedError:
+        return None
+    except (OSError, HTTPException):
+        return 0  # somebody listens and does not answer: that is not well
+    finally:
+        connection.close()
+
+
+def _well(said: dict[str, int | None], named: bool) -> bool:  # noqa: FBT001 (as above)
+    answers = [status for status in said.values() if named or status is not None]
+    return bool(answers) and all(status == 200 for status in answers)  # noqa: PLR2004 (the status of OK)
+
+
+def _lines(said: dict[str, int | None], named: bool) -> Iterator[str]:  # noqa: FBT001 (as above)
+    for name, status in said.items():
+        if named or status is not None:
+            yield f"{name}: {status or 'no answer'}"

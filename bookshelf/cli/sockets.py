@@ -1,0 +1,71 @@
+"""Ports among many machines: where they listen, where others find them, and how they close."""
+
+import asyncio
+import socket
+
+from bookshelf.config import Network, WrongSetting
+from bookshelf.runtime.http.message import Handler
+from bookshelf.runtime.http.server import HttpServer
+from bookshelf.runtime.world import Door
+
+#: Seconds in which all gateways and instances hear from the agent that a service has left.
+NOTICE_S = 0.5
+#: The setting `address` that has us find the address ourselves.
+AUTO = "auto"
+_EVERYWHERE = frozenset({"0.0.0.0", "::", ""})  # noqa: S104 (to see that it is no address to be found at)
+
+
+def check_address(address: str, host: str) -> None:
+    """Raise `WrongSetting` if others could not find who listens on `host` and names this address."""
+    if not address and host in _EVERYWHERE:
+        msg = f"listening on {host} everywhere: name the address that others reach this machine at (--addr)"
+        raise WrongSetting(msg)
+
+
+class _Noticed:
+    """A door that stays open while the word goes round that it closes: no one runs into it."""
+
+    def __init__(self, server: HttpServer, host: str, notice_s: float) -> None:
+        self.host = host
+        self.port = server.port
+        self._server = server
+        self._notice_s = notice_s
+
+    async def stop(self) -> None:
+        await asyncio.sleep(self._notice_s)
+        await self._server.stop()
+
+
+class Sockets:
+    """Opens real ports, and says where others find them. They close `notice_s` after they are told to."""
+
+    def __init__(self, network: Network, notice_s: float = 0.0) -> None:
+        self._network = network
+        self._notice_s = notice_s
+
+    async def listen(self, handler: Handler, host: str, port: int) -> Door:
+        """Open a port, 0 for any. Raises `PortTaken`, `WrongSetting`."""
+        address = self._network.address
+        check_address(address, host)
+        if address == AUTO:
+            address = await own_address(self._network.consul)
+        server = HttpServer(handler, host, port)
+        await server.start()
+        return _Noticed(server, address or host, self._notice_s)
+
+
+async def own_address(agent: str) -> str:
+    """Return the address from which this machine reaches the agent, host:port: others are there too.
+
+    Nothing is sent. Raises `WrongSetting`.
+    """
+    host, _, port = agent.rpartition(":")
+    try:
+        found = await asyncio.get_running_loop().getaddrinfo(host, port, type=socket.SOCK_DGRAM)
+        family, kind, protocol, _, target = found[0]
+        with socket.socket(family, kind, protocol) as probe:
+            probe.connect(target)  # of a datagram socket: chooses the way there, and no more
+            return str(probe.getsockname()[0])
+    except OSError as fault:
+        msg = f"address: no way from here to {agent} ({fault.strerror}); name it with --addr"
+        raise WrongSetting(msg) from None

@@ -1,0 +1,73 @@
+"""Every service of the table of contents is deployed in every way, with its tags and its port."""
+
+import re
+from pathlib import Path
+
+import pytest
+from msgspec import Struct
+from support.manifests import compose, container, kube, option
+from support.process import ROOT
+
+from bookshelf import __version__, config
+from bookshelf.cqrs.service import Service
+from bookshelf.services import SERVICES
+
+_OUTSIDE = {"consul", "kafka", "postgres", "ports"}
+_USUAL = {"KAFKA_BROKER_ADDR", "KAFKA_BROKER_PORT", "CONSUL_AGENT_ADDR", "CONSUL_AGENT_PORT"}
+_FILES = sorted(
+    path
+    for pattern in ("Dockerfile", "docker-compose*.yml", "kube.yaml", "marathon/*.json", "deploy/*")
+    for path in ROOT.glob(pattern)
+    if path.is_file()
+)
+each = pytest.mark.parametrize("service", SERVICES, ids=lambda service: str(service.name))
+
+
+def settings() -> set[str]:
+    """Return the names in the environment of all settings that exist."""
+    kinds = [kind for kind in vars(config).values() if isinstance(kind, type) and issubclass(kind, Struct)]
+    return {config.PREFIX + name.upper() for kind in kinds for name in kind.__struct_fields__}
+
+
+@each
+def test_compose_has_it(service: Service) -> None:
+    args = compose()["services"][service.name]["command"]
+    assert args[:2] == ["run", service.name]
+    assert option(args, "--tags") == ",".join(service.tags)
+    ports = compose()["services"]["ports"]
+    assert f"127.0.0.1:{service.port}:{service.port}" in ports["ports"]
+    assert f"{service.name}={service.name}" in ports["command"]
+
+
+@each
+def test_kube_has_it(service: Service) -> None:
+    found = container(kube("Deployment")[service.name])
+    assert found["args"][:2] == ["run", service.name]
+    assert option(found["args"], "--tags") == ",".join(service.tags)
+    assert found["ports"] == [{"name": "http", "containerPort": service.port}]
+
+
+def test_nothing_else_is_deployed() -> None:
+    ours = {service.name for service in SERVICES} | {"gateway"}
+    assert compose()["services"].keys() == ours | _OUTSIDE
+    assert kube("Deployment").keys() == ours
+
+
+def test_the_gateway_is_at_8000_everywhere() -> None:
+    assert compose()["services"]["gateway"]["ports"] == ["127.0.0.1:8000:8000"]
+    assert kube("Service")["bookshelf"]["spec"]["ports"][0]["port"] == 8000
+
+
+@pytest.mark.parametrize("path", _FILES, ids=lambda path: str(path.relative_to(ROOT)))
+def test_every_setting_that_is_used_exists(path: Path) -> None:
+    named = set(re.findall(r"\bBOOKSHELF_[A-Z_]+", path.read_text(encoding="utf-8")))
+    # of docker-compose itself, for the tag; and what a comment warns of
+    assert named - {"BOOKSHELF_VERSION"} <= settings()
+    usual = set(re.findall(r"\b(?:KAFKA_BROKER|CONSUL_AGENT)_[A-Z]+\b", path.read_text(encoding="utf-8")))
+    assert usual <= _USUAL
+
+
+@pytest.mark.parametrize("path", _FILES, ids=lambda path: str(path.relative_to(ROOT)))
+def test_the_image_is_of_this_version(path: Path) -> None:
+    said = re.findall(r"\bbookshelf:(?:\$\{BOOKSHELF_VERSION:-)?(\d[\w.]*)", path.read_text(encoding="utf-8"))
+    assert set(said) <= {__version__}

@@ -1,0 +1,97 @@
+"""kube.yaml: made of kube/base, valid for Kubernetes 1.31, and as strict as it says."""
+
+import shutil
+import subprocess
+
+import kubernetes_validate
+import pytest
+import yaml
+from support.manifests import Document, container, documents, kube
+from support.process import ROOT
+
+from bookshelf import __version__
+from bookshelf.services import SERVICES
+
+VERSION = "1.31"
+OURS = [*(service.name for service in SERVICES), "gateway"]
+OUTSIDE = ["disco", "events", "postgres"]
+EVERY = documents(ROOT / "kube.yaml")
+
+
+def test_it_is_the_files_of_the_base_in_their_order() -> None:
+    base = ROOT / "kube" / "base"
+    [kustomization] = documents(base / "kustomization.yaml")
+    parts = [one for name in kustomization["resources"] for one in documents(base / name)]
+    assert parts == EVERY, "make kube.yaml"
+
+
+def test_every_file_of_the_base_is_named() -> None:
+    base = ROOT / "kube" / "base"
+    [kustomization] = documents(base / "kustomization.yaml")
+    files = {path.name for path in base.glob("*.yaml")} - {"kustomization.yaml"}
+    assert files == set(kustomization["resources"])
+
+
+@pytest.mark.parametrize("document", EVERY, ids=lambda one: f"{one['kind']}-{one['metadata']['name']}")
+def test_each_object_is_valid(document: Document) -> None:
+    kubernetes_validate.validate(document, VERSION, strict=True)
+
+
+def test_an_object_that_is_not_valid_is_seen() -> None:
+    wrong = {**EVERY[0], "specs": {}}
+    with pytest.raises(kubernetes_validate.ValidationError):
+        kubernetes_validate.validate(wrong, VERSION, strict=True)
+
+
+@pytest.mark.parametrize("name", [*OURS, *OUTSIDE])
+def test_each_pod_is_restricted(name: str) -> None:
+    spec = (kube("Deployment") | kube("StatefulSet"))[name]["spec"]["template"]["spec"]
+    assert spec["automountServiceAccountToken"] is False
+    assert spec["enableServiceLinks"] is False
+    assert spec["securityContext"]["runAsNonRoot"] is True
+    own = spec["containers"][0]["securityContext"]
+    assert own["allowPrivilegeEscalation"] is False
+    assert own["capabilities"] == {"drop": ["ALL"]}
+    assert own.get("readOnlyRootFilesystem", False) is (name in OURS)
+
+
+@pytest.mark.parametrize("name", [*OURS, *OUTSIDE])
+def test_each_has_probes_limits_and_a_budget_for_disruptions(name: str) -> None:
+    found = container((kube("Deployment") | kube("StatefulSet"))[name])
+    assert {"readinessProbe", "livenessProbe"} <= found.keys()
+    assert found["resources"].keys() == {"requests", "limits"}
+    assert kube("PodDisruptionBudget")[name]["spec"]["selector"]["matchLabels"] == {
+        "app.kubernetes.io/name": name
+    }
+
+
+@pytest.mark.parametrize("name", OURS)
+def test_each_of_ours_scales_by_load_and_is_replaced_one_by_one(name: str) -> None:
+    deployment = kube("Deployment")[name]["spec"]
+    assert deployment["strategy"]["rollingUpdate"] == {"maxUnavailable": 0, "maxSurge": 1}
+    assert kube("HorizontalPodAutoscaler")[name]["spec"]["scaleTargetRef"]["name"] == name
+    assert container(kube("Deployment")[name])["image"] == f"bookshelf:{__version__}"
+
+
+def test_only_the_gateway_is_open_to_the_outside() -> None:
+    policies = kube("NetworkPolicy")
+    assert policies["nobody"]["spec"] == {"podSelector": {}, "policyTypes": ["Ingress"]}
+    opened = [
+        name
+        for name, one in policies.items()
+        for rule in one["spec"].get("ingress", ())
+        if "from" not in rule
+    ]
+    assert opened == ["gateway"]
+    assert [name for name, one in kube("Service").items() if one["spec"].get("type")] == ["bookshelf"]
+
+
+@pytest.mark.skipif(shutil.which("kubectl") is None, reason="kubectl is missing: nothing is rendered")
+@pytest.mark.parametrize("folder", ["base", "overlays/small"])
+def test_kustomize_renders_it(folder: str) -> None:
+    command = ["kubectl", "kustomize", str(ROOT / "kube" / folder)]
+    done = subprocess.run(command, check=True, capture_output=True, text=True, timeout=60)
+    rendered = [one for one in yaml.safe_load_all(done.stdout) if one]
+    assert len(rendered) == len(EVERY)
+    for one in rendered:
+        kubernetes_validate.validate(one, VERSION, strict=True)

@@ -1,0 +1,44 @@
+"""What is deployed, as its files have it: read as their tools read them."""
+
+import json
+from pathlib import Path
+from typing import Any
+
+import yaml
+from support.process import ROOT
+
+Document = dict[str, Any]
+
+
+def compose() -> Document:
+    """Return docker-compose.yml, its anchors resolved."""
+    found: Document = yaml.safe_load((ROOT / "docker-compose.yml").read_text(encoding="utf-8"))
+    return found
+
+
+def documents(path: Path) -> list[Document]:
+    """Return the documents of one YAML file."""
+    return [one for one in yaml.safe_load_all(path.read_text(encoding="utf-8")) if one]
+
+
+def kube(kind: str) -> dict[str, Document]:
+    """Return what kube.yaml has of a kind, by name."""
+    found = (one for one in documents(ROOT / "kube.yaml") if one["kind"] == kind)
+    return {one["metadata"]["name"]: one for one in found}
+
+
+def container(workload: Document) -> Document:
+    """Return the one container of a Deployment or StatefulSet."""
+    [found] = workload["spec"]["template"]["spec"]["containers"]
+    typed: Document = found
+    return typed
+
+
+def marathon() -> dict[str, Document]:
+    """Return each app of marathon/, by its file's name."""
+    return {path.stem: json.loads(path.read_text()) for path in sorted((ROOT / "marathon").glob("*.json"))}
+
+
+def option(args: list[str], name: str) -> str:
+    """Return the value of an option of a command line."""
+    return args[args.index(name) + 1]

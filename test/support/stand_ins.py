@@ -1,0 +1,76 @@
+"""Images of the outside parts under their official names, of the same real programs; kept between runs."""
+
+import shutil
+import subprocess
+import tempfile
+from pathlib import Path
+
+from support import consul_program, kafka_files
+from support.docker import Docker
+from support.process import ROOT
+
+PYTHON = "python:3.11-slim-bookworm"
+KAFKA = "apache/kafka:4.3.1"
+CONSUL = "hashicorp/consul:1.20.6"
+POSTGRES = "postgres:15.14-bookworm"
+_FOLDER = ROOT / "test" / "deploy" / "images"
+_PACKAGES = "python3,python3-pip,python3-venv,ca-certificates"
+#: What no image needs, and what keeps pip out of a Debian that has no one else to care for.
+_SUPERFLUOUS = ("var/cache/apt/archives", "var/lib/apt/lists", "usr/share/doc", "usr/share/man")
+_TRUSTED = "/etc/ssl/certs/ca-certificates.crt"
+
+
+def make(docker: Docker) -> None:
+    """Make what is missing: minutes the first time, nothing after."""
+    if not docker.has(PYTHON):
+        with tempfile.TemporaryDirectory(prefix="bookshelf-base-") as folder:
+            _python(docker, Path(folder))
+    _build(docker, KAFKA, {"libs": Path(kafka_files.jars().partition(":")[0]).parent})
+    consul = consul_program.program()
+    assert consul is not None
+    _build(docker, CONSUL, {"consul": consul})
+    _build(docker, POSTGRES, {})
+
+
+def _build(docker: Docker, tag: str, parts: dict[str, Path]) -> None:
+    if docker.has(tag):
+        return
+    with tempfile.TemporaryDirectory(prefix="bookshelf-image-") as folder:
+        context = Path(folder) / "context"
+        shutil.copytree(_FOLDER / tag.partition(":")[0].rpartition("/")[2], context)
+        for name, source in parts.items():
+            copy = shutil.copytree if source.is_dir() else shutil.copy2
+            copy(source, context / name)
+        docker("build", "--quiet", "--tag", tag, context)
+
+
+def _python(docker: Docker, folder: Path) -> None:
+    root = folder / "root"
+    include = f"--include={_PACKAGES}"
+    make_root = ["debootstrap", "--variant=minbase", include, "bookworm", str(root), _mirror()]
+    subprocess.run(make_root, check=True, capture_output=True, stdin=subprocess.DEVNULL, timeout=300)
+    for name in _SUPERFLUOUS:
+        shutil.rmtree(root / name)
+        (root / name).mkdir()
+    (root / "usr/lib/python3.11/EXTERNALLY-MANAGED").unlink()
+    for name, target in (("python", "python3"), ("python3", "python3"), ("pip", "pip3")):
+        (root / "usr/local/bin" / name).symlink_to(f"/usr/bin/{target}")
+    _trust(root)
+    archive = folder / "root.tar"
+    subprocess.run(["tar", "-C", str(root), "-cf", str(archive), "."], check=True)
+    path = "ENV PATH=/usr/local/bin:/usr/local/sbin:/usr/sbin:/usr/bin:/sbin:/bin"
+    settings = [f"{path} LANG=C.UTF-8 PIP_CERT={_TRUSTED}", 'CMD ["python3"]']
+    docker("import", *(part for one in settings for part in ("--change", one)), archive, PYTHON)
+
+
+def _trust(root: Path) -> None:
+    """Have it trust what this machine trusts: a build then installs through the same doors."""
+    place = "usr/local/share/ca-certificates"
+    for certificate in (Path("/") / place).glob("*.crt"):
+        shutil.copy2(certificate, root / place)
+    subprocess.run(["chroot", str(root), "update-ca-certificates"], check=True, capture_output=True)
+
+
+def _mirror() -> str:
+    asked = ["apt-get", "indextargets", "--format", "$(REPO_URI)", "Created-By: Packages"]
+    return subprocess.run(asked, check=True, capture_output=True, text=True).stdout.split()[0]

@@ -1,0 +1,71 @@
+"""What containers need: `bookshelf health`, `bookshelf forward`, an address that is found by itself."""
+
+import asyncio
+import socket
+from pathlib import Path
+
+import pytest
+from support.process import bookshelf
+from support.program import Program
+
+from bookshelf.cli.forward import Forwarder
+from bookshelf.cli.sockets import own_address
+from bookshelf.config import WrongSetting
+
+
+def test_a_shelf_that_is_ready_is_well(running: Program) -> None:
+    ports = running.note.services
+    ended = bookshelf("health", "newbook", "--port", str(ports["newbook"]))
+    assert (ended.code, ended.out) == (0, "port: 200\n")
+    assert bookshelf("health", "--live", "--port", str(running.client.port)).code == 0
+
+
+def test_a_port_where_nobody_is_is_not_well() -> None:
+    with socket.create_server(("127.0.0.1", 0)) as held:
+        port = held.getsockname()[1]
+    ended = bookshelf("health", "--port", str(port))
+    assert (ended.code, ended.out) == (1, "port: no answer\n")
+
+
+def test_a_port_that_says_nothing_is_not_well() -> None:
+    with socket.create_server(("127.0.0.1", 0)) as silent:
+        assert bookshelf("health", "--port", str(silent.getsockname()[1])).code == 1
+
+
+def test_only_a_service_s_name_is_taken() -> None:
+    assert "newbooks" in bookshelf("health", "newbooks").err
+    assert "no service is named nobook" in bookshelf("forward", "nobook=host").complaint
+
+
+async def test_a_connection_is_passed_on_both_ways_to_its_end() -> None:
+    async def shout(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        writer.write((await reader.read()).upper())
+        writer.close()
+
+    async with await asyncio.start_server(shout, "127.0.0.1", 0) as target:
+        port = target.sockets[0].getsockname()[1]
+        door = await asyncio.start_server(Forwarder("127.0.0.1", port).serve, "127.0.0.1", 0)
+        async with door:
+            reader, writer = await asyncio.open_connection(*door.sockets[0].getsockname())
+            writer.write(b"a book")
+            writer.write_eof()
+            assert await asyncio.wait_for(reader.read(), 10) == b"A BOOK"
+            writer.close()
+
+
+async def test_a_connection_to_nobody_is_closed() -> None:
+    with socket.create_server(("127.0.0.1", 0)) as held:
+        port = held.getsockname()[1]
+    async with await asyncio.start_server(Forwarder("127.0.0.1", port).serve, "127.0.0.1", 0) as door:
+        reader, writer = await asyncio.open_connection(*door.sockets[0].getsockname())
+        assert await asyncio.wait_for(reader.read(), 10) == b""
+        writer.close()
+
+
+async def test_the_own_address_is_the_one_that_leads_to_the_agent() -> None:
+    assert await own_address("127.0.0.1:8500") == "127.0.0.1"
+
+
+async def test_an_agent_that_has_no_address_is_said(tmp_path: Path) -> None:
+    with pytest.raises(WrongSetting, match="name it with --addr"):
+        await own_address(f"{tmp_path.name}.invalid:8500")
