@@ -24,7 +24,7 @@ class Choices:
 def chosen(routing: Routing, *, anywhere: bool, host: str) -> Choices:
     """Return the choices of the settings. `anywhere`: whoever is registered is trusted: it is this process.
 
-    `host`: where the gateway listens; on loopback alone, its instances may be there too.
+    `host`: where others find the gateway; if that is on loopback, instances may be there too.
     """
     patience = Patience(
         answer_s=routing.gateway_deadline_s, try_s=routing.gateway_try_s, hedge_s=routing.gateway_hedge_s

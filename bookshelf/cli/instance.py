@@ -6,7 +6,8 @@ import secrets
 from contextlib import AsyncExitStack
 from pathlib import Path
 
-from bookshelf.cli.networked import FindDiscovery, open_discovery, open_world
+from bookshelf.cli.networked import FindDiscovery, open_world
+from bookshelf.cli.registry import open_discovery
 from bookshelf.cli.sockets import check_address
 from bookshelf.config import Network, Settings, WrongSetting
 from bookshelf.cqrs.service import Service

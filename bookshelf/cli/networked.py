@@ -7,11 +7,10 @@ from contextlib import AsyncExitStack
 from pathlib import Path
 from typing import Any
 
+from bookshelf.cli.registry import open_discovery
 from bookshelf.cli.sockets import NOTICE_S, Sockets
 from bookshelf.config import Network, Settings, WrongSetting
 from bookshelf.cqrs.aggregate import Aggregate
-from bookshelf.discovery.consul.discovery import ConsulDiscovery
-from bookshelf.discovery.consul.settings import ConsulSettings, Pace
 from bookshelf.discovery.port import Discovery
 from bookshelf.log.kafka.log import KafkaLog
 from bookshelf.log.kafka.settings import KafkaSettings, Topic
@@ -28,29 +27,6 @@ from bookshelf.storage.sqlite import SqliteStorage
 #: (offsets.retention.minutes), so that none is there any more which would then be read again.
 ORDERS_S = 6 * 86400.0
 FindDiscovery = Callable[[Network, AsyncExitStack], Awaitable[Discovery]]
-
-
-async def open_discovery(network: Network, stack: AsyncExitStack) -> ConsulDiscovery:
-    """Wait for the agent. Raises `DiscoveryFault`."""
-    address, _, port = network.consul.rpartition(":")
-    settings = ConsulSettings(
-        address=address,
-        port=_port("consul", port),
-        scheme=network.consul_scheme,
-        token=network.consul_token,
-        ca_file=network.consul_ca_file,
-        datacenter=network.consul_datacenter,
-        pace=Pace(patience_s=network.consul_wait_s),
-    )
-    discovery = await ConsulDiscovery.open(settings)
-    stack.push_async_callback(discovery.close)
-    return discovery
-
-
-def _port(name: str, text: str) -> int:
-    if not (text.isascii() and text.isdigit() and 0 < int(text) <= 65535):  # noqa: PLR2004 (the highest port)
-        raise WrongSetting(f"{name}: {text!r} is no port; write it like 127.0.0.1:8500")
-    return int(text)
 
 
 def topics() -> list[Topic]:

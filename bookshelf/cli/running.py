@@ -11,8 +11,8 @@ from bookshelf.cli.faults import guarded, stop
 from bookshelf.cli.instance import begin
 from bookshelf.cli.loop import on_hangup, until_told
 from bookshelf.cli.loop import run as run_loop
-from bookshelf.cli.networked import open_discovery
-from bookshelf.cli.sockets import Sockets
+from bookshelf.cli.registry import open_strangers
+from bookshelf.cli.sockets import Sockets, found_at
 from bookshelf.config import Network, Settings, read, read_network, read_routing, with_port
 from bookshelf.cqrs.service import Service
 from bookshelf.runtime.http.transport import HttpTransport
@@ -20,6 +20,7 @@ from bookshelf.runtime.logs import configure
 from bookshelf.services import SERVICES
 from gateway.app import Gateway
 from gateway.choices import chosen
+from gateway.routes.fetch import OPENAPI
 
 _GATEWAY = "gateway"
 _NAMES = [*(service.name for service in SERVICES), _GATEWAY]
@@ -108,10 +109,11 @@ async def _service(service: Service, settings: Settings, network: Network, stack
 
 
 async def _gateway(settings: Settings, network: Network, stack: AsyncExitStack) -> None:
-    discovery = await open_discovery(network, stack)
-    transport = HttpTransport()
+    discovery = await open_strangers(network, OPENAPI, stack)
+    host = await found_at(network, settings.host)
+    choices = chosen(read_routing(os.environ), anywhere=False, host=host)
+    transport = HttpTransport(objection=choices.reach.objection)
     stack.push_async_callback(transport.close)
-    choices = chosen(read_routing(os.environ), anywhere=False, host=settings.host)
     gateway = Gateway(discovery, transport, choices=choices)
     stack.push_async_callback(gateway.stop)
     await gateway.start()

@@ -45,13 +45,18 @@ class Sockets:
 
     async def listen(self, handler: Handler, host: str, port: int) -> Door:
         """Open a port, 0 for any. Raises `PortTaken`, `WrongSetting`."""
-        address = self._network.address
-        check_address(address, host)
-        if address == AUTO:
-            address = await own_address(self._network.consul)
+        check_address(self._network.address, host)
+        address = await found_at(self._network, host)
         server = HttpServer(handler, host, port)
         await server.start()
-        return _Noticed(server, address or host, self._notice_s)
+        return _Noticed(server, address, self._notice_s)
+
+
+async def found_at(network: Network, host: str) -> str:
+    """Return the address at which others find who listens on `host`. Raises `WrongSetting`."""
+    if network.address == AUTO:
+        return await own_address(network.consul)
+    return network.address or host
 
 
 async def own_address(agent: str) -> str:

@@ -1,7 +1,7 @@
 """What an agent says of checks and instances. Others write into it too: nothing in it is taken on trust."""
 
-from collections.abc import Iterator
-from typing import TypeVar
+from collections.abc import Iterable, Iterator
+from typing import Any, TypeVar
 
 import msgspec
 import structlog
@@ -60,8 +60,13 @@ class _Service(msgspec.Struct):
     meta: dict[str, str] | None = field(name="Meta", default=None)
 
 
+class _Status(msgspec.Struct):
+    status: str = field(name="Status", default="")
+
+
 class _Entry(msgspec.Struct):
     service: _Service = field(name="Service")
+    checks: list[_Status] | None = field(name="Checks", default=None)
     node: _Node = field(name="Node", default_factory=_Node)
 
 
@@ -77,12 +82,28 @@ class Catalogue:
 
     def instances(self, body: bytes) -> Iterator[Instance]:
         """Return the proper instances of ours. Raises `NoAnswer` for something that is no list."""
-        for entry in self._each(body, _Entry):
-            if MARK not in (entry.service.meta or {}):
-                continue
+        ours = (entry for entry in self._each(body, _Entry) if MARK in (entry.service.meta or {}))
+        return self._proper(ours, stranger=False)
+
+    def strangers(self, body: bytes, key: str) -> tuple[bool, list[Instance]]:
+        """Return whether others have a key in their metadata, and those of them that are proper and ready.
+
+        Raises `NoAnswer` for something that is no list.
+        """
+        found = self._each(body, _Entry)
+        others = [e for e in found if key in (meta := e.service.meta or {}) and MARK not in meta]
+        ready = (e for e in others if all(check.status == "passing" for check in e.checks or ()))
+        return bool(others), list(self._proper(ready, stranger=True))
+
+    def names(self, body: bytes) -> list[str]:
+        """Return the names of services. Raises `NoAnswer` for something that names none."""
+        return [name for name in _decoded(body, dict[str, Any]) if NAME.fullmatch(name)]
+
+    def _proper(self, entries: Iterable[_Entry], *, stranger: bool) -> Iterator[Instance]:
+        for entry in entries:
             trouble = next(_troubles(entry), None)
             if trouble is None:
-                yield _instance(entry)
+                yield _instance(entry, stranger=stranger)
             else:
                 self._ignore(entry.service.id, trouble)
 
@@ -123,7 +144,7 @@ def _troubles(entry: _Entry) -> Iterator[str]:
         yield "it has too much metadata"
 
 
-def _instance(entry: _Entry) -> Instance:
+def _instance(entry: _Entry, *, stranger: bool) -> Instance:
     found = entry.service
     return Instance(
         id=found.id,
@@ -133,4 +154,5 @@ def _instance(entry: _Entry) -> Instance:
         address=found.address or entry.node.address,
         port=found.port,
         meta={key: value for key, value in (found.meta or {}).items() if key != MARK},
+        stranger=stranger,
     )

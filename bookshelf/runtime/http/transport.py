@@ -4,7 +4,7 @@ from typing import Protocol
 
 from bookshelf.runtime.http.client.exchange import Exchange
 from bookshelf.runtime.http.client.faults import NoAnswer, Unreachable
-from bookshelf.runtime.http.client.pool import Lines
+from bookshelf.runtime.http.client.pool import Lines, Objection
 from bookshelf.runtime.http.message import Handler, Request, Response
 
 __all__ = ("HttpTransport", "LocalTransport", "NoAnswer", "Transport", "Unreachable")
@@ -25,9 +25,13 @@ class Transport(Protocol):
 
 
 class HttpTransport:
-    """Over HTTP/1.1, with kept connections. Nothing is decoded, followed or tried twice."""
+    """Over HTTP/1.1, with kept connections. Nothing is decoded, followed or tried twice.
 
-    def __init__(self, connections: int = 256) -> None:
+    `objection` says why no one connects to an address, as a name was resolved to it.
+    """
+
+    def __init__(self, connections: int = 256, objection: Objection | None = None) -> None:
+        self._objection = objection
         self._most = connections
         self._lines: dict[tuple[str, int], Lines] = {}
 
@@ -35,7 +39,7 @@ class HttpTransport:
         """Send over a socket."""
         lines = self._lines.get((address, port))
         if lines is None:
-            lines = self._lines[address, port] = Lines(address, port, self._most, CONNECT_S)
+            lines = self._lines[address, port] = Lines(address, port, self._most, CONNECT_S, self._objection)
         host = f"[{address}]:{port}" if ":" in address else f"{address}:{port}"
         return await Exchange(lines, await lines.take(), ANSWER_S).run(request, host)
 

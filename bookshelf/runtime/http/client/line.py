@@ -30,6 +30,12 @@ class Line(asyncio.Protocol):
         """Whether another request can be sent on it."""
         return self._answer is None and self._transport is not None and not self._transport.is_closing()
 
+    @property
+    def peer(self) -> str:
+        """The address at the other end; empty if there is none."""
+        name = self._transport.get_extra_info("peername") if self._transport is not None else None
+        return str(name[0]) if isinstance(name, tuple) else ""
+
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         """Keep the way out."""
         self._transport = cast("asyncio.Transport", transport)

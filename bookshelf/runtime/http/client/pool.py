@@ -2,6 +2,7 @@
 
 import asyncio
 from collections import deque
+from collections.abc import Callable
 
 from bookshelf.runtime.http.client.faults import Unreachable
 from bookshelf.runtime.http.client.line import Line
@@ -10,10 +11,17 @@ from bookshelf.runtime.http.client.line import Line
 _KEPT_S = 50.0
 
 
+#: Says why no one connects to an address; None if one may.
+Objection = Callable[[str], str | None]
+
+
 class Lines:
     """The connections to one address."""
 
-    def __init__(self, address: str, port: int, most: int, connect_s: float) -> None:
+    def __init__(
+        self, address: str, port: int, most: int, connect_s: float, objection: Objection | None = None
+    ) -> None:
+        self._objection = objection
         self._place = (address, port)
         self._connect_s = connect_s
         self._room = most
@@ -50,13 +58,22 @@ class Lines:
         loop = asyncio.get_running_loop()
         try:
             async with asyncio.timeout(self._connect_s):
-                return (await loop.create_connection(Line, *self._place))[1]
+                line = (await loop.create_connection(Line, *self._place))[1]
+            self._check(line)
+            return line  # noqa: TRY300 (what is objected to makes room, too)
         except BaseException as fault:
             self._room += 1
             self._next()
             if isinstance(fault, (OSError, TimeoutError)):
                 raise Unreachable(f"{self._place[0]}:{self._place[1]}: {fault}") from fault
             raise
+
+    def _check(self, line: Line) -> None:
+        # only now: a name may mean another address each time that it is looked up
+        why = self._objection(line.peer) if self._objection is not None else None
+        if why is not None:
+            line.close()
+            raise ConnectionRefusedError(why)
 
     async def _turn(self) -> None:
         waiting = asyncio.get_running_loop().create_future()

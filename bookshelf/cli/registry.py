@@ -1,0 +1,56 @@
+"""The registry that everyone meets in: one Consul agent."""
+
+import asyncio
+from contextlib import AsyncExitStack
+
+from bookshelf.config import Network, WrongSetting
+from bookshelf.discovery.consul.agent import Agent
+from bookshelf.discovery.consul.discovery import ConsulDiscovery
+from bookshelf.discovery.consul.settings import ConsulSettings, Pace
+from bookshelf.discovery.consul.strangers import Strangers, WithStrangers
+
+
+async def open_discovery(network: Network, stack: AsyncExitStack) -> ConsulDiscovery:
+    """Wait for the agent. Raises `DiscoveryFault`."""
+    discovery = await ConsulDiscovery.open(_consul(network))
+    stack.push_async_callback(discovery.close)
+    return discovery
+
+
+async def open_strangers(network: Network, key: str, stack: AsyncExitStack) -> WithStrangers:
+    """Wait for the agent; who was registered by others is found too, if its metadata has this key.
+
+    Raises `DiscoveryFault`.
+    """
+    settings = _consul(network)
+    ours = await open_discovery(network, stack)
+    agent = Agent(settings)
+    stack.push_async_callback(agent.close)
+    strangers = Strangers(agent, settings.pace.wait_s, key)
+    following = asyncio.create_task(strangers.follow(), name="strangers")
+    stack.push_async_callback(_cancelled, following)
+    return WithStrangers(ours, strangers)
+
+
+async def _cancelled(task: asyncio.Task[None]) -> None:
+    task.cancel()
+    await asyncio.gather(task, return_exceptions=True)
+
+
+def _consul(network: Network) -> ConsulSettings:
+    address, _, port = network.consul.rpartition(":")
+    return ConsulSettings(
+        address=address,
+        port=_port("consul", port),
+        scheme=network.consul_scheme,
+        token=network.consul_token,
+        ca_file=network.consul_ca_file,
+        datacenter=network.consul_datacenter,
+        pace=Pace(patience_s=network.consul_wait_s),
+    )
+
+
+def _port(name: str, text: str) -> int:
+    if not (text.isascii() and text.isdigit() and 0 < int(text) <= 65535):  # noqa: PLR2004 (the highest port)
+        raise WrongSetting(f"{name}: {text!r} is no port; write it like 127.0.0.1:8500")
+    return int(text)
