@@ -20,7 +20,7 @@ class Upload:
         self._body = body
         self._deadline: asyncio.Timeout | None = None
         self._patience_s = 0.0
-        self.broken: BrokenBody | None = None
+        self.broken: BrokenBody | TooLarge | None = None
 
     def put_off(self, deadline: asyncio.Timeout, patience_s: float) -> None:
         """Have each piece put this deadline off."""
@@ -39,13 +39,13 @@ class Upload:
         return b"".join(pieces)
 
     async def stream(self) -> AsyncIterator[bytes]:
-        """Yield it piece by piece. Raises `BrokenBody`, and remembers it: it is the client's fault."""
+        """Yield it piece by piece. Raises `BrokenBody`, `TooLarge`, and remembers it: the client's fault."""
         try:
             async for piece in self._body.stream():
                 if self._deadline is not None and not self._deadline.expired():
                     self._deadline.reschedule(asyncio.get_running_loop().time() + self._patience_s)
                 yield piece
-        except BrokenBody as fault:
+        except (BrokenBody, TooLarge) as fault:
             self.broken = fault
             raise
 

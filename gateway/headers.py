@@ -8,8 +8,10 @@ from http import HTTPStatus
 
 from multidict import CIMultiDict
 
+from bookshelf.runtime.edge.conditions import trace
 from bookshelf.runtime.http.message import Request, Response
 from bookshelf.runtime.http.tunnel import Tunnel
+from gateway.front.packing import unmark
 
 #: Fields about one connection, not about the message; each side frames its own messages anew.
 _HOP = (
@@ -22,9 +24,14 @@ _SAID_ANEW = (
     *("Host", "Expect", "Forwarded", "Proxy", "X-Real-IP"),
     *("X-Forwarded-For", "X-Forwarded-Host", "X-Forwarded-Port", "X-Forwarded-Server"),
     *("Bookshelf-Time-Left", "Bookshelf-Try"),  # ours to say (gateway/upstream/call.py)
+    *("X-Forwarded-Proto", "X-Forwarded-Prefix", "X-Forwarded-Ssl", "X-Client-IP", "True-Client-IP"),
+    *("X-Original-URL", "X-Rewrite-URL", "X-HTTP-Method-Override", "Bookshelf-Actor"),
     "Bookshelf-Command",  # between instances of one service only (bookshelf/runtime/edge/forward.py)
 )
+#: Of an answer: what our own server says for itself.
+_OURS = ("Date", "Server")
 _VIA = "1.1 bookshelf"
+_HOST = re.compile(r"[A-Za-z0-9.\-\[\]:_]{1,255}")
 _REFERENCES = ("Location", "Content-Location")
 #: A link's target that is an absolute path: </books?after=x>, but not <//elsewhere/books>.
 _LINKED = re.compile(r"<(?=/(?!/))")
@@ -45,13 +52,26 @@ def onward(request: Request, prefix: str) -> CIMultiDict[str]:
         headers["X-Forwarded-For"] = request.peer
     if host:
         headers["X-Forwarded-Host"] = host
-    headers["X-Forwarded-Proto"] = "http"
+    scheme = headers["X-Forwarded-Proto"] = "https" if request.secure else "http"
     headers["X-Forwarded-Prefix"] = prefix
+    headers["Forwarded"] = _forwarded(request.peer, host, scheme)
+    if request.id:
+        headers["X-Request-Id"] = request.id
+    if "traceparent" in headers and not trace(headers):
+        del headers["traceparent"]
+    unmark(headers)
     if tunnel:
         headers["Upgrade"] = "websocket"
     former = headers.get("Via")
     headers["Via"] = f"{former}, {_VIA}" if former else _VIA
     return headers
+
+
+def _forwarded(peer: str, host: str | None, scheme: str) -> str:
+    """Write RFC 7239's form of the same: an address of IPv6, and a host with a port, go in quotes."""
+    client = f'"[{peer}]"' if ":" in peer else peer or "unknown"
+    said = f';host="{host}"' if host and _HOST.fullmatch(host) else ""
+    return f"for={client};proto={scheme}{said}"
 
 
 def upgrade(request: Request) -> bool:
@@ -63,6 +83,9 @@ def back(answer: Response, prefix: str) -> CIMultiDict[str]:
     """Return the headers to answer a client with: references get the prefix that its requests have."""
     headers = CIMultiDict(answer.headers)
     _without_hop(headers)
+    for name in _OURS:
+        if name in headers:
+            del headers[name]
     if answer.status == HTTPStatus.SWITCHING_PROTOCOLS:
         headers["Upgrade"] = "websocket"
     for name in _REFERENCES:

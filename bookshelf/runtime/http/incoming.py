@@ -18,14 +18,17 @@ _EMPTY = Bytes()
 class Incoming:
     """A request's body as it comes from the socket. Compressed bytes are left as they are."""
 
-    __slots__ = ("_content", "_guard", "_invite", "_size", "_waited_s")
+    __slots__ = ("_content", "_guard", "_invite", "_read", "_size", "_waited_s", "most")
 
     def __init__(self, content: StreamReader, guard: Guard, invite: Callable[[], None] | None = None) -> None:
         self._content = content
         self._guard = guard
         self._invite = invite
         self._size = 0
+        self._read = 0
         self._waited_s = 0.0
+        #: Bytes of it that may come; 0 for any number.
+        self.most = 0
 
     @property
     def uninvited(self) -> bool:
@@ -44,7 +47,7 @@ class Incoming:
         return b"".join(pieces)
 
     async def stream(self) -> AsyncIterator[bytes]:
-        """Yield it piece by piece."""
+        """Yield it piece by piece. Raises `BrokenBody`, and `TooLarge` once more has come than may."""
         while not self._content.at_eof():
             try:
                 piece = await self._piece()
@@ -54,6 +57,9 @@ class Incoming:
             except (OSError, web.HTTPException, web.PayloadAccessError) as fault:
                 msg = "the body did not come to its end"
                 raise BrokenBody(msg) from fault
+            self._read += len(piece)
+            if self.most and self._read > self.most:
+                raise TooLarge(self.most)
             if piece:
                 yield piece
 

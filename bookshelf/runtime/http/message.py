@@ -53,7 +53,8 @@ class Bytes:
 class Request(msgspec.Struct):
     """One request. `target` is the raw path and query, as sent: nothing decoded, nothing normalised.
 
-    `peer` is the address that it came from; `secure` says whether it came over TLS.
+    `peer` is the address that it came from; `secure` says whether it came over TLS; `id` names it in log
+    lines, and `actor` is who sends it, once that is known.
     """
 
     method: str
@@ -62,6 +63,8 @@ class Request(msgspec.Struct):
     body: Body
     peer: str = ""
     secure: bool = False
+    id: str = ""
+    actor: str = ""
 
 
 class Response(msgspec.Struct):

@@ -1,0 +1,42 @@
+"""One log line for each request: what was asked and answered, and nothing that is secret.
+
+No header's value but the request's id, no query string, no body: tokens and names stand there.
+"""
+
+import re
+import secrets
+
+import structlog
+
+from bookshelf.runtime.http.message import Request, Response
+
+#: Characters of a path that are logged.
+_MOST = 256
+_ID = re.compile(r"[A-Za-z0-9._:-]{8,128}")
+ID = "X-Request-Id"
+
+_logger = structlog.get_logger("gateway.access")
+
+
+def named(request: Request) -> str:
+    """Return the request's id: the client's if it has a sound one, else a new one."""
+    given = request.headers.get(ID)
+    if given is not None and _ID.fullmatch(given):
+        return given
+    return secrets.token_hex(8)
+
+
+def note(request: Request, response: Response, seconds: float) -> None:
+    """Write the line."""
+    body = response.body
+    _logger.info(
+        "request",
+        id=request.id,
+        client=request.peer,
+        method=request.method[:16],
+        path=request.target.partition("?")[0][:_MOST],
+        status=response.status,
+        ms=round(1e3 * seconds, 2),
+        bytes=len(body) if isinstance(body, bytes) else None,
+        actor=request.actor or None,
+    )

@@ -1,0 +1,98 @@
+"""The way in and out of the gateway, for every request."""
+
+import time
+from dataclasses import dataclass, field
+
+from multidict import CIMultiDict
+
+from bookshelf.runtime.http.incoming import Incoming
+from bookshelf.runtime.http.message import Handler, Request, Response, TooLarge
+from bookshelf.runtime.http.problem import Problem, answer
+from gateway.front import access
+from gateway.front.cors import Cors
+from gateway.front.crowd import Crowd
+from gateway.front.origin import Origins
+from gateway.front.packing import Packing
+from gateway.front.rates import Rates
+
+#: What every answer says to a browser, unless the service says otherwise.
+_SAFETY = (
+    ("X-Content-Type-Options", "nosniff"),
+    ("Referrer-Policy", "no-referrer"),
+    ("X-Frame-Options", "DENY"),
+    ("Cross-Origin-Opener-Policy", "same-origin"),
+)
+
+
+@dataclass(kw_only=True)
+class House:
+    """The rules of a gateway. `rates`, `packing` None: without. `body`: bytes. `hsts_s`: seconds, 0: unsaid."""
+
+    origins: Origins = field(default_factory=Origins)
+    crowd: Crowd = field(default_factory=lambda: Crowd(1024, 2048, 2.0))
+    rates: Rates | None = None
+    cors: Cors = field(default_factory=Cors)
+    packing: Packing | None = None
+    body: int = 64 << 20
+    hsts_s: int = 0
+    log: bool = False
+
+
+class Front:
+    """A handler before a handler. What it refuses has cost next to nothing."""
+
+    def __init__(self, inner: Handler, house: House | None = None) -> None:
+        self._inner = inner
+        self.house = house or House()
+
+    async def handle(self, request: Request) -> Response:
+        """Answer, or refuse with an answer."""
+        began = time.perf_counter()
+        request = self.house.origins.seen(request)
+        request.id = access.named(request)
+        try:
+            response = await self._admitted(request)
+        except Problem as refusal:
+            response = answer(refusal)
+        self._dress(request, response)
+        if self.house.log:
+            access.note(request, response, time.perf_counter() - began)
+        return response
+
+    async def _admitted(self, request: Request) -> Response:
+        house = self.house
+        if house.rates is not None:
+            await house.rates.enter(request.peer)
+        early = house.cors.preflight(request)
+        if early is not None:
+            return early
+        self._measure(request)
+        await house.crowd.enter()
+        try:
+            return await self._inner.handle(request)
+        finally:
+            house.crowd.leave()
+
+    def _measure(self, request: Request) -> None:
+        """Refuse a body that says it is too long, and end one that turns out to be."""
+        said = request.headers.get("Content-Length")
+        if said is not None and said.isascii() and said.isdigit() and int(said) > self.house.body:
+            raise Problem("too-large", str(TooLarge(self.house.body)))
+        if isinstance(request.body, Incoming):
+            request.body.most = self.house.body
+
+    def _dress(self, request: Request, response: Response) -> None:
+        house = self.house
+        headers = response.headers
+        if type(headers) is not CIMultiDict:
+            headers = response.headers = CIMultiDict(headers)
+        for name, value in _SAFETY:
+            headers.setdefault(name, value)
+        headers[access.ID] = request.id
+        if house.hsts_s and request.secure:
+            headers["Strict-Transport-Security"] = f"max-age={house.hsts_s}"
+        house.cors.add(request, headers)
+        if house.packing is not None:
+            packed = house.packing.pack(request, response, headers)
+            if packed is not None:
+                response.body = packed

@@ -1,0 +1,1 @@
+"""Who sends a request: an optional hook between the gateway's routes and the services."""
