@@ -79,6 +79,39 @@ class Routing(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=T
     gateway_notice_s: Annotated[float, Meta(ge=0, le=600)] = 0.5
 
 
+Count = Annotated[int, Meta(ge=0)]
+Seconds = Annotated[float, Meta(gt=0)]
+
+
+class Gate(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """What the gateway lets in, and how. Empty texts and 0 mean: not set, no limit."""
+
+    gateway_trusted: str = ""
+    gateway_rate: str = ""
+    gateway_rate_storage: str = "memory"
+    gateway_requests: Annotated[int, Meta(ge=1)] = 1024
+    gateway_queue: Count = 2048
+    gateway_queue_s: Seconds = 2.0
+    gateway_body: Annotated[int, Meta(ge=1)] = 64 << 20
+    gateway_connections: Count = 10_000
+    gateway_connections_each: Count = 0
+    gateway_head_s: Seconds = 10.0
+    gateway_body_s: Seconds = 10.0
+    gateway_body_rate: Count = 500
+    gateway_unread_s: Seconds = 30.0
+    gateway_idle_s: Seconds = 75.0
+    gateway_tls_cert: str = ""
+    gateway_tls_key: str = ""
+    gateway_redirect_port: Port = 0
+    gateway_hsts_s: Count = 0
+    gateway_cors: str = ""
+    gateway_compress: bool = True
+    gateway_access_log: bool = True
+    gateway_jwks: str = ""
+    gateway_issuer: str = ""
+    gateway_audience: str = ""
+
+
 #: How the names begin that deployments of the broker and of the agent use already; the port if none is said.
 _USUAL = {"broker": ("KAFKA_BROKER", "9092"), "consul": ("CONSUL_AGENT", "8500")}
 _NEAR = "127.0.0.1"
@@ -127,6 +160,11 @@ def read_routing(environment: Mapping[str, str]) -> Routing:
 def with_port(address: str, port: str) -> str:
     """Return host:port, or the address as it is if it names a port already."""
     return address if ":" in address else f"{address}:{port}"
+
+
+def read_gate(environment: Mapping[str, str]) -> Gate:
+    """Return what the gateway lets in. Raises `WrongSetting`."""
+    return _read(Gate, environment, {})
 
 
 def _read(kind: type[T], environment: Mapping[str, str], given: Mapping[str, Any]) -> T:

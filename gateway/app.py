@@ -17,6 +17,7 @@ from bookshelf.runtime.http.transport import Transport
 from bookshelf.runtime.telemetry import Meters
 from gateway import bodies, headers, positions
 from gateway.choices import Choices
+from gateway.identity.gatekeeper import Gatekeeper
 from gateway.pages.endpoints import Pages
 from gateway.pages.inside import Inside
 from gateway.routes.directory import Directory
@@ -52,6 +53,7 @@ class Gateway:
         self._prefix = prefix
         self._inside = prefix + "/"
         self._meters = Meters()
+        self._gatekeeper = Gatekeeper(choices.verifier)
         self.directory = Directory(discovery, transport, prefix, reach=choices.reach)
         self._meters.also(Gauges(self.directory.pools))
         self._proxy = Proxy(transport, choices.patience, pause)
@@ -103,6 +105,7 @@ class Gateway:
             if path.startswith(self._inside):
                 route, found = self.directory.find(request.method, path[len(self._prefix) :])
                 template = route.template
+                self._gatekeeper.let_in(request, route.requirement)
                 response = await self._forward(request, route, found)
             else:
                 endpoint, template, found = self._pages.router.find(request.method, path)

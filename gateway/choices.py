@@ -5,6 +5,7 @@ from ipaddress import ip_address
 from pathlib import Path
 
 from bookshelf.config import Routing
+from gateway.identity.port import Verifier
 from gateway.pages.inside import Who
 from gateway.upstream.patience import Patience
 from gateway.upstream.reach import Reach
@@ -12,16 +13,20 @@ from gateway.upstream.reach import Reach
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Choices:
-    """How long is waited, who may be asked, who sees the status, where the rules are (none: no rules)."""
+    """How long is waited, who may be asked, who sees the status, where the rules are (none: no rules).
+
+    `verifier`: who knows whose a token is; None if no one does.
+    """
 
     patience: Patience = field(default_factory=Patience)
     reach: Reach = field(default_factory=Reach)
     status: Who = "private"
     rules: Path | None = None
     notice_s: float = 0.0
+    verifier: Verifier | None = None
 
 
-def chosen(routing: Routing, *, anywhere: bool, host: str) -> Choices:
+def chosen(routing: Routing, *, anywhere: bool, host: str, verifier: Verifier | None = None) -> Choices:
     """Return the choices of the settings. `anywhere`: whoever is registered is trusted: it is this process.
 
     `host`: where others find the gateway; if that is on loopback, instances may be there too.
@@ -36,6 +41,7 @@ def chosen(routing: Routing, *, anywhere: bool, host: str) -> Choices:
         status=routing.gateway_status,
         rules=Path(routing.gateway_rules).expanduser() if routing.gateway_rules else None,
         notice_s=routing.gateway_notice_s,
+        verifier=verifier,
     )
 
 

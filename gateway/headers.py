@@ -4,11 +4,12 @@ Sources: RFC 9110, 7.6.1 (Connection and the hop's own fields) and 7.6.3 (Via); 
 """
 
 import re
+from collections.abc import Mapping
 from http import HTTPStatus
 
 from multidict import CIMultiDict
 
-from bookshelf.runtime.edge.conditions import trace
+from bookshelf.runtime.edge.conditions import ACTOR, trace
 from bookshelf.runtime.http.message import Request, Response
 from bookshelf.runtime.http.tunnel import Tunnel
 from gateway.front.packing import unmark
@@ -25,11 +26,13 @@ _SAID_ANEW = (
     *("X-Forwarded-For", "X-Forwarded-Host", "X-Forwarded-Port", "X-Forwarded-Server"),
     *("Bookshelf-Time-Left", "Bookshelf-Try"),  # ours to say (gateway/upstream/call.py)
     *("X-Forwarded-Proto", "X-Forwarded-Prefix", "X-Forwarded-Ssl", "X-Client-IP", "True-Client-IP"),
-    *("X-Original-URL", "X-Rewrite-URL", "X-HTTP-Method-Override", "Bookshelf-Actor"),
+    *("X-Original-URL", "X-Rewrite-URL", "X-HTTP-Method-Override", ACTOR),
     "Bookshelf-Command",  # between instances of one service only (bookshelf/runtime/edge/forward.py)
 )
-#: Of an answer: what our own server says for itself.
-_OURS = ("Date", "Server")
+_NONE: frozenset[str] = frozenset()
+#: What is left out of a request; and of an answer, where our own server says the date and its name itself.
+_LEFT = frozenset(name.lower() for name in (*_HOP, *_SAID_ANEW))
+_OURS = frozenset(name.lower() for name in (*_HOP, "Date", "Server"))
 _VIA = "1.1 bookshelf"
 _HOST = re.compile(r"[A-Za-z0-9.\-\[\]:_]{1,255}")
 _REFERENCES = ("Location", "Content-Location")
@@ -39,32 +42,41 @@ _LINKED = re.compile(r"<(?=/(?!/))")
 
 def onward(request: Request, prefix: str) -> CIMultiDict[str]:
     """Return the headers to ask a service with. What a client says of who it is, is not believed."""
-    headers = CIMultiDict(request.headers)
-    host = headers.get("Host")
-    tunnel = upgrade(request)
-    if "Transfer-Encoding" in headers:
+    given = request.headers
+    hop = _listed(given) if "Connection" in given else _NONE
+    headers = CIMultiDict(
+        [
+            (name, value)
+            for name, value in given.items()
+            if (low := name.lower()) not in _LEFT and low not in hop
+        ]
+    )
+    if "Transfer-Encoding" in given:
         headers.popall("Content-Length", None)  # RFC 9112, 6.3: the encoding is what counts
-    _without_hop(headers)
-    for name in _SAID_ANEW:
-        if name in headers:
-            del headers[name]
+    if "traceparent" in headers and not trace(headers):
+        del headers["traceparent"]
+    unmark(headers)
+    _say(request, given.get("Host"), headers)
+    headers["X-Forwarded-Prefix"] = prefix
+    former = headers.get("Via")
+    headers["Via"] = f"{former}, {_VIA}" if former else _VIA
+    return headers
+
+
+def _say(request: Request, host: str | None, headers: CIMultiDict[str]) -> None:
+    """Say where the request is from, how it came, and what it is."""
     if request.peer:
         headers["X-Forwarded-For"] = request.peer
     if host:
         headers["X-Forwarded-Host"] = host
     scheme = headers["X-Forwarded-Proto"] = "https" if request.secure else "http"
-    headers["X-Forwarded-Prefix"] = prefix
     headers["Forwarded"] = _forwarded(request.peer, host, scheme)
     if request.id:
         headers["X-Request-Id"] = request.id
-    if "traceparent" in headers and not trace(headers):
-        del headers["traceparent"]
-    unmark(headers)
-    if tunnel:
+    if request.actor:
+        headers[ACTOR] = request.actor
+    if upgrade(request):
         headers["Upgrade"] = "websocket"
-    former = headers.get("Via")
-    headers["Via"] = f"{former}, {_VIA}" if former else _VIA
-    return headers
 
 
 def _forwarded(peer: str, host: str | None, scheme: str) -> str:
@@ -81,11 +93,15 @@ def upgrade(request: Request) -> bool:
 
 def back(answer: Response, prefix: str) -> CIMultiDict[str]:
     """Return the headers to answer a client with: references get the prefix that its requests have."""
-    headers = CIMultiDict(answer.headers)
-    _without_hop(headers)
-    for name in _OURS:
-        if name in headers:
-            del headers[name]
+    given = answer.headers
+    hop = _listed(given) if "Connection" in given else _NONE
+    headers = CIMultiDict(
+        [
+            (name, value)
+            for name, value in given.items()
+            if (low := name.lower()) not in _OURS and low not in hop
+        ]
+    )
     if answer.status == HTTPStatus.SWITCHING_PROTOCOLS:
         headers["Upgrade"] = "websocket"
     for name in _REFERENCES:
@@ -98,10 +114,7 @@ def back(answer: Response, prefix: str) -> CIMultiDict[str]:
     return headers
 
 
-def _without_hop(headers: CIMultiDict[str]) -> None:
-    for line in headers.getall("Connection", ()):
-        for name in line.split(","):
-            headers.popall(name.strip(), None)
-    for name in _HOP:
-        if name in headers:
-            del headers[name]
+def _listed(headers: Mapping[str, str]) -> frozenset[str]:
+    """Return what Connection lists: fields for this hop alone."""
+    lines = (value for name, value in headers.items() if name.lower() == "connection")
+    return frozenset(name.strip().lower() for line in lines for name in line.split(","))

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from bookshelf.cli.loop import on_hangup
-from bookshelf.config import Settings, read_routing
+from bookshelf.config import Settings, read_gate, read_routing
 from bookshelf.cqrs.aggregate import Aggregate
 from bookshelf.discovery.local import LocalDiscovery
 from bookshelf.log.sqlite import SqliteLog
@@ -26,6 +26,7 @@ from bookshelf.services import SERVICES
 from bookshelf.storage.sqlite import SqliteStorage
 from gateway.app import Gateway
 from gateway.choices import chosen
+from gateway.front.door import opened, verifier
 
 _LOOPBACK = "127.0.0.1"
 
@@ -45,7 +46,9 @@ class Embedded:
 
 @asynccontextmanager
 async def embedded(settings: Settings) -> AsyncIterator[Embedded]:
-    """Run everything until the block ends. Raises `FolderFault`, `LogFault`, `StorageFault`, `PortTaken`.
+    """Run everything until the block ends.
+
+    Raises `FolderFault`, `LogFault`, `StorageFault`, `PortTaken`, `WrongSetting`.
 
     What has begun is ended in reverse: the gateway takes no more, services drain, the log closes last.
     """
@@ -54,7 +57,8 @@ async def embedded(settings: Settings) -> AsyncIterator[Embedded]:
         stack.callback(folder.close)
         world = await open_world(settings, folder.path, stack)
         services = await _services(settings, world, stack)
-        choices = chosen(read_routing(os.environ), anywhere=True, host=settings.host)
+        gate, routing = read_gate(os.environ), read_routing(os.environ)
+        choices = chosen(routing, anywhere=True, host=settings.host, verifier=verifier(gate))
         gateway = Gateway(world.discovery, world.transport, choices=choices)
         stack.push_async_callback(gateway.stop)
         await gateway.start()
@@ -62,8 +66,9 @@ async def embedded(settings: Settings) -> AsyncIterator[Embedded]:
         token = secrets.token_urlsafe(32)
         control = Control(services, world, token)
         inner = await _door(world, control, _LOOPBACK, 0, stack)
-        outer = await _door(world, gateway, settings.host, settings.port, stack)
-        url = f"http://{_shown(settings.host)}:{outer.port}"
+        outer = await opened(gateway, gate, settings.host, settings.port)
+        stack.push_async_callback(outer.stop)
+        url = f"{outer.scheme}://{_shown(settings.host)}:{outer.port}"
         ports = {host.service.name: host.port for host in services}
         folder.announce(Running(os.getpid(), url, inner.host, inner.port, token, ports))
         yield Embedded(services, gateway, control, url, token)

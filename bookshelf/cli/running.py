@@ -12,14 +12,15 @@ from bookshelf.cli.instance import begin
 from bookshelf.cli.loop import on_hangup, until_told
 from bookshelf.cli.loop import run as run_loop
 from bookshelf.cli.registry import open_strangers
-from bookshelf.cli.sockets import Sockets, found_at
-from bookshelf.config import Network, Settings, read, read_network, read_routing, with_port
+from bookshelf.cli.sockets import check_address, found_at
+from bookshelf.config import Network, Settings, read, read_gate, read_network, read_routing, with_port
 from bookshelf.cqrs.service import Service
 from bookshelf.runtime.http.transport import HttpTransport
 from bookshelf.runtime.logs import configure
 from bookshelf.services import SERVICES
 from gateway.app import Gateway
 from gateway.choices import chosen
+from gateway.front.door import opened, verifier
 from gateway.routes.fetch import OPENAPI
 
 _GATEWAY = "gateway"
@@ -109,16 +110,19 @@ async def _service(service: Service, settings: Settings, network: Network, stack
 
 
 async def _gateway(settings: Settings, network: Network, stack: AsyncExitStack) -> None:
+    check_address(network.address, settings.host)
+    gate, routing = read_gate(os.environ), read_routing(os.environ)
+    known = verifier(gate)
     discovery = await open_strangers(network, OPENAPI, stack)
     host = await found_at(network, settings.host)
-    choices = chosen(read_routing(os.environ), anywhere=False, host=host)
+    choices = chosen(routing, anywhere=False, host=host, verifier=known)
     transport = HttpTransport(objection=choices.reach.objection)
     stack.push_async_callback(transport.close)
     gateway = Gateway(discovery, transport, choices=choices)
     stack.push_async_callback(gateway.stop)
     await gateway.start()
     on_hangup(gateway.reload)
-    door = await Sockets(network, choices.notice_s).listen(gateway, settings.host, settings.port)
+    door = await opened(gateway, gate, settings.host, settings.port, choices.notice_s)
     stack.push_async_callback(door.stop)
     stack.callback(gateway.leave)
-    click.echo(f"the gateway is ready at http://{door.host}:{door.port}/bookshelf/books")
+    click.echo(f"the gateway is ready at {door.scheme}://{host}:{door.port}/bookshelf/books")

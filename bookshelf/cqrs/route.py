@@ -22,6 +22,7 @@ class CommandRoute:
     `command(body, at)` makes the command; `answer(id, state)` the body of the answer, none if None.
     A route that `creates` has no {id} in its path: the new id is derived from the command's id.
     `deadline_s`: seconds that the gateway waits for its answer, if not as long as for others.
+    `requires`: what a caller's token must allow; () for any token, None for anyone. The gateway sees to it.
     """
 
     method: str
@@ -36,6 +37,7 @@ class CommandRoute:
     status: int = 204
     creates: bool = False
     deadline_s: float | None = None
+    requires: tuple[str, ...] | None = None
 
 
 class Answer(msgspec.Struct, frozen=True):
@@ -60,6 +62,7 @@ class QueryRoute:
     returns: Any
     params: type[msgspec.Struct] = Empty
     method: str = "GET"
+    requires: tuple[str, ...] | None = None
     deadline_s: float | None = None
 
 

@@ -33,6 +33,8 @@ def document(service: Service) -> dict[str, Any]:
     refs, components = msgspec.json.schema_components(ordered, ref_template=_REF)
     for name, schema in components.items():
         spec.components.schema(name, schema)
+    if any(route.requires is not None for route in service.serves):
+        spec.components.security_scheme("token", {"type": "http", "scheme": "bearer", "bearerFormat": "JWT"})
     schemas = dict(zip(ordered, refs, strict=True))
     for route in service.serves:
         spec.path(path=route.path, operations={route.method.lower(): _operation(service, route, schemas)})
@@ -50,6 +52,8 @@ def _types(route: Route) -> Iterable[Any]:
 def _operation(service: Service, route: Route, schemas: Mapping[Any, Any]) -> dict[str, Any]:
     head: dict[str, Any] = {"tags": [service.name], "summary": route.summary}
     head |= {"operationId": _operation_id(route)}
+    if route.requires is not None:
+        head["security"] = [{"token": list(route.requires)}]
     if forwarded := _forwarded(route):
         head["x-bookshelf"] = forwarded
     if isinstance(route, CommandRoute):

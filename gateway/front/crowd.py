@@ -17,6 +17,11 @@ class Crowd:
         self.shed = 0
         self._waiting: deque[asyncio.Future[None]] = deque()
 
+    @property
+    def waiting(self) -> int:
+        """How many wait for a place."""
+        return len(self._waiting)
+
     async def enter(self) -> None:
         """Take a place. Raises `Problem` if none comes free in time, or too many wait already."""
         if self.under_way < self.most:

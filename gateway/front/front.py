@@ -2,6 +2,7 @@
 
 import time
 from dataclasses import dataclass, field
+from typing import Protocol
 
 from multidict import CIMultiDict
 
@@ -13,7 +14,6 @@ from gateway.front.cors import Cors
 from gateway.front.crowd import Crowd
 from gateway.front.origin import Origins
 from gateway.front.packing import Packing
-from gateway.front.rates import Rates
 
 #: What every answer says to a browser, unless the service says otherwise.
 _SAFETY = (
@@ -24,13 +24,20 @@ _SAFETY = (
 )
 
 
+class Counting(Protocol):
+    """Whoever counts requests by client (rates.py)."""
+
+    async def enter(self, peer: str) -> None:
+        """Count one. Raises `Problem` if it is one too many."""
+
+
 @dataclass(kw_only=True)
 class House:
-    """The rules of a gateway. `rates`, `packing` None: without. `body`: bytes. `hsts_s`: seconds, 0: unsaid."""
+    """The rules of a gateway. `rates`, `packing` None: without. `body`: bytes. `hsts_s`: 0 for not said."""
 
     origins: Origins = field(default_factory=Origins)
     crowd: Crowd = field(default_factory=lambda: Crowd(1024, 2048, 2.0))
-    rates: Rates | None = None
+    rates: Counting | None = None
     cors: Cors = field(default_factory=Cors)
     packing: Packing | None = None
     body: int = 64 << 20

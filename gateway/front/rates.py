@@ -6,8 +6,8 @@ import time
 
 import structlog
 from limits import RateLimitItem, parse
-from limits.aio.strategies import SlidingWindowCounterRateLimiter
-from limits.storage import storage_from_string
+from limits.aio.storage import MemoryStorage, RedisStorage, Storage
+from limits.aio.strategies import FixedWindowRateLimiter
 
 from bookshelf.runtime.http.problem import Problem
 from gateway.front.origin import client_key
@@ -24,17 +24,24 @@ class BadRate(ValueError):
     """The rate is not written as it must be; says how."""
 
 
+def _storage(where: str) -> Storage:
+    if where == "memory":
+        return MemoryStorage()
+    # redis-py, and not the driver that the library takes unless it is told
+    return RedisStorage(f"async+{where}", implementation="redispy")
+
+
 class Rates:
     """A rate for each client. A counter that cannot be reached lets everyone in: it must not be the end."""
 
     def __init__(self, rate: str, storage: str = "memory") -> None:
         try:
             self._rate: RateLimitItem = parse(rate)
-            kept = storage_from_string("async+memory://" if storage == "memory" else f"async+{storage}")
+            kept = _storage(storage)
         except Exception as fault:
             raise BadRate(f"{rate!r} on {storage.partition('@')[2] or storage!r}: {fault}") from fault
         self._shared = storage != "memory"
-        self._limiter = SlidingWindowCounterRateLimiter(kept)
+        self._limiter = FixedWindowRateLimiter(kept)
         self._silent_until = 0.0
 
     async def enter(self, peer: str) -> None:

@@ -30,9 +30,7 @@ class Gatekeeper:
             raise _unknown("this needs a token: Authorization: Bearer …")
         missing = requirement.scopes - identity.scopes
         if missing:
-            raise Problem(
-                "forbidden", f"the token does not allow this; it lacks: {', '.join(sorted(missing))}"
-            )
+            raise Problem("forbidden", f"the token lacks what this asks for: {', '.join(sorted(missing))}")
 
     def _identity(self, request: Request) -> Identity | None:
         given = request.headers.getall("Authorization", ())

@@ -1,6 +1,5 @@
 """The hook: anyone who can tell from a token whose it is."""
 
-from collections.abc import Collection
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -36,10 +35,9 @@ def required(security: object) -> Requirement | None:
 
     It lists alternatives; `{}` among them is nobody in particular. What cannot be read asks for a token.
     """
-    if security is None or security == [] or (isinstance(security, Collection) and {} in security):
+    if security is None or (isinstance(security, list) and (not security or {} in security)):
         return None
-    first = security[0] if isinstance(security, list) else {}
+    first = security[0] if isinstance(security, list) else None
     lists = first.values() if isinstance(first, dict) else ()
-    return Requirement(
-        frozenset(str(scope) for scopes in lists if isinstance(scopes, list) for scope in scopes)
-    )
+    scopes = (scope for one in lists if isinstance(one, list) for scope in one)
+    return Requirement(frozenset(str(scope) for scope in scopes))

@@ -48,7 +48,7 @@ class _Claims(msgspec.Struct):
 
 
 class Tokens:
-    """Verifies tokens of one issuer for one audience. The file of keys (JWKS) is read anew when it changes."""
+    """Verifies tokens of one issuer for one audience. Its keys (JWKS) are read anew when they change."""
 
     def __init__(self, jwks: Path, issuer: str, audience: str, now: Callable[[], float] = time.time) -> None:
         self._path = jwks
@@ -118,12 +118,12 @@ class Tokens:
                 return
             raise BadKeys(f"{self._path.name} is no JWKS that can be read: {type(fault).__name__}") from fault
         self._changed = changed
-        self._keys = {str(key.kid): key for key in keys.keys if _usable(key)}
+        self._keys = {str(key.kid): key for key in keys.keys if isinstance(key, OKPKey) and _usable(key)}
         self._known.clear()
 
 
-def _usable(key: object) -> bool:
-    return isinstance(key, OKPKey) and key.curve_name == "Ed25519" and key.kid is not None
+def _usable(key: OKPKey) -> bool:
+    return key.curve_name == "Ed25519" and key.kid is not None
 
 
 def _unpadded(part: str) -> bytes:

@@ -36,6 +36,7 @@ class _Read(msgspec.Struct, frozen=True):
     paths: dict[str, dict[str, Any]] = {}
     components: dict[str, dict[str, Any]] = {}
     tags: list[Tag] = []
+    security: Any = None
     swagger: msgspec.UnsetType | msgspec.Raw = msgspec.UNSET
 
 
@@ -72,7 +73,7 @@ def read(content: bytes, instance: Instance) -> Document:
         raise BadDocument(f"an instance of {service} serves the document of {found.origin.service}")
     if _too_deep([found.paths, found.components]):
         raise BadDocument(f"the document of {service} has more than {_DEPTH} values inside each other")
-    listed = list(operations(found.paths, found.components))
+    listed = list(operations(found.paths, found.components, found.security))
     if len(listed) > _OPERATIONS:
         raise BadDocument(f"the document of {service} has {len(listed)} operations, over {_OPERATIONS}")
     return Document(

@@ -7,6 +7,7 @@ import msgspec
 from msgspec import Meta
 
 from bookshelf.runtime.edge.conditions import KEY
+from gateway.identity.port import Requirement, required
 
 #: A path that can be matched segment by segment: literals, and whole segments in braces.
 _PATH = r"^(/([A-Za-z0-9._~!$&'()*+,=:@%-]+|\{[A-Za-z0-9_.-]{1,64}\}))+$"
@@ -28,12 +29,16 @@ class Declared(msgspec.Struct, frozen=True):
 
 
 class Operation(msgspec.Struct, frozen=True):
-    """A method, in capitals, on a path. `keyed`: a repeated command is recognised by its Idempotency-Key."""
+    """A method, in capitals, on a path. `keyed`: a repeated command is recognised by its Idempotency-Key.
+
+    `requirement`: what is asked of who calls it; None for nothing.
+    """
 
     method: str
     path: str
     declared: Declared = Declared()
     keyed: bool = False
+    requirement: Requirement | None = None
 
 
 class BadOperation(msgspec.Struct, frozen=True):
@@ -45,13 +50,19 @@ class BadOperation(msgspec.Struct, frozen=True):
 
 
 def operations(
-    paths: Mapping[str, Mapping[str, Any]], components: Mapping[str, Mapping[str, Any]]
+    paths: Mapping[str, Mapping[str, Any]],
+    components: Mapping[str, Mapping[str, Any]],
+    security: object = None,
 ) -> Iterator[Operation | BadOperation]:
-    """Yield each operation of a document."""
+    """Yield each operation of a document. `security`: what it asks for those that say nothing themselves."""
     shared = components.get("parameters", {})
     for path, item in paths.items():
         for key in item.keys() & _METHODS:
-            yield _operation(key.upper(), path, item, shared)
+            found = _operation(key.upper(), path, item, shared)
+            if isinstance(found, Operation):
+                asked = required(item[key].get("security", security))
+                found = msgspec.structs.replace(found, requirement=asked)
+            yield found
 
 
 def _operation(

@@ -86,6 +86,7 @@ class Table:
             service=document.service,
             deadline_s=declared.deadline_s,
             keyed=operation.keyed,
+            requirement=operation.requirement,
             aggregate=declared.aggregate,
             creates=declared.subject == "created",
         )

@@ -7,6 +7,7 @@ from bookshelf.runtime.edge import conditions
 from bookshelf.runtime.edge.owners import created
 from bookshelf.runtime.http.message import Request
 from bookshelf.runtime.http.problem import Problem
+from gateway.identity.port import Requirement
 from gateway.upstream.endpoint import Endpoint
 from gateway.upstream.pool import Pool
 
@@ -17,7 +18,7 @@ class Route:
 
     `service`: whose it is. `deadline_s`: None for the gateway's own. `keyed`: a command that comes twice
     with one Idempotency-Key is done once. `aggregate`: whose partition's owner is asked first, of the path's
-    {id}, or of what the command creates.
+    {id}, or of what the command creates. `requirement`: what is asked of who calls it.
     """
 
     template: str
@@ -27,6 +28,7 @@ class Route:
     keyed: bool = False
     aggregate: str = ""
     creates: bool = False
+    requirement: Requirement | None = None
 
     def owner(self, request: Request, path: Mapping[str, str]) -> Endpoint | None:
         """Return the owner of the request's partition, if there is a choice and it is known."""

@@ -8,10 +8,15 @@ from support.upstream import DEADLINE_S, HOST
 
 from bookshelf.discovery.local import LocalDiscovery
 from bookshelf.discovery.port import Instance
+from bookshelf.runtime.http.guard import Guard
 from bookshelf.runtime.http.message import Handler
 from bookshelf.runtime.http.server import HttpServer
 from bookshelf.runtime.http.transport import HttpTransport
 from gateway.app import Gateway
+from gateway.choices import Choices
+from gateway.front.front import Front, House
+from gateway.front.packing import Packing
+from gateway.identity.port import Verifier
 
 META = {"openapi": "/openapi.json"}
 Talk = Callable[[asyncio.StreamReader, asyncio.StreamWriter], Awaitable[None]]
@@ -26,12 +31,22 @@ class Street:
         self._count = 0
         self.port = 0
 
-    async def open(self, transport: HttpTransport) -> None:
+    async def open(
+        self,
+        transport: HttpTransport,
+        house: House | None = None,
+        guard: Guard | None = None,
+        verifier: Verifier | None = None,
+    ) -> None:
         """Open the gateway, knowing all who are ready."""
-        gateway = Gateway(self._discovery, transport)
+        gateway = Gateway(self._discovery, transport, choices=Choices(verifier=verifier))
         await gateway.start()
         self._stack.push_async_callback(gateway.stop)
-        self.port = await self._serve(gateway)
+        front = Front(gateway, house or House(packing=Packing(), log=True))
+        server = HttpServer(front, HOST, 0, guard=guard, cancels=True)
+        await server.start()
+        self._stack.push_async_callback(server.stop, 0.1)
+        self.port = server.port
 
     async def service(self, handler: Handler) -> int:
         """Serve a handler as an instance of "books"; return its port."""

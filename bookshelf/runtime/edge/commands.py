@@ -78,6 +78,7 @@ class CommandEndpoint:
             expects=conditions.expects(request.headers),
             fresh=route.creates and not given and not forwarded,
             traceparent=conditions.trace(request.headers),
+            actor=conditions.actor(request.headers),
         )
 
     def _answer(self, outcome: Outcome) -> Response:

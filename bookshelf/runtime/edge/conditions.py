@@ -14,6 +14,8 @@ from bookshelf.runtime.http.problem import Fault, Problem
 POSITION = "Bookshelf-Position"
 AFTER = "Bookshelf-After"
 KEY = "Idempotency-Key"
+#: Who sends a request, as the gateway has made out. Services believe it: their ports are not for everyone.
+ACTOR = "Bookshelf-Actor"
 REPLAYED = "Idempotency-Replayed"
 #: Seconds that the answer is still waited for, from whoever waits.
 TIME_LEFT = "Bookshelf-Time-Left"
@@ -30,6 +32,7 @@ AFTER_PATTERN = f"^({FORM.pattern}( *, *{FORM.pattern}){{0,{_MAX_POSITIONS - 1}}
 _SECONDS = re.compile(r"[0-9]{1,6}(\.[0-9]{1,6})?", re.ASCII)
 _VERSION = re.compile(r"[0-9]{1,18}", re.ASCII)
 _TRACE = re.compile(r"[0-9a-f]{2}-[0-9a-f]{32}-[0-9a-f]{16}-[0-9a-f]{2}")
+_ACTOR = re.compile(r"[\x21-\x7e]{1,128}")
 _TAG = re.compile(r'(W/)?"([\x21\x23-\x7e\x80-\xff]*)"')
 
 
@@ -89,6 +92,12 @@ def time_left(headers: Headers, most_s: float) -> float:
     if left_s <= 0:
         raise Problem("gateway-timeout", "no one waits for the answer any more, so nothing was done")
     return min(left_s, most_s)
+
+
+def actor(headers: Headers) -> str:
+    """Return who sends this; "reader" as long as no one in particular does."""
+    given = headers.get(ACTOR, "")
+    return given if _ACTOR.fullmatch(given) else "reader"
 
 
 def unchanged(headers: Headers, tag: str) -> bool:

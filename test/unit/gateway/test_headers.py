@@ -59,18 +59,23 @@ def test_a_service_learns_who_asks_for_what() -> None:
         "X-Forwarded-Host": "books.example:8000",
         "X-Forwarded-Proto": "http",
         "X-Forwarded-Prefix": "/bookshelf",
+        "Forwarded": 'for=192.0.2.7;proto=http;host="books.example:8000"',
     }
 
 
 @pytest.mark.parametrize(
-    "name", ["Forwarded", "X-Real-IP", "X-Forwarded-Port", "X-Forwarded-Server", "Proxy"]
+    "name",
+    [
+        *("X-Real-IP", "X-Forwarded-Port", "X-Forwarded-Server", "X-Forwarded-Ssl", "Proxy", "X-Client-IP"),
+        *("X-Original-URL", "X-Rewrite-URL", "X-HTTP-Method-Override", "Bookshelf-Actor", "True-Client-IP"),
+    ],
 )
 def test_a_client_does_not_say_who_it_is(name: str) -> None:
     assert name not in onward((name, "forged"))
 
 
 @pytest.mark.parametrize(
-    "name", ["X-Forwarded-For", "X-Forwarded-Host", "X-Forwarded-Proto", "X-Forwarded-Prefix"]
+    "name", ["Forwarded", "X-Forwarded-For", "X-Forwarded-Host", "X-Forwarded-Proto", "X-Forwarded-Prefix"]
 )
 def test_nor_by_saying_it_first_or_twice(name: str) -> None:
     assert "forged" not in onward((name, "forged"), (name, "forged"), ("Host", "h")).getall(name)
@@ -122,3 +127,42 @@ def test_links_to_paths_get_it_too() -> None:
 def test_everything_else_passes_twice_if_it_came_twice() -> None:
     given = [("ETag", '"1"'), ("Set-Cookie", "a=1"), ("Set-Cookie", "b=2"), ("Content-Encoding", "gzip")]
     assert list(back(*given).items()) == given
+
+
+def sent(**more: object) -> CIMultiDict[str]:
+    asked = Request("GET", "/bookshelf/books", CIMultiDict(), Bytes(), "2001:db8::7")
+    for name, value in more.items():
+        setattr(asked, name, value)
+    return headers.onward(asked, "/bookshelf")
+
+
+def test_a_service_learns_that_it_came_over_tls_and_from_an_address_of_ipv6() -> None:
+    found = sent(secure=True)
+    assert (found["X-Forwarded-Proto"], found["X-Forwarded-For"]) == ("https", "2001:db8::7")
+    assert found["Forwarded"] == 'for="[2001:db8::7]";proto=https'
+
+
+def test_a_host_that_is_none_does_not_get_into_forwarded() -> None:
+    assert onward(("Host", 'a";for=forged'))["Forwarded"] == "for=192.0.2.7;proto=http"
+
+
+def test_who_it_is_and_which_request_it_is_come_from_the_gateway_alone() -> None:
+    found = sent(actor="ann", id="r1")
+    assert (found["Bookshelf-Actor"], found["X-Request-Id"]) == ("ann", "r1")
+    assert not {"Bookshelf-Actor", "X-Request-Id"} & set(sent())
+
+
+@pytest.mark.parametrize(
+    ("given", "passed"), [(f"00-{'a' * 32}-{'b' * 16}-01", True), ("00-x-y-01", False), ("a" * 4000, False)]
+)
+def test_a_trace_is_passed_on_if_it_is_one(given: str, passed: bool) -> None:  # noqa: FBT001
+    assert ("traceparent" in onward(("traceparent", given))) is passed
+
+
+def test_tags_of_compressed_answers_are_asked_for_as_the_service_gave_them() -> None:
+    found = onward(("If-None-Match", '"a--gzip", W/"b--gzip", "c"'), ("If-Match", '"d--gzip"'))
+    assert (found["If-None-Match"], found["If-Match"]) == ('"a", W/"b", "c"', '"d"')
+
+
+def test_the_date_and_the_server_are_said_once_by_our_own() -> None:
+    assert list(back(("Date", "x"), ("Server", "y"), ("ETag", "z"))) == ["ETag"]

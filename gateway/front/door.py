@@ -1,0 +1,148 @@
+"""The gateway's port, opened as the settings say."""
+
+import asyncio
+import contextlib
+from pathlib import Path
+
+from bookshelf.config import Gate, WrongSetting
+from bookshelf.runtime.http.guard import Guard
+from bookshelf.runtime.http.message import Handler
+from bookshelf.runtime.http.server import HttpServer
+from gateway.front.cors import Cors
+from gateway.front.crowd import Crowd
+from gateway.front.front import Counting, Front, House
+from gateway.front.origin import Origins
+from gateway.front.packing import Packing
+from gateway.front.redirect import Redirect
+from gateway.front.tls import BadCertificate, Certificate
+from gateway.identity.port import Verifier
+
+
+def guard(gate: Gate) -> Guard:
+    """Return what the port puts up with."""
+    return Guard(
+        head_s=gate.gateway_head_s,
+        idle_s=gate.gateway_idle_s,
+        body_idle_s=gate.gateway_body_s,
+        body_rate=gate.gateway_body_rate,
+        unread_s=gate.gateway_unread_s,
+        connections=gate.gateway_connections,
+        connections_each=gate.gateway_connections_each,
+    )
+
+
+def house(gate: Gate) -> House:
+    """Return the rules for requests. Raises `WrongSetting`."""
+    made = House(
+        crowd=Crowd(gate.gateway_requests, gate.gateway_queue, gate.gateway_queue_s),
+        cors=Cors(_listed(gate.gateway_cors)),
+        packing=Packing() if gate.gateway_compress else None,
+        body=gate.gateway_body,
+        hsts_s=gate.gateway_hsts_s,
+        log=gate.gateway_access_log,
+    )
+    try:
+        made.origins = Origins(_listed(gate.gateway_trusted))
+    except ValueError as fault:
+        raise WrongSetting(f"gateway_trusted: {fault}") from None
+    if gate.gateway_rate:
+        made.rates = _rates(gate)
+    return made
+
+
+def _rates(gate: Gate) -> Counting:
+    try:
+        from gateway.front.rates import BadRate, Rates  # noqa: PLC0415 (an extra)
+    except ModuleNotFoundError as fault:
+        raise _missing("gateway_rate", fault) from None
+    try:
+        return Rates(gate.gateway_rate, gate.gateway_rate_storage)
+    except BadRate as fault:
+        raise WrongSetting(f"gateway_rate, gateway_rate_storage: {fault}") from None
+
+
+def verifier(gate: Gate) -> Verifier | None:
+    """Return who knows whose a token is; None if no one does. Raises `WrongSetting`."""
+    if not gate.gateway_jwks:
+        return None
+    try:
+        from gateway.identity.tokens import BadKeys, Tokens  # noqa: PLC0415 (an extra)
+    except ModuleNotFoundError as fault:
+        raise _missing("gateway_jwks", fault) from None
+    if not gate.gateway_issuer or not gate.gateway_audience:
+        raise WrongSetting("gateway_jwks: say also gateway_issuer and gateway_audience")
+    try:
+        return Tokens(Path(gate.gateway_jwks), gate.gateway_issuer, gate.gateway_audience)
+    except BadKeys as fault:
+        raise WrongSetting(f"gateway_jwks: {fault}") from None
+
+
+def _missing(setting: str, fault: ModuleNotFoundError) -> WrongSetting:
+    return WrongSetting(f"the setting `{setting}` needs {fault.name}: pip install 'bookshelf[gateway]'")
+
+
+def _listed(text: str) -> list[str]:
+    return [one.strip() for one in text.split(",") if one.strip()]
+
+
+class GatewayDoor:
+    """The open port, the one that only sends to it, and the certificate that is looked after."""
+
+    def __init__(
+        self, server: HttpServer, redirect: HttpServer | None, certificate: Certificate | None
+    ) -> None:
+        self._servers = [server] if redirect is None else [server, redirect]
+        self.certificate = certificate
+        self._looking: asyncio.Task[None] | None = None
+        #: Seconds that it stays open while the word goes round that it closes.
+        self.notice_s = 0.0
+        self.host = server.host
+        self.port = server.port
+        self.redirect_port = None if redirect is None else redirect.port
+        self.scheme = "http" if certificate is None else "https"
+
+    async def start(self) -> None:
+        """Open the ports. Raises `PortTaken`."""
+        for server in self._servers:
+            await server.start()
+        self.port = self._servers[0].port
+        if self.certificate is not None:
+            self._looking = asyncio.create_task(self.certificate.watch(), name="certificate")
+
+    async def stop(self) -> None:
+        """Let requests under way end, then close."""
+        await asyncio.sleep(self.notice_s)
+        if self._looking is not None:
+            self._looking.cancel()
+            with contextlib.suppress(asyncio.CancelledError):
+                await self._looking
+        for server in self._servers:
+            await server.stop()
+
+
+async def opened(handler: Handler, gate: Gate, host: str, port: int, notice_s: float = 0.0) -> GatewayDoor:
+    """Open the gateway's port, 0 for any; it closes `notice_s` after it is told to.
+
+    Raises `PortTaken`, `WrongSetting`.
+    """
+    certificate = _certificate(gate)
+    tls = None if certificate is None else certificate.context
+    server = HttpServer(Front(handler, house(gate)), host, port, guard=guard(gate), tls=tls, cancels=True)
+    redirect = None
+    if gate.gateway_redirect_port:
+        if certificate is None:
+            raise WrongSetting("gateway_redirect_port: there is no TLS to send anyone to")
+        redirect = HttpServer(Redirect(port), host, gate.gateway_redirect_port, guard=guard(gate))
+    door = GatewayDoor(server, redirect, certificate)
+    door.notice_s = notice_s
+    await door.start()
+    return door
+
+
+def _certificate(gate: Gate) -> Certificate | None:
+    if not gate.gateway_tls_cert:
+        return None
+    try:
+        return Certificate(Path(gate.gateway_tls_cert), Path(gate.gateway_tls_key or gate.gateway_tls_cert))
+    except BadCertificate as fault:
+        raise WrongSetting(f"gateway_tls_cert, gateway_tls_key: {fault}") from None

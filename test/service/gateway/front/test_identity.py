@@ -1,0 +1,122 @@
+"""Who may call which route: what services declare, and what a verifier makes of a token."""
+
+from typing import Any
+
+import pytest
+from support.sockets import Street, asks, status
+from support.upstream import Service, described
+
+from bookshelf.runtime.http.transport import HttpTransport
+from gateway.identity.port import BadToken, Identity, Verifier, required
+
+OPEN, ANYONE, WRITERS = "/bookshelf/open", "/bookshelf/known", "/bookshelf/written"
+
+
+def document(**whole: Any) -> dict[str, Any]:  # noqa: ANN401 (JSON)
+    made = described("books", ("books",), "GET /open", "GET /known", "GET /written")
+    made["paths"]["/known"]["get"]["security"] = [{"token": []}]
+    made["paths"]["/written"]["get"]["security"] = [{"token": ["write"]}]
+    return made | whole
+
+
+class Names(Verifier):
+    """Believes tokens that are a name, and scopes after colons."""
+
+    def verify(self, token: str) -> Identity:
+        name, *scopes = token.split(":")
+        if name == "forged":
+            raise BadToken("it is")
+        return Identity(name, frozenset(scopes))
+
+
+@pytest.fixture
+async def service(street: Street, transport: HttpTransport) -> Service:
+    made = Service(document())
+    await street.service(made)
+    await street.open(transport, verifier=Names())
+    return made
+
+
+@pytest.mark.parametrize(
+    ("path", "token", "code"),
+    [
+        *(
+            (OPEN, None, 200),
+            (OPEN, "Bearer ann", 200),
+            (OPEN, "Bearer forged", 401),
+            (OPEN, "Basic YTpi", 401),
+        ),
+        *((ANYONE, None, 401), (ANYONE, "Bearer ann", 200), (ANYONE, "bearer ann", 200)),
+        *((WRITERS, None, 401), (WRITERS, "Bearer ann", 403), (WRITERS, "Bearer ann:write", 200)),
+        (WRITERS, "Bearer forged:write", 401),
+    ],
+)
+async def test_who_is_let_in(
+    street: Street, service: Service, path: str, token: str | None, code: int
+) -> None:
+    headers = () if token is None else (f"Authorization: {token}",)
+    answer = await street.ask(asks("GET", path, *headers, "Bookshelf-Actor: root"))
+    assert status(answer) == code
+    assert (b"WWW-Authenticate: Bearer" in answer) is (code == 401)
+    actor = "ann" if token and "ann" in token else None
+    assert [asked.headers.get("Bookshelf-Actor") for asked in service.asked] == [actor] * (code == 200)
+
+
+async def test_two_tokens_are_none(street: Street, service: Service) -> None:
+    two = ("Authorization: Bearer ann:write", "Authorization: Bearer bob")
+    assert status(await street.ask(asks("GET", OPEN, *two))) == 401
+    assert service.asked == []
+
+
+@pytest.mark.parametrize(
+    "path",
+    [
+        *(
+            "/bookshelf//written",
+            "/bookshelf/./written",
+            "/bookshelf/%77ritten",
+            "/bookshelf/open/../written",
+        ),
+        *(
+            "/bookshelf/open/..%2fwritten",
+            "/bookshelf/written/",
+            "/bookshelf/written;x",
+            "/bookshelf/WRITTEN",
+        ),
+        *("/bookshelf/open%00/../written", "/bookshelf/open\\..\\written", "/bookshelf/%c0%aewritten"),
+    ],
+)
+async def test_no_other_spelling_of_a_path_gets_round_it(street: Street, service: Service, path: str) -> None:
+    assert status(await street.ask(asks("GET", path))) in {400, 404}
+    assert service.asked == []
+
+
+async def test_without_a_verifier_a_route_that_asks_is_closed(
+    street: Street, transport: HttpTransport
+) -> None:
+    service = Service(document())
+    await street.service(service)
+    await street.open(transport)
+    for path, code in ((OPEN, 200), (ANYONE, 401), (WRITERS, 401)):
+        assert status(await street.ask(asks("GET", path, "Authorization: Bearer ann:write"))) == code
+    assert "Bookshelf-Actor" not in service.asked[0].headers
+
+
+async def test_what_a_document_asks_for_holds_for_operations_that_say_nothing(
+    street: Street, transport: HttpTransport
+) -> None:
+    await street.service(Service(document(security=[{"token": []}])))
+    await street.open(transport, verifier=Names())
+    assert status(await street.ask(asks("GET", OPEN))) == 401
+
+
+@pytest.mark.parametrize("security", [None, [], [{}], [{"token": []}, {}]])
+def test_what_anyone_may(security: object) -> None:
+    assert required(security) is None
+
+
+@pytest.mark.parametrize("security", [[{"token": []}], "nonsense", {"token": []}, [1], 7, [{"token": 3}]])
+def test_what_cannot_be_read_asks_for_a_token(security: object) -> None:
+    found = required(security)
+    assert found is not None
+    assert found.scopes == frozenset()

@@ -1,0 +1,170 @@
+"""How much one client, and all of them together, may ask of the gateway."""
+
+import asyncio
+from collections.abc import AsyncIterator
+
+import pytest
+from support.sockets import Street, asks, chunk, status
+from support.upstream import Service, described, never
+
+from bookshelf.runtime.http.message import Request, Response
+from bookshelf.runtime.http.transport import HttpTransport
+from gateway.front.crowd import Crowd
+from gateway.front.front import House
+from gateway.front.origin import Origins
+from gateway.front.rates import BadRate, Rates
+
+BOOKS = described("books", ("books",), "GET /books", "POST /books")
+GET = asks("GET", "/bookshelf/books")
+
+
+def header(answer: bytes, name: bytes) -> bytes:
+    head = answer.partition(b"\r\n\r\n")[0]
+    return next(line[len(name) + 2 :] for line in head.split(b"\r\n") if line.lower().startswith(name + b":"))
+
+
+async def test_a_client_that_asks_too_often_is_told_when_to_come_again(
+    street: Street, transport: HttpTransport
+) -> None:
+    service = Service(BOOKS)
+    await street.service(service)
+    house = House(rates=Rates("3/hour"), origins=Origins(["127.0.0.0/8"]))
+    await street.open(transport, house)
+    answers = [await street.ask(GET) for _ in range(5)]
+    assert [status(one) for one in answers] == [200, 200, 200, 429, 429]
+    assert 1 <= int(header(answers[-1], b"retry-after")) <= 3600
+    assert b"urn:bookshelf:problem:too-many" in answers[-1]
+    assert len(service.asked) == 3
+    other = asks("GET", "/bookshelf/books", "X-Forwarded-For: 192.0.2.1")
+    assert status(await street.ask(other)) == 200
+
+
+async def test_a_client_that_says_it_is_another_is_counted_all_the_same(
+    street: Street, transport: HttpTransport
+) -> None:
+    await street.service(Service(BOOKS))
+    await street.open(transport, House(rates=Rates("3/hour")))
+    answers = [
+        await street.ask(asks("GET", "/bookshelf/books", f"X-Forwarded-For: 192.0.2.{n}")) for n in range(5)
+    ]
+    assert [status(one) for one in answers] == [200, 200, 200, 429, 429]
+
+
+@pytest.mark.parametrize(
+    ("rate", "storage"), [("nonsense", "memory"), ("3/fortnight", "memory"), ("3/hour", "nowhere://x")]
+)
+def test_a_rate_that_is_none_is_said_to_be(rate: str, storage: str) -> None:
+    with pytest.raises(BadRate):
+        Rates(rate, storage)
+
+
+async def test_a_shared_counter_that_is_away_lets_everyone_in() -> None:
+    rates = Rates("1/hour", "redis://127.0.0.1:1")
+    for _ in range(3):
+        await rates.enter("192.0.2.7")
+
+
+async def test_more_than_can_be_worked_on_wait_and_more_than_may_wait_are_sent_away(
+    street: Street, transport: HttpTransport
+) -> None:
+    let_go, begun = asyncio.Event(), asyncio.Semaphore(0)
+
+    async def work(_request: Request) -> Response:
+        begun.release()
+        await let_go.wait()
+        return Response(200, {}, b"done")
+
+    crowd = Crowd(2, 1, 30)
+    await street.service(Service(BOOKS, work))
+    await street.open(transport, House(crowd=crowd))
+    first = [asyncio.create_task(street.ask(GET)) for _ in range(2)]
+    for _ in first:
+        await begun.acquire()
+    third = asyncio.create_task(street.ask(GET))
+    while not crowd.waiting:  # noqa: ASYNC110 (there is no event for it)
+        await asyncio.sleep(0.001)  # sleep: between two looks at the condition
+    refused = await street.ask(GET)
+    assert (status(refused), header(refused, b"retry-after")) == (503, b"1")
+    let_go.set()
+    assert [status(one) for one in await asyncio.gather(*first, third)] == [200] * 3
+    assert (crowd.under_way, crowd.shed) == (0, 1)
+
+
+async def test_whoever_waits_for_too_long_or_leaves_takes_no_place() -> None:
+    crowd = Crowd(1, 5, 0.01)
+    await crowd.enter()
+    with pytest.raises(Exception, match="under way"):
+        await crowd.enter()
+    leaver = asyncio.create_task(crowd.enter())
+    await asyncio.sleep(0)
+    leaver.cancel()
+    await asyncio.gather(leaver, return_exceptions=True)
+    assert crowd.waiting == 0
+    crowd.leave()
+    assert crowd.under_way == 0
+    await crowd.enter()
+
+
+async def test_a_place_is_given_back_by_who_leaves_in_the_middle(
+    street: Street, transport: HttpTransport
+) -> None:
+    crowd = Crowd(1, 0, 1)
+    service = Service(BOOKS, lambda _: never())
+    await street.service(service)
+    await street.open(transport, House(crowd=crowd))
+    async with street.connection() as (_, writer):
+        writer.write(GET)
+        while not service.asked:  # noqa: ASYNC110 (there is no event for it)
+            await asyncio.sleep(0.001)  # sleep: between two looks at the condition
+    while crowd.under_way:  # noqa: ASYNC110 (as above)
+        await asyncio.sleep(0.001)  # sleep: between two looks at the condition
+
+
+@pytest.mark.parametrize("chunked", [True, False])
+async def test_a_body_that_is_too_long_is_refused_or_ended(
+    street: Street,
+    transport: HttpTransport,
+    chunked: bool,  # noqa: FBT001
+) -> None:
+    service = Service(BOOKS)
+    await street.service(service)
+    await street.open(transport, House(body=100_000))
+    big = b"x" * 100_001
+    sent = asks("POST", "/bookshelf/books", body=big)
+    if chunked:
+        sent = asks("POST", "/bookshelf/books", "Transfer-Encoding: chunked") + chunk(big) + chunk(b"")
+    assert status(await street.ask(sent)) == 413
+    assert service.bodies == []
+    assert status(await street.ask(asks("POST", "/bookshelf/books", body=big[1:]))) == 200
+
+
+async def test_a_length_that_is_absurd_is_refused(street: Street, transport: HttpTransport) -> None:
+    await street.service(Service(BOOKS))
+    await street.open(transport)
+    for length, code in (("9" * 15, 413), ("9" * 40, 400), ("-1", 400), ("0x10", 400), ("1_0", 400)):
+        assert status(await street.ask(asks("POST", "/bookshelf/books", f"Content-Length: {length}"))) == code
+
+
+async def test_a_stream_of_events_comes_as_it_is_made(street: Street, transport: HttpTransport) -> None:
+    more: asyncio.Queue[bytes] = asyncio.Queue()
+    ended = asyncio.Event()
+
+    async def events() -> AsyncIterator[bytes]:
+        try:
+            while True:
+                yield await more.get()
+        finally:
+            ended.set()
+
+    kind = {"Content-Type": "text/event-stream"}
+    await street.service(Service(BOOKS, Response(200, kind, events())))
+    await street.open(transport)
+    async with street.connection() as (reader, writer):
+        writer.write(asks("GET", "/bookshelf/books", "Accept-Encoding: gzip"))
+        for n in range(3):
+            more.put_nowait(b"data: %d\n\n" % n)
+            assert (await reader.readuntil(b"data: %d\n\n" % n)).endswith(b"%d\n\n" % n)
+    async with asyncio.timeout(10):
+        while not ended.is_set():
+            more.put_nowait(b"data: to no one\n\n")
+            await asyncio.sleep(0.01)  # sleep: between two events that no one gets

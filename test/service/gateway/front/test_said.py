@@ -1,0 +1,133 @@
+"""What every answer says to browsers, what is logged, and who is let in from other origins."""
+
+import gzip
+
+import pytest
+import structlog
+from support.sockets import Street, asks, status
+from support.upstream import Service, described
+
+from bookshelf.runtime.http.message import Response
+from bookshelf.runtime.http.transport import HttpTransport
+from gateway.front.cors import Cors
+from gateway.front.front import House
+
+BOOKS = described("books", ("books",), "GET /books", "POST /books", "OPTIONS /own")
+ORIGIN = "https://pages.example"
+PREFLIGHT = (f"Origin: {ORIGIN}", "Access-Control-Request-Method: POST")
+
+
+def head(answer: bytes) -> bytes:
+    return answer.partition(b"\r\n\r\n")[0].lower()
+
+
+@pytest.mark.parametrize("path", ["/bookshelf/books", "/nothing", "/apidocs/", "/health/live"])
+async def test_every_answer_is_safe_in_a_browser(street: Street, transport: HttpTransport, path: str) -> None:
+    await street.service(Service(BOOKS))
+    await street.open(transport)
+    said = head(await street.ask(asks("GET", path)))
+    for line in (
+        b"x-content-type-options: nosniff",
+        b"referrer-policy: no-referrer",
+        b"x-frame-options: deny",
+    ):
+        assert said.count(line) == 1
+    assert b"strict-transport-security" not in said
+
+
+async def test_a_service_may_say_it_otherwise(street: Street, transport: HttpTransport) -> None:
+    await street.service(Service(BOOKS, Response(200, {"X-Frame-Options": "SAMEORIGIN"})))
+    await street.open(transport)
+    said = head(await street.ask(asks("GET", "/bookshelf/books")))
+    assert (b"x-frame-options: sameorigin" in said, b"deny" in said) == (True, False)
+
+
+async def test_without_a_word_no_other_origin_is_let_in(street: Street, transport: HttpTransport) -> None:
+    await street.service(Service(BOOKS))
+    await street.open(transport)
+    answer = await street.ask(asks("OPTIONS", "/bookshelf/books", *PREFLIGHT))
+    assert status(answer) == 405
+    assert b"access-control" not in head(answer)
+    assert b"access-control" not in head(await street.ask(asks("GET", "/bookshelf/books", PREFLIGHT[0])))
+
+
+@pytest.mark.parametrize(
+    ("allowed", "origin", "said"),
+    [
+        (ORIGIN, ORIGIN, ORIGIN),
+        ("*", ORIGIN, "*"),
+        (ORIGIN, "https://evil.example", None),
+        (ORIGIN, ORIGIN + ".evil.example", None),
+        (ORIGIN, "null", None),
+    ],
+)
+async def test_an_origin_that_is_let_in_is_told_so(
+    street: Street, transport: HttpTransport, allowed: str, origin: str, said: str | None
+) -> None:
+    service = Service(BOOKS)
+    await street.service(service)
+    await street.open(transport, House(cors=Cors([allowed])))
+    before = await street.ask(asks("OPTIONS", "/bookshelf/books", f"Origin: {origin}", PREFLIGHT[1]))
+    assert status(before) == (204 if said else 405)
+    assert service.asked == []
+    for answer in (before, await street.ask(asks("GET", "/bookshelf/books", f"Origin: {origin}"))):
+        line = f"access-control-allow-origin: {said}\r\n".encode()
+        assert (line in head(answer) + b"\r\n") is (said is not None)
+        assert b"access-control-allow-credentials" not in head(answer)
+        assert (b"vary: origin" in head(answer)) is (allowed != "*")
+
+
+async def test_a_compressed_answer_is_the_same_and_its_tag_leads_back(
+    street: Street, transport: HttpTransport
+) -> None:
+    text = b"a book, " * 1000
+    service = Service(BOOKS, Response(200, {"Content-Type": "text/plain", "ETag": '"3"'}, text))
+    await street.service(service)
+    await street.open(transport)
+    answer = await street.ask(asks("GET", "/bookshelf/books", "Accept-Encoding: gzip"))
+    assert gzip.decompress(answer.partition(b"\r\n\r\n")[2]) == text
+    assert b'etag: "3--gzip"' in head(answer)
+    await street.ask(asks("GET", "/bookshelf/books", 'If-None-Match: "3--gzip"'))
+    assert service.asked[1].headers["If-None-Match"] == '"3"'
+
+
+@pytest.mark.parametrize(
+    ("given", "kept"),
+    [
+        ("client-made.1", True),
+        ("short", False),
+        ("x" * 129, False),
+        ("a b c d e f g", False),
+        ("é" * 10, False),
+    ],
+)
+async def test_a_request_has_an_id_that_everyone_hears(
+    street: Street,
+    transport: HttpTransport,
+    given: str,
+    kept: bool,  # noqa: FBT001
+) -> None:
+    service = Service(BOOKS)
+    await street.service(service)
+    await street.open(transport)
+    answer = await street.ask(asks("GET", "/bookshelf/books", f"X-Request-Id: {given}"))
+    heard = service.asked[0].headers.getall("X-Request-Id")
+    assert f"x-request-id: {heard[0]}\r\n".lower().encode() in head(answer) + b"\r\n"
+    assert (heard == [given]) is kept
+    assert len(heard) == 1
+
+
+async def test_a_line_for_each_request_without_secrets(street: Street, transport: HttpTransport) -> None:
+    await street.service(Service(BOOKS))
+    await street.open(transport, House(log=True))
+    secret = ("Authorization: Bearer s3cret", "Cookie: s3cret=1", "Idempotency-Key: s3cret-key")
+    with structlog.testing.capture_logs() as lines:
+        await street.ask(asks("POST", "/bookshelf/books?token=s3cret", *secret, body=b"s3cret"))
+        await street.ask(asks("GET", "/nothing?s3cret"))
+    mine = [line for line in lines if line["event"] == "request"]
+    assert [(line["method"], line["path"], line["status"]) for line in mine] == [
+        ("POST", "/bookshelf/books", 200),
+        ("GET", "/nothing", 404),
+    ]
+    assert all(line["client"] == "127.0.0.1" and line["id"] and line["ms"] >= 0 for line in mine)
+    assert "s3cret" not in str(lines)

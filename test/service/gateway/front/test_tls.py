@@ -1,0 +1,143 @@
+"""TLS at the gateway's port: a certificate that changes, and a plain port that sends there."""
+
+import asyncio
+import contextlib
+import os
+import ssl
+from collections.abc import AsyncIterator
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+import pytest
+from cryptography import x509
+from cryptography.hazmat.primitives import hashes, serialization
+from cryptography.hazmat.primitives.asymmetric import ec
+from cryptography.x509.oid import NameOID
+from support.sockets import asks, status
+from support.upstream import HOST, Service, described, eventually
+
+from bookshelf.config import Gate, WrongSetting
+from bookshelf.runtime.http.server import free_port
+from gateway.front.door import GatewayDoor, opened
+from gateway.front.tls import Certificate
+
+ANY = described("any", ("any",), "GET /")
+
+
+def write(folder: Path, name: str, stamp: int) -> Gate:
+    """Write a certificate for a name, with its key."""
+    key = ec.generate_private_key(ec.SECP256R1())
+    subject = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, name)])
+    now = datetime.now(UTC)
+    made = (
+        x509.CertificateBuilder()
+        .subject_name(subject)
+        .issuer_name(subject)
+        .public_key(key.public_key())
+        .serial_number(x509.random_serial_number())
+        .not_valid_before(now - timedelta(days=1))
+        .not_valid_after(now + timedelta(days=1))
+        .sign(key, hashes.SHA256())
+    )
+    pem, plain = serialization.Encoding.PEM, serialization.NoEncryption()
+    (folder / "c.pem").write_bytes(made.public_bytes(pem))
+    (folder / "k.pem").write_bytes(key.private_bytes(pem, serialization.PrivateFormat.PKCS8, plain))
+    for file in ("c.pem", "k.pem"):
+        os.utime(folder / file, ns=(stamp, stamp))
+    return Gate(
+        gateway_tls_cert=str(folder / "c.pem"), gateway_tls_key=str(folder / "k.pem"), gateway_hsts_s=60
+    )
+
+
+async def served_name(port: int) -> str:
+    context = ssl.create_default_context()
+    context.check_hostname, context.verify_mode = False, ssl.CERT_NONE
+    _, writer = await asyncio.open_connection(HOST, port, ssl=context)
+    found = writer.get_extra_info("ssl_object").getpeercert(binary_form=True)
+    writer.close()
+    name = x509.load_der_x509_certificate(found).subject.get_attributes_for_oid(NameOID.COMMON_NAME)[0].value
+    return str(name)
+
+
+@pytest.fixture
+async def service() -> Service:
+    return Service(ANY)
+
+
+@pytest.fixture
+async def door(tmp_path: Path, service: Service) -> AsyncIterator[GatewayDoor]:
+    gate = write(tmp_path, "first", 1)
+    fields = {name: getattr(gate, name) for name in gate.__struct_fields__}
+    made = await opened(service, Gate(**{**fields, "gateway_redirect_port": free_port()}), HOST, 0)
+    yield made
+    await made.stop()
+
+
+async def ask(port: int, content: bytes, *, tls: bool) -> bytes:
+    context = ssl.create_default_context()
+    context.check_hostname, context.verify_mode = False, ssl.CERT_NONE
+    async with asyncio.timeout(10):
+        reader, writer = await asyncio.open_connection(HOST, port, ssl=context if tls else None)
+        writer.write(content)
+        found = await reader.read()
+        writer.close()
+    return found
+
+
+async def test_a_request_over_tls_is_known_to_be_one(door: GatewayDoor, service: Service) -> None:
+    answer = await ask(door.port, asks("GET", "/"), tls=True)
+    assert status(answer) == 200
+    assert b"Strict-Transport-Security: max-age=60" in answer
+    assert [asked.secure for asked in service.asked] == [True]
+    assert door.scheme == "https"
+
+
+async def test_the_plain_port_only_sends_there(door: GatewayDoor, service: Service) -> None:
+    assert door.redirect_port is not None
+    answer = await ask(door.redirect_port, asks("POST", "/bookshelf/books?q=1"), tls=False)
+    assert status(answer) == 308
+    assert b"Location: https://books.example" in answer
+    assert b"/bookshelf/books?q=1\r\n" in answer
+    forged = asks("GET", "/").replace(b"books.example", b"evil.example/x?")
+    assert status(await ask(door.redirect_port, forged, tls=False)) == 400
+    assert service.asked == []
+
+
+async def test_a_new_certificate_is_served_without_a_restart(tmp_path: Path, service: Service) -> None:
+    door = await opened(service, write(tmp_path, "first", 1), HOST, 0)
+    certificate = door.certificate
+    assert certificate is not None
+    assert await served_name(door.port) == "first"
+    write(tmp_path, "second", 2)
+    certificate.look()
+    assert await served_name(door.port) == "second"
+    (tmp_path / "k.pem").write_text("half written")
+    certificate.look()
+    assert await served_name(door.port) == "second"
+    write(tmp_path, "third", 3)
+    certificate.look()
+    assert await served_name(door.port) == "third"
+    await door.stop()
+
+
+async def test_the_files_are_looked_at_again_and_again(tmp_path: Path) -> None:
+    write(tmp_path, "first", 1)
+    certificate = Certificate(tmp_path / "c.pem", tmp_path / "k.pem", look_s=0.001)
+    looks = asyncio.create_task(certificate.watch())
+    write(tmp_path, "second", 2)
+    await eventually(lambda: certificate.renewed == 1)
+    looks.cancel()
+
+
+@pytest.mark.parametrize("content", ["", "nonsense"])
+async def test_a_certificate_that_is_none_is_said_to_be(tmp_path: Path, content: str) -> None:
+    gate = write(tmp_path, "first", 1)
+    (tmp_path / "c.pem").write_text(content)
+    with pytest.raises(WrongSetting, match="gateway_tls_cert"):
+        await opened(Service(ANY), gate, HOST, 0)
+
+
+async def test_plain_http_to_the_tls_port_is_no_request(door: GatewayDoor, service: Service) -> None:
+    with contextlib.suppress(ConnectionResetError):
+        assert b"200" not in await ask(door.port, asks("GET", "/"), tls=False)
+    assert service.asked == []
