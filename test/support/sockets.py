@@ -93,6 +93,16 @@ class Street:
                 writer.close()
 
 
+async def said_by(port: int, request: bytes) -> bytes:
+    """Send bytes to a port; return what comes until it closes, or until it is cut."""
+    async with asyncio.timeout(DEADLINE_S):
+        reader, writer = await asyncio.open_connection(HOST, port)
+        writer.write(request)
+        found = await _all(reader)
+        writer.close()
+    return found
+
+
 async def _all(reader: asyncio.StreamReader) -> bytes:
     found = b""
     try:

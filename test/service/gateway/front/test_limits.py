@@ -96,7 +96,7 @@ async def test_whoever_waits_for_too_long_or_leaves_takes_no_place() -> None:
     with pytest.raises(Exception, match="under way"):
         await crowd.enter()
     leaver = asyncio.create_task(crowd.enter())
-    await asyncio.sleep(0)
+    await asyncio.sleep(0)  # sleep: one turn of the loop, in which it begins to wait
     leaver.cancel()
     await asyncio.gather(leaver, return_exceptions=True)
     assert crowd.waiting == 0

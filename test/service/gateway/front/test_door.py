@@ -1,0 +1,67 @@
+"""The settings of what is let in, and what becomes of them."""
+
+from pathlib import Path
+
+import pytest
+from support.sockets import asks, said_by, status
+from support.upstream import HOST, Service, described
+
+from bookshelf.config import Gate, WrongSetting, read_gate
+from gateway.front.door import guard, house, opened, verifier
+
+ANY = described("any", ("any",), "GET /")
+
+
+@pytest.mark.parametrize(
+    ("given", "named"),
+    [
+        ({"GATEWAY_TRUSTED": "10.0.0.0/33"}, "gateway_trusted"),
+        ({"GATEWAY_RATE": "often"}, "gateway_rate"),
+        ({"GATEWAY_RATE": "1/second", "GATEWAY_RATE_STORAGE": "paper"}, "gateway_rate_storage"),
+        ({"GATEWAY_REDIRECT_PORT": "80"}, "gateway_redirect_port"),
+        ({"GATEWAY_TLS_CERT": "nowhere.pem"}, "gateway_tls_cert"),
+    ],
+)
+async def test_what_cannot_be_meant_is_said_at_the_start(given: dict[str, str], named: str) -> None:
+    gate = read_gate({f"BOOKSHELF_{name}": value for name, value in given.items()})
+    with pytest.raises(WrongSetting, match=named):
+        await opened(Service(ANY), gate, HOST, 0)
+
+
+def test_nor_keys_without_an_issuer_or_that_are_none(tmp_path: Path) -> None:
+    assert verifier(Gate()) is None
+    with pytest.raises(WrongSetting, match="gateway_issuer"):
+        verifier(Gate(gateway_jwks="keys.json"))
+    with pytest.raises(WrongSetting, match="gateway_jwks"):
+        verifier(Gate(gateway_jwks=str(tmp_path), gateway_issuer="me", gateway_audience="books"))
+
+
+def test_each_limit_comes_from_its_setting() -> None:
+    gate = Gate(
+        gateway_head_s=1,
+        gateway_body_s=2,
+        gateway_body_rate=3,
+        gateway_unread_s=4,
+        gateway_idle_s=5,
+        gateway_connections=6,
+        gateway_connections_each=7,
+        gateway_requests=8,
+        gateway_queue=9,
+        gateway_queue_s=10,
+        gateway_body=11,
+        gateway_hsts_s=12,
+    )
+    made, rules = guard(gate), house(gate)
+    port = (made.head_s, made.body_idle_s, made.body_rate, made.unread_s, made.idle_s)
+    assert (*port, made.connections, made.connections_each) == (1, 2, 3, 4, 5, 6, 7)
+    crowd = rules.crowd
+    assert (crowd.most, crowd.queue, crowd.wait_s, rules.body, rules.hsts_s) == (8, 9, 10, 11, 12)
+
+
+async def test_rates_and_origins_hold_at_the_open_port() -> None:
+    gate = Gate(gateway_rate="2/hour", gateway_cors="https://a.example, https://b.example")
+    door = await opened(Service(ANY), gate, HOST, 0)
+    answers = [await said_by(door.port, asks("GET", "/", "Origin: https://b.example")) for _ in range(3)]
+    await door.stop()
+    assert [status(one) for one in answers] == [200, 200, 429]
+    assert all(b"Access-Control-Allow-Origin: https://b.example" in one for one in answers)
