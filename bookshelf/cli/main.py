@@ -13,6 +13,8 @@ _COMMANDS = {
     "run": "bookshelf.cli.running:run",
     "import": "bookshelf.cli.importing:import_",
     "export": "bookshelf.cli.exporting:export",
+    "events": "bookshelf.cli.events:events",
+    "topics": "bookshelf.cli.topics:topics",
     "dlq": "bookshelf.cli.dlq:dlq",
     "views": "bookshelf.cli.views:views",
     "bench": "bookshelf.cli.bench:bench",

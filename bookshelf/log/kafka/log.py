@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import Awaitable, Callable, Coroutine, Sequence
+from datetime import datetime
 from typing import Any, TypeVar
 
 from aiokafka import AIOKafkaConsumer, AIOKafkaProducer, TopicPartition
@@ -14,7 +15,7 @@ from bookshelf.log.kafka.identity import identity
 from bookshelf.log.kafka.member import KafkaMembership
 from bookshelf.log.kafka.settings import KafkaSettings, Topic
 from bookshelf.log.kafka.tail import KafkaTail
-from bookshelf.log.kafka.topics import Found, ensure
+from bookshelf.log.kafka.topics import Found, ensure, there
 from bookshelf.log.kafka.writer import Around, KafkaWriter
 from bookshelf.log.port import Change, LogFault, OutOfRange
 
@@ -51,6 +52,19 @@ class KafkaLog:
                 log = cls(clients, found, await identity(connection, kept))
         finally:
             await admin.close()
+            await connection.close()
+        await log._connect()
+        return log
+
+    @classmethod
+    async def look(cls, settings: KafkaSettings, names: Sequence[str]) -> "KafkaLog":
+        """Wait for a broker and connect, to read these topics: nothing is made. Raises `LogFault`."""
+        clients = Clients(settings)
+        connection = await reach(clients)
+        try:
+            async with asking(f"opening the log at {settings.bootstrap}", settings.ask_s):
+                log = cls(clients, await there(connection, settings, names), "")
+        finally:
             await connection.close()
         await log._connect()
         return log
@@ -93,9 +107,8 @@ class KafkaLog:
             self._drop(producer)
             raise
         record_bytes = lambda topic: self._known(topic).record_bytes  # noqa: E731 (one of several)
-        around = Around(
-            self._settings.prefix, self.partitions, record_bytes, self._settings.append_s, self._drop
-        )
+        chosen = self._settings
+        around = Around(chosen.prefix, self.partitions, record_bytes, chosen.append_s, self._drop)
         return KafkaWriter(producer, name, (topic, partition), around)
 
     async def tail(self, topic: str, partition: int, offset: int) -> KafkaTail:
@@ -134,6 +147,14 @@ class KafkaLog:
             found = await persist(lambda: ask([where]))
         return int(found[where])
 
+    async def since(self, topic: str, partition: int, moment: datetime) -> int:
+        """Return an offset that nothing which was appended at that moment or later lies before."""
+        millis = int(moment.timestamp() * 1000)
+        at = self._at(topic, partition)
+        async with asking(f"asking what {topic}/{partition} had at {moment}", self._settings.ask_s):
+            found = (await persist(lambda: self._asker.offsets_for_times({at: millis})))[at]
+        return await self.end(topic, partition) if found is None else int(found.offset)
+
     async def consumed(self, name: str, topic: str, partition: int) -> int:
         """Return the offset of the group `name`."""
         where, group = self._at(topic, partition), self._settings.prefix + name
@@ -144,8 +165,8 @@ class KafkaLog:
     async def join(self, group: str, topic: str, assigned: Change, revoked: Change) -> KafkaMembership:
         """Join the consumer group; returns once its first share is assigned."""
         self._known(topic)
-        name = f"{self._settings.group}.{group}" if self._settings.group else group
-        member = KafkaMembership(self._clients, self._settings.prefix + name, topic, assigned, revoked)
+        name = self._settings.prefix + (self._settings.group and f"{self._settings.group}.") + group
+        member = KafkaMembership(self._clients, name, topic, assigned, revoked)
         self._members = {one for one in self._members if not one.gone} | {member}
         await member.join()
         return member

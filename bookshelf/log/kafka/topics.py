@@ -52,6 +52,18 @@ async def ensure(
     return {topic.name: Found(there[name], most[name]) for name, topic in by_name.items()}
 
 
+async def there(
+    connection: AIOKafkaConnection, settings: KafkaSettings, names: Sequence[str]
+) -> dict[str, Found]:
+    """Return topics as they are, by our names for them: to be read. Raises `LogFault` if one is missing."""
+    found = await _partitions(connection, [settings.prefix + name for name in names])
+    for name, count in found.items():
+        if not count:
+            msg = f"Kafka has no topic {name}, or no leaders for it; `bookshelf topics check` says more"
+            raise LogFault(msg)
+    return {name: Found(found[settings.prefix + name], 0) for name in names}
+
+
 def _hold_to(name: str, found: int, wanted: int) -> None:
     if found == wanted:
         return
@@ -78,7 +90,15 @@ async def _partitions(connection: AIOKafkaConnection, names: list[str]) -> dict[
 
 
 async def _make(admin: AIOKafkaAdminClient, settings: KafkaSettings, topics: Sequence[Topic]) -> None:
-    wanted = [_new(settings, topic) for topic in topics]
+    wanted = [
+        NewTopic(
+            settings.prefix + topic.name,
+            settings.partitions,
+            settings.replication,
+            topic_configs=configs(settings, topic),
+        )
+        for topic in topics
+    ]
     answer = await admin.create_topics(wanted)
     for name, code, *more in answer.topic_errors:
         fault = errors.for_code(code)
@@ -98,9 +118,10 @@ def _remedy(fault: type[Exception]) -> str:
     return ""
 
 
-def _new(settings: KafkaSettings, topic: Topic) -> NewTopic:
+def configs(settings: KafkaSettings, topic: Topic) -> dict[str, str]:
+    """Return what a topic is to be told, by Kafka's names."""
     retention_ms = -1 if topic.retention_s is None else round(topic.retention_s * 1000)
-    configs = {
+    return {
         "cleanup.policy": topic.cleanup,
         "retention.ms": str(retention_ms),
         "retention.bytes": "-1",
@@ -108,9 +129,6 @@ def _new(settings: KafkaSettings, topic: Topic) -> NewTopic:
         "max.message.bytes": str(RECORD_BYTES),
         "unclean.leader.election.enable": "false",
     }
-    return NewTopic(
-        settings.prefix + topic.name, settings.partitions, settings.replication, topic_configs=configs
-    )
 
 
 async def _record_bytes(admin: AIOKafkaAdminClient, names: list[str]) -> dict[str, int]:

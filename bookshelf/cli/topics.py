@@ -1,0 +1,81 @@
+"""`bookshelf topics`: what the log has of what services need."""
+
+import sys
+from collections.abc import Sequence
+
+import click
+import msgspec
+from rich.console import Console
+from rich.table import Table
+
+from bookshelf.cli.faults import guarded, stop
+from bookshelf.cli.loop import run
+from bookshelf.cli.networked import kafka
+from bookshelf.cli.networked import topics as needed
+from bookshelf.cli.shown import plain
+from bookshelf.cli.watching import asked_of, embedded, log_options
+from bookshelf.log.kafka.check import Line, check
+from bookshelf.runtime.logs import configure
+
+
+@click.group()
+def topics() -> None:
+    """Look after the topics of the log."""
+    configure("warning", "auto")
+
+
+@topics.command("check")
+@click.option("--json", "as_json", is_flag=True, help="Print them as one JSON array.")
+@log_options
+def check_(data: str | None, broker: str | None, *, as_json: bool) -> None:
+    """Compare every topic that services need with what is there; change nothing.
+
+    Ends with 0 if all is well, with 2 if something is to be mended.
+    """
+    guarded(lambda: run(_check(data, broker, as_json=as_json)))
+
+
+async def _check(data: str | None, broker: str | None, *, as_json: bool) -> None:
+    network = asked_of(data, broker)
+    lines = _embedded(data) if network is None else await check(kafka(network), needed())
+    if as_json:
+        click.echo(msgspec.json.encode(lines))
+    elif sys.stdout.isatty():
+        Console(highlight=False).print(_table(lines))
+    else:
+        for line in lines:
+            click.echo("  ".join((line.topic, *_cells(line))).rstrip())
+    if bad := [line for line in lines if line.do]:
+        stop(f"{len(bad)} of {len(lines)} things are to be mended; the first: {bad[0].topic}: {bad[0].do}")
+
+
+def _embedded(data: str | None) -> list[Line]:
+    """Return what the file of a data folder has: topics there need no making, and partitions are its own."""
+    log = embedded(data)
+    ends = log.ends()
+    found: list[Line] = []
+    for topic in needed():
+        count = log.partitions(topic.name)
+        records = sum(ends.get((topic.name, partition), 0) for partition in range(count))
+        found += (
+            Line(
+                topic.name, "topic", "there" if records else "nothing written yet", "there when it is written"
+            ),
+            Line(topic.name, "partitions", str(count), str(count)),
+            Line(topic.name, "records", str(records), "any"),
+        )
+    return found
+
+
+def _cells(line: Line) -> tuple[str, ...]:
+    good = not line.do
+    expected = "" if good else f"expected {line.expected}: {line.do}"
+    return "good" if good else "MEND", line.name, plain(line.found), plain(expected)
+
+
+def _table(lines: Sequence[Line]) -> Table:
+    table = Table("topic", "", "what", "found", "expected", "to do", box=None)
+    for line in lines:
+        mark = "[green]good[/]" if not line.do else "[red]mend[/]"
+        table.add_row(line.topic, mark, line.name, plain(line.found), line.expected, line.do)
+    return table

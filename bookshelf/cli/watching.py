@@ -1,0 +1,58 @@
+"""Which log a command looks at: a data folder's, or one on Kafka."""
+
+import os
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
+from typing import TypeVar
+
+import click
+from msgspec.structs import replace
+
+from bookshelf.cli.faults import stop
+from bookshelf.cli.networked import kafka, topics
+from bookshelf.config import Network, read, read_network, with_port
+from bookshelf.log.kafka.log import KafkaLog
+from bookshelf.log.sqlite_watch import SqliteWatch
+from bookshelf.log.watch import Watch
+
+#: Seconds that a broker is waited for, if no setting says otherwise: a person waits for it.
+_WAIT_S = 10.0
+_NAMES_A_BROKER = ("BOOKSHELF_BROKER", "KAFKA_BROKER_ADDR", "KAFKA_BROKER_PORT")
+F = TypeVar("F", bound=Callable[..., object])
+
+
+def log_options(command: F) -> F:
+    """Let a command be told which log it is about."""
+    data = click.option("--data", metavar="DIR", help="The data folder of a shelf, running or not.")
+    broker = click.option("--broker", metavar="ADDR", help="A Kafka broker, in place of a data folder.")
+    return data(broker(command))
+
+
+def asked_of(data: str | None, broker: str | None) -> Network | None:
+    """Return where Kafka is; None if a data folder is meant: one that is named, or no broker is."""
+    if data is not None and broker is not None:
+        stop("--data and --broker are of two logs; name one")
+    if data is not None or (broker is None and not any(os.environ.get(name) for name in _NAMES_A_BROKER)):
+        return None
+    places = broker and ",".join(with_port(one, "9092") for one in broker.split(","))
+    network = read_network(os.environ, broker=places)
+    return network if "BOOKSHELF_BROKER_WAIT_S" in os.environ else replace(network, broker_wait_s=_WAIT_S)
+
+
+@asynccontextmanager
+async def watched(data: str | None, broker: str | None, topic: str) -> AsyncIterator[Watch]:
+    """Open a log to look at one of its topics. Raises `LogFault`."""
+    known = [one.name for one in topics()]
+    if topic not in known:
+        stop(f"no service has a topic {topic[:100]!r}; there are {', '.join(known)}")
+    network = asked_of(data, broker)
+    log: Watch = embedded(data) if network is None else await KafkaLog.look(kafka(network), [topic])
+    try:
+        yield log
+    finally:
+        await log.close()
+
+
+def embedded(data: str | None) -> SqliteWatch:
+    """Open the log of a data folder. Raises `LogFault`."""
+    return SqliteWatch(read(os.environ, data=data).folder / "log.sqlite")

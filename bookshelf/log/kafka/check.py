@@ -1,0 +1,101 @@
+"""Topics as they are, beside what is needed: nothing is made, nothing is changed."""
+
+from collections.abc import Iterator, Mapping, Sequence
+
+import msgspec
+from aiokafka import errors
+from aiokafka.admin import AIOKafkaAdminClient
+from aiokafka.admin.config_resource import ConfigResource, ConfigResourceType
+from aiokafka.conn import AIOKafkaConnection
+from aiokafka.protocol.metadata import MetadataRequest
+
+from bookshelf.log.kafka.broker import reach
+from bookshelf.log.kafka.clients import Clients
+from bookshelf.log.kafka.faults import asking, persist
+from bookshelf.log.kafka.settings import KafkaSettings, Topic
+from bookshelf.log.kafka.topics import configs
+
+#: Of these, more than is asked for is as good.
+_AT_LEAST = frozenset({"min.insync.replicas", "max.message.bytes", "replication.factor"})
+
+
+class Line(msgspec.Struct, frozen=True):
+    """One thing about a topic: what it is, what is expected, and what to do if that is not good."""
+
+    topic: str
+    name: str
+    found: str
+    expected: str
+    do: str = ""
+
+
+async def check(settings: KafkaSettings, topics: Sequence[Topic]) -> list[Line]:
+    """Return what there is to say of each topic, good or not. Raises `LogFault`."""
+    clients = Clients(settings)
+    connection = await reach(clients)
+    admin = clients.admin()
+    try:
+        async with asking(f"asking {settings.bootstrap} for topics", settings.ask_s):
+            await admin.start()
+            return [line for topic in topics for line in await _of(connection, admin, settings, topic)]
+    finally:
+        await admin.close()
+        await connection.close()
+
+
+async def _of(
+    connection: AIOKafkaConnection, admin: AIOKafkaAdminClient, settings: KafkaSettings, topic: Topic
+) -> list[Line]:
+    name = settings.prefix + topic.name
+    # the admin client's own question would have a broker make the topic, with one partition
+    answer = await connection.send(MetadataRequest([name], allow_auto_topic_creation=False))
+    [(code, _, _, partitions)] = answer.topics
+    wanted = configs(settings, topic)
+    if errors.for_code(code) is errors.UnknownTopicOrPartitionError:
+        return [Line(name, "topic", "missing", "there", _creation(settings, name, wanted))]
+    if code:
+        do = "let this user describe, read and write it"
+        return [Line(name, "topic", errors.for_code(code).__name__, "there", do)]
+    found = await persist(lambda: _configs(admin, name))
+    lines = [*_placed(name, settings, partitions), *_set(name, found, wanted)]
+    return [Line(name, "topic", "there", "there"), *lines]
+
+
+def _creation(settings: KafkaSettings, name: str, wanted: Mapping[str, str]) -> str:
+    chosen = " ".join(f"--config {key}={value}" for key, value in wanted.items())
+    counts = f"--partitions {settings.partitions} --replication-factor {settings.replication}"
+    return f"a service makes it when it starts; or: kafka-topics.sh --create --topic {name} {counts} {chosen}"
+
+
+def _placed(name: str, settings: KafkaSettings, partitions: Sequence[Sequence[object]]) -> Iterator[Line]:
+    count, wanted = len(partitions), settings.partitions
+    do = f"set kafka_partitions to {count}; never change those of a topic that has records"
+    yield Line(name, "partitions", str(count), str(wanted), "" if count == wanted else do)
+    replicas = [len(found) for _, _, _, found, *_ in partitions]  # type: ignore[arg-type] # aiokafka has no types
+    least = str(min(replicas, default=0))
+    do = f"add replicas with kafka-reassign-partitions.sh, or set kafka_replication to {least}"
+    yield _judged(Line(name, "replication.factor", least, str(settings.replication), do))
+    lacking = [str(p) for _, p, leader, all_, isr, *_ in partitions if leader == -1 or len(isr) < len(all_)]  # type: ignore[arg-type] # as above
+    do = "see which brokers are down: their replicas have not all records"
+    said = f"{len(lacking)} of {count} lack replicas: {', '.join(lacking)}" if lacking else "all"
+    yield Line(name, "replicas in sync", said, "all", do if lacking else "")
+
+
+def _set(name: str, found: Mapping[str, str], wanted: Mapping[str, str]) -> Iterator[Line]:
+    for key, value in wanted.items():
+        do = f"kafka-configs.sh --alter --entity-type topics --entity-name {name} --add-config {key}={value}"
+        yield _judged(Line(name, key, found.get(key, "unknown"), value, do))
+
+
+def _judged(line: Line) -> Line:
+    """Return the line without a word of what to do if it is good."""
+    more = line.name in _AT_LEAST and line.found.isdigit() and int(line.found) >= int(line.expected)
+    return msgspec.structs.replace(line, do="") if more or line.found == line.expected else line
+
+
+async def _configs(admin: AIOKafkaAdminClient, name: str) -> dict[str, str]:
+    [answer] = await admin.describe_configs([ConfigResource(ConfigResourceType.TOPIC, name)])
+    [(code, why, _, _, entries)] = answer.resources
+    if code:
+        raise errors.for_code(code)(why)
+    return {key: str(value) for key, value, *_ in entries}

@@ -1,0 +1,93 @@
+"""The embedded log beside the process that writes it, or without one: its file is read and never written."""
+
+import asyncio
+import sqlite3
+from collections.abc import Sequence
+from datetime import datetime
+from pathlib import Path
+from urllib.parse import quote
+
+from bookshelf.log.database import ends, read
+from bookshelf.log.port import LogFault, OutOfRange, Record
+
+#: Seconds between two looks at a partition that has nothing new.
+_LOOK_S = 0.1
+
+
+class SqliteWatch:
+    """The log in `path`. Each look is a short transaction: the writer is never kept waiting."""
+
+    def __init__(self, path: Path) -> None:
+        """Open the file. Raises `LogFault` if there is none, or none that can be read."""
+        if not path.is_file():
+            msg = f"there is no log at {path}; name a shelf's folder with --data, or a broker with --broker"
+            raise LogFault(msg)
+        self._path = path
+        try:
+            # read-only, so that closing it does not checkpoint what is not ours
+            self.database = sqlite3.connect(f"file:{quote(str(path))}?mode=ro", uri=True, timeout=5)
+            self._partitions = int(self._about("partitions"))
+        except (sqlite3.Error, TypeError, ValueError) as fault:
+            msg = (
+                f"{path} cannot be read ({fault}); see whether it is a log, and whether this user may read it"
+            )
+            raise LogFault(msg) from fault
+
+    def _about(self, name: str) -> str:
+        (value,) = self.database.execute("SELECT value FROM about WHERE name = ?", (name,)).fetchone()
+        return str(value)
+
+    def partitions(self, topic: str) -> int:  # noqa: ARG002 (the port's signature)
+        """Return the number that the file was made with."""
+        return self._partitions
+
+    def ends(self) -> dict[tuple[str, int], int]:
+        """Return the offset after the last record of every topic and partition that has one."""
+        try:
+            return ends(self.database)
+        except sqlite3.Error as fault:
+            msg = f"{self._path} cannot be read: {fault}"
+            raise LogFault(msg) from fault
+
+    async def start(self, topic: str, partition: int) -> int:  # noqa: ARG002 (the port's signature)
+        """Return 0: nothing is ever let go."""
+        return 0
+
+    async def end(self, topic: str, partition: int) -> int:
+        """Return the offset after the last durable record."""
+        return self.ends().get((topic, partition), 0)
+
+    async def since(self, topic: str, partition: int, moment: datetime) -> int:  # noqa: ARG002 (as above)
+        """Return 0: records have no times of their own here, only their events do."""
+        return 0
+
+    async def tail(self, topic: str, partition: int, offset: int) -> "SqliteLook":
+        """Read from `offset`."""
+        end = await self.end(topic, partition)
+        if not 0 <= offset <= end or partition >= self._partitions:
+            msg = f"{topic}/{partition} has 0 to {end}, so nothing can be read from {offset}"
+            raise OutOfRange(msg)
+        return SqliteLook(self.database, topic, partition, offset)
+
+    async def close(self) -> None:
+        """Close the file."""
+        self.database.close()
+
+
+class SqliteLook:
+    """A reader of one partition."""
+
+    def __init__(self, database: sqlite3.Connection, topic: str, partition: int, offset: int) -> None:
+        self._database = database
+        self._place = (topic, partition)
+        self.position = offset
+
+    async def take(self, most: int) -> Sequence[Record]:
+        """Return 1 to `most` records, waiting for the first."""
+        while not (records := read(self._database, *self._place, self.position, most)):  # noqa: ASYNC110 (another process writes)
+            await asyncio.sleep(_LOOK_S)
+        self.position = records[-1].offset + 1
+        return records
+
+    async def close(self) -> None:
+        """Nothing is held."""

@@ -1,0 +1,113 @@
+"""`bookshelf events`, on either log: what is there, what comes, one event, all of one aggregate."""
+
+import signal
+from collections.abc import AsyncIterator
+from pathlib import Path
+
+import pytest
+from support.until import eventually, until
+from support.watched import Watched, on_kafka, on_sqlite
+
+
+@pytest.fixture(params=["sqlite", pytest.param("kafka", marks=pytest.mark.needs("kafka"))])
+async def log(request: pytest.FixtureRequest, tmp_path: Path) -> AsyncIterator[Watched]:
+    if request.param == "sqlite":
+        async with on_sqlite(tmp_path) as there:
+            yield there
+        return
+    async with on_kafka(request.getfixturevalue("kafka_broker").address) as there:
+        yield there
+
+
+def titles(log: Watched, *args: str) -> list[str]:
+    return [line["event"]["data"]["title"] for line in log.lines("tail", "--no-follow", *args)]
+
+
+async def test_what_is_there_comes_by_its_time_whatever_partition_it_is_in(log: Watched) -> None:
+    written = [await log.write(key, f"Book {n}", n) for n, key in enumerate("abcdefgh")]
+    assert len({position.partition("@")[0] for position in written}) == 2
+    found = log.lines("tail", "--from", "start", "--no-follow")
+    assert [line["position"] for line in found] == written
+    assert [line["key"] for line in found] == list("abcdefgh")
+    assert found[0]["event"]["data"] == {"title": "Book 0"}
+    said = log.said("events", "tail", "--from", "start", "--no-follow")
+    assert [line.split()[:4] for line in said.splitlines()] == [
+        [f"2024-01-01T00:0{n}:00Z", written[n], "shelf.book-added.v1", key]
+        for n, key in enumerate("abcdefgh")
+    ]
+
+
+async def test_what_comes_is_followed_until_someone_says_stop(log: Watched) -> None:
+    await log.write("a", "Before")
+    with log.process("events", "tail", "--from", "start") as tail:
+        until(lambda: "Before" in tail.said, "what was there is shown")
+        for key in "bcd":
+            await log.write(key, f"Meanwhile {key}")
+            until(lambda: f"Meanwhile {key}" in tail.said, "what comes is shown")  # noqa: B023 (called here)
+        ended = tail.stop(signal.SIGINT)
+    assert (ended.code, ended.err, ended.out.count("\n")) == (130, "", 4)
+
+
+async def test_without_a_place_to_begin_it_begins_now(log: Watched) -> None:
+    await log.write("a", "Before")
+
+    async def ended() -> bool:
+        await log.write("a", "After")
+        return not tail.alive
+
+    with log.process("events", "tail", "--count", "2") as tail:
+        await eventually(ended, "two were shown", 30)
+        assert tail.ended().well.count("After") == 2
+        assert "Before" not in tail.ended().out
+
+
+async def test_of_what_is_there_some_can_be_chosen(log: Watched) -> None:
+    for n, key in enumerate("abcdef"):
+        await log.write(key, f"Book {n}", n)
+    await log.write_raw("a", b'{"type": "shelf.book-removed.v1", "data": {"title": "gone"}}')
+    assert titles(log, "--from", "start", "--count", "2") == ["Book 0", "Book 1"]
+    assert titles(log, "--from", "start", "--key", "c") == ["Book 2"]
+    assert titles(log, "--from", "start", "--type", "shelf.book-rem*") == ["gone"]
+    assert len(titles(log, "--from", "start", "--type", "*.book-added.*", "--type", "nothing")) == 6
+    assert titles(log, "--since", "2024-01-01T00:04Z") == ["Book 4", "Book 5"]
+    assert titles(log, "--since", "1d") == []
+    assert titles(log) == []
+
+
+async def test_a_partition_can_be_read_on_from_a_position(log: Watched) -> None:
+    written = [await log.write("a", f"Book {n}") for n in range(3)]
+    assert titles(log, "--from", written[1]) == ["Book 1", "Book 2"]
+
+
+async def test_one_event_is_shown_whole(log: Watched) -> None:
+    position = await log.write("a", "Dune")
+    said = log.said("events", "show", position)
+    assert said.splitlines()[0].split() == [position, "a"]
+    assert '    "title": "Dune"' in said
+    [line] = log.lines("show", position)
+    assert line["event"]["data"] == {"title": "Dune"}
+
+
+async def test_all_of_one_aggregate_are_shown_in_order(log: Watched) -> None:
+    for n, key in enumerate("abab"):
+        await log.write(key, f"Book {n}", 9 - n)
+    found = log.lines("history", "b")
+    assert [line["event"]["data"]["title"] for line in found] == ["Book 1", "Book 3"]
+
+
+async def test_what_is_not_there_is_said(log: Watched) -> None:
+    position = await log.write("a", "Dune")
+    place, _, offset = position.partition("@")
+    for args, said in (
+        (("show", f"{place}@{int(offset) + 9}"), "there is no bookshelf/"),
+        (("show", "bookshelf/7@0"), "bookshelf has 2 partitions"),
+        (("show", "Dune"), "is not a position"),
+        (("show", "shop/0@1"), "no service has a topic 'shop'"),
+        (("history", "nobody"), "bookshelf has no event of 'nobody'"),
+        (("tail", "--from", "yesterday"), "is not a position"),
+        (("tail", "--since", "yesterday"), "is no time"),
+        (("tail", "--from", "start", "--since", "2h"), "name one"),
+        (("tail", "--from", f"{place}@99"), "nothing can be read from 99"),
+        (("tail", "--from", "bookshelf/7@0"), "bookshelf has 2 partitions"),
+    ):
+        assert said in log.complaint("events", *args)
