@@ -77,6 +77,7 @@ class Routing(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=T
     gateway_loopback: Literal["auto", "yes", "no"] = "auto"
     gateway_status: Literal["loopback", "private", "anyone", "nobody"] = "private"
     gateway_notice_s: Annotated[float, Meta(ge=0, le=600)] = 0.5
+    gateway_drain_s: Annotated[float, Meta(ge=0, le=600)] = 20.0
 
 
 Count = Annotated[int, Meta(ge=0)]

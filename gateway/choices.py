@@ -24,6 +24,7 @@ class Choices:
     rules: Path | None = None
     notice_s: float = 0.0
     verifier: Verifier | None = None
+    drain_s: float = 5.0
 
 
 def chosen(routing: Routing, *, anywhere: bool, host: str, verifier: Verifier | None = None) -> Choices:
@@ -42,6 +43,7 @@ def chosen(routing: Routing, *, anywhere: bool, host: str, verifier: Verifier | 
         rules=Path(routing.gateway_rules).expanduser() if routing.gateway_rules else None,
         notice_s=routing.gateway_notice_s,
         verifier=verifier,
+        drain_s=routing.gateway_drain_s,
     )
 
 

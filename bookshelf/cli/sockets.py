@@ -25,23 +25,29 @@ def check_address(address: str, host: str) -> None:
 class _Noticed:
     """A door that stays open while the word goes round that it closes: no one runs into it."""
 
-    def __init__(self, server: HttpServer, host: str, notice_s: float) -> None:
+    def __init__(self, server: HttpServer, host: str, notice_s: float, drain_s: float) -> None:
         self.host = host
         self.port = server.port
         self._server = server
         self._notice_s = notice_s
+        self._drain_s = drain_s
 
     async def stop(self) -> None:
+        self._server.leave()
         await asyncio.sleep(self._notice_s)
-        await self._server.stop()
+        await self._server.stop(self._drain_s)
 
 
 class Sockets:
-    """Opens real ports, and says where others find them. They close `notice_s` after they are told to."""
+    """Opens real ports, and says where others find them. They close `notice_s` after they are told to.
 
-    def __init__(self, network: Network, notice_s: float = 0.0) -> None:
+    `drain_s`: seconds that requests under way have then.
+    """
+
+    def __init__(self, network: Network, notice_s: float = 0.0, drain_s: float = 5.0) -> None:
         self._network = network
         self._notice_s = notice_s
+        self._drain_s = drain_s
 
     async def listen(self, handler: Handler, host: str, port: int) -> Door:
         """Open a port, 0 for any. Raises `PortTaken`, `WrongSetting`."""
@@ -49,7 +55,7 @@ class Sockets:
         address = await found_at(self._network, host)
         server = HttpServer(handler, host, port)
         await server.start()
-        return _Noticed(server, address, self._notice_s)
+        return _Noticed(server, address, self._notice_s, self._drain_s)
 
 
 async def found_at(network: Network, host: str) -> str:

@@ -96,6 +96,8 @@ class GatewayDoor:
         self._looking: asyncio.Task[None] | None = None
         #: Seconds that it stays open while the word goes round that it closes.
         self.notice_s = 0.0
+        #: Seconds that requests under way have then.
+        self.drain_s = 5.0
         self.host = server.host
         self.port = server.port
         self.redirect_port = None if redirect is None else redirect.port
@@ -111,17 +113,19 @@ class GatewayDoor:
 
     async def stop(self) -> None:
         """Let requests under way end, then close."""
+        for server in self._servers:
+            server.leave()
         await asyncio.sleep(self.notice_s)
         if self._looking is not None:
             self._looking.cancel()
             with contextlib.suppress(asyncio.CancelledError):
                 await self._looking
         for server in self._servers:
-            await server.stop()
+            await server.stop(self.drain_s)
 
 
-async def opened(handler: Handler, gate: Gate, host: str, port: int, notice_s: float = 0.0) -> GatewayDoor:
-    """Open the gateway's port, 0 for any; it closes `notice_s` after it is told to.
+async def opened(handler: Handler, gate: Gate, host: str, port: int) -> GatewayDoor:
+    """Open the gateway's port, 0 for any.
 
     Raises `PortTaken`, `WrongSetting`.
     """
@@ -134,7 +138,6 @@ async def opened(handler: Handler, gate: Gate, host: str, port: int, notice_s: f
             raise WrongSetting("gateway_redirect_port: there is no TLS to send anyone to")
         redirect = HttpServer(Redirect(port), host, gate.gateway_redirect_port, guard=guard(gate))
     door = GatewayDoor(server, redirect, certificate)
-    door.notice_s = notice_s
     await door.start()
     return door
 

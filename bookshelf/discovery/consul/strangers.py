@@ -46,6 +46,7 @@ class Strangers:
             except DiscoveryFault as fault:
                 _logger.debug("strangers not seen", registry="consul", why=str(fault))
                 self._index = 0
+                self.newest.put(self.newest.now or ())  # ours need not wait for them
                 await asyncio.sleep(_AGAIN_S)
 
     async def look(self) -> None:
@@ -100,7 +101,7 @@ class WithStrangers:
         return msgspec.structs.replace(known, instances=known.instances + others)
 
     async def watch(self) -> AsyncIterator[Snapshot]:
-        """Yield the present snapshot, then each newer one."""
+        """Yield the present snapshot, once strangers were looked for, then each newer one."""
         both: Newest[Snapshot] = Newest()
         sources = (self._ours.watch(), self._strangers.newest.each())
         following = [asyncio.create_task(self._tell(both, news)) for news in sources]
@@ -113,4 +114,5 @@ class WithStrangers:
 
     async def _tell(self, both: Newest[Snapshot], news: AsyncIterator[object]) -> None:
         async for _ in news:
-            both.put(self.snapshot())
+            if self._strangers.newest.now is not None:
+                both.put(self.snapshot())

@@ -15,7 +15,7 @@ from bookshelf.runtime.http.connections import Connections
 from bookshelf.runtime.http.guard import Guard
 from bookshelf.runtime.http.incoming import RawRequest
 from bookshelf.runtime.http.message import Handler
-from bookshelf.runtime.http.outgoing import Switched, Whole, streamed, whole
+from bookshelf.runtime.http.outgoing import Switched, Whole, last, streamed, whole
 from bookshelf.runtime.http.tunnel import Tunnel
 
 #: Connections that the system has ready and that were not taken yet.
@@ -59,6 +59,7 @@ class HttpServer:
         self._server = self._made(self.connections.guard, cancels=cancels)
         self._listener: asyncio.Server | None = None
         self._watch: asyncio.Task[None] | None = None
+        self._leaving = False
 
     def _made(self, guard: Guard, *, cancels: bool) -> _Server:
         ours: dict[str, Any] = {"handler": self._respond, "request_factory": RawRequest}
@@ -94,6 +95,10 @@ class HttpServer:
     def _handshake(self) -> dict[str, Any]:
         return {"ssl_handshake_timeout": self.connections.guard.head_s} if self._tls is not None else {}
 
+    def leave(self) -> None:
+        """Have each connection end with its next answer, which says so: clients go elsewhere unharmed."""
+        self._leaving = True
+
     async def stop(self, drain_s: float = 5.0) -> None:
         """Take no more connections, let requests under way end, then close."""
         if self._listener is None:
@@ -108,7 +113,7 @@ class HttpServer:
         assert isinstance(raw.protocol, Connection)  # noqa: S101 (the server above makes no other)
         response = await self._handler.handle(raw.request(raw.protocol.peer, secure=raw.protocol.secure))
         if isinstance(response.body, bytes):
-            return whole(raw, response)
+            return last(raw, response) if self._leaving else whole(raw, response)
         if response.status == HTTPStatus.SWITCHING_PROTOCOLS and isinstance(raw.body, Tunnel):
             raw.body.begin()
             return Switched(raw, response)
