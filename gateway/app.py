@@ -57,7 +57,8 @@ class Gateway:
         self.directory = Directory(discovery, transport, prefix, reach=choices.reach)
         self._meters.also(Gauges(self.directory.pools))
         self._proxy = Proxy(transport, choices.patience, pause)
-        self._rules = RuleFile(choices.rules, Section(TABLES, self._routed)) if choices.rules else None
+        sections = [Section(TABLES, self._routed), *([choices.limits] if choices.limits else [])]
+        self._rules = RuleFile(choices.rules, *sections) if choices.rules else None
         self._pages = Pages(self.directory, self._meters, Inside(choices.status), self._fault)
         self._following: list[asyncio.Task[None]] = []
 

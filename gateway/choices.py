@@ -7,6 +7,7 @@ from pathlib import Path
 from bookshelf.config import Routing
 from gateway.identity.port import Verifier
 from gateway.pages.inside import Who
+from gateway.rulefile import Section
 from gateway.upstream.patience import Patience
 from gateway.upstream.reach import Reach
 
@@ -25,9 +26,17 @@ class Choices:
     notice_s: float = 0.0
     verifier: Verifier | None = None
     drain_s: float = 5.0
+    limits: Section | None = None
 
 
-def chosen(routing: Routing, *, anywhere: bool, host: str, verifier: Verifier | None = None) -> Choices:
+def chosen(
+    routing: Routing,
+    *,
+    anywhere: bool,
+    host: str,
+    verifier: Verifier | None = None,
+    limits: Section | None = None,
+) -> Choices:
     """Return the choices of the settings. `anywhere`: whoever is registered is trusted: it is this process.
 
     `host`: where others find the gateway; if that is on loopback, instances may be there too.
@@ -43,6 +52,7 @@ def chosen(routing: Routing, *, anywhere: bool, host: str, verifier: Verifier | 
         rules=Path(routing.gateway_rules).expanduser() if routing.gateway_rules else None,
         notice_s=routing.gateway_notice_s,
         verifier=verifier,
+        limits=limits,
         drain_s=routing.gateway_drain_s,
     )
 

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from bookshelf.cli.loop import on_hangup
-from bookshelf.config import Settings, read_gate, read_routing
+from bookshelf.config import Gate, Settings, read_gate, read_routing
 from bookshelf.cqrs.aggregate import Aggregate
 from bookshelf.discovery.local import LocalDiscovery
 from bookshelf.log.sqlite import SqliteLog
@@ -25,8 +25,10 @@ from bookshelf.runtime.world import Door, LocalDoors, World
 from bookshelf.services import SERVICES
 from bookshelf.storage.sqlite import SqliteStorage
 from gateway.app import Gateway
-from gateway.choices import chosen
-from gateway.front.door import opened, verifier
+from gateway.choices import Choices, chosen
+from gateway.front.door import house, opened, verifier
+from gateway.front.front import House
+from gateway.front.limits import limits
 
 _LOOPBACK = "127.0.0.1"
 
@@ -57,8 +59,8 @@ async def embedded(settings: Settings) -> AsyncIterator[Embedded]:
         stack.callback(folder.close)
         world = await open_world(settings, folder.path, stack)
         services = await _services(settings, world, stack)
-        gate, routing = read_gate(os.environ), read_routing(os.environ)
-        choices = chosen(routing, anywhere=True, host=settings.host, verifier=verifier(gate))
+        gate = read_gate(os.environ)
+        choices, rules = _choices(settings, gate)
         gateway = Gateway(world.discovery, world.transport, choices=choices)
         stack.push_async_callback(gateway.stop)
         await gateway.start()
@@ -66,12 +68,20 @@ async def embedded(settings: Settings) -> AsyncIterator[Embedded]:
         token = secrets.token_urlsafe(32)
         control = Control(services, world, token)
         inner = await _door(world, control, _LOOPBACK, 0, stack)
-        outer = await opened(gateway, gate, settings.host, settings.port)
+        outer = await opened(gateway, gate, settings.host, settings.port, rules)
         stack.push_async_callback(outer.stop)
         url = f"{outer.scheme}://{_shown(settings.host)}:{outer.port}"
         ports = {host.service.name: host.port for host in services}
         folder.announce(Running(os.getpid(), url, inner.host, inner.port, token, ports))
         yield Embedded(services, gateway, control, url, token)
+
+
+def _choices(settings: Settings, gate: Gate) -> tuple[Choices, House]:
+    rules, routing = house(gate), read_routing(os.environ)
+    made = chosen(
+        routing, anywhere=True, host=settings.host, verifier=verifier(gate), limits=limits(rules, gate)
+    )
+    return made, rules
 
 
 async def _door(world: World, handler: Any, host: str, port: int, stack: AsyncExitStack) -> Door:  # noqa: ANN401

@@ -20,7 +20,8 @@ from bookshelf.runtime.logs import configure
 from bookshelf.services import SERVICES
 from gateway.app import Gateway
 from gateway.choices import chosen
-from gateway.front.door import opened, verifier
+from gateway.front.door import house, opened, verifier
+from gateway.front.limits import limits
 from gateway.routes.fetch import OPENAPI
 
 _GATEWAY = "gateway"
@@ -115,14 +116,15 @@ async def _gateway(settings: Settings, network: Network, stack: AsyncExitStack) 
     known = verifier(gate)
     discovery = await open_strangers(network, OPENAPI, stack)
     host = await found_at(network, settings.host)
-    choices = chosen(routing, anywhere=False, host=host, verifier=known)
+    rules = house(gate)
+    choices = chosen(routing, anywhere=False, host=host, verifier=known, limits=limits(rules, gate))
     transport = HttpTransport(objection=choices.reach.objection)
     stack.push_async_callback(transport.close)
     gateway = Gateway(discovery, transport, choices=choices)
     stack.push_async_callback(gateway.stop)
     await gateway.start()
     on_hangup(gateway.reload)
-    door = await opened(gateway, gate, settings.host, settings.port)
+    door = await opened(gateway, gate, settings.host, settings.port, rules)
     door.notice_s, door.drain_s = choices.notice_s, choices.drain_s
     stack.push_async_callback(door.stop)
     stack.callback(gateway.leave)

@@ -45,18 +45,20 @@ def house(gate: Gate) -> House:
         made.origins = Origins(_listed(gate.gateway_trusted))
     except ValueError as fault:
         raise WrongSetting(f"gateway_trusted: {fault}") from None
-    if gate.gateway_rate:
-        made.rates = _rates(gate)
+    made.rate, made.rates = gate.gateway_rate, counting(gate.gateway_rate, gate.gateway_rate_storage)
     return made
 
 
-def _rates(gate: Gate) -> Counting:
+def counting(rate: str, storage: str) -> Counting | None:
+    """Return who counts requests; no one for no rate. Raises `WrongSetting`."""
+    if not rate:
+        return None
     try:
         from gateway.front.rates import BadRate, Rates  # noqa: PLC0415 (an extra)
     except ModuleNotFoundError as fault:
         raise _missing("gateway_rate", fault) from None
     try:
-        return Rates(gate.gateway_rate, gate.gateway_rate_storage)
+        return Rates(rate, storage)
     except BadRate as fault:
         raise WrongSetting(f"gateway_rate, gateway_rate_storage: {fault}") from None
 
@@ -124,14 +126,18 @@ class GatewayDoor:
             await server.stop(self.drain_s)
 
 
-async def opened(handler: Handler, gate: Gate, host: str, port: int) -> GatewayDoor:
-    """Open the gateway's port, 0 for any.
+async def opened(
+    handler: Handler, gate: Gate, host: str, port: int, rules: House | None = None
+) -> GatewayDoor:
+    """Open the gateway's port, 0 for any; `rules`, if they are not those of the settings.
 
     Raises `PortTaken`, `WrongSetting`.
     """
     certificate = _certificate(gate)
     tls = None if certificate is None else certificate.context
-    server = HttpServer(Front(handler, house(gate)), host, port, guard=guard(gate), tls=tls, cancels=True)
+    server = HttpServer(
+        Front(handler, rules or house(gate)), host, port, guard=guard(gate), tls=tls, cancels=True
+    )
     redirect = None
     if gate.gateway_redirect_port:
         if certificate is None:

@@ -33,10 +33,15 @@ class Counting(Protocol):
 
 @dataclass(kw_only=True)
 class House:
-    """The rules of a gateway. `rates`, `packing` None: without. `body`: bytes. `hsts_s`: 0 for not said."""
+    """The rules of a gateway; they may change while it runs.
+
+    `rate`: how often one client may ask, and `rates`, who counts it. `rates`, `packing` None: without.
+    `body`: bytes. `hsts_s`: 0 for not said.
+    """
 
     origins: Origins = field(default_factory=Origins)
     crowd: Crowd = field(default_factory=lambda: Crowd(1024, 2048, 2.0))
+    rate: str = ""
     rates: Counting | None = None
     cors: Cors = field(default_factory=Cors)
     packing: Packing | None = None

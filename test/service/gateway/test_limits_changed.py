@@ -1,0 +1,81 @@
+"""Limits that are changed while the gateway runs."""
+
+from pathlib import Path
+
+import pytest
+from support.upstream import Service, Town, described
+
+from bookshelf.config import Gate
+from bookshelf.discovery.local import LocalDiscovery
+from bookshelf.runtime.http.message import request
+from bookshelf.runtime.http.transport import LocalTransport
+from gateway.app import Gateway
+from gateway.choices import Choices
+from gateway.front.door import house
+from gateway.front.front import Front, House
+from gateway.front.limits import limits
+
+
+class Limited:
+    """A gateway behind its front, and the file that changes both."""
+
+    def __init__(self, path: Path, gate: Gate) -> None:
+        self.path = path
+        self.house: House = house(gate)
+        discovery, transport = LocalDiscovery(), LocalTransport()
+        choices = Choices(rules=path, limits=limits(self.house, gate))
+        self.gateway = Gateway(discovery, transport, choices=choices)
+        self.front = Front(self.gateway, self.house)
+        self.town = Town(self.gateway, discovery, transport)
+
+    def say(self, text: str) -> None:
+        self.path.write_text(text)
+        self.gateway.reload()
+
+    async def status(self, body: bytes = b"") -> int:
+        sent = request("POST", "/bookshelf/books", body, Content_Length=str(len(body)))
+        return (await self.front.handle(sent)).status
+
+
+@pytest.fixture
+async def limited(tmp_path: Path) -> Limited:
+    path = tmp_path / "rules.toml"
+    path.write_text("[limits]\nbody = 10\n")
+    made = Limited(path, Gate(gateway_body=100))
+    await made.town.add(Service(described("books", ("books",), "POST /books")))
+    await made.gateway.start()
+    return made
+
+
+async def test_the_file_wins_over_the_settings_until_it_says_nothing(limited: Limited) -> None:
+    assert (await limited.status(b"x" * 10), await limited.status(b"x" * 11)) == (200, 413)
+    limited.say("[limits]\nbody = 20\n")
+    assert (await limited.status(b"x" * 20), await limited.status(b"x" * 21)) == (200, 413)
+    limited.say("")
+    assert (await limited.status(b"x" * 100), await limited.status(b"x" * 101)) == (200, 413)
+    await limited.gateway.stop()
+
+
+async def test_rates_and_places_change_and_who_was_counted_stays_counted(limited: Limited) -> None:
+    rate = '[limits]\nrate = "2/hour"\nrequests = 7\nqueue = 0\nqueue_s = 0.5\n'
+    limited.say(rate)
+    crowd = limited.house.crowd
+    assert (crowd.most, crowd.queue, crowd.wait_s) == (7, 0, 0.5)
+    assert [await limited.status(), await limited.status(), await limited.status()] == [200, 200, 429]
+    limited.say(rate + "body = 5\n")
+    assert await limited.status() == 429
+    limited.say('[limits]\nrate = ""\n')
+    assert await limited.status() == 200
+    assert crowd.most == Gate().gateway_requests
+    await limited.gateway.stop()
+
+
+@pytest.mark.parametrize(
+    "wrong",
+    ["requests = 0", 'body = "much"', 'rate = "often"', "reqests = 5", "requests = 5\n[allow]\na = 1"],
+)
+async def test_what_cannot_be_changes_nothing_at_all(limited: Limited, wrong: str) -> None:
+    limited.say(f'[[forbid]]\npath = "/books"\n[limits]\n{wrong}\n')
+    assert await limited.status() == 200
+    assert limited.house.body == 10
+    await limited.gateway.stop()
