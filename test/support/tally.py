@@ -116,6 +116,11 @@ def said(kind: str, subject: str, data: bytes, *, source: str = "tally", command
     return NewRecord(subject, encode_envelope(envelope))
 
 
+def strange(count: int) -> list[NewRecord]:
+    """Records of a type that no one knows."""
+    return [said("test.from-the-future.v1", "stranger", b"{}") for _ in range(count)]
+
+
 async def written(log: Log, *records: NewRecord, name: str = "another", partition: int = 0) -> int:
     """Write records as another service; return the last one's offset."""
     pen = await log.writer(name, TOPIC, partition)

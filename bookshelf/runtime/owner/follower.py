@@ -5,6 +5,7 @@ import asyncio
 import structlog
 
 from bookshelf.log.port import OutOfRange, Tail
+from bookshelf.runtime.once import once
 from bookshelf.runtime.owner.deadlines import Deadlines
 from bookshelf.runtime.owner.overlay import Overlay
 from bookshelf.runtime.owner.seat import Seat
@@ -36,13 +37,13 @@ class Follower:
         """Start where the stored states end; from the log's beginning if it does not have what follows."""
         offset = await self._states.open(f"{self._log.identity}/{self._topic}/{self._partition}")
         try:
-            self._tail = await self._log.tail(self._topic, self._partition, offset)
+            self._tail = await once(self._log, self._topic, self._partition, offset)
         except OutOfRange as fault:
             await self._states.reset()
             start = await self._log.start(self._topic, self._partition)
             what = "gap" if start else "states-made-anew"
             _logger.error(what, why=str(fault), begins_at=start)  # noqa: TRY400 (no defect)
-            self._tail = await self._log.tail(self._topic, self._partition, start)
+            self._tail = await once(self._log, self._topic, self._partition, start)
         self._folded = self._tail.position
 
     async def follow(self) -> None:

@@ -7,6 +7,7 @@ import structlog
 
 from bookshelf.cqrs.view import View
 from bookshelf.log.port import Log, LogFault, Membership, OutOfRange, Tail
+from bookshelf.runtime.once import once
 from bookshelf.runtime.supervisor import Supervisor
 from bookshelf.runtime.telemetry import ViewMeters
 from bookshelf.runtime.view.apply import apply
@@ -138,7 +139,7 @@ class Rows(Standing):
     async def _tail(self, partition: int) -> Tail:
         topic, at = self.view.topic, self._at[partition]
         try:
-            return await self._log.tail(topic, partition, at)
+            return await once(self._log, topic, partition, at)
         except OutOfRange as fault:
             start = await self._log.start(topic, partition)
             if at > 0:
@@ -149,7 +150,7 @@ class Rows(Standing):
             _logger.error("gap", view=self.view.name, why=str(fault), begins_at=start)  # noqa: TRY400 (no defect)
             await self.tables.write(lambda db: apply(db, self.view, (), (partition, 0, start)))
             self._advanced(partition, start, 0)
-            return await self._log.tail(topic, partition, start)
+            return await once(self._log, topic, partition, start)
 
     async def _take(self, partition: int, tail: Tail) -> None:
         taken = 0

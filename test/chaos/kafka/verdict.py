@@ -65,7 +65,7 @@ class Truth:
         self.places: dict[str, str] = {}
         self.ends: dict[int, int] = {}
         self._books: dict[str, Shelved] = {}
-        self._said: dict[str, int] = {}
+        self._read: set[str] = set()
         for line in lines:
             self.ends[line.partition] = line.offset
             self._fold(line)
@@ -79,13 +79,14 @@ class Truth:
         self.commands[envelope.commandid] += 1
         self.places[f"{TOPIC}/{line.partition}@{line.offset}"] = envelope.commandid
         if event is not None:
-            self._take(line, envelope, event)
+            self._take(envelope, event)
 
-    def _take(self, line: Line, envelope: Envelope, event: Event) -> None:
+    def _take(self, envelope: Envelope, event: Event) -> None:
         key = envelope.subject
         self.marks[_mark(key, event)] += 1
-        self._books[key] = BOOK.evolve(self._books.get(key, BOOK.initial), event)
-        self._said[key] = line.offset
+        if envelope.id not in self._read:  # a repetition is counted, and says nothing new
+            self._books[key] = BOOK.evolve(self._books.get(key, BOOK.initial), event)
+        self._read.add(envelope.id)
 
     @property
     def position(self) -> str:

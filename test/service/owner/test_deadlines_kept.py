@@ -7,7 +7,7 @@ import pytest
 from support.faulty import Fault, FaultyLog, full, landed, lost
 from support.owners import Owners, ask, divided, sent, sqlite_stores
 from support.ports import FixedClock
-from support.tally import said, written
+from support.tally import said, strange, written
 from support.timers import (
     HOUR,
     KEYS,
@@ -26,6 +26,7 @@ from bookshelf.cqrs.errors import Invalid
 from bookshelf.log.groups import GroupMembership
 from bookshelf.log.memory import MemoryLog
 from bookshelf.log.port import Change, Tail
+from bookshelf.runtime.once import WINDOW
 
 
 @pytest.fixture
@@ -158,6 +159,7 @@ async def test_the_deadlines_of_before_are_known_without_reading_the_log_again(
     tmp_path: Path, thread: Executor
 ) -> None:
     log, clock = Read(), FixedClock()
+    await written(log, *strange(WINDOW))  # what is read for repetitions alone
     async with Owners(log, sqlite_stores(tmp_path), thread, clock=clock) as owners:
         host = await owners.host(TIMER)
         for key in KEYS:

@@ -12,11 +12,12 @@ from typing import Any
 import pytest
 from support.faulty import FaultyLog
 from support.owners import Owners, ask, count, keyed, sqlite_stores
-from support.tally import TALLY, Tally
+from support.tally import TALLY, Tally, counted, everything, strange, written
 
 from bookshelf.cqrs.aggregate import Aggregate
 from bookshelf.log.memory import MemoryLog
-from bookshelf.log.port import OutcomeUnknown, Record, Tail
+from bookshelf.log.port import NewRecord, OutcomeUnknown, Record, Tail
+from bookshelf.runtime.once import WINDOW
 from bookshelf.runtime.owner.store import NO_DUES, Dues, MemoryStore, SqliteStore
 
 KEYS = [f"tally-{n}" for n in range(500)]
@@ -72,6 +73,7 @@ async def all_is_known(owners: Owners) -> None:
 
 
 async def test_a_restart_reads_only_what_is_new(owners: Owners, log: CountingLog) -> None:
+    await written(log, *strange(WINDOW))  # what is read for repetitions alone
     await counted_once(owners)
     await all_is_known(owners)
     assert log.read_from == [0, len(KEYS)]
@@ -171,3 +173,14 @@ async def test_who_cannot_store_what_it_knows_leaves_all_the_same(log: CountingL
         assert (await count(host, "a")).state.sum == 1
     async with Owners(log) as later:
         assert (await count(await later.host(), "a")).state.sum == 2
+
+
+async def test_a_record_that_stands_in_the_log_twice_counts_once(owners: Owners, log: CountingLog) -> None:
+    one = counted("a", 1)
+    await written(log, one, counted("a", 2), one)
+    async with owners:
+        assert (await count(await owners.host(), "a", 10)).state.sum == 13
+    ours = (await everything(log))[-1]
+    await written(log, one, NewRecord(ours.key, ours.value))
+    async with owners:
+        assert (await count(await owners.host(), "a", 0)).state.sum == 13

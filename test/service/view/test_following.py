@@ -31,6 +31,17 @@ async def test_what_is_written_later_comes_in_by_itself(views: Views, log: Fault
     assert host.revision > before
 
 
+async def test_a_record_that_stands_in_the_log_twice_counts_once(views: Views, log: FaultyLog) -> None:
+    one, other = counted("a", 1), counted("a", 2)
+    await written(log, one, other, one)
+    host = await views.host()
+    assert await answer(host, log) == {"a": 3}
+    await views.stop()
+    await written(log, other)
+    host = await views.host()
+    assert await answer(host, log) == {"a": 3}
+
+
 async def test_types_that_are_not_known_move_the_checkpoint_and_nothing_else(
     views: Views, log: FaultyLog
 ) -> None:

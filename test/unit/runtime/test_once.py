@@ -1,0 +1,64 @@
+"""A record that stands in the log twice counts once, wherever one began to read."""
+
+import asyncio
+from collections.abc import Iterable, Sequence
+
+import pytest
+
+from bookshelf.log.memory import MemoryLog
+from bookshelf.log.port import NewRecord, OutOfRange
+from bookshelf.runtime.once import WINDOW, once
+
+TOPIC = "shelf"
+
+
+def read(values: Iterable[str], offset: int = 0, most: int = 7) -> Sequence[tuple[int, str]]:
+    """Write values, read from an offset to the end; return offsets and values."""
+
+    async def reading() -> Sequence[tuple[int, str]]:
+        log = MemoryLog()
+        pen = await log.writer("newbook", TOPIC, 0)
+        await pen.append([NewRecord("a", value.encode()) for value in values])
+        tail = await once(log, TOPIC, 0, offset)
+        assert tail.position == offset
+        found: list[tuple[int, str]] = []
+        while tail.position < await log.end(TOPIC, 0):
+            async with asyncio.timeout(5):
+                found += [(record.offset, record.value.decode()) for record in await tail.take(most)]
+        await tail.close()
+        return found
+
+    return asyncio.run(reading())
+
+
+@pytest.mark.parametrize("most", [1, 2, 100])
+def test_what_stands_there_twice_is_read_once(most: int) -> None:
+    assert read("abbcadd", most=most) == [(0, "a"), (1, "b"), (3, "c"), (5, "d")]
+
+
+@pytest.mark.parametrize("offset", range(8))
+def test_whoever_begins_in_the_middle_passes_over_the_same(offset: int) -> None:
+    assert read("abbcadd", offset) == [one for one in read("abbcadd") if one[0] >= offset]
+
+
+def test_a_repetition_of_a_repetition_is_one_too() -> None:
+    far = [str(n) for n in range(WINDOW - 1)]
+    assert [one for one in read(["x", *far, "x", *far, "x"], most=300) if one[1] == "x"] == [(0, "x")]
+
+
+def test_what_comes_again_much_later_is_no_repetition() -> None:
+    far = [str(n) for n in range(WINDOW)]
+    log = ["x", *far, "x"]
+    assert [one for one in read(log, most=300) if one[1] == "x"] == [(0, "x"), (WINDOW + 1, "x")]
+    assert read(log, WINDOW) == [(WINDOW, str(WINDOW - 1)), (WINDOW + 1, "x")]
+
+
+def test_much_is_read_in_little_memory() -> None:
+    many = [str(n % (8 * WINDOW)) for n in range(9 * WINDOW)]
+    assert len(read(many, most=500)) == 9 * WINDOW
+
+
+@pytest.mark.parametrize("offset", [4, 100])
+def test_an_offset_that_is_not_there_is_said(offset: int) -> None:
+    with pytest.raises(OutOfRange):
+        read("abc", offset)
