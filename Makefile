@@ -31,7 +31,7 @@ kube.yaml: kube/base/kustomization.yaml $(KUBE)
 	@{ echo '# Made of kube/ by `make kube.yaml`. kubectl create -f kube.yaml'; \
 	   for file in $(KUBE); do echo ---; cat $$file; done; } > $@
 
-.PHONY: help setup run test test-deploy faults lint format bench lock clean anew consul kafka
+.PHONY: help setup run test test-slow test-deploy faults lint format bench lock clean anew consul kafka
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-11s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -49,6 +49,9 @@ faults: $(DEV) ## do to the running system all that may go wrong; writes docs/fa
 	@$(if $(ARGS),,rm -f docs/faults.json)
 	@BOOKSHELF_CHAOS_ROUNDS=$${BOOKSHELF_CHAOS_ROUNDS:-3} BOOKSHELF_CHAOS_PAGE=docs/faults.md \
 	  BOOKSHELF_TEST_REQUIRE=kafka,consul $(BIN)/python -m pytest test/chaos/kafka -m chaos $(ARGS)
+
+test-slow: $(DEV) ## run what takes long of the gateway: 1 GiB both ways
+	@$(BIN)/python -m pytest -m slow $(or $(ARGS),test/service/gateway)
 
 test-deploy: $(DEV) ## run what is deployed, on real Docker and Kubernetes; as root, for minutes
 	@$(BIN)/python -m pytest -m deploy $(or $(ARGS),test/deploy)

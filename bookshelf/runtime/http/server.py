@@ -16,6 +16,8 @@ from bookshelf.runtime.http.guard import Guard
 from bookshelf.runtime.http.incoming import RawRequest
 from bookshelf.runtime.http.message import Handler
 from bookshelf.runtime.http.outgoing import Switched, Whole, last, streamed, whole
+from bookshelf.runtime.http.problem import Problem, answer
+from bookshelf.runtime.http.strict import flaw
 from bookshelf.runtime.http.tunnel import Tunnel
 
 #: Connections that the system has ready and that were not taken yet.
@@ -111,6 +113,9 @@ class HttpServer:
 
     async def _respond(self, raw: RawRequest) -> Whole | Switched | web.StreamResponse:
         assert isinstance(raw.protocol, Connection)  # noqa: S101 (the server above makes no other)
+        wrong = flaw(raw.message)
+        if wrong is not None:
+            return last(raw, answer(Problem("malformed", wrong)))
         response = await self._handler.handle(raw.request(raw.protocol.peer, secure=raw.protocol.secure))
         if isinstance(response.body, bytes):
             return last(raw, response) if self._leaving else whole(raw, response)

@@ -1,0 +1,136 @@
+"""Services that break off, talk nonsense, or say more than they were asked."""
+
+import asyncio
+import contextlib
+import gzip
+import socket
+import struct
+from collections.abc import Callable
+
+import msgspec
+import pytest
+from support.sockets import Street, Talk, asks, chunk, status
+from support.upstream import Service, described
+
+from bookshelf.runtime.http.transport import HttpTransport
+
+BOOKS = described("books", ("books",), "GET /books", "POST /books")
+OK = b"HTTP/1.1 200 OK\r\n"
+FORGED = OK + b"Content-Length: 6\r\n\r\nforged"
+Say = Callable[[asyncio.StreamWriter], None]
+
+
+def saying(say: Say, *, stays: bool = False) -> Talk:
+    """Serve the document; do something else to every other request."""
+
+    async def talk(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        with contextlib.suppress(ConnectionError, asyncio.IncompleteReadError):
+            while True:
+                head = await reader.readuntil(b"\r\n\r\n")
+                if b"/openapi.json" in head:
+                    document = msgspec.json.encode(BOOKS)
+                    writer.write(OK + b"Content-Length: %d\r\n\r\n%b" % (len(document), document))
+                else:
+                    say(writer)
+                    await writer.drain()
+                    if not stays:
+                        break
+        writer.close()
+
+    return talk
+
+
+def reset(writer: asyncio.StreamWriter) -> None:
+    wire = writer.get_extra_info("socket")
+    wire.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+    writer.close()
+
+
+def says(content: bytes) -> Say:
+    return lambda writer: writer.write(content)
+
+
+WRONG: dict[str, Say] = {
+    "a reset": reset,
+    "nothing": says(b""),
+    "noise": says(b"\0\xff" * 100),
+    "half a head": says(OK + b"X: "),
+    "a head without an end": says(OK + b"X: y\r\n" * 100_000),
+    "a header without an end": says(OK + b"X: " + b"y" * 1_000_000),
+    "no answer yet, for ever": says(b"HTTP/1.1 100 Continue\r\n\r\n" * 100_000),
+    "another protocol": says(b"SSH-2.0-OpenSSH_9\r\n"),
+    "length and chunked": says(OK + b"Content-Length: 9\r\nTransfer-Encoding: chunked\r\n\r\n" + chunk(b"")),
+    "two lengths": says(OK + b"Content-Length: 1\r\nContent-Length: 2\r\n\r\nxx"),
+    "a header with a bare CR": says(OK + b"X: a\rSet-Cookie: b=c\r\nContent-Length: 0\r\n\r\n"),
+    "a header with a bare LF": says(OK + b"X: a\nSet-Cookie: b=c\r\nContent-Length: 0\r\n\r\n"),
+    "a switch that no one asked for": says(b"HTTP/1.1 101 Switching Protocols\r\nUpgrade: x\r\n\r\n"),
+}
+
+
+@pytest.mark.parametrize("say", WRONG.values(), ids=WRONG.keys())
+async def test_what_is_no_answer_is_said_not_to_have_come(
+    street: Street, transport: HttpTransport, say: Say
+) -> None:
+    await street.talker(saying(say))
+    await street.open(transport)
+    answer = await street.ask(asks("POST", "/bookshelf/books", body=b"{}"))
+    assert status(answer) == 504
+    assert b"urn:bookshelf:problem:gateway-timeout" in answer
+    assert b"Set-Cookie" not in answer
+    assert b"127.0.0.1" not in answer
+
+
+@pytest.mark.parametrize("behind", [FORGED, b"forged", b"HTTP/1.1 100 Continue\r\n\r\n" + FORGED])
+async def test_a_second_answer_is_no_one_s(street: Street, transport: HttpTransport, behind: bytes) -> None:
+    count = 0
+
+    def say(writer: asyncio.StreamWriter) -> None:
+        nonlocal count
+        count += 1
+        writer.write(OK + b"Content-Length: 1\r\n\r\n%d" % (count % 10) + behind)
+
+    await street.talker(saying(say, stays=True))
+    await street.open(transport)
+    for n in range(1, 6):
+        answer = await street.ask(asks("GET", "/bookshelf/books"))
+        assert (status(answer), answer[-1:]) == (200, b"%d" % n)
+        assert b"forged" not in answer
+
+
+async def test_an_answer_to_a_head_request_with_a_body_does_not_leak_into_the_next(
+    street: Street, transport: HttpTransport
+) -> None:
+    await street.talker(saying(says(OK + b"Content-Length: %d\r\n\r\n" % len(FORGED) + FORGED), stays=True))
+    await street.open(transport)
+    for _ in range(3):
+        answer = await street.ask(asks("HEAD", "/bookshelf/books"))
+        assert status(answer) == 200
+        assert answer.endswith(b"\r\n\r\n")
+        assert b"forged" not in answer
+
+
+@pytest.mark.parametrize(
+    "value", [b"x\r\nX-Forged: 1", b"x\nX-Forged: 1", b"x\rX-Forged: 1", b"x\0X-Forged: 1"]
+)
+async def test_no_header_of_a_client_becomes_two(
+    street: Street, transport: HttpTransport, value: bytes
+) -> None:
+    service = Service(BOOKS)
+    await street.service(service)
+    await street.open(transport)
+    for name in (b"X", b"X-Request-Id", b"traceparent", b"X-Forwarded-For", b"Origin"):
+        answer = await street.ask(asks("GET", "/bookshelf/books")[:-2] + name + b": " + value + b"\r\n\r\n")
+        assert b"X-Forged" not in answer
+    passed = [asked.headers for asked in service.asked]
+    # a client that sends two lines has sent two headers; nothing else makes two of one
+    assert all(value == b"x\r\nX-Forged: 1" for headers in passed if "X-Forged" in headers)
+
+
+async def test_a_bomb_passes_as_it_is(street: Street, transport: HttpTransport) -> None:
+    service = Service(BOOKS)
+    await street.service(service)
+    await street.open(transport)
+    bomb = gzip.compress(bytes(100 << 20), 1)
+    sent = asks("POST", "/bookshelf/books", "Content-Encoding: gzip", body=bomb)
+    assert status(await street.ask(sent)) == 200
+    assert service.bodies == [bomb]
