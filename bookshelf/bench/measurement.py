@@ -15,12 +15,16 @@ class BenchFault(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Plan:
-    """How much: runs, seconds of each load, connections; books, if not a measurement's own number."""
+    """How much: runs, seconds of each load, connections; books, if not a measurement's own number.
+
+    `broker` is where Kafka is, for what is measured there.
+    """
 
     runs: int = 3
     seconds: float = 3.0
     connections: int = 64
     books: int | None = None
+    broker: str = ""
 
     def count(self, own: int) -> int:
         """Return how many books to work with."""

@@ -33,12 +33,12 @@ async def _run(plan: Plan, folder: Path) -> Sample:
     await library.fill(folder / "shelf", books)
     figures: Figures = {}
     async with server(folder / "shelf") as shelf:
-        figures["first"] = {"ready_s": shelf.ready_s, **_resident(shelf.pid)}
+        figures["first"] = {"ready_s": shelf.ready_s, **resident(shelf.pid)}
     async with server(folder / "shelf") as shelf, line(shelf.gateway) as own:
-        figures["again"] = {"ready_s": shelf.ready_s, **_resident(shelf.pid)}
+        figures["again"] = {"ready_s": shelf.ready_s, **resident(shelf.pid)}
         began = time.perf_counter()
         await _work(own, books)
-        figures["worked"] = {"seconds": time.perf_counter() - began, **_resident(shelf.pid)}
+        figures["worked"] = {"seconds": time.perf_counter() - began, **resident(shelf.pid)}
     size = sum(file.stat().st_size for file in (folder / "shelf").rglob("*") if file.is_file())
     figures["disk"] = {"mib": size / _MIB / _MIB}
     return Sample(figures, {"books": books, "asked": min(_ASKED, books), **_FACTS})
@@ -59,7 +59,8 @@ def _asked(number: int) -> Iterator[tuple[bytes, int]]:
         yield get(f"/bookshelf/books?limit=10&q={words}"), 200
 
 
-def _resident(pid: int) -> dict[str, float]:
+def resident(pid: int) -> dict[str, float]:
+    """Return what a process has in memory, in MiB. Raises `BenchFault`."""
     try:
         text = Path(f"/proc/{pid}/status").read_text(encoding="ascii")
     except OSError as fault:

@@ -20,24 +20,40 @@ from bookshelf.bench.commands import COMMANDS
 from bookshelf.bench.events import LOG
 from bookshelf.bench.figures import short, together
 from bookshelf.bench.gets import GETS
-from bookshelf.bench.measurement import Measurement, Plan, Sample
+from bookshelf.bench.measurement import BenchFault, Measurement, Plan, Sample
 from bookshelf.bench.memory import MEMORY
 from bookshelf.bench.posts import POSTS
 from bookshelf.bench.start import START
 from bookshelf.bench.visible import VISIBLE
 
 MEASUREMENTS = (POSTS, GETS, COMMANDS, LOG, VISIBLE, START, MEMORY)
-_LIBRARIES = ("aiohttp", "msgspec", "SQLAlchemy", "uvloop", "eventsourcing")
+_LIBRARIES = ("aiohttp", "msgspec", "SQLAlchemy", "uvloop", "eventsourcing", "aiokafka")
 _SYNCS = 101
 
 Say = Callable[[str], None]
 
 
-def chosen(names: Sequence[str], *, everything: bool) -> list[Measurement]:
-    """Return the measurements of these names; without names all but the large ones."""
+def on_kafka() -> tuple[Measurement, ...]:
+    """Return what is measured there. Raises `BenchFault` without aiokafka."""
+    try:
+        from bookshelf.bench.kafka import table  # noqa: PLC0415 (an optional extra)
+    except ModuleNotFoundError as fault:
+        msg = f"{fault.name} is missing: pip install 'bookshelf[kafka]'"
+        raise BenchFault(msg) from None
+    return table.MEASUREMENTS
+
+
+def chosen(
+    names: Sequence[str], *, everything: bool, among: Sequence[Measurement] = MEASUREMENTS
+) -> list[Measurement]:
+    """Return the measurements of these names; without names all but the large ones. Raises `BenchFault`."""
+    if unknown := set(names) - {one.name for one in among}:
+        there = ", ".join(one.name for one in among)
+        msg = f"{', '.join(sorted(unknown))}: not measured of this log; there are {there}"
+        raise BenchFault(msg)
     if names:
-        return [one for one in MEASUREMENTS if one.name in names]
-    return [one for one in MEASUREMENTS if everything or not one.large]
+        return [one for one in among if one.name in names]
+    return [one for one in among if everything or not one.large]
 
 
 async def measured(measurements: Sequence[Measurement], plan: Plan, say: Say) -> dict[str, Any]:

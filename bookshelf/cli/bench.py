@@ -1,27 +1,41 @@
 """`bookshelf bench`: figures of this machine, as JSON."""
 
 import asyncio
+import contextlib
+import os
 import signal
+import socket
 import sys
+from collections.abc import Sequence
 from functools import partial
 from typing import Any
 
 import click
 import msgspec
 
-from bookshelf.bench.measurement import BenchFault, Plan
-from bookshelf.bench.run import MEASUREMENTS, chosen, measured
-from bookshelf.cli.faults import guarded
+from bookshelf.bench.measurement import BenchFault, Measurement, Plan
+from bookshelf.bench.run import MEASUREMENTS, chosen, measured, on_kafka
+from bookshelf.cli.faults import guarded, stop
 from bookshelf.cli.loop import run
+from bookshelf.config import read_network, with_port
 from bookshelf.runtime.logs import configure
 
 _OWN = Plan()
-_NAMES = [one.name for one in MEASUREMENTS]
+#: Those of Kafka alone; the others are measured of both.
+_NAMES = [*(one.name for one in MEASUREMENTS), "bare", "replay", "takeover"]
+#: Seconds in which a broker is to be reached.
+_REACH_S = 3.0
+_ON_KAFKA = "with --log kafka: bare, posts, visible, replay; takeover, memory (only by name or --all)"
+
 _LIST = "; ".join(f"{one.name}: {one.what}{' (only by name or --all)' * one.large}" for one in MEASUREMENTS)
 
 
-@click.command(epilog=_LIST)
+@click.command(epilog=f"{_LIST}; {_ON_KAFKA}")
 @click.argument("names", metavar="[NAME]...", nargs=-1, type=click.Choice(_NAMES))
+@click.option(
+    "--log", type=click.Choice(["sqlite", "kafka"]), default="sqlite", show_default=True, help="Which log."
+)
+@click.option("--broker", metavar="ADDR", help="For --log kafka: a broker, 127.0.0.1:9092 if none is set.")
 @click.option("--all", "everything", is_flag=True, help="Also what takes minutes.")
 @click.option(
     "--runs", type=click.IntRange(1, 100), default=_OWN.runs, show_default=True, help="Runs of each."
@@ -37,22 +51,54 @@ _LIST = "; ".join(f"{one.name}: {one.what}{' (only by name or --all)' * one.larg
     "--books", type=click.IntRange(20, 10_000_000), help="Books on the shelf, not each one's own number."
 )
 @click.option("--json", "_", is_flag=True, help="Print JSON, as it does anyway.")
-def bench(names: tuple[str, ...], *, everything: bool, _: bool, **plan: Any) -> None:  # noqa: ANN401 (Plan's)
+def bench(
+    names: tuple[str, ...],
+    *,
+    log: str,
+    broker: str | None,
+    everything: bool,
+    _: bool,
+    **plan: Any,  # noqa: ANN401 (the plan's)
+) -> None:
     """Measure this machine; print figures as JSON, and judge none."""
     configure("error", "auto")
+
+    def go() -> None:
+        try:
+            among = MEASUREMENTS if log == "sqlite" else on_kafka()
+            what = chosen(names, everything=everything, among=among)
+        except BenchFault as fault:
+            stop(str(fault))
+        run(_bench(what, Plan(**plan, broker="" if log == "sqlite" else _reached(broker))))
+
     try:
-        guarded(lambda: run(_bench(names, Plan(**plan), everything=everything)))
+        guarded(go)
     except asyncio.CancelledError:
         sys.exit(128 + signal.SIGTERM)
 
 
-async def _bench(names: tuple[str, ...], plan: Plan, *, everything: bool) -> None:
+def _reached(broker: str | None) -> str:
+    """Return where the broker is, once it was seen that there is one."""
+    found = read_network(os.environ, broker=broker).broker
+    if not any(_answers(with_port(place, "9092")) for place in found.split(",")):
+        stop(f"no broker answers at {found}: start one with `make kafka`, or name another with --broker")
+    return found
+
+
+def _answers(place: str) -> bool:
+    address, _, port = place.rpartition(":")
+    with contextlib.suppress(OSError, ValueError), socket.create_connection((address, int(port)), _REACH_S):
+        return True
+    return False
+
+
+async def _bench(what: Sequence[Measurement], plan: Plan) -> None:
     this = asyncio.current_task()
     assert this is not None  # noqa: S101 (it runs)
     # what was begun is ended: no shelf runs on, no folder is left
     asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, this.cancel)
     try:
-        report = await measured(chosen(names, everything=everything), plan, partial(click.echo, err=True))
+        report = await measured(what, plan, partial(click.echo, err=True))
     except* BenchFault as faults:
         click.echo(f"bookshelf: {_first(faults)}", err=True)
         sys.exit(1)

@@ -9,7 +9,7 @@ import click
 
 from bookshelf.cli.faults import guarded, stop
 from bookshelf.cli.instance import begin
-from bookshelf.cli.loop import on_hangup, until_told
+from bookshelf.cli.loop import collect_rarely, on_hangup, until_told
 from bookshelf.cli.loop import run as run_loop
 from bookshelf.cli.registry import open_strangers
 from bookshelf.cli.sockets import check_address, found_at
@@ -92,6 +92,7 @@ def _chosen(name: str, tags: str | None) -> Service | None:
 
 async def _run(service: Service | None, settings: Settings, network: Network, delay: float) -> None:
     async def serve(ready: asyncio.Event, leaving: asyncio.Event) -> None:
+        collect_rarely()
         await asyncio.sleep(delay)
         async with AsyncExitStack() as stack:
             await (

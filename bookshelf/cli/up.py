@@ -8,12 +8,9 @@ import click
 
 from bookshelf.cli.embedded import embedded
 from bookshelf.cli.faults import guarded
-from bookshelf.cli.loop import run, until_told
+from bookshelf.cli.loop import collect_rarely, run, until_told
 from bookshelf.config import Settings, read
 from bookshelf.runtime.logs import configure
-
-#: Thresholds of the garbage collector: states and rows have no cycles, and each look at them stops everyone.
-_COLLECT = (50_000, 20, 100)
 
 
 @click.command()
@@ -41,7 +38,7 @@ def _up(settings: Settings) -> None:
 
 
 async def _serve(settings: Settings, ready: asyncio.Event, leaving: asyncio.Event) -> None:
-    gc.set_threshold(*_COLLECT)
+    collect_rarely()
     async with embedded(settings) as shelf:
         gc.freeze()  # what is here by now stays: no collection need look at it again
         click.echo(f"Your shelf: {shelf.url}/bookshelf/books")

@@ -1,0 +1,51 @@
+"""`bookshelf bench --log kafka` prints figures of services on a real broker. None has a limit here."""
+
+import asyncio
+import json
+
+import pytest
+from support.kafka import Broker, free_ports
+from support.kafka_log import admin_of
+from support.process import bookshelf
+
+TINY = ("--runs", "1", "--seconds", "0.1", "--books", "30", "--all")
+LATENCIES = {"p50_ms", "p99_ms"}
+LOAD = {"per_s", *LATENCIES}
+SERVICES = ("newbook", "readbook", "lastreadbooks", "booklist")
+
+
+@pytest.mark.needs("kafka")
+async def test_everything_is_measured_and_nothing_is_left(kafka_broker: Broker) -> None:
+    ended = await asyncio.to_thread(
+        bookshelf, "bench", "--log", "kafka", "--broker", kafka_broker.address, *TINY
+    )
+    report = json.loads(ended.well)
+    assert report["versions"]["aiokafka"]
+    assert report["settings"]["broker"] == kafka_broker.address
+    found = {
+        name: {group: set(figures) for group, figures in one["figures"].items()}
+        for name, one in report["results"].items()
+    }
+    assert found == {
+        "bare": {f"transactions of {size}": {"events_per_s", *LATENCIES} for size in (1, 10, 100)},
+        "posts": dict.fromkeys(("1 partition", "8 partitions", "one connection"), LOAD),
+        "visible": dict.fromkeys(("whole", "wait"), LATENCIES),
+        "replay": {
+            name: {"events_per_s", "seconds"} for name in ("bare consumer", "tail", "fold", "owner", "view")
+        },
+        "takeover": {name: {"seconds", "leaves_s"} for name in ("with the store", "without")},
+        "memory": {name: {"rss_mib", "peak_mib"} for name in SERVICES},
+    }
+    async with admin_of(kafka_broker.address) as admin:
+        assert [name for name in await admin.list_topics() if name.startswith("bench-")] == []
+
+
+def test_without_a_broker_it_says_what_to_start() -> None:
+    place = f"127.0.0.1:{free_ports(1)[0]}"
+    said = bookshelf("bench", "--log", "kafka", "--broker", place).complaint
+    assert f"no broker answers at {place}: start one with `make kafka`" in said
+
+
+@pytest.mark.parametrize(("log", "name"), [("sqlite", "replay"), ("kafka", "gets")])
+def test_what_is_measured_of_the_other_log_alone_is_said(log: str, name: str) -> None:
+    assert f"{name}: not measured of this log; there are " in bookshelf("bench", "--log", log, name).complaint
