@@ -66,7 +66,7 @@ def test_an_instance_is_told_to_end(fleet: Fleet, fault: Fault, service: str) ->
             trial.recovered()
             fleet.whole()
             trial.load.goes_on()
-    assert trial.load.unsure == set()
+    assert trial.load.failures == []
 
 
 def test_a_service_is_scaled_out_and_in(fleet: Fleet, fault: Fault) -> None:

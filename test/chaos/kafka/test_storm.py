@@ -1,0 +1,107 @@
+"""One fault after the other, at random moments, before the system has recovered from the last."""
+
+import signal
+from random import Random
+
+import pytest
+from chaos.kafka.lasting import lasts
+from chaos.kafka.trial import ROUNDS, Fault, dice
+from support.consul import Agent
+from support.consul_between import hangs
+from support.fleet import AGGREGATES, VIEWS, Fleet
+from support.kafka_behind import Behind
+from support.registry_behind import RegistryWire
+from support.wire import END_TXN, PRODUCE
+
+pytestmark = [pytest.mark.needs("kafka", "consul"), pytest.mark.chaos, pytest.mark.slow]
+#: Faults in one storm.
+_FAULTS = 12
+
+
+class Storm:
+    """Everything that may go wrong, each for a moment or until somebody starts it again."""
+
+    def __init__(
+        self, fleet: Fleet, behind: Behind, agent: Agent, registry: RegistryWire, dice: Random
+    ) -> None:
+        self._fleet, self._behind, self._agent, self._registry = fleet, behind, agent, registry
+        self._dice = dice
+        self.told: list[str] = []
+
+    def strikes(self) -> None:
+        """Do one thing, any of them, at any moment."""
+        lasts(self._dice.uniform(0, 1))
+        every = [
+            *(self.kills, self.sleeps, self.kills_the_broker, self.stops_the_broker, self.cuts),
+            *(self.blackholes, self.holds, self.mutes, self.kills_consul, self.hangs_consul),
+        ]
+        chosen = self._dice.choice(every)
+        self.told.append(chosen.__name__)
+        chosen()
+
+    def _victim(self) -> str:
+        return f"{self._dice.choice((*AGGREGATES, *VIEWS))}-{self._dice.choice('12')}"
+
+    def kills(self) -> None:
+        member = self._fleet.members.get(self._victim())
+        if member is not None:
+            member.kill()
+            self._fleet.launch(member.service, int(member.name[-1]))
+
+    def sleeps(self) -> None:
+        member = self._fleet.members.get(self._victim())
+        if member is not None and member.alive:
+            member.send(signal.SIGSTOP)
+            lasts(self._dice.uniform(0.5, 9))
+            member.send(signal.SIGCONT)
+
+    def kills_the_broker(self) -> None:
+        self._behind.broker.kill()
+        self._behind.broker.start()
+
+    def stops_the_broker(self) -> None:
+        self._behind.broker.send(signal.SIGSTOP)
+        lasts(self._dice.uniform(0.5, 4))
+        self._behind.broker.send(signal.SIGCONT)
+
+    def cuts(self) -> None:
+        self._behind.wire.cut()
+
+    def blackholes(self) -> None:
+        self._behind.wire.blackhole()
+        lasts(self._dice.uniform(0.5, 4))
+        self._behind.wire.heal()
+
+    def holds(self) -> None:
+        self._behind.wire.hold(self._dice.choice((PRODUCE, END_TXN)))
+        lasts(self._dice.uniform(0.1, 3))
+        self._behind.wire.heal()
+
+    def mutes(self) -> None:
+        self._behind.wire.mute(self._dice.choice((PRODUCE, END_TXN)))
+        lasts(self._dice.uniform(0.1, 2))
+        self._behind.wire.heal()
+
+    def kills_consul(self) -> None:
+        self._agent.kill()
+        lasts(self._dice.uniform(0, 2))
+        self._agent.start()
+
+    def hangs_consul(self) -> None:
+        self._registry.goes_wrong(hangs)
+        lasts(self._dice.uniform(0.5, 7))
+        self._registry.heal()
+
+
+def test_everything_at_once(
+    fleet: Fleet, fault: Fault, behind: Behind, agent: Agent, registry: RegistryWire
+) -> None:
+    for number in range(ROUNDS):
+        storm = Storm(fleet, behind, agent, registry, dice(f"storm {number}"))
+        with fault(f"a storm of {_FAULTS} of the above, at random moments, number {number + 1}") as trial:
+            trial.under_load()
+            for _ in range(_FAULTS):
+                storm.strikes()
+            trial.over()
+            fleet.whole()
+            trial.recovered()
