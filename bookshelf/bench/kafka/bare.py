@@ -1,6 +1,8 @@
 """What aiokafka does by itself, with the very clients that the adapter makes: the limit for the rest."""
 
+import asyncio
 import time
+from collections.abc import Sequence
 from itertools import islice
 from pathlib import Path
 
@@ -18,19 +20,35 @@ from bookshelf.shelf.events import TOPIC
 
 _SIZES = (1, 10, 100)
 _WARM_UP = 50
-_FACTS = {"what": "one transactional producer, one partition, one transaction after the other, acks=all"}
+_MANY = 8
+_FACTS = {
+    "what": "transactional producers, each one transaction after the other on a partition of its own, acks=all",
+    f"{_MANY} producers": "at once, as the owners of 8 partitions; 8 events each is what 64 connections give them",
+}
 
 
 async def _run(plan: Plan, folder: Path) -> Sample:
-    async with town(plan, folder, 1) as there:
+    async with town(plan, folder, _MANY) as there:
         await (await KafkaLog.open(kafka(there.network), topics())).close()  # makes the topics
-        taken = {size: await _transactions(there, size, plan.seconds) for size in _SIZES}
-    return Sample({f"transactions of {size}": figures for size, figures in taken.items()}, _FACTS)
+        alone = {size: await _transactions(there, size, plan.seconds) for size in _SIZES}
+        many = await asyncio.gather(*(_transactions(there, _MANY, plan.seconds, p) for p in range(_MANY)))
+    figures = {
+        f"transactions of {size}": latencies(taken) | _rate(size, [taken]) for size, taken in alone.items()
+    }
+    together = latencies([one for taken in many for one in taken])
+    return Sample(
+        {**figures, f"{_MANY} producers, transactions of {_MANY}": together | _rate(_MANY, many)}, _FACTS
+    )
 
 
-async def _transactions(there: Town, size: int, seconds: float) -> dict[str, float]:
+def _rate(size: int, producers: Sequence[Sequence[float]]) -> dict[str, float]:
+    return {"events_per_s": sum(size * len(taken) / sum(taken) for taken in producers)}
+
+
+async def _transactions(there: Town, size: int, seconds: float, partition: int = 0) -> list[float]:
+    """Return the seconds that each transaction took."""
     settings = kafka(there.network)
-    producer = Clients(settings).producer(f"{settings.prefix}bare-{size}")
+    producer = Clients(settings).producer(f"{settings.prefix}bare-{partition}-{size}")
     await producer.start()
     records = list(islice(library.records(size), size))
     taken_s: list[float] = []
@@ -41,13 +59,12 @@ async def _transactions(there: Town, size: int, seconds: float) -> dict[str, flo
         batch = producer.create_batch()
         for record in records:
             batch.append(timestamp=None, key=record.key.encode(), value=record.value)
-        await (await producer.send_batch(batch, settings.prefix + TOPIC, partition=0))
+        await (await producer.send_batch(batch, settings.prefix + TOPIC, partition=partition))
         await producer.commit_transaction()
         now = time.perf_counter()
         taken_s.append(now - sent)
     await drop(producer)
-    timed = taken_s[_WARM_UP:]
-    return {"events_per_s": size * len(timed) / sum(timed), **latencies(timed)}
+    return taken_s[_WARM_UP:]
 
 
 async def consumed(there: Town, end: int) -> float:
@@ -66,4 +83,4 @@ async def consumed(there: Town, end: int) -> float:
     return taken_s
 
 
-BARE = Measurement("bare", "aiokafka alone: transactions of 1, 10 and 100", _run)
+BARE = Measurement("bare", "aiokafka alone: transactions of 1, 10 and 100; eight producers at once", _run)
