@@ -5,7 +5,7 @@ import shutil
 from collections.abc import Callable, Iterator, Mapping
 
 import pytest
-from support import consul, consul_program, docker, kafka, kafka_files, postgres
+from support import consul, consul_program, docker, kafka, kafka_files, kubernetes_files, postgres
 
 #: What a test may need beside Python: how it is found, and how to get it.
 NEEDS: Mapping[str, tuple[Callable[[], object], str]] = {
@@ -13,7 +13,9 @@ NEEDS: Mapping[str, tuple[Callable[[], object], str]] = {
     "consul": (consul_program.program, consul_program.REMEDY),
     "docker": (docker.available, docker.REMEDY),
     "kafka": (kafka_files.available, kafka_files.REMEDY),
+    "kubernetes": (kubernetes_files.available, kubernetes_files.REMEDY),
     "postgres": (postgres.available, postgres.REMEDY),
+    "shellcheck": (lambda: shutil.which("shellcheck"), "sudo apt-get install -y shellcheck"),
     "curl": (lambda: shutil.which("curl"), "sudo apt-get install -y curl"),
 }
 

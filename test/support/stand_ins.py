@@ -7,12 +7,18 @@ from pathlib import Path
 
 from support import consul_program, kafka_files
 from support.docker import Docker
+from support.kubernetes_config import PAUSE
 from support.process import ROOT
 
 PYTHON = "python:3.11-slim-bookworm"
 KAFKA = "apache/kafka:4.3.1"
 CONSUL = "hashicorp/consul:1.20.6"
 POSTGRES = "postgres:15.14-bookworm"
+_PAUSE = """#include <signal.h>
+#include <unistd.h>
+static void end(int number) { _exit(0); }
+int main(void) { signal(SIGTERM, end); signal(SIGINT, end); for (;;) pause(); }
+"""
 _FOLDER = ROOT / "test" / "deploy" / "images"
 _PACKAGES = "python3,python3-pip,python3-venv,ca-certificates"
 #: What no image needs, and what keeps pip out of a Debian that has no one else to care for.
@@ -74,3 +80,15 @@ def _trust(root: Path) -> None:
 def _mirror() -> str:
     asked = ["apt-get", "indextargets", "--format", "$(REPO_URI)", "Created-By: Packages"]
     return subprocess.run(asked, check=True, capture_output=True, text=True).stdout.split()[0]
+
+
+def pause(docker: Docker) -> str:
+    """Return the image of the process that holds a pod together, made if it is missing."""
+    if not docker.has(PAUSE):
+        with tempfile.TemporaryDirectory(prefix="bookshelf-pause-") as folder:
+            program, archive = Path(folder) / "pause", Path(folder) / "pause.tar"
+            compile_it = ["gcc", "-static", "-Os", "-x", "c", "-", "-o", str(program)]
+            subprocess.run(compile_it, input=_PAUSE.encode(), check=True, capture_output=True)
+            subprocess.run(["tar", "-C", folder, "-cf", str(archive), "pause"], check=True)
+            docker("import", "--change", 'ENTRYPOINT ["/pause"]', archive, PAUSE)
+    return PAUSE
