@@ -32,17 +32,14 @@ async def _run(plan: Plan, folder: Path) -> Sample:
         await (await KafkaLog.open(kafka(there.network), topics())).close()  # makes the topics
         alone = {size: await _transactions(there, size, plan.seconds) for size in _SIZES}
         many = await asyncio.gather(*(_transactions(there, _MANY, plan.seconds, p) for p in range(_MANY)))
-    figures = {
-        f"transactions of {size}": latencies(taken) | _rate(size, [taken]) for size, taken in alone.items()
-    }
-    together = latencies([one for taken in many for one in taken])
-    return Sample(
-        {**figures, f"{_MANY} producers, transactions of {_MANY}": together | _rate(_MANY, many)}, _FACTS
-    )
+    figures = {f"transactions of {size}": _figures(size, [taken]) for size, taken in alone.items()}
+    together = {f"{_MANY} producers, transactions of {_MANY}": _figures(_MANY, many)}
+    return Sample(figures | together, _FACTS)
 
 
-def _rate(size: int, producers: Sequence[Sequence[float]]) -> dict[str, float]:
-    return {"events_per_s": sum(size * len(taken) / sum(taken) for taken in producers)}
+def _figures(size: int, producers: Sequence[Sequence[float]]) -> dict[str, float]:
+    rate = sum(size * len(taken) / sum(taken) for taken in producers)
+    return {"events_per_s": rate, **latencies([one for taken in producers for one in taken])}
 
 
 async def _transactions(there: Town, size: int, seconds: float, partition: int = 0) -> list[float]:
