@@ -22,8 +22,8 @@ _SIZES = (1, 10, 100)
 _WARM_UP = 50
 _MANY = 8
 _FACTS = {
-    "what": "transactional producers, each one transaction after the other on a partition of its own, acks=all",
-    f"{_MANY} producers": "at once, as the owners of 8 partitions; 8 events each is what 64 connections give them",
+    "what": "transactional producers, one transaction after the other on a partition of its own, acks=all",
+    f"{_MANY} producers": "at once, as owners of 8 partitions; 8 events each is what 64 connections give",
 }
 
 
