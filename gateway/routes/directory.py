@@ -95,7 +95,7 @@ class Directory:
     async def run(self) -> None:
         """Follow discovery for ever; a fault is logged and followed by another try."""
         async with asyncio.TaskGroup() as tasks:  # what is being learned outlasts a fault of discovery
-            tasks.create_task(self._tend())
+            tasks.create_task(self._tend(tasks))
             await self._supervisor.keep(lambda: self._follow(tasks))
 
     async def settled(self) -> None:
@@ -126,7 +126,8 @@ class Directory:
         unlearned = {service for service, _ in self._ready.editions() - self._learner.hopeless}
         return unlearned - self.known.services
 
-    async def _tend(self) -> None:
+    async def _tend(self, learners: asyncio.TaskGroup) -> None:
         while True:
             await asyncio.sleep(_TEND_S)
             self.known.forget_gone(time.monotonic())
+            self._learner.learn(learners)

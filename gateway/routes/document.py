@@ -8,8 +8,9 @@ from msgspec import Meta
 from bookshelf.discovery.port import Instance
 from gateway.routes.operation import BadOperation, Operation, operations
 
-#: What one document may have: operations, and values inside each other.
+#: What one document may have: operations, components, and values inside each other.
 _OPERATIONS = 500
+_COMPONENTS = 1000
 _DEPTH = 64
 
 
@@ -67,15 +68,9 @@ def read(content: bytes, instance: Instance) -> Document:
         found = _decode(content)
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as fault:
         raise BadDocument(f"the document of {service} cannot be read: {fault}") from fault
-    if found.swagger is not msgspec.UNSET:
-        raise BadDocument(f"the document of {service} is of OpenAPI 2; 3 is understood")
-    if found.origin is not None and found.origin.service != service:
-        raise BadDocument(f"an instance of {service} serves the document of {found.origin.service}")
-    if _too_deep([found.paths, found.components]):
-        raise BadDocument(f"the document of {service} has more than {_DEPTH} values inside each other")
-    listed = list(operations(found.paths, found.components, found.security))
-    if len(listed) > _OPERATIONS:
-        raise BadDocument(f"the document of {service} has {len(listed)} operations, over {_OPERATIONS}")
+    listed = list(operations(found.paths, found.components))
+    if (trouble := _trouble(found, service, len(listed))) is not None:
+        raise BadDocument(trouble)
     return Document(
         service=service,
         tags=found.origin.tags if found.origin else instance.tags,
@@ -86,6 +81,22 @@ def read(content: bytes, instance: Instance) -> Document:
         components=found.components,
         groups=tuple(found.tags),
     )
+
+
+def _trouble(found: _Read, service: str, listed: int) -> str | None:
+    """Say why a document that can be read is not used; None if it is."""
+    parts = sum(map(len, found.components.values()))
+    if found.swagger is not msgspec.UNSET:
+        return f"the document of {service} is of OpenAPI 2; 3 is understood"
+    if found.origin is not None and found.origin.service != service:
+        return f"an instance of {service} serves the document of {found.origin.service}"
+    if listed > _OPERATIONS:
+        return f"the document of {service} has {listed} operations, over {_OPERATIONS}"
+    if parts > _COMPONENTS:
+        return f"the document of {service} has {parts} components, over {_COMPONENTS}"
+    if _too_deep([found.paths, found.components]):
+        return f"the document of {service} has more than {_DEPTH} values inside each other"
+    return None
 
 
 def _too_deep(level: list[Any]) -> bool:

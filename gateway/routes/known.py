@@ -57,6 +57,8 @@ class Known:
 
     def learn(self, edition: Edition, document: Document) -> None:
         """Take in the document of an edition; it goes before those of its service learned earlier."""
+        if self._documents.get(edition) == document:
+            return
         self._documents.pop(edition, None)
         self._documents[edition] = document
         self._rebuild()

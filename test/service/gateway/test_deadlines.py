@@ -3,7 +3,7 @@
 import asyncio
 
 from support.sending import Sending
-from support.upstream import never
+from support.upstream import DEADLINE_S, never
 
 from bookshelf.runtime.http.message import Request, Response
 from bookshelf.runtime.http.transport import NoAnswer
@@ -42,8 +42,9 @@ async def test_nothing_is_tried_again_when_the_time_would_be_over() -> None:
 async def test_one_that_is_silent_leaves_time_for_another() -> None:
     sending = Sending(Patience(answer_s=60.0, try_s=0.01))
     silent, well = sending.add(never), sending.add()
-    while not silent.asked:
-        assert await sending.status() == 200
+    async with asyncio.timeout(DEADLINE_S):
+        while not silent.asked:
+            assert await sending.status() == 200
     assert well.asked
 
 
@@ -65,7 +66,7 @@ async def test_retries_keep_the_key_that_the_first_try_was_given() -> None:
     assert services[0].asked[1].headers["Idempotency-Key"] != keys[0]
 
 
-HEDGED = Patience(hedge_s=0.01)
+HEDGED = Patience(hedge_s=0.01, answer_s=3600, try_s=3600)
 
 
 async def test_hedging_is_off_unless_it_is_wanted() -> None:
@@ -84,8 +85,9 @@ async def test_a_query_that_takes_long_is_put_to_a_second_instance() -> None:
             raise
 
     slow, fast = sending.add(stuck), sending.add()
-    while not slow.asked:
-        assert await sending.status() == 200
+    async with asyncio.timeout(DEADLINE_S):
+        while not slow.asked:
+            assert await sending.status() == 200
     assert cancelled == [True]
     assert fast.asked
     assert [one.outstanding for one in sending.pool.endpoints] == [0, 0]

@@ -109,6 +109,27 @@ async def test_a_new_edition_brings_its_routes_and_the_last_of_the_old_takes_its
     assert await status(town, "/bookshelf/old") == 404
 
 
+async def test_a_stranger_that_changes_is_asked_again_when_it_comes_to_another_place(town: Town) -> None:
+    guest = Service(described("guest", ("guest",), "GET /old"))
+    made = await town.add(guest)
+    await town.discovery.register(msgspec.structs.replace(made, stranger=True))
+    await town.gateway.start()
+    guest.document = described("guest", ("guest",), "GET /new")
+    town.transport.attach(made.address, 7, guest)
+    await town.discovery.register(msgspec.structs.replace(made, stranger=True, port=7))
+    await eventually(lambda: paths(town) == {"/new"})
+    assert await status(town, "/bookshelf/new") == 200
+
+
+async def test_a_service_that_breaks_what_reads_it_keeps_no_other_from_being_served(town: Town) -> None:
+    evil = Service(OLD)
+    evil.documents_first = [Response(200, {}, "no bytes")] * 20  # type: ignore[arg-type]  # a defect
+    await town.add(evil)
+    await town.add(Service(described("late", ("late",), "GET /late")))
+    await town.gateway.start()
+    assert await status(town, "/bookshelf/late") == 200
+
+
 def paths(town: Town) -> set[str]:
     return set(msgspec.json.decode(town.gateway.directory.document)["paths"])
 

@@ -57,6 +57,10 @@ def nested(depth: int) -> bytes:
     [
         (nested(70), "more than 64 values inside each other"),
         (b'{"swagger":"2.0"}', "of OpenAPI 2"),
+        (
+            msgspec.json.encode({"components": {"schemas": {f"s{n}": {} for n in range(1001)}}}),
+            "has 1001 components",
+        ),
         (msgspec.json.encode({"paths": {f"/{n}": {"get": {}} for n in range(501)}}), "has 501 operations"),
     ],
 )
