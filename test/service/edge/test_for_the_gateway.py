@@ -1,4 +1,4 @@
-"""What the gateway says of a request: how long its answer is waited for, and which try it is."""
+"""What passes between a service and its gateway: how long is waited, which try it is, where routes are."""
 
 import pytest
 from support.shelf import DUNE, Shelf
@@ -52,3 +52,9 @@ async def test_a_key_that_the_gateway_has_made_leaves_no_mark_where_nothing_was_
         assert answer.status == 204
     # added, finished, and the one mark of the key that a client chose
     assert sum([await shelf.log.end("bookshelf", partition) for partition in (0, 1)]) == 3
+
+
+async def test_a_service_says_where_its_routes_are_described_and_what_it_owns(shelf: Shelf) -> None:
+    found = {one.service: one.meta for one in shelf.world.discovery.snapshot().instances}
+    assert {meta["openapi"] for meta in found.values()} == {"/openapi.json"}
+    assert (found["newbook"]["owns-newbook"], found["newbook"]["partitions-newbook"]) == ("0,1", "2")
