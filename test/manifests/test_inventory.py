@@ -14,9 +14,17 @@ from bookshelf.services import SERVICES
 
 _OUTSIDE = {"consul", "kafka", "postgres", "ports"}
 _USUAL = {"KAFKA_BROKER_ADDR", "KAFKA_BROKER_PORT", "CONSUL_AGENT_ADDR", "CONSUL_AGENT_PORT"}
+_PLACES = ("Dockerfile", "docker-compose*.yml", "kube.yaml", "marathon/*.json", "packaging/*", "vagrant/*")
 _FILES = sorted(
     path
-    for pattern in ("Dockerfile", "docker-compose*.yml", "kube.yaml", "marathon/*.json", "deploy/*")
+    for pattern in (
+        "Dockerfile",
+        "docker-compose*.yml",
+        "kube.yaml",
+        "marathon/*.json",
+        "packaging/*",
+        "vagrant/*",
+    )
     for path in ROOT.glob(pattern)
     if path.is_file()
 )
