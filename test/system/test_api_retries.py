@@ -19,8 +19,8 @@ def key() -> str:
 
 
 def same(one: Reply, other: Reply) -> bool:
-    """Whether two answers say the same, but for when, and that one is a replay."""
-    own = {"date", "idempotency-replayed", "set-cookie"}
+    """Whether two answers say the same, but for when, by which request, and that one is a replay."""
+    own = {"date", "idempotency-replayed", "set-cookie", "x-request-id"}
     left, right = (
         {name: value for name, value in reply.headers.items() if name not in own} for reply in (one, other)
     )

@@ -48,6 +48,8 @@ def check(operation: Any, mode: GenerationMode, **fixed: object) -> None:  # noq
     @given(case=operation.as_strategy(generation_mode=mode, **fixed))
     def every(case: Case[Any]) -> None:
         response = case.call()
+        if response.status_code == 431:  # what the port takes at the most is no operation's to say
+            return
         meant = any(reason in response.text for reason in BEYOND_A_SCHEMA)
         case.validate_response(response, excluded_checks=[accepted] if meant else [])
 
