@@ -1,0 +1,39 @@
+"""Live reload, as docker-compose.dev.yml has it: a change of the mounted sources starts the program anew."""
+
+import shutil
+from pathlib import Path
+
+import pytest
+from support.docker import Docker
+from support.manifests import documents
+from support.process import ROOT
+from support.until import until
+
+pytestmark = pytest.mark.deploy
+
+
+def test_compose_understands_both_files_together(docker: Docker) -> None:
+    files = ["--file", "docker-compose.yml", "--file", "docker-compose.dev.yml"]
+    said = docker.run("docker-compose", *files, "config", cwd=ROOT)
+    assert said.count("target: dev") == said.count("image: bookshelf:dev") == 5
+
+
+def test_a_change_of_the_sources_starts_the_program_anew(docker: Docker, tmp_path: Path) -> None:
+    [overrides] = documents(ROOT / "docker-compose.dev.yml")
+    target = overrides["x-dev"]["build"]["target"]
+    docker.run("docker", "build", "--target", target, "--tag", "bookshelf:dev", ".", cwd=ROOT)
+    sources = tmp_path / "bookshelf"
+    shutil.copytree(ROOT / "bookshelf", sources, ignore=shutil.ignore_patterns("__pycache__"))
+    tmp_path.chmod(0o755)
+    run = ["run", "--detach", "--volume", f"{sources}:/src/bookshelf:ro", "bookshelf:dev"]
+    name = docker(*run, "bookshelf up", "/src/bookshelf")
+
+    def starts() -> int:
+        return docker("logs", name).count("Your shelf:")
+
+    until(lambda: starts() == 1, "the shelf is ready")
+    with (sources / "services.py").open("a") as module:
+        module.write("\n# changed\n")
+    until(lambda: starts() == 2, "it is ready again")
+    docker("stop", "--time", "30", name)
+    assert docker("logs", name).count("Stopping.") == 2
