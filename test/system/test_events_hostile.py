@@ -94,10 +94,13 @@ async def test_who_reads_no_more_is_no_fault(tmp_path: Path) -> None:
         ) as tail:
             assert tail.stdout is not None
             assert tail.stderr is not None
-            assert "bookshelf/" in tail.stdout.readline()
-            tail.stdout.close()
-            assert tail.wait(30) == 0  # though nothing more comes that it could fail to write
-            assert tail.stderr.read() == ""
+            try:
+                assert all("bookshelf/" in tail.stdout.readline() for _ in range(3))
+                tail.stdout.close()
+                assert tail.wait(30) == 0  # though nothing more comes that it could fail to write
+                assert tail.stderr.read() == ""
+            finally:
+                tail.kill()
 
 
 def test_a_shelf_that_runs_is_not_disturbed(tmp_path: Path) -> None:
