@@ -19,6 +19,7 @@ from bookshelf import __version__
 from bookshelf.bench.commands import COMMANDS
 from bookshelf.bench.events import LOG
 from bookshelf.bench.figures import short, together
+from bookshelf.bench.gateway import GATEWAY
 from bookshelf.bench.gets import GETS
 from bookshelf.bench.measurement import BenchFault, Measurement, Plan, Sample
 from bookshelf.bench.memory import MEMORY
@@ -26,7 +27,7 @@ from bookshelf.bench.posts import POSTS
 from bookshelf.bench.start import START
 from bookshelf.bench.visible import VISIBLE
 
-MEASUREMENTS = (POSTS, GETS, COMMANDS, LOG, VISIBLE, START, MEMORY)
+MEASUREMENTS = (POSTS, GETS, COMMANDS, LOG, VISIBLE, START, MEMORY, GATEWAY)
 _LIBRARIES = ("aiohttp", "msgspec", "SQLAlchemy", "uvloop", "eventsourcing", "aiokafka")
 _SYNCS = 101
 

@@ -27,7 +27,7 @@ LAW: Law = {
     "bookshelf.bench": {
         *("bookshelf.services", "bookshelf.runtime", "bookshelf.config", "bookshelf.cqrs", "bookshelf.log"),
         *("bookshelf.discovery", "bookshelf.storage", "bookshelf.shelf", "bookshelf.cli.embedded"),
-        *("bookshelf.cli.networked", "bookshelf.cli.instance", "bookshelf.cli.loop"),
+        *("bookshelf.cli.networked", "bookshelf.cli.instance", "bookshelf.cli.loop", "gateway"),
     },
     "bookshelf.cli": {
         "bookshelf.bench",

@@ -1,0 +1,95 @@
+"""`python -m bookshelf.bench.doors WHICH PORT UPSTREAM`: one of the doors that are compared."""
+
+import asyncio
+import sys
+from collections.abc import Awaitable, Callable
+
+import msgspec
+from aiohttp import ClientSession, TCPConnector, web
+
+from bookshelf.config import Gate
+from bookshelf.discovery.local import LocalDiscovery
+from bookshelf.discovery.port import Instance
+from bookshelf.runtime.http.message import Request, Response
+from bookshelf.runtime.http.server import HttpServer
+from bookshelf.runtime.http.transport import HttpTransport
+from bookshelf.runtime.logs import configure
+from gateway.app import Gateway
+from gateway.front.door import opened
+
+HOST = "127.0.0.1"
+#: What is asked for, below the prefix, and what is answered: a book.
+PREFIX, PATH = "/bookshelf", "/books/7"
+_BOOK = b'{"id":"7","title":"A book of some length","author":"Someone","published":"1999","pages":300}'
+_DOCUMENT = {
+    "x-bookshelf": {"service": "books", "tags": ["books"]},
+    "paths": {"/books/{id}": {"get": {"summary": "one"}}},
+}
+#: More than anyone asks here: the counting is what is measured.
+_RATE = "1000000000/minute"
+
+
+class Upstream:
+    """Answers the same to everyone."""
+
+    async def handle(self, request: Request) -> Response:
+        """Answer."""
+        if request.target == "/openapi.json":
+            return Response(200, {"Content-Type": "application/json"}, msgspec.json.encode(_DOCUMENT))
+        return Response(200, {"Content-Type": "application/json", "ETag": '"3"'}, _BOOK)
+
+
+async def _upstream(port: int, _upstream: int) -> None:
+    await HttpServer(Upstream(), HOST, port).start()
+
+
+async def _gateway(port: int, upstream: int) -> None:
+    discovery = LocalDiscovery()
+    found = {"openapi": "/openapi.json"}
+    books = Instance(id="b", service="books", tags=("books",), address=HOST, port=upstream, meta=found)
+    await discovery.register(books)
+    gateway = Gateway(discovery, HttpTransport())
+    await gateway.start()
+    await opened(gateway, Gate(gateway_rate=_RATE), HOST, port)
+
+
+async def _naive(port: int, upstream: int) -> None:
+    session = ClientSession(connector=TCPConnector(limit=0), auto_decompress=False)
+
+    async def forward(request: web.Request) -> web.Response:
+        url = f"http://{HOST}:{upstream}{request.rel_url.path.removeprefix(PREFIX)}"
+        async with session.request(request.method, url, data=await request.read()) as answer:
+            return web.Response(
+                status=answer.status, body=await answer.read(), content_type=answer.content_type
+            )
+
+    app = web.Application()
+    app.router.add_route("*", "/{path:.*}", forward)
+    runner = web.AppRunner(app, access_log=None)
+    await runner.setup()
+    await web.TCPSite(runner, HOST, port).start()
+
+
+DOORS: dict[str, Callable[[int, int], Awaitable[None]]] = {
+    "upstream": _upstream,
+    "gateway": _gateway,
+    "naive": _naive,
+}
+
+
+async def _serve(which: str, port: int, upstream: int) -> None:
+    await DOORS[which](port, upstream)
+    await asyncio.Event().wait()
+
+
+def main() -> None:
+    """Serve until the process is ended."""
+    import uvloop  # noqa: PLC0415 (not to be had everywhere; all doors here run on it)
+
+    configure("warning", "json")
+    which, port, upstream = sys.argv[1:]
+    uvloop.run(_serve(which, int(port), int(upstream)))
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,111 @@
+"""The gateway beside others that do its work: the same upstream, the same load, in turn."""
+
+import asyncio
+import os
+import socket
+import sys
+from asyncio.subprocess import DEVNULL
+from collections.abc import AsyncIterator, Mapping
+from contextlib import AsyncExitStack, asynccontextmanager
+from pathlib import Path
+from typing import Any
+
+from bookshelf.bench import programs
+from bookshelf.bench.doors import HOST, PATH, PREFIX
+from bookshelf.bench.measurement import BenchFault, Figures, Measurement, Plan, Sample
+from bookshelf.runtime.http.server import free_port
+
+#: Seconds until a door must be open, and between two looks.
+_OPEN_S = 20.0
+_LOOK_S = 0.02
+#: Seconds of a load that is not counted.
+_WARM_S = 1.0
+_WHAT = {
+    "upstream": "asked without anything between",
+    "gateway": "every protection on, with a rate for each client; no access log",
+    "naive": "a handler of aiohttp.web with aiohttp's client, and no more",
+    "nginx": "one worker, with limits on rate and connections",
+    "haproxy": "one thread",
+}
+
+
+async def _run(plan: Plan, folder: Path) -> Sample:
+    figures: Figures = {}
+    facts: dict[str, Any] = {"load": "wrk, one thread", "missing": []}
+    async with AsyncExitStack() as stack:
+        upstream = free_port()
+        await stack.enter_async_context(_opened(_own("upstream", upstream, 0), upstream))
+        for name, what in _WHAT.items():
+            port = upstream if name == "upstream" else free_port()
+            command = _command(name, folder, port, upstream)
+            if command is None:
+                facts["missing"].append(name)
+                continue
+            path = PATH if name == "upstream" else PREFIX + PATH
+            async with _door(name, command, port):
+                await programs.wrk(f"http://{HOST}:{port}{path}", plan.connections, _WARM_S)
+                figures[name] = await programs.wrk(
+                    f"http://{HOST}:{port}{path}", plan.connections, plan.seconds
+                )
+            facts[name] = what
+    return Sample(_compared(figures), facts)
+
+
+def _compared(figures: Figures) -> Figures:
+    """Add how the gateway stands to each of the others."""
+    own = figures["gateway"]["per_s"]
+    shares = {f"of {name}": own / one["per_s"] for name, one in figures.items() if name != "gateway"}
+    return {**figures, "gateway, share": shares}
+
+
+def _command(name: str, folder: Path, port: int, upstream: int) -> list[str] | None:
+    match name:
+        case "nginx":
+            return programs.nginx(folder, port, upstream)
+        case "haproxy":
+            return programs.haproxy(folder, port, upstream)
+    return _own(name, port, upstream)
+
+
+def _own(which: str, port: int, upstream: int) -> list[str]:
+    return [sys.executable, "-m", "bookshelf.bench.doors", which, str(port), str(upstream)]
+
+
+@asynccontextmanager
+async def _door(name: str, command: list[str], port: int) -> AsyncIterator[None]:
+    if name == "upstream":  # it is open already
+        yield
+        return
+    async with _opened(command, port):
+        yield
+
+
+@asynccontextmanager
+async def _opened(command: list[str], port: int) -> AsyncIterator[None]:
+    process = await asyncio.create_subprocess_exec(
+        *command, stdin=DEVNULL, stdout=DEVNULL, stderr=DEVNULL, env=_clean(os.environ)
+    )
+    try:
+        await _listening(process, port, command[0])
+        yield
+    finally:
+        if process.returncode is None:
+            process.terminate()
+        await process.wait()
+
+
+def _clean(environment: Mapping[str, str]) -> dict[str, str]:
+    return {name: value for name, value in environment.items() if not name.startswith("BOOKSHELF_")}
+
+
+async def _listening(process: asyncio.subprocess.Process, port: int, name: str) -> None:
+    async with asyncio.timeout(_OPEN_S):
+        while process.returncode is None:
+            with socket.socket() as probe:
+                if probe.connect_ex((HOST, port)) == 0:
+                    return
+            await asyncio.sleep(_LOOK_S)
+    raise BenchFault(f"{Path(name).name} did not open its port")
+
+
+GATEWAY = Measurement("gateway", "a GET through the gateway, and through others; needs wrk", _run, large=True)

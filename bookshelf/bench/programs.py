@@ -1,0 +1,95 @@
+"""Programs that others have made, where the machine has them: nginx, HAProxy, and wrk, which loads all."""
+
+import asyncio
+import re
+import shutil
+from asyncio.subprocess import DEVNULL, PIPE
+from pathlib import Path
+
+from bookshelf.bench.measurement import BenchFault
+
+_NGINX = """
+daemon off; worker_processes 1; error_log stderr emerg; pid {folder}/nginx.pid;
+events {{ worker_connections 1024; }}
+http {{
+  access_log off; keepalive_requests 1000000;
+  client_body_temp_path {folder}/a; proxy_temp_path {folder}/b; fastcgi_temp_path {folder}/c;
+  uwsgi_temp_path {folder}/d; scgi_temp_path {folder}/e;
+  limit_req_zone $binary_remote_addr zone=rate:10m rate=1000000r/s;
+  limit_conn_zone $binary_remote_addr zone=connections:10m;
+  upstream service {{ server 127.0.0.1:{upstream}; keepalive 64; keepalive_requests 1000000; }}
+  server {{
+    listen 127.0.0.1:{port};
+    location /bookshelf/ {{
+      limit_req zone=rate burst=1000; limit_conn connections 10000;
+      proxy_pass http://service/; proxy_http_version 1.1; proxy_set_header Connection "";
+      proxy_set_header X-Forwarded-For $remote_addr; proxy_set_header X-Request-Id $request_id;
+      add_header X-Content-Type-Options nosniff; gzip on; gzip_types application/json;
+    }}
+  }}
+}}
+"""
+_HAPROXY = """
+global
+  nbthread 1
+  maxconn 2000
+defaults
+  mode http
+  option http-server-close
+  option http-keep-alive
+  timeout connect 2s
+  timeout client 30s
+  timeout server 30s
+  timeout http-request 10s
+frontend door
+  bind 127.0.0.1:{port}
+  http-request replace-path /bookshelf(/.*) \\1
+  option forwardfor
+  default_backend service
+backend service
+  http-reuse always
+  server one 127.0.0.1:{upstream}
+"""
+_RATE = re.compile(r"Requests/sec:\s+([0-9.]+)")
+_SPREAD = re.compile(r"^\s+(50|99)%\s+([0-9.]+)(us|ms|s)\s*$", re.MULTILINE)
+_MS = {"us": 1e-3, "ms": 1.0, "s": 1e3}
+_WRONG = re.compile(r"Non-2xx or 3xx responses: (\d+)|Socket errors: (.*)")
+
+
+def found(name: str) -> str | None:
+    """Return where a program is; Debian keeps those of servers off the PATH."""
+    return shutil.which(name) or shutil.which(name, path="/usr/sbin:/usr/local/sbin")
+
+
+def nginx(folder: Path, port: int, upstream: int) -> list[str] | None:
+    """Return the command of an nginx with one worker; None if there is none."""
+    program, file = found("nginx"), folder / "nginx.conf"
+    file.write_text(_NGINX.format(folder=folder, port=port, upstream=upstream))
+    return None if program is None else [program, "-p", str(folder), "-c", str(file)]
+
+
+def haproxy(folder: Path, port: int, upstream: int) -> list[str] | None:
+    """Return the command of an HAProxy with one thread; None if there is none."""
+    program, file = found("haproxy"), folder / "haproxy.cfg"
+    file.write_text(_HAPROXY.format(port=port, upstream=upstream))
+    return None if program is None else [program, "-db", "-q", "-f", str(file)]
+
+
+async def wrk(url: str, connections: int, seconds: float) -> dict[str, float]:
+    """Load a door; return its rate and latencies. Raises `BenchFault` for any wrong answer."""
+    program = found("wrk")
+    if program is None:
+        raise BenchFault("wrk is not installed: apt-get install wrk")
+    told = (program, "-t1", f"-c{connections}", f"-d{max(1, round(seconds))}", "--latency", url)
+    process = await asyncio.create_subprocess_exec(*told, stdout=PIPE, stderr=DEVNULL)
+    said = (await process.communicate())[0].decode()
+    return read(said)
+
+
+def read(said: str) -> dict[str, float]:
+    """Return what wrk says. Raises `BenchFault` if not every answer was right."""
+    rate, wrong = _RATE.search(said), _WRONG.search(said)
+    if rate is None or wrong is not None:
+        raise BenchFault(f"wrk says: {wrong[0] if wrong else said[-300:]}")
+    spread = {f"p{percent}_ms": float(value) * _MS[unit] for percent, value, unit in _SPREAD.findall(said)}
+    return {"per_s": float(rate[1]), **spread}
