@@ -15,8 +15,6 @@ _MOST = 256
 _ID = re.compile(r"[A-Za-z0-9._:-]{8,128}")
 ID = "X-Request-Id"
 
-_logger = structlog.get_logger("gateway.access")
-
 
 def named(request: Request) -> str:
     """Return the request's id: the client's if it has a sound one, else a new one."""
@@ -26,17 +24,24 @@ def named(request: Request) -> str:
     return secrets.token_hex(8)
 
 
-def note(request: Request, response: Response, seconds: float) -> None:
-    """Write the line."""
-    body = response.body
-    _logger.info(
-        "request",
-        id=request.id,
-        client=request.peer,
-        method=request.method[:16],
-        path=request.target.partition("?")[0][:_MOST],
-        status=response.status,
-        ms=round(1e3 * seconds, 2),
-        bytes=len(body) if isinstance(body, bytes) else None,
-        actor=request.actor or None,
-    )
+class AccessLog:
+    """Writes the lines, to the log as it is set up when this is made."""
+
+    def __init__(self) -> None:
+        # bound once: a lazy logger would be put together anew for each line, written or not
+        self._logger = structlog.get_logger("gateway.access").bind()
+
+    def note(self, request: Request, response: Response, seconds: float) -> None:
+        """Write the line of one request."""
+        body = response.body
+        self._logger.info(
+            "request",
+            id=request.id,
+            client=request.peer,
+            method=request.method[:16],
+            path=request.target.partition("?")[0][:_MOST],
+            status=response.status,
+            ms=round(1e3 * seconds, 2),
+            bytes=len(body) if isinstance(body, bytes) else None,
+            actor=request.actor or None,
+        )

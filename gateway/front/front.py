@@ -56,6 +56,7 @@ class Front:
     def __init__(self, inner: Handler, house: House | None = None) -> None:
         self._inner = inner
         self.house = house or House()
+        self._access = access.AccessLog()
 
     async def handle(self, request: Request) -> Response:
         """Answer, or refuse with an answer."""
@@ -68,7 +69,7 @@ class Front:
             response = answer(refusal)
         self._dress(request, response)
         if self.house.log:
-            access.note(request, response, time.perf_counter() - began)
+            self._access.note(request, response, time.perf_counter() - began)
         return response
 
     async def _admitted(self, request: Request) -> Response:

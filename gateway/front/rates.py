@@ -3,6 +3,7 @@
 import asyncio
 import math
 import time
+from typing import Any
 
 import structlog
 from limits import RateLimitItem, parse
@@ -41,6 +42,7 @@ class Rates:
         except Exception as fault:
             raise BadRate(f"{rate!r} on {storage.partition('@')[2] or storage!r}: {fault}") from fault
         self._shared = storage != "memory"
+        self._kept = kept
         self._limiter = FixedWindowRateLimiter(kept)
         self._silent_until = 0.0
 
@@ -54,6 +56,12 @@ class Rates:
         if not fits:
             msg = f"one client may send {self._rate}; come again later"
             raise Problem("too-many", msg, Retry_After=str(await self._wait_s(key)))
+
+    async def close(self) -> None:
+        """Let the connection to the counter go."""
+        if isinstance(self._kept, RedisStorage):
+            bridge: Any = self._kept.bridge  # redis-py's; the library has no way to close it
+            await bridge.get_connection().aclose()
 
     async def _asked(self, key: str) -> bool:
         try:
