@@ -98,3 +98,15 @@ def test_who_breaks_it_off_finds_nothing_left(tmp_path: Path, number: int) -> No
     assert ended.out == ""
     assert "Traceback" not in ended.err
     assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.slow
+def test_the_gateway_is_measured_beside_others() -> None:
+    gateway = report("gateway", "--seconds", "1")["results"]["gateway"]
+    found = shape(gateway)
+    assert {"upstream", "gateway", "naive"} <= set(found)
+    assert all(found[name] == LOAD for name in found if name != "gateway, share")
+    assert {*found, *gateway["facts"]["missing"]} == {
+        *("upstream", "gateway", "naive", "nginx", "haproxy", "gateway, share")
+    }
+    assert all(figure["min"] > 0 for figure in gateway["figures"]["gateway, share"].values())
