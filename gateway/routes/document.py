@@ -68,7 +68,7 @@ def read(content: bytes, instance: Instance) -> Document:
         found = _decode(content)
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as fault:
         raise BadDocument(f"the document of {service} cannot be read: {fault}") from fault
-    listed = list(operations(found.paths, found.components))
+    listed = list(operations(found.paths, found.components, found.security))
     if (trouble := _trouble(found, service, len(listed))) is not None:
         raise BadDocument(trouble)
     return Document(
