@@ -82,7 +82,7 @@ class Writer:
     random: Random
     sent: list[Sent] = field(default_factory=list)
     fresh: list[str] = field(default_factory=list)
-    read: int = 0
+    unread: int = 0
     stale: list[tuple[Sent, Reply]] = field(default_factory=list)
 
     def run(self, ended: threading.Event) -> None:
@@ -113,11 +113,12 @@ class Writer:
         try:
             reply = self.client.ask("GET", f"/books/{book}", Bookshelf_After=one.position)
         except (OSError, HTTPException):
+            self.unread += 1
             return
-        if reply.status < 500:
-            self.read += 1
-            if not one.shown_by(reply):
-                self.stale.append((one, reply))
+        if reply.status >= 500:
+            self.unread += 1
+        elif not one.shown_by(reply):
+            self.stale.append((one, reply))
 
     def _next(self, number: int) -> Sent:
         mark = f"{self.name}-{number}"
@@ -171,9 +172,9 @@ class Load:
         return sum(one.acknowledged for one in self.sent)
 
     @property
-    def read(self) -> int:
-        """How many commands were looked for in a view, and answered."""
-        return sum(writer.read for writer in self._writers)
+    def unread(self) -> int:
+        """How many commands were looked for in a view that had no answer."""
+        return sum(writer.unread for writer in self._writers)
 
     @property
     def stale(self) -> list[tuple[Sent, Reply]]:
