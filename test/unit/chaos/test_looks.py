@@ -1,4 +1,4 @@
-"""A writer that reads back what it wrote: it notes what has no answer, and what is older than it should be."""
+"""A writer that reads back what it wrote notes what has no answer, and what is older than it should be."""
 
 import json
 from random import Random
@@ -28,7 +28,7 @@ class Says(Client):
 
 def looked(one: Sent, status: int, book: object = None) -> tuple[int, int]:
     """Look once; return how often there was no answer, and how often an older one."""
-    writer = Writer("w", Says(status, book), Random(1))
+    writer = Writer("w", Says(status, book), Random(1))  # noqa: S311 (no secrets)
     writer._look(one, "b")  # noqa: SLF001 (what a writer does after some of its commands)
     return writer.unread, len(writer.stale)
 
