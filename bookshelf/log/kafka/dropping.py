@@ -1,8 +1,9 @@
-"""Letting go of aiokafka's clients, whatever state they are in and whether a broker answers or not."""
+"""Starting aiokafka's clients, and letting go of them in whatever state, a broker answering or not."""
 
 import asyncio
 import contextlib
 from typing import Any
+from weakref import WeakKeyDictionary
 
 import structlog
 from aiokafka import AIOKafkaConsumer, AIOKafkaProducer, errors
@@ -12,6 +13,17 @@ _POLITE_S = 5.0
 #: Seconds that it may take after it was cancelled.
 _CUT_S = 5.0
 _logger = structlog.get_logger(__name__)
+_starting: "WeakKeyDictionary[Any, asyncio.Task[None]]" = WeakKeyDictionary()
+
+
+async def begin(client: Any) -> None:  # noqa: ANN401 (aiokafka has no types)
+    """Start a producer or a consumer. Who is cancelled meanwhile lets go of it, and that waits for the start.
+
+    A start that is cancelled itself leaves the connection open that it began with.
+    """
+    starting = _starting[client] = asyncio.create_task(client.start())
+    heard(starting)
+    await asyncio.shield(starting)
 
 
 def heard(future: "asyncio.Future[Any]") -> None:
@@ -34,6 +46,9 @@ async def let_go(consumer: AIOKafkaConsumer) -> None:
 
 
 async def _stop(stops: Any, client: Any) -> None:  # noqa: ANN401 (aiokafka has no types)
+    if (starting := _starting.pop(stops, None)) is not None and not starting.done():
+        await asyncio.wait({starting}, timeout=_POLITE_S)
+        starting.cancel()
     stopping = asyncio.create_task(stops.stop())
     heard(stopping)
     done, _ = await asyncio.wait({stopping}, timeout=_POLITE_S)

@@ -9,7 +9,7 @@ from aiokafka import AIOKafkaConsumer, AIOKafkaProducer, TopicPartition
 
 from bookshelf.log.kafka.broker import reach
 from bookshelf.log.kafka.clients import Clients
-from bookshelf.log.kafka.dropping import drop, let_go
+from bookshelf.log.kafka.dropping import begin, drop, let_go
 from bookshelf.log.kafka.faults import asking, persist
 from bookshelf.log.kafka.identity import identity
 from bookshelf.log.kafka.member import KafkaMembership
@@ -72,7 +72,7 @@ class KafkaLog:
     async def _connect(self) -> None:
         try:
             async with asking("connecting to Kafka", self._settings.wait_s):
-                await self._asker.start()
+                await begin(self._asker)
                 await self._admin.start()
                 every = [
                     self._at(name, p) for name, topic in self._topics.items() for p in range(topic.partitions)
@@ -102,7 +102,7 @@ class KafkaLog:
         self._producers.add(producer)
         try:
             async with asking(f"opening the writer {name}-{partition}", self._settings.ask_s):
-                await producer.start()
+                await begin(producer)
         except BaseException:
             self._drop(producer)
             raise

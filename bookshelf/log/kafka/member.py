@@ -13,7 +13,7 @@ from aiokafka import AIOKafkaConsumer, ConsumerRebalanceListener, TopicPartition
 
 from bookshelf.log.kafka.assignor import Assignor
 from bookshelf.log.kafka.clients import Clients
-from bookshelf.log.kafka.dropping import let_go
+from bookshelf.log.kafka.dropping import begin, let_go
 from bookshelf.log.kafka.faults import said
 from bookshelf.log.port import Change, LogFault
 
@@ -84,7 +84,7 @@ class KafkaMembership:
         consumer = self._clients.member(self._group, self._assignor)
         consumer.subscribe([self._topic], listener=_Listener(consumer, self._shares))
         try:
-            await consumer.start()
+            await begin(consumer)
             while True:
                 await consumer.getmany(timeout_ms=_LOOK_MS)
         finally:

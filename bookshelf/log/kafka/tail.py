@@ -6,6 +6,7 @@ from collections.abc import Callable, Sequence
 
 from aiokafka import AIOKafkaConsumer, ConsumerRecord, TopicPartition, errors
 
+from bookshelf.log.kafka.dropping import begin
 from bookshelf.log.kafka.faults import said
 from bookshelf.log.port import LogFault, OutOfRange, Record
 
@@ -34,7 +35,7 @@ class KafkaTail:
 
     async def begin(self, offset: int) -> None:
         """Connect, and read from the offset on."""
-        await self._consumer.start()
+        await begin(self._consumer)
         # no turn of the loop between these two: without a position the consumer would look for one itself
         self._consumer.assign([self._where])
         self._consumer.seek(self._where, offset)
