@@ -68,9 +68,9 @@ class Mailbox:
         letters, self._letters = self._letters, []
         return letters
 
-    def put_back(self, letters: Iterable[Letter]) -> None:
-        """Put letters first again: their fate is not known yet."""
-        self._letters[:0] = [letter._replace(tried=True) for letter in letters]
+    def put_back(self, letters: Iterable[Letter], *, tried: bool) -> None:
+        """Put letters first again; if they were `tried`, their fate is not known yet."""
+        self._letters[:0] = [letter._replace(tried=letter.tried or tried) for letter in letters]
         self._some.set()
 
     def close(self) -> None:

@@ -97,7 +97,8 @@ class Owner:
                     await self._scribe.work(pen, letters)
                     self._batches += 1
         except BaseException:
-            self._mailbox.put_back(letters)  # what became of them is not known: they are decided anew
+            # they are decided anew, maybe by another owner; what became of those that were tried is not known
+            self._mailbox.put_back(letters, tried=self._scribe.tried)
             raise
         finally:
             await pen.close()

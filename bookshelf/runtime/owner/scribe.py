@@ -32,10 +32,14 @@ class Scribe:
         self._follower = follower
         self._judge = Judge(seat.aggregate, seat.means.ids)
         self._replies = Replies(seat) if seat.aggregate.takes else None
+        #: Whether something of the last letters may be in the log.
+        self.tried = False
 
     async def work(self, pen: Writer, letters: Sequence[Letter]) -> None:
         """Answer these letters. Raises `Fenced`, `OutcomeUnknown`: what became of them is not known."""
+        self.tried = False
         verdicts = await self._judged(letters)
+        self.tried = True
         try:
             await self._write(pen, letters, verdicts)
         except (Fenced, OutcomeUnknown):

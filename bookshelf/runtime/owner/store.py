@@ -7,6 +7,8 @@ from pathlib import Path
 from types import MappingProxyType
 from typing import Protocol
 
+from bookshelf.storage.port import StorageFault
+
 _SCHEMA = """
 CREATE TABLE IF NOT EXISTS about (name TEXT PRIMARY KEY, value TEXT NOT NULL) WITHOUT ROWID;
 CREATE TABLE IF NOT EXISTS held (key TEXT PRIMARY KEY, value BLOB NOT NULL) WITHOUT ROWID;
@@ -21,8 +23,12 @@ Dues = Mapping[str, str | None]
 NO_DUES: Dues = MappingProxyType({})
 
 
-class Spoilt(Exception):
+class Spoilt(StorageFault):
     """What was saved cannot be read: it is to be made again from the log."""
+
+
+def _spoilt(fault: sqlite3.DatabaseError) -> Spoilt:
+    return Spoilt(f"stored states cannot be read ({fault}); they are made again from the log")
 
 
 class Unsaved(Exception):
@@ -138,7 +144,7 @@ class SqliteStore:
             rows = [self._db.execute(_LOOK_UP, (key,)).fetchone() for key in keys]
             self._db.execute("COMMIT")
         except sqlite3.DatabaseError as fault:
-            raise Spoilt(str(fault)) from fault
+            raise _spoilt(fault) from fault
         return dict(row for row in rows if row is not None)
 
     def earliest(self, most: int) -> dict[str, str]:
@@ -146,7 +152,7 @@ class SqliteStore:
         try:
             return dict(self._db.execute(_EARLIEST, (most,)).fetchall())
         except sqlite3.DatabaseError as fault:
-            raise Spoilt(str(fault)) from fault
+            raise _spoilt(fault) from fault
 
     def save(self, values: Mapping[str, bytes], offset: int, dues: Dues = NO_DUES) -> None:
         """Keep the values, the deadlines and the offset in one transaction."""
