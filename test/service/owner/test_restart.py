@@ -16,8 +16,9 @@ from support.tally import TALLY, Tally, counted, everything, strange, written
 
 from bookshelf.cqrs.aggregate import Aggregate
 from bookshelf.log.memory import MemoryLog
-from bookshelf.log.port import NewRecord, OutcomeUnknown, Record, Tail
+from bookshelf.log.port import NewRecord, Record, Tail
 from bookshelf.runtime.once import WINDOW
+from bookshelf.runtime.owner.command import NotOwner
 from bookshelf.runtime.owner.store import NO_DUES, Dues, MemoryStore, SqliteStore
 
 KEYS = [f"tally-{n}" for n in range(500)]
@@ -62,7 +63,7 @@ async def all_is_known(owners: Owners) -> None:
     """Live again: every state and every key is still known, maybe after the owner has broken off once."""
     async with owners:
         host = await owners.host()
-        with contextlib.suppress(OutcomeUnknown):
+        with contextlib.suppress(NotOwner):  # nothing was written of it
             for key in KEYS:
                 await ask(host, keyed(key, f"{key}-first"))
         async with asyncio.timeout(5):
