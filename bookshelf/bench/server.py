@@ -17,7 +17,7 @@ from bookshelf.runtime.folder import Running, running
 
 #: Seconds until it must be ready, and until it must have left.
 READY_S = 600.0
-LEAVE_S = 60.0
+_LEAVE_S = 60.0
 
 
 class Server:
@@ -45,7 +45,7 @@ async def server(data: Path) -> AsyncIterator[Server]:
                 raise BenchFault(msg)
             yield Server(note, ready_s)
         finally:
-            await _end(process)
+            await end(process)
 
 
 async def _start(data: Path, said: IO[bytes]) -> Process:
@@ -75,12 +75,12 @@ async def _ready(process: Process, said: IO[bytes]) -> None:
         raise BenchFault(msg)
 
 
-async def _end(process: Process) -> None:
-    if process.returncode is not None:
-        return
-    process.terminate()
+async def end(process: Process) -> None:
+    """Have a process leave, and wait until it has; one that does not is killed."""
+    if process.returncode is None:
+        process.terminate()
     try:
-        async with asyncio.timeout(LEAVE_S):
+        async with asyncio.timeout(_LEAVE_S):
             await process.communicate()
     except TimeoutError:
         process.kill()

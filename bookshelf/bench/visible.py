@@ -25,7 +25,7 @@ _FACTS = {
 async def _run(plan: Plan, folder: Path) -> Sample:
     rounds = plan.count(_ROUNDS)
     async with server(folder / "shelf") as shelf, line(shelf.gateway) as own:
-        through = [await _once(own, number) for number in range(rounds)]
+        through = [await once(own, own, number, "/bookshelf") for number in range(rounds)]
     figures = _named("gateway", through)
     async with world(folder / "own") as there, newbook(there) as books, view(there) as booklist:
         figures |= _named("in process", [await _within(books, booklist, number) for number in range(rounds)])
@@ -37,16 +37,17 @@ def _named(where: str, taken: list[tuple[float, float]]) -> Figures:
     return {f"{where}, whole": latencies(whole), f"{where}, wait": latencies(wait)}
 
 
-async def _once(own: Line, number: int) -> tuple[float, float]:
+async def once(told: Line, asked: Line, number: int, prefix: str = "") -> tuple[float, float]:
+    """Add a book and look it up; return the seconds from the POST sent, and from it answered."""
     began = time.perf_counter()
-    made = await own.ask(post("/bookshelf/books", library.book(number)), 201)
+    made = await told.ask(post(f"{prefix}/books", library.book(number)), 201)
     answered = time.perf_counter()
     position, place = made.header("Bookshelf-Position"), made.header("Location")
     if position is None or place is None:
         msg = "the answer to a POST names no position, or no place"
         raise BenchFault(msg)
-    target = place if place.startswith("/bookshelf/") else f"/bookshelf{place}"
-    await own.ask(get(target, Bookshelf_After=position))
+    target = place if place.startswith(f"{prefix}/") else f"{prefix}{place}"
+    await asked.ask(get(target, Bookshelf_After=position))
     now = time.perf_counter()
     return now - began, now - answered
 

@@ -1,5 +1,8 @@
 """Whose fault it is when a statement fails: the database's, or that of what it was given."""
 
+from collections.abc import Iterator
+from contextlib import contextmanager
+
 from sqlalchemy.exc import DBAPIError, OperationalError, PendingRollbackError
 from sqlalchemy.exc import TimeoutError as PoolTimeoutError
 
@@ -20,6 +23,15 @@ def of_storage(fault: BaseException) -> bool:
         return isinstance(fault, OperationalError)
     # asyncpg itself refuses what it cannot encode: without an SQLSTATE, with a ValueError as the cause
     return state(fault)[:2] not in _GIVEN and not isinstance(_cause(fault), ValueError)
+
+
+@contextmanager
+def told() -> Iterator[None]:
+    """Tell what SQLite cannot do just now as the port has it. Raises `StorageFault`."""
+    try:
+        yield
+    except OperationalError as fault:
+        raise StorageFault(str(fault.orig)) from fault
 
 
 def lost(fault: BaseException) -> bool:

@@ -8,12 +8,12 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 from sqlalchemy import Connection, Engine, create_engine, event
-from sqlalchemy.exc import OperationalError
 from sqlalchemy.pool import QueuePool
 
 from bookshelf.cqrs.view import View
 from bookshelf.storage import ledger
-from bookshelf.storage.port import Seen, StorageFault
+from bookshelf.storage.faults import told
+from bookshelf.storage.port import Seen
 from bookshelf.storage.together import Together
 
 T = TypeVar("T")
@@ -90,11 +90,8 @@ class SqliteTables:
 
 
 def _transact(on: Engine, work: Callable[[Connection], T]) -> T:
-    try:
-        with on.begin() as db:
-            return work(db)
-    except OperationalError as fault:
-        raise StorageFault(str(fault.orig)) from fault
+    with told(), on.begin() as db:
+        return work(db)
 
 
 def engine(path: Path, begin: str, pool_size: int) -> Engine:

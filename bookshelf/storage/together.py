@@ -7,9 +7,8 @@ from concurrent.futures import Executor
 from typing import Any, NamedTuple
 
 from sqlalchemy import Connection, Engine
-from sqlalchemy.exc import OperationalError
 
-from bookshelf.storage.port import StorageFault
+from bookshelf.storage.faults import told
 
 #: Reads in one turn: a slow one holds up so many others, at the most.
 _MOST = 8
@@ -66,19 +65,13 @@ class Together:
 
 
 def _on_one_snapshot(on: Engine, works: Sequence[Work]) -> list[Outcome]:
-    try:
-        with on.begin() as db:
-            return [_outcome(db, work) for work in works]
-    except OperationalError as fault:
-        raise StorageFault(str(fault.orig)) from fault
+    with told(), on.begin() as db:
+        return [_outcome(db, work) for work in works]
 
 
 def _outcome(db: Connection, work: Work) -> Outcome:
     try:
-        return work(db), None
-    except OperationalError as fault:
-        told = StorageFault(str(fault.orig))
-        told.__cause__ = fault
-        return None, told
+        with told():
+            return work(db), None
     except Exception as fault:  # noqa: BLE001 (it is its reader's alone)
         return None, fault

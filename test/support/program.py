@@ -2,13 +2,11 @@
 
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Self
 
+from support.announced import Announced
 from support.client import Client
-from support.process import Process
-from support.until import until
 
-from bookshelf.runtime.folder import Running, running
+from bookshelf.runtime.folder import Running
 
 
 class _Ports(Client):
@@ -27,7 +25,7 @@ class _Ports(Client):
         return self._ports["lastreadbooks" if path == "/books/last/read" else "booklist"]
 
 
-class Program(Process):
+class Program(Announced):
     """`bookshelf up` on a data folder and free ports, from ready to stopped.
 
     `named=False`: the folder is not on the command line, only expected there.
@@ -36,26 +34,9 @@ class Program(Process):
     def __init__(
         self, data: Path, *args: str, env: Mapping[str, str] | None = None, named: bool = True
     ) -> None:
-        self.data = data
+        self.data = self.folder = data
         chosen = ("--data", data) if named else ()
         super().__init__("up", *chosen, "--port", "0", "--service-ports", "auto", *args, env=env)
-
-    def ready(self) -> Self:
-        """Wait until it says where it listens; an AssertionError if it ends before."""
-        until(lambda: self._note() is not None or not self.alive, "the shelf is ready")
-        assert self.alive, self.ended()
-        return self
-
-    def _note(self) -> Running | None:
-        note = running(self.data)
-        return note if note is not None and note.pid == self.pid else None
-
-    @property
-    def note(self) -> Running:
-        """Its own note of where it listens."""
-        note = self._note()
-        assert note is not None
-        return note
 
     @property
     def client(self) -> Client:

@@ -2,7 +2,7 @@
 
 import asyncio
 import sys
-from asyncio.subprocess import DEVNULL, PIPE, Process
+from asyncio.subprocess import DEVNULL, PIPE
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager
 from itertools import islice
@@ -13,7 +13,7 @@ import msgspec
 
 from bookshelf.bench import library
 from bookshelf.bench.measurement import BenchFault, Plan
-from bookshelf.bench.server import LEAVE_S, READY_S
+from bookshelf.bench.server import READY_S, end
 from bookshelf.cli.instance import instance_folder
 from bookshelf.cli.loop import collect_rarely
 from bookshelf.cli.networked import kafka, open_world, topics
@@ -77,7 +77,7 @@ class Town:
                 raise BenchFault(msg)
             yield note
         finally:
-            await _end(process)
+            await end(process)
 
     async def close(self) -> None:
         """Take the topics away."""
@@ -93,17 +93,6 @@ class Town:
 async def alone(_network: Network, _stack: AsyncExitStack) -> LocalDiscovery:
     """Open discovery for an instance that no other one looks for: without an agent."""
     return LocalDiscovery()
-
-
-async def _end(process: Process) -> None:
-    if process.returncode is None:
-        process.terminate()
-    try:
-        async with asyncio.timeout(LEAVE_S):
-            await process.communicate()
-    except TimeoutError:
-        process.kill()
-        await process.wait()
 
 
 @asynccontextmanager

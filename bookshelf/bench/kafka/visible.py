@@ -1,14 +1,12 @@
 """From a command to its effect in a view that another process keeps."""
 
-import time
 from pathlib import Path
 
-from bookshelf.bench import library
 from bookshelf.bench.figures import latencies
 from bookshelf.bench.kafka.town import town
-from bookshelf.bench.line import Line, line
-from bookshelf.bench.measurement import BenchFault, Measurement, Plan, Sample
-from bookshelf.bench.wire import get, post
+from bookshelf.bench.line import line
+from bookshelf.bench.measurement import Measurement, Plan, Sample
+from bookshelf.bench.visible import once
 
 _ROUNDS = 500
 _FACTS = {
@@ -27,23 +25,10 @@ async def _run(plan: Plan, folder: Path) -> Sample:
         line(booklist.services["booklist"]) as asked,
     ):
         for number in range(min(rounds, 50)):  # what is cold is not what is measured
-            await _once(told, asked, number)
-        taken = [await _once(told, asked, number) for number in range(rounds)]
+            await once(told, asked, number)
+        taken = [await once(told, asked, number) for number in range(rounds)]
     whole, wait = zip(*taken, strict=True)
     return Sample({"whole": latencies(whole), "wait": latencies(wait)}, {"rounds": rounds, **_FACTS})
-
-
-async def _once(told: Line, asked: Line, number: int) -> tuple[float, float]:
-    began = time.perf_counter()
-    made = await told.ask(post("/books", library.book(number)), 201)
-    answered = time.perf_counter()
-    position, place = made.header("Bookshelf-Position"), made.header("Location")
-    if position is None or place is None:
-        msg = "the answer to a POST names no position, or no place"
-        raise BenchFault(msg)
-    await asked.ask(get(place, Bookshelf_After=position))
-    now = time.perf_counter()
-    return now - began, now - answered
 
 
 VISIBLE = Measurement("visible", "from a command to its effect in a view, on Kafka", _run)

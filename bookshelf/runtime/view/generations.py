@@ -145,24 +145,23 @@ class Generations:
         former = self._live
         assert former is not None  # noqa: S101 (there is something to overtake from the start on)
         try:
-            while not await self._as_far(new, former, ready):
+            untrue = await self._past_the_end(former)
+            while not await self._as_far(new, former, ready, untrue):
                 await new.news()
         except BaseException:
             await _let_go(new)
             raise
         return former
 
-    async def _as_far(self, new: Rows, former: Rows, ready: Callable[[Rows], bool]) -> bool:
+    async def _as_far(self, new: Rows, former: Rows, ready: Callable[[Rows], bool], untrue: set[int]) -> bool:
         if new.superseded.is_set():
             msg = f"the new rows of {self._view.name} were superseded before they went live"
             raise Gone(msg)
         if former.shared:
             with suppress(StorageFault):  # they may be gone, and what was seen of them still counts
                 await former.refresh()
-        if not ready(new):
-            return False
-        untrue = await self._past_the_end(former)
-        return new.reaches({p: offset for p, offset in former.applied.items() if p not in untrue})
+        there = {p: offset for p, offset in former.applied.items() if p not in untrue}
+        return ready(new) and new.reaches(there)
 
     async def _past_the_end(self, rows: Rows) -> set[int]:
         """Return the partitions of which there is more in the rows than in the log: it was set back."""

@@ -1,0 +1,32 @@
+"""A process of `bookshelf` that says in a folder of its own where it listens."""
+
+from pathlib import Path
+from typing import Self
+
+from support.process import Process
+from support.until import until
+
+from bookshelf.runtime.folder import Running, running
+
+
+class Announced(Process):
+    """From ready to stopped. Whoever inherits sets `folder` before it is ready."""
+
+    folder: Path
+
+    def ready(self) -> Self:
+        """Wait until its folder says where it listens; an AssertionError if it ends before."""
+        until(lambda: self._note() is not None or not self.alive, f"{self.folder.name} is ready")
+        assert self.alive, self.ended()
+        return self
+
+    def _note(self) -> Running | None:
+        note = running(self.folder)
+        return note if note is not None and note.pid == self.pid else None
+
+    @property
+    def note(self) -> Running:
+        """Its own note of where it listens."""
+        note = self._note()
+        assert note is not None
+        return note
