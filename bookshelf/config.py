@@ -99,6 +99,7 @@ class Gate(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True
     gateway_head_s: Seconds = 10.0
     gateway_body_s: Seconds = 10.0
     gateway_body_rate: Count = 500
+    gateway_total_s: Annotated[float, Meta(ge=0)] = 3600.0
     gateway_unread_s: Seconds = 30.0
     gateway_idle_s: Seconds = 75.0
     gateway_tls_cert: str = ""

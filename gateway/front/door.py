@@ -39,6 +39,7 @@ def house(gate: Gate) -> House:
         packing=Packing() if gate.gateway_compress else None,
         body=gate.gateway_body,
         hsts_s=gate.gateway_hsts_s,
+        total_s=gate.gateway_total_s,
         log=gate.gateway_access_log,
     )
     try:

@@ -1,19 +1,23 @@
 """The way in and out of the gateway, for every request."""
 
+import asyncio
 import time
 from dataclasses import dataclass, field
+from http import HTTPStatus
 from typing import Protocol
 
 from multidict import CIMultiDict
 
 from bookshelf.runtime.http.incoming import Incoming
-from bookshelf.runtime.http.message import Handler, Request, Response, TooLarge
+from bookshelf.runtime.http.message import Bytes, Handler, Request, Response, TooLarge
 from bookshelf.runtime.http.problem import Problem, answer
+from bookshelf.runtime.http.tunnel import Tunnel
 from gateway.front import access
 from gateway.front.cors import Cors
 from gateway.front.crowd import Crowd
 from gateway.front.origin import Origins
 from gateway.front.packing import Packing
+from gateway.front.total import Ending, Sending
 
 #: What every answer says to a browser, unless the service says otherwise.
 _SAFETY = (
@@ -36,7 +40,7 @@ class House:
     """The rules of a gateway; they may change while it runs.
 
     `rate`: how often one client may ask, and `rates`, who counts it. `rates`, `packing` None: without.
-    `body`: bytes. `hsts_s`: 0 for not said.
+    `body`: bytes. `hsts_s`: 0 for not said. `total_s`: for a request in all, 0 for as long as it takes.
     """
 
     origins: Origins = field(default_factory=Origins)
@@ -47,6 +51,7 @@ class House:
     packing: Packing | None = None
     body: int = 64 << 20
     hsts_s: int = 0
+    total_s: float = 0.0
     log: bool = False
 
 
@@ -80,11 +85,17 @@ class Front:
         if early is not None:
             return early
         self._measure(request)
+        end = asyncio.get_running_loop().time() + house.total_s if house.total_s else None
+        if end is not None and not isinstance(request.body, Bytes | Tunnel):
+            request.body = Sending(request.body, end)
         await house.crowd.enter()
         try:
-            return await self._inner.handle(request)
+            response = await self._inner.handle(request)
         finally:
             house.crowd.leave()
+        if end is not None and not isinstance(response.body, bytes) and not _endless(response):
+            response.body = Ending(response.body, end)
+        return response
 
     def _measure(self, request: Request) -> None:
         """Refuse a body that says it is too long, and end one that turns out to be."""
@@ -109,3 +120,9 @@ class Front:
             packed = house.packing.pack(request, response, headers)
             if packed is not None:
                 response.body = packed
+
+
+def _endless(response: Response) -> bool:
+    """Whether an answer is meant to last: a tunnel, or a stream of events."""
+    kind = response.headers.get("Content-Type", "")
+    return response.status == HTTPStatus.SWITCHING_PROTOCOLS or kind.startswith("text/event-stream")

@@ -23,6 +23,8 @@ _LEVEL = 4
 _GZIP_FORM = 16 + zlib.MAX_WBITS
 #: Answers that are remembered: the same list is asked for again and again.
 _KEPT = 32
+#: Partial Content, and the refusal of a range (RFC 9110, 15.3.7 and 15.5.17).
+_PARTS = frozenset({206, 416})
 _MARK = "--gzip"
 _MARKED = re.compile(_MARK + r'(?=")')
 
@@ -40,7 +42,7 @@ class Packing:
             return None
         if "Content-Encoding" in headers or not _SAFE.match(headers.get("Content-Type", "")):
             return None
-        if "no-transform" in headers.get("Cache-Control", "") or "Content-Range" in headers:
+        if "no-transform" in headers.get("Cache-Control", "") or _partial(request, response):
             return None
         headers.add("Vary", "Accept-Encoding")
         if request.method == "HEAD" or _secret(request, headers) or not _takes(request):
@@ -66,11 +68,20 @@ class Packing:
 
 
 def unmark(headers: CIMultiDict[str]) -> None:
-    """Turn the tags of compressed answers back into those that services gave."""
+    """Turn the tags of compressed answers back into those that services gave.
+
+    Not in If-Range: a part of the service's bytes does not continue compressed ones, so there it is to be
+    another tag, and the answer all of it.
+    """
     for name in ("If-Match", "If-None-Match"):
         given = headers.get(name)
         if given is not None and _MARK in given:
             headers[name] = _MARKED.sub("", given)
+
+
+def _partial(request: Request, response: Response) -> bool:
+    """Whether it is a part, or was asked for as one: ranges count the bytes that the service has."""
+    return "Range" in request.headers or response.status in _PARTS or "Content-Range" in response.headers
 
 
 def _secret(request: Request, headers: CIMultiDict[str]) -> bool:

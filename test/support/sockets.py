@@ -17,6 +17,7 @@ from gateway.choices import Choices
 from gateway.front.front import Front, House
 from gateway.front.packing import Packing
 from gateway.identity.port import Verifier
+from gateway.upstream.patience import Patience
 
 META = {"openapi": "/openapi.json"}
 Talk = Callable[[asyncio.StreamReader, asyncio.StreamWriter], Awaitable[None]]
@@ -37,9 +38,11 @@ class Street:
         house: House | None = None,
         guard: Guard | None = None,
         verifier: Verifier | None = None,
+        patience: Patience | None = None,
     ) -> None:
         """Open the gateway, knowing all who are ready."""
-        gateway = Gateway(self._discovery, transport, choices=Choices(verifier=verifier))
+        choices = Choices(verifier=verifier, patience=patience or Patience())
+        gateway = Gateway(self._discovery, transport, choices=choices)
         await gateway.start()
         self._stack.push_async_callback(gateway.stop)
         front = Front(gateway, house or House(packing=Packing(), log=True))

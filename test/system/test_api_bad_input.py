@@ -1,5 +1,6 @@
 """Whatever comes is answered 4xx, as problem details that say what to mend."""
 
+import gzip
 from typing import Any
 
 import pytest
@@ -7,6 +8,8 @@ from support.client import Client
 from support.program import Program
 
 KIM = {"title": "Kim", "author": "Rudyard Kipling"}
+#: A hundred mebibytes of JSON, as a hundred kibibytes.
+BOMB = gzip.compress(b'{"title": "Kim", "author": "' + b"x" * (100 << 20) + b'"}', 1)
 JSON = {"Content_Type": "application/json"}
 
 WRONG: list[tuple[dict[str, Any], str]] = [
@@ -143,8 +146,9 @@ def test_json_by_its_other_names(either: Client, kind: str) -> None:
     assert either.post("/books", b'{"title": "Kim", "author": "x"}', Content_Type=kind).status == 201
 
 
-def test_a_compressed_body(either: Client) -> None:
-    answer = either.post("/books", b"\x1f\x8b\x08", Content_Encoding="gzip", **JSON)
+@pytest.mark.parametrize("body", [b"\x1f\x8b\x08", BOMB], ids=["a beginning", "a bomb"])
+def test_a_compressed_body(either: Client, body: bytes) -> None:
+    answer = either.post("/books", body, Content_Encoding="gzip", **JSON)
     assert (answer.status, answer.problem) == (415, "media-type")
 
 

@@ -69,6 +69,7 @@ class CommandEndpoint:
         forwarded = forwarded_id(request.headers)
         command_id = given or forwarded or self._ids.new()
         at = self._clock.now()
+        new = not given or conditions.first_try(request.headers, given, at)
         return Sent(
             subject=created(command_id) if route.creates else path["id"],
             command=route.command(body, at),
@@ -76,7 +77,7 @@ class CommandEndpoint:
             at=at,
             hash=_digest(route, body) if chosen else "",
             expects=conditions.expects(request.headers),
-            fresh=route.creates and not given and not forwarded,
+            fresh=route.creates and new and not forwarded,
             traceparent=conditions.trace(request.headers),
             actor=conditions.actor(request.headers),
         )

@@ -6,6 +6,7 @@ W3C Trace Context (traceparent).
 
 import re
 from collections.abc import Iterable
+from datetime import datetime
 
 from bookshelf.cqrs.position import FORM, Position, parse_position
 from bookshelf.runtime.http.message import Headers
@@ -29,6 +30,9 @@ _MAX_POSITIONS = 64
 #: The same for JSON Schema, where a pattern may match anywhere if it is not tied down.
 KEY_PATTERN = f"^{_KEY_FORM.pattern}$"
 AFTER_PATTERN = f"^({FORM.pattern}( *, *{FORM.pattern}){{0,{_MAX_POSITIONS - 1}}})?$"
+#: A key as the gateway makes them, and seconds for which it is new: clocks may differ a little.
+_MADE = re.compile(r"[0-9a-f]{8}-[0-9a-f]{4}-7[0-9a-f]{3}-[89ab][0-9a-f]{3}-[0-9a-f]{12}", re.ASCII)
+_YOUNG_S = 2.0
 _SECONDS = re.compile(r"[0-9]{1,6}(\.[0-9]{1,6})?", re.ASCII)
 _VERSION = re.compile(r"[0-9]{1,18}", re.ASCII)
 _TRACE = re.compile(r"[0-9a-f]{2}-[0-9a-f]{32}-[0-9a-f]{16}-[0-9a-f]{2}")
@@ -45,6 +49,18 @@ def key(headers: Headers, name: str = KEY) -> str | None:
     if found is None:
         raise _bad(name, "is 1 to 255 printable ASCII characters, without quotes inside")
     return found[1]
+
+
+def first_try(headers: Headers, made: str, now: datetime) -> bool:
+    """Whether no one can have seen this key before: the gateway has just made it, and this is its first try.
+
+    A try that was held up on its way may come behind the next one, so the key (UUIDv7) must be young: what
+    the next one wrote is still in memory then.
+    """
+    if headers.get(TRY) != "1" or _MADE.fullmatch(made) is None:
+        return False
+    millis = int(made[:8] + made[9:13], 16)
+    return abs(now.timestamp() - millis / 1000) < _YOUNG_S
 
 
 def after(headers: Headers) -> list[Position]:

@@ -1,5 +1,6 @@
 """Requests to other services: over sockets, or straight to a handler of the same process."""
 
+from collections.abc import Set as AbstractSet
 from typing import Protocol
 
 from bookshelf.runtime.http.client.exchange import Exchange
@@ -35,13 +36,26 @@ class HttpTransport:
         self._most = connections
         self._lines: dict[tuple[str, int], Lines] = {}
 
+    @property
+    def places(self) -> AbstractSet[tuple[str, int]]:
+        """The addresses that something is kept of."""
+        return self._lines.keys()
+
     async def send(self, address: str, port: int, request: Request) -> Response:
         """Send over a socket."""
         lines = self._lines.get((address, port))
         if lines is None:
+            self._forget_idle()
             lines = self._lines[address, port] = Lines(address, port, self._most, CONNECT_S, self._objection)
         host = f"[{address}]:{port}" if ":" in address else f"{address}:{port}"
         return await Exchange(lines, await lines.take(), ANSWER_S).run(request, host)
+
+    def _forget_idle(self) -> None:
+        """Forget addresses that no one speaks to any more: instances come and go, and seldom come back."""
+        for place, lines in tuple(self._lines.items()):
+            lines.prune()
+            if lines.empty:
+                del self._lines[place]
 
     async def close(self) -> None:
         """Close the connections."""

@@ -169,3 +169,18 @@ async def test_a_gateway_that_never_started_can_be_stopped_and_one_that_did_twic
     await gateway.start()
     await gateway.stop()
     await gateway.stop()
+
+
+async def test_no_method_is_said_not_to_be_taken_as_long_as_a_service_may_take_it(town: Town) -> None:
+    await town.add(Service(OLD))
+    await town.gateway.start()
+    other = Service(described("other", ("other",), "POST /books"))
+    instance = await town.add(other, there=False)
+    await eventually(lambda: town.gateway.directory.missing() is not None)
+    answer = await town.gateway.handle(request("POST", "/bookshelf/books"))
+    assert (answer.status, answer.headers["Retry-After"]) == (503, "1")
+    town.transport.attach(instance.address, instance.port, other)
+    await eventually(lambda: town.gateway.directory.missing() is None)
+    assert (await town.gateway.handle(request("POST", "/bookshelf/books"))).status == 200
+    answer = await town.gateway.handle(request("DELETE", "/bookshelf/books"))
+    assert (answer.status, answer.headers["Allow"]) == (405, "GET, HEAD, POST")

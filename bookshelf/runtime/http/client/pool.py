@@ -24,16 +24,33 @@ class Lines:
         self._objection = objection
         self._place = (address, port)
         self._connect_s = connect_s
-        self._room = most
+        self._room = self._most = most
         self._free: list[Line] = []
         self._waiting: deque[asyncio.Future[None]] = deque()
+
+    @property
+    def empty(self) -> bool:
+        """Whether there is no connection, and no one waits for one."""
+        return self._room == self._most and not self._waiting
+
+    def prune(self) -> None:
+        """Hang up those that would not be used again."""
+        free, self._free = self._free, []
+        for line in free:
+            if self._good(line):
+                self._free.append(line)
+            else:
+                self._gone(line)
+
+    def _good(self, line: Line) -> bool:
+        return line.free and asyncio.get_running_loop().time() - line.since < _KEPT_S
 
     async def take(self) -> Line:
         """Return a connection that no one uses. Raises `Unreachable`."""
         while True:
             while self._free:
                 line = self._free.pop()
-                if line.free and asyncio.get_running_loop().time() - line.since < _KEPT_S:
+                if self._good(line):
                     return line
                 self._gone(line)
             if self._room > 0:

@@ -10,9 +10,10 @@ from collections.abc import Callable
 import msgspec
 import pytest
 from support.sockets import Street, Talk, asks, chunk, status
-from support.upstream import Service, described
+from support.upstream import DEADLINE_S, Service, described
 
 from bookshelf.runtime.http.transport import HttpTransport
+from gateway.upstream.patience import Patience
 
 BOOKS = described("books", ("books",), "GET /books", "POST /books")
 OK = b"HTTP/1.1 200 OK\r\n"
@@ -78,6 +79,25 @@ async def test_what_is_no_answer_is_said_not_to_have_come(
     assert b"urn:bookshelf:problem:gateway-timeout" in answer
     assert b"Set-Cookie" not in answer
     assert b"127.0.0.1" not in answer
+
+
+@pytest.mark.parametrize("method", ["GET", "POST"])
+async def test_who_never_answers_is_not_waited_for_for_ever_and_hung_up_on(
+    street: Street, transport: HttpTransport, method: str
+) -> None:
+    gone = asyncio.Event()
+    silent = saying(says(b""), stays=True)
+
+    async def talk(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        await silent(reader, writer)
+        gone.set()
+
+    await street.talker(talk)
+    await street.open(transport, patience=Patience(answer_s=0.1))
+    answer = await street.ask(asks(method, "/bookshelf/books", body=b"{}"))
+    assert (status(answer), b"problem:gateway-timeout" in answer) == (504, True)
+    async with asyncio.timeout(DEADLINE_S):
+        await gone.wait()
 
 
 @pytest.mark.parametrize("behind", [FORGED, b"forged", b"HTTP/1.1 100 Continue\r\n\r\n" + FORGED])

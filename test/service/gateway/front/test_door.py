@@ -50,10 +50,12 @@ def test_each_limit_comes_from_its_setting() -> None:
         gateway_queue_s=10,
         gateway_body=11,
         gateway_hsts_s=12,
+        gateway_total_s=13,
     )
     made, rules = guard(gate), house(gate)
     port = (made.head_s, made.body_idle_s, made.body_rate, made.unread_s, made.idle_s)
     assert (*port, made.connections, made.connections_each) == (1, 2, 3, 4, 5, 6, 7)
+    assert rules.total_s == 13
     crowd = rules.crowd
     assert (crowd.most, crowd.queue, crowd.wait_s, rules.body, rules.hsts_s) == (8, 9, 10, 11, 12)
 

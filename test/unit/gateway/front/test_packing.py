@@ -6,7 +6,7 @@ import pytest
 from multidict import CIMultiDict
 
 from bookshelf.runtime.http.message import Request, Response, request
-from gateway.front.packing import Packing
+from gateway.front.packing import Packing, unmark
 
 TEXT = b"a book, " * 1000
 JSON = {"Content-Type": "application/json"}
@@ -87,3 +87,20 @@ def test_the_same_answer_is_packed_once() -> None:
     packing, asked = Packing(), request("GET", "/", Accept_Encoding="gzip")
     first, again = (packing.pack(asked, Response(200, JSON, bytes(TEXT)), CIMultiDict(JSON)) for _ in "ab")
     assert first is again
+
+
+@pytest.mark.parametrize("status", [206, 416])
+def test_not_a_part_nor_the_refusal_of_one(status: int) -> None:
+    headers = CIMultiDict({**JSON, "Content-Type": "application/json"})
+    asked = request("GET", "/", Accept_Encoding="gzip")
+    assert Packing().pack(asked, Response(status, headers, TEXT), headers) is None
+
+
+def test_not_the_whole_where_a_part_was_asked_for() -> None:
+    assert packed(request("GET", "/", Accept_Encoding="gzip", Range="bytes=0-1"))[0] is None
+
+
+def test_a_compressed_answer_is_not_continued_with_bytes_of_another() -> None:
+    marked = CIMultiDict({"If-Range": '"3--gzip"', "If-None-Match": '"3--gzip"'})
+    unmark(marked)
+    assert marked == {"If-Range": '"3--gzip"', "If-None-Match": '"3"'}

@@ -1,0 +1,60 @@
+"""How long a request may take in all: its body, the answer, and the answer's body together.
+
+What has no end of its own is let be: a tunnel, and a stream of events.
+"""
+
+import asyncio
+from collections.abc import AsyncIterator
+
+from bookshelf.runtime.http.message import Body, BrokenBody, TooLarge, let_go
+
+
+class Sending:
+    """A request's body that has to be here at a moment of the loop's clock."""
+
+    __slots__ = ("_body", "_end")
+
+    def __init__(self, body: Body, end: float) -> None:
+        self._body = body
+        self._end = end
+
+    async def read(self, limit: int) -> bytes:
+        """Return all of it. Raises `TooLarge`, `BrokenBody`."""
+        pieces: list[bytes] = []
+        room = limit
+        async for piece in self.stream():
+            room -= len(piece)
+            if room < 0:
+                raise TooLarge(limit)
+            pieces.append(piece)
+        return b"".join(pieces)
+
+    def stream(self) -> AsyncIterator[bytes]:
+        """Return its pieces as they come, until there is no more time. Raises `BrokenBody`, `TooLarge`."""
+        return Ending(self._body.stream(), self._end)
+
+
+class Ending:
+    """Pieces that come until a moment of the loop's clock, and no later."""
+
+    __slots__ = ("_end", "_pieces")
+
+    def __init__(self, pieces: AsyncIterator[bytes], end: float) -> None:
+        self._pieces = pieces
+        self._end = end
+
+    def __aiter__(self) -> AsyncIterator[bytes]:
+        """Return itself: there is one reader."""
+        return self
+
+    async def __anext__(self) -> bytes:
+        """Return the next one. Raises `BrokenBody`."""
+        try:
+            async with asyncio.timeout_at(self._end):
+                return await anext(self._pieces)
+        except TimeoutError:
+            raise BrokenBody("the request took longer than one may take in all") from None
+
+    async def aclose(self) -> None:
+        """Let go of what they come from."""
+        await let_go(self._pieces)
