@@ -106,7 +106,7 @@ class Gateway:
             if path.startswith(self._inside):
                 route, found = self.directory.find(request.method, path[len(self._prefix) :])
                 template = route.template
-                self._gatekeeper.let_in(request, route.requirement)
+                await self._gatekeeper.let_in(request, route.requirement)
                 response = await self._forward(request, route, found)
             else:
                 endpoint, template, found = self._pages.router.find(request.method, path)

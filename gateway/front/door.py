@@ -69,15 +69,19 @@ def verifier(gate: Gate) -> Verifier | None:
     if not gate.gateway_jwks:
         return None
     try:
-        from gateway.identity.tokens import BadKeys, Tokens  # noqa: PLC0415 (an extra)
+        from gateway.identity.keys import BadKeys, FileKeys  # noqa: PLC0415 (an extra)
+        from gateway.identity.remote import UrlKeys  # noqa: PLC0415 (as above)
+        from gateway.identity.tokens import Tokens  # noqa: PLC0415 (as above)
     except ModuleNotFoundError as fault:
         raise _missing("gateway_jwks", fault) from None
     if not gate.gateway_issuer or not gate.gateway_audience:
         raise WrongSetting("gateway_jwks: say also gateway_issuer and gateway_audience")
     try:
-        return Tokens(Path(gate.gateway_jwks), gate.gateway_issuer, gate.gateway_audience)
+        where = gate.gateway_jwks
+        keys = UrlKeys(where) if "://" in where else FileKeys(Path(where))
     except BadKeys as fault:
         raise WrongSetting(f"gateway_jwks: {fault}") from None
+    return Tokens(keys, gate.gateway_issuer, gate.gateway_audience)
 
 
 def _missing(setting: str, fault: ModuleNotFoundError) -> WrongSetting:

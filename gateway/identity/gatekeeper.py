@@ -4,7 +4,7 @@ import structlog
 
 from bookshelf.runtime.http.message import Request
 from bookshelf.runtime.http.problem import Problem
-from gateway.identity.port import BadToken, Identity, Requirement, Verifier
+from gateway.identity.port import BadToken, Identity, NoKeys, Requirement, UnknownKey, Verifier
 
 _logger = structlog.get_logger(__name__)
 
@@ -15,13 +15,13 @@ class Gatekeeper:
     def __init__(self, verifier: Verifier | None = None) -> None:
         self._verifier = verifier
 
-    def let_in(self, request: Request, requirement: Requirement | None) -> None:
-        """Note in the request who sends it. Raises `Problem`: unauthenticated, forbidden."""
+    async def let_in(self, request: Request, requirement: Requirement | None) -> None:
+        """Note in the request who sends it. Raises `Problem`: unauthenticated, forbidden, unavailable."""
         if self._verifier is None:
             if requirement is not None:
                 raise _unknown("this needs a token, and no one was named here who issues them")
             return
-        identity = self._identity(request)
+        identity = await self._identity(request, self._verifier)
         if identity is not None:
             request.actor = identity.actor
         if requirement is None:
@@ -32,18 +32,29 @@ class Gatekeeper:
         if missing:
             raise Problem("forbidden", f"the token lacks what this asks for: {', '.join(sorted(missing))}")
 
-    def _identity(self, request: Request) -> Identity | None:
+    async def _identity(self, request: Request, verifier: Verifier) -> Identity | None:
         given = request.headers.getall("Authorization", ())
         if not given:
             return None
         scheme, _, token = given[0].partition(" ")
-        if len(given) > 1 or scheme.lower() != "bearer" or self._verifier is None:
+        if len(given) > 1 or scheme.lower() != "bearer":
             raise _unknown("one Authorization: Bearer … is taken, and nothing else")
         try:
-            return self._verifier.verify(token.strip())
+            return await _verified(verifier, token.strip())
         except BadToken as fault:
             _logger.info("token refused", why=str(fault), id=request.id, client=request.peer)
             raise _unknown("the token is not valid, or no longer", 'Bearer error="invalid_token"') from None
+        except NoKeys:
+            raise Problem("unavailable", "whose a token is cannot be told just now; try again") from None
+
+
+async def _verified(verifier: Verifier, token: str) -> Identity:
+    try:
+        return verifier.verify(token)
+    except (UnknownKey, NoKeys):
+        if not await verifier.renewed():
+            raise
+    return verifier.verify(token)
 
 
 def _unknown(detail: str, challenge: str = "Bearer") -> Problem:

@@ -8,6 +8,14 @@ class BadToken(Exception):
     """The token is not valid; says why, for the log: whoever sends it learns only that it is not."""
 
 
+class UnknownKey(BadToken):
+    """It is signed with a key that is not known, or not yet."""
+
+
+class NoKeys(Exception):
+    """Whose a token is cannot be told just now: there are no keys to tell it by."""
+
+
 @dataclass(frozen=True, slots=True)
 class Identity:
     """Who it is, and what the token allows."""
@@ -20,7 +28,10 @@ class Verifier(Protocol):
     """Tells whose a token is."""
 
     def verify(self, token: str) -> Identity:
-        """Return who it is. Raises `BadToken`."""
+        """Return who it is. Raises `BadToken`, and `UnknownKey` or `NoKeys` if newer keys may help."""
+
+    async def renewed(self) -> bool:
+        """Look for newer keys; return whether there are any."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,32 +9,27 @@ from base64 import urlsafe_b64decode
 from collections import OrderedDict
 from collections.abc import Callable
 from hashlib import blake2b
-from pathlib import Path
 from typing import Any
 
 import msgspec
 from joserfc import jwt
 from joserfc.errors import JoseError
-from joserfc.jwk import KeySet, OKPKey
+from joserfc.jwk import OKPKey
 
-from gateway.identity.port import BadToken, Identity
+from gateway.identity.keys import Keys, Named
+from gateway.identity.port import BadToken, Identity, UnknownKey
 
 #: Characters of a token, and tokens that are remembered until they expire: a signature takes 0.2 ms to check.
 _MOST = 4096
 _KEPT = 1024
 _ALGORITHMS = ["Ed25519", "EdDSA"]
-#: Seconds by which clocks may differ, between two looks at the file, and that a token may live at the most.
+#: Seconds by which clocks may differ, and that a token may live at the most.
 _LEEWAY_S = 5
-_LOOK_S = 5.0
 _LONGEST_S = 31 * 86400
 _FORM = re.compile(r"[A-Za-z0-9_-]+\.[A-Za-z0-9_-]+\.[A-Za-z0-9_-]+")
 _KID = re.compile(r"[A-Za-z0-9._~-]{1,128}")
 _ACTOR = re.compile(r"[\x21-\x7e]{1,128}")
 _HEADER = frozenset({"alg", "kid", "typ"})
-
-
-class BadKeys(ValueError):
-    """The file of keys cannot be used; says why."""
 
 
 class _Claims(msgspec.Struct):
@@ -48,24 +43,28 @@ class _Claims(msgspec.Struct):
 
 
 class Tokens:
-    """Verifies tokens of one issuer for one audience. Its keys (JWKS) are read anew when they change."""
+    """Verifies tokens of one issuer for one audience."""
 
-    def __init__(self, jwks: Path, issuer: str, audience: str, now: Callable[[], float] = time.time) -> None:
-        self._path = jwks
+    def __init__(
+        self, source: Keys, issuer: str, audience: str, now: Callable[[], float] = time.time
+    ) -> None:
+        self._source = source
         self._issuer = issuer
         self._audience = audience
         self._now = now
-        self._look_at = 0.0
-        self._changed = 0
-        self._keys: dict[str, OKPKey] = {}
+        self._keys: Named = {}
         self._known: OrderedDict[bytes, tuple[float, Identity]] = OrderedDict()
-        self._look()
+
+    async def renewed(self) -> bool:
+        """Look for newer keys; return whether there are any."""
+        return await self._source.renewed()
 
     def verify(self, token: str) -> Identity:
-        """Return who it is. Raises `BadToken`."""
-        now = self._now()
-        if now >= self._look_at:
-            self._look()
+        """Return who it is. Raises `BadToken`, `NoKeys`."""
+        now, keys = self._now(), self._source.now()
+        if keys is not self._keys:
+            self._keys = keys
+            self._known.clear()
         if len(token) > _MOST or _FORM.fullmatch(token) is None:
             raise BadToken("it has not the form of one, or is too long")
         digest = blake2b(token.encode(), digest_size=16).digest()
@@ -90,8 +89,10 @@ class Tokens:
         if not header.keys() <= _HEADER or header.get("alg") not in _ALGORITHMS:
             raise BadToken("its header asks for something that is not done here")
         kid = header.get("kid")
-        if not isinstance(kid, str) or _KID.fullmatch(kid) is None or kid not in self._keys:
-            raise BadToken("it names no key that is known")
+        if not isinstance(kid, str) or _KID.fullmatch(kid) is None:
+            raise BadToken("it names no key")
+        if kid not in self._keys:
+            raise UnknownKey("it names no key that is known")
         return self._keys[kid]
 
     def _check(self, claims: _Claims, now: float) -> None:
@@ -104,26 +105,6 @@ class Tokens:
             raise BadToken("it is not valid yet")
         if _ACTOR.fullmatch(claims.sub) is None:
             raise BadToken("it names no one that can be written down")
-
-    def _look(self) -> None:
-        """Read the keys if the file has changed. One that cannot be read leaves those there were, if any."""
-        self._look_at = self._now() + _LOOK_S
-        try:
-            changed = self._path.stat().st_mtime_ns
-            if changed == self._changed:
-                return
-            keys = KeySet.import_key_set(msgspec.json.decode(self._path.read_bytes()))
-        except (OSError, ValueError, KeyError, TypeError, msgspec.MsgspecError, JoseError) as fault:
-            if self._keys:
-                return
-            raise BadKeys(f"{self._path.name} is no JWKS that can be read: {type(fault).__name__}") from fault
-        self._changed = changed
-        self._keys = {str(key.kid): key for key in keys.keys if isinstance(key, OKPKey) and _usable(key)}
-        self._known.clear()
-
-
-def _usable(key: OKPKey) -> bool:
-    return key.curve_name == "Ed25519" and key.kid is not None
 
 
 def _unpadded(part: str) -> bytes:

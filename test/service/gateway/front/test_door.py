@@ -8,6 +8,7 @@ from support.upstream import HOST, Service, described
 
 from bookshelf.config import Gate, WrongSetting, read_gate
 from gateway.front.door import guard, house, opened, verifier
+from gateway.identity.tokens import Tokens
 
 ANY = described("any", ("any",), "GET /")
 
@@ -34,6 +35,10 @@ def test_nor_keys_without_an_issuer_or_that_are_none(tmp_path: Path) -> None:
         verifier(Gate(gateway_jwks="keys.json"))
     with pytest.raises(WrongSetting, match="gateway_jwks"):
         verifier(Gate(gateway_jwks=str(tmp_path), gateway_issuer="me", gateway_audience="books"))
+    with pytest.raises(WrongSetting, match="https"):
+        verifier(Gate(gateway_jwks="http://issuer.example/", gateway_issuer="me", gateway_audience="books"))
+    made = verifier(Gate(gateway_jwks="https://issuer.example/", gateway_issuer="a", gateway_audience="b"))
+    assert isinstance(made, Tokens)
 
 
 def test_each_limit_comes_from_its_setting() -> None:

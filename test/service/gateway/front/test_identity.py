@@ -7,7 +7,7 @@ from support.sockets import Street, asks, status
 from support.upstream import Service, described
 
 from bookshelf.runtime.http.transport import HttpTransport
-from gateway.identity.port import BadToken, Identity, Verifier, required
+from gateway.identity.port import BadToken, Identity, NoKeys, UnknownKey, Verifier, required
 
 OPEN, ANYONE, WRITERS = "/bookshelf/open", "/bookshelf/known", "/bookshelf/written"
 
@@ -20,13 +20,22 @@ def document(**whole: Any) -> dict[str, Any]:  # noqa: ANN401 (JSON)
 
 
 class Names(Verifier):
-    """Believes tokens that are a name, and scopes after colons."""
+    """Believes tokens that are a name, and scopes after colons. `known`: whether all keys are."""
+
+    def __init__(self, *, known: bool = True) -> None:
+        self.known = known
 
     def verify(self, token: str) -> Identity:
         name, *scopes = token.split(":")
+        if not self.known and name in {"late", "away"}:
+            raise UnknownKey("it is new") if name == "late" else NoKeys("there are none")
         if name == "forged":
             raise BadToken("it is")
         return Identity(name, frozenset(scopes))
+
+    async def renewed(self) -> bool:
+        known, self.known = self.known, True
+        return not known
 
 
 @pytest.fixture
@@ -60,6 +69,30 @@ async def test_who_is_let_in(
     assert (b"WWW-Authenticate: Bearer" in answer) is (code == 401)
     actor = "ann" if token and "ann" in token else None
     assert [asked.headers.get("Bookshelf-Actor") for asked in service.asked] == [actor] * (code == 200)
+
+
+@pytest.mark.parametrize("name", ["late", "away"])
+async def test_a_token_of_a_key_that_is_just_learned_is_believed(
+    street: Street, transport: HttpTransport, name: str
+) -> None:
+    await street.service(Service(document()))
+    await street.open(transport, verifier=Names(known=False))
+    answer = await street.ask(asks("GET", ANYONE, f"Authorization: Bearer {name}"))
+    assert status(answer) == 200
+
+
+@pytest.mark.parametrize(("name", "code"), [("late", 401), ("away", 503)])
+async def test_one_that_cannot_be_told_is_not(
+    street: Street, transport: HttpTransport, name: str, code: int
+) -> None:
+    class Never(Names):
+        async def renewed(self) -> bool:
+            return False
+
+    await street.service(Service(document()))
+    await street.open(transport, verifier=Never(known=False))
+    answer = await street.ask(asks("GET", OPEN, f"Authorization: Bearer {name}"))
+    assert (status(answer), b"Retry-After: 1" in answer) == (code, code == 503)
 
 
 async def test_two_tokens_are_none(street: Street, service: Service) -> None:

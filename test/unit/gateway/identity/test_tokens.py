@@ -10,8 +10,9 @@ from typing import Any
 import pytest
 from joserfc import jwk, jws, jwt
 
+from gateway.identity.keys import BadKeys, FileKeys
 from gateway.identity.port import BadToken, Identity
-from gateway.identity.tokens import BadKeys, Tokens
+from gateway.identity.tokens import Tokens
 
 NOW = 1_800_000_000
 KEY, OTHER = (jwk.OKPKey.generate_key("Ed25519", {"kid": "k1"}) for _ in "ab")
@@ -45,7 +46,7 @@ def clock() -> Clock:
 @pytest.fixture
 def tokens(tmp_path: Path, clock: Clock) -> Tokens:
     path = write(tmp_path / "jwks.json", public(KEY), public(RSA))
-    return Tokens(path, "me", "books", clock)
+    return Tokens(FileKeys(path, clock), "me", "books", clock)
 
 
 def part(value: object) -> str:
@@ -171,6 +172,6 @@ def test_a_key_that_is_taken_away_takes_its_tokens_with_it(
 def test_a_file_without_keys_is_said_to_be(tmp_path: Path, content: str) -> None:
     (tmp_path / "jwks.json").write_text(content)
     with pytest.raises(BadKeys):
-        Tokens(tmp_path / "jwks.json", "me", "books")
+        FileKeys(tmp_path / "jwks.json")
     with pytest.raises(BadKeys):
-        Tokens(tmp_path / "none.json", "me", "books")
+        FileKeys(tmp_path / "none.json")
