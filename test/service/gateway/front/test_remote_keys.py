@@ -1,5 +1,6 @@
 """Keys at an address: had when they are needed, kept while it is away, and asked for seldom."""
 
+import asyncio
 import json
 from collections.abc import AsyncIterator
 
@@ -92,10 +93,12 @@ async def test_they_are_asked_for_again_when_they_are_old(issuer: Issuer) -> Non
     assert issuer.asked == 2
 
 
+SECOND = keys("second").body
+assert isinstance(SECOND, bytes)
 BAD: dict[str, Response | None] = {
     "an error": Response(500, {}, b"{}"),
     "another address": Response(302, {"Location": "http://169.254.169.254/"}, b""),
-    "too much": Response(200, {}, b" " * (1 << 16) + b'{"keys":[]}'),
+    "too much": Response(200, {}, b" " * (1 << 16) + SECOND),
     "an endless nesting": Response(200, {}, b"[" * 60_000),
     "too many": keys(*map(str, range(101))),
     "no keys": Response(200, {}, b"<html>"),
@@ -114,6 +117,13 @@ async def test_what_is_no_good_answer_leaves_those_that_were_there(
     issuer.time += 10
     assert not await found.renewed()
     assert (set(found.now()), issuer.asked) == ({"first"}, 2)
+
+
+async def test_no_one_waits_for_an_answer_as_long_as_it_may_take(issuer: Issuer) -> None:
+    found = issuer.keys()
+    issuer.answer = None
+    assert not await found.renewed()
+    assert "keys of tokens" in {task.get_name() for task in asyncio.all_tasks()}
 
 
 async def test_an_address_that_is_away_is_asked_again_later(issuer: Issuer) -> None:
