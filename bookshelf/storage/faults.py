@@ -1,18 +1,21 @@
 """Whose fault it is when a statement fails: the database's, or that of what it was given."""
 
+import sqlite3
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-from sqlalchemy.exc import DBAPIError, OperationalError, PendingRollbackError
+from sqlalchemy.exc import DatabaseError, DBAPIError, OperationalError, PendingRollbackError
 from sqlalchemy.exc import TimeoutError as PoolTimeoutError
 
-from bookshelf.storage.port import StorageFault
+from bookshelf.storage.port import Spoilt, StorageFault
 
 #: SQLSTATE classes that say that the values are wrong: data, constraints, and limits of a row or an index.
 _GIVEN = frozenset({"22", "23", "54"})
 _MISSING = frozenset({"42P01", "3F000"})
 #: A server that stops, or starts, or has lost this session.
 _LOST = frozenset({"57P01", "57P02", "57P03", "57P05", "25P03"})
+#: What SQLite says of a file whose pages are damaged.
+_SPOILT = frozenset({sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB})
 
 
 def of_storage(fault: BaseException) -> bool:
@@ -20,18 +23,27 @@ def of_storage(fault: BaseException) -> bool:
     if not isinstance(fault, DBAPIError):
         return isinstance(fault, StorageFault | OSError | PendingRollbackError | PoolTimeoutError)
     if not hasattr(fault.orig, "sqlstate"):  # SQLite
-        return isinstance(fault, OperationalError)
+        return isinstance(fault, OperationalError) or _spoilt(fault)
     # asyncpg itself refuses what it cannot encode: without an SQLSTATE, with a ValueError as the cause
     return state(fault)[:2] not in _GIVEN and not isinstance(_cause(fault), ValueError)
 
 
 @contextmanager
 def told() -> Iterator[None]:
-    """Tell what SQLite cannot do just now as the port has it. Raises `StorageFault`."""
+    """Tell what SQLite cannot do, or not just now, as the port has it. Raises `StorageFault`, `Spoilt`."""
     try:
         yield
     except OperationalError as fault:
         raise StorageFault(str(fault.orig)) from fault
+    except DatabaseError as fault:
+        if not _spoilt(fault):
+            raise
+        msg = f"stored rows cannot be read ({fault.orig}); they are made again from the log"
+        raise Spoilt(msg) from fault
+
+
+def _spoilt(fault: DBAPIError) -> bool:
+    return getattr(fault.orig, "sqlite_errorcode", 0) & 0xFF in _SPOILT  # the rest says where
 
 
 def lost(fault: BaseException) -> bool:

@@ -14,6 +14,10 @@ class StorageFault(Exception):
     """The database could not do what was asked: full, locked, away. The same may work later."""
 
 
+class Spoilt(StorageFault):
+    """What was stored cannot be read: it is to be made again from the log."""
+
+
 class Gone(StorageFault):
     """The set was dropped: another has taken its place."""
 
@@ -37,10 +41,13 @@ class TableSet(Protocol):
         """A name that no set of any other storage has: who keeps this set up divides its work by it."""
 
     async def write(self, work: Callable[[Connection], T]) -> T:
-        """Run `work` in one transaction. Those that move one checkpoint take turns. Raises `StorageFault`."""
+        """Run `work` in one transaction. Those that move one checkpoint take turns.
+
+        Raises `StorageFault`; `Spoilt` where the rows themselves are damaged.
+        """
 
     async def read(self, work: Callable[[Connection], T]) -> T:
-        """Run `work` on a consistent snapshot, beside writes. Raises `StorageFault`."""
+        """Run `work` on a consistent snapshot, beside writes. Raises as `write`."""
 
     async def look(self) -> Seen:
         """Return how the set stands, not before this was called. Raises `StorageFault`, `Gone`."""

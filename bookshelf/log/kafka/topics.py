@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import Sequence
+from typing import Any
 
 import structlog
 from aiokafka import errors
@@ -99,7 +100,7 @@ async def _make(admin: AIOKafkaAdminClient, settings: KafkaSettings, topics: Seq
         )
         for topic in topics
     ]
-    answer = await admin.create_topics(wanted)
+    answer = await _created(admin, wanted)
     for name, code, *more in answer.topic_errors:
         fault = errors.for_code(code)
         if fault in {errors.NoError, errors.TopicAlreadyExistsError}:
@@ -110,6 +111,13 @@ async def _make(admin: AIOKafkaAdminClient, settings: KafkaSettings, topics: Seq
         raise LogFault(f"Kafka does not make the topic {name}: {why}{_remedy(fault)}")
     for topic in wanted:
         _logger.info("topic-made", topic=topic.name, partitions=topic.num_partitions, **topic.topic_configs)
+
+
+async def _created(admin: AIOKafkaAdminClient, wanted: list[NewTopic]) -> Any:  # noqa: ANN401 (aiokafka's)
+    try:
+        return await admin.create_topics(wanted)
+    except AttributeError as fault:  # aiokafka's, of a broker that has just come back and knows no controller
+        raise errors.NotControllerError from fault
 
 
 def _remedy(fault: type[Exception]) -> str:

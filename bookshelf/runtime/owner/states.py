@@ -14,7 +14,8 @@ import structlog
 from bookshelf.cqrs.aggregate import Aggregate
 from bookshelf.runtime.owner.due import deadline
 from bookshelf.runtime.owner.held import Held
-from bookshelf.runtime.owner.store import Dues, Spoilt, Store, Unsaved
+from bookshelf.runtime.owner.store import Dues, Store, Unsaved
+from bookshelf.storage.port import Spoilt
 
 T = TypeVar("T")
 _logger = structlog.get_logger(__name__)

@@ -7,7 +7,7 @@ from pathlib import Path
 from types import MappingProxyType
 from typing import Protocol
 
-from bookshelf.storage.port import StorageFault
+from bookshelf.storage.port import Spoilt
 
 _SCHEMA = """
 CREATE TABLE IF NOT EXISTS about (name TEXT PRIMARY KEY, value TEXT NOT NULL) WITHOUT ROWID;
@@ -21,10 +21,6 @@ _EARLIEST = "SELECT key, moment FROM due ORDER BY moment, key LIMIT ?"
 #: Keys, and the moment of each one's deadline (owner/due.py); None for those that have none.
 Dues = Mapping[str, str | None]
 NO_DUES: Dues = MappingProxyType({})
-
-
-class Spoilt(StorageFault):
-    """What was saved cannot be read: it is to be made again from the log."""
 
 
 def _spoilt(fault: sqlite3.DatabaseError) -> Spoilt:

@@ -12,7 +12,7 @@ from bookshelf.log.port import Log
 from bookshelf.runtime.telemetry import ViewMeters
 from bookshelf.runtime.view.generations import Generations
 from bookshelf.runtime.view.rows import Rows
-from bookshelf.storage.port import Gone, Storage
+from bookshelf.storage.port import Gone, Spoilt, Storage
 
 #: Seconds that a query waits for the positions that its caller has seen.
 PATIENCE_S = 2.0
@@ -93,11 +93,13 @@ class ViewHost:
         return self.revision
 
     async def _ask(self, ask: Callable[[Rows], Awaitable[T]]) -> T:
-        """Ask the live rows; if they were dropped, those that have taken their place."""
+        """Ask the live rows; if they were dropped, or are damaged, those that have taken their place."""
         rows = self.rows
         try:
             return await ask(rows)
-        except Gone as gone:
+        except (Gone, Spoilt) as gone:
+            if isinstance(gone, Spoilt):
+                rows.spoilt(gone)
             try:
                 async with asyncio.timeout(self._patience_s):
                     rows = await self._generations.succeeded(rows)

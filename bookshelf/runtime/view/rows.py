@@ -13,7 +13,7 @@ from bookshelf.runtime.telemetry import ViewMeters
 from bookshelf.runtime.view.apply import apply
 from bookshelf.runtime.view.standing import Standing
 from bookshelf.storage.ledger import Superseded
-from bookshelf.storage.port import StorageFault, TableSet
+from bookshelf.storage.port import Spoilt, StorageFault, TableSet
 
 #: Records in one transaction at the most.
 _BATCH = 500
@@ -54,6 +54,7 @@ class Rows(Standing):
         self._following: dict[int, asyncio.Task[None]] = {}
         #: The checkpoints that followers go on from.
         self._at: dict[int, int] = {}
+        self._spoilt = False
         self._looking: asyncio.Task[None] | None = None
         self._membership: Membership | None = None
 
@@ -88,6 +89,13 @@ class Rows(Standing):
             await self._membership.leave()
         await self._revoked(frozenset(self._following))
         self.changed()  # who waits here looks elsewhere
+
+    def spoilt(self, fault: Spoilt) -> None:
+        """Have other rows made in the place of these, whoever has found out, once."""
+        if not self._spoilt:
+            self._spoilt = True
+            _logger.error("spoilt", view=self.view.name, why=str(fault))
+            self._gap.set()
 
     async def _look_on(self) -> None:
         while True:
@@ -163,6 +171,9 @@ class Rows(Standing):
             move = (partition, old, tail.position)
             try:
                 parked = await self.tables.write(lambda db: apply(db, self.view, records, move))  # noqa: B023
+            except Spoilt as fault:
+                self.spoilt(fault)
+                raise
             except Superseded:
                 await self.refresh()
                 if self.applied[partition] == old:
