@@ -2,14 +2,16 @@
 
 import asyncio
 import ssl
-from collections.abc import Iterable
+from collections.abc import AsyncIterator, Iterable
+from contextlib import asynccontextmanager
 
 import structlog
 from aiokafka import errors
+from aiokafka.admin import AIOKafkaAdminClient
 from aiokafka.conn import AIOKafkaConnection, collect_hosts
 
 from bookshelf.log.kafka.clients import Clients
-from bookshelf.log.kafka.faults import said
+from bookshelf.log.kafka.faults import asking, said
 from bookshelf.log.port import LogFault
 
 _FIRST_PAUSE_S = 0.1
@@ -23,6 +25,22 @@ _WRONG = (
     ssl.SSLCertVerificationError,
 )
 _logger = structlog.get_logger(__name__)
+
+
+@asynccontextmanager
+async def administered(
+    clients: Clients, what: str, seconds: float
+) -> AsyncIterator[tuple[AIOKafkaConnection, AIOKafkaAdminClient]]:
+    """Wait for a broker, then ask it and its cluster under one deadline. Raises `LogFault`."""
+    connection = await reach(clients)
+    admin = clients.admin()
+    try:
+        async with asking(what, seconds):
+            await admin.start()
+            yield connection, admin
+    finally:
+        await admin.close()
+        await connection.close()
 
 
 async def reach(clients: Clients) -> AIOKafkaConnection:

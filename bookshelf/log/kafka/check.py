@@ -9,9 +9,9 @@ from aiokafka.admin.config_resource import ConfigResource, ConfigResourceType
 from aiokafka.conn import AIOKafkaConnection
 from aiokafka.protocol.metadata import MetadataRequest
 
-from bookshelf.log.kafka.broker import reach
+from bookshelf.log.kafka.broker import administered
 from bookshelf.log.kafka.clients import Clients
-from bookshelf.log.kafka.faults import asking, persist
+from bookshelf.log.kafka.faults import persist
 from bookshelf.log.kafka.settings import KafkaSettings, Topic
 from bookshelf.log.kafka.topics import configs
 
@@ -32,15 +32,9 @@ class Line(msgspec.Struct, frozen=True):
 async def check(settings: KafkaSettings, topics: Sequence[Topic]) -> list[Line]:
     """Return what there is to say of each topic, good or not. Raises `LogFault`."""
     clients = Clients(settings)
-    connection = await reach(clients)
-    admin = clients.admin()
-    try:
-        async with asking(f"asking {settings.bootstrap} for topics", settings.ask_s):
-            await admin.start()
-            return [line for topic in topics for line in await _of(connection, admin, settings, topic)]
-    finally:
-        await admin.close()
-        await connection.close()
+    what = f"asking {settings.bootstrap} for topics"
+    async with administered(clients, what, settings.ask_s) as (connection, admin):
+        return [line for topic in topics for line in await _of(connection, admin, settings, topic)]
 
 
 async def _of(

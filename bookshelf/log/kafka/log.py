@@ -7,7 +7,7 @@ from typing import Any, TypeVar
 
 from aiokafka import AIOKafkaConsumer, AIOKafkaProducer, TopicPartition
 
-from bookshelf.log.kafka.broker import reach
+from bookshelf.log.kafka.broker import administered, reach
 from bookshelf.log.kafka.clients import Clients
 from bookshelf.log.kafka.dropping import begin, drop, let_go
 from bookshelf.log.kafka.faults import asking, persist
@@ -42,17 +42,11 @@ class KafkaLog:
     async def open(cls, settings: KafkaSettings, topics: Sequence[Topic]) -> "KafkaLog":
         """Wait for a broker, make the topics that are missing, and connect. Raises `LogFault`."""
         clients = Clients(settings)
-        connection = await reach(clients)
-        admin = clients.admin()
-        try:
-            async with asking(f"opening the log at {settings.bootstrap}", settings.wait_s):
-                await admin.start()
-                found = await ensure(connection, admin, settings, topics)
-                kept = [settings.prefix + topic.name for topic in topics if topic.retention_s is None]
-                log = cls(clients, found, await identity(connection, kept))
-        finally:
-            await admin.close()
-            await connection.close()
+        what = f"opening the log at {settings.bootstrap}"
+        async with administered(clients, what, settings.wait_s) as (connection, admin):
+            found = await ensure(connection, admin, settings, topics)
+            kept = [settings.prefix + topic.name for topic in topics if topic.retention_s is None]
+            log = cls(clients, found, await identity(connection, kept))
         await log._connect()
         return log
 
