@@ -13,6 +13,8 @@ from support.kafka_log import admin_of
 from support.process import Process, bookshelf
 from support.until import until
 
+from bookshelf import __version__
+
 pytestmark = pytest.mark.needs("kafka", "consul")
 
 
@@ -46,6 +48,9 @@ async def test_every_option_does_what_it_says(
         [instance] = agent.get("/v1/catalog/service/newbook")
         assert (instance["ServiceAddress"], instance["ServicePort"]) == ("127.0.0.2", port)
         assert set(instance["ServiceTags"]) == {"mine", "green"}
+        meta = instance["ServiceMeta"]
+        assert meta["version"] == __version__
+        assert (meta["owns-newbook"], meta["partitions-newbook"]) == ("0,1", "2")
         assert newbook.note.url == f"http://127.0.0.2:{port}"
         assert Client(f"http://127.0.0.2:{port}").add("Dune")["title"] == "Dune"
         async with admin_of(kafka_broker.address) as admin:

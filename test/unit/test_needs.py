@@ -1,0 +1,33 @@
+"""What a machine lacks: its tests are skipped with a line that says so; where it is required, they fail."""
+
+import pytest
+from conftest import required
+
+
+@pytest.fixture(autouse=True)
+def bare(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A machine with no programs."""
+    monkeypatch.setenv("PATH", "/nowhere")
+    monkeypatch.delenv("BOOKSHELF_TEST_REQUIRE", raising=False)
+
+
+def outcome() -> tuple[type[BaseException], str]:
+    """What becomes of a test that needs curl: both ways out are caught, for a skip would hide a defect."""
+    with pytest.raises((pytest.skip.Exception, pytest.fail.Exception)) as raised:
+        required("curl")
+    return raised.type, str(raised.value)
+
+
+def test_what_is_missing_is_skipped_with_a_line_that_says_how_to_get_it() -> None:
+    assert outcome() == (pytest.skip.Exception, "curl is missing: sudo apt-get install -y curl")
+
+
+@pytest.mark.parametrize("names", ["curl", "kafka,curl", "kafka curl"])
+def test_where_it_is_required_it_is_a_failure(monkeypatch: pytest.MonkeyPatch, names: str) -> None:
+    monkeypatch.setenv("BOOKSHELF_TEST_REQUIRE", names)
+    assert outcome()[0] is pytest.fail.Exception
+
+
+def test_what_is_not_required_is_skipped_still(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("BOOKSHELF_TEST_REQUIRE", "kafka")
+    assert outcome()[0] is pytest.skip.Exception
