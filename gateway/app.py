@@ -11,7 +11,7 @@ import structlog
 
 from bookshelf.discovery.port import Discovery
 from bookshelf.runtime.edge.conditions import POSITION
-from bookshelf.runtime.http.message import BrokenBody, Request, Response, TooLarge
+from bookshelf.runtime.http.message import Body, BrokenBody, Bytes, Request, Response, TooLarge
 from bookshelf.runtime.http.problem import Problem, answer
 from bookshelf.runtime.http.transport import Transport
 from bookshelf.runtime.telemetry import Meters
@@ -122,16 +122,19 @@ class Gateway:
         return response
 
     async def _forward(self, request: Request, route: Route, path: Mapping[str, str]) -> Response:
-        sent, known = await self._onward(request)
+        body = request.body
+        if not isinstance(body, Bytes):
+            body = await bodies.onward(request)
+        sent, known = self._onward(request, body)
         return self._back(await self._proxy.send(sent, route, path), known)
 
-    async def _onward(self, request: Request) -> tuple[Request, positions.Positions]:
+    def _onward(self, request: Request, body: Body) -> tuple[Request, positions.Positions]:
         named = headers.onward(request, self._prefix)
         known = positions.taken(named)
         if request.method in _QUERIES:
             positions.ask(named, known)
         target = request.target[len(self._prefix) :]
-        return Request(request.method, target, named, await bodies.onward(request), request.peer), known
+        return Request(request.method, target, named, body, request.peer), known
 
     def _back(self, answered: Response, known: positions.Positions) -> Response:
         named = headers.back(answered, self._prefix)

@@ -3,6 +3,7 @@
 import asyncio
 import contextlib
 from collections.abc import AsyncIterator
+from typing import Protocol
 
 from bookshelf.runtime.http.message import Body, BrokenBody, Bytes, Request, TooLarge, let_go
 from bookshelf.runtime.http.tunnel import Tunnel
@@ -13,16 +14,26 @@ SHORT = 64 << 10
 _DIGITS = 9
 
 
+class Deadline(Protocol):
+    """What can be put off, at the loop's clock: asyncio's, or the gateway's own."""
+
+    def expired(self) -> bool:
+        """Whether time is over."""
+
+    def reschedule(self, when: float) -> None:
+        """Have it be over at another moment."""
+
+
 class Upload:
     """A long request body. The deadline for the answer counts from its last piece."""
 
     def __init__(self, body: Body) -> None:
         self._body = body
-        self._deadline: asyncio.Timeout | None = None
+        self._deadline: Deadline | None = None
         self._patience_s = 0.0
         self.broken: BrokenBody | TooLarge | None = None
 
-    def put_off(self, deadline: asyncio.Timeout, patience_s: float) -> None:
+    def put_off(self, deadline: Deadline, patience_s: float) -> None:
         """Have each piece put this deadline off."""
         self._deadline = deadline
         self._patience_s = patience_s

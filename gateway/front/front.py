@@ -1,6 +1,5 @@
 """The way in and out of the gateway, for every request."""
 
-import asyncio
 import time
 from dataclasses import dataclass, field
 from http import HTTPStatus
@@ -62,22 +61,23 @@ class Front:
         self._inner = inner
         self.house = house or House()
         self._access = access.AccessLog()
+        self._names = access.Names()
 
     async def handle(self, request: Request) -> Response:
         """Answer, or refuse with an answer."""
-        began = time.perf_counter()
+        began = time.monotonic()  # the loop's clock, too
         request = self.house.origins.seen(request)
-        request.id = access.named(request)
+        request.id = self._names.of(request)
         try:
-            response = await self._admitted(request)
+            response = await self._admitted(request, began)
         except Problem as refusal:
             response = answer(refusal)
         self._dress(request, response)
         if self.house.log:
-            self._access.note(request, response, time.perf_counter() - began)
+            self._access.note(request, response, time.monotonic() - began)
         return response
 
-    async def _admitted(self, request: Request) -> Response:
+    async def _admitted(self, request: Request, began: float) -> Response:
         house = self.house
         if house.rates is not None:
             await house.rates.enter(request.peer)
@@ -85,16 +85,15 @@ class Front:
         if early is not None:
             return early
         self._measure(request)
-        end = asyncio.get_running_loop().time() + house.total_s if house.total_s else None
-        if end is not None and not isinstance(request.body, Bytes | Tunnel):
-            request.body = Sending(request.body, end)
+        if house.total_s and not isinstance(request.body, Bytes | Tunnel):
+            request.body = Sending(request.body, began + house.total_s)
         await house.crowd.enter()
         try:
             response = await self._inner.handle(request)
         finally:
             house.crowd.leave()
-        if end is not None and not isinstance(response.body, bytes) and not _endless(response):
-            response.body = Ending(response.body, end)
+        if house.total_s and not isinstance(response.body, bytes) and not _endless(response):
+            response.body = Ending(response.body, began + house.total_s)
         return response
 
     def _measure(self, request: Request) -> None:

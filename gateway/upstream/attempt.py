@@ -1,12 +1,11 @@
 """One try: one request, one instance, one answer or none."""
 
-import asyncio
-
 from bookshelf.runtime.http.message import BrokenBody, Request, Response
 from bookshelf.runtime.http.transport import NoAnswer, Transport, Unreachable
 from gateway.bodies import Upload
 from gateway.upstream.arriving import Arriving
 from gateway.upstream.call import Call, Clock
+from gateway.upstream.deadline import Deadlines
 from gateway.upstream.endpoint import Endpoint
 from gateway.upstream.patience import Patience
 from gateway.upstream.visit import Visit
@@ -26,6 +25,7 @@ class Attempts:
         self._transport = transport
         self._patience = patience
         self._clock = clock
+        self._deadlines = Deadlines()
 
     async def ask(self, endpoint: Endpoint, call: Call) -> Response:
         """Return the answer, its body yet to come. Raises `Unreachable`, `NoAnswer`, `BrokenBody`."""
@@ -56,7 +56,7 @@ class Attempts:
     async def _send(self, endpoint: Endpoint, request: Request, within_s: float) -> Response:
         upload, instance = request.body, endpoint.instance
         try:
-            async with asyncio.timeout(within_s) as deadline:
+            with self._deadlines.within(within_s) as deadline:
                 if isinstance(upload, Upload):
                     upload.put_off(deadline, within_s)
                 return await self._transport.send(instance.address, instance.port, request)

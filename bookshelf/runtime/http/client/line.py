@@ -23,12 +23,20 @@ class Line(asyncio.Protocol):
         self._drained: asyncio.Future[None] | None = None
         self._fault: Exception | None = None
         self._full = self._paused = False
-        self.since = 0.0
+        self._since = 0.0
+        #: When what is waited for must have come; and one clock for all that this connection ever waits for.
+        self._until = 0.0
+        self._timer: asyncio.TimerHandle | None = None
 
     @property
     def free(self) -> bool:
         """Whether another request can be sent on it."""
         return self._answer is None and self._transport is not None and not self._transport.is_closing()
+
+    @property
+    def rested_s(self) -> float:
+        """Seconds since its last use."""
+        return self._loop.time() - self._since
 
     @property
     def peer(self) -> str:
@@ -84,19 +92,27 @@ class Line(asyncio.Protocol):
 
     async def _more(self, patience_s: float) -> None:
         self._waiter = self._loop.create_future()
-        timer = self._loop.call_later(patience_s, self._expire)
+        self._until = self._loop.time() + patience_s
+        if self._timer is None:
+            self._timer = self._loop.call_later(patience_s, self._look)
         try:
             await self._waiter
         finally:
-            timer.cancel()
             self._waiter = None
 
     def _expected(self) -> Answer:
         assert self._answer is not None  # noqa: S101 (something was asked)
         return self._answer
 
-    def _expire(self) -> None:
-        self._broken(TimeoutError("nothing came in time"))
+    def _look(self) -> None:
+        """End what has been waited for too long; else look again when that would be so."""
+        self._timer = None
+        if self._waiter is None or self._waiter.done():
+            return
+        if self._loop.time() >= self._until:
+            self._broken(TimeoutError("nothing came in time"))
+        else:
+            self._timer = self._loop.call_at(self._until, self._look)
 
     def data_received(self, data: bytes) -> None:
         """Read on. What no one asked for ends the connection."""
@@ -117,6 +133,8 @@ class Line(asyncio.Protocol):
     def connection_lost(self, exc: Exception | None) -> None:
         """Tell whoever waits that nothing comes any more."""
         self._transport = None
+        if self._timer is not None:
+            self._timer.cancel()
         if self._answer is None or not self._answer.end():
             self._fault = self._fault or exc or ConnectionResetError("the connection was closed")
         self.resume_writing()
@@ -136,7 +154,7 @@ class Line(asyncio.Protocol):
     def release(self) -> bool:
         """End the exchange; return whether another may follow."""
         answer, self._answer = self._answer, None
-        self.since = self._loop.time()
+        self._since = self._loop.time()
         if answer is not None and answer.done and answer.kept and self.free and not self._paused:
             return True
         self.close()

@@ -37,20 +37,17 @@ class Lines:
         """Hang up those that would not be used again."""
         free, self._free = self._free, []
         for line in free:
-            if self._good(line):
+            if line.free and line.rested_s < _KEPT_S:
                 self._free.append(line)
             else:
                 self._gone(line)
-
-    def _good(self, line: Line) -> bool:
-        return line.free and asyncio.get_running_loop().time() - line.since < _KEPT_S
 
     async def take(self) -> Line:
         """Return a connection that no one uses. Raises `Unreachable`."""
         while True:
             while self._free:
                 line = self._free.pop()
-                if self._good(line):
+                if line.free and line.rested_s < _KEPT_S:
                     return line
                 self._gone(line)
             if self._room > 0:
