@@ -2,10 +2,15 @@
 
 import os
 import shutil
-from collections.abc import Callable, Iterator, Mapping
+import signal
+from collections.abc import Callable, Generator, Iterator, Mapping
 
+import hypothesis
 import pytest
-from support import consul, consul_program, docker, kafka, kafka_files, kubernetes_files, postgres
+from support import consul, consul_program, docker, hung, kafka, kafka_files, kubernetes_files, postgres
+from support.progress import Progress
+from support.sharing_out import Files, turn
+from xdist.remote import Producer
 
 #: What a test may need beside Python: how it is found, and how to get it.
 NEEDS: Mapping[str, tuple[Callable[[], object], str]] = {
@@ -20,8 +25,46 @@ NEEDS: Mapping[str, tuple[Callable[[], object], str]] = {
 }
 
 
+# How fast a machine is, is no test's to judge. With `CI` in the environment: more cases, the same every time.
+hypothesis.settings.register_profile(
+    "patient",
+    deadline=None,
+    suppress_health_check=[hypothesis.HealthCheck.too_slow],
+    max_examples=100 if os.environ.get("CI") else 25,
+)
+hypothesis.settings.load_profile("patient")
+
+
 def pytest_configure(config: pytest.Config) -> None:
     config.addinivalue_line("markers", "needs(name): is skipped on a machine that does not have it")
+    # Who is started in the background of a shell ignores it, and so would the programs that tests interrupt.
+    signal.signal(signal.SIGINT, signal.default_int_handler)
+    if config.getoption("dist") != "no" and not hasattr(config, "workerinput"):
+        config.pluginmanager.register(Progress(config))
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Begin with what takes long; what takes minutes by right has no deadline."""
+    items.sort(key=lambda item: turn(item.nodeid))
+    for item in items:
+        if item.get_closest_marker("slow") or item.get_closest_marker("deploy"):
+            item.add_marker(pytest.mark.timeout(0))
+
+
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Producer) -> Files:
+    """Share the tests out by what they share."""
+    return Files(config, log)
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_makereport(
+    call: pytest.CallInfo[None],
+) -> Generator[None, pytest.TestReport, pytest.TestReport]:
+    """Show where the tasks of a test are that has taken too long."""
+    report = yield
+    if call.excinfo is not None and "Timeout (>" in str(call.excinfo.value):
+        report.sections.append(("tasks", hung.tasks()))
+    return report
 
 
 @pytest.hookimpl(tryfirst=True)

@@ -7,7 +7,7 @@ import pytest
 
 from bookshelf.discovery.port import Discovery, Instance, Snapshot
 
-DEADLINE_S = 10.0
+DEADLINE_S = 30.0
 
 
 def instance(name: str = "newbook-1", *tags: str, port: int = 8081, **meta: str) -> Instance:

@@ -11,13 +11,13 @@ import subprocess
 import sys
 import tempfile
 from collections.abc import Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import contextmanager
 from http.client import HTTPConnection, HTTPException
 from pathlib import Path
-from socket import AF_INET, SOCK_DGRAM, SOCK_STREAM, socket
 from typing import Any, NamedTuple
 
 from support.consul_program import REMEDY, program
+from support.lasting_ports import lasting_ports
 from support.until import until
 
 HOST = "127.0.0.1"
@@ -39,21 +39,7 @@ class Ports(NamedTuple):
 
 def free_ports() -> Ports:
     """Return ports that nobody listens on, neither by TCP nor by UDP."""
-    with ExitStack() as held:
-        return Ports(*(_free(held) for _ in Ports._fields))
-
-
-def _free(held: ExitStack) -> int:
-    while True:
-        tcp = held.enter_context(socket(AF_INET, SOCK_STREAM))
-        udp = held.enter_context(socket(AF_INET, SOCK_DGRAM))
-        tcp.bind((HOST, 0))
-        port: int = tcp.getsockname()[1]
-        try:
-            udp.bind((HOST, port))
-        except OSError:
-            continue
-        return port
+    return Ports(*lasting_ports(len(Ports._fields)))
 
 
 def command(ports: Ports, hcl: str = "") -> list[str]:

@@ -18,7 +18,7 @@ from bookshelf.storage.postgres.storage import PostgresStorage
 
 PARTITIONS = 4
 EVERY = frozenset(range(PARTITIONS))
-DEADLINE_S = 10
+DEADLINE_S = 30
 
 
 class Zombies(MemoryLog):

@@ -11,12 +11,13 @@ import subprocess
 import sys
 import tempfile
 from collections.abc import Iterator, Mapping
-from contextlib import ExitStack, contextmanager, suppress
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from uuid import uuid4
 
 from support.kafka_config import SETTINGS
 from support.kafka_files import REMEDY, archiving, available, certificate, java, missing_archive
+from support.lasting_ports import lasting_ports
 from support.until import until
 
 HOST = "127.0.0.1"
@@ -27,10 +28,8 @@ Ports = list[int]
 
 
 def free_ports(count: int) -> Ports:
-    """Return ports that nothing listens on."""
-    with ExitStack() as held:
-        bound = [held.enter_context(socket.create_server((HOST, 0))) for _ in range(count)]
-        return [int(one.getsockname()[1]) for one in bound]
+    """Return ports that nothing listens on, and that stay free until they are listened on."""
+    return lasting_ports(count)
 
 
 class Broker:

@@ -5,6 +5,7 @@ and a key with its certificate for TLS.
 """
 
 import fcntl
+import functools
 import os
 import shutil
 import subprocess
@@ -33,8 +34,9 @@ def cache() -> Path:
     return home / "bookshelf" / "kafka" / VERSION
 
 
+@functools.cache
 def available() -> bool:
-    """Whether a broker can be started here; fetches it if it can be."""
+    """Whether a broker can be started here; fetches it if it can be, and tries that once."""
     if shutil.which("java") is None:
         return False
     try:

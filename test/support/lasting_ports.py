@@ -1,6 +1,6 @@
 """Ports for who comes back to them: outside of those that the system gives to outgoing connections."""
 
-import random
+import secrets
 import socket
 from contextlib import ExitStack
 
@@ -10,13 +10,17 @@ _RANGE = range(10_240, 32_768)
 
 
 def lasting_ports(count: int) -> list[int]:
-    """Return ports that nothing listens on, and that no connection takes meanwhile."""
+    """Return ports that nothing has, by TCP or UDP, and that no connection takes meanwhile.
+
+    Which ones is chance, even where a test has set the seed: another process of tests asks at the same time.
+    """
     with ExitStack() as held:
         found: list[int] = []
         while len(found) < count:
-            port = random.choice(_RANGE)  # noqa: S311 (any will do)
+            port = secrets.choice(_RANGE)
             try:
                 held.enter_context(socket.create_server((HOST, port)))
+                held.enter_context(socket.socket(type=socket.SOCK_DGRAM)).bind((HOST, port))
             except OSError:
                 continue
             found.append(port)

@@ -19,7 +19,7 @@ from bookshelf.runtime.owner.states import States
 from bookshelf.runtime.owner.store import MemoryStore, SqliteStore, Store
 
 MakeStore = Callable[[str], Store]
-DEADLINE_S = 5
+DEADLINE_S = 30
 
 
 def sent(subject: str, command: Command | None = None, **fields: Any) -> Sent:  # noqa: ANN401 (Sent's fields)

@@ -21,7 +21,7 @@ from bookshelf.services import SERVICES
 from bookshelf.storage.memory import MemoryStorage
 from bookshelf.storage.port import Storage
 
-DEADLINE_S = 5
+DEADLINE_S = 30
 JSON = "application/json"
 DUNE = {"title": "Dune", "author": "Frank Herbert"}
 

@@ -14,7 +14,7 @@ from gateway.app import Gateway
 
 HOST = "127.0.0.1"
 #: Seconds after which a test has waited for too long.
-DEADLINE_S = 10.0
+DEADLINE_S = 30.0
 
 Answer = Callable[[Request], Awaitable[Response]]
 

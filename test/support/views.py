@@ -14,7 +14,7 @@ from bookshelf.log.port import Log
 from bookshelf.runtime.view.host import ViewHost
 from bookshelf.storage.port import Storage
 
-DEADLINE_S = 5
+DEADLINE_S = 30
 #: What a tally that is counted by this does to the fragile view.
 BREAKS_HANDLER, BREAKS_STATEMENT, TOO_LARGE = 13, 666, 2**70
 

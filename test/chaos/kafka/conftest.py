@@ -5,6 +5,7 @@ One fleet serves all faults, one after the other: each finds it as the last one 
 
 import os
 from collections.abc import Iterator
+from contextlib import ExitStack, closing
 from pathlib import Path
 
 import pytest
@@ -20,10 +21,12 @@ from support.wire import Backstage
 #: The page that the table is written into; only printed, if there is none.
 PAGE = os.environ.get("BOOKSHELF_CHAOS_PAGE", "")
 _ROWS = pytest.StashKey[list[Row]]()
+_SHARED = pytest.StashKey[ExitStack]()
 
 
 def pytest_configure(config: pytest.Config) -> None:
     config.stash[_ROWS] = []
+    config.stash[_SHARED] = ExitStack()
 
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter, config: pytest.Config) -> None:
@@ -42,43 +45,50 @@ def table(pytestconfig: pytest.Config) -> list[Row]:
     return pytestconfig.stash[_ROWS]
 
 
+@pytest.hookimpl(trylast=True)
+def pytest_runtest_teardown(item: pytest.Item, nextitem: pytest.Item | None) -> None:
+    """End what these tests share after the last of them: others are not to share the machine with it."""
+    if nextitem is None or Path(__file__).parent not in nextitem.path.parents:
+        item.config.stash[_SHARED].close()
+
+
 @pytest.fixture(scope="session")
-def backstage() -> Iterator[Backstage]:
+def _shared(pytestconfig: pytest.Config) -> ExitStack:
+    return pytestconfig.stash[_SHARED]
+
+
+@pytest.fixture(scope="session")
+def backstage(_shared: ExitStack) -> Backstage:
     """Where proxies run."""
-    thread = Backstage()
-    yield thread
-    thread.close()
+    return _shared.enter_context(closing(Backstage()))
 
 
 @pytest.fixture(scope="session")
-def behind(tmp_path_factory: pytest.TempPathFactory, backstage: Backstage) -> Iterator[Behind]:
+def behind(_shared: ExitStack, tmp_path_factory: pytest.TempPathFactory, backstage: Backstage) -> Behind:
     """The broker of the fleet."""
-    with brokers_behind(tmp_path_factory.mktemp("faults"), backstage) as [one]:
-        one.broker.start()
-        yield one
+    [one] = _shared.enter_context(brokers_behind(tmp_path_factory.mktemp("faults"), backstage))
+    one.broker.start()
+    return one
 
 
 @pytest.fixture(scope="session")
-def agent() -> Iterator[Agent]:
+def agent(_shared: ExitStack) -> Agent:
     """The agent of the fleet."""
-    with consul.running() as one:
-        yield one
+    return _shared.enter_context(consul.running())
 
 
 @pytest.fixture(scope="session")
-def registry(agent: Agent, backstage: Backstage) -> Iterator[RegistryWire]:
+def registry(_shared: ExitStack, agent: Agent, backstage: Backstage) -> RegistryWire:
     """The fleet's way to its agent."""
-    with registry_behind(agent, backstage) as wire:
-        yield wire
+    return _shared.enter_context(registry_behind(agent, backstage))
 
 
 @pytest.fixture(scope="session")
 def _fleet(
-    tmp_path_factory: pytest.TempPathFactory, behind: Behind, registry: RegistryWire
-) -> Iterator[Fleet]:
-    fleet = Fleet(tmp_path_factory.mktemp("fleet"), bootstrap([behind]), registry.address)
-    yield fleet
-    fleet.close()
+    _shared: ExitStack, tmp_path_factory: pytest.TempPathFactory, behind: Behind, registry: RegistryWire
+) -> Fleet:
+    made = Fleet(tmp_path_factory.mktemp("fleet"), bootstrap([behind]), registry.address)
+    return _shared.enter_context(closing(made))
 
 
 @pytest.fixture

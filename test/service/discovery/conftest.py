@@ -12,11 +12,11 @@ from bookshelf.discovery.consul.discovery import ConsulDiscovery
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Run what waits for Consul's own minute at the very end: the minute passes meanwhile."""
+    """Run what waits for Consul's own minute last of this folder: the minute passes meanwhile."""
     items.sort(key=lambda item: "buried" in getattr(item, "fixturenames", ()))
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="session", autouse=True)
 def _buried() -> Iterator[Agent]:
     with consul.running() as agent:
         with registered(agent, "newbook-1"):
@@ -26,12 +26,12 @@ def _buried() -> Iterator[Agent]:
 
 @pytest.fixture
 def buried(_buried: Agent) -> Agent:
-    """An agent on which newbook-1 was killed early in the session."""
+    """An agent on which newbook-1 was killed when the first of these tests began."""
     return _buried
 
 
 @pytest.fixture
-def agent(_buried: Agent) -> Iterator[Agent]:
+def agent() -> Iterator[Agent]:
     """An agent of one test's own: to kill, to pause."""
     with consul.running() as running:
         yield running

@@ -29,6 +29,10 @@ def test_none_that_was_held_up_on_its_way(seconds: float) -> None:
     assert not first_try(FIRST, MADE, NOW + timedelta(seconds=seconds))
 
 
-@pytest.mark.parametrize("key", ["", "mine", MADE.upper() + "x", MADE.replace("-7", "-4", 1), MADE[:-1]])
+@pytest.mark.parametrize(
+    "key",
+    ["", "mine", MADE.upper() + "x", MADE.replace("-7", "-4", 1), MADE[:-1]],
+    ids=["empty", "short", "longer", "of another version", "cut"],
+)
 def test_none_that_a_client_has_made_up(key: str) -> None:
     assert not first_try(FIRST, key, NOW)
