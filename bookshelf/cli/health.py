@@ -6,25 +6,34 @@ from http.client import HTTPConnection, HTTPException
 
 import click
 
-from bookshelf.services import SERVICES
-
-_PORTS = {**{service.name: service.port for service in SERVICES}, "gateway": 8000}
 #: Seconds that an answer may take.
 _ANSWER_S = 2.0
 
 
 @click.command()
-@click.argument("services", nargs=-1, type=click.Choice(list(_PORTS)))
+@click.argument("services", nargs=-1)
 @click.option("--port", type=int, help="Another port than the service's own.")
 @click.option("--live", is_flag=True, help="Ask whether it runs, not whether it is ready.")
 def health(services: tuple[str, ...], port: int | None, live: bool) -> None:  # noqa: FBT001 (a flag of the command line)
     """Ask SERVICES on this machine if they are well, else all that answer; the exit code is 0 or 1."""
-    asked = {"port": port} if port is not None else {name: _PORTS[name] for name in services or _PORTS}
+    asked = {"port": port} if port is not None else _ports(services)
     path = "/health/live" if live else "/health/ready"
     said = {name: _status(one, path) for name, one in asked.items()}
     named = bool(services) or port is not None
     click.echo("\n".join(_lines(said, named)) or "nothing of the shelf answers on this machine")
     sys.exit(0 if _well(said, named) else 1)
+
+
+def _ports(services: tuple[str, ...]) -> dict[str, int]:
+    """Return the usual ports of services, of all if none is named."""
+    # Not at the top: a container asks every few seconds, by its port, and all contexts take long to load.
+    from bookshelf.services import SERVICES  # noqa: PLC0415
+
+    known = {**{service.name: service.port for service in SERVICES}, "gateway": 8000}
+    if unknown := [name for name in services if name not in known]:
+        msg = f"{unknown[0]!r} is none of {', '.join(known)}"
+        raise click.BadParameter(msg, param_hint="SERVICES")
+    return {name: known[name] for name in services or known}
 
 
 def _status(port: int, path: str) -> int | None:

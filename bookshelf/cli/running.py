@@ -8,21 +8,12 @@ from dataclasses import replace
 import click
 
 from bookshelf.cli.faults import guarded, stop
-from bookshelf.cli.instance import begin
-from bookshelf.cli.loop import collect_rarely, on_hangup, until_told
+from bookshelf.cli.loop import collect_rarely, until_told
 from bookshelf.cli.loop import run as run_loop
-from bookshelf.cli.registry import open_strangers
-from bookshelf.cli.sockets import check_address, found_at
-from bookshelf.config import Network, Settings, read, read_gate, read_network, read_routing, with_port
+from bookshelf.config import Network, Settings, read, read_network, with_port
 from bookshelf.cqrs.service import Service
-from bookshelf.runtime.http.transport import HttpTransport
 from bookshelf.runtime.logs import configure
 from bookshelf.services import SERVICES
-from gateway.app import Gateway
-from gateway.choices import chosen
-from gateway.front.door import house, opened, verifier
-from gateway.front.limits import limits
-from gateway.routes.fetch import OPENAPI
 
 _GATEWAY = "gateway"
 _NAMES = [*(service.name for service in SERVICES), _GATEWAY]
@@ -107,26 +98,15 @@ async def _run(service: Service | None, settings: Settings, network: Network, de
 
 
 async def _service(service: Service, settings: Settings, network: Network, stack: AsyncExitStack) -> None:
+    # here, and below, so that neither starts with what only the other needs
+    from bookshelf.cli.instance import begin  # noqa: PLC0415
+
     url = await begin(service, settings, network, stack)
     click.echo(f"{service.name} is ready at {url}")
 
 
 async def _gateway(settings: Settings, network: Network, stack: AsyncExitStack) -> None:
-    check_address(network.address, settings.host)
-    gate, routing = read_gate(os.environ), read_routing(os.environ)
-    known = verifier(gate)
-    discovery = await open_strangers(network, OPENAPI, stack)
-    host = await found_at(network, settings.host)
-    rules = house(gate)
-    choices = chosen(routing, anywhere=False, host=host, verifier=known, limits=limits(rules, gate))
-    transport = HttpTransport(objection=choices.reach.objection)
-    stack.push_async_callback(transport.close)
-    gateway = Gateway(discovery, transport, choices=choices)
-    stack.push_async_callback(gateway.stop)
-    await gateway.start()
-    on_hangup(gateway.reload)
-    door = await opened(gateway, gate, settings.host, settings.port, rules)
-    door.notice_s, door.drain_s = choices.notice_s, choices.drain_s
-    stack.push_async_callback(door.stop)
-    stack.callback(gateway.leave)
-    click.echo(f"the gateway is ready at {door.scheme}://{host}:{door.port}/bookshelf/books")
+    from bookshelf.cli.door import open_gateway  # noqa: PLC0415
+
+    url = await open_gateway(settings, network, stack)
+    click.echo(f"the gateway is ready at {url}/bookshelf/books")

@@ -5,7 +5,7 @@ from typing import Annotated
 
 from msgspec import Meta
 
-from bookshelf.shelf.exchange import limits
+from bookshelf.shelf import limits
 
 _LINE = r"^[^\x00-\x1f\x7f]*[^\s\x00-\x1f\x7f][^\x00-\x1f\x7f]*$(?!\n)"
 _PLAIN = r"^[^\x00-\x1f\x7f]*$(?!\n)"

@@ -2,6 +2,8 @@
 
 import asyncio
 import socket
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -35,6 +37,21 @@ def test_a_port_that_says_nothing_is_not_well() -> None:
 def test_only_a_service_s_name_is_taken() -> None:
     assert "newbooks" in bookshelf("health", "newbooks").err
     assert "no service is named nobook" in bookshelf("forward", "nobook=host").complaint
+
+
+def test_who_asks_by_port_loads_no_context() -> None:
+    """A container asks every few seconds, for as long as it runs."""
+    loaded = subprocess.run(
+        [sys.executable, "-X", "importtime", "-m", "bookshelf", "health", "--port", "1"],
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert loaded.stdout == "port: no answer\n"
+    assert "http.client" in loaded.stderr
+    assert [
+        name for name in ("sqlalchemy", "aiohttp", "bookshelf.shelf", "asyncio") if name in loaded.stderr
+    ] == []
 
 
 async def test_a_connection_is_passed_on_both_ways_to_its_end() -> None:

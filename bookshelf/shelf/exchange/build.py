@@ -3,7 +3,8 @@
 import re
 from collections.abc import Callable
 
-from bookshelf.shelf.exchange import isbn, limits, tags
+from bookshelf.shelf import limits
+from bookshelf.shelf.exchange import isbn, tags
 from bookshelf.shelf.exchange.entry import Book, Entry, Refusal
 from bookshelf.shelf.exchange.format import Fields
 from bookshelf.shelf.exchange.opinion import opinion, passage

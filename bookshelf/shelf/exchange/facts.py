@@ -5,7 +5,7 @@ from typing import NamedTuple
 
 from bookshelf.shelf.exchange import dates, ratings
 from bookshelf.shelf.exchange.format import Fields, Format
-from bookshelf.shelf.exchange.limits import RATING_MAX
+from bookshelf.shelf.limits import RATING_MAX
 
 _TEN = 10
 

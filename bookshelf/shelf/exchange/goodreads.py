@@ -1,7 +1,7 @@
 """Goodreads: My Books, Import and export, Export Library."""
 
 from bookshelf.shelf.exchange.format import Fields, Format
-from bookshelf.shelf.exchange.limits import AUTHOR_MAX
+from bookshelf.shelf.limits import AUTHOR_MAX
 
 
 def _join_authors(fields: Fields) -> None:

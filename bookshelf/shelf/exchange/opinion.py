@@ -5,9 +5,9 @@ from typing import NamedTuple
 
 from bookshelf.shelf.exchange import ratings
 from bookshelf.shelf.exchange.format import Fields
-from bookshelf.shelf.exchange.limits import REVIEW_MAX
 from bookshelf.shelf.exchange.reading import Setting, finished
 from bookshelf.shelf.exchange.text import cut, many_lines
+from bookshelf.shelf.limits import REVIEW_MAX
 
 
 class Opinion(NamedTuple):

@@ -2,7 +2,7 @@
 
 import re
 
-from bookshelf.shelf.exchange.limits import RATING_MAX, RATING_MIN
+from bookshelf.shelf.limits import RATING_MAX, RATING_MIN
 
 _NUMBER = re.compile(r"(\d+(?:[.,]\d+)?)(?:\s*/\s*(\d+))?(?:\s*(?:stars?|\*))?", re.IGNORECASE)
 _FILLED, _STARS = "★*", frozenset("★*☆ ")

@@ -5,7 +5,7 @@ from collections import deque
 from collections.abc import Iterator
 from typing import NamedTuple, TextIO
 
-from bookshelf.shelf.exchange.limits import RECORD_MAX, REREADS_MAX
+from bookshelf.shelf.limits import RECORD_MAX, REREADS_MAX
 
 _SHOWN = 1_000
 _BROKEN = 'a " is opened or closed in the wrong place: mend the quotes'

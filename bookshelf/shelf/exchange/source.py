@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import NamedTuple, TextIO
 
 from bookshelf.shelf.exchange.entry import NotALibrary
-from bookshelf.shelf.exchange.limits import FILE_MAX
+from bookshelf.shelf.limits import FILE_MAX
 
 _CHUNK = 1024 * 1024
 _HEAD = 4096

@@ -2,9 +2,9 @@
 
 from collections.abc import Iterable
 
-from bookshelf.shelf.exchange.limits import TAG_MAX, TAGS_MAX
 from bookshelf.shelf.exchange.states import is_shelf
 from bookshelf.shelf.exchange.text import one_line, shown
+from bookshelf.shelf.limits import TAG_MAX, TAGS_MAX
 
 
 def choose(given: Iterable[str], notes: list[str], *, exact: bool) -> list[str]:

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from unit.exchange.files import library, refusals
 
 from bookshelf.shelf.exchange import Entry, Library, NotALibrary, Refusal, write_refused
-from bookshelf.shelf.exchange.limits import TITLE_MAX
+from bookshelf.shelf.limits import TITLE_MAX
 
 HEADS = st.sampled_from(
     [

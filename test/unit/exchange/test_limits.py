@@ -3,7 +3,7 @@ from pathlib import Path
 import pytest
 from unit.exchange.files import library, only, refusals
 
-from bookshelf.shelf.exchange import limits
+from bookshelf.shelf import limits
 
 
 @pytest.mark.parametrize(("column", "longest"), [("title", limits.TITLE_MAX), ("author", limits.AUTHOR_MAX)])

@@ -5,7 +5,7 @@ import pytest
 from unit.exchange.files import TODAY, library
 
 from bookshelf.shelf.exchange import NotALibrary, read_library
-from bookshelf.shelf.exchange.limits import FILE_MAX
+from bookshelf.shelf.limits import FILE_MAX
 
 
 @pytest.mark.parametrize(

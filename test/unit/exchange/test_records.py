@@ -4,8 +4,8 @@ import pytest
 from unit.exchange.files import entries, fixture, refusals
 
 from bookshelf.shelf.exchange import Entry
-from bookshelf.shelf.exchange.limits import RECORD_MAX, REREADS_MAX
 from bookshelf.shelf.exchange.records import Record, records
+from bookshelf.shelf.limits import RECORD_MAX, REREADS_MAX
 
 
 def read(text: str, width: int = 0) -> list[Record]:

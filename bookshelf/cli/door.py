@@ -1,0 +1,40 @@
+"""The gateway among many machines: who is there it learns from Consul."""
+
+import os
+from contextlib import AsyncExitStack
+
+from bookshelf.cli.loop import on_hangup
+from bookshelf.cli.registry import open_strangers
+from bookshelf.cli.sockets import check_address, found_at
+from bookshelf.config import Network, Settings, read_gate, read_routing
+from bookshelf.runtime.http.transport import HttpTransport
+from gateway.app import Gateway
+from gateway.choices import chosen
+from gateway.front.door import house, opened, verifier
+from gateway.front.limits import limits
+from gateway.routes.fetch import OPENAPI
+
+
+async def open_gateway(settings: Settings, network: Network, stack: AsyncExitStack) -> str:
+    """Run the gateway until the stack is closed; return its URL once it listens.
+
+    Raises `DiscoveryFault`, `PortTaken`, `WrongSetting`.
+    """
+    check_address(network.address, settings.host)
+    gate, routing = read_gate(os.environ), read_routing(os.environ)
+    known = verifier(gate)
+    discovery = await open_strangers(network, OPENAPI, stack)
+    host = await found_at(network, settings.host)
+    rules = house(gate)
+    choices = chosen(routing, anywhere=False, host=host, verifier=known, limits=limits(rules, gate))
+    transport = HttpTransport(objection=choices.reach.objection)
+    stack.push_async_callback(transport.close)
+    gateway = Gateway(discovery, transport, choices=choices)
+    stack.push_async_callback(gateway.stop)
+    await gateway.start()
+    on_hangup(gateway.reload)
+    door = await opened(gateway, gate, settings.host, settings.port, rules)
+    door.notice_s, door.drain_s = choices.notice_s, choices.drain_s
+    stack.push_async_callback(door.stop)
+    stack.callback(gateway.leave)
+    return f"{door.scheme}://{host}:{door.port}"
