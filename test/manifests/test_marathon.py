@@ -58,6 +58,13 @@ def test_each_app_has_checks_a_strategy_and_a_place(name: str) -> None:
     assert all(port["name"] for port in app["portDefinitions"])
 
 
+@pytest.mark.parametrize("name", [name for name in ORDER if name not in {"kafka", "consul"}])
+def test_ours_may_do_nothing_special(name: str) -> None:
+    given = {(one["key"], one["value"]) for one in APPS[name]["container"]["docker"]["parameters"]}
+    closed = {("read-only", "true"), ("cap-drop", "ALL"), ("security-opt", "no-new-privileges:true")}
+    assert closed <= given
+
+
 def test_the_gateway_is_always_at_8000() -> None:
     gateway = APPS["api-gateway"]
     assert (gateway["portDefinitions"][0]["port"], gateway["requirePorts"]) == (8000, True)

@@ -8,6 +8,7 @@ from pathlib import Path
 from zipfile import ZipFile
 
 import pytest
+from support.built import build, only
 from support.kafka import free_ports
 from support.process import ROOT
 from support.until import until
@@ -19,21 +20,8 @@ _LIMIT = 5_000_000
 def built(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A folder with both, made of what git keeps."""
     place = tmp_path_factory.mktemp("dist")
-    source = place / "source"
-    source.mkdir()
-    git = ["git", "-c", "safe.directory=*", "-C", str(ROOT), "ls-files", "-z", "--cached", "--others"]
-    names = subprocess.run([*git, "--exclude-standard"], check=True, capture_output=True).stdout.split(b"\0")
-    listed = b"\0".join(name for name in names if name and (ROOT / name.decode()).is_file())
-    copy = f"tar -C {ROOT} --null --files-from=- -cf - | tar -C {source} -xf -"
-    subprocess.run(["sh", "-c", copy], input=listed, check=True)
-    build = [sys.executable, "-m", "build", "--outdir", str(place), str(source)]
-    subprocess.run(build, check=True, capture_output=True, timeout=300)
+    build(place)
     return place
-
-
-def only(folder: Path, pattern: str) -> Path:
-    [found] = folder.glob(pattern)
-    return found
 
 
 def test_both_are_as_registries_want_them(built: Path) -> None:

@@ -10,7 +10,8 @@ from support.program import Program
 
 _PACKAGING = ROOT / "packaging"
 SCRIPTS = [
-    *(_PACKAGING / "backup", _PACKAGING / "install", ROOT / ".ci" / "run", ROOT / "vagrant" / "provision"),
+    *(_PACKAGING / "backup", _PACKAGING / "install", ROOT / ".ci" / "run"),
+    *(ROOT / "vagrant" / "provision", ROOT / "vagrant" / "post"),
     *sorted((ROOT / "test" / "deploy" / "images").rglob("*.sh")),
 ]
 
@@ -29,6 +30,15 @@ def test_systemd_understands_every_line_of_a_unit(name: str) -> None:
     done = subprocess.run(command, capture_output=True, text=True, check=False)
     said = [line for line in done.stderr.splitlines() if name in line and "is not executable" not in line]
     assert said == []
+
+
+@pytest.mark.skipif(shutil.which("systemd-analyze") is None, reason="systemd-analyze is missing")
+@pytest.mark.parametrize(("name", "tenths"), [("bookshelf.service", 12), ("bookshelf-backup.service", 5)])
+def test_a_unit_is_exposed_to_little(name: str, tenths: int) -> None:
+    """In tenths of systemd's own points, of which 100 are the most; what most services have is 96."""
+    command = ["systemd-analyze", "security", "--offline=true", f"--threshold={tenths}", "--no-pager"]
+    done = subprocess.run([*command, str(_PACKAGING / name)], capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stdout
 
 
 def backup(data: Path, folder: Path, count: int) -> Path:

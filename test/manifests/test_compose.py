@@ -1,0 +1,62 @@
+"""docker-compose.yml: who may do what, who waits for whom, what is open."""
+
+import re
+
+import pytest
+from support.manifests import Document, compose
+from support.process import ROOT
+
+SERVICES: dict[str, Document] = compose()["services"]
+#: Images of others, whose entry points begin as root, take their volume, and become someone else.
+DESCEND = {"consul", "postgres"}
+OUTSIDE = DESCEND | {"kafka"}
+each = pytest.mark.parametrize("name", SERVICES)
+
+
+@each
+def test_it_may_do_nothing_special(name: str) -> None:
+    service = SERVICES[name]
+    assert service["security_opt"] == ["no-new-privileges:true"]
+    assert service["cap_drop"] == ["ALL"]
+    assert ("cap_add" in service) is (name in DESCEND)
+    assert service.get("read_only", False) is (name not in OUTSIDE)
+    assert not {"privileged", "network_mode", "pid", "devices"} & service.keys()
+
+
+@each
+def test_it_is_started_again_and_takes_no_more_than_its_share(name: str) -> None:
+    service = SERVICES[name]
+    assert service["restart"] == "unless-stopped"
+    assert service["mem_limit"]
+    assert service["logging"]["options"].keys() == {"max-size", "max-file"}
+
+
+@each
+def test_it_waits_by_health(name: str) -> None:
+    waits = SERVICES[name].get("depends_on") or {}
+    assert {one["condition"] for one in waits.values()} <= {"service_healthy"}
+    asked = {other for other in waits if other in OUTSIDE and not SERVICES[other].get("healthcheck")}
+    assert asked == set()
+    if SERVICES[name].get("environment", {}).get("BOOKSHELF_STORAGE"):
+        assert "postgres" in waits
+
+
+@pytest.mark.parametrize("name", sorted(SERVICES.keys() - OUTSIDE - {"ports"}))
+def test_its_health_is_that_of_its_own_port(name: str) -> None:
+    asked = SERVICES[name]["healthcheck"]["test"][-1]
+    image = re.search(r"^EXPOSE (.*)$", (ROOT / "Dockerfile").read_text(encoding="utf-8"), re.MULTILINE)
+    assert image is not None
+    assert asked in image[1].split()
+
+
+@pytest.mark.parametrize("name", sorted(OUTSIDE))
+def test_what_it_keeps_is_in_a_volume_with_a_name(name: str) -> None:
+    [volume] = SERVICES[name]["volumes"]
+    assert volume.partition(":")[0] in compose()["volumes"]
+
+
+def test_the_documented_ports_are_open_on_loopback_alone() -> None:
+    opened = [port for service in SERVICES.values() for port in service.get("ports", ())]
+    assert all(port.startswith("127.0.0.1:") for port in opened)
+    numbers = {int(port.split(":")[1]) for port in opened}
+    assert numbers == {8000, 8080, 8081, 8082, 8084, 8500, 8600, 9092}
