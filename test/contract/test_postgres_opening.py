@@ -30,6 +30,24 @@ async def test_a_start_waits_for_its_server() -> None:
             server.stop()
 
 
+async def test_a_password_of_any_characters_comes_beside_the_address(
+    postgres_server: Server, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    word = "p@ss/w:rd %41?#&"
+    monkeypatch.setenv("PGPASSWORD", word)
+    async with postgres_server.database() as name:
+        async with postgres_server.admin(name) as admin:
+            await admin.execute(f"CREATE USER odd PASSWORD '{word}'; GRANT CREATE ON DATABASE {name} TO odd")
+        with_none = postgres_server.url(name, "odd", "").replace(":@", "@")
+        storage = await PostgresStorage.open(with_none, wait_s=5)
+        try:
+            assert await (await storage.live(VIEW, SOURCE)).read(sums) == {}
+        finally:
+            await storage.close()
+            async with postgres_server.admin(name) as admin:
+                await admin.execute("DROP OWNED BY odd CASCADE; DROP USER odd")
+
+
 async def test_a_server_that_never_comes_is_given_up() -> None:
     with pytest.raises(StorageFault, match=r"no PostgreSQL answers .* within 0\.3 s"):
         await PostgresStorage.open("postgresql://reader:x@127.0.0.1:1/nothing", wait_s=0.3)

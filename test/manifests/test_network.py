@@ -1,0 +1,66 @@
+"""NetworkPolicies of kube.yaml: who needs whom may connect to them, and no one else."""
+
+from support.manifests import container, kube
+from support.policies import Pod, allowed
+
+from bookshelf.services import SERVICES
+
+POLICIES = list(kube("NetworkPolicy").values())
+OUTSIDER = Pod("default", {"app.kubernetes.io/name": "gateway", "app.kubernetes.io/part-of": "bookshelf"})
+
+
+def pods() -> dict[str, Pod]:
+    """Return one pod of each workload."""
+    found = kube("Deployment") | kube("StatefulSet")
+    return {
+        name: Pod(
+            one["metadata"]["namespace"],
+            one["spec"]["template"]["metadata"]["labels"],
+            tuple(port["containerPort"] for port in container(one)["ports"]),
+        )
+        for name, one in found.items()
+    }
+
+
+def needed() -> set[tuple[str, str]]:
+    """Return who connects to whom, by the table of contents."""
+    services = {service.name for service in SERVICES}
+    views = {service.name for service in SERVICES if service.views}
+    return (
+        {(name, "disco") for name in services | {"gateway"}}
+        | {(name, "events") for name in services | {"events"}}
+        | {(name, "postgres") for name in views}
+        | {("gateway", name) for name in services}
+        # an owner is asked by others of its service; no label tells which those are
+        | {(one, other) for one in services for other in services}
+    )
+
+
+def test_who_is_needed_can_be_reached_and_nobody_else() -> None:
+    found = pods()
+    opened = {
+        (source, target)
+        for source, one in found.items()
+        for target, other in found.items()
+        if any(allowed(POLICIES, one, other, port) for port in other.ports)
+    }
+    assert opened == needed()
+
+
+def test_from_another_namespace_only_the_gateway_is_reached() -> None:
+    found = pods()
+    reached = [
+        name for name, one in found.items() if any(allowed(POLICIES, OUTSIDER, one, p) for p in one.ports)
+    ]
+    assert reached == ["gateway"]
+
+
+def test_no_pod_reaches_out_of_the_namespace_but_for_names() -> None:
+    for one in pods().values():
+        assert [port for port in (80, 443, 8000) if allowed(POLICIES, one, OUTSIDER, port)] == []
+        assert allowed(POLICIES, one, OUTSIDER, 53)
+
+
+def test_every_pod_is_denied_all_that_is_not_allowed() -> None:
+    [nobody] = [one["spec"] for one in POLICIES if one["metadata"]["name"] == "nobody"]
+    assert nobody == {"podSelector": {}, "policyTypes": ["Ingress", "Egress"]}
