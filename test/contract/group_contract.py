@@ -47,7 +47,7 @@ class Floor:
 
     async def until(self, condition: Callable[[], bool]) -> None:
         """Wait until the members' shares are as they should be."""
-        async with asyncio.timeout(5):
+        async with asyncio.timeout(30):
             while not condition():
                 self.moved.clear()
                 await self.moved.wait()
@@ -136,7 +136,7 @@ class GroupContract:
                 await membership.leave()
 
         await floor.join("stays")
-        async with asyncio.timeout(5), asyncio.TaskGroup() as tasks:
+        async with asyncio.timeout(30), asyncio.TaskGroup() as tasks:
             for n in range(4):
                 tasks.create_task(come_and_go(f"guest-{n}"))
         await floor.until(lambda: floor.owns["stays"] == EVERY)

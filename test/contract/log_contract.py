@@ -35,7 +35,7 @@ async def everything(log: Log, topic: str = TOPIC, partition: int = 0) -> list[R
     """Return all that is in a partition, and was acknowledged before."""
     found: list[Record] = []
     tail, end = await log.tail(topic, partition, 0), await log.end(topic, partition)
-    async with asyncio.timeout(5):
+    async with asyncio.timeout(30):
         while tail.position < end:
             found += await tail.take(500)
     return found
@@ -83,7 +83,7 @@ class LogContract:
 
     async def test_a_waiting_take_is_woken_by_the_next_record(self, log: Log) -> None:
         tail = await log.tail(TOPIC, 0, 0)
-        async with asyncio.timeout(5), asyncio.TaskGroup() as tasks:
+        async with asyncio.timeout(30), asyncio.TaskGroup() as tasks:
             taking = tasks.create_task(read(tail, 1))
             other = tasks.create_task(read(await log.tail(TOPIC, 0, 0), 1))
             await write(log, "a")
@@ -115,7 +115,7 @@ class LogContract:
 
     async def test_appends_at_the_same_time_stay_whole(self, log: Log) -> None:
         pens = [await log.writer(f"service-{n}", TOPIC, 0) for n in range(8)]
-        async with asyncio.timeout(5), asyncio.TaskGroup() as tasks:
+        async with asyncio.timeout(30), asyncio.TaskGroup() as tasks:
             for n, pen in enumerate(pens):
                 tasks.create_task(pen.append(records(*[f"{n}"] * 5)))
         found = await keys(log, 40)
@@ -125,7 +125,7 @@ class LogContract:
 
     async def test_a_writers_own_appends_keep_their_order(self, log: Log) -> None:
         pen = await log.writer("newbook", TOPIC, 0)
-        async with asyncio.timeout(5), asyncio.TaskGroup() as tasks:
+        async with asyncio.timeout(30), asyncio.TaskGroup() as tasks:
             for n in range(50):
                 tasks.create_task(pen.append(records(str(n))))
         assert await keys(log, 50) == [str(n) for n in range(50)]
@@ -182,7 +182,7 @@ class LogContract:
         offsets: list[int] = []
         for start in range(0, MANY, 500):
             offsets += await pen.append(records(*[str(n) for n in range(start, min(start + 500, MANY))]))
-        async with asyncio.timeout(5):
+        async with asyncio.timeout(30):
             assert [r.key for r in await read(behind, MANY)] == [str(n) for n in range(MANY)]
             assert await keys(log, 3, offsets[-3]) == [str(n) for n in range(MANY - 3, MANY)]
             await pen.append(records("newest"))

@@ -114,7 +114,7 @@ class StorageContract:
         await write(live, "a")
         beside = await storage.beside(VIEW, SOURCE)
         await write(beside, "b")
-        async with asyncio.timeout(5):
+        async with asyncio.timeout(30):
             reading = [asyncio.ensure_future(live.read(sums)) for _ in range(5)]
             await asyncio.gather(*(asyncio.sleep(0) for _ in reading))  # sleep: they begin before the swap
             await storage.swap(VIEW, live, beside)

@@ -32,7 +32,7 @@ def secure(broker: Broker, **more: object) -> KafkaSettings:
 async def refused(chosen: KafkaSettings) -> str:
     """Return the one line that a person gets; it comes at once."""
     with pytest.raises(LogFault) as said:
-        async with asyncio.timeout(5):
+        async with asyncio.timeout(30):
             await KafkaLog.open(chosen, [Topic(TOPIC)])
     line = str(said.value)
     assert "\n" not in line

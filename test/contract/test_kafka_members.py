@@ -81,7 +81,7 @@ async def test_leaving_twice_at_once_waits_for_one_drain(log: KafkaLog) -> None:
         drained += 1
 
     member = await log.join("newbook", TOPIC, given, drain)
-    async with asyncio.timeout(10), asyncio.TaskGroup() as tasks:
+    async with asyncio.timeout(30), asyncio.TaskGroup() as tasks:
         tasks.create_task(member.leave())
         await draining.wait()
         tasks.create_task(member.leave())

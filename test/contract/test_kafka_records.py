@@ -95,7 +95,7 @@ async def test_a_taken_back_transaction_moves_the_position_of_a_waiting_tail(kaf
         await former.begin_transaction()
         await former.send_and_wait(named(log), b"{}", b"a", partition=0)
         await log.writer("newbook", TOPIC, 0)
-        async with asyncio.timeout(5):
+        async with asyncio.timeout(30):
             assert await tail.take(10) == []
         assert tail.position == await log.end(TOPIC, 0)
         await former.stop()

@@ -64,14 +64,14 @@ async def test_a_server_that_never_comes_is_given_up() -> None:
 async def test_what_waiting_does_not_mend_is_said_at_once(
     postgres_server: Server, user: str, password: str, database: str, said: str
 ) -> None:
-    async with postgres_server.database(), asyncio.timeout(5):  # with a database comes its user
+    async with postgres_server.database(), asyncio.timeout(30):  # with a database comes its user
         with pytest.raises(StorageFault, match=said):
             await PostgresStorage.open(postgres_server.url(database, user, password), wait_s=60)
 
 
 @pytest.mark.parametrize("address", ["not an address", "mysql://x@y/z", "postgresql://x:notaport/z"])
 async def test_an_address_that_is_none_is_said_at_once(address: str) -> None:
-    async with asyncio.timeout(5):
+    async with asyncio.timeout(30):
         with pytest.raises(StorageFault, match="setting `storage`"):
             await PostgresStorage.open(address, wait_s=60)
 

@@ -110,7 +110,7 @@ async def test_what_was_consumed_is_there_after_a_restart(path: Path) -> None:
 async def test_nothing_is_taken_any_more_once_it_closes(path: Path) -> None:
     log = await SqliteLog.open(path)
     pen = await log.writer("newbook", TOPIC, 0)
-    async with asyncio.timeout(5):
+    async with asyncio.timeout(30):
         appending = asyncio.create_task(pen.append(records("a")))
         await asyncio.sleep(0)  # sleep: a turn of the loop, so that it is queued
         closing = asyncio.create_task(log.close())

@@ -14,7 +14,7 @@ from bookshelf.discovery.consul.settings import ConsulSettings, Pace
 from bookshelf.discovery.port import Discovery, Instance, Snapshot
 
 #: Seconds within which what must happen by itself has happened.
-SOON_S = 15.0
+SOON_S = 30.0
 #: As usual, but soon tired of an agent that does not answer.
 BRISK = Pace(answer_s=0.5, wait_s=1.0)
 

@@ -20,7 +20,7 @@ async def test_who_is_killed_leaves_snapshots_and_dns(agent: Agent, start: Regis
     async with opened(settings(agent)) as discovery, followed(discovery) as seen:
         await seen.until(well("newbook-1", "newbook-2"))
         process.send_signal(signal.SIGKILL)
-        await seen.until(well("newbook-2"), within_s=6)
+        await seen.until(well("newbook-2"))
         assert len(srv(HOST, agent.ports.dns, "newbook.service.consul")) == 1
         states = {check["ServiceID"]: check["Status"] for check in agent.get("/v1/health/checks/newbook")}
         assert states == {"newbook-1": "critical", "newbook-2": "passing"}
@@ -35,7 +35,7 @@ async def test_the_only_one_leaves_too(agent: Agent, start: Registered) -> None:
     async with opened(settings(agent)) as discovery, followed(discovery) as seen:
         await seen.until(well("newbook-1"))
         process.send_signal(signal.SIGKILL)
-        await seen.until(well(), within_s=12)
+        await seen.until(well())
 
 
 async def test_who_is_stopped_is_out_and_back_when_it_goes_on(agent: Agent, start: Registered) -> None:
@@ -44,6 +44,6 @@ async def test_who_is_stopped_is_out_and_back_when_it_goes_on(agent: Agent, star
     async with opened(settings(agent)) as discovery, followed(discovery) as seen:
         await seen.until(well("newbook-1", "newbook-2"))
         process.send_signal(signal.SIGSTOP)
-        await seen.until(well("newbook-2"), within_s=6)
+        await seen.until(well("newbook-2"))
         process.send_signal(signal.SIGCONT)
         await seen.until(well("newbook-1", "newbook-2"))

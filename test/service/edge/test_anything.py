@@ -59,7 +59,7 @@ async def answered(requests_: list[Request]) -> None:
         for one in requests_:
             one.target = one.target.replace("%zz", book["id"])
             for host in shelf.hosts.values():
-                async with asyncio.timeout(5):
+                async with asyncio.timeout(30):
                     response = await host.edge.handle(one)
                 assert 200 <= response.status < 500, (one, response)
                 assert isinstance(response.body, bytes)

@@ -37,7 +37,7 @@ async def test_one_key_is_each_aggregates_own(owners: Owners) -> None:
 
 async def test_twice_in_one_batch_is_carried_out_once(owners: Owners, log: FaultyLog) -> None:
     host = await owners.host()
-    async with asyncio.timeout(5):
+    async with asyncio.timeout(30):
         both = await asyncio.gather(host.ask(keyed("a", "key")), host.ask(keyed("a", "key")))
     assert [outcome.replayed for outcome in both] == [False, True]
     assert both[0].state == both[1].state

@@ -96,7 +96,7 @@ async def test_who_leaves_writes_what_was_begun_and_the_next_one_the_rest(
     reached, opened = asyncio.Event(), asyncio.Event()
     log.appends.append(gate(reached, opened))
     await send(log, count_by_topic("a", id="x"))
-    async with asyncio.timeout(5):
+    async with asyncio.timeout(30):
         await reached.wait()
         await send(log, count_by_topic("a", id="y"))
         leaving = asyncio.ensure_future(former.stop())

@@ -145,7 +145,7 @@ async def test_orders_and_requests_share_their_batches_and_their_states(
     reached, opened = asyncio.Event(), asyncio.Event()
     log.appends.append(gate(reached, opened))
     first = host.ask(sent("a", Count(by=1)))
-    async with asyncio.timeout(5):
+    async with asyncio.timeout(30):
         await reached.wait()
         asked = [host.ask(sent("a", Count(by=1))) for _ in range(3)]
         await send(log, *(count_by_topic("a", 10) for _ in range(3)))

@@ -66,7 +66,7 @@ async def all_is_known(owners: Owners) -> None:
         with contextlib.suppress(NotOwner):  # nothing was written of it
             for key in KEYS:
                 await ask(host, keyed(key, f"{key}-first"))
-        async with asyncio.timeout(5):
+        async with asyncio.timeout(30):
             await host.served()
         for key in KEYS:
             assert (await ask(host, keyed(key, f"{key}-first"))).replayed

@@ -51,7 +51,7 @@ async def test_what_is_being_stored_is_still_what_is_held(thread: Executor) -> N
     await found.load(["a"])
     found.put("a", held(1))
     storing = asyncio.ensure_future(found.flush(1))
-    async with asyncio.timeout(5):
+    async with asyncio.timeout(30):
         await asyncio.to_thread(store.saving.wait, 5)
         assert found.get("a") == held(1)
         found.put("a", held(2))
@@ -142,7 +142,7 @@ async def test_a_thousand_aggregates_in_a_memory_of_ten(
         for turn in (1, 2):
             for start in range(0, len(KEYS), 50):
                 some = KEYS[start : start + 50]
-                async with asyncio.timeout(5):
+                async with asyncio.timeout(30):
                     answers = await asyncio.gather(*(host.ask(sent(key, fresh=turn == 1)) for key in some))
                 assert [answer.state for answer in answers] == [Tally(sum=turn, said=turn)] * len(some)
         assert await totals(log) == dict.fromkeys(KEYS, 2)
@@ -157,7 +157,7 @@ async def test_a_command_that_is_tried_again_is_known_although_its_key_was_new(
         host = await owners.host()
         for turn in range(20):
             log.appends.append(landed)
-            async with asyncio.timeout(5):
+            async with asyncio.timeout(30):
                 await asyncio.gather(*(host.ask(sent(f"{turn}-{n}", fresh=True)) for n in range(8)))
     assert set((await totals(log)).values()) == {1}
 

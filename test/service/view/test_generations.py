@@ -23,7 +23,7 @@ def nothing(_done: int, _total: int) -> None:
 
 async def one_schema(shared: Shared, *hosts: ViewHost) -> None:
     """Wait until the sets that were superseded are dropped."""
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(30):
         while len(await shared.schemas()) > 1:
             await asyncio.gather(*(host.rows.news() for host in hosts))
 

@@ -23,7 +23,7 @@ def read(values: Iterable[str], offset: int = 0, most: int = 7) -> Sequence[tupl
         assert tail.position == offset
         found: list[tuple[int, str]] = []
         while tail.position < await log.end(TOPIC, 0):
-            async with asyncio.timeout(5):
+            async with asyncio.timeout(30):
                 found += [(record.offset, record.value.decode()) for record in await tail.take(most)]
         await tail.close()
         return found

@@ -164,7 +164,7 @@ async def test_a_stream_of_events_comes_as_it_is_made(street: Street, transport:
         for n in range(3):
             more.put_nowait(b"data: %d\n\n" % n)
             assert (await reader.readuntil(b"data: %d\n\n" % n)).endswith(b"%d\n\n" % n)
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(30):
         while not ended.is_set():
             more.put_nowait(b"data: to no one\n\n")
             await asyncio.sleep(0.01)  # sleep: between two events that no one gets

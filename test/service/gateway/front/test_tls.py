@@ -76,7 +76,7 @@ async def door(tmp_path: Path, service: Service) -> AsyncIterator[GatewayDoor]:
 async def ask(port: int, content: bytes, *, tls: bool) -> bytes:
     context = ssl.create_default_context()
     context.check_hostname, context.verify_mode = False, ssl.CERT_NONE
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(30):
         reader, writer = await asyncio.open_connection(HOST, port, ssl=context if tls else None)
         writer.write(content)
         found = await reader.read()
