@@ -10,6 +10,7 @@ from support.manifests import Document, container, documents, kube
 from support.process import ROOT
 
 from bookshelf import __version__
+from bookshelf.config import Network, Routing
 from bookshelf.services import SERVICES
 
 VERSION = "1.31"
@@ -49,6 +50,8 @@ def test_each_pod_is_restricted(name: str) -> None:
     assert spec["automountServiceAccountToken"] is False
     assert spec["enableServiceLinks"] is False
     assert spec["securityContext"]["runAsNonRoot"] is True
+    assert spec["securityContext"]["seccompProfile"] == {"type": "RuntimeDefault"}
+    assert not {"hostNetwork", "hostPID", "hostIPC", "initContainers"} & spec.keys()
     own = spec["containers"][0]["securityContext"]
     assert own["allowPrivilegeEscalation"] is False
     assert own["capabilities"] == {"drop": ["ALL"]}
@@ -75,6 +78,25 @@ def test_each_of_ours_scales_by_load_and_is_replaced_one_by_one(name: str) -> No
     assert deployment["strategy"]["rollingUpdate"] == {"maxUnavailable": 0, "maxSurge": 1}
     assert kube("HorizontalPodAutoscaler")[name]["spec"]["scaleTargetRef"]["name"] == name
     assert container(kube("Deployment")[name])["image"] == f"bookshelf:{__version__}"
+
+
+@pytest.mark.parametrize("name", OURS)
+def test_each_of_ours_leaves_slowly_and_never_alone(name: str) -> None:
+    spec = kube("Deployment")[name]["spec"]["template"]["spec"]
+    pause = spec["containers"][0]["lifecycle"]["preStop"]["sleep"]["seconds"]
+    # the pause, then what a gateway drains at most (gateway_drain_s), and some to spare
+    assert pause + Routing().gateway_drain_s < spec["terminationGracePeriodSeconds"]
+    scaled = kube("HorizontalPodAutoscaler")[name]["spec"]
+    assert 2 <= scaled["minReplicas"] < scaled["maxReplicas"] <= Network().kafka_partitions
+    assert kube("PodDisruptionBudget")[name]["spec"]["maxUnavailable"] < scaled["minReplicas"]
+
+
+def test_secrets_are_named_and_stand_nowhere_else() -> None:
+    [secret] = kube("Secret").values()
+    [word] = secret["stringData"].values()
+    text = (ROOT / "kube.yaml").read_text(encoding="utf-8")
+    assert text.count(word) == 1
+    assert text.count("secretKeyRef: {name: postgres, key: password}") == 3
 
 
 def test_only_the_gateway_is_open_to_the_outside() -> None:
