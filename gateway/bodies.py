@@ -5,8 +5,8 @@ import contextlib
 from collections.abc import AsyncIterator
 from typing import Protocol
 
+from bookshelf.runtime.http.listener.tunnel import Tunnel
 from bookshelf.runtime.http.message import Body, BrokenBody, Bytes, Request, TooLarge, let_go
-from bookshelf.runtime.http.tunnel import Tunnel
 
 #: Bytes of a request's body that is read before it is sent on, so that it can be sent again.
 SHORT = 64 << 10

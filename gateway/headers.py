@@ -10,8 +10,8 @@ from http import HTTPStatus
 from multidict import CIMultiDict
 
 from bookshelf.runtime.edge.conditions import ACTOR, trace
+from bookshelf.runtime.http.listener.tunnel import Tunnel
 from bookshelf.runtime.http.message import Request, Response
-from bookshelf.runtime.http.tunnel import Tunnel
 from gateway.front.packing import unmark
 
 #: Fields about one connection, not about the message; each side frames its own messages anew.

@@ -7,10 +7,10 @@ from typing import Protocol
 
 from multidict import CIMultiDict
 
-from bookshelf.runtime.http.incoming import Incoming
+from bookshelf.runtime.http.listener.incoming import Incoming
+from bookshelf.runtime.http.listener.tunnel import Tunnel
 from bookshelf.runtime.http.message import Bytes, Handler, Request, Response, TooLarge
 from bookshelf.runtime.http.problem import Problem, answer
-from bookshelf.runtime.http.tunnel import Tunnel
 from gateway.front import access
 from gateway.front.cors import Cors
 from gateway.front.crowd import Crowd
@@ -103,6 +103,8 @@ class Front:
             raise Problem("too-large", str(TooLarge(self.house.body)))
         if isinstance(request.body, Incoming):
             request.body.most = self.house.body
+        elif isinstance(request.body, Bytes) and len(request.body.content) > self.house.body:
+            raise Problem("too-large", str(TooLarge(self.house.body)))
 
     def _dress(self, request: Request, response: Response) -> None:
         house = self.house

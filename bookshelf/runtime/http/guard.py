@@ -27,3 +27,4 @@ class Guard:
     line: int = 8190
     field: int = 8190
     head: int = 64 << 10
+    fields: int = 128

@@ -4,6 +4,7 @@ Slowness is looked for by one task in rounds, so that a request pays for no time
 """
 
 import asyncio
+import contextlib
 from collections import Counter
 from collections.abc import Iterator
 from typing import Protocol
@@ -16,15 +17,29 @@ class Watched(Protocol):
 
     peer: str
 
+    def shut(self) -> None:
+        """Close it if nothing is under way."""
+
+    def abort(self) -> None:
+        """End it, whatever is under way."""
+
     def look(self, now: float) -> None:
         """Cut it off if it takes longer than it may."""
 
 
 class Connections:
-    """The connections of one port."""
+    """The connections of one port. `cancels`: a request whose client goes away is not worked on any more.
 
-    def __init__(self, guard: Guard) -> None:
+    `working`: those with a request under way, also when their client has gone. `leaving`: each ends with its
+    next answer.
+    """
+
+    def __init__(self, guard: Guard, *, cancels: bool = False) -> None:
         self.guard = guard
+        self.cancels = cancels
+        self.leaving = False
+        self.working: set[Watched] = set()
+        self._ended = asyncio.Event()
         self._all: set[Watched] = set()
         self._each: Counter[str] = Counter()
         self.refused = 0
@@ -54,11 +69,36 @@ class Connections:
             self._each[one.peer] -= 1
             if not self._each[one.peer]:
                 del self._each[one.peer]
+            self._ended.set()
+
+    def done(self, one: Watched) -> None:
+        """Note that nothing is under way on it."""
+        self.working.discard(one)
+        self._ended.set()
+
+    async def end(self, drain_s: float) -> None:
+        """Let what is under way end, and end what has not by then."""
+        self.leaving = True
+        for _ in range(2):
+            await asyncio.sleep(0)  # sleep: a turn of the loop, in which what was sent by now is read
+        for one in self:
+            one.shut()
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(drain_s):
+                await self._no_one()
+        for one in {*self, *self.working}:
+            one.abort()
+        await self._no_one()
+
+    async def _no_one(self) -> None:
+        while self._all or self.working:
+            self._ended.clear()
+            await self._ended.wait()
 
     async def watch(self) -> None:
         """Look at all of them, for ever, some times in each span that may pass."""
         guard = self.guard
-        round_s = min(guard.head_s, guard.unread_s) / 5
+        round_s = min(guard.head_s, guard.unread_s, guard.idle_s) / 5
         while True:
             await asyncio.sleep(round_s)  # sleep: between two rounds
             now = asyncio.get_running_loop().time()

@@ -1,0 +1,168 @@
+"""A client's connection: one request after the other, with an eye on how long things take."""
+
+import asyncio
+from http import HTTPStatus
+
+import structlog
+
+from bookshelf.runtime.http.listener.arrival import Arrival
+from bookshelf.runtime.http.listener.connections import Connections
+from bookshelf.runtime.http.listener.outgoing import whole
+from bookshelf.runtime.http.listener.reader import Reader
+from bookshelf.runtime.http.listener.speaking import streamed, switched
+from bookshelf.runtime.http.listener.tunnel import Tunnel
+from bookshelf.runtime.http.listener.wire import Wire
+from bookshelf.runtime.http.message import Handler, Response
+from bookshelf.runtime.http.problem import Problem, answer
+
+_BUSY = (
+    b"HTTP/1.1 503 Service Unavailable\r\nContent-Length: 0\r\nRetry-After: 1\r\nConnection: close\r\n"
+    b"Server: bookshelf\r\n\r\n"
+)
+_SLOW = b"HTTP/1.1 408 Request Timeout\r\nContent-Length: 0\r\nConnection: close\r\nServer: bookshelf\r\n\r\n"
+_CONTINUE = b"HTTP/1.1 100 Continue\r\n\r\n"
+#: Seconds for what was not asked for and comes all the same, so that the answer is not lost with it.
+_UNASKED_S = 0.5
+
+_logger = structlog.get_logger(__name__)
+
+
+class Connection(Wire):
+    """Reads, has a handler answer, and writes. What follows a request waits until that is answered."""
+
+    def __init__(self, handler: Handler, everyone: Connections) -> None:
+        super().__init__(everyone.guard)
+        self._handler = handler
+        self._everyone = everyone
+        self._reader = Reader(everyone.guard, self._flow, self._invite)
+        self._work: asyncio.Task[None] | None = None
+        self._held = False
+        #: When it began to wait: for a head's first byte, or from that on for the rest of it.
+        self._since = 0.0
+        self._fresh = True
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        """Take it in, if there is room."""
+        super().connection_made(transport)
+        self._since = self._loop.time()
+        if not self._everyone.enter(self):
+            self._dismiss(_BUSY)
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        """Tell whoever works for it."""
+        super().connection_lost(exc)
+        self._everyone.leave(self)
+        self._reader.break_off()
+        if self._work is not None and self._everyone.cancels:
+            self._work.cancel()
+
+    def data_received(self, data: bytes) -> None:
+        """Read on, and have what is there answered."""
+        reader = self._reader
+        waited = not reader.heading
+        reader.feed(data)
+        if self._work is None:
+            if reader.arrived:
+                self._fresh = False
+                self._work = self._loop.create_task(self._answer_all())
+            elif waited and reader.heading and not self._fresh:
+                self._since = self._loop.time()
+        self._flow()
+
+    def look(self, now: float) -> None:
+        """Cut the client off if its head does not come, or if it does not take its answer."""
+        wire = self._wire
+        if wire is None:
+            return
+        if self._unread.too_long(wire.get_write_buffer_size(), now):
+            wire.abort()
+        elif self._work is None:
+            begun = self._reader.heading
+            if now - self._since > (self.guard.head_s if begun or self._fresh else self.guard.idle_s):
+                self._dismiss(_SLOW if begun else b"")
+
+    def shut(self) -> None:
+        """Close it if nothing is under way; else it ends with its next answer."""
+        if self._work is None and self._wire is not None:
+            self._wire.close()
+
+    def abort(self) -> None:
+        """End it, whatever is under way."""
+        if self._work is not None:
+            self._work.cancel()
+        self.hang_up()
+
+    def _flow(self) -> None:
+        held = self._reader.full
+        if held is not self._held and self._wire is not None:
+            self._held = held
+            if held:
+                self._wire.pause_reading()
+            else:
+                self._wire.resume_reading()
+
+    def _invite(self) -> None:
+        if self._wire is not None:
+            self._wire.write(_CONTINUE)
+
+    def _dismiss(self, word: bytes) -> None:
+        self._reader.over = True
+        if self._wire is not None:
+            self._wire.write(word)
+            self._wire.close()
+
+    async def _answer_all(self) -> None:
+        self._everyone.working.add(self)
+        try:
+            arrived, kept = self._reader.arrived, True
+            while kept and arrived and self._wire is not None:
+                one = arrived.popleft()
+                self._flow()
+                kept = await self._answer(one)
+        except ConnectionResetError:
+            self.hang_up()
+        except Exception:
+            _logger.exception("defect", part="an answer on its way")
+            self.hang_up()
+        finally:
+            self._work = None
+            self._since = self._loop.time()
+            self._everyone.done(self)
+
+    async def _answer(self, one: Arrival) -> bool:
+        """Answer a request; return whether another may follow it."""
+        if one.refusal is not None:
+            await self.send(whole(one, answer(one.refusal), kept=False))
+            self.part(_UNASKED_S)
+            return False
+        response = await self._handler.handle(one.request(self.peer, secure=self.secure))
+        kept = one.kept and not one.uninvited and not self._everyone.leaving
+        if isinstance(response.body, bytes):
+            await self.send(_written(one, response, kept=kept))
+        elif response.status == HTTPStatus.SWITCHING_PROTOCOLS and isinstance(one.body, Tunnel):
+            await switched(self, one, response)
+            kept = False
+        else:
+            kept = await streamed(self, one, response, kept=kept)
+        if one.body is not None:
+            kept = await self._past(one, kept=kept)
+        if not kept and self._wire is not None:
+            self._wire.close()
+        return kept
+
+    async def _past(self, one: Arrival, *, kept: bool) -> bool:
+        """Let the rest of a request go by, so that its answer is not lost with it."""
+        if isinstance(one.body, Tunnel):
+            self._reader.decline(one.body)
+        elif one.body is not None and not one.body.whole:
+            return await one.body.rest(self.guard.linger_s if kept else _UNASKED_S) and kept
+        return kept
+
+
+def _written(one: Arrival, response: Response, *, kept: bool) -> bytes:
+    try:
+        return whole(one, response, kept=kept)
+    except ValueError:
+        _logger.exception("defect", part="an answer's head")
+        msg = "this is a defect of the service, not of the request; it was logged"
+        return whole(one, answer(Problem("internal", msg)), kept=kept)

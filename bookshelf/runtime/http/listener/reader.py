@@ -1,0 +1,164 @@
+"""A connection's bytes as requests, read by httptools. Strict: what is not HTTP/1.1 is no request."""
+
+from collections import deque
+from collections.abc import Callable
+
+from httptools import HttpParserCallbackError, HttpParserError, HttpParserUpgrade, HttpRequestParser
+from multidict import CIMultiDict
+
+from bookshelf.runtime.http.guard import Guard
+from bookshelf.runtime.http.listener.arrival import Arrival, refused
+from bookshelf.runtime.http.listener.incoming import Incoming
+from bookshelf.runtime.http.listener.strict import flaw
+from bookshelf.runtime.http.listener.tunnel import Tunnel
+from bookshelf.runtime.http.problem import Problem
+
+_MALFORMED = "the request is not HTTP/1.1, or has more headers than are taken"
+
+
+class Reader:
+    """The parser's listener. What it has read is in `arrived`, in order; the last of them may still come in.
+
+    `heading`: whether a head has begun and not ended. `flow` and `invite`: see `Incoming`.
+    """
+
+    __slots__ = (
+        *("_body", "_fields", "_flow", "_guard", "_invite", "_parser", "_size", "_target", "_tunnel"),
+        *("arrived", "heading", "over"),
+    )
+
+    def __init__(self, guard: Guard, flow: Callable[[], None], invite: Callable[[], None]) -> None:
+        self._guard = guard
+        self._flow = flow
+        self._invite = invite
+        self._parser = HttpRequestParser(self)
+        self._body: Incoming | None = None
+        self._tunnel: Tunnel | None = None
+        self._fields: list[tuple[str, str]] = []
+        self._target = b""
+        self._size = 0
+        self.arrived: deque[Arrival] = deque()
+        self.heading = False
+        #: Whether nothing more is read: the client said so, or was not understood.
+        self.over = False
+
+    @property
+    def full(self) -> bool:
+        """Whether no more should come just now."""
+        if self.arrived:
+            return True
+        body = self._body or self._tunnel
+        return body is not None and body.full
+
+    def feed(self, data: bytes) -> None:
+        """Read on. What cannot be read ends up in `arrived` too, as a refusal."""
+        if self._tunnel is not None:
+            self._tunnel.feed(data)
+        elif not self.over:
+            try:
+                self._parser.feed_data(data)
+            except HttpParserUpgrade as upgrade:
+                self._switch(data[upgrade.args[0] :])
+            except HttpParserCallbackError as fault:
+                self._refuse(fault.__context__)
+            except HttpParserError:
+                self._refuse(None)
+            else:
+                self._measure(len(data))
+
+    def _measure(self, size: int) -> None:
+        if self.heading:
+            self._size += size
+            if self._size > self._guard.head:
+                self._refuse(_too_large())
+
+    def _switch(self, rest: bytes) -> None:
+        """Go on behind a request that asks for another protocol: HTTP it is, until someone agrees."""
+        self._parser = HttpRequestParser(self)
+        if self.arrived and isinstance(self.arrived[-1].body, Tunnel):
+            self._tunnel = self.arrived[-1].body
+        if rest:
+            self.feed(rest)
+
+    def decline(self, tunnel: Tunnel) -> None:
+        """Take what came behind a request for a tunnel as HTTP: no one agreed to it."""
+        if tunnel is self._tunnel:
+            self._tunnel = None
+            self.feed(tunnel.taken())
+
+    def break_off(self) -> None:
+        """Note that the client has gone."""
+        self.over = True
+        body = self._body or self._tunnel
+        if body is not None:
+            body.break_off()
+
+    def _refuse(self, fault: BaseException | None) -> None:
+        if self.over:
+            return
+        self.over, self.heading = True, False
+        problem = fault if isinstance(fault, Problem) else Problem("malformed", _MALFORMED)
+        if self._body is None:
+            self.arrived.append(refused(problem))
+        elif self.arrived:  # no one has begun with it
+            self.arrived[-1] = refused(problem)
+        else:
+            self._body.break_off()
+
+    def on_message_begin(self) -> None:
+        """Begin a head."""
+        self._fields = []
+        self._target = b""
+        self._size = 0
+        self.heading = True
+
+    def on_url(self, part: bytes) -> None:
+        """Take a part of the target in."""
+        self._target += part
+        if len(self._target) > self._guard.line:
+            raise _too_large()
+
+    def on_header(self, name: bytes, value: bytes) -> None:
+        """Take a header in; one that comes behind a chunked body is let be."""
+        if not self.heading:
+            return
+        if len(name) > self._guard.field or len(value) > self._guard.field:
+            raise _too_large()
+        self._fields.append((name.decode("ascii"), value.decode("utf-8", "surrogateescape")))
+        if len(self._fields) > self._guard.fields:
+            raise Problem("malformed", _MALFORMED)
+
+    def on_headers_complete(self) -> None:
+        """Judge the head."""
+        self.heading = False
+        parser = self._parser
+        headers = CIMultiDict(self._fields)
+        method, version = parser.get_method().decode("ascii"), parser.get_http_version()
+        wrong = flaw(method, version, headers)
+        if wrong is not None:
+            raise Problem("malformed", wrong)
+        kept = parser.should_keep_alive()
+        one = Arrival(method, self._target.decode("ascii"), int(version == "1.1"), headers, kept=kept)
+        if "Transfer-Encoding" in headers or headers.get("Content-Length", "0") != "0":
+            waits = headers.get("Expect", "").lower() == "100-continue"
+            one.body = self._body = Incoming(self._guard, self._flow, self._invite if waits else None)
+        elif (
+            parser.should_upgrade() and headers.get("Upgrade", "").lower() == "websocket" and method == "GET"
+        ):
+            one.body = Tunnel(self._flow)
+        self.arrived.append(one)
+
+    def on_body(self, piece: bytes) -> None:
+        """Pass a piece of the body on."""
+        if self._body is not None:
+            self._body.feed(piece)
+
+    def on_message_complete(self) -> None:
+        """Note that all of it is here."""
+        if self._body is not None:
+            self._body.finish()
+            self._body = None
+
+
+def _too_large() -> Problem:
+    return Problem("head-too-large", "the target or a header is longer than is taken")
