@@ -55,13 +55,18 @@ async def test_a_topic_with_other_partitions_is_left_and_said(kafka_broker: Brok
     async with kafka_log(kafka_broker.address, TOPIC, prefix="three.", partitions=3):
         pass
     with pytest.raises(
-        LogFault, match=r"three\.bookshelf has 3 partitions and 8 are asked for; set partitions to 3"
+        LogFault, match=r"three\.bookshelf has 3 partitions and 8 are asked for; set kafka_partitions to 3"
     ):
-        await KafkaLog.open(settings(kafka_broker.address, prefix="three."), [Topic(TOPIC)])
+        await KafkaLog.open(settings(kafka_broker.address, prefix="three."), [Topic("new"), Topic(TOPIC)])
+    # nothing is made meanwhile: who does as they are told would have that one with another count
+    both = settings(kafka_broker.address, prefix="three.", partitions=3)
+    log = await KafkaLog.open(both, [Topic("new"), Topic(TOPIC)])
+    assert (log.partitions("new"), log.partitions(TOPIC)) == (3, 3)
+    await log.close()
 
 
 async def test_more_replicas_than_brokers_are_said(kafka_broker: Broker) -> None:
-    with pytest.raises(LogFault, match=r"does not make the topic .*; set replication to no more than"):
+    with pytest.raises(LogFault, match=r"does not make the topic .*; set kafka_replication to no more than"):
         await KafkaLog.open(settings(kafka_broker.address, replication=3), [Topic(TOPIC)])
 
 

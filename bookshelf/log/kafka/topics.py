@@ -1,7 +1,7 @@
 """The topics that a log is opened with: made if they are missing, held to what we need if they are there."""
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import structlog
@@ -41,14 +41,15 @@ async def ensure(
     """
     by_name = {settings.prefix + topic.name: topic for topic in topics}
     there = await _partitions(connection, list(by_name))
+    # before any is made: who then sets what the refusal says would have topics of two counts
+    _hold_to(settings.partitions, there)
     missing = [topic for name, topic in by_name.items() if not there[name]]
     if missing:
         await persist(lambda: _make(admin, settings, missing))
     while not all(there.values()):
         await asyncio.sleep(_PAUSE_S)
         there = await _partitions(connection, list(by_name))
-    for name, count in there.items():
-        _hold_to(name, count, settings.partitions)
+    _hold_to(settings.partitions, there)
     most = await persist(lambda: _record_bytes(admin, list(by_name)))
     return {topic.name: Found(there[name], most[name]) for name, topic in by_name.items()}
 
@@ -65,14 +66,16 @@ async def there(
     return {name: Found(found[settings.prefix + name], 0) for name in names}
 
 
-def _hold_to(name: str, found: int, wanted: int) -> None:
-    if found == wanted:
-        return
-    msg = (
-        f"Kafka's topic {name} has {found} partitions and {wanted} are asked for; set partitions to {found}. "
-        f"Never change those of a topic that has records: each key's records would be in two partitions"
-    )
-    raise LogFault(msg)
+def _hold_to(wanted: int, there: Mapping[str, int]) -> None:
+    for name, found in there.items():
+        if found in {0, wanted}:  # 0: it is still to be made
+            continue
+        msg = (
+            f"Kafka's topic {name} has {found} partitions and {wanted} are asked for; "
+            f"set kafka_partitions to {found}. "
+            f"Never change those of a topic that has records: each key's records would be in two partitions"
+        )
+        raise LogFault(msg)
 
 
 async def _partitions(connection: AIOKafkaConnection, names: list[str]) -> dict[str, int]:
@@ -122,7 +125,7 @@ async def _created(admin: AIOKafkaAdminClient, wanted: list[NewTopic]) -> Any:  
 
 def _remedy(fault: type[Exception]) -> str:
     if fault is errors.InvalidReplicationFactorError:
-        return "; set replication to no more than there are brokers"
+        return "; set kafka_replication to no more than there are brokers"
     return ""
 
 
