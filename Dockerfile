@@ -42,8 +42,12 @@ LABEL org.opencontainers.image.title="Bookshelf" \
       org.opencontainers.image.version="${VERSION}" \
       org.opencontainers.image.revision="${REVISION}" \
       org.opencontainers.image.licenses="BSD-3-Clause"
-# What installs programs has no place where programs run.
+# What installs programs has no place where programs run. The base has its standard library uncompiled, and no process
+# could keep what it compiles at its start.
 RUN rm -rf "$(python -c 'import pip; print(*pip.__path__)')" /usr/local/bin/pip* /usr/bin/pip* \
+ && python -m compileall -q --invalidation-mode unchecked-hash \
+    -x '/(test|tests|idlelib|lib2to3|tkinter|turtledemo|ensurepip|pydoc_data|site-packages|dist-packages)/' \
+    "$(python -c 'import sysconfig; print(sysconfig.get_path("stdlib"))')" \
  && install -d -m 0700 -o 10001 -g 10001 /data
 COPY --from=build /opt/bookshelf /opt/bookshelf
 COPY --from=build /opt/sbom.cdx.json /usr/share/bookshelf/

@@ -65,8 +65,10 @@ faults: $(DEV) ## do to the running system all that may go wrong; writes docs/fa
 test-slow: $(DEV) ## run what takes long of the gateway: 1 GiB both ways, its bench
 	@$(BIN)/python -m pytest -m slow $(or $(ARGS),test/service/gateway test/system/test_bench.py)
 
+# A whole run writes what it took into docs/deployed.md.
 test-deploy: $(DEV) ## run what is deployed, on real Docker and Kubernetes; as root, for minutes
-	@$(BIN)/python -m pytest -m deploy $(or $(ARGS),test/deploy)
+	@BOOKSHELF_DEPLOY_PAGE=$(if $(ARGS),,docs/deployed.md) $(BIN)/python -m pytest -m deploy --timeout=1800 \
+	  $(or $(ARGS),test/deploy)
 
 lint: $(DEV) ## check style, format and types
 	@$(BIN)/ruff check

@@ -1,12 +1,14 @@
 """docker-compose.yml as a person uses it: up, the calls of README, more of a service, kills, down and up."""
 
 import re
+import time
 from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
 from urllib.request import urlopen
 
 import pytest
+from deploy.figures import Figure, of_containers
 from support.client import Client
 from support.compose import Compose
 from support.dns import srv
@@ -20,13 +22,15 @@ _GATEWAY = "http://127.0.0.1:8000"
 
 
 @pytest.fixture(scope="module")
-def compose(docker: Docker, image: str) -> Iterator[Compose]:
+def compose(docker: Docker, image: str, figures: list[Figure]) -> Iterator[Compose]:
     """Everything is up, once for these tests."""
     assert image
     project = Compose(docker)
+    begun = time.monotonic()
     try:
         project("up", "--detach", "--build")
         project.healthy(count=9)
+        figures.append(Figure("docker-compose: up, all 9 containers healthy", time.monotonic() - begun))
         yield project
     finally:
         project("down", "--volumes", "--timeout", "5")
@@ -39,6 +43,16 @@ def titles() -> Counter[str]:
 @pytest.mark.usefixtures("compose")
 def test_the_documented_calls_are_answered(tmp_path: Path) -> None:
     assert played(tmp_path) == list(STATUSES)
+
+
+@pytest.mark.usefixtures("compose")
+def test_what_its_containers_take_is_known(docker: Docker, figures: list[Figure]) -> None:
+    used = of_containers(docker)
+    assert len(used) == 9
+    figures += [
+        Figure(f"docker-compose: {name.split('_')[1]}", megabytes=size) for name, size in sorted(used.items())
+    ]
+    figures.append(Figure("docker-compose: all 9 containers, without load", megabytes=sum(used.values())))
 
 
 @pytest.mark.usefixtures("compose")
@@ -81,13 +95,18 @@ def owned() -> list[int]:
 @pytest.mark.parametrize(
     "service", ["newbook", "readbook", "booklist", "gateway", "postgres", "consul", "kafka"]
 )
-def test_what_is_killed_comes_back_and_nothing_acknowledged_is_lost(compose: Compose, service: str) -> None:
+def test_what_is_killed_comes_back_and_nothing_acknowledged_is_lost(
+    compose: Compose, service: str, figures: list[Figure]
+) -> None:
     with Steady(_GATEWAY, f"killed-{service}") as readers:
         assert readers.more(20)
+        begun = time.monotonic()
         compose.kill(service)
         assert readers.more(50)
     assert readers.failed == []
     compose.healthy()
+    took = time.monotonic() - begun
+    figures.append(Figure(f"docker-compose: {service} killed under load", took, retried=readers.retries))
     until(lambda: missing(readers) == [], "all that was acknowledged is listed", 60)
     found = titles()
     assert [title for title in readers.acknowledged if found[title] != 1] == []
@@ -98,12 +117,14 @@ def missing(readers: Steady) -> list[str]:
     return [title for title in readers.acknowledged if not found[title]]
 
 
-def test_down_and_up_again_keeps_the_books(compose: Compose) -> None:
+def test_down_and_up_again_keeps_the_books(compose: Compose, figures: list[Figure]) -> None:
     before = titles()
     assert before
     compose("down", "--timeout", "30")
+    begun = time.monotonic()
     compose("up", "--detach")
     compose.healthy(count=9)
+    figures.append(Figure("docker-compose: up again, with the books", time.monotonic() - begun))
     until(lambda: titles() == before, "every book is listed again")
 
 

@@ -2,10 +2,14 @@
 
 import json
 import re
+import time
+from datetime import datetime
+from statistics import median
 from urllib.error import URLError
 from urllib.request import urlopen
 
 import pytest
+from deploy.figures import Figure
 from support.docker import Docker
 from support.process import ROOT
 from support.stand_ins import PYTHON
@@ -22,8 +26,9 @@ def inside(docker: Docker, image: str, script: str) -> str:
     return docker("run", "--rm", "--read-only", "--entrypoint", "sh", image, "-euc", script)
 
 
-def test_it_adds_less_than_100_mb(docker: Docker, image: str) -> None:
+def test_it_adds_less_than_100_mb(docker: Docker, image: str, figures: list[Figure]) -> None:
     whole, base = (int(docker("inspect", "--format", "{{.Size}}", one)) for one in (image, PYTHON))
+    figures.append(Figure("image: over its base", megabytes=(whole - base) / 1e6))
     assert whole - base < 100e6
 
 
@@ -35,6 +40,22 @@ def test_nothing_that_installs_or_builds_is_in_it(docker: Docker, image: str) ->
     programs = "pip pip3 gcc cc make git curl wget cyclonedx-py"
     assert inside(docker, image, f"for one in {programs}; do command -v $one || true; done") == ""
     assert "No module named pip" in inside(docker, image, "python -m pip 2>&1 || true")
+
+
+def test_all_that_a_service_loads_is_compiled(docker: Docker, image: str) -> None:
+    script = """
+import pathlib, sys, bookshelf.cli.running, bookshelf.cli.instance, bookshelf.cli.door
+kept = (getattr(module, "__cached__", None) for module in list(sys.modules.values()))
+print(*(path for path in kept if path and not pathlib.Path(path).exists()))
+"""
+    assert inside(docker, image, f"/opt/bookshelf/bin/python -c '{script}'") == ""
+
+
+def test_the_same_sources_make_the_same_image(docker: Docker, image: str) -> None:
+    """Byte by byte, all that is added to the base: made anew, nothing of the last time taken."""
+    again = docker.run("docker", "build", "--quiet", "--no-cache", ".", cwd=ROOT)
+    added = "find /opt/bookshelf /usr/share/bookshelf -type f -exec sha256sum {} + | sort"
+    assert inside(docker, again, added) == inside(docker, image, added) != ""
 
 
 def test_it_has_the_locked_versions_and_says_so_in_its_bill_of_materials(docker: Docker, image: str) -> None:
@@ -52,9 +73,29 @@ def test_its_labels_say_what_it_is(docker: Docker, image: str) -> None:
     assert labels["org.opencontainers.image.licenses"] == "BSD-3-Clause"
 
 
+_RUN = ("run", "--detach", "--read-only", "--cap-drop", "ALL", "--publish", f"127.0.0.1:{_PORT}:8000")
+
+
+def test_how_fast_it_starts_is_known(docker: Docker, image: str, figures: list[Figure]) -> None:
+    """From `docker run` to a shelf that takes books, and of that, without what the daemon does before."""
+    whole, own = zip(*(started(docker, image) for _ in range(5)), strict=True)
+    figures.append(Figure("image: `docker run` until the shelf is ready, median of 5", median(whole)))
+    figures.append(Figure("image: of that, from the start of the process", median(own)))
+
+
+def started(docker: Docker, image: str) -> tuple[float, float]:
+    """Start a shelf; return the seconds since it was asked for, and those since its process began."""
+    asked = time.time()
+    name = docker(*_RUN, image)
+    until(lambda: answers("/health/ready"), "the shelf is ready")
+    ready = time.time()
+    began = docker("inspect", "--format", "{{.State.StartedAt}}", name)
+    docker("rm", "--force", "--volumes", name)
+    return ready - asked, ready - datetime.fromisoformat(began).timestamp()
+
+
 def test_a_shelf_in_one_container_is_well_and_ends_when_told(docker: Docker, image: str) -> None:
-    run = ["run", "--detach", "--read-only", "--cap-drop", "ALL", "--publish", f"127.0.0.1:{_PORT}:8000"]
-    name = docker(*run, image)
+    name = docker(*_RUN, image)
     until(lambda: answers("/health/ready"), "the shelf is ready")
     until(lambda: health(docker, name) == "healthy", "the daemon finds it healthy")
     docker("stop", "--time", "20", name)

@@ -1,16 +1,19 @@
 """kube.yaml on a real Kubernetes 1.31: created, asked, rolled, scaled; pods killed under load."""
 
-import json
-from collections import Counter
+import time
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 from conftest import required
+from deploy.figures import Figure, of_pods
+from deploy.town import door, knock, pod, ready, seen, there_once, volume
 from support import stand_ins
 from support.client import Client
 from support.docker import Docker
 from support.kubernetes import Cluster, cluster
+from support.manifests import Document
+from support.policies import kept
 from support.process import ROOT
 from support.readme import STATUSES, played
 from support.steady import Steady
@@ -18,10 +21,13 @@ from support.until import until
 
 pytestmark = [pytest.mark.deploy, pytest.mark.needs("kubernetes")]
 _PODS = 13
+_OURS = ("newbook", "readbook", "lastreadbooks", "booklist", "gateway")
 
 
 @pytest.fixture(scope="module")
-def kube(docker: Docker, image: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Cluster]:
+def kube(
+    docker: Docker, image: str, tmp_path_factory: pytest.TempPathFactory, figures: list[Figure]
+) -> Iterator[Cluster]:
     """A cluster on which `kubectl create -f kube.yaml` was run, and every pod is ready."""
     required("kubernetes")
     archive = tmp_path_factory.mktemp("images") / "images.tar"
@@ -31,51 +37,28 @@ def kube(docker: Docker, image: str, tmp_path_factory: pytest.TempPathFactory) -
         made.take(archive)
         archive.unlink()
         made("create", "-f", "-", text="\n".join(volume(made.root, number) for number in range(3)))
+        begun = time.monotonic()
         made("create", "-f", ROOT / "kube.yaml")
         until(lambda: ready(made) == _PODS, "every pod is ready", 240)
+        figures.append(
+            Figure(f"Kubernetes: kube.yaml created, all {_PODS} pods ready", time.monotonic() - begun)
+        )
         yield made
 
 
-def volume(root: Path, number: int) -> str:
-    """Make a place for what claims a disk: a cluster of one node has nothing that provides them."""
-    place = root / "volumes" / str(number)
-    place.mkdir(parents=True)
-    place.chmod(0o777)
-    spec = {
-        "capacity": {"storage": "20Gi"},
-        "accessModes": ["ReadWriteOnce"],
-        "hostPath": {"path": str(place)},
-    }
-    metadata = {"name": f"volume-{number}"}
-    return json.dumps({"apiVersion": "v1", "kind": "PersistentVolume", "metadata": metadata, "spec": spec})
-
-
-def ready(kube: Cluster, app: str = "") -> int:
-    """Return how many pods are ready."""
-    chosen = [f"--selector=app.kubernetes.io/name={app}"] if app else []
-    states = [c for pod in kube.items("pods", *chosen) for c in pod["status"].get("containerStatuses", ())]
-    return sum(state["ready"] for state in states)
-
-
-def door(kube: Cluster) -> str:
-    """Return the address of the Service bookshelf."""
-    [found] = kube.items("services", "--field-selector=metadata.name=bookshelf")
-    return f"http://{found['spec']['clusterIP']}:8000"
-
-
-def titles(kube: Cluster) -> Counter[str]:
-    return Counter(book["title"] for book in Client(door(kube), "/bookshelf").every_book())
-
-
-def there_once(kube: Cluster, readers: Steady) -> bool:
-    found = titles(kube)
-    return all(found[title] == 1 for title in readers.acknowledged)
-
-
-def test_every_pod_is_ready_and_none_was_started_twice(kube: Cluster) -> None:
+def test_every_pod_is_ready_and_none_was_started_twice(kube: Cluster, figures: list[Figure]) -> None:
     pods = kube.items("pods")
     assert len(pods) == _PODS
     assert {state["restartCount"] for pod in pods for state in pod["status"]["containerStatuses"]} == {0}
+    used = of_pods(kube)
+    figures += [
+        Figure(
+            f"Kubernetes: pod of {app}",
+            megabytes=max(size for name, size in used.items() if name.startswith(app)),
+        )
+        for app in (*_OURS, "events", "disco", "postgres")
+    ]
+    figures.append(Figure(f"Kubernetes: all {_PODS} pods, without load", megabytes=sum(used.values())))
 
 
 def test_the_documented_calls_are_answered(kube: Cluster, tmp_path: Path) -> None:
@@ -83,26 +66,82 @@ def test_the_documented_calls_are_answered(kube: Cluster, tmp_path: Path) -> Non
     assert Client(door(kube)).ask("GET", "/apidocs/").status == 200
 
 
-@pytest.mark.parametrize("name", ["newbook", "readbook", "lastreadbooks", "booklist", "gateway"])
-def test_a_rolling_update_fails_no_request(kube: Cluster, name: str) -> None:
+@pytest.mark.parametrize("name", _OURS)
+def test_what_runs_has_no_token_no_root_and_nowhere_to_write(kube: Cluster, name: str) -> None:
+    status = "grep -E '^(NoNewPrivs|CapEff|Seccomp):' /proc/1/status"
+    script = f"id -u; ls /var/run/secrets 2>&1 || true; touch /opt/x 2>&1 || true; {status}"
+    said = kube("exec", f"deployment/{name}", "--", "sh", "-c", script)
+    user, token, write, *rights = said.splitlines()
+    assert user == "10001"
+    assert "No such file" in token
+    assert "Read-only file system" in write
+    assert [line.split()[1] for line in rights] == ["0" * 16, "1", "2"]
+
+
+def test_every_budget_lets_a_node_be_drained(kube: Cluster) -> None:
+    budgets = kube.items("poddisruptionbudgets")
+    assert len(budgets) == len(_OURS) + 3
+    assert [one["metadata"]["name"] for one in budgets if one["status"]["disruptionsAllowed"] < 1] == []
+
+
+@pytest.fixture
+def outsider(kube: Cluster) -> Iterator[Document]:
+    """A pod of someone else, in another namespace, that calls itself one of ours and listens on 8000."""
+    image = ["--image=bookshelf:0.1.0", "--image-pull-policy=IfNotPresent", "--port=8000"]
+    own = ["run", "outsider", "--namespace=default", "--labels=app.kubernetes.io/name=gateway", *image]
+    kube(*own, "--command", "--", "python", "-m", "http.server", "8000")
+    kube("wait", "--namespace=default", "--for=condition=Ready", "pod/outsider", "--timeout=60s")
+    yield pod(kube, "gateway", "default")
+    kube("delete", "pod", "outsider", "--namespace=default", "--grace-period=0", "--force")
+
+
+def test_policies_that_are_kept_close_all_but_what_is_needed(kube: Cluster, outsider: Document) -> None:
+    names = (*_OURS, "events", "disco", "postgres")
+    all_pods = {name: pod(kube, name) for name in names} | {"outsider": outsider}
+    place = {
+        name: f"{one.address}:{one.ports[0]}" for name, one in ((n, seen(p)) for n, p in all_pods.items())
+    }
+    name_of = {where: name for name, where in place.items()}
+
+    def reached(source: str) -> set[str]:
+        others = (where for where in name_of if where != place[source])
+        return {name_of[one] for one in knock(kube, all_pods[source], *others)}
+
+    assert reached("outsider") == place.keys() - {"outsider"}
+    everyone = [seen(one) for one in kube.items("pods", "--all-namespaces")]
+    services = {"newbook", "readbook", "lastreadbooks", "booklist"}
+    with kept(kube.items("networkpolicies"), everyone):
+        assert reached("outsider") == {"gateway"}
+        assert reached("gateway") == {"disco", *services}
+        assert reached("newbook") == {"disco", "events", *services} - {"newbook"}
+        assert reached("booklist") == {"disco", "events", "postgres", *services} - {"booklist"}
+
+
+@pytest.mark.parametrize("name", _OURS)
+def test_a_rolling_update_fails_no_request(kube: Cluster, name: str, figures: list[Figure]) -> None:
     with Steady(door(kube), f"rolled-{name}") as readers:
         assert readers.more(20)
+        begun = time.monotonic()
         kube("rollout", "restart", f"deployment/{name}")
         kube("rollout", "status", f"deployment/{name}", "--timeout=120s")
+        took = time.monotonic() - begun
         assert readers.more(20)
     assert readers.failed == []
     until(lambda: there_once(kube, readers), "all that was acknowledged is listed, once")
+    figures.append(Figure(f"Kubernetes: rolling update of {name} under load", took, retried=readers.retries))
 
 
-@pytest.mark.parametrize("pod", ["newbook", "gateway", "events", "disco", "postgres"])
-def test_a_killed_pod_loses_nothing(kube: Cluster, pod: str) -> None:
-    with Steady(door(kube), f"killed-{pod}") as readers:
+@pytest.mark.parametrize("app", ["newbook", "gateway", "events", "disco", "postgres"])
+def test_a_killed_pod_loses_nothing(kube: Cluster, app: str, figures: list[Figure]) -> None:
+    with Steady(door(kube), f"killed-{app}") as readers:
         assert readers.more(20)
-        name = kube.items("pods", f"--selector=app.kubernetes.io/name={pod}")[0]["metadata"]["name"]
-        kube("delete", "pod", name, "--grace-period=0", "--force")
+        begun = time.monotonic()
+        kube("delete", "pod", pod(kube, app)["metadata"]["name"], "--grace-period=0", "--force")
         assert readers.more(50)
     assert readers.failed == []
     until(lambda: ready(kube) == _PODS, "every pod is ready again", 120)
+    took = time.monotonic() - begun
+    figures.append(Figure(f"Kubernetes: pod of {app} killed under load", took, retried=readers.retries))
     until(lambda: there_once(kube, readers), "all that was acknowledged is listed, once")
 
 
@@ -110,6 +149,18 @@ def test_newbook_scales_to_three(kube: Cluster) -> None:
     kube("scale", "deployment/newbook", "--replicas=3")
     kube("rollout", "status", "deployment/newbook", "--timeout=120s")
     assert ready(kube, "newbook") == 3
+
+
+@pytest.mark.parametrize("overlay", ["small", "own-kafka"])
+def test_the_cluster_would_take_an_overlay(kube: Cluster, overlay: str) -> None:
+    kube(
+        "apply",
+        "--server-side",
+        "--force-conflicts",
+        "--dry-run=server",
+        "-k",
+        ROOT / "kube/overlays" / overlay,
+    )
 
 
 def test_what_is_not_restricted_is_not_let_in(kube: Cluster) -> None:

@@ -41,6 +41,11 @@ class Cluster:
         found: list[dict[str, Any]] = json.loads(self("get", kind, "--output=json", *args))["items"]
         return found
 
+    def json(self, path: str) -> dict[str, Any]:
+        """Return what the API answers at a path."""
+        found: dict[str, Any] = json.loads(self("get", f"--raw={path}"))
+        return found
+
     def take(self, archive: Path) -> None:
         """Have the node's container runtime know the images of an archive."""
         address = f"--address={self.root}/containerd.sock"

@@ -59,6 +59,8 @@ def _python(docker: Docker, folder: Path) -> None:
         shutil.rmtree(root / name)
         (root / name).mkdir()
     (root / "usr/lib/python3.11/EXTERNALLY-MANAGED").unlink()
+    for compiled in list((root / "usr/lib").rglob("__pycache__")):  # as in the official one
+        shutil.rmtree(compiled)
     for name, target in (("python", "python3"), ("python3", "python3"), ("pip", "pip3")):
         (root / "usr/local/bin" / name).symlink_to(f"/usr/bin/{target}")
     _trust(root)
