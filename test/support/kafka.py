@@ -4,6 +4,7 @@
 """
 
 import asyncio
+import os
 import shutil
 import signal
 import socket
@@ -16,7 +17,16 @@ from pathlib import Path
 from uuid import uuid4
 
 from support.kafka_config import SETTINGS
-from support.kafka_files import REMEDY, archiving, available, certificate, java, missing_archive
+from support.kafka_files import (
+    LASTING,
+    OPTIONS,
+    REMEDY,
+    archiving,
+    available,
+    certificate,
+    java,
+    missing_archive,
+)
 from support.lasting_ports import lasting_ports
 from support.until import until
 
@@ -175,6 +185,7 @@ def main() -> None:
     if not available():
         sys.exit(f"Kafka cannot be started here: {REMEDY}")
     signal.signal(signal.SIGTERM, signal.default_int_handler)
+    os.environ.setdefault(OPTIONS, LASTING)  # it is worked with, and not only started
     ports = _usual_ports()
     with (
         suppress(KeyboardInterrupt),

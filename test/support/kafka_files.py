@@ -15,6 +15,8 @@ from contextlib import contextmanager
 from pathlib import Path
 
 VERSION = "4.3.1"
+#: Where Kafka's own scripts look for how its JVM is to work, and what that is for one that runs for long.
+OPTIONS, LASTING = "KAFKA_JVM_PERFORMANCE_OPTS", "-XX:+UseSerialGC"
 _POM = f"""<project><modelVersion>4.0.0</modelVersion>
 <groupId>local</groupId><artifactId>broker</artifactId><version>1</version><dependencies>
 <dependency><groupId>org.apache.kafka</groupId><artifactId>kafka_2.13</artifactId><version>{VERSION}</version></dependency>
@@ -85,14 +87,16 @@ def _fetch(libs: Path) -> None:
 
 
 def java(*args: str) -> list[str]:
-    """Return the command line of a small JVM that starts fast, and uses the archive if there is one."""
+    """Return the command line of a small JVM that uses the archive if there is one.
+
+    It starts fast and never becomes fast, unless the environment has Kafka's own `OPTIONS`.
+    """
     archive = cache() / "classes.jsa"
     shared = [f"-XX:SharedArchiveFile={archive}", "-Xlog:cds=off", "-Xlog:cds+dynamic=off"]
     return [
         "java",
         "-Xmx256m",
-        "-XX:+UseSerialGC",
-        "-XX:TieredStopAtLevel=1",
+        *os.environ.get(OPTIONS, f"{LASTING} -XX:TieredStopAtLevel=1").split(),
         *(shared if archive.exists() else []),
         "-Dorg.slf4j.simpleLogger.defaultLogLevel=warn",
         "-cp",
