@@ -78,6 +78,7 @@ class Routing(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=T
     gateway_status: Literal["loopback", "private", "anyone", "nobody"] = "private"
     gateway_notice_s: Annotated[float, Meta(ge=0, le=600)] = 0.5
     gateway_drain_s: Annotated[float, Meta(ge=0, le=600)] = 20.0
+    gateway_processes: Annotated[int, Meta(ge=1, le=64)] = 1
 
 
 Count = Annotated[int, Meta(ge=0)]

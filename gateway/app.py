@@ -60,6 +60,7 @@ class Gateway:
         sections = [Section(TABLES, self._routed), *([choices.limits] if choices.limits else [])]
         self._rules = RuleFile(choices.rules, *sections) if choices.rules else None
         self._pages = Pages(self.directory, self._meters, Inside(choices.status), self._fault)
+        self._pages.process, self._pages.processes = choices.process, choices.processes
         self._following: list[asyncio.Task[None]] = []
 
     async def start(self) -> None:

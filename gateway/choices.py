@@ -16,7 +16,8 @@ from gateway.upstream.reach import Reach
 class Choices:
     """How long is waited, who may be asked, who sees the status, where the rules are (none: no rules).
 
-    `verifier`: who knows whose a token is; None if no one does.
+    `verifier`: who knows whose a token is; None if no one does. `process`: which one of the `processes` at
+    one port this is.
     """
 
     patience: Patience = field(default_factory=Patience)
@@ -27,6 +28,8 @@ class Choices:
     verifier: Verifier | None = None
     drain_s: float = 5.0
     limits: Section | None = None
+    process: int = 1
+    processes: int = 1
 
 
 def chosen(

@@ -36,7 +36,7 @@ async def _run(plan: Plan, folder: Path) -> Sample:
     facts: dict[str, Any] = {"load": "wrk, one thread" if programs.found("wrk") else "our own", "missing": []}
     async with AsyncExitStack() as stack:
         upstream = free_port()
-        await stack.enter_async_context(_opened(_own("upstream", upstream, 0), upstream))
+        await stack.enter_async_context(opened(own("upstream", upstream, 0), upstream))
         for name, what in _WHAT.items():
             port = upstream if name == "upstream" else free_port()
             command = _command(name, folder, port, upstream)
@@ -45,13 +45,13 @@ async def _run(plan: Plan, folder: Path) -> Sample:
                 continue
             path = PATH if name == "upstream" else PREFIX + PATH
             async with _door(name, command, port):
-                await _load(port, path, plan.connections, _WARM_S)
-                figures[name] = await _load(port, path, plan.connections, plan.seconds)
+                await load(port, path, plan.connections, _WARM_S)
+                figures[name] = await load(port, path, plan.connections, plan.seconds)
             facts[name] = what
     return Sample(_compared(figures), facts)
 
 
-async def _load(port: int, path: str, connections: int, seconds: float) -> dict[str, float]:
+async def load(port: int, path: str, connections: int, seconds: float) -> dict[str, float]:
     """Return the figures of a load by wrk, or by our own where there is none."""
     if programs.found("wrk") is None:
         return await Load([get(path)], 200).run(port, connections, seconds)
@@ -71,10 +71,11 @@ def _command(name: str, folder: Path, port: int, upstream: int) -> list[str] | N
             return programs.nginx(folder, port, upstream)
         case "haproxy":
             return programs.haproxy(folder, port, upstream)
-    return _own(name, port, upstream)
+    return own(name, port, upstream)
 
 
-def _own(which: str, port: int, upstream: int) -> list[str]:
+def own(which: str, port: int, upstream: int) -> list[str]:
+    """Return the command of a door of ours."""
     return [sys.executable, "-m", "bookshelf.bench.doors", which, str(port), str(upstream)]
 
 
@@ -83,18 +84,19 @@ async def _door(name: str, command: list[str], port: int) -> AsyncIterator[None]
     if name == "upstream":  # it is open already
         yield
         return
-    async with _opened(command, port):
+    async with opened(command, port):
         yield
 
 
 @asynccontextmanager
-async def _opened(command: list[str], port: int) -> AsyncIterator[None]:
+async def opened(command: list[str], port: int) -> AsyncIterator[asyncio.subprocess.Process]:
+    """Have a door open, in a process of its own. Raises `BenchFault`."""
     process = await asyncio.create_subprocess_exec(
         *command, stdin=DEVNULL, stdout=DEVNULL, stderr=DEVNULL, env=_clean(os.environ)
     )
     try:
         await _listening(process, port, command[0])
-        yield
+        yield process
     finally:
         if process.returncode is None:
             process.terminate()

@@ -15,7 +15,7 @@ class BenchFault(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Plan:
-    """How much: runs, seconds of each load, connections; books, if not a measurement's own number.
+    """How much: runs, seconds of each load, connections, requests; books, if not a measurement's own number.
 
     `broker` is where Kafka is, for what is measured there.
     """
@@ -24,6 +24,7 @@ class Plan:
     seconds: float = 3.0
     connections: int = 64
     books: int | None = None
+    requests: int = 1_000_000
     broker: str = ""
 
     def count(self, own: int) -> int:

@@ -21,13 +21,14 @@ from bookshelf.bench.events import LOG
 from bookshelf.bench.figures import short, together
 from bookshelf.bench.gateway import GATEWAY
 from bookshelf.bench.gets import GETS
+from bookshelf.bench.lasting import LASTING
 from bookshelf.bench.measurement import BenchFault, Measurement, Plan, Sample
 from bookshelf.bench.memory import MEMORY
 from bookshelf.bench.posts import POSTS
 from bookshelf.bench.start import START
 from bookshelf.bench.visible import VISIBLE
 
-MEASUREMENTS = (POSTS, GETS, COMMANDS, LOG, VISIBLE, START, MEMORY, GATEWAY)
+MEASUREMENTS = (POSTS, GETS, COMMANDS, LOG, VISIBLE, START, MEMORY, GATEWAY, LASTING)
 _LIBRARIES = ("aiohttp", "msgspec", "SQLAlchemy", "uvloop", "eventsourcing", "aiokafka")
 _SYNCS = 101
 

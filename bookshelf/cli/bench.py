@@ -50,6 +50,13 @@ _LIST = "; ".join(f"{one.name}: {one.what}{' (only by name or --all)' * one.larg
 @click.option(
     "--books", type=click.IntRange(20, 10_000_000), help="Books on the shelf, not each one's own number."
 )
+@click.option(
+    "--requests",
+    type=click.IntRange(1, 1_000_000_000),
+    default=_OWN.requests,
+    show_default=True,
+    help="At least so many for `lasting`.",
+)
 @click.option("--json", "_", is_flag=True, help="Print JSON, as it does anyway.")
 def bench(
     names: tuple[str, ...],

@@ -2,10 +2,12 @@
 
 import os
 from contextlib import AsyncExitStack
+from dataclasses import replace
 
 from bookshelf.cli.loop import on_hangup
 from bookshelf.cli.registry import open_strangers
 from bookshelf.cli.sockets import check_address, found_at
+from bookshelf.cli.worker import Worker
 from bookshelf.config import Network, Settings, read_gate, read_routing
 from bookshelf.runtime.http.transport import HttpTransport
 from gateway.app import Gateway
@@ -15,8 +17,12 @@ from gateway.front.limits import limits
 from gateway.routes.fetch import OPENAPI
 
 
-async def open_gateway(settings: Settings, network: Network, stack: AsyncExitStack) -> str:
+async def open_gateway(
+    settings: Settings, network: Network, stack: AsyncExitStack, worker: Worker | None = None
+) -> str:
     """Run the gateway until the stack is closed; return its URL once it listens.
+
+    `worker`: which one this is of several processes at one port.
 
     Raises `DiscoveryFault`, `PortTaken`, `WrongSetting`.
     """
@@ -27,13 +33,15 @@ async def open_gateway(settings: Settings, network: Network, stack: AsyncExitSta
     host = await found_at(network, settings.host)
     rules = house(gate)
     choices = chosen(routing, anywhere=False, host=host, verifier=known, limits=limits(rules, gate))
+    if worker is not None:
+        choices = replace(choices, process=worker.number, processes=worker.count)
     transport = HttpTransport(objection=choices.reach.objection)
     stack.push_async_callback(transport.close)
     gateway = Gateway(discovery, transport, choices=choices)
     stack.push_async_callback(gateway.stop)
     await gateway.start()
     on_hangup(gateway.reload)
-    door = await opened(gateway, gate, settings.host, settings.port, rules)
+    door = await opened(gateway, gate, settings.host, settings.port, rules, shared=worker is not None)
     door.notice_s, door.drain_s = choices.notice_s, choices.drain_s
     stack.push_async_callback(door.stop)
     stack.callback(gateway.leave)

@@ -2,15 +2,19 @@
 
 import asyncio
 import os
+import sys
 from contextlib import AsyncExitStack
 from dataclasses import replace
+from typing import Any
 
 import click
 
+from bookshelf.cli.crew import shared
 from bookshelf.cli.faults import guarded, stop
 from bookshelf.cli.loop import collect_rarely, until_told
 from bookshelf.cli.loop import run as run_loop
-from bookshelf.config import Network, Settings, read, read_network, with_port
+from bookshelf.cli.worker import Worker
+from bookshelf.config import Network, Settings, read, read_network, read_routing, with_port
 from bookshelf.cqrs.service import Service
 from bookshelf.runtime.logs import configure
 from bookshelf.services import SERVICES
@@ -41,31 +45,59 @@ _NAMES = [*(service.name for service in SERVICES), _GATEWAY]
 @click.option(
     "--delay", type=click.FloatRange(min=0), default=0.0, help="Seconds to wait before anything else."
 )
-def run(  # noqa: PLR0913, PLR0917 (one for each option)
+@click.option(
+    "--processes", type=click.IntRange(1, 64), help="For the gateway: processes that share its port."
+)
+@click.option("--worker", hidden=True)
+def run(
     service: str,
+    *,
+    tags: str | None,
+    delay: float,
+    processes: int | None,
+    worker: str | None,
+    **given: Any,  # noqa: ANN401 (the other options, by their names)
+) -> None:
+    """Run SERVICE on Kafka and Consul, until SIGTERM or Ctrl-C; run it as often as you like."""
+
+    def go() -> None:
+        settings, network = _read(service, **given)
+        one = _chosen(service, tags)
+        count = _processes(one, processes)
+        if count > 1 and worker is None:
+            shared(sys.argv[1:], settings.host, settings.port, count)
+        else:
+            run_loop(_run(one, settings, network, delay, worker))
+
+    guarded(go)
+
+
+def _read(  # noqa: PLR0913 (one for each option)
+    service: str,
+    *,
     broker: str | None,
     consul: str | None,
     host: str | None,
     addr: str | None,
     port: int | None,
     name: str | None,
-    tags: str | None,
     group: str | None,
     data: str | None,
-    delay: float,
-) -> None:
-    """Run SERVICE on Kafka and Consul, until SIGTERM or Ctrl-C; run it as often as you like."""
+) -> tuple[Settings, Network]:
+    own = {"BOOKSHELF_PORT": str(_own_port(service))}
+    settings = read(own | dict(os.environ), data=data, host=host, port=port)
+    configure(settings.log_level, settings.log_format)
+    brokers = broker and ",".join(with_port(one, "9092") for one in broker.split(","))
+    agent = consul and with_port(consul, "8500")
+    network = read_network(os.environ, broker=brokers, consul=agent, address=addr, id=name, group=group)
+    return settings, network
 
-    def go() -> None:
-        own = {"BOOKSHELF_PORT": str(_own_port(service))}
-        settings = read(own | dict(os.environ), data=data, host=host, port=port)
-        configure(settings.log_level, settings.log_format)
-        brokers = broker and ",".join(with_port(one, "9092") for one in broker.split(","))
-        agent = consul and with_port(consul, "8500")
-        network = read_network(os.environ, broker=brokers, consul=agent, address=addr, id=name, group=group)
-        run_loop(_run(_chosen(service, tags), settings, network, delay))
 
-    guarded(go)
+def _processes(service: Service | None, given: int | None) -> int:
+    """Return how many are to share the port."""
+    if service is None:
+        return given or read_routing(os.environ).gateway_processes
+    return 1 if given is None else stop("--processes: the gateway's port is shared, no service's is")
 
 
 def _own_port(name: str) -> int:
@@ -81,13 +113,15 @@ def _chosen(name: str, tags: str | None) -> Service | None:
     return replace(service, tags=given) if given else stop("--tags: name at least one tag")
 
 
-async def _run(service: Service | None, settings: Settings, network: Network, delay: float) -> None:
+async def _run(
+    service: Service | None, settings: Settings, network: Network, delay: float, worker: str | None
+) -> None:
     async def serve(ready: asyncio.Event, leaving: asyncio.Event) -> None:
         collect_rarely()
         await asyncio.sleep(delay)
         async with AsyncExitStack() as stack:
             await (
-                _gateway(settings, network, stack)
+                _gateway(settings, network, stack, worker)
                 if service is None
                 else _service(service, settings, network, stack)
             )
@@ -105,8 +139,12 @@ async def _service(service: Service, settings: Settings, network: Network, stack
     click.echo(f"{service.name} is ready at {url}")
 
 
-async def _gateway(settings: Settings, network: Network, stack: AsyncExitStack) -> None:
+async def _gateway(settings: Settings, network: Network, stack: AsyncExitStack, worker: str | None) -> None:
     from bookshelf.cli.door import open_gateway  # noqa: PLC0415
 
-    url = await open_gateway(settings, network, stack)
-    click.echo(f"the gateway is ready at {url}/bookshelf/books")
+    one = None if worker is None else Worker.read(worker)
+    url = await open_gateway(settings, network, stack, one)
+    if one is None:
+        click.echo(f"the gateway is ready at {url}/bookshelf/books")
+    else:
+        one.report(url)

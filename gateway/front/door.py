@@ -110,10 +110,10 @@ class GatewayDoor:
         self.redirect_port = None if redirect is None else redirect.port
         self.scheme = "http" if certificate is None else "https"
 
-    async def start(self) -> None:
+    async def start(self, *, shared: bool = False) -> None:
         """Open the ports. Raises `PortTaken`."""
         for server in self._servers:
-            await server.start()
+            await server.start(shared=shared)
         self.port = self._servers[0].port
         if self.certificate is not None:
             self._looking = asyncio.create_task(self.certificate.watch(), name="certificate")
@@ -132,9 +132,11 @@ class GatewayDoor:
 
 
 async def opened(
-    handler: Handler, gate: Gate, host: str, port: int, rules: House | None = None
+    handler: Handler, gate: Gate, host: str, port: int, rules: House | None = None, *, shared: bool = False
 ) -> GatewayDoor:
     """Open the gateway's port, 0 for any; `rules`, if they are not those of the settings.
+
+    `shared`: other processes listen there, too.
 
     Raises `PortTaken`, `WrongSetting`.
     """
@@ -149,7 +151,7 @@ async def opened(
             raise WrongSetting("gateway_redirect_port: there is no TLS to send anyone to")
         redirect = HttpServer(Redirect(port), host, gate.gateway_redirect_port, guard=guard(gate))
     door = GatewayDoor(server, redirect, certificate)
-    await door.start()
+    await door.start(shared=shared)
     return door
 
 

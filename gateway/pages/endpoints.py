@@ -12,6 +12,7 @@ from bookshelf.runtime.telemetry import Meters
 from gateway.pages import apidocs
 from gateway.pages.inside import Inside
 from gateway.pages.page import Page, Redirect
+from gateway.pages.processes import labelled
 from gateway.pages.sheet import POLICY, sheet
 from gateway.pages.status import status
 from gateway.routes.directory import Directory
@@ -36,6 +37,8 @@ class Pages:
         self._inside = inside
         self._faults = faults
         self.draining = False
+        #: Which process this is of those at one port.
+        self.process = self.processes = 1
         self._document = Page(b"", "")
         self.router: Router[Endpoint] = Router()
         for path, endpoint in self._endpoints().items():
@@ -68,11 +71,13 @@ class Pages:
     async def _metrics(self, request: Request, _path: Mapping[str, str]) -> Response:
         self._admit(request)
         media_type, text = self._meters.page()
+        if self.processes > 1:
+            text = labelled(text, self.process)
         return Response(200, {"Content-Type": media_type, "Cache-Control": "no-store"}, text)
 
     async def _status(self, request: Request, _path: Mapping[str, str]) -> Response:
         self._admit(request)
-        known = status(self._directory, self._faults())
+        known = status(self._directory, self._faults(), process=f"{self.process} of {self.processes}")
         if "text/html" in request.headers.get("Accept", ""):
             headers = {"Content-Type": "text/html; charset=utf-8", "Content-Security-Policy": POLICY}
             return Response(200, {**headers, **_SHOWN}, sheet(known))

@@ -36,7 +36,7 @@ def _header(status: Status) -> str:
     well = _tag("all is known", "good") if status.missing is None else _tag("waiting", "warn")
     return (
         f"<header><h1>Gateway</h1>{well}<p>{len(status.routes)} routes, {len(status.services)} services, "
-        f"{ready} instances</p><p>Bookshelf {escape(status.version)} &middot; "
+        f"{ready} instances</p><p>Bookshelf {escape(status.version)}, process {status.process} &middot; "
         '<a href="/apidocs/">API docs</a> &middot; <a href="/metrics">metrics</a></p></header><main>'
     )
 

@@ -48,9 +48,14 @@ class RouteStatus(msgspec.Struct, frozen=True):
 
 
 class Status(msgspec.Struct, frozen=True):
-    """All of it. `missing`: what is not known yet; `rules`: what is wrong with the rules' file."""
+    """All of it.
+
+    `process`: which one at this port says so; `missing`: what is not known yet; `rules`: what is wrong with
+    the rules' file.
+    """
 
     version: str
+    process: str
     missing: str | None
     rules: str | None
     services: list[ServiceStatus]
@@ -59,12 +64,19 @@ class Status(msgspec.Struct, frozen=True):
     refused_instances: dict[str, str]
 
 
-def status(directory: Directory, rules: str | None, clock: Callable[[], float] = monotonic) -> Status:
+def status(
+    directory: Directory,
+    rules: str | None,
+    clock: Callable[[], float] = monotonic,
+    *,
+    process: str = "1 of 1",
+) -> Status:
     """Return what is known now."""
     table, now = directory.known.table, clock()
     pools = sorted(directory.pools.all(), key=lambda pool: pool.name)
     return Status(
         version=__version__,
+        process=process,
         missing=directory.missing(),
         rules=rules,
         services=[_service(pool, now) for pool in pools[:_MOST]],

@@ -1,0 +1,135 @@
+"""Processes that share one port (SO_REUSEPORT): started, told what this one is told, and started anew."""
+
+import asyncio
+import errno
+import signal
+import socket
+import sys
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager, suppress
+
+import click
+import structlog
+
+from bookshelf.cli.faults import MENDABLE
+from bookshelf.cli.loop import on_hangup, run, until_told
+from bookshelf.cli.worker import Worker
+from bookshelf.runtime.http.server import PortTaken
+
+#: Seconds before one that has ended is started again, doubled up to the last; and after which it was well.
+_FIRST_S = 0.1
+_LAST_S = 5.0
+_WELL_S = 10.0
+_logger = structlog.get_logger(__name__)
+
+
+def shared(args: Sequence[str], host: str, port: int, count: int) -> None:
+    """Run so many of this program with these arguments, at one port, until told to leave."""
+    with held(host, port) as found:
+        crew = Crew([sys.executable, "-m", "bookshelf", *args, "--port", str(found)], count)
+        run(until_told(crew.serve))
+    if crew.code:
+        sys.exit(crew.code)
+
+
+@contextmanager
+def held(host: str, port: int) -> Iterator[int]:
+    """Keep a port for those who share it, and take nothing from it; yield which. Raises `PortTaken`."""
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    with socket.socket(family) as kept:
+        kept.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEPORT, 1)
+        kept.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            kept.bind((host, port))
+        except OSError as fault:
+            taken = fault.errno == errno.EADDRINUSE
+            why = "is taken" if taken else f"cannot be listened on ({fault.strerror})"
+            raise PortTaken(f"port {port} of {host} {why}") from fault
+        found: int = kept.getsockname()[1]
+        yield found
+
+
+class _Failed(Exception):
+    """One has not become ready at first; it has said why itself."""
+
+
+class Crew:
+    """The processes, by number. Each is ready before the next one begins: what is wrong is said once."""
+
+    def __init__(self, command: Sequence[str], count: int) -> None:
+        self._command = command
+        self._count = count
+        self._running: dict[int, asyncio.subprocess.Process] = {}
+        self._ready = {number: asyncio.Event() for number in range(1, count + 1)}
+        self._leaving = asyncio.Event()
+        self._url = ""
+        #: What this process ends with.
+        self.code = 0
+
+    async def serve(self, ready: asyncio.Event, leaving: asyncio.Event) -> None:
+        """Have them run until it is time to leave, whatever happens to them."""
+        on_hangup(lambda: self._tell(signal.SIGHUP))
+        with suppress(_Failed):
+            await self._all(ready, leaving)
+
+    async def _all(self, ready: asyncio.Event, leaving: asyncio.Event) -> None:
+        try:
+            async with asyncio.TaskGroup() as tasks:
+                for number, event in self._ready.items():
+                    tasks.create_task(self._keep(number))
+                    await event.wait()
+                ready.set()
+                click.echo(f"the gateway is ready at {self._url}/bookshelf/books ({self._count} processes)")
+                await leaving.wait()
+                self._leaving.set()
+                self._tell(signal.SIGTERM)
+        except BaseExceptionGroup as group:
+            raise group.exceptions[0] from None
+
+    def _tell(self, number: int) -> None:
+        for process in self._running.values():
+            with suppress(ProcessLookupError):
+                process.send_signal(number)
+
+    async def _keep(self, number: int) -> None:
+        pause_s, loop = _FIRST_S, asyncio.get_running_loop()
+        while not self._leaving.is_set():
+            began = loop.time()
+            code = await self._once(number)
+            if self._leaving.is_set():
+                return
+            if not self._ready[number].is_set():
+                self.code = code if code > 0 else MENDABLE
+                raise _Failed
+            pause_s = _FIRST_S if loop.time() - began > _WELL_S else pause_s
+            _logger.warning("process ended", number=number, code=code, again_s=pause_s)
+            await asyncio.sleep(pause_s)
+            pause_s = min(2 * pause_s, _LAST_S)
+
+    async def _once(self, number: int) -> int:
+        """Run one to its end; return its exit code."""
+        ours, theirs = socket.socketpair()
+        with theirs:
+            worker = Worker(number, self._count, theirs.fileno())
+            command = (*self._command, "--worker", str(worker))
+            process = await asyncio.create_subprocess_exec(*command, pass_fds=[worker.line])
+        self._running[number] = process
+        reader, writer = await asyncio.open_connection(sock=ours)
+        try:
+            if self._leaving.is_set():  # told while it began
+                process.terminate()
+            await self._heard(number, reader)
+            return await process.wait()
+        finally:
+            writer.close()
+            del self._running[number]
+            if process.returncode is None:
+                process.terminate()
+                await process.wait()
+
+    async def _heard(self, number: int, reader: asyncio.StreamReader) -> None:
+        with suppress(ConnectionError):
+            url = (await reader.readline()).decode().strip()
+            if url:
+                self._url = url
+                self._ready[number].set()

@@ -1,0 +1,153 @@
+"""Several processes at one port: they all take connections, one that is killed comes back, all leave."""
+
+import asyncio
+import json
+import os
+import signal
+import socket
+from collections.abc import AsyncIterator, Mapping
+from contextlib import asynccontextmanager, suppress
+from pathlib import Path
+
+import pytest
+from support.consul import Agent
+from support.process import Process, bookshelf
+from support.sockets import asks, said_by, status
+from support.until import until
+from support.upstream import DEADLINE_S, HOST, Service, described, eventually
+
+from bookshelf.runtime.http.message import Response
+from bookshelf.runtime.http.server import HttpServer, free_port
+
+pytestmark = pytest.mark.needs("consul")
+GET = asks("GET", "/bookshelf/guests")
+
+
+@pytest.fixture
+async def guests(consul_agent: Agent) -> AsyncIterator[Service]:
+    service = Service(described("guests", ("guests",), "GET /guests"), Response(200, {}, b"done"))
+    server = HttpServer(service, HOST, 0)
+    await server.start()
+    body = {"Name": "guests", "Tags": ["guests"], "Address": HOST, "Port": server.port}
+    consul_agent.ask("PUT", "/v1/agent/service/register", {**body, "Meta": {"openapi": "/openapi.json"}})
+    yield service
+    consul_agent.clear()
+    await server.stop()
+
+
+@asynccontextmanager
+async def shared(agent: Agent, port: int, env: Mapping[str, str] | None = None) -> AsyncIterator[Process]:
+    at = ("--consul", f"{HOST}:{agent.ports.http}", "--port", str(port))
+    made = Process("run", "gateway", "--processes", "2", *at, env=env)
+    try:
+        await asyncio.to_thread(until, lambda: "(2 processes)" in made.said or not made.alive, "it is ready")
+        assert made.alive, made.ended()
+        yield made
+    finally:
+        made.kill()
+
+
+def workers(parent: int) -> set[int]:
+    children = Path(f"/proc/{parent}/task/{parent}/children").read_text(encoding="ascii")
+    return set(map(int, children.split()))
+
+
+def alive(pid: int) -> bool:
+    return Path(f"/proc/{pid}").exists()
+
+
+async def asked(port: int) -> bytes:
+    """Ask until someone answers, as a client does that tries again."""
+    async with asyncio.timeout(DEADLINE_S):
+        while True:
+            with suppress(OSError):
+                answer = await said_by(port, GET)
+                if answer:
+                    return answer
+            await asyncio.sleep(0.01)  # sleep: before another try
+
+
+async def told_by(port: int) -> str:
+    answer = await said_by(port, asks("GET", "/gateway"))
+    return str(json.loads(answer.partition(b"\r\n\r\n")[2])["process"])
+
+
+async def both_answer(port: int) -> None:
+    async with asyncio.timeout(DEADLINE_S):
+        found: set[str] = set()
+        while found != {"1 of 2", "2 of 2"}:
+            with suppress(OSError, ValueError):
+                found.add(await told_by(port))
+
+
+async def test_all_take_connections_and_one_that_is_killed_comes_back(
+    consul_agent: Agent, guests: Service
+) -> None:
+    port = free_port()
+    async with shared(consul_agent, port) as running:
+        await both_answer(port)
+        metrics = await said_by(port, asks("GET", "/metrics"))
+        assert b'bookshelf_gateway_breaker{process="' in metrics
+        before = workers(running.pid)
+        os.kill(next(iter(before)), signal.SIGKILL)
+        answers = [status(answer) for answer in await asyncio.gather(*(asked(port) for _ in range(200)))]
+        assert answers == [200] * 200
+        await both_answer(port)
+        assert len(workers(running.pid) - before) == 1
+        assert guests.asked
+
+
+async def test_all_leave_when_they_are_told_and_nothing_is_cut_off(
+    consul_agent: Agent, guests: Service
+) -> None:
+    async def slowly(_request: object) -> Response:
+        await asyncio.sleep(0.2)  # sleep: so that requests are under way when they are told
+        return Response(200, {}, b"done")
+
+    guests.answers = [slowly]
+    port = free_port()
+    async with shared(consul_agent, port) as running:
+        both = workers(running.pid)
+        asking = [asyncio.ensure_future(said_by(port, GET)) for _ in range(20)]
+        await eventually(lambda: len(guests.asked) == len(asking))
+        running.send(signal.SIGTERM)
+        assert [status(answer) for answer in await asyncio.gather(*asking)] == [200] * len(asking)
+        assert (await asyncio.to_thread(running.ended)).well
+        assert not any(map(alive, both))
+
+
+async def test_none_outlives_the_one_that_started_them(consul_agent: Agent, guests: Service) -> None:
+    async with shared(consul_agent, free_port()) as running:
+        both = workers(running.pid)
+        os.kill(running.pid, signal.SIGKILL)
+        await eventually(lambda: not any(map(alive, both)))
+    assert not guests.asked
+
+
+async def test_sighup_reaches_all_of_them(consul_agent: Agent, tmp_path: Path) -> None:
+    rules = tmp_path / "rules.toml"
+    rules.write_text("")
+    env = {"BOOKSHELF_GATEWAY_RULES": str(rules), "BOOKSHELF_LOG_LEVEL": "info"}
+    async with shared(consul_agent, free_port(), env) as running:
+        assert "rules changed" not in running.warned
+        running.send(signal.SIGHUP)
+        await eventually(lambda: running.warned.count("rules changed") == 2)
+
+
+@pytest.mark.parametrize("more", [{}, {"BOOKSHELF_GATEWAY_PROCESSES": "3"}])
+def test_what_is_wrong_is_said_once(more: dict[str, str]) -> None:
+    args = () if more else ("--processes", "3")
+    ended = bookshelf("run", "gateway", *args, env={"BOOKSHELF_GATEWAY_JWKS": "keys.json", **more})
+    assert "gateway_issuer" in ended.complaint
+
+
+def test_a_port_of_someone_else_is_not_shared() -> None:
+    with socket.socket() as other:
+        other.bind((HOST, 0))
+        other.listen()
+        ended = bookshelf("run", "gateway", "--processes", "2", "--port", str(other.getsockname()[1]))
+        assert "is taken" in ended.complaint
+
+
+def test_the_port_of_a_service_is_not_shared_at_all() -> None:
+    assert "--processes" in bookshelf("run", "newbook", "--processes", "2").complaint

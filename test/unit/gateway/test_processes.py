@@ -1,0 +1,20 @@
+"""How metrics of several processes at one port are told apart."""
+
+from gateway.pages.processes import labelled
+
+PAGE = b"""# HELP a_total What {it} counts
+# TYPE a_total counter
+a_total 3.0
+b{c="d}{ e",f="1"} +Inf
+"""
+
+
+def test_each_sample_has_one_label_more_and_nothing_else_is_touched() -> None:
+    assert (
+        labelled(PAGE, 2)
+        == b"""# HELP a_total What {it} counts
+# TYPE a_total counter
+a_total{process="2"} 3.0
+b{process="2",c="d}{ e",f="1"} +Inf
+"""
+    )
