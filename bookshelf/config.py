@@ -12,6 +12,8 @@ PREFIX = "BOOKSHELF_"
 T = TypeVar("T", bound=msgspec.Struct)
 
 Port = Annotated[int, Meta(ge=0, le=65535)]
+#: States in memory of a partition, however many partitions there are.
+_LEAST_CACHED = 100
 
 
 class WrongSetting(Exception):
@@ -26,9 +28,13 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
     port: Port = 8000
     service_ports: Literal["fixed", "auto"] = "fixed"
     partitions: Annotated[int, Meta(ge=1, le=64)] = 1
-    state_cache: Annotated[int, Meta(ge=100, le=10_000_000)] = 20_000
+    state_cache: Annotated[int, Meta(ge=_LEAST_CACHED, le=10_000_000)] = 20_000
     log_level: Literal["debug", "info", "warning", "error"] = "info"
     log_format: Literal["auto", "text", "json"] = "auto"
+
+    def cached(self, partitions: int) -> int:
+        """Return how many aggregates a partition keeps in memory: its share, and never next to none."""
+        return max(self.state_cache // partitions, _LEAST_CACHED)
 
     @property
     def folder(self) -> Path:

@@ -107,7 +107,7 @@ async def open_world(settings: Settings, path: Path, stack: AsyncExitStack) -> W
 
     def states(aggregate: Aggregate[Any], partition: int) -> States:
         store = SqliteStore(path / "state" / f"{aggregate.name}-{partition}.sqlite")
-        return States(aggregate, store, threads, settings.state_cache)
+        return States(aggregate, store, threads, settings.cached(settings.partitions))
 
     clock = SystemClock()
     return World(

@@ -103,7 +103,7 @@ async def open_world(
         storage=storage,
         transport=transport,
         listen=Sockets(network, NOTICE_S).listen,
-        states=_states(path / "state", settings.state_cache, stack),
+        states=_states(path / "state", settings.cached(network.kafka_partitions), stack),
         clock=clock,
         ids=SystemIds(clock),
     )
