@@ -86,7 +86,7 @@ consul: $(DEV) ## start a real Consul agent in the foreground, on its usual port
 	@exec env PYTHONPATH=test $(BIN)/python -m support.consul
 
 kafka: $(DEV) ## start a real Kafka broker in the foreground, on its usual port
-	@exec env PYTHONPATH=test $(BIN)/python -m support.kafka
+	@exec env PYTHONPATH=test $(BIN)/python -m support.kafka_by_hand
 
 # The lowest Python is the one to lock on: what installs there installs on the later ones,
 # and it needs every backport that the later ones leave out.

@@ -1,16 +1,10 @@
-"""A real Kafka broker on free ports: started once for a run of the tests, killed and started again by some.
-
-`make kafka` runs this file for a person.
-"""
+"""A real Kafka broker on free ports: started once for a run of the tests, killed and started again by some."""
 
 import asyncio
-import os
 import shutil
 import signal
 import socket
 import subprocess
-import sys
-import tempfile
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
 from pathlib import Path
@@ -18,11 +12,7 @@ from uuid import uuid4
 
 from support.kafka_config import SETTINGS
 from support.kafka_files import (
-    LASTING,
-    OPTIONS,
-    REMEDY,
     archiving,
-    available,
     certificate,
     java,
     missing_archive,
@@ -178,32 +168,3 @@ def _running(
     finally:
         for broker in made:
             broker.stop(signal.SIGTERM if archive else signal.SIGKILL)
-
-
-def main() -> None:
-    """Run one broker in the foreground, on Kafka's own port if that is free, until it is interrupted."""
-    if not available():
-        sys.exit(f"Kafka cannot be started here: {REMEDY}")
-    signal.signal(signal.SIGTERM, signal.default_int_handler)
-    os.environ.setdefault(OPTIONS, LASTING)  # it is worked with, and not only started
-    ports = _usual_ports()
-    with (
-        suppress(KeyboardInterrupt),
-        tempfile.TemporaryDirectory(prefix="bookshelf-kafka-") as folder,
-        brokers(Path(folder), ports=ports) as [broker],
-    ):
-        sys.stdout.write(f"Kafka answers at {broker.address}; Ctrl-C ends it and throws its records away\n")
-        sys.stdout.flush()
-        signal.pause()
-
-
-def _usual_ports() -> Ports | None:
-    try:
-        with socket.create_server((HOST, 9092)):
-            return [9092, *free_ports(2)]
-    except OSError:
-        return None
-
-
-if __name__ == "__main__":
-    main()
