@@ -1,4 +1,4 @@
-"""A real Kafka broker on free ports: started once for a run of the tests, killed and started again by some."""
+"""A real Kafka broker on free ports: once for a run of the tests, killed and started anew by some."""
 
 import asyncio
 import shutil
