@@ -3,6 +3,7 @@
 No header's value but the request's id, no query string, no body: tokens and names stand there.
 """
 
+import logging
 import re
 import secrets
 
@@ -41,9 +42,12 @@ class AccessLog:
     def __init__(self) -> None:
         # bound once: a lazy logger would be put together anew for each line, written or not
         self._logger = structlog.get_logger("gateway.access").bind()
+        self._heard = bool(self._logger.is_enabled_for(logging.INFO))
 
     def note(self, request: Request, response: Response, seconds: float) -> None:
-        """Write the line of one request."""
+        """Write the line of one request, if the log takes it."""
+        if not self._heard:
+            return
         body = response.body
         self._logger.info(
             "request",
