@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 from conftest import required
 from deploy.figures import Figure, of_pods
-from deploy.town import door, knock, pod, ready, seen, there_once, volume
+from deploy.town import door, knock, pod, ready, seen, start_anew, there_once, volume
 from support import stand_ins
 from support.client import Client
 from support.docker import Docker
@@ -115,6 +115,12 @@ def test_policies_that_are_kept_close_all_but_what_is_needed(kube: Cluster, outs
         assert reached("gateway") == {"disco", *services}
         assert reached("newbook") == {"disco", "events", *services} - {"newbook"}
         assert reached("booklist") == {"disco", "events", "postgres", *services} - {"booklist"}
+        for name in ("newbook", "booklist", "gateway"):
+            start_anew(kube, all_pods[name]["metadata"]["name"])
+        with Steady(door(kube), "kept") as readers:
+            assert readers.more(20)
+        assert readers.failed == []
+        until(lambda: there_once(kube, readers), "all that was acknowledged is listed, once")
 
 
 @pytest.mark.parametrize("name", _OURS)

@@ -9,6 +9,7 @@ from support.kubernetes import Cluster
 from support.manifests import Document
 from support.policies import Pod
 from support.steady import Steady
+from support.until import until
 
 #: Connects to each HOST:PORT that it is given; prints those that answer.
 _KNOCK = """
@@ -62,6 +63,18 @@ def there_once(kube: Cluster, readers: Steady) -> bool:
 def pod(kube: Cluster, name: str, namespace: str = "bookshelf") -> Document:
     """Return the first pod of an app."""
     return kube.items("pods", f"--namespace={namespace}", f"--selector=app.kubernetes.io/name={name}")[0]
+
+
+def start_anew(kube: Cluster, name: str) -> None:
+    """End what a pod runs; return once it runs again, in the same pod, at the same address."""
+    kube.attempt("exec", name, "--", "sh", "-c", "kill 1")
+
+    def runs_again() -> bool:
+        [one] = kube.items("pods", f"--field-selector=metadata.name={name}")
+        [state] = one["status"]["containerStatuses"]
+        return bool(state["ready"] and state["restartCount"])
+
+    until(runs_again, f"{name} is ready again")
 
 
 def seen(one: Document) -> Pod:
