@@ -33,7 +33,8 @@ def shape(measured: Any) -> dict[str, set[str]]:  # noqa: ANN401 (JSON)
 def test_posts_are_measured_at_both_doors_and_all_of_them_are_there_after() -> None:
     found = report("posts")
     assert set(found) == {"versions", "machine", "settings", "seconds", "results"}
-    assert found["settings"] == {"runs": 2, "seconds": 0.1, "connections": 64, "books": 30, "broker": ""}
+    given = {"runs": 2, "seconds": 0.1, "connections": 64, "books": 30}
+    assert found["settings"] == {**given, "requests": 1_000_000, "broker": ""}
     assert {"python", "bookshelf", "sqlite"} <= set(found["versions"])
     assert found["machine"]["cpus"] > 0
     posts = shape(found["results"]["posts"])
