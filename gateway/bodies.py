@@ -6,7 +6,7 @@ from collections.abc import AsyncIterator
 from typing import Protocol
 
 from bookshelf.runtime.http.listener.tunnel import Tunnel
-from bookshelf.runtime.http.message import Body, BrokenBody, Bytes, Request, TooLarge, let_go
+from bookshelf.runtime.http.message import Body, BrokenBody, Bytes, Request, TooLarge, gathered, let_go
 
 #: Bytes of a request's body that is read before it is sent on, so that it can be sent again.
 SHORT = 64 << 10
@@ -40,14 +40,7 @@ class Upload:
 
     async def read(self, limit: int) -> bytes:
         """Return all of it. Raises `TooLarge`, `BrokenBody`."""
-        pieces: list[bytes] = []
-        room = limit
-        async for piece in self.stream():
-            room -= len(piece)
-            if room < 0:
-                raise TooLarge(limit)
-            pieces.append(piece)
-        return b"".join(pieces)
+        return await gathered(self.stream(), limit)
 
     async def stream(self) -> AsyncIterator[bytes]:
         """Yield it piece by piece. Raises `BrokenBody`, `TooLarge`, and remembers it: the client's fault."""

@@ -6,7 +6,7 @@ What has no end of its own is let be: a tunnel, and a stream of events.
 import asyncio
 from collections.abc import AsyncIterator
 
-from bookshelf.runtime.http.message import Body, BrokenBody, TooLarge, let_go
+from bookshelf.runtime.http.message import Body, BrokenBody, gathered, let_go
 
 
 class Sending:
@@ -20,14 +20,7 @@ class Sending:
 
     async def read(self, limit: int) -> bytes:
         """Return all of it. Raises `TooLarge`, `BrokenBody`."""
-        pieces: list[bytes] = []
-        room = limit
-        async for piece in self.stream():
-            room -= len(piece)
-            if room < 0:
-                raise TooLarge(limit)
-            pieces.append(piece)
-        return b"".join(pieces)
+        return await gathered(self.stream(), limit)
 
     def stream(self) -> AsyncIterator[bytes]:
         """Return its pieces as they come, until there is no more time. Raises `BrokenBody`, `TooLarge`."""

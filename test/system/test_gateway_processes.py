@@ -11,13 +11,14 @@ from pathlib import Path
 
 import pytest
 from support.consul import Agent
+from support.guests import visiting
 from support.process import Process, bookshelf
 from support.sockets import asks, said_by, status
 from support.until import until
-from support.upstream import DEADLINE_S, HOST, Service, described, eventually
+from support.upstream import DEADLINE_S, HOST, Service, eventually
 
 from bookshelf.runtime.http.message import Response
-from bookshelf.runtime.http.server import HttpServer, free_port
+from bookshelf.runtime.http.server import free_port
 
 pytestmark = pytest.mark.needs("consul")
 GET = asks("GET", "/bookshelf/guests")
@@ -25,14 +26,8 @@ GET = asks("GET", "/bookshelf/guests")
 
 @pytest.fixture
 async def guests(consul_agent: Agent) -> AsyncIterator[Service]:
-    service = Service(described("guests", ("guests",), "GET /guests"), Response(200, {}, b"done"))
-    server = HttpServer(service, HOST, 0)
-    await server.start()
-    body = {"Name": "guests", "Tags": ["guests"], "Address": HOST, "Port": server.port}
-    consul_agent.ask("PUT", "/v1/agent/service/register", {**body, "Meta": {"openapi": "/openapi.json"}})
-    yield service
-    consul_agent.clear()
-    await server.stop()
+    async with visiting(consul_agent, Response(200, {}, b"done")) as service:
+        yield service
 
 
 @asynccontextmanager

@@ -7,12 +7,12 @@ from contextlib import suppress
 
 import pytest
 from support.consul import Agent
+from support.guests import visiting
 from support.lasting_ports import lasting_ports
 from support.process import Process
-from support.upstream import HOST, Service, described
+from support.upstream import HOST, Service
 
 from bookshelf.runtime.http.message import Request, Response
-from bookshelf.runtime.http.server import HttpServer
 
 pytestmark = pytest.mark.needs("consul")
 DEADLINE_S = 60.0
@@ -26,14 +26,8 @@ async def slowly(_request: Request) -> Response:
 
 @pytest.fixture
 async def guests(consul_agent: Agent) -> AsyncIterator[Service]:
-    service = Service(described("guests", ("guests",), "GET /guests"), slowly)
-    server = HttpServer(service, HOST, 0)
-    await server.start()
-    body = {"Name": "guests", "Tags": ["guests"], "Address": HOST, "Port": server.port}
-    consul_agent.ask("PUT", "/v1/agent/service/register", {**body, "Meta": {"openapi": "/openapi.json"}})
-    yield service
-    consul_agent.clear()
-    await server.stop()
+    async with visiting(consul_agent, slowly) as service:
+        yield service
 
 
 class Load:

@@ -31,6 +31,18 @@ class Body(Protocol):
         """Yield it piece by piece. Raises `BrokenBody`."""
 
 
+async def gathered(pieces: AsyncIterator[bytes], limit: int) -> bytes:
+    """Return all of them. Raises `TooLarge`."""
+    content: list[bytes] = []
+    size = 0
+    async for piece in pieces:
+        size += len(piece)
+        if size > limit:
+            raise TooLarge(limit)
+        content.append(piece)
+    return b"".join(content)
+
+
 class Bytes:
     """A body that is here already."""
 

@@ -5,7 +5,7 @@ from collections import deque
 from collections.abc import AsyncIterator, Callable
 
 from bookshelf.runtime.http.guard import Guard
-from bookshelf.runtime.http.message import BrokenBody, TooLarge
+from bookshelf.runtime.http.message import BrokenBody, TooLarge, gathered
 
 #: Bytes that wait to be read, above which no more is taken from the socket.
 _MUCH = 64 << 10
@@ -94,14 +94,7 @@ class Incoming:
 
     async def read(self, limit: int) -> bytes:
         """Return all of it."""
-        pieces: list[bytes] = []
-        size = 0
-        async for piece in self.stream():
-            size += len(piece)
-            if size > limit:
-                raise TooLarge(limit)
-            pieces.append(piece)
-        return b"".join(pieces)
+        return await gathered(self.stream(), limit)
 
     async def stream(self) -> AsyncIterator[bytes]:
         """Yield it piece by piece. Raises `BrokenBody`, and `TooLarge` once more has come than may."""
