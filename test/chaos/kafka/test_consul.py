@@ -6,6 +6,7 @@ from typing import Any
 import pytest
 from chaos.kafka.lasting import lasts
 from chaos.kafka.trial import ROUNDS, Fault
+from support.client import Client
 from support.consul import HOST, Agent
 from support.consul_between import Wrong, hangs, says
 from support.fleet import AGGREGATES, Fleet
@@ -25,6 +26,19 @@ def everyone(fleet: Fleet, agent: Agent) -> Callable[[], bool]:
     def there() -> bool:
         services = agent.get("/v1/agent/services").values()
         return {one["Port"] for one in services} >= set(running)
+
+    return there
+
+
+def known(fleet: Fleet, service: str) -> Callable[[], bool]:
+    """Ask whether the gateway knows every instance of a service that runs."""
+    running = {str(one.port) for one in fleet.members.values() if one.alive and one.service == service}
+    door = Client(f"http://{HOST}:{fleet.gateway.port}")
+
+    def there() -> bool:
+        services = door.ask("GET", "/gateway").json["services"]
+        found = {one["address"].rpartition(":")[2] for of in services for one in of["instances"]}
+        return found >= running
 
     return there
 
@@ -68,6 +82,7 @@ def test_an_owner_dies_while_it_hangs(fleet: Fleet, fault: Fault, registry: Regi
     with fault("Consul hangs, and newbook: kill -9") as trial:
         for number in range(ROUNDS):
             trial.under_load()
+            until(known(fleet, "newbook"), "the gateway knows both")
             registry.goes_wrong(hangs)
             fleet.members[f"newbook-{1 + number % 2}"].kill()
             trial.over()

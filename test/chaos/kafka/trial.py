@@ -9,7 +9,7 @@ from random import Random
 
 from chaos.kafka.table import Row
 from chaos.kafka.verdict import Truth, check_views, read_topic
-from support.client import Client
+from support.client import Client, Reply
 from support.fleet import PARTITIONS, Fleet
 from support.load import Load, Sent
 from support.until import until
@@ -40,6 +40,7 @@ class Trial:
         self.rounds = 0
         self._over: float | None = None
         self._number = count()
+        self._last: Reply | None = None
 
     def under_load(self, commands: int = 50) -> None:
         """Return once so many more commands are acknowledged; then comes the fault."""
@@ -55,7 +56,11 @@ class Trial:
         began, self._over = self._over or time.monotonic(), None
         client, served = self.fleet.gateway, set[str]()
         client.answer_s = _PROBE_S
-        until(lambda: self._probe(client, served), f"{self.fault}: all is ready again", RECOVERY_S)
+        try:
+            until(lambda: self._probe(client, served), f"{self.fault}: all is ready again", RECOVERY_S)
+        except AssertionError as never:
+            never.add_note(f"served: {sorted(served)}; the last command: {self.more[-1]}; {self._last}")
+            raise
         self.seconds.append(time.monotonic() - began)
         return self.seconds[-1]
 
@@ -80,7 +85,7 @@ class Trial:
         self.more.append(one)
         end = time.monotonic() + RECOVERY_S
         while time.monotonic() < end:
-            reply = one.send(client)
+            reply = self._last = one.send(client)
             if one.acknowledged:
                 return "" if reply is None or reply.status == 204 else str(reply.json["id"])
             if one.refused:
