@@ -40,7 +40,8 @@ async def test_a_truncated_topic_is_said_and_read_from_its_start(
     async with kafka_log(chosen.bootstrap, TOPIC, prefix=chosen.prefix) as log:
         offsets = await write(log, *"abcdef")
         await truncate(admin, log, chosen.prefix, offsets[3])
-        with pytest.raises(OutOfRange, match=r"has 3 to .*nothing can be read from 2"):
+        said = f"has {offsets[3]} to .*nothing can be read from {offsets[2]}"
+        with pytest.raises(OutOfRange, match=said):
             await log.tail(TOPIC, 0, offsets[2])
         assert await keys(log, 3, await log.start(TOPIC, 0)) == ["d", "e", "f"]
 
@@ -95,9 +96,10 @@ async def test_a_taken_back_transaction_moves_the_position_of_a_waiting_tail(kaf
         await former.begin_transaction()
         await former.send_and_wait(named(log), b"{}", b"a", partition=0)
         await log.writer("newbook", TOPIC, 0)
+        end = await log.end(TOPIC, 0)
         async with asyncio.timeout(30):
-            assert await tail.take(10) == []
-        assert tail.position == await log.end(TOPIC, 0)
+            while tail.position < end:
+                assert await tail.take(10) == []
         await former.stop()
 
 

@@ -16,6 +16,7 @@ from bookshelf.log.kafka.member import KafkaMembership
 from bookshelf.log.kafka.settings import KafkaSettings, Topic
 from bookshelf.log.kafka.tail import KafkaTail
 from bookshelf.log.kafka.topics import Found, ensure, there
+from bookshelf.log.kafka.transaction import claim
 from bookshelf.log.kafka.writer import Around, KafkaWriter
 from bookshelf.log.port import Change, LogFault, OutOfRange
 
@@ -97,6 +98,7 @@ class KafkaLog:
         try:
             async with asking(f"opening the writer {name}-{partition}", self._settings.ask_s):
                 await begin(producer)
+                await claim(producer, self._at(topic, partition))
         except BaseException:
             self._drop(producer)
             raise

@@ -89,3 +89,14 @@ class Transaction:
         if not future.done():
             self._ended.result()
         return await future
+
+
+async def claim(producer: AIOKafkaProducer, where: TopicPartition) -> None:
+    """Take an empty transaction back in a partition, so that the partition itself knows who writes now.
+
+    A start fences at the coordinator alone. One that was killed may have forgotten what a former producer had
+    begun, while the records are in the partition: no one would end that, and no one could read past it.
+    """
+    await producer.begin_transaction()
+    producer._txn_manager.maybe_add_partition_to_txn(where)  # noqa: SLF001 (only sending does, otherwise)
+    await producer.abort_transaction()
