@@ -1,7 +1,6 @@
 """Processes that share one port (SO_REUSEPORT): started, told what this one is told, and started anew."""
 
 import asyncio
-import errno
 import signal
 import socket
 import sys
@@ -42,9 +41,7 @@ def held(host: str, port: int) -> Iterator[int]:
         try:
             kept.bind((host, port))
         except OSError as fault:
-            taken = fault.errno == errno.EADDRINUSE
-            why = "is taken" if taken else f"cannot be listened on ({fault.strerror})"
-            raise PortTaken(f"port {port} of {host} {why}") from fault
+            raise PortTaken(host, port, fault) from fault
         found: int = kept.getsockname()[1]
         yield found
 

@@ -16,7 +16,12 @@ _BACKLOG = 1024
 
 
 class PortTaken(Exception):
-    """The port cannot be listened on; says which, and what to try."""
+    """The port cannot be listened on; says which, and why."""
+
+    def __init__(self, host: str, port: int, fault: OSError) -> None:
+        taken = fault.errno == errno.EADDRINUSE
+        why = "is taken" if taken else f"cannot be listened on ({fault.strerror})"
+        super().__init__(f"port {port} of {host} {why}")
 
 
 class HttpServer:
@@ -60,11 +65,7 @@ class HttpServer:
                 **self._handshake(),
             )
         except OSError as fault:
-            reason = (
-                "is taken" if fault.errno == errno.EADDRINUSE else f"cannot be listened on ({fault.strerror})"
-            )
-            msg = f"port {self.port} of {self.host} {reason}"
-            raise PortTaken(msg) from fault
+            raise PortTaken(self.host, self.port, fault) from fault
         self.port = self._listener.sockets[0].getsockname()[1]
         self._watch = loop.create_task(self.connections.watch(), name=f"connections of port {self.port}")
 

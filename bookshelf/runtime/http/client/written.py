@@ -2,14 +2,11 @@
 
 from collections.abc import AsyncIterator
 
+from bookshelf.runtime.http.lines import ended
 from bookshelf.runtime.http.message import Bytes, Headers, Request
 
 #: Said anew for this connection.
 _FRAMING = frozenset({"content-length", "transfer-encoding", "host", "connection", "upgrade"})
-
-
-class Unwritable(ValueError):
-    """The request cannot be written down as HTTP: a value of it has a line's end in it."""
 
 
 def upgrades(headers: Headers) -> bool:
@@ -18,7 +15,10 @@ def upgrades(headers: Headers) -> bool:
 
 
 def head(request: Request, host: str) -> bytes:
-    """Return the head of a request. The body, and no header of the hop before, says how it is framed."""
+    """Return the head of a request. The body, and no header of the hop before, says how it is framed.
+
+    Raises `Unwritable`.
+    """
     body = request.body
     lines = [f"{request.method} {request.target} HTTP/1.1", f"Host: {host}"]
     lines += [f"{name}: {value}" for name, value in request.headers.items() if name.lower() not in _FRAMING]
@@ -28,11 +28,7 @@ def head(request: Request, host: str) -> bytes:
         lines.append(_streamed(request.headers))
     elif body.content or request.method in {"POST", "PUT", "PATCH"}:
         lines.append(f"Content-Length: {len(body.content)}")
-    text = "\r\n".join(lines)
-    ends = len(lines) - 1
-    if text.count("\n") != ends or text.count("\r") != ends or "\0" in text:
-        raise Unwritable("a header's value has a line's end in it")
-    return f"{text}\r\n\r\n".encode("utf-8", "surrogateescape")
+    return f"{ended(lines)}\r\n".encode("utf-8", "surrogateescape")
 
 
 def _streamed(headers: Headers) -> str:

@@ -1,36 +1,31 @@
 """A request's body on its way in: as fast as it is read, and not slower than it may come."""
 
 import asyncio
-from collections import deque
 from collections.abc import AsyncIterator, Callable
 
 from bookshelf.runtime.http.guard import Guard
+from bookshelf.runtime.http.listener.waiting import Waiting
 from bookshelf.runtime.http.message import BrokenBody, TooLarge, gathered
 
-#: Bytes that wait to be read, above which no more is taken from the socket.
-_MUCH = 64 << 10
 
-
-class Incoming:
+class Incoming(Waiting):
     """What the connection feeds and the handler reads. Compressed bytes are left as they are.
 
-    `flow` is called when there may be room for more again; `invite`, when a client that waits to be told that
-    its body is wanted is to be told so.
+    `invite` is called when a client that waits to be told that its body is wanted is to be told so.
     """
 
     __slots__ = (
-        *("_deaf", "_ended", "_fault", "_flow", "_guard", "_invite", "_pieces", "_read", "_size"),
-        *("_waited_s", "_waiter", "_waiting", "most"),
+        *("_deaf", "_ended", "_fault", "_guard", "_invite", "_read", "_size", "_waited_s", "_waiter"),
+        "most",
     )
 
     def __init__(
         self, guard: Guard, flow: Callable[[], None], invite: Callable[[], None] | None = None
     ) -> None:
+        super().__init__(flow)
         self._guard = guard
-        self._flow = flow
         self._invite = invite
-        self._pieces: deque[bytes] = deque()
-        self._waiting = self._size = self._read = 0
+        self._size = self._read = 0
         self._waited_s = 0.0
         self._waiter: asyncio.Future[None] | None = None
         self._fault: BrokenBody | None = None
@@ -48,17 +43,11 @@ class Incoming:
         """Whether all of it has come."""
         return self._ended
 
-    @property
-    def full(self) -> bool:
-        """Whether no more of it should come just now."""
-        return self._waiting > _MUCH
-
     def feed(self, piece: bytes) -> None:
         """Take a piece in."""
         self._size += len(piece)
         if not self._deaf:
-            self._pieces.append(piece)
-            self._waiting += len(piece)
+            self.keep(piece)
             self._wake()
 
     def finish(self) -> None:
@@ -71,14 +60,6 @@ class Incoming:
         if not self._ended:
             self._fault = self._fault or BrokenBody("the body did not come to its end")
             self._wake()
-
-    def taken(self) -> bytes:
-        """Return what has come and was not read."""
-        content = b"".join(self._pieces)
-        self._pieces.clear()
-        self._waiting = 0
-        self._flow()
-        return content
 
     async def rest(self, within_s: float) -> bool:
         """Let what still comes go by; return whether its end came in time."""
