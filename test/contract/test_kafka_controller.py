@@ -1,19 +1,25 @@
-"""Topics are made once there is a controller: aiokafka stumbles over metadata that names none."""
+"""Topics are made once there is a controller and a broker that counts: one just back does not."""
 
 from types import SimpleNamespace
 from typing import Any
 
+import pytest
 from aiokafka import errors
 from aiokafka.admin import NewTopic
 
 from bookshelf.log.kafka.settings import KafkaSettings, Topic
-from bookshelf.log.kafka.topics import Found, ensure
+from bookshelf.log.kafka.topics import Found, TooFewBrokers, ensure
+from bookshelf.log.port import LogFault
 
 
 class Cluster:
-    """Of one broker, which has just come back; connection and admin client in one."""
+    """Of one broker, which has just come back; connection and admin client in one.
 
-    def __init__(self) -> None:
+    `answers`: what it says when topics are to be made, None for no controller; the last one for ever.
+    """
+
+    def __init__(self, *answers: type[errors.KafkaError] | None) -> None:
+        self.answers = list(answers)
         self.asked = 0
         self.topics: list[str] = []
 
@@ -25,10 +31,12 @@ class Cluster:
 
     async def create_topics(self, wanted: list[NewTopic]) -> Any:  # noqa: ANN401 (aiokafka's)
         self.asked += 1
-        controller: Any = None if self.asked == 1 else SimpleNamespace(nodeId=1)
+        answer = self.answers.pop(0) if len(self.answers) > 1 else self.answers[0]
+        controller: Any = SimpleNamespace(nodeId=1) if answer else None
         assert controller.nodeId == 1
-        self.topics = [topic.name for topic in wanted]
-        return SimpleNamespace(topic_errors=[(name, 0) for name in self.topics])
+        assert answer is not None
+        self.topics = [] if answer.errno else [topic.name for topic in wanted]
+        return SimpleNamespace(topic_errors=[(topic.name, answer.errno, "not now") for topic in wanted])
 
     async def describe_configs(self, asked: list[Any]) -> Any:  # noqa: ANN401 (aiokafka's)
         return [
@@ -36,8 +44,30 @@ class Cluster:
         ]
 
 
-async def test_a_broker_that_knows_no_controller_yet_is_asked_again() -> None:
-    cluster: Any = Cluster()
-    found = await ensure(cluster, cluster, KafkaSettings(partitions=1), [Topic("books")])
-    assert found == {"books": Found(1, 9)}
+async def made(cluster: Any) -> dict[str, Found]:  # noqa: ANN401 (it stands for two)
+    return await ensure(cluster, cluster, KafkaSettings(partitions=1, wait_s=0.4), [Topic("books")])
+
+
+@pytest.mark.parametrize(
+    "first", [None, errors.NotControllerError, errors.InvalidReplicationFactorError], ids=str
+)
+async def test_a_broker_that_has_just_come_back_is_asked_again(first: type[errors.KafkaError] | None) -> None:
+    cluster = Cluster(first, errors.NoError)
+    assert await made(cluster) == {"books": Found(1, 9)}
     assert cluster.asked == 2
+
+
+async def test_brokers_that_stay_too_few_are_said_in_time() -> None:
+    cluster = Cluster(errors.InvalidReplicationFactorError)
+    with pytest.raises(
+        TooFewBrokers, match="topic books: not now; set kafka_replication to no more than there"
+    ):
+        await made(cluster)
+    assert cluster.asked > 1
+
+
+async def test_what_no_waiting_mends_is_not_waited_for() -> None:
+    cluster = Cluster(errors.PolicyViolationError)
+    with pytest.raises(LogFault, match=r"topic books: not now$"):
+        await made(cluster)
+    assert cluster.asked == 1

@@ -67,7 +67,7 @@ async def test_a_topic_with_other_partitions_is_left_and_said(kafka_broker: Brok
 
 async def test_more_replicas_than_brokers_are_said(kafka_broker: Broker) -> None:
     with pytest.raises(LogFault, match=r"does not make the topic .*; set kafka_replication to no more than"):
-        await KafkaLog.open(settings(kafka_broker.address, replication=3), [Topic(TOPIC)])
+        await KafkaLog.open(settings(kafka_broker.address, replication=3, wait_s=1.0), [Topic(TOPIC)])
 
 
 async def test_a_topic_that_was_made_anew_is_another_log(

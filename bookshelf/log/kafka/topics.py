@@ -19,7 +19,13 @@ from bookshelf.log.port import LogFault
 
 #: Seconds between two looks at whether a new topic's partitions have leaders.
 _PAUSE_S = 0.02
+#: Seconds until brokers are counted again, at first and at most.
+_FIRST_S, _LAST_S = 0.1, 2.0
 _logger = structlog.get_logger(__name__)
+
+
+class TooFewBrokers(LogFault):
+    """The cluster has not as many brokers as a new topic is to have replicas."""
 
 
 class Found(Struct, frozen=True):
@@ -45,7 +51,7 @@ async def ensure(
     _hold_to(settings.partitions, there)
     missing = [topic for name, topic in by_name.items() if not there[name]]
     if missing:
-        await persist(lambda: _make(admin, settings, missing))
+        await _patiently(admin, settings, missing)
     while not all(there.values()):
         await asyncio.sleep(_PAUSE_S)
         there = await _partitions(connection, list(by_name))
@@ -93,6 +99,21 @@ async def _partitions(connection: AIOKafkaConnection, names: list[str]) -> dict[
     return found
 
 
+async def _patiently(admin: AIOKafkaAdminClient, settings: KafkaSettings, topics: Sequence[Topic]) -> None:
+    """Make them, trying for half of `wait_s`: brokers that have just come back do not count yet."""
+    clock = asyncio.get_running_loop().time
+    pause_s, until = _FIRST_S, clock() + settings.wait_s / 2
+    while True:
+        try:
+            return await persist(lambda: _make(admin, settings, topics))
+        except TooFewBrokers as fault:
+            if clock() >= until:
+                raise
+            _logger.warning("waiting-for-brokers", why=str(fault), again_in_s=round(pause_s, 1))
+        await asyncio.sleep(pause_s)
+        pause_s = min(2 * pause_s, _LAST_S)
+
+
 async def _make(admin: AIOKafkaAdminClient, settings: KafkaSettings, topics: Sequence[Topic]) -> None:
     wanted = [
         NewTopic(
@@ -109,9 +130,7 @@ async def _make(admin: AIOKafkaAdminClient, settings: KafkaSettings, topics: Seq
         if fault in {errors.NoError, errors.TopicAlreadyExistsError}:
             continue
         why = next((text for text in more if text), fault.__name__)
-        if fault.retriable:
-            raise fault(why)
-        raise LogFault(f"Kafka does not make the topic {name}: {why}{_remedy(fault)}")
+        _refuse(f"Kafka does not make the topic {name}: {why}", fault)
     for topic in wanted:
         _logger.info("topic-made", topic=topic.name, partitions=topic.num_partitions, **topic.topic_configs)
 
@@ -123,10 +142,12 @@ async def _created(admin: AIOKafkaAdminClient, wanted: list[NewTopic]) -> Any:  
         raise errors.NotControllerError from fault
 
 
-def _remedy(fault: type[Exception]) -> str:
+def _refuse(why: str, fault: type[errors.KafkaError]) -> None:
+    if fault.retriable:
+        raise fault(why)
     if fault is errors.InvalidReplicationFactorError:
-        return "; set kafka_replication to no more than there are brokers"
-    return ""
+        raise TooFewBrokers(f"{why}; set kafka_replication to no more than there are brokers")
+    raise LogFault(why)
 
 
 def configs(settings: KafkaSettings, topic: Topic) -> dict[str, str]:
