@@ -7,6 +7,7 @@ from collections.abc import Awaitable, Callable
 import msgspec
 from aiohttp import ClientSession, TCPConnector, web
 
+from bookshelf.cli.loop import collect_rarely, started
 from bookshelf.config import Gate
 from bookshelf.discovery.local import LocalDiscovery
 from bookshelf.discovery.port import Instance
@@ -44,6 +45,7 @@ async def _upstream(port: int, _upstream: int) -> None:
 
 
 async def _gateway(port: int, upstream: int) -> None:
+    collect_rarely()  # as `bookshelf run` does
     discovery = LocalDiscovery()
     found = {"openapi": "/openapi.json"}
     books = Instance(id="b", service="books", tags=("books",), address=HOST, port=upstream, meta=found)
@@ -51,6 +53,7 @@ async def _gateway(port: int, upstream: int) -> None:
     gateway = Gateway(discovery, HttpTransport())
     await gateway.start()
     await opened(gateway, Gate(gateway_rate=_RATE), HOST, port)
+    started()
 
 
 async def _naive(port: int, upstream: int) -> None:

@@ -19,6 +19,11 @@ def collect_rarely() -> None:
     gc.set_threshold(*_COLLECT)
 
 
+def started() -> None:
+    """Have the collector pass over what is here by now: it stays."""
+    gc.freeze()
+
+
 def run(main: Coroutine[Any, Any, None]) -> None:
     """Run to the end on the fastest loop that is installed."""
     factory = None

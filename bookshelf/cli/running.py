@@ -11,7 +11,7 @@ import click
 
 from bookshelf.cli.crew import shared
 from bookshelf.cli.faults import guarded, stop
-from bookshelf.cli.loop import collect_rarely, until_told
+from bookshelf.cli.loop import collect_rarely, started, until_told
 from bookshelf.cli.loop import run as run_loop
 from bookshelf.cli.worker import Worker
 from bookshelf.config import Network, Settings, read, read_network, read_routing, with_port
@@ -125,6 +125,7 @@ async def _run(
                 if service is None
                 else _service(service, settings, network, stack)
             )
+            started()
             ready.set()
             await leaving.wait()
 

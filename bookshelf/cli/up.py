@@ -1,14 +1,13 @@
 """`bookshelf up`: the whole shelf in one process."""
 
 import asyncio
-import gc
 import os
 
 import click
 
 from bookshelf.cli.embedded import embedded
 from bookshelf.cli.faults import guarded
-from bookshelf.cli.loop import collect_rarely, run, until_told
+from bookshelf.cli.loop import collect_rarely, run, started, until_told
 from bookshelf.config import Settings, read
 from bookshelf.runtime.logs import configure
 
@@ -40,7 +39,7 @@ def _up(settings: Settings) -> None:
 async def _serve(settings: Settings, ready: asyncio.Event, leaving: asyncio.Event) -> None:
     collect_rarely()
     async with embedded(settings) as shelf:
-        gc.freeze()  # what is here by now stays: no collection need look at it again
+        started()
         click.echo(f"Your shelf: {shelf.url}/bookshelf/books")
         click.echo(f"API docs:   {shelf.url}/apidocs/")
         click.echo(f"Data:       {settings.folder}")

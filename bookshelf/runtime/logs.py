@@ -1,13 +1,19 @@
 """Log lines: events with fields; text for people on a terminal, JSON for everyone else."""
 
+import contextlib
+import json
 import logging
 import sys
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
+import msgspec
 import structlog
 
 if TYPE_CHECKING:
     from structlog.typing import Processor
+
+#: What the fast encoder may have.
+_PLAIN = frozenset({str, int, float, bool, type(None)})
 
 
 def configure(level: str, form: str) -> None:
@@ -17,7 +23,7 @@ def configure(level: str, form: str) -> None:
         structlog.processors.add_log_level,
         structlog.processors.TimeStamper(fmt="iso", utc=True),
         structlog.processors.format_exc_info,
-        structlog.dev.ConsoleRenderer() if text else structlog.processors.JSONRenderer(),
+        structlog.dev.ConsoleRenderer() if text else structlog.processors.JSONRenderer(_line),
     ]
     structlog.configure(
         processors=shared,
@@ -25,3 +31,11 @@ def configure(level: str, form: str) -> None:
         logger_factory=structlog.PrintLoggerFactory(file=sys.stderr),
         cache_logger_on_first_use=False,
     )
+
+
+def _line(fields: dict[str, Any], **_told: object) -> str:
+    """Write a line; what is not plain as `repr` says it, which hides passwords."""
+    if _PLAIN.issuperset(map(type, fields.values())):
+        with contextlib.suppress(UnicodeEncodeError):  # half a character
+            return msgspec.json.encode(fields).decode()
+    return json.dumps(fields, default=repr)
