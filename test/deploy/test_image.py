@@ -105,8 +105,10 @@ def test_a_shelf_in_one_container_is_well_and_ends_when_told(docker: Docker, ima
 
 
 def test_a_container_in_which_nothing_answers_is_unhealthy(docker: Docker, image: str) -> None:
-    name = docker("run", "--detach", "--entrypoint", "sleep", "--health-start-period", "0s", image, "60")
+    # 0s would be the image's own; and one that has ended is unhealthy whatever was asked
+    name = docker("run", "--detach", "--entrypoint", "sleep", "--health-start-period", "1s", image, "600")
     until(lambda: health(docker, name) == "unhealthy", "the daemon finds it unhealthy")
+    assert json.loads(docker("inspect", "--format", "{{json .State.Running}}", name))
 
 
 def health(docker: Docker, name: str) -> str:
