@@ -3,6 +3,7 @@
 An agent that was restarted empty knows no one for a moment, and then only some; one that was hung takes
 everyone for dead; one that may not read answers with nothing. Each such answer is well-formed. So whoever
 was ready, is missing then and has not said so is held for a while; a snapshot with someone held is stale.
+What ends that is an answer after that while, and never that none comes.
 """
 
 from collections.abc import Set as AbstractSet
@@ -22,20 +23,28 @@ class Sighting(msgspec.Struct, frozen=True):
 
 
 class Belief:
-    """Who is ready, as far as answers up to now can be believed. Times are seconds of any one clock."""
+    """Who is ready, as far as answers can be believed. Times are of answers, seconds of any one clock."""
 
     def __init__(self, grace_s: float) -> None:
         self._grace_s = grace_s
         self._ready: dict[str, Instance] = {}
         self._held: dict[str, tuple[Instance, float]] = {}
         self._denied: set[str] = set()
+        self._silent = False
+
+    def lost(self) -> None:
+        """Note that answers have ceased: when they come again, the while begins anew."""
+        self._silent = True
 
     def hear(self, seen: Sighting, now: float) -> None:
         """Take in an answer."""
         ready = {instance.id: instance for instance in seen.ready}
         missing = {key: one for key, one in self._ready.items() if key not in ready}
+        until = now + self._grace_s
+        if self._silent:
+            self._silent = False
+            self._held = {key: (one, until) for key, (one, _) in self._held.items()}
         if seen.doubtful or not ready:
-            until = now + self._grace_s
             self._held = {**{key: (one, until) for key, one in missing.items()}, **self._held}
         known = ready.keys() | seen.confessed
         self._held = {key: held for key, held in self._held.items() if key not in known and held[1] > now}
@@ -57,7 +66,7 @@ class Belief:
         return Snapshot(tuple(sorted([*held, *ready], key=_order)), stale=bool(held))
 
     def next_end(self, now: float) -> float | None:
-        """Return when the next one is held no longer, if someone is held."""
+        """Return when an answer would end that the next one is held, if someone is."""
         return min((until for _, until in self._held.values() if until > now), default=None)
 
 

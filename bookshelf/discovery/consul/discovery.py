@@ -84,4 +84,3 @@ class ConsulDiscovery:
     async def _stop(self, following: asyncio.Task[None]) -> None:
         following.cancel()
         await asyncio.gather(following, return_exceptions=True)
-        self._watcher.stop()

@@ -5,6 +5,7 @@ address. The check of an instance carries a digest of its registration, so that 
 """
 
 import asyncio
+import math
 from urllib.parse import quote
 
 from bookshelf.discovery.consul.agent import Agent
@@ -29,12 +30,15 @@ class Reader:
         """Begin anew: what was read may not be true any more."""
         self._index, self._checks = 0, None
 
-    async def look(self) -> Sighting | None:
-        """Wait for news and return it; None if there is none for us. Raises `NoAnswer`, `Complaint`."""
-        asked = {"filter": FILTER}
+    async def look(self, most_s: float = math.inf) -> Sighting | None:
+        """Wait for news and return it; None if there is none for us, in `most_s` seconds at the most.
+
+        Raises `NoAnswer`, `Complaint`.
+        """
+        asked, wait_s = {"filter": FILTER}, min(self._wait_s, most_s)
         if self._index:
-            asked.update(index=str(self._index), wait=f"{self._wait_s:g}s")
-        answer = await self._agent.get(_CHECKS, asked, self._wait_s if self._index else 0.0)
+            asked.update(index=str(self._index), wait=f"{1000 * wait_s:.0f}ms")
+        answer = await self._agent.get(_CHECKS, asked, wait_s if self._index else 0.0)
         doubtful = self._checks is None or answer.index < self._index
         checks = frozenset(self._catalogue.checks(answer.body))
         if checks == self._checks and not doubtful:

@@ -1,6 +1,7 @@
 """Follows an agent for ever and keeps the newest snapshot: the last good answer while the agent is away."""
 
 import asyncio
+import math
 from collections.abc import AsyncIterator
 
 import msgspec
@@ -28,7 +29,8 @@ class Watcher:
         self._belief = Belief(grace_s)
         self._newest: Newest[Snapshot] = Newest()
         self._fault: str | None = None
-        self._waking: asyncio.TimerHandle | None = None
+        #: When the last answer came.
+        self._answered = 0.0
 
     @property
     def snapshot(self) -> Snapshot:
@@ -51,14 +53,20 @@ class Watcher:
 
     async def look(self) -> bool:
         """Wait for news; return whether there are any. Raises `DiscoveryFault`."""
-        seen = await self._reader.look()
+        seen = await self._reader.look(self._patience_s())
+        self._answered = _now()
         if self._fault is not None:
             _logger.info("registry is back", registry="consul")
             self._fault = None
         if seen is not None:
-            self._belief.hear(seen, _now())
+            self._belief.hear(seen, self._answered)
         self._publish(answered=True)
         return seen is not None
+
+    def _patience_s(self) -> float:
+        """Return how long may be waited for news: until someone would be held no longer, if anyone is."""
+        end = self._belief.next_end(self._answered)
+        return math.inf if end is None else max(end - _now(), 0.0) + _SOON_S
 
     async def follow(self) -> None:
         """Look for ever; a fault makes the snapshot stale and is followed by another try."""
@@ -74,32 +82,21 @@ class Watcher:
                 pause_s = self._lost(str(fault), pause_s)
             await asyncio.sleep(pause_s)
 
-    def stop(self) -> None:
-        """Wake no one any more."""
-        if self._waking is not None:
-            self._waking.cancel()
-
     def _lost(self, fault: str, pause_s: float) -> float:
         if self._fault is None:
             _logger.warning("registry is away", registry="consul", fault=fault)
         pause_s = _FIRST_S if self._fault is None else min(2 * pause_s, _LAST_S)
         self._fault = fault
         self._reader.forget()
+        self._belief.lost()
         self._publish()
         return pause_s
 
     def _publish(self, *, answered: bool = False) -> None:
         if self._newest.now is None and not answered:
             return
-        now = _now()
-        found = self._belief.snapshot(now)
+        found = self._belief.snapshot(self._answered)
         self._newest.put(msgspec.structs.replace(found, stale=True) if self._fault is not None else found)
-        self._wake_at(self._belief.next_end(now))
-
-    def _wake_at(self, when: float | None) -> None:
-        self.stop()
-        loop = asyncio.get_running_loop()
-        self._waking = None if when is None else loop.call_at(when, self._publish)
 
 
 def _now() -> float:

@@ -78,6 +78,17 @@ async def test_an_answer_without_anyone_is_believed_in_the_end(town: Town) -> No
     await town.seen.until(well())
 
 
+async def test_who_is_held_stays_while_no_answer_comes_at_all(town: Town) -> None:
+    town.between.wrong = says(200, "[]", X_Consul_Index="99999")
+    await town.seen.until(lambda snapshot: snapshot.stale)
+    town.between.wrong = hangs
+    # sleep: longer than anyone is held against answers is what is tested
+    await asyncio.sleep(BRISK.grace_s + 2 * BRISK.answer_s)
+    assert ids(town.gateway.snapshot()) == set(NAMES)
+    town.between.wrong = says(200, "[]", X_Consul_Index="99999")
+    await town.seen.until(well())
+
+
 async def test_an_agent_that_answers_at_once_is_not_stormed(town: Town) -> None:
     town.between.wrong = says(200, "[]", X_Consul_Index="99999")
     await town.seen.until(lambda snapshot: snapshot.stale)

@@ -78,6 +78,16 @@ def test_doubt_upon_doubt_holds_no_one_for_longer() -> None:
     assert heard.hear("", at=6, doubtful=True) == ""
 
 
+def test_who_is_held_when_answers_cease_is_held_anew_when_they_come_again() -> None:
+    heard = Heard()
+    heard.hear("ab", at=0)
+    assert heard.hear("a", at=1, doubtful=True) == "ab?"
+    heard.belief.lost()
+    assert heard.hear("a", at=60, doubtful=True) == "ab?"
+    assert heard.hear("a", at=64.9) == "ab?"
+    assert heard.hear("a", at=65) == "a"
+
+
 def test_who_came_back_may_be_held_again() -> None:
     heard = Heard()
     heard.hear("a", at=0)
