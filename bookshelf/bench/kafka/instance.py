@@ -9,7 +9,7 @@ import msgspec
 
 from bookshelf.bench.kafka.town import alone
 from bookshelf.cli.instance import begin
-from bookshelf.cli.loop import collect_rarely, run, until_told
+from bookshelf.cli.loop import collect_rarely, run, started, until_told
 from bookshelf.config import Network, Settings
 from bookshelf.runtime.logs import configure
 from bookshelf.services import SERVICES
@@ -25,6 +25,7 @@ def main(told: str) -> None:
         collect_rarely()
         async with AsyncExitStack() as stack:
             click.echo(await begin(service, settings, network, stack, alone))
+            started()
             ready.set()
             await leaving.wait()
 
