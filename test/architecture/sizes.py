@@ -2,33 +2,19 @@
 
 import ast
 from collections.abc import Iterator
-from dataclasses import dataclass
-from statistics import median
 
 from architecture.source import Module
 
 Function = ast.FunctionDef | ast.AsyncFunctionDef
 
 
-@dataclass(frozen=True)
-class Limit:
-    """What one may have, and half of them may have, in lines."""
-
-    most: int
-    median: int
-
-
-def too_long(sizes: dict[str, int], limit: Limit) -> list[str]:
-    """Say each thing over the limit, and when the middle one is."""
-    said = [
-        f"{name} has {lines} lines, over {limit.most}" for name, lines in sizes.items() if lines > limit.most
-    ]
-    middle = median(sizes.values())
-    return [*said, *([f"the median is {middle} lines, over {limit.median}"] if middle > limit.median else [])]
+def too_long(sizes: dict[str, int], limit: int) -> list[str]:
+    """Name each thing that has more lines than the limit."""
+    return [f"{name} has {lines} lines, over {limit}" for name, lines in sizes.items() if lines > limit]
 
 
 def file_sizes(found: list[Module]) -> dict[str, int]:
-    """Lines of each file that has any; an empty __init__.py would only flatter the median."""
+    """Lines of each file that has any."""
     return {module.name: lines for module in found if (lines := len(module.text.splitlines()))}
 
 
