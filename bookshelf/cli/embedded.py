@@ -12,6 +12,7 @@ from typing import Any
 from bookshelf.cli.loop import on_hangup
 from bookshelf.config import Gate, Settings, read_gate, read_routing
 from bookshelf.cqrs.aggregate import Aggregate
+from bookshelf.cqrs.service import check_services
 from bookshelf.discovery.local import LocalDiscovery
 from bookshelf.log.sqlite import SqliteLog
 from bookshelf.runtime.clock import SystemClock, SystemIds
@@ -50,10 +51,11 @@ class Embedded:
 async def embedded(settings: Settings) -> AsyncIterator[Embedded]:
     """Run everything until the block ends.
 
-    Raises `FolderFault`, `LogFault`, `StorageFault`, `PortTaken`, `WrongSetting`.
+    Raises `FolderFault`, `LogFault`, `StorageFault`, `PortTaken`, `WrongSetting`, `ServiceConflict`.
 
     What has begun is ended in reverse: the gateway takes no more, services drain, the log closes last.
     """
+    check_services(SERVICES, {"gateway": Settings().port})
     async with AsyncExitStack() as stack:
         folder = Folder(settings.folder)
         stack.callback(folder.close)

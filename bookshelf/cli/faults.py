@@ -7,6 +7,7 @@ from typing import Any, NoReturn, TypeVar
 import click
 
 from bookshelf.config import WrongSetting
+from bookshelf.cqrs.service import ServiceConflict
 from bookshelf.discovery.port import DiscoveryFault
 from bookshelf.log.port import LogFault
 from bookshelf.runtime.folder import FolderFault
@@ -17,7 +18,16 @@ F = TypeVar("F", bound=Callable[..., Any])
 
 #: The exit code for what a person can mend; 1 is a defect of ours.
 MENDABLE = 2
-_KNOWN = (WrongSetting, DiscoveryFault, FolderFault, LogFault, StorageFault, PortTaken, OSError)
+_KNOWN = (
+    WrongSetting,
+    ServiceConflict,
+    DiscoveryFault,
+    FolderFault,
+    LogFault,
+    StorageFault,
+    PortTaken,
+    OSError,
+)
 
 
 def stop(message: str) -> NoReturn:

@@ -15,7 +15,7 @@ from bookshelf.cli.loop import collect_rarely, started, until_told
 from bookshelf.cli.loop import run as run_loop
 from bookshelf.cli.worker import Worker
 from bookshelf.config import Network, Settings, read, read_network, read_routing, with_port
-from bookshelf.cqrs.service import Service
+from bookshelf.cqrs.service import Service, check_services
 from bookshelf.runtime.logs import configure
 from bookshelf.services import SERVICES
 
@@ -61,6 +61,7 @@ def run(
     """Run SERVICE on Kafka and Consul, until SIGTERM or Ctrl-C; run it as often as you like."""
 
     def go() -> None:
+        check_services(SERVICES, {_GATEWAY: Settings().port})
         settings, network = _read(service, **given)
         one = _chosen(service, tags)
         count = _processes(one, processes)

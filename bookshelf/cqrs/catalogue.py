@@ -21,10 +21,18 @@ class Upcast:
     lift: Callable[[dict[str, Any]], dict[str, Any]]
 
 
+class UnknownEvent(Exception):
+    """An aggregate decided an event that its catalogue lacks: a defect. Nothing is appended."""
+
+
 class Catalogue:
-    """The event types of one context. Types that it does not know are none of its business."""
+    """The event types of one context. Types that it does not know are none of its business.
+
+    Raises ValueError if two of its events have one type.
+    """
 
     def __init__(self, *events: type[Event], upcasts: tuple[Upcast, ...] = ()) -> None:
+        _check_types([*(event.TYPE for event in events), *(old.retired for old in upcasts)])
         self.events = events
         self.upcasts = upcasts
         self._decoders: dict[str, Decode] = {event.TYPE: _reader(event) for event in events}
@@ -32,6 +40,16 @@ class Catalogue:
 
     def __iter__(self) -> Iterator[type[Event]]:
         return iter(self.events)
+
+    def check(self, event: Event, topic: str) -> None:
+        """Return if the event may be appended to a topic. Raises `UnknownEvent`: readers would skip it."""
+        if type(event) not in self.events:
+            kind = type(event)
+            msg = (
+                f"{kind.__name__} ({kind.TYPE}) is not in the catalogue of topic {topic}: "
+                f"add it to the Catalogue in {self.events[0].__module__ if self.events else 'its context'}"
+            )
+            raise UnknownEvent(msg)
 
     def decode(self, event_type: str, data: bytes) -> Event | None:
         """Return the event, or None for an unknown type. Raises `Malformed`."""
@@ -43,6 +61,13 @@ class Catalogue:
         except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError, KeyError, TypeError) as fault:
             msg = f"{event_type}: {fault}"
             raise Malformed(msg) from fault
+
+
+def _check_types(types: list[str]) -> None:
+    twice = sorted({kind for kind in types if types.count(kind) > 1})
+    if twice:
+        msg = f"two events of one catalogue have the type {twice[0]}; each type is one class"
+        raise ValueError(msg)
 
 
 def _reader(event: type[Event]) -> Decode:

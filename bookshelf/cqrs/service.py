@@ -1,10 +1,12 @@
 """A service: a name, the tags that it is found by, its port, what it runs and what it serves."""
 
+import re
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
 from bookshelf.cqrs.aggregate import Aggregate
-from bookshelf.cqrs.route import Route
+from bookshelf.cqrs.route import CommandRoute, Route
 from bookshelf.cqrs.view import View
 
 
@@ -28,3 +30,63 @@ class Service:
     def views(self) -> tuple[View, ...]:
         """The views whose rows this service keeps."""
         return tuple(part for part in self.runs if isinstance(part, View))
+
+
+class ServiceConflict(Exception):
+    """Two services claim one name, port or path; says which, and what to change."""
+
+
+#: Paths that every service has for itself.
+_RESERVED = ("GET /health/live", "GET /health/ready", "GET /metrics", "GET /openapi.json")
+_VARIABLE = re.compile(r"\{[^{}]*\}")
+
+
+def check_services(services: Iterable[Service], ports: Mapping[str, int]) -> None:
+    """Return if no two services claim the same thing; `ports` are those of the gateway, by its name.
+
+    Two paths are the same if their literal segments are, whatever their parameters are called: no request
+    could be routed to the second one. Raises `ServiceConflict`.
+    """
+    listed = tuple(services)
+    claims: dict[str, str] = {}
+    for name, port in ports.items():
+        claims |= {f"name {name}": name, f"port {port}": name}
+    for service in listed:
+        _check_parts(service)
+        for claim in _claims(service):
+            if claim in claims:
+                msg = _conflict(claim, claims[claim], service.name)
+                raise ServiceConflict(msg)
+            claims[claim] = service.name
+
+
+def _conflict(claim: str, first: str, second: str) -> str:
+    if claim == f"name {first}":
+        what = f"two services are called {first}"
+    elif first == second:
+        what = f"{first} claims the {claim} twice"
+    else:
+        what = f"{first} and {second} both claim the {claim}"
+    return f"bookshelf/services.py: {what}; change one of them"
+
+
+def _claims(service: Service) -> Iterator[str]:
+    yield f"name {service.name}"
+    yield f"port {service.port}"
+    for part in service.runs:
+        yield f"{'view' if isinstance(part, View) else 'aggregate'} {part.name}"
+    for route in service.serves:
+        yield f"path {route.method} {_VARIABLE.sub('{}', route.path)}"
+
+
+def _check_parts(service: Service) -> None:
+    """Return if a service runs what its routes need, and its routes leave the reserved paths free."""
+    for route in service.serves:
+        part = route.aggregate if isinstance(route, CommandRoute) else route.view
+        named = f"bookshelf/services.py: {service.name} serves {route.method} {route.path}"
+        if all(part is not own for own in service.runs):
+            msg = f"{named}, but does not run {part.name}; add it to `runs`"
+            raise ServiceConflict(msg)
+        if f"{route.method} {route.path}" in _RESERVED:
+            msg = f"{named}, which every service has for itself; choose another path"
+            raise ServiceConflict(msg)

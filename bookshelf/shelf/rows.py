@@ -20,9 +20,10 @@ from sqlalchemy import (
 )
 from sqlalchemy.sql.dml import Update
 
+from bookshelf.cqrs.message import Event
 from bookshelf.cqrs.view import Change, Handler, Recorded
 from bookshelf.shelf.answers import Book
-from bookshelf.shelf.events import BookAdded, BookChanged, BookFinished, BookRemoved
+from bookshelf.shelf.events import EVENTS, BookAdded, BookChanged, BookFinished, BookRemoved
 from bookshelf.storage.columns import TEXT
 
 _json = msgspec.json.Encoder().encode
@@ -56,11 +57,16 @@ class BookRows:
         self._delete = delete(table).where(table.c.id == bindparam("row"))
         self._update = lru_cache(maxsize=64)(lambda names: _update(table, names))
         self.handlers: Mapping[type[Any], Handler] = {
+            **dict.fromkeys(EVENTS, self.concerned),
             BookAdded: self.added,
             BookChanged: self.changed,
             BookRemoved: self.removed,
             BookFinished: self.finished,
         }
+
+    def concerned(self, _event: Event, recorded: Recorded) -> Iterable[Change]:
+        """Set the version only: If-Match compares it with the offset of the newest event of any type."""
+        yield self._set(recorded, {})
 
     def added(self, event: BookAdded, recorded: Recorded) -> Iterable[Change]:
         """Make a new row."""

@@ -6,7 +6,7 @@ import subprocess
 import kubernetes_validate
 import pytest
 import yaml
-from support.manifests import Document, container, documents, kube
+from support.manifests import Document, container, documents, entry, kube
 from support.process import ROOT
 
 from bookshelf import __version__
@@ -46,7 +46,8 @@ def test_an_object_that_is_not_valid_is_seen() -> None:
 
 @pytest.mark.parametrize("name", [*OURS, *OUTSIDE])
 def test_each_pod_is_restricted(name: str) -> None:
-    spec = (kube("Deployment") | kube("StatefulSet"))[name]["spec"]["template"]["spec"]
+    workload = entry(kube("Deployment") | kube("StatefulSet"), name, "kube.yaml (kube/base)")
+    spec = workload["spec"]["template"]["spec"]
     assert spec["automountServiceAccountToken"] is False
     assert spec["enableServiceLinks"] is False
     assert spec["securityContext"]["runAsNonRoot"] is True
@@ -60,7 +61,7 @@ def test_each_pod_is_restricted(name: str) -> None:
 
 @pytest.mark.parametrize("name", [*OURS, *OUTSIDE])
 def test_each_has_probes_limits_and_a_budget_for_disruptions(name: str) -> None:
-    found = container((kube("Deployment") | kube("StatefulSet"))[name])
+    found = container(entry(kube("Deployment") | kube("StatefulSet"), name, "kube.yaml (kube/base)"))
     assert {"startupProbe", "readinessProbe", "livenessProbe"} <= found.keys()
     # who is still reading is not killed for it: up to five minutes, what has a disk a quarter of an hour
     patience = found["startupProbe"]["periodSeconds"] * found["startupProbe"]["failureThreshold"]
@@ -74,7 +75,7 @@ def test_each_has_probes_limits_and_a_budget_for_disruptions(name: str) -> None:
 
 @pytest.mark.parametrize("name", OURS)
 def test_each_of_ours_scales_by_load_and_is_replaced_one_by_one(name: str) -> None:
-    deployment = kube("Deployment")[name]["spec"]
+    deployment = entry(kube("Deployment"), name, "kube.yaml (kube/base)")["spec"]
     assert deployment["strategy"]["rollingUpdate"] == {"maxUnavailable": 0, "maxSurge": 1}
     assert kube("HorizontalPodAutoscaler")[name]["spec"]["scaleTargetRef"]["name"] == name
     assert container(kube("Deployment")[name])["image"] == f"bookshelf:{__version__}"
@@ -82,7 +83,7 @@ def test_each_of_ours_scales_by_load_and_is_replaced_one_by_one(name: str) -> No
 
 @pytest.mark.parametrize("name", OURS)
 def test_each_of_ours_leaves_slowly_and_never_alone(name: str) -> None:
-    spec = kube("Deployment")[name]["spec"]["template"]["spec"]
+    spec = entry(kube("Deployment"), name, "kube.yaml (kube/base)")["spec"]["template"]["spec"]
     pause = spec["containers"][0]["lifecycle"]["preStop"]["sleep"]["seconds"]
     # the pause, then what a gateway drains at most (gateway_drain_s), and some to spare
     assert pause + Routing().gateway_drain_s < spec["terminationGracePeriodSeconds"]
@@ -96,7 +97,9 @@ def test_secrets_are_named_and_stand_nowhere_else() -> None:
     [word] = secret["stringData"].values()
     text = (ROOT / "kube.yaml").read_text(encoding="utf-8")
     assert text.count(word) == 1
-    assert text.count("secretKeyRef: {name: postgres, key: password}") == 3
+    views = [service.name for service in SERVICES if service.views]
+    # one for the server, and one for each service that keeps rows
+    assert text.count("secretKeyRef: {name: postgres, key: password}") == 1 + len(views), views
 
 
 def test_only_the_gateway_is_open_to_the_outside() -> None:

@@ -1,6 +1,7 @@
 """What is deployed, as its files have it: read as their tools read them."""
 
 import json
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -37,6 +38,12 @@ def container(workload: Document) -> Document:
 def marathon() -> dict[str, Document]:
     """Return each app of marathon/, by its file's name."""
     return {path.stem: json.loads(path.read_text()) for path in sorted((ROOT / "marathon").glob("*.json"))}
+
+
+def entry(found: Mapping[str, Document], name: str, file: str) -> Document:
+    """Return what a file has of a service; an AssertionError that describes what to do if it has nothing."""
+    assert name in found, f"{file} lacks {name}: docs/add-a-service.md, section 6, tells how to add it"
+    return found[name]
 
 
 def option(args: list[str], name: str) -> str:

@@ -36,7 +36,10 @@ class When:
         self._command = command
 
     def _decided(self) -> list[Event]:
-        return self._aggregate.decide(self._aggregate.fold(self._events), self._command)
+        events = self._aggregate.decide(self._aggregate.fold(self._events), self._command)
+        for event in events:
+            self._aggregate.catalogue.check(event, self._aggregate.topic)
+        return events
 
     def then(self, *events: Event) -> None:
         """Exactly these events happen; none: there is nothing to say."""

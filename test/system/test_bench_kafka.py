@@ -8,10 +8,11 @@ from support.kafka import Broker, free_ports
 from support.kafka_log import admin_of
 from support.process import bookshelf
 
+from bookshelf.services import SERVICES
+
 TINY = ("--runs", "1", "--seconds", "0.1", "--books", "30", "--all")
 LATENCIES = {"p50_ms", "p99_ms"}
 LOAD = {"per_s", *LATENCIES}
-SERVICES = ("newbook", "readbook", "lastreadbooks", "booklist")
 
 
 @pytest.mark.needs("kafka")
@@ -40,7 +41,7 @@ async def test_everything_is_measured_and_nothing_is_left(kafka_broker: Broker) 
             name: {"events_per_s", "seconds"} for name in ("bare consumer", "tail", "fold", "owner", "view")
         },
         "takeover": {name: {"seconds", "leaves_s"} for name in ("with the store", "without")},
-        "memory": {name: {"rss_mib", "peak_mib"} for name in SERVICES},
+        "memory": {name: {"rss_mib", "peak_mib"} for name in (service.name for service in SERVICES)},
     }
     async with admin_of(kafka_broker.address) as admin:
         assert [name for name in await admin.list_topics() if name.startswith("bench-")] == []

@@ -69,6 +69,8 @@ class Judge:
         return self._say(events, sent)
 
     def _say(self, events: list[Event], sent: Sent) -> list[Said]:
+        for event in events:
+            self._aggregate.catalogue.check(event, self._aggregate.topic)
         if events or not sent.hash:
             return [self._seal(event, event.TYPE, sent) for event in events]
         return [self._seal(None, ANSWERED, sent)]  # so that a retry, later, still changes nothing

@@ -1,12 +1,14 @@
 """What an owner answers, and that it is what the log says."""
 
 import asyncio
+from dataclasses import replace
 
 import pytest
 from support.faulty import FaultyLog, gate
 from support.owners import Owners, ask, count, offset, sent
 from support.tally import TALLY, TOPIC, Count, Tally, counted, everything, totals, written
 
+from bookshelf.cqrs.catalogue import Catalogue, UnknownEvent
 from bookshelf.cqrs.errors import Changed, NotFound
 from bookshelf.runtime.owner.command import NotOwner, Outcome
 
@@ -48,6 +50,15 @@ async def test_a_refused_command_writes_nothing(owners: Owners, log: FaultyLog) 
     host = await owners.host()
     with pytest.raises(NotFound):
         await ask(host, sent("a", Count(must=True)))
+    assert await everything(log) == []
+
+
+async def test_an_event_that_the_catalogue_lacks_is_refused_and_the_command_writes_nothing(
+    owners: Owners, log: FaultyLog
+) -> None:
+    host = await owners.host(replace(TALLY, catalogue=Catalogue()))
+    with pytest.raises(UnknownEvent, match=rf"Counted \(.*\) is not in the catalogue of topic {TOPIC}"):
+        await count(host, "a")
     assert await everything(log) == []
 
 

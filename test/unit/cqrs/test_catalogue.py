@@ -5,7 +5,7 @@ from typing import Any, ClassVar
 import msgspec
 import pytest
 
-from bookshelf.cqrs.catalogue import Catalogue, Upcast
+from bookshelf.cqrs.catalogue import Catalogue, UnknownEvent, Upcast
 from bookshelf.cqrs.errors import Malformed
 from bookshelf.cqrs.message import Event
 
@@ -76,3 +76,19 @@ def test_data_of_another_shape_is_malformed_and_says_which_type(kind: str, data:
 
 def test_a_catalogue_lists_what_is_written_today() -> None:
     assert list(CATALOGUE) == [Moved]
+
+
+class Stopped(Event, frozen=True):
+    TYPE: ClassVar[str] = "test.stopped.v1"
+
+
+def test_an_event_that_the_catalogue_lacks_may_not_be_appended() -> None:
+    CATALOGUE.check(Moved(metres=1), "roads")
+    with pytest.raises(UnknownEvent) as unknown:
+        CATALOGUE.check(Stopped(), "roads")
+    assert str(unknown.value).startswith("Stopped (test.stopped.v1) is not in the catalogue of topic roads: ")
+
+
+def test_two_events_of_one_type_are_no_catalogue() -> None:
+    with pytest.raises(ValueError, match=r"two events of one catalogue have the type test\.moved\.v3"):
+        Catalogue(Moved, Moved)

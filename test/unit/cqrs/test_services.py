@@ -1,0 +1,73 @@
+"""Two services that claim the same name, port or path are refused before anything starts."""
+
+from dataclasses import replace
+from typing import Any
+
+import pytest
+
+from bookshelf.cqrs.service import Service, ServiceConflict, check_services
+from bookshelf.services import SERVICES
+from bookshelf.shelf import booklist
+
+GATEWAY = {"gateway": 8000}
+BY_NAME = {service.name: service for service in SERVICES}
+
+
+def another(**fields: Any) -> Service:  # noqa: ANN401 (a service's fields)
+    """Return a service beside those of the project."""
+    made = Service(name="another", summary="Another", tags=("a",), port=8999, runs=(), serves=())
+    return replace(made, **fields)
+
+
+def test_the_services_of_the_project_agree() -> None:
+    check_services([*SERVICES, another()], GATEWAY)
+
+
+@pytest.mark.parametrize(
+    ("fields", "message"),
+    [
+        ({"name": "newbook"}, "two services are called newbook"),
+        ({"name": "gateway"}, "two services are called gateway"),
+        ({"port": 8081}, "newbook and another both claim the port 8081"),
+        ({"port": 8000}, "gateway and another both claim the port 8000"),
+        ({"runs": BY_NAME["newbook"].runs}, "newbook and another both claim the aggregate newbook"),
+        ({"runs": BY_NAME["booklist"].runs}, "booklist and another both claim the view booklist"),
+    ],
+)
+def test_a_claim_of_another_service_is_refused(fields: dict[str, Any], message: str) -> None:
+    with pytest.raises(ServiceConflict) as conflict:
+        check_services([*SERVICES, another(**fields)], GATEWAY)
+    assert str(conflict.value) == f"bookshelf/services.py: {message}; change one of them"
+
+
+def with_path(path: str) -> Service:
+    """Return a service with a query of its own at a path."""
+    view = replace(BY_NAME["booklist"].views[0], name="another")
+    [route] = [route for route in booklist.ROUTES if route.path == "/books"]
+    return another(runs=(view,), serves=(replace(route, path=path, view=view),))
+
+
+@pytest.mark.parametrize(("path", "claimed"), [("/books", "/books"), ("/books/{title}", "/books/{}")])
+def test_a_path_is_the_same_whatever_its_parameters_are_called(path: str, claimed: str) -> None:
+    with pytest.raises(ServiceConflict, match=f"booklist and another both claim the path GET {claimed};"):
+        check_services([*SERVICES, with_path(path)], GATEWAY)
+
+
+def test_a_path_that_overlaps_another_at_a_higher_precedence_is_allowed() -> None:
+    check_services([*SERVICES, with_path("/books/lent")], GATEWAY)
+
+
+def test_one_service_with_one_path_twice_is_refused() -> None:
+    service = with_path("/other")
+    with pytest.raises(ServiceConflict, match="another claims the path GET /other twice"):
+        check_services([replace(service, serves=service.serves * 2)], GATEWAY)
+
+
+def test_a_path_that_every_service_has_for_itself_is_refused() -> None:
+    with pytest.raises(ServiceConflict, match="another serves GET /metrics, which every service has"):
+        check_services([with_path("/metrics")], GATEWAY)
+
+
+def test_a_route_without_its_part_is_refused() -> None:
+    with pytest.raises(ServiceConflict, match="does not run another; add it to `runs`"):
+        check_services([replace(with_path("/other"), runs=())], GATEWAY)
