@@ -12,6 +12,7 @@ from multidict import CIMultiDict
 from bookshelf.runtime.edge.conditions import ACTOR, trace
 from bookshelf.runtime.http.listener.tunnel import Tunnel
 from bookshelf.runtime.http.message import Request, Response
+from bookshelf.runtime.http.request_check import SAFE_METHODS
 from gateway.front.packing import unmark
 
 #: Fields about one connection, not about the message; each side frames its own messages anew.
@@ -29,6 +30,8 @@ _SAID_ANEW = (
     *("X-Original-URL", "X-Rewrite-URL", "X-HTTP-Method-Override", ACTOR),
     "Bookshelf-Command",  # between instances of one service only (bookshelf/runtime/edge/forward.py)
 )
+#: Checked by the gateway where a request may change something. A service has another name and would refuse.
+_CHECKED = ("Origin", "Sec-Fetch-Site")
 _NONE: frozenset[str] = frozenset()
 #: What is left out of a request; and of an answer, where our own server says the date and its name itself.
 _LEFT = frozenset(name.lower() for name in (*_HOP, *_SAID_ANEW))
@@ -56,6 +59,9 @@ def onward(request: Request, prefix: str) -> CIMultiDict[str]:
     if "traceparent" in headers and not trace(headers):
         del headers["traceparent"]
     unmark(headers)
+    if request.method not in SAFE_METHODS or upgrade(request):
+        for name in _CHECKED:
+            headers.popall(name, None)
     _say(request, given.get("Host"), headers)
     headers["X-Forwarded-Prefix"] = prefix
     former = headers.get("Via")

@@ -6,7 +6,7 @@ from dataclasses import replace
 
 from bookshelf.cli.loop import on_hangup
 from bookshelf.cli.registry import open_strangers
-from bookshelf.cli.sockets import check_address, found_at
+from bookshelf.cli.sockets import allowed_hosts, check_address, found_at
 from bookshelf.cli.worker import Worker
 from bookshelf.config import Network, Settings, read_gate, read_routing
 from bookshelf.runtime.http.transport import HttpTransport
@@ -31,7 +31,7 @@ async def open_gateway(
     known = verifier(gate)
     discovery = await open_strangers(network, OPENAPI, stack)
     host = await found_at(network, settings.host)
-    rules = house(gate)
+    rules = house(gate, (settings.host, host, *allowed_hosts(settings)))
     choices = chosen(routing, anywhere=False, host=host, verifier=known, limits=limits(rules, gate))
     if worker is not None:
         choices = replace(choices, process=worker.number, processes=worker.count)

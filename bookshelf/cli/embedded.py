@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from bookshelf.cli.loop import on_hangup
+from bookshelf.cli.sockets import allowed_hosts
 from bookshelf.config import Gate, Settings, read_gate, read_routing
 from bookshelf.cqrs.aggregate import Aggregate
 from bookshelf.cqrs.service import check_services
@@ -79,7 +80,7 @@ async def embedded(settings: Settings) -> AsyncIterator[Embedded]:
 
 
 def _choices(settings: Settings, gate: Gate) -> tuple[Choices, House]:
-    rules, routing = house(gate), read_routing(os.environ)
+    rules, routing = house(gate, (settings.host, *allowed_hosts(settings))), read_routing(os.environ)
     made = chosen(
         routing, anywhere=True, host=settings.host, verifier=verifier(gate), limits=limits(rules, gate)
     )
@@ -117,7 +118,7 @@ async def open_world(settings: Settings, path: Path, stack: AsyncExitStack) -> W
         discovery=LocalDiscovery(),
         storage=storage,
         transport=transport,
-        listen=LocalDoors(transport).listen,
+        listen=LocalDoors(transport, allowed_hosts(settings)).listen,
         states=states,
         clock=clock,
         ids=SystemIds(clock),

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from bookshelf.cli.registry import open_discovery
-from bookshelf.cli.sockets import NOTICE_S, Sockets
+from bookshelf.cli.sockets import NOTICE_S, Sockets, allowed_hosts
 from bookshelf.config import Network, Settings, WrongSetting
 from bookshelf.cqrs.aggregate import Aggregate
 from bookshelf.discovery.port import Discovery
@@ -102,7 +102,7 @@ async def open_world(
         discovery=discovery,
         storage=storage,
         transport=transport,
-        listen=Sockets(network, NOTICE_S).listen,
+        listen=Sockets(network, NOTICE_S, allowed_hosts=allowed_hosts(settings)).listen,
         states=_states(path / "state", settings.cached(network.kafka_partitions), stack),
         clock=clock,
         ids=SystemIds(clock),

@@ -2,9 +2,11 @@
 
 import asyncio
 import socket
+from collections.abc import Iterable
 
-from bookshelf.config import Network, WrongSetting
+from bookshelf.config import Network, Settings, WrongSetting
 from bookshelf.runtime.http.message import Handler
+from bookshelf.runtime.http.request_check import parse_allowed_hosts
 from bookshelf.runtime.http.server import HttpServer
 from bookshelf.runtime.world import Door
 
@@ -20,6 +22,14 @@ def check_address(address: str, host: str) -> None:
     if not address and host in _EVERYWHERE:
         msg = f"listening on {host} everywhere: name the address that others reach this machine at (--addr)"
         raise WrongSetting(msg)
+
+
+def allowed_hosts(settings: Settings) -> list[str]:
+    """Return the host names that requests may be sent to, beside the usual ones. Raises `WrongSetting`."""
+    try:
+        return parse_allowed_hosts(settings.allowed_hosts)
+    except ValueError as fault:
+        raise WrongSetting(f"allowed_hosts (or BOOKSHELF_ALLOWED_HOSTS): {fault}") from None
 
 
 class _Noticed:
@@ -41,19 +51,27 @@ class _Noticed:
 class Sockets:
     """Opens real ports, and says where others find them. They close `notice_s` after they are told to.
 
-    `drain_s`: seconds that requests under way have then.
+    `drain_s`: seconds that requests under way have then. `allowed_hosts`: names that they are called by,
+    beside the address at which others find them.
     """
 
-    def __init__(self, network: Network, notice_s: float = 0.0, drain_s: float = 5.0) -> None:
+    def __init__(
+        self,
+        network: Network,
+        notice_s: float = 0.0,
+        drain_s: float = 5.0,
+        allowed_hosts: Iterable[str] = (),
+    ) -> None:
         self._network = network
         self._notice_s = notice_s
         self._drain_s = drain_s
+        self._allowed_hosts = tuple(allowed_hosts)
 
     async def listen(self, handler: Handler, host: str, port: int) -> Door:
         """Open a port, 0 for any. Raises `PortTaken`, `WrongSetting`."""
         check_address(self._network.address, host)
         address = await found_at(self._network, host)
-        server = HttpServer(handler, host, port)
+        server = HttpServer(handler, host, port, allowed_hosts=(address, *self._allowed_hosts))
         await server.start()
         return _Noticed(server, address, self._notice_s, self._drain_s)
 

@@ -1,6 +1,6 @@
 """Everything outside a service that it stands on, in one value: real, or a simulation's."""
 
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Iterable
 from dataclasses import dataclass
 from typing import Any, Protocol
 
@@ -46,12 +46,13 @@ class World:
 class LocalDoors:
     """Opens real ports, and lets requests from this same process in without a socket."""
 
-    def __init__(self, transport: LocalTransport) -> None:
+    def __init__(self, transport: LocalTransport, allowed_hosts: Iterable[str] = ()) -> None:
         self._transport = transport
+        self._allowed_hosts = tuple(allowed_hosts)
 
     async def listen(self, handler: Handler, host: str, port: int) -> "LocalDoor":
         """Open a port, 0 for any. Raises `PortTaken`."""
-        server = HttpServer(handler, host, port)
+        server = HttpServer(handler, host, port, allowed_hosts=self._allowed_hosts)
         await server.start()
         self._transport.attach(server.host, server.port, handler)
         return LocalDoor(server, self._transport)

@@ -27,7 +27,8 @@ class Cors:
         """Answer a browser that asks beforehand; None if it does not, or is not let in."""
         if request.method != "OPTIONS" or "Access-Control-Request-Method" not in request.headers:
             return None
-        if not self._lets(request.headers.get("Origin")):
+        origin = request.headers.get("Origin")
+        if origin is None or not self.allows(origin):
             return None
         headers = {
             "Access-Control-Allow-Methods": _METHODS,
@@ -43,9 +44,10 @@ class Cors:
         if not self._all:
             headers.add("Vary", "Origin")
         origin = request.headers.get("Origin")
-        if origin is not None and self._lets(origin):
+        if origin is not None and self.allows(origin):
             headers["Access-Control-Allow-Origin"] = "*" if self._all else origin
             headers["Access-Control-Expose-Headers"] = _EXPOSED
 
-    def _lets(self, origin: str | None) -> bool:
-        return origin is not None and (self._all or origin in self._origins)
+    def allows(self, origin: str) -> bool:
+        """Return True if pages of this origin may use this."""
+        return self._all or origin in self._origins

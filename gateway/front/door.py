@@ -2,11 +2,13 @@
 
 import asyncio
 import contextlib
+from collections.abc import Iterable
 from pathlib import Path
 
 from bookshelf.config import Gate, WrongSetting
 from bookshelf.runtime.http.guard import Guard
 from bookshelf.runtime.http.message import Handler
+from bookshelf.runtime.http.request_check import CheckedHandler, RequestCheck
 from bookshelf.runtime.http.server import HttpServer
 from gateway.front.cors import Cors
 from gateway.front.crowd import Crowd
@@ -31,9 +33,10 @@ def guard(gate: Gate) -> Guard:
     )
 
 
-def house(gate: Gate) -> House:
-    """Return the rules for requests. Raises `WrongSetting`."""
+def house(gate: Gate, allowed_hosts: Iterable[str] = ()) -> House:
+    """Return the rules for requests. `allowed_hosts`: names of the gateway. Raises `WrongSetting`."""
     made = House(
+        check=RequestCheck(allowed_hosts),
         crowd=Crowd(gate.gateway_requests, gate.gateway_queue, gate.gateway_queue_s),
         cors=Cors(_listed(gate.gateway_cors)),
         packing=Packing() if gate.gateway_compress else None,
@@ -140,16 +143,20 @@ async def opened(
 
     Raises `PortTaken`, `WrongSetting`.
     """
+    rules = rules or house(gate, (host,))
     certificate = _certificate(gate)
     tls = None if certificate is None else certificate.context
     server = HttpServer(
-        Front(handler, rules or house(gate)), host, port, guard=guard(gate), tls=tls, cancels=True
+        Front(handler, rules), host, port, guard=guard(gate), tls=tls, cancels=True, allowed_hosts=None
     )
     redirect = None
     if gate.gateway_redirect_port:
         if certificate is None:
             raise WrongSetting("gateway_redirect_port: there is no TLS to send anyone to")
-        redirect = HttpServer(Redirect(port), host, gate.gateway_redirect_port, guard=guard(gate))
+        checked = CheckedHandler(Redirect(port), rules.check)
+        redirect = HttpServer(
+            checked, host, gate.gateway_redirect_port, guard=guard(gate), allowed_hosts=None
+        )
     door = GatewayDoor(server, redirect, certificate)
     await door.start(shared=shared)
     return door

@@ -11,6 +11,7 @@ from bookshelf.runtime.http.listener.incoming import Incoming
 from bookshelf.runtime.http.listener.tunnel import Tunnel
 from bookshelf.runtime.http.message import Bytes, Handler, Request, Response, TooLarge
 from bookshelf.runtime.http.problem import Problem, answer
+from bookshelf.runtime.http.request_check import RequestCheck, is_probe
 from gateway.front import access
 from gateway.front.cors import Cors
 from gateway.front.crowd import Crowd
@@ -43,6 +44,7 @@ class House:
     """
 
     origins: Origins = field(default_factory=Origins)
+    check: RequestCheck = field(default_factory=RequestCheck)
     crowd: Crowd = field(default_factory=lambda: Crowd(1024, 2048, 2.0))
     rate: str = ""
     rates: Counting | None = None
@@ -79,6 +81,9 @@ class Front:
 
     async def _admitted(self, request: Request, began: float) -> Response:
         house = self.house
+        if is_probe(request):
+            return await self._inner.handle(request)  # whatever is under way or refused for everyone else
+        house.check.admit(request, house.cors.allows)
         if house.rates is not None:
             await house.rates.enter(request.peer)
         early = house.cors.preflight(request)

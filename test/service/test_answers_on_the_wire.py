@@ -8,7 +8,7 @@ from bookshelf.bench.line import HOST
 from bookshelf.runtime.http.message import Request, Response
 from bookshelf.runtime.http.server import HttpServer
 
-GET = "GET / HTTP/1.1\r\nHost: x\r\n"
+GET = "GET / HTTP/1.1\r\nHost: localhost\r\n"
 CLOSE = "Connection: close\r\n"
 
 

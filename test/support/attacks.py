@@ -8,9 +8,9 @@ from typing import NamedTuple
 
 REFUSED, ONE = "refused", "one"
 _PATH = b"/bookshelf/books"
-_HOST = b"Host: books.example\r\n"
+_HOST = b"Host: books.localhost\r\n"
 #: What a proxy that is fooled would take for a second request.
-_HIDDEN = b"GET /bookshelf/smuggled HTTP/1.1\r\nHost: books.example\r\n\r\n"
+_HIDDEN = b"GET /bookshelf/smuggled HTTP/1.1\r\nHost: books.localhost\r\n\r\n"
 _CHUNKED = b"Transfer-Encoding: chunked\r\n"
 _END = b"0\r\n\r\n"
 
@@ -70,7 +70,7 @@ CHUNKS = (
     Attack("a trailer that is a length", _post(_CHUNKED, b"1\r\nx\r\n0\r\nContent-Length: 60\r\n\r\n")),
 )
 LINES = (
-    Attack("bare line feeds", b"GET " + _PATH + b" HTTP/1.1\nHost: books.example\n\n"),
+    Attack("bare line feeds", b"GET " + _PATH + b" HTTP/1.1\nHost: books.localhost\n\n"),
     Attack("a bare LF in the head", _get(b"GET " + _PATH + b" HTTP/1.1", _HOST + b"X: a\nY: b\r\n")),
     Attack("a bare CR in the head", _get(b"GET " + _PATH + b" HTTP/1.1", _HOST + b"X: a\rY: b\r\n")),
     Attack("a folded header", _get(b"GET " + _PATH + b" HTTP/1.1", _HOST + b"X: a\r\n b\r\n")),
@@ -91,7 +91,7 @@ LINES = (
 TARGETS = (
     Attack("no host", _get(b"GET " + _PATH + b" HTTP/1.1", b"X: y\r\n")),
     Attack("two hosts", _get(b"GET " + _PATH + b" HTTP/1.1", _HOST + b"Host: other.example\r\n")),
-    Attack("a host with a path", _get(b"GET " + _PATH + b" HTTP/1.1", b"Host: books.example/x\r\n")),
+    Attack("a host with a path", _get(b"GET " + _PATH + b" HTTP/1.1", b"Host: books.localhost/x\r\n")),
     Attack("a host with a space", _get(b"GET " + _PATH + b" HTTP/1.1", b"Host: books example\r\n")),
     Attack("a host with an at", _get(b"GET " + _PATH + b" HTTP/1.1", b"Host: books@evil.example\r\n")),
     Attack("another host in the target", _get(b"GET http://evil.example/bookshelf/books HTTP/1.1")),

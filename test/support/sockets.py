@@ -46,7 +46,7 @@ class Street:
         await gateway.start()
         self._stack.push_async_callback(gateway.stop)
         front = Front(gateway, house or House(packing=Packing(), log=True))
-        server = HttpServer(front, HOST, 0, guard=guard, cancels=True)
+        server = HttpServer(front, HOST, 0, guard=guard, cancels=True, allowed_hosts=None)
         await server.start()
         self._stack.push_async_callback(server.stop, 0.1)
         self.port = server.port
@@ -125,7 +125,7 @@ async def street() -> AsyncIterator[Street]:
 
 def asks(method: str, path: str, *headers: str, body: bytes = b"") -> bytes:
     """Write a request down, after which the connection closes."""
-    lines = [f"{method} {path} HTTP/1.1", "Host: books.example", "Connection: close", *headers]
+    lines = [f"{method} {path} HTTP/1.1", "Host: books.localhost", "Connection: close", *headers]
     if body:
         lines.append(f"Content-Length: {len(body)}")
     return "\r\n".join([*lines, "", ""]).encode("latin-1") + body

@@ -6,7 +6,7 @@ from support.upstream import DEADLINE_S, HOST, pieces
 
 from bookshelf.runtime.http.message import BrokenBody, Request, Response
 
-HEAD = b"Host: h\r\n"
+HEAD = b"Host: localhost\r\n"
 LAST = HEAD + b"Connection: close\r\n"
 
 

@@ -5,7 +5,7 @@ from support.program import Program
 from support.raw import Conversation, exchange, reply
 
 BODY = b'{"title": "Kim", "author": "x"}'
-POST = b"POST /bookshelf/books HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\n"
+POST = b"POST /bookshelf/books HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\n"
 CLOSE = b"Connection: close\r\n"
 
 
@@ -32,7 +32,7 @@ CLOSE = b"Connection: close\r\n"
     ],
 )
 def test_a_target_that_no_browser_sends(running: Program, target: str) -> None:
-    request = f"GET {target} HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n".encode("latin-1")
+    request = f"GET {target} HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n".encode("latin-1")
     answer = reply(running.client, request)
     assert 400 <= answer.status < 500
     assert answer.problem
@@ -43,10 +43,10 @@ def test_a_target_that_no_browser_sends(running: Program, target: str) -> None:
     [
         b"GET\r\n\r\n",
         b"GET / HTTP/9.9\r\n\r\n",
-        b"BREW /bookshelf/books HTTP/1.1\r\nHost: x\r\n\r\n",
-        b"GET / HTTP/1.1\r\nHost: x\r\nBad Header: y\r\n\r\n",
-        b"GET / HTTP/1.1\r\nHost: x\r\nX: " + b"y" * 100_000 + b"\r\n\r\n",
-        b"GET /" + b"y" * 100_000 + b" HTTP/1.1\r\nHost: x\r\n\r\n",
+        b"BREW /bookshelf/books HTTP/1.1\r\nHost: localhost\r\n\r\n",
+        b"GET / HTTP/1.1\r\nHost: localhost\r\nBad Header: y\r\n\r\n",
+        b"GET / HTTP/1.1\r\nHost: localhost\r\nX: " + b"y" * 100_000 + b"\r\n\r\n",
+        b"GET /" + b"y" * 100_000 + b" HTTP/1.1\r\nHost: localhost\r\n\r\n",
         b"\x16\x03\x01\x02\x00\x01\x00\x01\xfc\x03\x03" + b"\r\n\r\n",
         b"\x00" * 1000 + b"\r\n\r\n",
         POST + b"Content-Length: x\r\n\r\n" + BODY,
@@ -105,7 +105,7 @@ def test_a_client_of_http_1_0(running: Program) -> None:
 
 def test_two_requests_at_once_on_one_connection(running: Program) -> None:
     one = POST + b"Content-Length: %d\r\n\r\n%s" % (len(BODY), BODY)
-    last = one.replace(b"Host: x\r\n", b"Host: x\r\n" + CLOSE)
+    last = one.replace(b"Host: localhost\r\n", b"Host: localhost\r\n" + CLOSE)
     answers = exchange(running.client, one + last, until_closed=True)
     assert answers.count(b"HTTP/1.1 201") == 2
 

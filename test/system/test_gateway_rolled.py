@@ -52,7 +52,7 @@ class Load:
 
     async def _ask_on(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         for _ in range(20):
-            writer.write(b"GET /bookshelf/guests HTTP/1.1\r\nHost: books.example\r\n\r\n")
+            writer.write(b"GET /bookshelf/guests HTTP/1.1\r\nHost: books.localhost\r\n\r\n")
             try:
                 head = await reader.readuntil(b"\r\n\r\n")
                 body = await reader.readexactly(4) if b"200 OK" in head else b""

@@ -81,7 +81,7 @@ class Forward:
 
 def _once_more(request: Request, content: bytes, command_id: str) -> Request:
     headers = request.headers.copy()
-    for name in ("Transfer-Encoding", "Connection", "Host"):
+    for name in ("Transfer-Encoding", "Connection", "Host", "Origin", "Sec-Fetch-Site"):
         headers.popall(name, None)
     headers["Content-Length"] = str(len(content))
     headers[COMMAND] = command_id

@@ -21,6 +21,8 @@ STATUS: Mapping[str, HTTPStatus] = {
     "not-found": HTTPStatus.NOT_FOUND,
     "no-route": HTTPStatus.NOT_FOUND,
     "forbidden": HTTPStatus.FORBIDDEN,
+    "cross-origin": HTTPStatus.FORBIDDEN,
+    "misdirected": HTTPStatus.MISDIRECTED_REQUEST,
     "method": HTTPStatus.METHOD_NOT_ALLOWED,
     "changed": HTTPStatus.PRECONDITION_FAILED,
     "timeout": HTTPStatus.REQUEST_TIMEOUT,

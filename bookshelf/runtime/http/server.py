@@ -3,6 +3,7 @@
 import asyncio
 import errno
 import socket
+from collections.abc import Iterable
 from ssl import SSLContext
 from typing import Any
 
@@ -10,6 +11,7 @@ from bookshelf.runtime.http.guard import Guard
 from bookshelf.runtime.http.listener.connection import Connection
 from bookshelf.runtime.http.listener.connections import Connections
 from bookshelf.runtime.http.message import Handler
+from bookshelf.runtime.http.request_check import CheckedHandler, RequestCheck
 
 #: Connections that the system has ready and that were not taken yet.
 _BACKLOG = 1024
@@ -27,10 +29,11 @@ class PortTaken(Exception):
 class HttpServer:
     """Serves a handler on host and port; port 0 takes any free one.
 
-    `cancels`: a request whose client goes away is not worked on any more.
+    `cancels`: a request whose client goes away is not worked on any more. `allowed_hosts`: names that it is
+    called by, beside the usual ones; None if the handler checks where requests come from itself.
     """
 
-    def __init__(
+    def __init__(  # noqa: PLR0913 (each is a property of the port)
         self,
         handler: Handler,
         host: str,
@@ -39,8 +42,11 @@ class HttpServer:
         guard: Guard | None = None,
         tls: SSLContext | None = None,
         cancels: bool = False,
+        allowed_hosts: Iterable[str] | None = (),
     ) -> None:
-        self._handler = handler
+        if allowed_hosts is not None:
+            handler = CheckedHandler(handler, RequestCheck((host, *allowed_hosts)))
+        self._handler: Handler = handler
         self.host = host
         self.port = port
         self._tls = tls

@@ -32,7 +32,7 @@ async def test_headers_of_one_hop_do_not_reach_the_next(street: Street, transpor
     assert (seen["X-Yours"], seen["X-Forwarded-For"], seen["X-Forwarded-Host"]) == (
         "2",
         "127.0.0.1",
-        "books.example",
+        "books.localhost",
     )
     assert seen["Host"].startswith("127.0.0.1:")
     assert b"X-End: 2" in answer

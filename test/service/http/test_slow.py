@@ -73,7 +73,7 @@ async def test_nor_does_a_byte_now_and_then_help(opened: Open) -> None:
 async def test_a_second_head_is_timed_from_its_first_byte(opened: Open) -> None:
     server = await opened(Listener(), SHORT)
     async with connected(server.port) as (reader, writer):
-        writer.write(b"GET / HTTP/1.1\r\nHost: h\r\n\r\n")
+        writer.write(b"GET / HTTP/1.1\r\nHost: localhost\r\n\r\n")
         await reader.readuntil(b"ok")
         await asyncio.sleep(4 * SHORT.head_s)  # sleep: between requests there is more time than for a head
         writer.write(b"GET / HTTP/1.1\r\n")

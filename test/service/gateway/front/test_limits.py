@@ -5,7 +5,7 @@ from collections.abc import AsyncIterator
 
 import pytest
 from support.sockets import Street, asks, chunk, status
-from support.upstream import Service, described, never
+from support.upstream import Service, described, eventually, never
 
 from bookshelf.runtime.http.message import Request, Response
 from bookshelf.runtime.http.transport import HttpTransport
@@ -48,6 +48,21 @@ async def test_a_client_that_says_it_is_another_is_counted_all_the_same(
         await street.ask(asks("GET", "/bookshelf/books", f"X-Forwarded-For: 192.0.2.{n}")) for n in range(5)
     ]
     assert [status(one) for one in answers] == [200, 200, 200, 429, 429]
+
+
+async def test_health_and_metrics_are_answered_whatever_the_limits_are(
+    street: Street, transport: HttpTransport
+) -> None:
+    await street.service(Service(BOOKS, never))
+    house = House(rates=Rates("2/hour"), crowd=Crowd(most=1, queue=0, wait_s=0.01))
+    await street.open(transport, house)
+    async with street.connection() as (_, writer):
+        writer.write(GET)
+        await eventually(lambda: house.crowd.under_way == 1)
+        assert status(await street.ask(GET)) == 503
+        assert status(await street.ask(GET)) == 429
+        for path in ("/health/live", "/health/ready", "/metrics"):
+            assert status(await street.ask(asks("GET", path))) == 200
 
 
 @pytest.mark.parametrize(

@@ -96,9 +96,9 @@ async def test_the_plain_port_only_sends_there(door: GatewayDoor, service: Servi
     assert door.redirect_port is not None
     answer = await ask(door.redirect_port, asks("POST", "/bookshelf/books?q=1"), tls=False)
     assert status(answer) == 308
-    assert b"Location: https://books.example" in answer
+    assert b"Location: https://books.localhost" in answer
     assert b"/bookshelf/books?q=1\r\n" in answer
-    forged = asks("GET", "/").replace(b"books.example", b"evil.example/x?")
+    forged = asks("GET", "/").replace(b"books.localhost", b"evil.example/x?")
     assert status(await ask(door.redirect_port, forged, tls=False)) == 400
     assert service.asked == []
 

@@ -12,7 +12,7 @@ from bookshelf.runtime.http.transport import HttpTransport
 from gateway.front.front import House
 
 BOOKS = described("books", ("books",), "GET /books", "POST /books")
-HEAD = b"POST /bookshelf/books HTTP/1.1\r\nHost: books.example\r\nTransfer-Encoding: chunked\r\n\r\n"
+HEAD = b"POST /bookshelf/books HTTP/1.1\r\nHost: books.localhost\r\nTransfer-Encoding: chunked\r\n\r\n"
 
 
 async def drips() -> AsyncIterator[bytes]:

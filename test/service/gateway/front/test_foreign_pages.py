@@ -1,0 +1,102 @@
+"""What a page of another origin may do through a browser: look at health, follow a link, and nothing else."""
+
+import pytest
+from support.sockets import Street, asks, said_by, status
+from support.upstream import HOST, Service, described
+
+from bookshelf.runtime.http.message import Response
+from bookshelf.runtime.http.server import HttpServer
+from bookshelf.runtime.http.transport import HttpTransport
+from gateway.front.cors import Cors
+from gateway.front.front import House
+from gateway.front.origin import Origins
+
+BOOKS = described("books", ("books",), "GET /books", "POST /books")
+BODY = b'{"title": "Dune"}'
+UPGRADE = ("Upgrade: websocket", "Sec-WebSocket-Version: 13", "Sec-WebSocket-Key: AAAAAAAAAAAAAAAAAAAAAA==")
+
+
+@pytest.fixture
+async def service(street: Street, transport: HttpTransport) -> Service:
+    made = Service(BOOKS)
+    await street.service(made)
+    house = House(cors=Cors(["https://pages.example"]), origins=Origins(["127.0.0.0/8"]))
+    await street.open(transport, house)
+    return made
+
+
+def to(host: str, request: bytes) -> bytes:
+    return request.replace(b"Host: books.localhost", b"Host: " + host.encode())
+
+
+async def test_a_foreign_name_is_answered_421_and_told_the_setting(street: Street, service: Service) -> None:
+    answer = await street.ask(to("evil.example", asks("GET", "/bookshelf/books")))
+    assert status(answer) == 421
+    assert b"application/problem+json" in answer
+    assert b"BOOKSHELF_ALLOWED_HOSTS=evil.example" in answer
+    assert service.asked == []
+
+
+@pytest.mark.parametrize("path", ["/health/live", "/health/ready", "/metrics"])
+async def test_health_and_metrics_are_answered_to_a_foreign_name(
+    street: Street, service: Service, path: str
+) -> None:
+    assert status(await street.ask(to("evil.example", asks("GET", path)))) == 200
+    assert service.asked == []
+
+
+@pytest.mark.parametrize(
+    "header", ["Sec-Fetch-Site: cross-site", "Origin: http://evil.example", "Origin: null"]
+)
+async def test_a_foreign_page_changes_nothing(street: Street, service: Service, header: str) -> None:
+    answer = await street.ask(asks("POST", "/bookshelf/books", header, body=BODY))
+    assert (status(answer), b"problem:cross-origin" in answer) == (403, True)
+    upgrade = await street.ask(
+        asks("GET", "/bookshelf/books", header, *UPGRADE).replace(b"close", b"upgrade, close")
+    )
+    assert status(upgrade) == 403
+    assert service.asked == []
+    assert status(await street.ask(asks("GET", "/bookshelf/books", header))) == 200
+
+
+@pytest.mark.parametrize(
+    "header",
+    [
+        "Sec-Fetch-Site: same-origin",
+        "Origin: http://books.localhost",
+        "Origin: https://pages.example",
+        "X: y",
+    ],
+)
+async def test_our_own_pages_and_programs_do(street: Street, service: Service, header: str) -> None:
+    answer = await street.ask(asks("POST", "/bookshelf/books", header, body=BODY))
+    assert status(answer) == 200
+    # the service has another name, and would refuse what the gateway has let in
+    assert not {"Origin", "Sec-Fetch-Site"} & service.asked[0].headers.keys()
+
+
+async def test_behind_a_trusted_proxy_the_proxy_s_name_and_scheme_count(
+    street: Street, service: Service
+) -> None:
+    forwarded = ("X-Forwarded-For: 192.0.2.7", "X-Forwarded-Proto: https", "X-Forwarded-Host: a.localhost")
+    own = asks("POST", "/bookshelf/books", *forwarded, "Origin: https://a.localhost", body=BODY)
+    assert status(await street.ask(own)) == 200
+    other = asks("POST", "/bookshelf/books", *forwarded, "Origin: http://books.localhost", body=BODY)
+    assert status(await street.ask(other)) == 403
+    rebound = asks("GET", "/bookshelf/books", forwarded[0], "X-Forwarded-Host: evil.example")
+    assert status(await street.ask(rebound)) == 421
+    assert len(service.asked) == 1
+
+
+@pytest.mark.parametrize("host", ["evil.example", "books.example.evil.example"])
+async def test_the_port_of_a_service_has_the_same_check(host: str) -> None:
+    service = Service(BOOKS, Response(200, {}))
+    server = HttpServer(service, HOST, 0, allowed_hosts=["books.example"])
+    await server.start()
+    assert status(await said_by(server.port, to(host, asks("GET", "/books")))) == 421
+    assert status(await said_by(server.port, to("Books.example:8081", asks("GET", "/books")))) == 200
+    foreign = asks("POST", "/books", "Origin: http://evil.example", body=BODY)
+    assert status(await said_by(server.port, foreign)) == 403
+    assert status(await said_by(server.port, to(host, asks("GET", "/health/ready")))) == 200
+    assert [asked.method for asked in service.asked] == ["GET", "GET"]
+    await server.stop(0.1)
