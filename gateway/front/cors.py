@@ -11,7 +11,10 @@ _HEADERS = (
     "Authorization, Content-Type, If-Match, If-None-Match, Idempotency-Key, Bookshelf-After, traceparent, "
     "X-Request-Id"
 )
-_EXPOSED = "ETag, Location, Link, Retry-After, Bookshelf-Position, Idempotency-Replayed, X-Request-Id"
+_EXPOSED = (
+    "ETag, Location, Link, Retry-After, Bookshelf-Position, Idempotency-Key, "
+    "Idempotency-Replayed, X-Request-Id"
+)
 #: Seconds that a browser may remember what it was told.
 _REMEMBERED_S = "600"
 

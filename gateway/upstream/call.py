@@ -2,11 +2,12 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from http import HTTPStatus
 
 import msgspec
 from multidict import CIMultiDict
 
-from bookshelf.runtime.edge.conditions import KEY, TIME_LEFT, TRY
+from bookshelf.runtime.edge.conditions import TIME_LEFT, TRY, outcome_unknown
 from bookshelf.runtime.http.message import Request
 from bookshelf.runtime.http.problem import Problem
 from gateway.upstream.endpoint import Endpoint
@@ -52,10 +53,21 @@ class Call:
             return self.request
         return msgspec.structs.replace(self.request, headers=named)
 
+    def is_unknown(self, status: int) -> bool:
+        """Return True if an answer with this status leaves open whether the command was carried out.
+
+        After a lost attempt, an instance that answers "not now" speaks of its own attempt only. A service's
+        504 does not name the key that the gateway has made.
+        """
+        if self.request.method in READS:
+            return False
+        if self.lost:
+            return status == HTTPStatus.TOO_MANY_REQUESTS or status >= HTTPStatus.INTERNAL_SERVER_ERROR
+        return self.repeatable and status == HTTPStatus.GATEWAY_TIMEOUT
+
 
 def no_answer(request: Request) -> Problem:
     """Say that whether anything was done is not known."""
     if request.method in READS:
         return Problem("gateway-timeout", "the service did not answer; try again")
-    msg = "the service did not answer, so whether this was done is not known; "
-    return Problem("gateway-timeout", msg + f"send it again with the same {KEY}, if it had one")
+    return outcome_unknown(request.headers)

@@ -49,7 +49,10 @@ class Proxy:
         call.pool.budget.asked(began)
         answer = await self._hedged(call) if self._patience.hedge_s else await self._first(call)
         if answer.status == _UNAVAILABLE:
-            return await self._again(call, answer, began + self._patience.in_all_s)
+            answer = await self._again(call, answer, began + self._patience.in_all_s)
+        if call.is_unknown(answer.status):
+            await discard(answer.body)
+            raise no_answer(request)
         return answer
 
     async def _hedged(self, call: Call) -> Response:

@@ -51,6 +51,22 @@ def key(headers: Headers, name: str = KEY) -> str | None:
     return found[1]
 
 
+def outcome_unknown(headers: Headers, made: str | None = None) -> Problem:
+    """Return the 504 for a command that may or may not have been carried out.
+
+    It names the key with which the client can send the command again and is answered as the first time: the
+    one in `headers`, else the id that was `made` for the command. Without either it says to look first.
+    """
+    found = _KEY_FORM.fullmatch(headers.get(KEY, made or ""))
+    unknown = "the service did not answer in time, so whether this was done is not known; "
+    if found is None:
+        return Problem("gateway-timeout", unknown + f"look before you send it again, or use the same {KEY}")
+    detail = f"{unknown}send it again with the header {KEY}: {found[1]}"
+    problem = Problem("gateway-timeout", detail, Idempotency_Key=found[1])
+    problem.members = {KEY.lower(): found[1]}
+    return problem
+
+
 def first_try(headers: Headers, made: str, now: datetime) -> bool:
     """Whether no one can have seen this key before: the gateway has just made it, and this is its first try.
 

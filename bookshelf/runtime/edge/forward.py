@@ -5,6 +5,7 @@ from collections.abc import Iterable
 from typing import Protocol
 
 from bookshelf.discovery.port import Discovery, Instance
+from bookshelf.runtime.edge import conditions
 from bookshelf.runtime.edge.owners import owned
 from bookshelf.runtime.http.message import Bytes, Headers, Request, Response, let_go
 from bookshelf.runtime.http.problem import Fault, Problem
@@ -63,7 +64,7 @@ class Forward:
             except Unreachable:
                 continue
             except NoAnswer:
-                raise Problem("gateway-timeout", UNKNOWN) from None
+                raise conditions.outcome_unknown(request.headers, command_id) from None
             if refused.status != _UNAVAILABLE:
                 return refused
         if refused is None:

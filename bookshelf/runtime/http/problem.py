@@ -52,13 +52,17 @@ class Fault(msgspec.Struct, frozen=True, omit_defaults=True):
 
 
 class Problem(Exception):
-    """A fault that is answered: its kind (a key of STATUS), and what to mend."""
+    """A fault that is answered: its kind (a key of STATUS), and what to mend.
+
+    `members` are further members of the answer's JSON object (RFC 9457, 3.2).
+    """
 
     def __init__(self, kind: str, detail: str, *faults: Fault, **headers: str) -> None:
         super().__init__(detail)
         self.kind = kind
         self.detail = detail
         self.faults = faults
+        self.members: Mapping[str, str] = {}
         self.headers = {name.replace("_", "-"): value for name, value in headers.items()}
 
 
@@ -70,6 +74,7 @@ def answer(problem: Problem) -> Response:
         "title": status.phrase,
         "status": status.value,
         "detail": problem.detail,
+        **problem.members,
     }
     if problem.faults:
         body["errors"] = problem.faults

@@ -44,6 +44,14 @@ async def test_a_key_that_the_gateway_has_made_is_recognised_when_it_comes_again
     assert tries[1].headers["Idempotency-Replayed"] == "true"
 
 
+async def test_a_client_may_retry_with_the_key_that_the_gateway_has_made(shelf: Shelf) -> None:
+    key = {"Idempotency-Key": "0193b7a2-7c0e-7d5b-9d42-0b6f0a5e7c11"}
+    first = await shelf.send("POST", "/books", DUNE, **key, **{"Bookshelf-Try": "1"})
+    again = await shelf.send("POST", "/books", DUNE, **key)
+    assert (again.status, again.body) == (201, first.body)
+    assert again.headers["Idempotency-Replayed"] == "true"
+
+
 async def test_a_key_that_the_gateway_has_made_leaves_no_mark_where_nothing_was_to_say(shelf: Shelf) -> None:
     book = await shelf.add()
     target = f"/books/{book['id']}/finished"

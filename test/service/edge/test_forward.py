@@ -71,6 +71,17 @@ async def test_what_was_not_answered_may_have_been_done_and_is_not_sent_again() 
     assert [port for port, _ in town.asked] == [1]
 
 
+@pytest.mark.parametrize(("given", "named"), [({}, "c1"), ({"Idempotency_Key": '"k"'}, "k")])
+async def test_the_key_with_which_it_can_be_sent_again_is_named(given: dict[str, str], named: str) -> None:
+    with pytest.raises(Problem) as fault:
+        await forwarded(
+            Town({1: NoAnswer("cut")}), (1, frozenset({3})), sent=request("POST", "/books", b"{}", **given)
+        )
+    assert f"Idempotency-Key: {named}" in fault.value.detail
+    assert fault.value.headers == {"Idempotency-Key": named}
+    assert fault.value.members == {"idempotency-key": named}
+
+
 async def test_while_all_say_that_it_moves_the_client_hears_that() -> None:
     town = Town({1: MOVING, 2: MOVING})
     assert (await forwarded(town, (1, frozenset({3})), (2, frozenset({3})))).status == 503

@@ -5,7 +5,7 @@ from collections.abc import AsyncIterator
 import pytest
 from support.upstream import Service, Town, described, eventually, never, pieces, said, whole
 
-from bookshelf.runtime.http.message import BrokenBody, Response, request
+from bookshelf.runtime.http.message import BrokenBody, Request, Response, request
 from bookshelf.runtime.http.transport import NoAnswer, Unreachable
 
 BOOKS = described("books", ("books",), "GET /books", "POST /books", "DELETE /books/{id}")
@@ -103,6 +103,66 @@ async def test_unless_the_service_recognises_it_by_its_key(town: Town, given: st
     assert asked(*services) == [1, 1]
     [one] = set(keys(*services))
     assert one == given if given else one
+
+
+AFTER_A_LOST_ATTEMPT = [
+    MOVING,
+    Response(503, {}),
+    Response(429, {"Retry-After": "1"}),
+    Response(502, {}),
+    Response(504, {}),
+    GONE,
+    LOST,
+]
+
+
+def named_key(answer: Response) -> str:
+    """Return the key that an answer of 504 names in its header, its body and its detail."""
+    key, body = answer.headers["Idempotency-Key"], said(answer)
+    assert body["idempotency-key"] == key
+    assert f"Idempotency-Key: {key}" in body["detail"]
+    return key
+
+
+@pytest.mark.parametrize("later", AFTER_A_LOST_ATTEMPT)
+@pytest.mark.parametrize("given", ["", "k 1"])
+async def test_after_a_lost_attempt_no_other_instance_says_that_nothing_was_done(
+    town: Town, later: Response | Exception, given: str
+) -> None:
+    # whichever is asked first loses the answer, and the other one gives its own first answer
+    first = True
+
+    async def lost_once(_request: Request) -> Response:
+        nonlocal first
+        if first:
+            first = False
+            raise LOST
+        if isinstance(later, Exception):
+            raise later
+        return later
+
+    services = [Service(KEYED, lost_once), Service(KEYED, lost_once)]
+    answer = await ask(town, "POST", *services, key=given)
+    assert problem(answer) == (504, "gateway-timeout")
+    assert {named_key(answer)} == set(keys(*services))
+    assert not given or named_key(answer) == given
+
+
+async def test_an_instance_that_carries_it_out_after_a_lost_attempt_is_answered(town: Town) -> None:
+    service = Service(KEYED, LOST, MOVING, MOVING, DONE)
+    assert (await ask(town, "POST", service)).body == b"done"
+    assert len(set(keys(service))) == 1
+
+
+async def test_a_service_that_does_not_know_the_outcome_is_answered_with_the_key(town: Town) -> None:
+    service = Service(KEYED, Response(504, {"Content-Type": "application/problem+json"}, b"{}"))
+    answer = await ask(town, "POST", service)
+    assert [named_key(answer)] == keys(service)
+
+
+async def test_without_a_lost_attempt_a_503_is_passed_on(town: Town) -> None:
+    answer = await ask(town, "POST", Service(KEYED, MOVING))
+    assert (answer.status, answer.body) == (503, b"moving")
 
 
 async def test_a_connection_that_broke_is_no_reason_to_give_up_on_the_only_instance(town: Town) -> None:
