@@ -31,7 +31,6 @@ from gateway.upstream.route import Route
 SETTLE_S = 2.0
 #: A raw target as it is taken: a path, in printable ASCII, without a fragment. Not http://host/, not *.
 _TARGET = re.compile(r"/[\x21\x22\x24-\x7e]*")
-_QUERIES = frozenset({"GET", "HEAD"})
 _METHODS = frozenset({"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"})
 
 _logger = structlog.get_logger(__name__)
@@ -48,9 +47,11 @@ class Gateway:
         *,
         choices: Choices | None = None,
         pause: Pause = asyncio.sleep,
+        now: Callable[[], float] = time.time,
     ) -> None:
         choices = choices or Choices()
         self._prefix = prefix
+        self._now = now
         self._inside = prefix + "/"
         self._meters = Meters()
         self._gatekeeper = Gatekeeper(choices.verifier)
@@ -132,8 +133,7 @@ class Gateway:
     def _onward(self, request: Request, body: Body) -> tuple[Request, positions.Positions]:
         named = headers.onward(request, self._prefix)
         known = positions.taken(named)
-        if request.method in _QUERIES:
-            positions.ask(named, known)
+        positions.ask(named, known)
         target = request.target[len(self._prefix) :]
         return Request(request.method, target, named, body, request.peer), known
 
@@ -141,7 +141,8 @@ class Gateway:
         named = headers.back(answered, self._prefix)
         position = named.get(POSITION)
         if position is not None:
-            named.add("Set-Cookie", positions.cookie(position, known, self._prefix))
+            written = positions.cookies(position, known, self._prefix, int(self._now()))
+            named.extend(("Set-Cookie", cookie) for cookie in written)
         return Response(answered.status, named, answered.body)
 
 

@@ -117,6 +117,7 @@ def test_a_browser_reads_what_it_wrote_by_its_cookie(running: Program) -> None:
         wrote = door.ask("POST", "/books", {"title": f"Baked {number}", "author": "x"}, Cookie=cookie)
         (said,) = wrote.cookies
         cookie, _, attributes = said.partition(";")
+        assert cookie.startswith("bookshelf-after-bookshelf-0=")
         assert "Path=/bookshelf" in attributes
         assert "HttpOnly" in attributes
         assert "SameSite=Lax" in attributes

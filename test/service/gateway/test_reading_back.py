@@ -11,17 +11,20 @@ def written(position: str) -> Response:
     return Response(201, {"Bookshelf-Position": position})
 
 
-async def test_what_a_browser_wrote_is_waited_for_when_it_reads(town: Town) -> None:
-    service = Service(BOOKS, written("bookshelf/0@41"), written("bookshelf/0@42"), Response(200, {}))
+async def test_what_a_browser_wrote_is_waited_for_when_it_reads_and_when_it_writes(town: Town) -> None:
+    service = Service(BOOKS, written("bookshelf/0@41"), written("bookshelf/1@7"), Response(200, {}))
     await town.add(service)
     await town.gateway.start()
     cookie = "other=1"
     for _ in range(2):
         answer = await town.gateway.handle(request("POST", "/bookshelf/books", Cookie=cookie))
-        cookie = "other=1; " + answer.headers["Set-Cookie"].partition(";")[0]
-    assert cookie == "other=1; bookshelf-after=bookshelf/0@42"
+        cookie += "; " + answer.headers["Set-Cookie"].partition(";")[0]
+    names = [pair.partition("=")[0] for pair in cookie.split("; ")]
+    assert names == ["other", "bookshelf-after-bookshelf-0", "bookshelf-after-bookshelf-1"]
     await town.gateway.handle(request("GET", "/bookshelf/books", Cookie=cookie))
-    assert [asked.headers.get("Bookshelf-After") for asked in service.asked] == [None, None, "bookshelf/0@42"]
+    asked = [request.headers.get("Bookshelf-After") for request in service.asked]
+    assert asked[:2] == [None, "bookshelf/0@41"]
+    assert set((asked[2] or "").split(", ")) == {"bookshelf/0@41", "bookshelf/1@7"}
     assert [asked.headers["Cookie"] for asked in service.asked] == ["other=1"] * 3
 
 
@@ -32,17 +35,17 @@ async def test_the_position_is_still_told_to_those_who_keep_no_cookies(town: Tow
     assert answer.headers["Bookshelf-Position"] == "bookshelf/0@41"
 
 
-async def test_a_query_that_names_positions_waits_for_those(town: Town) -> None:
+async def test_the_positions_that_a_request_names_itself_count_too(town: Town) -> None:
     service = Service(BOOKS)
     await town.add(service)
     await town.gateway.start()
     cookie = "bookshelf-after=bookshelf/0@42"
     await town.gateway.handle(
-        request("GET", "/bookshelf/books", Cookie=cookie, Bookshelf_After="bookshelf/0@7")
+        request("GET", "/bookshelf/books", Cookie=cookie, Bookshelf_After="bookshelf/1@7")
     )
     await town.gateway.handle(request("HEAD", "/bookshelf/books", Cookie=cookie))
     assert [asked.headers["Bookshelf-After"] for asked in service.asked] == [
-        "bookshelf/0@7",
+        "bookshelf/1@7, bookshelf/0@42",
         "bookshelf/0@42",
     ]
 

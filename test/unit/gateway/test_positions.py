@@ -1,9 +1,10 @@
-"""The cookie with which a browser reads what it wrote."""
+"""The cookies with which a browser reads what it wrote."""
 
 import pytest
 from multidict import CIMultiDict
 
 from gateway import positions
+from gateway.positions import Written
 
 
 def taken(*cookies: str) -> tuple[positions.Positions, list[str]]:
@@ -13,20 +14,77 @@ def taken(*cookies: str) -> tuple[positions.Positions, list[str]]:
 
 
 def test_what_was_written_is_kept_for_a_minute_from_scripts_and_from_other_sites() -> None:
-    assert positions.cookie("bookshelf/0@42", {}, "/bookshelf") == (
-        "bookshelf-after=bookshelf/0@42; Path=/bookshelf; Max-Age=60; HttpOnly; SameSite=Lax"
-    )
+    assert positions.cookies("bookshelf/0@42", {}, "/bookshelf", 1700000000) == [
+        "bookshelf-after-bookshelf-0=42.1700000000; Path=/bookshelf; Max-Age=60; HttpOnly; SameSite=Lax"
+    ]
 
 
-def test_several_positions_go_into_one_cookie_and_come_out_again() -> None:
-    value = positions.cookie("a/0@1, b.c/12@3", {}, "/").partition(";")[0]
-    assert taken(value) == ({"a/0": 1, "b.c/12": 3}, [])
+def kept(jar: dict[str, str], answered: str, second: int) -> None:
+    """Have a browser that sent its cookies keep those of the answer."""
+    known = taken("; ".join(f"{name}={value}" for name, value in jar.items()))[0]
+    for cookie in positions.cookies(answered, known, "/", second):
+        name, _, value = cookie.partition(";")[0].partition("=")
+        if "Max-Age=0" in cookie:
+            del jar[name]
+        else:
+            jar[name] = value
+
+
+def sent(jar: dict[str, str]) -> dict[str, int]:
+    found, _ = taken("; ".join(f"{name}={value}" for name, value in jar.items()))
+    return {place: written.offset for place, written in found.items()}
+
+
+def test_each_partition_has_a_cookie_and_comes_out_again() -> None:
+    jar: dict[str, str] = {}
+    kept(jar, "a/0@1, b.c-d/12@3", 5)
+    assert list(jar) == ["bookshelf-after-a-0", "bookshelf-after-b.c-d-12"]
+    assert sent(jar) == {"a/0": 1, "b.c-d/12": 3}
+
+
+def test_answers_of_parallel_requests_do_not_overwrite_each_other_s_positions() -> None:
+    jar: dict[str, str] = {}
+    for answered in ("t/0@7", "t/1@3", "u/0@9"):  # none of the requests carried a cookie
+        for cookie in positions.cookies(answered, {}, "/", 5):
+            name, _, value = cookie.partition(";")[0].partition("=")
+            jar[name] = value
+    assert sent(jar) == {"t/0": 7, "t/1": 3, "u/0": 9}
 
 
 def test_the_highest_offset_of_a_partition_wins() -> None:
-    before = {"bookshelf/0": 50, "bookshelf/1": 2}
-    value = positions.cookie("bookshelf/0@42,bookshelf/1@7", before, "/").partition(";")[0]
-    assert taken(value)[0] == {"bookshelf/0": 50, "bookshelf/1": 7}
+    jar: dict[str, str] = {}
+    for answered in ("t/0@50, t/1@2", "t/0@42,t/1@7"):
+        kept(jar, answered, 5)
+    assert sent(jar) == {"t/0": 50, "t/1": 7}
+
+
+def test_the_oldest_beyond_32_are_dropped() -> None:
+    jar: dict[str, str] = {}
+    for partition in range(40):
+        kept(jar, f"t/{partition}@1", 100 + partition)
+    kept(jar, "t/8@2", 200)
+    assert sorted(sent(jar), key=lambda place: int(place[2:])) == [f"t/{number}" for number in range(8, 40)]
+    kept(jar, "u/0@1", 201)
+    assert "t/9" not in sent(jar)
+    assert sent(jar)["t/8"] == 2
+
+
+def test_however_many_a_client_sends_the_newest_32_are_asked_for() -> None:
+    cookies = "; ".join(f"bookshelf-after-t-{number}=1.{number}" for number in range(500))
+    headers = CIMultiDict[str]()
+    positions.ask(headers, taken(cookies)[0])
+    assert headers["Bookshelf-After"] == ", ".join(f"t/{number}@1" for number in range(499, 467, -1))
+
+
+def test_an_answer_sets_32_cookies_at_the_most() -> None:
+    answered = ",".join(f"t/{number}@1" for number in range(100))
+    assert len(positions.cookies(answered, {}, "/", 5)) == 32
+
+
+def test_the_single_cookie_of_a_former_version_is_still_read() -> None:
+    found, rest = taken("a=1; bookshelf-after=t/0@1|u/3@2|nonsense; bookshelf-after-t-0=5.9")
+    assert found == {"t/0": (5, 9), "u/3": (2, 0)}
+    assert rest == ["a=1"]
 
 
 def test_other_cookies_are_passed_on_as_they_came() -> None:
@@ -65,28 +123,32 @@ def test_a_value_that_is_no_position_says_nothing(value: str) -> None:
     assert taken(f"bookshelf-after={value}; a=1") == ({}, ["a=1"])
 
 
-def test_what_is_right_beside_what_is_wrong_still_counts() -> None:
-    assert taken("bookshelf-after=x|t/0@1|y; bookshelf-after=u/0@2")[0] == {"t/0": 1, "u/0": 2}
+@pytest.mark.parametrize("value", ["", "x", "1", "1.", ".1", "-1.1", "1e9.1", "9" * 19 + ".1", "1.1,t/0@2"])
+def test_a_cookie_of_a_partition_that_is_no_offset_says_nothing(value: str) -> None:
+    assert taken(f"bookshelf-after-t-0={value}; a=1") == ({}, ["a=1"])
 
 
-def test_there_are_sixteen_positions_at_the_most_and_the_newest_are_among_them() -> None:
-    value = "|".join(f"t/{partition}@1" for partition in range(40))
-    before = taken(f"bookshelf-after={value}")[0]
-    assert len(before) == 16
-    after = taken(positions.cookie("new/0@1", before, "/").partition(";")[0])[0]
-    assert len(after) == 16
-    assert after["new/0"] == 1
+def test_the_request_s_own_positions_and_those_of_the_cookies_are_asked_for() -> None:
+    headers = CIMultiDict([("Bookshelf-After", "t/0@9,u/0@1"), ("bookshelf-after", "v/0@3")])
+    positions.ask(headers, {"t/0": Written(7, 1), "u/0": Written(2, 2), "w/1": Written(4, 3)})
+    assert headers.getall("Bookshelf-After") == ["t/0@9, u/0@2, v/0@3, w/1@4"]
 
 
-def test_a_query_waits_for_the_positions_unless_it_names_its_own() -> None:
-    headers = CIMultiDict[str]()
-    positions.ask(headers, {"t/0": 1, "u/3": 2})
-    assert headers["Bookshelf-After"] == "t/0@1, u/3@2"
-    positions.ask(headers, {"t/0": 9})
-    assert headers["Bookshelf-After"] == "t/0@1, u/3@2"
+@pytest.mark.parametrize("given", ["nonsense", ",", "t/0@1, x", ", ".join(f"t/{n}@1" for n in range(65))])
+def test_a_header_that_the_service_will_refuse_is_left_as_it_is(given: str) -> None:
+    headers = CIMultiDict([("Bookshelf-After", given)])
+    positions.ask(headers, {"u/0": Written(1, 1)})
+    assert headers.getall("Bookshelf-After") == [given]
 
 
-def test_a_query_without_positions_waits_for_nothing() -> None:
+def test_there_are_never_more_positions_than_a_service_takes() -> None:
+    given = ", ".join(f"t/{number}@1" for number in range(63))
+    headers = CIMultiDict([("Bookshelf-After", given)])
+    positions.ask(headers, {f"u/{number}": Written(1, number) for number in range(9)})
+    assert headers["Bookshelf-After"] == f"{given}, u/8@1"
+
+
+def test_without_positions_nothing_is_waited_for() -> None:
     headers = CIMultiDict[str]()
     positions.ask(headers, {})
     assert "Bookshelf-After" not in headers
