@@ -166,7 +166,19 @@ def test_newbook_scales_to_three(kube: Cluster) -> None:
     assert ready(kube, "newbook") == 3
 
 
-@pytest.mark.parametrize("overlay", ["small", "own-kafka"])
+def test_status_and_metrics_are_reached_by_port_forward_alone(kube: Cluster) -> None:
+    pages = ("/gateway", "/metrics")
+    assert [Client(door(kube)).ask("GET", page).status for page in pages] == [404, 404]
+    with kube.port_forward("deployment/gateway", 8000) as url:
+        assert [Client(url).ask("GET", page).status for page in pages] == [200, 200]
+
+
+def test_port_forward_opens_the_shelf_to_this_machine(kube: Cluster) -> None:
+    with kube.port_forward("service/bookshelf", 8000) as url:
+        assert Client(url, "/bookshelf").add("by port-forward")["title"]
+
+
+@pytest.mark.parametrize("overlay", ["load-balancer", "small", "own-kafka"])
 def test_the_cluster_would_take_an_overlay(kube: Cluster, overlay: str) -> None:
     kube(
         "apply",

@@ -2,6 +2,8 @@
 
 import shutil
 import subprocess
+from functools import cache
+from ipaddress import ip_network
 
 import kubernetes_validate
 import pytest
@@ -17,6 +19,7 @@ VERSION = "1.31"
 OURS = [*(service.name for service in SERVICES), "gateway"]
 OUTSIDE = ["disco", "events", "postgres"]
 EVERY = documents(ROOT / "kube.yaml")
+OVERLAYS = sorted(path.name for path in (ROOT / "kube" / "overlays").iterdir())
 
 
 def test_it_is_the_files_of_the_base_in_their_order() -> None:
@@ -111,16 +114,60 @@ def test_only_the_gateway_is_open_to_the_outside() -> None:
         if "from" not in rule
     ]
     assert opened == ["gateway"]
-    assert [name for name, one in kube("Service").items() if one["spec"].get("type")] == ["bookshelf"]
+
+
+def test_no_service_is_published_outside_the_cluster() -> None:
+    published = {"type", "externalIPs", "loadBalancerIP"}
+    assert [name for name, one in kube("Service").items() if published & one["spec"].keys()] == []
+
+
+def test_the_status_and_metrics_pages_are_closed_to_addresses_that_a_nat_rewrote() -> None:
+    """A node that forwards a connection may put its own address in the client's place."""
+    [gateway] = [one for name, one in kube("Deployment").items() if name == "gateway"]
+    settings = {one["name"]: one.get("value") for one in container(gateway)["env"]}
+    assert settings["BOOKSHELF_GATEWAY_STATUS"] == "loopback"
+
+
+@cache
+def rendered(folder: str) -> list[Document]:
+    """Return what kubectl makes of a folder of kube/."""
+    command = ["kubectl", "kustomize", str(ROOT / "kube" / folder)]
+    done = subprocess.run(command, check=True, capture_output=True, text=True, timeout=60)
+    return [one for one in yaml.safe_load_all(done.stdout) if one]
 
 
 @pytest.mark.skipif(shutil.which("kubectl") is None, reason="kubectl is missing: nothing is rendered")
-@pytest.mark.parametrize("folder", ["base", "overlays/small", "overlays/own-kafka"])
+@pytest.mark.parametrize(
+    ("folder", "published"), [("small", None), ("own-kafka", None), ("load-balancer", "LoadBalancer")]
+)
+def test_an_overlay_publishes_the_gateway_only_if_it_is_made_for_that(
+    folder: str, published: str | None
+) -> None:
+    services = [one for one in rendered(f"overlays/{folder}") if one["kind"] == "Service"]
+    types = {one["metadata"]["name"]: one["spec"].get("type") for one in services}
+    assert types == dict.fromkeys(types) | {"bookshelf": published}
+
+
+@pytest.mark.skipif(shutil.which("kubectl") is None, reason="kubectl is missing: nothing is rendered")
+def test_the_load_balancer_keeps_client_addresses_and_admits_named_networks_alone() -> None:
+    [service] = [
+        one
+        for one in rendered("overlays/load-balancer")
+        if (one["kind"], one["metadata"]["name"]) == ("Service", "bookshelf")
+    ]
+    assert service["spec"]["externalTrafficPolicy"] == "Local"
+    admitted = [ip_network(one) for one in service["spec"]["loadBalancerSourceRanges"]]
+    assert admitted
+    assert [one for one in admitted if one.is_global] == []
+
+
+@pytest.mark.skipif(shutil.which("kubectl") is None, reason="kubectl is missing: nothing is rendered")
+@pytest.mark.parametrize(
+    "folder", ["base", *(f"overlays/{one.name}" for one in sorted((ROOT / "kube/overlays").iterdir()))]
+)
 def test_kustomize_renders_it(folder: str) -> None:
-    command = ["kubectl", "kustomize", str(ROOT / "kube" / folder)]
-    done = subprocess.run(command, check=True, capture_output=True, text=True, timeout=60)
-    rendered = [one for one in yaml.safe_load_all(done.stdout) if one]
+    made = rendered(folder)
     # a broker of its own is a StatefulSet, a Service and a budget; another's wants a policy
-    assert len(rendered) == len(EVERY) - 2 * (folder == "overlays/own-kafka")
-    for one in rendered:
+    assert len(made) == len(EVERY) - 2 * (folder == "overlays/own-kafka")
+    for one in made:
         kubernetes_validate.validate(one, VERSION, strict=True)

@@ -12,6 +12,7 @@ from typing import Any
 from support import kubernetes_config as config
 from support import kubernetes_leavings
 from support.kubernetes_files import programs
+from support.lasting_ports import lasting_ports
 from support.until import until
 
 _PATIENCE_S = 120
@@ -51,6 +52,19 @@ class Cluster:
         address = f"--address={self.root}/containerd.sock"
         command = ["ctr", address, "--namespace=k8s.io", "images", "import", str(archive)]
         subprocess.run(command, check=True, capture_output=True, timeout=300)
+
+    @contextmanager
+    def port_forward(self, target: str, port: int) -> Iterator[str]:
+        """Forward a free local port to a port of a pod or Service; yield the local URL."""
+        [local] = lasting_ports(1)
+        command = ["kubectl", f"--kubeconfig={self.root}/kubeconfig", "port-forward"]
+        process = _started(self.root, "port-forward", [*command, target, f"{local}:{port}"])
+        log = self.root / "port-forward.log"
+        try:
+            until(lambda: "Forwarding from" in log.read_text(), f"{target} is forwarded", 60)
+            yield f"http://127.0.0.1:{local}"
+        finally:
+            _end(process)
 
     def ready(self) -> bool:
         """Whether its node is ready for pods."""
