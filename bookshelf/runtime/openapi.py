@@ -1,6 +1,7 @@
 """OpenAPI 3.1 of a service, from the same routes that its edge serves."""
 
-from collections.abc import Iterable, Mapping
+import re
+from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
 import msgspec
@@ -12,33 +13,84 @@ from bookshelf.cqrs.service import Service
 from bookshelf.runtime.edge import conditions
 
 _REF = "#/components/schemas/{name}"
+#: A field with this in its `extra_json_schema` is accepted, and is no part of the documents.
+HIDDEN = "x-hidden"
+Json = dict[str, Any]
+
+#: What a response's headers mean, and an example of each.
+_HEADERS: Mapping[str, tuple[str, str]] = {
+    "Location": ("The address of what was created.", "/bookshelf/books/0c9b6f0e-6a9b-5d0c-9f43-8f9a7a1f2b11"),
+    "ETag": ("The version of the answer, for If-Match or If-None-Match.", '"42"'),
+    "Link": ("The next page, if there is one.", '</bookshelf/books?after=WyJhZGRlZCJd>; rel="next"'),
+    conditions.POSITION: (
+        "The position of the command's last event in the log, for Bookshelf-After.",
+        "bookshelf/0@42",
+    ),
+    conditions.REPLAYED: ("true if the command was carried out before: this is its first answer.", "true"),
+    "Retry-After": ("Seconds after which to try again.", "1"),
+    "WWW-Authenticate": ("How to authenticate.", "Bearer"),
+    "Accept": ("The media types that are accepted.", "application/json"),
+}
+#: When each error is answered, and the headers that it has.
+_FAULTS: Mapping[str, tuple[str, tuple[str, ...]]] = {
+    "400": ("Not JSON, or a header or a query string that cannot be read.", ()),
+    "401": ("A token is missing, or is not valid.", ("WWW-Authenticate",)),
+    "403": ("The caller may not do this, or the route is closed.", ()),
+    "404": ("There is no such thing, or no longer.", ()),
+    "408": ("The body did not arrive in time.", ()),
+    "409": ("It contradicts the present state.", ()),
+    "412": ("It is no longer in the version that If-Match names.", ()),
+    "413": ("The body is too large.", ()),
+    "415": ("The body is not JSON.", ("Accept",)),
+    "421": ("The Host is not one that this gateway answers for.", ()),
+    "422": ("Values that are missing or wrong; `errors` names each.", ()),
+    "429": ("More requests than one client may send.", ("Retry-After",)),
+    "502": ("The service broke off, or cannot be reached.", ()),
+    "503": ("Not ready, or not yet where the caller has been; nothing was done.", ("Retry-After",)),
+    "504": (
+        "No answer in time: a command may have been carried out; repeat it with its Idempotency-Key.",
+        (),
+    ),
+}
+#: The errors that a gateway may answer any request with.
+GATEWAY_FAULTS = ("401", "403", "421", "429", "502", "503", "504")
+
+
+class FaultDetails(msgspec.Struct, kw_only=True, omit_defaults=True):
+    """One wrong value: its place as `pointer` (into the body), `parameter` or `header`; what it must be."""
+
+    detail: str
+    pointer: str = ""
+    parameter: str = ""
+    header: str = ""
 
 
 class ProblemDetails(msgspec.Struct, kw_only=True, omit_defaults=True):
-    """An error, after RFC 9457. `detail` says what to mend; `errors` where."""
+    """An error, after RFC 9457. `detail` describes how to fix the request; `errors` has every wrong value."""
 
     type: str
     title: str
     status: int
     detail: str
-    errors: list[dict[str, str]] = []
+    errors: list[FaultDetails] = []
 
 
-def document(service: Service) -> dict[str, Any]:
+def document(service: Service) -> Json:
     """Return the OpenAPI document of a service's own port."""
     spec = APISpec(title=f"Bookshelf: {service.name}", version=__version__, openapi_version="3.1.0")
     spec.tag({"name": service.name, "description": service.summary})
     types = {kind for route in service.serves for kind in _types(route)} | {ProblemDetails}
     ordered = sorted(types, key=str)
     refs, components = msgspec.json.schema_components(ordered, ref_template=_REF)
+    components = {name: _published(schema) for name, schema in components.items()}
     for name, schema in components.items():
         spec.components.schema(name, schema)
     if any(route.requires is not None for route in service.serves):
         spec.components.security_scheme("token", {"type": "http", "scheme": "bearer", "bearerFormat": "JWT"})
-    schemas = dict(zip(ordered, refs, strict=True))
+    schemas = {kind: _content(_published(ref), components) for kind, ref in zip(ordered, refs, strict=True)}
     for route in service.serves:
         spec.path(path=route.path, operations={route.method.lower(): _operation(service, route, schemas)})
-    made: dict[str, Any] = spec.to_dict()
+    made: Json = spec.to_dict()
     made["x-bookshelf"] = {"service": service.name, "tags": list(service.tags)}
     return made
 
@@ -49,16 +101,70 @@ def _types(route: Route) -> Iterable[Any]:
     return [route.returns]
 
 
-def _operation(service: Service, route: Route, schemas: Mapping[Any, Any]) -> dict[str, Any]:
-    head: dict[str, Any] = {"tags": [service.name], "summary": route.summary}
+def _published(schema: Any) -> Any:  # noqa: ANN401 (any JSON)
+    """Return a schema without hidden fields and null defaults, with patterns that every engine takes."""
+    if isinstance(schema, list):
+        return [_published(inner) for inner in schema]
+    if not isinstance(schema, dict):
+        return schema
+    made = {key: _published(part) for key, part in schema.items() if not (key == "default" and part is None)}
+    if isinstance(named := made.get("properties"), dict):
+        made["properties"] = {name: part for name, part in named.items() if not part.get(HIDDEN)}
+    if isinstance(pattern := made.get("pattern"), str):
+        made["pattern"] = portable(pattern)
+    return made
+
+
+def portable(pattern: str) -> str:
+    """Return a pattern without the lookahead that only Python needs: elsewhere `$` is the end of the text."""
+    return re.sub(r"\$\(\?!\\n\)", "$", pattern)
+
+
+def example(schema: Mapping[str, Any], components: Mapping[str, Any], depth: int = 8) -> Any:  # noqa: ANN401 (any JSON)
+    """Return a value that a schema allows, made of the examples of its parts; None if it has none."""
+    found: Any = None
+    if schema.get("examples"):
+        found = schema["examples"][0]
+    elif schema.get("default") not in (None, []):
+        found = schema["default"]
+    elif "enum" in schema:
+        found = schema["enum"][-1]
+    elif depth:
+        found = _example_of_parts(schema, components, depth - 1)
+    return found
+
+
+def _example_of_parts(schema: Mapping[str, Any], components: Mapping[str, Any], depth: int) -> Any:  # noqa: ANN401 (any JSON)
+    if "$ref" in schema:
+        return example(components[str(schema["$ref"]).rpartition("/")[2]], components, depth)
+    if "anyOf" in schema:
+        found = (example(part, components, depth) for part in schema["anyOf"])
+        return next((one for one in found if one is not None), None)
+    if schema.get("type") == "array":
+        item = example(schema.get("items", {}), components, depth)
+        return [] if item is None else [item]
+    if schema.get("type") == "object":
+        parts = {
+            name: example(part, components, depth) for name, part in schema.get("properties", {}).items()
+        }
+        return {name: part for name, part in parts.items() if part is not None}
+    return None
+
+
+def _content(schema: Json, components: Mapping[str, Any]) -> Json:
+    return {"application/json": {"schema": schema, "example": example(schema, components)}}
+
+
+def _operation(service: Service, route: Route, contents: Mapping[Any, Json]) -> Json:
+    head: Json = {"tags": [service.name], "summary": route.summary}
     head |= {"operationId": _operation_id(route)}
     if route.requires is not None:
         head["security"] = [{"token": list(route.requires)}]
     if forwarded := _forwarded(route):
         head["x-bookshelf"] = forwarded
     if isinstance(route, CommandRoute):
-        return head | _command(route, schemas)
-    return head | _query(route, schemas)
+        return head | _command(route, contents)
+    return head | _query(route, contents)
 
 
 def _operation_id(route: Route) -> str:
@@ -66,74 +172,121 @@ def _operation_id(route: Route) -> str:
     return "_".join([route.method.lower(), *steps])
 
 
-def _forwarded(route: Route) -> dict[str, Any]:
-    """Say to a gateway how long the answer may take, and whose partition's owner it asks first."""
-    said: dict[str, Any] = {} if route.deadline_s is None else {"deadline_s": route.deadline_s}
+def _forwarded(route: Route) -> Json:
+    """Tell a gateway how long the answer may take, and whose partition's owner it asks first."""
+    made: Json = {} if route.deadline_s is None else {"deadline_s": route.deadline_s}
     if isinstance(route, CommandRoute):
-        said |= {"aggregate": route.aggregate.name, "subject": "created" if route.creates else "id"}
-    return said
+        made |= {"aggregate": route.aggregate.name, "subject": "created" if route.creates else "id"}
+    return made
 
 
-def _command(route: CommandRoute, schemas: Mapping[Any, Any]) -> dict[str, Any]:
-    path = [] if route.creates else [_parameter("id", "path", {"type": "string"}, "The id.")]
+def _command(route: CommandRoute, contents: Mapping[Any, Json]) -> Json:
+    subject = {"type": "string", "examples": ["0c9b6f0e-6a9b-5d0c-9f43-8f9a7a1f2b11"]}
+    path = [] if route.creates else [_parameter("id", "path", subject, "The id.")]
+    key = {"type": "string", "pattern": conditions.KEY_PATTERN, "examples": ["c51f0e0c-add-dune"]}
+    tag = {"type": "string", "examples": ['"42"']}
     headers = [
         _header(
-            conditions.KEY,
-            "Makes a retry safe: the same key answers the same and writes nothing.",
-            conditions.KEY_PATTERN,
+            conditions.KEY, "Makes a retry safe: the same key gets the same answer and appends nothing.", key
         ),
-        *([] if route.creates else [_header("If-Match", "Only if this is still its entity tag.")]),
+        *([] if route.creates else [_header("If-Match", "Only if this is still its entity tag.", tag)]),
     ]
-    content = {"application/json": {"schema": schemas[route.body]}}
-    said = {"content": {"application/json": {"schema": schemas[route.returns]}}} if route.returns else {}
+    done: Json = {"description": "Done.", "headers": dict(_response_headers(_command_headers(route)))}
+    if route.returns:
+        done["content"] = contents[route.returns]
     return {
         "parameters": [*path, *headers],
-        "requestBody": {"required": route.body_required, "content": content},
+        "requestBody": {
+            "required": route.body_required,
+            "description": (route.body.__doc__ or "").strip() or "The fields of the request.",
+            "content": contents[route.body],
+        },
         "responses": {
-            str(route.status): {"description": "Done.", **said},
-            **_faults("400", "404", "408", "409", "412", "413", "415", "422", "503", "504"),
+            str(route.status): done,
+            **fault_responses("400", "404", "408", "409", "412", "413", "415", "422", "503", "504"),
         },
     }
 
 
-def _query(route: QueryRoute, schemas: Mapping[Any, Any]) -> dict[str, Any]:
-    _, components = msgspec.json.schema_components([route.params], ref_template=_REF)
-    schema = components[route.params.__name__]
-    required = schema.get("required", [])
-    parameters = [
-        _parameter(
-            name,
-            "path" if f"{{{name}}}" in route.path else "query",
-            one,
-            one.get("description", ""),
-            required=name in required,
-        )
-        for name, one in schema["properties"].items()
-    ]
+def _command_headers(route: CommandRoute) -> tuple[str, ...]:
+    created = ("Location",) if route.creates else ()
+    return (*created, "ETag", conditions.POSITION, conditions.REPLAYED)
+
+
+def _query(route: QueryRoute, contents: Mapping[Any, Json]) -> Json:
+    found = {
+        "description": "Found.",
+        "headers": dict(_response_headers(("ETag", *(("Link",) if _is_paged(route) else ())))),
+        "content": contents[route.returns],
+    }
+    unchanged = {"description": "Unchanged.", "headers": dict(_response_headers(("ETag",)))}
+    after = {"type": "string", "pattern": conditions.AFTER_PATTERN, "examples": ["bookshelf/0@42"]}
+    tag = {"type": "string", "examples": ['"42"']}
     headers = [
         _header(
             conditions.AFTER,
-            "Wait until the view has what these positions hold: bookshelf/0@42, …",
-            conditions.AFTER_PATTERN,
+            "Wait until the view has what these positions hold, up to 64 with commas: bookshelf/0@42",
+            after,
         ),
-        _header("If-None-Match", "Answer 304 if this is still its entity tag."),
+        _header("If-None-Match", "Answer 304 if this is still its entity tag.", tag),
     ]
-    found = {"description": "Found.", "content": {"application/json": {"schema": schemas[route.returns]}}}
-    responses = {"200": found, "304": {"description": "Unchanged."}, **_faults("400", "404", "422", "503")}
-    return {"parameters": [*parameters, *headers], "responses": responses}
+    return {
+        "parameters": [*_query_parameters(route), *headers],
+        "responses": {"200": found, "304": unchanged, **fault_responses("400", "404", "422", "503", "504")},
+    }
 
 
-def _parameter(
-    name: str, place: str, schema: Mapping[str, Any], what: str, *, required: bool = True
-) -> dict[str, Any]:
-    return {"name": name, "in": place, "required": required, "schema": dict(schema), "description": what}
+def _is_paged(route: QueryRoute) -> bool:
+    return any(field.name == "after" for field in msgspec.structs.fields(route.params))
 
 
-def _header(name: str, what: str, pattern: str | None = None) -> dict[str, Any]:
-    schema = {"type": "string"} if pattern is None else {"type": "string", "pattern": pattern}
+def _query_parameters(route: QueryRoute) -> Iterator[Json]:
+    """Yield the parameters of a path and a query string. In these, null means that one is left out."""
+    _, components = msgspec.json.schema_components([route.params], ref_template=_REF)
+    schema = _published(components[route.params.__name__])
+    for name, given in schema["properties"].items():
+        choices = [one for one in given.get("anyOf", ()) if one != {"type": "null"}]
+        own = (
+            {**{key: part for key, part in given.items() if key != "anyOf"}, **choices[0]}
+            if choices
+            else given
+        )
+        place = "path" if f"{{{name}}}" in route.path else "query"
+        what = own.pop("description", "") if isinstance(own, dict) else ""
+        yield _parameter(name, place, own, what, required=name in schema.get("required", []))
+
+
+def _parameter(name: str, place: str, schema: Mapping[str, Any], what: str, *, required: bool = True) -> Json:
+    made = {"name": name, "in": place, "required": required, "schema": dict(schema), "description": what}
+    # an optional parameter with an example is filled in by those who try a request out, and then filters
+    if required and schema.get("examples"):
+        made["example"] = schema["examples"][0]
+    return made
+
+
+def _header(name: str, what: str, schema: Json) -> Json:
     return _parameter(name, "header", schema, what, required=False)
 
 
-def _faults(*statuses: str) -> dict[str, Any]:
+def _response_headers(names: Iterable[str]) -> Iterator[tuple[str, Json]]:
+    for name in names:
+        what, shown = _HEADERS[name]
+        yield name, {"description": what, "schema": {"type": "string"}, "example": shown}
+
+
+def fault_responses(*statuses: str) -> Json:
+    """Return the responses of these statuses: problem details, with their headers."""
     content = {"application/problem+json": {"schema": {"$ref": _REF.format(name="ProblemDetails")}}}
-    return {status: {"description": "See `detail`.", "content": content} for status in statuses}
+    made: Json = {}
+    for status in statuses:
+        what, headers = _FAULTS[status]
+        made[status] = {"description": what, "content": content}
+        if headers:
+            made[status]["headers"] = dict(_response_headers(headers))
+    return made
+
+
+def problem_schemas() -> Json:
+    """Return the components that fault responses refer to."""
+    _, components = msgspec.json.schema_components([ProblemDetails], ref_template=_REF)
+    return {name: _published(schema) for name, schema in components.items()}

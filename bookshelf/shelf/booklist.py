@@ -1,7 +1,6 @@
 """booklist: which books are there, which of them match, and what is known of one?"""
 
 from collections.abc import Iterable, Mapping
-from datetime import datetime
 from typing import Annotated, Any, Literal
 
 import msgspec
@@ -12,6 +11,7 @@ from bookshelf.cqrs.errors import NotFound
 from bookshelf.cqrs.message import Event
 from bookshelf.cqrs.route import Answer, QueryRoute
 from bookshelf.cqrs.view import Change, Handler, Recorded, View
+from bookshelf.shelf import text
 from bookshelf.shelf.answers import Book
 from bookshelf.shelf.events import EVENTS, TOPIC
 from bookshelf.shelf.history import Happened, History, OneBook, history_table
@@ -42,24 +42,36 @@ VIEW = View(name="booklist", topic=TOPIC, catalogue=EVENTS, tables=TABLES, handl
 _ONE = select(books).where(books.c.id == bindparam("id"))
 
 
+_STATE = Meta(description="only these; all if left out")
+
+
 class Listing(msgspec.Struct, forbid_unknown_fields=True):
     """Which books, in which order, how many, from where on."""
 
     limit: Annotated[int, Meta(ge=1, le=1000, description="how many, at the most")] = 1000
     after: Annotated[str, Meta(max_length=2000, description="from the Link of the page before")] | None = None
     q: (
-        Annotated[str, Meta(max_length=200, description="words, or their beginnings, of title, author, tags")]
+        Annotated[
+            str,
+            Meta(
+                max_length=200,
+                description="words, or their beginnings, of title, author, tags",
+                examples=["dune"],
+            ),
+        ]
         | None
     ) = None
-    state: Literal["unread", "finished"] | None = None
-    sort: Order = "added"
+    state: (
+        Annotated[Literal["unread", "finished"], Meta(description="only these; all if left out")] | None
+    ) = None
+    sort: Annotated[Order, Meta(description="what to sort by; a minus sorts downwards")] = "added"
 
 
 class AskedBook(msgspec.Struct, forbid_unknown_fields=True, rename={"as_of": "as-of"}):
     """Which book, and maybe as it was when: a time with its offset, like 2026-01-31T12:00:00Z."""
 
-    id: str
-    as_of: Annotated[datetime, Meta(tz=True)] | None = None
+    id: text.BookId
+    as_of: text.Moment | None = None
 
 
 def listed(db: Any, asked: Listing) -> Answer:  # noqa: ANN401 (the storage's connection)

@@ -2,9 +2,10 @@
 
 from collections.abc import Iterable
 from datetime import datetime
-from typing import Any
+from typing import Annotated, Any
 
 import msgspec
+from msgspec import Meta
 from sqlalchemy import BigInteger, Column, Index, Integer, LargeBinary, MetaData, Table, insert, select
 
 from bookshelf.cqrs.errors import NotFound
@@ -12,6 +13,7 @@ from bookshelf.cqrs.message import Event
 from bookshelf.cqrs.position import Position
 from bookshelf.cqrs.route import Answer
 from bookshelf.cqrs.view import Change, Recorded
+from bookshelf.shelf import text
 from bookshelf.shelf.answers import Book
 from bookshelf.shelf.book import BOOK, shown
 from bookshelf.shelf.events import EVENTS, TOPIC
@@ -21,17 +23,17 @@ from bookshelf.storage.columns import TEXT
 class Happened(msgspec.Struct, frozen=True):
     """One event of a book."""
 
-    type: str
-    time: datetime
-    actor: str
-    position: str
-    data: dict[str, Any]
+    type: Annotated[str, Meta(description="the type of the event", examples=["shelf.book-finished.v1"])]
+    time: Annotated[datetime, Meta(examples=["2026-01-31T12:00:00Z"])]
+    actor: Annotated[str, Meta(description="whose command it was", examples=["reader"])]
+    position: Annotated[str, Meta(description="where it is in the log", examples=["bookshelf/0@42"])]
+    data: Annotated[dict[str, Any], Meta(description="the fields of the event", examples=[{"rating": 5}])]
 
 
 class OneBook(msgspec.Struct, forbid_unknown_fields=True):
     """Which book."""
 
-    id: str
+    id: text.BookId
 
 
 def history_table(metadata: MetaData) -> Table:

@@ -22,7 +22,7 @@ VIEW = View(name="lastread", topic=TOPIC, catalogue=EVENTS, tables=TABLES, handl
 class LastRead(msgspec.Struct, forbid_unknown_fields=True):
     """How many."""
 
-    limit: Annotated[int, Meta(ge=1, le=100)] = 5
+    limit: Annotated[int, Meta(ge=1, le=100, description="how many, at the most")] = 5
 
 
 def last_read(db: Any, asked: LastRead) -> Answer:  # noqa: ANN401 (the storage's connection)

@@ -1,7 +1,7 @@
 """readbook: what may happen while a book is read."""
 
 from datetime import date, datetime, timedelta
-from typing import Any, ClassVar
+from typing import ClassVar
 
 import msgspec
 
@@ -19,17 +19,17 @@ class Finishing(msgspec.Struct, forbid_unknown_fields=True, omit_defaults=True):
     finished: text.Day | None = None
     rating: text.Rating | None = None
     review: text.Review | None = None
-    id: Any = None
-    title: Any = None
-    author: Any = None
-    published: Any = None
-    isbn: Any = None
-    pages: Any = None
-    language: Any = None
-    tags: Any = None
-    notes: Any = None
-    state: Any = None
-    added: Any = None
+    id: text.Unread = None
+    title: text.Unread = None
+    author: text.Unread = None
+    published: text.Unread = None
+    isbn: text.Unread = None
+    pages: text.Unread = None
+    language: text.Unread = None
+    tags: text.Unread = None
+    notes: text.Unread = None
+    state: text.Unread = None
+    added: text.Unread = None
 
 
 class FinishBook(Command, frozen=True):

@@ -7,6 +7,7 @@ from typing import Any
 import msgspec
 
 from bookshelf import __version__
+from bookshelf.runtime.openapi import GATEWAY_FAULTS, fault_responses, problem_schemas
 from gateway.routes.document import Document
 
 #: What all methods of a path have in common.
@@ -15,6 +16,10 @@ _SHARED = ("summary", "description", "parameters")
 Parts = dict[str, Any]
 
 
+#: What a gateway may answer in place of any service.
+_FAULTS = fault_responses(*GATEWAY_FAULTS)
+_COMPONENT = "#/components/schemas/{}"
+
 #: By service: the methods and paths that it serves.
 Granted = Mapping[str, AbstractSet[tuple[str, str]]]
 
@@ -22,7 +27,7 @@ Granted = Mapping[str, AbstractSet[tuple[str, str]]]
 def merged(documents: Sequence[Document], granted: Granted, prefix: str) -> bytes:
     """Return one OpenAPI 3.1 document of what was granted. What two editions have is the first one's."""
     paths: dict[str, dict[str, Any]] = {}
-    parts: Parts = {}
+    parts: Parts = {_COMPONENT.format(name): part for name, part in problem_schemas().items()}
     for document in documents:
         own = _parts(document)
         names = {ref: f"{ref}-{document.service}" for ref in _clashing(own, parts)}
@@ -47,8 +52,17 @@ def _served(document: Document, granted: AbstractSet[tuple[str, str]]) -> dict[s
         kept = {key: part for key, part in item.items() if (key.upper(), path) in granted}
         if kept:
             shared = {key: part for key, part in item.items() if key in _SHARED}
-            found[path] = shared | kept
+            found[path] = shared | {key: _with_own_faults(operation) for key, operation in kept.items()}
     return found
+
+
+def _with_own_faults(operation: Any) -> Any:  # noqa: ANN401 (any JSON)
+    """Return an operation with the errors that the gateway itself may answer, beside the service's."""
+    if not isinstance(operation, dict):
+        return operation
+    responses = operation.get("responses")
+    own = responses if isinstance(responses, dict) else {}
+    return {**operation, "responses": {**own, **{s: r for s, r in _FAULTS.items() if s not in own}}}
 
 
 def _parts(document: Document) -> Parts:

@@ -29,7 +29,8 @@ _MAX_POSITIONS = 64
 
 #: The same for JSON Schema, where a pattern may match anywhere if it is not tied down.
 KEY_PATTERN = f"^{_KEY_FORM.pattern}$"
-AFTER_PATTERN = f"^({FORM.pattern}( *, *{FORM.pattern}){{0,{_MAX_POSITIONS - 1}}})?$"
+# The number of positions is not counted here: RE2 takes no counted group that counts inside.
+AFTER_PATTERN = f"^({FORM.pattern}( *, *{FORM.pattern})*)?$"
 #: A key as the gateway makes them, and seconds for which it is new: clocks may differ a little.
 _MADE = re.compile(r"[0-9a-f]{8}-[0-9a-f]{4}-7[0-9a-f]{3}-[89ab][0-9a-f]{3}-[0-9a-f]{12}", re.ASCII)
 _YOUNG_S = 2.0

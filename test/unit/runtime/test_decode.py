@@ -41,16 +41,21 @@ READER = Reader(Outer)
         ),
         (b'{"maybe":"A"}', "/maybe", "is small letters", "maybe is small letters"),
         (b'{"loop":{"maybe":"A"}}', "/loop/maybe", "is small letters", "loop.maybe is small letters"),
-        (b'{"maybe":1}', "/maybe", "must be str | null, got int", ""),
-        (b'{"kind":"c"}', "/kind", "Invalid enum value 'c'", ""),
-        (b'{"count":0}', "/count", "must be int >= 1", "count must be int >= 1"),
+        (b'{"maybe":1}', "/maybe", "must be text or null, not a whole number", ""),
+        (b'{"kind":"c"}', "/kind", "must be one of a, b", ""),
+        (
+            b'{"count":0}',
+            "/count",
+            "must be a whole number of at least 1",
+            "count must be a whole number of at least 1",
+        ),
         (
             b'{"colour":1}',
             "/colour",
             "is not known here; leave it out",
             "colour is not known here; leave it out",
         ),
-        (b"[]", "", "must be object, got array", "the body must be object, got array"),
+        (b"[]", "", "must be an object, not a list", "the body must be an object, not a list"),
     ],
 )
 def test_a_field_is_named_with_what_to_mend(body: bytes, pointer: str, detail: str, whole: str) -> None:
@@ -62,8 +67,65 @@ def test_a_field_is_named_with_what_to_mend(body: bytes, pointer: str, detail: s
     assert not whole or problem.value.detail == whole
 
 
+def test_every_wrong_field_is_reported_at_once_with_what_it_may_be() -> None:
+    body = (
+        b'{"inner":[{"name":"A","patern":"x"},{"pattern":"y"},3],'
+        b'"kind":"c","count":0,"loop":{"maybe":7},"xyz":1}'
+    )
+    with pytest.raises(Problem) as problem:
+        READER.body(body)
+    assert [(fault.pointer, fault.detail) for fault in problem.value.faults] == [
+        ("/inner/0/name", "is small letters"),
+        ("/inner/0/patern", "is not known here; did you mean pattern?"),
+        ("/inner/1/name", "is required"),
+        ("/inner/1/pattern", "has not the form that is asked for"),
+        ("/inner/2", "must be an object, not a whole number"),
+        ("/kind", "must be one of a, b"),
+        ("/count", "must be a whole number of at least 1"),
+        ("/loop/maybe", "must be text or null, not a whole number"),
+        ("/xyz", "is not known here; leave it out"),
+    ]
+    assert problem.value.detail.endswith("inner.2 must be an object, not a whole number; 4 more in `errors`")
+
+
+def test_the_faults_of_one_answer_are_bounded() -> None:
+    with pytest.raises(Problem) as problem:
+        READER.body(b'{"inner":[%s]}' % b",".join([b"1"] * 10_000))
+    assert len(problem.value.faults) == 50
+
+
+class Changes(msgspec.Struct, forbid_unknown_fields=True):
+    name: Name | msgspec.UnsetType | None = msgspec.UNSET
+    tags: Annotated[tuple[Name, ...], Meta(max_length=2)] | msgspec.UnsetType | None = msgspec.UNSET
+    raw: msgspec.Raw | msgspec.UnsetType = msgspec.UNSET
+
+
 @pytest.mark.parametrize(
-    "body", [b"", b"{", b"\xff", b'{"maybe":"\xff"}', b'{"maybe":"\\ud800"}', b'{"loop":' * 9999]
+    ("body", "faults"),
+    [
+        (b'{"name":"A","tags":["b","B"]}', [("/name", "is small letters"), ("/tags/1", "is small letters")]),
+        (b'{"tags":["a","b","c"],"raw":{}}', [("/tags", "must be a list of up to 2 items or null")]),
+        (b'{"tags":3}', [("/tags", "must be a list of up to 2 items or null, not a whole number")]),
+    ],
+)
+def test_the_fields_of_a_change_are_checked_each(body: bytes, faults: list[tuple[str, str]]) -> None:
+    with pytest.raises(Problem) as problem:
+        Reader(Changes).body(body)
+    assert [(fault.pointer, fault.detail) for fault in problem.value.faults] == faults
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        b"",
+        b"{",
+        b"\xff",
+        b'{"maybe":"\xff"}',
+        b'{"maybe":"\\ud800"}',
+        b'{"loop":' * 9999,
+        b'{"xyz":' * 9999,
+        b'{"xyz":1,"id":' + b"[" * 9999,
+    ],
 )
 def test_what_is_no_json_is_malformed(body: bytes) -> None:
     with pytest.raises(Problem) as problem:
@@ -89,9 +151,9 @@ def test_parameters_come_from_the_path_and_the_query() -> None:
 @pytest.mark.parametrize(
     ("query", "parameter", "detail"),
     [
-        ("limit=0", "limit", "must be int >= 1"),
-        ("limit=x", "limit", "must be int, got str"),
-        ("limit=1.5", "limit", "must be int"),
+        ("limit=0", "limit", "must be a whole number from 1 to 10"),
+        ("limit=x", "limit", "must be a whole number from 1 to 10"),
+        ("limit=1.5", "limit", "must be a whole number from 1 to 10"),
         ("colour=1", "colour", "is not known here; leave it out"),
         ("q=1&q=2", "q", "is given twice; give it once"),
     ],
@@ -102,6 +164,16 @@ def test_a_parameter_is_named_with_what_to_mend(query: str, parameter: str, deta
     [fault] = problem.value.faults
     assert (problem.value.kind, fault.parameter) == ("invalid", parameter)
     assert fault.detail.startswith(detail)
+
+
+def test_every_wrong_parameter_is_reported_at_once() -> None:
+    with pytest.raises(Problem) as problem:
+        ASKED.parameters({"id": "1"}, "limit=99&limt=3&q=1&q=2")
+    assert [(fault.parameter, fault.detail) for fault in problem.value.faults] == [
+        ("q", "is given twice; give it once"),
+        ("limit", "must be a whole number from 1 to 10"),
+        ("limt", "is not known here; did you mean limit?"),
+    ]
 
 
 @pytest.mark.parametrize("query", ["q=%ff", "q", "&", "&".join(f"a{n}=" for n in range(33))])

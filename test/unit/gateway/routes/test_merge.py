@@ -4,6 +4,7 @@ import msgspec
 from support.declared import understood
 from support.upstream import Json, described
 
+from bookshelf.runtime.openapi import GATEWAY_FAULTS, problem_schemas
 from gateway.routes.merge import merged
 from gateway.routes.routing import Table
 from gateway.routes.rules import Rules
@@ -22,6 +23,12 @@ def schemas(service: str, **named: Json) -> Json:
 
 def ref(name: str) -> dict[str, str]:
     return {"$ref": f"#/components/schemas/{name}"}
+
+
+def own_schemas(document: Json) -> Json:
+    """Return the schemas of the services; those of the gateway's own errors are in every document."""
+    found: Json = document["components"]["schemas"]
+    return {name: schema for name, schema in found.items() if name not in problem_schemas()}
 
 
 def test_it_is_openapi_31_at_the_gateways_prefix() -> None:
@@ -54,6 +61,20 @@ def test_what_a_service_was_refused_is_not_in_it() -> None:
     assert set(document["paths"]) == {"/books/{id}", "/y"}
 
 
+def test_every_operation_has_the_errors_of_the_gateway_and_keeps_its_own() -> None:
+    given = described("a", ("t",), "GET /books", "POST /books")
+    given["paths"]["/books"]["get"]["responses"] = {"200": {}, "403": {"description": "mine"}}
+    found = one(given)["paths"]["/books"]
+    assert found["get"]["responses"].keys() == {"200", *GATEWAY_FAULTS}
+    assert found["get"]["responses"]["403"] == {"description": "mine"}
+    assert found["post"]["responses"].keys() >= {*GATEWAY_FAULTS}
+
+
+def test_a_service_s_own_problem_details_are_told_apart_from_the_gateway_s() -> None:
+    document = one(schemas("a", ProblemDetails={"type": "string"}))
+    assert document["components"]["schemas"]["ProblemDetails-a"] == {"type": "string"}
+
+
 def test_tags_are_named_once() -> None:
     tag = {"name": "books", "description": "All about books."}
     first, second = described("a", ("t",)), described("b", ("t",))
@@ -63,20 +84,23 @@ def test_tags_are_named_once() -> None:
 
 def test_schemas_of_the_same_name_and_content_are_one() -> None:
     document = one(schemas("a", Book={"type": "object"}), schemas("b", Book={"type": "object"}))
-    assert document["components"]["schemas"] == {"Book": {"type": "object"}}
+    assert own_schemas(document) == {"Book": {"type": "object"}}
 
 
 def test_schemas_of_the_same_name_and_other_content_are_told_apart() -> None:
     second = schemas("b", Book={"type": "string"}, Shelf={"type": "array", "items": ref("Book")})
     second["paths"] = {"/shelf": {"get": {"responses": {"200": ref("Book"), "default": [ref("Shelf")]}}}}
     document = one(schemas("a", Book={"type": "object"}), second)
-    assert document["components"]["schemas"] == {
+    assert own_schemas(document) == {
         "Book": {"type": "object"},
         "Book-b": {"type": "string"},
         "Shelf": {"type": "array", "items": ref("Book-b")},
     }
     responses = document["paths"]["/shelf"]["get"]["responses"]
-    assert responses == {"200": ref("Book-b"), "default": [ref("Shelf")]}
+    assert {status: responses[status] for status in ("200", "default")} == {
+        "200": ref("Book-b"),
+        "default": [ref("Shelf")],
+    }
 
 
 def test_the_same_words_that_refer_to_another_thing_are_told_apart_too() -> None:
