@@ -102,6 +102,13 @@ class Log(Protocol):
     def partitions(self, topic: str) -> int:
         """How many partitions the topic has; the same answer for the life of the log."""
 
+    async def look_up(self, topic: str) -> bool:
+        """Return True if records can be appended to a topic that the log may not have been opened with.
+
+        After that `partitions` knows it, until a later look-up finds that it has been deleted. Raises
+        `LogFault` if that cannot be found out now.
+        """
+
     async def writer(self, name: str, topic: str, partition: int) -> Writer:
         """Open the pen; from the moment this returns, former pens of that name write no more."""
 

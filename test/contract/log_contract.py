@@ -52,6 +52,9 @@ class LogContract:
         assert log.partitions(TOPIC) == PARTITIONS
         assert [await log.end(TOPIC, p) for p in range(PARTITIONS)] == [0, 0, 0]
 
+    async def test_a_topic_of_the_log_is_there_when_it_is_looked_up(self, log: Log) -> None:
+        assert await log.look_up(TOPIC)
+
     async def test_offsets_grow_and_are_told_to_the_writer(self, log: Log) -> None:
         pen = await log.writer("newbook", TOPIC, 0)
         first = await pen.append(records("a", "b"))

@@ -5,11 +5,12 @@ from collections.abc import AsyncIterator
 from typing import Any
 
 import pytest
-from aiokafka.admin import AIOKafkaAdminClient
+from aiokafka.admin import AIOKafkaAdminClient, NewTopic
 from aiokafka.admin.config_resource import ConfigResource, ConfigResourceType
 from contract.log_contract import TOPIC, everything, records
 from support.kafka import Broker
 from support.kafka_log import admin_of, kafka_log, named, settings
+from support.until import eventually
 
 from bookshelf.log.kafka.log import KafkaLog
 from bookshelf.log.kafka.settings import Topic
@@ -129,3 +130,25 @@ async def test_a_large_append_is_one_transaction_of_many_batches(kafka_broker: B
         found = await everything(log)
         assert [record.key for record in found] == [str(n) for n in range(20)]
         assert [record.offset for record in found] == list(offsets)
+
+
+async def test_a_topic_of_another_service_is_looked_up_and_never_made(
+    kafka_broker: Broker, admin: AIOKafkaAdminClient
+) -> None:
+    async with kafka_log(kafka_broker.address, TOPIC) as log:
+        answers = named(log, TOPIC).replace(TOPIC, "answers")
+        assert not await log.look_up("answers")
+        assert answers not in await admin.list_topics()
+        await admin.create_topics([NewTopic(answers, 3, 1)])
+        await eventually(lambda: log.look_up("answers"), "the new topic is found", 30)
+        assert log.partitions("answers") == 3
+        writer = await log.writer("newbook", TOPIC, 0)
+        await writer.append([NewRecord("a", b"1"), NewRecord("a", b"2", "answers")])
+        await admin.delete_topics([answers])
+
+        async def deleted() -> bool:
+            return not await log.look_up("answers")
+
+        await eventually(deleted, "the deleted topic is missing", 30)
+        with pytest.raises(LogFault, match="not opened with a topic answers"):
+            log.partitions("answers")

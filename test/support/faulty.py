@@ -90,6 +90,9 @@ class FaultyLog:
     def partitions(self, topic: str) -> int:
         return self._log.partitions(topic)
 
+    async def look_up(self, topic: str) -> bool:
+        return await self._log.look_up(topic)
+
     async def writer(self, name: str, topic: str, partition: int) -> "FaultyWriter":
         if self.opens:
             self.failed.set()

@@ -54,7 +54,7 @@ async def reach(clients: Clients) -> AIOKafkaConnection:
     while True:
         try:
             async with asyncio.timeout(settings.ask_s):
-                return await _first(clients)
+                return await connect(clients)
         except _WRONG as fault:
             msg = f"Kafka at {settings.bootstrap} does not let us in: {said(fault)}; {_remedy(fault)}"
             raise LogFault(msg) from fault
@@ -79,7 +79,7 @@ def _remedy(fault: BaseException) -> str:
     return "check the user name, the password and the SASL mechanism"
 
 
-async def _first(clients: Clients) -> AIOKafkaConnection:
+async def connect(clients: Clients) -> AIOKafkaConnection:
     """Connect to the first broker that answers; if none does, raise what the last one said."""
     last: Exception = errors.KafkaConnectionError("no address is given")
     for host, port, _ in _hosts(clients.settings.bootstrap):

@@ -7,7 +7,7 @@ from typing import Any, TypeVar
 
 from aiokafka import AIOKafkaConsumer, AIOKafkaProducer, TopicPartition
 
-from bookshelf.log.kafka.broker import administered, reach
+from bookshelf.log.kafka.broker import administered, connect, reach
 from bookshelf.log.kafka.clients import Clients
 from bookshelf.log.kafka.dropping import begin, drop, let_go
 from bookshelf.log.kafka.faults import asking, persist
@@ -15,7 +15,7 @@ from bookshelf.log.kafka.identity import identity
 from bookshelf.log.kafka.member import KafkaMembership
 from bookshelf.log.kafka.settings import KafkaSettings, Topic
 from bookshelf.log.kafka.tail import KafkaTail
-from bookshelf.log.kafka.topics import Found, ensure, there
+from bookshelf.log.kafka.topics import Found, ensure, look_up, there
 from bookshelf.log.kafka.transaction import claim
 from bookshelf.log.kafka.writer import Around, KafkaWriter
 from bookshelf.log.port import Change, LogFault, OutOfRange
@@ -31,6 +31,7 @@ class KafkaLog:
         self._clients = clients
         self._settings = clients.settings
         self._topics = topics
+        self._opened_with = frozenset(topics)
         self._loop = asyncio.get_running_loop()
         self._asker = clients.asker()
         self._admin = clients.admin()
@@ -80,6 +81,22 @@ class KafkaLog:
     def partitions(self, topic: str) -> int:
         """Return what the topic had when the log was opened. Raises `LogFault` for any other topic."""
         return self._known(topic).partitions
+
+    async def look_up(self, topic: str) -> bool:
+        """Ask a broker for a topic, unless the log was opened with it: no topic is made."""
+        if topic in self._opened_with:
+            return True
+        async with asking(f"looking up the topic {topic}", self._settings.ask_s):
+            connection = await connect(self._clients)
+            try:
+                found = await look_up(connection, self._admin, self._settings.prefix + topic)
+            finally:
+                await connection.close()
+        if found is None:
+            self._topics.pop(topic, None)
+            return False
+        self._topics[topic] = found
+        return True
 
     def _known(self, topic: str) -> Found:
         if topic not in self._topics:

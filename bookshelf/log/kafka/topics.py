@@ -72,6 +72,22 @@ async def there(
     return {name: Found(found[settings.prefix + name], 0) for name in names}
 
 
+async def look_up(connection: AIOKafkaConnection, admin: AIOKafkaAdminClient, name: str) -> Found | None:
+    """Return a topic of somebody else's; None if it is missing, or this user may not see it."""
+    answer = await connection.send(MetadataRequest([name], allow_auto_topic_creation=False))
+    [(code, _, _, partitions)] = answer.topics
+    fault = errors.for_code(code)
+    if fault in {errors.UnknownTopicOrPartitionError, errors.TopicAuthorizationFailedError}:
+        return None
+    if fault is not errors.NoError:
+        raise fault(name)
+    try:
+        most = (await persist(lambda: _record_bytes(admin, [name])))[name]
+    except errors.TopicAuthorizationFailedError:
+        most = RECORD_BYTES  # this user may write it and not see its settings: the broker will check
+    return Found(len(partitions), most)
+
+
 def _hold_to(wanted: int, there: Mapping[str, int]) -> None:
     for name, found in there.items():
         if found in {0, wanted}:  # 0: it is still to be made

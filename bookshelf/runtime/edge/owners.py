@@ -1,6 +1,8 @@
 """Who owns what, as instances say it in their metadata, and which partition something belongs to."""
 
-from collections.abc import Mapping
+import re
+from collections.abc import Iterable, Mapping
+from itertools import groupby
 from uuid import UUID, uuid5
 
 from bookshelf.log.partition import partition_of
@@ -8,21 +10,59 @@ from bookshelf.log.partition import partition_of
 #: Keys of metadata: the partitions that an instance owns of an aggregate, like `0,3`; and of how many.
 OWNS = "owns-"
 PARTITIONS = "partitions-"
+#: Bytes of one value of metadata: Consul's limit.
+_META_BYTES = 512
+_RANGE = re.compile(r"([0-9]{1,4})(?:-([0-9]{1,4}))?", re.ASCII)
+_BITS = "bits:"
 _IDS = UUID("6f1c1a52-7c0e-5d5b-9d42-0b6f0a5e7c11")
 
 
 def owns(aggregate: str, owned: frozenset[int], partitions: int) -> dict[str, str]:
-    """Return the metadata by which an instance says what it owns."""
+    """Return the metadata that lists the partitions that an instance owns.
+
+    The value is the first of three forms that fits into a value of metadata: numbers (`0,3`), which releases
+    before this one read too; ranges (`0-154,160`); the set as a hexadecimal number whose bit n is partition n
+    (`bits:5`), which fits for any set of up to 2,028 partitions.
+    """
+    forms = (_numbers, _ranges, _bits)
     return {
-        OWNS + aggregate: ",".join(map(str, sorted(owned))),
+        OWNS + aggregate: next((v for form in forms if len(v := form(owned)) <= _META_BYTES), _bits(owned)),
         PARTITIONS + aggregate: str(partitions),
     }
 
 
+def _numbers(owned: Iterable[int]) -> str:
+    return ",".join(map(str, sorted(owned)))
+
+
+def _ranges(owned: Iterable[int]) -> str:
+    runs = [
+        [number for _, number in run]
+        for _, run in groupby(enumerate(sorted(owned)), key=lambda pair: pair[1] - pair[0])
+    ]
+    return ",".join(str(run[0]) if len(run) == 1 else f"{run[0]}-{run[-1]}" for run in runs)
+
+
+def _bits(owned: Iterable[int]) -> str:
+    return f"{_BITS}{sum(1 << number for number in owned):x}"
+
+
 def owned(meta: Mapping[str, str], aggregate: str) -> frozenset[int]:
-    """Return the partitions that an instance says to own; what is wrong in it is left out."""
-    numbers = meta.get(OWNS + aggregate, "").split(",")
-    return frozenset(int(number) for number in numbers if number.isascii() and number.isdigit())
+    """Return the partitions that an instance claims to own; malformed parts of the value are left out."""
+    value = meta.get(OWNS + aggregate, "")
+    if value.startswith(_BITS):
+        return _from_bits(value.removeprefix(_BITS))
+    found = (_RANGE.fullmatch(part) for part in value.split(","))
+    return frozenset(
+        number for one in found if one is not None for number in range(int(one[1]), int(one[2] or one[1]) + 1)
+    )
+
+
+def _from_bits(digits: str) -> frozenset[int]:
+    if not re.fullmatch(r"[0-9a-f]{1,2500}", digits):
+        return frozenset()
+    bits = int(digits, 16)
+    return frozenset(number for number in range(bits.bit_length()) if bits >> number & 1)
 
 
 def partitions(meta: Mapping[str, str], aggregate: str) -> int:

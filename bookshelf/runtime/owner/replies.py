@@ -1,5 +1,7 @@
 """What is said to the senders of orders, and how far the orders are worked through: for the same append."""
 
+import asyncio
+from collections import OrderedDict
 from collections.abc import Iterable, Sequence
 
 import msgspec
@@ -8,13 +10,16 @@ import structlog
 from bookshelf.cqrs.envelope import Envelope, encode_envelope
 from bookshelf.cqrs.errors import Refused
 from bookshelf.cqrs.order import CommandDone, CommandRefused, Order, ReturnAddress
-from bookshelf.log.port import Consumed, LogFault, NewRecord
+from bookshelf.log.port import Consumed, NewRecord
 from bookshelf.runtime.owner.command import Sent
 from bookshelf.runtime.owner.mailbox import Letter
 from bookshelf.runtime.owner.seat import Seat
 
 _PROBLEM = "urn:bookshelf:problem:"
 _MOST = 500  # characters of a refusal's detail
+#: Seconds for which it is known whether a topic exists, and of how many topics.
+_KNOWN_S = 30.0
+_KNOWN_TOPICS = 1000
 _encode = msgspec.json.Encoder().encode
 _logger = structlog.get_logger(__name__)
 
@@ -25,6 +30,23 @@ class Replies:
     def __init__(self, seat: Seat) -> None:
         self._seat = seat
         self._log = seat.means.log
+        self._topics: OrderedDict[str, tuple[bool, float]] = OrderedDict()
+
+    async def look_up_topics(self, letters: Iterable[Letter]) -> None:
+        """Find out which topics of answers exist. Raises `LogFault` if the log does not answer.
+
+        It is asked again after a while: a topic may be made later, and one that was deleted would make every
+        append with an answer to it fail.
+        """
+        now = asyncio.get_running_loop().time()
+        named = {one.order.back.replyto for one in letters if one.order is not None and one.order.back}
+        for topic in named:
+            known = self._topics.get(topic)
+            if known is None or known[1] < now:
+                self._topics[topic] = (await self._log.look_up(topic), now + _KNOWN_S)
+                self._topics.move_to_end(topic)
+        while len(self._topics) > max(_KNOWN_TOPICS, len(named)):
+            self._topics.popitem(last=False)
 
     def to(
         self, letters: Sequence[Letter], verdicts: Iterable[object]
@@ -52,10 +74,9 @@ class Replies:
         log("order-refused", **where, **said, exc_info=None if known else fault)
 
     def _reply(self, sent: Sent, back: Order | ReturnAddress, verdict: object) -> Iterable[NewRecord]:
-        try:
-            self._log.partitions(back.replyto)
-        except LogFault as fault:
-            _logger.warning("no-reply", id=back.id, replyto=back.replyto, why=str(fault))
+        if not self._topics[back.replyto][0]:
+            why = "there is no such topic, or this user may not see it"
+            _logger.warning("no-reply", id=back.id, replyto=back.replyto, why=why)
             return ()
         said = _refused(verdict) if isinstance(verdict, Exception) else CommandDone(subject=sent.subject)
         return (NewRecord(sent.subject, self._sealed(sent, back, said), back.replyto),)

@@ -95,6 +95,8 @@ class Scribe:
             if isinstance(verdict, list) and verdict
         ]
         records = [NewRecord(key, one.value) for key, said in wrote for one in said]
+        if self._replies is not None:
+            await self._replies.look_up_topics(letters)
         replies, consumed = ((), None) if self._replies is None else self._replies.to(letters, verdicts)
         if not records and consumed is None:
             return

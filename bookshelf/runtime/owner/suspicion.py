@@ -23,6 +23,7 @@ class Step(Enum):
     WHOLE = "as it is"
     TRIAL = "nothing of it, to see whether the log takes anything"
     AGAIN = "as it is, for the log takes other things"
+    UNANSWERED = "as it is, without an answer, for the topic of its answers may be at fault"
     REFUSED = "its refusal, for it is at fault"
     PASSED = "nothing, for not even its refusal is taken"
 
@@ -30,7 +31,8 @@ class Step(Enum):
 _IF_NOT = {
     Step.WHOLE: Step.TRIAL,
     Step.TRIAL: Step.WHOLE,
-    Step.AGAIN: Step.REFUSED,
+    Step.AGAIN: Step.UNANSWERED,
+    Step.UNANSWERED: Step.REFUSED,
     Step.REFUSED: Step.PASSED,
     Step.PASSED: Step.WHOLE,
 }
@@ -64,5 +66,7 @@ class Suspicion:
             return nothing, Arrived(self.offset, None, Unwritable("a trial of the log"))
         if self._step in {Step.WHOLE, Step.AGAIN}:
             return sent, arrived
+        if self._step is Step.UNANSWERED:
+            return sent, arrived._replace(back=None)
         refusal = Unwritable("the log does not take what this leads to; it may be too large")
         return sent, Arrived(arrived.after, arrived.back if self._step is Step.REFUSED else None, refusal)

@@ -185,6 +185,42 @@ async def test_an_order_that_the_log_does_not_take_is_refused_and_stops_no_one(l
     assert await totals(log) == {"a": 6, "b": 1}
 
 
+async def test_a_command_whose_answer_the_log_refuses_is_carried_out_without_it(log: FaultyLog) -> None:
+    picky = PickyLog(log, b"done-x", b"refused-x")
+    await send(log, count_by_topic("a", 4, id="x"), count_by_topic("a", 2, id="y"))
+    async with Owners(picky) as owners:
+        await owners.host(ORDERED)
+        await all_done_once(log, ["y"])
+    assert await totals(log) == {"a": 6}
+
+
+class MissingTopics(FaultyLog):
+    """A log that was not opened with the topics of answers; `missing` does not exist."""
+
+    missing = "missing"
+
+    def __init__(self, log: FaultyLog) -> None:
+        super().__init__(log.plain)
+        self.looked_up: list[str] = []
+
+    async def look_up(self, topic: str) -> bool:
+        self.looked_up.append(topic)
+        return topic != self.missing
+
+
+async def test_an_answer_to_a_missing_topic_is_left_out_and_the_topic_looked_up_once(log: FaultyLog) -> None:
+    there = MissingTopics(log)
+    await send(log, *(count_by_topic("a", id=f"x{n}", replyto="missing") for n in range(3)))
+    await send(log, count_by_topic("a", id="y"))
+    async with Owners(there) as owners:
+        await owners.host(ORDERED)
+        await all_done_once(log, ["y"])
+        await send(log, count_by_topic("a", id="z", replyto="missing"))
+        await worked_through(log)
+    assert await totals(log) == {"a": 5}
+    assert sorted(there.looked_up) == ["answers", "missing"]
+
+
 async def test_an_order_whose_refusal_is_not_taken_either_is_passed_over(log: FaultyLog) -> None:
     picky = PickyLog(log, b'"by":13', b"saga-13")
     await send(log, count_by_topic("a", 13, correlationid="saga-13"), count_by_topic("a", 2, id="x"))
