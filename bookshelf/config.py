@@ -37,6 +37,10 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
         """Return how many aggregates a partition keeps in memory: its share, and never next to none."""
         return max(self.state_cache // partitions, _LEAST_CACHED)
 
+    def private(self) -> "Settings":
+        """Return the settings of a shelf that one command opens for itself: any free ports, on loopback."""
+        return msgspec.structs.replace(self, host="127.0.0.1", port=0, service_ports="auto")
+
     @property
     def folder(self) -> Path:
         """The data folder: as set, or XDG's place for data."""

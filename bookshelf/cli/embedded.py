@@ -6,8 +6,11 @@ import secrets
 from collections.abc import AsyncIterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import AsyncExitStack, asynccontextmanager
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
+
+import structlog
 
 from bookshelf.cli.loop import on_hangup
 from bookshelf.cli.sockets import allowed_hosts
@@ -19,32 +22,41 @@ from bookshelf.log.sqlite import SqliteLog
 from bookshelf.runtime.clock import SystemClock, SystemIds
 from bookshelf.runtime.control import Control
 from bookshelf.runtime.folder import Folder, Running
+from bookshelf.runtime.http.message import Handler
+from bookshelf.runtime.http.server import PortTaken
 from bookshelf.runtime.http.transport import HttpTransport, LocalTransport
 from bookshelf.runtime.owner.states import States
 from bookshelf.runtime.owner.store import SqliteStore
 from bookshelf.runtime.service import ServiceHost
-from bookshelf.runtime.world import Door, LocalDoors, World
+from bookshelf.runtime.world import Door, Listen, LocalDoors, World
 from bookshelf.services import SERVICES
 from bookshelf.storage.sqlite import SqliteStorage
 from gateway.app import Gateway
 from gateway.choices import Choices, chosen
-from gateway.front.door import house, opened, verifier
+from gateway.front.door import GatewayDoor, house, opened, verifier
 from gateway.front.front import House
 from gateway.front.limits import limits
 
 _LOOPBACK = "127.0.0.1"
+_logger = structlog.get_logger(__name__)
 
 
 class Embedded:
     """A running bookshelf: its services, its gateway, its control door."""
 
     def __init__(
-        self, services: tuple[ServiceHost, ...], gateway: Gateway, control: Control, url: str, token: str
+        self,
+        services: tuple[ServiceHost, ...],
+        gateway: Gateway,
+        control: Control,
+        door: GatewayDoor,
+        token: str,
     ) -> None:
         self.services = services
         self.gateway = gateway
         self.control = control
-        self.url = url
+        self.url = f"{door.scheme}://{_shown(door.host)}:{door.port}"
+        self.port = door.port
         self.token = token
 
 
@@ -73,10 +85,10 @@ async def embedded(settings: Settings) -> AsyncIterator[Embedded]:
         inner = await _door(world, control, _LOOPBACK, 0, stack)
         outer = await opened(gateway, gate, settings.host, settings.port, rules)
         stack.push_async_callback(outer.stop)
-        url = f"{outer.scheme}://{_shown(settings.host)}:{outer.port}"
         ports = {host.service.name: host.port for host in services}
-        folder.announce(Running(os.getpid(), url, inner.host, inner.port, token, ports))
-        yield Embedded(services, gateway, control, url, token)
+        shelf = Embedded(services, gateway, control, outer, token)
+        folder.announce(Running(os.getpid(), shelf.url, inner.host, inner.port, token, ports))
+        yield shelf
 
 
 def _choices(settings: Settings, gate: Gate) -> tuple[Choices, House]:
@@ -125,9 +137,27 @@ async def open_world(settings: Settings, path: Path, stack: AsyncExitStack) -> W
     )
 
 
+def _or_free_port(listen: Listen) -> Listen:
+    """Return a function that listens on any free port, with a warning, if the given one is taken."""
+
+    async def open_door(handler: Handler, host: str, port: int) -> Door:
+        try:
+            return await listen(handler, host, port)
+        except PortTaken as fault:
+            if not port:
+                raise
+            door = await listen(handler, host, 0)
+            _logger.warning("port-taken", why=str(fault), instead=door.port)
+            return door
+
+    return open_door
+
+
 async def _services(settings: Settings, world: World, stack: AsyncExitStack) -> tuple[ServiceHost, ...]:
     fixed = settings.service_ports == "fixed"
-    hosts = tuple(ServiceHost(s, world, settings.host, s.port if fixed else 0) for s in SERVICES)
+    world = replace(world, listen=_or_free_port(world.listen))
+    # whatever the gateway's address is: on these ports there are no limits, rules or identities
+    hosts = tuple(ServiceHost(s, world, _LOOPBACK, s.port if fixed else 0) for s in SERVICES)
     async with asyncio.TaskGroup() as starting:
         for host in hosts:
             stack.push_async_callback(host.stop)

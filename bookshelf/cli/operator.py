@@ -76,7 +76,7 @@ async def operator(settings: Settings, instance: str | None = None) -> AsyncIter
     there = running(settings.folder) if instance is None else _named(settings, instance)
     if there is None:
         _no_instances(settings)
-        async with embedded(msgspec.structs.replace(settings, port=0, service_ports="auto")) as own:
+        async with embedded(settings.private()) as own:
             yield Operator(own.control, own.token)
         return
     transport = HttpTransport()

@@ -135,5 +135,5 @@ async def shelf(settings: Settings, url: str | None) -> AsyncIterator[Shelf]:
         async with aiohttp.ClientSession(timeout=aiohttp.ClientTimeout(total=REQUEST_S)) as session:
             yield Shelf(HttpDoor(session, url), url)
         return
-    async with embedded(msgspec.structs.replace(settings, port=0, service_ports="auto")) as own:
+    async with embedded(settings.private()) as own:
         yield Shelf(OwnDoor(own.gateway), str(settings.folder))

@@ -2,10 +2,11 @@
 
 import asyncio
 import os
+from ipaddress import ip_address
 
 import click
 
-from bookshelf.cli.embedded import embedded
+from bookshelf.cli.embedded import Embedded, embedded
 from bookshelf.cli.faults import guarded
 from bookshelf.cli.loop import collect_rarely, run, started, until_told
 from bookshelf.config import Settings, read
@@ -19,7 +20,7 @@ from bookshelf.runtime.logs import configure
 @click.option(
     "--service-ports",
     type=click.Choice(["fixed", "auto"]),
-    help="fixed: 8080, 8081, 8082, 8084 for the services; auto: any free ones.",
+    help="fixed: 8080, 8081, 8082, 8084 for the services, a free one where one is taken; auto: any free ones.",
 )
 def up(data: str | None, host: str | None, port: int | None, service_ports: str | None) -> None:
     """Run the whole shelf in this process, until Ctrl-C."""
@@ -43,7 +44,24 @@ async def _serve(settings: Settings, ready: asyncio.Event, leaving: asyncio.Even
         click.echo(f"Your shelf: {shelf.url}/bookshelf/books")
         click.echo(f"API docs:   {shelf.url}/apidocs/")
         click.echo(f"Data:       {settings.folder}")
+        click.echo(f"Open to:    {_open_to(settings.host, shelf)}")
         click.echo("Ctrl-C stops it.")
         ready.set()
         await leaving.wait()
         click.echo("Stopping.")
+
+
+def _open_to(host: str, shelf: Embedded) -> str:
+    """Return who can reach which port."""
+    services = ", ".join(str(service.port) for service in shelf.services)
+    if _is_loopback(host):
+        return f"this machine only (port {shelf.port}; services: {services})"
+    everyone = f"everyone who can reach port {shelf.port} at {host}"
+    return f"{everyone}, without accounts; this machine only: the services' ports {services}"
+
+
+def _is_loopback(host: str) -> bool:
+    try:
+        return ip_address(host).is_loopback
+    except ValueError:
+        return host == "localhost"

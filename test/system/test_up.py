@@ -22,7 +22,22 @@ def test_it_says_where_the_shelf_its_docs_and_its_data_are(tmp_path: Path) -> No
         assert said["Your shelf"].strip() == f"{up.note.url}/bookshelf/books"
         assert said["API docs"].strip() == f"{up.note.url}/apidocs/"
         assert said["Data"].strip() == str(tmp_path / "data")
+        assert said["Open to"].strip().startswith("this machine only (port ")
         assert up.client.books() == []
+
+
+def test_on_every_address_the_gateway_listens_and_the_services_do_not(tmp_path: Path) -> None:
+    with Program(tmp_path / "data", "--host", "0.0.0.0").ready() as up:  # noqa: S104 (what is tested)
+        until(lambda: "Ctrl-C" in up.said, "it says how to stop it")
+        port, services = int(up.note.url.rpartition(":")[2]), up.note.services
+        [line] = [line for line in up.said.splitlines() if line.startswith("Open to:")]
+        assert f"everyone who can reach port {port} at 0.0.0.0, without accounts" in line
+        assert "this machine only: the services' ports" in line
+        assert Client(f"http://127.0.0.2:{port}").get("/health/live").status == 200
+        for service in services.values():
+            with pytest.raises(ConnectionRefusedError):
+                Client(f"http://127.0.0.2:{service}").get("/health/live")
+            assert Client(f"http://127.0.0.1:{service}").get("/health/live").status == 200
 
 
 def test_everyone_is_ready_when_it_says_so(tmp_path: Path) -> None:
