@@ -16,6 +16,7 @@ from bookshelf.runtime.edge.edge import Edge
 from bookshelf.runtime.edge.forward import Forward
 from bookshelf.runtime.edge.owners import owns
 from bookshelf.runtime.edge.queries import QueryEndpoint
+from bookshelf.runtime.gauges import ServiceGauges
 from bookshelf.runtime.health import Health, live
 from bookshelf.runtime.http.message import Request, Response
 from bookshelf.runtime.openapi import document
@@ -44,6 +45,7 @@ class ServiceHost:
             view.name: ViewHost(view, world.log, world.storage, self.meters.view(view.name))
             for view in service.views
         }
+        self._gauges = ServiceGauges(self.meters, world.log, self.aggregates.values(), self.views.values())
         self.health = Health(self._fault, self._warnings)
         self.edge = self._edge()
         self._door: Door | None = None
@@ -148,6 +150,7 @@ class ServiceHost:
         return edge
 
     async def _metrics(self, _request: Request, _path: Mapping[str, str]) -> Response:
+        await self._gauges.measure()
         kind, text = self.meters.page()
         return Response(200, {"Content-Type": kind}, text)
 

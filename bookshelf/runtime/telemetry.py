@@ -1,12 +1,22 @@
 """Metrics, one registry a service: what is counted, timed and shown at /metrics."""
 
+import platform
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 
-from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, generate_latest
+from prometheus_client import (
+    CollectorRegistry,
+    Counter,
+    Gauge,
+    Histogram,
+    ProcessCollector,
+    generate_latest,
+)
 from prometheus_client.exposition import CONTENT_TYPE_LATEST
 from prometheus_client.registry import Collector
+
+from bookshelf import __version__
 
 #: Seconds: from a cached answer to a client's patience.
 _SECONDS = (0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 1.0, 5.0)
@@ -45,20 +55,39 @@ class ViewMeters:
         self._parked.inc(parked)
 
 
+#: What each gauge of a service is, and its labels. None is called instance or service: Prometheus has these.
+_GAUGES: Mapping[str, tuple[str, tuple[str, ...]]] = {
+    "view_offset": ("Offset that is applied next", ("view", "partition")),
+    "view_lag_records": ("Records of the log that a view has not applied", ("view", "partition")),
+    "view_lag_seconds": ("Seconds since a view was up to date", ("view", "partition")),
+    "view_dead_letters": ("Records that are parked in a view now", ("view",)),
+    "owner_lag_records": ("Records that an owner has not read back", ("aggregate", "partition")),
+    "owner_lag_seconds": ("Seconds since an owner had read everything", ("aggregate", "partition")),
+    "partitions": ("Partitions of an aggregate's topic", ("aggregate",)),
+    "owned_partitions": ("Partitions that are owned and served here", ("aggregate",)),
+    "queued_commands": ("Commands that wait for their owner", ("aggregate",)),
+    "build_info": ("The version that runs; always 1", ("version", "python")),
+}
+#: By partition: records, and seconds.
+Lags = Mapping[int, tuple[int, float]]
+
+
 class Meters:
     """The metrics of one service."""
 
     def __init__(self) -> None:
         self._registry = CollectorRegistry()
+        ProcessCollector(registry=self._registry)
+        self._gauges = {
+            name: Gauge(f"bookshelf_{name}", what, labels, registry=self._registry)
+            for name, (what, labels) in _GAUGES.items()
+        }
+        #: The partitions that have a lag, by what lags.
+        self._lagging: dict[tuple[str, str], frozenset[int]] = {}
+        self._gauges["build_info"].labels(__version__, platform.python_version()).set(1)
         self._append_events = self._histogram("append_events", "Events in one append", _SIZES, "aggregate")
         self._append_seconds = self._histogram(
             "append_seconds", "Seconds until an append was durable", _SECONDS, "aggregate"
-        )
-        self._view_offset = Gauge(
-            "bookshelf_view_offset",
-            "Offset that is applied next",
-            ("view", "partition"),
-            registry=self._registry,
         )
         self._parked = Counter("bookshelf_view_parked", "Records parked", ("view",), registry=self._registry)
         self._requests = self._histogram(
@@ -75,7 +104,36 @@ class Meters:
 
     def view(self, name: str) -> ViewMeters:
         """Return the meters of a view."""
-        return ViewMeters(name, self._view_offset, self._parked)
+        return ViewMeters(name, self._gauges["view_offset"], self._parked)
+
+    def owners(self, aggregate: str, owned: int, partitions: int, queued: int) -> None:
+        """Note how many partitions are owned here, of how many, and how many commands wait."""
+        self._gauges["owned_partitions"].labels(aggregate).set(owned)
+        self._gauges["partitions"].labels(aggregate).set(partitions)
+        self._gauges["queued_commands"].labels(aggregate).set(queued)
+
+    def owner_lag(self, aggregate: str, lags: Lags) -> None:
+        """Note the lag of each partition that is owned here; others leave no series behind."""
+        self._lag("owner", aggregate, lags)
+
+    def view_lag(self, view: str, lags: Lags) -> None:
+        """Note the lag of each partition that a view follows here."""
+        self._lag("view", view, lags)
+
+    def _lag(self, kind: str, name: str, lags: Lags) -> None:
+        records, seconds = self._gauges[f"{kind}_lag_records"], self._gauges[f"{kind}_lag_seconds"]
+        gone = self._lagging.get((kind, name), frozenset()) - lags.keys()
+        self._lagging[kind, name] = frozenset(lags)
+        for partition in gone:
+            records.remove(name, str(partition))
+            seconds.remove(name, str(partition))
+        for partition, lag in lags.items():
+            records.labels(name, str(partition)).set(lag[0])
+            seconds.labels(name, str(partition)).set(lag[1])
+
+    def dead_letters(self, view: str, count: int) -> None:
+        """Note how many records are parked in a view."""
+        self._gauges["view_dead_letters"].labels(view).set(count)
 
     def answered(self, method: str, route: str, status: int, seconds: float) -> None:
         """Note one answer to a request."""

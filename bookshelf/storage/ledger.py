@@ -15,6 +15,7 @@ from sqlalchemy import (
     Text,
     cast,
     delete,
+    func,
     insert,
     literal,
     select,
@@ -162,6 +163,11 @@ def letters(db: Connection, key: str | None = None) -> Sequence[Any]:
     """Return the parked records in order, all or one key's."""
     query = select(parked).order_by(parked.c.part, parked.c.off)
     return db.execute(query if key is None else query.filter_by(key=key)).all()
+
+
+def count_letters(db: Connection) -> int:
+    """Return how many records are parked."""
+    return db.scalar(select(func.count()).select_from(parked)) or 0
 
 
 def unpark(db: Connection, partition: int, offset: int) -> None:

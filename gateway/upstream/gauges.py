@@ -1,4 +1,7 @@
-"""What /metrics says of instances and retries: counted where it happens, read when someone asks."""
+"""Metrics of upstream endpoints and retries: counted where it happens, read when /metrics is.
+
+Prometheus itself labels series with `instance`, and many set `service`: these have `endpoint` and `upstream`.
+"""
 
 from collections.abc import Callable, Iterable
 from time import monotonic
@@ -25,11 +28,11 @@ class Gauges(Collector):
 
     def _instances(self) -> Iterable[Metric]:
         now = self._clock()
-        busy = _gauge("outstanding", "Requests that an instance has not answered yet", "instance")
-        mean = _gauge("answer_seconds", "Mean seconds until an instance's answer begins", "instance")
-        breaker = _gauge("breaker", "An instance's breaker: 0 closed, 1 half-open, 2 open", "instance")
+        busy = _gauge("outstanding", "Requests that an endpoint has not answered yet", "endpoint")
+        mean = _gauge("answer_seconds", "Mean seconds until an endpoint's answer begins", "endpoint")
+        breaker = _gauge("breaker", "An endpoint's breaker: 0 closed, 1 half-open, 2 open", "endpoint")
         ejected = _gauge(
-            "ejected", "Whether an instance is ejected: 0 no, 1 a probe is due, 2 yes", "instance"
+            "ejected", "Whether an endpoint is ejected: 0 no, 1 a probe is due, 2 yes", "endpoint"
         )
         for one in self._pools.instances():
             name = [one.instance.id]
@@ -42,7 +45,7 @@ class Gauges(Collector):
     def _services(self) -> Iterable[Metric]:
         retries = _counter("retries", "Requests that were sent once more")
         refused = _counter("retries_refused", "Retries that there was no budget for")
-        ejections = _counter("ejections", "Instances that were ejected")
+        ejections = _counter("ejections", "Endpoints that were ejected")
         for pool in self._pools.all():
             name = [pool.name]
             retries.add_metric(name, pool.budget.spent)
@@ -56,4 +59,4 @@ def _gauge(name: str, what: str, label: str) -> GaugeMetricFamily:
 
 
 def _counter(name: str, what: str) -> CounterMetricFamily:
-    return CounterMetricFamily(f"bookshelf_gateway_{name}", what, labels=["service"])
+    return CounterMetricFamily(f"bookshelf_gateway_{name}", what, labels=["upstream"])

@@ -33,6 +33,11 @@ class Follower:
         self._waiting: list[tuple[int, asyncio.Future[None]]] = []
         self._storing = asyncio.Lock()
 
+    @property
+    def folded(self) -> int:
+        """The offset that is read next."""
+        return self._folded
+
     async def open(self) -> None:
         """Start where the stored states end; from the log's beginning if it does not have what follows."""
         offset = await self._states.open(f"{self._log.identity}/{self._topic}/{self._partition}")

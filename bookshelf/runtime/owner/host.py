@@ -57,6 +57,16 @@ class AggregateHost:
         return frozenset(p for p, served in self._served.items() if served.is_set())
 
     @property
+    def queued(self) -> int:
+        """How many commands wait for the owners here."""
+        return sum(owner.queued for owner in self._owners.values())
+
+    @property
+    def folded(self) -> dict[int, int]:
+        """The offset that each owner here reads next, by partition."""
+        return {partition: owner.folded for partition, owner in self._owners.items()}
+
+    @property
     def fault(self) -> str | None:
         """What keeps this host from being ready, if anything does: a partition that moves does not.
 

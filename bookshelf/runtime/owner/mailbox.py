@@ -33,6 +33,10 @@ class Mailbox:
         self._some = asyncio.Event()
         self._closed = False
 
+    def __len__(self) -> int:
+        """Return how many commands wait."""
+        return len(self._letters)
+
     def put(self, sent: Sent) -> asyncio.Future[Outcome]:
         """Queue a command. Raises `Busy`, `NotOwner`."""
         if self._closed:

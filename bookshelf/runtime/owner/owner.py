@@ -45,6 +45,16 @@ class Owner:
         """Put a command into the mailbox. Raises `Busy`, `NotOwner`; the future may raise any `Refused`."""
         return self._mailbox.put(sent)
 
+    @property
+    def queued(self) -> int:
+        """How many commands wait."""
+        return len(self._mailbox)
+
+    @property
+    def folded(self) -> int:
+        """The offset that is read next."""
+        return self._follower.folded
+
     def leave(self) -> None:
         """Take no more commands; `run` returns once those that wait are answered."""
         self._mailbox.close()

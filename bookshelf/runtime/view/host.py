@@ -50,6 +50,11 @@ class ViewHost:
         return rows
 
     @property
+    def live(self) -> Rows | None:
+        """The live rows; None before `start`."""
+        return self._generations.live
+
+    @property
     def fault(self) -> str | None:
         """What keeps this host from answering, if anything does."""
         rows = self._generations.live

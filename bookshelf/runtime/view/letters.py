@@ -28,6 +28,12 @@ async def listed(rows: Rows) -> list[DeadLetter]:
     return [_shown(rows, row) for row in await rows.tables.read(ledger.letters)]
 
 
+async def count(rows: Rows) -> int:
+    """Return how many dead letters there are."""
+    found: int = await rows.tables.read(ledger.count_letters)
+    return found
+
+
 def _shown(rows: Rows, row: Any) -> DeadLetter:  # noqa: ANN401 (a row of the ledger)
     position = str(Position(rows.view.topic, row.part, row.off))
     return DeadLetter(

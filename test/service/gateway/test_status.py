@@ -83,10 +83,10 @@ async def test_strangers_see_neither_it_nor_the_metrics(town: Town) -> None:
 @pytest.mark.parametrize(
     "line",
     [
-        'bookshelf_gateway_breaker{instance="books-0"} 0.0',
-        'bookshelf_gateway_ejected{instance="books-0"} 0.0',
-        'bookshelf_gateway_outstanding{instance="books-0"} 0.0',
-        'bookshelf_gateway_retries_total{service="books"} 1.0',
+        'bookshelf_gateway_breaker{endpoint="books-0"} 0.0',
+        'bookshelf_gateway_ejected{endpoint="books-0"} 0.0',
+        'bookshelf_gateway_outstanding{endpoint="books-0"} 0.0',
+        'bookshelf_gateway_retries_total{upstream="books"} 1.0',
     ],
 )
 async def test_metrics_count_instances_and_retries(town: Town, line: str) -> None:
