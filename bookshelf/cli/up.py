@@ -11,6 +11,9 @@ from bookshelf.cli.faults import guarded
 from bookshelf.cli.loop import collect_rarely, run, started, until_told
 from bookshelf.config import Settings, read
 from bookshelf.runtime.logs import configure
+from bookshelf.services import SERVICES
+
+_PORTS = ", ".join(str(port) for port in sorted(service.port for service in SERVICES))
 
 
 @click.command()
@@ -20,7 +23,7 @@ from bookshelf.runtime.logs import configure
 @click.option(
     "--service-ports",
     type=click.Choice(["fixed", "auto"]),
-    help="fixed: 8080, 8081, 8082, 8084 for the services, a free one where one is taken; auto: any free ones.",
+    help=f"fixed: {_PORTS} for the services, a free one where one is taken; auto: any free ones.",
 )
 def up(data: str | None, host: str | None, port: int | None, service_ports: str | None) -> None:
     """Run the whole shelf in this process, until Ctrl-C."""

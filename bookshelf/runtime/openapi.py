@@ -11,6 +11,7 @@ from bookshelf import __version__
 from bookshelf.cqrs.route import CommandRoute, QueryRoute, Route
 from bookshelf.cqrs.service import Service
 from bookshelf.runtime.edge import conditions
+from bookshelf.runtime.http.problem import STATUS
 
 _REF = "#/components/schemas/{name}"
 #: A field with this in its `extra_json_schema` is accepted, and is no part of the documents.
@@ -110,6 +111,8 @@ def _published(schema: Any) -> Any:  # noqa: ANN401 (any JSON)
     made = {key: _published(part) for key, part in schema.items() if not (key == "default" and part is None)}
     if isinstance(named := made.get("properties"), dict):
         made["properties"] = {name: part for name, part in named.items() if not part.get(HIDDEN)}
+    if "type" not in made and all(isinstance(one, str) for one in made.get("enum", (None,))):
+        made["type"] = "string"
     if isinstance(pattern := made.get("pattern"), str):
         made["pattern"] = portable(pattern)
     return made
@@ -276,13 +279,28 @@ def _response_headers(names: Iterable[str]) -> Iterator[tuple[str, Json]]:
 
 def fault_responses(*statuses: str) -> Json:
     """Return the responses of these statuses: problem details, with their headers."""
-    content = {"application/problem+json": {"schema": {"$ref": _REF.format(name="ProblemDetails")}}}
     made: Json = {}
     for status in statuses:
         what, headers = _FAULTS[status]
+        schema = {"$ref": _REF.format(name="ProblemDetails")}
+        content = {"application/problem+json": {"schema": schema, "example": _example_of_fault(status)}}
         made[status] = {"description": what, "content": content}
         if headers:
             made[status]["headers"] = dict(_response_headers(headers))
+    return made
+
+
+def _example_of_fault(status: str) -> Json:
+    kind = next(kind for kind, one in STATUS.items() if one.value == int(status))
+    made: Json = {
+        "type": f"urn:bookshelf:problem:{kind}",
+        "title": STATUS[kind].phrase,
+        "status": int(status),
+        "detail": _FAULTS[status][0],
+    }
+    if kind == "invalid":
+        words = "must be a whole number from 1 to 1000"
+        made |= {"detail": f"limit {words}", "errors": [{"detail": words, "parameter": "limit"}]}
     return made
 
 
