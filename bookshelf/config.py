@@ -86,7 +86,7 @@ class Routing(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=T
     gateway_try_s: Annotated[float, Meta(gt=0, le=3600)] = 10.0
     gateway_hedge_s: Annotated[float, Meta(ge=0, le=60)] = 0.0
     gateway_loopback: Literal["auto", "yes", "no"] = "auto"
-    gateway_status: Literal["loopback", "private", "anyone", "nobody"] = "private"
+    gateway_status: str = "loopback"
     gateway_notice_s: Annotated[float, Meta(ge=0, le=600)] = 0.5
     gateway_drain_s: Annotated[float, Meta(ge=0, le=600)] = 20.0
     gateway_processes: Annotated[int, Meta(ge=1, le=64)] = 1

@@ -19,7 +19,6 @@ from gateway import bodies, headers, positions
 from gateway.choices import Choices
 from gateway.identity.gatekeeper import Gatekeeper
 from gateway.pages.endpoints import Pages
-from gateway.pages.inside import Inside
 from gateway.routes.directory import Directory
 from gateway.routes.rules import TABLES, parse
 from gateway.rulefile import RuleFile, Section
@@ -60,7 +59,7 @@ class Gateway:
         self._proxy = Proxy(transport, choices.patience, pause)
         sections = [Section(TABLES, self._routed), *([choices.limits] if choices.limits else [])]
         self._rules = RuleFile(choices.rules, *sections) if choices.rules else None
-        self._pages = Pages(self.directory, self._meters, Inside(choices.status), self._fault)
+        self._pages = Pages(self.directory, self._meters, choices.status, self._fault)
         self._pages.process, self._pages.processes = choices.process, choices.processes
         self._following: list[asyncio.Task[None]] = []
 

@@ -4,9 +4,9 @@ from dataclasses import dataclass, field
 from ipaddress import ip_address
 from pathlib import Path
 
-from bookshelf.config import Routing
+from bookshelf.config import Routing, WrongSetting
 from gateway.identity.port import Verifier
-from gateway.pages.inside import Who
+from gateway.pages.inside import Inside
 from gateway.rulefile import Section
 from gateway.upstream.patience import Patience
 from gateway.upstream.reach import Reach
@@ -22,7 +22,7 @@ class Choices:
 
     patience: Patience = field(default_factory=Patience)
     reach: Reach = field(default_factory=Reach)
-    status: Who = "private"
+    status: Inside = field(default_factory=Inside)
     rules: Path | None = None
     notice_s: float = 0.0
     verifier: Verifier | None = None
@@ -43,6 +43,8 @@ def chosen(
     """Return the choices of the settings. `anywhere`: whoever is registered is trusted: it is this process.
 
     `host`: where others find the gateway; if that is on loopback, instances may be there too.
+
+    Raises `WrongSetting`.
     """
     patience = Patience(
         answer_s=routing.gateway_deadline_s, try_s=routing.gateway_try_s, hedge_s=routing.gateway_hedge_s
@@ -51,13 +53,20 @@ def chosen(
     return Choices(
         patience=patience,
         reach=Reach(anywhere=anywhere, loopback=loopback),
-        status=routing.gateway_status,
+        status=_inside(routing.gateway_status),
         rules=Path(routing.gateway_rules).expanduser() if routing.gateway_rules else None,
         notice_s=routing.gateway_notice_s,
         verifier=verifier,
         limits=limits,
         drain_s=routing.gateway_drain_s,
     )
+
+
+def _inside(who: str) -> Inside:
+    try:
+        return Inside(who)
+    except ValueError as fault:
+        raise WrongSetting(f"gateway_status: {fault}") from None
 
 
 def _is_loopback(host: str) -> bool:

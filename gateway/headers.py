@@ -26,6 +26,14 @@ _SAID_ANEW = (
     *("Host", "Expect", "Forwarded", "Proxy", "X-Real-IP"),
     *("X-Forwarded-For", "X-Forwarded-Host", "X-Forwarded-Port", "X-Forwarded-Server"),
     *("Bookshelf-Time-Left", "Bookshelf-Try"),  # ours to say (gateway/upstream/call.py)
+    # of the gateway and of services among themselves, also those that are only reserved (docs/gateway.md)
+    *(
+        "Bookshelf-Scopes",
+        "Bookshelf-Session",
+        "Bookshelf-Signature",
+        "Bookshelf-Admitted",
+        "Bookshelf-Revision",
+    ),
     *("X-Forwarded-Proto", "X-Forwarded-Prefix", "X-Forwarded-Ssl", "X-Client-IP", "True-Client-IP"),
     *("X-Original-URL", "X-Rewrite-URL", "X-HTTP-Method-Override", ACTOR),
     "Bookshelf-Command",  # between instances of one service only (bookshelf/runtime/edge/forward.py)
@@ -51,7 +59,8 @@ def onward(request: Request, prefix: str) -> CIMultiDict[str]:
         [
             (name, value)
             for name, value in given.items()
-            if (low := name.lower()) not in _LEFT and low not in hop
+            # programs that read headers from an environment take _ for -
+            if (low := name.lower()) not in hop and low.replace("_", "-") not in _LEFT
         ]
     )
     if "Transfer-Encoding" in given:

@@ -1,6 +1,6 @@
 """One log line for each request: what was asked and answered, and nothing that is secret.
 
-No header's value but the request's id, no query string, no body: tokens and names stand there.
+No header's value but the ids of the request and of its trace, no query string, no body: they have secrets.
 """
 
 import logging
@@ -8,7 +8,9 @@ import re
 import secrets
 
 import structlog
+from multidict import CIMultiDict
 
+from bookshelf.runtime.edge.conditions import trace
 from bookshelf.runtime.http.message import Request, Response
 
 #: Characters of a path that are logged.
@@ -17,6 +19,8 @@ _MOST = 256
 _AT_ONCE = 256
 _ID = re.compile(r"[A-Za-z0-9._:-]{8,128}")
 ID = "X-Request-Id"
+_TRACE = "traceparent"
+_NO_TRACE, _NO_SPAN, _NO_VERSION = "0" * 32, "0" * 16, "ff"
 
 
 class Names:
@@ -36,6 +40,28 @@ class Names:
         return self._made.pop()
 
 
+class Traces:
+    """Trace ids (W3C Trace Context). A request that has none, or no valid one, begins a trace."""
+
+    def __init__(self) -> None:
+        self._made: list[str] = []
+
+    def begin(self, request: Request) -> str:
+        """Return the trace id of the request, which has a valid traceparent from now on."""
+        given = trace(request.headers)
+        version, trace_id, span = given[:2], given[3:35], given[36:52]
+        if given and version != _NO_VERSION and trace_id != _NO_TRACE and span != _NO_SPAN:
+            return trace_id
+        headers = request.headers = CIMultiDict(request.headers)
+        headers.popall("tracestate", None)  # it belongs to the trace that cannot be read
+        if not self._made:
+            many = secrets.token_hex(24 * _AT_ONCE)
+            self._made = [many[place : place + 48] for place in range(0, 48 * _AT_ONCE, 48)]
+        ids = self._made.pop()
+        headers[_TRACE] = f"00-{ids[:32]}-{ids[32:]}-01"
+        return ids[:32]
+
+
 class AccessLog:
     """Writes the lines, to the log as it is set up when this is made."""
 
@@ -44,7 +70,7 @@ class AccessLog:
         self._logger = structlog.get_logger("gateway.access").bind()
         self._heard = bool(self._logger.is_enabled_for(logging.INFO))
 
-    def note(self, request: Request, response: Response, seconds: float) -> None:
+    def note(self, request: Request, response: Response, seconds: float, trace_id: str) -> None:
         """Write the line of one request, if the log takes it."""
         if not self._heard:
             return
@@ -52,6 +78,7 @@ class AccessLog:
         self._logger.info(
             "request",
             id=request.id,
+            trace=trace_id,
             client=request.peer,
             method=request.method[:16],
             path=request.target.partition("?")[0][:_MOST],

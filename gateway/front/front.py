@@ -64,19 +64,21 @@ class Front:
         self.house = house or House()
         self._access = access.AccessLog()
         self._names = access.Names()
+        self._traces = access.Traces()
 
     async def handle(self, request: Request) -> Response:
         """Answer, or refuse with an answer."""
         began = time.monotonic()  # the loop's clock, too
         request = self.house.origins.seen(request)
         request.id = self._names.of(request)
+        trace_id = self._traces.begin(request)
         try:
             response = await self._admitted(request, began)
         except Problem as refusal:
             response = answer(refusal)
         self._dress(request, response)
         if self.house.log:
-            self._access.note(request, response, time.monotonic() - began)
+            self._access.note(request, response, time.monotonic() - began, trace_id)
         return response
 
     async def _admitted(self, request: Request, began: float) -> Response:

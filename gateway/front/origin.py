@@ -42,24 +42,26 @@ class Origins:
     def _by_older(self, request: Request) -> Request:
         headers = request.headers
         chain = ",".join(headers.getall("X-Forwarded-For", ())).split(",")[-_MOST_HOPS:]
-        place = self._client([name.strip() for name in chain if name.strip()], request.peer)
+        names = [name.strip() for name in chain if name.strip()]
+        at, client = self._client(names, request.peer)
         # each proxy sets these anew, or passes on what one that is trusted said: the last word counts
         scheme, host = _last(headers, "X-Forwarded-Proto"), _last(headers, "X-Forwarded-Host")
-        return _become(request, place[1], scheme, host)
+        return _become(request, client, scheme, host, resolved=at < len(names))
 
     def _by_forwarded(self, request: Request, value: str) -> Request:
         hops = [_pairs(hop) for hop in value.split(",")][-_MOST_HOPS:]
         at, client = self._client([hop.get("for", "") for hop in hops], request.peer)
         said = hops[at] if at < len(hops) else {}
-        return _become(request, client, said.get("proto", ""), said.get("host", ""))
+        proto, host = said.get("proto", ""), said.get("host", "")
+        return _become(request, client, proto, host, resolved=at < len(hops))
 
     def _client(self, chain: list[str], peer: str) -> tuple[int, str]:
         """Return the last of the chain that is no trusted proxy, and its place; nothing before it counts."""
         at, client = len(chain), peer
         for place in range(len(chain) - 1, -1, -1):
             address = _address(chain[place])
-            if address is None:
-                break
+            if address is None or (_is_loopback(address) and not _is_loopback(peer)):
+                break  # no request comes from another machine's loopback: a client has written that
             at, client = place, address
             if not self._trusts(address):
                 break
@@ -92,13 +94,21 @@ def client_key(peer: str) -> str:
         return peer
 
 
-def _become(request: Request, client: str, scheme: str, host: str) -> Request:
+def _become(request: Request, client: str, scheme: str, host: str, *, resolved: bool) -> Request:
     secure = scheme == "https" if scheme in _SCHEMES else request.secure
     headers = request.headers
     if _HOST.fullmatch(host):
         headers = CIMultiDict(headers)
         headers["Host"] = host
-    return Request(request.method, request.target, headers, request.body, client, secure)
+    return Request(request.method, request.target, headers, request.body, client, secure, resolved=resolved)
+
+
+def _is_loopback(name: str) -> bool:
+    try:
+        address = ip_address(name.partition("%")[0])
+    except ValueError:
+        return False
+    return (getattr(address, "ipv4_mapped", None) or address).is_loopback
 
 
 def _address(name: str) -> str | None:

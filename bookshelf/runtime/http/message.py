@@ -65,8 +65,8 @@ class Bytes:
 class Request(msgspec.Struct):
     """One request. `target` is the raw path and query, as sent: nothing decoded, nothing normalised.
 
-    `peer` is the address that it came from; `secure` says whether it came over TLS; `id` names it in log
-    lines, and `actor` is who sends it, once that is known.
+    `peer` is the address that it came from, and `resolved` says that a trusted proxy has named it; `secure`
+    says whether it came over TLS; `id` names it in log lines, and `actor` is who sends it, once known.
     """
 
     method: str
@@ -77,6 +77,7 @@ class Request(msgspec.Struct):
     secure: bool = False
     id: str = ""
     actor: str = ""
+    resolved: bool = False
 
 
 class Response(msgspec.Struct):

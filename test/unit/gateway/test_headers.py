@@ -1,5 +1,8 @@
 """What headers become on their way through."""
 
+import re
+from pathlib import Path
+
 import pytest
 from multidict import CIMultiDict
 
@@ -13,6 +16,34 @@ def onward(*given: tuple[str, str], peer: str = "192.0.2.7") -> CIMultiDict[str]
 
 def back(*given: tuple[str, str]) -> CIMultiDict[str]:
     return headers.back(Response(200, CIMultiDict(given)), "/bookshelf")
+
+
+def documented(word: str) -> list[str]:
+    """Return the headers of the table in docs/gateway.md that are treated so when a client sends them."""
+    page = (Path(__file__).parents[3] / "docs" / "gateway.md").read_text(encoding="utf-8")
+    rows = [row.split("|") for row in page.splitlines() if row.startswith("| `") and f"| {word} |" in row]
+    return [name for row in rows for name in re.findall(r"`([^`]+)`", row[1])]
+
+
+#: Identity headers and those between gateway and services: the rows "removed" of the design's table.
+REMOVED = ("Actor", "Scopes", "Session", "Signature", "Command", "Time-Left", "Try", "Admitted", "Revision")
+
+
+def test_the_table_lists_every_header_that_no_client_may_set() -> None:
+    assert sorted(documented("removed")) == sorted(f"Bookshelf-{name}" for name in REMOVED)
+
+
+@pytest.mark.parametrize("name", documented("removed"))
+def test_a_header_that_is_documented_as_removed_does_not_reach_a_service(name: str) -> None:
+    for spelt in (name, name.upper(), name.lower(), name.replace("-", "_")):
+        found = onward((spelt, "forged"), (spelt, "again"))
+        assert spelt not in found
+        assert "forged" not in found.values()
+
+
+@pytest.mark.parametrize("name", documented("passed on"))
+def test_a_header_that_is_documented_as_passed_on_reaches_a_service(name: str) -> None:
+    assert onward((name, "t/0@1"))[name] == "t/0@1"
 
 
 HOP = [

@@ -3,12 +3,12 @@
 import pytest
 
 from bookshelf.runtime.http.message import request
-from gateway.pages.inside import Inside, Who
+from gateway.pages.inside import Inside
 
 
-def admits(who: Who, peer: str, **headers: str) -> bool:
+def admits(who: str, peer: str, *, resolved: bool = False, **headers: str) -> bool:
     asked = request("GET", "/gateway", b"", **headers)
-    asked.peer = peer
+    asked.peer, asked.resolved = peer, resolved
     return Inside(who).admits(asked)
 
 
@@ -36,5 +36,32 @@ def test_by_where_they_come_from(peer: str, loopback: bool, private: bool) -> No
 
 @pytest.mark.parametrize("name", ["X_Forwarded_For", "Forwarded", "Via", "X_Real_IP", "X_Forwarded_Host"])
 def test_who_comes_by_way_of_a_proxy_may_be_anyone(name: str) -> None:
-    assert not admits("private", "127.0.0.1", **{name: "127.0.0.1"})
-    assert admits("anyone", "127.0.0.1", **{name: "127.0.0.1"})
+    assert not admits("private", "127.0.0.1", resolved=False, **{name: "127.0.0.1"})
+    assert admits("anyone", "127.0.0.1", resolved=False, **{name: "127.0.0.1"})
+
+
+def test_a_client_that_a_trusted_proxy_has_named_is_judged_by_its_address() -> None:
+    assert admits("loopback", "127.0.0.1", resolved=True, X_Forwarded_For="127.0.0.1", Via="1.1 proxy")
+    assert not admits("loopback", "192.0.2.7", resolved=True, X_Forwarded_For="192.0.2.7")
+
+
+def test_addresses_and_networks_are_admitted_by_name_and_no_others() -> None:
+    who = "loopback, 10.1.0.0/16,2001:db8::7"
+    for peer in ("127.0.0.1", "10.1.2.3", "::ffff:10.1.2.3", "2001:db8::7"):
+        assert admits(who, peer), peer
+    for peer in ("10.2.0.1", "192.168.0.1", "2001:db8::8"):
+        assert not admits(who, peer), peer
+
+
+def test_without_a_setting_only_this_machine_is_admitted() -> None:
+    assert [admits(Inside().who, peer) for peer in ("127.0.0.1", "10.0.0.7", "172.17.0.1")] == [
+        True,
+        False,
+        False,
+    ]
+
+
+@pytest.mark.parametrize("wrong", ["local", "10.0.0.0/33", "loopback; private", "example.org"])
+def test_what_is_no_address_is_refused(wrong: str) -> None:
+    with pytest.raises(ValueError, match="is not loopback, private, anyone, nobody, an address"):
+        Inside(wrong)

@@ -131,3 +131,21 @@ async def test_a_line_for_each_request_without_secrets(street: Street, transport
     ]
     assert all(line["client"] == "127.0.0.1" and line["id"] and line["ms"] >= 0 for line in mine)
     assert "s3cret" not in str(lines)
+
+
+async def test_the_line_has_the_trace_that_reaches_the_service(
+    street: Street, transport: HttpTransport
+) -> None:
+    service = Service(BOOKS)
+    await street.service(service)
+    await street.open(transport, House(log=True))
+    given = "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01"
+    with structlog.testing.capture_logs() as lines:
+        await street.ask(asks("GET", "/bookshelf/books", f"traceparent: {given}", "tracestate: a=1"))
+        await street.ask(asks("GET", "/bookshelf/books"))
+    traces = [line["trace"] for line in lines if line["event"] == "request"]
+    sent = [asked.headers["traceparent"] for asked in service.asked]
+    assert sent[0] == given
+    assert service.asked[0].headers["tracestate"] == "a=1"
+    assert [one.split("-")[1] for one in sent] == traces
+    assert traces[0] != traces[1]

@@ -95,3 +95,19 @@ def test_peers_that_are_remembered_have_an_end() -> None:
     for n in range(10_000):
         origins.seen(Request("GET", "/", CIMultiDict(), Bytes(), f"172.16.{n >> 8}.{n & 255}"))
     assert len(origins._known) <= 4096  # noqa: SLF001 (there is no other way to see it)
+
+
+@pytest.mark.parametrize("name", ["127.0.0.1", "::1", "[::ffff:127.0.0.1]:80"])
+def test_no_client_comes_from_another_machine_s_loopback(name: str) -> None:
+    for header, value in (("X-Forwarded-For", name), ("Forwarded", f'for="{name}"')):
+        found = seen((header, value))
+        assert (found.peer, found.resolved) == (PROXY, False)
+        near = seen((header, value), peer="127.0.0.1", trusted=("127.0.0.0/8",))
+        assert near.resolved
+        assert near.peer != PROXY
+
+
+def test_it_is_known_whether_a_trusted_proxy_has_named_the_client() -> None:
+    assert seen(("X-Forwarded-For", CLIENT)).resolved
+    assert not seen(("X-Forwarded-For", CLIENT), trusted=()).resolved
+    assert not seen().resolved
