@@ -4,6 +4,7 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 from support.client import Client
+from support.program import Program
 
 WHOLE = {
     "title": "The Dispossessed",
@@ -176,3 +177,10 @@ def test_head_is_get_without_the_body(either: Client) -> None:
     assert (head.status, head.content) == (200, b"")
     assert head.headers["content-length"] == str(len(whole.content))
     assert head.headers["etag"] == whole.headers["etag"]
+
+
+def test_the_location_of_a_new_book_answers_at_once_without_a_cookie(running: Program) -> None:
+    for client in (running.client, running.ports):
+        for _ in range(50):
+            added = client.post("/books", {"title": "Kim", "author": "Rudyard Kipling"})
+            assert client.get(f"/books/{added.json['id']}").status == 200

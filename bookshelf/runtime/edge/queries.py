@@ -8,7 +8,7 @@ from urllib.parse import parse_qsl, urlencode
 
 import msgspec
 
-from bookshelf.cqrs.errors import Invalid
+from bookshelf.cqrs.errors import Invalid, NotFound
 from bookshelf.cqrs.route import Answer, QueryRoute
 from bookshelf.runtime.edge import conditions
 from bookshelf.runtime.edge.decode import Reader
@@ -47,10 +47,18 @@ class QueryEndpoint:
             async with asyncio.timeout(conditions.time_left(request.headers, DEADLINE_S)):
                 if places := conditions.after(request.headers):
                     await self._host.after(places)
-                revision = await self._host.current()
-                return await self._hot.get(request.target, revision, lambda: self._render(request, path))
+                try:
+                    return await self._current(request, path)
+                except NotFound:
+                    # it may have been created a moment ago, by a client that does not send positions
+                    await self._host.read_on()
+                    return await self._current(request, path)
         except TimeoutError:
             raise Problem("gateway-timeout", "the answer was not found in time; try again") from None
+
+    async def _current(self, request: Request, path: Mapping[str, str]) -> Rendered:
+        revision = await self._host.current()
+        return await self._hot.get(request.target, revision, lambda: self._render(request, path))
 
     async def _render(self, request: Request, path: Mapping[str, str]) -> Rendered:
         params = self._reader.parameters(path, request.target.partition("?")[2])

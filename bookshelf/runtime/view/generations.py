@@ -67,7 +67,9 @@ class Generations:
     async def ends(self) -> dict[int, int]:
         """Return the end of each partition."""
         topic = self._view.topic
-        return {p: await self._log.end(topic, p) for p in range(self._log.partitions(topic))}
+        partitions = range(self._log.partitions(topic))
+        offsets = await asyncio.gather(*(self._log.end(topic, p) for p in partitions))
+        return dict(zip(partitions, offsets, strict=True))
 
     async def rebuild(self, progress: Callable[[int, int], None]) -> None:
         """Make the rows anew beside the live ones, then swap. `progress(done, all)` counts records."""

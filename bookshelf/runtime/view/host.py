@@ -8,7 +8,7 @@ import structlog
 
 from bookshelf.cqrs.position import Position
 from bookshelf.cqrs.view import View
-from bookshelf.log.port import Log
+from bookshelf.log.port import Log, LogFault
 from bookshelf.runtime.telemetry import ViewMeters
 from bookshelf.runtime.view.generations import Generations
 from bookshelf.runtime.view.rows import Rows
@@ -26,6 +26,32 @@ class Behind(Exception):
     """The view has not come to where the caller has been; it will, soon."""
 
 
+class _SharedEnds:
+    """Asks for the ends of the partitions; requests that wait at the same time share one answer.
+
+    However many requests there are, the log gets one question after the other.
+    """
+
+    def __init__(self, ask: Callable[[], Awaitable[dict[int, int]]]) -> None:
+        self._ask = ask
+        self._asking: asyncio.Task[dict[int, int]] | None = None
+        self._next: asyncio.Task[dict[int, int]] | None = None
+
+    async def get(self) -> dict[int, int]:
+        """Return ends that were asked for after this was called. Raises `LogFault`."""
+        if self._next is None:
+            self._next = asyncio.create_task(self._after(self._asking))
+            # all who wait may have gone by the time that it fails
+            self._next.add_done_callback(lambda task: task.cancelled() or task.exception())
+        return await asyncio.shield(self._next)
+
+    async def _after(self, former: "asyncio.Task[dict[int, int]] | None") -> dict[int, int]:
+        if former is not None:
+            await asyncio.wait({former})
+        self._asking, self._next = self._next, None
+        return await self._ask()
+
+
 class ViewHost:
     """Runs a view of one service instance."""
 
@@ -36,6 +62,7 @@ class ViewHost:
         self._patience_s = patience_s
         self._shared = storage.shared
         self._generations = Generations(view, log, storage, meters)
+        self._ends = _SharedEnds(self._generations.ends)
 
     @property
     def revision(self) -> tuple[int, int]:
@@ -130,6 +157,20 @@ class ViewHost:
                 await self._reach(there)
         except TimeoutError:
             msg = f"{self.view.name} has not come to where you have been; try again in a moment"
+            raise Behind(msg) from None
+
+    async def read_on(self) -> None:
+        """Wait until everything that is in the log now is in the rows. Raises `Behind`.
+
+        A log that does not answer has nothing to read on to: the rows are all that is known.
+        """
+        try:
+            async with asyncio.timeout(self._patience_s):
+                await self._reach(await self._ends.get())
+        except LogFault:
+            return
+        except TimeoutError:
+            msg = f"{self.view.name} has not applied the whole log yet; try again in a moment"
             raise Behind(msg) from None
 
     async def rebuild(self, progress: Callable[[int, int], None]) -> None:
