@@ -21,6 +21,10 @@ $own /opt/bookshelf/bin/bookshelf up >/dev/null & shelf=$!
 until $own /opt/bookshelf/bin/bookshelf health --port 8000 >/dev/null; do sleep 0.2; done
 $own /opt/bookshelf/libexec/backup /var/lib/bookshelf/data /var/lib/bookshelf/backups 14
 kill "$shelf" && wait "$shelf"
+/src/packaging/uninstall
+test -e /var/lib/bookshelf/data/log.sqlite
+/src/packaging/uninstall --purge
+for left in /opt/bookshelf /etc/systemd/system/bookshelf* /var/lib/bookshelf; do test ! -e "$left"; done
 """
 
 
@@ -33,6 +37,8 @@ def test_what_is_installed_twice_is_an_upgrade_and_runs_as_its_units_start_it(
     mounts.append(f"{ROOT / 'constraints.txt'}:/src/constraints.txt:ro")
     options = [part for mount in mounts for part in ("--volume", mount)]
     said = docker("run", "--rm", *options, PYTHON, "sh", "-euc", _SCRIPT, "sh", f"/dist/{wheel.name}")
-    *units, copy = said.splitlines()
+    *units, copy, removed, purged = said.splitlines()
     assert units == ["bookshelf-backup.service", "bookshelf-backup.timer", "bookshelf.service"]
     assert copy.startswith("/var/lib/bookshelf/backups/log-")
+    assert "its books and backups are in /var/lib/bookshelf" in removed
+    assert purged == "Bookshelf, its books and its backups are removed."

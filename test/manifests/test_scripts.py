@@ -10,7 +10,7 @@ from support.program import Program
 
 _PACKAGING = ROOT / "packaging"
 SCRIPTS = [
-    *(_PACKAGING / "backup", _PACKAGING / "install", ROOT / ".ci" / "run"),
+    *(_PACKAGING / "backup", _PACKAGING / "install", _PACKAGING / "uninstall", ROOT / ".ci" / "run"),
     *(ROOT / "vagrant" / "provision", ROOT / "vagrant" / "post"),
     *sorted((ROOT / "test" / "deploy" / "images").rglob("*.sh")),
 ]
