@@ -11,6 +11,7 @@ import msgspec
 
 from bookshelf.cqrs.position import parse_position
 from bookshelf.runtime.drop import drop
+from bookshelf.runtime.edge.decode import Reader
 from bookshelf.runtime.edge.edge import Edge
 from bookshelf.runtime.http.message import Request, Response
 from bookshelf.runtime.http.problem import Problem
@@ -30,6 +31,9 @@ class Order(msgspec.Struct, forbid_unknown_fields=True):
     view: str | None = None
     key: str | None = None
     position: str | None = None
+
+
+_read_order = Reader(Order).body
 
 
 class Control:
@@ -89,7 +93,8 @@ class Control:
 
 
 async def _order(request: Request) -> Order:
-    return msgspec.json.decode(await request.body.read(1 << 16), type=Order)
+    order: Order = _read_order(await request.body.read(1 << 16))
+    return order
 
 
 def _json(value: Any) -> Response:  # noqa: ANN401 (anything that can be encoded)

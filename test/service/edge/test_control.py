@@ -1,0 +1,26 @@
+"""The operator's port: what cannot be read is explained, as on every port."""
+
+import pytest
+from support.shelf import Answered, Shelf
+
+from bookshelf.runtime.control import Control
+from bookshelf.runtime.http.message import request
+
+
+async def retried(shelf: Shelf, body: bytes) -> Answered:
+    """Return the answer to a request that applies dead letters again."""
+    control = Control(list(shelf.hosts.values()), shelf.world, "key")
+    return Answered(await control.handle(request("POST", "/letters/retry", body, Authorization="Bearer key")))
+
+
+async def test_an_order_is_carried_out(shelf: Shelf) -> None:
+    answer = await retried(shelf, b'{"view":"booklist"}')
+    assert (answer.status, answer.json) == (200, {"applied": 0})
+
+
+@pytest.mark.parametrize(
+    ("body", "status"),
+    [(b"", 400), (b"[", 400), (b'{"view":' + b"[" * 9999, 400), (b'{"view":1}', 422), (b'{"veiw":""}', 422)],
+)
+async def test_an_order_that_cannot_be_read_is_explained(shelf: Shelf, body: bytes, status: int) -> None:
+    assert (await retried(shelf, body)).status == status
