@@ -19,6 +19,9 @@ from gateway.front.redirect import Redirect
 from gateway.front.tls import BadCertificate, Certificate
 from gateway.identity.port import Verifier
 
+#: Connections beyond the limits, for health and metrics.
+_SPARE = 16
+
 
 def guard(gate: Gate) -> Guard:
     """Return what the port puts up with."""
@@ -30,6 +33,7 @@ def guard(gate: Gate) -> Guard:
         unread_s=gate.gateway_unread_s,
         connections=gate.gateway_connections,
         connections_each=gate.gateway_connections_each,
+        spare=_SPARE,
     )
 
 

@@ -48,6 +48,18 @@ def test_everyone_is_ready_when_it_says_so(tmp_path: Path) -> None:
             assert [door.get(path).status for door in doors] == [200] * len(doors), path
 
 
+def test_no_port_answers_a_page_of_another_origin(tmp_path: Path) -> None:
+    with Program(tmp_path / "data").ready() as up:
+        control = Client(f"http://{up.note.control_host}:{up.note.control_port}")
+        body = {"title": "Kim", "author": "x"}
+        for door, path in ((up.client, "/books"), (up.ports, "/books"), (control, "/letters")):
+            rebound = door.ask("GET", path, Host="evil.example")
+            assert (rebound.status, rebound.problem) == (421, "misdirected")
+            posted = door.ask("POST", path, body, Origin="http://evil.example")
+            assert (posted.status, posted.problem) == (403, "cross-origin")
+        assert up.client.books() == []
+
+
 @pytest.mark.parametrize("number", STOPS)
 def test_it_leaves_cleanly(tmp_path: Path, number: int) -> None:
     with Program(tmp_path / "data").ready() as up:

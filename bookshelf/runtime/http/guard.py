@@ -11,7 +11,8 @@ class Guard:
     `body_idle_s` and `body_rate`: the longest silence in the middle of a body, and the bytes per second below
     which its sender is cut off (waiting for the reader does not count), after `grace_s`.
     `linger_s`: for the rest of a body that was answered before its end. `unread_s`: for
-    `unread_rate` times as many bytes of an answer to be taken.
+    `unread_rate` times as many bytes of an answer to be taken. `spare`: connections beyond the limits that
+    may ask once each for health or metrics, so that probes get an answer when a port is full.
     """
 
     head_s: float = 10.0
@@ -24,6 +25,7 @@ class Guard:
     unread_rate: int = 500
     connections: int = 0
     connections_each: int = 0
+    spare: int = 0
     line: int = 8190
     field: int = 8190
     head: int = 64 << 10

@@ -46,6 +46,29 @@ async def test_one_more_than_may_be_connected_is_sent_away_until_another_goes(
     assert server.connections.refused == 1
 
 
+@pytest.mark.parametrize("guard", [Guard(connections=2, spare=2), Guard(connections_each=2, spare=2)])
+async def test_beyond_the_limit_a_spare_connection_asks_for_health_and_nothing_else(
+    opened: Open, guard: Guard
+) -> None:
+    server = await opened(Service(ANY), guard)
+    health = b"GET /health/live HTTP/1.1\r\nHost: localhost\r\n\r\n"
+    async with AsyncExitStack() as stack:
+        for _ in range(2):
+            _, writer = await asyncio.open_connection(HOST, server.port)
+            stack.callback(writer.close)
+        await eventually(lambda: len(server.connections) == 2)
+        for _ in range(3):  # one request each: the connection closes after it
+            assert status(await said(server.port, health)) == 200
+        assert status(await said(server.port, ONE)) == 503
+        for _ in range(2):
+            _, writer = await asyncio.open_connection(HOST, server.port)
+            stack.callback(writer.close)
+        await eventually(lambda: len(server.connections) == 4)
+        assert status(await said(server.port, b"")) == 503
+    await eventually(lambda: len(server.connections) == 0)
+    assert status(await said(server.port, ONE)) == 200
+
+
 @pytest.mark.parametrize(
     ("request_", "code"),
     [

@@ -14,6 +14,7 @@ from bookshelf.runtime.http.listener.tunnel import Tunnel
 from bookshelf.runtime.http.listener.wire import Wire
 from bookshelf.runtime.http.message import Handler, Response
 from bookshelf.runtime.http.problem import Problem, answer
+from bookshelf.runtime.http.request_check import is_probe
 
 _BUSY = (
     b"HTTP/1.1 503 Service Unavailable\r\nContent-Length: 0\r\nRetry-After: 1\r\nConnection: close\r\n"
@@ -135,8 +136,14 @@ class Connection(Wire):
             await self.send(whole(one, answer(one.refusal), kept=False))
             self.part(_UNASKED_S)
             return False
-        response = await self._handler.handle(one.request(self.peer, secure=self.secure))
-        kept = one.kept and not one.uninvited and not self._everyone.leaving
+        request = one.request(self.peer, secure=self.secure)
+        spare = self in self._everyone.spare
+        if spare and not is_probe(request):
+            self._everyone.refused += 1
+            self._dismiss(_BUSY)
+            return False
+        response = await self._handler.handle(request)
+        kept = one.kept and not one.uninvited and not self._everyone.leaving and not spare
         if isinstance(response.body, bytes):
             await self.send(_written(one, response, kept=kept))
         elif response.status == HTTPStatus.SWITCHING_PROTOCOLS and isinstance(one.body, Tunnel):

@@ -43,6 +43,8 @@ class Connections:
         self._all: set[Watched] = set()
         self._each: Counter[str] = Counter()
         self.refused = 0
+        #: Those beyond the limits that may ask for health or metrics.
+        self.spare: set[Watched] = set()
 
     def __len__(self) -> int:
         """Return how many there are."""
@@ -53,12 +55,15 @@ class Connections:
         return iter(tuple(self._all))
 
     def enter(self, one: Watched) -> bool:
-        """Take a connection in; return whether it may stay."""
+        """Take a connection in; return whether it may stay, if only as a spare one."""
         self._all.add(one)
         self._each[one.peer] += 1
         guard = self.guard
         fits = not guard.connections or len(self._all) <= guard.connections
         fits = fits and (not guard.connections_each or self._each[one.peer] <= guard.connections_each)
+        if not fits and len(self.spare) < guard.spare:
+            self.spare.add(one)
+            return True
         self.refused += not fits
         return fits
 
@@ -66,6 +71,7 @@ class Connections:
         """Forget a connection."""
         if one in self._all:
             self._all.remove(one)
+            self.spare.discard(one)
             self._each[one.peer] -= 1
             if not self._each[one.peer]:
                 del self._each[one.peer]
