@@ -13,6 +13,8 @@ _COMMANDS = {
     "run": "bookshelf.cli.running:run",
     "import": "bookshelf.cli.importing:import_",
     "export": "bookshelf.cli.exporting:export",
+    "backup": "bookshelf.cli.backup:backup",
+    "restore": "bookshelf.cli.backup:restore",
     "events": "bookshelf.cli.events:events",
     "topics": "bookshelf.cli.topics:topics",
     "dlq": "bookshelf.cli.dlq:dlq",

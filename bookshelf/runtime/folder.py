@@ -6,6 +6,8 @@ from pathlib import Path
 
 import msgspec
 
+from bookshelf.runtime.staging import complete_restore
+
 
 class FolderFault(Exception):
     """The folder cannot be used; says why, and what to try."""
@@ -49,6 +51,7 @@ class Folder:
             msg = f"another bookshelf{who} uses {self.path}; stop it, or choose another folder with --data"
             raise FolderFault(msg) from None
         (self.path / "running.json").unlink(missing_ok=True)
+        complete_restore(self.path)  # of a process that was killed
 
     def announce(self, note: Running) -> None:
         """Say who runs here; readable by this user alone."""

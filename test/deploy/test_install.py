@@ -19,7 +19,8 @@ own="setpriv --reuid=65534 --regid=65534 --clear-groups --no-new-privs --boundin
 export BOOKSHELF_DATA=/var/lib/bookshelf/data BOOKSHELF_LOG_FORMAT=json HOME=/nonexistent
 $own /opt/bookshelf/bin/bookshelf up >/dev/null & shelf=$!
 until $own /opt/bookshelf/bin/bookshelf health --port 8000 >/dev/null; do sleep 0.2; done
-$own /opt/bookshelf/libexec/backup /var/lib/bookshelf/data /var/lib/bookshelf/backups 14
+unit=/etc/systemd/system/bookshelf-backup.service
+$own sh -c "$(sed -n 's/^ExecStart=//p' $unit)" | sed -n 's/^Backup: *//p'
 kill "$shelf" && wait "$shelf"
 /src/packaging/uninstall
 test -e /var/lib/bookshelf/data/log.sqlite
@@ -39,6 +40,6 @@ def test_what_is_installed_twice_is_an_upgrade_and_runs_as_its_units_start_it(
     said = docker("run", "--rm", *options, PYTHON, "sh", "-euc", _SCRIPT, "sh", f"/dist/{wheel.name}")
     *units, copy, removed, purged = said.splitlines()
     assert units == ["bookshelf-backup.service", "bookshelf-backup.timer", "bookshelf.service"]
-    assert copy.startswith("/var/lib/bookshelf/backups/log-")
+    assert copy.startswith("/var/lib/bookshelf/backups/bookshelf-")
     assert "its books and backups are in /var/lib/bookshelf" in removed
     assert purged == "Bookshelf, its books and its backups are removed."

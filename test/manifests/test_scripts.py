@@ -1,16 +1,19 @@
 """Scripts and units: nothing that shellcheck or systemd objects to, and a backup that can be restored."""
 
+import re
 import shutil
 import subprocess
 from pathlib import Path
 
 import pytest
-from support.process import ROOT
+from support.process import ROOT, bookshelf
 from support.program import Program
+
+from bookshelf.runtime.backup import find_backups
 
 _PACKAGING = ROOT / "packaging"
 SCRIPTS = [
-    *(_PACKAGING / "backup", _PACKAGING / "install", _PACKAGING / "uninstall", ROOT / ".ci" / "run"),
+    *(_PACKAGING / "install", _PACKAGING / "uninstall", ROOT / ".ci" / "run"),
     *(ROOT / "vagrant" / "provision", ROOT / "vagrant" / "post"),
     *sorted((ROOT / "test" / "deploy" / "images").rglob("*.sh")),
 ]
@@ -41,31 +44,18 @@ def test_a_unit_is_exposed_to_little(name: str, tenths: int) -> None:
     assert done.returncode == 0, done.stdout
 
 
-def backup(data: Path, folder: Path, count: int) -> Path:
-    """Run the script that the timer runs; return the copy."""
-    command = [str(_PACKAGING / "backup"), str(data), str(folder), str(count)]
-    done = subprocess.run(command, capture_output=True, text=True, check=True, timeout=60)
-    return Path(done.stdout.strip())
-
-
-def test_a_backup_of_a_shelf_that_runs_can_be_restored(tmp_path: Path) -> None:
+def test_the_unit_of_the_backup_writes_one_that_can_be_restored(tmp_path: Path) -> None:
+    """Run its command, with the folders of a test in place of its own."""
+    (command,) = re.findall(
+        r"^ExecStart=\S+ (.*)$", (_PACKAGING / "bookshelf-backup.service").read_text(), re.MULTILINE
+    )
+    arguments = command.replace("/var/lib/bookshelf", str(tmp_path)).split()
     with Program(tmp_path / "data").ready() as shelf:
         added = [shelf.client.add(f"Book {number}")["id"] for number in range(20)]
-        copy = backup(tmp_path / "data", tmp_path / "backups", 14)
+        assert bookshelf(*arguments).well
         shelf.client.add("after the backup")
-    anew = tmp_path / "anew"
-    anew.mkdir(mode=0o700)
-    shutil.copy(copy, anew / "log.sqlite")
-    with Program(anew).ready() as restored:
+    (backup,) = find_backups(tmp_path / "backups")
+    assert bookshelf("restore", backup, "--data", tmp_path / "anew").well
+    with Program(tmp_path / "anew").ready() as restored:
         restored.client.wait_for(f"/books/{added[-1]}", 200)
         assert {book["id"] for book in restored.client.every_book()} == set(added)
-
-
-def test_only_the_last_copies_are_kept(tmp_path: Path) -> None:
-    with Program(tmp_path / "data").ready():
-        folder = tmp_path / "backups"
-        folder.mkdir()
-        for day in range(1, 5):
-            (folder / f"log-2020010{day}T000000Z.sqlite").touch()
-        copy = backup(tmp_path / "data", folder, 2)
-    assert {path.name for path in folder.iterdir()} == {copy.name, "log-20200104T000000Z.sqlite"}

@@ -9,6 +9,7 @@ from support.process import ROOT, bookshelf
 from support.program import Program
 from support.readme import README, REQUESTS, STATUSES, blocks, played
 
+from bookshelf.runtime.backup import find_backups
 from bookshelf.services import SERVICES
 
 _TARGET = re.compile(r"^([a-z]+):.*##", re.MULTILINE)
@@ -47,9 +48,21 @@ def test_its_commands_exist(running: Program, tmp_path: Path) -> None:
     library.write_text("title,author\nReadme,x\n")
     lines = [line for block in blocks() for line in block.splitlines() if ".venv/bin/bookshelf" in line]
     assert lines
+    backup = ""
     for line in lines:
-        _, command, file = shlex.split(line)
-        assert bookshelf(command, tmp_path / file, "--url", running.note.url).code == 0, line
+        _, command, file, *options = shlex.split(line, comments=True)
+        match command:
+            case "backup":
+                target = tmp_path / file
+                done = bookshelf(command, target, "--data", running.data, *options)
+                (made,) = find_backups(target)
+                backup = made.name
+            case "restore":
+                data = tmp_path / options[options.index("--data") + 1]
+                done = bookshelf(command, (tmp_path / file).with_name(backup), "--data", data)
+            case _:
+                done = bookshelf(command, tmp_path / file, "--url", running.note.url)
+        assert done.code == 0, line
 
 
 def test_its_paths_exist() -> None:

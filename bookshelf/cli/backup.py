@@ -1,0 +1,80 @@
+"""`bookshelf backup` and `bookshelf restore`: a copy of everything that can't be made again."""
+
+import os
+from collections.abc import Callable
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import click
+import msgspec
+
+from bookshelf.cli.faults import guarded, stop
+from bookshelf.config import read
+from bookshelf.log.sqlite_copy import LogContent
+from bookshelf.runtime.backup import BackupFault, restore_backup, write_backup
+from bookshelf.runtime.logs import configure
+
+_json = click.option("--json", "as_json", is_flag=True, help="Print the result as JSON.")
+
+
+@click.command()
+@click.argument("target", type=click.Path(path_type=Path, file_okay=False))
+@click.option("--data", metavar="DIR", help="The data folder of the shelf, running or not.")
+@click.option(
+    "--keep", type=click.IntRange(min=1), metavar="N", help="Remove all but the newest N backups in TARGET."
+)
+@_json
+def backup(target: Path, data: str | None, keep: int | None, *, as_json: bool) -> None:
+    """Write a checked backup of the shelf to a new folder in TARGET; the shelf may run meanwhile."""
+
+    def work() -> None:
+        folder = read(os.environ, data=data).folder
+        made, manifest = write_backup(folder, target, datetime.now(UTC), keep)
+        if as_json:
+            _print_json({"backup": str(made), "manifest": manifest})
+            return
+        size = sum(file.bytes for file in manifest.files)
+        click.echo(f"Backup:   {made}")
+        click.echo(f"Contains: {_describe(manifest.log)}; {size:,} bytes, checked.")
+
+    _run(work)
+
+
+@click.command()
+@click.argument("source", type=click.Path(path_type=Path))
+@click.option("--data", metavar="DIR", help="The data folder to restore to; nothing may run on it.")
+@click.option("--replace", is_flag=True, help="Replace the log in the folder; it is kept in a subfolder.")
+@_json
+def restore(source: Path, data: str | None, *, replace: bool, as_json: bool) -> None:
+    """Restore the shelf from SOURCE: a backup, or a copy of log.sqlite."""
+
+    def work() -> None:
+        folder = read(os.environ, data=data).folder
+        restored = restore_backup(source, folder, datetime.now(UTC), replace=replace)
+        if as_json:
+            _print_json(restored)
+            return
+        click.echo(f"Restored: {_describe(restored.log)}")
+        click.echo(f"Data:     {restored.data}")
+        if restored.kept is not None:
+            click.echo(f"The log of before is in {restored.kept}")
+
+    _run(work)
+
+
+def _run(work: Callable[[], None]) -> None:
+    configure("critical", "auto")
+    try:
+        guarded(work)
+    except BackupFault as fault:
+        stop(str(fault))
+
+
+def _print_json(value: Any) -> None:  # noqa: ANN401 (anything that can be encoded)
+    click.echo(msgspec.json.encode(value))
+
+
+def _describe(log: LogContent) -> str:
+    topics = [f"{count:,} records of topic {topic}" for topic, count in log.records.items()]
+    return ", ".join(topics) or "no records"

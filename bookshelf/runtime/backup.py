@@ -1,0 +1,244 @@
+"""Backups of a data folder. Each is a folder: `manifest.json`, and the files that it lists.
+
+A backup is complete from the moment that it has its name: until then it is called `.NAME.part`. Rows and
+states are not in it, because they are made again from the log. A new kind of data adds its files to the
+manifest, under the name of a part of its own.
+"""
+
+import fcntl
+import os
+import shutil
+from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import datetime
+from hashlib import file_digest
+from pathlib import Path
+
+import msgspec
+
+from bookshelf import __version__
+from bookshelf.log.port import LogFault
+from bookshelf.log.sqlite_copy import LogContent, copy_log, inspect_log, settle_log
+from bookshelf.runtime import staging
+from bookshelf.runtime.folder import Folder, running
+
+MANIFEST = "manifest.json"
+LOG = "log.sqlite"
+#: The format that this version writes, and the newest that it reads.
+FORMAT = 1
+#: The parts that this version restores.
+PARTS = ("log",)
+_PREFIX = "bookshelf-"
+#: Names in a data folder that hold nothing to be lost.
+_NOTHING_TO_LOSE = {"lock", "running.json", "running.new", staging.PREPARING, *staging.DERIVED}
+
+
+class BackupFault(Exception):
+    """A backup cannot be written or restored; says why, and what to do."""
+
+
+class BackupFile(msgspec.Struct, frozen=True, kw_only=True):
+    """One file of a backup: its part, its name in the backup and in the data folder, its size and digest."""
+
+    part: str
+    name: str
+    bytes: int
+    sha256: str
+
+
+class Manifest(msgspec.Struct, frozen=True, kw_only=True):
+    """What a backup consists of. `made` is UTC; `log` says what the log contains."""
+
+    format: int
+    made: datetime
+    version: str
+    files: tuple[BackupFile, ...]
+    log: LogContent
+
+
+class Restored(msgspec.Struct, frozen=True, kw_only=True):
+    """What was restored, where to, and the folder with the files of before, if there were any."""
+
+    data: str
+    log: LogContent
+    made: datetime | None
+    kept: str | None
+
+
+def write_backup(data: Path, target: Path, now: datetime, keep: int | None = None) -> tuple[Path, Manifest]:
+    """Write a backup of a data folder, in use or not, to a new folder in `target`; return it.
+
+    `keep`: how many backups stay in `target`, the newest ones. Raises `BackupFault`, `LogFault`, `OSError`.
+    """
+    if not (data / LOG).is_file():
+        msg = f"there is no shelf in {data}; name its folder with --data"
+        raise BackupFault(msg)
+    if (data / staging.PREPARED).is_dir():
+        msg = f"a restore to {data} was interrupted; start the shelf, which completes it, then try again"
+        raise BackupFault(msg)
+    target.mkdir(parents=True, exist_ok=True, mode=0o700)
+    with _alone(target):
+        for left in target.glob(f".{_PREFIX}*.part"):
+            shutil.rmtree(left)  # of a process that was killed
+        backup = _free_name(target, now)
+        part = target / f".{backup.name}.part"
+        part.mkdir(mode=0o700)
+        try:
+            manifest = _fill(data, part, now)
+            staging.flush_tree(part)
+            part.rename(backup)
+        except BaseException:
+            shutil.rmtree(part, ignore_errors=True)
+            raise
+        staging.flush(target)
+        if keep is not None:
+            for old in find_backups(target)[:-keep]:
+                shutil.rmtree(old)
+        return backup, manifest
+
+
+def _fill(data: Path, part: Path, now: datetime) -> Manifest:
+    copy_log(data / LOG, part / LOG)
+    content = inspect_log(part / LOG)
+    files = (_describe("log", part / LOG),)
+    manifest = Manifest(format=FORMAT, made=now, version=__version__, files=files, log=content)
+    (part / MANIFEST).write_bytes(msgspec.json.format(msgspec.json.encode(manifest)) + b"\n")
+    return manifest
+
+
+def _describe(part: str, path: Path) -> BackupFile:
+    return BackupFile(part=part, name=path.name, bytes=path.stat().st_size, sha256=_digest(path))
+
+
+def _digest(path: Path) -> str:
+    with path.open("rb") as file:
+        return file_digest(file, "sha256").hexdigest()
+
+
+@contextmanager
+def _alone(target: Path) -> Iterator[None]:
+    """Hold the lock of a folder of backups: what is unfinished in it is then of a process that has ended."""
+    descriptor = os.open(target, os.O_RDONLY)
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        yield
+    except BlockingIOError:
+        msg = f"another backup is being written to {target}; try again when it has ended"
+        raise BackupFault(msg) from None
+    finally:
+        os.close(descriptor)
+
+
+def _free_name(target: Path, now: datetime) -> Path:
+    name = f"{_PREFIX}{now:%Y%m%dT%H%M%S}"
+    names = (f"{name}{tenths}Z" for tenths in ("", *(f".{number:03}" for number in range(1, 1000))))
+    return next(path for path in map(target.joinpath, names) if not path.exists())
+
+
+def find_backups(target: Path) -> list[Path]:
+    """Return the complete backups in a folder, the oldest first."""
+    return sorted(
+        (path for path in target.glob(f"{_PREFIX}*Z") if (path / MANIFEST).is_file()),
+        key=lambda path: path.name.removesuffix("Z"),
+    )
+
+
+def restore_backup(source: Path, data: Path, now: datetime, *, replace: bool) -> Restored:
+    """Put what a backup contains into a data folder that no process uses.
+
+    `source` is a backup, a data folder that is not in use, or a copy of a log's file. `replace`: the data
+    folder may have a log already; it is kept in a subfolder.
+
+    Raises `BackupFault`, `FolderFault`, `LogFault`, `OSError`.
+    """
+    manifest, files = _read_source(source)
+    _check_target(data, replace=replace)
+    folder = Folder(data)
+    try:
+        staged = data / staging.PREPARING
+        staged.mkdir(mode=0o700)
+        try:
+            content = _stage(manifest, files, staged)
+        except BaseException:
+            shutil.rmtree(staged, ignore_errors=True)
+            raise
+        kept = data / f"{staging.KEPT}{now:%Y%m%dT%H%M%S.%f}Z"
+        staging.decide_restore(data, kept.name)
+        staging.complete_restore(data)
+    finally:
+        folder.close()
+    return Restored(
+        data=str(data),
+        log=content,
+        made=None if manifest is None else manifest.made,
+        kept=str(kept) if kept.exists() else None,
+    )
+
+
+def _read_source(source: Path) -> tuple[Manifest | None, list[Path]]:
+    """Return the manifest, if there is one, and the files to restore. Raises `BackupFault`."""
+    if not source.exists():
+        raise BackupFault(f"there is no backup at {source}")
+    if (source / MANIFEST).is_file():
+        manifest = _read_manifest(source / MANIFEST)
+        return manifest, [source / file.name for file in manifest.files]
+    log = source / LOG if source.is_dir() else source
+    if log.is_file():
+        if running(log.parent) is not None:
+            raise BackupFault(f"a shelf runs on {log.parent}; make a backup of it and restore that")
+        return None, [log]
+    if backups := find_backups(source):
+        raise BackupFault(f"{source} holds {len(backups)} backups; name one of them, like {backups[-1]}")
+    raise BackupFault(f"{source} is no backup: it has neither {MANIFEST} nor {LOG}")
+
+
+def _read_manifest(path: Path) -> Manifest:
+    try:
+        manifest = msgspec.json.decode(path.read_bytes(), type=Manifest)
+    except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError) as fault:
+        raise BackupFault(f"{path} cannot be read ({fault}); restore another backup") from fault
+    unknown = sorted({file.part for file in manifest.files} - set(PARTS))
+    if manifest.format > FORMAT or unknown:
+        what = f"has the parts {', '.join(unknown)}" if unknown else f"is of format {manifest.format}"
+        raise BackupFault(f"{path.parent} {what}; restore it with version {manifest.version} or later")
+    names = [file.name for file in manifest.files]
+    if LOG not in names or any(Path(name).name != name for name in names):
+        raise BackupFault(f"{path} lists wrong files; restore another backup")
+    return manifest
+
+
+def _check_target(data: Path, *, replace: bool) -> None:
+    try:
+        names = {path.name for path in data.iterdir()}
+    except FileNotFoundError:
+        return
+    is_shelf = bool(names & {LOG, "lock"})
+    if names and not is_shelf:
+        raise BackupFault(f"{data} is neither empty nor a shelf's folder; choose another with --data")
+    if names - _NOTHING_TO_LOSE and not replace:
+        msg = f"{data} is not empty; with --replace its log is kept in a subfolder and replaced"
+        raise BackupFault(msg)
+
+
+def _stage(manifest: Manifest | None, files: list[Path], staged: Path) -> LogContent:
+    """Copy the files and check the copies, so that what was checked is what is restored."""
+    for file in files:
+        try:
+            shutil.copyfile(file, staged / file.name if manifest else staged / LOG)
+        except FileNotFoundError:
+            raise BackupFault(f"{file} is missing; restore another backup") from None
+    log = staged / LOG
+    if manifest is None:
+        # a plain copy may have newer records in a file beside it; that of a backup has none
+        wal = files[0].with_name(files[0].name + "-wal")
+        if wal.is_file():
+            shutil.copyfile(wal, staged / (LOG + "-wal"))
+        settle_log(log)
+        return inspect_log(log)
+    for entry in manifest.files:
+        if _describe(entry.part, staged / entry.name) != entry:
+            raise BackupFault(f"{entry.name} of the backup is not what was written; restore another backup")
+    content = inspect_log(log)
+    if content != manifest.log:
+        raise LogFault(f"{LOG} of the backup does not contain what its manifest says; restore another backup")
+    return content
