@@ -28,6 +28,7 @@ class Generations:
         self._turn = asyncio.Lock()
         self._live: Rows | None = None
         self._supervisor = Supervisor(f"generations of {view.name}")
+        self._mending = Supervisor(f"mending of {view.name}")
         self._gap = asyncio.Event()
         self._tasks: list[asyncio.Task[None]] = []
         self._replaced = asyncio.Event()
@@ -42,14 +43,18 @@ class Generations:
         """What keeps this instance from going over to rows that are live elsewhere, if anything does."""
         return self._supervisor.fault
 
+    @property
+    def broken(self) -> str | None:
+        """Why the live rows could not be made anew although they have to be, if so; it is tried again."""
+        return self._mending.fault if self._live is not None and self._live.broken else None
+
     async def start(self) -> None:
         """Open the live set and follow the log; wait for another if it tells of what is not in the log.
 
         Raises `StorageFault`, `LogFault`.
         """
         self._live = await self._open(live=True)
-        mending = Supervisor(f"mending of {self._view.name}")
-        self._tasks.append(asyncio.create_task(mending.keep(self._mend)))
+        self._tasks.append(asyncio.create_task(self._mending.keep(self._mend)))
         if self._storage.shared:
             self._tasks.append(asyncio.create_task(self._supervisor.keep(self._watch)))
         replaced = self._replaced
@@ -105,11 +110,13 @@ class Generations:
         return self._live
 
     async def _mend(self) -> None:
-        """Make the rows anew whenever the log does not have what follows them: what is gone is gone."""
+        """Make the rows anew whenever the live ones are broken; after a fault this begins again."""
         while True:
+            while self._live is not None and self._live.broken:
+                await self.rebuild(lambda _done, _total: None)
+            self._mending.well()
             await self._gap.wait()
             self._gap.clear()
-            await self.rebuild(lambda _done, _total: None)
 
     async def _watch(self) -> None:
         """Go over to the set that another instance has swapped in, whenever one does."""
@@ -159,6 +166,9 @@ class Generations:
         if new.superseded.is_set():
             msg = f"the new rows of {self._view.name} were superseded before they went live"
             raise Gone(msg)
+        if new.broken:
+            msg = f"the new rows of {self._view.name} broke before they went live: {new.fault}"
+            raise StorageFault(msg)
         if former.shared:
             with suppress(StorageFault):  # they may be gone, and what was seen of them still counts
                 await former.refresh()

@@ -85,7 +85,9 @@ class ViewHost:
     def fault(self) -> str | None:
         """What keeps this host from answering, if anything does."""
         rows = self._generations.live
-        return f"view {self.view.name} has no rows yet" if rows is None else rows.away
+        if rows is None:
+            return f"view {self.view.name} has no rows yet"
+        return rows.away or self._generations.broken
 
     @property
     def warning(self) -> str | None:

@@ -33,7 +33,7 @@ class Rows(Standing):
     """A table set that is kept up with the log: all of it, or if shared what its group gives this member.
 
     The group is named after the set, so a set that is built beside has one member, its builder. `gap` is set
-    when these rows can go on no more.
+    when these rows become `broken`: only other rows, made anew from the log, can take their place.
     """
 
     def __init__(
@@ -54,7 +54,7 @@ class Rows(Standing):
         self._following: dict[int, asyncio.Task[None]] = {}
         #: The checkpoints that followers go on from.
         self._at: dict[int, int] = {}
-        self._spoilt = False
+        self.broken = False
         self._looking: asyncio.Task[None] | None = None
         self._membership: Membership | None = None
 
@@ -91,11 +91,15 @@ class Rows(Standing):
         self.changed()  # who waits here looks elsewhere
 
     def spoilt(self, fault: Spoilt) -> None:
-        """Have other rows made in the place of these, whoever has found out, once."""
-        if not self._spoilt:
-            self._spoilt = True
+        """Have other rows made in the place of these, which are damaged."""
+        if not self.broken:
             _logger.error("spoilt", view=self.view.name, why=str(fault))
-            self._gap.set()
+        self._break()
+
+    def _break(self) -> None:
+        self.broken = True
+        self._gap.set()
+        self.changed()
 
     async def _look_on(self) -> None:
         while True:
@@ -152,7 +156,7 @@ class Rows(Standing):
             start = await self._log.start(topic, partition)
             if at > 0:
                 # also past the end: rows of a log that was set back tell of what never was
-                self._gap.set()
+                self._break()
                 raise Gap(f"{fault}; the rows are made anew of what the log has") from fault
             # nothing of this partition is in: what the log still has is all that the rows begin with
             _logger.error("gap", view=self.view.name, why=str(fault), begins_at=start)  # noqa: TRY400 (no defect)

@@ -1,5 +1,6 @@
 """Rows whose file is damaged inside: whoever finds that out has them made again from the log."""
 
+import asyncio
 import sqlite3
 from collections.abc import AsyncIterator
 from pathlib import Path
@@ -7,8 +8,11 @@ from pathlib import Path
 import pytest
 from support.faulty import FaultyLog
 from support.tally import counted, sums, totals, written
-from support.views import Views, answer
+from support.until import eventually
+from support.views import DEADLINE_S, Views, answer
 
+from bookshelf.cqrs.view import View
+from bookshelf.storage.port import StorageFault, TableSet
 from bookshelf.storage.sqlite import SqliteStorage
 
 TABLE_AND_KEYS = ("tally", "sqlite_autoindex_tally_1")
@@ -57,3 +61,47 @@ async def test_what_is_written_then_is_in_them_and_nothing_is_parked(damaged: Vi
     await former.superseded.wait()
     assert (await answer(host, log))["1"] == 6
     assert await host.query(sums) == await totals(log)
+
+
+class FailingStorage(SqliteStorage):
+    """Storage in which no new set can be made the first `failures` times."""
+
+    failures = 0
+
+    async def beside(self, view: View, source: str) -> TableSet:
+        if self.failures > 0:
+            self.failures -= 1
+            msg = "the disk is full"
+            raise StorageFault(msg)
+        return await super().beside(view, source)
+
+
+@pytest.mark.parametrize("failures", [1, 3])
+async def test_a_rebuild_that_fails_is_tried_again_and_readiness_reports_it_meanwhile(
+    log: FaultyLog, tmp_path: Path, failures: int
+) -> None:
+    await written(log, *(counted(f"{number}") for number in range(100)))
+    storage = FailingStorage(tmp_path)
+    async with Views(log, storage) as before:
+        assert len(await answer(await before.host(), log)) == 100
+    await storage.close()
+    damage(tmp_path)
+    storage = FailingStorage(tmp_path)
+    storage.failures = failures
+    async with Views(log, storage) as views:
+        host = await views.host()
+        former, faults = host.rows, set()
+        asking = asyncio.ensure_future(host.query(sums))
+        async with asyncio.timeout(DEADLINE_S):
+            while host.rows is former:
+                faults.add(host.fault)
+                await asyncio.sleep(0)  # sleep: between two looks at the fault
+        await asyncio.wait({asking})  # answered, or refused after its patience
+        assert faults == {None, "mending of tallies: the disk is full"}
+        assert await host.query(sums) == await totals(log)
+
+        async def is_ready() -> bool:
+            return host.fault is None
+
+        await eventually(is_ready, "the view is ready again")
+    await storage.close()
