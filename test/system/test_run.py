@@ -139,6 +139,8 @@ def test_a_command_reaches_its_owner_whomever_it_was_sent_to(
             # to one instance alone: half of the books are of the other one's partition
             until(lambda: _taken(one, number, keyed=keyed), "a book is taken")  # noqa: B023 (called here)
         assert 0 < _added(two) < _added(one) == 8
+        # the markers of transactions count as read too
+        until(lambda: [_lag(one), _lag(two)] == [[0.0], [0.0]], "each owner has read its partition")
 
 
 def _taken(instance: Instance, number: int, *, keyed: bool) -> bool:
@@ -151,6 +153,12 @@ def _taken(instance: Instance, number: int, *, keyed: bool) -> bool:
 def _shares(agent: Agent) -> list[str]:
     """Return what each newbook says that it owns."""
     return sorted(one["ServiceMeta"]["owns-newbook"] for one in agent.get("/v1/catalog/service/newbook"))
+
+
+def _lag(instance: Instance) -> list[float]:
+    """Return how many records the instance's owners have not read back, for each partition that they own."""
+    page = instance.client.get("/metrics").content.decode().splitlines()
+    return [float(line.split()[-1]) for line in page if line.startswith("bookshelf_owner_lag_records{")]
 
 
 def _added(instance: Instance) -> float:
