@@ -7,11 +7,13 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from queue import Empty, SimpleQueue
 from typing import NamedTuple
+from uuid import uuid4
 
 from bookshelf.log.database import connect, consumed, ends
 from bookshelf.log.places import Place
 from bookshelf.log.port import Consumed, Fenced, LogFault, LogFull, NewRecord, OutcomeUnknown
 
+Connect = Callable[[Path], sqlite3.Connection]
 Ends = dict[Place, int]
 #: By writer's name, topic and partition.
 Moves = dict[tuple[str, str, int], int]
@@ -38,15 +40,37 @@ class Append(NamedTuple):
     answer: "asyncio.Future[Sequence[int]]"
 
 
-class Committer:
-    """Owns the writing connection. `done` is called on the loop for every append that is durable."""
+class _Attempt(NamedTuple):
+    """A batch whose commit raised, and what the file has if it was carried out all the same."""
 
-    def __init__(self, path: Path, loop: asyncio.AbstractEventLoop, done: Done) -> None:
+    outcome: "Outcome"
+    ends: Ends
+    consumed: Moves
+    #: True if the commit frame cannot be in the write-ahead log, so that no restart can bring the batch back.
+    harmless: bool
+    fault: Exception
+
+
+Outcome = list[tuple[Append, Sequence[int] | LogFault]]
+
+
+class Committer:
+    """Owns the writing connection. `done` is called on the loop for every append that is durable.
+
+    A commit that raised has an open outcome until a later fsynced write has shown whether it is in the file.
+    Nothing else is written before that. `opener` opens the writing connection.
+    """
+
+    def __init__(
+        self, path: Path, loop: asyncio.AbstractEventLoop, done: Done, opener: Connect = connect
+    ) -> None:
         self._path = path
         self._loop = loop
         self._done = done
+        self._opener = opener
         self._queue: SimpleQueue[Append | None] = SimpleQueue()
-        self._connection = connect(path)
+        self._open_attempt: _Attempt | None = None
+        self._connection = opener(path)
         self._ends: Ends = ends(self._connection)
         self._consumed: Moves = consumed(self._connection)
         self._thread = threading.Thread(target=self._run, name="log-committer", daemon=True)
@@ -81,8 +105,13 @@ class Committer:
                 return batch, True
             batch.append(more)
 
-    def _commit(self, batch: list[Append]) -> list[tuple[Append, Sequence[int] | LogFault]]:
-        placed: list[tuple[Append, Sequence[int] | LogFault]] = []
+    def _commit(self, batch: list[Append]) -> Outcome:
+        if self._open_attempt is not None:
+            former = self._settle(self._open_attempt)
+            if former is None:
+                return [(append, self._refusal(append, self._open_attempt)) for append in batch]
+            self._loop.call_soon_threadsafe(self._tell, former)
+        placed: Outcome = []
         reached = dict(self._ends)
         rows: list[Row] = []
         moves: Moves = {}
@@ -93,41 +122,60 @@ class Committer:
             placed.append((append, _place(append, reached, rows)))
             if append.consumed is not None:
                 moves[append.name, append.consumed.topic, append.consumed.partition] = append.consumed.offset
-        fault = self._write(rows, moves)
-        if fault is None:
-            self._ends = reached
-            self._consumed.update(moves)
-            return placed
-        return [(append, fault if _writes(append, outcome) else outcome) for append, outcome in placed]
+        return self._write(placed, reached, rows, moves)
 
-    def _write(self, rows: list[Row], moves: Moves) -> LogFault | None:
+    def _write(self, placed: Outcome, reached: Ends, rows: list[Row], moves: Moves) -> Outcome:
         if not rows and not moves:
-            return None
+            return placed
+        committing = False
         try:
             self._connection.execute("BEGIN IMMEDIATE")
             self._connection.executemany(_INSERT, rows)
             if moves:
                 self._connection.executemany(_MOVE, [(*place, offset) for place, offset in moves.items()])
+            committing = True
             self._connection.execute("COMMIT")
-        except Exception as fault:  # noqa: BLE001 (whatever it is, who waits is told and the thread goes on)
-            return self._after(fault)
-        return None
+        except Exception as fault:  # noqa: BLE001 (each append gets it as its answer, and the thread goes on)
+            harmless = not committing or _is_full(fault)
+            attempt = _Attempt(placed, reached, {**self._consumed, **moves}, harmless, fault)
+            return self._settle(attempt) or _failed(attempt, _unknown(attempt))
+        self._ends = reached
+        self._consumed.update(moves)
+        return placed
 
-    def _after(self, fault: Exception) -> LogFault:
-        """Reopen, and see from the file itself whether the failed commit is in it."""
+    def _settle(self, attempt: _Attempt) -> Outcome | None:
+        """Return what became of a failed commit; None, and remember it, while that cannot be shown.
+
+        A failed fsync leaves frames in the write-ahead log that no connection sees and a restart would
+        replay. The checkpoint and the fsynced write after it overwrite these, and make durable what is seen.
+        """
         try:
             self._connection.close()
-            self._connection = connect(self._path)
+            self._connection = self._opener(self._path)
+            durable = not attempt.harmless and _overwrite(self._connection)
             found = ends(self._connection), consumed(self._connection)
-        except (sqlite3.Error, LogFault) as worse:
-            return OutcomeUnknown(f"the log cannot be read after a failed write: {worse}")
-        landed = found != (self._ends, self._consumed)
+        except (sqlite3.Error, LogFault):
+            self._open_attempt = attempt
+            return None
+        before = found == (self._ends, self._consumed)
+        if not (before or durable):
+            self._open_attempt = attempt
+            return None
+        self._open_attempt = None
         self._ends, self._consumed = found
-        if landed:
-            return OutcomeUnknown(f"the log failed while it wrote: {fault}")
-        return LogFull(f"the log cannot be written: {fault}; free space on its disk, or make it writable")
+        if before:
+            msg = f"the log cannot be written: {attempt.fault}; free space on its disk, or make it writable"
+            return _failed(attempt, LogFull(msg))
+        if found == (attempt.ends, attempt.consumed):
+            return attempt.outcome
+        return _failed(attempt, _unknown(attempt))
 
-    def _tell(self, outcome: list[tuple[Append, Sequence[int] | LogFault]]) -> None:
+    def _refusal(self, append: Append, attempt: _Attempt) -> LogFault:
+        msg = f"the log cannot be written: {attempt.fault}; what became of the last commit is not known yet"
+        # a writer that is being opened has to know what its name wrote before
+        return LogFull(msg) if append.records or append.consumed else OutcomeUnknown(msg)
+
+    def _tell(self, outcome: Outcome) -> None:
         for append, result in outcome:
             if isinstance(result, LogFault):
                 if not append.answer.done():
@@ -136,6 +184,34 @@ class Committer:
             self._done(append, result)
             if not append.answer.done():
                 append.answer.set_result(result)
+
+
+def _is_full(fault: Exception) -> bool:
+    """Return True if a frame could not be written: the commit frame is the last one, so it is not there."""
+    return (
+        isinstance(fault, sqlite3.Error) and getattr(fault, "sqlite_errorcode", None) == sqlite3.SQLITE_FULL
+    )
+
+
+def _overwrite(connection: sqlite3.Connection) -> bool:
+    """Overwrite frames that are not visible by an fsynced write. Raises `sqlite3.Error`.
+
+    Returns True if what is visible was moved into the database file first, and so is durable.
+    """
+    (busy, _, _) = connection.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchone()
+    connection.execute("BEGIN IMMEDIATE")
+    connection.execute("INSERT OR REPLACE INTO about VALUES ('settled', ?)", (uuid4().hex,))
+    connection.execute("COMMIT")
+    return not busy
+
+
+def _unknown(attempt: _Attempt) -> OutcomeUnknown:
+    return OutcomeUnknown(f"the log failed while it wrote: {attempt.fault}")
+
+
+def _failed(attempt: _Attempt, fault: LogFault) -> Outcome:
+    """Return the fault as the answer of every append that had a part in the commit."""
+    return [(append, fault if _writes(append, result) else result) for append, result in attempt.outcome]
 
 
 def _writes(append: Append, outcome: Sequence[int] | LogFault) -> bool:

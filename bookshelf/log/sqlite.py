@@ -5,8 +5,8 @@ from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
-from bookshelf.log.committer import Append, Committer
-from bookshelf.log.database import connect_reader, consumed, ends, prepare, read
+from bookshelf.log.committer import Append, Committer, Connect
+from bookshelf.log.database import connect, connect_reader, consumed, ends, prepare, read
 from bookshelf.log.groups import Group, GroupMembership
 from bookshelf.log.places import places
 from bookshelf.log.port import Change, Consumed, LogFault, NewRecord, OutOfRange, Record
@@ -20,7 +20,7 @@ _CLOSED = "the log is closed"
 class SqliteLog:
     """The log in `path`. A lock on its folder (runtime/folder.py) keeps other processes out."""
 
-    def __init__(self, path: Path, identity: str, partitions: int) -> None:
+    def __init__(self, path: Path, identity: str, partitions: int, opener: Connect = connect) -> None:
         self.identity = identity
         self._partitions = partitions
         self._reader = connect_reader(path)
@@ -30,13 +30,16 @@ class SqliteLog:
         self._pens: dict[tuple[str, int], SqliteWriter] = {}
         self._groups: dict[str, Group] = {}
         self._closed = False
-        self._committer = Committer(path, asyncio.get_running_loop(), self._committed)
+        self._committer = Committer(path, asyncio.get_running_loop(), self._committed, opener)
 
     @classmethod
-    async def open(cls, path: Path, partitions: int = 1) -> "SqliteLog":
-        """Open or create the file. A file keeps the number of partitions that it was made with."""
+    async def open(cls, path: Path, partitions: int = 1, opener: Connect = connect) -> "SqliteLog":
+        """Open or create the file. A file keeps the number of partitions that it was made with.
+
+        `opener` opens the connection that writes.
+        """
         identity, partitions = await asyncio.to_thread(prepare, path, partitions)
-        return cls(path, identity, partitions)
+        return cls(path, identity, partitions, opener)
 
     def partitions(self, topic: str) -> int:  # noqa: ARG002 (the port's signature)
         """Return the number that the file was made with."""
