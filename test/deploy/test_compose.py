@@ -10,7 +10,7 @@ from urllib.request import urlopen
 import pytest
 from deploy.figures import Figure, of_containers
 from support.client import Client
-from support.compose import Compose
+from support.compose import FIRST, SECOND, Compose, Generation
 from support.dns import srv
 from support.docker import Docker
 from support.readme import STATUSES, played
@@ -19,6 +19,27 @@ from support.until import until
 
 pytestmark = pytest.mark.deploy
 _GATEWAY = "http://127.0.0.1:8000"
+
+
+#: What each generation writes once for each image that it builds.
+_BUILT = {FIRST: r"^Successfully built", SECOND: r"^#\d+ naming to \S+/bookshelf:\S+"}
+
+
+@pytest.mark.parametrize("generation", [FIRST, SECOND], ids=lambda one: one.name)
+def test_the_image_is_built_once_and_everything_comes_up(
+    docker: Docker, image: str, generation: Generation, tmp_path: Path
+) -> None:
+    docker("rmi", "--force", image)
+    project = Compose(docker, generation)
+    try:
+        told = project.told("up", "--detach", "--build")
+        assert len(set(re.findall(_BUILT[generation], told, re.MULTILINE))) == 1, told
+        project.healthy(count=9)
+        assert played(tmp_path) == list(STATUSES)
+        project("up", "--detach", "--scale", "newbook=2")
+        project.healthy("newbook", 2)
+    finally:
+        project("down", "--volumes", "--timeout", "5")
 
 
 @pytest.fixture(scope="module")

@@ -4,6 +4,8 @@ import shutil
 from pathlib import Path
 
 import pytest
+import yaml
+from support.compose import FIRST, SECOND, Compose, Generation
 from support.docker import Docker
 from support.manifests import documents
 from support.process import ROOT
@@ -12,10 +14,13 @@ from support.until import until
 pytestmark = pytest.mark.deploy
 
 
-def test_compose_understands_both_files_together(docker: Docker) -> None:
-    files = ["--file", "docker-compose.yml", "--file", "docker-compose.dev.yml"]
-    said = docker.run("docker-compose", *files, "config", cwd=ROOT)
-    assert said.count("target: dev") == said.count("image: bookshelf:dev") == 5
+@pytest.mark.parametrize("generation", [FIRST, SECOND], ids=lambda one: one.name)
+def test_compose_understands_both_files_together(docker: Docker, generation: Generation) -> None:
+    files = [Path("docker-compose.yml"), Path("docker-compose.dev.yml")]
+    services = yaml.safe_load(Compose(docker, generation, *files)("config"))["services"]
+    ours = [one for one in services.values() if one["image"] == "bookshelf:dev"]
+    assert len(ours) == 6
+    assert [one["build"]["target"] for one in ours if "build" in one] == ["dev"]
 
 
 def test_a_change_of_the_sources_starts_the_program_anew(docker: Docker, tmp_path: Path) -> None:

@@ -3,7 +3,7 @@
 import re
 
 import pytest
-from support.manifests import Document, compose
+from support.manifests import Document, compose, documents
 from support.process import ROOT
 
 from bookshelf import services
@@ -12,6 +12,8 @@ SERVICES: dict[str, Document] = compose()["services"]
 #: Images of others, whose entry points begin as root, take their volume, and become someone else.
 DESCEND = {"consul", "postgres"}
 OUTSIDE = DESCEND | {"kafka"}
+#: The service that builds the image of all of ours.
+BUILDER = "ports"
 each = pytest.mark.parametrize("name", SERVICES)
 
 
@@ -36,7 +38,7 @@ def test_it_is_started_again_and_takes_no_more_than_its_share(name: str) -> None
 @each
 def test_it_waits_by_health(name: str) -> None:
     waits = SERVICES[name].get("depends_on") or {}
-    assert {one["condition"] for one in waits.values()} <= {"service_healthy"}
+    assert {one["condition"] for other, one in waits.items() if other != BUILDER} <= {"service_healthy"}
     asked = {other for other in waits if other in OUTSIDE and not SERVICES[other].get("healthcheck")}
     assert asked == set()
     if SERVICES[name].get("environment", {}).get("BOOKSHELF_STORAGE"):
@@ -62,3 +64,22 @@ def test_the_documented_ports_are_open_on_loopback_alone() -> None:
     assert all(port.startswith("127.0.0.1:") for port in opened)
     numbers = {int(port.split(":")[1]) for port in opened}
     assert numbers == {8000, 8500, 8600, 9092} | {service.port for service in services.SERVICES}
+
+
+def with_dev() -> dict[str, Document]:
+    """Return the services of docker-compose.yml with docker-compose.dev.yml on top, key by key."""
+    [dev] = documents(ROOT / "docker-compose.dev.yml")
+    return {name: {**service, **dev["services"].get(name, {})} for name, service in SERVICES.items()}
+
+
+@pytest.mark.parametrize("together", [SERVICES, with_dev()], ids=["alone", "with dev"])
+def test_one_service_builds_the_image_and_the_others_start_after_it(together: dict[str, Document]) -> None:
+    """Each service with `build:` builds the image, all of them at the same time with bake."""
+    assert [name for name, service in together.items() if "build" in service] == [BUILDER]
+    ours = together.keys() - OUTSIDE
+    assert {together[name]["image"] for name in ours} == {together[BUILDER]["image"]}
+    # docker-compose 1.29 looks for images in the order of dependencies, and pulls what is not there
+    for name in ours - {BUILDER}:
+        assert together[name]["depends_on"][BUILDER] == {"condition": "service_started"}
+        assert together[name]["pull_policy"] == "never"
+    assert not together[BUILDER].get("depends_on")

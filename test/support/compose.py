@@ -1,24 +1,55 @@
 """docker-compose on the project's own file."""
 
 import json
-from typing import Any
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from subprocess import CompletedProcess
+from typing import Any, NamedTuple
 from uuid import uuid4
 
+from support.compose_plugins import docker_config
 from support.docker import Docker
 from support.process import ROOT
 from support.until import until
 
 
+class Generation(NamedTuple):
+    """One of the two programs that read docker-compose.yml, and the environment that it needs."""
+
+    name: str
+    command: tuple[str, ...]
+    environment: Callable[[], Mapping[str, str]]
+
+
+def _plugins() -> Mapping[str, str]:
+    return {"DOCKER_CONFIG": str(docker_config()), "DOCKER_BUILDKIT": "1", "BUILDKIT_PROGRESS": "plain"}
+
+
+FIRST = Generation("docker-compose 1.29", ("docker-compose",), dict)
+SECOND = Generation("docker compose v2", ("docker", "compose"), _plugins)
+
+
 class Compose:
     """One project, by any name, so that what it makes is its own."""
 
-    def __init__(self, docker: Docker) -> None:
+    def __init__(self, docker: Docker, generation: Generation = FIRST, *files: Path) -> None:
         self._docker = docker
         self._name = f"shelf{uuid4().hex[:6]}"
+        self._environment = generation.environment()
+        self._command = [*generation.command, "--project-name", self._name]
+        self._command += [f"--file={file}" for file in files]
 
     def __call__(self, *args: str) -> str:
-        """Run a docker-compose command."""
-        return self._docker.run("docker-compose", "--project-name", self._name, *args, cwd=ROOT)
+        """Run a command of compose; return its standard output."""
+        return self._run(*args).stdout.strip()
+
+    def told(self, *args: str) -> str:
+        """Run a command of compose; return both outputs."""
+        done = self._run(*args)
+        return done.stdout + done.stderr
+
+    def _run(self, *args: str) -> CompletedProcess[str]:
+        return self._docker.output(*self._command, *args, cwd=ROOT, env=self._environment)
 
     def containers(self, service: str = "") -> list[str]:
         """Return the ids of a service's containers, or of all."""

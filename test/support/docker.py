@@ -4,7 +4,7 @@ import os
 import shutil
 import subprocess
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -41,9 +41,15 @@ class Docker:
 
     def run(self, *command: str | Path, cwd: Path | None = None) -> str:
         """Run any command that talks to this daemon."""
+        return self.output(*command, cwd=cwd).stdout.strip()
+
+    def output(
+        self, *command: str | Path, cwd: Path | None = None, env: Mapping[str, str] | None = None
+    ) -> subprocess.CompletedProcess[str]:
+        """Run any command that talks to this daemon; return what it wrote to both outputs."""
         done = subprocess.run(
             [str(part) for part in command],
-            env=self.environment,
+            env={**self.environment, **(env or {})},
             cwd=cwd,
             stdin=subprocess.DEVNULL,
             capture_output=True,
@@ -52,7 +58,7 @@ class Docker:
             check=False,
         )
         assert done.returncode == 0, f"{command}: {done.stdout[-2000:]} {done.stderr[-2000:]}"
-        return done.stdout.strip()
+        return done
 
     def has(self, image: str) -> bool:
         """Whether an image is there already."""

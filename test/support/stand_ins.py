@@ -6,6 +6,7 @@ import tempfile
 from pathlib import Path
 
 from support import consul_program, kafka_files
+from support.debian import mirror
 from support.docker import Docker
 from support.kubernetes_config import PAUSE
 from support.process import ROOT
@@ -53,7 +54,7 @@ def _build(docker: Docker, tag: str, parts: dict[str, Path]) -> None:
 def _python(docker: Docker, folder: Path) -> None:
     root = folder / "root"
     include = f"--include={_PACKAGES}"
-    make_root = ["debootstrap", "--variant=minbase", include, "bookworm", str(root), _mirror()]
+    make_root = ["debootstrap", "--variant=minbase", include, "bookworm", str(root), mirror()]
     subprocess.run(make_root, check=True, capture_output=True, stdin=subprocess.DEVNULL, timeout=300)
     for name in _SUPERFLUOUS:
         shutil.rmtree(root / name)
@@ -77,11 +78,6 @@ def _trust(root: Path) -> None:
     for certificate in (Path("/") / place).glob("*.crt"):
         shutil.copy2(certificate, root / place)
     subprocess.run(["chroot", str(root), "update-ca-certificates"], check=True, capture_output=True)
-
-
-def _mirror() -> str:
-    asked = ["apt-get", "indextargets", "--format", "$(REPO_URI)", "Created-By: Packages"]
-    return subprocess.run(asked, check=True, capture_output=True, text=True).stdout.split()[0]
 
 
 def pause(docker: Docker) -> str:
