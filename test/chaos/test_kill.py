@@ -8,7 +8,7 @@ from random import Random
 from typing import NamedTuple
 
 import pytest
-from chaos.truth import Truth
+from chaos.truth import Truth, check_views
 from chaos.writers import Attempt, Crowd
 from support.client import Client
 from support.program import Program
@@ -69,18 +69,6 @@ def send_again(client: Client, sent: list[Attempt]) -> list[Attempt]:
             reply = one.send(client)
             assert reply.status < 300, (one, reply)
     return retried
-
-
-def check_views(client: Client, truth: Truth) -> None:
-    """Every field of every book, the last read and their order, histories, tags: as the log has it."""
-    client.position = truth.position
-    books = {book["id"]: book for book in client.every_book()}
-    assert books == truth.books()
-    assert client.get("/books/last/read?limit=100").json == truth.last_read(100)
-    assert client.get("/books/last/read").json == truth.last_read(5)
-    for book_id in list(books)[-30:]:
-        assert client.get(f"/books/{book_id}").headers["etag"] == truth.tag(book_id)
-        assert len(client.get(f"/books/{book_id}/history").json) == truth.events[book_id]
 
 
 def play(data: Path, number: int, random: Random, ever: list[Attempt]) -> Round:

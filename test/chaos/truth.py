@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 import msgspec
+from support.client import Client
 from support.logfile import Line, read_log
 
 from bookshelf.shelf.book import BOOK, Shelved, shown
@@ -66,3 +67,15 @@ def _mark(key: str, event: object) -> str:
         return str(event.review)
     said = msgspec.to_builtins(event)
     return str(said["notes"] if "notes" in said else said["title"])
+
+
+def check_views(client: Client, truth: Truth) -> None:
+    """Every field of every book, the last read and their order, histories, tags: as the log has it."""
+    client.position = truth.position
+    books = {book["id"]: book for book in client.every_book()}
+    assert books == truth.books()
+    assert client.get("/books/last/read?limit=100").json == truth.last_read(100)
+    assert client.get("/books/last/read").json == truth.last_read(5)
+    for book_id in list(books)[-30:]:
+        assert client.get(f"/books/{book_id}").headers["etag"] == truth.tag(book_id)
+        assert len(client.get(f"/books/{book_id}/history").json) == truth.events[book_id]

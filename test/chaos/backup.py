@@ -1,0 +1,58 @@
+"""One backup that is taken while clients write, and restored after kill -9."""
+
+import json
+import time
+from pathlib import Path
+from random import Random
+from typing import NamedTuple
+
+from chaos.truth import Truth, check_views
+from chaos.writers import Attempt, Crowd
+from support.process import bookshelf
+from support.program import Program
+from support.until import until
+
+
+class Restoration(NamedTuple):
+    """Commands acknowledged before the backup began, how many of them are missing, how many doubled."""
+
+    acknowledged: int
+    lost: int
+    doubled: int
+    ready_s: float
+
+
+def back_up_and_restore(folder: Path, random: Random) -> Restoration:
+    """Take a backup under load, kill the shelf later, restore; send again what was lost since the backup."""
+    data = folder / "data"
+    with Program(data).ready() as up, Crowd("backup", random, [up.client, up.ports]) as crowd:
+        until(lambda: crowd.acknowledged >= 50, "50 commands are done")
+        before = [one for one in crowd.attempts if one.acknowledged]
+        made = bookshelf("backup", folder / "backups", "--data", data, "--json").well
+        end = crowd.acknowledged
+        until(lambda: crowd.acknowledged >= end + 50, "50 more commands are done")
+        up.kill()
+    began = time.monotonic()
+    assert bookshelf("restore", json.loads(made)["backup"], "--data", data, "--replace").well
+    with Program(data).ready() as up:
+        ready_s = time.monotonic() - began
+        truth = Truth(data)
+        check_views(up.client, truth)
+        _send_again(up, [one for one in crowd.attempts if one.key and not truth.keys[one.key]])
+        truth = Truth(data)
+        check_views(up.client, truth)
+        assert up.stop().well
+    return Restoration(
+        acknowledged=len(before),
+        lost=sum(truth.marks[one.mark] == 0 for one in before),
+        doubled=sum(truth.marks[one.mark] > 1 for one in crowd.attempts),
+        ready_s=ready_s,
+    )
+
+
+def _send_again(up: Program, lost: list[Attempt]) -> None:
+    """Add the books again that were added since the backup, each twice with its key."""
+    books = [one for one in lost if one.path == "/books"]
+    assert books
+    for one in [*books, *books]:
+        assert one.send(up.client).status == 201
