@@ -4,8 +4,10 @@ import asyncio
 from collections.abc import AsyncIterator
 from typing import Any
 
+import msgspec
 import pytest
-from aiokafka.admin import AIOKafkaAdminClient, NewTopic
+from aiokafka import AIOKafkaProducer
+from aiokafka.admin import AIOKafkaAdminClient, NewPartitions, NewTopic
 from aiokafka.admin.config_resource import ConfigResource, ConfigResourceType
 from contract.log_contract import TOPIC, everything, records
 from support.kafka import Broker
@@ -14,6 +16,7 @@ from support.until import eventually
 
 from bookshelf.log.kafka.log import KafkaLog
 from bookshelf.log.kafka.settings import Topic
+from bookshelf.log.partition import partition_of
 from bookshelf.log.port import LogFault, NewRecord, OutcomeUnknown
 
 pytestmark = pytest.mark.needs("kafka")
@@ -152,3 +155,57 @@ async def test_a_topic_of_another_service_is_looked_up_and_never_made(
         await eventually(deleted, "the deleted topic is missing", 30)
         with pytest.raises(LogFault, match="not opened with a topic answers"):
             log.partitions("answers")
+
+
+async def _partitions_are(admin: AIOKafkaAdminClient, topic: str, count: int) -> bool:
+    [described] = await admin.describe_topics([topic])
+    return len(described["partitions"]) == count
+
+
+async def _written(log: KafkaLog, keys: int) -> None:
+    for partition in range(log.partitions(TOPIC)):
+        writer = await log.writer("newbook", TOPIC, partition)
+        own = [f"k{n}" for n in range(keys) if partition_of(f"k{n}", log.partitions(TOPIC)) == partition]
+        await writer.append(records(*own))
+
+
+@pytest.mark.parametrize("later", [0, 60], ids=["at once", "after more was written"])
+async def test_a_topic_with_added_partitions_is_refused(
+    kafka_broker: Broker, admin: AIOKafkaAdminClient, later: int
+) -> None:
+    chosen = settings(kafka_broker.address, partitions=3)
+    log = await KafkaLog.open(chosen, [Topic(TOPIC)])
+    await _written(log, 24)
+    await log.close()
+    await (await KafkaLog.open(chosen, [Topic(TOPIC)])).close()
+    await admin.create_partitions({chosen.prefix + TOPIC: NewPartitions(6)})
+    grown = msgspec.structs.replace(chosen, partitions=6)
+    await eventually(lambda: _partitions_are(admin, chosen.prefix + TOPIC, 6), "the partitions are there", 30)
+    if later:  # by a release that did not look
+        producer = AIOKafkaProducer(bootstrap_servers=kafka_broker.address)
+        await producer.start()
+        for n in range(1000, 1000 + later):
+            partition = partition_of(f"k{n}", 6)
+            await producer.send_and_wait(chosen.prefix + TOPIC, b"1", f"k{n}".encode(), partition)
+        await producer.stop()
+    with pytest.raises(
+        LogFault, match=r"has 6 partitions, and its first records were written for 3: .* a topic with 3 under"
+    ):
+        await KafkaLog.open(grown, [Topic(TOPIC)])
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [("cleanup.policy", "compact"), ("retention.ms", "3600000"), ("retention.bytes", "1000000")],
+)
+async def test_a_topic_whose_records_would_vanish_is_refused(
+    kafka_broker: Broker, admin: AIOKafkaAdminClient, name: str, value: str
+) -> None:
+    chosen = settings(kafka_broker.address)
+    await (await KafkaLog.open(chosen, [Topic(TOPIC)])).close()
+    topic = chosen.prefix + TOPIC
+    kept = {"cleanup.policy": "delete", "retention.ms": "-1", "retention.bytes": "-1"}
+    await admin.alter_configs([ConfigResource(ConfigResourceType.TOPIC, topic, {**kept, name: value})])
+    remedy = f"--entity-name {topic} --add-config {name}={kept[name]}"
+    with pytest.raises(LogFault, match=rf"has {name}={value}, .*{remedy}"):
+        await KafkaLog.open(chosen, [Topic(TOPIC)])

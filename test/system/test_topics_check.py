@@ -63,7 +63,9 @@ async def test_topics_that_are_missing_and_then_made(check: Checked, kafka_broke
         "replication.factor",
         "retention.ms",
         "cleanup.policy",
+        "written for partitions",
     }
+    assert {line["topic"] for line in found} >= {"__transaction_state", "__consumer_offsets"}
 
 
 @pytest.mark.needs("kafka")

@@ -12,11 +12,18 @@ from aiokafka.protocol.metadata import MetadataRequest
 from bookshelf.log.kafka.broker import administered
 from bookshelf.log.kafka.clients import Clients
 from bookshelf.log.kafka.faults import persist
+from bookshelf.log.kafka.placement import Sample, first_keys, misplaced, written_for
 from bookshelf.log.kafka.settings import KafkaSettings, Topic
 from bookshelf.log.kafka.topics import configs
 
 #: Of these, more than is asked for is as good.
 _AT_LEAST = frozenset({"min.insync.replicas", "max.message.bytes", "replication.factor"})
+
+#: Topics that the brokers make for themselves, and the settings of their replication.
+_BROKERS_OWN = {
+    "__transaction_state": "transaction.state.log.replication.factor",
+    "__consumer_offsets": "offsets.topic.replication.factor",
+}
 
 
 class Line(msgspec.Struct, frozen=True):
@@ -34,7 +41,15 @@ async def check(settings: KafkaSettings, topics: Sequence[Topic]) -> list[Line]:
     clients = Clients(settings)
     what = f"asking {settings.bootstrap} for topics"
     async with administered(clients, what, settings.ask_s) as (connection, admin):
-        return [line for topic in topics for line in await _of(connection, admin, settings, topic)]
+        lines = [line for topic in topics for line in await _of(connection, admin, settings, topic)]
+        kept = [settings.prefix + topic.name for topic in topics if topic.retention_s is None]
+        counts = {
+            one.topic: int(one.found) for one in lines if one.name == "partitions" and one.topic in kept
+        }
+        sample = await first_keys(clients, counts)
+        lines += [_written(name, count, sample[name]) for name, count in counts.items()]
+        lines += [line for name in _BROKERS_OWN for line in await _brokers_own(connection, settings, name)]
+        return lines
 
 
 async def _of(
@@ -53,6 +68,24 @@ async def _of(
     found = await persist(lambda: _configs(admin, name))
     lines = [*_placed(name, settings, partitions), *_set(name, found, wanted)]
     return [Line(name, "topic", "there", "there"), *lines]
+
+
+def _written(name: str, count: int, keys: Sample) -> Line:
+    written = written_for(keys, count)
+    do = "" if written == count else misplaced(name, count, written)
+    return Line(name, "written for partitions", str(written or "unknown"), str(count), do)
+
+
+async def _brokers_own(connection: AIOKafkaConnection, settings: KafkaSettings, name: str) -> list[Line]:
+    """Return how a topic of the brokers is replicated: without it no transaction is committed."""
+    answer = await connection.send(MetadataRequest([name], allow_auto_topic_creation=False))
+    [(code, _, _, partitions)] = answer.topics
+    setting = f"{_BROKERS_OWN[name]} of the brokers"
+    if code:
+        return [Line(name, "topic", "not made yet", f"there after the first use: as {setting} says")]
+    least = str(min((len(replicas) for _, _, _, replicas, *_ in partitions), default=0))
+    do = f"add replicas with kafka-reassign-partitions.sh; {setting} holds for new clusters only"
+    return [_judged(Line(name, "replication.factor", least, str(settings.replication), do))]
 
 
 def _creation(settings: KafkaSettings, name: str, wanted: Mapping[str, str]) -> str:

@@ -1,7 +1,7 @@
 """The log on Kafka."""
 
 import asyncio
-from collections.abc import Awaitable, Callable, Coroutine, Sequence
+from collections.abc import Awaitable, Callable, Coroutine, Mapping, Sequence
 from datetime import datetime
 from typing import Any, TypeVar
 
@@ -13,6 +13,7 @@ from bookshelf.log.kafka.dropping import begin, drop, let_go
 from bookshelf.log.kafka.faults import asking, persist
 from bookshelf.log.kafka.identity import identity
 from bookshelf.log.kafka.member import KafkaMembership
+from bookshelf.log.kafka.placement import first_keys, misplaced, written_for
 from bookshelf.log.kafka.settings import KafkaSettings, Topic
 from bookshelf.log.kafka.tail import KafkaTail
 from bookshelf.log.kafka.topics import Found, ensure, look_up, there
@@ -48,6 +49,8 @@ class KafkaLog:
         async with administered(clients, what, settings.wait_s) as (connection, admin):
             found = await ensure(connection, admin, settings, topics)
             kept = [settings.prefix + topic.name for topic in topics if topic.retention_s is None]
+            counts = {name: found[name.removeprefix(settings.prefix)].partitions for name in kept}
+            await _check_placement(clients, counts)
             log = cls(clients, found, await identity(connection, kept))
         await log._connect()
         return log
@@ -211,3 +214,10 @@ class KafkaLog:
         task = self._loop.create_task(work)
         self._letting_go.add(task)
         task.add_done_callback(self._letting_go.discard)
+
+
+async def _check_placement(clients: Clients, topics: Mapping[str, int]) -> None:
+    """Raise `LogFault` for a topic that has got more partitions than its records were written for."""
+    for name, keys in (await first_keys(clients, topics)).items():
+        if (written := written_for(keys, topics[name])) != topics[name]:
+            raise LogFault(misplaced(name, topics[name], written))

@@ -28,6 +28,10 @@ class TooFewBrokers(LogFault):
     """The cluster has not as many brokers as a new topic is to have replicas."""
 
 
+#: Settings by which a broker removes records: they must be as the topic is declared.
+_KEEPS = ("cleanup.policy", "retention.ms", "retention.bytes")
+
+
 class Found(Struct, frozen=True):
     """A topic as it is. `record_bytes`: the most that it takes in one record."""
 
@@ -56,8 +60,9 @@ async def ensure(
         await asyncio.sleep(_PAUSE_S)
         there = await _partitions(connection, list(by_name))
     _hold_to(settings.partitions, there)
-    most = await persist(lambda: _record_bytes(admin, list(by_name)))
-    return {topic.name: Found(there[name], most[name]) for name, topic in by_name.items()}
+    found = await persist(lambda: _described(admin, list(by_name)))
+    _hold_to_declared(settings, by_name, found)
+    return {topic.name: Found(there[name], _record_bytes(found[name])) for name, topic in by_name.items()}
 
 
 async def there(
@@ -82,7 +87,7 @@ async def look_up(connection: AIOKafkaConnection, admin: AIOKafkaAdminClient, na
     if fault is not errors.NoError:
         raise fault(name)
     try:
-        most = (await persist(lambda: _record_bytes(admin, [name])))[name]
+        most = _record_bytes((await persist(lambda: _described(admin, [name])))[name])
     except errors.TopicAuthorizationFailedError:
         most = RECORD_BYTES  # this user may write it and not see its settings: the broker will check
     return Found(len(partitions), most)
@@ -98,6 +103,23 @@ def _hold_to(wanted: int, there: Mapping[str, int]) -> None:
             f"Never change those of a topic that has records: each key's records would be in two partitions"
         )
         raise LogFault(msg)
+
+
+def _hold_to_declared(
+    settings: KafkaSettings, by_name: Mapping[str, Topic], found: Mapping[str, Mapping[str, str]]
+) -> None:
+    """Raise `LogFault` if a broker would remove records that the declaration keeps, or keep others."""
+    for name, topic in by_name.items():
+        wanted = {key: value for key, value in configs(settings, topic).items() if key in _KEEPS}
+        wrong = {key: value for key, value in wanted.items() if found[name].get(key) != value}
+        if wrong:
+            there = ", ".join(f"{key}={found[name].get(key)}" for key in wrong)
+            needed = ",".join(f"{key}={value}" for key, value in wrong.items())
+            msg = (
+                f"Kafka's topic {name} has {there}, so records would vanish from it, or be read again: "
+                f"kafka-configs.sh --alter --entity-type topics --entity-name {name} --add-config {needed}"
+            )
+            raise LogFault(msg)
 
 
 async def _partitions(connection: AIOKafkaConnection, names: list[str]) -> dict[str, int]:
@@ -179,12 +201,18 @@ def configs(settings: KafkaSettings, topic: Topic) -> dict[str, str]:
     }
 
 
-async def _record_bytes(admin: AIOKafkaAdminClient, names: list[str]) -> dict[str, int]:
-    asked = [ConfigResource(ConfigResourceType.TOPIC, name, {"max.message.bytes": ""}) for name in names]
-    found: dict[str, int] = {}
+async def _described(admin: AIOKafkaAdminClient, names: list[str]) -> dict[str, dict[str, str]]:
+    """Return the settings of topics that matter here, by the topics' names in Kafka."""
+    keys = dict.fromkeys(("max.message.bytes", *_KEEPS), "")
+    asked = [ConfigResource(ConfigResourceType.TOPIC, name, keys) for name in names]
+    found: dict[str, dict[str, str]] = {}
     for answer in await admin.describe_configs(asked):
         for code, why, _, name, entries in answer.resources:
             if code:
                 raise errors.for_code(code)(why)
-            found[name] = int(next(value for key, value, *_ in entries if key == "max.message.bytes"))
+            found[name] = {key: str(value) for key, value, *_ in entries}
     return found
+
+
+def _record_bytes(found: Mapping[str, str]) -> int:
+    return int(found["max.message.bytes"])

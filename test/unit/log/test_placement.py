@@ -1,0 +1,34 @@
+"""How many partitions a topic's records were written for, from the first keys of each."""
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from bookshelf.log.kafka.placement import written_for
+from bookshelf.log.partition import partition_of
+
+
+def sample(keys: int, partitions: int, first: int = 0) -> dict[int, list[str]]:
+    found: dict[int, list[str]] = {}
+    for n in range(first, first + keys):
+        found.setdefault(partition_of(f"key-{n}", partitions), []).append(f"key-{n}")
+    return found
+
+
+@given(st.integers(0, 500), st.integers(1, 64))
+def test_keys_fit_the_number_that_they_were_written_for(keys: int, partitions: int) -> None:
+    assert written_for(sample(keys, partitions), partitions) == partitions
+
+
+@pytest.mark.parametrize(("former", "now"), [(1, 2), (3, 6), (8, 9), (8, 16), (8, 64), (155, 300)])
+@pytest.mark.parametrize("later", [0, 300])
+def test_added_partitions_are_noticed(former: int, now: int, later: int) -> None:
+    keys = sample(400, former)
+    for partition, more in sample(later, now, first=1000).items():
+        keys[partition] = [*keys.get(partition, []), *more]
+    assert written_for(keys, now) == former
+
+
+def test_keys_that_fit_no_number() -> None:
+    keys = {7: [f"key-{n}" for n in range(100)]}
+    assert written_for(keys, 8) == 0
