@@ -3,51 +3,131 @@
 Our own writers never write one twice. Whoever copies a topic, or brings it back from a copy, may: Kafka's
 tools for that repeat some records after a fault. Each event has an id of its own, so a record that is the
 same to the last byte is the same event (CloudEvents 1.0, `id`).
+
+A checkpoint is an offset and the mark of the last record before it: `OFFSET:DIGEST`. Reading from a
+checkpoint compares that record, so a log that was restored to an earlier point and then extended is detected.
 """
 
+from collections import deque
 from collections.abc import Sequence
+from hashlib import blake2b
 
-from bookshelf.log.port import Log, Record, Tail
+import structlog
+
+from bookshelf.log.port import Log, OutOfRange, Record, Tail
 
 #: Offsets between a record and its repetition at the most. Whoever begins in the middle reads these first,
 #: so that everyone passes over the same records, wherever they began.
 WINDOW = 1000
 
 
-async def once(log: Log, topic: str, partition: int, offset: int) -> Tail:
-    """Read from `offset`, without repetitions. Raises `OutOfRange`, `LogFault`."""
-    before = offset - WINDOW
+#: Records of one read while a checkpoint is compared.
+_EARLY = 100
+_logger = structlog.get_logger(__name__)
+
+
+class Diverged(OutOfRange):
+    """The record before the checkpoint is another one in this log: the log was restored and extended."""
+
+
+def mark_of(record: Record) -> str:
+    """Return what identifies a record by its offset, its key and its value."""
+    digest = blake2b(record.key.encode(errors="surrogatepass"), digest_size=16)
+    digest.update(b"\0")
+    digest.update(record.value)
+    return f"{record.offset}:{digest.hexdigest()}"
+
+
+async def once(log: Log, topic: str, partition: int, offset: int, mark: str = "") -> "CheckedTail":
+    """Read from `offset`, without repetitions; `mark` is that of the last record before it, if it is known.
+
+    Raises `Diverged`, `OutOfRange`, `LogFault`.
+    """
+    first, marked = offset, int(mark.partition(":")[0]) if mark else None
+    if marked is not None and marked >= offset:  # of rows that have been set back since
+        mark, marked = "", None
     if offset > 0:
         start, end = await log.start(topic, partition), await log.end(topic, partition)
-        before = max(start, before) if start < offset <= end else offset
-    return _Once(await log.tail(topic, partition, max(before, 0)), offset)
+        if start < offset <= end:
+            first = max(start, offset - WINDOW)
+            if marked is not None and marked < start:
+                where = f"{topic}/{partition}@{marked}"
+                _logger.warning("checkpoint-not-compared", record=where, begins_at=start)
+                marked = offset - 1
+            elif marked is not None:
+                first = min(first, marked)
+    tail = CheckedTail(await log.tail(topic, partition, max(first, 0)), offset, mark)
+    if first < offset:
+        try:
+            await tail.compare(offset if marked is None else marked + 1)
+        except BaseException:
+            await tail.close()
+            raise
+    return tail
 
 
-class _Once:
-    """A tail that begins at an offset to whoever asks, and some records earlier for itself."""
+class CheckedTail:
+    """A tail that begins at an offset for its caller, and some records earlier for itself."""
 
-    def __init__(self, tail: Tail, offset: int) -> None:
+    def __init__(self, tail: Tail, offset: int, mark: str) -> None:
         self._tail = tail
         self._offset = offset
+        self._position = tail.position
+        self._mark = mark
+        self._last: Record | None = None
+        #: Batches that were read to compare the checkpoint, each with the position after it.
+        self._early: deque[tuple[Sequence[Record], int]] = deque()
         #: Where a record like this stood last.
         self._seen: dict[int, int] = {}
 
     @property
     def position(self) -> int:
         """The offset that is read next."""
-        return max(self._tail.position, self._offset)
+        return max(self._position, self._offset)
+
+    @property
+    def mark(self) -> str:
+        """The mark of the last record before `position`; empty if none is known."""
+        if self._last is not None:
+            self._mark, self._last = mark_of(self._last), None
+        return self._mark
+
+    async def compare(self, goal: int) -> None:
+        """Compare the last record before `goal` with the mark, or take its mark if there is none.
+
+        Raises `Diverged`.
+        """
+        last: Record | None = None
+        while self._tail.position < goal:
+            records = await self._tail.take(_EARLY)
+            self._early.append((records, self._tail.position))
+            last = next((one for one in reversed(records) if one.offset < goal), last)
+        if not self._mark:
+            self._mark = mark_of(last) if last is not None else ""
+        elif self._mark.startswith(f"{goal - 1}:") and (last is None or mark_of(last) != self._mark):
+            msg = f"the record at offset {goal - 1} is not the one that was read before"
+            raise Diverged(msg)
 
     async def take(self, most: int) -> Sequence[Record]:
         """Return up to `most` records in order, waiting for the first; none if only the position moved."""
         while True:
-            before = self._tail.position
-            records = await self._tail.take(most)
-            fresh = self._fresh(records)
+            before = self._position
+            fresh = self._fresh(await self._next(most))
             if before >= self._offset:
                 return fresh
             fresh = [record for record in fresh if record.offset >= self._offset]
-            if fresh or self._tail.position > self._offset:
+            if fresh or self._position > self._offset:
                 return fresh
+
+    async def _next(self, most: int) -> Sequence[Record]:
+        if self._early:
+            records, self._position = self._early.popleft()
+        else:
+            records = await self._tail.take(most)
+            self._position = self._tail.position
+        if records:
+            self._last = records[-1]
+        return records
 
     def _fresh(self, records: Sequence[Record]) -> Sequence[Record]:
         marks = [hash((record.key, record.value)) for record in records]

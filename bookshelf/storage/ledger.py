@@ -17,8 +17,10 @@ from sqlalchemy import (
     delete,
     func,
     insert,
+    inspect,
     literal,
     select,
+    text,
     union_all,
     update,
 )
@@ -36,6 +38,8 @@ checkpoint = Table(
     LEDGER,
     Column("part", Integer, primary_key=True, autoincrement=False),
     Column("off", BigInteger, nullable=False),
+    #: Identifies the last record before `off` (runtime/once.py); empty if it is not known.
+    Column("mark", TEXT, nullable=False, server_default=""),
 )
 
 #: Dead letters: records that could not be applied (`reason`), and later ones of the same key (`behind`).
@@ -63,8 +67,8 @@ _NO_PARTITION = -1
 _count = cast(about.c.value, BigInteger)
 #: The statements whose rows together are a look.
 LOOK = (
-    select(checkpoint.c.part, checkpoint.c.off),
-    select(literal(_NO_PARTITION), _count).where(about.c.name == _EDITS),
+    select(checkpoint.c.part, checkpoint.c.off, checkpoint.c.mark),
+    select(literal(_NO_PARTITION), _count, literal("")).where(about.c.name == _EDITS),
 )
 _edited = update(about).where(about.c.name == _EDITS).values(value=cast(_count + 1, Text))
 
@@ -88,13 +92,14 @@ def descends(db: Connection, **note: str) -> bool:
 
 def look(db: Connection) -> Seen:
     """Return how the set stands."""
-    return seen({row.part: row.off for row in db.execute(union_all(*LOOK))})
+    return seen({row.part: (row.off, row.mark) for row in db.execute(union_all(*LOOK))})
 
 
-def seen(found: dict[int, int], *, former: bool = False) -> Seen:
+def seen(found: dict[int, tuple[int, str]], *, former: bool = False) -> Seen:
     """Return what the rows of a look say."""
-    edits = found.pop(_NO_PARTITION, 0)
-    return Seen(found, edits, former)
+    edits, _ = found.pop(_NO_PARTITION, (0, ""))
+    applied = {part: offset for part, (offset, _) in found.items()}
+    return Seen(applied, edits, former, {part: mark for part, (_, mark) in found.items() if mark})
 
 
 def checkpoints(db: Connection) -> dict[int, int]:
@@ -102,22 +107,39 @@ def checkpoints(db: Connection) -> dict[int, int]:
     return {row.part: row.off for row in db.execute(select(checkpoint))}
 
 
-def move(db: Connection, partition: int, old: int, new: int) -> None:
-    """Move a checkpoint by compare-and-set. Raises `Superseded`: a zombie, or a double delivery."""
-    if old == 0 and _first(db, partition, new):
+def move(db: Connection, partition: int, old: int, new: int, mark: str = "") -> None:
+    """Move a checkpoint by compare-and-set. Raises `Superseded`: a zombie, or a double delivery.
+
+    `mark` identifies the last record before `new`.
+    """
+    if old == 0 and _first(db, partition, new, mark):
         return
-    moved = db.execute(update(checkpoint).filter_by(part=partition, off=old).values(off=new))
+    moved = db.execute(update(checkpoint).filter_by(part=partition, off=old).values(off=new, mark=mark))
     if moved.rowcount != 1:
         msg = f"the checkpoint of partition {partition} is no longer at {old}"
         raise Superseded(msg)
 
 
-def _first(db: Connection, partition: int, new: int) -> bool:
+def fill(db: Connection, partition: int, offset: int, mark: str) -> None:
+    """Note the mark of a checkpoint that an earlier release made without one."""
+    db.execute(update(checkpoint).filter_by(part=partition, off=offset, mark="").values(mark=mark))
+
+
+def upgrade(db: Connection, schema: str | None = None) -> None:
+    """Add the column that checkpoints of an earlier release lack."""
+    columns = {column["name"] for column in inspect(db).get_columns(checkpoint.name, schema)}
+    if checkpoint.c.mark.name not in columns:
+        name = checkpoint.name if schema is None else f"{schema}.{checkpoint.name}"
+        kind = checkpoint.c.mark.type.compile(db.dialect)
+        db.execute(text(f"ALTER TABLE {name} ADD COLUMN mark {kind} NOT NULL DEFAULT ''"))
+
+
+def _first(db: Connection, partition: int, new: int, mark: str) -> bool:
     if db.execute(select(checkpoint.c.off).filter_by(part=partition)).first():
         return False
     try:
         with db.begin_nested():
-            db.execute(insert(checkpoint), {"part": partition, "off": new})
+            db.execute(insert(checkpoint), {"part": partition, "off": new, "mark": mark})
     except IntegrityError:  # another was first, by a moment
         return False
     return True

@@ -1,6 +1,7 @@
 """The port of storage. Every adapter passes the same contract (test/contract/storage_contract.py)."""
 
 from collections.abc import Callable, Mapping
+from types import MappingProxyType
 from typing import NamedTuple, Protocol, TypeVar
 
 from sqlalchemy import Connection
@@ -25,12 +26,13 @@ class Gone(StorageFault):
 class Seen(NamedTuple):
     """How a table set stands: the offset applied next by partition, how often an operator has changed it.
 
-    `former`: another set has taken its place.
+    `former`: another set has taken its place. `marks` identify the last record before each offset.
     """
 
     applied: Mapping[int, int]
     edits: int
     former: bool = False
+    marks: Mapping[int, str] = MappingProxyType({})
 
 
 class TableSet(Protocol):

@@ -40,7 +40,10 @@ class SqliteTables:
     def descends_from(self, view: View, source: str) -> bool:
         """Whether the rows are of this version of the view and of this log."""
         with self._writing.begin() as db:
-            return ledger.descends(db, source=source, version=str(view.version))
+            if not ledger.descends(db, source=source, version=str(view.version)):
+                return False
+            ledger.upgrade(db)
+            return True
 
     @property
     def name(self) -> str:

@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from support.logfile import append, event
 from support.process import bookshelf
 from support.program import Program
 from support.until import until
@@ -137,3 +138,28 @@ def test_a_log_that_is_set_back_takes_states_and_rows_with_it(tmp_path: Path) ->
         assert client.patch(f"/books/{lost}", {"pages": 3}).status == 404
         assert client.post("/books", {"title": "The third", "author": "x"}).status == 201
         assert [book["title"] for book in client.books("?sort=added")] == ["The first", "The third"]
+
+
+def test_a_log_that_was_restored_and_extended_takes_states_and_rows_with_it(tmp_path: Path) -> None:
+    data, copy = tmp_path / "data", tmp_path / "copy.sqlite"
+    ids = [f"00000000-0000-5000-8000-00000000000{number}" for number in range(4)]
+    with Program(data).ready() as running:
+        first = running.client.add("The first")["id"]
+        assert running.stop().well
+    shutil.copy(data / "log.sqlite", copy)
+    with Program(data).ready() as running:
+        lost = running.client.add("Lost")["id"]
+        running.client.post(f"/books/{first}/finished")
+        assert running.stop().well
+    shutil.copy(copy, data / "log.sqlite")
+    for key in ids:
+        book = {"title": f"Other {key[-1]}", "author": "x", "added": "2024-01-01T00:00:00Z"}
+        append(data, key, event("shelf.book-added.v1", key, book))
+    with Program(data).ready() as running:
+        client = running.client
+        others = [f"Other {number}" for number in range(4)]
+        assert sorted(book["title"] for book in client.books()) == [*others, "The first"]
+        assert client.patch(f"/books/{lost}", {"pages": 3}).status == 404
+        assert client.get(f"/books/{first}").json["finished"] is None
+        assert client.get("/books/last/read").json == []
+        assert client.patch(f"/books/{ids[3]}", {"pages": 3}).status == 200

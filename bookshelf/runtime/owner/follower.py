@@ -4,8 +4,8 @@ import asyncio
 
 import structlog
 
-from bookshelf.log.port import OutOfRange, Tail
-from bookshelf.runtime.once import once
+from bookshelf.log.port import OutOfRange
+from bookshelf.runtime.once import CheckedTail, once
 from bookshelf.runtime.owner.deadlines import Deadlines
 from bookshelf.runtime.owner.overlay import Overlay
 from bookshelf.runtime.owner.seat import Seat
@@ -28,8 +28,9 @@ class Follower:
         self._states = states
         self._overlay = overlay
         self._deadlines = deadlines
-        self._tail: Tail
+        self._tail: CheckedTail
         self._folded = 0
+        self._mark = ""
         self._waiting: list[tuple[int, asyncio.Future[None]]] = []
         self._storing = asyncio.Lock()
 
@@ -40,16 +41,18 @@ class Follower:
 
     async def open(self) -> None:
         """Start where the stored states end; from the log's beginning if it does not have what follows."""
-        offset = await self._states.open(f"{self._log.identity}/{self._topic}/{self._partition}")
+        offset, mark = await self._states.open(f"{self._log.identity}/{self._topic}/{self._partition}")
         try:
-            self._tail = await once(self._log, self._topic, self._partition, offset)
+            self._tail = await once(self._log, self._topic, self._partition, offset, mark)
         except OutOfRange as fault:
             await self._states.reset()
             start = await self._log.start(self._topic, self._partition)
             what = "gap" if start else "states-made-anew"
             _logger.error(what, why=str(fault), begins_at=start)  # noqa: TRY400 (no defect)
             self._tail = await once(self._log, self._topic, self._partition, start)
-        self._folded = self._tail.position
+        self._folded, self._mark = self._tail.position, self._tail.mark
+        if self._mark and not mark:  # stored by an earlier release
+            await self.store()
 
     async def follow(self) -> None:
         """Read on, for ever."""
@@ -61,7 +64,7 @@ class Follower:
                 self._overlay.read_back(record)
             if self._deadlines is not None:
                 self._deadlines.note(keys)
-            self._folded = self._tail.position
+            self._folded, self._mark = self._tail.position, self._tail.mark
             self._tell()
             if self._states.full:
                 await self.store()
@@ -69,7 +72,7 @@ class Follower:
     async def store(self) -> None:
         """Store what is known, as of what is folded."""
         async with self._storing:
-            await self._states.flush(self._folded)
+            await self._states.flush(self._folded, self._mark)
 
     def _tell(self) -> None:
         still: list[tuple[int, asyncio.Future[None]]] = []

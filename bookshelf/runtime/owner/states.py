@@ -54,12 +54,12 @@ class States:
         """Whether so much has changed that it should be flushed."""
         return len(self._dirty) >= self._enough
 
-    async def open(self, source: str) -> int:
-        """Return the offset that the stored states are as of."""
+    async def open(self, source: str) -> tuple[int, str]:
+        """Return the offset that the stored states are as of, and the mark of the record before it."""
         made_by = f"{source}/{_form(self._aggregate)}"  # states that another form made are of no use
         offset, count = await self._in_thread(lambda: self._store.open(made_by))
         self._complete = count == 0
-        return offset
+        return offset, self._store.mark
 
     async def reset(self) -> None:
         """Forget everything: it is as of an offset that the log does not have."""
@@ -115,7 +115,7 @@ class States:
             self._spoilt = True
             raise
 
-    async def flush(self, offset: int) -> None:
+    async def flush(self, offset: int, mark: str = "") -> None:
         """Store what has changed, as of `offset`, then let the longest unused go.
 
         What the disk does not take stays in memory, and is stored once twice as much has changed.
@@ -125,7 +125,7 @@ class States:
         self._flushing, self._dirty = self._dirty, {}
         changed = self._flushing
         try:
-            await self._in_thread(lambda: self._save(changed, offset))
+            await self._in_thread(lambda: self._save(changed, offset, mark))
         except Unsaved as fault:
             self._unsaved(changed)
             self._enough = 2 * len(self._dirty)
@@ -145,13 +145,13 @@ class States:
         self._dirty = {**changed, **self._dirty}
         self._flushing = {}
 
-    def _save(self, changed: dict[str, Held[Any]], offset: int) -> None:
+    def _save(self, changed: dict[str, Held[Any]], offset: int, mark: str) -> None:
         values = {key: self._encode(held) for key, held in changed.items()}
         dues: Dues = {}
         if self._aggregate.due is not None:
             due = {key: deadline(self._aggregate, held) for key, held in changed.items()}
             dues = {key: None if one is None else one.moment for key, one in due.items()}
-        self._store.save(values, offset, dues)
+        self._store.save(values, offset, dues, mark)
 
     def _trim(self) -> None:
         while len(self._cache) > self._capacity:

@@ -34,6 +34,9 @@ class Unsaved(Exception):
 class Store(Protocol):
     """States by key and their deadlines, as of one offset. Blocks; the owner calls it in a thread."""
 
+    #: Identifies the last record before that offset (runtime/once.py); empty if it is not known.
+    mark: str
+
     def open(self, source: str) -> tuple[int, int]:
         """Return the offset to read on from, and how many keys are held; empty if of another source."""
 
@@ -43,8 +46,8 @@ class Store(Protocol):
     def earliest(self, most: int) -> dict[str, str]:
         """Return the keys of the first `most` deadlines, in order, and their moments. Raises `Spoilt`."""
 
-    def save(self, values: Mapping[str, bytes], offset: int, dues: Dues = NO_DUES) -> None:
-        """Keep the values, the deadlines, and that they are as of `offset`, all or nothing.
+    def save(self, values: Mapping[str, bytes], offset: int, dues: Dues = NO_DUES, mark: str = "") -> None:
+        """Keep the values, the deadlines, and that they are as of `offset` and `mark`, all or nothing.
 
         Raises `Unsaved`.
         """
@@ -63,6 +66,7 @@ class MemoryStore:
         self._values: dict[str, bytes] = {}
         self._dues: dict[str, str] = {}
         self._offset = 0
+        self.mark = ""
 
     def open(self, source: str) -> tuple[int, int]:  # noqa: ARG002 (the port's signature)
         """Return what was saved before in this process."""
@@ -76,20 +80,20 @@ class MemoryStore:
         """Return the first deadlines."""
         return dict(sorted(self._dues.items(), key=lambda one: (one[1], one[0]))[:most])
 
-    def save(self, values: Mapping[str, bytes], offset: int, dues: Dues = NO_DUES) -> None:
+    def save(self, values: Mapping[str, bytes], offset: int, dues: Dues = NO_DUES, mark: str = "") -> None:
         """Keep the values and the deadlines."""
         self._values.update(values)
         for key, moment in dues.items():
             self._dues.pop(key, None)
             if moment is not None:
                 self._dues[key] = moment
-        self._offset = offset
+        self._offset, self.mark = offset, mark
 
     def reset(self) -> None:
         """Forget everything."""
         self._values.clear()
         self._dues.clear()
-        self._offset = 0
+        self._offset, self.mark = 0, ""
 
     def close(self) -> None:
         """Keep everything."""
@@ -101,6 +105,7 @@ class SqliteStore:
     def __init__(self, path: Path) -> None:
         self._path = path
         self._source = ""
+        self.mark = ""
         self._db: sqlite3.Connection
 
     def open(self, source: str) -> tuple[int, int]:
@@ -124,6 +129,7 @@ class SqliteStore:
             raise ValueError(msg)
         self._db.execute("INSERT OR REPLACE INTO about VALUES ('source', ?)", (source,))
         offset = int(about.get("offset", "0"))
+        self.mark = about.get("mark", "")
         (count,) = self._db.execute("SELECT count(*) FROM (SELECT 1 FROM held LIMIT 1)").fetchone()
         return offset, int(count)
 
@@ -150,7 +156,7 @@ class SqliteStore:
         except sqlite3.DatabaseError as fault:
             raise _spoilt(fault) from fault
 
-    def save(self, values: Mapping[str, bytes], offset: int, dues: Dues = NO_DUES) -> None:
+    def save(self, values: Mapping[str, bytes], offset: int, dues: Dues = NO_DUES, mark: str = "") -> None:
         """Keep the values, the deadlines and the offset in one transaction."""
         gone = [(key,) for key, moment in dues.items() if moment is None]
         there = [(key, moment) for key, moment in dues.items() if moment is not None]
@@ -159,7 +165,8 @@ class SqliteStore:
             self._db.executemany("INSERT OR REPLACE INTO held VALUES (?, ?)", sorted(values.items()))
             self._db.executemany("DELETE FROM due WHERE key = ?", gone)
             self._db.executemany("INSERT OR REPLACE INTO due VALUES (?, ?)", there)
-            self._db.execute("INSERT OR REPLACE INTO about VALUES ('offset', ?)", (str(offset),))
+            about = [("offset", str(offset)), ("mark", mark)]
+            self._db.executemany("INSERT OR REPLACE INTO about VALUES (?, ?)", about)
             self._db.execute("COMMIT")
         except sqlite3.OperationalError as fault:
             self._take_back()

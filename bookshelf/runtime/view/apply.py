@@ -145,8 +145,8 @@ def _letter(record: Record, reason: str, *, behind: bool) -> Letter:
     }
 
 
-def apply(db: Connection, view: View, records: Sequence[Record], move: tuple[int, int, int]) -> int:
-    """Move the checkpoint (partition, old, new) and apply; return how many records were parked.
+def apply(db: Connection, view: View, records: Sequence[Record], move: tuple[int, int, int, str]) -> int:
+    """Move the checkpoint (partition, old, new, mark) and apply; return how many records were parked.
 
     Raises `Superseded`, or what is the database's fault.
     """

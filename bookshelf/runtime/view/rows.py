@@ -1,17 +1,19 @@
 """One generation of a view's rows: follows the partitions that are its own here."""
 
 import asyncio
+from collections.abc import Mapping
 from contextlib import suppress
 
 import structlog
 
 from bookshelf.cqrs.view import View
-from bookshelf.log.port import Log, LogFault, Membership, OutOfRange, Tail
-from bookshelf.runtime.once import once
+from bookshelf.log.port import Log, LogFault, Membership, OutOfRange
+from bookshelf.runtime.once import CheckedTail, once
 from bookshelf.runtime.supervisor import Supervisor
 from bookshelf.runtime.telemetry import ViewMeters
 from bookshelf.runtime.view.apply import apply
 from bookshelf.runtime.view.standing import Standing
+from bookshelf.storage import ledger
 from bookshelf.storage.ledger import Superseded
 from bookshelf.storage.port import Spoilt, StorageFault, TableSet
 
@@ -52,6 +54,8 @@ class Rows(Standing):
         self._gap = gap
         self._supervisors: dict[int, Supervisor] = {}
         self._following: dict[int, asyncio.Task[None]] = {}
+        #: Partitions whose checkpoint has not been compared with the log since the start.
+        self._not_compared: set[int] = set()
         #: The checkpoints that followers go on from.
         self._at: dict[int, int] = {}
         self.broken = False
@@ -79,6 +83,11 @@ class Rows(Standing):
             self._membership = await self._log.join(self.tables.name, topic, self._assigned, self._revoked)
         else:
             await self._assigned(every)
+        self._not_compared = {partition for partition in self._following if partition not in self._at}
+
+    def reaches(self, offsets: Mapping[int, int]) -> bool:
+        """Whether everything before these offsets, by partition, is in, and is known to be the log's."""
+        return self._not_compared.isdisjoint(offsets) and super().reaches(offsets)
 
     async def stop(self) -> None:
         """Follow no more; what is in stays in."""
@@ -127,6 +136,7 @@ class Rows(Standing):
         for task in tasks:
             task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)
+        self._not_compared -= partitions
         for partition in partitions:
             del self._supervisors[partition]
 
@@ -143,28 +153,42 @@ class Rows(Standing):
             await self.refresh()
         self._at[partition] = self.applied[partition]
         tail = await self._tail(partition)
+        if partition in self._not_compared:
+            self._not_compared.discard(partition)
+            self.changed()
         try:
             await self._take(partition, tail)
         finally:
             await tail.close()
 
-    async def _tail(self, partition: int) -> Tail:
+    async def _tail(self, partition: int) -> CheckedTail:
         topic, at = self.view.topic, self._at[partition]
         try:
-            return await once(self._log, topic, partition, at)
+            return await self._compared(partition, at)
         except OutOfRange as fault:
             start = await self._log.start(topic, partition)
             if at > 0:
                 # also past the end: rows of a log that was set back tell of what never was
                 self._break()
+                where = {"view": self.view.name, "partition": partition}
+                _logger.error("rows-made-anew", **where, why=str(fault))  # noqa: TRY400 (no defect)
                 raise Gap(f"{fault}; the rows are made anew of what the log has") from fault
             # nothing of this partition is in: what the log still has is all that the rows begin with
             _logger.error("gap", view=self.view.name, why=str(fault), begins_at=start)  # noqa: TRY400 (no defect)
-            await self.tables.write(lambda db: apply(db, self.view, (), (partition, 0, start)))
-            self._advanced(partition, start, 0)
+            await self.tables.write(lambda db: apply(db, self.view, (), (partition, 0, start, "")))
+            self._advanced(partition, start, 0, "")
             return await once(self._log, topic, partition, start)
 
-    async def _take(self, partition: int, tail: Tail) -> None:
+    async def _compared(self, partition: int, at: int) -> CheckedTail:
+        """Read on from a checkpoint, once its last record was found to be the log's."""
+        mark = self.marks.get(partition, "")
+        tail = await once(self._log, self.view.topic, partition, at, mark)
+        if tail.mark and not mark:
+            self.marks[partition] = tail.mark
+            await self.tables.write(lambda db: ledger.fill(db, partition, at, tail.mark))
+        return tail
+
+    async def _take(self, partition: int, tail: CheckedTail) -> None:
         taken = 0
         while True:
             if _BUSY < taken < _BATCH:
@@ -172,7 +196,7 @@ class Rows(Standing):
             old = tail.position
             records = await tail.take(_BATCH)
             taken = len(records)
-            move = (partition, old, tail.position)
+            move = (partition, old, tail.position, tail.mark)
             try:
                 parked = await self.tables.write(lambda db: apply(db, self.view, records, move))  # noqa: B023
             except Spoilt as fault:
@@ -183,10 +207,11 @@ class Rows(Standing):
                 if self.applied[partition] == old:
                     raise
                 return
-            self._advanced(partition, tail.position, parked)
+            self._advanced(partition, tail.position, parked, tail.mark)
 
-    def _advanced(self, partition: int, offset: int, parked: int) -> None:
+    def _advanced(self, partition: int, offset: int, parked: int, mark: str) -> None:
         self._at[partition] = offset
+        self.marks[partition] = mark
         self.advance(partition, offset, parked)
         self._supervisors[partition].well()
         if parked:

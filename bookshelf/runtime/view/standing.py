@@ -22,6 +22,8 @@ class Standing:
         self.shared = shared
         self.revision = 0
         self.applied: dict[int, int] = {}
+        #: By partition, what identifies the last record that was applied.
+        self.marks: dict[int, str] = {}
         #: Set once another set has taken the place of this one.
         self.superseded = asyncio.Event()
         #: Set by who waits for rows that are not there yet.
@@ -48,6 +50,9 @@ class Standing:
         edited, self._edits = seen.edits != self._edits, seen.edits
         partitions = self.applied.keys() | seen.applied.keys()
         moved = [self._sees(p, seen.applied.get(p, 0), before.get(p, 0)) for p in partitions]
+        for partition, mark in seen.marks.items():
+            if seen.applied[partition] == self.applied[partition]:
+                self.marks[partition] = mark
         if edited or any(moved):
             self.changed()
 

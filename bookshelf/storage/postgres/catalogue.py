@@ -33,7 +33,7 @@ from sqlalchemy.schema import CreateSchema, DropSchema
 from bookshelf.cqrs.view import View
 from bookshelf.storage import faults
 from bookshelf.storage.columns import TEXT
-from bookshelf.storage.ledger import LOOK, seen
+from bookshelf.storage.ledger import LOOK, seen, upgrade
 from bookshelf.storage.port import Gone, Seen
 
 #: The first half of every advisory lock here ("book"); the second is a set's number, 0 the turn.
@@ -77,7 +77,10 @@ def live(db: Connection, view: View, source: str) -> tuple[int, str] | None:
     """Return the number and name of the live set of this version and log, if there is one."""
     of_kind = and_(*(c == v for c, v in zip(_kind, (view.name, view.version, source), strict=True)))
     found = db.execute(select(sets.c.number, sets.c.name).where(of_kind, sets.c.state == _LIVE)).first()
-    return None if found is None else (found.number, found.name)
+    if found is None:
+        return None
+    upgrade(db, schema(found.number))
+    return found.number, found.name
 
 
 def add(db: Connection, view: View, source: str, *, goes_live: bool) -> tuple[int, str]:
@@ -144,9 +147,10 @@ def hold(number: int) -> Select[tuple[bool]]:
 def look(db: Connection, number: int) -> Seen:
     """Return how a set stands, in one statement. Raises `Gone`."""
     is_former = case((sets.c.state == _FORMER, 1), else_=0)
-    stands = select(literal(_NO_CHECKPOINT), is_former).where(sets.c.number == number)
-    found: dict[int, int] = {row.part: row.off for row in db.execute(union_all(*LOOK, stands))}
+    stands = select(literal(_NO_CHECKPOINT), is_former, literal("")).where(sets.c.number == number)
+    rows = db.execute(union_all(*LOOK, stands))
+    found: dict[int, tuple[int, str]] = {row.part: (row.off, row.mark) for row in rows}
     if _NO_CHECKPOINT not in found:
         msg = f"the table set {number} was dropped"
         raise Gone(msg)
-    return seen(found, former=bool(found.pop(_NO_CHECKPOINT)))
+    return seen(found, former=bool(found.pop(_NO_CHECKPOINT)[0]))

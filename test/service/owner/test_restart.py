@@ -120,6 +120,32 @@ async def test_a_store_that_has_seen_more_than_the_log_has_is_not_taken(
     assert restored.read_from == [len(KEYS), 0]
 
 
+async def test_a_store_of_a_log_that_was_restored_and_extended_is_not_taken(
+    owners: Owners, log: CountingLog, tmp_path: Path, thread: Executor
+) -> None:
+    await counted_once(owners)
+    restored = CountingLog(MemoryLog(1))
+    pen = await restored.writer("tally", "tallies", 0)
+    kept = [NewRecord(record.key, record.value) for record in await everything(log)][:-1]
+    await pen.append([*kept, *[counted(KEYS[0], by) for by in (5, 6, 7)]])
+    async with Owners(restored, sqlite_stores(tmp_path), thread) as later:
+        host = await later.host()
+        assert (await count(host, KEYS[-1])).state.sum == 1
+        assert (await count(host, KEYS[0])).state.sum == 20
+
+
+async def test_a_store_of_an_earlier_release_is_taken_once_and_gets_a_mark(
+    owners: Owners, store: Path
+) -> None:
+    await counted_once(owners)
+    with contextlib.closing(sqlite3.connect(store)) as db, db:
+        db.execute("DELETE FROM about WHERE name = 'mark'")
+    await all_is_known(owners)
+    with contextlib.closing(sqlite3.connect(store)) as db:
+        [mark] = db.execute("SELECT value FROM about WHERE name = 'mark'").fetchone()
+    assert mark.startswith(f"{len(KEYS) - 1}:")
+
+
 async def test_a_store_of_another_release_is_made_again(owners: Owners, store: Path) -> None:
     await counted_once(owners)
     former = SqliteStore(store)
@@ -163,7 +189,7 @@ class FullStore(MemoryStore):
     """A store on a disk without space."""
 
     # the port's signature
-    def save(self, values: Mapping[str, bytes], offset: int, dues: Dues = NO_DUES) -> None:  # noqa: ARG002
+    def save(self, values: Mapping[str, bytes], offset: int, dues: Dues = NO_DUES, mark: str = "") -> None:  # noqa: ARG002
         msg = "database or disk is full"
         raise OSError(msg)
 

@@ -33,10 +33,10 @@ class SlowStore(MemoryStore):
         self.saving = threading.Event()
         self.go_on = threading.Event()
 
-    def save(self, values: Mapping[str, bytes], offset: int, dues: Dues = NO_DUES) -> None:
+    def save(self, values: Mapping[str, bytes], offset: int, dues: Dues = NO_DUES, mark: str = "") -> None:
         self.saving.set()
         assert self.go_on.wait(5)
-        super().save(values, offset, dues)
+        super().save(values, offset, dues, mark)
 
 
 async def states(store: MemoryStore, thread: Executor | None = None) -> States:
@@ -65,11 +65,11 @@ class Full(MemoryStore):
 
     full, tries = True, 0
 
-    def save(self, values: Mapping[str, bytes], offset: int, dues: Dues = NO_DUES) -> None:
+    def save(self, values: Mapping[str, bytes], offset: int, dues: Dues = NO_DUES, mark: str = "") -> None:
         self.tries += 1
         if self.full:
             raise Unsaved
-        super().save(values, offset, dues)
+        super().save(values, offset, dues, mark)
 
 
 async def test_what_could_not_be_stored_is_still_held_and_stored_the_next_time() -> None:

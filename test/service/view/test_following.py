@@ -58,7 +58,7 @@ async def test_rows_and_checkpoint_move_together_or_not_at_all(views: Views, log
     [record] = await everything(log)
 
     def broken(db: Connection) -> None:
-        apply(db, VIEW, [record], (0, 1, 2))
+        apply(db, VIEW, [record], (0, 1, 2, ""))
         msg = "the process ends here"
         raise ZeroDivisionError(msg)
 
@@ -76,7 +76,7 @@ async def test_a_zombie_or_a_double_delivery_changes_nothing(
     await caught_up(host, log)
     records = await everything(log)
     with pytest.raises(Superseded):
-        await host.rows.tables.write(lambda db: apply(db, VIEW, records, move))
+        await host.rows.tables.write(lambda db: apply(db, VIEW, records, (*move, "")))
     assert (await host.query(sums), await host.query(checkpoints)) == ({"a": 2}, {0: 2})
 
 
@@ -87,7 +87,7 @@ async def test_a_follower_that_was_overtaken_goes_on_from_where_the_rows_are(
     log.readable.clear()
     await written(log, counted("a", 1))
     records = await everything_now(log)
-    await host.rows.tables.write(lambda db: apply(db, VIEW, records, (0, 0, 1)))
+    await host.rows.tables.write(lambda db: apply(db, VIEW, records, (0, 0, 1, "")))
     log.readable.set()
     await written(log, counted("a", 5))
     assert await answer(host, log) == {"a": 6}

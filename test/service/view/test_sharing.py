@@ -117,7 +117,7 @@ async def test_a_zombies_write_is_superseded(shared: Shared, pair: Pair) -> None
     for host in pair:
         await caught_up(host, shared.log)
         with pytest.raises(Superseded):
-            await host.rows.tables.write(lambda db: apply(db, VIEW, records, (0, 0, len(records))))
+            await host.rows.tables.write(lambda db: apply(db, VIEW, records, (0, 0, len(records), "")))
         assert await host.query(sums) == await totals(shared.log)
 
 

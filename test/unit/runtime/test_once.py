@@ -7,7 +7,7 @@ import pytest
 
 from bookshelf.log.memory import MemoryLog
 from bookshelf.log.port import NewRecord, OutOfRange
-from bookshelf.runtime.once import WINDOW, once
+from bookshelf.runtime.once import WINDOW, Diverged, once
 
 TOPIC = "shelf"
 
@@ -62,3 +62,58 @@ def test_much_is_read_in_little_memory() -> None:
 def test_an_offset_that_is_not_there_is_said(offset: int) -> None:
     with pytest.raises(OutOfRange):
         read("abc", offset)
+
+
+async def log_of(values: Iterable[str]) -> MemoryLog:
+    log = MemoryLog()
+    pen = await log.writer("newbook", TOPIC, 0)
+    await pen.append([NewRecord("a", value.encode()) for value in values])
+    return log
+
+
+async def mark_at(log: MemoryLog, offset: int) -> str:
+    tail = await once(log, TOPIC, 0, 0)
+    while tail.position < offset:
+        await tail.take(1)
+    return tail.mark
+
+
+@pytest.mark.parametrize("length", [1, 5, WINDOW + 300])
+async def test_a_checkpoint_whose_record_is_the_logs_is_read_on_from(length: int) -> None:
+    values = [str(n) for n in range(length)]
+    mark = await mark_at(await log_of(values), length)
+    tail = await once(await log_of([*values, "next"]), TOPIC, 0, length, mark)
+    assert (tail.position, tail.mark) == (length, mark)
+    assert [record.value for record in await tail.take(7)] == [b"next"]
+    assert (tail.position, tail.mark) == (
+        length + 1,
+        await mark_at(await log_of([*values, "next"]), length + 1),
+    )
+
+
+@pytest.mark.parametrize("length", [1, 5, WINDOW + 300])
+async def test_a_log_that_was_restored_and_extended_is_detected(length: int) -> None:
+    values = [str(n) for n in range(length)]
+    mark = await mark_at(await log_of([*values[:-1], "lost"]), length)
+    for others in (values, [*values, "more"]):
+        with pytest.raises(Diverged):
+            await once(await log_of(others), TOPIC, 0, length, mark)
+    with pytest.raises(OutOfRange):
+        await once(await log_of(values[:-1]), TOPIC, 0, length, mark)
+
+
+async def test_a_checkpoint_without_a_mark_is_accepted_and_gets_one() -> None:
+    log = await log_of("abc")
+    tail = await once(log, TOPIC, 0, 2)
+    assert tail.mark == await mark_at(log, 2)
+    assert [record.value for record in await tail.take(7)] == [b"c"]
+    with pytest.raises(OutOfRange):
+        await once(log, TOPIC, 0, 4)
+
+
+async def test_a_mark_of_a_later_record_than_the_checkpoint_is_not_waited_for() -> None:
+    log = await log_of("abc")
+    later = await mark_at(log, 3)
+    async with asyncio.timeout(30):
+        tail = await once(await log_of("ab"), TOPIC, 0, 2, later)
+    assert tail.mark == await mark_at(log, 2)

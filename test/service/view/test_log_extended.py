@@ -1,0 +1,62 @@
+"""A log that was restored to an earlier point and then extended: the rows are made again of what it has."""
+
+import pytest
+from sqlalchemy import text
+from support.faulty import FaultyLog
+from support.tally import TOPIC, VIEW, counted, sums, written
+from support.views import Views, answer, caught_up
+
+from bookshelf.log.memory import MemoryLog
+from bookshelf.storage.memory import MemoryStorage
+from bookshelf.storage.port import Storage
+from bookshelf.storage.postgres import catalogue
+from bookshelf.storage.postgres.tables import PostgresTables
+
+
+async def extended(others: int) -> FaultyLog:
+    """Return a log of the same identity that has lost its third record, and has `others` in its place."""
+    log = FaultyLog(MemoryLog(2))
+    await written(log, counted("a", 1), counted("b", 2), *[counted("c", 10) for _ in range(others)])
+    return log
+
+
+@pytest.mark.parametrize("others", [1, 5])
+async def test_rows_of_a_log_that_was_restored_and_extended_are_made_again(
+    log: FaultyLog, storage: Storage, others: int
+) -> None:
+    if isinstance(storage, MemoryStorage):
+        return  # its rows do not outlive a host
+    async with Views(log, storage) as before:
+        host = await before.host()
+        await written(log, counted("a", 1), counted("b", 2), counted("lost", 3))
+        assert await answer(host, log) == {"a": 1, "b": 2, "lost": 3}
+    restored = await extended(others)
+    async with Views(restored, storage) as after:
+        host = await after.host()
+        assert await host.query(sums) == {"a": 1, "b": 2, "c": 10 * others}
+
+
+async def test_checkpoints_of_an_earlier_release_are_accepted_once_and_get_a_mark(
+    log: FaultyLog, storage: Storage
+) -> None:
+    if isinstance(storage, MemoryStorage):
+        return  # as above
+    async with Views(log, storage) as before:
+        host = await before.host()
+        await written(log, counted("a", 1))
+        await caught_up(host, log)
+        tables = host.rows.tables
+        schema = f"{catalogue.schema(tables.number)}." if isinstance(tables, PostgresTables) else ""
+        drop = text(f"ALTER TABLE {schema}bookshelf_checkpoint DROP COLUMN mark")
+        await before.stop()
+        other = await storage.live(VIEW, f"{log.identity}/{TOPIC}")
+        await other.write(lambda db: db.execute(drop))
+        await other.close()
+    async with Views(log, storage) as after:
+        host = await after.host()
+        assert await host.query(sums) == {"a": 1}
+        assert (await host.rows.tables.look()).marks[0].startswith("0:")
+    restored = FaultyLog(MemoryLog(2))
+    await written(restored, counted("c", 1))
+    async with Views(restored, storage) as later:
+        assert await (await later.host()).query(sums) == {"c": 1}
