@@ -1,10 +1,12 @@
 """The SQLite file of the embedded log: how it is opened, checked and read."""
 
 import sqlite3
+from contextlib import closing
 from pathlib import Path
 from uuid import uuid4
 
 from bookshelf.log.port import LogFault, LogFull, Record
+from bookshelf.log.recent import bounded
 
 #: Files up to this size are checked whole when they are opened: 64 MiB take about 0.1 s.
 _CHECKED = 64 << 20
@@ -105,11 +107,12 @@ def consumed(connection: sqlite3.Connection) -> dict[tuple[str, str, int], int]:
 
 
 def read(connection: sqlite3.Connection, topic: str, part: int, offset: int, most: int) -> list[Record]:
-    """Return up to `most` records from `offset`, in order. Raises `LogFault`."""
+    """Return up to `most` records, and not many more than `READ_BYTES`, in order. Raises `LogFault`."""
     columns = "SELECT topic, part, off, key, value FROM record"
     query = f"{columns} WHERE topic = ? AND part = ? AND off >= ? ORDER BY off LIMIT ?"
     try:
-        return [Record(*row) for row in connection.execute(query, (topic, part, offset, most))]
+        with closing(connection.execute(query, (topic, part, offset, most))) as rows:
+            return bounded(Record(*row) for row in rows)
     except sqlite3.Error as fault:
         msg = f"the log cannot be read from {topic}/{part}@{offset}: {fault}; restore it from a backup"
         raise LogFault(msg) from fault

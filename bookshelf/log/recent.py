@@ -1,21 +1,72 @@
-"""The newest records of a partition, in memory, and those who wait for the next."""
+"""The newest records of a partition, in memory, and the readers that wait for the next."""
 
 import asyncio
-from collections.abc import Sequence
+from collections import deque
+from collections.abc import Iterable, Sequence
 
 from bookshelf.log.port import Record
+
+#: Bytes of the records that one read returns: it ends with the record that reaches them.
+READ_BYTES = 4 << 20
+#: What a record takes beside its key and its value.
+_RECORD_BYTES = 300
+
+
+def bounded(records: Iterable[Record]) -> list[Record]:
+    """Return the first records, one at least, up to the one that reaches `READ_BYTES`."""
+    taken: list[Record] = []
+    size = 0
+    for record in records:
+        taken.append(record)
+        size += len(record.value) + len(record.key)
+        if size >= READ_BYTES:
+            break
+    return taken
+
+
+class Window:
+    """Bounds the recent records of all partitions of a log: the oldest published leave first.
+
+    `most_bytes` counts keys, values and what a record takes beside them; `most` counts records.
+    """
+
+    def __init__(self, most_bytes: int, most: int) -> None:
+        self._most_bytes = most_bytes
+        self._most = most
+        self._published: deque[tuple[Recent, int, int, int]] = deque()
+        self._bytes = 0
+        self._count = 0
+
+    def published(self, recent: "Recent", records: Sequence[Record]) -> None:
+        """Count records that were published, and drop the oldest if there are too many now."""
+        size = sum(len(record.value) + len(record.key) + _RECORD_BYTES for record in records)
+        self._published.append((recent, recent.end, size, len(records)))
+        self._bytes += size
+        self._count += len(records)
+        if self._bytes <= self._most_bytes and self._count <= self._most:
+            return
+        ends: dict[Recent, int] = {}
+        # a quarter at once: removing from the front costs as much as what stays
+        while self._bytes > self._most_bytes * 3 // 4 or self._count > self._most * 3 // 4:
+            oldest, end, gone_bytes, gone = self._published.popleft()
+            self._bytes -= gone_bytes
+            self._count -= gone
+            ends[oldest] = end
+        for oldest, end in ends.items():
+            oldest.drop(end)
 
 
 class Recent:
     """A window on the end of one partition: tails that keep up never touch the disk.
 
-    `keep` bounds the records held, None for all. Only the event loop's thread comes here.
+    `window` bounds the records held, together with those of other partitions; None: all are held. Only the
+    event loop's thread comes here.
     """
 
-    def __init__(self, end: int = 0, keep: int | None = None) -> None:
+    def __init__(self, end: int = 0, window: Window | None = None) -> None:
         self._base = end
         self._records: list[Record] = []
-        self._keep = keep
+        self._window = window
         self._waiting: list[asyncio.Future[None]] = []
 
     @property
@@ -24,23 +75,30 @@ class Recent:
         return self._base + len(self._records)
 
     def publish(self, records: Sequence[Record]) -> None:
-        """Append committed records and wake who waits. Offsets are dense."""
+        """Append committed records and wake the readers that wait. Offsets are dense."""
         self._records.extend(records)
-        if self._keep is not None and len(self._records) > 2 * self._keep:
-            gone = len(self._records) - self._keep
-            del self._records[:gone]
-            self._base += gone
+        if self._window is not None and records:
+            self._window.published(self, records)
         waiting, self._waiting = self._waiting, []
         for waiter in waiting:
             if not waiter.done():
                 waiter.set_result(None)
 
+    def drop(self, end: int) -> None:
+        """Hold no more of what lies before `end`."""
+        gone = max(0, end - self._base)
+        del self._records[:gone]
+        self._base += gone
+
     def read(self, offset: int, most: int) -> Sequence[Record] | None:
-        """Return up to `most` records from `offset`; None if they have left the window."""
+        """Return up to `most` records, and not many more bytes than `READ_BYTES`, from `offset`.
+
+        None if they have left the window.
+        """
         if offset < self._base:
             return None
         start = offset - self._base
-        return self._records[start : start + most]
+        return bounded(self._records[start : start + most])
 
     async def wait(self) -> None:
         """Return when more has been published."""

@@ -10,10 +10,10 @@ from bookshelf.log.database import connect, connect_reader, consumed, ends, prep
 from bookshelf.log.groups import Group, GroupMembership
 from bookshelf.log.places import places
 from bookshelf.log.port import Change, Consumed, LogFault, NewRecord, OutOfRange, Record
-from bookshelf.log.recent import Recent
+from bookshelf.log.recent import Recent, Window
 
-#: Records of each partition that stay in memory for tails that keep up.
-_KEEP = 4096
+#: Bytes, and records, of all partitions that stay in memory for tails that keep up.
+_RECENT_BYTES, _RECENT = 32 << 20, 32_768
 _CLOSED = "the log is closed"
 
 
@@ -25,7 +25,8 @@ class SqliteLog:
         self._partitions = partitions
         self._reader = connect_reader(path)
         self._threads = ThreadPoolExecutor(1, thread_name_prefix="log-reader")
-        self._parts = {place: Recent(end, _KEEP) for place, end in ends(self._reader).items()}
+        self._window = Window(_RECENT_BYTES, _RECENT)
+        self._parts = {place: Recent(end, self._window) for place, end in ends(self._reader).items()}
         self._consumed = consumed(self._reader)
         self._pens: dict[tuple[str, int], SqliteWriter] = {}
         self._groups: dict[str, Group] = {}
@@ -85,7 +86,7 @@ class SqliteLog:
         self._part(topic, partition).publish([Record(topic, partition, n, r.key, r.value) for n, r in both])
 
     def _part(self, topic: str, partition: int) -> Recent:
-        return self._parts.setdefault((topic, partition), Recent(0, _KEEP))
+        return self._parts.setdefault((topic, partition), Recent(0, self._window))
 
     async def tail(self, topic: str, partition: int, offset: int) -> "SqliteTail":
         """Read from `offset`."""

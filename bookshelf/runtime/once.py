@@ -8,7 +8,6 @@ A checkpoint is an offset and the mark of the last record before it: `OFFSET:DIG
 checkpoint compares that record, so a log that was restored to an earlier point and then extended is detected.
 """
 
-from collections import deque
 from collections.abc import Sequence
 from hashlib import blake2b
 
@@ -75,8 +74,8 @@ class CheckedTail:
         self._position = tail.position
         self._mark = mark
         self._last: Record | None = None
-        #: Batches that were read to compare the checkpoint, each with the position after it.
-        self._early: deque[tuple[Sequence[Record], int]] = deque()
+        #: Read to compare the checkpoint: records from the offset on, the position after them, the last one.
+        self._early: tuple[Sequence[Record], int, Record] | None = None
         #: Where a record like this stood last.
         self._seen: dict[int, int] = {}
 
@@ -100,8 +99,11 @@ class CheckedTail:
         last: Record | None = None
         while self._tail.position < goal:
             records = await self._tail.take(_EARLY)
-            self._early.append((records, self._tail.position))
             last = next((one for one in reversed(records) if one.offset < goal), last)
+            fresh = [record for record in self._fresh(records) if record.offset >= self._offset]
+            self._position = min(self._tail.position, self._offset)
+            if self._tail.position > self._offset and records:
+                self._early = fresh, self._tail.position, records[-1]
         if not self._mark:
             self._mark = mark_of(last) if last is not None else ""
         elif self._mark.startswith(f"{goal - 1}:") and (last is None or mark_of(last) != self._mark):
@@ -112,22 +114,18 @@ class CheckedTail:
         """Return up to `most` records in order, waiting for the first; none if only the position moved."""
         while True:
             before = self._position
-            fresh = self._fresh(await self._next(most))
+            if self._early is not None:
+                (fresh, self._position, self._last), self._early = self._early, None
+                return fresh
+            records = await self._tail.take(most)
+            self._position = self._tail.position
+            self._last = records[-1] if records else self._last
+            fresh = self._fresh(records)
             if before >= self._offset:
                 return fresh
             fresh = [record for record in fresh if record.offset >= self._offset]
             if fresh or self._position > self._offset:
                 return fresh
-
-    async def _next(self, most: int) -> Sequence[Record]:
-        if self._early:
-            records, self._position = self._early.popleft()
-        else:
-            records = await self._tail.take(most)
-            self._position = self._tail.position
-        if records:
-            self._last = records[-1]
-        return records
 
     def _fresh(self, records: Sequence[Record]) -> Sequence[Record]:
         marks = [hash((record.key, record.value)) for record in records]

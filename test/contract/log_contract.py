@@ -194,3 +194,14 @@ class LogContract:
             assert await keys(log, 3, offsets[-3]) == [str(n) for n in range(MANY - 3, MANY)]
             await pen.append(records("newest"))
             assert [r.key for r in await read(behind, 1)] == ["newest"]
+
+    async def test_a_take_is_bounded_in_bytes(self, log: Log) -> None:
+        pen = await log.writer("newbook", TOPIC, 0)
+        for _ in range(12):
+            await pen.append([NewRecord("a", b"x" * (1 << 20))])
+        tail = await log.tail(TOPIC, 0, 0)
+        sizes: list[int] = []
+        async with asyncio.timeout(60):
+            while sum(sizes) < 12:
+                sizes.append(len(await tail.take(500)))
+        assert max(sizes) <= 5

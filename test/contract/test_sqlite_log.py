@@ -118,3 +118,14 @@ async def test_nothing_is_taken_any_more_once_it_closes(path: Path) -> None:
         await closing
         with pytest.raises(LogFault, match="closed"):
             await pen.append(records("b"))
+
+
+async def test_a_take_from_the_file_is_bounded_in_bytes(path: Path) -> None:
+    former = await SqliteLog.open(path)
+    pen = await former.writer("newbook", TOPIC, 0)
+    await pen.append([NewRecord("a", b"x" * (1 << 20))] * 12)
+    await former.close()
+    log = await SqliteLog.open(path)
+    tail = await log.tail(TOPIC, 0, 0)
+    assert [len(await tail.take(500)) for _ in range(3)] == [4, 4, 4]
+    await log.close()

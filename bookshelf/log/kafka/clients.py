@@ -26,6 +26,8 @@ _TRANSACTION_PAUSE_MS = 2
 _PARTING_S = 1.0
 #: Bytes of one batch of records; more of one append goes into further batches of the same transaction.
 BATCH_BYTES = 512 << 10
+#: Bytes that a reader asks a broker for at a time; a larger batch comes whole.
+_FETCH_BYTES = 1 << 20
 #: The largest record that a topic made by us takes.
 RECORD_BYTES = 16 << 20
 
@@ -112,6 +114,8 @@ class Clients:
             "enable_auto_commit": False,
             "auto_offset_reset": "none",
             "check_crcs": True,
+            "fetch_max_bytes": _FETCH_BYTES,
+            "max_partition_fetch_bytes": _FETCH_BYTES,
         }
 
 
