@@ -147,6 +147,8 @@ class ViewHost:
         for place in positions:
             if place.topic == self.view.topic:
                 wanted[place.partition] = max(wanted.get(place.partition, 0), place.offset + 1)
+        if self._shared and wanted:  # the database may have been set back since it was looked at last
+            await self._ask(lambda rows: rows.refresh())
         if self.rows.reaches(wanted):
             return
         ends = await self._generations.ends()

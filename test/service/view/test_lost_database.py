@@ -9,10 +9,10 @@ from support.blackhole import blackhole
 from support.instances import DEADLINE_S, PARTITIONS, Shared, split
 from support.postgres import running
 from support.tally import TOPIC, VIEW, counted, sums, totals, written
-from support.views import Views, answer, caught_up
+from support.views import Views, answer, caught_up, place
 
 from bookshelf.log.memory import MemoryLog
-from bookshelf.runtime.view.host import ViewHost
+from bookshelf.runtime.view.host import Behind, ViewHost
 from bookshelf.storage import ledger
 from bookshelf.storage.port import StorageFault
 from bookshelf.storage.postgres.database import Patience
@@ -123,6 +123,29 @@ async def test_a_database_that_was_set_back_is_filled_again(shared: Shared, pair
         async with asyncio.timeout(DEADLINE_S):
             while await host.query(sums) != await totals(shared.log):
                 await host.rows.news()
+
+
+async def test_a_read_by_position_is_not_answered_from_rows_that_were_set_back(
+    shared: Shared, pair: Pair
+) -> None:
+    await shared.write(8)
+    for host in pair:
+        await caught_up(host, shared.log)
+    ends = [(p, await shared.log.end(TOPIC, p)) for p in range(PARTITIONS)]
+    positions = [place(partition, end - 1) for partition, end in ends if end]
+    async with shared.server.admin(shared.name) as admin:
+        [schema] = await shared.schemas()
+        await admin.execute(f'SET search_path = "{schema}"')
+        await admin.execute("BEGIN; DELETE FROM bookshelf_checkpoint; DELETE FROM tally; COMMIT")
+    for host in pair:
+        async with asyncio.timeout(DEADLINE_S):
+            while True:
+                try:
+                    await host.after(positions)
+                except Behind:
+                    continue
+                break
+        assert await host.query(sums) == await totals(shared.log)
 
 
 async def test_a_database_that_does_not_answer_is_said_in_time_and_gone_on_with_later(shared: Shared) -> None:
