@@ -54,6 +54,7 @@ async def test_topics_that_are_missing_and_then_made(check: Checked, kafka_broke
         "--partitions 8 --replication-factor 1 --config cleanup.policy=delete" in missing["bookshelf topic"]
     )
     log = await KafkaLog.open(settings(kafka_broker.address, prefix=check.prefix), topics())
+    await log.writer("newbook", "bookshelf", 0)
     await log.close()
     assert "MEND" not in check().well
     assert check.wrong() == {}
@@ -66,6 +67,10 @@ async def test_topics_that_are_missing_and_then_made(check: Checked, kafka_broke
         "written for partitions",
     }
     assert {line["topic"] for line in found} >= {"__transaction_state", "__consumer_offsets"}
+    # a writer was opened before, so the brokers have made this one
+    assert {"replication.factor", "min.insync.replicas"} <= {
+        line["name"] for line in found if line["topic"] == "__transaction_state"
+    }
 
 
 @pytest.mark.needs("kafka")

@@ -48,7 +48,9 @@ async def check(settings: KafkaSettings, topics: Sequence[Topic]) -> list[Line]:
         }
         sample = await first_keys(clients, counts)
         lines += [_written(name, count, sample[name]) for name, count in counts.items()]
-        lines += [line for name in _BROKERS_OWN for line in await _brokers_own(connection, settings, name)]
+        lines += [
+            line for name in _BROKERS_OWN for line in await _brokers_own(connection, admin, settings, name)
+        ]
         return lines
 
 
@@ -76,7 +78,9 @@ def _written(name: str, count: int, keys: Sample) -> Line:
     return Line(name, "written for partitions", str(written or "unknown"), str(count), do)
 
 
-async def _brokers_own(connection: AIOKafkaConnection, settings: KafkaSettings, name: str) -> list[Line]:
+async def _brokers_own(
+    connection: AIOKafkaConnection, admin: AIOKafkaAdminClient, settings: KafkaSettings, name: str
+) -> list[Line]:
     """Return how a topic of the brokers is replicated: without it no transaction is committed."""
     answer = await connection.send(MetadataRequest([name], allow_auto_topic_creation=False))
     [(code, _, _, partitions)] = answer.topics
@@ -85,7 +89,10 @@ async def _brokers_own(connection: AIOKafkaConnection, settings: KafkaSettings, 
         return [Line(name, "topic", "not made yet", f"there after the first use: as {setting} says")]
     least = str(min((len(replicas) for _, _, _, replicas, *_ in partitions), default=0))
     do = f"add replicas with kafka-reassign-partitions.sh; {setting} holds for new clusters only"
-    return [_judged(Line(name, "replication.factor", least, str(settings.replication), do))]
+    replication = _judged(Line(name, "replication.factor", least, str(settings.replication), do))
+    key, wanted = "min.insync.replicas", str(settings.min_insync)
+    found = await persist(lambda: _configs(admin, name))
+    return [replication, *_set(name, {key: found.get(key, "unknown")}, {key: wanted})]
 
 
 def _creation(settings: KafkaSettings, name: str, wanted: Mapping[str, str]) -> str:
