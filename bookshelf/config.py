@@ -30,6 +30,7 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
     service_ports: Literal["fixed", "auto"] = "fixed"
     partitions: Annotated[int, Meta(ge=1, le=64)] = 1
     state_cache: Annotated[int, Meta(ge=_LEAST_CACHED, le=10_000_000)] = 20_000
+    command_memory_h: Annotated[float, Meta(ge=1, le=8760)] = 24.0
     log_level: Literal["debug", "info", "warning", "error"] = "info"
     log_format: Literal["auto", "text", "json"] = "auto"
 

@@ -122,7 +122,8 @@ async def open_world(settings: Settings, path: Path, stack: AsyncExitStack) -> W
 
     def states(aggregate: Aggregate[Any], partition: int) -> States:
         store = SqliteStore(path / "state" / f"{aggregate.name}-{partition}.sqlite")
-        return States(aggregate, store, threads, settings.cached(settings.partitions))
+        cached, memory_h = settings.cached(settings.partitions), settings.command_memory_h
+        return States(aggregate, store, threads, cached, memory_h)
 
     clock = SystemClock()
     return World(

@@ -103,18 +103,18 @@ async def open_world(
         storage=storage,
         transport=transport,
         listen=Sockets(network, NOTICE_S, allowed_hosts=allowed_hosts(settings)).listen,
-        states=_states(path / "state", settings.cached(network.kafka_partitions), stack),
+        states=_states(path / "state", settings, network.kafka_partitions, stack),
         clock=clock,
         ids=SystemIds(clock),
     )
 
 
-def _states(path: Path, capacity: int, stack: AsyncExitStack) -> MakeStates:
+def _states(path: Path, settings: Settings, partitions: int, stack: AsyncExitStack) -> MakeStates:
     threads = ThreadPoolExecutor(1, thread_name_prefix="states")
     stack.push_async_callback(asyncio.to_thread, threads.shutdown)
 
     def made(aggregate: Aggregate[Any], partition: int) -> States:
         store = SqliteStore(path / f"{aggregate.name}-{partition}.sqlite")
-        return States(aggregate, store, threads, capacity)
+        return States(aggregate, store, threads, settings.cached(partitions), settings.command_memory_h)
 
     return made

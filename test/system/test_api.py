@@ -183,4 +183,4 @@ def test_the_location_of_a_new_book_answers_at_once_without_a_cookie(running: Pr
     for client in (running.client, running.ports):
         for _ in range(50):
             added = client.post("/books", {"title": "Kim", "author": "Rudyard Kipling"})
-            assert client.get(f"/books/{added.json['id']}").status == 200
+            assert client.ask("GET", f"/books/{added.json['id']}").status == 200

@@ -42,7 +42,7 @@ class CommandEndpoint:
         """Carry the command out. Raises `Problem`, `Refused`, `NotOwner`, `Busy`."""
         left_s = conditions.time_left(request.headers, DEADLINE_S)
         content = await request.body.read(MAX_BODY)
-        sent = self._sent(request, path, self._read(request, content))
+        sent = self._sent(request, path, content)
         try:
             async with asyncio.timeout(left_s):
                 return self._answer(await self._host.ask(sent))
@@ -61,8 +61,8 @@ class CommandEndpoint:
         read: msgspec.Struct = self._reader.body(content)
         return read
 
-    def _sent(self, request: Request, path: Mapping[str, str], body: msgspec.Struct) -> Sent:
-        route = self._route
+    def _sent(self, request: Request, path: Mapping[str, str], content: bytes) -> Sent:
+        route, body = self._route, self._read(request, content)
         given = conditions.key(request.headers)
         # the gateway makes one for each request that has none: there is no other content to tell it from
         chosen = None if conditions.TRY in request.headers else given
@@ -70,8 +70,9 @@ class CommandEndpoint:
         command_id = given or forwarded or self._ids.new()
         at = self._clock.now()
         new = not given or conditions.first_try(request.headers, given, at)
+        subject = created(command_id) if route.creates else path["id"]
         return Sent(
-            subject=created(command_id) if route.creates else path["id"],
+            subject=subject,
             command=route.command(body, at),
             id=command_id,
             at=at,
@@ -80,7 +81,17 @@ class CommandEndpoint:
             fresh=route.creates and new and not forwarded,
             traceparent=conditions.trace(request.headers),
             actor=conditions.actor(request.headers),
+            size=len(content),
+            after=self._after(request, subject),
         )
+
+    def _after(self, request: Request, subject: str) -> int:
+        """Return the offset in the subject's partition before which everything must be known."""
+        positions = conditions.after(request.headers)
+        if not positions:
+            return 0
+        own = (self._host.aggregate.topic, self._host.partition(subject))
+        return max((p.offset + 1 for p in positions if (p.topic, p.partition) == own), default=0)
 
     def _answer(self, outcome: Outcome) -> Response:
         route = self._route

@@ -25,6 +25,7 @@ class Follower:
         self._topic = seat.aggregate.topic
         self._partition = seat.partition
         self._log = seat.means.log
+        self._clock = seat.means.clock
         self._states = states
         self._overlay = overlay
         self._deadlines = deadlines
@@ -72,7 +73,7 @@ class Follower:
     async def store(self) -> None:
         """Store what is known, as of what is folded."""
         async with self._storing:
-            await self._states.flush(self._folded, self._mark)
+            await self._states.flush(self._folded, self._mark, now=self._clock.now())
 
     def _tell(self) -> None:
         still: list[tuple[int, asyncio.Future[None]]] = []

@@ -11,7 +11,7 @@ from bookshelf.log.port import Record
 
 S = TypeVar("S")
 
-#: The last commands of each aggregate whose retries are recognised.
+#: Completed commands that stay with the state; older ones are in the store (`States.spill`).
 REMEMBERED = 64
 #: The version of an aggregate whose newest event is not in the log yet: no one can have seen it.
 UNSETTLED = -2
@@ -21,34 +21,44 @@ NONE = -1
 DUE = "due"
 
 
-class Done(msgspec.Struct, Generic[S], frozen=True, array_like=True):
-    """A command that was carried out: its id, its content's hash, and what it left behind."""
+class Done(msgspec.Struct, frozen=True, array_like=True):
+    """A completed command: its id, its content's hash, the version that it left, its last record's offset.
+
+    `at_ms` is the time of its events, in milliseconds since 1970. The state that it left is not remembered:
+    it is folded again from the log if it is asked for (FirstAnswers).
+    """
 
     command: str
     hash: str
-    state: S
     version: int
     offset: int
+    at_ms: int = 0
 
 
 class Held(msgspec.Struct, Generic[S], frozen=True, array_like=True):
     """One aggregate as far as the log was read. `version` is the offset of its newest event.
 
     `faults` are its records that could not be read, as (offset, reason): with one it takes no command.
-    `fired` is the id of the last command that a deadline gave.
+    `fired` is the id of the last command that a deadline gave. `first` is the offset of its first event, and
+    `creator` the command that gave it, which is never forgotten. `spilled`: more commands are in the store.
     """
 
     state: S
     version: int = NONE
-    done: tuple[Done[S], ...] = ()
+    done: tuple[Done, ...] = ()
     faults: tuple[tuple[int, str], ...] = ()
     fired: str = ""
+    first: int = NONE
+    creator: Done | None = None
+    spilled: bool = False
 
-    def recall(self, command: str) -> Done[S] | None:
-        """Return what the command left behind, if it is remembered."""
+    def recall(self, command: str) -> Done | None:
+        """Return what is remembered here of a command."""
         for done in reversed(self.done):
             if done.command == command:
                 return done
+        if self.creator is not None and self.creator.command == command:
+            return self.creator
         return None
 
 
@@ -82,33 +92,39 @@ class Fold:
             return self.after(held, said), said.envelope.id
         except Exception as fault:  # noqa: BLE001 (whatever it is, it holds back this key and no other)
             faults = (*held.faults, (record.offset, str(fault)))
-            return Held(held.state, held.version, held.done, faults, held.fired), ""
+            return msgspec.structs.replace(held, faults=faults), ""
 
     def after(self, held: Held[Any], said: Said) -> Held[Any]:
         """Return what is held after one more."""
         envelope, event = said.envelope, said.event
-        state, version = held.state, held.version
+        state, version, first = held.state, held.version, held.first
         if event is not None:
             state, version = self._aggregate.evolve(state, event), said.offset
+            first = said.offset if first < 0 else first
         elif envelope.type != ANSWERED:
             return _without(held, dropped(envelope))
-        done, fired = held.done, held.fired
+        done, fired, creator = held.done, held.fired, held.creator
         if envelope.source == self._source and envelope.commandid:
-            latest = Done(envelope.commandid, envelope.commandhash, state, version, said.offset)
-            done = (*_others(done, latest.command), latest)
+            at_ms = int(envelope.time.timestamp() * 1000)
+            latest = Done(envelope.commandid, envelope.commandhash, version, said.offset, at_ms)
+            done = (*(done[:-1] if done and done[-1].command == latest.command else done), latest)
             if latest.hash == DUE:
                 fired = latest.command
-        return Held(state, version, done, held.faults, fired)
+            if held.version == NONE or (creator is not None and creator.command == latest.command):
+                creator = latest
+        return Held(state, version, done, held.faults, fired, first, creator, held.spilled)
+
+
+def spill(held: Held[Any]) -> tuple[Held[Any], tuple[Done, ...]]:
+    """Return what is held with the newest commands only, and the older ones."""
+    if len(held.done) <= REMEMBERED:
+        return held, ()
+    older = held.done[:-REMEMBERED]
+    return msgspec.structs.replace(held, done=held.done[-REMEMBERED:], spilled=True), older
 
 
 def _without(held: Held[Any], offset: int | None) -> Held[Any]:
     faults = tuple(fault for fault in held.faults if fault[0] != offset)
     if faults == held.faults:
         return held
-    return Held(held.state, held.version, held.done, faults, held.fired)
-
-
-def _others(done: tuple[Done[Any], ...], command: str) -> tuple[Done[Any], ...]:
-    if done and done[-1].command == command:
-        return done[:-1]
-    return done[1 - REMEMBERED :] if len(done) >= REMEMBERED else done
+    return msgspec.structs.replace(held, faults=faults)

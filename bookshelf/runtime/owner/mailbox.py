@@ -10,6 +10,10 @@ from bookshelf.runtime.owner.orders import Arrived
 
 #: Commands that may wait; more are sent away at once, with a word to come again.
 CAPACITY = 10_000
+CAPACITY_BYTES = 64 << 20
+#: Commands of one batch, and bytes of their requests, at the most.
+BATCH = 2_000
+BATCH_BYTES = 8 << 20
 
 
 class Letter(NamedTuple):
@@ -30,6 +34,7 @@ class Mailbox:
     def __init__(self, partition: int) -> None:
         self._partition = partition
         self._letters: list[Letter] = []
+        self._bytes = 0
         self._some = asyncio.Event()
         self._closed = False
 
@@ -41,8 +46,9 @@ class Mailbox:
         """Queue a command. Raises `Busy`, `NotOwner`."""
         if self._closed:
             raise NotOwner(self._partition)
-        if len(self._letters) >= CAPACITY:
+        if len(self._letters) >= CAPACITY or self._bytes + sent.size > CAPACITY_BYTES:
             raise Busy
+        self._bytes += sent.size
         letter = Letter(sent, asyncio.get_running_loop().create_future())
         self._letters.append(letter)
         self._some.set()
@@ -64,17 +70,37 @@ class Mailbox:
         """Let go of what came by topic: it is read again, from where the log says."""
         self._letters = [letter for letter in self._letters if letter.order is None]
 
-    async def take(self) -> list[Letter]:
-        """Return everything that waits, once there is something; nothing more once it is closed."""
-        while not self._letters and not self._closed:
+    async def take(self, most: int = BATCH) -> list[Letter]:
+        """Return the commands of a batch, once there are some; nothing more once it is closed.
+
+        Those that nobody waits for any more and that were never tried are dropped. Commands by topic that
+        were put together stay together.
+        """
+        while True:
+            self._letters = [one for one in self._letters if one.tried or not one.answer.done()]
+            if self._letters or self._closed:
+                break
             self._some.clear()
             await self._some.wait()
-        letters, self._letters = self._letters, []
+        count = self._share(most)
+        letters, self._letters = self._letters[:count], self._letters[count:]
+        self._bytes = sum(one.sent.size for one in self._letters)
         return letters
+
+    def _share(self, most: int) -> int:
+        """Return how many of the commands are a batch: one at least."""
+        size = 0
+        for count, one in enumerate(self._letters):
+            size += one.sent.size
+            together = count > 0 and one.order is not None and self._letters[count - 1].answer is one.answer
+            if count and not together and (count >= most or size > BATCH_BYTES):
+                return count
+        return len(self._letters)
 
     def put_back(self, letters: Iterable[Letter], *, tried: bool) -> None:
         """Put letters first again; if they were `tried`, their fate is not known yet."""
         self._letters[:0] = [letter._replace(tried=letter.tried or tried) for letter in letters]
+        self._bytes = sum(one.sent.size for one in self._letters)
         self._some.set()
 
     def close(self) -> None:

@@ -1,10 +1,10 @@
 """What an owner has said and not yet read back: laid over its states until the log returns it."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from bookshelf.log.port import Record
-from bookshelf.runtime.owner.held import UNSETTLED, Fold, Held, Said
+from bookshelf.runtime.owner.held import UNSETTLED, Fold, Held, Said, spill
 from bookshelf.runtime.owner.states import States
 
 
@@ -35,15 +35,22 @@ class Overlay:
 
     def add(self, key: str, said: Sequence[Said]) -> None:
         """Lay sayings on top."""
+        head = self.head(key)
+        for one in said:
+            head = self._fold.after(head, one)
         self._mine.setdefault(key, []).extend(said)
-        self._heads.pop(key, None)
+        self._heads[key] = head
 
-    def settle(self, key: str, said: Sequence[Said], offsets: Sequence[int]) -> None:
-        """Say where in the log the sayings have come to stand; those read back already are gone from here."""
+    def newest_event(self, key: str) -> str:
+        """Return the id of the newest pending event of a key; empty if it has none."""
+        mine = self._mine.get(key, ())
+        return next((one.envelope.id for one in reversed(mine) if one.event is not None), "")
+
+    def settle(self, key: str, places: Mapping[str, int]) -> None:
+        """Set the offsets of pending records by their ids; those that were read back are gone from here."""
         mine = self._mine.get(key)
         if mine is None:
             return
-        places = {one.envelope.id: offset for one, offset in zip(said, offsets, strict=True)}
         self._mine[key] = [
             Said(one.envelope, one.event, places.get(one.envelope.id, one.offset)) for one in mine
         ]
@@ -53,7 +60,10 @@ class Overlay:
         """Fold a record of the log into its loaded key; if it is ours, it leaves the overlay."""
         key = record.key
         held, event_id = self._fold.apply(self._states.get(key), record)
+        held, older = spill(held)
         self._states.put(key, held)
+        if older:
+            self._states.spill(key, older, held.done[-1].at_ms)
         mine = self._mine.get(key)
         if mine is None:
             return

@@ -12,7 +12,7 @@ from bookshelf.runtime.owner.deadlines import Deadlines
 from bookshelf.runtime.owner.follower import Follower
 from bookshelf.runtime.owner.held import Fold
 from bookshelf.runtime.owner.inbox import Inbox
-from bookshelf.runtime.owner.mailbox import Letter, Mailbox
+from bookshelf.runtime.owner.mailbox import BATCH, Letter, Mailbox
 from bookshelf.runtime.owner.overlay import Overlay
 from bookshelf.runtime.owner.scribe import Scribe
 from bookshelf.runtime.owner.seat import Seat
@@ -39,6 +39,8 @@ class Owner:
         self._alarm = Alarm(seat, states, self._follower, self._mailbox)
         self._inbox = Inbox(seat, self._mailbox) if aggregate.takes else None
         self._batches = 0
+        #: Commands of the next batch at the most: half as many after a batch that was not answered in time.
+        self._most = BATCH
         self.ready = ready
 
     def ask(self, sent: Sent) -> asyncio.Future[Outcome]:
@@ -76,6 +78,7 @@ class Owner:
             self.ready.clear()
             await ended(serving, *endless)
             self._mailbox.send_away()
+            await self._scribe.close()
             await self._follower.close()
 
     async def _serve(self) -> None:
@@ -85,6 +88,8 @@ class Owner:
             try:
                 await self._hold_pen()
             except (Fenced, OutcomeUnknown) as fault:
+                if isinstance(fault, OutcomeUnknown):
+                    self._most = max(1, self._most // 2)
                 where = {"aggregate": self._seat.aggregate.name, "partition": self._seat.partition}
                 _logger.warning("pen-lost", **where, why=str(fault))
             else:
@@ -103,9 +108,10 @@ class Owner:
         letters: list[Letter] = []
         try:
             async with nullcontext() if self._inbox is None else self._inbox.open():
-                while letters := await self._mailbox.take():
+                while letters := await self._mailbox.take(self._most):
                     await self._scribe.work(pen, letters)
                     self._batches += 1
+                    self._most = min(2 * self._most, BATCH)
         except BaseException:
             # they are decided anew, maybe by another owner; what became of those that were tried is not known
             self._mailbox.put_back(letters, tried=self._scribe.tried)

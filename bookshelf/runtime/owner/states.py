@@ -5,6 +5,7 @@ import hashlib
 from collections import OrderedDict
 from collections.abc import Callable, Collection, Iterable
 from concurrent.futures import Executor
+from datetime import datetime
 from functools import partial
 from typing import Any, TypeVar
 
@@ -13,11 +14,15 @@ import structlog
 
 from bookshelf.cqrs.aggregate import Aggregate
 from bookshelf.runtime.owner.due import deadline
-from bookshelf.runtime.owner.held import Held
-from bookshelf.runtime.owner.store import Dues, Store, Unsaved
+from bookshelf.runtime.owner.held import Done, Held
+from bookshelf.runtime.owner.store import CommandKey, Dues, Spilled, Store, Unsaved
 from bookshelf.storage.port import Spoilt
 
 T = TypeVar("T")
+#: Hours for which a completed command is remembered at least.
+COMMAND_MEMORY_H = 24.0
+#: The format of what is held in the store; another one is made again from the log.
+_FORMAT = "2"
 _logger = structlog.get_logger(__name__)
 
 
@@ -29,7 +34,12 @@ class States:
     """
 
     def __init__(
-        self, aggregate: Aggregate[Any], store: Store, executor: Executor | None, capacity: int = 20_000
+        self,
+        aggregate: Aggregate[Any],
+        store: Store,
+        executor: Executor | None,
+        capacity: int = 20_000,
+        command_memory_h: float = COMMAND_MEMORY_H,
     ) -> None:
         self._aggregate = aggregate
         self._empty: Held[Any] = Held(aggregate.initial)
@@ -39,6 +49,13 @@ class States:
         self._cache: OrderedDict[str, Held[Any]] = OrderedDict()
         self._dirty: dict[str, Held[Any]] = {}
         self._flushing: dict[str, Held[Any]] = {}
+        #: Completed commands that no longer fit into what is held, not stored yet and being stored.
+        self._spilled: dict[CommandKey, Done] = {}
+        self._spilling: dict[CommandKey, Done] = {}
+        self._memory_ms = int(command_memory_h * 3_600_000)
+        self._newest_ms = 0
+        #: How often something was stored: what was looked up in the store before may be out of date since.
+        self.saved = 0
         self._decode = msgspec.msgpack.Decoder(Held[type(aggregate.initial)]).decode  # type: ignore[misc]
         self._encode = msgspec.msgpack.Encoder().encode
         self._complete = False
@@ -52,7 +69,7 @@ class States:
     @property
     def full(self) -> bool:
         """Whether so much has changed that it should be flushed."""
-        return len(self._dirty) >= self._enough
+        return len(self._dirty) + len(self._spilled) >= self._enough
 
     async def open(self, source: str) -> tuple[int, str]:
         """Return the offset that the stored states are as of, and the mark of the record before it."""
@@ -107,6 +124,23 @@ class States:
         """Hold a newer value."""
         self._dirty[key] = held
 
+    def spill(self, key: str, older: Iterable[Done], newest_ms: int) -> None:
+        """Remember commands that no longer fit into what is held; the time is the newest of the log."""
+        self._spilled.update(((key, done.command), done) for done in older)
+        self._newest_ms = max(self._newest_ms, newest_ms)
+
+    def recall(self, key: str, command: str) -> Done | None:
+        """Return a completed command that is to be stored."""
+        return self._spilled.get((key, command)) or self._spilling.get((key, command))
+
+    async def recall_stored(self, commands: Collection[CommandKey]) -> dict[CommandKey, Done]:
+        """Return those of the commands that are in the store."""
+        try:
+            return await self._in_thread(partial(self._store.recall, commands))
+        except Spoilt:
+            self._spoilt = True
+            raise
+
     async def earliest(self, most: int) -> dict[str, str]:
         """Return the keys of the first stored deadlines, in order, and their moments."""
         try:
@@ -115,26 +149,33 @@ class States:
             self._spoilt = True
             raise
 
-    async def flush(self, offset: int, mark: str = "") -> None:
-        """Store what has changed, as of `offset`, then let the longest unused go.
+    async def flush(self, offset: int, mark: str = "", *, now: datetime | None = None) -> None:
+        """Store what has changed, as of `offset`, then drop the longest unused from memory.
 
+        Completed commands are forgotten once they are older than the command memory, by the times of the log;
+        events that claim to be of after `now` do not make it go on faster.
         What the disk does not take stays in memory, and is stored once twice as much has changed.
         """
         if self._spoilt:
             return
         self._flushing, self._dirty = self._dirty, {}
-        changed = self._flushing
+        self._spilling, self._spilled = self._spilled, {}
+        changed, spilled = self._flushing, self._spilling
+        newest_ms = self._newest_ms if now is None else min(self._newest_ms, int(now.timestamp() * 1000))
+        kept = Spilled(spilled, newest_ms - self._memory_ms)
         try:
-            await self._in_thread(lambda: self._save(changed, offset, mark))
+            await self._in_thread(lambda: self._save(changed, offset, mark, kept))
         except Unsaved as fault:
             self._unsaved(changed)
-            self._enough = 2 * len(self._dirty)
+            self._enough = 2 * (len(self._dirty) + len(self._spilled))
             _logger.warning("states-not-stored", aggregate=self._aggregate.name, why=str(fault))
             return
         except BaseException:
             self._unsaved(changed)
             raise
         self._enough = self._capacity // 4
+        self.saved += 1
+        self._spilling = {}
         for key, held in changed.items():
             self._cache[key] = held
             self._cache.move_to_end(key)
@@ -144,14 +185,16 @@ class States:
     def _unsaved(self, changed: dict[str, Held[Any]]) -> None:
         self._dirty = {**changed, **self._dirty}
         self._flushing = {}
+        self._spilled = {**self._spilling, **self._spilled}
+        self._spilling = {}
 
-    def _save(self, changed: dict[str, Held[Any]], offset: int, mark: str) -> None:
+    def _save(self, changed: dict[str, Held[Any]], offset: int, mark: str, spilled: Spilled) -> None:
         values = {key: self._encode(held) for key, held in changed.items()}
         dues: Dues = {}
         if self._aggregate.due is not None:
             due = {key: deadline(self._aggregate, held) for key, held in changed.items()}
             dues = {key: None if one is None else one.moment for key, one in due.items()}
-        self._store.save(values, offset, dues, mark)
+        self._store.save(values, offset, dues, mark, spilled)
 
     def _trim(self) -> None:
         while len(self._cache) > self._capacity:
@@ -171,7 +214,7 @@ class States:
 
 
 def _form(aggregate: Aggregate[Any]) -> str:
-    """Return what states were made by: its version, the shape of its state, and whether it has deadlines."""
+    """Return what states were made by: format, the aggregate's version, its state's shape, deadlines."""
     shape = msgspec.json.encode(msgspec.json.schema(type(aggregate.initial)), order="sorted")
     due = "" if aggregate.due is None else "/due"
-    return f"v{aggregate.version}/{hashlib.sha256(shape).hexdigest()[:12]}{due}"
+    return f"{_FORMAT}/v{aggregate.version}/{hashlib.sha256(shape).hexdigest()[:12]}{due}"

@@ -5,8 +5,9 @@ import sqlite3
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 from types import MappingProxyType
-from typing import Protocol
+from typing import NamedTuple, Protocol
 
+from bookshelf.runtime.owner.held import Done
 from bookshelf.storage.port import Spoilt
 
 _SCHEMA = """
@@ -14,13 +15,31 @@ CREATE TABLE IF NOT EXISTS about (name TEXT PRIMARY KEY, value TEXT NOT NULL) WI
 CREATE TABLE IF NOT EXISTS held (key TEXT PRIMARY KEY, value BLOB NOT NULL) WITHOUT ROWID;
 CREATE TABLE IF NOT EXISTS due (key TEXT PRIMARY KEY, moment TEXT NOT NULL) WITHOUT ROWID;
 CREATE INDEX IF NOT EXISTS due_moment ON due (moment, key);
+CREATE TABLE IF NOT EXISTS command (
+  key TEXT NOT NULL, id TEXT NOT NULL, hash TEXT NOT NULL,
+  version INT NOT NULL, off INT NOT NULL, at INT NOT NULL, PRIMARY KEY (key, id)
+) WITHOUT ROWID;
+CREATE INDEX IF NOT EXISTS command_at ON command (at);
 """
+_RECALL = "SELECT id, hash, version, off, at FROM command WHERE key = ? AND id = ?"
 _LOOK_UP = "SELECT key, value FROM held WHERE key = ?"
 _EARLIEST = "SELECT key, moment FROM due ORDER BY moment, key LIMIT ?"
 
 #: Keys, and the moment of each one's deadline (owner/due.py); None for those that have none.
 Dues = Mapping[str, str | None]
 NO_DUES: Dues = MappingProxyType({})
+#: A key, and the id of a command that was carried out on it.
+CommandKey = tuple[str, str]
+
+
+class Spilled(NamedTuple):
+    """Completed commands to be stored, and before which time (ms since 1970) stored ones are forgotten."""
+
+    commands: Mapping[CommandKey, Done]
+    forget_before_ms: int
+
+
+NO_COMMANDS = Spilled(MappingProxyType({}), 0)
 
 
 def _spoilt(fault: sqlite3.DatabaseError) -> Spoilt:
@@ -46,11 +65,21 @@ class Store(Protocol):
     def earliest(self, most: int) -> dict[str, str]:
         """Return the keys of the first `most` deadlines, in order, and their moments. Raises `Spoilt`."""
 
-    def save(self, values: Mapping[str, bytes], offset: int, dues: Dues = NO_DUES, mark: str = "") -> None:
-        """Keep the values, the deadlines, and that they are as of `offset` and `mark`, all or nothing.
+    def save(
+        self,
+        values: Mapping[str, bytes],
+        offset: int,
+        dues: Dues = NO_DUES,
+        mark: str = "",
+        spilled: Spilled = NO_COMMANDS,
+    ) -> None:
+        """Keep the values, the deadlines, the commands, and what they are as of, all or nothing.
 
         Raises `Unsaved`.
         """
+
+    def recall(self, commands: Iterable[CommandKey]) -> dict[CommandKey, Done]:
+        """Return those of the commands that are stored. Raises `Spoilt`."""
 
     def reset(self) -> None:
         """Forget everything that was saved."""
@@ -65,6 +94,7 @@ class MemoryStore:
     def __init__(self) -> None:
         self._values: dict[str, bytes] = {}
         self._dues: dict[str, str] = {}
+        self._commands: dict[CommandKey, Done] = {}
         self._offset = 0
         self.mark = ""
 
@@ -80,19 +110,33 @@ class MemoryStore:
         """Return the first deadlines."""
         return dict(sorted(self._dues.items(), key=lambda one: (one[1], one[0]))[:most])
 
-    def save(self, values: Mapping[str, bytes], offset: int, dues: Dues = NO_DUES, mark: str = "") -> None:
+    def save(
+        self,
+        values: Mapping[str, bytes],
+        offset: int,
+        dues: Dues = NO_DUES,
+        mark: str = "",
+        spilled: Spilled = NO_COMMANDS,
+    ) -> None:
         """Keep the values and the deadlines."""
         self._values.update(values)
         for key, moment in dues.items():
             self._dues.pop(key, None)
             if moment is not None:
                 self._dues[key] = moment
+        kept = {**self._commands, **spilled.commands}
+        self._commands = {k: done for k, done in kept.items() if done.at_ms >= spilled.forget_before_ms}
         self._offset, self.mark = offset, mark
+
+    def recall(self, commands: Iterable[CommandKey]) -> dict[CommandKey, Done]:
+        """Return those of the commands that are stored."""
+        return {key: self._commands[key] for key in commands if key in self._commands}
 
     def reset(self) -> None:
         """Forget everything."""
         self._values.clear()
         self._dues.clear()
+        self._commands.clear()
         self._offset, self.mark = 0, ""
 
     def close(self) -> None:
@@ -156,7 +200,14 @@ class SqliteStore:
         except sqlite3.DatabaseError as fault:
             raise _spoilt(fault) from fault
 
-    def save(self, values: Mapping[str, bytes], offset: int, dues: Dues = NO_DUES, mark: str = "") -> None:
+    def save(
+        self,
+        values: Mapping[str, bytes],
+        offset: int,
+        dues: Dues = NO_DUES,
+        mark: str = "",
+        spilled: Spilled = NO_COMMANDS,
+    ) -> None:
         """Keep the values, the deadlines and the offset in one transaction."""
         gone = [(key,) for key, moment in dues.items() if moment is None]
         there = [(key, moment) for key, moment in dues.items() if moment is not None]
@@ -165,6 +216,14 @@ class SqliteStore:
             self._db.executemany("INSERT OR REPLACE INTO held VALUES (?, ?)", sorted(values.items()))
             self._db.executemany("DELETE FROM due WHERE key = ?", gone)
             self._db.executemany("INSERT OR REPLACE INTO due VALUES (?, ?)", there)
+            self._db.executemany(
+                "INSERT OR REPLACE INTO command VALUES (?, ?, ?, ?, ?, ?)",
+                [
+                    (key, one.command, one.hash, one.version, one.offset, one.at_ms)
+                    for (key, _), one in spilled.commands.items()
+                ],
+            )
+            self._db.execute("DELETE FROM command WHERE at < ?", (spilled.forget_before_ms,))
             about = [("offset", str(offset)), ("mark", mark)]
             self._db.executemany("INSERT OR REPLACE INTO about VALUES (?, ?)", about)
             self._db.execute("COMMIT")
@@ -174,6 +233,14 @@ class SqliteStore:
         except sqlite3.Error:
             self._take_back()
             raise
+
+    def recall(self, commands: Iterable[CommandKey]) -> dict[CommandKey, Done]:
+        """Return those of the commands that are stored, a look-up each."""
+        try:
+            rows = {key: self._db.execute(_RECALL, key).fetchone() for key in commands}
+        except sqlite3.DatabaseError as fault:
+            raise _spoilt(fault) from fault
+        return {key: Done(*row) for key, row in rows.items() if row is not None}
 
     def _take_back(self) -> None:
         if self._db.in_transaction:  # a full disk has ended it already

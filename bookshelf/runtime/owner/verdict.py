@@ -9,22 +9,14 @@ from bookshelf.cqrs.aggregate import Aggregate
 from bookshelf.cqrs.envelope import ANSWERED, Envelope, encode_envelope
 from bookshelf.cqrs.errors import Changed, HeldBack, Invalid, KeyReused, Refused
 from bookshelf.cqrs.message import Event
-from bookshelf.cqrs.position import Position
 from bookshelf.runtime.clock import Ids
-from bookshelf.runtime.owner.command import Outcome, Sent
+from bookshelf.runtime.owner.command import Sent
 from bookshelf.runtime.owner.due import PREFIX, FallDue, deadline, moment_of
 from bookshelf.runtime.owner.held import UNSETTLED, Done, Held, Said
 
 _encode = msgspec.json.Encoder().encode
 _NOTHING = msgspec.Raw(b"{}")
 _logger = structlog.get_logger(__name__)
-
-
-def outcome(held: Held[Any], sent: Sent, place: tuple[str, int], *, replayed: bool) -> Outcome:
-    """Return what a command left behind in its topic and partition, from what is held after it."""
-    done = held.recall(sent.id) or Done(sent.id, sent.hash, held.state, held.version, held.version)
-    position = Position(*place, done.offset) if done.offset >= 0 else None
-    return Outcome(sent.subject, done.state, done.version, position, replayed)
 
 
 class Judge:
@@ -34,14 +26,17 @@ class Judge:
         self._aggregate = aggregate
         self._ids = ids
 
-    def judge(self, held: Held[Any], sent: Sent) -> list[Said] | None:
-        """Return what there is to say, maybe nothing; None if the command was carried out before."""
+    def judge(self, held: Held[Any], sent: Sent, done: Done | None = None) -> list[Said] | None:
+        """Return what there is to say, maybe nothing; None if the command was carried out before.
+
+        `done` is what is known of the command besides what is held.
+        """
         if sent.id.startswith(PREFIX):
             msg = f"ids that begin with {PREFIX} are kept for deadlines; take another"
             raise Invalid(msg)
         if type(sent.command) is FallDue:
             return self._fall_due(held, sent)
-        done = held.recall(sent.id)
+        done = held.recall(sent.id) or done
         if done is not None:
             if done.hash and done.hash != sent.hash:
                 msg = "this Idempotency-Key was used before, with another content; take a new key"

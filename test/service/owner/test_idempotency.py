@@ -1,14 +1,20 @@
 """The same command, sent again, answers the same and writes nothing; whatever happened in between."""
 
 import asyncio
+from datetime import timedelta
+from pathlib import Path
 
 import pytest
-from support.faulty import FaultyLog
-from support.owners import Owners, ask, count, divided, keyed, sent
-from support.tally import Count, counted, everything, written
+from msgspec.structs import replace
+from support.faulty import FaultyLog, gate, landed
+from support.owners import Owners, ask, count, divided, keyed, sent, sqlite_stores
+from support.ports import FixedClock
+from support.tally import Count, Tally, counted, everything, totals, written
 
 from bookshelf.cqrs.envelope import ANSWERED
 from bookshelf.cqrs.errors import KeyReused
+from bookshelf.log.memory import MemoryLog
+from bookshelf.runtime.owner.held import REMEMBERED
 
 
 async def test_the_same_key_answers_the_same_and_writes_nothing(owners: Owners, log: FaultyLog) -> None:
@@ -76,15 +82,84 @@ async def test_a_key_is_remembered_over_a_restart(owners: Owners, log: FaultyLog
         await ask(again, keyed("a", "key", 5))
 
 
-async def test_the_last_64_commands_are_remembered_and_older_ones_forgotten(
+async def test_every_command_of_a_hot_aggregate_is_remembered(owners: Owners, log: FaultyLog) -> None:
+    host = await owners.host()
+    firsts = [await ask(host, keyed("a", f"key-{n}")) for n in range(REMEMBERED + 20)]
+    for n, first in enumerate(firsts):
+        again = await ask(host, keyed("a", f"key-{n}"))
+        assert (again.replayed, again.state, again.version) == (True, first.state, first.version)
+        assert again.position == first.position
+    assert len(await everything(log)) == len(firsts)
+
+
+@pytest.mark.parametrize("many", [64, 65, 100, 1000, 3000])
+async def test_commands_on_one_aggregate_whose_answer_is_lost_are_carried_out_once(
+    owners: Owners, log: FaultyLog, many: int
+) -> None:
+    host = await owners.host()
+    reached, opened = asyncio.Event(), asyncio.Event()
+    log.appends.extend([gate(reached, opened), landed, landed])
+    first = host.ask(sent("b"))
+    async with asyncio.timeout(120):
+        await reached.wait()  # the others wait for one another, and are one batch
+        asked = [host.ask(keyed("a", f"key-{n}")) for n in range(many)]
+        opened.set()
+        outcomes = await asyncio.gather(first, *asked)
+        assert await totals(log) == {"a": many, "b": 1}
+        assert {outcome.state.sum for outcome in outcomes[1:]} == set(range(1, many + 1))
+        assert all(outcome.version == outcome.position.offset for outcome in outcomes if outcome.position)
+        again = await asyncio.gather(*(host.ask(keyed("a", f"key-{n}")) for n in range(0, many, 7)))
+    for one, former in zip(again, outcomes[1::7], strict=True):
+        assert (one.replayed, one.state, one.position) == (True, former.state, former.position)
+    assert await totals(log) == {"a": many, "b": 1}
+
+
+async def test_each_of_many_commands_at_once_is_answered_with_its_own_result(
     owners: Owners, log: FaultyLog
 ) -> None:
     host = await owners.host()
-    for n in range(65):
-        await ask(host, keyed("a", f"key-{n}"))
-    assert (await ask(host, keyed("a", "key-1"))).replayed
-    assert len(await everything(log)) == 65
-    assert not (await ask(host, keyed("a", "key-0"))).replayed
+    async with asyncio.timeout(60):
+        outcomes = await asyncio.gather(*(host.ask(sent("a", Count(by=1))) for _ in range(300)))
+    assert [outcome.state for outcome in outcomes] == [Tally(sum=n, said=n) for n in range(1, 301)]
+    assert len({outcome.version for outcome in outcomes}) == 300
+    offsets = [outcome.position.offset for outcome in outcomes if outcome.position is not None]
+    assert offsets == [outcome.version for outcome in outcomes]
+    assert await totals(log) == {"a": 300}
+
+
+async def test_commands_that_no_longer_fit_into_memory_are_found_in_the_store(
+    log: FaultyLog, tmp_path: Path
+) -> None:
+    stores = sqlite_stores(tmp_path)
+    async with Owners(log, stores, capacity=40) as owners:
+        host = await owners.host()
+        firsts = [await ask(host, keyed("a", f"key-{n}")) for n in range(300)]
+        assert sum(len(states) for states in owners.states) < 150
+        assert (await ask(host, keyed("a", "key-5"))).position == firsts[5].position
+    async with Owners(log, stores, capacity=40) as owners:
+        host = await owners.host()
+        for n in range(0, 300, 50):
+            again = await ask(host, keyed("a", f"key-{n}"))
+            assert (again.replayed, again.state) == (True, firsts[n].state)
+        with pytest.raises(KeyReused):
+            await ask(host, keyed("a", "key-5", 9))
+    assert await totals(log) == {"a": 300}
+
+
+async def test_a_command_is_forgotten_by_the_time_of_the_log_and_no_sooner(tmp_path: Path) -> None:
+    log = FaultyLog(MemoryLog(1))
+    clock = FixedClock()
+    async with Owners(log, sqlite_stores(tmp_path), clock=clock, capacity=40) as owners:
+        host = await owners.host()
+        await ask(host, sent("a"))  # the command that began it is never forgotten
+        for n in range(200):
+            await ask(host, keyed("a", f"old-{n}"))
+        assert (await ask(host, keyed("a", "old-0"))).replayed
+        clock.move(timedelta(hours=25))
+        for n in range(200):
+            await ask(host, replace(keyed("a", f"new-{n}"), at=clock.now()))
+        assert not (await ask(host, keyed("a", "old-0"))).replayed
+        assert (await ask(host, keyed("a", "new-0"))).replayed
 
 
 async def test_another_services_commands_push_no_one_out_of_memory(owners: Owners, log: FaultyLog) -> None:

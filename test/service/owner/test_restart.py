@@ -3,7 +3,6 @@
 import asyncio
 import contextlib
 import sqlite3
-from collections.abc import Mapping
 from concurrent.futures import Executor
 from dataclasses import replace
 from pathlib import Path
@@ -19,7 +18,7 @@ from bookshelf.log.memory import MemoryLog
 from bookshelf.log.port import NewRecord, Record, Tail
 from bookshelf.runtime.once import WINDOW
 from bookshelf.runtime.owner.command import NotOwner
-from bookshelf.runtime.owner.store import NO_DUES, Dues, MemoryStore, SqliteStore
+from bookshelf.runtime.owner.store import MemoryStore, SqliteStore
 
 KEYS = [f"tally-{n}" for n in range(500)]
 
@@ -189,7 +188,7 @@ class FullStore(MemoryStore):
     """A store on a disk without space."""
 
     # the port's signature
-    def save(self, values: Mapping[str, bytes], offset: int, dues: Dues = NO_DUES, mark: str = "") -> None:  # noqa: ARG002
+    def save(self, *_values: object, **_more: object) -> None:
         msg = "database or disk is full"
         raise OSError(msg)
 

@@ -15,7 +15,15 @@ from support.tinydisk import tiny_disk
 from bookshelf.log.memory import MemoryLog
 from bookshelf.runtime.owner.held import Held
 from bookshelf.runtime.owner.states import States
-from bookshelf.runtime.owner.store import NO_DUES, Dues, MemoryStore, SqliteStore, Unsaved
+from bookshelf.runtime.owner.store import (
+    NO_COMMANDS,
+    NO_DUES,
+    Dues,
+    MemoryStore,
+    Spilled,
+    SqliteStore,
+    Unsaved,
+)
 
 CAPACITY = 10
 KEYS = [f"tally-{n}" for n in range(1000)]
@@ -33,10 +41,17 @@ class SlowStore(MemoryStore):
         self.saving = threading.Event()
         self.go_on = threading.Event()
 
-    def save(self, values: Mapping[str, bytes], offset: int, dues: Dues = NO_DUES, mark: str = "") -> None:
+    def save(
+        self,
+        values: Mapping[str, bytes],
+        offset: int,
+        dues: Dues = NO_DUES,
+        mark: str = "",
+        spilled: Spilled = NO_COMMANDS,
+    ) -> None:
         self.saving.set()
         assert self.go_on.wait(5)
-        super().save(values, offset, dues, mark)
+        super().save(values, offset, dues, mark, spilled)
 
 
 async def states(store: MemoryStore, thread: Executor | None = None) -> States:
@@ -65,11 +80,18 @@ class Full(MemoryStore):
 
     full, tries = True, 0
 
-    def save(self, values: Mapping[str, bytes], offset: int, dues: Dues = NO_DUES, mark: str = "") -> None:
+    def save(
+        self,
+        values: Mapping[str, bytes],
+        offset: int,
+        dues: Dues = NO_DUES,
+        mark: str = "",
+        spilled: Spilled = NO_COMMANDS,
+    ) -> None:
         self.tries += 1
         if self.full:
             raise Unsaved
-        super().save(values, offset, dues, mark)
+        super().save(values, offset, dues, mark, spilled)
 
 
 async def test_what_could_not_be_stored_is_still_held_and_stored_the_next_time() -> None:

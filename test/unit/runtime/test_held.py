@@ -3,16 +3,17 @@
 import msgspec
 import pytest
 from support.owners import keyed, sent
-from support.ports import CountedIds
+from support.ports import NOW, CountedIds
 from support.tally import TALLY, Count, Counted, Tally, counted, said
 
 from bookshelf.cqrs.envelope import ANSWERED, decode_envelope
 from bookshelf.cqrs.errors import Changed, HeldBack, KeyReused, NotFound
 from bookshelf.log.port import NewRecord, Record
-from bookshelf.runtime.owner.held import NONE, REMEMBERED, UNSETTLED, Done, Fold, Held
+from bookshelf.runtime.owner.held import NONE, REMEMBERED, UNSETTLED, Done, Fold, Held, spill
 from bookshelf.runtime.owner.verdict import Judge
 
 FOLD = Fold(TALLY)
+AT_MS = int(NOW.timestamp() * 1000)
 JUDGE = Judge(TALLY, CountedIds())
 EMPTY: Held[Tally] = Held(Tally())
 
@@ -37,14 +38,14 @@ def test_types_that_are_not_known_move_nothing() -> None:
 
 def test_a_command_of_this_service_is_remembered_with_what_it_left_behind() -> None:
     held = folded(counted("a", 1, command="x"), counted("a", 2, command="y"))
-    assert held.recall("x") == Done("x", "", Tally(sum=1, said=1), 0, 0)
-    assert held.recall("y") == Done("y", "", Tally(sum=3, said=2), 1, 1)
+    assert held.recall("x") == Done("x", "", 0, 0, AT_MS)
+    assert held.recall("y") == Done("y", "", 1, 1, AT_MS)
     assert held.recall("z") is None
 
 
 def test_a_command_of_several_events_is_remembered_once_with_the_last() -> None:
     held = folded(*[counted("a", 1, command="x")] * 3)
-    assert held.done == (Done("x", "", Tally(sum=3, said=3), 2, 2),)
+    assert held.done == (Done("x", "", 2, 2, AT_MS),)
 
 
 def test_another_services_commands_are_its_own_to_remember() -> None:
@@ -53,13 +54,24 @@ def test_another_services_commands_are_its_own_to_remember() -> None:
 
 def test_a_command_that_said_nothing_is_remembered_as_answered() -> None:
     held = folded(counted("a", 1), said(ANSWERED, "a", b"{}", command="x"))
-    assert held.recall("x") == Done("x", "", Tally(sum=1, said=1), 0, 1)
+    assert held.recall("x") == Done("x", "", 0, 1, AT_MS)
     assert held.version == 0
 
 
-def test_the_last_64_commands_are_remembered() -> None:
-    held = folded(*[counted("a", 1, command=str(n)) for n in range(REMEMBERED + 10)])
+def test_the_newest_commands_stay_with_the_state_and_the_older_ones_are_spilled() -> None:
+    many = folded(*[counted("a", 1, command=str(n)) for n in range(REMEMBERED + 10)])
+    held, older = spill(many)
+    assert [done.command for done in older] == [str(n) for n in range(10)]
     assert [done.command for done in held.done] == [str(n) for n in range(10, REMEMBERED + 10)]
+    assert (many.spilled, held.spilled) == (False, True)
+    assert spill(held) == (held, ())
+
+
+def test_the_command_that_began_an_aggregate_is_never_forgotten() -> None:
+    many = [counted("a", 1, command=str(n)) for n in range(REMEMBERED)]
+    held, _ = spill(folded(counted("a", 1, command="x"), counted("a", 1, command="x"), *many))
+    assert held.recall("x") == Done("x", "", 1, 1, AT_MS)
+    assert (held.first, folded(counted("a", source="another"), *many).creator) == (0, None)
 
 
 def test_a_record_that_cannot_be_read_is_a_fault_and_changes_nothing_else() -> None:

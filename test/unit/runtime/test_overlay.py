@@ -39,6 +39,9 @@ class Desk:
         for one in said:
             self.log(NewRecord("a", one.value))
 
+    def settle(self, offsets: list[int], said: list[Said]) -> None:
+        self.overlay.settle("a", dict(zip((one.envelope.id for one in said), offsets, strict=True)))
+
     @property
     def seen(self) -> tuple[int, int]:
         """The sum and the version that the next command is decided on."""
@@ -60,7 +63,7 @@ def desk() -> Desk:
 def test_what_was_said_is_seen_at_once_and_known_once_it_is_read_back(desk: Desk) -> None:
     said = desk.say(5)
     assert (desk.seen, desk.known.sum) == ((5, UNSETTLED), 0)
-    desk.overlay.settle("a", said, [0])
+    desk.settle([0], said)
     assert desk.seen == (5, 0)
     desk.log_mine(*said)
     assert (desk.seen, desk.known.sum) == ((5, 0), 5)
@@ -69,7 +72,7 @@ def test_what_was_said_is_seen_at_once_and_known_once_it_is_read_back(desk: Desk
 def test_what_is_read_back_before_it_is_settled_is_seen_once(desk: Desk) -> None:
     said = desk.say(5)
     desk.log_mine(*said)
-    desk.overlay.settle("a", said, [0])
+    desk.settle([0], said)
     assert (desk.seen, desk.known) == ((5, 0), Tally(sum=5, said=1))
 
 
@@ -77,7 +80,7 @@ def test_what_others_say_in_between_comes_first(desk: Desk) -> None:
     said = desk.say(5)
     desk.log(counted("a", 100, source="another"))
     assert (desk.seen, desk.known.sum) == ((105, UNSETTLED), 100)
-    desk.overlay.settle("a", said, [1])
+    desk.settle([1], said)
     desk.log_mine(*said)
     assert (desk.seen, desk.known.sum) == ((105, 1), 105)
 
@@ -86,14 +89,14 @@ def test_sayings_leave_one_by_one_as_they_are_read_back(desk: Desk) -> None:
     first, second = desk.say(1), desk.say(2)
     desk.log_mine(*first)
     assert (desk.seen[0], desk.known.sum) == (3, 1)
-    desk.overlay.settle("a", [*first, *second], [0, 1])
+    desk.settle([0, 1], [*first, *second])
     desk.log_mine(*second)
     assert (desk.seen, desk.known.sum) == ((3, 1), 3)
 
 
 def test_what_was_certainly_not_written_is_forgotten_and_the_rest_is_not(desk: Desk) -> None:
     said = desk.say(1)
-    desk.overlay.settle("a", said, [0])
+    desk.settle([0], said)
     desk.say(10)
     desk.overlay.drop_unsettled()
     assert desk.seen == (1, 0)
@@ -108,7 +111,7 @@ def test_once_the_log_was_read_to_its_end_only_the_log_counts(desk: Desk) -> Non
 def test_a_record_that_cannot_be_read_leaves_what_is_ours(desk: Desk) -> None:
     said = desk.say(5)
     desk.log(NewRecord("a", b"\xff"))
-    desk.overlay.settle("a", said, [1])
+    desk.settle([1], said)
     desk.log_mine(*said)
     assert desk.seen == (5, 1)
     assert desk.overlay.head("a").faults
