@@ -1,7 +1,10 @@
 """Every setting, read once. Each is documented in docs/settings.md; a test compares the two."""
 
 import os
+import shlex
+import sys
 from collections.abc import Mapping
+from importlib.metadata import requires
 from pathlib import Path
 from typing import Annotated, Any, Literal, TypeVar
 
@@ -18,6 +21,17 @@ _LEAST_CACHED = 100
 
 class WrongSetting(Exception):
     """A setting has a value that it cannot have; says which, and what it may be."""
+
+
+def missing_extra(needed_by: str, fault: ModuleNotFoundError, extra: str) -> WrongSetting:
+    """Return what to raise if an optional part is not installed: it names the command that installs it here.
+
+    The command names the packages themselves: what is installed may have come from a checkout or a wheel.
+    """
+    mark = f'extra == "{extra}"'
+    needed = [text.partition(";")[0].strip() for text in requires("bookshelf") or () if text.endswith(mark)]
+    command = shlex.join([sys.executable, "-m", "pip", "install", *needed])
+    return WrongSetting(f"{needed_by} needs {fault.name}, which is not installed: {command}")
 
 
 class Settings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):

@@ -2,13 +2,13 @@
 
 import asyncio
 import time
-from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
 from bookshelf.bench.figures import latencies
 from bookshelf.bench.inside import newbook, sent, world
 from bookshelf.bench.measurement import Figures, Measurement, Plan, Sample
+from bookshelf.config import missing_extra
 from bookshelf.runtime.owner.host import AggregateHost
 
 _OURS = {
@@ -43,9 +43,11 @@ async def _asked(books: AggregateHost, askers: int, seconds: float) -> dict[str,
 
 
 def _rival(plan: Plan, file: Path) -> tuple[Figures, dict[str, Any]]:
-    if find_spec("eventsourcing") is None:
-        return {}, {"eventsourcing": None, "why": "it is not installed; pip install 'bookshelf[bench]'"}
-    from bookshelf.bench.rival import Rival  # noqa: PLC0415 (an optional extra)
+    try:
+        from bookshelf.bench.rival import Rival  # noqa: PLC0415 (an optional extra)
+    except ModuleNotFoundError as fault:
+        why = str(missing_extra("the comparison", fault, "bench"))
+        return {}, {"eventsourcing": None, "why": why}
 
     rival = Rival(file)
     try:

@@ -15,6 +15,7 @@ from bookshelf.bench.doors import HOST, PATH, PREFIX
 from bookshelf.bench.load import Load
 from bookshelf.bench.measurement import BenchFault, Figures, Measurement, Plan, Sample
 from bookshelf.bench.wire import get
+from bookshelf.config import missing_extra
 from bookshelf.runtime.http.server import free_port
 
 #: Seconds until a door must be open, and between two looks.
@@ -32,6 +33,10 @@ _WHAT = {
 
 
 async def _run(plan: Plan, folder: Path) -> Sample:
+    try:
+        import limits  # noqa: F401, PLC0415 (an extra; the processes that are measured need it)
+    except ModuleNotFoundError as fault:
+        raise BenchFault(str(missing_extra("bookshelf bench gateway", fault, "gateway"))) from None
     figures: Figures = {}
     facts: dict[str, Any] = {"load": "wrk, one thread" if programs.found("wrk") else "our own", "missing": []}
     async with AsyncExitStack() as stack:

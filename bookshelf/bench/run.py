@@ -27,6 +27,7 @@ from bookshelf.bench.memory import MEMORY
 from bookshelf.bench.posts import POSTS
 from bookshelf.bench.start import START
 from bookshelf.bench.visible import VISIBLE
+from bookshelf.config import missing_extra
 
 MEASUREMENTS = (POSTS, GETS, COMMANDS, LOG, VISIBLE, START, MEMORY, GATEWAY, LASTING)
 _LIBRARIES = ("aiohttp", "msgspec", "SQLAlchemy", "uvloop", "eventsourcing", "aiokafka")
@@ -36,12 +37,11 @@ Say = Callable[[str], None]
 
 
 def on_kafka() -> tuple[Measurement, ...]:
-    """Return what is measured there. Raises `BenchFault` without aiokafka."""
+    """Return what is measured there. Raises `WrongSetting` without aiokafka."""
     try:
         from bookshelf.bench.kafka import table  # noqa: PLC0415 (an optional extra)
     except ModuleNotFoundError as fault:
-        msg = f"{fault.name} is missing: pip install 'bookshelf[kafka]'"
-        raise BenchFault(msg) from None
+        raise missing_extra("bookshelf bench --log kafka", fault, "kafka") from None
     return table.MEASUREMENTS
 
 

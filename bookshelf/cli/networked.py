@@ -5,14 +5,13 @@ from collections.abc import Awaitable, Callable
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import AsyncExitStack
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from bookshelf.cli.registry import open_discovery
 from bookshelf.cli.sockets import NOTICE_S, Sockets, allowed_hosts
-from bookshelf.config import Network, Settings, WrongSetting
+from bookshelf.config import Network, Settings, missing_extra
 from bookshelf.cqrs.aggregate import Aggregate
 from bookshelf.discovery.port import Discovery
-from bookshelf.log.kafka.log import KafkaLog
 from bookshelf.log.kafka.settings import KafkaSettings, Topic
 from bookshelf.runtime.clock import SystemClock, SystemIds
 from bookshelf.runtime.http.transport import HttpTransport
@@ -22,6 +21,9 @@ from bookshelf.runtime.world import MakeStates, World
 from bookshelf.services import SERVICES
 from bookshelf.storage.port import Storage
 from bookshelf.storage.sqlite import SqliteStorage
+
+if TYPE_CHECKING:
+    from bookshelf.log.kafka.log import KafkaLog
 
 #: Seconds that orders are kept: less than the week after which Kafka forgets how far an idle group has read
 #: (offsets.retention.minutes), so that none is there any more which would then be read again.
@@ -36,9 +38,18 @@ def topics() -> list[Topic]:
     return [Topic(name) for name in names] + [Topic(part.commands, ORDERS_S) for part in taking]
 
 
-async def open_log(network: Network, stack: AsyncExitStack) -> KafkaLog:
+def kafka_log(needed_by: str) -> "type[KafkaLog]":
+    """Return the adapter of Kafka. Raises `WrongSetting` without the extra that it needs."""
+    try:
+        from bookshelf.log.kafka.log import KafkaLog  # noqa: PLC0415 (an extra)
+    except ModuleNotFoundError as fault:
+        raise missing_extra(needed_by, fault, "kafka") from None
+    return KafkaLog
+
+
+async def open_log(network: Network, stack: AsyncExitStack) -> "KafkaLog":
     """Wait for a broker, make the topics that are missing. Raises `LogFault`."""
-    log = await KafkaLog.open(kafka(network), topics())
+    log = await kafka_log("bookshelf run").open(kafka(network), topics())
     stack.push_async_callback(log.close)
     return log
 
@@ -75,8 +86,7 @@ async def _postgres(network: Network) -> Storage:
         # an extra, and only for who has said where the database is
         from bookshelf.storage.postgres.storage import PostgresStorage  # noqa: PLC0415
     except ModuleNotFoundError as fault:
-        msg = f"the setting `storage` needs {fault.name}: pip install 'bookshelf[postgres]'"
-        raise WrongSetting(msg) from None
+        raise missing_extra("the setting `storage`", fault, "postgres") from None
     return await PostgresStorage.open(network.storage, network.storage_wait_s)
 
 

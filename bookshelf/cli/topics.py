@@ -14,7 +14,8 @@ from bookshelf.cli.networked import kafka
 from bookshelf.cli.networked import topics as needed
 from bookshelf.cli.shown import plain
 from bookshelf.cli.watching import asked_of, embedded, log_options
-from bookshelf.log.kafka.check import Line, check
+from bookshelf.config import Network, missing_extra
+from bookshelf.log.kafka.settings import Line
 from bookshelf.runtime.logs import configure
 
 
@@ -37,7 +38,7 @@ def check_(data: str | None, broker: str | None, *, as_json: bool) -> None:
 
 async def _check(data: str | None, broker: str | None, *, as_json: bool) -> None:
     network = asked_of(data, broker)
-    lines = _embedded(data) if network is None else await check(kafka(network), needed())
+    lines = _embedded(data) if network is None else await _on_kafka(network)
     if as_json:
         click.echo(msgspec.json.encode(lines))
     elif sys.stdout.isatty():
@@ -47,6 +48,14 @@ async def _check(data: str | None, broker: str | None, *, as_json: bool) -> None
             click.echo("  ".join((line.topic, *_cells(line))).rstrip())
     if bad := [line for line in lines if line.do]:
         stop(f"{len(bad)} of {len(lines)} things are to be mended; the first: {bad[0].topic}: {bad[0].do}")
+
+
+async def _on_kafka(network: Network) -> list[Line]:
+    try:
+        from bookshelf.log.kafka.check import check  # noqa: PLC0415 (an extra)
+    except ModuleNotFoundError as fault:
+        raise missing_extra("a log on Kafka", fault, "kafka") from None
+    return await check(kafka(network), needed())
 
 
 def _embedded(data: str | None) -> list[Line]:

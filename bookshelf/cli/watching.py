@@ -9,9 +9,8 @@ import click
 from msgspec.structs import replace
 
 from bookshelf.cli.faults import stop
-from bookshelf.cli.networked import kafka, topics
+from bookshelf.cli.networked import kafka, kafka_log, topics
 from bookshelf.config import Network, read, read_network, with_port
-from bookshelf.log.kafka.log import KafkaLog
 from bookshelf.log.sqlite_watch import SqliteWatch
 from bookshelf.log.watch import Watch
 
@@ -46,7 +45,9 @@ async def watched(data: str | None, broker: str | None, topic: str) -> AsyncIter
     if topic not in known:
         stop(f"no service has a topic {topic[:100]!r}; there are {', '.join(known)}")
     network = asked_of(data, broker)
-    log: Watch = embedded(data) if network is None else await KafkaLog.look(kafka(network), [topic])
+    log: Watch = (
+        embedded(data) if network is None else await kafka_log("a log on Kafka").look(kafka(network), [topic])
+    )
     try:
         yield log
     finally:

@@ -5,7 +5,7 @@ import contextlib
 from collections.abc import Iterable
 from pathlib import Path
 
-from bookshelf.config import Gate, WrongSetting
+from bookshelf.config import Gate, WrongSetting, missing_extra
 from bookshelf.runtime.http.guard import Guard
 from bookshelf.runtime.http.message import Handler
 from bookshelf.runtime.http.request_check import CheckedHandler, RequestCheck
@@ -92,7 +92,7 @@ def verifier(gate: Gate) -> Verifier | None:
 
 
 def _missing(setting: str, fault: ModuleNotFoundError) -> WrongSetting:
-    return WrongSetting(f"the setting `{setting}` needs {fault.name}: pip install 'bookshelf[gateway]'")
+    return missing_extra(f"the setting `{setting}`", fault, "gateway")
 
 
 def _listed(text: str) -> list[str]:

@@ -13,7 +13,7 @@ from bookshelf.log.kafka.broker import administered
 from bookshelf.log.kafka.clients import Clients
 from bookshelf.log.kafka.faults import persist
 from bookshelf.log.kafka.placement import Sample, first_keys, misplaced, written_for
-from bookshelf.log.kafka.settings import KafkaSettings, Topic
+from bookshelf.log.kafka.settings import KafkaSettings, Line, Topic
 from bookshelf.log.kafka.topics import configs
 
 #: Of these, more than is asked for is as good.
@@ -24,16 +24,6 @@ _BROKERS_OWN = {
     "__transaction_state": "transaction.state.log.replication.factor",
     "__consumer_offsets": "offsets.topic.replication.factor",
 }
-
-
-class Line(msgspec.Struct, frozen=True):
-    """One thing about a topic: what it is, what is expected, and what to do if that is not good."""
-
-    topic: str
-    name: str
-    found: str
-    expected: str
-    do: str = ""
 
 
 async def check(settings: KafkaSettings, topics: Sequence[Topic]) -> list[Line]:

@@ -61,3 +61,13 @@ class Topic(msgspec.Struct, frozen=True):
     name: str
     retention_s: Seconds | None = None
     cleanup: Literal["delete", "compact"] = "delete"
+
+
+class Line(msgspec.Struct, frozen=True):
+    """One thing about a topic: what it is, what is expected, and what to do if that is not good."""
+
+    topic: str
+    name: str
+    found: str
+    expected: str
+    do: str = ""

@@ -1,0 +1,84 @@
+"""Every command in an environment without extras, as `make run` makes it: none of their packages is there."""
+
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import click
+import pytest
+from support.process import ROOT
+from support.program import Program
+
+from bookshelf.cli.main import main
+
+#: Runs the program while no package of an extra can be found.
+_RUN = """
+import sys
+class Missing:
+    def find_spec(self, name, path=None, target=None):
+        if name.split(".")[0] in {"aiokafka", "asyncpg", "joserfc", "limits", "redis", "eventsourcing"}:
+            raise ModuleNotFoundError(f"No module named {name!r}", name=name)
+sys.meta_path.insert(0, Missing())
+from bookshelf.cli.main import main
+main(prog_name="bookshelf")
+"""
+
+
+def without_extras(*args: str | Path) -> subprocess.CompletedProcess[str]:
+    command = [sys.executable, "-c", _RUN, *map(str, args)]
+    return subprocess.run(command, capture_output=True, text=True, check=False, timeout=60, cwd=ROOT)
+
+
+def commands(group: click.Command, *path: str) -> Iterator[tuple[str, ...]]:
+    """Return the words of every command, those of groups too."""
+    yield path
+    if isinstance(group, click.Group):
+        context = click.Context(group)
+        for name in group.list_commands(context):
+            found = group.get_command(context, name)
+            assert found is not None
+            yield from commands(found, *path, name)
+
+
+@pytest.fixture(scope="module")
+def shelf(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Program]:
+    with Program(tmp_path_factory.mktemp("shelf")) as program:
+        program.ready().client.add("Dune")
+        yield program
+
+
+@pytest.mark.parametrize("words", list(commands(main)), ids=" ".join)
+def test_every_command_explains_itself(words: tuple[str, ...]) -> None:
+    done = without_extras(*words, "--help")
+    assert (done.returncode, done.stderr) == (0, "")
+    assert f"Usage: {' '.join(('bookshelf', *words))}" in done.stdout
+
+
+@pytest.mark.parametrize(
+    "words",
+    ["dlq list", "topics check", "events show bookshelf/0@0", "views rebuild booklist"],
+)
+def test_commands_work_on_an_embedded_shelf(shelf: Program, words: str) -> None:
+    done = without_extras(*words.split(), "--data", shelf.data)
+    assert done.returncode == 0, done.stderr
+    assert "Traceback" not in done.stderr
+
+
+@pytest.mark.parametrize(
+    ("words", "package"),
+    [
+        ("run newbook", "aiokafka"),
+        ("topics check --broker 127.0.0.1:1", "aiokafka"),
+        ("events tail --broker 127.0.0.1:1", "aiokafka"),
+        ("bench --log kafka", "aiokafka"),
+        ("bench gateway", "limits"),
+    ],
+)
+def test_what_needs_an_extra_names_the_command_that_installs_it(words: str, package: str) -> None:
+    done = without_extras(*words.split())
+    assert done.returncode in {1, 2}
+    line = done.stderr.splitlines()[-1]
+    assert f"needs {package}, which is not installed: {sys.executable} -m pip install " in line
+    assert package in line.partition("pip install")[2]
+    assert "Traceback" not in done.stderr
