@@ -9,6 +9,8 @@ from aiohttp import web
 from support.consul import HOST
 
 Wrong = Callable[[web.Request], Awaitable[web.StreamResponse]]
+#: Changes the body of an answer that is passed on.
+Rewrite = Callable[[bytes], Awaitable[bytes]]
 
 
 class Between:
@@ -18,6 +20,7 @@ class Between:
         self._agent = f"http://{HOST}:{agent}"
         self._session = session
         self.wrong: Wrong | None = None
+        self.rewrite: Rewrite | None = None
         self.port = 0
         self.asked = 0
 
@@ -29,7 +32,10 @@ class Between:
         body = await request.read()
         async with self._session.request(request.method, self._agent + request.raw_path, data=body) as said:
             kept = {name: value for name, value in said.headers.items() if name.startswith("X-Consul")}
-            return web.Response(status=said.status, body=await said.read(), headers=kept)
+            answer = await said.read()
+            if self.rewrite is not None and request.path.startswith("/v1/health/service/"):
+                answer = await self.rewrite(answer)
+            return web.Response(status=said.status, body=answer, headers=kept)
 
 
 def says(status: int, body: str, **headers: str) -> Wrong:

@@ -45,12 +45,20 @@ class Sent:
         try:
             reply = client.ask(self.method, self.path, self.body, **keyed)
         except (OSError, HTTPException):
-            self.statuses.append(0)
+            self.take(None)
             return None
-        self.statuses.append(reply.status)
-        if self.acknowledged:
-            self.position = reply.headers.get("bookshelf-position", "")
+        self.take(reply)
         return reply
+
+    def take(self, reply: Reply | None) -> None:
+        """Keep what was answered; None for no answer."""
+        self.statuses.append(0 if reply is None else reply.status)
+        if reply is not None and self.acknowledged:
+            self.position = reply.headers.get("bookshelf-position", "")
+
+    def foreign(self, reply: Reply) -> bool:
+        """Whether an answer of success carries the content of another command."""
+        return reply.status in {200, 201} and not self.shown_by(reply)
 
     def shown_by(self, reply: Reply) -> bool:
         """Whether an answer to a query for its book is of after it."""
@@ -84,6 +92,7 @@ class Writer:
     fresh: list[str] = field(default_factory=list)
     unread: int = 0
     stale: list[tuple[Sent, Reply]] = field(default_factory=list)
+    foreign: list[tuple[Sent, Reply]] = field(default_factory=list)
 
     def run(self, ended: threading.Event) -> None:
         """Go on until told to end; what was begun is seen through to its answer."""
@@ -102,6 +111,8 @@ class Writer:
             if reply is not None and reply.status == 201:
                 self.fresh.append(reply.json["id"])
             one.waited_s = time.monotonic() - began
+            if reply is not None and one.foreign(reply):
+                self.foreign.append((one, reply))
             if reply is not None and one.acknowledged and self.random.random() < _LOOKS:
                 self._look(one, reply.json["id"] if one.path == "/books" else one.path.split("/")[2])
             if one.acknowledged or one.refused or one.key is None or one.waited_s > PATIENCE_S:
@@ -180,6 +191,11 @@ class Load:
     def stale(self) -> list[tuple[Sent, Reply]]:
         """What a view answered that did not have the command, though it was asked for it."""
         return [one for writer in self._writers for one in writer.stale]
+
+    @property
+    def foreign(self) -> list[tuple[Sent, Reply]]:
+        """The answers of success that carry the content of another command."""
+        return [one for writer in self._writers for one in writer.foreign]
 
     @property
     def failures(self) -> list[int]:

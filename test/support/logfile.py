@@ -32,6 +32,13 @@ def read_log(data: Path) -> list[Line]:
         return [Line(*row) for row in rows]
 
 
+def end_of_log(data: Path) -> int:
+    """Return the offset that the next record gets."""
+    with closing(sqlite3.connect(f"file:{data / 'log.sqlite'}?mode=ro", uri=True)) as log:
+        [last] = log.execute("SELECT max(off) FROM record WHERE topic = ?", (TOPIC,)).fetchone()
+    return 0 if last is None else int(last) + 1
+
+
 def append(data: Path, key: str, value: bytes) -> str:
     """Put one record at the end, whatever is in it; return its position."""
     offset = len(read_log(data))

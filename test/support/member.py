@@ -27,6 +27,7 @@ class Member:
         self.name = name
         self._out = folder / f"{name}.out"
         self._err = folder / f"{name}.log"
+        # setpriv becomes the program: the process id is the program's own
         tied = ["setpriv", "--pdeathsig", "KILL"] if shutil.which("setpriv") else []
         with self._out.open("wb") as out, self._err.open("ab") as err:
             self._process = subprocess.Popen(
@@ -37,6 +38,11 @@ class Member:
                 stderr=err,
                 start_new_session=True,
             )
+
+    @property
+    def pid(self) -> int:
+        """Its process id."""
+        return self._process.pid
 
     @property
     def alive(self) -> bool:

@@ -4,7 +4,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 
 from support.consul import HOST, Agent
-from support.consul_between import Between, Wrong, between
+from support.consul_between import Between, Rewrite, Wrong, between
 from support.wire import Backstage
 
 
@@ -18,6 +18,10 @@ class RegistryWire:
     def goes_wrong(self, wrong: Wrong) -> None:
         """Have this answered to everything from now on."""
         self._proxy.wrong = wrong
+
+    def rewrites(self, rewrite: Rewrite | None) -> None:
+        """Have the lists of instances changed on their way; None: no more."""
+        self._proxy.rewrite = rewrite
 
     def heal(self) -> None:
         """Pass everything on again."""

@@ -100,6 +100,9 @@ class Trial:
         unanswered = [one for one in sent if one.key is not None and not one.acknowledged]
         assert not unanswered, f"not answered in the end: {unanswered[:3]}"
         assert not self.load.stale, f"a view did not have what it was asked for: {self.load.stale[:3]}"
+        assert not self.load.foreign, (
+            f"answered with another command's content: {len(self.load.foreign)}, {self.load.foreign[:3]}"
+        )
         truth = Truth(read_topic(self.fleet.broker))
         lost, doubled = truth.lost(sent), truth.doubled(sent)
         row = self._row(sent, len(lost), len(doubled))
@@ -128,7 +131,14 @@ Fault = Callable[[str], AbstractContextManager[Trial]]
 def trial(fleet: Fleet, fault: str, random: Random, table: list[Row], writers: int = 6) -> Iterator[Trial]:
     """Run load on a whole fleet meanwhile, and judge at the end."""
     name = f"{fault} {random.randrange(1 << 32):x}"
-    with Load(fleet.gateway, name, random, writers) as load:
+    with trial_of(fleet, fault, Load(fleet.gateway, name, random, writers), table) as running:
+        yield running
+
+
+@contextmanager
+def trial_of(fleet: Fleet, fault: str, load: Load, table: list[Row]) -> Iterator[Trial]:
+    """Run this load on a whole fleet meanwhile, and judge at the end."""
+    with load:
         running = Trial(fleet, fault, load)
         yield running
     table.append(running.judge())

@@ -3,6 +3,7 @@
 import msgspec
 import pytest
 from chaos.kafka.verdict import Line, Truth, differing
+from support.client import Reply
 from support.load import Sent
 from support.ports import NOW
 
@@ -66,3 +67,11 @@ def test_a_book_that_a_view_has_otherwise_or_not_at_all_is_seen() -> None:
     assert differing([first], wanted) == ["book-b"]
     assert differing([first, {**second, "title": "other"}], wanted) == ["book-b"]
     assert differing([first, second, {**second, "id": "more"}], wanted) == ["more"]
+
+
+@pytest.mark.parametrize(("notes", "foreign"), [("mine", False), ("another's", True)])
+def test_an_answer_with_the_content_of_another_command_is_seen(notes: str, *, foreign: bool) -> None:
+    sent = Sent("mine", "PATCH", "/books/a", {"notes": "mine"}, "key", [200])
+    reply = Reply(200, {}, msgspec.json.encode({"title": "A", "notes": notes}))
+    assert sent.foreign(reply) is foreign
+    assert not sent.foreign(Reply(503, {}, b""))

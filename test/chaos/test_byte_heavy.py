@@ -1,0 +1,40 @@
+"""Long values, changed often: memory is bounded in bytes, and a start after kill -9 needs no more."""
+
+from pathlib import Path
+
+import pytest
+from chaos.hot import Findings, findings
+from chaos.truth import Truth, check_views
+from support.hot_load import Habits, HotLoad
+from support.memory import peak_mb
+from support.program import Program
+from support.wire import Backstage
+
+pytestmark = pytest.mark.chaos
+BOOKS = 40
+CHANGES = 66
+#: Each of them takes 4 bytes, in memory too.
+CHARACTERS = 10_000
+HABITS = Habits(characters=CHARACTERS, pause_s=0.0)
+#: Megabytes that a whole embedded shelf may take at its peak.
+LIMIT_MB = 300.0
+
+
+def test_books_with_long_notes_fit_into_memory_before_and_after_a_kill(
+    tmp_path: Path, backstage: Backstage
+) -> None:
+    data = tmp_path / "data"
+    with Program(data).ready() as up:
+        books = [up.client.add(f"heavy {number}")["id"] for number in range(BOOKS)]
+        heavy = HotLoad(backstage, up.client, books, "heavy", BOOKS, HABITS)
+        with heavy as load:
+            load.goes_on(BOOKS * CHANGES)
+        assert peak_mb(up.pid) < LIMIT_MB
+        up.kill()
+    assert findings(Truth(data), load) == Findings(0, 0, 0, 0, 0)
+    with Program(data).ready() as up:
+        check_views(up.client, Truth(data))
+        for book in books:
+            assert up.client.patch(f"/books/{book}", {"pages": 7}).status == 200
+        assert peak_mb(up.pid) < LIMIT_MB
+        assert up.stop().well

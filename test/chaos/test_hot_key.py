@@ -1,0 +1,46 @@
+"""Hundreds of clients change one book of an embedded shelf, which is killed meanwhile."""
+
+from contextlib import ExitStack
+from pathlib import Path
+
+import pytest
+from chaos.hot import Findings, findings
+from chaos.truth import Truth
+from support.hot_load import HotLoad
+from support.lasting_ports import lasting_ports
+from support.logfile import end_of_log
+from support.program import Program
+from support.until import until
+from support.wire import Backstage
+
+pytestmark = pytest.mark.chaos
+CLIENTS = 200
+
+
+def kill_after_append(up: Program) -> None:
+    """Kill a shelf when the next batch is in its log: few of its commands are answered by then."""
+    end = end_of_log(up.data)
+    until(lambda: end_of_log(up.data) > end, "a batch is in the log")
+    up.kill()
+
+
+def test_many_clients_of_one_book_and_a_shelf_that_is_killed_again_and_again(
+    tmp_path: Path, backstage: Backstage
+) -> None:
+    data = tmp_path / "data"
+    [port] = lasting_ports(1)
+    with ExitStack() as stack:
+
+        def start() -> Program:
+            return stack.enter_context(Program(data, "--port", str(port))).ready()
+
+        up = start()
+        book = up.client.add("hot")["id"]
+        with HotLoad(backstage, up.client, [book], "hot", CLIENTS) as load:
+            load.goes_on(CLIENTS)
+            for _ in range(2):
+                kill_after_append(up)
+                up = start()
+            load.goes_on(CLIENTS)
+        assert findings(Truth(data), load) == Findings(0, 0, 0, 0, 0)
+        assert up.stop().well
