@@ -67,7 +67,7 @@ async def _retry(data: str | None, instance: str | None, view: str | None, key: 
 @_data
 @_instance
 def drop(position: str, data: str | None, instance: str | None) -> None:
-    """Give up the record at POSITION (like bookshelf/0@42), for good and for every view and owner."""
+    """Give up the record at POSITION (like bookshelf/0@42), for every view and owner that can't apply it."""
     guarded(lambda: run(_drop(position, data, instance)))
 
 

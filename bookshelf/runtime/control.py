@@ -79,12 +79,15 @@ class Control:
     async def _drop(self, request: Request, _path: Mapping[str, str]) -> Response:
         order = await _order(request)
         position = parse_position(order.position or "")
-        keys = {view: await letters.key_at(view.rows, position) for view in self._views.values()}
-        known = [key for key in keys.values() if key is not None]
+        found = {view: await letters.find(view.rows, position) for view in self._views.values()}
+        known = [letter for letter in found.values() if letter is not None]
+        if known and all(letter.behind for letter in known):
+            msg = f"{position} waits behind an earlier record of {known[0].key}; drop or retry that one first"
+            raise Problem("conflict", msg)
         if known:
-            said = await drop(self._world, known[0], position)
-            for view in keys:
-                await view.after([said])
+            dropped = await drop(self._world, known[0].key, position)
+            for view in found:
+                await view.after([dropped])
         return _json({"dropped": len(known)})
 
     async def _rebuild(self, _request: Request, path: Mapping[str, str]) -> Response:

@@ -1,6 +1,6 @@
 """What every table set keeps beside the view's own tables: checkpoints, parked records, its descent."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from typing import Any
 
 from sqlalchemy import (
@@ -8,13 +8,17 @@ from sqlalchemy import (
     Boolean,
     Column,
     Connection,
+    Index,
     Integer,
     LargeBinary,
     MetaData,
     Table,
     Text,
+    bindparam,
     cast,
+    column,
     delete,
+    exists,
     func,
     insert,
     inspect,
@@ -24,6 +28,7 @@ from sqlalchemy import (
     union_all,
     update,
 )
+from sqlalchemy import values as literal_rows
 from sqlalchemy.exc import IntegrityError
 
 from bookshelf.cqrs.view import Change
@@ -48,11 +53,14 @@ parked = Table(
     LEDGER,
     Column("part", Integer, primary_key=True, autoincrement=False),
     Column("off", BigInteger, primary_key=True, autoincrement=False),
-    Column("key", TEXT, nullable=False, index=True),
+    Column("key", TEXT, nullable=False),
     Column("value", LargeBinary, nullable=False),
     Column("reason", TEXT, nullable=False),
     Column("behind", Boolean, nullable=False),
 )
+
+#: A key's records in their order.
+Index("bookshelf_parked_of", parked.c.key, parked.c.part, parked.c.off)
 
 about = Table(
     "bookshelf_about",
@@ -176,14 +184,20 @@ def park(db: Connection, letters: Sequence[dict[str, Any]]) -> None:
         db.execute(insert(parked), list(letters))
 
 
-def held_keys(db: Connection) -> set[str]:
-    """Return the keys that have a parked record: later records of theirs wait too."""
-    return set(db.scalars(select(parked.c.key).distinct()))
+def held_keys(db: Connection, keys: Collection[str]) -> set[str]:
+    """Return which of the keys have a parked record: later records of theirs wait too.
+
+    Costs a look-up for each key, however many records are parked.
+    """
+    if not keys or db.execute(select(parked.c.part).limit(1)).first() is None:
+        return set()
+    asked = literal_rows(column("key", TEXT), name="asked").data([(key,) for key in keys]).cte("asked")
+    return set(db.scalars(select(asked.c.key).where(exists().where(parked.c.key == asked.c.key))))
 
 
-def letters(db: Connection, key: str | None = None) -> Sequence[Any]:
-    """Return the parked records in order, all or one key's."""
-    query = select(parked).order_by(parked.c.part, parked.c.off)
+def letters(db: Connection, key: str | None = None, most: int | None = None) -> Sequence[Any]:
+    """Return the parked records in order, all or one key's; `most` of them if that is given."""
+    query = select(parked).order_by(parked.c.part, parked.c.off).limit(most)
     return db.execute(query if key is None else query.filter_by(key=key)).all()
 
 
@@ -192,6 +206,25 @@ def count_letters(db: Connection) -> int:
     return db.scalar(select(func.count()).select_from(parked)) or 0
 
 
-def unpark(db: Connection, partition: int, offset: int) -> None:
-    """Forget one parked record."""
-    db.execute(delete(parked).filter_by(part=partition, off=offset))
+def letter_at(db: Connection, partition: int, offset: int) -> Any:  # noqa: ANN401 (a row, or None)
+    """Return the parked record at a place; None if there is none."""
+    return db.execute(select(parked).filter_by(part=partition, off=offset)).first()
+
+
+def next_key(db: Connection, after: str) -> str | None:
+    """Return the first key after this one that has a parked record; None if there is none."""
+    found: str | None = db.scalar(select(func.min(parked.c.key)).where(parked.c.key > after))
+    return found
+
+
+def blame(db: Connection, partition: int, offset: int, reason: str, *, behind: bool = False) -> None:
+    """Change why a record is parked."""
+    place = update(parked).filter_by(part=partition, off=offset)
+    db.execute(place.values(reason=reason, behind=behind))
+
+
+def unpark(db: Connection, places: Sequence[tuple[int, int]]) -> None:
+    """Forget the parked records at these places."""
+    if places:
+        here = delete(parked).where(parked.c.part == bindparam("p"), parked.c.off == bindparam("o"))
+        db.execute(here, [{"p": partition, "o": offset} for partition, offset in places])

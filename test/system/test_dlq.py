@@ -118,6 +118,13 @@ def test_what_waited_behind_is_applied_once_the_cause_is_dropped(met: Poisoned) 
     assert "finished" in bookshelf("export", "--data", met.data).well
 
 
+def test_a_record_that_waits_behind_another_is_not_dropped_before_it(met: Poisoned) -> None:
+    before = letters(met)
+    refused = bookshelf("dlq", "drop", met.good, "--data", met.data).complaint
+    assert "drop or retry that one first" in refused
+    assert letters(met) == before
+
+
 def test_what_waited_behind_is_in_every_view(shelf: Poisoned) -> None:
     with Program(shelf.data).ready() as up:
         for position in (shelf.misfit, shelf.noise):

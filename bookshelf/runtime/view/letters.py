@@ -1,12 +1,13 @@
 """Dead letters of a view: look at them, or apply them again."""
 
+from functools import partial
 from typing import Any
 
 import msgspec
 from sqlalchemy import Connection
 
 from bookshelf.cqrs.position import Position
-from bookshelf.log.port import Record
+from bookshelf.cqrs.view import View
 from bookshelf.runtime.view.apply import Batch
 from bookshelf.runtime.view.rows import Rows
 from bookshelf.storage import ledger
@@ -43,33 +44,26 @@ def _shown(rows: Rows, row: Any) -> DeadLetter:  # noqa: ANN401 (a row of the le
 
 async def retry(rows: Rows, key: str | None = None) -> int:
     """Apply the dead letters again, of all keys or of one; return how many went in."""
-
-    def work(db: Connection) -> int:
-        ledger.edit(db)
-        waiting = ledger.letters(db, key)
-        _forget(db, waiting)
-        parked = Batch(db, rows.view).apply([_record(rows, row) for row in waiting])
-        return len(waiting) - parked
-
-    applied = await rows.tables.write(work)
+    applied, key_now = 0, key if key is not None else await _next_key(rows, "")
+    while key_now is not None:
+        applied += await rows.tables.write(partial(_retry, rows.view, key_now))
+        key_now = None if key is not None else await _next_key(rows, key_now)
     await rows.refresh()
     return applied
 
 
-async def key_at(rows: Rows, position: Position) -> str | None:
-    """Return the key of the dead letter at a position; None if there is none."""
+def _retry(view: View, key: str, db: Connection) -> int:
+    ledger.edit(db)
+    return Batch(db, view).resume(view.topic, key)
+
+
+async def _next_key(rows: Rows, after: str) -> str | None:
+    return await rows.tables.read(lambda db: ledger.next_key(db, after))
+
+
+async def find(rows: Rows, position: Position) -> DeadLetter | None:
+    """Return the dead letter at a position; None if there is none."""
     if position.topic != rows.view.topic:
         return None
-    place = (position.partition, position.offset)
-    return next(
-        (row.key for row in await rows.tables.read(ledger.letters) if (row.part, row.off) == place), None
-    )
-
-
-def _forget(db: Connection, rows: Any) -> None:  # noqa: ANN401 (rows of the ledger)
-    for row in rows:
-        ledger.unpark(db, row.part, row.off)
-
-
-def _record(rows: Rows, row: Any) -> Record:  # noqa: ANN401 (a row of the ledger)
-    return Record(rows.view.topic, row.part, row.off, row.key, row.value)
+    row = await rows.tables.read(lambda db: ledger.letter_at(db, position.partition, position.offset))
+    return None if row is None else _shown(rows, row)

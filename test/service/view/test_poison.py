@@ -17,7 +17,7 @@ from support.views import (
 from bookshelf.cqrs.envelope import DROPPED
 from bookshelf.cqrs.position import Position
 from bookshelf.log.port import NewRecord
-from bookshelf.runtime.view.letters import key_at, listed, retry
+from bookshelf.runtime.view.letters import find, listed, retry
 
 POISONS = {
     "no JSON": NewRecord("a", b"\xff\x00"),
@@ -140,7 +140,9 @@ async def test_a_record_that_is_given_up_lets_those_behind_it_in(
     host = await views.host(fragile.view)
     await written(log, POISONS["no JSON"], counted("a", 1), counted("a", 2))
     await caught_up(host, log)
-    assert await key_at(host.rows, place(0, 0)) == "a"
+    letter = await find(host.rows, place(0, 0))
+    assert letter is not None
+    assert letter.key == "a"
     await written(log, given_up(0), counted("a", 3))
     assert await answer(host, log) == {"a": 6}
     assert await listed(host.rows) == []
@@ -157,13 +159,72 @@ async def test_a_record_stays_given_up_when_the_rows_are_made_anew(
     assert await listed(host.rows) == []
 
 
-async def test_giving_up_one_that_waits_leaves_the_poison(
+async def test_giving_up_one_that_waits_changes_nothing_for_those_that_can_be_applied(
     views: Views, log: FaultyLog, fragile: Fragile
 ) -> None:
+    """The owner has applied it, and rows that are made anew will: so it is applied here as well."""
     host = await views.host(fragile.view)
     await written(log, POISONS["no JSON"], counted("a", 1), counted("a", 2), given_up(1))
     await caught_up(host, log)
-    assert [letter.position for letter in await listed(host.rows)] == ["tallies/0@0", "tallies/0@2"]
+    letters = await listed(host.rows)
+    assert [(letter.position, letter.behind) for letter in letters] == [
+        ("tallies/0@0", False),
+        ("tallies/0@1", True),
+        ("tallies/0@2", True),
+    ]
+    assert letters[1].reason.startswith("given up")
+    await written(log, given_up(0))
+    assert await answer(host, log) == {"a": 3}
+    await host.rebuild(lambda _done, _total: None)
+    assert await host.query(sums) == {"a": 3}
+
+
+#: What a key's records are, and in which order its poison messages are given up.
+DROPS = [(0, 2), (2, 0), (1, 0, 2), (2, 1, 2, 0)]
+
+
+@pytest.mark.parametrize("drops", DROPS, ids=str)
+@pytest.mark.parametrize("step", ["nothing", "rebuild", "restart"])
+async def test_live_and_rebuilt_rows_agree_on_what_is_given_up_in_any_order(
+    views: Views, log: FaultyLog, fragile: Fragile, drops: tuple[int, ...], step: str
+) -> None:
+    """Records: poison, 1, poison, 2, of which some are given up, with something done between each."""
+    host = await views.host(fragile.view)
+    await written(log, POISONS["no JSON"], counted("a", 1), POISONS["no envelope"], counted("a", 2))
+    for offset in drops:
+        await written(log, given_up(offset))
+        await caught_up(host, log)
+        if step == "rebuild":
+            await host.rebuild(lambda _done, _total: None)
+        elif step == "restart":
+            await views.stop()
+            host = await views.host(fragile.view)
+    assert await answer(host, log) == {"a": 3}
+    assert await listed(host.rows) == []
+    await written(log, counted("a", 4))
+    assert await answer(host, log) == {"a": 7}
+
+
+@pytest.mark.parametrize("poison", POISONS)
+async def test_records_before_a_poison_message_of_a_batch_are_applied(
+    views: Views, log: FaultyLog, fragile: Fragile, poison: str
+) -> None:
+    """Also if the whole batch fails for the sake of another key."""
+    host = await views.host(fragile.view)
+    await written(
+        log,
+        counted("a", 1),
+        counted("b", 1),
+        counted("b", BREAKS_STATEMENT),
+        POISONS[poison],
+        counted("a", 5),
+    )
+    assert await answer(host, log) == {"a": 1, "b": 1}
+    assert [(letter.position, letter.behind) for letter in await listed(host.rows)] == [
+        ("tallies/0@2", False),
+        ("tallies/0@3", False),
+        ("tallies/0@4", True),
+    ]
 
 
 async def test_what_is_not_parked_cannot_be_given_up(views: Views, log: FaultyLog, fragile: Fragile) -> None:
@@ -172,4 +233,4 @@ async def test_what_is_not_parked_cannot_be_given_up(views: Views, log: FaultyLo
     await caught_up(host, log)
     assert [letter.position for letter in await listed(host.rows)] == ["tallies/0@0", "tallies/0@2"]
     for elsewhere in (place(0, 5), place(1, 0), Position("bookshelf", 0, 0)):
-        assert await key_at(host.rows, elsewhere) is None
+        assert await find(host.rows, elsewhere) is None
