@@ -58,17 +58,17 @@ class Sent:
 
     def foreign(self, reply: Reply) -> bool:
         """Whether an answer of success carries the content of another command."""
-        return reply.status in {200, 201} and not self.shown_by(reply)
+        return reply.status in {200, 201} and not self._carried_by(reply)
 
     def shown_by(self, reply: Reply) -> bool:
         """Whether an answer to a query for its book is of after it."""
         if self.method == "DELETE":
             return reply.status == 404
-        return reply.status == 200 and self.mark in {
-            reply.json["title"],
-            reply.json.get("notes"),
-            reply.json.get("review"),
-        }
+        return reply.status == 200 and self._carried_by(reply)
+
+    def _carried_by(self, reply: Reply) -> bool:
+        book = reply.json
+        return self.mark in {book["title"], book.get("notes"), book.get("review")}
 
     @property
     def acknowledged(self) -> bool:

@@ -72,6 +72,6 @@ def test_a_book_that_a_view_has_otherwise_or_not_at_all_is_seen() -> None:
 @pytest.mark.parametrize(("notes", "foreign"), [("mine", False), ("another's", True)])
 def test_an_answer_with_the_content_of_another_command_is_seen(notes: str, *, foreign: bool) -> None:
     sent = Sent("mine", "PATCH", "/books/a", {"notes": "mine"}, "key", [200])
-    reply = Reply(200, {}, msgspec.json.encode({"title": "A", "notes": notes}))
-    assert sent.foreign(reply) is foreign
+    content = msgspec.json.encode({"title": "A", "notes": notes})
+    assert [sent.foreign(Reply(status, {}, content)) for status in (200, 201)] == [foreign, foreign]
     assert not sent.foreign(Reply(503, {}, b""))
