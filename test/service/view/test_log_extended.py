@@ -7,10 +7,14 @@ from support.tally import TOPIC, VIEW, counted, sums, written
 from support.views import Views, answer, caught_up
 
 from bookshelf.log.memory import MemoryLog
-from bookshelf.storage.memory import MemoryStorage
 from bookshelf.storage.port import Storage
 from bookshelf.storage.postgres import catalogue
 from bookshelf.storage.postgres.tables import PostgresTables
+
+#: Storages whose rows outlive a host; those in memory do not.
+KEPT = pytest.mark.parametrize(
+    "storage", ["sqlite", pytest.param("postgres", marks=pytest.mark.needs("postgres"))], indirect=True
+)
 
 
 async def extended(others: int) -> FaultyLog:
@@ -20,12 +24,11 @@ async def extended(others: int) -> FaultyLog:
     return log
 
 
+@KEPT
 @pytest.mark.parametrize("others", [1, 5])
 async def test_rows_of_a_log_that_was_restored_and_extended_are_made_again(
     log: FaultyLog, storage: Storage, others: int
 ) -> None:
-    if isinstance(storage, MemoryStorage):
-        return  # its rows do not outlive a host
     async with Views(log, storage) as before:
         host = await before.host()
         await written(log, counted("a", 1), counted("b", 2), counted("lost", 3))
@@ -36,11 +39,10 @@ async def test_rows_of_a_log_that_was_restored_and_extended_are_made_again(
         assert await host.query(sums) == {"a": 1, "b": 2, "c": 10 * others}
 
 
+@KEPT
 async def test_checkpoints_of_an_earlier_release_are_accepted_once_and_get_a_mark(
     log: FaultyLog, storage: Storage
 ) -> None:
-    if isinstance(storage, MemoryStorage):
-        return  # as above
     async with Views(log, storage) as before:
         host = await before.host()
         await written(log, counted("a", 1))
