@@ -1,9 +1,11 @@
 """Every setting, read once. Each is documented in docs/settings.md; a test compares the two."""
 
 import os
+import re
 import shlex
 import sys
 from collections.abc import Mapping
+from difflib import get_close_matches
 from importlib.metadata import requires
 from pathlib import Path
 from typing import Annotated, Any, Literal, TypeVar
@@ -196,10 +198,42 @@ def read_gate(environment: Mapping[str, str]) -> Gate:
     return _read(Gate, environment, {})
 
 
+#: Names in the environment that begin like settings and are none: those of the project's tests, and what
+#: Kubernetes and Docker write for a service that is called bookshelf.
+_NO_SETTING = re.compile(
+    r"BOOKSHELF_((TEST|CHAOS|DEPLOY)_\w+|VERSION|SERVICE_(HOST|PORT(_\w+)?)|PORT_\d+_(TCP|UDP|SCTP)(_\w+)?)"
+)
+
+
+def _is_link(name: str, value: str) -> bool:
+    """Return whether a value is what Kubernetes writes for a service called bookshelf: BOOKSHELF_PORT."""
+    return name == "port" and value.startswith(("tcp://", "udp://"))
+
+
+def setting_names() -> frozenset[str]:
+    """Return the name of every setting in the environment."""
+    kinds = (Settings, Network, Routing, Gate)
+    return frozenset(PREFIX + name.upper() for kind in kinds for name in kind.__struct_fields__)
+
+
+def _check_names(environment: Mapping[str, str]) -> None:
+    """Raise `WrongSetting` for a name that is no setting: a misspelt one would be ignored without a word."""
+    known = setting_names()
+    for name in sorted(environment.keys() - known):
+        if name.startswith(PREFIX) and not _NO_SETTING.fullmatch(name):
+            # without the prefix, which every name shares
+            near = get_close_matches(name[len(PREFIX) :], [one[len(PREFIX) :] for one in known], 1)
+            meant = f"did you mean {PREFIX}{near[0]}?" if near else "docs/settings.md lists all of them"
+            raise WrongSetting(f"{name[:100]} is no setting; {meant}")
+
+
 def _read(kind: type[T], environment: Mapping[str, str], given: Mapping[str, Any]) -> T:
+    _check_names(environment)
     names = kind.__struct_fields__
     found: dict[str, Any] = {
-        name: environment[key] for name in names if (key := PREFIX + name.upper()) in environment
+        name: value
+        for name in names
+        if (value := environment.get(PREFIX + name.upper())) is not None and not _is_link(name, value)
     }
     found.update({name: value for name, value in given.items() if value is not None})
     try:

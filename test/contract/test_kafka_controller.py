@@ -39,9 +39,9 @@ class Cluster:
         return SimpleNamespace(topic_errors=[(topic.name, answer.errno, "not now") for topic in wanted])
 
     async def describe_configs(self, asked: list[Any]) -> Any:  # noqa: ANN401 (aiokafka's)
-        return [
-            SimpleNamespace(resources=[(0, "", 2, one.name, [("max.message.bytes", "9")]) for one in asked])
-        ]
+        kept = [("cleanup.policy", "delete"), ("retention.ms", "-1"), ("retention.bytes", "-1")]
+        entries = [("max.message.bytes", "9"), *kept]
+        return [SimpleNamespace(resources=[(0, "", 2, one.name, entries) for one in asked])]
 
 
 async def made(cluster: Any) -> dict[str, Found]:  # noqa: ANN401 (it stands for two)

@@ -1,8 +1,10 @@
 """How settings are read, from whichever of their places."""
 
+import re
+
 import pytest
 
-from bookshelf.config import Network, WrongSetting, read, read_network
+from bookshelf.config import Network, Settings, WrongSetting, read, read_gate, read_network, read_routing
 
 
 def test_what_is_given_wins_over_the_environment_and_that_over_the_default() -> None:
@@ -53,3 +55,34 @@ def test_every_setting_of_the_network_is_read_from_the_environment(name: str) ->
     found = getattr(read_network({f"BOOKSHELF_{name.upper()}": value}), name)
     assert found == type(default)(value)
     assert found != default
+
+
+@pytest.mark.parametrize(
+    ("name", "meant"),
+    [
+        ("BOOKSHELF_DATAA", "did you mean BOOKSHELF_DATA?"),
+        ("BOOKSHELF_GATEWAY_RATES", "did you mean BOOKSHELF_GATEWAY_RATE?"),
+        ("BOOKSHELF_KAFKA_PARTITION", "did you mean BOOKSHELF_KAFKA_PARTITIONS?"),
+        ("BOOKSHELF_ZZ", "docs/settings.md lists all of them"),
+    ],
+)
+def test_a_misspelt_setting_is_refused_with_the_nearest_name(name: str, meant: str) -> None:
+    for reading in (read, read_network, read_routing, read_gate):
+        with pytest.raises(WrongSetting, match=re.escape(f"{name} is no setting; {meant}")):
+            reading({name: "x"})
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        ("BOOKSHELF_TEST_REQUIRE", "kafka"),
+        ("BOOKSHELF_SERVICE_HOST", "10.0.0.7"),
+        ("BOOKSHELF_SERVICE_PORT", "8000"),
+        ("BOOKSHELF_SERVICE_PORT_HTTP", "8000"),
+        ("BOOKSHELF_PORT", "tcp://10.0.0.7:8000"),
+        ("BOOKSHELF_PORT_8000_TCP", "tcp://10.0.0.7:8000"),
+        ("BOOKSHELF_PORT_8000_TCP_ADDR", "10.0.0.7"),
+    ],
+)
+def test_what_tests_and_kubernetes_write_is_no_setting(name: str, value: str) -> None:
+    assert read({name: value}) == Settings()
