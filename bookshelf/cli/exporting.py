@@ -31,8 +31,9 @@ def _export(file: Path, settings: Settings, url: str | None, form: str | None) -
     configure("critical", settings.log_format)
     lines = (form or file.suffix.lstrip(".")) == "jsonl"
     books: list[dict[str, Any]] = []
+    found: list[str] = []
     try:
-        run(_collect(books, settings, url))
+        run(_collect(books, found, settings, url))
     except NoShelf as fault:
         stop(str(fault))
     text = write_jsonl(books) if lines else write_csv(books)
@@ -40,7 +41,7 @@ def _export(file: Path, settings: Settings, url: str | None, form: str | None) -
         sys.stdout.writelines(text)
         return
     _write(file, text)
-    click.echo(f"{len(books)} books written to {file}.", err=True)
+    click.echo(f"{len(books)} books of the shelf at {found[0]} written to {file}.", err=True)
 
 
 def _write(file: Path, text: Iterator[str]) -> None:
@@ -50,8 +51,12 @@ def _write(file: Path, text: Iterator[str]) -> None:
     draft.replace(file)  # a half-written export is never taken for a whole one
 
 
-async def _collect(books: list[dict[str, Any]], settings: Settings, url: str | None) -> None:
-    async with shelf(settings, url) as there:
+async def _collect(
+    books: list[dict[str, Any]], found: list[str], settings: Settings, url: str | None
+) -> None:
+    """Add the books, and where the shelf is."""
+    async with shelf(settings, url, new=False) as there:
+        found.append(there.where)
         target: str | None = BOOKS
         while target is not None:
             reply = await there.get(target)

@@ -95,8 +95,9 @@ def _named(settings: Settings, instance: str) -> Running:
 
 
 def _no_instances(settings: Settings) -> None:
-    """Refuse to make a shelf where there is none and instances of services run: they are what is meant."""
+    """Refuse to make a shelf where there is none; if instances of services run there, they are meant."""
     if (settings.folder / "log.sqlite").exists():
         return
     if names := instances(settings):
         stop(f"these run on {settings.folder}: {', '.join(names)}; choose one with --instance")
+    stop(f"there is no shelf in {settings.folder}; name its folder with --data")

@@ -4,6 +4,7 @@ import asyncio
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 from typing import Any, NamedTuple, Protocol
+from urllib.parse import urlsplit
 
 import aiohttp
 import msgspec
@@ -16,6 +17,8 @@ from bookshelf.runtime.http.message import Handler, request
 #: Seconds that one request may take, and that a shelf which is away is asked again, all told.
 REQUEST_S = 60.0
 PATIENCE_S = 30.0
+#: Seconds that a shelf which has never answered is asked again: nothing may run at that address.
+_FIRST_PATIENCE_S = 2.0
 _FIRST_PAUSE_S = 0.05
 _LAST_PAUSE_S = 2.0
 _AGAIN = frozenset({429, 502, 503, 504})
@@ -96,6 +99,7 @@ class Shelf:
 
     def __init__(self, door: Door, where: str) -> None:
         self._door = door
+        self._answered = False
         self.where = where
 
     async def get(self, target: str) -> Reply:
@@ -108,32 +112,57 @@ class Shelf:
         return await self._patiently("POST", target, msgspec.json.encode(body), headers)
 
     async def _patiently(self, method: str, target: str, content: bytes, headers: Mapping[str, str]) -> Reply:
-        end = asyncio.get_running_loop().time() + PATIENCE_S
+        began = asyncio.get_running_loop().time()
         pause = _FIRST_PAUSE_S
         while True:
             why = "it is busy"
             try:
                 reply = await self._door.ask(method, target, content, headers)
+                self._answered = True
                 if reply.status not in _AGAIN:
                     return reply
                 why = reply.detail
             except (OSError, TimeoutError) as fault:
                 why = str(fault) or type(fault).__name__
-            if asyncio.get_running_loop().time() + pause > end:
+            patience_s = PATIENCE_S if self._answered else _FIRST_PATIENCE_S
+            if asyncio.get_running_loop().time() + pause > began + patience_s:
                 msg = f"the shelf at {self.where} does not answer ({why}); see that `bookshelf up` runs there"
                 raise NoShelf(msg)
             await asyncio.sleep(pause)
             pause = min(2 * pause, _LAST_PAUSE_S)
 
 
+def address_of(url: str) -> str:
+    """Return the address of a gateway from any address of its that a person may have at hand.
+
+    A scheme may be missing, and a path as `bookshelf up` prints it is left out. Raises `NoShelf`.
+    """
+    parts = urlsplit(url if "://" in url else f"http://{url}")
+    try:
+        valid = parts.scheme in {"http", "https"} and bool(parts.hostname) and parts.port != 0
+    except ValueError:  # of the port
+        valid = False
+    if not valid:
+        msg = f"{url!r} is no address of a shelf; one is like http://localhost:8000"
+        raise NoShelf(msg)
+    return f"{parts.scheme}://{parts.netloc}"
+
+
 @asynccontextmanager
-async def shelf(settings: Settings, url: str | None) -> AsyncIterator[Shelf]:
-    """Reach the shelf at `url`; else the one that runs on the data folder; else run one there meanwhile."""
+async def shelf(settings: Settings, url: str | None, *, new: bool = True) -> AsyncIterator[Shelf]:
+    """Reach the shelf at `url`; else the one that runs on the data folder; else run one there meanwhile.
+
+    Raises `NoShelf` for a folder without a shelf unless it may be a `new` one.
+    """
     if url is None and (there := running(settings.folder)) is not None:
         url = there.url
     if url is not None:
+        url = address_of(url)
         async with aiohttp.ClientSession(timeout=aiohttp.ClientTimeout(total=REQUEST_S)) as session:
             yield Shelf(HttpDoor(session, url), url)
         return
+    if not new and not (settings.folder / "log.sqlite").exists():
+        msg = f"there is no shelf in {settings.folder}; name its folder (--data) or its address (--url)"
+        raise NoShelf(msg)
     async with embedded(settings.private()) as own:
         yield Shelf(OwnDoor(own.gateway), str(settings.folder))

@@ -2,11 +2,16 @@
 
 import fcntl
 import os
+import time
 from pathlib import Path
 
 import msgspec
 
 from bookshelf.runtime.staging import complete_restore
+
+#: Seconds for which the lock may be held by processes that only look, and between two tries.
+_LOOK_S = 1.0
+_PAUSE_S = 0.02
 
 
 class FolderFault(Exception):
@@ -42,16 +47,27 @@ class Folder:
         self._take()
 
     def _take(self) -> None:
-        try:
-            fcntl.flock(self._lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
+        if not self._locked():
             os.close(self._lock)
             there = _note(self.path)
             who = f" (process {there.pid}, {there.url})" if there else ""
             msg = f"another bookshelf{who} uses {self.path}; stop it, or choose another folder with --data"
-            raise FolderFault(msg) from None
+            raise FolderFault(msg)
         (self.path / "running.json").unlink(missing_ok=True)
         complete_restore(self.path)  # of a process that was killed
+
+    def _locked(self) -> bool:
+        """Take the lock. `running` holds it for a moment when it looks, so it is tried for a while."""
+        end = time.monotonic() + _LOOK_S
+        while True:
+            try:
+                fcntl.flock(self._lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            except BlockingIOError:
+                if time.monotonic() > end:
+                    return False
+                time.sleep(_PAUSE_S)
+            else:
+                return True
 
     def announce(self, note: Running) -> None:
         """Say who runs here; readable by this user alone."""

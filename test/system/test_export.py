@@ -89,6 +89,8 @@ def test_without_a_file_it_goes_to_the_terminal(running: Program, shelf: Client)
 
 
 def test_an_empty_shelf_is_a_file_with_a_header(tmp_path: Path) -> None:
+    with Program(tmp_path / "data").ready() as up:
+        assert up.stop().well
     assert bookshelf("export", "--data", tmp_path / "data").well.startswith("title,author,")
 
 
