@@ -201,15 +201,18 @@ class Scribe:
             return
         if isinstance(decision.verdict, Exception):
             letter.answer.set_exception(decision.verdict)
-        elif decision.verdict is not None or decision.former is not None:
+            return
+        if decision.verdict is not None or decision.former is not None:
             answered = decision.former or decision
             letter.answer.set_result(
                 self._outcome(letter, answered, offsets, replayed=decision.verdict is None)
             )
-        elif decision.done is None or decision.done.version == decision.version or letter.order is not None:
-            letter.answer.set_result(self._repeated(letter, decision, decision.state))
+            return
+        assert decision.done is not None  # noqa: S101 (a repetition has what it repeats)
+        if decision.done.version == decision.version or letter.order is not None:
+            letter.answer.set_result(self._repeated(letter, decision.done, decision.state))
         else:
-            task = asyncio.create_task(self._answer_as_first(letter, decision))
+            task = asyncio.create_task(self._answer_as_first(letter, decision, decision.done))
             self._answering.add(task)
             task.add_done_callback(self._answering.discard)
 
@@ -225,23 +228,20 @@ class Scribe:
         state = head.state if head.version == version else decision.state
         return Outcome(letter.sent.subject, state, version, position, replayed)
 
-    def _repeated(self, letter: Letter, decision: Decision, state: Any) -> Outcome:  # noqa: ANN401 (any aggregate's)
-        done = decision.done
-        assert done is not None  # noqa: S101 (a repetition has what it repeats)
+    def _repeated(self, letter: Letter, done: Done, state: Any) -> Outcome:  # noqa: ANN401 (any aggregate's)
         position = Position(*self._place, done.offset)
         return Outcome(letter.sent.subject, state, done.version, position, replayed=True)
 
-    async def _answer_as_first(self, letter: Letter, decision: Decision) -> None:
+    async def _answer_as_first(self, letter: Letter, decision: Decision, done: Done) -> None:
         """Answer a repetition on an aggregate that has changed since; other commands do not wait for it."""
-        assert decision.done is not None  # noqa: S101 (a repetition has what it repeats)
         try:
-            state = await self._first_answers.state(letter.sent.subject, decision.first, decision.done.offset)
+            state = await self._first_answers.state(letter.sent.subject, decision.first, done.offset)
         except (OutcomeUnknown, NotOwner) as fault:
             self._refuse(letter, fault)
             return
         if not letter.answer.done():
             found = decision.state if state is None else state
-            letter.answer.set_result(self._repeated(letter, decision, found))
+            letter.answer.set_result(self._repeated(letter, done, found))
 
 
 def _rests_on_what_is_known(verdict: Verdict) -> bool:

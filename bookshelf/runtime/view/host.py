@@ -151,7 +151,7 @@ class ViewHost:
             await self._ask(lambda rows: rows.refresh())
         if self.rows.reaches(wanted):
             return
-        ends = await self._generations.ends()
+        ends = await self._ends.get()
         # a place past the end is of another log, like one that was restored since: nothing comes there
         there = {
             partition: offset for partition, offset in wanted.items() if offset <= ends.get(partition, 0)

@@ -5,7 +5,7 @@ import os
 import platform
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, Protocol
 
 _HEAD = ("fault", "rounds", "acknowledged", "retried", "lost", "doubled", "slowest answer", "ready again")
 #: Between these the page is written anew; the rest of it is written by hand.
@@ -23,6 +23,36 @@ class Row(NamedTuple):
     doubled: int
     slowest_s: float
     recovered_s: float
+
+
+class Round(Protocol):
+    """One round of a fault of the embedded shelf. `ready_s`: seconds until it answered again."""
+
+    @property
+    def acknowledged(self) -> int: ...
+
+    @property
+    def lost(self) -> int: ...
+
+    @property
+    def doubled(self) -> int: ...
+
+    @property
+    def ready_s(self) -> float: ...
+
+
+def row_of(fault: str, rounds: Sequence[Round]) -> Row:
+    """Return the row of a fault of the embedded shelf."""
+    return Row(
+        fault=f"embedded shelf: {fault}",
+        rounds=len(rounds),
+        acknowledged=sum(one.acknowledged for one in rounds),
+        retried=0,
+        lost=sum(one.lost for one in rounds),
+        doubled=sum(one.doubled for one in rounds),
+        slowest_s=0.0,
+        recovered_s=max(one.ready_s for one in rounds),
+    )
 
 
 def _cells(row: Row) -> tuple[str, ...]:
