@@ -127,7 +127,7 @@ async def ask_around(hosts: list[AggregateHost], one: Sent) -> Outcome:
                 try:
                     return await host.ask(one)
                 except NotOwner:
-                    await asyncio.sleep(0)  # sleep: a client that comes again at once
+                    await asyncio.sleep(0.001)  # sleep: spinning clients starve the threads
 
 
 __all__ = [

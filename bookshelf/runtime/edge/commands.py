@@ -16,6 +16,7 @@ from bookshelf.runtime.http.message import Request, Response
 from bookshelf.runtime.http.problem import Problem
 from bookshelf.runtime.owner.command import NotOwner, Outcome, Sent
 from bookshelf.runtime.owner.host import AggregateHost
+from bookshelf.runtime.view.host import PATIENCE_S, Behind
 
 #: Bytes of a body.
 MAX_BODY = 1 << 20
@@ -39,12 +40,13 @@ class CommandEndpoint:
         self._reader = Reader(route.body)
 
     async def __call__(self, request: Request, path: Mapping[str, str]) -> Response:
-        """Carry the command out. Raises `Problem`, `Refused`, `NotOwner`, `Busy`."""
+        """Carry the command out. Raises `Problem`, `Refused`, `NotOwner`, `Busy`, `Behind`."""
         left_s = conditions.time_left(request.headers, DEADLINE_S)
         content = await request.body.read(MAX_BODY)
         sent = self._sent(request, path, content)
         try:
             async with asyncio.timeout(left_s):
+                await self._catch_up(request, sent.subject)
                 return self._answer(await self._host.ask(sent))
         except NotOwner as elsewhere:
             # the client's key goes along and names the command; this id then says only that it was forwarded
@@ -82,16 +84,24 @@ class CommandEndpoint:
             traceparent=conditions.trace(request.headers),
             actor=conditions.actor(request.headers),
             size=len(content),
-            after=self._after(request, subject),
         )
 
-    def _after(self, request: Request, subject: str) -> int:
-        """Return the offset in the subject's partition before which everything must be known."""
-        positions = conditions.after(request.headers)
-        if not positions:
-            return 0
+    async def _catch_up(self, request: Request, subject: str) -> None:
+        """Wait until the subject's state includes the positions of Bookshelf-After. Raises `Behind`.
+
+        This happens before the command is queued, so no other command waits for it.
+        """
         own = (self._host.aggregate.topic, self._host.partition(subject))
-        return max((p.offset + 1 for p in positions if (p.topic, p.partition) == own), default=0)
+        positions = conditions.after(request.headers)
+        offset = max((p.offset + 1 for p in positions if (p.topic, p.partition) == own), default=0)
+        if not offset:
+            return
+        try:
+            async with asyncio.timeout(PATIENCE_S):
+                await self._host.catch_up_to(subject, offset)
+        except TimeoutError:
+            msg = "the service has not read the log as far as this command asks for; try again in a moment"
+            raise Behind(msg) from None
 
     def _answer(self, outcome: Outcome) -> Response:
         route = self._route

@@ -15,7 +15,7 @@ class Sent(msgspec.Struct, frozen=True, kw_only=True):
     `hash` is of the content and set only if the client chose the id; `expects` are the versions of
     which one must be the aggregate's; `fresh` says that the subject's id was never used before;
     `causation` is the id of the message that the command itself follows from, if it does; `size` is that of
-    the request in bytes. The command is decided on a state that includes all before the offset `after`.
+    the request in bytes.
     """
 
     subject: str
@@ -30,7 +30,6 @@ class Sent(msgspec.Struct, frozen=True, kw_only=True):
     causation: str = ""
     traceparent: str = ""
     size: int = 0
-    after: int = 0
 
 
 class Outcome(msgspec.Struct, frozen=True):

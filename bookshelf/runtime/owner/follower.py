@@ -87,13 +87,19 @@ class Follower:
     async def catch_up(self) -> bool:
         """Return once everything that is in the log by now is folded; whether there was more than before."""
         before = self._folded
-        end = await self._log.end(self._topic, self._partition)
-        if self._folded >= end:
-            return self._folded > before  # it may have come while the log was asked
-        waiter: asyncio.Future[None] = asyncio.get_running_loop().create_future()
-        self._waiting.append((end, waiter))
-        await waiter
-        return True
+        await self._reach(await self._log.end(self._topic, self._partition))
+        return self._folded > before
+
+    async def catch_up_to(self, offset: int) -> None:
+        """Return once every record before `offset` is folded; at once if that is past the end of the log."""
+        if self._folded < offset <= await self._log.end(self._topic, self._partition):
+            await self._reach(offset)
+
+    async def _reach(self, offset: int) -> None:
+        if self._folded < offset:
+            waiter: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+            self._waiting.append((offset, waiter))
+            await waiter
 
     async def close(self) -> None:
         """Store what is known, so that the next start reads on from there."""

@@ -114,11 +114,22 @@ class AggregateHost:
 
     def ask(self, sent: Sent) -> asyncio.Future[Outcome]:
         """Hand a command to its owner. Raises `NotOwner`, `Busy`."""
-        partition = self.partition(sent.subject)
+        return self._owner_of(sent.subject).ask(sent)
+
+    async def catch_up_to(self, subject: str, offset: int) -> None:
+        """Return once the state of the subject's partition includes every record before `offset`.
+
+        An offset past the end of the log is of another log and is not waited for. Raises `NotOwner`,
+        `LogFault`.
+        """
+        await self._owner_of(subject).catch_up_to(offset)
+
+    def _owner_of(self, subject: str) -> Owner:
+        partition = self.partition(subject)
         served = self._served.get(partition)
         if served is None or not served.is_set():
             raise NotOwner(partition)
-        return self._owners[partition].ask(sent)
+        return self._owners[partition]
 
     async def _assigned(self, partitions: frozenset[int]) -> None:
         self._leaving -= partitions

@@ -47,6 +47,10 @@ class Owner:
         """Put a command into the mailbox. Raises `Busy`, `NotOwner`; the future may raise any `Refused`."""
         return self._mailbox.put(sent)
 
+    async def catch_up_to(self, offset: int) -> None:
+        """Return once the state includes every record before `offset`; at once if the log ends before it."""
+        await self._follower.catch_up_to(offset)
+
     @property
     def queued(self) -> int:
         """How many commands wait."""

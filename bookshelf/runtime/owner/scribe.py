@@ -95,7 +95,7 @@ class Scribe:
             await asyncio.wait(self._answering)
 
     async def _judged(self, letters: Sequence[Letter]) -> Sequence[Decision]:
-        if any(_wants_the_newest(letter) or letter.sent.after > self._follower.folded for letter in letters):
+        if any(_wants_the_newest(letter) for letter in letters):
             await self._follower.catch_up()
         self._states.fresh(one.sent.subject for one in letters if one.sent.fresh and not one.tried)
         decisions = await self._decide_all(letters)

@@ -37,6 +37,24 @@ async def test_a_book_that_the_client_has_removed_cannot_be_finished(shelf: Shel
     assert (await finishing).status == 404
 
 
+async def test_a_command_behind_its_position_is_answered_503_and_holds_no_other_up(
+    shelf: Shelf, log: FaultyLog
+) -> None:
+    book = await shelf.add()
+    await shelf.caught_up()
+    log.readable.clear()
+    changed = await shelf.send("PATCH", f"/books/{book['id']}", {"title": "later"})
+    after = changed.headers["Bookshelf-Position"]
+    finishing = asyncio.create_task(
+        shelf.send("POST", f"/books/{book['id']}/finished", {"rating": 5}, Bookshelf_After=after)
+    )
+    other = await shelf.send("POST", f"/books/{book['id']}/finished", {"rating": 4})
+    assert (other.status, finishing.done()) == (204, False)
+    refused = await finishing
+    assert (refused.status, refused.json["type"]) == (503, "urn:bookshelf:problem:behind")
+    assert "Retry-After" in refused.headers
+
+
 @pytest.mark.parametrize("after", ["bookshelf/0@999999,bookshelf/1@999999", "elsewhere/0@5", ""])
 async def test_positions_that_are_no_business_of_the_partition_hold_nothing_up(
     shelf: Shelf, after: str
