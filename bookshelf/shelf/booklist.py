@@ -15,7 +15,7 @@ from bookshelf.shelf import text
 from bookshelf.shelf.answers import Book
 from bookshelf.shelf.events import EVENTS, TOPIC
 from bookshelf.shelf.history import Happened, History, OneBook, history_table
-from bookshelf.shelf.paging import Order, page
+from bookshelf.shelf.paging import After, Cursor, Limit, Order, in_order, take_items, write_cursor
 from bookshelf.shelf.rows import BookRows, book_table, shown
 from bookshelf.storage.fulltext import has_words, index_words
 
@@ -48,8 +48,8 @@ _STATE = Meta(description="only these; all if left out")
 class Listing(msgspec.Struct, forbid_unknown_fields=True):
     """Which books, in which order, how many, from where on."""
 
-    limit: Annotated[int, Meta(ge=1, le=1000, description="how many, at the most")] = 1000
-    after: Annotated[str, Meta(max_length=2000, description="from the Link of the page before")] | None = None
+    limit: Limit = 1000
+    after: After | None = None
     q: (
         Annotated[
             str,
@@ -81,8 +81,9 @@ def listed(db: Any, asked: Listing) -> Answer:  # noqa: ANN401 (the storage's co
         query = query.where(has_words(db, books, asked.q))
     if asked.state is not None:
         query = query.where(books.c.done.is_(asked.state == "finished"))
-    rows, after = page(db, query, books, asked.sort, asked.after, asked.limit)
-    return Answer([shown(row) for row in rows], after=after)
+    query = in_order(query, books, asked.sort, asked.after)
+    items, last = take_items(db, query, asked.limit, shown)
+    return Answer(items, after=last and write_cursor(Cursor(asked.sort, last.place, last.id)))
 
 
 def one(db: Any, asked: AskedBook) -> Answer:  # noqa: ANN401 (the storage's connection)
@@ -114,7 +115,7 @@ ROUTES = (
     ),
     QueryRoute(
         path="/books/{id}/history",
-        summary="Everything that has happened to a book",
+        summary="Everything that has happened to a book, oldest first",
         view=VIEW,
         query=HISTORY.history,
         params=OneBook,

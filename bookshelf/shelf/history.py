@@ -1,14 +1,26 @@
 """What has happened to a book, and what it was like at a time. Rows beside those of the book list."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from datetime import datetime
+from itertools import chain
 from typing import Annotated, Any
 
 import msgspec
 from msgspec import Meta
-from sqlalchemy import BigInteger, Column, Index, Integer, LargeBinary, MetaData, Table, insert, select
+from sqlalchemy import (
+    BigInteger,
+    Column,
+    Index,
+    Integer,
+    LargeBinary,
+    MetaData,
+    Select,
+    Table,
+    insert,
+    select,
+)
 
-from bookshelf.cqrs.errors import NotFound
+from bookshelf.cqrs.errors import Invalid, NotFound
 from bookshelf.cqrs.message import Event
 from bookshelf.cqrs.position import Position
 from bookshelf.cqrs.route import Answer
@@ -17,6 +29,7 @@ from bookshelf.shelf import text
 from bookshelf.shelf.answers import Book
 from bookshelf.shelf.book import BOOK, shown
 from bookshelf.shelf.events import EVENTS, TOPIC
+from bookshelf.shelf.paging import FETCHED_ROWS, After, Cursor, Limit, read_cursor, take_items, write_cursor
 from bookshelf.storage.columns import TEXT
 
 
@@ -31,9 +44,16 @@ class Happened(msgspec.Struct, frozen=True):
 
 
 class OneBook(msgspec.Struct, forbid_unknown_fields=True):
-    """Which book."""
+    """Which book, how many of its events, from where on."""
 
     id: text.BookId
+    limit: Limit = 1000
+    after: After | None = None
+
+
+_ORDER = "history"
+_NEVER = "there never was such a book on the shelf"
+_LARGEST_OFFSET = 2**63 - 1
 
 
 def history_table(metadata: MetaData) -> Table:
@@ -76,24 +96,45 @@ class History:
             },
         )
 
-    def _rows(self, db: Any, book_id: str) -> list[Any]:  # noqa: ANN401 (the storage's connection)
-        rows = db.execute(select(self._events).filter_by(subject=book_id).order_by(self._events.c.off)).all()
-        if not rows:
-            raise NotFound("there never was such a book on the shelf")
-        return list(rows)
+    def _of(self, book_id: str) -> Select[Any]:
+        return select(self._events).filter_by(subject=book_id).order_by(self._events.c.off)
 
     def history(self, db: Any, asked: OneBook) -> Answer:  # noqa: ANN401 (the storage's connection)
-        """Answer every event of the book, oldest first."""
-        return Answer([_happened(row) for row in self._rows(db, asked.id)])
+        """Answer a page of the book's events, oldest first. Raises `NotFound`, `Invalid`."""
+        query = self._of(asked.id)
+        if asked.after is not None:
+            query = query.where(self._events.c.off > _offset(asked.after, asked.id))
+        items, last = take_items(db, query, asked.limit, _happened)
+        if not items and asked.after is None:
+            raise NotFound(_NEVER)
+        return Answer(items, after=last and write_cursor(Cursor(_ORDER, str(last.off), asked.id)))
 
     def as_of(self, db: Any, book_id: str, moment: datetime) -> Book:  # noqa: ANN401 (the storage's connection)
         """Return the book as its events up to a moment tell it. Raises `NotFound`."""
-        rows = [row for row in self._rows(db, book_id) if datetime.fromisoformat(row.time) <= moment]
-        events = (EVENTS.decode(row.type, row.data) for row in rows)
-        book = BOOK.fold(event for event in events if event is not None)
+        with db.execute(self._of(book_id).execution_options(yield_per=FETCHED_ROWS)) as rows:
+            first = rows.fetchone()
+            if first is None:
+                raise NotFound(_NEVER)
+            book = BOOK.fold(_events_until(moment, chain((first,), rows)))
         if not book.here:
             raise NotFound("the book was not on the shelf at that time")
         return shown(book_id, book)
+
+
+def _offset(after: str, book_id: str) -> int:
+    """Return the offset that a cursor names. Raises `Invalid`."""
+    cursor = read_cursor(after, _ORDER)
+    if cursor.id != book_id or not cursor.value.isdecimal() or int(cursor.value) > _LARGEST_OFFSET:
+        raise Invalid("belongs to another list; begin again without it", field="after")
+    return int(cursor.value)
+
+
+def _events_until(moment: datetime, rows: Iterable[Any]) -> Iterator[Event]:
+    for row in rows:
+        if datetime.fromisoformat(row.time) <= moment:
+            event = EVENTS.decode(row.type, row.data)
+            if event is not None:
+                yield event
 
 
 def _happened(row: Any) -> Happened:  # noqa: ANN401 (a row of the table)

@@ -1,9 +1,11 @@
-"""Pages of a sorted table: each goes on after the last row of the one before, whatever was added since."""
+"""Pages of a list, bounded by number and by bytes: each goes on after the last row of the one before."""
 
 import base64
-from typing import Any, Literal
+from collections.abc import Callable
+from typing import Annotated, Any, Literal
 
 import msgspec
+from msgspec import Meta
 from sqlalchemy import Select, Table, func, tuple_
 
 from bookshelf.cqrs.errors import Invalid
@@ -21,44 +23,71 @@ Order = Literal[
     "-finished",
 ]
 
+Limit = Annotated[int, Meta(ge=1, le=1000, description="how many, at the most")]
+After = Annotated[str, Meta(max_length=2000, description="from the Link of the page before")]
+#: Bytes of a page's JSON: a page ends at the item that reaches them, and its Link goes on after that.
+PAGE_BYTES = 4 << 20
+#: Rows that are fetched from the database at once.
+FETCHED_ROWS = 32
 
-class _Cursor(msgspec.Struct, array_like=True):
+_encode = msgspec.json.Encoder().encode
+
+
+class Cursor(msgspec.Struct, array_like=True):
+    """The last row of a page: the order of the list, the row's value in that order, and its id."""
+
     order: str
     value: str
     id: str
 
 
-def page(
-    db: Any,  # noqa: ANN401 (the storage's connection)
-    query: Select[Any],
-    table: Table,
-    order: Order,
-    after: str | None,
-    limit: int,
-) -> tuple[list[Any], str | None]:
-    """Return up to `limit` rows after the cursor, and the cursor of the next page. Raises `Invalid`."""
+def in_order(query: Select[Any], table: Table, order: Order, after: str | None) -> Select[Any]:
+    """Return the query in this order, from a cursor on; `place` is a row's value. Raises `Invalid`."""
     down = order.startswith("-")
     name = order.lstrip("-")
     value = table.c.added if name == "added" else func.lower(func.coalesce(table.c[name], ""))
     if after is not None:
-        cursor = _read(after, order)
+        cursor = read_cursor(after, order)
         here, there = tuple_(value, table.c.id), tuple_(cursor.value, cursor.id)
         query = query.where(here < there if down else here > there)
     ordered = query.order_by(value.desc(), table.c.id.desc()) if down else query.order_by(value, table.c.id)
-    rows = db.execute(ordered.add_columns(value.label("place")).limit(limit + 1)).all()
-    more = len(rows) > limit
-    return list(rows[:limit]), _write(order, rows[limit - 1]) if more else None
+    return ordered.add_columns(value.label("place"))
 
 
-def _write(order: str, row: Any) -> str:  # noqa: ANN401 (a row of the query)
-    cursor = msgspec.json.encode(_Cursor(order, row.place, row.id))
-    return base64.urlsafe_b64encode(cursor).decode().rstrip("=")
+def take_items(
+    db: Any,  # noqa: ANN401 (the storage's connection)
+    query: Select[Any],
+    limit: int,
+    render: Callable[[Any], Any],
+    most_bytes: int = PAGE_BYTES,
+) -> tuple[list[msgspec.Raw], Any | None]:
+    """Return the JSON of up to `limit` rendered rows, and the last of them if the list goes on.
+
+    The list of items ends early once they have `most_bytes`. Rows are fetched a few at a time.
+    """
+    items: list[msgspec.Raw] = []
+    size, last = 0, None
+    with db.execute(query.limit(limit + 1).execution_options(yield_per=FETCHED_ROWS)) as rows:
+        for row in rows:
+            if len(items) == limit or size >= most_bytes:
+                return items, last
+            item = _encode(render(row))
+            items.append(msgspec.Raw(item))
+            size += len(item)
+            last = row
+    return items, None
 
 
-def _read(text: str, order: str) -> _Cursor:
+def write_cursor(cursor: Cursor) -> str:
+    """Return a cursor as the text that a Link header has."""
+    return base64.urlsafe_b64encode(_encode(cursor)).decode().rstrip("=")
+
+
+def read_cursor(text: str, order: str) -> Cursor:
+    """Return the cursor of a list in this order. Raises `Invalid`."""
     try:
         content = base64.b64decode(text + "=" * (-len(text) % 4), altchars=b"-_", validate=True)
-        cursor = msgspec.json.decode(content, type=_Cursor)
+        cursor = msgspec.json.decode(content, type=Cursor)
     except (ValueError, RecursionError):
         raise Invalid("is not a cursor; take it from a page's Link header", field="after") from None
     if cursor.order != order:

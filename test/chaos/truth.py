@@ -78,4 +78,4 @@ def check_views(client: Client, truth: Truth) -> None:
     assert client.get("/books/last/read").json == truth.last_read(5)
     for book_id in list(books)[-30:]:
         assert client.get(f"/books/{book_id}").headers["etag"] == truth.tag(book_id)
-        assert len(client.get(f"/books/{book_id}/history").json) == truth.events[book_id]
+        assert len(client.every_item(f"/books/{book_id}/history")) == truth.events[book_id]

@@ -129,8 +129,12 @@ class Client:
 
     def every_book(self, query: str = "?limit=1000") -> list[dict[str, Any]]:
         """Return all books, page after page."""
+        return self.every_item(f"/books{query}")
+
+    def every_item(self, path: str) -> list[dict[str, Any]]:
+        """Return all items of a list, page after page."""
         found: list[dict[str, Any]] = []
-        target: str | None = f"/books{query}"
+        target: str | None = path
         while target is not None:
             reply = self.get(target)
             assert reply.status == 200, reply

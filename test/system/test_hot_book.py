@@ -79,12 +79,8 @@ def test_changes_of_one_book_survive_kill_9_each_once(tmp_path: Path) -> None:
         assert not thread.is_alive()
     client = up.client
     assert client.patch(path, {"pages": 1}).status == 200  # from here on it reads everything before
-    notes: list[str] = []
-    page: str | None = f"{path}/history"
-    while page is not None:
-        reply = client.get(page)
-        notes += [event["data"]["notes"] for event in reply.json if "notes" in event["data"]]
-        page = client.next_page(reply)
+    events = client.every_item(f"{path}/history")
+    notes = [event["data"]["notes"] for event in events if "notes" in event["data"]]
     expected = sorted(note for writer in writers for note in writer.acknowledged)
     assert sorted(notes) == expected
     assert len(expected) == clients * changes
