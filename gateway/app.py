@@ -56,7 +56,7 @@ class Gateway:
         self._gatekeeper = Gatekeeper(choices.verifier)
         self.directory = Directory(discovery, transport, prefix, reach=choices.reach)
         self._meters.also(Gauges(self.directory.pools))
-        self._proxy = Proxy(transport, choices.patience, pause)
+        self._proxy = Proxy(transport, choices.patience, pause, ids=choices.ids)
         sections = [Section(TABLES, self._routed), *([choices.limits] if choices.limits else [])]
         self._rules = RuleFile(choices.rules, *sections) if choices.rules else None
         self._pages = Pages(self.directory, self._meters, choices.status, self._fault)

@@ -5,6 +5,7 @@ from ipaddress import ip_address
 from pathlib import Path
 
 from bookshelf.config import Routing, WrongSetting
+from bookshelf.runtime.clock import Ids, SystemClock, SystemIds
 from gateway.identity.port import Verifier
 from gateway.pages.inside import Inside
 from gateway.rulefile import Section
@@ -17,7 +18,8 @@ class Choices:
     """How long is waited, who may be asked, who sees the status, where the rules are (none: no rules).
 
     `verifier`: who knows whose a token is; None if no one does. `process`: which one of the `processes` at
-    one port this is.
+    one port this is. `ids` makes the keys of commands that have none; services in the same process take the
+    same one, because a key that it has just made needs no look-up there.
     """
 
     patience: Patience = field(default_factory=Patience)
@@ -30,6 +32,7 @@ class Choices:
     limits: Section | None = None
     process: int = 1
     processes: int = 1
+    ids: Ids = field(default_factory=lambda: SystemIds(SystemClock()))
 
 
 def chosen(

@@ -76,7 +76,7 @@ async def embedded(settings: Settings) -> AsyncIterator[Embedded]:
         services = await _services(settings, world, stack)
         gate = read_gate(os.environ)
         choices, rules = _choices(settings, gate)
-        gateway = Gateway(world.discovery, world.transport, choices=choices)
+        gateway = Gateway(world.discovery, world.transport, choices=replace(choices, ids=world.ids))
         stack.push_async_callback(gateway.stop)
         await gateway.start()
         on_hangup(gateway.reload)

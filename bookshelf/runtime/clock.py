@@ -8,6 +8,8 @@ from typing import Protocol
 
 #: Names whose random bytes are fetched together.
 _AT_ONCE = 256
+#: Command ids that are remembered until their first use; beyond that the oldest are forgotten.
+_UNUSED = 4096
 #: Seconds after which who waits looks at the clock again: it may have been set, or the machine have slept.
 _LOOK_S = 60.0
 
@@ -27,6 +29,15 @@ class Ids(Protocol):
 
     def new(self) -> str:
         """Return a name that nothing else has, as a UUID's text."""
+
+    def new_command(self) -> str:
+        """Return a new id for a command, and remember it for `is_first_use`."""
+
+    def is_first_use(self, command_id: str) -> bool:
+        """Return True once for each id of `new_command`: no command was carried out under it before.
+
+        False is no proof of the opposite: the ids of other processes are unknown, and so are old ones.
+        """
 
 
 class SystemClock:
@@ -49,6 +60,7 @@ class SystemIds:
         self._clock = clock
         self._random = random
         self._noise: list[bytes] = []
+        self._unused: dict[str, None] = {}
 
     def new(self) -> str:
         """Return a new UUIDv7."""
@@ -58,6 +70,20 @@ class SystemIds:
         low = 0x8000000000000000 | noise & 0x3FFFFFFFFFFFFFFF
         text = f"{high:016x}{low:016x}"
         return f"{text[:8]}-{text[8:12]}-{text[12:16]}-{text[16:20]}-{text[20:]}"
+
+    def new_command(self) -> str:
+        """Return a new UUIDv7, and remember it until its first use."""
+        if len(self._unused) >= _UNUSED:
+            del self._unused[next(iter(self._unused))]
+        self._unused[made := self.new()] = None
+        return made
+
+    def is_first_use(self, command_id: str) -> bool:
+        """Return True if `new_command` returned this id and it was not asked about since."""
+        if command_id not in self._unused:
+            return False
+        del self._unused[command_id]
+        return True
 
     def _ten_bytes(self) -> bytes:
         if not self._noise:  # fetched for many: each call to the system lets another thread in

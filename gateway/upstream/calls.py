@@ -45,5 +45,5 @@ class Calls:
 
     def _name(self, headers: Headers) -> None:
         assert not isinstance(headers, CIMultiDictProxy)  # noqa: S101 (the gateway has made them)
-        headers[KEY] = self._ids.new()
+        headers[KEY] = self._ids.new_command()
         headers[TRY] = "1"

@@ -4,7 +4,7 @@ import asyncio
 import time
 from collections.abc import Awaitable, Callable, Mapping
 
-from bookshelf.runtime.clock import SystemClock, SystemIds
+from bookshelf.runtime.clock import Ids, SystemClock, SystemIds
 from bookshelf.runtime.http.message import Request, Response
 from bookshelf.runtime.http.problem import Problem
 from bookshelf.runtime.http.transport import NoAnswer, Transport, Unreachable
@@ -32,8 +32,9 @@ class Proxy:
         patience: Patience,
         pause: Pause = asyncio.sleep,
         clock: Clock = time.monotonic,
+        ids: Ids | None = None,
     ) -> None:
-        self._calls = Calls(patience, SystemIds(SystemClock()), clock)
+        self._calls = Calls(patience, ids or SystemIds(SystemClock()), clock)
         self._attempts = Attempts(transport, patience, clock)
         self._patience = patience
         self._pause = pause

@@ -35,8 +35,22 @@ class CountedIds:
 
     _numbers = count()
 
+    def __init__(self) -> None:
+        #: How often each command id was asked about.
+        self.uses: dict[str, int] = {}
+
     def new(self) -> str:
         return f"id-{next(self._numbers)}"
+
+    def new_command(self) -> str:
+        self.uses[made := self.new()] = 0
+        return made
+
+    def is_first_use(self, command_id: str) -> bool:
+        if command_id not in self.uses:
+            return False
+        self.uses[command_id] += 1
+        return self.uses[command_id] == 1
 
 
 def owner_meters() -> OwnerMeters:

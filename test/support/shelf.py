@@ -16,7 +16,7 @@ from bookshelf.runtime.http.transport import LocalTransport
 from bookshelf.runtime.owner.states import States
 from bookshelf.runtime.owner.store import MemoryStore
 from bookshelf.runtime.service import ServiceHost
-from bookshelf.runtime.world import World
+from bookshelf.runtime.world import MakeStates, World
 from bookshelf.services import SERVICES
 from bookshelf.storage.memory import MemoryStorage
 from bookshelf.storage.port import Storage
@@ -56,7 +56,9 @@ class Answered:
 class Shelf:
     """Services, and whom of them to ask."""
 
-    def __init__(self, log: Log | None = None, storage: Storage | None = None) -> None:
+    def __init__(
+        self, log: Log | None = None, storage: Storage | None = None, states: MakeStates | None = None
+    ) -> None:
         self.log = log or MemoryLog(2)
         self.clock = FixedClock()
         self._storage = storage or MemoryStorage()
@@ -66,7 +68,7 @@ class Shelf:
             storage=self._storage,
             transport=(transport := LocalTransport()),
             listen=lambda handler, host, port: _listen(transport, handler, host, port),
-            states=_states,
+            states=states or _states,
             clock=self.clock,
             ids=CountedIds(),
         )

@@ -71,7 +71,7 @@ class CommandEndpoint:
         forwarded = forwarded_id(request.headers)
         command_id = given or forwarded or self._ids.new()
         at = self._clock.now()
-        new = not given or conditions.first_try(request.headers, given, at)
+        new = not given or self._ids.is_first_use(given)
         subject = created(command_id) if route.creates else path["id"]
         return Sent(
             subject=subject,

@@ -6,7 +6,6 @@ W3C Trace Context (traceparent).
 
 import re
 from collections.abc import Iterable
-from datetime import datetime
 
 from bookshelf.cqrs.position import FORM, Position, parse_position
 from bookshelf.runtime.http.message import Headers
@@ -31,9 +30,6 @@ _MAX_POSITIONS = 64
 KEY_PATTERN = f"^{_KEY_FORM.pattern}$"
 # The number of positions is not counted here: RE2 takes no counted group that counts inside.
 AFTER_PATTERN = f"^({FORM.pattern}( *, *{FORM.pattern})*)?$"
-#: A key as the gateway makes them, and seconds for which it is new: clocks may differ a little.
-_MADE = re.compile(r"[0-9a-f]{8}-[0-9a-f]{4}-7[0-9a-f]{3}-[89ab][0-9a-f]{3}-[0-9a-f]{12}", re.ASCII)
-_YOUNG_S = 2.0
 _SECONDS = re.compile(r"[0-9]{1,6}(\.[0-9]{1,6})?", re.ASCII)
 _VERSION = re.compile(r"[0-9]{1,18}", re.ASCII)
 _TRACE = re.compile(r"[0-9a-f]{2}-[0-9a-f]{32}-[0-9a-f]{16}-[0-9a-f]{2}")
@@ -66,18 +62,6 @@ def outcome_unknown(headers: Headers, made: str | None = None) -> Problem:
     problem = Problem("gateway-timeout", detail, Idempotency_Key=found[1])
     problem.members = {KEY.lower(): found[1]}
     return problem
-
-
-def first_try(headers: Headers, made: str, now: datetime) -> bool:
-    """Whether no one can have seen this key before: the gateway has just made it, and this is its first try.
-
-    A try that was held up on its way may come behind the next one, so the key (UUIDv7) must be young: what
-    the next one wrote is still in memory then.
-    """
-    if headers.get(TRY) != "1" or _MADE.fullmatch(made) is None:
-        return False
-    millis = int(made[:8] + made[9:13], 16)
-    return abs(now.timestamp() - millis / 1000) < _YOUNG_S
 
 
 def after(headers: Headers) -> list[Position]:

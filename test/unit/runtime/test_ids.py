@@ -33,3 +33,22 @@ def test_names_differ_far_beyond_what_is_fetched_at_once() -> None:
 def test_the_same_randomness_gives_the_same_names() -> None:
     one, two = (SystemIds(Fixed(), lambda count: bytes(n % 256 for n in range(count))) for _ in range(2))
     assert [one.new() for _ in range(600)] == [two.new() for _ in range(600)]
+
+
+def test_a_command_id_is_in_its_first_use_once() -> None:
+    ids = SystemIds(Fixed())
+    made = ids.new_command()
+    assert [ids.is_first_use(made) for _ in range(3)] == [True, False, False]
+
+
+def test_a_command_id_of_another_process_is_in_no_first_use() -> None:
+    ids, restarted = SystemIds(Fixed()), SystemIds(Fixed())
+    assert not restarted.is_first_use(ids.new_command())
+    assert not ids.is_first_use(ids.new())
+
+
+def test_command_ids_that_are_never_used_are_forgotten_from_the_oldest_on() -> None:
+    ids = SystemIds(Fixed())
+    made = [ids.new_command() for _ in range(5000)]
+    assert ids.is_first_use(made[-1])
+    assert not ids.is_first_use(made[0])
