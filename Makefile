@@ -115,6 +115,7 @@ $(BIN)/pip: $(shell test -x $(BIN)/python || echo anew)
 
 $(RUNTIME): $(BIN)/pip $(DECLARED)
 	@echo "installing bookshelf into $(VENV)"
+	@$(PIP) --quiet uninstall --yes bookshelf  # the former name of this distribution; else another project's
 	@$(PIP) install --editable . --constraint constraints.txt
 	@touch $@
 

@@ -6,7 +6,7 @@ import shlex
 import sys
 from collections.abc import Mapping
 from difflib import get_close_matches
-from importlib.metadata import requires
+from importlib.metadata import PackageNotFoundError, requires
 from pathlib import Path
 from typing import Annotated, Any, Literal, TypeVar
 
@@ -14,6 +14,8 @@ import msgspec
 from msgspec import Meta
 
 PREFIX = "BOOKSHELF_"
+#: The name of the installed distribution (docs/decisions/0017-the-name-of-the-distribution.md).
+DISTRIBUTION = "bookshelf-microservices"
 T = TypeVar("T", bound=msgspec.Struct)
 
 Port = Annotated[int, Meta(ge=0, le=65535)]
@@ -25,14 +27,21 @@ class WrongSetting(Exception):
     """A setting has a value that it cannot have; says which, and what it may be."""
 
 
-def missing_extra(needed_by: str, fault: ModuleNotFoundError, extra: str) -> WrongSetting:
+def missing_extra(
+    needed_by: str, fault: ModuleNotFoundError, extra: str, *, distribution: str = DISTRIBUTION
+) -> WrongSetting:
     """Return what to raise if an optional part is not installed: it names the command that installs it here.
 
-    The command names the packages themselves: what is installed may have come from a checkout or a wheel.
+    The command names the extra's packages and not our distribution, which no package index has. Without an
+    installation's metadata it names the missing package alone.
     """
     mark = f'extra == "{extra}"'
-    needed = [text.partition(";")[0].strip() for text in requires("bookshelf") or () if text.endswith(mark)]
-    command = shlex.join([sys.executable, "-m", "pip", "install", *needed])
+    try:
+        declared = requires(distribution) or ()
+    except PackageNotFoundError:
+        declared = ()
+    needed = [text.partition(";")[0].strip() for text in declared if text.endswith(mark)]
+    command = shlex.join([sys.executable, "-m", "pip", "install", *(needed or [str(fault.name)])])
     return WrongSetting(f"{needed_by} needs {fault.name}, which is not installed: {command}")
 
 

@@ -5,10 +5,7 @@ import subprocess
 from pathlib import Path
 
 import pytest
-from architecture.source import ROOT
-
-# Vendored as published, with the addresses of its authors.
-VENDORED = ("gateway/swagger/swagger-ui",)
+from architecture.source import ROOT, kept
 
 FORBIDDEN = {
     "a registry's host": re.compile(
@@ -20,19 +17,6 @@ FORBIDDEN = {
     ),
     "a folder of one machine": re.compile(r"(?<![\w.~*})-])/(?:work|root|home|Users)/|\b[A-Z]:\\+Users\b"),
 }
-
-
-def kept(root: Path) -> list[Path]:
-    """Every file that git keeps, or would keep at the next add; vendored ones left out."""
-    # Any owner: a CI machine's root reads what another user has checked out.
-    git = ["git", "-c", "safe.directory=*", "-C", str(root)]
-    listed = subprocess.run(
-        [*git, "ls-files", "-z", "--cached", "--others", "--exclude-standard"],
-        check=True,
-        capture_output=True,
-    )
-    names = [name for name in listed.stdout.decode().split("\0") if name and not name.startswith(VENDORED)]
-    return [path for name in names if (path := root / name).is_file()]
 
 
 def unclean(paths: list[Path]) -> list[str]:

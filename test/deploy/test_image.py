@@ -16,6 +16,7 @@ from support.stand_ins import PYTHON
 from support.until import until
 
 from bookshelf import __version__
+from bookshelf.config import DISTRIBUTION
 
 pytestmark = pytest.mark.deploy
 _PORT = 18000
@@ -62,7 +63,7 @@ def test_it_has_the_locked_versions_and_says_so_in_its_bill_of_materials(docker:
     locked = dict(re.findall(r"^([\w.-]+)==(.+)$", (ROOT / "constraints.txt").read_text(), re.MULTILINE))
     bill = json.loads(inside(docker, image, "cat /usr/share/bookshelf/sbom.cdx.json"))
     said = {part["name"]: part["version"] for part in bill["components"]}
-    assert said.pop("bookshelf") == __version__
+    assert said.pop(DISTRIBUTION) == __version__
     assert {"aiohttp", "aiokafka", "asyncpg", "SQLAlchemy"} <= said.keys()
     assert {name: locked.get(name) for name in said} == said
 
