@@ -10,9 +10,9 @@ from bookshelf.cqrs.route import CommandRoute
 from bookshelf.runtime.clock import Clock, Ids
 from bookshelf.runtime.edge import conditions
 from bookshelf.runtime.edge.decode import Reader
-from bookshelf.runtime.edge.forward import UNKNOWN, Onward, forwarded_id
+from bookshelf.runtime.edge.forward import COMMAND, UNKNOWN, Onward, forwarded_id
 from bookshelf.runtime.edge.owners import created
-from bookshelf.runtime.http.message import Request, Response
+from bookshelf.runtime.http.message import Headers, Request, Response
 from bookshelf.runtime.http.problem import Problem
 from bookshelf.runtime.owner.command import NotOwner, Outcome, Sent
 from bookshelf.runtime.owner.host import AggregateHost
@@ -47,6 +47,8 @@ class CommandEndpoint:
         try:
             async with asyncio.timeout(left_s):
                 await self._catch_up(request, sent.subject)
+                if self._is_new(request.headers, sent.id):
+                    sent = msgspec.structs.replace(sent, fresh=True)
                 return self._answer(await self._host.ask(sent))
         except NotOwner as elsewhere:
             # the client's key goes along and names the command; this id then says only that it was forwarded
@@ -71,7 +73,6 @@ class CommandEndpoint:
         forwarded = forwarded_id(request.headers)
         command_id = given or forwarded or self._ids.new()
         at = self._clock.now()
-        new = not given or self._ids.is_first_use(given)
         subject = created(command_id) if route.creates else path["id"]
         return Sent(
             subject=subject,
@@ -80,11 +81,16 @@ class CommandEndpoint:
             at=at,
             hash=_digest(route, body) if chosen else "",
             expects=conditions.expects(request.headers),
-            fresh=route.creates and new and not forwarded,
             traceparent=conditions.trace(request.headers),
             actor=conditions.actor(request.headers),
             size=len(content),
         )
+
+    def _is_new(self, headers: Headers, command_id: str) -> bool:
+        """Return True if no command was carried out under this id. Asked last: a retry may overtake."""
+        if not self._route.creates or COMMAND in headers:
+            return False
+        return conditions.KEY not in headers or self._ids.is_first_use(command_id)
 
     async def _catch_up(self, request: Request, subject: str) -> None:
         """Wait until the subject's state includes the positions of Bookshelf-After. Raises `Behind`.

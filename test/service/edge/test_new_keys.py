@@ -1,20 +1,19 @@
 """What is looked up for a command that creates: nothing, if this process has just generated its id."""
 
+import asyncio
 from collections import defaultdict
-from typing import Any, NoReturn, cast
+from typing import Any
 
 import msgspec
 import pytest
+from support.endpoint import Asked
 from support.ports import CountedIds, FixedClock
 from support.shelf import DUNE, JSON, Shelf
 
 from bookshelf.cqrs.aggregate import Aggregate
 from bookshelf.log.memory import MemoryLog
 from bookshelf.runtime.clock import SystemIds
-from bookshelf.runtime.edge.commands import CommandEndpoint
 from bookshelf.runtime.http.message import request
-from bookshelf.runtime.http.problem import Problem
-from bookshelf.runtime.owner.command import Sent
 from bookshelf.runtime.owner.states import States
 from bookshelf.runtime.owner.store import MemoryStore
 from bookshelf.shelf import book
@@ -27,25 +26,12 @@ BODY = msgspec.json.encode(DUNE)
 FROM_THE_GATEWAY = {"Idempotency_Key": KEY, "Bookshelf_Try": "1"}
 
 
-class Host:
-    """Keeps what it is asked, and does nothing."""
-
-    def __init__(self) -> None:
-        self.asked: list[Sent] = []
-
-    async def ask(self, sent: Sent) -> NoReturn:
-        self.asked.append(sent)
-        raise Problem("unavailable", "it was only asked")
-
-
 async def are_fresh(ids: CountedIds, *requests: dict[str, str]) -> list[bool]:
     """Return which of the requests an endpoint with these ids takes for new."""
-    host = Host()
-    endpoint = CommandEndpoint(ADD, cast("Any", host), FixedClock(), ids, cast("Any", None))
+    asked = Asked(ADD, ids)
     for headers in requests:
-        with pytest.raises(Problem, match="only asked"):
-            await endpoint(request("POST", "/books", BODY, **headers), {})
-    return [sent.fresh for sent in host.asked]
+        await asked.send(BODY, **headers)
+    return [sent.fresh for sent in asked.commands]
 
 
 @pytest.mark.parametrize(
@@ -71,6 +57,17 @@ async def test_a_key_of_this_process_that_another_instance_forwards_is_looked_up
     ids = CountedIds()
     key = {"Idempotency_Key": ids.new_command(), "Bookshelf_Command": KEY}
     assert await are_fresh(ids, key) == [False]
+
+
+async def test_a_first_try_that_the_second_one_overtakes_is_looked_up() -> None:
+    ids = CountedIds()
+    asked, key = Asked(ADD, ids), ids.new_command()
+    async with asyncio.timeout(30), asyncio.TaskGroup() as tasks:
+        tasks.create_task(asked.send(BODY, Idempotency_Key=key, Bookshelf_After="bookshelf/0@7"))
+        await asked.waiting.wait()
+        await asked.send(BODY, Idempotency_Key=key)
+        asked.caught_up.set()
+    assert [sent.fresh for sent in asked.commands] == [True, False]
 
 
 async def test_a_key_that_a_gateway_in_the_same_process_makes_is_not_looked_up() -> None:
