@@ -25,7 +25,7 @@ def test_compose_understands_both_files_together(docker: Docker, generation: Gen
 
 def test_a_change_of_the_sources_starts_the_program_anew(docker: Docker, tmp_path: Path) -> None:
     [overrides] = documents(ROOT / "docker-compose.dev.yml")
-    target = overrides["x-dev"]["build"]["target"]
+    [target] = [one["build"]["target"] for one in overrides["services"].values() if "build" in one]
     docker.run("docker", "build", "--target", target, "--tag", "bookshelf:dev", ".", cwd=ROOT)
     sources = tmp_path / "bookshelf"
     shutil.copytree(ROOT / "bookshelf", sources, ignore=shutil.ignore_patterns("__pycache__"))
