@@ -25,7 +25,7 @@ from bookshelf.runtime.folder import Folder, Running
 from bookshelf.runtime.http.message import Handler
 from bookshelf.runtime.http.server import PortTaken
 from bookshelf.runtime.http.transport import HttpTransport, LocalTransport
-from bookshelf.runtime.owner.states import States
+from bookshelf.runtime.owner.states import CACHE_BYTES, States
 from bookshelf.runtime.owner.store import SqliteStore
 from bookshelf.runtime.service import ServiceHost
 from bookshelf.runtime.world import Door, Listen, LocalDoors, World
@@ -122,8 +122,9 @@ async def open_world(settings: Settings, path: Path, stack: AsyncExitStack) -> W
 
     def states(aggregate: Aggregate[Any], partition: int) -> States:
         store = SqliteStore(path / "state" / f"{aggregate.name}-{partition}.sqlite")
-        cached, memory_h = settings.cached(settings.partitions), settings.command_memory_h
-        return States(aggregate, store, threads, cached, memory_h)
+        partitions = settings.partitions
+        number, size = settings.cached(partitions), CACHE_BYTES // partitions
+        return States(aggregate, store, threads, number, settings.command_memory_h, size)
 
     clock = SystemClock()
     return World(

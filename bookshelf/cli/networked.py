@@ -15,7 +15,7 @@ from bookshelf.discovery.port import Discovery
 from bookshelf.log.kafka.settings import KafkaSettings, Topic
 from bookshelf.runtime.clock import SystemClock, SystemIds
 from bookshelf.runtime.http.transport import HttpTransport
-from bookshelf.runtime.owner.states import States
+from bookshelf.runtime.owner.states import CACHE_BYTES, States
 from bookshelf.runtime.owner.store import SqliteStore
 from bookshelf.runtime.world import MakeStates, World
 from bookshelf.services import SERVICES
@@ -125,6 +125,7 @@ def _states(path: Path, settings: Settings, partitions: int, stack: AsyncExitSta
 
     def made(aggregate: Aggregate[Any], partition: int) -> States:
         store = SqliteStore(path / f"{aggregate.name}-{partition}.sqlite")
-        return States(aggregate, store, threads, settings.cached(partitions), settings.command_memory_h)
+        number, size = settings.cached(partitions), CACHE_BYTES // partitions
+        return States(aggregate, store, threads, number, settings.command_memory_h, size)
 
     return made

@@ -89,16 +89,18 @@ class Orders:
         try:
             order: Order = self._order.body(record.value)
         except Problem as problem:
-            sent = Sent(subject=record.key, command=NoCommand(), id="", at=self._clock.now())
+            sent = Sent(
+                subject=record.key, command=NoCommand(), id="", at=self._clock.now(), size=len(record.value)
+            )
             return sent, Arrived(record.offset + 1, _address(record.value), _refusal(problem))
-        back = order if order.replyto else None
+        back, size = order if order.replyto else None, len(record.value)
         try:
             self._check_place(order, record)
-            return _sent(order, *self._command(order)), Arrived(record.offset + 1, back)
+            return _sent(order, size, *self._command(order)), Arrived(record.offset + 1, back)
         except Problem as problem:
-            return _sent(order, NoCommand(), ""), Arrived(record.offset + 1, back, _refusal(problem))
+            return _sent(order, size), Arrived(record.offset + 1, back, _refusal(problem))
         except Refused as refusal:
-            return _sent(order, NoCommand(), ""), Arrived(record.offset + 1, back, refusal)
+            return _sent(order, size), Arrived(record.offset + 1, back, refusal)
 
     def _check_place(self, order: Order, record: Record) -> None:
         if partition_of(order.subject, self._partitions) != record.partition:
@@ -125,7 +127,7 @@ def _timed(kind: type[Command]) -> bool:
     return "at" in kind.__struct_fields__
 
 
-def _sent(order: Order, command: Command, digest: str) -> Sent:
+def _sent(order: Order, size: int, command: Command = NoCommand(), digest: str = "") -> Sent:  # noqa: B008 (frozen)
     return Sent(
         subject=order.subject,
         command=command,
@@ -136,6 +138,7 @@ def _sent(order: Order, command: Command, digest: str) -> Sent:
         correlation=order.correlationid,
         causation=order.causationid,
         traceparent=order.traceparent,
+        size=size,
     )
 
 

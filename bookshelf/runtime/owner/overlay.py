@@ -7,6 +7,9 @@ from bookshelf.log.port import Record
 from bookshelf.runtime.owner.held import UNSETTLED, Fold, Held, Said, spill
 from bookshelf.runtime.owner.states import States
 
+#: What a pending event takes in memory beside its bytes, about.
+_SAID_BYTES = 500
+
 
 class Overlay:
     """States as the log has them, with the owner's own newest sayings on top.
@@ -19,6 +22,8 @@ class Overlay:
         self._states = states
         self._mine: dict[str, list[Said]] = {}
         self._heads: dict[str, Held[Any]] = {}
+        #: Bytes of the pending events.
+        self.pending_bytes = 0
 
     def head(self, key: str) -> Held[Any]:
         """Return what is held of a loaded key, with what is ours on top."""
@@ -39,6 +44,7 @@ class Overlay:
         for one in said:
             head = self._fold.after(head, one)
         self._mine.setdefault(key, []).extend(said)
+        self.pending_bytes += _bytes_of(said)
         self._heads[key] = head
 
     def newest_event(self, key: str) -> str:
@@ -52,7 +58,8 @@ class Overlay:
         if mine is None:
             return
         self._mine[key] = [
-            Said(one.envelope, one.event, places.get(one.envelope.id, one.offset)) for one in mine
+            Said(one.envelope, one.event, places.get(one.envelope.id, one.offset), size=one.size)
+            for one in mine
         ]
         self._heads.pop(key, None)
 
@@ -61,7 +68,7 @@ class Overlay:
         key = record.key
         held, event_id = self._fold.apply(self._states.get(key), record)
         held, older = spill(held)
-        self._states.put(key, held)
+        self._states.put(key, held, len(record.value))
         if older:
             self._states.spill(key, older, held.done[-1].at_ms)
         mine = self._mine.get(key)
@@ -69,6 +76,7 @@ class Overlay:
             return
         self._heads.pop(key, None)
         if mine[0].envelope.id == event_id:
+            self.pending_bytes -= _bytes_of(mine[:1])
             del mine[0]
         if not mine:
             del self._mine[key]
@@ -77,9 +85,15 @@ class Overlay:
         """Forget what was certainly not written."""
         kept = {key: [one for one in mine if one.offset != UNSETTLED] for key, mine in self._mine.items()}
         self._mine = {key: mine for key, mine in kept.items() if mine}
+        self.pending_bytes = sum(map(_bytes_of, self._mine.values()))
         self._heads.clear()
 
     def clear(self) -> None:
         """Forget everything: the log was read to its end."""
         self._mine.clear()
+        self.pending_bytes = 0
         self._heads.clear()
+
+
+def _bytes_of(said: Sequence[Said]) -> int:
+    return sum(one.size + _SAID_BYTES for one in said)

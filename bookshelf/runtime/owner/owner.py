@@ -35,7 +35,7 @@ class Owner:
         self._overlay = Overlay(Fold(aggregate), states)
         self._follower = Follower(seat, states, self._overlay, self._deadlines)
         self._scribe = Scribe(seat, states, self._overlay, self._follower)
-        self._mailbox = Mailbox(seat.partition)
+        self._mailbox = Mailbox(seat.partition, seat.means.room)
         self._alarm = Alarm(seat, states, self._follower, self._mailbox)
         self._inbox = Inbox(seat, self._mailbox) if aggregate.takes else None
         self._batches = 0

@@ -24,6 +24,9 @@ from bookshelf.runtime.owner.states import States
 from bookshelf.runtime.owner.store import CommandKey
 from bookshelf.runtime.owner.verdict import Judge
 
+#: Bytes of pending events above which the next batch waits until the log was read to its end.
+PENDING_BYTES = 4 << 20
+
 Verdict = list[Said] | None | Exception
 
 
@@ -95,7 +98,7 @@ class Scribe:
             await asyncio.wait(self._answering)
 
     async def _judged(self, letters: Sequence[Letter]) -> Sequence[Decision]:
-        if any(_wants_the_newest(letter) for letter in letters):
+        if self._overlay.pending_bytes > PENDING_BYTES or any(map(_wants_the_newest, letters)):
             await self._follower.catch_up()
         self._states.fresh(one.sent.subject for one in letters if one.sent.fresh and not one.tried)
         decisions = await self._decide_all(letters)

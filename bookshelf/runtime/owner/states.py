@@ -14,23 +14,26 @@ import structlog
 
 from bookshelf.cqrs.aggregate import Aggregate
 from bookshelf.runtime.owner.due import deadline
-from bookshelf.runtime.owner.held import Done, Held
+from bookshelf.runtime.owner.held import Done, Held, memory_of
 from bookshelf.runtime.owner.store import CommandKey, Dues, Spilled, Store, Unsaved
 from bookshelf.storage.port import Spoilt
 
 T = TypeVar("T")
 #: Hours for which a completed command is remembered at least.
 COMMAND_MEMORY_H = 24.0
+#: Bytes that the states of a host's partitions may take in memory, all together.
+CACHE_BYTES = 32 << 20
 #: The format of what is held in the store; another one is made again from the log.
 _FORMAT = "2"
 _logger = structlog.get_logger(__name__)
 
 
 class States:
-    """A least-recently-used cache of `capacity` aggregates over a store.
+    """A least-recently-used cache of `capacity` aggregates, and of `capacity_bytes`, over a store.
 
     What has changed since the last flush stays in memory whatever its age; the owner flushes when
-    `full`. `complete` says that everything there is fits in memory: then a miss is a new aggregate.
+    `full`: a quarter of either has changed. `complete` says that everything there is fits in memory: then
+    a miss is a new aggregate.
     """
 
     def __init__(
@@ -40,14 +43,21 @@ class States:
         executor: Executor | None,
         capacity: int = 20_000,
         command_memory_h: float = COMMAND_MEMORY_H,
+        capacity_bytes: int = CACHE_BYTES,
     ) -> None:
         self._aggregate = aggregate
         self._empty: Held[Any] = Held(aggregate.initial)
         self._store = store
         self._executor = executor
         self._capacity = capacity
+        self._capacity_bytes = capacity_bytes
         self._cache: OrderedDict[str, Held[Any]] = OrderedDict()
+        #: Bytes of those in the cache that have any state, by key.
+        self._sizes: dict[str, int] = {}
+        self._cache_bytes = 0
         self._dirty: dict[str, Held[Any]] = {}
+        #: Bytes of what has changed: of the states before, and of the records since.
+        self._dirty_bytes = 0
         self._flushing: dict[str, Held[Any]] = {}
         #: Completed commands that no longer fit into what is held, not stored yet and being stored.
         self._spilled: dict[CommandKey, Done] = {}
@@ -60,7 +70,7 @@ class States:
         self._encode = msgspec.msgpack.Encoder().encode
         self._complete = False
         self._spoilt = False
-        self._enough = capacity // 4
+        self._enough, self._enough_bytes = capacity // 4, capacity_bytes // 4
 
     def __len__(self) -> int:
         """Return how many aggregates are in memory; one that was changed lately counts twice."""
@@ -69,7 +79,8 @@ class States:
     @property
     def full(self) -> bool:
         """Whether so much has changed that it should be flushed."""
-        return len(self._dirty) + len(self._spilled) >= self._enough
+        changed = len(self._dirty) + len(self._spilled)
+        return changed >= self._enough or self._dirty_bytes >= self._enough_bytes
 
     async def open(self, source: str) -> tuple[int, str]:
         """Return the offset that the stored states are as of, and the mark of the record before it."""
@@ -93,7 +104,16 @@ class States:
             found = await self._found(missing)
             for key in missing:
                 if not self._here(key):
-                    self._cache[key] = found.get(key, self._empty)
+                    held = found.get(key, self._empty)
+                    self._keep(key, held, 0 if held is self._empty else memory_of(held))
+
+    def _keep(self, key: str, held: Held[Any], size: int) -> None:
+        """Put what was stored into the cache, as the most recently used."""
+        self._cache_bytes += size - self._sizes.pop(key, 0)
+        if size:
+            self._sizes[key] = size
+        self._cache[key] = held
+        self._cache.move_to_end(key)
 
     async def _found(self, keys: Collection[str]) -> dict[str, Held[Any]]:
         try:
@@ -120,8 +140,9 @@ class States:
             self._cache.move_to_end(key)
         return held
 
-    def put(self, key: str, held: Held[Any]) -> None:
-        """Hold a newer value."""
+    def put(self, key: str, held: Held[Any], size: int = 0) -> None:
+        """Hold a newer value; `size` is the bytes of the record that made it."""
+        self._dirty_bytes += size + (0 if key in self._dirty else self._sizes.get(key, 0))
         self._dirty[key] = held
 
     def spill(self, key: str, older: Iterable[Done], newest_ms: int) -> None:
@@ -159,46 +180,53 @@ class States:
         if self._spoilt:
             return
         self._flushing, self._dirty = self._dirty, {}
+        flushing_bytes, self._dirty_bytes = self._dirty_bytes, 0
         self._spilling, self._spilled = self._spilled, {}
         changed, spilled = self._flushing, self._spilling
         newest_ms = self._newest_ms if now is None else min(self._newest_ms, int(now.timestamp() * 1000))
         kept = Spilled(spilled, newest_ms - self._memory_ms)
         try:
-            await self._in_thread(lambda: self._save(changed, offset, mark, kept))
+            sizes = await self._in_thread(lambda: self._save(changed, offset, mark, kept))
         except Unsaved as fault:
-            self._unsaved(changed)
+            self._unsaved(changed, flushing_bytes)
             self._enough = 2 * (len(self._dirty) + len(self._spilled))
+            self._enough_bytes = max(self._enough_bytes, 2 * self._dirty_bytes)
             _logger.warning("states-not-stored", aggregate=self._aggregate.name, why=str(fault))
             return
         except BaseException:
-            self._unsaved(changed)
+            self._unsaved(changed, flushing_bytes)
             raise
-        self._enough = self._capacity // 4
+        self._enough, self._enough_bytes = self._capacity // 4, self._capacity_bytes // 4
         self.saved += 1
         self._spilling = {}
         for key, held in changed.items():
-            self._cache[key] = held
-            self._cache.move_to_end(key)
+            self._keep(key, held, sizes[key])
         self._flushing = {}
         self._trim()
 
-    def _unsaved(self, changed: dict[str, Held[Any]]) -> None:
+    def _unsaved(self, changed: dict[str, Held[Any]], size: int) -> None:
         self._dirty = {**changed, **self._dirty}
+        self._dirty_bytes += size
         self._flushing = {}
         self._spilled = {**self._spilling, **self._spilled}
         self._spilling = {}
 
-    def _save(self, changed: dict[str, Held[Any]], offset: int, mark: str, spilled: Spilled) -> None:
+    def _save(
+        self, changed: dict[str, Held[Any]], offset: int, mark: str, spilled: Spilled
+    ) -> dict[str, int]:
+        """Store what has changed; return how many bytes each of it takes in memory."""
         values = {key: self._encode(held) for key, held in changed.items()}
         dues: Dues = {}
         if self._aggregate.due is not None:
             due = {key: deadline(self._aggregate, held) for key, held in changed.items()}
             dues = {key: None if one is None else one.moment for key, one in due.items()}
         self._store.save(values, offset, dues, mark, spilled)
+        return {key: memory_of(held) for key, held in changed.items()}
 
     def _trim(self) -> None:
-        while len(self._cache) > self._capacity:
-            _, held = self._cache.popitem(last=False)
+        while len(self._cache) > self._capacity or self._cache_bytes > self._capacity_bytes:
+            key, held = self._cache.popitem(last=False)
+            self._cache_bytes -= self._sizes.pop(key, 0)
             self._complete = self._complete and held is self._empty
 
     async def close(self) -> None:

@@ -87,4 +87,5 @@ class Judge:
             causationid=sent.causation,
             traceparent=sent.traceparent,
         )
-        return Said(envelope, event, UNSETTLED, encode_envelope(envelope))
+        value = encode_envelope(envelope)
+        return Said(envelope, event, UNSETTLED, value, len(value))

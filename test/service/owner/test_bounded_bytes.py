@@ -1,0 +1,169 @@
+"""What an owner keeps in memory is bounded in bytes: states, pending events, commands that wait."""
+
+import asyncio
+from typing import Any
+
+import pytest
+from support.faulty import FaultyLog
+from support.orders import ORDERED, count_by_topic
+from support.owners import Owners, ask, sent
+from support.ports import CountedIds, FixedClock
+from support.tally import TALLY, Count, Tally
+
+from bookshelf.log.memory import MemoryLog
+from bookshelf.log.port import Record
+from bookshelf.runtime.owner.command import Busy, Sent
+from bookshelf.runtime.owner.held import Done, Fold, Held, memory_of
+from bookshelf.runtime.owner.mailbox import CAPACITY_BYTES, SHARE_BYTES, Mailbox, Room
+from bookshelf.runtime.owner.orders import Orders
+from bookshelf.runtime.owner.overlay import Overlay
+from bookshelf.runtime.owner.scribe import PENDING_BYTES
+from bookshelf.runtime.owner.states import States
+from bookshelf.runtime.owner.store import MemoryStore
+from bookshelf.runtime.owner.verdict import Judge
+
+CACHED_BYTES = 1 << 20
+
+
+def heavy(number: int) -> Held[Tally]:
+    """Return what is held of an aggregate with many completed commands: about 25 kB."""
+    done = tuple(Done(f"command {number} {n}", "hash", n, n) for n in range(64))
+    return Held(Tally(sum=number), number, done)
+
+
+async def states() -> States:
+    made = States(TALLY, MemoryStore(), None, capacity_bytes=CACHED_BYTES)
+    await made.open("a log")
+    return made
+
+
+def test_the_memory_of_a_state_grows_with_its_texts_and_its_commands() -> None:
+    held: Held[Any] = Held(("text" * 1000, None, ["\N{BOOKS}" * 1000], {"key": b"1" * 1000}))
+    assert 4000 + 4000 + 1000 < memory_of(held) < 12_000
+    assert memory_of(heavy(1)) > 64 * 300
+
+
+async def test_states_leave_the_cache_when_their_bytes_are_too_many_and_come_back_from_the_store() -> None:
+    found = await states()
+    for number in range(200):
+        key = f"tally-{number}"
+        await found.load([key])
+        found.put(key, heavy(number), 100)
+        await found.flush(number)
+    assert memory_of(heavy(0)) * len(found) <= CACHED_BYTES
+    assert len(found) > 20
+    for number in range(200):
+        await found.load([f"tally-{number}"])
+        assert found.get(f"tally-{number}") == heavy(number)
+
+
+async def test_states_are_full_once_the_records_that_changed_them_have_a_quarter_of_the_bytes() -> None:
+    found = await states()
+    await found.load(["tally"])
+    for number in range(4):
+        assert not found.full
+        found.put("tally", Held(Tally(sum=number)), CACHED_BYTES // 16)
+    assert found.full
+    await found.flush(4)
+    assert not found.full
+
+
+async def test_a_large_state_that_a_small_record_changed_counts_whole() -> None:
+    found = await states()
+    keys = [f"tally-{number}" for number in range(12)]
+    await found.load(keys)
+    for key in keys:
+        found.put(key, heavy(1), 100)
+    await found.flush(1)
+    assert not found.full
+    for key in keys:
+        found.put(key, heavy(2), 100)
+    assert found.full
+
+
+def test_pending_events_are_counted_until_they_are_read_back() -> None:
+    found = States(TALLY, MemoryStore(), None)
+    found.fresh(["a"])
+    overlay, judge = Overlay(Fold(TALLY), found), Judge(TALLY, CountedIds())
+    said = judge.judge(overlay.head("a"), sent("a")) or []
+    overlay.add("a", said)
+    size = overlay.pending_bytes
+    assert said[0].size == len(said[0].value) < size
+    overlay.settle("a", {said[0].envelope.id: 0})
+    assert overlay.pending_bytes == size
+    overlay.read_back(Record("tallies", 0, 0, "a", said[0].value))
+    assert overlay.pending_bytes == 0
+    overlay.add("a", judge.judge(overlay.head("a"), sent("a")) or [])
+    assert overlay.pending_bytes == size
+    overlay.drop_unsettled()
+    assert overlay.pending_bytes == 0
+    overlay.add("a", judge.judge(overlay.head("a"), sent("a")) or [])
+    overlay.clear()
+    assert overlay.pending_bytes == 0
+
+
+def wanted(size: int) -> Sent:
+    return sent("a", size=size)
+
+
+async def test_commands_of_all_partitions_share_the_bytes_that_may_wait() -> None:
+    room = Room()
+    first, second = Mailbox(0, room), Mailbox(1, room)
+    first.put(wanted(CAPACITY_BYTES - 1))
+    with pytest.raises(Busy):
+        first.put(wanted(SHARE_BYTES))
+    second.put(wanted(SHARE_BYTES))  # each partition has a share of its own
+    with pytest.raises(Busy):
+        second.put(wanted(SHARE_BYTES))
+
+
+async def test_the_bytes_of_a_batch_count_until_it_is_done() -> None:
+    room = Room()
+    box = Mailbox(0, room)
+    box.put(wanted(CAPACITY_BYTES))
+    [letter] = await box.take()
+    with pytest.raises(Busy):
+        box.put(wanted(1))
+    box.put_back([letter], tried=True)
+    assert room.used == CAPACITY_BYTES
+    [letter] = await box.take()
+    letter.answer.cancel()
+    box.close()
+    assert await box.take() == []
+    assert room.used == 0
+
+
+async def test_commands_that_are_sent_away_leave_room() -> None:
+    room = Room()
+    box = Mailbox(0, room)
+    answer = box.put(wanted(CAPACITY_BYTES))
+    box.send_away()
+    assert room.used == 0
+    assert answer.exception() is not None
+
+
+async def test_a_command_by_topic_counts_with_the_bytes_of_its_record() -> None:
+    record = count_by_topic("a")
+    orders = Orders(ORDERED, 1, FixedClock())
+    for value in (record.value, b"no command" * 100, record.value.replace(b"test.count", b"test.other")):
+        read, arrived = orders.read(Record("commands", 0, 0, "a", value))
+        assert read.size == len(value)
+        room = Room()
+        Mailbox(0, room).put_orders([(read, arrived)])
+        assert room.used == len(value)
+
+
+async def test_a_batch_waits_until_enough_of_the_pending_events_were_read_back() -> None:
+    log = FaultyLog(MemoryLog(1))
+    async with Owners(log) as owners:
+        host = await owners.host()
+        log.readable.clear()
+        await ask(host, sent("a", Count(times=PENDING_BYTES // 500)))
+        batches, answer = len(log.batches), host.ask(sent("a"))
+        for _ in range(100):
+            await asyncio.sleep(0)  # sleep: turns of the loop, in which it would be appended
+        assert len(log.batches) == batches
+        log.readable.set()
+        async with asyncio.timeout(30):
+            assert (await answer).state.said == PENDING_BYTES // 500 + 1
+        assert len(log.batches) == batches + 1
