@@ -2,7 +2,6 @@
 
 import asyncio
 from collections.abc import Mapping
-from hashlib import blake2b
 
 import msgspec
 
@@ -14,7 +13,7 @@ from bookshelf.runtime.edge.forward import COMMAND, UNKNOWN, Onward, forwarded_i
 from bookshelf.runtime.edge.owners import created
 from bookshelf.runtime.http.message import Headers, Request, Response
 from bookshelf.runtime.http.problem import Problem
-from bookshelf.runtime.owner.command import NotOwner, Outcome, Sent
+from bookshelf.runtime.owner.command import NotOwner, Outcome, Sent, content_hashes
 from bookshelf.runtime.owner.host import AggregateHost
 from bookshelf.runtime.view.host import PATIENCE_S, Behind
 
@@ -73,13 +72,16 @@ class CommandEndpoint:
         forwarded = forwarded_id(request.headers)
         command_id = given or forwarded or self._ids.new()
         at = self._clock.now()
+        # of the content as it was understood: white space and the order of fields do not matter
+        hashes = content_hashes(f"{route.method} {route.path}".encode(), body) if chosen else ("", "")
         subject = created(command_id) if route.creates else path["id"]
         return Sent(
             subject=subject,
             command=route.command(body, at),
             id=command_id,
             at=at,
-            hash=_digest(route, body) if chosen else "",
+            hash=hashes[0],
+            older_hash=hashes[1],
             expects=conditions.expects(request.headers),
             traceparent=conditions.trace(request.headers),
             actor=conditions.actor(request.headers),
@@ -122,12 +124,6 @@ class CommandEndpoint:
             return Response(route.status, headers)
         headers["Content-Type"] = "application/json"
         return Response(route.status, headers, _encode(route.answer(outcome.subject, outcome.state)))
-
-
-def _digest(route: CommandRoute, body: msgspec.Struct) -> str:
-    """Name the content, as it was understood: white space and the order of fields do not matter."""
-    content = b"%s %s\n%s" % (route.method.encode(), route.path.encode(), _encode(body))
-    return blake2b(content, digest_size=16).hexdigest()
 
 
 def _check_media_type(request: Request, content: bytes) -> None:

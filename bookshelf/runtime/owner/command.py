@@ -1,6 +1,8 @@
 """A command on its way to its owner, and what came of it."""
 
 from datetime import datetime
+from functools import cache
+from hashlib import blake2b
 from typing import Any
 
 import msgspec
@@ -12,10 +14,10 @@ from bookshelf.cqrs.position import Position
 class Sent(msgspec.Struct, frozen=True, kw_only=True):
     """One command to one aggregate. `id` is the same in every retry.
 
-    `hash` is of the content and set only if the client chose the id; `expects` are the versions of
-    which one must be the aggregate's; `fresh` says that the subject's id was never used before;
-    `causation` is the id of the message that the command itself follows from, if it does; `size` is that of
-    the request in bytes.
+    `hash` is of the content and set only if the client chose the id, as is `older_hash`, in the form of
+    earlier releases (`content_hashes`); `expects` are the versions of which one must be the aggregate's;
+    `fresh` says that the subject's id was never used before; `causation` is the id of the message that the
+    command itself follows from, if it does; `size` is that of the request in bytes.
     """
 
     subject: str
@@ -23,6 +25,7 @@ class Sent(msgspec.Struct, frozen=True, kw_only=True):
     id: str
     at: datetime
     hash: str = ""
+    older_hash: str = ""
     actor: str = "reader"
     expects: frozenset[int] | None = None
     fresh: bool = False
@@ -30,6 +33,51 @@ class Sent(msgspec.Struct, frozen=True, kw_only=True):
     causation: str = ""
     traceparent: str = ""
     size: int = 0
+
+
+def content_hashes(name: bytes, content: msgspec.Struct) -> tuple[str, str]:
+    """Return the hash of a named content, and the one that earlier releases gave it.
+
+    Fields with their default values are left out and the others sorted, so that a new optional field changes
+    no hash. Earlier releases hashed all fields, in the order of their declaration.
+    """
+    contents = _canonical(_without_defaults(content)), _plain(content)
+    hashes = [blake2b(b"%s\n%s" % (name, one), digest_size=16).hexdigest() for one in contents]
+    return hashes[0], hashes[1]
+
+
+_plain = msgspec.json.Encoder().encode
+_canonical = msgspec.json.Encoder(order="deterministic").encode
+
+
+def _without_defaults(value: Any) -> Any:  # noqa: ANN401 (whatever a field holds)
+    """Return a value with dicts in place of structs, at any depth, without the fields of default value."""
+    if isinstance(value, msgspec.Struct):
+        config = value.__struct_config__
+        fields = {} if config.tag_field is None else {config.tag_field: config.tag}
+        for field, name, default in _fields(type(value)):
+            held = getattr(value, field)
+            if held is default or held is msgspec.UNSET:
+                continue
+            if type(held) is not type(default) or held != default:
+                fields[name] = _without_defaults(held)
+        return fields
+    if isinstance(value, dict):
+        return {key: _without_defaults(item) for key, item in value.items()}
+    if isinstance(value, list | tuple):
+        return [_without_defaults(item) for item in value]
+    return value
+
+
+@cache
+def _fields(kind: type[msgspec.Struct]) -> tuple[tuple[str, str, Any], ...]:
+    """Return the attribute, the encoded name and the default value of each field."""
+    return tuple(
+        (field.name, field.encode_name, field.default)
+        if field.default_factory is msgspec.NODEFAULT
+        else (field.name, field.encode_name, field.default_factory())
+        for field in msgspec.structs.fields(kind)
+    )
 
 
 class Outcome(msgspec.Struct, frozen=True):

@@ -1,7 +1,6 @@
 """Orders: commands that come by topic. How one is written, and how it is read."""
 
 from datetime import UTC, datetime
-from hashlib import blake2b
 from typing import Any, ClassVar, NamedTuple, NotRequired, Required, TypedDict, Unpack
 
 import msgspec
@@ -15,7 +14,7 @@ from bookshelf.log.port import NewRecord, Record
 from bookshelf.runtime.clock import Clock
 from bookshelf.runtime.edge.decode import Reader
 from bookshelf.runtime.http.problem import Problem
-from bookshelf.runtime.owner.command import Sent
+from bookshelf.runtime.owner.command import Sent, content_hashes
 
 _encode = msgspec.json.Encoder().encode
 _decode_address = msgspec.json.Decoder(ReturnAddress).decode
@@ -107,8 +106,8 @@ class Orders:
             msg = "is of another partition; the key of the record must be the subject"
             raise Invalid(msg, field="subject")
 
-    def _command(self, order: Order) -> tuple[Command, str]:
-        """Return the command, and a name for its content as it was understood."""
+    def _command(self, order: Order) -> tuple[Command, tuple[str, str]]:
+        """Return the command, and the hashes of its content as it was understood."""
         if order.type not in self._commands:
             msg = f"{self._name} takes no such command by topic"
             raise Invalid(msg, field="type")
@@ -119,21 +118,26 @@ class Orders:
         else:
             command = reader.body(_encode({**fields, "at": order.time}))
             said = msgspec.structs.replace(command, at=_ANY)
-        content = b"%s\n%s" % (order.type.encode(), _encode(said))
-        return command, blake2b(content, digest_size=16).hexdigest()
+        return command, content_hashes(order.type.encode(), said)
 
 
 def _timed(kind: type[Command]) -> bool:
     return "at" in kind.__struct_fields__
 
 
-def _sent(order: Order, size: int, command: Command = NoCommand(), digest: str = "") -> Sent:  # noqa: B008 (frozen)
+def _sent(
+    order: Order,
+    size: int,
+    command: Command = NoCommand(),  # noqa: B008 (frozen)
+    hashes: tuple[str, str] = ("", ""),
+) -> Sent:
     return Sent(
         subject=order.subject,
         command=command,
         id=order.id,
         at=order.time,
-        hash=digest,
+        hash=hashes[0],
+        older_hash=hashes[1],
         actor=order.actor,
         correlation=order.correlationid,
         causation=order.causationid,

@@ -38,7 +38,7 @@ class Judge:
             return self._fall_due(held, sent)
         done = held.recall(sent.id) or done
         if done is not None:
-            if done.hash and done.hash != sent.hash:
+            if done.hash and done.hash not in {sent.hash, sent.older_hash}:
                 msg = "this Idempotency-Key was used before, with another content; take a new key"
                 raise KeyReused(msg)
             return None

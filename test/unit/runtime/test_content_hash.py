@@ -1,0 +1,93 @@
+"""A command's content has one hash in every release that understands it alike."""
+
+from typing import Any
+
+import msgspec
+import pytest
+
+from bookshelf.runtime.owner.command import content_hashes
+
+
+class Author(msgspec.Struct):
+    name: str
+    born: int = 0
+
+
+class AuthorOfTheNextRelease(msgspec.Struct):
+    url: str | None = None
+    name: str = ""
+    born: int = 0
+    died: int | msgspec.UnsetType = msgspec.UNSET
+    prizes: list[str] = msgspec.field(default_factory=list)
+
+
+class Digital(msgspec.Struct, tag="digital"):
+    size: int = 0
+
+
+class Printed(msgspec.Struct, tag="printed"):
+    size: int = 0
+
+
+class Title(msgspec.Struct):
+    title: str
+    authors: tuple[Any, ...] = ()
+    form: Digital | Printed | None = None
+    marks: dict[str, Any] = msgspec.field(default_factory=dict)
+    sold: bool | int = 0
+
+
+class TitleOfTheNextRelease(msgspec.Struct):
+    series: str | None = None
+    title: str = ""
+    authors: tuple[Any, ...] = ()
+    form: Digital | Printed | None = None
+    marks: dict[str, Any] = msgspec.field(default_factory=dict)
+    sold: bool | int = 0
+
+
+def hash_of(content: msgspec.Struct) -> str:
+    return content_hashes(b"POST /titles", content)[0]
+
+
+def test_an_optional_field_that_is_new_and_not_given_changes_no_hash() -> None:
+    old = Title("Dune", (Author("Frank Herbert", 1920),), marks={"b": Author("Bill"), "a": 1})
+    new = TitleOfTheNextRelease(
+        title="Dune",
+        authors=(AuthorOfTheNextRelease(name="Frank Herbert", born=1920),),
+        marks={"a": 1, "b": AuthorOfTheNextRelease(name="Bill")},
+    )
+    assert hash_of(old) == hash_of(new)
+
+
+@pytest.mark.parametrize(
+    "other",
+    [
+        Title("Dune II"),
+        Title("Dune", (Author("F", 1), Author("F"))),
+        Title("Dune", (Author("F"), Author("F", 2))),
+        Title("Dune", (Author("F"),)),
+        Title("Dune", form=Digital()),
+        Title("Dune", form=Printed()),
+        Title("Dune", marks={"a": 1}),
+        Title("Dune", sold=False),
+        TitleOfTheNextRelease(title="Dune", series="Dune"),
+    ],
+)
+def test_what_is_given_and_no_default_changes_the_hash(other: msgspec.Struct) -> None:
+    others = [
+        Title("Dune"),
+        Title("Dune", (Author("F", 1), Author("F", 2))),
+        Title("Dune", form=Digital(1)),
+        Title("Dune", marks={"b": 1}),
+        Title("Dune", sold=True),
+    ]
+    assert hash_of(other) not in [hash_of(one) for one in others]
+
+
+def test_digital_is_not_printed() -> None:
+    assert hash_of(Title("Dune", form=Digital())) != hash_of(Title("Dune", form=Printed()))
+
+
+def test_the_route_is_part_of_the_content() -> None:
+    assert content_hashes(b"POST /a", Title("Dune")) != content_hashes(b"POST /b", Title("Dune"))
