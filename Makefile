@@ -28,13 +28,7 @@ unexport PYTHONDONTWRITEBYTECODE
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-# The files of kube/ in their order, for those who have kubectl alone.
-KUBE := $(addprefix kube/base/,$(shell sed -n 's/^  - \(.*\.yaml\)$$/\1/p' kube/base/kustomization.yaml))
-kube.yaml: kube/base/kustomization.yaml $(KUBE)
-	@{ echo '# Made of kube/ by `make kube.yaml`. kubectl create -f kube.yaml'; \
-	   for file in $(KUBE); do echo ---; cat $$file; done; } > $@
-
-.PHONY: help setup run test tools parts test-slow test-deploy faults lint format bench lock clean anew consul kafka
+.PHONY: help setup run test tools parts test-slow test-deploy faults lint format bench manifests lock clean anew consul kafka
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-11s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -81,6 +75,9 @@ format: $(DEV) ## format, and mend what ruff can mend
 
 bench: $(DEV) ## measure; prints JSON
 	@$(BIN)/bookshelf bench $(ARGS)
+
+manifests: $(RUNTIME) ## write what names the services: docker-compose.yml, kube/, marathon/, tables
+	@$(BIN)/python packaging/write_manifests.py
 
 consul: $(DEV) ## start a real Consul agent in the foreground, on its usual ports
 	@exec env PYTHONPATH=test $(BIN)/python -m support.consul

@@ -19,9 +19,12 @@ from support.readme import STATUSES, played
 from support.steady import Steady
 from support.until import until
 
+from bookshelf.services import SERVICES
+
 pytestmark = [pytest.mark.deploy, pytest.mark.needs("kubernetes")]
-_PODS = 13
-_OURS = ("newbook", "readbook", "lastreadbooks", "booklist", "gateway")
+_OURS = (*(service.name for service in SERVICES), "gateway")
+#: Two of each of ours, one of each of the others.
+_PODS = 2 * len(_OURS) + 3
 
 
 @pytest.fixture(scope="module")
@@ -118,7 +121,7 @@ def test_policies_that_are_kept_close_all_but_what_is_needed(kube: Cluster, outs
 
     assert reached("outsider") == place.keys() - {"outsider"}
     everyone = [seen(one) for one in kube.items("pods", "--all-namespaces")]
-    services = {"newbook", "readbook", "lastreadbooks", "booklist"}
+    services = {service.name for service in SERVICES}
     with kept(kube.items("networkpolicies"), everyone):
         assert reached("outsider") == {"gateway"}
         assert reached("gateway") == {"disco", *services}

@@ -10,12 +10,11 @@ from urllib.request import urlopen
 import pytest
 from support import stand_ins
 from support.docker import Docker
-from support.manifests import Document, marathon
+from support.manifests import Document, marathon, posting_order
 from support.readme import STATUSES, played
 from support.until import until
 
 pytestmark = pytest.mark.deploy
-_ORDER = ["kafka", "consul", "newbook", "readbook", "lastread", "listbooks", "api-gateway"]
 _NODE = "bookshelf-node"
 
 
@@ -90,7 +89,7 @@ def apps(agent: Agent, image: str) -> dict[str, int]:
     found = marathon()
     images = {image, stand_ins.KAFKA, stand_ins.CONSUL}
     assert {app["container"]["docker"]["image"] for app in found.values()} == images
-    ports = {name: agent.start(found[name]) for name in _ORDER}
+    ports = {name: agent.start(found[name]) for name in posting_order()}
     return {**ports, "newbook again": agent.start(found["newbook"])}
 
 

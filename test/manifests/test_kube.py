@@ -26,7 +26,7 @@ def test_it_is_the_files_of_the_base_in_their_order() -> None:
     base = ROOT / "kube" / "base"
     [kustomization] = documents(base / "kustomization.yaml")
     parts = [one for name in kustomization["resources"] for one in documents(base / name)]
-    assert parts == EVERY, "make kube.yaml"
+    assert parts == EVERY, "make manifests"
 
 
 def test_every_file_of_the_base_is_named() -> None:

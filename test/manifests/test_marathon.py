@@ -6,7 +6,7 @@ from pathlib import Path
 
 import jsonschema
 import pytest
-from support.manifests import Document, entry, marathon
+from support.manifests import Document, entry, marathon, posting_order
 from support.process import ROOT
 
 from bookshelf.cqrs.service import Service
@@ -17,14 +17,7 @@ SCHEMA = Path(
     os.environ.get("MARATHON_SCHEMA", ROOT.parent / "shared" / "data" / "marathon" / "AppDefinition.json")
 )
 APPS = marathon()
-#: The documented order: what is posted later waits for what was posted before.
-ORDER = (
-    (ROOT / "docs" / "deployment.md")
-    .read_text(encoding="utf-8")
-    .partition("for app in ")[2]
-    .partition(";")[0]
-    .split()
-)
+ORDER = posting_order()
 
 
 def command(app: Document) -> list[str]:

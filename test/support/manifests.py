@@ -40,9 +40,15 @@ def marathon() -> dict[str, Document]:
     return {path.stem: json.loads(path.read_text()) for path in sorted((ROOT / "marathon").glob("*.json"))}
 
 
+def posting_order() -> list[str]:
+    """Return the names of the apps in their documented order; an app waits for those posted before it."""
+    page = (ROOT / "docs" / "deployment.md").read_text(encoding="utf-8")
+    return page.partition("for app in ")[2].partition(";")[0].split()
+
+
 def entry(found: Mapping[str, Document], name: str, file: str) -> Document:
     """Return what a file has of a service; an AssertionError that describes what to do if it has nothing."""
-    assert name in found, f"{file} lacks {name}: docs/add-a-service.md, section 6, tells how to add it"
+    assert name in found, f"{file} lacks {name}: run `make manifests` (docs/add-a-service.md, section 6)"
     return found[name]
 
 

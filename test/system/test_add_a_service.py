@@ -13,6 +13,7 @@ from support.program import Program
 from support.until import until
 
 BLOCKS = list(page_blocks())
+MANIFEST_TESTS = ("written", "inventory", "compose", "marathon", "network")
 COMMANDS = [block.text for block in BLOCKS if block.kind == "sh"]
 
 
@@ -46,7 +47,7 @@ def lending_shelf(extended: Path, tmp_path_factory: pytest.TempPathFactory) -> I
 def test_every_block_of_the_page_is_applied_or_run() -> None:
     assert {block.kind for block in BLOCKS} == {"diff", "json", "python", "sh"}
     assert all(block.path for block in BLOCKS if block.kind != "sh")
-    assert len(COMMANDS) == 2
+    assert len(COMMANDS) == 3
 
 
 def test_the_example_passes_its_own_tests_and_those_of_the_project(extended: Path) -> None:
@@ -86,6 +87,20 @@ def test_a_manifest_that_lacks_it_is_named_with_what_to_do(extended: Path) -> No
     done = run_in(extended, ".venv/bin/python -m pytest -q test/manifests -k lending")
     assert done.returncode == 1, done.stdout
     assert "docs/add-a-service.md, section 6" in done.stdout
+
+
+def test_the_manifests_are_complete_after_one_command(extended: Path, tmp_path: Path) -> None:
+    """Run it in a copy of the copy, whose environment counts as installed; then the tests of manifests."""
+    root = tmp_path / "written"
+    shutil.copytree(extended, root, symlinks=True, ignore=shutil.ignore_patterns("__pycache__", ".*_cache"))
+    command = COMMANDS[2].replace("make ", "make --old-file=.venv/.runtime-installed ")
+    done = run_in(root, command)
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert {"marathon/lending.json", "kube/base/lending.yaml", "README.rst"} <= set(done.stdout.split())
+    files = [f"test/manifests/test_{name}.py" for name in MANIFEST_TESTS]
+    table = "test/system/test_readme.py::test_its_table_of_services_is_the_table_of_contents"
+    done = run_in(root, f".venv/bin/python -m pytest -q {' '.join(files)} {table}")
+    assert done.returncode == 0, done.stdout
 
 
 @pytest.mark.parametrize("command", [("up", "--port", "0"), ("run", "newbook")])
