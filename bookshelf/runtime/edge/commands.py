@@ -61,7 +61,7 @@ class CommandEndpoint:
             content = b"{}"
         else:
             _check_media_type(request, content)
-        read: msgspec.Struct = self._reader.body(content)
+        read: msgspec.Struct = self._reader.in_utc(self._reader.body(content))
         return read
 
     def _sent(self, request: Request, path: Mapping[str, str], content: bytes) -> Sent:

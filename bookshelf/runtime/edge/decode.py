@@ -2,8 +2,10 @@
 
 import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from datetime import UTC, datetime
 from difflib import get_close_matches
 from itertools import islice
+from operator import is_
 from types import UnionType
 from typing import Annotated, Any, NamedTuple, Union, get_args, get_origin
 from urllib.parse import parse_qsl
@@ -60,7 +62,9 @@ class Reader:
     def __init__(self, kind: type[Any]) -> None:
         self._kind = kind
         self._json = msgspec.json.Decoder(kind)
-        self._mend = {repr(pattern): mend for pattern, mend in _mends(inspect.type_info(kind), set())}
+        about = inspect.type_info(kind)
+        self._mend = {repr(pattern): mend for pattern, mend in _mends(about, set())}
+        self._has_times = _has_times(about, set())
 
     def body(self, content: bytes) -> Any:  # noqa: ANN401 (a value of the type)
         """Read JSON. Raises `Problem`: malformed, invalid."""
@@ -77,6 +81,10 @@ class Reader:
             raise Problem("malformed", msg) from None
         faults = [Fault(one.detail, pointer="".join(f"/{step}" for step in one.steps)) for one in wrong]
         raise Problem("invalid", _sentence(wrong), *faults)
+
+    def in_utc(self, value: Any) -> Any:  # noqa: ANN401 (a value of the type)
+        """Return a value of `body` with all its times in UTC. Raises `Problem` for one without an offset."""
+        return _in_utc(value, ()) if self._has_times else value
 
     def parameters(self, path: Mapping[str, str], query: str) -> Any:  # noqa: ANN401 (a value of the type)
         """Read a path's and a query string's parameters. Raises `Problem`: malformed, invalid."""
@@ -143,6 +151,52 @@ class Reader:
             return _Wrong(steps, words.removesuffix(" or null"))
         given = _GOT.search(message)
         return _Wrong(steps, f"{words}, not {_GIVEN.get(given[1], given[1])}" if given else words)
+
+
+def _in_utc(value: Any, steps: Steps) -> Any:  # noqa: ANN401 (a part of a decoded value)
+    """Return the value itself if nothing in it changes."""
+    if isinstance(value, datetime):
+        return _instant(value, steps)
+    if isinstance(value, msgspec.Struct):
+        parts = {name: getattr(value, name) for name in value.__struct_fields__}
+    elif isinstance(value, dict):
+        parts = value
+    elif isinstance(value, list | tuple | set | frozenset):
+        items = [_in_utc(item, (*steps, str(number))) for number, item in enumerate(value)]
+        return value if all(map(is_, items, value)) else type(value)(items)
+    else:
+        return value
+    changed = {
+        name: new for name, part in parts.items() if (new := _in_utc(part, (*steps, str(name)))) is not part
+    }
+    if not changed:
+        return value
+    return {**value, **changed} if isinstance(value, dict) else msgspec.structs.replace(value, **changed)
+
+
+def _instant(time: datetime, steps: Steps) -> datetime:
+    """Return a time in UTC. Raises `Problem` for one without an offset, and for a year that UTC lacks."""
+    try:
+        if time.tzinfo is not None:
+            return time.astimezone(UTC)
+    except OverflowError:
+        pass
+    wrong = _Wrong(steps, f"must be {_WORDS[inspect.DateTimeType]}, within the years 1 to 9999 of UTC")
+    fault = Fault(wrong.detail, pointer="".join(f"/{step}" for step in steps))
+    raise Problem("invalid", _sentence([wrong]), fault)
+
+
+def _has_times(kind: inspect.Type | inspect.Field, seen: set[type]) -> bool:
+    """Return True if values of the type may have a time in them."""
+    if isinstance(kind, inspect.StructType):
+        if kind.cls in seen:
+            return False
+        seen.add(kind.cls)
+    parts = [getattr(kind, name) for name in kind.__struct_fields__]
+    inner = [item for part in parts for item in (part if isinstance(part, tuple) else (part,))]
+    return isinstance(kind, inspect.DateTimeType) or any(
+        _has_times(item, seen) for item in inner if isinstance(item, inspect.Type | inspect.Field)
+    )
 
 
 def _unknown(name: str, known: Iterable[str]) -> str:

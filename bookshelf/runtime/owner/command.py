@@ -35,13 +35,16 @@ class Sent(msgspec.Struct, frozen=True, kw_only=True):
     size: int = 0
 
 
-def content_hashes(name: bytes, content: msgspec.Struct) -> tuple[str, str]:
+def content_hashes(
+    name: bytes, content: msgspec.Struct, former: msgspec.Struct | None = None
+) -> tuple[str, str]:
     """Return the hash of a named content, and the one that earlier releases gave it.
 
     Fields with their default values are left out and the others sorted, so that a new optional field changes
-    no hash. Earlier releases hashed all fields, in the order of their declaration.
+    no hash. Earlier releases hashed all fields, in the order of their declaration;
+    `former` is the content as they understood it, if that was another one.
     """
-    contents = _canonical(_without_defaults(content)), _plain(content)
+    contents = _canonical(_without_defaults(content)), _plain(content if former is None else former)
     hashes = [blake2b(b"%s\n%s" % (name, one), digest_size=16).hexdigest() for one in contents]
     return hashes[0], hashes[1]
 

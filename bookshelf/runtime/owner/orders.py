@@ -86,7 +86,7 @@ class Orders:
     def read(self, record: Record) -> tuple[Sent, Arrived]:
         """Read a record, whatever it is."""
         try:
-            order: Order = self._order.body(record.value)
+            order: Order = self._order.in_utc(self._order.body(record.value))
         except Problem as problem:
             sent = Sent(
                 subject=record.key, command=NoCommand(), id="", at=self._clock.now(), size=len(record.value)
@@ -114,11 +114,12 @@ class Orders:
         reader, timed = self._commands[order.type]
         data = bytes(order.data)
         if not timed or "at" in (fields := self._data.body(data)):
-            command = said = reader.body(data)
+            former = reader.body(data)
+            command = said = reader.in_utc(former)
         else:
-            command = reader.body(_encode({**fields, "at": order.time}))
-            said = msgspec.structs.replace(command, at=_ANY)
-        return command, content_hashes(order.type.encode(), said)
+            command = reader.in_utc(reader.body(_encode({**fields, "at": order.time})))
+            former = said = msgspec.structs.replace(command, at=_ANY)
+        return command, content_hashes(order.type.encode(), said, former)
 
 
 def _timed(kind: type[Command]) -> bool:

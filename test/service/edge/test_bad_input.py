@@ -1,9 +1,16 @@
 """What is wrong with a request is said with its place and its remedy; nothing is a defect of the service."""
 
-from typing import Any
+from datetime import datetime
+from typing import Any, ClassVar
 
+import msgspec
 import pytest
+from support.endpoint import Asked
 from support.shelf import DUNE, Shelf
+
+from bookshelf.cqrs.message import Command
+from bookshelf.cqrs.route import CommandRoute
+from bookshelf.shelf.book import BOOK
 
 SURROGATE = b'{"title": "\\ud800", "author": "x"}'
 
@@ -198,3 +205,31 @@ async def test_a_parameter_is_named_with_what_to_mend(
     [fault] = problem["errors"]
     assert (problem["status"], fault["parameter"]) == (status, parameter)
     assert fault["detail"].startswith(detail)
+
+
+class Reminder(msgspec.Struct):
+    when: datetime
+
+
+class Remind(Command, frozen=True):
+    TYPE: ClassVar[str] = "test.remind-of-book.v1"
+    when: datetime
+
+
+REMINDING = CommandRoute(
+    method="POST",
+    path="/reminders",
+    summary="Remind of a book",
+    aggregate=BOOK,
+    body=Reminder,
+    command=lambda body, _: Remind(when=body.when),
+    creates=True,
+)
+
+
+async def test_a_time_in_a_body_is_in_utc_for_the_aggregate() -> None:
+    asked = Asked(REMINDING)
+    await asked.send(b'{"when": "2026-03-01T14:00:00+02:00"}')
+    [sent] = asked.commands
+    assert isinstance(sent.command, Remind)
+    assert str(sent.command.when) == "2026-03-01 12:00:00+00:00"

@@ -1,7 +1,8 @@
 """A command's way by topic: how its record is written, and what is understood of it."""
 
+from dataclasses import replace
 from datetime import datetime, timedelta
-from typing import Any
+from typing import Any, ClassVar
 
 import msgspec
 import pytest
@@ -9,6 +10,7 @@ from support.orders import ORDERED
 from support.ports import NOW, FixedClock
 from support.tally import TALLY, Count
 
+from bookshelf.cqrs.message import Command
 from bookshelf.log.port import NewRecord, Record
 from bookshelf.runtime.owner.orders import Arrived, NoCommand, Orders, order
 from bookshelf.shelf.book import BOOK, AddBook, ChangeBook, NewBook, RemoveBook
@@ -66,6 +68,66 @@ def test_a_command_without_a_time_has_that_of_its_envelope() -> None:
     assert sent.command == DUNE
 
 
+ELSEWHERE = "2026-03-01T14:00:00+02:00"
+
+
+def test_times_are_in_utc_whatever_their_sender_writes() -> None:
+    sent, _ = read(added(time=ELSEWHERE))
+    assert isinstance(sent.command, AddBook)
+    assert (str(sent.at), str(sent.command.at)) == (str(NOW), str(NOW))
+    sent, _ = read(added(data={"book": {"title": "Dune", "author": "Frank Herbert"}, "at": ELSEWHERE}))
+    assert str(sent.command.at) == str(NOW)
+
+
+def test_one_instant_is_one_content_however_it_is_written() -> None:
+    book = {"title": "Dune", "author": "Frank Herbert"}
+    (here, _), (elsewhere, _) = (read(added(data={"book": book, "at": at})) for at in (NOW, ELSEWHERE))
+    assert here.hash == elsewhere.hash
+    assert here.older_hash != elsewhere.older_hash  # earlier releases kept the offset
+
+
+class Note(msgspec.Struct):
+    since: datetime
+
+
+class Remind(Command, frozen=True):
+    """A command with times of every kind, some of them without a rule about their offset."""
+
+    TYPE: ClassVar[str] = "test.remind.v1"
+    at: datetime | None = None
+    again: tuple[datetime, ...] = ()
+    by: dict[str, datetime] = msgspec.field(default_factory=dict)
+    notes: tuple[Note, ...] = ()
+
+
+REMINDED = replace(ORDERED, takes=(Remind,))
+
+
+def test_times_anywhere_in_a_command_are_in_utc() -> None:
+    times = {"again": [ELSEWHERE, NOW], "by": {"ann": ELSEWHERE}, "notes": [{"since": ELSEWHERE}]}
+    sent, arrived = read(added(type=Remind.TYPE, data=times), REMINDED)
+    assert arrived.refusal is None
+    command = sent.command
+    found = (*command.again, command.by["ann"], command.notes[0].since, command.at)
+    assert {str(time) for time in found} == {str(NOW)}
+
+
+@pytest.mark.parametrize(
+    ("data", "field"),
+    [
+        ({"at": "2026-03-01T12:00:00"}, "at"),
+        ({"again": [ELSEWHERE, "2026-03-01T12:00:00"]}, "again.1"),
+        ({"by": {"ann": "2026-03-01T12:00:00"}}, "by.ann"),
+        ({"notes": [{"since": "2026-03-01T12:00:00"}]}, "notes.0.since"),
+        ({"at": "0001-01-01T00:00:00+02:00"}, "at"),
+    ],
+)
+def test_a_time_that_is_no_instant_is_refused(data: dict[str, Any], field: str) -> None:
+    _, arrived = read(added(type=Remind.TYPE, data=data), REMINDED)
+    assert arrived.refusal is not None
+    assert (arrived.refusal.KIND, arrived.refusal.field) == ("invalid", field)
+
+
 def test_a_retry_at_another_time_has_the_same_content_and_another_book_has_not() -> None:
     (first, _), (again, _) = read(added()), read(added(time=NOW + timedelta(hours=1)))
     (other, _) = read(added(data={"book": {"title": "Dune", "author": "Brian Herbert"}}))
@@ -92,6 +154,8 @@ def test_an_order_says_where_its_answer_goes() -> None:
         ({"data": []}, None),
         ({"time": "yesterday"}, "time"),
         ({"time": None}, "time"),
+        ({"time": "2026-03-01T12:00:00"}, "time"),
+        ({"time": "9999-12-31T23:59:59-02:00"}, "time"),
         ({"id": ""}, "id"),
         ({"id": "a b"}, "id"),
         ({"subject": "x" * 201}, "subject"),
