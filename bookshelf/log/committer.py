@@ -20,6 +20,11 @@ Moves = dict[tuple[str, str, int], int]
 Done = Callable[["Append", Sequence[int]], None]
 Row = tuple[str, int, int, str, bytes]
 
+#: Bytes of the records that may wait for the disk; an append that comes on top of them is refused.
+QUEUE_BYTES = 64 << 20
+#: Bytes of one commit: it ends with the append that reaches them.
+COMMIT_BYTES = 8 << 20
+
 _INSERT = "INSERT INTO record (topic, part, off, key, value) VALUES (?, ?, ?, ?, ?)"
 _MOVE = "INSERT OR REPLACE INTO consumed (name, topic, part, off) VALUES (?, ?, ?, ?)"
 
@@ -38,6 +43,11 @@ class Append(NamedTuple):
     consumed: Consumed | None
     fenced: Callable[[], bool]
     answer: "asyncio.Future[Sequence[int]]"
+
+    @property
+    def size(self) -> int:
+        """The bytes of the records."""
+        return sum(len(record.key) + len(record.value) for record in self.records)
 
 
 class _Attempt(NamedTuple):
@@ -69,6 +79,9 @@ class Committer:
         self._done = done
         self._opener = opener
         self._queue: SimpleQueue[Append | None] = SimpleQueue()
+        #: Bytes of the appends that are not answered yet; counted on the loop.
+        self._queued_bytes = 0
+        self._sizes: dict[asyncio.Future[Sequence[int]], int] = {}
         self._open_attempt: _Attempt | None = None
         self._connection = opener(path)
         self._ends: Ends = ends(self._connection)
@@ -77,7 +90,13 @@ class Committer:
         self._thread.start()
 
     def submit(self, append: Append) -> None:
-        """Queue an append; its future is answered on the loop."""
+        """Queue an append; its future is answered on the loop. Raises `LogFull` if too much waits already."""
+        size = append.size
+        if size and self._queued_bytes and self._queued_bytes + size > QUEUE_BYTES:
+            msg = f"{self._queued_bytes} bytes wait for the log's disk already; try again"
+            raise LogFull(msg)
+        self._queued_bytes += size
+        self._sizes[append.answer] = size
         self._queue.put(append)
 
     def stop(self) -> None:
@@ -95,8 +114,8 @@ class Committer:
                 return
 
     def _drain(self, first: Append) -> tuple[list[Append], bool]:
-        batch = [first]
-        while True:
+        batch, size = [first], first.size
+        while size < COMMIT_BYTES:
             try:
                 more = self._queue.get_nowait()
             except Empty:
@@ -104,6 +123,8 @@ class Committer:
             if more is None:
                 return batch, True
             batch.append(more)
+            size += more.size
+        return batch, False
 
     def _commit(self, batch: list[Append]) -> Outcome:
         if self._open_attempt is not None:
@@ -177,6 +198,7 @@ class Committer:
 
     def _tell(self, outcome: Outcome) -> None:
         for append, result in outcome:
+            self._queued_bytes -= self._sizes.pop(append.answer, 0)  # one whose outcome was open comes twice
             if isinstance(result, LogFault):
                 if not append.answer.done():
                     append.answer.set_exception(result)

@@ -1,6 +1,8 @@
 """The embedded log after a commit that raised: the answer is what a restart shows, and no tail has a hole."""
 
+import asyncio
 import sqlite3
+import threading
 from collections import deque
 from collections.abc import Callable
 from pathlib import Path
@@ -9,8 +11,9 @@ from typing import Any
 import pytest
 from contract.log_contract import TOPIC, keys, read, records
 
+from bookshelf.log.committer import COMMIT_BYTES, QUEUE_BYTES
 from bookshelf.log.database import connect
-from bookshelf.log.port import Consumed, LogFull, OutcomeUnknown
+from bookshelf.log.port import Consumed, LogFull, NewRecord, OutcomeUnknown
 from bookshelf.log.sqlite import SqliteLog
 
 Execute = Callable[..., sqlite3.Cursor]
@@ -167,4 +170,32 @@ async def test_a_failed_fsync_is_overwritten_before_it_is_called_absent(path: Pa
         settled = file.execute("SELECT value FROM about WHERE name = 'settled'").fetchall()
     file.close()
     assert len(settled) == 1
+    await log.close()
+
+
+async def test_what_waits_for_the_disk_is_bounded_in_bytes_and_so_is_one_commit(
+    path: Path, disk: Disk
+) -> None:
+    begun, go_on = threading.Event(), threading.Event()
+
+    def held_up(_execute: Execute) -> None:
+        begun.set()
+        assert go_on.wait(30)
+
+    commits: deque[None] = deque()
+    log = await SqliteLog.open(path, opener=disk.open)
+    pens = [await log.writer(f"writer-{number}", TOPIC, 0) for number in range(10)]
+    disk.faults += [held_up, *[lambda _execute: commits.append(None)] * 10]
+    block = NewRecord("key", b"1" * (QUEUE_BYTES // 8 - len("key")))
+    appends = [asyncio.ensure_future(pens[0].append([block]))]
+    async with asyncio.timeout(30):
+        await asyncio.to_thread(begun.wait)
+        appends += [asyncio.ensure_future(pen.append([block])) for pen in pens[1:8]]
+        refused = await asyncio.gather(*(pen.append([block]) for pen in pens[8:]), return_exceptions=True)
+        assert [type(fault) for fault in refused] == [LogFull, LogFull]
+        go_on.set()
+        await asyncio.gather(*appends)
+        assert len(commits) == 7 * QUEUE_BYTES // 8 // COMMIT_BYTES
+        await pens[8].append([block])  # there is room again
+    assert await log.end(TOPIC, 0) == 9
     await log.close()
