@@ -84,7 +84,11 @@ class Reader:
 
     def in_utc(self, value: Any) -> Any:  # noqa: ANN401 (a value of the type)
         """Return a value of `body` with all its times in UTC. Raises `Problem` for one without an offset."""
-        return _in_utc(value, ()) if self._has_times else value
+        try:
+            return _in_utc(value, ()) if self._has_times else value
+        except RecursionError:
+            msg = "the body is nested too deeply"
+            raise Problem("malformed", msg) from None
 
     def parameters(self, path: Mapping[str, str], query: str) -> Any:  # noqa: ANN401 (a value of the type)
         """Read a path's and a query string's parameters. Raises `Problem`: malformed, invalid."""

@@ -6,6 +6,7 @@ from hashlib import blake2b
 from typing import Any
 
 import msgspec
+from msgspec import inspect
 
 from bookshelf.cqrs.message import Command
 from bookshelf.cqrs.position import Position
@@ -58,12 +59,12 @@ def _without_defaults(value: Any) -> Any:  # noqa: ANN401 (whatever a field hold
     if isinstance(value, msgspec.Struct):
         config = value.__struct_config__
         fields = {} if config.tag_field is None else {config.tag_field: config.tag}
-        for field, name, default in _fields(type(value)):
+        for field, name, default, has_structs in _fields(type(value)):
             held = getattr(value, field)
             if held is default or held is msgspec.UNSET:
                 continue
             if type(held) is not type(default) or held != default:
-                fields[name] = _without_defaults(held)
+                fields[name] = _without_defaults(held) if has_structs else held
         return fields
     if isinstance(value, dict):
         return {key: _without_defaults(item) for key, item in value.items()}
@@ -73,13 +74,27 @@ def _without_defaults(value: Any) -> Any:  # noqa: ANN401 (whatever a field hold
 
 
 @cache
-def _fields(kind: type[msgspec.Struct]) -> tuple[tuple[str, str, Any], ...]:
-    """Return the attribute, the encoded name and the default value of each field."""
+def _fields(kind: type[msgspec.Struct]) -> tuple[tuple[str, str, Any, bool], ...]:
+    """Return of each field: attribute, encoded name, default value, whether structs may be in it."""
+    about = inspect.type_info(kind)
+    assert isinstance(about, inspect.StructType)  # noqa: S101 (that is its kind)
     return tuple(
-        (field.name, field.encode_name, field.default)
-        if field.default_factory is msgspec.NODEFAULT
-        else (field.name, field.encode_name, field.default_factory())
-        for field in msgspec.structs.fields(kind)
+        (
+            field.name,
+            field.encode_name,
+            field.default if field.default_factory is msgspec.NODEFAULT else field.default_factory(),
+            _has_structs(field.type),
+        )
+        for field in about.fields
+    )
+
+
+def _has_structs(kind: inspect.Type | inspect.Field) -> bool:
+    """Return True if values of the type may have structs in them; what is just any JSON has none."""
+    parts = [getattr(kind, name) for name in kind.__struct_fields__]
+    inner = [item for part in parts for item in (part if isinstance(part, tuple) else (part,))]
+    return isinstance(kind, inspect.StructType) or any(
+        _has_structs(item) for item in inner if isinstance(item, inspect.Type | inspect.Field)
     )
 
 

@@ -98,6 +98,7 @@ class Remind(Command, frozen=True):
     again: tuple[datetime, ...] = ()
     by: dict[str, datetime] = msgspec.field(default_factory=dict)
     notes: tuple[Note, ...] = ()
+    more: Any = None
 
 
 REMINDED = replace(ORDERED, takes=(Remind,))
@@ -126,6 +127,13 @@ def test_a_time_that_is_no_instant_is_refused(data: dict[str, Any], field: str) 
     _, arrived = read(added(type=Remind.TYPE, data=data), REMINDED)
     assert arrived.refusal is not None
     assert (arrived.refusal.KIND, arrived.refusal.field) == ("invalid", field)
+
+
+def test_nesting_that_is_only_just_too_deep_is_refused_or_read() -> None:
+    for depth in range(100, 1100, 37):
+        data = msgspec.Raw(b'{"more": ' + b"[" * depth + b"]" * depth + b"}")
+        _, arrived = read(added(type=Remind.TYPE, data=data), REMINDED)
+        assert arrived.refusal is None or arrived.refusal.KIND == "malformed"
 
 
 def test_a_retry_at_another_time_has_the_same_content_and_another_book_has_not() -> None:
