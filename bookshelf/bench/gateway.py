@@ -8,7 +8,8 @@ from asyncio.subprocess import DEVNULL
 from collections.abc import AsyncIterator, Mapping
 from contextlib import AsyncExitStack, asynccontextmanager
 from pathlib import Path
-from typing import Any
+from tempfile import TemporaryFile
+from typing import IO, Any
 
 from bookshelf.bench import programs
 from bookshelf.bench.doors import HOST, PATH, PREFIX
@@ -41,7 +42,7 @@ async def _run(plan: Plan, folder: Path) -> Sample:
     facts: dict[str, Any] = {"load": "wrk, one thread" if programs.found("wrk") else "our own", "missing": []}
     async with AsyncExitStack() as stack:
         upstream = free_port()
-        await stack.enter_async_context(opened(own("upstream", upstream, 0), upstream))
+        await stack.enter_async_context(opened("upstream", own("upstream", upstream, 0), upstream))
         for name, what in _WHAT.items():
             port = upstream if name == "upstream" else free_port()
             command = _command(name, folder, port, upstream)
@@ -89,23 +90,38 @@ async def _door(name: str, command: list[str], port: int) -> AsyncIterator[None]
     if name == "upstream":  # it is open already
         yield
         return
-    async with opened(command, port):
+    async with opened(name, command, port):
         yield
 
 
 @asynccontextmanager
-async def opened(command: list[str], port: int) -> AsyncIterator[asyncio.subprocess.Process]:
-    """Have a door open, in a process of its own. Raises `BenchFault`."""
-    process = await asyncio.create_subprocess_exec(
-        *command, stdin=DEVNULL, stdout=DEVNULL, stderr=DEVNULL, env=_clean(os.environ)
-    )
-    try:
-        await _listening(process, port, command[0])
-        yield process
-    finally:
-        if process.returncode is None:
-            process.terminate()
-        await process.wait()
+async def opened(name: str, command: list[str], port: int) -> AsyncIterator[asyncio.subprocess.Process]:
+    """Run a program that listens on a port, in a process of its own, until the block ends.
+
+    Raises `BenchFault` if it does not listen in time, or ends by itself: with the last line that it wrote.
+    """
+    with TemporaryFile() as errors:
+        process = await asyncio.create_subprocess_exec(
+            *command, stdin=DEVNULL, stdout=DEVNULL, stderr=errors, env=_clean(os.environ)
+        )
+        try:
+            await _listening(process, port, name)
+            yield process
+        except Exception as fault:
+            if process.returncode is None:
+                raise
+            cause = _last_line(errors)
+            raise BenchFault(f"{name} ended with exit code {process.returncode}: {cause}") from fault
+        finally:
+            if process.returncode is None:
+                process.terminate()
+            await process.wait()
+
+
+def _last_line(file: IO[bytes]) -> str:
+    file.seek(0)
+    lines = file.read().decode(errors="replace").split("\n")
+    return next((line.strip() for line in reversed(lines) if line.strip()), "it printed no reason")
 
 
 def _clean(environment: Mapping[str, str]) -> dict[str, str]:
@@ -113,13 +129,16 @@ def _clean(environment: Mapping[str, str]) -> dict[str, str]:
 
 
 async def _listening(process: asyncio.subprocess.Process, port: int, name: str) -> None:
-    async with asyncio.timeout(_OPEN_S):
-        while process.returncode is None:
-            with socket.socket() as probe:
-                if probe.connect_ex((HOST, port)) == 0:
-                    return
-            await asyncio.sleep(_LOOK_S)
-    raise BenchFault(f"{Path(name).name} did not open its port")
+    try:
+        async with asyncio.timeout(_OPEN_S):
+            while process.returncode is None:
+                with socket.socket() as probe:
+                    if probe.connect_ex((HOST, port)) == 0:
+                        return
+                await asyncio.sleep(_LOOK_S)
+    except TimeoutError:
+        raise BenchFault(f"{name} did not listen on port {port} within {_OPEN_S:.0f} s") from None
+    raise BenchFault(f"{name} ended before it listened")
 
 
 GATEWAY = Measurement("gateway", "a GET through the gateway, and through its like", _run, large=True)

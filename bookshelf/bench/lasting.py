@@ -20,8 +20,8 @@ _FACTS = {
 async def _run(plan: Plan, _folder: Path) -> Sample:
     async with AsyncExitStack() as stack:
         upstream, port = free_port(), free_port()
-        await stack.enter_async_context(opened(own("upstream", upstream, 0), upstream))
-        process = await stack.enter_async_context(opened(own("gateway", port, upstream), port))
+        await stack.enter_async_context(opened("upstream", own("upstream", upstream, 0), upstream))
+        process = await stack.enter_async_context(opened("gateway", own("gateway", port, upstream), port))
         figures = await _looked(process.pid, port, plan)
     return Sample(figures, {"requests": plan.requests, **_FACTS})
 

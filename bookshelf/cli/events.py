@@ -1,6 +1,5 @@
 """`bookshelf events`: look at the log, whichever it is, without disturbing it."""
 
-import os
 import re
 import sys
 from collections.abc import Coroutine
@@ -148,15 +147,11 @@ def _time(text: str) -> datetime:
 
 
 def _leaving(work: Coroutine[Any, Any, None]) -> None:
-    """Run a command that people end with Ctrl-C, or by closing what it writes to."""
+    """Run a command that people end with Ctrl-C."""
 
     def go() -> None:
         try:
             run(work)
-            sys.stdout.flush()
-        except BrokenPipeError:
-            # what is still in the buffer goes nowhere, and Python does not complain of it at its end
-            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         except KeyboardInterrupt:
             sys.exit(_INTERRUPTED)
 

@@ -23,7 +23,7 @@ from bookshelf.shelf.exchange import write_csv, write_jsonl
 @click.option("--data", metavar="DIR", help="The data folder of the shelf, running or not.")
 @click.option("--format", "form", type=click.Choice(["csv", "jsonl"]), help="By FILE's ending, else csv.")
 def export(file: Path, url: str | None, data: str | None, form: str | None) -> None:
-    """Write the whole shelf to FILE, as CSV or JSON lines; without FILE to the terminal."""
+    """Write the whole shelf to FILE, as CSV or JSON lines; without FILE, or for -, to standard output."""
     guarded(lambda: _export(file, read(os.environ, data=data), url, form))
 
 
@@ -39,9 +39,11 @@ def _export(file: Path, settings: Settings, url: str | None, form: str | None) -
     text = write_jsonl(books) if lines else write_csv(books)
     if str(file) == "-":
         sys.stdout.writelines(text)
-        return
-    _write(file, text)
-    click.echo(f"{len(books)} books of the shelf at {found[0]} written to {file}.", err=True)
+        sys.stdout.flush()
+    else:
+        _write(file, text)
+    where = "standard output" if str(file) == "-" else file
+    click.echo(f"{len(books)} books of the shelf at {found[0]} written to {where}.", err=True)
 
 
 def _write(file: Path, text: Iterator[str]) -> None:

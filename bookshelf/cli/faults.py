@@ -6,6 +6,7 @@ from typing import Any, NoReturn, TypeVar
 
 import click
 
+from bookshelf.cli.output import output_closed
 from bookshelf.config import WrongSetting
 from bookshelf.cqrs.service import ServiceConflict
 from bookshelf.discovery.port import DiscoveryFault
@@ -37,21 +38,30 @@ def stop(message: str) -> NoReturn:
 
 
 def guarded(run: Callable[[], None]) -> None:
-    """Run a command; a fault that a person can mend becomes its line."""
+    """Run a command; a fault that a person can mend becomes its line.
+
+    Raises BrokenPipeError if standard output is closed, which is no fault.
+    """
     try:
         run()
     except BaseExceptionGroup as group:
         known, rest = group.split(_KNOWN)
         if rest is not None or known is None:
             raise
-        stop(_first(known))
+        _stop_for(_first(known))
     except _KNOWN as fault:
-        stop(_line(fault))
+        _stop_for(fault)
 
 
-def _first(group: BaseExceptionGroup[Any]) -> str:
+def _stop_for(fault: BaseException) -> NoReturn:
+    if isinstance(fault, BrokenPipeError) and output_closed():
+        raise fault
+    stop(_line(fault))
+
+
+def _first(group: BaseExceptionGroup[Any]) -> BaseException:
     first = group.exceptions[0]
-    return _first(first) if isinstance(first, BaseExceptionGroup) else _line(first)
+    return _first(first) if isinstance(first, BaseExceptionGroup) else first
 
 
 def _line(fault: BaseException) -> str:

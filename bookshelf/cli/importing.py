@@ -1,9 +1,13 @@
 """`bookshelf import`: a reader's real library, through the HTTP door."""
 
 import os
+import shutil
 import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
+from tempfile import NamedTemporaryFile
 
 import click
 import msgspec
@@ -21,20 +25,39 @@ from bookshelf.shelf.exchange import Library, NotALibrary, read_library
 
 
 @click.command("import")
-@click.argument("file", type=click.Path(path_type=Path))
+@click.argument("file", type=click.Path(path_type=Path, allow_dash=True))
 @click.option("--url", help="The shelf's address, like http://localhost:8000.")
 @click.option("--data", metavar="DIR", help="The data folder of the shelf, running or not.")
 @click.option("--json", "as_json", is_flag=True, help="Print the report as one JSON object.")
 def import_(file: Path, url: str | None, data: str | None, *, as_json: bool) -> None:
     """Bring a library FILE onto the shelf: Goodreads, StoryGraph, Open Library, Calibre, or any CSV.
 
-    Running it again adds nothing twice. A file of the refused lines is written beside FILE.
+    FILE is - for standard input. Running it again adds nothing twice. A file of the refused lines is written
+    beside FILE; for standard input it is stdin.refused.csv or .jsonl in the current folder.
     """
     guarded(lambda: _import(file, read(os.environ, data=data), url, as_json=as_json))
 
 
 def _import(file: Path, settings: Settings, url: str | None, *, as_json: bool) -> None:
     configure("critical", settings.log_format)
+    with _input_file(file) as content:
+        beside = Path("stdin") if str(file) == "-" else file
+        _bring_file(content, beside, settings, url, as_json=as_json)
+
+
+@contextmanager
+def _input_file(file: Path) -> Iterator[Path]:
+    """Yield the file, or a temporary copy of standard input for -: a library is read more than once."""
+    if str(file) != "-":
+        yield file
+        return
+    with NamedTemporaryFile() as copy:
+        shutil.copyfileobj(sys.stdin.buffer, copy)
+        copy.flush()
+        yield Path(copy.name)
+
+
+def _bring_file(file: Path, beside: Path, settings: Settings, url: str | None, *, as_json: bool) -> None:
     report = Report()
     try:
         library = read_library(file, today=datetime.now(UTC).astimezone().date())
@@ -49,7 +72,7 @@ def _import(file: Path, settings: Settings, url: str | None, *, as_json: bool) -
         _tell(report, as_json=as_json)
         click.echo(f"bookshelf: {fault}; then run the same command again to go on", err=True)
         sys.exit(MENDABLE)
-    _end(library, report, file, as_json=as_json)
+    _end(library, report, beside, as_json=as_json)
 
 
 def _end(library: Library, report: Report, file: Path, *, as_json: bool) -> None:
@@ -77,4 +100,5 @@ async def _bring(
     with Progress(*columns, console=console, transient=True) as progress:
         bar = progress.add_task(library.form, total=library.rows)
         async with shelf(settings, url) as there:
+            click.echo(f"Importing to the shelf at {there.where}.", err=True)
             await Importer(there, report, lambda: progress.advance(bar)).run(library)

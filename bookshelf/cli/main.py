@@ -6,6 +6,7 @@ from typing import Any
 import click
 
 from bookshelf import __version__
+from bookshelf.cli.output import closed_output_is_no_error
 
 #: Subcommands by name: each is imported only when it is asked for, so that every one starts fast.
 _COMMANDS = {
@@ -26,6 +27,20 @@ _COMMANDS = {
 
 
 class _Lazy(click.Group):
+    def make_context(
+        self,
+        info_name: str | None,
+        args: list[str],
+        parent: click.Context | None = None,
+        **extra: Any,  # noqa: ANN401 (click's signature)
+    ) -> click.Context:
+        with closed_output_is_no_error():  # of --help and --version
+            return super().make_context(info_name, args, parent, **extra)
+
+    def invoke(self, ctx: click.Context) -> Any:  # noqa: ANN401 (click's signature)
+        with closed_output_is_no_error():
+            return super().invoke(ctx)
+
     def list_commands(self, ctx: click.Context) -> list[str]:  # noqa: ARG002 (click's signature)
         return list(_COMMANDS)
 

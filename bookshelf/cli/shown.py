@@ -5,7 +5,6 @@ characters that turn the direction of a line around, are written out in place of
 """
 
 import json
-import select
 import sys
 from datetime import UTC, datetime
 from typing import Any
@@ -15,6 +14,7 @@ from rich.console import Console
 from rich.highlighter import JSONHighlighter
 from rich.text import Text
 
+from bookshelf.cli.output import output_closed
 from bookshelf.cqrs.position import Position
 from bookshelf.log.port import Record
 
@@ -22,8 +22,11 @@ from bookshelf.log.port import Record
 _SOME = 200
 
 
-class _Out(Console):
+class PipeConsole(Console):
+    """A console that raises BrokenPipeError if its output is closed."""
+
     def on_broken_pipe(self) -> None:
+        """Raise the fault that is handled now."""
         raise  # noqa: PLE0704 (rich calls this while it handles the fault, and would end the process itself)
 
 
@@ -57,9 +60,7 @@ class Shower:
 
     def __init__(self, *, as_json: bool) -> None:
         self._as_json = as_json
-        self._reader = select.poll()
-        self._reader.register(sys.stdout.fileno(), 0)  # 0: only that no one reads any more
-        self._out = _Out(file=sys.stdout, highlight=False, markup=False, emoji=False)
+        self._out = PipeConsole(file=sys.stdout, highlight=False, markup=False, emoji=False)
 
     def line(self, record: Record) -> None:
         """Write one event as one line."""
@@ -83,7 +84,7 @@ class Shower:
     def flush(self) -> None:
         """Let readers have it. Raises BrokenPipeError if there are none any more."""
         sys.stdout.flush()
-        if any(found & select.POLLERR for _, found in self._reader.poll(0)):
+        if output_closed():
             raise BrokenPipeError
 
     def _write(self, line: str) -> None:

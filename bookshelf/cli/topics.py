@@ -5,14 +5,13 @@ from collections.abc import Sequence
 
 import click
 import msgspec
-from rich.console import Console
 from rich.table import Table
 
 from bookshelf.cli.faults import guarded, stop
 from bookshelf.cli.loop import run
 from bookshelf.cli.networked import kafka
 from bookshelf.cli.networked import topics as needed
-from bookshelf.cli.shown import plain
+from bookshelf.cli.shown import PipeConsole, plain
 from bookshelf.cli.watching import asked_of, embedded, log_options
 from bookshelf.config import Network, missing_extra
 from bookshelf.log.kafka.settings import Line
@@ -42,7 +41,7 @@ async def _check(data: str | None, broker: str | None, *, as_json: bool) -> None
     if as_json:
         click.echo(msgspec.json.encode(lines))
     elif sys.stdout.isatty():
-        Console(highlight=False).print(_table(lines))
+        PipeConsole(highlight=False).print(_table(lines))
     else:
         for line in lines:
             click.echo("  ".join((line.topic, *_cells(line))).rstrip())

@@ -65,6 +65,11 @@ def counting(rate: str, storage: str) -> Counting | None:
         from gateway.front.rates import BadRate, Rates  # noqa: PLC0415 (an extra)
     except ModuleNotFoundError as fault:
         raise _missing("gateway_rate", fault) from None
+    if storage != "memory":
+        try:
+            import redis  # noqa: F401, PLC0415 (an extra of its own: `limits` loads it by name)
+        except ModuleNotFoundError as fault:
+            raise missing_extra("the setting `gateway_rate_storage`", fault, "redis") from None
     try:
         return Rates(rate, storage)
     except BadRate as fault:

@@ -85,7 +85,8 @@ def test_without_a_file_it_goes_to_the_terminal(running: Program, shelf: Client)
     ended = bookshelf("export", "--url", running.note.url)
     rows = list(csv.DictReader(ended.well.splitlines(keepends=True)))
     assert len(rows) == len(shelf.every_book())
-    assert ended.err == ""
+    count = len(rows)
+    assert ended.err == f"{count} books of the shelf at {running.note.url} written to standard output.\n"
 
 
 def test_an_empty_shelf_is_a_file_with_a_header(tmp_path: Path) -> None:

@@ -85,7 +85,9 @@ def check_end(ended: Ended, number: int) -> None:
     if number == signal.SIGKILL:
         return
     assert ended.code == 130
-    assert ended.err == "bookshelf: stopped; run the same command again to go on\n"
+    named, said = ended.err.splitlines()
+    assert named.startswith("Importing to the shelf at ")
+    assert said == "bookshelf: stopped; run the same command again to go on"
     assert 0 < json.loads(ended.out)["added"] < ROWS
 
 

@@ -5,12 +5,9 @@ import sys
 from collections.abc import Iterator
 from pathlib import Path
 
-import click
 import pytest
 from support.process import ROOT
 from support.program import Program
-
-from bookshelf.cli.main import main
 
 #: Runs the program while no package of an extra can be found.
 _RUN = """
@@ -30,29 +27,11 @@ def without_extras(*args: str | Path) -> subprocess.CompletedProcess[str]:
     return subprocess.run(command, capture_output=True, text=True, check=False, timeout=60, cwd=ROOT)
 
 
-def commands(group: click.Command, *path: str) -> Iterator[tuple[str, ...]]:
-    """Return the words of every command, those of groups too."""
-    yield path
-    if isinstance(group, click.Group):
-        context = click.Context(group)
-        for name in group.list_commands(context):
-            found = group.get_command(context, name)
-            assert found is not None
-            yield from commands(found, *path, name)
-
-
 @pytest.fixture(scope="module")
 def shelf(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Program]:
     with Program(tmp_path_factory.mktemp("shelf")) as program:
         program.ready().client.add("Dune")
         yield program
-
-
-@pytest.mark.parametrize("words", list(commands(main)), ids=" ".join)
-def test_every_command_explains_itself(words: tuple[str, ...]) -> None:
-    done = without_extras(*words, "--help")
-    assert (done.returncode, done.stderr) == (0, "")
-    assert f"Usage: {' '.join(('bookshelf', *words))}" in done.stdout
 
 
 @pytest.mark.parametrize(
