@@ -156,7 +156,7 @@ _COMMANDS = [
     "views rebuild booklist --data {data}",
     "export {folder}/export.csv --data {data}",
     "import {folder}/export.csv --data {data}",
-    "bench events --runs 1 --seconds 0.05 --books 20",
+    "bench commands --runs 1 --seconds 0.05 --books 20",
 ]
 
 
