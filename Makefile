@@ -73,8 +73,8 @@ format: $(DEV) ## format, and mend what ruff can mend
 	@$(BIN)/ruff check --fix --exit-zero
 	@$(BIN)/ruff format
 
-bench: $(DEV) ## measure; prints JSON
-	@$(BIN)/bookshelf bench $(ARGS)
+bench: $(DEV) ## measure; prints JSON; ARGS="--runs 5 posts" chooses
+	@$(BIN)/python -m bench $(ARGS)
 
 manifests: $(RUNTIME) ## write what names the services: docker-compose.yml, kube/, marathon/, tables
 	@$(BIN)/python packaging/write_manifests.py
@@ -99,7 +99,7 @@ lock: ## pin the newest versions that fit, in constraints.txt
 
 clean: ## remove .venv and all that tools have made
 	@rm -rf $(VENV) .lock build dist *.egg-info .mypy_cache .pytest_cache .ruff_cache .hypothesis .coverage htmlcov
-	@find bookshelf gateway test -name __pycache__ -type d -prune -exec rm -rf {} +
+	@find bench bookshelf gateway packaging test -name __pycache__ -type d -prune -exec rm -rf {} +
 
 # pip is the last thing that venv makes: without it .venv is only half there. And a .venv whose
 # Python is gone, by an upgrade or because it was copied from elsewhere, is made anew.

@@ -20,7 +20,6 @@ _COMMANDS = {
     "topics": "bookshelf.cli.topics:topics",
     "dlq": "bookshelf.cli.dlq:dlq",
     "views": "bookshelf.cli.views:views",
-    "bench": "bookshelf.cli.bench:bench",
     "health": "bookshelf.cli.health:health",
     "forward": "bookshelf.cli.forward:forward",
 }

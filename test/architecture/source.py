@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[2]
-PACKAGES = ("bookshelf", "gateway")
+PACKAGES = ("bench", "bookshelf", "gateway")
 # Vendored as published, with the addresses of its authors.
 VENDORED = ("gateway/swagger/swagger-ui",)
 

@@ -2,6 +2,7 @@
 
 import os
 import shlex
+import shutil
 import subprocess
 import sys
 import tarfile
@@ -49,7 +50,8 @@ def test_both_are_small_and_whole(built: Path) -> None:
         for path in (ROOT / name).rglob("*.py")
     }
     assert {"gateway/swagger/index.html", "bookshelf/py.typed", *modules} <= names
-    assert not any(name.startswith("test") for name in names)
+    parts = {part for name in names for part in name.split("/")[:-1]}
+    assert not parts & {"test", "bench", "packaging"}
     with tarfile.open(archive) as packed:
         assert any(name.endswith("/bookshelf/services.py") for name in packed.getnames())
 
@@ -76,8 +78,8 @@ class Installed:
     def run(self, *args: str | Path, env: Mapping[str, str] | None = None) -> Ended:
         return self._run("bookshelf", args, env or {})
 
-    def python(self, *args: str) -> Ended:
-        return self._run("python", args, {})
+    def python(self, *args: str, env: Mapping[str, str] | None = None) -> Ended:
+        return self._run("python", args, env or {})
 
     def _run(self, program: str, args: Sequence[str | Path], env: Mapping[str, str]) -> Ended:
         done = subprocess.run(
@@ -97,6 +99,10 @@ class Installed:
 def installed(built: Path, tmp_path_factory: pytest.TempPathFactory) -> Installed:
     environment = tmp_path_factory.mktemp("bare") / "venv"
     venv.create(environment, with_pip=True, symlinks=True)
+    # the folder of a checkout that no wheel contains
+    shutil.copytree(
+        ROOT / "bench", environment.parent / "bench", ignore=shutil.ignore_patterns("__pycache__")
+    )
     made = Installed(environment)
     made.install("--constraint", str(ROOT / "constraints.txt"), str(only(built, "*.whl")))
     return made
@@ -156,7 +162,6 @@ _COMMANDS = [
     "views rebuild booklist --data {data}",
     "export {folder}/export.csv --data {data}",
     "import {folder}/export.csv --data {data}",
-    "bench commands --runs 1 --seconds 0.05 --books 20",
 ]
 
 
@@ -172,12 +177,18 @@ def test_the_wheel_s_commands_work_on_a_shelf_that_was_restored(
     assert "Dune" in (tmp_path / "export.csv").read_text()
 
 
+def test_the_bench_of_a_checkout_runs_on_the_wheel(installed: Installed) -> None:
+    done = installed.python("-m", "bench", *["commands", "--runs", "1", "--seconds", "0.05", "--books", "20"])
+    assert '"per_s"' in done.well
+
+
 _RATE = {"BOOKSHELF_GATEWAY_RATE": "as many as you like"}
+_BENCH = "gateway --runs 1 --seconds 0.05"
 _UP = "up --data data --port 0 --service-ports auto"
 #: Commands that lack a package, with their settings; the last one also needs an extra of the former ones.
 _LACKING: list[tuple[str, dict[str, str], str]] = [
     ("topics check --broker 127.0.0.1:1", {}, "aiokafka"),
-    ("bench gateway --runs 1 --seconds 0.05", {}, "limits"),
+    (_BENCH, {}, "limits"),
     (_UP, {"BOOKSHELF_GATEWAY_JWKS": "nowhere.json"}, "joserfc"),
     (_UP, _RATE | {"BOOKSHELF_GATEWAY_RATE_STORAGE": "redis://127.0.0.1"}, "redis"),
 ]
@@ -187,7 +198,8 @@ def test_the_command_in_a_message_about_an_extra_installs_it(installed: Installe
     for lacking in (_LACKING[:-1], _LACKING[-1:]):
         hints = set()
         for line, settings, package in lacking:
-            done = installed.run(*line.split(), env=settings)
+            program = ("-m", "bench") if line == _BENCH else ("-m", "bookshelf")
+            done = installed.python(*program, *line.split(), env=settings)
             assert done.code in {1, 2}, done
             assert "Traceback" not in done.err, done
             last = done.err.splitlines()[-1]
@@ -196,6 +208,6 @@ def test_the_command_in_a_message_about_an_extra_installs_it(installed: Installe
         for hint in sorted(hints):
             subprocess.run(shlex.split(hint), check=True, capture_output=True, timeout=300)
         for line, settings, _ in lacking:
-            if not line.startswith("bench"):  # which would now take its time, and work
+            if line != _BENCH:  # which would now take its time, and work
                 done = installed.run(*line.split(), env=settings)
                 assert (done.code, "not installed" in done.err) == (2, False), done

@@ -4,7 +4,7 @@ from asyncio import open_connection, timeout
 
 import pytest
 
-from bookshelf.bench.line import HOST
+from bench.line import HOST
 from bookshelf.runtime.http.message import Request, Response
 from bookshelf.runtime.http.server import HttpServer
 

@@ -2,10 +2,10 @@
 
 import pytest
 
-from bookshelf.bench.line import HOST, ask
-from bookshelf.bench.load import Load
-from bookshelf.bench.measurement import BenchFault
-from bookshelf.bench.wire import get
+from bench.line import HOST, ask
+from bench.load import Load
+from bench.measurement import BenchFault
+from bench.wire import get
 from bookshelf.runtime.http.message import Request, Response
 from bookshelf.runtime.http.server import HttpServer
 

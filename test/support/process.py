@@ -5,13 +5,14 @@ import signal
 import subprocess
 import sys
 import tempfile
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from types import TracebackType
 from typing import IO, NamedTuple, Self
 
 ROOT = Path(__file__).resolve().parents[2]
 COMMAND = (sys.executable, "-m", "bookshelf")
+_BENCH = (sys.executable, "-m", "bench")
 #: Seconds that any command may take before it counts as hung.
 DEADLINE_S = 120.0
 
@@ -49,8 +50,17 @@ def environment(more: Mapping[str, str] | None = None) -> dict[str, str]:
 
 def bookshelf(*args: str | Path, env: Mapping[str, str] | None = None) -> Ended:
     """Run a command of the program to its end."""
+    return _run(COMMAND, args, env)
+
+
+def bench(*args: str | Path, env: Mapping[str, str] | None = None) -> Ended:
+    """Run `python -m bench` to its end."""
+    return _run(_BENCH, args, env)
+
+
+def _run(command: Sequence[str], args: Sequence[str | Path], env: Mapping[str, str] | None) -> Ended:
     done = subprocess.run(
-        [*COMMAND, *map(str, args)],
+        [*command, *map(str, args)],
         env=environment(env),
         stdin=subprocess.DEVNULL,
         capture_output=True,
@@ -64,12 +74,14 @@ def bookshelf(*args: str | Path, env: Mapping[str, str] | None = None) -> Ended:
 class Process:
     """A command of the program that runs meanwhile; whatever is left of it is killed at the end."""
 
-    def __init__(self, *args: str | Path, env: Mapping[str, str] | None = None) -> None:
+    def __init__(
+        self, *args: str | Path, env: Mapping[str, str] | None = None, program: str = "bookshelf"
+    ) -> None:
         self._out: IO[str] = tempfile.TemporaryFile("w+")  # noqa: SIM115 (read once the process has ended)
         self._err: IO[str] = tempfile.TemporaryFile("w+")  # noqa: SIM115 (as above)
         self._ended: Ended | None = None
         self._process = subprocess.Popen(
-            [*COMMAND, *map(str, args)],
+            [sys.executable, "-m", program, *map(str, args)],
             env=environment(env),
             stdin=subprocess.DEVNULL,
             stdout=self._out,

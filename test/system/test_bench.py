@@ -1,4 +1,4 @@
-"""`bookshelf bench` prints figures. What they are is for people to judge: none has a limit here."""
+"""`python -m bench` prints figures. What they are is for people to judge: none has a limit here."""
 
 import json
 import signal
@@ -6,10 +6,11 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from support.process import Process, bookshelf
+from support.process import Process, bench
 from support.until import until
 
 from bookshelf.runtime.folder import running
+from bookshelf.services import SERVICES
 
 TINY = ("--runs", "2", "--seconds", "0.1", "--books", "30")
 LATENCIES = {"p50_ms", "p99_ms"}
@@ -17,7 +18,7 @@ LOAD = {"per_s", *LATENCIES}
 
 
 def report(*args: str) -> Any:  # noqa: ANN401 (JSON)
-    return json.loads(bookshelf("bench", *TINY, *args).well)
+    return json.loads(bench(*TINY, *args).well)
 
 
 def shape(measured: Any) -> dict[str, set[str]]:  # noqa: ANN401 (JSON)
@@ -72,7 +73,7 @@ def test_the_log_and_what_is_visible_are_measured_without_doors_too() -> None:
 
 def test_starts_and_memory_are_measured_of_real_processes() -> None:
     results = report("start", "memory")["results"]
-    services = {f"{name}_ms" for name in ("newbook", "readbook", "lastreadbooks", "booklist")}
+    services = {f"{service.name}_ms" for service in SERVICES}
     up = {"empty_s", "full_first_s", "full_again_s"}
     assert shape(results["start"]) == {"up": up, "service": services}
     resident = {"rss_mib", "peak_mib"}
@@ -85,16 +86,16 @@ def test_starts_and_memory_are_measured_of_real_processes() -> None:
 
 
 def test_a_measurement_that_there_is_not_is_told_which_there_are() -> None:
-    ended = bookshelf("bench", "speed")
+    ended = bench("speed")
     assert ended.code == 2
     assert "'posts'" in ended.err
 
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
 def test_who_breaks_it_off_finds_nothing_left(tmp_path: Path, number: int) -> None:
-    with Process("bench", "posts", "--seconds", "60", env={"TMPDIR": str(tmp_path)}) as bench:
+    with Process("posts", "--seconds", "60", env={"TMPDIR": str(tmp_path)}, program="bench") as process:
         until(lambda: any(running(data) for data in tmp_path.glob("*/shelf")), "the shelf runs")
-        ended = bench.stop(number)
+        ended = process.stop(number)
     assert ended.code != 0
     assert ended.out == ""
     assert "Traceback" not in ended.err

@@ -1,4 +1,4 @@
-"""`bookshelf bench --log kafka` prints figures of services on a real broker. None has a limit here."""
+"""`python -m bench --log kafka` prints figures of services on a real broker. None has a limit here."""
 
 import asyncio
 import json
@@ -6,7 +6,7 @@ import json
 import pytest
 from support.kafka import Broker, free_ports
 from support.kafka_log import admin_of
-from support.process import bookshelf
+from support.process import bench
 
 from bookshelf.services import SERVICES
 
@@ -17,9 +17,7 @@ LOAD = {"per_s", *LATENCIES}
 
 @pytest.mark.needs("kafka")
 async def test_everything_is_measured_and_nothing_is_left(kafka_broker: Broker) -> None:
-    ended = await asyncio.to_thread(
-        bookshelf, "bench", "--log", "kafka", "--broker", kafka_broker.address, *TINY
-    )
+    ended = await asyncio.to_thread(bench, "--log", "kafka", "--broker", kafka_broker.address, *TINY)
     report = json.loads(ended.well)
     assert report["versions"]["aiokafka"]
     assert report["settings"]["broker"] == kafka_broker.address
@@ -49,10 +47,10 @@ async def test_everything_is_measured_and_nothing_is_left(kafka_broker: Broker) 
 
 def test_without_a_broker_it_says_what_to_start() -> None:
     place = f"127.0.0.1:{free_ports(1)[0]}"
-    said = bookshelf("bench", "--log", "kafka", "--broker", place).complaint
+    said = bench("--log", "kafka", "--broker", place).complaint
     assert f"no broker answers at {place}: start one with `make kafka`" in said
 
 
 @pytest.mark.parametrize(("log", "name"), [("sqlite", "replay"), ("kafka", "gets")])
 def test_what_is_measured_of_the_other_log_alone_is_said(log: str, name: str) -> None:
-    assert f"{name}: not measured of this log; there are " in bookshelf("bench", "--log", log, name).complaint
+    assert f"{name}: not measured of this log; there are " in bench("--log", log, name).complaint

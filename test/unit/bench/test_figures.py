@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from bookshelf.bench.figures import Spread, latencies, percentile, short, spread, together
+from bench.figures import Spread, latencies, percentile, short, spread, together
 
 VALUES = st.lists(st.floats(0, 1e6), min_size=1)
 

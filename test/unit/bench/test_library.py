@@ -2,7 +2,7 @@
 
 import msgspec
 
-from bookshelf.bench import library
+from bench import library
 from bookshelf.cqrs.envelope import decode_envelope
 from bookshelf.shelf.book import NewBook
 from bookshelf.shelf.events import EVENTS, BookAdded, BookFinished

@@ -4,8 +4,8 @@ import sys
 
 import pytest
 
-from bookshelf.bench.gateway import opened
-from bookshelf.bench.measurement import BenchFault
+from bench.gateway import opened
+from bench.measurement import BenchFault
 from bookshelf.runtime.http.server import free_port
 
 

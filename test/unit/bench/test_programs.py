@@ -2,8 +2,8 @@
 
 import pytest
 
-from bookshelf.bench.measurement import BenchFault
-from bookshelf.bench.programs import read
+from bench.measurement import BenchFault
+from bench.programs import read
 
 SAID = """Running 3s test @ http://127.0.0.1:1/
   Thread Stats   Avg      Stdev     Max   +/- Stdev

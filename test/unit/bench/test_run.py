@@ -1,7 +1,7 @@
 """Which measurements are made."""
 
-from bookshelf.bench.measurement import Plan
-from bookshelf.bench.run import MEASUREMENTS, chosen
+from bench.measurement import Plan
+from bench.run import MEASUREMENTS, chosen
 
 
 def names(*wanted: str, everything: bool = False) -> list[str]:

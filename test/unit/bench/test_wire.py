@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from bookshelf.bench.wire import Answer, Answers, get, post
+from bench.wire import Answer, Answers, get, post
 
 CREATED = b"HTTP/1.1 201 Created\r\nLocation: /books/1\r\ncontent-length: 5\r\n\r\nhello"
 CHUNKED = b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n5\r\nhello\r\n0\r\n\r\n"

@@ -4,13 +4,13 @@ import time
 from pathlib import Path
 from typing import Any
 
-from bookshelf.bench import library
-from bookshelf.bench.figures import latencies
-from bookshelf.bench.inside import newbook, sent, view, world
-from bookshelf.bench.line import Line, line
-from bookshelf.bench.measurement import BenchFault, Figures, Measurement, Plan, Sample
-from bookshelf.bench.server import server
-from bookshelf.bench.wire import get, post
+from bench import library
+from bench.figures import latencies
+from bench.inside import newbook, sent, view, world
+from bench.line import Line, line
+from bench.measurement import BenchFault, Figures, Measurement, Plan, Sample
+from bench.server import server
+from bench.wire import get, post
 from bookshelf.runtime.owner.host import AggregateHost
 from bookshelf.runtime.view.host import ViewHost
 

@@ -11,11 +11,11 @@ from pathlib import Path
 from tempfile import TemporaryFile
 from typing import IO, Any
 
-from bookshelf.bench import programs
-from bookshelf.bench.doors import HOST, PATH, PREFIX
-from bookshelf.bench.load import Load
-from bookshelf.bench.measurement import BenchFault, Figures, Measurement, Plan, Sample
-from bookshelf.bench.wire import get
+from bench import programs
+from bench.doors import HOST, PATH, PREFIX
+from bench.load import Load
+from bench.measurement import BenchFault, Figures, Measurement, Plan, Sample
+from bench.wire import get
 from bookshelf.config import missing_extra
 from bookshelf.runtime.http.server import free_port
 
@@ -37,7 +37,7 @@ async def _run(plan: Plan, folder: Path) -> Sample:
     try:
         import limits  # noqa: F401, PLC0415 (an extra; the processes that are measured need it)
     except ModuleNotFoundError as fault:
-        raise BenchFault(str(missing_extra("bookshelf bench gateway", fault, "gateway"))) from None
+        raise BenchFault(str(missing_extra("python -m bench gateway", fault, "gateway"))) from None
     figures: Figures = {}
     facts: dict[str, Any] = {"load": "wrk, one thread" if programs.found("wrk") else "our own", "missing": []}
     async with AsyncExitStack() as stack:
@@ -82,7 +82,7 @@ def _command(name: str, folder: Path, port: int, upstream: int) -> list[str] | N
 
 def own(which: str, port: int, upstream: int) -> list[str]:
     """Return the command of a door of ours."""
-    return [sys.executable, "-m", "bookshelf.bench.doors", which, str(port), str(upstream)]
+    return [sys.executable, "-m", "bench.doors", which, str(port), str(upstream)]
 
 
 @asynccontextmanager

@@ -3,11 +3,11 @@
 from collections.abc import Mapping
 from pathlib import Path
 
-from bookshelf.bench import library
-from bookshelf.bench.load import Load
-from bookshelf.bench.measurement import Figures, Measurement, Plan, Sample
-from bookshelf.bench.server import server
-from bookshelf.bench.wire import get
+from bench import library
+from bench.load import Load
+from bench.measurement import Figures, Measurement, Plan, Sample
+from bench.server import server
+from bench.wire import get
 
 _BOOKS = 1000
 _FACTS = {

@@ -5,8 +5,8 @@ from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from typing import cast
 
-from bookshelf.bench.measurement import BenchFault
-from bookshelf.bench.wire import Answer, Answers
+from bench.measurement import BenchFault
+from bench.wire import Answer, Answers
 
 #: Only this machine is ever measured.
 HOST = "127.0.0.1"

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import IO
 from urllib.parse import urlsplit
 
-from bookshelf.bench.measurement import BenchFault
+from bench.measurement import BenchFault
 from bookshelf.config import PREFIX
 from bookshelf.runtime.folder import Running, running
 

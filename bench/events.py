@@ -4,9 +4,9 @@ import time
 from itertools import islice
 from pathlib import Path
 
-from bookshelf.bench import library
-from bookshelf.bench.inside import newbook, view, world
-from bookshelf.bench.measurement import Figures, Measurement, Plan, Sample
+from bench import library
+from bench.inside import newbook, view, world
+from bench.measurement import Figures, Measurement, Plan, Sample
 from bookshelf.log.port import Log, NewRecord
 from bookshelf.log.sqlite import SqliteLog
 from bookshelf.runtime.owner.held import Fold, Held

@@ -5,10 +5,10 @@ import time
 from collections.abc import Iterator, Sequence
 from itertools import cycle
 
-from bookshelf.bench.figures import latencies
-from bookshelf.bench.line import ANSWER_S, Line, expected, line
-from bookshelf.bench.measurement import BenchFault
-from bookshelf.bench.wire import Answer
+from bench.figures import latencies
+from bench.line import ANSWER_S, Line, expected, line
+from bench.measurement import BenchFault
+from bench.wire import Answer
 
 #: Answers that are awaited before anything is timed.
 _WARM_UP = 200

@@ -3,10 +3,10 @@
 from contextlib import AsyncExitStack
 from pathlib import Path
 
-from bookshelf.bench.doors import PATH, PREFIX
-from bookshelf.bench.gateway import load, opened, own
-from bookshelf.bench.measurement import Figures, Measurement, Plan, Sample
-from bookshelf.bench.memory import resident
+from bench.doors import PATH, PREFIX
+from bench.gateway import load, opened, own
+from bench.measurement import Figures, Measurement, Plan, Sample
+from bench.memory import resident
 from bookshelf.runtime.http.server import free_port
 
 #: Looks at its memory on the way.

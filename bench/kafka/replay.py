@@ -3,11 +3,11 @@
 import time
 from pathlib import Path
 
-from bookshelf.bench import library
-from bookshelf.bench.inside import newbook, view
-from bookshelf.bench.kafka.bare import consumed
-from bookshelf.bench.kafka.town import Town, town
-from bookshelf.bench.measurement import Measurement, Plan, Sample
+from bench import library
+from bench.inside import newbook, view
+from bench.kafka.bare import consumed
+from bench.kafka.town import Town, town
+from bench.measurement import Measurement, Plan, Sample
 from bookshelf.log.port import Log
 from bookshelf.runtime.owner.held import Fold, Held
 from bookshelf.shelf.book import BOOK

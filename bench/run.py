@@ -15,18 +15,18 @@ from typing import Any
 
 import msgspec
 
+from bench.commands import COMMANDS
+from bench.events import LOG
+from bench.figures import short, together
+from bench.gateway import GATEWAY
+from bench.gets import GETS
+from bench.lasting import LASTING
+from bench.measurement import BenchFault, Measurement, Plan, Sample
+from bench.memory import MEMORY
+from bench.posts import POSTS
+from bench.start import START
+from bench.visible import VISIBLE
 from bookshelf import __version__
-from bookshelf.bench.commands import COMMANDS
-from bookshelf.bench.events import LOG
-from bookshelf.bench.figures import short, together
-from bookshelf.bench.gateway import GATEWAY
-from bookshelf.bench.gets import GETS
-from bookshelf.bench.lasting import LASTING
-from bookshelf.bench.measurement import BenchFault, Measurement, Plan, Sample
-from bookshelf.bench.memory import MEMORY
-from bookshelf.bench.posts import POSTS
-from bookshelf.bench.start import START
-from bookshelf.bench.visible import VISIBLE
 from bookshelf.config import missing_extra
 
 MEASUREMENTS = (POSTS, GETS, COMMANDS, LOG, VISIBLE, START, MEMORY, GATEWAY, LASTING)
@@ -39,9 +39,9 @@ Say = Callable[[str], None]
 def on_kafka() -> tuple[Measurement, ...]:
     """Return what is measured there. Raises `WrongSetting` without aiokafka."""
     try:
-        from bookshelf.bench.kafka import table  # noqa: PLC0415 (an optional extra)
+        from bench.kafka import table  # noqa: PLC0415 (an optional extra)
     except ModuleNotFoundError as fault:
-        raise missing_extra("bookshelf bench --log kafka", fault, "kafka") from None
+        raise missing_extra("python -m bench --log kafka", fault, "kafka") from None
     return table.MEASUREMENTS
 
 

@@ -5,9 +5,9 @@ import time
 from pathlib import Path
 from typing import Any
 
-from bookshelf.bench.figures import latencies
-from bookshelf.bench.inside import newbook, sent, world
-from bookshelf.bench.measurement import Figures, Measurement, Plan, Sample
+from bench.figures import latencies
+from bench.inside import newbook, sent, world
+from bench.measurement import Figures, Measurement, Plan, Sample
 from bookshelf.config import missing_extra
 from bookshelf.runtime.owner.host import AggregateHost
 
@@ -44,7 +44,7 @@ async def _asked(books: AggregateHost, askers: int, seconds: float) -> dict[str,
 
 def _rival(plan: Plan, file: Path) -> tuple[Figures, dict[str, Any]]:
     try:
-        from bookshelf.bench.rival import Rival  # noqa: PLC0415 (an optional extra)
+        from bench.rival import Rival  # noqa: PLC0415 (an optional extra)
     except ModuleNotFoundError as fault:
         why = str(missing_extra("the comparison", fault, "bench"))
         return {}, {"eventsourcing": None, "why": why}

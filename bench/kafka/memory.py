@@ -2,9 +2,9 @@
 
 from pathlib import Path
 
-from bookshelf.bench.kafka.town import town
-from bookshelf.bench.measurement import Figures, Measurement, Plan, Sample
-from bookshelf.bench.memory import resident
+from bench.kafka.town import town
+from bench.measurement import Figures, Measurement, Plan, Sample
+from bench.memory import resident
 from bookshelf.services import SERVICES
 
 _BOOKS = 100_000

@@ -1,4 +1,4 @@
-"""`python -m bookshelf.bench.kafka.instance`: an instance as `bookshelf run` makes it, without Consul."""
+"""`python -m bench.kafka.instance`: an instance as `bookshelf run` makes it, without Consul."""
 
 import asyncio
 import sys
@@ -7,7 +7,7 @@ from contextlib import AsyncExitStack
 import click
 import msgspec
 
-from bookshelf.bench.kafka.town import alone
+from bench.kafka.town import alone
 from bookshelf.cli.instance import begin
 from bookshelf.cli.loop import collect_rarely, run, started, until_told
 from bookshelf.config import Network, Settings

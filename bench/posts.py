@@ -7,12 +7,12 @@ from pathlib import Path
 
 import msgspec
 
-from bookshelf.bench import library
-from bookshelf.bench.line import ask, line
-from bookshelf.bench.load import Load
-from bookshelf.bench.measurement import BenchFault, Measurement, Plan, Sample
-from bookshelf.bench.server import Server, server
-from bookshelf.bench.wire import get, post
+from bench import library
+from bench.line import ask, line
+from bench.load import Load
+from bench.measurement import BenchFault, Measurement, Plan, Sample
+from bench.server import Server, server
+from bench.wire import get, post
 
 #: Different books in turn.
 _BOOKS = 1000

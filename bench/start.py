@@ -4,11 +4,11 @@ import asyncio
 import time
 from pathlib import Path
 
-from bookshelf.bench import library
-from bookshelf.bench.inside import world
-from bookshelf.bench.line import HOST
-from bookshelf.bench.measurement import Measurement, Plan, Sample
-from bookshelf.bench.server import server
+from bench import library
+from bench.inside import world
+from bench.line import HOST
+from bench.measurement import Measurement, Plan, Sample
+from bench.server import server
 from bookshelf.runtime.service import ServiceHost
 from bookshelf.runtime.world import World
 from bookshelf.services import SERVICES

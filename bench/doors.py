@@ -1,4 +1,4 @@
-"""`python -m bookshelf.bench.doors WHICH PORT UPSTREAM`: one of the doors that are compared."""
+"""`python -m bench.doors WHICH PORT UPSTREAM`: one of the doors that are compared."""
 
 import asyncio
 import sys

@@ -16,8 +16,8 @@ from eventsourcing.application import Application
 from eventsourcing.domain import Aggregate, event
 from eventsourcing.sqlite import SQLiteCursor, SQLiteFactory
 
-from bookshelf.bench import library
-from bookshelf.bench.figures import latencies
+from bench import library
+from bench.figures import latencies
 
 _WHAT = (
     "one new aggregate a command, of the same fields and values, and Application.save(), a commit; "

@@ -8,10 +8,10 @@ from pathlib import Path
 
 from aiokafka import TopicPartition
 
-from bookshelf.bench import library
-from bookshelf.bench.figures import latencies
-from bookshelf.bench.kafka.town import Town, town
-from bookshelf.bench.measurement import Measurement, Plan, Sample
+from bench import library
+from bench.figures import latencies
+from bench.kafka.town import Town, town
+from bench.measurement import Measurement, Plan, Sample
 from bookshelf.cli.networked import kafka, topics
 from bookshelf.log.kafka.clients import Clients
 from bookshelf.log.kafka.dropping import drop

@@ -2,10 +2,10 @@
 
 from pathlib import Path
 
-from bookshelf.bench.kafka.town import Town, town
-from bookshelf.bench.load import Load
-from bookshelf.bench.measurement import BenchFault, Figures, Measurement, Plan, Sample
-from bookshelf.bench.posts import posted
+from bench.kafka.town import Town, town
+from bench.load import Load
+from bench.measurement import BenchFault, Figures, Measurement, Plan, Sample
+from bench.posts import posted
 from bookshelf.cli.networked import kafka
 from bookshelf.log.kafka.log import KafkaLog
 from bookshelf.shelf.events import TOPIC

@@ -1,4 +1,4 @@
-"""`bookshelf bench`: figures of this machine, as JSON."""
+"""`python -m bench`: prints figures of this machine as JSON."""
 
 import asyncio
 import contextlib
@@ -13,8 +13,8 @@ from typing import Any
 import click
 import msgspec
 
-from bookshelf.bench.measurement import BenchFault, Measurement, Plan
-from bookshelf.bench.run import MEASUREMENTS, chosen, measured, on_kafka
+from bench.measurement import BenchFault, Measurement, Plan
+from bench.run import MEASUREMENTS, chosen, measured, on_kafka
 from bookshelf.cli.faults import guarded, stop
 from bookshelf.cli.loop import run
 from bookshelf.config import read_network, with_port
@@ -114,3 +114,7 @@ async def _bench(what: Sequence[Measurement], plan: Plan) -> None:
 
 def _first(fault: BaseException) -> BaseException:
     return _first(fault.exceptions[0]) if isinstance(fault, BaseExceptionGroup) else fault
+
+
+if __name__ == "__main__":
+    bench(prog_name="python -m bench")

@@ -6,7 +6,7 @@ import shutil
 from asyncio.subprocess import DEVNULL, PIPE
 from pathlib import Path
 
-from bookshelf.bench.measurement import BenchFault
+from bench.measurement import BenchFault
 
 _NGINX = """
 daemon off; worker_processes 1; error_log stderr emerg; pid {folder}/nginx.pid;

@@ -11,9 +11,9 @@ from uuid import uuid4
 
 import msgspec
 
-from bookshelf.bench import library
-from bookshelf.bench.measurement import BenchFault, Plan
-from bookshelf.bench.server import READY_S, end
+from bench import library
+from bench.measurement import BenchFault, Plan
+from bench.server import READY_S, end
 from bookshelf.cli.instance import instance_folder
 from bookshelf.cli.loop import collect_rarely
 from bookshelf.cli.networked import kafka, open_world, topics
@@ -65,7 +65,7 @@ class Town:
         network = msgspec.structs.replace(self.network, id=f"{service}-bench")
         settings = Settings(data=str(self.folder), port=0, log_level="error")
         told = msgspec.json.encode((service, settings, network)).decode()
-        command = (sys.executable, "-m", "bookshelf.bench.kafka.instance", told)
+        command = (sys.executable, "-m", "bench.kafka.instance", told)
         process = await asyncio.create_subprocess_exec(*command, stdin=DEVNULL, stdout=PIPE)
         try:
             assert process.stdout is not None  # noqa: S101 (it is a pipe)

@@ -2,11 +2,11 @@
 
 from pathlib import Path
 
-from bookshelf.bench.figures import latencies
-from bookshelf.bench.kafka.town import town
-from bookshelf.bench.line import line
-from bookshelf.bench.measurement import Measurement, Plan, Sample
-from bookshelf.bench.visible import once
+from bench.figures import latencies
+from bench.kafka.town import town
+from bench.line import line
+from bench.measurement import Measurement, Plan, Sample
+from bench.visible import once
 
 _ROUNDS = 500
 _FACTS = {

@@ -5,7 +5,7 @@ from statistics import median
 
 import msgspec
 
-from bookshelf.bench.measurement import Figures
+from bench.measurement import Figures
 
 
 class Spread(msgspec.Struct, frozen=True):

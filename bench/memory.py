@@ -6,11 +6,11 @@ from collections.abc import Iterator
 from itertools import chain
 from pathlib import Path
 
-from bookshelf.bench import library
-from bookshelf.bench.line import Line, line
-from bookshelf.bench.measurement import BenchFault, Figures, Measurement, Plan, Sample
-from bookshelf.bench.server import server
-from bookshelf.bench.wire import get, post
+from bench import library
+from bench.line import Line, line
+from bench.measurement import BenchFault, Figures, Measurement, Plan, Sample
+from bench.server import server
+from bench.wire import get, post
 
 _BOOKS = 1_000_000
 _ASKED = 1500

@@ -5,7 +5,7 @@ from contextlib import AsyncExitStack, asynccontextmanager
 from pathlib import Path
 from uuid import NAMESPACE_OID, uuid5
 
-from bookshelf.bench import library
+from bench import library
 from bookshelf.cli.embedded import open_world
 from bookshelf.config import Settings
 from bookshelf.cqrs.view import View

@@ -4,10 +4,10 @@ import shutil
 import time
 from pathlib import Path
 
-from bookshelf.bench import library
-from bookshelf.bench.inside import newbook, sent
-from bookshelf.bench.kafka.town import Town, town
-from bookshelf.bench.measurement import Measurement, Plan, Sample
+from bench import library
+from bench.inside import newbook, sent
+from bench.kafka.town import Town, town
+from bench.measurement import Measurement, Plan, Sample
 
 #: Books whose events are a million.
 _BOOKS = 909_090
