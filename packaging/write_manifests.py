@@ -162,8 +162,12 @@ def main() -> None:
     """Write every file whose text is not as it should be, and name it."""
     parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0] if __doc__ else None)
     parser.add_argument("--into", type=Path, default=ROOT, help="another folder to write to")
-    into: Path = parser.parse_args().into
-    for path, text in render(SERVICES, ROOT).items():
+    write_files(render(SERVICES, ROOT), parser.parse_args().into)
+
+
+def write_files(files: Mapping[str, str], into: Path) -> None:
+    """Write each file below a folder whose text differs, with its mode in the project; print its path."""
+    for path, text in files.items():
         target = into / path
         if target.is_file() and target.read_text(encoding="utf-8") == text:
             continue

@@ -83,12 +83,14 @@ def document(service: Service) -> Json:
     types = {kind for route in service.serves for kind in _types(route)} | {ProblemDetails}
     ordered = sorted(types, key=str)
     refs, components = msgspec.json.schema_components(ordered, ref_template=_REF)
-    components = {name: _published(schema) for name, schema in components.items()}
+    components = {name: publish_schema(schema) for name, schema in components.items()}
     for name, schema in components.items():
         spec.components.schema(name, schema)
     if any(route.requires is not None for route in service.serves):
         spec.components.security_scheme("token", {"type": "http", "scheme": "bearer", "bearerFormat": "JWT"})
-    schemas = {kind: _content(_published(ref), components) for kind, ref in zip(ordered, refs, strict=True)}
+    schemas = {
+        kind: _content(publish_schema(ref), components) for kind, ref in zip(ordered, refs, strict=True)
+    }
     for route in service.serves:
         spec.path(path=route.path, operations={route.method.lower(): _operation(service, route, schemas)})
     made: Json = spec.to_dict()
@@ -102,13 +104,15 @@ def _types(route: Route) -> Iterable[Any]:
     return [route.returns]
 
 
-def _published(schema: Any) -> Any:  # noqa: ANN401 (any JSON)
+def publish_schema(schema: Any) -> Any:  # noqa: ANN401 (any JSON)
     """Return a schema without hidden fields and null defaults, with patterns that every engine takes."""
     if isinstance(schema, list):
-        return [_published(inner) for inner in schema]
+        return [publish_schema(inner) for inner in schema]
     if not isinstance(schema, dict):
         return schema
-    made = {key: _published(part) for key, part in schema.items() if not (key == "default" and part is None)}
+    made = {
+        key: publish_schema(part) for key, part in schema.items() if not (key == "default" and part is None)
+    }
     if isinstance(named := made.get("properties"), dict):
         made["properties"] = {name: part for name, part in named.items() if not part.get(HIDDEN)}
     if "type" not in made and all(isinstance(one, str) for one in made.get("enum", (None,))):
@@ -246,7 +250,7 @@ def _is_paged(route: QueryRoute) -> bool:
 def _query_parameters(route: QueryRoute) -> Iterator[Json]:
     """Yield the parameters of a path and a query string. In these, null means that one is left out."""
     _, components = msgspec.json.schema_components([route.params], ref_template=_REF)
-    schema = _published(components[route.params.__name__])
+    schema = publish_schema(components[route.params.__name__])
     for name, given in schema["properties"].items():
         choices = [one for one in given.get("anyOf", ()) if one != {"type": "null"}]
         own = (
@@ -307,4 +311,4 @@ def _example_of_fault(status: str) -> Json:
 def problem_schemas() -> Json:
     """Return the components that fault responses refer to."""
     _, components = msgspec.json.schema_components([ProblemDetails], ref_template=_REF)
-    return {name: _published(schema) for name, schema in components.items()}
+    return {name: publish_schema(schema) for name, schema in components.items()}

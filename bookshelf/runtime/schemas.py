@@ -1,0 +1,145 @@
+"""JSON Schemas of the data of every event, and which changes of them would break the log's readers.
+
+Old records are read for as long as the log is kept, and readers outside of the project depend on the fields
+that they know: docs/events.md has the rules.
+"""
+
+from collections.abc import Collection, Iterable, Iterator, Mapping
+from typing import Any
+
+import msgspec
+
+from bookshelf.cqrs.catalogue import Catalogue
+from bookshelf.cqrs.envelope import ANSWERED, DROPPED, Dropped
+from bookshelf.cqrs.message import Event
+from bookshelf.cqrs.order import REPLIES
+from bookshelf.cqrs.service import Service
+from bookshelf.runtime.openapi import Json, publish_schema
+
+_DIALECT = "https://json-schema.org/draft/2020-12/schema"
+_DEFS = "#/$defs/"
+#: What a schema has for people; no reader depends on it.
+_ANNOTATIONS = {"title", "description", "examples", "$schema", "$defs"}
+_COMPARED_APART = {"properties", "required", "items", "anyOf", "default"}
+
+
+def catalogues_of(services: Iterable[Service]) -> dict[str, list[Catalogue]]:
+    """Return the catalogues of each topic that events of these services are in."""
+    found: dict[str, list[Catalogue]] = {}
+    for part in (part for service in services for part in service.runs):
+        catalogues = found.setdefault(part.topic, [])
+        if all(part.catalogue is not known for known in catalogues):
+            catalogues.append(part.catalogue)
+    return found
+
+
+def event_schemas(catalogues: Iterable[Catalogue]) -> dict[str, Json]:
+    """Return the schema of the data of each event by its type, with the events that are in any topic."""
+    kinds = {kind.TYPE: kind for catalogue in (*catalogues, REPLIES) for kind in catalogue}
+    found = {name: _data_schema(name, kind) for name, kind in kinds.items()}
+    found[DROPPED] = _data_schema(DROPPED, Dropped)
+    found[ANSWERED] = {"$schema": _DIALECT, "title": ANSWERED, "type": "object"}
+    return dict(sorted(found.items()))
+
+
+def _data_schema(name: str, kind: type[Event | Dropped]) -> Json:
+    """Return a schema that stands alone: what it refers to is in its own `$defs`."""
+    schema = msgspec.json.schema(kind)
+    own = schema["$ref"].removeprefix(_DEFS)
+    others = {key: publish_schema(part) for key, part in schema["$defs"].items() if key != own}
+    made: Json = {"$schema": _DIALECT, **publish_schema(schema["$defs"][own]), "title": name}
+    # as it is read from a file: a tuple that is a default is an array
+    as_read: Json = msgspec.json.decode(msgspec.json.encode({**made, "$defs": others} if others else made))
+    return as_read
+
+
+def breaking_changes(
+    committed: Mapping[str, Json], current: Mapping[str, Json], retired: Collection[str] = ()
+) -> list[str]:
+    """Return one line for each change that breaks a reader, or the reading of an old record.
+
+    `retired` are the types that are only upcast: they may be missing in `current`. New events and new fields
+    that may be left out break nothing.
+    """
+    found = []
+    for name, schema in committed.items():
+        if name in current:
+            changes = _Comparison(schema, current[name]).changes(schema, current[name], "")
+            found += [f"{name}: {change}" for change in dict.fromkeys(changes)]
+        elif name not in retired:
+            found.append(f"{name}: the event was removed; keep its class, or add an Upcast from it")
+    return found
+
+
+class _Comparison:
+    """Two versions of one event's schema; each has its own definitions."""
+
+    def __init__(self, old: Json, new: Json) -> None:
+        self._old_definitions: Json = old.get("$defs", {})
+        self._new_definitions: Json = new.get("$defs", {})
+        self._compared: set[tuple[str, str]] = set()
+
+    def changes(self, old: Json, new: Json, place: str) -> Iterator[str]:
+        """Yield what breaks between two schemas; `place` is the dotted path of the field, "" for all data."""
+        refs = (old.get("$ref", ""), new.get("$ref", ""))
+        if all(refs):
+            if refs in self._compared:
+                return
+            self._compared.add(refs)
+        old, new = _resolve(old, self._old_definitions), _resolve(new, self._new_definitions)
+        if _rest(old) != _rest(new) or len(old.get("anyOf", ())) != len(new.get("anyOf", ())):
+            yield f"{_name(place)} changed its type from {_shape(old)} to {_shape(new)}"
+            return
+        yield from self._changes_of_fields(old, new, place)
+        if isinstance(old.get("items"), dict) and isinstance(new.get("items"), dict):
+            yield from self.changes(old["items"], new["items"], f"{place}[]")
+        elif old.get("items") != new.get("items"):
+            yield f"{_name(place)} changed its type from {_shape(old)} to {_shape(new)}"
+        for was, now in zip(old.get("anyOf", ()), new.get("anyOf", ()), strict=True):
+            yield from self.changes(was, now, place)
+
+    def _changes_of_fields(self, old: Json, new: Json, place: str) -> Iterator[str]:
+        before, after = old.get("properties", {}), new.get("properties", {})
+        for name, schema in before.items():
+            inner = f"{place}.{name}".removeprefix(".")
+            if name not in after:
+                yield f"{_name(inner)} was removed"
+                continue
+            changes = list(self.changes(schema, after[name], inner))
+            yield from changes
+            was, now = (_json(version.get("default")) for version in (schema, after[name]))
+            if not changes and was != now and name not in new.get("required", ()):
+                yield f"{_name(inner)} changed its default from {was} to {now}"
+        for name in new.get("required", ()):
+            if name not in old.get("required", ()):
+                inner = _name(f"{place}.{name}".removeprefix("."))
+                yield f"{inner} is required now" if name in before else f"{inner} is new and required"
+
+
+def _resolve(schema: Json, definitions: Json) -> Json:
+    """Return what a reference refers to, with what stands beside it."""
+    if "$ref" not in schema:
+        return schema
+    beside = {key: part for key, part in schema.items() if key != "$ref"}
+    return {**definitions[schema["$ref"].removeprefix(_DEFS)], **beside}
+
+
+def _rest(schema: Json) -> Json:
+    return {key: part for key, part in schema.items() if key not in _ANNOTATIONS | _COMPARED_APART}
+
+
+def _name(place: str) -> str:
+    return f"the field {place}" if place else "its data"
+
+
+def _shape(schema: Json) -> str:
+    """Return a short name of a type, like `string or null`; limits are part of it."""
+    if "anyOf" in schema:
+        return " or ".join(_shape(part) for part in schema["anyOf"])
+    rest = _rest(schema)
+    kind = rest.pop("type", rest.pop("$ref", "any").removeprefix(_DEFS))
+    return f"{kind} {_json(rest)}" if rest else str(kind)
+
+
+def _json(value: Any) -> str:  # noqa: ANN401 (any JSON)
+    return msgspec.json.encode(value).decode()

@@ -1,0 +1,48 @@
+"""Writes docs/asyncapi.json and docs/schemas/ from the catalogues of all contexts: `make docs`.
+
+It writes nothing if an event would change in a way that breaks readers. An event that no release has written
+yet may change: remove its file in docs/schemas/ first.
+"""
+
+import argparse
+import json
+from pathlib import Path
+from typing import Any
+
+from write_manifests import ROOT, write_files
+
+from bookshelf.runtime.asyncapi import asyncapi_document
+from bookshelf.runtime.schemas import breaking_changes, catalogues_of, event_schemas
+from bookshelf.services import SERVICES
+
+
+def render() -> dict[str, str]:
+    """Return the text of each file by its path. Raises SystemExit with a line for each breaking change."""
+    catalogues = [one for listed in catalogues_of(SERVICES).values() for one in listed]
+    schemas = event_schemas(catalogues)
+    committed = {
+        path.stem: json.loads(path.read_text(encoding="utf-8"))
+        for path in (ROOT / "docs" / "schemas").glob("*.json")
+    }
+    retired = {old.retired for catalogue in catalogues for old in catalogue.upcasts}
+    if breaking := breaking_changes(committed, schemas, retired):
+        raise SystemExit(
+            "\n".join([*breaking, "nothing was written; docs/events.md says how an event may change"])
+        )
+    files = {f"docs/schemas/{name}.json": _text(schema) for name, schema in schemas.items()}
+    return {"docs/asyncapi.json": _text(asyncapi_document(SERVICES)), **files}
+
+
+def _text(document: Any) -> str:  # noqa: ANN401 (any JSON)
+    return json.dumps(document, indent=1, ensure_ascii=False) + "\n"
+
+
+def main() -> None:
+    """Write every file whose text is not as it should be, and name it."""
+    parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0] if __doc__ else None)
+    parser.add_argument("--into", type=Path, default=ROOT, help="another folder to write to")
+    write_files(render(), parser.parse_args().into)
+
+
+if __name__ == "__main__":
+    main()
