@@ -3,7 +3,7 @@
 import asyncio
 import os
 import secrets
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import replace
@@ -16,7 +16,7 @@ from bookshelf.cli.loop import on_hangup
 from bookshelf.cli.sockets import allowed_hosts
 from bookshelf.config import Gate, Settings, read_gate, read_routing
 from bookshelf.cqrs.aggregate import Aggregate
-from bookshelf.cqrs.service import check_services
+from bookshelf.cqrs.service import Service, check_services
 from bookshelf.discovery.local import LocalDiscovery
 from bookshelf.log.sqlite import SqliteLog
 from bookshelf.runtime.clock import SystemClock, SystemIds
@@ -61,19 +61,19 @@ class Embedded:
 
 
 @asynccontextmanager
-async def embedded(settings: Settings) -> AsyncIterator[Embedded]:
-    """Run everything until the block ends.
+async def embedded(settings: Settings, services: Sequence[Service] = SERVICES) -> AsyncIterator[Embedded]:
+    """Run these services and the gateway until the block ends.
 
     Raises `FolderFault`, `LogFault`, `StorageFault`, `PortTaken`, `WrongSetting`, `ServiceConflict`.
 
     What has begun is ended in reverse: the gateway takes no more, services drain, the log closes last.
     """
-    check_services(SERVICES, {"gateway": Settings().port})
+    check_services(services, {"gateway": Settings().port})
     async with AsyncExitStack() as stack:
         folder = Folder(settings.folder)
         stack.callback(folder.close)
         world = await open_world(settings, folder.path, stack)
-        services = await _services(settings, world, stack)
+        hosts = await _start_services(services, settings, world, stack)
         gate = read_gate(os.environ)
         choices, rules = _choices(settings, gate)
         gateway = Gateway(world.discovery, world.transport, choices=replace(choices, ids=world.ids))
@@ -81,12 +81,12 @@ async def embedded(settings: Settings) -> AsyncIterator[Embedded]:
         await gateway.start()
         on_hangup(gateway.reload)
         token = secrets.token_urlsafe(32)
-        control = Control(services, world, token)
+        control = Control(hosts, world, token)
         inner = await _door(world, control, _LOOPBACK, 0, stack)
         outer = await opened(gateway, gate, settings.host, settings.port, rules)
         stack.push_async_callback(outer.stop)
-        ports = {host.service.name: host.port for host in services}
-        shelf = Embedded(services, gateway, control, outer, token)
+        ports = {host.service.name: host.port for host in hosts}
+        shelf = Embedded(hosts, gateway, control, outer, token)
         folder.announce(Running(os.getpid(), shelf.url, inner.host, inner.port, token, ports))
         yield shelf
 
@@ -155,11 +155,13 @@ def _or_free_port(listen: Listen) -> Listen:
     return open_door
 
 
-async def _services(settings: Settings, world: World, stack: AsyncExitStack) -> tuple[ServiceHost, ...]:
+async def _start_services(
+    services: Sequence[Service], settings: Settings, world: World, stack: AsyncExitStack
+) -> tuple[ServiceHost, ...]:
     fixed = settings.service_ports == "fixed"
     world = replace(world, listen=_or_free_port(world.listen))
     # whatever the gateway's address is: on these ports there are no limits, rules or identities
-    hosts = tuple(ServiceHost(s, world, _LOOPBACK, s.port if fixed else 0) for s in SERVICES)
+    hosts = tuple(ServiceHost(s, world, _LOOPBACK, s.port if fixed else 0) for s in services)
     async with asyncio.TaskGroup() as starting:
         for host in hosts:
             stack.push_async_callback(host.stop)

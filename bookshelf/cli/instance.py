@@ -3,6 +3,7 @@
 import os
 import re
 import secrets
+from collections.abc import Sequence
 from contextlib import AsyncExitStack
 from pathlib import Path
 
@@ -16,6 +17,7 @@ from bookshelf.runtime.folder import Folder, Running, running
 from bookshelf.runtime.http.server import HttpServer
 from bookshelf.runtime.service import ServiceHost
 from bookshelf.runtime.world import World
+from bookshelf.services import SERVICES
 
 #: Operators come in from this machine alone.
 _LOOPBACK = "127.0.0.1"
@@ -44,15 +46,18 @@ async def begin(
     network: Network,
     stack: AsyncExitStack,
     find: FindDiscovery = open_discovery,
+    services: Sequence[Service] = SERVICES,
 ) -> str:
     """Run an instance until the stack is closed; return its URL once it is ready, and says so in its folder.
+
+    `services` are all that share the log; the topics that they need are made if they are missing.
 
     Raises `FolderFault`, `LogFault`, `DiscoveryFault`, `StorageFault`, `PortTaken`, `WrongSetting`.
     """
     check_address(network.address, settings.host)
     folder = Folder(instance_folder(settings, network.id or f"{service.name}-{settings.port}"))
     stack.callback(folder.close)
-    world = await open_world(settings, network, folder.path, stack, find)
+    world = await open_world(settings, network, folder.path, stack, find, services)
     host = ServiceHost(service, world, settings.host, settings.port)
     stack.push_async_callback(host.stop)
     await host.start()

@@ -1,7 +1,7 @@
 """What a service stands on among many machines: Kafka, Consul, a database."""
 
 import asyncio
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import AsyncExitStack
 from pathlib import Path
@@ -11,6 +11,7 @@ from bookshelf.cli.registry import open_discovery
 from bookshelf.cli.sockets import NOTICE_S, Sockets, allowed_hosts
 from bookshelf.config import Network, Settings, missing_extra
 from bookshelf.cqrs.aggregate import Aggregate
+from bookshelf.cqrs.service import Service
 from bookshelf.discovery.port import Discovery
 from bookshelf.log.kafka.settings import KafkaSettings, Topic
 from bookshelf.runtime.clock import SystemClock, SystemIds
@@ -31,10 +32,10 @@ ORDERS_S = 6 * 86400.0
 FindDiscovery = Callable[[Network, AsyncExitStack], Awaitable[Discovery]]
 
 
-def topics() -> list[Topic]:
-    """Return every topic that services need, as they need it."""
-    names = sorted({part.topic for service in SERVICES for part in service.runs})
-    taking = [part for service in SERVICES for part in service.aggregates if part.takes]
+def topics(services: Sequence[Service] = SERVICES) -> list[Topic]:
+    """Return every topic that these services need, as they need it."""
+    names = sorted({part.topic for service in services for part in service.runs})
+    taking = [part for service in services for part in service.aggregates if part.takes]
     return [Topic(name) for name in names] + [Topic(part.commands, ORDERS_S) for part in taking]
 
 
@@ -47,9 +48,11 @@ def kafka_log(needed_by: str) -> "type[KafkaLog]":
     return KafkaLog
 
 
-async def open_log(network: Network, stack: AsyncExitStack) -> "KafkaLog":
+async def open_log(
+    network: Network, stack: AsyncExitStack, services: Sequence[Service] = SERVICES
+) -> "KafkaLog":
     """Wait for a broker, make the topics that are missing. Raises `LogFault`."""
-    log = await kafka_log("bookshelf run").open(kafka(network), topics())
+    log = await kafka_log("bookshelf run").open(kafka(network), topics(services))
     stack.push_async_callback(log.close)
     return log
 
@@ -96,12 +99,13 @@ async def open_world(
     path: Path,
     stack: AsyncExitStack,
     find: FindDiscovery = open_discovery,
+    services: Sequence[Service] = SERVICES,
 ) -> World:
     """Open everything a service stands on; the stack closes it. Raises `LogFault`, `DiscoveryFault`.
 
-    `find` opens who knows where services are; Consul, unless it is another.
+    `find` opens the discovery; Consul, unless it is another. `services` are those whose topics are needed.
     """
-    log = await open_log(network, stack)
+    log = await open_log(network, stack, services)
     discovery = await find(network, stack)
     storage = await open_storage(network, path, stack)
     transport = HttpTransport()

@@ -1,4 +1,4 @@
-"""docs/add-a-service.md as a program: its blocks, applied to a copy of the project as they stand."""
+"""Pages of the docs as programs: their blocks, applied to a folder as they stand, or run."""
 
 import re
 import shutil
@@ -26,10 +26,10 @@ class Block(NamedTuple):
     path: str
 
 
-def page_blocks() -> Iterator[Block]:
-    """Yield every block of the page, in order. A second block on one file needs no line above it."""
+def page_blocks(page: Path = PAGE) -> Iterator[Block]:
+    """Yield every block of a page, in order. A second block on one file needs no line above it."""
     path = ""
-    for found in _BLOCK.finditer(PAGE.read_text(encoding="utf-8")):
+    for found in _BLOCK.finditer(page.read_text(encoding="utf-8")):
         path = found["path"] or path
         yield Block(found["kind"], found["text"], found["verb"] or "", path)
 
@@ -66,4 +66,5 @@ def apply_block(root: Path, block: Block) -> None:
             end.write(block.text)
     elif block.verb == "Create":
         assert not file.exists(), file
+        file.parent.mkdir(parents=True, exist_ok=True)
         file.write_text(block.text, encoding="utf-8")
