@@ -16,14 +16,14 @@ from bookshelf.runtime.schemas import breaking_changes, catalogues_of, event_sch
 from bookshelf.services import SERVICES
 
 
-def render() -> dict[str, str]:
-    """Return the text of each file by its path. Raises SystemExit with a line for each breaking change."""
+def render(folder: Path = ROOT / "docs" / "schemas") -> dict[str, str]:
+    """Return the text of each file by its path; `folder` has the committed schemas.
+
+    Raises SystemExit with a line for each breaking change.
+    """
     catalogues = [one for listed in catalogues_of(SERVICES).values() for one in listed]
     schemas = event_schemas(catalogues)
-    committed = {
-        path.stem: json.loads(path.read_text(encoding="utf-8"))
-        for path in (ROOT / "docs" / "schemas").glob("*.json")
-    }
+    committed = {path.stem: json.loads(path.read_text(encoding="utf-8")) for path in folder.glob("*.json")}
     retired = {old.retired for catalogue in catalogues for old in catalogue.upcasts}
     if breaking := breaking_changes(committed, schemas, retired):
         raise SystemExit(

@@ -11,6 +11,7 @@ from typing import Any
 import jsonschema
 import pytest
 from support.process import ROOT, bookshelf
+from write_docs import render
 
 from bookshelf.services import SERVICES
 
@@ -134,6 +135,13 @@ def test_the_check_refuses_each_breaking_change_in_one_line(tmp_path: Path) -> N
         "shelf.book-burnt.v1: the event was removed; keep its class, or add an Upcast from it",
         "shelf.book-finished.v1: the field rating changed its type from string to integer or null",
     ]
+
+
+def test_make_docs_writes_nothing_while_there_is_a_breaking_change(tmp_path: Path) -> None:
+    with pytest.raises(SystemExit, match=r"the field shelfmark was removed\n(?s:.*)nothing was written"):
+        render(planted(tmp_path))
+    (tmp_path / "unwritten").mkdir()
+    assert "docs/schemas/shelf.book-added.v1.json" in render(tmp_path / "unwritten")
 
 
 def test_the_check_names_what_is_new_and_compatible(tmp_path: Path) -> None:
