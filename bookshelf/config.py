@@ -4,7 +4,7 @@ import os
 import re
 import shlex
 import sys
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from difflib import get_close_matches
 from importlib.metadata import PackageNotFoundError, requires
 from pathlib import Path
@@ -155,6 +155,9 @@ class Gate(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True
 #: How the names begin that deployments of the broker and of the agent use already; the port if none is said.
 _USUAL = {"broker": ("KAFKA_BROKER", "9092"), "consul": ("CONSUL_AGENT", "8500")}
 _NEAR = "127.0.0.1"
+#: Settings whose value may be in a file, which BOOKSHELF_ and the name in capitals and _FILE names.
+SECRETS = frozenset({"storage", "kafka_sasl_password", "consul_token", "gateway_rate_storage"})
+_FILE = "_FILE"
 
 
 def _data_home() -> Path:
@@ -227,13 +230,38 @@ def setting_names() -> frozenset[str]:
 
 def _check_names(environment: Mapping[str, str]) -> None:
     """Raise `WrongSetting` for a name that is no setting: a misspelt one would be ignored without a word."""
-    known = setting_names()
+    known = setting_names() | {PREFIX + name.upper() + _FILE for name in SECRETS}
     for name in sorted(environment.keys() - known):
         if name.startswith(PREFIX) and not _NO_SETTING.fullmatch(name):
             # without the prefix, which every name shares
             near = get_close_matches(name[len(PREFIX) :], [one[len(PREFIX) :] for one in known], 1)
             meant = f"did you mean {PREFIX}{near[0]}?" if near else "docs/settings.md lists all of them"
             raise WrongSetting(f"{name[:100]} is no setting; {meant}")
+
+
+def _read_secrets(names: Sequence[str], environment: Mapping[str, str]) -> dict[str, str]:
+    """Return the secret settings whose files are named. Raises `WrongSetting`."""
+    found = {}
+    for name in SECRETS.intersection(names):
+        variable = PREFIX + name.upper()
+        if file := environment.get(variable + _FILE):
+            if environment.get(variable):
+                raise WrongSetting(f"{variable} and {variable}{_FILE} are both set; set only one of them")
+            found[name] = _read_secret(variable + _FILE, file)
+    return found
+
+
+def _read_secret(variable: str, file: str) -> str:
+    """Return the content of a file without one newline at its end."""
+    try:
+        content = Path(file).read_bytes().decode().removesuffix("\n")
+    except OSError as fault:
+        raise WrongSetting(f"{variable}: cannot read {file}: {fault.strerror}") from None
+    except UnicodeDecodeError:
+        raise WrongSetting(f"{variable}: cannot read {file}: it is not text in UTF-8") from None
+    if not content:
+        raise WrongSetting(f"{variable}: cannot read {file}: it is empty")
+    return content
 
 
 def _read(kind: type[T], environment: Mapping[str, str], given: Mapping[str, Any]) -> T:
@@ -244,6 +272,7 @@ def _read(kind: type[T], environment: Mapping[str, str], given: Mapping[str, Any
         for name in names
         if (value := environment.get(PREFIX + name.upper())) is not None and not _is_link(name, value)
     }
+    found.update(_read_secrets(names, environment))
     found.update({name: value for name, value in given.items() if value is not None})
     try:
         return msgspec.convert(found, kind, strict=False)

@@ -1,6 +1,8 @@
 """How settings are read, from whichever of their places."""
 
 import re
+from collections.abc import Callable
+from pathlib import Path
 
 import pytest
 
@@ -86,3 +88,52 @@ def test_a_misspelt_setting_is_refused_with_the_nearest_name(name: str, meant: s
 )
 def test_what_tests_and_kubernetes_write_is_no_setting(name: str, value: str) -> None:
     assert read({name: value}) == Settings()
+
+
+_READERS: dict[str, Callable[[dict[str, str]], object]] = {
+    "storage": read_network,
+    "kafka_sasl_password": read_network,
+    "consul_token": read_network,
+    "gateway_rate_storage": read_gate,
+}
+
+
+@pytest.mark.parametrize("name", _READERS)
+@pytest.mark.parametrize(
+    ("content", "value"), [("s ecret", "s ecret"), ("s\n", "s"), ("s\n\n", "s\n"), ("ß\r", "ß\r")]
+)
+def test_a_secret_setting_is_read_from_a_file(name: str, content: str, value: str, tmp_path: Path) -> None:
+    file = tmp_path / "secret"
+    file.write_bytes(content.encode())
+    environment = {f"BOOKSHELF_{name.upper()}_FILE": str(file), f"BOOKSHELF_{name.upper()}": ""}
+    assert getattr(_READERS[name](environment), name) == value
+    assert read(environment) == Settings(), "the other settings accept the name"
+
+
+@pytest.mark.parametrize("name", _READERS)
+def test_a_secret_setting_with_both_a_value_and_a_file_is_refused(name: str, tmp_path: Path) -> None:
+    variable = f"BOOKSHELF_{name.upper()}"
+    with pytest.raises(
+        WrongSetting, match=f"^{variable} and {variable}_FILE are both set; set only one of them$"
+    ):
+        _READERS[name]({variable: "s", f"{variable}_FILE": str(tmp_path / "secret")})
+
+
+@pytest.mark.parametrize(
+    ("content", "why"),
+    [(None, "No such file or directory"), (b"\xff", "it is not text in UTF-8"), (b"\n", "it is empty")],
+)
+def test_a_secret_file_that_cannot_be_read_is_one_line_with_its_variable(
+    content: bytes | None, why: str, tmp_path: Path
+) -> None:
+    file = tmp_path / "secret"
+    if content is not None:
+        file.write_bytes(content)
+    expected = re.escape(f"BOOKSHELF_CONSUL_TOKEN_FILE: cannot read {file}: {why}")
+    with pytest.raises(WrongSetting, match=f"^{expected}$"):
+        read_network({"BOOKSHELF_CONSUL_TOKEN_FILE": str(file)})
+
+
+def test_a_setting_that_is_no_secret_is_not_read_from_a_file() -> None:
+    with pytest.raises(WrongSetting, match="BOOKSHELF_BROKER_FILE is no setting"):
+        read_network({"BOOKSHELF_BROKER_FILE": "broker"})
