@@ -11,9 +11,9 @@ from bookshelf.cli.loop import collect_rarely, started
 from bookshelf.config import Gate
 from bookshelf.discovery.local import LocalDiscovery
 from bookshelf.discovery.port import Instance
-from bookshelf.runtime.http.message import Request, Response
-from bookshelf.runtime.http.server import HttpServer
-from bookshelf.runtime.http.transport import HttpTransport
+from bookshelf.http.client.transport import HttpTransport
+from bookshelf.http.message import Request, Response
+from bookshelf.http.server.server import HttpServer
 from bookshelf.runtime.logs import configure
 from gateway.app import Gateway
 from gateway.front.door import opened

@@ -17,7 +17,7 @@ from bench.load import Load
 from bench.measurement import BenchFault, Figures, Measurement, Plan, Sample
 from bench.wire import get
 from bookshelf.config import missing_extra
-from bookshelf.runtime.http.server import free_port
+from bookshelf.http.server.server import free_port
 
 #: Seconds until a door must be open, and between two looks.
 _OPEN_S = 20.0

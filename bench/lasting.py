@@ -7,7 +7,7 @@ from bench.doors import PATH, PREFIX
 from bench.gateway import load, opened, own
 from bench.measurement import Figures, Measurement, Plan, Sample
 from bench.memory import resident
-from bookshelf.runtime.http.server import free_port
+from bookshelf.http.server.server import free_port
 
 #: Looks at its memory on the way.
 _LOOKS = 10

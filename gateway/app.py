@@ -10,10 +10,10 @@ from typing import Any
 import structlog
 
 from bookshelf.discovery.port import Discovery
+from bookshelf.http.client.transport import Transport
+from bookshelf.http.message import Body, BrokenBody, BytesBody, Request, Response, TooLarge
+from bookshelf.http.problem import Problem, problem_response
 from bookshelf.runtime.edge.conditions import POSITION
-from bookshelf.runtime.http.message import Body, BrokenBody, Bytes, Request, Response, TooLarge
-from bookshelf.runtime.http.problem import Problem, answer
-from bookshelf.runtime.http.transport import Transport
 from bookshelf.runtime.telemetry import Meters
 from gateway import bodies, headers, positions
 from gateway.choices import Choices
@@ -113,7 +113,7 @@ class Gateway:
                 endpoint, template, found = self._pages.router.find(request.method, path)
                 response = await endpoint(request, found)
         except Exception as fault:  # noqa: BLE001 (whatever it is, the client gets an answer)
-            response = answer(_problem(fault, request))
+            response = problem_response(_problem(fault, request))
         if request.method == "HEAD" and response.body and isinstance(response.body, bytes):
             length = {"Content-Length": str(len(response.body))}
             response = Response(response.status, {**response.headers, **length})
@@ -124,7 +124,7 @@ class Gateway:
 
     async def _forward(self, request: Request, route: Route, path: Mapping[str, str]) -> Response:
         body = request.body
-        if not isinstance(body, Bytes):
+        if not isinstance(body, BytesBody):
             body = await bodies.onward(request)
         sent, known = self._onward(request, body)
         return self._back(await self._proxy.send(sent, route, path), known)

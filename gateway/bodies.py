@@ -5,8 +5,8 @@ import contextlib
 from collections.abc import AsyncIterator
 from typing import Protocol
 
-from bookshelf.runtime.http.listener.tunnel import Tunnel
-from bookshelf.runtime.http.message import Body, BrokenBody, Bytes, Request, TooLarge, gathered, let_go
+from bookshelf.http.message import Body, BrokenBody, BytesBody, Request, TooLarge, close_body, gather
+from bookshelf.http.server.upgrade import UpgradedStream
 
 #: Bytes of a request's body that is read before it is sent on, so that it can be sent again.
 SHORT = 64 << 10
@@ -40,7 +40,7 @@ class Upload:
 
     async def read(self, limit: int) -> bytes:
         """Return all of it. Raises `TooLarge`, `BrokenBody`."""
-        return await gathered(self.stream(), limit)
+        return await gather(self.stream(), limit)
 
     async def stream(self) -> AsyncIterator[bytes]:
         """Yield it piece by piece. Raises `BrokenBody`, `TooLarge`, and remembers it: the client's fault."""
@@ -60,11 +60,11 @@ async def onward(request: Request) -> Body:
     Raises `BrokenBody`.
     """
     body = request.body
-    if isinstance(body, Bytes | Tunnel):
+    if isinstance(body, BytesBody | UpgradedStream):
         return body
     said = request.headers.get("Content-Length", "")
     if said.isascii() and said.isdigit() and len(said) <= _DIGITS and int(said) <= SHORT:
-        return Bytes(await body.read(SHORT))
+        return BytesBody(await body.read(SHORT))
     return Upload(body)
 
 
@@ -77,4 +77,4 @@ async def discard(body: bytes | AsyncIterator[bytes], limit: int = SHORT) -> Non
             limit -= len(piece)
             if limit < 0:
                 break
-    await let_go(body)
+    await close_body(body)

@@ -9,10 +9,10 @@ from http import HTTPStatus
 
 from multidict import CIMultiDict
 
+from bookshelf.http.message import Request, Response
+from bookshelf.http.request_check import SAFE_METHODS
+from bookshelf.http.server.upgrade import UpgradedStream
 from bookshelf.runtime.edge.conditions import ACTOR, trace
-from bookshelf.runtime.http.listener.tunnel import Tunnel
-from bookshelf.runtime.http.message import Request, Response
-from bookshelf.runtime.http.request_check import SAFE_METHODS
 from gateway.front.packing import unmark
 
 #: Fields about one connection, not about the message; each side frames its own messages anew.
@@ -103,7 +103,7 @@ def _forwarded(peer: str, host: str | None, scheme: str) -> str:
 
 def upgrade(request: Request) -> bool:
     """Whether the client asks for a WebSocket, the one protocol that is passed through (RFC 6455, 4.1)."""
-    return isinstance(request.body, Tunnel)
+    return isinstance(request.body, UpgradedStream)
 
 
 def back(answer: Response, prefix: str) -> CIMultiDict[str]:

@@ -13,7 +13,7 @@ import structlog
 from bookshelf.cli.faults import MENDABLE
 from bookshelf.cli.loop import on_hangup, run, until_told
 from bookshelf.cli.worker import Worker
-from bookshelf.runtime.http.server import PortTaken
+from bookshelf.http.server.server import PortTaken
 
 #: Seconds before one that has ended is started again, doubled up to the last; and after which it was well.
 _FIRST_S = 0.1

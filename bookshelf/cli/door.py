@@ -9,7 +9,7 @@ from bookshelf.cli.registry import open_strangers
 from bookshelf.cli.sockets import allowed_hosts, check_address, found_at
 from bookshelf.cli.worker import Worker
 from bookshelf.config import Network, Settings, read_gate, read_routing
-from bookshelf.runtime.http.transport import HttpTransport
+from bookshelf.http.client.transport import HttpTransport
 from gateway.app import Gateway
 from gateway.choices import chosen
 from gateway.front.door import house, opened, verifier

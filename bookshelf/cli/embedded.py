@@ -18,13 +18,13 @@ from bookshelf.config import Gate, Settings, read_gate, read_routing
 from bookshelf.cqrs.aggregate import Aggregate
 from bookshelf.cqrs.service import Service, check_services
 from bookshelf.discovery.local import LocalDiscovery
+from bookshelf.http.client.transport import HttpTransport, LocalTransport
+from bookshelf.http.message import Handler
+from bookshelf.http.server.server import PortTaken
 from bookshelf.log.sqlite import SqliteLog
 from bookshelf.runtime.clock import SystemClock, SystemIds
 from bookshelf.runtime.control import Control
 from bookshelf.runtime.folder import Folder, Running
-from bookshelf.runtime.http.message import Handler
-from bookshelf.runtime.http.server import PortTaken
-from bookshelf.runtime.http.transport import HttpTransport, LocalTransport
 from bookshelf.runtime.owner.states import CACHE_BYTES, States
 from bookshelf.runtime.owner.store import SqliteStore
 from bookshelf.runtime.service import ServiceHost

@@ -10,9 +10,9 @@ from bookshelf.cli.output import output_closed
 from bookshelf.config import WrongSetting
 from bookshelf.cqrs.service import ServiceConflict
 from bookshelf.discovery.port import DiscoveryFault
+from bookshelf.http.server.server import PortTaken
 from bookshelf.log.port import LogFault
 from bookshelf.runtime.folder import FolderFault
-from bookshelf.runtime.http.server import PortTaken
 from bookshelf.storage.port import StorageFault
 
 F = TypeVar("F", bound=Callable[..., Any])

@@ -12,9 +12,9 @@ from bookshelf.cli.registry import open_discovery
 from bookshelf.cli.sockets import check_address
 from bookshelf.config import Network, Settings, WrongSetting
 from bookshelf.cqrs.service import Service
+from bookshelf.http.server.server import HttpServer
 from bookshelf.runtime.control import Control
 from bookshelf.runtime.folder import Folder, Running, running
-from bookshelf.runtime.http.server import HttpServer
 from bookshelf.runtime.service import ServiceHost
 from bookshelf.runtime.world import World
 from bookshelf.services import SERVICES

@@ -13,9 +13,9 @@ from bookshelf.config import Network, Settings, missing_extra
 from bookshelf.cqrs.aggregate import Aggregate
 from bookshelf.cqrs.service import Service
 from bookshelf.discovery.port import Discovery
+from bookshelf.http.client.transport import HttpTransport
 from bookshelf.log.kafka.settings import KafkaSettings, Topic
 from bookshelf.runtime.clock import SystemClock, SystemIds
-from bookshelf.runtime.http.transport import HttpTransport
 from bookshelf.runtime.owner.states import CACHE_BYTES, States
 from bookshelf.runtime.owner.store import SqliteStore
 from bookshelf.runtime.world import MakeStates, World

@@ -10,9 +10,9 @@ from bookshelf.cli.embedded import embedded
 from bookshelf.cli.faults import stop
 from bookshelf.cli.instance import instance_folder, instances
 from bookshelf.config import Settings
+from bookshelf.http.client.transport import HttpTransport
+from bookshelf.http.message import Handler, Request, Response, request
 from bookshelf.runtime.folder import Running, running
-from bookshelf.runtime.http.message import Handler, Request, Response, request
-from bookshelf.runtime.http.transport import HttpTransport
 
 
 class _Remote:

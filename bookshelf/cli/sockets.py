@@ -5,9 +5,9 @@ import socket
 from collections.abc import Iterable
 
 from bookshelf.config import Network, Settings, WrongSetting
-from bookshelf.runtime.http.message import Handler
-from bookshelf.runtime.http.request_check import parse_allowed_hosts
-from bookshelf.runtime.http.server import HttpServer
+from bookshelf.http.message import Handler
+from bookshelf.http.request_check import parse_allowed_hosts
+from bookshelf.http.server.server import HttpServer
 from bookshelf.runtime.world import Door
 
 #: Seconds in which all gateways and instances hear from the agent that a service has left.

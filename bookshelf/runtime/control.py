@@ -10,11 +10,11 @@ from typing import Any
 import msgspec
 
 from bookshelf.cqrs.position import parse_position
+from bookshelf.http.message import Request, Response
+from bookshelf.http.problem import Problem
 from bookshelf.runtime.drop import drop
 from bookshelf.runtime.edge.decode import Reader
 from bookshelf.runtime.edge.edge import Edge
-from bookshelf.runtime.http.message import Request, Response
-from bookshelf.runtime.http.problem import Problem
 from bookshelf.runtime.progress import Progress
 from bookshelf.runtime.service import ServiceHost
 from bookshelf.runtime.telemetry import Meters

@@ -4,8 +4,8 @@ import asyncio
 from collections.abc import Callable, Mapping
 
 from bookshelf.discovery.port import Discovery
-from bookshelf.runtime.http.message import Request, Response
-from bookshelf.runtime.http.problem import Problem
+from bookshelf.http.message import Request, Response
+from bookshelf.http.problem import Problem
 
 #: Seconds between two looks at one's own health.
 _EVERY_S = 0.5

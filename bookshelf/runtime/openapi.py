@@ -10,8 +10,8 @@ from apispec import APISpec
 from bookshelf import __version__
 from bookshelf.cqrs.route import CommandRoute, QueryRoute, Route
 from bookshelf.cqrs.service import Service
+from bookshelf.http.problem import STATUS
 from bookshelf.runtime.edge import conditions
-from bookshelf.runtime.http.problem import STATUS
 
 _REF = "#/components/schemas/{name}"
 #: A field with this in its `extra_json_schema` is accepted, and is no part of the documents.

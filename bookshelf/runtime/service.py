@@ -11,6 +11,7 @@ from bookshelf import __version__
 from bookshelf.cqrs.route import CommandRoute
 from bookshelf.cqrs.service import Service
 from bookshelf.discovery.port import Instance
+from bookshelf.http.message import Request, Response
 from bookshelf.runtime.edge.commands import CommandEndpoint
 from bookshelf.runtime.edge.edge import Edge
 from bookshelf.runtime.edge.forward import Forward
@@ -18,7 +19,6 @@ from bookshelf.runtime.edge.owners import owns
 from bookshelf.runtime.edge.queries import QueryEndpoint
 from bookshelf.runtime.gauges import ServiceGauges
 from bookshelf.runtime.health import Health, live
-from bookshelf.runtime.http.message import Request, Response
 from bookshelf.runtime.openapi import document
 from bookshelf.runtime.owner.host import AggregateHost
 from bookshelf.runtime.owner.seat import Means

@@ -6,11 +6,11 @@ from typing import Any, Protocol
 
 from bookshelf.cqrs.aggregate import Aggregate
 from bookshelf.discovery.port import Discovery
+from bookshelf.http.client.transport import LocalTransport, Transport
+from bookshelf.http.message import Handler
+from bookshelf.http.server.server import HttpServer
 from bookshelf.log.port import Log
 from bookshelf.runtime.clock import Clock, Ids
-from bookshelf.runtime.http.message import Handler
-from bookshelf.runtime.http.server import HttpServer
-from bookshelf.runtime.http.transport import LocalTransport, Transport
 from bookshelf.runtime.owner.states import States
 from bookshelf.storage.port import Storage
 

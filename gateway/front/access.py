@@ -10,8 +10,8 @@ import secrets
 import structlog
 from multidict import CIMultiDict
 
+from bookshelf.http.message import Request, Response
 from bookshelf.runtime.edge.conditions import trace
-from bookshelf.runtime.http.message import Request, Response
 
 #: Characters of a path that are logged.
 _MOST = 256

@@ -4,7 +4,7 @@ from collections.abc import Iterable
 
 from multidict import CIMultiDict
 
-from bookshelf.runtime.http.message import Request, Response
+from bookshelf.http.message import Request, Response
 
 _METHODS = "GET, HEAD, POST, PUT, PATCH, DELETE"
 _HEADERS = (

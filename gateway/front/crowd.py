@@ -3,7 +3,7 @@
 import asyncio
 from collections import deque
 
-from bookshelf.runtime.http.problem import Problem
+from bookshelf.http.problem import Problem
 
 
 class Crowd:

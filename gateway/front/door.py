@@ -6,10 +6,10 @@ from collections.abc import Iterable
 from pathlib import Path
 
 from bookshelf.config import Gate, WrongSetting, missing_extra
-from bookshelf.runtime.http.guard import Guard
-from bookshelf.runtime.http.message import Handler
-from bookshelf.runtime.http.request_check import CheckedHandler, RequestCheck
-from bookshelf.runtime.http.server import HttpServer
+from bookshelf.http.limits import ConnectionLimits
+from bookshelf.http.message import Handler
+from bookshelf.http.request_check import CheckedHandler, RequestCheck
+from bookshelf.http.server.server import HttpServer
 from gateway.front.cors import Cors
 from gateway.front.crowd import Crowd
 from gateway.front.front import Counting, Front, House
@@ -23,9 +23,9 @@ from gateway.identity.port import Verifier
 _SPARE = 16
 
 
-def guard(gate: Gate) -> Guard:
+def guard(gate: Gate) -> ConnectionLimits:
     """Return what the port puts up with."""
-    return Guard(
+    return ConnectionLimits(
         head_s=gate.gateway_head_s,
         idle_s=gate.gateway_idle_s,
         body_idle_s=gate.gateway_body_s,

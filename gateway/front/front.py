@@ -7,11 +7,11 @@ from typing import Protocol
 
 from multidict import CIMultiDict
 
-from bookshelf.runtime.http.listener.incoming import Incoming
-from bookshelf.runtime.http.listener.tunnel import Tunnel
-from bookshelf.runtime.http.message import Bytes, Handler, Request, Response, TooLarge
-from bookshelf.runtime.http.problem import Problem, answer
-from bookshelf.runtime.http.request_check import RequestCheck, is_probe
+from bookshelf.http.message import BytesBody, Handler, Request, Response, TooLarge
+from bookshelf.http.problem import Problem, problem_response
+from bookshelf.http.request_check import RequestCheck, is_probe
+from bookshelf.http.server.request_body import RequestBody
+from bookshelf.http.server.upgrade import UpgradedStream
 from gateway.front import access
 from gateway.front.cors import Cors
 from gateway.front.crowd import Crowd
@@ -75,7 +75,7 @@ class Front:
         try:
             response = await self._admitted(request, began)
         except Problem as refusal:
-            response = answer(refusal)
+            response = problem_response(refusal)
         self._dress(request, response)
         if self.house.log:
             self._access.note(request, response, time.monotonic() - began, trace_id)
@@ -92,7 +92,7 @@ class Front:
         if early is not None:
             return early
         self._measure(request)
-        if house.total_s and not isinstance(request.body, Bytes | Tunnel):
+        if house.total_s and not isinstance(request.body, BytesBody | UpgradedStream):
             request.body = Sending(request.body, began + house.total_s)
         await house.crowd.enter()
         try:
@@ -108,9 +108,9 @@ class Front:
         said = request.headers.get("Content-Length")
         if said is not None and said.isascii() and said.isdigit() and int(said) > self.house.body:
             raise Problem("too-large", str(TooLarge(self.house.body)))
-        if isinstance(request.body, Incoming):
+        if isinstance(request.body, RequestBody):
             request.body.most = self.house.body
-        elif isinstance(request.body, Bytes) and len(request.body.content) > self.house.body:
+        elif isinstance(request.body, BytesBody) and len(request.body.content) > self.house.body:
             raise Problem("too-large", str(TooLarge(self.house.body)))
 
     def _dress(self, request: Request, response: Response) -> None:

@@ -9,7 +9,7 @@ from ipaddress import IPv4Network, IPv6Address, IPv6Network, ip_address, ip_netw
 
 from multidict import CIMultiDict
 
-from bookshelf.runtime.http.message import Headers, Request
+from bookshelf.http.message import Headers, Request
 
 #: Proxies that one request may have come through, and peers that are remembered.
 _MOST_HOPS = 16

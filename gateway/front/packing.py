@@ -11,7 +11,7 @@ from collections import OrderedDict
 
 from multidict import CIMultiDict
 
-from bookshelf.runtime.http.message import Request, Response
+from bookshelf.http.message import Request, Response
 
 _SAFE = re.compile(
     r"(text/(?!event-stream)|application/([a-z.+-]*\+)?(json|xml|javascript)\b|image/svg)", re.IGNORECASE

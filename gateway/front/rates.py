@@ -10,7 +10,7 @@ from limits import RateLimitItem, parse
 from limits.aio.storage import MemoryStorage, RedisStorage, Storage
 from limits.aio.strategies import FixedWindowRateLimiter
 
-from bookshelf.runtime.http.problem import Problem
+from bookshelf.http.problem import Problem
 from gateway.front.origin import client_key
 
 #: Seconds that a shared counter may take; a request is not kept waiting for its bookkeeping.

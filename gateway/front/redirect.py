@@ -2,8 +2,8 @@
 
 import re
 
-from bookshelf.runtime.http.message import Request, Response
-from bookshelf.runtime.http.problem import Problem, answer
+from bookshelf.http.message import Request, Response
+from bookshelf.http.problem import Problem, problem_response
 
 _NAME = re.compile(r"(\[[0-9a-fA-F:.]{2,45}\]|[A-Za-z0-9.-]{1,253})(?::\d{1,5})?")
 _TARGET = re.compile(r"/[\x21\x22\x24-\x7e]*")
@@ -20,6 +20,6 @@ class Redirect:
         """Send there."""
         host = _NAME.fullmatch(request.headers.get("Host", ""))
         if host is None or _TARGET.fullmatch(request.target) is None:
-            return answer(Problem("malformed", "ask over https"))
+            return problem_response(Problem("malformed", "ask over https"))
         location = f"https://{host[1]}{self._port}{request.target}"
         return Response(308, {"Location": location, "Cache-Control": "no-store"})

@@ -6,7 +6,7 @@ What has no end of its own is let be: a tunnel, and a stream of events.
 import asyncio
 from collections.abc import AsyncIterator
 
-from bookshelf.runtime.http.message import Body, BrokenBody, gathered, let_go
+from bookshelf.http.message import Body, BrokenBody, close_body, gather
 
 
 class Sending:
@@ -20,7 +20,7 @@ class Sending:
 
     async def read(self, limit: int) -> bytes:
         """Return all of it. Raises `TooLarge`, `BrokenBody`."""
-        return await gathered(self.stream(), limit)
+        return await gather(self.stream(), limit)
 
     def stream(self) -> AsyncIterator[bytes]:
         """Return its pieces as they come, until there is no more time. Raises `BrokenBody`, `TooLarge`."""
@@ -50,4 +50,4 @@ class Ending:
 
     async def aclose(self) -> None:
         """Let go of what they come from."""
-        await let_go(self._pieces)
+        await close_body(self._pieces)

@@ -2,8 +2,8 @@
 
 import structlog
 
-from bookshelf.runtime.http.message import Request
-from bookshelf.runtime.http.problem import Problem
+from bookshelf.http.message import Request
+from bookshelf.http.problem import Problem
 from gateway.identity.port import BadToken, Identity, NoKeys, Requirement, UnknownKey, Verifier
 
 _logger = structlog.get_logger(__name__)

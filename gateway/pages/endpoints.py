@@ -4,10 +4,10 @@ from collections.abc import Awaitable, Callable, Mapping
 
 import msgspec
 
+from bookshelf.http.message import Request, Response
+from bookshelf.http.problem import Problem
+from bookshelf.http.router import Router
 from bookshelf.runtime.health import live
-from bookshelf.runtime.http.message import Request, Response
-from bookshelf.runtime.http.problem import Problem
-from bookshelf.runtime.http.router import Router
 from bookshelf.runtime.telemetry import Meters
 from gateway.pages import apidocs
 from gateway.pages.inside import Inside

@@ -3,7 +3,7 @@
 from collections.abc import Callable
 from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network, ip_address, ip_network
 
-from bookshelf.runtime.http.message import Request
+from bookshelf.http.message import Request
 
 #: A request that has one of these came by way of a proxy. Unless that is a trusted one, which has named the
 #: client, the peer says nothing of the client.

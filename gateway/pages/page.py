@@ -3,8 +3,8 @@
 from collections.abc import Mapping
 from hashlib import blake2b
 
+from bookshelf.http.message import Request, Response
 from bookshelf.runtime.edge.conditions import unchanged
-from bookshelf.runtime.http.message import Request, Response
 
 #: Asked for anew each time, and then mostly answered with 304.
 REVALIDATED = "no-cache"

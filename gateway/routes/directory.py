@@ -7,8 +7,8 @@ from collections.abc import Mapping
 import structlog
 
 from bookshelf.discovery.port import Discovery, Snapshot
-from bookshelf.runtime.http.problem import Problem
-from bookshelf.runtime.http.transport import Transport
+from bookshelf.http.client.transport import Transport
+from bookshelf.http.problem import Problem
 from bookshelf.runtime.supervisor import Supervisor
 from gateway.routes.known import Known
 from gateway.routes.learner import Learner

@@ -5,8 +5,8 @@ import re
 from collections.abc import AsyncIterator
 
 from bookshelf.discovery.port import Instance
-from bookshelf.runtime.http.message import let_go, request
-from bookshelf.runtime.http.transport import Transport
+from bookshelf.http.client.transport import Transport
+from bookshelf.http.message import close_body, request
 from gateway.routes.document import BadDocument, Document, read
 
 #: The key of an instance's metadata that says where its document is; an instance without it has no routes.
@@ -36,7 +36,7 @@ async def fetch(transport: Transport, instance: Instance) -> Document:
                 raise BadDocument(f"{instance.id} answers {path} with {answer.status}")
             return read(await _whole(answer.body), instance)
         finally:
-            await let_go(answer.body)
+            await close_body(answer.body)
 
 
 async def _whole(body: bytes | AsyncIterator[bytes]) -> bytes:

@@ -8,8 +8,8 @@ from itertools import count
 
 import structlog
 
-from bookshelf.runtime.http.message import BrokenBody
-from bookshelf.runtime.http.transport import NoAnswer, Transport, Unreachable
+from bookshelf.http.client.transport import NoResponse, Transport, Unreachable
+from bookshelf.http.message import BrokenBody
 from gateway.routes.document import BadDocument
 from gateway.routes.fetch import fetch
 from gateway.routes.known import Edition, Known
@@ -25,7 +25,7 @@ _HOPELESS_S = 10.0
 _AGAIN_S = 30.0
 #: Services that are asked at one time.
 _AT_ONCE = 64
-_FAULTS = (BadDocument, Unreachable, NoAnswer, BrokenBody, TimeoutError)
+_FAULTS = (BadDocument, Unreachable, NoResponse, BrokenBody, TimeoutError)
 _logger = structlog.get_logger(__name__)
 
 

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 
 import msgspec
 
-from bookshelf.runtime.http.router import Router
+from bookshelf.http.router import Router
 from gateway.routes.document import Document
 from gateway.routes.operation import Operation
 from gateway.routes.rules import RESERVED, Rules, shape

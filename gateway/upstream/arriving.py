@@ -3,7 +3,7 @@
 import asyncio
 from collections.abc import AsyncIterator
 
-from bookshelf.runtime.http.message import BrokenBody, let_go
+from bookshelf.http.message import BrokenBody, close_body
 from gateway.upstream.call import Clock
 from gateway.upstream.visit import Visit
 
@@ -45,7 +45,7 @@ class Arriving:
     async def aclose(self) -> None:
         """Let go of what it comes from."""
         self._visit.end()
-        await let_go(self._pieces)
+        await close_body(self._pieces)
 
     def __del__(self) -> None:
         """End the visit of an answer that was dropped before anyone read it."""

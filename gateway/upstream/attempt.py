@@ -1,7 +1,7 @@
 """One try: one request, one instance, one answer or none."""
 
-from bookshelf.runtime.http.message import BrokenBody, Request, Response
-from bookshelf.runtime.http.transport import NoAnswer, Transport, Unreachable
+from bookshelf.http.client.transport import NoResponse, Transport, Unreachable
+from bookshelf.http.message import BrokenBody, Request, Response
 from gateway.bodies import Upload
 from gateway.upstream.arriving import Arriving
 from gateway.upstream.call import Call, Clock
@@ -14,7 +14,7 @@ from gateway.upstream.visit import Visit
 _BAD = frozenset({500, 502, 503, 504})
 
 
-class Silent(NoAnswer):
+class Silent(NoResponse):
     """Nothing came in time."""
 
 
@@ -28,13 +28,13 @@ class Attempts:
         self._deadlines = Deadlines()
 
     async def ask(self, endpoint: Endpoint, call: Call) -> Response:
-        """Return the answer, its body yet to come. Raises `Unreachable`, `NoAnswer`, `BrokenBody`."""
+        """Return the answer, its body yet to come. Raises `Unreachable`, `NoResponse`, `BrokenBody`."""
         now = self._clock()
         within_s = self._within(call, now)
         visit = Visit(endpoint, call.pool, now)
         try:
             answer = await self._send(endpoint, call.one_more(call.end - now), within_s)
-        except (Unreachable, NoAnswer):
+        except (Unreachable, NoResponse):
             visit.failed(self._clock())
             raise
         except BaseException:  # the client has gone, or broke off
@@ -60,8 +60,8 @@ class Attempts:
                 if isinstance(upload, Upload):
                     upload.put_off(deadline, within_s)
                 return await self._transport.send(instance.address, instance.port, request)
-        except (NoAnswer, TimeoutError, BrokenBody) as fault:
+        except (NoResponse, TimeoutError, BrokenBody) as fault:
             if isinstance(upload, Upload) and upload.broken is not None:
                 raise upload.broken from None  # the client's fault, not the service's
-            kind = Silent if isinstance(fault, TimeoutError) else NoAnswer
+            kind = Silent if isinstance(fault, TimeoutError) else NoResponse
             raise kind(str(fault)) from fault

@@ -7,9 +7,9 @@ from http import HTTPStatus
 import msgspec
 from multidict import CIMultiDict
 
+from bookshelf.http.message import Request
+from bookshelf.http.problem import Problem
 from bookshelf.runtime.edge.conditions import TIME_LEFT, TRY, outcome_unknown
-from bookshelf.runtime.http.message import Request
-from bookshelf.runtime.http.problem import Problem
 from gateway.upstream.endpoint import Endpoint
 from gateway.upstream.pool import Pool
 

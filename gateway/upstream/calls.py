@@ -4,9 +4,9 @@ from collections.abc import Mapping
 
 from multidict import CIMultiDictProxy
 
+from bookshelf.http.message import BytesBody, Headers, Request
 from bookshelf.runtime.clock import Ids
 from bookshelf.runtime.edge.conditions import KEY, TRY
-from bookshelf.runtime.http.message import Bytes, Headers, Request
 from gateway.upstream.call import READS, Call, Clock
 from gateway.upstream.patience import Patience
 from gateway.upstream.route import Route
@@ -28,14 +28,14 @@ class Calls:
             request=request,
             pool=route.pool,
             end=self._clock() + deadline_s,
-            again=repeatable or (KEY in request.headers and isinstance(request.body, Bytes)),
+            again=repeatable or (KEY in request.headers and isinstance(request.body, BytesBody)),
             repeatable=repeatable,
             owner=route.owner(request, path),
         )
 
     def _repeatable(self, request: Request, route: Route) -> bool:
         """Whether it may be sent twice: nothing is done twice by it, and its body is still here."""
-        if not isinstance(request.body, Bytes):
+        if not isinstance(request.body, BytesBody):
             return False
         if request.method in READS:
             return True

@@ -6,7 +6,7 @@ Source: J. Dean and L. A. Barroso, The Tail at Scale (2013), "hedged requests".
 import asyncio
 from collections.abc import Awaitable, Callable
 
-from bookshelf.runtime.http.message import Response, let_go
+from bookshelf.http.message import Response, close_body
 
 Ask = Callable[[], Awaitable[Response]]
 
@@ -38,4 +38,4 @@ async def _dropped(running: set["asyncio.Future[Response]"]) -> None:
         one.cancel()
     for answer in await asyncio.gather(*running, return_exceptions=True):
         if isinstance(answer, Response):
-            await let_go(answer.body)
+            await close_body(answer.body)

@@ -4,10 +4,10 @@ import asyncio
 import time
 from collections.abc import Awaitable, Callable, Mapping
 
+from bookshelf.http.client.transport import NoResponse, Transport, Unreachable
+from bookshelf.http.message import Request, Response
+from bookshelf.http.problem import Problem
 from bookshelf.runtime.clock import Ids, SystemClock, SystemIds
-from bookshelf.runtime.http.message import Request, Response
-from bookshelf.runtime.http.problem import Problem
-from bookshelf.runtime.http.transport import NoAnswer, Transport, Unreachable
 from gateway.bodies import discard
 from gateway.upstream.attempt import Attempts, Silent
 from gateway.upstream.call import READS, Call, Clock, no_answer
@@ -91,7 +91,7 @@ class Proxy:
                 return await self._attempts.ask(endpoint, call)
             except Unreachable:
                 continue  # not seen by that one, so it is new to the next
-            except NoAnswer as fault:
+            except NoResponse as fault:
                 now = self._clock()
                 if call.lost or not call.repeatable or now >= call.end or not call.pool.budget.spend(now):
                     raise no_answer(call.request) from None

@@ -3,10 +3,10 @@
 from collections.abc import Mapping
 from dataclasses import dataclass
 
+from bookshelf.http.message import Request
+from bookshelf.http.problem import Problem
 from bookshelf.runtime.edge import conditions
 from bookshelf.runtime.edge.owners import created
-from bookshelf.runtime.http.message import Request
-from bookshelf.runtime.http.problem import Problem
 from gateway.identity.port import Requirement
 from gateway.upstream.endpoint import Endpoint
 from gateway.upstream.pool import Pool

@@ -16,12 +16,21 @@ LAW: Law = {
     "bookshelf.shelf": {"bookshelf.cqrs", "bookshelf.storage"},
     # the ports and their adapters: none knows another
     "bookshelf.log": {"bookshelf.cqrs"},
-    "bookshelf.discovery": {"bookshelf.cqrs"},
+    "bookshelf.discovery": {"bookshelf.cqrs", "bookshelf.concurrency"},
     "bookshelf.storage": {"bookshelf.cqrs"},
+    # tools that know nothing of ours
+    "bookshelf.concurrency": set(),
+    "bookshelf.http": set(),
     # what runs them
-    "bookshelf.runtime": {"bookshelf.cqrs", "bookshelf.log", "bookshelf.discovery", "bookshelf.storage"},
-    "gateway": {"bookshelf.discovery", "bookshelf.runtime", "bookshelf.config"},
-    # what puts it together; of a context, the command line knows only its exchange of files
+    "bookshelf.runtime": {
+        *("bookshelf.cqrs", "bookshelf.log", "bookshelf.discovery", "bookshelf.storage"),
+        *("bookshelf.concurrency", "bookshelf.http"),
+    },
+    "gateway": {
+        *("bookshelf.discovery", "bookshelf.runtime", "bookshelf.config"),
+        *("bookshelf.concurrency", "bookshelf.http"),
+    },
+    # what puts it together; of a context, the command line knows only its files
     "bookshelf.services": {"bookshelf.cqrs", "bookshelf.shelf"},
     "bookshelf.cli": {
         *("bookshelf.services", "bookshelf.runtime", "bookshelf.config", "gateway", "bookshelf.cqrs"),
@@ -32,7 +41,7 @@ LAW: Law = {
         *("bookshelf.services", "bookshelf.runtime", "bookshelf.config", "bookshelf.cqrs", "bookshelf.log"),
         *("bookshelf.discovery", "bookshelf.storage", "bookshelf.shelf", "bookshelf.cli.embedded"),
         *("bookshelf.cli.networked", "bookshelf.cli.instance", "bookshelf.cli.loop", "bookshelf.cli.faults"),
-        "gateway",
+        *("bookshelf.http", "bookshelf.concurrency", "gateway"),
     },
 }
 
@@ -93,9 +102,9 @@ def test_a_context_may_use_the_vocabulary_itself_and_the_version(tmp_path: Path,
     assert unlawful(found, LAW) == []
 
 
-def test_the_command_line_knows_only_the_exchange_of_a_context(tmp_path: Path) -> None:
-    text = "from bookshelf.shelf import exchange\nfrom bookshelf.shelf import book"
-    shelf = {"bookshelf__shelf__exchange": "", "bookshelf__shelf__book": ""}
+def test_the_command_line_knows_only_the_files_of_a_context(tmp_path: Path) -> None:
+    text = "from bookshelf.shelf import library_files\nfrom bookshelf.shelf import book"
+    shelf = {"bookshelf__shelf__library_files": "", "bookshelf__shelf__book": ""}
     [said] = unlawful(written(tmp_path, bookshelf__cli__up=text, **shelf), LAW)
     assert said.startswith("bookshelf.cli.up:2 imports bookshelf.shelf.book;")
 

@@ -56,7 +56,7 @@ _OF_EXTRAS = (
     "bench.kafka.",
     "bench.rival",
     "gateway.front.rates",
-    "gateway.identity.",
+    "gateway.auth.",
     "bookshelf.__main__",
 )
 

@@ -6,9 +6,9 @@ from collections.abc import AsyncIterator
 import pytest
 from contract.transport_contract import LOCALHOST, Echo, Serve, TransportContract, post, whole
 
-from bookshelf.runtime.http.message import Handler, request
-from bookshelf.runtime.http.server import HttpServer, free_port
-from bookshelf.runtime.http.transport import HttpTransport, LocalTransport, NoAnswer, Transport, Unreachable
+from bookshelf.http.client.transport import HttpTransport, LocalTransport, NoResponse, Transport, Unreachable
+from bookshelf.http.message import Handler, request
+from bookshelf.http.server.server import HttpServer, free_port
 
 
 @pytest.fixture(name="free_port")
@@ -71,7 +71,7 @@ async def cut() -> AsyncIterator[int]:
 async def test_a_request_that_was_sent_and_not_answered_may_have_been_carried_out(cut: int) -> None:
     transport = HttpTransport()
     for method in ("GET", "DELETE", "POST"):
-        with pytest.raises(NoAnswer):
+        with pytest.raises(NoResponse):
             await transport.send(LOCALHOST, cut, request(method, "/"))
     await transport.close()
 

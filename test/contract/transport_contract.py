@@ -5,8 +5,8 @@ from collections.abc import AsyncIterator, Awaitable, Callable
 import pytest
 from multidict import CIMultiDict
 
-from bookshelf.runtime.http.message import Bytes, Handler, Request, Response, request
-from bookshelf.runtime.http.transport import Transport, Unreachable
+from bookshelf.http.client.transport import Transport, Unreachable
+from bookshelf.http.message import BytesBody, Handler, Request, Response, request
 
 LOCALHOST = "127.0.0.1"
 #: Puts a handler behind an address, and returns its port.
@@ -122,4 +122,4 @@ class TransportContract:
 
     async def test_where_no_one_listens_nothing_was_seen(self, transport: Transport, free_port: int) -> None:
         with pytest.raises(Unreachable):
-            await transport.send(LOCALHOST, free_port, Request("GET", "/", CIMultiDict(), Bytes()))
+            await transport.send(LOCALHOST, free_port, Request("GET", "/", CIMultiDict(), BytesBody()))

@@ -5,8 +5,8 @@ from asyncio import open_connection, timeout
 import pytest
 
 from bench.line import HOST
-from bookshelf.runtime.http.message import Request, Response
-from bookshelf.runtime.http.server import HttpServer
+from bookshelf.http.message import Request, Response
+from bookshelf.http.server.server import HttpServer
 
 GET = "GET / HTTP/1.1\r\nHost: localhost\r\n"
 CLOSE = "Connection: close\r\n"

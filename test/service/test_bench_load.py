@@ -6,8 +6,8 @@ from bench.line import HOST, ask
 from bench.load import Load
 from bench.measurement import BenchFault
 from bench.wire import get
-from bookshelf.runtime.http.message import Request, Response
-from bookshelf.runtime.http.server import HttpServer
+from bookshelf.http.message import Request, Response
+from bookshelf.http.server.server import HttpServer
 
 
 class Tiring:

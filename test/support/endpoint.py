@@ -7,9 +7,9 @@ import pytest
 from support.ports import CountedIds, FixedClock
 
 from bookshelf.cqrs.route import CommandRoute
+from bookshelf.http.message import request
+from bookshelf.http.problem import Problem
 from bookshelf.runtime.edge.commands import CommandEndpoint
-from bookshelf.runtime.http.message import request
-from bookshelf.runtime.http.problem import Problem
 from bookshelf.runtime.owner.command import Sent
 
 

@@ -6,8 +6,8 @@ from contextlib import asynccontextmanager
 from support.consul import Agent
 from support.upstream import HOST, Service, described
 
-from bookshelf.runtime.http.message import Request, Response
-from bookshelf.runtime.http.server import HttpServer
+from bookshelf.http.message import Request, Response
+from bookshelf.http.server.server import HttpServer
 
 
 @asynccontextmanager

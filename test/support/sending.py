@@ -7,9 +7,9 @@ from support.declared import at
 from support.upstream import Service, described
 
 from bookshelf.discovery.port import Instance, Snapshot
-from bookshelf.runtime.http.message import Response, request
-from bookshelf.runtime.http.problem import Problem
-from bookshelf.runtime.http.transport import LocalTransport
+from bookshelf.http.client.transport import LocalTransport
+from bookshelf.http.message import Response, request
+from bookshelf.http.problem import Problem
 from gateway.upstream.patience import Patience
 from gateway.upstream.pool import Pools
 from gateway.upstream.proxy import Proxy

@@ -8,11 +8,11 @@ from support.ports import CountedIds, FixedClock
 
 from bookshelf.cqrs.aggregate import Aggregate
 from bookshelf.discovery.local import LocalDiscovery
+from bookshelf.http.client.transport import LocalTransport
+from bookshelf.http.message import Handler, Response, request
 from bookshelf.log.memory import MemoryLog
 from bookshelf.log.port import Log
 from bookshelf.runtime.edge.edge import Edge
-from bookshelf.runtime.http.message import Handler, Response, request
-from bookshelf.runtime.http.transport import LocalTransport
 from bookshelf.runtime.owner.states import States
 from bookshelf.runtime.owner.store import MemoryStore
 from bookshelf.runtime.service import ServiceHost

@@ -8,10 +8,10 @@ from support.upstream import DEADLINE_S, HOST
 
 from bookshelf.discovery.local import LocalDiscovery
 from bookshelf.discovery.port import Instance
-from bookshelf.runtime.http.guard import Guard
-from bookshelf.runtime.http.message import Handler
-from bookshelf.runtime.http.server import HttpServer
-from bookshelf.runtime.http.transport import HttpTransport
+from bookshelf.http.client.transport import HttpTransport
+from bookshelf.http.limits import ConnectionLimits
+from bookshelf.http.message import Handler
+from bookshelf.http.server.server import HttpServer
 from gateway.app import Gateway
 from gateway.choices import Choices
 from gateway.front.front import Front, House
@@ -36,7 +36,7 @@ class Street:
         self,
         transport: HttpTransport,
         house: House | None = None,
-        guard: Guard | None = None,
+        guard: ConnectionLimits | None = None,
         verifier: Verifier | None = None,
         patience: Patience | None = None,
     ) -> None:

@@ -4,7 +4,7 @@ import asyncio
 
 from support.upstream import DEADLINE_S, HOST, pieces
 
-from bookshelf.runtime.http.message import BrokenBody, Request, Response
+from bookshelf.http.message import BrokenBody, Request, Response
 
 HEAD = b"Host: localhost\r\n"
 LAST = HEAD + b"Connection: close\r\n"

@@ -8,8 +8,8 @@ import msgspec
 
 from bookshelf.discovery.local import LocalDiscovery
 from bookshelf.discovery.port import Instance
-from bookshelf.runtime.http.message import Request, Response
-from bookshelf.runtime.http.transport import LocalTransport
+from bookshelf.http.client.transport import LocalTransport
+from bookshelf.http.message import Request, Response
 from gateway.app import Gateway
 
 HOST = "127.0.0.1"

@@ -10,7 +10,7 @@ from support.process import ROOT, bookshelf
 
 from bookshelf import config
 from bookshelf.config import Settings
-from bookshelf.runtime.http.problem import STATUS
+from bookshelf.http.problem import STATUS
 from bookshelf.shelf.events import EVENTS
 
 DOCS = ROOT / "docs"

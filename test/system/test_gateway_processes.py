@@ -17,8 +17,8 @@ from support.sockets import asks, said_by, status
 from support.until import until
 from support.upstream import DEADLINE_S, HOST, Service, eventually
 
-from bookshelf.runtime.http.message import Response
-from bookshelf.runtime.http.server import free_port
+from bookshelf.http.message import Response
+from bookshelf.http.server.server import free_port
 
 pytestmark = pytest.mark.needs("consul")
 GET = asks("GET", "/bookshelf/guests")

@@ -12,7 +12,7 @@ from support.lasting_ports import lasting_ports
 from support.process import Process
 from support.upstream import HOST, Service
 
-from bookshelf.runtime.http.message import Request, Response
+from bookshelf.http.message import Request, Response
 
 pytestmark = pytest.mark.needs("consul")
 DEADLINE_S = 60.0

@@ -6,13 +6,13 @@ from collections.abc import Mapping
 import msgspec
 
 from bookshelf.cqrs.route import CommandRoute
+from bookshelf.http.message import Headers, Request, Response
+from bookshelf.http.problem import Problem
 from bookshelf.runtime.clock import Clock, Ids
 from bookshelf.runtime.edge import conditions
 from bookshelf.runtime.edge.decode import Reader
 from bookshelf.runtime.edge.forward import COMMAND, UNKNOWN, Onward, forwarded_id
 from bookshelf.runtime.edge.owners import created
-from bookshelf.runtime.http.message import Headers, Request, Response
-from bookshelf.runtime.http.problem import Problem
 from bookshelf.runtime.owner.command import NotOwner, Outcome, Sent, content_hashes
 from bookshelf.runtime.owner.host import AggregateHost
 from bookshelf.runtime.view.host import PATIENCE_S, Behind

@@ -8,8 +8,8 @@ import re
 from collections.abc import Iterable
 
 from bookshelf.cqrs.position import FORM, Position, parse_position
-from bookshelf.runtime.http.message import Headers
-from bookshelf.runtime.http.problem import Fault, Problem
+from bookshelf.http.message import Headers
+from bookshelf.http.problem import Fault, Problem
 
 POSITION = "Bookshelf-Position"
 AFTER = "Bookshelf-After"

@@ -13,7 +13,7 @@ from urllib.parse import parse_qsl
 import msgspec
 from msgspec import inspect
 
-from bookshelf.runtime.http.problem import Fault, Problem
+from bookshelf.http.problem import Fault, Problem
 
 #: Parameters in one query string.
 _MAX_PARAMETERS = 32

@@ -6,11 +6,11 @@ from collections.abc import Awaitable, Callable, Mapping
 import structlog
 
 from bookshelf.cqrs.errors import Refused
+from bookshelf.http.message import BrokenBody, Request, Response, TooLarge
+from bookshelf.http.problem import Fault, Problem, problem_response
+from bookshelf.http.router import Router
 from bookshelf.log.port import LogFault, OutcomeUnknown
 from bookshelf.runtime.edge.forward import UNKNOWN
-from bookshelf.runtime.http.message import BrokenBody, Request, Response, TooLarge
-from bookshelf.runtime.http.problem import Fault, Problem, answer
-from bookshelf.runtime.http.router import Router
 from bookshelf.runtime.owner.command import Busy, NotOwner
 from bookshelf.runtime.telemetry import Meters
 from bookshelf.runtime.view.host import Behind
@@ -42,7 +42,7 @@ class Edge:
             endpoint, template, found = self._router.find(request.method, path)
             response = await endpoint(request, found)
         except Exception as fault:  # noqa: BLE001 (whatever it is, the client gets an answer)
-            response = answer(self._problem(fault, request))
+            response = problem_response(self._problem(fault, request))
         if request.method == "HEAD":
             response.headers = {**response.headers, "Content-Length": str(_length(response))}
             response.body = b""

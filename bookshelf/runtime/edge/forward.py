@@ -5,11 +5,11 @@ from collections.abc import Iterable
 from typing import Protocol
 
 from bookshelf.discovery.port import Discovery, Instance
+from bookshelf.http.client.transport import NoResponse, Transport, Unreachable
+from bookshelf.http.message import BytesBody, Headers, Request, Response, close_body
+from bookshelf.http.problem import Fault, Problem
 from bookshelf.runtime.edge import conditions
 from bookshelf.runtime.edge.owners import owned
-from bookshelf.runtime.http.message import Bytes, Headers, Request, Response, let_go
-from bookshelf.runtime.http.problem import Fault, Problem
-from bookshelf.runtime.http.transport import NoAnswer, Transport, Unreachable
 from bookshelf.runtime.owner.command import NotOwner
 
 #: The id that the command was given where it came in, so that it is the same command at its owner.
@@ -56,14 +56,14 @@ class Forward:
         refused: Response | None = None
         for owner in () if COMMAND in request.headers else self._owners(elsewhere.partition):
             if refused is not None:
-                await let_go(refused.body)
+                await close_body(refused.body)
             try:
                 refused = await self._transport.send(
                     owner.address, owner.port, _once_more(request, content, command_id)
                 )
             except Unreachable:
                 continue
-            except NoAnswer:
+            except NoResponse:
                 raise conditions.outcome_unknown(request.headers, command_id) from None
             if refused.status != _UNAVAILABLE:
                 return refused
@@ -86,4 +86,4 @@ def _once_more(request: Request, content: bytes, command_id: str) -> Request:
         headers.popall(name, None)
     headers["Content-Length"] = str(len(content))
     headers[COMMAND] = command_id
-    return Request(request.method, request.target, headers, Bytes(content), request.peer)
+    return Request(request.method, request.target, headers, BytesBody(content), request.peer)

@@ -10,11 +10,11 @@ import msgspec
 
 from bookshelf.cqrs.errors import Invalid, NotFound
 from bookshelf.cqrs.route import Answer, QueryRoute
+from bookshelf.http.message import Request, Response
+from bookshelf.http.problem import Fault, Problem
 from bookshelf.runtime.edge import conditions
 from bookshelf.runtime.edge.decode import Reader
 from bookshelf.runtime.edge.hot import Hot, Rendered
-from bookshelf.runtime.http.message import Request, Response
-from bookshelf.runtime.http.problem import Fault, Problem
 from bookshelf.runtime.view.host import ViewHost
 
 #: Seconds that a query may take, all told.

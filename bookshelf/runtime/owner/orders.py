@@ -9,11 +9,11 @@ from bookshelf.cqrs.aggregate import Aggregate
 from bookshelf.cqrs.errors import Invalid, Refused
 from bookshelf.cqrs.message import Command
 from bookshelf.cqrs.order import Order, ReturnAddress
+from bookshelf.http.problem import Problem
 from bookshelf.log.partition import partition_of
 from bookshelf.log.port import NewRecord, Record
 from bookshelf.runtime.clock import Clock
 from bookshelf.runtime.edge.decode import Reader
-from bookshelf.runtime.http.problem import Problem
 from bookshelf.runtime.owner.command import Sent, content_hashes
 
 _encode = msgspec.json.Encoder().encode

@@ -8,8 +8,8 @@ from hypothesis import strategies as st
 from multidict import CIMultiDict
 from support.shelf import DUNE, Shelf
 
+from bookshelf.http.message import BytesBody, Request
 from bookshelf.runtime.edge.forward import COMMAND
-from bookshelf.runtime.http.message import Bytes, Request
 
 HEADERS = [
     *("Content-Type", "Content-Encoding", "Idempotency-Key", "If-Match", "If-None-Match"),
@@ -45,7 +45,7 @@ books = st.dictionaries(fields, json_values, max_size=6).map(lambda said: msgspe
 bodies = st.one_of(st.binary(max_size=200), json_values.map(msgspec.json.encode), books)
 methods = st.sampled_from(["GET", "HEAD", "POST", "PATCH", "DELETE", "PUT", "OPTIONS", "BREW"])
 requests = st.builds(
-    lambda method, target, given, body: Request(method, target, CIMultiDict(given), Bytes(body)),
+    lambda method, target, given, body: Request(method, target, CIMultiDict(given), BytesBody(body)),
     methods,
     targets,
     headers,
@@ -80,7 +80,7 @@ def test_anything_at_all_is_answered(requests_: list[Request]) -> None:
 @QUICK
 @given(books | bodies, headers)
 def test_anything_as_a_new_book_is_taken_or_explained(body: bytes, given_: list[tuple[str, str]]) -> None:
-    add = Request("POST", "/books", CIMultiDict(given_), Bytes(body))
-    finish = Request("POST", "/books/%zz/finished", CIMultiDict(given_), Bytes(body))
-    change = Request("PATCH", "/books/%zz", CIMultiDict(given_), Bytes(body))
+    add = Request("POST", "/books", CIMultiDict(given_), BytesBody(body))
+    finish = Request("POST", "/books/%zz/finished", CIMultiDict(given_), BytesBody(body))
+    change = Request("PATCH", "/books/%zz", CIMultiDict(given_), BytesBody(body))
     asyncio.run(answered([add, finish, change]))

@@ -3,8 +3,8 @@
 import pytest
 from support.shelf import Answered, Shelf
 
+from bookshelf.http.message import request
 from bookshelf.runtime.control import Control
-from bookshelf.runtime.http.message import request
 
 
 async def retried(shelf: Shelf, body: bytes) -> Answered:

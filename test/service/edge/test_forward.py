@@ -6,11 +6,11 @@ import pytest
 
 from bookshelf.discovery.local import LocalDiscovery
 from bookshelf.discovery.port import Instance
+from bookshelf.http.client.transport import NoResponse, Unreachable
+from bookshelf.http.message import Request, Response, request
+from bookshelf.http.problem import Problem
 from bookshelf.runtime.edge.forward import COMMAND, Forward
 from bookshelf.runtime.edge.owners import owns
-from bookshelf.runtime.http.message import Request, Response, request
-from bookshelf.runtime.http.problem import Problem
-from bookshelf.runtime.http.transport import NoAnswer, Unreachable
 from bookshelf.runtime.owner.command import NotOwner
 
 MOVING, DONE = Response(503, {"Retry-After": "1"}), Response(201, {})
@@ -65,7 +65,7 @@ async def test_who_is_the_owner_no_more_is_passed_over() -> None:
 
 
 async def test_what_was_not_answered_may_have_been_done_and_is_not_sent_again() -> None:
-    town = Town({1: NoAnswer("cut"), 2: DONE})
+    town = Town({1: NoResponse("cut"), 2: DONE})
     with pytest.raises(Problem, match="whether this was done is not known"):
         await forwarded(town, (1, frozenset({3})), (2, frozenset({3})))
     assert [port for port, _ in town.asked] == [1]
@@ -75,7 +75,7 @@ async def test_what_was_not_answered_may_have_been_done_and_is_not_sent_again() 
 async def test_the_key_with_which_it_can_be_sent_again_is_named(given: dict[str, str], named: str) -> None:
     with pytest.raises(Problem) as fault:
         await forwarded(
-            Town({1: NoAnswer("cut")}), (1, frozenset({3})), sent=request("POST", "/books", b"{}", **given)
+            Town({1: NoResponse("cut")}), (1, frozenset({3})), sent=request("POST", "/books", b"{}", **given)
         )
     assert f"Idempotency-Key: {named}" in fault.value.detail
     assert fault.value.headers == {"Idempotency-Key": named}

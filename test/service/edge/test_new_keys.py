@@ -11,9 +11,9 @@ from support.ports import CountedIds, FixedClock
 from support.shelf import DUNE, JSON, Shelf
 
 from bookshelf.cqrs.aggregate import Aggregate
+from bookshelf.http.message import request
 from bookshelf.log.memory import MemoryLog
 from bookshelf.runtime.clock import SystemIds
-from bookshelf.runtime.http.message import request
 from bookshelf.runtime.owner.states import States
 from bookshelf.runtime.owner.store import MemoryStore
 from bookshelf.shelf import book

@@ -8,8 +8,8 @@ from support.instances import Shared
 from support.postgres import Server
 from support.shelf import Answered, Shelf
 
+from bookshelf.http.message import request
 from bookshelf.log.memory import MemoryLog
-from bookshelf.runtime.http.message import request
 from bookshelf.runtime.service import ServiceHost
 from bookshelf.services import SERVICES
 

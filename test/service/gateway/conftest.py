@@ -8,7 +8,7 @@ from support.sockets import street as opened_street
 from support.upstream import Town
 
 from bookshelf.discovery.local import LocalDiscovery
-from bookshelf.runtime.http.transport import HttpTransport, LocalTransport
+from bookshelf.http.client.transport import HttpTransport, LocalTransport
 from gateway.app import Gateway
 from gateway.choices import Choices
 from gateway.upstream.patience import Patience

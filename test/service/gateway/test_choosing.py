@@ -6,9 +6,9 @@ from collections import Counter
 from support.sending import Sending
 from support.upstream import eventually, never
 
+from bookshelf.http.client.transport import Unreachable
+from bookshelf.http.message import Request, Response
 from bookshelf.runtime.edge.owners import created, partition
-from bookshelf.runtime.http.message import Request, Response
-from bookshelf.runtime.http.transport import Unreachable
 
 GONE = Unreachable("refused")
 BROKEN = Response(500, {})

@@ -9,10 +9,10 @@ import pytest
 from support.sockets import Street, Talk, asks, chunk, status
 from support.upstream import DEADLINE_S, Service, described
 
-from bookshelf.runtime.http.message import BrokenBody, Request, Response, TooLarge
-from bookshelf.runtime.http.problem import Problem, answer
-from bookshelf.runtime.http.server import free_port
-from bookshelf.runtime.http.transport import HttpTransport
+from bookshelf.http.client.transport import HttpTransport
+from bookshelf.http.message import BrokenBody, Request, Response, TooLarge
+from bookshelf.http.problem import Problem, problem_response
+from bookshelf.http.server.server import free_port
 
 BOOKS = described("books", ("books",), "GET /books", "POST /books")
 
@@ -159,7 +159,7 @@ async def test_a_body_that_is_refused_before_its_end_is_answered(
         try:
             await request.body.read(1 << 20)
         except TooLarge as fault:
-            return answer(Problem("too-large", str(fault)))
+            return problem_response(Problem("too-large", str(fault)))
         return Response(200, {})
 
     await street.service(Service(BOOKS, refuse))

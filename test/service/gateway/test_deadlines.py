@@ -5,11 +5,11 @@ import asyncio
 from support.sending import Sending
 from support.upstream import DEADLINE_S, never
 
-from bookshelf.runtime.http.message import Request, Response
-from bookshelf.runtime.http.transport import NoAnswer
+from bookshelf.http.client.transport import NoResponse
+from bookshelf.http.message import Request, Response
 from gateway.upstream.patience import Patience
 
-LOST = NoAnswer("cut")
+LOST = NoResponse("cut")
 MOVING = Response(503, {"Retry-After": "1"})
 
 
@@ -109,7 +109,7 @@ async def test_the_fault_of_one_of_two_is_not_the_answer() -> None:
 
     async def late_fault(_request: Request) -> Response:
         await asyncio.sleep(0.02)  # sleep: longer than is waited for before the second is asked
-        raise NoAnswer("cut")
+        raise NoResponse("cut")
 
     for _ in range(2):
         sending.add(late_fault, Response(200, {}))

@@ -8,8 +8,8 @@ from support.upstream import Service, Town, described, eventually, said
 
 from bookshelf.discovery.local import LocalDiscovery
 from bookshelf.discovery.port import Snapshot
-from bookshelf.runtime.http.message import Response, request
-from bookshelf.runtime.http.transport import LocalTransport
+from bookshelf.http.client.transport import LocalTransport
+from bookshelf.http.message import Response, request
 from gateway.app import Gateway
 
 OLD = described("books", ("books",), "GET /books")

@@ -5,8 +5,8 @@ from collections.abc import AsyncIterator
 import pytest
 from support.upstream import Service, Town, described, eventually, never, pieces, said, whole
 
-from bookshelf.runtime.http.message import BrokenBody, Request, Response, request
-from bookshelf.runtime.http.transport import NoAnswer, Unreachable
+from bookshelf.http.client.transport import NoResponse, Unreachable
+from bookshelf.http.message import BrokenBody, Request, Response, request
 
 BOOKS = described("books", ("books",), "GET /books", "POST /books", "DELETE /books/{id}")
 KEYED = described("books", ("books",), "POST /books")
@@ -14,7 +14,7 @@ KEYED["paths"]["/books"]["parameters"] = [{"name": "Idempotency-Key", "in": "hea
 MOVING = Response(503, {"Retry-After": "1"}, b"moving")
 DONE = Response(200, {}, b"done")
 GONE = Unreachable("refused")
-LOST = NoAnswer("cut")
+LOST = NoResponse("cut")
 
 
 async def ask(town: Town, method: str, *services: Service, key: str = "") -> Response:

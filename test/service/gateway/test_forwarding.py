@@ -4,7 +4,7 @@ import pytest
 from multidict import CIMultiDict
 from support.upstream import Service, Town, described, pieces, said, whole
 
-from bookshelf.runtime.http.message import Response, request
+from bookshelf.http.message import Response, request
 
 LIST = described("booklist", ("books", "list"), "GET /books", "GET /books/{id}")
 NEW = described("newbook", ("books", "new"), "POST /books", "DELETE /books/{id}")

@@ -7,8 +7,8 @@ from support.upstream import Service, Town, described
 
 from bookshelf.config import Gate
 from bookshelf.discovery.local import LocalDiscovery
-from bookshelf.runtime.http.message import request
-from bookshelf.runtime.http.transport import LocalTransport
+from bookshelf.http.client.transport import LocalTransport
+from bookshelf.http.message import request
 from gateway.app import Gateway
 from gateway.choices import Choices
 from gateway.front.door import house

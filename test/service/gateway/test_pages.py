@@ -6,7 +6,7 @@ import msgspec
 import pytest
 from support.upstream import Service, Town, described, said, whole
 
-from bookshelf.runtime.http.message import Response, request
+from bookshelf.http.message import Response, request
 
 ASSETS = {
     "/apidocs/": "text/html; charset=utf-8",

@@ -4,8 +4,8 @@ import pytest
 from support.sockets import Street, asks, status
 from support.upstream import Service, described
 
-from bookshelf.runtime.http.message import Request, Response
-from bookshelf.runtime.http.transport import HttpTransport
+from bookshelf.http.client.transport import HttpTransport
+from bookshelf.http.message import Request, Response
 
 BOOKS = described("books", ("books",), "GET /books")
 TEXT = b"0123456789" * 1000

@@ -2,7 +2,7 @@
 
 from support.upstream import Service, Town, described
 
-from bookshelf.runtime.http.message import Response, request
+from bookshelf.http.message import Response, request
 
 BOOKS = described("books", ("books",), "GET /books", "POST /books")
 

@@ -8,8 +8,8 @@ import pytest
 from support.upstream import Service, Town, described, eventually, said
 
 from bookshelf.discovery.local import LocalDiscovery
-from bookshelf.runtime.http.message import request
-from bookshelf.runtime.http.transport import LocalTransport
+from bookshelf.http.client.transport import LocalTransport
+from bookshelf.http.message import request
 from gateway.app import Gateway
 from gateway.choices import Choices
 from gateway.routes.rules import BadRules

@@ -9,8 +9,8 @@ from multidict import CIMultiDict
 from support.sockets import Street, asks, chunk, status
 from support.upstream import Service, described, pieces
 
-from bookshelf.runtime.http.message import Request, Response
-from bookshelf.runtime.http.transport import HttpTransport
+from bookshelf.http.client.transport import HttpTransport
+from bookshelf.http.message import Request, Response
 
 BOOKS = described("books", ("books",), "GET /books", "POST /books", "GET /books/{id}", "DELETE /books/{id}")
 MANY = 8 << 20

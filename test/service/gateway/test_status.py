@@ -5,8 +5,8 @@ import re
 import pytest
 from support.upstream import Service, Town, described, eventually, said, whole
 
-from bookshelf.runtime.http.message import Response, request
-from bookshelf.runtime.http.transport import Unreachable
+from bookshelf.http.client.transport import Unreachable
+from bookshelf.http.message import Response, request
 
 EVIL = '<script>alert("x")</script>'
 

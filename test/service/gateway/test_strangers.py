@@ -11,8 +11,8 @@ from support.upstream import HOST, eventually, said, whole
 
 from bookshelf.discovery.consul.agent import Agent as Asked
 from bookshelf.discovery.consul.strangers import Strangers, WithStrangers
-from bookshelf.runtime.http.message import Response, request
-from bookshelf.runtime.http.transport import HttpTransport
+from bookshelf.http.client.transport import HttpTransport
+from bookshelf.http.message import Response, request
 from gateway.app import Gateway
 from gateway.choices import Choices
 from gateway.routes.fetch import OPENAPI

@@ -8,8 +8,8 @@ import pytest
 from support.sockets import Street, Talk, asks, status
 from support.upstream import DEADLINE_S, Service, described
 
-from bookshelf.runtime.http.message import Response
-from bookshelf.runtime.http.transport import HttpTransport
+from bookshelf.http.client.transport import HttpTransport
+from bookshelf.http.message import Response
 
 LIVE = described("books", ("books",), "GET /live", "POST /live")
 ASKS = ("Connection: Upgrade", "Upgrade: websocket", "Sec-WebSocket-Key: dGhl", "Sec-WebSocket-Version: 13")

@@ -5,18 +5,18 @@ from collections.abc import AsyncIterator, Awaitable, Callable
 import pytest
 from support.upstream import HOST
 
-from bookshelf.runtime.http.guard import Guard
-from bookshelf.runtime.http.message import Handler
-from bookshelf.runtime.http.server import HttpServer
+from bookshelf.http.limits import ConnectionLimits
+from bookshelf.http.message import Handler
+from bookshelf.http.server.server import HttpServer
 
-Open = Callable[[Handler, Guard], Awaitable[HttpServer]]
+Open = Callable[[Handler, ConnectionLimits], Awaitable[HttpServer]]
 
 
 @pytest.fixture
 async def opened() -> AsyncIterator[Open]:
     servers: list[HttpServer] = []
 
-    async def start(handler: Handler, guard: Guard) -> HttpServer:
+    async def start(handler: Handler, guard: ConnectionLimits) -> HttpServer:
         server = HttpServer(handler, HOST, 0, guard=guard, cancels=True)
         await server.start()
         servers.append(server)

@@ -2,9 +2,9 @@
 
 from contextlib import AsyncExitStack
 
-from bookshelf.runtime.http.message import Request, Response, request
-from bookshelf.runtime.http.server import HttpServer
-from bookshelf.runtime.http.transport import HttpTransport
+from bookshelf.http.client.transport import HttpTransport
+from bookshelf.http.message import Request, Response, request
+from bookshelf.http.server.server import HttpServer
 
 HOST = "127.0.0.1"
 

@@ -8,11 +8,11 @@ import pytest
 from support.sockets import asks, status
 from support.upstream import HOST, Service, described, eventually, never
 
-from bookshelf.runtime.http.guard import Guard
-from bookshelf.runtime.http.message import Handler, Request, Response
-from bookshelf.runtime.http.server import HttpServer
+from bookshelf.http.limits import ConnectionLimits
+from bookshelf.http.message import Handler, Request, Response
+from bookshelf.http.server.server import HttpServer
 
-Open = Callable[[Handler, Guard], Awaitable[HttpServer]]
+Open = Callable[[Handler, ConnectionLimits], Awaitable[HttpServer]]
 ANY = described("any", ("any",), "GET /")
 ONE = asks("GET", "/")
 
@@ -28,9 +28,9 @@ async def said(port: int, content: bytes) -> bytes:
         writer.close()
 
 
-@pytest.mark.parametrize("guard", [Guard(connections=3), Guard(connections_each=3)])
+@pytest.mark.parametrize("guard", [ConnectionLimits(connections=3), ConnectionLimits(connections_each=3)])
 async def test_one_more_than_may_be_connected_is_sent_away_until_another_goes(
-    opened: Open, guard: Guard
+    opened: Open, guard: ConnectionLimits
 ) -> None:
     server = await opened(Service(ANY), guard)
     async with AsyncExitStack() as stack:
@@ -46,9 +46,11 @@ async def test_one_more_than_may_be_connected_is_sent_away_until_another_goes(
     assert server.connections.refused == 1
 
 
-@pytest.mark.parametrize("guard", [Guard(connections=2, spare=2), Guard(connections_each=2, spare=2)])
+@pytest.mark.parametrize(
+    "guard", [ConnectionLimits(connections=2, spare=2), ConnectionLimits(connections_each=2, spare=2)]
+)
 async def test_beyond_the_limit_a_spare_connection_asks_for_health_and_nothing_else(
-    opened: Open, guard: Guard
+    opened: Open, guard: ConnectionLimits
 ) -> None:
     server = await opened(Service(ANY), guard)
     health = b"GET /health/live HTTP/1.1\r\nHost: localhost\r\n\r\n"
@@ -82,13 +84,13 @@ async def test_beyond_the_limit_a_spare_connection_asks_for_health_and_nothing_e
     ],
 )
 async def test_a_head_has_an_end(opened: Open, request_: bytes, code: int) -> None:
-    server = await opened(Service(ANY), Guard())
+    server = await opened(Service(ANY), ConnectionLimits())
     assert status(await said(server.port, request_)) == code
 
 
 async def test_also_one_whose_lines_are_all_short(opened: Open) -> None:
     service = Service(ANY)
-    server = await opened(service, Guard(head=10_000))
+    server = await opened(service, ConnectionLimits(head=10_000))
     reader, writer = await asyncio.open_connection(HOST, server.port)
     writer.write(b"GET / HTTP/1.1\r\n" + b"".join(b"X%d: %s\r\n" % (n, b"y" * 4000) for n in range(4)))
     assert status(await reader.read()) == 431
@@ -106,7 +108,7 @@ async def test_whoever_leaves_is_not_worked_for(opened: Open) -> None:
         finally:
             ended.set()
 
-    server = await opened(Service(ANY, work), Guard())
+    server = await opened(Service(ANY, work), ConnectionLimits())
     _, writer = await asyncio.open_connection(HOST, server.port)
     writer.write(ONE)
     await begun.wait()
@@ -117,7 +119,7 @@ async def test_whoever_leaves_is_not_worked_for(opened: Open) -> None:
 
 async def test_a_body_that_was_not_asked_for_is_not_taken_for_the_next_request(opened: Open) -> None:
     service = Service(ANY, lambda _request: refused())
-    server = await opened(service, Guard())
+    server = await opened(service, ConnectionLimits())
     waits = asks("POST", "/", "Expect: 100-continue", "Content-Length: 10").replace(
         b"Connection: close\r\n", b""
     )

@@ -8,15 +8,15 @@ from support.sockets import chunk, status
 from support.talking import HEAD, LAST, Repeats, bodies, get, post, said
 from support.upstream import DEADLINE_S, HOST, eventually
 
-from bookshelf.runtime.http.guard import Guard
-from bookshelf.runtime.http.message import Handler
-from bookshelf.runtime.http.server import HttpServer
+from bookshelf.http.limits import ConnectionLimits
+from bookshelf.http.message import Handler
+from bookshelf.http.server.server import HttpServer
 
-Open = Callable[[Handler, Guard], Awaitable[HttpServer]]
+Open = Callable[[Handler, ConnectionLimits], Awaitable[HttpServer]]
 
 
 async def test_requests_that_come_at_once_are_answered_in_their_order(opened: Open) -> None:
-    server = await opened(Repeats(), Guard())
+    server = await opened(Repeats(), ConnectionLimits())
     many = [get(f"/{n}") if n % 2 else post(f"/{n}", b"x" * n) for n in range(200)]
     found = bodies(await said(server.port, b"".join(many) + get("/last", LAST)))
     wanted = [f"<GET /{n} >" if n % 2 else f"<POST /{n} {'x' * n}>" for n in range(200)]
@@ -24,7 +24,7 @@ async def test_requests_that_come_at_once_are_answered_in_their_order(opened: Op
 
 
 async def test_packets_may_end_anywhere(opened: Open) -> None:
-    server = await opened(Repeats(), Guard())
+    server = await opened(Repeats(), ConnectionLimits())
     chunked = b"POST /b HTTP/1.1\r\nTransfer-Encoding: chunked\r\n%b\r\n" % HEAD
     all_of_it = post("/a", b"body") + chunked + chunk(b"in ") + chunk(b"two") + chunk(b"") + get("/c", LAST)
     found = await said(server.port, *[all_of_it[at : at + 1] for at in range(len(all_of_it))])
@@ -33,7 +33,7 @@ async def test_packets_may_end_anywhere(opened: Open) -> None:
 
 async def test_what_is_no_request_is_refused_after_what_was_one_is_answered(opened: Open) -> None:
     repeats = Repeats()
-    server = await opened(repeats, Guard())
+    server = await opened(repeats, ConnectionLimits())
     found = await said(server.port, get("/a") + b"nonsense\r\n\r\n" + get("/never"))
     assert bodies(found) == [b"<GET /a >"]
     assert found.count(b"HTTP/1.1 200 OK") == found.count(b"HTTP/1.1 400 Bad Request") == 1
@@ -43,21 +43,21 @@ async def test_what_is_no_request_is_refused_after_what_was_one_is_answered(open
 
 async def test_nothing_is_read_behind_the_last_request(opened: Open) -> None:
     repeats = Repeats()
-    server = await opened(repeats, Guard())
+    server = await opened(repeats, ConnectionLimits())
     found = await said(server.port, get("/a", LAST) + get("/never"))
     assert bodies(found) == [b"<GET /a >"]
     assert repeats.asked == ["/a"]
 
 
 async def test_a_refusal_arrives_although_more_is_being_sent(opened: Open) -> None:
-    server = await opened(Repeats(), Guard())
+    server = await opened(Repeats(), ConnectionLimits())
     found = await said(server.port, b"nonsense\r\n\r\n", *[b"x" * 65536] * 8)
     assert status(found) == 400
 
 
 async def test_a_chunk_that_is_none_breaks_the_body_off(opened: Open) -> None:
     repeats = Repeats()
-    server = await opened(repeats, Guard())
+    server = await opened(repeats, ConnectionLimits())
     _, writer = await asyncio.open_connection(HOST, server.port)
     writer.write(b"POST /b HTTP/1.1\r\nTransfer-Encoding: chunked\r\n%b\r\n" % HEAD + chunk(b"some"))
     async with asyncio.timeout(DEADLINE_S):
@@ -68,7 +68,7 @@ async def test_a_chunk_that_is_none_breaks_the_body_off(opened: Open) -> None:
 
 
 async def test_after_a_body_that_no_one_read_the_connection_goes_on(opened: Open) -> None:
-    server = await opened(Repeats(), Guard())
+    server = await opened(Repeats(), ConnectionLimits())
     found = await said(server.port, post("/refuse", b"x" * 300_000), get("/after", LAST))
     assert status(found) == 413
     assert bodies(found) == [b"<GET /after >"]
@@ -76,7 +76,7 @@ async def test_after_a_body_that_no_one_read_the_connection_goes_on(opened: Open
 
 @pytest.mark.parametrize("path", ["/cut", "/long"])
 async def test_an_answer_is_as_long_as_it_says_or_cut_off(opened: Open, path: str) -> None:
-    server = await opened(Repeats(), Guard())
+    server = await opened(Repeats(), ConnectionLimits())
     found = await said(server.port, get(path), get("/never"))
     assert b"HTTP/1.1" not in found[8:]
     assert b"never" not in found
@@ -84,7 +84,7 @@ async def test_an_answer_is_as_long_as_it_says_or_cut_off(opened: Open, path: st
 
 
 async def test_pieces_are_framed_for_who_understands_it(opened: Open) -> None:
-    server = await opened(Repeats(), Guard())
+    server = await opened(Repeats(), ConnectionLimits())
     new = await said(server.port, get("/pieces") + get("/after", LAST))
     assert b"Transfer-Encoding: chunked" in new
     assert b"\r\n\r\n" + chunk(b"one") + chunk(b"two") + chunk(b"") in new
@@ -95,7 +95,7 @@ async def test_pieces_are_framed_for_who_understands_it(opened: Open) -> None:
 
 
 async def test_an_old_client_may_ask_to_stay(opened: Open) -> None:
-    server = await opened(Repeats(), Guard())
+    server = await opened(Repeats(), ConnectionLimits())
     stays = get("/a", b"Connection: keep-alive\r\n", b"1.0")
     found = await said(server.port, stays + get("/b", b"", b"1.0"))
     assert bodies(found) == [b"<GET /a >", b"<GET /b >"]
@@ -103,7 +103,7 @@ async def test_an_old_client_may_ask_to_stay(opened: Open) -> None:
 
 
 async def test_a_protocol_that_no_one_agrees_to_leaves_http(opened: Open) -> None:
-    server = await opened(Repeats(), Guard())
+    server = await opened(Repeats(), ConnectionLimits())
     asks = HEAD + b"Connection: Upgrade\r\nUpgrade: %b\r\n"
     found = await said(
         server.port, get("/a", asks % b"websocket") + get("/b", asks % b"h2c") + get("/c", LAST)
@@ -113,7 +113,7 @@ async def test_a_protocol_that_no_one_agrees_to_leaves_http(opened: Open) -> Non
 
 async def test_a_client_that_sends_ahead_is_held_back(opened: Open) -> None:
     repeats = Repeats()
-    server = await opened(repeats, Guard())
+    server = await opened(repeats, ConnectionLimits())
     _, writer = await asyncio.open_connection(HOST, server.port)
     writer.write(get("/slow") + get("/next"))
     sent = 0

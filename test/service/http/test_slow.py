@@ -9,13 +9,13 @@ import pytest
 from support.sockets import asks, chunk, status
 from support.upstream import DEADLINE_S, HOST
 
-from bookshelf.runtime.http.guard import Guard
-from bookshelf.runtime.http.message import BrokenBody, Handler, Request, Response
-from bookshelf.runtime.http.problem import Problem, answer
-from bookshelf.runtime.http.server import HttpServer
+from bookshelf.http.limits import ConnectionLimits
+from bookshelf.http.message import BrokenBody, Handler, Request, Response
+from bookshelf.http.problem import Problem, problem_response
+from bookshelf.http.server.server import HttpServer
 
-Open = Callable[[Handler, Guard], Awaitable[HttpServer]]
-SHORT = Guard(head_s=0.05, body_idle_s=0.05, grace_s=0.05, unread_s=0.05, idle_s=5)
+Open = Callable[[Handler, ConnectionLimits], Awaitable[HttpServer]]
+SHORT = ConnectionLimits(head_s=0.05, body_idle_s=0.05, grace_s=0.05, unread_s=0.05, idle_s=5)
 
 
 class Listener:
@@ -29,7 +29,7 @@ class Listener:
         try:
             await request.body.read(1 << 20)
         except BrokenBody as fault:
-            return answer(Problem("timeout", str(fault)))
+            return problem_response(Problem("timeout", str(fault)))
         return Response(200, {}, self._stream() if self._pieces else b"ok")
 
     async def _stream(self) -> AsyncIterator[bytes]:
@@ -91,7 +91,7 @@ async def test_a_body_that_stops_is_cut_off(opened: Open, framing: str) -> None:
 
 
 async def test_a_body_that_drips_is_cut_off_too(opened: Open) -> None:
-    server = await opened(Listener(), Guard(body_idle_s=5, grace_s=0.05, body_rate=1000))
+    server = await opened(Listener(), ConnectionLimits(body_idle_s=5, grace_s=0.05, body_rate=1000))
     async with connected(server.port) as (reader, writer):
         writer.write(asks("POST", "/", "Transfer-Encoding: chunked"))
         ended = asyncio.create_task(reader.readuntil(b"}"))
@@ -118,7 +118,7 @@ async def test_an_answer_that_no_one_takes_is_not_kept(opened: Open, pieces: tup
 
 async def test_a_reader_that_takes_its_time_gets_everything(opened: Open) -> None:
     listener = Listener(*[b"x" * 65536] * 200)
-    server = await opened(listener, Guard(unread_s=0.25))
+    server = await opened(listener, ConnectionLimits(unread_s=0.25))
     async with connected(server.port) as (reader, writer):
         writer.write(asks("GET", "/"))
         size = 0

@@ -6,16 +6,16 @@ from collections.abc import Awaitable, Callable
 from support.talking import Repeats, bodies, get, said
 from support.upstream import DEADLINE_S, eventually
 
-from bookshelf.runtime.http.guard import Guard
-from bookshelf.runtime.http.message import Handler
-from bookshelf.runtime.http.server import HttpServer
+from bookshelf.http.limits import ConnectionLimits
+from bookshelf.http.message import Handler
+from bookshelf.http.server.server import HttpServer
 
-Open = Callable[[Handler, Guard], Awaitable[HttpServer]]
+Open = Callable[[Handler, ConnectionLimits], Awaitable[HttpServer]]
 
 
 async def test_a_stop_lets_what_is_under_way_end(opened: Open) -> None:
     repeats = Repeats()
-    server = await opened(repeats, Guard())
+    server = await opened(repeats, ConnectionLimits())
     asked = asyncio.create_task(said(server.port, get("/slow")))
     idle = asyncio.create_task(said(server.port, b""))
     async with asyncio.timeout(DEADLINE_S):
@@ -32,7 +32,7 @@ async def test_a_stop_lets_what_is_under_way_end(opened: Open) -> None:
 
 async def test_and_not_for_ever(opened: Open) -> None:
     repeats = Repeats()
-    server = await opened(repeats, Guard())
+    server = await opened(repeats, ConnectionLimits())
     asked = asyncio.create_task(said(server.port, get("/slow")))
     async with asyncio.timeout(DEADLINE_S):
         await eventually(lambda: bool(repeats.asked))

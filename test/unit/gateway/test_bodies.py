@@ -7,7 +7,7 @@ import pytest
 from multidict import CIMultiDict
 from support.upstream import pieces
 
-from bookshelf.runtime.http.message import Body, BrokenBody, Bytes, Request, TooLarge
+from bookshelf.http.message import Body, BrokenBody, BytesBody, Request, TooLarge
 from gateway import bodies
 
 LONG = bodies.SHORT + 1
@@ -42,7 +42,7 @@ async def onward(body: Body, **headers: str) -> Body:
 
 async def test_a_short_body_is_read_so_that_it_can_be_sent_again() -> None:
     found = await onward(Arriving(b"ab", b"c"), Content_Length="3")
-    assert isinstance(found, Bytes)
+    assert isinstance(found, BytesBody)
     assert found.content == b"abc"
 
 
@@ -62,7 +62,7 @@ async def test_a_body_without_a_length_is_handed_on_as_it_comes() -> None:
 
 
 async def test_a_body_that_is_here_already_stays_as_it_is() -> None:
-    here = Bytes(b"x" * LONG)
+    here = BytesBody(b"x" * LONG)
     assert await onward(here) is here
 
 

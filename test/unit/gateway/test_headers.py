@@ -6,12 +6,14 @@ from pathlib import Path
 import pytest
 from multidict import CIMultiDict
 
-from bookshelf.runtime.http.message import Bytes, Request, Response
+from bookshelf.http.message import BytesBody, Request, Response
 from gateway import headers
 
 
 def onward(*given: tuple[str, str], peer: str = "192.0.2.7") -> CIMultiDict[str]:
-    return headers.onward(Request("GET", "/bookshelf/books", CIMultiDict(given), Bytes(), peer), "/bookshelf")
+    return headers.onward(
+        Request("GET", "/bookshelf/books", CIMultiDict(given), BytesBody(), peer), "/bookshelf"
+    )
 
 
 def back(*given: tuple[str, str]) -> CIMultiDict[str]:
@@ -161,7 +163,7 @@ def test_everything_else_passes_twice_if_it_came_twice() -> None:
 
 
 def sent(**more: object) -> CIMultiDict[str]:
-    asked = Request("GET", "/bookshelf/books", CIMultiDict(), Bytes(), "2001:db8::7")
+    asked = Request("GET", "/bookshelf/books", CIMultiDict(), BytesBody(), "2001:db8::7")
     for name, value in more.items():
         setattr(asked, name, value)
     return headers.onward(asked, "/bookshelf")

@@ -2,7 +2,7 @@
 
 import pytest
 
-from bookshelf.runtime.http.message import request
+from bookshelf.http.message import request
 from gateway.pages.inside import Inside
 
 

@@ -2,19 +2,19 @@
 
 import pytest
 
-from bookshelf.runtime.http.client.answer import Answer, Garbage
+from bookshelf.http.client.response_parser import BadResponse, ResponseParser
 
 OK = b"HTTP/1.1 200 OK\r\n"
 
 
-def heard(*parts: bytes, head_only: bool = False, upgrades: bool = False) -> Answer:
-    answer = Answer(head_only=head_only, upgrades=upgrades)
+def heard(*parts: bytes, head_only: bool = False, upgrades: bool = False) -> ResponseParser:
+    answer = ResponseParser(head_only=head_only, upgrades=upgrades)
     for part in parts:
         answer.feed(part)
     return answer
 
 
-def body(answer: Answer) -> bytes:
+def body(answer: ResponseParser) -> bytes:
     return b"".join(answer.pieces)
 
 
@@ -50,7 +50,7 @@ def test_an_answer_is_the_same_however_it_is_cut(size: int) -> None:
     ],
 )
 def test_garbage_is_no_answer(said: bytes) -> None:
-    with pytest.raises(Garbage):
+    with pytest.raises(BadResponse):
         heard(said)
 
 

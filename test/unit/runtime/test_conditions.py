@@ -4,8 +4,8 @@ import pytest
 from multidict import CIMultiDict
 
 from bookshelf.cqrs.position import Position
+from bookshelf.http.problem import Problem
 from bookshelf.runtime.edge.conditions import after, expects, key, trace, unchanged
-from bookshelf.runtime.http.problem import Problem
 
 
 def headers(**named: str) -> CIMultiDict[str]:

@@ -6,8 +6,8 @@ import msgspec
 import pytest
 from msgspec import Meta
 
+from bookshelf.http.problem import Problem
 from bookshelf.runtime.edge.decode import Reader
-from bookshelf.runtime.http.problem import Problem
 
 Name = Annotated[str, Meta(pattern="^[a-z]+$", extra={"mend": "is small letters"})]
 

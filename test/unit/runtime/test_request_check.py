@@ -5,15 +5,15 @@ import socket
 import pytest
 from multidict import CIMultiDict
 
-from bookshelf.runtime.http.listener.tunnel import Tunnel
-from bookshelf.runtime.http.message import Body, Bytes, Request, Response
-from bookshelf.runtime.http.problem import Problem
-from bookshelf.runtime.http.request_check import (
+from bookshelf.http.message import Body, BytesBody, Request, Response
+from bookshelf.http.problem import Problem
+from bookshelf.http.request_check import (
     CheckedHandler,
     OwnNames,
     RequestCheck,
     parse_allowed_hosts,
 )
+from bookshelf.http.server.upgrade import UpgradedStream
 
 
 class Names(OwnNames):
@@ -32,7 +32,7 @@ def refused(
     body: Body | None = None,
     cors: frozenset[str] = frozenset(),
 ) -> str | None:
-    asked = Request(method, target, CIMultiDict(headers), body or Bytes(), secure=secure)
+    asked = Request(method, target, CIMultiDict(headers), body or BytesBody(), secure=secure)
     try:
         CHECK.admit(asked, cors.__contains__)
     except Problem as refusal:
@@ -65,7 +65,7 @@ def test_a_request_to_another_name_is_refused(host: str, method: str) -> None:
 
 def test_the_refusal_names_the_setting_and_its_value() -> None:
     with pytest.raises(Problem, match=r"'evil\.example'.*BOOKSHELF_ALLOWED_HOSTS=evil\.example"):
-        CHECK.admit(Request("GET", "/", CIMultiDict({"Host": "evil.example:80"}), Bytes()))
+        CHECK.admit(Request("GET", "/", CIMultiDict({"Host": "evil.example:80"}), BytesBody()))
 
 
 @pytest.mark.parametrize("path", ["/health", "/health/live", "/health/ready?x", "/metrics"])
@@ -102,7 +102,7 @@ def test_a_page_of_another_origin_changes_nothing(headers: list[tuple[str, str]]
 def test_a_websocket_from_another_origin_is_refused_and_a_plain_get_is_not(
     headers: list[tuple[str, str]],
 ) -> None:
-    assert refused(HOST, *headers, method="GET", body=Tunnel(lambda: None)) == "cross-origin"
+    assert refused(HOST, *headers, method="GET", body=UpgradedStream(lambda: None)) == "cross-origin"
     assert refused(HOST, *headers, method="GET") is None
 
 
@@ -149,7 +149,7 @@ async def test_a_refusal_is_an_answer_and_the_handler_is_not_asked() -> None:
             raise AssertionError(request)
 
     response = await CheckedHandler(Never(), CHECK).handle(
-        Request("GET", "/", CIMultiDict({"Host": "evil.example"}), Bytes())
+        Request("GET", "/", CIMultiDict({"Host": "evil.example"}), BytesBody())
     )
     assert (response.status, response.headers["Content-Type"]) == (421, "application/problem+json")
 
@@ -168,4 +168,4 @@ def test_a_setting_that_is_no_list_of_names_is_refused(wrong: str) -> None:
 def test_the_names_of_this_machine_are_allowed() -> None:
     name = socket.gethostname()
     for host in (name, f"{name.partition('.')[0]}.local:8000"):
-        RequestCheck().admit(Request("GET", "/", CIMultiDict({"Host": host}), Bytes()))
+        RequestCheck().admit(Request("GET", "/", CIMultiDict({"Host": host}), BytesBody()))

@@ -1,7 +1,7 @@
 import pytest
 
-from bookshelf.runtime.http.problem import Problem
-from bookshelf.runtime.http.router import Router
+from bookshelf.http.problem import Problem
+from bookshelf.http.router import Router
 
 
 @pytest.fixture

@@ -12,7 +12,7 @@ import pytest
 from support.sockets import Street, Talk, asks, chunk, status
 from support.upstream import DEADLINE_S, Service, described
 
-from bookshelf.runtime.http.transport import HttpTransport
+from bookshelf.http.client.transport import HttpTransport
 from gateway.upstream.patience import Patience
 
 BOOKS = described("books", ("books",), "GET /books", "POST /books")

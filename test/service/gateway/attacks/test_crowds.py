@@ -9,9 +9,9 @@ import pytest
 from support.sockets import Street, asks, status
 from support.upstream import HOST, Service, described
 
-from bookshelf.runtime.http.guard import Guard
-from bookshelf.runtime.http.message import Request, Response
-from bookshelf.runtime.http.transport import HttpTransport
+from bookshelf.http.client.transport import HttpTransport
+from bookshelf.http.limits import ConnectionLimits
+from bookshelf.http.message import Request, Response
 from gateway.front.front import House
 
 BOOKS = described("books", ("books",), "GET /books", "POST /books")
@@ -26,7 +26,7 @@ async def test_ten_thousand_idle_connections_keep_no_one_out(
     street: Street, transport: HttpTransport, record_property: Callable[[str, object], None]
 ) -> None:
     await street.service(Service(BOOKS))
-    await street.open(transport, guard=Guard(head_s=600))
+    await street.open(transport, guard=ConnectionLimits(head_s=600))
     idle: list[tuple[asyncio.StreamReader, asyncio.StreamWriter]] = []
     for _ in range(0, IDLE, 500):
         some = (asyncio.open_connection(HOST, street.port) for _ in range(min(500, IDLE - len(idle))))
@@ -41,7 +41,7 @@ async def test_ten_thousand_idle_connections_keep_no_one_out(
 
 async def test_those_that_say_nothing_are_closed(street: Street, transport: HttpTransport) -> None:
     await street.service(Service(BOOKS))
-    await street.open(transport, guard=Guard(head_s=0.2))
+    await street.open(transport, guard=ConnectionLimits(head_s=0.2))
     idle = await asyncio.gather(*(asyncio.open_connection(HOST, street.port) for _ in range(200)))
     ends = await asyncio.gather(*(reader.read() for reader, _ in idle))
     assert ends == [b""] * 200

@@ -11,10 +11,10 @@ from support.nginx import installed, nginx
 from support.sockets import Street
 from support.upstream import HOST, Service, described
 
-from bookshelf.runtime.http.guard import Guard
-from bookshelf.runtime.http.message import Request, Response
-from bookshelf.runtime.http.server import HttpServer
-from bookshelf.runtime.http.transport import HttpTransport
+from bookshelf.http.client.transport import HttpTransport
+from bookshelf.http.limits import ConnectionLimits
+from bookshelf.http.message import Request, Response
+from bookshelf.http.server.server import HttpServer
 
 BOOKS = described(
     "books", ("books",), "GET /books", "POST /books", "GET /smuggled", "POST /smuggled", "GET /books/{id}"
@@ -22,7 +22,7 @@ BOOKS = described(
 TWO = "two"
 #: Seconds after which a proxy that says nothing more has said all.
 QUIET_S = 0.3
-GUARD = Guard(head_s=0.3, body_idle_s=0.3, linger_s=0.1)
+GUARD = ConnectionLimits(head_s=0.3, body_idle_s=0.3, linger_s=0.1)
 
 
 class Seen:

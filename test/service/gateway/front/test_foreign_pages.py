@@ -4,9 +4,9 @@ import pytest
 from support.sockets import Street, asks, said_by, status
 from support.upstream import HOST, Service, described
 
-from bookshelf.runtime.http.message import Response
-from bookshelf.runtime.http.server import HttpServer
-from bookshelf.runtime.http.transport import HttpTransport
+from bookshelf.http.client.transport import HttpTransport
+from bookshelf.http.message import Response
+from bookshelf.http.server.server import HttpServer
 from gateway.front.cors import Cors
 from gateway.front.front import House
 from gateway.front.origin import Origins

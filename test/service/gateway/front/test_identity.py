@@ -6,7 +6,7 @@ import pytest
 from support.sockets import Street, asks, status
 from support.upstream import Service, described
 
-from bookshelf.runtime.http.transport import HttpTransport
+from bookshelf.http.client.transport import HttpTransport
 from gateway.identity.port import BadToken, Identity, NoKeys, UnknownKey, Verifier, required
 
 OPEN, ANYONE, WRITERS = "/bookshelf/open", "/bookshelf/known", "/bookshelf/written"

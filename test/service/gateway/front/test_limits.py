@@ -7,8 +7,8 @@ import pytest
 from support.sockets import Street, asks, chunk, status
 from support.upstream import Service, described, eventually, never
 
-from bookshelf.runtime.http.message import Request, Response
-from bookshelf.runtime.http.transport import HttpTransport
+from bookshelf.http.client.transport import HttpTransport
+from bookshelf.http.message import Request, Response
 from gateway.front.crowd import Crowd
 from gateway.front.front import House
 from gateway.front.origin import Origins

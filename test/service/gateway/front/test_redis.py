@@ -9,8 +9,8 @@ import pytest
 from support.until import until
 from support.upstream import HOST
 
-from bookshelf.runtime.http.problem import Problem
-from bookshelf.runtime.http.server import free_port
+from bookshelf.http.problem import Problem
+from bookshelf.http.server.server import free_port
 from gateway.front.rates import Rates
 
 PROGRAM = shutil.which("redis-server")

@@ -8,8 +8,8 @@ import pytest
 from joserfc.jwk import OKPKey
 from support.upstream import HOST, eventually, never
 
-from bookshelf.runtime.http.message import Request, Response
-from bookshelf.runtime.http.server import HttpServer
+from bookshelf.http.message import Request, Response
+from bookshelf.http.server.server import HttpServer
 from gateway.identity.keys import BadKeys
 from gateway.identity.port import NoKeys
 from gateway.identity.remote import UrlKeys

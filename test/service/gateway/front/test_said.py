@@ -7,8 +7,8 @@ import structlog
 from support.sockets import Street, asks, status
 from support.upstream import Service, described
 
-from bookshelf.runtime.http.message import Response
-from bookshelf.runtime.http.transport import HttpTransport
+from bookshelf.http.client.transport import HttpTransport
+from bookshelf.http.message import Response
 from gateway.front.cors import Cors
 from gateway.front.front import House
 

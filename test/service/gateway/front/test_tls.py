@@ -17,7 +17,7 @@ from support.sockets import asks, status
 from support.upstream import HOST, Service, described, eventually
 
 from bookshelf.config import Gate, WrongSetting
-from bookshelf.runtime.http.server import free_port
+from bookshelf.http.server.server import free_port
 from gateway.front.door import GatewayDoor, opened
 from gateway.front.tls import Certificate
 

@@ -5,7 +5,7 @@ import gzip
 import pytest
 from multidict import CIMultiDict
 
-from bookshelf.runtime.http.message import Request, Response, request
+from bookshelf.http.message import Request, Response, request
 from gateway.front.packing import Packing, unmark
 
 TEXT = b"a book, " * 1000

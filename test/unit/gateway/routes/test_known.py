@@ -4,7 +4,7 @@ import msgspec
 import pytest
 from support.declared import at, declared
 
-from bookshelf.runtime.http.problem import Problem
+from bookshelf.http.problem import Problem
 from gateway.routes.document import Document
 from gateway.routes.known import Known
 from gateway.routes.rules import Rules, parse

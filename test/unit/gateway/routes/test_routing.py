@@ -5,8 +5,8 @@ from support.declared import at, declared, understood
 from support.upstream import described
 
 from bookshelf.discovery.port import Snapshot
-from bookshelf.runtime.http.problem import Problem
-from bookshelf.runtime.http.router import Router
+from bookshelf.http.problem import Problem
+from bookshelf.http.router import Router
 from gateway.routes.document import Document
 from gateway.routes.routing import Refused, Table
 from gateway.routes.rules import Rules, parse

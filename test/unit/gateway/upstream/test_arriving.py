@@ -6,7 +6,7 @@ import pytest
 from support.endpoints import TOUCHY, endpoint
 from support.upstream import never, pieces
 
-from bookshelf.runtime.http.message import BrokenBody
+from bookshelf.http.message import BrokenBody
 from gateway.upstream.arriving import Arriving
 from gateway.upstream.endpoint import Endpoint
 from gateway.upstream.pool import Pools

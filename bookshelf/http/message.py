@@ -1,6 +1,6 @@
 """Requests and responses as values, independent of what carries them."""
 
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Mapping, Sequence
 from typing import Protocol
 
 import msgspec
@@ -31,7 +31,7 @@ class Body(Protocol):
         """Yield it piece by piece. Raises `BrokenBody`."""
 
 
-async def gathered(pieces: AsyncIterator[bytes], limit: int) -> bytes:
+async def gather(pieces: AsyncIterator[bytes], limit: int) -> bytes:
     """Return all of them. Raises `TooLarge`."""
     content: list[bytes] = []
     size = 0
@@ -43,7 +43,7 @@ async def gathered(pieces: AsyncIterator[bytes], limit: int) -> bytes:
     return b"".join(content)
 
 
-class Bytes:
+class BytesBody:
     """A body that is here already."""
 
     __slots__ = ("content",)
@@ -88,7 +88,7 @@ class Response(msgspec.Struct):
     body: bytes | AsyncIterator[bytes] = b""
 
 
-async def let_go(body: bytes | AsyncIterator[bytes]) -> None:
+async def close_body(body: bytes | AsyncIterator[bytes]) -> None:
     """Close a body that no one reads on: what it comes from learns it now, and not when memory is cleared."""
     close = getattr(body, "aclose", None)
     if close is not None:
@@ -98,7 +98,7 @@ async def let_go(body: bytes | AsyncIterator[bytes]) -> None:
 def request(method: str, target: str, content: bytes = b"", **headers: str) -> Request:
     """Make a request by hand; header names are given with underscores."""
     named = CIMultiDict({name.replace("_", "-"): value for name, value in headers.items()})
-    return Request(method, target, named, Bytes(content))
+    return Request(method, target, named, BytesBody(content))
 
 
 class Handler(Protocol):
@@ -106,3 +106,15 @@ class Handler(Protocol):
 
     async def handle(self, request: Request) -> Response:
         """Answer; faults are answers too."""
+
+
+class InvalidHeader(ValueError):
+    """It cannot be written down as HTTP: a value of it has a line's end in it."""
+
+
+def join_lines(lines: Sequence[str]) -> str:
+    """Return the lines, each with its end. Raises `InvalidHeader`."""
+    text = "\r\n".join(lines) + "\r\n"
+    if text.count("\n") != len(lines) or text.count("\r") != len(lines) or "\0" in text:
+        raise InvalidHeader("a header's value has a line's end in it")
+    return text

@@ -15,9 +15,9 @@ from functools import cache
 from ipaddress import ip_address
 from threading import Thread
 
-from bookshelf.runtime.http.listener.tunnel import Tunnel
-from bookshelf.runtime.http.message import Handler, Request, Response
-from bookshelf.runtime.http.problem import Problem, answer
+from bookshelf.http.message import Handler, Request, Response
+from bookshelf.http.problem import Problem, problem_response
+from bookshelf.http.server.upgrade import UpgradedStream
 
 #: Methods that change nothing.
 SAFE_METHODS = frozenset({"GET", "HEAD", "OPTIONS"})
@@ -89,7 +89,7 @@ class RequestCheck:
         if is_probe(request):
             return
         self._check_host(request.headers.get("Host", ""))
-        if request.method not in SAFE_METHODS or isinstance(request.body, Tunnel):
+        if request.method not in SAFE_METHODS or isinstance(request.body, UpgradedStream):
             _check_origin(request, allows)
 
     def _check_host(self, host: str) -> None:
@@ -120,7 +120,7 @@ class CheckedHandler:
         try:
             self._check.admit(request)
         except Problem as refusal:
-            return answer(refusal)
+            return problem_response(refusal)
         return await self._handler.handle(request)
 
 

@@ -3,22 +3,22 @@
 import asyncio
 from typing import cast
 
-from bookshelf.runtime.http.client.answer import Answer, Garbage
-from bookshelf.runtime.http.client.faults import NoAnswer
-from bookshelf.runtime.http.message import BrokenBody
+from bookshelf.http.client.errors import NoResponse
+from bookshelf.http.client.response_parser import BadResponse, ResponseParser
+from bookshelf.http.message import BrokenBody
 
 #: Bytes of an answer that wait to be read, above which no more is taken; and below which it is again.
 _MUCH = 256 << 10
 _LITTLE = 64 << 10
 
 
-class Line(asyncio.Protocol):
+class ClientConnection(asyncio.Protocol):
     """Tells what it reads to who waits: first for the head, then for each piece."""
 
     def __init__(self) -> None:
         self._loop = asyncio.get_running_loop()
         self._transport: asyncio.Transport | None = None
-        self._answer: Answer | None = None
+        self._answer: ResponseParser | None = None
         self._waiter: asyncio.Future[None] | None = None
         self._drained: asyncio.Future[None] | None = None
         self._fault: Exception | None = None
@@ -48,15 +48,15 @@ class Line(asyncio.Protocol):
         """Keep the way out."""
         self._transport = cast("asyncio.Transport", transport)
 
-    def ask(self, request: bytes, answer: Answer) -> None:
+    def ask(self, request: bytes, answer: ResponseParser) -> None:
         """Send the head, and as much of the body as there is; what comes is for this answer."""
         self._answer = answer
         self.write(request)
 
     def write(self, data: bytes) -> None:
-        """Send; raise `NoAnswer` if no one is there any more."""
+        """Send; raise `NoResponse` if no one is there any more."""
         if self._transport is None or self._transport.is_closing():
-            raise NoAnswer("the connection was closed")
+            raise NoResponse("the connection was closed")
         self._transport.write(data)
 
     async def drain(self) -> None:
@@ -66,12 +66,12 @@ class Line(asyncio.Protocol):
             await self._drained
 
     async def ready(self, patience_s: float) -> None:
-        """Wait for the head. Raises `NoAnswer`."""
+        """Wait for the head. Raises `NoResponse`."""
         answer = self._expected()
         while not answer.ready:
             await self._more(patience_s)
             if self._fault is not None and not answer.ready:
-                raise NoAnswer(str(self._fault)) from self._fault
+                raise NoResponse(str(self._fault)) from self._fault
 
     async def piece(self, patience_s: float) -> bytes:
         """Return the next bytes of the body, none at its end. Raises `BrokenBody`."""
@@ -100,7 +100,7 @@ class Line(asyncio.Protocol):
         finally:
             self._waiter = None
 
-    def _expected(self) -> Answer:
+    def _expected(self) -> ResponseParser:
         assert self._answer is not None  # noqa: S101 (something was asked)
         return self._answer
 
@@ -122,7 +122,7 @@ class Line(asyncio.Protocol):
             return
         try:
             answer.feed(data)
-        except Garbage as fault:
+        except BadResponse as fault:
             self._broken(fault)
             return
         if answer.size > _MUCH and not self._paused and self._transport is not None:

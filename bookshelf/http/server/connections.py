@@ -9,10 +9,10 @@ from collections import Counter
 from collections.abc import Iterator
 from typing import Protocol
 
-from bookshelf.runtime.http.guard import Guard
+from bookshelf.http.limits import ConnectionLimits
 
 
-class Watched(Protocol):
+class WatchedConnection(Protocol):
     """A connection."""
 
     peer: str
@@ -34,27 +34,27 @@ class Connections:
     next answer.
     """
 
-    def __init__(self, guard: Guard, *, cancels: bool = False) -> None:
+    def __init__(self, guard: ConnectionLimits, *, cancels: bool = False) -> None:
         self.guard = guard
         self.cancels = cancels
         self.leaving = False
-        self.working: set[Watched] = set()
+        self.working: set[WatchedConnection] = set()
         self._ended = asyncio.Event()
-        self._all: set[Watched] = set()
+        self._all: set[WatchedConnection] = set()
         self._each: Counter[str] = Counter()
         self.refused = 0
         #: Those beyond the limits that may ask for health or metrics.
-        self.spare: set[Watched] = set()
+        self.spare: set[WatchedConnection] = set()
 
     def __len__(self) -> int:
         """Return how many there are."""
         return len(self._all)
 
-    def __iter__(self) -> Iterator[Watched]:
+    def __iter__(self) -> Iterator[WatchedConnection]:
         """Go through those that are there now."""
         return iter(tuple(self._all))
 
-    def enter(self, one: Watched) -> bool:
+    def enter(self, one: WatchedConnection) -> bool:
         """Take a connection in; return whether it may stay, if only as a spare one."""
         self._all.add(one)
         self._each[one.peer] += 1
@@ -67,7 +67,7 @@ class Connections:
         self.refused += not fits
         return fits
 
-    def leave(self, one: Watched) -> None:
+    def leave(self, one: WatchedConnection) -> None:
         """Forget a connection."""
         if one in self._all:
             self._all.remove(one)
@@ -77,7 +77,7 @@ class Connections:
                 del self._each[one.peer]
             self._ended.set()
 
-    def done(self, one: Watched) -> None:
+    def done(self, one: WatchedConnection) -> None:
         """Note that nothing is under way on it."""
         self.working.discard(one)
         self._ended.set()

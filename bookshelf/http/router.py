@@ -5,8 +5,8 @@ from dataclasses import dataclass, field
 from typing import Generic, TypeVar
 from urllib.parse import unquote
 
-from bookshelf.runtime.http.message import Request, Response
-from bookshelf.runtime.http.problem import Problem
+from bookshelf.http.message import Request, Response
+from bookshelf.http.problem import Problem
 
 Endpoint = Callable[[Request, Mapping[str, str]], Awaitable[Response]]
 T = TypeVar("T")

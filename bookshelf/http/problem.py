@@ -6,7 +6,7 @@ from typing import Any
 
 import msgspec
 
-from bookshelf.runtime.http.message import Response
+from bookshelf.http.message import Response
 
 MEDIA_TYPE = "application/problem+json"
 
@@ -66,7 +66,7 @@ class Problem(Exception):
         self.headers = {name.replace("_", "-"): value for name, value in headers.items()}
 
 
-def answer(problem: Problem) -> Response:
+def problem_response(problem: Problem) -> Response:
     """Write a problem down."""
     status = STATUS[problem.kind]
     body: dict[str, Any] = {

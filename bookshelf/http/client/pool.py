@@ -4,28 +4,28 @@ import asyncio
 from collections import deque
 from collections.abc import Callable
 
-from bookshelf.runtime.http.client.faults import Unreachable
-from bookshelf.runtime.http.client.line import Line
+from bookshelf.http.client.connection import ClientConnection
+from bookshelf.http.client.errors import Unreachable
 
 #: Seconds after which a kept connection is not used again: servers keep theirs longer (bookshelf's 75 s).
 _KEPT_S = 50.0
 
 
 #: Says why no one connects to an address; None if one may.
-Objection = Callable[[str], str | None]
+AddressCheck = Callable[[str], str | None]
 
 
-class Lines:
+class ConnectionPool:
     """The connections to one address."""
 
     def __init__(
-        self, address: str, port: int, most: int, connect_s: float, objection: Objection | None = None
+        self, address: str, port: int, most: int, connect_s: float, objection: AddressCheck | None = None
     ) -> None:
         self._objection = objection
         self._place = (address, port)
         self._connect_s = connect_s
         self._room = self._most = most
-        self._free: list[Line] = []
+        self._free: list[ClientConnection] = []
         self._waiting: deque[asyncio.Future[None]] = deque()
 
     @property
@@ -42,7 +42,7 @@ class Lines:
             else:
                 self._gone(line)
 
-    async def take(self) -> Line:
+    async def take(self) -> ClientConnection:
         """Return a connection that no one uses. Raises `Unreachable`."""
         while True:
             while self._free:
@@ -54,7 +54,7 @@ class Lines:
                 return await self._opened()
             await self._turn()
 
-    def give(self, line: Line) -> None:
+    def give(self, line: ClientConnection) -> None:
         """Take back a connection; it is kept if it can be used again."""
         if line.release():
             self._free.append(line)
@@ -67,12 +67,12 @@ class Lines:
         while self._free:
             self._gone(self._free.pop())
 
-    async def _opened(self) -> Line:
+    async def _opened(self) -> ClientConnection:
         self._room -= 1
         loop = asyncio.get_running_loop()
         try:
             async with asyncio.timeout(self._connect_s):
-                line = (await loop.create_connection(Line, *self._place))[1]
+                line = (await loop.create_connection(ClientConnection, *self._place))[1]
             self._check(line)
             return line  # noqa: TRY300 (what is objected to makes room, too)
         except BaseException as fault:
@@ -82,7 +82,7 @@ class Lines:
                 raise Unreachable(f"{self._place[0]}:{self._place[1]}: {fault}") from fault
             raise
 
-    def _check(self, line: Line) -> None:
+    def _check(self, line: ClientConnection) -> None:
         # only now: a name may mean another address each time that it is looked up
         why = self._objection(line.peer) if self._objection is not None else None
         if why is not None:
@@ -99,7 +99,7 @@ class Lines:
                 self._next()  # the turn was this one's, and goes on
             raise
 
-    def _gone(self, line: Line) -> None:
+    def _gone(self, line: ClientConnection) -> None:
         line.close()
         self._room += 1
         self._next()

@@ -1,25 +1,25 @@
-"""A connection's bytes as requests, read by httptools. Strict: what is not HTTP/1.1 is no request."""
+"""Parses requests with llhttp and refuses those that another parser could read differently."""
 
+import re
 from collections import deque
 from collections.abc import Callable
 
 from httptools import HttpParserCallbackError, HttpParserError, HttpParserUpgrade, HttpRequestParser
 from multidict import CIMultiDict
 
-from bookshelf.runtime.http.guard import Guard
-from bookshelf.runtime.http.listener.arrival import Arrival, refused
-from bookshelf.runtime.http.listener.incoming import Incoming
-from bookshelf.runtime.http.listener.strict import flaw
-from bookshelf.runtime.http.listener.tunnel import Tunnel
-from bookshelf.runtime.http.problem import Problem
+from bookshelf.http.limits import ConnectionLimits
+from bookshelf.http.message import Body, BytesBody, Request
+from bookshelf.http.problem import Problem
+from bookshelf.http.server.request_body import RequestBody
+from bookshelf.http.server.upgrade import UpgradedStream
 
 _MALFORMED = "the request is not HTTP/1.1, or has more headers than are taken"
 
 
-class Reader:
+class RequestParser:
     """The parser's listener. What it has read is in `arrived`, in order; the last of them may still come in.
 
-    `heading`: whether a head has begun and not ended. `flow` and `invite`: see `Incoming`.
+    `heading`: whether a head has begun and not ended. `flow` and `invite`: see `RequestBody`.
     """
 
     __slots__ = (
@@ -27,17 +27,17 @@ class Reader:
         *("arrived", "heading", "over"),
     )
 
-    def __init__(self, guard: Guard, flow: Callable[[], None], invite: Callable[[], None]) -> None:
+    def __init__(self, guard: ConnectionLimits, flow: Callable[[], None], invite: Callable[[], None]) -> None:
         self._guard = guard
         self._flow = flow
         self._invite = invite
         self._parser = HttpRequestParser(self)
-        self._body: Incoming | None = None
-        self._tunnel: Tunnel | None = None
+        self._body: RequestBody | None = None
+        self._tunnel: UpgradedStream | None = None
         self._fields: list[tuple[str, str]] = []
         self._target = b""
         self._size = 0
-        self.arrived: deque[Arrival] = deque()
+        self.arrived: deque[IncomingRequest] = deque()
         self.heading = False
         #: Whether nothing more is read: the client said so, or was not understood.
         self.over = False
@@ -75,12 +75,12 @@ class Reader:
     def _switch(self, rest: bytes) -> None:
         """Go on behind a request that asks for another protocol: HTTP it is, until someone agrees."""
         self._parser = HttpRequestParser(self)
-        if self.arrived and isinstance(self.arrived[-1].body, Tunnel):
+        if self.arrived and isinstance(self.arrived[-1].body, UpgradedStream):
             self._tunnel = self.arrived[-1].body
         if rest:
             self.feed(rest)
 
-    def decline(self, tunnel: Tunnel) -> None:
+    def decline(self, tunnel: UpgradedStream) -> None:
         """Take what came behind a request for a tunnel as HTTP: no one agreed to it."""
         if tunnel is self._tunnel:
             self._tunnel = None
@@ -99,9 +99,9 @@ class Reader:
         self.over, self.heading = True, False
         problem = fault if isinstance(fault, Problem) else Problem("malformed", _MALFORMED)
         if self._body is None:
-            self.arrived.append(refused(problem))
+            self.arrived.append(refused_request(problem))
         elif self.arrived:  # no one has begun with it
-            self.arrived[-1] = refused(problem)
+            self.arrived[-1] = refused_request(problem)
         else:
             self._body.break_off()
 
@@ -134,18 +134,18 @@ class Reader:
         parser = self._parser
         headers = CIMultiDict(self._fields)
         method, version = parser.get_method().decode("ascii"), parser.get_http_version()
-        wrong = flaw(method, version, headers)
+        wrong = find_ambiguity(method, version, headers)
         if wrong is not None:
             raise Problem("malformed", wrong)
         kept = parser.should_keep_alive()
-        one = Arrival(method, self._target.decode("ascii"), int(version == "1.1"), headers, kept=kept)
+        one = IncomingRequest(method, self._target.decode("ascii"), int(version == "1.1"), headers, kept=kept)
         if "Transfer-Encoding" in headers or headers.get("Content-Length", "0") != "0":
             waits = headers.get("Expect", "").lower() == "100-continue"
-            one.body = self._body = Incoming(self._guard, self._flow, self._invite if waits else None)
+            one.body = self._body = RequestBody(self._guard, self._flow, self._invite if waits else None)
         elif (
             parser.should_upgrade() and headers.get("Upgrade", "").lower() == "websocket" and method == "GET"
         ):
-            one.body = Tunnel(self._flow)
+            one.body = UpgradedStream(self._flow)
         self.arrived.append(one)
 
     def on_body(self, piece: bytes) -> None:
@@ -162,3 +162,72 @@ class Reader:
 
 def _too_large() -> Problem:
     return Problem("head-too-large", "the target or a header is longer than is taken")
+
+
+#: RFC 3986's host and port, without what only a user's name could have.
+_HOST_FORM = re.compile(r"[A-Za-z0-9._\-\[\]:%]{0,260}")
+_VERSIONS = frozenset({"1.1", "1.0"})
+
+
+def find_ambiguity(method: str, version: str, headers: CIMultiDict[str]) -> str | None:
+    """Return what is wrong with a request's head; None for nothing (RFC 9112, 3.2 and 6.1)."""
+    if version not in _VERSIONS:
+        return "HTTP/1.1 is spoken here"
+    if method == "CONNECT":
+        return "CONNECT is for proxies that lead anywhere (RFC 9110, 9.3.6)"
+    hosts = headers.getall("Host", ())
+    if len(hosts) != 1:
+        if hosts or version == "1.1":
+            return "a request has one Host"
+    elif _HOST_FORM.fullmatch(hosts[0]) is None:
+        return "Host is a name or an address, and perhaps a port"
+    coding = headers.get("Transfer-Encoding")
+    return None if coding is None else _miscoded(version, coding)
+
+
+def _miscoded(version: str, coding: str) -> str | None:
+    if version == "1.0":
+        return "HTTP/1.0 has no Transfer-Encoding"
+    return None if coding.lower() == "chunked" else "the one Transfer-Encoding that is taken is chunked"
+
+
+_EMPTY = BytesBody()
+
+
+class IncomingRequest:
+    """Its head, and its body as far as it has come; or the problem that is said instead, the last word.
+
+    `body`: None for none. `minor`: of HTTP/1. `kept`: whether the client means to send another.
+    """
+
+    __slots__ = ("body", "headers", "kept", "method", "minor", "refusal", "target")
+
+    def __init__(
+        self, method: str, target: str, minor: int, headers: CIMultiDict[str], *, kept: bool
+    ) -> None:
+        self.method = method
+        self.target = target
+        self.minor = minor
+        self.headers = headers
+        self.kept = kept
+        self.body: RequestBody | UpgradedStream | None = None
+        self.refusal: Problem | None = None
+
+    def request(self, peer: str, *, secure: bool) -> Request:
+        """Return it as handlers know it: a body that is here whole is bytes."""
+        body: Body = _EMPTY if self.body is None else self.body
+        if isinstance(body, RequestBody) and body.whole:
+            body = BytesBody(body.taken())
+        return Request(self.method, self.target, self.headers, body, peer, secure)
+
+    @property
+    def uninvited(self) -> bool:
+        """Whether the client still waits to be told that its body is wanted."""
+        return isinstance(self.body, RequestBody) and self.body.uninvited
+
+
+def refused_request(problem: Problem) -> IncomingRequest:
+    """Return what stands for a request that was not understood."""
+    arrival = IncomingRequest("", "", 1, CIMultiDict(), kept=False)
+    arrival.refusal = problem
+    return arrival

@@ -1,14 +1,46 @@
-"""A request's body on its way in: as fast as it is read, and not slower than it may come."""
+"""A request's body as it arrives: a bounded buffer between the socket and the handler."""
 
 import asyncio
+from collections import deque
 from collections.abc import AsyncIterator, Callable
 
-from bookshelf.runtime.http.guard import Guard
-from bookshelf.runtime.http.listener.waiting import Waiting
-from bookshelf.runtime.http.message import BrokenBody, TooLarge, gathered
+from bookshelf.http.limits import ConnectionLimits
+from bookshelf.http.message import BrokenBody, TooLarge, gather
+
+#: How many may wait, above which no more is taken from the socket.
+_FULL_BYTES = 64 << 10
 
 
-class Incoming(Waiting):
+class ByteBuffer:
+    """They are kept in pieces, and read in one. `flow` is called when there may be room for more again."""
+
+    __slots__ = ("_flow", "_pieces", "_waiting")
+
+    def __init__(self, flow: Callable[[], None]) -> None:
+        self._flow = flow
+        self._pieces: deque[bytes] = deque()
+        self._waiting = 0
+
+    @property
+    def full(self) -> bool:
+        """Whether no more should come just now."""
+        return self._waiting > _FULL_BYTES
+
+    def keep(self, piece: bytes) -> None:
+        """Take a piece in."""
+        self._pieces.append(piece)
+        self._waiting += len(piece)
+
+    def taken(self) -> bytes:
+        """Return what has come and was not read."""
+        content = b"".join(self._pieces)
+        self._pieces.clear()
+        self._waiting = 0
+        self._flow()
+        return content
+
+
+class RequestBody(ByteBuffer):
     """What the connection feeds and the handler reads. Compressed bytes are left as they are.
 
     `invite` is called when a client that waits to be told that its body is wanted is to be told so.
@@ -20,7 +52,7 @@ class Incoming(Waiting):
     )
 
     def __init__(
-        self, guard: Guard, flow: Callable[[], None], invite: Callable[[], None] | None = None
+        self, guard: ConnectionLimits, flow: Callable[[], None], invite: Callable[[], None] | None = None
     ) -> None:
         super().__init__(flow)
         self._guard = guard
@@ -75,7 +107,7 @@ class Incoming(Waiting):
 
     async def read(self, limit: int) -> bytes:
         """Return all of it."""
-        return await gathered(self.stream(), limit)
+        return await gather(self.stream(), limit)
 
     async def stream(self) -> AsyncIterator[bytes]:
         """Yield it piece by piece. Raises `BrokenBody`, and `TooLarge` once more has come than may."""

@@ -12,11 +12,11 @@ _CONTINUE, _SWITCHING, _OK = 100, 101, 200
 _BODILESS = frozenset({204, 304})
 
 
-class Garbage(Exception):
+class BadResponse(Exception):
     """What came is no answer."""
 
 
-class Answer:
+class ResponseParser:
     """One answer: the parser's listener. `kept`: whether its connection can be used for another."""
 
     __slots__ = (
@@ -36,7 +36,7 @@ class Answer:
         self.ready = self.done = self.kept = self.switched = False
 
     def feed(self, data: bytes) -> None:
-        """Read on. Raises `Garbage`."""
+        """Read on. Raises `BadResponse`."""
         if self.switched:
             self.on_body(data)
             return
@@ -48,10 +48,10 @@ class Answer:
             self._switch(data[tunnel.args[0] :])
         except HttpParserError as fault:
             if not self.done:
-                raise Garbage(str(fault)) from fault
+                raise BadResponse(str(fault)) from fault
             self.kept = False  # something came behind the answer: no one asked for it
         if not self.ready and self._head_size > _HEAD_MOST:
-            raise Garbage(f"the head has more than {_HEAD_MOST} bytes")
+            raise BadResponse(f"the head has more than {_HEAD_MOST} bytes")
 
     def end(self) -> bool:
         """Note that nothing more comes; return whether the answer is whole."""
@@ -68,7 +68,7 @@ class Answer:
         if self.ready:
             return
         if len(self.headers) >= _HEADERS_MOST:
-            raise Garbage(f"the head has more than {_HEADERS_MOST} headers")
+            raise BadResponse(f"the head has more than {_HEADERS_MOST} headers")
         self.headers.add(name.decode("ascii"), value.decode("utf-8", "surrogateescape"))
 
     def on_message_begin(self) -> None:
@@ -85,7 +85,7 @@ class Answer:
             self.headers.clear()
             return
         if self.status == _SWITCHING and not self._asked[1]:
-            raise Garbage("it switches protocols, and was not asked to")
+            raise BadResponse("it switches protocols, and was not asked to")
         self.ready = True
         if self._asked[0] or self.status in _BODILESS:
             self.done, self.kept = True, self._parser.should_keep_alive() or self._asked[0]

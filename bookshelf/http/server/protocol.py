@@ -1,24 +1,23 @@
-"""A connection's way out."""
+"""The sending half of a connection, and the clock of a client that does not read."""
 
 import asyncio
 from typing import cast
 
-from bookshelf.runtime.http.guard import Guard
-from bookshelf.runtime.http.listener.unread import Unread
+from bookshelf.http.limits import ConnectionLimits
 
 _GONE = "the client has gone"
 
 
-class Wire(asyncio.Protocol):
+class WriteProtocol(asyncio.Protocol):
     """Sends as fast as the client takes it."""
 
-    def __init__(self, guard: Guard) -> None:
+    def __init__(self, guard: ConnectionLimits) -> None:
         self.guard = guard
         self.peer = ""
         self.secure = False
         self._loop = asyncio.get_running_loop()
         self._wire: asyncio.Transport | None = None
-        self._unread = Unread(guard)
+        self._unread = WriteStallTimer(guard)
         self._room: asyncio.Future[None] | None = None
         self._full = False
 
@@ -69,3 +68,30 @@ class Wire(asyncio.Protocol):
             self._loop.call_later(within_s, wire.close)
         elif wire is not None:
             wire.close()
+
+
+class WriteStallTimer:
+    """The slow reader's clock. It begins anew whenever nothing is left, or enough has gone."""
+
+    __slots__ = ("_guard", "_left", "_since")
+
+    def __init__(self, guard: ConnectionLimits) -> None:
+        self._guard = guard
+        self._since: float | None = None
+        self._left = 0
+
+    def flowed(self) -> None:
+        """Note that much was taken just now."""
+        self._since = None
+
+    def too_long(self, left: int, now: float) -> bool:
+        """Return whether so many bytes have been left for too long."""
+        if not left:
+            self._since = None
+        elif self._since is None:
+            self._since, self._left = now, left
+        elif now - self._since > self._guard.unread_s:
+            if self._left - left < self._guard.unread_rate * self._guard.unread_s:
+                return True
+            self._since, self._left = now, left
+        return False

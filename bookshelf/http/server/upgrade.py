@@ -3,10 +3,10 @@
 import asyncio
 from collections.abc import AsyncIterator, Callable
 
-from bookshelf.runtime.http.listener.waiting import Waiting
+from bookshelf.http.server.request_body import ByteBuffer
 
 
-class Tunnel(Waiting):
+class UpgradedStream(ByteBuffer):
     """What the client says, as a body. It is for the service once that has agreed, and HTTP if it has not."""
 
     def __init__(self, flow: Callable[[], None]) -> None:

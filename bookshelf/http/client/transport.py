@@ -3,12 +3,12 @@
 from collections.abc import Set as AbstractSet
 from typing import Protocol
 
-from bookshelf.runtime.http.client.exchange import Exchange
-from bookshelf.runtime.http.client.faults import NoAnswer, Unreachable
-from bookshelf.runtime.http.client.pool import Lines, Objection
-from bookshelf.runtime.http.message import Handler, Request, Response
+from bookshelf.http.client.errors import NoResponse, Unreachable
+from bookshelf.http.client.exchange import Exchange
+from bookshelf.http.client.pool import AddressCheck, ConnectionPool
+from bookshelf.http.message import Handler, Request, Response
 
-__all__ = ("HttpTransport", "LocalTransport", "NoAnswer", "Transport", "Unreachable")
+__all__ = ("HttpTransport", "LocalTransport", "NoResponse", "Transport", "Unreachable")
 
 #: Seconds for the connection, and between two pieces of an answer.
 CONNECT_S = 2.0
@@ -19,7 +19,7 @@ class Transport(Protocol):
     """The way to another service's instance."""
 
     async def send(self, address: str, port: int, request: Request) -> Response:
-        """Send and return the answer; its body may still stream. Raises `Unreachable`, `NoAnswer`."""
+        """Send and return the answer; its body may still stream. Raises `Unreachable`, `NoResponse`."""
 
     async def close(self) -> None:
         """Let connections go."""
@@ -31,10 +31,10 @@ class HttpTransport:
     `objection` says why no one connects to an address, as a name was resolved to it.
     """
 
-    def __init__(self, connections: int = 256, objection: Objection | None = None) -> None:
+    def __init__(self, connections: int = 256, objection: AddressCheck | None = None) -> None:
         self._objection = objection
         self._most = connections
-        self._lines: dict[tuple[str, int], Lines] = {}
+        self._lines: dict[tuple[str, int], ConnectionPool] = {}
 
     @property
     def places(self) -> AbstractSet[tuple[str, int]]:
@@ -46,7 +46,9 @@ class HttpTransport:
         lines = self._lines.get((address, port))
         if lines is None:
             self._forget_idle()
-            lines = self._lines[address, port] = Lines(address, port, self._most, CONNECT_S, self._objection)
+            lines = self._lines[address, port] = ConnectionPool(
+                address, port, self._most, CONNECT_S, self._objection
+            )
         host = f"[{address}]:{port}" if ":" in address else f"{address}:{port}"
         return await Exchange(lines, await lines.take(), ANSWER_S).run(request, host)
 

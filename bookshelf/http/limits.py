@@ -4,7 +4,7 @@ from dataclasses import dataclass
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Guard:
+class ConnectionLimits:
     """Seconds, bytes and counts; 0 connections mean: as many as come.
 
     `head_s`: for a request's head, from the connection or from its first byte. `idle_s`: between requests.

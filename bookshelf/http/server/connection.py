@@ -5,16 +5,14 @@ from http import HTTPStatus
 
 import structlog
 
-from bookshelf.runtime.http.listener.arrival import Arrival
-from bookshelf.runtime.http.listener.connections import Connections
-from bookshelf.runtime.http.listener.outgoing import whole
-from bookshelf.runtime.http.listener.reader import Reader
-from bookshelf.runtime.http.listener.speaking import streamed, switched
-from bookshelf.runtime.http.listener.tunnel import Tunnel
-from bookshelf.runtime.http.listener.wire import Wire
-from bookshelf.runtime.http.message import Handler, Response
-from bookshelf.runtime.http.problem import Problem, answer
-from bookshelf.runtime.http.request_check import is_probe
+from bookshelf.http.message import Handler, Response
+from bookshelf.http.problem import Problem, problem_response
+from bookshelf.http.request_check import is_probe
+from bookshelf.http.server.connections import Connections
+from bookshelf.http.server.protocol import WriteProtocol
+from bookshelf.http.server.request_parser import IncomingRequest, RequestParser
+from bookshelf.http.server.response_writer import whole_response, write_streamed, write_switched
+from bookshelf.http.server.upgrade import UpgradedStream
 
 _BUSY = (
     b"HTTP/1.1 503 Service Unavailable\r\nContent-Length: 0\r\nRetry-After: 1\r\nConnection: close\r\n"
@@ -28,14 +26,14 @@ _UNASKED_S = 0.5
 _logger = structlog.get_logger(__name__)
 
 
-class Connection(Wire):
+class ServerConnection(WriteProtocol):
     """Reads, has a handler answer, and writes. What follows a request waits until that is answered."""
 
     def __init__(self, handler: Handler, everyone: Connections) -> None:
         super().__init__(everyone.guard)
         self._handler = handler
         self._everyone = everyone
-        self._reader = Reader(everyone.guard, self._flow, self._invite)
+        self._reader = RequestParser(everyone.guard, self._flow, self._invite)
         self._work: asyncio.Task[None] | None = None
         self._held = False
         #: When it began to wait: for a head's first byte, or from that on for the rest of it.
@@ -130,10 +128,10 @@ class Connection(Wire):
             self._since = self._loop.time()
             self._everyone.done(self)
 
-    async def _answer(self, one: Arrival) -> bool:
+    async def _answer(self, one: IncomingRequest) -> bool:
         """Answer a request; return whether another may follow it."""
         if one.refusal is not None:
-            await self.send(whole(one, answer(one.refusal), kept=False))
+            await self.send(whole_response(one, problem_response(one.refusal), kept=False))
             self.part(_UNASKED_S)
             return False
         request = one.request(self.peer, secure=self.secure)
@@ -146,30 +144,30 @@ class Connection(Wire):
         kept = one.kept and not one.uninvited and not self._everyone.leaving and not spare
         if isinstance(response.body, bytes):
             await self.send(_written(one, response, kept=kept))
-        elif response.status == HTTPStatus.SWITCHING_PROTOCOLS and isinstance(one.body, Tunnel):
-            await switched(self, one, response)
+        elif response.status == HTTPStatus.SWITCHING_PROTOCOLS and isinstance(one.body, UpgradedStream):
+            await write_switched(self, one, response)
             kept = False
         else:
-            kept = await streamed(self, one, response, kept=kept)
+            kept = await write_streamed(self, one, response, kept=kept)
         if one.body is not None:
             kept = await self._past(one, kept=kept)
         if not kept and self._wire is not None:
             self._wire.close()
         return kept
 
-    async def _past(self, one: Arrival, *, kept: bool) -> bool:
+    async def _past(self, one: IncomingRequest, *, kept: bool) -> bool:
         """Let the rest of a request go by, so that its answer is not lost with it."""
-        if isinstance(one.body, Tunnel):
+        if isinstance(one.body, UpgradedStream):
             self._reader.decline(one.body)
         elif one.body is not None and not one.body.whole:
             return await one.body.rest(self.guard.linger_s if kept else _UNASKED_S) and kept
         return kept
 
 
-def _written(one: Arrival, response: Response, *, kept: bool) -> bytes:
+def _written(one: IncomingRequest, response: Response, *, kept: bool) -> bytes:
     try:
-        return whole(one, response, kept=kept)
+        return whole_response(one, response, kept=kept)
     except ValueError:
         _logger.exception("defect", part="an answer's head")
         msg = "this is a defect of the service, not of the request; it was logged"
-        return whole(one, answer(Problem("internal", msg)), kept=kept)
+        return whole_response(one, problem_response(Problem("internal", msg)), kept=kept)

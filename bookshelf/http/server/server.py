@@ -7,11 +7,11 @@ from collections.abc import Iterable
 from ssl import SSLContext
 from typing import Any
 
-from bookshelf.runtime.http.guard import Guard
-from bookshelf.runtime.http.listener.connection import Connection
-from bookshelf.runtime.http.listener.connections import Connections
-from bookshelf.runtime.http.message import Handler
-from bookshelf.runtime.http.request_check import CheckedHandler, RequestCheck
+from bookshelf.http.limits import ConnectionLimits
+from bookshelf.http.message import Handler
+from bookshelf.http.request_check import CheckedHandler, RequestCheck
+from bookshelf.http.server.connection import ServerConnection
+from bookshelf.http.server.connections import Connections
 
 #: Connections that the system has ready and that were not taken yet.
 _BACKLOG = 1024
@@ -39,7 +39,7 @@ class HttpServer:
         host: str,
         port: int,
         *,
-        guard: Guard | None = None,
+        guard: ConnectionLimits | None = None,
         tls: SSLContext | None = None,
         cancels: bool = False,
         allowed_hosts: Iterable[str] | None = (),
@@ -50,7 +50,7 @@ class HttpServer:
         self.host = host
         self.port = port
         self._tls = tls
-        self.connections = Connections(guard or Guard(), cancels=cancels)
+        self.connections = Connections(guard or ConnectionLimits(), cancels=cancels)
         self._listener: asyncio.Server | None = None
         self._watch: asyncio.Task[None] | None = None
 
@@ -75,8 +75,8 @@ class HttpServer:
         self.port = self._listener.sockets[0].getsockname()[1]
         self._watch = loop.create_task(self.connections.watch(), name=f"connections of port {self.port}")
 
-    def _connection(self) -> Connection:
-        return Connection(self._handler, self.connections)
+    def _connection(self) -> ServerConnection:
+        return ServerConnection(self._handler, self.connections)
 
     def _handshake(self) -> dict[str, Any]:
         return {"ssl_handshake_timeout": self.connections.guard.head_s} if self._tls is not None else {}

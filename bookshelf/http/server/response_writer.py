@@ -1,0 +1,127 @@
+"""Writes responses: whole ones in one send, streamed ones by length or in chunks."""
+
+import time
+from collections.abc import AsyncIterator, Mapping
+from email.utils import formatdate
+from http import HTTPStatus
+
+from multidict import CIMultiDict
+
+from bookshelf.http.message import BrokenBody, Response, close_body, join_lines
+from bookshelf.http.server.protocol import WriteProtocol
+from bookshelf.http.server.request_parser import IncomingRequest
+
+_PHRASES = {status.value: f"{status.value} {status.phrase}" for status in HTTPStatus}
+#: These never have a body (RFC 9110, 15.3.5 and 15.4.5), nor has what answers a HEAD.
+_NO_BODY = frozenset({204, 304})
+
+
+class _Stamp:
+    """The lines that every answer has: the date, written once a second, and who says it."""
+
+    def __init__(self) -> None:
+        self._second = 0
+        self._lines = ""
+
+    def __call__(self) -> str:
+        second = int(time.time())
+        if second != self._second:
+            self._second = second
+            self._lines = f"Date: {formatdate(second, usegmt=True)}\r\nServer: bookshelf\r\n"
+        return self._lines
+
+
+_stamp = _Stamp()
+
+
+def bodiless(arrival: IncomingRequest, response: Response) -> bool:
+    """Whether nothing may follow the head."""
+    return response.status in _NO_BODY or arrival.method == "HEAD"
+
+
+def whole_response(arrival: IncomingRequest, response: Response, *, kept: bool) -> bytes:
+    """Return an answer whose bytes are all here. Raises `Unwritable`."""
+    content = response.body
+    assert isinstance(content, bytes)  # noqa: S101 (the caller looked)
+    framing = ""
+    if response.status not in _NO_BODY and "Content-Length" not in response.headers:
+        framing = f"Content-Length: {len(content)}\r\n"
+    said = response_head(arrival, response.status, response.headers, framing, kept=kept)
+    return said if bodiless(arrival, response) else said + content
+
+
+def response_head(
+    arrival: IncomingRequest, status: int, headers: Mapping[str, str], framing: str, *, kept: bool
+) -> bytes:
+    """Return an answer's head. Raises `Unwritable`."""
+    lines = [f"HTTP/1.{arrival.minor} {_PHRASES[status]}"]
+    lines += [f"{name}: {value}" for name, value in headers.items()]
+    stays = "" if kept and arrival.minor else f"Connection: {'keep-alive' if kept else 'close'}\r\n"
+    return f"{join_lines(lines)}{framing}{stays}{_stamp()}\r\n".encode("utf-8", "surrogateescape")
+
+
+async def write_streamed(
+    wire: WriteProtocol, arrival: IncomingRequest, response: Response, *, kept: bool
+) -> bool:
+    """Send an answer as its pieces come; return whether another may follow it.
+
+    Raises `ConnectionResetError` when they break off: the status is sent, and only a cut connection still
+    tells the client that this is not all.
+    """
+    assert not isinstance(response.body, bytes)  # noqa: S101 (the caller looked)
+    length = _body_length(response)
+    framing = ""
+    chunked = length is None and arrival.minor == 1 and not bodiless(arrival, response)
+    if chunked:
+        framing = "Transfer-Encoding: chunked\r\n"
+    kept = kept and (chunked or length is not None or bodiless(arrival, response))
+    try:
+        await wire.send(response_head(arrival, response.status, response.headers, framing, kept=kept))
+        if not bodiless(arrival, response):
+            await (
+                _write_chunks(wire, response.body) if chunked else _write_plain(wire, response.body, length)
+            )
+    except BrokenBody as fault:
+        raise ConnectionResetError("the body broke off") from fault
+    finally:
+        await close_body(response.body)
+    return kept
+
+
+def _body_length(response: Response) -> int | None:
+    said = response.headers.get("Content-Length")
+    return None if said is None else int(said)
+
+
+async def _write_chunks(wire: WriteProtocol, pieces: AsyncIterator[bytes]) -> None:
+    async for piece in pieces:
+        if piece:
+            await wire.send(b"%x\r\n%b\r\n" % (len(piece), piece))
+    await wire.send(b"0\r\n\r\n")
+
+
+async def _write_plain(wire: WriteProtocol, pieces: AsyncIterator[bytes], length: int | None) -> None:
+    left = length
+    async for piece in pieces:
+        if left is not None:
+            left -= len(piece)
+            if left < 0:
+                break
+        await wire.send(piece)
+    if left:
+        raise BrokenBody("the body is not as long as it was said to be")
+
+
+async def write_switched(wire: WriteProtocol, arrival: IncomingRequest, response: Response) -> None:
+    """Send what comes, framed by no one, until either side closes: the connection is a tunnel now."""
+    named = CIMultiDict(response.headers)
+    named["Connection"] = "Upgrade"
+    assert not isinstance(response.body, bytes)  # noqa: S101 (a tunnel's never is)
+    try:
+        await wire.send(response_head(arrival, response.status, named, "", kept=True))
+        async for piece in response.body:
+            await wire.send(piece)
+    except BrokenBody as fault:
+        raise ConnectionResetError("the tunnel broke off") from fault
+    finally:
+        await close_body(response.body)
