@@ -9,7 +9,7 @@ from bench.figures import latencies
 from bench.inside import newbook, sent, world
 from bench.measurement import Figures, Measurement, Plan, Sample
 from bookshelf.config import missing_extra
-from bookshelf.runtime.owner.host import AggregateHost
+from bookshelf.runtime.aggregate.host import AggregateHost
 
 _OURS = {
     "what": "one new aggregate a command; commands that wait share a commit; askers are tasks of one loop",

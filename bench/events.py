@@ -9,7 +9,7 @@ from bench.inside import newbook, view, world
 from bench.measurement import Figures, Measurement, Plan, Sample
 from bookshelf.log.port import Log, NewRecord
 from bookshelf.log.sqlite import SqliteLog
-from bookshelf.runtime.owner.held import Fold, Held
+from bookshelf.runtime.aggregate.snapshot import AggregateSnapshot, SnapshotFold
 from bookshelf.shelf.book import BOOK
 from bookshelf.shelf.events import TOPIC
 
@@ -52,8 +52,8 @@ async def _appended(log: Log, size: int, seconds: float) -> float:
 
 async def _folded(folder: Path, events: int) -> float:
     log = await SqliteLog.open(folder / "log.sqlite")
-    fold = Fold(BOOK)
-    states: dict[str, Held[object]] = {}
+    fold = SnapshotFold(BOOK)
+    states: dict[str, AggregateSnapshot[object]] = {}
     began = time.perf_counter()
     tail = await log.tail(TOPIC, 0, 0)
     while tail.position < events:

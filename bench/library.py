@@ -12,7 +12,7 @@ from bookshelf.cqrs.envelope import Envelope, encode_envelope
 from bookshelf.cqrs.message import Event
 from bookshelf.log.port import NewRecord
 from bookshelf.log.sqlite import SqliteLog
-from bookshelf.runtime.folder import Folder
+from bookshelf.runtime.data_folder import DataFolder
 from bookshelf.shelf.book import NewBook
 from bookshelf.shelf.events import TOPIC, BookAdded, BookFinished
 
@@ -129,7 +129,7 @@ def _record(number: int, source: str, event: Event, at: datetime) -> NewRecord:
 
 async def fill(folder: Path, books: int) -> None:
     """Write a log of so many books into an empty data folder."""
-    Folder(folder).close()
+    DataFolder(folder).close()
     log = await SqliteLog.open(folder / "log.sqlite")
     try:
         pen = await log.writer("bench", TOPIC, 0)

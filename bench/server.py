@@ -13,7 +13,7 @@ from urllib.parse import urlsplit
 
 from bench.measurement import BenchFault
 from bookshelf.config import PREFIX
-from bookshelf.runtime.folder import Running, running
+from bookshelf.runtime.data_folder import InstanceNote, running
 
 #: Seconds until it must be ready, and until it must have left.
 READY_S = 600.0
@@ -23,7 +23,7 @@ _LEAVE_S = 60.0
 class Server:
     """A running shelf: its process, its ports, and the seconds from its start until it was ready."""
 
-    def __init__(self, note: Running, ready_s: float) -> None:
+    def __init__(self, note: InstanceNote, ready_s: float) -> None:
         self.pid = note.pid
         self.services = note.services
         self.gateway = urlsplit(note.url).port or 80

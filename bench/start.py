@@ -9,8 +9,8 @@ from bench.inside import world
 from bench.line import HOST
 from bench.measurement import Measurement, Plan, Sample
 from bench.server import server
+from bookshelf.runtime.infrastructure import Infrastructure
 from bookshelf.runtime.service import ServiceHost
-from bookshelf.runtime.world import World
 from bookshelf.services import SERVICES
 
 _BOOKS = 100_000
@@ -42,7 +42,7 @@ async def _up(data: Path) -> float:
         return shelf.ready_s
 
 
-async def _service(index: int, there: World) -> float:
+async def _service(index: int, there: Infrastructure) -> float:
     began = time.perf_counter()
     host = ServiceHost(SERVICES[index], there, HOST, 0)
     await host.start()

@@ -11,7 +11,7 @@ from bench.line import Line, line
 from bench.measurement import BenchFault, Figures, Measurement, Plan, Sample
 from bench.server import server
 from bench.wire import get, post
-from bookshelf.runtime.owner.host import AggregateHost
+from bookshelf.runtime.aggregate.host import AggregateHost
 from bookshelf.runtime.view.host import ViewHost
 
 _ROUNDS = 500

@@ -13,8 +13,8 @@ from bookshelf.discovery.port import Discovery
 from bookshelf.http.client.transport import Transport
 from bookshelf.http.message import Body, BrokenBody, BytesBody, Request, Response, TooLarge
 from bookshelf.http.problem import Problem, problem_response
-from bookshelf.runtime.edge.conditions import POSITION
-from bookshelf.runtime.telemetry import Meters
+from bookshelf.runtime.api.header_fields import POSITION
+from bookshelf.runtime.metrics import Meters
 from gateway import bodies, headers, positions
 from gateway.choices import Choices
 from gateway.identity.gatekeeper import Gatekeeper

@@ -12,7 +12,7 @@ from multidict import CIMultiDict
 from bookshelf.http.message import Request, Response
 from bookshelf.http.request_check import SAFE_METHODS
 from bookshelf.http.server.upgrade import UpgradedStream
-from bookshelf.runtime.edge.conditions import ACTOR, trace
+from bookshelf.runtime.api.header_fields import ACTOR, trace
 from gateway.front.packing import unmark
 
 #: Fields about one connection, not about the message; each side frames its own messages anew.
@@ -36,7 +36,7 @@ _SAID_ANEW = (
     ),
     *("X-Forwarded-Proto", "X-Forwarded-Prefix", "X-Forwarded-Ssl", "X-Client-IP", "True-Client-IP"),
     *("X-Original-URL", "X-Rewrite-URL", "X-HTTP-Method-Override", ACTOR),
-    "Bookshelf-Command",  # between instances of one service only (bookshelf/runtime/edge/forward.py)
+    "Bookshelf-Command",  # between instances of one service only (bookshelf/runtime/api/forwarding.py)
 )
 #: Checked by the gateway where a request may change something. A service has another name and would refuse.
 _CHECKED = ("Origin", "Sec-Fetch-Site")

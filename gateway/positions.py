@@ -12,7 +12,7 @@ from typing import NamedTuple
 
 from multidict import CIMultiDict
 
-from bookshelf.runtime.edge.conditions import AFTER
+from bookshelf.runtime.api.header_fields import AFTER
 
 #: The names of the cookies begin with it: bookshelf-after-TOPIC-PARTITION. The value is OFFSET.SECONDS: where
 #: and when it was written. A cookie with just this name is of a former version; its value lists positions.
@@ -21,7 +21,7 @@ COOKIE = "bookshelf-after"
 #: Seconds for which one is kept (no view is this far behind), and how many of them.
 KEPT_S = 60
 MOST = 32
-#: Positions in one Bookshelf-After (bookshelf/runtime/edge/conditions.py).
+#: Positions in one Bookshelf-After (bookshelf/runtime/api/header_fields.py).
 _MOST_ASKED = 64
 _FORMER_BETWEEN = "|"
 _TOPIC = r"[a-z0-9][a-z0-9._-]{0,248}"

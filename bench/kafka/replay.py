@@ -9,7 +9,7 @@ from bench.kafka.bare import consumed
 from bench.kafka.town import Town, town
 from bench.measurement import Measurement, Plan, Sample
 from bookshelf.log.port import Log
-from bookshelf.runtime.owner.held import Fold, Held
+from bookshelf.runtime.aggregate.snapshot import AggregateSnapshot, SnapshotFold
 from bookshelf.shelf.book import BOOK
 from bookshelf.shelf.events import TOPIC
 
@@ -49,8 +49,8 @@ async def _tailed(log: Log, end: int) -> float:
 
 
 async def _folded(log: Log, end: int) -> float:
-    fold = Fold(BOOK)
-    states: dict[str, Held[object]] = {}
+    fold = SnapshotFold(BOOK)
+    states: dict[str, AggregateSnapshot[object]] = {}
     tail = await log.tail(TOPIC, 0, 0)
     began = time.perf_counter()
     while tail.position < end:

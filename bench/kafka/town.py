@@ -22,8 +22,8 @@ from bookshelf.discovery.local import LocalDiscovery
 from bookshelf.log.kafka.clients import Clients
 from bookshelf.log.kafka.log import KafkaLog
 from bookshelf.log.partition import partition_of
-from bookshelf.runtime.folder import Running, running
-from bookshelf.runtime.world import World
+from bookshelf.runtime.data_folder import InstanceNote, running
+from bookshelf.runtime.infrastructure import Infrastructure
 from bookshelf.shelf.events import TOPIC
 
 #: Records in one append of a filled log.
@@ -51,7 +51,7 @@ class Town:
         await log.close()
 
     @asynccontextmanager
-    async def world(self, name: str) -> AsyncIterator[World]:
+    async def world(self, name: str) -> AsyncIterator[Infrastructure]:
         """Open what services stand on, in this process, with a folder of that name."""
         collect_rarely()  # as `bookshelf run` does
         async with AsyncExitStack() as stack:
@@ -60,7 +60,7 @@ class Town:
             yield await open_world(settings, self.network, path, stack, alone)
 
     @asynccontextmanager
-    async def instance(self, service: str) -> AsyncIterator[Running]:
+    async def instance(self, service: str) -> AsyncIterator[InstanceNote]:
         """Run an instance in a process of its own until the block ends. Raises `BenchFault`."""
         network = msgspec.structs.replace(self.network, id=f"{service}-bench")
         settings = Settings(data=str(self.folder), port=0, log_level="error")

@@ -22,13 +22,13 @@ from bookshelf.http.client.transport import HttpTransport, LocalTransport
 from bookshelf.http.message import Handler
 from bookshelf.http.server.server import PortTaken
 from bookshelf.log.sqlite import SqliteLog
+from bookshelf.runtime.admin import AdminApi
+from bookshelf.runtime.aggregate.state_cache import CACHE_BYTES, StateCache
+from bookshelf.runtime.aggregate.state_store import SqliteStateStore
 from bookshelf.runtime.clock import SystemClock, SystemIds
-from bookshelf.runtime.control import Control
-from bookshelf.runtime.folder import Folder, Running
-from bookshelf.runtime.owner.states import CACHE_BYTES, States
-from bookshelf.runtime.owner.store import SqliteStore
+from bookshelf.runtime.data_folder import DataFolder, InstanceNote
+from bookshelf.runtime.infrastructure import Infrastructure, InProcessListeners, Listen, Listener
 from bookshelf.runtime.service import ServiceHost
-from bookshelf.runtime.world import Door, Listen, LocalDoors, World
 from bookshelf.services import SERVICES
 from bookshelf.storage.sqlite import SqliteStorage
 from gateway.app import Gateway
@@ -48,7 +48,7 @@ class Embedded:
         self,
         services: tuple[ServiceHost, ...],
         gateway: Gateway,
-        control: Control,
+        control: AdminApi,
         door: GatewayDoor,
         token: str,
     ) -> None:
@@ -70,7 +70,7 @@ async def embedded(settings: Settings, services: Sequence[Service] = SERVICES) -
     """
     check_services(services, {"gateway": Settings().port})
     async with AsyncExitStack() as stack:
-        folder = Folder(settings.folder)
+        folder = DataFolder(settings.folder)
         stack.callback(folder.close)
         world = await open_world(settings, folder.path, stack)
         hosts = await _start_services(services, settings, world, stack)
@@ -81,13 +81,13 @@ async def embedded(settings: Settings, services: Sequence[Service] = SERVICES) -
         await gateway.start()
         on_hangup(gateway.reload)
         token = secrets.token_urlsafe(32)
-        control = Control(hosts, world, token)
+        control = AdminApi(hosts, world, token)
         inner = await _door(world, control, _LOOPBACK, 0, stack)
         outer = await opened(gateway, gate, settings.host, settings.port, rules)
         stack.push_async_callback(outer.stop)
         ports = {host.service.name: host.port for host in hosts}
         shelf = Embedded(hosts, gateway, control, outer, token)
-        folder.announce(Running(os.getpid(), shelf.url, inner.host, inner.port, token, ports))
+        folder.announce(InstanceNote(os.getpid(), shelf.url, inner.host, inner.port, token, ports))
         yield shelf
 
 
@@ -99,7 +99,7 @@ def _choices(settings: Settings, gate: Gate) -> tuple[Choices, House]:
     return made, rules
 
 
-async def _door(world: World, handler: Any, host: str, port: int, stack: AsyncExitStack) -> Door:  # noqa: ANN401
+async def _door(world: Infrastructure, handler: Any, host: str, port: int, stack: AsyncExitStack) -> Listener:  # noqa: ANN401
     door = await world.listen(handler, host, port)
     stack.push_async_callback(door.stop)
     return door
@@ -109,7 +109,7 @@ def _shown(host: str) -> str:
     return "localhost" if host in {_LOOPBACK, "0.0.0.0", "::", "::1"} else host  # noqa: S104 (only to be shown)
 
 
-async def open_world(settings: Settings, path: Path, stack: AsyncExitStack) -> World:
+async def open_world(settings: Settings, path: Path, stack: AsyncExitStack) -> Infrastructure:
     """Open what services stand on, in a data folder; the stack closes it."""
     log = await SqliteLog.open(path / "log.sqlite", settings.partitions)
     stack.push_async_callback(log.close)
@@ -120,19 +120,19 @@ async def open_world(settings: Settings, path: Path, stack: AsyncExitStack) -> W
     threads = ThreadPoolExecutor(1, thread_name_prefix="states")
     stack.push_async_callback(asyncio.to_thread, threads.shutdown)
 
-    def states(aggregate: Aggregate[Any], partition: int) -> States:
-        store = SqliteStore(path / "state" / f"{aggregate.name}-{partition}.sqlite")
+    def states(aggregate: Aggregate[Any], partition: int) -> StateCache:
+        store = SqliteStateStore(path / "state" / f"{aggregate.name}-{partition}.sqlite")
         partitions = settings.partitions
         number, size = settings.cached(partitions), CACHE_BYTES // partitions
-        return States(aggregate, store, threads, number, settings.command_memory_h, size)
+        return StateCache(aggregate, store, threads, number, settings.command_memory_h, size)
 
     clock = SystemClock()
-    return World(
+    return Infrastructure(
         log=log,
         discovery=LocalDiscovery(),
         storage=storage,
         transport=transport,
-        listen=LocalDoors(transport, allowed_hosts(settings)).listen,
+        listen=InProcessListeners(transport, allowed_hosts(settings)).listen,
         states=states,
         clock=clock,
         ids=SystemIds(clock),
@@ -142,7 +142,7 @@ async def open_world(settings: Settings, path: Path, stack: AsyncExitStack) -> W
 def _or_free_port(listen: Listen) -> Listen:
     """Return a function that listens on any free port, with a warning, if the given one is taken."""
 
-    async def open_door(handler: Handler, host: str, port: int) -> Door:
+    async def open_door(handler: Handler, host: str, port: int) -> Listener:
         try:
             return await listen(handler, host, port)
         except PortTaken as fault:
@@ -156,7 +156,7 @@ def _or_free_port(listen: Listen) -> Listen:
 
 
 async def _start_services(
-    services: Sequence[Service], settings: Settings, world: World, stack: AsyncExitStack
+    services: Sequence[Service], settings: Settings, world: Infrastructure, stack: AsyncExitStack
 ) -> tuple[ServiceHost, ...]:
     fixed = settings.service_ports == "fixed"
     world = replace(world, listen=_or_free_port(world.listen))

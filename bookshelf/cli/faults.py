@@ -12,7 +12,7 @@ from bookshelf.cqrs.service import ServiceConflict
 from bookshelf.discovery.port import DiscoveryFault
 from bookshelf.http.server.server import PortTaken
 from bookshelf.log.port import LogFault
-from bookshelf.runtime.folder import FolderFault
+from bookshelf.runtime.data_folder import FolderFault
 from bookshelf.storage.port import StorageFault
 
 F = TypeVar("F", bound=Callable[..., Any])

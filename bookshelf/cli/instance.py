@@ -13,10 +13,10 @@ from bookshelf.cli.sockets import check_address
 from bookshelf.config import Network, Settings, WrongSetting
 from bookshelf.cqrs.service import Service
 from bookshelf.http.server.server import HttpServer
-from bookshelf.runtime.control import Control
-from bookshelf.runtime.folder import Folder, Running, running
+from bookshelf.runtime.admin import AdminApi
+from bookshelf.runtime.data_folder import DataFolder, InstanceNote, running
+from bookshelf.runtime.infrastructure import Infrastructure
 from bookshelf.runtime.service import ServiceHost
-from bookshelf.runtime.world import World
 from bookshelf.services import SERVICES
 
 #: Operators come in from this machine alone.
@@ -55,7 +55,7 @@ async def begin(
     Raises `FolderFault`, `LogFault`, `DiscoveryFault`, `StorageFault`, `PortTaken`, `WrongSetting`.
     """
     check_address(network.address, settings.host)
-    folder = Folder(instance_folder(settings, network.id or f"{service.name}-{settings.port}"))
+    folder = DataFolder(instance_folder(settings, network.id or f"{service.name}-{settings.port}"))
     stack.callback(folder.close)
     world = await open_world(settings, network, folder.path, stack, find, services)
     host = ServiceHost(service, world, settings.host, settings.port)
@@ -66,9 +66,11 @@ async def begin(
     return url
 
 
-async def _controlled(host: ServiceHost, world: World, url: str, stack: AsyncExitStack) -> Running:
+async def _controlled(
+    host: ServiceHost, world: Infrastructure, url: str, stack: AsyncExitStack
+) -> InstanceNote:
     token = secrets.token_urlsafe(32)
-    door = HttpServer(Control((host,), world, token), _LOOPBACK, 0)
+    door = HttpServer(AdminApi((host,), world, token), _LOOPBACK, 0)
     await door.start()
     stack.push_async_callback(door.stop)
-    return Running(os.getpid(), url, door.host, door.port, token, {host.service.name: host.port})
+    return InstanceNote(os.getpid(), url, door.host, door.port, token, {host.service.name: host.port})

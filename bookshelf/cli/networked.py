@@ -15,10 +15,10 @@ from bookshelf.cqrs.service import Service
 from bookshelf.discovery.port import Discovery
 from bookshelf.http.client.transport import HttpTransport
 from bookshelf.log.kafka.settings import KafkaSettings, Topic
+from bookshelf.runtime.aggregate.state_cache import CACHE_BYTES, StateCache
+from bookshelf.runtime.aggregate.state_store import SqliteStateStore
 from bookshelf.runtime.clock import SystemClock, SystemIds
-from bookshelf.runtime.owner.states import CACHE_BYTES, States
-from bookshelf.runtime.owner.store import SqliteStore
-from bookshelf.runtime.world import MakeStates, World
+from bookshelf.runtime.infrastructure import Infrastructure, MakeStates
 from bookshelf.services import SERVICES
 from bookshelf.storage.port import Storage
 from bookshelf.storage.sqlite import SqliteStorage
@@ -100,7 +100,7 @@ async def open_world(
     stack: AsyncExitStack,
     find: FindDiscovery = open_discovery,
     services: Sequence[Service] = SERVICES,
-) -> World:
+) -> Infrastructure:
     """Open everything a service stands on; the stack closes it. Raises `LogFault`, `DiscoveryFault`.
 
     `find` opens the discovery; Consul, unless it is another. `services` are those whose topics are needed.
@@ -111,7 +111,7 @@ async def open_world(
     transport = HttpTransport()
     stack.push_async_callback(transport.close)
     clock = SystemClock()
-    return World(
+    return Infrastructure(
         log=log,
         discovery=discovery,
         storage=storage,
@@ -127,9 +127,9 @@ def _states(path: Path, settings: Settings, partitions: int, stack: AsyncExitSta
     threads = ThreadPoolExecutor(1, thread_name_prefix="states")
     stack.push_async_callback(asyncio.to_thread, threads.shutdown)
 
-    def made(aggregate: Aggregate[Any], partition: int) -> States:
-        store = SqliteStore(path / f"{aggregate.name}-{partition}.sqlite")
+    def made(aggregate: Aggregate[Any], partition: int) -> StateCache:
+        store = SqliteStateStore(path / f"{aggregate.name}-{partition}.sqlite")
         number, size = settings.cached(partitions), CACHE_BYTES // partitions
-        return States(aggregate, store, threads, number, settings.command_memory_h, size)
+        return StateCache(aggregate, store, threads, number, settings.command_memory_h, size)
 
     return made

@@ -12,7 +12,7 @@ from bookshelf.cli.instance import instance_folder, instances
 from bookshelf.config import Settings
 from bookshelf.http.client.transport import HttpTransport
 from bookshelf.http.message import Handler, Request, Response, request
-from bookshelf.runtime.folder import Running, running
+from bookshelf.runtime.data_folder import InstanceNote, running
 
 
 class _Remote:
@@ -86,7 +86,7 @@ async def operator(settings: Settings, instance: str | None = None) -> AsyncIter
         await transport.close()
 
 
-def _named(settings: Settings, instance: str) -> Running:
+def _named(settings: Settings, instance: str) -> InstanceNote:
     there = running(instance_folder(settings, instance))
     if there is None:
         names = ", ".join(instances(settings)) or "none"

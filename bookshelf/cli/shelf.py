@@ -12,7 +12,7 @@ import msgspec
 from bookshelf.cli.embedded import embedded
 from bookshelf.config import Settings
 from bookshelf.http.message import Handler, request
-from bookshelf.runtime.folder import running
+from bookshelf.runtime.data_folder import running
 
 #: Seconds that one request may take, and that a shelf which is away is asked again, all told.
 REQUEST_S = 60.0

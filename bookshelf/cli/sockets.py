@@ -8,7 +8,7 @@ from bookshelf.config import Network, Settings, WrongSetting
 from bookshelf.http.message import Handler
 from bookshelf.http.request_check import parse_allowed_hosts
 from bookshelf.http.server.server import HttpServer
-from bookshelf.runtime.world import Door
+from bookshelf.runtime.infrastructure import Listener
 
 #: Seconds in which all gateways and instances hear from the agent that a service has left.
 NOTICE_S = 0.5
@@ -67,7 +67,7 @@ class Sockets:
         self._drain_s = drain_s
         self._allowed_hosts = tuple(allowed_hosts)
 
-    async def listen(self, handler: Handler, host: str, port: int) -> Door:
+    async def listen(self, handler: Handler, host: str, port: int) -> Listener:
         """Open a port, 0 for any. Raises `PortTaken`, `WrongSetting`."""
         check_address(self._network.address, host)
         address = await found_at(self._network, host)

@@ -18,7 +18,7 @@ _CLOSED = "the log is closed"
 
 
 class SqliteLog:
-    """The log in `path`. A lock on its folder (runtime/folder.py) keeps other processes out."""
+    """The log in `path`. A lock on its folder (runtime/data_folder.py) keeps other processes out."""
 
     def __init__(self, path: Path, identity: str, partitions: int, opener: Connect = connect) -> None:
         self.identity = identity

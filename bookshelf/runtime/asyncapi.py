@@ -10,9 +10,9 @@ import msgspec
 
 from bookshelf import __version__
 from bookshelf.cqrs.aggregate import Aggregate
+from bookshelf.cqrs.command_message import REPLIES, CommandMessage
 from bookshelf.cqrs.envelope import ANSWERED, DROPPED, Dropped, Envelope
 from bookshelf.cqrs.message import Command, Event
-from bookshelf.cqrs.order import REPLIES, Order
 from bookshelf.cqrs.service import Service
 from bookshelf.cqrs.view import View
 from bookshelf.runtime.openapi import Json, publish_schema
@@ -45,7 +45,8 @@ def asyncapi_document(services: Sequence[Service]) -> Json:
         for kind, struct in (events | replies).items()
     }
     messages |= {
-        kind: _message(kind, _summary(struct), data[kind], Order) for kind, struct in commands.items()
+        kind: _message(kind, _summary(struct), data[kind], CommandMessage)
+        for kind, struct in commands.items()
     }
     messages |= {kind: _message(kind, text, data[kind], Envelope) for kind, text in _IN_ANY.items()}
     return {
@@ -87,10 +88,12 @@ def _command_envelope() -> type[msgspec.Struct]:
     """Return the envelope of a command without its data: raw JSON as a default is no part of a schema."""
     fields = [
         (field.name, field.type) if field.required else (field.name, field.type, field.default)
-        for field in msgspec.structs.fields(Order)
+        for field in msgspec.structs.fields(CommandMessage)
         if field.name != "data"
     ]
-    return msgspec.defstruct(Order.__name__, fields, kw_only=True, namespace={"__doc__": Order.__doc__})
+    return msgspec.defstruct(
+        CommandMessage.__name__, fields, kw_only=True, namespace={"__doc__": CommandMessage.__doc__}
+    )
 
 
 def _summary(kind: type[Event | Command]) -> str:

@@ -20,7 +20,7 @@ from bookshelf import __version__
 from bookshelf.log.port import LogFault
 from bookshelf.log.sqlite_copy import LogContent, copy_log, inspect_log, settle_log
 from bookshelf.runtime import staging
-from bookshelf.runtime.folder import Folder, running
+from bookshelf.runtime.data_folder import DataFolder, running
 
 MANIFEST = "manifest.json"
 LOG = "log.sqlite"
@@ -153,7 +153,7 @@ def restore_backup(source: Path, data: Path, now: datetime, *, replace: bool) ->
     """
     manifest, files = _read_source(source)
     _check_target(data, replace=replace)
-    folder = Folder(data)
+    folder = DataFolder(data)
     try:
         staged = data / staging.PREPARING
         staged.mkdir(mode=0o700)

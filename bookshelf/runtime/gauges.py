@@ -7,9 +7,9 @@ from collections.abc import Callable, Iterable, Mapping
 from contextlib import suppress
 
 from bookshelf.log.port import Log, LogFault
-from bookshelf.runtime.owner.host import AggregateHost
-from bookshelf.runtime.telemetry import Meters
-from bookshelf.runtime.view import letters
+from bookshelf.runtime.aggregate.host import AggregateHost
+from bookshelf.runtime.metrics import Meters
+from bookshelf.runtime.view import dead_letters
 from bookshelf.runtime.view.host import ViewHost
 from bookshelf.storage.port import StorageFault
 
@@ -88,7 +88,7 @@ class ServiceGauges:
         if lags is not None:
             self._meters.view_lag(host.view.name, lags)
         with suppress(StorageFault):
-            self._meters.dead_letters(host.view.name, await letters.count(rows))
+            self._meters.dead_letters(host.view.name, await dead_letters.count(rows))
 
     async def _lag(self, topic: str, positions: Mapping[int, int]) -> dict[int, tuple[int, float]] | None:
         """Return the lag of each partition; None if the log does not tell its ends."""

@@ -11,7 +11,7 @@ from bookshelf import __version__
 from bookshelf.cqrs.route import CommandRoute, QueryRoute, Route
 from bookshelf.cqrs.service import Service
 from bookshelf.http.problem import STATUS
-from bookshelf.runtime.edge import conditions
+from bookshelf.runtime.api import header_fields
 
 _REF = "#/components/schemas/{name}"
 #: A field with this in its `extra_json_schema` is accepted, and is no part of the documents.
@@ -23,11 +23,11 @@ _HEADERS: Mapping[str, tuple[str, str]] = {
     "Location": ("The address of what was created.", "/bookshelf/books/0c9b6f0e-6a9b-5d0c-9f43-8f9a7a1f2b11"),
     "ETag": ("The version of the answer, for If-Match or If-None-Match.", '"42"'),
     "Link": ("The next page, if there is one.", '</bookshelf/books?after=WyJhZGRlZCJd>; rel="next"'),
-    conditions.POSITION: (
+    header_fields.POSITION: (
         "The position of the command's last event in the log, for Bookshelf-After.",
         "bookshelf/0@42",
     ),
-    conditions.REPLAYED: ("true if the command was carried out before: this is its first answer.", "true"),
+    header_fields.REPLAYED: ("true if the command was carried out before: this is its first answer.", "true"),
     "Retry-After": ("Seconds after which to try again.", "1"),
     "WWW-Authenticate": ("How to authenticate.", "Bearer"),
     "Accept": ("The media types that are accepted.", "application/json"),
@@ -190,11 +190,13 @@ def _forwarded(route: Route) -> Json:
 def _command(route: CommandRoute, contents: Mapping[Any, Json]) -> Json:
     subject = {"type": "string", "examples": ["0c9b6f0e-6a9b-5d0c-9f43-8f9a7a1f2b11"]}
     path = [] if route.creates else [_parameter("id", "path", subject, "The id.")]
-    key = {"type": "string", "pattern": conditions.KEY_PATTERN, "examples": ["c51f0e0c-add-dune"]}
+    key = {"type": "string", "pattern": header_fields.KEY_PATTERN, "examples": ["c51f0e0c-add-dune"]}
     tag = {"type": "string", "examples": ['"42"']}
     headers = [
         _header(
-            conditions.KEY, "Makes a retry safe: the same key gets the same answer and appends nothing.", key
+            header_fields.KEY,
+            "Makes a retry safe: the same key gets the same answer and appends nothing.",
+            key,
         ),
         *([] if route.creates else [_header("If-Match", "Only if this is still its entity tag.", tag)]),
     ]
@@ -217,7 +219,7 @@ def _command(route: CommandRoute, contents: Mapping[Any, Json]) -> Json:
 
 def _command_headers(route: CommandRoute) -> tuple[str, ...]:
     created = ("Location",) if route.creates else ()
-    return (*created, "ETag", conditions.POSITION, conditions.REPLAYED)
+    return (*created, "ETag", header_fields.POSITION, header_fields.REPLAYED)
 
 
 def _query(route: QueryRoute, contents: Mapping[Any, Json]) -> Json:
@@ -227,11 +229,11 @@ def _query(route: QueryRoute, contents: Mapping[Any, Json]) -> Json:
         "content": contents[route.returns],
     }
     unchanged = {"description": "Unchanged.", "headers": dict(_response_headers(("ETag",)))}
-    after = {"type": "string", "pattern": conditions.AFTER_PATTERN, "examples": ["bookshelf/0@42"]}
+    after = {"type": "string", "pattern": header_fields.AFTER_PATTERN, "examples": ["bookshelf/0@42"]}
     tag = {"type": "string", "examples": ['"42"']}
     headers = [
         _header(
-            conditions.AFTER,
+            header_fields.AFTER,
             "Wait until the view has what these positions hold, up to 64 with commas: bookshelf/0@42",
             after,
         ),

@@ -10,9 +10,9 @@ from typing import Any
 import msgspec
 
 from bookshelf.cqrs.catalogue import Catalogue
+from bookshelf.cqrs.command_message import REPLIES
 from bookshelf.cqrs.envelope import ANSWERED, DROPPED, Dropped
 from bookshelf.cqrs.message import Event
-from bookshelf.cqrs.order import REPLIES
 from bookshelf.cqrs.service import Service
 from bookshelf.runtime.openapi import Json, publish_schema
 

@@ -12,19 +12,19 @@ from bookshelf.cqrs.route import CommandRoute
 from bookshelf.cqrs.service import Service
 from bookshelf.discovery.port import Instance
 from bookshelf.http.message import Request, Response
-from bookshelf.runtime.edge.commands import CommandEndpoint
-from bookshelf.runtime.edge.edge import Edge
-from bookshelf.runtime.edge.forward import Forward
-from bookshelf.runtime.edge.owners import owns
-from bookshelf.runtime.edge.queries import QueryEndpoint
+from bookshelf.runtime.aggregate.context import OwnerDependencies
+from bookshelf.runtime.aggregate.host import AggregateHost
+from bookshelf.runtime.api.commands import CommandEndpoint
+from bookshelf.runtime.api.endpoint import Api
+from bookshelf.runtime.api.forwarding import OwnerForwarder
+from bookshelf.runtime.api.ownership import owns
+from bookshelf.runtime.api.queries import QueryEndpoint
 from bookshelf.runtime.gauges import ServiceGauges
 from bookshelf.runtime.health import Health, live
+from bookshelf.runtime.infrastructure import Infrastructure, Listener
+from bookshelf.runtime.metrics import Meters
 from bookshelf.runtime.openapi import document
-from bookshelf.runtime.owner.host import AggregateHost
-from bookshelf.runtime.owner.seat import Means
-from bookshelf.runtime.telemetry import Meters
 from bookshelf.runtime.view.host import ViewHost
-from bookshelf.runtime.world import Door, World
 
 #: Where a service describes its routes; its metadata says so to whoever wants to route to it.
 DOCUMENT = "/openapi.json"
@@ -34,7 +34,7 @@ _logger = structlog.get_logger(__name__)
 class ServiceHost:
     """One instance of a service, from `start` to `stop`."""
 
-    def __init__(self, service: Service, world: World, host: str, port: int) -> None:
+    def __init__(self, service: Service, world: Infrastructure, host: str, port: int) -> None:
         self.service = service
         self._world = world
         self._host = host
@@ -48,13 +48,13 @@ class ServiceHost:
         self._gauges = ServiceGauges(self.meters, world.log, self.aggregates.values(), self.views.values())
         self.health = Health(self._fault, self._warnings)
         self.edge = self._edge()
-        self._door: Door | None = None
+        self._door: Listener | None = None
         self._begun = AsyncExitStack()
 
     def _aggregate(self, name: str) -> AggregateHost:
         world = self._world
         (aggregate,) = (a for a in self.service.aggregates if a.name == name)
-        means = Means(world.log, world.ids, world.clock, self.meters.owner(name))
+        means = OwnerDependencies(world.log, world.ids, world.clock, self.meters.owner(name))
         return AggregateHost(aggregate, means, world.states)
 
     def _fault(self) -> str | None:
@@ -132,13 +132,13 @@ class ServiceHost:
         await self._begun.aclose()
         _logger.info("stopped", service=self.service.name)
 
-    def _edge(self) -> Edge:
-        edge = Edge(self.service.name, self.meters)
+    def _edge(self) -> Api:
+        edge = Api(self.service.name, self.meters)
         world = self._world
         for route in self.service.serves:
             if isinstance(route, CommandRoute):
                 host = self.aggregates[route.aggregate.name]
-                onward = Forward(route.aggregate.name, world.discovery, world.transport)
+                onward = OwnerForwarder(route.aggregate.name, world.discovery, world.transport)
                 endpoint = CommandEndpoint(route, host, world.clock, world.ids, onward)
                 edge.add(route.method, route.path, endpoint)
             else:

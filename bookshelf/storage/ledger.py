@@ -43,7 +43,7 @@ checkpoint = Table(
     LEDGER,
     Column("part", Integer, primary_key=True, autoincrement=False),
     Column("off", BigInteger, nullable=False),
-    #: Identifies the last record before `off` (runtime/once.py); empty if it is not known.
+    #: Identifies the last record before `off` (log/deduplicated.py); empty if it is not known.
     Column("mark", TEXT, nullable=False, server_default=""),
 )
 

@@ -11,7 +11,7 @@ import structlog
 from multidict import CIMultiDict
 
 from bookshelf.http.message import Request, Response
-from bookshelf.runtime.edge.conditions import trace
+from bookshelf.runtime.api.header_fields import trace
 
 #: Characters of a path that are logged.
 _MOST = 256

@@ -8,7 +8,7 @@ from bookshelf.http.message import Request, Response
 from bookshelf.http.problem import Problem
 from bookshelf.http.router import Router
 from bookshelf.runtime.health import live
-from bookshelf.runtime.telemetry import Meters
+from bookshelf.runtime.metrics import Meters
 from gateway.pages import apidocs
 from gateway.pages.inside import Inside
 from gateway.pages.page import Page, Redirect

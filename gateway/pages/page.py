@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from hashlib import blake2b
 
 from bookshelf.http.message import Request, Response
-from bookshelf.runtime.edge.conditions import unchanged
+from bookshelf.runtime.api.header_fields import unchanged
 
 #: Asked for anew each time, and then mostly answered with 304.
 REVALIDATED = "no-cache"

@@ -6,7 +6,7 @@ from typing import Annotated, Any, Literal
 import msgspec
 from msgspec import Meta
 
-from bookshelf.runtime.edge.conditions import KEY
+from bookshelf.runtime.api.header_fields import KEY
 from gateway.identity.port import Requirement, required
 
 #: A path that can be matched segment by segment: literals, and whole segments in braces.

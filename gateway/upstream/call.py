@@ -9,7 +9,7 @@ from multidict import CIMultiDict
 
 from bookshelf.http.message import Request
 from bookshelf.http.problem import Problem
-from bookshelf.runtime.edge.conditions import TIME_LEFT, TRY, outcome_unknown
+from bookshelf.runtime.api.header_fields import TIME_LEFT, TRY, outcome_unknown
 from gateway.upstream.endpoint import Endpoint
 from gateway.upstream.pool import Pool
 

@@ -5,8 +5,8 @@ from collections.abc import Mapping
 from multidict import CIMultiDictProxy
 
 from bookshelf.http.message import BytesBody, Headers, Request
+from bookshelf.runtime.api.header_fields import KEY, TRY
 from bookshelf.runtime.clock import Ids
-from bookshelf.runtime.edge.conditions import KEY, TRY
 from gateway.upstream.call import READS, Call, Clock
 from gateway.upstream.patience import Patience
 from gateway.upstream.route import Route

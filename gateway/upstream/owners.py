@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable
 
-from bookshelf.runtime.edge.owners import owned, partition, partitions
+from bookshelf.runtime.api.ownership import owned, partition, partitions
 from gateway.upstream.endpoint import Endpoint
 
 _UNKNOWN = 0

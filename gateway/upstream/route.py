@@ -5,8 +5,8 @@ from dataclasses import dataclass
 
 from bookshelf.http.message import Request
 from bookshelf.http.problem import Problem
-from bookshelf.runtime.edge import conditions
-from bookshelf.runtime.edge.owners import created
+from bookshelf.runtime.api import header_fields
+from bookshelf.runtime.api.ownership import created
 from gateway.identity.port import Requirement
 from gateway.upstream.endpoint import Endpoint
 from gateway.upstream.pool import Pool
@@ -40,7 +40,7 @@ class Route:
 
 def _created(request: Request) -> str | None:
     try:
-        key = conditions.key(request.headers)
+        key = header_fields.key(request.headers)
     except Problem:  # the service says what is wrong with it
         return None
     return created(key) if key else None

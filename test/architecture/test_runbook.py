@@ -8,7 +8,7 @@ import pytest
 from architecture.source import ROOT, modules
 from prometheus_client.parser import text_string_to_metric_families
 
-from bookshelf.runtime.telemetry import Meters
+from bookshelf.runtime.metrics import Meters
 from gateway.upstream.gauges import Gauges
 from gateway.upstream.pool import Pools
 

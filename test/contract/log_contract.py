@@ -5,8 +5,8 @@ from collections.abc import Sequence
 
 import pytest
 
+from bookshelf.log.deduplicated import Diverged, open_deduplicated
 from bookshelf.log.port import Fenced, Log, LogFault, NewRecord, OutOfRange, Record, Tail
-from bookshelf.runtime.once import Diverged, once
 
 TOPIC = "bookshelf"
 #: Every log under test is made with this many partitions.
@@ -211,18 +211,18 @@ class LogContract:
         pen = await log.writer("newbook", TOPIC, 0)
         for key in "abc":
             await pen.append(records(key))
-        checkpoint = await once(log, TOPIC, 0, 0)
+        checkpoint = await open_deduplicated(log, TOPIC, 0, 0)
         seen: list[str] = []
         async with asyncio.timeout(30):
             while len(seen) < 3:
                 seen += [record.key for record in await checkpoint.take(10)]
             at, mark = checkpoint.position, checkpoint.mark
             with pytest.raises(Diverged):
-                await once(log, TOPIC, 0, at, mark[:-1] + ("1" if mark[-1] == "0" else "0"))
+                await open_deduplicated(log, TOPIC, 0, at, mark[:-1] + ("1" if mark[-1] == "0" else "0"))
             await pen.append(records("d"))
-            tail = await once(log, TOPIC, 0, at, mark)
+            tail = await open_deduplicated(log, TOPIC, 0, at, mark)
             assert (tail.position, tail.mark) == (at, mark)
-            without_mark = await once(log, TOPIC, 0, at)
+            without_mark = await open_deduplicated(log, TOPIC, 0, at)
             assert without_mark.mark == mark
             while not (found := await tail.take(10)):
                 pass

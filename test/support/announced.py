@@ -6,7 +6,7 @@ from typing import Self
 from support.process import Process
 from support.until import until
 
-from bookshelf.runtime.folder import Running, running
+from bookshelf.runtime.data_folder import InstanceNote, running
 
 
 class Announced(Process):
@@ -20,12 +20,12 @@ class Announced(Process):
         assert self.alive, self.ended()
         return self
 
-    def _note(self) -> Running | None:
+    def _note(self) -> InstanceNote | None:
         note = running(self.folder)
         return note if note is not None and note.pid == self.pid else None
 
     @property
-    def note(self) -> Running:
+    def note(self) -> InstanceNote:
         """Its own note of where it listens."""
         note = self._note()
         assert note is not None

@@ -9,15 +9,15 @@ from support.ports import CountedIds, FixedClock
 from bookshelf.cqrs.route import CommandRoute
 from bookshelf.http.message import request
 from bookshelf.http.problem import Problem
-from bookshelf.runtime.edge.commands import CommandEndpoint
-from bookshelf.runtime.owner.command import Sent
+from bookshelf.runtime.aggregate.command import CommandRequest
+from bookshelf.runtime.api.commands import CommandEndpoint
 
 
 class Asked:
     """Stands for the host of a route's aggregate: keeps the commands, and carries none out."""
 
     def __init__(self, route: CommandRoute, ids: CountedIds | None = None) -> None:
-        self.commands: list[Sent] = []
+        self.commands: list[CommandRequest] = []
         self.aggregate = route.aggregate
         #: Set once a command waits for a position, and what it waits for.
         self.waiting = asyncio.Event()
@@ -37,6 +37,6 @@ class Asked:
         self.waiting.set()
         await self.caught_up.wait()
 
-    async def ask(self, sent: Sent) -> NoReturn:
+    async def ask(self, sent: CommandRequest) -> NoReturn:
         self.commands.append(sent)
         raise Problem("unavailable", "it was only asked")

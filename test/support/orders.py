@@ -11,7 +11,7 @@ from support.until import eventually
 
 from bookshelf.cqrs.message import Command
 from bookshelf.log.port import Log, NewRecord
-from bookshelf.runtime.owner.orders import order
+from bookshelf.runtime.aggregate.topic_commands.messages import command_message
 
 ORDERED = replace(TALLY, takes=(Count,))
 ANSWERS = "answers"
@@ -26,7 +26,7 @@ def count_by_topic(subject: str, by: int = 1, **fields: Any) -> NewRecord:  # no
 def by_topic(subject: str, command: Command, **fields: Any) -> NewRecord:  # noqa: ANN401 (attributes)
     """Any command on its way by topic."""
     said = {"id": CountedIds().new(), "source": "tests", "time": NOW, "replyto": ANSWERS, **fields}
-    return order(ORDERED, command, subject=subject, **said)
+    return command_message(ORDERED, command, subject=subject, **said)
 
 
 def raw(key: str, value: bytes) -> NewRecord:

@@ -12,35 +12,35 @@ from support.tally import TALLY, Count
 from bookshelf.cqrs.aggregate import Aggregate
 from bookshelf.cqrs.message import Command
 from bookshelf.log.port import Log
-from bookshelf.runtime.owner.command import NotOwner, Outcome, Sent
-from bookshelf.runtime.owner.host import AggregateHost
-from bookshelf.runtime.owner.seat import Means
-from bookshelf.runtime.owner.states import States
-from bookshelf.runtime.owner.store import MemoryStore, SqliteStore, Store
+from bookshelf.runtime.aggregate.command import CommandRequest, CommandResult, NotOwner
+from bookshelf.runtime.aggregate.context import OwnerDependencies
+from bookshelf.runtime.aggregate.host import AggregateHost
+from bookshelf.runtime.aggregate.state_cache import StateCache
+from bookshelf.runtime.aggregate.state_store import MemoryStateStore, SqliteStateStore, StateStore
 
-MakeStore = Callable[[str], Store]
+MakeStore = Callable[[str], StateStore]
 DEADLINE_S = 30
 
 
-def sent(subject: str, command: Command | None = None, **fields: Any) -> Sent:  # noqa: ANN401 (Sent's fields)
+def sent(subject: str, command: Command | None = None, **fields: Any) -> CommandRequest:  # noqa: ANN401 (Sent's fields)
     """A command on its way: by default a Count, under an id of its own."""
     fields.setdefault("id", CountedIds().new())
-    return Sent(subject=subject, command=command or Count(), at=NOW, **fields)
+    return CommandRequest(subject=subject, command=command or Count(), at=NOW, **fields)
 
 
-def keyed(subject: str, key: str, by: int = 1) -> Sent:
+def keyed(subject: str, key: str, by: int = 1) -> CommandRequest:
     """A Count with a key that the client chose; its content's hash is what it counts."""
     return sent(subject, Count(by=by), id=key, hash=f"by-{by}")
 
 
-def new_stores(_name: str) -> Store:
+def new_stores(_name: str) -> StateStore:
     """A store that is empty at every start."""
-    return MemoryStore()
+    return MemoryStateStore()
 
 
 def sqlite_stores(folder: Path) -> MakeStore:
     """Stores in files, which the next start finds again."""
-    return lambda name: SqliteStore(folder / f"{name}.sqlite")
+    return lambda name: SqliteStateStore(folder / f"{name}.sqlite")
 
 
 class Owners:
@@ -62,17 +62,17 @@ class Owners:
         self._append_s = append_s
         self.clock = clock or FixedClock()
         self._hosts: list[AggregateHost] = []
-        self.states: list[States] = []
+        self.states: list[StateCache] = []
 
     def make(self, aggregate: Aggregate[Any] = TALLY) -> AggregateHost:
         """Return a host that has not started."""
 
-        def states(aggregate: Aggregate[Any], partition: int) -> States:
+        def states(aggregate: Aggregate[Any], partition: int) -> StateCache:
             store = self._stores(f"{aggregate.name}-{partition}")
-            self.states.append(States(aggregate, store, self._executor, self._capacity))
+            self.states.append(StateCache(aggregate, store, self._executor, self._capacity))
             return self.states[-1]
 
-        means = Means(self.log, CountedIds(), self.clock, owner_meters(), self._append_s)
+        means = OwnerDependencies(self.log, CountedIds(), self.clock, owner_meters(), self._append_s)
         host = AggregateHost(aggregate, means, states)
         self._hosts.append(host)
         return host
@@ -98,13 +98,13 @@ class Owners:
         self._hosts.clear()
 
 
-async def ask(host: AggregateHost, one: Sent) -> Outcome:
+async def ask(host: AggregateHost, one: CommandRequest) -> CommandResult:
     """Ask one host, under a deadline."""
     async with asyncio.timeout(DEADLINE_S):
         return await host.ask(one)
 
 
-async def count(host: AggregateHost, subject: str, by: int = 1) -> Outcome:
+async def count(host: AggregateHost, subject: str, by: int = 1) -> CommandResult:
     """Count up, under an id that is used once."""
     return await ask(host, sent(subject, Count(by=by)))
 
@@ -119,7 +119,7 @@ async def divided(hosts: list[AggregateHost], partitions: Collection[int]) -> No
             await asyncio.sleep(0.01)  # sleep: between two looks at who serves what
 
 
-async def ask_around(hosts: list[AggregateHost], one: Sent) -> Outcome:
+async def ask_around(hosts: list[AggregateHost], one: CommandRequest) -> CommandResult:
     """Ask whoever owns the subject, and again while it moves: always the same command."""
     async with asyncio.timeout(DEADLINE_S):
         while True:

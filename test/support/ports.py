@@ -4,8 +4,8 @@ import asyncio
 from datetime import UTC, datetime, timedelta
 from itertools import count
 
-from bookshelf.runtime.owner.command import Outcome
-from bookshelf.runtime.telemetry import Meters, OwnerMeters, ViewMeters
+from bookshelf.runtime.aggregate.command import CommandResult
+from bookshelf.runtime.metrics import Meters, OwnerMeters, ViewMeters
 
 NOW = datetime(2026, 3, 1, 12, 0, tzinfo=UTC)
 
@@ -61,7 +61,7 @@ def view_meters() -> ViewMeters:
     return Meters().view("tested")
 
 
-def offset(outcome: Outcome) -> int:
+def offset(outcome: CommandResult) -> int:
     """Return where the command was written."""
     assert outcome.position is not None
     return outcome.position.offset

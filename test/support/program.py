@@ -6,13 +6,13 @@ from pathlib import Path
 from support.announced import Announced
 from support.client import Client
 
-from bookshelf.runtime.folder import Running
+from bookshelf.runtime.data_folder import InstanceNote
 
 
 class _Ports(Client):
     """Brings each request to the own port of the service that serves it."""
 
-    def __init__(self, note: Running) -> None:
+    def __init__(self, note: InstanceNote) -> None:
         self._ports = note.services
         super().__init__("http://127.0.0.1")
 

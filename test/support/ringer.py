@@ -13,12 +13,12 @@ from support.timers import TIMER
 from bookshelf.cqrs.aggregate import Aggregate
 from bookshelf.log.kafka.log import KafkaLog
 from bookshelf.log.kafka.settings import Topic
+from bookshelf.runtime.aggregate.context import OwnerDependencies
+from bookshelf.runtime.aggregate.host import AggregateHost
+from bookshelf.runtime.aggregate.state_cache import StateCache
+from bookshelf.runtime.aggregate.state_store import SqliteStateStore
 from bookshelf.runtime.clock import SystemClock, SystemIds
 from bookshelf.runtime.logs import configure
-from bookshelf.runtime.owner.host import AggregateHost
-from bookshelf.runtime.owner.seat import Means
-from bookshelf.runtime.owner.states import States
-from bookshelf.runtime.owner.store import SqliteStore
 
 PARTITIONS = 2
 
@@ -26,13 +26,15 @@ PARTITIONS = 2
 async def main(broker: str, prefix: str, folder: Path) -> None:
     """Say on standard output that it is ready, then let timers ring until killed."""
 
-    def states(aggregate: Aggregate[Any], partition: int) -> States:
-        return States(aggregate, SqliteStore(folder / f"{partition}.sqlite"), None)
+    def states(aggregate: Aggregate[Any], partition: int) -> StateCache:
+        return StateCache(aggregate, SqliteStateStore(folder / f"{partition}.sqlite"), None)
 
     configure("warning", "json")
     log = await KafkaLog.open(settings(broker, prefix=prefix, partitions=PARTITIONS), [Topic(TOPIC)])
     clock = SystemClock()
-    await AggregateHost(TIMER, Means(log, SystemIds(clock), clock, owner_meters()), states).start()
+    await AggregateHost(
+        TIMER, OwnerDependencies(log, SystemIds(clock), clock, owner_meters()), states
+    ).start()
     print("ready", flush=True)  # noqa: T201 (the test waits for it)
     await asyncio.Event().wait()
 

@@ -12,11 +12,11 @@ from bookshelf.http.client.transport import LocalTransport
 from bookshelf.http.message import Handler, Response, request
 from bookshelf.log.memory import MemoryLog
 from bookshelf.log.port import Log
-from bookshelf.runtime.edge.edge import Edge
-from bookshelf.runtime.owner.states import States
-from bookshelf.runtime.owner.store import MemoryStore
+from bookshelf.runtime.aggregate.state_cache import StateCache
+from bookshelf.runtime.aggregate.state_store import MemoryStateStore
+from bookshelf.runtime.api.endpoint import Api
+from bookshelf.runtime.infrastructure import Infrastructure, MakeStates
 from bookshelf.runtime.service import ServiceHost
-from bookshelf.runtime.world import MakeStates, World
 from bookshelf.services import SERVICES
 from bookshelf.storage.memory import MemoryStorage
 from bookshelf.storage.port import Storage
@@ -62,7 +62,7 @@ class Shelf:
         self.log = log or MemoryLog(2)
         self.clock = FixedClock()
         self._storage = storage or MemoryStorage()
-        self.world = world = World(
+        self.world = world = Infrastructure(
             log=self.log,
             discovery=LocalDiscovery(),
             storage=self._storage,
@@ -86,7 +86,7 @@ class Shelf:
                 await host.stop()
             await self._storage.close()
 
-    def edge(self, method: str, target: str) -> Edge:
+    def edge(self, method: str, target: str) -> Api:
         """Return the edge that a gateway would ask."""
         path = target.partition("?")[0]
         if path.endswith("/finished"):
@@ -125,5 +125,5 @@ async def _listen(transport: LocalTransport, handler: Handler, host: str, port: 
     return Unlistened(transport, handler, host, port)
 
 
-def _states(aggregate: Aggregate[Any], _partition: int) -> States:
-    return States(aggregate, MemoryStore(), None)
+def _states(aggregate: Aggregate[Any], _partition: int) -> StateCache:
+    return StateCache(aggregate, MemoryStateStore(), None)

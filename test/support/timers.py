@@ -15,8 +15,8 @@ from bookshelf.cqrs.catalogue import Catalogue
 from bookshelf.cqrs.errors import Conflict
 from bookshelf.cqrs.message import Command, Event, State
 from bookshelf.log.port import Log
-from bookshelf.runtime.owner.command import Outcome
-from bookshelf.runtime.owner.host import AggregateHost
+from bookshelf.runtime.aggregate.command import CommandResult
+from bookshelf.runtime.aggregate.host import AggregateHost
 
 HOUR, MINUTE = timedelta(hours=1), timedelta(minutes=1)
 KEYS = [f"timer-{n}" for n in range(24)]
@@ -102,7 +102,7 @@ async def rung(log: Log) -> dict[str, int]:
 
 async def timed(
     host: AggregateHost, key: str, by: timedelta | None = HOUR, manner: Manner = "rings"
-) -> Outcome:
+) -> CommandResult:
     """Set a timer, to a time from the beginning of the test; or clear it."""
     return await ask(host, sent(key, Set(when=None if by is None else NOW + by, manner=manner)))
 

@@ -16,7 +16,7 @@ from support.program import Program
 
 from bookshelf.log.sqlite_copy import inspect_log
 from bookshelf.runtime.backup import find_backups
-from bookshelf.runtime.folder import Folder
+from bookshelf.runtime.data_folder import DataFolder
 
 
 def write_backup(data: Path, target: Path) -> Path:
@@ -99,7 +99,7 @@ def stopped(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def test_a_restore_is_refused_while_the_folder_is_in_use(stopped: Path, tmp_path: Path) -> None:
     shutil.copytree(stopped / "data", tmp_path / "data")
     before = (tmp_path / "data" / "log.sqlite").read_bytes()
-    folder = Folder(tmp_path / "data")
+    folder = DataFolder(tmp_path / "data")
     refused = bookshelf("restore", stopped / "backup", "--data", tmp_path / "data", "--replace").complaint
     folder.close()
     assert "another bookshelf" in refused
@@ -201,7 +201,7 @@ def test_a_restore_that_is_killed_at_any_step_leaves_one_log_or_the_other(
         shutil.copytree(stopped / "data", data)
         command = [sys.executable, "-c", _KILLED, str(stopped / "backup"), str(data), str(step)]
         done = subprocess.run(command, env=environment(), cwd=ROOT, timeout=DEADLINE_S, check=False)
-        Folder(data).close()
+        DataFolder(data).close()
         names = {path.name for path in data.iterdir()}
         assert not names & {"restoring", "restored"}, step
         if "log.sqlite-wal" in names:

@@ -9,7 +9,7 @@ import pytest
 from support.process import Process, bench
 from support.until import until
 
-from bookshelf.runtime.folder import running
+from bookshelf.runtime.data_folder import running
 from bookshelf.services import SERVICES
 
 TINY = ("--runs", "2", "--seconds", "0.1", "--books", "30")

@@ -20,7 +20,7 @@ from bookshelf.log.kafka.log import KafkaLog
 from bookshelf.log.kafka.settings import Topic
 from bookshelf.log.partition import partition_of
 from bookshelf.log.port import NewRecord
-from bookshelf.runtime.owner.orders import order
+from bookshelf.runtime.aggregate.topic_commands.messages import command_message
 from bookshelf.shelf.book import BOOK, AddBook, NewBook, RemoveBook
 
 pytestmark = pytest.mark.needs("kafka", "consul")
@@ -36,7 +36,7 @@ def agent(consul_agent: Agent) -> Iterator[Agent]:
 
 def add(subject: str, replyto: str) -> NewRecord:
     command = AddBook(book=NewBook(title=subject, author="Frank Herbert"), at=NOW)
-    return order(
+    return command_message(
         BOOK, command, id=f"add-{subject}", source="tests", subject=subject, time=NOW, replyto=replyto
     )
 
@@ -44,7 +44,7 @@ def add(subject: str, replyto: str) -> NewRecord:
 def remove(subject: str) -> NewRecord:
     command_id = f"remove-{subject}"
     about: Any = {"id": command_id, "source": "tests", "subject": subject, "time": NOW, "replyto": "answers"}
-    return order(BOOK, RemoveBook(), **about)
+    return command_message(BOOK, RemoveBook(), **about)
 
 
 async def answers(log: KafkaLog, count: int) -> dict[str, Any]:

@@ -13,7 +13,7 @@ from bookshelf.log.port import Record
 from bookshelf.storage import ledger
 from bookshelf.storage.faults import of_storage
 
-Letter = dict[str, Any]
+UnappliedRecord = dict[str, Any]
 Ready = list[tuple[Record, Sequence[Change]]]
 _DROPPED = DROPPED.encode()
 
@@ -52,7 +52,7 @@ class Batch:
         self._db = db
         self._view = view
         self._held: set[str] = set()
-        self._letters: list[Letter] = []
+        self._letters: list[UnappliedRecord] = []
         self._parked = 0
 
     def apply(self, records: Sequence[Record]) -> int:
@@ -178,7 +178,7 @@ def _dropped(record: Record) -> int | None:
         return None  # it is a letter itself, then
 
 
-def _letter(record: Record, reason: str, *, behind: bool) -> Letter:
+def _letter(record: Record, reason: str, *, behind: bool) -> UnappliedRecord:
     return {
         "part": record.partition,
         "off": record.offset,

@@ -8,8 +8,8 @@ import structlog
 
 from bookshelf.cqrs.view import View
 from bookshelf.log.port import Log
+from bookshelf.runtime.metrics import ViewMeters
 from bookshelf.runtime.supervisor import Supervisor
-from bookshelf.runtime.telemetry import ViewMeters
 from bookshelf.runtime.view.rows import Rows
 from bookshelf.storage.port import Gone, Storage, StorageFault
 

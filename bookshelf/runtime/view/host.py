@@ -9,7 +9,7 @@ import structlog
 from bookshelf.cqrs.position import Position
 from bookshelf.cqrs.view import View
 from bookshelf.log.port import Log, LogFault
-from bookshelf.runtime.telemetry import ViewMeters
+from bookshelf.runtime.metrics import ViewMeters
 from bookshelf.runtime.view.generations import Generations
 from bookshelf.runtime.view.rows import Rows
 from bookshelf.storage.port import Gone, Spoilt, Storage
@@ -22,7 +22,7 @@ T = TypeVar("T")
 _logger = structlog.get_logger(__name__)
 
 
-class Behind(Exception):
+class NotCaughtUp(Exception):
     """The view has not come to where the caller has been; it will, soon."""
 
 
@@ -142,7 +142,7 @@ class ViewHost:
             return await ask(rows)
 
     async def after(self, positions: Iterable[Position]) -> None:
-        """Wait until the records at these positions are in. Raises `Behind` at last."""
+        """Wait until the records at these positions are in. Raises `NotCaughtUp` at last."""
         wanted: dict[int, int] = {}
         for place in positions:
             if place.topic == self.view.topic:
@@ -161,10 +161,10 @@ class ViewHost:
                 await self._reach(there)
         except TimeoutError:
             msg = f"{self.view.name} has not come to where you have been; try again in a moment"
-            raise Behind(msg) from None
+            raise NotCaughtUp(msg) from None
 
     async def read_on(self) -> None:
-        """Wait until everything that is in the log now is in the rows. Raises `Behind`.
+        """Wait until everything that is in the log now is in the rows. Raises `NotCaughtUp`.
 
         A log that does not answer has nothing to read on to: the rows are all that is known.
         """
@@ -175,7 +175,7 @@ class ViewHost:
             return
         except TimeoutError:
             msg = f"{self.view.name} has not applied the whole log yet; try again in a moment"
-            raise Behind(msg) from None
+            raise NotCaughtUp(msg) from None
 
     async def rebuild(self, progress: Callable[[int, int], None]) -> None:
         """Make the rows anew beside the live ones, then swap; no query fails meanwhile.

@@ -7,10 +7,10 @@ from contextlib import suppress
 import structlog
 
 from bookshelf.cqrs.view import View
+from bookshelf.log.deduplicated import DeduplicatingTail, open_deduplicated
 from bookshelf.log.port import Log, LogFault, Membership, OutOfRange
-from bookshelf.runtime.once import CheckedTail, once
+from bookshelf.runtime.metrics import ViewMeters
 from bookshelf.runtime.supervisor import Supervisor
-from bookshelf.runtime.telemetry import ViewMeters
 from bookshelf.runtime.view.apply import apply
 from bookshelf.runtime.view.standing import Standing
 from bookshelf.storage import ledger
@@ -161,7 +161,7 @@ class Rows(Standing):
         finally:
             await tail.close()
 
-    async def _tail(self, partition: int) -> CheckedTail:
+    async def _tail(self, partition: int) -> DeduplicatingTail:
         topic, at = self.view.topic, self._at[partition]
         try:
             return await self._compared(partition, at)
@@ -177,18 +177,18 @@ class Rows(Standing):
             _logger.error("gap", view=self.view.name, why=str(fault), begins_at=start)  # noqa: TRY400 (no defect)
             await self.tables.write(lambda db: apply(db, self.view, (), (partition, 0, start, "")))
             self._advanced(partition, start, 0, "")
-            return await once(self._log, topic, partition, start)
+            return await open_deduplicated(self._log, topic, partition, start)
 
-    async def _compared(self, partition: int, at: int) -> CheckedTail:
+    async def _compared(self, partition: int, at: int) -> DeduplicatingTail:
         """Read on from a checkpoint, once its last record was found to be the log's."""
         mark = self.marks.get(partition, "")
-        tail = await once(self._log, self.view.topic, partition, at, mark)
+        tail = await open_deduplicated(self._log, self.view.topic, partition, at, mark)
         if tail.mark and not mark:
             self.marks[partition] = tail.mark
             await self.tables.write(lambda db: ledger.fill(db, partition, at, tail.mark))
         return tail
 
-    async def _take(self, partition: int, tail: CheckedTail) -> None:
+    async def _take(self, partition: int, tail: DeduplicatingTail) -> None:
         taken = 0
         while True:
             if _BUSY < taken < _BATCH:

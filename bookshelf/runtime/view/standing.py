@@ -4,7 +4,7 @@ import asyncio
 from collections.abc import Mapping
 from contextlib import suppress
 
-from bookshelf.runtime.telemetry import ViewMeters
+from bookshelf.runtime.metrics import ViewMeters
 from bookshelf.storage.port import Gone, StorageFault, TableSet
 
 #: Seconds between two looks at rows that others change too, while someone waits for them.

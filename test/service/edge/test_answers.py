@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 from support.shelf import DUNE, Shelf
 
-from bookshelf.runtime.edge.conditions import AFTER
+from bookshelf.runtime.api.header_fields import AFTER
 
 
 async def test_a_new_book_is_answered_whole_with_its_place(shelf: Shelf) -> None:

@@ -9,7 +9,7 @@ from multidict import CIMultiDict
 from support.shelf import DUNE, Shelf
 
 from bookshelf.http.message import BytesBody, Request
-from bookshelf.runtime.edge.forward import COMMAND
+from bookshelf.runtime.api.forwarding import COMMAND
 
 HEADERS = [
     *("Content-Type", "Content-Encoding", "Idempotency-Key", "If-Match", "If-None-Match"),

@@ -5,7 +5,7 @@ import base64
 import pytest
 from support.shelf import DUNE, Shelf
 
-from bookshelf.runtime.edge.forward import COMMAND
+from bookshelf.runtime.api.forwarding import COMMAND
 
 
 @pytest.mark.parametrize(

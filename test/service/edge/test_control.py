@@ -4,12 +4,12 @@ import pytest
 from support.shelf import Answered, Shelf
 
 from bookshelf.http.message import request
-from bookshelf.runtime.control import Control
+from bookshelf.runtime.admin import AdminApi
 
 
 async def retried(shelf: Shelf, body: bytes) -> Answered:
     """Return the answer to a request that applies dead letters again."""
-    control = Control(list(shelf.hosts.values()), shelf.world, "key")
+    control = AdminApi(list(shelf.hosts.values()), shelf.world, "key")
     return Answered(await control.handle(request("POST", "/letters/retry", body, Authorization="Bearer key")))
 
 

@@ -9,9 +9,9 @@ from bookshelf.discovery.port import Instance
 from bookshelf.http.client.transport import NoResponse, Unreachable
 from bookshelf.http.message import Request, Response, request
 from bookshelf.http.problem import Problem
-from bookshelf.runtime.edge.forward import COMMAND, Forward
-from bookshelf.runtime.edge.owners import owns
-from bookshelf.runtime.owner.command import NotOwner
+from bookshelf.runtime.aggregate.command import NotOwner
+from bookshelf.runtime.api.forwarding import COMMAND, OwnerForwarder
+from bookshelf.runtime.api.ownership import owns
 
 MOVING, DONE = Response(503, {"Retry-After": "1"}), Response(201, {})
 ELSEWHERE = NotOwner(3)
@@ -44,7 +44,7 @@ async def forwarded(town: Town, *claims: tuple[int, frozenset[int]], sent: Reque
         )
         await discovery.register(made)
     sent = sent or request("POST", "/books", b"{}")
-    return await Forward("newbook", discovery, town).send(sent, b"{}", "c1", ELSEWHERE)
+    return await OwnerForwarder("newbook", discovery, town).send(sent, b"{}", "c1", ELSEWHERE)
 
 
 async def test_the_owner_is_asked_with_the_id_of_the_command() -> None:

@@ -5,8 +5,8 @@ import asyncio
 import pytest
 
 from bookshelf.cqrs.errors import NotFound
-from bookshelf.runtime.edge import hot
-from bookshelf.runtime.edge.hot import Hot, Rendered
+from bookshelf.runtime.api import response_cache
+from bookshelf.runtime.api.response_cache import RenderedResponse, ResponseCache
 
 
 class Kitchen:
@@ -19,17 +19,17 @@ class Kitchen:
         self._faults = list(faults)
         self._size = size
 
-    async def render(self) -> Rendered:
+    async def render(self) -> RenderedResponse:
         self.rendered += 1
         count = self.rendered
         await self.open.wait()
         if self._faults:
             raise self._faults.pop(0)
-        return Rendered(b"%d" % count * self._size, f'"{count}"', None)
+        return RenderedResponse(b"%d" % count * self._size, f'"{count}"', None)
 
 
 async def test_one_revision_is_rendered_once() -> None:
-    cache, kitchen = Hot(), Kitchen()
+    cache, kitchen = ResponseCache(), Kitchen()
     first = await cache.get("/books", 1, kitchen.render)
     assert await cache.get("/books", 1, kitchen.render) is first
     assert await cache.get("/books?q=x", 1, kitchen.render) is not first
@@ -37,7 +37,7 @@ async def test_one_revision_is_rendered_once() -> None:
 
 
 async def test_all_who_ask_at_a_time_share_one_rendering() -> None:
-    cache, kitchen = Hot(), Kitchen()
+    cache, kitchen = ResponseCache(), Kitchen()
     kitchen.open.clear()
     asked = [asyncio.ensure_future(cache.get("/books", 1, kitchen.render)) for _ in range(10)]
     await asyncio.wait(asked, timeout=0)
@@ -49,14 +49,14 @@ async def test_all_who_ask_at_a_time_share_one_rendering() -> None:
 
 
 async def test_a_newer_revision_is_rendered_anew() -> None:
-    cache, kitchen = Hot(), Kitchen()
+    cache, kitchen = ResponseCache(), Kitchen()
     first = await cache.get("/books", 1, kitchen.render)
     second = await cache.get("/books", 2, kitchen.render)
     assert (first.tag, second.tag) == ('"1"', '"2"')
 
 
 async def test_who_goes_away_takes_no_ones_answer_along() -> None:
-    cache, kitchen = Hot(), Kitchen()
+    cache, kitchen = ResponseCache(), Kitchen()
     kitchen.open.clear()
     gone = asyncio.ensure_future(cache.get("/books", 1, kitchen.render))
     stays = asyncio.ensure_future(cache.get("/books", 1, kitchen.render))
@@ -68,7 +68,7 @@ async def test_who_goes_away_takes_no_ones_answer_along() -> None:
 
 
 async def test_a_refusal_is_an_answer_and_a_fault_is_not() -> None:
-    cache, kitchen = Hot(), Kitchen(NotFound("no such book"), OSError("no disk"))
+    cache, kitchen = ResponseCache(), Kitchen(NotFound("no such book"), OSError("no disk"))
     for _ in range(3):
         with pytest.raises(NotFound):
             await cache.get("/books/1", 1, kitchen.render)
@@ -79,8 +79,8 @@ async def test_a_refusal_is_an_answer_and_a_fault_is_not() -> None:
 
 
 async def test_the_longest_unused_makes_room() -> None:
-    cache, kitchen = Hot(), Kitchen()
-    for n in range(hot._ENTRIES):  # noqa: SLF001 (the bound is what is tested)
+    cache, kitchen = ResponseCache(), Kitchen()
+    for n in range(response_cache._ENTRIES):  # noqa: SLF001 (the bound is what is tested)
         await cache.get(f"/{n}", 1, kitchen.render)
     await cache.get("/0", 1, kitchen.render)
     await cache.get("/another", 1, kitchen.render)
@@ -92,8 +92,8 @@ async def test_the_longest_unused_makes_room() -> None:
 
 
 async def test_large_answers_do_not_fill_the_memory() -> None:
-    cache = Hot()
-    kitchen = Kitchen(size=hot._BYTES // 4)  # noqa: SLF001 (the bound is what is tested)
+    cache = ResponseCache()
+    kitchen = Kitchen(size=response_cache._BYTES // 4)  # noqa: SLF001 (the bound is what is tested)
     for revision in range(3):
         asked = [asyncio.ensure_future(cache.get(f"/{n}", revision, kitchen.render)) for n in range(4)]
         await asyncio.gather(*asked)
@@ -105,7 +105,7 @@ async def test_large_answers_do_not_fill_the_memory() -> None:
 
 
 async def test_what_is_forgotten_before_it_was_counted_is_not_taken_off() -> None:
-    cache, kitchen = Hot(), Kitchen(size=1000)
+    cache, kitchen = ResponseCache(), Kitchen(size=1000)
     kitchen.open.clear()
     first = asyncio.ensure_future(cache.get("/books", 1, kitchen.render))
     await asyncio.wait([first], timeout=0)

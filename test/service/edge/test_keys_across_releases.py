@@ -13,8 +13,8 @@ from bookshelf.cqrs.route import CommandRoute
 from bookshelf.log.memory import MemoryLog
 from bookshelf.log.partition import partition_of
 from bookshelf.log.port import NewRecord
-from bookshelf.runtime.edge.owners import created
-from bookshelf.runtime.owner.orders import order
+from bookshelf.runtime.aggregate.topic_commands.messages import command_message
+from bookshelf.runtime.api.ownership import created
 from bookshelf.shelf import book
 from bookshelf.shelf.book import BOOK, AddBook, NewBook
 from bookshelf.shelf.events import TOPIC, BookAdded
@@ -85,7 +85,9 @@ async def test_a_command_message_that_the_release_before_carried_out_is_done() -
     log = MemoryLog(2)
     await append(log, carried_out("book-1", BY_TOPIC))
     command = AddBook(book=NewBook(title=DUNE["title"], author=DUNE["author"]), at=NOW)
-    sent = order(BOOK, command, id=KEY, source="tests", subject="book-1", time=NOW, replyto="answers")
+    sent = command_message(
+        BOOK, command, id=KEY, source="tests", subject="book-1", time=NOW, replyto="answers"
+    )
     await append(log, sent)
     async with Shelf(log):
         tail = await log.tail("answers", partition_of("book-1", 2), 0)

@@ -13,9 +13,9 @@ from support.shelf import DUNE, JSON, Shelf
 from bookshelf.cqrs.aggregate import Aggregate
 from bookshelf.http.message import request
 from bookshelf.log.memory import MemoryLog
+from bookshelf.runtime.aggregate.state_cache import StateCache
+from bookshelf.runtime.aggregate.state_store import MemoryStateStore
 from bookshelf.runtime.clock import SystemIds
-from bookshelf.runtime.owner.states import States
-from bookshelf.runtime.owner.store import MemoryStore
 from bookshelf.shelf import book
 from gateway.app import Gateway
 from gateway.choices import Choices
@@ -83,10 +83,10 @@ async def test_a_key_that_a_gateway_in_the_same_process_makes_is_not_looked_up()
 
 
 async def test_a_first_try_that_a_client_claims_is_done_once_across_a_restart() -> None:
-    stores: defaultdict[tuple[str, int], MemoryStore] = defaultdict(MemoryStore)
+    stores: defaultdict[tuple[str, int], MemoryStateStore] = defaultdict(MemoryStateStore)
 
-    def states(aggregate: Aggregate[Any], partition: int) -> States:
-        return States(aggregate, stores[aggregate.name, partition], None)
+    def states(aggregate: Aggregate[Any], partition: int) -> StateCache:
+        return StateCache(aggregate, stores[aggregate.name, partition], None)
 
     log, answers = MemoryLog(2), []
     for _ in range(2):

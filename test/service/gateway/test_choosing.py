@@ -8,7 +8,7 @@ from support.upstream import eventually, never
 
 from bookshelf.http.client.transport import Unreachable
 from bookshelf.http.message import Request, Response
-from bookshelf.runtime.edge.owners import created, partition
+from bookshelf.runtime.api.ownership import created, partition
 
 GONE = Unreachable("refused")
 BROKEN = Response(500, {})

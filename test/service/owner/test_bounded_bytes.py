@@ -12,34 +12,36 @@ from support.tally import TALLY, Count, Tally
 
 from bookshelf.log.memory import MemoryLog
 from bookshelf.log.port import Record
-from bookshelf.runtime.owner.command import Busy, Sent
-from bookshelf.runtime.owner.held import Done, Fold, Held, memory_of
-from bookshelf.runtime.owner.mailbox import CAPACITY_BYTES, SHARE_BYTES, Mailbox, Room
-from bookshelf.runtime.owner.orders import Orders
-from bookshelf.runtime.owner.overlay import Overlay
-from bookshelf.runtime.owner.scribe import PENDING_BYTES
-from bookshelf.runtime.owner.states import States
-from bookshelf.runtime.owner.store import MemoryStore
-from bookshelf.runtime.owner.verdict import Judge
+from bookshelf.runtime.aggregate.batch import PENDING_BYTES
+from bookshelf.runtime.aggregate.command import Busy, CommandRequest
+from bookshelf.runtime.aggregate.command_handler import CommandHandler
+from bookshelf.runtime.aggregate.command_queue import CAPACITY_BYTES, SHARE_BYTES, CommandQueue, Room
+from bookshelf.runtime.aggregate.pending_events import PendingEvents
+from bookshelf.runtime.aggregate.snapshot import AggregateSnapshot, CompletedCommand, SnapshotFold, memory_of
+from bookshelf.runtime.aggregate.state_cache import StateCache
+from bookshelf.runtime.aggregate.state_store import MemoryStateStore
+from bookshelf.runtime.aggregate.topic_commands.messages import CommandMessageDecoder
 
 CACHED_BYTES = 1 << 20
 
 
-def heavy(number: int) -> Held[Tally]:
+def heavy(number: int) -> AggregateSnapshot[Tally]:
     """Return what is held of an aggregate with many completed commands: about 25 kB."""
-    done = tuple(Done(f"command {number} {n}", "hash", n, n) for n in range(64))
-    return Held(Tally(sum=number), number, done)
+    done = tuple(CompletedCommand(f"command {number} {n}", "hash", n, n) for n in range(64))
+    return AggregateSnapshot(Tally(sum=number), number, done)
 
 
-async def states() -> States:
-    made = States(TALLY, MemoryStore(), None, capacity_bytes=CACHED_BYTES)
+async def states() -> StateCache:
+    made = StateCache(TALLY, MemoryStateStore(), None, capacity_bytes=CACHED_BYTES)
     await made.open("a log")
     return made
 
 
 def test_the_memory_of_a_state_grows_with_its_texts_and_its_commands() -> None:
-    held: Held[Any] = Held(("text" * 1000, None, ["\N{BOOKS}" * 1000], {"key": b"1" * 1000}))
-    assert 4000 + 4000 + 1000 < memory_of(held) < 12_000
+    snapshot: AggregateSnapshot[Any] = AggregateSnapshot(
+        ("text" * 1000, None, ["\N{BOOKS}" * 1000], {"key": b"1" * 1000})
+    )
+    assert 4000 + 4000 + 1000 < memory_of(snapshot) < 12_000
     assert memory_of(heavy(1)) > 64 * 300
 
 
@@ -62,7 +64,7 @@ async def test_states_are_full_once_the_records_that_changed_them_have_a_quarter
     await found.load(["tally"])
     for number in range(4):
         assert not found.full
-        found.put("tally", Held(Tally(sum=number)), CACHED_BYTES // 16)
+        found.put("tally", AggregateSnapshot(Tally(sum=number)), CACHED_BYTES // 16)
     assert found.full
     await found.flush(4)
     assert not found.full
@@ -82,33 +84,33 @@ async def test_a_large_state_that_a_small_record_changed_counts_whole() -> None:
 
 
 def test_pending_events_are_counted_until_they_are_read_back() -> None:
-    found = States(TALLY, MemoryStore(), None)
+    found = StateCache(TALLY, MemoryStateStore(), None)
     found.fresh(["a"])
-    overlay, judge = Overlay(Fold(TALLY), found), Judge(TALLY, CountedIds())
-    said = judge.judge(overlay.head("a"), sent("a")) or []
-    overlay.add("a", said)
-    size = overlay.pending_bytes
+    pending, judge = PendingEvents(SnapshotFold(TALLY), found), CommandHandler(TALLY, CountedIds())
+    said = judge.judge(pending.head("a"), sent("a")) or []
+    pending.add("a", said)
+    size = pending.pending_bytes
     assert said[0].size == len(said[0].value) < size
-    overlay.settle("a", {said[0].envelope.id: 0})
-    assert overlay.pending_bytes == size
-    overlay.read_back(Record("tallies", 0, 0, "a", said[0].value))
-    assert overlay.pending_bytes == 0
-    overlay.add("a", judge.judge(overlay.head("a"), sent("a")) or [])
-    assert overlay.pending_bytes == size
-    overlay.drop_unsettled()
-    assert overlay.pending_bytes == 0
-    overlay.add("a", judge.judge(overlay.head("a"), sent("a")) or [])
-    overlay.clear()
-    assert overlay.pending_bytes == 0
+    pending.settle("a", {said[0].envelope.id: 0})
+    assert pending.pending_bytes == size
+    pending.read_back(Record("tallies", 0, 0, "a", said[0].value))
+    assert pending.pending_bytes == 0
+    pending.add("a", judge.judge(pending.head("a"), sent("a")) or [])
+    assert pending.pending_bytes == size
+    pending.drop_unsettled()
+    assert pending.pending_bytes == 0
+    pending.add("a", judge.judge(pending.head("a"), sent("a")) or [])
+    pending.clear()
+    assert pending.pending_bytes == 0
 
 
-def wanted(size: int) -> Sent:
+def wanted(size: int) -> CommandRequest:
     return sent("a", size=size)
 
 
 async def test_commands_of_all_partitions_share_the_bytes_that_may_wait() -> None:
     room = Room()
-    first, second = Mailbox(0, room), Mailbox(1, room)
+    first, second = CommandQueue(0, room), CommandQueue(1, room)
     first.put(wanted(CAPACITY_BYTES - 1))
     with pytest.raises(Busy):
         first.put(wanted(SHARE_BYTES))
@@ -119,15 +121,15 @@ async def test_commands_of_all_partitions_share_the_bytes_that_may_wait() -> Non
 
 async def test_the_bytes_of_a_batch_count_until_it_is_done() -> None:
     room = Room()
-    box = Mailbox(0, room)
+    box = CommandQueue(0, room)
     box.put(wanted(CAPACITY_BYTES))
-    [letter] = await box.take()
+    [queued] = await box.take()
     with pytest.raises(Busy):
         box.put(wanted(1))
-    box.put_back([letter], tried=True)
+    box.put_back([queued], tried=True)
     assert room.used == CAPACITY_BYTES
-    [letter] = await box.take()
-    letter.answer.cancel()
+    [queued] = await box.take()
+    queued.answer.cancel()
     box.close()
     assert await box.take() == []
     assert room.used == 0
@@ -135,21 +137,21 @@ async def test_the_bytes_of_a_batch_count_until_it_is_done() -> None:
 
 async def test_commands_that_are_sent_away_leave_room() -> None:
     room = Room()
-    box = Mailbox(0, room)
+    box = CommandQueue(0, room)
     answer = box.put(wanted(CAPACITY_BYTES))
-    box.send_away()
+    box.reject_all()
     assert room.used == 0
     assert answer.exception() is not None
 
 
 async def test_a_command_by_topic_counts_with_the_bytes_of_its_record() -> None:
     record = count_by_topic("a")
-    orders = Orders(ORDERED, 1, FixedClock())
+    orders = CommandMessageDecoder(ORDERED, 1, FixedClock())
     for value in (record.value, b"no command" * 100, record.value.replace(b"test.count", b"test.other")):
         read, arrived = orders.read(Record("commands", 0, 0, "a", value))
         assert read.size == len(value)
         room = Room()
-        Mailbox(0, room).put_orders([(read, arrived)])
+        CommandQueue(0, room).put_messages([(read, arrived)])
         assert room.used == len(value)
 
 

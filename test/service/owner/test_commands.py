@@ -10,7 +10,7 @@ from support.tally import TALLY, TOPIC, Count, Tally, counted, everything, total
 
 from bookshelf.cqrs.catalogue import Catalogue, UnknownEvent
 from bookshelf.cqrs.errors import Changed, NotFound
-from bookshelf.runtime.owner.command import NotOwner, Outcome
+from bookshelf.runtime.aggregate.command import CommandResult, NotOwner
 
 
 async def test_a_command_is_in_the_log_when_it_is_answered(owners: Owners, log: FaultyLog) -> None:
@@ -120,7 +120,7 @@ async def test_a_refusal_beside_a_saying_changes_no_ones_order(owners: Owners) -
     async with asyncio.timeout(30):
         refused, said = await asyncio.gather(*both, return_exceptions=True)
     assert isinstance(refused, NotFound)
-    assert isinstance(said, Outcome)
+    assert isinstance(said, CommandResult)
     assert (await count(host, "a", 0)).state == said.state == Tally(sum=2, said=1)
 
 

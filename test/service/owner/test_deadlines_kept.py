@@ -23,10 +23,10 @@ from support.timers import (
 from support.until import eventually
 
 from bookshelf.cqrs.errors import Invalid
+from bookshelf.log.deduplicated import WINDOW
 from bookshelf.log.groups import GroupMembership
 from bookshelf.log.memory import MemoryLog
 from bookshelf.log.port import Change, Tail
-from bookshelf.runtime.once import WINDOW
 
 
 @pytest.fixture

@@ -46,9 +46,9 @@ async def ringer(broker: Broker, prefix: str, folder: Path) -> AsyncIterator[Pro
 async def timed(log: KafkaLog, *timers: tuple[str, datetime]) -> None:
     """Set timers, as another service that writes to the same topic."""
     for partition in range(PARTITIONS):
-        pen = await log.writer("another", TOPIC, partition)
+        writer = await log.writer("another", TOPIC, partition)
         here = [one for one in timers if partition_of(one[0], PARTITIONS) == partition]
-        await pen.append(
+        await writer.append(
             [said(WasSet.TYPE, key, msgspec.json.encode(WasSet(when=when))) for key, when in here]
         )
 

@@ -14,7 +14,7 @@ from support.tally import Count, Tally, counted, everything, totals, written
 from bookshelf.cqrs.envelope import ANSWERED
 from bookshelf.cqrs.errors import KeyReused
 from bookshelf.log.memory import MemoryLog
-from bookshelf.runtime.owner.held import REMEMBERED
+from bookshelf.runtime.aggregate.snapshot import REMEMBERED
 
 
 async def test_the_same_key_answers_the_same_and_writes_nothing(owners: Owners, log: FaultyLog) -> None:

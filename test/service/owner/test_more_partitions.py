@@ -18,8 +18,8 @@ MORE = 8
 
 async def copied(old: Log, new: Log) -> None:
     for record in await everything(old):
-        pen = await new.writer("copy", TOPIC, partition_of(record.key, MORE))
-        await pen.append([NewRecord(record.key, record.value)])
+        writer = await new.writer("copy", TOPIC, partition_of(record.key, MORE))
+        await writer.append([NewRecord(record.key, record.value)])
 
 
 @pytest.fixture

@@ -7,8 +7,8 @@ from support.faulty import FaultyLog, gate, landed, lost
 from support.owners import Owners, ask, ask_around, count, divided, keyed, sent
 from support.tally import Count, everything, totals
 
-from bookshelf.runtime.owner.command import NotOwner, Outcome
-from bookshelf.runtime.owner.host import AggregateHost
+from bookshelf.runtime.aggregate.command import CommandResult, NotOwner
+from bookshelf.runtime.aggregate.host import AggregateHost
 
 KEYS = [f"tally-{n}" for n in range(12)]
 PARTITIONS = {0, 1, 2, 3}
@@ -108,6 +108,6 @@ async def test_a_partition_that_leaves_and_comes_back_is_served_again(owners: Ow
         guest = await owners.host()
         await guest.stop()
     await divided([first], PARTITIONS)
-    outcomes: list[Outcome] = [await ask(first, sent(key, Count(by=1))) for key in KEYS]
+    outcomes: list[CommandResult] = [await ask(first, sent(key, Count(by=1))) for key in KEYS]
     assert {outcome.state.sum for outcome in outcomes} == {1}
     assert await totals(log) == dict.fromkeys(KEYS, 1)

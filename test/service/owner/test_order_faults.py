@@ -21,12 +21,12 @@ from support.owners import Owners, ask_around, count, divided, keyed
 from support.tally import TOPIC, totals
 
 from bookshelf.log.port import Consumed, Fenced, LogFault, NewRecord, Writer
-from bookshelf.runtime.owner.host import AggregateHost
+from bookshelf.runtime.aggregate.host import AggregateHost
 
 KEYS = [f"tally-{n}" for n in range(8)]
 
 
-async def refuses(_pen: Writer, _records: Sequence[NewRecord]) -> Sequence[int]:
+async def refuses(_writer: Writer, _records: Sequence[NewRecord]) -> Sequence[int]:
     """Nothing was written, for no reason of the records'."""
     msg = "not now"
     raise LogFault(msg)
@@ -155,8 +155,8 @@ class PickyLog(FaultyLog):
 class PickyWriter(FaultyWriter):
     """Its pen."""
 
-    def __init__(self, log: PickyLog, pen: Writer) -> None:
-        super().__init__(log, pen)
+    def __init__(self, log: PickyLog, writer: Writer) -> None:
+        super().__init__(log, writer)
         self._never = log.never
 
     async def append(self, records: Sequence[NewRecord], consumed: Consumed | None = None) -> Sequence[int]:

@@ -8,7 +8,7 @@ from support.owners import Owners, ask, ask_around, keyed, sent
 from support.releases import BEFORE, READS, WRITES, Count, Counted, Scored, said
 
 from bookshelf.cqrs.errors import NotFound
-from bookshelf.runtime.owner.host import AggregateHost
+from bookshelf.runtime.aggregate.host import AggregateHost
 
 KEYS = [f"tally-{n}" for n in range(12)]
 

@@ -14,11 +14,11 @@ from support.owners import Owners, ask, count, keyed, sqlite_stores
 from support.tally import TALLY, Tally, counted, everything, strange, written
 
 from bookshelf.cqrs.aggregate import Aggregate
+from bookshelf.log.deduplicated import WINDOW
 from bookshelf.log.memory import MemoryLog
 from bookshelf.log.port import NewRecord, Record, Tail
-from bookshelf.runtime.once import WINDOW
-from bookshelf.runtime.owner.command import NotOwner
-from bookshelf.runtime.owner.store import MemoryStore, SqliteStore
+from bookshelf.runtime.aggregate.command import NotOwner
+from bookshelf.runtime.aggregate.state_store import MemoryStateStore, SqliteStateStore
 
 KEYS = [f"tally-{n}" for n in range(500)]
 
@@ -124,9 +124,9 @@ async def test_a_store_of_a_log_that_was_restored_and_extended_is_not_taken(
 ) -> None:
     await counted_once(owners)
     restored = CountingLog(MemoryLog(1))
-    pen = await restored.writer("tally", "tallies", 0)
+    writer = await restored.writer("tally", "tallies", 0)
     kept = [NewRecord(record.key, record.value) for record in await everything(log)][:-1]
-    await pen.append([*kept, *[counted(KEYS[0], by) for by in (5, 6, 7)]])
+    await writer.append([*kept, *[counted(KEYS[0], by) for by in (5, 6, 7)]])
     async with Owners(restored, sqlite_stores(tmp_path), thread) as later:
         host = await later.host()
         assert (await count(host, KEYS[-1])).state.sum == 1
@@ -147,7 +147,7 @@ async def test_a_store_of_an_earlier_release_is_taken_once_and_gets_a_mark(
 
 async def test_a_store_of_another_release_is_made_again(owners: Owners, store: Path) -> None:
     await counted_once(owners)
-    former = SqliteStore(store)
+    former = SqliteStateStore(store)
     with contextlib.closing(sqlite3.connect(store)) as db:
         [source] = db.execute("SELECT value FROM about WHERE name = 'source'").fetchone()
     offset, count = former.open(source)
@@ -184,7 +184,7 @@ async def test_records_are_read_in_their_order(log: CountingLog, owners: Owners)
     assert [record.key for record in found] == KEYS
 
 
-class FullStore(MemoryStore):
+class FullStore(MemoryStateStore):
     """A store on a disk without space."""
 
     # the port's signature

@@ -13,15 +13,15 @@ from support.tally import TALLY, Tally, totals
 from support.tinydisk import tiny_disk
 
 from bookshelf.log.memory import MemoryLog
-from bookshelf.runtime.owner.held import Held
-from bookshelf.runtime.owner.states import States
-from bookshelf.runtime.owner.store import (
+from bookshelf.runtime.aggregate.snapshot import AggregateSnapshot
+from bookshelf.runtime.aggregate.state_cache import StateCache
+from bookshelf.runtime.aggregate.state_store import (
     NO_COMMANDS,
     NO_DUES,
     Dues,
-    MemoryStore,
+    MemoryStateStore,
     Spilled,
-    SqliteStore,
+    SqliteStateStore,
     Unsaved,
 )
 
@@ -29,11 +29,11 @@ CAPACITY = 10
 KEYS = [f"tally-{n}" for n in range(1000)]
 
 
-def held(total: int) -> Held[Tally]:
-    return Held(Tally(sum=total, said=1), 1)
+def snapshot(total: int) -> AggregateSnapshot[Tally]:
+    return AggregateSnapshot(Tally(sum=total, said=1), 1)
 
 
-class SlowStore(MemoryStore):
+class SlowStore(MemoryStateStore):
     """A store that saves when it is told to."""
 
     def __init__(self) -> None:
@@ -54,8 +54,8 @@ class SlowStore(MemoryStore):
         super().save(values, offset, dues, mark, spilled)
 
 
-async def states(store: MemoryStore, thread: Executor | None = None) -> States:
-    made = States(TALLY, store, thread, CAPACITY)
+async def states(store: MemoryStateStore, thread: Executor | None = None) -> StateCache:
+    made = StateCache(TALLY, store, thread, CAPACITY)
     await made.open("a log")
     return made
 
@@ -64,18 +64,18 @@ async def test_what_is_being_stored_is_still_what_is_held(thread: Executor) -> N
     store = SlowStore()
     found = await states(store, thread)
     await found.load(["a"])
-    found.put("a", held(1))
+    found.put("a", snapshot(1))
     storing = asyncio.ensure_future(found.flush(1))
     async with asyncio.timeout(30):
         await asyncio.to_thread(store.saving.wait, 5)
-        assert found.get("a") == held(1)
-        found.put("a", held(2))
+        assert found.get("a") == snapshot(1)
+        found.put("a", snapshot(2))
         store.go_on.set()
         await storing
-    assert found.get("a") == held(2)
+    assert found.get("a") == snapshot(2)
 
 
-class Full(MemoryStore):
+class Full(MemoryStateStore):
     """A store on a disk that may be full."""
 
     full, tries = True, 0
@@ -98,9 +98,9 @@ async def test_what_could_not_be_stored_is_still_held_and_stored_the_next_time()
     store = Full()
     found = await states(store)
     await found.load(["a"])
-    found.put("a", held(1))
+    found.put("a", snapshot(1))
     await found.flush(1)
-    assert found.get("a") == held(1)
+    assert found.get("a") == snapshot(1)
     store.full = False
     await found.flush(1)
     assert list(store.load(["a"])) == ["a"]
@@ -119,24 +119,24 @@ async def test_a_full_disk_is_tried_again_more_rarely_and_stops_no_one() -> None
 
 
 async def test_keys_that_are_only_asked_for_do_not_fill_the_memory() -> None:
-    found = await states(MemoryStore())
+    found = await states(MemoryStateStore())
     for key in KEYS:
         await found.load([key])
-        assert found.get(key) == Held(Tally())
+        assert found.get(key) == AggregateSnapshot(Tally())
     assert len(found) <= CAPACITY + 1
 
 
 async def test_a_batch_larger_than_the_memory_is_held_while_it_is_worked_on() -> None:
-    found = await states(MemoryStore())
+    found = await states(MemoryStateStore())
     await found.load(KEYS)
     for key in KEYS:
-        assert found.get(key) == Held(Tally())
+        assert found.get(key) == AggregateSnapshot(Tally())
 
 
 async def test_the_longest_unused_goes_first() -> None:
     asked: list[str] = []
 
-    class Asked(MemoryStore):
+    class Asked(MemoryStateStore):
         def load(self, keys: Iterable[str]) -> dict[str, bytes]:
             wanted = list(keys)
             asked.extend(wanted)
@@ -186,7 +186,7 @@ async def test_a_command_that_is_tried_again_is_known_although_its_key_was_new(
 
 def test_a_file_on_a_full_disk_keeps_what_it_had_and_goes_on_once_there_is_space(tmp_path: Path) -> None:
     with tiny_disk(tmp_path / "disk") as disk:
-        store = SqliteStore(disk.path / "tally.sqlite")
+        store = SqliteStateStore(disk.path / "tally.sqlite")
         store.open("a log")
         store.save({"a": b"1"}, 1)
         disk.fill()

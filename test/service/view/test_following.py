@@ -10,7 +10,7 @@ from support.views import Views, answer, caught_up, place
 
 from bookshelf.log.port import LogFault
 from bookshelf.runtime.view.apply import apply
-from bookshelf.runtime.view.host import Behind
+from bookshelf.runtime.view.host import NotCaughtUp
 from bookshelf.storage.ledger import Superseded, checkpoints
 from bookshelf.storage.port import StorageFault
 
@@ -133,7 +133,7 @@ async def test_who_waits_too_long_is_told_so(log: FaultyLog, views: Views) -> No
         host = await hasty.host()
         log.readable.clear()
         offset = await written(log, counted("a", 1))
-        with pytest.raises(Behind, match="try again in a moment"):
+        with pytest.raises(NotCaughtUp, match="try again in a moment"):
             await host.after([place(0, offset)])
 
 

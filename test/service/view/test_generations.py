@@ -10,8 +10,8 @@ from support.postgres import Server
 from support.tally import TOPIC, VIEW, counted, sums, totals, written
 from support.views import BREAKS_HANDLER, Fragile, answer, caught_up
 
+from bookshelf.runtime.view.dead_letters import listed
 from bookshelf.runtime.view.host import ViewHost
-from bookshelf.runtime.view.letters import listed
 
 pytestmark = pytest.mark.needs("postgres")
 SOURCE = f"memory/{TOPIC}"

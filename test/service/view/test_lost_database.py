@@ -12,7 +12,7 @@ from support.tally import TOPIC, VIEW, counted, sums, totals, written
 from support.views import Views, answer, caught_up, place
 
 from bookshelf.log.memory import MemoryLog
-from bookshelf.runtime.view.host import Behind, ViewHost
+from bookshelf.runtime.view.host import NotCaughtUp, ViewHost
 from bookshelf.storage import ledger
 from bookshelf.storage.port import StorageFault
 from bookshelf.storage.postgres.database import Patience
@@ -142,7 +142,7 @@ async def test_a_read_by_position_is_not_answered_from_rows_that_were_set_back(
             while True:
                 try:
                     await host.after(positions)
-                except Behind:
+                except NotCaughtUp:
                     continue
                 break
         assert await host.query(sums) == await totals(shared.log)

@@ -17,7 +17,7 @@ from support.views import (
 from bookshelf.cqrs.envelope import DROPPED
 from bookshelf.cqrs.position import Position
 from bookshelf.log.port import NewRecord
-from bookshelf.runtime.view.letters import find, listed, retry
+from bookshelf.runtime.view.dead_letters import find, listed, retry
 
 POISONS = {
     "no JSON": NewRecord("a", b"\xff\x00"),

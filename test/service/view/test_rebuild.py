@@ -8,7 +8,7 @@ from support.faulty import FaultyLog
 from support.tally import VIEW, counted, sums, totals, written
 from support.views import BREAKS_HANDLER, Fragile, Views, answer, caught_up
 
-from bookshelf.runtime.view.letters import listed
+from bookshelf.runtime.view.dead_letters import listed
 
 KEYS = "abcdefgh"
 

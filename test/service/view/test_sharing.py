@@ -10,8 +10,8 @@ from support.tally import VIEW, counted, everything, sums, totals, written
 from support.views import BREAKS_HANDLER, Fragile, answer, caught_up, place
 
 from bookshelf.runtime.view.apply import apply
-from bookshelf.runtime.view.host import Behind, ViewHost
-from bookshelf.runtime.view.letters import listed, retry
+from bookshelf.runtime.view.dead_letters import listed, retry
+from bookshelf.runtime.view.host import NotCaughtUp, ViewHost
 from bookshelf.storage.ledger import Superseded
 
 pytestmark = pytest.mark.needs("postgres")
@@ -71,7 +71,7 @@ async def test_who_asks_for_what_does_not_come_is_told_so_in_time(shared: Shared
         log.readable.clear()
         offset = await written(log, counted("a", 1))
         for host in (one, other):
-            with pytest.raises(Behind):
+            with pytest.raises(NotCaughtUp):
                 await host.after([place(0, offset)])
 
 

@@ -5,7 +5,7 @@ from multidict import CIMultiDict
 
 from bookshelf.cqrs.position import Position
 from bookshelf.http.problem import Problem
-from bookshelf.runtime.edge.conditions import after, expects, key, trace, unchanged
+from bookshelf.runtime.api.header_fields import after, expects, key, trace, unchanged
 
 
 def headers(**named: str) -> CIMultiDict[str]:

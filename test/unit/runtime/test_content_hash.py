@@ -5,7 +5,7 @@ from typing import Any
 import msgspec
 import pytest
 
-from bookshelf.runtime.owner.command import content_hashes
+from bookshelf.runtime.aggregate.command import content_hashes
 
 
 class Author(msgspec.Struct):

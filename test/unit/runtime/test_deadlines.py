@@ -9,11 +9,11 @@ from hypothesis import strategies as st
 from support.ports import NOW
 from support.timers import TIMER, Timer
 
-from bookshelf.runtime.owner.deadlines import Deadlines
-from bookshelf.runtime.owner.due import moment_of
-from bookshelf.runtime.owner.held import Held
-from bookshelf.runtime.owner.states import States
-from bookshelf.runtime.owner.store import MemoryStore
+from bookshelf.runtime.aggregate.deadlines.deadline import moment_of
+from bookshelf.runtime.aggregate.deadlines.queue import DeadlineQueue
+from bookshelf.runtime.aggregate.snapshot import AggregateSnapshot
+from bookshelf.runtime.aggregate.state_cache import StateCache
+from bookshelf.runtime.aggregate.state_store import MemoryStateStore
 
 MOST = 3
 
@@ -26,14 +26,14 @@ class Desk:
     """Deadlines over states that are set by hand."""
 
     def __init__(self) -> None:
-        self._states = States(TIMER, MemoryStore(), None)
+        self._states = StateCache(TIMER, MemoryStateStore(), None)
         self._offset = 0
-        self.deadlines = Deadlines(TIMER, self._states, MOST)
+        self.deadlines = DeadlineQueue(TIMER, self._states, MOST)
 
     def set(self, key: str, minute: int | None) -> None:
         """An event has come."""
         when = None if minute is None else NOW + timedelta(minutes=minute)
-        self._states.put(key, Held(Timer(when=when), self._offset))
+        self._states.put(key, AggregateSnapshot(Timer(when=when), self._offset))
         self._offset += 1
         self.deadlines.note([key])
 
@@ -109,9 +109,9 @@ def test_what_is_put_off_is_looked_at_again_then() -> None:
 
 
 def test_a_deadline_without_a_time_zone_is_none() -> None:
-    states = States(TIMER, MemoryStore(), None)
-    states.put("a", Held(Timer(when=NOW.replace(tzinfo=None))))
-    deadlines = Deadlines(TIMER, states)
+    states = StateCache(TIMER, MemoryStateStore(), None)
+    states.put("a", AggregateSnapshot(Timer(when=NOW.replace(tzinfo=None))))
+    deadlines = DeadlineQueue(TIMER, states)
     deadlines.note(["a"])
     assert len(deadlines) == 0
     with pytest.raises(ValueError, match="no time zone"):

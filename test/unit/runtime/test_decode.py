@@ -7,7 +7,7 @@ import pytest
 from msgspec import Meta
 
 from bookshelf.http.problem import Problem
-from bookshelf.runtime.edge.decode import Reader
+from bookshelf.runtime.decoding import Decoder
 
 Name = Annotated[str, Meta(pattern="^[a-z]+$", extra={"mend": "is small letters"})]
 
@@ -25,7 +25,7 @@ class Outer(msgspec.Struct, forbid_unknown_fields=True):
     loop: "Outer | None" = None
 
 
-READER = Reader(Outer)
+READER = Decoder(Outer)
 
 
 @pytest.mark.parametrize(
@@ -110,7 +110,7 @@ class Changes(msgspec.Struct, forbid_unknown_fields=True):
 )
 def test_the_fields_of_a_change_are_checked_each(body: bytes, faults: list[tuple[str, str]]) -> None:
     with pytest.raises(Problem) as problem:
-        Reader(Changes).body(body)
+        Decoder(Changes).body(body)
     assert [(fault.pointer, fault.detail) for fault in problem.value.faults] == faults
 
 
@@ -139,7 +139,7 @@ class Asked(msgspec.Struct, forbid_unknown_fields=True):
     q: str | None = None
 
 
-ASKED = Reader(Asked)
+ASKED = Decoder(Asked)
 
 
 def test_parameters_come_from_the_path_and_the_query() -> None:

@@ -9,16 +9,24 @@ from support.tally import TALLY, Count, Counted, Tally, counted, said
 from bookshelf.cqrs.envelope import ANSWERED, decode_envelope
 from bookshelf.cqrs.errors import Changed, HeldBack, KeyReused, NotFound
 from bookshelf.log.port import NewRecord, Record
-from bookshelf.runtime.owner.held import NONE, REMEMBERED, UNSETTLED, Done, Fold, Held, spill
-from bookshelf.runtime.owner.verdict import Judge
+from bookshelf.runtime.aggregate.command_handler import CommandHandler
+from bookshelf.runtime.aggregate.snapshot import (
+    NONE,
+    REMEMBERED,
+    UNSETTLED,
+    AggregateSnapshot,
+    CompletedCommand,
+    SnapshotFold,
+    spill,
+)
 
-FOLD = Fold(TALLY)
+FOLD = SnapshotFold(TALLY)
 AT_MS = int(NOW.timestamp() * 1000)
-JUDGE = Judge(TALLY, CountedIds())
-EMPTY: Held[Tally] = Held(Tally())
+JUDGE = CommandHandler(TALLY, CountedIds())
+EMPTY: AggregateSnapshot[Tally] = AggregateSnapshot(Tally())
 
 
-def folded(*records: NewRecord) -> Held[Tally]:
+def folded(*records: NewRecord) -> AggregateSnapshot[Tally]:
     held = EMPTY
     for offset, new in enumerate(records):
         held, _ = FOLD.apply(held, Record("tallies", 0, offset, new.key, new.value))
@@ -38,14 +46,14 @@ def test_types_that_are_not_known_move_nothing() -> None:
 
 def test_a_command_of_this_service_is_remembered_with_what_it_left_behind() -> None:
     held = folded(counted("a", 1, command="x"), counted("a", 2, command="y"))
-    assert held.recall("x") == Done("x", "", 0, 0, AT_MS)
-    assert held.recall("y") == Done("y", "", 1, 1, AT_MS)
+    assert held.recall("x") == CompletedCommand("x", "", 0, 0, AT_MS)
+    assert held.recall("y") == CompletedCommand("y", "", 1, 1, AT_MS)
     assert held.recall("z") is None
 
 
 def test_a_command_of_several_events_is_remembered_once_with_the_last() -> None:
     held = folded(*[counted("a", 1, command="x")] * 3)
-    assert held.done == (Done("x", "", 2, 2, AT_MS),)
+    assert held.done == (CompletedCommand("x", "", 2, 2, AT_MS),)
 
 
 def test_another_services_commands_are_its_own_to_remember() -> None:
@@ -54,7 +62,7 @@ def test_another_services_commands_are_its_own_to_remember() -> None:
 
 def test_a_command_that_said_nothing_is_remembered_as_answered() -> None:
     held = folded(counted("a", 1), said(ANSWERED, "a", b"{}", command="x"))
-    assert held.recall("x") == Done("x", "", 0, 1, AT_MS)
+    assert held.recall("x") == CompletedCommand("x", "", 0, 1, AT_MS)
     assert held.version == 0
 
 
@@ -70,7 +78,7 @@ def test_the_newest_commands_stay_with_the_state_and_the_older_ones_are_spilled(
 def test_the_command_that_began_an_aggregate_is_never_forgotten() -> None:
     many = [counted("a", 1, command=str(n)) for n in range(REMEMBERED)]
     held, _ = spill(folded(counted("a", 1, command="x"), counted("a", 1, command="x"), *many))
-    assert held.recall("x") == Done("x", "", 1, 1, AT_MS)
+    assert held.recall("x") == CompletedCommand("x", "", 1, 1, AT_MS)
     assert (held.first, folded(counted("a", source="another"), *many).creator) == (0, None)
 
 
@@ -82,7 +90,7 @@ def test_a_record_that_cannot_be_read_is_a_fault_and_changes_nothing_else() -> N
 
 def test_what_is_held_comes_back_from_its_bytes() -> None:
     held = folded(counted("a", 1, command="x"), NewRecord("a", b"\xff"))
-    decoder = msgspec.msgpack.Decoder(Held[Tally])
+    decoder = msgspec.msgpack.Decoder(AggregateSnapshot[Tally])
     assert decoder.decode(msgspec.msgpack.encode(held)) == held
 
 

@@ -5,9 +5,9 @@ from collections.abc import Iterable, Sequence
 
 import pytest
 
+from bookshelf.log.deduplicated import WINDOW, Diverged, open_deduplicated
 from bookshelf.log.memory import MemoryLog
 from bookshelf.log.port import NewRecord, OutOfRange
-from bookshelf.runtime.once import WINDOW, Diverged, once
 
 TOPIC = "shelf"
 
@@ -19,7 +19,7 @@ def read(values: Iterable[str], offset: int = 0, most: int = 7) -> Sequence[tupl
         log = MemoryLog()
         pen = await log.writer("newbook", TOPIC, 0)
         await pen.append([NewRecord("a", value.encode()) for value in values])
-        tail = await once(log, TOPIC, 0, offset)
+        tail = await open_deduplicated(log, TOPIC, 0, offset)
         assert tail.position == offset
         found: list[tuple[int, str]] = []
         while tail.position < await log.end(TOPIC, 0):
@@ -72,7 +72,7 @@ async def log_of(values: Iterable[str]) -> MemoryLog:
 
 
 async def mark_at(log: MemoryLog, offset: int) -> str:
-    tail = await once(log, TOPIC, 0, 0)
+    tail = await open_deduplicated(log, TOPIC, 0, 0)
     while tail.position < offset:
         await tail.take(1)
     return tail.mark
@@ -82,7 +82,7 @@ async def mark_at(log: MemoryLog, offset: int) -> str:
 async def test_a_checkpoint_whose_record_is_the_logs_is_read_on_from(length: int) -> None:
     values = [str(n) for n in range(length)]
     mark = await mark_at(await log_of(values), length)
-    tail = await once(await log_of([*values, "next"]), TOPIC, 0, length, mark)
+    tail = await open_deduplicated(await log_of([*values, "next"]), TOPIC, 0, length, mark)
     assert (tail.position, tail.mark) == (length, mark)
     assert [record.value for record in await tail.take(7)] == [b"next"]
     assert (tail.position, tail.mark) == (
@@ -97,23 +97,23 @@ async def test_a_log_that_was_restored_and_extended_is_detected(length: int) -> 
     mark = await mark_at(await log_of([*values[:-1], "lost"]), length)
     for others in (values, [*values, "more"]):
         with pytest.raises(Diverged):
-            await once(await log_of(others), TOPIC, 0, length, mark)
+            await open_deduplicated(await log_of(others), TOPIC, 0, length, mark)
     with pytest.raises(OutOfRange):
-        await once(await log_of(values[:-1]), TOPIC, 0, length, mark)
+        await open_deduplicated(await log_of(values[:-1]), TOPIC, 0, length, mark)
 
 
 async def test_a_checkpoint_without_a_mark_is_accepted_and_gets_one() -> None:
     log = await log_of("abc")
-    tail = await once(log, TOPIC, 0, 2)
+    tail = await open_deduplicated(log, TOPIC, 0, 2)
     assert tail.mark == await mark_at(log, 2)
     assert [record.value for record in await tail.take(7)] == [b"c"]
     with pytest.raises(OutOfRange):
-        await once(log, TOPIC, 0, 4)
+        await open_deduplicated(log, TOPIC, 0, 4)
 
 
 async def test_a_mark_of_a_later_record_than_the_checkpoint_is_not_waited_for() -> None:
     log = await log_of("abc")
     later = await mark_at(log, 3)
     async with asyncio.timeout(30):
-        tail = await once(await log_of("ab"), TOPIC, 0, 2, later)
+        tail = await open_deduplicated(await log_of("ab"), TOPIC, 0, 2, later)
     assert tail.mark == await mark_at(log, 2)

@@ -12,7 +12,12 @@ from support.tally import TALLY, Count
 
 from bookshelf.cqrs.message import Command
 from bookshelf.log.port import NewRecord, Record
-from bookshelf.runtime.owner.orders import Arrived, NoCommand, Orders, order
+from bookshelf.runtime.aggregate.topic_commands.messages import (
+    CommandMessageDecoder,
+    NoCommand,
+    ReceivedCommand,
+    command_message,
+)
 from bookshelf.shelf.book import BOOK, AddBook, ChangeBook, NewBook, RemoveBook
 from bookshelf.shelf.reading import READING, FinishBook
 
@@ -20,8 +25,10 @@ DUNE = AddBook(book=NewBook(title="Dune", author="Frank Herbert"), at=NOW)
 ABOUT: dict[str, Any] = {"id": "x", "source": "tests", "subject": "book-1", "time": NOW}
 
 
-def read(record: NewRecord, to: Any = BOOK) -> tuple[Any, Arrived]:  # noqa: ANN401 (an aggregate)
-    return Orders(to, 1, FixedClock()).read(Record(record.topic, 0, 7, record.key, record.value))
+def read(record: NewRecord, to: Any = BOOK) -> tuple[Any, ReceivedCommand]:  # noqa: ANN401 (an aggregate)
+    return CommandMessageDecoder(to, 1, FixedClock()).read(
+        Record(record.topic, 0, 7, record.key, record.value)
+    )
 
 
 def added(**changes: Any) -> NewRecord:  # noqa: ANN401 (an envelope's attributes)
@@ -41,16 +48,18 @@ def added(**changes: Any) -> NewRecord:  # noqa: ANN401 (an envelope's attribute
     [(BOOK, DUNE), (BOOK, RemoveBook()), (READING, FinishBook(at=NOW, finished=None, rating=5))],
 )
 def test_what_is_sent_is_what_is_understood(to: Any, command: Any) -> None:  # noqa: ANN401 (of any aggregate)
-    record = order(to, command, **ABOUT, actor="ann", correlationid="c", causationid="e", traceparent="t")
+    record = command_message(
+        to, command, **ABOUT, actor="ann", correlationid="c", causationid="e", traceparent="t"
+    )
     assert (record.topic, record.key) == (f"{to.name}.commands", "book-1")
     sent, arrived = read(record, to)
     assert (sent.command, sent.subject, sent.id, sent.at) == (command, "book-1", "x", NOW)
     assert (sent.actor, sent.correlation, sent.causation, sent.traceparent) == ("ann", "c", "e", "t")
-    assert arrived == Arrived(8, None)
+    assert arrived == ReceivedCommand(8, None)
 
 
 def test_an_order_is_a_cloud_event() -> None:
-    record = order(BOOK, RemoveBook(), **ABOUT, replyto="answers")
+    record = command_message(BOOK, RemoveBook(), **ABOUT, replyto="answers")
     assert msgspec.json.decode(record.value) == {
         "specversion": "1.0",
         "id": "x",
@@ -192,9 +201,9 @@ def test_what_may_not_be_said_by_http_may_not_by_topic(rating: object) -> None:
 
 def test_an_aggregate_is_sent_only_what_it_takes() -> None:
     with pytest.raises(TypeError, match=r"newbook does not take test\.count\.v1 by topic"):
-        order(BOOK, Count(), **ABOUT)
+        command_message(BOOK, Count(), **ABOUT)
     with pytest.raises(TypeError, match="tally does not take"):
-        order(TALLY, Count(), **ABOUT)
+        command_message(TALLY, Count(), **ABOUT)
 
 
 @pytest.mark.parametrize(
@@ -203,7 +212,7 @@ def test_an_aggregate_is_sent_only_what_it_takes() -> None:
 )
 def test_what_an_owner_would_refuse_is_not_sent(wrong: dict[str, Any]) -> None:
     with pytest.raises(ValueError, match="Expected"):
-        order(ORDERED, Count(), **{**ABOUT, **wrong})
+        command_message(ORDERED, Count(), **{**ABOUT, **wrong})
 
 
 def test_changes_of_a_book_come_by_topic_too() -> None:
@@ -211,5 +220,5 @@ def test_changes_of_a_book_come_by_topic_too() -> None:
     record = added(type=ChangeBook.TYPE, data=msgspec.Raw(value))
     sent, _ = read(record)
     assert msgspec.json.encode(sent.command) == value
-    again, _ = read(order(BOOK, sent.command, **ABOUT))
+    again, _ = read(command_message(BOOK, sent.command, **ABOUT))
     assert (again.command, again.hash) == (sent.command, sent.hash)

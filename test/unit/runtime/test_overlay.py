@@ -6,25 +6,25 @@ from support.ports import CountedIds
 from support.tally import TALLY, Count, Tally, counted
 
 from bookshelf.log.port import NewRecord, Record
-from bookshelf.runtime.owner.held import UNSETTLED, Fold, Said
-from bookshelf.runtime.owner.overlay import Overlay
-from bookshelf.runtime.owner.states import States
-from bookshelf.runtime.owner.store import MemoryStore
-from bookshelf.runtime.owner.verdict import Judge
+from bookshelf.runtime.aggregate.command_handler import CommandHandler
+from bookshelf.runtime.aggregate.pending_events import PendingEvents
+from bookshelf.runtime.aggregate.snapshot import UNSETTLED, DecodedEvent, SnapshotFold
+from bookshelf.runtime.aggregate.state_cache import StateCache
+from bookshelf.runtime.aggregate.state_store import MemoryStateStore
 
-JUDGE = Judge(TALLY, CountedIds())
+JUDGE = CommandHandler(TALLY, CountedIds())
 
 
 class Desk:
     """An overlay with one key, and a log that says what it is told to."""
 
     def __init__(self) -> None:
-        self._states = States(TALLY, MemoryStore(), None)
+        self._states = StateCache(TALLY, MemoryStateStore(), None)
         self._states.fresh(["a"])
-        self.overlay = Overlay(Fold(TALLY), self._states)
+        self.overlay = PendingEvents(SnapshotFold(TALLY), self._states)
         self._offset = 0
 
-    def say(self, by: int) -> list[Said]:
+    def say(self, by: int) -> list[DecodedEvent]:
         said = JUDGE.judge(self.overlay.head("a"), sent("a", Count(by=by))) or []
         self.overlay.add("a", said)
         return said
@@ -35,11 +35,11 @@ class Desk:
         self._offset += 1
         return self._offset - 1
 
-    def log_mine(self, *said: Said) -> None:
+    def log_mine(self, *said: DecodedEvent) -> None:
         for one in said:
             self.log(NewRecord("a", one.value))
 
-    def settle(self, offsets: list[int], said: list[Said]) -> None:
+    def settle(self, offsets: list[int], said: list[DecodedEvent]) -> None:
         self.overlay.settle("a", dict(zip((one.envelope.id for one in said), offsets, strict=True)))
 
     @property

@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from bookshelf.runtime.edge.owners import owned, owns
+from bookshelf.runtime.api.ownership import owned, owns
 
 
 @pytest.mark.parametrize(

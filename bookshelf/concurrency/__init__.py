@@ -1,0 +1,1 @@
+"""Small tools for tasks on one event loop."""

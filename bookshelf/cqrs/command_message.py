@@ -1,0 +1,73 @@
+"""An order: a command on its way by topic, and what is answered. CloudEvents 1.0, structured JSON mode.
+
+Source: CloudEvents 1.0.2. `replyto` is an extension attribute of ours, as those of the envelope.
+"""
+
+from datetime import datetime
+from typing import Annotated, ClassVar, Literal
+
+import msgspec
+from msgspec import Meta
+
+from bookshelf.cqrs.catalogue import Catalogue
+from bookshelf.cqrs.message import Event
+
+# what stands in a URL's path as it is: whoever comes into being by topic is reached by HTTP as well
+_SUBJECT = r"^[A-Za-z0-9._~:@-]{1,200}$(?!\n)"
+_ID = r"^[\x21\x23-\x7e]{1,255}$(?!\n)"
+_TOPIC = r"^([a-z0-9][a-z0-9._-]{0,248})?$(?!\n)"
+_SUBJECT_IS = {"mend": "is 1 to 200 letters, digits, or . _ ~ : @ -"}
+_ID_IS = {"mend": "is 1 to 255 printable ASCII characters, without spaces and quotes"}
+_TOPIC_IS = {"mend": "is the name of a topic"}
+
+Text = Annotated[str, Meta(max_length=255)]
+
+
+class CommandMessage(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """One command as it stands in its topic. `time` is aware; `subject` is the aggregate's id.
+
+    `id` is the same in every retry; an answer is sent to the topic `replyto`, if one is named.
+    """
+
+    specversion: Literal["1.0"]
+    id: Annotated[str, Meta(pattern=_ID, extra=_ID_IS)]
+    source: Text
+    type: Text
+    subject: Annotated[str, Meta(pattern=_SUBJECT, extra=_SUBJECT_IS)]
+    time: Annotated[datetime, Meta(tz=True)]
+    datacontenttype: Literal["application/json"] = "application/json"
+    data: msgspec.Raw = msgspec.Raw(b"{}")
+    actor: Text = "reader"
+    correlationid: Text = ""
+    causationid: Text = ""
+    traceparent: Text = ""
+    replyto: Annotated[str, Meta(pattern=_TOPIC, extra=_TOPIC_IS)] = ""
+
+
+class ReturnAddress(msgspec.Struct, frozen=True, kw_only=True):
+    """What an answer needs of an order, also of one that is wrong in all else."""
+
+    id: Annotated[str, Meta(pattern=_ID, extra=_ID_IS)]
+    replyto: Annotated[str, Meta(pattern=_TOPIC, extra=_TOPIC_IS)]
+    correlationid: Text = ""
+    traceparent: Text = ""
+
+
+class CommandDone(Event, frozen=True):
+    """The command was carried out, now or before; maybe there was nothing to say."""
+
+    TYPE: ClassVar[str] = "bookshelf.command-done.v1"
+    subject: str
+
+
+class CommandRefused(Event, frozen=True):
+    """The command has done nothing. `type` is a problem's (docs/problems.md), `field` a dotted path."""
+
+    TYPE: ClassVar[str] = "bookshelf.command-refused.v1"
+    type: str
+    detail: str
+    field: str | None = None
+
+
+#: What stands in a topic of answers.
+REPLIES = Catalogue(CommandDone, CommandRefused)

@@ -1,0 +1,131 @@
+"""The admin API of one process: dead letters of its views and owners, rebuilds."""
+
+import hmac
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import msgspec
+
+from bookshelf.cqrs.envelope import DROPPED, Dropped, Envelope, encode_envelope
+from bookshelf.cqrs.position import Position, parse_position
+from bookshelf.http.message import Request, Response
+from bookshelf.http.problem import Problem
+from bookshelf.log.port import NewRecord
+from bookshelf.runtime.api.endpoint import Api
+from bookshelf.runtime.decoding import Decoder
+from bookshelf.runtime.infrastructure import Infrastructure
+from bookshelf.runtime.metrics import Meters
+from bookshelf.runtime.progress import Progress
+from bookshelf.runtime.service import ServiceHost
+from bookshelf.runtime.view import dead_letters
+from bookshelf.runtime.view.host import ViewHost
+
+_encode = msgspec.json.Encoder().encode
+
+
+class DeadLetterFilter(msgspec.Struct, forbid_unknown_fields=True):
+    """Which dead letters: one view's or all; one key's or all; or the one at a position."""
+
+    view: str | None = None
+    key: str | None = None
+    position: str | None = None
+
+
+_read_order = Decoder(DeadLetterFilter).body
+
+
+class AdminApi:
+    """What an operator may do with the running services."""
+
+    def __init__(self, services: Sequence[ServiceHost], world: Infrastructure, token: str) -> None:
+        self._world = world
+        self._views = {name: view for service in services for name, view in service.views.items()}
+        self._token = token
+        self._edge = Api("control", Meters())
+        self._edge.add("GET", "/letters", self._listed)
+        self._edge.add("POST", "/letters/retry", self._retry)
+        self._edge.add("POST", "/letters/drop", self._drop)
+        self._edge.add("POST", "/views/{name}/rebuild", self._rebuild)
+
+    async def handle(self, request: Request) -> Response:
+        """Answer a request that has the key; any other is told nothing."""
+        given = request.headers.get("Authorization", "")
+        if not hmac.compare_digest(given.encode(), f"Bearer {self._token}".encode()):
+            return Response(403, {})
+        return await self._edge.handle(request)
+
+    def _view(self, name: str) -> ViewHost:
+        try:
+            return self._views[name]
+        except KeyError:
+            msg = f"there is no view {name}; there are {', '.join(sorted(self._views))}"
+            raise Problem("not-found", msg) from None
+
+    def _chosen(self, order: DeadLetterFilter) -> list[ViewHost]:
+        return [self._view(order.view)] if order.view else list(self._views.values())
+
+    async def _listed(self, _request: Request, _path: Mapping[str, str]) -> Response:
+        found = [letter for view in self._views.values() for letter in await dead_letters.listed(view.rows)]
+        return _json(found)
+
+    async def _retry(self, request: Request, _path: Mapping[str, str]) -> Response:
+        order = await _order(request)
+        return _json(
+            {"applied": sum([await dead_letters.retry(view.rows, order.key) for view in self._chosen(order)])}
+        )
+
+    async def _drop(self, request: Request, _path: Mapping[str, str]) -> Response:
+        order = await _order(request)
+        position = parse_position(order.position or "")
+        found = {view: await dead_letters.find(view.rows, position) for view in self._views.values()}
+        known = [letter for letter in found.values() if letter is not None]
+        if known and all(letter.behind for letter in known):
+            msg = f"{position} waits behind an earlier record of {known[0].key}; drop or retry that one first"
+            raise Problem("conflict", msg)
+        if known:
+            dropped = await drop(self._world, known[0].key, position)
+            for view in found:
+                await view.after([dropped])
+        return _json({"dropped": len(known)})
+
+    async def _rebuild(self, _request: Request, path: Mapping[str, str]) -> Response:
+        view = self._view(path["name"])
+        return Response(200, {"Content-Type": "application/jsonl"}, Progress(view.rebuild).stream())
+
+
+async def _order(request: Request) -> DeadLetterFilter:
+    order: DeadLetterFilter = _read_order(await request.body.read(1 << 16))
+    return order
+
+
+def _json(value: Any) -> Response:  # noqa: ANN401 (anything that can be encoded)
+    return Response(200, {"Content-Type": "application/json"}, _encode(value))
+
+
+#: The name of the pen that operators write with.
+_OPERATOR = "operator"
+
+
+async def drop(world: Infrastructure, key: str, position: Position) -> Position:
+    """Say that a record of this key is given up; return where that is said. Raises `LogFault`."""
+    writer = await world.log.writer(_OPERATOR, position.topic, position.partition)
+    try:
+        (offset,) = await writer.append([NewRecord(key, _said(world, key, position))])
+    finally:
+        await writer.close()
+    return Position(position.topic, position.partition, offset)
+
+
+def _said(world: Infrastructure, key: str, position: Position) -> bytes:
+    envelope = Envelope(
+        specversion="1.0",
+        datacontenttype="application/json",
+        id=world.ids.new(),
+        source=_OPERATOR,
+        type=DROPPED,
+        subject=key,
+        time=world.clock.now(),
+        data=msgspec.Raw(msgspec.json.encode(Dropped(position.offset))),
+        actor=_OPERATOR,
+    )
+    return encode_envelope(envelope)

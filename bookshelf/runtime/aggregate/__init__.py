@@ -1,0 +1,1 @@
+"""Runs aggregates: owners of partitions, their command queues, batches and states."""

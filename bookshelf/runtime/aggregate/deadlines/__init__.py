@@ -1,0 +1,1 @@
+"""Deadlines that aggregates ask for, and the timer that expires them."""

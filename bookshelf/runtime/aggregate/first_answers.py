@@ -1,0 +1,96 @@
+"""The first answers of commands that arrive again after their aggregate has changed.
+
+A completed command is remembered without the state that it left. That state is folded again from the
+log, from the aggregate's first event to the command's last; repetitions on one aggregate share a reading.
+"""
+
+import asyncio
+from typing import Any, NamedTuple
+
+from bookshelf.concurrency.tasks import cancel_and_wait
+from bookshelf.log.deduplicated import open_deduplicated
+from bookshelf.log.port import OutcomeUnknown
+from bookshelf.runtime.aggregate.command import NotOwner
+from bookshelf.runtime.aggregate.context import PartitionContext
+from bookshelf.runtime.aggregate.snapshot import SnapshotFold
+
+#: Records that are read at once, and for one aggregate at the most.
+_BATCH = 500
+_MOST = 1_000_000
+
+
+class _Asked(NamedTuple):
+    first: int
+    offset: int
+    state: "asyncio.Future[Any]"
+
+
+class FirstAnswers:
+    """Reads one partition for repetitions, one aggregate after the other."""
+
+    def __init__(self, context: PartitionContext) -> None:
+        self._context = context
+        self._fold = SnapshotFold(context.aggregate)
+        self._waiting: dict[str, list[_Asked]] = {}
+        self._reading: asyncio.Task[None] | None = None
+
+    async def state(self, key: str, first: int, offset: int) -> Any:  # noqa: ANN401 (the aggregate's state)
+        """Return the state of an aggregate after the record at an offset; None if that is too far to read.
+
+        `first` is the offset of its first event. Raises `OutcomeUnknown` if the log cannot be read,
+        `NotOwner` if the owner is leaving.
+        """
+        future: asyncio.Future[Any] = asyncio.get_running_loop().create_future()
+        self._waiting.setdefault(key, []).append(_Asked(first, offset, future))
+        if self._reading is None or self._reading.done():
+            self._reading = asyncio.create_task(self._read_all())
+        return await future
+
+    async def close(self) -> None:
+        """Stop reading; the next owner gives the answers that are waited for."""
+        if self._reading is not None:
+            await cancel_and_wait(self._reading)
+        for asked in self._waiting.values():
+            _fail(asked, NotOwner(self._context.partition))
+        self._waiting.clear()
+
+    async def _read_all(self) -> None:
+        while self._waiting:
+            key, asked = next(iter(self._waiting.items()))
+            del self._waiting[key]
+            try:
+                await self._read(key, asked)
+            except Exception as fault:  # noqa: BLE001 (whatever it is, those who wait are answered)
+                msg = f"the first answer of this command cannot be given again: {fault}"
+                _fail(asked, OutcomeUnknown(msg))
+            finally:
+                _fail(asked, NotOwner(self._context.partition))
+
+    async def _read(self, key: str, asked: list[_Asked]) -> None:
+        topic, partition = self._context.aggregate.topic, self._context.partition
+        log = self._context.dependencies.log
+        first = min(one.first for one in asked)
+        first = max(first, await log.start(topic, partition))
+        last = min(max(one.offset for one in asked), first + _MOST)
+        states = dict.fromkeys(one.offset for one in asked)
+        state, tail = self._context.aggregate.initial, await open_deduplicated(log, topic, partition, first)
+        try:
+            while tail.position <= last:
+                for record in await tail.take(_BATCH):
+                    if record.key != key or record.offset > last:
+                        continue
+                    event = self._fold.read(record).event
+                    state = state if event is None else self._context.aggregate.evolve(state, event)
+                    if record.offset in states:
+                        states[record.offset] = state
+        finally:
+            await tail.close()
+        for one in asked:
+            if not one.state.done():
+                one.state.set_result(states[one.offset])
+
+
+def _fail(asked: list[_Asked], fault: Exception) -> None:
+    for one in asked:
+        if not one.state.done():
+            one.state.set_exception(fault)

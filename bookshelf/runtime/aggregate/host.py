@@ -1,0 +1,173 @@
+"""The host of an aggregate: an owner for every partition that its group gives it."""
+
+import asyncio
+from collections.abc import Callable
+from typing import Any
+
+from bookshelf.cqrs.aggregate import Aggregate
+from bookshelf.log.partition import partition_of
+from bookshelf.log.port import Membership
+from bookshelf.runtime.aggregate.command import CommandRequest, CommandResult, NotOwner
+from bookshelf.runtime.aggregate.context import OwnerDependencies, PartitionContext
+from bookshelf.runtime.aggregate.owner import Owner
+from bookshelf.runtime.aggregate.state_cache import StateCache
+from bookshelf.runtime.supervisor import Supervisor
+
+MakeStates = Callable[[Aggregate[Any], int], StateCache]
+
+
+class _ServingFlag(asyncio.Event):
+    """Set while a partition is served; says so whenever that changes. `before`: it was served already."""
+
+    def __init__(self, told: Callable[[], None]) -> None:
+        super().__init__()
+        self._told = told
+        self.before = False
+
+    def set(self) -> None:
+        super().set()
+        self.before = True
+        self._told()
+
+    def clear(self) -> None:
+        super().clear()
+        self._told()
+
+
+class AggregateHost:
+    """Runs an aggregate of one service instance."""
+
+    _membership: Membership | None = None
+
+    def __init__(
+        self, aggregate: Aggregate[Any], dependencies: OwnerDependencies, states: MakeStates
+    ) -> None:
+        self.aggregate = aggregate
+        self._log = dependencies.log
+        self._dependencies = dependencies
+        self._states = states
+        self._owners: dict[int, Owner] = {}
+        self._tasks: dict[int, asyncio.Task[None]] = {}
+        self._served: dict[int, _ServingFlag] = {}
+        self._moved = asyncio.Event()
+        self._leaving: frozenset[int] = frozenset()
+        self._supervisor = Supervisor(f"owner of {aggregate.name}")
+
+    @property
+    def owned(self) -> frozenset[int]:
+        """The partitions that are owned and served now."""
+        return frozenset(p for p, served in self._served.items() if served.is_set())
+
+    @property
+    def queued(self) -> int:
+        """How many commands wait for the owners here."""
+        return sum(owner.queued for owner in self._owners.values())
+
+    @property
+    def folded(self) -> dict[int, int]:
+        """The offset that each owner here reads next, by partition."""
+        return {partition: owner.folded for partition, owner in self._owners.items()}
+
+    @property
+    def fault(self) -> str | None:
+        """What keeps this host from being ready, if anything does: a partition that moves does not.
+
+        The others are served meanwhile, and what is asked of that one is told to come again.
+        """
+        waiting = self._served.keys() - self.owned - self._leaving
+        if not waiting:
+            return None
+        again = sorted(p for p in waiting if self._served[p].before)
+        return self._supervisor.fault or (
+            f"{self.aggregate.name} replays partitions {again}" if again else None
+        )
+
+    def partition(self, subject: str) -> int:
+        """Return the partition of an aggregate's id."""
+        return partition_of(subject, self.partitions)
+
+    @property
+    def partitions(self) -> int:
+        """How many there are."""
+        return self._log.partitions(self.aggregate.topic)
+
+    async def start(self) -> None:
+        """Join the group; returns once the first partitions are assigned and replayed."""
+        group, topic = self.aggregate.name, self.aggregate.topic
+        self._membership = await self._log.join(group, topic, self._assigned, self._revoked)
+        await self.served()
+
+    async def moved(self, known: frozenset[int]) -> frozenset[int]:
+        """Return what is owned, once that is something else than `known`."""
+        while self.owned == known:
+            self._moved.clear()
+            await self._moved.wait()
+        return self.owned
+
+    async def served(self) -> None:
+        """Return once every partition that is owned now is replayed and served."""
+        for served in list(self._served.values()):
+            await served.wait()
+
+    async def stop(self) -> None:
+        """Answer what waits, store what is known, leave the group."""
+        if self._membership is not None:
+            await self._membership.leave()
+
+    def ask(self, sent: CommandRequest) -> asyncio.Future[CommandResult]:
+        """Hand a command to its owner. Raises `NotOwner`, `Busy`."""
+        return self._owner_of(sent.subject).ask(sent)
+
+    async def catch_up_to(self, subject: str, offset: int) -> None:
+        """Return once the state of the subject's partition includes every record before `offset`.
+
+        An offset past the end of the log is of another log and is not waited for. Raises `NotOwner`,
+        `LogFault`.
+        """
+        await self._owner_of(subject).catch_up_to(offset)
+
+    def _owner_of(self, subject: str) -> Owner:
+        partition = self.partition(subject)
+        served = self._served.get(partition)
+        if served is None or not served.is_set():
+            raise NotOwner(partition)
+        return self._owners[partition]
+
+    async def _assigned(self, partitions: frozenset[int]) -> None:
+        self._leaving -= partitions
+        for partition in partitions:
+            self._served[partition] = _ServingFlag(self._changed)
+            self._tasks[partition] = asyncio.create_task(self._own(partition))
+
+    def _changed(self) -> None:
+        self._moved.set()
+        if self._served.keys() == self.owned:
+            self._supervisor.well()
+
+    def _owner(self, partition: int) -> Owner:
+        context = PartitionContext(self.aggregate, partition, self._dependencies)
+        return Owner(context, self._states(self.aggregate, partition), self._served[partition])
+
+    async def _own(self, partition: int) -> None:
+        async def once() -> None:
+            if partition in self._leaving:
+                return
+            owner = self._owners[partition] = self._owner(partition)
+            try:
+                await owner.run()
+            finally:
+                del self._owners[partition]
+
+        await self._supervisor.keep(once)
+
+    async def _revoked(self, partitions: frozenset[int]) -> None:
+        self._leaving |= partitions
+        for partition in partitions:
+            owner = self._owners.get(partition)
+            if owner is None:
+                self._tasks[partition].cancel()  # it waits for another try
+            else:
+                owner.leave()
+        for partition in partitions:
+            await asyncio.wait({self._tasks.pop(partition)})
+            self._served.pop(partition).set()  # who waited for it to be served waits no longer

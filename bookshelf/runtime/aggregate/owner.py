@@ -1,0 +1,124 @@
+"""The owner of one partition: takes everything that waits, and hands it to its scribe, with the pen."""
+
+import asyncio
+from contextlib import nullcontext
+
+import structlog
+
+from bookshelf.concurrency.tasks import cancel_and_wait
+from bookshelf.log.port import Fenced, OutcomeUnknown
+from bookshelf.runtime.aggregate.batch import BatchProcessor
+from bookshelf.runtime.aggregate.command import CommandRequest, CommandResult
+from bookshelf.runtime.aggregate.command_queue import BATCH, CommandQueue, QueuedCommand
+from bookshelf.runtime.aggregate.context import PartitionContext
+from bookshelf.runtime.aggregate.deadlines.queue import DeadlineQueue
+from bookshelf.runtime.aggregate.deadlines.timer import DeadlineTimer
+from bookshelf.runtime.aggregate.pending_events import PendingEvents
+from bookshelf.runtime.aggregate.replay import PartitionReplay
+from bookshelf.runtime.aggregate.snapshot import SnapshotFold
+from bookshelf.runtime.aggregate.state_cache import StateCache
+from bookshelf.runtime.aggregate.topic_commands.reader import CommandTopicReader
+
+#: Seconds before the pen is taken anew when that did not help the last time, doubled up to the last.
+_PAUSE_S = 0.05
+_LAST_PAUSE_S = 1.0
+_logger = structlog.get_logger(__name__)
+
+
+class Owner:
+    """One partition of one aggregate, from `run` until `leave`. `ready` is set while it is served."""
+
+    def __init__(self, context: PartitionContext, states: StateCache, ready: asyncio.Event) -> None:
+        aggregate = context.aggregate
+        self._context = context
+        self._deadlines = DeadlineQueue(aggregate, states) if aggregate.due is not None else None
+        self._pending = PendingEvents(SnapshotFold(aggregate), states)
+        self._replay = PartitionReplay(context, states, self._pending, self._deadlines)
+        self._processor = BatchProcessor(context, states, self._pending, self._replay)
+        self._queue = CommandQueue(context.partition, context.dependencies.room)
+        self._timer = DeadlineTimer(context, states, self._replay, self._queue)
+        self._topic_reader = CommandTopicReader(context, self._queue) if aggregate.takes else None
+        self._batches = 0
+        #: Commands of the next batch at the most: half as many after a batch that was not answered in time.
+        self._most = BATCH
+        self.ready = ready
+
+    def ask(self, sent: CommandRequest) -> asyncio.Future[CommandResult]:
+        """Put a command into the mailbox. Raises `Busy`, `NotOwner`; the future may raise any `Refused`."""
+        return self._queue.put(sent)
+
+    async def catch_up_to(self, offset: int) -> None:
+        """Return once the state includes every record before `offset`; at once if the log ends before it."""
+        await self._replay.catch_up_to(offset)
+
+    @property
+    def queued(self) -> int:
+        """How many commands wait."""
+        return len(self._queue)
+
+    @property
+    def folded(self) -> int:
+        """The offset that is read next."""
+        return self._replay.folded
+
+    def leave(self) -> None:
+        """Take no more commands; `run` returns once those that wait are answered."""
+        self._queue.close()
+
+    async def run(self) -> None:
+        """Own the partition until `leave`."""
+        await self._replay.open()
+        serving = asyncio.create_task(self._serve())
+        endless = [asyncio.create_task(self._replay.follow())]
+        if self._deadlines is not None:
+            endless.append(asyncio.create_task(self._timer.run(self._deadlines, self.ready)))
+        try:
+            await asyncio.wait((serving, *endless), return_when=asyncio.FIRST_COMPLETED)
+            for task in endless:
+                if task.done():
+                    task.result()  # none of them ends but by a fault
+            await serving
+        finally:
+            self.ready.clear()
+            await cancel_and_wait(serving, *endless)
+            self._queue.reject_all()
+            await self._processor.close()
+            await self._replay.close()
+
+    async def _serve(self) -> None:
+        pause_s = 0.0
+        while True:
+            batches = self._batches
+            try:
+                await self._hold_writer()
+            except (Fenced, OutcomeUnknown) as fault:
+                if isinstance(fault, OutcomeUnknown):
+                    self._most = max(1, self._most // 2)
+                where = {"aggregate": self._context.aggregate.name, "partition": self._context.partition}
+                _logger.warning("pen-lost", **where, why=str(fault))
+            else:
+                return
+            pause_s = min(2 * pause_s + _PAUSE_S, _LAST_PAUSE_S) if batches == self._batches else 0.0
+            await asyncio.sleep(pause_s)
+
+    async def _hold_writer(self) -> None:
+        """Take the pen, read to the end, and serve until told to leave. Raises `Fenced`, `OutcomeUnknown`."""
+        # the pen first: from here on no one else writes under this name, so the end stays the end
+        name, topic = self._context.aggregate.name, self._context.aggregate.topic
+        writer = await self._context.dependencies.log.writer(name, topic, self._context.partition)
+        await self._replay.catch_up()
+        self._pending.clear()
+        self.ready.set()
+        commands: list[QueuedCommand] = []
+        try:
+            async with nullcontext() if self._topic_reader is None else self._topic_reader.open():
+                while commands := await self._queue.take(self._most):
+                    await self._processor.work(writer, commands)
+                    self._batches += 1
+                    self._most = min(2 * self._most, BATCH)
+        except BaseException:
+            # they are decided anew, maybe by another owner; what became of those that were tried is not known
+            self._queue.put_back(commands, tried=self._processor.tried)
+            raise
+        finally:
+            await writer.close()

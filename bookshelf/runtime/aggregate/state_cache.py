@@ -1,0 +1,248 @@
+"""The states that an owner works with: the lately used in memory, the rest in its store."""
+
+import asyncio
+import hashlib
+from collections import OrderedDict
+from collections.abc import Callable, Collection, Iterable
+from concurrent.futures import Executor
+from datetime import datetime
+from functools import partial
+from typing import Any, TypeVar
+
+import msgspec
+import structlog
+
+from bookshelf.cqrs.aggregate import Aggregate
+from bookshelf.runtime.aggregate.deadlines.deadline import deadline
+from bookshelf.runtime.aggregate.snapshot import AggregateSnapshot, CompletedCommand, memory_of
+from bookshelf.runtime.aggregate.state_store import CommandKey, Dues, Spilled, StateStore, Unsaved
+from bookshelf.storage.port import Spoilt
+
+T = TypeVar("T")
+#: Hours for which a completed command is remembered at least.
+COMMAND_MEMORY_H = 24.0
+#: Bytes that the states of a host's partitions may take in memory, all together.
+CACHE_BYTES = 32 << 20
+#: The format of what is held in the store; another one is made again from the log.
+_FORMAT = "2"
+_logger = structlog.get_logger(__name__)
+
+
+class StateCache:
+    """A least-recently-used cache of `capacity` aggregates, and of `capacity_bytes`, over a store.
+
+    What has changed since the last flush stays in memory whatever its age; the owner flushes when
+    `full`: a quarter of either has changed. `complete` says that everything there is fits in memory: then
+    a miss is a new aggregate.
+    """
+
+    def __init__(
+        self,
+        aggregate: Aggregate[Any],
+        store: StateStore,
+        executor: Executor | None,
+        capacity: int = 20_000,
+        command_memory_h: float = COMMAND_MEMORY_H,
+        capacity_bytes: int = CACHE_BYTES,
+    ) -> None:
+        self._aggregate = aggregate
+        self._empty: AggregateSnapshot[Any] = AggregateSnapshot(aggregate.initial)
+        self._store = store
+        self._executor = executor
+        self._capacity = capacity
+        self._capacity_bytes = capacity_bytes
+        self._cache: OrderedDict[str, AggregateSnapshot[Any]] = OrderedDict()
+        #: Bytes of those in the cache that have any state, by key.
+        self._sizes: dict[str, int] = {}
+        self._cache_bytes = 0
+        self._dirty: dict[str, AggregateSnapshot[Any]] = {}
+        #: Bytes of what has changed: of the states before, and of the records since.
+        self._dirty_bytes = 0
+        self._flushing: dict[str, AggregateSnapshot[Any]] = {}
+        #: Completed commands that no longer fit into what is held, not stored yet and being stored.
+        self._spilled: dict[CommandKey, CompletedCommand] = {}
+        self._spilling: dict[CommandKey, CompletedCommand] = {}
+        self._memory_ms = int(command_memory_h * 3_600_000)
+        self._newest_ms = 0
+        #: How often something was stored: what was looked up in the store before may be out of date since.
+        self.saved = 0
+        self._decode = msgspec.msgpack.Decoder(AggregateSnapshot[type(aggregate.initial)]).decode  # type: ignore[misc]
+        self._encode = msgspec.msgpack.Encoder().encode
+        self._complete = False
+        self._spoilt = False
+        self._enough, self._enough_bytes = capacity // 4, capacity_bytes // 4
+
+    def __len__(self) -> int:
+        """Return how many aggregates are in memory; one that was changed lately counts twice."""
+        return len(self._cache) + len(self._dirty) + len(self._flushing)
+
+    @property
+    def full(self) -> bool:
+        """Whether so much has changed that it should be flushed."""
+        changed = len(self._dirty) + len(self._spilled)
+        return changed >= self._enough or self._dirty_bytes >= self._enough_bytes
+
+    async def open(self, source: str) -> tuple[int, str]:
+        """Return the offset that the stored states are as of, and the mark of the record before it."""
+        made_by = f"{source}/{_form(self._aggregate)}"  # states that another form made are of no use
+        offset, count = await self._in_thread(lambda: self._store.open(made_by))
+        self._complete = count == 0
+        return offset, self._store.mark
+
+    async def reset(self) -> None:
+        """Forget everything: it is as of an offset that the log does not have."""
+        await self._in_thread(self._store.reset)
+        self._complete = True
+
+    async def load(self, keys: Collection[str]) -> None:
+        """Have these keys in memory until the loop's next turn; returns without one if they are."""
+        self._trim()
+        while missing := [key for key in keys if not self._here(key)]:
+            if self._complete:
+                self._cache.update(dict.fromkeys(missing, self._empty))
+                return
+            found = await self._found(missing)
+            for key in missing:
+                if not self._here(key):
+                    snapshot = found.get(key, self._empty)
+                    self._keep(key, snapshot, 0 if snapshot is self._empty else memory_of(snapshot))
+
+    def _keep(self, key: str, snapshot: AggregateSnapshot[Any], size: int) -> None:
+        """Put what was stored into the cache, as the most recently used."""
+        self._cache_bytes += size - self._sizes.pop(key, 0)
+        if size:
+            self._sizes[key] = size
+        self._cache[key] = snapshot
+        self._cache.move_to_end(key)
+
+    async def _found(self, keys: Collection[str]) -> dict[str, AggregateSnapshot[Any]]:
+        try:
+            stored = await self._in_thread(partial(self._store.load, keys))
+            return {key: self._decode(value) for key, value in stored.items()}
+        except (msgspec.MsgspecError, Spoilt):
+            self._spoilt = True  # damaged, or of another release: the next start makes it again from the log
+            raise
+
+    def _here(self, key: str) -> bool:
+        return key in self._dirty or key in self._cache or key in self._flushing
+
+    def fresh(self, keys: Iterable[str]) -> None:
+        """Say that these keys were never used before, so there is nothing to load."""
+        for key in keys:
+            if not self._here(key):
+                self._cache[key] = self._empty
+
+    def get(self, key: str) -> AggregateSnapshot[Any]:
+        """Return what is held; the key was loaded before."""
+        snapshot = self._dirty.get(key) or self._flushing.get(key)
+        if snapshot is None:
+            snapshot = self._cache[key]
+            self._cache.move_to_end(key)
+        return snapshot
+
+    def put(self, key: str, snapshot: AggregateSnapshot[Any], size: int = 0) -> None:
+        """Hold a newer value; `size` is the bytes of the record that made it."""
+        self._dirty_bytes += size + (0 if key in self._dirty else self._sizes.get(key, 0))
+        self._dirty[key] = snapshot
+
+    def spill(self, key: str, older: Iterable[CompletedCommand], newest_ms: int) -> None:
+        """Remember commands that no longer fit into what is held; the time is the newest of the log."""
+        self._spilled.update(((key, done.command), done) for done in older)
+        self._newest_ms = max(self._newest_ms, newest_ms)
+
+    def recall(self, key: str, command: str) -> CompletedCommand | None:
+        """Return a completed command that is to be stored."""
+        return self._spilled.get((key, command)) or self._spilling.get((key, command))
+
+    async def recall_stored(self, commands: Collection[CommandKey]) -> dict[CommandKey, CompletedCommand]:
+        """Return those of the commands that are in the store."""
+        try:
+            return await self._in_thread(partial(self._store.recall, commands))
+        except Spoilt:
+            self._spoilt = True
+            raise
+
+    async def earliest(self, most: int) -> dict[str, str]:
+        """Return the keys of the first stored deadlines, in order, and their moments."""
+        try:
+            return await self._in_thread(lambda: self._store.earliest(most))
+        except Spoilt:
+            self._spoilt = True
+            raise
+
+    async def flush(self, offset: int, mark: str = "", *, now: datetime | None = None) -> None:
+        """Store what has changed, as of `offset`, then drop the longest unused from memory.
+
+        Completed commands are forgotten once they are older than the command memory, by the times of the log;
+        events that claim to be of after `now` do not make it go on faster.
+        What the disk does not take stays in memory, and is stored once twice as much has changed.
+        """
+        if self._spoilt:
+            return
+        self._flushing, self._dirty = self._dirty, {}
+        flushing_bytes, self._dirty_bytes = self._dirty_bytes, 0
+        self._spilling, self._spilled = self._spilled, {}
+        changed, spilled = self._flushing, self._spilling
+        newest_ms = self._newest_ms if now is None else min(self._newest_ms, int(now.timestamp() * 1000))
+        kept = Spilled(spilled, newest_ms - self._memory_ms)
+        try:
+            sizes = await self._in_thread(lambda: self._save(changed, offset, mark, kept))
+        except Unsaved as fault:
+            self._unsaved(changed, flushing_bytes)
+            self._enough = 2 * (len(self._dirty) + len(self._spilled))
+            self._enough_bytes = max(self._enough_bytes, 2 * self._dirty_bytes)
+            _logger.warning("states-not-stored", aggregate=self._aggregate.name, why=str(fault))
+            return
+        except BaseException:
+            self._unsaved(changed, flushing_bytes)
+            raise
+        self._enough, self._enough_bytes = self._capacity // 4, self._capacity_bytes // 4
+        self.saved += 1
+        self._spilling = {}
+        for key, snapshot in changed.items():
+            self._keep(key, snapshot, sizes[key])
+        self._flushing = {}
+        self._trim()
+
+    def _unsaved(self, changed: dict[str, AggregateSnapshot[Any]], size: int) -> None:
+        self._dirty = {**changed, **self._dirty}
+        self._dirty_bytes += size
+        self._flushing = {}
+        self._spilled = {**self._spilling, **self._spilled}
+        self._spilling = {}
+
+    def _save(
+        self, changed: dict[str, AggregateSnapshot[Any]], offset: int, mark: str, spilled: Spilled
+    ) -> dict[str, int]:
+        """Store what has changed; return how many bytes each of it takes in memory."""
+        values = {key: self._encode(snapshot) for key, snapshot in changed.items()}
+        dues: Dues = {}
+        if self._aggregate.due is not None:
+            due = {key: deadline(self._aggregate, snapshot) for key, snapshot in changed.items()}
+            dues = {key: None if one is None else one.moment for key, one in due.items()}
+        self._store.save(values, offset, dues, mark, spilled)
+        return {key: memory_of(snapshot) for key, snapshot in changed.items()}
+
+    def _trim(self) -> None:
+        while len(self._cache) > self._capacity or self._cache_bytes > self._capacity_bytes:
+            key, snapshot = self._cache.popitem(last=False)
+            self._cache_bytes -= self._sizes.pop(key, 0)
+            self._complete = self._complete and snapshot is self._empty
+
+    async def close(self) -> None:
+        """Let the store go; what was not flushed is read from the log again."""
+        if self._spoilt:
+            await self._in_thread(self._store.reset)
+        await self._in_thread(self._store.close)
+
+    async def _in_thread(self, work: Callable[[], T]) -> T:
+        if self._executor is None:
+            return work()
+        return await asyncio.get_running_loop().run_in_executor(self._executor, work)
+
+
+def _form(aggregate: Aggregate[Any]) -> str:
+    """Return what states were made by: format, the aggregate's version, its state's shape, deadlines."""
+    shape = msgspec.json.encode(msgspec.json.schema(type(aggregate.initial)), order="sorted")
+    due = "" if aggregate.due is None else "/due"
+    return f"{_FORMAT}/v{aggregate.version}/{hashlib.sha256(shape).hexdigest()[:12]}{due}"

@@ -1,0 +1,256 @@
+"""Where an owner's state lies when it is not in memory: a disposable file, made again from the log."""
+
+import contextlib
+import sqlite3
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+from types import MappingProxyType
+from typing import NamedTuple, Protocol
+
+from bookshelf.runtime.aggregate.snapshot import CompletedCommand
+from bookshelf.storage.port import Spoilt
+
+_SCHEMA = """
+CREATE TABLE IF NOT EXISTS about (name TEXT PRIMARY KEY, value TEXT NOT NULL) WITHOUT ROWID;
+CREATE TABLE IF NOT EXISTS held (key TEXT PRIMARY KEY, value BLOB NOT NULL) WITHOUT ROWID;
+CREATE TABLE IF NOT EXISTS due (key TEXT PRIMARY KEY, moment TEXT NOT NULL) WITHOUT ROWID;
+CREATE INDEX IF NOT EXISTS due_moment ON due (moment, key);
+CREATE TABLE IF NOT EXISTS command (
+  key TEXT NOT NULL, id TEXT NOT NULL, hash TEXT NOT NULL,
+  version INT NOT NULL, off INT NOT NULL, at INT NOT NULL, PRIMARY KEY (key, id)
+) WITHOUT ROWID;
+CREATE INDEX IF NOT EXISTS command_at ON command (at);
+"""
+_RECALL = "SELECT id, hash, version, off, at FROM command WHERE key = ? AND id = ?"
+_LOOK_UP = "SELECT key, value FROM held WHERE key = ?"
+_EARLIEST = "SELECT key, moment FROM due ORDER BY moment, key LIMIT ?"
+
+#: Keys, and the moment of each one's deadline (deadlines/deadline.py); None for those that have none.
+Dues = Mapping[str, str | None]
+NO_DUES: Dues = MappingProxyType({})
+#: A key, and the id of a command that was carried out on it.
+CommandKey = tuple[str, str]
+
+
+class Spilled(NamedTuple):
+    """Completed commands to be stored, and before which time (ms since 1970) stored ones are forgotten."""
+
+    commands: Mapping[CommandKey, CompletedCommand]
+    forget_before_ms: int
+
+
+NO_COMMANDS = Spilled(MappingProxyType({}), 0)
+
+
+def _spoilt(fault: sqlite3.DatabaseError) -> Spoilt:
+    return Spoilt(f"stored states cannot be read ({fault}); they are made again from the log")
+
+
+class Unsaved(Exception):
+    """The disk did not take it, for now; what was saved before is as it was."""
+
+
+class StateStore(Protocol):
+    """States by key and their deadlines, as of one offset. Blocks; the owner calls it in a thread."""
+
+    #: Identifies the last record before that offset (log/deduplicated.py); empty if it is not known.
+    mark: str
+
+    def open(self, source: str) -> tuple[int, int]:
+        """Return the offset to read on from, and how many keys are held; empty if of another source."""
+
+    def load(self, keys: Iterable[str]) -> dict[str, bytes]:
+        """Return the values of those keys that are held. Raises `Spoilt`."""
+
+    def earliest(self, most: int) -> dict[str, str]:
+        """Return the keys of the first `most` deadlines, in order, and their moments. Raises `Spoilt`."""
+
+    def save(
+        self,
+        values: Mapping[str, bytes],
+        offset: int,
+        dues: Dues = NO_DUES,
+        mark: str = "",
+        spilled: Spilled = NO_COMMANDS,
+    ) -> None:
+        """Keep the values, the deadlines, the commands, and what they are as of, all or nothing.
+
+        Raises `Unsaved`.
+        """
+
+    def recall(self, commands: Iterable[CommandKey]) -> dict[CommandKey, CompletedCommand]:
+        """Return those of the commands that are stored. Raises `Spoilt`."""
+
+    def reset(self) -> None:
+        """Forget everything that was saved."""
+
+    def close(self) -> None:
+        """Let go; what was saved stays."""
+
+
+class MemoryStateStore:
+    """A store that is gone with the process."""
+
+    def __init__(self) -> None:
+        self._values: dict[str, bytes] = {}
+        self._dues: dict[str, str] = {}
+        self._commands: dict[CommandKey, CompletedCommand] = {}
+        self._offset = 0
+        self.mark = ""
+
+    def open(self, source: str) -> tuple[int, int]:  # noqa: ARG002 (the port's signature)
+        """Return what was saved before in this process."""
+        return self._offset, len(self._values)
+
+    def load(self, keys: Iterable[str]) -> dict[str, bytes]:
+        """Return the values of those keys that are held."""
+        return {key: self._values[key] for key in keys if key in self._values}
+
+    def earliest(self, most: int) -> dict[str, str]:
+        """Return the first deadlines."""
+        return dict(sorted(self._dues.items(), key=lambda one: (one[1], one[0]))[:most])
+
+    def save(
+        self,
+        values: Mapping[str, bytes],
+        offset: int,
+        dues: Dues = NO_DUES,
+        mark: str = "",
+        spilled: Spilled = NO_COMMANDS,
+    ) -> None:
+        """Keep the values and the deadlines."""
+        self._values.update(values)
+        for key, moment in dues.items():
+            self._dues.pop(key, None)
+            if moment is not None:
+                self._dues[key] = moment
+        kept = {**self._commands, **spilled.commands}
+        self._commands = {k: done for k, done in kept.items() if done.at_ms >= spilled.forget_before_ms}
+        self._offset, self.mark = offset, mark
+
+    def recall(self, commands: Iterable[CommandKey]) -> dict[CommandKey, CompletedCommand]:
+        """Return those of the commands that are stored."""
+        return {key: self._commands[key] for key in commands if key in self._commands}
+
+    def reset(self) -> None:
+        """Forget everything."""
+        self._values.clear()
+        self._dues.clear()
+        self._commands.clear()
+        self._offset, self.mark = 0, ""
+
+    def close(self) -> None:
+        """Keep everything."""
+
+
+class SqliteStateStore:
+    """A store in one file. It is never fsynced: a damaged one is thrown away and made again."""
+
+    def __init__(self, path: Path) -> None:
+        self._path = path
+        self._source = ""
+        self.mark = ""
+        self._db: sqlite3.Connection
+
+    def open(self, source: str) -> tuple[int, int]:
+        """Open the file; begin again if it is damaged, or of another log."""
+        self._source = source
+        try:
+            return self._open(source)
+        except (sqlite3.DatabaseError, ValueError):
+            self._discard()
+            return self._open(source)
+
+    def _open(self, source: str) -> tuple[int, int]:
+        self._path.parent.mkdir(parents=True, exist_ok=True)
+        self._db = sqlite3.connect(self._path, isolation_level=None, check_same_thread=False)
+        self._db.execute("PRAGMA journal_mode = WAL")
+        self._db.execute("PRAGMA synchronous = NORMAL")
+        self._db.executescript(_SCHEMA)
+        about = dict(self._db.execute("SELECT name, value FROM about"))
+        if about.setdefault("source", source) != source:
+            msg = "this is the state of another log"
+            raise ValueError(msg)
+        self._db.execute("INSERT OR REPLACE INTO about VALUES ('source', ?)", (source,))
+        offset = int(about.get("offset", "0"))
+        self.mark = about.get("mark", "")
+        (count,) = self._db.execute("SELECT count(*) FROM (SELECT 1 FROM held LIMIT 1)").fetchone()
+        return offset, int(count)
+
+    def _discard(self) -> None:
+        with contextlib.suppress(AttributeError):
+            self._db.close()
+        for suffix in ("", "-wal", "-shm"):
+            self._path.with_name(self._path.name + suffix).unlink(missing_ok=True)
+
+    def load(self, keys: Iterable[str]) -> dict[str, bytes]:
+        """Return the values of those keys that are held; a look-up each, in one snapshot."""
+        try:
+            self._db.execute("BEGIN")
+            rows = [self._db.execute(_LOOK_UP, (key,)).fetchone() for key in keys]
+            self._db.execute("COMMIT")
+        except sqlite3.DatabaseError as fault:
+            raise _spoilt(fault) from fault
+        return dict(row for row in rows if row is not None)
+
+    def earliest(self, most: int) -> dict[str, str]:
+        """Return the first deadlines, from an index."""
+        try:
+            return dict(self._db.execute(_EARLIEST, (most,)).fetchall())
+        except sqlite3.DatabaseError as fault:
+            raise _spoilt(fault) from fault
+
+    def save(
+        self,
+        values: Mapping[str, bytes],
+        offset: int,
+        dues: Dues = NO_DUES,
+        mark: str = "",
+        spilled: Spilled = NO_COMMANDS,
+    ) -> None:
+        """Keep the values, the deadlines and the offset in one transaction."""
+        gone = [(key,) for key, moment in dues.items() if moment is None]
+        there = [(key, moment) for key, moment in dues.items() if moment is not None]
+        try:
+            self._db.execute("BEGIN IMMEDIATE")
+            self._db.executemany("INSERT OR REPLACE INTO held VALUES (?, ?)", sorted(values.items()))
+            self._db.executemany("DELETE FROM due WHERE key = ?", gone)
+            self._db.executemany("INSERT OR REPLACE INTO due VALUES (?, ?)", there)
+            self._db.executemany(
+                "INSERT OR REPLACE INTO command VALUES (?, ?, ?, ?, ?, ?)",
+                [
+                    (key, one.command, one.hash, one.version, one.offset, one.at_ms)
+                    for (key, _), one in spilled.commands.items()
+                ],
+            )
+            self._db.execute("DELETE FROM command WHERE at < ?", (spilled.forget_before_ms,))
+            about = [("offset", str(offset)), ("mark", mark)]
+            self._db.executemany("INSERT OR REPLACE INTO about VALUES (?, ?)", about)
+            self._db.execute("COMMIT")
+        except sqlite3.OperationalError as fault:
+            self._take_back()
+            raise Unsaved(str(fault)) from fault
+        except sqlite3.Error:
+            self._take_back()
+            raise
+
+    def recall(self, commands: Iterable[CommandKey]) -> dict[CommandKey, CompletedCommand]:
+        """Return those of the commands that are stored, a look-up each."""
+        try:
+            rows = {key: self._db.execute(_RECALL, key).fetchone() for key in commands}
+        except sqlite3.DatabaseError as fault:
+            raise _spoilt(fault) from fault
+        return {key: CompletedCommand(*row) for key, row in rows.items() if row is not None}
+
+    def _take_back(self) -> None:
+        if self._db.in_transaction:  # a full disk has ended it already
+            self._db.execute("ROLLBACK")
+
+    def reset(self) -> None:
+        """Forget everything."""
+        self._discard()
+        self._open(self._source)
+
+    def close(self) -> None:
+        """Close the file."""
+        self._db.close()

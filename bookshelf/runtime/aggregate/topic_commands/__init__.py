@@ -1,0 +1,1 @@
+"""Commands that arrive by topic, and the replies to their senders."""

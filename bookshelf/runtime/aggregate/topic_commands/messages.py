@@ -1,0 +1,167 @@
+"""Orders: commands that come by topic. How one is written, and how it is read."""
+
+from datetime import UTC, datetime
+from typing import Any, ClassVar, NamedTuple, NotRequired, Required, TypedDict, Unpack
+
+import msgspec
+
+from bookshelf.cqrs.aggregate import Aggregate
+from bookshelf.cqrs.command_message import CommandMessage, ReturnAddress
+from bookshelf.cqrs.errors import Invalid, Refused
+from bookshelf.cqrs.message import Command
+from bookshelf.http.problem import Problem
+from bookshelf.log.partition import partition_of
+from bookshelf.log.port import NewRecord, Record
+from bookshelf.runtime.aggregate.command import CommandRequest, content_hashes
+from bookshelf.runtime.clock import Clock
+from bookshelf.runtime.decoding import Decoder
+
+_encode = msgspec.json.Encoder().encode
+_decode_address = msgspec.json.Decoder(ReturnAddress).decode
+#: Stands for a time that the sender left out, where contents are compared: retries may have another.
+_ANY = datetime(1970, 1, 1, tzinfo=UTC)
+
+
+class Attributes(TypedDict, total=False):
+    """What is to be said of a command beside itself: attributes of its envelope."""
+
+    id: Required[str]
+    source: Required[str]
+    subject: Required[str]
+    time: Required[datetime]
+    actor: NotRequired[str]
+    correlationid: NotRequired[str]
+    causationid: NotRequired[str]
+    traceparent: NotRequired[str]
+    replyto: NotRequired[str]
+
+
+def command_message(to: Aggregate[Any], command: Command, **attributes: Unpack[Attributes]) -> NewRecord:
+    """Return the record that sends a command to an aggregate. `id` must be the same in every retry.
+
+    Raises TypeError for a command that the aggregate does not take by topic, ValueError for attributes
+    that its owner would refuse.
+    """
+    if type(command) not in to.takes:
+        msg = f"{to.name} does not take {command.TYPE} by topic"
+        raise TypeError(msg)
+    value = _encode(
+        CommandMessage(specversion="1.0", type=command.TYPE, data=msgspec.Raw(_encode(command)), **attributes)
+    )
+    msgspec.json.decode(
+        value, type=CommandMessage
+    )  # so that a wrong one is its sender's fault, and seen there
+    return NewRecord(attributes["subject"], value, to.commands)
+
+
+class ReceivedCommand(NamedTuple):
+    """Of an order: the offset after it, where its answer goes, and why it is refused, whatever is held."""
+
+    after: int
+    back: CommandMessage | ReturnAddress | None
+    refusal: Refused | None = None
+
+
+class Unreadable(Refused):
+    """A record that says no command."""
+
+    KIND = "malformed"
+
+
+class NoCommand(Command, frozen=True):
+    """Stands for the command of a record that says none."""
+
+    TYPE: ClassVar[str] = "bookshelf.no-command.v1"
+
+
+class CommandMessageDecoder:
+    """Reads the orders to one aggregate. `partitions` is how many its topic has."""
+
+    def __init__(self, aggregate: Aggregate[Any], partitions: int, clock: Clock) -> None:
+        self._name = aggregate.name
+        self._partitions = partitions
+        self._clock = clock
+        self._order = Decoder(CommandMessage)
+        self._data = Decoder(dict[str, msgspec.Raw])
+        self._commands = {kind.TYPE: (Decoder(kind), _timed(kind)) for kind in aggregate.takes}
+
+    def read(self, record: Record) -> tuple[CommandRequest, ReceivedCommand]:
+        """Read a record, whatever it is."""
+        try:
+            command_message: CommandMessage = self._order.in_utc(self._order.body(record.value))
+        except Problem as problem:
+            sent = CommandRequest(
+                subject=record.key, command=NoCommand(), id="", at=self._clock.now(), size=len(record.value)
+            )
+            return sent, ReceivedCommand(record.offset + 1, _address(record.value), _refusal(problem))
+        back, size = command_message if command_message.replyto else None, len(record.value)
+        try:
+            self._check_place(command_message, record)
+            return _request(command_message, size, *self._command(command_message)), ReceivedCommand(
+                record.offset + 1, back
+            )
+        except Problem as problem:
+            return _request(command_message, size), ReceivedCommand(
+                record.offset + 1, back, _refusal(problem)
+            )
+        except Refused as refusal:
+            return _request(command_message, size), ReceivedCommand(record.offset + 1, back, refusal)
+
+    def _check_place(self, command_message: CommandMessage, record: Record) -> None:
+        if partition_of(command_message.subject, self._partitions) != record.partition:
+            msg = "is of another partition; the key of the record must be the subject"
+            raise Invalid(msg, field="subject")
+
+    def _command(self, command_message: CommandMessage) -> tuple[Command, tuple[str, str]]:
+        """Return the command, and the hashes of its content as it was understood."""
+        if command_message.type not in self._commands:
+            msg = f"{self._name} takes no such command by topic"
+            raise Invalid(msg, field="type")
+        reader, timed = self._commands[command_message.type]
+        data = bytes(command_message.data)
+        if not timed or "at" in (fields := self._data.body(data)):
+            former = reader.body(data)
+            command = said = reader.in_utc(former)
+        else:
+            command = reader.in_utc(reader.body(_encode({**fields, "at": command_message.time})))
+            former = said = msgspec.structs.replace(command, at=_ANY)
+        return command, content_hashes(command_message.type.encode(), said, former)
+
+
+def _timed(kind: type[Command]) -> bool:
+    return "at" in kind.__struct_fields__
+
+
+def _request(
+    command_message: CommandMessage,
+    size: int,
+    command: Command = NoCommand(),  # noqa: B008 (frozen)
+    hashes: tuple[str, str] = ("", ""),
+) -> CommandRequest:
+    return CommandRequest(
+        subject=command_message.subject,
+        command=command,
+        id=command_message.id,
+        at=command_message.time,
+        hash=hashes[0],
+        older_hash=hashes[1],
+        actor=command_message.actor,
+        correlation=command_message.correlationid,
+        causation=command_message.causationid,
+        traceparent=command_message.traceparent,
+        size=size,
+    )
+
+
+def _refusal(problem: Problem) -> Refused:
+    if problem.kind != Invalid.KIND:
+        return Unreadable(problem.detail)
+    place = problem.faults[0].pointer if problem.faults else ""
+    return Invalid(problem.detail, field=place.strip("/").replace("/", ".") or None)
+
+
+def _address(value: bytes) -> ReturnAddress | None:
+    try:
+        return _decode_address(value)
+    except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError):
+        return None  # no one to tell

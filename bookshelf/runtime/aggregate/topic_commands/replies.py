@@ -1,0 +1,110 @@
+"""What is said to the senders of orders, and how far the orders are worked through: for the same append."""
+
+import asyncio
+from collections import OrderedDict
+from collections.abc import Iterable, Sequence
+
+import msgspec
+import structlog
+
+from bookshelf.cqrs.command_message import CommandDone, CommandMessage, CommandRefused, ReturnAddress
+from bookshelf.cqrs.envelope import Envelope, encode_envelope
+from bookshelf.cqrs.errors import Refused
+from bookshelf.log.port import Consumed, NewRecord
+from bookshelf.runtime.aggregate.command import CommandRequest
+from bookshelf.runtime.aggregate.command_queue import QueuedCommand
+from bookshelf.runtime.aggregate.context import PartitionContext
+
+_PROBLEM = "urn:bookshelf:problem:"
+_MOST = 500  # characters of a refusal's detail
+#: Seconds for which it is known whether a topic exists, and of how many topics.
+_KNOWN_S = 30.0
+_KNOWN_TOPICS = 1000
+_encode = msgspec.json.Encoder().encode
+_logger = structlog.get_logger(__name__)
+
+
+class Replies:
+    """Answers the orders of one partition."""
+
+    def __init__(self, context: PartitionContext) -> None:
+        self._context = context
+        self._log = context.dependencies.log
+        self._topics: OrderedDict[str, tuple[bool, float]] = OrderedDict()
+
+    async def look_up_topics(self, commands: Iterable[QueuedCommand]) -> None:
+        """Find out which topics of answers exist. Raises `LogFault` if the log does not answer.
+
+        It is asked again after a while: a topic may be made later, and one that was deleted would make every
+        append with an answer to it fail.
+        """
+        now = asyncio.get_running_loop().time()
+        named = {one.order.back.replyto for one in commands if one.order is not None and one.order.back}
+        for topic in named:
+            known = self._topics.get(topic)
+            if known is None or known[1] < now:
+                self._topics[topic] = (await self._log.look_up(topic), now + _KNOWN_S)
+                self._topics.move_to_end(topic)
+        while len(self._topics) > max(_KNOWN_TOPICS, len(named)):
+            self._topics.popitem(last=False)
+
+    def to(
+        self, commands: Sequence[QueuedCommand], results: Iterable[object]
+    ) -> tuple[list[NewRecord], Consumed | None]:
+        """Return the answers to those letters that are orders, and the move past them."""
+        records: list[NewRecord] = []
+        after = -1
+        for queued, result in zip(commands, results, strict=True):
+            if queued.order is None:
+                continue
+            after = queued.order.after
+            if isinstance(result, Exception):
+                self._note(queued, result)
+            if queued.order.back is not None:
+                records += self._reply(queued.sent, queued.order.back, result)
+        if after < 0:
+            return records, None
+        return records, Consumed(self._context.aggregate.commands, self._context.partition, after)
+
+    def _note(self, queued: QueuedCommand, fault: Exception) -> None:
+        known = isinstance(fault, Refused)
+        log = _logger.info if known else _logger.error
+        where = {"aggregate": self._context.aggregate.name, "after": queued.order and queued.order.after}
+        said = {"subject": queued.sent.subject, "id": queued.sent.id, "why": str(fault)}
+        log("order-refused", **where, **said, exc_info=None if known else fault)
+
+    def _reply(
+        self, sent: CommandRequest, back: CommandMessage | ReturnAddress, result: object
+    ) -> Iterable[NewRecord]:
+        if not self._topics[back.replyto][0]:
+            why = "there is no such topic, or this user may not see it"
+            _logger.warning("no-reply", id=back.id, replyto=back.replyto, why=why)
+            return ()
+        said = _refused(result) if isinstance(result, Exception) else CommandDone(subject=sent.subject)
+        return (NewRecord(sent.subject, self._sealed(sent, back, said), back.replyto),)
+
+    def _sealed(
+        self, sent: CommandRequest, back: CommandMessage | ReturnAddress, said: CommandDone | CommandRefused
+    ) -> bytes:
+        envelope = Envelope(
+            specversion="1.0",
+            datacontenttype="application/json",
+            # of the command's id and the outcome, so that whoever hears it twice knows it is the same
+            id=f"{'done' if isinstance(said, CommandDone) else 'refused'}-{back.id}",
+            source=self._context.aggregate.name,
+            type=said.TYPE,
+            subject=sent.subject,
+            time=sent.at,
+            data=msgspec.Raw(_encode(said)),
+            actor=sent.actor,
+            correlationid=back.correlationid,
+            causationid=back.id,
+            traceparent=back.traceparent,
+        )
+        return encode_envelope(envelope)
+
+
+def _refused(fault: Exception) -> CommandRefused:
+    if isinstance(fault, Refused):
+        return CommandRefused(type=_PROBLEM + fault.KIND, detail=fault.detail[:_MOST], field=fault.field)
+    return CommandRefused(type=_PROBLEM + "internal", detail="a defect of the service; it was logged")

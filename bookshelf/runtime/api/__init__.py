@@ -1,0 +1,1 @@
+"""What answers the requests of a service: routes that become commands or queries."""

@@ -1,0 +1,116 @@
+"""The edge of a service: routes requests, turns every fault into problem details, counts and times."""
+
+import time
+from collections.abc import Awaitable, Callable, Mapping
+
+import structlog
+
+from bookshelf.cqrs.errors import Refused
+from bookshelf.http.message import BrokenBody, Request, Response, TooLarge
+from bookshelf.http.problem import Fault, Problem, problem_response
+from bookshelf.http.router import Router
+from bookshelf.log.port import LogFault, OutcomeUnknown
+from bookshelf.runtime.aggregate.command import Busy, NotOwner
+from bookshelf.runtime.api.forwarding import UNKNOWN
+from bookshelf.runtime.metrics import Meters
+from bookshelf.runtime.view.host import NotCaughtUp
+from bookshelf.storage.port import StorageFault
+
+Endpoint = Callable[[Request, Mapping[str, str]], Awaitable[Response]]
+
+_logger = structlog.get_logger(__name__)
+
+
+class Api:
+    """Answers every request, whatever comes; nothing of the inside is in an answer."""
+
+    def __init__(self, name: str, meters: Meters) -> None:
+        self._name = name
+        self._meters = meters
+        self._router: Router[Endpoint] = Router()
+
+    def add(self, method: str, template: str, endpoint: Endpoint) -> None:
+        """Serve `method` on `template`."""
+        self._router.add(method, template, endpoint)
+
+    async def handle(self, request: Request) -> Response:
+        """Answer a request."""
+        began = time.perf_counter()
+        template = "none"
+        try:
+            path = _text(request.target).partition("?")[0]
+            endpoint, template, found = self._router.find(request.method, path)
+            response = await endpoint(request, found)
+        except Exception as fault:  # noqa: BLE001 (whatever it is, the client gets an answer)
+            response = problem_response(self._problem(fault, request))
+        if request.method == "HEAD":
+            response.headers = {**response.headers, "Content-Length": str(_length(response))}
+            response.body = b""
+        self._meters.answered(
+            _counted(request.method), template, response.status, time.perf_counter() - began
+        )
+        return response
+
+    def _problem(self, fault: Exception, request: Request) -> Problem:
+        known = as_problem(fault)
+        if known is None:
+            _logger.error("defect", service=self._name, method=request.method, exc_info=fault)
+            return Problem("internal", "this is a defect of the service, not of the request; it was logged")
+        if known.kind in {"unavailable", "internal"}:
+            _logger.warning("unavailable", service=self._name, why=str(fault))
+        return known
+
+
+#: Faults of the inside by the problem that they are answered with, and what is said; None: what they say.
+_PROBLEMS: Mapping[type[Exception], tuple[str, str | None]] = {
+    TooLarge: ("too-large", None),
+    BrokenBody: ("timeout", None),
+    NotCaughtUp: ("behind", None),
+    Busy: ("unavailable", "more commands wait than can be answered in time"),
+    NotOwner: ("unavailable", "the owner of this is moving"),
+    OutcomeUnknown: ("gateway-timeout", UNKNOWN),
+    LogFault: ("unavailable", "its storage cannot be used just now; nothing was changed"),
+    StorageFault: ("unavailable", "its storage cannot be used just now"),
+}
+
+
+def as_problem(fault: Exception) -> Problem | None:
+    """Return how a fault is answered; None for a defect."""
+    if isinstance(fault, Problem):
+        return fault
+    if isinstance(fault, Refused):
+        return _refusal(fault)
+    for kind in type(fault).__mro__:
+        if kind in _PROBLEMS:
+            problem, text = _PROBLEMS[kind]
+            return Problem(problem, str(fault) if text is None else text)
+    return None
+
+
+def _text(target: str) -> str:
+    """Return the target. Raises `Problem` for bytes that are no UTF-8: they stand in it as surrogates."""
+    try:
+        target.encode()
+    except UnicodeEncodeError:
+        msg = "the address is not UTF-8; percent-encode what is not ASCII"
+        raise Problem("malformed", msg) from None
+    return target
+
+
+def _refusal(fault: Refused) -> Problem:
+    if fault.field is None:
+        return Problem(fault.KIND, fault.detail)
+    pointer = "/" + fault.field.replace(".", "/")
+    return Problem(fault.KIND, f"{fault.field} {fault.detail}", Fault(fault.detail, pointer=pointer))
+
+
+#: A label must not be a client's to invent: each value is a series of its own for ever.
+_METHODS = frozenset({"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"})
+
+
+def _counted(method: str) -> str:
+    return method if method in _METHODS else "other"
+
+
+def _length(response: Response) -> int:
+    return len(response.body) if isinstance(response.body, bytes) else 0

@@ -1,0 +1,83 @@
+"""A route that is answered from a view: wait until the view is there, look it up, answer."""
+
+import asyncio
+from collections.abc import Mapping
+from hashlib import blake2b
+from typing import Any
+from urllib.parse import parse_qsl, urlencode
+
+import msgspec
+
+from bookshelf.cqrs.errors import Invalid, NotFound
+from bookshelf.cqrs.route import Answer, QueryRoute
+from bookshelf.http.message import Request, Response
+from bookshelf.http.problem import Fault, Problem
+from bookshelf.runtime.api import header_fields
+from bookshelf.runtime.api.response_cache import RenderedResponse, ResponseCache
+from bookshelf.runtime.decoding import Decoder
+from bookshelf.runtime.view.host import ViewHost
+
+#: Seconds that a query may take, all told.
+DEADLINE_S = 30.0
+_encode = msgspec.json.Encoder().encode
+
+
+class QueryEndpoint:
+    """One query route of a service."""
+
+    def __init__(self, route: QueryRoute, host: ViewHost) -> None:
+        self._route = route
+        self._host = host
+        self._reader = Decoder(route.params)
+        self._hot = ResponseCache()
+
+    async def __call__(self, request: Request, path: Mapping[str, str]) -> Response:
+        """Answer the query. Raises `Problem`, `Refused`, `Behind`, `StorageFault`."""
+        found = await self._found(request, path)
+        headers = {"ETag": found.tag, "Cache-Control": "no-cache"}
+        if found.after is not None:
+            headers["Link"] = _next(request.target, found.after)
+        if header_fields.unchanged(request.headers, found.tag):
+            return Response(304, headers)
+        headers["Content-Type"] = "application/json"
+        return Response(200, headers, found.body)
+
+    async def _found(self, request: Request, path: Mapping[str, str]) -> RenderedResponse:
+        try:
+            async with asyncio.timeout(header_fields.time_left(request.headers, DEADLINE_S)):
+                if places := header_fields.after(request.headers):
+                    await self._host.after(places)
+                try:
+                    return await self._current(request, path)
+                except NotFound:
+                    # it may have been created a moment ago, by a client that does not send positions
+                    await self._host.read_on()
+                    return await self._current(request, path)
+        except TimeoutError:
+            raise Problem("gateway-timeout", "the answer was not found in time; try again") from None
+
+    async def _current(self, request: Request, path: Mapping[str, str]) -> RenderedResponse:
+        revision = await self._host.current()
+        return await self._hot.get(request.target, revision, lambda: self._render(request, path))
+
+    async def _render(self, request: Request, path: Mapping[str, str]) -> RenderedResponse:
+        params = self._reader.parameters(path, request.target.partition("?")[2])
+
+        def work(db: Any) -> RenderedResponse:  # noqa: ANN401 (the storage's connection)
+            answer: Answer = self._route.query(db, params)
+            body = _encode(answer.body)
+            version = answer.version or blake2b(body, digest_size=12).hexdigest()
+            return RenderedResponse(body, f'"{version}"', answer.after)
+
+        try:
+            rendered: RenderedResponse = await self._host.query(work)
+        except Invalid as fault:
+            detail = f"{fault.field} {fault.detail}"
+            raise Problem("invalid", detail, Fault(fault.detail, parameter=fault.field or "")) from None
+        return rendered
+
+
+def _next(target: str, after: str) -> str:
+    path, _, query = target.partition("?")
+    pairs = [(name, value) for name, value in parse_qsl(query, keep_blank_values=True) if name != "after"]
+    return f'<{path}?{urlencode([*pairs, ("after", after)])}>; rel="next"'

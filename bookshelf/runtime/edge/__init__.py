@@ -1,1 +1,0 @@
-"""A service's edge: HTTP requests in, commands and queries on, problem details out."""

@@ -1,0 +1,73 @@
+"""Everything outside a service that it stands on, in one value: real, or a simulation's."""
+
+from collections.abc import Awaitable, Callable, Iterable
+from dataclasses import dataclass
+from typing import Any, Protocol
+
+from bookshelf.cqrs.aggregate import Aggregate
+from bookshelf.discovery.port import Discovery
+from bookshelf.http.client.transport import LocalTransport, Transport
+from bookshelf.http.message import Handler
+from bookshelf.http.server.server import HttpServer
+from bookshelf.log.port import Log
+from bookshelf.runtime.aggregate.state_cache import StateCache
+from bookshelf.runtime.clock import Clock, Ids
+from bookshelf.storage.port import Storage
+
+
+class Listener(Protocol):
+    """A handler that can be reached."""
+
+    host: str
+    port: int
+
+    async def stop(self) -> None:
+        """Let requests under way end, then be no longer reached."""
+
+
+Listen = Callable[[Handler, str, int], Awaitable[Listener]]
+MakeStates = Callable[[Aggregate[Any], int], StateCache]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Infrastructure:
+    """The ports of one process."""
+
+    log: Log
+    discovery: Discovery
+    storage: Storage
+    transport: Transport
+    listen: Listen
+    states: MakeStates
+    clock: Clock
+    ids: Ids
+
+
+class InProcessListeners:
+    """Opens real ports, and lets requests from this same process in without a socket."""
+
+    def __init__(self, transport: LocalTransport, allowed_hosts: Iterable[str] = ()) -> None:
+        self._transport = transport
+        self._allowed_hosts = tuple(allowed_hosts)
+
+    async def listen(self, handler: Handler, host: str, port: int) -> "InProcessListener":
+        """Open a port, 0 for any. Raises `PortTaken`."""
+        server = HttpServer(handler, host, port, allowed_hosts=self._allowed_hosts)
+        await server.start()
+        self._transport.attach(server.host, server.port, handler)
+        return InProcessListener(server, self._transport)
+
+
+class InProcessListener:
+    """A real port with a way round it."""
+
+    def __init__(self, server: HttpServer, transport: LocalTransport) -> None:
+        self._server = server
+        self._transport = transport
+        self.host = server.host
+        self.port = server.port
+
+    async def stop(self) -> None:
+        """Close both."""
+        self._transport.detach(self.host, self.port)
+        await self._server.stop()

@@ -1,1 +1,0 @@
-"""The owner of a partition: takes commands, decides, appends, answers."""
