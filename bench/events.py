@@ -8,7 +8,7 @@ from bench import library
 from bench.inside import newbook, view, world
 from bench.measurement import Figures, Measurement, Plan, Sample
 from bookshelf.log.port import Log, NewRecord
-from bookshelf.log.sqlite import SqliteLog
+from bookshelf.log.sqlite.log import SqliteLog
 from bookshelf.runtime.aggregate.snapshot import AggregateSnapshot, SnapshotFold
 from bookshelf.shelf.book import BOOK
 from bookshelf.shelf.events import TOPIC

@@ -11,7 +11,7 @@ import msgspec
 from bookshelf.cqrs.envelope import Envelope, encode_envelope
 from bookshelf.cqrs.message import Event
 from bookshelf.log.port import NewRecord
-from bookshelf.log.sqlite import SqliteLog
+from bookshelf.log.sqlite.log import SqliteLog
 from bookshelf.runtime.data_folder import DataFolder
 from bookshelf.shelf.book import NewBook
 from bookshelf.shelf.events import TOPIC, BookAdded, BookFinished

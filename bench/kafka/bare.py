@@ -13,8 +13,8 @@ from bench.figures import latencies
 from bench.kafka.town import Town, town
 from bench.measurement import Measurement, Plan, Sample
 from bookshelf.cli.networked import kafka, topics
+from bookshelf.log.kafka.client_lifecycle import stop_producer
 from bookshelf.log.kafka.clients import Clients
-from bookshelf.log.kafka.dropping import drop
 from bookshelf.log.kafka.log import KafkaLog
 from bookshelf.shelf.events import TOPIC
 
@@ -60,7 +60,7 @@ async def _transactions(there: Town, size: int, seconds: float, partition: int =
         await producer.commit_transaction()
         now = time.perf_counter()
         taken_s.append(now - sent)
-    await drop(producer)
+    await stop_producer(producer)
     return taken_s[_WARM_UP:]
 
 

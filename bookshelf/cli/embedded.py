@@ -21,7 +21,7 @@ from bookshelf.discovery.local import LocalDiscovery
 from bookshelf.http.client.transport import HttpTransport, LocalTransport
 from bookshelf.http.message import Handler
 from bookshelf.http.server.server import PortTaken
-from bookshelf.log.sqlite import SqliteLog
+from bookshelf.log.sqlite.log import SqliteLog
 from bookshelf.runtime.admin import AdminApi
 from bookshelf.runtime.aggregate.state_cache import CACHE_BYTES, StateCache
 from bookshelf.runtime.aggregate.state_store import SqliteStateStore

@@ -9,8 +9,7 @@ from bookshelf.cli.faults import stop
 from bookshelf.cli.shown import moment
 from bookshelf.cqrs.position import Position
 from bookshelf.log.partition import partition_of
-from bookshelf.log.port import Record, Tail
-from bookshelf.log.watch import Watch
+from bookshelf.log.port import ReadOnlyLog, Record, Tail
 
 #: Records of a partition that are read together.
 _BATCH = 500
@@ -34,7 +33,7 @@ class Range(NamedTuple):
 
 
 async def looked_through(
-    log: Watch, where: Range, paused: Callable[[], None]
+    log: ReadOnlyLog, where: Range, paused: Callable[[], None]
 ) -> AsyncGenerator[Record, None]:
     """Yield what is there already by its time, then what comes as it comes; `paused` while nothing comes."""
     ends = await _ends(log, where)
@@ -53,7 +52,7 @@ async def looked_through(
             paused()
 
 
-async def _ends(log: Watch, where: Range) -> Mapping[int, int]:
+async def _ends(log: ReadOnlyLog, where: Range) -> Mapping[int, int]:
     count = log.partitions(where.topic)
     if where.position is not None and where.position.partition >= count:
         stop(f"there is no {where.position}: {where.topic} has {count} partitions, from 0")
@@ -61,7 +60,7 @@ async def _ends(log: Watch, where: Range) -> Mapping[int, int]:
     return {partition: await log.end(where.topic, partition) for partition in chosen}
 
 
-async def _start(log: Watch, where: Range, partition: int, end: int) -> int:
+async def _start(log: ReadOnlyLog, where: Range, partition: int, end: int) -> int:
     if where.position is not None:
         return where.position.offset
     if where.since is not None:
@@ -69,7 +68,9 @@ async def _start(log: Watch, where: Range, partition: int, end: int) -> int:
     return await log.start(where.topic, partition) if where.whole else end
 
 
-async def _so_far(log: Watch, topic: str, partition: int, start: int, end: int) -> AsyncIterator[Record]:
+async def _so_far(
+    log: ReadOnlyLog, topic: str, partition: int, start: int, end: int
+) -> AsyncIterator[Record]:
     """Yield the records of a partition before `end`, and none that came later."""
     tail = await log.tail(topic, partition, start)
     while tail.position < end:
@@ -113,7 +114,7 @@ async def _from_now_on(tails: Sequence[Tail]) -> AsyncIterator[Sequence[Record]]
         await asyncio.gather(*asked, return_exceptions=True)
 
 
-async def of_key(log: Watch, topic: str, key: str) -> AsyncIterator[Record]:
+async def of_key(log: ReadOnlyLog, topic: str, key: str) -> AsyncIterator[Record]:
     """Yield every record of an aggregate that is there now."""
     partition = partition_of(key, log.partitions(topic))
     start, end = await log.start(topic, partition), await log.end(topic, partition)
@@ -122,7 +123,7 @@ async def of_key(log: Watch, topic: str, key: str) -> AsyncIterator[Record]:
             yield record
 
 
-async def record_at(log: Watch, position: Position) -> Record:
+async def record_at(log: ReadOnlyLog, position: Position) -> Record:
     """Return the record at a position, or say what is there in its place."""
     topic, partition, offset = position.topic, position.partition, position.offset
     if partition >= log.partitions(topic):

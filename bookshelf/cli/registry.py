@@ -6,8 +6,8 @@ from contextlib import AsyncExitStack
 from bookshelf.config import Network, WrongSetting
 from bookshelf.discovery.consul.agent import Agent
 from bookshelf.discovery.consul.discovery import ConsulDiscovery
+from bookshelf.discovery.consul.foreign_services import CombinedDiscovery, ForeignServices
 from bookshelf.discovery.consul.settings import ConsulSettings, Pace
-from bookshelf.discovery.consul.strangers import Strangers, WithStrangers
 
 
 async def open_discovery(network: Network, stack: AsyncExitStack) -> ConsulDiscovery:
@@ -17,7 +17,7 @@ async def open_discovery(network: Network, stack: AsyncExitStack) -> ConsulDisco
     return discovery
 
 
-async def open_strangers(network: Network, key: str, stack: AsyncExitStack) -> WithStrangers:
+async def open_strangers(network: Network, key: str, stack: AsyncExitStack) -> CombinedDiscovery:
     """Wait for the agent; who was registered by others is found too, if its metadata has this key.
 
     Raises `DiscoveryFault`.
@@ -26,10 +26,10 @@ async def open_strangers(network: Network, key: str, stack: AsyncExitStack) -> W
     ours = await open_discovery(network, stack)
     agent = Agent(settings)
     stack.push_async_callback(agent.close)
-    strangers = Strangers(agent, settings.pace.wait_s, key)
+    strangers = ForeignServices(agent, settings.pace.wait_s, key)
     following = asyncio.create_task(strangers.follow(), name="strangers")
     stack.push_async_callback(_cancelled, following)
-    return WithStrangers(ours, strangers)
+    return CombinedDiscovery(ours, strangers)
 
 
 async def _cancelled(task: asyncio.Task[None]) -> None:

@@ -14,7 +14,7 @@ from bookshelf.cli.networked import topics as needed
 from bookshelf.cli.shown import PipeConsole, plain
 from bookshelf.cli.watching import asked_of, embedded, log_options
 from bookshelf.config import Network, missing_extra
-from bookshelf.log.kafka.settings import Line
+from bookshelf.log.kafka.settings import Finding
 from bookshelf.runtime.logs import configure
 
 
@@ -49,39 +49,39 @@ async def _check(data: str | None, broker: str | None, *, as_json: bool) -> None
         stop(f"{len(bad)} of {len(lines)} things are to be mended; the first: {bad[0].topic}: {bad[0].do}")
 
 
-async def _on_kafka(network: Network) -> list[Line]:
+async def _on_kafka(network: Network) -> list[Finding]:
     try:
-        from bookshelf.log.kafka.check import check  # noqa: PLC0415 (an extra)
+        from bookshelf.log.kafka.topic_check import check  # noqa: PLC0415 (an extra)
     except ModuleNotFoundError as fault:
         raise missing_extra("a log on Kafka", fault, "kafka") from None
     return await check(kafka(network), needed())
 
 
-def _embedded(data: str | None) -> list[Line]:
+def _embedded(data: str | None) -> list[Finding]:
     """Return what the file of a data folder has: topics there need no making, and partitions are its own."""
     log = embedded(data)
     ends = log.ends()
-    found: list[Line] = []
+    found: list[Finding] = []
     for topic in needed():
         count = log.partitions(topic.name)
         records = sum(ends.get((topic.name, partition), 0) for partition in range(count))
         found += (
-            Line(
+            Finding(
                 topic.name, "topic", "there" if records else "nothing written yet", "there when it is written"
             ),
-            Line(topic.name, "partitions", str(count), str(count)),
-            Line(topic.name, "records", str(records), "any"),
+            Finding(topic.name, "partitions", str(count), str(count)),
+            Finding(topic.name, "records", str(records), "any"),
         )
     return found
 
 
-def _cells(line: Line) -> tuple[str, ...]:
+def _cells(line: Finding) -> tuple[str, ...]:
     good = not line.do
     expected = "" if good else f"expected {line.expected}: {line.do}"
     return "good" if good else "MEND", line.name, plain(line.found), plain(expected)
 
 
-def _table(lines: Sequence[Line]) -> Table:
+def _table(lines: Sequence[Finding]) -> Table:
     table = Table("topic", "", "what", "found", "expected", "to do", box=None)
     for line in lines:
         mark = "[green]good[/]" if not line.do else "[red]mend[/]"

@@ -11,8 +11,8 @@ from msgspec.structs import replace
 from bookshelf.cli.faults import stop
 from bookshelf.cli.networked import kafka, kafka_log, topics
 from bookshelf.config import Network, read, read_network, with_port
-from bookshelf.log.sqlite_watch import SqliteWatch
-from bookshelf.log.watch import Watch
+from bookshelf.log.port import ReadOnlyLog
+from bookshelf.log.sqlite.read_only import ReadOnlySqliteLog
 
 #: Seconds that a broker is waited for, if no setting says otherwise: a person waits for it.
 _WAIT_S = 10.0
@@ -39,13 +39,13 @@ def asked_of(data: str | None, broker: str | None) -> Network | None:
 
 
 @asynccontextmanager
-async def watched(data: str | None, broker: str | None, topic: str) -> AsyncIterator[Watch]:
+async def watched(data: str | None, broker: str | None, topic: str) -> AsyncIterator[ReadOnlyLog]:
     """Open a log to look at one of its topics. Raises `LogFault`."""
     known = [one.name for one in topics()]
     if topic not in known:
         stop(f"no service has a topic {topic[:100]!r}; there are {', '.join(known)}")
     network = asked_of(data, broker)
-    log: Watch = (
+    log: ReadOnlyLog = (
         embedded(data) if network is None else await kafka_log("a log on Kafka").look(kafka(network), [topic])
     )
     try:
@@ -54,6 +54,6 @@ async def watched(data: str | None, broker: str | None, topic: str) -> AsyncIter
         await log.close()
 
 
-def embedded(data: str | None) -> SqliteWatch:
+def embedded(data: str | None) -> ReadOnlySqliteLog:
     """Open the log of a data folder. Raises `LogFault`."""
-    return SqliteWatch(read(os.environ, data=data).folder / "log.sqlite")
+    return ReadOnlySqliteLog(read(os.environ, data=data).folder / "log.sqlite")

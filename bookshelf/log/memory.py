@@ -5,9 +5,9 @@ from collections import defaultdict
 from collections.abc import Sequence
 
 from bookshelf.log.groups import Group, GroupMembership
-from bookshelf.log.places import places
+from bookshelf.log.partition import positions_of
 from bookshelf.log.port import Change, Consumed, Fenced, NewRecord, OutOfRange, Record
-from bookshelf.log.recent import Recent
+from bookshelf.log.recent_records import RecentRecords
 
 
 class MemoryLog:
@@ -16,8 +16,8 @@ class MemoryLog:
     def __init__(self, partitions: int = 1, identity: str = "memory") -> None:
         self.identity = identity
         self._partitions = partitions
-        self._parts: defaultdict[tuple[str, int], Recent] = defaultdict(Recent)
-        self._pens: dict[tuple[str, int], MemoryWriter] = {}
+        self._parts: defaultdict[tuple[str, int], RecentRecords] = defaultdict(RecentRecords)
+        self._writers: dict[tuple[str, int], MemoryWriter] = {}
         self._groups: dict[str, Group] = {}
         self._consumed: dict[tuple[str, str, int], int] = {}
 
@@ -31,25 +31,25 @@ class MemoryLog:
 
     async def writer(self, name: str, topic: str, partition: int) -> "MemoryWriter":
         """Open the pen; the former one is fenced."""
-        pen = MemoryWriter(self, name, topic, partition)
-        self._pens[name, partition] = pen
-        return pen
+        writer = MemoryWriter(self, name, topic, partition)
+        self._writers[name, partition] = writer
+        return writer
 
     def append(
-        self, pen: "MemoryWriter", records: Sequence[NewRecord], consumed: Consumed | None
+        self, writer: "MemoryWriter", records: Sequence[NewRecord], consumed: Consumed | None
     ) -> Sequence[int]:
         """Append for the pen that is the newest of its name; others are fenced."""
-        if self._pens.get((pen.name, pen.partition)) is not pen:
-            msg = f"{pen.name} of partition {pen.partition} is another's by now"
+        if self._writers.get((writer.name, writer.partition)) is not writer:
+            msg = f"{writer.name} of partition {writer.partition} is another's by now"
             raise Fenced(msg)
-        where = places(records, (pen.topic, pen.partition), self.partitions)
+        where = positions_of(records, (writer.topic, writer.partition), self.partitions)
         offsets: list[int] = []
         for (topic, partition), record in zip(where, records, strict=True):
             recent = self._parts[topic, partition]
             offsets.append(recent.end)
             recent.publish([Record(topic, partition, recent.end, record.key, record.value)])
         if consumed is not None:
-            self._consumed[pen.name, consumed.topic, consumed.partition] = consumed.offset
+            self._consumed[writer.name, consumed.topic, consumed.partition] = consumed.offset
         return offsets
 
     async def tail(self, topic: str, partition: int, offset: int) -> "MemoryTail":
@@ -102,7 +102,7 @@ class MemoryWriter:
 class MemoryTail:
     """A reader of one partition in memory."""
 
-    def __init__(self, recent: Recent, offset: int) -> None:
+    def __init__(self, recent: RecentRecords, offset: int) -> None:
         self._recent = recent
         self.position = offset
 

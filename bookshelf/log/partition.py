@@ -1,6 +1,9 @@
 """Which partition a key belongs to: Kafka's own rule, so that any client agrees."""
 
+from collections.abc import Callable, Sequence
 from functools import lru_cache
+
+from bookshelf.log.port import NewRecord
 
 _M = 0x5BD1E995
 _MASK = 0xFFFFFFFF
@@ -28,3 +31,17 @@ def partition_of(key: str, partitions: int) -> int:
     if partitions == 1:
         return 0
     return (murmur2(key.encode()) & 0x7FFFFFFF) % partitions
+
+
+#: A topic and a partition.
+Place = tuple[str, int]
+
+
+def positions_of(records: Sequence[NewRecord], own: Place, partitions: Callable[[str], int]) -> list[Place]:
+    """Return each record's place: the writer's own, or its key's partition of the topic that it names."""
+    return [
+        own
+        if record.topic in {"", own[0]}
+        else (record.topic, partition_of(record.key, partitions(record.topic)))
+        for record in records
+    ]

@@ -30,7 +30,7 @@ from bookshelf.shelf.answers import Book
 from bookshelf.shelf.book import BOOK, shown
 from bookshelf.shelf.events import EVENTS, TOPIC
 from bookshelf.shelf.paging import FETCHED_ROWS, After, Cursor, Limit, read_cursor, take_items, write_cursor
-from bookshelf.storage.columns import TEXT
+from bookshelf.storage.bulk_insert import TEXT
 
 
 class Happened(msgspec.Struct, frozen=True):

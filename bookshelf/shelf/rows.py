@@ -24,7 +24,7 @@ from bookshelf.cqrs.message import Event
 from bookshelf.cqrs.view import Change, Handler, Recorded
 from bookshelf.shelf.answers import Book
 from bookshelf.shelf.events import EVENTS, BookAdded, BookChanged, BookFinished, BookRemoved
-from bookshelf.storage.columns import TEXT
+from bookshelf.storage.bulk_insert import TEXT
 
 _json = msgspec.json.Encoder().encode
 

@@ -7,7 +7,7 @@ from contextlib import contextmanager
 from sqlalchemy.exc import DatabaseError, DBAPIError, OperationalError, PendingRollbackError
 from sqlalchemy.exc import TimeoutError as PoolTimeoutError
 
-from bookshelf.storage.port import Spoilt, StorageFault
+from bookshelf.storage.port import StorageFault, TableSetCorrupt
 
 #: SQLSTATE classes that say that the values are wrong: data, constraints, and limits of a row or an index.
 _GIVEN = frozenset({"22", "23", "54"})
@@ -29,8 +29,8 @@ def of_storage(fault: BaseException) -> bool:
 
 
 @contextmanager
-def told() -> Iterator[None]:
-    """Tell what SQLite cannot do, or not just now, as the port has it. Raises `StorageFault`, `Spoilt`."""
+def translate_errors() -> Iterator[None]:
+    """Translate errors of SQLite into those of the port. Raises `StorageFault`, `TableSetCorrupt`."""
     try:
         yield
     except OperationalError as fault:
@@ -39,7 +39,7 @@ def told() -> Iterator[None]:
         if not _spoilt(fault):
             raise
         msg = f"stored rows cannot be read ({fault.orig}); they are made again from the log"
-        raise Spoilt(msg) from fault
+        raise TableSetCorrupt(msg) from fault
 
 
 def _spoilt(fault: DBAPIError) -> bool:
@@ -63,7 +63,7 @@ def state(fault: BaseException) -> str:
     return getattr(getattr(fault, "orig", fault), "sqlstate", None) or ""
 
 
-def said(fault: BaseException) -> str:
+def message_of(fault: BaseException) -> str:
     """Return what the database says, in one line."""
     text = str(_cause(fault) or fault) or type(fault).__name__
     return text.splitlines()[0]

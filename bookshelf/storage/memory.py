@@ -5,7 +5,7 @@ from pathlib import Path
 
 from bookshelf.cqrs.view import View
 from bookshelf.storage.port import TableSet
-from bookshelf.storage.tables import SqliteTables
+from bookshelf.storage.table_files import SqliteTables
 
 
 class MemoryStorage:

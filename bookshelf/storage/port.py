@@ -15,15 +15,15 @@ class StorageFault(Exception):
     """The database could not do what was asked: full, locked, away. The same may work later."""
 
 
-class Spoilt(StorageFault):
+class TableSetCorrupt(StorageFault):
     """What was stored cannot be read: it is to be made again from the log."""
 
 
-class Gone(StorageFault):
+class TableSetDropped(StorageFault):
     """The set was dropped: another has taken its place."""
 
 
-class Seen(NamedTuple):
+class TableSetStatus(NamedTuple):
     """How a table set stands: the offset applied next by partition, how often an operator has changed it.
 
     `former`: another set has taken its place. `marks` identify the last record before each offset.
@@ -45,14 +45,14 @@ class TableSet(Protocol):
     async def write(self, work: Callable[[Connection], T]) -> T:
         """Run `work` in one transaction. Those that move one checkpoint take turns.
 
-        Raises `StorageFault`; `Spoilt` where the rows themselves are damaged.
+        Raises `StorageFault`; `TableSetCorrupt` where the rows themselves are damaged.
         """
 
     async def read(self, work: Callable[[Connection], T]) -> T:
         """Run `work` on a consistent snapshot, beside writes. Raises as `write`."""
 
-    async def look(self) -> Seen:
-        """Return how the set stands, not before this was called. Raises `StorageFault`, `Gone`."""
+    async def look(self) -> TableSetStatus:
+        """Return how the set stands, not before this was called. Raises `StorageFault`, `TableSetDropped`."""
 
     async def close(self) -> None:
         """Let go of the database; the rows stay."""

@@ -11,7 +11,7 @@ from sqlalchemy.exc import DatabaseError
 
 from bookshelf.cqrs.view import View
 from bookshelf.storage.port import StorageFault, TableSet
-from bookshelf.storage.tables import SqliteTables
+from bookshelf.storage.table_files import SqliteTables
 
 T = TypeVar("T")
 

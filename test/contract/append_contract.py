@@ -15,8 +15,8 @@ class AppendContract:
     """Inherit, and give a fixture `log` with PARTITIONS partitions, also of ELSEWHERE."""
 
     async def test_a_record_may_go_to_another_topic_in_the_same_append(self, log: Log) -> None:
-        pen = await log.writer("newbook", TOPIC, 1)
-        first, reply, last = await pen.append(
+        writer = await log.writer("newbook", TOPIC, 1)
+        first, reply, last = await writer.append(
             [NewRecord("a", b"1"), NewRecord("b", b"2", ELSEWHERE), NewRecord("c", b"3")]
         )
         assert [(r.key, r.offset) for r in await everything(log, partition=1)] == [("a", first), ("c", last)]
@@ -25,16 +25,16 @@ class AppendContract:
 
     async def test_each_record_elsewhere_goes_to_its_keys_partition(self, log: Log) -> None:
         names = [f"key-{n}" for n in range(30)]
-        pen = await log.writer("newbook", TOPIC, 0)
-        offsets = await pen.append([NewRecord(name, b"{}", ELSEWHERE) for name in names])
+        writer = await log.writer("newbook", TOPIC, 0)
+        offsets = await writer.append([NewRecord(name, b"{}", ELSEWHERE) for name in names])
         assert await everything(log) == []
         found = [record for p in range(PARTITIONS) for record in await everything(log, ELSEWHERE, p)]
         assert all(record.partition == partition_of(record.key, PARTITIONS) for record in found)
         assert {record.key: record.offset for record in found} == dict(zip(names, offsets, strict=True))
 
     async def test_a_record_that_names_the_writers_own_topic_stays_in_its_partition(self, log: Log) -> None:
-        pen = await log.writer("newbook", TOPIC, 2)
-        await pen.append([NewRecord(f"key-{n}", b"{}", TOPIC) for n in range(9)])
+        writer = await log.writer("newbook", TOPIC, 2)
+        await writer.append([NewRecord(f"key-{n}", b"{}", TOPIC) for n in range(9)])
         assert len(await everything(log, partition=2)) == 9
 
     async def test_a_fenced_writer_writes_nothing_anywhere(self, log: Log) -> None:
@@ -53,24 +53,24 @@ class AppendContract:
         assert await log.consumed("newbook", COMMANDS, 0) == 0
 
     async def test_what_was_consumed_moves_with_the_records(self, log: Log) -> None:
-        pen = await log.writer("newbook", TOPIC, 0)
-        await pen.append(records("a"), Consumed(COMMANDS, 0, 3))
-        await pen.append(records("b", "c"), Consumed(COMMANDS, 0, 5))
-        await pen.append(records("d"))
+        writer = await log.writer("newbook", TOPIC, 0)
+        await writer.append(records("a"), Consumed(COMMANDS, 0, 3))
+        await writer.append(records("b", "c"), Consumed(COMMANDS, 0, 5))
+        await writer.append(records("d"))
         await log.writer("newbook", TOPIC, 0)
         assert await log.consumed("newbook", COMMANDS, 0) == 5
         assert [record.key for record in await everything(log)] == ["a", "b", "c", "d"]
 
     async def test_what_was_consumed_may_move_alone(self, log: Log) -> None:
-        pen = await log.writer("newbook", TOPIC, 0)
-        assert list(await pen.append([], Consumed(COMMANDS, 0, 3))) == []
+        writer = await log.writer("newbook", TOPIC, 0)
+        assert list(await writer.append([], Consumed(COMMANDS, 0, 3))) == []
         await log.writer("newbook", TOPIC, 0)
         assert await log.consumed("newbook", COMMANDS, 0) == 3
         assert await everything(log) == []
 
     async def test_what_was_consumed_is_of_one_name_and_one_partition_of_one_topic(self, log: Log) -> None:
-        pen = await log.writer("newbook", TOPIC, 1)
-        await pen.append(records("a"), Consumed(COMMANDS, 1, 3))
+        writer = await log.writer("newbook", TOPIC, 1)
+        await writer.append(records("a"), Consumed(COMMANDS, 1, 3))
         await log.writer("newbook", TOPIC, 1)
         assert await log.consumed("newbook", COMMANDS, 1) == 3
         assert await log.consumed("newbook", COMMANDS, 0) == 0

@@ -11,7 +11,7 @@ from bookshelf.log.port import Fenced, Log, LogFault, NewRecord, OutOfRange, Rec
 TOPIC = "bookshelf"
 #: Every log under test is made with this many partitions.
 PARTITIONS = 3
-#: More than twice what an adapter keeps of a partition in memory (bookshelf/log/sqlite.py).
+#: More than twice what an adapter keeps of a partition in memory (bookshelf/log/sqlite/log.py).
 MANY = 2 * 4096 + 1000
 
 
@@ -20,8 +20,8 @@ def records(*keys: str) -> list[NewRecord]:
 
 
 async def write(log: Log, *keys: str, partition: int = 0, name: str = "newbook") -> Sequence[int]:
-    pen = await log.writer(name, TOPIC, partition)
-    return await pen.append(records(*keys))
+    writer = await log.writer(name, TOPIC, partition)
+    return await writer.append(records(*keys))
 
 
 async def read(tail: Tail, count: int) -> list[Record]:
@@ -57,9 +57,9 @@ class LogContract:
         assert await log.look_up(TOPIC)
 
     async def test_offsets_grow_and_are_told_to_the_writer(self, log: Log) -> None:
-        pen = await log.writer("newbook", TOPIC, 0)
-        first = await pen.append(records("a", "b"))
-        second = await pen.append(records("c"))
+        writer = await log.writer("newbook", TOPIC, 0)
+        first = await writer.append(records("a", "b"))
+        second = await writer.append(records("c"))
         assert sorted([*first, *second]) == [*first, *second]
         assert await log.end(TOPIC, 0) > second[-1]
 
@@ -118,20 +118,20 @@ class LogContract:
         assert [record.key for record in await everything(log, "accounts")] == ["d"]
 
     async def test_appends_at_the_same_time_stay_whole(self, log: Log) -> None:
-        pens = [await log.writer(f"service-{n}", TOPIC, 0) for n in range(8)]
+        writers = [await log.writer(f"service-{n}", TOPIC, 0) for n in range(8)]
         async with asyncio.timeout(30), asyncio.TaskGroup() as tasks:
-            for n, pen in enumerate(pens):
-                tasks.create_task(pen.append(records(*[f"{n}"] * 5)))
+            for n, writer in enumerate(writers):
+                tasks.create_task(writer.append(records(*[f"{n}"] * 5)))
         found = await keys(log, 40)
         runs = [found[start : start + 5] for start in range(0, 40, 5)]
         assert all(len(set(run)) == 1 for run in runs)
         assert {run[0] for run in runs} == {str(n) for n in range(8)}
 
     async def test_a_writers_own_appends_keep_their_order(self, log: Log) -> None:
-        pen = await log.writer("newbook", TOPIC, 0)
+        writer = await log.writer("newbook", TOPIC, 0)
         async with asyncio.timeout(30), asyncio.TaskGroup() as tasks:
             for n in range(50):
-                tasks.create_task(pen.append(records(str(n))))
+                tasks.create_task(writer.append(records(str(n))))
         assert await keys(log, 50) == [str(n) for n in range(50)]
 
     async def test_the_second_pen_of_a_name_fences_the_first(self, log: Log) -> None:
@@ -147,8 +147,8 @@ class LogContract:
         newbook = await log.writer("newbook", TOPIC, 0)
         readbook = await log.writer("readbook", TOPIC, 0)
         next_door = await log.writer("newbook", TOPIC, 1)
-        for pen in (newbook, readbook, next_door):
-            await pen.append(records("a"))
+        for writer in (newbook, readbook, next_door):
+            await writer.append(records("a"))
         assert [len(await everything(log, partition=p)) for p in range(2)] == [2, 1]
 
     async def test_what_a_former_pen_had_under_way_is_in_or_refused_once_the_next_is_open(
@@ -164,42 +164,42 @@ class LogContract:
         assert sum(not isinstance(outcome, LogFault) for outcome in outcomes) == len(found)
 
     async def test_an_append_of_nothing_writes_nothing(self, log: Log) -> None:
-        pen = await log.writer("newbook", TOPIC, 0)
-        await pen.append(records("a"))
+        writer = await log.writer("newbook", TOPIC, 0)
+        await writer.append(records("a"))
         await keys(log, 1)  # who reads it has passed the markers of what was written before
         end = await log.end(TOPIC, 0)
-        assert list(await pen.append([])) == []
+        assert list(await writer.append([])) == []
         assert await log.end(TOPIC, 0) == end
 
     @pytest.mark.parametrize("key", ["", "ключ", "🦊", "a\x00b", "ﷺ" * 100, "'; DROP TABLE record; --", "\n"])
     async def test_any_text_may_be_a_key(self, log: Log, key: str) -> None:
-        pen = await log.writer("newbook", TOPIC, 0)
-        await pen.append([NewRecord(key, b"{}")])
+        writer = await log.writer("newbook", TOPIC, 0)
+        await writer.append([NewRecord(key, b"{}")])
         assert await keys(log, 1) == [key]
 
     @pytest.mark.parametrize("value", [b"", b"\x00", bytes(range(256)), b"x" * 3_000_000])
     async def test_any_bytes_may_be_a_value(self, log: Log, value: bytes) -> None:
-        pen = await log.writer("newbook", TOPIC, 0)
-        await pen.append([NewRecord("a", value)])
+        writer = await log.writer("newbook", TOPIC, 0)
+        await writer.append([NewRecord("a", value)])
         [found] = await read(await log.tail(TOPIC, 0, 0), 1)
         assert found.value == value
 
     async def test_a_tail_reads_from_the_beginning_of_a_long_log(self, log: Log) -> None:
-        pen = await log.writer("newbook", TOPIC, 0)
+        writer = await log.writer("newbook", TOPIC, 0)
         behind = await log.tail(TOPIC, 0, 0)
         offsets: list[int] = []
         for start in range(0, MANY, 500):
-            offsets += await pen.append(records(*[str(n) for n in range(start, min(start + 500, MANY))]))
+            offsets += await writer.append(records(*[str(n) for n in range(start, min(start + 500, MANY))]))
         async with asyncio.timeout(30):
             assert [r.key for r in await read(behind, MANY)] == [str(n) for n in range(MANY)]
             assert await keys(log, 3, offsets[-3]) == [str(n) for n in range(MANY - 3, MANY)]
-            await pen.append(records("newest"))
+            await writer.append(records("newest"))
             assert [r.key for r in await read(behind, 1)] == ["newest"]
 
     async def test_a_take_is_bounded_in_bytes(self, log: Log) -> None:
-        pen = await log.writer("newbook", TOPIC, 0)
+        writer = await log.writer("newbook", TOPIC, 0)
         for _ in range(12):
-            await pen.append([NewRecord("a", b"x" * (1 << 20))])
+            await writer.append([NewRecord("a", b"x" * (1 << 20))])
         tail = await log.tail(TOPIC, 0, 0)
         sizes: list[int] = []
         async with asyncio.timeout(60):
@@ -208,9 +208,9 @@ class LogContract:
         assert max(sizes) <= 5
 
     async def test_a_checkpoint_is_compared_with_the_record_before_it(self, log: Log) -> None:
-        pen = await log.writer("newbook", TOPIC, 0)
+        writer = await log.writer("newbook", TOPIC, 0)
         for key in "abc":
-            await pen.append(records(key))
+            await writer.append(records(key))
         checkpoint = await open_deduplicated(log, TOPIC, 0, 0)
         seen: list[str] = []
         async with asyncio.timeout(30):
@@ -219,7 +219,7 @@ class LogContract:
             at, mark = checkpoint.position, checkpoint.mark
             with pytest.raises(Diverged):
                 await open_deduplicated(log, TOPIC, 0, at, mark[:-1] + ("1" if mark[-1] == "0" else "0"))
-            await pen.append(records("d"))
+            await writer.append(records("d"))
             tail = await open_deduplicated(log, TOPIC, 0, at, mark)
             assert (tail.position, tail.mark) == (at, mark)
             without_mark = await open_deduplicated(log, TOPIC, 0, at)

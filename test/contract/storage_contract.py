@@ -8,9 +8,9 @@ from sqlalchemy import Connection, insert
 from support.tally import VIEW, sums, tallies
 
 from bookshelf.cqrs.view import Change, View
-from bookshelf.storage import ledger
-from bookshelf.storage.ledger import Superseded
-from bookshelf.storage.port import Seen, Storage, StorageFault, TableSet
+from bookshelf.storage import checkpoints
+from bookshelf.storage.checkpoints import Superseded
+from bookshelf.storage.port import Storage, StorageFault, TableSet, TableSetStatus
 
 SOURCE = "log/tallies"
 
@@ -20,12 +20,12 @@ def put(subject: str, total: int = 1) -> Change:
 
 
 async def write(tables: TableSet, *subjects: str) -> None:
-    await tables.write(lambda db: ledger.run(db, [put(subject) for subject in subjects]))
+    await tables.write(lambda db: checkpoints.run(db, [put(subject) for subject in subjects]))
 
 
 def _moved(db: Connection, at: int, change: Change) -> None:
-    ledger.move(db, 0, at, at + 1)
-    ledger.run(db, [change])
+    checkpoints.move(db, 0, at, at + 1)
+    checkpoints.run(db, [change])
 
 
 class StorageContract:
@@ -34,8 +34,8 @@ class StorageContract:
     async def test_a_new_set_is_empty(self, storage: Storage) -> None:
         tables = await storage.live(VIEW, SOURCE)
         assert await tables.read(sums) == {}
-        assert await tables.read(ledger.checkpoints) == {}
-        assert list(await tables.read(ledger.letters)) == []
+        assert await tables.read(checkpoints.checkpoints) == {}
+        assert list(await tables.read(checkpoints.letters)) == []
 
     async def test_what_was_written_is_read(self, storage: Storage) -> None:
         tables = await storage.live(VIEW, SOURCE)
@@ -46,14 +46,14 @@ class StorageContract:
         tables = await storage.live(VIEW, SOURCE)
 
         def fails(db: Connection) -> None:
-            ledger.run(db, [put("a")])
-            ledger.move(db, 0, 0, 1)
+            checkpoints.run(db, [put("a")])
+            checkpoints.move(db, 0, 0, 1)
             msg = "in the middle"
             raise ZeroDivisionError(msg)
 
         with pytest.raises(ZeroDivisionError):
             await tables.write(fails)
-        assert (await tables.read(sums), await tables.read(ledger.checkpoints)) == ({}, {})
+        assert (await tables.read(sums), await tables.read(checkpoints.checkpoints)) == ({}, {})
         await write(tables, "a")
         assert await tables.read(sums) == {"a": 1}
 
@@ -69,7 +69,7 @@ class StorageContract:
 
         async def step(subject: str) -> None:
             while True:
-                at = (await tables.read(ledger.checkpoints)).get(0, 0)
+                at = (await tables.read(checkpoints.checkpoints)).get(0, 0)
                 try:
                     await tables.write(lambda db: _moved(db, at, put(subject)))  # noqa: B023 (awaited here)
                 except Superseded:
@@ -78,15 +78,15 @@ class StorageContract:
 
         async with asyncio.timeout(20):
             await asyncio.gather(*(step(str(n)) for n in range(12)))
-        assert await tables.read(ledger.checkpoints) == {0: 12}
+        assert await tables.read(checkpoints.checkpoints) == {0: 12}
         assert await tables.read(sums) == {str(n): 1 for n in range(12)}
 
     async def test_a_look_says_how_far_it_is_and_that_an_operator_was_there(self, storage: Storage) -> None:
         tables = await storage.live(VIEW, SOURCE)
-        assert await tables.look() == Seen({}, 0)
-        await tables.write(lambda db: ledger.move(db, 3, 0, 5))
-        await tables.write(ledger.edit)
-        assert await tables.look() == Seen({3: 5}, 1)
+        assert await tables.look() == TableSetStatus({}, 0)
+        await tables.write(lambda db: checkpoints.move(db, 3, 0, 5))
+        await tables.write(checkpoints.edit)
+        assert await tables.look() == TableSetStatus({3: 5}, 1)
 
     async def test_sets_have_names_of_their_own(self, storage: Storage) -> None:
         made = [await storage.live(VIEW, SOURCE), await storage.beside(VIEW, SOURCE)]
@@ -94,12 +94,12 @@ class StorageContract:
 
     async def test_a_checkpoint_moves_only_from_where_it_is(self, storage: Storage) -> None:
         tables = await storage.live(VIEW, SOURCE)
-        await tables.write(lambda db: ledger.move(db, 3, 0, 5))
-        await tables.write(lambda db: ledger.move(db, 3, 5, 9))
+        await tables.write(lambda db: checkpoints.move(db, 3, 0, 5))
+        await tables.write(lambda db: checkpoints.move(db, 3, 5, 9))
         for old in (0, 5, 8, 10):
             with pytest.raises(Superseded):
-                await tables.write(lambda db, old=old: ledger.move(db, 3, old, 11))  # type: ignore[misc]
-        assert await tables.read(ledger.checkpoints) == {3: 9}
+                await tables.write(lambda db, old=old: checkpoints.move(db, 3, old, 11))  # type: ignore[misc]
+        assert await tables.read(checkpoints.checkpoints) == {3: 9}
 
     async def test_a_set_beside_has_its_own_rows(self, storage: Storage) -> None:
         live = await storage.live(VIEW, SOURCE)

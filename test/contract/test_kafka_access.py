@@ -116,8 +116,8 @@ async def test_a_broker_that_comes_later_is_found(late: Broker) -> None:
         await eventually(failed, "the opening has failed once")
     late.launch()
     log = await opening
-    pen = await log.writer("newbook", TOPIC, 0)
-    await pen.append(records("a"))
+    writer = await log.writer("newbook", TOPIC, 0)
+    await writer.append(records("a"))
     await log.close()
 
 

@@ -8,7 +8,7 @@ from aiokafka import errors
 from aiokafka.admin import NewTopic
 
 from bookshelf.log.kafka.settings import KafkaSettings, Topic
-from bookshelf.log.kafka.topics import Found, TooFewBrokers, ensure
+from bookshelf.log.kafka.topics import TooFewBrokers, TopicSettings, ensure
 from bookshelf.log.port import LogFault
 
 
@@ -44,7 +44,7 @@ class Cluster:
         return [SimpleNamespace(resources=[(0, "", 2, one.name, entries) for one in asked])]
 
 
-async def made(cluster: Any) -> dict[str, Found]:  # noqa: ANN401 (it stands for two)
+async def made(cluster: Any) -> dict[str, TopicSettings]:  # noqa: ANN401 (it stands for two)
     return await ensure(cluster, cluster, KafkaSettings(partitions=1, wait_s=0.4), [Topic("books")])
 
 
@@ -53,7 +53,7 @@ async def made(cluster: Any) -> dict[str, Found]:  # noqa: ANN401 (it stands for
 )
 async def test_a_broker_that_has_just_come_back_is_asked_again(first: type[errors.KafkaError] | None) -> None:
     cluster = Cluster(first, errors.NoError)
-    assert await made(cluster) == {"books": Found(1, 9)}
+    assert await made(cluster) == {"books": TopicSettings(1, 9)}
     assert cluster.asked == 2
 
 

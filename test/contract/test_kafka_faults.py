@@ -39,19 +39,19 @@ async def log(broker: Broker) -> AsyncIterator[KafkaLog]:
 
 async def keep_writing(log: KafkaLog, count: int) -> tuple[list[str], int]:
     """Write as an owner does: after an unknown outcome read to the end, and write what is not there."""
-    pen: Writer | None = None
+    writer: Writer | None = None
     wrote: list[str] = []
     reopened = 0
     while len(wrote) < count:
         try:
-            if pen is None:
-                pen = await log.writer("newbook", TOPIC, 0)
+            if writer is None:
+                writer = await log.writer("newbook", TOPIC, 0)
                 wrote = [record.key for record in await everything(log)]
             key = str(len(wrote))
-            await pen.append(records(key))
+            await writer.append(records(key))
             wrote.append(key)
         except (LogFault, TimeoutError):
-            pen, reopened = None, reopened + 1
+            writer, reopened = None, reopened + 1
             await asyncio.sleep(0.05)  # sleep: an owner's own pause
     return wrote, reopened
 
@@ -82,13 +82,13 @@ async def test_a_broker_that_is_killed_and_started_again_under_load_loses_and_do
 async def test_an_append_to_a_broker_that_hangs_is_an_unknown_outcome_and_the_next_writer_decides_it(
     broker: Broker, log: KafkaLog
 ) -> None:
-    pen = await log.writer("newbook", TOPIC, 0)
-    await pen.append(records("before"))
+    writer = await log.writer("newbook", TOPIC, 0)
+    await writer.append(records("before"))
     broker.send(signal.SIGSTOP)
     with pytest.raises(OutcomeUnknown):
-        await pen.append(records("unknown"))
+        await writer.append(records("unknown"))
     with pytest.raises(OutcomeUnknown, match="open another"):
-        await pen.append(records("useless"))
+        await writer.append(records("useless"))
     broker.send(signal.SIGCONT)
     following = await log.writer("newbook", TOPIC, 0)
     decided = await everything(log)
@@ -101,18 +101,18 @@ async def test_an_append_to_a_broker_that_hangs_is_an_unknown_outcome_and_the_ne
 async def test_an_append_that_its_owner_gave_up_writes_nothing_after_the_next_writer(
     broker: Broker, log: KafkaLog
 ) -> None:
-    pen = await log.writer("newbook", TOPIC, 0)
+    writer = await log.writer("newbook", TOPIC, 0)
     broker.send(signal.SIGSTOP)
     with pytest.raises(TimeoutError):
         async with asyncio.timeout(0.1):
-            await pen.append(records("given up"))
-    await pen.close()
+            await writer.append(records("given up"))
+    await writer.close()
     broker.send(signal.SIGCONT)
     await log.writer("newbook", TOPIC, 0)
     decided = await everything(log)
     assert await everything(log) == decided
     with pytest.raises(OutcomeUnknown):
-        await pen.append(records("zombie"))
+        await writer.append(records("zombie"))
 
 
 async def test_a_writer_that_slept_past_its_transactions_time_is_no_longer_the_owner(log: KafkaLog) -> None:
@@ -127,8 +127,8 @@ async def test_a_writer_that_slept_past_its_transactions_time_is_no_longer_the_o
 async def test_a_tail_that_hears_from_no_broker_says_so_and_reads_on_when_one_is_back(
     broker: Broker, log: KafkaLog
 ) -> None:
-    pen = await log.writer("newbook", TOPIC, 0)
-    await pen.append(records("a"))
+    writer = await log.writer("newbook", TOPIC, 0)
+    await writer.append(records("a"))
     tail = await log.tail(TOPIC, 0, 0)
     assert [record.key for record in await read(tail, 1)] == ["a"]
     broker.send(signal.SIGSTOP)
@@ -161,10 +161,10 @@ async def test_a_log_can_be_closed_while_its_broker_hangs(broker: Broker) -> Non
     async with kafka_log(broker.address, TOPIC, ask_s=2.0, session_s=1.0, rebalance_s=1.0) as log:
         floor = Floor(log)
         await floor.join("ann")
-        pen = await log.writer("newbook", TOPIC, 0)
+        writer = await log.writer("newbook", TOPIC, 0)
         tail = await log.tail(TOPIC, 0, 0)
         broker.send(signal.SIGSTOP)
-        under_way = asyncio.ensure_future(pen.append([NewRecord("a", b"{}")]))
+        under_way = asyncio.ensure_future(writer.append([NewRecord("a", b"{}")]))
         taking = asyncio.ensure_future(tail.take(1))
         async with asyncio.timeout(20):
             await log.close()
@@ -174,12 +174,12 @@ async def test_a_log_can_be_closed_while_its_broker_hangs(broker: Broker) -> Non
 
 
 async def test_what_aiokafka_shouts_in_an_outage_is_a_few_lines(broker: Broker, log: KafkaLog) -> None:
-    pen = await log.writer("newbook", TOPIC, 0)
-    await pen.append(records("a"))
+    writer = await log.writer("newbook", TOPIC, 0)
+    await writer.append(records("a"))
     with capture_logs() as lines:
         broker.kill()
         with pytest.raises(OutcomeUnknown):
-            await pen.append(records("b"))
+            await writer.append(records("b"))
         await broker.again()
     shown = [line for line in lines if line["log_level"] != "debug"]
     assert len(shown) < 12, shown

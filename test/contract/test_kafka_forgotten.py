@@ -16,15 +16,15 @@ pytestmark = pytest.mark.needs("kafka")
 
 async def forgotten(log: KafkaLog) -> None:
     """Write a record in a transaction that the coordinator is not told of, and leave it open."""
-    pen = await log.writer("newbook", TOPIC, 0)
-    producer = pen._producer  # noqa: SLF001 (no client does this by itself: a broker's end does)
+    writer = await log.writer("newbook", TOPIC, 0)
+    producer = writer._producer  # noqa: SLF001 (no client does this by itself: a broker's end does)
     where = TopicPartition(log._at(TOPIC, 0).topic, 0)  # noqa: SLF001 (as above)
     await producer.begin_transaction()
     producer._txn_manager._txn_partitions.add(where)  # noqa: SLF001 (as above)
     batch = producer.create_batch()
     batch.append(timestamp=None, key=b"never", value=b"{}")
     await (await producer.send_batch(batch, where.topic, partition=0))
-    await pen.close()
+    await writer.close()
 
 
 async def test_the_next_writer_ends_what_no_one_knows_of(tmp_path: Path) -> None:

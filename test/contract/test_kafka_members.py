@@ -43,10 +43,10 @@ async def test_what_was_consumed_moves_while_the_writer_is_a_member_and_members_
 ) -> None:
     floor = Floor(log)
     await floor.join("ann")
-    pen = await log.writer("newbook", TOPIC, 0)
+    writer = await log.writer("newbook", TOPIC, 0)
     for n in range(1, 6):
         guest = await floor.join(f"guest-{n}")
-        await pen.append(records(str(n)), Consumed("commands", 0, n))
+        await writer.append(records(str(n)), Consumed("commands", 0, n))
         await guest.leave()
     await log.writer("newbook", TOPIC, 0)
     assert await log.consumed("newbook", "commands", 0) == 5

@@ -51,9 +51,9 @@ async def test_a_tail_that_is_left_behind_by_a_truncation_says_so(
 ) -> None:
     chosen = settings(kafka_broker.address)
     async with kafka_log(chosen.bootstrap, TOPIC, prefix=chosen.prefix) as log:
-        pen = await log.writer("newbook", TOPIC, 0)
+        writer = await log.writer("newbook", TOPIC, 0)
         for n in range(8):  # more than one answer of a broker holds
-            await pen.append([NewRecord(str(n), b"x" * 900_000)])
+            await writer.append([NewRecord(str(n), b"x" * 900_000)])
         tail = await log.tail(TOPIC, 0, 0)
         await tail.take(1)
         await truncate(admin, log, chosen.prefix, await log.end(TOPIC, 0))
@@ -106,8 +106,8 @@ async def test_a_taken_back_transaction_moves_the_position_of_a_waiting_tail(kaf
 async def test_what_was_consumed_is_seen_by_another_process(kafka_broker: Broker) -> None:
     chosen = settings(kafka_broker.address)
     former, following = [await KafkaLog.open(chosen, [Topic(TOPIC), Topic("commands")]) for _ in range(2)]
-    pen = await former.writer("newbook", TOPIC, 3)
-    await pen.append(records("a"), Consumed("commands", 3, 5))
+    writer = await former.writer("newbook", TOPIC, 3)
+    await writer.append(records("a"), Consumed("commands", 3, 5))
     await following.writer("newbook", TOPIC, 3)
     assert await following.consumed("newbook", "commands", 3) == 5
     await asyncio.gather(former.close(), following.close())

@@ -101,11 +101,11 @@ async def test_a_topic_that_the_log_was_not_opened_with_is_said(kafka_broker: Br
 
 async def test_a_record_too_large_is_refused_and_the_writer_goes_on(kafka_broker: Broker) -> None:
     async with kafka_log(kafka_broker.address, TOPIC) as log:
-        pen = await log.writer("newbook", TOPIC, 0)
+        writer = await log.writer("newbook", TOPIC, 0)
         with pytest.raises(LogFault, match=r"the topic bookshelf takes 16777216 \(max.message.bytes\)"):
-            await pen.append([*records("a"), NewRecord("b", b"x" * (16 << 20))])
-        await pen.append(records("c"))
-        await pen.append([NewRecord("d", b"x" * (10 << 20))])
+            await writer.append([*records("a"), NewRecord("b", b"x" * (16 << 20))])
+        await writer.append(records("c"))
+        await writer.append([NewRecord("d", b"x" * (10 << 20))])
         assert [record.key for record in await everything(log)] == ["c", "d"]
 
 
@@ -113,23 +113,23 @@ async def test_what_the_broker_refuses_was_not_written_and_is_no_unknown_outcome
     kafka_broker: Broker, admin: AIOKafkaAdminClient
 ) -> None:
     async with kafka_log(kafka_broker.address, TOPIC) as log:
-        pen = await log.writer("newbook", TOPIC, 0)
-        await pen.append(records("a"))
+        writer = await log.writer("newbook", TOPIC, 0)
+        await writer.append(records("a"))
         smaller = ConfigResource(ConfigResourceType.TOPIC, named(log), {"max.message.bytes": "1000"})
         await admin.alter_configs([smaller])
         with pytest.raises(LogFault, match="nothing was written") as refused:
-            await pen.append([NewRecord("b", b"x" * 100_000)])
+            await writer.append([NewRecord("b", b"x" * 100_000)])
         assert type(refused.value) is LogFault
         with pytest.raises(OutcomeUnknown, match="open another"):
-            await pen.append(records("c"))
+            await writer.append(records("c"))
         await (await log.writer("newbook", TOPIC, 0)).append(records("d"))
         assert [record.key for record in await everything(log)] == ["a", "d"]
 
 
 async def test_a_large_append_is_one_transaction_of_many_batches(kafka_broker: Broker) -> None:
     async with kafka_log(kafka_broker.address, TOPIC) as log:
-        pen = await log.writer("newbook", TOPIC, 0)
-        offsets = await pen.append([NewRecord(str(n), b"x" * 300_000) for n in range(20)])
+        writer = await log.writer("newbook", TOPIC, 0)
+        offsets = await writer.append([NewRecord(str(n), b"x" * 300_000) for n in range(20)])
         found = await everything(log)
         assert [record.key for record in found] == [str(n) for n in range(20)]
         assert [record.offset for record in found] == list(offsets)

@@ -10,7 +10,7 @@ from contract.group_contract import GroupContract
 from contract.log_contract import MANY, PARTITIONS, TOPIC, LogContract, keys, read, records, write
 
 from bookshelf.log.port import Consumed, LogFault, NewRecord
-from bookshelf.log.sqlite import SqliteLog
+from bookshelf.log.sqlite.log import SqliteLog
 
 
 @pytest.fixture
@@ -79,8 +79,8 @@ async def test_two_logs_have_two_identities(tmp_path: Path) -> None:
 
 async def test_what_was_under_way_at_a_close_is_kept(path: Path) -> None:
     former = await SqliteLog.open(path)
-    pen = await former.writer("newbook", TOPIC, 0)
-    await pen.append(records("a"))
+    writer = await former.writer("newbook", TOPIC, 0)
+    await writer.append(records("a"))
     await former.close()
     log = await SqliteLog.open(path)
     assert await log.end(TOPIC, 0) == 1
@@ -88,18 +88,18 @@ async def test_what_was_under_way_at_a_close_is_kept(path: Path) -> None:
 
 
 async def test_a_key_that_no_utf8_can_say_is_refused_and_the_log_goes_on(log: SqliteLog) -> None:
-    pen = await log.writer("newbook", TOPIC, 0)
+    writer = await log.writer("newbook", TOPIC, 0)
     with pytest.raises(UnicodeEncodeError):
-        await pen.append([NewRecord("\ud800", b"{}")])
-    await pen.append(records("a"))
+        await writer.append([NewRecord("\ud800", b"{}")])
+    await writer.append(records("a"))
     assert await keys(log, 1) == ["a"]
 
 
 async def test_what_was_consumed_is_there_after_a_restart(path: Path) -> None:
     former = await SqliteLog.open(path, PARTITIONS)
-    pen = await former.writer("newbook", TOPIC, 1)
-    await pen.append(records("a"), Consumed(COMMANDS, 1, 3))
-    await pen.append([], Consumed(COMMANDS, 2, 4))
+    writer = await former.writer("newbook", TOPIC, 1)
+    await writer.append(records("a"), Consumed(COMMANDS, 1, 3))
+    await writer.append([], Consumed(COMMANDS, 2, 4))
     await former.close()
     log = await SqliteLog.open(path)
     assert [await log.consumed("newbook", COMMANDS, p) for p in range(PARTITIONS)] == [0, 3, 4]
@@ -109,21 +109,21 @@ async def test_what_was_consumed_is_there_after_a_restart(path: Path) -> None:
 
 async def test_nothing_is_taken_any_more_once_it_closes(path: Path) -> None:
     log = await SqliteLog.open(path)
-    pen = await log.writer("newbook", TOPIC, 0)
+    writer = await log.writer("newbook", TOPIC, 0)
     async with asyncio.timeout(30):
-        appending = asyncio.create_task(pen.append(records("a")))
+        appending = asyncio.create_task(writer.append(records("a")))
         await asyncio.sleep(0)  # sleep: a turn of the loop, so that it is queued
         closing = asyncio.create_task(log.close())
         assert list(await appending) == [0]
         await closing
         with pytest.raises(LogFault, match="closed"):
-            await pen.append(records("b"))
+            await writer.append(records("b"))
 
 
 async def test_a_take_from_the_file_is_bounded_in_bytes(path: Path) -> None:
     former = await SqliteLog.open(path)
-    pen = await former.writer("newbook", TOPIC, 0)
-    await pen.append([NewRecord("a", b"x" * (1 << 20))] * 12)
+    writer = await former.writer("newbook", TOPIC, 0)
+    await writer.append([NewRecord("a", b"x" * (1 << 20))] * 12)
     await former.close()
     log = await SqliteLog.open(path)
     tail = await log.tail(TOPIC, 0, 0)

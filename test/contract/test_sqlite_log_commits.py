@@ -11,10 +11,10 @@ from typing import Any
 import pytest
 from contract.log_contract import TOPIC, keys, read, records
 
-from bookshelf.log.committer import COMMIT_BYTES, QUEUE_BYTES
-from bookshelf.log.database import connect
 from bookshelf.log.port import Consumed, LogFull, NewRecord, OutcomeUnknown
-from bookshelf.log.sqlite import SqliteLog
+from bookshelf.log.sqlite.committer import COMMIT_BYTES, QUEUE_BYTES
+from bookshelf.log.sqlite.database import connect
+from bookshelf.log.sqlite.log import SqliteLog
 
 Execute = Callable[..., sqlite3.Cursor]
 Fault = Callable[[Execute], None]
@@ -90,14 +90,14 @@ async def test_a_write_that_raised_and_is_not_in_the_file_is_certain(
     path: Path, disk: Disk, statement: str
 ) -> None:
     log = await SqliteLog.open(path, opener=disk.open)
-    pen = await log.writer("newbook", TOPIC, 0)
-    await pen.append(records("a"))
+    writer = await log.writer("newbook", TOPIC, 0)
+    await writer.append(records("a"))
     disk.statement = statement
     disk.faults.append(raised)
     with pytest.raises(LogFull, match="disk I/O error"):
-        await pen.append(records("lost"), Consumed("commands", 0, 7))
+        await writer.append(records("lost"), Consumed("commands", 0, 7))
     assert await log.consumed("newbook", "commands", 0) == 0
-    assert list(await pen.append(records("b"))) == [1]
+    assert list(await writer.append(records("b"))) == [1]
     assert await keys(log, 2) == ["a", "b"]
     assert await reopened(path, log, 2) == ["a", "b"]
 
@@ -106,11 +106,11 @@ async def test_a_commit_that_raised_and_is_in_the_file_is_published_and_answered
     path: Path, disk: Disk
 ) -> None:
     log = await SqliteLog.open(path, opener=disk.open)
-    pen = await log.writer("newbook", TOPIC, 0)
+    writer = await log.writer("newbook", TOPIC, 0)
     tail = await log.tail(TOPIC, 0, 0)
     disk.faults.append(landed)
-    assert list(await pen.append(records("a", "b"), Consumed("commands", 0, 7))) == [0, 1]
-    assert list(await pen.append(records("c"))) == [2]
+    assert list(await writer.append(records("a", "b"), Consumed("commands", 0, 7))) == [0, 1]
+    assert list(await writer.append(records("c"))) == [2]
     assert [record.key for record in await read(tail, 3)] == ["a", "b", "c"]
     assert await log.consumed("newbook", "commands", 0) == 7
     assert await reopened(path, log, 3) == ["a", "b", "c"]
@@ -121,12 +121,12 @@ async def test_an_outcome_stays_open_until_a_later_write_has_shown_it(
     path: Path, disk: Disk, first: Fault, found: list[str]
 ) -> None:
     log = await SqliteLog.open(path, opener=disk.open)
-    pen, other = await log.writer("newbook", TOPIC, 0), await log.writer("readbook", TOPIC, 0)
-    await pen.append(records("a"))
+    writer, other = await log.writer("newbook", TOPIC, 0), await log.writer("readbook", TOPIC, 0)
+    await writer.append(records("a"))
     tail = await log.tail(TOPIC, 0, 0)
     disk.faults.extend([first, raised, raised, raised])
     with pytest.raises(OutcomeUnknown):
-        await pen.append(records("open"))
+        await writer.append(records("open"))
     with pytest.raises(OutcomeUnknown):  # a writer is opened once it is known what its name wrote
         await log.writer("newbook", TOPIC, 0)
     with pytest.raises(LogFull):  # nothing of another append was tried
@@ -144,11 +144,11 @@ async def test_a_commit_that_a_restart_brings_back_was_not_answered_as_absent(pa
         raise _error(sqlite3.SQLITE_IOERR_FSYNC, "disk I/O error")
 
     log = await SqliteLog.open(path, opener=disk.open)
-    pen = await log.writer("newbook", TOPIC, 0)
-    await pen.append(records("a"))
+    writer = await log.writer("newbook", TOPIC, 0)
+    await writer.append(records("a"))
     disk.faults.extend([only_after_a_restart, raised])
     with pytest.raises(OutcomeUnknown):
-        await pen.append(records("back"))
+        await writer.append(records("back"))
     assert await log.end(TOPIC, 0) == 1
     await log.close()
     with sqlite3.connect(path) as file:
@@ -161,11 +161,11 @@ async def test_a_commit_that_a_restart_brings_back_was_not_answered_as_absent(pa
 
 async def test_a_failed_fsync_is_overwritten_before_it_is_called_absent(path: Path, disk: Disk) -> None:
     log = await SqliteLog.open(path, opener=disk.open)
-    pen = await log.writer("newbook", TOPIC, 0)
-    await pen.append(records("a"))
+    writer = await log.writer("newbook", TOPIC, 0)
+    await writer.append(records("a"))
     disk.faults.append(raised)
     with pytest.raises(LogFull):
-        await pen.append(records("lost"))
+        await writer.append(records("lost"))
     with sqlite3.connect(path) as file:
         settled = file.execute("SELECT value FROM about WHERE name = 'settled'").fetchall()
     file.close()
@@ -184,18 +184,20 @@ async def test_what_waits_for_the_disk_is_bounded_in_bytes_and_so_is_one_commit(
 
     commits: deque[None] = deque()
     log = await SqliteLog.open(path, opener=disk.open)
-    pens = [await log.writer(f"writer-{number}", TOPIC, 0) for number in range(10)]
+    writers = [await log.writer(f"writer-{number}", TOPIC, 0) for number in range(10)]
     disk.faults += [held_up, *[lambda _execute: commits.append(None)] * 10]
     block = NewRecord("key", b"1" * (QUEUE_BYTES // 8 - len("key")))
-    appends = [asyncio.ensure_future(pens[0].append([block]))]
+    appends = [asyncio.ensure_future(writers[0].append([block]))]
     async with asyncio.timeout(30):
         await asyncio.to_thread(begun.wait)
-        appends += [asyncio.ensure_future(pen.append([block])) for pen in pens[1:8]]
-        refused = await asyncio.gather(*(pen.append([block]) for pen in pens[8:]), return_exceptions=True)
+        appends += [asyncio.ensure_future(writer.append([block])) for writer in writers[1:8]]
+        refused = await asyncio.gather(
+            *(writer.append([block]) for writer in writers[8:]), return_exceptions=True
+        )
         assert [type(fault) for fault in refused] == [LogFull, LogFull]
         go_on.set()
         await asyncio.gather(*appends)
         assert len(commits) == 7 * QUEUE_BYTES // 8 // COMMIT_BYTES
-        await pens[8].append([block])  # there is room again
+        await writers[8].append([block])  # there is room again
     assert await log.end(TOPIC, 0) == 9
     await log.close()

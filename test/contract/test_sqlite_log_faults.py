@@ -9,7 +9,7 @@ from contract.log_contract import TOPIC, keys, read, records, write
 from support.tinydisk import TinyDisk, tiny_disk
 
 from bookshelf.log.port import Consumed, LogFault, LogFull, NewRecord
-from bookshelf.log.sqlite import SqliteLog
+from bookshelf.log.sqlite.log import SqliteLog
 
 BIG = [NewRecord("big", b"x" * 100_000)]
 
@@ -68,15 +68,15 @@ async def test_a_file_that_is_damaged_while_it_is_read_is_a_fault_of_the_log(pat
 
 async def test_a_full_disk_takes_nothing_and_goes_on_when_there_is_space(disk: TinyDisk) -> None:
     log = await SqliteLog.open(disk.path / "log.sqlite")
-    pen = await log.writer("newbook", TOPIC, 0)
-    await pen.append(records("before"))
+    writer = await log.writer("newbook", TOPIC, 0)
+    await writer.append(records("before"))
     disk.fill()
     with pytest.raises(LogFull, match="free space on its disk"):
-        await pen.append(BIG)
+        await writer.append(BIG)
     assert await log.end(TOPIC, 0) == 1
     assert await keys(log, 1) == ["before"]
     disk.relieve()
-    assert list(await pen.append(records("after"))) == [1]
+    assert list(await writer.append(records("after"))) == [1]
     assert await keys(log, 2) == ["before", "after"]
     await log.close()
     again = await SqliteLog.open(disk.path / "log.sqlite")
@@ -86,27 +86,27 @@ async def test_a_full_disk_takes_nothing_and_goes_on_when_there_is_space(disk: T
 
 async def test_a_full_disk_is_known_as_full_also_while_the_log_is_empty(disk: TinyDisk) -> None:
     log = await SqliteLog.open(disk.path / "log.sqlite", 2)
-    pens = [await log.writer("newbook", TOPIC, p) for p in range(2)]
+    writers = [await log.writer("newbook", TOPIC, p) for p in range(2)]
     disk.fill()
-    for pen in pens * 2:
+    for writer in writers * 2:
         with pytest.raises(LogFull):
-            await pen.append(BIG)
+            await writer.append(BIG)
     disk.relieve()
-    for pen in pens:
-        assert list(await pen.append(BIG)) == [0]
+    for writer in writers:
+        assert list(await writer.append(BIG)) == [0]
     await log.close()
 
 
 async def test_a_full_disk_refuses_all_of_a_commit_and_wakes_no_one(disk: TinyDisk) -> None:
     log = await SqliteLog.open(disk.path / "log.sqlite")
-    pens = [await log.writer(f"service-{n}", TOPIC, 0) for n in range(4)]
+    writers = [await log.writer(f"service-{n}", TOPIC, 0) for n in range(4)]
     taking = asyncio.ensure_future(read(await log.tail(TOPIC, 0, 0), 1))
     disk.fill()
-    said = await asyncio.gather(*(pen.append(BIG) for pen in pens), return_exceptions=True)
+    said = await asyncio.gather(*(writer.append(BIG) for writer in writers), return_exceptions=True)
     assert [type(fault) for fault in said] == [LogFull] * 4
     assert not taking.done()
     disk.relieve()
-    await pens[0].append(records("a"))
+    await writers[0].append(records("a"))
     async with asyncio.timeout(30):
         assert [record.key for record in await taking] == ["a"]
     await log.close()
@@ -114,14 +114,14 @@ async def test_a_full_disk_refuses_all_of_a_commit_and_wakes_no_one(disk: TinyDi
 
 async def test_a_full_disk_moves_nothing_that_was_consumed(disk: TinyDisk) -> None:
     log = await SqliteLog.open(disk.path / "log.sqlite")
-    pen = await log.writer("newbook", TOPIC, 0)
-    await pen.append([], Consumed("commands", 0, 1))
+    writer = await log.writer("newbook", TOPIC, 0)
+    await writer.append([], Consumed("commands", 0, 1))
     disk.fill()
     with pytest.raises(LogFull):
-        await pen.append(BIG, Consumed("commands", 0, 2))
+        await writer.append(BIG, Consumed("commands", 0, 2))
     assert await log.consumed("newbook", "commands", 0) == 1
     disk.relieve()
-    await pen.append(BIG, Consumed("commands", 0, 2))
+    await writer.append(BIG, Consumed("commands", 0, 2))
     assert await log.consumed("newbook", "commands", 0) == 2
     await log.close()
 

@@ -13,7 +13,7 @@ from bookshelf.log.groups import GroupMembership
 from bookshelf.log.memory import MemoryLog
 from bookshelf.log.port import Change, Log
 from bookshelf.runtime.view.host import ViewHost
-from bookshelf.storage.postgres.database import Patience
+from bookshelf.storage.postgres.database import Timeouts
 from bookshelf.storage.postgres.storage import PostgresStorage
 
 PARTITIONS = 4
@@ -43,10 +43,10 @@ class Shared:
 
     @asynccontextmanager
     async def storage(
-        self, patience: Patience | None = None, url: str | None = None
+        self, patience: Timeouts | None = None, url: str | None = None
     ) -> AsyncIterator[PostgresStorage]:
         """Open it as one process does."""
-        made = await PostgresStorage.open(url or self.url, DEADLINE_S, patience or Patience())
+        made = await PostgresStorage.open(url or self.url, DEADLINE_S, patience or Timeouts())
         try:
             yield made
         finally:

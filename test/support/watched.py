@@ -13,7 +13,7 @@ from support.process import Process, bookshelf
 
 from bookshelf.log.partition import partition_of
 from bookshelf.log.port import Log, NewRecord
-from bookshelf.log.sqlite import SqliteLog
+from bookshelf.log.sqlite.log import SqliteLog
 
 TOPIC = "bookshelf"
 PARTITIONS = 2

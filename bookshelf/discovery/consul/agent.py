@@ -1,7 +1,4 @@
-"""One agent's HTTP API: requests under a deadline, answers of a bounded size, faults in one line.
-
-Why not py-consul: docs/decisions/0008.
-"""
+"""Requests to a Consul agent, and what can go wrong with them."""
 
 import asyncio
 import ssl
@@ -12,9 +9,26 @@ import aiohttp
 import msgspec
 from yarl import URL
 
-from bookshelf.discovery.consul.faults import Complaint, NoAnswer
 from bookshelf.discovery.consul.settings import ConsulSettings
 from bookshelf.discovery.port import DiscoveryFault
+
+
+class AgentUnavailable(DiscoveryFault):
+    """The agent is away, hung, or speaks something else: what was asked of it may or may not be done."""
+
+
+class AgentError(DiscoveryFault):
+    """The agent answered, and not with what was asked for."""
+
+    def __init__(self, text: str, status: int) -> None:
+        super().__init__(text)
+        self.status = status
+
+
+def is_transient(fault: DiscoveryFault) -> bool:
+    """Whether time may mend it: no agent or no leader yet, and not a token that is refused."""
+    return isinstance(fault, AgentUnavailable) or (isinstance(fault, AgentError) and fault.status >= 500)  # noqa: PLR2004 (HTTP's own)
+
 
 #: Bytes of an answer; ten thousand instances need half of it.
 MOST_BYTES = 16 * 1024 * 1024
@@ -23,7 +37,7 @@ _TOLD = 200
 _DENIED = (HTTPStatus.UNAUTHORIZED, HTTPStatus.FORBIDDEN)
 
 
-class Answer(msgspec.Struct, frozen=True):
+class AgentResponse(msgspec.Struct, frozen=True):
     """What the agent said, and at which index of its state."""
 
     index: int
@@ -44,15 +58,15 @@ class Agent:
             headers={**headers, "Accept-Encoding": "identity"},
         )
 
-    async def get(self, path: str, params: Mapping[str, str], wait_s: float = 0.0) -> Answer:
-        """Ask; the agent may hold its answer for `wait_s`. Raises `NoAnswer`, `Complaint`."""
+    async def get(self, path: str, params: Mapping[str, str], wait_s: float = 0.0) -> AgentResponse:
+        """Ask; the agent may hold its answer for `wait_s`. Raises `AgentUnavailable`, `AgentError`."""
         asked = {**params, "dc": self._settings.datacenter} if self._settings.datacenter else params
         # Consul adds up to a sixteenth to a wait, so that not all waits end at once
         deadline_s = wait_s * 17 / 16 + self._settings.pace.answer_s
         return await self._send("GET", path, asked, None, deadline_s)
 
     async def put(self, path: str, body: bytes = b"") -> None:
-        """Have the agent do something. Raises `NoAnswer`, `Complaint`."""
+        """Have the agent do something. Raises `AgentUnavailable`, `AgentError`."""
         await self._send("PUT", path, {}, body, self._settings.pace.answer_s)
 
     async def close(self) -> None:
@@ -61,7 +75,7 @@ class Agent:
 
     async def _send(
         self, method: str, path: str, params: Mapping[str, str], body: bytes | None, deadline_s: float
-    ) -> Answer:
+    ) -> AgentResponse:
         url = URL(self._settings.url + path, encoded=True)
         try:
             async with (
@@ -70,27 +84,29 @@ class Agent:
             ):
                 status, index, content = said.status, _index(said), await self._read(said)
         except TimeoutError as fault:
-            raise NoAnswer(f"{self._who} has not answered within {deadline_s:.1f} s") from fault
+            raise AgentUnavailable(f"{self._who} has not answered within {deadline_s:.1f} s") from fault
         except (aiohttp.ClientError, OSError, ValueError) as fault:
-            raise NoAnswer(f"{self._who} does not answer: {_line(str(fault) or repr(fault))}") from fault
+            raise AgentUnavailable(
+                f"{self._who} does not answer: {_line(str(fault) or repr(fault))}"
+            ) from fault
         if status != HTTPStatus.OK:
             raise self._complaint(status, content)
-        return Answer(index, content)
+        return AgentResponse(index, content)
 
     async def _read(self, said: aiohttp.ClientResponse) -> bytes:
         content = bytearray()
         async for piece in said.content.iter_any():
             content += piece
             if len(content) > MOST_BYTES:
-                raise NoAnswer(f"{self._who} says more than {MOST_BYTES} bytes")
+                raise AgentUnavailable(f"{self._who} says more than {MOST_BYTES} bytes")
         return bytes(content)
 
-    def _complaint(self, status: int, content: bytes) -> Complaint:
+    def _complaint(self, status: int, content: bytes) -> AgentError:
         said = _line(content.decode(errors="replace")) or "nothing more"
         if status in _DENIED:
             token = "refuses the ACL token" if self._settings.token else "wants an ACL token"
-            return Complaint(f"{self._who} {token} ({said}); docs/consul.md says what it must allow", status)
-        return Complaint(f"{self._who} answers {status}: {said}", status)
+            return AgentError(f"{self._who} {token} ({said}); docs/consul.md says what it must allow", status)
+        return AgentError(f"{self._who} answers {status}: {said}", status)
 
     @property
     def _who(self) -> str:

@@ -6,9 +6,9 @@ from contextlib import AsyncExitStack
 from typing import Self
 
 from bookshelf.discovery.consul.agent import Agent
-from bookshelf.discovery.consul.keeper import Keeper
-from bookshelf.discovery.consul.patience import patiently
-from bookshelf.discovery.consul.reader import Reader
+from bookshelf.discovery.consul.heartbeat import Heartbeat
+from bookshelf.discovery.consul.query import HealthQuery
+from bookshelf.discovery.consul.retry import retry_until_reached
 from bookshelf.discovery.consul.settings import ConsulSettings
 from bookshelf.discovery.consul.watcher import Watcher
 from bookshelf.discovery.port import Instance, Snapshot
@@ -20,8 +20,8 @@ class ConsulDiscovery:
     def __init__(self, settings: ConsulSettings, asked: Agent, told: Agent) -> None:
         self._pace = settings.pace
         self._told = told
-        self._watcher = Watcher(Reader(asked, self._pace.wait_s), self._pace.grace_s)
-        self._keepers: dict[str, Keeper] = {}
+        self._watcher = Watcher(HealthQuery(asked, self._pace.wait_s), self._pace.grace_s)
+        self._keepers: dict[str, Heartbeat] = {}
         self._opened = AsyncExitStack()
 
     @classmethod
@@ -36,7 +36,7 @@ class ConsulDiscovery:
             opened.push_async_callback(asked.close)
             opened.push_async_callback(told.close)
             discovery = cls(settings, asked, told)
-            await patiently(discovery._first_look, settings.pace.patience_s)
+            await retry_until_reached(discovery._first_look, settings.pace.patience_s)
             opened.push_async_callback(discovery._stop, asyncio.create_task(discovery._watcher.follow()))
             discovery._opened = opened.pop_all()
         return discovery
@@ -53,7 +53,7 @@ class ConsulDiscovery:
         Raises `DiscoveryFault` if Consul cannot take it; the first time also if Consul refuses it, or is away
         beyond `pace.patience_s`. A later time does not wait: an agent that is away hears of it afterwards.
         """
-        keeper = self._keepers.get(instance.id) or Keeper(self._told, self._pace)
+        keeper = self._keepers.get(instance.id) or Heartbeat(self._told, self._pace)
         await keeper.register(instance)
         self._keepers[instance.id] = keeper
         self._watcher.allow(instance.id)

@@ -7,15 +7,15 @@ from urllib.parse import quote
 
 import msgspec
 
-from bookshelf.discovery.consul.forms import NAME, VALUE, is_address, is_port
+from bookshelf.discovery.consul.validation import NAME, VALUE, is_address, is_port
 from bookshelf.discovery.port import DiscoveryFault, Instance
 
 #: The key in a service's metadata that says: one of ours.
-MARK = "bookshelf"
-_MARKED = {MARK: "1"}
+OWNED_BY_US_KEY = "bookshelf"
+_MARKED = {OWNED_BY_US_KEY: "1"}
 #: The name of the check by which our instances are found; how a faulty one begins to speak of itself.
 CHECK = "Bookshelf: ready"
-CONFESSION = "not ready: "
+NOT_READY_PREFIX = "not ready: "
 
 # Consul's own limits: agent/structs/structs.go, ValidateMetadata
 _PAIRS = 64
@@ -39,7 +39,7 @@ def update(fault: str | None) -> bytes:
     if fault is None:
         return msgspec.json.encode({"Status": "passing", "Output": "ready"})
     # a fault may quote anything, also text that no UTF-8 can say
-    note = f"{CONFESSION}{fault}"[:_TOLD].encode(errors="replace").decode()
+    note = f"{NOT_READY_PREFIX}{fault}"[:_TOLD].encode(errors="replace").decode()
     return msgspec.json.encode({"Status": "critical", "Output": note})
 
 
@@ -93,8 +93,11 @@ def _troubles(instance: Instance) -> Iterator[str]:
     if len(instance.meta) >= _PAIRS:
         yield f"its metadata has {len(instance.meta)} pairs, and {_PAIRS - 1} fit beside our own"
     for key, value in instance.meta.items():
-        if key == MARK or key.startswith("consul-") or not _KEY.fullmatch(key):
-            yield f"metadata may not be called {key!r}: letters, digits, - and _; not {MARK!r}, consul-"
+        if key == OWNED_BY_US_KEY or key.startswith("consul-") or not _KEY.fullmatch(key):
+            yield (
+                f"metadata may not be called {key!r}: "
+                f"letters, digits, - and _; not {OWNED_BY_US_KEY!r}, consul-"
+            )
         if (size := len(value.encode(errors="replace"))) > _BYTES:
             yield f"its metadata {key!r} has {size} bytes, over {_BYTES}"
         elif not VALUE.fullmatch(value):

@@ -5,7 +5,7 @@ from typing import Literal
 
 import msgspec
 
-from bookshelf.discovery.consul.forms import is_address
+from bookshelf.discovery.consul.validation import is_address
 from bookshelf.discovery.port import DiscoveryFault
 
 _PRINTABLE = re.compile(r"[\x21-\x7e]*")

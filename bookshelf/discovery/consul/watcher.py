@@ -7,9 +7,9 @@ from collections.abc import AsyncIterator
 import msgspec
 import structlog
 
-from bookshelf.discovery.consul.belief import Belief
-from bookshelf.discovery.consul.newest import Newest
-from bookshelf.discovery.consul.reader import Reader
+from bookshelf.concurrency.latest import Latest
+from bookshelf.discovery.consul.flap_guard import FlapGuard
+from bookshelf.discovery.consul.query import HealthQuery
 from bookshelf.discovery.port import DiscoveryFault, Snapshot
 
 #: Seconds between two asks: after news, and at most when all news are of others.
@@ -24,10 +24,10 @@ _logger = structlog.get_logger(__name__)
 class Watcher:
     """Who is ready, as last heard."""
 
-    def __init__(self, reader: Reader, grace_s: float) -> None:
+    def __init__(self, reader: HealthQuery, grace_s: float) -> None:
         self._reader = reader
-        self._belief = Belief(grace_s)
-        self._newest: Newest[Snapshot] = Newest()
+        self._belief = FlapGuard(grace_s)
+        self._newest: Latest[Snapshot] = Latest()
         self._fault: str | None = None
         #: When the last answer came.
         self._answered = 0.0

@@ -15,7 +15,7 @@ from aiokafka.helpers import create_ssl_context
 from aiokafka.producer import sender
 
 from bookshelf.log.kafka.assignor import Assignor
-from bookshelf.log.kafka.noise import listen
+from bookshelf.log.kafka.client_logging import listen
 from bookshelf.log.kafka.settings import KafkaSettings
 from bookshelf.log.port import LogFault
 

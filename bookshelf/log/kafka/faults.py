@@ -29,7 +29,7 @@ REFUSED = (
 )
 
 
-def said(fault: BaseException) -> str:
+def message_of(fault: BaseException) -> str:
     """Return an error's text; many of aiokafka's have only a name."""
     return str(fault) or type(fault).__name__
 
@@ -41,12 +41,12 @@ def append_fault(fault: BaseException, where: str, *, committing: bool) -> LogFa
     if isinstance(fault, TimeoutError):
         return OutcomeUnknown(f"{where}: no broker answered in time")
     if committing:
-        return OutcomeUnknown(f"{where}: the commit was not answered: {said(fault)}")
+        return OutcomeUnknown(f"{where}: the commit was not answered: {message_of(fault)}")
     if isinstance(fault, FENCED):
-        return Fenced(f"{where}: another writer has taken over ({said(fault)})")
+        return Fenced(f"{where}: another writer has taken over ({message_of(fault)})")
     if isinstance(fault, REFUSED):
-        return LogFault(f"{where}: Kafka refuses to write it, nothing was written: {said(fault)}")
-    return OutcomeUnknown(f"{where}: {said(fault)}")
+        return LogFault(f"{where}: Kafka refuses to write it, nothing was written: {message_of(fault)}")
+    return OutcomeUnknown(f"{where}: {message_of(fault)}")
 
 
 @asynccontextmanager
@@ -59,7 +59,7 @@ async def asking(what: str, seconds: float) -> AsyncIterator[None]:
         msg = f"{what}: Kafka did not answer within {seconds:g} s; see whether its brokers are up"
         raise LogFault(msg) from fault
     except (errors.KafkaError, OSError) as fault:
-        msg = f"{what}: {said(fault)}"
+        msg = f"{what}: {message_of(fault)}"
         raise LogFault(msg) from fault
 
 

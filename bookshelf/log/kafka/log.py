@@ -7,18 +7,18 @@ from typing import Any, TypeVar
 
 from aiokafka import AIOKafkaConsumer, AIOKafkaProducer, TopicPartition
 
-from bookshelf.log.kafka.broker import administered, connect, reach
+from bookshelf.log.kafka.client_lifecycle import start_client, stop_consumer, stop_producer
 from bookshelf.log.kafka.clients import Clients
-from bookshelf.log.kafka.dropping import begin, drop, let_go
+from bookshelf.log.kafka.connect import administered, connect, reach
 from bookshelf.log.kafka.faults import asking, persist
 from bookshelf.log.kafka.identity import identity
 from bookshelf.log.kafka.member import KafkaMembership
 from bookshelf.log.kafka.placement import first_keys, misplaced, written_for
 from bookshelf.log.kafka.settings import KafkaSettings, Topic
 from bookshelf.log.kafka.tail import KafkaTail
-from bookshelf.log.kafka.topics import Found, ensure, look_up, there
+from bookshelf.log.kafka.topics import TopicSettings, ensure, existing, look_up
 from bookshelf.log.kafka.transaction import claim
-from bookshelf.log.kafka.writer import Around, KafkaWriter
+from bookshelf.log.kafka.writer import KafkaWriter, WriterContext
 from bookshelf.log.port import Change, LogFault, OutOfRange
 
 T = TypeVar("T")
@@ -27,7 +27,7 @@ T = TypeVar("T")
 class KafkaLog:
     """Topics of one cluster. Each writer, tail and membership has connections of its own."""
 
-    def __init__(self, clients: Clients, topics: dict[str, Found], identity: str) -> None:
+    def __init__(self, clients: Clients, topics: dict[str, TopicSettings], identity: str) -> None:
         self.identity = identity
         self._clients = clients
         self._settings = clients.settings
@@ -62,7 +62,7 @@ class KafkaLog:
         connection = await reach(clients)
         try:
             async with asking(f"opening the log at {settings.bootstrap}", settings.ask_s):
-                log = cls(clients, await there(connection, settings, names), "")
+                log = cls(clients, await existing(connection, settings, names), "")
         finally:
             await connection.close()
         await log._connect()
@@ -71,7 +71,7 @@ class KafkaLog:
     async def _connect(self) -> None:
         try:
             async with asking("connecting to Kafka", self._settings.wait_s):
-                await begin(self._asker)
+                await start_client(self._asker)
                 await self._admin.start()
                 every = [
                     self._at(name, p) for name, topic in self._topics.items() for p in range(topic.partitions)
@@ -101,7 +101,7 @@ class KafkaLog:
         self._topics[topic] = found
         return True
 
-    def _known(self, topic: str) -> Found:
+    def _known(self, topic: str) -> TopicSettings:
         if topic not in self._topics:
             msg = f"the log was not opened with a topic {topic}, only with {', '.join(self._topics)}"
             raise LogFault(msg)
@@ -117,14 +117,14 @@ class KafkaLog:
         self._producers.add(producer)
         try:
             async with asking(f"opening the writer {name}-{partition}", self._settings.ask_s):
-                await begin(producer)
+                await start_client(producer)
                 await claim(producer, self._at(topic, partition))
         except BaseException:
             self._drop(producer)
             raise
         record_bytes = lambda topic: self._known(topic).record_bytes  # noqa: E731 (one of several)
         chosen = self._settings
-        around = Around(chosen.prefix, self.partitions, record_bytes, chosen.append_s, self._drop)
+        around = WriterContext(chosen.prefix, self.partitions, record_bytes, chosen.append_s, self._drop)
         return KafkaWriter(producer, name, (topic, partition), around)
 
     async def tail(self, topic: str, partition: int, offset: int) -> KafkaTail:
@@ -194,11 +194,11 @@ class KafkaLog:
             self._drop(producer)
         for consumer in list(self._consumers):
             self._let_go(consumer)
-        await asyncio.gather(*self._letting_go, let_go(self._asker), self._admin.close())
+        await asyncio.gather(*self._letting_go, stop_consumer(self._asker), self._admin.close())
 
     def _drop(self, producer: AIOKafkaProducer) -> None:
         self._producers.discard(producer)
-        self._in_background(drop(producer))
+        self._in_background(stop_producer(producer))
 
     def _abandoned(self, consumer: AIOKafkaConsumer) -> None:
         """Let go of a tail's consumer; the garbage collector may call this from any thread, at any time."""
@@ -208,7 +208,7 @@ class KafkaLog:
     def _let_go(self, consumer: AIOKafkaConsumer) -> None:
         if consumer in self._consumers:
             self._consumers.discard(consumer)
-            self._in_background(let_go(consumer))
+            self._in_background(stop_consumer(consumer))
 
     def _in_background(self, work: Coroutine[Any, Any, None]) -> None:
         task = self._loop.create_task(work)

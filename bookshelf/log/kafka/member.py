@@ -12,9 +12,9 @@ import structlog
 from aiokafka import AIOKafkaConsumer, ConsumerRebalanceListener, TopicPartition, errors
 
 from bookshelf.log.kafka.assignor import Assignor
+from bookshelf.log.kafka.client_lifecycle import start_client, stop_consumer
 from bookshelf.log.kafka.clients import Clients
-from bookshelf.log.kafka.dropping import begin, let_go
-from bookshelf.log.kafka.faults import said
+from bookshelf.log.kafka.faults import message_of
 from bookshelf.log.port import Change, LogFault
 
 #: Milliseconds between two looks at whether the group has failed us. A member that never asks is put out.
@@ -47,7 +47,7 @@ class KafkaMembership:
             return
         ended = self._keeping.done()
         await self.leave()
-        why = said(self._keeping.exception() or LogFault()) if ended else f"not within {patience_s:g} s"
+        why = message_of(self._keeping.exception() or LogFault()) if ended else f"not within {patience_s:g} s"
         msg = f"the group {self._group} cannot be joined: {why}"
         raise LogFault(msg)
 
@@ -74,7 +74,9 @@ class KafkaMembership:
                 refused = isinstance(fault, errors.KafkaError) and not fault.retriable
                 if refused and not self._shares.first.is_set():
                     raise
-                _logger.warning("membership-lost", group=self._group, why=said(fault), again_in_s=pause_s)
+                _logger.warning(
+                    "membership-lost", group=self._group, why=message_of(fault), again_in_s=pause_s
+                )
             if self._shares.leaving:  # a drain that failed has taken the place of the cancellation
                 return
             await asyncio.sleep(pause_s)
@@ -84,7 +86,7 @@ class KafkaMembership:
         consumer = self._clients.member(self._group, self._assignor)
         consumer.subscribe([self._topic], listener=_Listener(consumer, self._shares))
         try:
-            await begin(consumer)
+            await start_client(consumer)
             while True:
                 await consumer.getmany(timeout_ms=_LOOK_MS)
         finally:
@@ -92,7 +94,7 @@ class KafkaMembership:
                 # drained while still a member: until this member leaves, no one else is given its partitions
                 await self._shares.give_back()
             finally:
-                await let_go(consumer)
+                await stop_consumer(consumer)
 
 
 class _Shares:

@@ -10,8 +10,8 @@ from collections.abc import Iterable, Mapping
 
 from aiokafka import AIOKafkaConsumer, TopicPartition
 
+from bookshelf.log.kafka.client_lifecycle import start_client, stop_consumer
 from bookshelf.log.kafka.clients import Clients
-from bookshelf.log.kafka.dropping import begin, let_go
 from bookshelf.log.kafka.faults import persist
 from bookshelf.log.partition import partition_of
 
@@ -41,7 +41,7 @@ async def first_keys(clients: Clients, topics: Mapping[str, int]) -> dict[str, d
     """Return the first keys of each partition, by the topic's name in Kafka. The deadline is the caller's."""
     consumer = clients.reader()
     try:
-        await begin(consumer)
+        await start_client(consumer)
         places = [TopicPartition(name, p) for name, count in topics.items() for p in range(count)]
         starts = await persist(lambda: consumer.beginning_offsets(places))
         ends = await persist(lambda: consumer.end_offsets(places))
@@ -52,7 +52,7 @@ async def first_keys(clients: Clients, topics: Mapping[str, int]) -> dict[str, d
                 consumer.seek(place, starts[place])
         found = await asyncio.gather(*(_keys(consumer, place) for place in filled))
     finally:
-        await let_go(consumer)
+        await stop_consumer(consumer)
     sample: dict[str, dict[int, list[str]]] = {name: {} for name in topics}
     for place, keys in zip(filled, found, strict=True):
         sample[place.topic][place.partition] = keys

@@ -63,7 +63,7 @@ class Topic(msgspec.Struct, frozen=True):
     cleanup: Literal["delete", "compact"] = "delete"
 
 
-class Line(msgspec.Struct, frozen=True):
+class Finding(msgspec.Struct, frozen=True):
     """One thing about a topic: what it is, what is expected, and what to do if that is not good."""
 
     topic: str

@@ -6,22 +6,22 @@ from collections.abc import Callable, Sequence
 
 from aiokafka import AIOKafkaConsumer, ConsumerRecord, TopicPartition, errors
 
-from bookshelf.log.kafka.dropping import begin
-from bookshelf.log.kafka.faults import said
+from bookshelf.log.kafka.client_lifecycle import start_client
+from bookshelf.log.kafka.faults import message_of
 from bookshelf.log.port import LogFault, OutOfRange, Record
 
 #: Milliseconds after which a reader that got nothing looks whether its position moved, over the marker of a
 #: transaction that was taken back.
 _LOOK_MS = 100
 
-LetGo = Callable[[AIOKafkaConsumer], None]
+Release = Callable[[AIOKafkaConsumer], None]
 
 
 class KafkaTail:
     """A reader of one partition. A tail that nobody holds any more is closed."""
 
     def __init__(
-        self, consumer: AIOKafkaConsumer, where: TopicPartition, topic: str, silence_s: float, let_go: LetGo
+        self, consumer: AIOKafkaConsumer, where: TopicPartition, topic: str, silence_s: float, let_go: Release
     ) -> None:
         self._consumer = consumer
         self._where = where
@@ -35,7 +35,7 @@ class KafkaTail:
 
     async def begin(self, offset: int) -> None:
         """Connect, and read from the offset on."""
-        await begin(self._consumer)
+        await start_client(self._consumer)
         # no turn of the loop between these two: without a position the consumer would look for one itself
         self._consumer.assign([self._where])
         self._consumer.seek(self._where, offset)
@@ -62,7 +62,7 @@ class KafkaTail:
             msg = f"nothing can be read from {where}: the topic was truncated, or is another"
             raise OutOfRange(msg) from fault
         except (errors.KafkaError, errors.ConsumerStoppedError) as fault:
-            msg = f"{where} cannot be read: {said(fault)}"
+            msg = f"{where} cannot be read: {message_of(fault)}"
             raise LogFault(msg) from fault
         records: Sequence[ConsumerRecord] = found.get(self._where, ())
         return records

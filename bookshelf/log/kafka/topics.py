@@ -32,7 +32,7 @@ class TooFewBrokers(LogFault):
 _KEEPS = ("cleanup.policy", "retention.ms", "retention.bytes")
 
 
-class Found(Struct, frozen=True):
+class TopicSettings(Struct, frozen=True):
     """A topic as it is. `record_bytes`: the most that it takes in one record."""
 
     partitions: int
@@ -44,40 +44,45 @@ async def ensure(
     admin: AIOKafkaAdminClient,
     settings: KafkaSettings,
     topics: Sequence[Topic],
-) -> dict[str, Found]:
+) -> dict[str, TopicSettings]:
     """Return the topics by our names for them, once all are there. The deadline is the caller's.
 
     Raises `LogFault`.
     """
     by_name = {settings.prefix + topic.name: topic for topic in topics}
-    there = await _partitions(connection, list(by_name))
+    existing = await _partitions(connection, list(by_name))
     # before any is made: who then sets what the refusal says would have topics of two counts
-    _hold_to(settings.partitions, there)
-    missing = [topic for name, topic in by_name.items() if not there[name]]
+    _hold_to(settings.partitions, existing)
+    missing = [topic for name, topic in by_name.items() if not existing[name]]
     if missing:
         await _patiently(admin, settings, missing)
-    while not all(there.values()):
+    while not all(existing.values()):
         await asyncio.sleep(_PAUSE_S)
-        there = await _partitions(connection, list(by_name))
-    _hold_to(settings.partitions, there)
+        existing = await _partitions(connection, list(by_name))
+    _hold_to(settings.partitions, existing)
     found = await persist(lambda: _described(admin, list(by_name)))
     _hold_to_declared(settings, by_name, found)
-    return {topic.name: Found(there[name], _record_bytes(found[name])) for name, topic in by_name.items()}
+    return {
+        topic.name: TopicSettings(existing[name], _record_bytes(found[name]))
+        for name, topic in by_name.items()
+    }
 
 
-async def there(
+async def existing(
     connection: AIOKafkaConnection, settings: KafkaSettings, names: Sequence[str]
-) -> dict[str, Found]:
+) -> dict[str, TopicSettings]:
     """Return topics as they are, by our names for them: to be read. Raises `LogFault` if one is missing."""
     found = await _partitions(connection, [settings.prefix + name for name in names])
     for name, count in found.items():
         if not count:
             msg = f"Kafka has no topic {name}, or no leaders for it; `bookshelf topics check` says more"
             raise LogFault(msg)
-    return {name: Found(found[settings.prefix + name], 0) for name in names}
+    return {name: TopicSettings(found[settings.prefix + name], 0) for name in names}
 
 
-async def look_up(connection: AIOKafkaConnection, admin: AIOKafkaAdminClient, name: str) -> Found | None:
+async def look_up(
+    connection: AIOKafkaConnection, admin: AIOKafkaAdminClient, name: str
+) -> TopicSettings | None:
     """Return a topic of somebody else's; None if it is missing, or this user may not see it."""
     answer = await connection.send(MetadataRequest([name], allow_auto_topic_creation=False))
     [(code, _, _, partitions)] = answer.topics
@@ -90,11 +95,11 @@ async def look_up(connection: AIOKafkaConnection, admin: AIOKafkaAdminClient, na
         most = _record_bytes((await persist(lambda: _described(admin, [name])))[name])
     except errors.TopicAuthorizationFailedError:
         most = RECORD_BYTES  # this user may write it and not see its settings: the broker will check
-    return Found(len(partitions), most)
+    return TopicSettings(len(partitions), most)
 
 
-def _hold_to(wanted: int, there: Mapping[str, int]) -> None:
-    for name, found in there.items():
+def _hold_to(wanted: int, existing: Mapping[str, int]) -> None:
+    for name, found in existing.items():
         if found in {0, wanted}:  # 0: it is still to be made
             continue
         msg = (
@@ -113,10 +118,10 @@ def _hold_to_declared(
         wanted = {key: value for key, value in configs(settings, topic).items() if key in _KEEPS}
         wrong = {key: value for key, value in wanted.items() if found[name].get(key) != value}
         if wrong:
-            there = ", ".join(f"{key}={found[name].get(key)}" for key in wrong)
+            existing = ", ".join(f"{key}={found[name].get(key)}" for key in wrong)
             needed = ",".join(f"{key}={value}" for key, value in wrong.items())
             msg = (
-                f"Kafka's topic {name} has {there}, so records would vanish from it, or be read again: "
+                f"Kafka's topic {name} has {existing}, so records would vanish from it, or be read again: "
                 f"kafka-configs.sh --alter --entity-type topics --entity-name {name} --add-config {needed}"
             )
             raise LogFault(msg)

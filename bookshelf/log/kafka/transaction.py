@@ -11,12 +11,12 @@ from typing import Any
 from aiokafka import AIOKafkaProducer, TopicPartition
 from aiokafka.producer.message_accumulator import BatchBuilder
 
-from bookshelf.log.kafka.dropping import heard
-from bookshelf.log.places import Place
+from bookshelf.log.kafka.client_lifecycle import ignore_result
+from bookshelf.log.partition import Place
 from bookshelf.log.port import Consumed, NewRecord, OutcomeUnknown
 
 
-class Parcels:
+class RecordBatches:
     """Records in batches as Kafka takes them, in order for each partition."""
 
     def __init__(self, make: Callable[[], BatchBuilder], prefix: str) -> None:
@@ -53,14 +53,14 @@ class Transaction:
         """Begin. Fails an assertion if the producer has failed meanwhile."""
         await producer.begin_transaction()
         ended = producer._txn_manager.wait_for_transaction_end()  # noqa: SLF001 (see above)
-        heard(ended)
+        ignore_result(ended)
         return cls(producer, ended)
 
     async def send(self, parcels: Sequence[tuple[TopicPartition, BatchBuilder]]) -> None:
         """Send batches; those of one partition one after the other."""
         for where, batch in parcels:
             placed = await self._producer.send_batch(batch, where.topic, partition=where.partition)
-            heard(placed)
+            ignore_result(placed)
             self._sent.append(placed)
 
     async def move(self, group: str, prefix: str, consumed: Consumed) -> None:
@@ -84,7 +84,7 @@ class Transaction:
         await self._producer.commit_transaction()
 
     async def _or_refused(self, future: "asyncio.Future[Any]") -> Any:  # noqa: ANN401 (whatever the future has)
-        heard(future)
+        ignore_result(future)
         await asyncio.wait({future, self._ended}, return_when=asyncio.FIRST_COMPLETED)
         if not future.done():
             self._ended.result()

@@ -7,15 +7,15 @@ from typing import NamedTuple
 from aiokafka import AIOKafkaProducer
 
 from bookshelf.log.kafka.faults import append_fault
-from bookshelf.log.kafka.transaction import Parcels, Transaction
-from bookshelf.log.places import Place, places
+from bookshelf.log.kafka.transaction import RecordBatches, Transaction
+from bookshelf.log.partition import Place, positions_of
 from bookshelf.log.port import Consumed, Fenced, LogFault, NewRecord, OutcomeUnknown
 
 #: Bytes that a record has beside its key and value, at the most.
 _AROUND = 100
 
 
-class Around(NamedTuple):
+class WriterContext(NamedTuple):
     """What a writer knows of the log around it: our names in Kafka's, topics, deadlines."""
 
     prefix: str
@@ -28,7 +28,7 @@ class Around(NamedTuple):
 class KafkaWriter:
     """A pen of one name and partition. It appends one after the other; a fault makes it useless."""
 
-    def __init__(self, producer: AIOKafkaProducer, name: str, own: Place, around: Around) -> None:
+    def __init__(self, producer: AIOKafkaProducer, name: str, own: Place, around: WriterContext) -> None:
         self.name = name
         self._producer = producer
         self._own = own
@@ -41,7 +41,7 @@ class KafkaWriter:
         """Append all or none. Raises `Fenced`, `OutcomeUnknown`, or `LogFault` if nothing was written."""
         if not records and consumed is None:
             return ()
-        where = places(records, self._own, self._around.partitions)
+        where = positions_of(records, self._own, self._around.partitions)
         self._fit(records, where)
         async with self._turn:
             self._in_hand()
@@ -86,7 +86,7 @@ class KafkaWriter:
         self, records: Sequence[NewRecord], where: Sequence[Place], consumed: Consumed | None
     ) -> Sequence[int]:
         transaction = await Transaction.begin(self._producer)
-        parcels = Parcels(self._producer.create_batch, self._around.prefix)
+        parcels = RecordBatches(self._producer.create_batch, self._around.prefix)
         slots = [parcels.put(place, record) for place, record in zip(where, records, strict=True)]
         await transaction.send(parcels.full)
         if consumed is not None:

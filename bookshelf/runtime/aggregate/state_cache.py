@@ -16,7 +16,7 @@ from bookshelf.cqrs.aggregate import Aggregate
 from bookshelf.runtime.aggregate.deadlines.deadline import deadline
 from bookshelf.runtime.aggregate.snapshot import AggregateSnapshot, CompletedCommand, memory_of
 from bookshelf.runtime.aggregate.state_store import CommandKey, Dues, Spilled, StateStore, Unsaved
-from bookshelf.storage.port import Spoilt
+from bookshelf.storage.port import TableSetCorrupt
 
 T = TypeVar("T")
 #: Hours for which a completed command is remembered at least.
@@ -119,7 +119,7 @@ class StateCache:
         try:
             stored = await self._in_thread(partial(self._store.load, keys))
             return {key: self._decode(value) for key, value in stored.items()}
-        except (msgspec.MsgspecError, Spoilt):
+        except (msgspec.MsgspecError, TableSetCorrupt):
             self._spoilt = True  # damaged, or of another release: the next start makes it again from the log
             raise
 
@@ -158,7 +158,7 @@ class StateCache:
         """Return those of the commands that are in the store."""
         try:
             return await self._in_thread(partial(self._store.recall, commands))
-        except Spoilt:
+        except TableSetCorrupt:
             self._spoilt = True
             raise
 
@@ -166,7 +166,7 @@ class StateCache:
         """Return the keys of the first stored deadlines, in order, and their moments."""
         try:
             return await self._in_thread(lambda: self._store.earliest(most))
-        except Spoilt:
+        except TableSetCorrupt:
             self._spoilt = True
             raise
 

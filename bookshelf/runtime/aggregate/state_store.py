@@ -8,7 +8,7 @@ from types import MappingProxyType
 from typing import NamedTuple, Protocol
 
 from bookshelf.runtime.aggregate.snapshot import CompletedCommand
-from bookshelf.storage.port import Spoilt
+from bookshelf.storage.port import TableSetCorrupt
 
 _SCHEMA = """
 CREATE TABLE IF NOT EXISTS about (name TEXT PRIMARY KEY, value TEXT NOT NULL) WITHOUT ROWID;
@@ -42,8 +42,8 @@ class Spilled(NamedTuple):
 NO_COMMANDS = Spilled(MappingProxyType({}), 0)
 
 
-def _spoilt(fault: sqlite3.DatabaseError) -> Spoilt:
-    return Spoilt(f"stored states cannot be read ({fault}); they are made again from the log")
+def _spoilt(fault: sqlite3.DatabaseError) -> TableSetCorrupt:
+    return TableSetCorrupt(f"stored states cannot be read ({fault}); they are made again from the log")
 
 
 class Unsaved(Exception):
@@ -60,10 +60,10 @@ class StateStore(Protocol):
         """Return the offset to read on from, and how many keys are held; empty if of another source."""
 
     def load(self, keys: Iterable[str]) -> dict[str, bytes]:
-        """Return the values of those keys that are held. Raises `Spoilt`."""
+        """Return the values of those keys that are held. Raises `TableSetCorrupt`."""
 
     def earliest(self, most: int) -> dict[str, str]:
-        """Return the keys of the first `most` deadlines, in order, and their moments. Raises `Spoilt`."""
+        """Return the keys of the first `most` deadlines, in order, with moments. Raises `TableSetCorrupt`."""
 
     def save(
         self,
@@ -79,7 +79,7 @@ class StateStore(Protocol):
         """
 
     def recall(self, commands: Iterable[CommandKey]) -> dict[CommandKey, CompletedCommand]:
-        """Return those of the commands that are stored. Raises `Spoilt`."""
+        """Return those of the commands that are stored. Raises `TableSetCorrupt`."""
 
     def reset(self) -> None:
         """Forget everything that was saved."""

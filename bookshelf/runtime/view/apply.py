@@ -10,7 +10,7 @@ from bookshelf.cqrs.envelope import DROPPED, decode_envelope, dropped
 from bookshelf.cqrs.errors import Malformed
 from bookshelf.cqrs.view import Change, Recorded, View
 from bookshelf.log.port import Record
-from bookshelf.storage import ledger
+from bookshelf.storage import checkpoints
 from bookshelf.storage.faults import of_storage
 
 UnappliedRecord = dict[str, Any]
@@ -57,7 +57,7 @@ class Batch:
 
     def apply(self, records: Sequence[Record]) -> int:
         """Apply all, together if that works, else one by one; return how many were parked."""
-        self._held = ledger.held_keys(self._db, {_key(record) for record in records})
+        self._held = checkpoints.held_keys(self._db, {_key(record) for record in records})
         ready: Ready = []
         for record in records:
             if (offset := _dropped(record)) is not None:
@@ -80,19 +80,19 @@ class Batch:
         agree, because each does without a given up record only if it can't apply it.
         """
         key = _key(record)
-        letter = ledger.letter_at(self._db, record.partition, offset)
+        letter = checkpoints.letter_at(self._db, record.partition, offset)
         if letter is None or letter.key != key:
             return
         if letter.behind:
-            ledger.blame(self._db, letter.part, letter.off, GIVEN_UP, behind=True)
+            checkpoints.blame(self._db, letter.part, letter.off, GIVEN_UP, behind=True)
             return
-        ledger.unpark(self._db, [(letter.part, letter.off)])
+        checkpoints.unpark(self._db, [(letter.part, letter.off)])
         self.resume(record.topic, key)
 
     def resume(self, topic: str, key: str) -> int:
         """Apply a key's dead letters in order, up to the first that fails; return how many were applied."""
         applied, most = 0, 1  # the next one may fail as well: many are read only after one that did not
-        while letters := ledger.letters(self._db, key, most):
+        while letters := checkpoints.letters(self._db, key, most):
             most = _LETTERS
             records = [Record(topic, row.part, row.off, row.key, row.value) for row in letters]
             faults = self._try(records, [row.reason == GIVEN_UP for row in letters])
@@ -100,10 +100,10 @@ class Batch:
             applied += len(done)
             failed = faults[-1] is not None and letters[len(faults) - 1].reason != GIVEN_UP
             past = records[: len(faults) - failed]
-            ledger.unpark(self._db, [(record.partition, record.offset) for record in past])
+            checkpoints.unpark(self._db, [(record.partition, record.offset) for record in past])
             if failed:
                 first = records[len(faults) - 1]
-                ledger.blame(self._db, first.partition, first.offset, _reason(faults[-1]))
+                checkpoints.blame(self._db, first.partition, first.offset, _reason(faults[-1]))
                 self._held.add(key)
                 return applied
         self._held.discard(key)
@@ -135,14 +135,14 @@ class Batch:
                 elif (fault := self._run(changes)) is not None:
                     self._park_poison(record, fault)
         ready.clear()
-        ledger.park(self._db, self._letters)
+        checkpoints.park(self._db, self._letters)
         self._letters.clear()
 
     def _run(self, changes: Iterable[Change]) -> BaseException | None:
         """Run statements, all or none; return what is wrong with them. Raises what is the storage's fault."""
         try:
             with self._db.begin_nested():
-                ledger.run(self._db, changes)
+                checkpoints.run(self._db, changes)
         except Exception as fault:
             if of_storage(fault):
                 raise
@@ -200,5 +200,5 @@ def apply(db: Connection, view: View, records: Sequence[Record], move: tuple[int
 
     Raises `Superseded`, or what is the database's fault.
     """
-    ledger.move(db, *move)
+    checkpoints.move(db, *move)
     return Batch(db, view).apply(records)

@@ -10,7 +10,7 @@ from bookshelf.cqrs.position import Position
 from bookshelf.cqrs.view import View
 from bookshelf.runtime.view.apply import Batch
 from bookshelf.runtime.view.rows import Rows
-from bookshelf.storage import ledger
+from bookshelf.storage import checkpoints
 
 
 class DeadLetter(msgspec.Struct, frozen=True):
@@ -26,12 +26,12 @@ class DeadLetter(msgspec.Struct, frozen=True):
 
 async def listed(rows: Rows) -> list[DeadLetter]:
     """Return the dead letters in the order of the log."""
-    return [_shown(rows, row) for row in await rows.tables.read(ledger.letters)]
+    return [_shown(rows, row) for row in await rows.tables.read(checkpoints.letters)]
 
 
 async def count(rows: Rows) -> int:
     """Return how many dead letters there are."""
-    found: int = await rows.tables.read(ledger.count_letters)
+    found: int = await rows.tables.read(checkpoints.count_letters)
     return found
 
 
@@ -53,17 +53,17 @@ async def retry(rows: Rows, key: str | None = None) -> int:
 
 
 def _retry(view: View, key: str, db: Connection) -> int:
-    ledger.edit(db)
+    checkpoints.edit(db)
     return Batch(db, view).resume(view.topic, key)
 
 
 async def _next_key(rows: Rows, after: str) -> str | None:
-    return await rows.tables.read(lambda db: ledger.next_key(db, after))
+    return await rows.tables.read(lambda db: checkpoints.next_key(db, after))
 
 
 async def find(rows: Rows, position: Position) -> DeadLetter | None:
     """Return the dead letter at a position; None if there is none."""
     if position.topic != rows.view.topic:
         return None
-    row = await rows.tables.read(lambda db: ledger.letter_at(db, position.partition, position.offset))
+    row = await rows.tables.read(lambda db: checkpoints.letter_at(db, position.partition, position.offset))
     return None if row is None else _shown(rows, row)

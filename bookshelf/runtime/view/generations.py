@@ -11,7 +11,7 @@ from bookshelf.log.port import Log
 from bookshelf.runtime.metrics import ViewMeters
 from bookshelf.runtime.supervisor import Supervisor
 from bookshelf.runtime.view.rows import Rows
-from bookshelf.storage.port import Gone, Storage, StorageFault
+from bookshelf.storage.port import Storage, StorageFault, TableSetDropped
 
 _logger = structlog.get_logger(__name__)
 
@@ -165,7 +165,7 @@ class Generations:
     async def _as_far(self, new: Rows, former: Rows, ready: Callable[[Rows], bool], untrue: set[int]) -> bool:
         if new.superseded.is_set():
             msg = f"the new rows of {self._view.name} were superseded before they went live"
-            raise Gone(msg)
+            raise TableSetDropped(msg)
         if new.broken:
             msg = f"the new rows of {self._view.name} broke before they went live: {new.fault}"
             raise StorageFault(msg)

@@ -12,7 +12,7 @@ from bookshelf.log.port import Log, LogFault
 from bookshelf.runtime.metrics import ViewMeters
 from bookshelf.runtime.view.generations import Generations
 from bookshelf.runtime.view.rows import Rows
-from bookshelf.storage.port import Gone, Spoilt, Storage
+from bookshelf.storage.port import Storage, TableSetCorrupt, TableSetDropped
 
 #: Seconds that a query waits for the positions that its caller has seen.
 PATIENCE_S = 2.0
@@ -131,8 +131,8 @@ class ViewHost:
         rows = self.rows
         try:
             return await ask(rows)
-        except (Gone, Spoilt) as gone:
-            if isinstance(gone, Spoilt):
+        except (TableSetDropped, TableSetCorrupt) as gone:
+            if isinstance(gone, TableSetCorrupt):
                 rows.spoilt(gone)
             try:
                 async with asyncio.timeout(self._patience_s):

@@ -13,9 +13,9 @@ from bookshelf.runtime.metrics import ViewMeters
 from bookshelf.runtime.supervisor import Supervisor
 from bookshelf.runtime.view.apply import apply
 from bookshelf.runtime.view.standing import Standing
-from bookshelf.storage import ledger
-from bookshelf.storage.ledger import Superseded
-from bookshelf.storage.port import Spoilt, StorageFault, TableSet
+from bookshelf.storage import checkpoints
+from bookshelf.storage.checkpoints import Superseded
+from bookshelf.storage.port import StorageFault, TableSet, TableSetCorrupt
 
 #: Records in one transaction at the most.
 _BATCH = 500
@@ -99,7 +99,7 @@ class Rows(Standing):
         await self._revoked(frozenset(self._following))
         self.changed()  # who waits here looks elsewhere
 
-    def spoilt(self, fault: Spoilt) -> None:
+    def spoilt(self, fault: TableSetCorrupt) -> None:
         """Have other rows made in the place of these, which are damaged."""
         if not self.broken:
             _logger.error("spoilt", view=self.view.name, why=str(fault))
@@ -185,7 +185,7 @@ class Rows(Standing):
         tail = await open_deduplicated(self._log, self.view.topic, partition, at, mark)
         if tail.mark and not mark:
             self.marks[partition] = tail.mark
-            await self.tables.write(lambda db: ledger.fill(db, partition, at, tail.mark))
+            await self.tables.write(lambda db: checkpoints.fill(db, partition, at, tail.mark))
         return tail
 
     async def _take(self, partition: int, tail: DeduplicatingTail) -> None:
@@ -199,7 +199,7 @@ class Rows(Standing):
             move = (partition, old, tail.position, tail.mark)
             try:
                 parked = await self.tables.write(lambda db: apply(db, self.view, records, move))  # noqa: B023
-            except Spoilt as fault:
+            except TableSetCorrupt as fault:
                 self.spoilt(fault)
                 raise
             except Superseded:

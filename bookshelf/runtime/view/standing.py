@@ -5,7 +5,7 @@ from collections.abc import Mapping
 from contextlib import suppress
 
 from bookshelf.runtime.metrics import ViewMeters
-from bookshelf.storage.port import Gone, StorageFault, TableSet
+from bookshelf.storage.port import StorageFault, TableSet, TableSetDropped
 
 #: Seconds between two looks at rows that others change too, while someone waits for them.
 _POLL_S = 0.01
@@ -35,13 +35,13 @@ class Standing:
         self._moved = asyncio.Event()
 
     async def refresh(self) -> None:
-        """See how far the rows themselves are, not before this was called. Raises `StorageFault`, `Gone`."""
+        """See how far the rows are, at this call or later. Raises `StorageFault`, `TableSetDropped`."""
         before = dict(self.applied)
         try:
             seen = await self.tables.look()
         except StorageFault as fault:
             self.away = str(fault) if self.shared else None
-            if isinstance(fault, Gone):
+            if isinstance(fault, TableSetDropped):
                 self.superseded.set()
             raise
         self.away = None

@@ -30,7 +30,7 @@ _SESSION = {
 
 
 @dataclass(frozen=True, slots=True)
-class Patience:
+class Timeouts:
     """Seconds that the database may take: for a connection, for a look, for a transaction as a whole.
 
     `hung_s`: how long a process that hangs in a transaction keeps its locks; others wait for them.
@@ -42,12 +42,12 @@ class Patience:
     hung_s: float = 5.0
 
 
-class Lost(StorageFault):
+class ConnectionLost(StorageFault):
     """The connection was cut: what was under way did or did not happen; a new one may work at once."""
 
 
 @contextmanager
-def told() -> Iterator[None]:
+def translate_connection_errors() -> Iterator[None]:
     """Have the database's faults raised as `StorageFault`; all others pass."""
     try:
         yield
@@ -57,15 +57,15 @@ def told() -> Iterator[None]:
     except (SQLAlchemyError, OSError, asyncpg.PostgresError, asyncpg.InterfaceError) as fault:
         if isinstance(fault, SQLAlchemyError) and not faults.of_storage(fault):
             raise  # the fault of what was given
-        kind = Lost if faults.lost(fault) else StorageFault
-        msg = f"PostgreSQL: {faults.said(fault)}"
+        kind = ConnectionLost if faults.lost(fault) else StorageFault
+        msg = f"PostgreSQL: {faults.message_of(fault)}"
         raise kind(msg) from fault
 
 
 class Database:
     """A database by its URL. Few connections write, few read: more would only wait in another place."""
 
-    def __init__(self, url: str, patience: Patience) -> None:
+    def __init__(self, url: str, patience: Timeouts) -> None:
         self._url = url
         self.patience = patience
         self._session = {
@@ -105,7 +105,7 @@ class Database:
     @asynccontextmanager
     async def begin(self, engine: AsyncEngine) -> AsyncIterator[AsyncConnection]:
         """Begin a transaction that is committed at the end of the block. Raises `StorageFault`."""
-        with told():
+        with translate_connection_errors():
             async with asyncio.timeout(self.patience.work_s), engine.begin() as db:
                 yield db
 

@@ -9,16 +9,16 @@ import structlog
 from sqlalchemy import Connection, text
 
 from bookshelf.cqrs.view import View
-from bookshelf.storage import faults, ledger
+from bookshelf.storage import checkpoints, faults
 from bookshelf.storage.port import StorageFault, TableSet
-from bookshelf.storage.postgres import catalogue
-from bookshelf.storage.postgres.database import Database, Lost, Patience
+from bookshelf.storage.postgres import table_sets
+from bookshelf.storage.postgres.database import ConnectionLost, Database, Timeouts
 from bookshelf.storage.postgres.tables import PostgresTables
 
 _FIRST_PAUSE_S, _LAST_PAUSE_S = 0.1, 5.0
 #: Servers that are there, and will answer soon: starting, or with too many connections.
 _BUSY = frozenset({"57P03", "53300"})
-_PATIENCE = Patience()
+_PATIENCE = Timeouts()
 _logger = structlog.get_logger(__name__)
 
 
@@ -32,7 +32,7 @@ class PostgresStorage:
         self._open: set[PostgresTables] = set()
 
     @classmethod
-    async def open(cls, url: str, wait_s: float = 60.0, patience: Patience = _PATIENCE) -> Self:
+    async def open(cls, url: str, wait_s: float = 60.0, patience: Timeouts = _PATIENCE) -> Self:
         """Wait up to `wait_s` for the database, and make the catalogue in it. Raises `StorageFault`."""
         database = Database(url, patience)
         try:
@@ -50,8 +50,8 @@ class PostgresStorage:
         """Open the live set of this version and log; the first of all instances begins it."""
 
         def choose(db: Connection) -> tuple[int, str]:
-            catalogue.sweep(db, view, source, other_versions=True)
-            there = catalogue.live(db, view, source)
+            table_sets.sweep(db, view, source, other_versions=True)
+            there = table_sets.live(db, view, source)
             return there or _new(db, view, source, goes_live=True)
 
         return await self._opened(choose, view, source, live=True)
@@ -68,7 +68,7 @@ class PostgresStorage:
         tables: PostgresTables | None = None
         try:
             async with self._database.begin(self._database.writing) as db:
-                await db.run_sync(catalogue.take_turn)
+                await db.run_sync(table_sets.take_turn)
                 number, name = await db.run_sync(choose)
                 closed = partial(self._closed, view, source)
                 tables = PostgresTables(self._database, number, name, closed)
@@ -88,8 +88,8 @@ class PostgresStorage:
         number = new.number
 
         def point(db: Connection) -> None:
-            catalogue.take_turn(db)
-            catalogue.point(db, number)
+            table_sets.take_turn(db)
+            table_sets.point(db, number)
 
         try:
             await self._database.run(self._database.writing, point)
@@ -106,8 +106,8 @@ class PostgresStorage:
         """Drop what no one uses any more."""
 
         def sweep(db: Connection) -> None:
-            catalogue.take_turn(db)
-            catalogue.sweep(db, view, source, other_versions=False)
+            table_sets.take_turn(db)
+            table_sets.sweep(db, view, source, other_versions=False)
 
         try:
             await self._database.run(self._database.writing, sweep)
@@ -122,10 +122,10 @@ class PostgresStorage:
 
 
 def _new(db: Connection, view: View, source: str, *, goes_live: bool) -> tuple[int, str]:
-    number, name = catalogue.add(db, view, source, goes_live=goes_live)
-    inside = db.execution_options(schema_translate_map={None: catalogue.schema(number)})
+    number, name = table_sets.add(db, view, source, goes_live=goes_live)
+    inside = db.execution_options(schema_translate_map={None: table_sets.schema(number)})
     view.tables.create_all(inside, checkfirst=False)
-    ledger.begin(inside, source=source, version=str(view.version))
+    checkpoints.begin(inside, source=source, version=str(view.version))
     return number, name
 
 
@@ -147,7 +147,11 @@ async def _prepared(database: Database) -> None:
 
 def _may_come(fault: StorageFault) -> bool:
     cause = fault.__cause__
-    return isinstance(fault, Lost) or isinstance(cause, TimeoutError) or faults.state(cause or fault) in _BUSY
+    return (
+        isinstance(fault, ConnectionLost)
+        or isinstance(cause, TimeoutError)
+        or faults.state(cause or fault) in _BUSY
+    )
 
 
 def _prepare(db: Connection) -> None:
@@ -157,4 +161,4 @@ def _prepare(db: Connection) -> None:
     if not db.scalar(text("SELECT count(*) FROM pg_collation WHERE collname = 'und-x-icu'")):
         msg = "this PostgreSQL was built without ICU, which tells the letters of all languages"
         raise StorageFault(msg)
-    catalogue.make(db)
+    table_sets.make(db)

@@ -10,10 +10,10 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 
 from bookshelf.cqrs.errors import NotFound
 from bookshelf.storage import faults
-from bookshelf.storage.port import Seen, StorageFault
-from bookshelf.storage.postgres import catalogue
-from bookshelf.storage.postgres.database import Database, Lost, within
-from bookshelf.storage.postgres.lookout import Lookout
+from bookshelf.storage.port import StorageFault, TableSetStatus
+from bookshelf.storage.postgres import table_sets
+from bookshelf.storage.postgres.database import ConnectionLost, Database, within
+from bookshelf.storage.postgres.set_watch import TableSetWatch
 
 T = TypeVar("T")
 
@@ -31,12 +31,12 @@ class PostgresTables:
         self.number = number
         self.name = name
         self.live = False
-        schema = catalogue.schema(number)
+        schema = table_sets.schema(number)
         self._database = database
         self._writing = within(database.writing, schema)
         self._reading = within(database.reading, schema)
         self._closed = closed
-        self._lookout = Lookout(database, number)
+        self._lookout = TableSetWatch(database, number)
         self._under_way: set[asyncio.Task[object]] = set()
 
     async def hold(self) -> None:
@@ -56,13 +56,13 @@ class PostgresTables:
         try:
             try:
                 return await self._run(self._reading, work)
-            except Lost:
+            except ConnectionLost:
                 return await self._run(self._reading, work)
         except DBAPIError as fault:  # of what was given, like a NUL: a query has it from who asks
-            msg = f"no row can hold what is asked for: {faults.said(fault)}"
+            msg = f"no row can hold what is asked for: {faults.message_of(fault)}"
             raise NotFound(msg) from fault
 
-    async def look(self) -> Seen:
+    async def look(self) -> TableSetStatus:
         """Return how the set stands."""
         seen = await self._lookout.look()
         self.live = self.live and not seen.former

@@ -10,18 +10,18 @@ from support.registry import followed, ids, instance, settings
 
 from bookshelf.discovery.consul.agent import Agent as Asked
 from bookshelf.discovery.consul.discovery import ConsulDiscovery
-from bookshelf.discovery.consul.strangers import Strangers, WithStrangers
+from bookshelf.discovery.consul.foreign_services import CombinedDiscovery, ForeignServices
 
 pytestmark = pytest.mark.needs("consul")
 META = {"openapi": "/openapi.json"}
 
 
 @pytest.fixture
-async def everyone(shared: Agent, discovery: ConsulDiscovery) -> AsyncIterator[WithStrangers]:
+async def everyone(shared: Agent, discovery: ConsulDiscovery) -> AsyncIterator[CombinedDiscovery]:
     asked = Asked(settings(shared))
-    strangers = Strangers(asked, 1.0, "openapi")
+    strangers = ForeignServices(asked, 1.0, "openapi")
     following = asyncio.create_task(strangers.follow())
-    yield WithStrangers(discovery, strangers)
+    yield CombinedDiscovery(discovery, strangers)
     following.cancel()
     await asyncio.gather(following, return_exceptions=True)
     await asked.close()
@@ -37,7 +37,7 @@ def has(*names: str) -> Any:  # noqa: ANN401 (a condition)
 
 
 async def test_who_is_registered_by_hand_is_found_beside_ours_and_marked(
-    shared: Agent, everyone: WithStrangers
+    shared: Agent, everyone: CombinedDiscovery
 ) -> None:
     async with followed(everyone) as seen:
         await everyone.register(instance("newbook-1"))
@@ -55,7 +55,7 @@ async def test_who_is_registered_by_hand_is_found_beside_ours_and_marked(
         await seen.until(has("newbook-1"))
 
 
-async def test_one_whose_check_fails_is_not_ready(shared: Agent, everyone: WithStrangers) -> None:
+async def test_one_whose_check_fails_is_not_ready(shared: Agent, everyone: CombinedDiscovery) -> None:
     async with followed(everyone) as seen:
         by_hand(shared, "guest", Check={"CheckID": "own", "TTL": "60s", "Status": "critical"})
         shared.ask("PUT", "/v1/agent/check/pass/own")
@@ -71,7 +71,7 @@ async def test_one_whose_check_fails_is_not_ready(shared: Agent, everyone: WithS
     [{"Meta": {}}, {"Meta": {"version": "1"}}, {"Port": 0}, {"Tags": ["a\r\nb"]}, {"Address": "a/../b"}],
 )
 async def test_who_does_not_want_to_be_found_or_makes_no_sense_is_not(
-    shared: Agent, everyone: WithStrangers, changed: dict[str, Any]
+    shared: Agent, everyone: CombinedDiscovery, changed: dict[str, Any]
 ) -> None:
     async with followed(everyone) as seen:
         by_hand(shared, "quiet", **changed)
@@ -80,7 +80,7 @@ async def test_who_does_not_want_to_be_found_or_makes_no_sense_is_not(
 
 
 async def test_who_takes_the_id_of_one_of_ours_is_not_believed(
-    shared: Agent, everyone: WithStrangers
+    shared: Agent, everyone: CombinedDiscovery
 ) -> None:
     async with followed(everyone) as seen:
         await everyone.register(instance("newbook-1"))

@@ -10,7 +10,7 @@ from support.registry import opened, settings
 from support.upstream import HOST, eventually, said, whole
 
 from bookshelf.discovery.consul.agent import Agent as Asked
-from bookshelf.discovery.consul.strangers import Strangers, WithStrangers
+from bookshelf.discovery.consul.foreign_services import CombinedDiscovery, ForeignServices
 from bookshelf.http.client.transport import HttpTransport
 from bookshelf.http.message import Response, request
 from gateway.app import Gateway
@@ -48,12 +48,12 @@ async def gateway(consul_agent: Agent) -> AsyncIterator[Gateway]:
         ours = await stack.enter_async_context(opened(settings(consul_agent)))
         asked, reach = Asked(settings(consul_agent)), Reach(anywhere=False, loopback=True)
         stack.push_async_callback(asked.close)
-        strangers = Strangers(asked, 10.0, OPENAPI)
+        strangers = ForeignServices(asked, 10.0, OPENAPI)
         following = asyncio.create_task(strangers.follow())
         stack.callback(following.cancel)
         transport = HttpTransport(objection=reach.objection)
         stack.push_async_callback(transport.close)
-        made = Gateway(WithStrangers(ours, strangers), transport, choices=Choices(reach=reach))
+        made = Gateway(CombinedDiscovery(ours, strangers), transport, choices=Choices(reach=reach))
         stack.push_async_callback(made.stop)
         await made.start()
         yield made

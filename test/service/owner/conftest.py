@@ -12,7 +12,7 @@ from support.owners import Owners, sqlite_stores
 from support.tally import TOPIC
 
 from bookshelf.log.memory import MemoryLog
-from bookshelf.log.sqlite import SqliteLog
+from bookshelf.log.sqlite.log import SqliteLog
 
 PARTITIONS = 4
 

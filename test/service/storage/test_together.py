@@ -11,8 +11,8 @@ import pytest
 from sqlalchemy import Connection, Engine, event
 
 from bookshelf.storage.port import StorageFault
-from bookshelf.storage.tables import engine
-from bookshelf.storage.together import Together
+from bookshelf.storage.read_batcher import ReadBatcher
+from bookshelf.storage.table_files import engine
 
 
 @pytest.fixture
@@ -37,7 +37,7 @@ async def test_what_waits_meanwhile_is_read_in_few_turns(
 ) -> None:
     begun: list[Connection] = []
     event.listen(reading, "begin", begun.append)
-    together, held = Together(threads, reading), threading.Event()
+    together, held = ReadBatcher(threads, reading), threading.Event()
     first = [asyncio.ensure_future(together.run(lambda _: held.wait(5))) for _ in range(2)]
     await asyncio.sleep(0)  # sleep: a turn of the loop, so that both have begun
     later = [asyncio.ensure_future(together.run(partial(_nth, n))) for n in range(16)]
@@ -52,7 +52,7 @@ async def test_a_database_that_cannot_be_read_is_told_to_everyone(
     tmp_path: Path, threads: ThreadPoolExecutor
 ) -> None:
     nowhere = engine(tmp_path / "nowhere" / "rows.sqlite", "BEGIN", pool_size=4)
-    together = Together(threads, nowhere)
+    together = ReadBatcher(threads, nowhere)
     found = await asyncio.gather(*(together.run(lambda _: 1) for _ in range(5)), return_exceptions=True)
     assert [type(fault) for fault in found] == [StorageFault] * 5
     nowhere.dispose()

@@ -11,7 +11,7 @@ from support.views import Views, answer, caught_up, place
 from bookshelf.log.port import LogFault
 from bookshelf.runtime.view.apply import apply
 from bookshelf.runtime.view.host import NotCaughtUp
-from bookshelf.storage.ledger import Superseded, checkpoints
+from bookshelf.storage.checkpoints import Superseded, checkpoints
 from bookshelf.storage.port import StorageFault
 
 

@@ -8,7 +8,7 @@ from support.views import Views, answer, caught_up
 
 from bookshelf.log.memory import MemoryLog
 from bookshelf.storage.port import Storage
-from bookshelf.storage.postgres import catalogue
+from bookshelf.storage.postgres import table_sets
 from bookshelf.storage.postgres.tables import PostgresTables
 
 #: Storages whose rows outlive a host; those in memory do not.
@@ -48,7 +48,7 @@ async def test_checkpoints_of_an_earlier_release_are_accepted_once_and_get_a_mar
         await written(log, counted("a", 1))
         await caught_up(host, log)
         tables = host.rows.tables
-        schema = f"{catalogue.schema(tables.number)}." if isinstance(tables, PostgresTables) else ""
+        schema = f"{table_sets.schema(tables.number)}." if isinstance(tables, PostgresTables) else ""
         drop = text(f"ALTER TABLE {schema}bookshelf_checkpoint DROP COLUMN mark")
         await before.stop()
         other = await storage.live(VIEW, f"{log.identity}/{TOPIC}")

@@ -13,9 +13,9 @@ from support.views import Views, answer, caught_up, place
 
 from bookshelf.log.memory import MemoryLog
 from bookshelf.runtime.view.host import NotCaughtUp, ViewHost
-from bookshelf.storage import ledger
+from bookshelf.storage import checkpoints
 from bookshelf.storage.port import StorageFault
-from bookshelf.storage.postgres.database import Patience
+from bookshelf.storage.postgres.database import Timeouts
 
 pytestmark = pytest.mark.needs("postgres")
 Pair = tuple[ViewHost, ViewHost]
@@ -90,13 +90,13 @@ async def test_an_instance_that_hangs_in_a_transaction_holds_the_others_up_for_a
 ) -> None:
     await shared.write(4)
     await caught_up(pair[0], shared.log)
-    async with shared.storage(Patience(hung_s=0.2)) as hung:
+    async with shared.storage(Timeouts(hung_s=0.2)) as hung:
         tables = await hung.live(VIEW, f"{shared.log.identity}/{TOPIC}")
         locked, over = asyncio.Event(), asyncio.Event()
 
         def hang(db: Connection) -> None:
             """As SIGSTOP leaves a process: its rows are locked, and it says nothing more."""
-            ledger.edit(db)
+            checkpoints.edit(db)
             locked.set()
             await_only(over.wait())
 
@@ -149,7 +149,7 @@ async def test_a_read_by_position_is_not_answered_from_rows_that_were_set_back(
 
 
 async def test_a_database_that_does_not_answer_is_said_in_time_and_gone_on_with_later(shared: Shared) -> None:
-    hasty = Patience(connect_s=0.2, look_s=0.2, work_s=0.4)
+    hasty = Timeouts(connect_s=0.2, look_s=0.2, work_s=0.4)
     async with (
         blackhole(shared.server.port) as hole,
         shared.storage(hasty, shared.server.url(shared.name, port=hole.port)) as storage,

@@ -14,8 +14,8 @@ from support.tally import TOPIC, VIEW, counted, said, sums
 from bookshelf.cqrs.envelope import DROPPED
 from bookshelf.log.port import NewRecord, Record
 from bookshelf.runtime.view.apply import Batch, apply
-from bookshelf.storage import ledger
-from bookshelf.storage.tables import SqliteTables, engine
+from bookshelf.storage import checkpoints
+from bookshelf.storage.table_files import SqliteTables, engine
 
 _EVERY = 100
 FEW, MANY = 300, 4000
@@ -80,8 +80,8 @@ def test_all_of_many_are_applied_in_order_by_one_retry_once_the_first_is_given_u
     with parked(tmp_path / "rows.sqlite", MANY) as db:
         drops = [said(DROPPED, "a", b'{"offset": %d}' % offset) for offset in range(MANY // 2 - 1)]
         follow(db, MANY, drops)
-        assert ledger.count_letters(db) == MANY - MANY // 2 + 1
+        assert checkpoints.count_letters(db) == MANY - MANY // 2 + 1
         assert Batch(db, VIEW).resume(TOPIC, "a") == 0
         follow(db, MANY + len(drops), [said(DROPPED, "a", b'{"offset": %d}' % (MANY // 2 - 1))])
-        assert ledger.count_letters(db) == 0
+        assert checkpoints.count_letters(db) == 0
         assert sums(db) == {"a": MANY - MANY // 2}

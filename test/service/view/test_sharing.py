@@ -12,7 +12,7 @@ from support.views import BREAKS_HANDLER, Fragile, answer, caught_up, place
 from bookshelf.runtime.view.apply import apply
 from bookshelf.runtime.view.dead_letters import listed, retry
 from bookshelf.runtime.view.host import NotCaughtUp, ViewHost
-from bookshelf.storage.ledger import Superseded
+from bookshelf.storage.checkpoints import Superseded
 
 pytestmark = pytest.mark.needs("postgres")
 

@@ -1,4 +1,4 @@
-from bookshelf.discovery.consul.belief import Belief, Sighting
+from bookshelf.discovery.consul.flap_guard import CatalogSnapshot, FlapGuard
 from bookshelf.discovery.port import Instance
 
 GRACE_S = 5.0
@@ -15,10 +15,10 @@ class Heard:
     """A belief whose answers come by the second, told by the letters of who is ready."""
 
     def __init__(self) -> None:
-        self.belief = Belief(GRACE_S)
+        self.belief = FlapGuard(GRACE_S)
 
     def hear(self, ready: str, at: float, confessed: str = "", *, doubtful: bool = False) -> str:
-        self.belief.hear(Sighting(instances(ready), frozenset(confessed), doubtful), at)
+        self.belief.hear(CatalogSnapshot(instances(ready), frozenset(confessed), doubtful), at)
         return self.at(at)
 
     def at(self, now: float) -> str:

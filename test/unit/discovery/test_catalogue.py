@@ -6,8 +6,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from structlog.testing import capture_logs
 
-from bookshelf.discovery.consul.catalogue import Catalogue
-from bookshelf.discovery.consul.faults import NoAnswer
+from bookshelf.discovery.consul.agent import AgentUnavailable
+from bookshelf.discovery.consul.responses import AgentCatalog
 from bookshelf.discovery.port import Instance
 
 GOOD: dict[str, Any] = {
@@ -39,7 +39,7 @@ def entry(**changed: object) -> dict[str, object]:
 
 
 def read(*entries: object) -> list[Instance]:
-    return list(Catalogue().instances(msgspec.json.encode(entries)))
+    return list(AgentCatalog().instances(msgspec.json.encode(entries)))
 
 
 def test_an_instance_is_read_as_it_was_registered() -> None:
@@ -107,7 +107,7 @@ def test_what_is_no_entry_at_all_is_left_out(entry: object) -> None:
 
 
 def test_what_is_ignored_is_said_once() -> None:
-    catalogue = Catalogue()
+    catalogue = AgentCatalog()
     with capture_logs() as logs:
         for _ in range(3):
             assert list(catalogue.instances(msgspec.json.encode([entry(Port=0)]))) == []
@@ -116,15 +116,15 @@ def test_what_is_ignored_is_said_once() -> None:
 
 def test_text_that_is_no_unicode_spoils_only_its_entry() -> None:
     body = msgspec.json.encode([entry(ID="newbook-?"), entry()])
-    assert list(Catalogue().instances(body.replace(b"newbook-?", b"newbook-\xff"))) == [READ]
+    assert list(AgentCatalog().instances(body.replace(b"newbook-?", b"newbook-\xff"))) == [READ]
 
 
 @pytest.mark.parametrize(
     "body", [b"", b"{}", b"null", b"[", b"<html>", b"[1,", b"\xff", b'["\\ud800"]', b"[" * 100_000]
 )
 def test_what_is_no_list_is_no_answer(body: bytes) -> None:
-    with pytest.raises(NoAnswer, match="speaks something else"):
-        list(Catalogue().instances(body))
+    with pytest.raises(AgentUnavailable, match="speaks something else"):
+        list(AgentCatalog().instances(body))
 
 
 @given(st.sampled_from(sorted(GOOD)), ANYTHING)
@@ -143,7 +143,7 @@ def test_checks_say_who_has_confessed() -> None:
             "ServiceName": "newbook",
         }
 
-    found = Catalogue().checks(
+    found = AgentCatalog().checks(
         msgspec.json.encode(
             [
                 check("Bookshelf: ready", "passing", "ready"),

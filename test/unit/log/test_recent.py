@@ -1,22 +1,22 @@
 """The recent records of a log are bounded in bytes and number, over all its partitions."""
 
 from bookshelf.log.port import Record
-from bookshelf.log.recent import READ_BYTES, Recent, Window
+from bookshelf.log.recent_records import READ_BYTES, RecentRecords, Window
 
 KIB = 1 << 10
 
 
-def some(recent: Recent, count: int, size: int) -> list[Record]:
+def some(recent: RecentRecords, count: int, size: int) -> list[Record]:
     return [Record("shelf", 0, n, "a", b"x" * size) for n in range(recent.end, recent.end + count)]
 
 
-def held(recent: Recent) -> int:
+def held(recent: RecentRecords) -> int:
     return next(recent.end - n for n in range(recent.end + 1) if recent.read(n, 1) is not None)
 
 
 def test_the_oldest_records_leave_a_window_that_is_full_of_bytes() -> None:
     window = Window(100 * KIB, 1000)
-    quiet, busy = Recent(0, window), Recent(0, window)
+    quiet, busy = RecentRecords(0, window), RecentRecords(0, window)
     quiet.publish(some(quiet, 10, KIB))
     for _ in range(200):
         busy.publish(some(busy, 1, KIB))
@@ -27,7 +27,7 @@ def test_the_oldest_records_leave_a_window_that_is_full_of_bytes() -> None:
 
 
 def test_a_batch_larger_than_the_window_is_not_held() -> None:
-    recent = Recent(7, Window(10 * KIB, 1000))
+    recent = RecentRecords(7, Window(10 * KIB, 1000))
     recent.publish(some(recent, 20, KIB))
     assert (recent.end, held(recent)) == (27, 0)
     recent.publish(some(recent, 1, KIB))
@@ -35,20 +35,20 @@ def test_a_batch_larger_than_the_window_is_not_held() -> None:
 
 
 def test_small_records_are_bounded_by_number() -> None:
-    recent = Recent(0, Window(1 << 30, 100))
+    recent = RecentRecords(0, Window(1 << 30, 100))
     for _ in range(1000):
         recent.publish(some(recent, 1, 0))
     assert 50 < held(recent) <= 100
 
 
 def test_without_a_window_everything_is_held() -> None:
-    recent = Recent()
+    recent = RecentRecords()
     recent.publish(some(recent, 3000, 10))
     assert held(recent) == 3000
 
 
 def test_a_read_ends_with_the_record_that_reaches_the_bound() -> None:
-    recent = Recent()
+    recent = RecentRecords()
     recent.publish(some(recent, 10, READ_BYTES // 2))
     assert len(recent.read(0, 500) or ()) == 2
     recent.publish([Record("shelf", 0, 10, "a", b"x" * 2 * READ_BYTES)])

@@ -9,15 +9,15 @@ from queue import Empty, SimpleQueue
 from typing import NamedTuple
 from uuid import uuid4
 
-from bookshelf.log.database import connect, consumed, ends
-from bookshelf.log.places import Place
+from bookshelf.log.partition import Place
 from bookshelf.log.port import Consumed, Fenced, LogFault, LogFull, NewRecord, OutcomeUnknown
+from bookshelf.log.sqlite.database import connect, consumed, ends
 
 Connect = Callable[[Path], sqlite3.Connection]
 Ends = dict[Place, int]
 #: By writer's name, topic and partition.
 Moves = dict[tuple[str, str, int], int]
-Done = Callable[["Append", Sequence[int]], None]
+Done = Callable[["QueuedAppend", Sequence[int]], None]
 Row = tuple[str, int, int, str, bytes]
 
 #: Bytes of the records that may wait for the disk; an append that comes on top of them is refused.
@@ -29,7 +29,7 @@ _INSERT = "INSERT INTO record (topic, part, off, key, value) VALUES (?, ?, ?, ?,
 _MOVE = "INSERT OR REPLACE INTO consumed (name, topic, part, off) VALUES (?, ?, ?, ?)"
 
 
-class Append(NamedTuple):
+class QueuedAppend(NamedTuple):
     """One writer's records, and the future that waits for their offsets.
 
     `places` are the records' own; None if all go to the writer's.
@@ -53,7 +53,7 @@ class Append(NamedTuple):
 class _Attempt(NamedTuple):
     """A batch whose commit raised, and what the file has if it was carried out all the same."""
 
-    outcome: "Outcome"
+    outcome: "AppendResult"
     ends: Ends
     consumed: Moves
     #: True if the commit frame cannot be in the write-ahead log, so that no restart can bring the batch back.
@@ -61,7 +61,7 @@ class _Attempt(NamedTuple):
     fault: Exception
 
 
-Outcome = list[tuple[Append, Sequence[int] | LogFault]]
+AppendResult = list[tuple[QueuedAppend, Sequence[int] | LogFault]]
 
 
 class Committer:
@@ -78,7 +78,7 @@ class Committer:
         self._loop = loop
         self._done = done
         self._opener = opener
-        self._queue: SimpleQueue[Append | None] = SimpleQueue()
+        self._queue: SimpleQueue[QueuedAppend | None] = SimpleQueue()
         #: Bytes of the appends that are not answered yet; counted on the loop.
         self._queued_bytes = 0
         self._sizes: dict[asyncio.Future[Sequence[int]], int] = {}
@@ -89,7 +89,7 @@ class Committer:
         self._thread = threading.Thread(target=self._run, name="log-committer", daemon=True)
         self._thread.start()
 
-    def submit(self, append: Append) -> None:
+    def submit(self, append: QueuedAppend) -> None:
         """Queue an append; its future is answered on the loop. Raises `LogFull` if too much waits already."""
         size = append.size
         if size and self._queued_bytes and self._queued_bytes + size > QUEUE_BYTES:
@@ -113,7 +113,7 @@ class Committer:
             if stopping:
                 return
 
-    def _drain(self, first: Append) -> tuple[list[Append], bool]:
+    def _drain(self, first: QueuedAppend) -> tuple[list[QueuedAppend], bool]:
         batch, size = [first], first.size
         while size < COMMIT_BYTES:
             try:
@@ -126,13 +126,13 @@ class Committer:
             size += more.size
         return batch, False
 
-    def _commit(self, batch: list[Append]) -> Outcome:
+    def _commit(self, batch: list[QueuedAppend]) -> AppendResult:
         if self._open_attempt is not None:
             former = self._settle(self._open_attempt)
             if former is None:
                 return [(append, self._refusal(append, self._open_attempt)) for append in batch]
             self._loop.call_soon_threadsafe(self._tell, former)
-        placed: Outcome = []
+        placed: AppendResult = []
         reached = dict(self._ends)
         rows: list[Row] = []
         moves: Moves = {}
@@ -145,7 +145,7 @@ class Committer:
                 moves[append.name, append.consumed.topic, append.consumed.partition] = append.consumed.offset
         return self._write(placed, reached, rows, moves)
 
-    def _write(self, placed: Outcome, reached: Ends, rows: list[Row], moves: Moves) -> Outcome:
+    def _write(self, placed: AppendResult, reached: Ends, rows: list[Row], moves: Moves) -> AppendResult:
         if not rows and not moves:
             return placed
         committing = False
@@ -164,7 +164,7 @@ class Committer:
         self._consumed.update(moves)
         return placed
 
-    def _settle(self, attempt: _Attempt) -> Outcome | None:
+    def _settle(self, attempt: _Attempt) -> AppendResult | None:
         """Return what became of a failed commit; None, and remember it, while that cannot be shown.
 
         A failed fsync leaves frames in the write-ahead log that no connection sees and a restart would
@@ -191,12 +191,12 @@ class Committer:
             return attempt.outcome
         return _failed(attempt, _unknown(attempt))
 
-    def _refusal(self, append: Append, attempt: _Attempt) -> LogFault:
+    def _refusal(self, append: QueuedAppend, attempt: _Attempt) -> LogFault:
         msg = f"the log cannot be written: {attempt.fault}; what became of the last commit is not known yet"
         # a writer that is being opened has to know what its name wrote before
         return LogFull(msg) if append.records or append.consumed else OutcomeUnknown(msg)
 
-    def _tell(self, outcome: Outcome) -> None:
+    def _tell(self, outcome: AppendResult) -> None:
         for append, result in outcome:
             self._queued_bytes -= self._sizes.pop(append.answer, 0)  # one whose outcome was open comes twice
             if isinstance(result, LogFault):
@@ -231,17 +231,17 @@ def _unknown(attempt: _Attempt) -> OutcomeUnknown:
     return OutcomeUnknown(f"the log failed while it wrote: {attempt.fault}")
 
 
-def _failed(attempt: _Attempt, fault: LogFault) -> Outcome:
+def _failed(attempt: _Attempt, fault: LogFault) -> AppendResult:
     """Return the fault as the answer of every append that had a part in the commit."""
     return [(append, fault if _writes(append, result) else result) for append, result in attempt.outcome]
 
 
-def _writes(append: Append, outcome: Sequence[int] | LogFault) -> bool:
+def _writes(append: QueuedAppend, outcome: Sequence[int] | LogFault) -> bool:
     """Whether the append had a part in the commit."""
     return not isinstance(outcome, LogFault) and bool(append.records or append.consumed)
 
 
-def _place(append: Append, reached: Ends, rows: list[Row]) -> Sequence[int]:
+def _place(append: QueuedAppend, reached: Ends, rows: list[Row]) -> Sequence[int]:
     if append.places is not None:
         return [
             _put(place, record, reached, rows)

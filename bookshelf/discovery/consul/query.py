@@ -9,20 +9,20 @@ import math
 from urllib.parse import quote
 
 from bookshelf.discovery.consul.agent import Agent
-from bookshelf.discovery.consul.belief import Sighting
-from bookshelf.discovery.consul.catalogue import FILTER, Catalogue, Check
+from bookshelf.discovery.consul.flap_guard import CatalogSnapshot
+from bookshelf.discovery.consul.responses import FILTER, AgentCatalog, Check
 from bookshelf.discovery.port import Instance
 
 _CHECKS = "/v1/health/state/any"
 
 
-class Reader:
+class HealthQuery:
     """Remembers up to where it has read. After a fault it begins anew, by asking without waiting."""
 
     def __init__(self, agent: Agent, wait_s: float) -> None:
         self._agent = agent
         self._wait_s = wait_s
-        self._catalogue = Catalogue()
+        self._catalogue = AgentCatalog()
         self._index = 0
         self._checks: frozenset[Check] | None = None
 
@@ -30,7 +30,7 @@ class Reader:
         """Begin anew: what was read may not be true any more."""
         self._index, self._checks = 0, None
 
-    async def look(self, most_s: float = math.inf) -> Sighting | None:
+    async def look(self, most_s: float = math.inf) -> CatalogSnapshot | None:
         """Wait for news and return it; None if there is none for us, in `most_s` seconds at the most.
 
         Raises `NoAnswer`, `Complaint`.
@@ -47,7 +47,7 @@ class Reader:
         ready = await self._ready({check.service for check in checks if check.ours})
         # only now: a look that a fault has cut short is done again
         self._index, self._checks = (0 if answer.index < self._index else answer.index), checks
-        return Sighting(ready, frozenset(c.instance for c in checks if c.confessed), doubtful)
+        return CatalogSnapshot(ready, frozenset(c.instance for c in checks if c.confessed), doubtful)
 
     async def _ready(self, services: set[str]) -> tuple[Instance, ...]:
         found = await asyncio.gather(*map(self._of, sorted(services)))

@@ -7,14 +7,14 @@ from datetime import datetime
 from pathlib import Path
 from urllib.parse import quote
 
-from bookshelf.log.database import ends, read
 from bookshelf.log.port import LogFault, OutOfRange, Record
+from bookshelf.log.sqlite.database import ends, read
 
 #: Seconds between two looks at a partition that has nothing new.
 _LOOK_S = 0.1
 
 
-class SqliteWatch:
+class ReadOnlySqliteLog:
     """The log in `path`. Each look is a short transaction: the writer is never kept waiting."""
 
     def __init__(self, path: Path) -> None:
@@ -61,20 +61,20 @@ class SqliteWatch:
         """Return 0: records have no times of their own here, only their events do."""
         return 0
 
-    async def tail(self, topic: str, partition: int, offset: int) -> "SqliteLook":
+    async def tail(self, topic: str, partition: int, offset: int) -> "ReadOnlySqliteTail":
         """Read from `offset`."""
         end = await self.end(topic, partition)
         if not 0 <= offset <= end or partition >= self._partitions:
             msg = f"{topic}/{partition} has 0 to {end}, so nothing can be read from {offset}"
             raise OutOfRange(msg)
-        return SqliteLook(self.database, topic, partition, offset)
+        return ReadOnlySqliteTail(self.database, topic, partition, offset)
 
     async def close(self) -> None:
         """Close the file."""
         self.database.close()
 
 
-class SqliteLook:
+class ReadOnlySqliteTail:
     """A reader of one partition."""
 
     def __init__(self, database: sqlite3.Connection, topic: str, partition: int, offset: int) -> None:

@@ -16,31 +16,31 @@ _logger = structlog.get_logger(__name__)
 _starting: "WeakKeyDictionary[Any, asyncio.Task[None]]" = WeakKeyDictionary()
 
 
-async def begin(client: Any) -> None:  # noqa: ANN401 (aiokafka has no types)
+async def start_client(client: Any) -> None:  # noqa: ANN401 (aiokafka has no types)
     """Start a producer or a consumer. Who is cancelled meanwhile lets go of it, and that waits for the start.
 
     A start that is cancelled itself leaves the connection open that it began with.
     """
     starting = _starting[client] = asyncio.create_task(client.start())
-    heard(starting)
+    ignore_result(starting)
     await asyncio.shield(starting)
 
 
-def heard(future: "asyncio.Future[Any]") -> None:
+def ignore_result(future: "asyncio.Future[Any]") -> None:
     """Take a future's fault, which is told elsewhere too, so that asyncio does not call it unheard."""
     future.add_done_callback(lambda done: done.cancelled() or done.exception())
 
 
-async def drop(producer: AIOKafkaProducer) -> None:
+async def stop_producer(producer: AIOKafkaProducer) -> None:
     """Stop a producer, without sending what it still has: an open transaction is never ended by us."""
     waiting = producer._message_accumulator  # noqa: SLF001 (stop() would wait for what is in it)
     waiting.fail_all(errors.ProducerClosed())
     for batch in [one for batches in waiting._batches.values() for one in batches]:  # noqa: SLF001 (as above)
-        heard(batch._drain_waiter)  # noqa: SLF001 (it fails too, and no one looks)
+        ignore_result(batch._drain_waiter)  # noqa: SLF001 (it fails too, and no one looks)
     await _stop(producer, producer.client)
 
 
-async def let_go(consumer: AIOKafkaConsumer) -> None:
+async def stop_consumer(consumer: AIOKafkaConsumer) -> None:
     """Stop a consumer; a member leaves its group."""
     await _stop(consumer, consumer._client)  # noqa: SLF001 (the way to its connections)
 
@@ -50,7 +50,7 @@ async def _stop(stops: Any, client: Any) -> None:  # noqa: ANN401 (aiokafka has 
         await asyncio.wait({starting}, timeout=_POLITE_S)
         starting.cancel()
     stopping = asyncio.create_task(stops.stop())
-    heard(stopping)
+    ignore_result(stopping)
     done, _ = await asyncio.wait({stopping}, timeout=_POLITE_S)
     if not done:
         await client.close()  # what it waits for fails at once, and would be tried again for ever

@@ -13,7 +13,7 @@ _QUIET_S = 10.0
 _logger = structlog.get_logger(__name__)
 
 
-class _Listener(logging.Handler):
+class _LogFilter(logging.Handler):
     """Errors become warnings, once in a while; what is less is said for debugging."""
 
     def __init__(self) -> None:
@@ -36,9 +36,9 @@ class _Listener(logging.Handler):
         _logger.warning("kafka-client", said=said, why=why, kept_back=self._kept.pop(kind, 0))
 
 
-_LISTENER = _Listener()
+_FILTER = _LogFilter()
 
 
 def listen() -> None:
     """Hear aiokafka from now on; doing it twice is doing it once."""
-    logging.getLogger("aiokafka").addHandler(_LISTENER)
+    logging.getLogger("aiokafka").addHandler(_FILTER)

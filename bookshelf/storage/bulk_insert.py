@@ -5,8 +5,8 @@ from functools import lru_cache
 from itertools import chain
 from typing import Any, NamedTuple
 
-from sqlalchemy import Connection, Insert
-from sqlalchemy.dialects import sqlite
+from sqlalchemy import Connection, Insert, Text
+from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.exc import StatementError
 
 #: Rows in one INSERT, the most first. One step of SQLite's for all of them: it lets no other thread of ours
@@ -79,3 +79,7 @@ def _plan(statement: Any, names: tuple[str, ...]) -> _Plan | None:  # noqa: ANN4
 def _change(bind: Any) -> Callable[[Any], Any] | None:  # noqa: ANN401 (Core's)
     found: Callable[[Any], Any] | None = bind.type.dialect_impl(_DIALECT).bind_processor(_DIALECT)
     return found
+
+
+#: A text that is compared by its characters' numbers, as SQLite does, not by the rules of some language.
+TEXT = Text().with_variant(postgresql.TEXT(collation="C"), "postgresql")

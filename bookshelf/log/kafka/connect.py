@@ -11,7 +11,7 @@ from aiokafka.admin import AIOKafkaAdminClient
 from aiokafka.conn import AIOKafkaConnection, collect_hosts
 
 from bookshelf.log.kafka.clients import Clients
-from bookshelf.log.kafka.faults import asking, said
+from bookshelf.log.kafka.faults import asking, message_of
 from bookshelf.log.port import LogFault
 
 _FIRST_PAUSE_S = 0.1
@@ -56,10 +56,10 @@ async def reach(clients: Clients) -> AIOKafkaConnection:
             async with asyncio.timeout(settings.ask_s):
                 return await connect(clients)
         except _WRONG as fault:
-            msg = f"Kafka at {settings.bootstrap} does not let us in: {said(fault)}; {_remedy(fault)}"
+            msg = f"Kafka at {settings.bootstrap} does not let us in: {message_of(fault)}; {_remedy(fault)}"
             raise LogFault(msg) from fault
         except (errors.KafkaError, OSError, TimeoutError, EOFError) as fault:
-            why = said(fault)
+            why = message_of(fault)
         if clock() >= until:
             msg = (
                 f"no Kafka broker answers at {settings.bootstrap} ({why}); it was waited for "

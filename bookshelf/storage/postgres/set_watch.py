@@ -6,32 +6,32 @@ import contextlib
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from bookshelf.storage import faults
-from bookshelf.storage.port import Gone, Seen
-from bookshelf.storage.postgres import catalogue
-from bookshelf.storage.postgres.database import Database, Lost, told, within
+from bookshelf.storage.port import TableSetDropped, TableSetStatus
+from bookshelf.storage.postgres import table_sets
+from bookshelf.storage.postgres.database import ConnectionLost, Database, translate_connection_errors, within
 
 
-class Lookout:
+class TableSetWatch:
     """Looks at one set, for everyone who asks at a time at once."""
 
     def __init__(self, database: Database, number: int) -> None:
-        self._engine = within(database.asking, catalogue.schema(number))
+        self._engine = within(database.asking, table_sets.schema(number))
         self._patience_s = database.patience.look_s
         self._number = number
         self._turn = asyncio.Lock()
         self._connection: AsyncConnection | None = None
-        self._next: asyncio.Task[Seen] | None = None
+        self._next: asyncio.Task[TableSetStatus] | None = None
 
-    async def look(self) -> Seen:
-        """Return how the set stands, not before this was called. Raises `StorageFault`, `Gone`."""
+    async def look(self) -> TableSetStatus:
+        """Return how the set stands, not before this was called. Raises `StorageFault`, `TableSetDropped`."""
         if self._next is None:
             self._next = asyncio.create_task(self._look())
             self._next.add_done_callback(_retrieved)
         return await asyncio.shield(self._next)
 
     async def hold(self) -> None:
-        """Mark the set as used. Raises `StorageFault`, `Gone`."""
-        with told():
+        """Mark the set as used. Raises `StorageFault`, `TableSetDropped`."""
+        with translate_connection_errors():
             async with self._turn, asyncio.timeout(self._patience_s):
                 await self._connected()
 
@@ -42,46 +42,49 @@ class Lookout:
         async with self._turn:
             await self._forget()
 
-    async def _look(self) -> Seen:
+    async def _look(self) -> TableSetStatus:
         async with self._turn:
             self._next = None  # who comes from here on wants a newer look
             try:
                 return await self._once()
-            except Lost:
+            except ConnectionLost:
                 return await self._once()
 
-    async def _once(self) -> Seen:
+    async def _once(self) -> TableSetStatus:
         try:
-            with told():
+            with translate_connection_errors():
                 async with asyncio.timeout(self._patience_s):
                     db = await self._connected()
                     async with db.begin():
-                        return await db.run_sync(catalogue.look, self._number)
-        except Gone:
+                        return await db.run_sync(table_sets.look, self._number)
+        except TableSetDropped:
             raise
         except BaseException as fault:
             await self._forget()
             if fault.__cause__ is not None and faults.missing(fault.__cause__):
-                raise Gone(str(fault)) from fault
+                raise TableSetDropped(str(fault)) from fault
             raise
 
     async def _connected(self) -> AsyncConnection:
         if self._connection is None:
             self._connection = await self._engine.connect()
             async with self._connection.begin():
-                held = await self._connection.scalar(catalogue.hold(self._number))
+                held = await self._connection.scalar(table_sets.hold(self._number))
             if not held:
                 msg = f"the table set {self._number} is being dropped"
-                raise Gone(msg)
+                raise TableSetDropped(msg)
         return self._connection
 
     async def _forget(self) -> None:
         connection, self._connection = self._connection, None
         if connection is not None:
-            with contextlib.suppress(Exception), told():  # it is given up, whatever it says to that
+            with (
+                contextlib.suppress(Exception),
+                translate_connection_errors(),
+            ):  # it is given up, whatever it says to that
                 await connection.close()
 
 
-def _retrieved(task: "asyncio.Task[Seen]") -> None:
+def _retrieved(task: "asyncio.Task[TableSetStatus]") -> None:
     if not task.cancelled():
         task.exception()

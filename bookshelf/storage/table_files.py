@@ -11,10 +11,10 @@ from sqlalchemy import Connection, Engine, create_engine, event
 from sqlalchemy.pool import QueuePool
 
 from bookshelf.cqrs.view import View
-from bookshelf.storage import ledger
-from bookshelf.storage.faults import told
-from bookshelf.storage.port import Seen
-from bookshelf.storage.together import Together
+from bookshelf.storage import checkpoints
+from bookshelf.storage.faults import translate_errors
+from bookshelf.storage.port import TableSetStatus
+from bookshelf.storage.read_batcher import ReadBatcher
 
 T = TypeVar("T")
 
@@ -27,7 +27,7 @@ class SqliteTables:
         self._writer = writer
         self._writing = engine(path, "BEGIN IMMEDIATE", pool_size=1)
         self._reading = engine(path, "BEGIN", pool_size=4)
-        self._reads = None if reader is None else Together(reader, self._reading)
+        self._reads = None if reader is None else ReadBatcher(reader, self._reading)
         self._busy = 0
         self._idle = asyncio.Event()
 
@@ -35,14 +35,14 @@ class SqliteTables:
         """Make the view's tables and the ledger, and note what they descend from."""
         with self._writing.begin() as db:
             view.tables.create_all(db)
-            ledger.begin(db, source=source, version=str(view.version))
+            checkpoints.begin(db, source=source, version=str(view.version))
 
     def descends_from(self, view: View, source: str) -> bool:
         """Whether the rows are of this version of the view and of this log."""
         with self._writing.begin() as db:
-            if not ledger.descends(db, source=source, version=str(view.version)):
+            if not checkpoints.descends(db, source=source, version=str(view.version)):
                 return False
-            ledger.upgrade(db)
+            checkpoints.upgrade(db)
             return True
 
     @property
@@ -66,9 +66,9 @@ class SqliteTables:
             found: T = await self._reads.run(work)
             return found
 
-    async def look(self) -> Seen:
+    async def look(self) -> TableSetStatus:
         """Return how the set stands."""
-        return await self.read(ledger.look)
+        return await self.read(checkpoints.look)
 
     @asynccontextmanager
     async def _at_work(self) -> AsyncIterator[None]:
@@ -93,7 +93,7 @@ class SqliteTables:
 
 
 def _transact(on: Engine, work: Callable[[Connection], T]) -> T:
-    with told(), on.begin() as db:
+    with translate_errors(), on.begin() as db:
         return work(db)
 
 

@@ -32,9 +32,8 @@ from sqlalchemy import values as literal_rows
 from sqlalchemy.exc import IntegrityError
 
 from bookshelf.cqrs.view import Change
-from bookshelf.storage.bulk import execute
-from bookshelf.storage.columns import TEXT
-from bookshelf.storage.port import Seen
+from bookshelf.storage.bulk_insert import TEXT, execute
+from bookshelf.storage.port import TableSetStatus
 
 LEDGER = MetaData()
 
@@ -98,16 +97,16 @@ def descends(db: Connection, **note: str) -> bool:
     return found.pop(_EDITS, None) is not None and found == note
 
 
-def look(db: Connection) -> Seen:
+def look(db: Connection) -> TableSetStatus:
     """Return how the set stands."""
     return seen({row.part: (row.off, row.mark) for row in db.execute(union_all(*LOOK))})
 
 
-def seen(found: dict[int, tuple[int, str]], *, former: bool = False) -> Seen:
+def seen(found: dict[int, tuple[int, str]], *, former: bool = False) -> TableSetStatus:
     """Return what the rows of a look say."""
     edits, _ = found.pop(_NO_PARTITION, (0, ""))
     applied = {part: offset for part, (offset, _) in found.items()}
-    return Seen(applied, edits, former, {part: mark for part, (_, mark) in found.items() if mark})
+    return TableSetStatus(applied, edits, former, {part: mark for part, (_, mark) in found.items() if mark})
 
 
 def checkpoints(db: Connection) -> dict[int, int]:

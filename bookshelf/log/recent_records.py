@@ -33,11 +33,11 @@ class Window:
     def __init__(self, most_bytes: int, most: int) -> None:
         self._most_bytes = most_bytes
         self._most = most
-        self._published: deque[tuple[Recent, int, int, int]] = deque()
+        self._published: deque[tuple[RecentRecords, int, int, int]] = deque()
         self._bytes = 0
         self._count = 0
 
-    def published(self, recent: "Recent", records: Sequence[Record]) -> None:
+    def published(self, recent: "RecentRecords", records: Sequence[Record]) -> None:
         """Count records that were published, and drop the oldest if there are too many now."""
         size = sum(len(record.value) + len(record.key) + _RECORD_BYTES for record in records)
         self._published.append((recent, recent.end, size, len(records)))
@@ -45,7 +45,7 @@ class Window:
         self._count += len(records)
         if self._bytes <= self._most_bytes and self._count <= self._most:
             return
-        ends: dict[Recent, int] = {}
+        ends: dict[RecentRecords, int] = {}
         # a quarter at once: removing from the front costs as much as what stays
         while self._bytes > self._most_bytes * 3 // 4 or self._count > self._most * 3 // 4:
             oldest, end, gone_bytes, gone = self._published.popleft()
@@ -56,7 +56,7 @@ class Window:
             oldest.drop(end)
 
 
-class Recent:
+class RecentRecords:
     """A window on the end of one partition: tails that keep up never touch the disk.
 
     `window` bounds the records held, together with those of other partitions; None: all are held. Only the

@@ -32,9 +32,9 @@ from sqlalchemy.schema import CreateSchema, DropSchema
 
 from bookshelf.cqrs.view import View
 from bookshelf.storage import faults
-from bookshelf.storage.columns import TEXT
-from bookshelf.storage.ledger import LOOK, seen, upgrade
-from bookshelf.storage.port import Gone, Seen
+from bookshelf.storage.bulk_insert import TEXT
+from bookshelf.storage.checkpoints import LOOK, seen, upgrade
+from bookshelf.storage.port import TableSetDropped, TableSetStatus
 
 #: The first half of every advisory lock here ("book"); the second is a set's number, 0 the turn.
 _LOCKS, _TURN = 0x626F6F6B, 0
@@ -105,14 +105,14 @@ def schema(number: int) -> str:
 
 
 def point(db: Connection, number: int) -> None:
-    """Make this set the live one of its kind, and the one that was a former one. Raises `Gone`."""
+    """Make this set the live one of its kind, and the one that was a former one. Raises `TableSetDropped`."""
     own = select(*_kind).where(sets.c.number == number).subquery()
     same = and_(*(column == own.c[column.name] for column in _kind))
     db.execute(update(sets).where(same, sets.c.state == _LIVE).values(state=_FORMER))
     moved = db.execute(update(sets).where(sets.c.number == number).values(state=_LIVE))
     if moved.rowcount != 1:
         msg = "the new set was dropped before it went live"
-        raise Gone(msg)
+        raise TableSetDropped(msg)
 
 
 def sweep(db: Connection, view: View, source: str, *, other_versions: bool) -> None:
@@ -144,13 +144,13 @@ def hold(number: int) -> Select[tuple[bool]]:
     return select(func.pg_try_advisory_lock_shared(_LOCKS, number))
 
 
-def look(db: Connection, number: int) -> Seen:
-    """Return how a set stands, in one statement. Raises `Gone`."""
+def look(db: Connection, number: int) -> TableSetStatus:
+    """Return how a set stands, in one statement. Raises `TableSetDropped`."""
     is_former = case((sets.c.state == _FORMER, 1), else_=0)
     stands = select(literal(_NO_CHECKPOINT), is_former, literal("")).where(sets.c.number == number)
     rows = db.execute(union_all(*LOOK, stands))
     found: dict[int, tuple[int, str]] = {row.part: (row.off, row.mark) for row in rows}
     if _NO_CHECKPOINT not in found:
         msg = f"the table set {number} was dropped"
-        raise Gone(msg)
+        raise TableSetDropped(msg)
     return seen(found, former=bool(found.pop(_NO_CHECKPOINT)[0]))

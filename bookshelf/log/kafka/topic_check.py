@@ -9,11 +9,11 @@ from aiokafka.admin.config_resource import ConfigResource, ConfigResourceType
 from aiokafka.conn import AIOKafkaConnection
 from aiokafka.protocol.metadata import MetadataRequest
 
-from bookshelf.log.kafka.broker import administered
 from bookshelf.log.kafka.clients import Clients
+from bookshelf.log.kafka.connect import administered
 from bookshelf.log.kafka.faults import persist
 from bookshelf.log.kafka.placement import Sample, first_keys, misplaced, written_for
-from bookshelf.log.kafka.settings import KafkaSettings, Line, Topic
+from bookshelf.log.kafka.settings import Finding, KafkaSettings, Topic
 from bookshelf.log.kafka.topics import configs
 
 #: Of these, more than is asked for is as good.
@@ -26,7 +26,7 @@ _BROKERS_OWN = {
 }
 
 
-async def check(settings: KafkaSettings, topics: Sequence[Topic]) -> list[Line]:
+async def check(settings: KafkaSettings, topics: Sequence[Topic]) -> list[Finding]:
     """Return what there is to say of each topic, good or not. Raises `LogFault`."""
     clients = Clients(settings)
     what = f"asking {settings.bootstrap} for topics"
@@ -46,40 +46,40 @@ async def check(settings: KafkaSettings, topics: Sequence[Topic]) -> list[Line]:
 
 async def _of(
     connection: AIOKafkaConnection, admin: AIOKafkaAdminClient, settings: KafkaSettings, topic: Topic
-) -> list[Line]:
+) -> list[Finding]:
     name = settings.prefix + topic.name
     # the admin client's own question would have a broker make the topic, with one partition
     answer = await connection.send(MetadataRequest([name], allow_auto_topic_creation=False))
     [(code, _, _, partitions)] = answer.topics
     wanted = configs(settings, topic)
     if errors.for_code(code) is errors.UnknownTopicOrPartitionError:
-        return [Line(name, "topic", "missing", "there", _creation(settings, name, wanted))]
+        return [Finding(name, "topic", "missing", "there", _creation(settings, name, wanted))]
     if code:
         do = "let this user describe, read and write it"
-        return [Line(name, "topic", errors.for_code(code).__name__, "there", do)]
+        return [Finding(name, "topic", errors.for_code(code).__name__, "there", do)]
     found = await persist(lambda: _configs(admin, name))
     lines = [*_placed(name, settings, partitions), *_set(name, found, wanted)]
-    return [Line(name, "topic", "there", "there"), *lines]
+    return [Finding(name, "topic", "there", "there"), *lines]
 
 
-def _written(name: str, count: int, keys: Sample) -> Line:
+def _written(name: str, count: int, keys: Sample) -> Finding:
     written = written_for(keys, count)
     do = "" if written == count else misplaced(name, count, written)
-    return Line(name, "written for partitions", str(written or "unknown"), str(count), do)
+    return Finding(name, "written for partitions", str(written or "unknown"), str(count), do)
 
 
 async def _brokers_own(
     connection: AIOKafkaConnection, admin: AIOKafkaAdminClient, settings: KafkaSettings, name: str
-) -> list[Line]:
+) -> list[Finding]:
     """Return how a topic of the brokers is replicated: without it no transaction is committed."""
     answer = await connection.send(MetadataRequest([name], allow_auto_topic_creation=False))
     [(code, _, _, partitions)] = answer.topics
     setting = f"{_BROKERS_OWN[name]} of the brokers"
     if code:
-        return [Line(name, "topic", "not made yet", f"there after the first use: as {setting} says")]
+        return [Finding(name, "topic", "not made yet", f"there after the first use: as {setting} says")]
     least = str(min((len(replicas) for _, _, _, replicas, *_ in partitions), default=0))
     do = f"add replicas with kafka-reassign-partitions.sh; {setting} holds for new clusters only"
-    replication = _judged(Line(name, "replication.factor", least, str(settings.replication), do))
+    replication = _judged(Finding(name, "replication.factor", least, str(settings.replication), do))
     key, wanted = "min.insync.replicas", str(settings.min_insync)
     found = await persist(lambda: _configs(admin, name))
     return [replication, *_set(name, {key: found.get(key, "unknown")}, {key: wanted})]
@@ -91,27 +91,27 @@ def _creation(settings: KafkaSettings, name: str, wanted: Mapping[str, str]) -> 
     return f"a service makes it when it starts; or: kafka-topics.sh --create --topic {name} {counts} {chosen}"
 
 
-def _placed(name: str, settings: KafkaSettings, partitions: Sequence[Sequence[object]]) -> Iterator[Line]:
+def _placed(name: str, settings: KafkaSettings, partitions: Sequence[Sequence[object]]) -> Iterator[Finding]:
     count, wanted = len(partitions), settings.partitions
     do = f"set kafka_partitions to {count}; never change those of a topic that has records"
-    yield Line(name, "partitions", str(count), str(wanted), "" if count == wanted else do)
+    yield Finding(name, "partitions", str(count), str(wanted), "" if count == wanted else do)
     replicas = [len(found) for _, _, _, found, *_ in partitions]  # type: ignore[arg-type] # aiokafka has no types
     least = str(min(replicas, default=0))
     do = f"add replicas with kafka-reassign-partitions.sh, or set kafka_replication to {least}"
-    yield _judged(Line(name, "replication.factor", least, str(settings.replication), do))
+    yield _judged(Finding(name, "replication.factor", least, str(settings.replication), do))
     lacking = [str(p) for _, p, leader, all_, isr, *_ in partitions if leader == -1 or len(isr) < len(all_)]  # type: ignore[arg-type] # as above
     do = "see which brokers are down: their replicas have not all records"
     said = f"{len(lacking)} of {count} lack replicas: {', '.join(lacking)}" if lacking else "all"
-    yield Line(name, "replicas in sync", said, "all", do if lacking else "")
+    yield Finding(name, "replicas in sync", said, "all", do if lacking else "")
 
 
-def _set(name: str, found: Mapping[str, str], wanted: Mapping[str, str]) -> Iterator[Line]:
+def _set(name: str, found: Mapping[str, str], wanted: Mapping[str, str]) -> Iterator[Finding]:
     for key, value in wanted.items():
         do = f"kafka-configs.sh --alter --entity-type topics --entity-name {name} --add-config {key}={value}"
-        yield _judged(Line(name, key, found.get(key, "unknown"), value, do))
+        yield _judged(Finding(name, key, found.get(key, "unknown"), value, do))
 
 
-def _judged(line: Line) -> Line:
+def _judged(line: Finding) -> Finding:
     """Return the line without a word of what to do if it is good."""
     more = line.name in _AT_LEAST and line.found.isdigit() and int(line.found) >= int(line.expected)
     return msgspec.structs.replace(line, do="") if more or line.found == line.expected else line

@@ -13,7 +13,7 @@ import msgspec
 from bookshelf.discovery.port import Instance, Snapshot
 
 
-class Sighting(msgspec.Struct, frozen=True):
+class CatalogSnapshot(msgspec.Struct, frozen=True):
     """One answer. `confessed`: who says itself that it is not ready."""
 
     ready: tuple[Instance, ...] = ()
@@ -22,7 +22,7 @@ class Sighting(msgspec.Struct, frozen=True):
     doubtful: bool = False
 
 
-class Belief:
+class FlapGuard:
     """Who is ready, as far as answers can be believed. Times are of answers, seconds of any one clock."""
 
     def __init__(self, grace_s: float) -> None:
@@ -36,7 +36,7 @@ class Belief:
         """Note that answers have ceased: when they come again, the while begins anew."""
         self._silent = True
 
-    def hear(self, seen: Sighting, now: float) -> None:
+    def hear(self, seen: CatalogSnapshot, now: float) -> None:
         """Take in an answer."""
         ready = {instance.id: instance for instance in seen.ready}
         missing = {key: one for key, one in self._ready.items() if key not in ready}

@@ -11,9 +11,9 @@ from urllib.parse import quote
 import msgspec
 import structlog
 
+from bookshelf.concurrency.latest import Latest
 from bookshelf.discovery.consul.agent import Agent
-from bookshelf.discovery.consul.catalogue import Catalogue
-from bookshelf.discovery.consul.newest import Newest
+from bookshelf.discovery.consul.responses import AgentCatalog
 from bookshelf.discovery.port import Discovery, DiscoveryFault, Instance, Snapshot
 
 #: Seconds between two looks at strangers that are known, and before another try after a fault.
@@ -25,18 +25,18 @@ _AT_ONCE = 8
 _logger = structlog.get_logger(__name__)
 
 
-class Strangers:
+class ForeignServices:
     """Follows them by one agent. While it is away, the last good answer stands."""
 
     def __init__(self, agent: Agent, wait_s: float, key: str) -> None:
         self._agent = agent
         self._wait_s = wait_s
         self._key = key
-        self._catalogue = Catalogue()
+        self._catalogue = AgentCatalog()
         self._index = 0
         self._names: frozenset[str] = frozenset()
         self._wanted: frozenset[str] = frozenset()
-        self.newest: Newest[tuple[Instance, ...]] = Newest()
+        self.newest: Latest[tuple[Instance, ...]] = Latest()
 
     async def follow(self) -> None:
         """Look for ever."""
@@ -74,10 +74,10 @@ class Strangers:
         return dict(zip(names, await asyncio.gather(*map(of, names)), strict=True))
 
 
-class WithStrangers:
+class CombinedDiscovery:
     """A discovery that also knows strangers."""
 
-    def __init__(self, ours: Discovery, strangers: Strangers) -> None:
+    def __init__(self, ours: Discovery, strangers: ForeignServices) -> None:
         self._ours = ours
         self._strangers = strangers
 
@@ -102,7 +102,7 @@ class WithStrangers:
 
     async def watch(self) -> AsyncIterator[Snapshot]:
         """Yield the present snapshot, once strangers were looked for, then each newer one."""
-        both: Newest[Snapshot] = Newest()
+        both: Latest[Snapshot] = Latest()
         sources = (self._ours.watch(), self._strangers.newest.each())
         following = [asyncio.create_task(self._tell(both, news)) for news in sources]
         try:
@@ -112,7 +112,7 @@ class WithStrangers:
             for task in following:
                 task.cancel()
 
-    async def _tell(self, both: Newest[Snapshot], news: AsyncIterator[object]) -> None:
+    async def _tell(self, both: Latest[Snapshot], news: AsyncIterator[object]) -> None:
         async for _ in news:
             if self._strangers.newest.now is not None:
                 both.put(self.snapshot())

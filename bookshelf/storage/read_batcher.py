@@ -8,7 +8,7 @@ from typing import Any, NamedTuple
 
 from sqlalchemy import Connection, Engine
 
-from bookshelf.storage.faults import told
+from bookshelf.storage.faults import translate_errors
 
 #: Reads in one turn: a slow one holds up so many others, at the most.
 _MOST = 8
@@ -24,7 +24,7 @@ class _Read(NamedTuple):
     answer: "asyncio.Future[Any]"
 
 
-class Together:
+class ReadBatcher:
     """Runs reads on an engine, in an executor's threads. A snapshot is never older than any of its reads."""
 
     def __init__(self, executor: Executor, on: Engine) -> None:
@@ -65,13 +65,13 @@ class Together:
 
 
 def _on_one_snapshot(on: Engine, works: Sequence[Work]) -> list[Outcome]:
-    with told(), on.begin() as db:
+    with translate_errors(), on.begin() as db:
         return [_outcome(db, work) for work in works]
 
 
 def _outcome(db: Connection, work: Work) -> Outcome:
     try:
-        with told():
+        with translate_errors():
             return work(db), None
     except Exception as fault:  # noqa: BLE001 (it is its reader's alone)
         return None, fault

@@ -5,16 +5,15 @@ import asyncio
 import structlog
 
 from bookshelf.discovery.consul import registration
-from bookshelf.discovery.consul.agent import Agent
-from bookshelf.discovery.consul.faults import Complaint
-from bookshelf.discovery.consul.patience import patiently
+from bookshelf.discovery.consul.agent import Agent, AgentError
+from bookshelf.discovery.consul.retry import retry_until_reached
 from bookshelf.discovery.consul.settings import Pace
 from bookshelf.discovery.port import DiscoveryFault, Instance
 
 _logger = structlog.get_logger(__name__)
 
 
-class Keeper:
+class Heartbeat:
     """One instance of this process. What it says goes out one at a time, in order."""
 
     def __init__(self, agent: Agent, pace: Pace) -> None:
@@ -40,7 +39,7 @@ class Keeper:
             await self._speak()
             return
         async with self._speaking:
-            await patiently(self._register, self._pace.patience_s)
+            await retry_until_reached(self._register, self._pace.patience_s)
         self._beating = asyncio.create_task(self._beat(), name=f"consul keeper of {instance.id}")
 
     async def report(self, fault: str | None) -> None:
@@ -87,7 +86,7 @@ class Keeper:
         if self._told is self._instance:
             try:
                 return await self._update()
-            except Complaint as fault:
+            except AgentError as fault:
                 # an agent that was restarted knows nothing of us; whatever else it minds, it will say again
                 _logger.info("registering again", instance=self._instance.id, fault=str(fault))
         return await self._register()

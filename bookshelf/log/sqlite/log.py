@@ -5,12 +5,12 @@ from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
-from bookshelf.log.committer import Append, Committer, Connect
-from bookshelf.log.database import connect, connect_reader, consumed, ends, prepare, read
 from bookshelf.log.groups import Group, GroupMembership
-from bookshelf.log.places import places
+from bookshelf.log.partition import positions_of
 from bookshelf.log.port import Change, Consumed, LogFault, NewRecord, OutOfRange, Record
-from bookshelf.log.recent import Recent, Window
+from bookshelf.log.recent_records import RecentRecords, Window
+from bookshelf.log.sqlite.committer import Committer, Connect, QueuedAppend
+from bookshelf.log.sqlite.database import connect, connect_reader, consumed, ends, prepare, read
 
 #: Bytes, and records, of all partitions that stay in memory for tails that keep up.
 _RECENT_BYTES, _RECENT = 32 << 20, 32_768
@@ -26,9 +26,9 @@ class SqliteLog:
         self._reader = connect_reader(path)
         self._threads = ThreadPoolExecutor(1, thread_name_prefix="log-reader")
         self._window = Window(_RECENT_BYTES, _RECENT)
-        self._parts = {place: Recent(end, self._window) for place, end in ends(self._reader).items()}
+        self._parts = {place: RecentRecords(end, self._window) for place, end in ends(self._reader).items()}
         self._consumed = consumed(self._reader)
-        self._pens: dict[tuple[str, int], SqliteWriter] = {}
+        self._writers: dict[tuple[str, int], SqliteWriter] = {}
         self._groups: dict[str, Group] = {}
         self._closed = False
         self._committer = Committer(path, asyncio.get_running_loop(), self._committed, opener)
@@ -52,28 +52,28 @@ class SqliteLog:
 
     async def writer(self, name: str, topic: str, partition: int) -> "SqliteWriter":
         """Open the pen; the former one of this process is fenced."""
-        pen = self._pens[name, partition] = SqliteWriter(self, name, topic, partition)
-        await self.append(pen, ())  # what a former pen had queued is committed, or refused, before this
-        return pen
+        writer = self._writers[name, partition] = SqliteWriter(self, name, topic, partition)
+        await self.append(writer, ())  # what a former pen had queued is committed, or refused, before this
+        return writer
 
     async def append(
-        self, pen: "SqliteWriter", records: Sequence[NewRecord], consumed: Consumed | None = None
+        self, writer: "SqliteWriter", records: Sequence[NewRecord], consumed: Consumed | None = None
     ) -> Sequence[int]:
         """Put the records into the next commit and wait until that is on the disk."""
         if self._closed:
             raise LogFault(_CLOSED)
-        own, elsewhere = (pen.topic, pen.partition), False
+        own, elsewhere = (writer.topic, writer.partition), False
         for record in records:
             record.key.encode()  # what UTF-8 cannot say is one writer's fault, not the whole commit's
             elsewhere = elsewhere or bool(record.topic)
-        where = places(records, own, self.partitions) if elsewhere else None
+        where = positions_of(records, own, self.partitions) if elsewhere else None
         answer: asyncio.Future[Sequence[int]] = asyncio.get_running_loop().create_future()
-        place = (pen.name, pen.partition)
-        fenced = lambda: self._pens.get(place) is not pen  # noqa: E731 (asked by the committer's thread)
-        self._committer.submit(Append(pen.name, *own, records, where, consumed, fenced, answer))
+        place = (writer.name, writer.partition)
+        fenced = lambda: self._writers.get(place) is not writer  # noqa: E731 (asked by the committer's thread)
+        self._committer.submit(QueuedAppend(writer.name, *own, records, where, consumed, fenced, answer))
         return await answer
 
-    def _committed(self, append: Append, offsets: Sequence[int]) -> None:
+    def _committed(self, append: QueuedAppend, offsets: Sequence[int]) -> None:
         if append.consumed is not None:
             moved = append.consumed
             self._consumed[append.name, moved.topic, moved.partition] = moved.offset
@@ -85,8 +85,8 @@ class SqliteLog:
         both = zip(offsets, append.records, strict=True)
         self._part(topic, partition).publish([Record(topic, partition, n, r.key, r.value) for n, r in both])
 
-    def _part(self, topic: str, partition: int) -> Recent:
-        return self._parts.setdefault((topic, partition), Recent(0, self._window))
+    def _part(self, topic: str, partition: int) -> RecentRecords:
+        return self._parts.setdefault((topic, partition), RecentRecords(0, self._window))
 
     async def tail(self, topic: str, partition: int, offset: int) -> "SqliteTail":
         """Read from `offset`."""

@@ -7,7 +7,7 @@ from typing import Generic, TypeVar
 T = TypeVar("T")
 
 
-class Newest(Generic[T]):
+class Latest(Generic[T]):
     """Keeps one value. A slow reader skips to the newest; one that came early waits for the first."""
 
     def __init__(self) -> None:

@@ -7,9 +7,9 @@ import msgspec
 import structlog
 from msgspec import field
 
-from bookshelf.discovery.consul.faults import NoAnswer
-from bookshelf.discovery.consul.forms import NAME, VALUE, is_address, is_port
-from bookshelf.discovery.consul.registration import CHECK, CONFESSION, MARK
+from bookshelf.discovery.consul.agent import AgentUnavailable
+from bookshelf.discovery.consul.registration import CHECK, NOT_READY_PREFIX, OWNED_BY_US_KEY
+from bookshelf.discovery.consul.validation import NAME, VALUE, is_address, is_port
 from bookshelf.discovery.port import Instance
 
 #: Which checks are asked for: ours, and those of anyone that keep an instance from being ready.
@@ -44,7 +44,7 @@ class Check(msgspec.Struct, frozen=True):
     @property
     def confessed(self) -> bool:
         """Whether the instance itself has said that it is not ready."""
-        return self.ours and self.status != "passing" and self.output.startswith(CONFESSION)
+        return self.ours and self.status != "passing" and self.output.startswith(NOT_READY_PREFIX)
 
 
 class _Node(msgspec.Struct):
@@ -70,33 +70,33 @@ class _Entry(msgspec.Struct):
     node: _Node = field(name="Node", default_factory=_Node)
 
 
-class Catalogue:
+class AgentCatalog:
     """Reads answers. What is no proper instance is left out, with a log line the first time."""
 
     def __init__(self) -> None:
         self._ignored: set[str] = set()
 
     def checks(self, body: bytes) -> list[Check]:
-        """Return the checks. Raises `NoAnswer` for something that is no list."""
+        """Return the checks. Raises `AgentUnavailable` for something that is no list."""
         return list(self._each(body, Check))
 
     def instances(self, body: bytes) -> Iterator[Instance]:
-        """Return the proper instances of ours. Raises `NoAnswer` for something that is no list."""
-        ours = (entry for entry in self._each(body, _Entry) if MARK in (entry.service.meta or {}))
+        """Return the proper instances of ours. Raises `AgentUnavailable` for something that is no list."""
+        ours = (entry for entry in self._each(body, _Entry) if OWNED_BY_US_KEY in (entry.service.meta or {}))
         return self._proper(ours, stranger=False)
 
     def strangers(self, body: bytes, key: str) -> tuple[bool, list[Instance]]:
         """Return whether others have a key in their metadata, and those of them that are proper and ready.
 
-        Raises `NoAnswer` for something that is no list.
+        Raises `AgentUnavailable` for something that is no list.
         """
         found = self._each(body, _Entry)
-        others = [e for e in found if key in (meta := e.service.meta or {}) and MARK not in meta]
+        others = [e for e in found if key in (meta := e.service.meta or {}) and OWNED_BY_US_KEY not in meta]
         ready = (e for e in others if all(check.status == "passing" for check in e.checks or ()))
         return bool(others), list(self._proper(ready, stranger=True))
 
     def names(self, body: bytes) -> list[str]:
-        """Return the names of services. Raises `NoAnswer` for something that names none."""
+        """Return the names of services. Raises `AgentUnavailable` for something that names none."""
         return [name for name in _decoded(body, dict[str, Any]) if NAME.fullmatch(name)]
 
     def _proper(self, entries: Iterable[_Entry], *, stranger: bool) -> Iterator[Instance]:
@@ -125,7 +125,7 @@ def _decoded(body: bytes, kind: type[_T]) -> _T:
     try:
         return msgspec.json.decode(body, type=kind)
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as fault:
-        raise NoAnswer(f"what answers for Consul speaks something else: {fault}") from fault
+        raise AgentUnavailable(f"what answers for Consul speaks something else: {fault}") from fault
 
 
 def _troubles(entry: _Entry) -> Iterator[str]:
@@ -153,6 +153,6 @@ def _instance(entry: _Entry, *, stranger: bool) -> Instance:
         # as Consul has it: no address of its own means its node's
         address=found.address or entry.node.address,
         port=found.port,
-        meta={key: value for key, value in (found.meta or {}).items() if key != MARK},
+        meta={key: value for key, value in (found.meta or {}).items() if key != OWNED_BY_US_KEY},
         stranger=stranger,
     )
