@@ -16,7 +16,7 @@ from bookshelf.http.message import Request, Response
 from bookshelf.http.server.server import HttpServer
 from bookshelf.runtime.logs import configure
 from gateway.app import Gateway
-from gateway.front.door import opened
+from gateway.ingress.listen import open_gateway_server
 
 HOST = "127.0.0.1"
 #: What is asked for, below the prefix, and what is answered: a book.
@@ -52,7 +52,7 @@ async def _gateway(port: int, upstream: int) -> None:
     await discovery.register(books)
     gateway = Gateway(discovery, HttpTransport())
     await gateway.start()
-    await opened(gateway, Gate(gateway_rate=_RATE), HOST, port)
+    await open_gateway_server(gateway, Gate(gateway_rate=_RATE), HOST, port)
     started()
 
 

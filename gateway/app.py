@@ -15,14 +15,14 @@ from bookshelf.http.message import Body, BrokenBody, BytesBody, Request, Respons
 from bookshelf.http.problem import Problem, problem_response
 from bookshelf.runtime.api.header_fields import POSITION
 from bookshelf.runtime.metrics import Meters
-from gateway import bodies, headers, positions
-from gateway.choices import Choices
-from gateway.identity.gatekeeper import Gatekeeper
+from gateway import bodies, headers, read_your_writes
+from gateway.auth.guard import TokenGuard
+from gateway.options import GatewayOptions
 from gateway.pages.endpoints import Pages
-from gateway.routes.directory import Directory
-from gateway.routes.rules import TABLES, parse
-from gateway.rulefile import RuleFile, Section
-from gateway.upstream.gauges import Gauges
+from gateway.routing.directory import Directory
+from gateway.routing.rules import TABLES, parse
+from gateway.rules_file import RuleFile, Section
+from gateway.upstream.metrics import UpstreamMetrics
 from gateway.upstream.proxy import Pause, Proxy
 from gateway.upstream.route import Route
 
@@ -44,18 +44,18 @@ class Gateway:
         transport: Transport,
         prefix: str = "/bookshelf",
         *,
-        choices: Choices | None = None,
+        choices: GatewayOptions | None = None,
         pause: Pause = asyncio.sleep,
         now: Callable[[], float] = time.time,
     ) -> None:
-        choices = choices or Choices()
+        choices = choices or GatewayOptions()
         self._prefix = prefix
         self._now = now
         self._inside = prefix + "/"
         self._meters = Meters()
-        self._gatekeeper = Gatekeeper(choices.verifier)
+        self._gatekeeper = TokenGuard(choices.verifier)
         self.directory = Directory(discovery, transport, prefix, reach=choices.reach)
-        self._meters.also(Gauges(self.directory.pools))
+        self._meters.also(UpstreamMetrics(self.directory.pools))
         self._proxy = Proxy(transport, choices.patience, pause, ids=choices.ids)
         sections = [Section(TABLES, self._routed), *([choices.limits] if choices.limits else [])]
         self._rules = RuleFile(choices.rules, *sections) if choices.rules else None
@@ -129,18 +129,18 @@ class Gateway:
         sent, known = self._onward(request, body)
         return self._back(await self._proxy.send(sent, route, path), known)
 
-    def _onward(self, request: Request, body: Body) -> tuple[Request, positions.Positions]:
+    def _onward(self, request: Request, body: Body) -> tuple[Request, read_your_writes.Positions]:
         named = headers.onward(request, self._prefix)
-        known = positions.taken(named)
-        positions.ask(named, known)
+        known = read_your_writes.taken(named)
+        read_your_writes.ask(named, known)
         target = request.target[len(self._prefix) :]
         return Request(request.method, target, named, body, request.peer), known
 
-    def _back(self, answered: Response, known: positions.Positions) -> Response:
+    def _back(self, answered: Response, known: read_your_writes.Positions) -> Response:
         named = headers.back(answered, self._prefix)
         position = named.get(POSITION)
         if position is not None:
-            written = positions.cookies(position, known, self._prefix, int(self._now()))
+            written = read_your_writes.cookies(position, known, self._prefix, int(self._now()))
             named.extend(("Set-Cookie", cookie) for cookie in written)
         return Response(answered.status, named, answered.body)
 

@@ -13,7 +13,7 @@ from bookshelf.http.message import Request, Response
 from bookshelf.http.request_check import SAFE_METHODS
 from bookshelf.http.server.upgrade import UpgradedStream
 from bookshelf.runtime.api.header_fields import ACTOR, trace
-from gateway.front.packing import unmark
+from gateway.ingress.compression import unmark
 
 #: Fields about one connection, not about the message; each side frames its own messages anew.
 _HOP = (

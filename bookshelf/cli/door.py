@@ -11,10 +11,10 @@ from bookshelf.cli.worker import Worker
 from bookshelf.config import Network, Settings, read_gate, read_routing
 from bookshelf.http.client.transport import HttpTransport
 from gateway.app import Gateway
-from gateway.choices import chosen
-from gateway.front.door import house, opened, verifier
-from gateway.front.limits import limits
-from gateway.routes.fetch import OPENAPI
+from gateway.ingress.limit_rules import parse_limits
+from gateway.ingress.listen import ingress_policy, open_gateway_server, verifier
+from gateway.options import read_options
+from gateway.routing.document_client import OPENAPI
 
 
 async def open_gateway(
@@ -31,8 +31,10 @@ async def open_gateway(
     known = verifier(gate)
     discovery = await open_strangers(network, OPENAPI, stack)
     host = await found_at(network, settings.host)
-    rules = house(gate, (settings.host, host, *allowed_hosts(settings)))
-    choices = chosen(routing, anywhere=False, host=host, verifier=known, limits=limits(rules, gate))
+    rules = ingress_policy(gate, (settings.host, host, *allowed_hosts(settings)))
+    choices = read_options(
+        routing, anywhere=False, host=host, verifier=known, limits=parse_limits(rules, gate)
+    )
     if worker is not None:
         choices = replace(choices, process=worker.number, processes=worker.count)
     transport = HttpTransport(objection=choices.reach.objection)
@@ -41,7 +43,9 @@ async def open_gateway(
     stack.push_async_callback(gateway.stop)
     await gateway.start()
     on_hangup(gateway.reload)
-    door = await opened(gateway, gate, settings.host, settings.port, rules, shared=worker is not None)
+    door = await open_gateway_server(
+        gateway, gate, settings.host, settings.port, rules, shared=worker is not None
+    )
     door.notice_s, door.drain_s = choices.notice_s, choices.drain_s
     stack.push_async_callback(door.stop)
     stack.callback(gateway.leave)

@@ -32,10 +32,10 @@ from bookshelf.runtime.service import ServiceHost
 from bookshelf.services import SERVICES
 from bookshelf.storage.sqlite import SqliteStorage
 from gateway.app import Gateway
-from gateway.choices import Choices, chosen
-from gateway.front.door import GatewayDoor, house, opened, verifier
-from gateway.front.front import House
-from gateway.front.limits import limits
+from gateway.ingress.limit_rules import parse_limits
+from gateway.ingress.listen import GatewayServer, ingress_policy, open_gateway_server, verifier
+from gateway.ingress.middleware import IngressPolicy
+from gateway.options import GatewayOptions, read_options
 
 _LOOPBACK = "127.0.0.1"
 _logger = structlog.get_logger(__name__)
@@ -49,7 +49,7 @@ class Embedded:
         services: tuple[ServiceHost, ...],
         gateway: Gateway,
         control: AdminApi,
-        door: GatewayDoor,
+        door: GatewayServer,
         token: str,
     ) -> None:
         self.services = services
@@ -83,7 +83,7 @@ async def embedded(settings: Settings, services: Sequence[Service] = SERVICES) -
         token = secrets.token_urlsafe(32)
         control = AdminApi(hosts, world, token)
         inner = await _door(world, control, _LOOPBACK, 0, stack)
-        outer = await opened(gateway, gate, settings.host, settings.port, rules)
+        outer = await open_gateway_server(gateway, gate, settings.host, settings.port, rules)
         stack.push_async_callback(outer.stop)
         ports = {host.service.name: host.port for host in hosts}
         shelf = Embedded(hosts, gateway, control, outer, token)
@@ -91,10 +91,10 @@ async def embedded(settings: Settings, services: Sequence[Service] = SERVICES) -
         yield shelf
 
 
-def _choices(settings: Settings, gate: Gate) -> tuple[Choices, House]:
-    rules, routing = house(gate, (settings.host, *allowed_hosts(settings))), read_routing(os.environ)
-    made = chosen(
-        routing, anywhere=True, host=settings.host, verifier=verifier(gate), limits=limits(rules, gate)
+def _choices(settings: Settings, gate: Gate) -> tuple[GatewayOptions, IngressPolicy]:
+    rules, routing = ingress_policy(gate, (settings.host, *allowed_hosts(settings))), read_routing(os.environ)
+    made = read_options(
+        routing, anywhere=True, host=settings.host, verifier=verifier(gate), limits=parse_limits(rules, gate)
     )
     return made, rules
 

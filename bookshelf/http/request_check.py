@@ -23,7 +23,7 @@ from bookshelf.http.server.upgrade import UpgradedStream
 SAFE_METHODS = frozenset({"GET", "HEAD", "OPTIONS"})
 #: Answered before any check and any limit, to GET and HEAD: probes and scrapers come by address or by name.
 PROBE_PATHS = frozenset({"/health", "/health/live", "/health/ready", "/metrics"})
-#: Cookies that a browser is signed in by. The cookies of positions (gateway/positions.py) are none.
+#: Cookies that a browser is signed in by. The cookies of positions (gateway/read_your_writes.py) are none.
 SESSION_COOKIES = frozenset({"session", "__Host-session", "bookshelf-client", "__Host-bookshelf-client"})
 _OWN_SITES = frozenset({"same-origin", "none"})
 _DEFAULT_PORTS = {"http": "80", "https": "443"}

@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from importlib.resources import files
 
-from gateway.pages.page import REVALIDATED, Page
+from gateway.pages.static_page import REVALIDATED, Page
 
 #: Swagger UI writes styles into its elements and has its icons in its style sheet, as data: addresses.
 _POLICY = (

@@ -1,5 +1,6 @@
 """The gateway's own addresses: docs, the document of all services, health, metrics."""
 
+import re
 from collections.abc import Awaitable, Callable, Mapping
 
 import msgspec
@@ -10,12 +11,11 @@ from bookshelf.http.router import Router
 from bookshelf.runtime.health import live
 from bookshelf.runtime.metrics import Meters
 from gateway.pages import apidocs
-from gateway.pages.inside import Inside
-from gateway.pages.page import Page, Redirect
-from gateway.pages.processes import labelled
-from gateway.pages.sheet import POLICY, sheet
+from gateway.pages.static_page import Page, RedirectPage
 from gateway.pages.status import status
-from gateway.routes.directory import Directory
+from gateway.pages.status_page import POLICY, sheet
+from gateway.pages.visibility import Visibility
+from gateway.routing.directory import Directory
 
 _SHOWN = {
     "Cache-Control": "no-store",
@@ -30,7 +30,7 @@ class Pages:
     """Everything that is not forwarded."""
 
     def __init__(
-        self, directory: Directory, meters: Meters, inside: Inside, faults: Callable[[], str | None]
+        self, directory: Directory, meters: Meters, inside: Visibility, faults: Callable[[], str | None]
     ) -> None:
         self._directory = directory
         self._meters = meters
@@ -46,8 +46,8 @@ class Pages:
 
     def _endpoints(self) -> Mapping[str, Endpoint]:
         return {
-            "/": Redirect(307, "/apidocs/"),
-            "/apidocs": Redirect(308, "/apidocs/"),
+            "/": RedirectPage(307, "/apidocs/"),
+            "/apidocs": RedirectPage(308, "/apidocs/"),
             **apidocs.pages(),
             "/openapi.json": self._openapi,
             "/health/live": live,
@@ -86,3 +86,12 @@ class Pages:
     def _admit(self, request: Request) -> None:
         if not self._inside.admits(request):
             raise Problem("no-route", "nothing is served at this path; /openapi.json lists what is")
+
+
+_SAMPLE = re.compile(rb"^([A-Za-z_:][A-Za-z0-9_:]*)(\{)?", re.MULTILINE)
+
+
+def labelled(page: bytes, process: int) -> bytes:
+    """Return a page of metrics with one label more: series of different processes are different ones."""
+    label = b'process="%d"' % process
+    return _SAMPLE.sub(lambda found: found[1] + b"{" + label + (b"," if found[2] else b"}"), page)

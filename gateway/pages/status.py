@@ -6,9 +6,9 @@ from time import monotonic
 import msgspec
 
 from bookshelf import __version__
-from gateway.routes.directory import Directory
-from gateway.routes.routing import Refused
-from gateway.upstream.endpoint import Endpoint
+from gateway.routing.directory import Directory
+from gateway.routing.table import RefusedRoute
+from gateway.upstream.endpoint import UpstreamEndpoint
 from gateway.upstream.pool import Pool
 
 #: Lines of one table: more are counted, not shown.
@@ -60,7 +60,7 @@ class Status(msgspec.Struct, frozen=True):
     rules: str | None
     services: list[ServiceStatus]
     routes: list[RouteStatus]
-    refused_routes: list[Refused]
+    refused_routes: list[RefusedRoute]
     refused_instances: dict[str, str]
 
 
@@ -100,7 +100,7 @@ def _service(pool: Pool, now: float) -> ServiceStatus:
     )
 
 
-def _instance(one: Endpoint, now: float) -> InstanceStatus:
+def _instance(one: UpstreamEndpoint, now: float) -> InstanceStatus:
     return InstanceStatus(
         id=one.instance.id,
         address=f"{one.instance.address}:{one.instance.port}",

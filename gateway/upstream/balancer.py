@@ -5,7 +5,7 @@ Source: M. Mitzenmacher, The Power of Two Choices in Randomized Load Balancing (
 
 from collections.abc import Callable, Collection, Sequence
 
-from gateway.upstream.endpoint import Endpoint
+from gateway.upstream.endpoint import UpstreamEndpoint
 
 #: Returns a number from 0 up to, and without, 1.
 Random = Callable[[], float]
@@ -21,11 +21,11 @@ class Balancer:
 
     def choose(
         self,
-        endpoints: Sequence[Endpoint],
+        endpoints: Sequence[UpstreamEndpoint],
         now: float,
-        tried: Collection[Endpoint] = (),
-        first: Endpoint | None = None,
-    ) -> Endpoint | None:
+        tried: Collection[UpstreamEndpoint] = (),
+        first: UpstreamEndpoint | None = None,
+    ) -> UpstreamEndpoint | None:
         """Return who is asked next; None if no one may be. `first` is, if nothing speaks against it."""
         if first is not None and first.well and first not in tried:
             return first
@@ -35,7 +35,7 @@ class Balancer:
                 return one
         return self._of_two(_allowed(endpoints, now, tried))
 
-    def _of_two(self, endpoints: Sequence[Endpoint]) -> Endpoint | None:
+    def _of_two(self, endpoints: Sequence[UpstreamEndpoint]) -> UpstreamEndpoint | None:
         count = len(endpoints)
         if count < 2:  # noqa: PLR2004 (of one there is no choice)
             return endpoints[0] if endpoints else None
@@ -45,6 +45,8 @@ class Balancer:
         return two if two.outstanding < one.outstanding else one
 
 
-def _allowed(endpoints: Sequence[Endpoint], now: float, tried: Collection[Endpoint]) -> Sequence[Endpoint]:
+def _allowed(
+    endpoints: Sequence[UpstreamEndpoint], now: float, tried: Collection[UpstreamEndpoint]
+) -> Sequence[UpstreamEndpoint]:
     may = [one for one in endpoints if one not in tried and one.breaker.allows(now)]
     return [one for one in may if one.ejection.allows(now)] or may

@@ -6,11 +6,11 @@ Source: M. Nygard, Release It!, "Circuit Breaker". Time comes with each call, in
 from dataclasses import dataclass
 from typing import Literal
 
-State = Literal["closed", "open", "half-open"]
+BreakerState = Literal["closed", "open", "half-open"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Fuse:
+class BreakerLimits:
     """A breaker opens after so many failures in a row, for so long: doubled each time, up to the longest."""
 
     failures: int = 5
@@ -18,7 +18,7 @@ class Fuse:
     longest_s: float = 30.0
 
 
-class Breaker:
+class CircuitBreaker:
     """Closed, open, or half-open. While it is not closed, only the trial's end counts.
 
     Whoever is let in says how it ended, once: `succeeded`, `failed` or `left`, with what `enter` returned.
@@ -26,7 +26,7 @@ class Breaker:
 
     __slots__ = ("_failures", "_fuse", "_trying", "_until", "_wait_s", "closed")
 
-    def __init__(self, fuse: Fuse) -> None:
+    def __init__(self, fuse: BreakerLimits) -> None:
         self._fuse = fuse
         self.closed = True
         self._failures = 0
@@ -34,7 +34,7 @@ class Breaker:
         self._wait_s = fuse.first_s
         self._trying = False
 
-    def state(self, now: float) -> State:
+    def state(self, now: float) -> BreakerState:
         """Return what it is at this time."""
         if self.closed:
             return "closed"

@@ -3,14 +3,14 @@
 from dataclasses import dataclass, field
 
 from bookshelf.discovery.port import Instance
-from gateway.upstream.breaker import Breaker, Fuse
+from gateway.upstream.breaker import BreakerLimits, CircuitBreaker
 
 #: The weight of the newest time in the mean of all: about the last twenty count.
 _NEWEST = 0.1
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Tolerance:
+class OutlierLimits:
     """What is borne before an instance is left alone.
 
     `breaker`: of no connection and no answer. `ejection`: of answers that say it is broken. `slow_s` and
@@ -18,23 +18,23 @@ class Tolerance:
     looked at once `samples` are there.
     """
 
-    breaker: Fuse = field(default_factory=Fuse)
-    ejection: Fuse = field(default_factory=Fuse)
+    breaker: BreakerLimits = field(default_factory=BreakerLimits)
+    ejection: BreakerLimits = field(default_factory=BreakerLimits)
     slow_s: float = 0.1
     slower: float = 5.0
     samples: int = 20
 
 
-class Endpoint:
+class UpstreamEndpoint:
     """An instance and what is known of it. `mean_s`: seconds until an answer begins."""
 
     __slots__ = ("breaker", "ejection", "instance", "mean_s", "outstanding", "samples")
 
-    def __init__(self, instance: Instance, tolerance: Tolerance) -> None:
+    def __init__(self, instance: Instance, tolerance: OutlierLimits) -> None:
         self.instance = instance
         self.outstanding = 0
-        self.breaker = Breaker(tolerance.breaker)
-        self.ejection = Breaker(tolerance.ejection)
+        self.breaker = CircuitBreaker(tolerance.breaker)
+        self.ejection = CircuitBreaker(tolerance.ejection)
         self.mean_s = 0.0
         self.samples = 0
 

@@ -9,23 +9,23 @@ from statistics import median
 
 import structlog
 
-from gateway.upstream.endpoint import Endpoint, Tolerance
+from gateway.upstream.endpoint import OutlierLimits, UpstreamEndpoint
 
 _logger = structlog.get_logger(__name__)
 
 
-class Outliers:
+class OutlierDetection:
     """Judges the endpoints of one pool, each by its own answers and by what the others take."""
 
     __slots__ = ("_tolerance", "ejected")
 
-    def __init__(self, tolerance: Tolerance) -> None:
+    def __init__(self, tolerance: OutlierLimits) -> None:
         self._tolerance = tolerance
         #: Ejections since the beginning.
         self.ejected = 0
 
     def answered(
-        self, one: Endpoint, now: float, *, bad: bool, trial: bool, peers: Iterable[Endpoint]
+        self, one: UpstreamEndpoint, now: float, *, bad: bool, trial: bool, peers: Iterable[UpstreamEndpoint]
     ) -> None:
         """Judge an endpoint that has answered; what it took is noted already."""
         slow = self._slow(one, trial=trial, peers=peers)
@@ -41,7 +41,7 @@ class Outliers:
         if one.ejection.closed is not was:
             self._changed(one, why="slow" if slow else "bad answers")
 
-    def _slow(self, one: Endpoint, *, trial: bool, peers: Iterable[Endpoint]) -> bool:
+    def _slow(self, one: UpstreamEndpoint, *, trial: bool, peers: Iterable[UpstreamEndpoint]) -> bool:
         limits = self._tolerance
         if one.mean_s < limits.slow_s or (one.samples < limits.samples and not trial):
             return False
@@ -50,7 +50,7 @@ class Outliers:
         ]
         return bool(others) and one.mean_s > limits.slower * median(others)
 
-    def _changed(self, one: Endpoint, why: str) -> None:
+    def _changed(self, one: UpstreamEndpoint, why: str) -> None:
         if one.ejection.closed:
             _logger.info("instance back", instance=one.instance.id)
         else:

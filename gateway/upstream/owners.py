@@ -3,7 +3,7 @@
 from collections.abc import Iterable
 
 from bookshelf.runtime.api.ownership import owned, partition, partitions
-from gateway.upstream.endpoint import Endpoint
+from gateway.upstream.endpoint import UpstreamEndpoint
 
 _UNKNOWN = 0
 
@@ -13,13 +13,13 @@ class Owners:
 
     __slots__ = ("_by_partition", "_count")
 
-    def __init__(self, aggregate: str, endpoints: Iterable[Endpoint]) -> None:
+    def __init__(self, aggregate: str, endpoints: Iterable[UpstreamEndpoint]) -> None:
         said = {one: partitions(one.instance.meta, aggregate) for one in endpoints}
         counts = {count for count in said.values() if count}
         self._count = counts.pop() if len(counts) == 1 else _UNKNOWN
         self._by_partition = {number: one for one in said for number in owned(one.instance.meta, aggregate)}
 
-    def of(self, subject: str) -> Endpoint | None:
+    def of(self, subject: str) -> UpstreamEndpoint | None:
         """Return the owner of an id's partition, None if it is not known."""
         if self._count == _UNKNOWN:
             return None

@@ -5,10 +5,10 @@ from collections.abc import Collection, Iterable
 
 from bookshelf.discovery.port import Instance, Snapshot
 from gateway.upstream.balancer import Balancer, Random
-from gateway.upstream.budget import Budget
-from gateway.upstream.endpoint import Endpoint, Tolerance
-from gateway.upstream.outliers import Outliers
+from gateway.upstream.endpoint import OutlierLimits, UpstreamEndpoint
+from gateway.upstream.outliers import OutlierDetection
 from gateway.upstream.owners import Owners
+from gateway.upstream.retry_budget import RetryBudget
 
 #: An instance is the same as long as it is found under the same name at the same place.
 _Place = tuple[str, str, int]
@@ -17,15 +17,15 @@ _Place = tuple[str, str, int]
 class Endpoints:
     """What is known of each instance, for as long as it is ready: every pool that has it shares it."""
 
-    def __init__(self, tolerance: Tolerance) -> None:
+    def __init__(self, tolerance: OutlierLimits) -> None:
         self.tolerance = tolerance
-        self._known: dict[_Place, Endpoint] = {}
+        self._known: dict[_Place, UpstreamEndpoint] = {}
 
     def become(self, instances: Iterable[Instance]) -> None:
         """Take in who is ready now; whoever has gone is forgotten."""
         self._known = {_place(instance): self._one(instance) for instance in instances}
 
-    def of(self, tags: Iterable[str], service: str) -> tuple[Endpoint, ...]:
+    def of(self, tags: Iterable[str], service: str) -> tuple[UpstreamEndpoint, ...]:
         """Return those that have all these tags, of any service or of one."""
         wanted = frozenset(tags)
         return tuple(
@@ -34,12 +34,12 @@ class Endpoints:
             if wanted.issubset(one.instance.tags) and (one.instance.service == service or not service)
         )
 
-    def all(self) -> Collection[Endpoint]:
+    def all(self) -> Collection[UpstreamEndpoint]:
         """Return everyone."""
         return self._known.values()
 
-    def _one(self, instance: Instance) -> Endpoint:
-        one = self._known.get(_place(instance)) or Endpoint(instance, self.tolerance)
+    def _one(self, instance: Instance) -> UpstreamEndpoint:
+        one = self._known.get(_place(instance)) or UpstreamEndpoint(instance, self.tolerance)
         one.instance = instance  # what it owns may have changed
         return one
 
@@ -49,20 +49,20 @@ class Pool:
 
     __slots__ = ("_balancer", "_owners", "budget", "endpoints", "name", "outliers")
 
-    def __init__(self, name: str, balancer: Balancer, tolerance: Tolerance) -> None:
+    def __init__(self, name: str, balancer: Balancer, tolerance: OutlierLimits) -> None:
         self.name = name
-        self.endpoints: tuple[Endpoint, ...] = ()
-        self.budget = Budget()
-        self.outliers = Outliers(tolerance)
+        self.endpoints: tuple[UpstreamEndpoint, ...] = ()
+        self.budget = RetryBudget()
+        self.outliers = OutlierDetection(tolerance)
         self._balancer = balancer
         self._owners: dict[str, Owners] = {}
 
-    def become(self, endpoints: tuple[Endpoint, ...]) -> None:
+    def become(self, endpoints: tuple[UpstreamEndpoint, ...]) -> None:
         """Take in who is ready now."""
         self.endpoints = endpoints
         self._owners = {}
 
-    def owner(self, aggregate: str, subject: str) -> Endpoint | None:
+    def owner(self, aggregate: str, subject: str) -> UpstreamEndpoint | None:
         """Return the owner of the partition that an aggregate's id is in; None if that is not known."""
         owners = self._owners.get(aggregate)
         if owners is None:
@@ -70,8 +70,8 @@ class Pool:
         return owners.of(subject)
 
     def choose(
-        self, now: float, tried: Collection[Endpoint] = (), first: Endpoint | None = None
-    ) -> Endpoint | None:
+        self, now: float, tried: Collection[UpstreamEndpoint] = (), first: UpstreamEndpoint | None = None
+    ) -> UpstreamEndpoint | None:
         """Return who is asked next; None if no one may be."""
         return self._balancer.choose(self.endpoints, now, tried, first)
 
@@ -79,8 +79,8 @@ class Pool:
 class Pools:
     """The pool of each set of tags. It stays, with all that is known, whatever becomes of the routes."""
 
-    def __init__(self, tolerance: Tolerance | None = None, random: Random = machine.random) -> None:
-        self._endpoints = Endpoints(tolerance or Tolerance())
+    def __init__(self, tolerance: OutlierLimits | None = None, random: Random = machine.random) -> None:
+        self._endpoints = Endpoints(tolerance or OutlierLimits())
         self._balancer = Balancer(random)
         self._pools: dict[tuple[tuple[str, ...], str], Pool] = {}
 
@@ -100,7 +100,7 @@ class Pools:
         """Return every pool."""
         return self._pools.values()
 
-    def instances(self) -> Collection[Endpoint]:
+    def instances(self) -> Collection[UpstreamEndpoint]:
         """Return everyone who is ready."""
         return self._endpoints.all()
 

@@ -9,11 +9,9 @@ from bookshelf.http.message import Request, Response
 from bookshelf.http.problem import Problem
 from bookshelf.runtime.clock import Ids, SystemClock, SystemIds
 from gateway.bodies import discard
-from gateway.upstream.attempt import Attempts, Silent
-from gateway.upstream.call import READS, Call, Clock, no_answer
-from gateway.upstream.calls import Calls
+from gateway.upstream.attempt import Attempts, NoHead
+from gateway.upstream.call import READS, Call, CallFactory, CallTimeouts, Clock, no_answer
 from gateway.upstream.hedge import hedged
-from gateway.upstream.patience import Patience
 from gateway.upstream.route import Route
 
 _UNAVAILABLE = 503
@@ -29,12 +27,12 @@ class Proxy:
     def __init__(
         self,
         transport: Transport,
-        patience: Patience,
+        patience: CallTimeouts,
         pause: Pause = asyncio.sleep,
         clock: Clock = time.monotonic,
         ids: Ids | None = None,
     ) -> None:
-        self._calls = Calls(patience, ids or SystemIds(SystemClock()), clock)
+        self._calls = CallFactory(patience, ids or SystemIds(SystemClock()), clock)
         self._attempts = Attempts(transport, patience, clock)
         self._patience = patience
         self._pause = pause
@@ -96,7 +94,7 @@ class Proxy:
                 if call.lost or not call.repeatable or now >= call.end or not call.pool.budget.spend(now):
                     raise no_answer(call.request) from None
                 call.lost = True
-                if len(call.pool.endpoints) == 1 and not isinstance(fault, Silent):
+                if len(call.pool.endpoints) == 1 and not isinstance(fault, NoHead):
                     call.tried.clear()  # it was only a connection that broke
 
 

@@ -7,8 +7,8 @@ from bookshelf.http.message import Request
 from bookshelf.http.problem import Problem
 from bookshelf.runtime.api import header_fields
 from bookshelf.runtime.api.ownership import created
-from gateway.identity.port import Requirement
-from gateway.upstream.endpoint import Endpoint
+from gateway.auth.verifier import Requirement
+from gateway.upstream.endpoint import UpstreamEndpoint
 from gateway.upstream.pool import Pool
 
 
@@ -30,7 +30,7 @@ class Route:
     creates: bool = False
     requirement: Requirement | None = None
 
-    def owner(self, request: Request, path: Mapping[str, str]) -> Endpoint | None:
+    def owner(self, request: Request, path: Mapping[str, str]) -> UpstreamEndpoint | None:
         """Return the owner of the request's partition, if there is a choice and it is known."""
         if not self.aggregate or len(self.pool.endpoints) < 2:  # noqa: PLR2004 (of one there is no choice)
             return None

@@ -9,7 +9,7 @@ from architecture.source import ROOT, modules
 from prometheus_client.parser import text_string_to_metric_families
 
 from bookshelf.runtime.metrics import Meters
-from gateway.upstream.gauges import Gauges
+from gateway.upstream.metrics import UpstreamMetrics
 from gateway.upstream.pool import Pools
 
 _PAGE = (ROOT / "docs" / "operations.md").read_text(encoding="utf-8")
@@ -41,7 +41,7 @@ def warned() -> Iterator[str]:
 def measured() -> set[str]:
     """Return the names of all metrics of a service and of the gateway."""
     meters = Meters()
-    meters.also(Gauges(Pools()))
+    meters.also(UpstreamMetrics(Pools()))
     text = meters.page()[1].decode()
     return {family.name for family in text_string_to_metric_families(text)}
 

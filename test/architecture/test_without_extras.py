@@ -55,7 +55,7 @@ _OF_EXTRAS = (
     "bookshelf.storage.postgres.tables",
     "bench.kafka.",
     "bench.rival",
-    "gateway.front.rates",
+    "gateway.ingress.rate_limit",
     "gateway.auth.",
     "bookshelf.__main__",
 )

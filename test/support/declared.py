@@ -4,7 +4,7 @@ import msgspec
 from support.upstream import Json, described
 
 from bookshelf.discovery.port import Instance
-from gateway.routes.document import Document, read
+from gateway.routing.document import Document, read
 
 
 def at(name: str, *tags: str, service: str = "s", **meta: str) -> Instance:

@@ -1,23 +1,25 @@
 """Endpoints as unit tests need them: of no instance that runs."""
 
 from bookshelf.discovery.port import Instance
-from gateway.upstream.breaker import Fuse
-from gateway.upstream.endpoint import Endpoint, Tolerance
+from gateway.upstream.breaker import BreakerLimits
+from gateway.upstream.endpoint import OutlierLimits, UpstreamEndpoint
 
 #: Opens at once, for a second.
-TOUCHY = Tolerance(breaker=Fuse(failures=1), ejection=Fuse(failures=2), slow_s=0.1, slower=3.0, samples=5)
+TOUCHY = OutlierLimits(
+    breaker=BreakerLimits(failures=1), ejection=BreakerLimits(failures=2), slow_s=0.1, slower=3.0, samples=5
+)
 
 
-def endpoint(name: str, outstanding: int = 0, tolerance: Tolerance = TOUCHY) -> Endpoint:
+def endpoint(name: str, outstanding: int = 0, tolerance: OutlierLimits = TOUCHY) -> UpstreamEndpoint:
     """Return one that is well, and busy with so many requests."""
-    made = Endpoint(
+    made = UpstreamEndpoint(
         Instance(id=name, service="s", tags=("t",), address="127.0.0.1", port=1, meta={}), tolerance
     )
     made.outstanding = outstanding
     return made
 
 
-def timed(name: str, seconds: float, samples: int = 5) -> Endpoint:
+def timed(name: str, seconds: float, samples: int = 5) -> UpstreamEndpoint:
     """Return one that has taken so long, so often."""
     made = endpoint(name)
     for _ in range(samples):

@@ -10,7 +10,7 @@ from bookshelf.discovery.port import Instance, Snapshot
 from bookshelf.http.client.transport import LocalTransport
 from bookshelf.http.message import Response, request
 from bookshelf.http.problem import Problem
-from gateway.upstream.patience import Patience
+from gateway.upstream.call import CallTimeouts
 from gateway.upstream.pool import Pools
 from gateway.upstream.proxy import Proxy
 from gateway.upstream.route import Route
@@ -21,14 +21,14 @@ DOCUMENT = described("s", ("t",), "GET /x")
 class Sending:
     """Instances of one service, and a route to it."""
 
-    def __init__(self, patience: Patience | None = None, **route: object) -> None:
+    def __init__(self, patience: CallTimeouts | None = None, **route: object) -> None:
         self.now = 1000.0
         self._transport = LocalTransport()
         self._pools = Pools(random=Random(7).random)  # noqa: S311 (the same each time)
         self._instances: list[Instance] = []
         self.pool = self._pools.of(("t",))
         self.route = Route(template="/x", pool=self.pool, **route)  # type: ignore[arg-type]
-        self._proxy = Proxy(self._transport, patience or Patience(), self._pause, lambda: self.now)
+        self._proxy = Proxy(self._transport, patience or CallTimeouts(), self._pause, lambda: self.now)
 
     async def _pause(self, seconds: float) -> None:
         self.now += seconds

@@ -13,11 +13,11 @@ from bookshelf.http.limits import ConnectionLimits
 from bookshelf.http.message import Handler
 from bookshelf.http.server.server import HttpServer
 from gateway.app import Gateway
-from gateway.choices import Choices
-from gateway.front.front import Front, House
-from gateway.front.packing import Packing
-from gateway.identity.port import Verifier
-from gateway.upstream.patience import Patience
+from gateway.auth.verifier import Verifier
+from gateway.ingress.compression import GzipResponses
+from gateway.ingress.middleware import Ingress, IngressPolicy
+from gateway.options import GatewayOptions
+from gateway.upstream.call import CallTimeouts
 
 META = {"openapi": "/openapi.json"}
 Talk = Callable[[asyncio.StreamReader, asyncio.StreamWriter], Awaitable[None]]
@@ -35,17 +35,17 @@ class Street:
     async def open(
         self,
         transport: HttpTransport,
-        house: House | None = None,
+        house: IngressPolicy | None = None,
         guard: ConnectionLimits | None = None,
         verifier: Verifier | None = None,
-        patience: Patience | None = None,
+        patience: CallTimeouts | None = None,
     ) -> None:
         """Open the gateway, knowing all who are ready."""
-        choices = Choices(verifier=verifier, patience=patience or Patience())
+        choices = GatewayOptions(verifier=verifier, patience=patience or CallTimeouts())
         gateway = Gateway(self._discovery, transport, choices=choices)
         await gateway.start()
         self._stack.push_async_callback(gateway.stop)
-        front = Front(gateway, house or House(packing=Packing(), log=True))
+        front = Ingress(gateway, house or IngressPolicy(packing=GzipResponses(), log=True))
         server = HttpServer(front, HOST, 0, guard=guard, cancels=True, allowed_hosts=None)
         await server.start()
         self._stack.push_async_callback(server.stop, 0.1)

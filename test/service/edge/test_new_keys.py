@@ -18,7 +18,7 @@ from bookshelf.runtime.aggregate.state_store import MemoryStateStore
 from bookshelf.runtime.clock import SystemIds
 from bookshelf.shelf import book
 from gateway.app import Gateway
-from gateway.choices import Choices
+from gateway.options import GatewayOptions
 
 ADD = next(route for route in book.ROUTES if route.creates)
 KEY = SystemIds(FixedClock()).new()
@@ -74,7 +74,7 @@ async def test_a_key_that_a_gateway_in_the_same_process_makes_is_not_looked_up()
     async with Shelf() as shelf:
         ids = shelf.world.ids
         assert isinstance(ids, CountedIds)
-        gateway = Gateway(shelf.world.discovery, shelf.world.transport, choices=Choices(ids=ids))
+        gateway = Gateway(shelf.world.discovery, shelf.world.transport, choices=GatewayOptions(ids=ids))
         await gateway.start()
         answer = await gateway.handle(request("POST", "/bookshelf/books", BODY, Content_Type=JSON))
         await gateway.stop()

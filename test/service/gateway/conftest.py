@@ -10,8 +10,8 @@ from support.upstream import Town
 from bookshelf.discovery.local import LocalDiscovery
 from bookshelf.http.client.transport import HttpTransport, LocalTransport
 from gateway.app import Gateway
-from gateway.choices import Choices
-from gateway.upstream.patience import Patience
+from gateway.options import GatewayOptions
+from gateway.upstream.call import CallTimeouts
 
 
 @pytest.fixture
@@ -26,8 +26,8 @@ async def town(paused: list[float]) -> AsyncIterator[Town]:
         paused.append(seconds)
 
     discovery, transport = LocalDiscovery(), LocalTransport()
-    patience = Patience(answer_s=0.6, try_s=0.05, piece_s=0.05)
-    gateway = Gateway(discovery, transport, choices=Choices(patience=patience), pause=pause)
+    patience = CallTimeouts(answer_s=0.6, try_s=0.05, piece_s=0.05)
+    gateway = Gateway(discovery, transport, choices=GatewayOptions(patience=patience), pause=pause)
     yield Town(gateway, discovery, transport)
     await gateway.stop()
 

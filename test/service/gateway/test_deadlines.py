@@ -7,7 +7,7 @@ from support.upstream import DEADLINE_S, never
 
 from bookshelf.http.client.transport import NoResponse
 from bookshelf.http.message import Request, Response
-from gateway.upstream.patience import Patience
+from gateway.upstream.call import CallTimeouts
 
 LOST = NoResponse("cut")
 MOVING = Response(503, {"Retry-After": "1"})
@@ -18,7 +18,7 @@ def left(request: Request) -> float:
 
 
 async def test_a_service_is_told_how_long_its_answer_is_waited_for() -> None:
-    usual, own = Sending(Patience(answer_s=7.0)), Sending(Patience(answer_s=7.0), deadline_s=1.5)
+    usual, own = Sending(CallTimeouts(answer_s=7.0)), Sending(CallTimeouts(answer_s=7.0), deadline_s=1.5)
     services = [usual.add(), own.add()]
     await usual.ask()
     await own.ask()
@@ -26,7 +26,7 @@ async def test_a_service_is_told_how_long_its_answer_is_waited_for() -> None:
 
 
 async def test_each_try_is_told_what_the_ones_before_have_left() -> None:
-    sending = Sending(Patience(answer_s=7.0))
+    sending = Sending(CallTimeouts(answer_s=7.0))
     service = sending.add(MOVING, MOVING, Response(200, {}))
     await sending.ask()
     assert [round(left(request), 3) for request in service.asked] == [7.0, 6.9, 6.7]
@@ -40,7 +40,7 @@ async def test_nothing_is_tried_again_when_the_time_would_be_over() -> None:
 
 
 async def test_one_that_is_silent_leaves_time_for_another() -> None:
-    sending = Sending(Patience(answer_s=60.0, try_s=0.01))
+    sending = Sending(CallTimeouts(answer_s=60.0, try_s=0.01))
     silent, well = sending.add(never), sending.add()
     async with asyncio.timeout(DEADLINE_S):
         while not silent.asked:
@@ -49,7 +49,7 @@ async def test_one_that_is_silent_leaves_time_for_another() -> None:
 
 
 async def test_when_everyone_fails_a_fifth_more_is_asked_and_ten() -> None:
-    sending = Sending(Patience(again_s=(0.0,) * 5), keyed=True)
+    sending = Sending(CallTimeouts(again_s=(0.0,) * 5), keyed=True)
     moving = sending.add(MOVING)
     for _ in range(500):
         assert await sending.status("POST") == 503
@@ -66,11 +66,11 @@ async def test_retries_keep_the_key_that_the_first_try_was_given() -> None:
     assert services[0].asked[1].headers["Idempotency-Key"] != keys[0]
 
 
-HEDGED = Patience(hedge_s=0.01, answer_s=3600, try_s=3600)
+HEDGED = CallTimeouts(hedge_s=0.01, answer_s=3600, try_s=3600)
 
 
 async def test_hedging_is_off_unless_it_is_wanted() -> None:
-    assert Patience().hedge_s == 0
+    assert CallTimeouts().hedge_s == 0
 
 
 async def test_a_query_that_takes_long_is_put_to_a_second_instance() -> None:
@@ -94,11 +94,11 @@ async def test_a_query_that_takes_long_is_put_to_a_second_instance() -> None:
 
 
 async def test_a_command_is_never_hedged_nor_a_query_that_has_no_second_instance() -> None:
-    commands = Sending(Patience(hedge_s=0.01, answer_s=0.1), keyed=True)
+    commands = Sending(CallTimeouts(hedge_s=0.01, answer_s=0.1), keyed=True)
     for _ in range(2):
         commands.add(never)
     await commands.status("POST")
-    alone = Sending(Patience(hedge_s=0.01, answer_s=0.1))
+    alone = Sending(CallTimeouts(hedge_s=0.01, answer_s=0.1))
     service = alone.add(never)
     assert await alone.status() == "gateway-timeout"
     assert len(service.asked) == 1

@@ -10,10 +10,10 @@ from bookshelf.discovery.local import LocalDiscovery
 from bookshelf.http.client.transport import LocalTransport
 from bookshelf.http.message import request
 from gateway.app import Gateway
-from gateway.choices import Choices
-from gateway.front.door import house
-from gateway.front.front import Front, House
-from gateway.front.limits import limits
+from gateway.ingress.limit_rules import parse_limits
+from gateway.ingress.listen import ingress_policy
+from gateway.ingress.middleware import Ingress, IngressPolicy
+from gateway.options import GatewayOptions
 
 
 class Limited:
@@ -21,11 +21,11 @@ class Limited:
 
     def __init__(self, path: Path, gate: Gate) -> None:
         self.path = path
-        self.house: House = house(gate)
+        self.house: IngressPolicy = ingress_policy(gate)
         discovery, transport = LocalDiscovery(), LocalTransport()
-        choices = Choices(rules=path, limits=limits(self.house, gate))
+        choices = GatewayOptions(rules=path, limits=parse_limits(self.house, gate))
         self.gateway = Gateway(discovery, transport, choices=choices)
-        self.front = Front(self.gateway, self.house)
+        self.front = Ingress(self.gateway, self.house)
         self.town = Town(self.gateway, discovery, transport)
 
     def say(self, text: str) -> None:

@@ -11,8 +11,8 @@ from bookshelf.discovery.local import LocalDiscovery
 from bookshelf.http.client.transport import LocalTransport
 from bookshelf.http.message import request
 from gateway.app import Gateway
-from gateway.choices import Choices
-from gateway.routes.rules import BadRules
+from gateway.options import GatewayOptions
+from gateway.routing.rules import BadRules
 
 CLOSED = '[[forbid]]\npath = "/books"\n'
 
@@ -27,7 +27,7 @@ def rules(tmp_path: Path) -> Path:
 @pytest.fixture
 async def town(rules: Path) -> AsyncIterator[Town]:
     discovery, transport = LocalDiscovery(), LocalTransport()
-    gateway = Gateway(discovery, transport, choices=Choices(rules=rules))
+    gateway = Gateway(discovery, transport, choices=GatewayOptions(rules=rules))
     town = Town(gateway, discovery, transport)
     await town.add(Service(described("books", ("books",), "GET /books", "GET /other")))
     await gateway.start()
@@ -84,7 +84,7 @@ async def test_a_file_that_is_taken_away_changes_nothing(town: Town, rules: Path
 
 
 async def test_a_gateway_does_not_start_with_rules_that_it_cannot_read(tmp_path: Path) -> None:
-    gateway = Gateway(LocalDiscovery(), LocalTransport(), choices=Choices(rules=tmp_path / "no.toml"))
+    gateway = Gateway(LocalDiscovery(), LocalTransport(), choices=GatewayOptions(rules=tmp_path / "no.toml"))
     with pytest.raises(BadRules, match=r"no\.toml cannot be read: No such file"):
         await gateway.start()
     await gateway.stop()

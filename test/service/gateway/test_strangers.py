@@ -14,9 +14,9 @@ from bookshelf.discovery.consul.foreign_services import CombinedDiscovery, Forei
 from bookshelf.http.client.transport import HttpTransport
 from bookshelf.http.message import Response, request
 from gateway.app import Gateway
-from gateway.choices import Choices
-from gateway.routes.fetch import OPENAPI
-from gateway.upstream.reach import Reach
+from gateway.options import GatewayOptions
+from gateway.routing.document_client import OPENAPI
+from gateway.upstream.address_policy import AddressPolicy
 
 pytestmark = pytest.mark.needs("consul")
 DOCUMENT = (
@@ -46,14 +46,14 @@ async def guests() -> AsyncIterator[int]:
 async def gateway(consul_agent: Agent) -> AsyncIterator[Gateway]:
     async with AsyncExitStack() as stack:
         ours = await stack.enter_async_context(opened(settings(consul_agent)))
-        asked, reach = Asked(settings(consul_agent)), Reach(anywhere=False, loopback=True)
+        asked, reach = Asked(settings(consul_agent)), AddressPolicy(anywhere=False, loopback=True)
         stack.push_async_callback(asked.close)
         strangers = ForeignServices(asked, 10.0, OPENAPI)
         following = asyncio.create_task(strangers.follow())
         stack.callback(following.cancel)
         transport = HttpTransport(objection=reach.objection)
         stack.push_async_callback(transport.close)
-        made = Gateway(CombinedDiscovery(ours, strangers), transport, choices=Choices(reach=reach))
+        made = Gateway(CombinedDiscovery(ours, strangers), transport, choices=GatewayOptions(reach=reach))
         stack.push_async_callback(made.stop)
         await made.start()
         yield made
@@ -90,7 +90,7 @@ async def test_a_metadata_service_is_never_asked_and_is_shown(gateway: Gateway, 
 
 
 async def test_a_name_that_means_this_machine_is_not_asked_either(guests: int) -> None:
-    reach = Reach(anywhere=False)
+    reach = AddressPolicy(anywhere=False)
     transport = HttpTransport(objection=reach.objection)
     gone = await _fault(transport, "localhost", guests)
     await transport.close()

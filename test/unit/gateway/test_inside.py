@@ -3,13 +3,13 @@
 import pytest
 
 from bookshelf.http.message import request
-from gateway.pages.inside import Inside
+from gateway.pages.visibility import Visibility
 
 
 def admits(who: str, peer: str, *, resolved: bool = False, **headers: str) -> bool:
     asked = request("GET", "/gateway", b"", **headers)
     asked.peer, asked.resolved = peer, resolved
-    return Inside(who).admits(asked)
+    return Visibility(who).admits(asked)
 
 
 @pytest.mark.parametrize(
@@ -54,7 +54,7 @@ def test_addresses_and_networks_are_admitted_by_name_and_no_others() -> None:
 
 
 def test_without_a_setting_only_this_machine_is_admitted() -> None:
-    assert [admits(Inside().who, peer) for peer in ("127.0.0.1", "10.0.0.7", "172.17.0.1")] == [
+    assert [admits(Visibility().who, peer) for peer in ("127.0.0.1", "10.0.0.7", "172.17.0.1")] == [
         True,
         False,
         False,
@@ -64,4 +64,4 @@ def test_without_a_setting_only_this_machine_is_admitted() -> None:
 @pytest.mark.parametrize("wrong", ["local", "10.0.0.0/33", "loopback; private", "example.org"])
 def test_what_is_no_address_is_refused(wrong: str) -> None:
     with pytest.raises(ValueError, match="is not loopback, private, anyone, nobody, an address"):
-        Inside(wrong)
+        Visibility(wrong)

@@ -3,18 +3,18 @@
 import pytest
 from multidict import CIMultiDict
 
-from gateway import positions
-from gateway.positions import Written
+from gateway import read_your_writes
+from gateway.read_your_writes import Written
 
 
-def taken(*cookies: str) -> tuple[positions.Positions, list[str]]:
+def taken(*cookies: str) -> tuple[read_your_writes.Positions, list[str]]:
     headers = CIMultiDict([("Cookie", cookie) for cookie in cookies])
-    found = positions.taken(headers)
+    found = read_your_writes.taken(headers)
     return found, headers.getall("Cookie", [])
 
 
 def test_what_was_written_is_kept_for_a_minute_from_scripts_and_from_other_sites() -> None:
-    assert positions.cookies("bookshelf/0@42", {}, "/bookshelf", 1700000000) == [
+    assert read_your_writes.cookies("bookshelf/0@42", {}, "/bookshelf", 1700000000) == [
         "bookshelf-after-bookshelf-0=42.1700000000; Path=/bookshelf; Max-Age=60; HttpOnly; SameSite=Lax"
     ]
 
@@ -22,7 +22,7 @@ def test_what_was_written_is_kept_for_a_minute_from_scripts_and_from_other_sites
 def kept(jar: dict[str, str], answered: str, second: int) -> None:
     """Have a browser that sent its cookies keep those of the answer."""
     known = taken("; ".join(f"{name}={value}" for name, value in jar.items()))[0]
-    for cookie in positions.cookies(answered, known, "/", second):
+    for cookie in read_your_writes.cookies(answered, known, "/", second):
         name, _, value = cookie.partition(";")[0].partition("=")
         if "Max-Age=0" in cookie:
             del jar[name]
@@ -45,7 +45,7 @@ def test_each_partition_has_a_cookie_and_comes_out_again() -> None:
 def test_answers_of_parallel_requests_do_not_overwrite_each_other_s_positions() -> None:
     jar: dict[str, str] = {}
     for answered in ("t/0@7", "t/1@3", "u/0@9"):  # none of the requests carried a cookie
-        for cookie in positions.cookies(answered, {}, "/", 5):
+        for cookie in read_your_writes.cookies(answered, {}, "/", 5):
             name, _, value = cookie.partition(";")[0].partition("=")
             jar[name] = value
     assert sent(jar) == {"t/0": 7, "t/1": 3, "u/0": 9}
@@ -72,13 +72,13 @@ def test_the_oldest_beyond_32_are_dropped() -> None:
 def test_however_many_a_client_sends_the_newest_32_are_asked_for() -> None:
     cookies = "; ".join(f"bookshelf-after-t-{number}=1.{number}" for number in range(500))
     headers = CIMultiDict[str]()
-    positions.ask(headers, taken(cookies)[0])
+    read_your_writes.ask(headers, taken(cookies)[0])
     assert headers["Bookshelf-After"] == ", ".join(f"t/{number}@1" for number in range(499, 467, -1))
 
 
 def test_an_answer_sets_32_cookies_at_the_most() -> None:
     answered = ",".join(f"t/{number}@1" for number in range(100))
-    assert len(positions.cookies(answered, {}, "/", 5)) == 32
+    assert len(read_your_writes.cookies(answered, {}, "/", 5)) == 32
 
 
 def test_the_single_cookie_of_a_former_version_is_still_read() -> None:
@@ -130,25 +130,25 @@ def test_a_cookie_of_a_partition_that_is_no_offset_says_nothing(value: str) -> N
 
 def test_the_request_s_own_positions_and_those_of_the_cookies_are_asked_for() -> None:
     headers = CIMultiDict([("Bookshelf-After", "t/0@9,u/0@1"), ("bookshelf-after", "v/0@3")])
-    positions.ask(headers, {"t/0": Written(7, 1), "u/0": Written(2, 2), "w/1": Written(4, 3)})
+    read_your_writes.ask(headers, {"t/0": Written(7, 1), "u/0": Written(2, 2), "w/1": Written(4, 3)})
     assert headers.getall("Bookshelf-After") == ["t/0@9, u/0@2, v/0@3, w/1@4"]
 
 
 @pytest.mark.parametrize("given", ["nonsense", ",", "t/0@1, x", ", ".join(f"t/{n}@1" for n in range(65))])
 def test_a_header_that_the_service_will_refuse_is_left_as_it_is(given: str) -> None:
     headers = CIMultiDict([("Bookshelf-After", given)])
-    positions.ask(headers, {"u/0": Written(1, 1)})
+    read_your_writes.ask(headers, {"u/0": Written(1, 1)})
     assert headers.getall("Bookshelf-After") == [given]
 
 
 def test_there_are_never_more_positions_than_a_service_takes() -> None:
     given = ", ".join(f"t/{number}@1" for number in range(63))
     headers = CIMultiDict([("Bookshelf-After", given)])
-    positions.ask(headers, {f"u/{number}": Written(1, number) for number in range(9)})
+    read_your_writes.ask(headers, {f"u/{number}": Written(1, number) for number in range(9)})
     assert headers["Bookshelf-After"] == f"{given}, u/8@1"
 
 
 def test_without_positions_nothing_is_waited_for() -> None:
     headers = CIMultiDict[str]()
-    positions.ask(headers, {})
+    read_your_writes.ask(headers, {})
     assert "Bookshelf-After" not in headers

@@ -1,6 +1,6 @@
 """How metrics of several processes at one port are told apart."""
 
-from gateway.pages.processes import labelled
+from gateway.pages.endpoints import labelled
 
 PAGE = b"""# HELP a_total What {it} counts
 # TYPE a_total counter

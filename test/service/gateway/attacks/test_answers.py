@@ -13,7 +13,7 @@ from support.sockets import Street, Talk, asks, chunk, status
 from support.upstream import DEADLINE_S, Service, described
 
 from bookshelf.http.client.transport import HttpTransport
-from gateway.upstream.patience import Patience
+from gateway.upstream.call import CallTimeouts
 
 BOOKS = described("books", ("books",), "GET /books", "POST /books")
 OK = b"HTTP/1.1 200 OK\r\n"
@@ -93,7 +93,7 @@ async def test_who_never_answers_is_not_waited_for_for_ever_and_hung_up_on(
         gone.set()
 
     await street.talker(talk)
-    await street.open(transport, patience=Patience(answer_s=0.1))
+    await street.open(transport, patience=CallTimeouts(answer_s=0.1))
     answer = await street.ask(asks(method, "/bookshelf/books", body=b"{}"))
     assert (status(answer), b"problem:gateway-timeout" in answer) == (504, True)
     async with asyncio.timeout(DEADLINE_S):

@@ -12,7 +12,7 @@ from support.upstream import HOST, Service, described
 from bookshelf.http.client.transport import HttpTransport
 from bookshelf.http.limits import ConnectionLimits
 from bookshelf.http.message import Request, Response
-from gateway.front.front import House
+from gateway.ingress.middleware import IngressPolicy
 
 BOOKS = described("books", ("books",), "GET /books", "POST /books")
 #: 10,000, or as many as the file limit leaves: both ends are in this process.
@@ -83,7 +83,7 @@ async def test_a_large_body_goes_through_in_flat_memory(
 ) -> None:
     service = Through(size)
     await street.service(service)
-    await street.open(transport, House(body=2 << 30))
+    await street.open(transport, IngressPolicy(body=2 << 30))
     before = resident()
     reader, writer = await asyncio.open_connection(HOST, street.port)
     writer.write(asks("POST", "/bookshelf/books", f"Content-Length: {size}"))

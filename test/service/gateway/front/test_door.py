@@ -7,8 +7,8 @@ from support.sockets import asks, said_by, status
 from support.upstream import HOST, Service, described
 
 from bookshelf.config import Gate, WrongSetting, read_gate
-from gateway.front.door import guard, house, opened, verifier
-from gateway.identity.tokens import Tokens
+from gateway.auth.jwt import Tokens
+from gateway.ingress.listen import connection_limits, ingress_policy, open_gateway_server, verifier
 
 ANY = described("any", ("any",), "GET /")
 
@@ -26,7 +26,7 @@ ANY = described("any", ("any",), "GET /")
 async def test_what_cannot_be_meant_is_said_at_the_start(given: dict[str, str], named: str) -> None:
     gate = read_gate({f"BOOKSHELF_{name}": value for name, value in given.items()})
     with pytest.raises(WrongSetting, match=named):
-        await opened(Service(ANY), gate, HOST, 0)
+        await open_gateway_server(Service(ANY), gate, HOST, 0)
 
 
 def test_nor_keys_without_an_issuer_or_that_are_none(tmp_path: Path) -> None:
@@ -57,7 +57,7 @@ def test_each_limit_comes_from_its_setting() -> None:
         gateway_hsts_s=12,
         gateway_total_s=13,
     )
-    made, rules = guard(gate), house(gate)
+    made, rules = connection_limits(gate), ingress_policy(gate)
     port = (made.head_s, made.body_idle_s, made.body_rate, made.unread_s, made.idle_s)
     assert (*port, made.connections, made.connections_each) == (1, 2, 3, 4, 5, 6, 7)
     assert rules.total_s == 13
@@ -67,7 +67,7 @@ def test_each_limit_comes_from_its_setting() -> None:
 
 async def test_rates_and_origins_hold_at_the_open_port() -> None:
     gate = Gate(gateway_rate="2/hour", gateway_cors="https://a.example, https://b.example")
-    door = await opened(Service(ANY), gate, HOST, 0)
+    door = await open_gateway_server(Service(ANY), gate, HOST, 0)
     answers = [await said_by(door.port, asks("GET", "/", "Origin: https://b.example")) for _ in range(3)]
     await door.stop()
     assert [status(one) for one in answers] == [200, 200, 429]

@@ -7,9 +7,9 @@ from support.upstream import HOST, Service, described
 from bookshelf.http.client.transport import HttpTransport
 from bookshelf.http.message import Response
 from bookshelf.http.server.server import HttpServer
-from gateway.front.cors import Cors
-from gateway.front.front import House
-from gateway.front.origin import Origins
+from gateway.ingress.client_address import TrustedProxies
+from gateway.ingress.cors import Cors
+from gateway.ingress.middleware import IngressPolicy
 
 BOOKS = described("books", ("books",), "GET /books", "POST /books")
 BODY = b'{"title": "Dune"}'
@@ -20,7 +20,7 @@ UPGRADE = ("Upgrade: websocket", "Sec-WebSocket-Version: 13", "Sec-WebSocket-Key
 async def service(street: Street, transport: HttpTransport) -> Service:
     made = Service(BOOKS)
     await street.service(made)
-    house = House(cors=Cors(["https://pages.example"]), origins=Origins(["127.0.0.0/8"]))
+    house = IngressPolicy(cors=Cors(["https://pages.example"]), origins=TrustedProxies(["127.0.0.0/8"]))
     await street.open(transport, house)
     return made
 

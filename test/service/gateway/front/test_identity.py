@@ -7,7 +7,7 @@ from support.sockets import Street, asks, status
 from support.upstream import Service, described
 
 from bookshelf.http.client.transport import HttpTransport
-from gateway.identity.port import BadToken, Identity, NoKeys, UnknownKey, Verifier, required
+from gateway.auth.verifier import BadToken, Identity, NoKeys, UnknownKey, Verifier, required
 
 OPEN, ANYONE, WRITERS = "/bookshelf/open", "/bookshelf/known", "/bookshelf/written"
 

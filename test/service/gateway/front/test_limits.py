@@ -9,10 +9,10 @@ from support.upstream import Service, described, eventually, never
 
 from bookshelf.http.client.transport import HttpTransport
 from bookshelf.http.message import Request, Response
-from gateway.front.crowd import Crowd
-from gateway.front.front import House
-from gateway.front.origin import Origins
-from gateway.front.rates import BadRate, Rates
+from gateway.ingress.client_address import TrustedProxies
+from gateway.ingress.concurrency import ConcurrencyLimiter
+from gateway.ingress.middleware import IngressPolicy
+from gateway.ingress.rate_limit import BadRate, ClientRateLimiter
 
 BOOKS = described("books", ("books",), "GET /books", "POST /books")
 GET = asks("GET", "/bookshelf/books")
@@ -28,7 +28,7 @@ async def test_a_client_that_asks_too_often_is_told_when_to_come_again(
 ) -> None:
     service = Service(BOOKS)
     await street.service(service)
-    house = House(rates=Rates("3/hour"), origins=Origins(["127.0.0.0/8"]))
+    house = IngressPolicy(rates=ClientRateLimiter("3/hour"), origins=TrustedProxies(["127.0.0.0/8"]))
     await street.open(transport, house)
     answers = [await street.ask(GET) for _ in range(5)]
     assert [status(one) for one in answers] == [200, 200, 200, 429, 429]
@@ -43,7 +43,7 @@ async def test_a_client_that_says_it_is_another_is_counted_all_the_same(
     street: Street, transport: HttpTransport
 ) -> None:
     await street.service(Service(BOOKS))
-    await street.open(transport, House(rates=Rates("3/hour")))
+    await street.open(transport, IngressPolicy(rates=ClientRateLimiter("3/hour")))
     answers = [
         await street.ask(asks("GET", "/bookshelf/books", f"X-Forwarded-For: 192.0.2.{n}")) for n in range(5)
     ]
@@ -54,7 +54,9 @@ async def test_health_and_metrics_are_answered_whatever_the_limits_are(
     street: Street, transport: HttpTransport
 ) -> None:
     await street.service(Service(BOOKS, never))
-    house = House(rates=Rates("2/hour"), crowd=Crowd(most=1, queue=0, wait_s=0.01))
+    house = IngressPolicy(
+        rates=ClientRateLimiter("2/hour"), crowd=ConcurrencyLimiter(most=1, queue=0, wait_s=0.01)
+    )
     await street.open(transport, house)
     async with street.connection() as (_, writer):
         writer.write(GET)
@@ -70,11 +72,11 @@ async def test_health_and_metrics_are_answered_whatever_the_limits_are(
 )
 def test_a_rate_that_is_none_is_said_to_be(rate: str, storage: str) -> None:
     with pytest.raises(BadRate):
-        Rates(rate, storage)
+        ClientRateLimiter(rate, storage)
 
 
 async def test_a_shared_counter_that_is_away_lets_everyone_in() -> None:
-    rates = Rates("1/hour", "redis://127.0.0.1:1")
+    rates = ClientRateLimiter("1/hour", "redis://127.0.0.1:1")
     for _ in range(3):
         await rates.enter("192.0.2.7")
 
@@ -89,9 +91,9 @@ async def test_more_than_can_be_worked_on_wait_and_more_than_may_wait_are_sent_a
         await let_go.wait()
         return Response(200, {}, b"done")
 
-    crowd = Crowd(2, 1, 30)
+    crowd = ConcurrencyLimiter(2, 1, 30)
     await street.service(Service(BOOKS, work))
-    await street.open(transport, House(crowd=crowd))
+    await street.open(transport, IngressPolicy(crowd=crowd))
     first = [asyncio.create_task(street.ask(GET)) for _ in range(2)]
     for _ in first:
         await begun.acquire()
@@ -106,7 +108,7 @@ async def test_more_than_can_be_worked_on_wait_and_more_than_may_wait_are_sent_a
 
 
 async def test_whoever_waits_for_too_long_or_leaves_takes_no_place() -> None:
-    crowd = Crowd(1, 5, 0.01)
+    crowd = ConcurrencyLimiter(1, 5, 0.01)
     await crowd.enter()
     with pytest.raises(Exception, match="under way"):
         await crowd.enter()
@@ -123,10 +125,10 @@ async def test_whoever_waits_for_too_long_or_leaves_takes_no_place() -> None:
 async def test_a_place_is_given_back_by_who_leaves_in_the_middle(
     street: Street, transport: HttpTransport
 ) -> None:
-    crowd = Crowd(1, 0, 1)
+    crowd = ConcurrencyLimiter(1, 0, 1)
     service = Service(BOOKS, lambda _: never())
     await street.service(service)
-    await street.open(transport, House(crowd=crowd))
+    await street.open(transport, IngressPolicy(crowd=crowd))
     async with street.connection() as (_, writer):
         writer.write(GET)
         while not service.asked:  # noqa: ASYNC110 (there is no event for it)
@@ -143,7 +145,7 @@ async def test_a_body_that_is_too_long_is_refused_or_ended(
 ) -> None:
     service = Service(BOOKS)
     await street.service(service)
-    await street.open(transport, House(body=100_000))
+    await street.open(transport, IngressPolicy(body=100_000))
     big = b"x" * 100_001
     sent = asks("POST", "/bookshelf/books", body=big)
     if chunked:

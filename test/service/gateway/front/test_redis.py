@@ -11,7 +11,7 @@ from support.upstream import HOST
 
 from bookshelf.http.problem import Problem
 from bookshelf.http.server.server import free_port
-from gateway.front.rates import Rates
+from gateway.ingress.rate_limit import ClientRateLimiter
 
 PROGRAM = shutil.which("redis-server")
 pytestmark = pytest.mark.skipif(PROGRAM is None, reason="no redis-server on this machine")
@@ -29,7 +29,7 @@ def url(tmp_path: Path) -> Iterator[str]:
 
 
 async def test_two_gateways_count_together(url: str) -> None:
-    one, other = Rates("4/hour", url), Rates("4/hour", url)
+    one, other = ClientRateLimiter("4/hour", url), ClientRateLimiter("4/hour", url)
     for rates in (one, other, one, other):
         await rates.enter("192.0.2.7")
     for rates in (one, other):

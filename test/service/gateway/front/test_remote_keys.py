@@ -10,9 +10,9 @@ from support.upstream import HOST, eventually, never
 
 from bookshelf.http.message import Request, Response
 from bookshelf.http.server.server import HttpServer
-from gateway.identity.keys import BadKeys
-from gateway.identity.port import NoKeys
-from gateway.identity.remote import UrlKeys
+from gateway.auth.jwks import BadKeys
+from gateway.auth.jwks_url import UrlKeys
+from gateway.auth.verifier import NoKeys
 
 
 def keys(*names: str) -> Response:

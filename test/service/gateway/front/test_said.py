@@ -9,8 +9,8 @@ from support.upstream import Service, described
 
 from bookshelf.http.client.transport import HttpTransport
 from bookshelf.http.message import Response
-from gateway.front.cors import Cors
-from gateway.front.front import House
+from gateway.ingress.cors import Cors
+from gateway.ingress.middleware import IngressPolicy
 
 BOOKS = described("books", ("books",), "GET /books", "POST /books", "OPTIONS /own")
 ORIGIN = "https://pages.example"
@@ -66,7 +66,7 @@ async def test_an_origin_that_is_let_in_is_told_so(
 ) -> None:
     service = Service(BOOKS)
     await street.service(service)
-    await street.open(transport, House(cors=Cors([allowed])))
+    await street.open(transport, IngressPolicy(cors=Cors([allowed])))
     before = await street.ask(asks("OPTIONS", "/bookshelf/books", f"Origin: {origin}", PREFLIGHT[1]))
     assert status(before) == (204 if said else 405)
     assert service.asked == []
@@ -119,7 +119,7 @@ async def test_a_request_has_an_id_that_everyone_hears(
 
 async def test_a_line_for_each_request_without_secrets(street: Street, transport: HttpTransport) -> None:
     await street.service(Service(BOOKS))
-    await street.open(transport, House(log=True))
+    await street.open(transport, IngressPolicy(log=True))
     secret = ("Authorization: Bearer s3cret", "Cookie: s3cret=1", "Idempotency-Key: s3cret-key")
     with structlog.testing.capture_logs() as lines:
         await street.ask(asks("POST", "/bookshelf/books?token=s3cret", *secret, body=b"s3cret"))
@@ -138,7 +138,7 @@ async def test_the_line_has_the_trace_that_reaches_the_service(
 ) -> None:
     service = Service(BOOKS)
     await street.service(service)
-    await street.open(transport, House(log=True))
+    await street.open(transport, IngressPolicy(log=True))
     given = "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01"
     with structlog.testing.capture_logs() as lines:
         await street.ask(asks("GET", "/bookshelf/books", f"traceparent: {given}", "tracestate: a=1"))

@@ -18,8 +18,8 @@ from support.upstream import HOST, Service, described, eventually
 
 from bookshelf.config import Gate, WrongSetting
 from bookshelf.http.server.server import free_port
-from gateway.front.door import GatewayDoor, opened
-from gateway.front.tls import Certificate
+from gateway.ingress.listen import GatewayServer, open_gateway_server
+from gateway.ingress.tls import Certificate
 
 ANY = described("any", ("any",), "GET /")
 
@@ -65,10 +65,12 @@ async def service() -> Service:
 
 
 @pytest.fixture
-async def door(tmp_path: Path, service: Service) -> AsyncIterator[GatewayDoor]:
+async def door(tmp_path: Path, service: Service) -> AsyncIterator[GatewayServer]:
     gate = write(tmp_path, "first", 1)
     fields = {name: getattr(gate, name) for name in gate.__struct_fields__}
-    made = await opened(service, Gate(**{**fields, "gateway_redirect_port": free_port()}), HOST, 0)
+    made = await open_gateway_server(
+        service, Gate(**{**fields, "gateway_redirect_port": free_port()}), HOST, 0
+    )
     yield made
     await made.stop()
 
@@ -84,7 +86,7 @@ async def ask(port: int, content: bytes, *, tls: bool) -> bytes:
     return found
 
 
-async def test_a_request_over_tls_is_known_to_be_one(door: GatewayDoor, service: Service) -> None:
+async def test_a_request_over_tls_is_known_to_be_one(door: GatewayServer, service: Service) -> None:
     answer = await ask(door.port, asks("GET", "/"), tls=True)
     assert status(answer) == 200
     assert b"Strict-Transport-Security: max-age=60" in answer
@@ -92,7 +94,7 @@ async def test_a_request_over_tls_is_known_to_be_one(door: GatewayDoor, service:
     assert door.scheme == "https"
 
 
-async def test_the_plain_port_only_sends_there(door: GatewayDoor, service: Service) -> None:
+async def test_the_plain_port_only_sends_there(door: GatewayServer, service: Service) -> None:
     assert door.redirect_port is not None
     answer = await ask(door.redirect_port, asks("POST", "/bookshelf/books?q=1"), tls=False)
     assert status(answer) == 308
@@ -104,7 +106,7 @@ async def test_the_plain_port_only_sends_there(door: GatewayDoor, service: Servi
 
 
 async def test_a_new_certificate_is_served_without_a_restart(tmp_path: Path, service: Service) -> None:
-    door = await opened(service, write(tmp_path, "first", 1), HOST, 0)
+    door = await open_gateway_server(service, write(tmp_path, "first", 1), HOST, 0)
     certificate = door.certificate
     assert certificate is not None
     assert await served_name(door.port) == "first"
@@ -134,10 +136,10 @@ async def test_a_certificate_that_is_none_is_said_to_be(tmp_path: Path, content:
     gate = write(tmp_path, "first", 1)
     (tmp_path / "c.pem").write_text(content)
     with pytest.raises(WrongSetting, match="gateway_tls_cert"):
-        await opened(Service(ANY), gate, HOST, 0)
+        await open_gateway_server(Service(ANY), gate, HOST, 0)
 
 
-async def test_plain_http_to_the_tls_port_is_no_request(door: GatewayDoor, service: Service) -> None:
+async def test_plain_http_to_the_tls_port_is_no_request(door: GatewayServer, service: Service) -> None:
     with contextlib.suppress(ConnectionResetError):
         assert b"200" not in await ask(door.port, asks("GET", "/"), tls=False)
     assert service.asked == []

@@ -9,7 +9,7 @@ from support.upstream import DEADLINE_S, Service, described
 
 from bookshelf.http.client.transport import HttpTransport
 from bookshelf.http.message import Request, Response
-from gateway.front.front import House
+from gateway.ingress.middleware import IngressPolicy
 
 BOOKS = described("books", ("books",), "GET /books", "POST /books")
 HEAD = b"POST /bookshelf/books HTTP/1.1\r\nHost: books.localhost\r\nTransfer-Encoding: chunked\r\n\r\n"
@@ -30,7 +30,7 @@ def dripping(kind: str) -> Service:
 
 async def opened(street: Street, transport: HttpTransport, service: Service, total_s: float) -> None:
     await street.service(service)
-    await street.open(transport, house=House(total_s=total_s))
+    await street.open(transport, house=IngressPolicy(total_s=total_s))
 
 
 async def test_a_body_that_never_ends_is_ended(street: Street, transport: HttpTransport) -> None:

@@ -4,7 +4,7 @@ import pytest
 from multidict import CIMultiDict
 
 from bookshelf.http.message import BytesBody, Request
-from gateway.front.origin import Origins, client_key
+from gateway.ingress.client_address import TrustedProxies, client_key
 
 PROXY, NEAR, CLIENT = "10.0.0.1", "10.9.9.9", "192.0.2.7"
 TRUSTED = ("10.0.0.0/8", "2001:db8:1::/48")
@@ -12,7 +12,7 @@ TRUSTED = ("10.0.0.0/8", "2001:db8:1::/48")
 
 def seen(*given: tuple[str, str], peer: str = PROXY, trusted: tuple[str, ...] = TRUSTED) -> Request:
     headers = CIMultiDict([("Host", "own.example"), *given])
-    return Origins(trusted).seen(Request("GET", "/", headers, BytesBody(), peer))
+    return TrustedProxies(trusted).seen(Request("GET", "/", headers, BytesBody(), peer))
 
 
 @pytest.mark.parametrize("peer", [CLIENT, "", "unix", "::1", "2001:db8:2::1"])
@@ -91,7 +91,7 @@ def test_a_client_of_ipv6_is_counted_by_its_network() -> None:
 
 
 def test_peers_that_are_remembered_have_an_end() -> None:
-    origins = Origins(TRUSTED)
+    origins = TrustedProxies(TRUSTED)
     for n in range(10_000):
         origins.seen(Request("GET", "/", CIMultiDict(), BytesBody(), f"172.16.{n >> 8}.{n & 255}"))
     assert len(origins._known) <= 4096  # noqa: SLF001 (there is no other way to see it)

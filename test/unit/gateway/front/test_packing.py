@@ -6,7 +6,7 @@ import pytest
 from multidict import CIMultiDict
 
 from bookshelf.http.message import Request, Response, request
-from gateway.front.packing import Packing, unmark
+from gateway.ingress.compression import GzipResponses, unmark
 
 TEXT = b"a book, " * 1000
 JSON = {"Content-Type": "application/json"}
@@ -17,7 +17,7 @@ def packed(
 ) -> tuple[bytes | None, CIMultiDict[str]]:
     headers = CIMultiDict({**JSON, **{name.replace("_", "-"): value for name, value in more.items()}})
     asked = asked or request("GET", "/", Accept_Encoding="gzip")
-    return Packing().pack(asked, Response(200, headers, body), headers), headers
+    return GzipResponses().pack(asked, Response(200, headers, body), headers), headers
 
 
 def test_a_large_text_for_who_takes_it() -> None:
@@ -71,7 +71,7 @@ def test_these_kinds_too(kind: str) -> None:
 def test_not_what_is_packed_or_partial_or_has_a_secret(name: str, value: str) -> None:
     headers = CIMultiDict({**JSON, name: value})
     asked = request("GET", "/", Accept_Encoding="gzip")
-    assert Packing().pack(asked, Response(200, headers, TEXT), headers) is None
+    assert GzipResponses().pack(asked, Response(200, headers, TEXT), headers) is None
 
 
 def test_not_what_was_asked_for_with_a_secret() -> None:
@@ -84,7 +84,7 @@ def test_not_what_is_too_small_or_too_large(body: bytes) -> None:
 
 
 def test_the_same_answer_is_packed_once() -> None:
-    packing, asked = Packing(), request("GET", "/", Accept_Encoding="gzip")
+    packing, asked = GzipResponses(), request("GET", "/", Accept_Encoding="gzip")
     first, again = (packing.pack(asked, Response(200, JSON, bytes(TEXT)), CIMultiDict(JSON)) for _ in "ab")
     assert first is again
 
@@ -93,7 +93,7 @@ def test_the_same_answer_is_packed_once() -> None:
 def test_not_a_part_nor_the_refusal_of_one(status: int) -> None:
     headers = CIMultiDict({**JSON, "Content-Type": "application/json"})
     asked = request("GET", "/", Accept_Encoding="gzip")
-    assert Packing().pack(asked, Response(status, headers, TEXT), headers) is None
+    assert GzipResponses().pack(asked, Response(status, headers, TEXT), headers) is None
 
 
 def test_not_the_whole_where_a_part_was_asked_for() -> None:

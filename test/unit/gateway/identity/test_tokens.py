@@ -10,9 +10,9 @@ from typing import Any
 import pytest
 from joserfc import jwk, jws, jwt
 
-from gateway.identity.keys import BadKeys, FileKeys
-from gateway.identity.port import BadToken, Identity
-from gateway.identity.tokens import Tokens
+from gateway.auth.jwks import BadKeys, FileKeys
+from gateway.auth.jwt import Tokens
+from gateway.auth.verifier import BadToken, Identity
 
 NOW = 1_800_000_000
 KEY, OTHER = (jwk.OKPKey.generate_key("Ed25519", {"kid": "k1"}) for _ in "ab")

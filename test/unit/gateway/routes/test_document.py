@@ -5,7 +5,7 @@ import pytest
 from support.declared import at, understood
 from support.upstream import described
 
-from gateway.routes.document import BadDocument, read
+from gateway.routing.document import BadDocument, read
 
 
 def test_routes_are_its_methods_and_paths() -> None:

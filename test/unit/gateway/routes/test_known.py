@@ -5,9 +5,9 @@ import pytest
 from support.declared import at, declared
 
 from bookshelf.http.problem import Problem
-from gateway.routes.document import Document
-from gateway.routes.known import Known
-from gateway.routes.rules import Rules, parse
+from gateway.routing.catalog import RouteCatalog
+from gateway.routing.document import Document
+from gateway.routing.rules import Rules, parse
 from gateway.upstream.pool import Pools
 
 
@@ -15,20 +15,20 @@ def document(service: str, *routes: str) -> Document:
     return declared(service, (service,), *routes)
 
 
-def empty() -> Known:
-    return Known("/bookshelf", Rules(), Pools())
+def empty() -> RouteCatalog:
+    return RouteCatalog("/bookshelf", Rules(), Pools())
 
 
-def holder(known: Known) -> str:
+def holder(known: RouteCatalog) -> str:
     return known.table.router.find("GET", "/books")[0].service
 
 
 @pytest.fixture
-def known() -> Known:
+def known() -> RouteCatalog:
     return empty()
 
 
-def serves(known: Known, route: str) -> bool:
+def serves(known: RouteCatalog, route: str) -> bool:
     try:
         known.table.router.find(*route.split(" "))
     except Problem:
@@ -36,26 +36,26 @@ def serves(known: Known, route: str) -> bool:
     return True
 
 
-def test_at_first_nothing_is(known: Known) -> None:
+def test_at_first_nothing_is(known: RouteCatalog) -> None:
     assert not known.editions
     assert not serves(known, "GET /books")
     assert msgspec.json.decode(known.document)["paths"] == {}
 
 
-def test_a_service_is_known_by_its_routes_and_in_the_document(known: Known) -> None:
+def test_a_service_is_known_by_its_routes_and_in_the_document(known: RouteCatalog) -> None:
     known.learn(("a", "1"), document("a", "GET /books"))
     assert known.services == {"a"}
     assert serves(known, "GET /books")
     assert list(msgspec.json.decode(known.document)["paths"]) == ["/books"]
 
 
-def test_a_service_without_instances_stays_known(known: Known) -> None:
+def test_a_service_without_instances_stays_known(known: RouteCatalog) -> None:
     known.learn(("a", "1"), document("a", "GET /books"))
     known.forget_former(set())
     assert serves(known, "GET /books")
 
 
-def test_while_two_editions_run_the_routes_of_both_are_served(known: Known) -> None:
+def test_while_two_editions_run_the_routes_of_both_are_served(known: RouteCatalog) -> None:
     known.learn(("a", "1"), document("a", "GET /old"))
     known.learn(("a", "2"), document("a", "GET /new"))
     known.forget_former({("a", "1"), ("a", "2")})
@@ -63,7 +63,7 @@ def test_while_two_editions_run_the_routes_of_both_are_served(known: Known) -> N
     assert serves(known, "GET /new")
 
 
-def test_an_edition_is_forgotten_once_only_a_newer_known_one_runs(known: Known) -> None:
+def test_an_edition_is_forgotten_once_only_a_newer_known_one_runs(known: RouteCatalog) -> None:
     known.learn(("a", "1"), document("a", "GET /old"))
     known.forget_former({("a", "2")})
     assert serves(known, "GET /old")
@@ -73,12 +73,12 @@ def test_an_edition_is_forgotten_once_only_a_newer_known_one_runs(known: Known) 
     assert known.editions == {("a", "2")}
 
 
-def met(known: Known, *services: str, now: float = 0.0, stranger: str = "") -> None:
+def met(known: RouteCatalog, *services: str, now: float = 0.0, stranger: str = "") -> None:
     instances = [msgspec.structs.replace(at(s, s, service=s), stranger=s == stranger) for s in services]
     known.met(instances, now)
 
 
-def test_the_first_to_be_met_holds_a_route_whoever_answers_first(known: Known) -> None:
+def test_the_first_to_be_met_holds_a_route_whoever_answers_first(known: RouteCatalog) -> None:
     met(known, "z")
     met(known, "z", "a")
     for service in "az":
@@ -87,7 +87,7 @@ def test_the_first_to_be_met_holds_a_route_whoever_answers_first(known: Known) -
     assert [one.service for one in known.table.refused] == ["a"]
 
 
-def test_those_met_together_rank_by_name_and_strangers_last(known: Known) -> None:
+def test_those_met_together_rank_by_name_and_strangers_last(known: RouteCatalog) -> None:
     met(known, "b", "c", "a", stranger="a")
     for service in "cab":
         known.learn((service, "1"), document(service, "GET /books"))
@@ -95,7 +95,7 @@ def test_those_met_together_rank_by_name_and_strangers_last(known: Known) -> Non
     assert [one.service for one in known.table.refused] == ["c", "a"]
 
 
-def test_who_is_away_for_a_minute_loses_what_another_claims(known: Known) -> None:
+def test_who_is_away_for_a_minute_loses_what_another_claims(known: RouteCatalog) -> None:
     met(known, "a")
     met(known, "a", "b")
     for service in "ab":
@@ -108,7 +108,7 @@ def test_who_is_away_for_a_minute_loses_what_another_claims(known: Known) -> Non
     assert known.table.refused == []
 
 
-def test_what_no_one_else_claims_stays(known: Known) -> None:
+def test_what_no_one_else_claims_stays(known: RouteCatalog) -> None:
     met(known, "a")
     known.learn(("a", "1"), document("a", "GET /books"))
     met(known, now=1.0)
@@ -116,7 +116,7 @@ def test_what_no_one_else_claims_stays(known: Known) -> None:
     assert holder(known) == "a"
 
 
-def test_rules_count_at_once_and_in_the_document_too(known: Known) -> None:
+def test_rules_count_at_once_and_in_the_document_too(known: RouteCatalog) -> None:
     known.learn(("a", "1"), document("a", "GET /books", "GET /x"))
     known.obey(parse({"forbid": [{"path": "/books"}]}))
     assert not serves(known, "GET /books")

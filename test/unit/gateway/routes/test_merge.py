@@ -5,15 +5,15 @@ from support.declared import understood
 from support.upstream import Json, described
 
 from bookshelf.runtime.openapi import GATEWAY_FAULTS, problem_schemas
-from gateway.routes.merge import merged
-from gateway.routes.routing import Table
-from gateway.routes.rules import Rules
+from gateway.routing.merge import merged
+from gateway.routing.rules import Rules
+from gateway.routing.table import RouteTable
 from gateway.upstream.pool import Pools
 
 
 def one(*documents: Json) -> Json:
     found = [understood(given) for given in documents]
-    granted = Table(found, Rules(), Pools(), "/bookshelf").granted
+    granted = RouteTable(found, Rules(), Pools(), "/bookshelf").granted
     return msgspec.json.decode(merged(found, granted, "/bookshelf"), type=Json)
 
 

@@ -7,22 +7,22 @@ from support.upstream import described
 from bookshelf.discovery.port import Snapshot
 from bookshelf.http.problem import Problem
 from bookshelf.http.router import Router
-from gateway.routes.document import Document
-from gateway.routes.routing import Refused, Table
-from gateway.routes.rules import Rules, parse
+from gateway.routing.document import Document
+from gateway.routing.rules import Rules, parse
+from gateway.routing.table import RefusedRoute, RouteTable
 from gateway.upstream.pool import Pools
 from gateway.upstream.route import Route
 
 
-def made(*documents: Document, rules: Rules | None = None, pools: Pools | None = None) -> Table:
-    return Table(documents, rules or Rules(), pools or Pools(), "/bookshelf")
+def made(*documents: Document, rules: Rules | None = None, pools: Pools | None = None) -> RouteTable:
+    return RouteTable(documents, rules or Rules(), pools or Pools(), "/bookshelf")
 
 
 def table(*documents: Document) -> Router[Route]:
     return made(*documents).router
 
 
-def refused(found: Table) -> list[tuple[str, str, str]]:
+def refused(found: RouteTable) -> list[tuple[str, str, str]]:
     return [(one.service, f"{one.method} {one.path}", one.why) for one in found.refused]
 
 
@@ -146,7 +146,7 @@ def test_an_operation_that_says_nonsense_is_refused(said: object) -> None:
     given = described("a", ("a",), "GET /x")
     given["paths"]["/x"]["get"]["x-bookshelf"] = said
     [one] = made(understood(given)).refused
-    assert isinstance(one, Refused)
+    assert isinstance(one, RefusedRoute)
     assert one.path == "/x"
 
 

@@ -2,7 +2,7 @@
 
 import pytest
 
-from gateway.routes.rules import BadRules, Rules, loads, parse
+from gateway.routing.rules import BadRules, Rules, loads, parse
 
 
 def forbids(rule: dict[str, object], request: str) -> bool:

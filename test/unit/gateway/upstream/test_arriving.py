@@ -7,15 +7,16 @@ from support.endpoints import TOUCHY, endpoint
 from support.upstream import never, pieces
 
 from bookshelf.http.message import BrokenBody
-from gateway.upstream.arriving import Arriving
-from gateway.upstream.endpoint import Endpoint
+from gateway.upstream.attempt import Attempt, StreamedBody
+from gateway.upstream.endpoint import UpstreamEndpoint
 from gateway.upstream.pool import Pools
-from gateway.upstream.visit import Visit
 
 
-def arriving(body: AsyncIterator[bytes], patience_s: float, one: Endpoint | None = None) -> Arriving:
+def arriving(
+    body: AsyncIterator[bytes], patience_s: float, one: UpstreamEndpoint | None = None
+) -> StreamedBody:
     pool = Pools(TOUCHY).of(("t",))
-    return Arriving(body, patience_s, Visit(one or endpoint("a"), pool, 0.0), lambda: 0.0)
+    return StreamedBody(body, patience_s, Attempt(one or endpoint("a"), pool, 0.0), lambda: 0.0)
 
 
 async def test_an_answer_whose_next_piece_does_not_come_in_time_is_broken() -> None:

@@ -8,14 +8,14 @@ from hypothesis import strategies as st
 from support.endpoints import endpoint
 
 from gateway.upstream.balancer import Balancer
-from gateway.upstream.endpoint import Endpoint
+from gateway.upstream.endpoint import UpstreamEndpoint
 
 
 def balancer() -> Balancer:
     return Balancer(Random(1).random)  # noqa: S311 (the same each time)
 
 
-def named(one: Endpoint | None) -> str | None:
+def named(one: UpstreamEndpoint | None) -> str | None:
     return None if one is None else one.instance.id
 
 

@@ -4,19 +4,19 @@ from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule
 
-from gateway.upstream.breaker import Breaker, Fuse
+from gateway.upstream.breaker import BreakerLimits, CircuitBreaker
 
-FUSE = Fuse(failures=3, first_s=1.0, longest_s=4.0)
+FUSE = BreakerLimits(failures=3, first_s=1.0, longest_s=4.0)
 
 
-def opened(at: float = 0.0) -> Breaker:
-    breaker = Breaker(FUSE)
+def opened(at: float = 0.0) -> CircuitBreaker:
+    breaker = CircuitBreaker(FUSE)
     breaker.trip(at)
     return breaker
 
 
 def test_it_opens_at_the_last_of_so_many_failures_in_a_row() -> None:
-    breaker = Breaker(FUSE)
+    breaker = CircuitBreaker(FUSE)
     for failed in (True, True, False, True, True):
         breaker.failed(0.0) if failed else breaker.succeeded()
     assert breaker.state(0.0) == "closed"
@@ -72,7 +72,7 @@ def test_who_was_let_in_before_it_opened_neither_closes_nor_prolongs_it() -> Non
 
 @given(st.lists(st.booleans()))
 def test_it_is_open_exactly_if_so_many_in_a_row_have_failed(failures: list[bool]) -> None:
-    breaker, row, expected = Breaker(FUSE), 0, False
+    breaker, row, expected = CircuitBreaker(FUSE), 0, False
     for failed in failures:
         breaker.failed(0.0) if failed else breaker.succeeded()
         row = row + 1 if failed else 0
@@ -85,7 +85,7 @@ class Machine(RuleBasedStateMachine):
 
     def __init__(self) -> None:
         super().__init__()
-        self.breaker = Breaker(FUSE)
+        self.breaker = CircuitBreaker(FUSE)
         self.now = 0.0
         self.inside: list[bool] = []
 

@@ -4,23 +4,23 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from gateway.upstream.budget import Budget, Share
+from gateway.upstream.retry_budget import RetryBudget, RetryShare
 
-SHARE = Share(ratio=0.2, floor=3, window_s=10)
+SHARE = RetryShare(ratio=0.2, floor=3, window_s=10)
 
 
-def spent(budget: Budget, now: float, wished: int = 1000) -> int:
+def spent(budget: RetryBudget, now: float, wished: int = 1000) -> int:
     return sum(budget.spend(now) for _ in range(wished))
 
 
 def test_who_asks_alone_may_retry_a_little() -> None:
-    budget = Budget(SHARE)
+    budget = RetryBudget(SHARE)
     budget.asked(0.0)
     assert spent(budget, 0.0) == 3
 
 
 def test_a_fifth_of_what_is_asked_may_be_tried_again() -> None:
-    budget = Budget(SHARE)
+    budget = RetryBudget(SHARE)
     for _ in range(100):
         budget.asked(0.0)
     assert spent(budget, 0.0) == 23
@@ -29,7 +29,7 @@ def test_a_fifth_of_what_is_asked_may_be_tried_again() -> None:
 
 @pytest.mark.parametrize(("later", "expected"), [(9.9, 0), (10.0, 3), (1e6, 3)])
 def test_what_is_older_than_the_window_counts_no_more(later: float, expected: int) -> None:
-    budget = Budget(SHARE)
+    budget = RetryBudget(SHARE)
     for _ in range(100):
         budget.asked(0.0)
     spent(budget, 0.0)
@@ -37,7 +37,7 @@ def test_what_is_older_than_the_window_counts_no_more(later: float, expected: in
 
 
 def test_a_clock_that_goes_back_takes_nothing_away() -> None:
-    budget = Budget(SHARE)
+    budget = RetryBudget(SHARE)
     budget.asked(20.0)
     assert spent(budget, 5.0) == 3
     assert spent(budget, 20.0) == 0
@@ -47,7 +47,7 @@ def test_a_clock_that_goes_back_takes_nothing_away() -> None:
 def test_none_is_granted_that_would_exceed_the_share_of_the_window(
     steps: list[tuple[float, int, int]],
 ) -> None:
-    budget, now = Budget(SHARE), 0.0
+    budget, now = RetryBudget(SHARE), 0.0
     asked: list[float] = []
     retried: list[float] = []
     for pause, requests, retries in steps:

@@ -2,14 +2,14 @@
 
 from support.endpoints import TOUCHY, endpoint, timed
 
-from gateway.upstream.endpoint import Endpoint
-from gateway.upstream.outliers import Outliers
+from gateway.upstream.endpoint import UpstreamEndpoint
+from gateway.upstream.outliers import OutlierDetection
 
 
 def judged(
-    one: Endpoint, *peers: Endpoint, bad: bool = False, trial: bool = False, now: float = 0.0
-) -> Outliers:
-    outliers = Outliers(TOUCHY)
+    one: UpstreamEndpoint, *peers: UpstreamEndpoint, bad: bool = False, trial: bool = False, now: float = 0.0
+) -> OutlierDetection:
+    outliers = OutlierDetection(TOUCHY)
     outliers.answered(one, now, bad=bad, trial=trial, peers=[one, *peers])
     return outliers
 

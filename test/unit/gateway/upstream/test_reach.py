@@ -4,12 +4,12 @@ import msgspec
 import pytest
 from support.declared import at
 
-from gateway.upstream.reach import Reach
+from gateway.upstream.address_policy import AddressPolicy
 
 
 def refused(host: str, *, loopback: bool = False, port: int = 80) -> bool:
     one = msgspec.structs.replace(at("i", "t"), address=host, port=port)
-    return Reach(anywhere=False, loopback=loopback).trouble(one) is not None
+    return AddressPolicy(anywhere=False, loopback=loopback).trouble(one) is not None
 
 
 @pytest.mark.parametrize("host", ["10.1.2.3", "192.168.0.7", "8.8.8.8", "fd12::7", "books.example", "node-7"])
@@ -45,4 +45,4 @@ def test_a_port_is_one(port: int) -> None:
 
 
 def test_in_one_process_everyone_is_where_they_say() -> None:
-    assert Reach().trouble(at("i", "t")) is None
+    assert AddressPolicy().trouble(at("i", "t")) is None

@@ -1,0 +1,1 @@
+"""Verifies tokens and decides which requests need one."""

@@ -1,1 +1,0 @@
-"""Who sends a request: an optional hook between the gateway's routes and the services."""

@@ -1,0 +1,132 @@
+"""Where a request comes from: the connection's other end, or what a trusted proxy says of who is behind it.
+
+Sources: RFC 7239 (Forwarded); the older X-Forwarded-For, -Proto and -Host.
+"""
+
+import re
+from collections.abc import Iterable
+from ipaddress import IPv4Network, IPv6Address, IPv6Network, ip_address, ip_network
+
+from multidict import CIMultiDict
+
+from bookshelf.http.message import Headers, Request
+
+#: Proxies that one request may have come through, and peers that are remembered.
+_MOST_HOPS = 16
+_MOST_PEERS = 4096
+#: A client of IPv6 has its whole network to choose addresses from.
+_OWN_BITS = 64
+_HOST = re.compile(r"[A-Za-z0-9.\-\[\]:_]{1,255}")
+_PAIR = re.compile(r'\s*([a-zA-Z]+)=(?:"([^"]*)"|([^\s;,"]*))\s*')
+_SCHEMES = frozenset({"http", "https"})
+
+
+class TrustedProxies:
+    """Knows the proxies whose word counts."""
+
+    def __init__(self, trusted: Iterable[str] = ()) -> None:
+        self._trusted: tuple[IPv4Network | IPv6Network, ...] = tuple(
+            ip_network(one, strict=False) for one in trusted
+        )
+        self._known: dict[str, bool] = {}
+
+    def seen(self, request: Request) -> Request:
+        """Return the request as the client sent it: its address, whether over TLS, and for which host."""
+        if not self._trusted or not self._trusts(request.peer):
+            return request
+        forwarded = request.headers.getall("Forwarded", ())
+        if forwarded:
+            return self._by_forwarded(request, ",".join(forwarded))
+        return self._by_older(request)
+
+    def _by_older(self, request: Request) -> Request:
+        headers = request.headers
+        chain = ",".join(headers.getall("X-Forwarded-For", ())).split(",")[-_MOST_HOPS:]
+        names = [name.strip() for name in chain if name.strip()]
+        at, client = self._client(names, request.peer)
+        # each proxy sets these anew, or passes on what one that is trusted said: the last word counts
+        scheme, host = _last(headers, "X-Forwarded-Proto"), _last(headers, "X-Forwarded-Host")
+        return _become(request, client, scheme, host, resolved=at < len(names))
+
+    def _by_forwarded(self, request: Request, value: str) -> Request:
+        hops = [_pairs(hop) for hop in value.split(",")][-_MOST_HOPS:]
+        at, client = self._client([hop.get("for", "") for hop in hops], request.peer)
+        said = hops[at] if at < len(hops) else {}
+        proto, host = said.get("proto", ""), said.get("host", "")
+        return _become(request, client, proto, host, resolved=at < len(hops))
+
+    def _client(self, chain: list[str], peer: str) -> tuple[int, str]:
+        """Return the last of the chain that is no trusted proxy, and its place; nothing before it counts."""
+        at, client = len(chain), peer
+        for place in range(len(chain) - 1, -1, -1):
+            address = _address(chain[place])
+            if address is None or (_is_loopback(address) and not _is_loopback(peer)):
+                break  # no request comes from another machine's loopback: a client has written that
+            at, client = place, address
+            if not self._trusts(address):
+                break
+        return at, client
+
+    def _trusts(self, peer: str) -> bool:
+        found = self._known.get(peer)
+        if found is None:
+            if len(self._known) >= _MOST_PEERS:
+                self._known.clear()
+            found = self._known[peer] = self._looked_up(peer)
+        return found
+
+    def _looked_up(self, peer: str) -> bool:
+        try:
+            address = ip_address(peer.partition("%")[0])
+        except ValueError:
+            return False
+        mapped = address.ipv4_mapped if isinstance(address, IPv6Address) else None
+        return any((mapped or address) in network for network in self._trusted)
+
+
+def client_key(peer: str) -> str:
+    """Return what a client is counted by: its address, or its network if that is one of IPv6."""
+    if ":" not in peer:
+        return peer
+    try:
+        return str(ip_network(f"{peer.partition('%')[0]}/{_OWN_BITS}", strict=False))
+    except ValueError:
+        return peer
+
+
+def _become(request: Request, client: str, scheme: str, host: str, *, resolved: bool) -> Request:
+    secure = scheme == "https" if scheme in _SCHEMES else request.secure
+    headers = request.headers
+    if _HOST.fullmatch(host):
+        headers = CIMultiDict(headers)
+        headers["Host"] = host
+    return Request(request.method, request.target, headers, request.body, client, secure, resolved=resolved)
+
+
+def _is_loopback(name: str) -> bool:
+    try:
+        address = ip_address(name.partition("%")[0])
+    except ValueError:
+        return False
+    return (getattr(address, "ipv4_mapped", None) or address).is_loopback
+
+
+def _address(name: str) -> str | None:
+    """Return the address of a hop, without its port; None if it hides, or is none."""
+    bare = name.strip('"')
+    if bare.startswith("["):
+        bare = bare[1:].partition("]")[0]
+    elif bare.count(":") == 1:
+        bare = bare.partition(":")[0]
+    try:
+        return str(ip_address(bare))
+    except ValueError:
+        return None
+
+
+def _pairs(hop: str) -> dict[str, str]:
+    return {name.lower(): quoted or bare for name, quoted, bare in _PAIR.findall(hop)}
+
+
+def _last(headers: Headers, name: str) -> str:
+    return ",".join(headers.getall(name, ())).rpartition(",")[2].strip()

@@ -1,0 +1,79 @@
+"""What an operator has chosen, in the words of the gateway's parts."""
+
+from dataclasses import dataclass, field
+from ipaddress import ip_address
+from pathlib import Path
+
+from bookshelf.config import Routing, WrongSetting
+from bookshelf.runtime.clock import Ids, SystemClock, SystemIds
+from gateway.auth.verifier import Verifier
+from gateway.pages.visibility import Visibility
+from gateway.rules_file import Section
+from gateway.upstream.address_policy import AddressPolicy
+from gateway.upstream.call import CallTimeouts
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class GatewayOptions:
+    """How long is waited, who may be asked, who sees the status, where the rules are (none: no rules).
+
+    `verifier`: who knows whose a token is; None if no one does. `process`: which one of the `processes` at
+    one port this is. `ids` makes the keys of commands that have none; services in the same process take the
+    same one, because a key that it has just made needs no look-up there.
+    """
+
+    patience: CallTimeouts = field(default_factory=CallTimeouts)
+    reach: AddressPolicy = field(default_factory=AddressPolicy)
+    status: Visibility = field(default_factory=Visibility)
+    rules: Path | None = None
+    notice_s: float = 0.0
+    verifier: Verifier | None = None
+    drain_s: float = 5.0
+    limits: Section | None = None
+    process: int = 1
+    processes: int = 1
+    ids: Ids = field(default_factory=lambda: SystemIds(SystemClock()))
+
+
+def read_options(
+    routing: Routing,
+    *,
+    anywhere: bool,
+    host: str,
+    verifier: Verifier | None = None,
+    limits: Section | None = None,
+) -> GatewayOptions:
+    """Return the choices of the settings. `anywhere`: whoever is registered is trusted: it is this process.
+
+    `host`: where others find the gateway; if that is on loopback, instances may be there too.
+
+    Raises `WrongSetting`.
+    """
+    patience = CallTimeouts(
+        answer_s=routing.gateway_deadline_s, try_s=routing.gateway_try_s, hedge_s=routing.gateway_hedge_s
+    )
+    loopback = _is_loopback(host) if routing.gateway_loopback == "auto" else routing.gateway_loopback == "yes"
+    return GatewayOptions(
+        patience=patience,
+        reach=AddressPolicy(anywhere=anywhere, loopback=loopback),
+        status=_inside(routing.gateway_status),
+        rules=Path(routing.gateway_rules).expanduser() if routing.gateway_rules else None,
+        notice_s=routing.gateway_notice_s,
+        verifier=verifier,
+        limits=limits,
+        drain_s=routing.gateway_drain_s,
+    )
+
+
+def _inside(who: str) -> Visibility:
+    try:
+        return Visibility(who)
+    except ValueError as fault:
+        raise WrongSetting(f"gateway_status: {fault}") from None
+
+
+def _is_loopback(host: str) -> bool:
+    try:
+        return ip_address(host).is_loopback
+    except ValueError:
+        return host == "localhost"

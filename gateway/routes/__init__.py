@@ -1,1 +1,0 @@
-"""What is served: learned from the services themselves, merged into one table and one document."""

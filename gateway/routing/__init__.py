@@ -1,0 +1,1 @@
+"""Which request goes to which service, learned from the documents that services publish."""

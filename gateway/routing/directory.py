@@ -1,0 +1,133 @@
+"""Who is ready, and what each service serves: discovery says the one, the services themselves the other."""
+
+import asyncio
+import time
+from collections.abc import Mapping
+
+import structlog
+
+from bookshelf.discovery.port import Discovery, Snapshot
+from bookshelf.http.client.transport import Transport
+from bookshelf.http.problem import Problem
+from bookshelf.runtime.supervisor import Supervisor
+from gateway.routing.catalog import RouteCatalog
+from gateway.routing.document_loader import DocumentLoader
+from gateway.routing.instances import ReadyInstances
+from gateway.routing.rules import Rules
+from gateway.upstream.address_policy import AddressPolicy
+from gateway.upstream.pool import Pools
+from gateway.upstream.route import Route
+
+#: Seconds between two looks at who has been away for too long.
+_TEND_S = 5.0
+_logger = structlog.get_logger(__name__)
+
+
+class Directory:
+    """Follows discovery, and asks an instance of each edition once what it serves."""
+
+    def __init__(
+        self,
+        discovery: Discovery,
+        transport: Transport,
+        prefix: str,
+        *,
+        pools: Pools | None = None,
+        reach: AddressPolicy | None = None,
+    ) -> None:
+        self._discovery = discovery
+        self._pools = pools or Pools()
+        self.known = RouteCatalog(prefix, Rules(), self._pools)
+        self._ready = ReadyInstances(reach or AddressPolicy())
+        self._learner = DocumentLoader(transport, self.known, self._ready, self._note)
+        self._settled = asyncio.Event()
+        self._supervisor = Supervisor("the gateway's directory")
+
+    @property
+    def pools(self) -> Pools:
+        """Everyone who may be asked."""
+        return self._pools
+
+    @property
+    def document(self) -> bytes:
+        """The OpenAPI document of all services that are known."""
+        return self.known.document
+
+    @property
+    def can_route(self) -> bool:
+        """Whether discovery has answered, and there is a route."""
+        return self._ready.heard and bool(self.known.table.routes)
+
+    @property
+    def refused_instances(self) -> Mapping[str, str]:
+        """Instances that are never asked, by id, and why."""
+        return self._ready.refused
+
+    def find(self, method: str, path: str) -> tuple[Route, Mapping[str, str]]:
+        """Return the route of a method and a raw path without prefix and query, and the path's parameters.
+
+        Raises `Problem`: no-route, method, malformed, forbidden; and unavailable in place of the first two as
+        long as there is a service that is not known, for it may have that route.
+        """
+        if self.known.rules.forbid and self.known.rules.forbids(method, path):
+            raise Problem("forbidden", "this route is closed at this gateway")
+        try:
+            route, _, found = self.known.table.router.find(method, path)
+        except Problem as fault:
+            missing = None if fault.kind == "malformed" else self.missing()
+            if missing is None:
+                raise
+            raise Problem("unavailable", missing) from None
+        return route, found
+
+    def missing(self) -> str | None:
+        """Say what is not known yet; None when everything is."""
+        if not self._ready.heard:
+            return "discovery has not answered yet"
+        if unknown := self._unknown():
+            return f"what these services serve is not known yet: {', '.join(sorted(unknown))}"
+        return None if self.known.table.routes else "no service is ready yet"
+
+    def obey(self, rules: Rules) -> None:
+        """Take in other rules, at once."""
+        self.known.obey(rules)
+
+    async def run(self) -> None:
+        """Follow discovery for ever; a fault is logged and followed by another try."""
+        async with asyncio.TaskGroup() as tasks:  # what is being learned outlasts a fault of discovery
+            tasks.create_task(self._tend(tasks))
+            await self._supervisor.keep(lambda: self._follow(tasks))
+
+    async def settled(self) -> None:
+        """Wait until discovery has answered and every service that is ready is known."""
+        await self._settled.wait()
+
+    async def _follow(self, learners: asyncio.TaskGroup) -> None:
+        async for snapshot in self._discovery.watch():
+            self._supervisor.well()
+            self._hear(snapshot)
+            self._learner.learn(learners)
+        raise RuntimeError("discovery has ended its watch")
+
+    def _hear(self, snapshot: Snapshot) -> None:
+        self._ready.hear(snapshot)
+        self._pools.become(Snapshot(self._ready.instances))
+        self.known.met(self._ready.routed(), time.monotonic())
+        self._note()
+
+    def _note(self) -> None:
+        self.known.forget_former(self._ready.editions())
+        if self._unknown():
+            self._settled.clear()
+        else:
+            self._settled.set()
+
+    def _unknown(self) -> set[str]:
+        unlearned = {service for service, _ in self._ready.editions() - self._learner.hopeless}
+        return unlearned - self.known.services
+
+    async def _tend(self, learners: asyncio.TaskGroup) -> None:
+        while True:
+            await asyncio.sleep(_TEND_S)
+            self.known.forget_gone(time.monotonic())
+            self._learner.learn(learners)

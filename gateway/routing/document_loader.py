@@ -1,0 +1,103 @@
+"""Asks each edition once what it serves; one that does not say is asked again, later and later."""
+
+import asyncio
+import logging
+import time
+from collections.abc import Callable
+from itertools import count
+
+import structlog
+
+from bookshelf.http.client.transport import NoResponse, Transport, Unreachable
+from bookshelf.http.message import BrokenBody
+from gateway.routing.catalog import Edition, RouteCatalog
+from gateway.routing.document import BadDocument
+from gateway.routing.document_client import fetch_document
+from gateway.routing.instances import ReadyInstances
+
+#: Seconds before the first new try, doubled each time up to the last.
+_FIRST_S = 0.05
+_LAST_S = 5.0
+#: Seconds after which a service is no longer waited for, though it is still asked: it must not make of every
+#: path that no one serves one that may come.
+_HOPELESS_S = 10.0
+#: Seconds after which a stranger is asked again: it may have changed, and have told no one.
+_AGAIN_S = 30.0
+#: Services that are asked at one time.
+_AT_ONCE = 64
+_FAULTS = (BadDocument, Unreachable, NoResponse, BrokenBody, TimeoutError)
+_logger = structlog.get_logger(__name__)
+
+
+class DocumentLoader:
+    """Keeps a task for each edition that is not known yet."""
+
+    def __init__(
+        self, transport: Transport, known: RouteCatalog, ready: ReadyInstances, note: Callable[[], None]
+    ) -> None:
+        self._transport = transport
+        self._known = known
+        self._ready = ready
+        self._note = note
+        self._asked: set[Edition] = set()
+        self._learned: dict[Edition, tuple[frozenset[str], float]] = {}
+        self._places = asyncio.Semaphore(_AT_ONCE)
+        self.hopeless: set[Edition] = set()
+
+    def learn(self, tasks: asyncio.TaskGroup) -> None:
+        """Ask whoever is ready and not known, or may have changed."""
+        ready = self._ready.editions()
+        self.hopeless &= ready
+        self._learned = {edition: when for edition, when in self._learned.items() if edition in ready}
+        for edition in ready - self._asked:
+            if edition not in self._known.editions or self._may_have_changed(edition):
+                self._asked.add(edition)
+                tasks.create_task(self._learn(edition))
+
+    def _may_have_changed(self, edition: Edition) -> bool:
+        """Whether to ask again: what is ours is the same as long as its version is, a stranger has none."""
+        if not any(one.stranger for one in self._ready.of(edition)):
+            return False
+        places, when = self._learned.get(edition, (frozenset(), 0.0))
+        return places != self._places_of(edition) or time.monotonic() - when > _AGAIN_S
+
+    def _places_of(self, edition: Edition) -> frozenset[str]:
+        return frozenset(f"{one.id} {one.address} {one.port}" for one in self._ready.of(edition))
+
+    async def _learn(self, edition: Edition) -> None:
+        wait_s, began = _FIRST_S, time.monotonic()
+        try:
+            for attempt in count():
+                if await self._once(edition, attempt):
+                    return
+                if edition not in self.hopeless and time.monotonic() - began > _HOPELESS_S:
+                    self.hopeless.add(edition)
+                    self._note()
+                await asyncio.sleep(wait_s)
+                wait_s = min(2 * wait_s, _LAST_S)
+        finally:
+            self._asked.discard(edition)
+            self._note()
+
+    async def _once(self, edition: Edition, attempt: int) -> bool:
+        """Return whether it is known now, or gone: then it is met again when it comes back."""
+        instances = self._ready.of(edition)
+        if not instances:
+            return True
+        try:
+            await self._ask(edition, attempt)
+        except Exception as fault:
+            level = logging.DEBUG if attempt else logging.WARNING
+            defect = None if isinstance(fault, _FAULTS) else fault
+            _logger.log(level, "routes not known", service=edition[0], why=str(fault)[:500], exc_info=defect)
+            return False
+        return True
+
+    async def _ask(self, edition: Edition, attempt: int) -> None:
+        instances, places = self._ready.of(edition), self._places_of(edition)
+        async with self._places:
+            document = await fetch_document(self._transport, instances[attempt % len(instances)])
+        self._known.learn(edition, document)
+        self._learned[edition] = places, time.monotonic()
+        self.hopeless.discard(edition)
+        _logger.info("routes known", service=edition[0], version=edition[1])
