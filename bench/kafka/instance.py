@@ -9,7 +9,7 @@ import msgspec
 
 from bench.kafka.town import alone
 from bookshelf.cli.instance import begin
-from bookshelf.cli.loop import collect_rarely, run, started, until_told
+from bookshelf.cli.loop import collect_rarely, run, run_until_signalled, started
 from bookshelf.config import Network, Settings
 from bookshelf.runtime.logs import configure
 from bookshelf.services import SERVICES
@@ -29,7 +29,7 @@ def main(told: str) -> None:
             ready.set()
             await leaving.wait()
 
-    run(until_told(serve))
+    run(run_until_signalled(serve))
 
 
 if __name__ == "__main__":

@@ -5,9 +5,9 @@ import os
 import click
 import msgspec
 
+from bookshelf.cli.admin_client import operator
 from bookshelf.cli.faults import guarded, stop
 from bookshelf.cli.loop import run
-from bookshelf.cli.operator import operator
 from bookshelf.config import read
 from bookshelf.cqrs.position import parse_position
 from bookshelf.runtime.logs import configure

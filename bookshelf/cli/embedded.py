@@ -12,8 +12,8 @@ from typing import Any
 
 import structlog
 
+from bookshelf.cli.listen import allowed_hosts
 from bookshelf.cli.loop import on_hangup
-from bookshelf.cli.sockets import allowed_hosts
 from bookshelf.config import Gate, Settings, read_gate, read_routing
 from bookshelf.cqrs.aggregate import Aggregate
 from bookshelf.cqrs.service import Service, check_services

@@ -10,11 +10,11 @@ from typing import Any, NamedTuple
 
 import click
 
+from bookshelf.cli.event_format import EventPrinter, event_of, moment
+from bookshelf.cli.event_reader import Range, looked_through, of_key, record_at
 from bookshelf.cli.faults import guarded, stop
-from bookshelf.cli.following import Range, looked_through, of_key, record_at
+from bookshelf.cli.log_source import log_options, watched
 from bookshelf.cli.loop import run
-from bookshelf.cli.shown import Shower, event_of, moment
-from bookshelf.cli.watching import log_options, watched
 from bookshelf.cqrs.position import Position, parse_position
 from bookshelf.log.port import Record
 from bookshelf.runtime.logs import configure
@@ -83,7 +83,7 @@ def tail(begin: str | None, since: str | None, **given: Any) -> None:  # noqa: A
 
 
 async def _tail(where: Range, wanted: Wanted, given: dict[str, Any]) -> None:
-    shower, left = Shower(as_json=given["as_json"]), given["count"]
+    shower, left = EventPrinter(as_json=given["as_json"]), given["count"]
     async with (
         watched(given["data"], given["broker"], where.topic) as log,
         aclosing(looked_through(log, where, shower.flush)) as records,
@@ -107,7 +107,7 @@ def show(position: str, data: str | None, broker: str | None, *, as_json: bool) 
 
 async def _show(position: Position, data: str | None, broker: str | None, *, as_json: bool) -> None:
     async with watched(data, broker, position.topic) as log:
-        Shower(as_json=as_json).whole(await record_at(log, position))
+        EventPrinter(as_json=as_json).whole(await record_at(log, position))
 
 
 @events.command()
@@ -121,7 +121,7 @@ def history(key: str, topic: str, data: str | None, broker: str | None, *, as_js
 
 
 async def _history(key: str, topic: str, data: str | None, broker: str | None, *, as_json: bool) -> None:
-    shower, found = Shower(as_json=as_json), False
+    shower, found = EventPrinter(as_json=as_json), False
     async with watched(data, broker, topic) as log:
         async for record in of_key(log, topic, key):
             shower.line(record)

@@ -8,10 +8,10 @@ from typing import Any
 
 import click
 
+from bookshelf.cli.client import NoShelf, shelf
 from bookshelf.cli.faults import guarded, stop
 from bookshelf.cli.importer import BOOKS, next_page
 from bookshelf.cli.loop import run
-from bookshelf.cli.shelf import NoShelf, shelf
 from bookshelf.config import Settings, read
 from bookshelf.runtime.logs import configure
 from bookshelf.shelf.exchange import write_csv, write_jsonl

@@ -10,7 +10,7 @@ from contextlib import AsyncExitStack
 import click
 
 from bookshelf.cli.faults import guarded, stop
-from bookshelf.cli.loop import run, until_told
+from bookshelf.cli.loop import run, run_until_signalled
 from bookshelf.services import SERVICES
 
 _CHUNK = 64 * 1024
@@ -40,7 +40,7 @@ async def _forward(targets: dict[int, str], host: str) -> None:
             ready.set()
             await leaving.wait()
 
-    await until_told(serve)
+    await run_until_signalled(serve)
 
 
 class Forwarder:

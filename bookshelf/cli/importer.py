@@ -11,8 +11,8 @@ from typing import Any
 
 import msgspec
 
+from bookshelf.cli.client import Reply, Shelf
 from bookshelf.cli.report import Report
-from bookshelf.cli.shelf import Reply, Shelf
 from bookshelf.shelf.exchange import Entry, Identity, Refusal, identity
 
 BOOKS = "/bookshelf/books"

@@ -14,11 +14,11 @@ import msgspec
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
+from bookshelf.cli.client import NoShelf, shelf
 from bookshelf.cli.faults import MENDABLE, guarded, stop
 from bookshelf.cli.importer import Importer
 from bookshelf.cli.loop import run
 from bookshelf.cli.report import Report
-from bookshelf.cli.shelf import NoShelf, shelf
 from bookshelf.config import Settings, read
 from bookshelf.runtime.logs import configure
 from bookshelf.shelf.exchange import Library, NotALibrary, read_library
@@ -35,10 +35,10 @@ def import_(file: Path, url: str | None, data: str | None, *, as_json: bool) -> 
     FILE is - for standard input. Running it again adds nothing twice. A file of the refused lines is written
     beside FILE; for standard input it is stdin.refused.csv or .jsonl in the current folder.
     """
-    guarded(lambda: _import(file, read(os.environ, data=data), url, as_json=as_json))
+    guarded(lambda: _import_file(file, read(os.environ, data=data), url, as_json=as_json))
 
 
-def _import(file: Path, settings: Settings, url: str | None, *, as_json: bool) -> None:
+def _import_file(file: Path, settings: Settings, url: str | None, *, as_json: bool) -> None:
     configure("critical", settings.log_format)
     with _input_file(file) as content:
         beside = Path("stdin") if str(file) == "-" else file

@@ -7,9 +7,9 @@ from collections.abc import Sequence
 from contextlib import AsyncExitStack
 from pathlib import Path
 
+from bookshelf.cli.consul import open_discovery
+from bookshelf.cli.listen import check_address
 from bookshelf.cli.networked import FindDiscovery, open_world
-from bookshelf.cli.registry import open_discovery
-from bookshelf.cli.sockets import check_address
 from bookshelf.config import Network, Settings, WrongSetting
 from bookshelf.cqrs.service import Service
 from bookshelf.http.server.server import HttpServer

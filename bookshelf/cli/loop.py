@@ -42,7 +42,7 @@ def on_hangup(reload: Callable[[], None]) -> None:
         asyncio.get_running_loop().add_signal_handler(signal.SIGHUP, reload)
 
 
-async def until_told(serve: Serve) -> None:
+async def run_until_signalled(serve: Serve) -> None:
     """Run `serve(ready, leaving)`: a signal sets `leaving`, or ends it at once if it is not `ready` yet."""
     ready, leaving = asyncio.Event(), asyncio.Event()
     serving = asyncio.ensure_future(serve(ready, leaving))

@@ -11,7 +11,7 @@ from bookshelf.cli.output import closed_output_is_no_error
 #: Subcommands by name: each is imported only when it is asked for, so that every one starts fast.
 _COMMANDS = {
     "up": "bookshelf.cli.up:up",
-    "run": "bookshelf.cli.running:run",
+    "run": "bookshelf.cli.run:run",
     "import": "bookshelf.cli.importing:import_",
     "export": "bookshelf.cli.exporting:export",
     "backup": "bookshelf.cli.backup:backup",

@@ -7,8 +7,8 @@ from contextlib import AsyncExitStack
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from bookshelf.cli.registry import open_discovery
-from bookshelf.cli.sockets import NOTICE_S, Sockets, allowed_hosts
+from bookshelf.cli.consul import open_discovery
+from bookshelf.cli.listen import NOTICE_S, SocketListeners, allowed_hosts
 from bookshelf.config import Network, Settings, missing_extra
 from bookshelf.cqrs.aggregate import Aggregate
 from bookshelf.cqrs.service import Service
@@ -116,7 +116,7 @@ async def open_world(
         discovery=discovery,
         storage=storage,
         transport=transport,
-        listen=Sockets(network, NOTICE_S, allowed_hosts=allowed_hosts(settings)).listen,
+        listen=SocketListeners(network, NOTICE_S, allowed_hosts=allowed_hosts(settings)).listen,
         states=_states(path / "state", settings, network.kafka_partitions, stack),
         clock=clock,
         ids=SystemIds(clock),

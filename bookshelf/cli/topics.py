@@ -7,12 +7,12 @@ import click
 import msgspec
 from rich.table import Table
 
+from bookshelf.cli.event_format import PipeConsole, plain
 from bookshelf.cli.faults import guarded, stop
+from bookshelf.cli.log_source import asked_of, embedded, log_options
 from bookshelf.cli.loop import run
 from bookshelf.cli.networked import kafka
 from bookshelf.cli.networked import topics as needed
-from bookshelf.cli.shown import PipeConsole, plain
-from bookshelf.cli.watching import asked_of, embedded, log_options
 from bookshelf.config import Network, missing_extra
 from bookshelf.log.kafka.settings import Finding
 from bookshelf.runtime.logs import configure

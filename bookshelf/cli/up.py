@@ -8,7 +8,7 @@ import click
 
 from bookshelf.cli.embedded import Embedded, embedded
 from bookshelf.cli.faults import guarded
-from bookshelf.cli.loop import collect_rarely, run, started, until_told
+from bookshelf.cli.loop import collect_rarely, run, run_until_signalled, started
 from bookshelf.config import Settings, read
 from bookshelf.runtime.logs import configure
 from bookshelf.services import SERVICES
@@ -37,7 +37,7 @@ def _settings(data: str | None, host: str | None, port: int | None, service_port
 
 
 def _up(settings: Settings) -> None:
-    run(until_told(lambda ready, leaving: _serve(settings, ready, leaving)))
+    run(run_until_signalled(lambda ready, leaving: _serve(settings, ready, leaving)))
 
 
 async def _serve(settings: Settings, ready: asyncio.Event, leaving: asyncio.Event) -> None:

@@ -7,9 +7,9 @@ import click
 from rich.console import Console
 from rich.progress import Progress
 
+from bookshelf.cli.admin_client import operator
 from bookshelf.cli.faults import guarded, stop
 from bookshelf.cli.loop import run
-from bookshelf.cli.operator import operator
 from bookshelf.config import Settings, read
 from bookshelf.runtime.logs import configure
 

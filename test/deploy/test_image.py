@@ -45,7 +45,7 @@ def test_nothing_that_installs_or_builds_is_in_it(docker: Docker, image: str) ->
 
 def test_all_that_a_service_loads_is_compiled(docker: Docker, image: str) -> None:
     script = """
-import pathlib, sys, bookshelf.cli.running, bookshelf.cli.instance, bookshelf.cli.door
+import pathlib, sys, bookshelf.cli.run, bookshelf.cli.instance, bookshelf.cli.run_gateway
 kept = (getattr(module, "__cached__", None) for module in list(sys.modules.values()))
 print(*(path for path in kept if path and not pathlib.Path(path).exists()))
 """

@@ -11,7 +11,7 @@ from support.process import bookshelf
 from support.program import Program
 
 from bookshelf.cli.forward import Forwarder
-from bookshelf.cli.sockets import own_address
+from bookshelf.cli.listen import own_address
 from bookshelf.config import WrongSetting
 
 

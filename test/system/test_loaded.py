@@ -17,11 +17,14 @@ def loaded(*modules: str) -> set[str]:
     ("part", "others"),
     [
         ("bookshelf.cli.instance", {"gateway", "joserfc", "limits", "asyncpg", "bookshelf.shelf.exchange"}),
-        ("bookshelf.cli.door", {"aiokafka", "asyncpg", "bookshelf.log.kafka", "bookshelf.runtime.service"}),
+        (
+            "bookshelf.cli.run_gateway",
+            {"aiokafka", "asyncpg", "bookshelf.log.kafka", "bookshelf.runtime.service"},
+        ),
         ("bookshelf.cli.embedded", {"aiokafka", "asyncpg", "consul", "bookshelf.shelf.exchange"}),
     ],
 )
 def test_a_process_loads_nothing_that_only_others_need(part: str, others: set[str]) -> None:
-    found = loaded("bookshelf.cli.running", part)
+    found = loaded("bookshelf.cli.run", part)
     assert part in found
     assert found & others == set()

@@ -2,7 +2,7 @@
 
 import pytest
 
-from bookshelf.cli.shelf import NoShelf, address_of
+from bookshelf.cli.client import NoShelf, address_of
 
 
 @pytest.mark.parametrize(

@@ -1,18 +1,20 @@
 """Processes that share one port (SO_REUSEPORT): started, told what this one is told, and started anew."""
 
 import asyncio
+import os
 import signal
 import socket
 import sys
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
+from dataclasses import dataclass
+from typing import Self
 
 import click
 import structlog
 
 from bookshelf.cli.faults import MENDABLE
-from bookshelf.cli.loop import on_hangup, run, until_told
-from bookshelf.cli.worker import Worker
+from bookshelf.cli.loop import on_hangup, run, run_until_signalled
 from bookshelf.http.server.server import PortTaken
 
 #: Seconds before one that has ended is started again, doubled up to the last; and after which it was well.
@@ -25,8 +27,8 @@ _logger = structlog.get_logger(__name__)
 def shared(args: Sequence[str], host: str, port: int, count: int) -> None:
     """Run so many of this program with these arguments, at one port, until told to leave."""
     with held(host, port) as found:
-        crew = Crew([sys.executable, "-m", "bookshelf", *args, "--port", str(found)], count)
-        run(until_told(crew.serve))
+        crew = Workers([sys.executable, "-m", "bookshelf", *args, "--port", str(found)], count)
+        run(run_until_signalled(crew.serve))
     if crew.code:
         sys.exit(crew.code)
 
@@ -50,7 +52,7 @@ class _Failed(Exception):
     """One has not become ready at first; it has said why itself."""
 
 
-class Crew:
+class Workers:
     """The processes, by number. Each is ready before the next one begins: what is wrong is said once."""
 
     def __init__(self, command: Sequence[str], count: int) -> None:
@@ -107,7 +109,7 @@ class Crew:
         """Run one to its end; return its exit code."""
         ours, theirs = socket.socketpair()
         with theirs:
-            worker = Worker(number, self._count, theirs.fileno())
+            worker = WorkerPipe(number, self._count, theirs.fileno())
             command = (*self._command, "--worker", str(worker))
             process = await asyncio.create_subprocess_exec(*command, pass_fds=[worker.line])
         self._running[number] = process
@@ -130,3 +132,35 @@ class Crew:
             if url:
                 self._url = url
                 self._ready[number].set()
+
+
+@dataclass(frozen=True, slots=True)
+class WorkerPipe:
+    """Which one this is, of how many; `line`: the descriptor of a socket to who started it."""
+
+    number: int
+    count: int
+    line: int
+
+    def __str__(self) -> str:
+        """Write it for a command line."""
+        return f"{self.number}/{self.count}/{self.line}"
+
+    @classmethod
+    def read(cls, given: str) -> Self:
+        """Read what was written for a command line."""
+        return cls(*map(int, given.split("/")))
+
+    def report(self, url: str) -> None:
+        """Say that it is ready, and where; leave once who started it is no more."""
+        line = socket.socket(fileno=self.line)
+        line.settimeout(0)
+        line.send(f"{url}\n".encode())
+        loop = asyncio.get_running_loop()
+
+        def heard() -> None:
+            if not line.recv(1):
+                loop.remove_reader(line)
+                os.kill(os.getpid(), signal.SIGTERM)
+
+        loop.add_reader(line, heard)

@@ -4,10 +4,10 @@ import os
 from contextlib import AsyncExitStack
 from dataclasses import replace
 
+from bookshelf.cli.consul import open_strangers
+from bookshelf.cli.listen import allowed_hosts, check_address, found_at
 from bookshelf.cli.loop import on_hangup
-from bookshelf.cli.registry import open_strangers
-from bookshelf.cli.sockets import allowed_hosts, check_address, found_at
-from bookshelf.cli.worker import Worker
+from bookshelf.cli.workers import WorkerPipe
 from bookshelf.config import Network, Settings, read_gate, read_routing
 from bookshelf.http.client.transport import HttpTransport
 from gateway.app import Gateway
@@ -18,7 +18,7 @@ from gateway.routing.document_client import OPENAPI
 
 
 async def open_gateway(
-    settings: Settings, network: Network, stack: AsyncExitStack, worker: Worker | None = None
+    settings: Settings, network: Network, stack: AsyncExitStack, worker: WorkerPipe | None = None
 ) -> str:
     """Run the gateway until the stack is closed; return its URL once it listens.
 

@@ -5,8 +5,8 @@ from collections.abc import AsyncGenerator, AsyncIterator, Callable, Iterable, M
 from datetime import UTC, datetime, timedelta
 from typing import NamedTuple
 
+from bookshelf.cli.event_format import moment
 from bookshelf.cli.faults import stop
-from bookshelf.cli.shown import moment
 from bookshelf.cqrs.position import Position
 from bookshelf.log.partition import partition_of
 from bookshelf.log.port import ReadOnlyLog, Record, Tail

@@ -45,14 +45,14 @@ class Reply(NamedTuple):
         )
 
 
-class Door(Protocol):
+class ShelfClient(Protocol):
     """One way to a shelf."""
 
     async def ask(self, method: str, target: str, content: bytes, headers: Mapping[str, str]) -> Reply:
         """Send one request. Raises OSError or TimeoutError if no answer comes."""
 
 
-class HttpDoor:
+class HttpClient:
     """To a shelf with an address."""
 
     def __init__(self, session: aiohttp.ClientSession, url: str) -> None:
@@ -70,7 +70,7 @@ class HttpDoor:
             raise ConnectionError(str(fault)) from fault
 
 
-class OwnDoor:
+class InProcessClient:
     """To a shelf of this very process."""
 
     def __init__(self, handler: Handler) -> None:
@@ -97,7 +97,7 @@ def _reply(status: int, headers: Mapping[str, str], body: bytes) -> Reply:
 class Shelf:
     """Asks patiently: a shelf that is busy or moves is asked again, safely, for every command has its key."""
 
-    def __init__(self, door: Door, where: str) -> None:
+    def __init__(self, door: ShelfClient, where: str) -> None:
         self._door = door
         self._answered = False
         self.where = where
@@ -159,10 +159,10 @@ async def shelf(settings: Settings, url: str | None, *, new: bool = True) -> Asy
     if url is not None:
         url = address_of(url)
         async with aiohttp.ClientSession(timeout=aiohttp.ClientTimeout(total=REQUEST_S)) as session:
-            yield Shelf(HttpDoor(session, url), url)
+            yield Shelf(HttpClient(session, url), url)
         return
     if not new and not (settings.folder / "log.sqlite").exists():
         msg = f"there is no shelf in {settings.folder}; name its folder (--data) or its address (--url)"
         raise NoShelf(msg)
     async with embedded(settings.private()) as own:
-        yield Shelf(OwnDoor(own.gateway), str(settings.folder))
+        yield Shelf(InProcessClient(own.gateway), str(settings.folder))

@@ -26,7 +26,7 @@ class _Remote:
         return await self._transport.send(*self._place, request)
 
 
-class Operator:
+class AdminClient:
     """Sends an operator's orders."""
 
     def __init__(self, door: Handler, token: str) -> None:
@@ -68,7 +68,7 @@ async def _pieces(answer: Response) -> AsyncIterator[bytes]:
 
 
 @asynccontextmanager
-async def operator(settings: Settings, instance: str | None = None) -> AsyncIterator[Operator]:
+async def operator(settings: Settings, instance: str | None = None) -> AsyncIterator[AdminClient]:
     """Reach the process that runs on the data folder; run one meanwhile if there is none.
 
     `instance`: the one of `bookshelf run` with this name, which must be running.
@@ -77,11 +77,11 @@ async def operator(settings: Settings, instance: str | None = None) -> AsyncIter
     if there is None:
         _no_instances(settings)
         async with embedded(settings.private()) as own:
-            yield Operator(own.control, own.token)
+            yield AdminClient(own.control, own.token)
         return
     transport = HttpTransport()
     try:
-        yield Operator(_Remote(transport, there.control_host, there.control_port), there.token)
+        yield AdminClient(_Remote(transport, there.control_host, there.control_port), there.token)
     finally:
         await transport.close()
 

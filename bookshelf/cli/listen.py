@@ -48,7 +48,7 @@ class _Noticed:
         await self._server.stop(self._drain_s)
 
 
-class Sockets:
+class SocketListeners:
     """Opens real ports, and says where others find them. They close `notice_s` after they are told to.
 
     `drain_s`: seconds that requests under way have then. `allowed_hosts`: names that they are called by,

@@ -55,7 +55,7 @@ def moment(record: Record) -> datetime | None:
     return found if found.tzinfo is not None else found.replace(tzinfo=UTC)
 
 
-class Shower:
+class EventPrinter:
     """Writes events to standard output."""
 
     def __init__(self, *, as_json: bool) -> None:

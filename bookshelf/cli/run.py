@@ -9,11 +9,10 @@ from typing import Any
 
 import click
 
-from bookshelf.cli.crew import shared
 from bookshelf.cli.faults import guarded, stop
-from bookshelf.cli.loop import collect_rarely, started, until_told
+from bookshelf.cli.loop import collect_rarely, run_until_signalled, started
 from bookshelf.cli.loop import run as run_loop
-from bookshelf.cli.worker import Worker
+from bookshelf.cli.workers import WorkerPipe, shared
 from bookshelf.config import Network, Settings, read, read_network, read_routing, with_port
 from bookshelf.cqrs.service import Service, check_services
 from bookshelf.runtime.logs import configure
@@ -130,7 +129,7 @@ async def _run(
             ready.set()
             await leaving.wait()
 
-    await until_told(serve)
+    await run_until_signalled(serve)
 
 
 async def _service(service: Service, settings: Settings, network: Network, stack: AsyncExitStack) -> None:
@@ -142,9 +141,9 @@ async def _service(service: Service, settings: Settings, network: Network, stack
 
 
 async def _gateway(settings: Settings, network: Network, stack: AsyncExitStack, worker: str | None) -> None:
-    from bookshelf.cli.door import open_gateway  # noqa: PLC0415
+    from bookshelf.cli.run_gateway import open_gateway  # noqa: PLC0415
 
-    one = None if worker is None else Worker.read(worker)
+    one = None if worker is None else WorkerPipe.read(worker)
     url = await open_gateway(settings, network, stack, one)
     if one is None:
         click.echo(f"the gateway is ready at {url}/bookshelf/books")
