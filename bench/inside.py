@@ -18,7 +18,7 @@ from bookshelf.runtime.infrastructure import Infrastructure
 from bookshelf.runtime.metrics import Meters
 from bookshelf.runtime.view.host import ViewHost
 from bookshelf.shelf.book import BOOK, AddBook
-from bookshelf.shelf.booklist import VIEW
+from bookshelf.shelf.book_list import VIEW
 
 _CLOCK = SystemClock()
 _IDS = SystemIds(_CLOCK)

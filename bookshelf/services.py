@@ -1,7 +1,7 @@
 """The table of contents: every service, its tags, its port and its parts."""
 
 from bookshelf.cqrs.service import Service
-from bookshelf.shelf import book, booklist, lastread, reading
+from bookshelf.shelf import book, book_list, last_read, reading
 
 SERVICES = (
     Service(
@@ -25,15 +25,15 @@ SERVICES = (
         summary="The books read last",
         tags=("books", "last"),
         port=8080,
-        runs=(lastread.VIEW,),
-        serves=lastread.ROUTES,
+        runs=(last_read.VIEW,),
+        serves=last_read.ROUTES,
     ),
     Service(
         name="booklist",
         summary="All books: list, search, one, its history",
         tags=("books", "list"),
         port=8084,
-        runs=(booklist.VIEW,),
-        serves=booklist.ROUTES,
+        runs=(book_list.VIEW,),
+        serves=book_list.ROUTES,
     ),
 )

@@ -14,7 +14,7 @@ from bookshelf.cli.importer import BOOKS, next_page
 from bookshelf.cli.loop import run
 from bookshelf.config import Settings, read
 from bookshelf.runtime.logs import configure
-from bookshelf.shelf.exchange import write_csv, write_jsonl
+from bookshelf.shelf.library_files import write_csv, write_jsonl
 
 
 @click.command()

@@ -13,7 +13,7 @@ import msgspec
 
 from bookshelf.cli.client import Reply, Shelf
 from bookshelf.cli.report import Report
-from bookshelf.shelf.exchange import Entry, Identity, Refusal, identity
+from bookshelf.shelf.library_files import Entry, Identity, Refusal, identity
 
 BOOKS = "/bookshelf/books"
 #: Requests under way at a time.

@@ -21,7 +21,7 @@ from bookshelf.cli.loop import run
 from bookshelf.cli.report import Report
 from bookshelf.config import Settings, read
 from bookshelf.runtime.logs import configure
-from bookshelf.shelf.exchange import Library, NotALibrary, read_library
+from bookshelf.shelf.library_files import Library, NotALibrary, read_library
 
 
 @click.command("import")

@@ -5,7 +5,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-from bookshelf.shelf.exchange import Entry, Library, Refusal, write_refused
+from bookshelf.shelf.library_files import Entry, Library, Refusal, write_refused
 
 #: Refused lines and remarks that are shown to a person; the file has them all.
 _SHOWN = 20

@@ -10,35 +10,35 @@ from bookshelf.cqrs.aggregate import Aggregate
 from bookshelf.cqrs.errors import Conflict, NotFound
 from bookshelf.cqrs.message import Command, Event, State
 from bookshelf.cqrs.route import CommandRoute, Empty
-from bookshelf.shelf import text
-from bookshelf.shelf.answers import Book
+from bookshelf.shelf import field_types
 from bookshelf.shelf.events import EVENTS, TOPIC, BookAdded, BookChanged, BookFinished, BookRemoved
+from bookshelf.shelf.fields import Book
 
 
 class NewBook(msgspec.Struct, forbid_unknown_fields=True):
     """What a reader says of a new book."""
 
-    title: text.Title
-    author: text.Author
-    published: text.Published | None = None
-    isbn: text.Isbn | None = None
-    pages: text.Pages | None = None
-    language: text.Language | None = None
-    tags: text.Tags = ()
-    notes: text.Notes | None = None
+    title: field_types.Title
+    author: field_types.Author
+    published: field_types.Published | None = None
+    isbn: field_types.Isbn | None = None
+    pages: field_types.Pages | None = None
+    language: field_types.Language | None = None
+    tags: field_types.Tags = ()
+    notes: field_types.Notes | None = None
 
 
 class BookChanges(msgspec.Struct, forbid_unknown_fields=True, omit_defaults=True):
     """What a reader says anew of a book (JSON merge patch, RFC 7396): null clears a field."""
 
-    title: text.Title | UnsetType = UNSET
-    author: text.Author | UnsetType = UNSET
-    published: text.Published | UnsetType | None = UNSET
-    isbn: text.Isbn | UnsetType | None = UNSET
-    pages: text.Pages | UnsetType | None = UNSET
-    language: text.Language | UnsetType | None = UNSET
-    tags: text.Tags | UnsetType | None = UNSET
-    notes: text.Notes | UnsetType | None = UNSET
+    title: field_types.Title | UnsetType = UNSET
+    author: field_types.Author | UnsetType = UNSET
+    published: field_types.Published | UnsetType | None = UNSET
+    isbn: field_types.Isbn | UnsetType | None = UNSET
+    pages: field_types.Pages | UnsetType | None = UNSET
+    language: field_types.Language | UnsetType | None = UNSET
+    tags: field_types.Tags | UnsetType | None = UNSET
+    notes: field_types.Notes | UnsetType | None = UNSET
 
 
 class AddBook(Command, frozen=True):
@@ -46,7 +46,7 @@ class AddBook(Command, frozen=True):
 
     TYPE: ClassVar[str] = "shelf.add-book.v1"
     book: NewBook
-    at: text.Instant
+    at: field_types.Instant
 
 
 class ChangeBook(Command, frozen=True):
@@ -92,27 +92,27 @@ def decide(book: Shelved, command: Command) -> list[Event]:
         case AddBook() if book.added is not None:
             raise Conflict("this book is on the shelf already")
         case AddBook(book=new, at=at):
-            fields = msgspec.structs.asdict(new) | {"tags": _once(new.tags)}
+            fields = msgspec.structs.asdict(new) | {"tags": _unique(new.tags)}
             return [BookAdded(**fields, added=at)]
         case ChangeBook() | RemoveBook() if not book.here:
             raise NotFound("there is no such book on the shelf")
         case ChangeBook(changes=changes):
-            fields = _news(book, changes)
+            fields = _changed_fields(book, changes)
             return [BookChanged(**fields)] if fields else []
         case RemoveBook():
             return [BookRemoved()]
     return []
 
 
-def _news(book: Shelved, changes: BookChanges) -> dict[str, Any]:
+def _changed_fields(book: Shelved, changes: BookChanges) -> dict[str, Any]:
     """Return the fields that would say something new."""
     said = {name: value for name, value in msgspec.structs.asdict(changes).items() if value is not UNSET}
     if "tags" in said:
-        said["tags"] = _once(said["tags"] or ())
+        said["tags"] = _unique(said["tags"] or ())
     return {name: value for name, value in said.items() if getattr(book, name) != value}
 
 
-def _once(tags: tuple[str, ...]) -> tuple[str, ...]:
+def _unique(tags: tuple[str, ...]) -> tuple[str, ...]:
     return tuple(dict.fromkeys(tags))
 
 
@@ -133,7 +133,7 @@ def evolve(book: Shelved, event: Event) -> Shelved:
     return book
 
 
-def shown(book_id: str, book: Shelved) -> Book:
+def to_answer(book_id: str, book: Shelved) -> Book:
     """Return the whole book, as answers show it."""
     fields = msgspec.structs.asdict(book)
     done = fields.pop("done")
@@ -159,7 +159,7 @@ ROUTES = (
         aggregate=BOOK,
         body=NewBook,
         command=lambda body, at: AddBook(book=body, at=at),
-        answer=shown,
+        answer=to_answer,
         returns=Book,
         status=201,
         creates=True,
@@ -171,7 +171,7 @@ ROUTES = (
         aggregate=BOOK,
         body=BookChanges,
         command=lambda body, _: ChangeBook(changes=body),
-        answer=shown,
+        answer=to_answer,
         returns=Book,
         status=200,
     ),

@@ -25,10 +25,10 @@ from bookshelf.cqrs.message import Event
 from bookshelf.cqrs.position import Position
 from bookshelf.cqrs.route import Answer
 from bookshelf.cqrs.view import Change, Recorded
-from bookshelf.shelf import text
-from bookshelf.shelf.answers import Book
-from bookshelf.shelf.book import BOOK, shown
+from bookshelf.shelf import field_types
+from bookshelf.shelf.book import BOOK, to_answer
 from bookshelf.shelf.events import EVENTS, TOPIC
+from bookshelf.shelf.fields import Book
 from bookshelf.shelf.paging import FETCHED_ROWS, After, Cursor, Limit, read_cursor, take_items, write_cursor
 from bookshelf.storage.bulk_insert import TEXT
 
@@ -46,7 +46,7 @@ class Happened(msgspec.Struct, frozen=True):
 class OneBook(msgspec.Struct, forbid_unknown_fields=True):
     """Which book, how many of its events, from where on."""
 
-    id: text.BookId
+    id: field_types.BookId
     limit: Limit = 1000
     after: After | None = None
 
@@ -118,7 +118,7 @@ class History:
             book = BOOK.fold(_events_until(moment, chain((first,), rows)))
         if not book.here:
             raise NotFound("the book was not on the shelf at that time")
-        return shown(book_id, book)
+        return to_answer(book_id, book)
 
 
 def _offset(after: str, book_id: str) -> int:

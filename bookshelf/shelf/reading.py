@@ -9,37 +9,37 @@ from bookshelf.cqrs.aggregate import Aggregate
 from bookshelf.cqrs.errors import Invalid, NotFound
 from bookshelf.cqrs.message import Command, Event, State
 from bookshelf.cqrs.route import CommandRoute
-from bookshelf.shelf import text
+from bookshelf.shelf import field_types
 from bookshelf.shelf.events import EVENTS, TOPIC, BookAdded, BookFinished, BookRemoved
 
 
 class Finishing(msgspec.Struct, forbid_unknown_fields=True, omit_defaults=True):
     """How it was. The book's own fields may stand beside it, unread: old clients send the whole book."""
 
-    finished: text.Day | None = None
-    rating: text.Rating | None = None
-    review: text.Review | None = None
-    id: text.Unread = None
-    title: text.Unread = None
-    author: text.Unread = None
-    published: text.Unread = None
-    isbn: text.Unread = None
-    pages: text.Unread = None
-    language: text.Unread = None
-    tags: text.Unread = None
-    notes: text.Unread = None
-    state: text.Unread = None
-    added: text.Unread = None
+    finished: field_types.Day | None = None
+    rating: field_types.Rating | None = None
+    review: field_types.Review | None = None
+    id: field_types.Unread = None
+    title: field_types.Unread = None
+    author: field_types.Unread = None
+    published: field_types.Unread = None
+    isbn: field_types.Unread = None
+    pages: field_types.Unread = None
+    language: field_types.Unread = None
+    tags: field_types.Unread = None
+    notes: field_types.Unread = None
+    state: field_types.Unread = None
+    added: field_types.Unread = None
 
 
 class FinishBook(Command, frozen=True):
     """The reader has finished this book; `finished` is None if the day is not known."""
 
     TYPE: ClassVar[str] = "shelf.finish-book.v1"
-    at: text.Instant
+    at: field_types.Instant
     finished: date | None
-    rating: text.Rating | None = None
-    review: text.Review | None = None
+    rating: field_types.Rating | None = None
+    review: field_types.Review | None = None
 
 
 class Reading(State, frozen=True):

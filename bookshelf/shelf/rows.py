@@ -22,8 +22,8 @@ from sqlalchemy.sql.dml import Update
 
 from bookshelf.cqrs.message import Event
 from bookshelf.cqrs.view import Change, Handler, Recorded
-from bookshelf.shelf.answers import Book
 from bookshelf.shelf.events import EVENTS, BookAdded, BookChanged, BookFinished, BookRemoved
+from bookshelf.shelf.fields import Book
 from bookshelf.storage.bulk_insert import TEXT
 
 _json = msgspec.json.Encoder().encode
@@ -49,7 +49,7 @@ def book_table(name: str, metadata: MetaData) -> Table:
     )
 
 
-class BookRows:
+class BookTable:
     """The handlers that keep one table of books."""
 
     def __init__(self, table: Table) -> None:

@@ -9,7 +9,7 @@ import msgspec
 from support.client import Client
 from support.logfile import Line, read_log
 
-from bookshelf.shelf.book import BOOK, Shelved, shown
+from bookshelf.shelf.book import BOOK, Shelved, to_answer
 from bookshelf.shelf.events import EVENTS, BookFinished, BookRemoved
 
 
@@ -45,7 +45,7 @@ class Truth:
 
     def books(self) -> dict[str, Any]:
         """Return each book that is on the shelf, by id, as it is to be answered."""
-        here = {key: shown(key, book) for key, book in self._books.items() if book.here}
+        here = {key: to_answer(key, book) for key, book in self._books.items() if book.here}
         found: dict[str, Any] = json.loads(msgspec.json.encode(here))
         return found
 

@@ -16,11 +16,11 @@ from bookshelf.cqrs.route import Answer, QueryRoute
 from bookshelf.log.memory import MemoryLog
 from bookshelf.log.partition import partition_of
 from bookshelf.runtime.view.host import ViewHost
-from bookshelf.shelf import booklist, lastread
-from bookshelf.shelf.booklist import AskedBook, Listing
+from bookshelf.shelf import book_list, last_read
+from bookshelf.shelf.book_list import AskedBook, Listing
 from bookshelf.shelf.events import TOPIC, BookAdded, BookChanged, BookFinished, BookRemoved
 from bookshelf.shelf.history import OneBook
-from bookshelf.shelf.lastread import LastRead
+from bookshelf.shelf.last_read import LastRead
 from bookshelf.shelf.paging import Order
 from bookshelf.storage.port import Storage
 
@@ -87,7 +87,7 @@ async def filled(log: MemoryLog, history: Sequence[tuple[str, Event]]) -> None:
 @asynccontextmanager
 async def hosts(log: MemoryLog, storage: Storage) -> AsyncIterator[dict[str, ViewHost]]:
     async with Views(log, storage) as views:
-        made = {view.name: await views.host(view) for view in (booklist.VIEW, lastread.VIEW)}
+        made = {view.name: await views.host(view) for view in (book_list.VIEW, last_read.VIEW)}
         for host in made.values():
             await caught_up(host, log)
         yield made
@@ -106,7 +106,7 @@ async def pages(host: ViewHost, **params: Any) -> list[bytes]:  # noqa: ANN401 (
     found: list[bytes] = []
     after: str | None = None
     while True:
-        page, after = await asked(host, booklist.ROUTES[0], Listing(limit=3, after=after, **params))
+        page, after = await asked(host, book_list.ROUTES[0], Listing(limit=3, after=after, **params))
         found.append(page)
         if after is None:
             return found
@@ -118,8 +118,8 @@ async def every_answer(views: dict[str, ViewHost], queries: Sequence[str]) -> li
     answers += [await pages(books, state=state) for state in ("unread", "finished")]
     answers += [(query, await pages(books, q=query)) for query in queries]
     for book_id in IDS:
-        answers.append(await asked(books, booklist.ROUTES[1], AskedBook(book_id)))
-        answers.append(await asked(books, booklist.ROUTES[1], AskedBook(book_id, BEGAN)))
-        answers.append(await asked(books, booklist.ROUTES[2], OneBook(book_id)))
-    answers += [await asked(read, lastread.ROUTES[0], LastRead(limit)) for limit in (2, 100)]
+        answers.append(await asked(books, book_list.ROUTES[1], AskedBook(book_id)))
+        answers.append(await asked(books, book_list.ROUTES[1], AskedBook(book_id, BEGAN)))
+        answers.append(await asked(books, book_list.ROUTES[2], OneBook(book_id)))
+    answers += [await asked(read, last_read.ROUTES[0], LastRead(limit)) for limit in (2, 100)]
     return answers

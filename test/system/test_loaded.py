@@ -16,12 +16,15 @@ def loaded(*modules: str) -> set[str]:
 @pytest.mark.parametrize(
     ("part", "others"),
     [
-        ("bookshelf.cli.instance", {"gateway", "joserfc", "limits", "asyncpg", "bookshelf.shelf.exchange"}),
+        (
+            "bookshelf.cli.instance",
+            {"gateway", "joserfc", "limits", "asyncpg", "bookshelf.shelf.library_files"},
+        ),
         (
             "bookshelf.cli.run_gateway",
             {"aiokafka", "asyncpg", "bookshelf.log.kafka", "bookshelf.runtime.service"},
         ),
-        ("bookshelf.cli.embedded", {"aiokafka", "asyncpg", "consul", "bookshelf.shelf.exchange"}),
+        ("bookshelf.cli.embedded", {"aiokafka", "asyncpg", "consul", "bookshelf.shelf.library_files"}),
     ],
 )
 def test_a_process_loads_nothing_that_only_others_need(part: str, others: set[str]) -> None:

@@ -14,7 +14,7 @@ from support.load import Sent
 from bookshelf.cqrs.envelope import Envelope, decode_envelope
 from bookshelf.cqrs.errors import Malformed
 from bookshelf.cqrs.message import Event
-from bookshelf.shelf.book import BOOK, Shelved, shown
+from bookshelf.shelf.book import BOOK, Shelved, to_answer
 from bookshelf.shelf.events import EVENTS, TOPIC, BookFinished, BookRemoved
 
 #: Seconds that the whole topic may take to be read.
@@ -95,7 +95,7 @@ class Truth:
 
     def books(self) -> dict[str, Any]:
         """Return each book that is on the shelf, by id, as it is to be answered."""
-        here = {key: shown(key, book) for key, book in self._books.items() if book.here}
+        here = {key: to_answer(key, book) for key, book in self._books.items() if book.here}
         found: dict[str, Any] = msgspec.json.decode(msgspec.json.encode(here))
         return found
 

@@ -5,8 +5,8 @@ import pytest
 from support.anybooks import BEGAN, PARTITIONS, asked, filled, hosts
 
 from bookshelf.log.memory import MemoryLog
-from bookshelf.shelf import booklist
-from bookshelf.shelf.booklist import AskedBook, Listing
+from bookshelf.shelf import book_list
+from bookshelf.shelf.book_list import AskedBook, Listing
 from bookshelf.shelf.events import BookAdded
 from bookshelf.shelf.history import OneBook
 from bookshelf.storage.port import Storage
@@ -52,11 +52,14 @@ async def test_a_search_finds_words_and_beginnings_whatever_their_case_and_accen
     books = [(k, BookAdded(title=t, author=a, tags=g, added=BEGAN)) for k, (t, a, g) in SEARCHED.items()]
     await filled(log, books)
     async with hosts(log, storage) as views:
-        answer, _ = await asked(views["booklist"], booklist.ROUTES[0], Listing(q=query))
+        answer, _ = await asked(views["booklist"], book_list.ROUTES[0], Listing(q=query))
     assert [book["id"] for book in msgspec.json.decode(answer)] == [f"book-{n}" for n in FOUND[query]]
 
 
 async def test_what_no_row_can_hold_is_not_found(storage: Storage) -> None:
     async with hosts(MemoryLog(PARTITIONS), storage) as views:
-        for route, params in ((booklist.ROUTES[1], AskedBook("a\0b")), (booklist.ROUTES[2], OneBook("a\0b"))):
+        for route, params in (
+            (book_list.ROUTES[1], AskedBook("a\0b")),
+            (book_list.ROUTES[2], OneBook("a\0b")),
+        ):
             assert await asked(views["booklist"], route, params) == (b"NotFound", None)

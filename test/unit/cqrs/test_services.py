@@ -7,7 +7,7 @@ import pytest
 
 from bookshelf.cqrs.service import Service, ServiceConflict, check_services
 from bookshelf.services import SERVICES
-from bookshelf.shelf import booklist
+from bookshelf.shelf import book_list
 
 GATEWAY = {"gateway": 8000}
 BY_NAME = {service.name: service for service in SERVICES}
@@ -43,7 +43,7 @@ def test_a_claim_of_another_service_is_refused(fields: dict[str, Any], message: 
 def with_path(path: str) -> Service:
     """Return a service with a query of its own at a path."""
     view = replace(BY_NAME["booklist"].views[0], name="another")
-    [route] = [route for route in booklist.ROUTES if route.path == "/books"]
+    [route] = [route for route in book_list.ROUTES if route.path == "/books"]
     return another(runs=(view,), serves=(replace(route, path=path, view=view),))
 
 

@@ -3,7 +3,7 @@
 from datetime import date
 from pathlib import Path
 
-from bookshelf.shelf.exchange import Entry, Library, Refusal, read_library
+from bookshelf.shelf.library_files import Entry, Library, Refusal, read_library
 
 FIXTURES = Path(__file__).parents[2] / "fixtures" / "libraries"
 TODAY = date(2024, 12, 31)

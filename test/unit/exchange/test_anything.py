@@ -8,7 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from unit.exchange.files import library, refusals
 
-from bookshelf.shelf.exchange import Entry, Library, NotALibrary, Refusal, write_refused
+from bookshelf.shelf.library_files import Entry, Library, NotALibrary, Refusal, write_refused
 from bookshelf.shelf.limits import TITLE_MAX
 
 HEADS = st.sampled_from(

@@ -8,8 +8,8 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 from unit.exchange.files import TODAY, entries, fixture, library, only
 
-from bookshelf.shelf.exchange import Entry, read_library, write_csv, write_jsonl
-from bookshelf.shelf.exchange.own import guarded, join_tags, split_tags, unguarded
+from bookshelf.shelf.library_files import Entry, read_library, write_csv, write_jsonl
+from bookshelf.shelf.library_files.formats import guarded, join_tags, split_tags, unguarded
 
 Shelf = list[dict[str, object]]
 Some = st.SearchStrategy[Any]

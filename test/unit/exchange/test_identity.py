@@ -2,7 +2,7 @@ from pathlib import Path
 
 from unit.exchange.files import library, only
 
-from bookshelf.shelf.exchange import identity
+from bookshelf.shelf.library_files import identity
 
 EMMA = {"title": "Emma", "author": "Zoë Austen"}
 

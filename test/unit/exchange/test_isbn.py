@@ -1,11 +1,11 @@
 import pytest
 
-from bookshelf.shelf.exchange.isbn import choose
+from bookshelf.shelf.library_files.values import choose_isbn
 
 
 def chosen(*values: str) -> tuple[str, list[str]]:
     notes: list[str] = []
-    return choose(values, notes), notes
+    return choose_isbn(values, notes), notes
 
 
 @pytest.mark.parametrize(

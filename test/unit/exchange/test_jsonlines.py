@@ -4,7 +4,7 @@ from pathlib import Path
 import pytest
 from unit.exchange.files import entries, fixture, library, only, refusals
 
-from bookshelf.shelf.exchange import NotALibrary
+from bookshelf.shelf.library_files import NotALibrary
 
 GOOD = '{"title": "Emma", "author": "Jane Austen"}\n'
 

@@ -4,7 +4,7 @@ from pathlib import Path
 import pytest
 from unit.exchange.files import TODAY, library
 
-from bookshelf.shelf.exchange import NotALibrary, read_library
+from bookshelf.shelf.library_files import NotALibrary, read_library
 from bookshelf.shelf.limits import FILE_MAX
 
 

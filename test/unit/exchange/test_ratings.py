@@ -1,11 +1,11 @@
 import pytest
 
-from bookshelf.shelf.exchange.ratings import stars
+from bookshelf.shelf.library_files.values import parse_stars
 
 
 def given(value: str, scale: int = 5) -> tuple[int | None, list[str]]:
     notes: list[str] = []
-    return stars(value, scale, notes), notes
+    return parse_stars(value, scale, notes), notes
 
 
 @pytest.mark.parametrize(

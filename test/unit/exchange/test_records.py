@@ -3,8 +3,8 @@ import io
 import pytest
 from unit.exchange.files import entries, fixture, refusals
 
-from bookshelf.shelf.exchange import Entry
-from bookshelf.shelf.exchange.records import Record, records
+from bookshelf.shelf.library_files import Entry
+from bookshelf.shelf.library_files.csv_records import Record, records
 from bookshelf.shelf.limits import RECORD_MAX, REREADS_MAX
 
 

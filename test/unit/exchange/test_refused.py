@@ -4,7 +4,7 @@ from pathlib import Path
 import msgspec
 from unit.exchange.files import FIXTURES, fixture, library, only, refusals
 
-from bookshelf.shelf.exchange import Library, write_refused
+from bookshelf.shelf.library_files import Library, write_refused
 
 
 def written(found: Library) -> str:

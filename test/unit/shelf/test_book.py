@@ -9,9 +9,9 @@ from support.spec import given
 
 from bookshelf.cqrs.errors import Conflict, NotFound
 from bookshelf.cqrs.message import Command
-from bookshelf.shelf.answers import Book
-from bookshelf.shelf.book import BOOK, AddBook, BookChanges, ChangeBook, NewBook, RemoveBook, shown
+from bookshelf.shelf.book import BOOK, AddBook, BookChanges, ChangeBook, NewBook, RemoveBook, to_answer
 from bookshelf.shelf.events import BookAdded, BookChanged, BookFinished, BookRemoved
+from bookshelf.shelf.fields import Book
 
 AT = datetime(2026, 3, 1, 12, 0, tzinfo=UTC)
 DUNE = NewBook(title="Dune", author="Frank Herbert")
@@ -138,7 +138,7 @@ def test_a_command_of_another_aggregate_says_nothing() -> None:
 
 def test_a_book_is_shown_whole() -> None:
     book = BOOK.fold([full, BookChanged(pages=None, notes="lent"), BookFinished(rating=4, review="Sand.")])
-    assert shown("id-1", book) == Book(
+    assert to_answer("id-1", book) == Book(
         id="id-1",
         title="Dune",
         author="Frank Herbert",

@@ -14,9 +14,9 @@ import pytest
 
 from bookshelf.cqrs.envelope import ANSWERED, DROPPED, Envelope, decode_envelope, dropped, encode_envelope
 from bookshelf.cqrs.message import Event
-from bookshelf.shelf.answers import Book
-from bookshelf.shelf.book import BOOK, shown
+from bookshelf.shelf.book import BOOK, to_answer
 from bookshelf.shelf.events import EVENTS
+from bookshelf.shelf.fields import Book
 from bookshelf.shelf.reading import READING, Reading
 
 ROOT = Path(__file__).parents[3]
@@ -47,7 +47,7 @@ def test_every_field_of_every_event_has_a_golden_value() -> None:
 
 
 def test_the_golden_log_folds_to_the_book_that_it_always_folded_to() -> None:
-    assert shown(DUNE, BOOK.fold(events_of(DUNE))) == Book(
+    assert to_answer(DUNE, BOOK.fold(events_of(DUNE))) == Book(
         id=DUNE,
         title="Dune (40th anniversary)",
         author="Herbert, Frank",

@@ -1,18 +1,19 @@
-"""A CSV file whose header is understood: its rows as entries."""
+"""A CSV file as entries: its header names the format, its rows are books."""
 
+import re
 from collections.abc import Iterator, Sequence
 from datetime import date
-from typing import NamedTuple
+from typing import NamedTuple, NoReturn
 
 import msgspec
 
-from bookshelf.shelf.exchange import facts
-from bookshelf.shelf.exchange.build import build
-from bookshelf.shelf.exchange.entry import Entry, Refusal
-from bookshelf.shelf.exchange.format import Format, pick
-from bookshelf.shelf.exchange.reading import Setting
-from bookshelf.shelf.exchange.records import Record, records
-from bookshelf.shelf.exchange.source import Source
+from bookshelf.shelf.library_files.build import build
+from bookshelf.shelf.library_files.csv_records import Record, records
+from bookshelf.shelf.library_files.entry import Entry, NotALibrary, Refusal
+from bookshelf.shelf.library_files.format import Format, pick
+from bookshelf.shelf.library_files.formats import ANY_CSV, CALIBRE, GOODREADS, OPEN_LIBRARY, OWN, STORYGRAPH
+from bookshelf.shelf.library_files.reading_state import Setting, gather
+from bookshelf.shelf.library_files.source import Source
 
 _SAYS_READ = {"state", "read", "when"}
 
@@ -31,7 +32,7 @@ class Table(NamedTuple):
         layout = self.form.layout(self.header)
         names = {name for name, _ in layout}
         rows = (pick(layout, self._filled(row.cells)) for row in self._rows())
-        found = facts.gather(rows, self.form, self.delimiter)
+        found = gather(rows, self.form, self.delimiter)
         rated_is_read = self.form.guess and "rating" in names and names.isdisjoint(_SAYS_READ)
         return Setting(self.form, found, today, rated_is_read and found.scale > 0)
 
@@ -76,3 +77,58 @@ def _noted(found: Entry | Refusal, width: int) -> Entry | Refusal:
         return found
     note = f"the row ends after {len(found.raw)} of {width} cells"
     return msgspec.structs.replace(found, notes=(*found.notes, note))
+
+
+FORMATS = (OWN, GOODREADS, STORYGRAPH, OPEN_LIBRARY, CALIBRE, ANY_CSV)
+"""In the order in which they are tried: any CSV is the last resort."""
+
+_DELIMITERS = (",", ";", "\t")
+_EXCEL = re.compile(r"sep=.?", re.IGNORECASE)
+_SHOWN = 5
+
+
+def open_table(source: Source) -> Table:
+    """Answer the file as a table, read with the delimiter that shows the most columns.
+
+    Raises NotALibrary where no column names a title, or none an author.
+    """
+    headers = {delimiter: _header(source, delimiter) for delimiter in _DELIMITERS}
+    tables = [
+        Table(source, form, delimiter, _names(header), header.line)
+        for delimiter, header in headers.items()
+        if (form := _form(_names(header)))
+    ]
+    if not tables:
+        _refuse(source, max(map(_names, headers.values()), key=len))
+    return max(tables, key=lambda table: len(table.header))
+
+
+def _header(source: Source, delimiter: str) -> Record:
+    """Answer the first record; Excel's own first line, which names the delimiter, is none."""
+    with source.open() as stream:
+        for record in records(stream, delimiter):
+            if not _EXCEL.fullmatch("".join(record.cells).strip()):
+                return record
+    raise NotALibrary(f"{source.path} is empty: it holds no books")
+
+
+def _names(header: Record) -> tuple[str, ...]:
+    return tuple(cell.strip() for cell in header.cells)
+
+
+def _form(names: tuple[str, ...]) -> Format | None:
+    return next((form for form in FORMATS if form.recognises(names)), None)
+
+
+def _refuse(source: Source, names: tuple[str, ...]) -> NoReturn:
+    raise NotALibrary(
+        f"{source.path} holds no books that are recognised: its first line is {', '.join(_shown(names))};"
+        " needed is a column for the title and one for the author, as in an export of Goodreads,"
+        " StoryGraph, Open Library, Calibre or Bookshelf"
+    )
+
+
+def _shown(names: tuple[str, ...]) -> Iterator[str]:
+    yield from (repr(name[:40]) for name in names[:_SHOWN])
+    if len(names) > _SHOWN:
+        yield "…"

@@ -11,12 +11,12 @@ from bookshelf.cqrs.errors import NotFound
 from bookshelf.cqrs.message import Event
 from bookshelf.cqrs.route import Answer, QueryRoute
 from bookshelf.cqrs.view import Change, Handler, Recorded, View
-from bookshelf.shelf import text
-from bookshelf.shelf.answers import Book
+from bookshelf.shelf import field_types
 from bookshelf.shelf.events import EVENTS, TOPIC
+from bookshelf.shelf.fields import Book
 from bookshelf.shelf.history import Happened, History, OneBook, history_table
 from bookshelf.shelf.paging import After, Cursor, Limit, Order, in_order, take_items, write_cursor
-from bookshelf.shelf.rows import BookRows, book_table, shown
+from bookshelf.shelf.rows import BookTable, book_table, shown
 from bookshelf.storage.fulltext import has_words, index_words
 
 TABLES = MetaData()
@@ -35,7 +35,7 @@ def _both(keep_row: Handler) -> Handler:
 
 
 HANDLERS: Mapping[type[Event], Handler] = {
-    kind: _both(handler) for kind, handler in BookRows(books).handlers.items()
+    kind: _both(handler) for kind, handler in BookTable(books).handlers.items()
 }
 VIEW = View(name="booklist", topic=TOPIC, catalogue=EVENTS, tables=TABLES, handlers=HANDLERS)
 
@@ -70,8 +70,8 @@ class Listing(msgspec.Struct, forbid_unknown_fields=True):
 class AskedBook(msgspec.Struct, forbid_unknown_fields=True, rename={"as_of": "as-of"}):
     """Which book, and maybe as it was when: a time with its offset, like 2026-01-31T12:00:00Z."""
 
-    id: text.BookId
-    as_of: text.Moment | None = None
+    id: field_types.BookId
+    as_of: field_types.Moment | None = None
 
 
 def listed(db: Any, asked: Listing) -> Answer:  # noqa: ANN401 (the storage's connection)

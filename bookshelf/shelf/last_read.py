@@ -8,15 +8,15 @@ from sqlalchemy import Index, MetaData, select
 
 from bookshelf.cqrs.route import Answer, QueryRoute
 from bookshelf.cqrs.view import View
-from bookshelf.shelf.answers import Book
 from bookshelf.shelf.events import EVENTS, TOPIC
-from bookshelf.shelf.rows import BookRows, book_table, shown
+from bookshelf.shelf.fields import Book
+from bookshelf.shelf.rows import BookTable, book_table, shown
 
 TABLES = MetaData()
 books = book_table("lastread_book", TABLES)
 Index("lastread_by_day", books.c.done, books.c.finished, books.c.version)
 
-VIEW = View(name="lastread", topic=TOPIC, catalogue=EVENTS, tables=TABLES, handlers=BookRows(books).handlers)
+VIEW = View(name="lastread", topic=TOPIC, catalogue=EVENTS, tables=TABLES, handlers=BookTable(books).handlers)
 
 
 class LastRead(msgspec.Struct, forbid_unknown_fields=True):

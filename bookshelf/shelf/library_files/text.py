@@ -1,8 +1,9 @@
-"""Text as the shelf takes it: no control characters, no markup, not too long."""
+"""Text of a cell, cut to a limit and without control characters; and what makes two entries one book."""
 
 import html
 import re
-from collections.abc import Sequence
+import unicodedata
+from collections.abc import Mapping, Sequence
 
 _CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f]")
 _CONTROL_BUT_LINES = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f]")
@@ -59,3 +60,25 @@ def shown(values: Sequence[str]) -> str:
     longest = 40
     value = " ".join(values[0].split())
     return repr(value if len(value) <= longest else value[: longest - 1] + "…")
+
+
+Identity = tuple[str, str, str, str]
+
+
+def identity(book: Mapping[str, object]) -> Identity:
+    """Answer what tells this book from others: title, author, isbn and published.
+
+    Title and author are compared without regard to case, to spacing and to how
+    an accent is composed; a missing isbn or published is the empty string.
+    """
+    return (
+        _folded(book["title"]),
+        _folded(book["author"]),
+        str(book.get("isbn") or ""),
+        str(book.get("published") or ""),
+    )
+
+
+def _folded(value: object) -> str:
+    composed = unicodedata.normalize("NFC", str(value))
+    return " ".join(composed.split()).casefold()

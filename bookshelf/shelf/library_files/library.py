@@ -4,11 +4,10 @@ from collections.abc import Iterator
 from datetime import date
 from pathlib import Path
 
-from bookshelf.shelf.exchange.entry import Entry, Refusal
-from bookshelf.shelf.exchange.header import open_table
-from bookshelf.shelf.exchange.jsonlines import JsonLines, open_lines
-from bookshelf.shelf.exchange.source import find
-from bookshelf.shelf.exchange.table import Table
+from bookshelf.shelf.library_files.csv_table import Table, open_table
+from bookshelf.shelf.library_files.entry import Entry, Refusal
+from bookshelf.shelf.library_files.jsonlines import JsonLines, open_lines
+from bookshelf.shelf.library_files.source import find
 
 
 class Library:

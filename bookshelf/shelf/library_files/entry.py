@@ -10,7 +10,7 @@ class NotALibrary(Exception):
     """The file holds no books that can be recognised; the message says what to do."""
 
 
-class Book(TypedDict, total=False):
+class FileBook(TypedDict, total=False):
     """A book as POST /books takes it; a field without a value is left out."""
 
     title: Required[str]
@@ -41,7 +41,7 @@ class Entry(msgspec.Struct, frozen=True):
     """
 
     line: int
-    book: Book
+    book: FileBook
     finished: bool
     finished_on: date | None
     rating: int | None

@@ -6,7 +6,7 @@ from typing import Annotated, Literal
 import msgspec
 from msgspec import Meta
 
-from bookshelf.shelf import text
+from bookshelf.shelf import field_types
 
 _STATE = Meta(description="whether the reader has finished it", examples=["finished"])
 _FINISHED = Meta(description="the day it was finished; null if not known", examples=["2024-03-01"])
@@ -15,7 +15,7 @@ _FINISHED = Meta(description="the day it was finished; null if not known", examp
 class Book(msgspec.Struct, frozen=True, kw_only=True):
     """A whole book. `finished` may be null for a finished book: then the day is not known."""
 
-    id: text.BookId
+    id: field_types.BookId
     title: Annotated[str, Meta(examples=["Dune"])]
     author: Annotated[str, Meta(examples=["Frank Herbert"])]
     published: Annotated[str | None, Meta(examples=["1965"])] = None

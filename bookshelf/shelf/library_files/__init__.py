@@ -5,15 +5,14 @@ a file and answers its entries, `write_csv` and `write_jsonl` export a shelf,
 `write_refused` gives back what could not be read, `identity` tells books apart.
 """
 
-from bookshelf.shelf.exchange.entry import Book, Entry, NotALibrary, Refusal
-from bookshelf.shelf.exchange.export import write_csv, write_jsonl
-from bookshelf.shelf.exchange.identity import Identity, identity
-from bookshelf.shelf.exchange.library import Library, read_library
-from bookshelf.shelf.exchange.refused import write_refused
+from bookshelf.shelf.library_files.entry import Entry, FileBook, NotALibrary, Refusal
+from bookshelf.shelf.library_files.export import write_csv, write_jsonl, write_refused
+from bookshelf.shelf.library_files.library import Library, read_library
+from bookshelf.shelf.library_files.text import Identity, identity
 
 __all__ = [
-    "Book",
     "Entry",
+    "FileBook",
     "Identity",
     "Library",
     "NotALibrary",

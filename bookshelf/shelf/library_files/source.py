@@ -5,7 +5,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import NamedTuple, TextIO
 
-from bookshelf.shelf.exchange.entry import NotALibrary
+from bookshelf.shelf.library_files.entry import NotALibrary
 from bookshelf.shelf.limits import FILE_MAX
 
 _CHUNK = 1024 * 1024

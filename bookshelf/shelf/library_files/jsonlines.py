@@ -6,14 +6,13 @@ from typing import NamedTuple
 
 import msgspec
 
-from bookshelf.shelf.exchange.build import build
-from bookshelf.shelf.exchange.entry import Entry, NotALibrary, Refusal
-from bookshelf.shelf.exchange.facts import Facts
-from bookshelf.shelf.exchange.format import Fields, Format
-from bookshelf.shelf.exchange.own import OWN, join_tags
-from bookshelf.shelf.exchange.reading import Setting
-from bookshelf.shelf.exchange.records import Lines, TooLong
-from bookshelf.shelf.exchange.source import Source
+from bookshelf.shelf.library_files.build import build
+from bookshelf.shelf.library_files.csv_records import Lines, TooLong
+from bookshelf.shelf.library_files.entry import Entry, NotALibrary, Refusal
+from bookshelf.shelf.library_files.format import Fields, Format
+from bookshelf.shelf.library_files.formats import OWN, join_tags
+from bookshelf.shelf.library_files.reading_state import Facts, Setting
+from bookshelf.shelf.library_files.source import Source
 
 JSON_LINES = Format(
     name="Bookshelf JSON lines",

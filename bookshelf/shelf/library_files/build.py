@@ -4,12 +4,12 @@ import re
 from collections.abc import Callable
 
 from bookshelf.shelf import limits
-from bookshelf.shelf.exchange import isbn, tags
-from bookshelf.shelf.exchange.entry import Book, Entry, Refusal
-from bookshelf.shelf.exchange.format import Fields
-from bookshelf.shelf.exchange.opinion import opinion, passage
-from bookshelf.shelf.exchange.reading import Setting
-from bookshelf.shelf.exchange.text import cut, one_line, shown
+from bookshelf.shelf.library_files.entry import Entry, FileBook, Refusal
+from bookshelf.shelf.library_files.format import Fields
+from bookshelf.shelf.library_files.reading_state import Setting, opinion, passage
+from bookshelf.shelf.library_files.tags import choose_tags
+from bookshelf.shelf.library_files.text import cut, one_line, shown
+from bookshelf.shelf.library_files.values import choose_isbn
 
 _WHOLE = re.compile(r"(\d{1,3}(?:[,. ]\d{3})+|\d+)(?:\.0+)?\s*(?:p|pp|pages|s|seiten)?\.?", re.IGNORECASE)
 _YEAR = re.compile(r"(-?\d{1,4})\.0+")
@@ -25,7 +25,7 @@ def build(line: int, fields: Fields, raw: tuple[str, ...], setting: Setting) -> 
         return Refusal(line, fault, raw)
     notes: list[str] = []
     said = opinion(fields, setting, notes)
-    book: Book = {"title": title, "author": author}
+    book: FileBook = {"title": title, "author": author}
     for name, choose in _OPTIONAL.items():
         if name in fields and (value := choose(fields, setting, notes)):
             book[name] = value  # type: ignore[literal-required] # the names are Book's own
@@ -57,7 +57,7 @@ def _isbn(fields: Fields, setting: Setting, notes: list[str]) -> str:
     first = fields["isbn"][0]
     if setting.form.exact and _OUR_ISBN.fullmatch(first):
         return first
-    return isbn.choose(fields["isbn"], notes)
+    return choose_isbn(fields["isbn"], notes)
 
 
 def _pages(fields: Fields, _setting: Setting, notes: list[str]) -> int | None:
@@ -79,7 +79,7 @@ def _language(fields: Fields, setting: Setting, notes: list[str]) -> str:
 
 def _tags(fields: Fields, setting: Setting, notes: list[str]) -> list[str]:
     given = [tag for cell in fields.get("tags", [])[:1] for tag in setting.form.split_tags(cell)]
-    return tags.choose([*given, *fields.get("more tags", [])], notes, exact=setting.form.exact)
+    return choose_tags([*given, *fields.get("more tags", [])], notes, exact=setting.form.exact)
 
 
 def _notes(fields: Fields, setting: Setting, notes: list[str]) -> str:

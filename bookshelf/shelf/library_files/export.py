@@ -1,0 +1,86 @@
+"""Our own export: a CSV and JSON lines that an import reads back to the same shelf."""
+
+import csv
+from collections.abc import Iterable, Iterator, Mapping
+
+import msgspec
+
+from bookshelf.shelf.library_files.entry import Refusal
+from bookshelf.shelf.library_files.formats import COLUMNS, guarded, join_tags
+from bookshelf.shelf.library_files.library import Library
+
+
+class _Echo:
+    """A file that hands back what is written, so that csv makes lines for an iterator."""
+
+    def write(self, text: str) -> str:
+        return text
+
+
+def write_csv(books: Iterable[Mapping[str, object]]) -> Iterator[str]:
+    """Answer the lines of a CSV, header first; the books are as GET /books has them.
+
+    Each line has its line end (CR LF, RFC 4180): write them with newline="". With
+    encoding utf-8-sig Excel sees the right letters too, and an import reads both.
+    """
+    yield csv_line(COLUMNS)
+    for book in books:
+        yield csv_line([_cell(book.get(column)) for column in COLUMNS])
+
+
+def write_jsonl(books: Iterable[Mapping[str, object]]) -> Iterator[str]:
+    """Answer one line of JSON for each book, with its line end, all its fields as they are."""
+    encode = msgspec.json.Encoder().encode
+    for book in books:
+        yield encode(book).decode() + "\n"
+
+
+def csv_line(cells: Iterable[str], delimiter: str = ",") -> str:
+    """Answer the cells as one CSV record, with its line end."""
+    line: str = csv.writer(_Echo(), delimiter=delimiter).writerow(cells)
+    return line
+
+
+def _cell(value: object) -> str:
+    if value is None:
+        return ""
+    if isinstance(value, list | tuple):
+        return guarded(join_tags(value))
+    return guarded(str(value))
+
+
+REASON = "reason"
+
+
+def write_refused(library: Library, refusals: Iterable[Refusal]) -> Iterator[str]:
+    """Answer the lines of a file such as the library's own with these records alone.
+
+    A CSV has the library's header and delimiter, the cells as they were, and a last
+    column `reason`, which an import does not look at; a record that is not whole
+    stands in the first cell as text. JSON lines get a field `reason`; a line that
+    is no object becomes the field `line` of one. Lines have their line ends: write
+    them with newline="" and encoding utf-8-sig (CSV) or utf-8.
+    """
+    return _csv(library, refusals) if library.header else map(_json, refusals)
+
+
+def _csv(library: Library, refusals: Iterable[Refusal]) -> Iterator[str]:
+    again = library.header[-1] == REASON
+    header = library.header[:-1] if again else library.header
+    yield csv_line([*header, REASON], library.delimiter)
+    for refusal in refusals:
+        cells = (
+            refusal.raw[: len(header)] if again and len(refusal.raw) == len(library.header) else refusal.raw
+        )
+        missing = [""] * (len(header) - len(cells))
+        yield csv_line([*cells, *missing, refusal.reason], library.delimiter)
+
+
+def _json(refusal: Refusal) -> str:
+    (line,) = refusal.raw
+    try:
+        book = msgspec.json.decode(line, type=dict[str, msgspec.Raw])
+    except (msgspec.DecodeError, RecursionError):
+        book = {"line": msgspec.Raw(msgspec.json.encode(line))}
+    book[REASON] = msgspec.Raw(msgspec.json.encode(refusal.reason))
+    return msgspec.json.encode(book).decode() + "\n"
