@@ -14,7 +14,7 @@ FIRST = (
     "test/service/discovery/",
     "test/contract/",
     "test/chaos/",
-    "test/service/owner/",
+    "test/service/aggregate/",
     "test/system/",
 )
 

@@ -6,7 +6,7 @@ from tempfile import TemporaryDirectory
 
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from unit.exchange.files import library, refusals
+from unit.library_files.files import library, refusals
 
 from bookshelf.shelf.library_files import Entry, Library, NotALibrary, Refusal, write_refused
 from bookshelf.shelf.limits import TITLE_MAX

@@ -2,7 +2,7 @@ import codecs
 from pathlib import Path
 
 import pytest
-from unit.exchange.files import entries, fixture, library, only
+from unit.library_files.files import entries, fixture, library, only
 
 BOOK = "title,author\nŒuvres… “choisies”,Émile Zola\n"
 ANSWER = {"title": "Œuvres… “choisies”", "author": "Émile Zola"}

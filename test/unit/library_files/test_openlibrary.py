@@ -1,4 +1,4 @@
-from unit.exchange.files import entries, fixture
+from unit.library_files.files import entries, fixture
 
 
 def test_the_reading_log_is_recognised_by_its_header() -> None:

@@ -2,7 +2,7 @@ from datetime import date
 from pathlib import Path
 
 import pytest
-from unit.exchange.files import entries, fixture, library, only, refusals
+from unit.library_files.files import entries, fixture, library, only, refusals
 
 from bookshelf.shelf.library_files import NotALibrary
 

@@ -1,7 +1,7 @@
 import io
 
 import pytest
-from unit.exchange.files import entries, fixture, refusals
+from unit.library_files.files import entries, fixture, refusals
 
 from bookshelf.shelf.library_files import Entry
 from bookshelf.shelf.library_files.csv_records import Record, records

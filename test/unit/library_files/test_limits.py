@@ -1,7 +1,7 @@
 from pathlib import Path
 
 import pytest
-from unit.exchange.files import library, only, refusals
+from unit.library_files.files import library, only, refusals
 
 from bookshelf.shelf import limits
 

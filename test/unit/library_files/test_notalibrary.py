@@ -2,7 +2,7 @@ import os
 from pathlib import Path
 
 import pytest
-from unit.exchange.files import TODAY, library
+from unit.library_files.files import TODAY, library
 
 from bookshelf.shelf.library_files import NotALibrary, read_library
 from bookshelf.shelf.limits import FILE_MAX

@@ -1,7 +1,7 @@
 from datetime import date
 from pathlib import Path
 
-from unit.exchange.files import FIXTURES, entries, fixture, library, only
+from unit.library_files.files import FIXTURES, entries, fixture, library, only
 
 HEADER = (FIXTURES / "goodreads.csv").read_text(encoding="utf-8").partition("\n")[0]
 

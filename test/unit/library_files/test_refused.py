@@ -2,7 +2,7 @@ import csv
 from pathlib import Path
 
 import msgspec
-from unit.exchange.files import FIXTURES, fixture, library, only, refusals
+from unit.library_files.files import FIXTURES, fixture, library, only, refusals
 
 from bookshelf.shelf.library_files import Library, write_refused
 

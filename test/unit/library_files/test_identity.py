@@ -1,6 +1,6 @@
 from pathlib import Path
 
-from unit.exchange.files import library, only
+from unit.library_files.files import library, only
 
 from bookshelf.shelf.library_files import identity
 

@@ -2,7 +2,7 @@ from datetime import date
 from pathlib import Path
 
 import pytest
-from unit.exchange.files import entries, fixture, library, only
+from unit.library_files.files import entries, fixture, library, only
 
 
 def test_columns_are_found_in_any_order_case_and_spelling() -> None:

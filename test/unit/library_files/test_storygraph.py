@@ -1,6 +1,6 @@
 from datetime import date
 
-from unit.exchange.files import entries, fixture
+from unit.library_files.files import entries, fixture
 
 
 def test_storygraph_is_recognised_by_its_header() -> None:

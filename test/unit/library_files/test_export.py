@@ -6,7 +6,7 @@ from typing import Any
 
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
-from unit.exchange.files import TODAY, entries, fixture, library, only
+from unit.library_files.files import TODAY, entries, fixture, library, only
 
 from bookshelf.shelf.library_files import Entry, read_library, write_csv, write_jsonl
 from bookshelf.shelf.library_files.formats import guarded, join_tags, split_tags, unguarded

@@ -2,7 +2,7 @@ from datetime import date
 from pathlib import Path
 
 import pytest
-from unit.exchange.files import entries, fixture, library, only
+from unit.library_files.files import entries, fixture, library, only
 
 
 def test_a_catalog_is_recognised_by_its_header() -> None:
