@@ -6,7 +6,7 @@ from contextlib import asynccontextmanager
 from typing import cast
 
 from bench.measurement import BenchFault
-from bench.wire import Answer, Answers
+from bench.wire import Answers, WireResponse
 
 #: Only this machine is ever measured.
 HOST = "127.0.0.1"
@@ -18,7 +18,7 @@ class Line(asyncio.Protocol):
     """Calls `answered` for every answer, or for the fault that keeps it from coming."""
 
     def __init__(self) -> None:
-        self.answered: Callable[[Answer | BenchFault], None] = lambda _: None
+        self.answered: Callable[[WireResponse | BenchFault], None] = lambda _: None
         self._answers = Answers()
         self._transport: asyncio.Transport
 
@@ -40,9 +40,9 @@ class Line(asyncio.Protocol):
         """Say that no answer comes any more."""
         self.answered(BenchFault(f"the connection was cut: {fault or 'by the server'}"))
 
-    async def ask(self, request: bytes, status: int | None = 200) -> Answer:
+    async def ask(self, request: bytes, status: int | None = 200) -> WireResponse:
         """Ask and wait. Raises `BenchFault` for a cut connection, and another status if one is named."""
-        answered: asyncio.Future[Answer | BenchFault] = asyncio.get_running_loop().create_future()
+        answered: asyncio.Future[WireResponse | BenchFault] = asyncio.get_running_loop().create_future()
         self.answered = lambda answer: None if answered.done() else answered.set_result(answer)
         self.send(request)
         async with asyncio.timeout(ANSWER_S):
@@ -64,13 +64,13 @@ async def line(port: int) -> AsyncIterator[Line]:
         opened.close()
 
 
-async def ask(port: int, request: bytes, status: int = 200) -> Answer:
+async def ask(port: int, request: bytes, status: int = 200) -> WireResponse:
     """Ask once, on a connection of its own. Raises `BenchFault`."""
     async with line(port) as once:
         return await once.ask(request, status)
 
 
-def expected(answer: Answer | BenchFault, status: int | None) -> Answer:
+def expected(answer: WireResponse | BenchFault, status: int | None) -> WireResponse:
     """Return the answer if it has this status, any if None. Raises `BenchFault`."""
     if isinstance(answer, BenchFault):
         raise answer

@@ -8,7 +8,7 @@ from itertools import cycle
 from bench.figures import latencies
 from bench.line import ANSWER_S, Line, expected, line
 from bench.measurement import BenchFault
-from bench.wire import Answer
+from bench.wire import WireResponse
 
 #: Answers that are awaited before anything is timed.
 _WARM_UP = 200
@@ -47,7 +47,7 @@ class Load:
         ended: asyncio.Future[None] = asyncio.get_running_loop().create_future()
         sent = time.perf_counter()
 
-        def answered(answer: Answer | BenchFault) -> None:
+        def answered(answer: WireResponse | BenchFault) -> None:
             nonlocal sent
             now = time.perf_counter()
             try:

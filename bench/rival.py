@@ -25,7 +25,7 @@ _WHAT = (
 )
 
 
-class Book(Aggregate):
+class BaselineBook(Aggregate):
     """A book with the fields of one of the shelf."""
 
     @event("Added")
@@ -67,7 +67,7 @@ class Rival:
         def ask_on() -> None:
             while (asked := time.perf_counter()) < began + seconds:
                 fields = msgspec.structs.asdict(library.book(len(taken_s)))
-                self._application.save(Book(added=datetime.now(UTC), **fields))
+                self._application.save(BaselineBook(added=datetime.now(UTC), **fields))
                 taken_s.append(time.perf_counter() - asked)
 
         with ThreadPoolExecutor(askers) as threads:

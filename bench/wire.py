@@ -11,7 +11,7 @@ _LAST_CHUNK = b"0\r\n\r\n"
 _NO_BODY = frozenset({204, 304})
 
 
-class Answer(NamedTuple):
+class WireResponse(NamedTuple):
     """A whole answer; the head with its status line, as it came."""
 
     status: int
@@ -30,7 +30,7 @@ class Answers:
     def __init__(self) -> None:
         self._bytes = b""
 
-    def feed(self, data: bytes) -> Answer | None:
+    def feed(self, data: bytes) -> WireResponse | None:
         """Return the answer once it is whole. One request is under way at a time, so nothing follows it."""
         self._bytes += data
         end = self._bytes.find(b"\r\n\r\n")
@@ -41,7 +41,7 @@ class Answers:
         if not _whole(status, head, body):
             return None
         self._bytes = b""
-        return Answer(status, head, body)
+        return WireResponse(status, head, body)
 
 
 def _whole(status: int, head: bytes, body: bytes) -> bool:

@@ -14,7 +14,7 @@ SHORT = 64 << 10
 _DIGITS = 9
 
 
-class Deadline(Protocol):
+class RequestDeadline(Protocol):
     """What can be put off, at the loop's clock: asyncio's, or the gateway's own."""
 
     def expired(self) -> bool:
@@ -29,11 +29,11 @@ class Upload:
 
     def __init__(self, body: Body) -> None:
         self._body = body
-        self._deadline: Deadline | None = None
+        self._deadline: RequestDeadline | None = None
         self._patience_s = 0.0
         self.broken: BrokenBody | TooLarge | None = None
 
-    def put_off(self, deadline: Deadline, patience_s: float) -> None:
+    def put_off(self, deadline: RequestDeadline, patience_s: float) -> None:
         """Have each piece put this deadline off."""
         self._deadline = deadline
         self._patience_s = patience_s

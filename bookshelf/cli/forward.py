@@ -34,7 +34,7 @@ async def _forward(targets: dict[int, str], host: str) -> None:
     async def serve(ready: asyncio.Event, leaving: asyncio.Event) -> None:
         async with AsyncExitStack() as stack:
             for port, target in targets.items():
-                server = await asyncio.start_server(Forwarder(target, port).serve, host, port)
+                server = await asyncio.start_server(PortForwarder(target, port).serve, host, port)
                 stack.callback(server.close)
             click.echo(f"forwarding {', '.join(map(str, targets))}")
             ready.set()
@@ -43,7 +43,7 @@ async def _forward(targets: dict[int, str], host: str) -> None:
     await run_until_signalled(serve)
 
 
-class Forwarder:
+class PortForwarder:
     """Passes connections on to one name; its resolver says which instance is next."""
 
     def __init__(self, target: str, port: int) -> None:

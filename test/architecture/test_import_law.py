@@ -37,6 +37,7 @@ LAW: Law = {
         *("bookshelf.log", "bookshelf.discovery", "bookshelf.storage", "bookshelf.shelf.library_files"),
         *("bookshelf.concurrency", "bookshelf.http"),
         *("bookshelf.concurrency", "bookshelf.http"),
+        *("bookshelf.concurrency", "bookshelf.http"),
     },
     # measures all of it, starts what it measures as the command line does, and is no part of the product
     "bench": {

@@ -10,7 +10,7 @@ import pytest
 from support.process import bookshelf
 from support.program import Program
 
-from bookshelf.cli.forward import Forwarder
+from bookshelf.cli.forward import PortForwarder
 from bookshelf.cli.listen import own_address
 from bookshelf.config import WrongSetting
 
@@ -61,7 +61,7 @@ async def test_a_connection_is_passed_on_both_ways_to_its_end() -> None:
 
     async with await asyncio.start_server(shout, "127.0.0.1", 0) as target:
         port = target.sockets[0].getsockname()[1]
-        door = await asyncio.start_server(Forwarder("127.0.0.1", port).serve, "127.0.0.1", 0)
+        door = await asyncio.start_server(PortForwarder("127.0.0.1", port).serve, "127.0.0.1", 0)
         async with door:
             reader, writer = await asyncio.open_connection(*door.sockets[0].getsockname())
             writer.write(b"a book")
@@ -73,7 +73,7 @@ async def test_a_connection_is_passed_on_both_ways_to_its_end() -> None:
 async def test_a_connection_to_nobody_is_closed() -> None:
     with socket.create_server(("127.0.0.1", 0)) as held:
         port = held.getsockname()[1]
-    async with await asyncio.start_server(Forwarder("127.0.0.1", port).serve, "127.0.0.1", 0) as door:
+    async with await asyncio.start_server(PortForwarder("127.0.0.1", port).serve, "127.0.0.1", 0) as door:
         reader, writer = await asyncio.open_connection(*door.sockets[0].getsockname())
         assert await asyncio.wait_for(reader.read(), 10) == b""
         writer.close()

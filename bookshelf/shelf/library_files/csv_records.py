@@ -12,7 +12,7 @@ _BROKEN = 'a " is opened or closed in the wrong place: mend the quotes'
 _TOO_LONG = "the record or one of its cells is too long: shorten it"
 
 
-class Record(NamedTuple):
+class CsvRecord(NamedTuple):
     """The cells of one record; with a `fault` they are just its text, in one cell."""
 
     line: int
@@ -24,7 +24,7 @@ class TooLong(csv.Error):
     """A record goes on for more than RECORD_MAX characters."""
 
 
-class Lines:
+class LineReader:
     """The physical lines of a text, numbered from 1, that can step back inside a record."""
 
     def __init__(self, stream: TextIO) -> None:
@@ -35,7 +35,7 @@ class Lines:
         self._taken: list[str] = []
         self._room = RECORD_MAX
 
-    def __iter__(self) -> "Lines":
+    def __iter__(self) -> "LineReader":
         """Answer the lines themselves."""
         return self
 
@@ -84,7 +84,7 @@ class Lines:
         return line
 
 
-def records(stream: TextIO, delimiter: str, width: int = 0, *, exact: bool = False) -> Iterator[Record]:
+def records(stream: TextIO, delimiter: str, width: int = 0, *, exact: bool = False) -> Iterator[CsvRecord]:
     """Split the text at the delimiter; blank records are left out.
 
     A quote that is never closed would silently swallow the lines that follow.
@@ -94,7 +94,7 @@ def records(stream: TextIO, delimiter: str, width: int = 0, *, exact: bool = Fal
     after that, a record must have just `width` cells. Unless `exact`,
     people may put a space after a delimiter.
     """
-    lines = Lines(stream)
+    lines = LineReader(stream)
     reader = csv.reader(lines, delimiter=delimiter, strict=True, skipinitialspace=not exact)
     suspect, rereads = 0, 0
     while (record := _next(reader, lines, width, suspect)) is not None:
@@ -111,7 +111,7 @@ def records(stream: TextIO, delimiter: str, width: int = 0, *, exact: bool = Fal
             yield record
 
 
-def _next(reader: Iterator[list[str]], lines: Lines, width: int, suspect: int) -> Record | None:
+def _next(reader: Iterator[list[str]], lines: LineReader, width: int, suspect: int) -> CsvRecord | None:
     line = lines.begin()
     try:
         cells = next(reader)
@@ -119,8 +119,8 @@ def _next(reader: Iterator[list[str]], lines: Lines, width: int, suspect: int) -
         return None
     except csv.Error as error:
         long = isinstance(error, TooLong) or "field limit" in str(error)
-        return Record(line, [lines.first()], _TOO_LONG if long and not lines.several else _BROKEN)
+        return CsvRecord(line, [lines.first()], _TOO_LONG if long and not lines.several else _BROKEN)
     doubtful = lines.several or line <= suspect
     if doubtful and width and cells and len(cells) != width:
-        return Record(line, [lines.first()], _BROKEN)
-    return Record(line, cells)
+        return CsvRecord(line, [lines.first()], _BROKEN)
+    return CsvRecord(line, cells)

@@ -8,7 +8,7 @@ from typing import NamedTuple, NoReturn
 import msgspec
 
 from bookshelf.shelf.library_files.build import build
-from bookshelf.shelf.library_files.csv_records import Record, records
+from bookshelf.shelf.library_files.csv_records import CsvRecord, records
 from bookshelf.shelf.library_files.entry import Entry, NotALibrary, Refusal
 from bookshelf.shelf.library_files.format import Format, pick
 from bookshelf.shelf.library_files.formats import ANY_CSV, CALIBRE, GOODREADS, OPEN_LIBRARY, OWN, STORYGRAPH
@@ -54,7 +54,7 @@ class Table(NamedTuple):
         used = {place for _, places in self.form.layout(self.header) for place in places}
         return tuple(name for place, name in enumerate(self.header) if name and place not in used)
 
-    def _rows(self) -> Iterator[Record]:
+    def _rows(self) -> Iterator[CsvRecord]:
         with self.source.open() as stream:
             for row in records(stream, self.delimiter, len(self.header), exact=self.form.exact):
                 if row.line > self.line:
@@ -103,7 +103,7 @@ def open_table(source: Source) -> Table:
     return max(tables, key=lambda table: len(table.header))
 
 
-def _header(source: Source, delimiter: str) -> Record:
+def _header(source: Source, delimiter: str) -> CsvRecord:
     """Answer the first record; Excel's own first line, which names the delimiter, is none."""
     with source.open() as stream:
         for record in records(stream, delimiter):
@@ -112,7 +112,7 @@ def _header(source: Source, delimiter: str) -> Record:
     raise NotALibrary(f"{source.path} is empty: it holds no books")
 
 
-def _names(header: Record) -> tuple[str, ...]:
+def _names(header: CsvRecord) -> tuple[str, ...]:
     return tuple(cell.strip() for cell in header.cells)
 
 

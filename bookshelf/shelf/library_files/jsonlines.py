@@ -7,7 +7,7 @@ from typing import NamedTuple
 import msgspec
 
 from bookshelf.shelf.library_files.build import build
-from bookshelf.shelf.library_files.csv_records import Lines, TooLong
+from bookshelf.shelf.library_files.csv_records import LineReader, TooLong
 from bookshelf.shelf.library_files.entry import Entry, NotALibrary, Refusal
 from bookshelf.shelf.library_files.format import Fields, Format
 from bookshelf.shelf.library_files.formats import OWN, join_tags
@@ -54,7 +54,7 @@ class JsonLines(NamedTuple):
 
     def _lines(self) -> Iterator[tuple[int, str, str]]:
         with self.source.open() as stream:
-            lines = Lines(stream)
+            lines = LineReader(stream)
             while True:
                 number = lines.begin()
                 try:

@@ -5,7 +5,7 @@ from datetime import date
 from typing import NamedTuple
 
 from bookshelf.shelf.library_files.format import Fields, Format
-from bookshelf.shelf.library_files.tags import State, is_yes, state_of
+from bookshelf.shelf.library_files.tags import FileState, is_yes, state_of
 from bookshelf.shelf.library_files.text import cut, many_lines, shown
 from bookshelf.shelf.library_files.values import is_quarter, numeric, parse_date, parse_number, parse_stars
 from bookshelf.shelf.limits import RATING_MAX, REVIEW_MAX
@@ -86,15 +86,15 @@ def finished(fields: Fields, setting: Setting, notes: list[str]) -> tuple[bool, 
     """
     state = _state(fields, setting, notes)
     claims = [*_flags(fields, notes), *_days(fields)]
-    read = state is State.FINISHED or (bool(claims) and state is not State.STOPPED)
+    read = state is FileState.FINISHED or (bool(claims) and state is not FileState.STOPPED)
     return read, _day(fields, setting, notes) if read else None
 
 
-def _state(fields: Fields, setting: Setting, notes: list[str]) -> State | None:
+def _state(fields: Fields, setting: Setting, notes: list[str]) -> FileState | None:
     if "state" in fields:
         word = fields["state"][0].strip()
         state = state_of(word)
-        if state is None or state is State.STOPPED:
+        if state is None or state is FileState.STOPPED:
             fields.setdefault("tags", [])
             fields.setdefault("more tags", []).append(word)
             notes.append(f"{shown([word])} kept as a tag: the book counts as not read")

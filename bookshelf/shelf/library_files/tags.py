@@ -24,7 +24,7 @@ def choose_tags(given: Iterable[str], notes: list[str], *, exact: bool) -> list[
     return list(found)[:TAGS_MAX]
 
 
-class State(Enum):
+class FileState(Enum):
     """How far the reader is with a book, as far as the shelf can say."""
 
     FINISHED = "finished"
@@ -33,12 +33,12 @@ class State(Enum):
 
 
 _WORDS = {
-    State.FINISHED: """read, already read, finished, completed, complete, done, have read,
+    FileState.FINISHED: """read, already read, finished, completed, complete, done, have read,
         gelesen, fertig, lu, leído, leido, letto, lido, gelezen""",
-    State.UNREAD: """unread, to read, want to read, wanttoread, toread, tbr, not started, not read,
+    FileState.UNREAD: """unread, to read, want to read, wanttoread, toread, tbr, not started, not read,
         currently reading, currentlyreading, reading, in progress, started, owned to read,
         wishlist, wish list, paused, on hold, ungelesen, à lire, por leer, da leggere""",
-    State.STOPPED: """did not finish, dnf, not finished, abandoned, stopped, stopped reading,
+    FileState.STOPPED: """did not finish, dnf, not finished, abandoned, stopped, stopped reading,
         gave up, given up, abgebrochen, abandonné""",
 }
 _STATES = {" ".join(word.split()): state for state, words in _WORDS.items() for word in words.split(",")}
@@ -50,7 +50,7 @@ _YES = frozenset(
 _NO = frozenset({"no", "n", "false", "f", "0", "nein", "non", "nee", "não", "falsch", "faux", "✗", "☐", "-"})
 
 
-def state_of(word: str) -> State | None:
+def state_of(word: str) -> FileState | None:
     """Answer what the word says, or None where it is none of ours."""
     return _STATES.get(folded(word))
 
@@ -63,6 +63,6 @@ def is_shelf(tag: str) -> bool:
 def is_yes(word: str) -> bool | None:
     """Answer what a yes-or-no column says, or None where it is neither."""
     plain = word.strip().casefold()
-    if plain in _YES or state_of(plain) is State.FINISHED:
+    if plain in _YES or state_of(plain) is FileState.FINISHED:
         return True
     return False if plain in _NO or state_of(plain) is not None else None

@@ -6,14 +6,14 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from bench.wire import Answer, Answers, get, post
+from bench.wire import Answers, WireResponse, get, post
 
 CREATED = b"HTTP/1.1 201 Created\r\nLocation: /books/1\r\ncontent-length: 5\r\n\r\nhello"
 CHUNKED = b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n5\r\nhello\r\n0\r\n\r\n"
 EMPTY = b"HTTP/1.1 204 No Content\r\nETag: x\r\n\r\n"
 
 
-def fed(pieces: list[bytes]) -> list[Answer]:
+def fed(pieces: list[bytes]) -> list[WireResponse]:
     answers = Answers()
     return [answer for piece in pieces if (answer := answers.feed(piece)) is not None]
 

@@ -4,11 +4,11 @@ import pytest
 from unit.library_files.files import entries, fixture, refusals
 
 from bookshelf.shelf.library_files import Entry
-from bookshelf.shelf.library_files.csv_records import Record, records
+from bookshelf.shelf.library_files.csv_records import CsvRecord, records
 from bookshelf.shelf.limits import RECORD_MAX, REREADS_MAX
 
 
-def read(text: str, width: int = 0) -> list[Record]:
+def read(text: str, width: int = 0) -> list[CsvRecord]:
     return list(records(io.StringIO(text, newline=""), ",", width))
 
 
