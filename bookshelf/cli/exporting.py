@@ -10,7 +10,7 @@ import click
 
 from bookshelf.cli.client import NoShelf, shelf
 from bookshelf.cli.faults import guarded, stop
-from bookshelf.cli.importer import BOOKS, next_page
+from bookshelf.cli.importing import BOOKS, next_page
 from bookshelf.cli.loop import run
 from bookshelf.config import Settings, read
 from bookshelf.runtime.logs import configure

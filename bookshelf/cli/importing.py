@@ -1,27 +1,230 @@
-"""`bookshelf import`: a reader's real library, through the HTTP door."""
+"""`bookshelf import`: reads a library file and brings its books into a shelf, with one report."""
 
+import asyncio
 import os
 import shutil
 import sys
-from collections.abc import Iterator
+import time
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from datetime import UTC, datetime
+from hashlib import blake2b
 from pathlib import Path
 from tempfile import NamedTemporaryFile
+from typing import Any
 
 import click
 import msgspec
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
-from bookshelf.cli.client import NoShelf, shelf
+from bookshelf.cli.client import NoShelf, Reply, Shelf, shelf
 from bookshelf.cli.faults import MENDABLE, guarded, stop
-from bookshelf.cli.importer import Importer
 from bookshelf.cli.loop import run
-from bookshelf.cli.report import Report
 from bookshelf.config import Settings, read
 from bookshelf.runtime.logs import configure
-from bookshelf.shelf.library_files import Library, NotALibrary, read_library
+from bookshelf.shelf.library_files import (
+    Entry,
+    Identity,
+    Library,
+    NotALibrary,
+    Refusal,
+    identity,
+    read_library,
+    write_refused,
+)
+
+#: Refused lines and remarks that are shown to a person; the file has them all.
+_SHOWN = 20
+
+
+class Report:
+    """Counts as an import goes on. Seconds are since the report was begun."""
+
+    def __init__(self) -> None:
+        self.read = self.added = self.finished = self.unchanged = 0
+        self.refused: list[Refusal] = []
+        self.warnings: list[tuple[int, str]] = []
+        self._began = time.monotonic()
+
+    def count(self, *, added: bool, finished: bool) -> None:
+        """Count one line that the shelf took."""
+        self.added += added
+        self.finished += finished
+        self.unchanged += not (added or finished)
+
+    def refuse(self, refusal: Refusal) -> None:
+        """Keep one line that it did not take."""
+        self.refused.append(refusal)
+
+    def remark(self, entry: Entry) -> None:
+        """Keep what was left out of a line that it took."""
+        self.warnings.extend((entry.line, note) for note in entry.notes)
+
+    def as_json(self) -> dict[str, Any]:
+        """Return the report for programs."""
+        return {
+            "read": self.read,
+            "added": self.added,
+            "finished": self.finished,
+            "unchanged": self.unchanged,
+            "refused": [{"line": one.line, "reason": one.reason} for one in self._in_order()],
+            "warnings": [{"line": line, "reason": reason} for line, reason in sorted(self.warnings)],
+            "seconds": round(time.monotonic() - self._began, 3),
+        }
+
+    def as_text(self) -> Iterator[str]:
+        """Yield the report's lines for people."""
+        seconds = time.monotonic() - self._began
+        yield (
+            f"{self.read} books read in {seconds:.1f} s: {self.added} added, {self.finished} finished, "
+            f"{self.unchanged} there already, {len(self.refused)} refused."
+        )
+        yield from _some("Refused", [(one.line, one.reason) for one in self._in_order()])
+        yield from _some("Left out", sorted(self.warnings))
+
+    def _in_order(self) -> list[Refusal]:
+        return sorted(self.refused, key=lambda one: one.line)
+
+    def write_refused(self, library: Library, path: Path) -> Path | None:
+        """Write the refused lines beside the file, to mend and import again; return where, or None."""
+        if not self.refused:
+            return None
+        suffix = ".csv" if library.header else ".jsonl"
+        there = path.with_name(f"{path.stem}.refused{suffix}")
+        with there.open("w", encoding="utf-8-sig" if library.header else "utf-8", newline="") as file:
+            file.writelines(write_refused(library, self._in_order()))
+        return there
+
+
+def _some(title: str, lines: list[tuple[int, str]]) -> Iterator[str]:
+    if lines:
+        yield f"{title}:"
+    for line, reason in lines[:_SHOWN]:
+        yield f"  line {line}: {reason}"
+    if len(lines) > _SHOWN:
+        yield f"  and {len(lines) - _SHOWN} more (--json lists them all)"
+
+
+BOOKS = "/bookshelf/books"
+#: Requests under way at a time.
+_AT_ONCE = 32
+_CREATED = 201
+_NO_CONTENT = 204
+_NOT_FOUND = 404
+
+
+class OnShelf(msgspec.Struct):
+    """A book of the shelf: its id, and whether it is finished."""
+
+    id: str
+    finished: bool
+
+
+class _Refused(Exception):
+    """The shelf will not have it; says why."""
+
+
+class Importer:
+    """Brings entries onto one shelf."""
+
+    def __init__(self, shelf: Shelf, report: Report, progress: Callable[[], None]) -> None:
+        self._shelf = shelf
+        self._report = report
+        self._progress = progress
+        self._there: dict[Identity, asyncio.Future[OnShelf]] = {}
+
+    async def run(self, entries: Iterable[Entry | Refusal]) -> None:
+        """Bring all. Raises `NoShelf`."""
+        await self._look()
+        source = iter(entries)
+        try:
+            async with asyncio.TaskGroup() as group:
+                for _ in range(_AT_ONCE):
+                    group.create_task(self._work(source))
+        except BaseExceptionGroup as faults:
+            raise faults.exceptions[0] from None  # they all met the same: the shelf went away
+
+    async def _look(self) -> None:
+        """Learn what is on the shelf already."""
+        target: str | None = BOOKS
+        while target is not None:
+            reply = await self._shelf.get(target)
+            for book in _expect(reply, 200).body:
+                self._known(identity(book)).set_result(OnShelf(book["id"], book["state"] == "finished"))
+            target = next_page(reply)
+
+    def _known(self, name: Identity) -> "asyncio.Future[OnShelf]":
+        future: asyncio.Future[OnShelf] = asyncio.get_running_loop().create_future()
+        self._there[name] = future
+        return future
+
+    async def _work(self, source: Any) -> None:  # noqa: ANN401 (one iterator, shared by all who work)
+        for entry in source:
+            self._report.read += 1
+            if isinstance(entry, Refusal):
+                self._report.refuse(entry)
+            else:
+                await self._bring(entry)
+            self._progress()
+
+    async def _bring(self, entry: Entry) -> None:
+        self._report.remark(entry)
+        try:
+            book, added = await self._add(entry)
+            finished = await self._finish(entry, book)
+        except _Refused as refused:
+            self._report.refuse(entry.refused(str(refused)))
+            return
+        self._report.count(added=added, finished=finished)
+
+    async def _add(self, entry: Entry) -> tuple[OnShelf, bool]:
+        """Return the entry's book, and whether it was added now."""
+        name = identity(entry.book)
+        there = self._there.get(name)
+        if there is not None:
+            return await asyncio.shield(there), False
+        known = self._known(name)
+        try:
+            reply = await self._shelf.post(BOOKS, entry.book, _key("book", entry.book))
+            book = OnShelf(_expect(reply, _CREATED).body["id"], finished=False)
+        except BaseException as fault:
+            del self._there[name]
+            known.set_exception(fault if isinstance(fault, _Refused) else _Refused("the import was stopped"))
+            known.exception()  # it may be that no one else waits for it
+            raise
+        known.set_result(book)
+        return book, "Idempotency-Replayed" not in reply.headers
+
+    async def _finish(self, entry: Entry, book: OnShelf) -> bool:
+        """Finish the book if the reader has, and it is not said yet; return whether that was new."""
+        if not entry.finished or book.finished:
+            return False
+        day = entry.finished_on.isoformat() if entry.finished_on else "unknown"
+        body = {"finished": day, "rating": entry.rating, "review": entry.review}
+        reply = await self._shelf.post(f"{BOOKS}/{book.id}/finished", body, _key(book.id, body))
+        if reply.status == _NOT_FOUND:
+            return False  # it was imported once and taken off the shelf since: it stays off
+        _expect(reply, _NO_CONTENT)
+        book.finished = True
+        return "Idempotency-Replayed" not in reply.headers
+
+
+def _expect(reply: Reply, status: int) -> Reply:
+    if reply.status != status:
+        raise _Refused(reply.detail)
+    return reply
+
+
+def _key(what: str, content: Mapping[str, Any]) -> str:
+    digest = blake2b(msgspec.json.encode(content, order="sorted"), digest_size=16).hexdigest()
+    return f"import-{what}-{digest}"
+
+
+def next_page(reply: Reply) -> str | None:
+    """Return the target of the page after this one, None if this is the last."""
+    link = reply.headers.get("Link", "")
+    return link[1 : link.index(">")] if 'rel="next"' in link else None
 
 
 @click.command("import")

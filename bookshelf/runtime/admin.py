@@ -1,10 +1,12 @@
-"""The admin API of one process: dead letters of its views and owners, rebuilds."""
+"""The admin API of one process: dead letters of its views and owners, rebuilds and their progress."""
 
+import asyncio
 import hmac
-from collections.abc import Mapping, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
 from typing import Any
 
 import msgspec
+import structlog
 
 from bookshelf.cqrs.envelope import DROPPED, Dropped, Envelope, encode_envelope
 from bookshelf.cqrs.position import Position, parse_position
@@ -15,10 +17,56 @@ from bookshelf.runtime.api.endpoint import Api
 from bookshelf.runtime.decoding import Decoder
 from bookshelf.runtime.infrastructure import Infrastructure
 from bookshelf.runtime.metrics import Meters
-from bookshelf.runtime.progress import Progress
 from bookshelf.runtime.service import ServiceHost
 from bookshelf.runtime.view import dead_letters
 from bookshelf.runtime.view.host import ViewHost
+
+_logger = structlog.get_logger(__name__)
+
+
+class Step(msgspec.Struct, frozen=True):
+    """How far the work is: `done` of `total`, and whether that was all; `fault` if it could not be ended."""
+
+    done: int
+    total: int
+    ended: bool = False
+    fault: str | None = None
+
+
+class Progress:
+    """Runs work that reports (done, total); only the newest report waits to be read."""
+
+    def __init__(self, work: Callable[[Callable[[int, int], None]], Awaitable[None]]) -> None:
+        self._work = work
+        self._newest = Step(0, 0)
+        self._news = asyncio.Event()
+
+    def _report(self, done: int, total: int) -> None:
+        self._newest = Step(done, total)
+        self._news.set()
+
+    async def _run(self) -> None:
+        fault = None
+        try:
+            await self._work(self._report)
+        except Exception as raised:
+            _logger.exception("long-work-failed")
+            fault = str(raised)
+        self._newest = Step(self._newest.done, self._newest.total, ended=True, fault=fault)
+        self._news.set()
+
+    async def stream(self) -> AsyncIterator[bytes]:
+        """Yield a line for each piece of news. The work goes on when no one reads any more."""
+        task = asyncio.create_task(self._run())
+        while True:
+            await self._news.wait()
+            self._news.clear()
+            step = self._newest
+            yield msgspec.json.encode(step) + b"\n"
+            if step.ended:
+                await task
+                return
+
 
 _encode = msgspec.json.Encoder().encode
 

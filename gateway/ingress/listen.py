@@ -1,13 +1,15 @@
-"""The gateway's port, opened as the settings say."""
+"""The gateway's ports: HTTP, HTTPS, and the redirect from one to the other."""
 
 import asyncio
 import contextlib
+import re
 from collections.abc import Iterable
 from pathlib import Path
 
 from bookshelf.config import Gate, WrongSetting, missing_extra
 from bookshelf.http.limits import ConnectionLimits
-from bookshelf.http.message import Handler
+from bookshelf.http.message import Handler, Request, Response
+from bookshelf.http.problem import Problem, problem_response
 from bookshelf.http.request_check import CheckedHandler, RequestCheck
 from bookshelf.http.server.server import HttpServer
 from gateway.auth.verifier import Verifier
@@ -15,9 +17,28 @@ from gateway.ingress.client_address import TrustedProxies
 from gateway.ingress.compression import GzipResponses
 from gateway.ingress.concurrency import ConcurrencyLimiter
 from gateway.ingress.cors import Cors
-from gateway.ingress.https_redirect import HttpsRedirect
 from gateway.ingress.middleware import Ingress, IngressPolicy, RequestCounter
 from gateway.ingress.tls import BadCertificate, Certificate
+
+_NAME = re.compile(r"(\[[0-9a-fA-F:.]{2,45}\]|[A-Za-z0-9.-]{1,253})(?::\d{1,5})?")
+_TARGET = re.compile(r"/[\x21\x22\x24-\x7e]*")
+_HTTPS = 443
+
+
+class HttpsRedirect:
+    """A handler that sends everyone to the same address over TLS, with the method kept."""
+
+    def __init__(self, port: int) -> None:
+        self._port = "" if port == _HTTPS else f":{port}"
+
+    async def handle(self, request: Request) -> Response:
+        """Send there."""
+        host = _NAME.fullmatch(request.headers.get("Host", ""))
+        if host is None or _TARGET.fullmatch(request.target) is None:
+            return problem_response(Problem("malformed", "ask over https"))
+        location = f"https://{host[1]}{self._port}{request.target}"
+        return Response(308, {"Location": location, "Cache-Control": "no-store"})
+
 
 #: Connections beyond the limits, for health and metrics.
 _SPARE = 16
@@ -81,8 +102,11 @@ def verifier(gate: Gate) -> Verifier | None:
     if not gate.gateway_jwks:
         return None
     try:
-        from gateway.auth.jwks import BadKeys, FileKeys  # noqa: PLC0415 (an extra)
-        from gateway.auth.jwks_url import UrlKeys  # noqa: PLC0415 (as above)
+        from gateway.auth.jwks import (  # noqa: PLC0415 (an extra)
+            BadKeys,
+            FileKeys,
+            UrlKeys,
+        )
         from gateway.auth.jwt import Tokens  # noqa: PLC0415 (as above)
     except ModuleNotFoundError as fault:
         raise _missing("gateway_jwks", fault) from None

@@ -10,8 +10,7 @@ from bookshelf.http.problem import Problem
 from bookshelf.http.router import Router
 from bookshelf.runtime.health import live
 from bookshelf.runtime.metrics import Meters
-from gateway.pages import apidocs
-from gateway.pages.static_page import Page, RedirectPage
+from gateway.pages.static_page import Page, RedirectPage, apidocs_pages
 from gateway.pages.status import status
 from gateway.pages.status_page import POLICY, sheet
 from gateway.pages.visibility import Visibility
@@ -48,7 +47,7 @@ class Pages:
         return {
             "/": RedirectPage(307, "/apidocs/"),
             "/apidocs": RedirectPage(308, "/apidocs/"),
-            **apidocs.pages(),
+            **apidocs_pages(),
             "/openapi.json": self._openapi,
             "/health/live": live,
             "/health/ready": self._ready,

@@ -1,7 +1,8 @@
-"""What the gateway serves itself and is the same for everyone: a body, its type, its entity tag."""
+"""Pages that never change: files with their cache headers, among them the API documentation."""
 
 from collections.abc import Mapping
 from hashlib import blake2b
+from importlib.resources import files
 
 from bookshelf.http.message import Request, Response
 from bookshelf.runtime.api.header_fields import unchanged
@@ -43,3 +44,35 @@ class RedirectPage:
     async def __call__(self, _request: Request, _path: Mapping[str, str]) -> Response:
         """Send there."""
         return Response(self._status, self._headers)
+
+
+#: Swagger UI writes styles into its elements and has its icons in its style sheet, as data: addresses.
+_POLICY = (
+    "default-src 'none'; script-src 'self'; style-src 'self' 'unsafe-inline'; img-src 'self' data:; "
+    "connect-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
+)
+_HEADERS = {"Content-Security-Policy": _POLICY, "Referrer-Policy": "no-referrer"}
+_HTML = "text/html; charset=utf-8"
+_SCRIPT = "text/javascript; charset=utf-8"
+
+#: Vendored files change only with a release of ours; a day is soon enough.
+_KEPT = "public, max-age=86400"
+
+#: Every file that is served: its media type and how long it is kept.
+_FILES = {
+    "index.html": (_HTML, REVALIDATED),
+    "initializer.js": (_SCRIPT, REVALIDATED),
+    "swagger-ui-bundle.js": (_SCRIPT, _KEPT),
+    "swagger-ui.css": ("text/css; charset=utf-8", _KEPT),
+    "favicon-32x32.png": ("image/png", _KEPT),
+}
+
+
+def apidocs_pages() -> Mapping[str, Page]:
+    """Read the files; return them by the path that each is served at."""
+    folder = files("gateway") / "swagger"
+    found = {
+        f"/apidocs/{name}": Page((folder / name).read_bytes(), media_type, cache, _HEADERS)
+        for name, (media_type, cache) in _FILES.items()
+    }
+    return found | {"/apidocs/": found["/apidocs/index.html"]}

@@ -1,14 +1,79 @@
-"""The instances that a request may go to."""
+"""The upstream endpoints of a service, and which one a call goes to: its owner, or the better of two."""
 
 import random as machine
-from collections.abc import Collection, Iterable
+from collections.abc import Callable, Collection, Iterable, Sequence
 
 from bookshelf.discovery.port import Instance, Snapshot
-from gateway.upstream.balancer import Balancer, Random
+from bookshelf.runtime.api.ownership import owned, partition, partitions
 from gateway.upstream.endpoint import OutlierLimits, UpstreamEndpoint
 from gateway.upstream.outliers import OutlierDetection
-from gateway.upstream.owners import Owners
 from gateway.upstream.retry_budget import RetryBudget
+
+_UNKNOWN = 0
+
+
+class Owners:
+    """The owners of one aggregate's partitions; none if instances disagree on how many there are."""
+
+    __slots__ = ("_by_partition", "_count")
+
+    def __init__(self, aggregate: str, endpoints: Iterable[UpstreamEndpoint]) -> None:
+        said = {one: partitions(one.instance.meta, aggregate) for one in endpoints}
+        counts = {count for count in said.values() if count}
+        self._count = counts.pop() if len(counts) == 1 else _UNKNOWN
+        self._by_partition = {number: one for one in said for number in owned(one.instance.meta, aggregate)}
+
+    def of(self, subject: str) -> UpstreamEndpoint | None:
+        """Return the owner of an id's partition, None if it is not known."""
+        if self._count == _UNKNOWN:
+            return None
+        return self._by_partition.get(partition(subject, self._count))
+
+
+#: Returns a number from 0 up to, and without, 1.
+Random = Callable[[], float]
+
+
+class Balancer:
+    """Chooses among endpoints. Who is ejected is asked only when all are: panic. An open breaker, never."""
+
+    __slots__ = ("_random",)
+
+    def __init__(self, random: Random) -> None:
+        self._random = random
+
+    def choose(
+        self,
+        endpoints: Sequence[UpstreamEndpoint],
+        now: float,
+        tried: Collection[UpstreamEndpoint] = (),
+        first: UpstreamEndpoint | None = None,
+    ) -> UpstreamEndpoint | None:
+        """Return who is asked next; None if no one may be. `first` is, if nothing speaks against it."""
+        if first is not None and first.well and first not in tried:
+            return first
+        if not tried:
+            one = self._of_two(endpoints)
+            if one is not None and one.well:  # the other way is taken when something is wrong
+                return one
+        return self._of_two(_allowed(endpoints, now, tried))
+
+    def _of_two(self, endpoints: Sequence[UpstreamEndpoint]) -> UpstreamEndpoint | None:
+        count = len(endpoints)
+        if count < 2:  # noqa: PLR2004 (of one there is no choice)
+            return endpoints[0] if endpoints else None
+        at = int(self._random() * count)
+        other = int(self._random() * (count - 1))
+        one, two = endpoints[at], endpoints[other + (other >= at)]
+        return two if two.outstanding < one.outstanding else one
+
+
+def _allowed(
+    endpoints: Sequence[UpstreamEndpoint], now: float, tried: Collection[UpstreamEndpoint]
+) -> Sequence[UpstreamEndpoint]:
+    may = [one for one in endpoints if one not in tried and one.breaker.allows(now)]
+    return [one for one in may if one.ejection.allows(now)] or may
+
 
 #: An instance is the same as long as it is found under the same name at the same place.
 _Place = tuple[str, str, int]

@@ -1,18 +1,53 @@
-"""Asks an instance, and another where that is safe, and says clearly when none answers."""
+"""A query that is put to a second instance when the first takes long: the answer that comes first is taken.
+
+Source: J. Dean and L. A. Barroso, The Tail at Scale (2013), "hedged requests".
+"""
 
 import asyncio
 import time
 from collections.abc import Awaitable, Callable, Mapping
 
 from bookshelf.http.client.transport import NoResponse, Transport, Unreachable
-from bookshelf.http.message import Request, Response
+from bookshelf.http.message import Request, Response, close_body
 from bookshelf.http.problem import Problem
 from bookshelf.runtime.clock import Ids, SystemClock, SystemIds
 from gateway.bodies import discard
 from gateway.upstream.attempt import Attempts, NoHead
 from gateway.upstream.call import READS, Call, CallFactory, CallTimeouts, Clock, no_answer
-from gateway.upstream.hedge import hedged
 from gateway.upstream.route import Route
+
+Ask = Callable[[], Awaitable[Response]]
+
+
+async def hedged(ask: Ask, after_s: float, may: Callable[[], bool]) -> Response:
+    """Return the first answer, of one ask or of two. A fault counts only if the other fails too."""
+    first = asyncio.ensure_future(ask())
+    running: set[asyncio.Future[Response]] = {first}
+    try:
+        done, _ = await asyncio.wait(running, timeout=after_s)
+        if not done and may():
+            running.add(asyncio.ensure_future(ask()))
+        return await _first(running)
+    finally:
+        await _dropped(running)
+
+
+async def _first(running: set["asyncio.Future[Response]"]) -> Response:
+    while True:
+        done, _ = await asyncio.wait(running, return_when=asyncio.FIRST_COMPLETED)
+        for one in done:
+            running.discard(one)
+            if one.exception() is None or not running:
+                return one.result()
+
+
+async def _dropped(running: set["asyncio.Future[Response]"]) -> None:
+    for one in running:
+        one.cancel()
+    for answer in await asyncio.gather(*running, return_exceptions=True):
+        if isinstance(answer, Response):
+            await close_body(answer.body)
+
 
 _UNAVAILABLE = 503
 #: Instances that one request is brought to at the most.

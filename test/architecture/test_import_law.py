@@ -38,6 +38,7 @@ LAW: Law = {
         *("bookshelf.concurrency", "bookshelf.http"),
         *("bookshelf.concurrency", "bookshelf.http"),
         *("bookshelf.concurrency", "bookshelf.http"),
+        *("bookshelf.concurrency", "bookshelf.http"),
     },
     # measures all of it, starts what it measures as the command line does, and is no part of the product
     "bench": {

@@ -5,8 +5,7 @@ import asyncio
 import structlog
 
 from bookshelf.discovery.consul import registration
-from bookshelf.discovery.consul.agent import Agent, AgentError
-from bookshelf.discovery.consul.retry import retry_until_reached
+from bookshelf.discovery.consul.agent import Agent, AgentError, retry_until_reached
 from bookshelf.discovery.consul.settings import Pace
 from bookshelf.discovery.port import DiscoveryFault, Instance
 

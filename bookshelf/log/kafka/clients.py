@@ -1,13 +1,12 @@
-"""The one place where clients of aiokafka are made: none of its unsafe defaults leaves here.
-
-Its defaults would acknowledge before the replicas have a record, commit what was not handled, begin at the
-latest record, and show what a transaction took back.
-"""
+"""The one place where Kafka clients are made: none of the library's unsafe defaults leaves here."""
 
 import asyncio
+import logging
 import ssl
+import time
 from typing import Any
 
+import structlog
 from aiokafka import AIOKafkaConsumer, AIOKafkaProducer
 from aiokafka.admin import AIOKafkaAdminClient
 from aiokafka.conn import AIOKafkaConnection
@@ -15,9 +14,44 @@ from aiokafka.helpers import create_ssl_context
 from aiokafka.producer import sender
 
 from bookshelf.log.kafka.assignor import Assignor
-from bookshelf.log.kafka.client_logging import listen
 from bookshelf.log.kafka.settings import KafkaSettings
 from bookshelf.log.port import LogFault
+
+#: Seconds for which the same complaint is only counted.
+_QUIET_S = 10.0
+_logger = structlog.get_logger(__name__)
+
+
+class _LogFilter(logging.Handler):
+    """Errors become warnings, once in a while; what is less is said for debugging."""
+
+    def __init__(self) -> None:
+        super().__init__(logging.WARNING)
+        self._said: dict[str, float] = {}
+        self._kept: dict[str, int] = {}
+
+    def emit(self, record: logging.LogRecord) -> None:
+        """Pass a line on, or count it."""
+        said = " ".join(record.getMessage().split())
+        if record.levelno < logging.ERROR:
+            _logger.debug("kafka-client", said=said)
+            return
+        kind, now = str(record.msg), time.monotonic()
+        if now - self._said.get(kind, -_QUIET_S) < _QUIET_S:
+            self._kept[kind] = self._kept.get(kind, 0) + 1
+            return
+        self._said[kind] = now
+        why = record.exc_info and repr(record.exc_info[1])
+        _logger.warning("kafka-client", said=said, why=why, kept_back=self._kept.pop(kind, 0))
+
+
+_FILTER = _LogFilter()
+
+
+def listen() -> None:
+    """Hear aiokafka from now on; doing it twice is doing it once."""
+    logging.getLogger("aiokafka").addHandler(_FILTER)
+
 
 #: Milliseconds between two tries while the former transaction's markers are written. Measured: 1.4 ms a
 #: transaction with these, 24 ms and more with aiokafka's 20 and 100.

@@ -13,9 +13,9 @@ from bookshelf.log.kafka.connect import administered, connect, reach
 from bookshelf.log.kafka.faults import asking, persist
 from bookshelf.log.kafka.identity import identity
 from bookshelf.log.kafka.member import KafkaMembership
-from bookshelf.log.kafka.placement import first_keys, misplaced, written_for
 from bookshelf.log.kafka.settings import KafkaSettings, Topic
 from bookshelf.log.kafka.tail import KafkaTail
+from bookshelf.log.kafka.topic_check import first_keys, misplaced, written_for
 from bookshelf.log.kafka.topics import TopicSettings, ensure, existing, look_up
 from bookshelf.log.kafka.transaction import claim
 from bookshelf.log.kafka.writer import KafkaWriter, WriterContext

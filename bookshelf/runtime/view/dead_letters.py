@@ -9,7 +9,7 @@ from sqlalchemy import Connection
 from bookshelf.cqrs.position import Position
 from bookshelf.cqrs.view import View
 from bookshelf.runtime.view.apply import Batch
-from bookshelf.runtime.view.rows import Rows
+from bookshelf.runtime.view.generation import Generation
 from bookshelf.storage import checkpoints
 
 
@@ -24,25 +24,25 @@ class DeadLetter(msgspec.Struct, frozen=True):
     value: str
 
 
-async def listed(rows: Rows) -> list[DeadLetter]:
+async def listed(rows: Generation) -> list[DeadLetter]:
     """Return the dead letters in the order of the log."""
     return [_shown(rows, row) for row in await rows.tables.read(checkpoints.letters)]
 
 
-async def count(rows: Rows) -> int:
+async def count(rows: Generation) -> int:
     """Return how many dead letters there are."""
     found: int = await rows.tables.read(checkpoints.count_letters)
     return found
 
 
-def _shown(rows: Rows, row: Any) -> DeadLetter:  # noqa: ANN401 (a row of the ledger)
+def _shown(rows: Generation, row: Any) -> DeadLetter:  # noqa: ANN401 (a row of the ledger)
     position = str(Position(rows.view.topic, row.part, row.off))
     return DeadLetter(
         rows.view.name, position, row.key, row.reason, row.behind, row.value.decode(errors="replace")
     )
 
 
-async def retry(rows: Rows, key: str | None = None) -> int:
+async def retry(rows: Generation, key: str | None = None) -> int:
     """Apply the dead letters again, of all keys or of one; return how many went in."""
     applied, key_now = 0, key if key is not None else await _next_key(rows, "")
     while key_now is not None:
@@ -57,11 +57,11 @@ def _retry(view: View, key: str, db: Connection) -> int:
     return Batch(db, view).resume(view.topic, key)
 
 
-async def _next_key(rows: Rows, after: str) -> str | None:
+async def _next_key(rows: Generation, after: str) -> str | None:
     return await rows.tables.read(lambda db: checkpoints.next_key(db, after))
 
 
-async def find(rows: Rows, position: Position) -> DeadLetter | None:
+async def find(rows: Generation, position: Position) -> DeadLetter | None:
     """Return the dead letter at a position; None if there is none."""
     if position.topic != rows.view.topic:
         return None

@@ -10,8 +10,8 @@ from bookshelf.cqrs.position import Position
 from bookshelf.cqrs.view import View
 from bookshelf.log.port import Log, LogFault
 from bookshelf.runtime.metrics import ViewMeters
-from bookshelf.runtime.view.generations import Generations
-from bookshelf.runtime.view.rows import Rows
+from bookshelf.runtime.view.generation import Generation
+from bookshelf.runtime.view.rebuild import Generations
 from bookshelf.storage.port import Storage, TableSetCorrupt, TableSetDropped
 
 #: Seconds that a query waits for the positions that its caller has seen.
@@ -70,14 +70,14 @@ class ViewHost:
         return self._generations.number, self.rows.revision
 
     @property
-    def rows(self) -> Rows:
+    def rows(self) -> Generation:
         """The live rows; there are some from `start` on."""
         rows = self._generations.live
         assert rows is not None  # noqa: S101 (a service serves only once it has started)
         return rows
 
     @property
-    def live(self) -> Rows | None:
+    def live(self) -> Generation | None:
         """The live rows; None before `start`."""
         return self._generations.live
 
@@ -126,7 +126,7 @@ class ViewHost:
             await self._ask(lambda rows: rows.refresh())
         return self.revision
 
-    async def _ask(self, ask: Callable[[Rows], Awaitable[T]]) -> T:
+    async def _ask(self, ask: Callable[[Generation], Awaitable[T]]) -> T:
         """Ask the live rows; if they were dropped, or are damaged, those that have taken their place."""
         rows = self.rows
         try:

@@ -8,7 +8,7 @@ a file and answers its entries, `write_csv` and `write_jsonl` export a shelf,
 from bookshelf.shelf.library_files.entry import Entry, FileBook, NotALibrary, Refusal
 from bookshelf.shelf.library_files.export import write_csv, write_jsonl, write_refused
 from bookshelf.shelf.library_files.library import Library, read_library
-from bookshelf.shelf.library_files.text import Identity, identity
+from bookshelf.shelf.library_files.values import Identity, identity
 
 __all__ = [
     "Entry",

@@ -7,9 +7,7 @@ from bookshelf.shelf import limits
 from bookshelf.shelf.library_files.entry import Entry, FileBook, Refusal
 from bookshelf.shelf.library_files.format import Fields
 from bookshelf.shelf.library_files.reading_state import Setting, opinion, passage
-from bookshelf.shelf.library_files.tags import choose_tags
-from bookshelf.shelf.library_files.text import cut, one_line, shown
-from bookshelf.shelf.library_files.values import choose_isbn
+from bookshelf.shelf.library_files.values import choose_isbn, choose_tags, cut, one_line, shown
 
 _WHOLE = re.compile(r"(\d{1,3}(?:[,. ]\d{3})+|\d+)(?:\.0+)?\s*(?:p|pp|pages|s|seiten)?\.?", re.IGNORECASE)
 _YEAR = re.compile(r"(-?\d{1,4})\.0+")

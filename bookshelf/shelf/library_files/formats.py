@@ -7,12 +7,12 @@ from bookshelf.shelf.library_files.format import Fields, Format
 from bookshelf.shelf.library_files.values import holds
 from bookshelf.shelf.limits import AUTHOR_MAX
 
-_SEPARATORS = (re.compile(r"[|;]"), re.compile(","))
+_TAG_SEPARATORS = (re.compile(r"[|;]"), re.compile(","))
 
 
 def _split_tags(cell: str) -> list[str]:
     """Split at | or ; where there is one, else at commas."""
-    strong, weak = _SEPARATORS
+    strong, weak = _TAG_SEPARATORS
     return strong.split(cell) if strong.search(cell) else weak.split(cell)
 
 

@@ -5,9 +5,19 @@ from datetime import date
 from typing import NamedTuple
 
 from bookshelf.shelf.library_files.format import Fields, Format
-from bookshelf.shelf.library_files.tags import FileState, is_yes, state_of
-from bookshelf.shelf.library_files.text import cut, many_lines, shown
-from bookshelf.shelf.library_files.values import is_quarter, numeric, parse_date, parse_number, parse_stars
+from bookshelf.shelf.library_files.values import (
+    FileState,
+    cut,
+    is_quarter,
+    is_yes,
+    many_lines,
+    numeric,
+    parse_date,
+    parse_number,
+    parse_stars,
+    shown,
+    state_of,
+)
 from bookshelf.shelf.limits import RATING_MAX, REVIEW_MAX
 
 _TEN = 10

@@ -1,11 +1,154 @@
-"""Reads the values of a cell: dates, ratings, ISBNs, tags and text."""
+"""Reads the values of a cell: text, tags, states, dates, ratings and ISBNs."""
 
+import html
 import re
-from collections.abc import Iterable, Iterator
+import unicodedata
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from datetime import date
+from enum import Enum
 from typing import NamedTuple
 
-from bookshelf.shelf.limits import RATING_MAX, RATING_MIN
+from bookshelf.shelf.library_files.format import folded
+from bookshelf.shelf.limits import RATING_MAX, RATING_MIN, TAG_MAX, TAGS_MAX
+
+_CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f]")
+_CONTROL_BUT_LINES = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f]")
+_LINE_END = re.compile(r"\r\n?")
+
+_BREAK = re.compile(r"\s*<(?:br|hr)\s*/?>\s*|\s*</(?:div|li|tr|h[1-6])\s*>\s*", re.IGNORECASE)
+_PARAGRAPH = re.compile(r"\s*</(?:p|blockquote|ul|ol)\s*>\s*", re.IGNORECASE)
+_TAG = re.compile(
+    r"</?(?:a|b|i|u|s|p|em|strong|del|ins|sub|sup|small|big|tt|div|span|blockquote|ul|ol|li|hr|br"
+    r"|h[1-6]|img|pre|code|q|cite|font|center|table|tbody|thead|tr|td|th|spoiler|strike)"
+    r"(?:\s[^<>]*)?/?>",
+    re.IGNORECASE,
+)
+_MANY_BREAKS = re.compile(r"\n{3,}")
+
+
+def one_line(value: str, *, exact: bool) -> str:
+    """Answer the value on one line; unless exact, each run of spaces becomes one."""
+    if not value.isprintable():
+        value = _CONTROL.sub(" ", value)
+    return value if exact else " ".join(value.split())
+
+
+def many_lines(value: str, *, exact: bool, markup: bool) -> str:
+    """Answer the value with its lines; markup makes plain text of HTML."""
+    if markup:
+        value = plain(value)
+    if not value.isprintable():
+        value = _CONTROL_BUT_LINES.sub(" ", _LINE_END.sub("\n", value))
+    return value if exact else value.strip()
+
+
+def plain(value: str) -> str:
+    """Answer HTML as text: breaks as line ends, other known tags gone, entities as characters.
+
+    Only tags that exist are taken away: "a < b" and "<3" stay.
+    """
+    if "<" in value:
+        value = _PARAGRAPH.sub("\n\n", _BREAK.sub("\n", value))
+        value = _MANY_BREAKS.sub("\n\n", _TAG.sub("", value))
+    return html.unescape(value)
+
+
+def cut(name: str, value: str, longest: int, notes: list[str]) -> str:
+    """Answer the value, cut to its limit with a note."""
+    if len(value) > longest:
+        notes.append(f"{name} cut: it has {len(value):,} characters, {longest:,} are kept")
+        return value[:longest]
+    return value
+
+
+def shown(values: Sequence[str]) -> str:
+    """Answer the first value short enough for a note."""
+    longest = 40
+    value = " ".join(values[0].split())
+    return repr(value if len(value) <= longest else value[: longest - 1] + "…")
+
+
+Identity = tuple[str, str, str, str]
+
+
+def identity(book: Mapping[str, object]) -> Identity:
+    """Answer what tells this book from others: title, author, isbn and published.
+
+    Title and author are compared without regard to case, to spacing and to how
+    an accent is composed; a missing isbn or published is the empty string.
+    """
+    return (
+        _folded(book["title"]),
+        _folded(book["author"]),
+        str(book.get("isbn") or ""),
+        str(book.get("published") or ""),
+    )
+
+
+def _folded(value: object) -> str:
+    composed = unicodedata.normalize("NFC", str(value))
+    return " ".join(composed.split()).casefold()
+
+
+def choose_tags(given: Iterable[str], notes: list[str], *, exact: bool) -> list[str]:
+    """Answer the tags in order, each once, within the shelf's limits."""
+    found: dict[str, None] = {}
+    for value in given:
+        tag = one_line(value, exact=exact)
+        if not tag.strip() or (not exact and is_shelf(tag)):
+            continue
+        if len(tag) > TAG_MAX:
+            notes.append(f"tag {shown([tag])} left out: longer than {TAG_MAX} characters")
+        else:
+            found[tag] = None
+    if len(found) > TAGS_MAX:
+        notes.append(f"{len(found) - TAGS_MAX} tags left out: a book has at most {TAGS_MAX}")
+    return list(found)[:TAGS_MAX]
+
+
+class FileState(Enum):
+    """How far the reader is with a book, as far as the shelf can say."""
+
+    FINISHED = "finished"
+    UNREAD = "unread"
+    STOPPED = "stopped"
+
+
+_WORDS = {
+    FileState.FINISHED: """read, already read, finished, completed, complete, done, have read,
+        gelesen, fertig, lu, leído, leido, letto, lido, gelezen""",
+    FileState.UNREAD: """unread, to read, want to read, wanttoread, toread, tbr, not started, not read,
+        currently reading, currentlyreading, reading, in progress, started, owned to read,
+        wishlist, wish list, paused, on hold, ungelesen, à lire, por leer, da leggere""",
+    FileState.STOPPED: """did not finish, dnf, not finished, abandoned, stopped, stopped reading,
+        gave up, given up, abgebrochen, abandonné""",
+}
+_STATES = {" ".join(word.split()): state for state, words in _WORDS.items() for word in words.split(",")}
+
+_SHELVES = frozenset({"read", "to read", "currently reading"})
+_YES = frozenset(
+    {"yes", "y", "true", "t", "1", "x", "ja", "j", "oui", "si", "sí", "sim", "wahr", "vrai", "✓", "✔", "☑"}
+)
+_NO = frozenset({"no", "n", "false", "f", "0", "nein", "non", "nee", "não", "falsch", "faux", "✗", "☐", "-"})
+
+
+def state_of(word: str) -> FileState | None:
+    """Answer what the word says, or None where it is none of ours."""
+    return _STATES.get(folded(word))
+
+
+def is_shelf(tag: str) -> bool:
+    """Tell whether the tag is one of the shelves that only repeat the state."""
+    return folded(tag) in _SHELVES
+
+
+def is_yes(word: str) -> bool | None:
+    """Answer what a yes-or-no column says, or None where it is neither."""
+    plain = word.strip().casefold()
+    if plain in _YES or state_of(plain) is FileState.FINISHED:
+        return True
+    return False if plain in _NO or state_of(plain) is not None else None
+
 
 _ISO = re.compile(r"(?<!\d)(\d{4})[-/.](\d{1,2})[-/.](\d{1,2})(?!\d)")
 _NUMERIC = re.compile(r"(?<!\d)(\d{1,2})([-/.])(\d{1,2})\2(\d{4}|\d{2})(?!\d)")

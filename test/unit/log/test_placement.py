@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from bookshelf.log.kafka.placement import written_for
+from bookshelf.log.kafka.topic_check import written_for
 from bookshelf.log.partition import partition_of
 
 

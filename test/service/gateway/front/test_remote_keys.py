@@ -10,8 +10,7 @@ from support.upstream import HOST, eventually, never
 
 from bookshelf.http.message import Request, Response
 from bookshelf.http.server.server import HttpServer
-from gateway.auth.jwks import BadKeys
-from gateway.auth.jwks_url import UrlKeys
+from gateway.auth.jwks import BadKeys, UrlKeys
 from gateway.auth.verifier import NoKeys
 
 

@@ -7,8 +7,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from support.endpoints import endpoint
 
-from gateway.upstream.balancer import Balancer
 from gateway.upstream.endpoint import UpstreamEndpoint
+from gateway.upstream.pool import Balancer
 
 
 def balancer() -> Balancer:

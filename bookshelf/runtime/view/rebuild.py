@@ -10,7 +10,7 @@ from bookshelf.cqrs.view import View
 from bookshelf.log.port import Log
 from bookshelf.runtime.metrics import ViewMeters
 from bookshelf.runtime.supervisor import Supervisor
-from bookshelf.runtime.view.rows import Rows
+from bookshelf.runtime.view.generation import Generation
 from bookshelf.storage.port import Storage, StorageFault, TableSetDropped
 
 _logger = structlog.get_logger(__name__)
@@ -26,7 +26,7 @@ class Generations:
         self._storage = storage
         self._meters = meters
         self._turn = asyncio.Lock()
-        self._live: Rows | None = None
+        self._live: Generation | None = None
         self._supervisor = Supervisor(f"generations of {view.name}")
         self._mending = Supervisor(f"mending of {view.name}")
         self._gap = asyncio.Event()
@@ -34,7 +34,7 @@ class Generations:
         self._replaced = asyncio.Event()
 
     @property
-    def live(self) -> Rows | None:
+    def live(self) -> Generation | None:
         """The rows that queries see; none before `start`."""
         return self._live
 
@@ -82,7 +82,7 @@ class Generations:
             goal = await self.ends()
             total = sum(goal.values())
 
-            def told(new: Rows) -> bool:
+            def told(new: Generation) -> bool:
                 reached = new.reaches(goal)
                 progress(total if reached else sum(new.applied.values()), total)
                 return reached
@@ -92,7 +92,7 @@ class Generations:
             await self._swap(former, new)
             _logger.info("rebuilt", view=self._view.name)
 
-    async def _swap(self, former: Rows, new: Rows) -> None:
+    async def _swap(self, former: Generation, new: Generation) -> None:
         self._replace(new)
         await former.stop()
         try:
@@ -101,7 +101,7 @@ class Generations:
             new.superseded.set()  # whichever is the live one now, it is gone over to
             raise
 
-    async def succeeded(self, former: Rows) -> Rows:
+    async def succeeded(self, former: Generation) -> Generation:
         """Return the live rows, once they are others than these."""
         former.superseded.set()
         while self._live is former or self._live is None:
@@ -136,12 +136,12 @@ class Generations:
         await _let_go(former)
         _logger.info("gone-over", view=self._view.name, set=new.tables.name)
 
-    async def _open(self, *, live: bool) -> Rows:
+    async def _open(self, *, live: bool) -> Generation:
         source = f"{self._log.identity}/{self._view.topic}"
         opened = self._storage.live if live else self._storage.beside
         tables = await opened(self._view, source)
         shared = self._storage.shared
-        rows = Rows(self._view, self._log, tables, self._meters, self._gap, shared=shared)
+        rows = Generation(self._view, self._log, tables, self._meters, self._gap, shared=shared)
         try:
             await rows.start()
         except BaseException:
@@ -149,7 +149,7 @@ class Generations:
             raise
         return rows
 
-    async def _overtaken(self, new: Rows, ready: Callable[[Rows], bool]) -> Rows:
+    async def _overtaken(self, new: Generation, ready: Callable[[Generation], bool]) -> Generation:
         """Return the live rows once the new ones are `ready` and as far: no answer goes back in time."""
         former = self._live
         assert former is not None  # noqa: S101 (there is something to overtake from the start on)
@@ -162,7 +162,9 @@ class Generations:
             raise
         return former
 
-    async def _as_far(self, new: Rows, former: Rows, ready: Callable[[Rows], bool], untrue: set[int]) -> bool:
+    async def _as_far(
+        self, new: Generation, former: Generation, ready: Callable[[Generation], bool], untrue: set[int]
+    ) -> bool:
         if new.superseded.is_set():
             msg = f"the new rows of {self._view.name} were superseded before they went live"
             raise TableSetDropped(msg)
@@ -175,13 +177,13 @@ class Generations:
         there = {p: offset for p, offset in former.applied.items() if p not in untrue}
         return ready(new) and new.reaches(there)
 
-    async def _past_the_end(self, rows: Rows) -> set[int]:
+    async def _past_the_end(self, rows: Generation) -> set[int]:
         """Return the partitions of which there is more in the rows than in the log: it was set back."""
         applied = dict(rows.applied)
         ends = await self.ends()
         return {p for p, offset in applied.items() if offset > ends[p]}
 
-    def _replace(self, new: Rows) -> None:
+    def _replace(self, new: Generation) -> None:
         if self._live is not None:
             self._live.superseded.set()  # whoever watches it watches the new one
         self._live = new
@@ -190,6 +192,6 @@ class Generations:
         replaced.set()
 
 
-async def _let_go(rows: Rows) -> None:
+async def _let_go(rows: Generation) -> None:
     await rows.stop()
     await rows.tables.close()
