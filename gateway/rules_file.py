@@ -61,9 +61,9 @@ class RuleFile:
             self.load()
         except BadRules as fault:
             self.fault = str(fault)
-            _logger.error("rules refused", why=self.fault)  # noqa: TRY400 (the operator's mistake, not ours)
+            _logger.error("rules-refused", why=self.fault)  # noqa: TRY400 (the operator's mistake, not ours)
         else:
-            _logger.info("rules changed", path=str(self.path))
+            _logger.info("rules-changed", path=str(self.path))
 
     async def watch(self) -> None:
         """Read it again whenever it changes, for ever."""

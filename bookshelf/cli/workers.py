@@ -101,7 +101,7 @@ class Workers:
                 self.code = code if code > 0 else MENDABLE
                 raise _Failed
             pause_s = _FIRST_S if loop.time() - began > _WELL_S else pause_s
-            _logger.warning("process ended", number=number, code=code, again_s=pause_s)
+            _logger.warning("worker-ended", number=number, code=code, again_s=pause_s)
             await asyncio.sleep(pause_s)
             pause_s = min(2 * pause_s, _LAST_S)
 

@@ -42,7 +42,7 @@ class TokenGuard:
         try:
             return await _verified(verifier, token.strip())
         except BadToken as fault:
-            _logger.info("token refused", why=str(fault), id=request.id, client=request.peer)
+            _logger.info("token-refused", why=str(fault), id=request.id, client=request.peer)
             raise _unknown("the token is not valid, or no longer", 'Bearer error="invalid_token"') from None
         except NoKeys:
             raise Problem("unavailable", "whose a token is cannot be told just now; try again") from None

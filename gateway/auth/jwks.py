@@ -146,9 +146,9 @@ class UrlKeys:
             content = await fetch(self._url)
             if self._keys is None or content != self._content:
                 self._keys, self._content = read(content), content
-                _logger.info("keys taken", count=len(self._keys))
+                _logger.info("keys-loaded", count=len(self._keys))
         except (BadKeys, ClientError, TimeoutError, OSError) as fault:
-            _logger.warning("keys not taken", why=str(fault) or type(fault).__name__)
+            _logger.warning("keys-not-loaded", why=str(fault) or type(fault).__name__)
         finally:
             self._asking = None
 

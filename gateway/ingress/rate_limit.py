@@ -70,7 +70,7 @@ class ClientRateLimiter:
         except Exception as fault:  # noqa: BLE001 (whatever the storage raises; said in the log)
             if time.monotonic() > self._silent_until:
                 self._silent_until = time.monotonic() + _SILENCE_S
-                _logger.warning("rates cannot be counted", why=type(fault).__name__)
+                _logger.warning("rate-storage-unreachable", why=type(fault).__name__)
             return True
 
     async def _wait_s(self, key: str) -> int:

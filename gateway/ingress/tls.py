@@ -46,10 +46,10 @@ class Certificate:
             self._tried()
             self._load()
         except BadCertificate as fault:
-            _logger.warning("certificate not taken", why=str(fault))
+            _logger.warning("certificate-not-loaded", why=str(fault))
         else:
             self.renewed += 1
-            _logger.info("certificate renewed", file=self._chain.name)
+            _logger.info("certificate-renewed", file=self._chain.name)
 
     def _tried(self) -> None:
         """Try them where no one uses them: half of a pair would break the one in use."""

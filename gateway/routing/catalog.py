@@ -93,7 +93,7 @@ class RouteCatalog:
         refused = set(self.table.refused)
         for one in refused - self._logged:
             _logger.warning(
-                "route refused", service=one.service, method=one.method, path=one.path, why=one.why
+                "route-refused", service=one.service, method=one.method, path=one.path, why=one.why
             )
         self._logged = refused
 

@@ -100,4 +100,4 @@ class DocumentLoader:
         self._known.learn(edition, document)
         self._learned[edition] = places, time.monotonic()
         self.hopeless.discard(edition)
-        _logger.info("routes known", service=edition[0], version=edition[1])
+        _logger.info("routes-learned", service=edition[0], version=edition[1])

@@ -29,7 +29,7 @@ class ReadyInstances:
         given = snapshot.instances[:_INSTANCES]
         troubles = {one.id: trouble for one in given if (trouble := self._reach.trouble(one)) is not None}
         for name in troubles.keys() - self.refused.keys():
-            _logger.warning("instance refused", instance=name, why=troubles[name])
+            _logger.warning("instance-refused", instance=name, why=troubles[name])
         self.refused = troubles
         self.instances = tuple(one for one in given if one.id not in troubles)
         self._editions = _editions(self.instances)

@@ -52,7 +52,7 @@ class OutlierDetection:
 
     def _changed(self, one: UpstreamEndpoint, why: str) -> None:
         if one.ejection.closed:
-            _logger.info("instance back", instance=one.instance.id)
+            _logger.info("instance-readmitted", instance=one.instance.id)
         else:
             self.ejected += 1
-            _logger.warning("instance ejected", instance=one.instance.id, why=why)
+            _logger.warning("instance-ejected", instance=one.instance.id, why=why)

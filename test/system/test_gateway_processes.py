@@ -124,9 +124,9 @@ async def test_sighup_reaches_all_of_them(consul_agent: Agent, tmp_path: Path) -
     rules.write_text("")
     env = {"BOOKSHELF_GATEWAY_RULES": str(rules), "BOOKSHELF_LOG_LEVEL": "info"}
     async with shared(consul_agent, free_port(), env) as running:
-        assert "rules changed" not in running.warned
+        assert "rules-changed" not in running.warned
         running.send(signal.SIGHUP)
-        await eventually(lambda: running.warned.count("rules changed") == 2)
+        await eventually(lambda: running.warned.count("rules-changed") == 2)
 
 
 @pytest.mark.parametrize("more", [{}, {"BOOKSHELF_GATEWAY_PROCESSES": "3"}])

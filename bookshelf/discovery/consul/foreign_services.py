@@ -44,7 +44,7 @@ class ForeignServices:
             try:
                 await self.look()
             except DiscoveryFault as fault:
-                _logger.debug("strangers not seen", registry="consul", why=str(fault))
+                _logger.debug("foreign-services-not-listed", registry="consul", why=str(fault))
                 self._index = 0
                 self.newest.put(self.newest.now or ())  # ours need not wait for them
                 await asyncio.sleep(_AGAIN_S)

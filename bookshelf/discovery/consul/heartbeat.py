@@ -53,7 +53,7 @@ class Heartbeat:
             try:
                 await self._agent.put(registration.leave_path(self._instance.id))
             except DiscoveryFault as fault:
-                _logger.warning("not deregistered", instance=self._instance.id, fault=str(fault))
+                _logger.warning("deregistration-failed", instance=self._instance.id, fault=str(fault))
         await self.stop()
 
     async def stop(self) -> None:
@@ -87,7 +87,7 @@ class Heartbeat:
                 return await self._update()
             except AgentError as fault:
                 # an agent that was restarted knows nothing of us; whatever else it minds, it will say again
-                _logger.info("registering again", instance=self._instance.id, fault=str(fault))
+                _logger.info("registering-again", instance=self._instance.id, fault=str(fault))
         return await self._register()
 
     async def _register(self) -> None:
@@ -104,5 +104,5 @@ class Heartbeat:
 
     def _note(self, trouble: str | None) -> None:
         if trouble is not None and self._trouble is None:
-            _logger.warning("not kept registered", instance=self._instance.id, fault=trouble)
+            _logger.warning("heartbeat-failed", instance=self._instance.id, fault=trouble)
         self._trouble = trouble

@@ -56,7 +56,7 @@ class Watcher:
         seen = await self._reader.look(self._patience_s())
         self._answered = _now()
         if self._fault is not None:
-            _logger.info("registry is back", registry="consul")
+            _logger.info("registry-reachable-again", registry="consul")
             self._fault = None
         if seen is not None:
             self._belief.hear(seen, self._answered)
@@ -84,7 +84,7 @@ class Watcher:
 
     def _lost(self, fault: str, pause_s: float) -> float:
         if self._fault is None:
-            _logger.warning("registry is away", registry="consul", fault=fault)
+            _logger.warning("registry-unreachable", registry="consul", fault=fault)
         pause_s = _FIRST_S if self._fault is None else min(2 * pause_s, _LAST_S)
         self._fault = fault
         self._reader.forget()

@@ -175,7 +175,9 @@ async def _make(admin: AIOKafkaAdminClient, settings: KafkaSettings, topics: Seq
         why = next((text for text in more if text), fault.__name__)
         _refuse(f"Kafka does not make the topic {name}: {why}", fault)
     for topic in wanted:
-        _logger.info("topic-made", topic=topic.name, partitions=topic.num_partitions, **topic.topic_configs)
+        _logger.info(
+            "topic-created", topic=topic.name, partitions=topic.num_partitions, **topic.topic_configs
+        )
 
 
 async def _created(admin: AIOKafkaAdminClient, wanted: list[NewTopic]) -> Any:  # noqa: ANN401 (aiokafka's)

@@ -95,7 +95,7 @@ class Owner:
                 if isinstance(fault, OutcomeUnknown):
                     self._most = max(1, self._most // 2)
                 where = {"aggregate": self._context.aggregate.name, "partition": self._context.partition}
-                _logger.warning("pen-lost", **where, why=str(fault))
+                _logger.warning("writer-lost", **where, why=str(fault))
             else:
                 return
             pause_s = min(2 * pause_s + _PAUSE_S, _LAST_PAUSE_S) if batches == self._batches else 0.0

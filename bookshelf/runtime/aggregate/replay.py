@@ -52,7 +52,7 @@ class PartitionReplay:
         except OutOfRange as fault:
             await self._states.reset()
             start = await self._log.start(self._topic, self._partition)
-            what = "gap" if start else "states-made-anew"
+            what = "gap" if start else "states-rebuilt"
             _logger.error(what, why=str(fault), begins_at=start)  # noqa: TRY400 (no defect)
             self._tail = await open_deduplicated(self._log, self._topic, self._partition, start)
         self._folded, self._mark = self._tail.position, self._tail.mark

@@ -134,7 +134,7 @@ class Generations:
         self._replace(new)
         self._supervisor.well()
         await _let_go(former)
-        _logger.info("gone-over", view=self._view.name, set=new.tables.name)
+        _logger.info("rows-switched", view=self._view.name, set=new.tables.name)
 
     async def _open(self, *, live: bool) -> Generation:
         source = f"{self._log.identity}/{self._view.topic}"

@@ -42,4 +42,4 @@ def test_two_instances_take_one_partition_for_their_own(fleet: Fleet, fault: Fau
         usurper.kill()
         del fleet.members["usurper"]
         trial.recovered()
-        assert "pen-lost" in "".join(member.complaints for member in fleet.of("newbook"))
+        assert "writer-lost" in "".join(member.complaints for member in fleet.of("newbook"))
