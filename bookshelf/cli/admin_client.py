@@ -79,11 +79,35 @@ async def operator(settings: Settings, instance: str | None = None) -> AsyncIter
         async with embedded(settings.private()) as own:
             yield AdminClient(own.control, own.token)
         return
+    async with _remote(there) as found:
+        yield found
+
+
+@asynccontextmanager
+async def _remote(there: InstanceNote) -> AsyncIterator[AdminClient]:
     transport = HttpTransport()
     try:
         yield AdminClient(_Remote(transport, there.control_host, there.control_port), there.token)
     finally:
         await transport.close()
+
+
+async def order_all(
+    settings: Settings, instance: str | None, method: str, target: str, order: Mapping[str, Any]
+) -> AsyncIterator[str]:
+    """Send an order to every process that runs on the data folder, or to one instance; yield their names."""
+    if instance is not None:
+        processes = {instance: _named(settings, instance)}
+    else:
+        places = {str(settings.folder): settings.folder}
+        places |= {name: instance_folder(settings, name) for name in instances(settings)}
+        processes = {name: there for name, place in places.items() if (there := running(place)) is not None}
+    if not processes:
+        stop(f"nothing runs on {settings.folder}; name the folder of a running shelf with --data")
+    for name, there in processes.items():
+        async with _remote(there) as reached:
+            await reached.order(method, target, order)
+        yield name
 
 
 def _named(settings: Settings, instance: str) -> InstanceNote:

@@ -20,6 +20,7 @@ _COMMANDS = {
     "topics": "bookshelf.cli.topics:topics",
     "dlq": "bookshelf.cli.dlq:dlq",
     "views": "bookshelf.cli.views:views",
+    "log-level": "bookshelf.cli.loglevel:log_level",
     "schema": "bookshelf.cli.schema:schema",
     "health": "bookshelf.cli.health:health",
     "forward": "bookshelf.cli.forward:forward",

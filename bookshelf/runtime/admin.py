@@ -1,4 +1,4 @@
-"""The admin API of one process: dead letters of its views and owners, rebuilds and their progress."""
+"""The admin API of one process: dead letters, rebuilds of views and their progress, and the log level."""
 
 import asyncio
 import hmac
@@ -16,6 +16,7 @@ from bookshelf.log.port import NewRecord
 from bookshelf.runtime.api.endpoint import Api
 from bookshelf.runtime.decoding import Decoder
 from bookshelf.runtime.infrastructure import Infrastructure
+from bookshelf.runtime.logs import Level, set_level
 from bookshelf.runtime.metrics import Meters
 from bookshelf.runtime.service import ServiceHost
 from bookshelf.runtime.view import dead_letters
@@ -79,7 +80,16 @@ class DeadLetterFilter(msgspec.Struct, forbid_unknown_fields=True):
     position: str | None = None
 
 
+class LogLevel(msgspec.Struct, forbid_unknown_fields=True):
+    """The level from which on events are logged."""
+
+    level: Level
+
+
 _read_order = Decoder(DeadLetterFilter).body
+_read_level = Decoder(LogLevel).body
+#: Bytes of a request's body.
+_MAX_BODY = 1 << 16
 
 
 class AdminApi:
@@ -94,6 +104,7 @@ class AdminApi:
         self._edge.add("POST", "/letters/retry", self._retry)
         self._edge.add("POST", "/letters/drop", self._drop)
         self._edge.add("POST", "/views/{name}/rebuild", self._rebuild)
+        self._edge.add("PUT", "/log-level", self._set_level)
 
     async def handle(self, request: Request) -> Response:
         """Answer a request that has the key; any other is told nothing."""
@@ -140,9 +151,14 @@ class AdminApi:
         view = self._view(path["name"])
         return Response(200, {"Content-Type": "application/jsonl"}, Progress(view.rebuild).stream())
 
+    async def _set_level(self, request: Request, _path: Mapping[str, str]) -> Response:
+        wanted: LogLevel = _read_level(await request.body.read(_MAX_BODY))
+        set_level(wanted.level)
+        return _json(wanted)
+
 
 async def _order(request: Request) -> DeadLetterFilter:
-    order: DeadLetterFilter = _read_order(await request.body.read(1 << 16))
+    order: DeadLetterFilter = _read_order(await request.body.read(_MAX_BODY))
     return order
 
 

@@ -4,7 +4,7 @@ import contextlib
 import json
 import logging
 import sys
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 
 import msgspec
 import structlog
@@ -12,6 +12,8 @@ import structlog
 if TYPE_CHECKING:
     from structlog.typing import Processor
 
+#: The levels that can be set on a running process; a test compares them with those of the setting.
+Level = Literal["debug", "info", "warning", "error"]
 #: What the fast encoder may have.
 _PLAIN = frozenset({str, int, float, bool, type(None)})
 
@@ -31,6 +33,11 @@ def configure(level: str, form: str) -> None:
         logger_factory=structlog.PrintLoggerFactory(file=sys.stderr),
         cache_logger_on_first_use=False,
     )
+
+
+def set_level(level: Level) -> None:
+    """Change the level of this process's log; form and destination stay as configured."""
+    structlog.configure(wrapper_class=structlog.make_filtering_bound_logger(getattr(logging, level.upper())))
 
 
 def _line(fields: dict[str, Any], **_told: object) -> str:

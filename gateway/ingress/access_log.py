@@ -63,15 +63,21 @@ class Traces:
 
 
 class AccessLog:
-    """Writes the lines, to the log as it is set up when this is made."""
+    """Writes the lines, at the level that the log has now."""
 
     def __init__(self) -> None:
-        # bound once: a lazy logger would be put together anew for each line, written or not
+        self._bind()
+
+    def _bind(self) -> None:
+        # bound once for each level: a lazy logger would be put together anew for each line, written or not
+        self._level = structlog.get_config()["wrapper_class"]
         self._logger = structlog.get_logger("gateway.access").bind()
         self._heard = bool(self._logger.is_enabled_for(logging.INFO))
 
     def note(self, request: Request, response: Response, seconds: float, trace_id: str) -> None:
         """Write the line of one request, if the log takes it."""
+        if structlog.get_config()["wrapper_class"] is not self._level:
+            self._bind()
         if not self._heard:
             return
         body = response.body

@@ -103,6 +103,17 @@ def test_the_rows_of_an_instance_are_made_anew(town: Town) -> None:
         assert booklist.client.get(f"/books/{KEY}").json["title"] == "Kim"
 
 
+def test_the_log_level_of_all_instances_or_of_one_is_changed(town: Town) -> None:
+    with (
+        Instance("booklist", town.data, env=town.env).ready() as booklist,
+        Instance("lastreadbooks", town.data, env=town.env).ready() as last,
+    ):
+        both = ordered(town, "log-level", "debug").well
+        assert both == f"{booklist.name}: log level debug\n{last.name}: log level debug\n"
+        one = ordered(town, "log-level", "info", "--instance", last.name).well
+        assert one == f"{last.name}: log level info\n"
+
+
 def test_who_is_meant_has_to_be_said_and_to_run(town: Town) -> None:
     with Instance("booklist", town.data, env=town.env).ready() as booklist:
         unsaid = ordered(town, "dlq", "list").complaint

@@ -3,10 +3,12 @@
 import re
 from collections.abc import Callable
 from pathlib import Path
+from typing import get_type_hints
 
 import pytest
 
 from bookshelf.config import Network, Settings, WrongSetting, read, read_gate, read_network, read_routing
+from bookshelf.runtime.logs import Level
 
 
 def test_what_is_given_wins_over_the_environment_and_that_over_the_default() -> None:
@@ -137,3 +139,7 @@ def test_a_secret_file_that_cannot_be_read_is_one_line_with_its_variable(
 def test_a_setting_that_is_no_secret_is_not_read_from_a_file() -> None:
     with pytest.raises(WrongSetting, match="BOOKSHELF_BROKER_FILE is no setting"):
         read_network({"BOOKSHELF_BROKER_FILE": "broker"})
+
+
+def test_the_levels_that_a_running_process_takes_are_those_of_the_setting() -> None:
+    assert get_type_hints(Settings)["log_level"] == Level
