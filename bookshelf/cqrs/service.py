@@ -42,7 +42,7 @@ _VARIABLE = re.compile(r"\{[^{}]*\}")
 
 
 def check_services(services: Iterable[Service], ports: Mapping[str, int]) -> None:
-    """Return if no two services claim the same thing; `ports` are those of the gateway, by its name.
+    """Return if no two services claim one name, port or path, and no two parts one name.
 
     Two paths are the same if their literal segments are, whatever their parameters are called: no request
     could be routed to the second one. Raises `ServiceConflict`.
@@ -74,7 +74,8 @@ def _claims(service: Service) -> Iterator[str]:
     yield f"name {service.name}"
     yield f"port {service.port}"
     for part in service.runs:
-        yield f"{'view' if isinstance(part, View) else 'aggregate'} {part.name}"
+        # whatever a part is: its consumer group, its topics and its folder are named for it
+        yield f"part {part.name}"
     for route in service.serves:
         yield f"path {route.method} {_VARIABLE.sub('{}', route.path)}"
 

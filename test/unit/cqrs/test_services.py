@@ -6,6 +6,7 @@ from typing import Any
 import pytest
 
 from bookshelf.cqrs.service import Service, ServiceConflict, check_services
+from bookshelf.cqrs.view import View
 from bookshelf.services import SERVICES
 from bookshelf.shelf import book_list
 
@@ -19,6 +20,11 @@ def another(**fields: Any) -> Service:  # noqa: ANN401 (a service's fields)
     return replace(made, **fields)
 
 
+def renamed_view(name: str) -> View:
+    """Return a view under the name of something else: consumer groups and folders are named for it."""
+    return replace(BY_NAME["booklist"].views[0], name=name)
+
+
 def test_the_services_of_the_project_agree() -> None:
     check_services([*SERVICES, another()], GATEWAY)
 
@@ -30,8 +36,9 @@ def test_the_services_of_the_project_agree() -> None:
         ({"name": "gateway"}, "two services are called gateway"),
         ({"port": 8081}, "newbook and another both claim the port 8081"),
         ({"port": 8000}, "gateway and another both claim the port 8000"),
-        ({"runs": BY_NAME["newbook"].runs}, "newbook and another both claim the aggregate newbook"),
-        ({"runs": BY_NAME["booklist"].runs}, "booklist and another both claim the view booklist"),
+        ({"runs": BY_NAME["newbook"].runs}, "newbook and another both claim the part newbook"),
+        ({"runs": BY_NAME["booklist"].runs}, "booklist and another both claim the part booklist"),
+        ({"runs": (renamed_view("newbook"),)}, "newbook and another both claim the part newbook"),
     ],
 )
 def test_a_claim_of_another_service_is_refused(fields: dict[str, Any], message: str) -> None:
