@@ -44,8 +44,8 @@ class CommandHandler:
                 msg = "this Idempotency-Key was used before, with another content; take a new key"
                 raise KeyReused(msg)
             return None
-        if snapshot.faults:
-            msg = f"its record at offset {snapshot.faults[0][0]} cannot be read; see `bookshelf dlq list`"
+        if snapshot.faults is not None:
+            msg = f"its record at offset {snapshot.faults.first} cannot be read; see `bookshelf dlq list`"
             raise HeldBack(msg)
         if sent.expects is not None and snapshot.version not in sent.expects:
             msg = "it has changed since; read it again, then decide anew"

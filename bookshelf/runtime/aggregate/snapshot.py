@@ -11,6 +11,7 @@ from bookshelf.cqrs.aggregate import Aggregate
 from bookshelf.cqrs.envelope import ANSWERED, Envelope, decode_envelope, dropped
 from bookshelf.cqrs.message import Event
 from bookshelf.log.port import Record
+from bookshelf.runtime.aggregate.unreadable import UnreadableOffsets, add_offset, remove_offset
 
 S = TypeVar("S")
 
@@ -41,7 +42,7 @@ class CompletedCommand(msgspec.Struct, frozen=True, array_like=True):
 class AggregateSnapshot(msgspec.Struct, Generic[S], frozen=True, array_like=True):
     """One aggregate as far as the log was read. `version` is the offset of its newest event.
 
-    `faults` are its records that could not be read, as (offset, reason): with one it takes no command.
+    `faults` are the offsets of its records that could not be read: with one it takes no command.
     `fired` is the id of the last command that a deadline gave. `first` is the offset of its first event, and
     `creator` the command that gave it, which is never forgotten. `spilled`: more commands are in the store.
     """
@@ -49,7 +50,7 @@ class AggregateSnapshot(msgspec.Struct, Generic[S], frozen=True, array_like=True
     state: S
     version: int = NONE
     done: tuple[CompletedCommand, ...] = ()
-    faults: tuple[tuple[int, str], ...] = ()
+    faults: UnreadableOffsets | None = None
     fired: str = ""
     first: int = NONE
     creator: CompletedCommand | None = None
@@ -86,7 +87,8 @@ _VALUE_BYTES = 64
 
 def memory_of(snapshot: AggregateSnapshot[Any]) -> int:
     """Return how many bytes an aggregate takes in memory, about."""
-    return _size(snapshot.state) + _size(snapshot.faults) + _DONE_BYTES * (1 + len(snapshot.done))
+    unreadable = 0 if snapshot.faults is None else snapshot.faults.memory
+    return _size(snapshot.state) + unreadable + _DONE_BYTES * (1 + len(snapshot.done))
 
 
 def _size(value: Any) -> int:  # noqa: ANN401 (whatever a state is made of)
@@ -120,9 +122,8 @@ class SnapshotFold:
         try:
             said = self.read(record)
             return self.after(snapshot, said), said.envelope.id
-        except Exception as fault:  # noqa: BLE001 (whatever it is, it holds back this key and no other)
-            faults = (*snapshot.faults, (record.offset, str(fault)))
-            return msgspec.structs.replace(snapshot, faults=faults), ""
+        except Exception:  # noqa: BLE001 (whatever it is, it holds back this key and no other)
+            return msgspec.structs.replace(snapshot, faults=add_offset(snapshot.faults, record.offset)), ""
 
     def after(self, snapshot: AggregateSnapshot[Any], said: DecodedEvent) -> AggregateSnapshot[Any]:
         """Return what is held after one more."""
@@ -156,7 +157,7 @@ def spill(snapshot: AggregateSnapshot[Any]) -> tuple[AggregateSnapshot[Any], tup
 
 
 def _without(snapshot: AggregateSnapshot[Any], offset: int | None) -> AggregateSnapshot[Any]:
-    faults = tuple(fault for fault in snapshot.faults if fault[0] != offset)
-    if faults == snapshot.faults:
+    faults = snapshot.faults if offset is None else remove_offset(snapshot.faults, offset)
+    if faults is snapshot.faults:
         return snapshot
     return msgspec.structs.replace(snapshot, faults=faults)

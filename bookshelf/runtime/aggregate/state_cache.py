@@ -24,7 +24,7 @@ COMMAND_MEMORY_H = 24.0
 #: Bytes that the states of a host's partitions may take in memory, all together.
 CACHE_BYTES = 32 << 20
 #: The format of what is held in the store; another one is made again from the log.
-_FORMAT = "2"
+_FORMAT = "3"
 _logger = structlog.get_logger(__name__)
 
 

@@ -7,7 +7,7 @@ from support.ports import NOW, CountedIds
 from support.tally import TALLY, Count, Counted, Tally, counted, said
 
 from bookshelf.cqrs.envelope import ANSWERED, decode_envelope
-from bookshelf.cqrs.errors import Changed, HeldBack, KeyReused, NotFound
+from bookshelf.cqrs.errors import Changed, HeldBack, KeyReused, Malformed, NotFound
 from bookshelf.log.port import NewRecord, Record
 from bookshelf.runtime.aggregate.command_handler import CommandHandler
 from bookshelf.runtime.aggregate.snapshot import (
@@ -84,7 +84,10 @@ def test_the_command_that_began_an_aggregate_is_never_forgotten() -> None:
 
 def test_a_record_that_cannot_be_read_is_a_fault_and_changes_nothing_else() -> None:
     held = folded(counted("a", 1, command="x"), NewRecord("a", b"\xff"), counted("a", 5))
-    assert held.faults[0][1].startswith("not a CloudEvents 1.0 envelope")
+    assert held.faults is not None
+    assert held.faults.offsets == (1,)
+    with pytest.raises(Malformed, match=r"^not a CloudEvents 1\.0 envelope"):
+        FOLD.read(Record("tallies", 0, 1, "a", b"\xff"))
     assert held.recall("x") is not None
 
 

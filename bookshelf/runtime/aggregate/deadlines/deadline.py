@@ -51,7 +51,7 @@ def expire_deadline(subject: str, by: str, now: datetime) -> CommandRequest:
 
 def deadline(aggregate: Aggregate[Any], snapshot: AggregateSnapshot[Any]) -> Deadline | None:
     """Return what is next for an aggregate; None if there is nothing, or if it was carried out already."""
-    if aggregate.due is None or snapshot.faults:
+    if aggregate.due is None or snapshot.faults is not None:
         return None
     try:
         due = aggregate.due(snapshot.state)
