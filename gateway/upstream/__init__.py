@@ -1,1 +1,1 @@
-"""Choosing an instance and asking it, and another where that is safe."""
+"""The gateway's side towards services: endpoint pools, load balancing, circuit breakers, retries, hedging."""

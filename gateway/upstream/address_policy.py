@@ -1,7 +1,7 @@
-"""Where the gateway connects to, and where never, whatever a registry says.
+"""Which addresses the gateway may connect to; a registry entry cannot widen them.
 
-Sources: the IANA special-purpose address registries; what AWS, Azure, GCP, Alibaba and Oracle say of their
-metadata services.
+Sources: the IANA special-purpose address registries; the documentation of the metadata services of AWS,
+Azure, GCP, Alibaba and Oracle.
 """
 
 from ipaddress import IPv4Address, IPv6Address, ip_address
@@ -17,14 +17,17 @@ Address = IPv4Address | IPv6Address
 
 
 class AddressPolicy:
-    """What may be connected to. `loopback`: whether this machine itself; by default everyone may be there."""
+    """Decides which addresses may be connected to.
+
+    `anywhere`: no address is refused. `loopback`: addresses of this machine are allowed too.
+    """
 
     def __init__(self, *, anywhere: bool = True, loopback: bool = False) -> None:
         self._anywhere = anywhere
         self._loopback = loopback
 
     def trouble(self, instance: Instance) -> str | None:
-        """Say why an instance is not asked; None if it may be."""
+        """Return why no request may be sent to an instance; None if requests may be."""
         if self._anywhere:
             return None
         if not 0 < instance.port <= _PORTS:
@@ -32,7 +35,7 @@ class AddressPolicy:
         return self.objection(instance.address)
 
     def objection(self, host: str) -> str | None:
-        """Say why no one connects to a host, given by its name or address; None if one may."""
+        """Return why a host, given by name or address, may not be connected to; None if it may be."""
         if self._anywhere:
             return None
         name = host.rstrip(".").lower()
@@ -45,7 +48,7 @@ class AddressPolicy:
         if name in _NAMES:
             return f"{name} is a cloud's metadata service"
         if name.rpartition(".")[2].isdigit() or name.startswith("0x"):
-            return f"{name} is another way to write an address"  # 127.1, 0x7f000001: resolvers take them
+            return f"{name} is another way to write an address"  # resolvers accept 127.1 and 0x7f000001
         if not self._loopback and (name == "localhost" or name.endswith(".localhost")):
             return f"{name} is this machine itself"
         return None
@@ -62,7 +65,7 @@ class AddressPolicy:
 
 
 def _plain(address: Address) -> Address:
-    """Return the IPv4 address that an IPv6 one stands for, if it does."""
+    """Return the IPv4 address that an IPv6 address embeds (mapped or 6to4), else the address itself."""
     if isinstance(address, IPv6Address):
         return address.ipv4_mapped or address.sixtofour or address
     return address

@@ -1,4 +1,4 @@
-"""One try: one request, one instance, one answer or none."""
+"""One attempt of a call: a request is sent to one upstream endpoint, and the outcome is recorded there."""
 
 import asyncio
 from collections.abc import AsyncIterator
@@ -11,16 +11,16 @@ from gateway.upstream.endpoint import UpstreamEndpoint
 from gateway.upstream.pool import Pool
 from gateway.upstream.shared_timer import SharedTimer
 
-#: Answers that say that the service is broken; a 503 that says when to come again says that it works.
+#: Statuses that count as a failure of the endpoint, except a 503 with Retry-After: that is deliberate.
 _BAD = frozenset({500, 502, 503, 504})
 
 
 class NoHead(NoResponse):
-    """Nothing came in time."""
+    """No response head arrived within the timeout."""
 
 
 class Attempts:
-    """Asks, and tells the endpoint how it went."""
+    """Sends requests to upstream endpoints and records the outcomes for breakers and outlier detection."""
 
     def __init__(self, transport: Transport, patience: CallTimeouts, clock: Clock) -> None:
         self._transport = transport
@@ -29,7 +29,10 @@ class Attempts:
         self._deadlines = SharedTimer()
 
     async def ask(self, endpoint: UpstreamEndpoint, call: Call) -> Response:
-        """Return the answer, its body yet to come. Raises `Unreachable`, `NoResponse`, `BrokenBody`."""
+        """Send a call to an endpoint; return the response as soon as its head is there.
+
+        Raises `Unreachable`, `NoResponse`, `BrokenBody`.
+        """
         now = self._clock()
         within_s = self._within(call, now)
         visit = Attempt(endpoint, call.pool, now)
@@ -38,7 +41,7 @@ class Attempts:
         except (Unreachable, NoResponse):
             visit.failed(self._clock())
             raise
-        except BaseException:  # the client has gone, or broke off
+        except BaseException:  # the client disconnected, or its upload broke off
             visit.left()
             raise
         visit.answered(self._clock(), bad=answer.status in _BAD and "Retry-After" not in answer.headers)
@@ -69,7 +72,10 @@ class Attempts:
 
 
 class Attempt:
-    """Told how it went by `answered`, `failed` or `left`; then ended, if nothing more comes, by `end`."""
+    """Counts one request at an endpoint until it ends.
+
+    The caller records the outcome once, by `answered`, `failed` or `left`, and calls `end` after the body.
+    """
 
     __slots__ = ("_began", "_ended", "_endpoint", "_pool", "_probe", "_trial")
 
@@ -83,39 +89,39 @@ class Attempt:
         endpoint.outstanding += 1
 
     def answered(self, now: float, *, bad: bool) -> None:
-        """Note that an answer has begun."""
-        one = self._endpoint
-        one.breaker.succeeded(trial=self._trial)
-        one.took(now - self._began)
+        """Record that a response has begun. `bad`: its status counts as a failure."""
+        endpoint = self._endpoint
+        endpoint.breaker.succeeded(trial=self._trial)
+        endpoint.took(now - self._began)
         peers = self._pool.endpoints
-        self._pool.outliers.answered(one, now, bad=bad, trial=self._probe, peers=peers)
+        self._pool.outliers.answered(endpoint, now, bad=bad, trial=self._probe, peers=peers)
         self._trial = self._probe = False
 
     def failed(self, now: float) -> None:
-        """Note that no answer came, or not all of it; and end."""
+        """Record that there was no response, or an incomplete one; end the attempt."""
         self._endpoint.breaker.failed(now, trial=self._trial)
         self._endpoint.ejection.left(trial=self._probe)
         self._trial = self._probe = False
         self.end()
 
     def left(self) -> None:
-        """Note that it was given up by whoever asked; and end."""
+        """Record that the caller abandoned the attempt, which is no failure of the endpoint; end it."""
         self._endpoint.breaker.left(trial=self._trial)
         self._endpoint.ejection.left(trial=self._probe)
         self._trial = self._probe = False
         self.end()
 
     def end(self) -> None:
-        """Count it no more."""
+        """Stop counting the attempt as outstanding. A second call does nothing."""
         if not self._ended:
             self._ended = True
             self._endpoint.outstanding -= 1
 
 
 class StreamedBody:
-    """A body of which each piece must come in time, counted from when it is asked for.
+    """A response body with a timeout for each piece, counted from the read of that piece.
 
-    The visit lasts until its end, its break, or until it is let go.
+    The attempt ends when the body ends, breaks off or is closed.
     """
 
     __slots__ = ("_clock", "_patience_s", "_pieces", "_visit")
@@ -147,10 +153,10 @@ class StreamedBody:
             raise BrokenBody(msg) from None
 
     async def aclose(self) -> None:
-        """Let go of what it comes from."""
+        """Close the body and end the attempt."""
         self._visit.end()
         await close_body(self._pieces)
 
     def __del__(self) -> None:
-        """End the visit of an answer that was dropped before anyone read it."""
+        """End the attempt if the response was dropped without being read."""
         self._visit.end()

@@ -1,4 +1,4 @@
-"""A circuit breaker: who fails again and again is left alone, then tried by exactly one request.
+"""A circuit breaker: stops calls to an endpoint that keeps failing, then admits exactly one trial request.
 
 Source: M. Nygard, Release It!, "Circuit Breaker". Time comes with each call, in seconds of any one clock.
 """
@@ -11,7 +11,11 @@ BreakerState = Literal["closed", "open", "half-open"]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class BreakerLimits:
-    """A breaker opens after so many failures in a row, for so long: doubled each time, up to the longest."""
+    """When a breaker opens and for how long.
+
+    It opens after `failures` in a row, for `first_s` seconds; each failed trial doubles that, up to
+    `longest_s`.
+    """
 
     failures: int = 5
     first_s: float = 1.0
@@ -19,9 +23,10 @@ class BreakerLimits:
 
 
 class CircuitBreaker:
-    """Closed, open, or half-open. While it is not closed, only the trial's end counts.
+    """Is closed, open or half-open. While it is not closed, only the outcome of the trial request counts.
 
-    Whoever is let in says how it ended, once: `succeeded`, `failed` or `left`, with what `enter` returned.
+    For each request the caller calls `enter`, then one of `succeeded`, `failed` and `left` with the result of
+    `enter` as `trial`.
     """
 
     __slots__ = ("_failures", "_fuse", "_trying", "_until", "_wait_s", "closed")
@@ -35,31 +40,31 @@ class CircuitBreaker:
         self._trying = False
 
     def state(self, now: float) -> BreakerState:
-        """Return what it is at this time."""
+        """Return the state at the time `now`."""
         if self.closed:
             return "closed"
         return "half-open" if self._trying or now >= self._until else "open"
 
     def allows(self, now: float) -> bool:
-        """Whether a request may go now."""
+        """Return True if a request may be sent now."""
         return self.closed or (now >= self._until and not self._trying)
 
     def enter(self, now: float) -> bool:
-        """Note that a request goes; return whether it is the trial."""
+        """Record that a request is sent; return True if it is the trial."""
         if self.closed or now < self._until or self._trying:
             return False
         self._trying = True
         return True
 
     def succeeded(self, *, trial: bool = False) -> None:
-        """Note that a request went well."""
+        """Record that a request succeeded."""
         if self.closed:
             self._failures = 0
         elif trial:
             self._close()
 
     def failed(self, now: float, *, trial: bool = False) -> None:
-        """Note that a request failed."""
+        """Record that a request failed."""
         if self.closed:
             self._failures += 1
             if self._failures >= self._fuse.failures:
@@ -69,12 +74,12 @@ class CircuitBreaker:
             self.trip(now)
 
     def left(self, *, trial: bool = False) -> None:
-        """Note that a request ended without saying anything of the other side: its client has gone, say."""
+        """Record that a request ended without a result, for example because its client disconnected."""
         if trial:
             self._trying = False
 
     def trip(self, now: float) -> None:
-        """Open, from now on."""
+        """Open the breaker from `now` on."""
         self.closed = False
         self._trying = False
         self._until = now + self._wait_s

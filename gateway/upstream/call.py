@@ -18,14 +18,14 @@ from gateway.upstream.route import Route
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CallTimeouts:
-    """How long to wait, in seconds.
+    """The timeouts of a call, in seconds.
 
-    `answer_s`: for an answer to begin, all tries together, if the route does not say otherwise. `try_s`: for
-    one try, as long as another can follow. `piece_s`: for each piece of an answer's body.
-    `again_s`: before a request that a service could not take just now is sent again, once for each;
-    `in_all_s`: after which it is not: as long as a partition may take to move, and no longer than a query
-    waits for its view, which is waited for once. `hedge_s`: after which a query is put to a second
-    instance as well; 0 for never.
+    `answer_s`: until a response begins, over all attempts; a route may have its own. `try_s`: for one
+    attempt, as long as another one can follow. `piece_s`: for each piece of a response body.
+    `again_s`: the pauses before the retries of a 503 with Retry-After, one for each retry.
+    `in_all_s`: no such retry starts later than this. It covers the time in which a partition moves, and is no
+    longer than a query waits for its view, so that this wait happens once.
+    `hedge_s`: after it a query is sent to a second instance as well; 0 for never.
     """
 
     answer_s: float = 30.0
@@ -37,16 +37,18 @@ class CallTimeouts:
 
 
 READS = frozenset({"GET", "HEAD"})
-#: Seconds, of any one clock.
+#: Returns seconds; all times of a call come from the same clock.
 Clock = Callable[[], float]
 
 
 @dataclass(slots=True)
 class Call:
-    """What is known of a request between its tries. `owner`: who is asked first; `end`: when time is over.
+    """The state of one request over all its attempts.
 
-    `again`: it may be sent again if an instance says that it did nothing; `repeatable`: even if it may have
-    been carried out, for then it is recognised.
+    `owner`: the endpoint that is tried first. `end`: when the time for all attempts is over. `again`: the
+    request may be sent again after a response that reports that nothing was done. `repeatable`: it may be
+    sent again even if it may have been carried out, because it is then recognised as a repetition. `tries`:
+    how many attempts were made. `lost`: one of them got no response. `tried`: the endpoints of the attempts.
     """
 
     request: Request
@@ -60,15 +62,15 @@ class Call:
     tried: list[UpstreamEndpoint] = field(default_factory=list)
 
     def choose(self, now: float) -> UpstreamEndpoint | None:
-        """Return who is asked next; None if no one may be."""
+        """Return the endpoint for the next attempt; None if there is none that may be called."""
         return self.pool.choose(now, self.tried, self.owner)
 
     def one_more(self, left_s: float) -> Request:
-        """Return the request for one more try: it says how long is waited for it, and which try it is."""
+        """Return the request of the next attempt; headers give the time left and the attempt's number."""
         self.tries += 1
         headers = self.request.headers
-        named = headers if self.tries == 1 else CIMultiDict(headers)  # another try may still be under way
-        assert isinstance(named, CIMultiDict)  # noqa: S101 (the gateway has made them)
+        named = headers if self.tries == 1 else CIMultiDict(headers)  # another attempt may still be under way
+        assert isinstance(named, CIMultiDict)  # noqa: S101 (the gateway made the headers)
         named[TIME_LEFT] = f"{left_s:.3f}"
         if TRY in named:
             named[TRY] = str(self.tries)
@@ -79,8 +81,8 @@ class Call:
     def is_unknown(self, status: int) -> bool:
         """Return True if an answer with this status leaves open whether the command was carried out.
 
-        After a lost attempt, an instance that answers "not now" speaks of its own attempt only. A service's
-        504 does not name the key that the gateway has made.
+        After a lost attempt, a refusal by another instance proves nothing about the lost one. A service's 504
+        does not name the key that the gateway has generated.
         """
         if self.request.method in READS:
             return False
@@ -90,14 +92,14 @@ class Call:
 
 
 def no_answer(request: Request) -> Problem:
-    """Say that whether anything was done is not known."""
+    """Return the problem for a request without a response: whether it was carried out is unknown."""
     if request.method in READS:
         return Problem("gateway-timeout", "the service did not answer; try again")
     return outcome_unknown(request.headers)
 
 
 class CallFactory:
-    """Gives commands that have no Idempotency-Key one, where the service knows what that is."""
+    """Makes calls of requests; a command without an Idempotency-Key gets one if its route accepts keys."""
 
     def __init__(self, patience: CallTimeouts, ids: Ids, clock: Clock) -> None:
         self._patience = patience
@@ -105,7 +107,7 @@ class CallFactory:
         self._clock = clock
 
     def make(self, request: Request, route: Route, path: Mapping[str, str]) -> Call:
-        """Return the call. The request's headers are the gateway's own to change."""
+        """Return the call of a request. The request's headers are the gateway's own copy, and are changed."""
         deadline_s = route.deadline_s or self._patience.answer_s
         repeatable = self._repeatable(request, route)
         return Call(
@@ -118,7 +120,7 @@ class CallFactory:
         )
 
     def _repeatable(self, request: Request, route: Route) -> bool:
-        """Whether it may be sent twice: nothing is done twice by it, and its body is still here."""
+        """Return True if the request may be sent twice: it takes effect once, and its body is in memory."""
         if not isinstance(request.body, BytesBody):
             return False
         if request.method in READS:
@@ -128,6 +130,6 @@ class CallFactory:
         return route.keyed
 
     def _name(self, headers: Headers) -> None:
-        assert not isinstance(headers, CIMultiDictProxy)  # noqa: S101 (the gateway has made them)
+        assert not isinstance(headers, CIMultiDictProxy)  # noqa: S101 (the gateway made the headers)
         headers[KEY] = self._ids.new_command()
         headers[TRY] = "1"

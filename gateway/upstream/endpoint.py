@@ -1,21 +1,21 @@
-"""One instance, as it has shown itself: what it is busy with, how fast it is, whether it may be asked."""
+"""One upstream endpoint: its requests under way, its mean response time, its breaker and its ejection."""
 
 from dataclasses import dataclass, field
 
 from bookshelf.discovery.port import Instance
 from gateway.upstream.breaker import BreakerLimits, CircuitBreaker
 
-#: The weight of the newest time in the mean of all: about the last twenty count.
+#: The weight of the newest response time in the moving mean, which covers about the last twenty.
 _NEWEST = 0.1
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class OutlierLimits:
-    """What is borne before an instance is left alone.
+    """When an upstream endpoint is taken out of use.
 
-    `breaker`: of no connection and no answer. `ejection`: of answers that say it is broken. `slow_s` and
-    `slower`: its mean time is over both, this many seconds and this many times what the others take;
-    looked at once `samples` are there.
+    `breaker`: limits for failed connections and missing responses. `ejection`: limits for responses that
+    report a failure. An endpoint is slow if its mean response time is over `slow_s` seconds and over `slower`
+    times the median of the others; it needs `samples` responses to be judged.
     """
 
     breaker: BreakerLimits = field(default_factory=BreakerLimits)
@@ -26,7 +26,10 @@ class OutlierLimits:
 
 
 class UpstreamEndpoint:
-    """An instance and what is known of it. `mean_s`: seconds until an answer begins."""
+    """An instance that the gateway can call, with its statistics.
+
+    `mean_s`: mean seconds until a response begins.
+    """
 
     __slots__ = ("breaker", "ejection", "instance", "mean_s", "outstanding", "samples")
 
@@ -40,15 +43,15 @@ class UpstreamEndpoint:
 
     @property
     def well(self) -> bool:
-        """Whether nothing speaks against it."""
+        """True if the breaker is closed and the endpoint is not ejected."""
         return self.breaker.closed and self.ejection.closed
 
     def took(self, seconds: float) -> None:
-        """Note how long an answer took to begin."""
+        """Add the seconds that a response took to begin to the mean."""
         self.samples += 1
         self.mean_s += max(_NEWEST, 1 / self.samples) * (seconds - self.mean_s)
 
     def begin_anew(self) -> None:
-        """Forget how fast it was."""
+        """Discard the response times."""
         self.samples = 0
         self.mean_s = 0.0

@@ -1,6 +1,7 @@
-"""Metrics of upstream endpoints and retries: counted where it happens, read when /metrics is.
+"""Prometheus metrics of upstream endpoints and retries, collected when /metrics is read.
 
-Prometheus itself labels series with `instance`, and many set `service`: these have `endpoint` and `upstream`.
+Prometheus itself labels series with `instance`, and many configurations with `service`; the labels here are
+`endpoint` and `upstream`.
 """
 
 from collections.abc import Callable, Iterable
@@ -15,7 +16,7 @@ _STATES = {"closed": 0, "half-open": 1, "open": 2}
 
 
 class UpstreamMetrics(Collector):
-    """Series of those who are ready now; who has left leaves no series behind."""
+    """Collects the series of the endpoints that are ready; one that is gone has no series any more."""
 
     def __init__(self, pools: Pools, clock: Callable[[], float] = monotonic) -> None:
         self._pools = pools
@@ -34,12 +35,12 @@ class UpstreamMetrics(Collector):
         ejected = _gauge(
             "ejected", "Whether an endpoint is ejected: 0 no, 1 a probe is due, 2 yes", "endpoint"
         )
-        for one in self._pools.instances():
-            name = [one.instance.id]
-            busy.add_metric(name, one.outstanding)
-            mean.add_metric(name, one.mean_s)
-            breaker.add_metric(name, _STATES[one.breaker.state(now)])
-            ejected.add_metric(name, _STATES[one.ejection.state(now)])
+        for endpoint in self._pools.instances():
+            name = [endpoint.instance.id]
+            busy.add_metric(name, endpoint.outstanding)
+            mean.add_metric(name, endpoint.mean_s)
+            breaker.add_metric(name, _STATES[endpoint.breaker.state(now)])
+            ejected.add_metric(name, _STATES[endpoint.ejection.state(now)])
         return [busy, mean, breaker, ejected]
 
     def _services(self) -> Iterable[Metric]:

@@ -1,7 +1,8 @@
-"""Finds who answers badly, or far slower than its peers, and has it ejected until one probe goes well.
+"""Outlier detection: ejects an endpoint that fails or is far slower than the others, until a probe succeeds.
 
-An ejection is a breaker of its own kind: what goes to a half-open one is the probe. Unlike a breaker it is
-not respected when everyone is ejected (balancer.py): a bad answer is better than none.
+An ejection is a second circuit breaker, and the request that its half-open state lets through is the probe.
+Unlike the first one it is ignored when all endpoints are ejected (`Balancer`): a bad response is better than
+none.
 """
 
 from collections.abc import Iterable
@@ -15,7 +16,7 @@ _logger = structlog.get_logger(__name__)
 
 
 class OutlierDetection:
-    """Judges the endpoints of one pool, each by its own answers and by what the others take."""
+    """Ejects endpoints of one pool by their failures, and by their response times beside the others'."""
 
     __slots__ = ("_tolerance", "ejected")
 
@@ -25,34 +26,42 @@ class OutlierDetection:
         self.ejected = 0
 
     def answered(
-        self, one: UpstreamEndpoint, now: float, *, bad: bool, trial: bool, peers: Iterable[UpstreamEndpoint]
+        self,
+        endpoint: UpstreamEndpoint,
+        now: float,
+        *,
+        bad: bool,
+        trial: bool,
+        peers: Iterable[UpstreamEndpoint],
     ) -> None:
-        """Judge an endpoint that has answered; what it took is noted already."""
-        slow = self._slow(one, trial=trial, peers=peers)
-        was = one.ejection.closed
+        """Eject or readmit an endpoint after a response, whose time is already in the endpoint's mean."""
+        slow = self._slow(endpoint, trial=trial, peers=peers)
+        was = endpoint.ejection.closed
         if bad or (slow and trial):
-            one.ejection.failed(now, trial=trial)
+            endpoint.ejection.failed(now, trial=trial)
         elif slow and was:
-            one.ejection.trip(now)
+            endpoint.ejection.trip(now)
         else:
-            one.ejection.succeeded(trial=trial)
-        if trial or one.ejection.closed is not was:
-            one.begin_anew()
-        if one.ejection.closed is not was:
-            self._changed(one, why="slow" if slow else "bad answers")
+            endpoint.ejection.succeeded(trial=trial)
+        if trial or endpoint.ejection.closed is not was:
+            endpoint.begin_anew()
+        if endpoint.ejection.closed is not was:
+            self._changed(endpoint, why="slow" if slow else "bad answers")
 
-    def _slow(self, one: UpstreamEndpoint, *, trial: bool, peers: Iterable[UpstreamEndpoint]) -> bool:
+    def _slow(self, endpoint: UpstreamEndpoint, *, trial: bool, peers: Iterable[UpstreamEndpoint]) -> bool:
         limits = self._tolerance
-        if one.mean_s < limits.slow_s or (one.samples < limits.samples and not trial):
+        if endpoint.mean_s < limits.slow_s or (endpoint.samples < limits.samples and not trial):
             return False
         others = [
-            peer.mean_s for peer in peers if peer is not one and peer.well and peer.samples >= limits.samples
+            peer.mean_s
+            for peer in peers
+            if peer is not endpoint and peer.well and peer.samples >= limits.samples
         ]
-        return bool(others) and one.mean_s > limits.slower * median(others)
+        return bool(others) and endpoint.mean_s > limits.slower * median(others)
 
-    def _changed(self, one: UpstreamEndpoint, why: str) -> None:
-        if one.ejection.closed:
-            _logger.info("instance-readmitted", instance=one.instance.id)
+    def _changed(self, endpoint: UpstreamEndpoint, why: str) -> None:
+        if endpoint.ejection.closed:
+            _logger.info("instance-readmitted", instance=endpoint.instance.id)
         else:
             self.ejected += 1
-            _logger.warning("instance-ejected", instance=one.instance.id, why=why)
+            _logger.warning("instance-ejected", instance=endpoint.instance.id, why=why)

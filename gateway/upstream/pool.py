@@ -13,18 +13,20 @@ _UNKNOWN = 0
 
 
 class Owners:
-    """The owners of one aggregate's partitions; none if instances disagree on how many there are."""
+    """Maps the partitions of one aggregate to their owners; empty if instances disagree on their number."""
 
     __slots__ = ("_by_partition", "_count")
 
     def __init__(self, aggregate: str, endpoints: Iterable[UpstreamEndpoint]) -> None:
-        said = {one: partitions(one.instance.meta, aggregate) for one in endpoints}
-        counts = {count for count in said.values() if count}
+        declared = {endpoint: partitions(endpoint.instance.meta, aggregate) for endpoint in endpoints}
+        counts = {count for count in declared.values() if count}
         self._count = counts.pop() if len(counts) == 1 else _UNKNOWN
-        self._by_partition = {number: one for one in said for number in owned(one.instance.meta, aggregate)}
+        self._by_partition = {
+            number: endpoint for endpoint in declared for number in owned(endpoint.instance.meta, aggregate)
+        }
 
     def of(self, subject: str) -> UpstreamEndpoint | None:
-        """Return the owner of an id's partition, None if it is not known."""
+        """Return the owner of the partition that an id belongs to; None if it is unknown."""
         if self._count == _UNKNOWN:
             return None
         return self._by_partition.get(partition(subject, self._count))
@@ -35,7 +37,10 @@ Random = Callable[[], float]
 
 
 class Balancer:
-    """Chooses among endpoints. Who is ejected is asked only when all are: panic. An open breaker, never."""
+    """Chooses an endpoint: the less busy of two random ones.
+
+    Ejected endpoints are used only when all are ejected (panic), those with an open breaker never.
+    """
 
     __slots__ = ("_random",)
 
@@ -49,18 +54,18 @@ class Balancer:
         tried: Collection[UpstreamEndpoint] = (),
         first: UpstreamEndpoint | None = None,
     ) -> UpstreamEndpoint | None:
-        """Return who is asked next; None if no one may be. `first` is, if nothing speaks against it."""
+        """Return the endpoint to call, or None. `first` is preferred if it is healthy and untried."""
         if first is not None and first.well and first not in tried:
             return first
         if not tried:
-            one = self._of_two(endpoints)
-            if one is not None and one.well:  # the other way is taken when something is wrong
-                return one
+            endpoint = self._of_two(endpoints)
+            if endpoint is not None and endpoint.well:  # the common case, without the filters below
+                return endpoint
         return self._of_two(_allowed(endpoints, now, tried))
 
     def _of_two(self, endpoints: Sequence[UpstreamEndpoint]) -> UpstreamEndpoint | None:
         count = len(endpoints)
-        if count < 2:  # noqa: PLR2004 (of one there is no choice)
+        if count < 2:  # noqa: PLR2004 (one endpoint is no choice)
             return endpoints[0] if endpoints else None
         at = int(self._random() * count)
         other = int(self._random() * (count - 1))
@@ -71,46 +76,47 @@ class Balancer:
 def _allowed(
     endpoints: Sequence[UpstreamEndpoint], now: float, tried: Collection[UpstreamEndpoint]
 ) -> Sequence[UpstreamEndpoint]:
-    may = [one for one in endpoints if one not in tried and one.breaker.allows(now)]
-    return [one for one in may if one.ejection.allows(now)] or may
+    allowed = [endpoint for endpoint in endpoints if endpoint not in tried and endpoint.breaker.allows(now)]
+    return [endpoint for endpoint in allowed if endpoint.ejection.allows(now)] or allowed
 
 
-#: An instance is the same as long as it is found under the same name at the same place.
+#: What identifies an instance between two snapshots: id, address and port.
 _Place = tuple[str, str, int]
 
 
 class Endpoints:
-    """What is known of each instance, for as long as it is ready: every pool that has it shares it."""
+    """The endpoints of all ready instances, with their statistics; pools share them."""
 
     def __init__(self, tolerance: OutlierLimits) -> None:
         self.tolerance = tolerance
         self._known: dict[_Place, UpstreamEndpoint] = {}
 
     def become(self, instances: Iterable[Instance]) -> None:
-        """Take in who is ready now; whoever has gone is forgotten."""
+        """Replace the endpoints by those of `instances`; one that was there before keeps its statistics."""
         self._known = {_place(instance): self._one(instance) for instance in instances}
 
     def of(self, tags: Iterable[str], service: str) -> tuple[UpstreamEndpoint, ...]:
-        """Return those that have all these tags, of any service or of one."""
+        """Return the endpoints that have all these tags, of any service or of `service`, if not empty."""
         wanted = frozenset(tags)
         return tuple(
-            one
-            for one in self._known.values()
-            if wanted.issubset(one.instance.tags) and (one.instance.service == service or not service)
+            endpoint
+            for endpoint in self._known.values()
+            if wanted.issubset(endpoint.instance.tags)
+            and (endpoint.instance.service == service or not service)
         )
 
     def all(self) -> Collection[UpstreamEndpoint]:
-        """Return everyone."""
+        """Return all endpoints."""
         return self._known.values()
 
     def _one(self, instance: Instance) -> UpstreamEndpoint:
-        one = self._known.get(_place(instance)) or UpstreamEndpoint(instance, self.tolerance)
-        one.instance = instance  # what it owns may have changed
-        return one
+        endpoint = self._known.get(_place(instance)) or UpstreamEndpoint(instance, self.tolerance)
+        endpoint.instance = instance  # its metadata names the partitions it owns, which may have changed
+        return endpoint
 
 
 class Pool:
-    """The ready instances that have all of some tags, and what may be spent on them."""
+    """The ready endpoints that have all of some tags, with their retry budget and outlier detection."""
 
     __slots__ = ("_balancer", "_owners", "budget", "endpoints", "name", "outliers")
 
@@ -123,12 +129,12 @@ class Pool:
         self._owners: dict[str, Owners] = {}
 
     def become(self, endpoints: tuple[UpstreamEndpoint, ...]) -> None:
-        """Take in who is ready now."""
+        """Replace the endpoints by those that are ready now."""
         self.endpoints = endpoints
         self._owners = {}
 
     def owner(self, aggregate: str, subject: str) -> UpstreamEndpoint | None:
-        """Return the owner of the partition that an aggregate's id is in; None if that is not known."""
+        """Return the owner of the partition that an aggregate's id belongs to; None if it is unknown."""
         owners = self._owners.get(aggregate)
         if owners is None:
             owners = self._owners[aggregate] = Owners(aggregate, self.endpoints)
@@ -137,12 +143,12 @@ class Pool:
     def choose(
         self, now: float, tried: Collection[UpstreamEndpoint] = (), first: UpstreamEndpoint | None = None
     ) -> UpstreamEndpoint | None:
-        """Return who is asked next; None if no one may be."""
+        """Return the endpoint to call next, or None. `tried` are left out, `first` is preferred."""
         return self._balancer.choose(self.endpoints, now, tried, first)
 
 
 class Pools:
-    """The pool of each set of tags. It stays, with all that is known, whatever becomes of the routes."""
+    """The pools by tags and service. A pool and its statistics outlast the routes that use it."""
 
     def __init__(self, tolerance: OutlierLimits | None = None, random: Random = machine.random) -> None:
         self._endpoints = Endpoints(tolerance or OutlierLimits())
@@ -152,7 +158,7 @@ class Pools:
     def of(self, tags: tuple[str, ...], service: str = "") -> Pool:
         """Return the pool of these tags, of any service or of one. Raises ValueError for neither."""
         if not tags and not service:
-            raise ValueError("name a tag or a service: else it is everyone")
+            raise ValueError("name a tag or a service: a pool without both would have every instance")
         key = tags, service
         pool = self._pools.get(key)
         if pool is None:
@@ -166,11 +172,11 @@ class Pools:
         return self._pools.values()
 
     def instances(self) -> Collection[UpstreamEndpoint]:
-        """Return everyone who is ready."""
+        """Return the endpoints of all ready instances."""
         return self._endpoints.all()
 
     def become(self, snapshot: Snapshot) -> None:
-        """Take in who is ready now."""
+        """Update all pools to a snapshot of the ready instances."""
         self._endpoints.become(snapshot.instances)
         for key, pool in self._pools.items():
             pool.become(self._endpoints.of(*key))

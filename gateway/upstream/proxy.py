@@ -1,5 +1,6 @@
-"""A query that is put to a second instance when the first takes long: the answer that comes first is taken.
+"""Forwards requests to the endpoints of a pool, with retries and hedging.
 
+Hedging sends a query to a second instance when the first is slow, and uses the response that arrives first.
 Source: J. Dean and L. A. Barroso, The Tail at Scale (2013), "hedged requests".
 """
 
@@ -20,7 +21,10 @@ Ask = Callable[[], Awaitable[Response]]
 
 
 async def hedged(ask: Ask, after_s: float, may: Callable[[], bool]) -> Response:
-    """Return the first answer, of one ask or of two. A fault counts only if the other fails too."""
+    """Return the first response of one or two calls of `ask`; its error only if the other one failed too.
+
+    The second call starts after `after_s` seconds without a response, if `may` returns True.
+    """
     first = asyncio.ensure_future(ask())
     running: set[asyncio.Future[Response]] = {first}
     try:
@@ -50,14 +54,14 @@ async def _dropped(running: set["asyncio.Future[Response]"]) -> None:
 
 
 _UNAVAILABLE = 503
-#: Instances that one request is brought to at the most.
+#: The most endpoints that one request is sent to.
 _TRIES = 4
 
 Pause = Callable[[float], Awaitable[None]]
 
 
 class Proxy:
-    """Sends requests to the instances of a pool. A request is sent twice only where nothing is done twice."""
+    """Sends requests to the endpoints of a pool; repeats one only if it cannot take effect twice."""
 
     def __init__(
         self,
@@ -74,9 +78,10 @@ class Proxy:
         self._clock = clock
 
     async def send(self, request: Request, route: Route, path: Mapping[str, str]) -> Response:
-        """Return an instance's answer. Raises `Problem`: unavailable, bad-gateway, gateway-timeout.
+        """Return an endpoint's response. Raises `Problem`: unavailable, bad-gateway, gateway-timeout.
 
-        The request's headers are the gateway's own to change; `path` are the values of its path's parameters.
+        The request's headers are the gateway's own copy, and are changed. `path`: the values of the path's
+        parameters.
         """
         call = self._calls.make(request, route, path)
         began = self._clock()
@@ -90,8 +95,8 @@ class Proxy:
         return answer
 
     async def _hedged(self, call: Call) -> Response:
-        """Have two asked, if the first takes long, and asking twice does nothing twice."""
-        if call.request.method not in READS or len(call.pool.endpoints) < 2:  # noqa: PLR2004 (who else?)
+        """Return the response to a call, hedged if it is a query and there are two endpoints."""
+        if call.request.method not in READS or len(call.pool.endpoints) < 2:  # noqa: PLR2004 (no second one)
             return await self._first(call)
         return await hedged(
             lambda: self._first(call),
@@ -100,7 +105,7 @@ class Proxy:
         )
 
     async def _again(self, call: Call, answer: Response, end: float) -> Response:
-        """Ask again for a while, if the service only cannot take it just now: a partition moves, say."""
+        """Retry a 503 with Retry-After until `end`: a partition may be moving to another owner."""
         for pause_s in self._patience.again_s:
             now = self._clock()
             if not _moving(answer) or not call.again or now + pause_s > min(end, call.end):
@@ -114,7 +119,7 @@ class Proxy:
         return answer
 
     async def _first(self, call: Call) -> Response:
-        """Return the answer of the first instance that gives one."""
+        """Return the response of the first endpoint that gives one, after failed connections to others."""
         while True:
             endpoint = call.choose(self._clock())
             if endpoint is None or len(call.tried) >= _TRIES:
@@ -123,14 +128,14 @@ class Proxy:
             try:
                 return await self._attempts.ask(endpoint, call)
             except Unreachable:
-                continue  # not seen by that one, so it is new to the next
+                continue  # that endpoint has not seen the request
             except NoResponse as fault:
                 now = self._clock()
                 if call.lost or not call.repeatable or now >= call.end or not call.pool.budget.spend(now):
                     raise no_answer(call.request) from None
                 call.lost = True
                 if len(call.pool.endpoints) == 1 and not isinstance(fault, NoHead):
-                    call.tried.clear()  # it was only a connection that broke
+                    call.tried.clear()  # only the connection broke: try the same endpoint again
 
 
 def _moving(answer: Response) -> bool:
@@ -142,12 +147,10 @@ def _nobody(call: Call) -> Problem:
         return no_answer(call.request)
     if call.tried:
         return Problem(
-            "bad-gateway", "no instance of the service takes connections; the request was not seen"
+            "bad-gateway", "no instance of the service accepts connections; the request was not delivered"
         )
     if call.pool.endpoints:
-        msg = (
-            f"the service ({call.pool.name}) has not answered lately and is left alone; try again in a moment"
-        )
+        msg = f"the service ({call.pool.name}) has failed repeatedly and gets no requests now; try again soon"
         return Problem("unavailable", msg)
     return Problem(
         "unavailable", f"no instance of the service ({call.pool.name}) is ready; try again in a moment"

@@ -1,4 +1,4 @@
-"""How much may be tried again: a share of what is asked, so that retries never bring down who is slow.
+"""The retry budget: limits retries to a share of the requests, so that they cannot overload a slow service.
 
 Time comes with each call, in seconds of any one clock.
 """
@@ -8,7 +8,10 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RetryShare:
-    """At most `ratio` of the last `window_s` seconds' requests, and `floor` more: a lone one may be, too."""
+    """The size of a budget: `ratio` of the requests of the last `window_s` seconds, plus `floor`.
+
+    The floor lets a service with few requests have retries too.
+    """
 
     ratio: float = 0.2
     floor: int = 10
@@ -16,7 +19,7 @@ class RetryShare:
 
 
 class RetryBudget:
-    """Counts what was asked and what was tried again, second by second, in a ring as long as the window."""
+    """Counts requests and retries of a service by second, in a ring buffer as long as the window."""
 
     __slots__ = (
         *("_asked", "_asked_by_second", "_second", "_share", "_spent", "_spent_by_second"),
@@ -30,19 +33,19 @@ class RetryBudget:
         self._asked = 0
         self._spent = 0
         self._second = 0
-        #: Retries since the beginning, and those that there was no budget for.
+        #: Retries since the start, and retries that were refused for lack of budget.
         self.spent = 0
         self.refused = 0
 
     def asked(self, now: float) -> None:
-        """Note a request's first try."""
+        """Count the first attempt of a request."""
         if int(now) != self._second:
             self._move(int(now))
         self._asked += 1
         self._asked_by_second[self._second % self._share.window_s] += 1
 
     def spend(self, now: float) -> bool:
-        """Take one retry out of the budget; False if there is none left."""
+        """Take one retry out of the budget; return False if none is left."""
         if int(now) != self._second:
             self._move(int(now))
         if self._spent + 1 > self._share.floor + self._share.ratio * self._asked:
@@ -54,7 +57,7 @@ class RetryBudget:
         return True
 
     def _move(self, second: int) -> None:
-        """Forget the seconds that the window has left behind."""
+        """Advance the window to a second, and remove the counts of the seconds before it."""
         window = self._share.window_s
         for passed in range(self._second + 1, min(second, self._second + window) + 1):
             place = passed % window

@@ -1,4 +1,4 @@
-"""Where a method and a path lead, and how a request there is treated."""
+"""A route: which pool answers a method and path, and how its requests are forwarded."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -14,11 +14,12 @@ from gateway.upstream.pool import Pool
 
 @dataclass(slots=True, kw_only=True)
 class Route:
-    """One line of the table. `template` has the gateway's prefix; metrics name the route by it.
+    """One entry of the route table. `template` includes the gateway's prefix; metrics name the route by it.
 
-    `service`: whose it is. `deadline_s`: None for the gateway's own. `keyed`: a command that comes twice
-    with one Idempotency-Key is done once. `aggregate`: whose partition's owner is asked first, of the path's
-    {id}, or of what the command creates. `requirement`: what is asked of who calls it.
+    `service`: the service that declares the route. `deadline_s`: None for the gateway's default. `keyed`: the
+    service recognises repeated commands by their Idempotency-Key. `aggregate`: the owner of this aggregate's
+    partition is tried first; the aggregate's id is the path's {id}, or, with `creates`, that of the command.
+    `requirement`: what a caller's token must allow; None for no token.
     """
 
     template: str
@@ -31,8 +32,8 @@ class Route:
     requirement: Requirement | None = None
 
     def owner(self, request: Request, path: Mapping[str, str]) -> UpstreamEndpoint | None:
-        """Return the owner of the request's partition, if there is a choice and it is known."""
-        if not self.aggregate or len(self.pool.endpoints) < 2:  # noqa: PLR2004 (of one there is no choice)
+        """Return the owner of the request's partition; None if unknown or if there is only one endpoint."""
+        if not self.aggregate or len(self.pool.endpoints) < 2:  # noqa: PLR2004 (one endpoint is no choice)
             return None
         subject = _created(request) if self.creates else path.get("id")
         return None if subject is None else self.pool.owner(self.aggregate, subject)
@@ -41,6 +42,6 @@ class Route:
 def _created(request: Request) -> str | None:
     try:
         key = header_fields.key(request.headers)
-    except Problem:  # the service says what is wrong with it
+    except Problem:  # the service refuses the key, with its reason
         return None
     return created(key) if key else None

@@ -1,18 +1,18 @@
-"""A limit on how long something may take, as `asyncio.timeout` is one, but one clock for all of them.
+"""A replacement of `asyncio.timeout` in which all timeouts share one timer of the event loop.
 
-A request then pays for no timer of its own. What is over is noticed some milliseconds late.
+It saves the cost of a timer for each request. A timeout expires up to some milliseconds late.
 """
 
 import asyncio
 from types import TracebackType
 from typing import Any, Self
 
-#: Seconds between two looks at whose time is over.
+#: Seconds between two checks for expired timeouts.
 _LOOK_S = 0.01
 
 
 class SharedTimer:
-    """Those that run. The clock ticks only while there are any."""
+    """Holds the running timeouts; its timer runs only while there are any."""
 
     def __init__(self) -> None:
         self._loop: asyncio.AbstractEventLoop | None = None
@@ -20,36 +20,34 @@ class SharedTimer:
         self._ticking = False
 
     def within(self, seconds: float) -> "SharedTimeout":
-        """Return a deadline, to be entered at once by the task that it is for."""
+        """Return a timeout; the task that it limits must enter it at once."""
         loop = self._loop
-        if (
-            loop is None
-        ):  # whoever asks first says which loop it is: to ask each time costs a call to the system
+        if loop is None:  # kept from the first call: each look-up of the loop costs a system call
             loop = self._loop = asyncio.get_running_loop()
         return SharedTimeout(self, loop, loop.time() + seconds)
 
-    def begin(self, one: "SharedTimeout", loop: asyncio.AbstractEventLoop) -> None:
-        """Look at this one, too."""
-        self._running.add(one)
+    def begin(self, timeout: "SharedTimeout", loop: asyncio.AbstractEventLoop) -> None:
+        """Add a running timeout."""
+        self._running.add(timeout)
         if not self._ticking:
             self._ticking = True
             loop.call_later(_LOOK_S, self._look, loop)
 
-    def end(self, one: "SharedTimeout") -> None:
-        """Look at it no more."""
-        self._running.discard(one)
+    def end(self, timeout: "SharedTimeout") -> None:
+        """Remove a timeout that has ended."""
+        self._running.discard(timeout)
 
     def _look(self, loop: asyncio.AbstractEventLoop) -> None:
         now = loop.time()
-        for one in [one for one in self._running if one.when <= now]:
-            one.expire()
+        for timeout in [timeout for timeout in self._running if timeout.when <= now]:
+            timeout.expire()
         self._ticking = bool(self._running)
         if self._ticking:
             loop.call_later(_LOOK_S, self._look, loop)
 
 
 class SharedTimeout:
-    """One of them: cancels its task when time is over, and makes TimeoutError of that."""
+    """Cancels its task when its time is over, and turns the cancellation into TimeoutError."""
 
     __slots__ = ("_before", "_deadlines", "_expired", "_loop", "_task", "when")
 
@@ -62,24 +60,24 @@ class SharedTimeout:
         self._before = 0
 
     def expired(self) -> bool:
-        """Whether time is over."""
+        """Return True once the time is over."""
         return self._expired
 
     def reschedule(self, when: float) -> None:
-        """Have it be over at another moment of the loop's clock."""
+        """Move the end to another time of the loop's clock."""
         self.when = when
 
     def expire(self) -> None:
-        """End what the task does: time is over."""
+        """Cancel the task because its time is over."""
         self._expired = True
         self._deadlines.end(self)
         if self._task is not None:
             self._task.cancel()
 
     def __enter__(self) -> Self:
-        """Begin."""
+        """Start the timeout for the current task."""
         self._task = asyncio.current_task(self._loop)
-        assert self._task is not None  # noqa: S101 (only a task can be ended)
+        assert self._task is not None  # noqa: S101 (only a task can be cancelled)
         self._before = self._task.cancelling()
         self._deadlines.begin(self, self._loop)
         return self
@@ -87,7 +85,7 @@ class SharedTimeout:
     def __exit__(
         self, kind: type[BaseException] | None, fault: BaseException | None, _trace: TracebackType | None
     ) -> None:
-        """End. Raises TimeoutError if that is why the task was ended, and nobody else wanted it, too."""
+        """End the timeout. Raises TimeoutError if it cancelled the task and nothing else did."""
         self._deadlines.end(self)
         task, self._task = self._task, None
         if self._expired and task is not None:
