@@ -1,1 +1,1 @@
-"""Runs aggregates: owners of partitions, their command queues, batches and states."""
+"""Runs aggregates: the owners of partitions with their command queues, batches and states."""

@@ -1,6 +1,6 @@
-"""From a batch of letters to their answers: decide each, append what they say at once, then answer.
+"""Works on one batch: decides every queued command, appends all their events in one commit, then answers.
 
-That is group commit: load makes batches larger, not latencies longer.
+This is group commit: under load the batches grow, and latency stays about the same.
 """
 
 import asyncio
@@ -24,7 +24,7 @@ from bookshelf.runtime.aggregate.state_cache import StateCache
 from bookshelf.runtime.aggregate.state_store import CommandKey
 from bookshelf.runtime.aggregate.topic_commands.replies import Replies
 
-#: Bytes of pending events above which the next batch waits until the log was read to its end.
+#: Bytes of pending events above which the next batch first waits until the replay has caught up with the log.
 PENDING_BYTES = 4 << 20
 
 HandlerResult = list[DecodedEvent] | None | Exception
@@ -32,11 +32,11 @@ HandlerResult = list[DecodedEvent] | None | Exception
 
 @dataclass(slots=True)
 class Decision:
-    """What became of a command when it was decided: later commands of the same batch change nothing of it.
+    """The result of one command, with the state right after it: later commands of the batch do not change it.
 
-    `version` is UNSETTLED while `event`, the id of the newest event of the aggregate, has no offset yet.
-    `done` is the completed command that this one repeats, `first` where the log begins with the aggregate,
-    `former` the decision in the same batch that it repeats.
+    `version` is UNSETTLED while `event`, the id of the aggregate's newest event, has no offset yet.
+    For a repetition, `done` is the completed command that it repeats, `first` is the offset of the
+    aggregate's first event, and `former` is the decision that it repeats if that is in the same batch.
     """
 
     result: HandlerResult
@@ -49,7 +49,7 @@ class Decision:
 
 
 class BatchProcessor:
-    """Works on one partition, with whatever pen it is handed."""
+    """Decides, appends and answers the batches of one partition; each batch comes with its writer."""
 
     def __init__(
         self, context: PartitionContext, states: StateCache, pending: PendingEvents, replay: PartitionReplay
@@ -63,13 +63,13 @@ class BatchProcessor:
         self._replies = Replies(context) if context.aggregate.takes else None
         self._first_answers = FirstAnswers(context)
         self._answering: set[asyncio.Task[None]] = set()
-        #: Whether something of the last letters may be in the log.
+        #: True if events of the last batch may be in the log.
         self.tried = False
 
     async def work(self, writer: Writer, commands: Sequence[QueuedCommand]) -> None:
-        """Answer these letters. Raises `Fenced`, `OutcomeUnknown`: what became of them is not known."""
+        """Carry out a batch and answer it. Raises `Fenced`, `OutcomeUnknown` if it must be tried again."""
         self.tried = False
-        decisions = await self._judged(commands)
+        decisions = await self._decide_batch(commands)
         results = [decision.result for decision in decisions]
         self.tried = True
         offsets: dict[str, int] = {}
@@ -79,34 +79,36 @@ class BatchProcessor:
             raise
         except LogFault as fault:
             self._pending.drop_unsettled()
-            orders = [queued for queued in commands if queued.order is not None]
-            if 0 < len(orders) < len(commands):
-                # one of the orders may be what the log does not take: no one else is to pay for that
-                for queued in orders:
+            messages = [queued for queued in commands if queued.order is not None]
+            if 0 < len(messages) < len(commands):
+                # a command message may be the cause: the commands from clients are tried again without them
+                for queued in messages:
                     self._refuse(queued, fault)
                 await self.work(writer, [queued for queued in commands if queued.order is None])
                 return
             for queued in commands:
-                self._refuse(queued, fault)  # refusals too: they may rest on what was not written
+                self._refuse(queued, fault)  # also in place of a refusal, which may rest on unwritten events
             return
         await self._states.load([queued.sent.subject for queued in commands])
         for queued, decision in zip(commands, decisions, strict=True):
             self._answer(queued, decision, offsets)
 
     async def close(self) -> None:
-        """Stop looking for first answers: the next owner gives those that are waited for."""
+        """Stop reading first answers: their clients get `NotOwner` and turn to the next owner."""
         await self._first_answers.close()
         if self._answering:
             await asyncio.wait(self._answering)
 
-    async def _judged(self, commands: Sequence[QueuedCommand]) -> Sequence[Decision]:
+    async def _decide_batch(self, commands: Sequence[QueuedCommand]) -> Sequence[Decision]:
         if self._pending.pending_bytes > PENDING_BYTES or any(map(_needs_latest_state, commands)):
             await self._replay.catch_up()
-        self._states.fresh(one.sent.subject for one in commands if one.sent.fresh and not one.tried)
+        self._states.fresh(
+            queued.sent.subject for queued in commands if queued.sent.fresh and not queued.tried
+        )
         decisions = await self._decide_all(commands)
         if any(_appends_nothing(decision.result) for decision in decisions) and await self._replay.catch_up():
-            # no one is refused for what was not read yet, nor told by a former owner that nothing was to do;
-            # all anew, so that the letters' order is the log's
+            # A refusal or an empty decision may rest on an outdated state. The whole batch is decided again,
+            # so that its events are appended in the order of the queue.
             self._pending.drop_unsettled()
             decisions = await self._decide_all(commands)
         return decisions
@@ -117,17 +119,19 @@ class BatchProcessor:
         return [self._decide(queued, stored, batch) for queued in commands]
 
     async def _load(self, commands: Sequence[QueuedCommand]) -> dict[CommandKey, CompletedCommand]:
-        """Have the states of these commands in memory; return those commands that the store has completed."""
+        """Load the snapshots that the commands need; return the completed commands found in the store."""
         keys = [queued.sent.subject for queued in commands]
         stored: dict[CommandKey, CompletedCommand] = {}
         asked: set[CommandKey] = set()
         saved = -1
         while True:
             await self._states.load(keys)
-            wanted = {(one.sent.subject, one.sent.id) for one in commands if self._may_be_stored(one)}
+            wanted = {
+                (queued.sent.subject, queued.sent.id) for queued in commands if self._may_be_stored(queued)
+            }
             if not wanted or (wanted <= asked and saved == self._states.saved):
                 return stored
-            # while the store is asked, commands may move from memory to the store
+            # during the look-up completed commands may move from memory to the store: repeat until none did
             asked, saved = wanted, self._states.saved
             stored = await self._states.recall_stored(wanted)
 
@@ -149,16 +153,16 @@ class BatchProcessor:
         snapshot = self._pending.head(sent.subject)
         done = self._states.recall(*key) or stored.get(key)
         try:
-            said = self._handler.judge(snapshot, sent, done)
+            events = self._handler.judge(snapshot, sent, done)
         except Exception as fault:  # noqa: BLE001 (a refusal or a defect: either is this command's answer)
             return Decision(fault)
-        if said is None:
+        if events is None:
             done = snapshot.recall(sent.id) or done
             return Decision(None, snapshot.state, snapshot.version, "", done, snapshot.first, batch.get(key))
-        if said:
-            self._pending.add(sent.subject, said)
+        if events:
+            self._pending.add(sent.subject, events)
             snapshot = self._pending.head(sent.subject)
-        decision = Decision(said, snapshot.state, snapshot.version)
+        decision = Decision(events, snapshot.state, snapshot.version)
         if snapshot.version == UNSETTLED:
             decision.event = self._pending.newest_event(sent.subject)
         batch[key] = decision
@@ -167,13 +171,13 @@ class BatchProcessor:
     async def _write(
         self, writer: Writer, commands: Sequence[QueuedCommand], results: Sequence[HandlerResult]
     ) -> dict[str, int]:
-        """Append what was decided; return the offsets of the records by their ids."""
-        wrote = [
+        """Append the new events and the replies; return the offsets of the events by their ids."""
+        decided = [
             (queued.sent.subject, result)
             for queued, result in zip(commands, results, strict=True)
             if isinstance(result, list) and result
         ]
-        records = [NewRecord(key, one.value) for key, said in wrote for one in said]
+        records = [NewRecord(key, event.value) for key, events in decided for event in events]
         if self._replies is not None:
             await self._replies.look_up_topics(commands)
         replies, consumed = ((), None) if self._replies is None else self._replies.to(commands, results)
@@ -181,11 +185,11 @@ class BatchProcessor:
             return {}
         with self._dependencies.meters.append(len(records)):
             offsets = await self._append(writer, [*records, *replies], consumed)
-        ids = [one.envelope.id for _, said in wrote for one in said]
-        placed = dict(zip(ids, offsets, strict=False))  # replies come after them
-        for key in dict.fromkeys(key for key, _ in wrote):
-            self._pending.settle(key, placed)
-        return placed
+        ids = [event.envelope.id for _, events in decided for event in events]
+        offset_of = dict(zip(ids, offsets, strict=False))  # the replies were appended after the events
+        for key in dict.fromkeys(key for key, _ in decided):
+            self._pending.settle(key, offset_of)
+        return offset_of
 
     async def _append(
         self, writer: Writer, records: Sequence[NewRecord], consumed: Consumed | None
@@ -202,7 +206,7 @@ class BatchProcessor:
             queued.answer.set_exception(fault)
 
     def _answer(self, queued: QueuedCommand, decision: Decision, offsets: dict[str, int]) -> None:
-        if queued.answer.done():  # the client has gone
+        if queued.answer.done():  # cancelled: the client has disconnected
             return
         if isinstance(decision.result, Exception):
             queued.answer.set_exception(decision.result)
@@ -213,7 +217,7 @@ class BatchProcessor:
                 self._outcome(queued, answered, offsets, replayed=decision.result is None)
             )
             return
-        assert decision.done is not None  # noqa: S101 (a repetition has what it repeats)
+        assert decision.done is not None  # noqa: S101 (every repetition has a completed command)
         if decision.done.version == decision.version or queued.order is not None:
             queued.answer.set_result(self._repeated(queued, decision.done, decision.state))
         else:
@@ -224,11 +228,11 @@ class BatchProcessor:
     def _outcome(
         self, queued: QueuedCommand, decision: Decision, offsets: dict[str, int], *, replayed: bool
     ) -> CommandResult:
-        assert isinstance(decision.result, list)  # noqa: S101 (it was decided, and is no repetition)
+        assert isinstance(decision.result, list)  # noqa: S101 (neither a refusal nor a repetition)
         version = offsets[decision.event] if decision.version == UNSETTLED else decision.version
         offset = offsets[decision.result[-1].envelope.id] if decision.result else version
         position = Position(*self._place, offset) if offset >= 0 else None
-        # another service may have appended before these records: the log's state of that version has it too
+        # another service may have appended in between: prefer the log's state if it is of this version
         head = self._pending.head(queued.sent.subject)
         state = head.state if head.version == version else decision.state
         return CommandResult(queued.sent.subject, state, version, position, replayed)
@@ -240,22 +244,22 @@ class BatchProcessor:
     async def _answer_as_first(
         self, queued: QueuedCommand, decision: Decision, done: CompletedCommand
     ) -> None:
-        """Answer a repetition on an aggregate that has changed since; other commands do not wait for it."""
+        """Answer a repetition whose aggregate has changed since, without delaying the other commands."""
         try:
             state = await self._first_answers.state(queued.sent.subject, decision.first, done.offset)
         except (OutcomeUnknown, NotOwner) as fault:
             self._refuse(queued, fault)
             return
         if not queued.answer.done():
-            found = decision.state if state is None else state
-            queued.answer.set_result(self._repeated(queued, done, found))
+            first_state = decision.state if state is None else state
+            queued.answer.set_result(self._repeated(queued, done, first_state))
 
 
 def _appends_nothing(result: HandlerResult) -> bool:
-    """Whether nothing is written for it, so that no pen is asked whether it is still ours."""
+    """Return True if the decision appends nothing: fencing then cannot reveal that the partition was lost."""
     return isinstance(result, Refused) or result == []
 
 
 def _needs_latest_state(queued: QueuedCommand) -> bool:
-    """Whether it hangs on what others wrote last: a version is compared, a deadline may have been cleared."""
+    """Return True if the decision needs the latest state: for If-Match, or for a deadline."""
     return queued.sent.expects is not None or type(queued.sent.command) is ExpireDeadline

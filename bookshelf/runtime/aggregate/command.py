@@ -1,4 +1,4 @@
-"""A command on its way to its owner, and what came of it."""
+"""Command requests and command results: what an owner is given, and what it returns."""
 
 from datetime import datetime
 from functools import cache
@@ -13,12 +13,12 @@ from bookshelf.cqrs.position import Position
 
 
 class CommandRequest(msgspec.Struct, frozen=True, kw_only=True):
-    """One command to one aggregate. `id` is the same in every retry.
+    """A request to carry out one command on one aggregate. `id` is the same in every retry.
 
-    `hash` is of the content and set only if the client chose the id, as is `older_hash`, in the form of
-    earlier releases (`content_hashes`); `expects` are the versions of which one must be the aggregate's;
-    `fresh` says that the subject's id was never used before; `causation` is the id of the message that the
-    command itself follows from, if it does; `size` is that of the request in bytes.
+    `hash` is the hash of the content, and `older_hash` the one that earlier releases computed
+    (`content_hashes`); both are set only if the client chose the id. With `expects`, the aggregate must have
+    one of these versions. `fresh` is True if the subject's id was never used before. `causation` is the id of
+    the message that led to the command, if any. `size` is the size of the request in bytes.
     """
 
     subject: str
@@ -39,14 +39,14 @@ class CommandRequest(msgspec.Struct, frozen=True, kw_only=True):
 def content_hashes(
     name: bytes, content: msgspec.Struct, former: msgspec.Struct | None = None
 ) -> tuple[str, str]:
-    """Return the hash of a named content, and the one that earlier releases gave it.
+    """Return the hash of a named content, and the hash that earlier releases computed for it.
 
     Fields with their default values are left out and the others sorted, so that a new optional field changes
-    no hash. Earlier releases hashed all fields, in the order of their declaration;
-    `former` is the content as they understood it, if that was another one.
+    no hash. Earlier releases hashed all fields in the order of their declaration; `former` is the content as
+    those releases decoded it, if that differs.
     """
     contents = _canonical(_without_defaults(content)), _plain(content if former is None else former)
-    hashes = [blake2b(b"%s\n%s" % (name, one), digest_size=16).hexdigest() for one in contents]
+    hashes = [blake2b(b"%s\n%s" % (name, encoded), digest_size=16).hexdigest() for encoded in contents]
     return hashes[0], hashes[1]
 
 
@@ -55,16 +55,16 @@ _canonical = msgspec.json.Encoder(order="deterministic").encode
 
 
 def _without_defaults(value: Any) -> Any:  # noqa: ANN401 (whatever a field holds)
-    """Return a value with dicts in place of structs, at any depth, without the fields of default value."""
+    """Return a value with a dict in place of each struct, at any depth, without fields at their defaults."""
     if isinstance(value, msgspec.Struct):
         config = value.__struct_config__
         fields = {} if config.tag_field is None else {config.tag_field: config.tag}
         for field, name, default, has_structs in _fields(type(value)):
-            snapshot = getattr(value, field)
-            if snapshot is default or snapshot is msgspec.UNSET:
+            item = getattr(value, field)
+            if item is default or item is msgspec.UNSET:
                 continue
-            if type(snapshot) is not type(default) or snapshot != default:
-                fields[name] = _without_defaults(snapshot) if has_structs else snapshot
+            if type(item) is not type(default) or item != default:
+                fields[name] = _without_defaults(item) if has_structs else item
         return fields
     if isinstance(value, dict):
         return {key: _without_defaults(item) for key, item in value.items()}
@@ -75,7 +75,7 @@ def _without_defaults(value: Any) -> Any:  # noqa: ANN401 (whatever a field hold
 
 @cache
 def _fields(kind: type[msgspec.Struct]) -> tuple[tuple[str, str, Any, bool], ...]:
-    """Return of each field: attribute, encoded name, default value, whether structs may be in it."""
+    """Return for each field: attribute, encoded name, default value, and whether it can contain structs."""
     about = inspect.type_info(kind)
     assert isinstance(about, inspect.StructType)  # noqa: S101 (that is its kind)
     return tuple(
@@ -90,7 +90,7 @@ def _fields(kind: type[msgspec.Struct]) -> tuple[tuple[str, str, Any, bool], ...
 
 
 def _has_structs(kind: inspect.Type | inspect.Field) -> bool:
-    """Return True if values of the type may have structs in them; what is just any JSON has none."""
+    """Return True if values of the type can contain structs; `Any` counts as plain JSON without structs."""
     parts = [getattr(kind, name) for name in kind.__struct_fields__]
     inner = [item for part in parts for item in (part if isinstance(part, tuple) else (part,))]
     return isinstance(kind, inspect.StructType) or any(
@@ -99,7 +99,7 @@ def _has_structs(kind: inspect.Type | inspect.Field) -> bool:
 
 
 class CommandResult(msgspec.Struct, frozen=True):
-    """What a command left behind. `replayed`: it had been carried out before, nothing was written."""
+    """The state and version after a command. `replayed`: it was a repetition, and nothing was appended."""
 
     subject: str
     state: Any
@@ -109,7 +109,7 @@ class CommandResult(msgspec.Struct, frozen=True):
 
 
 class NotOwner(Exception):
-    """The partition is not, or no longer, owned by this instance: ask the one that owns it."""
+    """Another instance owns the partition, or is about to: the command belongs there."""
 
     def __init__(self, partition: int) -> None:
         super().__init__(f"partition {partition} is owned elsewhere")
@@ -117,4 +117,4 @@ class NotOwner(Exception):
 
 
 class Busy(Exception):
-    """More commands wait than can be answered in time: come again."""
+    """The command queue is full: the client should send the command again later."""

@@ -1,4 +1,4 @@
-"""From a command and what is held to what is said: the pure heart of an owner."""
+"""Turns a snapshot and a command request into new events, a repetition or a refusal, without any I/O."""
 
 from typing import Any
 
@@ -20,7 +20,7 @@ _logger = structlog.get_logger(__name__)
 
 
 class CommandHandler:
-    """Decides commands of one aggregate. Raises the domain's `Refused`; writes nothing."""
+    """Decides the commands of one kind of aggregate; appends nothing. Raises `Refused` for a refusal."""
 
     def __init__(self, aggregate: Aggregate[Any], ids: Ids) -> None:
         self._aggregate = aggregate
@@ -29,15 +29,15 @@ class CommandHandler:
     def judge(
         self, snapshot: AggregateSnapshot[Any], sent: CommandRequest, done: CompletedCommand | None = None
     ) -> list[DecodedEvent] | None:
-        """Return what there is to say, maybe nothing; None if the command was carried out before.
+        """Return the new events, possibly none; None if the command is a repetition.
 
-        `done` is what is known of the command besides what is held.
+        `done` is the completed command if it was found outside the snapshot. Raises `Refused`.
         """
         if sent.id.startswith(PREFIX):
             msg = f"ids that begin with {PREFIX} are kept for deadlines; take another"
             raise Invalid(msg)
         if type(sent.command) is ExpireDeadline:
-            return self._fall_due(snapshot, sent)
+            return self._expire(snapshot, sent)
         done = snapshot.recall(sent.id) or done
         if done is not None:
             if done.hash and done.hash not in {sent.hash, sent.older_hash}:
@@ -50,27 +50,29 @@ class CommandHandler:
         if sent.expects is not None and snapshot.version not in sent.expects:
             msg = "it has changed since; read it again, then decide anew"
             raise Changed(msg)
-        return self._say(self._aggregate.decide(snapshot.state, sent.command), sent)
+        return self._seal_all(self._aggregate.decide(snapshot.state, sent.command), sent)
 
-    def _fall_due(self, snapshot: AggregateSnapshot[Any], sent: CommandRequest) -> list[DecodedEvent]:
+    def _expire(self, snapshot: AggregateSnapshot[Any], sent: CommandRequest) -> list[DecodedEvent]:
         due = deadline(self._aggregate, snapshot)
         if due is None or due.moment > moment_of(sent.at):
-            return []  # it was changed or cleared since
+            return []  # the deadline was changed or cleared since
         sent = msgspec.structs.replace(sent, id=due.id)
         try:
             events = self._aggregate.decide(snapshot.state, due.command)
-        except Refused as refusal:  # no one is there to hear it, and asking again would not change it
+        except (
+            Refused
+        ) as refusal:  # logged and not raised: no client waits for it, and a retry would fail too
             where = {"aggregate": self._aggregate.name, "subject": sent.subject, "id": sent.id}
             _logger.warning("deadline-refused", **where, why=refusal.detail)
             events = []
-        return self._say(events, sent)
+        return self._seal_all(events, sent)
 
-    def _say(self, events: list[Event], sent: CommandRequest) -> list[DecodedEvent]:
+    def _seal_all(self, events: list[Event], sent: CommandRequest) -> list[DecodedEvent]:
         for event in events:
             self._aggregate.catalogue.check(event, self._aggregate.topic)
         if events or not sent.hash:
             return [self._seal(event, event.TYPE, sent) for event in events]
-        return [self._seal(None, ANSWERED, sent)]  # so that a retry, later, still changes nothing
+        return [self._seal(None, ANSWERED, sent)]  # marks the id as completed: a later retry is a repetition
 
     def _seal(self, event: Event | None, kind: str, sent: CommandRequest) -> DecodedEvent:
         envelope = Envelope(

@@ -1,4 +1,4 @@
-"""Commands that wait for their owner, each with the future of its answer."""
+"""The command queue of a partition: commands that wait for their owner, each with a future for its result."""
 
 import asyncio
 from collections.abc import Iterable, Sequence
@@ -8,29 +8,29 @@ from bookshelf.log.port import OutcomeUnknown
 from bookshelf.runtime.aggregate.command import Busy, CommandRequest, CommandResult, NotOwner
 from bookshelf.runtime.aggregate.topic_commands.messages import ReceivedCommand
 
-#: Commands of a partition that may wait; more are sent away at once, with a word to come again.
+#: Commands that one partition's queue can hold; further ones are refused at once with `Busy`.
 CAPACITY = 10_000
-#: Bytes of the requests that wait or are carried out, of all partitions of a host together. A command takes
-#: about ten times the bytes of its request: command, event, record, the log's buffers, state, answer.
+#: Bytes of the requests that are queued or being carried out, for all partitions of a host together.
+#: A command takes about ten times its request: command, event, record, the log's buffers, state, answer.
 CAPACITY_BYTES = 16 << 20
-#: Bytes that each partition may have in any case: one that waits for its log does not shut out the others.
+#: Bytes that each partition is always granted: one that waits for its log does not block the others.
 SHARE_BYTES = 1 << 20
-#: Commands of one batch, and bytes of their requests, at the most.
+#: Upper limits for one batch: its commands, and the bytes of their requests.
 BATCH = 2_000
 BATCH_BYTES = 4 << 20
 
 
 class Room:
-    """Counts the bytes of the commands that wait or are carried out, in all queues that share it."""
+    """Counts the bytes of all commands that are queued or being carried out in the queues that share it."""
 
     def __init__(self) -> None:
         self.used = 0
 
 
 class QueuedCommand(NamedTuple):
-    """A command, and who waits for its outcome; `tried` if it may have been written already.
+    """A command request and the future of its result. `tried`: its events may be in the log already.
 
-    `order` is what is to be known of one that came by topic.
+    `order` is set if the command came as a command message.
     """
 
     sent: CommandRequest
@@ -40,9 +40,9 @@ class QueuedCommand(NamedTuple):
 
 
 class CommandQueue:
-    """A queue that is emptied as a whole: what came while one batch was written is the next batch.
+    """A bounded queue that is taken in batches: commands that arrive during one append form the next batch.
 
-    The bytes of a batch count until the next one is taken.
+    The bytes of a batch count until the next batch is taken.
     """
 
     def __init__(self, partition: int, room: Room) -> None:
@@ -54,7 +54,7 @@ class CommandQueue:
         self._closed = False
 
     def __len__(self) -> int:
-        """Return how many commands wait."""
+        """Return the number of queued commands."""
         return len(self._commands)
 
     def put(self, sent: CommandRequest) -> asyncio.Future[CommandResult]:
@@ -77,38 +77,38 @@ class CommandQueue:
         self._room.used += size
 
     def _count_bytes(self, batch: Sequence[QueuedCommand] = ()) -> None:
-        """Count what waits, and the batch that is carried out, anew."""
+        """Count the bytes of the queue and of the batch that is being carried out again."""
         size = sum(queued.sent.size for queued in (*batch, *self._commands))
         self._add_bytes(size - self._bytes)
 
     def put_messages(
-        self, orders: Sequence[tuple[CommandRequest, ReceivedCommand]]
+        self, messages: Sequence[tuple[CommandRequest, ReceivedCommand]]
     ) -> asyncio.Future[CommandResult]:
-        """Queue what came by topic, to be written together; return the first one's answer. Raises `NotOwner`.
+        """Queue command messages for one append; return the result of the first. Raises `NotOwner`.
 
-        How many may wait is the sender's to bound.
+        The queue's limits do not apply: the caller bounds how many are queued.
         """
         if self._closed:
             raise NotOwner(self._partition)
         answer: asyncio.Future[CommandResult] = asyncio.get_running_loop().create_future()
-        self._commands.extend(QueuedCommand(sent, answer, order=order) for sent, order in orders)
-        self._add_bytes(sum(sent.size for sent, _ in orders))
+        self._commands.extend(QueuedCommand(sent, answer, order=received) for sent, received in messages)
+        self._add_bytes(sum(sent.size for sent, _ in messages))
         self._some.set()
         return answer
 
     def discard_messages(self) -> None:
-        """Let go of what came by topic: it is read again, from where the log says."""
+        """Remove all command messages: they are read again, from the consumed offset in the log."""
         self._commands = [queued for queued in self._commands if queued.order is None]
         self._count_bytes()
 
     async def take(self, most: int = BATCH) -> list[QueuedCommand]:
-        """Return the commands of a batch, once there are some; nothing more once it is closed.
+        """Wait for commands and return a batch of up to `most`; empty once the queue is closed and drained.
 
-        Those that nobody waits for any more and that were never tried are dropped. Commands by topic that
-        were put together stay together.
+        Commands that were cancelled before they were ever tried are dropped. Command messages of one
+        `put_messages` stay in one batch, whatever its size.
         """
         while True:
-            self._commands = [one for one in self._commands if one.tried or not one.answer.done()]
+            self._commands = [queued for queued in self._commands if queued.tried or not queued.answer.done()]
             self._count_bytes()
             if self._commands or self._closed:
                 break
@@ -120,32 +120,33 @@ class CommandQueue:
         return commands
 
     def _share(self, most: int) -> int:
-        """Return how many of the commands are a batch: one at least."""
+        """Return how many of the commands form the next batch: at least one."""
         size = 0
-        for count, one in enumerate(self._commands):
-            size += one.sent.size
-            together = count > 0 and one.order is not None and self._commands[count - 1].answer is one.answer
+        for count, queued in enumerate(self._commands):
+            size += queued.sent.size
+            former = self._commands[count - 1].answer if count else None
+            together = queued.order is not None and former is queued.answer
             if count and not together and (count >= most or size > BATCH_BYTES):
                 return count
         return len(self._commands)
 
     def put_back(self, commands: Iterable[QueuedCommand], *, tried: bool) -> None:
-        """Put letters first again; if they were `tried`, their fate is not known yet."""
+        """Put commands back at the front; `tried` ones may be in the log already."""
         self._commands[:0] = [queued._replace(tried=queued.tried or tried) for queued in commands]
         self._count_bytes()
         self._some.set()
 
     def close(self) -> None:
-        """Take no more; what waits can still be taken."""
+        """Accept no more commands; those in the queue can still be taken."""
         self._closed = True
         self._some.set()
 
     def reject_all(self) -> None:
-        """Tell everyone who waits that the owner is elsewhere, or that it broke off in their middle."""
+        """Fail all queued commands: with `NotOwner`, or with `OutcomeUnknown` if they were tried."""
         for queued in self._commands:
             if queued.answer.done():
                 continue
-            msg = "the owner broke off before the log had answered"
+            msg = "the owner stopped before the log had answered"
             queued.answer.set_exception(OutcomeUnknown(msg) if queued.tried else NotOwner(self._partition))
         self._commands.clear()
         self._count_bytes()

@@ -1,4 +1,4 @@
-"""What an owner is given to work with."""
+"""The dependencies of an owner: the partition that it runs, and the ports that it uses."""
 
 from dataclasses import dataclass, field
 from typing import Any
@@ -9,15 +9,16 @@ from bookshelf.runtime.aggregate.command_queue import Room
 from bookshelf.runtime.clock import Clock, Ids
 from bookshelf.runtime.metrics import OwnerMeters
 
-#: Seconds after which an append that has not answered is an unknown outcome.
+#: Seconds after which an unanswered append counts as an unknown outcome.
 APPEND_S = 10.0
 
 
 @dataclass(frozen=True, slots=True)
 class OwnerDependencies:
-    """What all owners of a host work with. `append_s` is when an append has become an unknown outcome.
+    """The ports that all owners of a host share.
 
-    `room` counts the bytes of the commands of all of them.
+    `append_s`: seconds after which an unanswered append counts as an unknown outcome. `room` counts the bytes
+    of the commands of all these owners.
     """
 
     log: Log
@@ -30,7 +31,7 @@ class OwnerDependencies:
 
 @dataclass(frozen=True, slots=True)
 class PartitionContext:
-    """One partition of one aggregate, and the means to own it."""
+    """One partition of one aggregate, with the dependencies of its owner."""
 
     aggregate: Aggregate[Any]
     partition: int

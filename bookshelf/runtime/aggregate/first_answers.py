@@ -1,7 +1,7 @@
-"""The first answers of commands that arrive again after their aggregate has changed.
+"""Computes the first answer of a repetition whose aggregate has changed since.
 
 A completed command is remembered without the state that it left. That state is folded again from the
-log, from the aggregate's first event to the command's last; repetitions on one aggregate share a reading.
+log, from the aggregate's first event to the command's last; repetitions on one aggregate share one pass.
 """
 
 import asyncio
@@ -14,7 +14,7 @@ from bookshelf.runtime.aggregate.command import NotOwner
 from bookshelf.runtime.aggregate.context import PartitionContext
 from bookshelf.runtime.aggregate.snapshot import SnapshotFold
 
-#: Records that are read at once, and for one aggregate at the most.
+#: Records that are read at once, and the most that are read for one aggregate.
 _BATCH = 500
 _MOST = 1_000_000
 
@@ -26,7 +26,7 @@ class _Asked(NamedTuple):
 
 
 class FirstAnswers:
-    """Reads one partition for repetitions, one aggregate after the other."""
+    """Reads one partition for the states that repetitions need, one aggregate after the other."""
 
     def __init__(self, context: PartitionContext) -> None:
         self._context = context
@@ -35,7 +35,7 @@ class FirstAnswers:
         self._reading: asyncio.Task[None] | None = None
 
     async def state(self, key: str, first: int, offset: int) -> Any:  # noqa: ANN401 (the aggregate's state)
-        """Return the state of an aggregate after the record at an offset; None if that is too far to read.
+        """Return an aggregate's state after the record at an offset; None if too many records precede it.
 
         `first` is the offset of its first event. Raises `OutcomeUnknown` if the log cannot be read,
         `NotOwner` if the owner is leaving.
@@ -47,7 +47,7 @@ class FirstAnswers:
         return await future
 
     async def close(self) -> None:
-        """Stop reading; the next owner gives the answers that are waited for."""
+        """Stop reading; those that still wait get `NotOwner`."""
         if self._reading is not None:
             await cancel_and_wait(self._reading)
         for asked in self._waiting.values():
@@ -60,7 +60,7 @@ class FirstAnswers:
             del self._waiting[key]
             try:
                 await self._read(key, asked)
-            except Exception as fault:  # noqa: BLE001 (whatever it is, those who wait are answered)
+            except Exception as fault:  # noqa: BLE001 (whatever the fault, every waiting call is answered)
                 msg = f"the first answer of this command cannot be given again: {fault}"
                 _fail(asked, OutcomeUnknown(msg))
             finally:
@@ -69,10 +69,10 @@ class FirstAnswers:
     async def _read(self, key: str, asked: list[_Asked]) -> None:
         topic, partition = self._context.aggregate.topic, self._context.partition
         log = self._context.dependencies.log
-        first = min(one.first for one in asked)
+        first = min(question.first for question in asked)
         first = max(first, await log.start(topic, partition))
-        last = min(max(one.offset for one in asked), first + _MOST)
-        states = dict.fromkeys(one.offset for one in asked)
+        last = min(max(question.offset for question in asked), first + _MOST)
+        states = dict.fromkeys(question.offset for question in asked)
         state, tail = self._context.aggregate.initial, await open_deduplicated(log, topic, partition, first)
         try:
             while tail.position <= last:
@@ -85,12 +85,12 @@ class FirstAnswers:
                         states[record.offset] = state
         finally:
             await tail.close()
-        for one in asked:
-            if not one.state.done():
-                one.state.set_result(states[one.offset])
+        for question in asked:
+            if not question.state.done():
+                question.state.set_result(states[question.offset])
 
 
 def _fail(asked: list[_Asked], fault: Exception) -> None:
-    for one in asked:
-        if not one.state.done():
-            one.state.set_exception(fault)
+    for question in asked:
+        if not question.state.done():
+            question.state.set_exception(fault)

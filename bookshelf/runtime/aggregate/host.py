@@ -1,4 +1,4 @@
-"""The host of an aggregate: an owner for every partition that its group gives it."""
+"""Runs an aggregate in one instance: one owner for each partition that the log's group assigns to it."""
 
 import asyncio
 from collections.abc import Callable
@@ -17,25 +17,25 @@ MakeStates = Callable[[Aggregate[Any], int], StateCache]
 
 
 class _ServingFlag(asyncio.Event):
-    """Set while a partition is served; says so whenever that changes. `before`: it was served already."""
+    """Set while a partition is served; calls `changed` on each change. `before`: it was set at least once."""
 
-    def __init__(self, told: Callable[[], None]) -> None:
+    def __init__(self, changed: Callable[[], None]) -> None:
         super().__init__()
-        self._told = told
+        self._changed = changed
         self.before = False
 
     def set(self) -> None:
         super().set()
         self.before = True
-        self._told()
+        self._changed()
 
     def clear(self) -> None:
         super().clear()
-        self._told()
+        self._changed()
 
 
 class AggregateHost:
-    """Runs an aggregate of one service instance."""
+    """Starts and stops the owners of one aggregate, and hands each command to the owner of its partition."""
 
     _membership: Membership | None = None
 
@@ -55,24 +55,24 @@ class AggregateHost:
 
     @property
     def owned(self) -> frozenset[int]:
-        """The partitions that are owned and served now."""
+        """The partitions that are owned here and take commands now."""
         return frozenset(p for p, served in self._served.items() if served.is_set())
 
     @property
     def queued(self) -> int:
-        """How many commands wait for the owners here."""
+        """The number of queued commands of all owners here."""
         return sum(owner.queued for owner in self._owners.values())
 
     @property
     def folded(self) -> dict[int, int]:
-        """The offset that each owner here reads next, by partition."""
+        """The offset of the next record that each owner here folds, by partition."""
         return {partition: owner.folded for partition, owner in self._owners.items()}
 
     @property
     def fault(self) -> str | None:
-        """What keeps this host from being ready, if anything does: a partition that moves does not.
+        """Why this host is not ready, or None. A partition that is moving is no reason.
 
-        The others are served meanwhile, and what is asked of that one is told to come again.
+        The other partitions are served meanwhile, and commands for the moving one are answered with a retry.
         """
         waiting = self._served.keys() - self.owned - self._leaving
         if not waiting:
@@ -83,22 +83,22 @@ class AggregateHost:
         )
 
     def partition(self, subject: str) -> int:
-        """Return the partition of an aggregate's id."""
+        """Return the partition that an aggregate's id belongs to."""
         return partition_of(subject, self.partitions)
 
     @property
     def partitions(self) -> int:
-        """How many there are."""
+        """The number of partitions of the aggregate's topic."""
         return self._log.partitions(self.aggregate.topic)
 
     async def start(self) -> None:
-        """Join the group; returns once the first partitions are assigned and replayed."""
+        """Join the group; return once the first partitions are assigned and replayed."""
         group, topic = self.aggregate.name, self.aggregate.topic
         self._membership = await self._log.join(group, topic, self._assigned, self._revoked)
         await self.served()
 
     async def moved(self, known: frozenset[int]) -> frozenset[int]:
-        """Return what is owned, once that is something else than `known`."""
+        """Wait until the owned partitions differ from `known`, and return them."""
         while self.owned == known:
             self._moved.clear()
             await self._moved.wait()
@@ -110,19 +110,18 @@ class AggregateHost:
             await served.wait()
 
     async def stop(self) -> None:
-        """Answer what waits, store what is known, leave the group."""
+        """Answer the queued commands, store the states, and leave the group."""
         if self._membership is not None:
             await self._membership.leave()
 
-    def ask(self, sent: CommandRequest) -> asyncio.Future[CommandResult]:
-        """Hand a command to its owner. Raises `NotOwner`, `Busy`."""
-        return self._owner_of(sent.subject).ask(sent)
+    def ask(self, request: CommandRequest) -> asyncio.Future[CommandResult]:
+        """Queue a command with the owner of its partition. Raises `NotOwner`, `Busy`."""
+        return self._owner_of(request.subject).ask(request)
 
     async def catch_up_to(self, subject: str, offset: int) -> None:
         """Return once the state of the subject's partition includes every record before `offset`.
 
-        An offset past the end of the log is of another log and is not waited for. Raises `NotOwner`,
-        `LogFault`.
+        An offset past the end belongs to another log and is not waited for. Raises `NotOwner`, `LogFault`.
         """
         await self._owner_of(subject).catch_up_to(offset)
 
@@ -165,9 +164,9 @@ class AggregateHost:
         for partition in partitions:
             owner = self._owners.get(partition)
             if owner is None:
-                self._tasks[partition].cancel()  # it waits for another try
+                self._tasks[partition].cancel()  # it failed and waits for its next attempt
             else:
                 owner.leave()
         for partition in partitions:
             await asyncio.wait({self._tasks.pop(partition)})
-            self._served.pop(partition).set()  # who waited for it to be served waits no longer
+            self._served.pop(partition).set()  # releases calls of `served` that wait for this partition

@@ -1,4 +1,4 @@
-"""The owner of one partition: takes everything that waits, and hands it to its scribe, with the pen."""
+"""Runs one partition: drains the command queue and commits each batch through the partition's writer."""
 
 import asyncio
 from contextlib import nullcontext
@@ -19,14 +19,14 @@ from bookshelf.runtime.aggregate.snapshot import SnapshotFold
 from bookshelf.runtime.aggregate.state_cache import StateCache
 from bookshelf.runtime.aggregate.topic_commands.reader import CommandTopicReader
 
-#: Seconds before the pen is taken anew when that did not help the last time, doubled up to the last.
+#: Seconds before the writer is reopened after an attempt without a batch: doubled from the first to the last.
 _PAUSE_S = 0.05
 _LAST_PAUSE_S = 1.0
 _logger = structlog.get_logger(__name__)
 
 
 class Owner:
-    """One partition of one aggregate, from `run` until `leave`. `ready` is set while it is served."""
+    """Owns one partition of an aggregate from `run` until `leave`. `ready` is set while it takes commands."""
 
     def __init__(self, context: PartitionContext, states: StateCache, ready: asyncio.Event) -> None:
         aggregate = context.aggregate
@@ -39,13 +39,13 @@ class Owner:
         self._timer = DeadlineTimer(context, states, self._replay, self._queue)
         self._topic_reader = CommandTopicReader(context, self._queue) if aggregate.takes else None
         self._batches = 0
-        #: Commands of the next batch at the most: half as many after a batch that was not answered in time.
+        #: Upper limit for the next batch: halved when an append's outcome is unknown, doubled on success.
         self._most = BATCH
         self.ready = ready
 
-    def ask(self, sent: CommandRequest) -> asyncio.Future[CommandResult]:
-        """Put a command into the mailbox. Raises `Busy`, `NotOwner`; the future may raise any `Refused`."""
-        return self._queue.put(sent)
+    def ask(self, request: CommandRequest) -> asyncio.Future[CommandResult]:
+        """Queue a command. Raises `Busy`, `NotOwner`; the future may raise any `Refused`."""
+        return self._queue.put(request)
 
     async def catch_up_to(self, offset: int) -> None:
         """Return once the state includes every record before `offset`; at once if the log ends before it."""
@@ -53,16 +53,16 @@ class Owner:
 
     @property
     def queued(self) -> int:
-        """How many commands wait."""
+        """The number of commands in the queue."""
         return len(self._queue)
 
     @property
     def folded(self) -> int:
-        """The offset that is read next."""
+        """The offset of the next record to fold into the state."""
         return self._replay.folded
 
     def leave(self) -> None:
-        """Take no more commands; `run` returns once those that wait are answered."""
+        """Accept no more commands; `run` returns once all queued commands are answered."""
         self._queue.close()
 
     async def run(self) -> None:
@@ -76,7 +76,7 @@ class Owner:
             await asyncio.wait((serving, *endless), return_when=asyncio.FIRST_COMPLETED)
             for task in endless:
                 if task.done():
-                    task.result()  # none of them ends but by a fault
+                    task.result()  # these tasks end only with a fault: raise it
             await serving
         finally:
             self.ready.clear()
@@ -102,8 +102,8 @@ class Owner:
             await asyncio.sleep(pause_s)
 
     async def _hold_writer(self) -> None:
-        """Take the pen, read to the end, and serve until told to leave. Raises `Fenced`, `OutcomeUnknown`."""
-        # the pen first: from here on no one else writes under this name, so the end stays the end
+        """Open the writer, catch up, and work on batches until `leave`. Raises `Fenced`, `OutcomeUnknown`."""
+        # the writer is opened first: it fences all earlier ones, so no former owner appends from here on
         name, topic = self._context.aggregate.name, self._context.aggregate.topic
         writer = await self._context.dependencies.log.writer(name, topic, self._context.partition)
         await self._replay.catch_up()
@@ -117,7 +117,7 @@ class Owner:
                     self._batches += 1
                     self._most = min(2 * self._most, BATCH)
         except BaseException:
-            # they are decided anew, maybe by another owner; what became of those that were tried is not known
+            # they are decided again, perhaps by another owner; those that were tried may be in the log
             self._queue.put_back(commands, tried=self._processor.tried)
             raise
         finally:

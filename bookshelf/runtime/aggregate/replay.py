@@ -1,4 +1,4 @@
-"""An owner's reading of its own partition: what it knows, and how far."""
+"""Reads an owner's partition of the log and folds it into the states."""
 
 import asyncio
 
@@ -17,7 +17,7 @@ _logger = structlog.get_logger(__name__)
 
 
 class PartitionReplay:
-    """Folds the log into the states, in order, and tells who waits how far that has come."""
+    """Folds the partition's records into the states, in order, and wakes calls that wait for an offset."""
 
     def __init__(
         self,
@@ -41,11 +41,11 @@ class PartitionReplay:
 
     @property
     def folded(self) -> int:
-        """The offset that is read next."""
+        """The offset of the next record to fold."""
         return self._folded
 
     async def open(self) -> None:
-        """Start where the stored states end; from the log's beginning if it does not have what follows."""
+        """Start at the offset of the stored states, or at the log's beginning if these are of another log."""
         offset, mark = await self._states.open(f"{self._log.identity}/{self._topic}/{self._partition}")
         try:
             self._tail = await open_deduplicated(self._log, self._topic, self._partition, offset, mark)
@@ -60,7 +60,7 @@ class PartitionReplay:
             await self.store()
 
     async def follow(self) -> None:
-        """Read on, for ever."""
+        """Fold records as they are appended, until cancelled."""
         while True:
             records = await self._tail.take(_BATCH)
             keys = {record.key for record in records}
@@ -70,16 +70,16 @@ class PartitionReplay:
             if self._deadlines is not None:
                 self._deadlines.note(keys)
             self._folded, self._mark = self._tail.position, self._tail.mark
-            self._tell()
+            self._wake_waiting()
             if self._states.full:
                 await self.store()
 
     async def store(self) -> None:
-        """Store what is known, as of what is folded."""
+        """Flush the states to the store, as of the folded offset."""
         async with self._storing:
             await self._states.flush(self._folded, self._mark, now=self._clock.now())
 
-    def _tell(self) -> None:
+    def _wake_waiting(self) -> None:
         still: list[tuple[int, asyncio.Future[None]]] = []
         for end, waiter in self._waiting:
             if end > self._folded:
@@ -89,7 +89,7 @@ class PartitionReplay:
         self._waiting = still
 
     async def catch_up(self) -> bool:
-        """Return once everything that is in the log by now is folded; whether there was more than before."""
+        """Fold everything that is in the log now; return True if that was anything new."""
         before = self._folded
         await self._reach(await self._log.end(self._topic, self._partition))
         return self._folded > before
@@ -106,7 +106,7 @@ class PartitionReplay:
             await waiter
 
     async def close(self) -> None:
-        """Store what is known, so that the next start reads on from there."""
+        """Store the states, so that the next start continues from here."""
         await self.store()
         await self._states.close()
         await self._tail.close()

@@ -1,4 +1,4 @@
-"""What an owner holds of one aggregate: its state, its version, and what it answered lately."""
+"""The snapshot of one aggregate, and the fold that computes it: state, version and completed commands."""
 
 from collections.abc import Mapping
 from collections.abc import Set as AbstractSet
@@ -15,21 +15,21 @@ from bookshelf.runtime.aggregate.unreadable import UnreadableOffsets, add_offset
 
 S = TypeVar("S")
 
-#: Completed commands that stay with the state; older ones are in the store (`States.spill`).
+#: Completed commands that stay in the snapshot; older ones are in the store (`StateCache.spill`).
 REMEMBERED = 64
-#: The version of an aggregate whose newest event is not in the log yet: no one can have seen it.
+#: The version of an aggregate whose newest event is not in the log yet: no client can have seen it.
 UNSETTLED = -2
 #: The version of an aggregate that has no event.
 NONE = -1
-#: Stands in an envelope in place of the content's hash when the command came from a deadline.
+#: Replaces the content's hash in the envelope when the command came from a deadline.
 DUE = "due"
 
 
 class CompletedCommand(msgspec.Struct, frozen=True, array_like=True):
-    """A completed command: its id, its content's hash, the version that it left, its last record's offset.
+    """What is kept of a completed command: id, content hash, version after it, offset of its last record.
 
-    `at_ms` is the time of its events, in milliseconds since 1970. The state that it left is not remembered:
-    it is folded again from the log if it is asked for (FirstAnswers).
+    `at_ms` is the time of its events, in milliseconds since 1970. The state after it is not kept: if a
+    repetition needs it, it is folded again from the log (FirstAnswers).
     """
 
     command: str
@@ -40,11 +40,12 @@ class CompletedCommand(msgspec.Struct, frozen=True, array_like=True):
 
 
 class AggregateSnapshot(msgspec.Struct, Generic[S], frozen=True, array_like=True):
-    """One aggregate as far as the log was read. `version` is the offset of its newest event.
+    """One aggregate as of the last folded record. `version` is the offset of its newest event.
 
-    `faults` are the offsets of its records that could not be read: with one it takes no command.
-    `fired` is the id of the last command that a deadline gave. `first` is the offset of its first event, and
-    `creator` the command that gave it, which is never forgotten. `spilled`: more commands are in the store.
+    `faults` are the offsets of its unreadable records: while there is one, every command is refused.
+    `fired` is the id of the last command that came from a deadline. `first` is the offset of the first event,
+    and `creator` the command that led to it, which is never forgotten. `spilled` is True if the store has
+    further completed commands.
     """
 
     state: S
@@ -57,7 +58,7 @@ class AggregateSnapshot(msgspec.Struct, Generic[S], frozen=True, array_like=True
     spilled: bool = False
 
     def recall(self, command: str) -> CompletedCommand | None:
-        """Return what is remembered here of a command."""
+        """Return the completed command of this id; None if the snapshot does not have it."""
         for done in reversed(self.done):
             if done.command == command:
                 return done
@@ -67,9 +68,9 @@ class AggregateSnapshot(msgspec.Struct, Generic[S], frozen=True, array_like=True
 
 
 class DecodedEvent(msgspec.Struct, frozen=True):
-    """One record of the log, or one on its way there: then its offset is UNSETTLED, and it has its bytes.
+    """A decoded record. Before it is appended, its offset is UNSETTLED and `value` holds the encoded bytes.
 
-    `size` is how many these are, also when it no longer has them.
+    `size` is the number of those bytes, kept when they are dropped. `event` is None if its type is unknown.
     """
 
     envelope: Envelope
@@ -79,14 +80,14 @@ class DecodedEvent(msgspec.Struct, frozen=True):
     size: int = 0
 
 
-#: What a completed command takes in memory, about.
+#: Bytes that a completed command takes in memory, estimated.
 _DONE_BYTES = 400
-#: What a value takes beside what is in it, about.
+#: Bytes that a value takes in memory beside its contents, estimated.
 _VALUE_BYTES = 64
 
 
 def memory_of(snapshot: AggregateSnapshot[Any]) -> int:
-    """Return how many bytes an aggregate takes in memory, about."""
+    """Return an estimate of the bytes that a snapshot takes in memory."""
     unreadable = 0 if snapshot.faults is None else snapshot.faults.memory
     return _size(snapshot.state) + unreadable + _DONE_BYTES * (1 + len(snapshot.done))
 
@@ -104,7 +105,7 @@ def _size(value: Any) -> int:  # noqa: ANN401 (whatever a state is made of)
 
 
 class SnapshotFold:
-    """How one service's records add up to what it holds: the aggregate's evolve, and command memory."""
+    """Folds records into snapshots: the aggregate's `evolve`, and the memory of completed commands."""
 
     def __init__(self, aggregate: Aggregate[Any]) -> None:
         self._aggregate = aggregate
@@ -112,32 +113,37 @@ class SnapshotFold:
         self.empty = AggregateSnapshot(aggregate.initial)
 
     def read(self, record: Record) -> DecodedEvent:
-        """Read a record. Raises `Malformed`."""
+        """Decode a record. Raises `Malformed`."""
         envelope = decode_envelope(record.value)
         event = self._aggregate.catalogue.decode(envelope.type, bytes(envelope.data))
         return DecodedEvent(envelope, event, record.offset)
 
     def apply(self, snapshot: AggregateSnapshot[Any], record: Record) -> tuple[AggregateSnapshot[Any], str]:
-        """Return what is held after a record of the log, and the record's event id."""
+        """Return the snapshot after a record of the log, and the record's event id.
+
+        A record that cannot be read or folded becomes one of the snapshot's faults; its id is then empty.
+        """
         try:
-            said = self.read(record)
-            return self.after(snapshot, said), said.envelope.id
-        except Exception:  # noqa: BLE001 (whatever it is, it holds back this key and no other)
+            decoded = self.read(record)
+            return self.after(snapshot, decoded), decoded.envelope.id
+        except Exception:  # noqa: BLE001 (whatever the fault, only this key is affected)
             return msgspec.structs.replace(snapshot, faults=add_offset(snapshot.faults, record.offset)), ""
 
-    def after(self, snapshot: AggregateSnapshot[Any], said: DecodedEvent) -> AggregateSnapshot[Any]:
-        """Return what is held after one more."""
-        envelope, event = said.envelope, said.event
+    def after(self, snapshot: AggregateSnapshot[Any], decoded: DecodedEvent) -> AggregateSnapshot[Any]:
+        """Return the snapshot after one more decoded record."""
+        envelope, event = decoded.envelope, decoded.event
         state, version, first = snapshot.state, snapshot.version, snapshot.first
         if event is not None:
-            state, version = self._aggregate.evolve(state, event), said.offset
-            first = said.offset if first < 0 else first
+            state, version = self._aggregate.evolve(state, event), decoded.offset
+            first = decoded.offset if first < 0 else first
         elif envelope.type != ANSWERED:
             return _without(snapshot, dropped(envelope))
         done, fired, creator = snapshot.done, snapshot.fired, snapshot.creator
         if envelope.source == self._source and envelope.commandid:
             at_ms = int(envelope.time.timestamp() * 1000)
-            latest = CompletedCommand(envelope.commandid, envelope.commandhash, version, said.offset, at_ms)
+            latest = CompletedCommand(
+                envelope.commandid, envelope.commandhash, version, decoded.offset, at_ms
+            )
             done = (*(done[:-1] if done and done[-1].command == latest.command else done), latest)
             if latest.hash == DUE:
                 fired = latest.command
@@ -149,7 +155,7 @@ class SnapshotFold:
 
 
 def spill(snapshot: AggregateSnapshot[Any]) -> tuple[AggregateSnapshot[Any], tuple[CompletedCommand, ...]]:
-    """Return what is held with the newest commands only, and the older ones."""
+    """Return the snapshot with its newest REMEMBERED completed commands only, and the older ones."""
     if len(snapshot.done) <= REMEMBERED:
         return snapshot, ()
     older = snapshot.done[:-REMEMBERED]

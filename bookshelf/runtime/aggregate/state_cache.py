@@ -1,4 +1,4 @@
-"""The states that an owner works with: the lately used in memory, the rest in its store."""
+"""The state cache of an owner: recently used snapshots in memory, all others in the state store."""
 
 import asyncio
 import hashlib
@@ -19,21 +19,21 @@ from bookshelf.runtime.aggregate.state_store import CommandKey, Dues, Spilled, S
 from bookshelf.storage.port import TableSetCorrupt
 
 T = TypeVar("T")
-#: Hours for which a completed command is remembered at least.
+#: Minimum time in hours for which a completed command is remembered.
 COMMAND_MEMORY_H = 24.0
-#: Bytes that the states of a host's partitions may take in memory, all together.
+#: Bytes of memory for the states of all partitions of a host together.
 CACHE_BYTES = 32 << 20
-#: The format of what is held in the store; another one is made again from the log.
+#: The format of stored snapshots; a store of another format is rebuilt from the log.
 _FORMAT = "3"
 _logger = structlog.get_logger(__name__)
 
 
 class StateCache:
-    """A least-recently-used cache of `capacity` aggregates, and of `capacity_bytes`, over a store.
+    """A least-recently-used cache of up to `capacity` snapshots and `capacity_bytes`, above a state store.
 
-    What has changed since the last flush stays in memory whatever its age; the owner flushes when
-    `full`: a quarter of either has changed. `complete` says that everything there is fits in memory: then
-    a miss is a new aggregate.
+    Snapshots that changed since the last flush stay in memory whatever their age; the owner flushes when
+    `full` is True: when those changed amount to a quarter of either limit. While all snapshots fit in memory
+    (`_complete`), a miss is a new aggregate and needs no look-up.
     """
 
     def __init__(
@@ -52,19 +52,19 @@ class StateCache:
         self._capacity = capacity
         self._capacity_bytes = capacity_bytes
         self._cache: OrderedDict[str, AggregateSnapshot[Any]] = OrderedDict()
-        #: Bytes of those in the cache that have any state, by key.
+        #: Bytes of the cached snapshots by key; empty snapshots have no entry.
         self._sizes: dict[str, int] = {}
         self._cache_bytes = 0
         self._dirty: dict[str, AggregateSnapshot[Any]] = {}
-        #: Bytes of what has changed: of the states before, and of the records since.
+        #: Bytes of the changed snapshots: their sizes before the change plus the sizes of the records since.
         self._dirty_bytes = 0
         self._flushing: dict[str, AggregateSnapshot[Any]] = {}
-        #: Completed commands that no longer fit into what is held, not stored yet and being stored.
+        #: Completed commands that no longer fit in their snapshot: not stored yet, and being stored.
         self._spilled: dict[CommandKey, CompletedCommand] = {}
         self._spilling: dict[CommandKey, CompletedCommand] = {}
         self._memory_ms = int(command_memory_h * 3_600_000)
         self._newest_ms = 0
-        #: How often something was stored: what was looked up in the store before may be out of date since.
+        #: The number of flushes: an earlier look-up in the store is outdated once this has grown.
         self.saved = 0
         self._decode = msgspec.msgpack.Decoder(AggregateSnapshot[type(aggregate.initial)]).decode  # type: ignore[misc]
         self._encode = msgspec.msgpack.Encoder().encode
@@ -73,67 +73,69 @@ class StateCache:
         self._enough, self._enough_bytes = capacity // 4, capacity_bytes // 4
 
     def __len__(self) -> int:
-        """Return how many aggregates are in memory; one that was changed lately counts twice."""
+        """Return how many snapshots are in memory; one that changed since the last flush may count twice."""
         return len(self._cache) + len(self._dirty) + len(self._flushing)
 
     @property
     def full(self) -> bool:
-        """Whether so much has changed that it should be flushed."""
+        """True if so much has changed that the owner should flush."""
         changed = len(self._dirty) + len(self._spilled)
         return changed >= self._enough or self._dirty_bytes >= self._enough_bytes
 
     async def open(self, source: str) -> tuple[int, str]:
-        """Return the offset that the stored states are as of, and the mark of the record before it."""
-        made_by = f"{source}/{_form(self._aggregate)}"  # states that another form made are of no use
+        """Open the store; return the offset of its states, and the mark of the record before that offset."""
+        made_by = f"{source}/{_form(self._aggregate)}"  # states of another form cannot be used
         offset, count = await self._in_thread(lambda: self._store.open(made_by))
         self._complete = count == 0
         return offset, self._store.mark
 
     async def reset(self) -> None:
-        """Forget everything: it is as of an offset that the log does not have."""
+        """Empty the store, because the log does not have the offset of its states."""
         await self._in_thread(self._store.reset)
         self._complete = True
 
     async def load(self, keys: Collection[str]) -> None:
-        """Have these keys in memory until the loop's next turn; returns without one if they are."""
+        """Load the snapshots of these keys; they stay in memory until the caller next awaits."""
         self._trim()
         while missing := [key for key in keys if not self._here(key)]:
             if self._complete:
                 self._cache.update(dict.fromkeys(missing, self._empty))
                 return
-            found = await self._found(missing)
+            stored = await self._load_stored(missing)
             for key in missing:
                 if not self._here(key):
-                    snapshot = found.get(key, self._empty)
+                    snapshot = stored.get(key, self._empty)
                     self._keep(key, snapshot, 0 if snapshot is self._empty else memory_of(snapshot))
 
     def _keep(self, key: str, snapshot: AggregateSnapshot[Any], size: int) -> None:
-        """Put what was stored into the cache, as the most recently used."""
+        """Put a stored snapshot into the cache as the most recently used."""
         self._cache_bytes += size - self._sizes.pop(key, 0)
         if size:
             self._sizes[key] = size
         self._cache[key] = snapshot
         self._cache.move_to_end(key)
 
-    async def _found(self, keys: Collection[str]) -> dict[str, AggregateSnapshot[Any]]:
+    async def _load_stored(self, keys: Collection[str]) -> dict[str, AggregateSnapshot[Any]]:
         try:
             stored = await self._in_thread(partial(self._store.load, keys))
             return {key: self._decode(value) for key, value in stored.items()}
         except (msgspec.MsgspecError, TableSetCorrupt):
-            self._spoilt = True  # damaged, or of another release: the next start makes it again from the log
+            self._spoilt = (
+                True  # damaged, or written by another release: the next start rebuilds it from the log
+            )
             raise
 
     def _here(self, key: str) -> bool:
         return key in self._dirty or key in self._cache or key in self._flushing
 
     def fresh(self, keys: Iterable[str]) -> None:
-        """Say that these keys were never used before, so there is nothing to load."""
+        """Take these keys as never used before, so that `load` need not look them up."""
         for key in keys:
             if not self._here(key):
                 self._cache[key] = self._empty
 
     def get(self, key: str) -> AggregateSnapshot[Any]:
-        """Return what is held; the key was loaded before."""
+        """Return the snapshot of a key that was loaded before."""
         snapshot = self._dirty.get(key) or self._flushing.get(key)
         if snapshot is None:
             snapshot = self._cache[key]
@@ -141,21 +143,21 @@ class StateCache:
         return snapshot
 
     def put(self, key: str, snapshot: AggregateSnapshot[Any], size: int = 0) -> None:
-        """Hold a newer value; `size` is the bytes of the record that made it."""
+        """Replace a key's snapshot by a newer one; `size` is that of the record in between, in bytes."""
         self._dirty_bytes += size + (0 if key in self._dirty else self._sizes.get(key, 0))
         self._dirty[key] = snapshot
 
     def spill(self, key: str, older: Iterable[CompletedCommand], newest_ms: int) -> None:
-        """Remember commands that no longer fit into what is held; the time is the newest of the log."""
+        """Keep completed commands that left their snapshot; `newest_ms` is the log's newest time."""
         self._spilled.update(((key, done.command), done) for done in older)
         self._newest_ms = max(self._newest_ms, newest_ms)
 
     def recall(self, key: str, command: str) -> CompletedCommand | None:
-        """Return a completed command that is to be stored."""
+        """Return a completed command that left its snapshot and is not stored yet; None if there is none."""
         return self._spilled.get((key, command)) or self._spilling.get((key, command))
 
     async def recall_stored(self, commands: Collection[CommandKey]) -> dict[CommandKey, CompletedCommand]:
-        """Return those of the commands that are in the store."""
+        """Return those of the commands that the store has as completed. Raises `TableSetCorrupt`."""
         try:
             return await self._in_thread(partial(self._store.recall, commands))
         except TableSetCorrupt:
@@ -163,7 +165,7 @@ class StateCache:
             raise
 
     async def earliest(self, most: int) -> dict[str, str]:
-        """Return the keys of the first stored deadlines, in order, and their moments."""
+        """Return the keys and moments of the first stored deadlines, in order. Raises `TableSetCorrupt`."""
         try:
             return await self._in_thread(lambda: self._store.earliest(most))
         except TableSetCorrupt:
@@ -171,11 +173,12 @@ class StateCache:
             raise
 
     async def flush(self, offset: int, mark: str = "", *, now: datetime | None = None) -> None:
-        """Store what has changed, as of `offset`, then drop the longest unused from memory.
+        """Store the changed snapshots as of `offset`, then drop the least recently used ones from memory.
 
-        Completed commands are forgotten once they are older than the command memory, by the times of the log;
-        events that claim to be of after `now` do not make it go on faster.
-        What the disk does not take stays in memory, and is stored once twice as much has changed.
+        Completed commands are forgotten once they are older than the command memory. Their age is measured by
+        the times of the log's events; times after `now` count as `now`.
+        If the disk refuses the write, the changes stay in memory, and the next flush is due once twice as
+        much has changed.
         """
         if self._spoilt:
             return
@@ -214,12 +217,12 @@ class StateCache:
     def _save(
         self, changed: dict[str, AggregateSnapshot[Any]], offset: int, mark: str, spilled: Spilled
     ) -> dict[str, int]:
-        """Store what has changed; return how many bytes each of it takes in memory."""
+        """Write the changed snapshots to the store; return the bytes that each takes in memory."""
         values = {key: self._encode(snapshot) for key, snapshot in changed.items()}
         dues: Dues = {}
         if self._aggregate.due is not None:
             due = {key: deadline(self._aggregate, snapshot) for key, snapshot in changed.items()}
-            dues = {key: None if one is None else one.moment for key, one in due.items()}
+            dues = {key: None if pending is None else pending.moment for key, pending in due.items()}
         self._store.save(values, offset, dues, mark, spilled)
         return {key: memory_of(snapshot) for key, snapshot in changed.items()}
 
@@ -230,7 +233,7 @@ class StateCache:
             self._complete = self._complete and snapshot is self._empty
 
     async def close(self) -> None:
-        """Let the store go; what was not flushed is read from the log again."""
+        """Close the store; changes that were not flushed are read from the log again."""
         if self._spoilt:
             await self._in_thread(self._store.reset)
         await self._in_thread(self._store.close)
@@ -242,7 +245,7 @@ class StateCache:
 
 
 def _form(aggregate: Aggregate[Any]) -> str:
-    """Return what states were made by: format, the aggregate's version, its state's shape, deadlines."""
+    """Return what stored states depend on: format, aggregate version, shape of the state, deadlines."""
     shape = msgspec.json.encode(msgspec.json.schema(type(aggregate.initial)), order="sorted")
     due = "" if aggregate.due is None else "/due"
     return f"{_FORMAT}/v{aggregate.version}/{hashlib.sha256(shape).hexdigest()[:12]}{due}"

@@ -1,4 +1,4 @@
-"""Where an owner's state lies when it is not in memory: a disposable file, made again from the log."""
+"""The state store of an owner: a disposable file of snapshots, which can be rebuilt from the log."""
 
 import contextlib
 import sqlite3
@@ -25,15 +25,15 @@ _RECALL = "SELECT id, hash, version, off, at FROM command WHERE key = ? AND id =
 _LOOK_UP = "SELECT key, value FROM held WHERE key = ?"
 _EARLIEST = "SELECT key, moment FROM due ORDER BY moment, key LIMIT ?"
 
-#: Keys, and the moment of each one's deadline (deadlines/deadline.py); None for those that have none.
+#: The moment of the next deadline (deadlines/deadline.py) by key; None for a key without one.
 Dues = Mapping[str, str | None]
 NO_DUES: Dues = MappingProxyType({})
-#: A key, and the id of a command that was carried out on it.
+#: The key of an aggregate, and the id of a completed command of it.
 CommandKey = tuple[str, str]
 
 
 class Spilled(NamedTuple):
-    """Completed commands to be stored, and before which time (ms since 1970) stored ones are forgotten."""
+    """Completed commands to store, and the time (ms since 1970) before which stored ones are deleted."""
 
     commands: Mapping[CommandKey, CompletedCommand]
     forget_before_ms: int
@@ -47,23 +47,23 @@ def _spoilt(fault: sqlite3.DatabaseError) -> TableSetCorrupt:
 
 
 class Unsaved(Exception):
-    """The disk did not take it, for now; what was saved before is as it was."""
+    """The disk refused the write; what was saved before is unchanged, and a later write may succeed."""
 
 
 class StateStore(Protocol):
-    """States by key and their deadlines, as of one offset. Blocks; the owner calls it in a thread."""
+    """Stores encoded snapshots and deadlines by key, as of one offset. Blocks: call it in a thread."""
 
-    #: Identifies the last record before that offset (log/deduplicated.py); empty if it is not known.
+    #: Identifies the last record before that offset (log/deduplicated.py); empty if unknown.
     mark: str
 
     def open(self, source: str) -> tuple[int, int]:
-        """Return the offset to read on from, and how many keys are held; empty if of another source."""
+        """Return the offset to read on from, and 0 if nothing is stored. Drops content of another source."""
 
     def load(self, keys: Iterable[str]) -> dict[str, bytes]:
-        """Return the values of those keys that are held. Raises `TableSetCorrupt`."""
+        """Return the values of those keys that are stored. Raises `TableSetCorrupt`."""
 
     def earliest(self, most: int) -> dict[str, str]:
-        """Return the keys of the first `most` deadlines, in order, with moments. Raises `TableSetCorrupt`."""
+        """Return the keys and moments of the first `most` deadlines, in order. Raises `TableSetCorrupt`."""
 
     def save(
         self,
@@ -73,23 +73,20 @@ class StateStore(Protocol):
         mark: str = "",
         spilled: Spilled = NO_COMMANDS,
     ) -> None:
-        """Keep the values, the deadlines, the commands, and what they are as of, all or nothing.
-
-        Raises `Unsaved`.
-        """
+        """Save values, deadlines, completed commands and the offset, all or none. Raises `Unsaved`."""
 
     def recall(self, commands: Iterable[CommandKey]) -> dict[CommandKey, CompletedCommand]:
         """Return those of the commands that are stored. Raises `TableSetCorrupt`."""
 
     def reset(self) -> None:
-        """Forget everything that was saved."""
+        """Delete everything that was saved."""
 
     def close(self) -> None:
-        """Let go; what was saved stays."""
+        """Release the file; what was saved stays."""
 
 
 class MemoryStateStore:
-    """A store that is gone with the process."""
+    """A state store in memory, which ends with the process."""
 
     def __init__(self) -> None:
         self._values: dict[str, bytes] = {}
@@ -99,16 +96,16 @@ class MemoryStateStore:
         self.mark = ""
 
     def open(self, source: str) -> tuple[int, int]:  # noqa: ARG002 (the port's signature)
-        """Return what was saved before in this process."""
+        """Return the offset and the number of keys that were saved before in this process."""
         return self._offset, len(self._values)
 
     def load(self, keys: Iterable[str]) -> dict[str, bytes]:
-        """Return the values of those keys that are held."""
+        """Return the values of those keys that are stored."""
         return {key: self._values[key] for key in keys if key in self._values}
 
     def earliest(self, most: int) -> dict[str, str]:
-        """Return the first deadlines."""
-        return dict(sorted(self._dues.items(), key=lambda one: (one[1], one[0]))[:most])
+        """Return the earliest deadlines."""
+        return dict(sorted(self._dues.items(), key=lambda due: (due[1], due[0]))[:most])
 
     def save(
         self,
@@ -118,7 +115,7 @@ class MemoryStateStore:
         mark: str = "",
         spilled: Spilled = NO_COMMANDS,
     ) -> None:
-        """Keep the values and the deadlines."""
+        """Save values, deadlines, completed commands and the offset."""
         self._values.update(values)
         for key, moment in dues.items():
             self._dues.pop(key, None)
@@ -129,22 +126,22 @@ class MemoryStateStore:
         self._offset, self.mark = offset, mark
 
     def recall(self, commands: Iterable[CommandKey]) -> dict[CommandKey, CompletedCommand]:
-        """Return those of the commands that are stored."""
+        """Return the stored ones of the commands."""
         return {key: self._commands[key] for key in commands if key in self._commands}
 
     def reset(self) -> None:
-        """Forget everything."""
+        """Delete everything that was saved."""
         self._values.clear()
         self._dues.clear()
         self._commands.clear()
         self._offset, self.mark = 0, ""
 
     def close(self) -> None:
-        """Keep everything."""
+        """Do nothing: what was saved stays."""
 
 
 class SqliteStateStore:
-    """A store in one file. It is never fsynced: a damaged one is thrown away and made again."""
+    """A state store in one SQLite file. It is never fsynced: a damaged file is deleted and rebuilt."""
 
     def __init__(self, path: Path) -> None:
         self._path = path
@@ -153,7 +150,7 @@ class SqliteStateStore:
         self._db: sqlite3.Connection
 
     def open(self, source: str) -> tuple[int, int]:
-        """Open the file; begin again if it is damaged, or of another log."""
+        """Open the file; start with an empty one if it is damaged or belongs to another log."""
         self._source = source
         try:
             return self._open(source)
@@ -169,7 +166,7 @@ class SqliteStateStore:
         self._db.executescript(_SCHEMA)
         about = dict(self._db.execute("SELECT name, value FROM about"))
         if about.setdefault("source", source) != source:
-            msg = "this is the state of another log"
+            msg = "this state store belongs to another log"
             raise ValueError(msg)
         self._db.execute("INSERT OR REPLACE INTO about VALUES ('source', ?)", (source,))
         offset = int(about.get("offset", "0"))
@@ -184,7 +181,7 @@ class SqliteStateStore:
             self._path.with_name(self._path.name + suffix).unlink(missing_ok=True)
 
     def load(self, keys: Iterable[str]) -> dict[str, bytes]:
-        """Return the values of those keys that are held; a look-up each, in one snapshot."""
+        """Return the values of those keys that are stored: one look-up each, in one transaction."""
         try:
             self._db.execute("BEGIN")
             rows = [self._db.execute(_LOOK_UP, (key,)).fetchone() for key in keys]
@@ -194,7 +191,7 @@ class SqliteStateStore:
         return dict(row for row in rows if row is not None)
 
     def earliest(self, most: int) -> dict[str, str]:
-        """Return the first deadlines, from an index."""
+        """Return the earliest deadlines, from an index."""
         try:
             return dict(self._db.execute(_EARLIEST, (most,)).fetchall())
         except sqlite3.DatabaseError as fault:
@@ -208,19 +205,19 @@ class SqliteStateStore:
         mark: str = "",
         spilled: Spilled = NO_COMMANDS,
     ) -> None:
-        """Keep the values, the deadlines and the offset in one transaction."""
-        gone = [(key,) for key, moment in dues.items() if moment is None]
-        there = [(key, moment) for key, moment in dues.items() if moment is not None]
+        """Save values, deadlines, completed commands and the offset in one transaction."""
+        cleared = [(key,) for key, moment in dues.items() if moment is None]
+        waiting = [(key, moment) for key, moment in dues.items() if moment is not None]
         try:
             self._db.execute("BEGIN IMMEDIATE")
             self._db.executemany("INSERT OR REPLACE INTO held VALUES (?, ?)", sorted(values.items()))
-            self._db.executemany("DELETE FROM due WHERE key = ?", gone)
-            self._db.executemany("INSERT OR REPLACE INTO due VALUES (?, ?)", there)
+            self._db.executemany("DELETE FROM due WHERE key = ?", cleared)
+            self._db.executemany("INSERT OR REPLACE INTO due VALUES (?, ?)", waiting)
             self._db.executemany(
                 "INSERT OR REPLACE INTO command VALUES (?, ?, ?, ?, ?, ?)",
                 [
-                    (key, one.command, one.hash, one.version, one.offset, one.at_ms)
-                    for (key, _), one in spilled.commands.items()
+                    (key, done.command, done.hash, done.version, done.offset, done.at_ms)
+                    for (key, _), done in spilled.commands.items()
                 ],
             )
             self._db.execute("DELETE FROM command WHERE at < ?", (spilled.forget_before_ms,))
@@ -235,7 +232,7 @@ class SqliteStateStore:
             raise
 
     def recall(self, commands: Iterable[CommandKey]) -> dict[CommandKey, CompletedCommand]:
-        """Return those of the commands that are stored, a look-up each."""
+        """Return the stored ones of the commands: one look-up each."""
         try:
             rows = {key: self._db.execute(_RECALL, key).fetchone() for key in commands}
         except sqlite3.DatabaseError as fault:
@@ -243,11 +240,11 @@ class SqliteStateStore:
         return {key: CompletedCommand(*row) for key, row in rows.items() if row is not None}
 
     def _take_back(self) -> None:
-        if self._db.in_transaction:  # a full disk has ended it already
+        if self._db.in_transaction:  # SQLite itself has ended it if the disk is full
             self._db.execute("ROLLBACK")
 
     def reset(self) -> None:
-        """Forget everything."""
+        """Delete the file and start with an empty one."""
         self._discard()
         self._open(self._source)
 

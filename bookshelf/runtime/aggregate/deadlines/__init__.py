@@ -1,1 +1,1 @@
-"""Deadlines that aggregates ask for, and the timer that expires them."""
+"""Deadlines of aggregates, and the timer that queues their commands."""

@@ -1,4 +1,4 @@
-"""The deadlines of a partition: the earliest in memory, the rest in the store beside the states."""
+"""The deadlines of a partition: the earliest are in memory, the others in the state store."""
 
 import asyncio
 import heapq
@@ -14,7 +14,7 @@ MOST = 1000
 
 
 class DeadlineQueue:
-    """Knows every deadline before its horizon; those after it are in the store once states are flushed.
+    """A heap of all deadlines up to a horizon; later ones stay in the state store once it is flushed.
 
     `sooner` is set whenever another deadline has become the first.
     """
@@ -24,11 +24,11 @@ class DeadlineQueue:
         self._states = states
         self._most = self._bound = most
         self._moments: dict[str, str] = {}
-        #: All of the moments, and some that are no longer: a change adds, and takes nothing out.
+        #: All of the moments, and outdated ones: a changed deadline is pushed, and its old entry stays.
         self._heap: list[tuple[str, str]] = []
         self._put_off: set[str] = set()
         self._horizon: str | None = ""
-        self._noted: set[str] | None = None  # the keys that were noted since the store was asked
+        self._noted: set[str] | None = None  # during a look-up in the store: the keys noted since it began
         self.sooner = asyncio.Event()
 
     def __len__(self) -> int:
@@ -36,7 +36,7 @@ class DeadlineQueue:
         return len(self._moments)
 
     def note(self, keys: Iterable[str]) -> None:
-        """Look again at loaded keys: events have come."""
+        """Update the deadlines of loaded keys after new events."""
         for key in keys:
             self._put_off.discard(key)
             if self._noted is not None:
@@ -50,7 +50,7 @@ class DeadlineQueue:
             self._narrow()
 
     def put_off(self, key: str, moment: str) -> None:
-        """Have no look at a key before a moment, unless an event comes."""
+        """Ignore the deadline of a key until a moment, or until its next event."""
         self._put_off.add(key)
         self._put(key, moment)
 
@@ -65,7 +65,7 @@ class DeadlineQueue:
             self._tidy()
 
     async def first(self, store: Callable[[], Awaitable[None]]) -> str | None:
-        """Return the first moment, None if there is none; `store` flushes the states."""
+        """Return the earliest moment; None if there is no deadline. `store` flushes the states."""
         while True:
             while self._heap and not self._holds(self._heap[0]):
                 heapq.heappop(self._heap)
@@ -75,36 +75,38 @@ class DeadlineQueue:
             await self._read_on(store)
 
     def by(self, moment: str, most: int) -> list[str]:
-        """Return the keys of up to `most` deadlines that are no later than a moment."""
-        found: list[str] = []
-        while self._heap and self._heap[0][0] <= moment and len(found) < most:
-            one = heapq.heappop(self._heap)
-            if self._holds(one):
-                found.append(one[1])
-                del self._moments[one[1]]
-                self._put_off.discard(one[1])
-        return found
+        """Remove up to `most` deadlines that are no later than a moment, and return their keys."""
+        reached: list[str] = []
+        while self._heap and self._heap[0][0] <= moment and len(reached) < most:
+            entry = heapq.heappop(self._heap)
+            if self._holds(entry):
+                key = entry[1]
+                reached.append(key)
+                del self._moments[key]
+                self._put_off.discard(key)
+        return reached
 
-    def _holds(self, one: tuple[str, str]) -> bool:
-        return self._moments.get(one[1]) == one[0]
+    def _holds(self, entry: tuple[str, str]) -> bool:
+        moment, key = entry
+        return self._moments.get(key) == moment
 
     async def _read_on(self, store: Callable[[], Awaitable[None]]) -> None:
-        """Move the horizon on. What is noted meanwhile is newer than what is read."""
+        """Read further deadlines from the store; keys noted meanwhile keep their newer moments."""
         self._horizon, self._noted = None, set()
         await store()
         wanted = self._most + len(self._moments)
-        found = await self._states.earliest(wanted)
-        for key in found.keys() - self._moments.keys() - self._noted:
-            self._put(key, found[key])
+        stored = await self._states.earliest(wanted)
+        for key in stored.keys() - self._moments.keys() - self._noted:
+            self._put(key, stored[key])
         self._noted = None
-        if len(found) == wanted:
-            self._draw_in(max(found.values()))
+        if len(stored) == wanted:
+            self._draw_in(max(stored.values()))
 
     def _narrow(self) -> None:
-        """Leave all but the earliest to the store, which knows nothing of what was put off."""
-        there = {key: moment for key, moment in self._moments.items() if key not in self._put_off}
-        horizon = heapq.nsmallest(self._most, there.values())[-1]
-        kept = {key: moment for key, moment in there.items() if moment <= horizon}
+        """Keep only the earliest deadlines and those put off, which the store does not know as such."""
+        stored = {key: moment for key, moment in self._moments.items() if key not in self._put_off}
+        horizon = heapq.nsmallest(self._most, stored.values())[-1]
+        kept = {key: moment for key, moment in stored.items() if moment <= horizon}
         self._moments = kept | {key: self._moments[key] for key in self._put_off}
         self._draw_in(horizon)
         self._bound = max(self._most, len(kept))  # many may have the same moment

@@ -1,4 +1,4 @@
-"""The alarm of an owner: when a deadline is reached, its command goes into the mailbox like any other."""
+"""The deadline timer of an owner: queues the command of each deadline that is reached."""
 
 import asyncio
 from collections.abc import Coroutine, Sequence
@@ -17,15 +17,15 @@ from bookshelf.runtime.aggregate.deadlines.queue import DeadlineQueue
 from bookshelf.runtime.aggregate.replay import PartitionReplay
 from bookshelf.runtime.aggregate.state_cache import StateCache
 
-#: Deadlines whose commands are under way together.
+#: Deadlines whose commands are queued together.
 _TOGETHER = 500
-#: After this, a deadline whose command could not be carried out is tried again.
+#: The time after which a deadline whose command could not be carried out is tried again.
 _AGAIN = timedelta(minutes=1)
 _logger = structlog.get_logger(__name__)
 
 
 class DeadlineTimer:
-    """Waits for the first deadline of a partition. It remembers nothing: the log says what has fired."""
+    """Waits for the first deadline of a partition. The log, and not the timer, records which have fired."""
 
     def __init__(
         self, context: PartitionContext, states: StateCache, replay: PartitionReplay, queue: CommandQueue
@@ -37,7 +37,7 @@ class DeadlineTimer:
         self._queue = queue
 
     async def run(self, deadlines: DeadlineQueue, ready: asyncio.Event) -> None:
-        """Fire deadlines, for ever, once the owner has read all that there was."""
+        """Fire deadlines until cancelled, starting once the owner is `ready`."""
         await ready.wait()
         while True:
             deadlines.sooner.clear()
@@ -55,7 +55,7 @@ class DeadlineTimer:
         keys = deadlines.by(moment_of(now), _TOGETHER)
         failed = await self._ask(keys, now)
         try:
-            # what was said is read back, so that what is due next is known
+            # the new events are read back, so that the next deadline of each aggregate is known
             await self._replay.catch_up()
             await self._states.load(keys)
             deadlines.note(keys)
@@ -66,7 +66,7 @@ class DeadlineTimer:
             deadlines.put_off(key, again)
 
     async def _ask(self, keys: Sequence[str], now: datetime) -> Sequence[str]:
-        """Return those for which nothing could be done."""
+        """Queue the deadline command of each key; return the keys whose command failed."""
         name = self._context.aggregate.name
         asked: list[asyncio.Future[Any]] = []
         for key in keys:

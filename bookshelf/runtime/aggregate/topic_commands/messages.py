@@ -1,4 +1,4 @@
-"""Orders: commands that come by topic. How one is written, and how it is read."""
+"""Command messages: how a command is written to a topic, and how its owner reads it."""
 
 from datetime import UTC, datetime
 from typing import Any, ClassVar, NamedTuple, NotRequired, Required, TypedDict, Unpack
@@ -18,12 +18,12 @@ from bookshelf.runtime.decoding import Decoder
 
 _encode = msgspec.json.Encoder().encode
 _decode_address = msgspec.json.Decoder(ReturnAddress).decode
-#: Stands for a time that the sender left out, where contents are compared: retries may have another.
+#: Replaces the time in the content hash of a command without `at`: it may differ between retries.
 _ANY = datetime(1970, 1, 1, tzinfo=UTC)
 
 
 class Attributes(TypedDict, total=False):
-    """What is to be said of a command beside itself: attributes of its envelope."""
+    """Attributes of the envelope of a command message: all that is not in the command itself."""
 
     id: Required[str]
     source: Required[str]
@@ -48,14 +48,16 @@ def command_message(to: Aggregate[Any], command: Command, **attributes: Unpack[A
     value = _encode(
         CommandMessage(specversion="1.0", type=command.TYPE, data=msgspec.Raw(_encode(command)), **attributes)
     )
-    msgspec.json.decode(
-        value, type=CommandMessage
-    )  # so that a wrong one is its sender's fault, and seen there
+    msgspec.json.decode(value, type=CommandMessage)  # a wrong attribute fails here, at the sender
     return NewRecord(attributes["subject"], value, to.commands)
 
 
 class ReceivedCommand(NamedTuple):
-    """Of an order: the offset after it, where its answer goes, and why it is refused, whatever is held."""
+    """What an owner needs beside a command from a topic.
+
+    `after` is the offset after the message, `back` where its reply goes, and `refusal` why it is refused
+    whatever the state.
+    """
 
     after: int
     back: CommandMessage | ReturnAddress | None
@@ -63,19 +65,19 @@ class ReceivedCommand(NamedTuple):
 
 
 class Unreadable(Refused):
-    """A record that says no command."""
+    """A record of a command topic that is not a command message."""
 
     KIND = "malformed"
 
 
 class NoCommand(Command, frozen=True):
-    """Stands for the command of a record that says none."""
+    """Stands in for the command of a record that cannot be read as one."""
 
     TYPE: ClassVar[str] = "bookshelf.no-command.v1"
 
 
 class CommandMessageDecoder:
-    """Reads the orders to one aggregate. `partitions` is how many its topic has."""
+    """Decodes the command messages to one aggregate. `partitions` is the number of its topic's partitions."""
 
     def __init__(self, aggregate: Aggregate[Any], partitions: int, clock: Clock) -> None:
         self._name = aggregate.name
@@ -86,7 +88,7 @@ class CommandMessageDecoder:
         self._commands = {kind.TYPE: (Decoder(kind), _timed(kind)) for kind in aggregate.takes}
 
     def read(self, record: Record) -> tuple[CommandRequest, ReceivedCommand]:
-        """Read a record, whatever it is."""
+        """Decode a record; one that is no valid command message gives a request with a refusal."""
         try:
             command_message: CommandMessage = self._order.in_utc(self._order.body(record.value))
         except Problem as problem:
@@ -113,7 +115,7 @@ class CommandMessageDecoder:
             raise Invalid(msg, field="subject")
 
     def _command(self, command_message: CommandMessage) -> tuple[Command, tuple[str, str]]:
-        """Return the command, and the hashes of its content as it was understood."""
+        """Return the command, and the hashes of its content as it was decoded."""
         if command_message.type not in self._commands:
             msg = f"{self._name} takes no such command by topic"
             raise Invalid(msg, field="type")
@@ -121,11 +123,11 @@ class CommandMessageDecoder:
         data = bytes(command_message.data)
         if not timed or "at" in (fields := self._data.body(data)):
             former = reader.body(data)
-            command = said = reader.in_utc(former)
+            command = content = reader.in_utc(former)
         else:
             command = reader.in_utc(reader.body(_encode({**fields, "at": command_message.time})))
-            former = said = msgspec.structs.replace(command, at=_ANY)
-        return command, content_hashes(command_message.type.encode(), said, former)
+            former = content = msgspec.structs.replace(command, at=_ANY)
+        return command, content_hashes(command_message.type.encode(), content, former)
 
 
 def _timed(kind: type[Command]) -> bool:
@@ -156,12 +158,12 @@ def _request(
 def _refusal(problem: Problem) -> Refused:
     if problem.kind != Invalid.KIND:
         return Unreadable(problem.detail)
-    place = problem.faults[0].pointer if problem.faults else ""
-    return Invalid(problem.detail, field=place.strip("/").replace("/", ".") or None)
+    pointer = problem.faults[0].pointer if problem.faults else ""
+    return Invalid(problem.detail, field=pointer.strip("/").replace("/", ".") or None)
 
 
 def _address(value: bytes) -> ReturnAddress | None:
     try:
         return _decode_address(value)
     except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError):
-        return None  # no one to tell
+        return None  # there is no address to reply to

@@ -1,6 +1,6 @@
-"""An order that the log does not take must not stop those behind it: it is found, refused, passed over.
+"""Isolates a poison message: refuses a command message whose events the log rejects, and reads on.
 
-That takes a proof that the log takes anything at all, for an outage is no order's fault.
+An empty append is tried first: if the log rejects that too, the log is down and no message is at fault.
 """
 
 from enum import Enum
@@ -12,20 +12,20 @@ from bookshelf.runtime.clock import Clock
 
 
 class UnwritableMessage(Refused):
-    """A command whose events the log does not take."""
+    """A command whose events the log rejects."""
 
     KIND = "too-large"
 
 
 class AppendAttempt(Enum):
-    """What is tried with an order."""
+    """What is appended next for a command message that may be poison."""
 
-    WHOLE = "as it is"
-    TRIAL = "nothing of it, to see whether the log takes anything"
-    AGAIN = "as it is, for the log takes other things"
-    UNANSWERED = "as it is, without an answer, for the topic of its answers may be at fault"
-    REFUSED = "its refusal, for it is at fault"
-    PASSED = "nothing, for not even its refusal is taken"
+    WHOLE = "its events and its reply"
+    TRIAL = "nothing but the consumed offset, to see whether the log accepts any append"
+    AGAIN = "its events and its reply, now that the log is known to accept appends"
+    UNANSWERED = "its events without a reply, as the reply's topic may be the cause"
+    REFUSED = "a reply that refuses it, as its events are the cause"
+    PASSED = "nothing but the consumed offset, as even the refusal is rejected"
 
 
 _NEXT = {
@@ -39,7 +39,7 @@ _NEXT = {
 
 
 class PoisonCheck:
-    """What is thought of the order at one offset."""
+    """Finds out step by step whether the command message at one offset is poison."""
 
     def __init__(self, offset: int, clock: Clock) -> None:
         self.offset = offset
@@ -48,21 +48,21 @@ class PoisonCheck:
 
     @property
     def trial(self) -> bool:
-        """Whether it is the log that is tried next."""
+        """True if the next append is the empty one that tries the log."""
         return self._step is AppendAttempt.TRIAL
 
     def failed(self) -> None:
-        """Say that nothing of the last try was written, for certain."""
+        """Go to the next step: the log has certainly rejected the last append."""
         self._step = _NEXT[self._step]
 
     def taken(self) -> None:
-        """Say that the trial was written: the log takes other things."""
+        """Note that the empty append succeeded: the log accepts appends, so the message is suspect."""
         self._step = AppendAttempt.AGAIN
 
     def softened(
         self, sent: CommandRequest, arrived: ReceivedCommand
     ) -> tuple[CommandRequest, ReceivedCommand]:
-        """Return what is to be tried with the order."""
+        """Return the message as this step of the check appends it."""
         if self._step is AppendAttempt.TRIAL:
             nothing = CommandRequest(subject="", command=NoCommand(), id="", at=self._clock.now())
             return nothing, ReceivedCommand(self.offset, None, UnwritableMessage("a trial of the log"))
@@ -70,7 +70,7 @@ class PoisonCheck:
             return sent, arrived
         if self._step is AppendAttempt.UNANSWERED:
             return sent, arrived._replace(back=None)
-        refusal = UnwritableMessage("the log does not take what this leads to; it may be too large")
+        refusal = UnwritableMessage("the log rejects the events of this command; they may be too large")
         return sent, ReceivedCommand(
             arrived.after, arrived.back if self._step is AppendAttempt.REFUSED else None, refusal
         )

@@ -1,4 +1,4 @@
-"""An owner's reading of the topic of its commands: orders go into the mailbox, a share at a time."""
+"""Reads the command topic of an owner's partition and puts the command messages into its queue."""
 
 import asyncio
 from collections.abc import AsyncIterator, Sequence
@@ -15,15 +15,15 @@ from bookshelf.runtime.aggregate.topic_commands.messages import CommandMessageDe
 from bookshelf.runtime.aggregate.topic_commands.poison import PoisonCheck
 from bookshelf.runtime.supervisor import Supervisor
 
-#: Orders under way together. More are read once these are written, so a flood waits in the log.
+#: Command messages that are queued together. The next are read once these are done: a flood waits in the log.
 _TOGETHER = 500
 _logger = structlog.get_logger(__name__)
 
 
 class CommandTopicReader:
-    """Reads one partition of orders while the pen is held, from where the pen's appends say.
+    """Consumes one partition of a command topic while its owner has the writer, from the consumed offset.
 
-    When the log does not take a share, each of it is delivered alone, until the one at fault is found.
+    If the log rejects the messages of one read, each of them is queued alone until the poison one is found.
     """
 
     def __init__(self, context: PartitionContext, queue: CommandQueue) -> None:
@@ -31,14 +31,16 @@ class CommandTopicReader:
         self._log = context.dependencies.log
         self._topic = context.aggregate.commands
         self._queue = queue
-        self._supervisor = Supervisor(f"orders to {context.aggregate.name} in partition {context.partition}")
+        self._supervisor = Supervisor(
+            f"commands by topic to {context.aggregate.name} in partition {context.partition}"
+        )
         self._next: int | None = None
         self._alone_before = 0
-        self._suspicion = PoisonCheck(-1, context.dependencies.clock)
+        self._check = PoisonCheck(-1, context.dependencies.clock)
 
     @asynccontextmanager
     async def open(self) -> AsyncIterator[None]:
-        """Read until the block ends; the pen was taken before."""
+        """Read until the block ends. The writer must be open already."""
         self._next = None
         self._queue.discard_messages()
         reading = asyncio.create_task(self._supervisor.keep(self._read))
@@ -48,73 +50,73 @@ class CommandTopicReader:
             await cancel_and_wait(reading)
 
     async def _read(self) -> None:
-        orders, tail = self._orders(), await self._tail()
+        decoder, tail = self._decoder(), await self._tail()
         try:
             while True:
                 records = await tail.take(_TOGETHER)
                 alone = bool(records) and records[0].offset < self._alone_before
                 for share in [[record] for record in records] if alone else [records]:
-                    await self._deliver(orders, share)
+                    await self._deliver(decoder, share)
         except NotOwner:
-            return  # the owner is leaving: who comes next reads on
+            return  # this owner is leaving, and the next one reads on
         finally:
             await tail.close()
 
-    def _orders(self) -> CommandMessageDecoder:
+    def _decoder(self) -> CommandMessageDecoder:
         aggregate = self._context.aggregate
-        partitions, ordered = self._log.partitions(aggregate.topic), self._log.partitions(self._topic)
-        if partitions != ordered:
-            msg = f"{self._topic} has {ordered} partitions and {aggregate.topic} {partitions}: make it anew"
+        partitions, own = self._log.partitions(aggregate.topic), self._log.partitions(self._topic)
+        if partitions != own:
+            msg = f"{self._topic} has {own} partitions and {aggregate.topic} {partitions}: create it again"
             raise LogFault(msg)
         return CommandMessageDecoder(aggregate, partitions, self._context.dependencies.clock)
 
     async def _tail(self) -> Tail:
-        place = (self._topic, self._context.partition)
+        topic, partition = self._topic, self._context.partition
         if self._next is None:
-            self._next = await self._log.consumed(self._context.aggregate.name, *place)
-        start = await self._log.start(*place)
-        where = {"topic": self._topic, "partition": place[1], "start": start, "next": self._next}
+            self._next = await self._log.consumed(self._context.aggregate.name, topic, partition)
+        start = await self._log.start(topic, partition)
+        where = {"topic": topic, "partition": partition, "start": start, "next": self._next}
         if self._next < start:
-            _logger.warning("orders-expired", **where)  # the topic keeps them for its retention only
+            _logger.warning("orders-expired", **where)  # the topic's retention has deleted them
             self._next = start
         try:
-            return await self._log.tail(*place, self._next)
+            return await self._log.tail(topic, partition, self._next)
         except OutOfRange:
-            _logger.warning("orders-begin-anew", **where)  # it is another topic than the one that was read
-            return await self._log.tail(*place, start)
+            _logger.warning("orders-begin-anew", **where)  # the topic was deleted and created again
+            return await self._log.tail(topic, partition, start)
 
-    async def _deliver(self, orders: CommandMessageDecoder, share: Sequence[Record]) -> None:
-        """Return once these are worked through. Raises `LogFault`: nothing of them was written."""
+    async def _deliver(self, decoder: CommandMessageDecoder, share: Sequence[Record]) -> None:
+        """Queue these messages and wait until they are done. Raises `LogFault` if nothing was appended."""
         if not share:
             return
         if len(share) == 1:
-            await self._deliver_alone(orders, share[0])
+            await self._deliver_alone(decoder, share[0])
         else:
             try:
-                await self._put([orders.read(record) for record in share])
+                await self._put([decoder.read(record) for record in share])
             except LogFault:
                 self._alone_before = share[-1].offset + 1
                 raise
         self._next = share[-1].offset + 1
         self._supervisor.well()
 
-    async def _deliver_alone(self, orders: CommandMessageDecoder, record: Record) -> None:
-        if self._suspicion.offset != record.offset:
-            self._suspicion = PoisonCheck(record.offset, self._context.dependencies.clock)
-        trial = self._suspicion.trial
+    async def _deliver_alone(self, decoder: CommandMessageDecoder, record: Record) -> None:
+        if self._check.offset != record.offset:
+            self._check = PoisonCheck(record.offset, self._context.dependencies.clock)
+        trial = self._check.trial
         try:
-            await self._put([self._suspicion.softened(*orders.read(record))])
+            await self._put([self._check.softened(*decoder.read(record))])
         except LogFull:
-            raise  # a full disk is no order's fault
+            raise  # a full disk is not the message's fault
         except LogFault:
-            self._suspicion.failed()
+            self._check.failed()
             raise
         if trial:
-            self._suspicion.taken()
-            await self._deliver_alone(orders, record)
+            self._check.taken()
+            await self._deliver_alone(decoder, record)
 
-    async def _put(self, orders: Sequence[tuple[CommandRequest, ReceivedCommand]]) -> None:
-        """Return once they were decided and what that led to is written. Raises `LogFault`: nothing was."""
-        answers = await asyncio.gather(self._queue.put_messages(orders), return_exceptions=True)
+    async def _put(self, messages: Sequence[tuple[CommandRequest, ReceivedCommand]]) -> None:
+        """Queue messages; return once their events are in the log. Raises `LogFault` if none is."""
+        answers = await asyncio.gather(self._queue.put_messages(messages), return_exceptions=True)
         if isinstance(answers[0], LogFault):
             raise answers[0]

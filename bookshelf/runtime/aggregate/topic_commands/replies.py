@@ -1,4 +1,4 @@
-"""What is said to the senders of orders, and how far the orders are worked through: for the same append."""
+"""Builds the replies to command messages and the consumed offset, which are appended with the events."""
 
 import asyncio
 from collections import OrderedDict
@@ -17,7 +17,7 @@ from bookshelf.runtime.aggregate.context import PartitionContext
 
 _PROBLEM = "urn:bookshelf:problem:"
 _MOST = 500  # characters of a refusal's detail
-#: Seconds for which it is known whether a topic exists, and of how many topics.
+#: Seconds for which a look-up of a topic is kept, and the number of topics kept.
 _KNOWN_S = 30.0
 _KNOWN_TOPICS = 1000
 _encode = msgspec.json.Encoder().encode
@@ -25,7 +25,7 @@ _logger = structlog.get_logger(__name__)
 
 
 class Replies:
-    """Answers the orders of one partition."""
+    """Builds the replies to the command messages of one partition."""
 
     def __init__(self, context: PartitionContext) -> None:
         self._context = context
@@ -33,13 +33,15 @@ class Replies:
         self._topics: OrderedDict[str, tuple[bool, float]] = OrderedDict()
 
     async def look_up_topics(self, commands: Iterable[QueuedCommand]) -> None:
-        """Find out which topics of answers exist. Raises `LogFault` if the log does not answer.
+        """Find out which of the reply topics exist. Raises `LogFault` if the log does not answer.
 
-        It is asked again after a while: a topic may be made later, and one that was deleted would make every
-        append with an answer to it fail.
+        A look-up expires, because a topic may be created later, and because every append with a reply to a
+        deleted topic would fail.
         """
         now = asyncio.get_running_loop().time()
-        named = {one.order.back.replyto for one in commands if one.order is not None and one.order.back}
+        named = {
+            queued.order.back.replyto for queued in commands if queued.order is not None and queued.order.back
+        }
         for topic in named:
             known = self._topics.get(topic)
             if known is None or known[1] < now:
@@ -51,7 +53,7 @@ class Replies:
     def to(
         self, commands: Sequence[QueuedCommand], results: Iterable[object]
     ) -> tuple[list[NewRecord], Consumed | None]:
-        """Return the answers to those letters that are orders, and the move past them."""
+        """Return the replies to the command messages of a batch, and the offset after the last of them."""
         records: list[NewRecord] = []
         after = -1
         for queued, result in zip(commands, results, strict=True):
@@ -70,8 +72,8 @@ class Replies:
         known = isinstance(fault, Refused)
         log = _logger.info if known else _logger.error
         where = {"aggregate": self._context.aggregate.name, "after": queued.order and queued.order.after}
-        said = {"subject": queued.sent.subject, "id": queued.sent.id, "why": str(fault)}
-        log("order-refused", **where, **said, exc_info=None if known else fault)
+        what = {"subject": queued.sent.subject, "id": queued.sent.id, "why": str(fault)}
+        log("order-refused", **where, **what, exc_info=None if known else fault)
 
     def _reply(
         self, sent: CommandRequest, back: CommandMessage | ReturnAddress, result: object
@@ -80,22 +82,22 @@ class Replies:
             why = "there is no such topic, or this user may not see it"
             _logger.warning("no-reply", id=back.id, replyto=back.replyto, why=why)
             return ()
-        said = _refused(result) if isinstance(result, Exception) else CommandDone(subject=sent.subject)
-        return (NewRecord(sent.subject, self._sealed(sent, back, said), back.replyto),)
+        reply = _refused(result) if isinstance(result, Exception) else CommandDone(subject=sent.subject)
+        return (NewRecord(sent.subject, self._sealed(sent, back, reply), back.replyto),)
 
     def _sealed(
-        self, sent: CommandRequest, back: CommandMessage | ReturnAddress, said: CommandDone | CommandRefused
+        self, sent: CommandRequest, back: CommandMessage | ReturnAddress, reply: CommandDone | CommandRefused
     ) -> bytes:
         envelope = Envelope(
             specversion="1.0",
             datacontenttype="application/json",
-            # of the command's id and the outcome, so that whoever hears it twice knows it is the same
-            id=f"{'done' if isinstance(said, CommandDone) else 'refused'}-{back.id}",
+            # made of the command's id and the outcome, so that a consumer can recognise a repeated reply
+            id=f"{'done' if isinstance(reply, CommandDone) else 'refused'}-{back.id}",
             source=self._context.aggregate.name,
-            type=said.TYPE,
+            type=reply.TYPE,
             subject=sent.subject,
             time=sent.at,
-            data=msgspec.Raw(_encode(said)),
+            data=msgspec.Raw(_encode(reply)),
             actor=sent.actor,
             correlationid=back.correlationid,
             causationid=back.id,
