@@ -1,1 +1,1 @@
-"""The gateway: the one door of the services. It knows them only by discovery and by what they serve."""
+"""The gateway: a reverse proxy that finds services by discovery and routes by their OpenAPI documents."""

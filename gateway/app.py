@@ -1,4 +1,4 @@
-"""The gateway as a handler: forwards what is under its prefix, serves docs and health itself."""
+"""The gateway's request handler: forwards requests under its prefix, and serves docs and health itself."""
 
 import asyncio
 import contextlib
@@ -26,9 +26,9 @@ from gateway.upstream.metrics import UpstreamMetrics
 from gateway.upstream.proxy import Pause, Proxy
 from gateway.upstream.route import Route
 
-#: Seconds that a start waits for the services that are ready already.
+#: Seconds that `start` waits for services that are ready already.
 SETTLE_S = 2.0
-#: A raw target as it is taken: a path, in printable ASCII, without a fragment. Not http://host/, not *.
+#: An accepted raw target: a path in printable ASCII without a fragment. Not http://host/, not *.
 _TARGET = re.compile(r"/[\x21\x22\x24-\x7e]*")
 _METHODS = frozenset({"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"})
 
@@ -36,7 +36,7 @@ _logger = structlog.get_logger(__name__)
 
 
 class Gateway:
-    """The one door: a handler for any server. It takes discovery and transport, and closes neither."""
+    """A handler for any HTTP server. It uses the given discovery and transport, and closes neither."""
 
     def __init__(
         self,
@@ -64,7 +64,7 @@ class Gateway:
         self._following: list[asyncio.Task[None]] = []
 
     async def start(self) -> None:
-        """Follow discovery. Returns once the services that are ready are known, or after `SETTLE_S`.
+        """Start to follow discovery; return when the ready services are known, or after `SETTLE_S`.
 
         Raises `BadRules`.
         """
@@ -77,18 +77,18 @@ class Gateway:
                 await self.directory.settled()
 
     async def stop(self) -> None:
-        """Follow discovery no more. Requests under way are the server's to drain, before this."""
+        """Stop following discovery. The server must have drained its requests before."""
         for task in self._following:
             task.cancel()
         await asyncio.gather(*self._following, return_exceptions=True)
 
     def reload(self) -> None:
-        """Read the rules again, at once. What is wrong with them is logged and shown."""
+        """Read the rules file again, at once. An error is logged and shown in the status."""
         if self._rules is not None:
             self._rules.reload()
 
     def leave(self) -> None:
-        """Say from now on that it is not ready: whoever balances over gateways asks another."""
+        """Report the gateway as not ready from now on, so that load balancers use another one."""
         self._pages.draining = True
 
     def _routed(self, given: Mapping[str, Any]) -> Callable[[], None]:
@@ -99,35 +99,35 @@ class Gateway:
         return None if self._rules is None else self._rules.fault
 
     async def handle(self, request: Request) -> Response:
-        """Answer a request; every fault is an answer, and says nothing of the inside."""
+        """Answer a request. Every error becomes a response, without internal details."""
         began = time.perf_counter()
         template = "none"
         try:
             path = _path(request.target)
             if path.startswith(self._inside):
-                route, found = self.directory.find(request.method, path[len(self._prefix) :])
+                route, parameters = self.directory.find(request.method, path[len(self._prefix) :])
                 template = route.template
                 await self._gatekeeper.let_in(request, route.requirement)
-                response = await self._forward(request, route, found)
+                response = await self._forward(request, route, parameters)
             else:
-                endpoint, template, found = self._pages.router.find(request.method, path)
-                response = await endpoint(request, found)
-        except Exception as fault:  # noqa: BLE001 (whatever it is, the client gets an answer)
+                endpoint, template, parameters = self._pages.router.find(request.method, path)
+                response = await endpoint(request, parameters)
+        except Exception as fault:  # noqa: BLE001 (the client gets a response in any case)
             response = problem_response(_problem(fault, request))
         if request.method == "HEAD" and response.body and isinstance(response.body, bytes):
             length = {"Content-Length": str(len(response.body))}
             response = Response(response.status, {**response.headers, **length})
-        # a client may make methods up, a metric may not
+        # a client may invent methods; a metric's labels must be bounded
         method = request.method if request.method in _METHODS else "other"
         self._meters.answered(method, template, response.status, time.perf_counter() - began)
         return response
 
-    async def _forward(self, request: Request, route: Route, path: Mapping[str, str]) -> Response:
+    async def _forward(self, request: Request, route: Route, parameters: Mapping[str, str]) -> Response:
         body = request.body
         if not isinstance(body, BytesBody):
             body = await bodies.onward(request)
         sent, known = self._onward(request, body)
-        return self._back(await self._proxy.send(sent, route, path), known)
+        return self._back(await self._proxy.send(sent, route, parameters), known)
 
     def _onward(self, request: Request, body: Body) -> tuple[Request, read_your_writes.Positions]:
         named = headers.onward(request, self._prefix)
@@ -147,7 +147,9 @@ class Gateway:
 
 def _path(target: str) -> str:
     if _TARGET.fullmatch(target) is None:
-        raise Problem("malformed", "the request's target is a path in printable ASCII, like /bookshelf/books")
+        raise Problem(
+            "malformed", "the request's target must be a path in printable ASCII, like /bookshelf/books"
+        )
     return target.partition("?")[0]
 
 

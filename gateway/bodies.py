@@ -1,4 +1,4 @@
-"""Bodies on their way through: piece by piece, under a deadline, never gathered."""
+"""Request and response bodies in the gateway: forwarded piece by piece, with a timeout, never held whole."""
 
 import asyncio
 import contextlib
@@ -8,24 +8,24 @@ from typing import Protocol
 from bookshelf.http.message import Body, BrokenBody, BytesBody, Request, TooLarge, close_body, gather
 from bookshelf.http.server.upgrade import UpgradedStream
 
-#: Bytes of a request's body that is read before it is sent on, so that it can be sent again.
+#: A request body of up to so many bytes is read before it is forwarded, so that it can be sent again.
 SHORT = 64 << 10
-#: Digits of a Content-Length that is looked at; whatever has more is not short.
+#: The most digits of a Content-Length that is parsed; a longer one is not short.
 _DIGITS = 9
 
 
 class RequestDeadline(Protocol):
-    """What can be put off, at the loop's clock: asyncio's, or the gateway's own."""
+    """A timeout that can be moved: asyncio's, or the gateway's `SharedTimeout`. Times are the loop's."""
 
     def expired(self) -> bool:
-        """Whether time is over."""
+        """Return True once the time is over."""
 
     def reschedule(self, when: float) -> None:
-        """Have it be over at another moment."""
+        """Move the end to another time of the loop's clock."""
 
 
 class Upload:
-    """A long request body. The deadline for the answer counts from its last piece."""
+    """A long request body. The timeout for the response restarts with each piece of it."""
 
     def __init__(self, body: Body) -> None:
         self._body = body
@@ -34,16 +34,16 @@ class Upload:
         self.broken: BrokenBody | TooLarge | None = None
 
     def put_off(self, deadline: RequestDeadline, patience_s: float) -> None:
-        """Have each piece put this deadline off."""
+        """Let each piece move the end of `deadline` to `patience_s` seconds from then."""
         self._deadline = deadline
         self._patience_s = patience_s
 
     async def read(self, limit: int) -> bytes:
-        """Return all of it. Raises `TooLarge`, `BrokenBody`."""
+        """Return the whole body. Raises `TooLarge`, `BrokenBody`."""
         return await gather(self.stream(), limit)
 
     async def stream(self) -> AsyncIterator[bytes]:
-        """Yield it piece by piece. Raises `BrokenBody`, `TooLarge`, and remembers it: the client's fault."""
+        """Yield the pieces. Raises `BrokenBody`, `TooLarge`, and keeps them in `broken` (client's fault)."""
         try:
             async for piece in self._body.stream():
                 if self._deadline is not None and not self._deadline.expired():
@@ -55,24 +55,24 @@ class Upload:
 
 
 async def onward(request: Request) -> Body:
-    """Return the body to send on: as bytes if it is known to be short, else as it comes.
+    """Return the body to forward: as bytes if it is known to be short, else as a stream.
 
     Raises `BrokenBody`.
     """
     body = request.body
     if isinstance(body, BytesBody | UpgradedStream):
         return body
-    said = request.headers.get("Content-Length", "")
-    if said.isascii() and said.isdigit() and len(said) <= _DIGITS and int(said) <= SHORT:
+    length = request.headers.get("Content-Length", "")
+    if length.isascii() and length.isdigit() and len(length) <= _DIGITS and int(length) <= SHORT:
         return BytesBody(await body.read(SHORT))
     return Upload(body)
 
 
 async def discard(body: bytes | AsyncIterator[bytes], limit: int = SHORT) -> None:
-    """Read a body to its end, so that its connection can be used again; one over `limit` bytes is left."""
+    """Read a body to its end, or up to `limit` bytes, so that its connection can be used again."""
     if isinstance(body, bytes):
         return
-    with contextlib.suppress(BrokenBody):  # no one wants to know
+    with contextlib.suppress(BrokenBody):  # the body is not needed
         async for piece in body:
             limit -= len(piece)
             if limit < 0:

@@ -1,4 +1,4 @@
-"""Headers on their way through: what is for one hop stays behind, what says where it came from is added.
+"""Headers of forwarded requests and responses: hop-by-hop fields are removed, forwarding fields are added.
 
 Sources: RFC 9110, 7.6.1 (Connection and the hop's own fields) and 7.6.3 (Via); RFC 9112, 6 (framing).
 """
@@ -15,18 +15,18 @@ from bookshelf.http.server.upgrade import UpgradedStream
 from bookshelf.runtime.api.header_fields import ACTOR, trace
 from gateway.ingress.compression import unmark
 
-#: Fields about one connection, not about the message; each side frames its own messages anew.
+#: Hop-by-hop fields: they describe one connection, not the message.
 _HOP = (
     *("Connection", "Keep-Alive", "TE", "Trailer", "Transfer-Encoding", "Upgrade"),
     *("Proxy-Connection", "Proxy-Authenticate", "Proxy-Authorization", "Proxy-Authentication-Info"),
 )
-#: Said anew, for the next hop, or only ever believed of ourselves. Expect was answered by our own server;
+#: Fields that the gateway sets itself, or that a client must not set. Our own server has answered Expect;
 #: Proxy would become an environment variable in some programs (httpoxy).
-_SAID_ANEW = (
+_SET_HERE = (
     *("Host", "Expect", "Forwarded", "Proxy", "X-Real-IP"),
     *("X-Forwarded-For", "X-Forwarded-Host", "X-Forwarded-Port", "X-Forwarded-Server"),
-    *("Bookshelf-Time-Left", "Bookshelf-Try"),  # ours to say (gateway/upstream/call.py)
-    # of the gateway and of services among themselves, also those that are only reserved (docs/gateway.md)
+    *("Bookshelf-Time-Left", "Bookshelf-Try"),  # set by gateway/upstream/call.py
+    # between the gateway and services, some of them reserved for later (docs/gateway.md)
     *(
         "Bookshelf-Scopes",
         "Bookshelf-Session",
@@ -38,11 +38,12 @@ _SAID_ANEW = (
     *("X-Original-URL", "X-Rewrite-URL", "X-HTTP-Method-Override", ACTOR),
     "Bookshelf-Command",  # between instances of one service only (bookshelf/runtime/api/forwarding.py)
 )
-#: Checked by the gateway where a request may change something. A service has another name and would refuse.
+#: The gateway checks these for requests that may change something. A service has another host name, and would
+#: refuse them.
 _CHECKED = ("Origin", "Sec-Fetch-Site")
 _NONE: frozenset[str] = frozenset()
-#: What is left out of a request; and of an answer, where our own server says the date and its name itself.
-_LEFT = frozenset(name.lower() for name in (*_HOP, *_SAID_ANEW))
+#: Fields that are removed from a request, and from a response, for which our own server sets Date and Server.
+_LEFT = frozenset(name.lower() for name in (*_HOP, *_SET_HERE))
 _OURS = frozenset(name.lower() for name in (*_HOP, "Date", "Server"))
 _VIA = "1.1 bookshelf"
 _HOST = re.compile(r"[A-Za-z0-9.\-\[\]:_]{1,255}")
@@ -52,34 +53,34 @@ _LINKED = re.compile(r"<(?=/(?!/))")
 
 
 def onward(request: Request, prefix: str) -> CIMultiDict[str]:
-    """Return the headers to ask a service with. What a client says of who it is, is not believed."""
+    """Return the headers of the forwarded request. Identity fields that a client sent are not among them."""
     given = request.headers
     hop = _listed(given) if "Connection" in given else _NONE
     headers = CIMultiDict(
         [
             (name, value)
             for name, value in given.items()
-            # programs that read headers from an environment take _ for -
+            # CGI-like programs read _ in a field name as -
             if (low := name.lower()) not in hop and low.replace("_", "-") not in _LEFT
         ]
     )
     if "Transfer-Encoding" in given:
-        headers.popall("Content-Length", None)  # RFC 9112, 6.3: the encoding is what counts
+        headers.popall("Content-Length", None)  # RFC 9112, 6.3: the encoding takes precedence
     if "traceparent" in headers and not trace(headers):
         del headers["traceparent"]
     unmark(headers)
     if request.method not in SAFE_METHODS or upgrade(request):
         for name in _CHECKED:
             headers.popall(name, None)
-    _say(request, given.get("Host"), headers)
+    _add_forwarding_fields(request, given.get("Host"), headers)
     headers["X-Forwarded-Prefix"] = prefix
     former = headers.get("Via")
     headers["Via"] = f"{former}, {_VIA}" if former else _VIA
     return headers
 
 
-def _say(request: Request, host: str | None, headers: CIMultiDict[str]) -> None:
-    """Say where the request is from, how it came, and what it is."""
+def _add_forwarding_fields(request: Request, host: str | None, headers: CIMultiDict[str]) -> None:
+    """Add the forwarding fields: client address, host, scheme, request id and identity."""
     if request.peer:
         headers["X-Forwarded-For"] = request.peer
     if host:
@@ -95,19 +96,19 @@ def _say(request: Request, host: str | None, headers: CIMultiDict[str]) -> None:
 
 
 def _forwarded(peer: str, host: str | None, scheme: str) -> str:
-    """Write RFC 7239's form of the same: an address of IPv6, and a host with a port, go in quotes."""
+    """Return the value of Forwarded (RFC 7239), which quotes an IPv6 address and a host with a port."""
     client = f'"[{peer}]"' if ":" in peer else peer or "unknown"
     said = f';host="{host}"' if host and _HOST.fullmatch(host) else ""
     return f"for={client};proto={scheme}{said}"
 
 
 def upgrade(request: Request) -> bool:
-    """Whether the client asks for a WebSocket, the one protocol that is passed through (RFC 6455, 4.1)."""
+    """Return True if the client asks for a WebSocket, the only protocol that is tunnelled (RFC 6455, 4.1)."""
     return isinstance(request.body, UpgradedStream)
 
 
 def back(answer: Response, prefix: str) -> CIMultiDict[str]:
-    """Return the headers to answer a client with: references get the prefix that its requests have."""
+    """Return the headers of the response to a client, with the gateway's prefix added to references."""
     given = answer.headers
     hop = _listed(given) if "Connection" in given else _NONE
     headers = CIMultiDict(
@@ -130,6 +131,6 @@ def back(answer: Response, prefix: str) -> CIMultiDict[str]:
 
 
 def _listed(headers: Mapping[str, str]) -> frozenset[str]:
-    """Return what Connection lists: fields for this hop alone."""
+    """Return the field names that Connection lists: they are hop-by-hop too."""
     lines = (value for name, value in headers.items() if name.lower() == "connection")
     return frozenset(name.strip().lower() for line in lines for name in line.split(","))

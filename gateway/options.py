@@ -1,4 +1,4 @@
-"""What an operator has chosen, in the words of the gateway's parts."""
+"""The gateway's options, read from the settings and grouped by the part that they configure."""
 
 from dataclasses import dataclass, field
 from ipaddress import ip_address
@@ -15,11 +15,13 @@ from gateway.upstream.call import CallTimeouts
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class GatewayOptions:
-    """How long is waited, who may be asked, who sees the status, where the rules are (none: no rules).
+    """Timeouts, address policy, visibility of the status, rules file and identity of one gateway process.
 
-    `verifier`: who knows whose a token is; None if no one does. `process`: which one of the `processes` at
-    one port this is. `ids` makes the keys of commands that have none; services in the same process take the
-    same one, because a key that it has just made needs no look-up there.
+    `rules`: the rules file; None for no rules. `verifier`: verifies tokens; None to accept none. `notice_s`
+    and `drain_s`: seconds for which a gateway that leaves stays open, and waits for requests under way.
+    `process`: the number of this process among the `processes` at one port. `ids` makes idempotency keys for
+    commands without one; services in the same process share it, because they need no look-up for a key that
+    it has just made.
     """
 
     patience: CallTimeouts = field(default_factory=CallTimeouts)
@@ -43,9 +45,10 @@ def read_options(
     verifier: Verifier | None = None,
     limits: Section | None = None,
 ) -> GatewayOptions:
-    """Return the choices of the settings. `anywhere`: whoever is registered is trusted: it is this process.
+    """Return the options of the settings.
 
-    `host`: where others find the gateway; if that is on loopback, instances may be there too.
+    `anywhere`: instances may have any address, because this process registers them. `host`: the gateway's own
+    host; if it is a loopback address, instances may have one too.
 
     Raises `WrongSetting`.
     """

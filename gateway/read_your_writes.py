@@ -1,9 +1,9 @@
-"""Reading what one wrote, for browsers: cookies keep the positions of what was written.
+"""Read-your-writes for browsers: cookies keep the positions of what a browser has written.
 
-A command's answer names the position of its events (Bookshelf-Position). A query that sends it back
-(Bookshelf-After) waits until its view is there, and a command that does is decided on a state that includes
-it. A browser sends nothing back but cookies. There is one for each partition, so that the answers of requests
-that run in parallel do not overwrite each other's.
+A command's response has the position of its events (Bookshelf-Position). A query that sends it back
+(Bookshelf-After) waits until its view has applied it, and a command is decided on a state that includes it. A
+browser sends nothing back but cookies. There is one for each partition, so that the responses of concurrent
+requests do not overwrite each other's.
 """
 
 import re
@@ -14,11 +14,11 @@ from multidict import CIMultiDict
 
 from bookshelf.runtime.api.header_fields import AFTER
 
-#: The names of the cookies begin with it: bookshelf-after-TOPIC-PARTITION. The value is OFFSET.SECONDS: where
-#: and when it was written. A cookie with just this name is of a former version; its value lists positions.
+#: The prefix of the cookie names: bookshelf-after-TOPIC-PARTITION. The value is OFFSET.SECONDS: the offset
+#: and the time of the write. A cookie with just this name is of a former version; its value lists positions.
 COOKIE = "bookshelf-after"
 
-#: Seconds for which one is kept (no view is this far behind), and how many of them.
+#: Seconds for which a cookie is kept (no view is this far behind), and how many cookies are kept.
 KEPT_S = 60
 MOST = 32
 #: Positions in one Bookshelf-After (bookshelf/runtime/api/header_fields.py).
@@ -31,18 +31,18 @@ _VALUE = re.compile(r"([0-9]{1,18})\.([0-9]{1,12})", re.ASCII)
 
 
 class Written(NamedTuple):
-    """An offset, and the second in which it was written; 0 if that is not known."""
+    """The offset of a write, and the second in which it happened; 0 if that is unknown."""
 
     offset: int
     second: int
 
 
-#: What was written, by topic/partition.
+#: The last write by topic/partition.
 Positions = dict[str, Written]
 
 
 def taken(headers: CIMultiDict[str]) -> Positions:
-    """Take our cookies out of a request's headers and return what they say, without what is wrong in them."""
+    """Remove our cookies from a request's headers and return their positions; malformed ones are ignored."""
     lines = headers.getall("Cookie", ())
     if not any(COOKIE in line for line in lines):
         return {}
@@ -63,7 +63,7 @@ def taken(headers: CIMultiDict[str]) -> Positions:
 def ask(headers: CIMultiDict[str], known: Positions) -> None:
     """Add the newest positions of the cookies to the request's own Bookshelf-After.
 
-    One that cannot be read, or is too long, is left as it is: the service refuses it.
+    A header that is malformed or too long is left as it is: the service refuses it.
     """
     if not known:
         return
@@ -78,9 +78,10 @@ def ask(headers: CIMultiDict[str], known: Positions) -> None:
 
 
 def cookies(answered: str, known: Positions, path: str, second: int) -> list[str]:
-    """Return the Set-Cookie of each position in an answer's Bookshelf-Position, which came in this second.
+    """Return Set-Cookie values for the positions in a response's Bookshelf-Position.
 
-    If there are too many with those `known` before, the oldest are dropped.
+    `known`: the positions of the request's cookies; if there are too many in all, the oldest cookies are
+    deleted. `second`: the time of the response.
     """
     written: Positions = {}
     _add_positions(written, [text.strip() for text in answered.split(",")][:MOST], second)
@@ -98,26 +99,26 @@ def _cookie(place: str, value: str, age_s: int, path: str) -> str:
 
 
 def _newest(positions: Positions) -> list[str]:
-    """Return the places, the one that was written last first."""
+    """Return the topics/partitions, the latest write first."""
     return sorted(positions, key=lambda place: -positions[place].second)
 
 
 def _add_cookie(positions: Positions, place: str, value: str) -> None:
-    found = _VALUE.fullmatch(value)
-    if found is not None:
-        _raise(positions, place, Written(int(found[1]), int(found[2])))
+    match = _VALUE.fullmatch(value)
+    if match is not None:
+        _raise(positions, place, Written(int(match[1]), int(match[2])))
 
 
 def _add_positions(positions: Positions, texts: Iterable[str], second: int) -> bool:
-    """Add what is a position; return whether everything was one."""
-    sound = True
+    """Add the texts that are positions; return True if all are."""
+    all_valid = True
     for text in texts:
-        found = _POSITION.fullmatch(text)
-        if found is None:
-            sound = False
+        match = _POSITION.fullmatch(text)
+        if match is None:
+            all_valid = False
         else:
-            _raise(positions, found[1], Written(int(found[2]), second))
-    return sound
+            _raise(positions, match[1], Written(int(match[2]), second))
+    return all_valid
 
 
 def _raise(positions: Positions, place: str, written: Written) -> None:

@@ -1,4 +1,4 @@
-"""The operator's file: read at the start, and again whenever it changes or someone says so."""
+"""The operator's rules file: read at the start, when it changes, and on request."""
 
 import asyncio
 from collections.abc import Callable, Mapping
@@ -10,7 +10,7 @@ import structlog
 
 from gateway.routing.rules import BadRules, loads
 
-#: Seconds between two looks at the file, and bytes of it.
+#: Seconds between two checks of the file, and its most bytes.
 _LOOK_S = 0.5
 _MOST = 1 << 20
 _Stamp = tuple[int, int, int]
@@ -19,16 +19,17 @@ _logger = structlog.get_logger(__name__)
 
 @dataclass(frozen=True, slots=True)
 class Section:
-    """Some tables of the file. `take` checks them, returns what puts them into force, raises `BadRules`."""
+    """Some tables of the file. `take` checks them and returns what applies them, or raises `BadRules`."""
 
     tables: tuple[str, ...]
     take: Callable[[Mapping[str, Any]], Callable[[], None]]
 
 
 class RuleFile:
-    """A TOML file, each table of which someone takes. All of it is put into force, or nothing.
+    """A TOML file whose tables are divided among sections. It is applied as a whole, or not at all.
 
-    `fault`: what is wrong with it as it stands now; what it said before stays in force.
+    `fault`: what is wrong with the file as it is now, while the rules read before stay in force; None if the
+    file is in force.
     """
 
     def __init__(self, path: Path, *sections: Section) -> None:
@@ -38,7 +39,7 @@ class RuleFile:
         self.fault: str | None = None
 
     def load(self) -> None:
-        """Read it, and put it into force. Raises `BadRules`."""
+        """Read and apply the file. Raises `BadRules`."""
         self._stamp = self._look()
         given = self._read()
         known = [table for section in self._sections for table in section.tables]
@@ -56,7 +57,7 @@ class RuleFile:
         self.fault = None
 
     def reload(self) -> None:
-        """Read it again; what cannot be used is logged, and what was in force stays."""
+        """Read and apply the file again; an error is logged, and the former rules stay in force."""
         try:
             self.load()
         except BadRules as fault:
@@ -66,7 +67,7 @@ class RuleFile:
             _logger.info("rules-changed", path=str(self.path))
 
     async def watch(self) -> None:
-        """Read it again whenever it changes, for ever."""
+        """Reload the file whenever it changes, until cancelled."""
         while True:
             await asyncio.sleep(_LOOK_S)
             if self._look() != self._stamp:
@@ -74,10 +75,10 @@ class RuleFile:
 
     def _look(self) -> _Stamp | None:
         try:
-            found = self.path.stat()
+            status = self.path.stat()
         except OSError:
             return None
-        return found.st_mtime_ns, found.st_size, found.st_ino
+        return status.st_mtime_ns, status.st_size, status.st_ino
 
     def _read(self) -> dict[str, Any]:
         try:
@@ -86,7 +87,7 @@ class RuleFile:
         except OSError as fault:
             raise BadRules(f"{self.path} cannot be read: {fault.strerror}") from None
         except UnicodeDecodeError:
-            raise BadRules(f"{self.path} is no UTF-8") from None
+            raise BadRules(f"{self.path} is not UTF-8") from None
         except BadRules as fault:
             raise BadRules(f"{self.path}: {fault}") from None
 

@@ -1,4 +1,4 @@
-"""Asks the verifier, and refuses whom a route does not let in (RFC 6750)."""
+"""Authenticates requests by bearer token, and refuses what a route's requirement excludes (RFC 6750)."""
 
 import structlog
 
@@ -10,16 +10,21 @@ _logger = structlog.get_logger(__name__)
 
 
 class TokenGuard:
-    """Knows who sends a request. Without a verifier everyone is nobody, and routes that ask are closed."""
+    """Checks the token of each request. Without a verifier, routes with a requirement refuse all requests."""
 
     def __init__(self, verifier: Verifier | None = None) -> None:
         self._verifier = verifier
 
     async def let_in(self, request: Request, requirement: Requirement | None) -> None:
-        """Note in the request who sends it. Raises `Problem`: unauthenticated, forbidden, unavailable."""
+        """Set the request's actor and check its scopes.
+
+        Raises `Problem`: unauthenticated, forbidden, unavailable.
+        """
         if self._verifier is None:
             if requirement is not None:
-                raise _unknown("this needs a token, and no one was named here who issues them")
+                raise _unauthenticated(
+                    "authentication is required, but this gateway has no token issuer configured"
+                )
             return
         identity = await self._identity(request, self._verifier)
         if identity is not None:
@@ -27,10 +32,10 @@ class TokenGuard:
         if requirement is None:
             return
         if identity is None:
-            raise _unknown("this needs a token: Authorization: Bearer …")
+            raise _unauthenticated("authentication is required: send Authorization: Bearer …")
         missing = requirement.scopes - identity.scopes
         if missing:
-            raise Problem("forbidden", f"the token lacks what this asks for: {', '.join(sorted(missing))}")
+            raise Problem("forbidden", f"the token lacks these required scopes: {', '.join(sorted(missing))}")
 
     async def _identity(self, request: Request, verifier: Verifier) -> Identity | None:
         given = request.headers.getall("Authorization", ())
@@ -38,14 +43,16 @@ class TokenGuard:
             return None
         scheme, _, token = given[0].partition(" ")
         if len(given) > 1 or scheme.lower() != "bearer":
-            raise _unknown("one Authorization: Bearer … is taken, and nothing else")
+            raise _unauthenticated("send exactly one Authorization field, with the scheme Bearer")
         try:
             return await _verified(verifier, token.strip())
         except BadToken as fault:
             _logger.info("token-refused", why=str(fault), id=request.id, client=request.peer)
-            raise _unknown("the token is not valid, or no longer", 'Bearer error="invalid_token"') from None
+            raise _unauthenticated(
+                "the token is not valid, or has expired", 'Bearer error="invalid_token"'
+            ) from None
         except NoKeys:
-            raise Problem("unavailable", "whose a token is cannot be told just now; try again") from None
+            raise Problem("unavailable", "the token cannot be verified right now; try again") from None
 
 
 async def _verified(verifier: Verifier, token: str) -> Identity:
@@ -57,5 +64,5 @@ async def _verified(verifier: Verifier, token: str) -> Identity:
     return verifier.verify(token)
 
 
-def _unknown(detail: str, challenge: str = "Bearer") -> Problem:
+def _unauthenticated(detail: str, challenge: str = "Bearer") -> Problem:
     return Problem("unauthenticated", detail, WWW_Authenticate=challenge)

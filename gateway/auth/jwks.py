@@ -1,4 +1,4 @@
-"""Keys that tokens are verified with, from a file or a URL, and renewed when an unknown key is named."""
+"""Public keys for the verification of tokens, from a file or URL; an unknown key causes a reload."""
 
 import asyncio
 import time
@@ -18,36 +18,36 @@ from gateway.auth.verifier import NoKeys
 
 #: Keys by `kid`.
 Named = Mapping[str, OKPKey]
-#: Seconds between two looks at the file; bytes and keys that one set may have.
+#: Seconds between two checks of the file; the most bytes, and keys, of a key set.
 _LOOK_S = 5.0
 MOST = 64 << 10
 _KEYS = 100
 
 
 class BadKeys(ValueError):
-    """The keys cannot be used; says why."""
+    """The keys cannot be used; the message gives the reason."""
 
 
 class SigningKeys(Protocol):
-    """Where the keys are from."""
+    """A source of public keys."""
 
     def now(self) -> Named:
-        """Return them, the same object as long as they are the same. Raises `NoKeys` if none are known."""
+        """Return the keys: the same object while they are unchanged. Raises `NoKeys` if there are none."""
 
     async def renewed(self) -> bool:
-        """Look whether there are others, if that makes sense; return whether there are."""
+        """Reload the keys if it is time to; return True if they have changed."""
 
 
 def read(content: bytes) -> Named:
-    """Return the keys of a set that can be used here. Raises `BadKeys`."""
+    """Return the usable keys of a JWKS: Ed25519 keys with a `kid`. Raises `BadKeys`."""
     if len(content) > MOST:
-        raise BadKeys(f"a set of keys has {MOST} bytes at the most")
+        raise BadKeys(f"a key set may have at most {MOST} bytes")
     try:
         found = KeySet.import_key_set(msgspec.json.decode(content)).keys
     except (ValueError, KeyError, TypeError, RecursionError, msgspec.MsgspecError, JoseError) as fault:
-        raise BadKeys(f"it is no JWKS: {type(fault).__name__}") from fault
+        raise BadKeys(f"it is not a JWKS: {type(fault).__name__}") from fault
     if len(found) > _KEYS:
-        raise BadKeys(f"a set has {_KEYS} keys at the most")
+        raise BadKeys(f"a key set may have at most {_KEYS} keys")
     return {str(key.kid): key for key in found if isinstance(key, OKPKey) and _usable(key)}
 
 
@@ -56,7 +56,7 @@ def _usable(key: OKPKey) -> bool:
 
 
 class FileKeys:
-    """Keys in a file, read again when it changes. Raises `BadKeys` for one that cannot be read at first."""
+    """Keys in a file, read again when it changes. Raises `BadKeys` if the first read fails."""
 
     def __init__(self, path: Path, clock: Callable[[], float] = time.monotonic) -> None:
         self._path = path
@@ -66,7 +66,7 @@ class FileKeys:
         self._keys = self._read()
 
     def now(self) -> Named:
-        """Return them. What cannot be read any more leaves those there were."""
+        """Return the keys; if the file cannot be read any more, those of the last successful read."""
         if self._clock() >= self._look_at:
             try:
                 self._keys = self._read()
@@ -75,7 +75,7 @@ class FileKeys:
         return self._keys
 
     async def renewed(self) -> bool:
-        """Say no: the file is looked at all the time."""
+        """Return False: `now` checks the file already."""
         return False
 
     def _read(self) -> Named:
@@ -88,13 +88,13 @@ class FileKeys:
                 keys = read(file.read(MOST + 1))
         except (OSError, BadKeys) as fault:
             why = fault.strerror if isinstance(fault, OSError) else fault
-            raise BadKeys(f"{self._path.name} is no JWKS that can be read: {why}") from fault
+            raise BadKeys(f"{self._path.name} is not a readable JWKS: {why}") from fault
         self._changed = changed
         return keys
 
 
-#: Seconds after which they are asked for again; between two questions, whatever tokens say; for an answer;
-#: and that one request waits for that.
+#: Seconds: the age at which keys are fetched again; the least time between two fetches, however many unknown
+#: keys tokens have; the timeout of a fetch; the time that one request waits for a fetch.
 _OLD_S = 300.0
 _BETWEEN_S = 10.0
 _ANSWER_S = 5.0
@@ -105,7 +105,7 @@ _logger = structlog.get_logger(__name__)
 
 
 class UrlKeys:
-    """Keys at a URL. As long as it does not answer well, those that are known stay. Raises `BadKeys`."""
+    """Keys at a URL. If a fetch fails, the former keys stay. Raises `BadKeys` for an unsuitable URL."""
 
     def __init__(
         self, url: str, clock: Callable[[], float] = time.monotonic, between_s: float = _BETWEEN_S
@@ -120,15 +120,15 @@ class UrlKeys:
         self._asking: asyncio.Task[None] | None = None
 
     def now(self) -> Named:
-        """Return those that are known, and ask for newer ones if they are old."""
+        """Return the keys of the last fetch; start another fetch if they are old. Raises `NoKeys`."""
         if self._keys is None:
-            raise NoKeys("the keys of whoever issues tokens are not known yet")
+            raise NoKeys("the keys of the token issuer are not known yet")
         if self._clock() - self._asked_at > _OLD_S:
             self._ask()
         return self._keys
 
     async def renewed(self) -> bool:
-        """Ask, unless that was just done; wait a moment for the answer."""
+        """Fetch the keys unless that was just done; wait a moment; return True if they have changed."""
         before = self._keys
         if self._asking is None and self._clock() - self._asked_at >= self._between_s:
             self._ask()
@@ -154,29 +154,31 @@ class UrlKeys:
 
 
 async def fetch(url: str) -> bytes:
-    """Return what is served at an address, if it is not too much.
+    """Return the content at a URL, cut off above `MOST` bytes.
 
-    Raises `BadKeys`, `aiohttp.ClientError`, TimeoutError. No redirect is followed, nothing is inflated.
+    Redirects are not followed, and nothing is decompressed.
+
+    Raises `BadKeys`, `aiohttp.ClientError`, TimeoutError.
     """
     session = ClientSession(timeout=ClientTimeout(total=_ANSWER_S), auto_decompress=False)
     headers = {"Accept": "application/jwk-set+json, application/json", "Accept-Encoding": "identity"}
     async with session, session.get(url, headers=headers, allow_redirects=False) as answer:
         if answer.status != _OK:
-            raise BadKeys(f"the address of the keys answers {answer.status}")
+            raise BadKeys(f"the address of the keys answered with status {answer.status}")
         content = b""
         async for piece in answer.content.iter_chunked(MOST):
             content += piece
             if len(content) > MOST:
-                break  # read() says so
+                break  # read() raises BadKeys
         return content
 
 
 def _check(url: str) -> None:
     parts = urlsplit(url)
     if parts.username is not None or not parts.hostname:
-        raise BadKeys("the address of the keys is https://HOST/PATH, without a name or password")
+        raise BadKeys("the address of the keys must be https://HOST/PATH, without a user name or password")
     if parts.scheme != "https" and not (parts.scheme == "http" and _is_here(parts.hostname)):
-        raise BadKeys("keys are fetched over https; over http from this machine alone")
+        raise BadKeys("keys are fetched over https only; over http only from this machine")
 
 
 def _is_here(host: str) -> bool:

@@ -1,6 +1,6 @@
-"""Signed tokens (JWT), verified with the public Ed25519 keys of whoever issues them (RFC 7519, 8037, 8725).
+"""Verifies signed tokens (JWT) with the public Ed25519 keys of their issuer (RFC 7519, 8037, 8725).
 
-The keys say which algorithm counts, never the token; a token brings no keys and no addresses of keys.
+The keys determine the algorithm, never the token; keys, or addresses of keys, in a token are refused.
 """
 
 import re
@@ -19,11 +19,12 @@ from joserfc.jwk import OKPKey
 from gateway.auth.jwks import Named, SigningKeys
 from gateway.auth.verifier import BadToken, Identity, UnknownKey
 
-#: Characters of a token, and tokens that are remembered until they expire: a signature takes 0.2 ms to check.
+#: The most characters of a token, and the most tokens that are cached until they expire: checking a signature
+#: takes 0.2 ms.
 _MOST = 4096
 _KEPT = 1024
 _ALGORITHMS = ["Ed25519", "EdDSA"]
-#: Seconds by which clocks may differ, and that a token may live at the most.
+#: Seconds by which clocks may differ, and the longest lifetime of a token.
 _LEEWAY_S = 5
 _LONGEST_S = 31 * 86400
 _FORM = re.compile(r"[A-Za-z0-9_-]+\.[A-Za-z0-9_-]+\.[A-Za-z0-9_-]+")
@@ -56,24 +57,24 @@ class Tokens:
         self._known: OrderedDict[bytes, tuple[float, Identity]] = OrderedDict()
 
     async def renewed(self) -> bool:
-        """Look for newer keys; return whether there are any."""
+        """Reload the keys if it is time to; return True if they have changed."""
         return await self._source.renewed()
 
     def verify(self, token: str) -> Identity:
-        """Return who it is. Raises `BadToken`, `NoKeys`."""
+        """Return the identity that a token proves. Raises `BadToken`, `NoKeys`."""
         now, keys = self._now(), self._source.now()
         if keys is not self._keys:
             self._keys = keys
             self._known.clear()
         if len(token) > _MOST or _FORM.fullmatch(token) is None:
-            raise BadToken("it has not the form of one, or is too long")
+            raise BadToken("it is malformed or too long")
         digest = blake2b(token.encode(), digest_size=16).digest()
-        found = self._known.get(digest)
-        if found is None or found[0] + _LEEWAY_S <= now:
-            found = self._known[digest] = self._checked(token, now)
+        cached = self._known.get(digest)
+        if cached is None or cached[0] + _LEEWAY_S <= now:
+            cached = self._known[digest] = self._checked(token, now)
             if len(self._known) > _KEPT:
                 self._known.popitem(last=False)
-        return found[1]
+        return cached[1]
 
     def _checked(self, token: str, now: float) -> tuple[float, Identity]:
         try:
@@ -87,24 +88,24 @@ class Tokens:
 
     def _key(self, header: dict[str, Any]) -> OKPKey:
         if not header.keys() <= _HEADER or header.get("alg") not in _ALGORITHMS:
-            raise BadToken("its header asks for something that is not done here")
+            raise BadToken("its header has fields or an algorithm that are not supported")
         kid = header.get("kid")
         if not isinstance(kid, str) or _KID.fullmatch(kid) is None:
-            raise BadToken("it names no key")
+            raise BadToken("its header names no valid key id")
         if kid not in self._keys:
-            raise UnknownKey("it names no key that is known")
+            raise UnknownKey("its key id is unknown")
         return self._keys[kid]
 
     def _check(self, claims: _Claims, now: float) -> None:
         audience = claims.aud if isinstance(claims.aud, list) else [claims.aud]
         if claims.iss != self._issuer or self._audience not in audience:
-            raise BadToken("it is from or for someone else")
+            raise BadToken("its issuer or audience is another one")
         if not now - _LEEWAY_S < claims.exp < now + _LONGEST_S:
-            raise BadToken("it has expired, or lives for too long")
+            raise BadToken("it has expired, or its lifetime is too long")
         if max(claims.nbf, claims.iat) > now + _LEEWAY_S:
             raise BadToken("it is not valid yet")
         if _ACTOR.fullmatch(claims.sub) is None:
-            raise BadToken("it names no one that can be written down")
+            raise BadToken("its subject is not 1 to 128 printable characters")
 
 
 def _unpadded(part: str) -> bytes:

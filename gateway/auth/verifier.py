@@ -1,54 +1,58 @@
-"""The hook: anyone who can tell from a token whose it is."""
+"""The port for the verification of tokens: a verifier returns the identity that a token proves."""
 
 from dataclasses import dataclass
 from typing import Protocol
 
 
 class BadToken(Exception):
-    """The token is not valid; says why, for the log: whoever sends it learns only that it is not."""
+    """The token is not valid. The reason is for the log; the client learns only that it is not valid."""
 
 
 class UnknownKey(BadToken):
-    """It is signed with a key that is not known, or not yet."""
+    """The token is signed with a key that is unknown, or not known yet."""
 
 
 class NoKeys(Exception):
-    """Whose a token is cannot be told just now: there are no keys to tell it by."""
+    """No token can be verified right now: there are no keys."""
 
 
 @dataclass(frozen=True, slots=True)
 class Identity:
-    """Who it is, and what the token allows."""
+    """The user or client that a token names, and the scopes that the token allows."""
 
     actor: str
     scopes: frozenset[str] = frozenset()
 
 
 class Verifier(Protocol):
-    """Tells whose a token is."""
+    """Verifies tokens."""
 
     def verify(self, token: str) -> Identity:
-        """Return who it is. Raises `BadToken`, and `UnknownKey` or `NoKeys` if newer keys may help."""
+        """Return the identity that a token proves.
+
+        Raises `BadToken`, and `UnknownKey` or `NoKeys` if a reload of the keys may help.
+        """
 
     async def renewed(self) -> bool:
-        """Look for newer keys; return whether there are any."""
+        """Reload the keys if it is time to; return True if they have changed."""
 
 
 @dataclass(frozen=True, slots=True)
 class Requirement:
-    """What a route asks of who calls it. `scopes`: all of them."""
+    """What a route requires of a caller: a token with all of these scopes."""
 
     scopes: frozenset[str] = frozenset()
 
 
 def required(security: object) -> Requirement | None:
-    """Return what an operation's `security` asks (OpenAPI 3.1); None if anyone may call it.
+    """Return the requirement that an operation's `security` states (OpenAPI 3.1); None if no token is needed.
 
-    It lists alternatives; `{}` among them is nobody in particular. What cannot be read asks for a token.
+    `security` lists alternatives, of which `{}` needs no token and otherwise the first counts. A malformed
+    value requires a token.
     """
     if security is None or (isinstance(security, list) and (not security or {} in security)):
         return None
     first = security[0] if isinstance(security, list) else None
     lists = first.values() if isinstance(first, dict) else ()
-    scopes = (scope for one in lists if isinstance(one, list) for scope in one)
+    scopes = (scope for names in lists if isinstance(names, list) for scope in names)
     return Requirement(frozenset(str(scope) for scope in scopes))
