@@ -1,1 +1,1 @@
-"""The host of a view: follows the log, keeps rows, answers queries."""
+"""Runs views: applies the log to their tables, rebuilds them, and answers queries."""

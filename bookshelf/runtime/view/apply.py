@@ -1,4 +1,4 @@
-"""One batch of records into a view's rows, with its checkpoint, in one transaction. Runs in a thread."""
+"""Applies a batch of records to a view's tables and moves its checkpoint, in one transaction, in a thread."""
 
 from collections.abc import Iterable, Sequence
 from itertools import chain
@@ -19,7 +19,10 @@ _DROPPED = DROPPED.encode()
 
 
 def prepare(view: View, record: Record) -> Sequence[Change]:
-    """Return what a record changes; nothing if its type is unknown. Raises whatever is wrong with it."""
+    """Return the changes of rows that a record leads to; none if its type is unknown.
+
+    Raises `Malformed`, or whatever the view's handler raises.
+    """
     envelope = decode_envelope(record.value)
     data = bytes(envelope.data)
     event = view.catalogue.decode(envelope.type, data)
@@ -38,15 +41,15 @@ def prepare(view: View, record: Record) -> Sequence[Change]:
     return tuple(view.changes(recorded))
 
 
-#: Why a record is parked that failed for no reason of its own, and of one that was given up while it waited.
+#: The reasons of records that are held back: as such, and if an operator has given them up meanwhile.
 BEHIND = "an earlier record of this key is parked"
 GIVEN_UP = f"given up; {BEHIND}"
-#: Dead letters that are read at once.
+#: Dead letters that are read from the table at once.
 _LETTERS = 100
 
 
 class Batch:
-    """Applies records in order; what cannot be applied is parked, and what follows it of the same key."""
+    """Applies records in order. One that cannot be applied becomes a dead letter and holds back its key."""
 
     def __init__(self, db: Connection, view: View) -> None:
         self._db = db
@@ -56,7 +59,7 @@ class Batch:
         self._parked = 0
 
     def apply(self, records: Sequence[Record]) -> int:
-        """Apply all, together if that works, else one by one; return how many were parked."""
+        """Apply all records, together if possible, else one by one; return how many became dead letters."""
         self._held = checkpoints.held_keys(self._db, {_key(record) for record in records})
         ready: Ready = []
         for record in records:
@@ -66,7 +69,7 @@ class Batch:
             elif _key(record) in self._held:
                 self._park(record, BEHIND, behind=True)
             elif isinstance(changes := self._prepare(record), BaseException):
-                self._write(ready)  # a record is held back by an earlier one only
+                self._write(ready)  # first those before it: only later records of its key are held back
                 self._park_poison(record, changes)
             else:
                 ready.append((record, changes))
@@ -74,10 +77,10 @@ class Batch:
         return self._parked
 
     def _give_up(self, record: Record, offset: int) -> None:
-        """Do without the record at an offset, if it can't be applied; apply those that waited behind it.
+        """Remove the dead letter at an offset, and apply the records that it held back.
 
-        A record that itself waits is tried once those before it are done with: all readers of the log then
-        agree, because each does without a given up record only if it can't apply it.
+        If that record is itself held back, it is marked, and skipped only if it still fails when its turn
+        comes. All readers of the log then agree: each skips a given up record only if it cannot apply it.
         """
         key = _key(record)
         letter = checkpoints.letter_at(self._db, record.partition, offset)
@@ -91,7 +94,7 @@ class Batch:
 
     def resume(self, topic: str, key: str) -> int:
         """Apply a key's dead letters in order, up to the first that fails; return how many were applied."""
-        applied, most = 0, 1  # the next one may fail as well: many are read only after one that did not
+        applied, most = 0, 1  # more than one is read only after the first was applied: it may fail again
         while letters := checkpoints.letters(self._db, key, most):
             most = _LETTERS
             records = [Record(topic, row.part, row.off, row.key, row.value) for row in letters]
@@ -110,24 +113,24 @@ class Batch:
         return applied
 
     def _try(self, records: Sequence[Record], given_up: Sequence[bool]) -> list[BaseException | None]:
-        """Apply records together if that works, else one by one up to the first failure; return their faults.
+        """Apply records together if possible, else one by one up to the first failure; return their faults.
 
-        A record that is given up may fail.
+        The failure of a given up record does not end this.
         """
         ready = [self._prepare(record) for record in records]
         if not any(isinstance(changes, BaseException) for changes in ready):
-            changes = chain.from_iterable(one for one in ready if not isinstance(one, BaseException))
+            changes = chain.from_iterable(part for part in ready if not isinstance(part, BaseException))
             if self._run(changes) is None:
                 return [None] * len(records)
         faults: list[BaseException | None] = []
-        for one, may_fail in zip(ready, given_up, strict=True):
-            faults.append(one if isinstance(one, BaseException) else self._run(one))
+        for prepared, may_fail in zip(ready, given_up, strict=True):
+            faults.append(prepared if isinstance(prepared, BaseException) else self._run(prepared))
             if faults[-1] is not None and not may_fail:
                 break
         return faults
 
     def _write(self, ready: Ready) -> None:
-        """Apply what is ready, and clear it; keep what is parked by now."""
+        """Apply the ready records and clear the list; write the new dead letters to their table."""
         if ready and self._run(chain.from_iterable(changes for _, changes in ready)) is not None:
             for record, changes in ready:
                 if _key(record) in self._held:
@@ -139,7 +142,7 @@ class Batch:
         self._letters.clear()
 
     def _run(self, changes: Iterable[Change]) -> BaseException | None:
-        """Run statements, all or none; return what is wrong with them. Raises what is the storage's fault."""
+        """Run statements, all or none; return their fault, or None. Raises faults of the storage itself."""
         try:
             with self._db.begin_nested():
                 checkpoints.run(self._db, changes)
@@ -152,7 +155,7 @@ class Batch:
     def _prepare(self, record: Record) -> Sequence[Change] | BaseException:
         try:
             return prepare(self._view, record)
-        except Exception as fault:  # noqa: BLE001 (whatever a record does to its handler, the rest goes on)
+        except Exception as fault:  # noqa: BLE001 (whatever the fault, the other records are applied)
             return fault
 
     def _park_poison(self, record: Record, fault: BaseException) -> None:
@@ -165,7 +168,7 @@ class Batch:
 
 
 def _key(record: Record) -> str:
-    """Return the key as rows can hold it: a NUL fits no text of PostgreSQL's."""
+    """Return the key as a column can hold it: PostgreSQL's text has no NUL."""
     return record.key.replace("\0", "\ufffd")
 
 
@@ -175,7 +178,7 @@ def _dropped(record: Record) -> int | None:
     try:
         return dropped(decode_envelope(record.value))
     except Malformed:
-        return None  # it is a letter itself, then
+        return None  # then it becomes a dead letter itself
 
 
 def _letter(record: Record, reason: str, *, behind: bool) -> UnappliedRecord:
@@ -191,14 +194,14 @@ def _letter(record: Record, reason: str, *, behind: bool) -> UnappliedRecord:
 
 def _reason(fault: BaseException | None) -> str:
     text = f"{type(fault).__name__}: {fault}"
-    # it may quote the record, and not every text fits a database
+    # the text may quote the record, which may have characters that a database refuses
     return text[:2000].encode(errors="backslashreplace").decode().replace("\0", "\\x00")
 
 
 def apply(db: Connection, view: View, records: Sequence[Record], move: tuple[int, int, int, str]) -> int:
-    """Move the checkpoint (partition, old, new, mark) and apply; return how many records were parked.
+    """Move the checkpoint (partition, old, new, mark) and apply; return how many became dead letters.
 
-    Raises `Superseded`, or what is the database's fault.
+    Raises `Superseded` if the checkpoint is not at the old offset, or a fault of the database.
     """
     checkpoints.move(db, *move)
     return Batch(db, view).apply(records)

@@ -1,4 +1,4 @@
-"""Dead letters of a view: look at them, or apply them again."""
+"""The dead letters of a view: lists them, and applies them again."""
 
 from functools import partial
 from typing import Any
@@ -14,7 +14,7 @@ from bookshelf.storage import checkpoints
 
 
 class DeadLetter(msgspec.Struct, frozen=True):
-    """A record that could not be applied, or that waits behind one. `value` is the record's text."""
+    """A record that could not be applied, or that is held back (`behind`). `value` is the record's text."""
 
     view: str
     position: str
@@ -31,11 +31,11 @@ async def listed(rows: Generation) -> list[DeadLetter]:
 
 async def count(rows: Generation) -> int:
     """Return how many dead letters there are."""
-    found: int = await rows.tables.read(checkpoints.count_letters)
-    return found
+    number: int = await rows.tables.read(checkpoints.count_letters)
+    return number
 
 
-def _shown(rows: Generation, row: Any) -> DeadLetter:  # noqa: ANN401 (a row of the ledger)
+def _shown(rows: Generation, row: Any) -> DeadLetter:  # noqa: ANN401 (a row of the table of dead letters)
     position = str(Position(rows.view.topic, row.part, row.off))
     return DeadLetter(
         rows.view.name, position, row.key, row.reason, row.behind, row.value.decode(errors="replace")
@@ -43,7 +43,7 @@ def _shown(rows: Generation, row: Any) -> DeadLetter:  # noqa: ANN401 (a row of 
 
 
 async def retry(rows: Generation, key: str | None = None) -> int:
-    """Apply the dead letters again, of all keys or of one; return how many went in."""
+    """Apply the dead letters of one key, or of all keys, again; return how many were applied."""
     applied, key_now = 0, key if key is not None else await _next_key(rows, "")
     while key_now is not None:
         applied += await rows.tables.write(partial(_retry, rows.view, key_now))

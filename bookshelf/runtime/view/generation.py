@@ -1,4 +1,4 @@
-"""One set of a view's tables: how far it has applied the log, and the tasks that apply it."""
+"""One generation of a view's tables: how far it has applied the log, and the tasks that apply it."""
 
 import asyncio
 from collections.abc import Mapping
@@ -16,14 +16,14 @@ from bookshelf.storage import checkpoints
 from bookshelf.storage.checkpoints import Superseded
 from bookshelf.storage.port import StorageFault, TableSet, TableSetCorrupt, TableSetDropped
 
-#: Seconds between two looks at rows that others change too, while someone waits for them.
+#: Seconds between two reads of shared checkpoints while a query waits for them.
 _POLL_S = 0.01
 
 
 class AppliedOffsets:
-    """How a table set stands. `revision` grows with every change of the rows that is known of.
+    """Tracks the applied offset of each partition of a table set. `revision` grows with each known change.
 
-    `shared`: others change the rows as well, and may have them superseded.
+    `shared`: other instances apply records to the same tables as well, and may replace the set.
     """
 
     def __init__(self, tables: TableSet, meters: ViewMeters, *, shared: bool) -> None:
@@ -31,42 +31,45 @@ class AppliedOffsets:
         self.shared = shared
         self.revision = 0
         self.applied: dict[int, int] = {}
-        #: By partition, what identifies the last record that was applied.
+        #: The mark of the last applied record by partition: a digest that identifies it.
         self.marks: dict[int, str] = {}
-        #: Set once another set has taken the place of this one.
+        #: Set once another generation has taken the place of this one.
         self.superseded = asyncio.Event()
-        #: Set by who waits for rows that are not there yet.
+        #: Set by each call that waits for rows to be applied.
         self.wanted = asyncio.Event()
-        #: Why shared rows cannot be looked at, if they cannot.
+        #: Why the shared checkpoints cannot be read; None if they can.
         self.away: str | None = None
         self._meters = meters
         self._edits = 0
         self._moved = asyncio.Event()
 
     async def refresh(self) -> None:
-        """See how far the rows are, at this call or later. Raises `StorageFault`, `TableSetDropped`."""
+        """Read the checkpoints, as of this call or later. Raises `StorageFault`, `TableSetDropped`."""
         before = dict(self.applied)
         try:
-            seen = await self.tables.look()
+            stored = await self.tables.look()
         except StorageFault as fault:
             self.away = str(fault) if self.shared else None
             if isinstance(fault, TableSetDropped):
                 self.superseded.set()
             raise
         self.away = None
-        if seen.former:
+        if stored.former:
             self.superseded.set()
-        edited, self._edits = seen.edits != self._edits, seen.edits
-        partitions = self.applied.keys() | seen.applied.keys()
-        moved = [self._sees(p, seen.applied.get(p, 0), before.get(p, 0)) for p in partitions]
-        for partition, mark in seen.marks.items():
-            if seen.applied[partition] == self.applied[partition]:
+        edited, self._edits = stored.edits != self._edits, stored.edits
+        partitions = self.applied.keys() | stored.applied.keys()
+        moved = [self._take_over(p, stored.applied.get(p, 0), before.get(p, 0)) for p in partitions]
+        for partition, mark in stored.marks.items():
+            if stored.applied[partition] == self.applied[partition]:
                 self.marks[partition] = mark
         if edited or any(moved):
             self.changed()
 
-    def _sees(self, partition: int, offset: int, before: int) -> bool:
-        """Take over a checkpoint; a lower one too, of a database set back, if none was moved meanwhile."""
+    def _take_over(self, partition: int, offset: int, before: int) -> bool:
+        """Take over a stored checkpoint; return True if it differs from the known one.
+
+        A lower one is taken over only if the known one did not move meanwhile: the database was set back.
+        """
         known = self.applied.get(partition, 0)
         if offset == known or (offset < known and known != before):
             return False
@@ -75,28 +78,28 @@ class AppliedOffsets:
         return True
 
     def advance(self, partition: int, offset: int, parked: int) -> None:
-        """Note what was applied here."""
+        """Record that this instance has applied everything before an offset."""
         self.applied[partition] = offset
         self._meters.applied(partition, offset, parked)
         self.changed()
 
     def changed(self) -> None:
-        """Wake everyone who waits for the rows to move."""
+        """Wake all calls that wait for the rows to change."""
         self.revision += 1
         moved, self._moved = self._moved, asyncio.Event()
         moved.set()
 
     def reaches(self, offsets: Mapping[int, int]) -> bool:
-        """Whether everything before these offsets, by partition, is in."""
+        """Return True if all records before these offsets, by partition, are applied."""
         return all(self.applied.get(partition, 0) >= offset for partition, offset in offsets.items())
 
     async def reach(self, offsets: Mapping[int, int]) -> None:
-        """Return once everything before these offsets, by partition, is in."""
+        """Wait until all records before these offsets, by partition, are applied."""
         while not self.reaches(offsets):
             await self.news()
 
     async def news(self) -> None:
-        """Return once the rows may have moved."""
+        """Wait until the rows may have changed."""
         self.wanted.set()
         moved = self._moved
         if not self.shared:
@@ -106,29 +109,29 @@ class AppliedOffsets:
             async with asyncio.timeout(_POLL_S):
                 await moved.wait()
         except TimeoutError:
-            with suppress(StorageFault):  # `away` tells; who waits has a deadline
+            with suppress(StorageFault):  # `away` has the reason; the waiting query has a deadline
                 await self.refresh()
 
 
-#: Records in one transaction at the most.
+#: The most records in one transaction.
 _BATCH = 500
-#: After a batch of more than this the next may come later, and be larger, unless someone waits for it.
+#: After a batch of more records than this, the next one is delayed, and so larger, unless a query waits.
 _BUSY = 16
 _LINGER_S = 0.05
-#: Seconds between two looks at shared rows for which no one waits.
+#: Seconds between two reads of shared checkpoints while no query waits for them.
 _LOOK_S = 1.0
 _logger = structlog.get_logger(__name__)
 
 
 class Gap(LogFault):
-    """The log does not have what follows the checkpoint: the rows must be rebuilt."""
+    """The log lacks the records after the checkpoint: the view must be rebuilt."""
 
 
 class Generation(AppliedOffsets):
-    """A table set that is kept up with the log: all of it, or if shared what its group gives this member.
+    """Applies the log to one table set: all partitions, or if it is shared those that its group assigns.
 
-    The group is named after the set, so a set that is built beside has one member, its builder. `gap` is set
-    when these rows become `broken`: only other rows, made anew from the log, can take their place.
+    The consumer group has the name of the table set, so that during a rebuild the new set has one member.
+    `gap` is set when this generation becomes `broken`: then only a rebuild from the log can replace it.
     """
 
     def __init__(
@@ -149,7 +152,7 @@ class Generation(AppliedOffsets):
         self._following: dict[int, asyncio.Task[None]] = {}
         #: Partitions whose checkpoint has not been compared with the log since the start.
         self._not_compared: set[int] = set()
-        #: The checkpoints that followers go on from.
+        #: The checkpoint that each following task continues from.
         self._at: dict[int, int] = {}
         self.broken = False
         self._looking: asyncio.Task[None] | None = None
@@ -157,16 +160,17 @@ class Generation(AppliedOffsets):
 
     @property
     def fault(self) -> str | None:
-        """What keeps the rows from being moved on here, if anything does."""
-        return next((one.fault for one in self._supervisors.values() if one.fault is not None), None)
+        """Why records are not applied here, or None."""
+        faults = (supervisor.fault for supervisor in self._supervisors.values())
+        return next((fault for fault in faults if fault is not None), None)
 
     @property
     def followed(self) -> frozenset[int]:
-        """The partitions that are followed here."""
+        """The partitions whose records this instance applies."""
         return frozenset(self._following)
 
     async def start(self) -> None:
-        """Read how far the rows are, and follow on from there. Raises `StorageFault`, `LogFault`."""
+        """Read the checkpoints and apply the log from there on. Raises `StorageFault`, `LogFault`."""
         topic = self.view.topic
         every = frozenset(range(self._log.partitions(topic)))
         self.applied = dict.fromkeys(every, 0)
@@ -179,21 +183,21 @@ class Generation(AppliedOffsets):
         self._not_compared = {partition for partition in self._following if partition not in self._at}
 
     def reaches(self, offsets: Mapping[int, int]) -> bool:
-        """Whether everything before these offsets, by partition, is in, and is known to be the log's."""
+        """Return True if all records before these offsets are applied, and the checkpoints match the log."""
         return self._not_compared.isdisjoint(offsets) and super().reaches(offsets)
 
     async def stop(self) -> None:
-        """Follow no more; what is in stays in."""
+        """Stop applying records; the rows stay as they are."""
         if self._looking is not None:
             self._looking.cancel()
             await asyncio.gather(self._looking, return_exceptions=True)
         if self._membership is not None:
             await self._membership.leave()
         await self._revoked(frozenset(self._following))
-        self.changed()  # who waits here looks elsewhere
+        self.changed()  # waiting calls turn to the generation that is live now
 
     def spoilt(self, fault: TableSetCorrupt) -> None:
-        """Have other rows made in the place of these, which are damaged."""
+        """Have this generation rebuilt, because its tables are damaged."""
         if not self.broken:
             _logger.error("spoilt", view=self.view.name, why=str(fault))
         self._break()
@@ -206,12 +210,12 @@ class Generation(AppliedOffsets):
     async def _look_on(self) -> None:
         while True:
             await asyncio.sleep(_LOOK_S)
-            with suppress(StorageFault):  # `away` tells
+            with suppress(StorageFault):  # `away` has the reason
                 await self.refresh()
                 await self._follow_again()
 
     async def _follow_again(self) -> None:
-        """Follow from where the rows are if they were set back, by a database that lost its last commits."""
+        """Restart the tasks whose checkpoint was set back by a database that lost its last commits."""
         for partition, task in list(self._following.items()):
             if self.applied[partition] < self._at.get(partition, 0):
                 task.cancel()
@@ -241,7 +245,7 @@ class Generation(AppliedOffsets):
         await self._supervisors[partition].keep(follow)
 
     async def _follow(self, partition: int) -> None:
-        """Follow from where the rows are; returns when another has moved them on."""
+        """Apply a partition from its checkpoint on; return when another instance has moved the checkpoint."""
         if self.shared:
             await self.refresh()
         self._at[partition] = self.applied[partition]
@@ -261,19 +265,19 @@ class Generation(AppliedOffsets):
         except OutOfRange as fault:
             start = await self._log.start(topic, partition)
             if at > 0:
-                # also past the end: rows of a log that was set back tell of what never was
+                # also past the end of the log: if it was set back, the rows have records that it lost
                 self._break()
                 where = {"view": self.view.name, "partition": partition}
                 _logger.error("rows-made-anew", **where, why=str(fault))  # noqa: TRY400 (no defect)
                 raise Gap(f"{fault}; the rows are made anew of what the log has") from fault
-            # nothing of this partition is in: what the log still has is all that the rows begin with
+            # nothing of this partition is applied yet: begin with the first record that the log still has
             _logger.error("gap", view=self.view.name, why=str(fault), begins_at=start)  # noqa: TRY400 (no defect)
             await self.tables.write(lambda db: apply(db, self.view, (), (partition, 0, start, "")))
             self._advanced(partition, start, 0, "")
             return await open_deduplicated(self._log, topic, partition, start)
 
     async def _compared(self, partition: int, at: int) -> DeduplicatingTail:
-        """Read on from a checkpoint, once its last record was found to be the log's."""
+        """Read on from a checkpoint after comparing its mark with the log. Raises `OutOfRange`."""
         mark = self.marks.get(partition, "")
         tail = await open_deduplicated(self._log, self.view.topic, partition, at, mark)
         if tail.mark and not mark:
@@ -311,8 +315,8 @@ class Generation(AppliedOffsets):
             _logger.error("parked", view=self.view.name, records=parked, see="bookshelf dlq list")
 
     async def _linger(self) -> None:
-        """Let records gather: a batch has its own cost, and commands wait for the same processor."""
-        self.wanted.clear()  # who still waits was woken by the last batch, and wants again
+        """Wait so that the next batch is larger: each has a fixed cost, and commands need processor time."""
+        self.wanted.clear()  # the last batch has woken all waiting calls; those that still wait set it again
         with suppress(TimeoutError):
             async with asyncio.timeout(_LINGER_S):
                 await self.wanted.wait()

@@ -1,4 +1,4 @@
-"""The host of a view: its live rows, their rebuild, and its queries."""
+"""Runs a view in one instance: applies the log, answers queries, waits for positions, rebuilds."""
 
 import asyncio
 from collections.abc import Awaitable, Callable, Iterable, Mapping
@@ -14,22 +14,22 @@ from bookshelf.runtime.view.generation import Generation
 from bookshelf.runtime.view.rebuild import Generations
 from bookshelf.storage.port import Storage, TableSetCorrupt, TableSetDropped
 
-#: Seconds that a query waits for the positions that its caller has seen.
+#: Seconds that a query waits until its view has the caller's positions.
 PATIENCE_S = 2.0
-#: Seconds between two words on how far a view has caught up at its start.
-_TELL_S = 2.0
+#: Seconds between two log events on the progress of a view at its start.
+_PROGRESS_S = 2.0
 T = TypeVar("T")
 _logger = structlog.get_logger(__name__)
 
 
 class NotCaughtUp(Exception):
-    """The view has not come to where the caller has been; it will, soon."""
+    """The view has not applied the caller's positions in time; a later query may succeed."""
 
 
 class _SharedEnds:
-    """Asks for the ends of the partitions; requests that wait at the same time share one answer.
+    """Looks up the ends of the partitions; concurrent callers share one look-up.
 
-    However many requests there are, the log gets one question after the other.
+    The log gets one look-up at a time, however many callers there are.
     """
 
     def __init__(self, ask: Callable[[], Awaitable[dict[int, int]]]) -> None:
@@ -38,10 +38,10 @@ class _SharedEnds:
         self._next: asyncio.Task[dict[int, int]] | None = None
 
     async def get(self) -> dict[int, int]:
-        """Return ends that were asked for after this was called. Raises `LogFault`."""
+        """Return the ends as of this call or later. Raises `LogFault`."""
         if self._next is None:
             self._next = asyncio.create_task(self._after(self._asking))
-            # all who wait may have gone by the time that it fails
+            # fetches the exception, so that it counts as handled even if all callers were cancelled
             self._next.add_done_callback(lambda task: task.cancelled() or task.exception())
         return await asyncio.shield(self._next)
 
@@ -53,7 +53,7 @@ class _SharedEnds:
 
 
 class ViewHost:
-    """Runs a view of one service instance."""
+    """Runs one view of a service instance: start, queries, read-your-writes, rebuild."""
 
     def __init__(
         self, view: View, log: Log, storage: Storage, meters: ViewMeters, patience_s: float = PATIENCE_S
@@ -66,24 +66,24 @@ class ViewHost:
 
     @property
     def revision(self) -> tuple[int, int]:
-        """Grows with every change of what queries see that is known of; see `current`."""
+        """A number that grows with each known change of the view's rows; see `current`."""
         return self._generations.number, self.rows.revision
 
     @property
     def rows(self) -> Generation:
-        """The live rows; there are some from `start` on."""
+        """The live generation, from `start` on."""
         rows = self._generations.live
-        assert rows is not None  # noqa: S101 (a service serves only once it has started)
+        assert rows is not None  # noqa: S101 (a service takes requests only once it has started)
         return rows
 
     @property
     def live(self) -> Generation | None:
-        """The live rows; None before `start`."""
+        """The live generation; None before `start`."""
         return self._generations.live
 
     @property
     def fault(self) -> str | None:
-        """What keeps this host from answering, if anything does."""
+        """Why this host cannot answer queries, or None."""
         rows = self._generations.live
         if rows is None:
             return f"view {self.view.name} has no rows yet"
@@ -91,43 +91,43 @@ class ViewHost:
 
     @property
     def warning(self) -> str | None:
-        """What keeps the rows from moving on, if anything does: they still answer, with what they know."""
+        """Why the view is not kept up to date, or None; queries are answered from the rows as they are."""
         rows = self._generations.live
         return None if rows is None else rows.fault or self._generations.fault
 
     async def start(self) -> None:
-        """Follow the log; returns once everything that was in it at the start is in the rows."""
+        """Apply the log; return once everything that was in it at the start is applied."""
         await self._generations.start()
         goal = await self._generations.ends()
         reaching = asyncio.create_task(self._reach(goal))
         try:
-            while not (await asyncio.wait((reaching,), timeout=_TELL_S))[0]:
+            while not (await asyncio.wait((reaching,), timeout=_PROGRESS_S))[0]:
                 done = sum(self.rows.applied.values())
                 _logger.warning("catching-up", view=self.view.name, done=done, total=sum(goal.values()))
         finally:
             reaching.cancel()
 
     async def _reach(self, offsets: Mapping[int, int]) -> None:
-        """Return once all before these offsets is in the rows, whichever are live by then."""
+        """Wait until all records before these offsets are applied, in whichever generation is live then."""
         while not self.rows.reaches(offsets):
             await self.rows.news()
 
     async def stop(self) -> None:
-        """Follow no more, let queries end, let go of the rows."""
+        """Stop applying records, wait for running queries, and close the tables."""
         await self._generations.stop()
 
     async def query(self, work: Callable[[Any], Any]) -> Any:  # noqa: ANN401 (whatever the query answers)
-        """Run a query on the live rows. Raises `StorageFault`, or what the query raises."""
+        """Run a query on the live generation. Raises `StorageFault`, or what the query raises."""
         return await self._ask(lambda rows: rows.tables.read(work))
 
     async def current(self) -> tuple[int, int]:
-        """Return the revision of what queries see now, whoever has changed it. Raises `StorageFault`."""
+        """Return the revision now, with the changes of other instances. Raises `StorageFault`."""
         if self._shared:
             await self._ask(lambda rows: rows.refresh())
         return self.revision
 
     async def _ask(self, ask: Callable[[Generation], Awaitable[T]]) -> T:
-        """Ask the live rows; if they were dropped, or are damaged, those that have taken their place."""
+        """Call `ask` with the live generation; if its tables are gone or damaged, with its successor."""
         rows = self.rows
         try:
             return await ask(rows)
@@ -142,31 +142,29 @@ class ViewHost:
             return await ask(rows)
 
     async def after(self, positions: Iterable[Position]) -> None:
-        """Wait until the records at these positions are in. Raises `NotCaughtUp` at last."""
+        """Wait until the records at these positions are applied. Raises `NotCaughtUp` after a time."""
         wanted: dict[int, int] = {}
-        for place in positions:
-            if place.topic == self.view.topic:
-                wanted[place.partition] = max(wanted.get(place.partition, 0), place.offset + 1)
-        if self._shared and wanted:  # the database may have been set back since it was looked at last
+        for position in positions:
+            if position.topic == self.view.topic:
+                wanted[position.partition] = max(wanted.get(position.partition, 0), position.offset + 1)
+        if self._shared and wanted:  # the database may have been set back since its last read
             await self._ask(lambda rows: rows.refresh())
         if self.rows.reaches(wanted):
             return
         ends = await self._ends.get()
-        # a place past the end is of another log, like one that was restored since: nothing comes there
-        there = {
-            partition: offset for partition, offset in wanted.items() if offset <= ends.get(partition, 0)
-        }
+        # a position past the end belongs to another log, as after a restore: waiting for it is useless
+        goal = {partition: offset for partition, offset in wanted.items() if offset <= ends.get(partition, 0)}
         try:
             async with asyncio.timeout(self._patience_s):
-                await self._reach(there)
+                await self._reach(goal)
         except TimeoutError:
-            msg = f"{self.view.name} has not come to where you have been; try again in a moment"
+            msg = f"{self.view.name} has not applied your positions yet; try again in a moment"
             raise NotCaughtUp(msg) from None
 
     async def read_on(self) -> None:
-        """Wait until everything that is in the log now is in the rows. Raises `NotCaughtUp`.
+        """Wait until everything that is in the log now is applied. Raises `NotCaughtUp`.
 
-        A log that does not answer has nothing to read on to: the rows are all that is known.
+        If the log does not answer, return at once: the rows are then the best answer there is.
         """
         try:
             async with asyncio.timeout(self._patience_s):
@@ -178,8 +176,8 @@ class ViewHost:
             raise NotCaughtUp(msg) from None
 
     async def rebuild(self, progress: Callable[[int, int], None]) -> None:
-        """Make the rows anew beside the live ones, then swap; no query fails meanwhile.
+        """Build a new generation beside the live one, then swap; queries are answered all the time.
 
-        `progress(done, all)` counts records. The new rows are at least as far as the old when they go live.
+        `progress(done, all)` counts records. The new generation has caught up with the live one at the swap.
         """
         await self._generations.rebuild(progress)

@@ -97,7 +97,7 @@ async def test_a_rebuild_that_fails_is_tried_again_and_readiness_reports_it_mean
                 faults.add(host.fault)
                 await asyncio.sleep(0)  # sleep: between two looks at the fault
         await asyncio.wait({asking})  # answered, or refused after its patience
-        assert faults == {None, "mending of tallies: the disk is full"}
+        assert faults == {None, "repair of tallies: the disk is full"}
         assert await host.query(sums) == await totals(log)
 
         async def is_ready() -> bool:
