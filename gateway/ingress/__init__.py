@@ -1,1 +1,1 @@
-"""What runs around every request of the gateway."""
+"""The ingress: middleware around every request of the gateway, and its listeners."""

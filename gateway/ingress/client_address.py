@@ -1,4 +1,4 @@
-"""Where a request comes from: the connection's other end, or what a trusted proxy says of who is behind it.
+"""Resolves the client address of a request: the peer, or the client that a trusted proxy reports.
 
 Sources: RFC 7239 (Forwarded); the older X-Forwarded-For, -Proto and -Host.
 """
@@ -11,10 +11,10 @@ from multidict import CIMultiDict
 
 from bookshelf.http.message import Headers, Request
 
-#: Proxies that one request may have come through, and peers that are remembered.
+#: The most proxies in the chain of a request, and the most peers whose trust is cached.
 _MOST_HOPS = 16
 _MOST_PEERS = 4096
-#: A client of IPv6 has its whole network to choose addresses from.
+#: An IPv6 client can use any address of its network of this prefix length.
 _OWN_BITS = 64
 _HOST = re.compile(r"[A-Za-z0-9.\-\[\]:_]{1,255}")
 _PAIR = re.compile(r'\s*([a-zA-Z]+)=(?:"([^"]*)"|([^\s;,"]*))\s*')
@@ -22,16 +22,16 @@ _SCHEMES = frozenset({"http", "https"})
 
 
 class TrustedProxies:
-    """Knows the proxies whose word counts."""
+    """The addresses and networks of proxies whose forwarding headers are used."""
 
     def __init__(self, trusted: Iterable[str] = ()) -> None:
         self._trusted: tuple[IPv4Network | IPv6Network, ...] = tuple(
-            ip_network(one, strict=False) for one in trusted
+            ip_network(network, strict=False) for network in trusted
         )
         self._known: dict[str, bool] = {}
 
     def seen(self, request: Request) -> Request:
-        """Return the request as the client sent it: its address, whether over TLS, and for which host."""
+        """Return the request with the client's address, scheme and host, if a trusted proxy forwarded it."""
         if not self._trusted or not self._trusts(request.peer):
             return request
         forwarded = request.headers.getall("Forwarded", ())
@@ -44,36 +44,36 @@ class TrustedProxies:
         chain = ",".join(headers.getall("X-Forwarded-For", ())).split(",")[-_MOST_HOPS:]
         names = [name.strip() for name in chain if name.strip()]
         at, client = self._client(names, request.peer)
-        # each proxy sets these anew, or passes on what one that is trusted said: the last word counts
+        # each trusted proxy sets these, or passes them on from another trusted one: the last value counts
         scheme, host = _last(headers, "X-Forwarded-Proto"), _last(headers, "X-Forwarded-Host")
         return _become(request, client, scheme, host, resolved=at < len(names))
 
     def _by_forwarded(self, request: Request, value: str) -> Request:
         hops = [_pairs(hop) for hop in value.split(",")][-_MOST_HOPS:]
         at, client = self._client([hop.get("for", "") for hop in hops], request.peer)
-        said = hops[at] if at < len(hops) else {}
-        proto, host = said.get("proto", ""), said.get("host", "")
+        client_hop = hops[at] if at < len(hops) else {}
+        proto, host = client_hop.get("proto", ""), client_hop.get("host", "")
         return _become(request, client, proto, host, resolved=at < len(hops))
 
     def _client(self, chain: list[str], peer: str) -> tuple[int, str]:
-        """Return the last of the chain that is no trusted proxy, and its place; nothing before it counts."""
+        """Return index and address of the last hop that is not a trusted proxy; earlier ones are ignored."""
         at, client = len(chain), peer
         for place in range(len(chain) - 1, -1, -1):
             address = _address(chain[place])
             if address is None or (_is_loopback(address) and not _is_loopback(peer)):
-                break  # no request comes from another machine's loopback: a client has written that
+                break  # a loopback hop behind a remote peer is forged by a client
             at, client = place, address
             if not self._trusts(address):
                 break
         return at, client
 
     def _trusts(self, peer: str) -> bool:
-        found = self._known.get(peer)
-        if found is None:
+        trusted = self._known.get(peer)
+        if trusted is None:
             if len(self._known) >= _MOST_PEERS:
                 self._known.clear()
-            found = self._known[peer] = self._looked_up(peer)
-        return found
+            trusted = self._known[peer] = self._looked_up(peer)
+        return trusted
 
     def _looked_up(self, peer: str) -> bool:
         try:
@@ -85,7 +85,7 @@ class TrustedProxies:
 
 
 def client_key(peer: str) -> str:
-    """Return what a client is counted by: its address, or its network if that is one of IPv6."""
+    """Return the key for per-client limits: an IPv4 address, or the network of an IPv6 address."""
     if ":" not in peer:
         return peer
     try:
@@ -112,7 +112,7 @@ def _is_loopback(name: str) -> bool:
 
 
 def _address(name: str) -> str | None:
-    """Return the address of a hop, without its port; None if it hides, or is none."""
+    """Return the address of a hop without its port; None if it is obfuscated or malformed."""
     bare = name.strip('"')
     if bare.startswith("["):
         bare = bare[1:].partition("]")[0]

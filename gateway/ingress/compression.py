@@ -1,8 +1,8 @@
-"""Compression of answers, where it is safe and worth it.
+"""Compression of responses, where it is safe and worth its cost.
 
-An answer that depends on a secret next to something that its asker chose is not compressed: its length would
-give the secret away byte by byte (BREACH). Here that is one to a request with Authorization, and one that
-sets a cookie. Nothing that comes in is ever inflated: there is no bomb to set off.
+A response that has a secret beside text that the client chose is not compressed: its length would reveal the
+secret byte by byte (BREACH). That is a response to a request with Authorization, and one that sets a cookie.
+The gateway never decompresses requests or responses, so a compression bomb has no effect.
 """
 
 import re
@@ -17,11 +17,11 @@ _SAFE = re.compile(
     r"(text/(?!event-stream)|application/([a-z.+-]*\+)?(json|xml|javascript)\b|image/svg)", re.IGNORECASE
 )
 _GZIP = re.compile(r"(?:^|,)\s*(?:gzip|\*)\s*(?:;\s*q=([0-9.]+)\s*)?(?=,|$)", re.IGNORECASE)
-#: Bytes of an answer that is worth it, and that does not hold everyone else up.
+#: Bytes of a response that is worth compressing, and of one that does not delay other requests.
 _LEAST, _MOST = 1024, 1 << 20
 _LEVEL = 4
 _GZIP_FORM = 16 + zlib.MAX_WBITS
-#: Answers that are remembered: the same list is asked for again and again.
+#: The most compressed bodies that are cached: the same list is requested again and again.
 _KEPT = 32
 #: Partial Content, and the refusal of a range (RFC 9110, 15.3.7 and 15.5.17).
 _PARTS = frozenset({206, 416})
@@ -30,13 +30,13 @@ _MARKED = re.compile(_MARK + r'(?=")')
 
 
 class GzipResponses:
-    """Compresses whole answers. An entity tag is marked, for it names other bytes (RFC 9110, 8.8.3)."""
+    """Compresses whole responses and marks their entity tags, which name other bytes (RFC 9110, 8.8.3)."""
 
     def __init__(self) -> None:
         self._kept: OrderedDict[bytes, bytes] = OrderedDict()
 
     def pack(self, request: Request, response: Response, headers: CIMultiDict[str]) -> bytes | None:
-        """Return the compressed body and say so in the headers; None if it stays as it is."""
+        """Return the compressed body and update the headers; None if the body stays uncompressed."""
         body = response.body
         if not isinstance(body, bytes) or not _LEAST <= len(body) <= _MOST:
             return None
@@ -56,10 +56,10 @@ class GzipResponses:
         return packed
 
     def _packed(self, body: bytes) -> bytes:
-        found = self._kept.get(body)
-        if found is not None:
+        cached = self._kept.get(body)
+        if cached is not None:
             self._kept.move_to_end(body)
-            return found
+            return cached
         form = zlib.compressobj(_LEVEL, zlib.DEFLATED, _GZIP_FORM)
         packed = self._kept[body] = form.compress(body) + form.flush()
         if len(self._kept) > _KEPT:
@@ -68,10 +68,10 @@ class GzipResponses:
 
 
 def unmark(headers: CIMultiDict[str]) -> None:
-    """Turn the tags of compressed answers back into those that services gave.
+    """Replace the entity tags of compressed responses in a request by those of the services.
 
-    Not in If-Range: a part of the service's bytes does not continue compressed ones, so there it is to be
-    another tag, and the answer all of it.
+    If-Range keeps its tag: a part of the uncompressed bytes cannot continue compressed ones, so the tag must
+    not match, and the response is the whole content.
     """
     for name in ("If-Match", "If-None-Match"):
         given = headers.get(name)
@@ -80,7 +80,7 @@ def unmark(headers: CIMultiDict[str]) -> None:
 
 
 def _partial(request: Request, response: Response) -> bool:
-    """Whether it is a part, or was asked for as one: ranges count the bytes that the service has."""
+    """Return True for a range request or response: ranges count bytes of the uncompressed content."""
     return "Range" in request.headers or response.status in _PARTS or "Content-Range" in response.headers
 
 
@@ -89,5 +89,5 @@ def _secret(request: Request, headers: CIMultiDict[str]) -> bool:
 
 
 def _takes(request: Request) -> bool:
-    found = _GZIP.search(request.headers.get("Accept-Encoding", ""))
-    return found is not None and (found[1] is None or found[1].strip("0.") != "")
+    match = _GZIP.search(request.headers.get("Accept-Encoding", ""))
+    return match is not None and (match[1] is None or match[1].strip("0.") != "")

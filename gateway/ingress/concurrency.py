@@ -1,4 +1,4 @@
-"""How many requests are worked on at once, and how many may wait for that; more are sent away at once."""
+"""The concurrency limiter: bounds the requests under way and those that wait, and refuses the rest."""
 
 import asyncio
 from collections import deque
@@ -7,7 +7,10 @@ from bookshelf.http.problem import Problem
 
 
 class ConcurrencyLimiter:
-    """Places for requests under way. Whoever waits is let in in turn, or told to come again."""
+    """Admits up to `most` requests; up to `queue` more wait in order, each for at most `wait_s` seconds.
+
+    `shed` counts the requests that were refused.
+    """
 
     def __init__(self, most: int, queue: int, wait_s: float) -> None:
         self.most = most
@@ -19,11 +22,11 @@ class ConcurrencyLimiter:
 
     @property
     def waiting(self) -> int:
-        """How many wait for a place."""
+        """The number of requests that wait."""
         return len(self._waiting)
 
     async def enter(self) -> None:
-        """Take a place. Raises `Problem` if none comes free in time, or too many wait already."""
+        """Wait for admission. Raises `Problem` if it takes too long, or if too many requests wait already."""
         if self.under_way < self.most:
             self.under_way += 1
             return
@@ -32,7 +35,7 @@ class ConcurrencyLimiter:
         await self._turn()
 
     def leave(self) -> None:
-        """Give the place to who has waited longest."""
+        """End a request, and admit the one that has waited longest."""
         while self._waiting:
             waiting = self._waiting.popleft()
             if not waiting.done():
@@ -48,7 +51,7 @@ class ConcurrencyLimiter:
                 await waiting
         except BaseException as fault:
             if waiting.done() and not waiting.cancelled():
-                self.leave()  # the place had come, too late
+                self.leave()  # admitted just as the wait ended
             elif waiting in self._waiting:
                 self._waiting.remove(waiting)
             if isinstance(fault, TimeoutError):

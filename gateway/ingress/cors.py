@@ -1,4 +1,4 @@
-"""Which pages of other origins may use this from a browser (the Fetch standard's CORS protocol)."""
+"""CORS: which other origins' pages may use the gateway from a browser (Fetch standard)."""
 
 from collections.abc import Iterable
 
@@ -15,19 +15,19 @@ _EXPOSED = (
     "ETag, Location, Link, Retry-After, Bookshelf-Position, Idempotency-Key, "
     "Idempotency-Replayed, X-Request-Id"
 )
-#: Seconds that a browser may remember what it was told.
+#: Seconds for which a browser may cache the response to a preflight request.
 _REMEMBERED_S = "600"
 
 
 class Cors:
-    """Origins that are let in: some, or all of them; none by default. Never with cookies."""
+    """The allowed origins: a set, or all; none by default. Credentials are never allowed."""
 
     def __init__(self, origins: Iterable[str] = ()) -> None:
         self._origins = frozenset(origins)
         self._all = "*" in self._origins
 
     def preflight(self, request: Request) -> Response | None:
-        """Answer a browser that asks beforehand; None if it does not, or is not let in."""
+        """Return the response to a preflight request; None if it is none, or its origin is not allowed."""
         if request.method != "OPTIONS" or "Access-Control-Request-Method" not in request.headers:
             return None
         origin = request.headers.get("Origin")
@@ -41,7 +41,7 @@ class Cors:
         return Response(204, CIMultiDict(headers))
 
     def add(self, request: Request, headers: CIMultiDict[str]) -> None:
-        """Say in an answer that the page which asked may read it."""
+        """Add the CORS headers to a response, if the origin of the request is allowed."""
         if not self._origins:
             return
         if not self._all:
@@ -52,5 +52,5 @@ class Cors:
             headers["Access-Control-Expose-Headers"] = _EXPOSED
 
     def allows(self, origin: str) -> bool:
-        """Return True if pages of this origin may use this."""
+        """Return True if pages of this origin may use the gateway."""
         return self._all or origin in self._origins

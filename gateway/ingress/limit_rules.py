@@ -1,4 +1,4 @@
-"""Limits in the operator's file, while the gateway runs; what is not named is as the settings say.
+"""Limits in the rules file, which may change while the gateway runs; the settings are the defaults.
 
 [limits]
 requests = 500
@@ -21,7 +21,7 @@ _TABLE = "limits"
 
 
 class LimitRules(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
-    """The table: each like the setting `gateway_` of its name. An empty `rate` is none."""
+    """The table `limits`: a field overrides the setting `gateway_FIELD`; an empty `rate` is no limit."""
 
     requests: Annotated[int, Meta(ge=1, le=1_000_000)] | None = None
     queue: Annotated[int, Meta(ge=0, le=1_000_000)] | None = None
@@ -30,36 +30,36 @@ class LimitRules(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_onl
     rate: str | None = None
 
 
-def parse_limits(house: IngressPolicy, gate: Gate) -> Section:
-    """Return the part of the file that sets a house's limits."""
+def parse_limits(policy: IngressPolicy, gate: Gate) -> Section:
+    """Return the section of the rules file that sets the limits of an ingress policy."""
 
     def take(given: Mapping[str, Any]) -> Callable[[], None]:
         try:
             wanted = msgspec.convert(given.get(_TABLE, {}), LimitRules)
-            rates = _rates(house, gate, wanted.rate)
+            rates = _rates(policy, gate, wanted.rate)
         except (msgspec.ValidationError, WrongSetting) as fault:
             raise BadRules(f"{_TABLE}: {fault}") from None
-        return lambda: _set(house, gate, wanted, rates)
+        return lambda: _set(policy, gate, wanted, rates)
 
     return Section((_TABLE,), take)
 
 
-def _rates(house: IngressPolicy, gate: Gate, rate: str | None) -> RequestCounter | None:
+def _rates(policy: IngressPolicy, gate: Gate, rate: str | None) -> RequestCounter | None:
     rate = gate.gateway_rate if rate is None else rate
-    if house.rate == rate:
-        return house.rates  # those who were counted stay counted
+    if policy.rate == rate:
+        return policy.rates  # keeps the counts of the clients
     return rate_limiter(rate, gate.gateway_rate_storage)
 
 
-def _set(house: IngressPolicy, gate: Gate, wanted: LimitRules, rates: RequestCounter | None) -> None:
-    crowd = house.crowd
-    crowd.most = _or(wanted.requests, gate.gateway_requests)
-    crowd.queue = _or(wanted.queue, gate.gateway_queue)
-    crowd.wait_s = gate.gateway_queue_s if wanted.queue_s is None else wanted.queue_s
-    house.body = _or(wanted.body, gate.gateway_body)
-    house.rate = gate.gateway_rate if wanted.rate is None else wanted.rate
-    house.rates = rates
+def _set(policy: IngressPolicy, gate: Gate, wanted: LimitRules, rates: RequestCounter | None) -> None:
+    limiter = policy.crowd
+    limiter.most = _with_default(wanted.requests, gate.gateway_requests)
+    limiter.queue = _with_default(wanted.queue, gate.gateway_queue)
+    limiter.wait_s = gate.gateway_queue_s if wanted.queue_s is None else wanted.queue_s
+    policy.body = _with_default(wanted.body, gate.gateway_body)
+    policy.rate = gate.gateway_rate if wanted.rate is None else wanted.rate
+    policy.rates = rates
 
 
-def _or(wanted: int | None, usual: int) -> int:
-    return usual if wanted is None else wanted
+def _with_default(wanted: int | None, default: int) -> int:
+    return default if wanted is None else wanted

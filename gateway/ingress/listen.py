@@ -1,4 +1,4 @@
-"""The gateway's ports: HTTP, HTTPS, and the redirect from one to the other."""
+"""The gateway's listeners: HTTP or HTTPS, and the redirect from HTTP to HTTPS."""
 
 import asyncio
 import contextlib
@@ -26,26 +26,28 @@ _HTTPS = 443
 
 
 class HttpsRedirect:
-    """A handler that sends everyone to the same address over TLS, with the method kept."""
+    """A handler that redirects every request to the same address over HTTPS, with its method."""
 
     def __init__(self, port: int) -> None:
         self._port = "" if port == _HTTPS else f":{port}"
 
     async def handle(self, request: Request) -> Response:
-        """Send there."""
+        """Return the redirect."""
         host = _NAME.fullmatch(request.headers.get("Host", ""))
         if host is None or _TARGET.fullmatch(request.target) is None:
-            return problem_response(Problem("malformed", "ask over https"))
+            return problem_response(
+                Problem("malformed", "this port only redirects; send the request over https")
+            )
         location = f"https://{host[1]}{self._port}{request.target}"
         return Response(308, {"Location": location, "Cache-Control": "no-store"})
 
 
-#: Connections beyond the limits, for health and metrics.
+#: Connections above the limit that are reserved for health and metrics.
 _SPARE = 16
 
 
 def connection_limits(gate: Gate) -> ConnectionLimits:
-    """Return what the port puts up with."""
+    """Return the connection limits of the listener."""
     return ConnectionLimits(
         head_s=gate.gateway_head_s,
         idle_s=gate.gateway_idle_s,
@@ -59,8 +61,8 @@ def connection_limits(gate: Gate) -> ConnectionLimits:
 
 
 def ingress_policy(gate: Gate, allowed_hosts: Iterable[str] = ()) -> IngressPolicy:
-    """Return the rules for requests. `allowed_hosts`: names of the gateway. Raises `WrongSetting`."""
-    made = IngressPolicy(
+    """Return the policy for requests. `allowed_hosts`: names of the gateway. Raises `WrongSetting`."""
+    policy = IngressPolicy(
         check=RequestCheck(allowed_hosts),
         crowd=ConcurrencyLimiter(gate.gateway_requests, gate.gateway_queue, gate.gateway_queue_s),
         cors=Cors(_listed(gate.gateway_cors)),
@@ -71,15 +73,15 @@ def ingress_policy(gate: Gate, allowed_hosts: Iterable[str] = ()) -> IngressPoli
         log=gate.gateway_access_log,
     )
     try:
-        made.origins = TrustedProxies(_listed(gate.gateway_trusted))
+        policy.origins = TrustedProxies(_listed(gate.gateway_trusted))
     except ValueError as fault:
         raise WrongSetting(f"gateway_trusted: {fault}") from None
-    made.rate, made.rates = gate.gateway_rate, rate_limiter(gate.gateway_rate, gate.gateway_rate_storage)
-    return made
+    policy.rate, policy.rates = gate.gateway_rate, rate_limiter(gate.gateway_rate, gate.gateway_rate_storage)
+    return policy
 
 
 def rate_limiter(rate: str, storage: str) -> RequestCounter | None:
-    """Return who counts requests; no one for no rate. Raises `WrongSetting`."""
+    """Return the rate limiter; None for an empty rate. Raises `WrongSetting`."""
     if not rate:
         return None
     try:
@@ -98,7 +100,7 @@ def rate_limiter(rate: str, storage: str) -> RequestCounter | None:
 
 
 def verifier(gate: Gate) -> Verifier | None:
-    """Return who knows whose a token is; None if no one does. Raises `WrongSetting`."""
+    """Return the verifier of tokens; None if no keys are configured. Raises `WrongSetting`."""
     if not gate.gateway_jwks:
         return None
     try:
@@ -111,7 +113,7 @@ def verifier(gate: Gate) -> Verifier | None:
     except ModuleNotFoundError as fault:
         raise _missing("gateway_jwks", fault) from None
     if not gate.gateway_issuer or not gate.gateway_audience:
-        raise WrongSetting("gateway_jwks: say also gateway_issuer and gateway_audience")
+        raise WrongSetting("gateway_jwks: set gateway_issuer and gateway_audience too")
     try:
         where = gate.gateway_jwks
         keys = UrlKeys(where) if "://" in where else FileKeys(Path(where))
@@ -125,11 +127,11 @@ def _missing(setting: str, fault: ModuleNotFoundError) -> WrongSetting:
 
 
 def _listed(text: str) -> list[str]:
-    return [one.strip() for one in text.split(",") if one.strip()]
+    return [item.strip() for item in text.split(",") if item.strip()]
 
 
 class GatewayServer:
-    """The open port, the one that only sends to it, and the certificate that is looked after."""
+    """The gateway's listener, the one that redirects to it, and the certificate that is watched."""
 
     def __init__(
         self, server: HttpServer, redirect: HttpServer | None, certificate: Certificate | None
@@ -137,9 +139,9 @@ class GatewayServer:
         self._servers = [server] if redirect is None else [server, redirect]
         self.certificate = certificate
         self._looking: asyncio.Task[None] | None = None
-        #: Seconds that it stays open while the word goes round that it closes.
+        #: Seconds for which it stays open after it has begun to report that it leaves.
         self.notice_s = 0.0
-        #: Seconds that requests under way have then.
+        #: Seconds that requests under way have after that.
         self.drain_s = 5.0
         self.host = server.host
         self.port = server.port
@@ -155,7 +157,7 @@ class GatewayServer:
             self._looking = asyncio.create_task(self.certificate.watch(), name="certificate")
 
     async def stop(self) -> None:
-        """Let requests under way end, then close."""
+        """Drain the requests under way, then close the listeners."""
         for server in self._servers:
             server.leave()
         await asyncio.sleep(self.notice_s)
@@ -176,9 +178,10 @@ async def open_gateway_server(
     *,
     shared: bool = False,
 ) -> GatewayServer:
-    """Open the gateway's port, 0 for any; `rules`, if they are not those of the settings.
+    """Open the gateway's listener on a port, 0 for any free one.
 
-    `shared`: other processes listen there, too.
+    `rules`: the ingress policy; None for that of the settings. `shared`: other processes listen on the same
+    port.
 
     Raises `PortTaken`, `WrongSetting`.
     """
@@ -197,14 +200,14 @@ async def open_gateway_server(
     redirect = None
     if gate.gateway_redirect_port:
         if certificate is None:
-            raise WrongSetting("gateway_redirect_port: there is no TLS to send anyone to")
+            raise WrongSetting("gateway_redirect_port: needs TLS; set gateway_tls_cert too")
         checked = CheckedHandler(HttpsRedirect(port), rules.check)
         redirect = HttpServer(
             checked, host, gate.gateway_redirect_port, guard=connection_limits(gate), allowed_hosts=None
         )
-    door = GatewayServer(server, redirect, certificate)
-    await door.start(shared=shared)
-    return door
+    gateway_server = GatewayServer(server, redirect, certificate)
+    await gateway_server.start(shared=shared)
+    return gateway_server
 
 
 def _certificate(gate: Gate) -> Certificate | None:

@@ -1,4 +1,4 @@
-"""The way in and out of the gateway, for every request."""
+"""The gateway's middleware: limits, checks, CORS, compression and the access log around every request."""
 
 import time
 from dataclasses import dataclass, field
@@ -19,7 +19,7 @@ from gateway.ingress.concurrency import ConcurrencyLimiter
 from gateway.ingress.cors import Cors
 from gateway.ingress.total_timeout import TimedRequestBody, TimedResponseBody
 
-#: What every answer says to a browser, unless the service says otherwise.
+#: Security headers of every response, unless the service sets them.
 _SAFETY = (
     ("X-Content-Type-Options", "nosniff"),
     ("Referrer-Policy", "no-referrer"),
@@ -29,18 +29,20 @@ _SAFETY = (
 
 
 class RequestCounter(Protocol):
-    """Whoever counts requests by client (rates.py)."""
+    """Counts requests by client (`ClientRateLimiter`)."""
 
     async def enter(self, peer: str) -> None:
-        """Count one. Raises `Problem` if it is one too many."""
+        """Count a request. Raises `Problem` if it exceeds the rate."""
 
 
 @dataclass(kw_only=True)
 class IngressPolicy:
-    """The rules of a gateway; they may change while it runs.
+    """What the ingress applies to each request; it may change while the gateway runs.
 
-    `rate`: how often one client may ask, and `rates`, who counts it. `rates`, `packing` None: without.
-    `body`: bytes. `hsts_s`: 0 for not said. `total_s`: for a request in all, 0 for as long as it takes.
+    `crowd`: the concurrency limiter. `rate`: how many requests one client may send in a time; `rates` counts
+    them, None for no limit. `packing`: compresses responses, None for no compression. `body`: the most bytes
+    of a request body. `hsts_s`: max-age of Strict-Transport-Security, 0 for no such header. `total_s`: the
+    total timeout, 0 for none.
     """
 
     origins: TrustedProxies = field(default_factory=TrustedProxies)
@@ -57,7 +59,7 @@ class IngressPolicy:
 
 
 class Ingress:
-    """A handler before a handler. What it refuses has cost next to nothing."""
+    """A handler around another handler: it refuses requests cheaply, before the inner handler runs."""
 
     def __init__(self, inner: Handler, house: IngressPolicy | None = None) -> None:
         self._inner = inner
@@ -67,8 +69,8 @@ class Ingress:
         self._traces = access_log.Traces()
 
     async def handle(self, request: Request) -> Response:
-        """Answer, or refuse with an answer."""
-        began = time.monotonic()  # the loop's clock, too
+        """Return the response of the inner handler, or a refusal."""
+        began = time.monotonic()  # the clock of the event loop too
         request = self.house.origins.seen(request)
         request.id = self._names.of(request)
         trace_id = self._traces.begin(request)
@@ -82,31 +84,31 @@ class Ingress:
         return response
 
     async def _admitted(self, request: Request, began: float) -> Response:
-        house = self.house
+        policy = self.house
         if is_probe(request):
-            return await self._inner.handle(request)  # whatever is under way or refused for everyone else
-        house.check.admit(request, house.cors.allows)
-        if house.rates is not None:
-            await house.rates.enter(request.peer)
-        early = house.cors.preflight(request)
+            return await self._inner.handle(request)  # health probes are exempt from limits and checks
+        policy.check.admit(request, policy.cors.allows)
+        if policy.rates is not None:
+            await policy.rates.enter(request.peer)
+        early = policy.cors.preflight(request)
         if early is not None:
             return early
         self._measure(request)
-        if house.total_s and not isinstance(request.body, BytesBody | UpgradedStream):
-            request.body = TimedRequestBody(request.body, began + house.total_s)
-        await house.crowd.enter()
+        if policy.total_s and not isinstance(request.body, BytesBody | UpgradedStream):
+            request.body = TimedRequestBody(request.body, began + policy.total_s)
+        await policy.crowd.enter()
         try:
             response = await self._inner.handle(request)
         finally:
-            house.crowd.leave()
-        if house.total_s and not isinstance(response.body, bytes) and not _endless(response):
-            response.body = TimedResponseBody(response.body, began + house.total_s)
+            policy.crowd.leave()
+        if policy.total_s and not isinstance(response.body, bytes) and not _endless(response):
+            response.body = TimedResponseBody(response.body, began + policy.total_s)
         return response
 
     def _measure(self, request: Request) -> None:
-        """Refuse a body that says it is too long, and end one that turns out to be."""
-        said = request.headers.get("Content-Length")
-        if said is not None and said.isascii() and said.isdigit() and int(said) > self.house.body:
+        """Refuse a body whose Content-Length is too large, and set the limit for one without."""
+        length = request.headers.get("Content-Length")
+        if length is not None and length.isascii() and length.isdigit() and int(length) > self.house.body:
             raise Problem("too-large", str(TooLarge(self.house.body)))
         if isinstance(request.body, RequestBody):
             request.body.most = self.house.body
@@ -114,23 +116,23 @@ class Ingress:
             raise Problem("too-large", str(TooLarge(self.house.body)))
 
     def _dress(self, request: Request, response: Response) -> None:
-        house = self.house
+        policy = self.house
         headers = response.headers
         if type(headers) is not CIMultiDict:
             headers = response.headers = CIMultiDict(headers)
         for name, value in _SAFETY:
             headers.setdefault(name, value)
         headers[access_log.ID] = request.id
-        if house.hsts_s and request.secure:
-            headers["Strict-Transport-Security"] = f"max-age={house.hsts_s}"
-        house.cors.add(request, headers)
-        if house.packing is not None:
-            packed = house.packing.pack(request, response, headers)
+        if policy.hsts_s and request.secure:
+            headers["Strict-Transport-Security"] = f"max-age={policy.hsts_s}"
+        policy.cors.add(request, headers)
+        if policy.packing is not None:
+            packed = policy.packing.pack(request, response, headers)
             if packed is not None:
                 response.body = packed
 
 
 def _endless(response: Response) -> bool:
-    """Whether an answer is meant to last: a tunnel, or a stream of events."""
+    """Return True if a response has no end of its own: a tunnel, or a stream of events."""
     kind = response.headers.get("Content-Type", "")
     return response.status == HTTPStatus.SWITCHING_PROTOCOLS or kind.startswith("text/event-stream")

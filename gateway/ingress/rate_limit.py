@@ -1,4 +1,4 @@
-"""How often one client may ask: the library `limits` counts, here or on a Redis that gateways share."""
+"""The rate limiter: counts requests by client with the library `limits`, in memory or on a shared Redis."""
 
 import asyncio
 import math
@@ -13,27 +13,27 @@ from limits.aio.strategies import FixedWindowRateLimiter
 from bookshelf.http.problem import Problem
 from gateway.ingress.client_address import client_key
 
-#: Seconds that a shared counter may take; a request is not kept waiting for its bookkeeping.
+#: The timeout of a shared counter, in seconds: a request does not wait longer to be counted.
 _PATIENCE_S = 0.1
-#: Seconds between two words about a counter that cannot be reached.
+#: The least seconds between two log lines about an unreachable counter.
 _SILENCE_S = 10.0
 
 _logger = structlog.get_logger(__name__)
 
 
 class BadRate(ValueError):
-    """The rate is not written as it must be; says how."""
+    """The rate or its storage is malformed; the message gives the reason."""
 
 
 def _storage(where: str) -> Storage:
     if where == "memory":
         return MemoryStorage()
-    # redis-py, and not the driver that the library takes unless it is told
+    # redis-py instead of the library's default driver
     return RedisStorage(f"async+{where}", implementation="redispy")
 
 
 class ClientRateLimiter:
-    """A rate for each client. A counter that cannot be reached lets everyone in: it must not be the end."""
+    """Limits the rate of each client. While a shared counter is unreachable, all requests are admitted."""
 
     def __init__(self, rate: str, storage: str = "memory") -> None:
         try:
@@ -47,18 +47,18 @@ class ClientRateLimiter:
         self._silent_until = 0.0
 
     async def enter(self, peer: str) -> None:
-        """Count a request. Raises `Problem` if it is one too many."""
+        """Count a request. Raises `Problem` if it exceeds the rate."""
         key = client_key(peer)
         if not self._shared:
             fits = await self._limiter.hit(self._rate, key)
         else:
             fits = await self._asked(key)
         if not fits:
-            msg = f"one client may send {self._rate}; come again later"
+            msg = f"one client may send {self._rate}; try again later"
             raise Problem("too-many", msg, Retry_After=str(await self._wait_s(key)))
 
     async def close(self) -> None:
-        """Let the connection to the counter go."""
+        """Close the connection to a shared counter."""
         if isinstance(self._kept, RedisStorage):
             bridge: Any = self._kept.bridge  # redis-py's; the library has no way to close it
             await bridge.get_connection().aclose()
@@ -67,7 +67,7 @@ class ClientRateLimiter:
         try:
             async with asyncio.timeout(_PATIENCE_S):
                 return await self._limiter.hit(self._rate, key)
-        except Exception as fault:  # noqa: BLE001 (whatever the storage raises; said in the log)
+        except Exception as fault:  # noqa: BLE001 (any error of the storage; it is logged)
             if time.monotonic() > self._silent_until:
                 self._silent_until = time.monotonic() + _SILENCE_S
                 _logger.warning("rate-storage-unreachable", why=type(fault).__name__)
@@ -77,6 +77,6 @@ class ClientRateLimiter:
         try:
             async with asyncio.timeout(_PATIENCE_S):
                 window = await self._limiter.get_window_stats(self._rate, key)
-        except Exception:  # noqa: BLE001 (as above: a second is as good a guess)
+        except Exception:  # noqa: BLE001 (as above: one second is the fallback)
             return 1
         return max(1, math.ceil(window.reset_time - time.time()))

@@ -1,4 +1,4 @@
-"""The certificate, read anew when its files change: connections under way keep theirs."""
+"""The TLS certificate, reloaded when its files change; open connections keep the former one."""
 
 import asyncio
 import ssl
@@ -6,18 +6,18 @@ from pathlib import Path
 
 import structlog
 
-#: Seconds between two looks at the files.
+#: Seconds between two checks of the files.
 _LOOK_S = 5.0
 
 _logger = structlog.get_logger(__name__)
 
 
 class BadCertificate(ValueError):
-    """Certificate and key cannot be used; says why."""
+    """Certificate and key cannot be used; the message gives the reason."""
 
 
 class Certificate:
-    """A server's certificate chain and key (PEM)."""
+    """A server's certificate chain and key (PEM), loaded into a TLS context."""
 
     def __init__(self, chain: Path, key: Path, look_s: float = _LOOK_S) -> None:
         self._chain = chain
@@ -31,13 +31,13 @@ class Certificate:
         self._load()
 
     async def watch(self) -> None:
-        """Look at the files, for ever. Ones that cannot be used leave those that were there."""
+        """Reload the files when they change, until cancelled. If that fails, the former certificate stays."""
         while True:
-            await asyncio.sleep(self._look_s)  # sleep: between two looks at the files
+            await asyncio.sleep(self._look_s)  # sleep: between two checks of the files
             self.look()
 
     def look(self) -> None:
-        """Take the files if they have changed."""
+        """Reload the files if they have changed."""
         state = self._stamp()
         if state == self._state:
             return
@@ -52,7 +52,7 @@ class Certificate:
             _logger.info("certificate-renewed", file=self._chain.name)
 
     def _tried(self) -> None:
-        """Try them where no one uses them: half of a pair would break the one in use."""
+        """Load the files into a spare context first: a mismatched pair would break the context in use."""
         _loaded(ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER), self._chain, self._key)
 
     def _load(self) -> None:

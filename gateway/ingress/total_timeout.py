@@ -1,6 +1,6 @@
-"""How long a request may take in all: its body, the answer, and the answer's body together.
+"""The total timeout: limits a whole exchange, with the bodies of the request and of the response.
 
-What has no end of its own is let be: a tunnel, and a stream of events.
+Tunnels and streams of events have no end of their own, and are exempt.
 """
 
 import asyncio
@@ -10,7 +10,7 @@ from bookshelf.http.message import Body, BrokenBody, close_body, gather
 
 
 class TimedRequestBody:
-    """A request's body that has to be here at a moment of the loop's clock."""
+    """A request body that must be complete at a given time of the loop's clock."""
 
     __slots__ = ("_body", "_end")
 
@@ -19,16 +19,16 @@ class TimedRequestBody:
         self._end = end
 
     async def read(self, limit: int) -> bytes:
-        """Return all of it. Raises `TooLarge`, `BrokenBody`."""
+        """Return the whole body. Raises `TooLarge`, `BrokenBody`."""
         return await gather(self.stream(), limit)
 
     def stream(self) -> AsyncIterator[bytes]:
-        """Return its pieces as they come, until there is no more time. Raises `BrokenBody`, `TooLarge`."""
+        """Return an iterator over the pieces, which raises `BrokenBody` at the end time, and `TooLarge`."""
         return TimedResponseBody(self._body.stream(), self._end)
 
 
 class TimedResponseBody:
-    """Pieces that come until a moment of the loop's clock, and no later."""
+    """A stream of pieces that must be complete at a given time of the loop's clock."""
 
     __slots__ = ("_end", "_pieces")
 
@@ -41,13 +41,13 @@ class TimedResponseBody:
         return self
 
     async def __anext__(self) -> bytes:
-        """Return the next one. Raises `BrokenBody`."""
+        """Return the next piece. Raises `BrokenBody`."""
         try:
             async with asyncio.timeout_at(self._end):
                 return await anext(self._pieces)
         except TimeoutError:
-            raise BrokenBody("the request took longer than one may take in all") from None
+            raise BrokenBody("the exchange took longer than the total timeout allows") from None
 
     async def aclose(self) -> None:
-        """Let go of what they come from."""
+        """Close the underlying stream."""
         await close_body(self._pieces)

@@ -1,1 +1,1 @@
-"""What the gateway serves itself: docs, the document of all services, health, metrics."""
+"""The pages that the gateway serves itself: API docs, common OpenAPI document, status, health, metrics."""

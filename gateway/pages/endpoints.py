@@ -1,4 +1,4 @@
-"""The gateway's own addresses: docs, the document of all services, health, metrics."""
+"""The endpoints of the gateway itself: API docs, the common OpenAPI document, status, health, metrics."""
 
 import re
 from collections.abc import Awaitable, Callable, Mapping
@@ -26,7 +26,7 @@ Endpoint = Callable[[Request, Mapping[str, str]], Awaitable[Response]]
 
 
 class Pages:
-    """Everything that is not forwarded."""
+    """Routes and endpoints of the requests that are not forwarded."""
 
     def __init__(
         self, directory: Directory, meters: Meters, inside: Visibility, faults: Callable[[], str | None]
@@ -36,7 +36,7 @@ class Pages:
         self._inside = inside
         self._faults = faults
         self.draining = False
-        #: Which process this is of those at one port.
+        #: The number of this process, and how many listen on the same port.
         self.process = self.processes = 1
         self._document = Page(b"", "")
         self.router: Router[Endpoint] = Router()
@@ -62,7 +62,7 @@ class Pages:
 
     async def _ready(self, request: Request, path: Mapping[str, str]) -> Response:
         if self.draining:
-            raise Problem("unavailable", "this gateway is leaving; ask another")
+            raise Problem("unavailable", "this gateway is shutting down; use another one")
         if not self._directory.can_route:
             raise Problem("unavailable", self._directory.missing() or "no service is known")
         return await live(request, path)
@@ -91,6 +91,6 @@ _SAMPLE = re.compile(rb"^([A-Za-z_:][A-Za-z0-9_:]*)(\{)?", re.MULTILINE)
 
 
 def labelled(page: bytes, process: int) -> bytes:
-    """Return a page of metrics with one label more: series of different processes are different ones."""
+    """Return a page of metrics with the label `process` added, so that each process has its own series."""
     label = b'process="%d"' % process
     return _SAMPLE.sub(lambda found: found[1] + b"{" + label + (b"," if found[2] else b"}"), page)

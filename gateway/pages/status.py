@@ -1,4 +1,4 @@
-"""What the gateway knows at this moment: routes, instances, breakers, and what was refused."""
+"""The status of the gateway: its routes, services, instances, breakers, and what was refused."""
 
 from collections.abc import Callable
 from time import monotonic
@@ -11,12 +11,12 @@ from gateway.routing.table import RefusedRoute
 from gateway.upstream.endpoint import UpstreamEndpoint
 from gateway.upstream.pool import Pool
 
-#: Lines of one table: more are counted, not shown.
+#: The most rows of one list; further ones are left out.
 _MOST = 1000
 
 
 class InstanceStatus(msgspec.Struct, frozen=True):
-    """One instance. `breaker`, `ejection`: closed, open or half-open; `mean_ms`: until an answer begins."""
+    """One instance. `breaker`, `ejection`: closed, open or half-open. `mean_ms`: until a response begins."""
 
     id: str
     address: str
@@ -28,7 +28,7 @@ class InstanceStatus(msgspec.Struct, frozen=True):
 
 
 class ServiceStatus(msgspec.Struct, frozen=True):
-    """Instances that requests are divided among, and what was spent on them. `panic`: all are ejected."""
+    """One pool of instances, with its retries and ejections. `panic`: all instances are ejected."""
 
     name: str
     panic: bool
@@ -39,7 +39,7 @@ class ServiceStatus(msgspec.Struct, frozen=True):
 
 
 class RouteStatus(msgspec.Struct, frozen=True):
-    """One route, whose it is, and who answers."""
+    """One route, the service that declares it, and the pool that answers it."""
 
     method: str
     path: str
@@ -48,10 +48,9 @@ class RouteStatus(msgspec.Struct, frozen=True):
 
 
 class Status(msgspec.Struct, frozen=True):
-    """All of it.
+    """The whole status of one gateway process.
 
-    `process`: which one at this port says so; `missing`: what is not known yet; `rules`: what is wrong with
-    the rules' file.
+    `process`: its number at this port. `missing`: what is not known yet. `rules`: the error in the rules.
     """
 
     version: str
@@ -71,7 +70,7 @@ def status(
     *,
     process: str = "1 of 1",
 ) -> Status:
-    """Return what is known now."""
+    """Return the status at this moment."""
     table, now = directory.known.table, clock()
     pools = sorted(directory.pools.all(), key=lambda pool: pool.name)
     return Status(
@@ -82,7 +81,7 @@ def status(
         services=[_service(pool, now) for pool in pools[:_MOST]],
         routes=[
             RouteStatus(method, route.template, route.service, route.pool.name)
-            for method, route in sorted(table.routes, key=lambda one: (one[1].template, one[0]))[:_MOST]
+            for method, route in sorted(table.routes, key=lambda entry: (entry[1].template, entry[0]))[:_MOST]
         ],
         refused_routes=table.refused[:_MOST],
         refused_instances=dict(list(directory.refused_instances.items())[:_MOST]),
@@ -92,21 +91,21 @@ def status(
 def _service(pool: Pool, now: float) -> ServiceStatus:
     return ServiceStatus(
         name=pool.name,
-        panic=bool(pool.endpoints) and not any(one.ejection.allows(now) for one in pool.endpoints),
+        panic=bool(pool.endpoints) and not any(endpoint.ejection.allows(now) for endpoint in pool.endpoints),
         retries=pool.budget.spent,
         retries_refused=pool.budget.refused,
         ejections=pool.outliers.ejected,
-        instances=[_instance(one, now) for one in pool.endpoints[:_MOST]],
+        instances=[_instance(endpoint, now) for endpoint in pool.endpoints[:_MOST]],
     )
 
 
-def _instance(one: UpstreamEndpoint, now: float) -> InstanceStatus:
+def _instance(endpoint: UpstreamEndpoint, now: float) -> InstanceStatus:
     return InstanceStatus(
-        id=one.instance.id,
-        address=f"{one.instance.address}:{one.instance.port}",
-        breaker=one.breaker.state(now),
-        ejection=one.ejection.state(now),
-        outstanding=one.outstanding,
-        mean_ms=round(1e3 * one.mean_s, 2),
-        version=one.instance.meta.get("version", ""),
+        id=endpoint.instance.id,
+        address=f"{endpoint.instance.address}:{endpoint.instance.port}",
+        breaker=endpoint.breaker.state(now),
+        ejection=endpoint.ejection.state(now),
+        outstanding=endpoint.outstanding,
+        mean_ms=round(1e3 * endpoint.mean_s, 2),
+        version=endpoint.instance.meta.get("version", ""),
     )

@@ -1,4 +1,4 @@
-"""The status as a page: one file, no script, nothing from elsewhere. All that others have said is escaped."""
+"""Renders the status as one HTML page without scripts or external files; all values are escaped."""
 
 from base64 import b64encode
 from collections.abc import Iterable, Sequence
@@ -8,12 +8,12 @@ from importlib.resources import files
 
 from gateway.pages.status import InstanceStatus, ServiceStatus, Status
 
-#: Seconds after which the browser asks again.
+#: Seconds after which the browser reloads the page.
 _AGAIN_S = 5
 _KINDS = {"closed": "good", "half-open": "warn", "open": "bad"}
 _STYLE = (files("gateway") / "pages" / "status.css").read_text(encoding="utf-8")
 _HASH = b64encode(sha256(_STYLE.encode()).digest()).decode()
-#: Only this style, and nothing else, from anywhere.
+#: Allows this style sheet, and nothing else.
 POLICY = (
     f"default-src 'none'; style-src 'sha256-{_HASH}'; base-uri 'none'; form-action 'none'; "
     "frame-ancestors 'none'"
@@ -21,7 +21,7 @@ POLICY = (
 
 
 def sheet(status: Status) -> bytes:
-    """Return the page."""
+    """Return the page as HTML."""
     body = "".join([_header(status), *_notes(status), _services(status), _routes(status), _refused(status)])
     head = (
         '<!doctype html><html lang="en"><head><meta charset="utf-8"><title>Gateway</title>'
@@ -42,9 +42,9 @@ def _header(status: Status) -> str:
 
 
 def _notes(status: Status) -> Iterable[str]:
-    for said in (status.missing, status.rules and f"The rules in force are older ones: {status.rules}"):
-        if said:
-            yield f'<p class="card note">{escape(said)}</p>'
+    for note in (status.missing, status.rules and f"The rules in force are older ones: {status.rules}"):
+        if note:
+            yield f'<p class="card note">{escape(note)}</p>'
 
 
 def _services(status: Status) -> str:
@@ -55,38 +55,38 @@ def _services(status: Status) -> str:
 def _service(service: ServiceStatus) -> str:
     panic = _tag("panic: all are ejected", "bad") if service.panic else ""
     none = "" if service.instances else _tag("no instance is ready", "bad")
-    said = f"{service.retries} retries, {service.retries_refused} refused, {service.ejections} ejections"
-    rows = [_instance(one) for one in service.instances]
+    counts = f"{service.retries} retries, {service.retries_refused} refused, {service.ejections} ejections"
+    rows = [_instance(instance) for instance in service.instances]
     titles = ("instance", "address", "breaker", "ejection", "#busy with", "#mean ms", "version")
     return (
         f'<section class="card"><div class="head"><h3>{escape(service.name)}</h3>{panic}{none}'
-        f"<span>{said}</span></div>{_table(titles, rows) if rows else ''}</section>"
+        f"<span>{counts}</span></div>{_table(titles, rows) if rows else ''}</section>"
     )
 
 
-def _instance(one: InstanceStatus) -> Sequence[str]:
-    ejection = _tag("in use", "good") if one.ejection == "closed" else _tag("ejected", "bad")
+def _instance(instance: InstanceStatus) -> Sequence[str]:
+    ejection = _tag("in use", "good") if instance.ejection == "closed" else _tag("ejected", "bad")
     probe = _tag("probe is due", "warn")
     return (
-        f"<code>{escape(one.id)}</code>",
-        f"<code>{escape(one.address)}</code>",
-        _tag(one.breaker, _KINDS.get(one.breaker, "warn")),
-        probe if one.ejection == "half-open" else ejection,
-        str(one.outstanding),
-        f"{one.mean_ms:.2f}",
-        escape(one.version),
+        f"<code>{escape(instance.id)}</code>",
+        f"<code>{escape(instance.address)}</code>",
+        _tag(instance.breaker, _KINDS.get(instance.breaker, "warn")),
+        probe if instance.ejection == "half-open" else ejection,
+        str(instance.outstanding),
+        f"{instance.mean_ms:.2f}",
+        escape(instance.version),
     )
 
 
 def _routes(status: Status) -> str:
     rows = [
         (
-            f"<code>{escape(one.method)}</code>",
-            f"<code>{escape(one.path)}</code>",
-            escape(one.service),
-            escape(one.answered_by),
+            f"<code>{escape(route.method)}</code>",
+            f"<code>{escape(route.path)}</code>",
+            escape(route.service),
+            escape(route.answered_by),
         )
-        for one in status.routes
+        for route in status.routes
     ]
     titles = ("method", "path", "declared by", "answered by")
     return f'<h2>Routes</h2><section class="card">{_table(titles, rows)}</section>'
@@ -94,8 +94,12 @@ def _routes(status: Status) -> str:
 
 def _refused(status: Status) -> str:
     rows = [
-        (escape(one.service), f"<code>{escape(one.method)} {escape(one.path)}</code>", escape(one.why))
-        for one in status.refused_routes
+        (
+            escape(route.service),
+            f"<code>{escape(route.method)} {escape(route.path)}</code>",
+            escape(route.why),
+        )
+        for route in status.refused_routes
     ]
     rows += [
         (f"<code>{escape(name)}</code>", "instance", escape(why))
@@ -112,7 +116,7 @@ def _tag(text: str, kind: str) -> str:
 
 
 def _table(titles: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
-    """Return a table; a title that begins with # is of numbers."""
+    """Return a table; a title that begins with # marks a column of numbers."""
     kinds = [' class="n"' if title.startswith("#") else "" for title in titles]
     head = "".join(
         f"<th{kind}>{title.removeprefix('#')}</th>" for kind, title in zip(kinds, titles, strict=True)

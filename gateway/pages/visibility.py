@@ -1,13 +1,15 @@
-"""Who may see what is not for everyone: instances, breakers, metrics."""
+"""Restricts the status and the metrics to clients with certain addresses."""
 
 from collections.abc import Callable
 from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network, ip_address, ip_network
 
 from bookshelf.http.message import Request
 
-#: A request that has one of these came by way of a proxy. Unless that is a trusted one, which has named the
-#: client, the peer says nothing of the client.
+#: A request with one of these was forwarded by a proxy. Unless the proxy is trusted, so that the client
+#: address is resolved, the peer is not the client.
 _PROXIED = ("Forwarded", "Via", "X-Forwarded-For", "X-Forwarded-Host", "X-Real-IP")
+#: The value of the setting that admits no client.
+NONE_ADMITTED = "nobody"
 Address = IPv4Address | IPv6Address
 _WORDS: dict[str, Callable[[Address], bool]] = {
     "loopback": lambda address: address.is_loopback,
@@ -16,20 +18,21 @@ _WORDS: dict[str, Callable[[Address], bool]] = {
 
 
 class Visibility:
-    """Admits clients by address: `loopback`, `private`, `anyone`, `nobody`, addresses, networks; with commas.
+    """Admits clients by address, as the setting `gateway_status` lists them, separated by commas.
 
-    A request of this very process has no address, and is admitted. Raises ValueError for anything else.
+    An item is `loopback`, `private`, `anyone`, an address or a network; `NONE_ADMITTED` admits no client. A
+    request from this process itself has no address, and is admitted unless no client is. Raises ValueError.
     """
 
     def __init__(self, who: str = "loopback") -> None:
         self.who = who
-        names = {name.strip() for name in who.split(",")} - {"", "nobody"}
+        names = {name.strip() for name in who.split(",")} - {"", NONE_ADMITTED}
         self._anyone = "anyone" in names
         self._tests = [_WORDS[name] for name in names & _WORDS.keys()]
         self._networks = [_network(name) for name in names - _WORDS.keys() - {"anyone"}]
 
     def admits(self, request: Request) -> bool:
-        """Return True if this may be shown to the client of the request."""
+        """Return True if the client of the request may see the page."""
         if self._anyone:
             return True
         if not request.resolved and any(name in request.headers for name in _PROXIED):
@@ -48,5 +51,6 @@ def _network(name: str) -> IPv4Network | IPv6Network:
     try:
         return ip_network(name, strict=False)
     except ValueError:
-        msg = f"{name!r} is not loopback, private, anyone, nobody, an address, or a network like 10.0.0.0/8"
+        words = ", ".join((*_WORDS, "anyone", NONE_ADMITTED))
+        msg = f"{name!r} is not {words}, an address, or a network like 10.0.0.0/8"
         raise ValueError(msg) from None

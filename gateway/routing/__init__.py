@@ -1,1 +1,1 @@
-"""Which request goes to which service, learned from the documents that services publish."""
+"""Routing: the route table, made from the OpenAPI documents of services and the operator's rules."""

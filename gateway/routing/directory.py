@@ -1,4 +1,4 @@
-"""Who is ready, and what each service serves: discovery says the one, the services themselves the other."""
+"""The directory: follows discovery, loads documents of ready services, finds the route of a request."""
 
 import asyncio
 import time
@@ -18,13 +18,13 @@ from gateway.upstream.address_policy import AddressPolicy
 from gateway.upstream.pool import Pools
 from gateway.upstream.route import Route
 
-#: Seconds between two looks at who has been away for too long.
+#: Seconds between two checks for services that have been absent for too long.
 _TEND_S = 5.0
 _logger = structlog.get_logger(__name__)
 
 
 class Directory:
-    """Follows discovery, and asks an instance of each edition once what it serves."""
+    """Keeps the pools and the route catalog up to date with service discovery."""
 
     def __init__(
         self,
@@ -45,7 +45,7 @@ class Directory:
 
     @property
     def pools(self) -> Pools:
-        """Everyone who may be asked."""
+        """The pools of all ready instances that may be called."""
         return self._pools
 
     @property
@@ -55,33 +55,33 @@ class Directory:
 
     @property
     def can_route(self) -> bool:
-        """Whether discovery has answered, and there is a route."""
+        """True once discovery has answered and there is a route."""
         return self._ready.heard and bool(self.known.table.routes)
 
     @property
     def refused_instances(self) -> Mapping[str, str]:
-        """Instances that are never asked, by id, and why."""
+        """The reasons why instances are never called, by instance id."""
         return self._ready.refused
 
     def find(self, method: str, path: str) -> tuple[Route, Mapping[str, str]]:
         """Return the route of a method and a raw path without prefix and query, and the path's parameters.
 
-        Raises `Problem`: no-route, method, malformed, forbidden; and unavailable in place of the first two as
-        long as there is a service that is not known, for it may have that route.
+        Raises `Problem`: no-route, method, malformed, forbidden. As long as the document of a ready service
+        is missing, unavailable replaces the first two, because that service may have the route.
         """
         if self.known.rules.forbid and self.known.rules.forbids(method, path):
             raise Problem("forbidden", "this route is closed at this gateway")
         try:
-            route, _, found = self.known.table.router.find(method, path)
+            route, _, parameters = self.known.table.router.find(method, path)
         except Problem as fault:
             missing = None if fault.kind == "malformed" else self.missing()
             if missing is None:
                 raise
             raise Problem("unavailable", missing) from None
-        return route, found
+        return route, parameters
 
     def missing(self) -> str | None:
-        """Say what is not known yet; None when everything is."""
+        """Return a message on what is not known yet; None if everything is known."""
         if not self._ready.heard:
             return "discovery has not answered yet"
         if unknown := self._unknown():
@@ -89,12 +89,12 @@ class Directory:
         return None if self.known.table.routes else "no service is ready yet"
 
     def obey(self, rules: Rules) -> None:
-        """Take in other rules, at once."""
+        """Apply other rules, at once."""
         self.known.obey(rules)
 
     async def run(self) -> None:
-        """Follow discovery for ever; a fault is logged and followed by another try."""
-        async with asyncio.TaskGroup() as tasks:  # what is being learned outlasts a fault of discovery
+        """Follow discovery until cancelled; an error is logged and followed by another attempt."""
+        async with asyncio.TaskGroup() as tasks:  # loading of documents goes on after an error of discovery
             tasks.create_task(self._tend(tasks))
             await self._supervisor.keep(lambda: self._follow(tasks))
 
@@ -105,11 +105,11 @@ class Directory:
     async def _follow(self, learners: asyncio.TaskGroup) -> None:
         async for snapshot in self._discovery.watch():
             self._supervisor.well()
-            self._hear(snapshot)
+            self._take_snapshot(snapshot)
             self._learner.learn(learners)
         raise RuntimeError("discovery has ended its watch")
 
-    def _hear(self, snapshot: Snapshot) -> None:
+    def _take_snapshot(self, snapshot: Snapshot) -> None:
         self._ready.hear(snapshot)
         self._pools.become(Snapshot(self._ready.instances))
         self.known.met(self._ready.routed(), time.monotonic())

@@ -1,4 +1,4 @@
-"""What a service says of itself in its OpenAPI document."""
+"""Reads the OpenAPI document of a service, as far as the gateway uses it."""
 
 from typing import Annotated, Any
 
@@ -8,25 +8,25 @@ from msgspec import Meta
 from bookshelf.discovery.port import Instance
 from gateway.routing.operation import BadOperation, Operation, operations
 
-#: What one document may have: operations, components, and values inside each other.
+#: Limits of one document: operations, components, depth of nested values.
 _OPERATIONS = 500
 _COMPONENTS = 1000
 _DEPTH = 64
 
 
 class BadDocument(Exception):
-    """What a service serves as its document cannot be used; says why."""
+    """The document of a service cannot be used; the message gives the reason."""
 
 
 class Origin(msgspec.Struct, frozen=True):
-    """The document's `x-bookshelf`: whose it is, and the tags that the service is discovered by."""
+    """The document's `x-bookshelf`: the name of its service, and the tags of the service's instances."""
 
     service: Annotated[str, Meta(min_length=1)]
     tags: Annotated[tuple[str, ...], Meta(min_length=1)]
 
 
 class Tag(msgspec.Struct, frozen=True, omit_defaults=True):
-    """What operations are grouped by in the docs."""
+    """A tag that groups operations in the API documentation."""
 
     name: str
     description: str = ""
@@ -42,10 +42,11 @@ class _Read(msgspec.Struct, frozen=True):
 
 
 class Document(msgspec.Struct, frozen=True):
-    """As much of an OpenAPI 3.1 document as the gateway needs; the rest is let be.
+    """The parts of an OpenAPI 3.1 document that the gateway needs.
 
-    `tags`: what its instances are found by; `own`: only instances under the service's own name are, because
-    it is the registry, and not the service, that says these tags.
+    `tags`: the tags by which instances of the service are found. `own`: only instances under the service's
+    own name are used, because these tags come from the registry, not from the document. `bad`: operations
+    that cannot be routed. `groups`: the document's tags.
     """
 
     service: str
@@ -62,39 +63,39 @@ _decode = msgspec.json.Decoder(_Read).decode
 
 
 def read(content: bytes, instance: Instance) -> Document:
-    """Read the document that an instance serves. Raises `BadDocument`."""
+    """Decode and check the document that an instance serves. Raises `BadDocument`."""
     service = instance.service
     try:
-        found = _decode(content)
+        decoded = _decode(content)
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as fault:
         raise BadDocument(f"the document of {service} cannot be read: {fault}") from fault
-    listed = list(operations(found.paths, found.components, found.security))
-    if (trouble := _trouble(found, service, len(listed))) is not None:
+    listed = list(operations(decoded.paths, decoded.components, decoded.security))
+    if (trouble := _trouble(decoded, service, len(listed))) is not None:
         raise BadDocument(trouble)
     return Document(
         service=service,
-        tags=found.origin.tags if found.origin else instance.tags,
-        own=found.origin is None,
-        operations=tuple(one for one in listed if isinstance(one, Operation)),
-        bad=tuple(one for one in listed if isinstance(one, BadOperation)),
-        paths=found.paths,
-        components=found.components,
-        groups=tuple(found.tags),
+        tags=decoded.origin.tags if decoded.origin else instance.tags,
+        own=decoded.origin is None,
+        operations=tuple(operation for operation in listed if isinstance(operation, Operation)),
+        bad=tuple(operation for operation in listed if isinstance(operation, BadOperation)),
+        paths=decoded.paths,
+        components=decoded.components,
+        groups=tuple(decoded.tags),
     )
 
 
-def _trouble(found: _Read, service: str, listed: int) -> str | None:
-    """Say why a document that can be read is not used; None if it is."""
-    parts = sum(map(len, found.components.values()))
-    if found.swagger is not msgspec.UNSET:
-        return f"the document of {service} is of OpenAPI 2; 3 is understood"
-    if found.origin is not None and found.origin.service != service:
-        return f"an instance of {service} serves the document of {found.origin.service}"
+def _trouble(decoded: _Read, service: str, listed: int) -> str | None:
+    """Return why a decoded document is refused; None if it is accepted."""
+    parts = sum(map(len, decoded.components.values()))
+    if decoded.swagger is not msgspec.UNSET:
+        return f"the document of {service} is of OpenAPI 2; version 3 is needed"
+    if decoded.origin is not None and decoded.origin.service != service:
+        return f"an instance of {service} serves the document of {decoded.origin.service}"
     if listed > _OPERATIONS:
         return f"the document of {service} has {listed} operations, over {_OPERATIONS}"
     if parts > _COMPONENTS:
         return f"the document of {service} has {parts} components, over {_COMPONENTS}"
-    if _too_deep([found.paths, found.components]):
+    if _too_deep([decoded.paths, decoded.components]):
         return f"the document of {service} has more than {_DEPTH} values inside each other"
     return None
 

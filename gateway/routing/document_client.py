@@ -1,4 +1,4 @@
-"""Asks an instance what it serves."""
+"""Fetches the OpenAPI document of an instance."""
 
 import asyncio
 import re
@@ -9,11 +9,11 @@ from bookshelf.http.client.transport import Transport
 from bookshelf.http.message import close_body, request
 from gateway.routing.document import BadDocument, Document, read
 
-#: The key of an instance's metadata that says where its document is; an instance without it has no routes.
+#: The key of an instance's metadata with the path of its document; an instance without it has no routes.
 OPENAPI = "openapi"
-#: What it may say: a path, and nothing that leads elsewhere or means something to anyone on the way.
+#: Accepted paths: without dot segments, escapes, queries, or anything that a proxy could interpret.
 _PATH = re.compile(r"(/[A-Za-z0-9_~-][A-Za-z0-9._~-]*){1,16}")
-#: Seconds for the whole answer, and bytes of it.
+#: Seconds for the whole response, and its most bytes.
 _PATIENCE_S = 5.0
 _MOST = 4 << 20
 _LONGEST = 255
@@ -21,19 +21,19 @@ _OK = 200
 
 
 async def fetch_document(transport: Transport, instance: Instance) -> Document:
-    """Return the document of an instance's service.
+    """Return the document that an instance serves.
 
-    Raises `BadDocument`, `Unreachable`, `NoAnswer`, `BrokenBody`, TimeoutError.
+    Raises `BadDocument`, `Unreachable`, `NoResponse`, `BrokenBody`, TimeoutError.
     """
     path = instance.meta.get(OPENAPI, "")
     if len(path) > _LONGEST or _PATH.fullmatch(path) is None:
-        raise BadDocument(f"{instance.id} says that its document is at {path[:_LONGEST]!r}, which is no path")
+        raise BadDocument(f"{instance.id} has the document path {path[:_LONGEST]!r}, which is not accepted")
     asked = request("GET", path, Accept="application/json")
     async with asyncio.timeout(_PATIENCE_S):
         answer = await transport.send(instance.address, instance.port, asked)
         try:
             if answer.status != _OK:
-                raise BadDocument(f"{instance.id} answers {path} with {answer.status}")
+                raise BadDocument(f"{instance.id} answers GET {path} with status {answer.status}")
             return read(await _whole(answer.body), instance)
         finally:
             await close_body(answer.body)

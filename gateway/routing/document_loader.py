@@ -1,4 +1,4 @@
-"""Asks each edition once what it serves; one that does not say is asked again, later and later."""
+"""Loads the document of each edition once, and retries after failures with growing pauses."""
 
 import asyncio
 import logging
@@ -15,22 +15,22 @@ from gateway.routing.document import BadDocument
 from gateway.routing.document_client import fetch_document
 from gateway.routing.instances import ReadyInstances
 
-#: Seconds before the first new try, doubled each time up to the last.
+#: Seconds before the first retry, doubled each time up to the last.
 _FIRST_S = 0.05
 _LAST_S = 5.0
-#: Seconds after which a service is no longer waited for, though it is still asked: it must not make of every
-#: path that no one serves one that may come.
+#: Seconds after which a service without a document no longer counts as expected, though attempts go on: until
+#: then every unknown path is answered with "unavailable" instead of "no such route".
 _HOPELESS_S = 10.0
-#: Seconds after which a stranger is asked again: it may have changed, and have told no one.
+#: Seconds after which the document of a foreign service is loaded again: it can change without notice.
 _AGAIN_S = 30.0
-#: Services that are asked at one time.
+#: The most documents that are loaded at the same time.
 _AT_ONCE = 64
 _FAULTS = (BadDocument, Unreachable, NoResponse, BrokenBody, TimeoutError)
 _logger = structlog.get_logger(__name__)
 
 
 class DocumentLoader:
-    """Keeps a task for each edition that is not known yet."""
+    """Runs a task for each edition whose document is missing or may have changed."""
 
     def __init__(
         self, transport: Transport, known: RouteCatalog, ready: ReadyInstances, note: Callable[[], None]
@@ -45,7 +45,7 @@ class DocumentLoader:
         self.hopeless: set[Edition] = set()
 
     def learn(self, tasks: asyncio.TaskGroup) -> None:
-        """Ask whoever is ready and not known, or may have changed."""
+        """Start to load the documents of ready editions that are unknown or may have changed."""
         ready = self._ready.editions()
         self.hopeless &= ready
         self._learned = {edition: when for edition, when in self._learned.items() if edition in ready}
@@ -55,14 +55,16 @@ class DocumentLoader:
                 tasks.create_task(self._learn(edition))
 
     def _may_have_changed(self, edition: Edition) -> bool:
-        """Whether to ask again: what is ours is the same as long as its version is, a stranger has none."""
-        if not any(one.stranger for one in self._ready.of(edition)):
+        """Return True if a document may have changed: ours only with a version, a foreign one at any time."""
+        if not any(instance.stranger for instance in self._ready.of(edition)):
             return False
         places, when = self._learned.get(edition, (frozenset(), 0.0))
         return places != self._places_of(edition) or time.monotonic() - when > _AGAIN_S
 
     def _places_of(self, edition: Edition) -> frozenset[str]:
-        return frozenset(f"{one.id} {one.address} {one.port}" for one in self._ready.of(edition))
+        return frozenset(
+            f"{instance.id} {instance.address} {instance.port}" for instance in self._ready.of(edition)
+        )
 
     async def _learn(self, edition: Edition) -> None:
         wait_s, began = _FIRST_S, time.monotonic()
@@ -80,7 +82,7 @@ class DocumentLoader:
             self._note()
 
     async def _once(self, edition: Edition, attempt: int) -> bool:
-        """Return whether it is known now, or gone: then it is met again when it comes back."""
+        """Try to load a document; return True if it is loaded, or if the edition has no instance left."""
         instances = self._ready.of(edition)
         if not instances:
             return True

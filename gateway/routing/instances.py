@@ -1,4 +1,4 @@
-"""Who is ready, without those that no one should be sent to."""
+"""The ready instances, without those whose address is not allowed."""
 
 import structlog
 
@@ -7,14 +7,18 @@ from gateway.routing.catalog import Edition
 from gateway.routing.document_client import OPENAPI
 from gateway.upstream.address_policy import AddressPolicy
 
-#: Instances, and editions of one service, that are looked at; a registry that has more has gone wild.
+#: The most instances, and editions of one service, that are used: more of them point to a broken registry.
 _INSTANCES = 10_000
 _EDITIONS = 4
 _logger = structlog.get_logger(__name__)
 
 
 class ReadyInstances:
-    """The newest snapshot, checked before it is believed: others write into a registry too."""
+    """The instances of the newest snapshot, without those that the address policy refuses.
+
+    The check is needed because others can write into a registry.
+    `refused`: why instances are not used, by id.
+    """
 
     def __init__(self, reach: AddressPolicy) -> None:
         self._reach = reach
@@ -24,39 +28,43 @@ class ReadyInstances:
         self._editions: dict[Edition, list[Instance]] = {}
 
     def hear(self, snapshot: Snapshot) -> None:
-        """Take in who is ready now."""
+        """Replace the instances by those of a snapshot."""
         self.heard = True
         given = snapshot.instances[:_INSTANCES]
-        troubles = {one.id: trouble for one in given if (trouble := self._reach.trouble(one)) is not None}
+        troubles = {
+            instance.id: trouble
+            for instance in given
+            if (trouble := self._reach.trouble(instance)) is not None
+        }
         for name in troubles.keys() - self.refused.keys():
             _logger.warning("instance-refused", instance=name, why=troubles[name])
         self.refused = troubles
-        self.instances = tuple(one for one in given if one.id not in troubles)
+        self.instances = tuple(instance for instance in given if instance.id not in troubles)
         self._editions = _editions(self.instances)
 
     def routed(self) -> list[Instance]:
-        """Return those that say where their routes are described."""
-        return [one for instances in self._editions.values() for one in instances]
+        """Return the instances that publish an OpenAPI document."""
+        return [instance for instances in self._editions.values() for instance in instances]
 
     def editions(self) -> set[Edition]:
-        """Return the editions that they are of."""
+        """Return the editions of these instances."""
         return set(self._editions)
 
     def of(self, edition: Edition) -> list[Instance]:
-        """Return those of one edition."""
+        """Return the instances of one edition."""
         return self._editions.get(edition, [])
 
 
 def _editions(instances: tuple[Instance, ...]) -> dict[Edition, list[Instance]]:
-    found: dict[Edition, list[Instance]] = {}
+    by_edition: dict[Edition, list[Instance]] = {}
     count: dict[str, int] = {}
-    for one in instances:
-        edition = one.service, one.meta.get("version", "")
-        if OPENAPI not in one.meta:
+    for instance in instances:
+        edition = instance.service, instance.meta.get("version", "")
+        if OPENAPI not in instance.meta:
             continue
-        if edition not in found:
-            count[one.service] = count.get(one.service, 0) + 1
-            if count[one.service] > _EDITIONS:
+        if edition not in by_edition:
+            count[instance.service] = count.get(instance.service, 0) + 1
+            if count[instance.service] > _EDITIONS:
                 continue
-        found.setdefault(edition, []).append(one)
-    return found
+        by_edition.setdefault(edition, []).append(instance)
+    return by_edition

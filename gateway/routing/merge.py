@@ -1,4 +1,4 @@
-"""The documents of all services as one. Names that clash are told apart by their service."""
+"""Merges the OpenAPI documents of all services; clashing component names get a service as suffix."""
 
 from collections.abc import Iterator, Mapping, Sequence
 from collections.abc import Set as AbstractSet
@@ -10,22 +10,22 @@ from bookshelf import __version__
 from bookshelf.runtime.openapi import GATEWAY_FAULTS, fault_responses, problem_schemas
 from gateway.routing.document import Document
 
-#: What all methods of a path have in common.
+#: Keys of a path item that apply to all its methods.
 _SHARED = ("summary", "description", "parameters")
-#: Components by what refers to them: #/components/schemas/Book.
+#: Components by their reference: #/components/schemas/Book.
 Parts = dict[str, Any]
 
 
-#: What a gateway may answer in place of any service.
+#: Error responses that the gateway itself may give in place of any service.
 _FAULTS = fault_responses(*GATEWAY_FAULTS)
 _COMPONENT = "#/components/schemas/{}"
 
-#: By service: the methods and paths that it serves.
+#: The methods and paths of each service's routes.
 Granted = Mapping[str, AbstractSet[tuple[str, str]]]
 
 
 def merged(documents: Sequence[Document], granted: Granted, prefix: str) -> bytes:
-    """Return one OpenAPI 3.1 document of what was granted. What two editions have is the first one's."""
+    """Return one OpenAPI 3.1 document of the granted routes; for two editions, the first counts."""
     paths: dict[str, dict[str, Any]] = {}
     parts: Parts = {_COMPONENT.format(name): part for name, part in problem_schemas().items()}
     for document in documents:
@@ -46,7 +46,7 @@ def merged(documents: Sequence[Document], granted: Granted, prefix: str) -> byte
 
 
 def _served(document: Document, granted: AbstractSet[tuple[str, str]]) -> dict[str, dict[str, Any]]:
-    """Return the paths without the methods that the service has not got."""
+    """Return the paths with the methods that were granted to the service."""
     found: dict[str, dict[str, Any]] = {}
     for path, item in document.paths.items():
         kept = {key: part for key, part in item.items() if (key.upper(), path) in granted}
@@ -57,7 +57,7 @@ def _served(document: Document, granted: AbstractSet[tuple[str, str]]) -> dict[s
 
 
 def _with_own_faults(operation: Any) -> Any:  # noqa: ANN401 (any JSON)
-    """Return an operation with the errors that the gateway itself may answer, beside the service's."""
+    """Return an operation with the gateway's own error responses added to the service's."""
     if not isinstance(operation, dict):
         return operation
     responses = operation.get("responses")
@@ -84,7 +84,7 @@ def _sections(parts: Parts) -> dict[str, dict[str, Any]]:
 def _clashing(own: Parts, parts: Parts) -> set[str]:
     taken = own.keys() & parts.keys()
     clashing = {ref for ref in taken if own[ref] != parts[ref]}
-    # the same words that refer to another thing mean another thing
+    # equal text with a reference to a clashing component has another meaning
     while more := {ref for ref in taken - clashing if clashing.intersection(_refs(own[ref]))}:
         clashing |= more
     return clashing

@@ -1,4 +1,4 @@
-"""One operation of a service's document, as far as it says how it is to be forwarded."""
+"""Reads the operations of a service's document: method, path, and how requests are forwarded."""
 
 from collections.abc import Iterator, Mapping
 from typing import Annotated, Any, Literal
@@ -17,10 +17,11 @@ _REFERENCE = "#/components/parameters/"
 
 
 class Declared(msgspec.Struct, frozen=True):
-    """An operation's `x-bookshelf`. `deadline_s`: seconds that its answer may take to begin.
+    """An operation's `x-bookshelf`.
 
-    `aggregate`: whose partitions' owner is asked first; `subject` says where the id is from: the path's
-    {id}, or the command's id, if it creates.
+    `deadline_s`: seconds until its response must begin. `aggregate`: the aggregate whose partition's owner is
+    tried first. `subject`: where the aggregate's id comes from: `id` for the path's {id}, `created` for the
+    id of the command.
     """
 
     deadline_s: Annotated[float, Meta(gt=0, le=3600)] | None = None
@@ -31,7 +32,7 @@ class Declared(msgspec.Struct, frozen=True):
 class Operation(msgspec.Struct, frozen=True):
     """A method, in capitals, on a path. `keyed`: a repeated command is recognised by its Idempotency-Key.
 
-    `requirement`: what is asked of who calls it; None for nothing.
+    `requirement`: what a caller's token must allow; None for no token.
     """
 
     method: str
@@ -42,7 +43,7 @@ class Operation(msgspec.Struct, frozen=True):
 
 
 class BadOperation(msgspec.Struct, frozen=True):
-    """One that cannot be routed, and why."""
+    """An operation that cannot be routed, and the reason."""
 
     method: str
     path: str
@@ -54,15 +55,15 @@ def operations(
     components: Mapping[str, Mapping[str, Any]],
     security: object = None,
 ) -> Iterator[Operation | BadOperation]:
-    """Yield each operation of a document. `security`: what it asks for those that say nothing themselves."""
+    """Yield each operation of a document. `security`: applies to operations that have none of their own."""
     shared = components.get("parameters", {})
     for path, item in paths.items():
         for key in item.keys() & _METHODS:
-            found = _operation(key.upper(), path, item, shared)
-            if isinstance(found, Operation):
+            operation = _operation(key.upper(), path, item, shared)
+            if isinstance(operation, Operation):
                 asked = required(item[key].get("security", security))
-                found = msgspec.structs.replace(found, requirement=asked)
-            yield found
+                operation = msgspec.structs.replace(operation, requirement=asked)
+            yield operation
 
 
 def _operation(
@@ -76,12 +77,12 @@ def _operation(
     except msgspec.ValidationError as fault:
         return BadOperation(method, path[:200], str(fault))
     listed = [*_listed(item), *_listed(own)]
-    return Operation(method, path, declared, keyed=any(_is_key(one, shared) for one in listed))
+    return Operation(method, path, declared, keyed=any(_is_key(parameter, shared) for parameter in listed))
 
 
 def _listed(part: Mapping[str, Any]) -> list[Any]:
-    found = part.get("parameters")
-    return found if isinstance(found, list) else []
+    parameters = part.get("parameters")
+    return parameters if isinstance(parameters, list) else []
 
 
 def _is_key(parameter: Any, shared: Mapping[str, Any]) -> bool:  # noqa: ANN401 (any JSON)

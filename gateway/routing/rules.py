@@ -1,4 +1,4 @@
-"""The operator's own rules: routes that no service declares, routes that are closed, and who may claim what.
+"""An operator's rules: added routes, forbidden requests, and the path prefixes that each service may declare.
 
 [[add]]
 methods = ["GET"]
@@ -26,19 +26,19 @@ from msgspec import Meta
 from bookshelf.config import WrongSetting
 from gateway.routing.operation import Path
 
-#: First segments that no one may claim: what the gateway itself answers, and every service on its own port.
+#: First path segments that no service may declare: the gateway, and each service's own port, answer them.
 RESERVED = frozenset({"apidocs", "gateway", "health", "metrics", "openapi.json"})
 Method = Annotated[str, Meta(pattern="^[A-Z]{1,20}$")]
 _PREFIX = re.compile(r"/|(/[A-Za-z0-9._~-]+)+")
 _VARIABLE = re.compile(r"\{[^{}]*\}")
 
 
-#: The tables that they are written in.
+#: The tables of the rules file that hold these rules.
 TABLES = ("add", "forbid", "allow")
 
 
 class BadRules(WrongSetting):
-    """The rules cannot be read, or say something that cannot be; says where and what."""
+    """The rules are malformed or invalid; the message gives the place and the reason."""
 
 
 class Added(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -52,16 +52,16 @@ class Added(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
 
 class Forbidden(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """Requests that are not forwarded, whoever would answer them. A last segment * is anything below."""
+    """Requests that are not forwarded, to no service. A last segment * matches everything below."""
 
     path: str
     methods: tuple[Method, ...] = ()
 
     def covers(self, method: str, path: str) -> bool:
-        """Whether a request's raw path, or a template, is one of these. What is encoded counts as decoded."""
+        """Return True if a method and a raw path or template match; the path is compared percent-decoded."""
         if self.methods and method not in self.methods and (method != "HEAD" or "GET" not in self.methods):
             return False
-        wanted, given = self.path.split("/")[1:], [unquote(one) for one in path.split("/")[1:]]
+        wanted, given = self.path.split("/")[1:], [unquote(segment) for segment in path.split("/")[1:]]
         if wanted[-1] == "*":
             wanted.pop()
             given = given[: len(wanted)]
@@ -73,40 +73,40 @@ def _same(wanted: str, given: str) -> bool:
 
 
 class Rules(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """All of them. `allow`: the prefixes that services of a name may claim; * for every other name."""
+    """All rules. `allow`: the path prefixes that a service may declare, by name; * for all other services."""
 
     add: tuple[Added, ...] = ()
     forbid: tuple[Forbidden, ...] = ()
     allow: dict[str, tuple[str, ...]] = msgspec.field(default_factory=lambda: {"*": ("/",)})
 
     def forbids(self, method: str, path: str) -> bool:
-        """Whether a request is not forwarded."""
-        return any(one.covers(method, path) for one in self.forbid)
+        """Return True if a request must not be forwarded."""
+        return any(rule.covers(method, path) for rule in self.forbid)
 
     def allows(self, service: str, path: str) -> bool:
-        """Whether a service may claim a path: it is, or is below, one of its prefixes."""
+        """Return True if a service may declare a path: it is equal to, or below, one of its prefixes."""
         prefixes = self.allow.get(service, self.allow.get("*", ()))
         return any(f"{path}/".startswith(f"{prefix.rstrip('/')}/") for prefix in prefixes)
 
 
 def shape(path: str) -> str:
-    """Return a template without its parameters' names: what differs only in them is the same route."""
+    """Return a template without its parameters' names, which do not distinguish routes."""
     return _VARIABLE.sub("{}", path)
 
 
 def parse(given: Mapping[str, Any]) -> Rules:
-    """Read the rules of a file's content. Raises `BadRules`."""
+    """Return the rules in the decoded content of a file. Raises `BadRules`."""
     try:
         rules = msgspec.convert(given, Rules)
     except msgspec.ValidationError as fault:
         raise BadRules(str(fault)) from None
-    _check("forbid", [one.path for one in rules.forbid], re.compile(r"(/[^/?#\s]+)+"))
+    _check("forbid", [rule.path for rule in rules.forbid], re.compile(r"(/[^/?#\s]+)+"))
     _check("allow", [prefix for prefixes in rules.allow.values() for prefix in prefixes], _PREFIX)
     return rules
 
 
 def loads(text: str) -> dict[str, Any]:
-    """Read TOML. Raises `BadRules`."""
+    """Decode TOML. Raises `BadRules`."""
     try:
         return tomllib.loads(text)
     except (tomllib.TOMLDecodeError, RecursionError) as fault:
@@ -116,4 +116,4 @@ def loads(text: str) -> dict[str, Any]:
 def _check(table: str, paths: Sequence[str], form: re.Pattern[str]) -> None:
     for path in paths:
         if form.fullmatch(path) is None:
-            raise BadRules(f"{table}: {path!r} is no path")
+            raise BadRules(f"{table}: {path!r} is not a valid path")

@@ -1,4 +1,4 @@
-"""The table of routes: what services declare and the rules say. The first to claim one holds it."""
+"""The route table, built from documents and rules; the first declaration of a route takes precedence."""
 
 from collections.abc import Sequence
 
@@ -11,12 +11,12 @@ from gateway.routing.rules import RESERVED, Rules, shape
 from gateway.upstream.pool import Pools
 from gateway.upstream.route import Route
 
-#: Who the rules' own routes belong to.
+#: The service name of routes that the rules add.
 RULES = "rules"
 
 
 class RefusedRoute(msgspec.Struct, frozen=True):
-    """A route that a service declares and does not get."""
+    """A route that a service declares and the gateway refuses, with the reason."""
 
     service: str
     method: str
@@ -25,13 +25,13 @@ class RefusedRoute(msgspec.Struct, frozen=True):
 
 
 class RouteTable:
-    """Which routes there are, whose each is, and which were refused."""
+    """All routes, the service of each, and the routes that were refused."""
 
     def __init__(self, documents: Sequence[Document], rules: Rules, pools: Pools, prefix: str) -> None:
         self.router: Router[Route] = Router()
         self.routes: list[tuple[str, Route]] = []
         self.refused: list[RefusedRoute] = []
-        #: By service: the methods and paths that it has got.
+        #: The methods and paths that were granted to each service.
         self.granted: dict[str, set[tuple[str, str]]] = {}
         self._rules = rules
         self._pools = pools
@@ -60,7 +60,7 @@ class RouteTable:
         for operation in document.operations:
             method, path = operation.method, operation.path
             if (method, path) in granted:
-                continue  # a newer edition has it
+                continue  # a newer edition has declared it
             why = self._objection(service, operation)
             if why is None:
                 self._grant(method, path, self._route(document, operation))
@@ -92,8 +92,8 @@ class RouteTable:
         )
 
     def _grant(self, method: str, path: str, route: Route) -> None:
-        for one in (method, "HEAD") if method == "GET" else (method,):
-            self._holders.setdefault((one, shape(path)), route.service)
+        for verb in (method, "HEAD") if method == "GET" else (method,):
+            self._holders.setdefault((verb, shape(path)), route.service)
         self.granted.setdefault(route.service, set()).add((method, path))
         self.routes.append((method, route))
         self.router.add(method, path, route)
