@@ -14,7 +14,7 @@ from rich.console import Console
 from rich.highlighter import JSONHighlighter
 from rich.text import Text
 
-from bookshelf.cli.faults import output_closed
+from bookshelf.cli.output import output_closed
 from bookshelf.cqrs.position import Position
 from bookshelf.log.port import Record
 

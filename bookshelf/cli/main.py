@@ -6,7 +6,7 @@ from typing import Any
 import click
 
 from bookshelf import __version__
-from bookshelf.cli.faults import closed_output_is_no_error
+from bookshelf.cli.output import closed_output_is_no_error
 
 #: Subcommands by name: each is imported only when it is asked for, so that every one starts fast.
 _COMMANDS = {

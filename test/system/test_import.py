@@ -6,8 +6,10 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from support.client import Client
 from support.process import ROOT, bookshelf
 from support.program import Program
+from support.until import until
 
 LIBRARIES = ROOT / "test" / "fixtures" / "libraries"
 COUNTS = {
@@ -41,15 +43,20 @@ def library(tmp_path: Path) -> Path:
     return shutil.copytree(LIBRARIES, tmp_path / "libraries")
 
 
+def states(client: Client) -> tuple[int, int]:
+    """Return how many books the list has, and how many of them are finished."""
+    books = client.every_book()
+    return len(books), sum(book["state"] == "finished" for book in books)
+
+
 @pytest.mark.parametrize("name", COUNTS)
 def test_a_library_arrives_once(tmp_path: Path, library: Path, name: str) -> None:
     added, finished = COUNTS[name]
     with Program(tmp_path / "data").ready() as up:
         first = bring(library / name, "--url", up.note.url)
         assert (first["read"], first["added"], first["finished"]) == (added, added, finished)
+        until(lambda: states(up.client) == (added, finished), "the list has all that was imported")
         books = up.client.every_book()
-        assert len(books) == added
-        assert sum(book["state"] == "finished" for book in books) == finished
         again = bring(library / name, "--data", tmp_path / "data")
         assert (again["added"], again["finished"], again["unchanged"]) == (0, 0, added)
         assert up.client.every_book() == books

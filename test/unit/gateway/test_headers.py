@@ -43,8 +43,8 @@ def test_a_header_that_is_documented_as_removed_does_not_reach_a_service(name: s
         assert "forged" not in found.values()
 
 
-@pytest.mark.parametrize("name", documented("passed on"))
-def test_a_header_that_is_documented_as_passed_on_reaches_a_service(name: str) -> None:
+@pytest.mark.parametrize("name", documented("forwarded"))
+def test_a_header_that_is_documented_as_forwarded_reaches_a_service(name: str) -> None:
     assert onward((name, "t/0@1"))[name] == "t/0@1"
 
 
