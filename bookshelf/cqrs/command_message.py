@@ -16,9 +16,9 @@ from bookshelf.cqrs.message import Event
 _SUBJECT = r"^[A-Za-z0-9._~:@-]{1,200}$(?!\n)"
 _ID = r"^[\x21\x23-\x7e]{1,255}$(?!\n)"
 _TOPIC = r"^([a-z0-9][a-z0-9._-]{0,248})?$(?!\n)"
-_SUBJECT_IS = {"mend": "is 1 to 200 letters, digits, or . _ ~ : @ -"}
-_ID_IS = {"mend": "is 1 to 255 printable ASCII characters, without spaces and quotes"}
-_TOPIC_IS = {"mend": "is the name of a topic"}
+_SUBJECT_IS = {"hint": "is 1 to 200 letters, digits, or . _ ~ : @ -"}
+_ID_IS = {"hint": "is 1 to 255 printable ASCII characters, without spaces and quotes"}
+_TOPIC_IS = {"hint": "is the name of a topic"}
 
 Text = Annotated[str, Meta(max_length=255)]
 

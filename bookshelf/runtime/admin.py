@@ -26,7 +26,7 @@ _logger = structlog.get_logger(__name__)
 
 
 class Step(msgspec.Struct, frozen=True):
-    """How far the work is: `done` of `total`, and whether that was all; `fault` if it could not be ended."""
+    """The progress of long work: `done` of `total`. The last one is `ended`, with a `fault` if it failed."""
 
     done: int
     total: int
@@ -35,7 +35,7 @@ class Step(msgspec.Struct, frozen=True):
 
 
 class Progress:
-    """Runs work that reports (done, total); only the newest report waits to be read."""
+    """Runs work that reports (done, total), and streams its progress; only the newest report is kept."""
 
     def __init__(self, work: Callable[[Callable[[int, int], None]], Awaitable[None]]) -> None:
         self._work = work
@@ -57,7 +57,7 @@ class Progress:
         self._news.set()
 
     async def stream(self) -> AsyncIterator[bytes]:
-        """Yield a line for each piece of news. The work goes on when no one reads any more."""
+        """Yield a line of JSON for each report. The work goes on even if the client disconnects."""
         task = asyncio.create_task(self._run())
         while True:
             await self._news.wait()
@@ -73,7 +73,7 @@ _encode = msgspec.json.Encoder().encode
 
 
 class DeadLetterFilter(msgspec.Struct, forbid_unknown_fields=True):
-    """Which dead letters: one view's or all; one key's or all; or the one at a position."""
+    """Selects dead letters: by view, by key, or by position; without any of them all."""
 
     view: str | None = None
     key: str | None = None
@@ -86,14 +86,14 @@ class LogLevel(msgspec.Struct, forbid_unknown_fields=True):
     level: Level
 
 
-_read_order = Decoder(DeadLetterFilter).body
+_read_filter = Decoder(DeadLetterFilter).body
 _read_level = Decoder(LogLevel).body
 #: Bytes of a request's body.
 _MAX_BODY = 1 << 16
 
 
 class AdminApi:
-    """What an operator may do with the running services."""
+    """Answers the requests of operators to the services of one process."""
 
     def __init__(self, services: Sequence[ServiceHost], world: Infrastructure, token: str) -> None:
         self._world = world
@@ -107,7 +107,7 @@ class AdminApi:
         self._edge.add("PUT", "/log-level", self._set_level)
 
     async def handle(self, request: Request) -> Response:
-        """Answer a request that has the key; any other is told nothing."""
+        """Answer a request that has the token; any other gets 403 without a body."""
         given = request.headers.get("Authorization", "")
         if not hmac.compare_digest(given.encode(), f"Bearer {self._token}".encode()):
             return Response(403, {})
@@ -120,22 +120,21 @@ class AdminApi:
             msg = f"there is no view {name}; there are {', '.join(sorted(self._views))}"
             raise Problem("not-found", msg) from None
 
-    def _chosen(self, order: DeadLetterFilter) -> list[ViewHost]:
-        return [self._view(order.view)] if order.view else list(self._views.values())
+    def _chosen(self, chosen: DeadLetterFilter) -> list[ViewHost]:
+        return [self._view(chosen.view)] if chosen.view else list(self._views.values())
 
     async def _listed(self, _request: Request, _path: Mapping[str, str]) -> Response:
-        found = [letter for view in self._views.values() for letter in await dead_letters.listed(view.rows)]
-        return _json(found)
+        letters = [letter for view in self._views.values() for letter in await dead_letters.listed(view.rows)]
+        return _json(letters)
 
     async def _retry(self, request: Request, _path: Mapping[str, str]) -> Response:
-        order = await _order(request)
-        return _json(
-            {"applied": sum([await dead_letters.retry(view.rows, order.key) for view in self._chosen(order)])}
-        )
+        chosen = await _filter(request)
+        applied = [await dead_letters.retry(view.rows, chosen.key) for view in self._chosen(chosen)]
+        return _json({"applied": sum(applied)})
 
     async def _drop(self, request: Request, _path: Mapping[str, str]) -> Response:
-        order = await _order(request)
-        position = parse_position(order.position or "")
+        chosen = await _filter(request)
+        position = parse_position(chosen.position or "")
         found = {view: await dead_letters.find(view.rows, position) for view in self._views.values()}
         known = [letter for letter in found.values() if letter is not None]
         if known and all(letter.behind for letter in known):
@@ -157,30 +156,33 @@ class AdminApi:
         return _json(wanted)
 
 
-async def _order(request: Request) -> DeadLetterFilter:
-    order: DeadLetterFilter = _read_order(await request.body.read(_MAX_BODY))
-    return order
+async def _filter(request: Request) -> DeadLetterFilter:
+    chosen: DeadLetterFilter = _read_filter(await request.body.read(_MAX_BODY))
+    return chosen
 
 
 def _json(value: Any) -> Response:  # noqa: ANN401 (anything that can be encoded)
     return Response(200, {"Content-Type": "application/json"}, _encode(value))
 
 
-#: The name of the pen that operators write with.
+#: The name of the writer that operators append with.
 _OPERATOR = "operator"
 
 
 async def drop(world: Infrastructure, key: str, position: Position) -> Position:
-    """Say that a record of this key is given up; return where that is said. Raises `LogFault`."""
+    """Append that the record of this key at a position is given up; return the position of that.
+
+    Raises `LogFault`.
+    """
     writer = await world.log.writer(_OPERATOR, position.topic, position.partition)
     try:
-        (offset,) = await writer.append([NewRecord(key, _said(world, key, position))])
+        (offset,) = await writer.append([NewRecord(key, _drop_event(world, key, position))])
     finally:
         await writer.close()
     return Position(position.topic, position.partition, offset)
 
 
-def _said(world: Infrastructure, key: str, position: Position) -> bytes:
+def _drop_event(world: Infrastructure, key: str, position: Position) -> bytes:
     envelope = Envelope(
         specversion="1.0",
         datacontenttype="application/json",

@@ -34,7 +34,7 @@ _NOTHING_TO_LOSE = {"lock", "running.json", "running.new", staging.PREPARING, *s
 
 
 class BackupFault(Exception):
-    """A backup cannot be written or restored; says why, and what to do."""
+    """A backup cannot be written or restored; the message has the reason and what to do."""
 
 
 class BackupFile(msgspec.Struct, frozen=True, kw_only=True):
@@ -47,7 +47,7 @@ class BackupFile(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Manifest(msgspec.Struct, frozen=True, kw_only=True):
-    """What a backup consists of. `made` is UTC; `log` says what the log contains."""
+    """The list of a backup's files. `made` is in UTC; `log` describes the content of the log."""
 
     format: int
     made: datetime
@@ -240,5 +240,5 @@ def _stage(manifest: Manifest | None, files: list[Path], staged: Path) -> LogCon
             raise BackupFault(f"{entry.name} of the backup is not what was written; restore another backup")
     content = inspect_log(log)
     if content != manifest.log:
-        raise LogFault(f"{LOG} of the backup does not contain what its manifest says; restore another backup")
+        raise LogFault(f"{LOG} of the backup does not match its manifest; restore another backup")
     return content

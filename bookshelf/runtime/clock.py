@@ -1,4 +1,4 @@
-"""Time and identity, as ports: a simulation hands in its own."""
+"""The ports for the time and for new ids, and their real adapters; a simulation has its own."""
 
 import asyncio
 import os
@@ -6,37 +6,37 @@ from collections.abc import Callable
 from datetime import UTC, datetime
 from typing import Protocol
 
-#: Names whose random bytes are fetched together.
+#: Ids whose random bytes are fetched in one call.
 _AT_ONCE = 256
 #: Command ids that are remembered until their first use; beyond that the oldest are forgotten.
 _UNUSED = 4096
-#: Seconds after which who waits looks at the clock again: it may have been set, or the machine have slept.
+#: Seconds after which a wait reads the clock again: it may have been set, or the machine may have slept.
 _LOOK_S = 60.0
 
 
 class Clock(Protocol):
-    """What time it is."""
+    """The port for the time."""
 
     def now(self) -> datetime:
-        """Return the present as aware UTC."""
+        """Return the present time, aware, in UTC."""
 
     async def until(self, when: datetime) -> None:
-        """Return once it is `when` (aware), at once if it is past."""
+        """Wait until `when` (aware); return at once if that is past."""
 
 
 class Ids(Protocol):
-    """Where new names come from."""
+    """The port for new ids."""
 
     def new(self) -> str:
-        """Return a name that nothing else has, as a UUID's text."""
+        """Return a unique id: the text of a UUID."""
 
     def new_command(self) -> str:
-        """Return a new id for a command, and remember it for `is_first_use`."""
+        """Return a unique id for a command, and remember it for `is_first_use`."""
 
     def is_first_use(self, command_id: str) -> bool:
-        """Return True once for each id of `new_command`: no command was carried out under it before.
+        """Return True, once, for an id of `new_command`: no command was carried out under it before.
 
-        False is no proof of the opposite: the ids of other processes are unknown, and so are old ones.
+        False proves nothing: ids of other processes and ids that were forgotten are unknown.
         """
 
 
@@ -44,17 +44,17 @@ class SystemClock:
     """The machine's clock."""
 
     def now(self) -> datetime:
-        """Return the present as aware UTC."""
+        """Return the present time, aware, in UTC."""
         return datetime.now(UTC)
 
     async def until(self, when: datetime) -> None:
-        """Return once it is `when`; a jump of the clock is seen within a minute."""
+        """Wait until `when`; a jump of the clock is noticed within a minute."""
         while (left_s := (when - self.now()).total_seconds()) > 0:  # noqa: ASYNC110 (a clock has no event)
             await asyncio.sleep(min(left_s, _LOOK_S))
 
 
 class SystemIds:
-    """UUID version 7 (RFC 9562): 48 bits of milliseconds, then 74 random bits; so newer sorts later."""
+    """Makes UUIDs of version 7 (RFC 9562), which sort by time: 48 bits of milliseconds, 74 random bits."""
 
     def __init__(self, clock: Clock, random: Callable[[int], bytes] = os.urandom) -> None:
         self._clock = clock
@@ -79,14 +79,14 @@ class SystemIds:
         return made
 
     def is_first_use(self, command_id: str) -> bool:
-        """Return True if `new_command` returned this id and it was not asked about since."""
+        """Return True if `new_command` returned this id and this is the first call for it."""
         if command_id not in self._unused:
             return False
         del self._unused[command_id]
         return True
 
     def _ten_bytes(self) -> bytes:
-        if not self._noise:  # fetched for many: each call to the system lets another thread in
+        if not self._noise:  # fetched for many ids, because each system call may switch threads
             many = self._random(10 * _AT_ONCE)
-            self._noise = [many[place : place + 10] for place in range(0, 10 * _AT_ONCE, 10)]
+            self._noise = [many[start : start + 10] for start in range(0, 10 * _AT_ONCE, 10)]
         return self._noise.pop()

@@ -1,4 +1,4 @@
-"""The data folder: one process at a time, and a note of who that is and how it is reached."""
+"""The data folder: a lock that lets one process use it, and a note with the addresses of that process."""
 
 import fcntl
 import os
@@ -9,19 +9,19 @@ import msgspec
 
 from bookshelf.runtime.staging import complete_restore
 
-#: Seconds for which the lock may be held by processes that only look, and between two tries.
+#: Seconds for which the lock is tried, as `running` holds it for a moment, and seconds between two tries.
 _LOOK_S = 1.0
 _PAUSE_S = 0.02
 
 
 class FolderFault(Exception):
-    """The folder cannot be used; says why, and what to try."""
+    """The data folder cannot be used; the message has the reason and what to do."""
 
 
 class InstanceNote(msgspec.Struct, frozen=True):
-    """Who uses a folder: process id, the gateway's address, the control door's address and its key.
+    """The process that uses a data folder: its id, its URL, and the address and token of its admin API.
 
-    `services` are the ports of the services, by name.
+    `services` are the ports of its services by name.
     """
 
     pid: int
@@ -33,7 +33,10 @@ class InstanceNote(msgspec.Struct, frozen=True):
 
 
 class DataFolder:
-    """A data folder that is this process's alone until it is closed, or the process ends however it ends."""
+    """A data folder that is locked for this process until `close`, or until the process ends in any way.
+
+    Raises `FolderFault` if it cannot be written, or if another process uses it.
+    """
 
     def __init__(self, path: Path) -> None:
         self.path = path
@@ -49,15 +52,15 @@ class DataFolder:
     def _take(self) -> None:
         if not self._locked():
             os.close(self._lock)
-            there = _note(self.path)
-            who = f" (process {there.pid}, {there.url})" if there else ""
-            msg = f"another bookshelf{who} uses {self.path}; stop it, or choose another folder with --data"
+            note = _note(self.path)
+            owner = f" (process {note.pid}, {note.url})" if note else ""
+            msg = f"another bookshelf{owner} uses {self.path}; stop it, or choose another folder with --data"
             raise FolderFault(msg)
         (self.path / "running.json").unlink(missing_ok=True)
-        complete_restore(self.path)  # of a process that was killed
+        complete_restore(self.path)  # one that a killed process has left unfinished
 
     def _locked(self) -> bool:
-        """Take the lock. `running` holds it for a moment when it looks, so it is tried for a while."""
+        """Try for _LOOK_S to take the lock; return True if that succeeded."""
         end = time.monotonic() + _LOOK_S
         while True:
             try:
@@ -70,7 +73,7 @@ class DataFolder:
                 return True
 
     def announce(self, note: InstanceNote) -> None:
-        """Say who runs here; readable by this user alone."""
+        """Write the note of this process to `running.json`, readable by its user only."""
         draft = self.path / "running.new"
         descriptor = os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
         with os.fdopen(descriptor, "wb") as file:
@@ -78,13 +81,13 @@ class DataFolder:
         draft.replace(self.path / "running.json")
 
     def close(self) -> None:
-        """Let others in."""
+        """Release the lock and delete the note."""
         (self.path / "running.json").unlink(missing_ok=True)
         os.close(self._lock)
 
 
 def running(path: Path) -> InstanceNote | None:
-    """Return who runs in a folder; None if no one does, whatever note a killed process may have left."""
+    """Return the note of the process that uses a folder; None if none does, even if a note is left behind."""
     try:
         lock = os.open(path / "lock", os.O_RDWR)
     except OSError:

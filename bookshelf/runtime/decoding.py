@@ -1,4 +1,4 @@
-"""Checks bodies and query strings against types; reports each wrong field with its allowed values."""
+"""Decodes bodies and query strings by their types, and reports each wrong field with its allowed values."""
 
 import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -54,16 +54,16 @@ class _Wrong(NamedTuple):
 
 
 class Decoder:
-    """Reads values of one type, and reports every wrong field at once, with what it may be.
+    """Decodes values of one type; reports all wrong fields at once, each with its allowed values.
 
-    The words for a pattern are its type's `extra["mend"]`.
+    A pattern is described by the `hint` in the `extra` of its type.
     """
 
     def __init__(self, kind: type[Any]) -> None:
         self._kind = kind
         self._json = msgspec.json.Decoder(kind)
         about = inspect.type_info(kind)
-        self._mend = {repr(pattern): mend for pattern, mend in _mends(about, set())}
+        self._hints = {repr(pattern): hint for pattern, hint in _hints(about, set())}
         self._has_times = _has_times(about, set())
 
     def body(self, content: bytes) -> Any:  # noqa: ANN401 (a value of the type)
@@ -104,7 +104,7 @@ class Decoder:
         raise Problem("invalid", _sentence(wrong), *faults)
 
     def _wrong(self, value: object, message: str, *, strict: bool) -> list[_Wrong]:
-        """Return what is wrong with a value, up to a bound; `message` is what the type said of it first."""
+        """Return the faults of a value, up to _MAX_FAULTS; `message` is msgspec's for the first of them."""
         found = list(islice(self._faults(value, self._kind, (), strict=strict), _MAX_FAULTS))
         return found or [self._explained(message, self._kind, (), strict=strict)]
 
@@ -149,7 +149,7 @@ class Decoder:
             what = message[: at.start()].replace("Expected", "must be", 1).replace("`", "")
             return _Wrong((*steps, *inner), what)
         if pattern := _PATTERN.match(message):
-            return _Wrong(steps, self._mend.get(pattern[1], "has not the form that is asked for"))
+            return _Wrong(steps, self._hints.get(pattern[1], "has not the form that is asked for"))
         words = f"must be {allowed(inspect.type_info(kind))}"
         if not strict:  # in a query string everything is text, and nothing is null
             return _Wrong(steps, words.removesuffix(" or null"))
@@ -296,21 +296,21 @@ def _pairs(query: str) -> tuple[dict[str, str], list[_Wrong]]:
     return found, list(wrong.values())
 
 
-def _mends(kind: inspect.Type, seen: set[type]) -> Iterator[tuple[str, str]]:
-    """Yield each pattern in a type, with what its metadata says to do about a mismatch."""
+def _hints(kind: inspect.Type, seen: set[type]) -> Iterator[tuple[str, str]]:
+    """Yield each pattern in a type with its hint, which describes the values that match."""
     match kind:
-        case inspect.Metadata(type=inspect.StrType(pattern=str(pattern)), extra={"mend": mend}):
-            yield pattern, mend
+        case inspect.Metadata(type=inspect.StrType(pattern=str(pattern)), extra={"hint": hint}):
+            yield pattern, hint
         case (
             inspect.Metadata(type=inner)
             | inspect.ListType(item_type=inner)
             | inspect.VarTupleType(item_type=inner)
         ):
-            yield from _mends(inner, seen)
+            yield from _hints(inner, seen)
         case inspect.UnionType(types=types):
             for inner in types:
-                yield from _mends(inner, seen)
+                yield from _hints(inner, seen)
         case inspect.StructType(cls=cls, fields=fields) if cls not in seen:
             seen.add(cls)
             for field in fields:
-                yield from _mends(field.type, seen)
+                yield from _hints(field.type, seen)

@@ -22,14 +22,15 @@ _ENDS = 500
 class LagClock:
     """Dates the ends of one partition, so that a reader's lag can be given in seconds.
 
-    A record is as old as the first look that saw it: lag in seconds is exact to the time between two looks.
+    A record's age counts from the first measurement that had it, so that the lag in seconds is exact to the
+    time between two measurements.
     """
 
     def __init__(self) -> None:
         self._ends: deque[tuple[float, int]] = deque(maxlen=_ENDS)
 
     def look(self, end: int, now: float) -> None:
-        """Note the end of the partition at a time of any one clock. A lower end: the log was set back."""
+        """Record the end of the partition at a time of any one clock. A lower end: the log was set back."""
         if self._ends and end < self._ends[-1][1]:
             self._ends.clear()
         if not self._ends or end > self._ends[-1][1]:
@@ -44,7 +45,7 @@ class LagClock:
 
 
 class ServiceGauges:
-    """Measures one service instance. A log or a database that does not answer leaves the former values."""
+    """Measures one service instance. If the log or the database does not answer, the former values stay."""
 
     def __init__(
         self,
@@ -91,15 +92,15 @@ class ServiceGauges:
             self._meters.dead_letters(host.view.name, await dead_letters.count(rows))
 
     async def _lag(self, topic: str, positions: Mapping[int, int]) -> dict[int, tuple[int, float]] | None:
-        """Return the lag of each partition; None if the log does not tell its ends."""
+        """Return the lag of each partition; None if the log does not answer."""
         try:
             ends = [await self._log.end(topic, partition) for partition in positions]
         except LogFault:
             return None
         now = self._clock()
-        found = {}
+        lags = {}
         for (partition, position), end in zip(positions.items(), ends, strict=True):
             clock = self._lags.setdefault((topic, partition), LagClock())
             clock.look(end, now)
-            found[partition] = clock.lag(position, now)
-        return found
+            lags[partition] = clock.lag(position, now)
+        return lags

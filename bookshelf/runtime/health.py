@@ -1,4 +1,4 @@
-"""Health, for those who ask (/health) and for discovery, which tells everyone."""
+"""The health of a service: answers /health requests and reports changes to service discovery."""
 
 import asyncio
 from collections.abc import Callable, Mapping
@@ -7,7 +7,7 @@ from bookshelf.discovery.port import Discovery
 from bookshelf.http.message import Request, Response
 from bookshelf.http.problem import Problem
 
-#: Seconds between two looks at one's own health.
+#: Seconds between two checks of the service's own health.
 _EVERY_S = 0.5
 _HEADERS = {"Content-Type": "application/health+json", "Cache-Control": "no-store"}
 
@@ -16,16 +16,16 @@ Warnings = Callable[[], list[str]]
 
 
 async def live(_request: Request, _path: Mapping[str, str]) -> Response:
-    """Say that the process answers."""
-    return _said("pass")
+    """Answer a liveness check: the process runs and answers."""
+    return _status("pass")
 
 
-def _said(status: str) -> Response:
+def _status(status: str) -> Response:
     return Response(200, dict(_HEADERS), b'{"status":"%s"}' % status.encode())
 
 
 class Health:
-    """Whether a service can do its work: `fault` says why not, `warnings` what it does worse than it should.
+    """The readiness of a service: `fault` returns why it is not ready, `warnings` what is degraded.
 
     Source of the words pass, warn: draft-inadarei-api-health-check.
     """
@@ -33,27 +33,27 @@ class Health:
     def __init__(self, fault: Fault, warnings: Warnings) -> None:
         self._fault = fault
         self._warnings = warnings
-        self._told: str | None = None
+        self._reported: str | None = None
 
     async def ready(self, _request: Request, _path: Mapping[str, str]) -> Response:
-        """Say that requests are answered as they should be. Raises `Problem`."""
+        """Answer a readiness check. Raises `Problem` if the service is not ready."""
         if self._fault() is not None:
-            msg = "not ready; the log says what is missing"
+            msg = "not ready; the service's log has the reason"
             raise Problem("unavailable", msg)
-        return _said("warn" if self._warnings() else "pass")
+        return _status("warn" if self._warnings() else "pass")
 
     async def report(self, discovery: Discovery, instance_id: str) -> None:
-        """Tell discovery whenever health changes, for ever."""
+        """Report the health to discovery whenever it changes, until cancelled."""
         while True:
             await asyncio.sleep(_EVERY_S)
             await self.tell(discovery, instance_id)
 
     async def tell(self, discovery: Discovery, instance_id: str, *, registered: bool = False) -> None:
-        """Tell discovery what it does not know yet. `registered`: just now; who registers is taken for well.
+        """Report the health if it differs from the last report.
 
-        It is noted before it is told: who registers meanwhile tells it once more.
+        A registration resets the health in discovery to good: pass `registered` after one.
         """
-        fault, told = self._fault(), None if registered else self._told
-        self._told = fault
-        if fault != told:
+        fault, reported = self._fault(), None if registered else self._reported
+        self._reported = fault  # before the report, so that a registration meanwhile reports it once more
+        if fault != reported:
             await discovery.report(instance_id, fault)

@@ -1,4 +1,4 @@
-"""Everything outside a service that it stands on, in one value: real, or a simulation's."""
+"""The ports that a service stands on, bundled in one value: real adapters, or those of a simulation."""
 
 from collections.abc import Awaitable, Callable, Iterable
 from dataclasses import dataclass
@@ -16,13 +16,13 @@ from bookshelf.storage.port import Storage
 
 
 class Listener(Protocol):
-    """A handler that can be reached."""
+    """An open port with a handler behind it."""
 
     host: str
     port: int
 
     async def stop(self) -> None:
-        """Let requests under way end, then be no longer reached."""
+        """Finish the requests under way and close the port."""
 
 
 Listen = Callable[[Handler, str, int], Awaitable[Listener]]
@@ -31,7 +31,7 @@ MakeStates = Callable[[Aggregate[Any], int], StateCache]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Infrastructure:
-    """The ports of one process."""
+    """The ports that one process stands on: log, discovery, storage, HTTP, clock and ids."""
 
     log: Log
     discovery: Discovery
@@ -44,7 +44,7 @@ class Infrastructure:
 
 
 class InProcessListeners:
-    """Opens real ports, and lets requests from this same process in without a socket."""
+    """Opens real ports, and attaches each handler to a transport that reaches it without a socket."""
 
     def __init__(self, transport: LocalTransport, allowed_hosts: Iterable[str] = ()) -> None:
         self._transport = transport
@@ -59,7 +59,7 @@ class InProcessListeners:
 
 
 class InProcessListener:
-    """A real port with a way round it."""
+    """An open port that requests of this same process can bypass."""
 
     def __init__(self, server: HttpServer, transport: LocalTransport) -> None:
         self._server = server
@@ -68,6 +68,6 @@ class InProcessListener:
         self.port = server.port
 
     async def stop(self) -> None:
-        """Close both."""
+        """Detach the handler and close the port."""
         self._transport.detach(self.host, self.port)
         await self._server.stop()

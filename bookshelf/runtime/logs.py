@@ -1,4 +1,4 @@
-"""Log lines: events with fields; text for people on a terminal, JSON for everyone else."""
+"""Configures logging: log events with fields, as text on a terminal and as JSON otherwise."""
 
 import contextlib
 import json
@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
 #: The levels that can be set on a running process; a test compares them with those of the setting.
 Level = Literal["debug", "info", "warning", "error"]
-#: What the fast encoder may have.
+#: The types of fields that the fast encoder handles.
 _PLAIN = frozenset({str, int, float, bool, type(None)})
 
 
@@ -40,9 +40,9 @@ def set_level(level: Level) -> None:
     structlog.configure(wrapper_class=structlog.make_filtering_bound_logger(getattr(logging, level.upper())))
 
 
-def _line(fields: dict[str, Any], **_told: object) -> str:
-    """Write a line; what is not plain as `repr` says it, which hides passwords."""
+def _line(fields: dict[str, Any], **_options: object) -> str:
+    """Return the fields as JSON; values of other types are written by `repr`, which hides passwords."""
     if _PLAIN.issuperset(map(type, fields.values())):
-        with contextlib.suppress(UnicodeEncodeError):  # half a character
+        with contextlib.suppress(UnicodeEncodeError):  # a lone surrogate
             return msgspec.json.encode(fields).decode()
     return json.dumps(fields, default=repr)

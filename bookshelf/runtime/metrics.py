@@ -1,4 +1,4 @@
-"""Metrics, one registry a service: what is counted, timed and shown at /metrics."""
+"""The metrics of a service, in one registry: counters, histograms and gauges for /metrics."""
 
 import platform
 import time
@@ -18,13 +18,13 @@ from prometheus_client.registry import Collector
 
 from bookshelf import __version__
 
-#: Seconds: from a cached answer to a client's patience.
+#: The buckets of durations in seconds, from a cached answer to a client's time-out.
 _SECONDS = (0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 1.0, 5.0)
 _SIZES = (1, 2, 5, 10, 20, 50, 100, 200, 500, 1000)
 
 
 class OwnerMeters:
-    """What the owners of one aggregate do with the log."""
+    """Counts and times the appends of one aggregate's owners."""
 
     def __init__(self, events: Histogram, seconds: Histogram) -> None:
         self._events = events
@@ -42,7 +42,7 @@ class OwnerMeters:
 
 
 class ViewMeters:
-    """How far one view is, and what it could not apply."""
+    """Shows the applied offsets of one view, and counts its dead letters."""
 
     def __init__(self, view: str, offset: Gauge, parked: Counter) -> None:
         self._view = view
@@ -50,7 +50,7 @@ class ViewMeters:
         self._parked = parked.labels(view)
 
     def applied(self, partition: int, offset: int, parked: int) -> None:
-        """Note that everything below `offset` is in, and how many records of it were parked."""
+        """Record that everything below `offset` is applied, and how many of it became dead letters."""
         self._offset.labels(self._view, str(partition)).set(offset)
         self._parked.inc(parked)
 
@@ -144,7 +144,7 @@ class Meters:
         child.observe(seconds)
 
     def also(self, collector: Collector) -> None:
-        """Show what someone else counts, too."""
+        """Add another collector's metrics to the page."""
         self._registry.register(collector)
 
     def page(self) -> tuple[str, bytes]:

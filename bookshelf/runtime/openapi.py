@@ -1,4 +1,4 @@
-"""OpenAPI 3.1 of a service, from the same routes that its edge serves."""
+"""Writes the OpenAPI 3.1 document of a service, from the same routes that its API answers."""
 
 import re
 from collections.abc import Iterable, Iterator, Mapping
@@ -180,7 +180,7 @@ def _operation_id(route: Route) -> str:
 
 
 def _forwarded(route: Route) -> Json:
-    """Tell a gateway how long the answer may take, and whose partition's owner it asks first."""
+    """Return what a gateway needs: the deadline of the answer, and how to find the owner of the subject."""
     made: Json = {} if route.deadline_s is None else {"deadline_s": route.deadline_s}
     if isinstance(route, CommandRoute):
         made |= {"aggregate": route.aggregate.name, "subject": "created" if route.creates else "id"}
@@ -267,7 +267,7 @@ def _query_parameters(route: QueryRoute) -> Iterator[Json]:
 
 def _parameter(name: str, place: str, schema: Mapping[str, Any], what: str, *, required: bool = True) -> Json:
     made = {"name": name, "in": place, "required": required, "schema": dict(schema), "description": what}
-    # an optional parameter with an example is filled in by those who try a request out, and then filters
+    # the page for trying out requests fills in examples, and an optional parameter would then filter
     if required and schema.get("examples"):
         made["example"] = schema["examples"][0]
     return made

@@ -1,4 +1,4 @@
-"""The life of a service: open, replay, listen, be known; then be forgotten, drain, close."""
+"""Runs one instance of a service: replay, listen, register; at its end deregister, drain, close."""
 
 import asyncio
 from collections.abc import Mapping
@@ -26,13 +26,13 @@ from bookshelf.runtime.metrics import Meters
 from bookshelf.runtime.openapi import document
 from bookshelf.runtime.view.host import ViewHost
 
-#: Where a service describes its routes; its metadata says so to whoever wants to route to it.
+#: The path of a service's OpenAPI document; its registration has this in its metadata, for gateways.
 DOCUMENT = "/openapi.json"
 _logger = structlog.get_logger(__name__)
 
 
 class ServiceHost:
-    """One instance of a service, from `start` to `stop`."""
+    """Runs one instance of a service from `start` to `stop`: its aggregates, views, API and registration."""
 
     def __init__(self, service: Service, world: Infrastructure, host: str, port: int) -> None:
         self.service = service
@@ -68,22 +68,22 @@ class ServiceHost:
 
     @property
     def port(self) -> int:
-        """Where it listens, once it has started."""
+        """The port that it listens on, from `start` on."""
         assert self._door is not None  # noqa: S101 (it has started)
         return self._door.port
 
     @property
     def address(self) -> str:
-        """Where others find it, once it has started."""
+        """The address that other machines reach it at, from `start` on."""
         assert self._door is not None  # noqa: S101 (it has started)
         return self._door.host
 
     async def start(self) -> None:
-        """Become ready, then known. Raises `PortTaken`, `LogFault`, `StorageFault`."""
+        """Get ready, listen, then register. Raises `PortTaken`, `LogFault`, `StorageFault`."""
         for view in self.views.values():
             self._begun.push_async_callback(view.stop)
             await view.start()
-        # partitions are given away behind an open door: what still comes in goes on to who has them next
+        # at the end the partitions are given away before the listener closes: late commands are forwarded
         self._begun.push_async_callback(self._close)
         for aggregate in self.aggregates.values():
             self._begun.push_async_callback(aggregate.stop)
@@ -106,7 +106,7 @@ class ServiceHost:
             self._begun.push_async_callback(_cancelled, task)
 
     def _instance(self, instance_id: str) -> Instance:
-        assert self._door is not None  # noqa: S101 (who is registered can be reached)
+        assert self._door is not None  # noqa: S101 (it listens before it registers)
         meta = {"version": __version__, "openapi": DOCUMENT}
         for name, host in self.aggregates.items():
             meta |= owns(name, host.owned, host.partitions)
@@ -120,15 +120,15 @@ class ServiceHost:
         )
 
     async def _publish(self, host: AggregateHost, instance_id: str) -> None:
-        """Tell discovery whenever a partition has come or gone, for ever."""
-        told = host.owned
+        """Register again whenever the owned partitions change, until cancelled."""
+        owned = host.owned
         while True:
-            told = await host.moved(told)
+            owned = await host.moved(owned)
             await self._world.discovery.register(self._instance(instance_id))
             await self.health.tell(self._world.discovery, instance_id, registered=True)
 
     async def stop(self) -> None:
-        """Be forgotten first, give away what is owned, answer what is under way, then let go of the rest."""
+        """Deregister, give away the partitions, answer the requests under way, then close everything."""
         await self._begun.aclose()
         _logger.info("stopped", service=self.service.name)
 
@@ -164,7 +164,7 @@ async def _cancelled(task: asyncio.Task[None]) -> None:
 
 
 class _Fixed:
-    """An endpoint that always says the same."""
+    """An endpoint that always returns the same JSON."""
 
     def __init__(self, body: bytes) -> None:
         self._body = body

@@ -1,4 +1,4 @@
-"""Keeps work going that must not end: a fault is logged, shown, and followed by another try."""
+"""Keeps a task running: logs each fault, shows it in the health, and starts the work again."""
 
 import asyncio
 import logging
@@ -9,14 +9,14 @@ import structlog
 from bookshelf.log.port import LogFault
 from bookshelf.storage.port import StorageFault
 
-#: Seconds before the first new try, doubled with every fault in a row, up to the last.
+#: Seconds before the first restart, doubled with every further fault in a row up to the last.
 FIRST_S = 0.05
 LAST_S = 5.0
 _logger = structlog.get_logger(__name__)
 
 
 class Supervisor:
-    """Runs work again after each fault, later and later. `fault` is what goes wrong, if something does."""
+    """Restarts work after each fault, with growing pauses. `fault` is the present fault, or None."""
 
     def __init__(self, what: str) -> None:
         self.what = what
@@ -24,23 +24,23 @@ class Supervisor:
         self._wait_s = FIRST_S
 
     def well(self) -> None:
-        """Say that the work goes well again."""
+        """Clear the fault, because the work makes progress again."""
         self.fault = None
         self._wait_s = FIRST_S
 
     async def keep(
         self, work: Callable[[], Awaitable[None]], again: Callable[[], None] | None = None
     ) -> None:
-        """Return when `work` returns; call `again` before each new try. Cancellation is passed on."""
+        """Run `work` until it returns; call `again` before each restart. Cancellation is passed on."""
         while True:
             try:
                 await work()
             except Exception as fault:
                 self.fault = f"{self.what}: {fault}"
-                # what a disk or a broker does is known by its name; anything else wants its traceback
+                # a fault of the log or the storage needs no traceback; any other may be a defect
                 known = isinstance(fault, LogFault | StorageFault)
-                said = {"what": self.what, "in_s": self._wait_s, "why": str(fault)}
-                _logger.log(logging.ERROR, "restarting", **said, exc_info=not known)
+                fields = {"what": self.what, "in_s": self._wait_s, "why": str(fault)}
+                _logger.log(logging.ERROR, "restarting", **fields, exc_info=not known)
             else:
                 self.well()
                 return

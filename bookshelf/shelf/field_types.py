@@ -13,8 +13,8 @@ _PROSE = r"^[^\x00-\x08\x0b\x0c\x0e-\x1f\x7f]*$"
 _ISBN = r"^[0-9][0-9 -]{8,15}[0-9Xx]$(?!\n)"
 _DAY = r"^([0-9]{4}-[0-9]{2}-[0-9]{2}|unknown)$(?!\n)"
 
-_NO_BLANK = {"mend": "must not be blank, and has no control characters"}
-_NO_CONTROL = {"mend": "has no control characters"}
+_NO_BLANK = {"hint": "must not be blank, and has no control characters"}
+_NO_CONTROL = {"hint": "has no control characters"}
 
 BookId = Annotated[
     str, Meta(description="the id of the book", examples=["0c9b6f0e-6a9b-5d0c-9f43-8f9a7a1f2b11"])
@@ -53,7 +53,7 @@ Isbn = Annotated[
     str,
     Meta(
         pattern=_ISBN,
-        extra={"mend": "is 10 or 13 digits, maybe with hyphens"},
+        extra={"hint": "is 10 or 13 digits, maybe with hyphens"},
         description="10 or 13 digits, maybe with hyphens",
         examples=["0441013597"],
     ),
@@ -110,7 +110,7 @@ Day = Annotated[
     str,
     Meta(
         pattern=_DAY,
-        extra={"mend": "is a date like 2024-03-01, or unknown"},
+        extra={"hint": "is a date like 2024-03-01, or unknown"},
         description="the day it was finished, or unknown; today if left out",
         examples=["2024-03-01"],
     ),

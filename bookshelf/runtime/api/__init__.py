@@ -1,1 +1,1 @@
-"""What answers the requests of a service: routes that become commands or queries."""
+"""Answers the HTTP requests of a service: turns routes into commands and queries."""

@@ -1,4 +1,4 @@
-"""A route that becomes a command: read, decide who it is for, ask the owner, answer."""
+"""The endpoint of a command route: reads the request, hands the command to its owner, and answers."""
 
 import asyncio
 from collections.abc import Mapping
@@ -17,16 +17,16 @@ from bookshelf.runtime.clock import Clock, Ids
 from bookshelf.runtime.decoding import Decoder
 from bookshelf.runtime.view.host import PATIENCE_S, NotCaughtUp
 
-#: Bytes of a body.
+#: The most bytes of a request's body.
 MAX_BODY = 1 << 20
-#: Seconds that a command may take, all told.
+#: Seconds that a command may take in total.
 DEADLINE_S = 30.0
 _encode = msgspec.json.Encoder().encode
 _JSON = ("application/json", "application/merge-patch+json")
 
 
 class CommandEndpoint:
-    """One command route of a service."""
+    """Answers the requests of one command route."""
 
     def __init__(
         self, route: CommandRoute, host: AggregateHost, clock: Clock, ids: Ids, onward: Forwarder
@@ -50,7 +50,7 @@ class CommandEndpoint:
                     sent = msgspec.structs.replace(sent, fresh=True)
                 return self._answer(await self._host.ask(sent))
         except NotOwner as elsewhere:
-            # the client's key goes along and names the command; this id then says only that it was forwarded
+            # with a client's key, that names the command, and this id only marks the request as forwarded
             made = self._ids.new() if sent.hash else sent.id
             return await self._onward.send(request, content, made, elsewhere)
         except TimeoutError:
@@ -67,12 +67,12 @@ class CommandEndpoint:
     def _sent(self, request: Request, path: Mapping[str, str], content: bytes) -> CommandRequest:
         route, body = self._route, self._read(request, content)
         given = header_fields.key(request.headers)
-        # the gateway makes one for each request that has none: there is no other content to tell it from
+        # a key that the gateway made is for one request only: no other content can come with it
         chosen = None if header_fields.TRY in request.headers else given
         forwarded = forwarded_id(request.headers)
         command_id = given or forwarded or self._ids.new()
         at = self._clock.now()
-        # of the content as it was understood: white space and the order of fields do not matter
+        # the hash is of the decoded content: white space and the order of fields do not matter
         hashes = content_hashes(f"{route.method} {route.path}".encode(), body) if chosen else ("", "")
         subject = created(command_id) if route.creates else path["id"]
         return CommandRequest(
@@ -89,7 +89,7 @@ class CommandEndpoint:
         )
 
     def _is_new(self, headers: Headers, command_id: str) -> bool:
-        """Return True if no command was carried out under this id. Asked last: a retry may overtake."""
+        """Return True if no command was carried out under this id. Call it last: a retry may overtake."""
         if not self._route.creates or COMMAND in headers:
             return False
         return header_fields.KEY not in headers or self._ids.is_first_use(command_id)
@@ -132,7 +132,7 @@ def _check_media_type(request: Request, content: bytes) -> None:
         msg = "a compressed body is not taken; send it as it is"
         raise Problem("media-type", msg)
     if given is None and content:
-        return  # unlabelled JSON is tried; what is not JSON says so
+        return  # a body without a media type is tried as JSON
     kind = (given or "application/json").partition(";")[0].strip().lower().encode("ascii", "replace").decode()
     if kind not in _JSON:
         msg = f"a body of {kind[:100]} is not taken; send JSON with Content-Type: application/json"

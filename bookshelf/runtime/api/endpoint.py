@@ -1,4 +1,4 @@
-"""The edge of a service: routes requests, turns every fault into problem details, counts and times."""
+"""The HTTP API of a service: routes requests, turns every fault into problem details, measures both."""
 
 import time
 from collections.abc import Awaitable, Callable, Mapping
@@ -22,7 +22,7 @@ _logger = structlog.get_logger(__name__)
 
 
 class Api:
-    """Answers every request, whatever comes; nothing of the inside is in an answer."""
+    """Answers every request; a fault becomes problem details that reveal nothing of the internals."""
 
     def __init__(self, name: str, meters: Meters) -> None:
         self._name = name
@@ -41,7 +41,7 @@ class Api:
             path = _text(request.target).partition("?")[0]
             endpoint, template, found = self._router.find(request.method, path)
             response = await endpoint(request, found)
-        except Exception as fault:  # noqa: BLE001 (whatever it is, the client gets an answer)
+        except Exception as fault:  # noqa: BLE001 (whatever the fault, the client gets an answer)
             response = problem_response(self._problem(fault, request))
         if request.method == "HEAD":
             response.headers = {**response.headers, "Content-Length": str(_length(response))}
@@ -61,13 +61,13 @@ class Api:
         return known
 
 
-#: Faults of the inside by the problem that they are answered with, and what is said; None: what they say.
+#: The problem and the detail that each internal fault is answered with; None: the fault's own message.
 _PROBLEMS: Mapping[type[Exception], tuple[str, str | None]] = {
     TooLarge: ("too-large", None),
     BrokenBody: ("timeout", None),
     NotCaughtUp: ("behind", None),
     Busy: ("unavailable", "more commands wait than can be answered in time"),
-    NotOwner: ("unavailable", "the owner of this is moving"),
+    NotOwner: ("unavailable", "the partition is being reassigned; nothing was done, so try again"),
     OutcomeUnknown: ("gateway-timeout", UNKNOWN),
     LogFault: ("unavailable", "its storage cannot be used just now; nothing was changed"),
     StorageFault: ("unavailable", "its storage cannot be used just now"),
@@ -75,7 +75,7 @@ _PROBLEMS: Mapping[type[Exception], tuple[str, str | None]] = {
 
 
 def as_problem(fault: Exception) -> Problem | None:
-    """Return how a fault is answered; None for a defect."""
+    """Return the problem that a fault is answered with; None for a defect."""
     if isinstance(fault, Problem):
         return fault
     if isinstance(fault, Refused):
@@ -88,7 +88,7 @@ def as_problem(fault: Exception) -> Problem | None:
 
 
 def _text(target: str) -> str:
-    """Return the target. Raises `Problem` for bytes that are no UTF-8: they stand in it as surrogates."""
+    """Return the target. Raises `Problem` if it is not UTF-8: the wrong bytes are surrogates in it."""
     try:
         target.encode()
     except UnicodeEncodeError:
@@ -104,7 +104,7 @@ def _refusal(fault: Refused) -> Problem:
     return Problem(fault.KIND, f"{fault.field} {fault.detail}", Fault(fault.detail, pointer=pointer))
 
 
-#: A label must not be a client's to invent: each value is a series of its own for ever.
+#: The methods that are labels of metrics: a client must not be able to add series by inventing methods.
 _METHODS = frozenset({"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"})
 
 

@@ -1,4 +1,4 @@
-"""A command that has come to the wrong instance goes on to the owner of its partition, once."""
+"""Forwards a command that arrived at the wrong instance to the owner of its partition, once."""
 
 import re
 from collections.abc import Iterable
@@ -12,12 +12,12 @@ from bookshelf.runtime.aggregate.command import NotOwner
 from bookshelf.runtime.api import header_fields
 from bookshelf.runtime.api.ownership import owned
 
-#: The id that the command was given where it came in, so that it is the same command at its owner.
+#: The header with the id that the first instance gave the command, so that its owner uses the same.
 COMMAND = "Bookshelf-Command"
 _MADE = re.compile(r"[0-9a-f]{8}-[0-9a-f]{4}-7[0-9a-f]{3}-[89ab][0-9a-f]{3}-[0-9a-f]{12}", re.ASCII)
-#: What is said of a command whose answer did not come.
+#: The detail of the problem for a command whose answer did not come.
 UNKNOWN = "whether this was done is not known yet; send it again with the same Idempotency-Key"
-#: What an instance answers that has done nothing; how many are asked before the client hears that.
+#: The status of an instance that has done nothing, and how many instances are tried in total.
 _UNAVAILABLE = 503
 _TRIES = 3
 
@@ -25,26 +25,26 @@ _TRIES = 3
 def forwarded_id(headers: Headers) -> str | None:
     """Return the id that another instance has given the command; None if it comes from a client.
 
-    Anyone can send the header, and gains nothing by it (docs/decisions/0013). Only the ids that edges make
-    are taken, UUIDs of version 7: never one of a deadline, nor a key that a client has made up from words.
+    Any client can send the header, and gains nothing by it (docs/decisions/0013). Only ids as instances make
+    them are accepted, UUIDs of version 7: no id of a deadline, and no key of a client's own making.
     Raises `Problem`.
     """
     given = headers.get(COMMAND)
     if given is None or _MADE.fullmatch(given):
         return given
-    said = "is for services among themselves: leave it out, and send an Idempotency-Key"
-    raise Problem("malformed", f"{COMMAND} {said}", Fault(said, header=COMMAND))
+    detail = "is for services among themselves: leave it out, and send an Idempotency-Key"
+    raise Problem("malformed", f"{COMMAND} {detail}", Fault(detail, header=COMMAND))
 
 
 class Forwarder(Protocol):
-    """Whoever knows where else a command can go."""
+    """Sends a command to the instance that owns its partition."""
 
     async def send(self, request: Request, content: bytes, command_id: str, elsewhere: NotOwner) -> Response:
-        """Send it to its owner. Raises `NotOwner` if that is not known, or is moving."""
+        """Send a command to its owner. Raises `NotOwner` if none is known, or the partition is moving."""
 
 
 class OwnerForwarder:
-    """Finds owners in discovery. A command makes one hop at most: who is asked second answers for itself."""
+    """Finds owners in discovery. A command is forwarded once at most: the second instance answers itself."""
 
     def __init__(self, aggregate: str, discovery: Discovery, transport: Transport) -> None:
         self._aggregate = aggregate
@@ -52,7 +52,7 @@ class OwnerForwarder:
         self._transport = transport
 
     async def send(self, request: Request, content: bytes, command_id: str, elsewhere: NotOwner) -> Response:
-        """Send it to its owner; while it moves two may say that they are. Raises `NotOwner`, `Problem`."""
+        """Send a command to the instances that claim the partition, in turn. Raises `NotOwner`, `Problem`."""
         refused: Response | None = None
         for owner in () if COMMAND in request.headers else self._owners(elsewhere.partition):
             if refused is not None:
@@ -72,7 +72,7 @@ class OwnerForwarder:
         return refused
 
     def _owners(self, partition: int) -> Iterable[Instance]:
-        """Return who says that the partition is theirs; whoever has died may go on saying so for a while."""
+        """Return the instances that claim the partition: two while it moves, or one that has just died."""
         return [
             instance
             for instance in self._discovery.snapshot().instances

@@ -1,4 +1,4 @@
-"""What requests and answers say in headers: entity tags, idempotency keys, positions.
+"""Reads the header fields of requests: entity tags, idempotency keys, positions, deadlines, trace ids.
 
 Sources: RFC 9110 (ETag, If-Match, If-None-Match); draft-ietf-httpapi-idempotency-key-header;
 W3C Trace Context (traceparent).
@@ -14,19 +14,19 @@ from bookshelf.http.problem import Fault, Problem
 POSITION = "Bookshelf-Position"
 AFTER = "Bookshelf-After"
 KEY = "Idempotency-Key"
-#: Who sends a request, as the gateway has made out. Services believe it: their ports are not for everyone.
+#: The user that a request comes from, set by the gateway; services trust it, as clients cannot reach them.
 ACTOR = "Bookshelf-Actor"
 REPLAYED = "Idempotency-Replayed"
-#: Seconds that the answer is still waited for, from whoever waits.
+#: Seconds that the sender will still wait for the answer.
 TIME_LEFT = "Bookshelf-Time-Left"
-#: Beside a key that the gateway has made, and no client chosen: which try of the request this is.
+#: The number of the attempt; set if the idempotency key was made by the gateway and not by the client.
 TRY = "Bookshelf-Try"
 
-#: Characters of an idempotency key, and positions in one Bookshelf-After.
+#: The form of an idempotency key, and the most positions in one Bookshelf-After.
 _KEY_FORM = re.compile(r'"?([\x21\x23-\x7e][\x20\x21\x23-\x7e]{0,253}[\x21\x23-\x7e]|[\x21\x23-\x7e])"?')
 _MAX_POSITIONS = 64
 
-#: The same for JSON Schema, where a pattern may match anywhere if it is not tied down.
+#: The same for JSON Schema, where a pattern that is not anchored may match anywhere.
 KEY_PATTERN = f"^{_KEY_FORM.pattern}$"
 # The number of positions is not counted here: RE2 takes no counted group that counts inside.
 AFTER_PATTERN = f"^({FORM.pattern}( *, *{FORM.pattern})*)?$"
@@ -42,25 +42,25 @@ def key(headers: Headers, name: str = KEY) -> str | None:
     given = headers.get(name)
     if given is None:
         return None
-    found = _KEY_FORM.fullmatch(given)
-    if found is None:
+    match = _KEY_FORM.fullmatch(given)
+    if match is None:
         raise _bad(name, "is 1 to 255 printable ASCII characters, without quotes inside")
-    return found[1]
+    return match[1]
 
 
 def outcome_unknown(headers: Headers, made: str | None = None) -> Problem:
     """Return the 504 for a command that may or may not have been carried out.
 
-    It names the key with which the client can send the command again and is answered as the first time: the
-    one in `headers`, else the id that was `made` for the command. Without either it says to look first.
+    It has the key with which the client can safely send the command again: the one in `headers`, else the id
+    that was `made` for the command. Without either, the detail asks the client to look first.
     """
-    found = _KEY_FORM.fullmatch(headers.get(KEY, made or ""))
+    match = _KEY_FORM.fullmatch(headers.get(KEY, made or ""))
     unknown = "the service did not answer in time, so whether this was done is not known; "
-    if found is None:
+    if match is None:
         return Problem("gateway-timeout", unknown + f"look before you send it again, or use the same {KEY}")
-    detail = f"{unknown}send it again with the header {KEY}: {found[1]}"
-    problem = Problem("gateway-timeout", detail, Idempotency_Key=found[1])
-    problem.members = {KEY.lower(): found[1]}
+    detail = f"{unknown}send it again with the header {KEY}: {match[1]}"
+    problem = Problem("gateway-timeout", detail, Idempotency_Key=match[1])
+    problem.members = {KEY.lower(): match[1]}
     return problem
 
 
@@ -98,27 +98,27 @@ def trace(headers: Headers) -> str:
 
 
 def time_left(headers: Headers, most_s: float) -> float:
-    """Return the seconds that an answer is still waited for: what the header says, `most_s` at the most.
+    """Return the seconds that the sender still waits, from the header, at most `most_s`.
 
-    Raises `Problem` if there are none.
+    Raises `Problem` if none are left.
     """
     given = headers.get(TIME_LEFT)
     if given is None or _SECONDS.fullmatch(given) is None:
         return most_s
     left_s = float(given)
     if left_s <= 0:
-        raise Problem("gateway-timeout", "no one waits for the answer any more, so nothing was done")
+        raise Problem("gateway-timeout", "the deadline was over before processing started; nothing was done")
     return min(left_s, most_s)
 
 
 def actor(headers: Headers) -> str:
-    """Return who sends this; "reader" as long as no one in particular does."""
+    """Return the user that the request comes from; "reader" if none is named."""
     given = headers.get(ACTOR, "")
     return given if _ACTOR.fullmatch(given) else "reader"
 
 
 def unchanged(headers: Headers, tag: str) -> bool:
-    """Whether If-None-Match names this tag (with its quotes): then 304 says all."""
+    """Return True if If-None-Match has this tag (with its quotes), so that the answer is 304."""
     given = headers.get("If-None-Match")
     if given is None:
         return False

@@ -1,4 +1,4 @@
-"""Who owns what, as instances say it in their metadata, and which partition something belongs to."""
+"""Writes and reads the partitions that an instance owns, in the metadata of its registration."""
 
 import re
 from collections.abc import Iterable, Mapping
@@ -7,7 +7,7 @@ from uuid import UUID, uuid5
 
 from bookshelf.log.partition import partition_of
 
-#: Keys of metadata: the partitions that an instance owns of an aggregate, like `0,3`; and of how many.
+#: Keys of metadata: the partitions of an aggregate that an instance owns, like `0,3`; how many there are.
 OWNS = "owns-"
 PARTITIONS = "partitions-"
 #: Bytes of one value of metadata: Consul's limit.
@@ -52,9 +52,12 @@ def owned(meta: Mapping[str, str], aggregate: str) -> frozenset[int]:
     value = meta.get(OWNS + aggregate, "")
     if value.startswith(_BITS):
         return _from_bits(value.removeprefix(_BITS))
-    found = (_RANGE.fullmatch(part) for part in value.split(","))
+    matches = (_RANGE.fullmatch(part) for part in value.split(","))
     return frozenset(
-        number for one in found if one is not None for number in range(int(one[1]), int(one[2] or one[1]) + 1)
+        number
+        for match in matches
+        if match is not None
+        for number in range(int(match[1]), int(match[2] or match[1]) + 1)
     )
 
 
@@ -66,16 +69,16 @@ def _from_bits(digits: str) -> frozenset[int]:
 
 
 def partitions(meta: Mapping[str, str], aggregate: str) -> int:
-    """Return how many partitions an instance says that there are; 0 if it does not say."""
-    said = meta.get(PARTITIONS + aggregate, "")
-    return int(said) if said.isascii() and said.isdigit() and len(said) < 5 else 0  # noqa: PLR2004 (no more digits)
+    """Return the number of partitions in an instance's metadata; 0 if it has none."""
+    text = meta.get(PARTITIONS + aggregate, "")
+    return int(text) if text.isascii() and text.isdigit() and len(text) < 5 else 0  # noqa: PLR2004 (no more digits)
 
 
 def partition(subject: str, count: int) -> int:
-    """Return the partition of an aggregate's id."""
+    """Return the partition that an aggregate's id belongs to."""
     return partition_of(subject, count)
 
 
 def created(command_id: str) -> str:
-    """Return the id of what a command creates: the same command makes the same thing."""
+    """Return the id of the aggregate that a command creates: derived from the command's id, so repeatable."""
     return str(uuid5(_IDS, command_id))

@@ -1,4 +1,4 @@
-"""A route that is answered from a view: wait until the view is there, look it up, answer."""
+"""The endpoint of a query route: waits until the view has the caller's positions, queries it, and answers."""
 
 import asyncio
 from collections.abc import Mapping
@@ -17,13 +17,13 @@ from bookshelf.runtime.api.response_cache import RenderedResponse, ResponseCache
 from bookshelf.runtime.decoding import Decoder
 from bookshelf.runtime.view.host import ViewHost
 
-#: Seconds that a query may take, all told.
+#: Seconds that a query may take in total.
 DEADLINE_S = 30.0
 _encode = msgspec.json.Encoder().encode
 
 
 class QueryEndpoint:
-    """One query route of a service."""
+    """Answers the requests of one query route."""
 
     def __init__(self, route: QueryRoute, host: ViewHost) -> None:
         self._route = route
@@ -32,21 +32,21 @@ class QueryEndpoint:
         self._hot = ResponseCache()
 
     async def __call__(self, request: Request, path: Mapping[str, str]) -> Response:
-        """Answer the query. Raises `Problem`, `Refused`, `Behind`, `StorageFault`."""
-        found = await self._found(request, path)
-        headers = {"ETag": found.tag, "Cache-Control": "no-cache"}
-        if found.after is not None:
-            headers["Link"] = _next(request.target, found.after)
-        if header_fields.unchanged(request.headers, found.tag):
+        """Answer the query. Raises `Problem`, `Refused`, `NotCaughtUp`, `StorageFault`."""
+        rendered = await self._answer(request, path)
+        headers = {"ETag": rendered.tag, "Cache-Control": "no-cache"}
+        if rendered.after is not None:
+            headers["Link"] = _next(request.target, rendered.after)
+        if header_fields.unchanged(request.headers, rendered.tag):
             return Response(304, headers)
         headers["Content-Type"] = "application/json"
-        return Response(200, headers, found.body)
+        return Response(200, headers, rendered.body)
 
-    async def _found(self, request: Request, path: Mapping[str, str]) -> RenderedResponse:
+    async def _answer(self, request: Request, path: Mapping[str, str]) -> RenderedResponse:
         try:
             async with asyncio.timeout(header_fields.time_left(request.headers, DEADLINE_S)):
-                if places := header_fields.after(request.headers):
-                    await self._host.after(places)
+                if positions := header_fields.after(request.headers):
+                    await self._host.after(positions)
                 try:
                     return await self._current(request, path)
                 except NotFound:

@@ -1,4 +1,4 @@
-"""Answers that were rendered already: once for each revision of the rows, however many ask at a time."""
+"""A cache of rendered answers: each is rendered once per revision of the view, even if requests overlap."""
 
 import asyncio
 from collections import OrderedDict
@@ -26,7 +26,7 @@ class _Entry(NamedTuple):
 
 
 class ResponseCache:
-    """A least-recently-used cache by request target. A refusal is an answer too; a fault is not kept."""
+    """A least-recently-used cache by request target. Refusals are cached like answers; faults are not."""
 
     def __init__(self) -> None:
         self._entries: OrderedDict[str, _Entry] = OrderedDict()
@@ -36,7 +36,7 @@ class ResponseCache:
     async def get(
         self, target: str, revision: Hashable, render: Callable[[], Awaitable[RenderedResponse]]
     ) -> RenderedResponse:
-        """Return the answer as of `revision` or newer, rendering it if need be. Raises what that raises."""
+        """Return the answer as of `revision` or newer; call `render` if needed. Raises what that raises."""
         entry = self._entries.get(target)
         if entry is None or entry.revision != revision:
             self._forget(target)

@@ -9,7 +9,7 @@ from msgspec import Meta
 from bookshelf.http.problem import Problem
 from bookshelf.runtime.decoding import Decoder
 
-Name = Annotated[str, Meta(pattern="^[a-z]+$", extra={"mend": "is small letters"})]
+Name = Annotated[str, Meta(pattern="^[a-z]+$", extra={"hint": "is small letters"})]
 
 
 class Inner(msgspec.Struct, forbid_unknown_fields=True):
