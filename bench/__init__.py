@@ -1,1 +1,1 @@
-"""Measures this machine: how fast, how soon, how large. It says figures and judges none."""
+"""Benchmarks: measure throughput, latency, start time and memory on this machine, without pass or fail."""

@@ -1,4 +1,4 @@
-"""`python -m bench`: prints figures of this machine as JSON."""
+"""`python -m bench`: runs the benchmarks on this machine and prints the figures as JSON."""
 
 import asyncio
 import contextlib
@@ -21,9 +21,9 @@ from bookshelf.config import read_network, with_port
 from bookshelf.runtime.logs import configure
 
 _OWN = Plan()
-#: Those of Kafka alone; the others are measured of both.
+#: The last three exist for Kafka only.
 _NAMES = [*(one.name for one in MEASUREMENTS), "bare", "replay", "takeover"]
-#: Seconds in which a broker is to be reached.
+#: Seconds within which a broker must accept a connection.
 _REACH_S = 3.0
 _ON_KAFKA = "with --log kafka: bare, posts, visible, replay; takeover, memory (only by name or --all)"
 
@@ -33,31 +33,41 @@ _LIST = "; ".join(f"{one.name}: {one.what}{' (only by name or --all)' * one.larg
 @click.command(epilog=f"{_LIST}; {_ON_KAFKA}")
 @click.argument("names", metavar="[NAME]...", nargs=-1, type=click.Choice(_NAMES))
 @click.option(
-    "--log", type=click.Choice(["sqlite", "kafka"]), default="sqlite", show_default=True, help="Which log."
+    "--log",
+    type=click.Choice(["sqlite", "kafka"]),
+    default="sqlite",
+    show_default=True,
+    help="The log to measure on.",
 )
 @click.option("--broker", metavar="ADDR", help="For --log kafka: a broker, 127.0.0.1:9092 if none is set.")
-@click.option("--all", "everything", is_flag=True, help="Also what takes minutes.")
+@click.option("--all", "everything", is_flag=True, help="Include the measurements that take minutes.")
 @click.option(
-    "--runs", type=click.IntRange(1, 100), default=_OWN.runs, show_default=True, help="Runs of each."
+    "--runs",
+    type=click.IntRange(1, 100),
+    default=_OWN.runs,
+    show_default=True,
+    help="Runs of each measurement.",
 )
 @click.option(
     "--seconds",
     type=click.FloatRange(0.05, 600),
     default=_OWN.seconds,
     show_default=True,
-    help="Of each load.",
+    help="Seconds of each load.",
 )
 @click.option(
-    "--books", type=click.IntRange(20, 10_000_000), help="Books on the shelf, not each one's own number."
+    "--books",
+    type=click.IntRange(20, 10_000_000),
+    help="Books on the shelf, instead of each measurement's default.",
 )
 @click.option(
     "--requests",
     type=click.IntRange(1, 1_000_000_000),
     default=_OWN.requests,
     show_default=True,
-    help="At least so many for `lasting`.",
+    help="The least number of requests for `lasting`.",
 )
-@click.option("--json", "_", is_flag=True, help="Print JSON, as it does anyway.")
+@click.option("--json", "_", is_flag=True, help="Print JSON; it always does.")
 def bench(
     names: tuple[str, ...],
     *,
@@ -65,9 +75,9 @@ def bench(
     broker: str | None,
     everything: bool,
     _: bool,
-    **plan: Any,  # noqa: ANN401 (the plan's)
+    **plan: Any,  # noqa: ANN401 (the fields of Plan)
 ) -> None:
-    """Measure this machine; print figures as JSON, and judge none."""
+    """Measure this machine and print the figures as JSON."""
     configure("error", "auto")
 
     def go() -> None:
@@ -85,7 +95,7 @@ def bench(
 
 
 def _reached(broker: str | None) -> str:
-    """Return where the broker is, once it was seen that there is one."""
+    """Return the addresses of the brokers; exit if none accepts a connection."""
     found = read_network(os.environ, broker=broker).broker
     if not any(_answers(with_port(place, "9092")) for place in found.split(",")):
         stop(f"no broker answers at {found}: start one with `make kafka`, or name another with --broker")
@@ -101,8 +111,8 @@ def _answers(place: str) -> bool:
 
 async def _bench(what: Sequence[Measurement], plan: Plan) -> None:
     this = asyncio.current_task()
-    assert this is not None  # noqa: S101 (it runs)
-    # what was begun is ended: no shelf runs on, no folder is left
+    assert this is not None  # noqa: S101 (this coroutine runs in a task)
+    # cancelled, so that the processes are ended and the folders removed
     asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, this.cancel)
     try:
         report = await measured(what, plan, partial(click.echo, err=True))

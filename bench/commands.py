@@ -1,4 +1,4 @@
-"""Commands without HTTP: decided, appended, fsynced, answered; beside another library doing the same."""
+"""Measures commands without HTTP: decided, appended, fsynced; beside the library `eventsourcing`."""
 
 import asyncio
 import time
@@ -6,13 +6,13 @@ from pathlib import Path
 from typing import Any
 
 from bench.figures import latencies
-from bench.inside import newbook, sent, world
+from bench.in_process import newbook, open_infrastructure, sent
 from bench.measurement import Figures, Measurement, Plan, Sample
 from bookshelf.config import missing_extra
 from bookshelf.runtime.aggregate.host import AggregateHost
 
 _OURS = {
-    "what": "one new aggregate a command; commands that wait share a commit; askers are tasks of one loop",
+    "what": "one new aggregate per command; queued commands share a commit; clients are tasks of one loop",
     "journal_mode": "wal",
     "synchronous": 2,
 }
@@ -20,11 +20,11 @@ _OURS = {
 
 async def _run(plan: Plan, folder: Path) -> Sample:
     figures: Figures = {}
-    async with world(folder / "own") as there, newbook(there) as books:
+    async with open_infrastructure(folder / "own") as infrastructure, newbook(infrastructure) as books:
         for askers in (1, plan.connections):
             figures[f"bookshelf, {askers} asking"] = await _asked(books, askers, plan.seconds)
     theirs, facts = await asyncio.to_thread(_rival, plan, folder / "rival.sqlite")
-    return Sample(figures | theirs, {"synchronous 2": "an fsync a commit", "bookshelf": _OURS, **facts})
+    return Sample(figures | theirs, {"synchronous 2": "an fsync per commit", "bookshelf": _OURS, **facts})
 
 
 async def _asked(books: AggregateHost, askers: int, seconds: float) -> dict[str, float]:
@@ -44,12 +44,12 @@ async def _asked(books: AggregateHost, askers: int, seconds: float) -> dict[str,
 
 def _rival(plan: Plan, file: Path) -> tuple[Figures, dict[str, Any]]:
     try:
-        from bench.rival import Rival  # noqa: PLC0415 (an optional extra)
+        from bench.eventsourcing_baseline import EventSourcingBaseline  # noqa: PLC0415 (an optional extra)
     except ModuleNotFoundError as fault:
         why = str(missing_extra("the comparison", fault, "bench"))
         return {}, {"eventsourcing": None, "why": why}
 
-    rival = Rival(file)
+    rival = EventSourcingBaseline(file)
     try:
         found = {f"eventsourcing, {n} asking": rival.asked(n, plan.seconds) for n in (1, plan.connections)}
         return found, {"eventsourcing": rival.facts()}

@@ -1,11 +1,11 @@
-"""The log by itself: events appended, and events read back into state."""
+"""Measures the log alone: appends, and replays of events into states and views."""
 
 import time
 from itertools import islice
 from pathlib import Path
 
-from bench import library
-from bench.inside import newbook, view, world
+from bench import sample_books
+from bench.in_process import newbook, open_infrastructure, view
 from bench.measurement import Figures, Measurement, Plan, Sample
 from bookshelf.log.port import Log, NewRecord
 from bookshelf.log.sqlite.log import SqliteLog
@@ -16,10 +16,10 @@ from bookshelf.shelf.events import TOPIC
 _BOOKS = 180_000
 _READ = 500
 _FACTS = {
-    "append": "one writer that waits for each append; an fsync each",
-    "replay, fold": "tail, envelope, event, evolve, one state a book",
-    "replay, owner": "the same by a new owner, who also remembers commands and stores what it holds",
-    "replay, view": "the list's rows, words and history, made from nothing",
+    "append": "one writer, one append after the other, with an fsync each",
+    "replay, fold": "read from a tail, decoded and evolved into one state per book",
+    "replay, owner": "the same by a new owner, which also keeps completed commands and fills its state store",
+    "replay, view": "the view `booklist` rebuilt from the start: rows, words and history",
 }
 
 
@@ -30,8 +30,8 @@ async def _run(plan: Plan, folder: Path) -> Sample:
         figures[f"append, {size} at a time"] = {"events_per_s": await _appended(log, size, plan.seconds)}
         await log.close()
     books = plan.count(_BOOKS)
-    await library.fill(folder / "own", books)
-    events = library.events(books)
+    await sample_books.fill(folder / "own", books)
+    events = sample_books.events(books)
     for name, replay in (("fold", _folded), ("owner", _owned), ("view", _viewed)):
         taken_s = await replay(folder / "own", events)
         figures[f"replay, {name}"] = {"events_per_s": events / taken_s, "seconds": taken_s}
@@ -39,13 +39,13 @@ async def _run(plan: Plan, folder: Path) -> Sample:
 
 
 async def _appended(log: Log, size: int, seconds: float) -> float:
-    pen = await log.writer("bench", TOPIC, 0)
-    waiting: list[NewRecord] = list(islice(library.records(1000), 1000))
+    writer = await log.writer("bench", TOPIC, 0)
+    waiting: list[NewRecord] = list(islice(sample_books.records(1000), 1000))
     began = time.perf_counter()
     written = 0
     while time.perf_counter() < began + seconds:
         start = written % 1000
-        await pen.append(waiting[start : start + size])
+        await writer.append(waiting[start : start + size])
         written += size
     return written / (time.perf_counter() - began)
 
@@ -65,16 +65,16 @@ async def _folded(folder: Path, events: int) -> float:
 
 
 async def _owned(folder: Path, _events: int) -> float:
-    async with world(folder) as there:
+    async with open_infrastructure(folder) as infrastructure:
         began = time.perf_counter()
-        async with newbook(there):
+        async with newbook(infrastructure):
             return time.perf_counter() - began
 
 
 async def _viewed(folder: Path, _events: int) -> float:
-    async with world(folder) as there:
+    async with open_infrastructure(folder) as infrastructure:
         began = time.perf_counter()
-        async with view(there):
+        async with view(infrastructure):
             return time.perf_counter() - began
 
 

@@ -1,4 +1,4 @@
-"""Numbers: what is in the middle, what is at the edge, and what several runs say together."""
+"""Statistics of measurements: medians, percentiles, and the spread over several runs."""
 
 from collections.abc import Sequence
 from statistics import median
@@ -9,7 +9,7 @@ from bench.measurement import Figures
 
 
 class Spread(msgspec.Struct, frozen=True):
-    """One figure over all runs."""
+    """One figure over all runs: its median, its extremes, and the value of each run."""
 
     median: float
     min: float
@@ -18,7 +18,7 @@ class Spread(msgspec.Struct, frozen=True):
 
 
 def spread(values: Sequence[float]) -> Spread:
-    """Return what the runs say together."""
+    """Return the spread of a figure's values, one for each run."""
     rounded = [short(value) for value in values]
     return Spread(short(median(values)), min(rounded), max(rounded), rounded)
 
@@ -39,10 +39,10 @@ def percentile(values: Sequence[float], percent: float) -> float:
 
 
 def latencies(seconds: Sequence[float]) -> dict[str, float]:
-    """Return the middle and the edge in milliseconds."""
+    """Return the median and the 99th percentile in milliseconds."""
     return {"p50_ms": 1e3 * percentile(seconds, 50), "p99_ms": 1e3 * percentile(seconds, 99)}
 
 
 def short(value: float) -> float:
-    """Return a figure without digits that mean nothing: four, and more only before the point."""
+    """Return a figure with four significant digits, or as an integer if it has more before the point."""
     return float(round(value)) if abs(value) >= 1000 else float(f"{value:.4g}")  # noqa: PLR2004 (four digits)

@@ -1,4 +1,4 @@
-"""The gateway beside others that do its work: the same upstream, the same load, in turn."""
+"""Measures the gateway beside other reverse proxies: the same upstream and the same load, in turn."""
 
 import asyncio
 import os
@@ -12,22 +12,22 @@ from tempfile import TemporaryFile
 from typing import IO, Any
 
 from bench import programs
-from bench.doors import HOST, PATH, PREFIX
 from bench.load import Load
 from bench.measurement import BenchFault, Figures, Measurement, Plan, Sample
+from bench.proxies import HOST, PATH, PREFIX
 from bench.wire import get
 from bookshelf.config import missing_extra
 from bookshelf.http.server.server import free_port
 
-#: Seconds until a door must be open, and between two looks.
+#: Seconds within which a program must listen, and between two checks.
 _OPEN_S = 20.0
 _LOOK_S = 0.02
-#: Seconds of a load that is not counted.
+#: Seconds of the warm-up load, which is not counted.
 _WARM_S = 1.0
 _WHAT = {
-    "upstream": "asked without anything between",
-    "gateway": "every protection on, with a rate for each client; no access log",
-    "naive": "a handler of aiohttp.web with aiohttp's client, and no more",
+    "upstream": "requested directly, without a proxy",
+    "gateway": "with all limits, among them a rate for each client; no access log",
+    "naive": "a minimal handler of aiohttp.web with aiohttp's client",
     "nginx": "one worker, with limits on rate and connections",
     "haproxy": "one thread",
 }
@@ -35,7 +35,7 @@ _WHAT = {
 
 async def _run(plan: Plan, folder: Path) -> Sample:
     try:
-        import limits  # noqa: F401, PLC0415 (an extra; the processes that are measured need it)
+        import limits  # noqa: F401, PLC0415 (an extra; the measured processes need it)
     except ModuleNotFoundError as fault:
         raise BenchFault(str(missing_extra("python -m bench gateway", fault, "gateway"))) from None
     figures: Figures = {}
@@ -50,7 +50,7 @@ async def _run(plan: Plan, folder: Path) -> Sample:
                 facts["missing"].append(name)
                 continue
             path = PATH if name == "upstream" else PREFIX + PATH
-            async with _door(name, command, port):
+            async with _running(name, command, port):
                 await load(port, path, plan.connections, _WARM_S)
                 figures[name] = await load(port, path, plan.connections, plan.seconds)
             facts[name] = what
@@ -58,16 +58,16 @@ async def _run(plan: Plan, folder: Path) -> Sample:
 
 
 async def load(port: int, path: str, connections: int, seconds: float) -> dict[str, float]:
-    """Return the figures of a load by wrk, or by our own where there is none."""
+    """Return the figures of a load by wrk, or by `Load` if wrk is not installed."""
     if programs.found("wrk") is None:
         return await Load([get(path)], 200).run(port, connections, seconds)
     return await programs.wrk(f"http://{HOST}:{port}{path}", connections, seconds)
 
 
 def _compared(figures: Figures) -> Figures:
-    """Add how the gateway stands to each of the others."""
+    """Add the gateway's rate as a share of each other one."""
     own = figures["gateway"]["per_s"]
-    shares = {f"of {name}": own / one["per_s"] for name, one in figures.items() if name != "gateway"}
+    shares = {f"of {name}": own / figure["per_s"] for name, figure in figures.items() if name != "gateway"}
     return {**figures, "gateway, share": shares}
 
 
@@ -81,13 +81,13 @@ def _command(name: str, folder: Path, port: int, upstream: int) -> list[str] | N
 
 
 def own(which: str, port: int, upstream: int) -> list[str]:
-    """Return the command of a door of ours."""
-    return [sys.executable, "-m", "bench.doors", which, str(port), str(upstream)]
+    """Return the command that runs one of the proxies of `bench.proxies`."""
+    return [sys.executable, "-m", "bench.proxies", which, str(port), str(upstream)]
 
 
 @asynccontextmanager
-async def _door(name: str, command: list[str], port: int) -> AsyncIterator[None]:
-    if name == "upstream":  # it is open already
+async def _running(name: str, command: list[str], port: int) -> AsyncIterator[None]:
+    if name == "upstream":  # it runs already
         yield
         return
     async with opened(name, command, port):
@@ -98,7 +98,7 @@ async def _door(name: str, command: list[str], port: int) -> AsyncIterator[None]
 async def opened(name: str, command: list[str], port: int) -> AsyncIterator[asyncio.subprocess.Process]:
     """Run a program that listens on a port, in a process of its own, until the block ends.
 
-    Raises `BenchFault` if it does not listen in time, or ends by itself: with the last line that it wrote.
+    Raises `BenchFault` if it does not listen in time, or exits early; the message ends with its last line.
     """
     with TemporaryFile() as errors:
         process = await asyncio.create_subprocess_exec(

@@ -1,9 +1,9 @@
-"""Queries, on a shelf that rests: what is asked again is answered as it was rendered before."""
+"""Measures queries on an idle shelf: repeated queries are answered from the cache of rendered responses."""
 
 from collections.abc import Mapping
 from pathlib import Path
 
-from bench import library
+from bench import sample_books
 from bench.load import Load
 from bench.measurement import Figures, Measurement, Plan, Sample
 from bench.server import server
@@ -13,13 +13,13 @@ _BOOKS = 1000
 _FACTS = {
     "list": "GET /books?limit=100",
     "last": "GET /books/last/read",
-    "one": "GET /books/{id}, every book in turn: more than are kept rendered, so each is looked up",
+    "one": "GET /books/{id}, every book in turn: more than the response cache holds, so each is looked up",
 }
 
 
 async def _run(plan: Plan, folder: Path) -> Sample:
     books = plan.count(_BOOKS)
-    await library.fill(folder / "shelf", books)
+    await sample_books.fill(folder / "shelf", books)
     figures: Figures = {}
     async with server(folder / "shelf") as shelf:
         services = {"list": shelf.services["booklist"], "one": shelf.services["booklist"]}
@@ -35,7 +35,7 @@ async def _run(plan: Plan, folder: Path) -> Sample:
 
 
 def _targets(books: int) -> Mapping[str, list[str]]:
-    every = [f"/books/{library.book_id(number)}" for number in range(books)]
+    every = [f"/books/{sample_books.book_id(number)}" for number in range(books)]
     return {"list": ["/books?limit=100"], "last": ["/books/last/read"], "one": every}
 
 

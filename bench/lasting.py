@@ -1,19 +1,19 @@
-"""Whether the gateway's memory stays as it is, however many requests it has forwarded."""
+"""Measures whether the gateway's memory grows with the number of forwarded requests."""
 
 from contextlib import AsyncExitStack
 from pathlib import Path
 
-from bench.doors import PATH, PREFIX
 from bench.gateway import load, opened, own
 from bench.measurement import Figures, Measurement, Plan, Sample
 from bench.memory import resident
+from bench.proxies import PATH, PREFIX
 from bookshelf.http.server.server import free_port
 
-#: Looks at its memory on the way.
+#: How often its memory is read during the load.
 _LOOKS = 10
 _FACTS = {
-    "of N": "after so many requests: resident now (rss), and at the most until then (peak)",
-    "first": "after the first tenth, when all that is made once is there",
+    "of N": "after that part of the requests: resident memory now (rss), and its maximum until then (peak)",
+    "first": "after the first tenth, when one-time allocations are done",
 }
 
 

@@ -1,21 +1,21 @@
-"""A load over HTTP: connections that each ask anew as soon as they are answered."""
+"""A load over HTTP: each connection sends its next request as soon as it has a response."""
 
 import asyncio
 import time
 from collections.abc import Iterator, Sequence
 from itertools import cycle
 
+from bench.connection import ANSWER_S, LoadConnection, connect, expected
 from bench.figures import latencies
-from bench.line import ANSWER_S, Line, expected, line
 from bench.measurement import BenchFault
 from bench.wire import WireResponse
 
-#: Answers that are awaited before anything is timed.
+#: Responses of the warm-up, which is not timed.
 _WARM_UP = 200
 
 
 class Load:
-    """Asks for these requests in turn, and keeps how long each answer took."""
+    """Sends requests in turn over several connections, and keeps the time of each response."""
 
     def __init__(self, requests: Sequence[bytes], status: int) -> None:
         self._requests: Iterator[bytes] = cycle(requests)
@@ -26,7 +26,7 @@ class Load:
         self.taken_s: list[float] = []
 
     async def run(self, port: int, connections: int, seconds: float) -> dict[str, float]:
-        """Return the rate and the latencies of `seconds`. Raises `BenchFault` for any other status."""
+        """Return rate and latencies over `seconds`. Raises `BenchFault` for an unexpected status."""
         await self._all(port, min(connections, _WARM_UP), ANSWER_S, _WARM_UP)
         began = time.perf_counter()
         await self._all(port, connections, seconds, 1 << 62)
@@ -40,10 +40,10 @@ class Load:
                 tasks.create_task(self._connection(port))
 
     async def _connection(self, port: int) -> None:
-        async with line(port) as own:
+        async with connect(port) as own:
             await self._ask_on(own)
 
-    def _ask_on(self, own: Line) -> "asyncio.Future[None]":
+    def _ask_on(self, own: LoadConnection) -> "asyncio.Future[None]":
         ended: asyncio.Future[None] = asyncio.get_running_loop().create_future()
         sent = time.perf_counter()
 

@@ -1,23 +1,23 @@
-"""What a measurement is, and what it gives back."""
+"""The types of measurements: plan, sample and figures."""
 
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, NamedTuple
 
-#: Figures by what was measured and by their name, which ends in their unit.
+#: Figures by subject and name; a name ends with its unit.
 Figures = dict[str, dict[str, float]]
 
 
 class BenchFault(Exception):
-    """What was measured did not do its work, so its speed says nothing; says what it did instead."""
+    """The measured program failed, so that its figures are meaningless; the message describes the failure."""
 
 
 @dataclass(frozen=True, slots=True)
 class Plan:
-    """How much: runs, seconds of each load, connections, requests; books, if not a measurement's own number.
+    """The size of measurements: runs, seconds of each load, connections, requests and books.
 
-    `broker` is where Kafka is, for what is measured there.
+    `books`: None for the default of each measurement. `broker`: the addresses of Kafka; empty for SQLite.
     """
 
     runs: int = 3
@@ -28,12 +28,12 @@ class Plan:
     broker: str = ""
 
     def count(self, own: int) -> int:
-        """Return how many books to work with."""
+        """Return the number of books: the plan's, or else the measurement's default `own`."""
         return own if self.books is None else self.books
 
 
 class Sample(NamedTuple):
-    """What one run found: figures, and facts that one must know to read them."""
+    """The result of one run: figures, and facts that explain them."""
 
     figures: Figures
     facts: dict[str, Any]
@@ -41,7 +41,7 @@ class Sample(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class Measurement:
-    """One thing to measure; `run` gets an empty folder of its own. A `large` one is run when it is named."""
+    """A measurement. `run` gets an empty folder; a `large` one runs only by name or with --all."""
 
     name: str
     what: str

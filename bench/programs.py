@@ -1,4 +1,4 @@
-"""Programs that others have made, where the machine has them: nginx, HAProxy, and wrk, which loads all."""
+"""Third-party programs, if installed: the proxies nginx and HAProxy, and the load generator wrk."""
 
 import asyncio
 import re
@@ -41,7 +41,7 @@ defaults
   timeout client 30s
   timeout server 30s
   timeout http-request 10s
-frontend door
+frontend gateway
   bind 127.0.0.1:{port}
   http-request replace-path /bookshelf(/.*) \\1
   option forwardfor
@@ -53,43 +53,43 @@ backend service
 _RATE = re.compile(r"Requests/sec:\s+([0-9.]+)")
 _SPREAD = re.compile(r"^\s+(50|99)%\s+([0-9.]+)(us|ms|s)\s*$", re.MULTILINE)
 _MS = {"us": 1e-3, "ms": 1.0, "s": 1e3}
-_WRONG = re.compile(r"Non-2xx or 3xx responses: (\d+)|Socket errors: (.*)")
+_FAILURE = re.compile(r"Non-2xx or 3xx responses: (\d+)|Socket errors: (.*)")
 
 
 def found(name: str) -> str | None:
-    """Return where a program is; Debian keeps those of servers off the PATH."""
+    """Return the path of a program; None if missing. Debian has those of servers outside the PATH."""
     return shutil.which(name) or shutil.which(name, path="/usr/sbin:/usr/local/sbin")
 
 
 def nginx(folder: Path, port: int, upstream: int) -> list[str] | None:
-    """Return the command of an nginx with one worker; None if there is none."""
+    """Return the command of nginx with one worker; None if it is not installed."""
     program, file = found("nginx"), folder / "nginx.conf"
     file.write_text(_NGINX.format(folder=folder, port=port, upstream=upstream))
     return None if program is None else [program, "-p", str(folder), "-c", str(file)]
 
 
 def haproxy(folder: Path, port: int, upstream: int) -> list[str] | None:
-    """Return the command of an HAProxy with one thread; None if there is none."""
+    """Return the command of HAProxy with one thread; None if it is not installed."""
     program, file = found("haproxy"), folder / "haproxy.cfg"
     file.write_text(_HAPROXY.format(port=port, upstream=upstream))
     return None if program is None else [program, "-db", "-q", "-f", str(file)]
 
 
 async def wrk(url: str, connections: int, seconds: float) -> dict[str, float]:
-    """Load a door; return its rate and latencies. Raises `BenchFault` for any wrong answer."""
+    """Load a URL with wrk; return rate and latencies. Raises `BenchFault` for any failed request."""
     program = found("wrk")
     if program is None:
         raise BenchFault("wrk is not installed: apt-get install wrk")
-    told = (program, "-t1", f"-c{connections}", f"-d{max(1, round(seconds))}", "--latency", url)
-    process = await asyncio.create_subprocess_exec(*told, stdout=PIPE, stderr=DEVNULL)
-    said = (await process.communicate())[0].decode()
-    return read(said)
+    command = (program, "-t1", f"-c{connections}", f"-d{max(1, round(seconds))}", "--latency", url)
+    process = await asyncio.create_subprocess_exec(*command, stdout=PIPE, stderr=DEVNULL)
+    output = (await process.communicate())[0].decode()
+    return read(output)
 
 
-def read(said: str) -> dict[str, float]:
-    """Return what wrk says. Raises `BenchFault` if not every answer was right."""
-    rate, wrong = _RATE.search(said), _WRONG.search(said)
-    if rate is None or wrong is not None:
-        raise BenchFault(f"wrk says: {wrong[0] if wrong else said[-300:]}")
-    spread = {f"p{percent}_ms": float(value) * _MS[unit] for percent, value, unit in _SPREAD.findall(said)}
+def read(output: str) -> dict[str, float]:
+    """Return the figures in the output of wrk. Raises `BenchFault` if any request failed."""
+    rate, failure = _RATE.search(output), _FAILURE.search(output)
+    if rate is None or failure is not None:
+        raise BenchFault(f"wrk reports: {failure[0] if failure else output[-300:]}")
+    spread = {f"p{percent}_ms": float(value) * _MS[unit] for percent, value, unit in _SPREAD.findall(output)}
     return {"per_s": float(rate[1]), **spread}

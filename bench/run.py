@@ -1,4 +1,4 @@
-"""Runs measurements, several times each, and puts together what they found."""
+"""Runs each measurement several times and makes the report."""
 
 import gc
 import os
@@ -37,7 +37,7 @@ Say = Callable[[str], None]
 
 
 def on_kafka() -> tuple[Measurement, ...]:
-    """Return what is measured there. Raises `WrongSetting` without aiokafka."""
+    """Return the measurements on Kafka. Raises `WrongSetting` without aiokafka."""
     try:
         from bench.kafka import table  # noqa: PLC0415 (an optional extra)
     except ModuleNotFoundError as fault:
@@ -48,20 +48,20 @@ def on_kafka() -> tuple[Measurement, ...]:
 def chosen(
     names: Sequence[str], *, everything: bool, among: Sequence[Measurement] = MEASUREMENTS
 ) -> list[Measurement]:
-    """Return the measurements of these names; without names all but the large ones. Raises `BenchFault`."""
-    if unknown := set(names) - {one.name for one in among}:
-        there = ", ".join(one.name for one in among)
-        msg = f"{', '.join(sorted(unknown))}: not measured of this log; there are {there}"
+    """Return the named measurements; without names all but the large ones. Raises `BenchFault`."""
+    if unknown := set(names) - {measurement.name for measurement in among}:
+        known = ", ".join(measurement.name for measurement in among)
+        msg = f"{', '.join(sorted(unknown))}: not measured of this log; there are {known}"
         raise BenchFault(msg)
     if names:
-        return [one for one in among if one.name in names]
-    return [one for one in among if everything or not one.large]
+        return [measurement for measurement in among if measurement.name in names]
+    return [measurement for measurement in among if everything or not measurement.large]
 
 
 async def measured(measurements: Sequence[Measurement], plan: Plan, say: Say) -> dict[str, Any]:
-    """Return the report. Raises `BenchFault` when what is measured does not do its work."""
+    """Run the measurements and return the report. Raises `BenchFault` if a measured program fails."""
     began = time.perf_counter()
-    results = {one.name: await _measured(one, plan, say) for one in measurements}
+    results = {measurement.name: await _measured(measurement, plan, say) for measurement in measurements}
     return {
         "versions": _versions(),
         "machine": _machine(),
@@ -71,19 +71,19 @@ async def measured(measurements: Sequence[Measurement], plan: Plan, say: Say) ->
     }
 
 
-async def _measured(one: Measurement, plan: Plan, say: Say) -> dict[str, Any]:
+async def _measured(measurement: Measurement, plan: Plan, say: Say) -> dict[str, Any]:
     samples = []
     for number in range(plan.runs):
-        say(f"{one.name}: run {number + 1} of {plan.runs}")
-        samples.append(await _sample(one, plan))
+        say(f"{measurement.name}: run {number + 1} of {plan.runs}")
+        samples.append(await _sample(measurement, plan))
     figures = together([sample.figures for sample in samples])
-    return {"what": one.what, "facts": samples[0].facts, "figures": figures}
+    return {"what": measurement.what, "facts": samples[0].facts, "figures": figures}
 
 
-async def _sample(one: Measurement, plan: Plan) -> Sample:
-    with tempfile.TemporaryDirectory(prefix=f"bookshelf-{one.name}-") as folder:
-        gc.collect()  # what the run before left is not this one's to clear away
-        return await one.run(plan, Path(folder))
+async def _sample(measurement: Measurement, plan: Plan) -> Sample:
+    with tempfile.TemporaryDirectory(prefix=f"bookshelf-{measurement.name}-") as folder:
+        gc.collect()  # garbage of the former run must not be collected during this one
+        return await measurement.run(plan, Path(folder))
 
 
 def _versions() -> dict[str, str | None]:
@@ -108,7 +108,7 @@ def _machine() -> dict[str, Any]:
 
 
 def _fsync_ms() -> float:
-    """Return how long it takes to append 4 KiB durably where the measurements write: every commit has one."""
+    """Return the median time of appending 4 KiB with an fsync, as every commit does, in milliseconds."""
     taken_s: list[float] = []
     with tempfile.TemporaryFile() as file:
         for _ in range(_SYNCS):

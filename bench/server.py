@@ -1,4 +1,4 @@
-"""A real `bookshelf up` in a process of its own."""
+"""Runs a `bookshelf up` in a process of its own."""
 
 import asyncio
 import os
@@ -15,7 +15,7 @@ from bench.measurement import BenchFault
 from bookshelf.config import PREFIX
 from bookshelf.runtime.data_folder import InstanceNote, running
 
-#: Seconds until it must be ready, and until it must have left.
+#: Seconds within which it must be ready, and must have exited after SIGTERM.
 READY_S = 600.0
 _LEAVE_S = 60.0
 
@@ -33,22 +33,22 @@ class Server:
 @asynccontextmanager
 async def server(data: Path) -> AsyncIterator[Server]:
     """Run a shelf on a data folder until the block ends. Raises `BenchFault`."""
-    with data.with_suffix(".stderr").open("w+b") as said:
+    with data.with_suffix(".stderr").open("w+b") as errors:
         began = time.perf_counter()
-        process = await _start(data, said)
+        process = await _start(data, errors)
         try:
-            await _ready(process, said)
+            await _ready(process, errors)
             ready_s = time.perf_counter() - began
             note = running(data)
             if note is None:
-                msg = "the shelf said that it was ready, and its folder has no note of it"
+                msg = "the shelf reported that it is ready, but its folder has no note of it"
                 raise BenchFault(msg)
             yield Server(note, ready_s)
         finally:
             await end(process)
 
 
-async def _start(data: Path, said: IO[bytes]) -> Process:
+async def _start(data: Path, errors: IO[bytes]) -> Process:
     clean = {name: value for name, value in os.environ.items() if not name.startswith(PREFIX)}
     command = (
         sys.executable,
@@ -62,21 +62,23 @@ async def _start(data: Path, said: IO[bytes]) -> Process:
         "--service-ports",
         "auto",
     )
-    return await asyncio.create_subprocess_exec(*command, stdin=DEVNULL, stdout=PIPE, stderr=said, env=clean)
+    return await asyncio.create_subprocess_exec(
+        *command, stdin=DEVNULL, stdout=PIPE, stderr=errors, env=clean
+    )
 
 
-async def _ready(process: Process, said: IO[bytes]) -> None:
+async def _ready(process: Process, errors: IO[bytes]) -> None:
     assert process.stdout is not None  # noqa: S101 (it is a pipe)
     async with asyncio.timeout(READY_S):
         first = await process.stdout.readline()
     if not first:
-        said.seek(0)
-        msg = f"the shelf did not start: {said.read()[-1000:].decode(errors='replace').strip()}"
+        errors.seek(0)
+        msg = f"the shelf did not start: {errors.read()[-1000:].decode(errors='replace').strip()}"
         raise BenchFault(msg)
 
 
 async def end(process: Process) -> None:
-    """Have a process leave, and wait until it has; one that does not is killed."""
+    """Terminate a process and wait for its exit; kill it if that takes too long."""
     if process.returncode is None:
         process.terminate()
     try:

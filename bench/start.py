@@ -1,12 +1,12 @@
-"""How soon it is ready."""
+"""Measures the time from the start until a shelf, or a single service, is ready."""
 
 import asyncio
 import time
 from pathlib import Path
 
-from bench import library
-from bench.inside import world
-from bench.line import HOST
+from bench import sample_books
+from bench.connection import HOST
+from bench.in_process import open_infrastructure
 from bench.measurement import Measurement, Plan, Sample
 from bench.server import server
 from bookshelf.runtime.infrastructure import Infrastructure
@@ -16,23 +16,24 @@ from bookshelf.services import SERVICES
 _BOOKS = 100_000
 _FACTS = {
     "up": "from the start of the process to its first line, printed once gateway and services answer",
-    "full_first": "only the log is there: states and views are made from it",
-    "full_again": "the folder as the run before left it",
-    "service": "one service in process, its log open and empty, until its port answers",
+    "full_first": "the folder has only a log, from which states and views are rebuilt",
+    "full_again": "the same folder, with the states and views of the run before",
+    "service": "one service in this process, with an open and empty log, until its port accepts a connection",
 }
 
 
 async def _run(plan: Plan, folder: Path) -> Sample:
     books = plan.count(_BOOKS)
-    await library.fill(folder / "full", books)
+    await sample_books.fill(folder / "full", books)
     up = {
         "empty_s": await _up(folder / "empty"),
         "full_first_s": await _up(folder / "full"),
         "full_again_s": await _up(folder / "full"),
     }
-    async with world(folder / "own") as there:
+    async with open_infrastructure(folder / "own") as infrastructure:
         services = {
-            f"{service.name}_ms": 1e3 * await _service(index, there) for index, service in enumerate(SERVICES)
+            f"{service.name}_ms": 1e3 * await _service(index, infrastructure)
+            for index, service in enumerate(SERVICES)
         }
     return Sample({"up": up, "service": services}, {"books": books, **_FACTS})
 
@@ -42,9 +43,9 @@ async def _up(data: Path) -> float:
         return shelf.ready_s
 
 
-async def _service(index: int, there: Infrastructure) -> float:
+async def _service(index: int, infrastructure: Infrastructure) -> float:
     began = time.perf_counter()
-    host = ServiceHost(SERVICES[index], there, HOST, 0)
+    host = ServiceHost(SERVICES[index], infrastructure, HOST, 0)
     await host.start()
     _, writer = await asyncio.open_connection(HOST, host.port)
     taken_s = time.perf_counter() - began
@@ -53,4 +54,4 @@ async def _service(index: int, there: Infrastructure) -> float:
     return taken_s
 
 
-START = Measurement("start", "how soon it is ready", _run)
+START = Measurement("start", "time until a shelf, or a service, is ready", _run)

@@ -1,4 +1,4 @@
-"""The least of HTTP/1.1 that a load needs, so that its cost is not taken for the server's."""
+"""A minimal HTTP/1.1 client codec: it must cost little, because client and server share the machine."""
 
 import re
 from typing import NamedTuple
@@ -12,26 +12,26 @@ _NO_BODY = frozenset({204, 304})
 
 
 class WireResponse(NamedTuple):
-    """A whole answer; the head with its status line, as it came."""
+    """A complete response; `head` has the raw status line and headers."""
 
     status: int
     head: bytes
     body: bytes
 
     def header(self, name: str) -> str | None:
-        """Return a header's value."""
-        found = re.search(rb"\r\n%s: *([^\r]*)" % re.escape(name.encode()), self.head, re.IGNORECASE)
-        return found[1].decode() if found else None
+        """Return a header's value; None if it is missing."""
+        match = re.search(rb"\r\n%s: *([^\r]*)" % re.escape(name.encode()), self.head, re.IGNORECASE)
+        return match[1].decode() if match else None
 
 
 class Answers:
-    """Cuts answers out of the bytes as they come. A chunked body is left in its chunks."""
+    """Parses responses from received bytes. A chunked body keeps its chunk framing."""
 
     def __init__(self) -> None:
         self._bytes = b""
 
     def feed(self, data: bytes) -> WireResponse | None:
-        """Return the answer once it is whole. One request is under way at a time, so nothing follows it."""
+        """Return the response once it is complete; with one request at a time, nothing follows it."""
         self._bytes += data
         end = self._bytes.find(b"\r\n\r\n")
         if end < 0:

@@ -1,1 +1,1 @@
-"""The same questions, asked of services on Kafka; beside them what aiokafka does bare, on the same broker."""
+"""The measurements of services on Kafka, and of aiokafka alone on the same broker."""

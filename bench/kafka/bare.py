@@ -1,4 +1,4 @@
-"""What aiokafka does by itself, with the very clients that the adapter makes: the limit for the rest."""
+"""Measures aiokafka alone, with the same clients as the Kafka log: the upper limit of the other figures."""
 
 import asyncio
 import time
@@ -8,9 +8,9 @@ from pathlib import Path
 
 from aiokafka import TopicPartition
 
-from bench import library
+from bench import sample_books
 from bench.figures import latencies
-from bench.kafka.town import Town, town
+from bench.kafka.cluster import BenchCluster, open_cluster
 from bench.measurement import Measurement, Plan, Sample
 from bookshelf.cli.networked import kafka, topics
 from bookshelf.log.kafka.client_lifecycle import stop_producer
@@ -22,16 +22,16 @@ _SIZES = (1, 10, 100)
 _WARM_UP = 50
 _MANY = 8
 _FACTS = {
-    "what": "transactional producers, one transaction after the other on a partition of its own, acks=all",
-    f"{_MANY} producers": "at once, as owners of 8 partitions; 8 events each is what 64 connections give",
+    "what": "transactional producers, each with one transaction at a time on its own partition, acks=all",
+    f"{_MANY} producers": "concurrent, as owners of 8 partitions; 8 events each correspond to 64 connections",
 }
 
 
 async def _run(plan: Plan, folder: Path) -> Sample:
-    async with town(plan, folder, _MANY) as there:
-        await (await KafkaLog.open(kafka(there.network), topics())).close()  # makes the topics
-        alone = {size: await _transactions(there, size, plan.seconds) for size in _SIZES}
-        many = await asyncio.gather(*(_transactions(there, _MANY, plan.seconds, p) for p in range(_MANY)))
+    async with open_cluster(plan, folder, _MANY) as cluster:
+        await (await KafkaLog.open(kafka(cluster.network), topics())).close()  # creates the topics
+        alone = {size: await _transactions(cluster, size, plan.seconds) for size in _SIZES}
+        many = await asyncio.gather(*(_transactions(cluster, _MANY, plan.seconds, p) for p in range(_MANY)))
     figures = {f"transactions of {size}": _figures(size, [taken]) for size, taken in alone.items()}
     together = {f"{_MANY} producers, transactions of {_MANY}": _figures(_MANY, many)}
     return Sample(figures | together, _FACTS)
@@ -39,15 +39,15 @@ async def _run(plan: Plan, folder: Path) -> Sample:
 
 def _figures(size: int, producers: Sequence[Sequence[float]]) -> dict[str, float]:
     rate = sum(size * len(taken) / sum(taken) for taken in producers)
-    return {"events_per_s": rate, **latencies([one for taken in producers for one in taken])}
+    return {"events_per_s": rate, **latencies([seconds for taken in producers for seconds in taken])}
 
 
-async def _transactions(there: Town, size: int, seconds: float, partition: int = 0) -> list[float]:
-    """Return the seconds that each transaction took."""
-    settings = kafka(there.network)
+async def _transactions(cluster: BenchCluster, size: int, seconds: float, partition: int = 0) -> list[float]:
+    """Return the seconds of each transaction after the warm-up."""
+    settings = kafka(cluster.network)
     producer = Clients(settings).producer(f"{settings.prefix}bare-{partition}-{size}")
     await producer.start()
-    records = list(islice(library.records(size), size))
+    records = list(islice(sample_books.records(size), size))
     taken_s: list[float] = []
     began = now = time.perf_counter()
     while now < began + seconds or len(taken_s) <= _WARM_UP:
@@ -64,9 +64,9 @@ async def _transactions(there: Town, size: int, seconds: float, partition: int =
     return taken_s[_WARM_UP:]
 
 
-async def consumed(there: Town, end: int) -> float:
-    """Return the seconds in which a bare consumer reads a partition to its end, and decodes nothing."""
-    settings = kafka(there.network)
+async def consumed(cluster: BenchCluster, end: int) -> float:
+    """Return the seconds in which a consumer reads a partition to its end without decoding."""
+    settings = kafka(cluster.network)
     consumer = Clients(settings).reader()
     where = TopicPartition(settings.prefix + TOPIC, 0)
     await consumer.start()

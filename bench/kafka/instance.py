@@ -1,4 +1,4 @@
-"""`python -m bench.kafka.instance`: an instance as `bookshelf run` makes it, without Consul."""
+"""`python -m bench.kafka.instance`: runs an instance as `bookshelf run` does, without Consul."""
 
 import asyncio
 import sys
@@ -7,7 +7,7 @@ from contextlib import AsyncExitStack
 import click
 import msgspec
 
-from bench.kafka.town import alone
+from bench.kafka.cluster import alone
 from bookshelf.cli.instance import begin
 from bookshelf.cli.loop import collect_rarely, run, run_until_signalled, started
 from bookshelf.config import Network, Settings
@@ -15,10 +15,10 @@ from bookshelf.runtime.logs import configure
 from bookshelf.services import SERVICES
 
 
-def main(told: str) -> None:
-    """Run the service that is told, with the settings that are, until SIGTERM."""
-    name, settings, network = msgspec.json.decode(told, type=tuple[str, Settings, Network])
-    [service] = [one for one in SERVICES if one.name == name]
+def main(arguments: str) -> None:
+    """Run one service until SIGTERM. `arguments`: its name, settings and network as JSON."""
+    name, settings, network = msgspec.json.decode(arguments, type=tuple[str, Settings, Network])
+    [service] = [candidate for candidate in SERVICES if candidate.name == name]
     configure(settings.log_level, settings.log_format)
 
     async def serve(ready: asyncio.Event, leaving: asyncio.Event) -> None:

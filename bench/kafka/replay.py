@@ -1,12 +1,12 @@
-"""Events read back into state, beside a bare consumer of the same partition."""
+"""Measures the replay of events into states and views, beside a plain consumer of the same partition."""
 
 import time
 from pathlib import Path
 
-from bench import library
-from bench.inside import newbook, view
+from bench import sample_books
+from bench.in_process import newbook, view
 from bench.kafka.bare import consumed
-from bench.kafka.town import Town, town
+from bench.kafka.cluster import BenchCluster, open_cluster
 from bench.measurement import Measurement, Plan, Sample
 from bookshelf.log.port import Log
 from bookshelf.runtime.aggregate.snapshot import AggregateSnapshot, SnapshotFold
@@ -16,26 +16,26 @@ from bookshelf.shelf.events import TOPIC
 _BOOKS = 180_000
 _READ = 500
 _FACTS = {
-    "bare consumer": "aiokafka's getmany, nothing decoded",
-    "tail": "the adapter's tail, nothing decoded",
-    "fold": "tail, envelope, event, evolve, one state a book",
-    "owner": "the same by a new owner, who also remembers commands and stores what it holds",
-    "view": "the list's rows, words and history, made from nothing",
+    "bare consumer": "aiokafka's getmany, without decoding",
+    "tail": "the Kafka log's tail, without decoding",
+    "fold": "read from a tail, decoded and evolved into one state per book",
+    "owner": "the same by a new owner, which also keeps completed commands and fills its state store",
+    "view": "the view `booklist` rebuilt from the start: rows, words and history",
 }
 
 
 async def _run(plan: Plan, folder: Path) -> Sample:
     books = plan.count(_BOOKS)
-    events = library.events(books)
-    async with town(plan, folder, 1) as there:
-        await there.fill(books)
-        async with there.world("look") as world:
-            end = await world.log.end(TOPIC, 0)
-            taken_s = {"bare consumer": await consumed(there, end)}
-            taken_s["tail"] = await _tailed(world.log, end)
-            taken_s["fold"] = await _folded(world.log, end)
-        taken_s["owner"] = await _owned(there)
-        taken_s["view"] = await _viewed(there)
+    events = sample_books.events(books)
+    async with open_cluster(plan, folder, 1) as cluster:
+        await cluster.fill(books)
+        async with cluster.infrastructure("look") as infrastructure:
+            end = await infrastructure.log.end(TOPIC, 0)
+            taken_s = {"bare consumer": await consumed(cluster, end)}
+            taken_s["tail"] = await _tailed(infrastructure.log, end)
+            taken_s["fold"] = await _folded(infrastructure.log, end)
+        taken_s["owner"] = await _owned(cluster)
+        taken_s["view"] = await _viewed(cluster)
     figures = {name: {"events_per_s": events / took, "seconds": took} for name, took in taken_s.items()}
     return Sample(figures, {"events": events, **_FACTS})
 
@@ -59,17 +59,17 @@ async def _folded(log: Log, end: int) -> float:
     return time.perf_counter() - began
 
 
-async def _owned(there: Town) -> float:
-    async with there.world("owner") as world:
+async def _owned(cluster: BenchCluster) -> float:
+    async with cluster.infrastructure("owner") as infrastructure:
         began = time.perf_counter()
-        async with newbook(world):
+        async with newbook(infrastructure):
             return time.perf_counter() - began
 
 
-async def _viewed(there: Town) -> float:
-    async with there.world("view") as world:
+async def _viewed(cluster: BenchCluster) -> float:
+    async with cluster.infrastructure("view") as infrastructure:
         began = time.perf_counter()
-        async with view(world):
+        async with view(infrastructure):
             return time.perf_counter() - began
 
 

@@ -1,4 +1,4 @@
-"""What is measured on Kafka."""
+"""The list of all measurements on Kafka."""
 
 from bench.kafka.bare import BARE
 from bench.kafka.memory import MEMORY

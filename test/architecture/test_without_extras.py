@@ -54,7 +54,7 @@ _OF_EXTRAS = (
     "bookshelf.storage.postgres.table_sets",
     "bookshelf.storage.postgres.tables",
     "bench.kafka.",
-    "bench.rival",
+    "bench.eventsourcing_baseline",
     "gateway.ingress.rate_limit",
     "gateway.auth.",
     "bookshelf.__main__",

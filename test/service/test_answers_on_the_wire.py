@@ -4,7 +4,7 @@ from asyncio import open_connection, timeout
 
 import pytest
 
-from bench.line import HOST
+from bench.connection import HOST
 from bookshelf.http.message import Request, Response
 from bookshelf.http.server.server import HttpServer
 

@@ -2,7 +2,7 @@
 
 import pytest
 
-from bench.line import HOST, ask
+from bench.connection import HOST, ask
 from bench.load import Load
 from bench.measurement import BenchFault
 from bench.wire import get

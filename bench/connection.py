@@ -1,4 +1,4 @@
-"""One connection to a server of this machine: one request at a time."""
+"""A minimal HTTP client connection to a server on this machine: one request at a time."""
 
 import asyncio
 from collections.abc import AsyncIterator, Callable
@@ -8,14 +8,14 @@ from typing import cast
 from bench.measurement import BenchFault
 from bench.wire import Answers, WireResponse
 
-#: Only this machine is ever measured.
+#: The host of all measured servers.
 HOST = "127.0.0.1"
-#: Seconds that one answer may take.
+#: The timeout of a response, in seconds.
 ANSWER_S = 60.0
 
 
-class Line(asyncio.Protocol):
-    """Calls `answered` for every answer, or for the fault that keeps it from coming."""
+class LoadConnection(asyncio.Protocol):
+    """A connection that calls `answered` with every response, or with the error if there is none."""
 
     def __init__(self) -> None:
         self.answered: Callable[[WireResponse | BenchFault], None] = lambda _: None
@@ -23,25 +23,28 @@ class Line(asyncio.Protocol):
         self._transport: asyncio.Transport
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        """Keep the way out."""
-        self._transport = cast("asyncio.Transport", transport)  # TCP's, whichever loop made it
+        """Keep the transport."""
+        self._transport = cast("asyncio.Transport", transport)  # TCP's, of any event loop
 
     def send(self, request: bytes) -> None:
-        """Ask; the answer comes to `answered`."""
+        """Send a request; `answered` gets its response."""
         self._transport.write(request)
 
     def data_received(self, data: bytes) -> None:
-        """Read on."""
+        """Parse the received bytes."""
         answer = self._answers.feed(data)
         if answer is not None:
             self.answered(answer)
 
     def connection_lost(self, fault: Exception | None) -> None:
-        """Say that no answer comes any more."""
+        """Report the lost connection to `answered`."""
         self.answered(BenchFault(f"the connection was cut: {fault or 'by the server'}"))
 
     async def ask(self, request: bytes, status: int | None = 200) -> WireResponse:
-        """Ask and wait. Raises `BenchFault` for a cut connection, and another status if one is named."""
+        """Send a request and return its response.
+
+        Raises `BenchFault` for a lost connection, or for another status than `status` unless that is None.
+        """
         answered: asyncio.Future[WireResponse | BenchFault] = asyncio.get_running_loop().create_future()
         self.answered = lambda answer: None if answered.done() else answered.set_result(answer)
         self.send(request)
@@ -49,15 +52,15 @@ class Line(asyncio.Protocol):
             return expected(await answered, status)
 
     def close(self) -> None:
-        """Hang up."""
+        """Close the connection."""
         self.answered = lambda _: None
         self._transport.close()
 
 
 @asynccontextmanager
-async def line(port: int) -> AsyncIterator[Line]:
-    """Open one connection for a while."""
-    _, opened = await asyncio.get_running_loop().create_connection(Line, HOST, port)
+async def connect(port: int) -> AsyncIterator[LoadConnection]:
+    """Open a connection for the duration of the block."""
+    _, opened = await asyncio.get_running_loop().create_connection(LoadConnection, HOST, port)
     try:
         yield opened
     finally:
@@ -65,17 +68,17 @@ async def line(port: int) -> AsyncIterator[Line]:
 
 
 async def ask(port: int, request: bytes, status: int = 200) -> WireResponse:
-    """Ask once, on a connection of its own. Raises `BenchFault`."""
-    async with line(port) as once:
+    """Send one request on a connection of its own. Raises `BenchFault`."""
+    async with connect(port) as once:
         return await once.ask(request, status)
 
 
 def expected(answer: WireResponse | BenchFault, status: int | None) -> WireResponse:
-    """Return the answer if it has this status, any if None. Raises `BenchFault`."""
+    """Return the response if it has the status, or if that is None. Raises `BenchFault`."""
     if isinstance(answer, BenchFault):
         raise answer
     if status is not None and answer.status != status:
-        said = answer.body[:300].decode(errors="replace")
-        msg = f"the answer was {answer.status} where {status} was expected: {said}"
+        body = answer.body[:300].decode(errors="replace")
+        msg = f"the answer was {answer.status} where {status} was expected: {body}"
         raise BenchFault(msg)
     return answer

@@ -2,7 +2,7 @@
 
 import msgspec
 
-from bench import library
+from bench import sample_books
 from bookshelf.cqrs.envelope import decode_envelope
 from bookshelf.shelf.book import NewBook
 from bookshelf.shelf.events import EVENTS, BookAdded, BookFinished
@@ -10,25 +10,25 @@ from bookshelf.shelf.events import EVENTS, BookAdded, BookFinished
 
 def test_a_book_is_one_that_the_edge_would_take() -> None:
     for number in range(1000):
-        msgspec.json.decode(msgspec.json.encode(library.book(number)), type=NewBook)
+        msgspec.json.decode(msgspec.json.encode(sample_books.book(number)), type=NewBook)
 
 
 def test_the_same_number_is_the_same_book_and_others_have_other_ids() -> None:
-    assert library.book(7) == library.book(7)
-    assert len({library.book_id(number) for number in range(10_000)}) == 10_000
+    assert sample_books.book(7) == sample_books.book(7)
+    assert len({sample_books.book_id(number) for number in range(10_000)}) == 10_000
 
 
 def test_records_are_what_the_shelf_itself_would_have_written() -> None:
     kinds = []
-    for record in library.records(20):
+    for record in sample_books.records(20):
         envelope = decode_envelope(record.value)
         assert envelope.subject == record.key
         kinds.append(type(EVENTS.decode(envelope.type, bytes(envelope.data))))
     assert (kinds.count(BookAdded), kinds.count(BookFinished)) == (20, 2)
-    assert len(kinds) == library.events(20)
+    assert len(kinds) == sample_books.events(20)
 
 
 def test_every_record_has_an_id_and_a_command_of_its_own() -> None:
-    envelopes = [decode_envelope(record.value) for record in library.records(500)]
+    envelopes = [decode_envelope(record.value) for record in sample_books.records(500)]
     assert len({envelope.id for envelope in envelopes}) == len(envelopes)
     assert len({envelope.commandid for envelope in envelopes}) == len(envelopes)

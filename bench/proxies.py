@@ -1,4 +1,4 @@
-"""`python -m bench.doors WHICH PORT UPSTREAM`: one of the doors that are compared."""
+"""`python -m bench.proxies WHICH PORT UPSTREAM`: runs one of the compared proxies, or the upstream."""
 
 import asyncio
 import sys
@@ -19,22 +19,22 @@ from gateway.app import Gateway
 from gateway.ingress.listen import open_gateway_server
 
 HOST = "127.0.0.1"
-#: What is asked for, below the prefix, and what is answered: a book.
+#: The requested path, below the gateway's prefix, and the response: a book.
 PREFIX, PATH = "/bookshelf", "/books/7"
 _BOOK = b'{"id":"7","title":"A book of some length","author":"Someone","published":"1999","pages":300}'
 _DOCUMENT = {
     "x-bookshelf": {"service": "books", "tags": ["books"]},
     "paths": {"/books/{id}": {"get": {"summary": "one"}}},
 }
-#: More than anyone asks here: the counting is what is measured.
+#: Never reached: only the cost of counting is measured.
 _RATE = "1000000000/minute"
 
 
 class Upstream:
-    """Answers the same to everyone."""
+    """A handler that answers every request with the same book."""
 
     async def handle(self, request: Request) -> Response:
-        """Answer."""
+        """Return the OpenAPI document or the book."""
         if request.target == "/openapi.json":
             return Response(200, {"Content-Type": "application/json"}, msgspec.json.encode(_DOCUMENT))
         return Response(200, {"Content-Type": "application/json", "ETag": '"3"'}, _BOOK)
@@ -47,8 +47,8 @@ async def _upstream(port: int, _upstream: int) -> None:
 async def _gateway(port: int, upstream: int) -> None:
     collect_rarely()  # as `bookshelf run` does
     discovery = LocalDiscovery()
-    found = {"openapi": "/openapi.json"}
-    books = Instance(id="b", service="books", tags=("books",), address=HOST, port=upstream, meta=found)
+    metadata = {"openapi": "/openapi.json"}
+    books = Instance(id="b", service="books", tags=("books",), address=HOST, port=upstream, meta=metadata)
     await discovery.register(books)
     gateway = Gateway(discovery, HttpTransport())
     await gateway.start()
@@ -73,7 +73,7 @@ async def _naive(port: int, upstream: int) -> None:
     await web.TCPSite(runner, HOST, port).start()
 
 
-DOORS: dict[str, Callable[[int, int], Awaitable[None]]] = {
+PROXIES: dict[str, Callable[[int, int], Awaitable[None]]] = {
     "upstream": _upstream,
     "gateway": _gateway,
     "naive": _naive,
@@ -81,13 +81,13 @@ DOORS: dict[str, Callable[[int, int], Awaitable[None]]] = {
 
 
 async def _serve(which: str, port: int, upstream: int) -> None:
-    await DOORS[which](port, upstream)
+    await PROXIES[which](port, upstream)
     await asyncio.Event().wait()
 
 
 def main() -> None:
-    """Serve until the process is ended."""
-    import uvloop  # noqa: PLC0415 (not to be had everywhere; all doors here run on it)
+    """Serve until the process is terminated."""
+    import uvloop  # noqa: PLC0415 (not available everywhere; all proxies here run on it)
 
     configure("warning", "json")
     which, port, upstream = sys.argv[1:]

@@ -1,6 +1,6 @@
-"""The same commands in the library `eventsourcing` on SQLite, put together as its documentation says.
+"""The baseline: the same commands in the library `eventsourcing` on SQLite, used as its documentation shows.
 
-Import this only where the library is installed.
+The module can be imported only if the library is installed.
 """
 
 import time
@@ -16,20 +16,20 @@ from eventsourcing.application import Application
 from eventsourcing.domain import Aggregate, event
 from eventsourcing.sqlite import SQLiteCursor, SQLiteFactory
 
-from bench import library
+from bench import sample_books
 from bench.figures import latencies
 
 _WHAT = (
-    "one new aggregate a command, of the same fields and values, and Application.save(), a commit; "
-    "askers are threads"
+    "one new aggregate per command, with the same fields and values, and Application.save(), a commit; "
+    "clients are threads"
 )
 
 
 class BaselineBook(Aggregate):
-    """A book with the fields of one of the shelf."""
+    """An aggregate with the fields of a book of the shelf."""
 
     @event("Added")
-    def __init__(  # noqa: PLR0913, PLR0917 (the library makes the event of these)
+    def __init__(  # noqa: PLR0913, PLR0917 (the library makes the event from these)
         self,
         title: str,
         author: str,
@@ -52,33 +52,33 @@ class BaselineBook(Aggregate):
         self.notes = notes
 
 
-class Rival:
-    """An application on one file; its askers are threads."""
+class EventSourcingBaseline:
+    """An application of the library on one SQLite file, with threads as clients."""
 
     def __init__(self, file: Path) -> None:
         environment = {"PERSISTENCE_MODULE": "eventsourcing.sqlite", "SQLITE_DBNAME": str(file)}
         self._application: Application[UUID] = Application(env=environment)
 
     def asked(self, askers: int, seconds: float) -> dict[str, float]:
-        """Return the rate and the latencies of so many who ask at a time. Blocks."""
+        """Return rate and latencies with `askers` concurrent clients. Blocks."""
         taken_s: list[float] = []
         began = time.perf_counter()
 
         def ask_on() -> None:
             while (asked := time.perf_counter()) < began + seconds:
-                fields = msgspec.structs.asdict(library.book(len(taken_s)))
+                fields = msgspec.structs.asdict(sample_books.book(len(taken_s)))
                 self._application.save(BaselineBook(added=datetime.now(UTC), **fields))
                 taken_s.append(time.perf_counter() - asked)
 
         with ThreadPoolExecutor(askers) as threads:
-            for one in [threads.submit(ask_on) for _ in range(askers)]:
-                one.result()
+            for client in [threads.submit(ask_on) for _ in range(askers)]:
+                client.result()
         return {"per_s": len(taken_s) / (time.perf_counter() - began), **latencies(taken_s)}
 
     def facts(self) -> dict[str, Any]:
-        """Return what it is and how durable, as its own connection says."""
+        """Return the library's version, and the durability settings of its connection."""
         factory = self._application.factory
-        assert isinstance(factory, SQLiteFactory)  # noqa: S101 (the environment above says so)
+        assert isinstance(factory, SQLiteFactory)  # noqa: S101 (chosen by the environment above)
         with factory.datastore.transaction(commit=False) as cursor:
             pragmas = {name: _pragma(cursor, name) for name in ("journal_mode", "synchronous")}
         return {"what": _WHAT, "version": version("eventsourcing"), **pragmas}

@@ -1,4 +1,4 @@
-"""Names of one's own on a broker, instances of services under them, and their end."""
+"""Temporary topics on a broker, and instances of services that use them."""
 
 import asyncio
 import sys
@@ -11,7 +11,7 @@ from uuid import uuid4
 
 import msgspec
 
-from bench import library
+from bench import sample_books
 from bench.measurement import BenchFault, Plan
 from bench.server import READY_S, end
 from bookshelf.cli.instance import instance_folder
@@ -30,8 +30,8 @@ from bookshelf.shelf.events import TOPIC
 _BATCH = 5000
 
 
-class Town:
-    """Topics that no one else has, with so many partitions; instances run on folders below `folder`."""
+class BenchCluster:
+    """Topics with a prefix of their own; instances keep their data in folders below `folder`."""
 
     def __init__(self, broker: str, partitions: int, folder: Path) -> None:
         prefix = f"bench-{uuid4().hex[:8]}."
@@ -39,20 +39,20 @@ class Town:
         self.folder = folder
 
     async def fill(self, books: int) -> None:
-        """Append what adding so many books, and finishing some, has written."""
+        """Append the records of adding so many books and finishing some of them."""
         log = await KafkaLog.open(kafka(self.network), topics())
         count = self.network.kafka_partitions
-        pens = [await log.writer(f"bench-{partition}", TOPIC, partition) for partition in range(count)]
-        waiting = library.records(books)
+        writers = [await log.writer(f"bench-{partition}", TOPIC, partition) for partition in range(count)]
+        waiting = sample_books.records(books)
         while batch := list(islice(waiting, _BATCH)):
             where = [partition_of(record.key, count) for record in batch]
             parts = ([r for r, at in zip(batch, where, strict=True) if at == n] for n in range(count))
-            await asyncio.gather(*(pen.append(part) for pen, part in zip(pens, parts, strict=True)))
+            await asyncio.gather(*(writer.append(part) for writer, part in zip(writers, parts, strict=True)))
         await log.close()
 
     @asynccontextmanager
-    async def world(self, name: str) -> AsyncIterator[Infrastructure]:
-        """Open what services stand on, in this process, with a folder of that name."""
+    async def infrastructure(self, name: str) -> AsyncIterator[Infrastructure]:
+        """Open the infrastructure of services in this process, with a folder of that name."""
         collect_rarely()  # as `bookshelf run` does
         async with AsyncExitStack() as stack:
             path = self.folder / name
@@ -64,8 +64,8 @@ class Town:
         """Run an instance in a process of its own until the block ends. Raises `BenchFault`."""
         network = msgspec.structs.replace(self.network, id=f"{service}-bench")
         settings = Settings(data=str(self.folder), port=0, log_level="error")
-        told = msgspec.json.encode((service, settings, network)).decode()
-        command = (sys.executable, "-m", "bench.kafka.instance", told)
+        arguments = msgspec.json.encode((service, settings, network)).decode()
+        command = (sys.executable, "-m", "bench.kafka.instance", arguments)
         process = await asyncio.create_subprocess_exec(*command, stdin=DEVNULL, stdout=PIPE)
         try:
             assert process.stdout is not None  # noqa: S101 (it is a pipe)
@@ -73,14 +73,14 @@ class Town:
                 await process.stdout.readline()
             note = running(instance_folder(settings, network.id))
             if note is None:
-                msg = f"an instance of {service} did not start; what it said is above"
+                msg = f"an instance of {service} did not start; its own message is above"
                 raise BenchFault(msg)
             yield note
         finally:
             await end(process)
 
     async def close(self) -> None:
-        """Take the topics away."""
+        """Delete the topics."""
         settings = kafka(self.network)
         admin = Clients(settings).admin()
         await admin.start()
@@ -91,15 +91,15 @@ class Town:
 
 
 async def alone(_network: Network, _stack: AsyncExitStack) -> LocalDiscovery:
-    """Open discovery for an instance that no other one looks for: without an agent."""
+    """Return a discovery without an agent, for an instance that no other one needs to find."""
     return LocalDiscovery()
 
 
 @asynccontextmanager
-async def town(plan: Plan, folder: Path, partitions: int = 8) -> AsyncIterator[Town]:
-    """Make names for a while."""
-    made = Town(plan.broker, partitions, folder)
+async def open_cluster(plan: Plan, folder: Path, partitions: int = 8) -> AsyncIterator[BenchCluster]:
+    """Provide the topics for the duration of the block, then delete them."""
+    cluster = BenchCluster(plan.broker, partitions, folder)
     try:
-        yield made
+        yield cluster
     finally:
-        await made.close()
+        await cluster.close()

@@ -1,11 +1,11 @@
-"""The parts of a shelf in this process, as `bookshelf up` puts them together, without its doors."""
+"""Runs parts of a shelf in this process, assembled as by `bookshelf up`, without listeners."""
 
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager
 from pathlib import Path
 from uuid import NAMESPACE_OID, uuid5
 
-from bench import library
+from bench import sample_books
 from bookshelf.cli.embedded import open_world
 from bookshelf.config import Settings
 from bookshelf.cqrs.view import View
@@ -25,19 +25,21 @@ _IDS = SystemIds(_CLOCK)
 
 
 @asynccontextmanager
-async def world(folder: Path) -> AsyncIterator[Infrastructure]:
-    """Open what services stand on."""
-    made = DataFolder(folder)
+async def open_infrastructure(folder: Path) -> AsyncIterator[Infrastructure]:
+    """Open the infrastructure of services on a data folder."""
+    data_folder = DataFolder(folder)
     async with AsyncExitStack() as stack:
-        stack.callback(made.close)
+        stack.callback(data_folder.close)
         yield await open_world(Settings(data=str(folder)), folder, stack)
 
 
 @asynccontextmanager
-async def newbook(there: Infrastructure) -> AsyncIterator[AggregateHost]:
-    """Run the aggregate that takes new books."""
-    means = OwnerDependencies(there.log, there.ids, there.clock, Meters().owner(BOOK.name))
-    host = AggregateHost(BOOK, means, there.states)
+async def newbook(infrastructure: Infrastructure) -> AsyncIterator[AggregateHost]:
+    """Run the owners of the aggregate `book`."""
+    means = OwnerDependencies(
+        infrastructure.log, infrastructure.ids, infrastructure.clock, Meters().owner(BOOK.name)
+    )
+    host = AggregateHost(BOOK, means, infrastructure.states)
     await host.start()
     try:
         yield host
@@ -46,9 +48,9 @@ async def newbook(there: Infrastructure) -> AsyncIterator[AggregateHost]:
 
 
 @asynccontextmanager
-async def view(there: Infrastructure, which: View = VIEW) -> AsyncIterator[ViewHost]:
-    """Run a view, the list of books unless another is named."""
-    host = ViewHost(which, there.log, there.storage, Meters().view(which.name))
+async def view(infrastructure: Infrastructure, which: View = VIEW) -> AsyncIterator[ViewHost]:
+    """Run a view; by default the list of books."""
+    host = ViewHost(which, infrastructure.log, infrastructure.storage, Meters().view(which.name))
     await host.start()
     try:
         yield host
@@ -57,10 +59,14 @@ async def view(there: Infrastructure, which: View = VIEW) -> AsyncIterator[ViewH
 
 
 def sent(number: int) -> CommandRequest:
-    """Return a command as the edge would send it: add the book of this number, under a new id."""
+    """Return a command request, as an endpoint makes it, that adds a book under a new id."""
     now = _CLOCK.now()
     command_id = _IDS.new()
     subject = str(uuid5(NAMESPACE_OID, command_id))
     return CommandRequest(
-        subject=subject, command=AddBook(book=library.book(number), at=now), id=command_id, at=now, fresh=True
+        subject=subject,
+        command=AddBook(book=sample_books.book(number), at=now),
+        id=command_id,
+        at=now,
+        fresh=True,
     )

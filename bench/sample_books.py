@@ -1,4 +1,4 @@
-"""Books to measure with: the same ones in every run, as long as real ones are."""
+"""Sample books for measurements: the same in every run, with titles and names of realistic length."""
 
 from collections.abc import Iterator
 from datetime import UTC, date, datetime, timedelta
@@ -18,7 +18,7 @@ from bookshelf.shelf.events import TOPIC, BookAdded, BookFinished
 
 #: Records in one append of a filled log.
 _BATCH = 5000
-#: Of so many books one is finished.
+#: One of so many books is finished.
 EVERY = 10
 _BEGAN = datetime(2024, 1, 1, tzinfo=UTC)
 _FIRST = (
@@ -95,7 +95,7 @@ def book_id(number: int) -> str:
 
 
 def records(books: int) -> Iterator[NewRecord]:
-    """Yield what adding so many books, and finishing some, has written."""
+    """Yield the records of adding so many books and finishing some of them."""
     for number in range(books):
         at = _BEGAN + timedelta(seconds=number)
         fields = msgspec.structs.asdict(book(number))
@@ -107,7 +107,7 @@ def records(books: int) -> Iterator[NewRecord]:
 
 
 def events(books: int) -> int:
-    """Return how many records that is."""
+    """Return the number of records that `records` yields."""
     return books + -(-books // EVERY)
 
 
@@ -132,9 +132,9 @@ async def fill(folder: Path, books: int) -> None:
     DataFolder(folder).close()
     log = await SqliteLog.open(folder / "log.sqlite")
     try:
-        pen = await log.writer("bench", TOPIC, 0)
+        writer = await log.writer("bench", TOPIC, 0)
         waiting = records(books)
         while batch := list(islice(waiting, _BATCH)):
-            await pen.append(batch)
+            await writer.append(batch)
     finally:
         await log.close()
