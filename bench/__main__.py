@@ -22,12 +22,14 @@ from bookshelf.runtime.logs import configure
 
 _OWN = Plan()
 #: The last three exist for Kafka only.
-_NAMES = [*(one.name for one in MEASUREMENTS), "bare", "replay", "takeover"]
+_NAMES = [*(measurement.name for measurement in MEASUREMENTS), "bare", "replay", "takeover"]
 #: Seconds within which a broker must accept a connection.
 _REACH_S = 3.0
 _ON_KAFKA = "with --log kafka: bare, posts, visible, replay; takeover, memory (only by name or --all)"
 
-_LIST = "; ".join(f"{one.name}: {one.what}{' (only by name or --all)' * one.large}" for one in MEASUREMENTS)
+_LIST = "; ".join(
+    f"{known.name}: {known.what}{' (only by name or --all)' * known.large}" for known in MEASUREMENTS
+)
 
 
 @click.command(epilog=f"{_LIST}; {_ON_KAFKA}")
@@ -96,10 +98,10 @@ def bench(
 
 def _reached(broker: str | None) -> str:
     """Return the addresses of the brokers; exit if none accepts a connection."""
-    found = read_network(os.environ, broker=broker).broker
-    if not any(_answers(with_port(place, "9092")) for place in found.split(",")):
-        stop(f"no broker answers at {found}: start one with `make kafka`, or name another with --broker")
-    return found
+    brokers = read_network(os.environ, broker=broker).broker
+    if not any(_answers(with_port(place, "9092")) for place in brokers.split(",")):
+        stop(f"no broker answers at {brokers}: start one with `make kafka`, or name another with --broker")
+    return brokers
 
 
 def _answers(place: str) -> bool:

@@ -51,8 +51,8 @@ def _rival(plan: Plan, file: Path) -> tuple[Figures, dict[str, Any]]:
 
     rival = EventSourcingBaseline(file)
     try:
-        found = {f"eventsourcing, {n} asking": rival.asked(n, plan.seconds) for n in (1, plan.connections)}
-        return found, {"eventsourcing": rival.facts()}
+        figures = {f"eventsourcing, {n} asking": rival.asked(n, plan.seconds) for n in (1, plan.connections)}
+        return figures, {"eventsourcing": rival.facts()}
     finally:
         rival.close()
 

@@ -51,9 +51,9 @@ async def _work(own: LoadConnection, books: int) -> None:
 
 
 def _asked(number: int) -> Iterator[tuple[bytes, int]]:
-    one = sample_books.book_id(number)
-    yield post(f"/bookshelf/books/{one}/finished", {"rating": 4}), 204
-    yield get(f"/bookshelf/books/{one}"), 200
+    book_id = sample_books.book_id(number)
+    yield post(f"/bookshelf/books/{book_id}/finished", {"rating": 4}), 204
+    yield get(f"/bookshelf/books/{book_id}"), 200
     if number % _SEARCHED == 0:
         words = sample_books.book(number).title.replace(" ", "+")
         yield get(f"/bookshelf/books?limit=10&q={words}"), 200

@@ -98,8 +98,8 @@ def _add_forwarding_fields(request: Request, host: str | None, headers: CIMultiD
 def _forwarded(peer: str, host: str | None, scheme: str) -> str:
     """Return the value of Forwarded (RFC 7239), which quotes an IPv6 address and a host with a port."""
     client = f'"[{peer}]"' if ":" in peer else peer or "unknown"
-    said = f';host="{host}"' if host and _HOST.fullmatch(host) else ""
-    return f"for={client};proto={scheme}{said}"
+    host_pair = f';host="{host}"' if host and _HOST.fullmatch(host) else ""
+    return f"for={client};proto={scheme}{host_pair}"
 
 
 def upgrade(request: Request) -> bool:

@@ -30,11 +30,11 @@ async def _run(plan: Plan, folder: Path) -> Sample:
 async def _loaded(cluster: BenchCluster, plan: Plan, name: str) -> Figures:
     async with cluster.instance("newbook") as note:
         port = note.services["newbook"]
-        many, one = Load(posted(), 201), Load(posted(), 201)
+        many, single = Load(posted(), 201), Load(posted(), 201)
         figures = {name: await many.run(port, plan.connections, plan.seconds)}
         if name == "8 partitions":
-            figures["one connection"] = await one.run(port, 1, plan.seconds)
-    await _all_there(cluster, many.answered + one.answered)
+            figures["one connection"] = await single.run(port, 1, plan.seconds)
+    await _all_there(cluster, many.answered + single.answered)
     return figures
 
 

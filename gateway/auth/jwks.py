@@ -43,12 +43,12 @@ def read(content: bytes) -> Named:
     if len(content) > MOST:
         raise BadKeys(f"a key set may have at most {MOST} bytes")
     try:
-        found = KeySet.import_key_set(msgspec.json.decode(content)).keys
+        keys = KeySet.import_key_set(msgspec.json.decode(content)).keys
     except (ValueError, KeyError, TypeError, RecursionError, msgspec.MsgspecError, JoseError) as fault:
         raise BadKeys(f"it is not a JWKS: {type(fault).__name__}") from fault
-    if len(found) > _KEYS:
+    if len(keys) > _KEYS:
         raise BadKeys(f"a key set may have at most {_KEYS} keys")
-    return {str(key.kid): key for key in found if isinstance(key, OKPKey) and _usable(key)}
+    return {str(key.kid): key for key in keys if isinstance(key, OKPKey) and _usable(key)}
 
 
 def _usable(key: OKPKey) -> bool:

@@ -39,15 +39,15 @@ async def hedged(ask: Ask, after_s: float, may: Callable[[], bool]) -> Response:
 async def _first(running: set["asyncio.Future[Response]"]) -> Response:
     while True:
         done, _ = await asyncio.wait(running, return_when=asyncio.FIRST_COMPLETED)
-        for one in done:
-            running.discard(one)
-            if one.exception() is None or not running:
-                return one.result()
+        for attempt in done:
+            running.discard(attempt)
+            if attempt.exception() is None or not running:
+                return attempt.result()
 
 
 async def _dropped(running: set["asyncio.Future[Response]"]) -> None:
-    for one in running:
-        one.cancel()
+    for attempt in running:
+        attempt.cancel()
     for answer in await asyncio.gather(*running, return_exceptions=True):
         if isinstance(answer, Response):
             await close_body(answer.body)
