@@ -112,7 +112,10 @@ def test_a_shelf_that_is_killed_and_stays_away_is_said(tmp_path: Path, file: Pat
             under_way(tmp_path / "data", importing)
             up.kill()
             ended = importing.ended()
-    assert url in ended.complaint
-    assert "run the same command again" in ended.complaint
+    named, _, complaint = ended.err.partition("\n")
+    assert named == f"Importing to the shelf at {url}."
+    complaint = ended._replace(err=complaint).complaint
+    assert url in complaint
+    assert "run the same command again" in complaint
     assert 0 < json.loads(ended.out)["added"] < ROWS
     check_whole(tmp_path / "data", file)
