@@ -1,1 +1,1 @@
-"""Small tools for tasks on one event loop."""
+"""Helpers for asyncio tasks on one event loop."""

@@ -1,4 +1,4 @@
-"""The newest of something, and those who wait for a newer one."""
+"""A value that is replaced from time to time, and asynchronous iteration over its changes."""
 
 import asyncio
 from collections.abc import AsyncIterator
@@ -8,7 +8,10 @@ T = TypeVar("T")
 
 
 class Latest(Generic[T]):
-    """Keeps one value. A slow reader skips to the newest; one that came early waits for the first."""
+    """Keeps one value and wakes its readers when it changes.
+
+    A slow reader skips to the newest value; a reader that starts before the first value waits for it.
+    """
 
     def __init__(self) -> None:
         self._now: T | None = None
@@ -16,11 +19,11 @@ class Latest(Generic[T]):
 
     @property
     def now(self) -> T | None:
-        """The value, once there is one."""
+        """The value; None before the first `put`."""
         return self._now
 
     def put(self, value: T) -> None:
-        """Replace the value; nobody is woken for an equal one."""
+        """Replace the value; an equal value wakes no reader."""
         if value == self._now:
             return
         self._now = value
@@ -28,7 +31,7 @@ class Latest(Generic[T]):
         moved.set()
 
     async def each(self) -> AsyncIterator[T]:
-        """Yield the value, then each newer one, for ever."""
+        """Yield the value, then each newer one, without end."""
         seen: T | None = None
         while True:
             moved = self._moved

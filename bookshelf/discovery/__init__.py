@@ -1,1 +1,1 @@
-"""Discovery: who is ready, by tag, behind one port."""
+"""Service discovery: which instances are ready, found by their tags, behind one port."""

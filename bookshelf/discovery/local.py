@@ -1,4 +1,4 @@
-"""Discovery within one process."""
+"""Service discovery within one process, without a registry."""
 
 import asyncio
 from collections.abc import AsyncIterator
@@ -7,7 +7,7 @@ from bookshelf.discovery.port import Instance, Snapshot
 
 
 class LocalDiscovery:
-    """Everyone is in this process, so who has registered and reports no fault is ready."""
+    """An instance is ready if it is registered and its last report had no fault."""
 
     def __init__(self) -> None:
         self._instances: dict[str, Instance] = {}
@@ -16,13 +16,13 @@ class LocalDiscovery:
         self._moved = asyncio.Event()
 
     async def register(self, instance: Instance) -> None:
-        """Make the instance known as ready."""
+        """Register the instance as ready."""
         self._instances[instance.id] = instance
         self._faults.pop(instance.id, None)
         self._publish()
 
     async def report(self, instance_id: str, fault: str | None) -> None:
-        """Say that an instance is well, or what is wrong with it."""
+        """Report the instance's health: None if it is ready, else a fault."""
         if fault is None:
             self._faults.pop(instance_id, None)
         else:
@@ -30,7 +30,7 @@ class LocalDiscovery:
         self._publish()
 
     async def deregister(self, instance_id: str) -> None:
-        """Forget the instance."""
+        """Remove the instance. An unknown id is no error."""
         self._instances.pop(instance_id, None)
         self._faults.pop(instance_id, None)
         self._publish()
@@ -44,11 +44,11 @@ class LocalDiscovery:
         moved.set()
 
     def snapshot(self) -> Snapshot:
-        """Return who is ready now."""
+        """Return the ready instances."""
         return self._now
 
     async def watch(self) -> AsyncIterator[Snapshot]:
-        """Yield the present snapshot, then each newer one."""
+        """Yield the current snapshot, then each newer one."""
         while True:
             moved, now = self._moved, self._now
             yield now

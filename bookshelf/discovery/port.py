@@ -7,13 +7,13 @@ import msgspec
 
 
 class DiscoveryFault(Exception):
-    """The registry is away, refuses, or cannot be told this; says in one line what to try."""
+    """The registry cannot be reached, refuses, or cannot hold this value; the message names a remedy."""
 
 
 class Instance(msgspec.Struct, frozen=True, kw_only=True):
-    """One ready instance of a service. `meta` is small text: version, owned partitions.
+    """One ready instance of a service. `meta` holds short texts: version, owned partitions.
 
-    `stranger`: it was not registered by one of ours, but by someone else, in the registry itself.
+    `stranger`: it belongs to a foreign service, which another program has registered with the registry.
     """
 
     id: str
@@ -26,13 +26,16 @@ class Instance(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Snapshot(msgspec.Struct, frozen=True):
-    """All ready instances at one moment. `stale`: the registry is away, this is its last good answer."""
+    """All ready instances at one moment.
+
+    `stale`: the list may be out of date, because the registry does not answer or its answer is in doubt.
+    """
 
     instances: tuple[Instance, ...] = ()
     stale: bool = False
 
     def having(self, tags: Iterable[str]) -> tuple[Instance, ...]:
-        """Return the instances that have all these tags. Raises ValueError for no tags: that is everyone."""
+        """Return the instances that have all these tags. Raises `ValueError` if no tag is given."""
         wanted = frozenset(tags)
         if not wanted:
             msg = "name at least one tag to discover by"
@@ -41,19 +44,19 @@ class Snapshot(msgspec.Struct, frozen=True):
 
 
 class Discovery(Protocol):
-    """Where instances say that they are ready, and others look."""
+    """Service discovery: instances register here and report their health, and clients find them."""
 
     async def register(self, instance: Instance) -> None:
-        """Make the instance known as ready; again with other meta replaces it. Raises `DiscoveryFault`."""
+        """Register the instance as ready, or replace its registration. Raises `DiscoveryFault`."""
 
     async def report(self, instance_id: str, fault: str | None) -> None:
-        """Say that the instance is well (None), or what is wrong: then it is in no snapshot."""
+        """Report the instance's health: None if it is ready, else a fault; snapshots then leave it out."""
 
     async def deregister(self, instance_id: str) -> None:
-        """Forget the instance. Forgetting an unknown one is no error."""
+        """Remove the instance. An unknown id is no error."""
 
     def snapshot(self) -> Snapshot:
-        """Return who is ready, as last heard. Never waits."""
+        """Return the ready instances as of the registry's last answer, without waiting."""
 
     def watch(self) -> AsyncIterator[Snapshot]:
-        """Yield the present snapshot, then each newer one; a slow reader skips to the newest."""
+        """Yield the current snapshot, then each newer one; a slow reader skips to the newest."""

@@ -52,4 +52,4 @@ def test_a_wrong_token_for_consul(kafka_broker: Broker, tmp_path: Path) -> None:
             BOOKSHELF_CONSUL=f"127.0.0.1:{agent.ports.http}",
             BOOKSHELF_CONSUL_TOKEN="0" * 36,
         )
-    assert "refuses the ACL token (ACL not found); docs/consul.md says what it must allow" in said
+    assert "refuses the ACL token (ACL not found); docs/consul.md lists the rights that it needs" in said

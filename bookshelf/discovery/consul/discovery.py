@@ -1,4 +1,4 @@
-"""The adapter: what this process registers is kept registered, and who else is ready is followed."""
+"""Service discovery through a Consul agent: keeps our instances registered and follows the ready ones."""
 
 import asyncio
 from collections.abc import AsyncIterator
@@ -14,67 +14,68 @@ from bookshelf.discovery.port import Instance, Snapshot
 
 
 class ConsulDiscovery:
-    """Discovery through one agent. Made by `open`; `close` before the event loop ends."""
+    """Service discovery through one Consul agent. Created by `open`; `close` it before the loop ends."""
 
-    def __init__(self, settings: ConsulSettings, asked: Agent, told: Agent) -> None:
+    def __init__(self, settings: ConsulSettings, reading: Agent, writing: Agent) -> None:
         self._pace = settings.pace
-        self._told = told
-        self._watcher = Watcher(HealthQuery(asked, self._pace.wait_s), self._pace.grace_s)
-        self._keepers: dict[str, Heartbeat] = {}
+        self._writing = writing
+        self._watcher = Watcher(HealthQuery(reading, self._pace.wait_s), self._pace.grace_s)
+        self._heartbeats: dict[str, Heartbeat] = {}
         self._opened = AsyncExitStack()
 
     @classmethod
     async def open(cls, settings: ConsulSettings) -> Self:
-        """Wait for the agent and hear its first answer.
+        """Connect to the agent and wait for its first answer.
 
         Raises `DiscoveryFault` if there is none within `pace.patience_s`, or at once if it refuses the token.
         """
         async with AsyncExitStack() as opened:
-            # a write never waits behind those who wait for news
-            asked, told = Agent(settings), Agent(settings)
-            opened.push_async_callback(asked.close)
-            opened.push_async_callback(told.close)
-            discovery = cls(settings, asked, told)
+            # two connection pools, so that no write waits for a blocking query to end
+            reading, writing = Agent(settings), Agent(settings)
+            opened.push_async_callback(reading.close)
+            opened.push_async_callback(writing.close)
+            discovery = cls(settings, reading, writing)
             await retry_until_reached(discovery._first_look, settings.pace.patience_s)
             opened.push_async_callback(discovery._stop, asyncio.create_task(discovery._watcher.follow()))
             discovery._opened = opened.pop_all()
         return discovery
 
     async def close(self) -> None:
-        """Follow no more and let the connections go. What is still registered turns critical by itself."""
-        for keeper in self._keepers.values():
-            await keeper.stop()
+        """Stop following and close the connections. Checks of instances still registered then expire."""
+        for heartbeat in self._heartbeats.values():
+            await heartbeat.stop()
         await self._opened.aclose()
 
     async def register(self, instance: Instance) -> None:
-        """Make the instance known as ready, and keep it known.
+        """Register the instance as ready, and keep it registered.
 
-        Raises `DiscoveryFault` if Consul cannot take it; the first time also if Consul refuses it, or is away
-        beyond `pace.patience_s`. A later time does not wait: an agent that is away hears of it afterwards.
+        Raises `DiscoveryFault` if Consul cannot hold it. The first call for an instance also raises if Consul
+        refuses it or cannot be reached within `pace.patience_s`. Later calls do not wait for an unreachable
+        agent: the heartbeat registers the instance once the agent answers.
         """
-        keeper = self._keepers.get(instance.id) or Heartbeat(self._told, self._pace)
-        await keeper.register(instance)
-        self._keepers[instance.id] = keeper
+        heartbeat = self._heartbeats.get(instance.id) or Heartbeat(self._writing, self._pace)
+        await heartbeat.register(instance)
+        self._heartbeats[instance.id] = heartbeat
         self._watcher.allow(instance.id)
 
     async def report(self, instance_id: str, fault: str | None) -> None:
-        """Say how the instance is. An agent that is away hears it later; an unknown instance is let be."""
-        if keeper := self._keepers.get(instance_id):
+        """Report the instance's health, later if the agent cannot be reached. Ignores an unknown instance."""
+        if heartbeat := self._heartbeats.get(instance_id):
             (self._watcher.allow if fault is None else self._watcher.deny)(instance_id)
-            await keeper.report(fault)
+            await heartbeat.report(fault)
 
     async def deregister(self, instance_id: str) -> None:
-        """Forget the instance. If the agent is away it forgets by itself what it hears no more of."""
-        if keeper := self._keepers.pop(instance_id, None):
+        """Deregister the instance. If the agent cannot be reached, its check expires and it is removed."""
+        if heartbeat := self._heartbeats.pop(instance_id, None):
             self._watcher.deny(instance_id)
-            await keeper.leave()
+            await heartbeat.leave()
 
     def snapshot(self) -> Snapshot:
-        """Return who is ready, as last heard; stale while the agent is away."""
+        """Return the ready instances as of the agent's last answer; stale while the agent does not answer."""
         return self._watcher.snapshot
 
     def watch(self) -> AsyncIterator[Snapshot]:
-        """Yield the present snapshot, then each newer one."""
+        """Yield the current snapshot, then each newer one."""
         return self._watcher.watch()
 
     async def _first_look(self) -> None:

@@ -1,9 +1,10 @@
-"""What to believe of an answer: who is ready is news, that nobody is there any more may be a mistake.
+"""Keeps ready instances that an agent's answer suddenly lacks, for a grace period.
 
-An agent that was restarted empty knows no one for a moment, and then only some; one that was hung takes
-everyone for dead; one that may not read answers with nothing. Each such answer is well-formed. So whoever
-was ready, is missing then and has not said so is held for a while; a snapshot with someone held is stale.
-What ends that is an answer after that while, and never that none comes.
+An agent that was restarted lists no instance at first, and then only some; one that was suspended lists all
+checks as expired; one whose token lost its rights lists nothing. Each such answer is well-formed. So new
+instances are accepted at once, and instances that disappear in a doubtful or empty answer without having
+reported a fault are kept for `grace_s`; a snapshot with a kept instance is stale. Only an answer after the
+grace period removes it, never the lack of an answer.
 """
 
 from collections.abc import Set as AbstractSet
@@ -14,16 +15,19 @@ from bookshelf.discovery.port import Instance, Snapshot
 
 
 class CatalogSnapshot(msgspec.Struct, frozen=True):
-    """One answer. `confessed`: who says itself that it is not ready."""
+    """One answer of the agent. `confessed`: ids of instances that have reported a fault themselves."""
 
     ready: tuple[Instance, ...] = ()
     confessed: AbstractSet[str] = frozenset()
-    #: Whether the agent may have forgotten: the first answer after a fault, or its index went back.
+    #: True if the agent may have lost entries: the first answer after a fault, or its index went back.
     doubtful: bool = False
 
 
 class FlapGuard:
-    """Who is ready, as far as answers can be believed. Times are of answers, seconds of any one clock."""
+    """Derives the ready instances from answers that may be wrong.
+
+    Times are the arrival times of answers, in seconds of one monotonic clock.
+    """
 
     def __init__(self, grace_s: float) -> None:
         self._grace_s = grace_s
@@ -33,40 +37,40 @@ class FlapGuard:
         self._silent = False
 
     def lost(self) -> None:
-        """Note that answers have ceased: when they come again, the while begins anew."""
+        """Note that the agent no longer answers: its next answer starts the grace periods anew."""
         self._silent = True
 
     def hear(self, seen: CatalogSnapshot, now: float) -> None:
-        """Take in an answer."""
+        """Apply an answer."""
         ready = {instance.id: instance for instance in seen.ready}
-        missing = {key: one for key, one in self._ready.items() if key not in ready}
+        missing = {key: instance for key, instance in self._ready.items() if key not in ready}
         until = now + self._grace_s
         if self._silent:
             self._silent = False
-            self._held = {key: (one, until) for key, (one, _) in self._held.items()}
+            self._held = {key: (instance, until) for key, (instance, _) in self._held.items()}
         if seen.doubtful or not ready:
-            self._held = {**{key: (one, until) for key, one in missing.items()}, **self._held}
+            self._held = {**{key: (instance, until) for key, instance in missing.items()}, **self._held}
         known = ready.keys() | seen.confessed
         self._held = {key: held for key, held in self._held.items() if key not in known and held[1] > now}
         self._ready = ready
 
     def deny(self, instance_id: str) -> None:
-        """Know better than any answer that this one is not ready: this very process has said so."""
+        """Leave an instance of this process out, whatever answers list: it has reported a fault here."""
         self._denied.add(instance_id)
         self._held.pop(instance_id, None)
 
     def allow(self, instance_id: str) -> None:
-        """Leave it to answers again whether this one is ready."""
+        """Undo `deny`: answers decide again whether the instance is ready."""
         self._denied.discard(instance_id)
 
     def snapshot(self, now: float) -> Snapshot:
-        """Return who is ready or held, by service."""
-        held = [one for one, until in self._held.values() if until > now and one.id not in self._denied]
-        ready = [one for one in self._ready.values() if one.id not in self._denied]
+        """Return the instances that are ready or in their grace period, sorted by service and id."""
+        held = [i for i, until in self._held.values() if until > now and i.id not in self._denied]
+        ready = [instance for instance in self._ready.values() if instance.id not in self._denied]
         return Snapshot(tuple(sorted([*held, *ready], key=_order)), stale=bool(held))
 
     def next_end(self, now: float) -> float | None:
-        """Return when an answer would end that the next one is held, if someone is."""
+        """Return the end of the next grace period; None if no instance is in one."""
         return min((until for _, until in self._held.values() if until > now), default=None)
 
 

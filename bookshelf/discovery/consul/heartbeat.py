@@ -1,4 +1,4 @@
-"""Keeps one instance registered: says how it is before its check expires, and all again to who forgot."""
+"""Keeps one instance registered: updates its check before it expires, and registers it again when lost."""
 
 import asyncio
 
@@ -13,43 +13,44 @@ _logger = structlog.get_logger(__name__)
 
 
 class Heartbeat:
-    """One instance of this process. What it says goes out one at a time, in order."""
+    """The registration of one instance of this process. Its requests go out one at a time, in order."""
 
     def __init__(self, agent: Agent, pace: Pace) -> None:
         self._agent = agent
         self._pace = pace
         self._instance: Instance
-        self._told: Instance | None = None
+        #: The instance as the agent has it; None until a registration has succeeded.
+        self._registered: Instance | None = None
         self._fault: str | None = None
         self._left = False
         self._trouble: str | None = None
-        self._speaking = asyncio.Lock()
+        self._sending = asyncio.Lock()
         self._beating: asyncio.Task[None] | None = None
 
     async def register(self, instance: Instance) -> None:
-        """Make the instance known as ready, and keep it so.
+        """Register the instance as ready, and keep it registered.
 
-        Raises `DiscoveryFault`; the first time also if the agent stays away. Later the agent is told when it
-        is back.
+        Raises `DiscoveryFault` if Consul cannot hold it. The first call also raises if the agent cannot be
+        reached; after a later call the instance is registered once the agent answers.
         """
         registration.refuse(instance)
         self._instance, self._fault = instance, None
         if self._beating is not None:
-            await self._speak()
+            await self._refresh()
             return
-        async with self._speaking:
+        async with self._sending:
             await retry_until_reached(self._register, self._pace.patience_s)
-        self._beating = asyncio.create_task(self._beat(), name=f"consul keeper of {instance.id}")
+        self._beating = asyncio.create_task(self._beat(), name=f"consul heartbeat of {instance.id}")
 
     async def report(self, fault: str | None) -> None:
-        """Say how the instance is; if the agent is away, say it when it is back."""
+        """Report the instance's health, or retry at the next heartbeat if the agent does not answer."""
         self._fault = fault
-        await self._speak()
+        await self._refresh()
 
     async def leave(self) -> None:
-        """Deregister. An agent that is away hears nothing more of the instance, and so forgets it."""
+        """Deregister the instance. If the agent does not answer, the check expires and Consul removes it."""
         self._left = True
-        async with self._speaking:
+        async with self._sending:
             try:
                 await self._agent.put(registration.leave_path(self._instance.id))
             except DiscoveryFault as fault:
@@ -57,7 +58,7 @@ class Heartbeat:
         await self.stop()
 
     async def stop(self) -> None:
-        """Say nothing more."""
+        """Stop the heartbeat without deregistering."""
         if self._beating is not None:
             self._beating.cancel()
             await asyncio.gather(self._beating, return_exceptions=True)
@@ -66,41 +67,41 @@ class Heartbeat:
         while True:
             await asyncio.sleep(self._pace.beat_s)
             try:
-                await self._speak()
+                await self._refresh()
             except Exception:
                 _logger.exception("defect", registry="consul", instance=self._instance.id)
 
-    async def _speak(self) -> None:
-        async with self._speaking:
+    async def _refresh(self) -> None:
+        async with self._sending:
             if self._left:
                 return
             try:
-                await self._say()
+                await self._send()
             except DiscoveryFault as fault:
                 self._note(str(fault))
             else:
                 self._note(None)
 
-    async def _say(self) -> None:
-        if self._told is self._instance:
+    async def _send(self) -> None:
+        if self._registered is self._instance:
             try:
                 return await self._update()
             except AgentError as fault:
-                # an agent that was restarted knows nothing of us; whatever else it minds, it will say again
+                # a restarted agent has lost the check; any other error recurs in the next registration
                 _logger.info("registering-again", instance=self._instance.id, fault=str(fault))
         return await self._register()
 
     async def _register(self) -> None:
-        told, self._told = self._instance, None
-        said = registration.registration(told, self._fault, self._pace.ttl_s)
-        await self._agent.put("/v1/agent/service/register", said)
-        # a check that the agent has already keeps its state, and no registration can carry a note
+        instance, self._registered = self._instance, None
+        body = registration.registration(instance, self._fault, self._pace.ttl_s)
+        await self._agent.put("/v1/agent/service/register", body)
+        # a registration changes neither the status of an existing check nor its output
         await self._update()
-        self._told = told
+        self._registered = instance
 
     async def _update(self) -> None:
-        said = registration.update(self._fault)
-        await self._agent.put(registration.check_path(self._instance.id), said)
+        body = registration.update(self._fault)
+        await self._agent.put(registration.check_path(self._instance.id), body)
 
     def _note(self, trouble: str | None) -> None:
         if trouble is not None and self._trouble is None:

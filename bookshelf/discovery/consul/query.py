@@ -1,7 +1,7 @@
-"""Asks an agent who is there: one blocking query on checks, and a look at services when it tells of a change.
+"""Queries an agent for the ready instances: a blocking query on checks, and one query per changed service.
 
-One held connection for everybody's instances, however many services there are: an agent allows few from one
-address. The check of an instance carries a digest of its registration, so that a change of either wakes us.
+One held connection serves all services, because an agent accepts few connections from one address. The check
+of an instance carries a digest of its registration, so that a change of either ends the blocking query.
 """
 
 import asyncio
@@ -17,7 +17,7 @@ _CHECKS = "/v1/health/state/any"
 
 
 class HealthQuery:
-    """Remembers up to where it has read. After a fault it begins anew, by asking without waiting."""
+    """Remembers the index of the last answer. After a fault, the next query does not block."""
 
     def __init__(self, agent: Agent, wait_s: float) -> None:
         self._agent = agent
@@ -27,13 +27,13 @@ class HealthQuery:
         self._checks: frozenset[Check] | None = None
 
     def forget(self) -> None:
-        """Begin anew: what was read may not be true any more."""
+        """Drop the last answer, so that the next query returns the whole state at once."""
         self._index, self._checks = 0, None
 
     async def look(self, most_s: float = math.inf) -> CatalogSnapshot | None:
-        """Wait for news and return it; None if there is none for us, in `most_s` seconds at the most.
+        """Wait up to `most_s` seconds for a change and return the new state; None if no check has changed.
 
-        Raises `NoAnswer`, `Complaint`.
+        Raises `AgentUnavailable`, `AgentError`.
         """
         asked, wait_s = {"filter": FILTER}, min(self._wait_s, most_s)
         if self._index:
@@ -45,7 +45,7 @@ class HealthQuery:
             self._index = answer.index
             return None
         ready = await self._ready({check.service for check in checks if check.ours})
-        # only now: a look that a fault has cut short is done again
+        # stored last, so that a query that a fault interrupted is repeated
         self._index, self._checks = (0 if answer.index < self._index else answer.index), checks
         return CatalogSnapshot(ready, frozenset(c.instance for c in checks if c.confessed), doubtful)
 

@@ -1,4 +1,4 @@
-"""An instance as Consul is told of it, and the limits that Consul has."""
+"""Encodes instances and their health as requests to Consul, and checks them against Consul's limits."""
 
 import hashlib
 import re
@@ -10,10 +10,10 @@ import msgspec
 from bookshelf.discovery.consul.validation import NAME, VALUE, is_address, is_port
 from bookshelf.discovery.port import DiscoveryFault, Instance
 
-#: The key in a service's metadata that says: one of ours.
+#: The key in a service's metadata that marks it as a service of this project.
 OWNED_BY_US_KEY = "bookshelf"
 _MARKED = {OWNED_BY_US_KEY: "1"}
-#: The name of the check by which our instances are found; how a faulty one begins to speak of itself.
+#: The name of our health check, which finds our instances, and the prefix of its output while it fails.
 CHECK = "Bookshelf: ready"
 NOT_READY_PREFIX = "not ready: "
 
@@ -21,36 +21,36 @@ NOT_READY_PREFIX = "not ready: "
 _PAIRS = 64
 _KEY = re.compile(r"[A-Za-z0-9_-]{1,128}")
 _BYTES = 512
-_TOLD = 500
+_NOTE_CHARACTERS = 500
 
 
 def check_path(instance_id: str) -> str:
-    """Where the agent is told how the instance is."""
+    """Return the agent's path for updating the instance's health check."""
     return f"/v1/agent/check/update/{quote(_check_id(instance_id), safe='')}"
 
 
 def leave_path(instance_id: str) -> str:
-    """Where the agent is told to forget the instance."""
+    """Return the agent's path for deregistering the instance."""
     return f"/v1/agent/service/deregister/{quote(instance_id, safe='')}"
 
 
 def update(fault: str | None) -> bytes:
-    """Return how an instance is, as its check is told."""
+    """Encode the body of a health check update: passing, or critical with the fault."""
     if fault is None:
         return msgspec.json.encode({"Status": "passing", "Output": "ready"})
-    # a fault may quote anything, also text that no UTF-8 can say
-    note = f"{NOT_READY_PREFIX}{fault}"[:_TOLD].encode(errors="replace").decode()
+    # a fault may quote any text, also lone surrogates, which UTF-8 cannot encode
+    note = f"{NOT_READY_PREFIX}{fault}"[:_NOTE_CHARACTERS].encode(errors="replace").decode()
     return msgspec.json.encode({"Status": "critical", "Output": note})
 
 
 def refuse(instance: Instance) -> None:
-    """Raise `DiscoveryFault` for an instance that Consul would not take, or take otherwise than it is."""
+    """Raise `DiscoveryFault` for an instance that Consul would reject or store differently."""
     for trouble in _troubles(instance):
         raise DiscoveryFault(f"{instance.id!r} cannot be registered with Consul: {trouble}")
 
 
 def registration(instance: Instance, fault: str | None, ttl_s: float) -> bytes:
-    """Return the instance as an agent is told of it."""
+    """Encode the body of a registration: the instance and its health check, which expires after `ttl_s`."""
     return msgspec.json.encode(
         {
             "ID": instance.id,
@@ -62,12 +62,12 @@ def registration(instance: Instance, fault: str | None, ttl_s: float) -> bytes:
             "Check": {
                 "CheckID": _check_id(instance.id),
                 "Name": CHECK,
-                # a check that changes wakes those who watch checks, a service that changes does not
+                # only a change of a check wakes blocking queries on checks, so the check carries a digest
                 "Notes": f"registration {_digest(instance)}",
                 "TTL": f"{ttl_s}s",
-                # made critical by the update that follows: a note goes around at once only with a new state
+                # the update that follows makes it critical: only a new status spreads its note at once
                 "Status": "passing" if fault is None else "warning",
-                # no sooner: Consul takes no less than a minute
+                # Consul's minimum is one minute
                 "DeregisterCriticalServiceAfter": "1m",
             },
         }
@@ -85,18 +85,18 @@ def _digest(instance: Instance) -> str:
 def _troubles(instance: Instance) -> Iterator[str]:
     for name in (instance.id, instance.service, *instance.tags):
         if not NAME.fullmatch(name):
-            yield f"{name!r} is no name: up to 255 characters, none of them a control character"
+            yield f"{name!r} is not a valid name: up to 255 characters, none of them a control character"
     if not is_address(instance.address):
-        yield f"{instance.address!r} is no address to be found at"
+        yield f"{instance.address!r} is not an address that clients can connect to"
     if not is_port(instance.port):
-        yield f"{instance.port} is no port"
+        yield f"{instance.port} is not a valid port"
     if len(instance.meta) >= _PAIRS:
-        yield f"its metadata has {len(instance.meta)} pairs, and {_PAIRS - 1} fit beside our own"
+        yield f"its metadata has {len(instance.meta)} pairs, over the limit of {_PAIRS - 1}"
     for key, value in instance.meta.items():
         if key == OWNED_BY_US_KEY or key.startswith("consul-") or not _KEY.fullmatch(key):
             yield (
-                f"metadata may not be called {key!r}: "
-                f"letters, digits, - and _; not {OWNED_BY_US_KEY!r}, consul-"
+                f"{key!r} is not a valid metadata key: letters, digits, - and _; "
+                f"not {OWNED_BY_US_KEY!r}, and not beginning with consul-"
             )
         if (size := len(value.encode(errors="replace"))) > _BYTES:
             yield f"its metadata {key!r} has {size} bytes, over {_BYTES}"

@@ -1,4 +1,4 @@
-"""What an agent says of checks and instances. Others write into it too: nothing in it is taken on trust."""
+"""Decodes an agent's lists of checks and instances. Other programs write them too: each entry is checked."""
 
 from collections.abc import Iterable, Iterator
 from typing import Any, TypeVar
@@ -12,12 +12,12 @@ from bookshelf.discovery.consul.registration import CHECK, NOT_READY_PREFIX, OWN
 from bookshelf.discovery.consul.validation import NAME, VALUE, is_address, is_port
 from bookshelf.discovery.port import Instance
 
-#: Which checks are asked for: ours, and those of anyone that keep an instance from being ready.
+#: The checks that a query asks for: ours, and every check that keeps an instance from being ready.
 FILTER = f'Name == "{CHECK}" or Status != "passing"'
 
-#: Tags, and pairs of metadata: more is no instance of ours.
+#: The most tags, and the most pairs of metadata, of an instance that is not ignored.
 _MOST = 256
-#: Characters of what is ignored that are logged, and how many different ones.
+#: Characters of an ignored entry that are logged, and how many different entries are logged at all.
 _SHOWN = 120
 _REMEMBERED = 1000
 _T = TypeVar("_T")
@@ -38,12 +38,12 @@ class Check(msgspec.Struct, frozen=True):
 
     @property
     def ours(self) -> bool:
-        """Whether it is the check by which an instance of ours is found."""
+        """True for the health check that our instances register."""
         return self.name == CHECK and bool(self.service)
 
     @property
     def confessed(self) -> bool:
-        """Whether the instance itself has said that it is not ready."""
+        """True if the instance itself has reported that it is not ready."""
         return self.ours and self.status != "passing" and self.output.startswith(NOT_READY_PREFIX)
 
 
@@ -71,32 +71,32 @@ class _Entry(msgspec.Struct):
 
 
 class AgentCatalog:
-    """Reads answers. What is no proper instance is left out, with a log line the first time."""
+    """Decodes answers. An invalid entry is left out and logged once."""
 
     def __init__(self) -> None:
         self._ignored: set[str] = set()
 
     def checks(self, body: bytes) -> list[Check]:
-        """Return the checks. Raises `AgentUnavailable` for something that is no list."""
+        """Return the valid checks. Raises `AgentUnavailable` if the body is not a list."""
         return list(self._each(body, Check))
 
     def instances(self, body: bytes) -> Iterator[Instance]:
-        """Return the proper instances of ours. Raises `AgentUnavailable` for something that is no list."""
+        """Return the valid instances of ours. Raises `AgentUnavailable` if the body is not a list."""
         ours = (entry for entry in self._each(body, _Entry) if OWNED_BY_US_KEY in (entry.service.meta or {}))
         return self._proper(ours, stranger=False)
 
     def strangers(self, body: bytes, key: str) -> tuple[bool, list[Instance]]:
-        """Return whether others have a key in their metadata, and those of them that are proper and ready.
+        """Return whether foreign instances have `key` in their metadata, and the valid ready ones of them.
 
-        Raises `AgentUnavailable` for something that is no list.
+        Raises `AgentUnavailable` if the body is not a list.
         """
-        found = self._each(body, _Entry)
-        others = [e for e in found if key in (meta := e.service.meta or {}) and OWNED_BY_US_KEY not in meta]
+        entries = self._each(body, _Entry)
+        others = [e for e in entries if key in (meta := e.service.meta or {}) and OWNED_BY_US_KEY not in meta]
         ready = (e for e in others if all(check.status == "passing" for check in e.checks or ()))
         return bool(others), list(self._proper(ready, stranger=True))
 
     def names(self, body: bytes) -> list[str]:
-        """Return the names of services. Raises `AgentUnavailable` for something that names none."""
+        """Return the valid names of services. Raises `AgentUnavailable` if the body is not an object."""
         return [name for name in _decoded(body, dict[str, Any]) if NAME.fullmatch(name)]
 
     def _proper(self, entries: Iterable[_Entry], *, stranger: bool) -> Iterator[Instance]:
@@ -125,34 +125,34 @@ def _decoded(body: bytes, kind: type[_T]) -> _T:
     try:
         return msgspec.json.decode(body, type=kind)
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as fault:
-        raise AgentUnavailable(f"what answers for Consul speaks something else: {fault}") from fault
+        raise AgentUnavailable(f"the response is not one of Consul's: {fault}") from fault
 
 
 def _troubles(entry: _Entry) -> Iterator[str]:
-    found, tags, meta = entry.service, entry.service.tags or [], entry.service.meta or {}
-    if not all(NAME.fullmatch(text) for text in (found.id, found.service)):
-        yield "its id or its service's name is no name"
-    if not is_address(found.address or entry.node.address):
-        yield f"its address {found.address or entry.node.address!r} is no address"
-    if not is_port(found.port):
-        yield f"{found.port} is no port"
+    service, tags, meta = entry.service, entry.service.tags or [], entry.service.meta or {}
+    if not all(NAME.fullmatch(text) for text in (service.id, service.service)):
+        yield "its id or its service's name is not valid"
+    if not is_address(service.address or entry.node.address):
+        yield f"its address {service.address or entry.node.address!r} is not valid"
+    if not is_port(service.port):
+        yield f"{service.port} is not a valid port"
     if len(tags) > _MOST or not all(NAME.fullmatch(tag) for tag in tags):
-        yield "it has too many tags, or one that is no name"
+        yield "it has too many tags, or one that is not valid"
     if len(meta) > _MOST or not all(
         NAME.fullmatch(key) and VALUE.fullmatch(value) for key, value in meta.items()
     ):
-        yield "it has too much metadata"
+        yield "it has too much metadata, or a key or value that is not valid"
 
 
 def _instance(entry: _Entry, *, stranger: bool) -> Instance:
-    found = entry.service
+    service = entry.service
     return Instance(
-        id=found.id,
-        service=found.service,
-        tags=tuple(found.tags or ()),
-        # as Consul has it: no address of its own means its node's
-        address=found.address or entry.node.address,
-        port=found.port,
-        meta={key: value for key, value in (found.meta or {}).items() if key != OWNED_BY_US_KEY},
+        id=service.id,
+        service=service.service,
+        tags=tuple(service.tags or ()),
+        # Consul's rule: a service without an address has the address of its node
+        address=service.address or entry.node.address,
+        port=service.port,
+        meta={key: value for key, value in (service.meta or {}).items() if key != OWNED_BY_US_KEY},
         stranger=stranger,
     )

@@ -1,4 +1,4 @@
-"""Where the agent is, how it is spoken to, and every span of time that the adapter keeps to."""
+"""Settings of the Consul adapter: the agent's address, credentials, and all time limits."""
 
 import re
 from typing import Literal
@@ -12,22 +12,22 @@ _PRINTABLE = re.compile(r"[\x21-\x7e]*")
 
 
 class Pace(msgspec.Struct, frozen=True, kw_only=True):
-    """Spans of time, all in seconds; docs/decisions/0008 says why these."""
+    """Time limits, all in seconds; docs/decisions/0008 explains the values."""
 
-    ttl_s: float = 3.0  # an instance that has said nothing for so long is critical
-    beat_s: float = 0.75  # between two times that it says so
-    answer_s: float = 2.0  # for an answer of the agent, which is near
-    wait_s: float = 10.0  # that a blocking query is held; Consul adds up to a sixteenth
-    grace_s: float = 5.0  # that instances are believed in against an answer that may be wrong
-    patience_s: float = 30.0  # for an agent that is not there yet
+    ttl_s: float = 3.0  # without a heartbeat for this long, an instance's check turns critical
+    beat_s: float = 0.75  # between two heartbeats
+    answer_s: float = 2.0  # for an answer of the agent, which runs on this machine
+    wait_s: float = 10.0  # for which a blocking query is held; Consul adds up to a sixteenth
+    grace_s: float = 5.0  # for which the flap guard keeps instances that an answer lacks
+    patience_s: float = 30.0  # for the agent's first answer at the start
 
 
 class ConsulSettings(msgspec.Struct, frozen=True, kw_only=True):
-    """How to reach one agent: the one on this machine, not a balancer before several.
+    """How to reach one agent: the one on this machine, not a load balancer in front of several.
 
-    `token`: an ACL token's secret; `ca_file`: who signed the agent's certificate, if not a known authority;
-    `datacenter`: whose services are looked for, if not the agent's own. Raises `DiscoveryFault` for a value
-    that cannot be sent.
+    `token`: an ACL token's secret; `ca_file`: certificates of the authority that signed the agent's, if the
+    system does not trust it; `datacenter`: where services are looked for, if not in the agent's own. Raises
+    `DiscoveryFault` for a value that cannot be sent.
     """
 
     address: str = "127.0.0.1"
@@ -41,7 +41,7 @@ class ConsulSettings(msgspec.Struct, frozen=True, kw_only=True):
     def __post_init__(self) -> None:
         if not is_address(self.address):
             raise DiscoveryFault(
-                f"{self.address!r} is no address of a Consul agent: give a host's name or IP"
+                f"{self.address!r} is not an address of a Consul agent: give a host name or an IP address"
             )
         if not _PRINTABLE.fullmatch(self.token):
             raise DiscoveryFault("the Consul token has a blank or a control character: give the secret alone")
@@ -51,6 +51,6 @@ class ConsulSettings(msgspec.Struct, frozen=True, kw_only=True):
 
     @property
     def url(self) -> str:
-        """Where its HTTP API begins."""
+        """The base URL of the agent's HTTP API."""
         host = f"[{self.address}]" if ":" in self.address else self.address
         return f"{self.scheme}://{host}:{self.port}"

@@ -1,6 +1,6 @@
-"""What an id, a tag, a value, an address and a port look like, written by us or taken from others.
+"""Valid ids, tags, metadata values, addresses and ports, for our own registrations and those of others.
 
-None can end a header or a log line, or make of a URL another one.
+A valid text cannot end a header or a log line, and a valid address cannot change the rest of a URL.
 """
 
 import re
@@ -9,16 +9,16 @@ from ipaddress import IPv6Address
 _LINE = r"[^\x00-\x1f\x7f\ud800-\udfff]"
 #: An id, a service's name, a tag.
 NAME = re.compile(_LINE + "{1,255}")
-#: A value of metadata, as long as Consul lets it be.
+#: A value of metadata, up to Consul's limit.
 VALUE = re.compile(_LINE + "{0,512}")
 _HOST = re.compile(r"[0-9A-Za-z_-]{1,63}(\.[0-9A-Za-z_-]{1,63})*\.?")
 _LONGEST_HOST = 253
-#: Where a port may listen, and no one can be found.
+#: Addresses that a server can listen on and that a client cannot connect to.
 _EVERYWHERE = ("0.0.0.0", "0")  # noqa: S104 (refused here, not listened on)
 
 
 def is_address(text: str) -> bool:
-    """Whether it is a host's name or IP at which someone may be found."""
+    """Return True for a host name or an IP address that a client can connect to."""
     if _HOST.fullmatch(text):
         return len(text) <= _LONGEST_HOST and text not in _EVERYWHERE
     try:
@@ -28,5 +28,5 @@ def is_address(text: str) -> bool:
 
 
 def is_port(number: int) -> bool:
-    """Whether someone may be found at it."""
+    """Return True for a TCP port that a client can connect to."""
     return 0 < number < 65536  # noqa: PLR2004 (TCP's own)

@@ -1,4 +1,4 @@
-"""Follows an agent for ever and keeps the newest snapshot: the last good answer while the agent is away."""
+"""Follows an agent and keeps the newest snapshot: the last good one while the agent does not answer."""
 
 import asyncio
 import math
@@ -12,69 +12,69 @@ from bookshelf.discovery.consul.flap_guard import FlapGuard
 from bookshelf.discovery.consul.query import HealthQuery
 from bookshelf.discovery.port import DiscoveryFault, Snapshot
 
-#: Seconds between two asks: after news, and at most when all news are of others.
+#: Seconds between two queries: after a change of ours, and at most while only other checks change.
 _SOON_S = 0.02
 _LATE_S = 0.25
-#: Seconds before the first new try after a fault, doubled with every one, up to the last.
+#: Seconds before the first retry after a fault, doubled with each one up to the maximum.
 _FIRST_S = 0.1
 _LAST_S = 1.0
 _logger = structlog.get_logger(__name__)
 
 
 class Watcher:
-    """Who is ready, as last heard."""
+    """Repeats a health query, passes its answers through the flap guard and publishes snapshots."""
 
     def __init__(self, reader: HealthQuery, grace_s: float) -> None:
         self._reader = reader
-        self._belief = FlapGuard(grace_s)
+        self._guard = FlapGuard(grace_s)
         self._newest: Latest[Snapshot] = Latest()
         self._fault: str | None = None
-        #: When the last answer came.
+        #: The time of the last answer on the loop's clock.
         self._answered = 0.0
 
     @property
     def snapshot(self) -> Snapshot:
-        """Return who is ready; no one, and stale, before the first answer."""
+        """Return the newest snapshot; empty and stale before the first answer."""
         return self._newest.now or Snapshot(stale=True)
 
     def watch(self) -> AsyncIterator[Snapshot]:
-        """Yield the present snapshot, once there is one, then each newer one."""
+        """Yield the current snapshot, once there is one, then each newer one."""
         return self._newest.each()
 
     def deny(self, instance_id: str) -> None:
-        """Show this one in no snapshot, whatever answers say."""
-        self._belief.deny(instance_id)
+        """Leave this instance out of all snapshots, whatever the agent answers."""
+        self._guard.deny(instance_id)
         self._publish()
 
     def allow(self, instance_id: str) -> None:
-        """Show this one again if answers say that it is ready."""
-        self._belief.allow(instance_id)
+        """Undo `deny`: the agent's answers decide again whether the instance is ready."""
+        self._guard.allow(instance_id)
         self._publish()
 
     async def look(self) -> bool:
-        """Wait for news; return whether there are any. Raises `DiscoveryFault`."""
+        """Wait for a change; return True if there was one. Raises `DiscoveryFault`."""
         seen = await self._reader.look(self._patience_s())
         self._answered = _now()
         if self._fault is not None:
             _logger.info("registry-reachable-again", registry="consul")
             self._fault = None
         if seen is not None:
-            self._belief.hear(seen, self._answered)
+            self._guard.hear(seen, self._answered)
         self._publish(answered=True)
         return seen is not None
 
     def _patience_s(self) -> float:
-        """Return how long may be waited for news: until someone would be held no longer, if anyone is."""
-        end = self._belief.next_end(self._answered)
+        """Return how long a query may block: until the next grace period ends, or without limit."""
+        end = self._guard.next_end(self._answered)
         return math.inf if end is None else max(end - _now(), 0.0) + _SOON_S
 
     async def follow(self) -> None:
-        """Look for ever; a fault makes the snapshot stale and is followed by another try."""
+        """Query the agent until cancelled; a fault makes the snapshot stale and is followed by a retry."""
         pause_s = _FIRST_S
         while True:
             try:
-                news = await self.look()
-                pause_s = _SOON_S if news else min(2 * pause_s, _LATE_S)
+                changed = await self.look()
+                pause_s = _SOON_S if changed else min(2 * pause_s, _LATE_S)
             except DiscoveryFault as fault:
                 pause_s = self._lost(str(fault), pause_s)
             except Exception as fault:
@@ -88,15 +88,17 @@ class Watcher:
         pause_s = _FIRST_S if self._fault is None else min(2 * pause_s, _LAST_S)
         self._fault = fault
         self._reader.forget()
-        self._belief.lost()
+        self._guard.lost()
         self._publish()
         return pause_s
 
     def _publish(self, *, answered: bool = False) -> None:
         if self._newest.now is None and not answered:
             return
-        found = self._belief.snapshot(self._answered)
-        self._newest.put(msgspec.structs.replace(found, stale=True) if self._fault is not None else found)
+        snapshot = self._guard.snapshot(self._answered)
+        if self._fault is not None:
+            snapshot = msgspec.structs.replace(snapshot, stale=True)
+        self._newest.put(snapshot)
 
 
 def _now() -> float:

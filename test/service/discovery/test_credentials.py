@@ -53,7 +53,7 @@ async def test_a_wrong_token_is_said_at_once_in_one_line(guarded: Agent) -> None
         await ConsulDiscovery.open(settings(guarded, token="0" * 36))
     assert str(raised.value) == (
         f"Consul at http://127.0.0.1:{guarded.ports.http} refuses the ACL token (ACL not found); "
-        "docs/consul.md says what it must allow"
+        "docs/consul.md lists the rights that it needs"
     )
 
 

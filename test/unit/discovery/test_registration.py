@@ -57,22 +57,22 @@ def test_any_id_makes_a_path() -> None:
 @pytest.mark.parametrize(
     ("changed", "said"),
     [
-        ({"address": "0.0.0.0"}, "is no address to be found at"),  # noqa: S104 (refused)
-        ({"address": ""}, "is no address to be found at"),
-        ({"port": 0}, "0 is no port"),
-        ({"meta": {f"k{n}": "v" for n in range(64)}}, "has 64 pairs, and 63 fit"),
+        ({"address": "0.0.0.0"}, "is not an address that clients can connect to"),  # noqa: S104 (refused)
+        ({"address": ""}, "is not an address that clients can connect to"),
+        ({"port": 0}, "0 is not a valid port"),
+        ({"meta": {f"k{n}": "v" for n in range(64)}}, "has 64 pairs, over the limit of 63"),
         ({"meta": {"note": "x" * 513}}, "'note' has 513 bytes, over 512"),
         ({"meta": {"note": "é" * 257}}, "has 514 bytes"),
         ({"meta": {"note": "a\nb"}}, "'note' has a control character"),
-        ({"tags": ("books", "a\nb")}, "'a\\nb' is no name"),
-        ({"tags": ("",)}, "'' is no name"),
-        ({"service": "x" * 256}, "is no name"),
-        ({"id": "\ud800"}, "is no name"),
+        ({"tags": ("books", "a\nb")}, "'a\\nb' is not a valid name"),
+        ({"tags": ("",)}, "'' is not a valid name"),
+        ({"service": "x" * 256}, "is not a valid name"),
+        ({"id": "\ud800"}, "is not a valid name"),
         ({"meta": {"note": "\ud800"}}, "'note' has a control character"),
-        ({"address": "a/b"}, "is no address"),
-        ({"meta": {"two words": "x"}}, "may not be called 'two words'"),
-        ({"meta": {"bookshelf": "2"}}, "may not be called 'bookshelf'"),
-        ({"meta": {"consul-version": "2"}}, "may not be called 'consul-version'"),
+        ({"address": "a/b"}, "is not an address"),
+        ({"meta": {"two words": "x"}}, "'two words' is not a valid metadata key"),
+        ({"meta": {"bookshelf": "2"}}, "'bookshelf' is not a valid metadata key"),
+        ({"meta": {"consul-version": "2"}}, "'consul-version' is not a valid metadata key"),
     ],
 )
 def test_what_consul_would_not_take_is_said(changed: dict[str, Any], said: str) -> None:
@@ -89,7 +89,7 @@ def test_the_most_that_consul_takes_is_not_refused() -> None:
 
 @pytest.mark.parametrize("address", ["", "a b", "10.0.0.1\r\n", "x/y", "user@host"])
 def test_an_agents_address_is_a_host(address: str) -> None:
-    with pytest.raises(DiscoveryFault, match="no address of a Consul agent"):
+    with pytest.raises(DiscoveryFault, match="not an address of a Consul agent"):
         ConsulSettings(address=address)
 
 
