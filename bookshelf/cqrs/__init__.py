@@ -1,1 +1,1 @@
-"""The vocabulary that business code is written in. Pure: no I/O, no clock, no asyncio."""
+"""The types that business code is written with: aggregates, events, views, routes. They do no I/O."""

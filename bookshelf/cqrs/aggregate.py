@@ -1,4 +1,4 @@
-"""An aggregate: a pure decider, with the names that the runtime needs to host it.
+"""Declares an aggregate: a pure decider, with the names that the runtime needs to run it.
 
 The form is Jérémie Chassaing's decider: `decide(state, command) -> events`, `evolve(state, event) ->
 state`, an initial state; and, for deadlines, `due(state) -> (when, command)`.
@@ -18,13 +18,13 @@ S = TypeVar("S", bound=State)
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Aggregate(Generic[S]):
-    """One kind of thing that takes commands. `name` is also the source of its events.
+    """One kind of aggregate: how it decides commands and folds events. `name` is the source of its events.
 
-    `decide` raises a `Refused` to decline; an empty list says that there is nothing to say. `takes` are
-    the commands that may also come by the topic `commands`; an `at` that one has, and that its data leave
-    out, is then the time of its envelope. When the deadline of `due` (aware) is reached, its command is
-    decided, once for each deadline; it is asked again after every event. `version` moves whenever `evolve`
-    makes other states of the same events: stored ones are then made again from the log.
+    `decide` raises a `Refused` to decline a command; an empty list means that nothing changes. `takes` are
+    the commands that can also arrive by the topic `commands`; if the data of one lacks its field `at`, that
+    is the time of the envelope. `due` is called after every event; when its deadline (aware) is reached, its
+    command is decided, once for each deadline. Raise `version` when `evolve` makes other states of the same
+    events: stored states are then rebuilt from the log.
     """
 
     name: str
@@ -39,9 +39,9 @@ class Aggregate(Generic[S]):
 
     @property
     def commands(self) -> str:
-        """The topic that its commands may come by; as many partitions as `topic`, by the same keys."""
+        """The topic for its command messages; it has as many partitions as `topic`, and the same keys."""
         return f"{self.name}.commands"
 
     def fold(self, events: Iterable[Event], state: S | None = None) -> S:
-        """Return the state after these events."""
+        """Return the state after these events, from `state` or else the initial one on."""
         return reduce(self.evolve, events, self.initial if state is None else state)

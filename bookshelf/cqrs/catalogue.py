@@ -1,4 +1,4 @@
-"""A context's catalogue: the events that it knows, by type, and how old versions become new ones."""
+"""The catalogue of a context: decodes its events by type, and turns retired versions into present ones."""
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
@@ -14,7 +14,7 @@ Decode = Callable[[bytes], Event]
 
 @dataclass(frozen=True, slots=True)
 class Upcast:
-    """How a retired type reads today: `lift` turns its data into the data of `becomes`."""
+    """How a retired event type is read: `lift` turns its data into the data of the event `becomes`."""
 
     retired: str
     becomes: type[Event]
@@ -22,11 +22,11 @@ class Upcast:
 
 
 class UnknownEvent(Exception):
-    """An aggregate decided an event that its catalogue lacks: a defect. Nothing is appended."""
+    """An aggregate decided an event that its catalogue lacks. This is a defect; nothing is appended."""
 
 
 class Catalogue:
-    """The event types of one context. Types that it does not know are none of its business.
+    """The event types of one context. Records of other types are skipped by its readers.
 
     Raises ValueError if two of its events have one type.
     """

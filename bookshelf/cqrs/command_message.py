@@ -1,6 +1,6 @@
-"""An order: a command on its way by topic, and what is answered. CloudEvents 1.0, structured JSON mode.
+"""The command message, a command that arrives by topic, and its replies: CloudEvents 1.0, structured JSON.
 
-Source: CloudEvents 1.0.2. `replyto` is an extension attribute of ours, as those of the envelope.
+Source: CloudEvents 1.0.2. `replyto` is an extension attribute of this project, as are those of the envelope.
 """
 
 from datetime import datetime
@@ -12,7 +12,7 @@ from msgspec import Meta
 from bookshelf.cqrs.catalogue import Catalogue
 from bookshelf.cqrs.message import Event
 
-# what stands in a URL's path as it is: whoever comes into being by topic is reached by HTTP as well
+# only what needs no escaping in a URL: an aggregate that a command message creates has an HTTP address too
 _SUBJECT = r"^[A-Za-z0-9._~:@-]{1,200}$(?!\n)"
 _ID = r"^[\x21\x23-\x7e]{1,255}$(?!\n)"
 _TOPIC = r"^([a-z0-9][a-z0-9._-]{0,248})?$(?!\n)"
@@ -45,7 +45,7 @@ class CommandMessage(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=Tr
 
 
 class ReturnAddress(msgspec.Struct, frozen=True, kw_only=True):
-    """What an answer needs of an order, also of one that is wrong in all else."""
+    """The attributes that a reply needs; also an otherwise invalid command message may have them."""
 
     id: Annotated[str, Meta(pattern=_ID, extra=_ID_IS)]
     replyto: Annotated[str, Meta(pattern=_TOPIC, extra=_TOPIC_IS)]
@@ -69,5 +69,5 @@ class CommandRefused(Event, frozen=True):
     field: str | None = None
 
 
-#: What stands in a topic of answers.
+#: The events that a topic of replies can have.
 REPLIES = Catalogue(CommandDone, CommandRefused)

@@ -1,7 +1,7 @@
-"""The envelope that every event travels in: CloudEvents 1.0, structured JSON mode.
+"""The envelope of every event in the log: CloudEvents 1.0, structured JSON mode.
 
 Source: CloudEvents 1.0.2 (specversion, id, source, type, subject, time, datacontenttype, data).
-Extension attributes are ours: actor, commandid, commandhash, correlationid, causationid, traceparent.
+Extension attributes of this project: actor, commandid, commandhash, correlationid, causationid, traceparent.
 """
 
 from datetime import datetime
@@ -11,10 +11,10 @@ import msgspec
 
 from bookshelf.cqrs.errors import Malformed
 
-#: Written when an idempotent command had nothing to say, so that its retry answers the same.
+#: Appended when a command with an idempotency key led to no event, so that its retry is a repetition.
 ANSWERED = "bookshelf.command-answered.v1"
 
-#: Written when an operator gives up a record that cannot be read: whoever waits for it waits no longer.
+#: Appended when an operator gives up an unreadable record: the records that it held back are then applied.
 DROPPED = "bookshelf.record-dropped.v1"
 
 
@@ -49,7 +49,7 @@ _dropped = msgspec.json.Decoder(Dropped).decode
 
 
 def decode_envelope(value: bytes) -> Envelope:
-    """Read one record's value. Raises `Malformed` for anything that is no envelope."""
+    """Decode the value of a record. Raises `Malformed` if it is not an envelope."""
     try:
         return _decode(value)
     except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError) as fault:
@@ -58,7 +58,7 @@ def decode_envelope(value: bytes) -> Envelope:
 
 
 def dropped(envelope: Envelope) -> int | None:
-    """Return the offset of the record that this one gives up; None if it is about something else."""
+    """Return the offset of the record that an event gives up; None for any other. Raises `Malformed`."""
     if envelope.type != DROPPED:
         return None
     try:

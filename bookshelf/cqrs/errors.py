@@ -1,12 +1,13 @@
-"""Refusals: the answers of the domain that are not a success. They have done nothing."""
+"""The refusals that a decider or a query can raise, and the error for unreadable records."""
 
 from typing import ClassVar
 
 
 class Refused(Exception):
-    """A command or a query that the domain declines; says why, and which field to mend, if one.
+    """A command or a query is declined; nothing was changed. `detail` has the reason.
 
-    `KIND` names the problem (docs/problems.md); `field` is a dotted path into the request's body.
+    `KIND` names the problem (docs/problems.md). `field` is the dotted path of the wrong field in the
+    request's body, if there is one.
     """
 
     KIND: ClassVar[str] = "refused"
@@ -18,40 +19,40 @@ class Refused(Exception):
 
 
 class Invalid(Refused):
-    """A value that has the right shape and cannot be meant."""
+    """A value has the right type and is not allowed."""
 
     KIND = "invalid"
 
 
 class NotFound(Refused):
-    """No such thing, or no longer."""
+    """What the request names does not exist, or no longer."""
 
     KIND = "not-found"
 
 
 class Conflict(Refused):
-    """What is asked contradicts what is."""
+    """The request contradicts the present state."""
 
     KIND = "conflict"
 
 
 class Changed(Refused):
-    """The thing is no longer in the version that the caller named (If-Match)."""
+    """The aggregate is no longer at a version that the client named in If-Match."""
 
     KIND = "changed"
 
 
 class KeyReused(Refused):
-    """An idempotency key came again with another body."""
+    """An idempotency key was used again with another content."""
 
     KIND = "key-reused"
 
 
 class HeldBack(Refused):
-    """The thing's own record cannot be read; it waits until an operator has mended that."""
+    """A record of the aggregate cannot be read; its commands are refused until an operator resolves that."""
 
     KIND = "held-back"
 
 
 class Malformed(Exception):
-    """A record whose bytes do not say what their type promises."""
+    """A record cannot be decoded as its type requires."""

@@ -1,15 +1,15 @@
-"""Where a record stands: topic/partition@offset."""
+"""The position of a record in the log, written topic/partition@offset."""
 
 import re
 
 import msgspec
 
-#: How a position is written.
+#: The text form of a position.
 FORM = re.compile(r"([a-z0-9][a-z0-9._-]{0,248})/([0-9]{1,9})@([0-9]{1,18})", re.ASCII)
 
 
 class Position(msgspec.Struct, frozen=True, order=True):
-    """One record's place in the log; written `bookshelf/0@42`. Offsets count from 0."""
+    """The topic, partition and offset of a record, written `bookshelf/0@42`. Offsets count from 0."""
 
     topic: str
     partition: int
@@ -20,9 +20,9 @@ class Position(msgspec.Struct, frozen=True, order=True):
 
 
 def parse_position(text: str) -> Position:
-    """Read `topic/partition@offset`. Raises ValueError, saying what was found."""
-    found = FORM.fullmatch(text)
-    if found is None:
+    """Return the position of a text `topic/partition@offset`. Raises ValueError, which quotes the text."""
+    match = FORM.fullmatch(text)
+    if match is None:
         msg = f"{text[:80]!r} is not a position; positions look like bookshelf/0@42"
         raise ValueError(msg)
-    return Position(found[1], int(found[2]), int(found[3]))
+    return Position(match[1], int(match[2]), int(match[3]))

@@ -1,4 +1,4 @@
-"""Routes: how commands and queries are reached over HTTP, as data. The edge and OpenAPI read the same."""
+"""Declares the HTTP routes of commands and queries as data, for the API and for its OpenAPI document."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -12,17 +12,18 @@ from bookshelf.cqrs.view import View
 
 
 class Empty(msgspec.Struct, forbid_unknown_fields=True):
-    """A body, or a query string, with nothing in it."""
+    """A body or a query string without fields."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CommandRoute:
     """A request that becomes one command.
 
-    `command(body, at)` makes the command; `answer(id, state)` the body of the answer, none if None.
+    `command(body, at)` makes the command; `answer(id, state)` makes the body of the answer, if there is one.
     A route that `creates` has no {id} in its path: the new id is derived from the command's id.
-    `deadline_s`: seconds that the gateway waits for its answer, if not as long as for others.
-    `requires`: what a caller's token must allow; () for any token, None for anyone. The gateway sees to it.
+    `deadline_s`: seconds that the gateway waits for the answer, if that differs from its default.
+    `requires`: the scopes that a client's token must have; () for any token, None for no token. The gateway
+    checks it.
     """
 
     method: str
@@ -41,7 +42,7 @@ class CommandRoute:
 
 
 class Answer(msgspec.Struct, frozen=True):
-    """What a query found. `version` is an entity tag's content; `after` the cursor of the next page."""
+    """The result of a query. `version` is the content of its entity tag, `after` the next page's cursor."""
 
     body: Any
     version: str | None = None
@@ -52,7 +53,7 @@ class Answer(msgspec.Struct, frozen=True):
 class QueryRoute:
     """A request that is answered from a view's rows by `query(connection, params)`.
 
-    `params` takes the path's and the query string's values, by name; `returns` is the body's type.
+    `params` is the type of the path's and the query string's values by name; `returns` is the body's type.
     """
 
     path: str

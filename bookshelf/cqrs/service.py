@@ -1,4 +1,4 @@
-"""A service: a name, the tags that it is found by, its port, what it runs and what it serves."""
+"""Declares a service (name, tags, port, parts, routes), and checks that no two services collide."""
 
 import re
 from collections.abc import Iterable, Iterator, Mapping
@@ -12,7 +12,10 @@ from bookshelf.cqrs.view import View
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Service:
-    """One line of bookshelf/services.py. Everything else follows from it."""
+    """One entry of bookshelf/services.py: all that is needed to run a service.
+
+    `tags` are what it is found by in service discovery; it `runs` aggregates and views, and `serves` routes.
+    """
 
     name: str
     summary: str
@@ -23,29 +26,29 @@ class Service:
 
     @property
     def aggregates(self) -> tuple[Aggregate[Any], ...]:
-        """The deciders that this service owns partitions for."""
+        """The aggregates whose partitions this service owns."""
         return tuple(part for part in self.runs if isinstance(part, Aggregate))
 
     @property
     def views(self) -> tuple[View, ...]:
-        """The views whose rows this service keeps."""
+        """The views that this service keeps up to date."""
         return tuple(part for part in self.runs if isinstance(part, View))
 
 
 class ServiceConflict(Exception):
-    """Two services claim one name, port or path; says which, and what to change."""
+    """Two services claim one name, port or path; the message names them and what to change."""
 
 
-#: Paths that every service has for itself.
+#: Paths that the runtime answers in every service.
 _RESERVED = ("GET /health/live", "GET /health/ready", "GET /metrics", "GET /openapi.json")
 _VARIABLE = re.compile(r"\{[^{}]*\}")
 
 
 def check_services(services: Iterable[Service], ports: Mapping[str, int]) -> None:
-    """Return if no two services claim one name, port or path, and no two parts one name.
+    """Check that no two services claim one name, port or path, and no two parts one name.
 
-    Two paths are the same if their literal segments are, whatever their parameters are called: no request
-    could be routed to the second one. Raises `ServiceConflict`.
+    Paths that differ only in the names of their parameters are the same: no request could be routed to the
+    second one. Raises `ServiceConflict`.
     """
     listed = tuple(services)
     claims: dict[str, str] = {}
@@ -74,14 +77,14 @@ def _claims(service: Service) -> Iterator[str]:
     yield f"name {service.name}"
     yield f"port {service.port}"
     for part in service.runs:
-        # whatever a part is: its consumer group, its topics and its folder are named for it
+        # aggregates and views share one set of names: consumer groups, topics and folders have them
         yield f"part {part.name}"
     for route in service.serves:
         yield f"path {route.method} {_VARIABLE.sub('{}', route.path)}"
 
 
 def _check_parts(service: Service) -> None:
-    """Return if a service runs what its routes need, and its routes leave the reserved paths free."""
+    """Check that a service runs all parts of its routes and claims no reserved path. Raises `ServiceConflict`."""
     for route in service.serves:
         part = route.aggregate if isinstance(route, CommandRoute) else route.view
         named = f"bookshelf/services.py: {service.name} serves {route.method} {route.path}"

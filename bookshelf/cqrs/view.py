@@ -1,6 +1,6 @@
-"""A view: its tables, and for each event that concerns it the statements that follow.
+"""Declares a view: its tables, and for each of its events the statements that change them.
 
-A statement and its values are opaque here: SQLAlchemy Core's, run by the storage that holds the tables.
+A statement and its values are opaque here: they are SQLAlchemy Core's, and the storage runs them.
 """
 
 from collections.abc import Callable, Iterable, Mapping
@@ -15,7 +15,7 @@ from bookshelf.cqrs.message import Event
 
 
 class Recorded(msgspec.Struct, frozen=True, kw_only=True):
-    """An event as a view sees it: what happened, to which aggregate, where, when, by whom."""
+    """An event with its record's data: aggregate (`subject`), position, time and actor."""
 
     event: Event
     subject: str
@@ -34,9 +34,9 @@ Handler = Callable[[Any, Recorded], Iterable[Change]]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class View:
-    """A question that can be answered from rows.
+    """One view (projection): tables that answer a question, and the handlers that keep them up to date.
 
-    `version` moves whenever tables or handlers change: rows of another version are made again.
+    Raise `version` whenever tables or handlers change: rows of another version are rebuilt from the log.
     """
 
     name: str
@@ -47,6 +47,6 @@ class View:
     version: int = 1
 
     def changes(self, recorded: Recorded) -> Iterable[Change]:
-        """Return what this event changes in the rows; nothing for events of no concern."""
+        """Return the changes of rows that this event leads to; none if the view has no handler for it."""
         handler = self.handlers.get(type(recorded.event))
         return () if handler is None else handler(recorded.event, recorded)

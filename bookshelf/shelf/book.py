@@ -1,4 +1,4 @@
-"""newbook: how a book comes onto the shelf, is changed, and is taken off."""
+"""The service newbook: adds, changes and removes books."""
 
 from datetime import date, datetime
 from typing import Any, ClassVar
@@ -16,7 +16,7 @@ from bookshelf.shelf.fields import Book
 
 
 class NewBook(msgspec.Struct, forbid_unknown_fields=True):
-    """What a reader says of a new book."""
+    """The fields of a new book."""
 
     title: field_types.Title
     author: field_types.Author
@@ -29,7 +29,7 @@ class NewBook(msgspec.Struct, forbid_unknown_fields=True):
 
 
 class BookChanges(msgspec.Struct, forbid_unknown_fields=True, omit_defaults=True):
-    """What a reader says anew of a book (JSON merge patch, RFC 7396): null clears a field."""
+    """The fields of a book to change (JSON merge patch, RFC 7396): null clears a field."""
 
     title: field_types.Title | UnsetType = UNSET
     author: field_types.Author | UnsetType = UNSET
@@ -42,7 +42,7 @@ class BookChanges(msgspec.Struct, forbid_unknown_fields=True, omit_defaults=True
 
 
 class AddBook(Command, frozen=True):
-    """Put a book onto the shelf, at a time."""
+    """Put a book onto the shelf."""
 
     TYPE: ClassVar[str] = "shelf.add-book.v1"
     book: NewBook
@@ -50,7 +50,7 @@ class AddBook(Command, frozen=True):
 
 
 class ChangeBook(Command, frozen=True):
-    """Say something else of a book."""
+    """Change fields of a book."""
 
     TYPE: ClassVar[str] = "shelf.change-book.v1"
     changes: BookChanges
@@ -63,7 +63,7 @@ class RemoveBook(Command, frozen=True):
 
 
 class Shelved(State, frozen=True):
-    """A book as its events tell it. It is on the shelf between `added` and `removed`."""
+    """The state of a book. It is on the shelf between `added` and `removed`."""
 
     added: datetime | None = None
     removed: bool = False
@@ -82,12 +82,12 @@ class Shelved(State, frozen=True):
 
     @property
     def here(self) -> bool:
-        """Whether the book is on the shelf."""
+        """True while the book is on the shelf."""
         return self.added is not None and not self.removed
 
 
 def decide(book: Shelved, command: Command) -> list[Event]:
-    """Return what a command makes happen. Raises `NotFound`, `Conflict`."""
+    """Return the events that a command leads to. Raises `NotFound`, `Conflict`."""
     match command:
         case AddBook() if book.added is not None:
             raise Conflict("this book is on the shelf already")
@@ -105,11 +105,11 @@ def decide(book: Shelved, command: Command) -> list[Event]:
 
 
 def _changed_fields(book: Shelved, changes: BookChanges) -> dict[str, Any]:
-    """Return the fields that would say something new."""
-    said = {name: value for name, value in msgspec.structs.asdict(changes).items() if value is not UNSET}
-    if "tags" in said:
-        said["tags"] = _unique(said["tags"] or ())
-    return {name: value for name, value in said.items() if getattr(book, name) != value}
+    """Return the fields whose values differ from the book's."""
+    given = {name: value for name, value in msgspec.structs.asdict(changes).items() if value is not UNSET}
+    if "tags" in given:
+        given["tags"] = _unique(given["tags"] or ())
+    return {name: value for name, value in given.items() if getattr(book, name) != value}
 
 
 def _unique(tags: tuple[str, ...]) -> tuple[str, ...]:
@@ -134,7 +134,7 @@ def evolve(book: Shelved, event: Event) -> Shelved:
 
 
 def to_answer(book_id: str, book: Shelved) -> Book:
-    """Return the whole book, as answers show it."""
+    """Return the book as the body of an answer."""
     fields = msgspec.structs.asdict(book)
     done = fields.pop("done")
     del fields["removed"]
@@ -167,7 +167,7 @@ ROUTES = (
     CommandRoute(
         method="PATCH",
         path="/books/{id}",
-        summary="Say something else of a book",
+        summary="Change fields of a book",
         aggregate=BOOK,
         body=BookChanges,
         command=lambda body, _: ChangeBook(changes=body),

@@ -1,4 +1,4 @@
-"""booklist: which books are there, which of them match, and what is known of one?"""
+"""The service booklist: lists and searches the books, and shows one with its history."""
 
 from collections.abc import Iterable, Mapping
 from typing import Annotated, Any, Literal

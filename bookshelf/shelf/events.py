@@ -1,4 +1,4 @@
-"""Everything that can happen to a book: the words of the shelf's log."""
+"""The events of a book, and the catalogue of the shelf's topic."""
 
 from datetime import date, datetime
 from typing import ClassVar
@@ -12,7 +12,7 @@ TOPIC = "bookshelf"
 
 
 class BookAdded(Event, frozen=True):
-    """A book has come onto the shelf. `published` is the text that it was given, a year or a date."""
+    """A book was put onto the shelf. `published` is a text as it was given: a year, a date or another."""
 
     TYPE: ClassVar[str] = "shelf.book-added.v1"
     title: str
@@ -27,7 +27,7 @@ class BookAdded(Event, frozen=True):
 
 
 class BookChanged(Event, frozen=True):
-    """What is said of a book was changed: only the fields that are new are there, null clears one."""
+    """Fields of a book were changed: only those are present, and null clears one."""
 
     TYPE: ClassVar[str] = "shelf.book-changed.v1"
     title: str | UnsetType = UNSET

@@ -1,4 +1,4 @@
-"""What a text of the shelf may be. JSON Schema shows the pattern, `mend` says what to do about a mismatch."""
+"""The types of the shelf's fields: JSON Schema has their patterns; a `hint` describes each in errors."""
 
 from datetime import datetime
 from typing import Annotated, Any

@@ -1,4 +1,4 @@
-"""A book, as every answer of the shelf shows it."""
+"""The book as the answers of the API show it."""
 
 from datetime import date, datetime
 from typing import Annotated, Literal

@@ -1,4 +1,4 @@
-"""What has happened to a book, and what it was like at a time. Rows beside those of the book list."""
+"""The history of a book: its events, and its state at a given time, from a table beside the book list's."""
 
 from collections.abc import Iterable, Iterator
 from datetime import datetime
@@ -44,7 +44,7 @@ class Happened(msgspec.Struct, frozen=True):
 
 
 class OneBook(msgspec.Struct, forbid_unknown_fields=True):
-    """Which book, how many of its events, from where on."""
+    """The parameters of a book's history: the book, how many of its events, and from which cursor on."""
 
     id: field_types.BookId
     limit: Limit = 1000
@@ -57,7 +57,7 @@ _LARGEST_OFFSET = 2**63 - 1
 
 
 def history_table(metadata: MetaData) -> Table:
-    """Return the table of events, by book and place in the log."""
+    """Return the table of events, indexed by book and offset."""
     events = Table(
         "booklist_event",
         metadata,
@@ -75,14 +75,14 @@ def history_table(metadata: MetaData) -> Table:
 
 
 class History:
-    """The handler and the queries of the table of events. A removed book's history stays: it is the log's."""
+    """The handler and the queries of the table of events. The history of a removed book stays."""
 
     def __init__(self, events: Table) -> None:
         self._events = events
         self._insert = insert(events)
 
     def record(self, _event: Event, recorded: Recorded) -> Iterable[Change]:
-        """One row an event."""
+        """Insert one row for each event."""
         yield (
             self._insert,
             {
@@ -100,7 +100,7 @@ class History:
         return select(self._events).filter_by(subject=book_id).order_by(self._events.c.off)
 
     def history(self, db: Any, asked: OneBook) -> Answer:  # noqa: ANN401 (the storage's connection)
-        """Answer a page of the book's events, oldest first. Raises `NotFound`, `Invalid`."""
+        """Return a page of the book's events, oldest first. Raises `NotFound`, `Invalid`."""
         query = self._of(asked.id)
         if asked.after is not None:
             query = query.where(self._events.c.off > _offset(asked.after, asked.id))
@@ -110,7 +110,7 @@ class History:
         return Answer(items, after=last and write_cursor(Cursor(_ORDER, str(last.off), asked.id)))
 
     def as_of(self, db: Any, book_id: str, moment: datetime) -> Book:  # noqa: ANN401 (the storage's connection)
-        """Return the book as its events up to a moment tell it. Raises `NotFound`."""
+        """Return the book after its events up to a moment. Raises `NotFound`."""
         with db.execute(self._of(book_id).execution_options(yield_per=FETCHED_ROWS)) as rows:
             first = rows.fetchone()
             if first is None:
@@ -122,7 +122,7 @@ class History:
 
 
 def _offset(after: str, book_id: str) -> int:
-    """Return the offset that a cursor names. Raises `Invalid`."""
+    """Return the offset of a cursor. Raises `Invalid` if it belongs to another list."""
     cursor = read_cursor(after, _ORDER)
     if cursor.id != book_id or not cursor.value.isdecimal() or int(cursor.value) > _LARGEST_OFFSET:
         raise Invalid("belongs to another list; begin again without it", field="after")

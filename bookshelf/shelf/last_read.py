@@ -1,4 +1,4 @@
-"""lastreadbooks: which books were read last?"""
+"""The service lastreadbooks: lists the books that were finished last."""
 
 from typing import Annotated, Any
 
@@ -20,13 +20,13 @@ VIEW = View(name="lastread", topic=TOPIC, catalogue=EVENTS, tables=TABLES, handl
 
 
 class LastRead(msgspec.Struct, forbid_unknown_fields=True):
-    """How many."""
+    """The parameters of the list: how many books."""
 
     limit: Annotated[int, Meta(ge=1, le=100, description="how many, at the most")] = 5
 
 
 def last_read(db: Any, asked: LastRead) -> Answer:  # noqa: ANN401 (the storage's connection)
-    """Answer the last read, newest day first; of one day the last said first; days not known last."""
+    """Return the books finished last, newest day first, then the latest event; unknown days come last."""
     newest = (books.c.finished.desc().nulls_last(), books.c.version.desc())
     rows = db.execute(select(books).where(books.c.done).order_by(*newest).limit(asked.limit))
     return Answer([shown(row) for row in rows])

@@ -1,4 +1,4 @@
-"""What the shelf accepts, in one place: an import never sends what would be refused.
+"""The limits of the shelf's fields and of library files, used by the API and by imports alike.
 
 Lengths are in characters (code points), sizes in bytes.
 """

@@ -1,4 +1,4 @@
-"""Pages of a list, bounded by number and by bytes: each goes on after the last row of the one before."""
+"""Splits a list into pages, bounded by number and by bytes; a cursor has the last row of a page."""
 
 import base64
 from collections.abc import Callable

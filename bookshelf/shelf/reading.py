@@ -1,4 +1,4 @@
-"""readbook: what may happen while a book is read."""
+"""The service readbook: records that a book was finished."""
 
 from datetime import date, datetime, timedelta
 from typing import ClassVar
@@ -43,14 +43,14 @@ class FinishBook(Command, frozen=True):
 
 
 class Reading(State, frozen=True):
-    """Whether there is such a book, and whether it was finished."""
+    """The state of reading a book: is the book on the shelf, and was it finished."""
 
     known: bool = False
     finished: bool = False
 
 
 def decide(reading: Reading, command: Command) -> list[Event]:
-    """Return what a command makes happen. Raises `NotFound`, `Invalid`."""
+    """Return the events that a command leads to. Raises `NotFound`, `Invalid`."""
     match command:
         case FinishBook() if not reading.known:
             raise NotFound("there is no such book on the shelf")
@@ -76,7 +76,7 @@ def evolve(reading: Reading, event: Event) -> Reading:
 
 
 def finish(body: Finishing, at: datetime) -> FinishBook:
-    """Read what the reader says; a day left out is the day of the command."""
+    """Return the command for a request's body; a day left out is the day of the command."""
     return FinishBook(finished=_day(body.finished, at), rating=body.rating, review=body.review, at=at)
 
 
@@ -105,7 +105,7 @@ ROUTES = (
     CommandRoute(
         method="POST",
         path="/books/{id}/finished",
-        summary="Say that a book is finished",
+        summary="Mark a book as finished",
         aggregate=READING,
         body=Finishing,
         body_required=False,

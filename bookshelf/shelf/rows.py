@@ -1,4 +1,4 @@
-"""Rows of books: one table's columns, and what each event changes in it. Views share them, not their rows."""
+"""The table of books: its columns, and the handlers of its events. Each view has a table of its own."""
 
 from collections.abc import Iterable, Mapping
 from datetime import date, datetime

@@ -1,8 +1,8 @@
-"""Readers' library files: read those of many programs, write our own.
+"""Library files: reads those of many programs, and writes the project's own formats.
 
-Pure: files in, values out; no HTTP and no command line. `read_library` recognises
-a file and answers its entries, `write_csv` and `write_jsonl` export a shelf,
-`write_refused` gives back what could not be read, `identity` tells books apart.
+No HTTP and no command line: files in, values out. `read_library` recognises a file and returns its entries,
+`write_csv` and `write_jsonl` export a shelf, `write_refused` writes the records that were refused, and
+`identity` is what distinguishes two books.
 """
 
 from bookshelf.shelf.library_files.entry import Entry, FileBook, NotALibrary, Refusal

@@ -1,4 +1,4 @@
-"""One record's fields into an entry, or a refusal that says what to mend."""
+"""Turns the fields of one record into an entry, or into a refusal whose reason is what to correct."""
 
 import re
 from collections.abc import Callable
@@ -11,23 +11,23 @@ from bookshelf.shelf.library_files.values import choose_isbn, choose_tags, cut, 
 
 _WHOLE = re.compile(r"(\d{1,3}(?:[,. ]\d{3})+|\d+)(?:\.0+)?\s*(?:p|pp|pages|s|seiten)?\.?", re.IGNORECASE)
 _YEAR = re.compile(r"(-?\d{1,4})\.0+")
-_OUR_ISBN = re.compile(r"[0-9X]{10}|[0-9X]{13}|[0-9][0-9 -]{8,15}[0-9Xx]")  # the last: as text.py has it
+_OUR_ISBN = re.compile(r"[0-9X]{10}|[0-9X]{13}|[0-9][0-9 -]{8,15}[0-9Xx]")  # the last: as in field_types.py
 _BLANK = {"0", "0.0", "-"}
 
 
 def build(line: int, fields: Fields, raw: tuple[str, ...], setting: Setting) -> Entry | Refusal:
-    """Answer the entry of the fields, which this may change on its way."""
+    """Return the entry or the refusal of the fields; the fields may be changed."""
     setting.form.adapt(fields)
     title, author = _required("title", fields, setting), _required("author", fields, setting)
     if fault := _fault("title", title, limits.TITLE_MAX) or _fault("author", author, limits.AUTHOR_MAX):
         return Refusal(line, fault, raw)
     notes: list[str] = []
-    said = opinion(fields, setting, notes)
+    read = opinion(fields, setting, notes)
     book: FileBook = {"title": title, "author": author}
     for name, choose in _OPTIONAL.items():
         if name in fields and (value := choose(fields, setting, notes)):
             book[name] = value  # type: ignore[literal-required] # the names are Book's own
-    return Entry(line, book, *said, notes=tuple(notes), raw=raw)
+    return Entry(line, book, *read, notes=tuple(notes), raw=raw)
 
 
 def _required(name: str, fields: Fields, setting: Setting) -> str:
@@ -43,7 +43,7 @@ def _fault(name: str, value: str, longest: int) -> str:
 
 
 def _published(fields: Fields, setting: Setting, notes: list[str]) -> str:
-    """Answer the date as it was given; 2008.0 is what a spreadsheet makes of 2008."""
+    """Return the date as it was given; 2008.0 is what a spreadsheet makes of 2008."""
     value = one_line(fields["published"][0], exact=setting.form.exact)
     if not setting.form.exact:
         value = _YEAR.sub(r"\1", value)
@@ -62,8 +62,8 @@ def _pages(fields: Fields, _setting: Setting, notes: list[str]) -> int | None:
     value = fields["pages"][0].strip()
     if value in _BLANK:
         return None
-    found = _WHOLE.fullmatch(value)
-    pages = int(re.sub(r"\D", "", found[1])) if found else 0
+    match = _WHOLE.fullmatch(value)
+    pages = int(re.sub(r"\D", "", match[1])) if match else 0
     if not limits.PAGES_MIN <= pages <= limits.PAGES_MAX:
         notes.append(f"pages {shown([value])} left out: not a number from 1 to {limits.PAGES_MAX:,}")
         return None

@@ -1,4 +1,4 @@
-"""Text into records: the cells of each and the physical line on which it starts."""
+"""Splits a CSV text into records: the cells of each, and the physical line on which it starts."""
 
 import csv
 from collections import deque
@@ -8,12 +8,12 @@ from typing import NamedTuple, TextIO
 from bookshelf.shelf.limits import RECORD_MAX, REREADS_MAX
 
 _SHOWN = 1_000
-_BROKEN = 'a " is opened or closed in the wrong place: mend the quotes'
+_BROKEN = 'a " is opened or closed in the wrong place: correct the quotes'
 _TOO_LONG = "the record or one of its cells is too long: shorten it"
 
 
 class CsvRecord(NamedTuple):
-    """The cells of one record; with a `fault` they are just its text, in one cell."""
+    """The cells of one record. With a `fault` there is one cell, which has the record's text."""
 
     line: int
     cells: list[str]
@@ -21,14 +21,14 @@ class CsvRecord(NamedTuple):
 
 
 class TooLong(csv.Error):
-    """A record goes on for more than RECORD_MAX characters."""
+    """A record has more than RECORD_MAX characters."""
 
 
 class LineReader:
     """The physical lines of a text, numbered from 1, that can step back inside a record."""
 
     def __init__(self, stream: TextIO) -> None:
-        """Read from the stream, which is open with newline=""."""
+        """Read from a stream that was opened with newline=""."""
         self.number = 0
         self._stream = stream
         self._ahead: deque[str] = deque()
@@ -36,11 +36,11 @@ class LineReader:
         self._room = RECORD_MAX
 
     def __iter__(self) -> "LineReader":
-        """Answer the lines themselves."""
+        """Return the iterator of the lines."""
         return self
 
     def __next__(self) -> str:
-        """Answer the next line with its line end; raises TooLong past the limit."""
+        """Return the next line with its line end. Raises `TooLong` past the limit."""
         line = self._ahead.popleft() if self._ahead else self._read()
         if not line:
             raise StopIteration
@@ -52,28 +52,28 @@ class LineReader:
         return line
 
     def begin(self) -> int:
-        """Start a record and answer the number of its first line."""
+        """Start a record and return the number of its first line."""
         self._taken.clear()
         self._room = RECORD_MAX
         return self.number + 1
 
     @property
     def several(self) -> bool:
-        """Whether the record that was begun spans more than one line."""
+        """True if the record that was begun spans more than one line."""
         return len(self._taken) > 1
 
     def step_back(self) -> None:
-        """Be again where the second line of the record starts."""
+        """Go back to the second line of the record."""
         rest = self._taken[1:]
         self._ahead.extendleft(reversed(rest))
         self.number -= len(rest)
 
     def first(self) -> str:
-        """Answer the record's first line, not longer than is good to look at."""
+        """Return the record's first line, cut to _SHOWN characters."""
         return self._taken[0].rstrip("\r\n")[:_SHOWN]
 
     def whole(self) -> str:
-        """Answer all lines of the record."""
+        """Return all lines of the record."""
         return "".join(self._taken).rstrip("\r\n")
 
     def _read(self) -> str:
@@ -85,14 +85,12 @@ class LineReader:
 
 
 def records(stream: TextIO, delimiter: str, width: int = 0, *, exact: bool = False) -> Iterator[CsvRecord]:
-    """Split the text at the delimiter; blank records are left out.
+    """Yield the records of a text, split at the delimiter; blank records are left out.
 
-    A quote that is never closed would silently swallow the lines that follow.
-    So a record that breaks, or that spans lines and has not `width` cells
-    (0: any number will do), costs its first line alone; reading goes on with
-    its second, and from there to the line after it, where that is bad too the one
-    after that, a record must have just `width` cells. Unless `exact`,
-    people may put a space after a delimiter.
+    A quote that is never closed would silently swallow the lines after it. Therefore a record that is broken,
+    or that spans lines and does not have `width` cells (0: any number), becomes a fault of its first line
+    only, and reading goes on with its second. From there to the line after the broken record, each record
+    must have exactly `width` cells. Unless `exact`, a space after a delimiter is skipped.
     """
     lines = LineReader(stream)
     reader = csv.reader(lines, delimiter=delimiter, strict=True, skipinitialspace=not exact)

@@ -37,7 +37,7 @@ class Table(NamedTuple):
         return Setting(self.form, found, today, rated_is_read and found.scale > 0)
 
     def entries(self, setting: Setting) -> Iterator[Entry | Refusal]:
-        """Answer each row as an entry or a refusal, in the file's order."""
+        """Yield each row as an entry or a refusal, in the file's order."""
         layout = self.form.layout(self.header)
         for row in self._rows():
             raw = tuple(row.cells)
@@ -48,11 +48,11 @@ class Table(NamedTuple):
                 yield _noted(found, len(self.header))
 
     def unused(self) -> tuple[str, ...]:
-        """Answer the columns that say nothing a shelf has a place for."""
+        """Return the columns that no field of a book is read from."""
         if self.form.exact:
             return ()
-        used = {place for _, places in self.form.layout(self.header) for place in places}
-        return tuple(name for place, name in enumerate(self.header) if name and place not in used)
+        used = {index for _, indexes in self.form.layout(self.header) for index in indexes}
+        return tuple(name for index, name in enumerate(self.header) if name and index not in used)
 
     def _rows(self) -> Iterator[CsvRecord]:
         with self.source.open() as stream:
@@ -88,7 +88,7 @@ _SHOWN = 5
 
 
 def open_table(source: Source) -> Table:
-    """Answer the file as a table, read with the delimiter that shows the most columns.
+    """Return the file as a table, read with the delimiter that shows the most columns.
 
     Raises NotALibrary where no column names a title, or none an author.
     """
@@ -104,7 +104,7 @@ def open_table(source: Source) -> Table:
 
 
 def _header(source: Source, delimiter: str) -> CsvRecord:
-    """Answer the first record; Excel's own first line, which names the delimiter, is none."""
+    """Return the first record; Excel's own first line, which names the delimiter, is none."""
     with source.open() as stream:
         for record in records(stream, delimiter):
             if not _EXCEL.fullmatch("".join(record.cells).strip()):

@@ -1,4 +1,4 @@
-"""What a library file is read into: entries, refusals, and the error when it is none."""
+"""The results of reading a library file: entries, refusals, and the error for a file that is none."""
 
 from datetime import date
 from typing import Required, TypedDict
@@ -7,7 +7,7 @@ import msgspec
 
 
 class NotALibrary(Exception):
-    """The file holds no books that can be recognised; the message says what to do."""
+    """The file has no books that can be recognised; the message has what to do."""
 
 
 class FileBook(TypedDict, total=False):
@@ -24,7 +24,7 @@ class FileBook(TypedDict, total=False):
 
 
 class Refusal(msgspec.Struct, frozen=True):
-    """A record that cannot become a book: where it starts, why, and its cells as they were."""
+    """A record that cannot become a book: its first line, the reason, and its cells as they were."""
 
     line: int
     reason: str
@@ -32,12 +32,11 @@ class Refusal(msgspec.Struct, frozen=True):
 
 
 class Entry(msgspec.Struct, frozen=True):
-    """One book of a library, fit for the shelf.
+    """One book of a library that fits the limits of the shelf.
 
-    `line` is the physical line, from 1, on which the record starts. `notes` are
-    sentences on what was left out or changed, and why. `rating` and `review`
-    have a value only where `finished` is true; `finished_on` may still be
-    unknown then. `raw` is the record as it was, for a refusal later on.
+    `line` is the physical line, from 1, on which the record starts. `notes` are sentences on what was left
+    out or changed, and why. `rating` and `review` have a value only if `finished` is true; `finished_on` may
+    be unknown even then. `raw` is the record as it was, for a later refusal.
     """
 
     line: int
@@ -50,5 +49,5 @@ class Entry(msgspec.Struct, frozen=True):
     raw: tuple[str, ...]
 
     def refused(self, reason: str) -> Refusal:
-        """Answer the refusal of this entry, when the shelf itself would not take it."""
+        """Return a refusal of this entry, for one that the shelf itself has refused."""
         return Refusal(self.line, reason, self.raw)

@@ -18,7 +18,7 @@ class _Echo:
 
 
 def write_csv(books: Iterable[Mapping[str, object]]) -> Iterator[str]:
-    """Answer the lines of a CSV, header first; the books are as GET /books has them.
+    """Return the lines of a CSV, header first; the books are as GET /books has them.
 
     Each line has its line end (CR LF, RFC 4180): write them with newline="". With
     encoding utf-8-sig Excel sees the right letters too, and an import reads both.
@@ -29,14 +29,14 @@ def write_csv(books: Iterable[Mapping[str, object]]) -> Iterator[str]:
 
 
 def write_jsonl(books: Iterable[Mapping[str, object]]) -> Iterator[str]:
-    """Answer one line of JSON for each book, with its line end, all its fields as they are."""
+    """Return one line of JSON for each book, with its line end, all its fields as they are."""
     encode = msgspec.json.Encoder().encode
     for book in books:
         yield encode(book).decode() + "\n"
 
 
 def csv_line(cells: Iterable[str], delimiter: str = ",") -> str:
-    """Answer the cells as one CSV record, with its line end."""
+    """Return the cells as one CSV record, with its line end."""
     line: str = csv.writer(_Echo(), delimiter=delimiter).writerow(cells)
     return line
 
@@ -53,7 +53,7 @@ REASON = "reason"
 
 
 def write_refused(library: Library, refusals: Iterable[Refusal]) -> Iterator[str]:
-    """Answer the lines of a file such as the library's own with these records alone.
+    """Return the lines of a file such as the library's own with these records alone.
 
     A CSV has the library's header and delimiter, the cells as they were, and a last
     column `reason`, which an import does not look at; a record that is not whole

@@ -222,22 +222,22 @@ _PLAIN = re.compile(r'[^\s,;"](?:[^,;"]*[^\s,;"])?')
 
 
 def guarded(cell: str) -> str:
-    """Answer the cell so that no spreadsheet runs it."""
+    """Return the cell so that no spreadsheet runs it."""
     return "'" + cell if _FORMULA.match(cell) else cell
 
 
 def unguarded(cell: str) -> str:
-    """Answer the cell as it was before `guarded`."""
+    """Return the cell as it was before `guarded`."""
     return cell[1:] if cell.startswith("'") and _FORMULA.match(cell) else cell
 
 
 def join_tags(tags: Iterable[str]) -> str:
-    """Answer one cell; a tag with a separator, a quote or spaces around it is quoted."""
+    """Return one cell; a tag with a separator, a quote or spaces around it is quoted."""
     return ", ".join(tag if _PLAIN.fullmatch(tag) else _quoted(tag) for tag in tags)
 
 
 def split_tags(cell: str) -> list[str]:
-    """Answer the tags that `join_tags` put into the cell, or a person after it."""
+    """Return the tags that `join_tags` put into the cell, or a person after it."""
     found = (
         quoted.replace('""', '"') if quoted is not None else plain
         for quoted, plain in (match.groups() for match in _TAG.finditer(cell))

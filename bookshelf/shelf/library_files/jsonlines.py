@@ -1,4 +1,4 @@
-"""JSON lines: one book an object, one object a line, as GET /books answers them."""
+"""Reads JSON lines: one object for each book, as GET /books returns them, and one line for each object."""
 
 from collections.abc import Iterator
 from datetime import date
@@ -23,7 +23,7 @@ JSON_LINES = Format(
 )
 
 _FIELDS = {names[0]: field for field, names in OWN.columns.items()}
-_NO_OBJECT = "no JSON object on one line: mend the line"
+_NO_OBJECT = "no JSON object on one line: correct the line"
 _TOO_LONG = "the line is too long: shorten it"
 
 
@@ -36,20 +36,20 @@ class JsonLines(NamedTuple):
     header: tuple[str, ...] = ()
 
     def setting(self, today: date) -> Setting:
-        """Count the lines and answer what holds for all of them."""
+        """Count the lines and return the setting for all of them."""
         return Setting(self.form, Facts(rows=sum(1 for _ in self._lines())), today)
 
     def entries(self, setting: Setting) -> Iterator[Entry | Refusal]:
-        """Answer each line as an entry or a refusal, in the file's order."""
+        """Yield each line as an entry or a refusal, in the file's order."""
         for number, line, fault in self._lines():
-            found = fault or _fields(line)
-            if isinstance(found, str):
-                yield Refusal(number, found, (line,))
+            fields = fault or _fields(line)
+            if isinstance(fields, str):
+                yield Refusal(number, fields, (line,))
             else:
-                yield build(number, found, (line,), setting)
+                yield build(number, fields, (line,), setting)
 
     def unused(self) -> tuple[str, ...]:
-        """Answer no columns: a line has none."""
+        """Return no columns: JSON lines have none."""
         return ()
 
     def _lines(self) -> Iterator[tuple[int, str, str]]:
@@ -68,12 +68,12 @@ class JsonLines(NamedTuple):
 
 
 def open_lines(source: Source) -> JsonLines | None:
-    """Answer the file as JSON lines, or None where its first line is no object.
+    """Return the file as JSON lines; None if its first line is not an object.
 
-    Raises NotALibrary for an object that is spread over several lines or no book.
+    Raises `NotALibrary` for an object that is spread over several lines or is not a book.
     """
-    found = JsonLines(source)
-    first = next((line for _, line, _ in found._lines()), "")  # noqa: SLF001 - its own module
+    content = JsonLines(source)
+    first = next((line for _, line, _ in content._lines()), "")  # noqa: SLF001 - its own module
     if not first.startswith("{"):
         return None
     fields = _fields(first)
@@ -82,11 +82,11 @@ def open_lines(source: Source) -> JsonLines | None:
             f"{source.path} is JSON, but its first line is no book: needed is one object on each line,"
             ' such as {"title": "…", "author": "…"}'
         )
-    return found
+    return content
 
 
 def _fields(line: str) -> Fields | str:
-    """Answer the fields of the object, or what is wrong with it."""
+    """Return the fields of the object, or its fault."""
     try:
         book = msgspec.json.decode(line)
     except (msgspec.DecodeError, RecursionError):
@@ -97,7 +97,7 @@ def _fields(line: str) -> Fields | str:
     for name, field in _FIELDS.items():
         text = _text(book.get(name))
         if text is None:
-            return f"{name} is neither text nor a number: mend it"
+            return f"{name} is neither text nor a number: correct it"
         if text and not text.isspace():
             fields[field] = [text]
     return fields

@@ -1,4 +1,4 @@
-"""A reader's library file, whatever program wrote it."""
+"""Reads a library file of any supported program."""
 
 from collections.abc import Iterator
 from datetime import date
@@ -11,11 +11,11 @@ from bookshelf.shelf.library_files.source import find
 
 
 class Library:
-    """The records of one file; iterate over it, as often as you like, for its entries.
+    """The records of one file; each iteration reads its entries from the start.
 
-    `form`: the format's name, to show. `rows`: how many records there are, for a
-    progress bar. `delimiter` and `header` are the file's own (no header, no
-    delimiter: JSON lines). `remarks`: sentences on the file as a whole, to show.
+    `form` is the name of the format, `rows` the number of records, for a progress bar. `delimiter` and
+    `header` are those of the file, and empty for JSON lines. `remarks` are sentences about the whole file,
+    to show to the user.
     """
 
     def __init__(self, content: Table | JsonLines, today: date) -> None:
@@ -35,17 +35,17 @@ class Library:
         if not self._setting.facts.scale:
             yield "the rating column was left out: it holds averages, no reader's own stars"
         if self._setting.rated_is_read:
-            yield "nothing in the file says which books are read: those with a rating count as read"
+            yield "the file does not have which books are read: those with a rating count as read"
         if unused := self._content.unused():
             yield f"columns without a place on the shelf: {', '.join(unused)}"
 
 
 def read_library(path: Path, *, today: date) -> Library:
-    """Recognise the file by its content and answer its library.
+    """Recognise the format of a file by its content, and return its library.
 
-    `today` is the reader's date; no book is finished after it. The file is read
-    through twice or three times, never into memory. Raises NotALibrary, with one
-    sentence to show, for what is no text, too large, empty or without books.
+    `today` is the user's date; no book is finished after it. The file is read two or three times, and never
+    as a whole into memory. Raises `NotALibrary`, with one sentence to show, for a file that is not text, is
+    too large, is empty or has no books.
     """
     source = find(path)
     return Library(open_lines(source) or open_table(source), today)

@@ -1,4 +1,4 @@
-"""What an entry says of the reading: state, day, rating and review."""
+"""Reads from a record whether the book was read: state, day, rating and review."""
 
 from collections.abc import Iterable, Iterator
 from datetime import date
@@ -24,11 +24,11 @@ _TEN = 10
 
 
 class Facts(NamedTuple):
-    """The facts of one file.
+    """The facts about one file that its records are read by.
 
-    `rows`: its records, those without a book among them. `day_first`: how 01/03/2024
-    is read; `sure`: whether a date in the file proves it. `scale`: what ratings are out
-    of, 5 or 10; 0 where they are averages and no reader's.
+    `rows` is the number of its records, with those that have no book. `day_first` is how 01/03/2024 is read,
+    and `sure` is True if a date in the file proves it. `scale` is the highest rating, 5 or 10; 0 if the
+    ratings are averages of many readers.
     """
 
     rows: int = 0
@@ -38,17 +38,17 @@ class Facts(NamedTuple):
 
 
 def gather(records: Iterable[Fields], form: Format, delimiter: str) -> Facts:
-    """Read all records once and answer the facts.
+    """Read all records once and return the facts.
 
-    Where no date proves it, day comes first in files with semicolons, which
-    spreadsheets write in countries that do so, and month first in the others.
+    If no date proves the order, the day comes first in files with semicolons, which spreadsheets write in
+    countries with that order, and the month comes first in all others.
     """
     rows = day_first = month_first = 0
     highest, averages = 0.0, False
     for fields in records:
         rows += 1
-        for said in _said(fields):
-            day_first, month_first = day_first + said, month_first + (not said)
+        for proof in _day_first_proofs(fields):
+            day_first, month_first = day_first + proof, month_first + (not proof)
         if form.guess and (rating := _rating(fields)) is not None:
             highest, averages = max(highest, rating), averages or not is_quarter(rating)
     sure = day_first != month_first
@@ -60,12 +60,12 @@ def gather(records: Iterable[Fields], form: Format, delimiter: str) -> Facts:
     )
 
 
-def _said(fields: Fields) -> Iterator[bool]:
+def _day_first_proofs(fields: Fields) -> Iterator[bool]:
     for name in ("when", "read"):
         for value in fields.get(name, ()):
             three = numeric(value)
-            if three is not None and not three.dotted and three.says_day_first is not None:
-                yield three.says_day_first
+            if three is not None and not three.dotted and three.proves_day_first is not None:
+                yield three.proves_day_first
 
 
 def _rating(fields: Fields) -> float | None:
@@ -76,10 +76,10 @@ _NO_DAY = frozenset({"-", "n/a", "na", "none", "null", "never", "no", "nan", "na
 
 
 class Setting(NamedTuple):
-    """What holds for every record of one file.
+    """The values that all records of one file are read with.
 
-    `today` is the reader's date: nothing is finished after it. With
-    `rated_is_read` a rating is all that the file says of reading.
+    `today` is the user's date: nothing is finished after it. With `rated_is_read`, a book with a rating
+    counts as read, because the file has no other field for that.
     """
 
     form: Format
@@ -89,10 +89,10 @@ class Setting(NamedTuple):
 
 
 def finished(fields: Fields, setting: Setting, notes: list[str]) -> tuple[bool, date | None]:
-    """Answer whether the book was read and on which day, if that is known.
+    """Return whether the book was read, and on which day, if that is known.
 
-    A day read counts as read even where the state says otherwise (a book is read
-    again), except for a book given up. A state that is not known goes to the tags.
+    A book with a day is read even if its state is another one (it is being read again), except for a book
+    that was given up. An unknown state becomes a tag.
     """
     state = _state(fields, setting, notes)
     claims = [*_flags(fields, notes), *_days(fields)]
@@ -114,21 +114,21 @@ def _state(fields: Fields, setting: Setting, notes: list[str]) -> FileState | No
 
 
 def _flags(fields: Fields, notes: list[str]) -> list[str]:
-    """Answer what the yes-or-no columns claim; a day in one claims it too."""
+    """Return the values of the yes-or-no columns that mean yes; a day in one is added to the days."""
     claims = []
     for value in fields.get("read", ()):
-        said = is_yes(value)
-        if said is None and any(map(str.isdigit, value)):
+        yes = is_yes(value)
+        if yes is None and any(map(str.isdigit, value)):
             fields.setdefault("when", []).append(value)
-        elif said is None:
+        elif yes is None:
             notes.append(f"{shown([value])} left out: neither yes nor no")
-        elif said:
+        elif yes:
             claims.append(value)
     return claims
 
 
 def _days(fields: Fields) -> list[str]:
-    """Leave in the fields, and answer, only what names a day, or tries to."""
+    """Remove values that mean no day from the fields, and return the others."""
     fields["when"] = [value for value in fields.get("when", ()) if value.strip().casefold() not in _NO_DAY]
     return fields["when"]
 
@@ -144,12 +144,12 @@ def _day(fields: Fields, setting: Setting, notes: list[str]) -> date | None:
         return None
     three = numeric(value)
     if three and three.ambiguous and not setting.facts.sure:
-        notes.append(f"{shown([value])} read as {day}: nothing in the file tells day from month")
+        notes.append(f"{shown([value])} read as {day}: no date in the file proves the order of day and month")
     return day
 
 
 class Opinion(NamedTuple):
-    """Rating and review of a finished book; a shelf has no place for others'."""
+    """The rating and the review of a finished book; a book that is not finished has neither."""
 
     finished: bool = False
     on: date | None = None
@@ -158,7 +158,7 @@ class Opinion(NamedTuple):
 
 
 def opinion(fields: Fields, setting: Setting, notes: list[str]) -> Opinion:
-    """Answer the opinion; the review of a book not read goes to its notes, a rating is lost with a note."""
+    """Return the opinion; for an unread book, the review moves to the notes, and the rating is left out."""
     done, day = finished(fields, setting, notes)
     scale = setting.facts.scale
     rating = parse_stars(fields["rating"][0], scale, notes) if "rating" in fields and scale else None
@@ -174,7 +174,7 @@ def opinion(fields: Fields, setting: Setting, notes: list[str]) -> Opinion:
 
 
 def passage(name: str, fields: Fields, setting: Setting) -> str:
-    """Answer a field of several lines, or the empty string."""
+    """Return a field of several lines, or the empty string."""
     if name not in fields:
         return ""
     return many_lines(fields[name][0], exact=setting.form.exact, markup=setting.form.markup)

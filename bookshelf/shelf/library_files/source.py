@@ -80,7 +80,7 @@ def _refuse_binary(path: Path, head: bytes) -> None:
 
 
 def _utf16(head: bytes) -> str | None:
-    """Answer which UTF-16 this is: a header is plain letters, so every other byte is 0."""
+    """Return which UTF-16 this is: a header is plain letters, so every other byte is 0."""
     marked = next((name for mark, name in _MARKS.items() if head.startswith(mark)), None)
     if marked == "utf-16":
         return marked
@@ -103,7 +103,7 @@ def _encoding(path: Path, head: bytes) -> tuple[str, str]:
 
 
 def _mostly_utf8(path: Path) -> bool:
-    """Tell one damaged character in UTF-8, which must not cost all others, from Windows-1252."""
+    """Return True if the file is UTF-8 with damaged characters, and False if it is rather Windows-1252."""
     good = bad = 0
     for text in _decoded(path, "replace"):
         damaged = text.count("\ufffd")

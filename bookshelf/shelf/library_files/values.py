@@ -27,14 +27,14 @@ _MANY_BREAKS = re.compile(r"\n{3,}")
 
 
 def one_line(value: str, *, exact: bool) -> str:
-    """Answer the value on one line; unless exact, each run of spaces becomes one."""
+    """Return the value on one line; unless `exact`, each run of spaces becomes one space."""
     if not value.isprintable():
         value = _CONTROL.sub(" ", value)
     return value if exact else " ".join(value.split())
 
 
 def many_lines(value: str, *, exact: bool, markup: bool) -> str:
-    """Answer the value with its lines; markup makes plain text of HTML."""
+    """Return the value with its lines; with `markup`, HTML becomes plain text."""
     if markup:
         value = plain(value)
     if not value.isprintable():
@@ -43,9 +43,9 @@ def many_lines(value: str, *, exact: bool, markup: bool) -> str:
 
 
 def plain(value: str) -> str:
-    """Answer HTML as text: breaks as line ends, other known tags gone, entities as characters.
+    """Return HTML as text: breaks as line ends, other known tags removed, entities as characters.
 
-    Only tags that exist are taken away: "a < b" and "<3" stay.
+    Only tags that HTML has are removed: "a < b" and "<3" stay.
     """
     if "<" in value:
         value = _PARAGRAPH.sub("\n\n", _BREAK.sub("\n", value))
@@ -54,7 +54,7 @@ def plain(value: str) -> str:
 
 
 def cut(name: str, value: str, longest: int, notes: list[str]) -> str:
-    """Answer the value, cut to its limit with a note."""
+    """Return the value, cut to `longest` characters; if it was cut, a note is added."""
     if len(value) > longest:
         notes.append(f"{name} cut: it has {len(value):,} characters, {longest:,} are kept")
         return value[:longest]
@@ -62,7 +62,7 @@ def cut(name: str, value: str, longest: int, notes: list[str]) -> str:
 
 
 def shown(values: Sequence[str]) -> str:
-    """Answer the first value short enough for a note."""
+    """Return the first value, cut and quoted for a note."""
     longest = 40
     value = " ".join(values[0].split())
     return repr(value if len(value) <= longest else value[: longest - 1] + "…")
@@ -72,10 +72,10 @@ Identity = tuple[str, str, str, str]
 
 
 def identity(book: Mapping[str, object]) -> Identity:
-    """Answer what tells this book from others: title, author, isbn and published.
+    """Return what distinguishes a book from others: title, author, ISBN and date of publication.
 
-    Title and author are compared without regard to case, to spacing and to how
-    an accent is composed; a missing isbn or published is the empty string.
+    Title and author are compared without regard to case, spacing and the composition of accents; a missing
+    ISBN or date is the empty string.
     """
     return (
         _folded(book["title"]),
@@ -91,8 +91,8 @@ def _folded(value: object) -> str:
 
 
 def choose_tags(given: Iterable[str], notes: list[str], *, exact: bool) -> list[str]:
-    """Answer the tags in order, each once, within the shelf's limits."""
-    found: dict[str, None] = {}
+    """Return the tags in order, each once, within the shelf's limits; a note is added for each left out."""
+    chosen: dict[str, None] = {}
     for value in given:
         tag = one_line(value, exact=exact)
         if not tag.strip() or (not exact and is_shelf(tag)):
@@ -100,14 +100,14 @@ def choose_tags(given: Iterable[str], notes: list[str], *, exact: bool) -> list[
         if len(tag) > TAG_MAX:
             notes.append(f"tag {shown([tag])} left out: longer than {TAG_MAX} characters")
         else:
-            found[tag] = None
-    if len(found) > TAGS_MAX:
-        notes.append(f"{len(found) - TAGS_MAX} tags left out: a book has at most {TAGS_MAX}")
-    return list(found)[:TAGS_MAX]
+            chosen[tag] = None
+    if len(chosen) > TAGS_MAX:
+        notes.append(f"{len(chosen) - TAGS_MAX} tags left out: a book has at most {TAGS_MAX}")
+    return list(chosen)[:TAGS_MAX]
 
 
 class FileState(Enum):
-    """How far the reader is with a book, as far as the shelf can say."""
+    """The state of reading a book, as a library file has it."""
 
     FINISHED = "finished"
     UNREAD = "unread"
@@ -133,17 +133,17 @@ _NO = frozenset({"no", "n", "false", "f", "0", "nein", "non", "nee", "não", "fa
 
 
 def state_of(word: str) -> FileState | None:
-    """Answer what the word says, or None where it is none of ours."""
+    """Return the state that a word means; None if it is unknown."""
     return _STATES.get(folded(word))
 
 
 def is_shelf(tag: str) -> bool:
-    """Tell whether the tag is one of the shelves that only repeat the state."""
+    """Return True if the tag is one of the shelves that only repeat the state."""
     return folded(tag) in _SHELVES
 
 
 def is_yes(word: str) -> bool | None:
-    """Answer what a yes-or-no column says, or None where it is neither."""
+    """Return the meaning of a word in a yes-or-no column; None if it is neither."""
     plain = word.strip().casefold()
     if plain in _YES or state_of(plain) is FileState.FINISHED:
         return True
@@ -164,7 +164,7 @@ _CENTURY = 2000
 
 
 class NumericDate(NamedTuple):
-    """A date of three numbers, of which only the year is sure."""
+    """A date of three numbers, of which only the year is certain."""
 
     first: int
     second: int
@@ -172,20 +172,20 @@ class NumericDate(NamedTuple):
     dotted: bool
 
     @property
-    def says_day_first(self) -> bool | None:
-        """Whether it is written day first; None where it may be either."""
+    def proves_day_first(self) -> bool | None:
+        """True if the day comes first, False if the month does; None if it can be either."""
         if self.first > _LAST_MONTH or self.dotted:
             return True
         return False if self.second > _LAST_MONTH else None
 
     @property
     def ambiguous(self) -> bool:
-        """Whether it is two different days, read day first and month first."""
-        return self.says_day_first is None and self.first != self.second
+        """True if day first and month first give two different days."""
+        return self.proves_day_first is None and self.first != self.second
 
 
 def numeric(value: str) -> NumericDate | None:
-    """Answer the last date such as 31/12/2024, 12-31-2024 or 31.12.24 in the value."""
+    """Return the last date such as 31/12/2024, 12-31-2024 or 31.12.24 in the value."""
     if _ISO.search(value) or not (found := _NUMERIC.findall(value)):
         return None
     first, mark, second, year = found[-1]
@@ -194,18 +194,17 @@ def numeric(value: str) -> NumericDate | None:
 
 
 def parse_date(value: str, *, day_first: bool) -> date | None:
-    """Answer the last date in the value, or None where there is none that exists.
+    """Return the last date in the value; None if there is none that exists in the calendar.
 
-    The last, because a range or a list of readings ends with the latest one. A
-    time of day after it is left out. 31.12.2024 is always day first; with / and
-    - the numbers decide, and where they cannot, day_first.
+    It is the last because a range or a list of readings ends with the latest one. A time of day after it is
+    ignored. 31.12.2024 is always day first; with / and - the numbers decide, and otherwise `day_first`.
     """
     if found := _ISO.findall(value):
         year, month, day = found[-1]
         return _date(int(year), int(month), int(day))
     if (three := numeric(value)) is not None:
-        said = three.says_day_first
-        first_is_day = day_first if said is None else said
+        proof = three.proves_day_first
+        first_is_day = day_first if proof is None else proof
         day, month = (three.first, three.second) if first_is_day else (three.second, three.first)
         return _date(three.year, month, day)
     return _in_words(value)
@@ -231,13 +230,13 @@ def _date(year: int, month: int, day: int) -> date | None:
 _NUMBER = re.compile(r"(\d+(?:[.,]\d+)?)(?:\s*/\s*(\d+))?(?:\s*(?:stars?|\*))?", re.IGNORECASE)
 _FILLED, _STARS = "★*", frozenset("★*☆ ")
 _STEP = 4
-"""StoryGraph's readers give quarters of a star; an average hardly ever is one."""
+"""StoryGraph has ratings in quarters of a star; an average is hardly ever one."""
 
 
 def parse_number(value: str, scale: int) -> float | None:
-    """Answer the rating in stars out of 5, unrounded, or None where it is no rating.
+    """Return the rating in stars out of 5, unrounded; None if it is not a rating.
 
-    `scale` is what the file rates out of: 5 or 10. "8/10" and "★★★★" say it themselves.
+    `scale` is the highest rating of the file, 5 or 10; "8/10" and "★★★★" carry their own.
     """
     text = value.strip()
     if text and _STARS.issuperset(text):
@@ -249,12 +248,12 @@ def parse_number(value: str, scale: int) -> float | None:
 
 
 def is_quarter(value: float) -> bool:
-    """Tell whether a reader may have given this, and not a crowd's average."""
+    """Return True for a rating that one reader can have given; other values are averages."""
     return (value * _STEP).is_integer()
 
 
 def parse_stars(value: str, scale: int, notes: list[str]) -> int | None:
-    """Answer whole stars, halves rounded up, or None for no rating: blank and 0 are none."""
+    """Return whole stars, with halves rounded up; None for a blank value or 0."""
     exact = parse_number(value, scale)
     if exact is None or exact > RATING_MAX:
         notes.append(f"rating {value.strip()[:20]!r} left out: not a number of stars from 1 to 5")
@@ -279,7 +278,7 @@ _GOOD13, _GOOD10, _PADDED, _WRONG = range(4)
 
 
 def choose_isbn(values: Iterable[str], notes: list[str]) -> str:
-    """Answer the best ISBN of those given, 10 or 13 characters, or the empty string.
+    """Return the best ISBN of those given, 10 or 13 characters, or the empty string.
 
     Best is an ISBN-13 with a right check digit, then such an ISBN-10, then one
     that has lost its leading zeros, then one of full length with a wrong check
@@ -298,7 +297,7 @@ def choose_isbn(values: Iterable[str], notes: list[str]) -> str:
 
 
 def holds(isbn10: str) -> bool:
-    """Tell whether the check digit of ten characters is right (ISO 2108, modulus 11)."""
+    """Return True if the check digit of ten characters is right (ISO 2108, modulus 11)."""
     digits = (10 if digit == "X" else int(digit) for digit in isbn10)
     return sum((10 - place) * digit for place, digit in enumerate(digits)) % 11 == 0
 

@@ -66,7 +66,7 @@ def test_a_rated_book_counts_as_read_where_nothing_else_says_so(tmp_path: Path) 
     found = library(tmp_path, "title,author,rating\nEmma,Jane Austen,4\nKim,Rudyard Kipling,\n")
     assert [(entry.finished, entry.rating) for entry in entries(found).values()] == [(True, 4), (False, None)]
     assert found.remarks == (
-        "nothing in the file says which books are read: those with a rating count as read",
+        "the file does not have which books are read: those with a rating count as read",
     )
 
 
@@ -132,7 +132,9 @@ def test_where_no_date_decides_a_semicolon_says_day_first_and_a_note_tells(
     content = "title,author,date read\nEmma,Jane Austen,01/03/2024\n".replace(",", mark)
     emma = only(library(tmp_path, content))
     assert emma.finished_on == day
-    assert emma.notes == (f"'01/03/2024' read as {day}: nothing in the file tells day from month",)
+    assert emma.notes == (
+        f"'01/03/2024' read as {day}: no date in the file proves the order of day and month",
+    )
 
 
 def test_a_space_after_the_comma_does_not_hide_the_quotes(tmp_path: Path) -> None:

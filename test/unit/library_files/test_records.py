@@ -74,7 +74,7 @@ def test_every_good_row_of_a_broken_file_arrives(good: list[Entry]) -> None:
 
 def test_every_bad_row_is_refused_with_its_line_and_what_to_mend() -> None:
     assert [(refusal.line, refusal.reason) for refusal in refusals(fixture("broken.csv"))] == [
-        (3, 'a " is opened or closed in the wrong place: mend the quotes'),
+        (3, 'a " is opened or closed in the wrong place: correct the quotes'),
         (6, "the title is blank: fill it in"),
         (7, "the author is blank: fill it in"),
         (8, "6 cells, but 4 columns: a text with a ',' in it needs quotes around it"),
