@@ -1,4 +1,4 @@
-"""How commands reach the control door: of the process that runs on a data folder, or of one's own."""
+"""The client of the admin API for commands: of a process on the data folder, or of one started here."""
 
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
@@ -16,7 +16,7 @@ from bookshelf.runtime.data_folder import InstanceNote, running
 
 
 class _Remote:
-    """The control door of another process."""
+    """The admin API of another process."""
 
     def __init__(self, transport: HttpTransport, host: str, port: int) -> None:
         self._transport = transport
@@ -27,26 +27,26 @@ class _Remote:
 
 
 class AdminClient:
-    """Sends an operator's orders."""
+    """Sends an operator's requests to one admin API."""
 
-    def __init__(self, door: Handler, token: str) -> None:
-        self._door = door
+    def __init__(self, api: Handler, token: str) -> None:
+        self._api = api
         self._token = token
 
     async def order(self, method: str, target: str, order: Mapping[str, Any] | None = None) -> Any:  # noqa: ANN401
-        """Return the answer's JSON."""
+        """Send a request; return the JSON of its answer, or end the command with the problem's detail."""
         lines = [line async for line in self.stream(method, target, order)]
         return lines[-1]
 
     async def stream(
         self, method: str, target: str, order: Mapping[str, Any] | None = None
     ) -> AsyncIterator[Any]:
-        """Yield each line of the answer, as it comes."""
+        """Send a request; yield the JSON of each line of the answer as it arrives."""
         content = b"" if order is None else msgspec.json.encode(order)
         sent = request(
             method, target, content, Authorization=f"Bearer {self._token}", Content_Length=str(len(content))
         )
-        answer = await self._door.handle(sent)
+        answer = await self._api.handle(sent)
         rest = b""
         async for piece in _pieces(answer):
             *lines, rest = (rest + piece).split(b"\n")
@@ -69,25 +69,25 @@ async def _pieces(answer: Response) -> AsyncIterator[bytes]:
 
 @asynccontextmanager
 async def operator(settings: Settings, instance: str | None = None) -> AsyncIterator[AdminClient]:
-    """Reach the process that runs on the data folder; run one meanwhile if there is none.
+    """Yield a client of the process that runs on the data folder; if none does, run one until the block ends.
 
-    `instance`: the one of `bookshelf run` with this name, which must be running.
+    `instance`: use the instance of `bookshelf run` with this name, which must be running.
     """
-    there = running(settings.folder) if instance is None else _named(settings, instance)
-    if there is None:
+    note = running(settings.folder) if instance is None else _named(settings, instance)
+    if note is None:
         _no_instances(settings)
         async with embedded(settings.private()) as own:
             yield AdminClient(own.control, own.token)
         return
-    async with _remote(there) as found:
-        yield found
+    async with _remote(note) as client:
+        yield client
 
 
 @asynccontextmanager
-async def _remote(there: InstanceNote) -> AsyncIterator[AdminClient]:
+async def _remote(note: InstanceNote) -> AsyncIterator[AdminClient]:
     transport = HttpTransport()
     try:
-        yield AdminClient(_Remote(transport, there.control_host, there.control_port), there.token)
+        yield AdminClient(_Remote(transport, note.control_host, note.control_port), note.token)
     finally:
         await transport.close()
 
@@ -95,31 +95,31 @@ async def _remote(there: InstanceNote) -> AsyncIterator[AdminClient]:
 async def order_all(
     settings: Settings, instance: str | None, method: str, target: str, order: Mapping[str, Any]
 ) -> AsyncIterator[str]:
-    """Send an order to every process that runs on the data folder, or to one instance; yield their names."""
+    """Send a request to every process that runs on the data folder, or to one instance; yield their names."""
     if instance is not None:
         processes = {instance: _named(settings, instance)}
     else:
-        places = {str(settings.folder): settings.folder}
-        places |= {name: instance_folder(settings, name) for name in instances(settings)}
-        processes = {name: there for name, place in places.items() if (there := running(place)) is not None}
+        folders = {str(settings.folder): settings.folder}
+        folders |= {name: instance_folder(settings, name) for name in instances(settings)}
+        processes = {name: note for name, folder in folders.items() if (note := running(folder)) is not None}
     if not processes:
         stop(f"nothing runs on {settings.folder}; name the folder of a running shelf with --data")
-    for name, there in processes.items():
-        async with _remote(there) as reached:
-            await reached.order(method, target, order)
+    for name, note in processes.items():
+        async with _remote(note) as client:
+            await client.order(method, target, order)
         yield name
 
 
 def _named(settings: Settings, instance: str) -> InstanceNote:
-    there = running(instance_folder(settings, instance))
-    if there is None:
+    note = running(instance_folder(settings, instance))
+    if note is None:
         names = ", ".join(instances(settings)) or "none"
         stop(f"no instance {instance} runs on {settings.folder}; those that run: {names}")
-    return there
+    return note
 
 
 def _no_instances(settings: Settings) -> None:
-    """Refuse to make a shelf where there is none; if instances of services run there, they are meant."""
+    """End the command if the folder has no shelf; name the instances that run there, if there are any."""
     if (settings.folder / "log.sqlite").exists():
         return
     if names := instances(settings):

@@ -1,4 +1,4 @@
-"""The shelf as a command line reaches it: a running one by its address, or one's own for the time being."""
+"""The client of the shelf for commands: over HTTP to a running shelf, or to one started in this process."""
 
 import asyncio
 from collections.abc import AsyncIterator, Mapping
@@ -14,10 +14,10 @@ from bookshelf.config import Settings
 from bookshelf.http.message import Handler, request
 from bookshelf.runtime.data_folder import running
 
-#: Seconds that one request may take, and that a shelf which is away is asked again, all told.
+#: Seconds that one request may take, and for which requests to a shelf that is away are retried in total.
 REQUEST_S = 60.0
 PATIENCE_S = 30.0
-#: Seconds that a shelf which has never answered is asked again: nothing may run at that address.
+#: Seconds of retries for a shelf that has never answered: perhaps nothing runs at that address.
 _FIRST_PATIENCE_S = 2.0
 _FIRST_PAUSE_S = 0.05
 _LAST_PAUSE_S = 2.0
@@ -25,7 +25,7 @@ _AGAIN = frozenset({429, 502, 503, 504})
 
 
 class NoShelf(Exception):
-    """The shelf does not answer; says where it was looked for, and what to try."""
+    """The shelf does not answer; the message has its address and what to try."""
 
 
 class Reply(NamedTuple):
@@ -37,7 +37,7 @@ class Reply(NamedTuple):
 
     @property
     def detail(self) -> str:
-        """What a problem says is to be mended."""
+        """The detail of a problem, or else the status."""
         return (
             str(self.body["detail"])
             if isinstance(self.body, dict) and "detail" in self.body
@@ -46,14 +46,14 @@ class Reply(NamedTuple):
 
 
 class ShelfClient(Protocol):
-    """One way to a shelf."""
+    """Sends requests to a shelf."""
 
     async def ask(self, method: str, target: str, content: bytes, headers: Mapping[str, str]) -> Reply:
         """Send one request. Raises OSError or TimeoutError if no answer comes."""
 
 
 class HttpClient:
-    """To a shelf with an address."""
+    """Sends requests to a shelf over HTTP."""
 
     def __init__(self, session: aiohttp.ClientSession, url: str) -> None:
         self._session = session
@@ -71,7 +71,7 @@ class HttpClient:
 
 
 class InProcessClient:
-    """To a shelf of this very process."""
+    """Sends requests to a shelf in this process, without a socket."""
 
     def __init__(self, handler: Handler) -> None:
         self._handler = handler
@@ -95,10 +95,10 @@ def _reply(status: int, headers: Mapping[str, str], body: bytes) -> Reply:
 
 
 class Shelf:
-    """Asks patiently: a shelf that is busy or moves is asked again, safely, for every command has its key."""
+    """Sends requests and retries them while the shelf is busy; that is safe, as each command has its key."""
 
-    def __init__(self, door: ShelfClient, where: str) -> None:
-        self._door = door
+    def __init__(self, client: ShelfClient, where: str) -> None:
+        self._client = client
         self._answered = False
         self.where = where
 
@@ -117,7 +117,7 @@ class Shelf:
         while True:
             why = "it is busy"
             try:
-                reply = await self._door.ask(method, target, content, headers)
+                reply = await self._client.ask(method, target, content, headers)
                 self._answered = True
                 if reply.status not in _AGAIN:
                     return reply
@@ -133,9 +133,9 @@ class Shelf:
 
 
 def address_of(url: str) -> str:
-    """Return the address of a gateway from any address of its that a person may have at hand.
+    """Return the base URL of a gateway from a URL that a user has typed or copied.
 
-    A scheme may be missing, and a path as `bookshelf up` prints it is left out. Raises `NoShelf`.
+    The scheme may be missing, and a path, as `bookshelf up` prints it, is removed. Raises `NoShelf`.
     """
     parts = urlsplit(url if "://" in url else f"http://{url}")
     try:
@@ -150,12 +150,13 @@ def address_of(url: str) -> str:
 
 @asynccontextmanager
 async def shelf(settings: Settings, url: str | None, *, new: bool = True) -> AsyncIterator[Shelf]:
-    """Reach the shelf at `url`; else the one that runs on the data folder; else run one there meanwhile.
+    """Yield a client of the shelf at `url`, else of the one that runs on the data folder.
 
-    Raises `NoShelf` for a folder without a shelf unless it may be a `new` one.
+    If none runs there, one is run in this process until the block ends. Raises `NoShelf` for a folder without
+    a shelf, unless it may be a `new` one.
     """
-    if url is None and (there := running(settings.folder)) is not None:
-        url = there.url
+    if url is None and (note := running(settings.folder)) is not None:
+        url = note.url
     if url is not None:
         url = address_of(url)
         async with aiohttp.ClientSession(timeout=aiohttp.ClientTimeout(total=REQUEST_S)) as session:

@@ -1,4 +1,4 @@
-"""The registry that everyone meets in: one Consul agent."""
+"""Opens service discovery with Consul, from the settings of one process."""
 
 import asyncio
 from contextlib import AsyncExitStack
@@ -11,16 +11,16 @@ from bookshelf.discovery.consul.settings import ConsulSettings, Pace
 
 
 async def open_discovery(network: Network, stack: AsyncExitStack) -> ConsulDiscovery:
-    """Wait for the agent. Raises `DiscoveryFault`."""
+    """Connect to the agent, waiting for it if needed. Raises `DiscoveryFault`."""
     discovery = await ConsulDiscovery.open(_consul(network))
     stack.push_async_callback(discovery.close)
     return discovery
 
 
 async def open_strangers(network: Network, key: str, stack: AsyncExitStack) -> CombinedDiscovery:
-    """Wait for the agent; who was registered by others is found too, if its metadata has this key.
+    """Open a discovery that also finds foreign services whose metadata has this key.
 
-    Raises `DiscoveryFault`.
+    Waits for the agent if needed. Raises `DiscoveryFault`.
     """
     settings = _consul(network)
     ours = await open_discovery(network, stack)

@@ -42,7 +42,7 @@ _logger = structlog.get_logger(__name__)
 
 
 class Embedded:
-    """A running bookshelf: its services, its gateway, its control door."""
+    """A running bookshelf in this process: its services, its gateway and its admin API."""
 
     def __init__(
         self,

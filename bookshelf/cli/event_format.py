@@ -1,7 +1,7 @@
-"""Events as they are shown: to people a line each, to programs JSON. Nothing in them moves a terminal.
+"""Prints events: one line each for people, or JSON for programs, with control characters escaped.
 
-What is in the log is a client's word, or a stranger's who may write to the broker: escape sequences, and
-characters that turn the direction of a line around, are written out in place of being sent.
+The texts in the log come from clients, or from any program that can write to the broker. Therefore escape
+sequences, and characters that change the direction of a line, are never sent to the terminal as they are.
 """
 
 import json
@@ -38,21 +38,21 @@ def plain(text: str) -> str:
 
 
 def event_of(record: Record) -> dict[str, Any] | None:
-    """Return what the record says; None if that is no JSON object."""
+    """Return the event of a record as an object; None if its value is not a JSON object."""
     try:
-        said = msgspec.json.decode(record.value)
+        event = msgspec.json.decode(record.value)
     except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError):
         return None
-    return said if isinstance(said, dict) else None
+    return event if isinstance(event, dict) else None
 
 
 def moment(record: Record) -> datetime | None:
     """Return the time of the record's event, aware; None if it has none."""
     try:
-        found = msgspec.convert((event_of(record) or {}).get("time"), datetime)
+        time = msgspec.convert((event_of(record) or {}).get("time"), datetime)
     except msgspec.ValidationError:
         return None
-    return found if found.tzinfo is not None else found.replace(tzinfo=UTC)
+    return time if time.tzinfo is not None else time.replace(tzinfo=UTC)
 
 
 class EventPrinter:
@@ -76,13 +76,13 @@ class EventPrinter:
         if self._as_json:
             self._write(self._packed(record))
             return
-        said = event_of(record)
+        event = event_of(record)
         self._out.print(Text(f"{_place(record)}  {plain(record.key)}", "bold"), soft_wrap=True)
-        text = plain(_text(record)) if said is None else _indented(said)
+        text = plain(_text(record)) if event is None else _indented(event)
         self._out.print(JSONHighlighter()(Text(text)), soft_wrap=True)
 
     def flush(self) -> None:
-        """Let readers have it. Raises BrokenPipeError if there are none any more."""
+        """Flush standard output. Raises BrokenPipeError if its reader has gone."""
         sys.stdout.flush()
         if output_closed():
             raise BrokenPipeError
@@ -91,8 +91,8 @@ class EventPrinter:
         sys.stdout.write(f"{line}\n")
 
     def _packed(self, record: Record) -> str:
-        said = event_of(record)
-        what = {"unreadable": _text(record)} if said is None else {"event": said}
+        event = event_of(record)
+        what = {"unreadable": _text(record)} if event is None else {"event": event}
         fields = {"position": str(_place(record)), "key": record.key, **what}
         shown = json.dumps(fields, ensure_ascii=self._out.is_terminal, separators=(",", ":"))
         return shown.replace("\x7f", "\\u007f").encode(errors="replace").decode()
@@ -107,21 +107,21 @@ def _text(record: Record) -> str:
 
 
 def _styled(record: Record) -> Text:
-    said, place = event_of(record), str(_place(record))
-    if said is None:
+    event, place = event_of(record), str(_place(record))
+    if event is None:
         rest = (("no event", "red"), "  ", plain(record.key), "  ", plain(_text(record)[:_SOME]))
         return Text.assemble((place, "cyan"), "  ", *rest)
-    data = json.dumps(said.get("data"), ensure_ascii=False, separators=(", ", ": "))
+    data = json.dumps(event.get("data"), ensure_ascii=False, separators=(", ", ": "))
     parts = (
-        (plain(str(said.get("time", "?"))[:_SOME]), "dim"),
+        (plain(str(event.get("time", "?"))[:_SOME]), "dim"),
         (place, "cyan"),
-        (plain(str(said.get("type", "?"))[:_SOME]), "bold"),
+        (plain(str(event.get("type", "?"))[:_SOME]), "bold"),
         (plain(record.key), ""),
         (plain(data), ""),
     )
     return Text("  ").join(Text(text, style) for text, style in parts)
 
 
-def _indented(said: dict[str, Any]) -> str:
-    lines = json.dumps(said, ensure_ascii=False, indent=2).split("\n")
+def _indented(event: dict[str, Any]) -> str:
+    lines = json.dumps(event, ensure_ascii=False, indent=2).split("\n")
     return "\n".join(plain(line) for line in lines)

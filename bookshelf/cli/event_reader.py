@@ -1,4 +1,4 @@
-"""From where to where a topic is looked at, and its records in the order that people expect."""
+"""Reads the records of a topic from a chosen start on, sorted by time across partitions, for `events`."""
 
 import asyncio
 from collections.abc import AsyncGenerator, AsyncIterator, Callable, Iterable, Mapping, Sequence
@@ -124,7 +124,7 @@ async def of_key(log: ReadOnlyLog, topic: str, key: str) -> AsyncIterator[Record
 
 
 async def record_at(log: ReadOnlyLog, position: Position) -> Record:
-    """Return the record at a position, or say what is there in its place."""
+    """Return the record at a position; end the command with a message if there is none."""
     topic, partition, offset = position.topic, position.partition, position.offset
     if partition >= log.partitions(topic):
         stop(f"there is no {position}: {topic} has {log.partitions(topic)} partitions, from 0")

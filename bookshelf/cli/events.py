@@ -68,7 +68,7 @@ def events() -> None:
 def tail(begin: str | None, since: str | None, **given: Any) -> None:  # noqa: ANN401 (the options above)
     """Follow the events of a topic, until Ctrl-C."""
     if begin is not None and since is not None:
-        stop("--from and --since both say where to begin; name one")
+        stop("--from and --since both set where to begin; give one of them")
     when = None if since is None else _time(since)
     position = None if begin in {None, "start", "now"} else _position(begin or "")
     wanted = Wanted(given["types"], given["key"], when)

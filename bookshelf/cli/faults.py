@@ -17,7 +17,7 @@ from bookshelf.storage.port import StorageFault
 
 F = TypeVar("F", bound=Callable[..., Any])
 
-#: The exit code for what a person can mend; 1 is a defect of ours.
+#: The exit code for a fault that a user can correct; 1 is for a defect of the program.
 MENDABLE = 2
 _KNOWN = (
     WrongSetting,
@@ -32,13 +32,13 @@ _KNOWN = (
 
 
 def stop(message: str) -> NoReturn:
-    """Say what is wrong and what to do, in one line, and end."""
+    """Print what is wrong and what to do, in one line, and end the process with MENDABLE."""
     click.echo(f"bookshelf: {message}", err=True)
     sys.exit(MENDABLE)
 
 
 def guarded(run: Callable[[], None]) -> None:
-    """Run a command; a fault that a person can mend becomes its line.
+    """Run a command; a fault that a user can correct ends it with one line.
 
     Raises BrokenPipeError if standard output is closed, which is no fault.
     """

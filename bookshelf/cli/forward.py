@@ -44,14 +44,14 @@ async def _forward(targets: dict[int, str], host: str) -> None:
 
 
 class PortForwarder:
-    """Passes connections on to one name; its resolver says which instance is next."""
+    """Passes connections on to one host name; the name's resolver chooses the instance of each."""
 
     def __init__(self, target: str, port: int) -> None:
         self._target = target
         self._port = port
 
     async def serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        """Pass one connection on, both ways, until one side ends; close it if nobody is there."""
+        """Pass one connection on, both ways, until one side ends; close it if the target does not answer."""
         with contextlib.suppress(OSError, TimeoutError):
             async with asyncio.timeout(_CONNECT_S):
                 answers, asks = await asyncio.open_connection(self._target, self._port)

@@ -1,4 +1,4 @@
-"""`bookshelf import`: reads a library file and brings its books into a shelf, with one report."""
+"""`bookshelf import`: reads a library file, adds its books to a shelf, and prints a report."""
 
 import asyncio
 import os
@@ -34,12 +34,12 @@ from bookshelf.shelf.library_files import (
     write_refused,
 )
 
-#: Refused lines and remarks that are shown to a person; the file has them all.
+#: Refused lines and remarks that are printed; the file of refused lines has them all.
 _SHOWN = 20
 
 
 class Report:
-    """Counts as an import goes on. Seconds are since the report was begun."""
+    """The counts of an import. Its duration counts from the creation of the report."""
 
     def __init__(self) -> None:
         self.read = self.added = self.finished = self.unchanged = 0
@@ -48,17 +48,17 @@ class Report:
         self._began = time.monotonic()
 
     def count(self, *, added: bool, finished: bool) -> None:
-        """Count one line that the shelf took."""
+        """Count one line that the shelf accepted."""
         self.added += added
         self.finished += finished
         self.unchanged += not (added or finished)
 
     def refuse(self, refusal: Refusal) -> None:
-        """Keep one line that it did not take."""
+        """Keep one line that was refused."""
         self.refused.append(refusal)
 
     def remark(self, entry: Entry) -> None:
-        """Keep what was left out of a line that it took."""
+        """Keep the notes of a line that was accepted."""
         self.warnings.extend((entry.line, note) for note in entry.notes)
 
     def as_json(self) -> dict[str, Any]:
@@ -68,7 +68,7 @@ class Report:
             "added": self.added,
             "finished": self.finished,
             "unchanged": self.unchanged,
-            "refused": [{"line": one.line, "reason": one.reason} for one in self._in_order()],
+            "refused": [{"line": refusal.line, "reason": refusal.reason} for refusal in self._in_order()],
             "warnings": [{"line": line, "reason": reason} for line, reason in sorted(self.warnings)],
             "seconds": round(time.monotonic() - self._began, 3),
         }
@@ -80,21 +80,24 @@ class Report:
             f"{self.read} books read in {seconds:.1f} s: {self.added} added, {self.finished} finished, "
             f"{self.unchanged} there already, {len(self.refused)} refused."
         )
-        yield from _some("Refused", [(one.line, one.reason) for one in self._in_order()])
+        yield from _some("Refused", [(refusal.line, refusal.reason) for refusal in self._in_order()])
         yield from _some("Left out", sorted(self.warnings))
 
     def _in_order(self) -> list[Refusal]:
-        return sorted(self.refused, key=lambda one: one.line)
+        return sorted(self.refused, key=lambda refusal: refusal.line)
 
     def write_refused(self, library: Library, path: Path) -> Path | None:
-        """Write the refused lines beside the file, to mend and import again; return where, or None."""
+        """Write the refused lines to a file beside the imported one; return its path, None if there are none.
+
+        A user can correct that file and import it.
+        """
         if not self.refused:
             return None
         suffix = ".csv" if library.header else ".jsonl"
-        there = path.with_name(f"{path.stem}.refused{suffix}")
-        with there.open("w", encoding="utf-8-sig" if library.header else "utf-8", newline="") as file:
+        target = path.with_name(f"{path.stem}.refused{suffix}")
+        with target.open("w", encoding="utf-8-sig" if library.header else "utf-8", newline="") as file:
             file.writelines(write_refused(library, self._in_order()))
-        return there
+        return target
 
 
 def _some(title: str, lines: list[tuple[int, str]]) -> Iterator[str]:
@@ -115,38 +118,38 @@ _NOT_FOUND = 404
 
 
 class OnShelf(msgspec.Struct):
-    """A book of the shelf: its id, and whether it is finished."""
+    """A book that is on the shelf: its id, and whether it is finished."""
 
     id: str
     finished: bool
 
 
 class _Refused(Exception):
-    """The shelf will not have it; says why."""
+    """The shelf has refused an entry; the message has the reason."""
 
 
 class Importer:
-    """Brings entries onto one shelf."""
+    """Adds the entries of a library to one shelf, several at a time."""
 
     def __init__(self, shelf: Shelf, report: Report, progress: Callable[[], None]) -> None:
         self._shelf = shelf
         self._report = report
         self._progress = progress
-        self._there: dict[Identity, asyncio.Future[OnShelf]] = {}
+        self._books: dict[Identity, asyncio.Future[OnShelf]] = {}
 
     async def run(self, entries: Iterable[Entry | Refusal]) -> None:
-        """Bring all. Raises `NoShelf`."""
-        await self._look()
+        """Add all entries. Raises `NoShelf`."""
+        await self._list_books()
         source = iter(entries)
         try:
             async with asyncio.TaskGroup() as group:
                 for _ in range(_AT_ONCE):
                     group.create_task(self._work(source))
         except BaseExceptionGroup as faults:
-            raise faults.exceptions[0] from None  # they all met the same: the shelf went away
+            raise faults.exceptions[0] from None  # all have the same cause: the shelf does not answer
 
-    async def _look(self) -> None:
-        """Learn what is on the shelf already."""
+    async def _list_books(self) -> None:
+        """Read the books that are on the shelf already."""
         target: str | None = BOOKS
         while target is not None:
             reply = await self._shelf.get(target)
@@ -156,10 +159,10 @@ class Importer:
 
     def _known(self, name: Identity) -> "asyncio.Future[OnShelf]":
         future: asyncio.Future[OnShelf] = asyncio.get_running_loop().create_future()
-        self._there[name] = future
+        self._books[name] = future
         return future
 
-    async def _work(self, source: Any) -> None:  # noqa: ANN401 (one iterator, shared by all who work)
+    async def _work(self, source: Any) -> None:  # noqa: ANN401 (one iterator, shared by all tasks)
         for entry in source:
             self._report.read += 1
             if isinstance(entry, Refusal):
@@ -181,30 +184,30 @@ class Importer:
     async def _add(self, entry: Entry) -> tuple[OnShelf, bool]:
         """Return the entry's book, and whether it was added now."""
         name = identity(entry.book)
-        there = self._there.get(name)
-        if there is not None:
-            return await asyncio.shield(there), False
+        existing = self._books.get(name)
+        if existing is not None:
+            return await asyncio.shield(existing), False
         known = self._known(name)
         try:
             reply = await self._shelf.post(BOOKS, entry.book, _key("book", entry.book))
             book = OnShelf(_expect(reply, _CREATED).body["id"], finished=False)
         except BaseException as fault:
-            del self._there[name]
+            del self._books[name]
             known.set_exception(fault if isinstance(fault, _Refused) else _Refused("the import was stopped"))
-            known.exception()  # it may be that no one else waits for it
+            known.exception()  # marks it as handled: perhaps no other task waits for it
             raise
         known.set_result(book)
         return book, "Idempotency-Replayed" not in reply.headers
 
     async def _finish(self, entry: Entry, book: OnShelf) -> bool:
-        """Finish the book if the reader has, and it is not said yet; return whether that was new."""
+        """Mark the book as finished if the entry is and the book is not; return True if that was new."""
         if not entry.finished or book.finished:
             return False
         day = entry.finished_on.isoformat() if entry.finished_on else "unknown"
         body = {"finished": day, "rating": entry.rating, "review": entry.review}
         reply = await self._shelf.post(f"{BOOKS}/{book.id}/finished", body, _key(book.id, body))
         if reply.status == _NOT_FOUND:
-            return False  # it was imported once and taken off the shelf since: it stays off
+            return False  # an earlier import added it, and it was removed since: it stays removed
         _expect(reply, _NO_CONTENT)
         book.finished = True
         return "Idempotency-Replayed" not in reply.headers
@@ -268,26 +271,26 @@ def _bring_file(file: Path, beside: Path, settings: Settings, url: str | None, *
     except NotALibrary as fault:
         stop(str(fault))
     except KeyboardInterrupt:
-        _tell(report, as_json=as_json)
+        _print(report, as_json=as_json)
         click.echo("bookshelf: stopped; run the same command again to go on", err=True)
         sys.exit(130)
     except NoShelf as fault:
-        _tell(report, as_json=as_json)
+        _print(report, as_json=as_json)
         click.echo(f"bookshelf: {fault}; then run the same command again to go on", err=True)
         sys.exit(MENDABLE)
     _end(library, report, beside, as_json=as_json)
 
 
 def _end(library: Library, report: Report, file: Path, *, as_json: bool) -> None:
-    _tell(report, as_json=as_json)
+    _print(report, as_json=as_json)
     for remark in library.remarks:
         click.echo(f"Note: {remark}.", err=True)
-    there = report.write_refused(library, file)
-    if there is not None:
-        click.echo(f"The refused lines are in {there}: mend them there and import that file.", err=True)
+    refused = report.write_refused(library, file)
+    if refused is not None:
+        click.echo(f"The refused lines are in {refused}: correct them there and import that file.", err=True)
 
 
-def _tell(report: Report, *, as_json: bool) -> None:
+def _print(report: Report, *, as_json: bool) -> None:
     if as_json:
         click.echo(msgspec.json.encode(report.as_json()))
         return
@@ -302,6 +305,6 @@ async def _bring(
     console = Console(stderr=True, quiet=quiet or not sys.stderr.isatty())
     with Progress(*columns, console=console, transient=True) as progress:
         bar = progress.add_task(library.form, total=library.rows)
-        async with shelf(settings, url) as there:
-            click.echo(f"Importing to the shelf at {there.where}.", err=True)
-            await Importer(there, report, lambda: progress.advance(bar)).run(library)
+        async with shelf(settings, url) as client:
+            click.echo(f"Importing to the shelf at {client.where}.", err=True)
+            await Importer(client, report, lambda: progress.advance(bar)).run(library)

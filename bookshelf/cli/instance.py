@@ -1,4 +1,4 @@
-"""One instance of a service among many: its folder, what it stands on, its control door."""
+"""Runs one instance of a service on Kafka and Consul: its folder, its infrastructure and its admin API."""
 
 import os
 import re
@@ -19,15 +19,15 @@ from bookshelf.runtime.infrastructure import Infrastructure
 from bookshelf.runtime.service import ServiceHost
 from bookshelf.services import SERVICES
 
-#: Operators come in from this machine alone.
+#: The admin API can be reached from this machine only.
 _LOOPBACK = "127.0.0.1"
-#: Where the instances of a data folder have theirs.
+#: The subfolder of a data folder that has the folders of its instances.
 _WITHIN = "run"
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,99}", re.ASCII)
 
 
 def instance_folder(settings: Settings, name: str) -> Path:
-    """Return the folder of an instance. Raises `WrongSetting` for a name that is none."""
+    """Return the folder of an instance. Raises `WrongSetting` for an invalid name."""
     if not _NAME.fullmatch(name):
         msg = f"{name[:100]!r} is no instance's name: up to 100 letters, digits, points, - and _"
         raise WrongSetting(msg)
@@ -35,9 +35,9 @@ def instance_folder(settings: Settings, name: str) -> Path:
 
 
 def instances(settings: Settings) -> list[str]:
-    """Return the names of those that run on this data folder now."""
-    there = settings.folder / _WITHIN
-    return sorted(one.name for one in there.glob("*") if running(one) is not None)
+    """Return the names of the instances that run on this data folder now."""
+    folders = (settings.folder / _WITHIN).glob("*")
+    return sorted(folder.name for folder in folders if running(folder) is not None)
 
 
 async def begin(
@@ -48,9 +48,9 @@ async def begin(
     find: FindDiscovery = open_discovery,
     services: Sequence[Service] = SERVICES,
 ) -> str:
-    """Run an instance until the stack is closed; return its URL once it is ready, and says so in its folder.
+    """Run an instance until the stack is closed; return its URL once it is ready and its note is written.
 
-    `services` are all that share the log; the topics that they need are made if they are missing.
+    `services` are all that share the log; missing topics that they need are created.
 
     Raises `FolderFault`, `LogFault`, `DiscoveryFault`, `StorageFault`, `PortTaken`, `WrongSetting`.
     """
@@ -70,7 +70,7 @@ async def _controlled(
     host: ServiceHost, world: Infrastructure, url: str, stack: AsyncExitStack
 ) -> InstanceNote:
     token = secrets.token_urlsafe(32)
-    door = HttpServer(AdminApi((host,), world, token), _LOOPBACK, 0)
-    await door.start()
-    stack.push_async_callback(door.stop)
-    return InstanceNote(os.getpid(), url, door.host, door.port, token, {host.service.name: host.port})
+    admin = HttpServer(AdminApi((host,), world, token), _LOOPBACK, 0)
+    await admin.start()
+    stack.push_async_callback(admin.stop)
+    return InstanceNote(os.getpid(), url, admin.host, admin.port, token, {host.service.name: host.port})

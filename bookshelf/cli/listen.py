@@ -1,4 +1,4 @@
-"""Ports among many machines: where they listen, where others find them, and how they close."""
+"""Opens ports that other machines reach: the address to register, allowed host names, graceful closing."""
 
 import asyncio
 import socket
@@ -10,15 +10,15 @@ from bookshelf.http.request_check import parse_allowed_hosts
 from bookshelf.http.server.server import HttpServer
 from bookshelf.runtime.infrastructure import Listener
 
-#: Seconds in which all gateways and instances hear from the agent that a service has left.
+#: Seconds in which all gateways and instances learn from the agent that a service has left.
 NOTICE_S = 0.5
-#: The setting `address` that has us find the address ourselves.
+#: The value of the setting `address` for which the address is derived from the way to the agent.
 AUTO = "auto"
-_EVERYWHERE = frozenset({"0.0.0.0", "::", ""})  # noqa: S104 (to see that it is no address to be found at)
+_EVERYWHERE = frozenset({"0.0.0.0", "::", ""})  # noqa: S104 (to refuse them as addresses to register)
 
 
 def check_address(address: str, host: str) -> None:
-    """Raise `WrongSetting` if others could not find who listens on `host` and names this address."""
+    """Raise `WrongSetting` if other machines could not reach a port that listens on `host` at `address`."""
     if not address and host in _EVERYWHERE:
         msg = f"listening on {host} everywhere: name the address that others reach this machine at (--addr)"
         raise WrongSetting(msg)
@@ -33,7 +33,7 @@ def allowed_hosts(settings: Settings) -> list[str]:
 
 
 class _Noticed:
-    """A door that stays open while the word goes round that it closes: no one runs into it."""
+    """A listener that stays open for `notice_s` after `stop`, until all gateways know that it is closing."""
 
     def __init__(self, server: HttpServer, host: str, notice_s: float, drain_s: float) -> None:
         self.host = host
@@ -49,10 +49,10 @@ class _Noticed:
 
 
 class SocketListeners:
-    """Opens real ports, and says where others find them. They close `notice_s` after they are told to.
+    """Opens ports that other machines reach at a known address. They close `notice_s` after `stop`.
 
-    `drain_s`: seconds that requests under way have then. `allowed_hosts`: names that they are called by,
-    beside the address at which others find them.
+    `drain_s`: seconds that requests under way then have to end. `allowed_hosts`: names that requests may be
+    sent to, beside that address.
     """
 
     def __init__(
@@ -77,23 +77,23 @@ class SocketListeners:
 
 
 async def found_at(network: Network, host: str) -> str:
-    """Return the address at which others find who listens on `host`. Raises `WrongSetting`."""
+    """Return the address at which other machines reach a port on `host`. Raises `WrongSetting`."""
     if network.address == AUTO:
         return await own_address(network.consul)
     return network.address or host
 
 
 async def own_address(agent: str) -> str:
-    """Return the address from which this machine reaches the agent, host:port: others are there too.
+    """Return this machine's address in the network of the agent (host:port), without sending anything.
 
-    Nothing is sent. Raises `WrongSetting`.
+    Raises `WrongSetting` if there is no way to the agent.
     """
     host, _, port = agent.rpartition(":")
     try:
-        found = await asyncio.get_running_loop().getaddrinfo(host, port, type=socket.SOCK_DGRAM)
-        family, kind, protocol, _, target = found[0]
+        addresses = await asyncio.get_running_loop().getaddrinfo(host, port, type=socket.SOCK_DGRAM)
+        family, kind, protocol, _, target = addresses[0]
         with socket.socket(family, kind, protocol) as probe:
-            probe.connect(target)  # of a datagram socket: chooses the way there, and no more
+            probe.connect(target)  # for a datagram socket this only chooses the route
             return str(probe.getsockname()[0])
     except OSError as fault:
         msg = f"address: no way from here to {agent} ({fault.strerror}); name it with --addr"

@@ -1,4 +1,4 @@
-"""Which log a command looks at: a data folder's, or one on Kafka."""
+"""Chooses and opens the log that a command reads: that of a data folder, or one on Kafka."""
 
 import os
 from collections.abc import AsyncIterator, Callable
@@ -14,27 +14,27 @@ from bookshelf.config import Network, read, read_network, with_port
 from bookshelf.log.port import ReadOnlyLog
 from bookshelf.log.sqlite.read_only import ReadOnlySqliteLog
 
-#: Seconds that a broker is waited for, if no setting says otherwise: a person waits for it.
+#: Seconds that a command waits for a broker, unless a setting has another value: a user is waiting.
 _WAIT_S = 10.0
 _NAMES_A_BROKER = ("BOOKSHELF_BROKER", "KAFKA_BROKER_ADDR", "KAFKA_BROKER_PORT")
 F = TypeVar("F", bound=Callable[..., object])
 
 
 def log_options(command: F) -> F:
-    """Let a command be told which log it is about."""
+    """Add the options that choose the log to a command."""
     data = click.option("--data", metavar="DIR", help="The data folder of a shelf, running or not.")
     broker = click.option("--broker", metavar="ADDR", help="A Kafka broker, in place of a data folder.")
     return data(broker(command))
 
 
 def asked_of(data: str | None, broker: str | None) -> Network | None:
-    """Return where Kafka is; None if a data folder is meant: one that is named, or no broker is."""
+    """Return the settings for Kafka; None if a data folder is named, or if no broker is."""
     if data is not None and broker is not None:
         stop("--data and --broker are of two logs; name one")
     if data is not None or (broker is None and not any(os.environ.get(name) for name in _NAMES_A_BROKER)):
         return None
-    places = broker and ",".join(with_port(one, "9092") for one in broker.split(","))
-    network = read_network(os.environ, broker=places)
+    addresses = broker and ",".join(with_port(address, "9092") for address in broker.split(","))
+    network = read_network(os.environ, broker=addresses)
     return network if "BOOKSHELF_BROKER_WAIT_S" in os.environ else replace(network, broker_wait_s=_WAIT_S)
 
 

@@ -46,13 +46,13 @@ class _Lazy(click.Group):
         return list(_COMMANDS)
 
     def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:  # noqa: ARG002
-        where = _COMMANDS.get(cmd_name)
-        if where is None:
+        address = _COMMANDS.get(cmd_name)
+        if address is None:
             return None
-        module, _, name = where.partition(":")
-        found: Any = getattr(import_module(module), name)
-        assert isinstance(found, click.Command)  # noqa: S101 (the table above says so)
-        return found
+        module, _, name = address.partition(":")
+        command: Any = getattr(import_module(module), name)
+        assert isinstance(command, click.Command)  # noqa: S101 (the table above has commands only)
+        return command
 
 
 @click.group(cls=_Lazy, context_settings={"help_option_names": ["-h", "--help"]})

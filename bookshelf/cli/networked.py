@@ -1,4 +1,4 @@
-"""What a service stands on among many machines: Kafka, Consul, a database."""
+"""Opens the infrastructure of an instance among many machines: Kafka, Consul, a database."""
 
 import asyncio
 from collections.abc import Awaitable, Callable, Sequence
@@ -26,14 +26,14 @@ from bookshelf.storage.sqlite import SqliteStorage
 if TYPE_CHECKING:
     from bookshelf.log.kafka.log import KafkaLog
 
-#: Seconds that orders are kept: less than the week after which Kafka forgets how far an idle group has read
-#: (offsets.retention.minutes), so that none is there any more which would then be read again.
+#: The retention of command topics in seconds: less than the week after which Kafka forgets the offsets of an
+#: idle group (offsets.retention.minutes), so that no command is read a second time after that.
 ORDERS_S = 6 * 86400.0
 FindDiscovery = Callable[[Network, AsyncExitStack], Awaitable[Discovery]]
 
 
 def topics(services: Sequence[Service] = SERVICES) -> list[Topic]:
-    """Return every topic that these services need, as they need it."""
+    """Return every topic that these services need, with its settings."""
     names = sorted({part.topic for service in services for part in service.runs})
     taking = [part for service in services for part in service.aggregates if part.takes]
     return [Topic(name) for name in names] + [Topic(part.commands, ORDERS_S) for part in taking]
@@ -51,14 +51,14 @@ def kafka_log(needed_by: str) -> "type[KafkaLog]":
 async def open_log(
     network: Network, stack: AsyncExitStack, services: Sequence[Service] = SERVICES
 ) -> "KafkaLog":
-    """Wait for a broker, make the topics that are missing. Raises `LogFault`."""
+    """Wait for a broker, and create missing topics. Raises `LogFault`, `WrongSetting`."""
     log = await kafka_log("bookshelf run").open(kafka(network), topics(services))
     stack.push_async_callback(log.close)
     return log
 
 
 def kafka(network: Network) -> KafkaSettings:
-    """Return what the adapter of Kafka is to be told."""
+    """Return the settings of the Kafka adapter."""
     return KafkaSettings(
         bootstrap=network.broker,
         prefix=network.kafka_prefix,
@@ -78,7 +78,7 @@ def kafka(network: Network) -> KafkaSettings:
 
 
 async def open_storage(network: Network, path: Path, stack: AsyncExitStack) -> Storage:
-    """Wait for the database, if one is set; else rows are in the folder. Raises `StorageFault`."""
+    """Open the database, waiting for it, if one is set; else files in the folder. Raises `StorageFault`."""
     storage = await _postgres(network) if network.storage else SqliteStorage(path / "views")
     stack.push_async_callback(storage.close)
     return storage
@@ -86,7 +86,7 @@ async def open_storage(network: Network, path: Path, stack: AsyncExitStack) -> S
 
 async def _postgres(network: Network) -> Storage:
     try:
-        # an extra, and only for who has said where the database is
+        # an extra, needed only if a database is set
         from bookshelf.storage.postgres.storage import PostgresStorage  # noqa: PLC0415
     except ModuleNotFoundError as fault:
         raise missing_extra("the setting `storage`", fault, "postgres") from None
@@ -101,9 +101,11 @@ async def open_world(
     find: FindDiscovery = open_discovery,
     services: Sequence[Service] = SERVICES,
 ) -> Infrastructure:
-    """Open everything a service stands on; the stack closes it. Raises `LogFault`, `DiscoveryFault`.
+    """Open all ports that a service stands on; the stack closes them.
 
-    `find` opens the discovery; Consul, unless it is another. `services` are those whose topics are needed.
+    `find` opens the discovery, by default Consul. `services` are those whose topics are needed.
+
+    Raises `LogFault`, `DiscoveryFault`, `StorageFault`, `WrongSetting`.
     """
     log = await open_log(network, stack, services)
     discovery = await find(network, stack)

@@ -1,4 +1,4 @@
-"""`bookshelf run SERVICE`: one service, or the gateway, among many, on Kafka and Consul."""
+"""`bookshelf run SERVICE`: runs one instance of a service, or the gateway, on Kafka and Consul."""
 
 import asyncio
 import os
@@ -26,11 +26,11 @@ _NAMES = [*(service.name for service in SERVICES), _GATEWAY]
 @click.argument("service", type=click.Choice(_NAMES))
 @click.option("--broker", metavar="ADDR", help="A Kafka broker, like 127.0.0.1:9092; several with commas.")
 @click.option("--consul", metavar="ADDR", help="The Consul agent, like 127.0.0.1:8500.")
-@click.option("--host", help="The address to listen on; loopback unless you say otherwise.")
+@click.option("--host", help="The address to listen on; loopback by default.")
 @click.option(
     "--addr", metavar="ADDR", help="The address that others find it at; auto: as the agent sees it."
 )
-@click.option("--port", type=int, help="The port to listen on; the service's own unless you say otherwise.")
+@click.option("--port", type=int, help="The port to listen on; the service's own by default.")
 @click.option("--id", "name", help="A name for this instance's folder, if several run on one machine.")
 @click.option("--tags", help="Tags to be found by, with commas, in place of the service's own.")
 @click.option(

@@ -1,4 +1,4 @@
-"""The gateway among many machines: who is there it learns from Consul."""
+"""Runs the gateway among many machines; it finds the services in Consul."""
 
 import os
 from contextlib import AsyncExitStack

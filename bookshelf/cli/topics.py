@@ -1,4 +1,4 @@
-"""`bookshelf topics`: what the log has of what services need."""
+"""`bookshelf topics`: compares the topics of the log with those that the services need."""
 
 import sys
 from collections.abc import Sequence
@@ -28,9 +28,9 @@ def topics() -> None:
 @click.option("--json", "as_json", is_flag=True, help="Print them as one JSON array.")
 @log_options
 def check_(data: str | None, broker: str | None, *, as_json: bool) -> None:
-    """Compare every topic that services need with what is there; change nothing.
+    """Compare every topic that services need with the log; change nothing.
 
-    Ends with 0 if all is well, with 2 if something is to be mended.
+    The exit code is 0 if all is well, and 2 if something is to be corrected.
     """
     guarded(lambda: run(_check(data, broker, as_json=as_json)))
 
@@ -46,7 +46,7 @@ async def _check(data: str | None, broker: str | None, *, as_json: bool) -> None
         for line in lines:
             click.echo("  ".join((line.topic, *_cells(line))).rstrip())
     if bad := [line for line in lines if line.do]:
-        stop(f"{len(bad)} of {len(lines)} things are to be mended; the first: {bad[0].topic}: {bad[0].do}")
+        stop(f"{len(bad)} of {len(lines)} things are to be corrected; the first: {bad[0].topic}: {bad[0].do}")
 
 
 async def _on_kafka(network: Network) -> list[Finding]:
@@ -58,7 +58,7 @@ async def _on_kafka(network: Network) -> list[Finding]:
 
 
 def _embedded(data: str | None) -> list[Finding]:
-    """Return what the file of a data folder has: topics there need no making, and partitions are its own."""
+    """Return the findings for a data folder: its log makes topics itself, with fixed partitions."""
     log = embedded(data)
     ends = log.ends()
     found: list[Finding] = []
@@ -78,12 +78,12 @@ def _embedded(data: str | None) -> list[Finding]:
 def _cells(line: Finding) -> tuple[str, ...]:
     good = not line.do
     expected = "" if good else f"expected {line.expected}: {line.do}"
-    return "good" if good else "MEND", line.name, plain(line.found), plain(expected)
+    return "good" if good else "WRONG", line.name, plain(line.found), plain(expected)
 
 
 def _table(lines: Sequence[Finding]) -> Table:
     table = Table("topic", "", "what", "found", "expected", "to do", box=None)
     for line in lines:
-        mark = "[green]good[/]" if not line.do else "[red]mend[/]"
+        mark = "[green]good[/]" if not line.do else "[red]wrong[/]"
         table.add_row(line.topic, mark, line.name, plain(line.found), line.expected, line.do)
     return table

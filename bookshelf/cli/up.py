@@ -1,4 +1,4 @@
-"""`bookshelf up`: the whole shelf in one process."""
+"""`bookshelf up`: runs all services and the gateway in one process."""
 
 import asyncio
 import os
@@ -18,8 +18,8 @@ _PORTS = ", ".join(str(port) for port in sorted(service.port for service in SERV
 
 @click.command()
 @click.option("--data", metavar="DIR", help="The folder that everything is kept in.")
-@click.option("--host", help="The address to listen on; loopback unless you say otherwise.")
-@click.option("--port", type=int, help="The port of the shelf, 8000 unless you say otherwise.")
+@click.option("--host", help="The address to listen on; loopback by default.")
+@click.option("--port", type=int, help="The port of the shelf; 8000 by default.")
 @click.option(
     "--service-ports",
     type=click.Choice(["fixed", "auto"]),
@@ -55,12 +55,12 @@ async def _serve(settings: Settings, ready: asyncio.Event, leaving: asyncio.Even
 
 
 def _open_to(host: str, shelf: Embedded) -> str:
-    """Return who can reach which port."""
+    """Return a text that describes from where each port can be reached."""
     services = ", ".join(str(service.port) for service in shelf.services)
     if _is_loopback(host):
         return f"this machine only (port {shelf.port}; services: {services})"
-    everyone = f"everyone who can reach port {shelf.port} at {host}"
-    return f"{everyone}, without accounts; this machine only: the services' ports {services}"
+    others = f"every machine that can reach port {shelf.port} at {host}"
+    return f"{others}, without accounts; this machine only: the services' ports {services}"
 
 
 def _is_loopback(host: str) -> bool:

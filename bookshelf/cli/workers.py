@@ -1,4 +1,4 @@
-"""Processes that share one port (SO_REUSEPORT): started, told what this one is told, and started anew."""
+"""Runs worker processes that share one port (SO_REUSEPORT): starts them, restarts them, passes signals on."""
 
 import asyncio
 import os
@@ -17,7 +17,7 @@ from bookshelf.cli.faults import MENDABLE
 from bookshelf.cli.loop import on_hangup, run, run_until_signalled
 from bookshelf.http.server.server import PortTaken
 
-#: Seconds before one that has ended is started again, doubled up to the last; and after which it was well.
+#: Seconds before a worker that has ended is restarted, doubled up to the last; a run of _WELL_S resets them.
 _FIRST_S = 0.1
 _LAST_S = 5.0
 _WELL_S = 10.0
@@ -25,17 +25,17 @@ _logger = structlog.get_logger(__name__)
 
 
 def shared(args: Sequence[str], host: str, port: int, count: int) -> None:
-    """Run so many of this program with these arguments, at one port, until told to leave."""
-    with held(host, port) as found:
-        crew = Workers([sys.executable, "-m", "bookshelf", *args, "--port", str(found)], count)
-        run(run_until_signalled(crew.serve))
-    if crew.code:
-        sys.exit(crew.code)
+    """Run `count` processes of this program with these arguments at one port, until a signal ends them."""
+    with held(host, port) as bound:
+        workers = Workers([sys.executable, "-m", "bookshelf", *args, "--port", str(bound)], count)
+        run(run_until_signalled(workers.serve))
+    if workers.code:
+        sys.exit(workers.code)
 
 
 @contextmanager
 def held(host: str, port: int) -> Iterator[int]:
-    """Keep a port for those who share it, and take nothing from it; yield which. Raises `PortTaken`."""
+    """Reserve a port for the workers without listening on it; yield its number. Raises `PortTaken`."""
     family = socket.AF_INET6 if ":" in host else socket.AF_INET
     with socket.socket(family) as kept:
         kept.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEPORT, 1)
@@ -44,16 +44,16 @@ def held(host: str, port: int) -> Iterator[int]:
             kept.bind((host, port))
         except OSError as fault:
             raise PortTaken(host, port, fault) from fault
-        found: int = kept.getsockname()[1]
-        yield found
+        number: int = kept.getsockname()[1]
+        yield number
 
 
 class _Failed(Exception):
-    """One has not become ready at first; it has said why itself."""
+    """A worker has ended before it was ready; it has printed the reason itself."""
 
 
 class Workers:
-    """The processes, by number. Each is ready before the next one begins: what is wrong is said once."""
+    """The worker processes by number. Each is ready before the next starts, so that a fault shows once."""
 
     def __init__(self, command: Sequence[str], count: int) -> None:
         self._command = command
@@ -62,12 +62,12 @@ class Workers:
         self._ready = {number: asyncio.Event() for number in range(1, count + 1)}
         self._leaving = asyncio.Event()
         self._url = ""
-        #: What this process ends with.
+        #: The exit code of this process.
         self.code = 0
 
     async def serve(self, ready: asyncio.Event, leaving: asyncio.Event) -> None:
-        """Have them run until it is time to leave, whatever happens to them."""
-        on_hangup(lambda: self._tell(signal.SIGHUP))
+        """Keep the workers running until `leaving` is set; a worker that ends is restarted."""
+        on_hangup(lambda: self._send_signal(signal.SIGHUP))
         with suppress(_Failed):
             await self._all(ready, leaving)
 
@@ -81,11 +81,11 @@ class Workers:
                 click.echo(f"the gateway is ready at {self._url}/bookshelf/books ({self._count} processes)")
                 await leaving.wait()
                 self._leaving.set()
-                self._tell(signal.SIGTERM)
+                self._send_signal(signal.SIGTERM)
         except BaseExceptionGroup as group:
             raise group.exceptions[0] from None
 
-    def _tell(self, number: int) -> None:
+    def _send_signal(self, number: int) -> None:
         for process in self._running.values():
             with suppress(ProcessLookupError):
                 process.send_signal(number)
@@ -106,7 +106,7 @@ class Workers:
             pause_s = min(2 * pause_s, _LAST_S)
 
     async def _once(self, number: int) -> int:
-        """Run one to its end; return its exit code."""
+        """Run one worker to its end; return its exit code."""
         ours, theirs = socket.socketpair()
         with theirs:
             worker = WorkerPipe(number, self._count, theirs.fileno())
@@ -115,9 +115,9 @@ class Workers:
         self._running[number] = process
         reader, writer = await asyncio.open_connection(sock=ours)
         try:
-            if self._leaving.is_set():  # told while it began
+            if self._leaving.is_set():  # it was set while the worker was being started
                 process.terminate()
-            await self._heard(number, reader)
+            await self._read_report(number, reader)
             return await process.wait()
         finally:
             writer.close()
@@ -126,7 +126,7 @@ class Workers:
                 process.terminate()
                 await process.wait()
 
-    async def _heard(self, number: int, reader: asyncio.StreamReader) -> None:
+    async def _read_report(self, number: int, reader: asyncio.StreamReader) -> None:
         with suppress(ConnectionError):
             url = (await reader.readline()).decode().strip()
             if url:
@@ -136,31 +136,31 @@ class Workers:
 
 @dataclass(frozen=True, slots=True)
 class WorkerPipe:
-    """Which one this is, of how many; `line`: the descriptor of a socket to who started it."""
+    """The number of a worker, of how many, and `line`: the descriptor of a socket to its parent process."""
 
     number: int
     count: int
     line: int
 
     def __str__(self) -> str:
-        """Write it for a command line."""
+        """Return the text for a command line."""
         return f"{self.number}/{self.count}/{self.line}"
 
     @classmethod
     def read(cls, given: str) -> Self:
-        """Read what was written for a command line."""
+        """Return the value of a text from a command line."""
         return cls(*map(int, given.split("/")))
 
     def report(self, url: str) -> None:
-        """Say that it is ready, and where; leave once who started it is no more."""
+        """Report to the parent that this worker is ready at `url`; end once the parent has ended."""
         line = socket.socket(fileno=self.line)
         line.settimeout(0)
         line.send(f"{url}\n".encode())
         loop = asyncio.get_running_loop()
 
-        def heard() -> None:
+        def end_with_parent() -> None:
             if not line.recv(1):
                 loop.remove_reader(line)
                 os.kill(os.getpid(), signal.SIGTERM)
 
-        loop.add_reader(line, heard)
+        loop.add_reader(line, end_with_parent)

@@ -54,14 +54,14 @@ class ReturnAddress(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class CommandDone(Event, frozen=True):
-    """The command was carried out, now or before; maybe there was nothing to say."""
+    """The command was carried out, now or before; it may have led to no event."""
 
     TYPE: ClassVar[str] = "bookshelf.command-done.v1"
     subject: str
 
 
 class CommandRefused(Event, frozen=True):
-    """The command has done nothing. `type` is a problem's (docs/problems.md), `field` a dotted path."""
+    """The command was refused and has changed nothing. `type` is a problem's (docs/problems.md), `field` a dotted path."""
 
     TYPE: ClassVar[str] = "bookshelf.command-refused.v1"
     type: str

@@ -84,7 +84,10 @@ def _claims(service: Service) -> Iterator[str]:
 
 
 def _check_parts(service: Service) -> None:
-    """Check that a service runs all parts of its routes and claims no reserved path. Raises `ServiceConflict`."""
+    """Check that a service runs what its routes need and claims no reserved path.
+
+    Raises `ServiceConflict`.
+    """
     for route in service.serves:
         part = route.aggregate if isinstance(route, CommandRoute) else route.view
         named = f"bookshelf/services.py: {service.name} serves {route.method} {route.path}"

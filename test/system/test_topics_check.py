@@ -47,7 +47,7 @@ def check(kafka_broker: Broker) -> Checked:
 @pytest.mark.needs("kafka")
 async def test_topics_that_are_missing_and_then_made(check: Checked, kafka_broker: Broker) -> None:
     assert check().code == 2
-    assert "things are to be mended; the first: test-" in check().err
+    assert "things are to be corrected; the first: test-" in check().err
     missing = check.wrong()
     assert missing.keys() == {f"{name} topic" for name in NAMES}
     assert (
@@ -56,7 +56,7 @@ async def test_topics_that_are_missing_and_then_made(check: Checked, kafka_broke
     log = await KafkaLog.open(settings(kafka_broker.address, prefix=check.prefix), topics())
     await log.writer("newbook", "bookshelf", 0)
     await log.close()
-    assert "MEND" not in check().well
+    assert "WRONG" not in check().well
     assert check.wrong() == {}
     found: list[dict[str, Any]] = json.loads(check("--json").well)
     assert {line["name"] for line in found} >= {

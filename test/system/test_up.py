@@ -31,7 +31,7 @@ def test_on_every_address_the_gateway_listens_and_the_services_do_not(tmp_path: 
         until(lambda: "Ctrl-C" in up.said, "it says how to stop it")
         port, services = int(up.note.url.rpartition(":")[2]), up.note.services
         [line] = [line for line in up.said.splitlines() if line.startswith("Open to:")]
-        assert f"everyone who can reach port {port} at 0.0.0.0, without accounts" in line
+        assert f"every machine that can reach port {port} at 0.0.0.0, without accounts" in line
         assert "this machine only: the services' ports" in line
         assert Client(f"http://127.0.0.2:{port}").get("/health/live").status == 200
         for service in services.values():
