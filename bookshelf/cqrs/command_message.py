@@ -61,7 +61,7 @@ class CommandDone(Event, frozen=True):
 
 
 class CommandRefused(Event, frozen=True):
-    """The command was refused and has changed nothing. `type` is a problem's (docs/problems.md), `field` a dotted path."""
+    """The command changed nothing. `type` is a problem's (docs/problems.md), `field` a dotted path."""
 
     TYPE: ClassVar[str] = "bookshelf.command-refused.v1"
     type: str
