@@ -1,18 +1,18 @@
-"""What a port puts up with. Every limit is on something that the other side controls."""
+"""Limits of one listener on what its clients control: times, sizes and numbers of connections."""
 
 from dataclasses import dataclass
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ConnectionLimits:
-    """Seconds, bytes and counts; 0 connections mean: as many as come.
+    """Limits in seconds, bytes and counts; 0 connections mean no limit.
 
     `head_s`: for a request's head, from the connection or from its first byte. `idle_s`: between requests.
-    `body_idle_s` and `body_rate`: the longest silence in the middle of a body, and the bytes per second below
-    which its sender is cut off (waiting for the reader does not count), after `grace_s`.
-    `linger_s`: for the rest of a body that was answered before its end. `unread_s`: for
-    `unread_rate` times as many bytes of an answer to be taken. `spare`: connections beyond the limits that
-    may ask once each for health or metrics, so that probes get an answer when a port is full.
+    `body_idle_s` and `body_rate`: the longest pause within a body, and the bytes per second below which its
+    sender is disconnected after `grace_s`; time in which the handler does not read does not count.
+    `linger_s`: for the rest of a body that was answered before its end. `unread_s`: a client that reads fewer
+    than `unread_rate` bytes per second of a response over that time is disconnected. `spare`: connections
+    beyond the limits that may each request health or metrics once, so that a full port answers probes.
     """
 
     head_s: float = 10.0

@@ -1,4 +1,4 @@
-"""Requests and responses as values, independent of what carries them."""
+"""HTTP requests and responses as values, independent of the transport."""
 
 from collections.abc import AsyncIterator, Mapping, Sequence
 from typing import Protocol
@@ -18,21 +18,21 @@ class TooLarge(Exception):
 
 
 class BrokenBody(Exception):
-    """The body did not arrive whole, or not in time."""
+    """The body did not arrive completely, or not in time."""
 
 
 class Body(Protocol):
     """The bytes of a message, as they arrive."""
 
     async def read(self, limit: int) -> bytes:
-        """Return all of it. Raises `TooLarge`, `BrokenBody`."""
+        """Return the whole body. Raises `TooLarge`, `BrokenBody`."""
 
     def stream(self) -> AsyncIterator[bytes]:
-        """Yield it piece by piece. Raises `BrokenBody`."""
+        """Yield the body piece by piece. Raises `BrokenBody`."""
 
 
 async def gather(pieces: AsyncIterator[bytes], limit: int) -> bytes:
-    """Return all of them. Raises `TooLarge`."""
+    """Return all pieces joined. Raises `TooLarge` if they have more than `limit` bytes."""
     content: list[bytes] = []
     size = 0
     async for piece in pieces:
@@ -44,7 +44,7 @@ async def gather(pieces: AsyncIterator[bytes], limit: int) -> bytes:
 
 
 class BytesBody:
-    """A body that is here already."""
+    """A body that is in memory already."""
 
     __slots__ = ("content",)
 
@@ -52,21 +52,21 @@ class BytesBody:
         self.content = content
 
     async def read(self, limit: int) -> bytes:
-        """Return it."""
+        """Return the whole body. Raises `TooLarge`."""
         if len(self.content) > limit:
             raise TooLarge(limit)
         return self.content
 
     async def stream(self) -> AsyncIterator[bytes]:
-        """Yield it in one piece."""
+        """Yield the body in one piece."""
         yield self.content
 
 
 class Request(msgspec.Struct):
-    """One request. `target` is the raw path and query, as sent: nothing decoded, nothing normalised.
+    """One HTTP request. `target` is the raw path and query as sent, neither decoded nor normalised.
 
-    `peer` is the address that it came from, and `resolved` says that a trusted proxy has named it; `secure`
-    says whether it came over TLS; `id` names it in log lines, and `actor` is who sends it, once known.
+    `peer` is the client's address; `resolved` is True if a trusted proxy has named it. `secure` is True for a
+    request over TLS. `id` names the request in log lines; `actor` is the authenticated user, if there is one.
     """
 
     method: str
@@ -81,7 +81,7 @@ class Request(msgspec.Struct):
 
 
 class Response(msgspec.Struct):
-    """One response; the body as bytes, or piece by piece. `headers` may name one twice (Set-Cookie)."""
+    """One HTTP response; the body is bytes or yields pieces. `headers` may repeat a name (Set-Cookie)."""
 
     status: int
     headers: Mapping[str, str]
@@ -89,32 +89,32 @@ class Response(msgspec.Struct):
 
 
 async def close_body(body: bytes | AsyncIterator[bytes]) -> None:
-    """Close a body that no one reads on: what it comes from learns it now, and not when memory is cleared."""
+    """Close a body that is not read to its end, so that its source is released at once."""
     close = getattr(body, "aclose", None)
     if close is not None:
         await close()
 
 
 def request(method: str, target: str, content: bytes = b"", **headers: str) -> Request:
-    """Make a request by hand; header names are given with underscores."""
+    """Make a request; header names are written with underscores in place of hyphens."""
     named = CIMultiDict({name.replace("_", "-"): value for name, value in headers.items()})
     return Request(method, target, named, BytesBody(content))
 
 
 class Handler(Protocol):
-    """Whatever answers requests: a service's edge, the gateway, a transport to another process."""
+    """Anything that answers requests: a service's API, the gateway, a transport to another process."""
 
     async def handle(self, request: Request) -> Response:
-        """Answer; faults are answers too."""
+        """Return the response to a request; errors are responses too."""
 
 
 class InvalidHeader(ValueError):
-    """It cannot be written down as HTTP: a value of it has a line's end in it."""
+    """A header cannot be sent as HTTP, because its value contains a line break or a NUL."""
 
 
 def join_lines(lines: Sequence[str]) -> str:
-    """Return the lines, each with its end. Raises `InvalidHeader`."""
+    """Return the lines, each followed by CRLF. Raises `InvalidHeader`."""
     text = "\r\n".join(lines) + "\r\n"
     if text.count("\n") != len(lines) or text.count("\r") != len(lines) or "\0" in text:
-        raise InvalidHeader("a header's value has a line's end in it")
+        raise InvalidHeader("a header's value contains a line break or a NUL")
     return text

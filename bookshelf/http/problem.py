@@ -1,4 +1,4 @@
-"""Errors as problem details (RFC 9457). Every `type` has a line in docs/problems.md."""
+"""Error responses as problem details (RFC 9457). docs/problems.md describes every `type`."""
 
 from collections.abc import Mapping
 from http import HTTPStatus
@@ -10,7 +10,7 @@ from bookshelf.http.message import Response
 
 MEDIA_TYPE = "application/problem+json"
 
-#: What can go wrong, by the last word of the problem's `type`, and the status that it is answered with.
+#: The kinds of problems, named by the last part of their `type`, and the HTTP status of each.
 STATUS: Mapping[str, HTTPStatus] = {
     "malformed": HTTPStatus.BAD_REQUEST,
     "invalid": HTTPStatus.UNPROCESSABLE_ENTITY,
@@ -38,12 +38,12 @@ STATUS: Mapping[str, HTTPStatus] = {
     "gateway-timeout": HTTPStatus.GATEWAY_TIMEOUT,
 }
 
-#: Seconds after which a 503 says to come again.
+#: Seconds in the `Retry-After` header of a 503.
 RETRY_AFTER_S = 1
 
 
 class Fault(msgspec.Struct, frozen=True, omit_defaults=True):
-    """One value to mend: where it stands (a JSON pointer, or a parameter's name), and how."""
+    """One wrong value of a request: what is wrong, and where (a JSON pointer, a parameter or a header)."""
 
     detail: str
     pointer: str = ""
@@ -52,9 +52,9 @@ class Fault(msgspec.Struct, frozen=True, omit_defaults=True):
 
 
 class Problem(Exception):
-    """A fault that is answered: its kind (a key of STATUS), and what to mend.
+    """An error that becomes a response: its kind (a key of STATUS), a detail and the wrong values.
 
-    `members` are further members of the answer's JSON object (RFC 9457, 3.2).
+    `members` are further members of the response's JSON object (RFC 9457, 3.2).
     """
 
     def __init__(self, kind: str, detail: str, *faults: Fault, **headers: str) -> None:
@@ -67,7 +67,7 @@ class Problem(Exception):
 
 
 def problem_response(problem: Problem) -> Response:
-    """Write a problem down."""
+    """Return the response that describes a problem."""
     status = STATUS[problem.kind]
     body: dict[str, Any] = {
         "type": f"urn:bookshelf:problem:{problem.kind}",

@@ -1,8 +1,8 @@
-"""Refuses requests that a web page of another origin makes through somebody's browser.
+"""Refuses requests that a web page of another origin makes through a user's browser.
 
-A page from anywhere can have the browser that shows it send requests to every address that the browser
-reaches, also to loopback. Two checks keep such requests out: the name in `Host` must be one of ours, so that
-a foreign name that suddenly resolves to our address reads nothing (DNS rebinding); and a method that changes
+A page of any site can make the browser send requests to every address that the browser can reach, loopback
+included. Two checks refuse such requests: the name in `Host` must be one of ours, so that a foreign name
+that resolves to our address reads nothing (DNS rebinding); and a request with a method that changes
 something must come from our own origin (cross-site request forgery).
 
 Sources: RFC 9110, 7.2 and 15.5.20 (Host, 421); RFC 6454 (Origin); W3C Fetch Metadata (Sec-Fetch-Site).
@@ -21,20 +21,20 @@ from bookshelf.http.server.upgrade import UpgradedStream
 
 #: Methods that change nothing.
 SAFE_METHODS = frozenset({"GET", "HEAD", "OPTIONS"})
-#: Answered before any check and any limit, to GET and HEAD: probes and scrapers come by address or by name.
+#: Paths answered to GET and HEAD before any check or limit, for probes and scrapers.
 PROBE_PATHS = frozenset({"/health", "/health/live", "/health/ready", "/metrics"})
-#: Cookies that a browser is signed in by. The cookies of positions (gateway/read_your_writes.py) are none.
+#: Cookies that identify a user. The cookies of positions (gateway/read_your_writes.py) do not.
 SESSION_COOKIES = frozenset({"session", "__Host-session", "bookshelf-client", "__Host-bookshelf-client"})
 _OWN_SITES = frozenset({"same-origin", "none"})
 _DEFAULT_PORTS = {"http": "80", "https": "443"}
 _AUTHORITY = re.compile(r"(\[[^\]]*\]|[^:\[\]]*)(?::([0-9]{0,5}))?")
 _ENTRY = re.compile(r"(\*\.)?[a-z0-9_]([a-z0-9._-]{0,252})|\[?[0-9a-f:.]{2,45}\]?")
-#: Values of Host that were found to be allowed and are remembered.
+#: The most allowed values of Host that are remembered.
 _MOST_REMEMBERED = 1024
 
 
 def is_probe(request: Request) -> bool:
-    """Return True for a request of health or metrics."""
+    """Return True for a request for health or metrics."""
     return request.target.partition("?")[0] in PROBE_PATHS and request.method in {"GET", "HEAD"}
 
 
@@ -49,7 +49,7 @@ def parse_allowed_hosts(text: str) -> list[str]:
 
 
 class OwnNames:
-    """The names of this machine. The fully qualified one needs DNS, so a thread looks it up meanwhile."""
+    """The names of this machine. The fully qualified name needs DNS, so a thread looks it up."""
 
     def __init__(self) -> None:
         name = socket.gethostname().lower()
@@ -68,10 +68,10 @@ def own_names() -> OwnNames:
 
 
 class RequestCheck:
-    """Checks `Host`, and where a request that changes something comes from.
+    """Checks the `Host` of every request, and the origin of a request that changes something.
 
-    `allowed_hosts` are names beside those that are always allowed: localhost, *.localhost, addresses, and the
-    names of this machine. `own` replaces the latter in tests.
+    `allowed_hosts` are allowed in addition to localhost, *.localhost, IP addresses and the names of this
+    machine. `own` replaces the names of this machine in tests.
     """
 
     def __init__(self, allowed_hosts: Iterable[str] = (), own: OwnNames | None = None) -> None:
@@ -82,7 +82,7 @@ class RequestCheck:
         self._remembered: set[str] = set()
 
     def admit(self, request: Request, allows: Callable[[str], bool] | None = None) -> None:
-        """Return if the request may be answered. `allows` says which other origins are let in.
+        """Check a request. `allows` returns True for another origin that may change something.
 
         Raises `Problem`: misdirected, cross-origin.
         """
@@ -109,14 +109,14 @@ class RequestCheck:
 
 
 class CheckedHandler:
-    """A handler behind the check."""
+    """Checks each request before it reaches the handler."""
 
     def __init__(self, handler: Handler, check: RequestCheck) -> None:
         self._handler = handler
         self._check = check
 
     async def handle(self, request: Request) -> Response:
-        """Answer, or refuse with an answer."""
+        """Return the handler's response, or the refusal of the check."""
         try:
             self._check.admit(request)
         except Problem as refusal:
@@ -125,7 +125,7 @@ class CheckedHandler:
 
 
 def _check_origin(request: Request, allows: Callable[[str], bool] | None) -> None:
-    """Raise `Problem` if a page of another origin sends this, or may have sent it with a session's cookie."""
+    """Raise `Problem` if a page of another origin sent this, or may have sent it with a session cookie."""
     headers = request.headers
     site, origin = headers.get("Sec-Fetch-Site"), headers.get("Origin")
     if site in _OWN_SITES:
@@ -134,7 +134,7 @@ def _check_origin(request: Request, allows: Callable[[str], bool] | None) -> Non
         return
     if not has_session(request):
         if site is None and origin is None:
-            return  # no browser of the last years leaves out both
+            return  # every current browser sends at least one of the two
         if origin is not None and allows is not None and allows(origin):
             return
     come_from = f"a page of {origin[:200]}" if origin else "another site's page, or none that is named,"
@@ -153,23 +153,23 @@ def is_own_origin(request: Request, origin: str) -> bool:
 
 
 def has_session(request: Request) -> bool:
-    """Return True if the request carries the cookie of a session."""
+    """Return True if the request has a session cookie."""
     lines = request.headers.getall("Cookie", ())
     names = (pair.partition("=")[0].strip() for line in lines for pair in line.split(";"))
     return not SESSION_COOKIES.isdisjoint(names)
 
 
 def _host_and_port(authority: str, scheme: str) -> tuple[str, str] | None:
-    found = _AUTHORITY.fullmatch(authority)
-    if found is None or not found[1]:
+    match = _AUTHORITY.fullmatch(authority)
+    if match is None or not match[1]:
         return None
-    return found[1].lower().rstrip("."), found[2] or _DEFAULT_PORTS[scheme]
+    return match[1].lower().rstrip("."), match[2] or _DEFAULT_PORTS[scheme]
 
 
 def _host_name(host: str) -> str:
-    """Return the name in a `Host`: without a port and the root's dot, in lower case."""
-    found = _AUTHORITY.fullmatch(host)
-    return (found[1] if found else host).lower().rstrip(".")
+    """Return the name in a `Host` header in lower case, without its port and a final dot."""
+    match = _AUTHORITY.fullmatch(host)
+    return (match[1] if match else host).lower().rstrip(".")
 
 
 def _is_address(name: str) -> bool:

@@ -1,4 +1,4 @@
-"""From a method and a raw path to an endpoint. Literal segments win over {parameters}."""
+"""Finds the endpoint of a method and a raw path. Literal segments take precedence over {parameters}."""
 
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, field
@@ -11,7 +11,7 @@ from bookshelf.http.problem import Problem
 Endpoint = Callable[[Request, Mapping[str, str]], Awaitable[Response]]
 T = TypeVar("T")
 
-#: Longer paths are no one's.
+#: Characters of a path; a longer one has no route.
 _MAX_PATH = 2048
 
 
@@ -23,13 +23,13 @@ class _Node(Generic[T]):
 
 
 class Router(Generic[T]):
-    """A tree of path segments. T is whatever a route leads to."""
+    """Routes as a tree of path segments. T is the type of a route's target."""
 
     def __init__(self) -> None:
         self._root: _Node[T] = _Node()
 
     def add(self, method: str, template: str, target: T) -> None:
-        """Lead `method` on `/books/{id}` and the like to a target; a GET answers HEAD too."""
+        """Add the route of `method` and a template like `/books/{id}`; a GET route answers HEAD too."""
         node, names = self._root, []
         for segment in template.split("/")[1:]:
             if segment.startswith("{"):
@@ -43,8 +43,8 @@ class Router(Generic[T]):
 
     def find(self, method: str, path: str) -> tuple[T, str, dict[str, str]]:
         """Return the target, its template and the parameters. Raises `Problem`: no-route, method."""
-        found: list[str] = []
-        node = _walk(self._root, path.split("/")[1:], found) if len(path) <= _MAX_PATH else None
+        values: list[str] = []
+        node = _walk(self._root, path.split("/")[1:], values) if len(path) <= _MAX_PATH else None
         if node is None:
             msg = "nothing is served at this path; /openapi.json lists what is"
             raise Problem("no-route", msg)
@@ -54,21 +54,21 @@ class Router(Generic[T]):
             allowed = ", ".join(sorted(node.methods))
             msg = f"this path takes {allowed}"
             raise Problem("method", msg, Allow=allowed) from None
-        return target, template, dict(zip(names, map(_decoded, found), strict=True))
+        return target, template, dict(zip(names, map(_decoded, values), strict=True))
 
 
-def _walk(node: _Node[T], segments: list[str], found: list[str]) -> _Node[T] | None:
+def _walk(node: _Node[T], segments: list[str], values: list[str]) -> _Node[T] | None:
     for place, segment in enumerate(segments):
         literal = node.literal.get(segment)
         if literal is not None:
-            mark = len(found)
-            ahead = _walk(literal, segments[place + 1 :], found)
+            mark = len(values)
+            ahead = _walk(literal, segments[place + 1 :], values)
             if ahead is not None:
                 return ahead
-            del found[mark:]
+            del values[mark:]
         if node.variable is None or not segment:
             return None
-        found.append(segment)
+        values.append(segment)
         node = node.variable
     return node if node.methods else None
 

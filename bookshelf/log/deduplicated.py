@@ -1,8 +1,8 @@
-"""Reading a partition so that a record which stands there twice counts once.
+"""Reads a partition without duplicates: of identical records that are close together, only the first counts.
 
-Our own writers never write one twice. Whoever copies a topic, or brings it back from a copy, may: Kafka's
-tools for that repeat some records after a fault. Each event has an id of its own, so a record that is the
-same to the last byte is the same event (CloudEvents 1.0, `id`).
+Our own writers never append a record twice. Tools that copy a topic, or restore one from a copy, may repeat
+some records after a fault. Each event has a unique id, so records with identical bytes are the same event
+(CloudEvents 1.0, `id`).
 
 A checkpoint is an offset and the mark of the last record before it: `OFFSET:DIGEST`. Reading from a
 checkpoint compares that record, so a log that was restored to an earlier point and then extended is detected.
@@ -15,8 +15,8 @@ import structlog
 
 from bookshelf.log.port import Log, OutOfRange, Record, Tail
 
-#: Offsets between a record and its repetition at the most. Whoever begins in the middle reads these first,
-#: so that everyone passes over the same records, wherever they began.
+#: The most offsets between a record and its duplicate. A reader that begins in the middle of a partition also
+#: reads as many records before its offset, so that all readers skip the same duplicates.
 WINDOW = 1000
 
 
@@ -40,12 +40,12 @@ def mark_of(record: Record) -> str:
 async def open_deduplicated(
     log: Log, topic: str, partition: int, offset: int, mark: str = ""
 ) -> "DeduplicatingTail":
-    """Read from `offset`, without repetitions; `mark` is that of the last record before it, if it is known.
+    """Read from `offset`, without duplicates; `mark` is that of the last record before it, if it is known.
 
     Raises `Diverged`, `OutOfRange`, `LogFault`.
     """
     first, marked = offset, int(mark.partition(":")[0]) if mark else None
-    if marked is not None and marked >= offset:  # of rows that have been set back since
+    if marked is not None and marked >= offset:  # the checkpoint was set back since the mark was noted
         mark, marked = "", None
     if offset > 0:
         start, end = await log.start(topic, partition), await log.end(topic, partition)
@@ -68,7 +68,7 @@ async def open_deduplicated(
 
 
 class DeduplicatingTail:
-    """A tail that begins at an offset for its caller, and some records earlier for itself."""
+    """A tail that returns records from an offset on, and reads some earlier ones to detect duplicates."""
 
     def __init__(self, tail: Tail, offset: int, mark: str) -> None:
         self._tail = tail
@@ -78,7 +78,7 @@ class DeduplicatingTail:
         self._last: Record | None = None
         #: Read to compare the checkpoint: records from the offset on, the position after them, the last one.
         self._early: tuple[Sequence[Record], int, Record] | None = None
-        #: Where a record like this stood last.
+        #: The last offset of each record, by the hash of its key and value.
         self._seen: dict[int, int] = {}
 
     @property
@@ -101,7 +101,7 @@ class DeduplicatingTail:
         last: Record | None = None
         while self._tail.position < goal:
             records = await self._tail.take(_EARLY)
-            last = next((one for one in reversed(records) if one.offset < goal), last)
+            last = next((record for record in reversed(records) if record.offset < goal), last)
             fresh = [record for record in self._fresh(records) if record.offset >= self._offset]
             self._position = min(self._tail.position, self._offset)
             if self._tail.position > self._offset and records:
@@ -132,22 +132,22 @@ class DeduplicatingTail:
     def _fresh(self, records: Sequence[Record]) -> Sequence[Record]:
         marks = [hash((record.key, record.value)) for record in records]
         offsets = [record.offset for record in records]
-        # for nearly all batches this is all the work, and little for each record
+        # nearly all batches have no duplicates and need no loop over their records
         alike = len(set(marks)) < len(marks) or not self._seen.keys().isdisjoint(marks)
-        found = self._first(records, marks) if alike else records
+        fresh = self._first(records, marks) if alike else records
         self._seen.update(zip(marks, offsets, strict=True))
         if len(self._seen) > 4 * WINDOW:
             oldest = offsets[-1] - WINDOW
             self._seen = {mark: offset for mark, offset in self._seen.items() if offset >= oldest}
-        return found
+        return fresh
 
     def _first(self, records: Sequence[Record], marks: Sequence[int]) -> Sequence[Record]:
-        found = []
+        fresh = []
         for record, mark in zip(records, marks, strict=True):
             if record.offset - self._seen.get(mark, -WINDOW - 1) > WINDOW:
-                found.append(record)
+                fresh.append(record)
             self._seen[mark] = record.offset
-        return found
+        return fresh
 
     async def close(self) -> None:
         """Stop reading."""

@@ -1,4 +1,4 @@
-"""Groups within one process: who of the members has which partition of a topic."""
+"""Consumer groups within one process: divide a topic's partitions among the members of a group."""
 
 import asyncio
 from collections.abc import Sequence
@@ -16,9 +16,9 @@ class _Member:
 
 @dataclass(slots=True)
 class Group:
-    """The members of one group; every change of members divides the partitions anew.
+    """The members of one group; every change of members divides the partitions again.
 
-    As in Kafka's eager protocol all that moves is revoked, and drained, before any of it is assigned.
+    As in Kafka's eager protocol, all partitions that move are revoked and drained before any is assigned.
     """
 
     partitions: int
@@ -26,7 +26,7 @@ class Group:
     lock: asyncio.Lock = field(default_factory=asyncio.Lock)
 
     async def join(self, assigned: Change, revoked: Change) -> "GroupMembership":
-        """Add a member and divide anew."""
+        """Add a member and divide the partitions again."""
         member = _Member(assigned, revoked)
         async with self.lock:
             self.members.append(member)
@@ -34,7 +34,7 @@ class Group:
         return GroupMembership(self, member)
 
     async def leave(self, member: _Member) -> None:
-        """Take a member's partitions back, then divide anew. Leaving twice is leaving."""
+        """Revoke a member's partitions, then divide them among the others. Leaving twice has no effect."""
         async with self.lock:
             if member not in self.members:
                 return
@@ -66,12 +66,12 @@ def _shares(partitions: int, members: Sequence[_Member]) -> list[tuple[_Member, 
 
 
 class GroupMembership:
-    """A member's way out of its group."""
+    """One member's membership, by which it leaves its group."""
 
     def __init__(self, group: Group, member: _Member) -> None:
         self._group = group
         self._member = member
 
     async def leave(self) -> None:
-        """Give all partitions back and leave."""
+        """Return all partitions and leave."""
         await self._group.leave(self._member)

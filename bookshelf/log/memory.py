@@ -11,7 +11,7 @@ from bookshelf.log.recent_records import RecentRecords
 
 
 class MemoryLog:
-    """Every topic has `partitions` partitions. Gone with the process."""
+    """A log whose topics have `partitions` partitions each; its records are lost with the process."""
 
     def __init__(self, partitions: int = 1, identity: str = "memory") -> None:
         self.identity = identity
@@ -30,7 +30,7 @@ class MemoryLog:
         return True
 
     async def writer(self, name: str, topic: str, partition: int) -> "MemoryWriter":
-        """Open the pen; the former one is fenced."""
+        """Open a writer and fence the former one of this name and partition."""
         writer = MemoryWriter(self, name, topic, partition)
         self._writers[name, partition] = writer
         return writer
@@ -38,9 +38,9 @@ class MemoryLog:
     def append(
         self, writer: "MemoryWriter", records: Sequence[NewRecord], consumed: Consumed | None
     ) -> Sequence[int]:
-        """Append for the pen that is the newest of its name; others are fenced."""
+        """Append records for the newest writer of a name and partition. Raises `Fenced` for an older one."""
         if self._writers.get((writer.name, writer.partition)) is not writer:
-            msg = f"{writer.name} of partition {writer.partition} is another's by now"
+            msg = f"{writer.name} of partition {writer.partition} has another writer by now"
             raise Fenced(msg)
         where = positions_of(records, (writer.topic, writer.partition), self.partitions)
         offsets: list[int] = []
@@ -61,7 +61,7 @@ class MemoryLog:
         return MemoryTail(recent, offset)
 
     async def start(self, topic: str, partition: int) -> int:  # noqa: ARG002 (the port's signature)
-        """Return 0: nothing is ever let go."""
+        """Return 0: the log keeps every record."""
         return 0
 
     async def end(self, topic: str, partition: int) -> int:
@@ -69,20 +69,20 @@ class MemoryLog:
         return self._parts[topic, partition].end
 
     async def consumed(self, name: str, topic: str, partition: int) -> int:
-        """Return what the last append said."""
+        """Return the offset that the last append moved to; 0 if there was none."""
         return self._consumed.get((name, topic, partition), 0)
 
     async def join(self, group: str, topic: str, assigned: Change, revoked: Change) -> GroupMembership:
         """Join a group of this process."""
-        there = self._groups.setdefault(group, Group(self.partitions(topic)))
-        return await there.join(assigned, revoked)
+        members = self._groups.setdefault(group, Group(self.partitions(topic)))
+        return await members.join(assigned, revoked)
 
     async def close(self) -> None:
-        """Keep everything: another system may open its hosts on the same log."""
+        """Keep all records, so that another system can run on the same log."""
 
 
 class MemoryWriter:
-    """A pen of the memory log."""
+    """A writer of the memory log."""
 
     def __init__(self, log: MemoryLog, name: str, topic: str, partition: int) -> None:
         self._log = log
@@ -91,12 +91,12 @@ class MemoryWriter:
         self.partition = partition
 
     async def append(self, records: Sequence[NewRecord], consumed: Consumed | None = None) -> Sequence[int]:
-        """Append all; the loop gets a turn first, as it would on a disk or a network."""
+        """Append all records after one iteration of the event loop, as on a disk or a network."""
         await asyncio.sleep(0)
         return self._log.append(self, records, consumed)
 
     async def close(self) -> None:
-        """Nothing is held."""
+        """Do nothing: there are no resources to release."""
 
 
 class MemoryTail:
@@ -114,4 +114,4 @@ class MemoryTail:
         return records
 
     async def close(self) -> None:
-        """Nothing is held."""
+        """Do nothing: there are no resources to release."""

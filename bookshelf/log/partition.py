@@ -1,4 +1,4 @@
-"""Which partition a key belongs to: Kafka's own rule, so that any client agrees."""
+"""Maps keys to partitions by Kafka's own rule, so that every Kafka client computes the same partition."""
 
 from collections.abc import Callable, Sequence
 from functools import lru_cache
@@ -38,7 +38,7 @@ Place = tuple[str, int]
 
 
 def positions_of(records: Sequence[NewRecord], own: Place, partitions: Callable[[str], int]) -> list[Place]:
-    """Return each record's place: the writer's own, or its key's partition of the topic that it names."""
+    """Return each record's topic and partition: the writer's own, or its key's partition of its topic."""
     return [
         own
         if record.topic in {"", own[0]}

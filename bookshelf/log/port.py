@@ -37,11 +37,11 @@ class Record(msgspec.Struct, frozen=True):
 
 
 class LogFault(Exception):
-    """The log could not do what was asked; `detail` says what, and what to try."""
+    """An operation of the log failed; the message has the cause and, where there is one, a remedy."""
 
 
 class Fenced(LogFault):
-    """Another writer has taken this name and partition: this one may write no more."""
+    """A newer writer of this name and partition was opened: all appends of this one fail."""
 
 
 class OutcomeUnknown(LogFault):
@@ -49,15 +49,15 @@ class OutcomeUnknown(LogFault):
 
 
 class LogFull(LogFault):
-    """Nothing was written: the disk is full, or may not be written. Try again when that is mended."""
+    """Nothing was written: the disk is full or read-only. Try again when that is corrected."""
 
 
 class OutOfRange(LogFault):
-    """The offset asked for is no longer, or not yet, in the log: what stands at it is not known."""
+    """The requested offset is before the start or after the end of the partition."""
 
 
 class Writer(Protocol):
-    """The one pen for a name and a partition. Opening another with the same name fences it."""
+    """The exclusive right to append under a name and a partition. Opening another writer fences it."""
 
     async def append(self, records: Sequence[NewRecord], consumed: Consumed | None = None) -> Sequence[int]:
         """Append all or none, durably, and move `consumed` with them; return the records' offsets.
@@ -66,7 +66,7 @@ class Writer(Protocol):
         """
 
     async def close(self) -> None:
-        """Give the pen back."""
+        """Close the writer."""
 
 
 class Tail(Protocol):
@@ -90,7 +90,7 @@ class Membership(Protocol):
     """One member's part in a group that divides a topic's partitions among its members."""
 
     async def leave(self) -> None:
-        """Give all partitions back (they are revoked first, drained) and leave."""
+        """Return all partitions, which are revoked and drained first, and leave."""
 
 
 class Log(Protocol):
@@ -98,20 +98,20 @@ class Log(Protocol):
 
     @property
     def identity(self) -> str:
-        """A name that is this log's alone: what was derived from another log is worth nothing here."""
+        """A name unique to this log: state derived from a log of another name must not be used with it."""
 
     def partitions(self, topic: str) -> int:
-        """How many partitions the topic has; the same answer for the life of the log."""
+        """Return the topic's number of partitions, which is constant while the log is open."""
 
     async def look_up(self, topic: str) -> bool:
         """Return True if records can be appended to a topic that the log may not have been opened with.
 
-        After that `partitions` knows it, until a later look-up finds that it has been deleted. Raises
-        `LogFault` if that cannot be found out now.
+        After that `partitions` knows the topic, until a later look-up finds it deleted. Raises `LogFault` if
+        the topic cannot be looked up now.
         """
 
     async def writer(self, name: str, topic: str, partition: int) -> Writer:
-        """Open the pen; from the moment this returns, former pens of that name write no more."""
+        """Open a writer; once this returns, all appends of former writers of that name fail."""
 
     async def tail(self, topic: str, partition: int, offset: int) -> Tail:
         """Read from `offset`. Raises `OutOfRange` before the start or past the end."""
@@ -120,15 +120,15 @@ class Log(Protocol):
         """Return the first offset that is kept; more than 0 once the log was truncated. Raises `LogFault`."""
 
     async def end(self, topic: str, partition: int) -> int:
-        """Return an offset that every acknowledged record lies before, and that tails get to.
+        """Return the end offset (exclusive): every acknowledged record is below it, and tails reach it.
 
         Raises `LogFault`.
         """
 
     async def consumed(self, name: str, topic: str, partition: int) -> int:
-        """Return what the last append of that name's writers said of the partition, 0 if none did.
+        """Return the offset to which that name's writers last moved the partition; 0 if none did.
 
-        Ask after opening the writer: what a former one had under way is decided by then. Raises `LogFault`.
+        Call it after opening the writer, when the appends of a former one have ended. Raises `LogFault`.
         """
 
     async def join(self, group: str, topic: str, assigned: Change, revoked: Change) -> Membership:
@@ -138,14 +138,14 @@ class Log(Protocol):
         """
 
     async def close(self) -> None:
-        """Let go of everything. What was acknowledged stays."""
+        """Close all connections and files. Acknowledged records stay in the log."""
 
 
 class ReadOnlyLog(Protocol):
-    """A part of `Log`, and a way to find what was appended when."""
+    """The reading part of `Log`, with a search for records by time."""
 
     def partitions(self, topic: str) -> int:
-        """How many partitions the topic has."""
+        """Return the topic's number of partitions."""
 
     async def tail(self, topic: str, partition: int, offset: int) -> Tail:
         """Read from `offset`. Raises `OutOfRange` before the start or past the end."""
@@ -154,10 +154,10 @@ class ReadOnlyLog(Protocol):
         """Return the first offset that is kept. Raises `LogFault`."""
 
     async def end(self, topic: str, partition: int) -> int:
-        """Return an offset that every acknowledged record lies before. Raises `LogFault`."""
+        """Return the end offset (exclusive): every acknowledged record is below it. Raises `LogFault`."""
 
     async def since(self, topic: str, partition: int, moment: datetime) -> int:
-        """Return an offset that nothing appended at `moment` (aware) or later lies before."""
+        """Return an offset at or before the first record appended at `moment` (aware) or later."""
 
     async def close(self) -> None:
-        """Let go of everything."""
+        """Close all connections and files."""

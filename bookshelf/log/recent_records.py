@@ -57,10 +57,10 @@ class Window:
 
 
 class RecentRecords:
-    """A window on the end of one partition: tails that keep up never touch the disk.
+    """The newest records of one partition in memory, so that tails near the end need not read the disk.
 
-    `window` bounds the records held, together with those of other partitions; None: all are held. Only the
-    event loop's thread comes here.
+    `window` bounds the records held, together with those of other partitions; None holds all of them. Used
+    in the event loop's thread only.
     """
 
     def __init__(self, end: int = 0, window: Window | None = None) -> None:
@@ -85,7 +85,7 @@ class RecentRecords:
                 waiter.set_result(None)
 
     def drop(self, end: int) -> None:
-        """Hold no more of what lies before `end`."""
+        """Drop the records below the offset `end`."""
         gone = max(0, end - self._base)
         del self._records[:gone]
         self._base += gone
@@ -101,7 +101,7 @@ class RecentRecords:
         return bounded(self._records[start : start + most])
 
     async def wait(self) -> None:
-        """Return when more has been published."""
+        """Wait until more records are published."""
         waiter: asyncio.Future[None] = asyncio.get_running_loop().create_future()
         self._waiting.append(waiter)
         await waiter

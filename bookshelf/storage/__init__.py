@@ -1,1 +1,1 @@
-"""Storage: where views keep their rows, behind one port. SQLAlchemy Core, no ORM."""
+"""Storage of view rows, behind one port: SQLite files or PostgreSQL, with SQLAlchemy Core and no ORM."""

@@ -1,4 +1,4 @@
-"""One statement for many rows, with little work for each."""
+"""Runs one statement for many rows at little cost for each: SQLite gets multi-row INSERTs."""
 
 from collections.abc import Callable, Mapping, Sequence
 from functools import lru_cache
@@ -9,8 +9,8 @@ from sqlalchemy import Connection, Insert, Text
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.exc import StatementError
 
-#: Rows in one INSERT, the most first. One step of SQLite's for all of them: it lets no other thread of ours
-#: wait in between, and brings the index of words to its table once, not once a row.
+#: Rows in one INSERT, the largest number first. SQLite runs all of them in one step, without releasing the
+#: interpreter's lock for each row, and writes the full-text index once, not once for each row.
 _SIZES = (64, 16, 4)
 _DIALECT = sqlite.dialect()
 
@@ -19,13 +19,13 @@ Row = tuple[Any, ...]
 
 class _Plan(NamedTuple):
     text: str
-    #: The statement for so many rows, by their number.
+    #: The statements for several rows, by their number of rows.
     many: Mapping[int, str]
     row: Callable[[Mapping[str, Any]], Row]
 
 
 class _Binds(NamedTuple):
-    """The values of a row: in which order, those that are always the same, those that are changed first."""
+    """How a row becomes parameters: the order, fixed values, and conversions of values."""
 
     order: Sequence[str]
     fixed: Mapping[str, Any]
@@ -61,7 +61,7 @@ def execute(db: Connection, statement: Any, rows: Sequence[Mapping[str, Any]]) -
 
 @lru_cache(maxsize=1024)
 def _plan(statement: Any, names: tuple[str, ...]) -> _Plan | None:  # noqa: ANN401 (Core's)
-    """Return None for a statement of which the text or the values are made anew each time."""
+    """Compile a statement; None if its text or its values are generated anew at each execution."""
     keys = list(names) if isinstance(statement, Insert) else None
     compiled = statement.compile(dialect=_DIALECT, column_keys=keys)
     binds = compiled.binds
@@ -77,9 +77,9 @@ def _plan(statement: Any, names: tuple[str, ...]) -> _Plan | None:  # noqa: ANN4
 
 
 def _change(bind: Any) -> Callable[[Any], Any] | None:  # noqa: ANN401 (Core's)
-    found: Callable[[Any], Any] | None = bind.type.dialect_impl(_DIALECT).bind_processor(_DIALECT)
-    return found
+    convert: Callable[[Any], Any] | None = bind.type.dialect_impl(_DIALECT).bind_processor(_DIALECT)
+    return convert
 
 
-#: A text that is compared by its characters' numbers, as SQLite does, not by the rules of some language.
+#: Text that is compared by code points, as in SQLite, and not by the rules of a language.
 TEXT = Text().with_variant(postgresql.TEXT(collation="C"), "postgresql")

@@ -1,4 +1,4 @@
-"""What every table set keeps beside the view's own tables: checkpoints, parked records, its descent."""
+"""The tables of every table set beside the view's own: checkpoints, dead letters, and the rows' origin."""
 
 from collections.abc import Collection, Iterable, Sequence
 from typing import Any
@@ -69,10 +69,10 @@ about = Table(
 )
 
 _EDITS = "edits"
-#: In a look at a set: the row that counts edits, between rows of partitions.
+#: The partition number of the row of `look` that counts operators' edits.
 _NO_PARTITION = -1
 _count = cast(about.c.value, BigInteger)
-#: The statements whose rows together are a look.
+#: The statements whose rows together are the status of a set.
 LOOK = (
     select(checkpoint.c.part, checkpoint.c.off, checkpoint.c.mark),
     select(literal(_NO_PARTITION), _count, literal("")).where(about.c.name == _EDITS),
@@ -81,29 +81,29 @@ _edited = update(about).where(about.c.name == _EDITS).values(value=cast(_count +
 
 
 class Superseded(Exception):
-    """Another has moved the checkpoint: these rows are in already, or are another's to write."""
+    """Another process has moved the checkpoint: it has applied these records, or has the partition now."""
 
 
 def begin(db: Connection, **note: str) -> None:
-    """Make the ledger of a new set, and note what it descends from."""
+    """Create these tables in a new set, and note the log and the version that its rows derive from."""
     LEDGER.create_all(db, checkfirst=False)
     notes = {**note, _EDITS: "0"}
     db.execute(insert(about), [{"name": name, "value": value} for name, value in notes.items()])
 
 
 def descends(db: Connection, **note: str) -> bool:
-    """Whether the set was begun with this note."""
-    found = {row.name: row.value for row in db.execute(select(about))}
-    return found.pop(_EDITS, None) is not None and found == note
+    """Return True if the set was created with this note."""
+    notes = {row.name: row.value for row in db.execute(select(about))}
+    return notes.pop(_EDITS, None) is not None and notes == note
 
 
 def look(db: Connection) -> TableSetStatus:
-    """Return how the set stands."""
+    """Return the status of the set."""
     return seen({row.part: (row.off, row.mark) for row in db.execute(union_all(*LOOK))})
 
 
 def seen(found: dict[int, tuple[int, str]], *, former: bool = False) -> TableSetStatus:
-    """Return what the rows of a look say."""
+    """Return the status that the rows of `LOOK` describe."""
     edits, _ = found.pop(_NO_PARTITION, (0, ""))
     applied = {part: offset for part, (offset, _) in found.items()}
     return TableSetStatus(applied, edits, former, {part: mark for part, (_, mark) in found.items() if mark})
@@ -115,7 +115,7 @@ def checkpoints(db: Connection) -> dict[int, int]:
 
 
 def move(db: Connection, partition: int, old: int, new: int, mark: str = "") -> None:
-    """Move a checkpoint by compare-and-set. Raises `Superseded`: a zombie, or a double delivery.
+    """Move a checkpoint from `old` to `new`, if it is still at `old`. Raises `Superseded`.
 
     `mark` identifies the last record before `new`.
     """
@@ -147,21 +147,21 @@ def _first(db: Connection, partition: int, new: int, mark: str) -> bool:
     try:
         with db.begin_nested():
             db.execute(insert(checkpoint), {"part": partition, "off": new, "mark": mark})
-    except IntegrityError:  # another was first, by a moment
+    except IntegrityError:  # another process has inserted it in the meantime
         return False
     return True
 
 
 def edit(db: Connection) -> None:
-    """Begin a change that no record asks for: followers wait for its end, and everyone sees it."""
+    """Begin an operator's change: lock the checkpoints until its end, and count it in the set's status."""
     db.execute(select(checkpoint.c.part).order_by(checkpoint.c.part).with_for_update())
     db.execute(_edited)
 
 
 def run(db: Connection, changes: Iterable[Change]) -> None:
-    """Run the statements: those on one table in order, neighbours of one statement as one batch.
+    """Run the statements; those on one table run in order, and consecutive equal ones as one batch.
 
-    Statements on different tables may pass one another, so they must not depend on each other.
+    Statements on different tables can be reordered, so they must not depend on each other.
     """
     waiting: dict[Any, tuple[Any, list[Any]]] = {}
     for statement, values in changes:
@@ -178,15 +178,15 @@ def run(db: Connection, changes: Iterable[Change]) -> None:
 
 
 def park(db: Connection, letters: Sequence[dict[str, Any]]) -> None:
-    """Keep records that cannot be applied, each with its reason."""
+    """Store dead letters: records that cannot be applied, each with its reason."""
     if letters:
         db.execute(insert(parked), list(letters))
 
 
 def held_keys(db: Connection, keys: Collection[str]) -> set[str]:
-    """Return which of the keys have a parked record: later records of theirs wait too.
+    """Return the keys that have a dead letter, so that their later records are held back.
 
-    Costs a look-up for each key, however many records are parked.
+    The cost is a look-up for each key, however many dead letters there are.
     """
     if not keys or db.execute(select(parked.c.part).limit(1)).first() is None:
         return set()
@@ -195,35 +195,35 @@ def held_keys(db: Connection, keys: Collection[str]) -> set[str]:
 
 
 def letters(db: Connection, key: str | None = None, most: int | None = None) -> Sequence[Any]:
-    """Return the parked records in order, all or one key's; `most` of them if that is given."""
+    """Return the dead letters in order: of all keys or of one, and up to `most` of them if that is given."""
     query = select(parked).order_by(parked.c.part, parked.c.off).limit(most)
     return db.execute(query if key is None else query.filter_by(key=key)).all()
 
 
 def count_letters(db: Connection) -> int:
-    """Return how many records are parked."""
+    """Return the number of dead letters."""
     return db.scalar(select(func.count()).select_from(parked)) or 0
 
 
 def letter_at(db: Connection, partition: int, offset: int) -> Any:  # noqa: ANN401 (a row, or None)
-    """Return the parked record at a place; None if there is none."""
+    """Return the dead letter of a partition and offset; None if there is none."""
     return db.execute(select(parked).filter_by(part=partition, off=offset)).first()
 
 
 def next_key(db: Connection, after: str) -> str | None:
-    """Return the first key after this one that has a parked record; None if there is none."""
-    found: str | None = db.scalar(select(func.min(parked.c.key)).where(parked.c.key > after))
-    return found
+    """Return the first key after this one that has a dead letter; None if there is none."""
+    key: str | None = db.scalar(select(func.min(parked.c.key)).where(parked.c.key > after))
+    return key
 
 
 def blame(db: Connection, partition: int, offset: int, reason: str, *, behind: bool = False) -> None:
-    """Change why a record is parked."""
+    """Change the reason of a dead letter."""
     place = update(parked).filter_by(part=partition, off=offset)
     db.execute(place.values(reason=reason, behind=behind))
 
 
 def unpark(db: Connection, places: Sequence[tuple[int, int]]) -> None:
-    """Forget the parked records at these places."""
+    """Delete the dead letters of these partitions and offsets."""
     if places:
         here = delete(parked).where(parked.c.part == bindparam("p"), parked.c.off == bindparam("o"))
         db.execute(here, [{"p": partition, "o": offset} for partition, offset in places])

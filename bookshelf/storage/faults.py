@@ -1,4 +1,4 @@
-"""Whose fault it is when a statement fails: the database's, or that of what it was given."""
+"""Classifies errors of statements: faults of the database, or wrong values of the statement."""
 
 import sqlite3
 from collections.abc import Iterator
@@ -9,17 +9,17 @@ from sqlalchemy.exc import TimeoutError as PoolTimeoutError
 
 from bookshelf.storage.port import StorageFault, TableSetCorrupt
 
-#: SQLSTATE classes that say that the values are wrong: data, constraints, and limits of a row or an index.
+#: SQLSTATE classes for wrong values: data, constraints, and limits of a row or an index.
 _GIVEN = frozenset({"22", "23", "54"})
 _MISSING = frozenset({"42P01", "3F000"})
-#: A server that stops, or starts, or has lost this session.
+#: SQLSTATEs of a server that stops, or starts, or has ended this session.
 _LOST = frozenset({"57P01", "57P02", "57P03", "57P05", "25P03"})
-#: What SQLite says of a file whose pages are damaged.
+#: SQLite's error codes for a file whose pages are damaged.
 _SPOILT = frozenset({sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB})
 
 
 def of_storage(fault: BaseException) -> bool:
-    """Whether the same statement with the same values may work later."""
+    """Return True if the same statement with the same values can succeed later."""
     if not isinstance(fault, DBAPIError):
         return isinstance(fault, StorageFault | OSError | PendingRollbackError | PoolTimeoutError)
     if not hasattr(fault.orig, "sqlstate"):  # SQLite
@@ -38,33 +38,33 @@ def translate_errors() -> Iterator[None]:
     except DatabaseError as fault:
         if not _spoilt(fault):
             raise
-        msg = f"stored rows cannot be read ({fault.orig}); they are made again from the log"
+        msg = f"stored rows cannot be read ({fault.orig}); they are rebuilt from the log"
         raise TableSetCorrupt(msg) from fault
 
 
 def _spoilt(fault: DBAPIError) -> bool:
-    return getattr(fault.orig, "sqlite_errorcode", 0) & 0xFF in _SPOILT  # the rest says where
+    return getattr(fault.orig, "sqlite_errorcode", 0) & 0xFF in _SPOILT  # the upper bits only refine the code
 
 
 def lost(fault: BaseException) -> bool:
-    """Whether the connection is at an end: another may do better at once."""
+    """Return True if the connection is lost: another one may work at once."""
     if not isinstance(fault, DBAPIError):
         return isinstance(fault, OSError) and not isinstance(fault, TimeoutError)
     return fault.connection_invalidated or state(fault)[:2] == "08" or state(fault) in _LOST
 
 
 def missing(fault: BaseException) -> bool:
-    """Whether a table or a schema is not there."""
+    """Return True if a table or a schema does not exist."""
     return state(fault) in _MISSING
 
 
 def state(fault: BaseException) -> str:
-    """Return the SQLSTATE; empty if there is none."""
+    """Return the SQLSTATE of an error; empty if it has none."""
     return getattr(getattr(fault, "orig", fault), "sqlstate", None) or ""
 
 
 def message_of(fault: BaseException) -> str:
-    """Return what the database says, in one line."""
+    """Return the first line of the database's error message."""
     text = str(_cause(fault) or fault) or type(fault).__name__
     return text.splitlines()[0]
 

@@ -1,4 +1,4 @@
-"""Full-text search over a table's columns, kept true by the database itself."""
+"""Full-text search over a table's columns, with an index that the database itself updates."""
 
 import re
 import unicodedata
@@ -12,9 +12,9 @@ if TYPE_CHECKING:
 
 _WORD = re.compile(r"[^\W_]+")
 
-#: PostgreSQL: the words of a text as SQLite's tokenizer unicode61 has them. Marks go from the letters A to Z,
-#: case goes (a sigma at a word's end too), and what is neither letter nor digit parts words. ICU's collation
-#: knows the letters of all languages, whatever the database's own; no word is longer than an index can hold.
+#: PostgreSQL: splits a text into the same words as SQLite's tokenizer unicode61. It removes diacritics from
+#: the letters A to Z, folds case (a final sigma too), and splits at all characters that are neither letters
+#: nor digits. ICU's collation has the letters of all languages; words are cut to a length that fits an index.
 _SPLIT = r"""array_remove(regexp_split_to_array(regexp_replace(translate(lower(normalize(regexp_replace(
     normalize({text}, NFD), '([A-Za-z])[\u0300-\u036f]+', '\1', 'g'), NFC) COLLATE "und-x-icu"),
     U&'\03c2', U&'\03c3'),
@@ -22,9 +22,9 @@ _SPLIT = r"""array_remove(regexp_split_to_array(regexp_replace(translate(lower(n
 
 
 def index_words(table: Table, columns: Sequence[str]) -> None:
-    """Have an index of the columns' words made with the table. Its key must be an integer named `seq`.
+    """Create an index of the columns' words with the table, whose key must be an integer named `seq`.
 
-    SQLite: FTS5 over the table's own content, moved along by triggers. PostgreSQL: a generated column.
+    SQLite: FTS5 with the table as its content, updated by triggers. PostgreSQL: a generated column.
     """
     for dialect, statements in (("sqlite", _sqlite(table, columns)), ("postgresql", _postgresql(columns))):
         for statement in statements:
@@ -57,7 +57,7 @@ def _postgresql(columns: Sequence[str]) -> Sequence[str]:
 
 
 def has_words(db: Connection, table: Table, query: str) -> ColumnElement[bool]:
-    """Every word of the query, as a whole or a beginning, is in one of the indexed columns."""
+    """Return the condition that each word of the query is, or begins, a word of an indexed column."""
     words = _WORD.findall(unicodedata.normalize("NFC", query))
     if not words:
         return literal_column("0 = 1")

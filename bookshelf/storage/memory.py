@@ -1,4 +1,4 @@
-"""Table sets that are gone with the process, run in place without threads: for tests and simulations."""
+"""Table sets that are lost with the process and use no threads, for tests and simulations."""
 
 import tempfile
 from pathlib import Path
@@ -9,7 +9,7 @@ from bookshelf.storage.table_files import SqliteTables
 
 
 class MemoryStorage:
-    """SQLite in a temporary folder, on the caller's own thread, so that every run is the same."""
+    """SQLite files in a temporary folder, used in the caller's thread, so that every run is the same."""
 
     shared = False
 
@@ -19,11 +19,11 @@ class MemoryStorage:
         self._open: list[SqliteTables] = []
 
     async def live(self, view: View, source: str) -> TableSet:
-        """Begin a new set: nothing outlives the process."""
+        """Create a new set, because none outlives the process."""
         return await self.beside(view, source)
 
     async def beside(self, view: View, source: str) -> TableSet:
-        """Make a new empty set."""
+        """Create a new empty set."""
         self._made += 1
         tables = SqliteTables(Path(self._folder.name) / f"{view.name}-{self._made}.sqlite", None, None)
         tables.create(view, source)
@@ -31,11 +31,11 @@ class MemoryStorage:
         return tables
 
     async def swap(self, view: View, former: TableSet, new: TableSet) -> None:  # noqa: ARG002
-        """Drop the former set: the new one is the caller's already."""
+        """Close the former set; the caller has the new one already."""
         await former.close()
 
     async def close(self) -> None:
-        """Drop everything."""
+        """Close all sets and delete the folder."""
         for tables in self._open:
             tables.dispose()
         self._folder.cleanup()

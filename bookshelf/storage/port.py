@@ -12,21 +12,21 @@ T = TypeVar("T")
 
 
 class StorageFault(Exception):
-    """The database could not do what was asked: full, locked, away. The same may work later."""
+    """The database is full, locked or unreachable; the same operation may succeed later."""
 
 
 class TableSetCorrupt(StorageFault):
-    """What was stored cannot be read: it is to be made again from the log."""
+    """The stored rows cannot be read and must be rebuilt from the log."""
 
 
 class TableSetDropped(StorageFault):
-    """The set was dropped: another has taken its place."""
+    """The table set was dropped, because another one has replaced it."""
 
 
 class TableSetStatus(NamedTuple):
-    """How a table set stands: the offset applied next by partition, how often an operator has changed it.
+    """The status of a table set: the offset applied next by partition, and the number of operators' changes.
 
-    `former`: another set has taken its place. `marks` identify the last record before each offset.
+    `former`: another set has replaced it. `marks` identify the last record before each offset.
     """
 
     applied: Mapping[int, int]
@@ -36,43 +36,43 @@ class TableSetStatus(NamedTuple):
 
 
 class TableSet(Protocol):
-    """One generation of a view's tables, with its checkpoints and its parked records."""
+    """One generation of a view's tables, with its checkpoints and its dead letters."""
 
     @property
     def name(self) -> str:
-        """A name that no set of any other storage has: who keeps this set up divides its work by it."""
+        """A name unique among all storages; the consumer group that updates the set is named after it."""
 
     async def write(self, work: Callable[[Connection], T]) -> T:
-        """Run `work` in one transaction. Those that move one checkpoint take turns.
+        """Run `work` in one transaction; transactions that move the same checkpoint are serialised.
 
-        Raises `StorageFault`; `TableSetCorrupt` where the rows themselves are damaged.
+        Raises `StorageFault`, and `TableSetCorrupt` if the rows themselves are damaged.
         """
 
     async def read(self, work: Callable[[Connection], T]) -> T:
-        """Run `work` on a consistent snapshot, beside writes. Raises as `write`."""
+        """Run `work` on a consistent snapshot, concurrently with writes. Raises the same as `write`."""
 
     async def look(self) -> TableSetStatus:
-        """Return how the set stands, not before this was called. Raises `StorageFault`, `TableSetDropped`."""
+        """Return the status, read after this call began. Raises `StorageFault`, `TableSetDropped`."""
 
     async def close(self) -> None:
-        """Let go of the database; the rows stay."""
+        """Close the set's connections; its rows stay."""
 
 
 class Storage(Protocol):
-    """Finds, makes and swaps the table sets of views. `source` names the log that they derive from."""
+    """Finds, creates and swaps the table sets of views. `source` names the log that they derive from."""
 
     @property
     def shared(self) -> bool:
-        """Whether other processes write the same sets, and may swap them: then they divide the partitions."""
+        """True if other processes write and swap the same sets; the processes then divide the partitions."""
 
     async def live(self, view: View, source: str) -> TableSet:
-        """Open the live set; a new empty one if there is none of this view's version and this source."""
+        """Open the live set of this view's version and this source, or a new empty one if there is none."""
 
     async def beside(self, view: View, source: str) -> TableSet:
-        """Make a new empty set beside the live one."""
+        """Create a new empty set beside the live one."""
 
     async def swap(self, view: View, former: TableSet, new: TableSet) -> None:
-        """Make `new` the live set, for good; drop the former one once no one uses it any more."""
+        """Make `new` the live set durably; the former one is dropped once it is unused."""
 
     async def close(self) -> None:
-        """Let go of everything."""
+        """Close all connections and end all threads."""

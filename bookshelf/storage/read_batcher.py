@@ -1,4 +1,4 @@
-"""Reads that wait at the same time share a thread's turn and a snapshot: either costs more than a read."""
+"""Batches concurrent reads: up to 8 share one thread hop and one transaction, each dearer than a query."""
 
 import asyncio
 from collections import deque
@@ -10,9 +10,9 @@ from sqlalchemy import Connection, Engine
 
 from bookshelf.storage.faults import translate_errors
 
-#: Reads in one turn: a slow one holds up so many others, at the most.
+#: Reads in one batch: at most this many wait for a slow one.
 _MOST = 8
-#: Turns at a time.
+#: Batches that run at the same time.
 _TURNS = 2
 
 Work = Callable[[Connection], Any]
@@ -25,7 +25,7 @@ class _Read(NamedTuple):
 
 
 class ReadBatcher:
-    """Runs reads on an engine, in an executor's threads. A snapshot is never older than any of its reads."""
+    """Runs reads of an engine in an executor's threads. A snapshot is never older than any of its reads."""
 
     def __init__(self, executor: Executor, on: Engine) -> None:
         self._executor = executor
@@ -34,7 +34,7 @@ class ReadBatcher:
         self._turns = 0
 
     async def run(self, work: Work) -> Any:  # noqa: ANN401 (whatever the work returns)
-        """Return what `work` returns. Raises `StorageFault`, or what the work raises."""
+        """Run `work` in a batch and return its result. Raises `StorageFault`, or what `work` raises."""
         answer: asyncio.Future[Any] = asyncio.get_running_loop().create_future()
         self._waiting.append(_Read(work, answer))
         self._begin()
@@ -55,7 +55,7 @@ class ReadBatcher:
         fault = asyncio.CancelledError() if turn.cancelled() else turn.exception()
         outcomes = [(None, fault)] * len(reads) if fault is not None else turn.result()
         for read, (result, failed) in zip(reads, outcomes, strict=True):
-            if read.answer.done():  # who asked has gone
+            if read.answer.done():  # the caller was cancelled
                 continue
             if failed is None:
                 read.answer.set_result(result)
@@ -73,5 +73,5 @@ def _outcome(db: Connection, work: Work) -> Outcome:
     try:
         with translate_errors():
             return work(db), None
-    except Exception as fault:  # noqa: BLE001 (it is its reader's alone)
+    except Exception as fault:  # noqa: BLE001 (raised to the caller of this read alone)
         return None, fault

@@ -1,4 +1,4 @@
-"""Table sets in SQLite files: one folder a view, one file a generation, a pointer to the live one."""
+"""Table sets in SQLite files: a folder per view, a file per generation, and a pointer to the live one."""
 
 import asyncio
 import contextlib
@@ -17,7 +17,7 @@ T = TypeVar("T")
 
 
 class SqliteStorage:
-    """All views' rows below `folder`. One thread writes, `readers` read beside it."""
+    """The rows of all views below `folder`. One thread writes while `readers` threads read."""
 
     shared = False
 
@@ -27,15 +27,15 @@ class SqliteStorage:
         self._read = ThreadPoolExecutor(readers, thread_name_prefix="view-reader")
 
     async def live(self, view: View, source: str) -> TableSet:
-        """Open the live set, or begin a new one when that is of another version or log, or damaged."""
+        """Open the live set, or create a new one if it is of another version or log, or damaged."""
         return await self._in_thread(lambda: self._live(view, source))
 
     async def beside(self, view: View, source: str) -> TableSet:
-        """Make a new empty set beside the live one."""
+        """Create a new empty set beside the live one."""
         return await self._in_thread(lambda: self._new(view, source))
 
     async def swap(self, view: View, former: TableSet, new: TableSet) -> None:
-        """Point to the new set, then drop the former one once its last reader is done."""
+        """Make the new set live, then delete the former one once its last read has ended."""
         await self._in_thread(lambda: self._point(view, _path(new)))
         await former.close()
         await self._in_thread(lambda: _unlink(_path(former)))
@@ -55,9 +55,9 @@ class SqliteStorage:
         name = pointer.read_text().strip() if pointer.exists() else ""
         for left in folder.glob("*.sqlite"):
             if left.name != name:
-                _unlink(left)  # a rebuild that did not come to its end
-        if name and (found := self._open(folder / name, view, source)):
-            return found
+                _unlink(left)  # a rebuild that was interrupted
+        if name and (tables := self._open(folder / name, view, source)):
+            return tables
         if name:
             _unlink(folder / name)
         fresh = self._new(view, source)
@@ -65,7 +65,7 @@ class SqliteStorage:
         return fresh
 
     def _open(self, path: Path, view: View, source: str) -> SqliteTables | None:
-        """Return the set in the file if it can be gone on with: rows are disposable, the log is not."""
+        """Return the set in the file, or None if it cannot be used: its rows are rebuilt from the log."""
         if not path.exists():
             return None
         tables = SqliteTables(path, self._write, self._read)

@@ -1,4 +1,4 @@
-"""One SQLite file of a view: a writing engine, a reading engine, and the threads that run them."""
+"""One table set in a SQLite file: an engine for writing, one for reading, and the threads that run them."""
 
 import asyncio
 from collections.abc import AsyncIterator, Callable
@@ -20,7 +20,7 @@ T = TypeVar("T")
 
 
 class SqliteTables:
-    """A table set in one file. Without executors the work is done in place: for simulations."""
+    """A table set in one file. Without executors, work runs in the caller's thread, for simulations."""
 
     def __init__(self, path: Path, writer: Executor | None, reader: Executor | None) -> None:
         self.path = path
@@ -32,13 +32,13 @@ class SqliteTables:
         self._idle = asyncio.Event()
 
     def create(self, view: View, source: str) -> None:
-        """Make the view's tables and the ledger, and note what they descend from."""
+        """Create the view's tables and those of checkpoints, and note the log and version of the rows."""
         with self._writing.begin() as db:
             view.tables.create_all(db)
             checkpoints.begin(db, source=source, version=str(view.version))
 
     def descends_from(self, view: View, source: str) -> bool:
-        """Whether the rows are of this version of the view and of this log."""
+        """Return True if the rows derive from this log and this version of the view."""
         with self._writing.begin() as db:
             if not checkpoints.descends(db, source=source, version=str(view.version)):
                 return False
@@ -63,11 +63,11 @@ class SqliteTables:
         async with self._at_work():
             if self._reads is None:
                 return _transact(self._reading, work)
-            found: T = await self._reads.run(work)
-            return found
+            result: T = await self._reads.run(work)
+            return result
 
     async def look(self) -> TableSetStatus:
-        """Return how the set stands."""
+        """Return the set's status. Raises `StorageFault`."""
         return await self.read(checkpoints.look)
 
     @asynccontextmanager
@@ -80,7 +80,7 @@ class SqliteTables:
             self._idle.set()
 
     async def close(self) -> None:
-        """Wait for work under way, then let go of the file."""
+        """Wait for transactions under way, then close the file."""
         while self._busy:
             self._idle.clear()
             await self._idle.wait()
@@ -98,7 +98,7 @@ def _transact(on: Engine, work: Callable[[Connection], T]) -> T:
 
 
 def engine(path: Path, begin: str, pool_size: int) -> Engine:
-    """Make an engine on the file that begins its transactions itself: the driver's own guesses are off."""
+    """Create an engine on the file that begins its transactions with `begin`, not when the driver would."""
     made = create_engine(
         f"sqlite:///{path}",
         poolclass=QueuePool,
@@ -110,9 +110,9 @@ def engine(path: Path, begin: str, pool_size: int) -> Engine:
     @event.listens_for(made, "connect")
     def _(connection: Any, _record: Any) -> None:  # noqa: ANN401 (the driver's own)
         connection.execute("PRAGMA journal_mode = WAL")
-        # no fsync a commit: after a power cut the rows may be older, and catch up from the log
+        # no fsync for each commit: rows that are older after a power cut catch up from the log
         connection.execute("PRAGMA synchronous = NORMAL")
-        # a checkpoint fsyncs twice, and who waits for a batch waits for it too: after 16 MiB, not 4
+        # a checkpoint needs two fsyncs, which delay the batch's transaction: after 16 MiB, not 4
         connection.execute("PRAGMA wal_autocheckpoint = 4000")
 
     @event.listens_for(made, "begin")

@@ -119,6 +119,6 @@ async def test_a_tail_that_nobody_holds_is_let_go(kafka_broker: Broker) -> None:
         await log.tail(TOPIC, 1, 0)
 
         async def let_go() -> bool:
-            return not log._consumers and not log._letting_go  # noqa: SLF001 (what no caller can see)
+            return not log._consumers and not log._stopping  # noqa: SLF001 (what no caller can see)
 
         await eventually(let_go, "both are let go")

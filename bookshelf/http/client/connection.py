@@ -1,4 +1,4 @@
-"""One connection to a server: a request, its answer, and then perhaps the next."""
+"""One connection of the HTTP client: sends a request, reads its response, and can then be used again."""
 
 import asyncio
 from typing import cast
@@ -7,13 +7,13 @@ from bookshelf.http.client.errors import NoResponse
 from bookshelf.http.client.response_parser import BadResponse, ResponseParser
 from bookshelf.http.message import BrokenBody
 
-#: Bytes of an answer that wait to be read, above which no more is taken; and below which it is again.
+#: Unread bytes of a response above which the connection stops reading from its socket.
 _MUCH = 256 << 10
 _LITTLE = 64 << 10
 
 
 class ClientConnection(asyncio.Protocol):
-    """Tells what it reads to who waits: first for the head, then for each piece."""
+    """Sends requests, and wakes the one exchange that waits for a response's head or its next piece."""
 
     def __init__(self) -> None:
         self._loop = asyncio.get_running_loop()
@@ -24,49 +24,49 @@ class ClientConnection(asyncio.Protocol):
         self._fault: Exception | None = None
         self._full = self._paused = False
         self._since = 0.0
-        #: When what is waited for must have come; and one clock for all that this connection ever waits for.
+        #: The deadline of the current wait; one timer serves all waits of the connection.
         self._until = 0.0
         self._timer: asyncio.TimerHandle | None = None
 
     @property
     def free(self) -> bool:
-        """Whether another request can be sent on it."""
+        """True if another request can be sent on this connection."""
         return self._answer is None and self._transport is not None and not self._transport.is_closing()
 
     @property
     def rested_s(self) -> float:
-        """Seconds since its last use."""
+        """Seconds since the last exchange ended."""
         return self._loop.time() - self._since
 
     @property
     def peer(self) -> str:
-        """The address at the other end; empty if there is none."""
+        """The server's address; empty if the connection is closed."""
         name = self._transport.get_extra_info("peername") if self._transport is not None else None
         return str(name[0]) if isinstance(name, tuple) else ""
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        """Keep the way out."""
+        """Store the transport."""
         self._transport = cast("asyncio.Transport", transport)
 
     def ask(self, request: bytes, answer: ResponseParser) -> None:
-        """Send the head, and as much of the body as there is; what comes is for this answer."""
+        """Send a request's head and the part of the body in `request`; `answer` parses the response."""
         self._answer = answer
         self.write(request)
 
     def write(self, data: bytes) -> None:
-        """Send; raise `NoResponse` if no one is there any more."""
+        """Send bytes. Raises `NoResponse` if the connection is closed."""
         if self._transport is None or self._transport.is_closing():
             raise NoResponse("the connection was closed")
         self._transport.write(data)
 
     async def drain(self) -> None:
-        """Wait until what was sent has gone so far that more may follow."""
+        """Wait while the transport's write buffer is full."""
         if self._full and self._transport is not None:
             self._drained = self._loop.create_future()
             await self._drained
 
     async def ready(self, patience_s: float) -> None:
-        """Wait for the head. Raises `NoResponse`."""
+        """Wait for the response's head, up to `patience_s` between two reads. Raises `NoResponse`."""
         answer = self._expected()
         while not answer.ready:
             await self._more(patience_s)
@@ -74,7 +74,7 @@ class ClientConnection(asyncio.Protocol):
                 raise NoResponse(str(self._fault)) from self._fault
 
     async def piece(self, patience_s: float) -> bytes:
-        """Return the next bytes of the body, none at its end. Raises `BrokenBody`."""
+        """Return the next bytes of the body, or none at its end. Raises `BrokenBody`."""
         answer = self._expected()
         while not answer.pieces:
             if answer.done:
@@ -101,11 +101,11 @@ class ClientConnection(asyncio.Protocol):
             self._waiter = None
 
     def _expected(self) -> ResponseParser:
-        assert self._answer is not None  # noqa: S101 (something was asked)
+        assert self._answer is not None  # noqa: S101 (a request was sent)
         return self._answer
 
     def _look(self) -> None:
-        """End what has been waited for too long; else look again when that would be so."""
+        """Fail the current wait if its deadline has passed; otherwise set the timer to that deadline."""
         self._timer = None
         if self._waiter is None or self._waiter.done():
             return
@@ -115,7 +115,7 @@ class ClientConnection(asyncio.Protocol):
             self._timer = self._loop.call_at(self._until, self._look)
 
     def data_received(self, data: bytes) -> None:
-        """Read on. What no one asked for ends the connection."""
+        """Parse received bytes. Bytes outside of a response close the connection."""
         answer = self._answer
         if answer is None or self._fault is not None:
             self.close()
@@ -131,7 +131,7 @@ class ClientConnection(asyncio.Protocol):
         self._wake()
 
     def connection_lost(self, exc: Exception | None) -> None:
-        """Tell whoever waits that nothing comes any more."""
+        """Fail the current wait, unless the end of the connection is the end of the response."""
         self._transport = None
         if self._timer is not None:
             self._timer.cancel()
@@ -141,18 +141,18 @@ class ClientConnection(asyncio.Protocol):
         self._wake()
 
     def pause_writing(self) -> None:
-        """Have those who send wait."""
+        """Make `drain` wait."""
         self._full = True
 
     def resume_writing(self) -> None:
-        """Have them go on."""
+        """End the wait of `drain`."""
         self._full = False
         if self._drained is not None and not self._drained.done():
             self._drained.set_result(None)
         self._drained = None
 
     def release(self) -> bool:
-        """End the exchange; return whether another may follow."""
+        """End the exchange; return True if another can follow, else close the connection."""
         answer, self._answer = self._answer, None
         self._since = self._loop.time()
         if answer is not None and answer.done and answer.kept and self.free and not self._paused:
@@ -161,12 +161,12 @@ class ClientConnection(asyncio.Protocol):
         return False
 
     def finish(self) -> None:
-        """Hang up once what was written has gone."""
+        """Close the connection once all written bytes are sent."""
         if self._transport is not None:
             self._transport.close()
 
     def close(self) -> None:
-        """Hang up at once: nothing that is still to be sent is worth waiting for."""
+        """Close the connection at once and discard unsent bytes."""
         if self._transport is not None:
             self._transport.abort()
 

@@ -1,9 +1,9 @@
-"""What can go wrong between a request and its answer."""
+"""Errors of the HTTP client."""
 
 
 class Unreachable(Exception):
-    """No connection came about: the request has certainly not been seen."""
+    """The connection could not be opened, so the server has not received the request."""
 
 
 class NoResponse(Exception):
-    """The request was sent and the answer did not come: whether it was carried out is unknown."""
+    """The request was sent and no response came: it may or may not have been carried out."""

@@ -1,4 +1,4 @@
-"""One request and its answer over one connection."""
+"""Sends one request over one connection and reads its response."""
 
 import asyncio
 from collections.abc import AsyncIterator
@@ -11,119 +11,119 @@ from bookshelf.http.message import BrokenBody, BytesBody, Headers, Request, Resp
 
 
 class Exchange:
-    """Sends a request; its answer's body comes from here. Whoever lets go of it gives the connection back."""
+    """One request and its response, whose body it yields; its end returns the connection to the pool."""
 
-    def __init__(self, lines: ConnectionPool, line: ClientConnection, patience_s: float) -> None:
-        self._lines = lines
-        self._line: ClientConnection | None = line
+    def __init__(self, pool: ConnectionPool, connection: ClientConnection, patience_s: float) -> None:
+        self._pool = pool
+        self._connection: ClientConnection | None = connection
         self._patience_s = patience_s
         self._upload: asyncio.Task[None] | None = None
 
     async def run(self, request: Request, host: str) -> Response:
-        """Return the answer, whole if it is here already. Raises `NoResponse`."""
+        """Send the request; return its response, with the whole body if that is here. Raises `NoResponse`."""
         try:
             return await self._run(request, host)
         except BaseException:
-            self._let_go()
+            self._release()
             raise
 
     async def _run(self, request: Request, host: str) -> Response:
-        line, body = self._line, request.body
-        assert line is not None  # noqa: S101 (it begins with one)
+        connection, body = self._connection, request.body
+        assert connection is not None  # noqa: S101 (it begins with one)
         tunnel = upgrades(request.headers)
         answer = ResponseParser(head_only=request.method == "HEAD", upgrades=tunnel)
         content = body.content if isinstance(body, BytesBody) else b""
-        line.ask(request_head(request, host) + content, answer)
+        connection.ask(request_head(request, host) + content, answer)
         if not tunnel and not isinstance(body, BytesBody):
-            self._upload = asyncio.create_task(self._send(line, framed(request)))
-        await self._answered(line)
+            self._upload = asyncio.create_task(self._send(connection, framed(request)))
+        await self._wait_for_head(connection)
         if answer.switched:
-            self._upload = asyncio.create_task(self._tunnel(line, body.stream()))
+            self._upload = asyncio.create_task(self._tunnel(connection, body.stream()))
         elif answer.done and (self._upload is None or self._upload.done()):
             whole = b"".join(answer.pieces)
-            self._let_go()
+            self._release()
             return Response(answer.status, answer.headers, whole)
         return Response(answer.status, answer.headers, self)
 
-    async def _answered(self, line: ClientConnection) -> None:
-        """Wait for the head. An upload that breaks off is the end of it, one that is refused is not."""
+    async def _wait_for_head(self, connection: ClientConnection) -> None:
+        """Wait for the response's head. A failed upload fails the request; an early response does not."""
         try:
-            await line.ready(self._patience_s)
+            await connection.ready(self._patience_s)
         except NoResponse:
             upload = self._upload
             if upload is not None and upload.done() and not upload.cancelled() and upload.exception():
                 raise NoResponse("the body broke off") from upload.exception()
             raise
 
-    async def _send(self, line: ClientConnection, pieces: AsyncIterator[bytes]) -> None:
+    async def _send(self, connection: ClientConnection, pieces: AsyncIterator[bytes]) -> None:
         try:
             async for piece in pieces:
-                line.write(piece)
-                await line.drain()
+                connection.write(piece)
+                await connection.drain()
         except NoResponse:
-            pass  # it was answered before its end, or the connection is gone: who reads learns it
+            pass  # the server answered early, or the connection is closed: reading the response shows which
         except BaseException:
-            line.close()  # half a body must not look whole
+            connection.close()  # the server must not take a part of the body for all of it
             raise
 
-    async def _tunnel(self, line: ClientConnection, pieces: AsyncIterator[bytes]) -> None:
-        await self._send(line, pieces)
-        line.finish()
+    async def _tunnel(self, connection: ClientConnection, pieces: AsyncIterator[bytes]) -> None:
+        await self._send(connection, pieces)
+        connection.finish()
 
     def __aiter__(self) -> "Exchange":
-        """Return itself: there is one reader."""
+        """Return itself, because the body has one reader."""
         return self
 
     async def __anext__(self) -> bytes:
-        """Return the next piece of the answer. Raises `BrokenBody`."""
-        if self._line is None:
+        """Return the next piece of the response's body. Raises `BrokenBody`."""
+        if self._connection is None:
             raise StopAsyncIteration
         try:
-            piece = await self._line.piece(self._patience_s)
+            piece = await self._connection.piece(self._patience_s)
         except BrokenBody:
-            self._let_go()
+            self._release()
             raise
         if not piece:
-            self._let_go()
+            self._release()
             raise StopAsyncIteration
         return piece
 
     async def aclose(self) -> None:
-        """Let go, wherever it stands."""
-        self._let_go()
+        """Return the connection to the pool, also before the end of the body."""
+        self._release()
 
-    def _let_go(self) -> None:
-        line, self._line = self._line, None
-        if line is None:
+    def _release(self) -> None:
+        connection, self._connection = self._connection, None
+        if connection is None:
             return
         upload = self._upload
         if upload is not None:
             if not upload.done():
-                line.close()  # the rest of the body would be taken for the next request
+                connection.close()  # the server would take the rest of the body for the next request
                 upload.cancel()
             upload.add_done_callback(_retrieved)
-        self._lines.give(line)
+        self._pool.give(connection)
 
 
 def _retrieved(upload: asyncio.Task[None]) -> None:
-    """Take note of how it ended: who waited for the answer has been told."""
+    """Retrieve the upload's exception, which the response reports, so that asyncio does not log it."""
     if not upload.cancelled():
         upload.exception()
 
 
-#: Said anew for this connection.
+#: Headers that are set anew for each connection.
 _FRAMING = frozenset({"content-length", "transfer-encoding", "host", "connection", "upgrade"})
 
 
 def upgrades(headers: Headers) -> bool:
-    """Whether this asks for the connection to become a tunnel (RFC 9110, 7.8)."""
+    """Return True if the request asks to upgrade the connection to a tunnel (RFC 9110, 7.8)."""
     return "Upgrade" in headers
 
 
 def request_head(request: Request, host: str) -> bytes:
-    """Return the head of a request. The body, and no header of the hop before, says how it is framed.
+    """Encode the head of a request. The framing follows from the body, not from headers of the former hop.
 
-    Raises `Unwritable`.
+    Raises `InvalidHeader`.
     """
     body = request.body
     lines = [f"{request.method} {request.target} HTTP/1.1", f"Host: {host}"]
@@ -145,7 +145,7 @@ def _streamed(headers: Headers) -> str:
 
 
 async def framed(request: Request) -> AsyncIterator[bytes]:
-    """Yield the body's pieces as they go over the wire."""
+    """Yield the body's pieces as they are sent: in chunks, or as they are if their length is known."""
     if not _streamed(request.headers).startswith("Transfer"):
         async for piece in request.body.stream():
             yield piece

@@ -1,4 +1,4 @@
-"""Connections that are kept for the next request: the last one used is used first, old ones are not."""
+"""Connection pool of one address: reuses the connection used last and closes those idle too long."""
 
 import asyncio
 from collections import deque
@@ -7,16 +7,16 @@ from collections.abc import Callable
 from bookshelf.http.client.connection import ClientConnection
 from bookshelf.http.client.errors import Unreachable
 
-#: Seconds after which a kept connection is not used again: servers keep theirs longer (bookshelf's 75 s).
+#: Seconds after which an idle connection is not used again; servers keep theirs longer (bookshelf's 75 s).
 _KEPT_S = 50.0
 
 
-#: Says why no one connects to an address; None if one may.
+#: Returns why connecting to an address is not allowed; None if it is allowed.
 AddressCheck = Callable[[str], str | None]
 
 
 class ConnectionPool:
-    """The connections to one address."""
+    """Up to `most` connections to one address; further exchanges wait in order."""
 
     def __init__(
         self, address: str, port: int, most: int, connect_s: float, objection: AddressCheck | None = None
@@ -30,51 +30,51 @@ class ConnectionPool:
 
     @property
     def empty(self) -> bool:
-        """Whether there is no connection, and no one waits for one."""
+        """True if there is no connection and no exchange waits for one."""
         return self._room == self._most and not self._waiting
 
     def prune(self) -> None:
-        """Hang up those that would not be used again."""
+        """Close the connections that would not be used again."""
         free, self._free = self._free, []
-        for line in free:
-            if line.free and line.rested_s < _KEPT_S:
-                self._free.append(line)
+        for connection in free:
+            if connection.free and connection.rested_s < _KEPT_S:
+                self._free.append(connection)
             else:
-                self._gone(line)
+                self._discard(connection)
 
     async def take(self) -> ClientConnection:
-        """Return a connection that no one uses. Raises `Unreachable`."""
+        """Return an idle connection or a new one, or wait for one. Raises `Unreachable`."""
         while True:
             while self._free:
-                line = self._free.pop()
-                if line.free and line.rested_s < _KEPT_S:
-                    return line
-                self._gone(line)
+                connection = self._free.pop()
+                if connection.free and connection.rested_s < _KEPT_S:
+                    return connection
+                self._discard(connection)
             if self._room > 0:
                 return await self._opened()
             await self._turn()
 
-    def give(self, line: ClientConnection) -> None:
-        """Take back a connection; it is kept if it can be used again."""
-        if line.release():
-            self._free.append(line)
+    def give(self, connection: ClientConnection) -> None:
+        """Return a connection to the pool, which keeps it if it can be used again."""
+        if connection.release():
+            self._free.append(connection)
             self._next()
         else:
-            self._gone(line)
+            self._discard(connection)
 
     def close(self) -> None:
-        """Hang up those that no one uses."""
+        """Close the idle connections."""
         while self._free:
-            self._gone(self._free.pop())
+            self._discard(self._free.pop())
 
     async def _opened(self) -> ClientConnection:
         self._room -= 1
         loop = asyncio.get_running_loop()
         try:
             async with asyncio.timeout(self._connect_s):
-                line = (await loop.create_connection(ClientConnection, *self._place))[1]
-            self._check(line)
-            return line  # noqa: TRY300 (what is objected to makes room, too)
+                connection = (await loop.create_connection(ClientConnection, *self._place))[1]
+            self._check(connection)
+            return connection  # noqa: TRY300 (a refused address makes room, too)
         except BaseException as fault:
             self._room += 1
             self._next()
@@ -82,11 +82,11 @@ class ConnectionPool:
                 raise Unreachable(f"{self._place[0]}:{self._place[1]}: {fault}") from fault
             raise
 
-    def _check(self, line: ClientConnection) -> None:
-        # only now: a name may mean another address each time that it is looked up
-        why = self._objection(line.peer) if self._objection is not None else None
+    def _check(self, connection: ClientConnection) -> None:
+        # checked after connecting, because each look-up of a name may give another address
+        why = self._objection(connection.peer) if self._objection is not None else None
         if why is not None:
-            line.close()
+            connection.close()
             raise ConnectionRefusedError(why)
 
     async def _turn(self) -> None:
@@ -96,11 +96,11 @@ class ConnectionPool:
             await waiting
         except asyncio.CancelledError:
             if waiting.done() and not waiting.cancelled():
-                self._next()  # the turn was this one's, and goes on
+                self._next()  # this exchange had the turn and passes it on
             raise
 
-    def _gone(self, line: ClientConnection) -> None:
-        line.close()
+    def _discard(self, connection: ClientConnection) -> None:
+        connection.close()
         self._room += 1
         self._next()
 

@@ -1,11 +1,11 @@
-"""An answer as httptools' parser gives it. Strict: what is not HTTP/1.1 is no answer (RFC 9112, 6.3)."""
+"""Parses HTTP responses with httptools and rejects those that are not valid HTTP/1.1 (RFC 9112, 6.3)."""
 
 from collections import deque
 
 from httptools import HttpParserError, HttpParserUpgrade, HttpResponseParser
 from multidict import CIMultiDict
 
-#: Bytes of an answer's head, and headers in it.
+#: The most bytes of a response's head, and the most headers in it.
 _HEAD_MOST = 64 << 10
 _HEADERS_MOST = 200
 _CONTINUE, _SWITCHING, _OK = 100, 101, 200
@@ -13,11 +13,11 @@ _BODILESS = frozenset({204, 304})
 
 
 class BadResponse(Exception):
-    """What came is no answer."""
+    """The received bytes are not a valid response."""
 
 
 class ResponseParser:
-    """One answer: the parser's listener. `kept`: whether its connection can be used for another."""
+    """One response, filled by the parser's callbacks. `kept`: True if its connection can be used again."""
 
     __slots__ = (
         *("_asked", "_head_size", "_parser", "_to_the_end", "done", "headers", "kept", "pieces", "ready"),
@@ -36,7 +36,7 @@ class ResponseParser:
         self.ready = self.done = self.kept = self.switched = False
 
     def feed(self, data: bytes) -> None:
-        """Read on. Raises `BadResponse`."""
+        """Parse received bytes. Raises `BadResponse`."""
         if self.switched:
             self.on_body(data)
             return
@@ -49,12 +49,12 @@ class ResponseParser:
         except HttpParserError as fault:
             if not self.done:
                 raise BadResponse(str(fault)) from fault
-            self.kept = False  # something came behind the answer: no one asked for it
+            self.kept = False  # bytes followed the response without a request
         if not self.ready and self._head_size > _HEAD_MOST:
             raise BadResponse(f"the head has more than {_HEAD_MOST} bytes")
 
     def end(self) -> bool:
-        """Note that nothing more comes; return whether the answer is whole."""
+        """Note the end of the connection; return True if the response is complete."""
         self.done = self.done or (self.ready and (self._to_the_end or self.switched))
         return self.done
 
@@ -64,7 +64,7 @@ class ResponseParser:
             self.on_body(rest)
 
     def on_header(self, name: bytes, value: bytes) -> None:
-        """Take a header in; one that comes behind a chunked body is let be."""
+        """Add a header. Trailers, which follow a chunked body, are ignored."""
         if self.ready:
             return
         if len(self.headers) >= _HEADERS_MOST:
@@ -72,12 +72,12 @@ class ResponseParser:
         self.headers.add(name.decode("ascii"), value.decode("utf-8", "surrogateescape"))
 
     def on_message_begin(self) -> None:
-        """See whether another message stands behind the answer."""
+        """Keep the connection from being used again if a second message follows the response."""
         if self.done:
             self.kept = False
 
     def on_headers_complete(self) -> None:
-        """Judge the head. What is below 200 is no answer yet."""
+        """Read the status and the framing. Interim responses (1xx except 101) are skipped."""
         if self.done:
             return
         self.status = self._parser.get_status_code()
@@ -85,7 +85,7 @@ class ResponseParser:
             self.headers.clear()
             return
         if self.status == _SWITCHING and not self._asked[1]:
-            raise BadResponse("it switches protocols, and was not asked to")
+            raise BadResponse("the server switches protocols without being asked to")
         self.ready = True
         if self._asked[0] or self.status in _BODILESS:
             self.done, self.kept = True, self._parser.should_keep_alive() or self._asked[0]
@@ -95,14 +95,14 @@ class ResponseParser:
         self.kept = framed and self._parser.should_keep_alive()
 
     def on_body(self, data: bytes) -> None:
-        """Keep a piece until it is read."""
+        """Keep a piece of the body until it is read."""
         if self.done:
-            self.kept = False  # a body that this answer cannot have
+            self.kept = False  # this response cannot have a body
         else:
             self.pieces.append(data)
             self.size += len(data)
 
     def on_message_complete(self) -> None:
-        """Note that all is here."""
+        """Note the end of the body."""
         if self.ready:
             self.done = True

@@ -1,4 +1,4 @@
-"""Requests to other services: over sockets, or straight to a handler of the same process."""
+"""Sends requests to other services: over sockets, or directly to a handler in the same process."""
 
 from collections.abc import Set as AbstractSet
 from typing import Protocol
@@ -10,87 +10,87 @@ from bookshelf.http.message import Handler, Request, Response
 
 __all__ = ("HttpTransport", "LocalTransport", "NoResponse", "Transport", "Unreachable")
 
-#: Seconds for the connection, and between two pieces of an answer.
+#: Seconds for opening a connection, and between two pieces of a response.
 CONNECT_S = 2.0
 ANSWER_S = 30.0
 
 
 class Transport(Protocol):
-    """The way to another service's instance."""
+    """Sends requests to instances of services."""
 
     async def send(self, address: str, port: int, request: Request) -> Response:
-        """Send and return the answer; its body may still stream. Raises `Unreachable`, `NoResponse`."""
+        """Return the response, whose body may still be arriving. Raises `Unreachable`, `NoResponse`."""
 
     async def close(self) -> None:
-        """Let connections go."""
+        """Close the connections."""
 
 
 class HttpTransport:
-    """Over HTTP/1.1, with kept connections. Nothing is decoded, followed or tried twice.
+    """Sends requests over HTTP/1.1 with connection pools; decodes nothing, follows and retries nothing.
 
-    `objection` says why no one connects to an address, as a name was resolved to it.
+    `objection` returns why connecting to an IP address, to which a name was resolved, is not allowed.
     """
 
     def __init__(self, connections: int = 256, objection: AddressCheck | None = None) -> None:
         self._objection = objection
         self._most = connections
-        self._lines: dict[tuple[str, int], ConnectionPool] = {}
+        self._pools: dict[tuple[str, int], ConnectionPool] = {}
 
     @property
     def places(self) -> AbstractSet[tuple[str, int]]:
-        """The addresses that something is kept of."""
-        return self._lines.keys()
+        """The addresses that have a connection pool."""
+        return self._pools.keys()
 
     async def send(self, address: str, port: int, request: Request) -> Response:
-        """Send over a socket."""
-        lines = self._lines.get((address, port))
-        if lines is None:
+        """Send a request over a socket. Raises `Unreachable`, `NoResponse`."""
+        pool = self._pools.get((address, port))
+        if pool is None:
             self._forget_idle()
-            lines = self._lines[address, port] = ConnectionPool(
+            pool = self._pools[address, port] = ConnectionPool(
                 address, port, self._most, CONNECT_S, self._objection
             )
         host = f"[{address}]:{port}" if ":" in address else f"{address}:{port}"
-        return await Exchange(lines, await lines.take(), ANSWER_S).run(request, host)
+        return await Exchange(pool, await pool.take(), ANSWER_S).run(request, host)
 
     def _forget_idle(self) -> None:
-        """Forget addresses that no one speaks to any more: instances come and go, and seldom come back."""
-        for place, lines in tuple(self._lines.items()):
-            lines.prune()
-            if lines.empty:
-                del self._lines[place]
+        """Drop the pools of addresses that are no longer used: instances seldom return to an address."""
+        for place, pool in tuple(self._pools.items()):
+            pool.prune()
+            if pool.empty:
+                del self._pools[place]
 
     async def close(self) -> None:
         """Close the connections."""
-        for lines in self._lines.values():
-            lines.close()
+        for pool in self._pools.values():
+            pool.close()
 
 
 class LocalTransport:
-    """Straight to the handlers of this process; anyone else over `beyond`."""
+    """Calls handlers of this process directly, and sends all other requests with the transport `beyond`."""
 
     def __init__(self, beyond: Transport | None = None) -> None:
         self._handlers: dict[tuple[str, int], Handler] = {}
         self._beyond = beyond
 
     def attach(self, address: str, port: int, handler: Handler) -> None:
-        """Say that a handler of this process answers at an address."""
+        """Make a handler of this process answer the requests to an address."""
         self._handlers[address, port] = handler
 
     def detach(self, address: str, port: int) -> None:
-        """Say that no one answers there any more."""
+        """Remove the handler of an address."""
         self._handlers.pop((address, port), None)
 
     async def send(self, address: str, port: int, request: Request) -> Response:
-        """Call the handler."""
+        """Call the handler of the address, or send the request with `beyond`. Raises `Unreachable`."""
         handler = self._handlers.get((address, port))
         if handler is not None:
             return await handler.handle(request)
         if self._beyond is None:
-            msg = f"no one answers at {address}:{port}"
+            msg = f"nothing answers at {address}:{port}"
             raise Unreachable(msg)
         return await self._beyond.send(address, port, request)
 
     async def close(self) -> None:
-        """Close the way beyond."""
+        """Close the transport `beyond`."""
         if self._beyond is not None:
             await self._beyond.close()

@@ -1,4 +1,4 @@
-"""A client's connection: one request after the other, with an eye on how long things take."""
+"""One connection of the HTTP server: answers its requests in order and disconnects slow clients."""
 
 import asyncio
 from http import HTTPStatus
@@ -20,14 +20,14 @@ _BUSY = (
 )
 _SLOW = b"HTTP/1.1 408 Request Timeout\r\nContent-Length: 0\r\nConnection: close\r\nServer: bookshelf\r\n\r\n"
 _CONTINUE = b"HTTP/1.1 100 Continue\r\n\r\n"
-#: Seconds for what was not asked for and comes all the same, so that the answer is not lost with it.
+#: Seconds in which unwanted bytes of the client are still read: closing earlier could lose the response.
 _UNASKED_S = 0.5
 
 _logger = structlog.get_logger(__name__)
 
 
 class ServerConnection(WriteProtocol):
-    """Reads, has a handler answer, and writes. What follows a request waits until that is answered."""
+    """Reads requests, passes them to a handler and writes its responses, one request at a time."""
 
     def __init__(self, handler: Handler, everyone: Connections) -> None:
         super().__init__(everyone.guard)
@@ -36,19 +36,19 @@ class ServerConnection(WriteProtocol):
         self._reader = RequestParser(everyone.guard, self._flow, self._invite)
         self._work: asyncio.Task[None] | None = None
         self._held = False
-        #: When it began to wait: for a head's first byte, or from that on for the rest of it.
+        #: When the wait for a request's first byte began, or after that byte the wait for the whole head.
         self._since = 0.0
         self._fresh = True
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        """Take it in, if there is room."""
+        """Register the connection, or refuse it with a 503 if the connection limits are reached."""
         super().connection_made(transport)
         self._since = self._loop.time()
         if not self._everyone.enter(self):
             self._dismiss(_BUSY)
 
     def connection_lost(self, exc: Exception | None) -> None:
-        """Tell whoever works for it."""
+        """Fail the body that is being read, and cancel the request if the server is set to do so."""
         super().connection_lost(exc)
         self._everyone.leave(self)
         self._reader.break_off()
@@ -56,7 +56,7 @@ class ServerConnection(WriteProtocol):
             self._work.cancel()
 
     def data_received(self, data: bytes) -> None:
-        """Read on, and have what is there answered."""
+        """Parse received bytes and start answering complete request heads."""
         reader = self._reader
         waited = not reader.heading
         reader.feed(data)
@@ -69,7 +69,7 @@ class ServerConnection(WriteProtocol):
         self._flow()
 
     def look(self, now: float) -> None:
-        """Cut the client off if its head does not come, or if it does not take its answer."""
+        """Disconnect a client that sends its head, or reads its response, too slowly."""
         wire = self._wire
         if wire is None:
             return
@@ -81,12 +81,12 @@ class ServerConnection(WriteProtocol):
                 self._dismiss(_SLOW if begun else b"")
 
     def shut(self) -> None:
-        """Close it if nothing is under way; else it ends with its next answer."""
+        """Close the connection if no request is under way; otherwise it closes after its next response."""
         if self._work is None and self._wire is not None:
             self._wire.close()
 
     def abort(self) -> None:
-        """End it, whatever is under way."""
+        """Cancel the request under way and close the connection."""
         if self._work is not None:
             self._work.cancel()
         self.hang_up()
@@ -104,10 +104,10 @@ class ServerConnection(WriteProtocol):
         if self._wire is not None:
             self._wire.write(_CONTINUE)
 
-    def _dismiss(self, word: bytes) -> None:
+    def _dismiss(self, response: bytes) -> None:
         self._reader.over = True
         if self._wire is not None:
-            self._wire.write(word)
+            self._wire.write(response)
             self._wire.close()
 
     async def _answer_all(self) -> None:
@@ -115,9 +115,9 @@ class ServerConnection(WriteProtocol):
         try:
             arrived, kept = self._reader.arrived, True
             while kept and arrived and self._wire is not None:
-                one = arrived.popleft()
+                incoming = arrived.popleft()
                 self._flow()
-                kept = await self._answer(one)
+                kept = await self._answer(incoming)
         except ConnectionResetError:
             self.hang_up()
         except Exception:
@@ -128,46 +128,46 @@ class ServerConnection(WriteProtocol):
             self._since = self._loop.time()
             self._everyone.done(self)
 
-    async def _answer(self, one: IncomingRequest) -> bool:
-        """Answer a request; return whether another may follow it."""
-        if one.refusal is not None:
-            await self.send(whole_response(one, problem_response(one.refusal), kept=False))
+    async def _answer(self, incoming: IncomingRequest) -> bool:
+        """Answer a request; return True if another can follow it on this connection."""
+        if incoming.refusal is not None:
+            await self.send(whole_response(incoming, problem_response(incoming.refusal), kept=False))
             self.part(_UNASKED_S)
             return False
-        request = one.request(self.peer, secure=self.secure)
+        request = incoming.request(self.peer, secure=self.secure)
         spare = self in self._everyone.spare
         if spare and not is_probe(request):
             self._everyone.refused += 1
             self._dismiss(_BUSY)
             return False
         response = await self._handler.handle(request)
-        kept = one.kept and not one.uninvited and not self._everyone.leaving and not spare
+        kept = incoming.kept and not incoming.uninvited and not self._everyone.leaving and not spare
         if isinstance(response.body, bytes):
-            await self.send(_written(one, response, kept=kept))
-        elif response.status == HTTPStatus.SWITCHING_PROTOCOLS and isinstance(one.body, UpgradedStream):
-            await write_switched(self, one, response)
+            await self.send(_written(incoming, response, kept=kept))
+        elif response.status == HTTPStatus.SWITCHING_PROTOCOLS and isinstance(incoming.body, UpgradedStream):
+            await write_switched(self, incoming, response)
             kept = False
         else:
-            kept = await write_streamed(self, one, response, kept=kept)
-        if one.body is not None:
-            kept = await self._past(one, kept=kept)
+            kept = await write_streamed(self, incoming, response, kept=kept)
+        if incoming.body is not None:
+            kept = await self._skip_rest(incoming, kept=kept)
         if not kept and self._wire is not None:
             self._wire.close()
         return kept
 
-    async def _past(self, one: IncomingRequest, *, kept: bool) -> bool:
-        """Let the rest of a request go by, so that its answer is not lost with it."""
-        if isinstance(one.body, UpgradedStream):
-            self._reader.decline(one.body)
-        elif one.body is not None and not one.body.whole:
-            return await one.body.rest(self.guard.linger_s if kept else _UNASKED_S) and kept
+    async def _skip_rest(self, incoming: IncomingRequest, *, kept: bool) -> bool:
+        """Discard the unread rest of a request, because closing before its end could lose the response."""
+        if isinstance(incoming.body, UpgradedStream):
+            self._reader.decline(incoming.body)
+        elif incoming.body is not None and not incoming.body.whole:
+            return await incoming.body.rest(self.guard.linger_s if kept else _UNASKED_S) and kept
         return kept
 
 
-def _written(one: IncomingRequest, response: Response, *, kept: bool) -> bytes:
+def _written(incoming: IncomingRequest, response: Response, *, kept: bool) -> bytes:
     try:
-        return whole_response(one, response, kept=kept)
+        return whole_response(incoming, response, kept=kept)
     except ValueError:
         _logger.exception("defect", part="an answer's head")
         msg = "this is a defect of the service, not of the request; it was logged"
-        return whole_response(one, problem_response(Problem("internal", msg)), kept=kept)
+        return whole_response(incoming, problem_response(Problem("internal", msg)), kept=kept)

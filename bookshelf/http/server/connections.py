@@ -1,6 +1,6 @@
-"""Who is connected to a port: how many, from where, and who is too slow.
+"""The connections of one port: counts them, applies the connection limits, and checks for slow clients.
 
-Slowness is looked for by one task in rounds, so that a request pays for no timer.
+One task checks all connections at intervals, so that no request needs a timer of its own.
 """
 
 import asyncio
@@ -13,25 +13,25 @@ from bookshelf.http.limits import ConnectionLimits
 
 
 class WatchedConnection(Protocol):
-    """A connection."""
+    """A connection as `Connections` sees it."""
 
     peer: str
 
     def shut(self) -> None:
-        """Close it if nothing is under way."""
+        """Close the connection if no request is under way."""
 
     def abort(self) -> None:
-        """End it, whatever is under way."""
+        """Close the connection at once, also with a request under way."""
 
     def look(self, now: float) -> None:
-        """Cut it off if it takes longer than it may."""
+        """Close the connection if its client is slower than the limits allow."""
 
 
 class Connections:
-    """The connections of one port. `cancels`: a request whose client goes away is not worked on any more.
+    """The connections of one port. `cancels`: a request is cancelled when its client disconnects.
 
-    `working`: those with a request under way, also when their client has gone. `leaving`: each ends with its
-    next answer.
+    `working`: connections with a request under way, also if the client has disconnected. `leaving`: True
+    while the server drains; each connection then closes after its next response.
     """
 
     def __init__(self, guard: ConnectionLimits, *, cancels: bool = False) -> None:
@@ -43,70 +43,70 @@ class Connections:
         self._all: set[WatchedConnection] = set()
         self._each: Counter[str] = Counter()
         self.refused = 0
-        #: Those beyond the limits that may ask for health or metrics.
+        #: Connections beyond the limits, which may request health or metrics.
         self.spare: set[WatchedConnection] = set()
 
     def __len__(self) -> int:
-        """Return how many there are."""
+        """Return the number of open connections."""
         return len(self._all)
 
     def __iter__(self) -> Iterator[WatchedConnection]:
-        """Go through those that are there now."""
+        """Iterate over a copy of the open connections."""
         return iter(tuple(self._all))
 
-    def enter(self, one: WatchedConnection) -> bool:
-        """Take a connection in; return whether it may stay, if only as a spare one."""
-        self._all.add(one)
-        self._each[one.peer] += 1
+    def enter(self, connection: WatchedConnection) -> bool:
+        """Add a connection; return False if the connection limits are reached and no spare one is free."""
+        self._all.add(connection)
+        self._each[connection.peer] += 1
         guard = self.guard
         fits = not guard.connections or len(self._all) <= guard.connections
-        fits = fits and (not guard.connections_each or self._each[one.peer] <= guard.connections_each)
+        fits = fits and (not guard.connections_each or self._each[connection.peer] <= guard.connections_each)
         if not fits and len(self.spare) < guard.spare:
-            self.spare.add(one)
+            self.spare.add(connection)
             return True
         self.refused += not fits
         return fits
 
-    def leave(self, one: WatchedConnection) -> None:
-        """Forget a connection."""
-        if one in self._all:
-            self._all.remove(one)
-            self.spare.discard(one)
-            self._each[one.peer] -= 1
-            if not self._each[one.peer]:
-                del self._each[one.peer]
+    def leave(self, connection: WatchedConnection) -> None:
+        """Remove a closed connection."""
+        if connection in self._all:
+            self._all.remove(connection)
+            self.spare.discard(connection)
+            self._each[connection.peer] -= 1
+            if not self._each[connection.peer]:
+                del self._each[connection.peer]
             self._ended.set()
 
-    def done(self, one: WatchedConnection) -> None:
-        """Note that nothing is under way on it."""
-        self.working.discard(one)
+    def done(self, connection: WatchedConnection) -> None:
+        """Note that the connection has no request under way."""
+        self.working.discard(connection)
         self._ended.set()
 
     async def end(self, drain_s: float) -> None:
-        """Let what is under way end, and end what has not by then."""
+        """Drain: wait up to `drain_s` for requests under way, then close the remaining connections."""
         self.leaving = True
         for _ in range(2):
-            await asyncio.sleep(0)  # sleep: a turn of the loop, in which what was sent by now is read
-        for one in self:
-            one.shut()
+            await asyncio.sleep(0)  # sleep: one iteration of the loop, which reads bytes that have arrived
+        for connection in self:
+            connection.shut()
         with contextlib.suppress(TimeoutError):
             async with asyncio.timeout(drain_s):
-                await self._no_one()
-        for one in {*self, *self.working}:
-            one.abort()
-        await self._no_one()
+                await self._all_closed()
+        for connection in {*self, *self.working}:
+            connection.abort()
+        await self._all_closed()
 
-    async def _no_one(self) -> None:
+    async def _all_closed(self) -> None:
         while self._all or self.working:
             self._ended.clear()
             await self._ended.wait()
 
     async def watch(self) -> None:
-        """Look at all of them, for ever, some times in each span that may pass."""
+        """Check all connections for slow clients until cancelled, five times in the shortest limit."""
         guard = self.guard
         round_s = min(guard.head_s, guard.unread_s, guard.idle_s) / 5
         while True:
             await asyncio.sleep(round_s)  # sleep: between two rounds
             now = asyncio.get_running_loop().time()
-            for one in self:
-                one.look(now)
+            for connection in self:
+                connection.look(now)

@@ -1,15 +1,15 @@
-"""The sending half of a connection, and the clock of a client that does not read."""
+"""The writing half of a server connection: backpressure, and the detection of clients that do not read."""
 
 import asyncio
 from typing import cast
 
 from bookshelf.http.limits import ConnectionLimits
 
-_GONE = "the client has gone"
+_GONE = "the client has disconnected"
 
 
 class WriteProtocol(asyncio.Protocol):
-    """Sends as fast as the client takes it."""
+    """Sends bytes as fast as the client reads them."""
 
     def __init__(self, guard: ConnectionLimits) -> None:
         self.guard = guard
@@ -22,30 +22,30 @@ class WriteProtocol(asyncio.Protocol):
         self._full = False
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        """Keep who is there: one question to the system a connection, not one a request."""
+        """Store the transport and the client's address, which costs a system call once per connection."""
         self._wire = cast("asyncio.Transport", transport)
         name = transport.get_extra_info("peername")
         self.peer = str(name[0]) if isinstance(name, tuple) else ""
         self.secure = transport.get_extra_info("sslcontext") is not None
 
     def connection_lost(self, exc: Exception | None) -> None:  # noqa: ARG002 (why does not matter)
-        """Note that no one is there any more."""
+        """Drop the transport and end the wait of `send`."""
         self._wire = None
         self.resume_writing()
 
     def pause_writing(self) -> None:
-        """Have those who send wait."""
+        """Make `send` wait."""
         self._full = True
 
     def resume_writing(self) -> None:
-        """Have them go on: the client takes what it is sent."""
+        """End the wait of `send`: the client has read enough."""
         self._full = False
         self._unread.flowed()
         if self._room is not None and not self._room.done():
             self._room.set_result(None)
 
     async def send(self, content: bytes) -> None:
-        """Send, and wait until more may follow. Raises `ConnectionResetError` if the client has gone."""
+        """Send bytes and wait while the buffer is full. Raises `ConnectionResetError` if disconnected."""
         if self._wire is None or self._wire.is_closing():
             raise ConnectionResetError(_GONE)
         self._wire.write(content)
@@ -56,12 +56,12 @@ class WriteProtocol(asyncio.Protocol):
                 raise ConnectionResetError(_GONE)
 
     def hang_up(self) -> None:
-        """Close at once: nothing that is still to be sent is worth waiting for."""
+        """Close the connection at once and discard unsent bytes."""
         if self._wire is not None:
             self._wire.abort()
 
     def part(self, within_s: float) -> None:
-        """Close once the client has, or soon: closed with something unread, the last word would be lost."""
+        """Close after `within_s`: closing with unread bytes of the client could lose the last response."""
         wire = self._wire
         if wire is not None and wire.can_write_eof():
             wire.write_eof()
@@ -71,7 +71,7 @@ class WriteProtocol(asyncio.Protocol):
 
 
 class WriteStallTimer:
-    """The slow reader's clock. It begins anew whenever nothing is left, or enough has gone."""
+    """Measures how long unsent bytes have waited; restarts when all or enough of them were sent."""
 
     __slots__ = ("_guard", "_left", "_since")
 
@@ -81,11 +81,11 @@ class WriteStallTimer:
         self._left = 0
 
     def flowed(self) -> None:
-        """Note that much was taken just now."""
+        """Restart the measurement, because the client has just read much."""
         self._since = None
 
     def too_long(self, left: int, now: float) -> bool:
-        """Return whether so many bytes have been left for too long."""
+        """Return True if the client reads too slowly, with `left` bytes unsent at the time `now`."""
         if not left:
             self._since = None
         elif self._since is None:

@@ -1,4 +1,4 @@
-"""A request's body as it arrives: a bounded buffer between the socket and the handler."""
+"""Buffers a request's body between the socket and the handler, within a limit."""
 
 import asyncio
 from collections import deque
@@ -7,12 +7,12 @@ from collections.abc import AsyncIterator, Callable
 from bookshelf.http.limits import ConnectionLimits
 from bookshelf.http.message import BrokenBody, TooLarge, gather
 
-#: How many may wait, above which no more is taken from the socket.
+#: Buffered bytes above which the connection stops reading from its socket.
 _FULL_BYTES = 64 << 10
 
 
 class ByteBuffer:
-    """They are kept in pieces, and read in one. `flow` is called when there may be room for more again."""
+    """A buffer that keeps pieces and returns them joined. `flow` is called after the buffer was emptied."""
 
     __slots__ = ("_flow", "_pieces", "_waiting")
 
@@ -23,16 +23,16 @@ class ByteBuffer:
 
     @property
     def full(self) -> bool:
-        """Whether no more should come just now."""
+        """True if the connection should stop reading for now."""
         return self._waiting > _FULL_BYTES
 
     def keep(self, piece: bytes) -> None:
-        """Take a piece in."""
+        """Add a piece."""
         self._pieces.append(piece)
         self._waiting += len(piece)
 
     def taken(self) -> bytes:
-        """Return what has come and was not read."""
+        """Return the buffered bytes and empty the buffer."""
         content = b"".join(self._pieces)
         self._pieces.clear()
         self._waiting = 0
@@ -41,13 +41,13 @@ class ByteBuffer:
 
 
 class RequestBody(ByteBuffer):
-    """What the connection feeds and the handler reads. Compressed bytes are left as they are.
+    """A request's body: the connection feeds it and the handler reads it. It decompresses nothing.
 
-    `invite` is called when a client that waits to be told that its body is wanted is to be told so.
+    `invite` sends `100 Continue`; it is called before the first read if the client waits for that.
     """
 
     __slots__ = (
-        *("_deaf", "_ended", "_fault", "_guard", "_invite", "_read", "_size", "_waited_s", "_waiter"),
+        *("_discards", "_ended", "_fault", "_guard", "_invite", "_read", "_size", "_waited_s", "_waiter"),
         "most",
     )
 
@@ -61,41 +61,41 @@ class RequestBody(ByteBuffer):
         self._waited_s = 0.0
         self._waiter: asyncio.Future[None] | None = None
         self._fault: BrokenBody | None = None
-        self._ended = self._deaf = False
-        #: Bytes of it that may come; 0 for any number.
+        self._ended = self._discards = False
+        #: The most bytes of the body; 0 for no limit.
         self.most = 0
 
     @property
     def uninvited(self) -> bool:
-        """Whether the client still waits to be told that this is wanted."""
+        """True if the client still waits for `100 Continue`."""
         return self._invite is not None and not self._ended
 
     @property
     def whole(self) -> bool:
-        """Whether all of it has come."""
+        """True if the whole body has arrived."""
         return self._ended
 
     def feed(self, piece: bytes) -> None:
-        """Take a piece in."""
+        """Add an arrived piece, unless the rest is being discarded."""
         self._size += len(piece)
-        if not self._deaf:
+        if not self._discards:
             self.keep(piece)
             self._wake()
 
     def finish(self) -> None:
-        """Note that this was all."""
+        """Note the end of the body."""
         self._ended = True
         self._wake()
 
     def break_off(self) -> None:
-        """Note that no more comes, although there should."""
+        """Note that the connection ended before the body did."""
         if not self._ended:
             self._fault = self._fault or BrokenBody("the body did not come to its end")
             self._wake()
 
     async def rest(self, within_s: float) -> bool:
-        """Let what still comes go by; return whether its end came in time."""
-        self._deaf = True
+        """Discard the rest of the body; return True if its end arrived within `within_s`."""
+        self._discards = True
         self.taken()
         try:
             async with asyncio.timeout(within_s):
@@ -106,11 +106,11 @@ class RequestBody(ByteBuffer):
         return self._ended
 
     async def read(self, limit: int) -> bytes:
-        """Return all of it."""
+        """Return the whole body. Raises `TooLarge`, `BrokenBody`."""
         return await gather(self.stream(), limit)
 
     async def stream(self) -> AsyncIterator[bytes]:
-        """Yield it piece by piece. Raises `BrokenBody`, and `TooLarge` once more has come than may."""
+        """Yield the body piece by piece. Raises `BrokenBody`, and `TooLarge` beyond `most` bytes."""
         while self._pieces or not self._ended:
             if not self._pieces:
                 await self._await_piece()

@@ -17,9 +17,9 @@ _MALFORMED = "the request is not HTTP/1.1, or has more headers than are taken"
 
 
 class RequestParser:
-    """The parser's listener. What it has read is in `arrived`, in order; the last of them may still come in.
+    """Collects requests in `arrived`, in order; the body of the last one may still be arriving.
 
-    `heading`: whether a head has begun and not ended. `flow` and `invite`: see `RequestBody`.
+    `heading`: True while a request's head is being read. `flow` and `invite`: see `RequestBody`.
     """
 
     __slots__ = (
@@ -39,19 +39,19 @@ class RequestParser:
         self._size = 0
         self.arrived: deque[IncomingRequest] = deque()
         self.heading = False
-        #: Whether nothing more is read: the client said so, or was not understood.
+        #: True if nothing more is read: the client has disconnected, or a request was refused.
         self.over = False
 
     @property
     def full(self) -> bool:
-        """Whether no more should come just now."""
+        """True if the connection should stop reading for now."""
         if self.arrived:
             return True
         body = self._body or self._tunnel
         return body is not None and body.full
 
     def feed(self, data: bytes) -> None:
-        """Read on. What cannot be read ends up in `arrived` too, as a refusal."""
+        """Parse received bytes. An invalid request is added to `arrived` too, as a refusal."""
         if self._tunnel is not None:
             self._tunnel.feed(data)
         elif not self.over:
@@ -73,7 +73,7 @@ class RequestParser:
                 self._refuse(_too_large())
 
     def _switch(self, rest: bytes) -> None:
-        """Go on behind a request that asks for another protocol: HTTP it is, until someone agrees."""
+        """Continue after a request for an upgrade; without a tunnel the bytes after it are parsed as HTTP."""
         self._parser = HttpRequestParser(self)
         if self.arrived and isinstance(self.arrived[-1].body, UpgradedStream):
             self._tunnel = self.arrived[-1].body
@@ -81,13 +81,13 @@ class RequestParser:
             self.feed(rest)
 
     def decline(self, tunnel: UpgradedStream) -> None:
-        """Take what came behind a request for a tunnel as HTTP: no one agreed to it."""
+        """Parse the bytes after a request for an upgrade as HTTP, because the handler has declined it."""
         if tunnel is self._tunnel:
             self._tunnel = None
             self.feed(tunnel.taken())
 
     def break_off(self) -> None:
-        """Note that the client has gone."""
+        """Note that the client has disconnected."""
         self.over = True
         body = self._body or self._tunnel
         if body is not None:
@@ -100,26 +100,26 @@ class RequestParser:
         problem = fault if isinstance(fault, Problem) else Problem("malformed", _MALFORMED)
         if self._body is None:
             self.arrived.append(refused_request(problem))
-        elif self.arrived:  # no one has begun with it
+        elif self.arrived:  # its handling has not begun
             self.arrived[-1] = refused_request(problem)
         else:
             self._body.break_off()
 
     def on_message_begin(self) -> None:
-        """Begin a head."""
+        """Start a request's head."""
         self._fields = []
         self._target = b""
         self._size = 0
         self.heading = True
 
     def on_url(self, part: bytes) -> None:
-        """Take a part of the target in."""
+        """Add a part of the target. Raises `Problem`."""
         self._target += part
         if len(self._target) > self._guard.line:
             raise _too_large()
 
     def on_header(self, name: bytes, value: bytes) -> None:
-        """Take a header in; one that comes behind a chunked body is let be."""
+        """Add a header. Trailers, which follow a chunked body, are ignored. Raises `Problem`."""
         if not self.heading:
             return
         if len(name) > self._guard.field or len(value) > self._guard.field:
@@ -129,7 +129,7 @@ class RequestParser:
             raise Problem("malformed", _MALFORMED)
 
     def on_headers_complete(self) -> None:
-        """Judge the head."""
+        """Check the head and add its request to `arrived`. Raises `Problem`."""
         self.heading = False
         parser = self._parser
         headers = CIMultiDict(self._fields)
@@ -138,23 +138,24 @@ class RequestParser:
         if wrong is not None:
             raise Problem("malformed", wrong)
         kept = parser.should_keep_alive()
-        one = IncomingRequest(method, self._target.decode("ascii"), int(version == "1.1"), headers, kept=kept)
+        target, minor = self._target.decode("ascii"), int(version == "1.1")
+        incoming = IncomingRequest(method, target, minor, headers, kept=kept)
         if "Transfer-Encoding" in headers or headers.get("Content-Length", "0") != "0":
             waits = headers.get("Expect", "").lower() == "100-continue"
-            one.body = self._body = RequestBody(self._guard, self._flow, self._invite if waits else None)
+            incoming.body = self._body = RequestBody(self._guard, self._flow, self._invite if waits else None)
         elif (
             parser.should_upgrade() and headers.get("Upgrade", "").lower() == "websocket" and method == "GET"
         ):
-            one.body = UpgradedStream(self._flow)
-        self.arrived.append(one)
+            incoming.body = UpgradedStream(self._flow)
+        self.arrived.append(incoming)
 
     def on_body(self, piece: bytes) -> None:
-        """Pass a piece of the body on."""
+        """Add a piece to the body."""
         if self._body is not None:
             self._body.feed(piece)
 
     def on_message_complete(self) -> None:
-        """Note that all of it is here."""
+        """Note the end of the request."""
         if self._body is not None:
             self._body.finish()
             self._body = None
@@ -164,13 +165,13 @@ def _too_large() -> Problem:
     return Problem("head-too-large", "the target or a header is longer than is taken")
 
 
-#: RFC 3986's host and port, without what only a user's name could have.
+#: The characters of RFC 3986's host and port.
 _HOST_FORM = re.compile(r"[A-Za-z0-9._\-\[\]:%]{0,260}")
 _VERSIONS = frozenset({"1.1", "1.0"})
 
 
 def find_ambiguity(method: str, version: str, headers: CIMultiDict[str]) -> str | None:
-    """Return what is wrong with a request's head; None for nothing (RFC 9112, 3.2 and 6.1)."""
+    """Return why a request's head is ambiguous or invalid; None if it is not (RFC 9112, 3.2 and 6.1)."""
     if version not in _VERSIONS:
         return "HTTP/1.1 is spoken here"
     if method == "CONNECT":
@@ -195,9 +196,10 @@ _EMPTY = BytesBody()
 
 
 class IncomingRequest:
-    """Its head, and its body as far as it has come; or the problem that is said instead, the last word.
+    """A parsed request head and its body, which may still be arriving, or the refusal of an invalid request.
 
-    `body`: None for none. `minor`: of HTTP/1. `kept`: whether the client means to send another.
+    `body`: None if there is none. `minor`: the minor version of HTTP/1. `kept`: True if the client keeps the
+    connection open for another request. After a refusal the connection closes.
     """
 
     __slots__ = ("body", "headers", "kept", "method", "minor", "refusal", "target")
@@ -214,7 +216,7 @@ class IncomingRequest:
         self.refusal: Problem | None = None
 
     def request(self, peer: str, *, secure: bool) -> Request:
-        """Return it as handlers know it: a body that is here whole is bytes."""
+        """Return the request for a handler; a body that has arrived completely is a `BytesBody`."""
         body: Body = _EMPTY if self.body is None else self.body
         if isinstance(body, RequestBody) and body.whole:
             body = BytesBody(body.taken())
@@ -222,12 +224,12 @@ class IncomingRequest:
 
     @property
     def uninvited(self) -> bool:
-        """Whether the client still waits to be told that its body is wanted."""
+        """True if the client still waits for `100 Continue`."""
         return isinstance(self.body, RequestBody) and self.body.uninvited
 
 
 def refused_request(problem: Problem) -> IncomingRequest:
-    """Return what stands for a request that was not understood."""
-    arrival = IncomingRequest("", "", 1, CIMultiDict(), kept=False)
-    arrival.refusal = problem
-    return arrival
+    """Return an entry of `arrived` for an invalid request, with the problem to answer."""
+    incoming = IncomingRequest("", "", 1, CIMultiDict(), kept=False)
+    incoming.refusal = problem
+    return incoming

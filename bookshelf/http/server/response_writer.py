@@ -1,4 +1,4 @@
-"""Writes responses: whole ones in one send, streamed ones by length or in chunks."""
+"""Writes responses: complete ones with one write, streamed ones by length or in chunks."""
 
 import time
 from collections.abc import AsyncIterator, Mapping
@@ -12,12 +12,12 @@ from bookshelf.http.server.protocol import WriteProtocol
 from bookshelf.http.server.request_parser import IncomingRequest
 
 _PHRASES = {status.value: f"{status.value} {status.phrase}" for status in HTTPStatus}
-#: These never have a body (RFC 9110, 15.3.5 and 15.4.5), nor has what answers a HEAD.
+#: Statuses whose responses have no body (RFC 9110, 15.3.5 and 15.4.5); a response to HEAD has none either.
 _NO_BODY = frozenset({204, 304})
 
 
 class _Stamp:
-    """The lines that every answer has: the date, written once a second, and who says it."""
+    """The headers of every response: `Date`, formatted once a second, and `Server`."""
 
     def __init__(self) -> None:
         self._second = 0
@@ -35,25 +35,25 @@ _stamp = _Stamp()
 
 
 def bodiless(arrival: IncomingRequest, response: Response) -> bool:
-    """Whether nothing may follow the head."""
+    """Return True if the response has no body after its head."""
     return response.status in _NO_BODY or arrival.method == "HEAD"
 
 
 def whole_response(arrival: IncomingRequest, response: Response, *, kept: bool) -> bytes:
-    """Return an answer whose bytes are all here. Raises `Unwritable`."""
+    """Encode a response whose body is bytes. Raises `InvalidHeader`."""
     content = response.body
     assert isinstance(content, bytes)  # noqa: S101 (the caller looked)
     framing = ""
     if response.status not in _NO_BODY and "Content-Length" not in response.headers:
         framing = f"Content-Length: {len(content)}\r\n"
-    said = response_head(arrival, response.status, response.headers, framing, kept=kept)
-    return said if bodiless(arrival, response) else said + content
+    head = response_head(arrival, response.status, response.headers, framing, kept=kept)
+    return head if bodiless(arrival, response) else head + content
 
 
 def response_head(
     arrival: IncomingRequest, status: int, headers: Mapping[str, str], framing: str, *, kept: bool
 ) -> bytes:
-    """Return an answer's head. Raises `Unwritable`."""
+    """Encode a response's head. Raises `InvalidHeader`."""
     lines = [f"HTTP/1.{arrival.minor} {_PHRASES[status]}"]
     lines += [f"{name}: {value}" for name, value in headers.items()]
     stays = "" if kept and arrival.minor else f"Connection: {'keep-alive' if kept else 'close'}\r\n"
@@ -63,10 +63,10 @@ def response_head(
 async def write_streamed(
     wire: WriteProtocol, arrival: IncomingRequest, response: Response, *, kept: bool
 ) -> bool:
-    """Send an answer as its pieces come; return whether another may follow it.
+    """Send a response piece by piece; return True if another can follow it on this connection.
 
-    Raises `ConnectionResetError` when they break off: the status is sent, and only a cut connection still
-    tells the client that this is not all.
+    Raises `ConnectionResetError` if the body fails: the status is sent already, so only a closed connection
+    shows the client that the response is incomplete.
     """
     assert not isinstance(response.body, bytes)  # noqa: S101 (the caller looked)
     length = _body_length(response)
@@ -89,8 +89,8 @@ async def write_streamed(
 
 
 def _body_length(response: Response) -> int | None:
-    said = response.headers.get("Content-Length")
-    return None if said is None else int(said)
+    length = response.headers.get("Content-Length")
+    return None if length is None else int(length)
 
 
 async def _write_chunks(wire: WriteProtocol, pieces: AsyncIterator[bytes]) -> None:
@@ -109,11 +109,11 @@ async def _write_plain(wire: WriteProtocol, pieces: AsyncIterator[bytes], length
                 break
         await wire.send(piece)
     if left:
-        raise BrokenBody("the body is not as long as it was said to be")
+        raise BrokenBody("the body is shorter than its Content-Length")
 
 
 async def write_switched(wire: WriteProtocol, arrival: IncomingRequest, response: Response) -> None:
-    """Send what comes, framed by no one, until either side closes: the connection is a tunnel now."""
+    """Send a 101 and then the bytes of the tunnel, unframed, until either side closes."""
     named = CIMultiDict(response.headers)
     named["Connection"] = "Upgrade"
     assert not isinstance(response.body, bytes)  # noqa: S101 (a tunnel's never is)

@@ -1,4 +1,4 @@
-"""A handler behind a real port."""
+"""HTTP server: listens on a port and passes requests to a handler."""
 
 import asyncio
 import errno
@@ -13,12 +13,12 @@ from bookshelf.http.request_check import CheckedHandler, RequestCheck
 from bookshelf.http.server.connection import ServerConnection
 from bookshelf.http.server.connections import Connections
 
-#: Connections that the system has ready and that were not taken yet.
+#: Established connections that may wait to be accepted.
 _BACKLOG = 1024
 
 
 class PortTaken(Exception):
-    """The port cannot be listened on; says which, and why."""
+    """The port cannot be listened on; the message has the port and the reason."""
 
     def __init__(self, host: str, port: int, fault: OSError) -> None:
         taken = fault.errno == errno.EADDRINUSE
@@ -27,10 +27,10 @@ class PortTaken(Exception):
 
 
 class HttpServer:
-    """Serves a handler on host and port; port 0 takes any free one.
+    """Serves a handler on host and port; port 0 means any free port.
 
-    `cancels`: a request whose client goes away is not worked on any more. `allowed_hosts`: names that it is
-    called by, beside the usual ones; None if the handler checks where requests come from itself.
+    `cancels`: a request is cancelled when its client disconnects. `allowed_hosts`: names that `Host` may
+    have beside the usual ones; None if the handler checks requests itself.
     """
 
     def __init__(  # noqa: PLR0913 (each is a property of the port)
@@ -55,7 +55,7 @@ class HttpServer:
         self._watch: asyncio.Task[None] | None = None
 
     async def start(self, *, shared: bool = False) -> None:
-        """Listen; `shared`: with other processes, among whom the system shares connections out.
+        """Listen on the port. `shared`: together with other processes; the system distributes connections.
 
         Raises `PortTaken`.
         """
@@ -82,11 +82,11 @@ class HttpServer:
         return {"ssl_handshake_timeout": self.connections.guard.head_s} if self._tls is not None else {}
 
     def leave(self) -> None:
-        """Have each connection end with its next answer, which says so: clients go elsewhere unharmed."""
+        """Close each connection after its next response, which announces it with `Connection: close`."""
         self.connections.leaving = True
 
     async def stop(self, drain_s: float = 5.0) -> None:
-        """Take no more connections, let requests under way end, then close."""
+        """Accept no more connections, wait up to `drain_s` for requests under way, then close."""
         if self._listener is None:
             return
         self._listener.close()
@@ -99,5 +99,5 @@ def free_port(host: str = "127.0.0.1") -> int:
     """Return a port that was free a moment ago."""
     with socket.socket() as probe:
         probe.bind((host, 0))
-        found: int = probe.getsockname()[1]
-        return found
+        port: int = probe.getsockname()[1]
+        return port

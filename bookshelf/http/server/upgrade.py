@@ -1,4 +1,4 @@
-"""A connection that has stopped speaking HTTP: bytes both ways until either side closes (RFC 9110, 7.8)."""
+"""The client's bytes after a request to upgrade the connection to a tunnel (RFC 9110, 7.8)."""
 
 import asyncio
 from collections.abc import AsyncIterator, Callable
@@ -7,7 +7,7 @@ from bookshelf.http.server.request_body import ByteBuffer
 
 
 class UpgradedStream(ByteBuffer):
-    """What the client says, as a body. It is for the service once that has agreed, and HTTP if it has not."""
+    """Bytes after an Upgrade request: for the service if it answers 101, otherwise parsed as HTTP again."""
 
     def __init__(self, flow: Callable[[], None]) -> None:
         super().__init__(flow)
@@ -15,11 +15,11 @@ class UpgradedStream(ByteBuffer):
         self._ended = False
 
     async def read(self, limit: int) -> bytes:  # noqa: ARG002 (nothing is never too much)
-        """Return nothing: until it is agreed to, this is a GET without a body."""
+        """Return no bytes: before the upgrade is accepted, the request is a GET without a body."""
         return b""
 
     async def stream(self) -> AsyncIterator[bytes]:
-        """Yield what comes, until the client closes."""
+        """Yield the client's bytes until it disconnects."""
         while True:
             while self._pieces:
                 yield self.taken()
@@ -29,11 +29,11 @@ class UpgradedStream(ByteBuffer):
             await self._some.wait()
 
     def feed(self, data: bytes) -> None:
-        """Take what the client said."""
+        """Add received bytes."""
         self.keep(data)
         self._some.set()
 
     def break_off(self) -> None:
-        """Note that the client has gone."""
+        """Note that the client has disconnected."""
         self._ended = True
         self._some.set()

@@ -1,6 +1,7 @@
-"""How a group divides a topic: evenly, and each member keeps what it had, for its state is still warm.
+"""Sticky partition assignor: divides a topic evenly and leaves members the partitions that they had.
 
-aiokafka's own sticky assignor keeps its memory in the class, for every member of a process at once.
+A member still has the state of its former partitions in memory. aiokafka's own sticky assignor keeps the
+former partitions in the class, where all members of a process would share them.
 """
 
 from collections.abc import Iterable, Mapping, Sequence
@@ -14,26 +15,26 @@ _decode = msgspec.json.Decoder(list[int]).decode
 
 
 def shares(claims: Mapping[str, Sequence[int]], partitions: Iterable[int]) -> dict[str, list[int]]:
-    """Divide the partitions among the members, who claim what they had before.
+    """Divide the partitions among the members; each claims the partitions that it had before.
 
-    No member has more than one partition more than another; a claim of two goes to one of them.
+    No member gets more than one partition more than another. A partition that two members claim goes to one.
     """
     free = set(partitions)
     each, over = divmod(len(free), len(claims))
     given: dict[str, list[int]] = {}
-    # who claims most keeps one of those that are over: fewest move
-    for member in sorted(claims, key=lambda one: (-len(claims[one]), one)):
+    # members with the most claims get the surplus partitions, so that the fewest partitions move
+    for member in sorted(claims, key=lambda name: (-len(claims[name]), name)):
         most = each + (over > 0)
         given[member] = [p for p in sorted(claims[member]) if p in free][:most]
         over -= len(given[member]) > each
         free.difference_update(given[member])
     for partition in sorted(free):
-        given[min(given, key=lambda one: (len(given[one]), one))].append(partition)
+        given[min(given, key=lambda name: (len(given[name]), name))].append(partition)
     return given
 
 
 class Assignor:
-    """One member's part: it claims what it was given the last time, and divides when it leads the group."""
+    """One member's assignor: claims the member's last partitions, and assigns for all if it is the leader."""
 
     name = "bookshelf"
     version = 0
@@ -42,17 +43,17 @@ class Assignor:
         self._mine: list[int] = []
 
     def metadata(self, topics: Iterable[str]) -> ConsumerProtocolMemberMetadata:
-        """Return what the member says of itself when it joins."""
+        """Return the metadata with which the member joins: its topics and its last partitions."""
         return ConsumerProtocolMemberMetadata(self.version, list(topics), _encode(self._mine))
 
     def assign(
         self, cluster: ClusterMetadata, members: Mapping[str, ConsumerProtocolMemberMetadata]
     ) -> dict[str, ConsumerProtocolMemberAssignment]:
-        """Divide each topic among those who want it, as the leader."""
+        """Divide each topic among the members that subscribe to it; called on the group's leader."""
         given: dict[str, list[tuple[str, list[int]]]] = {member: [] for member in members}
-        for topic in sorted({topic for one in members.values() for topic in one.subscription}):
-            wanting = {member: one for member, one in members.items() if topic in one.subscription}
-            claims = {member: _claimed(one.user_data) for member, one in wanting.items()}
+        for topic in sorted({topic for metadata in members.values() for topic in metadata.subscription}):
+            wanting = {name: metadata for name, metadata in members.items() if topic in metadata.subscription}
+            claims = {name: _claimed(metadata.user_data) for name, metadata in wanting.items()}
             for member, share in shares(claims, cluster.partitions_for_topic(topic) or ()).items():
                 given[member].append((topic, sorted(share)))
         return {
@@ -61,12 +62,12 @@ class Assignor:
         }
 
     def on_assignment(self, assignment: ConsumerProtocolMemberAssignment) -> None:
-        """Remember what is ours now."""
+        """Remember the partitions that the member has now."""
         self._mine = [where.partition for where in assignment.partitions()]
 
 
-def _claimed(said: bytes | None) -> list[int]:
+def _claimed(user_data: bytes | None) -> list[int]:
     try:
-        return _decode(said or b"[]")
+        return _decode(user_data or b"[]")
     except msgspec.DecodeError:
         return []

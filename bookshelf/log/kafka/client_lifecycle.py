@@ -1,4 +1,4 @@
-"""Starting aiokafka's clients, and letting go of them in whatever state, a broker answering or not."""
+"""Starts aiokafka's clients, and stops them in any state, whether or not a broker answers."""
 
 import asyncio
 import contextlib
@@ -17,9 +17,9 @@ _starting: "WeakKeyDictionary[Any, asyncio.Task[None]]" = WeakKeyDictionary()
 
 
 async def start_client(client: Any) -> None:  # noqa: ANN401 (aiokafka has no types)
-    """Start a producer or a consumer. Who is cancelled meanwhile lets go of it, and that waits for the start.
+    """Start a producer or a consumer. If the caller is cancelled, the start itself still continues.
 
-    A start that is cancelled itself leaves the connection open that it began with.
+    Stopping the client waits for it: a start that is cancelled would leave its connection open.
     """
     starting = _starting[client] = asyncio.create_task(client.start())
     ignore_result(starting)
@@ -27,16 +27,17 @@ async def start_client(client: Any) -> None:  # noqa: ANN401 (aiokafka has no ty
 
 
 def ignore_result(future: "asyncio.Future[Any]") -> None:
-    """Take a future's fault, which is told elsewhere too, so that asyncio does not call it unheard."""
+    """Retrieve a future's exception, which is reported elsewhere too, so that asyncio does not log it."""
     future.add_done_callback(lambda done: done.cancelled() or done.exception())
 
 
 async def stop_producer(producer: AIOKafkaProducer) -> None:
-    """Stop a producer, without sending what it still has: an open transaction is never ended by us."""
+    """Stop a producer without sending its queued records and without ending an open transaction."""
     waiting = producer._message_accumulator  # noqa: SLF001 (stop() would wait for what is in it)
     waiting.fail_all(errors.ProducerClosed())
-    for batch in [one for batches in waiting._batches.values() for one in batches]:  # noqa: SLF001 (as above)
-        ignore_result(batch._drain_waiter)  # noqa: SLF001 (it fails too, and no one looks)
+    queued = [batch for batches in waiting._batches.values() for batch in batches]  # noqa: SLF001 (as above)
+    for batch in queued:
+        ignore_result(batch._drain_waiter)  # noqa: SLF001 (it fails too, and nothing awaits it)
     await _stop(producer, producer.client)
 
 
@@ -53,7 +54,7 @@ async def _stop(stops: Any, client: Any) -> None:  # noqa: ANN401 (aiokafka has 
     ignore_result(stopping)
     done, _ = await asyncio.wait({stopping}, timeout=_POLITE_S)
     if not done:
-        await client.close()  # what it waits for fails at once, and would be tried again for ever
+        await client.close()  # its requests then fail at once; it would retry them without end otherwise
         stopping.cancel()
         done, _ = await asyncio.wait({stopping}, timeout=_CUT_S)
     if not done:

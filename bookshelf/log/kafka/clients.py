@@ -1,4 +1,4 @@
-"""The one place where Kafka clients are made: none of the library's unsafe defaults leaves here."""
+"""Creates all Kafka clients, with safe settings in place of aiokafka's defaults."""
 
 import asyncio
 import logging
@@ -17,39 +17,39 @@ from bookshelf.log.kafka.assignor import Assignor
 from bookshelf.log.kafka.settings import KafkaSettings
 from bookshelf.log.port import LogFault
 
-#: Seconds for which the same complaint is only counted.
+#: Seconds in which further errors of the same kind are only counted.
 _QUIET_S = 10.0
 _logger = structlog.get_logger(__name__)
 
 
 class _LogFilter(logging.Handler):
-    """Errors become warnings, once in a while; what is less is said for debugging."""
+    """Logs aiokafka's errors as warnings, at most one of a kind in ten seconds, the rest at level debug."""
 
     def __init__(self) -> None:
         super().__init__(logging.WARNING)
-        self._said: dict[str, float] = {}
+        self._logged: dict[str, float] = {}
         self._kept: dict[str, int] = {}
 
     def emit(self, record: logging.LogRecord) -> None:
-        """Pass a line on, or count it."""
-        said = " ".join(record.getMessage().split())
+        """Log a line, or count it."""
+        text = " ".join(record.getMessage().split())
         if record.levelno < logging.ERROR:
-            _logger.debug("kafka-client", said=said)
+            _logger.debug("kafka-client", said=text)
             return
         kind, now = str(record.msg), time.monotonic()
-        if now - self._said.get(kind, -_QUIET_S) < _QUIET_S:
+        if now - self._logged.get(kind, -_QUIET_S) < _QUIET_S:
             self._kept[kind] = self._kept.get(kind, 0) + 1
             return
-        self._said[kind] = now
+        self._logged[kind] = now
         why = record.exc_info and repr(record.exc_info[1])
-        _logger.warning("kafka-client", said=said, why=why, kept_back=self._kept.pop(kind, 0))
+        _logger.warning("kafka-client", said=text, why=why, kept_back=self._kept.pop(kind, 0))
 
 
 _FILTER = _LogFilter()
 
 
 def listen() -> None:
-    """Hear aiokafka from now on; doing it twice is doing it once."""
+    """Log aiokafka's messages from now on; a second call has no effect."""
     logging.getLogger("aiokafka").addHandler(_FILTER)
 
 
@@ -67,7 +67,7 @@ RECORD_BYTES = 16 << 20
 
 
 class Clients:
-    """Makes every client, all with the same way in. Raises `LogFault` if a TLS file cannot be used."""
+    """Creates clients that share an address and credentials. Raises `LogFault` if a TLS file is unusable."""
 
     def __init__(self, settings: KafkaSettings) -> None:
         listen()
@@ -87,7 +87,7 @@ class Clients:
         }
 
     async def connection(self, host: str, port: int) -> AIOKafkaConnection:
-        """Connect, once, with no retry: what is wrong with the way in is raised as it is."""
+        """Connect once, without retry; raises aiokafka's errors of authentication and TLS as they are."""
         timeout_ms = _ms(self.settings.ask_s)
         connection = AIOKafkaConnection(host, port, request_timeout_ms=timeout_ms, **self._way_in)
         try:
@@ -100,11 +100,11 @@ class Clients:
         return connection
 
     def admin(self) -> AIOKafkaAdminClient:
-        """Return a client for topics and groups' offsets."""
+        """Return a client for managing topics and reading the offsets of groups."""
         return AIOKafkaAdminClient(**self._common)
 
     def producer(self, transactional_id: str) -> AIOKafkaProducer:
-        """Return a producer whose start fences the former one of that id."""
+        """Return a producer whose start fences the former one of that transactional id."""
         sender.BACKOFF_OVERRIDE = _TRANSACTION_PAUSE_MS / 1000
         return AIOKafkaProducer(
             **self._common,
@@ -119,17 +119,17 @@ class Clients:
         )
 
     def reader(self) -> AIOKafkaConsumer:
-        """Return a consumer of partitions that it is given, outside any group."""
+        """Return a consumer outside any group, for partitions that are assigned to it."""
         return AIOKafkaConsumer(**self._common, **self._reading)
 
     def asker(self) -> AIOKafkaConsumer:
-        """Return a consumer that is only asked for offsets, those of open transactions included."""
+        """Return a consumer for querying offsets, those of open transactions included."""
         return AIOKafkaConsumer(**self._common, **{**self._reading, "isolation_level": "read_uncommitted"})
 
     def member(self, group: str, assignor: Assignor) -> AIOKafkaConsumer:
-        """Return a consumer that is in a group for its partitions, never for their records."""
+        """Return a consumer that joins a group for the assignment of partitions, and reads no records."""
         settings = self.settings
-        # joining is answered once every member has drained, so that request may take longer than others
+        # a join is answered once every member has drained, so it may take longer than other requests
         patient = {**self._common, "request_timeout_ms": _ms(settings.rebalance_s + settings.ask_s)}
         return AIOKafkaConsumer(
             **{**patient, **self._reading, "auto_offset_reset": "earliest"},
@@ -142,7 +142,7 @@ class Clients:
 
     @property
     def _reading(self) -> dict[str, Any]:
-        # no reset: an offset that is not there is said, and never another one read in its place
+        # no reset: a missing offset raises an error, and no other one is read in its place
         return {
             "isolation_level": "read_committed",
             "enable_auto_commit": False,

@@ -1,4 +1,4 @@
-"""Waiting for Kafka at the start."""
+"""Connects to Kafka at the start, and waits for a broker if none answers."""
 
 import asyncio
 import ssl
@@ -16,7 +16,7 @@ from bookshelf.log.port import LogFault
 
 _FIRST_PAUSE_S = 0.1
 _LAST_PAUSE_S = 5.0
-#: What no waiting mends: who we say we are, or who the broker is.
+#: Errors that waiting does not correct: our credentials, or the broker's certificate.
 _WRONG = (
     errors.SaslAuthenticationFailed,
     errors.AuthenticationFailedError,
@@ -31,7 +31,7 @@ _logger = structlog.get_logger(__name__)
 async def administered(
     clients: Clients, what: str, seconds: float
 ) -> AsyncIterator[tuple[AIOKafkaConnection, AIOKafkaAdminClient]]:
-    """Wait for a broker, then ask it and its cluster under one deadline. Raises `LogFault`."""
+    """Wait for a broker; yield a connection and an admin client under one deadline. Raises `LogFault`."""
     connection = await reach(clients)
     admin = clients.admin()
     try:
@@ -46,7 +46,7 @@ async def administered(
 async def reach(clients: Clients) -> AIOKafkaConnection:
     """Return a connection to a broker, once one answers; the caller closes it.
 
-    Raises `LogFault`: at once if we may not come in, else when `wait_s` is over.
+    Raises `LogFault`: at once if a broker refuses the credentials, else after `wait_s`.
     """
     settings = clients.settings
     clock = asyncio.get_running_loop().time
@@ -80,7 +80,7 @@ def _remedy(fault: BaseException) -> str:
 
 
 async def connect(clients: Clients) -> AIOKafkaConnection:
-    """Connect to the first broker that answers; if none does, raise what the last one said."""
+    """Connect to the first broker that answers; if none does, raise the error of the last one."""
     last: Exception = errors.KafkaConnectionError("no address is given")
     for host, port, _ in _hosts(clients.settings.bootstrap):
         try:
@@ -93,5 +93,5 @@ async def connect(clients: Clients) -> AIOKafkaConnection:
 
 
 def _hosts(bootstrap: str) -> Iterable[tuple[str, int, object]]:
-    found: Iterable[tuple[str, int, object]] = collect_hosts(bootstrap.split(","), randomize=False)
-    return found
+    hosts: Iterable[tuple[str, int, object]] = collect_hosts(bootstrap.split(","), randomize=False)
+    return hosts

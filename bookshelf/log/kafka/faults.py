@@ -1,4 +1,4 @@
-"""What aiokafka raises, in the words of the port."""
+"""Translates aiokafka's exceptions into those of the log port."""
 
 import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable
@@ -11,13 +11,13 @@ from bookshelf.log.port import Fenced, LogFault, OutcomeUnknown
 
 T = TypeVar("T")
 
-#: Seconds between two tries of a question that a broker cannot answer yet.
+#: Seconds between two tries of a request that a broker cannot answer yet.
 _PAUSE_S = 0.05
 
-#: "No longer the owner": once a producer is fenced, its begin and commit fail assertions about its state,
-#: and its send says that it is not in a transaction.
+#: Errors of a fenced producer: its begin and commit fail assertions about its state, and its send raises
+#: `IllegalOperation`, because it is not in a transaction.
 FENCED = (errors.ProducerFenced, errors.InvalidProducerEpoch, errors.IllegalOperation, AssertionError)
-#: The broker has said no, and will again: nothing is written.
+#: Errors by which the broker refuses the records for good: nothing is written.
 REFUSED = (
     errors.MessageSizeTooLargeError,
     errors.RecordListTooLargeError,
@@ -35,7 +35,7 @@ def message_of(fault: BaseException) -> str:
 
 
 def append_fault(fault: BaseException, where: str, *, committing: bool) -> LogFault:
-    """Say what has become of an append that failed; once the commit was asked for, no one knows."""
+    """Return the fault of a failed append; its outcome is unknown once the commit was requested."""
     if isinstance(fault, LogFault):
         return fault
     if isinstance(fault, TimeoutError):
@@ -51,7 +51,7 @@ def append_fault(fault: BaseException, where: str, *, committing: bool) -> LogFa
 
 @asynccontextmanager
 async def asking(what: str, seconds: float) -> AsyncIterator[None]:
-    """Put a question to Kafka under a deadline. Raises `LogFault`."""
+    """Run requests to Kafka under a deadline and translate their errors. Raises `LogFault`."""
     try:
         async with asyncio.timeout(seconds):
             yield
@@ -64,7 +64,7 @@ async def asking(what: str, seconds: float) -> AsyncIterator[None]:
 
 
 async def persist(ask: Callable[[], Awaitable[T]]) -> T:
-    """Ask again while the answer is that it is too early; the deadline is the caller's."""
+    """Repeat a request while its error is one that can be retried; the deadline is the caller's."""
     while True:
         try:
             return await ask()

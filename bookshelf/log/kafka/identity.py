@@ -1,6 +1,6 @@
-"""Which log this is: the cluster, and the topics in it. A topic that was deleted and made anew is another.
+"""Identifies a log by its cluster and the ids of its topics; a topic that is created again has another id.
 
-Topics have ids since Kafka 3.1 (KIP-516), in version 12 of the Metadata API, which aiokafka does not speak.
+Topics have ids since Kafka 3.1 (KIP-516), in version 12 of the Metadata API, which aiokafka does not support.
 """
 
 from collections.abc import Sequence
@@ -100,7 +100,7 @@ class _TopicIds(Request[_Question]):  # type: ignore[misc] # aiokafka has no typ
 
 
 async def identity(connection: AIOKafkaConnection, names: Sequence[str]) -> str:
-    """Return a name of these topics of this cluster; before Kafka 3.1 one made anew has it as well."""
+    """Return a name of these topics; before Kafka 3.1, topics that are created again have the same name."""
     cluster = (await connection.send(MetadataRequest([]))).cluster_id
     try:
         answer = await connection.send(_TopicIds(names))

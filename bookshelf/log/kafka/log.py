@@ -25,7 +25,7 @@ T = TypeVar("T")
 
 
 class KafkaLog:
-    """Topics of one cluster. Each writer, tail and membership has connections of its own."""
+    """The log on one Kafka cluster. Each writer, tail and membership has connections of its own."""
 
     def __init__(self, clients: Clients, topics: dict[str, TopicSettings], identity: str) -> None:
         self.identity = identity
@@ -39,11 +39,11 @@ class KafkaLog:
         self._producers: set[AIOKafkaProducer] = set()
         self._consumers: set[AIOKafkaConsumer] = set()
         self._members: set[KafkaMembership] = set()
-        self._letting_go: set[asyncio.Task[None]] = set()
+        self._stopping: set[asyncio.Task[None]] = set()
 
     @classmethod
     async def open(cls, settings: KafkaSettings, topics: Sequence[Topic]) -> "KafkaLog":
-        """Wait for a broker, make the topics that are missing, and connect. Raises `LogFault`."""
+        """Wait for a broker, create missing topics, and connect. Raises `LogFault`."""
         clients = Clients(settings)
         what = f"opening the log at {settings.bootstrap}"
         async with administered(clients, what, settings.wait_s) as (connection, admin):
@@ -57,7 +57,7 @@ class KafkaLog:
 
     @classmethod
     async def look(cls, settings: KafkaSettings, names: Sequence[str]) -> "KafkaLog":
-        """Wait for a broker and connect, to read these topics: nothing is made. Raises `LogFault`."""
+        """Wait for a broker and connect for reading these topics; creates nothing. Raises `LogFault`."""
         clients = Clients(settings)
         connection = await reach(clients)
         try:
@@ -82,11 +82,11 @@ class KafkaLog:
             raise
 
     def partitions(self, topic: str) -> int:
-        """Return what the topic had when the log was opened. Raises `LogFault` for any other topic."""
+        """Return the topic's number of partitions at the opening. Raises `LogFault` for an unknown topic."""
         return self._known(topic).partitions
 
     async def look_up(self, topic: str) -> bool:
-        """Ask a broker for a topic, unless the log was opened with it: no topic is made."""
+        """Look up a topic at a broker, unless the log was opened with it; creates no topic."""
         if topic in self._opened_with:
             return True
         async with asking(f"looking up the topic {topic}", self._settings.ask_s):
@@ -111,7 +111,7 @@ class KafkaLog:
         return TopicPartition(self._settings.prefix + topic, partition)
 
     async def writer(self, name: str, topic: str, partition: int) -> KafkaWriter:
-        """Start the producer NAME-PARTITION: what a former one had under way is decided, and it is fenced."""
+        """Start the producer NAME-PARTITION, which ends transactions of a former one and fences it."""
         self._known(topic)
         producer = self._clients.producer(f"{self._settings.prefix}{name}-{partition}")
         self._producers.add(producer)
@@ -143,14 +143,14 @@ class KafkaLog:
         return tail
 
     async def start(self, topic: str, partition: int) -> int:
-        """Return the first offset that is kept."""
+        """Return the first offset that the topic still has."""
         return await self._ask(self._asker.beginning_offsets, topic, partition)
 
     async def end(self, topic: str, partition: int) -> int:
         """Return the high watermark.
 
-        Not the last stable offset: what was acknowledged may lie behind a transaction that is still open,
-        or its own marker may not be written yet. A tail gets there once those have ended.
+        Not the last stable offset: acknowledged records may follow a transaction that is still open, or
+        their own marker may not be written yet. A tail reaches them once those transactions have ended.
         """
         return await self._ask(self._asker.end_offsets, topic, partition)
 
@@ -164,7 +164,7 @@ class KafkaLog:
         return int(found[where])
 
     async def since(self, topic: str, partition: int, moment: datetime) -> int:
-        """Return an offset that nothing which was appended at that moment or later lies before."""
+        """Return an offset at or before the first record appended at that moment or later."""
         millis = int(moment.timestamp() * 1000)
         at = self._at(topic, partition)
         async with asking(f"asking what {topic}/{partition} had at {moment}", self._settings.ask_s):
@@ -172,7 +172,7 @@ class KafkaLog:
         return await self.end(topic, partition) if found is None else int(found.offset)
 
     async def consumed(self, name: str, topic: str, partition: int) -> int:
-        """Return the offset of the group `name`."""
+        """Return the committed offset of the group `name`; 0 if it has none."""
         where, group = self._at(topic, partition), self._settings.prefix + name
         async with asking(f"asking how far {name} is in {topic}/{partition}", self._settings.ask_s):
             found = await persist(lambda: self._admin.list_consumer_group_offsets(group, partitions=[where]))
@@ -183,37 +183,37 @@ class KafkaLog:
         self._known(topic)
         name = self._settings.prefix + (self._settings.group and f"{self._settings.group}.") + group
         member = KafkaMembership(self._clients, name, topic, assigned, revoked)
-        self._members = {one for one in self._members if not one.gone} | {member}
+        self._members = {former for former in self._members if not former.gone} | {member}
         await member.join()
         return member
 
     async def close(self) -> None:
-        """Leave every group, then let go of every connection."""
+        """Leave every group, then close every connection."""
         await asyncio.gather(*(member.leave() for member in self._members))
         for producer in list(self._producers):
             self._drop(producer)
         for consumer in list(self._consumers):
-            self._let_go(consumer)
-        await asyncio.gather(*self._letting_go, stop_consumer(self._asker), self._admin.close())
+            self._stop_consumer(consumer)
+        await asyncio.gather(*self._stopping, stop_consumer(self._asker), self._admin.close())
 
     def _drop(self, producer: AIOKafkaProducer) -> None:
         self._producers.discard(producer)
         self._in_background(stop_producer(producer))
 
     def _abandoned(self, consumer: AIOKafkaConsumer) -> None:
-        """Let go of a tail's consumer; the garbage collector may call this from any thread, at any time."""
+        """Stop a tail's consumer; the garbage collector may call this from any thread, at any time."""
         if not self._loop.is_closed():
-            self._loop.call_soon_threadsafe(self._let_go, consumer)
+            self._loop.call_soon_threadsafe(self._stop_consumer, consumer)
 
-    def _let_go(self, consumer: AIOKafkaConsumer) -> None:
+    def _stop_consumer(self, consumer: AIOKafkaConsumer) -> None:
         if consumer in self._consumers:
             self._consumers.discard(consumer)
             self._in_background(stop_consumer(consumer))
 
     def _in_background(self, work: Coroutine[Any, Any, None]) -> None:
         task = self._loop.create_task(work)
-        self._letting_go.add(task)
-        task.add_done_callback(self._letting_go.discard)
+        self._stopping.add(task)
+        task.add_done_callback(self._stopping.discard)
 
 
 async def _check_placement(clients: Clients, topics: Mapping[str, int]) -> None:

@@ -1,7 +1,7 @@
-"""A member of a consumer group: which partitions are this process's, and the drains when they move.
+"""Membership in a Kafka consumer group: which partitions this process has, and drains when they move.
 
-Kafka's eager protocol, the only one that aiokafka speaks: at every change all members give everything back,
-drained, before anyone is given anything. Most of it returns to where it was (assignor.py).
+aiokafka supports only Kafka's eager protocol: at every change all members drain and return all partitions
+before any is assigned. The assignor returns most of them to the member that had them (assignor.py).
 """
 
 import asyncio
@@ -17,7 +17,7 @@ from bookshelf.log.kafka.clients import Clients
 from bookshelf.log.kafka.faults import message_of
 from bookshelf.log.port import Change, LogFault
 
-#: Milliseconds between two looks at whether the group has failed us. A member that never asks is put out.
+#: Milliseconds of one poll, which reports faults of the group. The group removes a member that does not poll.
 _LOOK_MS = 1000
 _FIRST_PAUSE_S = 0.1
 _LAST_PAUSE_S = 5.0
@@ -25,7 +25,7 @@ _logger = structlog.get_logger(__name__)
 
 
 class KafkaMembership:
-    """One member's part in a group, from `join` to `leave`; it comes back by itself when the group fails."""
+    """A membership from `join` to `leave`; it joins again by itself after a fault of the group."""
 
     def __init__(self, clients: Clients, group: str, topic: str, assigned: Change, revoked: Change) -> None:
         self._clients = clients
@@ -36,7 +36,7 @@ class KafkaMembership:
         self._keeping: asyncio.Task[None] | None = None
 
     async def join(self) -> None:
-        """Return once a first share, maybe an empty one, was assigned. Raises `LogFault`."""
+        """Join, and wait for the first assignment, which may be empty. Raises `LogFault`."""
         settings = self._clients.settings
         self._keeping = asyncio.create_task(self._keep())
         first = asyncio.create_task(self._shares.first.wait())
@@ -52,7 +52,7 @@ class KafkaMembership:
         raise LogFault(msg)
 
     async def leave(self) -> None:
-        """Give all partitions back and leave; leaving twice is leaving."""
+        """Return all partitions and leave; a second call has no effect."""
         if self._keeping is None:
             return
         if not self._shares.leaving:  # a second cancellation would cut the drain short
@@ -62,7 +62,7 @@ class KafkaMembership:
 
     @property
     def gone(self) -> bool:
-        """Whether this member has left, or never came in."""
+        """True if this member has left, or could not join."""
         return self._keeping is not None and self._keeping.done()
 
     async def _keep(self) -> None:
@@ -91,14 +91,14 @@ class KafkaMembership:
                 await consumer.getmany(timeout_ms=_LOOK_MS)
         finally:
             try:
-                # drained while still a member: until this member leaves, no one else is given its partitions
+                # drained while still a member: its partitions are not assigned to others before it leaves
                 await self._shares.give_back()
             finally:
                 await stop_consumer(consumer)
 
 
 class _Shares:
-    """What is ours now. Changes are told one after the other, each awaited."""
+    """The partitions of this member. The callbacks for changes are awaited one after the other."""
 
     def __init__(self, assigned: Change, revoked: Change) -> None:
         self._assigned = assigned
@@ -125,7 +125,7 @@ class _Shares:
 
 
 class _Listener(ConsumerRebalanceListener):  # type: ignore[misc] # aiokafka has no types
-    """Hears from aiokafka what moves, awaited in its own task: the group waits while we drain."""
+    """Receives rebalances from aiokafka, which awaits it: the group waits while this member drains."""
 
     def __init__(self, consumer: AIOKafkaConsumer, shares: _Shares) -> None:
         self._consumer = consumer
@@ -135,6 +135,6 @@ class _Listener(ConsumerRebalanceListener):  # type: ignore[misc] # aiokafka has
         await self._shares.give_back()
 
     async def on_partitions_assigned(self, assigned: AbstractSet[TopicPartition]) -> None:
-        with contextlib.suppress(errors.IllegalStateError):  # moved on meanwhile
-            self._consumer.pause(*assigned)  # its records are read by tails
+        with contextlib.suppress(errors.IllegalStateError):  # the assignment has changed again
+            self._consumer.pause(*assigned)  # tails read the records
         await self._shares.get(frozenset(where.partition for where in assigned))

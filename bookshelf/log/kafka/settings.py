@@ -1,4 +1,4 @@
-"""What an installation of Kafka is to us: where it is, who we are there, and how long we wait for it."""
+"""Settings of the Kafka log: address, credentials, topics and time limits."""
 
 from typing import Annotated, Literal
 
@@ -10,12 +10,12 @@ Count = Annotated[int, Meta(ge=1)]
 
 
 class KafkaSettings(msgspec.Struct, frozen=True, kw_only=True):
-    """All that the adapter can be told. `bootstrap` is host:port, several with commas.
+    """All settings of the Kafka log. `bootstrap` is host:port, or several of them separated by commas.
 
-    `prefix` comes before the names of topics, groups and transactional ids: two shelves on one cluster.
-    `group` comes before the names of consumer groups as well, with a point, where partitions are divided:
-    `GROUP.newbook`. Offsets and transactional ids do not have it: one owner writes, whatever its group.
-    `partitions`, `replication` and `min_insync` are of topics that are made; existing ones keep theirs.
+    `prefix` precedes the names of topics, groups and transactional ids, so that two shelves can use one
+    cluster. `group` and a dot precede the names of consumer groups that divide partitions as well:
+    `GROUP.newbook`. Offsets and transactional ids lack it, because one owner writes, whatever its group.
+    `partitions`, `replication` and `min_insync` apply to topics that are created; existing ones keep theirs.
     """
 
     bootstrap: str = "127.0.0.1:9092"
@@ -33,21 +33,21 @@ class KafkaSettings(msgspec.Struct, frozen=True, kw_only=True):
     ssl_certfile: str = ""
     ssl_keyfile: str = ""
 
-    #: How long a broker is waited for at the start.
+    #: How long to wait for a broker at the start.
     wait_s: Seconds = 60.0
-    #: How long one question may take: an offset, a topic's making, a writer's opening.
+    #: How long one request may take: querying an offset, creating a topic, opening a writer.
     ask_s: Seconds = 10.0
     #: How long one append may take before its outcome counts as unknown.
     append_s: Seconds = 10.0
-    #: How long a tail hears nothing from any broker, not even that there is nothing new, before it says so.
+    #: A tail fails after it has received no response from any broker, not even an empty one, for this long.
     silence_s: Seconds = 10.0
-    #: After which time the broker gives up a transaction whose writer died; readers wait for it that long.
+    #: The broker aborts a transaction after this time if its writer died; readers wait for it until then.
     transaction_s: Seconds = 10.0
-    #: How often a member of a group asks whether anything moves; a move takes about one of these.
+    #: The heartbeat interval of a group's member; moving partitions takes about one interval.
     heartbeat_s: Seconds = 0.2
-    #: After which silence a member counts as dead. Kafka's own default allows 6 s or more.
+    #: A member without a heartbeat for this long counts as dead. Kafka's default minimum is 6 s.
     session_s: Seconds = 6.0
-    #: How long members may take to drain before the others go on without them.
+    #: How long members may take to drain before the group continues without them.
     rebalance_s: Seconds = 30.0
 
     def __repr__(self) -> str:
@@ -56,7 +56,7 @@ class KafkaSettings(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Topic(msgspec.Struct, frozen=True):
-    """A topic that the log is opened with. `retention_s` None keeps every record, as events must be."""
+    """A topic that the log is opened with. `retention_s` None keeps every record, as events require."""
 
     name: str
     retention_s: Seconds | None = None
@@ -64,7 +64,7 @@ class Topic(msgspec.Struct, frozen=True):
 
 
 class Finding(msgspec.Struct, frozen=True):
-    """One thing about a topic: what it is, what is expected, and what to do if that is not good."""
+    """One property of a topic: the actual and the expected value, and a remedy if they do not fit."""
 
     topic: str
     name: str

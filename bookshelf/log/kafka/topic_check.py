@@ -18,7 +18,7 @@ from bookshelf.log.kafka.settings import Finding, KafkaSettings, Topic
 from bookshelf.log.kafka.topics import configs
 from bookshelf.log.partition import partition_of
 
-#: Records of each partition that are looked at. After c partitions became n, at most half of the keys fit.
+#: Records that are checked in each partition. After c partitions became n, at most half of the keys fit.
 _SAMPLE = 32
 #: Milliseconds that one answer is waited for.
 _WAIT_MS = 2000
@@ -64,8 +64,8 @@ async def first_keys(clients: Clients, topics: Mapping[str, int]) -> dict[str, d
 
 async def _keys(consumer: AIOKafkaConsumer, place: TopicPartition) -> list[str]:
     """Return the first keys; none if no answer comes, or the first records are of an open transaction."""
-    found = await consumer.getmany(place, timeout_ms=_WAIT_MS, max_records=_SAMPLE)
-    return [one.key.decode(errors="replace") for one in found.get(place, ()) if one.key]
+    records = (await consumer.getmany(place, timeout_ms=_WAIT_MS, max_records=_SAMPLE)).get(place, ())
+    return [record.key.decode(errors="replace") for record in records if record.key]
 
 
 def misplaced(name: str, found: int, written: int) -> str:
@@ -80,10 +80,10 @@ def misplaced(name: str, found: int, written: int) -> str:
     )
 
 
-#: Of these, more than is asked for is as good.
+#: Settings for which a value above the expected one is good too.
 _AT_LEAST = frozenset({"min.insync.replicas", "max.message.bytes", "replication.factor"})
 
-#: Topics that the brokers make for themselves, and the settings of their replication.
+#: Topics that the brokers create for themselves, and the settings of their replication.
 _BROKERS_OWN = {
     "__transaction_state": "transaction.state.log.replication.factor",
     "__consumer_offsets": "offsets.topic.replication.factor",
@@ -91,7 +91,7 @@ _BROKERS_OWN = {
 
 
 async def check(settings: KafkaSettings, topics: Sequence[Topic]) -> list[Finding]:
-    """Return what there is to say of each topic, good or not. Raises `LogFault`."""
+    """Return the findings about each topic, good or not. Raises `LogFault`."""
     clients = Clients(settings)
     what = f"asking {settings.bootstrap} for topics"
     async with administered(clients, what, settings.ask_s) as (connection, admin):
@@ -112,7 +112,7 @@ async def _of(
     connection: AIOKafkaConnection, admin: AIOKafkaAdminClient, settings: KafkaSettings, topic: Topic
 ) -> list[Finding]:
     name = settings.prefix + topic.name
-    # the admin client's own question would have a broker make the topic, with one partition
+    # the admin client's own request would make the broker create the topic, with one partition
     answer = await connection.send(MetadataRequest([name], allow_auto_topic_creation=False))
     [(code, _, _, partitions)] = answer.topics
     wanted = configs(settings, topic)
@@ -165,8 +165,8 @@ def _placed(name: str, settings: KafkaSettings, partitions: Sequence[Sequence[ob
     yield _judged(Finding(name, "replication.factor", least, str(settings.replication), do))
     lacking = [str(p) for _, p, leader, all_, isr, *_ in partitions if leader == -1 or len(isr) < len(all_)]  # type: ignore[arg-type] # as above
     do = "see which brokers are down: their replicas have not all records"
-    said = f"{len(lacking)} of {count} lack replicas: {', '.join(lacking)}" if lacking else "all"
-    yield Finding(name, "replicas in sync", said, "all", do if lacking else "")
+    in_sync = f"{len(lacking)} of {count} lack replicas: {', '.join(lacking)}" if lacking else "all"
+    yield Finding(name, "replicas in sync", in_sync, "all", do if lacking else "")
 
 
 def _set(name: str, found: Mapping[str, str], wanted: Mapping[str, str]) -> Iterator[Finding]:
@@ -176,7 +176,7 @@ def _set(name: str, found: Mapping[str, str], wanted: Mapping[str, str]) -> Iter
 
 
 def _judged(line: Finding) -> Finding:
-    """Return the line without a word of what to do if it is good."""
+    """Return the finding, without its remedy if the value is good."""
     more = line.name in _AT_LEAST and line.found.isdigit() and int(line.found) >= int(line.expected)
     return msgspec.structs.replace(line, do="") if more or line.found == line.expected else line
 

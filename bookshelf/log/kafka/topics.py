@@ -1,4 +1,4 @@
-"""The topics that a log is opened with: made if they are missing, held to what we need if they are there."""
+"""Creates the topics that a log is opened with if they are missing, and checks those that exist."""
 
 import asyncio
 from collections.abc import Mapping, Sequence
@@ -17,7 +17,7 @@ from bookshelf.log.kafka.faults import persist
 from bookshelf.log.kafka.settings import KafkaSettings, Topic
 from bookshelf.log.port import LogFault
 
-#: Seconds between two looks at whether a new topic's partitions have leaders.
+#: Seconds between two checks whether a new topic's partitions have leaders.
 _PAUSE_S = 0.02
 #: Seconds until brokers are counted again, at first and at most.
 _FIRST_S, _LAST_S = 0.1, 2.0
@@ -25,15 +25,15 @@ _logger = structlog.get_logger(__name__)
 
 
 class TooFewBrokers(LogFault):
-    """The cluster has not as many brokers as a new topic is to have replicas."""
+    """The cluster has fewer brokers than a new topic needs for its replicas."""
 
 
-#: Settings by which a broker removes records: they must be as the topic is declared.
+#: Settings by which a broker removes records; they must have the declared values.
 _KEEPS = ("cleanup.policy", "retention.ms", "retention.bytes")
 
 
 class TopicSettings(Struct, frozen=True):
-    """A topic as it is. `record_bytes`: the most that it takes in one record."""
+    """The actual settings of a topic. `record_bytes`: the largest record that it accepts."""
 
     partitions: int
     record_bytes: int
@@ -51,7 +51,7 @@ async def ensure(
     """
     by_name = {settings.prefix + topic.name: topic for topic in topics}
     existing = await _partitions(connection, list(by_name))
-    # before any is made: who then sets what the refusal says would have topics of two counts
+    # checked before any topic is created: otherwise topics with two numbers of partitions could result
     _hold_to(settings.partitions, existing)
     missing = [topic for name, topic in by_name.items() if not existing[name]]
     if missing:
@@ -71,11 +71,11 @@ async def ensure(
 async def existing(
     connection: AIOKafkaConnection, settings: KafkaSettings, names: Sequence[str]
 ) -> dict[str, TopicSettings]:
-    """Return topics as they are, by our names for them: to be read. Raises `LogFault` if one is missing."""
+    """Return the topics by our names for them, for reading. Raises `LogFault` if one is missing."""
     found = await _partitions(connection, [settings.prefix + name for name in names])
     for name, count in found.items():
         if not count:
-            msg = f"Kafka has no topic {name}, or no leaders for it; `bookshelf topics check` says more"
+            msg = f"Kafka has no topic {name}, or no leaders for it; see `bookshelf topics check`"
             raise LogFault(msg)
     return {name: TopicSettings(found[settings.prefix + name], 0) for name in names}
 
@@ -83,7 +83,7 @@ async def existing(
 async def look_up(
     connection: AIOKafkaConnection, admin: AIOKafkaAdminClient, name: str
 ) -> TopicSettings | None:
-    """Return a topic of somebody else's; None if it is missing, or this user may not see it."""
+    """Return a topic of another program; None if it is missing, or this user may not see it."""
     answer = await connection.send(MetadataRequest([name], allow_auto_topic_creation=False))
     [(code, _, _, partitions)] = answer.topics
     fault = errors.for_code(code)
@@ -130,7 +130,7 @@ def _hold_to_declared(
 async def _partitions(connection: AIOKafkaConnection, names: list[str]) -> dict[str, int]:
     """Return how many partitions each has, 0 while it is missing or has no leaders yet."""
     found = dict.fromkeys(names, 0)
-    # the admin client's own question would have a broker make the topic, with one partition
+    # the admin client's own request would make the broker create the topic, with one partition
     answer = await connection.send(MetadataRequest(names, allow_auto_topic_creation=False))
     for code, name, _, partitions in answer.topics:
         fault = errors.for_code(code)
@@ -143,7 +143,7 @@ async def _partitions(connection: AIOKafkaConnection, names: list[str]) -> dict[
 
 
 async def _patiently(admin: AIOKafkaAdminClient, settings: KafkaSettings, topics: Sequence[Topic]) -> None:
-    """Make them, trying for half of `wait_s`: brokers that have just come back do not count yet."""
+    """Create topics, retrying for half of `wait_s`: restarted brokers are not counted at once."""
     clock = asyncio.get_running_loop().time
     pause_s, until = _FIRST_S, clock() + settings.wait_s / 2
     while True:
@@ -196,7 +196,7 @@ def _refuse(why: str, fault: type[errors.KafkaError]) -> None:
 
 
 def configs(settings: KafkaSettings, topic: Topic) -> dict[str, str]:
-    """Return what a topic is to be told, by Kafka's names."""
+    """Return the settings that a topic must have, by Kafka's names."""
     retention_ms = -1 if topic.retention_s is None else round(topic.retention_s * 1000)
     return {
         "cleanup.policy": topic.cleanup,

@@ -1,7 +1,7 @@
-"""One transaction of aiokafka's producer: batches of records, and a group's offsets, all or nothing.
+"""One transaction of aiokafka's producer: batches of records and a group's offset, all or nothing.
 
-It looks inside the producer (aiokafka 0.14) in one place: a refused transaction is told to its own future
-alone, and the futures of its records then stay open for ever.
+It uses one private part of the producer (aiokafka 0.14): a refused transaction fails only its own future, and
+the futures of its records would stay open without end.
 """
 
 import asyncio
@@ -17,7 +17,7 @@ from bookshelf.log.port import Consumed, NewRecord, OutcomeUnknown
 
 
 class RecordBatches:
-    """Records in batches as Kafka takes them, in order for each partition."""
+    """Groups records into Kafka's batches, in order for each partition."""
 
     def __init__(self, make: Callable[[], BatchBuilder], prefix: str) -> None:
         self._make = make
@@ -26,7 +26,7 @@ class RecordBatches:
         self.full: list[tuple[TopicPartition, BatchBuilder]] = []
 
     def put(self, place: Place, record: NewRecord) -> tuple[int, int]:
-        """Add a record; return its batch, and its number in it."""
+        """Add a record; return the index of its batch and its index within that batch."""
         number = self._open.get(place)
         if number is None or not self._added(number, record):
             number = self._open[place] = len(self.full)
@@ -41,7 +41,7 @@ class RecordBatches:
 
 
 class Transaction:
-    """Begun, and ended by `commit` or not at all: what is not committed is taken back by the next writer."""
+    """A transaction that ends by `commit`; the next writer aborts it if it was not committed."""
 
     def __init__(self, producer: AIOKafkaProducer, ended: "asyncio.Future[None]") -> None:
         self._producer = producer
@@ -50,21 +50,21 @@ class Transaction:
 
     @classmethod
     async def begin(cls, producer: AIOKafkaProducer) -> "Transaction":
-        """Begin. Fails an assertion if the producer has failed meanwhile."""
+        """Begin a transaction. Fails an assertion if the producer has failed before."""
         await producer.begin_transaction()
         ended = producer._txn_manager.wait_for_transaction_end()  # noqa: SLF001 (see above)
         ignore_result(ended)
         return cls(producer, ended)
 
     async def send(self, parcels: Sequence[tuple[TopicPartition, BatchBuilder]]) -> None:
-        """Send batches; those of one partition one after the other."""
+        """Send batches; those of one partition are sent in order."""
         for where, batch in parcels:
             placed = await self._producer.send_batch(batch, where.topic, partition=where.partition)
             ignore_result(placed)
             self._sent.append(placed)
 
     async def move(self, group: str, prefix: str, consumed: Consumed) -> None:
-        """Move a group's offset; after `send`, for offsets that come first hang (aiokafka #1004)."""
+        """Move a group's offset. Call it after `send`: offsets that come first hang (aiokafka #1004)."""
         where = TopicPartition(prefix + consumed.topic, consumed.partition)
         offsets = {where: consumed.offset}
         await self._or_refused(
@@ -72,15 +72,15 @@ class Transaction:
         )
 
     async def placed(self) -> list[int]:
-        """Return the offset of each batch's first record, once all replicas that must have it do."""
-        firsts = [int((await self._or_refused(one)).offset) for one in self._sent]
+        """Wait until the required replicas have all batches; return the offset of each one's first record."""
+        firsts = [int((await self._or_refused(batch)).offset) for batch in self._sent]
         if any(first < 0 for first in firsts):
-            msg = "the broker has the records and does not say where"
+            msg = "the broker has the records and did not return their offsets"
             raise OutcomeUnknown(msg)
         return firsts
 
     async def commit(self) -> None:
-        """Commit. What it raises leaves the outcome open."""
+        """Commit. After an exception the outcome is unknown."""
         await self._producer.commit_transaction()
 
     async def _or_refused(self, future: "asyncio.Future[Any]") -> Any:  # noqa: ANN401 (whatever the future has)
@@ -92,10 +92,10 @@ class Transaction:
 
 
 async def claim(producer: AIOKafkaProducer, where: TopicPartition) -> None:
-    """Take an empty transaction back in a partition, so that the partition itself knows who writes now.
+    """Abort an empty transaction in a partition, so that the partition itself fences the former producer.
 
-    A start fences at the coordinator alone. One that was killed may have forgotten what a former producer had
-    begun, while the records are in the partition: no one would end that, and no one could read past it.
+    Starting a producer fences only at the coordinator. A coordinator that was killed may have lost a former
+    producer's transaction while its records are in the partition: it would never end, and block all readers.
     """
     await producer.begin_transaction()
     producer._txn_manager.maybe_add_partition_to_txn(where)  # noqa: SLF001 (only sending does, otherwise)

@@ -1,4 +1,4 @@
-"""The pen: a transactional producer, whose start fences the former one. One append is one transaction."""
+"""The writer on Kafka: a transactional producer that fences the former one. An append is a transaction."""
 
 import asyncio
 from collections.abc import Callable, Sequence
@@ -11,12 +11,12 @@ from bookshelf.log.kafka.transaction import RecordBatches, Transaction
 from bookshelf.log.partition import Place, positions_of
 from bookshelf.log.port import Consumed, Fenced, LogFault, NewRecord, OutcomeUnknown
 
-#: Bytes that a record has beside its key and value, at the most.
+#: The most bytes of a record beside its key and value.
 _AROUND = 100
 
 
 class WriterContext(NamedTuple):
-    """What a writer knows of the log around it: our names in Kafka's, topics, deadlines."""
+    """What a writer needs of its log: the prefix of names, the topics' limits, the deadline of an append."""
 
     prefix: str
     partitions: Callable[[str], int]
@@ -26,7 +26,7 @@ class WriterContext(NamedTuple):
 
 
 class KafkaWriter:
-    """A pen of one name and partition. It appends one after the other; a fault makes it useless."""
+    """A writer of one name and partition. Appends run one after the other; after a fault it is unusable."""
 
     def __init__(self, producer: AIOKafkaProducer, name: str, own: Place, around: WriterContext) -> None:
         self.name = name
@@ -53,9 +53,9 @@ class KafkaWriter:
                 self._lose(OutcomeUnknown(f"{self._named}: an append was given up"))
                 raise
             except Exception as fault:
-                said = append_fault(fault, self._named, committing=self._committing)
-                self._lose(said)
-                raise said from fault
+                translated = append_fault(fault, self._named, committing=self._committing)
+                self._lose(translated)
+                raise translated from fault
 
     @property
     def _named(self) -> str:
@@ -75,7 +75,7 @@ class KafkaWriter:
         if isinstance(self._lost, Fenced):
             raise Fenced(str(self._lost))
         if self._lost is not None:
-            msg = f"this writer is of no use since a fault ({self._lost}); open another"
+            msg = f"this writer is unusable after a fault ({self._lost}); open another"
             raise OutcomeUnknown(msg)
 
     def _lose(self, fault: LogFault) -> None:
@@ -97,6 +97,6 @@ class KafkaWriter:
         return [firsts[parcel] + n for parcel, n in slots]
 
     async def close(self) -> None:
-        """Give the pen back; an append that is under way is given up."""
+        """Close the writer; an append under way is cancelled and its outcome is unknown."""
         if self._lost is None:
             self._lose(OutcomeUnknown(f"{self._named} was closed"))

@@ -1,4 +1,4 @@
-"""The one thread that writes the SQLite log: everything that waits goes into one fsynced commit."""
+"""Group commit of the SQLite log: one thread writes all queued appends in one fsynced transaction."""
 
 import asyncio
 import sqlite3
@@ -109,7 +109,7 @@ class Committer:
         while (first := self._queue.get()) is not None:
             batch, stopping = self._drain(first)
             outcome = self._commit(batch)
-            self._loop.call_soon_threadsafe(self._tell, outcome)
+            self._loop.call_soon_threadsafe(self._answer, outcome)
             if stopping:
                 return
 
@@ -131,7 +131,7 @@ class Committer:
             former = self._settle(self._open_attempt)
             if former is None:
                 return [(append, self._refusal(append, self._open_attempt)) for append in batch]
-            self._loop.call_soon_threadsafe(self._tell, former)
+            self._loop.call_soon_threadsafe(self._answer, former)
         placed: AppendResult = []
         reached = dict(self._ends)
         rows: list[Row] = []
@@ -196,7 +196,7 @@ class Committer:
         # a writer that is being opened has to know what its name wrote before
         return LogFull(msg) if append.records or append.consumed else OutcomeUnknown(msg)
 
-    def _tell(self, outcome: AppendResult) -> None:
+    def _answer(self, outcome: AppendResult) -> None:
         for append, result in outcome:
             self._queued_bytes -= self._sizes.pop(append.answer, 0)  # one whose outcome was open comes twice
             if isinstance(result, LogFault):
@@ -237,7 +237,7 @@ def _failed(attempt: _Attempt, fault: LogFault) -> AppendResult:
 
 
 def _writes(append: QueuedAppend, outcome: Sequence[int] | LogFault) -> bool:
-    """Whether the append had a part in the commit."""
+    """Return True if the append had a part in the commit."""
     return not isinstance(outcome, LogFault) and bool(append.records or append.consumed)
 
 

@@ -29,7 +29,7 @@ def connect(path: Path) -> sqlite3.Connection:
     connection = sqlite3.connect(path, isolation_level=None, check_same_thread=False, timeout=5)
     connection.execute("PRAGMA journal_mode = WAL")
     connection.execute("PRAGMA synchronous = FULL")
-    # a checkpoint fsyncs twice more, and everyone in that commit waits for it: after 16 MiB, not 4
+    # a checkpoint needs two more fsyncs, for which all appends of that commit wait: after 16 MiB, not 4
     connection.execute("PRAGMA wal_autocheckpoint = 4000")
     return connection
 
@@ -62,9 +62,9 @@ def prepare(path: Path, partitions: int) -> tuple[str, int]:
 
 def _check(connection: sqlite3.Connection, path: Path) -> None:
     if path.stat().st_size <= _CHECKED:
-        (found,) = connection.execute("PRAGMA quick_check(1)").fetchone()
-        if found != "ok":
-            raise LogFault(_damaged(path, found))
+        (result,) = connection.execute("PRAGMA quick_check(1)").fetchone()
+        if result != "ok":
+            raise LogFault(_damaged(path, result))
     connection.executescript(_SCHEMA)
 
 
@@ -80,7 +80,7 @@ def _about(connection: sqlite3.Connection, partitions: int) -> tuple[str, int]:
     insert = "INSERT OR IGNORE INTO about VALUES (?, ?)"
     connection.executemany(insert, [("identity", uuid4().hex), ("partitions", str(partitions))])
     about = dict(connection.execute("SELECT name, value FROM about"))
-    # a write that has to reach the disk: a full or read-only one is found at the start, not at a reader's
+    # a write that must reach the disk, so that a full or read-only disk is detected at the start
     connection.execute("INSERT OR REPLACE INTO about VALUES ('opened', datetime('now'))")
     connection.execute("COMMIT")
     return about["identity"], int(about["partitions"])
@@ -92,12 +92,12 @@ def ends(connection: sqlite3.Connection) -> dict[tuple[str, int], int]:
         "SELECT topic, part, off FROM record WHERE (topic, part) < (?, ?) "
         "ORDER BY topic DESC, part DESC, off DESC LIMIT 1"
     )
-    found: dict[tuple[str, int], int] = {}
+    offsets: dict[tuple[str, int], int] = {}
     place: tuple[str, int] = ("\U0010ffff", 0)
     while row := connection.execute(query, place).fetchone():
         place = (row[0], row[1])
-        found[place] = row[2] + 1
-    return found
+        offsets[place] = row[2] + 1
+    return offsets
 
 
 def consumed(connection: sqlite3.Connection) -> dict[tuple[str, str, int], int]:

@@ -12,7 +12,7 @@ from bookshelf.log.recent_records import RecentRecords, Window
 from bookshelf.log.sqlite.committer import Committer, Connect, QueuedAppend
 from bookshelf.log.sqlite.database import connect, connect_reader, consumed, ends, prepare, read
 
-#: Bytes, and records, of all partitions that stay in memory for tails that keep up.
+#: The most bytes and records of all partitions that stay in memory for tails near the end.
 _RECENT_BYTES, _RECENT = 32 << 20, 32_768
 _CLOSED = "the log is closed"
 
@@ -43,7 +43,7 @@ class SqliteLog:
         return cls(path, identity, partitions, opener)
 
     def partitions(self, topic: str) -> int:  # noqa: ARG002 (the port's signature)
-        """Return the number that the file was made with."""
+        """Return the number of partitions that the file was created with."""
         return self._partitions
 
     async def look_up(self, topic: str) -> bool:  # noqa: ARG002 (the port's signature)
@@ -51,20 +51,20 @@ class SqliteLog:
         return True
 
     async def writer(self, name: str, topic: str, partition: int) -> "SqliteWriter":
-        """Open the pen; the former one of this process is fenced."""
+        """Open a writer and fence the former one of this name and partition."""
         writer = self._writers[name, partition] = SqliteWriter(self, name, topic, partition)
-        await self.append(writer, ())  # what a former pen had queued is committed, or refused, before this
+        await self.append(writer, ())  # appends that a former writer had queued end before this
         return writer
 
     async def append(
         self, writer: "SqliteWriter", records: Sequence[NewRecord], consumed: Consumed | None = None
     ) -> Sequence[int]:
-        """Put the records into the next commit and wait until that is on the disk."""
+        """Put the records into the next commit and wait until it is on disk. Raises `LogFault`."""
         if self._closed:
             raise LogFault(_CLOSED)
         own, elsewhere = (writer.topic, writer.partition), False
         for record in records:
-            record.key.encode()  # what UTF-8 cannot say is one writer's fault, not the whole commit's
+            record.key.encode()  # fails here for lone surrogates, and not in the commit of other appends
             elsewhere = elsewhere or bool(record.topic)
         where = positions_of(records, own, self.partitions) if elsewhere else None
         answer: asyncio.Future[Sequence[int]] = asyncio.get_running_loop().create_future()
@@ -109,7 +109,7 @@ class SqliteLog:
         return records
 
     async def start(self, topic: str, partition: int) -> int:  # noqa: ARG002 (the port's signature)
-        """Return 0: nothing is ever let go."""
+        """Return 0: the embedded log keeps every record."""
         return 0
 
     async def end(self, topic: str, partition: int) -> int:
@@ -117,13 +117,13 @@ class SqliteLog:
         return self._part(topic, partition).end
 
     async def consumed(self, name: str, topic: str, partition: int) -> int:
-        """Return what the last durable append said."""
+        """Return the offset that the last durable append moved to; 0 if there was none."""
         return self._consumed.get((name, topic, partition), 0)
 
     async def join(self, group: str, topic: str, assigned: Change, revoked: Change) -> GroupMembership:
-        """Join a group of this process: the folder's lock means that there is no other."""
-        there = self._groups.setdefault(group, Group(self.partitions(topic)))
-        return await there.join(assigned, revoked)
+        """Join a group of this process; the folder's lock keeps other processes out."""
+        members = self._groups.setdefault(group, Group(self.partitions(topic)))
+        return await members.join(assigned, revoked)
 
     async def close(self) -> None:
         """Commit what is queued and close the file."""
@@ -134,7 +134,7 @@ class SqliteLog:
 
 
 class SqliteWriter:
-    """A pen of the embedded log."""
+    """A writer of the embedded log."""
 
     def __init__(self, log: SqliteLog, name: str, topic: str, partition: int) -> None:
         self._log = log
@@ -147,7 +147,7 @@ class SqliteWriter:
         return await self._log.append(self, records, consumed)
 
     async def close(self) -> None:
-        """Nothing is held."""
+        """Do nothing: there are no resources to release."""
 
 
 class SqliteTail:
@@ -166,4 +166,4 @@ class SqliteTail:
         return records
 
     async def close(self) -> None:
-        """Nothing is held."""
+        """Do nothing: there are no resources to release."""

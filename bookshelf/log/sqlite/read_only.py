@@ -1,4 +1,4 @@
-"""The embedded log beside the process that writes it, or without one: its file is read and never written."""
+"""Read-only access to the embedded log's file, also while another process writes it."""
 
 import asyncio
 import sqlite3
@@ -10,21 +10,21 @@ from urllib.parse import quote
 from bookshelf.log.port import LogFault, OutOfRange, Record
 from bookshelf.log.sqlite.database import ends, read
 
-#: Seconds between two looks at a partition that has nothing new.
+#: Seconds between two reads of a partition that has no new records.
 _LOOK_S = 0.1
 
 
 class ReadOnlySqliteLog:
-    """The log in `path`. Each look is a short transaction: the writer is never kept waiting."""
+    """The log in `path`. Each read is a short transaction, so the writer never waits for it."""
 
     def __init__(self, path: Path) -> None:
-        """Open the file. Raises `LogFault` if there is none, or none that can be read."""
+        """Open the file. Raises `LogFault` if it is missing or cannot be read."""
         if not path.is_file():
             msg = f"there is no log at {path}; name a shelf's folder with --data, or a broker with --broker"
             raise LogFault(msg)
         self._path = path
         try:
-            # read-only, so that closing it does not checkpoint what is not ours
+            # read-only, so that closing it does not run a checkpoint on the writer's file
             self.database = sqlite3.connect(f"file:{quote(str(path))}?mode=ro", uri=True, timeout=5)
             self._partitions = int(self._about("partitions"))
         except (sqlite3.Error, TypeError, ValueError) as fault:
@@ -38,7 +38,7 @@ class ReadOnlySqliteLog:
         return str(value)
 
     def partitions(self, topic: str) -> int:  # noqa: ARG002 (the port's signature)
-        """Return the number that the file was made with."""
+        """Return the number of partitions that the file was created with."""
         return self._partitions
 
     def ends(self) -> dict[tuple[str, int], int]:
@@ -50,7 +50,7 @@ class ReadOnlySqliteLog:
             raise LogFault(msg) from fault
 
     async def start(self, topic: str, partition: int) -> int:  # noqa: ARG002 (the port's signature)
-        """Return 0: nothing is ever let go."""
+        """Return 0: the embedded log keeps every record."""
         return 0
 
     async def end(self, topic: str, partition: int) -> int:
@@ -58,7 +58,7 @@ class ReadOnlySqliteLog:
         return self.ends().get((topic, partition), 0)
 
     async def since(self, topic: str, partition: int, moment: datetime) -> int:  # noqa: ARG002 (as above)
-        """Return 0: records have no times of their own here, only their events do."""
+        """Return 0: the embedded log keeps no times of records."""
         return 0
 
     async def tail(self, topic: str, partition: int, offset: int) -> "ReadOnlySqliteTail":
@@ -90,4 +90,4 @@ class ReadOnlySqliteTail:
         return records
 
     async def close(self) -> None:
-        """Nothing is held."""
+        """Do nothing: the tail has no resources of its own."""

@@ -1,4 +1,4 @@
-"""Connections to one PostgreSQL database, and what may happen to them."""
+"""Connections to one PostgreSQL database: pools, time limits and the translation of their errors."""
 
 import asyncio
 from collections.abc import AsyncIterator, Callable, Iterator, Mapping
@@ -22,7 +22,7 @@ _SESSION = {
     "tcp_keepalives_idle": "10",
     "tcp_keepalives_interval": "2",
     "tcp_keepalives_count": "3",
-    # no fsync a commit: after a crash the rows may be older, and catch up from the log
+    # no fsync for each commit: rows that are older after a crash catch up from the log
     "synchronous_commit": "off",
     # these statements are short: compiling them would take longer than running them
     "jit": "off",
@@ -31,9 +31,10 @@ _SESSION = {
 
 @dataclass(frozen=True, slots=True)
 class Timeouts:
-    """Seconds that the database may take: for a connection, for a look, for a transaction as a whole.
+    """Time limits in seconds: for connecting, for reading a status, and for a whole transaction.
 
-    `hung_s`: how long a process that hangs in a transaction keeps its locks; others wait for them.
+    `hung_s`: after this time the database ends the session of a process that hangs in a transaction, so that
+    others get its locks.
     """
 
     connect_s: float = 5.0
@@ -43,12 +44,12 @@ class Timeouts:
 
 
 class ConnectionLost(StorageFault):
-    """The connection was cut: what was under way did or did not happen; a new one may work at once."""
+    """The connection was lost: the outcome of its statement is unknown; a new connection may work at once."""
 
 
 @contextmanager
 def translate_connection_errors() -> Iterator[None]:
-    """Have the database's faults raised as `StorageFault`; all others pass."""
+    """Raise errors of the database as `StorageFault` or `ConnectionLost`; all others pass unchanged."""
     try:
         yield
     except TimeoutError as fault:
@@ -56,14 +57,14 @@ def translate_connection_errors() -> Iterator[None]:
         raise StorageFault(msg) from fault
     except (SQLAlchemyError, OSError, asyncpg.PostgresError, asyncpg.InterfaceError) as fault:
         if isinstance(fault, SQLAlchemyError) and not faults.of_storage(fault):
-            raise  # the fault of what was given
+            raise  # an error of the statement's values
         kind = ConnectionLost if faults.lost(fault) else StorageFault
         msg = f"PostgreSQL: {faults.message_of(fault)}"
         raise kind(msg) from fault
 
 
 class Database:
-    """A database by its URL. Few connections write, few read: more would only wait in another place."""
+    """The connection pools of one database. They are small: more connections would wait in the database."""
 
     def __init__(self, url: str, patience: Timeouts) -> None:
         self._url = url
@@ -71,7 +72,7 @@ class Database:
         self._session = {
             **_SESSION,
             "idle_in_transaction_session_timeout": f"{int(1000 * patience.hung_s)}",
-            # longer than the one who hangs is let to
+            # longer than a process that hangs keeps its locks
             "lock_timeout": f"{int(1000 * patience.hung_s) + 1000}",
             "statement_timeout": f"{int(1000 * patience.work_s)}",
         }
@@ -79,7 +80,7 @@ class Database:
         self.reading = self._engine(pool_size=_READERS, isolation_level="REPEATABLE READ").execution_options(
             postgresql_readonly=True
         )
-        #: Connections of their own, for what lasts.
+        #: Connections outside the pools, each held as long as its table set is in use.
         self.asking = self._engine(poolclass=NullPool, isolation_level="AUTOCOMMIT")
 
     def _engine(self, **more: Any) -> AsyncEngine:  # noqa: ANN401 (an engine's options)
@@ -93,7 +94,7 @@ class Database:
                 self._url, timeout=self.patience.connect_s, server_settings=self._session
             )
         except (ValueError, asyncpg.ClientConfigurationError) as fault:
-            # the fault may quote a piece of the password
+            # not quoted: the fault may have a part of the password
             msg = "the setting `storage` is no address like postgresql://user:password@host/database"
             raise StorageFault(msg) from fault
 
@@ -116,6 +117,6 @@ class Database:
 
 
 def within(engine: AsyncEngine, schema: str) -> AsyncEngine:
-    """Return the same connections, for tables in this schema."""
+    """Return an engine with the same connections for the tables of this schema."""
     mapped: Mapping[str | None, str] = {None: schema}
     return engine.execution_options(schema_translate_map=mapped)

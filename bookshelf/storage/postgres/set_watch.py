@@ -1,4 +1,4 @@
-"""One connection for each table set in use: it marks the set as used, and asks how it stands."""
+"""One connection for each table set in use: marks the set as used and reads its status."""
 
 import asyncio
 import contextlib
@@ -12,7 +12,7 @@ from bookshelf.storage.postgres.database import ConnectionLost, Database, transl
 
 
 class TableSetWatch:
-    """Looks at one set, for everyone who asks at a time at once."""
+    """Reads the status of one set; concurrent callers share one query."""
 
     def __init__(self, database: Database, number: int) -> None:
         self._engine = within(database.asking, table_sets.schema(number))
@@ -23,7 +23,7 @@ class TableSetWatch:
         self._next: asyncio.Task[TableSetStatus] | None = None
 
     async def look(self) -> TableSetStatus:
-        """Return how the set stands, not before this was called. Raises `StorageFault`, `TableSetDropped`."""
+        """Return the status, read after this call began. Raises `StorageFault`, `TableSetDropped`."""
         if self._next is None:
             self._next = asyncio.create_task(self._look())
             self._next.add_done_callback(_retrieved)
@@ -36,7 +36,7 @@ class TableSetWatch:
                 await self._connected()
 
     async def close(self) -> None:
-        """Use the set no more."""
+        """Release the set and close the connection."""
         if self._next is not None:
             await asyncio.wait({self._next})
         async with self._turn:
@@ -44,7 +44,7 @@ class TableSetWatch:
 
     async def _look(self) -> TableSetStatus:
         async with self._turn:
-            self._next = None  # who comes from here on wants a newer look
+            self._next = None  # later callers need a newer status
             try:
                 return await self._once()
             except ConnectionLost:
@@ -81,7 +81,7 @@ class TableSetWatch:
             with (
                 contextlib.suppress(Exception),
                 translate_connection_errors(),
-            ):  # it is given up, whatever it says to that
+            ):  # the connection is discarded, so errors of closing it do not matter
                 await connection.close()
 
 

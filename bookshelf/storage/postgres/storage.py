@@ -1,4 +1,4 @@
-"""Table sets in a PostgreSQL database: one schema a set, and a catalogue that says which are live."""
+"""Table sets in a PostgreSQL database: one schema for each, and a catalogue with the live ones."""
 
 import asyncio
 from collections.abc import Callable
@@ -16,14 +16,14 @@ from bookshelf.storage.postgres.database import ConnectionLost, Database, Timeou
 from bookshelf.storage.postgres.tables import PostgresTables
 
 _FIRST_PAUSE_S, _LAST_PAUSE_S = 0.1, 5.0
-#: Servers that are there, and will answer soon: starting, or with too many connections.
+#: SQLSTATEs of a server that will answer soon: it is starting, or has too many connections.
 _BUSY = frozenset({"57P03", "53300"})
 _PATIENCE = Timeouts()
 _logger = structlog.get_logger(__name__)
 
 
 class PostgresStorage:
-    """All views' rows in one database, which other instances use as well."""
+    """The rows of all views in one database, which other instances use too."""
 
     shared = True
 
@@ -33,7 +33,7 @@ class PostgresStorage:
 
     @classmethod
     async def open(cls, url: str, wait_s: float = 60.0, patience: Timeouts = _PATIENCE) -> Self:
-        """Wait up to `wait_s` for the database, and make the catalogue in it. Raises `StorageFault`."""
+        """Wait up to `wait_s` for the database and create its catalogue. Raises `StorageFault`."""
         database = Database(url, patience)
         try:
             async with asyncio.timeout(wait_s) as deadline:
@@ -47,24 +47,24 @@ class PostgresStorage:
         return cls(database)
 
     async def live(self, view: View, source: str) -> TableSet:
-        """Open the live set of this version and log; the first of all instances begins it."""
+        """Open the live set of this version and log; the first instance creates it."""
 
         def choose(db: Connection) -> tuple[int, str]:
             table_sets.sweep(db, view, source, other_versions=True)
-            there = table_sets.live(db, view, source)
-            return there or _new(db, view, source, goes_live=True)
+            existing = table_sets.live(db, view, source)
+            return existing or _new(db, view, source, goes_live=True)
 
         return await self._opened(choose, view, source, live=True)
 
     async def beside(self, view: View, source: str) -> TableSet:
-        """Make a new empty set beside the live one."""
+        """Create a new empty set beside the live one."""
         choose = partial(_new, view=view, source=source, goes_live=False)
         return await self._opened(choose, view, source, live=False)
 
     async def _opened(
         self, choose: Callable[[Connection], tuple[int, str]], view: View, source: str, *, live: bool
     ) -> PostgresTables:
-        """Choose a set and mark it as used in one turn, so that no one sweeps it in between."""
+        """Choose a set and mark it as used in one transaction, so that it is not swept in between."""
         tables: PostgresTables | None = None
         try:
             async with self._database.begin(self._database.writing) as db:
@@ -82,7 +82,7 @@ class PostgresStorage:
         return tables
 
     async def swap(self, view: View, former: TableSet, new: TableSet) -> None:  # noqa: ARG002 (the port's)
-        """Point to the new set; the former one is dropped by who uses it last. Raises `StorageFault`."""
+        """Make the new set live; the last process to use the former one drops it. Raises `StorageFault`."""
         assert isinstance(former, PostgresTables)  # noqa: S101 (only its own sets come back to a storage)
         assert isinstance(new, PostgresTables)  # noqa: S101 (as above)
         number = new.number
@@ -103,7 +103,7 @@ class PostgresStorage:
             await self._sweep(view, source)
 
     async def _sweep(self, view: View, source: str) -> None:
-        """Drop what no one uses any more."""
+        """Drop the unused sets of this view and log."""
 
         def sweep(db: Connection) -> None:
             table_sets.take_turn(db)
@@ -111,11 +111,11 @@ class PostgresStorage:
 
         try:
             await self._database.run(self._database.writing, sweep)
-        except StorageFault as fault:  # another sweeps it, at the next start at the latest
+        except StorageFault as fault:  # another process drops them, at its next start at the latest
             _logger.warning("table-set-left", view=view.name, why=str(fault))
 
     async def close(self) -> None:
-        """Use no set any more, and close every connection."""
+        """Release all sets and close every connection."""
         for tables in self._open:
             await tables.let_go()
         await self._database.close()
@@ -130,7 +130,7 @@ def _new(db: Connection, view: View, source: str, *, goes_live: bool) -> tuple[i
 
 
 async def _prepared(database: Database) -> None:
-    """Wait until the database answers. Raises `StorageFault` if it answers that it will not do."""
+    """Wait until the database answers and is prepared. Raises `StorageFault` if it is unsuitable."""
     pause_s = _FIRST_PAUSE_S
     while True:
         try:
@@ -156,9 +156,9 @@ def _may_come(fault: StorageFault) -> bool:
 
 def _prepare(db: Connection) -> None:
     if (encoding := db.scalar(text("SHOW server_encoding"))) != "UTF8":
-        msg = f"the database is encoded in {encoding}; make one with ENCODING 'UTF8'"
+        msg = f"the database is encoded in {encoding}; create one with ENCODING 'UTF8'"
         raise StorageFault(msg)
     if not db.scalar(text("SELECT count(*) FROM pg_collation WHERE collname = 'und-x-icu'")):
-        msg = "this PostgreSQL was built without ICU, which tells the letters of all languages"
+        msg = "this PostgreSQL was built without ICU, which full-text search needs; use one with ICU"
         raise StorageFault(msg)
     table_sets.make(db)

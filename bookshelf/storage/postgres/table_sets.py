@@ -1,7 +1,7 @@
-"""The table of table sets: one schema each, which of them is live, and which no one uses any more.
+"""The catalogue of table sets in PostgreSQL: each set's schema, and whether it is live, building or former.
 
-Whoever uses a set holds a shared advisory lock on its number, so a set that can be locked alone is nobody's.
-All changes here are made in turn: under one advisory lock, to the end of the transaction.
+A process that uses a set holds a shared advisory lock on its number, so a set that can be locked exclusively
+is unused. One more advisory lock, held to the end of the transaction, serialises all changes here.
 """
 
 from uuid import uuid4
@@ -36,12 +36,12 @@ from bookshelf.storage.bulk_insert import TEXT
 from bookshelf.storage.checkpoints import LOOK, seen, upgrade
 from bookshelf.storage.port import TableSetDropped, TableSetStatus
 
-#: The first half of every advisory lock here ("book"); the second is a set's number, 0 the turn.
+#: The first half of every advisory lock here ("book"); the second is a set's number, or 0 for all changes.
 _LOCKS, _TURN = 0x626F6F6B, 0
 _LOCKED = "55P03"
 _SCHEMA = "bookshelf"
 _BUILDING, _LIVE, _FORMER = "building", "live", "former"
-#: In a look at a set: the row that says whether it is a former one.
+#: The partition number of the row of `look` that shows whether the set is a former one.
 _NO_CHECKPOINT = -2
 
 CATALOGUE = MetaData(schema=_SCHEMA)
@@ -60,13 +60,13 @@ Index("one_live_set", *_kind, unique=True, postgresql_where=sets.c.state == _LIV
 
 
 def take_turn(db: Connection) -> None:
-    """Wait for the turn to change the catalogue; it ends with the transaction, whose outcome lasts."""
+    """Lock the catalogue for a change, to the end of the transaction, which is committed with an fsync."""
     db.execute(text("SET LOCAL synchronous_commit TO on"))
     db.execute(select(func.pg_advisory_xact_lock(_LOCKS, _TURN)))
 
 
 def make(db: Connection) -> None:
-    """Make the catalogue, if it is not there yet."""
+    """Create the catalogue if it does not exist."""
     if not inspect(db).has_table(sets.name, schema=_SCHEMA):
         take_turn(db)
         db.execute(CreateSchema(_SCHEMA, if_not_exists=True))
@@ -84,8 +84,8 @@ def live(db: Connection, view: View, source: str) -> tuple[int, str] | None:
 
 
 def add(db: Connection, view: View, source: str, *, goes_live: bool) -> tuple[int, str]:
-    """Make an empty schema for a new set; return its number and name."""
-    # groups are named after sets, and databases on one log must not share a group
+    """Create an empty schema for a new set; return its number and name."""
+    # consumer groups are named after sets, and two databases on one log must not share a group
     name = f"{view.name}-{uuid4().hex}"
     made = {
         "name": name,
@@ -105,7 +105,7 @@ def schema(number: int) -> str:
 
 
 def point(db: Connection, number: int) -> None:
-    """Make this set the live one of its kind, and the one that was a former one. Raises `TableSetDropped`."""
+    """Make this set the live one of its view, version and log. Raises `TableSetDropped`."""
     own = select(*_kind).where(sets.c.number == number).subquery()
     same = and_(*(column == own.c[column.name] for column in _kind))
     db.execute(update(sets).where(same, sets.c.state == _LIVE).values(state=_FORMER))
@@ -116,9 +116,9 @@ def point(db: Connection, number: int) -> None:
 
 
 def sweep(db: Connection, view: View, source: str, *, other_versions: bool) -> None:
-    """Drop the sets of this view and log that are not live and that no one uses.
+    """Drop the sets of this view and log that are neither live nor in use.
 
-    `other_versions`: also live ones, if they are of another version of the view.
+    `other_versions`: also drop unused live ones of other versions of the view.
     """
     left = sets.c.state != _LIVE
     if other_versions:
@@ -136,16 +136,16 @@ def _drop(db: Connection, number: int) -> None:
             db.execute(delete(sets).where(sets.c.number == number))
     except DBAPIError as fault:
         if faults.state(fault) != _LOCKED:
-            raise  # else someone is in there whose mark is gone: a process that hangs
+            raise  # locked: a process that hangs uses the set and has lost its advisory lock
 
 
 def hold(number: int) -> Select[tuple[bool]]:
-    """Return the statement that marks a set as used while the session lasts; false: it is being dropped."""
+    """Return the statement that marks a set as used by this session; its row is false for a dropped set."""
     return select(func.pg_try_advisory_lock_shared(_LOCKS, number))
 
 
 def look(db: Connection, number: int) -> TableSetStatus:
-    """Return how a set stands, in one statement. Raises `TableSetDropped`."""
+    """Return the status of a set, read by one statement. Raises `TableSetDropped`."""
     is_former = case((sets.c.state == _FORMER, 1), else_=0)
     stands = select(literal(_NO_CHECKPOINT), is_former, literal("")).where(sets.c.number == number)
     rows = db.execute(union_all(*LOOK, stands))

@@ -1,4 +1,4 @@
-"""One schema of a view's rows. Transactions that have begun go on to their end, also when no one waits."""
+"""One table set in PostgreSQL. A transaction runs to its end, also if its caller is cancelled."""
 
 import asyncio
 from collections.abc import Awaitable, Callable
@@ -19,7 +19,7 @@ T = TypeVar("T")
 
 
 class PostgresTables:
-    """A table set. `live` is what is known of it here: a set that is not is dropped by who uses it last."""
+    """A table set. `live`: as last seen by this process; the last process that uses a former set drops it."""
 
     def __init__(
         self,
@@ -40,11 +40,11 @@ class PostgresTables:
         self._under_way: set[asyncio.Task[object]] = set()
 
     async def hold(self) -> None:
-        """Mark the set as used, until it is closed. Raises `StorageFault`, `Gone`."""
+        """Mark the set as used until it is closed. Raises `StorageFault`, `TableSetDropped`."""
         await self._lookout.hold()
 
     async def let_go(self) -> None:
-        """Use the set no more."""
+        """Release the set, so that it is no longer marked as used."""
         await self._lookout.close()
 
     async def write(self, work: Callable[[Connection], T]) -> T:
@@ -52,18 +52,18 @@ class PostgresTables:
         return await self._run(self._writing, work)
 
     async def read(self, work: Callable[[Connection], T]) -> T:
-        """Run `work` on a snapshot; once more if the connection was cut."""
+        """Run `work` on a snapshot; retry it once if the connection was lost."""
         try:
             try:
                 return await self._run(self._reading, work)
             except ConnectionLost:
                 return await self._run(self._reading, work)
-        except DBAPIError as fault:  # of what was given, like a NUL: a query has it from who asks
-            msg = f"no row can hold what is asked for: {faults.message_of(fault)}"
+        except DBAPIError as fault:  # of a value, like a NUL: a query has its values from the client
+            msg = f"no row can hold the requested value: {faults.message_of(fault)}"
             raise NotFound(msg) from fault
 
     async def look(self) -> TableSetStatus:
-        """Return how the set stands."""
+        """Return the set's status. Raises `StorageFault`, `TableSetDropped`."""
         seen = await self._lookout.look()
         self.live = self.live and not seen.former
         return seen
@@ -73,10 +73,10 @@ class PostgresTables:
         self._under_way.add(task)
         task.add_done_callback(self._ended)
         try:
-            return await asyncio.shield(task)  # a cancelled commit would be an unknown one
+            return await asyncio.shield(task)  # the outcome of a cancelled commit would be unknown
         except StorageFault as fault:
             if fault.__cause__ is not None and faults.missing(fault.__cause__):
-                await self.look()  # it knows whether the whole set is gone
+                await self.look()  # raises TableSetDropped if the whole set was dropped
             raise
 
     def _ended(self, task: asyncio.Task[object]) -> None:
@@ -85,7 +85,7 @@ class PostgresTables:
             task.exception()
 
     async def close(self) -> None:
-        """Wait for work under way, then use the set no more."""
+        """Wait for transactions under way, then release the set."""
         while self._under_way:
             await asyncio.wait(self._under_way)
         await self.let_go()
