@@ -91,7 +91,9 @@ class DocumentLoader:
         except Exception as fault:
             level = logging.DEBUG if attempt else logging.WARNING
             defect = None if isinstance(fault, _FAULTS) else fault
-            _logger.log(level, "routes not known", service=edition[0], why=str(fault)[:500], exc_info=defect)
+            _logger.log(
+                level, "routes-not-learned", service=edition[0], why=str(fault)[:500], exc_info=defect
+            )
             return False
         return True
 

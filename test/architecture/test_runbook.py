@@ -16,7 +16,7 @@ _PAGE = (ROOT / "docs" / "operations.md").read_text(encoding="utf-8")
 _MEND = "docs/operations.md, Runbook: each name has a row that says what it is, and what to do"
 _LEVELS = {"warning", "error", "exception"}
 #: Logged under a name that is no literal where it is logged.
-_BY_OTHERS = {"gap", "restarting", "states-rebuilt"}
+_BY_OTHERS = {"gap", "restarting", "routes-not-learned", "states-rebuilt"}
 
 
 def entries(part: str) -> set[str]:

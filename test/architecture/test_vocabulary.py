@@ -80,5 +80,6 @@ def test_a_class_that_two_modules_declare_is_found(tmp_path: Path) -> None:
 
 
 def test_events_are_found_by_the_logger_that_logs_them(tmp_path: Path) -> None:
-    found = written(tmp_path, one='_logger.warning("not kebab", x=1)\nother.info("else")\n')
-    assert log_events(found) == {"not kebab": "bookshelf.one"}
+    text = '_logger.warning("not kebab", x=1)\n_logger.log(level, "by-level")\nother.info("else")\n'
+    found = written(tmp_path, one=text)
+    assert log_events(found) == {"not kebab": "bookshelf.one", "by-level": "bookshelf.one"}

@@ -18,7 +18,7 @@ BANNED = re.compile(
 )
 #: A message is a string of several words; one word is a key, a name or a part of a format.
 _SEVERAL_WORDS = re.compile(r"\w\W+\w")
-_LEVELS = {"debug", "info", "warning", "error", "exception", "critical"}
+_LEVELS = {"debug", "info", "warning", "error", "exception", "critical", "log"}
 KEBAB_CASE = re.compile(r"[a-z][a-z0-9]*(-[a-z0-9]+)*")
 
 
@@ -67,8 +67,9 @@ def log_events(modules: list[Module]) -> dict[str, str]:
             logger = node.func.value
             if not isinstance(logger, ast.Name) or logger.id != "_logger" or node.func.attr not in _LEVELS:
                 continue
-            if node.args and isinstance(node.args[0], ast.Constant):
-                events[str(node.args[0].value)] = module.name
+            # the name is the first argument, or the second after a level
+            names = [arg.value for arg in node.args if isinstance(arg, ast.Constant)]
+            events |= dict.fromkeys((str(name) for name in names), module.name)
     return events
 
 
