@@ -11,10 +11,7 @@ class DiscoveryFault(Exception):
 
 
 class Instance(msgspec.Struct, frozen=True, kw_only=True):
-    """One ready instance of a service. `meta` holds short texts: version, owned partitions.
-
-    `stranger`: it belongs to a foreign service, which another program has registered with the registry.
-    """
+    """One ready instance of a service. `meta` holds short texts: version, owned partitions."""
 
     id: str
     service: str
@@ -22,6 +19,7 @@ class Instance(msgspec.Struct, frozen=True, kw_only=True):
     address: str
     port: int
     meta: Mapping[str, str] = {}
+    #: True for an instance of a foreign service, which another program has registered with the registry.
     stranger: bool = False
 
 

@@ -29,11 +29,11 @@ _logger = structlog.get_logger(__name__)
 class ServerConnection(WriteProtocol):
     """Reads requests, passes them to a handler and writes its responses, one request at a time."""
 
-    def __init__(self, handler: Handler, everyone: Connections) -> None:
-        super().__init__(everyone.guard)
+    def __init__(self, handler: Handler, connections: Connections) -> None:
+        super().__init__(connections.guard)
         self._handler = handler
-        self._everyone = everyone
-        self._reader = RequestParser(everyone.guard, self._flow, self._invite)
+        self._connections = connections
+        self._reader = RequestParser(connections.guard, self._flow, self._invite)
         self._work: asyncio.Task[None] | None = None
         self._held = False
         #: When the wait for a request's first byte began, or after that byte the wait for the whole head.
@@ -44,15 +44,15 @@ class ServerConnection(WriteProtocol):
         """Register the connection, or refuse it with a 503 if the connection limits are reached."""
         super().connection_made(transport)
         self._since = self._loop.time()
-        if not self._everyone.enter(self):
+        if not self._connections.enter(self):
             self._dismiss(_BUSY)
 
     def connection_lost(self, exc: Exception | None) -> None:
         """Fail the body that is being read, and cancel the request if the server is set to do so."""
         super().connection_lost(exc)
-        self._everyone.leave(self)
+        self._connections.leave(self)
         self._reader.break_off()
-        if self._work is not None and self._everyone.cancels:
+        if self._work is not None and self._connections.cancels:
             self._work.cancel()
 
     def data_received(self, data: bytes) -> None:
@@ -111,7 +111,7 @@ class ServerConnection(WriteProtocol):
             self._wire.close()
 
     async def _answer_all(self) -> None:
-        self._everyone.working.add(self)
+        self._connections.working.add(self)
         try:
             arrived, kept = self._reader.arrived, True
             while kept and arrived and self._wire is not None:
@@ -126,7 +126,7 @@ class ServerConnection(WriteProtocol):
         finally:
             self._work = None
             self._since = self._loop.time()
-            self._everyone.done(self)
+            self._connections.done(self)
 
     async def _answer(self, incoming: IncomingRequest) -> bool:
         """Answer a request; return True if another can follow it on this connection."""
@@ -135,13 +135,13 @@ class ServerConnection(WriteProtocol):
             self.part(_UNASKED_S)
             return False
         request = incoming.request(self.peer, secure=self.secure)
-        spare = self in self._everyone.spare
+        spare = self in self._connections.spare
         if spare and not is_probe(request):
-            self._everyone.refused += 1
+            self._connections.refused += 1
             self._dismiss(_BUSY)
             return False
         response = await self._handler.handle(request)
-        kept = incoming.kept and not incoming.uninvited and not self._everyone.leaving and not spare
+        kept = incoming.kept and not incoming.uninvited and not self._connections.leaving and not spare
         if isinstance(response.body, bytes):
             await self.send(_written(incoming, response, kept=kept))
         elif response.status == HTTPStatus.SWITCHING_PROTOCOLS and isinstance(incoming.body, UpgradedStream):
