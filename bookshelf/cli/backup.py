@@ -1,4 +1,4 @@
-"""`bookshelf backup` and `bookshelf restore`: a copy of everything that can't be made again."""
+"""`bookshelf backup` and `bookshelf restore`: copy all data that cannot be rebuilt, and bring it back."""
 
 import os
 from collections.abc import Callable

@@ -1,4 +1,4 @@
-"""All services and the gateway in this process, on one data folder."""
+"""Runs all services and the gateway in this process, on one data folder."""
 
 import asyncio
 import os
@@ -66,7 +66,7 @@ async def embedded(settings: Settings, services: Sequence[Service] = SERVICES) -
 
     Raises `FolderFault`, `LogFault`, `StorageFault`, `PortTaken`, `WrongSetting`, `ServiceConflict`.
 
-    What has begun is ended in reverse: the gateway takes no more, services drain, the log closes last.
+    At the end all is stopped in reverse order: first the gateway, then the services, the log last.
     """
     check_services(services, {"gateway": Settings().port})
     async with AsyncExitStack() as stack:
@@ -110,7 +110,7 @@ def _shown(host: str) -> str:
 
 
 async def open_world(settings: Settings, path: Path, stack: AsyncExitStack) -> Infrastructure:
-    """Open what services stand on, in a data folder; the stack closes it."""
+    """Open the infrastructure of the services in a data folder; the stack closes it."""
     log = await SqliteLog.open(path / "log.sqlite", settings.partitions)
     stack.push_async_callback(log.close)
     storage = SqliteStorage(path / "views")

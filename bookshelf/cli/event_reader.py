@@ -13,9 +13,9 @@ from bookshelf.log.port import ReadOnlyLog, Record, Tail
 
 #: Records of a partition that are read together.
 _BATCH = 500
-#: Seconds that one record is waited for that is there, and may not be committed yet.
+#: Seconds to wait for a record that is below the end of the log, and perhaps not committed yet.
 _RECORD_S = 10.0
-#: Seconds between two looks, while nothing comes, at whether anyone still reads what is shown.
+#: Seconds without a record after which it is checked again that the output still has a reader.
 _LOOK_S = 0.5
 #: How far the time of a record's append, by which a log is searched, may be from its event's.
 _SLACK = timedelta(minutes=5)
@@ -23,7 +23,7 @@ _LONG_AGO = datetime.min.replace(tzinfo=UTC)
 
 
 class Range(NamedTuple):
-    """Where to begin, if not now: the whole topic, one partition from a position, or about a time."""
+    """The part of a topic to read: from its start, from a position, from a time, or from now on."""
 
     topic: str
     whole: bool = False
@@ -35,7 +35,10 @@ class Range(NamedTuple):
 async def looked_through(
     log: ReadOnlyLog, where: Range, paused: Callable[[], None]
 ) -> AsyncGenerator[Record, None]:
-    """Yield what is there already by its time, then what comes as it comes; `paused` while nothing comes."""
+    """Yield the present records of a range by time, then new ones as they arrive.
+
+    `paused` is called whenever there is no record for a while.
+    """
     ends = await _ends(log, where)
     starts = {partition: await _start(log, where, partition, end) for partition, end in ends.items()}
     parts = [
@@ -104,13 +107,13 @@ async def _from_now_on(tails: Sequence[Tail]) -> AsyncIterator[Sequence[Record]]
             answered, _ = await asyncio.wait(asked, timeout=_LOOK_S, return_when=asyncio.FIRST_COMPLETED)
             if not answered:
                 yield ()
-            for one in answered:
-                tail = asked.pop(one)
-                yield one.result()
+            for task in answered:
+                tail = asked.pop(task)
+                yield task.result()
                 asked[asyncio.ensure_future(tail.take(_BATCH))] = tail
     finally:
-        for one in asked:
-            one.cancel()
+        for task in asked:
+            task.cancel()
         await asyncio.gather(*asked, return_exceptions=True)
 
 

@@ -1,4 +1,4 @@
-"""`bookshelf events`: look at the log, whichever it is, without disturbing it."""
+"""`bookshelf events`: prints events of a log, embedded or on Kafka, without changing anything."""
 
 import re
 import sys
@@ -36,13 +36,13 @@ class Wanted(NamedTuple):
     since: datetime | None = None
 
     def has(self, record: Record) -> bool:
-        """Whether this one is."""
+        """Return True if the event of a record is shown."""
         if self.key is not None and record.key != self.key:
             return False
         if self.since is not None and ((when := moment(record)) is None or when < self.since):
             return False
         kind = str((event_of(record) or {}).get("type", "")) if self.types else ""
-        return not self.types or any(fnmatchcase(kind, one) for one in self.types)
+        return not self.types or any(fnmatchcase(kind, pattern) for pattern in self.types)
 
 
 @click.group()
@@ -147,7 +147,7 @@ def _time(text: str) -> datetime:
 
 
 def _leaving(work: Coroutine[Any, Any, None]) -> None:
-    """Run a command that people end with Ctrl-C."""
+    """Run a command that a user ends with Ctrl-C."""
 
     def go() -> None:
         try:

@@ -1,4 +1,4 @@
-"""`bookshelf export`: the whole shelf as a file that `import` reads back."""
+"""`bookshelf export`: writes the whole shelf to a file that `bookshelf import` can read."""
 
 import os
 import sys
@@ -56,11 +56,11 @@ def _write(file: Path, text: Iterator[str]) -> None:
 async def _collect(
     books: list[dict[str, Any]], found: list[str], settings: Settings, url: str | None
 ) -> None:
-    """Add the books, and where the shelf is."""
-    async with shelf(settings, url, new=False) as there:
-        found.append(there.where)
+    """Append all books to `books`, and the address of the shelf to `found`."""
+    async with shelf(settings, url, new=False) as client:
+        found.append(client.where)
         target: str | None = BOOKS
         while target is not None:
-            reply = await there.get(target)
+            reply = await client.get(target)
             books.extend(reply.body)
             target = next_page(reply)

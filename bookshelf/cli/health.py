@@ -1,4 +1,4 @@
-"""`bookshelf health`: whether what runs on this machine is well, for containers that have no curl."""
+"""`bookshelf health`: checks the health of services on this machine, for containers without curl."""
 
 import sys
 from collections.abc import Iterator
@@ -18,14 +18,14 @@ def health(services: tuple[str, ...], port: int | None, live: bool) -> None:  # 
     """Ask SERVICES on this machine if they are well, else all that answer; the exit code is 0 or 1."""
     asked = {"port": port} if port is not None else _ports(services)
     path = "/health/live" if live else "/health/ready"
-    said = {name: _status(one, path) for name, one in asked.items()}
+    statuses = {name: _status(one, path) for name, one in asked.items()}
     named = bool(services) or port is not None
-    click.echo("\n".join(_lines(said, named)) or "nothing of the shelf answers on this machine")
-    sys.exit(0 if _well(said, named) else 1)
+    click.echo("\n".join(_lines(statuses, named)) or "nothing of the shelf answers on this machine")
+    sys.exit(0 if _well(statuses, named) else 1)
 
 
 def _ports(services: tuple[str, ...]) -> dict[str, int]:
-    """Return the usual ports of services, of all if none is named."""
+    """Return the default ports of the named services, or of all."""
     # Not at the top: a container asks every few seconds, by its port, and all contexts take long to load.
     from bookshelf.services import SERVICES  # noqa: PLC0415
 
@@ -37,7 +37,7 @@ def _ports(services: tuple[str, ...]) -> dict[str, int]:
 
 
 def _status(port: int, path: str) -> int | None:
-    """Return the status of the answer, None if there is none."""
+    """Return the status of the answer; None if nothing listens, 0 if no answer comes."""
     connection = HTTPConnection("127.0.0.1", port, timeout=_ANSWER_S)
     try:
         connection.request("GET", path)
@@ -45,17 +45,17 @@ def _status(port: int, path: str) -> int | None:
     except ConnectionRefusedError:
         return None
     except (OSError, HTTPException):
-        return 0  # somebody listens and does not answer: that is not well
+        return 0  # something listens and does not answer: that counts as unhealthy
     finally:
         connection.close()
 
 
-def _well(said: dict[str, int | None], named: bool) -> bool:  # noqa: FBT001 (as above)
-    answers = [status for status in said.values() if named or status is not None]
+def _well(statuses: dict[str, int | None], named: bool) -> bool:  # noqa: FBT001 (as above)
+    answers = [status for status in statuses.values() if named or status is not None]
     return bool(answers) and all(status == 200 for status in answers)  # noqa: PLR2004 (the status of OK)
 
 
-def _lines(said: dict[str, int | None], named: bool) -> Iterator[str]:  # noqa: FBT001 (as above)
-    for name, status in said.items():
+def _lines(statuses: dict[str, int | None], named: bool) -> Iterator[str]:  # noqa: FBT001 (as above)
+    for name, status in statuses.items():
         if named or status is not None:
             yield f"{name}: {status or 'no answer'}"

@@ -40,8 +40,8 @@ def asked_of(data: str | None, broker: str | None) -> Network | None:
 
 @asynccontextmanager
 async def watched(data: str | None, broker: str | None, topic: str) -> AsyncIterator[ReadOnlyLog]:
-    """Open a log to look at one of its topics. Raises `LogFault`."""
-    known = [one.name for one in topics()]
+    """Open the chosen log to read one of its topics. Raises `LogFault`."""
+    known = [known_topic.name for known_topic in topics()]
     if topic not in known:
         stop(f"no service has a topic {topic[:100]!r}; there are {', '.join(known)}")
     network = asked_of(data, broker)

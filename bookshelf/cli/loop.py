@@ -1,4 +1,4 @@
-"""The event loop that commands run on."""
+"""Runs a command on an event loop, and ends it on a signal."""
 
 import asyncio
 import contextlib
@@ -15,20 +15,20 @@ _COLLECT = (50_000, 20, 100)
 
 
 def collect_rarely() -> None:
-    """Have the garbage collector look less often, for as long as this process serves."""
+    """Make the garbage collector run less often, for the rest of this process."""
     gc.set_threshold(*_COLLECT)
 
 
 def started() -> None:
-    """Have the collector pass over what is here by now: it stays."""
+    """Exclude all present objects from garbage collection: they are kept until the process ends."""
     gc.freeze()
 
 
 def run(main: Coroutine[Any, Any, None]) -> None:
-    """Run to the end on the fastest loop that is installed."""
+    """Run a coroutine to its end, on uvloop if that is installed."""
     factory = None
     with contextlib.suppress(ImportError):
-        import uvloop  # noqa: PLC0415 (not to be had everywhere)
+        import uvloop  # noqa: PLC0415 (not installed everywhere)
 
         factory = uvloop.new_event_loop
     with asyncio.Runner(loop_factory=factory) as runner:
@@ -36,7 +36,7 @@ def run(main: Coroutine[Any, Any, None]) -> None:
 
 
 def on_hangup(reload: Callable[[], None]) -> None:
-    """Have SIGHUP read again what can be changed while it runs."""
+    """Call `reload` on SIGHUP, if the system has that signal."""
     with contextlib.suppress(NotImplementedError, AttributeError, ValueError, RuntimeError):
         # not on every system, and not in a thread
         asyncio.get_running_loop().add_signal_handler(signal.SIGHUP, reload)

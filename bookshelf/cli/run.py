@@ -94,7 +94,7 @@ def _read(  # noqa: PLR0913 (one for each option)
 
 
 def _processes(service: Service | None, given: int | None) -> int:
-    """Return how many are to share the port."""
+    """Return the number of processes that share the port."""
     if service is None:
         return given or read_routing(os.environ).gateway_processes
     return 1 if given is None else stop("--processes: the gateway's port is shared, no service's is")
@@ -105,7 +105,7 @@ def _own_port(name: str) -> int:
 
 
 def _chosen(name: str, tags: str | None) -> Service | None:
-    """Return the service with the tags to be found by; None for the gateway."""
+    """Return the service with the tags that it registers; None for the gateway."""
     service = next((one for one in SERVICES if one.name == name), None)
     if service is None or tags is None:
         return service

@@ -75,7 +75,7 @@ class AskedBook(msgspec.Struct, forbid_unknown_fields=True, rename={"as_of": "as
 
 
 def listed(db: Any, asked: Listing) -> Answer:  # noqa: ANN401 (the storage's connection)
-    """Answer a page of books."""
+    """Return a page of books. Raises `Invalid`."""
     query = select(books)
     if asked.q is not None and asked.q.strip():
         query = query.where(has_words(db, books, asked.q))
@@ -87,7 +87,7 @@ def listed(db: Any, asked: Listing) -> Answer:  # noqa: ANN401 (the storage's co
 
 
 def one(db: Any, asked: AskedBook) -> Answer:  # noqa: ANN401 (the storage's connection)
-    """Answer one book, now or as it was. Its version is what If-Match takes. Raises `NotFound`."""
+    """Return one book, now or at a given time. Its version is the one for If-Match. Raises `NotFound`."""
     if asked.as_of is not None:
         return Answer(HISTORY.as_of(db, asked.id, asked.as_of))
     row = db.execute(_ONE, {"id": asked.id}).first()

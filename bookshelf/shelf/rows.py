@@ -69,7 +69,7 @@ class BookTable:
         yield self._set(recorded, {})
 
     def added(self, event: BookAdded, recorded: Recorded) -> Iterable[Change]:
-        """Make a new row."""
+        """Insert a row."""
         yield (
             self._insert,
             {
@@ -92,7 +92,7 @@ class BookTable:
         )
 
     def changed(self, event: BookChanged, recorded: Recorded) -> Iterable[Change]:
-        """Set the columns that the event names."""
+        """Update the columns that the event has."""
         said = {
             name: value for name, value in msgspec.structs.asdict(event).items() if value is not msgspec.UNSET
         }
@@ -101,11 +101,11 @@ class BookTable:
         yield self._set(recorded, said)
 
     def removed(self, _event: BookRemoved, recorded: Recorded) -> Iterable[Change]:
-        """Have no row any more."""
+        """Delete the row."""
         yield self._delete, {"row": recorded.subject}
 
     def finished(self, event: BookFinished, recorded: Recorded) -> Iterable[Change]:
-        """Note that it is done, on a day."""
+        """Mark the book as finished on a day."""
         day = event.finished.isoformat() if event.finished else None
         said = {"done": True, "finished": day, "rating": event.rating, "review": event.review}
         yield self._set(recorded, said)
@@ -128,7 +128,7 @@ _tuple = msgspec.json.Decoder(tuple[str, ...]).decode
 
 
 def shown(row: Any) -> Book:  # noqa: ANN401 (a row of such a table)
-    """Return the whole book of a row."""
+    """Return the book of a row."""
     return Book(
         id=row.id,
         title=row.title,

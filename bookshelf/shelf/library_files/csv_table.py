@@ -1,4 +1,4 @@
-"""A CSV file as entries: its header names the format, its rows are books."""
+"""Reads a CSV file as entries: its header determines the format, its rows are books."""
 
 import re
 from collections.abc import Iterator, Sequence
@@ -19,7 +19,7 @@ _SAYS_READ = {"state", "read", "when"}
 
 
 class Table(NamedTuple):
-    """The file, its format, its delimiter, its header and the line on which that starts."""
+    """A CSV file: its format, its delimiter, its header and the line on which that starts."""
 
     source: Source
     form: Format
@@ -28,7 +28,7 @@ class Table(NamedTuple):
     line: int
 
     def setting(self, today: date) -> Setting:
-        """Read the file once and answer what holds for all its rows."""
+        """Read the file once and return the setting for all its rows."""
         layout = self.form.layout(self.header)
         names = {name for name, _ in layout}
         rows = (pick(layout, self._filled(row.cells)) for row in self._rows())
@@ -90,7 +90,7 @@ _SHOWN = 5
 def open_table(source: Source) -> Table:
     """Return the file as a table, read with the delimiter that shows the most columns.
 
-    Raises NotALibrary where no column names a title, or none an author.
+    Raises `NotALibrary` if no column has titles, or none has authors.
     """
     headers = {delimiter: _header(source, delimiter) for delimiter in _DELIMITERS}
     tables = [
@@ -104,7 +104,7 @@ def open_table(source: Source) -> Table:
 
 
 def _header(source: Source, delimiter: str) -> CsvRecord:
-    """Return the first record; Excel's own first line, which names the delimiter, is none."""
+    """Return the first record, without Excel's own first line, which has the delimiter."""
     with source.open() as stream:
         for record in records(stream, delimiter):
             if not _EXCEL.fullmatch("".join(record.cells).strip()):

@@ -1,4 +1,4 @@
-"""Our own export: a CSV and JSON lines that an import reads back to the same shelf."""
+"""Writes a shelf as CSV or JSON lines, which an import reads back without loss."""
 
 import csv
 from collections.abc import Iterable, Iterator, Mapping
@@ -11,17 +11,17 @@ from bookshelf.shelf.library_files.library import Library
 
 
 class _Echo:
-    """A file that hands back what is written, so that csv makes lines for an iterator."""
+    """A file whose `write` returns its text, so that `csv.writer` can be used for an iterator of lines."""
 
     def write(self, text: str) -> str:
         return text
 
 
 def write_csv(books: Iterable[Mapping[str, object]]) -> Iterator[str]:
-    """Return the lines of a CSV, header first; the books are as GET /books has them.
+    """Yield the lines of a CSV, header first; the books are as GET /books returns them.
 
-    Each line has its line end (CR LF, RFC 4180): write them with newline="". With
-    encoding utf-8-sig Excel sees the right letters too, and an import reads both.
+    Each line has its line end (CR LF, RFC 4180): write them with newline="". Excel needs the encoding
+    utf-8-sig; an import reads that and utf-8.
     """
     yield csv_line(COLUMNS)
     for book in books:
@@ -29,7 +29,7 @@ def write_csv(books: Iterable[Mapping[str, object]]) -> Iterator[str]:
 
 
 def write_jsonl(books: Iterable[Mapping[str, object]]) -> Iterator[str]:
-    """Return one line of JSON for each book, with its line end, all its fields as they are."""
+    """Yield one line of JSON for each book, with its line end and all its fields as they are."""
     encode = msgspec.json.Encoder().encode
     for book in books:
         yield encode(book).decode() + "\n"
@@ -53,13 +53,12 @@ REASON = "reason"
 
 
 def write_refused(library: Library, refusals: Iterable[Refusal]) -> Iterator[str]:
-    """Return the lines of a file such as the library's own with these records alone.
+    """Return the lines of a file in the library's own format that has only these records.
 
-    A CSV has the library's header and delimiter, the cells as they were, and a last
-    column `reason`, which an import does not look at; a record that is not whole
-    stands in the first cell as text. JSON lines get a field `reason`; a line that
-    is no object becomes the field `line` of one. Lines have their line ends: write
-    them with newline="" and encoding utf-8-sig (CSV) or utf-8.
+    A CSV has the library's header and delimiter, the cells as they were, and a last column `reason`, which an
+    import ignores; the first cell of a broken record has its text. JSON lines get a field `reason`; a line
+    that is not an object becomes the field `line` of one. Lines have their line ends: write them with
+    newline="" and the encoding utf-8-sig (CSV) or utf-8.
     """
     return _csv(library, refusals) if library.header else map(_json, refusals)
 

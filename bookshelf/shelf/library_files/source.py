@@ -1,4 +1,4 @@
-"""The file: whether it is text at all, and in which encoding."""
+"""Opens a library file: detects whether it is text, and in which encoding."""
 
 import codecs
 from collections.abc import Iterator
@@ -31,22 +31,19 @@ _MARKS = {
 
 
 class Source(NamedTuple):
-    """A text file that can be opened as often as needed."""
+    """A text file with its encoding, which can be opened several times."""
 
     path: Path
     encoding: str
     errors: str
 
     def open(self) -> TextIO:
-        """Open it with its line ends as they are: csv wants them so."""
+        """Open the file with its line ends unchanged, as `csv` requires."""
         return self.path.open(encoding=self.encoding, errors=self.errors, newline="")
 
 
 def find(path: Path) -> Source:
-    """Look at the file as bytes and answer how to read it.
-
-    Raises NotALibrary for what cannot be opened, is empty, too large or no text.
-    """
+    """Detect the encoding of a file. Raises `NotALibrary` if it is unreadable, empty, large or not text."""
     try:
         head = _head(path)
         encoding, errors = _encoding(path, head)
