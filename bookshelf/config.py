@@ -24,7 +24,7 @@ _LEAST_CACHED = 100
 
 
 class WrongSetting(Exception):
-    """A setting has a value that it cannot have; says which, and what it may be."""
+    """A setting has an invalid value; the message names the setting and the allowed values."""
 
 
 def missing_extra(
@@ -152,7 +152,7 @@ class Gate(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True
     gateway_audience: str = ""
 
 
-#: How the names begin that deployments of the broker and of the agent use already; the port if none is said.
+#: Prefixes of the variables that deployments of brokers and agents already set, with the default port.
 _USUAL = {"broker": ("KAFKA_BROKER", "9092"), "consul": ("CONSUL_AGENT", "8500")}
 _NEAR = "127.0.0.1"
 #: Settings whose value may be in a file, which BOOKSHELF_ and the name in capitals and _FILE names.
@@ -175,7 +175,7 @@ def read(environment: Mapping[str, str], **given: Any) -> Settings:  # noqa: ANN
 
 
 def read_network(environment: Mapping[str, str], **given: Any) -> Network:  # noqa: ANN401 (as above)
-    """Return where the network's parts are; KAFKA_BROKER_ADDR and its like count if BOOKSHELF_ says nothing.
+    """Return the addresses of the network's parts; KAFKA_BROKER_ADDR and its like are used if ours are unset.
 
     Raises `WrongSetting`.
     """
@@ -188,7 +188,7 @@ def read_network(environment: Mapping[str, str], **given: Any) -> Network:  # no
 
 
 def _usual(environment: Mapping[str, str], begins: str, usual_port: str) -> str:
-    """Return host:port as ..._ADDR and ..._PORT say, either of them or both; empty if neither does."""
+    """Return host:port from ..._ADDR and ..._PORT, of which either may be unset; empty if both are."""
     address, port = (environment.get(f"{begins}_{part}", "") for part in ("ADDR", "PORT"))
     if port and not (port.isascii() and port.isdigit() and 0 < int(port) <= 65535):  # noqa: PLR2004 (the highest)
         raise WrongSetting(f"{begins}_PORT: {port!r} is no port; a number from 1 to 65535 is one")

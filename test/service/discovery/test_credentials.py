@@ -122,5 +122,5 @@ async def test_a_file_that_holds_no_authority_is_said(tmp_path: Path, content: s
     file = tmp_path / "ca.pem"
     if content is not None:
         file.write_text(content)
-    with pytest.raises(DiscoveryFault, match=r"ca\.pem holds no certificates"):
+    with pytest.raises(DiscoveryFault, match=r"ca\.pem has no certificate authority"):
         await ConsulDiscovery.open(by_tls(1, file))
