@@ -106,7 +106,7 @@ async def test_what_is_not_there_is_said(log: Watched) -> None:
         (("history", "nobody"), "bookshelf has no event of 'nobody'"),
         (("tail", "--from", "yesterday"), "is not a position"),
         (("tail", "--since", "yesterday"), "is no time"),
-        (("tail", "--from", "start", "--since", "2h"), "name one"),
+        (("tail", "--from", "start", "--since", "2h"), "give one of them"),
         (("tail", "--from", f"{place}@99"), "nothing can be read from 99"),
         (("tail", "--from", "bookshelf/7@0"), "bookshelf has 2 partitions"),
     ):
