@@ -123,7 +123,7 @@ async def test_a_request_with_a_line_s_end_in_it_is_not_sent(
     said: tuple[int, list[bytes]], target: str, value: str
 ) -> None:
     transport = HttpTransport()
-    with pytest.raises(ValueError, match="line's end"):
+    with pytest.raises(ValueError, match="line break"):
         await transport.send(LOCALHOST, said[0], request("GET", target, X=value))
     await transport.close()
     assert said[1] == []
