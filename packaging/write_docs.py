@@ -12,7 +12,7 @@ from typing import Any
 from write_manifests import ROOT, write_files
 
 from bookshelf.runtime.asyncapi import asyncapi_document
-from bookshelf.runtime.schemas import breaking_changes, catalogues_of, event_schemas
+from bookshelf.runtime.schemas import compare_schemas
 from bookshelf.services import SERVICES
 
 
@@ -21,11 +21,8 @@ def render(folder: Path = ROOT / "docs" / "schemas") -> dict[str, str]:
 
     Raises SystemExit with a line for each breaking change.
     """
-    catalogues = [one for listed in catalogues_of(SERVICES).values() for one in listed]
-    schemas = event_schemas(catalogues)
-    committed = {path.stem: json.loads(path.read_text(encoding="utf-8")) for path in folder.glob("*.json")}
-    retired = {old.retired for catalogue in catalogues for old in catalogue.upcasts}
-    if breaking := breaking_changes(committed, schemas, retired):
+    schemas, _, breaking = compare_schemas(SERVICES, folder)
+    if breaking:
         raise SystemExit(
             "\n".join([*breaking, "nothing was written; docs/events.md says how an event may change"])
         )

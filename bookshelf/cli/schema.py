@@ -4,10 +4,9 @@ import sys
 from pathlib import Path
 
 import click
-import msgspec
 
 from bookshelf.cli.faults import guarded, stop
-from bookshelf.runtime.schemas import breaking_changes, catalogues_of, event_schemas
+from bookshelf.runtime.schemas import compare_schemas
 from bookshelf.services import SERVICES
 
 
@@ -35,14 +34,9 @@ def check(folder: Path) -> None:
 
 
 def _check(folder: Path) -> None:
-    files = sorted(folder.glob("*.json"))
-    if not files:
+    current, committed, breaking = compare_schemas(SERVICES, folder)
+    if not committed:
         stop(f"no schemas in {folder}: run this in a checkout, or name their folder with --schemas")
-    committed = {file.stem: msgspec.json.decode(file.read_bytes()) for file in files}
-    catalogues = [one for listed in catalogues_of(SERVICES).values() for one in listed]
-    current = event_schemas(catalogues)
-    retired = {old.retired for catalogue in catalogues for old in catalogue.upcasts}
-    breaking = breaking_changes(committed, current, retired)
     for line in breaking:
         click.echo(line)
     if breaking:

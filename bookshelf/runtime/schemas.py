@@ -5,6 +5,7 @@ that they know: docs/events.md has the rules.
 """
 
 from collections.abc import Collection, Iterable, Iterator, Mapping
+from pathlib import Path
 from typing import Any
 
 import msgspec
@@ -51,6 +52,17 @@ def _data_schema(name: str, kind: type[Event | Dropped]) -> Json:
     # as it is read from a file: a tuple that is a default is an array
     as_read: Json = msgspec.json.decode(msgspec.json.encode({**made, "$defs": others} if others else made))
     return as_read
+
+
+def compare_schemas(
+    services: Iterable[Service], folder: Path
+) -> tuple[dict[str, Json], dict[str, Json], list[str]]:
+    """Return the schemas of the services' events, those committed in a folder, and the breaking changes."""
+    catalogues = [catalogue for listed in catalogues_of(services).values() for catalogue in listed]
+    current = event_schemas(catalogues)
+    committed = {file.stem: msgspec.json.decode(file.read_bytes()) for file in sorted(folder.glob("*.json"))}
+    retired = {upcast.retired for catalogue in catalogues for upcast in catalogue.upcasts}
+    return current, committed, breaking_changes(committed, current, retired)
 
 
 def breaking_changes(
