@@ -22,6 +22,11 @@ from bookshelf.runtime.service import ServiceHost
 from bookshelf.runtime.view import dead_letters
 from bookshelf.runtime.view.host import ViewHost
 
+#: Bytes of a request's body.
+_MAX_BODY = 1 << 16
+#: The name of the writer that operators append with.
+_OPERATOR = "operator"
+_encode = msgspec.json.Encoder().encode
 _logger = structlog.get_logger(__name__)
 
 
@@ -69,9 +74,6 @@ class Progress:
                 return
 
 
-_encode = msgspec.json.Encoder().encode
-
-
 class DeadLetterFilter(msgspec.Struct, forbid_unknown_fields=True):
     """Selects dead letters: by view, by key, or by position; without any of them all."""
 
@@ -88,30 +90,28 @@ class LogLevel(msgspec.Struct, forbid_unknown_fields=True):
 
 _read_filter = Decoder(DeadLetterFilter).body
 _read_level = Decoder(LogLevel).body
-#: Bytes of a request's body.
-_MAX_BODY = 1 << 16
 
 
 class AdminApi:
     """Answers the requests of operators to the services of one process."""
 
-    def __init__(self, services: Sequence[ServiceHost], world: Infrastructure, token: str) -> None:
-        self._world = world
+    def __init__(self, services: Sequence[ServiceHost], infrastructure: Infrastructure, token: str) -> None:
+        self._infrastructure = infrastructure
         self._views = {name: view for service in services for name, view in service.views.items()}
         self._token = token
-        self._edge = Api("control", Meters())
-        self._edge.add("GET", "/letters", self._listed)
-        self._edge.add("POST", "/letters/retry", self._retry)
-        self._edge.add("POST", "/letters/drop", self._drop)
-        self._edge.add("POST", "/views/{name}/rebuild", self._rebuild)
-        self._edge.add("PUT", "/log-level", self._set_level)
+        self._api = Api("control", Meters())
+        self._api.add("GET", "/letters", self._listed)
+        self._api.add("POST", "/letters/retry", self._retry)
+        self._api.add("POST", "/letters/drop", self._drop)
+        self._api.add("POST", "/views/{name}/rebuild", self._rebuild)
+        self._api.add("PUT", "/log-level", self._set_level)
 
     async def handle(self, request: Request) -> Response:
         """Answer a request that has the token; any other gets 403 without a body."""
         given = request.headers.get("Authorization", "")
         if not hmac.compare_digest(given.encode(), f"Bearer {self._token}".encode()):
             return Response(403, {})
-        return await self._edge.handle(request)
+        return await self._api.handle(request)
 
     def _view(self, name: str) -> ViewHost:
         try:
@@ -141,7 +141,7 @@ class AdminApi:
             msg = f"{position} waits behind an earlier record of {known[0].key}; drop or retry that one first"
             raise Problem("conflict", msg)
         if known:
-            dropped = await drop(self._world, known[0].key, position)
+            dropped = await drop(self._infrastructure, known[0].key, position)
             for view in found:
                 await view.after([dropped])
         return _json({"dropped": len(known)})
@@ -165,32 +165,28 @@ def _json(value: Any) -> Response:  # noqa: ANN401 (anything that can be encoded
     return Response(200, {"Content-Type": "application/json"}, _encode(value))
 
 
-#: The name of the writer that operators append with.
-_OPERATOR = "operator"
-
-
-async def drop(world: Infrastructure, key: str, position: Position) -> Position:
+async def drop(infrastructure: Infrastructure, key: str, position: Position) -> Position:
     """Append that the record of this key at a position is given up; return the position of that.
 
     Raises `LogFault`.
     """
-    writer = await world.log.writer(_OPERATOR, position.topic, position.partition)
+    writer = await infrastructure.log.writer(_OPERATOR, position.topic, position.partition)
     try:
-        (offset,) = await writer.append([NewRecord(key, _drop_event(world, key, position))])
+        (offset,) = await writer.append([NewRecord(key, _drop_event(infrastructure, key, position))])
     finally:
         await writer.close()
     return Position(position.topic, position.partition, offset)
 
 
-def _drop_event(world: Infrastructure, key: str, position: Position) -> bytes:
+def _drop_event(infrastructure: Infrastructure, key: str, position: Position) -> bytes:
     envelope = Envelope(
         specversion="1.0",
         datacontenttype="application/json",
-        id=world.ids.new(),
+        id=infrastructure.ids.new(),
         source=_OPERATOR,
         type=DROPPED,
         subject=key,
-        time=world.clock.now(),
+        time=infrastructure.clock.now(),
         data=msgspec.Raw(msgspec.json.encode(Dropped(position.offset))),
         actor=_OPERATOR,
     )

@@ -4,13 +4,11 @@ import contextlib
 import json
 import logging
 import sys
-from typing import TYPE_CHECKING, Any, Literal
+from typing import Any, Literal
 
 import msgspec
 import structlog
-
-if TYPE_CHECKING:
-    from structlog.typing import Processor
+from structlog.typing import FilteringBoundLogger, Processor
 
 #: The levels that can be set on a running process; a test compares them with those of the setting.
 Level = Literal["debug", "info", "warning", "error"]
@@ -29,7 +27,7 @@ def configure(level: str, form: str) -> None:
     ]
     structlog.configure(
         processors=shared,
-        wrapper_class=structlog.make_filtering_bound_logger(getattr(logging, level.upper())),
+        wrapper_class=_wrapper(level),
         logger_factory=structlog.PrintLoggerFactory(file=sys.stderr),
         cache_logger_on_first_use=False,
     )
@@ -37,7 +35,12 @@ def configure(level: str, form: str) -> None:
 
 def set_level(level: Level) -> None:
     """Change the level of this process's log; form and destination stay as configured."""
-    structlog.configure(wrapper_class=structlog.make_filtering_bound_logger(getattr(logging, level.upper())))
+    structlog.configure(wrapper_class=_wrapper(level))
+
+
+def _wrapper(level: str) -> type[FilteringBoundLogger]:
+    """Return the class of loggers that drop events below the level."""
+    return structlog.make_filtering_bound_logger(getattr(logging, level.upper()))
 
 
 def _line(fields: dict[str, Any], **_options: object) -> str:

@@ -9,7 +9,6 @@ from bookshelf.http.message import BrokenBody
 
 #: Unread bytes of a response above which the connection stops reading from its socket.
 _MUCH = 256 << 10
-_LITTLE = 64 << 10
 
 
 class ClientConnection(asyncio.Protocol):

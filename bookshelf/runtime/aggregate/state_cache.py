@@ -116,13 +116,19 @@ class StateCache:
         self._cache.move_to_end(key)
 
     async def _load_stored(self, keys: Collection[str]) -> dict[str, AggregateSnapshot[Any]]:
+        stored = await self._read_store(partial(self._store.load, keys))
         try:
-            stored = await self._in_thread(partial(self._store.load, keys))
             return {key: self._decode(value) for key, value in stored.items()}
-        except (msgspec.MsgspecError, TableSetCorrupt):
-            self._spoilt = (
-                True  # damaged, or written by another release: the next start rebuilds it from the log
-            )
+        except msgspec.MsgspecError:
+            self._spoilt = True
+            raise
+
+    async def _read_store(self, work: Callable[[], T]) -> T:
+        """Read the store. One that is damaged, or of another release, is rebuilt by the next start."""
+        try:
+            return await self._in_thread(work)
+        except TableSetCorrupt:
+            self._spoilt = True
             raise
 
     def _here(self, key: str) -> bool:
@@ -158,19 +164,11 @@ class StateCache:
 
     async def recall_stored(self, commands: Collection[CommandKey]) -> dict[CommandKey, CompletedCommand]:
         """Return those of the commands that the store has as completed. Raises `TableSetCorrupt`."""
-        try:
-            return await self._in_thread(partial(self._store.recall, commands))
-        except TableSetCorrupt:
-            self._spoilt = True
-            raise
+        return await self._read_store(partial(self._store.recall, commands))
 
     async def earliest(self, most: int) -> dict[str, str]:
         """Return the keys and moments of the first stored deadlines, in order. Raises `TableSetCorrupt`."""
-        try:
-            return await self._in_thread(lambda: self._store.earliest(most))
-        except TableSetCorrupt:
-            self._spoilt = True
-            raise
+        return await self._read_store(lambda: self._store.earliest(most))
 
     async def flush(self, offset: int, mark: str = "", *, now: datetime | None = None) -> None:
         """Store the changed snapshots as of `offset`, then drop the least recently used ones from memory.
