@@ -3,9 +3,10 @@
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any
+from typing import Annotated, Any
 
 import msgspec
+from msgspec import Meta
 
 from bookshelf.cqrs.aggregate import Aggregate
 from bookshelf.cqrs.view import View
@@ -15,12 +16,45 @@ class Empty(msgspec.Struct, forbid_unknown_fields=True):
     """A body or a query string without fields."""
 
 
+#: A field with this in its `extra_json_schema` is no part of the API's documents.
+HIDDEN = "x-hidden"
+
+
+class Owned(msgspec.Struct, forbid_unknown_fields=True):
+    """Base of the parameters of a query on one person's rows: the runtime sets `owner` to the caller.
+
+    None is the local reader. A client that sends `owner` is refused.
+    """
+
+    owner: Annotated[str | None, Meta(extra_json_schema={HIDDEN: True})] = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CommandContext:
+    """What a command is made of beside the body: time, caller, and the values of path and query string.
+
+    `actor` is the user that the request comes from; `owner` is the person whose things it changes, None for
+    the local reader. `params` is a value of the route's type `params`, None if that has no fields.
+    """
+
+    at: datetime
+    actor: str = "reader"
+    owner: str | None = None
+    params: Any = None
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CommandRoute:
     """A request that becomes one command.
 
-    `command(body, at)` makes the command; `answer(id, state)` makes the body of the answer, if there is one.
-    A route that `creates` has no {id} in its path: the new id is derived from the command's id.
+    `command(body, context)` makes the command. `params` is the type of the values of path and query string by
+    name; a field of it takes the value of each variable of the path except {id}, which may be left out.
+    The aggregate's id is `subject(body, context)`; if that is None or left out, the path's {id}, or, with
+    `creates`, an id derived from the command's id.
+    `answer(id, state)` makes the body of the answer, or `part(id, state, context)` for an answer that is a
+    part of the aggregate. The state is the one right after the command, in the answer to a repetition too,
+    so that what the command added is the newest of it. `location`: the template of the address of what was
+    created, with {id} and fields of the body like {body.number}; with `creates`, the default is `path/{id}`.
     `deadline_s`: seconds that the gateway waits for the answer, if that differs from its default.
     `requires`: the scopes that a client's token must have; () for any token, None for no token. The gateway
     checks it.
@@ -30,30 +64,40 @@ class CommandRoute:
     path: str
     summary: str
     aggregate: Aggregate[Any]
-    command: Callable[[Any, datetime], Any]
+    command: Callable[[Any, CommandContext], Any]
     body: type[msgspec.Struct] = Empty
     body_required: bool = True
+    params: type[msgspec.Struct] = Empty
+    subject: Callable[[Any, CommandContext], str | None] | None = None
     answer: Callable[[str, Any], msgspec.Struct] | None = None
+    part: Callable[[str, Any, CommandContext], msgspec.Struct] | None = None
     returns: type[msgspec.Struct] | None = None
     status: int = 204
     creates: bool = False
+    location: str | None = None
     deadline_s: float | None = None
     requires: tuple[str, ...] | None = None
 
 
 class Answer(msgspec.Struct, frozen=True):
-    """The result of a query. `version` is the content of its entity tag, `after` the next page's cursor."""
+    """The result of a query.
+
+    `version` is the content of its entity tag, `after` the next page's cursor, `count` the number of items on
+    all pages together.
+    """
 
     body: Any
     version: str | None = None
     after: str | None = None
+    count: int | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class QueryRoute:
     """A request that is answered from a view's rows by `query(connection, params)`.
 
-    `params` is the type of the path's and the query string's values by name; `returns` is the body's type.
+    `params` is the type of the path's and the query string's values by name; a field of a tuple type takes
+    every value of a repeated parameter. `returns` is the body's type. `counted`: its answers have a count.
     """
 
     path: str
@@ -62,6 +106,7 @@ class QueryRoute:
     query: Callable[[Any, Any], Answer]
     returns: Any
     params: type[msgspec.Struct] = Empty
+    counted: bool = False
     method: str = "GET"
     requires: tuple[str, ...] | None = None
     deadline_s: float | None = None

@@ -5,6 +5,8 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
+import msgspec
+
 from bookshelf.cqrs.aggregate import Aggregate
 from bookshelf.cqrs.route import CommandRoute, Route
 from bookshelf.cqrs.view import View
@@ -97,3 +99,17 @@ def _check_parts(service: Service) -> None:
         if f"{route.method} {route.path}" in _RESERVED:
             msg = f"{named}, which every service has for itself; choose another path"
             raise ServiceConflict(msg)
+        if isinstance(route, CommandRoute):
+            _check_variables(route, named)
+
+
+def _check_variables(route: CommandRoute, named: str) -> None:
+    """Check that a command gets every value of its path, and has a subject. Raises `ServiceConflict`."""
+    variables = set(_VARIABLE.findall(route.path))
+    fields = {f"{{{field.encode_name}}}" for field in msgspec.structs.fields(route.params)}
+    if lost := variables - fields - {"{id}"}:
+        msg = f"{named}, but `params` has no field for {', '.join(sorted(lost))}; add it"
+        raise ServiceConflict(msg)
+    if not route.creates and route.subject is None and "{id}" not in variables:
+        msg = f"{named} without {{id}} in its path; add `subject`, or `creates`"
+        raise ServiceConflict(msg)

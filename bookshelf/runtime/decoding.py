@@ -13,6 +13,7 @@ from urllib.parse import parse_qsl
 import msgspec
 from msgspec import inspect
 
+from bookshelf.cqrs.route import HIDDEN
 from bookshelf.http.problem import Fault, Problem
 
 #: Parameters in one query string.
@@ -65,6 +66,7 @@ class Decoder:
         about = inspect.type_info(kind)
         self._hints = {repr(pattern): hint for pattern, hint in _hints(about, set())}
         self._has_times = _has_times(about, set())
+        self._repeatable, self._hidden = _parameters(about)
 
     def body(self, content: bytes) -> Any:  # noqa: ANN401 (a value of the type)
         """Read JSON. Raises `Problem`: malformed, invalid."""
@@ -91,13 +93,19 @@ class Decoder:
             raise Problem("malformed", msg) from None
 
     def parameters(self, path: Mapping[str, str], query: str) -> Any:  # noqa: ANN401 (a value of the type)
-        """Read a path's and a query string's parameters. Raises `Problem`: malformed, invalid."""
-        found, wrong = _pairs(query)
-        given = {**found, **path}
+        """Read a path's and a query string's parameters. Raises `Problem`: malformed, invalid.
+
+        A field of a list or tuple type takes every value of a repeated parameter. A hidden field takes none.
+        """
+        found, wrong = _pairs(query, self._repeatable)
+        wrong += [_Wrong((name,), _unknown(name, ())) for name in self._hidden & found.keys()]
+        given: dict[str, object] = {**found, **path}
         try:
             value = msgspec.convert(given, self._kind, strict=False)
         except msgspec.ValidationError as fault:
-            wrong += self._wrong(given, str(fault), strict=False)
+            wrong += [
+                _Wrong(one.steps[:1], one.detail) for one in self._wrong(given, str(fault), strict=False)
+            ]
         if not wrong:
             return value
         faults = [Fault(one.detail, parameter=one.steps[0] if one.steps else "") for one in wrong]
@@ -274,8 +282,22 @@ def _sentence(wrong: Sequence[_Wrong]) -> str:
     return "; ".join([*named, *more])
 
 
-def _pairs(query: str) -> tuple[dict[str, str], list[_Wrong]]:
-    """Return the parameters of a query string, and those that are given twice. Raises `Problem`."""
+def _parameters(kind: inspect.Type) -> tuple[frozenset[str], frozenset[str]]:
+    """Return the names of the fields that take several values, and of those that no client may set."""
+    repeatable, hidden = set(), set()
+    for field in kind.fields if isinstance(kind, inspect.StructType) else ():
+        bare = field.type
+        if isinstance(bare, inspect.Metadata):
+            if (bare.extra_json_schema or {}).get(HIDDEN):
+                hidden.add(field.encode_name)
+            bare = bare.type
+        if isinstance(bare, inspect.ListType | inspect.VarTupleType):
+            repeatable.add(field.encode_name)
+    return frozenset(repeatable), frozenset(hidden)
+
+
+def _pairs(query: str, repeatable: frozenset[str]) -> tuple[dict[str, str | list[str]], list[_Wrong]]:
+    """Return the parameters of a query string, and the others that are given twice. Raises `Problem`."""
     try:
         pairs = parse_qsl(
             query,
@@ -287,12 +309,15 @@ def _pairs(query: str) -> tuple[dict[str, str], list[_Wrong]]:
     except ValueError:
         msg = f"the query string is not name=value&… in UTF-8, or has more than {_MAX_PARAMETERS} parameters"
         raise Problem("malformed", msg) from None
-    found: dict[str, str] = {}
+    found: dict[str, str | list[str]] = {}
     wrong: dict[str, _Wrong] = {}
     for name, value in pairs:
-        if name in found:
+        if name not in found:
+            found[name] = [value] if name in repeatable else value
+        elif isinstance(values := found[name], list):
+            values.append(value)
+        else:
             wrong[name] = _Wrong((name[:100],), "is given twice; give it once")
-        found.setdefault(name, value)
     return found, list(wrong.values())
 
 

@@ -8,14 +8,12 @@ import msgspec
 from apispec import APISpec
 
 from bookshelf import __version__
-from bookshelf.cqrs.route import CommandRoute, QueryRoute, Route
+from bookshelf.cqrs.route import HIDDEN, CommandRoute, QueryRoute, Route
 from bookshelf.cqrs.service import Service
 from bookshelf.http.problem import STATUS
 from bookshelf.runtime.api import header_fields
 
 _REF = "#/components/schemas/{name}"
-#: A field with this in its `extra_json_schema` is accepted, and is no part of the documents.
-HIDDEN = "x-hidden"
 Json = dict[str, Any]
 
 #: What a response's headers mean, and an example of each.
@@ -28,6 +26,7 @@ _HEADERS: Mapping[str, tuple[str, str]] = {
         "bookshelf/0@42",
     ),
     header_fields.REPLAYED: ("true if the command was carried out before: this is its first answer.", "true"),
+    header_fields.COUNT: ("How many items the list has on all its pages together.", "1234"),
     "Retry-After": ("Seconds after which to try again.", "1"),
     "WWW-Authenticate": ("How to authenticate.", "Bearer"),
     "Accept": ("The media types that are accepted.", "application/json"),
@@ -182,14 +181,16 @@ def _operation_id(route: Route) -> str:
 def _forwarded(route: Route) -> Json:
     """Return what a gateway needs: the deadline of the answer, and how to find the owner of the subject."""
     made: Json = {} if route.deadline_s is None else {"deadline_s": route.deadline_s}
-    if isinstance(route, CommandRoute):
+    if isinstance(route, CommandRoute) and (route.creates or "{id}" in route.path):
         made |= {"aggregate": route.aggregate.name, "subject": "created" if route.creates else "id"}
     return made
 
 
 def _command(route: CommandRoute, contents: Mapping[Any, Json]) -> Json:
     subject = {"type": "string", "examples": ["0c9b6f0e-6a9b-5d0c-9f43-8f9a7a1f2b11"]}
-    path = [] if route.creates else [_parameter("id", "path", subject, "The id.")]
+    own = list(_route_parameters(route))
+    if "{id}" in route.path and all(parameter["name"] != "id" for parameter in own):
+        own.insert(0, _parameter("id", "path", subject, "The id."))
     key = {"type": "string", "pattern": header_fields.KEY_PATTERN, "examples": ["c51f0e0c-add-dune"]}
     tag = {"type": "string", "examples": ['"42"']}
     headers = [
@@ -204,7 +205,7 @@ def _command(route: CommandRoute, contents: Mapping[Any, Json]) -> Json:
     if route.returns:
         done["content"] = contents[route.returns]
     return {
-        "parameters": [*path, *headers],
+        "parameters": [*own, *headers],
         "requestBody": {
             "required": route.body_required,
             "description": (route.body.__doc__ or "").strip() or "The fields of the request.",
@@ -218,14 +219,15 @@ def _command(route: CommandRoute, contents: Mapping[Any, Json]) -> Json:
 
 
 def _command_headers(route: CommandRoute) -> tuple[str, ...]:
-    created = ("Location",) if route.creates else ()
+    created = ("Location",) if route.creates or route.location else ()
     return (*created, "ETag", header_fields.POSITION, header_fields.REPLAYED)
 
 
 def _query(route: QueryRoute, contents: Mapping[Any, Json]) -> Json:
+    listed = (*(("Link",) if _is_paged(route) else ()), *((header_fields.COUNT,) if route.counted else ()))
     found = {
         "description": "Found.",
-        "headers": dict(_response_headers(("ETag", *(("Link",) if _is_paged(route) else ())))),
+        "headers": dict(_response_headers(("ETag", *listed))),
         "content": contents[route.returns],
     }
     unchanged = {"description": "Unchanged.", "headers": dict(_response_headers(("ETag",)))}
@@ -240,7 +242,7 @@ def _query(route: QueryRoute, contents: Mapping[Any, Json]) -> Json:
         _header("If-None-Match", "Answer 304 if this is still its entity tag.", tag),
     ]
     return {
-        "parameters": [*_query_parameters(route), *headers],
+        "parameters": [*_route_parameters(route), *headers],
         "responses": {"200": found, "304": unchanged, **fault_responses("400", "404", "422", "503", "504")},
     }
 
@@ -249,7 +251,7 @@ def _is_paged(route: QueryRoute) -> bool:
     return any(field.name == "after" for field in msgspec.structs.fields(route.params))
 
 
-def _query_parameters(route: QueryRoute) -> Iterator[Json]:
+def _route_parameters(route: Route) -> Iterator[Json]:
     """Yield the parameters of a path and a query string. In these, null means that one is left out."""
     _, components = msgspec.json.schema_components([route.params], ref_template=_REF)
     schema = publish_schema(components[route.params.__name__])

@@ -8,7 +8,7 @@ import msgspec
 from bookshelf.cqrs.aggregate import Aggregate
 from bookshelf.cqrs.errors import Invalid, NotFound
 from bookshelf.cqrs.message import Command, Event, State
-from bookshelf.cqrs.route import CommandRoute
+from bookshelf.cqrs.route import CommandContext, CommandRoute
 from bookshelf.shelf import field_types
 from bookshelf.shelf.events import EVENTS, TOPIC, BookAdded, BookFinished, BookRemoved
 
@@ -75,8 +75,9 @@ def evolve(reading: Reading, event: Event) -> Reading:
     return reading
 
 
-def finish(body: Finishing, at: datetime) -> FinishBook:
+def finish(body: Finishing, context: CommandContext) -> FinishBook:
     """Return the command for a request's body; a day left out is the day of the command."""
+    at = context.at
     return FinishBook(finished=_day(body.finished, at), rating=body.rating, review=body.review, at=at)
 
 

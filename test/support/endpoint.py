@@ -1,15 +1,16 @@
 """A command endpoint without an owner: what it makes of requests."""
 
 import asyncio
-from typing import Any, NoReturn, cast
+from collections.abc import Mapping
+from typing import Any, cast
 
 import pytest
 from support.ports import CountedIds, FixedClock
 
 from bookshelf.cqrs.route import CommandRoute
-from bookshelf.http.message import request
+from bookshelf.http.message import Response, request
 from bookshelf.http.problem import Problem
-from bookshelf.runtime.aggregate.command import CommandRequest
+from bookshelf.runtime.aggregate.command import CommandRequest, CommandResult
 from bookshelf.runtime.api.commands import CommandEndpoint
 
 
@@ -19,6 +20,8 @@ class Asked:
     def __init__(self, route: CommandRoute, ids: CountedIds | None = None) -> None:
         self.commands: list[CommandRequest] = []
         self.aggregate = route.aggregate
+        #: What a command leads to; without it, every command is refused.
+        self.result: CommandResult | None = None
         #: Set once a command waits for a position, and what it waits for.
         self.waiting = asyncio.Event()
         self.caught_up = asyncio.Event()
@@ -30,6 +33,10 @@ class Asked:
         with pytest.raises(Problem, match="only asked"):
             await self._endpoint(request("POST", "/", content, **headers), {})
 
+    async def answer(self, path: Mapping[str, str], query: str = "", content: bytes = b"") -> Response:
+        """Send a request with these values of the path, and return the answer with `result`."""
+        return await self._endpoint(request("POST", f"/?{query}", content, Idempotency_Key="key"), path)
+
     def partition(self, _subject: str) -> int:
         return 0
 
@@ -37,6 +44,8 @@ class Asked:
         self.waiting.set()
         await self.caught_up.wait()
 
-    async def ask(self, sent: CommandRequest) -> NoReturn:
+    async def ask(self, sent: CommandRequest) -> CommandResult:
         self.commands.append(sent)
+        if self.result is not None:
+            return self.result
         raise Problem("unavailable", "it was only asked")

@@ -45,13 +45,18 @@ def content_hashes(
     no hash. Earlier releases hashed all fields in the order of their declaration; `former` is the content as
     those releases decoded it, if that differs.
     """
-    contents = _canonical(_without_defaults(content)), _plain(content if former is None else former)
+    contents = canonical(content), _plain(content if former is None else former)
     hashes = [blake2b(b"%s\n%s" % (name, encoded), digest_size=16).hexdigest() for encoded in contents]
     return hashes[0], hashes[1]
 
 
 _plain = msgspec.json.Encoder().encode
-_canonical = msgspec.json.Encoder(order="deterministic").encode
+_ordered = msgspec.json.Encoder(order="deterministic").encode
+
+
+def canonical(content: msgspec.Struct) -> bytes:
+    """Return a content as JSON that equal contents share: without default values, fields sorted by name."""
+    return _ordered(_without_defaults(content))
 
 
 def _without_defaults(value: Any) -> Any:  # noqa: ANN401 (whatever a field holds)

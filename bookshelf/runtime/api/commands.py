@@ -5,10 +5,16 @@ from collections.abc import Mapping
 
 import msgspec
 
-from bookshelf.cqrs.route import CommandRoute
+from bookshelf.cqrs.route import CommandContext, CommandRoute
 from bookshelf.http.message import Headers, Request, Response
 from bookshelf.http.problem import Problem
-from bookshelf.runtime.aggregate.command import CommandRequest, CommandResult, NotOwner, content_hashes
+from bookshelf.runtime.aggregate.command import (
+    CommandRequest,
+    CommandResult,
+    NotOwner,
+    canonical,
+    content_hashes,
+)
 from bookshelf.runtime.aggregate.host import AggregateHost
 from bookshelf.runtime.api import header_fields
 from bookshelf.runtime.api.forwarding import COMMAND, UNKNOWN, Forwarder, forwarded_id
@@ -37,18 +43,21 @@ class CommandEndpoint:
         self._clock = clock
         self._ids = ids
         self._reader = Decoder(route.body)
+        self._params = Decoder(route.params)
+        self._fields = {field.encode_name for field in msgspec.structs.fields(route.params)}
 
     async def __call__(self, request: Request, path: Mapping[str, str]) -> Response:
         """Carry the command out. Raises `Problem`, `Refused`, `NotOwner`, `Busy`, `NotCaughtUp`."""
         left_s = header_fields.time_left(request.headers, DEADLINE_S)
         content = await request.body.read(MAX_BODY)
-        sent = self._sent(request, path, content)
+        context = self._context(request, path)
+        sent = self._sent(request, path, content, context)
         try:
             async with asyncio.timeout(left_s):
                 await self._catch_up(request, sent.subject)
-                if self._is_new(request.headers, sent.id):
+                if self._is_new(request.headers, sent):
                     sent = msgspec.structs.replace(sent, fresh=True)
-                return self._answer(await self._host.ask(sent))
+                return self._answer(await self._host.ask(sent), context)
         except NotOwner as elsewhere:
             # with a client's key, that names the command, and this id only marks the request as forwarded
             made = self._ids.new() if sent.hash else sent.id
@@ -64,35 +73,57 @@ class CommandEndpoint:
         read: msgspec.Struct = self._reader.in_utc(self._reader.body(content))
         return read
 
-    def _sent(self, request: Request, path: Mapping[str, str], content: bytes) -> CommandRequest:
+    def _context(self, request: Request, path: Mapping[str, str]) -> CommandContext:
+        params = None
+        if self._fields:  # the query string of a route without parameters is not read
+            named = {name: value for name, value in path.items() if name in self._fields}
+            params = self._params.parameters(named, request.target.partition("?")[2])
+        return CommandContext(
+            at=self._clock.now(),
+            actor=header_fields.actor(request.headers),
+            owner=header_fields.owner(request.headers),
+            params=params,
+        )
+
+    def _sent(
+        self, request: Request, path: Mapping[str, str], content: bytes, context: CommandContext
+    ) -> CommandRequest:
         route, body = self._route, self._read(request, content)
         given = header_fields.key(request.headers)
         # a key that the gateway made is for one request only: no other content can come with it
         chosen = None if header_fields.TRY in request.headers else given
         forwarded = forwarded_id(request.headers)
         command_id = given or forwarded or self._ids.new()
-        at = self._clock.now()
-        # the hash is of the decoded content: white space and the order of fields do not matter
-        hashes = content_hashes(f"{route.method} {route.path}".encode(), body) if chosen else ("", "")
-        subject = created(command_id) if route.creates else path["id"]
+        hashes = self._hashes(body, context.params) if chosen else ("", "")
+        subject = None if route.subject is None else route.subject(body, context)
         return CommandRequest(
-            subject=subject,
-            command=route.command(body, at),
+            subject=subject or (created(command_id) if route.creates else path["id"]),
+            command=route.command(body, context),
             id=command_id,
-            at=at,
+            at=context.at,
             hash=hashes[0],
             older_hash=hashes[1],
             expects=header_fields.expects(request.headers),
             traceparent=header_fields.trace(request.headers),
-            actor=header_fields.actor(request.headers),
+            actor=context.actor,
             size=len(content),
         )
 
-    def _is_new(self, headers: Headers, command_id: str) -> bool:
-        """Return True if no command was carried out under this id. Call it last: a retry may overtake."""
-        if not self._route.creates or COMMAND in headers:
+    def _hashes(self, body: msgspec.Struct, params: msgspec.Struct | None) -> tuple[str, str]:
+        """Return the hashes of a request.
+
+        They are of the decoded values: white space and the order of fields do not matter. Parameters without
+        a value are no part of them, so that a new one changes no hash.
+        """
+        given = b"{}" if params is None else canonical(params)
+        name = f"{self._route.method} {self._route.path}".encode()
+        return content_hashes(name if given == b"{}" else name + b" " + given, body)
+
+    def _is_new(self, headers: Headers, sent: CommandRequest) -> bool:
+        """Return True if the subject's id was never used before. Call it last: a retry may overtake."""
+        if not self._route.creates or COMMAND in headers or sent.subject != created(sent.id):
             return False
-        return header_fields.KEY not in headers or self._ids.is_first_use(command_id)
+        return header_fields.KEY not in headers or self._ids.is_first_use(sent.id)
 
     async def _catch_up(self, request: Request, subject: str) -> None:
         """Wait until the subject's state includes the positions of Bookshelf-After. Raises `NotCaughtUp`.
@@ -111,19 +142,25 @@ class CommandEndpoint:
             msg = "the service has not read the log as far as this command asks for; try again in a moment"
             raise NotCaughtUp(msg) from None
 
-    def _answer(self, outcome: CommandResult) -> Response:
-        route = self._route
+    def _answer(self, outcome: CommandResult, context: CommandContext) -> Response:
+        route, subject = self._route, outcome.subject
         headers = {"ETag": f'"{outcome.version}"', "Cache-Control": "no-store"}
         if outcome.position is not None:
             headers[header_fields.POSITION] = str(outcome.position)
         if outcome.replayed:
             headers[header_fields.REPLAYED] = "true"
-        if route.creates:
-            headers["Location"] = f"{route.path}/{outcome.subject}"
-        if route.answer is None:
+        body = None
+        if route.answer is not None:
+            body = route.answer(subject, outcome.state)
+        elif route.part is not None:
+            body = route.part(subject, outcome.state, context)
+        location = route.location or (f"{route.path}/{{id}}" if route.creates else None)
+        if location is not None:
+            headers["Location"] = location.format(id=subject, body=body)
+        if body is None:
             return Response(route.status, headers)
         headers["Content-Type"] = "application/json"
-        return Response(route.status, headers, _encode(route.answer(outcome.subject, outcome.state)))
+        return Response(route.status, headers, _encode(body))
 
 
 def _check_media_type(request: Request, content: bytes) -> None:

@@ -17,6 +17,8 @@ KEY = "Idempotency-Key"
 #: The user that a request comes from, set by the gateway; services trust it, as clients cannot reach them.
 ACTOR = "Bookshelf-Actor"
 REPLAYED = "Idempotency-Replayed"
+#: How many items a list has on all its pages together.
+COUNT = "Bookshelf-Count"
 #: Seconds that the sender will still wait for the answer.
 TIME_LEFT = "Bookshelf-Time-Left"
 #: The number of the attempt; set if the idempotency key was made by the gateway and not by the client.
@@ -115,6 +117,14 @@ def actor(headers: Headers) -> str:
     """Return the user that the request comes from; "reader" if none is named."""
     given = headers.get(ACTOR, "")
     return given if _ACTOR.fullmatch(given) else "reader"
+
+
+def owner(_headers: Headers) -> str | None:
+    """Return the person whose things a request reads or changes; None is the local reader.
+
+    There are no accounts: every caller is the local reader.
+    """
+    return None
 
 
 def unchanged(headers: Headers, tag: str) -> bool:

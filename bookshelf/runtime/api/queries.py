@@ -1,7 +1,7 @@
 """The endpoint of a query route: waits until the view has the caller's positions, queries it, and answers."""
 
 import asyncio
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from hashlib import blake2b
 from typing import Any
 from urllib.parse import parse_qsl, urlencode
@@ -9,8 +9,8 @@ from urllib.parse import parse_qsl, urlencode
 import msgspec
 
 from bookshelf.cqrs.errors import Invalid, NotFound
-from bookshelf.cqrs.route import Answer, QueryRoute
-from bookshelf.http.message import Request, Response
+from bookshelf.cqrs.route import Answer, Owned, QueryRoute
+from bookshelf.http.message import Headers, Request, Response
 from bookshelf.http.problem import Fault, Problem
 from bookshelf.runtime.api import header_fields
 from bookshelf.runtime.api.response_cache import RenderedResponse, ResponseCache
@@ -23,9 +23,15 @@ _encode = msgspec.json.Encoder().encode
 
 
 class QueryEndpoint:
-    """Answers the requests of one query route."""
+    """Answers the requests of one query route. For an `Owned` query, `owner` returns the caller."""
 
-    def __init__(self, route: QueryRoute, host: ViewHost) -> None:
+    def __init__(
+        self,
+        route: QueryRoute,
+        host: ViewHost,
+        owner: Callable[[Headers], str | None] = header_fields.owner,
+    ) -> None:
+        self._owner = owner if issubclass(route.params, Owned) else lambda _headers: None
         self._route = route
         self._host = host
         self._reader = Decoder(route.params)
@@ -37,6 +43,8 @@ class QueryEndpoint:
         headers = {"ETag": rendered.tag, "Cache-Control": "no-cache"}
         if rendered.after is not None:
             headers["Link"] = _next(request.target, rendered.after)
+        if rendered.items is not None:
+            headers[header_fields.COUNT] = str(rendered.items)
         if header_fields.unchanged(request.headers, rendered.tag):
             return Response(304, headers)
         headers["Content-Type"] = "application/json"
@@ -58,16 +66,21 @@ class QueryEndpoint:
 
     async def _current(self, request: Request, path: Mapping[str, str]) -> RenderedResponse:
         revision = await self._host.current()
-        return await self._hot.get(request.target, revision, lambda: self._render(request, path))
+        owner = self._owner(request.headers)
+        return await self._hot.get(
+            (owner, request.target), revision, lambda: self._render(request, path, owner)
+        )
 
-    async def _render(self, request: Request, path: Mapping[str, str]) -> RenderedResponse:
+    async def _render(self, request: Request, path: Mapping[str, str], owner: str | None) -> RenderedResponse:
         params = self._reader.parameters(path, request.target.partition("?")[2])
+        if isinstance(params, Owned):
+            params = msgspec.structs.replace(params, owner=owner)
 
         def work(db: Any) -> RenderedResponse:  # noqa: ANN401 (the storage's connection)
             answer: Answer = self._route.query(db, params)
             body = _encode(answer.body)
             version = answer.version or blake2b(body, digest_size=12).hexdigest()
-            return RenderedResponse(body, f'"{version}"', answer.after)
+            return RenderedResponse(body, f'"{version}"', answer.after, answer.count)
 
         try:
             rendered: RenderedResponse = await self._host.query(work)

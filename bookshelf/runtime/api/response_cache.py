@@ -13,11 +13,12 @@ _BYTES = 32 << 20
 
 
 class RenderedResponse(NamedTuple):
-    """An answer's body, its entity tag with quotes, and the cursor of the page after it."""
+    """An answer's body, its entity tag with quotes, the next page's cursor, and the items on all pages."""
 
     body: bytes
     tag: str
     after: str | None
+    items: int | None = None
 
 
 class _Entry(NamedTuple):
@@ -26,42 +27,42 @@ class _Entry(NamedTuple):
 
 
 class ResponseCache:
-    """A least-recently-used cache by request target. Refusals are cached like answers; faults are not."""
+    """A least-recently-used cache by owner and request target. It keeps refusals too, and no faults."""
 
     def __init__(self) -> None:
-        self._entries: OrderedDict[str, _Entry] = OrderedDict()
-        self._sizes: dict[str, int] = {}
+        self._entries: OrderedDict[Hashable, _Entry] = OrderedDict()
+        self._sizes: dict[Hashable, int] = {}
         self._bytes = 0
 
     async def get(
-        self, target: str, revision: Hashable, render: Callable[[], Awaitable[RenderedResponse]]
+        self, key: Hashable, revision: Hashable, render: Callable[[], Awaitable[RenderedResponse]]
     ) -> RenderedResponse:
         """Return the answer as of `revision` or newer; call `render` if needed. Raises what that raises."""
-        entry = self._entries.get(target)
+        entry = self._entries.get(key)
         if entry is None or entry.revision != revision:
-            self._forget(target)
+            self._forget(key)
             entry = _Entry(revision, asyncio.ensure_future(render()))
-            self._entries[target] = entry
-            entry.task.add_done_callback(lambda task: self._rendered(target, task))
+            self._entries[key] = entry
+            entry.task.add_done_callback(lambda task: self._rendered(key, task))
         else:
-            self._entries.move_to_end(target)
+            self._entries.move_to_end(key)
             if entry.task.done():
                 return entry.task.result()
         return await asyncio.shield(entry.task)
 
-    def _rendered(self, target: str, task: "asyncio.Task[RenderedResponse]") -> None:
-        entry = self._entries.get(target)
+    def _rendered(self, key: Hashable, task: "asyncio.Task[RenderedResponse]") -> None:
+        entry = self._entries.get(key)
         fault = None if task.cancelled() else task.exception()
         if entry is None or entry.task is not task:
             return
         if task.cancelled() or not isinstance(fault, Refused | None):
-            del self._entries[target]
+            del self._entries[key]
             return
-        self._sizes[target] = 0 if fault else len(task.result().body)
-        self._bytes += self._sizes[target]
+        self._sizes[key] = 0 if fault else len(task.result().body)
+        self._bytes += self._sizes[key]
         while len(self._entries) > _ENTRIES or self._bytes > _BYTES:
             self._forget(next(iter(self._entries)))
 
-    def _forget(self, target: str) -> None:
-        self._entries.pop(target, None)
-        self._bytes -= self._sizes.pop(target, 0)
+    def _forget(self, key: Hashable) -> None:
+        self._entries.pop(key, None)
+        self._bytes -= self._sizes.pop(key, 0)

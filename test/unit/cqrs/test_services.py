@@ -1,5 +1,6 @@
 """Two services that claim the same name, port or path are refused before anything starts."""
 
+import re
 from dataclasses import replace
 from typing import Any
 
@@ -8,7 +9,7 @@ import pytest
 from bookshelf.cqrs.service import Service, ServiceConflict, check_services
 from bookshelf.cqrs.view import View
 from bookshelf.services import SERVICES
-from bookshelf.shelf import book_list
+from bookshelf.shelf import book, book_list
 
 GATEWAY = {"gateway": 8000}
 BY_NAME = {service.name: service for service in SERVICES}
@@ -78,3 +79,22 @@ def test_a_path_that_every_service_has_for_itself_is_refused() -> None:
 def test_a_route_without_its_part_is_refused() -> None:
     with pytest.raises(ServiceConflict, match="does not run another; add it to `runs`"):
         check_services([replace(with_path("/other"), runs=())], GATEWAY)
+
+
+def with_command(path: str) -> Service:
+    """Return a service with a command of its own at a path."""
+    aggregate = replace(book.BOOK, name="another")
+    [route] = [route for route in book.ROUTES if route.method == "DELETE"]
+    return another(runs=(aggregate,), serves=(replace(route, path=path, aggregate=aggregate),))
+
+
+@pytest.mark.parametrize(
+    ("path", "message"),
+    [
+        ("/books/{id}/readings/{n}", "`params` has no field for {n}; add it"),
+        ("/goals", "without {id} in its path; add `subject`, or `creates`"),
+    ],
+)
+def test_a_command_that_lacks_a_value_of_its_path_or_a_subject_is_refused(path: str, message: str) -> None:
+    with pytest.raises(ServiceConflict, match=re.escape(message)):
+        check_services([with_command(path)], GATEWAY)

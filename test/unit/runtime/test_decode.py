@@ -6,6 +6,7 @@ import msgspec
 import pytest
 from msgspec import Meta
 
+from bookshelf.cqrs.route import Owned
 from bookshelf.http.problem import Problem
 from bookshelf.runtime.decoding import Decoder
 
@@ -185,3 +186,32 @@ def test_a_query_that_is_none_is_malformed(query: str) -> None:
 
 def test_the_path_cannot_be_said_again_in_the_query() -> None:
     assert ASKED.parameters({"id": "1"}, "id=2").id == "1"
+
+
+class Filters(Owned):
+    state: tuple[Literal["unread", "finished"], ...] = ()
+    tag: Annotated[tuple[Name, ...], Meta(max_length=2)] = ()
+
+
+def test_a_parameter_of_a_tuple_type_takes_every_value_of_a_repeated_parameter() -> None:
+    read = Decoder(Filters).parameters({}, "state=finished&tag=a&state=unread")
+    assert read == Filters(state=("finished", "unread"), tag=("a",))
+
+
+@pytest.mark.parametrize(
+    ("query", "parameter", "detail"),
+    [
+        ("state=unread&state=lost", "state", "must be one of finished, unread"),
+        ("tag=a&tag=b&tag=c", "tag", "must be a list of up to 2 items"),
+        ("tag=a&tag=B", "tag", "is small letters"),
+        ("owner=ann", "owner", "is not known here; leave it out"),
+    ],
+)
+def test_a_wrong_value_of_a_repeated_parameter_or_a_hidden_parameter_is_named(
+    query: str, parameter: str, detail: str
+) -> None:
+    with pytest.raises(Problem) as problem:
+        Decoder(Filters).parameters({}, query)
+    [fault] = problem.value.faults
+    assert (fault.parameter, fault.detail) == (parameter, detail)
+    assert problem.value.detail == f"{parameter} {detail}"

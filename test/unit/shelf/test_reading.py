@@ -7,10 +7,12 @@ from support.spec import given
 
 from bookshelf.cqrs.errors import Invalid, NotFound
 from bookshelf.cqrs.message import Command, Event
+from bookshelf.cqrs.route import CommandContext
 from bookshelf.shelf.events import BookAdded, BookChanged, BookFinished, BookRemoved
 from bookshelf.shelf.reading import READING, FinishBook, Finishing, finish
 
 AT = datetime(2026, 3, 1, 23, 30, tzinfo=UTC)
+CONTEXT = CommandContext(at=AT)
 TODAY = AT.date()
 added = BookAdded(title="Dune", author="Frank Herbert", added=AT)
 finished = BookFinished(finished=date(2024, 3, 1))
@@ -69,17 +71,17 @@ def test_a_command_of_another_aggregate_says_nothing() -> None:
 
 
 def test_a_day_left_out_is_the_day_of_the_command() -> None:
-    assert finish(Finishing(), AT) == finish_on(TODAY)
-    assert finish(Finishing(rating=3, review="x"), AT) == finish_on(TODAY, rating=3, review="x")
+    assert finish(Finishing(), CONTEXT) == finish_on(TODAY)
+    assert finish(Finishing(rating=3, review="x"), CONTEXT) == finish_on(TODAY, rating=3, review="x")
 
 
 def test_a_day_may_be_said_or_said_to_be_unknown() -> None:
-    assert finish(Finishing(finished="2024-02-29"), AT) == finish_on(date(2024, 2, 29))
-    assert finish(Finishing(finished="unknown"), AT) == finish_on(None)
+    assert finish(Finishing(finished="2024-02-29"), CONTEXT) == finish_on(date(2024, 2, 29))
+    assert finish(Finishing(finished="unknown"), CONTEXT) == finish_on(None)
 
 
 @pytest.mark.parametrize("day", ["2023-02-29", "2024-13-01", "2024-00-10", "0000-01-01"])
 def test_a_day_that_is_in_no_calendar_is_refused(day: str) -> None:
     with pytest.raises(Invalid, match="no day of the calendar") as refusal:
-        finish(Finishing(finished=day), AT)
+        finish(Finishing(finished=day), CONTEXT)
     assert refusal.value.field == "finished"
