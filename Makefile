@@ -48,7 +48,7 @@ test: $(DEV) ## run every test; ARGS="-k name" chooses, then in one process; JOB
 tools: $(DEV) ## install what lint and tests run with
 
 parts: $(DEV) ## fetch what tests need and no package of Python has: Kafka, Consul
-	@PYTHONPATH=test $(BIN)/python -m support.parts
+	@PYTHONPATH=test $(BIN)/python -m support.downloads
 
 # A whole run makes the table anew; ARGS="-k zombie" only those rows.
 faults: $(DEV) ## do to the running system all that may go wrong; writes docs/faults.md
@@ -86,7 +86,7 @@ consul: $(DEV) ## start a real Consul agent in the foreground, on its usual port
 	@exec env PYTHONPATH=test $(BIN)/python -m support.consul
 
 kafka: $(DEV) ## start a real Kafka broker in the foreground, on its usual port
-	@exec env PYTHONPATH=test $(BIN)/python -m support.kafka_by_hand
+	@exec env PYTHONPATH=test $(BIN)/python -m support.run_kafka
 
 # The lowest Python is the one to lock on: what installs there installs on the later ones,
 # and it needs every backport that the later ones leave out.

@@ -67,7 +67,7 @@ _LIST = "; ".join(
     type=click.IntRange(1, 1_000_000_000),
     default=_OWN.requests,
     show_default=True,
-    help="The least number of requests for `lasting`.",
+    help="The least number of requests for `soak`.",
 )
 @click.option("--json", "_", is_flag=True, help="Print JSON; it always does.")
 def bench(

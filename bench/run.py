@@ -20,16 +20,16 @@ from bench.events import LOG
 from bench.figures import short, together
 from bench.gateway import GATEWAY
 from bench.gets import GETS
-from bench.lasting import LASTING
 from bench.measurement import BenchFault, Measurement, Plan, Sample
 from bench.memory import MEMORY
 from bench.posts import POSTS
+from bench.soak import SOAK
 from bench.start import START
 from bench.visible import VISIBLE
 from bookshelf import __version__
 from bookshelf.config import missing_extra
 
-MEASUREMENTS = (POSTS, GETS, COMMANDS, LOG, VISIBLE, START, MEMORY, GATEWAY, LASTING)
+MEASUREMENTS = (POSTS, GETS, COMMANDS, LOG, VISIBLE, START, MEMORY, GATEWAY, SOAK)
 _LIBRARIES = ("aiohttp", "msgspec", "SQLAlchemy", "uvloop", "eventsourcing", "aiokafka")
 _SYNCS = 101
 

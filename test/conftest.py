@@ -7,9 +7,9 @@ from collections.abc import Callable, Generator, Iterator, Mapping
 
 import hypothesis
 import pytest
-from support import consul, consul_program, docker, hung, kafka, kafka_files, kubernetes_files, postgres
+from support import consul, consul_program, docker, kafka, kafka_files, kubernetes_files, postgres, task_dump
+from support.file_scheduling import Files, turn
 from support.progress import Progress
-from support.sharing_out import Files, turn
 from xdist.remote import Producer
 
 #: What a test may need beside Python: how it is found, and how to get it.
@@ -63,7 +63,7 @@ def pytest_runtest_makereport(
     """Show where the tasks of a test are that has taken too long."""
     report = yield
     if call.excinfo is not None and "Timeout (>" in str(call.excinfo.value):
-        report.sections.append(("tasks", hung.tasks()))
+        report.sections.append(("tasks", task_dump.tasks()))
     return report
 
 

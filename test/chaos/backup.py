@@ -6,8 +6,8 @@ from pathlib import Path
 from random import Random
 from typing import NamedTuple
 
-from chaos.truth import Truth, check_views
-from chaos.writers import Attempt, Crowd
+from chaos.expected_state import ExpectedState, check_views
+from chaos.writers import Attempt, WriterGroup
 from support.process import bookshelf
 from support.program import Program
 from support.until import until
@@ -25,27 +25,27 @@ class Restoration(NamedTuple):
 def back_up_and_restore(folder: Path, random: Random) -> Restoration:
     """Take a backup under load, kill the shelf later, restore; send again what was lost since the backup."""
     data = folder / "data"
-    with Program(data).ready() as up, Crowd("backup", random, [up.client, up.ports]) as crowd:
-        until(lambda: crowd.acknowledged >= 50, "50 commands are done")
-        before = [one for one in crowd.attempts if one.acknowledged]
+    with Program(data).ready() as up, WriterGroup("backup", random, [up.client, up.ports]) as writer_group:
+        until(lambda: writer_group.acknowledged >= 50, "50 commands are done")
+        before = [one for one in writer_group.attempts if one.acknowledged]
         made = bookshelf("backup", folder / "backups", "--data", data, "--json").well
-        end = crowd.acknowledged
-        until(lambda: crowd.acknowledged >= end + 50, "50 more commands are done")
+        end = writer_group.acknowledged
+        until(lambda: writer_group.acknowledged >= end + 50, "50 more commands are done")
         up.kill()
     began = time.monotonic()
     assert bookshelf("restore", json.loads(made)["backup"], "--data", data, "--replace").well
     with Program(data).ready() as up:
         ready_s = time.monotonic() - began
-        truth = Truth(data)
-        check_views(up.client, truth)
-        _send_again(up, [one for one in crowd.attempts if one.key and not truth.keys[one.key]])
-        truth = Truth(data)
-        check_views(up.client, truth)
+        expected = ExpectedState(data)
+        check_views(up.client, expected)
+        _send_again(up, [one for one in writer_group.attempts if one.key and not expected.keys[one.key]])
+        expected = ExpectedState(data)
+        check_views(up.client, expected)
         assert up.stop().well
     return Restoration(
         acknowledged=len(before),
-        lost=sum(truth.marks[one.mark] == 0 for one in before),
-        doubled=sum(truth.marks[one.mark] > 1 for one in crowd.attempts),
+        lost=sum(expected.marks[one.mark] == 0 for one in before),
+        doubled=sum(expected.marks[one.mark] > 1 for one in writer_group.attempts),
         ready_s=ready_s,
     )
 

@@ -4,11 +4,11 @@ from collections.abc import Iterator
 from contextlib import closing
 
 import pytest
-from support.wire import Backstage
+from support.kafka_proxy import BackgroundLoop
 
 
 @pytest.fixture
-def backstage() -> Iterator[Backstage]:
+def background_loop() -> Iterator[BackgroundLoop]:
     """An event loop in a thread, for clients that go on while a test waits."""
-    with closing(Backstage()) as running:
+    with closing(BackgroundLoop()) as running:
         yield running

@@ -6,8 +6,8 @@ from pathlib import Path
 from random import Random
 from typing import NamedTuple
 
-from chaos.truth import Truth, check_views
-from chaos.writers import Crowd
+from chaos.expected_state import ExpectedState, check_views
+from chaos.writers import WriterGroup
 from support.program import Program
 from support.until import until
 
@@ -37,29 +37,31 @@ def restore_and_extend(folder: Path, random: Random) -> Extension:
     began = time.monotonic()
     with Program(data).ready() as up:
         ready_s = time.monotonic() - began
-        truth = Truth(data)
-        check_views(up.client, truth)
+        expected = ExpectedState(data)
+        check_views(up.client, expected)
         assert up.stop().well
     after = _written(data, "after", random, MANY)
     with Program(data).ready() as up:
-        truth = Truth(data)
-        check_views(up.client, truth)
+        expected = ExpectedState(data)
+        check_views(up.client, expected)
         assert up.stop().well
-    done = [one for crowd in (kept, extended, after) for one in crowd.attempts if one.acknowledged]
-    assert not any(truth.marks[one.mark] for one in gone.attempts)
+    done = [
+        one for writer_group in (kept, extended, after) for one in writer_group.attempts if one.acknowledged
+    ]
+    assert not any(expected.marks[one.mark] for one in gone.attempts)
     return Extension(
         acknowledged=len(done),
-        lost=sum(truth.marks[one.mark] == 0 for one in done),
-        doubled=sum(truth.marks[one.mark] > 1 for one in done),
+        lost=sum(expected.marks[one.mark] == 0 for one in done),
+        doubled=sum(expected.marks[one.mark] > 1 for one in done),
         ready_s=ready_s,
     )
 
 
-def _written(data: Path, name: str, random: Random, least: int, *, kill: bool = False) -> Crowd:
-    with Program(data).ready() as up, Crowd(name, random, [up.client, up.ports]) as crowd:
-        until(lambda: crowd.acknowledged >= least, f"{least} commands are done")
+def _written(data: Path, name: str, random: Random, least: int, *, kill: bool = False) -> WriterGroup:
+    with Program(data).ready() as up, WriterGroup(name, random, [up.client, up.ports]) as writer_group:
+        until(lambda: writer_group.acknowledged >= least, f"{least} commands are done")
         if kill:
             up.kill()
         else:
             assert up.stop().well
-    return crowd
+    return writer_group

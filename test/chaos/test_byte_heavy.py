@@ -3,12 +3,12 @@
 from pathlib import Path
 
 import pytest
-from chaos.hot import Findings, findings
-from chaos.truth import Truth, check_views
+from chaos.expected_state import ExpectedState, check_views
+from chaos.hot_key import Findings, findings
 from support.hot_load import Habits, HotLoad
+from support.kafka_proxy import BackgroundLoop
 from support.memory import peak_mb
 from support.program import Program
-from support.wire import Backstage
 
 pytestmark = pytest.mark.chaos
 BOOKS = 40
@@ -21,19 +21,19 @@ LIMIT_MB = 300.0
 
 
 def test_books_with_long_notes_fit_into_memory_before_and_after_a_kill(
-    tmp_path: Path, backstage: Backstage
+    tmp_path: Path, background_loop: BackgroundLoop
 ) -> None:
     data = tmp_path / "data"
     with Program(data).ready() as up:
         books = [up.client.add(f"heavy {number}")["id"] for number in range(BOOKS)]
-        heavy = HotLoad(backstage, up.client, books, "heavy", BOOKS, HABITS)
+        heavy = HotLoad(background_loop, up.client, books, "heavy", BOOKS, HABITS)
         with heavy as load:
             load.goes_on(BOOKS * CHANGES)
         assert peak_mb(up.pid) < LIMIT_MB
         up.kill()
-    assert findings(Truth(data), load) == Findings(0, 0, 0, 0, 0)
+    assert findings(ExpectedState(data), load) == Findings(0, 0, 0, 0, 0)
     with Program(data).ready() as up:
-        check_views(up.client, Truth(data))
+        check_views(up.client, ExpectedState(data))
         for book in books:
             assert up.client.patch(f"/books/{book}", {"pages": 7}).status == 200
         assert peak_mb(up.pid) < LIMIT_MB

@@ -4,14 +4,14 @@ from contextlib import ExitStack
 from pathlib import Path
 
 import pytest
-from chaos.hot import Findings, findings
-from chaos.truth import Truth
+from chaos.expected_state import ExpectedState
+from chaos.hot_key import Findings, findings
 from support.hot_load import HotLoad
-from support.lasting_ports import lasting_ports
+from support.kafka_proxy import BackgroundLoop
 from support.logfile import end_of_log
 from support.program import Program
+from support.reserved_ports import reserved_ports
 from support.until import until
-from support.wire import Backstage
 
 pytestmark = pytest.mark.chaos
 CLIENTS = 200
@@ -25,10 +25,10 @@ def kill_after_append(up: Program) -> None:
 
 
 def test_many_clients_of_one_book_and_a_shelf_that_is_killed_again_and_again(
-    tmp_path: Path, backstage: Backstage
+    tmp_path: Path, background_loop: BackgroundLoop
 ) -> None:
     data = tmp_path / "data"
-    [port] = lasting_ports(1)
+    [port] = reserved_ports(1)
     with ExitStack() as stack:
 
         def start() -> Program:
@@ -36,11 +36,11 @@ def test_many_clients_of_one_book_and_a_shelf_that_is_killed_again_and_again(
 
         up = start()
         book = up.client.add("hot")["id"]
-        with HotLoad(backstage, up.client, [book], "hot", CLIENTS) as load:
+        with HotLoad(background_loop, up.client, [book], "hot", CLIENTS) as load:
             load.goes_on(CLIENTS)
             for _ in range(2):
                 kill_after_append(up)
                 up = start()
             load.goes_on(CLIENTS)
-        assert findings(Truth(data), load) == Findings(0, 0, 0, 0, 0)
+        assert findings(ExpectedState(data), load) == Findings(0, 0, 0, 0, 0)
         assert up.stop().well

@@ -8,8 +8,8 @@ from random import Random
 from typing import NamedTuple
 
 import pytest
-from chaos.truth import Truth, check_views
-from chaos.writers import Attempt, Crowd
+from chaos.expected_state import ExpectedState, check_views
+from chaos.writers import Attempt, WriterGroup
 from support.client import Client
 from support.program import Program
 from support.until import until
@@ -40,10 +40,10 @@ def killed(data: Path, number: int, random: Random) -> list[Attempt]:
     with Program(data).ready() as up:
         doors = [up.client, up.ports]
         moment = random.randint(1, 500)
-        with Crowd(f"{number}", random, doors) as crowd:
-            until(lambda: crowd.acknowledged >= moment or not up.alive, f"{moment} commands are done")
+        with WriterGroup(f"{number}", random, doors) as writer_group:
+            until(lambda: writer_group.acknowledged >= moment or not up.alive, f"{moment} commands are done")
             up.kill()
-    return crowd.attempts
+    return writer_group.attempts
 
 
 def killed_early(data: Path) -> None:
@@ -55,7 +55,7 @@ def killed_early(data: Path) -> None:
 
 def judge(data: Path, sent: list[Attempt]) -> tuple[int, int]:
     """Return how many commands are lost, and how many are done twice."""
-    marks = Truth(data).marks
+    marks = ExpectedState(data).marks
     lost = [one for one in sent if one.acknowledged and marks[one.mark] == 0]
     doubled = [one for one in sent if marks[one.mark] > 1]
     return len(lost), len(doubled)
@@ -84,12 +84,12 @@ def play(data: Path, number: int, random: Random, ever: list[Attempt]) -> Round:
     began = time.monotonic()
     with Program(data).ready() as up:
         ready_s = time.monotonic() - began
-        check_views(up.client, Truth(data))
+        check_views(up.client, ExpectedState(data))
         retried = send_again(up.client, sent)
-        truth = Truth(data)
-        assert {truth.marks[one.mark] for one in retried} <= {1}
-        assert {truth.keys[one.key] for one in ever if one.key and one.acknowledged} <= {1}
-        check_views(up.client, truth)
+        expected = ExpectedState(data)
+        assert {expected.marks[one.mark] for one in retried} <= {1}
+        assert {expected.keys[one.key] for one in ever if one.key and one.acknowledged} <= {1}
+        check_views(up.client, expected)
         assert up.stop().well
     return Round(number, acknowledged, unanswered, lost, doubled, ready_s)
 

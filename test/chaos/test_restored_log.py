@@ -4,7 +4,7 @@ import shutil
 from pathlib import Path
 
 import pytest
-from chaos.truth import Truth, check_views
+from chaos.expected_state import ExpectedState, check_views
 from support.client import Client
 from support.program import Program
 
@@ -42,7 +42,7 @@ def test_a_shelf_whose_log_was_set_back_answers_by_the_log(
     with Program(data).ready() as up:
         lost = write_books(up.client, "lost", 9)
         assert up.client.patch(f"/books/{kept[0]}", {"notes": "of the lost part"}).status == 200
-        check_views(up.client, Truth(data))
+        check_views(up.client, ExpectedState(data))
         assert (up.stop() if ended == "in order" else up.kill()) is not None
     if extended:
         with Program(copy).ready() as up:
@@ -50,12 +50,12 @@ def test_a_shelf_whose_log_was_set_back_answers_by_the_log(
             assert up.stop().well
     replace_log(data, copy)
     with Program(data).ready() as up:
-        check_views(up.client, Truth(data))
+        check_views(up.client, ExpectedState(data))
         for book in lost:
             assert up.client.patch(f"/books/{book}", {"notes": "after"}).status == 404
             assert up.client.post(f"/books/{book}/finished", {"review": "after"}).status == 404
         for book in kept[1::3]:
             assert up.client.patch(f"/books/{book}", {"notes": f"after {book}"}).status == 200
         write_books(up.client, "after", 3)
-        check_views(up.client, Truth(data))
+        check_views(up.client, ExpectedState(data))
         assert up.stop().well

@@ -71,7 +71,7 @@ class Writer:
         return Attempt(f"removed {book}", "DELETE", f"/books/{book}", None, key)
 
 
-class Crowd:
+class WriterGroup:
     """Many writers, each on its own thread."""
 
     def __init__(self, name: str, random: Random, doors: list[Client], writers: int = 8) -> None:

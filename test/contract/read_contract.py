@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 from contract.storage_contract import SOURCE, write
 from sqlalchemy import Connection, select, text
-from support.tally import VIEW, sums
+from support.counter_context import VIEW, sums
 
 from bookshelf.storage.port import Storage, StorageFault
 

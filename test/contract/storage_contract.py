@@ -5,7 +5,7 @@ from dataclasses import replace
 
 import pytest
 from sqlalchemy import Connection, insert
-from support.tally import VIEW, sums, tallies
+from support.counter_context import VIEW, sums, tallies
 
 from bookshelf.cqrs.view import Change, View
 from bookshelf.storage import checkpoints

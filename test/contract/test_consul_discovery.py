@@ -5,7 +5,7 @@ from collections.abc import AsyncIterator
 import pytest
 from contract.discovery_contract import DiscoveryContract
 from support.consul import Agent
-from support.registry import settings
+from support.consul_discovery import settings
 
 from bookshelf.discovery.consul.discovery import ConsulDiscovery
 

@@ -6,8 +6,8 @@ from pathlib import Path
 
 import pytest
 from contract.storage_contract import SOURCE
+from support.counter_context import VIEW, sums
 from support.postgres import ADMIN, ADMIN_PASSWORD, PASSWORD, USER, Server
-from support.tally import VIEW, sums
 
 from bookshelf.storage.port import StorageFault
 from bookshelf.storage.postgres.storage import PostgresStorage

@@ -7,8 +7,8 @@ from pathlib import Path
 import pytest
 from contract.read_contract import ReadContract
 from contract.storage_contract import SOURCE, LastingContract, StorageContract, write
+from support.counter_context import VIEW, sums
 from support.postgres import Server
-from support.tally import VIEW, sums
 
 from bookshelf.cli.networked import open_storage
 from bookshelf.config import Network

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 from contract.log_contract import TOPIC, keys, read, records, write
-from support.tinydisk import TinyDisk, tiny_disk
+from support.small_disk import SmallDisk, tiny_disk
 
 from bookshelf.log.port import Consumed, LogFault, LogFull, NewRecord
 from bookshelf.log.sqlite.log import SqliteLog
@@ -20,7 +20,7 @@ def path(tmp_path: Path) -> Path:
 
 
 @pytest.fixture
-def disk(tmp_path: Path) -> Iterator[TinyDisk]:
+def disk(tmp_path: Path) -> Iterator[SmallDisk]:
     with tiny_disk(tmp_path / "disk") as disk:
         yield disk
 
@@ -66,7 +66,7 @@ async def test_a_file_that_is_damaged_while_it_is_read_is_a_fault_of_the_log(pat
     await log.close()
 
 
-async def test_a_full_disk_takes_nothing_and_goes_on_when_there_is_space(disk: TinyDisk) -> None:
+async def test_a_full_disk_takes_nothing_and_goes_on_when_there_is_space(disk: SmallDisk) -> None:
     log = await SqliteLog.open(disk.path / "log.sqlite")
     writer = await log.writer("newbook", TOPIC, 0)
     await writer.append(records("before"))
@@ -84,7 +84,7 @@ async def test_a_full_disk_takes_nothing_and_goes_on_when_there_is_space(disk: T
     await again.close()
 
 
-async def test_a_full_disk_is_known_as_full_also_while_the_log_is_empty(disk: TinyDisk) -> None:
+async def test_a_full_disk_is_known_as_full_also_while_the_log_is_empty(disk: SmallDisk) -> None:
     log = await SqliteLog.open(disk.path / "log.sqlite", 2)
     writers = [await log.writer("newbook", TOPIC, p) for p in range(2)]
     disk.fill()
@@ -97,7 +97,7 @@ async def test_a_full_disk_is_known_as_full_also_while_the_log_is_empty(disk: Ti
     await log.close()
 
 
-async def test_a_full_disk_refuses_all_of_a_commit_and_wakes_no_one(disk: TinyDisk) -> None:
+async def test_a_full_disk_refuses_all_of_a_commit_and_wakes_no_one(disk: SmallDisk) -> None:
     log = await SqliteLog.open(disk.path / "log.sqlite")
     writers = [await log.writer(f"service-{n}", TOPIC, 0) for n in range(4)]
     taking = asyncio.ensure_future(read(await log.tail(TOPIC, 0, 0), 1))
@@ -112,7 +112,7 @@ async def test_a_full_disk_refuses_all_of_a_commit_and_wakes_no_one(disk: TinyDi
     await log.close()
 
 
-async def test_a_full_disk_moves_nothing_that_was_consumed(disk: TinyDisk) -> None:
+async def test_a_full_disk_moves_nothing_that_was_consumed(disk: SmallDisk) -> None:
     log = await SqliteLog.open(disk.path / "log.sqlite")
     writer = await log.writer("newbook", TOPIC, 0)
     await writer.append([], Consumed("commands", 0, 1))
@@ -126,7 +126,7 @@ async def test_a_full_disk_moves_nothing_that_was_consumed(disk: TinyDisk) -> No
     await log.close()
 
 
-async def test_a_log_on_a_full_disk_does_not_open(disk: TinyDisk) -> None:
+async def test_a_log_on_a_full_disk_does_not_open(disk: SmallDisk) -> None:
     former = await SqliteLog.open(disk.path / "log.sqlite")
     await write(former, "a")
     await former.close()
@@ -139,7 +139,7 @@ async def test_a_log_on_a_full_disk_does_not_open(disk: TinyDisk) -> None:
     await log.close()
 
 
-async def test_a_log_on_a_read_only_disk_does_not_open(disk: TinyDisk) -> None:
+async def test_a_log_on_a_read_only_disk_does_not_open(disk: SmallDisk) -> None:
     former = await SqliteLog.open(disk.path / "log.sqlite")
     await write(former, "a")
     await former.close()

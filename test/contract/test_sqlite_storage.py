@@ -6,8 +6,8 @@ from pathlib import Path
 import pytest
 from contract.read_contract import ReadContract
 from contract.storage_contract import SOURCE, LastingContract, StorageContract, write
-from support.tally import VIEW, sums
-from support.tinydisk import tiny_disk
+from support.counter_context import VIEW, sums
+from support.small_disk import tiny_disk
 
 from bookshelf.storage.port import StorageFault
 from bookshelf.storage.sqlite import SqliteStorage

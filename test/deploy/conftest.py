@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 from conftest import required
 from deploy.figures import Figure, markdown, write
-from support import stand_ins
+from support import replacement_images
 from support.docker import Docker, daemon
 from support.process import ROOT
 
@@ -44,7 +44,7 @@ def docker() -> Iterator[Docker]:
     for name in ("docker", "kafka", "consul"):
         required(name)
     with daemon() as running:
-        stand_ins.make(running)
+        replacement_images.make(running)
         yield running
 
 

@@ -9,12 +9,12 @@ from urllib.request import urlopen
 
 import pytest
 from deploy.figures import Figure, of_containers
+from support.background_readers import BackgroundReaders
 from support.client import Client
 from support.compose import FIRST, SECOND, Compose, Generation
 from support.dns import srv
 from support.docker import Docker
 from support.readme import STATUSES, played
-from support.steady import Steady
 from support.until import until
 
 pytestmark = pytest.mark.deploy
@@ -96,7 +96,7 @@ def test_three_of_a_service_share_its_partitions(compose: Compose) -> None:
     compose("up", "--detach", "--scale", "newbook=3")
     compose.healthy("newbook", 3)
     until(lambda: sorted(owned()) == list(range(8)) and len(owners()) == 3, "three own all partitions")
-    with Steady(_GATEWAY, "scaled") as readers:
+    with BackgroundReaders(_GATEWAY, "scaled") as readers:
         assert readers.more(50)
     assert readers.failed == []
 
@@ -119,7 +119,7 @@ def owned() -> list[int]:
 def test_what_is_killed_comes_back_and_nothing_acknowledged_is_lost(
     compose: Compose, service: str, figures: list[Figure]
 ) -> None:
-    with Steady(_GATEWAY, f"killed-{service}") as readers:
+    with BackgroundReaders(_GATEWAY, f"killed-{service}") as readers:
         assert readers.more(20)
         begun = time.monotonic()
         compose.kill(service)
@@ -133,7 +133,7 @@ def test_what_is_killed_comes_back_and_nothing_acknowledged_is_lost(
     assert [title for title in readers.acknowledged if found[title] != 1] == []
 
 
-def missing(readers: Steady) -> list[str]:
+def missing(readers: BackgroundReaders) -> list[str]:
     found = titles()
     return [title for title in readers.acknowledged if not found[title]]
 

@@ -12,7 +12,7 @@ import pytest
 from deploy.figures import Figure
 from support.docker import Docker
 from support.process import ROOT
-from support.stand_ins import PYTHON
+from support.replacement_images import PYTHON
 from support.until import until
 
 from bookshelf import __version__

@@ -3,10 +3,10 @@
 from pathlib import Path
 
 import pytest
-from support.built import build, only
+from support.built_packages import build, only
 from support.docker import Docker
 from support.process import ROOT
-from support.stand_ins import PYTHON
+from support.replacement_images import PYTHON
 
 pytestmark = pytest.mark.deploy
 _SCRIPT = """

@@ -6,17 +6,17 @@ from pathlib import Path
 
 import pytest
 from conftest import required
+from deploy.cluster_requests import door, knock, pod, ready, seen, start_anew, there_once, volume
 from deploy.figures import Figure, of_pods
-from deploy.town import door, knock, pod, ready, seen, start_anew, there_once, volume
-from support import stand_ins
+from support import replacement_images
+from support.background_readers import BackgroundReaders
 from support.client import Client
 from support.docker import Docker
 from support.kubernetes import Cluster, cluster
 from support.manifests import Document
-from support.policies import kept
+from support.network_policies import kept
 from support.process import ROOT
 from support.readme import STATUSES, played
-from support.steady import Steady
 from support.until import until
 
 from bookshelf.services import SERVICES
@@ -34,8 +34,8 @@ def kube(
     """A cluster on which `kubectl create -f kube.yaml` was run, and every pod is ready."""
     required("kubernetes")
     archive = tmp_path_factory.mktemp("images") / "images.tar"
-    outside = [stand_ins.KAFKA, stand_ins.CONSUL, stand_ins.POSTGRES]
-    docker("save", "--output", archive, stand_ins.pause(docker), image, *outside)
+    outside = [replacement_images.KAFKA, replacement_images.CONSUL, replacement_images.POSTGRES]
+    docker("save", "--output", archive, replacement_images.pause(docker), image, *outside)
     with cluster() as made:
         made.take(archive)
         archive.unlink()
@@ -129,7 +129,7 @@ def test_policies_that_are_kept_close_all_but_what_is_needed(kube: Cluster, outs
         assert reached("booklist") == {"disco", "events", "postgres", *services} - {"booklist"}
         for name in ("newbook", "booklist", "gateway"):
             start_anew(kube, all_pods[name]["metadata"]["name"])
-        with Steady(door(kube), "kept") as readers:
+        with BackgroundReaders(door(kube), "kept") as readers:
             assert readers.more(20)
         assert readers.failed == []
         until(lambda: there_once(kube, readers), "all that was acknowledged is listed, once")
@@ -137,7 +137,7 @@ def test_policies_that_are_kept_close_all_but_what_is_needed(kube: Cluster, outs
 
 @pytest.mark.parametrize("name", _OURS)
 def test_a_rolling_update_fails_no_request(kube: Cluster, name: str, figures: list[Figure]) -> None:
-    with Steady(door(kube), f"rolled-{name}") as readers:
+    with BackgroundReaders(door(kube), f"rolled-{name}") as readers:
         assert readers.more(20)
         begun = time.monotonic()
         kube("rollout", "restart", f"deployment/{name}")
@@ -151,7 +151,7 @@ def test_a_rolling_update_fails_no_request(kube: Cluster, name: str, figures: li
 
 @pytest.mark.parametrize("app", ["newbook", "gateway", "events", "disco", "postgres"])
 def test_a_killed_pod_loses_nothing(kube: Cluster, app: str, figures: list[Figure]) -> None:
-    with Steady(door(kube), f"killed-{app}") as readers:
+    with BackgroundReaders(door(kube), f"killed-{app}") as readers:
         assert readers.more(20)
         begun = time.monotonic()
         kube("delete", "pod", pod(kube, app)["metadata"]["name"], "--grace-period=0", "--force")

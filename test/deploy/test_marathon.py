@@ -8,7 +8,7 @@ from urllib.error import URLError
 from urllib.request import urlopen
 
 import pytest
-from support import stand_ins
+from support import replacement_images
 from support.docker import Docker
 from support.manifests import Document, marathon, posting_order
 from support.readme import STATUSES, played
@@ -29,7 +29,9 @@ class Agent:
         self._root = root
         # as Marathon has it by default: what is not required is taken from these
         self._offered = count(31000)
-        self._node = docker("run", "--detach", "--hostname", _NODE, stand_ins.PYTHON, "sleep", "infinity")
+        self._node = docker(
+            "run", "--detach", "--hostname", _NODE, replacement_images.PYTHON, "sleep", "infinity"
+        )
         self.address = docker("inspect", "--format", "{{.NetworkSettings.IPAddress}}", self._node)
 
     def start(self, app: Document) -> int:
@@ -87,7 +89,7 @@ def agent(docker: Docker, tmp_path_factory: pytest.TempPathFactory) -> Iterator[
 def apps(agent: Agent, image: str) -> dict[str, int]:
     """All apps run, posted one by one, newbook twice; their first ports by name."""
     found = marathon()
-    images = {image, stand_ins.KAFKA, stand_ins.CONSUL}
+    images = {image, replacement_images.KAFKA, replacement_images.CONSUL}
     assert {app["container"]["docker"]["image"] for app in found.values()} == images
     ports = {name: agent.start(found[name]) for name in posting_order()}
     return {**ports, "newbook again": agent.start(found["newbook"])}

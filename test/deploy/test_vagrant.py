@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 from support.docker import Docker
 from support.process import ROOT
-from support.stand_ins import PYTHON
+from support.replacement_images import PYTHON
 
 pytestmark = pytest.mark.deploy
 #: Notes what it is called with; knows as many containers as it was told to run.

@@ -1,7 +1,7 @@
 """NetworkPolicies of kube.yaml: who needs whom may connect to them, and no one else."""
 
 from support.manifests import container, kube
-from support.policies import Pod, allowed
+from support.network_policies import Pod, allowed
 
 from bookshelf.services import SERVICES
 

@@ -12,7 +12,7 @@ from pathlib import Path
 from zipfile import ZipFile
 
 import pytest
-from support.built import build, only
+from support.built_packages import build, only
 from support.commands import command_paths
 from support.kafka import free_ports
 from support.process import ROOT, Ended

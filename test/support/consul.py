@@ -17,7 +17,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from support.consul_program import REMEDY, program
-from support.lasting_ports import lasting_ports
+from support.reserved_ports import reserved_ports
 from support.until import until
 
 HOST = "127.0.0.1"
@@ -39,7 +39,7 @@ class Ports(NamedTuple):
 
 def free_ports() -> Ports:
     """Return ports that nobody listens on, neither by TCP nor by UDP."""
-    return Ports(*lasting_ports(len(Ports._fields)))
+    return Ports(*reserved_ports(len(Ports._fields)))
 
 
 def command(ports: Ports, hcl: str = "") -> list[str]:

@@ -5,7 +5,7 @@ from collections.abc import Mapping
 from typing import Any, cast
 
 import pytest
-from support.ports import CountedIds, FixedClock
+from support.fixed_infrastructure import CountedIds, FixedClock
 
 from bookshelf.cqrs.route import CommandRoute
 from bookshelf.http.message import Response, request

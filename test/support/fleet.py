@@ -6,9 +6,9 @@ from collections.abc import Iterable, Sequence
 from pathlib import Path
 
 from support.client import Client
-from support.lasting_ports import lasting_ports
 from support.member import PATIENCE_S, Member
 from support.process import COMMAND
+from support.reserved_ports import reserved_ports
 from support.until import until
 
 HOST = "127.0.0.1"
@@ -41,7 +41,7 @@ class Fleet:
         self.consul = consul
         self._settings = {"BOOKSHELF_KAFKA_PARTITIONS": str(PARTITIONS), **settings}
         #: The gateway comes back where it was: its clients know no other place.
-        [door] = lasting_ports(1)
+        [door] = reserved_ports(1)
         self._door = str(door)
         self.members: dict[str, Member] = {}
         folder.mkdir(parents=True, exist_ok=True)
@@ -63,7 +63,7 @@ class Fleet:
     def usurper(self) -> Member:
         """Start a newbook that takes every partition for its own, whoever has it."""
         given = [self.broker, self.consul, str(self.folder / "data" / "usurper")]
-        return self._member("newbook", "usurper", [sys.executable, "-m", "support.usurper", *given])
+        return self._member("newbook", "usurper", [sys.executable, "-m", "support.rogue_owner", *given])
 
     def _member(self, service: str, name: str, command: Sequence[str]) -> Member:
         made = self.members[name] = Member(self.folder, service, name, command, self._settings)

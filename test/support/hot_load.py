@@ -10,8 +10,8 @@ from typing import NamedTuple, Self
 
 import aiohttp
 from support.client import Client, Reply
+from support.kafka_proxy import BackgroundLoop
 from support.load import IMPATIENT_S, PATIENCE_S, Load, Sent, Writer
-from support.wire import Backstage
 
 #: Seconds before a command is sent again, and between two commands of one client.
 _AGAIN_S = 0.1
@@ -92,7 +92,7 @@ class HotLoad(Load):
 
     def __init__(
         self,
-        backstage: Backstage,
+        background_loop: BackgroundLoop,
         client: Client,
         books: Sequence[str],
         name: str,
@@ -100,7 +100,7 @@ class HotLoad(Load):
         habits: Habits = Habits(),  # noqa: B008 (it never changes)
     ) -> None:
         super().__init__(client, name, Random(name), 0)  # noqa: S311 (no secrets)
-        self._backstage = backstage
+        self._backstage = background_loop
         self._told = asyncio.Event()
         self._hot = [
             HotWriter(

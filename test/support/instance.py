@@ -4,8 +4,8 @@ from collections.abc import Mapping
 from pathlib import Path
 from uuid import uuid4
 
-from support.announced import Announced
 from support.client import Client
+from support.process_with_ports import Announced
 
 
 def names_of_its_own() -> dict[str, str]:

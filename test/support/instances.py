@@ -4,8 +4,8 @@ import asyncio
 from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager
 
+from support.counter_context import VIEW, counted, written
 from support.postgres import Server
-from support.tally import VIEW, counted, written
 from support.views import Views
 
 from bookshelf.cqrs.view import View

@@ -17,7 +17,7 @@ from support.kafka_files import (
     java,
     missing_archive,
 )
-from support.lasting_ports import lasting_ports
+from support.reserved_ports import reserved_ports
 from support.until import until
 
 HOST = "127.0.0.1"
@@ -29,7 +29,7 @@ Ports = list[int]
 
 def free_ports(count: int) -> Ports:
     """Return ports that nothing listens on, and that stay free until they are listened on."""
-    return lasting_ports(count)
+    return reserved_ports(count)
 
 
 class Broker:

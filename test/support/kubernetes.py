@@ -9,10 +9,10 @@ from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import Any
 
+from support import kubernetes_cleanup
 from support import kubernetes_config as config
-from support import kubernetes_leavings
 from support.kubernetes_files import programs
-from support.lasting_ports import lasting_ports
+from support.reserved_ports import reserved_ports
 from support.until import until
 
 _PATIENCE_S = 120
@@ -56,7 +56,7 @@ class Cluster:
     @contextmanager
     def port_forward(self, target: str, port: int) -> Iterator[str]:
         """Forward a free local port to a port of a pod or Service; yield the local URL."""
-        [local] = lasting_ports(1)
+        [local] = reserved_ports(1)
         command = ["kubectl", f"--kubeconfig={self.root}/kubeconfig", "port-forward"]
         process = _started(self.root, "port-forward", [*command, target, f"{local}:{port}"])
         log = self.root / "port-forward.log"
@@ -83,7 +83,7 @@ def cluster() -> Iterator[Cluster]:
     config.write(root)
     one = Cluster(root)
     with ExitStack() as stack:
-        stack.callback(kubernetes_leavings.remove, root)
+        stack.callback(kubernetes_cleanup.remove, root)
         _bridge(stack)
         for name, command in config.commands(root, made).items():
             stack.callback(_end, _started(root, name, command))

@@ -6,8 +6,8 @@ from concurrent.futures import Executor
 from pathlib import Path
 from typing import Any, Self
 
-from support.ports import NOW, CountedIds, FixedClock, offset, owner_meters
-from support.tally import TALLY, Count
+from support.counter_context import TALLY, Count
+from support.fixed_infrastructure import NOW, CountedIds, FixedClock, offset, owner_meters
 
 from bookshelf.cqrs.aggregate import Aggregate
 from bookshelf.cqrs.message import Command

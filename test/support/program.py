@@ -3,8 +3,8 @@
 from collections.abc import Mapping
 from pathlib import Path
 
-from support.announced import Announced
 from support.client import Client
+from support.process_with_ports import Announced
 
 from bookshelf.runtime.data_folder import InstanceNote
 

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 import pytest
-from support.sharing_out import together
+from support.file_scheduling import together
 from xdist.workermanage import WorkerController
 
 #: Seconds of tests for which their file has a line, if none failed; after which a test has one of its own.

@@ -4,7 +4,7 @@ from dataclasses import replace
 from typing import Any, ClassVar
 
 import msgspec
-from support.tally import TALLY, VIEW, Count, Counted, Tally, count_row, decide, everything, evolve
+from support.counter_context import TALLY, VIEW, Count, Counted, Tally, count_row, decide, everything, evolve
 
 from bookshelf.cqrs.catalogue import Catalogue, Upcast
 from bookshelf.cqrs.message import Command, Event

@@ -4,7 +4,7 @@ import asyncio
 from typing import Any, Self
 
 import msgspec
-from support.ports import CountedIds, FixedClock
+from support.fixed_infrastructure import CountedIds, FixedClock
 
 from bookshelf.cqrs.aggregate import Aggregate
 from bookshelf.discovery.local import LocalDiscovery

@@ -4,10 +4,10 @@ from datetime import datetime, timedelta
 from typing import ClassVar, Literal
 
 import msgspec
+from support.counter_context import TOPIC, everything
 from support.faulty import FaultyLog
+from support.fixed_infrastructure import NOW, FixedClock
 from support.owners import ask, sent
-from support.ports import NOW, FixedClock
-from support.tally import TOPIC, everything
 from support.until import eventually
 
 from bookshelf.cqrs.aggregate import Aggregate

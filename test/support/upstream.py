@@ -74,7 +74,7 @@ class Service:
         return await answer(request)
 
 
-class Town:
+class FakeCluster:
     """Services within reach of one gateway."""
 
     def __init__(self, gateway: Gateway, discovery: LocalDiscovery, transport: LocalTransport) -> None:

@@ -5,8 +5,8 @@ from collections.abc import Sequence
 from dataclasses import replace
 from typing import Any, Self
 
-from support.ports import view_meters
-from support.tally import PLAIN_INSERT, TOPIC, VIEW, Counted, count_row, sums
+from support.counter_context import PLAIN_INSERT, TOPIC, VIEW, Counted, count_row, sums
+from support.fixed_infrastructure import view_meters
 
 from bookshelf.cqrs.position import Position
 from bookshelf.cqrs.view import Change, Recorded, View
@@ -19,7 +19,7 @@ DEADLINE_S = 30
 BREAKS_HANDLER, BREAKS_STATEMENT, TOO_LARGE = 13, 666, 2**70
 
 
-class Fragile:
+class BreakableView:
     """A view whose handler has a defect and whose statements can fail, until it is mended."""
 
     def __init__(self) -> None:

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 from support.client import Client
-from support.documented import apply_block, copy_of_the_project, page_blocks
+from support.doc_blocks import apply_block, copy_of_the_project, page_blocks
 from support.process import bookshelf, environment
 from support.program import Program
 from support.until import until

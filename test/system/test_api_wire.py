@@ -2,7 +2,7 @@
 
 import pytest
 from support.program import Program
-from support.raw import Conversation, exchange, reply
+from support.raw_connection import Conversation, exchange, reply
 
 BODY = b'{"title": "Kim", "author": "x"}'
 POST = b"POST /bookshelf/books HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\n"

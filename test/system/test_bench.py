@@ -116,10 +116,10 @@ def test_the_gateway_is_measured_beside_others() -> None:
 
 @pytest.mark.slow
 def test_the_gateway_is_looked_at_while_it_forwards() -> None:
-    lasting = report("lasting", "--requests", "300")["results"]["lasting"]
-    found = shape(lasting)
+    soak = report("soak", "--requests", "300")["results"]["soak"]
+    found = shape(soak)
     looks = [f"{look} of 10" for look in range(1, 11)]
     assert set(found) == {*looks, "in all"}
     assert all(found[look] == {"requests", "rss_mib", "peak_mib"} for look in looks)
     assert found["in all"] == {"requests", "per_s", "grown_mib"}
-    assert lasting["figures"]["in all"]["requests"]["min"] >= 300
+    assert soak["figures"]["in all"]["requests"]["min"] >= 300

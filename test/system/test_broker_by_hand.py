@@ -17,7 +17,7 @@ MAKEFILE = (ROOT / "Makefile").read_text()
 @pytest.mark.needs("kafka")
 async def test_it_answers_where_it_says_until_it_is_interrupted(tmp_path: Path) -> None:
     env = environment({"PYTHONPATH": f"{ROOT}:{ROOT / 'test'}", "TMPDIR": str(tmp_path)})
-    command = [sys.executable, "-m", "support.kafka_by_hand"]
+    command = [sys.executable, "-m", "support.run_kafka"]
     assert f"PYTHONPATH=test $(BIN)/python {' '.join(command[1:])}" in MAKEFILE
     broker = await create_subprocess_exec(*command, env=env, stdin=DEVNULL, stdout=PIPE, cwd=tmp_path)
     try:

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 from support.until import eventually, until
-from support.watched import Watched, on_kafka, on_sqlite
+from support.watched_log import Watched, on_kafka, on_sqlite
 
 
 @pytest.fixture(params=["sqlite", pytest.param("kafka", marks=pytest.mark.needs("kafka"))])

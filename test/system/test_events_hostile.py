@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 from support.process import COMMAND, bookshelf, environment
 from support.program import Program
-from support.watched import on_sqlite
+from support.watched_log import on_sqlite
 
 from bookshelf.log.partition import partition_of
 

@@ -11,9 +11,9 @@ from pathlib import Path
 
 import pytest
 from support.consul import Agent
-from support.guests import visiting
+from support.foreign_services import visiting
+from support.gateway_sockets import asks, said_by, status
 from support.process import Process, bookshelf
-from support.sockets import asks, said_by, status
 from support.until import until
 from support.upstream import DEADLINE_S, HOST, Service, eventually
 

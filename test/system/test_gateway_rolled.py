@@ -7,9 +7,9 @@ from contextlib import suppress
 
 import pytest
 from support.consul import Agent
-from support.guests import visiting
-from support.lasting_ports import lasting_ports
+from support.foreign_services import visiting
 from support.process import Process
+from support.reserved_ports import reserved_ports
 from support.upstream import HOST, Service
 
 from bookshelf.http.message import Request, Response
@@ -100,7 +100,7 @@ async def rolled(agent: Agent, ports: list[int], load: Load) -> None:
 
 
 async def test_no_request_fails_while_two_gateways_are_replaced(consul_agent: Agent, guests: Service) -> None:
-    ports = lasting_ports(2)
+    ports = reserved_ports(2)
     load = Load(*ports)
     async with asyncio.timeout(DEADLINE_S):
         await rolled(consul_agent, ports, load)

@@ -21,7 +21,7 @@ pytestmark = pytest.mark.needs("kafka", "consul")
 TOPIC, KEY = "bookshelf", "a"
 
 
-class Town(NamedTuple):
+class PoisonedLog(NamedTuple):
     """Where a log of two partitions and an agent are; at `poison` is a record that is no event."""
 
     env: Mapping[str, str]
@@ -30,55 +30,59 @@ class Town(NamedTuple):
 
 
 @pytest.fixture
-async def town(kafka_broker: Broker, consul_agent: Agent, tmp_path: Path) -> AsyncIterator[Town]:
+async def poisoned(kafka_broker: Broker, consul_agent: Agent, tmp_path: Path) -> AsyncIterator[PoisonedLog]:
     names = names_of_its_own()
     async with kafka_log(
         kafka_broker.address, TOPIC, prefix=names["BOOKSHELF_KAFKA_PREFIX"], partitions=2
     ) as log:
-        pen = await log.writer("stranger", TOPIC, 0)
+        writer = await log.writer("stranger", TOPIC, 0)
         added = event(
             "shelf.book-added.v1", KEY, {"title": "Kim", "author": "x", "added": "2024-01-01T00:00:00Z"}
         )
-        await pen.append([NewRecord(KEY, added)])
-        [offset] = await pen.append([NewRecord(KEY, b"no event")])
-        await pen.append([NewRecord(KEY, event("shelf.book-finished.v1", KEY, {"rating": 4}))])
+        await writer.append([NewRecord(KEY, added)])
+        [offset] = await writer.append([NewRecord(KEY, b"no event")])
+        await writer.append([NewRecord(KEY, event("shelf.book-finished.v1", KEY, {"rating": 4}))])
     places = {
         "BOOKSHELF_BROKER": kafka_broker.address,
         "BOOKSHELF_CONSUL": f"127.0.0.1:{consul_agent.ports.http}",
     }
-    yield Town({**names, **places}, tmp_path, f"{TOPIC}/0@{offset}")
+    yield PoisonedLog({**names, **places}, tmp_path, f"{TOPIC}/0@{offset}")
     consul_agent.clear()
 
 
-def ordered(town: Town, *args: str) -> Ended:
-    return bookshelf(*args, "--data", town.data)
+def operator_command(poisoned: PoisonedLog, *args: str) -> Ended:
+    return bookshelf(*args, "--data", poisoned.data)
 
 
-def letters(town: Town, name: str) -> list[dict[str, Any]]:
-    found: list[dict[str, Any]] = json.loads(ordered(town, "dlq", "list", "--json", "--instance", name).well)
+def dead_letters(poisoned: PoisonedLog, name: str) -> list[dict[str, Any]]:
+    found: list[dict[str, Any]] = json.loads(
+        operator_command(poisoned, "dlq", "list", "--json", "--instance", name).well
+    )
     return found
 
 
-def test_what_an_instance_could_not_apply_is_listed_tried_again_and_dropped(town: Town) -> None:
-    with Instance("booklist", town.data, env=town.env).ready() as booklist:
+def test_what_an_instance_could_not_apply_is_listed_tried_again_and_dropped(poisoned: PoisonedLog) -> None:
+    with Instance("booklist", poisoned.data, env=poisoned.env).ready() as booklist:
         name, book = ("--instance", booklist.name), booklist.client.get(f"/books/{KEY}")
         assert book.json["rating"] is None
-        first, behind = letters(town, booklist.name)
-        assert (first["position"], first["behind"], behind["behind"]) == (town.poison, False, True)
-        assert ordered(town, "dlq", "retry", *name).well == "0 applied, 2 left.\n"
-        assert ordered(town, "dlq", "drop", town.poison, *name).well.startswith(f"{town.poison} is given up")
-        assert letters(town, booklist.name) == []
+        first, behind = dead_letters(poisoned, booklist.name)
+        assert (first["position"], first["behind"], behind["behind"]) == (poisoned.poison, False, True)
+        assert operator_command(poisoned, "dlq", "retry", *name).well == "0 applied, 2 left.\n"
+        assert operator_command(poisoned, "dlq", "drop", poisoned.poison, *name).well.startswith(
+            f"{poisoned.poison} is given up"
+        )
+        assert dead_letters(poisoned, booklist.name) == []
         assert booklist.client.get(f"/books/{KEY}").json["rating"] == 4
         assert booklist.stop().code == 0
 
 
-def test_a_drop_at_one_instance_is_one_at_all(town: Town) -> None:
+def test_a_drop_at_one_instance_is_one_at_all(poisoned: PoisonedLog) -> None:
     with (
-        Instance("booklist", town.data, env=town.env).ready() as booklist,
-        Instance("lastreadbooks", town.data, env=town.env).ready() as last,
+        Instance("booklist", poisoned.data, env=poisoned.env).ready() as booklist,
+        Instance("lastreadbooks", poisoned.data, env=poisoned.env).ready() as last,
     ):
         assert last.client.get("/books/last/read").json == []
-        assert ordered(town, "dlq", "drop", town.poison, "--instance", booklist.name).well
+        assert operator_command(poisoned, "dlq", "drop", poisoned.poison, "--instance", booklist.name).well
         after = {"Bookshelf_After": f"{TOPIC}/0@{_end(booklist.client)}"}
         [book] = last.client.get("/books/last/read", **after).json
         assert book["rating"] == 4
@@ -94,42 +98,45 @@ def _end(client: Client) -> int:
     return int(float(line.split()[-1])) - 1
 
 
-def test_the_rows_of_an_instance_are_made_anew(town: Town) -> None:
-    with Instance("booklist", town.data, env=town.env).ready() as booklist:
+def test_the_rows_of_an_instance_are_made_anew(poisoned: PoisonedLog) -> None:
+    with Instance("booklist", poisoned.data, env=poisoned.env).ready() as booklist:
         before = sorted(one.name for one in (booklist.folder / "views").rglob("*.sqlite"))
-        said = ordered(town, "views", "rebuild", "booklist", "--instance", booklist.name).well
+        said = operator_command(poisoned, "views", "rebuild", "booklist", "--instance", booklist.name).well
         assert "booklist is rebuilt from" in said
         assert sorted(one.name for one in (booklist.folder / "views").rglob("*.sqlite")) != before
         assert booklist.client.get(f"/books/{KEY}").json["title"] == "Kim"
 
 
-def test_the_log_level_of_all_instances_or_of_one_is_changed(town: Town) -> None:
+def test_the_log_level_of_all_instances_or_of_one_is_changed(poisoned: PoisonedLog) -> None:
     with (
-        Instance("booklist", town.data, env=town.env).ready() as booklist,
-        Instance("lastreadbooks", town.data, env=town.env).ready() as last,
+        Instance("booklist", poisoned.data, env=poisoned.env).ready() as booklist,
+        Instance("lastreadbooks", poisoned.data, env=poisoned.env).ready() as last,
     ):
-        both = ordered(town, "log-level", "debug").well
+        both = operator_command(poisoned, "log-level", "debug").well
         assert both == f"{booklist.name}: log level debug\n{last.name}: log level debug\n"
-        one = ordered(town, "log-level", "info", "--instance", last.name).well
+        one = operator_command(poisoned, "log-level", "info", "--instance", last.name).well
         assert one == f"{last.name}: log level info\n"
 
 
-def test_who_is_meant_has_to_be_said_and_to_run(town: Town) -> None:
-    with Instance("booklist", town.data, env=town.env).ready() as booklist:
-        unsaid = ordered(town, "dlq", "list").complaint
+def test_who_is_meant_has_to_be_said_and_to_run(poisoned: PoisonedLog) -> None:
+    with Instance("booklist", poisoned.data, env=poisoned.env).ready() as booklist:
+        unsaid = operator_command(poisoned, "dlq", "list").complaint
         assert booklist.name in unsaid
         assert "--instance" in unsaid
-        assert not (town.data / "log.sqlite").exists()
-        wrong = ordered(town, "dlq", "list", "--instance", "booklist-8084").complaint
+        assert not (poisoned.data / "log.sqlite").exists()
+        wrong = operator_command(poisoned, "dlq", "list", "--instance", "booklist-8084").complaint
         assert f"those that run: {booklist.name}" in wrong
-        assert "is no instance's name" in ordered(town, "dlq", "list", "--instance", "../run").complaint
+        assert (
+            "is no instance's name"
+            in operator_command(poisoned, "dlq", "list", "--instance", "../run").complaint
+        )
         assert booklist.stop().code == 0
-    gone = ordered(town, "dlq", "list", "--instance", booklist.name).complaint
+    gone = operator_command(poisoned, "dlq", "list", "--instance", booklist.name).complaint
     assert "those that run: none" in gone
 
 
-def test_no_one_comes_in_without_the_key_of_the_folder(town: Town) -> None:
-    with Instance("booklist", town.data, env=town.env).ready() as booklist:
+def test_no_one_comes_in_without_the_key_of_the_folder(poisoned: PoisonedLog) -> None:
+    with Instance("booklist", poisoned.data, env=poisoned.env).ready() as booklist:
         note = booklist.note
         assert (note.control_host, booklist.folder.stat().st_mode & 0o777) == ("127.0.0.1", 0o700)
         assert (booklist.folder / "running.json").stat().st_mode & 0o777 == 0o600

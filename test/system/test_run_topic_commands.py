@@ -10,10 +10,10 @@ import msgspec
 import pytest
 from aiokafka.admin import NewTopic
 from support.consul import Agent
+from support.fixed_infrastructure import NOW
 from support.instance import Instance, names_of_its_own
 from support.kafka import Broker
 from support.kafka_log import admin_of, settings
-from support.ports import NOW
 
 from bookshelf.cli.networked import ORDERS_S
 from bookshelf.log.kafka.log import KafkaLog

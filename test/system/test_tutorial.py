@@ -10,7 +10,7 @@ from itertools import pairwise
 from pathlib import Path
 
 import pytest
-from support.documented import Block, apply_block, page_blocks
+from support.doc_blocks import Block, apply_block, page_blocks
 from support.kafka import Broker, free_ports
 from support.process import ROOT, Process, environment
 from support.until import until

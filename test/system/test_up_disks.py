@@ -10,7 +10,7 @@ import pytest
 from support.client import Client
 from support.process import bookshelf
 from support.program import Program
-from support.tinydisk import TinyDisk, tiny_disk
+from support.small_disk import SmallDisk, tiny_disk
 from support.until import until
 
 BOOK = {"title": "Kim", "author": "Rudyard Kipling"}
@@ -60,18 +60,18 @@ def contents(folder: Path) -> dict[str, bytes]:
 
 
 @pytest.fixture
-def disk(tmp_path: Path) -> Iterator[TinyDisk]:
+def disk(tmp_path: Path) -> Iterator[SmallDisk]:
     with tiny_disk(tmp_path / "disk", "4m") as made:
         yield made
 
 
-def test_a_full_disk_for_a_new_shelf(disk: TinyDisk) -> None:
+def test_a_full_disk_for_a_new_shelf(disk: SmallDisk) -> None:
     disk.fill()
     said = up(disk.path / "data")
     assert "free space" in said or "No space" in said
 
 
-def test_a_full_disk_under_a_shelf_that_was_there(disk: TinyDisk) -> None:
+def test_a_full_disk_under_a_shelf_that_was_there(disk: SmallDisk) -> None:
     with Program(disk.path / "data").ready() as running:
         book = running.client.add("Kim")
         running.stop()
@@ -83,7 +83,7 @@ def test_a_full_disk_under_a_shelf_that_was_there(disk: TinyDisk) -> None:
         assert running.client.books() == [book]
 
 
-def test_a_disk_that_fills_up_stops_commands_and_nothing_else(disk: TinyDisk) -> None:
+def test_a_disk_that_fills_up_stops_commands_and_nothing_else(disk: SmallDisk) -> None:
     with Program(disk.path / "data").ready() as running:
         client = running.client
         told = fill_up(client, disk)
@@ -107,7 +107,7 @@ def ids(client: Client) -> list[str]:
     return [book["id"] for book in client.every_book()]
 
 
-def fill_up(client: Client, disk: TinyDisk) -> list[str]:
+def fill_up(client: Client, disk: SmallDisk) -> list[str]:
     """Add books until the disk has no room for one more; return the ids of those that were taken."""
     told = [client.add("First")["id"]]
     assert len(client.books()) == 1

@@ -9,14 +9,14 @@ from contextlib import ExitStack, closing
 from pathlib import Path
 
 import pytest
-from chaos.kafka.table import Row, markdown, write
+from chaos.kafka.result_table import Row, markdown, write
 from chaos.kafka.trial import SEED, Fault, dice, trial
 from support import consul
 from support.consul import Agent
 from support.fleet import Fleet
-from support.kafka_behind import Behind, bootstrap, brokers_behind
-from support.registry_behind import RegistryWire, registry_behind
-from support.wire import Backstage
+from support.kafka_proxy import BackgroundLoop
+from support.proxied_consul import ProxiedConsul, proxied_consul
+from support.proxied_kafka import ProxiedBroker, bootstrap, proxied_brokers
 
 #: The page that the table is written into; only printed, if there is none.
 PAGE = os.environ.get("BOOKSHELF_CHAOS_PAGE", "")
@@ -58,15 +58,17 @@ def _shared(pytestconfig: pytest.Config) -> ExitStack:
 
 
 @pytest.fixture(scope="session")
-def backstage(_shared: ExitStack) -> Backstage:
+def background_loop(_shared: ExitStack) -> BackgroundLoop:
     """Where proxies run."""
-    return _shared.enter_context(closing(Backstage()))
+    return _shared.enter_context(closing(BackgroundLoop()))
 
 
 @pytest.fixture(scope="session")
-def behind(_shared: ExitStack, tmp_path_factory: pytest.TempPathFactory, backstage: Backstage) -> Behind:
+def behind(
+    _shared: ExitStack, tmp_path_factory: pytest.TempPathFactory, background_loop: BackgroundLoop
+) -> ProxiedBroker:
     """The broker of the fleet."""
-    [one] = _shared.enter_context(brokers_behind(tmp_path_factory.mktemp("faults"), backstage))
+    [one] = _shared.enter_context(proxied_brokers(tmp_path_factory.mktemp("faults"), background_loop))
     one.broker.start()
     return one
 
@@ -78,28 +80,31 @@ def agent(_shared: ExitStack) -> Agent:
 
 
 @pytest.fixture(scope="session")
-def registry(_shared: ExitStack, agent: Agent, backstage: Backstage) -> RegistryWire:
+def registry(_shared: ExitStack, agent: Agent, background_loop: BackgroundLoop) -> ProxiedConsul:
     """The fleet's way to its agent."""
-    return _shared.enter_context(registry_behind(agent, backstage))
+    return _shared.enter_context(proxied_consul(agent, background_loop))
 
 
 @pytest.fixture(scope="session")
 def _fleet(
-    _shared: ExitStack, tmp_path_factory: pytest.TempPathFactory, behind: Behind, registry: RegistryWire
+    _shared: ExitStack,
+    tmp_path_factory: pytest.TempPathFactory,
+    behind: ProxiedBroker,
+    registry: ProxiedConsul,
 ) -> Fleet:
     made = Fleet(tmp_path_factory.mktemp("fleet"), bootstrap([behind]), registry.address)
     return _shared.enter_context(closing(made))
 
 
 @pytest.fixture
-def registry_alone(backstage: Backstage) -> Iterator[RegistryWire]:
+def proxied_consul_alone(background_loop: BackgroundLoop) -> Iterator[ProxiedConsul]:
     """An agent for a fleet of a test's own."""
-    with consul.running() as one, registry_behind(one, backstage) as wire:
+    with consul.running() as one, proxied_consul(one, background_loop) as wire:
         yield wire
 
 
 @pytest.fixture
-def fleet(_fleet: Fleet, behind: Behind, registry: RegistryWire) -> Fleet:
+def fleet(_fleet: Fleet, behind: ProxiedBroker, registry: ProxiedConsul) -> Fleet:
     """Two instances of each aggregate, one of each view, a gateway; whatever is missing is started."""
     behind.wire.heal()
     registry.heal()

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 from chaos.backup import back_up_and_restore
-from chaos.kafka.table import Row, row_of
+from chaos.kafka.result_table import Row, row_of
 from chaos.kafka.trial import ROUNDS, dice
 
 pytestmark = [pytest.mark.chaos, pytest.mark.slow]

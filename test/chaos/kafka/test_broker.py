@@ -5,21 +5,21 @@ import time
 from pathlib import Path
 
 import pytest
-from chaos.kafka.lasting import lasts
-from chaos.kafka.table import Row
+from chaos.kafka.fault_duration import lasts
+from chaos.kafka.result_table import Row
 from chaos.kafka.trial import ROUNDS, Fault, dice, trial
 from support.fleet import AGGREGATES, VIEWS, Fleet
-from support.kafka_behind import Behind, bootstrap, brokers_behind
-from support.registry_behind import RegistryWire
+from support.kafka_proxy import END_TXN, PRODUCE, BackgroundLoop
+from support.proxied_consul import ProxiedConsul
+from support.proxied_kafka import ProxiedBroker, bootstrap, proxied_brokers
 from support.until import until
-from support.wire import END_TXN, PRODUCE, Backstage
 
 pytestmark = [pytest.mark.needs("kafka", "consul"), pytest.mark.chaos]
 #: Seconds after which an append counts as unknown, and any question to a broker as not answered; and some.
 PAST_EVERY_DEADLINE_S = 12.0
 
 
-def test_it_is_killed(fault: Fault, behind: Behind) -> None:
+def test_it_is_killed(fault: Fault, behind: ProxiedBroker) -> None:
     with fault("broker: kill -9, started again") as trial:
         for _ in range(ROUNDS):
             trial.under_load()
@@ -31,7 +31,7 @@ def test_it_is_killed(fault: Fault, behind: Behind) -> None:
 
 @pytest.mark.slow
 @pytest.mark.parametrize("seconds", [3, 30])
-def test_it_is_stopped(fault: Fault, behind: Behind, seconds: float) -> None:
+def test_it_is_stopped(fault: Fault, behind: ProxiedBroker, seconds: float) -> None:
     with fault(f"broker: SIGSTOP for {seconds} s") as trial:
         for _ in range(ROUNDS):
             trial.under_load()
@@ -44,7 +44,7 @@ def test_it_is_stopped(fault: Fault, behind: Behind, seconds: float) -> None:
 
 
 @pytest.mark.slow
-def test_it_is_cut_off(fault: Fault, behind: Behind) -> None:
+def test_it_is_cut_off(fault: Fault, behind: ProxiedBroker) -> None:
     with fault(f"broker: blackholed for {PAST_EVERY_DEADLINE_S:.0f} s") as trial:
         trial.under_load()
         behind.wire.blackhole()
@@ -54,7 +54,7 @@ def test_it_is_cut_off(fault: Fault, behind: Behind) -> None:
 
 
 @pytest.mark.slow
-def test_its_connections_are_cut(fault: Fault, behind: Behind) -> None:
+def test_its_connections_are_cut(fault: Fault, behind: ProxiedBroker) -> None:
     with fault("broker: every connection cut") as trial:
         for _ in range(ROUNDS):
             trial.under_load()
@@ -63,7 +63,7 @@ def test_its_connections_are_cut(fault: Fault, behind: Behind) -> None:
 
 
 @pytest.mark.slow
-def test_it_is_slow(fault: Fault, behind: Behind) -> None:
+def test_it_is_slow(fault: Fault, behind: ProxiedBroker) -> None:
     with fault("broker: 100 ms for each message of the protocol") as trial:
         trial.under_load()
         behind.wire.slow_s = 0.1
@@ -74,7 +74,7 @@ def test_it_is_slow(fault: Fault, behind: Behind) -> None:
 
 @pytest.mark.slow
 @pytest.mark.parametrize(("kind", "what"), [(PRODUCE, "a write"), (END_TXN, "a commit")])
-def test_what_was_given_up_lands_later(fault: Fault, behind: Behind, kind: int, what: str) -> None:
+def test_what_was_given_up_lands_later(fault: Fault, behind: ProxiedBroker, kind: int, what: str) -> None:
     with fault(f"broker: {what} times out, and lands later") as trial:
         trial.under_load()
         behind.wire.hold(kind)
@@ -86,7 +86,7 @@ def test_what_was_given_up_lands_later(fault: Fault, behind: Behind, kind: int, 
 
 
 @pytest.mark.slow
-def test_a_commit_is_not_answered(fault: Fault, behind: Behind) -> None:
+def test_a_commit_is_not_answered(fault: Fault, behind: ProxiedBroker) -> None:
     with fault("broker: a commit lands, its answer never comes") as trial:
         trial.under_load()
         behind.wire.mute(END_TXN)
@@ -97,10 +97,10 @@ def test_a_commit_is_not_answered(fault: Fault, behind: Behind) -> None:
 
 @pytest.mark.slow
 def test_it_is_not_there_at_the_start(
-    tmp_path: Path, backstage: Backstage, registry_alone: RegistryWire, table: list[Row]
+    tmp_path: Path, background_loop: BackgroundLoop, proxied_consul_alone: ProxiedConsul, table: list[Row]
 ) -> None:
-    with brokers_behind(tmp_path / "broker", backstage) as [behind]:
-        fleet = Fleet(tmp_path / "fleet", bootstrap([behind]), registry_alone.address)
+    with proxied_brokers(tmp_path / "broker", background_loop) as [behind]:
+        fleet = Fleet(tmp_path / "fleet", bootstrap([behind]), proxied_consul_alone.address)
         try:
             early = [fleet.launch(service, 1) for service in (*AGGREGATES, *VIEWS)]
             until(lambda: all("waiting-for-broker" in one.complaints for one in early), "they wait")

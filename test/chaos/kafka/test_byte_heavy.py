@@ -5,14 +5,14 @@ from contextlib import closing
 from pathlib import Path
 
 import pytest
-from chaos.kafka.table import Row
+from chaos.kafka.result_table import Row
 from chaos.kafka.trial import trial_of
 from support.fleet import AGGREGATES, VIEWS, Fleet
 from support.hot_load import Habits, HotLoad
 from support.kafka import Broker, brokers
+from support.kafka_proxy import BackgroundLoop
 from support.memory import peak_mb
-from support.registry_behind import RegistryWire
-from support.wire import Backstage
+from support.proxied_consul import ProxiedConsul
 
 pytestmark = [pytest.mark.needs("kafka", "consul"), pytest.mark.chaos, pytest.mark.slow]
 BOOKS = 100
@@ -24,11 +24,11 @@ LIMIT_MB = 300.0
 
 
 @pytest.fixture
-def alone(tmp_path: Path, registry_alone: RegistryWire) -> Iterator[Fleet]:
+def alone(tmp_path: Path, proxied_consul_alone: ProxiedConsul) -> Iterator[Fleet]:
     """One instance of each service, on a broker of the test's own, so that other tests need not read it."""
     with brokers(tmp_path / "broker") as [broker]:
         assert isinstance(broker, Broker)
-        with closing(Fleet(tmp_path / "fleet", broker.address, registry_alone.address)) as fleet:
+        with closing(Fleet(tmp_path / "fleet", broker.address, proxied_consul_alone.address)) as fleet:
             fleet.whole([1])
             yield fleet
 
@@ -41,11 +41,11 @@ def too_large(fleet: Fleet) -> dict[str, float]:
 
 
 def test_long_notes_fit_into_memory_before_and_after_a_kill(
-    alone: Fleet, backstage: Backstage, table: list[Row]
+    alone: Fleet, background_loop: BackgroundLoop, table: list[Row]
 ) -> None:
     books = [alone.gateway.add(f"heavy {number}")["id"] for number in range(BOOKS)]
     name = f"newbook: kill -9, {BOOKS} books with notes of {HABITS.characters} characters"
-    load = HotLoad(backstage, alone.gateway, books, name, BOOKS, HABITS)
+    load = HotLoad(background_loop, alone.gateway, books, name, BOOKS, HABITS)
     with trial_of(alone, name, load, table) as trial:
         trial.under_load(BOOKS * CHANGES)
         assert too_large(alone) == {}

@@ -5,19 +5,19 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from chaos.kafka.table import Row
+from chaos.kafka.result_table import Row
 from chaos.kafka.trial import ROUNDS, dice, trial
 from support.fleet import Fleet
-from support.kafka_behind import Behind, bootstrap, brokers_behind
-from support.registry_behind import RegistryWire
-from support.wire import Backstage
+from support.kafka_proxy import BackgroundLoop
+from support.proxied_consul import ProxiedConsul
+from support.proxied_kafka import ProxiedBroker, bootstrap, proxied_brokers
 
 pytestmark = [pytest.mark.needs("kafka", "consul"), pytest.mark.chaos, pytest.mark.slow]
 
 
 @pytest.fixture
-def cluster(tmp_path: Path, backstage: Backstage) -> Iterator[list[Behind]]:
-    with brokers_behind(tmp_path / "brokers", backstage, 3) as found:
+def cluster(tmp_path: Path, background_loop: BackgroundLoop) -> Iterator[list[ProxiedBroker]]:
+    with proxied_brokers(tmp_path / "brokers", background_loop, 3) as found:
         for one in found:
             one.broker.launch()
         for one in found:
@@ -26,9 +26,11 @@ def cluster(tmp_path: Path, backstage: Backstage) -> Iterator[list[Behind]]:
 
 
 @pytest.fixture
-def fleet(tmp_path: Path, cluster: list[Behind], registry_alone: RegistryWire) -> Iterator[Fleet]:
+def fleet(
+    tmp_path: Path, cluster: list[ProxiedBroker], proxied_consul_alone: ProxiedConsul
+) -> Iterator[Fleet]:
     copies = {"BOOKSHELF_KAFKA_REPLICATION": "3", "BOOKSHELF_KAFKA_MIN_INSYNC": "2"}
-    made = Fleet(tmp_path / "fleet", bootstrap(cluster), registry_alone.address, **copies)
+    made = Fleet(tmp_path / "fleet", bootstrap(cluster), proxied_consul_alone.address, **copies)
     made.whole([1])
     yield made
     made.close()
@@ -42,7 +44,9 @@ def fleet(tmp_path: Path, cluster: list[Behind], registry_alone: RegistryWire) -
     ],
     ids=["killed", "ended"],
 )
-def test_one_of_three(cluster: list[Behind], fleet: Fleet, table: list[Row], number: int, what: str) -> None:
+def test_one_of_three(
+    cluster: list[ProxiedBroker], fleet: Fleet, table: list[Row], number: int, what: str
+) -> None:
     random = dice("cluster")
     with trial(fleet, what, random, table) as running:
         for victim in random.sample(cluster, min(ROUNDS, 3)):

@@ -4,14 +4,14 @@ from collections.abc import Callable
 from typing import Any
 
 import pytest
-from chaos.kafka.lasting import lasts
+from chaos.kafka.fault_duration import lasts
 from chaos.kafka.trial import ROUNDS, Fault
 from support.client import Client
 from support.consul import HOST, Agent
-from support.consul_between import Wrong, hangs, says
+from support.consul_proxy import Wrong, hangs, says
 from support.fleet import AGGREGATES, Fleet
-from support.lasting_ports import lasting_ports
-from support.registry_behind import RegistryWire
+from support.proxied_consul import ProxiedConsul
+from support.reserved_ports import reserved_ports
 from support.until import until
 
 pytestmark = [pytest.mark.needs("kafka", "consul"), pytest.mark.chaos]
@@ -63,7 +63,7 @@ def test_it_is_killed_and_started_again_empty(fleet: Fleet, fault: Fault, agent:
     [("answers 500", says(500, "No cluster leader")), ("hangs", hangs)],
     ids=["500", "hung"],
 )
-def test_it_does_not_answer(fault: Fault, registry: RegistryWire, what: str, wrong: Wrong) -> None:
+def test_it_does_not_answer(fault: Fault, registry: ProxiedConsul, what: str, wrong: Wrong) -> None:
     with fault(f"Consul: {what}") as trial:
         for _ in range(ROUNDS):
             trial.under_load()
@@ -77,7 +77,7 @@ def test_it_does_not_answer(fault: Fault, registry: RegistryWire, what: str, wro
 
 
 @pytest.mark.slow
-def test_an_owner_dies_while_it_hangs(fleet: Fleet, fault: Fault, registry: RegistryWire) -> None:
+def test_an_owner_dies_while_it_hangs(fleet: Fleet, fault: Fault, registry: ProxiedConsul) -> None:
     """Nobody can say who owns what now; who is still known is asked, and passes over whoever is gone."""
     with fault("Consul hangs, and newbook: kill -9") as trial:
         for number in range(ROUNDS):
@@ -93,7 +93,7 @@ def test_an_owner_dies_while_it_hangs(fleet: Fleet, fault: Fault, registry: Regi
 
 
 @pytest.mark.slow
-def test_it_says_that_no_one_is_there(fault: Fault, registry: RegistryWire) -> None:
+def test_it_says_that_no_one_is_there(fault: Fault, registry: ProxiedConsul) -> None:
     with fault("Consul: lists no one, though all are up") as trial:
         for _ in range(ROUNDS):
             trial.under_load()
@@ -106,7 +106,7 @@ def test_it_says_that_no_one_is_there(fault: Fault, registry: RegistryWire) -> N
 
 def impostors() -> list[dict[str, Any]]:
     """Instances that never were: not at their ports, at places that are none, with words that break lines."""
-    dead = lasting_ports(3)
+    dead = reserved_ports(3)
     owns = {f"owns-{service}": "0,1,2,3" for service in AGGREGATES}
     wild = {
         f"owns-{service}": "0,-1,99999999999999999999,\u0661,x\r\nX-Injected: 1" for service in AGGREGATES

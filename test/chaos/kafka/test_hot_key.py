@@ -4,15 +4,15 @@ from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, closing, contextmanager
 
 import pytest
-from chaos.kafka.table import Row
+from chaos.kafka.result_table import Row
 from chaos.kafka.trial import ROUNDS, Trial, trial_of
-from support.cutting import Cutter
+from support.cutting_proxy import CuttingProxy
 from support.fleet import GATEWAY, Fleet
 from support.hot_load import Habits, HotLoad
-from support.kafka_behind import Behind
-from support.registry_behind import RegistryWire
+from support.kafka_proxy import BackgroundLoop
+from support.proxied_consul import ProxiedConsul
+from support.proxied_kafka import ProxiedBroker
 from support.until import until
-from support.wire import Backstage
 
 pytestmark = [pytest.mark.needs("kafka", "consul"), pytest.mark.chaos, pytest.mark.slow]
 CLIENTS = 200
@@ -23,20 +23,20 @@ Hot = Callable[[str], AbstractContextManager[Trial]]
 
 @contextmanager
 def hot_trial(
-    fleet: Fleet, backstage: Backstage, table: list[Row], fault: str, keyless: int = 0
+    fleet: Fleet, background_loop: BackgroundLoop, table: list[Row], fault: str, keyless: int = 0
 ) -> Iterator[Trial]:
     """Have many clients change one book meanwhile. One of `keyless` sends no keys; none if it is 0."""
     name = f"one book, {CLIENTS} clients: {fault}"
     book = fleet.gateway.add(name)["id"]
-    load = HotLoad(backstage, fleet.gateway, [book], name, CLIENTS, Habits(keyless=keyless))
+    load = HotLoad(background_loop, fleet.gateway, [book], name, CLIENTS, Habits(keyless=keyless))
     with trial_of(fleet, name, load, table) as running:
         yield running
 
 
 @pytest.fixture
-def hot(fleet: Fleet, backstage: Backstage, table: list[Row]) -> Hot:
+def hot(fleet: Fleet, background_loop: BackgroundLoop, table: list[Row]) -> Hot:
     """Begin a trial of a fault by its name."""
-    return lambda fault: hot_trial(fleet, backstage, table, fault)
+    return lambda fault: hot_trial(fleet, background_loop, table, fault)
 
 
 def test_the_owner_of_the_book_is_killed(fleet: Fleet, hot: Hot) -> None:
@@ -63,7 +63,7 @@ def test_the_partition_of_the_book_moves(fleet: Fleet, hot: Hot) -> None:
             fleet.whole()
 
 
-def test_the_broker_is_killed(behind: Behind, hot: Hot) -> None:
+def test_the_broker_is_killed(behind: ProxiedBroker, hot: Hot) -> None:
     with hot("broker: kill -9, started again") as trial:
         for _ in range(ROUNDS):
             trial.under_load(CLIENTS)
@@ -74,9 +74,9 @@ def test_the_broker_is_killed(behind: Behind, hot: Hot) -> None:
 
 
 @pytest.fixture
-def cutter(fleet: Fleet, registry: RegistryWire, backstage: Backstage) -> Iterator[Cutter]:
+def cutter(fleet: Fleet, registry: ProxiedConsul, background_loop: BackgroundLoop) -> Iterator[CuttingProxy]:
     """What the gateway, and instances that forward, reach services through."""
-    with closing(Cutter(backstage)) as made:
+    with closing(CuttingProxy(background_loop)) as made:
         registry.rewrites(made.rewrite)
         fleet.retire(f"{GATEWAY}-1")
         fleet.whole()
@@ -87,10 +87,10 @@ def cutter(fleet: Fleet, registry: RegistryWire, backstage: Backstage) -> Iterat
 
 
 def test_connections_between_gateway_and_services_are_cut(
-    fleet: Fleet, cutter: Cutter, backstage: Backstage, table: list[Row]
+    fleet: Fleet, cutter: CuttingProxy, background_loop: BackgroundLoop, table: list[Row]
 ) -> None:
     fault = "connections between gateway and services cut, also before an answer"
-    with hot_trial(fleet, backstage, table, fault, keyless=2) as trial:
+    with hot_trial(fleet, background_loop, table, fault, keyless=2) as trial:
         for _ in range(5 * ROUNDS):
             trial.under_load(CLIENTS)
             cutter.cut()

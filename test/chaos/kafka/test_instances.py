@@ -6,9 +6,9 @@ from collections.abc import Callable
 import pytest
 from chaos.kafka.trial import ROUNDS, Fault, dice
 from support.fleet import AGGREGATES, PARTITIONS, Fleet
-from support.kafka_behind import Behind
+from support.kafka_proxy import END_TXN, BackgroundLoop
+from support.proxied_kafka import ProxiedBroker
 from support.until import until
-from support.wire import END_TXN, Backstage
 
 from bookshelf.log.kafka.log import KafkaLog
 from bookshelf.log.kafka.settings import KafkaSettings, Topic
@@ -37,7 +37,7 @@ def test_an_instance_is_killed(fleet: Fleet, fault: Fault, service: str) -> None
 @pytest.mark.slow
 @pytest.mark.parametrize("landed", [False, True], ids=["before", "after"])
 def test_owners_are_killed_around_their_commit(
-    fleet: Fleet, fault: Fault, behind: Behind, *, landed: bool
+    fleet: Fleet, fault: Fault, behind: ProxiedBroker, *, landed: bool
 ) -> None:
     """Before: what they asked to be committed reaches the broker only when their successors are there."""
     when = "after a commit, before the answer" if landed else "before a commit, which comes too late"
@@ -102,9 +102,11 @@ async def _come_and_go(broker: str, times: int) -> None:
 
 
 @pytest.mark.slow
-def test_the_group_is_divided_again_and_again(fleet: Fleet, fault: Fault, backstage: Backstage) -> None:
+def test_the_group_is_divided_again_and_again(
+    fleet: Fleet, fault: Fault, background_loop: BackgroundLoop
+) -> None:
     with fault("newbook: a rebalance storm") as trial:
         trial.under_load()
-        storm = asyncio.run_coroutine_threadsafe(_come_and_go(fleet.broker, 5 * ROUNDS), backstage.loop)
+        storm = asyncio.run_coroutine_threadsafe(_come_and_go(fleet.broker, 5 * ROUNDS), background_loop.loop)
         storm.result(60)
         trial.recovered()

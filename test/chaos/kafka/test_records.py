@@ -9,14 +9,14 @@ import msgspec
 import pytest
 from aiokafka import AIOKafkaProducer, TopicPartition
 from aiokafka.admin import RecordsToDelete
-from chaos.kafka.table import Row
+from chaos.kafka.result_table import Row
+from chaos.kafka.topic_state import Line, read_topic
 from chaos.kafka.trial import ROUNDS, Fault, Trial, dice, trial
-from chaos.kafka.verdict import Line, read_topic
 from support.fleet import AGGREGATES, PARTITIONS, VIEWS, Fleet
 from support.kafka import Broker, brokers
 from support.kafka_log import admin_of
 from support.load import Load
-from support.registry_behind import RegistryWire
+from support.proxied_consul import ProxiedConsul
 
 from bookshelf.shelf.events import TOPIC
 
@@ -124,11 +124,11 @@ async def _truncate(broker: str) -> None:
 
 
 @pytest.fixture
-def own(tmp_path: Path, registry_alone: RegistryWire) -> Iterator[Fleet]:
+def own(tmp_path: Path, proxied_consul_alone: ProxiedConsul) -> Iterator[Fleet]:
     """A fleet on a broker of its own: what it has lost would be missed."""
     with brokers(tmp_path / "broker") as [broker]:
         assert isinstance(broker, Broker)
-        made = Fleet(tmp_path / "fleet", broker.address, registry_alone.address)
+        made = Fleet(tmp_path / "fleet", broker.address, proxied_consul_alone.address)
         made.whole([1])
         yield made
         made.close()

@@ -5,12 +5,12 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from chaos.kafka.table import Row
+from chaos.kafka.result_table import Row
 from chaos.kafka.trial import dice, trial
 from support.fleet import Fleet
 from support.kafka import Broker, brokers
 from support.load import Load
-from support.registry_behind import RegistryWire
+from support.proxied_consul import ProxiedConsul
 
 pytestmark = [pytest.mark.needs("kafka", "consul"), pytest.mark.chaos, pytest.mark.slow]
 
@@ -36,10 +36,10 @@ def play(fleet: Fleet, name: str, commands: int) -> list[str]:
 
 
 def test_a_broker_is_set_back_and_extended(
-    tmp_path: Path, broker: Broker, registry_alone: RegistryWire, table: list[Row]
+    tmp_path: Path, broker: Broker, proxied_consul_alone: ProxiedConsul, table: list[Row]
 ) -> None:
     fleet, other = (
-        Fleet(tmp_path / name, broker.address, registry_alone.address) for name in ("fleet", "other")
+        Fleet(tmp_path / name, broker.address, proxied_consul_alone.address) for name in ("fleet", "other")
     )
     data, copy = broker.folder / "data", tmp_path / "copy"
     try:

@@ -4,14 +4,14 @@ import signal
 from random import Random
 
 import pytest
-from chaos.kafka.lasting import lasts
+from chaos.kafka.fault_duration import lasts
 from chaos.kafka.trial import ROUNDS, Fault, dice
 from support.consul import Agent
-from support.consul_between import hangs
+from support.consul_proxy import hangs
 from support.fleet import AGGREGATES, VIEWS, Fleet
-from support.kafka_behind import Behind
-from support.registry_behind import RegistryWire
-from support.wire import END_TXN, PRODUCE
+from support.kafka_proxy import END_TXN, PRODUCE
+from support.proxied_consul import ProxiedConsul
+from support.proxied_kafka import ProxiedBroker
 
 pytestmark = [pytest.mark.needs("kafka", "consul"), pytest.mark.chaos, pytest.mark.slow]
 #: Faults in one storm.
@@ -22,7 +22,7 @@ class Storm:
     """Everything that may go wrong, each for a moment or until somebody starts it again."""
 
     def __init__(
-        self, fleet: Fleet, behind: Behind, agent: Agent, registry: RegistryWire, dice: Random
+        self, fleet: Fleet, behind: ProxiedBroker, agent: Agent, registry: ProxiedConsul, dice: Random
     ) -> None:
         self._fleet, self._behind, self._agent, self._registry = fleet, behind, agent, registry
         self._dice = dice
@@ -94,7 +94,7 @@ class Storm:
 
 
 def test_everything_at_once(
-    fleet: Fleet, fault: Fault, behind: Behind, agent: Agent, registry: RegistryWire
+    fleet: Fleet, fault: Fault, behind: ProxiedBroker, agent: Agent, registry: ProxiedConsul
 ) -> None:
     for number in range(ROUNDS):
         storm = Storm(fleet, behind, agent, registry, dice(f"storm {number}"))

@@ -5,8 +5,8 @@ import sys
 
 import pytest
 from chaos.kafka.trial import ROUNDS, Fault
+from support.crash_at import POINTS
 from support.fleet import VIEWS, Fleet
-from support.mortal import POINTS
 from support.until import until
 
 pytestmark = [pytest.mark.needs("kafka", "consul"), pytest.mark.chaos, pytest.mark.slow]
@@ -19,7 +19,8 @@ def test_a_view_is_killed_between_its_checkpoint_and(fleet: Fleet, fault: Fault,
             for service in VIEWS:
                 fleet.retire(f"{service}-1")
             dying = [
-                fleet.launch(service, 1, [sys.executable, "-m", "support.mortal", point]) for service in VIEWS
+                fleet.launch(service, 1, [sys.executable, "-m", "support.crash_at", point])
+                for service in VIEWS
             ]
             for one in dying:
                 one.ready()

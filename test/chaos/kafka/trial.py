@@ -7,8 +7,8 @@ from contextlib import AbstractContextManager, contextmanager
 from itertools import count
 from random import Random
 
-from chaos.kafka.table import Row
-from chaos.kafka.verdict import Truth, check_views, read_topic
+from chaos.kafka.result_table import Row
+from chaos.kafka.topic_state import TopicState, check_views, read_topic
 from support.client import Client, Reply
 from support.fleet import PARTITIONS, Fleet
 from support.load import Load, Sent
@@ -103,12 +103,12 @@ class Trial:
         assert not self.load.foreign, (
             f"answered with another command's content: {len(self.load.foreign)}, {self.load.foreign[:3]}"
         )
-        truth = Truth(read_topic(self.fleet.broker))
-        lost, doubled = truth.lost(sent), truth.doubled(sent)
+        state = TopicState(read_topic(self.fleet.broker))
+        lost, doubled = state.lost(sent), state.doubled(sent)
         row = self._row(sent, len(lost), len(doubled))
         assert not lost, (row, lost[:5])
         assert not doubled, (row, doubled[:5])
-        check_views(self.fleet.gateway, truth)
+        check_views(self.fleet.gateway, state)
         return row
 
     def _row(self, sent: list[Sent], lost: int, doubled: int) -> Row:

@@ -5,11 +5,11 @@ from concurrent.futures import Executor, ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
+from support.counter_commands import ANSWERS, ORDERED
+from support.counter_context import TOPIC
 from support.faulty import FaultyLog
 from support.kafka_log import kafka_log
-from support.orders import ANSWERS, ORDERED
 from support.owners import Owners, sqlite_stores
-from support.tally import TOPIC
 
 from bookshelf.log.memory import MemoryLog
 from bookshelf.log.sqlite.log import SqliteLog

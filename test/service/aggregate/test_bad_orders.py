@@ -3,8 +3,7 @@
 from dataclasses import replace
 
 import pytest
-from support.faulty import FaultyLog
-from support.orders import (
+from support.counter_commands import (
     DONE,
     ORDERED,
     REFUSED,
@@ -14,8 +13,9 @@ from support.orders import (
     send,
     worked_through,
 )
+from support.counter_context import TALLY, Count, Tally, totals
+from support.faulty import FaultyLog
 from support.owners import Owners
-from support.tally import TALLY, Count, Tally, totals
 
 from bookshelf.cqrs.message import Event
 

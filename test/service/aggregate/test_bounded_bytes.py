@@ -4,11 +4,11 @@ import asyncio
 from typing import Any
 
 import pytest
+from support.counter_commands import ORDERED, count_by_topic
+from support.counter_context import TALLY, Count, Tally
 from support.faulty import FaultyLog
-from support.orders import ORDERED, count_by_topic
+from support.fixed_infrastructure import CountedIds, FixedClock
 from support.owners import Owners, ask, sent
-from support.ports import CountedIds, FixedClock
-from support.tally import TALLY, Count, Tally
 
 from bookshelf.log.memory import MemoryLog
 from bookshelf.log.port import Record

@@ -4,9 +4,9 @@ import asyncio
 from dataclasses import replace
 
 import pytest
+from support.counter_context import TALLY, TOPIC, Count, Tally, counted, everything, totals, written
 from support.faulty import FaultyLog, gate
 from support.owners import Owners, ask, count, offset, sent
-from support.tally import TALLY, TOPIC, Count, Tally, counted, everything, totals, written
 
 from bookshelf.cqrs.catalogue import Catalogue, UnknownEvent
 from bookshelf.cqrs.errors import Changed, NotFound

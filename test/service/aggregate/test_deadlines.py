@@ -4,10 +4,10 @@ from dataclasses import replace
 
 import msgspec
 import pytest
+from support.counter_context import everything, said, written
 from support.faulty import FaultyLog
+from support.fixed_infrastructure import NOW, FixedClock
 from support.owners import Owners
-from support.ports import NOW, FixedClock
-from support.tally import everything, said, written
 from support.timers import (
     HOUR,
     KEYS,

@@ -4,10 +4,10 @@ from concurrent.futures import Executor
 from pathlib import Path
 
 import pytest
+from support.counter_context import said, strange, written
 from support.faulty import Fault, FaultyLog, full, landed, lost
+from support.fixed_infrastructure import FixedClock
 from support.owners import Owners, ask, divided, sent, sqlite_stores
-from support.ports import FixedClock
-from support.tally import said, strange, written
 from support.timers import (
     HOUR,
     KEYS,

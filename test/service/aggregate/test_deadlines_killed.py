@@ -10,12 +10,12 @@ from uuid import uuid4
 
 import msgspec
 import pytest
+from support.counter_context import TOPIC, said
 from support.kafka import Broker
 from support.kafka_log import kafka_log
 from support.member import PATIENCE_S
 from support.process import ROOT, environment
-from support.ringer import PARTITIONS
-from support.tally import TOPIC, said
+from support.timer_owner import PARTITIONS
 from support.timers import WasSet, rung
 from support.until import eventually
 
@@ -29,7 +29,7 @@ _PATH = f"{ROOT}:{ROOT / 'test'}"
 @asynccontextmanager
 async def ringer(broker: Broker, prefix: str, folder: Path) -> AsyncIterator[Process]:
     """An owner of timers in a process of its own, with its own stored states."""
-    command = (sys.executable, "-m", "support.ringer", broker.address, prefix, str(folder))
+    command = (sys.executable, "-m", "support.timer_owner", broker.address, prefix, str(folder))
     process = await create_subprocess_exec(
         *command, env=environment({"PYTHONPATH": _PATH}), stdin=DEVNULL, stdout=PIPE
     )

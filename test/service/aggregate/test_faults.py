@@ -3,9 +3,9 @@
 import asyncio
 
 import pytest
+from support.counter_context import TOPIC, Count, counted, everything, totals
 from support.faulty import Fault, FaultyLog, breaks, full, gate, hangs, landed, lands_and_hangs, lost
 from support.owners import Owners, ask, count, keyed, sent
-from support.tally import TOPIC, Count, counted, everything, totals
 
 from bookshelf.cqrs.errors import NotFound
 from bookshelf.log.port import Fenced, LogFault, LogFull, OutcomeUnknown

@@ -6,10 +6,10 @@ from pathlib import Path
 
 import pytest
 from msgspec.structs import replace
+from support.counter_context import Count, Tally, counted, everything, totals, written
 from support.faulty import FaultyLog, gate, landed
+from support.fixed_infrastructure import FixedClock
 from support.owners import Owners, ask, count, divided, keyed, sent, sqlite_stores
-from support.ports import FixedClock
-from support.tally import Count, Tally, counted, everything, totals, written
 
 from bookshelf.cqrs.envelope import ANSWERED
 from bookshelf.cqrs.errors import KeyReused

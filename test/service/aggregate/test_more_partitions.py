@@ -3,8 +3,8 @@
 from collections.abc import AsyncIterator
 
 import pytest
+from support.counter_context import TOPIC, everything, totals
 from support.owners import Owners, ask, keyed
-from support.tally import TOPIC, everything, totals
 from support.views import Views, answer
 
 from bookshelf.log.memory import MemoryLog

@@ -3,9 +3,9 @@
 import asyncio
 
 import pytest
+from support.counter_context import Count, everything, totals
 from support.faulty import FaultyLog, gate, landed, lost
 from support.owners import Owners, ask, ask_around, count, divided, keyed, sent
-from support.tally import Count, everything, totals
 
 from bookshelf.runtime.aggregate.command import CommandResult, NotOwner
 from bookshelf.runtime.aggregate.host import AggregateHost

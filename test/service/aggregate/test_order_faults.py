@@ -4,6 +4,17 @@ import asyncio
 from collections.abc import Sequence
 
 import pytest
+from support.counter_commands import (
+    DONE,
+    ORDERED,
+    REFUSED,
+    answered,
+    count_by_topic,
+    replies,
+    send,
+    worked_through,
+)
+from support.counter_context import TOPIC, totals
 from support.faulty import (
     Fault,
     FaultyLog,
@@ -16,9 +27,7 @@ from support.faulty import (
     lands_and_hangs,
     lost,
 )
-from support.orders import DONE, ORDERED, REFUSED, answered, count_by_topic, replies, send, worked_through
 from support.owners import Owners, ask_around, count, divided, keyed
-from support.tally import TOPIC, totals
 
 from bookshelf.log.port import Consumed, Fenced, LogFault, NewRecord, Writer
 from bookshelf.runtime.aggregate.host import AggregateHost

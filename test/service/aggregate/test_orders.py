@@ -5,8 +5,7 @@ from typing import Any
 
 import msgspec
 import pytest
-from support.faulty import FaultyLog, gate
-from support.orders import (
+from support.counter_commands import (
     ANSWERS,
     DONE,
     ORDERED,
@@ -18,8 +17,9 @@ from support.orders import (
     send,
     worked_through,
 )
+from support.counter_context import TALLY, Count, counted, everything, totals, written
+from support.faulty import FaultyLog, gate
 from support.owners import Owners, count, sent
-from support.tally import TALLY, Count, counted, everything, totals, written
 
 from bookshelf.log.port import NewRecord
 

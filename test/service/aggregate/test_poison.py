@@ -2,9 +2,9 @@
 
 import msgspec
 import pytest
+from support.counter_context import TALLY, Count, Counted, Tally, counted, everything, said, written
 from support.faulty import FaultyLog
 from support.owners import Owners, ask, count, keyed, sent
-from support.tally import TALLY, Count, Counted, Tally, counted, everything, said, written
 
 from bookshelf.cqrs.aggregate import Aggregate
 from bookshelf.cqrs.errors import HeldBack

@@ -9,9 +9,9 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from support.counter_context import TALLY, Tally, counted, everything, strange, written
 from support.faulty import FaultyLog
 from support.owners import Owners, ask, count, keyed, sqlite_stores
-from support.tally import TALLY, Tally, counted, everything, strange, written
 
 from bookshelf.cqrs.aggregate import Aggregate
 from bookshelf.log.deduplicated import WINDOW

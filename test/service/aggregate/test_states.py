@@ -7,10 +7,10 @@ from concurrent.futures import Executor
 from pathlib import Path
 
 import pytest
+from support.counter_context import TALLY, Tally, totals
 from support.faulty import FaultyLog, landed
 from support.owners import Owners, ask, sent, sqlite_stores
-from support.tally import TALLY, Tally, totals
-from support.tinydisk import tiny_disk
+from support.small_disk import tiny_disk
 
 from bookshelf.log.memory import MemoryLog
 from bookshelf.runtime.aggregate.snapshot import AggregateSnapshot

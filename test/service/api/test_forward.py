@@ -17,7 +17,7 @@ MOVING, DONE = Response(503, {"Retry-After": "1"}), Response(201, {})
 ELSEWHERE = NotOwner(3)
 
 
-class Town:
+class FakeInstances:
     """Answers by port; who is not there cannot be reached."""
 
     def __init__(self, answers: Mapping[int, Response | Exception]) -> None:
@@ -35,7 +35,9 @@ class Town:
         """Hold nothing."""
 
 
-async def forwarded(town: Town, *claims: tuple[int, frozenset[int]], sent: Request | None = None) -> Response:
+async def forwarded(
+    instances: FakeInstances, *claims: tuple[int, frozenset[int]], sent: Request | None = None
+) -> Response:
     discovery = LocalDiscovery()
     for port, partitions in claims:
         meta = owns("newbook", partitions, 32)
@@ -44,38 +46,40 @@ async def forwarded(town: Town, *claims: tuple[int, frozenset[int]], sent: Reque
         )
         await discovery.register(made)
     sent = sent or request("POST", "/books", b"{}")
-    return await OwnerForwarder("newbook", discovery, town).send(sent, b"{}", "c1", ELSEWHERE)
+    return await OwnerForwarder("newbook", discovery, instances).send(sent, b"{}", "c1", ELSEWHERE)
 
 
 async def test_the_owner_is_asked_with_the_id_of_the_command() -> None:
-    town = Town({1: MOVING, 2: DONE})
-    assert (await forwarded(town, (1, frozenset({0, 1, 30})), (2, frozenset({2, 3})))).status == 201
-    assert town.asked == [(2, "c1")]
+    instances = FakeInstances({1: MOVING, 2: DONE})
+    assert (await forwarded(instances, (1, frozenset({0, 1, 30})), (2, frozenset({2, 3})))).status == 201
+    assert instances.asked == [(2, "c1")]
 
 
 async def test_who_is_dead_and_still_says_that_it_is_the_owner_is_passed_over() -> None:
-    town = Town({2: DONE})
-    assert (await forwarded(town, (1, frozenset({3})), (2, frozenset({3})))).status == 201
+    instances = FakeInstances({2: DONE})
+    assert (await forwarded(instances, (1, frozenset({3})), (2, frozenset({3})))).status == 201
 
 
 async def test_who_is_the_owner_no_more_is_passed_over() -> None:
-    town = Town({1: MOVING, 2: DONE})
-    assert (await forwarded(town, (1, frozenset({3})), (2, frozenset({3})))).status == 201
-    assert [port for port, _ in town.asked] == [1, 2]
+    instances = FakeInstances({1: MOVING, 2: DONE})
+    assert (await forwarded(instances, (1, frozenset({3})), (2, frozenset({3})))).status == 201
+    assert [port for port, _ in instances.asked] == [1, 2]
 
 
 async def test_what_was_not_answered_may_have_been_done_and_is_not_sent_again() -> None:
-    town = Town({1: NoResponse("cut"), 2: DONE})
+    instances = FakeInstances({1: NoResponse("cut"), 2: DONE})
     with pytest.raises(Problem, match="whether this was done is not known"):
-        await forwarded(town, (1, frozenset({3})), (2, frozenset({3})))
-    assert [port for port, _ in town.asked] == [1]
+        await forwarded(instances, (1, frozenset({3})), (2, frozenset({3})))
+    assert [port for port, _ in instances.asked] == [1]
 
 
 @pytest.mark.parametrize(("given", "named"), [({}, "c1"), ({"Idempotency_Key": '"k"'}, "k")])
 async def test_the_key_with_which_it_can_be_sent_again_is_named(given: dict[str, str], named: str) -> None:
     with pytest.raises(Problem) as fault:
         await forwarded(
-            Town({1: NoResponse("cut")}), (1, frozenset({3})), sent=request("POST", "/books", b"{}", **given)
+            FakeInstances({1: NoResponse("cut")}),
+            (1, frozenset({3})),
+            sent=request("POST", "/books", b"{}", **given),
         )
     assert f"Idempotency-Key: {named}" in fault.value.detail
     assert fault.value.headers == {"Idempotency-Key": named}
@@ -83,8 +87,8 @@ async def test_the_key_with_which_it_can_be_sent_again_is_named(given: dict[str,
 
 
 async def test_while_all_say_that_it_moves_the_client_hears_that() -> None:
-    town = Town({1: MOVING, 2: MOVING})
-    assert (await forwarded(town, (1, frozenset({3})), (2, frozenset({3})))).status == 503
+    instances = FakeInstances({1: MOVING, 2: MOVING})
+    assert (await forwarded(instances, (1, frozenset({3})), (2, frozenset({3})))).status == 503
 
 
 @pytest.mark.parametrize("claims", [[], [(1, frozenset[int]())], [(1, frozenset({3}))]])
@@ -92,12 +96,12 @@ async def test_a_partition_without_an_owner_who_answers_is_moving(
     claims: list[tuple[int, frozenset[int]]],
 ) -> None:
     with pytest.raises(NotOwner):
-        await forwarded(Town({}), *claims)
+        await forwarded(FakeInstances({}), *claims)
 
 
 async def test_a_command_makes_one_hop_at_most() -> None:
-    town = Town({1: DONE})
+    instances = FakeInstances({1: DONE})
     hopped = request("POST", "/books", b"{}", Bookshelf_Command="c0")
     with pytest.raises(NotOwner):
-        await forwarded(town, (1, frozenset({3})), sent=hopped)
-    assert town.asked == []
+        await forwarded(instances, (1, frozenset({3})), sent=hopped)
+    assert instances.asked == []

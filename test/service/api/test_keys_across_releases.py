@@ -5,7 +5,7 @@ from typing import Any
 
 import msgspec
 from support.endpoint import Asked
-from support.ports import NOW
+from support.fixed_infrastructure import NOW
 from support.shelf import DUNE, JSON, Shelf
 
 from bookshelf.cqrs.envelope import Envelope, encode_envelope

@@ -7,7 +7,7 @@ from typing import Any
 import msgspec
 import pytest
 from support.endpoint import Asked
-from support.ports import CountedIds, FixedClock
+from support.fixed_infrastructure import CountedIds, FixedClock
 from support.shelf import DUNE, JSON, Shelf
 
 from bookshelf.cqrs.aggregate import Aggregate

@@ -6,7 +6,7 @@ from typing import Any, ClassVar
 import msgspec
 import pytest
 from support.endpoint import Asked
-from support.ports import NOW
+from support.fixed_infrastructure import NOW
 
 from bookshelf.cqrs.message import Command
 from bookshelf.cqrs.position import Position

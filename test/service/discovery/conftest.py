@@ -6,7 +6,7 @@ from contextlib import ExitStack
 import pytest
 from support import consul
 from support.consul import Agent
-from support.registry import Registered, opened, registered, settings
+from support.consul_discovery import Registered, opened, registered, settings
 
 from bookshelf.discovery.consul.discovery import ConsulDiscovery
 

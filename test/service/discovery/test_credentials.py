@@ -7,8 +7,8 @@ from pathlib import Path
 import pytest
 from support import consul
 from support.consul import HOST, Agent
+from support.consul_discovery import followed, instance, opened, settings, well
 from support.consul_program import program
-from support.registry import followed, instance, opened, settings, well
 
 from bookshelf.discovery.consul.discovery import ConsulDiscovery
 from bookshelf.discovery.consul.settings import ConsulSettings, Pace

@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 from support.consul import Agent
-from support.registry import followed, instance, opened, settings, well
+from support.consul_discovery import followed, instance, opened, settings, well
 
 from bookshelf.discovery.consul.discovery import ConsulDiscovery
 

@@ -5,8 +5,8 @@ import signal
 
 import pytest
 from support.consul import HOST, Agent
+from support.consul_discovery import Registered, followed, opened, settings, well
 from support.dns import srv
-from support.registry import Registered, followed, opened, settings, well
 from support.until import until
 
 pytestmark = [pytest.mark.needs("consul"), pytest.mark.chaos]

@@ -4,7 +4,7 @@ import asyncio
 
 import pytest
 from support.consul import Agent
-from support.registry import followed, ids, instance, opened, settings, well
+from support.consul_discovery import followed, ids, instance, opened, settings, well
 
 pytestmark = [pytest.mark.needs("consul"), pytest.mark.chaos]
 NAMES = ("booklist-1", "newbook-1", "newbook-2", "readbook-1")

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 from support.consul import HOST, Agent
-from support.registry import followed, ids, instance, settings
+from support.consul_discovery import followed, ids, instance, settings
 
 from bookshelf.discovery.consul.agent import Agent as Asked
 from bookshelf.discovery.consul.discovery import ConsulDiscovery

@@ -2,8 +2,8 @@
 
 import pytest
 from support.consul import HOST, Agent
+from support.consul_discovery import followed, instance, well
 from support.dns import Srv, srv
-from support.registry import followed, instance, well
 
 from bookshelf.discovery.consul.discovery import ConsulDiscovery
 

@@ -7,8 +7,8 @@ from dataclasses import dataclass
 import msgspec
 import pytest
 from support.consul import HOST, Agent
-from support.consul_between import Between, Wrong, between, hangs, says
-from support.registry import BRISK, Seen, followed, ids, instance, opened, settings, well
+from support.consul_discovery import BRISK, Seen, followed, ids, instance, opened, settings, well
+from support.consul_proxy import ConsulProxy, Wrong, consul_proxy, hangs, says
 from support.upstream import eventually
 
 from bookshelf.discovery.consul.discovery import ConsulDiscovery
@@ -30,99 +30,99 @@ WRONG = {
 
 
 @dataclass
-class Town:
+class ProxiedAgent:
     """Services at the agent, and one who looks from behind a proxy."""
 
-    between: Between
+    consul_proxy: ConsulProxy
     gateway: ConsulDiscovery
     seen: Seen
 
 
 @pytest.fixture
-async def town(shared: Agent) -> AsyncIterator[Town]:
-    async with between(shared.ports.http) as proxy, opened(settings(shared)) as services:
+async def proxied(shared: Agent) -> AsyncIterator[ProxiedAgent]:
+    async with consul_proxy(shared.ports.http) as proxy, opened(settings(shared)) as services:
         for name in NAMES:
             await services.register(instance(name))
         async with opened(through(proxy)) as gateway, followed(gateway) as seen:
             await seen.until(well(*NAMES))
-            yield Town(proxy, gateway, seen)
+            yield ProxiedAgent(proxy, gateway, seen)
 
 
-def through(proxy: Between) -> ConsulSettings:
+def through(proxy: ConsulProxy) -> ConsulSettings:
     return ConsulSettings(address=HOST, port=proxy.port, pace=BRISK)
 
 
 @pytest.mark.parametrize("wrong", WRONG.values(), ids=WRONG)
-async def test_the_last_good_answer_holds_until_it_answers_again(town: Town, wrong: Wrong) -> None:
-    town.between.wrong = wrong
-    await town.seen.until(lambda snapshot: snapshot.stale)
-    assert ids(town.gateway.snapshot()) == set(NAMES)
-    town.between.wrong = None
-    await town.seen.until(well(*NAMES))
-    assert all(ids(snapshot) == set(NAMES) for snapshot in town.seen.all[1:])
+async def test_the_last_good_answer_holds_until_it_answers_again(proxied: ProxiedAgent, wrong: Wrong) -> None:
+    proxied.consul_proxy.wrong = wrong
+    await proxied.seen.until(lambda snapshot: snapshot.stale)
+    assert ids(proxied.gateway.snapshot()) == set(NAMES)
+    proxied.consul_proxy.wrong = None
+    await proxied.seen.until(well(*NAMES))
+    assert all(ids(snapshot) == set(NAMES) for snapshot in proxied.seen.all[1:])
 
 
 @pytest.mark.parametrize("index", ["", "0", "-1", "99999", "1", "never"])
-async def test_an_answer_without_anyone_is_not_believed_at_once(town: Town, index: str) -> None:
-    town.between.wrong = says(200, "[]", X_Consul_Index=index)
-    await town.seen.until(lambda snapshot: snapshot.stale)
-    assert ids(town.gateway.snapshot()) == set(NAMES)
-    town.between.wrong = None
-    await town.seen.until(well(*NAMES))
-    assert all(ids(snapshot) == set(NAMES) for snapshot in town.seen.all[1:])
+async def test_an_answer_without_anyone_is_not_believed_at_once(proxied: ProxiedAgent, index: str) -> None:
+    proxied.consul_proxy.wrong = says(200, "[]", X_Consul_Index=index)
+    await proxied.seen.until(lambda snapshot: snapshot.stale)
+    assert ids(proxied.gateway.snapshot()) == set(NAMES)
+    proxied.consul_proxy.wrong = None
+    await proxied.seen.until(well(*NAMES))
+    assert all(ids(snapshot) == set(NAMES) for snapshot in proxied.seen.all[1:])
 
 
-async def test_an_answer_without_anyone_is_believed_in_the_end(town: Town) -> None:
-    town.between.wrong = says(200, "[]", X_Consul_Index="99999")
-    await town.seen.until(lambda snapshot: snapshot.stale)
-    await town.seen.until(well())
+async def test_an_answer_without_anyone_is_believed_in_the_end(proxied: ProxiedAgent) -> None:
+    proxied.consul_proxy.wrong = says(200, "[]", X_Consul_Index="99999")
+    await proxied.seen.until(lambda snapshot: snapshot.stale)
+    await proxied.seen.until(well())
 
 
-async def test_who_is_held_stays_while_no_answer_comes_at_all(town: Town) -> None:
-    town.between.wrong = says(200, "[]", X_Consul_Index="99999")
-    await town.seen.until(lambda snapshot: snapshot.stale)
-    town.between.wrong = hangs
+async def test_who_is_held_stays_while_no_answer_comes_at_all(proxied: ProxiedAgent) -> None:
+    proxied.consul_proxy.wrong = says(200, "[]", X_Consul_Index="99999")
+    await proxied.seen.until(lambda snapshot: snapshot.stale)
+    proxied.consul_proxy.wrong = hangs
     # sleep: longer than anyone is held against answers is what is tested
     await asyncio.sleep(BRISK.grace_s + 2 * BRISK.answer_s)
-    assert ids(town.gateway.snapshot()) == set(NAMES)
-    town.between.wrong = says(200, "[]", X_Consul_Index="99999")
-    await town.seen.until(well())
+    assert ids(proxied.gateway.snapshot()) == set(NAMES)
+    proxied.consul_proxy.wrong = says(200, "[]", X_Consul_Index="99999")
+    await proxied.seen.until(well())
 
 
-async def test_an_agent_that_answers_at_once_is_not_stormed(town: Town) -> None:
-    town.between.wrong = says(200, "[]", X_Consul_Index="99999")
-    await town.seen.until(lambda snapshot: snapshot.stale)
-    asked = town.between.asked
+async def test_an_agent_that_answers_at_once_is_not_stormed(proxied: ProxiedAgent) -> None:
+    proxied.consul_proxy.wrong = says(200, "[]", X_Consul_Index="99999")
+    await proxied.seen.until(lambda snapshot: snapshot.stale)
+    asked = proxied.consul_proxy.asked
     # sleep: the rate over a while is what is tested
     await asyncio.sleep(2)
-    assert town.between.asked - asked < 15
+    assert proxied.consul_proxy.asked - asked < 15
 
 
 @pytest.mark.parametrize("wrong", [WRONG["500"], hangs], ids=["500", "hung"])
-async def test_who_registers_waits_until_it_answers(town: Town, wrong: Wrong) -> None:
-    town.between.wrong = wrong
-    registering = asyncio.create_task(town.gateway.register(instance("booklist-1")))
-    await town.seen.until(lambda snapshot: snapshot.stale)
+async def test_who_registers_waits_until_it_answers(proxied: ProxiedAgent, wrong: Wrong) -> None:
+    proxied.consul_proxy.wrong = wrong
+    registering = asyncio.create_task(proxied.gateway.register(instance("booklist-1")))
+    await proxied.seen.until(lambda snapshot: snapshot.stale)
     assert not registering.done()
-    town.between.wrong = None
+    proxied.consul_proxy.wrong = None
     await asyncio.wait_for(registering, 15)
-    await town.seen.until(well("booklist-1", *NAMES))
+    await proxied.seen.until(well("booklist-1", *NAMES))
 
 
 @pytest.mark.parametrize("wrong", [WRONG["500"], hangs], ids=["500", "hung"])
-async def test_to_leave_does_not_wait_for_an_answer(town: Town, wrong: Wrong) -> None:
-    await town.gateway.register(instance("booklist-1"))
-    await town.seen.until(well("booklist-1", *NAMES))
-    town.between.wrong = wrong
-    await asyncio.wait_for(town.gateway.report("booklist-1", "it leaves"), 10)
-    await asyncio.wait_for(town.gateway.deregister("booklist-1"), 10)
-    assert ids(town.gateway.snapshot()) == set(NAMES)
-    town.between.wrong = None
-    await town.seen.until(well(*NAMES))
+async def test_to_leave_does_not_wait_for_an_answer(proxied: ProxiedAgent, wrong: Wrong) -> None:
+    await proxied.gateway.register(instance("booklist-1"))
+    await proxied.seen.until(well("booklist-1", *NAMES))
+    proxied.consul_proxy.wrong = wrong
+    await asyncio.wait_for(proxied.gateway.report("booklist-1", "it leaves"), 10)
+    await asyncio.wait_for(proxied.gateway.deregister("booklist-1"), 10)
+    assert ids(proxied.gateway.snapshot()) == set(NAMES)
+    proxied.consul_proxy.wrong = None
+    await proxied.seen.until(well(*NAMES))
 
 
 async def test_no_agent_is_one_clear_line_in_the_end(shared: Agent) -> None:
-    async with between(shared.ports.http) as proxy:
+    async with consul_proxy(shared.ports.http) as proxy:
         gone = proxy.port
     with pytest.raises(DiscoveryFault) as raised:
         await ConsulDiscovery.open(ConsulSettings(address=HOST, port=gone, pace=Pace(patience_s=0.5)))
@@ -131,7 +131,7 @@ async def test_no_agent_is_one_clear_line_in_the_end(shared: Agent) -> None:
 
 
 async def test_an_agent_that_comes_late_is_waited_for(shared: Agent) -> None:
-    async with between(shared.ports.http) as proxy:
+    async with consul_proxy(shared.ports.http) as proxy:
         proxy.wrong = WRONG["500"]
         opening = asyncio.create_task(ConsulDiscovery.open(through(proxy)))
         await eventually(lambda: proxy.asked >= 3)

@@ -3,9 +3,9 @@
 from collections.abc import AsyncIterator
 
 import pytest
-from support.sockets import Street
-from support.sockets import street as opened_street
-from support.upstream import Town
+from support.gateway_sockets import GatewayOnSockets
+from support.gateway_sockets import network as opened_street
+from support.upstream import FakeCluster
 
 from bookshelf.discovery.local import LocalDiscovery
 from bookshelf.http.client.transport import HttpTransport, LocalTransport
@@ -21,19 +21,19 @@ def paused() -> list[float]:
 
 
 @pytest.fixture
-async def town(paused: list[float]) -> AsyncIterator[Town]:
+async def cluster(paused: list[float]) -> AsyncIterator[FakeCluster]:
     async def pause(seconds: float) -> None:
         paused.append(seconds)
 
     discovery, transport = LocalDiscovery(), LocalTransport()
     patience = CallTimeouts(answer_s=0.6, try_s=0.05, piece_s=0.05)
     gateway = Gateway(discovery, transport, choices=GatewayOptions(patience=patience), pause=pause)
-    yield Town(gateway, discovery, transport)
+    yield FakeCluster(gateway, discovery, transport)
     await gateway.stop()
 
 
 @pytest.fixture
-async def street() -> AsyncIterator[Street]:
+async def network() -> AsyncIterator[GatewayOnSockets]:
     async with opened_street() as found:
         yield found
 

@@ -3,8 +3,8 @@
 import asyncio
 from collections import Counter
 
-from support.sending import Sending
 from support.upstream import eventually, never
+from support.upstream_calls import Sending
 
 from bookshelf.http.client.transport import Unreachable
 from bookshelf.http.message import Request, Response

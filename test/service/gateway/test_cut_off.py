@@ -6,7 +6,7 @@ from collections.abc import AsyncIterator
 
 import msgspec
 import pytest
-from support.sockets import Street, Talk, asks, chunk, status
+from support.gateway_sockets import GatewayOnSockets, Talk, asks, chunk, status
 from support.upstream import DEADLINE_S, Service, described
 
 from bookshelf.http.client.transport import HttpTransport
@@ -47,11 +47,11 @@ def saying(*parts: bytes, asked: list[bytes] | None = None) -> Talk:
     ],
 )
 async def test_an_answer_that_breaks_off_does_not_look_whole(
-    street: Street, transport: HttpTransport, said: bytes
+    network: GatewayOnSockets, transport: HttpTransport, said: bytes
 ) -> None:
-    await street.talker(saying(said))
-    await street.open(transport)
-    found = await street.ask(asks("GET", "/bookshelf/books"))
+    await network.talker(saying(said))
+    await network.open(transport)
+    found = await network.ask(asks("GET", "/bookshelf/books"))
     assert status(found) == 200
     head, _, body = found.partition(b"\r\n\r\n")
     assert b"only this" in body
@@ -63,40 +63,42 @@ async def test_an_answer_that_breaks_off_does_not_look_whole(
     [b"", b"HTTP/1.1 200 OK\r\nX:", b"nonsense\r\n\r\n", b"HTTP/1.1 200 OK\r\nContent-Length: x\r\n\r\n"],
 )
 async def test_a_command_whose_answer_is_lost_is_sent_once(
-    street: Street, transport: HttpTransport, said: bytes
+    network: GatewayOnSockets, transport: HttpTransport, said: bytes
 ) -> None:
     asked: list[bytes] = []
     for _ in range(2):
-        await street.talker(saying(said, asked=asked))
-    await street.open(transport)
-    found = await street.ask(asks("POST", "/bookshelf/books", "Idempotency-Key: k", body=b"{}"))
+        await network.talker(saying(said, asked=asked))
+    await network.open(transport)
+    found = await network.ask(asks("POST", "/bookshelf/books", "Idempotency-Key: k", body=b"{}"))
     assert (status(found), len(asked)) == (504, 1)
     assert b"application/problem+json" in found
 
 
 async def test_a_query_whose_answer_is_lost_is_put_to_another(
-    street: Street, transport: HttpTransport
+    network: GatewayOnSockets, transport: HttpTransport
 ) -> None:
-    await street.talker(saying(b""))
-    await street.service(Service(BOOKS, Response(200, {}, b"here")))
-    await street.open(transport)
+    await network.talker(saying(b""))
+    await network.service(Service(BOOKS, Response(200, {}, b"here")))
+    await network.open(transport)
     for _ in range(2):
-        assert (await street.ask(asks("GET", "/bookshelf/books"))).endswith(b"here")
+        assert (await network.ask(asks("GET", "/bookshelf/books"))).endswith(b"here")
 
 
-async def test_a_port_where_no_one_listens_is_passed_over(street: Street, transport: HttpTransport) -> None:
+async def test_a_port_where_no_one_listens_is_passed_over(
+    network: GatewayOnSockets, transport: HttpTransport
+) -> None:
     service = Service(BOOKS)
-    await street.service(service)
-    await street.open(transport)
-    await street.ready(free_port())
+    await network.service(service)
+    await network.open(transport)
+    await network.ready(free_port())
     for body in (b"{}", b"x" * 200_000):
         for _ in range(2):
-            assert status(await street.ask(asks("POST", "/bookshelf/books", body=body))) == 200
+            assert status(await network.ask(asks("POST", "/bookshelf/books", body=body))) == 200
     assert [len(body) for body in service.bodies] == [2, 2, 200_000, 200_000]
 
 
 async def test_a_client_that_leaves_in_the_middle_of_its_body_is_not_taken_for_done(
-    street: Street, transport: HttpTransport
+    network: GatewayOnSockets, transport: HttpTransport
 ) -> None:
     ends: asyncio.Queue[Exception | None] = asyncio.Queue()
     begun = asyncio.Event()
@@ -111,14 +113,14 @@ async def test_a_client_that_leaves_in_the_middle_of_its_body_is_not_taken_for_d
         ends.put_nowait(None)
         return Response(200, {})
 
-    await street.service(Service(BOOKS, listen))
-    await street.open(transport)
+    await network.service(Service(BOOKS, listen))
+    await network.open(transport)
     for start in (
         asks("POST", "/bookshelf/books", "Transfer-Encoding: chunked") + chunk(b"half"),
         asks("POST", "/bookshelf/books", "Content-Length: 200000") + b"half",
     ):
         begun.clear()
-        async with street.connection() as (_, writer):
+        async with network.connection() as (_, writer):
             writer.write(start)
             await begun.wait()
         async with asyncio.timeout(DEADLINE_S):
@@ -126,7 +128,7 @@ async def test_a_client_that_leaves_in_the_middle_of_its_body_is_not_taken_for_d
 
 
 async def test_a_client_that_leaves_in_the_middle_of_an_answer_ends_it(
-    street: Street, transport: HttpTransport
+    network: GatewayOnSockets, transport: HttpTransport
 ) -> None:
     ended = asyncio.Event()
 
@@ -140,9 +142,9 @@ async def test_a_client_that_leaves_in_the_middle_of_an_answer_ends_it(
     async def answer_endlessly(_request: Request) -> Response:
         return Response(200, {}, endless())
 
-    await street.service(Service(BOOKS, answer_endlessly))
-    await street.open(transport)
-    async with street.connection() as (reader, writer):
+    await network.service(Service(BOOKS, answer_endlessly))
+    await network.open(transport)
+    async with network.connection() as (reader, writer):
         writer.write(asks("GET", "/bookshelf/books"))
         await reader.readexactly(1000)
     async with asyncio.timeout(DEADLINE_S):
@@ -151,7 +153,7 @@ async def test_a_client_that_leaves_in_the_middle_of_an_answer_ends_it(
 
 @pytest.mark.parametrize("chunked", [True, False])
 async def test_a_body_that_is_refused_before_its_end_is_answered(
-    street: Street,
+    network: GatewayOnSockets,
     transport: HttpTransport,
     chunked: bool,  # noqa: FBT001
 ) -> None:
@@ -162,11 +164,11 @@ async def test_a_body_that_is_refused_before_its_end_is_answered(
             return problem_response(Problem("too-large", str(fault)))
         return Response(200, {})
 
-    await street.service(Service(BOOKS, refuse))
-    await street.open(transport)
+    await network.service(Service(BOOKS, refuse))
+    await network.open(transport)
     big = b"x" * (4 << 20)
     with_length = asks("POST", "/bookshelf/books", body=big)
     in_chunks = asks("POST", "/bookshelf/books", "Transfer-Encoding: chunked") + chunk(big) + chunk(b"")
     for _ in range(3):
-        assert status(await street.ask(in_chunks if chunked else with_length)) == 413
-    assert status(await street.ask(asks("POST", "/bookshelf/books", body=b"small"))) == 200
+        assert status(await network.ask(in_chunks if chunked else with_length)) == 413
+    assert status(await network.ask(asks("POST", "/bookshelf/books", body=b"small"))) == 200

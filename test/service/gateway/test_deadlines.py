@@ -2,8 +2,8 @@
 
 import asyncio
 
-from support.sending import Sending
 from support.upstream import DEADLINE_S, never
+from support.upstream_calls import Sending
 
 from bookshelf.http.client.transport import NoResponse
 from bookshelf.http.message import Request, Response

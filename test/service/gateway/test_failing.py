@@ -3,7 +3,7 @@
 from collections.abc import AsyncIterator
 
 import pytest
-from support.upstream import Service, Town, described, eventually, never, pieces, said, whole
+from support.upstream import FakeCluster, Service, described, eventually, never, pieces, said, whole
 
 from bookshelf.http.client.transport import NoResponse, Unreachable
 from bookshelf.http.message import BrokenBody, Request, Response, request
@@ -17,12 +17,12 @@ GONE = Unreachable("refused")
 LOST = NoResponse("cut")
 
 
-async def ask(town: Town, method: str, *services: Service, key: str = "") -> Response:
+async def ask(cluster: FakeCluster, method: str, *services: Service, key: str = "") -> Response:
     for service in services:
-        await town.add(service)
-    await town.gateway.start()
+        await cluster.add(service)
+    await cluster.gateway.start()
     headers = {"Idempotency_Key": key} if key else {}
-    return await town.gateway.handle(
+    return await cluster.gateway.handle(
         request(method, "/bookshelf/books", b"{}" if method == "POST" else b"", **headers)
     )
 
@@ -37,56 +37,58 @@ def asked(*services: Service) -> list[int]:
 
 
 @pytest.mark.parametrize("method", ["GET", "HEAD", "POST"])
-async def test_who_takes_no_connection_has_not_seen_it_so_the_next_is_asked(town: Town, method: str) -> None:
+async def test_who_takes_no_connection_has_not_seen_it_so_the_next_is_asked(
+    cluster: FakeCluster, method: str
+) -> None:
     away, there = Service(BOOKS, GONE), Service(BOOKS, DONE)
-    answers = [await ask(town, method, *new) for new in ([away, there], [])]
+    answers = [await ask(cluster, method, *new) for new in ([away, there], [])]
     assert [answer.status for answer in answers] == [200, 200]
     assert asked(there) == [2]
 
 
-async def test_when_no_one_takes_connections_it_is_a_bad_gateway(town: Town) -> None:
-    assert problem(await ask(town, "POST", Service(BOOKS, GONE), Service(BOOKS, GONE))) == (
+async def test_when_no_one_takes_connections_it_is_a_bad_gateway(cluster: FakeCluster) -> None:
+    assert problem(await ask(cluster, "POST", Service(BOOKS, GONE), Service(BOOKS, GONE))) == (
         502,
         "bad-gateway",
     )
 
 
-async def test_no_more_than_four_are_tried(town: Town) -> None:
+async def test_no_more_than_four_are_tried(cluster: FakeCluster) -> None:
     services = [Service(BOOKS, GONE) for _ in range(6)]
-    assert problem(await ask(town, "GET", *services)) == (502, "bad-gateway")
+    assert problem(await ask(cluster, "GET", *services)) == (502, "bad-gateway")
     assert sum(asked(*services)) == 4
 
 
-async def test_a_service_without_instances_is_unavailable_and_not_unknown(town: Town) -> None:
-    await town.add(Service(BOOKS))
-    await town.gateway.start()
-    await town.discovery.deregister(town.instances[0].id)
-    town.leave(town.instances[0])
-    await eventually(lambda: not town.gateway.directory.find("GET", "/books")[0].pool.endpoints)
-    answer = await town.gateway.handle(request("GET", "/bookshelf/books"))
+async def test_a_service_without_instances_is_unavailable_and_not_unknown(cluster: FakeCluster) -> None:
+    await cluster.add(Service(BOOKS))
+    await cluster.gateway.start()
+    await cluster.discovery.deregister(cluster.instances[0].id)
+    cluster.leave(cluster.instances[0])
+    await eventually(lambda: not cluster.gateway.directory.find("GET", "/books")[0].pool.endpoints)
+    answer = await cluster.gateway.handle(request("GET", "/bookshelf/books"))
     assert problem(answer) == (503, "unavailable")
     assert answer.headers["Retry-After"] == "1"
 
 
-async def test_a_query_that_got_no_answer_is_put_to_one_other(town: Town) -> None:
+async def test_a_query_that_got_no_answer_is_put_to_one_other(cluster: FakeCluster) -> None:
     services = [Service(BOOKS, LOST), Service(BOOKS, DONE), Service(BOOKS, DONE)]
     for _ in range(100):
-        assert (await ask(town, "GET", *(services if not town.instances else []))).status == 200
+        assert (await ask(cluster, "GET", *(services if not cluster.instances else []))).status == 200
     assert asked(services[0]) == [5]  # then its breaker is open
 
 
-async def test_and_not_to_a_third(town: Town) -> None:
+async def test_and_not_to_a_third(cluster: FakeCluster) -> None:
     services = [Service(BOOKS, LOST) for _ in range(4)]
-    assert problem(await ask(town, "GET", *services)) == (504, "gateway-timeout")
+    assert problem(await ask(cluster, "GET", *services)) == (504, "gateway-timeout")
     assert sum(asked(*services)) == 2
 
 
 @pytest.mark.parametrize("key", ["", "k"])
 async def test_a_command_that_got_no_answer_may_have_been_done_and_is_not_sent_again(
-    town: Town, key: str
+    cluster: FakeCluster, key: str
 ) -> None:
     services = [Service(BOOKS, LOST), Service(BOOKS, LOST)]
-    answer = await ask(town, "POST", *services, key=key)
+    answer = await ask(cluster, "POST", *services, key=key)
     assert problem(answer) == (504, "gateway-timeout")
     assert "whether this was done is not known" in said(answer)["detail"]
     assert sum(asked(*services)) == 1
@@ -97,9 +99,9 @@ def keys(*services: Service) -> list[str | None]:
 
 
 @pytest.mark.parametrize("given", ["", "k"])
-async def test_unless_the_service_recognises_it_by_its_key(town: Town, given: str) -> None:
+async def test_unless_the_service_recognises_it_by_its_key(cluster: FakeCluster, given: str) -> None:
     services = [Service(KEYED, LOST), Service(KEYED, LOST)]
-    await ask(town, "POST", *services, key=given)
+    await ask(cluster, "POST", *services, key=given)
     assert asked(*services) == [1, 1]
     [one] = set(keys(*services))
     assert one == given if given else one
@@ -127,7 +129,7 @@ def named_key(answer: Response) -> str:
 @pytest.mark.parametrize("later", AFTER_A_LOST_ATTEMPT)
 @pytest.mark.parametrize("given", ["", "k 1"])
 async def test_after_a_lost_attempt_no_other_instance_says_that_nothing_was_done(
-    town: Town, later: Response | Exception, given: str
+    cluster: FakeCluster, later: Response | Exception, given: str
 ) -> None:
     # whichever is asked first loses the answer, and the other one gives its own first answer
     first = True
@@ -142,78 +144,84 @@ async def test_after_a_lost_attempt_no_other_instance_says_that_nothing_was_done
         return later
 
     services = [Service(KEYED, lost_once), Service(KEYED, lost_once)]
-    answer = await ask(town, "POST", *services, key=given)
+    answer = await ask(cluster, "POST", *services, key=given)
     assert problem(answer) == (504, "gateway-timeout")
     assert {named_key(answer)} == set(keys(*services))
     assert not given or named_key(answer) == given
 
 
-async def test_an_instance_that_carries_it_out_after_a_lost_attempt_is_answered(town: Town) -> None:
+async def test_an_instance_that_carries_it_out_after_a_lost_attempt_is_answered(cluster: FakeCluster) -> None:
     service = Service(KEYED, LOST, MOVING, MOVING, DONE)
-    assert (await ask(town, "POST", service)).body == b"done"
+    assert (await ask(cluster, "POST", service)).body == b"done"
     assert len(set(keys(service))) == 1
 
 
-async def test_a_service_that_does_not_know_the_outcome_is_answered_with_the_key(town: Town) -> None:
+async def test_a_service_that_does_not_know_the_outcome_is_answered_with_the_key(
+    cluster: FakeCluster,
+) -> None:
     service = Service(KEYED, Response(504, {"Content-Type": "application/problem+json"}, b"{}"))
-    answer = await ask(town, "POST", service)
+    answer = await ask(cluster, "POST", service)
     assert [named_key(answer)] == keys(service)
 
 
-async def test_without_a_lost_attempt_a_503_is_passed_on(town: Town) -> None:
-    answer = await ask(town, "POST", Service(KEYED, MOVING))
+async def test_without_a_lost_attempt_a_503_is_passed_on(cluster: FakeCluster) -> None:
+    answer = await ask(cluster, "POST", Service(KEYED, MOVING))
     assert (answer.status, answer.body) == (503, b"moving")
 
 
-async def test_a_connection_that_broke_is_no_reason_to_give_up_on_the_only_instance(town: Town) -> None:
+async def test_a_connection_that_broke_is_no_reason_to_give_up_on_the_only_instance(
+    cluster: FakeCluster,
+) -> None:
     service = Service(KEYED, LOST, DONE)
-    assert (await ask(town, "POST", service)).body == b"done"
+    assert (await ask(cluster, "POST", service)).body == b"done"
     assert len(set(keys(service))) == 1
     assert [one.headers.get("Bookshelf-Try") for one in service.asked] == ["1", "2"]
 
 
-async def test_what_a_client_says_of_tries_is_not_believed(town: Town) -> None:
+async def test_what_a_client_says_of_tries_is_not_believed(cluster: FakeCluster) -> None:
     service = Service(KEYED)
-    await town.add(service)
-    await town.gateway.start()
+    await cluster.add(service)
+    await cluster.gateway.start()
     sent = request("POST", "/bookshelf/books", b"", Idempotency_Key="k", Bookshelf_Try="1")
-    await town.gateway.handle(sent)
+    await cluster.gateway.handle(sent)
     assert "Bookshelf-Try" not in service.asked[0].headers
 
 
-async def test_who_is_silent_for_too_long_has_not_answered(town: Town) -> None:
-    assert problem(await ask(town, "POST", Service(BOOKS, never))) == (504, "gateway-timeout")
+async def test_who_is_silent_for_too_long_has_not_answered(cluster: FakeCluster) -> None:
+    assert problem(await ask(cluster, "POST", Service(BOOKS, never))) == (504, "gateway-timeout")
 
 
-async def test_a_query_is_repeated_while_the_owner_moves(town: Town, paused: list[float]) -> None:
+async def test_a_query_is_repeated_while_the_owner_moves(cluster: FakeCluster, paused: list[float]) -> None:
     service = Service(BOOKS, MOVING, MOVING, DONE)
-    assert (await ask(town, "GET", service)).body == b"done"
+    assert (await ask(cluster, "GET", service)).body == b"done"
     assert (asked(service), paused) == ([3], [0.1, 0.2])
 
 
-async def test_a_command_with_a_key_is_repeated_with_the_same_body(town: Town, paused: list[float]) -> None:
+async def test_a_command_with_a_key_is_repeated_with_the_same_body(
+    cluster: FakeCluster, paused: list[float]
+) -> None:
     service = Service(BOOKS, MOVING, DONE)
-    assert (await ask(town, "POST", service, key="k")).body == b"done"
+    assert (await ask(cluster, "POST", service, key="k")).body == b"done"
     assert (service.bodies, paused) == ([b"{}", b"{}"], [0.1])
 
 
-async def test_a_command_without_a_key_is_not(town: Town, paused: list[float]) -> None:
-    answer = await ask(town, "POST", Service(BOOKS, MOVING, DONE))
+async def test_a_command_without_a_key_is_not(cluster: FakeCluster, paused: list[float]) -> None:
+    answer = await ask(cluster, "POST", Service(BOOKS, MOVING, DONE))
     assert (answer.status, answer.body, answer.headers["Retry-After"], paused) == (503, b"moving", "1", [])
 
 
-async def test_a_move_that_takes_longer_is_told_to_the_client(town: Town) -> None:
+async def test_a_move_that_takes_longer_is_told_to_the_client(cluster: FakeCluster) -> None:
     service = Service(BOOKS, MOVING)
-    answer = await ask(town, "GET", service)
+    answer = await ask(cluster, "GET", service)
     assert (answer.status, answer.headers["Retry-After"], asked(service)) == (503, "1", [6])
 
 
-async def test_a_503_that_does_not_say_when_to_come_again_is_not_repeated(town: Town) -> None:
+async def test_a_503_that_does_not_say_when_to_come_again_is_not_repeated(cluster: FakeCluster) -> None:
     service = Service(BOOKS, Response(503, {}), DONE)
-    assert (await ask(town, "GET", service)).status == 503
+    assert (await ask(cluster, "GET", service)).status == 503
 
 
-async def test_what_is_thrown_away_was_read_to_its_end(town: Town) -> None:
+async def test_what_is_thrown_away_was_read_to_its_end(cluster: FakeCluster) -> None:
     read: list[bytes] = []
 
     async def body() -> AsyncIterator[bytes]:
@@ -222,15 +230,15 @@ async def test_what_is_thrown_away_was_read_to_its_end(town: Town) -> None:
             yield piece
 
     service = Service(BOOKS, Response(503, {"Retry-After": "1"}, body()), DONE)
-    assert (await ask(town, "GET", service)).body == b"done"
+    assert (await ask(cluster, "GET", service)).body == b"done"
     assert read == [b"a", b"b"]
 
 
-async def test_an_answer_that_stops_in_the_middle_is_broken_off(town: Town) -> None:
+async def test_an_answer_that_stops_in_the_middle_is_broken_off(cluster: FakeCluster) -> None:
     async def body() -> AsyncIterator[bytes]:
         yield b"a"
         await never()
 
-    answer = await ask(town, "GET", Service(BOOKS, Response(200, {}, body())))
+    answer = await ask(cluster, "GET", Service(BOOKS, Response(200, {}, body())))
     with pytest.raises(BrokenBody):
         await whole(answer)

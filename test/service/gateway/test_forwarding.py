@@ -2,7 +2,7 @@
 
 import pytest
 from multidict import CIMultiDict
-from support.upstream import Service, Town, described, pieces, said, whole
+from support.upstream import FakeCluster, Service, described, pieces, said, whole
 
 from bookshelf.http.message import Response, request
 
@@ -11,11 +11,11 @@ NEW = described("newbook", ("books", "new"), "POST /books", "DELETE /books/{id}"
 LAST = described("lastreadbooks", ("books", "last"), "GET /books/last/read")
 
 
-async def test_each_service_is_asked_for_what_it_serves_and_no_other(town: Town) -> None:
+async def test_each_service_is_asked_for_what_it_serves_and_no_other(cluster: FakeCluster) -> None:
     services = [Service(document) for document in (LIST, NEW, LAST)]
     for service in services:
-        await town.add(service)
-    await town.gateway.start()
+        await cluster.add(service)
+    await cluster.gateway.start()
     for method, target in (
         ("GET", "/bookshelf/books?limit=2&q=a%20b"),
         ("POST", "/bookshelf/books"),
@@ -23,7 +23,7 @@ async def test_each_service_is_asked_for_what_it_serves_and_no_other(town: Town)
         ("DELETE", "/bookshelf/books/7"),
         ("GET", "/bookshelf/books/7"),
     ):
-        assert (await town.gateway.handle(request(method, target))).status == 200
+        assert (await cluster.gateway.handle(request(method, target))).status == 200
     assert [[(asked.method, asked.target) for asked in service.asked] for service in services] == [
         [("GET", "/books?limit=2&q=a%20b"), ("GET", "/books/7")],
         [("POST", "/books"), ("DELETE", "/books/7")],
@@ -31,10 +31,10 @@ async def test_each_service_is_asked_for_what_it_serves_and_no_other(town: Town)
     ]
 
 
-async def test_a_path_reaches_the_service_exactly_as_it_was_sent(town: Town) -> None:
+async def test_a_path_reaches_the_service_exactly_as_it_was_sent(cluster: FakeCluster) -> None:
     service = Service(LIST)
-    await town.add(service)
-    await town.gateway.start()
+    await cluster.add(service)
+    await cluster.gateway.start()
     raw = [
         "/books/..",
         "/books/%2e%2e",
@@ -44,7 +44,7 @@ async def test_a_path_reaches_the_service_exactly_as_it_was_sent(town: Town) -> 
         "/books/x?/../y?#"[:-1],
     ]
     for path in raw:
-        await town.gateway.handle(request("GET", "/bookshelf" + path))
+        await cluster.gateway.handle(request("GET", "/bookshelf" + path))
     assert [asked.target for asked in service.asked] == raw
 
 
@@ -64,11 +64,11 @@ async def test_a_path_reaches_the_service_exactly_as_it_was_sent(town: Town) -> 
         "/bookshelf/" + "a/" * 2000,
     ],
 )
-async def test_what_no_one_serves_is_not_found(town: Town, target: str) -> None:
+async def test_what_no_one_serves_is_not_found(cluster: FakeCluster, target: str) -> None:
     service = Service(LIST)
-    await town.add(service)
-    await town.gateway.start()
-    answer = await town.gateway.handle(request("GET", target))
+    await cluster.add(service)
+    await cluster.gateway.start()
+    answer = await cluster.gateway.handle(request("GET", target))
     assert (answer.status, said(answer)["type"]) == (404, "urn:bookshelf:problem:no-route")
     assert answer.headers["Content-Type"] == "application/problem+json"
     assert service.asked == []
@@ -95,31 +95,31 @@ async def test_what_no_one_serves_is_not_found(town: Town, target: str) -> None:
         *("/bookshelf/a\r\nX: y", "/bookshelf/books?\x00", "/bookshelf/books/%ff"),
     ],
 )
-async def test_what_is_no_path_is_malformed(town: Town, target: str) -> None:
+async def test_what_is_no_path_is_malformed(cluster: FakeCluster, target: str) -> None:
     service = Service(LIST)
-    await town.add(service)
-    await town.gateway.start()
-    answer = await town.gateway.handle(request("GET", target))
+    await cluster.add(service)
+    await cluster.gateway.start()
+    answer = await cluster.gateway.handle(request("GET", target))
     assert (answer.status, said(answer)["type"]) == (400, "urn:bookshelf:problem:malformed")
     assert service.asked == []
 
 
-async def test_a_method_that_no_service_has_is_answered_with_those_there_are(town: Town) -> None:
+async def test_a_method_that_no_service_has_is_answered_with_those_there_are(cluster: FakeCluster) -> None:
     for document in (LIST, NEW):
-        await town.add(Service(document))
-    await town.gateway.start()
+        await cluster.add(Service(document))
+    await cluster.gateway.start()
     for method in ("PUT", "TRACE", "CONNECT", "NONSENSE"):
-        answer = await town.gateway.handle(request(method, "/bookshelf/books"))
+        answer = await cluster.gateway.handle(request(method, "/bookshelf/books"))
         assert (answer.status, answer.headers["Allow"]) == (405, "GET, HEAD, POST")
 
 
-async def test_status_headers_and_body_come_back(town: Town) -> None:
+async def test_status_headers_and_body_come_back(cluster: FakeCluster) -> None:
     headers = CIMultiDict(
         [("Location", "/books/7"), ("ETag", '"1"'), ("Set-Cookie", "a=1"), ("Set-Cookie", "b=2")]
     )
-    await town.add(Service(NEW, Response(201, headers, b"made")))
-    await town.gateway.start()
-    answer = await town.gateway.handle(request("POST", "/bookshelf/books", b"{}"))
+    await cluster.add(Service(NEW, Response(201, headers, b"made")))
+    await cluster.gateway.start()
+    answer = await cluster.gateway.handle(request("POST", "/bookshelf/books", b"{}"))
     assert (answer.status, answer.body) == (201, b"made")
     assert list(answer.headers.items()) == [
         *{**headers, "Location": "/bookshelf/books/7"}.items(),
@@ -127,44 +127,44 @@ async def test_status_headers_and_body_come_back(town: Town) -> None:
     ]
 
 
-async def test_the_request_body_comes_through(town: Town) -> None:
+async def test_the_request_body_comes_through(cluster: FakeCluster) -> None:
     service = Service(NEW)
-    await town.add(service)
-    await town.gateway.start()
-    await town.gateway.handle(request("POST", "/bookshelf/books", b"x" * 1_000_000))
+    await cluster.add(service)
+    await cluster.gateway.start()
+    await cluster.gateway.handle(request("POST", "/bookshelf/books", b"x" * 1_000_000))
     assert service.bodies == [b"x" * 1_000_000]
 
 
-async def test_a_head_goes_to_who_answers_get_and_its_length_comes_back(town: Town) -> None:
+async def test_a_head_goes_to_who_answers_get_and_its_length_comes_back(cluster: FakeCluster) -> None:
     service = Service(LIST, Response(200, {"Content-Length": "42"}))
-    await town.add(service)
-    await town.gateway.start()
-    answer = await town.gateway.handle(request("HEAD", "/bookshelf/books"))
+    await cluster.add(service)
+    await cluster.gateway.start()
+    answer = await cluster.gateway.handle(request("HEAD", "/bookshelf/books"))
     assert (service.asked[0].method, answer.headers["Content-Length"], answer.body) == ("HEAD", "42", b"")
 
 
-async def test_an_answer_streams(town: Town) -> None:
-    await town.add(Service(LIST, Response(200, {}, pieces(b"a", b"b"))))
-    await town.gateway.start()
-    answer = await town.gateway.handle(request("GET", "/bookshelf/books"))
+async def test_an_answer_streams(cluster: FakeCluster) -> None:
+    await cluster.add(Service(LIST, Response(200, {}, pieces(b"a", b"b"))))
+    await cluster.gateway.start()
+    answer = await cluster.gateway.handle(request("GET", "/bookshelf/books"))
     assert not isinstance(answer.body, bytes)
     assert await whole(answer) == b"ab"
 
 
-async def test_a_defect_says_nothing_of_the_inside(town: Town) -> None:
-    await town.add(Service(LIST, ZeroDivisionError("secret")))
-    await town.gateway.start()
-    answer = await town.gateway.handle(request("GET", "/bookshelf/books"))
+async def test_a_defect_says_nothing_of_the_inside(cluster: FakeCluster) -> None:
+    await cluster.add(Service(LIST, ZeroDivisionError("secret")))
+    await cluster.gateway.start()
+    answer = await cluster.gateway.handle(request("GET", "/bookshelf/books"))
     assert (answer.status, said(answer)["type"]) == (500, "urn:bookshelf:problem:internal")
     assert b"secret" not in await whole(answer)
 
 
-async def test_requests_are_counted_by_route_and_not_by_path(town: Town) -> None:
-    await town.add(Service(LIST))
-    await town.gateway.start()
-    await town.gateway.handle(request("GET", "/bookshelf/books/7"))
-    await town.gateway.handle(request("MADEUP", "/bookshelf/books/8"))
-    page = (await whole(await town.gateway.handle(request("GET", "/metrics")))).decode()
+async def test_requests_are_counted_by_route_and_not_by_path(cluster: FakeCluster) -> None:
+    await cluster.add(Service(LIST))
+    await cluster.gateway.start()
+    await cluster.gateway.handle(request("GET", "/bookshelf/books/7"))
+    await cluster.gateway.handle(request("MADEUP", "/bookshelf/books/8"))
+    page = (await whole(await cluster.gateway.handle(request("GET", "/metrics")))).decode()
     assert 'method="GET",route="/bookshelf/books/{id}",status="200"' in page
     assert 'method="other",route="none",status="405"' in page
     assert "MADEUP" not in page

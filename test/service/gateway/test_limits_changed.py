@@ -3,7 +3,7 @@
 from pathlib import Path
 
 import pytest
-from support.upstream import Service, Town, described
+from support.upstream import FakeCluster, Service, described
 
 from bookshelf.config import Gate
 from bookshelf.discovery.local import LocalDiscovery
@@ -26,7 +26,7 @@ class Limited:
         choices = GatewayOptions(rules=path, limits=parse_limits(self.house, gate))
         self.gateway = Gateway(discovery, transport, choices=choices)
         self.front = Ingress(self.gateway, self.house)
-        self.town = Town(self.gateway, discovery, transport)
+        self.cluster = FakeCluster(self.gateway, discovery, transport)
 
     def say(self, text: str) -> None:
         self.path.write_text(text)
@@ -42,7 +42,7 @@ async def limited(tmp_path: Path) -> Limited:
     path = tmp_path / "rules.toml"
     path.write_text("[limits]\nbody = 10\n")
     made = Limited(path, Gate(gateway_body=100))
-    await made.town.add(Service(described("books", ("books",), "POST /books")))
+    await made.cluster.add(Service(described("books", ("books",), "POST /books")))
     await made.gateway.start()
     return made
 

@@ -4,7 +4,7 @@ import re
 
 import msgspec
 import pytest
-from support.upstream import Service, Town, described, said, whole
+from support.upstream import FakeCluster, Service, described, said, whole
 
 from bookshelf.http.message import Response, request
 
@@ -18,50 +18,52 @@ ASSETS = {
 }
 
 
-async def get(town: Town, target: str, **headers: str) -> Response:
-    return await town.gateway.handle(request("GET", target, b"", **headers))
+async def get(cluster: FakeCluster, target: str, **headers: str) -> Response:
+    return await cluster.gateway.handle(request("GET", target, b"", **headers))
 
 
 @pytest.mark.parametrize(
     ("target", "status", "to"),
     [("/", 307, "/apidocs/"), ("/apidocs", 308, "/apidocs/"), ("/apidocs?x", 308, "/apidocs/")],
 )
-async def test_the_way_to_the_docs(town: Town, target: str, status: int, to: str) -> None:
-    answer = await get(town, target)
+async def test_the_way_to_the_docs(cluster: FakeCluster, target: str, status: int, to: str) -> None:
+    answer = await get(cluster, target)
     assert (answer.status, answer.headers["Location"]) == (status, to)
 
 
 @pytest.mark.parametrize("path", ASSETS)
-async def test_each_file_of_the_docs_is_served_as_what_it_is(town: Town, path: str) -> None:
-    answer = await get(town, path)
+async def test_each_file_of_the_docs_is_served_as_what_it_is(cluster: FakeCluster, path: str) -> None:
+    answer = await get(cluster, path)
     assert (answer.status, answer.headers["Content-Type"]) == (200, ASSETS[path])
     assert answer.body
     assert answer.headers["X-Content-Type-Options"] == "nosniff"
-    assert (await get(town, path, If_None_Match=answer.headers["ETag"])).status == 304
-    assert (await get(town, path, If_None_Match='"other"')).status == 200
+    assert (await get(cluster, path, If_None_Match=answer.headers["ETag"])).status == 304
+    assert (await get(cluster, path, If_None_Match='"other"')).status == 200
 
 
 @pytest.mark.parametrize("path", ASSETS)
-async def test_the_docs_may_load_nothing_from_elsewhere_and_run_nothing_inline(town: Town, path: str) -> None:
-    policy = (await get(town, path)).headers["Content-Security-Policy"]
+async def test_the_docs_may_load_nothing_from_elsewhere_and_run_nothing_inline(
+    cluster: FakeCluster, path: str
+) -> None:
+    policy = (await get(cluster, path)).headers["Content-Security-Policy"]
     rules = dict(rule.split(" ", 1) for rule in policy.split("; "))
     assert rules["default-src"] == "'none'"
     assert rules["script-src"] == rules["connect-src"] == "'self'"
     assert all("http" not in rule and "*" not in rule for rule in rules.values())
 
 
-async def test_all_that_the_page_names_is_served_here(town: Town) -> None:
-    page = (await whole(await get(town, "/apidocs/"))).decode()
+async def test_all_that_the_page_names_is_served_here(cluster: FakeCluster) -> None:
+    page = (await whole(await get(cluster, "/apidocs/"))).decode()
     named = re.findall(r'(?:src|href)="([^"]*)"', page)
     assert len(named) >= 4
     for name in named:
         path = name.replace("../", "/") if name.startswith("../") else "/apidocs/" + name.removeprefix("./")
-        assert (await get(town, path)).status == 200
+        assert (await get(cluster, path)).status == 200
     assert not re.search(r"<script(?![^>]*src=)|<style|\son\w+=", page)
 
 
-async def test_our_own_script_asks_no_one_else(town: Town) -> None:
-    script = (await whole(await get(town, "/apidocs/initializer.js"))).decode()
+async def test_our_own_script_asks_no_one_else(cluster: FakeCluster) -> None:
+    script = (await whole(await get(cluster, "/apidocs/initializer.js"))).decode()
     assert 'url: "/openapi.json"' in script
     assert "validatorUrl: null" in script
     assert "://" not in script
@@ -70,18 +72,18 @@ async def test_our_own_script_asks_no_one_else(town: Town) -> None:
 @pytest.mark.parametrize(
     "path", ["/apidocs/README", "/apidocs/../app.py", "/apidocs/%2e%2e/app.py", "/apidocs/x.js"]
 )
-async def test_nothing_else_of_the_folder_is_served(town: Town, path: str) -> None:
-    await town.add(Service(described("s", ("t",), "GET /x")))
-    await town.gateway.start()
-    assert (await get(town, path)).status == 404
+async def test_nothing_else_of_the_folder_is_served(cluster: FakeCluster, path: str) -> None:
+    await cluster.add(Service(described("s", ("t",), "GET /x")))
+    await cluster.gateway.start()
+    assert (await get(cluster, path)).status == 404
 
 
-async def test_the_document_is_that_of_all_services(town: Town) -> None:
-    before = await get(town, "/openapi.json")
-    await town.add(Service(described("a", ("a",), "GET /books")))
-    await town.add(Service(described("b", ("b",), "POST /books", "GET /books/{id}")))
-    await town.gateway.start()
-    answer = await get(town, "/openapi.json")
+async def test_the_document_is_that_of_all_services(cluster: FakeCluster) -> None:
+    before = await get(cluster, "/openapi.json")
+    await cluster.add(Service(described("a", ("a",), "GET /books")))
+    await cluster.add(Service(described("b", ("b",), "POST /books", "GET /books/{id}")))
+    await cluster.gateway.start()
+    answer = await get(cluster, "/openapi.json")
     document = said(answer)
     assert answer.headers["Content-Type"] == "application/json"
     assert (document["openapi"], document["servers"]) == ("3.1.0", [{"url": "/bookshelf"}])
@@ -90,26 +92,26 @@ async def test_the_document_is_that_of_all_services(town: Town) -> None:
         "/books/{id}": ["get"],
     }
     assert answer.headers["ETag"] != before.headers["ETag"]
-    assert (await get(town, "/openapi.json", If_None_Match=answer.headers["ETag"])).status == 304
+    assert (await get(cluster, "/openapi.json", If_None_Match=answer.headers["ETag"])).status == 304
 
 
-async def test_it_says_that_it_lives(town: Town) -> None:
-    answer = await get(town, "/health/live")
+async def test_it_says_that_it_lives(cluster: FakeCluster) -> None:
+    answer = await get(cluster, "/health/live")
     assert (answer.status, msgspec.json.decode(await whole(answer))) == (200, {"status": "pass"})
 
 
 @pytest.mark.parametrize(
     "path", ["/", "/apidocs/", "/openapi.json", "/health/live", "/metrics", "/bookshelf/nothing"]
 )
-async def test_a_head_says_what_a_get_would_without_its_body(town: Town, path: str) -> None:
-    expected = await get(town, path)
-    answer = await town.gateway.handle(request("HEAD", path))
+async def test_a_head_says_what_a_get_would_without_its_body(cluster: FakeCluster, path: str) -> None:
+    expected = await get(cluster, path)
+    answer = await cluster.gateway.handle(request("HEAD", path))
     assert (answer.status, answer.body) == (expected.status, b"")
     if expected.body and path != "/metrics":
         assert int(answer.headers["Content-Length"]) == len(await whole(expected))
 
 
 @pytest.mark.parametrize("path", ["/", "/apidocs/", "/openapi.json", "/health/ready", "/metrics"])
-async def test_no_one_writes_to_them(town: Town, path: str) -> None:
-    answer = await town.gateway.handle(request("POST", path))
+async def test_no_one_writes_to_them(cluster: FakeCluster, path: str) -> None:
+    answer = await cluster.gateway.handle(request("POST", path))
     assert (answer.status, answer.headers["Allow"]) == (405, "GET, HEAD")

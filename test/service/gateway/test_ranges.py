@@ -1,7 +1,7 @@
 """Parts of what a service has: asked for, answered and refused through the gateway, and never compressed."""
 
 import pytest
-from support.sockets import Street, asks, status
+from support.gateway_sockets import GatewayOnSockets, asks, status
 from support.upstream import Service, described
 
 from bookshelf.http.client.transport import HttpTransport
@@ -29,10 +29,10 @@ async def parts(request: Request) -> Response:
 
 
 @pytest.fixture
-async def service(street: Street, transport: HttpTransport) -> Service:
+async def service(network: GatewayOnSockets, transport: HttpTransport) -> Service:
     made = Service(BOOKS, parts)
-    await street.service(made)
-    await street.open(transport)
+    await network.service(made)
+    await network.open(transport)
     return made
 
 
@@ -52,9 +52,9 @@ def wants(*headers: str) -> bytes:
     ],
 )
 async def test_it_passes_as_it_is(
-    street: Street, service: Service, headers: tuple[str, ...], code: int, body: bytes, said: bytes
+    network: GatewayOnSockets, service: Service, headers: tuple[str, ...], code: int, body: bytes, said: bytes
 ) -> None:
-    answer = await street.ask(wants(*headers))
+    answer = await network.ask(wants(*headers))
     assert (status(answer), answer.partition(b"\r\n\r\n")[2]) == (code, body)
     assert said in answer
     assert b"Content-Encoding" not in answer
@@ -62,11 +62,11 @@ async def test_it_passes_as_it_is(
 
 
 async def test_who_has_it_compressed_is_given_all_of_it_and_no_part_of_the_plain_one(
-    street: Street, service: Service
+    network: GatewayOnSockets, service: Service
 ) -> None:
-    first = await street.ask(wants())
+    first = await network.ask(wants())
     assert b"Content-Encoding: gzip" in first
     assert b'ETag: "3--gzip"' in first
-    answer = await street.ask(wants("Range: bytes=3-5", 'If-Range: "3--gzip"'))
+    answer = await network.ask(wants("Range: bytes=3-5", 'If-Range: "3--gzip"'))
     assert (status(answer), answer.partition(b"\r\n\r\n")[2]) == (200, TEXT)
     assert len(service.asked) == 2

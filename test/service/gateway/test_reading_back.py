@@ -1,6 +1,6 @@
 """A browser reads what it wrote: the positions of its commands come back with its queries."""
 
-from support.upstream import Service, Town, described
+from support.upstream import FakeCluster, Service, described
 
 from bookshelf.http.message import Response, request
 
@@ -11,59 +11,61 @@ def written(position: str) -> Response:
     return Response(201, {"Bookshelf-Position": position})
 
 
-async def test_what_a_browser_wrote_is_waited_for_when_it_reads_and_when_it_writes(town: Town) -> None:
+async def test_what_a_browser_wrote_is_waited_for_when_it_reads_and_when_it_writes(
+    cluster: FakeCluster,
+) -> None:
     service = Service(BOOKS, written("bookshelf/0@41"), written("bookshelf/1@7"), Response(200, {}))
-    await town.add(service)
-    await town.gateway.start()
+    await cluster.add(service)
+    await cluster.gateway.start()
     cookie = "other=1"
     for _ in range(2):
-        answer = await town.gateway.handle(request("POST", "/bookshelf/books", Cookie=cookie))
+        answer = await cluster.gateway.handle(request("POST", "/bookshelf/books", Cookie=cookie))
         cookie += "; " + answer.headers["Set-Cookie"].partition(";")[0]
     names = [pair.partition("=")[0] for pair in cookie.split("; ")]
     assert names == ["other", "bookshelf-after-bookshelf-0", "bookshelf-after-bookshelf-1"]
-    await town.gateway.handle(request("GET", "/bookshelf/books", Cookie=cookie))
+    await cluster.gateway.handle(request("GET", "/bookshelf/books", Cookie=cookie))
     asked = [request.headers.get("Bookshelf-After") for request in service.asked]
     assert asked[:2] == [None, "bookshelf/0@41"]
     assert set((asked[2] or "").split(", ")) == {"bookshelf/0@41", "bookshelf/1@7"}
     assert [asked.headers["Cookie"] for asked in service.asked] == ["other=1"] * 3
 
 
-async def test_the_position_is_still_told_to_those_who_keep_no_cookies(town: Town) -> None:
-    await town.add(Service(BOOKS, written("bookshelf/0@41")))
-    await town.gateway.start()
-    answer = await town.gateway.handle(request("POST", "/bookshelf/books"))
+async def test_the_position_is_still_told_to_those_who_keep_no_cookies(cluster: FakeCluster) -> None:
+    await cluster.add(Service(BOOKS, written("bookshelf/0@41")))
+    await cluster.gateway.start()
+    answer = await cluster.gateway.handle(request("POST", "/bookshelf/books"))
     assert answer.headers["Bookshelf-Position"] == "bookshelf/0@41"
 
 
-async def test_the_positions_that_a_request_names_itself_count_too(town: Town) -> None:
+async def test_the_positions_that_a_request_names_itself_count_too(cluster: FakeCluster) -> None:
     service = Service(BOOKS)
-    await town.add(service)
-    await town.gateway.start()
+    await cluster.add(service)
+    await cluster.gateway.start()
     cookie = "bookshelf-after=bookshelf/0@42"
-    await town.gateway.handle(
+    await cluster.gateway.handle(
         request("GET", "/bookshelf/books", Cookie=cookie, Bookshelf_After="bookshelf/1@7")
     )
-    await town.gateway.handle(request("HEAD", "/bookshelf/books", Cookie=cookie))
+    await cluster.gateway.handle(request("HEAD", "/bookshelf/books", Cookie=cookie))
     assert [asked.headers["Bookshelf-After"] for asked in service.asked] == [
         "bookshelf/1@7, bookshelf/0@42",
         "bookshelf/0@42",
     ]
 
 
-async def test_an_answer_without_a_position_sets_no_cookie(town: Town) -> None:
-    await town.add(Service(BOOKS))
-    await town.gateway.start()
-    answer = await town.gateway.handle(
+async def test_an_answer_without_a_position_sets_no_cookie(cluster: FakeCluster) -> None:
+    await cluster.add(Service(BOOKS))
+    await cluster.gateway.start()
+    answer = await cluster.gateway.handle(
         request("GET", "/bookshelf/books", Cookie="bookshelf-after=bookshelf/0@42")
     )
     assert "Set-Cookie" not in answer.headers
 
 
-async def test_a_cookie_full_of_nonsense_hurts_no_one(town: Town) -> None:
+async def test_a_cookie_full_of_nonsense_hurts_no_one(cluster: FakeCluster) -> None:
     service = Service(BOOKS)
-    await town.add(service)
-    await town.gateway.start()
-    answer = await town.gateway.handle(
+    await cluster.add(service)
+    await cluster.gateway.start()
+    answer = await cluster.gateway.handle(
         request("GET", "/bookshelf/books", Cookie="bookshelf-after=\x01|../../x@y|@|")
     )
     assert answer.status == 200

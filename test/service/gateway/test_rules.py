@@ -5,7 +5,7 @@ from collections.abc import AsyncIterator
 from pathlib import Path
 
 import pytest
-from support.upstream import Service, Town, described, eventually, said
+from support.upstream import FakeCluster, Service, described, eventually, said
 
 from bookshelf.discovery.local import LocalDiscovery
 from bookshelf.http.client.transport import LocalTransport
@@ -25,62 +25,62 @@ def rules(tmp_path: Path) -> Path:
 
 
 @pytest.fixture
-async def town(rules: Path) -> AsyncIterator[Town]:
+async def cluster(rules: Path) -> AsyncIterator[FakeCluster]:
     discovery, transport = LocalDiscovery(), LocalTransport()
     gateway = Gateway(discovery, transport, choices=GatewayOptions(rules=rules))
-    town = Town(gateway, discovery, transport)
-    await town.add(Service(described("books", ("books",), "GET /books", "GET /other")))
+    cluster = FakeCluster(gateway, discovery, transport)
+    await cluster.add(Service(described("books", ("books",), "GET /books", "GET /other")))
     await gateway.start()
-    yield town
+    yield cluster
     await gateway.stop()
 
 
-async def status(town: Town, path: str = "/bookshelf/books") -> int:
-    return (await town.gateway.handle(request("GET", path))).status
+async def status(cluster: FakeCluster, path: str = "/bookshelf/books") -> int:
+    return (await cluster.gateway.handle(request("GET", path))).status
 
 
-async def test_what_is_closed_is_closed_at_once_and_opened_again(town: Town, rules: Path) -> None:
-    assert await status(town) == 200
+async def test_what_is_closed_is_closed_at_once_and_opened_again(cluster: FakeCluster, rules: Path) -> None:
+    assert await status(cluster) == 200
     rules.write_text(CLOSED)
-    town.gateway.reload()
-    assert (await status(town), await status(town, "/bookshelf/other")) == (403, 200)
+    cluster.gateway.reload()
+    assert (await status(cluster), await status(cluster, "/bookshelf/other")) == (403, 200)
     rules.write_text("")
-    town.gateway.reload()
-    assert await status(town) == 200
+    cluster.gateway.reload()
+    assert await status(cluster) == 200
 
 
-async def test_a_file_that_changes_is_read_without_being_told(town: Town, rules: Path) -> None:
+async def test_a_file_that_changes_is_read_without_being_told(cluster: FakeCluster, rules: Path) -> None:
     fresh = rules.with_suffix(".new")
     fresh.write_text(CLOSED)
     os.replace(fresh, rules)  # noqa: PTH105 (as an editor does)
-    await eventually(lambda: bool(town.gateway.directory.known.rules.forbid))
-    assert await status(town) == 403
+    await eventually(lambda: bool(cluster.gateway.directory.known.rules.forbid))
+    assert await status(cluster) == 403
 
 
 @pytest.mark.parametrize(
     "wrong", ["[[forbid]", "[[forbid]]\npath = 7", "[limit]\nx = 1", '[[forbid]]\npath = "/x"\nwhy = "?"']
 )
 async def test_a_file_that_cannot_be_used_changes_nothing_and_is_shown(
-    town: Town, rules: Path, wrong: str
+    cluster: FakeCluster, rules: Path, wrong: str
 ) -> None:
     rules.write_text(CLOSED)
-    town.gateway.reload()
+    cluster.gateway.reload()
     rules.write_text(wrong)
-    town.gateway.reload()
-    assert await status(town) == 403
-    shown = said(await town.gateway.handle(request("GET", "/gateway")))
+    cluster.gateway.reload()
+    assert await status(cluster) == 403
+    shown = said(await cluster.gateway.handle(request("GET", "/gateway")))
     assert str(rules) in shown["rules"]
     rules.write_text(CLOSED)
-    town.gateway.reload()
-    assert said(await town.gateway.handle(request("GET", "/gateway")))["rules"] is None
+    cluster.gateway.reload()
+    assert said(await cluster.gateway.handle(request("GET", "/gateway")))["rules"] is None
 
 
-async def test_a_file_that_is_taken_away_changes_nothing(town: Town, rules: Path) -> None:
+async def test_a_file_that_is_taken_away_changes_nothing(cluster: FakeCluster, rules: Path) -> None:
     rules.write_text(CLOSED)
-    town.gateway.reload()
+    cluster.gateway.reload()
     rules.unlink()
-    town.gateway.reload()
-    assert await status(town) == 403
+    cluster.gateway.reload()
+    assert await status(cluster) == 403
 
 
 async def test_a_gateway_does_not_start_with_rules_that_it_cannot_read(tmp_path: Path) -> None:

@@ -6,7 +6,7 @@ from collections.abc import AsyncIterator
 
 import pytest
 from multidict import CIMultiDict
-from support.sockets import Street, asks, chunk, status
+from support.gateway_sockets import GatewayOnSockets, asks, chunk, status
 from support.upstream import Service, described, pieces
 
 from bookshelf.http.client.transport import HttpTransport
@@ -16,17 +16,19 @@ BOOKS = described("books", ("books",), "GET /books", "POST /books", "GET /books/
 MANY = 8 << 20
 
 
-async def opened(street: Street, transport: HttpTransport, service: Service) -> Service:
-    await street.service(service)
-    await street.open(transport)
+async def opened(network: GatewayOnSockets, transport: HttpTransport, service: Service) -> Service:
+    await network.service(service)
+    await network.open(transport)
     return service
 
 
-async def test_headers_of_one_hop_do_not_reach_the_next(street: Street, transport: HttpTransport) -> None:
+async def test_headers_of_one_hop_do_not_reach_the_next(
+    network: GatewayOnSockets, transport: HttpTransport
+) -> None:
     headers = {"Keep-Alive": "timeout=5", "X-Hop": "1", "Connection": "X-Hop", "X-End": "2"}
-    service = await opened(street, transport, Service(BOOKS, Response(200, headers, b"ok")))
+    service = await opened(network, transport, Service(BOOKS, Response(200, headers, b"ok")))
     sent = ["Connection: X-Mine", "X-Mine: 1", "TE: trailers", "Proxy-Authorization: x", "X-Yours: 2"]
-    answer = await street.ask(asks("GET", "/bookshelf/books", *sent))
+    answer = await network.ask(asks("GET", "/bookshelf/books", *sent))
     seen = service.asked[0].headers
     assert not {"X-Mine", "TE", "Proxy-Authorization", "Connection"} & set(seen)
     assert (seen["X-Yours"], seen["X-Forwarded-For"], seen["X-Forwarded-Host"]) == (
@@ -43,9 +45,11 @@ async def test_headers_of_one_hop_do_not_reach_the_next(street: Street, transpor
 @pytest.mark.parametrize(
     "path", ["/books/..", "/books/%2e%2e", "/books/a%2Fb", "/books/a;b", "/books?q=/../%20&&=?"]
 )
-async def test_a_path_arrives_byte_for_byte(street: Street, transport: HttpTransport, path: str) -> None:
-    service = await opened(street, transport, Service(BOOKS))
-    assert status(await street.ask(asks("GET", "/bookshelf" + path))) == 200
+async def test_a_path_arrives_byte_for_byte(
+    network: GatewayOnSockets, transport: HttpTransport, path: str
+) -> None:
+    service = await opened(network, transport, Service(BOOKS))
+    assert status(await network.ask(asks("GET", "/bookshelf" + path))) == 200
     assert service.asked[0].target == path
 
 
@@ -64,17 +68,17 @@ async def test_a_path_arrives_byte_for_byte(street: Street, transport: HttpTrans
     ],
 )
 async def test_a_target_that_plays_tricks_reaches_no_one(
-    street: Street, transport: HttpTransport, target: str, expected: int
+    network: GatewayOnSockets, transport: HttpTransport, target: str, expected: int
 ) -> None:
-    service = await opened(street, transport, Service(BOOKS))
-    assert status(await street.ask(asks("GET", target))) == expected
+    service = await opened(network, transport, Service(BOOKS))
+    assert status(await network.ask(asks("GET", target))) == expected
     assert service.asked == []
 
 
 async def test_a_body_arrives_whole_with_a_length_or_in_chunks(
-    street: Street, transport: HttpTransport
+    network: GatewayOnSockets, transport: HttpTransport
 ) -> None:
-    service = await opened(street, transport, Service(BOOKS))
+    service = await opened(network, transport, Service(BOOKS))
     big = b"0123456789abcdef" * (MANY // 16)
     chunked = asks("POST", "/bookshelf/books", "Transfer-Encoding: chunked")
     for request in (
@@ -85,7 +89,7 @@ async def test_a_body_arrives_whole_with_a_length_or_in_chunks(
         chunked + chunk(big) + chunk(b""),
         asks("DELETE", "/bookshelf/books/7", body=b"why"),
     ):
-        assert status(await street.ask(request)) == 200
+        assert status(await network.ask(request)) == 200
     assert service.bodies == [b"", b"short", big, b"in chunks", big, b"why"]
     # what was here whole has a length from here on
     assert [asked.headers.get("Transfer-Encoding") for asked in service.asked] == [
@@ -96,17 +100,17 @@ async def test_a_body_arrives_whole_with_a_length_or_in_chunks(
 
 
 async def test_a_length_and_a_transfer_encoding_together_are_refused(
-    street: Street, transport: HttpTransport
+    network: GatewayOnSockets, transport: HttpTransport
 ) -> None:
-    service = await opened(street, transport, Service(BOOKS))
+    service = await opened(network, transport, Service(BOOKS))
     both = asks(
         "POST", "/bookshelf/books", "Transfer-Encoding: chunked", body=b"0\r\n\r\nGET /x HTTP/1.1\r\n\r\n"
     )
-    assert status(await street.ask(both)) == 400
+    assert status(await network.ask(both)) == 400
     assert service.asked == []
 
 
-async def test_an_upload_streams(street: Street, transport: HttpTransport) -> None:
+async def test_an_upload_streams(network: GatewayOnSockets, transport: HttpTransport) -> None:
     first = asyncio.Event()
 
     async def listen(request: Request) -> Response:
@@ -116,15 +120,15 @@ async def test_an_upload_streams(street: Street, transport: HttpTransport) -> No
             first.set()
         return Response(200, {}, b"".join(heard))
 
-    await opened(street, transport, Service(BOOKS, listen))
-    async with street.connection() as (reader, writer):
+    await opened(network, transport, Service(BOOKS, listen))
+    async with network.connection() as (reader, writer):
         writer.write(asks("POST", "/bookshelf/books", "Transfer-Encoding: chunked") + chunk(b"a"))
         await first.wait()  # before the second is sent
         writer.write(chunk(b"b") + chunk(b""))
         assert (await reader.read()).endswith(b"ab")
 
 
-async def test_a_download_streams(street: Street, transport: HttpTransport) -> None:
+async def test_a_download_streams(network: GatewayOnSockets, transport: HttpTransport) -> None:
     more = asyncio.Event()
 
     async def body() -> AsyncIterator[bytes]:
@@ -132,8 +136,8 @@ async def test_a_download_streams(street: Street, transport: HttpTransport) -> N
         await more.wait()
         yield b"second"
 
-    await opened(street, transport, Service(BOOKS, Response(200, {}, body())))
-    async with street.connection() as (reader, writer):
+    await opened(network, transport, Service(BOOKS, Response(200, {}, body())))
+    async with network.connection() as (reader, writer):
         writer.write(asks("GET", "/bookshelf/books"))
         assert b"first" in await reader.readuntil(b"first")  # before the second is made
         more.set()
@@ -142,18 +146,20 @@ async def test_a_download_streams(street: Street, transport: HttpTransport) -> N
 
 @pytest.mark.parametrize("headers", [{}, {"Content-Length": str(MANY)}])
 async def test_a_large_answer_comes_whole(
-    street: Street, transport: HttpTransport, headers: dict[str, str]
+    network: GatewayOnSockets, transport: HttpTransport, headers: dict[str, str]
 ) -> None:
     parts = [bytes([number]) * 65536 for number in range(128)]
-    await opened(street, transport, Service(BOOKS, Response(200, headers, pieces(*parts))))
-    answer = await street.ask(asks("GET", "/bookshelf/books").replace(b"HTTP/1.1", b"HTTP/1.0"))
+    await opened(network, transport, Service(BOOKS, Response(200, headers, pieces(*parts))))
+    answer = await network.ask(asks("GET", "/bookshelf/books").replace(b"HTTP/1.1", b"HTTP/1.0"))
     assert answer.partition(b"\r\n\r\n")[2] == b"".join(parts)
 
 
-async def test_compressed_answers_stay_compressed(street: Street, transport: HttpTransport) -> None:
+async def test_compressed_answers_stay_compressed(
+    network: GatewayOnSockets, transport: HttpTransport
+) -> None:
     content = gzip.compress(b"books" * 1000)
-    await opened(street, transport, Service(BOOKS, Response(200, {"Content-Encoding": "gzip"}, content)))
-    answer = await street.ask(asks("GET", "/bookshelf/books", "Accept-Encoding: gzip"))
+    await opened(network, transport, Service(BOOKS, Response(200, {"Content-Encoding": "gzip"}, content)))
+    answer = await network.ask(asks("GET", "/bookshelf/books", "Accept-Encoding: gzip"))
     assert answer.endswith(content)
     assert b"Content-Encoding: gzip" in answer
 
@@ -163,31 +169,33 @@ async def test_compressed_answers_stay_compressed(street: Street, transport: Htt
     [("HEAD", 200, {"Content-Length": "42"}), ("GET", 304, {"ETag": '"1"'}), ("DELETE", 204, {})],
 )
 async def test_answers_without_a_body_end_at_once(
-    street: Street, transport: HttpTransport, method: str, code: int, headers: dict[str, str]
+    network: GatewayOnSockets, transport: HttpTransport, method: str, code: int, headers: dict[str, str]
 ) -> None:
-    await opened(street, transport, Service(BOOKS, Response(code, headers)))
-    answer = await street.ask(asks(method, "/bookshelf/books/7"))
+    await opened(network, transport, Service(BOOKS, Response(code, headers)))
+    answer = await network.ask(asks(method, "/bookshelf/books/7"))
     assert status(answer) == code
     assert answer.endswith(b"\r\n\r\n")
     assert all(f"{name}: {value}".lower().encode() in answer.lower() for name, value in headers.items())
     assert b"chunked" not in answer
 
 
-async def test_a_header_that_comes_twice_goes_twice(street: Street, transport: HttpTransport) -> None:
+async def test_a_header_that_comes_twice_goes_twice(
+    network: GatewayOnSockets, transport: HttpTransport
+) -> None:
     headers = CIMultiDict([("Set-Cookie", "a=1"), ("Set-Cookie", "b=2")])
-    service = await opened(street, transport, Service(BOOKS, Response(200, headers)))
-    answer = await street.ask(asks("GET", "/bookshelf/books", "X: 1", "X: 2"))
+    service = await opened(network, transport, Service(BOOKS, Response(200, headers)))
+    answer = await network.ask(asks("GET", "/bookshelf/books", "X: 1", "X: 2"))
     assert (answer.count(b"Set-Cookie: "), service.asked[0].headers.getall("X")) == (2, ["1", "2"])
 
 
 @pytest.mark.parametrize("header", ["Expect: 100-continue", "Upgrade: h2c", "X: \xff\xfe"])
 async def test_a_request_that_wants_more_than_is_given_is_still_answered(
-    street: Street, transport: HttpTransport, header: str
+    network: GatewayOnSockets, transport: HttpTransport, header: str
 ) -> None:
-    service = await opened(street, transport, Service(BOOKS))
+    service = await opened(network, transport, Service(BOOKS))
     assert (
         status(
-            (await street.ask(asks("POST", "/bookshelf/books", header, body=b"x"))).split(
+            (await network.ask(asks("POST", "/bookshelf/books", header, body=b"x"))).split(
                 b"100 Continue\r\n\r\n"
             )[-1]
         )

@@ -3,7 +3,7 @@
 import re
 
 import pytest
-from support.upstream import Service, Town, described, eventually, said, whole
+from support.upstream import FakeCluster, Service, described, eventually, said, whole
 
 from bookshelf.http.client.transport import Unreachable
 from bookshelf.http.message import Response, request
@@ -11,18 +11,18 @@ from bookshelf.http.message import Response, request
 EVIL = '<script>alert("x")</script>'
 
 
-async def shown(town: Town, accept: str = "*/*", peer: str = "127.0.0.1") -> Response:
+async def shown(cluster: FakeCluster, accept: str = "*/*", peer: str = "127.0.0.1") -> Response:
     asked = request("GET", "/gateway", b"", Accept=accept)
     asked.peer = peer
-    return await town.gateway.handle(asked)
+    return await cluster.gateway.handle(asked)
 
 
-async def test_it_shows_routes_instances_and_breakers(town: Town) -> None:
-    await town.add(Service(described("books", ("books",), "GET /books"), Unreachable("no")))
-    await town.gateway.start()
+async def test_it_shows_routes_instances_and_breakers(cluster: FakeCluster) -> None:
+    await cluster.add(Service(described("books", ("books",), "GET /books"), Unreachable("no")))
+    await cluster.gateway.start()
     for _ in range(6):
-        await town.gateway.handle(request("GET", "/bookshelf/books"))
-    found = said(await shown(town))
+        await cluster.gateway.handle(request("GET", "/bookshelf/books"))
+    found = said(await shown(cluster))
     [service] = found["services"]
     [instance] = service["instances"]
     assert (service["name"], service["panic"]) == ("books", False)
@@ -33,35 +33,35 @@ async def test_it_shows_routes_instances_and_breakers(town: Town) -> None:
     assert found["missing"] is None
 
 
-async def test_it_shows_panic(town: Town) -> None:
-    await town.add(Service(described("books", ("books",), "GET /books"), Response(500, {})))
-    await town.gateway.start()
+async def test_it_shows_panic(cluster: FakeCluster) -> None:
+    await cluster.add(Service(described("books", ("books",), "GET /books"), Response(500, {})))
+    await cluster.gateway.start()
     for _ in range(6):
-        assert (await town.gateway.handle(request("GET", "/bookshelf/books"))).status == 500
-    [service] = said(await shown(town))["services"]
+        assert (await cluster.gateway.handle(request("GET", "/bookshelf/books"))).status == 500
+    [service] = said(await shown(cluster))["services"]
     assert (service["panic"], service["ejections"]) == (True, 1)
     assert service["instances"][0]["ejection"] == "open"
-    assert "panic" in (await whole(await shown(town, "text/html"))).decode()
+    assert "panic" in (await whole(await shown(cluster, "text/html"))).decode()
 
 
-async def test_two_who_claim_one_route_are_shown(town: Town) -> None:
-    await town.add(Service(described("a", ("a",), "GET /books")))
-    await town.gateway.start()
-    await town.add(Service(described("b", ("b",), "GET /books", "GET /health/x")))
-    await eventually(lambda: bool(town.gateway.directory.known.table.refused))
-    refused = said(await shown(town))["refused_routes"]
+async def test_two_who_claim_one_route_are_shown(cluster: FakeCluster) -> None:
+    await cluster.add(Service(described("a", ("a",), "GET /books")))
+    await cluster.gateway.start()
+    await cluster.add(Service(described("b", ("b",), "GET /books", "GET /health/x")))
+    await eventually(lambda: bool(cluster.gateway.directory.known.table.refused))
+    refused = said(await shown(cluster))["refused_routes"]
     assert {(one["service"], one["path"], one["why"]) for one in refused} == {
         ("b", "/books", "a has it"),
         ("b", "/health/x", "the gateway keeps this for itself"),
     }
 
 
-async def test_the_page_is_one_file_and_what_others_say_is_only_text(town: Town) -> None:
-    await town.add(Service(described(EVIL, (EVIL,), "GET /books")))
-    await town.gateway.start()
-    await town.add(Service(described("b", ("b",), f"GET /{EVIL}", "GET /books")))
-    await eventually(lambda: bool(town.gateway.directory.known.table.refused))
-    answer = await shown(town, "text/html,*/*")
+async def test_the_page_is_one_file_and_what_others_say_is_only_text(cluster: FakeCluster) -> None:
+    await cluster.add(Service(described(EVIL, (EVIL,), "GET /books")))
+    await cluster.gateway.start()
+    await cluster.add(Service(described("b", ("b",), f"GET /{EVIL}", "GET /books")))
+    await eventually(lambda: bool(cluster.gateway.directory.known.table.refused))
+    answer = await shown(cluster, "text/html,*/*")
     page = (await whole(answer)).decode()
     assert answer.headers["Content-Type"] == "text/html; charset=utf-8"
     assert "default-src 'none'; style-src 'sha256-" in answer.headers["Content-Security-Policy"]
@@ -70,14 +70,14 @@ async def test_the_page_is_one_file_and_what_others_say_is_only_text(town: Town)
     assert not re.search(r"(src|href)=\"(?!/)|@import|url\(", page)
 
 
-async def test_strangers_see_neither_it_nor_the_metrics(town: Town) -> None:
+async def test_strangers_see_neither_it_nor_the_metrics(cluster: FakeCluster) -> None:
     for path in ("/gateway", "/metrics"):
         asked = request("GET", path)
         asked.peer = "8.8.8.8"
-        assert (await town.gateway.handle(asked)).status == 404
+        assert (await cluster.gateway.handle(asked)).status == 404
         proxied = request("GET", path, b"", X_Forwarded_For="127.0.0.1")
         proxied.peer = "127.0.0.1"
-        assert (await town.gateway.handle(proxied)).status == 404
+        assert (await cluster.gateway.handle(proxied)).status == 404
 
 
 @pytest.mark.parametrize(
@@ -89,18 +89,18 @@ async def test_strangers_see_neither_it_nor_the_metrics(town: Town) -> None:
         'bookshelf_gateway_retries_total{upstream="books"} 1.0',
     ],
 )
-async def test_metrics_count_instances_and_retries(town: Town, line: str) -> None:
+async def test_metrics_count_instances_and_retries(cluster: FakeCluster, line: str) -> None:
     moving = Response(503, {"Retry-After": "1"})
-    await town.add(Service(described("books", ("books",), "GET /books"), moving, Response(200, {})))
-    await town.gateway.start()
-    await town.gateway.handle(request("GET", "/bookshelf/books"))
-    page = (await whole(await town.gateway.handle(request("GET", "/metrics")))).decode()
+    await cluster.add(Service(described("books", ("books",), "GET /books"), moving, Response(200, {})))
+    await cluster.gateway.start()
+    await cluster.gateway.handle(request("GET", "/bookshelf/books"))
+    page = (await whole(await cluster.gateway.handle(request("GET", "/metrics")))).decode()
     assert line in page
 
 
-async def test_a_gateway_that_leaves_says_so_and_goes_on_answering(town: Town) -> None:
-    await town.add(Service(described("books", ("books",), "GET /books")))
-    await town.gateway.start()
-    town.gateway.leave()
-    assert (await town.gateway.handle(request("GET", "/health/ready"))).status == 503
-    assert (await town.gateway.handle(request("GET", "/bookshelf/books"))).status == 200
+async def test_a_gateway_that_leaves_says_so_and_goes_on_answering(cluster: FakeCluster) -> None:
+    await cluster.add(Service(described("books", ("books",), "GET /books")))
+    await cluster.gateway.start()
+    cluster.gateway.leave()
+    assert (await cluster.gateway.handle(request("GET", "/health/ready"))).status == 503
+    assert (await cluster.gateway.handle(request("GET", "/bookshelf/books"))).status == 200

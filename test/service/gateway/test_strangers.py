@@ -6,7 +6,7 @@ from contextlib import AsyncExitStack
 
 import pytest
 from support.consul import Agent
-from support.registry import opened, settings
+from support.consul_discovery import opened, settings
 from support.upstream import HOST, eventually, said, whole
 
 from bookshelf.discovery.consul.agent import Agent as Asked

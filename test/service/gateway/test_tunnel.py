@@ -5,7 +5,7 @@ import contextlib
 
 import msgspec
 import pytest
-from support.sockets import Street, Talk, asks, status
+from support.gateway_sockets import GatewayOnSockets, Talk, asks, status
 from support.upstream import DEADLINE_S, Service, described
 
 from bookshelf.http.client.transport import HttpTransport
@@ -49,11 +49,13 @@ class Echo:
         writer.close()
 
 
-async def test_bytes_go_both_ways_until_the_client_closes(street: Street, transport: HttpTransport) -> None:
+async def test_bytes_go_both_ways_until_the_client_closes(
+    network: GatewayOnSockets, transport: HttpTransport
+) -> None:
     echo = Echo()
-    await street.talker(echo)
-    await street.open(transport)
-    async with street.connection() as (reader, writer):
+    await network.talker(echo)
+    await network.open(transport)
+    async with network.connection() as (reader, writer):
         writer.write(wants() + b"at once")
         assert status(head := await reader.readuntil(b"\r\n\r\n")) == 101
         assert b"Upgrade: websocket" in head
@@ -74,10 +76,12 @@ async def _send(writer: asyncio.StreamWriter, content: bytes) -> None:
     await writer.drain()
 
 
-async def test_a_service_that_closes_closes_the_tunnel(street: Street, transport: HttpTransport) -> None:
-    await street.talker(_once(AGREED + b"bye"))
-    await street.open(transport)
-    async with street.connection() as (reader, writer):
+async def test_a_service_that_closes_closes_the_tunnel(
+    network: GatewayOnSockets, transport: HttpTransport
+) -> None:
+    await network.talker(_once(AGREED + b"bye"))
+    await network.open(transport)
+    async with network.connection() as (reader, writer):
         writer.write(wants())
         assert (await reader.read()).endswith(b"\r\n\r\nbye")
 
@@ -95,12 +99,12 @@ def _once(said: bytes) -> Talk:
 
 
 async def test_a_service_that_does_not_agree_is_heard_and_http_goes_on(
-    street: Street, transport: HttpTransport
+    network: GatewayOnSockets, transport: HttpTransport
 ) -> None:
     service = Service(LIVE, Response(426, {}, b"no"))
-    await street.service(service)
-    await street.open(transport)
-    async with street.connection() as (reader, writer):
+    await network.service(service)
+    await network.open(transport)
+    async with network.connection() as (reader, writer):
         for _ in range(2):
             writer.write(wants())
             assert status(await reader.readuntil(b"\r\n\r\n")) == 426
@@ -110,17 +114,19 @@ async def test_a_service_that_does_not_agree_is_heard_and_http_goes_on(
 
 @pytest.mark.parametrize("header", ["Upgrade: h2c", "Upgrade: TLS/1.0", "Upgrade: websocket, h2c"])
 async def test_no_other_protocol_is_switched_to(
-    street: Street, transport: HttpTransport, header: str
+    network: GatewayOnSockets, transport: HttpTransport, header: str
 ) -> None:
     service = Service(LIVE)
-    await street.service(service)
-    await street.open(transport)
+    await network.service(service)
+    await network.open(transport)
     head = asks("GET", "/bookshelf/live", header).replace(b"close", b"Upgrade, close")
-    assert status(await street.ask(head)) == 200
+    assert status(await network.ask(head)) == 200
     assert "Upgrade" not in service.asked[0].headers
 
 
-async def test_a_switch_that_was_not_asked_for_is_no_answer(street: Street, transport: HttpTransport) -> None:
-    await street.talker(_once(AGREED))
-    await street.open(transport)
-    assert status(await street.ask(asks("GET", "/bookshelf/live"))) == 504
+async def test_a_switch_that_was_not_asked_for_is_no_answer(
+    network: GatewayOnSockets, transport: HttpTransport
+) -> None:
+    await network.talker(_once(AGREED))
+    await network.open(transport)
+    assert status(await network.ask(asks("GET", "/bookshelf/live"))) == 504

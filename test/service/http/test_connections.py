@@ -5,7 +5,7 @@ from collections.abc import Awaitable, Callable
 from contextlib import AsyncExitStack
 
 import pytest
-from support.sockets import asks, status
+from support.gateway_sockets import asks, status
 from support.upstream import HOST, Service, described, eventually, never
 
 from bookshelf.http.limits import ConnectionLimits

@@ -4,8 +4,8 @@ import asyncio
 from collections.abc import Awaitable, Callable
 
 import pytest
-from support.sockets import chunk, status
-from support.talking import HEAD, LAST, Repeats, bodies, get, post, said
+from support.gateway_sockets import chunk, status
+from support.raw_http import HEAD, LAST, Repeats, bodies, get, post, said
 from support.upstream import DEADLINE_S, HOST, eventually
 
 from bookshelf.http.limits import ConnectionLimits

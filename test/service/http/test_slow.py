@@ -6,7 +6,7 @@ from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 
 import pytest
-from support.sockets import asks, chunk, status
+from support.gateway_sockets import asks, chunk, status
 from support.upstream import DEADLINE_S, HOST
 
 from bookshelf.http.limits import ConnectionLimits

@@ -3,7 +3,7 @@
 import asyncio
 from collections.abc import Awaitable, Callable
 
-from support.talking import Repeats, bodies, get, said
+from support.raw_http import Repeats, bodies, get, said
 from support.upstream import DEADLINE_S, eventually
 
 from bookshelf.http.limits import ConnectionLimits

@@ -6,8 +6,8 @@ from collections.abc import AsyncIterator
 from pathlib import Path
 
 import pytest
+from support.counter_context import counted, sums, totals, written
 from support.faulty import FaultyLog
-from support.tally import counted, sums, totals, written
 from support.until import eventually
 from support.views import DEADLINE_S, Views, answer
 

@@ -4,8 +4,8 @@ import asyncio
 
 import pytest
 from sqlalchemy import Connection
+from support.counter_context import TOPIC, VIEW, counted, everything, said, sums, written
 from support.faulty import FaultyLog
-from support.tally import TOPIC, VIEW, counted, everything, said, sums, written
 from support.views import Views, answer, caught_up, place
 
 from bookshelf.log.port import LogFault

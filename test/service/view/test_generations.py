@@ -5,10 +5,10 @@ from contextlib import AsyncExitStack
 from dataclasses import replace
 
 import pytest
+from support.counter_context import TOPIC, VIEW, counted, sums, totals, written
 from support.instances import EVERY, PARTITIONS, Shared, split, until
 from support.postgres import Server
-from support.tally import TOPIC, VIEW, counted, sums, totals, written
-from support.views import BREAKS_HANDLER, Fragile, answer, caught_up
+from support.views import BREAKS_HANDLER, BreakableView, answer, caught_up
 
 from bookshelf.runtime.view.dead_letters import listed
 from bookshelf.runtime.view.host import ViewHost
@@ -86,7 +86,7 @@ async def test_two_that_rebuild_at_once_agree_in_the_end(shared: Shared) -> None
 
 
 async def test_a_rebuild_mends_what_was_parked_for_everyone(shared: Shared) -> None:
-    fragile = Fragile()
+    fragile = BreakableView()
     async with shared.instance(fragile.view) as one, shared.instance(fragile.view) as other:
         await split(one, other)
         await written(shared.log, counted("a", BREAKS_HANDLER), counted("a", 1))

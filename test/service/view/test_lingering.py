@@ -2,8 +2,8 @@
 
 import asyncio
 
+from support.counter_context import counted, written
 from support.faulty import FaultyLog
-from support.tally import counted, written
 from support.until import eventually
 from support.views import DEADLINE_S, Views, answer, caught_up, place
 

@@ -2,8 +2,8 @@
 
 import pytest
 from sqlalchemy import text
+from support.counter_context import TOPIC, VIEW, counted, sums, written
 from support.faulty import FaultyLog
-from support.tally import TOPIC, VIEW, counted, sums, written
 from support.views import Views, answer, caught_up
 
 from bookshelf.log.memory import MemoryLog

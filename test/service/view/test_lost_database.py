@@ -6,9 +6,9 @@ import pytest
 from sqlalchemy import Connection
 from sqlalchemy.util import await_only
 from support.blackhole import blackhole
+from support.counter_context import TOPIC, VIEW, counted, sums, totals, written
 from support.instances import DEADLINE_S, PARTITIONS, Shared, split
 from support.postgres import running
-from support.tally import TOPIC, VIEW, counted, sums, totals, written
 from support.views import Views, answer, caught_up, place
 
 from bookshelf.log.memory import MemoryLog

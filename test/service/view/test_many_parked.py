@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 from sqlalchemy import Connection
-from support.tally import TOPIC, VIEW, counted, said, sums
+from support.counter_context import TOPIC, VIEW, counted, said, sums
 
 from bookshelf.cqrs.envelope import DROPPED
 from bookshelf.log.port import NewRecord, Record

@@ -1,13 +1,13 @@
 """A record that a view cannot apply is parked with its reason; its key waits behind it, the rest goes on."""
 
 import pytest
+from support.counter_context import Counted, counted, said, sums, written
 from support.faulty import FaultyLog
-from support.tally import Counted, counted, said, sums, written
 from support.views import (
     BREAKS_HANDLER,
     BREAKS_STATEMENT,
     TOO_LARGE,
-    Fragile,
+    BreakableView,
     Views,
     answer,
     caught_up,
@@ -31,13 +31,13 @@ POISONS = {
 
 
 @pytest.fixture
-def fragile() -> Fragile:
-    return Fragile()
+def fragile() -> BreakableView:
+    return BreakableView()
 
 
 @pytest.mark.parametrize("poison", POISONS)
 async def test_a_poison_record_is_parked_and_the_rest_goes_on(
-    views: Views, log: FaultyLog, fragile: Fragile, poison: str
+    views: Views, log: FaultyLog, fragile: BreakableView, poison: str
 ) -> None:
     host = await views.host(fragile.view)
     batch = [counted("a", 1), counted("b", 1), POISONS[poison], counted("a", 5), counted("b", 2)]
@@ -51,7 +51,7 @@ async def test_a_poison_record_is_parked_and_the_rest_goes_on(
 
 
 async def test_what_comes_later_of_a_held_back_key_waits_too(
-    views: Views, log: FaultyLog, fragile: Fragile
+    views: Views, log: FaultyLog, fragile: BreakableView
 ) -> None:
     host = await views.host(fragile.view)
     await written(log, counted("a", BREAKS_HANDLER))
@@ -64,7 +64,9 @@ async def test_what_comes_later_of_a_held_back_key_waits_too(
     ]
 
 
-async def test_a_restart_remembers_what_is_held_back(views: Views, log: FaultyLog, fragile: Fragile) -> None:
+async def test_a_restart_remembers_what_is_held_back(
+    views: Views, log: FaultyLog, fragile: BreakableView
+) -> None:
     host = await views.host(fragile.view)
     await written(log, counted("a", BREAKS_HANDLER))
     await caught_up(host, log)
@@ -76,7 +78,7 @@ async def test_a_restart_remembers_what_is_held_back(views: Views, log: FaultyLo
 
 
 async def test_a_record_that_quotes_a_nul_is_parked_like_any_other(
-    views: Views, log: FaultyLog, fragile: Fragile
+    views: Views, log: FaultyLog, fragile: BreakableView
 ) -> None:
     host = await views.host(fragile.view)
     await written(
@@ -91,7 +93,7 @@ async def test_a_record_that_quotes_a_nul_is_parked_like_any_other(
 
 
 async def test_once_mended_a_retry_applies_everything_in_its_order(
-    views: Views, log: FaultyLog, fragile: Fragile
+    views: Views, log: FaultyLog, fragile: BreakableView
 ) -> None:
     host = await views.host(fragile.view)
     await written(log, counted("a", BREAKS_HANDLER), counted("a", 1), counted("b", BREAKS_STATEMENT))
@@ -108,7 +110,9 @@ async def test_once_mended_a_retry_applies_everything_in_its_order(
     assert (await answer(host, log))["a"] == BREAKS_HANDLER + 2
 
 
-async def test_a_retry_of_one_key_leaves_the_others(views: Views, log: FaultyLog, fragile: Fragile) -> None:
+async def test_a_retry_of_one_key_leaves_the_others(
+    views: Views, log: FaultyLog, fragile: BreakableView
+) -> None:
     host = await views.host(fragile.view)
     await written(log, counted("a", BREAKS_HANDLER), counted("b", BREAKS_HANDLER))
     await caught_up(host, log)
@@ -118,7 +122,9 @@ async def test_a_retry_of_one_key_leaves_the_others(views: Views, log: FaultyLog
     assert [letter.key for letter in await listed(host.rows)] == ["b"]
 
 
-async def test_a_retry_keeps_what_is_poison_still(views: Views, log: FaultyLog, fragile: Fragile) -> None:
+async def test_a_retry_keeps_what_is_poison_still(
+    views: Views, log: FaultyLog, fragile: BreakableView
+) -> None:
     host = await views.host(fragile.view)
     await written(log, counted("a", BREAKS_HANDLER), POISONS["no JSON"], counted("a", 1))
     await caught_up(host, log)
@@ -135,7 +141,7 @@ def given_up(offset: int) -> NewRecord:
 
 
 async def test_a_record_that_is_given_up_lets_those_behind_it_in(
-    views: Views, log: FaultyLog, fragile: Fragile
+    views: Views, log: FaultyLog, fragile: BreakableView
 ) -> None:
     host = await views.host(fragile.view)
     await written(log, POISONS["no JSON"], counted("a", 1), counted("a", 2))
@@ -149,7 +155,7 @@ async def test_a_record_that_is_given_up_lets_those_behind_it_in(
 
 
 async def test_a_record_stays_given_up_when_the_rows_are_made_anew(
-    views: Views, log: FaultyLog, fragile: Fragile
+    views: Views, log: FaultyLog, fragile: BreakableView
 ) -> None:
     host = await views.host(fragile.view)
     await written(log, POISONS["no JSON"], counted("a", 1), given_up(0))
@@ -160,7 +166,7 @@ async def test_a_record_stays_given_up_when_the_rows_are_made_anew(
 
 
 async def test_giving_up_one_that_waits_changes_nothing_for_those_that_can_be_applied(
-    views: Views, log: FaultyLog, fragile: Fragile
+    views: Views, log: FaultyLog, fragile: BreakableView
 ) -> None:
     """The owner has applied it, and rows that are made anew will: so it is applied here as well."""
     host = await views.host(fragile.view)
@@ -186,7 +192,7 @@ DROPS = [(0, 2), (2, 0), (1, 0, 2), (2, 1, 2, 0)]
 @pytest.mark.parametrize("drops", DROPS, ids=str)
 @pytest.mark.parametrize("step", ["nothing", "rebuild", "restart"])
 async def test_live_and_rebuilt_rows_agree_on_what_is_given_up_in_any_order(
-    views: Views, log: FaultyLog, fragile: Fragile, drops: tuple[int, ...], step: str
+    views: Views, log: FaultyLog, fragile: BreakableView, drops: tuple[int, ...], step: str
 ) -> None:
     """Records: poison, 1, poison, 2, of which some are given up, with something done between each."""
     host = await views.host(fragile.view)
@@ -207,7 +213,7 @@ async def test_live_and_rebuilt_rows_agree_on_what_is_given_up_in_any_order(
 
 @pytest.mark.parametrize("poison", POISONS)
 async def test_records_before_a_poison_message_of_a_batch_are_applied(
-    views: Views, log: FaultyLog, fragile: Fragile, poison: str
+    views: Views, log: FaultyLog, fragile: BreakableView, poison: str
 ) -> None:
     """Also if the whole batch fails for the sake of another key."""
     host = await views.host(fragile.view)
@@ -227,7 +233,9 @@ async def test_records_before_a_poison_message_of_a_batch_are_applied(
     ]
 
 
-async def test_what_is_not_parked_cannot_be_given_up(views: Views, log: FaultyLog, fragile: Fragile) -> None:
+async def test_what_is_not_parked_cannot_be_given_up(
+    views: Views, log: FaultyLog, fragile: BreakableView
+) -> None:
     host = await views.host(fragile.view)
     await written(log, POISONS["no JSON"], given_up(5), said(DROPPED, "a", b'{"offset": "none"}'))
     await caught_up(host, log)

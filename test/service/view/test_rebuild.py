@@ -4,9 +4,9 @@ import asyncio
 from dataclasses import replace
 
 import pytest
+from support.counter_context import VIEW, counted, sums, totals, written
 from support.faulty import FaultyLog
-from support.tally import VIEW, counted, sums, totals, written
-from support.views import BREAKS_HANDLER, Fragile, Views, answer, caught_up
+from support.views import BREAKS_HANDLER, BreakableView, Views, answer, caught_up
 
 from bookshelf.runtime.view.dead_letters import listed
 
@@ -81,7 +81,7 @@ async def test_the_rebuilt_rows_are_the_live_ones_after_a_restart(views: Views, 
 
 
 async def test_a_rebuild_mends_what_a_mended_handler_had_parked(views: Views, log: FaultyLog) -> None:
-    fragile = Fragile()
+    fragile = BreakableView()
     host = await views.host(fragile.view)
     await written(log, counted("a", BREAKS_HANDLER), counted("a", 1))
     await caught_up(host, log)

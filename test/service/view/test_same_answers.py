@@ -6,7 +6,7 @@ from itertools import count
 
 import pytest
 from hypothesis import given, settings
-from support.anybooks import PARTITIONS, every_answer, filled, histories, hosts, searches
+from support.generated_logs import PARTITIONS, every_answer, filled, histories, hosts, searches
 from support.postgres import Server
 
 from bookshelf.cqrs.message import Event

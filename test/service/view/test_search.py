@@ -2,7 +2,7 @@
 
 import msgspec
 import pytest
-from support.anybooks import BEGAN, PARTITIONS, asked, filled, hosts
+from support.generated_logs import BEGAN, PARTITIONS, asked, filled, hosts
 
 from bookshelf.log.memory import MemoryLog
 from bookshelf.shelf import book_list

@@ -4,10 +4,10 @@ import asyncio
 from contextlib import AsyncExitStack
 
 import pytest
+from support.counter_context import VIEW, counted, everything, sums, totals, written
 from support.faulty import FaultyLog
 from support.instances import EVERY, PARTITIONS, Shared, Zombies, split
-from support.tally import VIEW, counted, everything, sums, totals, written
-from support.views import BREAKS_HANDLER, Fragile, answer, caught_up, place
+from support.views import BREAKS_HANDLER, BreakableView, answer, caught_up, place
 
 from bookshelf.runtime.view.apply import apply
 from bookshelf.runtime.view.dead_letters import listed, retry
@@ -85,7 +85,7 @@ async def test_the_revision_moves_when_another_instance_has_changed_the_rows(
 
 
 async def test_the_revision_moves_when_an_operator_has_changed_the_rows_elsewhere(shared: Shared) -> None:
-    fragile = Fragile()
+    fragile = BreakableView()
     async with shared.instance(fragile.view) as one, shared.instance(fragile.view) as other:
         await split(one, other)
         await written(shared.log, counted("a", BREAKS_HANDLER))
@@ -101,7 +101,7 @@ async def test_the_revision_moves_when_an_operator_has_changed_the_rows_elsewher
 
 
 async def test_operators_who_retry_at_once_apply_a_letter_once(shared: Shared) -> None:
-    fragile = Fragile()
+    fragile = BreakableView()
     async with shared.instance(fragile.view) as one, shared.instance(fragile.view) as other:
         await written(shared.log, counted("a", BREAKS_HANDLER), counted("a", 1), counted("b", BREAKS_HANDLER))
         await caught_up(one, shared.log)

@@ -6,11 +6,11 @@ from contextlib import AsyncExitStack
 from uuid import uuid4
 
 import pytest
+from support.counter_context import TOPIC, totals
 from support.instances import PARTITIONS, Shared, split
 from support.kafka import Broker
 from support.kafka_log import kafka_log
 from support.postgres import Server
-from support.tally import TOPIC, totals
 from support.views import answer
 
 from bookshelf.log.kafka.log import KafkaLog

@@ -2,10 +2,10 @@
 
 import msgspec
 import pytest
-from chaos.kafka.verdict import Line, Truth, differing
+from chaos.kafka.topic_state import Line, TopicState, differing
 from support.client import Reply
+from support.fixed_infrastructure import NOW
 from support.load import Sent
-from support.ports import NOW
 
 from bookshelf.cqrs.envelope import Envelope, encode_envelope
 from bookshelf.shelf.events import TOPIC, BookAdded
@@ -37,31 +37,31 @@ SENT = [acknowledged("a", 0, "key a"), acknowledged("b", 1, "key b")]
 
 
 def test_what_is_there_once_is_neither_lost_nor_doubled() -> None:
-    truth = Truth(LOG)
+    truth = TopicState(LOG)
     assert (truth.lost(SENT), truth.doubled(SENT)) == ([], [])
 
 
 @pytest.mark.parametrize("log", [LOG[:1], [LOG[0], line(1, "c", "key c")], [LOG[0], line(2, "b", "key b")]])
 def test_a_loss_is_seen(log: list[Line]) -> None:
-    assert Truth(log).lost(SENT) == SENT[1:]
+    assert TopicState(log).lost(SENT) == SENT[1:]
 
 
 def test_what_was_not_acknowledged_is_not_lost() -> None:
-    assert Truth(LOG).lost([Sent("c", "POST", "/books", None, "key c", [503])]) == []
+    assert TopicState(LOG).lost([Sent("c", "POST", "/books", None, "key c", [503])]) == []
 
 
 @pytest.mark.parametrize("again", [line(2, "b", "key b"), line(2, "b", "another"), line(2, "other", "key b")])
 def test_a_doubling_is_seen(again: Line) -> None:
-    assert Truth([*LOG, again]).doubled(SENT) == SENT[1:]
+    assert TopicState([*LOG, again]).doubled(SENT) == SENT[1:]
 
 
 def test_a_doubling_of_what_was_never_acknowledged_is_seen() -> None:
     unsure = Sent("b", "POST", "/books", None, "key b", [0, 504])
-    assert Truth([*LOG, line(2, "b", "key b")]).doubled([unsure]) == [unsure]
+    assert TopicState([*LOG, line(2, "b", "key b")]).doubled([unsure]) == [unsure]
 
 
 def test_a_book_that_a_view_has_otherwise_or_not_at_all_is_seen() -> None:
-    wanted = Truth(LOG).books()
+    wanted = TopicState(LOG).books()
     assert differing(list(wanted.values()), wanted) == []
     first, second = wanted.values()
     assert differing([first], wanted) == ["book-b"]

@@ -6,7 +6,7 @@ from datetime import timedelta
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from support.ports import NOW
+from support.fixed_infrastructure import NOW
 from support.timers import TIMER, Timer
 
 from bookshelf.runtime.aggregate.deadlines.deadline import moment_of

@@ -2,9 +2,9 @@
 
 import msgspec
 import pytest
+from support.counter_context import TALLY, Count, Counted, Tally, counted, said
+from support.fixed_infrastructure import NOW, CountedIds
 from support.owners import keyed, sent
-from support.ports import NOW, CountedIds
-from support.tally import TALLY, Count, Counted, Tally, counted, said
 
 from bookshelf.cqrs.envelope import ANSWERED, decode_envelope
 from bookshelf.cqrs.errors import Changed, HeldBack, KeyReused, Malformed, NotFound

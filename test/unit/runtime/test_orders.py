@@ -6,9 +6,9 @@ from typing import Any, ClassVar
 
 import msgspec
 import pytest
-from support.orders import ORDERED
-from support.ports import NOW, FixedClock
-from support.tally import TALLY, Count
+from support.counter_commands import ORDERED
+from support.counter_context import TALLY, Count
+from support.fixed_infrastructure import NOW, FixedClock
 
 from bookshelf.cqrs.message import Command
 from bookshelf.log.port import NewRecord, Record

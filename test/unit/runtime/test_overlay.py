@@ -1,9 +1,9 @@
 """What an owner has said and not yet read back lies over what the log has; the log alone makes state."""
 
 import pytest
+from support.counter_context import TALLY, Count, Tally, counted
+from support.fixed_infrastructure import CountedIds
 from support.owners import sent
-from support.ports import CountedIds
-from support.tally import TALLY, Count, Tally, counted
 
 from bookshelf.log.port import NewRecord, Record
 from bookshelf.runtime.aggregate.command_handler import CommandHandler

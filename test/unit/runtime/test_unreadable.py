@@ -6,7 +6,7 @@ from sys import getsizeof
 from typing import Any
 
 import msgspec
-from support.tally import TALLY, Tally, said
+from support.counter_context import TALLY, Tally, said
 
 from bookshelf.cqrs.envelope import DROPPED
 from bookshelf.log.port import NewRecord, Record

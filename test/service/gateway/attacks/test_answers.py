@@ -9,7 +9,7 @@ from collections.abc import Callable
 
 import msgspec
 import pytest
-from support.sockets import Street, Talk, asks, chunk, status
+from support.gateway_sockets import GatewayOnSockets, Talk, asks, chunk, status
 from support.upstream import DEADLINE_S, Service, described
 
 from bookshelf.http.client.transport import HttpTransport
@@ -70,11 +70,11 @@ WRONG: dict[str, Say] = {
 
 @pytest.mark.parametrize("say", WRONG.values(), ids=WRONG.keys())
 async def test_what_is_no_answer_is_said_not_to_have_come(
-    street: Street, transport: HttpTransport, say: Say
+    network: GatewayOnSockets, transport: HttpTransport, say: Say
 ) -> None:
-    await street.talker(saying(say))
-    await street.open(transport)
-    answer = await street.ask(asks("POST", "/bookshelf/books", body=b"{}"))
+    await network.talker(saying(say))
+    await network.open(transport)
+    answer = await network.ask(asks("POST", "/bookshelf/books", body=b"{}"))
     assert status(answer) == 504
     assert b"urn:bookshelf:problem:gateway-timeout" in answer
     assert b"Set-Cookie" not in answer
@@ -83,7 +83,7 @@ async def test_what_is_no_answer_is_said_not_to_have_come(
 
 @pytest.mark.parametrize("method", ["GET", "POST"])
 async def test_who_never_answers_is_not_waited_for_for_ever_and_hung_up_on(
-    street: Street, transport: HttpTransport, method: str
+    network: GatewayOnSockets, transport: HttpTransport, method: str
 ) -> None:
     gone = asyncio.Event()
     silent = saying(says(b""), stays=True)
@@ -92,16 +92,18 @@ async def test_who_never_answers_is_not_waited_for_for_ever_and_hung_up_on(
         await silent(reader, writer)
         gone.set()
 
-    await street.talker(talk)
-    await street.open(transport, patience=CallTimeouts(answer_s=0.1))
-    answer = await street.ask(asks(method, "/bookshelf/books", body=b"{}"))
+    await network.talker(talk)
+    await network.open(transport, patience=CallTimeouts(answer_s=0.1))
+    answer = await network.ask(asks(method, "/bookshelf/books", body=b"{}"))
     assert (status(answer), b"problem:gateway-timeout" in answer) == (504, True)
     async with asyncio.timeout(DEADLINE_S):
         await gone.wait()
 
 
 @pytest.mark.parametrize("behind", [FORGED, b"forged", b"HTTP/1.1 100 Continue\r\n\r\n" + FORGED])
-async def test_a_second_answer_is_no_one_s(street: Street, transport: HttpTransport, behind: bytes) -> None:
+async def test_a_second_answer_is_no_one_s(
+    network: GatewayOnSockets, transport: HttpTransport, behind: bytes
+) -> None:
     count = 0
 
     def say(writer: asyncio.StreamWriter) -> None:
@@ -109,21 +111,21 @@ async def test_a_second_answer_is_no_one_s(street: Street, transport: HttpTransp
         count += 1
         writer.write(OK + b"Content-Length: 1\r\n\r\n%d" % (count % 10) + behind)
 
-    await street.talker(saying(say, stays=True))
-    await street.open(transport)
+    await network.talker(saying(say, stays=True))
+    await network.open(transport)
     for n in range(1, 6):
-        answer = await street.ask(asks("GET", "/bookshelf/books"))
+        answer = await network.ask(asks("GET", "/bookshelf/books"))
         assert (status(answer), answer[-1:]) == (200, b"%d" % n)
         assert b"forged" not in answer
 
 
 async def test_an_answer_to_a_head_request_with_a_body_does_not_leak_into_the_next(
-    street: Street, transport: HttpTransport
+    network: GatewayOnSockets, transport: HttpTransport
 ) -> None:
-    await street.talker(saying(says(OK + b"Content-Length: %d\r\n\r\n" % len(FORGED) + FORGED), stays=True))
-    await street.open(transport)
+    await network.talker(saying(says(OK + b"Content-Length: %d\r\n\r\n" % len(FORGED) + FORGED), stays=True))
+    await network.open(transport)
     for _ in range(3):
-        answer = await street.ask(asks("HEAD", "/bookshelf/books"))
+        answer = await network.ask(asks("HEAD", "/bookshelf/books"))
         assert status(answer) == 200
         assert answer.endswith(b"\r\n\r\n")
         assert b"forged" not in answer
@@ -133,24 +135,24 @@ async def test_an_answer_to_a_head_request_with_a_body_does_not_leak_into_the_ne
     "value", [b"x\r\nX-Forged: 1", b"x\nX-Forged: 1", b"x\rX-Forged: 1", b"x\0X-Forged: 1"]
 )
 async def test_no_header_of_a_client_becomes_two(
-    street: Street, transport: HttpTransport, value: bytes
+    network: GatewayOnSockets, transport: HttpTransport, value: bytes
 ) -> None:
     service = Service(BOOKS)
-    await street.service(service)
-    await street.open(transport)
+    await network.service(service)
+    await network.open(transport)
     for name in (b"X", b"X-Request-Id", b"traceparent", b"X-Forwarded-For", b"Origin"):
-        answer = await street.ask(asks("GET", "/bookshelf/books")[:-2] + name + b": " + value + b"\r\n\r\n")
+        answer = await network.ask(asks("GET", "/bookshelf/books")[:-2] + name + b": " + value + b"\r\n\r\n")
         assert b"X-Forged" not in answer
     passed = [asked.headers for asked in service.asked]
     # a client that sends two lines has sent two headers; nothing else makes two of one
     assert all(value == b"x\r\nX-Forged: 1" for headers in passed if "X-Forged" in headers)
 
 
-async def test_a_bomb_passes_as_it_is(street: Street, transport: HttpTransport) -> None:
+async def test_a_bomb_passes_as_it_is(network: GatewayOnSockets, transport: HttpTransport) -> None:
     service = Service(BOOKS)
-    await street.service(service)
-    await street.open(transport)
+    await network.service(service)
+    await network.open(transport)
     bomb = gzip.compress(bytes(100 << 20), 1)
     sent = asks("POST", "/bookshelf/books", "Content-Encoding: gzip", body=bomb)
-    assert status(await street.ask(sent)) == 200
+    assert status(await network.ask(sent)) == 200
     assert service.bodies == [bomb]

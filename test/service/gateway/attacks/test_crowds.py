@@ -6,7 +6,7 @@ from collections.abc import AsyncIterator, Callable
 from pathlib import Path
 
 import pytest
-from support.sockets import Street, asks, status
+from support.gateway_sockets import GatewayOnSockets, asks, status
 from support.upstream import HOST, Service, described
 
 from bookshelf.http.client.transport import HttpTransport
@@ -23,26 +23,26 @@ GROWTH = 48 << 20
 
 
 async def test_ten_thousand_idle_connections_keep_no_one_out(
-    street: Street, transport: HttpTransport, record_property: Callable[[str, object], None]
+    network: GatewayOnSockets, transport: HttpTransport, record_property: Callable[[str, object], None]
 ) -> None:
-    await street.service(Service(BOOKS))
-    await street.open(transport, guard=ConnectionLimits(head_s=600))
+    await network.service(Service(BOOKS))
+    await network.open(transport, guard=ConnectionLimits(head_s=600))
     idle: list[tuple[asyncio.StreamReader, asyncio.StreamWriter]] = []
     for _ in range(0, IDLE, 500):
-        some = (asyncio.open_connection(HOST, street.port) for _ in range(min(500, IDLE - len(idle))))
+        some = (asyncio.open_connection(HOST, network.port) for _ in range(min(500, IDLE - len(idle))))
         idle += await asyncio.gather(*some)
     for _ in range(20):
-        assert status(await street.ask(asks("GET", "/bookshelf/books"))) == 200
+        assert status(await network.ask(asks("GET", "/bookshelf/books"))) == 200
     assert len(idle) == IDLE
     for _, writer in idle:
         writer.close()
     record_property("idle", IDLE)
 
 
-async def test_those_that_say_nothing_are_closed(street: Street, transport: HttpTransport) -> None:
-    await street.service(Service(BOOKS))
-    await street.open(transport, guard=ConnectionLimits(head_s=0.2))
-    idle = await asyncio.gather(*(asyncio.open_connection(HOST, street.port) for _ in range(200)))
+async def test_those_that_say_nothing_are_closed(network: GatewayOnSockets, transport: HttpTransport) -> None:
+    await network.service(Service(BOOKS))
+    await network.open(transport, guard=ConnectionLimits(head_s=0.2))
+    idle = await asyncio.gather(*(asyncio.open_connection(HOST, network.port) for _ in range(200)))
     ends = await asyncio.gather(*(reader.read() for reader, _ in idle))
     assert ends == [b""] * 200
     for _, writer in idle:
@@ -79,13 +79,13 @@ class Through:
     "size", [64 << 20, pytest.param(1 << 30, marks=pytest.mark.slow)], ids=["64 MiB", "1 GiB"]
 )
 async def test_a_large_body_goes_through_in_flat_memory(
-    street: Street, transport: HttpTransport, size: int
+    network: GatewayOnSockets, transport: HttpTransport, size: int
 ) -> None:
     service = Through(size)
-    await street.service(service)
-    await street.open(transport, IngressPolicy(body=2 << 30))
+    await network.service(service)
+    await network.open(transport, IngressPolicy(body=2 << 30))
     before = resident()
-    reader, writer = await asyncio.open_connection(HOST, street.port)
+    reader, writer = await asyncio.open_connection(HOST, network.port)
     writer.write(asks("POST", "/bookshelf/books", f"Content-Length: {size}"))
     for _ in range(0, size, len(PIECE)):
         writer.write(PIECE)
@@ -100,16 +100,16 @@ async def test_a_large_body_goes_through_in_flat_memory(
 
 
 async def test_a_slow_reader_holds_its_service_back_and_no_one_else(
-    street: Street, transport: HttpTransport
+    network: GatewayOnSockets, transport: HttpTransport
 ) -> None:
     service = Through(256 << 20)
-    await street.service(service)
-    await street.open(transport)
+    await network.service(service)
+    await network.open(transport)
     before = resident()
-    reader, writer = await asyncio.open_connection(HOST, street.port, limit=1 << 16)
+    reader, writer = await asyncio.open_connection(HOST, network.port, limit=1 << 16)
     writer.write(asks("POST", "/bookshelf/books"))
     await reader.readexactly(1 << 20)
     for _ in range(20):
-        assert status(await street.ask(asks("GET", "/health/live"))) == 200
+        assert status(await network.ask(asks("GET", "/health/live"))) == 200
     assert service.most - before < GROWTH
     writer.close()

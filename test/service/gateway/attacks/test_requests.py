@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pytest
 from support.attacks import ATTACKS, ONE, REFUSED, Attack
+from support.gateway_sockets import GatewayOnSockets
 from support.nginx import installed, nginx
-from support.sockets import Street
 from support.upstream import HOST, Service, described
 
 from bookshelf.http.client.transport import HttpTransport
@@ -59,11 +59,13 @@ def verdict(targets: list[str]) -> str:
 
 
 @pytest.mark.parametrize("attack", ATTACKS, ids=lambda attack: attack.name)
-async def test_an_attack_gets_nowhere(street: Street, transport: HttpTransport, attack: Attack) -> None:
+async def test_an_attack_gets_nowhere(
+    network: GatewayOnSockets, transport: HttpTransport, attack: Attack
+) -> None:
     service = Service(BOOKS)
-    await street.service(service)
-    await street.open(transport, guard=GUARD)
-    answer = await say(street.port, attack.said)
+    await network.service(service)
+    await network.open(transport, guard=GUARD)
+    answer = await say(network.port, attack.said)
     # a body that breaks off in the middle has begun to be sent on, and did not look whole there
     whole = [asked.target for asked in service.asked][: len(service.bodies)]
     assert verdict(whole) == attack.wanted
@@ -77,20 +79,20 @@ async def test_an_attack_gets_nowhere(street: Street, transport: HttpTransport, 
 
 @pytest.mark.skipif(installed() is None, reason="no nginx on this machine")
 async def test_whatever_nginx_refuses_is_refused_here(
-    street: Street, transport: HttpTransport, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+    network: GatewayOnSockets, transport: HttpTransport, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     seen, ours = Seen(), Service(BOOKS)
     behind = HttpServer(seen, HOST, 0)
     await behind.start()
-    await street.service(ours)
-    await street.open(transport, guard=GUARD)
+    await network.service(ours)
+    await network.open(transport, guard=GUARD)
     rows = []
     with nginx(tmp_path, behind.port) as port:
         for attack in ATTACKS:
             seen.targets.clear()
             ours.asked.clear()
             ours.bodies.clear()
-            await asyncio.gather(say(street.port, attack.said), say(port, attack.said))
+            await asyncio.gather(say(network.port, attack.said), say(port, attack.said))
             mine = verdict([asked.target for asked in ours.asked][: len(ours.bodies)])
             rows.append((attack.name, mine, verdict(seen.targets)))
     await behind.stop(0.1)

@@ -3,7 +3,7 @@
 from pathlib import Path
 
 import pytest
-from support.sockets import asks, said_by, status
+from support.gateway_sockets import asks, said_by, status
 from support.upstream import HOST, Service, described
 
 from bookshelf.config import Gate, WrongSetting, read_gate
@@ -62,7 +62,13 @@ def test_each_limit_comes_from_its_setting() -> None:
     assert (*port, made.connections, made.connections_each) == (1, 2, 3, 4, 5, 6, 7)
     assert rules.total_s == 13
     crowd = rules.crowd
-    assert (crowd.most, crowd.queue, crowd.wait_s, rules.body, rules.hsts_s) == (8, 9, 10, 11, 12)
+    assert (crowd.most, crowd.queue, crowd.wait_s, rules.body, rules.hsts_s) == (
+        8,
+        9,
+        10,
+        11,
+        12,
+    )
 
 
 async def test_rates_and_origins_hold_at_the_open_port() -> None:

@@ -1,7 +1,7 @@
 """What a page of another origin may do through a browser: look at health, follow a link, and nothing else."""
 
 import pytest
-from support.sockets import Street, asks, said_by, status
+from support.gateway_sockets import GatewayOnSockets, asks, said_by, status
 from support.upstream import HOST, Service, described
 
 from bookshelf.http.client.transport import HttpTransport
@@ -17,11 +17,11 @@ UPGRADE = ("Upgrade: websocket", "Sec-WebSocket-Version: 13", "Sec-WebSocket-Key
 
 
 @pytest.fixture
-async def service(street: Street, transport: HttpTransport) -> Service:
+async def service(network: GatewayOnSockets, transport: HttpTransport) -> Service:
     made = Service(BOOKS)
-    await street.service(made)
+    await network.service(made)
     house = IngressPolicy(cors=Cors(["https://pages.example"]), origins=TrustedProxies(["127.0.0.0/8"]))
-    await street.open(transport, house)
+    await network.open(transport, house)
     return made
 
 
@@ -29,8 +29,10 @@ def to(host: str, request: bytes) -> bytes:
     return request.replace(b"Host: books.localhost", b"Host: " + host.encode())
 
 
-async def test_a_foreign_name_is_answered_421_and_told_the_setting(street: Street, service: Service) -> None:
-    answer = await street.ask(to("evil.example", asks("GET", "/bookshelf/books")))
+async def test_a_foreign_name_is_answered_421_and_told_the_setting(
+    network: GatewayOnSockets, service: Service
+) -> None:
+    answer = await network.ask(to("evil.example", asks("GET", "/bookshelf/books")))
     assert status(answer) == 421
     assert b"application/problem+json" in answer
     assert b"BOOKSHELF_ALLOWED_HOSTS=evil.example" in answer
@@ -39,24 +41,26 @@ async def test_a_foreign_name_is_answered_421_and_told_the_setting(street: Stree
 
 @pytest.mark.parametrize("path", ["/health/live", "/health/ready", "/metrics"])
 async def test_health_and_metrics_are_answered_to_a_foreign_name(
-    street: Street, service: Service, path: str
+    network: GatewayOnSockets, service: Service, path: str
 ) -> None:
-    assert status(await street.ask(to("evil.example", asks("GET", path)))) == 200
+    assert status(await network.ask(to("evil.example", asks("GET", path)))) == 200
     assert service.asked == []
 
 
 @pytest.mark.parametrize(
     "header", ["Sec-Fetch-Site: cross-site", "Origin: http://evil.example", "Origin: null"]
 )
-async def test_a_foreign_page_changes_nothing(street: Street, service: Service, header: str) -> None:
-    answer = await street.ask(asks("POST", "/bookshelf/books", header, body=BODY))
+async def test_a_foreign_page_changes_nothing(
+    network: GatewayOnSockets, service: Service, header: str
+) -> None:
+    answer = await network.ask(asks("POST", "/bookshelf/books", header, body=BODY))
     assert (status(answer), b"problem:cross-origin" in answer) == (403, True)
-    upgrade = await street.ask(
+    upgrade = await network.ask(
         asks("GET", "/bookshelf/books", header, *UPGRADE).replace(b"close", b"upgrade, close")
     )
     assert status(upgrade) == 403
     assert service.asked == []
-    assert status(await street.ask(asks("GET", "/bookshelf/books", header))) == 200
+    assert status(await network.ask(asks("GET", "/bookshelf/books", header))) == 200
 
 
 @pytest.mark.parametrize(
@@ -68,23 +72,25 @@ async def test_a_foreign_page_changes_nothing(street: Street, service: Service, 
         "X: y",
     ],
 )
-async def test_our_own_pages_and_programs_do(street: Street, service: Service, header: str) -> None:
-    answer = await street.ask(asks("POST", "/bookshelf/books", header, body=BODY))
+async def test_our_own_pages_and_programs_do(
+    network: GatewayOnSockets, service: Service, header: str
+) -> None:
+    answer = await network.ask(asks("POST", "/bookshelf/books", header, body=BODY))
     assert status(answer) == 200
     # the service has another name, and would refuse what the gateway has let in
     assert not {"Origin", "Sec-Fetch-Site"} & service.asked[0].headers.keys()
 
 
 async def test_behind_a_trusted_proxy_the_proxy_s_name_and_scheme_count(
-    street: Street, service: Service
+    network: GatewayOnSockets, service: Service
 ) -> None:
     forwarded = ("X-Forwarded-For: 192.0.2.7", "X-Forwarded-Proto: https", "X-Forwarded-Host: a.localhost")
     own = asks("POST", "/bookshelf/books", *forwarded, "Origin: https://a.localhost", body=BODY)
-    assert status(await street.ask(own)) == 200
+    assert status(await network.ask(own)) == 200
     other = asks("POST", "/bookshelf/books", *forwarded, "Origin: http://books.localhost", body=BODY)
-    assert status(await street.ask(other)) == 403
+    assert status(await network.ask(other)) == 403
     rebound = asks("GET", "/bookshelf/books", forwarded[0], "X-Forwarded-Host: evil.example")
-    assert status(await street.ask(rebound)) == 421
+    assert status(await network.ask(rebound)) == 421
     assert len(service.asked) == 1
 
 

@@ -3,7 +3,7 @@
 from typing import Any
 
 import pytest
-from support.sockets import Street, asks, status
+from support.gateway_sockets import GatewayOnSockets, asks, status
 from support.upstream import Service, described
 
 from bookshelf.http.client.transport import HttpTransport
@@ -39,10 +39,10 @@ class Names(Verifier):
 
 
 @pytest.fixture
-async def service(street: Street, transport: HttpTransport) -> Service:
+async def service(network: GatewayOnSockets, transport: HttpTransport) -> Service:
     made = Service(document())
-    await street.service(made)
-    await street.open(transport, verifier=Names())
+    await network.service(made)
+    await network.open(transport, verifier=Names())
     return made
 
 
@@ -61,10 +61,10 @@ async def service(street: Street, transport: HttpTransport) -> Service:
     ],
 )
 async def test_who_is_let_in(
-    street: Street, service: Service, path: str, token: str | None, code: int
+    network: GatewayOnSockets, service: Service, path: str, token: str | None, code: int
 ) -> None:
     headers = () if token is None else (f"Authorization: {token}",)
-    answer = await street.ask(asks("GET", path, *headers, "Bookshelf-Actor: root"))
+    answer = await network.ask(asks("GET", path, *headers, "Bookshelf-Actor: root"))
     assert status(answer) == code
     assert (b"WWW-Authenticate: Bearer" in answer) is (code == 401)
     actor = "ann" if token and "ann" in token else None
@@ -73,31 +73,31 @@ async def test_who_is_let_in(
 
 @pytest.mark.parametrize("name", ["late", "away"])
 async def test_a_token_of_a_key_that_is_just_learned_is_believed(
-    street: Street, transport: HttpTransport, name: str
+    network: GatewayOnSockets, transport: HttpTransport, name: str
 ) -> None:
-    await street.service(Service(document()))
-    await street.open(transport, verifier=Names(known=False))
-    answer = await street.ask(asks("GET", ANYONE, f"Authorization: Bearer {name}"))
+    await network.service(Service(document()))
+    await network.open(transport, verifier=Names(known=False))
+    answer = await network.ask(asks("GET", ANYONE, f"Authorization: Bearer {name}"))
     assert status(answer) == 200
 
 
 @pytest.mark.parametrize(("name", "code"), [("late", 401), ("away", 503)])
 async def test_one_that_cannot_be_told_is_not(
-    street: Street, transport: HttpTransport, name: str, code: int
+    network: GatewayOnSockets, transport: HttpTransport, name: str, code: int
 ) -> None:
     class Never(Names):
         async def renewed(self) -> bool:
             return False
 
-    await street.service(Service(document()))
-    await street.open(transport, verifier=Never(known=False))
-    answer = await street.ask(asks("GET", OPEN, f"Authorization: Bearer {name}"))
+    await network.service(Service(document()))
+    await network.open(transport, verifier=Never(known=False))
+    answer = await network.ask(asks("GET", OPEN, f"Authorization: Bearer {name}"))
     assert (status(answer), b"Retry-After: 1" in answer) == (code, code == 503)
 
 
-async def test_two_tokens_are_none(street: Street, service: Service) -> None:
+async def test_two_tokens_are_none(network: GatewayOnSockets, service: Service) -> None:
     two = ("Authorization: Bearer ann:write", "Authorization: Bearer bob")
-    assert status(await street.ask(asks("GET", OPEN, *two))) == 401
+    assert status(await network.ask(asks("GET", OPEN, *two))) == 401
     assert service.asked == []
 
 
@@ -119,28 +119,30 @@ async def test_two_tokens_are_none(street: Street, service: Service) -> None:
         *("/bookshelf/open%00/../written", "/bookshelf/open\\..\\written", "/bookshelf/%c0%aewritten"),
     ],
 )
-async def test_no_other_spelling_of_a_path_gets_round_it(street: Street, service: Service, path: str) -> None:
-    assert status(await street.ask(asks("GET", path))) in {400, 404}
+async def test_no_other_spelling_of_a_path_gets_round_it(
+    network: GatewayOnSockets, service: Service, path: str
+) -> None:
+    assert status(await network.ask(asks("GET", path))) in {400, 404}
     assert service.asked == []
 
 
 async def test_without_a_verifier_a_route_that_asks_is_closed(
-    street: Street, transport: HttpTransport
+    network: GatewayOnSockets, transport: HttpTransport
 ) -> None:
     service = Service(document())
-    await street.service(service)
-    await street.open(transport)
+    await network.service(service)
+    await network.open(transport)
     for path, code in ((OPEN, 200), (ANYONE, 401), (WRITERS, 401)):
-        assert status(await street.ask(asks("GET", path, "Authorization: Bearer ann:write"))) == code
+        assert status(await network.ask(asks("GET", path, "Authorization: Bearer ann:write"))) == code
     assert "Bookshelf-Actor" not in service.asked[0].headers
 
 
 async def test_what_a_document_asks_for_holds_for_operations_that_say_nothing(
-    street: Street, transport: HttpTransport
+    network: GatewayOnSockets, transport: HttpTransport
 ) -> None:
-    await street.service(Service(document(security=[{"token": []}])))
-    await street.open(transport, verifier=Names())
-    assert status(await street.ask(asks("GET", OPEN))) == 401
+    await network.service(Service(document(security=[{"token": []}])))
+    await network.open(transport, verifier=Names())
+    assert status(await network.ask(asks("GET", OPEN))) == 401
 
 
 @pytest.mark.parametrize("security", [None, [], [{}], [{"token": []}, {}]])

@@ -4,7 +4,7 @@ import asyncio
 from collections.abc import AsyncIterator
 
 import pytest
-from support.sockets import Street, asks, chunk, status
+from support.gateway_sockets import GatewayOnSockets, asks, chunk, status
 from support.upstream import Service, described, eventually, never
 
 from bookshelf.http.client.transport import HttpTransport
@@ -24,47 +24,47 @@ def header(answer: bytes, name: bytes) -> bytes:
 
 
 async def test_a_client_that_asks_too_often_is_told_when_to_come_again(
-    street: Street, transport: HttpTransport
+    network: GatewayOnSockets, transport: HttpTransport
 ) -> None:
     service = Service(BOOKS)
-    await street.service(service)
+    await network.service(service)
     house = IngressPolicy(rates=ClientRateLimiter("3/hour"), origins=TrustedProxies(["127.0.0.0/8"]))
-    await street.open(transport, house)
-    answers = [await street.ask(GET) for _ in range(5)]
+    await network.open(transport, house)
+    answers = [await network.ask(GET) for _ in range(5)]
     assert [status(one) for one in answers] == [200, 200, 200, 429, 429]
     assert 1 <= int(header(answers[-1], b"retry-after")) <= 3600
     assert b"urn:bookshelf:problem:too-many" in answers[-1]
     assert len(service.asked) == 3
     other = asks("GET", "/bookshelf/books", "X-Forwarded-For: 192.0.2.1")
-    assert status(await street.ask(other)) == 200
+    assert status(await network.ask(other)) == 200
 
 
 async def test_a_client_that_says_it_is_another_is_counted_all_the_same(
-    street: Street, transport: HttpTransport
+    network: GatewayOnSockets, transport: HttpTransport
 ) -> None:
-    await street.service(Service(BOOKS))
-    await street.open(transport, IngressPolicy(rates=ClientRateLimiter("3/hour")))
+    await network.service(Service(BOOKS))
+    await network.open(transport, IngressPolicy(rates=ClientRateLimiter("3/hour")))
     answers = [
-        await street.ask(asks("GET", "/bookshelf/books", f"X-Forwarded-For: 192.0.2.{n}")) for n in range(5)
+        await network.ask(asks("GET", "/bookshelf/books", f"X-Forwarded-For: 192.0.2.{n}")) for n in range(5)
     ]
     assert [status(one) for one in answers] == [200, 200, 200, 429, 429]
 
 
 async def test_health_and_metrics_are_answered_whatever_the_limits_are(
-    street: Street, transport: HttpTransport
+    network: GatewayOnSockets, transport: HttpTransport
 ) -> None:
-    await street.service(Service(BOOKS, never))
+    await network.service(Service(BOOKS, never))
     house = IngressPolicy(
         rates=ClientRateLimiter("2/hour"), crowd=ConcurrencyLimiter(most=1, queue=0, wait_s=0.01)
     )
-    await street.open(transport, house)
-    async with street.connection() as (_, writer):
+    await network.open(transport, house)
+    async with network.connection() as (_, writer):
         writer.write(GET)
         await eventually(lambda: house.crowd.under_way == 1)
-        assert status(await street.ask(GET)) == 503
-        assert status(await street.ask(GET)) == 429
+        assert status(await network.ask(GET)) == 503
+        assert status(await network.ask(GET)) == 429
         for path in ("/health/live", "/health/ready", "/metrics"):
-            assert status(await street.ask(asks("GET", path))) == 200
+            assert status(await network.ask(asks("GET", path))) == 200
 
 
 @pytest.mark.parametrize(
@@ -82,7 +82,7 @@ async def test_a_shared_counter_that_is_away_lets_everyone_in() -> None:
 
 
 async def test_more_than_can_be_worked_on_wait_and_more_than_may_wait_are_sent_away(
-    street: Street, transport: HttpTransport
+    network: GatewayOnSockets, transport: HttpTransport
 ) -> None:
     let_go, begun = asyncio.Event(), asyncio.Semaphore(0)
 
@@ -92,15 +92,15 @@ async def test_more_than_can_be_worked_on_wait_and_more_than_may_wait_are_sent_a
         return Response(200, {}, b"done")
 
     crowd = ConcurrencyLimiter(2, 1, 30)
-    await street.service(Service(BOOKS, work))
-    await street.open(transport, IngressPolicy(crowd=crowd))
-    first = [asyncio.create_task(street.ask(GET)) for _ in range(2)]
+    await network.service(Service(BOOKS, work))
+    await network.open(transport, IngressPolicy(crowd=crowd))
+    first = [asyncio.create_task(network.ask(GET)) for _ in range(2)]
     for _ in first:
         await begun.acquire()
-    third = asyncio.create_task(street.ask(GET))
+    third = asyncio.create_task(network.ask(GET))
     while not crowd.waiting:  # noqa: ASYNC110 (there is no event for it)
         await asyncio.sleep(0.001)  # sleep: between two looks at the condition
-    refused = await street.ask(GET)
+    refused = await network.ask(GET)
     assert (status(refused), header(refused, b"retry-after")) == (503, b"1")
     let_go.set()
     assert [status(one) for one in await asyncio.gather(*first, third)] == [200] * 3
@@ -123,13 +123,13 @@ async def test_whoever_waits_for_too_long_or_leaves_takes_no_place() -> None:
 
 
 async def test_a_place_is_given_back_by_who_leaves_in_the_middle(
-    street: Street, transport: HttpTransport
+    network: GatewayOnSockets, transport: HttpTransport
 ) -> None:
     crowd = ConcurrencyLimiter(1, 0, 1)
     service = Service(BOOKS, lambda _: never())
-    await street.service(service)
-    await street.open(transport, IngressPolicy(crowd=crowd))
-    async with street.connection() as (_, writer):
+    await network.service(service)
+    await network.open(transport, IngressPolicy(crowd=crowd))
+    async with network.connection() as (_, writer):
         writer.write(GET)
         while not service.asked:  # noqa: ASYNC110 (there is no event for it)
             await asyncio.sleep(0.001)  # sleep: between two looks at the condition
@@ -139,30 +139,36 @@ async def test_a_place_is_given_back_by_who_leaves_in_the_middle(
 
 @pytest.mark.parametrize("chunked", [True, False])
 async def test_a_body_that_is_too_long_is_refused_or_ended(
-    street: Street,
+    network: GatewayOnSockets,
     transport: HttpTransport,
     chunked: bool,  # noqa: FBT001
 ) -> None:
     service = Service(BOOKS)
-    await street.service(service)
-    await street.open(transport, IngressPolicy(body=100_000))
+    await network.service(service)
+    await network.open(transport, IngressPolicy(body=100_000))
     big = b"x" * 100_001
     sent = asks("POST", "/bookshelf/books", body=big)
     if chunked:
         sent = asks("POST", "/bookshelf/books", "Transfer-Encoding: chunked") + chunk(big) + chunk(b"")
-    assert status(await street.ask(sent)) == 413
+    assert status(await network.ask(sent)) == 413
     assert service.bodies == []
-    assert status(await street.ask(asks("POST", "/bookshelf/books", body=big[1:]))) == 200
+    assert status(await network.ask(asks("POST", "/bookshelf/books", body=big[1:]))) == 200
 
 
-async def test_a_length_that_is_absurd_is_refused(street: Street, transport: HttpTransport) -> None:
-    await street.service(Service(BOOKS))
-    await street.open(transport)
+async def test_a_length_that_is_absurd_is_refused(
+    network: GatewayOnSockets, transport: HttpTransport
+) -> None:
+    await network.service(Service(BOOKS))
+    await network.open(transport)
     for length, code in (("9" * 15, 413), ("9" * 40, 400), ("-1", 400), ("0x10", 400), ("1_0", 400)):
-        assert status(await street.ask(asks("POST", "/bookshelf/books", f"Content-Length: {length}"))) == code
+        assert (
+            status(await network.ask(asks("POST", "/bookshelf/books", f"Content-Length: {length}"))) == code
+        )
 
 
-async def test_a_stream_of_events_comes_as_it_is_made(street: Street, transport: HttpTransport) -> None:
+async def test_a_stream_of_events_comes_as_it_is_made(
+    network: GatewayOnSockets, transport: HttpTransport
+) -> None:
     more: asyncio.Queue[bytes] = asyncio.Queue()
     ended = asyncio.Event()
 
@@ -174,9 +180,9 @@ async def test_a_stream_of_events_comes_as_it_is_made(street: Street, transport:
             ended.set()
 
     kind = {"Content-Type": "text/event-stream"}
-    await street.service(Service(BOOKS, Response(200, kind, events())))
-    await street.open(transport)
-    async with street.connection() as (reader, writer):
+    await network.service(Service(BOOKS, Response(200, kind, events())))
+    await network.open(transport)
+    async with network.connection() as (reader, writer):
         writer.write(asks("GET", "/bookshelf/books", "Accept-Encoding: gzip"))
         for n in range(3):
             more.put_nowait(b"data: %d\n\n" % n)

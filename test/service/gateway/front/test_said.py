@@ -4,7 +4,7 @@ import gzip
 
 import pytest
 import structlog
-from support.sockets import Street, asks, status
+from support.gateway_sockets import GatewayOnSockets, asks, status
 from support.upstream import Service, described
 
 from bookshelf.http.client.transport import HttpTransport
@@ -22,10 +22,12 @@ def head(answer: bytes) -> bytes:
 
 
 @pytest.mark.parametrize("path", ["/bookshelf/books", "/nothing", "/apidocs/", "/health/live"])
-async def test_every_answer_is_safe_in_a_browser(street: Street, transport: HttpTransport, path: str) -> None:
-    await street.service(Service(BOOKS))
-    await street.open(transport)
-    said = head(await street.ask(asks("GET", path)))
+async def test_every_answer_is_safe_in_a_browser(
+    network: GatewayOnSockets, transport: HttpTransport, path: str
+) -> None:
+    await network.service(Service(BOOKS))
+    await network.open(transport)
+    said = head(await network.ask(asks("GET", path)))
     for line in (
         b"x-content-type-options: nosniff",
         b"referrer-policy: no-referrer",
@@ -35,20 +37,22 @@ async def test_every_answer_is_safe_in_a_browser(street: Street, transport: Http
     assert b"strict-transport-security" not in said
 
 
-async def test_a_service_may_say_it_otherwise(street: Street, transport: HttpTransport) -> None:
-    await street.service(Service(BOOKS, Response(200, {"X-Frame-Options": "SAMEORIGIN"})))
-    await street.open(transport)
-    said = head(await street.ask(asks("GET", "/bookshelf/books")))
+async def test_a_service_may_say_it_otherwise(network: GatewayOnSockets, transport: HttpTransport) -> None:
+    await network.service(Service(BOOKS, Response(200, {"X-Frame-Options": "SAMEORIGIN"})))
+    await network.open(transport)
+    said = head(await network.ask(asks("GET", "/bookshelf/books")))
     assert (b"x-frame-options: sameorigin" in said, b"deny" in said) == (True, False)
 
 
-async def test_without_a_word_no_other_origin_is_let_in(street: Street, transport: HttpTransport) -> None:
-    await street.service(Service(BOOKS))
-    await street.open(transport)
-    answer = await street.ask(asks("OPTIONS", "/bookshelf/books", *PREFLIGHT))
+async def test_without_a_word_no_other_origin_is_let_in(
+    network: GatewayOnSockets, transport: HttpTransport
+) -> None:
+    await network.service(Service(BOOKS))
+    await network.open(transport)
+    answer = await network.ask(asks("OPTIONS", "/bookshelf/books", *PREFLIGHT))
     assert status(answer) == 405
     assert b"access-control" not in head(answer)
-    assert b"access-control" not in head(await street.ask(asks("GET", "/bookshelf/books", PREFLIGHT[0])))
+    assert b"access-control" not in head(await network.ask(asks("GET", "/bookshelf/books", PREFLIGHT[0])))
 
 
 @pytest.mark.parametrize(
@@ -62,15 +66,15 @@ async def test_without_a_word_no_other_origin_is_let_in(street: Street, transpor
     ],
 )
 async def test_an_origin_that_is_let_in_is_told_so(
-    street: Street, transport: HttpTransport, allowed: str, origin: str, said: str | None
+    network: GatewayOnSockets, transport: HttpTransport, allowed: str, origin: str, said: str | None
 ) -> None:
     service = Service(BOOKS)
-    await street.service(service)
-    await street.open(transport, IngressPolicy(cors=Cors([allowed])))
-    before = await street.ask(asks("OPTIONS", "/bookshelf/books", f"Origin: {origin}", PREFLIGHT[1]))
+    await network.service(service)
+    await network.open(transport, IngressPolicy(cors=Cors([allowed])))
+    before = await network.ask(asks("OPTIONS", "/bookshelf/books", f"Origin: {origin}", PREFLIGHT[1]))
     assert status(before) == (204 if said else 405)
     assert service.asked == []
-    for answer in (before, await street.ask(asks("GET", "/bookshelf/books", f"Origin: {origin}"))):
+    for answer in (before, await network.ask(asks("GET", "/bookshelf/books", f"Origin: {origin}"))):
         line = f"access-control-allow-origin: {said}\r\n".encode()
         assert (line in head(answer) + b"\r\n") is (said is not None)
         assert b"access-control-allow-credentials" not in head(answer)
@@ -78,16 +82,16 @@ async def test_an_origin_that_is_let_in_is_told_so(
 
 
 async def test_a_compressed_answer_is_the_same_and_its_tag_leads_back(
-    street: Street, transport: HttpTransport
+    network: GatewayOnSockets, transport: HttpTransport
 ) -> None:
     text = b"a book, " * 1000
     service = Service(BOOKS, Response(200, {"Content-Type": "text/plain", "ETag": '"3"'}, text))
-    await street.service(service)
-    await street.open(transport)
-    answer = await street.ask(asks("GET", "/bookshelf/books", "Accept-Encoding: gzip"))
+    await network.service(service)
+    await network.open(transport)
+    answer = await network.ask(asks("GET", "/bookshelf/books", "Accept-Encoding: gzip"))
     assert gzip.decompress(answer.partition(b"\r\n\r\n")[2]) == text
     assert b'etag: "3--gzip"' in head(answer)
-    await street.ask(asks("GET", "/bookshelf/books", 'If-None-Match: "3--gzip"'))
+    await network.ask(asks("GET", "/bookshelf/books", 'If-None-Match: "3--gzip"'))
     assert service.asked[1].headers["If-None-Match"] == '"3"'
 
 
@@ -102,28 +106,30 @@ async def test_a_compressed_answer_is_the_same_and_its_tag_leads_back(
     ],
 )
 async def test_a_request_has_an_id_that_everyone_hears(
-    street: Street,
+    network: GatewayOnSockets,
     transport: HttpTransport,
     given: str,
     kept: bool,  # noqa: FBT001
 ) -> None:
     service = Service(BOOKS)
-    await street.service(service)
-    await street.open(transport)
-    answer = await street.ask(asks("GET", "/bookshelf/books", f"X-Request-Id: {given}"))
+    await network.service(service)
+    await network.open(transport)
+    answer = await network.ask(asks("GET", "/bookshelf/books", f"X-Request-Id: {given}"))
     heard = service.asked[0].headers.getall("X-Request-Id")
     assert f"x-request-id: {heard[0]}\r\n".lower().encode() in head(answer) + b"\r\n"
     assert (heard == [given]) is kept
     assert len(heard) == 1
 
 
-async def test_a_line_for_each_request_without_secrets(street: Street, transport: HttpTransport) -> None:
-    await street.service(Service(BOOKS))
-    await street.open(transport, IngressPolicy(log=True))
+async def test_a_line_for_each_request_without_secrets(
+    network: GatewayOnSockets, transport: HttpTransport
+) -> None:
+    await network.service(Service(BOOKS))
+    await network.open(transport, IngressPolicy(log=True))
     secret = ("Authorization: Bearer s3cret", "Cookie: s3cret=1", "Idempotency-Key: s3cret-key")
     with structlog.testing.capture_logs() as lines:
-        await street.ask(asks("POST", "/bookshelf/books?token=s3cret", *secret, body=b"s3cret"))
-        await street.ask(asks("GET", "/nothing?s3cret"))
+        await network.ask(asks("POST", "/bookshelf/books?token=s3cret", *secret, body=b"s3cret"))
+        await network.ask(asks("GET", "/nothing?s3cret"))
     mine = [line for line in lines if line["event"] == "request"]
     assert [(line["method"], line["path"], line["status"]) for line in mine] == [
         ("POST", "/bookshelf/books", 200),
@@ -134,15 +140,15 @@ async def test_a_line_for_each_request_without_secrets(street: Street, transport
 
 
 async def test_the_line_has_the_trace_that_reaches_the_service(
-    street: Street, transport: HttpTransport
+    network: GatewayOnSockets, transport: HttpTransport
 ) -> None:
     service = Service(BOOKS)
-    await street.service(service)
-    await street.open(transport, IngressPolicy(log=True))
+    await network.service(service)
+    await network.open(transport, IngressPolicy(log=True))
     given = "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01"
     with structlog.testing.capture_logs() as lines:
-        await street.ask(asks("GET", "/bookshelf/books", f"traceparent: {given}", "tracestate: a=1"))
-        await street.ask(asks("GET", "/bookshelf/books"))
+        await network.ask(asks("GET", "/bookshelf/books", f"traceparent: {given}", "tracestate: a=1"))
+        await network.ask(asks("GET", "/bookshelf/books"))
     traces = [line["trace"] for line in lines if line["event"] == "request"]
     sent = [asked.headers["traceparent"] for asked in service.asked]
     assert sent[0] == given

@@ -13,7 +13,7 @@ from cryptography import x509
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import NameOID
-from support.sockets import asks, status
+from support.gateway_sockets import asks, status
 from support.upstream import HOST, Service, described, eventually
 
 from bookshelf.config import Gate, WrongSetting

@@ -4,7 +4,7 @@ import asyncio
 from collections.abc import AsyncIterator
 
 import pytest
-from support.sockets import Street, asks, chunk, status
+from support.gateway_sockets import GatewayOnSockets, asks, chunk, status
 from support.upstream import DEADLINE_S, Service, described
 
 from bookshelf.http.client.transport import HttpTransport
@@ -28,14 +28,16 @@ def dripping(kind: str) -> Service:
     return Service(BOOKS, drip)
 
 
-async def opened(street: Street, transport: HttpTransport, service: Service, total_s: float) -> None:
-    await street.service(service)
-    await street.open(transport, house=IngressPolicy(total_s=total_s))
+async def opened(
+    network: GatewayOnSockets, transport: HttpTransport, service: Service, total_s: float
+) -> None:
+    await network.service(service)
+    await network.open(transport, house=IngressPolicy(total_s=total_s))
 
 
-async def test_a_body_that_never_ends_is_ended(street: Street, transport: HttpTransport) -> None:
-    await opened(street, transport, Service(BOOKS), 0.2)
-    async with street.connection() as (reader, writer):
+async def test_a_body_that_never_ends_is_ended(network: GatewayOnSockets, transport: HttpTransport) -> None:
+    await opened(network, transport, Service(BOOKS), 0.2)
+    async with network.connection() as (reader, writer):
         writer.write(HEAD)
         said = asyncio.ensure_future(reader.readuntil(b"\r\n\r\n"))
         while not said.done():
@@ -44,28 +46,28 @@ async def test_a_body_that_never_ends_is_ended(street: Street, transport: HttpTr
         assert status(said.result()) == 408
 
 
-async def test_so_is_an_answer(street: Street, transport: HttpTransport) -> None:
-    await opened(street, transport, dripping("text/plain"), 0.2)
-    answer = await street.ask(asks("GET", "/bookshelf/books"))
+async def test_so_is_an_answer(network: GatewayOnSockets, transport: HttpTransport) -> None:
+    await opened(network, transport, dripping("text/plain"), 0.2)
+    answer = await network.ask(asks("GET", "/bookshelf/books"))
     assert (status(answer), answer.endswith(chunk(b""))) == (200, False)
     assert b"drip" in answer
 
 
 @pytest.mark.parametrize(("kind", "total_s"), [("text/event-stream", 0.01), ("text/plain", 0.0)])
 async def test_events_have_no_end_nor_has_anything_without_the_limit(
-    street: Street, transport: HttpTransport, kind: str, total_s: float
+    network: GatewayOnSockets, transport: HttpTransport, kind: str, total_s: float
 ) -> None:
-    await opened(street, transport, dripping(kind), total_s)
-    async with street.connection() as (reader, writer), asyncio.timeout(DEADLINE_S):
+    await opened(network, transport, dripping(kind), total_s)
+    async with network.connection() as (reader, writer), asyncio.timeout(DEADLINE_S):
         writer.write(asks("GET", "/bookshelf/books"))
         for _ in range(10):
             await reader.readuntil(b"drip")
 
 
-async def test_what_comes_in_time_is_whole(street: Street, transport: HttpTransport) -> None:
+async def test_what_comes_in_time_is_whole(network: GatewayOnSockets, transport: HttpTransport) -> None:
     service = Service(BOOKS)
-    await opened(street, transport, service, 5.0)
-    async with street.connection() as (reader, writer):
+    await opened(network, transport, service, 5.0)
+    async with network.connection() as (reader, writer):
         writer.write(HEAD + chunk(b"all ") + chunk(b"of it") + chunk(b""))
         assert status(await reader.readuntil(b"\r\n\r\n")) == 200
     assert service.bodies == [b"all of it"]

@@ -2,7 +2,7 @@
 
 import msgspec
 import pytest
-from support.declared import at, understood
+from support.openapi_documents import at, understood
 from support.upstream import described
 
 from gateway.routing.document import BadDocument, read

@@ -2,7 +2,7 @@
 
 import msgspec
 import pytest
-from support.declared import at, declared
+from support.openapi_documents import at, declared
 
 from bookshelf.http.problem import Problem
 from gateway.routing.catalog import RouteCatalog

@@ -1,7 +1,7 @@
 """One document of all services."""
 
 import msgspec
-from support.declared import understood
+from support.openapi_documents import understood
 from support.upstream import Json, described
 
 from bookshelf.runtime.openapi import GATEWAY_FAULTS, problem_schemas

@@ -1,7 +1,7 @@
 """The table of routes: where requests lead, and whose each route is."""
 
 import pytest
-from support.declared import at, declared, understood
+from support.openapi_documents import at, declared, understood
 from support.upstream import described
 
 from bookshelf.discovery.port import Snapshot

@@ -1,7 +1,7 @@
 """Who a request may go to, and what is remembered of whom."""
 
 import pytest
-from support.declared import at
+from support.openapi_documents import at
 
 from bookshelf.discovery.port import Snapshot
 from gateway.upstream.pool import Pool, Pools

@@ -2,7 +2,7 @@
 
 import msgspec
 import pytest
-from support.declared import at
+from support.openapi_documents import at
 
 from gateway.upstream.address_policy import AddressPolicy
 

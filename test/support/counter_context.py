@@ -17,7 +17,7 @@ from sqlalchemy import (
     select,
     update,
 )
-from support.ports import NOW, CountedIds
+from support.fixed_infrastructure import NOW, CountedIds
 
 from bookshelf.cqrs.aggregate import Aggregate
 from bookshelf.cqrs.catalogue import Catalogue

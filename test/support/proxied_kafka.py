@@ -7,33 +7,35 @@ from typing import NamedTuple
 from uuid import uuid4
 
 from support.kafka import HOST, Broker
-from support.lasting_ports import lasting_ports
-from support.wire import Backstage, Wire
+from support.kafka_proxy import BackgroundLoop, KafkaProxy
+from support.reserved_ports import reserved_ports
 
 
-class Behind(NamedTuple):
+class ProxiedBroker(NamedTuple):
     """A broker, and the wire that its clients know it by."""
 
     broker: Broker
-    wire: Wire
+    wire: KafkaProxy
 
 
 @contextmanager
-def brokers_behind(folder: Path, backstage: Backstage, count: int = 1) -> Iterator[list[Behind]]:
+def proxied_brokers(
+    folder: Path, background_loop: BackgroundLoop, count: int = 1
+) -> Iterator[list[ProxiedBroker]]:
     """Make a cluster behind wires, formatted and not started; it is killed at the end."""
-    every = iter(lasting_ports(4 * count))
+    every = iter(reserved_ports(4 * count))
     ports = [[next(every) for _ in range(4)] for _ in range(count)]
     voters = ",".join(f"{node}@{HOST}:{of[2]}" for node, of in enumerate(ports, 1))
     cluster = uuid4().hex[:22]
     with ExitStack() as stack:
-        made: list[Behind] = []
+        made: list[ProxiedBroker] = []
         for node, of in enumerate(ports, 1):
-            wire = Wire(backstage, of[0])
+            wire = KafkaProxy(background_loop, of[0])
             stack.callback(wire.close)
             broker = Broker(folder / str(node), node, of[:3], voters, _settings(of, wire.port, count))
             stack.callback(broker.kill)
             broker.format(cluster)
-            made.append(Behind(broker, wire))
+            made.append(ProxiedBroker(broker, wire))
         yield made
 
 
@@ -51,6 +53,6 @@ def _settings(ports: list[int], seen: int, count: int) -> dict[str, str]:
     }
 
 
-def bootstrap(cluster: list[Behind]) -> str:
+def bootstrap(cluster: list[ProxiedBroker]) -> str:
     """Return where clients find the cluster."""
     return ",".join(f"{HOST}:{one.wire.port}" for one in cluster)

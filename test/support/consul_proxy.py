@@ -13,7 +13,7 @@ Wrong = Callable[[web.Request], Awaitable[web.StreamResponse]]
 Rewrite = Callable[[bytes], Awaitable[bytes]]
 
 
-class Between:
+class ConsulProxy:
     """A proxy. `wrong` answers in place of the agent, as long as it is set."""
 
     def __init__(self, agent: int, session: aiohttp.ClientSession) -> None:
@@ -55,10 +55,10 @@ async def hangs(_request: web.Request) -> web.StreamResponse:
 
 
 @asynccontextmanager
-async def between(agent: int) -> AsyncIterator[Between]:
+async def consul_proxy(agent: int) -> AsyncIterator[ConsulProxy]:
     """Open a port before an agent's."""
     async with aiohttp.ClientSession(auto_decompress=True) as session:
-        proxy = Between(agent, session)
+        proxy = ConsulProxy(agent, session)
         runner = web.ServerRunner(web.Server(proxy.handle), shutdown_timeout=0.1)
         await runner.setup()
         site = web.TCPSite(runner, HOST, 0)

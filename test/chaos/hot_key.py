@@ -3,7 +3,7 @@
 from collections.abc import Iterable
 from typing import NamedTuple
 
-from chaos.truth import Truth
+from chaos.expected_state import ExpectedState
 from support.load import Load, Sent
 
 from bookshelf.shelf.events import TOPIC
@@ -19,17 +19,17 @@ class Findings(NamedTuple):
     doubled: int
 
 
-def findings(truth: Truth, load: Load) -> Findings:
+def findings(expected: ExpectedState, load: Load) -> Findings:
     """Judge what was sent by the log of an embedded shelf."""
     sent = load.sent
-    commands = {f"{TOPIC}/0@{line.offset}": line.envelope.commandid for line in truth.lines}
+    commands = {f"{TOPIC}/0@{line.offset}": line.envelope.commandid for line in expected.lines}
 
     def lost(one: Sent) -> bool:
         command = commands.get(one.position)
-        return truth.marks[one.mark] == 0 or command is None or one.key not in {command, None}
+        return expected.marks[one.mark] == 0 or command is None or one.key not in {command, None}
 
     def doubled(one: Sent) -> bool:
-        return truth.marks[one.mark] > 1 or truth.keys[one.key or "-"] > 1
+        return expected.marks[one.mark] > 1 or expected.keys[one.key or "-"] > 1
 
     return Findings(
         refused=_count(one.refused for one in sent),

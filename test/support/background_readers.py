@@ -12,7 +12,7 @@ _PATIENCE_S = 90.0
 _PAUSE_S = 0.2
 
 
-class Steady:
+class BackgroundReaders:
     """Writers on their own threads, from enter to exit; each book has its own Idempotency-Key."""
 
     def __init__(self, url: str, name: str, writers: int = 4) -> None:

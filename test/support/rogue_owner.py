@@ -1,4 +1,4 @@
-"""`python -m support.usurper`: a newbook that is in no group, and takes every partition for its own.
+"""`python -m support.rogue_owner`: a newbook that is in no group, and takes every partition for its own.
 
 Nobody runs it so. It stands for whatever brings two writers of one partition about: two groups, a partitioned
 network, an operator's mistake.
@@ -19,16 +19,16 @@ from bookshelf.runtime.service import ServiceHost
 from bookshelf.services import SERVICES
 
 
-class Usurped(KafkaLog):
+class RogueLog(KafkaLog):
     """A log whose groups give everything to whoever joins."""
 
-    async def join(self, group: str, topic: str, assigned: Change, revoked: Change) -> "Everything":  # type: ignore[override]  # noqa: ARG002
-        everything = Everything(frozenset(range(self.partitions(topic))), revoked)
+    async def join(self, group: str, topic: str, assigned: Change, revoked: Change) -> "EveryPartition":  # type: ignore[override]  # noqa: ARG002
+        everything = EveryPartition(frozenset(range(self.partitions(topic))), revoked)
         await assigned(everything.partitions)
         return everything
 
 
-class Everything:
+class EveryPartition:
     """All partitions, until this process ends."""
 
     def __init__(self, partitions: frozenset[int], revoked: Change) -> None:
@@ -46,7 +46,7 @@ async def main(broker: str, consul: str, data: Path) -> None:
     async with AsyncExitStack() as stack:
         world = await open_world(settings, network, data, stack)
         assert isinstance(world.log, KafkaLog)
-        world.log.__class__ = Usurped
+        world.log.__class__ = RogueLog
         [newbook] = [service for service in SERVICES if service.name == "newbook"]
         host = ServiceHost(newbook, replace(world), settings.host, settings.port)
         await host.start()

@@ -4,9 +4,9 @@ from dataclasses import replace
 from typing import Any, NamedTuple
 
 import msgspec
+from support.counter_context import TALLY, Count, everything
 from support.faulty import FaultyLog
-from support.ports import NOW, CountedIds
-from support.tally import TALLY, Count, everything
+from support.fixed_infrastructure import NOW, CountedIds
 from support.until import eventually
 
 from bookshelf.cqrs.message import Command

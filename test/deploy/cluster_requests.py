@@ -4,11 +4,11 @@ import json
 from collections import Counter
 from pathlib import Path
 
+from support.background_readers import BackgroundReaders
 from support.client import Client
 from support.kubernetes import Cluster
 from support.manifests import Document
-from support.policies import Pod
-from support.steady import Steady
+from support.network_policies import Pod
 from support.until import until
 
 #: Connects to each HOST:PORT that it is given; prints those that answer.
@@ -55,7 +55,7 @@ def titles(kube: Cluster) -> Counter[str]:
     return Counter(book["title"] for book in Client(door(kube), "/bookshelf").every_book())
 
 
-def there_once(kube: Cluster, readers: Steady) -> bool:
+def there_once(kube: Cluster, readers: BackgroundReaders) -> bool:
     found = titles(kube)
     return all(found[title] == 1 for title in readers.acknowledged)
 

@@ -7,7 +7,7 @@ from typing import Any, get_args
 
 import msgspec
 from hypothesis import strategies as st
-from support.tally import said
+from support.counter_context import said
 from support.views import Views, caught_up
 
 from bookshelf.cqrs.errors import Refused

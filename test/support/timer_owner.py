@@ -1,13 +1,13 @@
-"""`python -m support.ringer BROKER PREFIX FOLDER`: an owner of timers on Kafka, by the real clock."""
+"""`python -m support.timer_owner BROKER PREFIX FOLDER`: an owner of timers on Kafka, by the real clock."""
 
 import asyncio
 import sys
 from pathlib import Path
 from typing import Any
 
+from support.counter_context import TOPIC
+from support.fixed_infrastructure import owner_meters
 from support.kafka_log import settings
-from support.ports import owner_meters
-from support.tally import TOPIC
 from support.timers import TIMER
 
 from bookshelf.cqrs.aggregate import Aggregate

@@ -4,14 +4,14 @@ import asyncio
 import json
 from typing import Any
 
-from support.wire import HOST, Backstage
+from support.kafka_proxy import HOST, BackgroundLoop
 
 
-class Cutter:
+class CuttingProxy:
     """Proxies before ports, made when they are first asked for; they run in a thread of their own."""
 
-    def __init__(self, backstage: Backstage) -> None:
-        self._backstage = backstage
+    def __init__(self, background_loop: BackgroundLoop) -> None:
+        self._backstage = background_loop
         self._servers: dict[tuple[str, int], asyncio.Server] = {}
         self._ends: set[asyncio.StreamWriter] = set()
         #: How many answers are still to be lost.

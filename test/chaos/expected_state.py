@@ -13,7 +13,7 @@ from bookshelf.shelf.book import BOOK, Shelved, to_answer
 from bookshelf.shelf.events import EVENTS, BookFinished, BookRemoved
 
 
-class Truth:
+class ExpectedState:
     """A fresh fold of a log file."""
 
     def __init__(self, data: Path) -> None:
@@ -69,13 +69,13 @@ def _mark(key: str, event: object) -> str:
     return str(said["notes"] if "notes" in said else said["title"])
 
 
-def check_views(client: Client, truth: Truth) -> None:
+def check_views(client: Client, expected: ExpectedState) -> None:
     """Every field of every book, the last read and their order, histories, tags: as the log has it."""
-    client.position = truth.position
+    client.position = expected.position
     books = {book["id"]: book for book in client.every_book()}
-    assert books == truth.books()
-    assert client.get("/books/last/read?limit=100").json == truth.last_read(100)
-    assert client.get("/books/last/read").json == truth.last_read(5)
+    assert books == expected.books()
+    assert client.get("/books/last/read?limit=100").json == expected.last_read(100)
+    assert client.get("/books/last/read").json == expected.last_read(5)
     for book_id in list(books)[-30:]:
-        assert client.get(f"/books/{book_id}").headers["etag"] == truth.tag(book_id)
-        assert len(client.every_item(f"/books/{book_id}/history")) == truth.events[book_id]
+        assert client.get(f"/books/{book_id}").headers["etag"] == expected.tag(book_id)
+        assert len(client.every_item(f"/books/{book_id}/history")) == expected.events[book_id]

@@ -4,14 +4,14 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 
 from support.consul import HOST, Agent
-from support.consul_between import Between, Rewrite, Wrong, between
-from support.wire import Backstage
+from support.consul_proxy import ConsulProxy, Rewrite, Wrong, consul_proxy
+from support.kafka_proxy import BackgroundLoop
 
 
-class RegistryWire:
+class ProxiedConsul:
     """The way of a whole fleet to its agent. Who is not there is not answered for."""
 
-    def __init__(self, proxy: Between) -> None:
+    def __init__(self, proxy: ConsulProxy) -> None:
         self._proxy = proxy
         self.address = f"{HOST}:{proxy.port}"
 
@@ -29,11 +29,11 @@ class RegistryWire:
 
 
 @contextmanager
-def registry_behind(agent: Agent, backstage: Backstage) -> Iterator[RegistryWire]:
+def proxied_consul(agent: Agent, background_loop: BackgroundLoop) -> Iterator[ProxiedConsul]:
     """Open a port before an agent's, as long as the block lasts."""
-    opening = between(agent.ports.http)
-    proxy = backstage.run(opening.__aenter__())
+    opening = consul_proxy(agent.ports.http)
+    proxy = background_loop.run(opening.__aenter__())
     try:
-        yield RegistryWire(proxy)
+        yield ProxiedConsul(proxy)
     finally:
-        backstage.run(opening.__aexit__(None, None, None))
+        background_loop.run(opening.__aexit__(None, None, None))

@@ -20,7 +20,7 @@ PRODUCE, END_TXN = 0, 26
 _DONE_S = 10.0
 
 
-class Backstage:
+class BackgroundLoop:
     """An event loop in a thread, for what must go on while a test waits."""
 
     def __init__(self) -> None:
@@ -55,11 +55,11 @@ async def _everyone_else_ended() -> None:
     await asyncio.gather(*others, return_exceptions=True)
 
 
-class Wire:
+class KafkaProxy:
     """A port before a broker's. What is set holds for all connections, old and new."""
 
-    def __init__(self, backstage: Backstage, target: int) -> None:
-        self._backstage = backstage
+    def __init__(self, background_loop: BackgroundLoop, target: int) -> None:
+        self._backstage = background_loop
         self._target = target
         self._open = asyncio.Event()
         self._open.set()
@@ -70,7 +70,7 @@ class Wire:
         self.muted_kinds: frozenset[int] = frozenset()
         self.held = 0
         self.muted = 0
-        self._server = backstage.run(asyncio.start_server(self._connected, HOST, 0))
+        self._server = background_loop.run(asyncio.start_server(self._connected, HOST, 0))
         self.port: int = self._server.sockets[0].getsockname()[1]
 
     def blackhole(self) -> None:
@@ -145,7 +145,7 @@ class Wire:
 class _Connection:
     """One client's connection, both ways."""
 
-    def __init__(self, wire: Wire, opened: asyncio.Event, released: asyncio.Event) -> None:
+    def __init__(self, wire: KafkaProxy, opened: asyncio.Event, released: asyncio.Event) -> None:
         self._wire = wire
         self._open = opened
         self._released = released

@@ -41,4 +41,4 @@ async def _looked(pid: int, port: int, plan: Plan) -> Figures:
     return figures
 
 
-LASTING = Measurement("lasting", "the gateway's memory over many requests", _run, large=True)
+SOAK = Measurement("soak", "the gateway's memory over many requests", _run, large=True)

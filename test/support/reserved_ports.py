@@ -9,7 +9,7 @@ HOST = "127.0.0.1"
 _RANGE = range(10_240, 32_768)
 
 
-def lasting_ports(count: int) -> list[int]:
+def reserved_ports(count: int) -> list[int]:
     """Return ports that nothing has, by TCP or UDP, and that no connection takes meanwhile.
 
     Which ones is chance, even where a test has set the seed: another process of tests asks at the same time.

@@ -12,7 +12,7 @@ import pytest
 _BLOCK = 4096
 
 
-class TinyDisk:
+class SmallDisk:
     """A mounted disk that can be filled to its last block, freed, and made read-only."""
 
     def __init__(self, path: Path) -> None:
@@ -42,7 +42,7 @@ class TinyDisk:
 
 
 @contextmanager
-def tiny_disk(path: Path, size: str = "1m") -> Iterator[TinyDisk]:
+def tiny_disk(path: Path, size: str = "1m") -> Iterator[SmallDisk]:
     """Mount a new disk at `path`; skip the test where that is not allowed."""
     if os.geteuid() != 0 or shutil.which("mount") is None:
         pytest.skip("only root can mount a small disk to fill")
@@ -51,6 +51,6 @@ def tiny_disk(path: Path, size: str = "1m") -> Iterator[TinyDisk]:
     if mounted.returncode:
         pytest.skip("this machine lets no disk be mounted")
     try:
-        yield TinyDisk(path)
+        yield SmallDisk(path)
     finally:
         subprocess.run(["umount", "-l", str(path)], check=True)

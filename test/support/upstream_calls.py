@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from random import Random
 
-from support.declared import at
+from support.openapi_documents import at
 from support.upstream import Service, described
 
 from bookshelf.discovery.port import Instance, Snapshot

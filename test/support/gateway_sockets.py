@@ -23,7 +23,7 @@ META = {"openapi": "/openapi.json"}
 Talk = Callable[[asyncio.StreamReader, asyncio.StreamWriter], Awaitable[None]]
 
 
-class Street:
+class GatewayOnSockets:
     """Real ports: services that are handlers, services that say raw bytes, and the gateway's own."""
 
     def __init__(self, stack: AsyncExitStack, discovery: LocalDiscovery) -> None:
@@ -117,10 +117,10 @@ async def _all(reader: asyncio.StreamReader) -> bytes:
 
 
 @asynccontextmanager
-async def street() -> AsyncIterator[Street]:
+async def network() -> AsyncIterator[GatewayOnSockets]:
     """Open nothing yet; close in reverse what was opened."""
     async with AsyncExitStack() as stack:
-        yield Street(stack, LocalDiscovery())
+        yield GatewayOnSockets(stack, LocalDiscovery())
 
 
 def asks(method: str, path: str, *headers: str, body: bytes = b"") -> bytes:

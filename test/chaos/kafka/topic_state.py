@@ -56,7 +56,7 @@ def read_topic(broker: str) -> list[Line]:
     return asyncio.run(asyncio.wait_for(_lines(broker), _READ_S))
 
 
-class Truth:
+class TopicState:
     """A fresh fold of the topic; what is no event of the shelf is none of ours."""
 
     def __init__(self, lines: Sequence[Line]) -> None:
@@ -127,10 +127,10 @@ def differing(answered: Sequence[dict[str, Any]], wanted: Mapping[str, Any]) -> 
     return sorted(key for key in books.keys() | wanted.keys() if books.get(key) != wanted.get(key))
 
 
-def check_views(client: Client, truth: Truth) -> None:
+def check_views(client: Client, state: TopicState) -> None:
     """Every field of every book, and which were read last: as the topic has it."""
-    client.position = truth.position
-    wanted = truth.books()
+    client.position = state.position
+    wanted = state.books()
     wrong = differing(client.every_book(), wanted)
     assert not wrong, (len(wrong), wrong[:3], [wanted.get(key) for key in wrong[:3]])
     read = sorted((one["finished"] for one in wanted.values() if one["state"] == "finished"), reverse=True)

@@ -91,7 +91,7 @@ Registered = Callable[[Agent, str], "subprocess.Popen[str]"]
 @contextmanager
 def registered(agent: Agent, name: str) -> Iterator["subprocess.Popen[str]"]:
     """Start a process that registers an instance and keeps it registered; it is killed at the end."""
-    command = [sys.executable, "-m", "support.registry", str(agent.ports.http), name]
+    command = [sys.executable, "-m", "support.consul_discovery", str(agent.ports.http), name]
     env = {**os.environ, "PYTHONPATH": f"{ROOT}:{ROOT.parent}"}
     with subprocess.Popen(
         command, env=env, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, text=True
@@ -105,7 +105,7 @@ def registered(agent: Agent, name: str) -> Iterator["subprocess.Popen[str]"]:
 
 
 async def main(port: int, name: str) -> None:
-    """Be a process that has registered, until it is killed: `python -m support.registry PORT NAME`."""
+    """Register and wait until killed: `python -m support.consul_discovery PORT NAME`."""
     discovery = await ConsulDiscovery.open(ConsulSettings(address=HOST, port=port))
     await discovery.register(instance(name))
     print("registered", flush=True)  # noqa: T201 (the test that has started this process reads it)

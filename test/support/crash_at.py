@@ -1,4 +1,4 @@
-"""`python -m support.mortal POINT run SERVICE ...`: the program, which dies at a point of its views' work.
+"""`python -m support.crash_at POINT run SERVICE ...`: the program, which dies at a point of its views' work.
 
 It lives until SIGUSR1; then it kills itself -9 when it next comes there: `rows`, once the checkpoint has
 moved and before any row; `commit`, once both are written and neither is committed.
