@@ -1,7 +1,8 @@
 """The envelope of every event in the log: CloudEvents 1.0, structured JSON mode.
 
 Source: CloudEvents 1.0.2 (specversion, id, source, type, subject, time, datacontenttype, data).
-Extension attributes of this project: actor, commandid, commandhash, correlationid, causationid, traceparent.
+Extension attributes of this project: actor, commandid, commandhash, correlationid, causationid, traceparent,
+undoes.
 """
 
 from datetime import datetime
@@ -25,7 +26,10 @@ class Dropped(msgspec.Struct, frozen=True):
 
 
 class Envelope(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
-    """One event as it stands in the log. `time` is aware UTC; `subject` is the aggregate's id."""
+    """One event as it stands in the log. `time` is aware UTC; `subject` is the aggregate's id.
+
+    `undoes` is the id of the change that the command takes back.
+    """
 
     specversion: Literal["1.0"]
     id: str
@@ -41,6 +45,7 @@ class Envelope(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     correlationid: str = ""
     causationid: str = ""
     traceparent: str = ""
+    undoes: str = ""
 
 
 _decode = msgspec.json.Decoder(Envelope).decode

@@ -15,15 +15,23 @@ from bookshelf.cqrs.message import Event
 
 
 class Recorded(msgspec.Struct, frozen=True, kw_only=True):
-    """An event with its record's data: aggregate (`subject`), position, time and actor."""
+    """An event with what its record holds beside it.
+
+    That is the event's id, the aggregate (`subject`), position, time and actor; the id of the command that
+    led to it, the correlation id that joins many changes, and the id of the change that it takes back.
+    """
 
     event: Event
+    id: str
     subject: str
     type: str
     partition: int
     offset: int
     time: datetime
     actor: str
+    command: str
+    correlation: str
+    undoes: str
     data: bytes
 
 

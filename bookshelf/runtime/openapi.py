@@ -25,6 +25,10 @@ _HEADERS: Mapping[str, tuple[str, str]] = {
         "The position of the command's last event in the log, for Bookshelf-After.",
         "bookshelf/0@42",
     ),
+    header_fields.CHANGE: (
+        "The id of the change that the command made; absent if it changed nothing.",
+        "019cab12-3400-7000-8000-0000000000a1",
+    ),
     header_fields.REPLAYED: ("true if the command was carried out before: this is its first answer.", "true"),
     header_fields.COUNT: ("How many items the list has on all its pages together.", "1234"),
     "Retry-After": ("Seconds after which to try again.", "1"),
@@ -193,6 +197,7 @@ def _command(route: CommandRoute, contents: Mapping[Any, Json]) -> Json:
         own.insert(0, _parameter("id", "path", subject, "The id."))
     key = {"type": "string", "pattern": header_fields.KEY_PATTERN, "examples": ["c51f0e0c-add-dune"]}
     tag = {"type": "string", "examples": ['"42"']}
+    name = {"type": "string", "pattern": header_fields.NAME_PATTERN, "examples": ["import-2026-03-01"]}
     headers = [
         _header(
             header_fields.KEY,
@@ -200,6 +205,8 @@ def _command(route: CommandRoute, contents: Mapping[Any, Json]) -> Json:
             key,
         ),
         *([] if route.creates else [_header("If-Match", "Only if this is still its entity tag.", tag)]),
+        _header(header_fields.CORRELATION, "Joins the changes of many requests under one id.", name),
+        _header(header_fields.UNDOES, "The id of the change that this request takes back.", name),
     ]
     done: Json = {"description": "Done.", "headers": dict(_response_headers(_command_headers(route)))}
     if route.returns:
@@ -220,7 +227,7 @@ def _command(route: CommandRoute, contents: Mapping[Any, Json]) -> Json:
 
 def _command_headers(route: CommandRoute) -> tuple[str, ...]:
     created = ("Location",) if route.creates or route.location else ()
-    return (*created, "ETag", header_fields.POSITION, header_fields.REPLAYED)
+    return (*created, "ETag", header_fields.POSITION, header_fields.CHANGE, header_fields.REPLAYED)
 
 
 def _query(route: QueryRoute, contents: Mapping[Any, Json]) -> Json:

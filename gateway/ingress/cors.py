@@ -8,12 +8,12 @@ from bookshelf.http.message import Request, Response
 
 _METHODS = "GET, HEAD, POST, PUT, PATCH, DELETE"
 _HEADERS = (
-    "Authorization, Content-Type, If-Match, If-None-Match, Idempotency-Key, Bookshelf-After, traceparent, "
-    "X-Request-Id"
+    "Authorization, Content-Type, If-Match, If-None-Match, Idempotency-Key, Bookshelf-After, "
+    "Bookshelf-Correlation, Bookshelf-Undoes, traceparent, X-Request-Id"
 )
 _EXPOSED = (
-    "ETag, Location, Link, Retry-After, Bookshelf-Position, Idempotency-Key, "
-    "Idempotency-Replayed, X-Request-Id"
+    "ETag, Location, Link, Retry-After, Bookshelf-Position, Bookshelf-Change, Bookshelf-Count, "
+    "Idempotency-Key, Idempotency-Replayed, X-Request-Id"
 )
 #: Seconds for which a browser may cache the response to a preflight request.
 _REMEMBERED_S = "600"

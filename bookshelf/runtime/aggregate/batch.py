@@ -235,11 +235,14 @@ class BatchProcessor:
         # another service may have appended in between: prefer the log's state if it is of this version
         head = self._pending.head(queued.sent.subject)
         state = head.state if head.version == version else decision.state
-        return CommandResult(queued.sent.subject, state, version, position, replayed)
+        first = decision.result[0] if decision.result else None
+        change = "" if first is None or first.event is None else first.envelope.id
+        return CommandResult(queued.sent.subject, state, version, position, replayed, change)
 
     def _repeated(self, queued: QueuedCommand, done: CompletedCommand, state: Any) -> CommandResult:  # noqa: ANN401 (any aggregate's)
         position = Position(*self._place, done.offset)
-        return CommandResult(queued.sent.subject, state, done.version, position, replayed=True)
+        subject = queued.sent.subject
+        return CommandResult(subject, state, done.version, position, replayed=True, change=done.change)
 
     async def _answer_as_first(
         self, queued: QueuedCommand, decision: Decision, done: CompletedCommand

@@ -18,7 +18,8 @@ class CommandRequest(msgspec.Struct, frozen=True, kw_only=True):
     `hash` is the hash of the content, and `older_hash` the one that earlier releases computed
     (`content_hashes`); both are set only if the client chose the id. With `expects`, the aggregate must have
     one of these versions. `fresh` is True if the subject's id was never used before. `causation` is the id of
-    the message that led to the command, if any. `size` is the size of the request in bytes.
+    the message that led to the command, if any. `undoes` is the id of the change that it takes back. `size`
+    is the size of the request in bytes.
     """
 
     subject: str
@@ -33,6 +34,7 @@ class CommandRequest(msgspec.Struct, frozen=True, kw_only=True):
     correlation: str = ""
     causation: str = ""
     traceparent: str = ""
+    undoes: str = ""
     size: int = 0
 
 
@@ -104,13 +106,17 @@ def _has_structs(kind: inspect.Type | inspect.Field) -> bool:
 
 
 class CommandResult(msgspec.Struct, frozen=True):
-    """The state and version after a command. `replayed`: it was a repetition, and nothing was appended."""
+    """The state and version after a command. `replayed`: it was a repetition, and nothing was appended.
+
+    `change` is the id of the command's first event; empty if it has none.
+    """
 
     subject: str
     state: Any
     version: int
     position: Position | None
     replayed: bool
+    change: str = ""
 
 
 class NotOwner(Exception):

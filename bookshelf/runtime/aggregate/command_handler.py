@@ -90,6 +90,7 @@ class CommandHandler:
             correlationid=sent.correlation,
             causationid=sent.causation,
             traceparent=sent.traceparent,
+            undoes=sent.undoes,
         )
         value = encode_envelope(envelope)
         return DecodedEvent(envelope, event, UNSETTLED, value, len(value))

@@ -28,7 +28,8 @@ DUE = "due"
 class CompletedCommand(msgspec.Struct, frozen=True, array_like=True):
     """What is kept of a completed command: id, content hash, version after it, offset of its last record.
 
-    `at_ms` is the time of its events, in milliseconds since 1970. The state after it is not kept: if a
+    `at_ms` is the time of its events, in milliseconds since 1970; `change` is the id of the first of them,
+    empty if there is none. The state after it is not kept: if a
     repetition needs it, it is folded again from the log (FirstAnswers).
     """
 
@@ -37,6 +38,7 @@ class CompletedCommand(msgspec.Struct, frozen=True, array_like=True):
     version: int
     offset: int
     at_ms: int = 0
+    change: str = ""
 
 
 class AggregateSnapshot(msgspec.Struct, Generic[S], frozen=True, array_like=True):
@@ -81,7 +83,7 @@ class DecodedEvent(msgspec.Struct, frozen=True):
 
 
 #: Bytes that a completed command takes in memory, estimated.
-_DONE_BYTES = 400
+_DONE_BYTES = 500
 #: Bytes that a value takes in memory beside its contents, estimated.
 _VALUE_BYTES = 64
 
@@ -141,10 +143,12 @@ class SnapshotFold:
         done, fired, creator = snapshot.done, snapshot.fired, snapshot.creator
         if envelope.source == self._source and envelope.commandid:
             at_ms = int(envelope.time.timestamp() * 1000)
+            same = done[-1:] if done and done[-1].command == envelope.commandid else ()
+            change = same[0].change if same else "" if event is None else envelope.id
             latest = CompletedCommand(
-                envelope.commandid, envelope.commandhash, version, decoded.offset, at_ms
+                envelope.commandid, envelope.commandhash, version, decoded.offset, at_ms, change
             )
-            done = (*(done[:-1] if done and done[-1].command == latest.command else done), latest)
+            done = (*(done[:-1] if same else done), latest)
             if latest.hash == DUE:
                 fired = latest.command
             if snapshot.version == NONE or (creator is not None and creator.command == latest.command):

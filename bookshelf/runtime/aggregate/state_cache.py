@@ -24,7 +24,7 @@ COMMAND_MEMORY_H = 24.0
 #: Bytes of memory for the states of all partitions of a host together.
 CACHE_BYTES = 32 << 20
 #: The format of stored snapshots; a store of another format is rebuilt from the log.
-_FORMAT = "3"
+_FORMAT = "4"
 _logger = structlog.get_logger(__name__)
 
 

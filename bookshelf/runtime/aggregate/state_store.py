@@ -17,11 +17,11 @@ CREATE TABLE IF NOT EXISTS due (key TEXT PRIMARY KEY, moment TEXT NOT NULL) WITH
 CREATE INDEX IF NOT EXISTS due_moment ON due (moment, key);
 CREATE TABLE IF NOT EXISTS command (
   key TEXT NOT NULL, id TEXT NOT NULL, hash TEXT NOT NULL,
-  version INT NOT NULL, off INT NOT NULL, at INT NOT NULL, PRIMARY KEY (key, id)
+  version INT NOT NULL, off INT NOT NULL, at INT NOT NULL, change TEXT NOT NULL, PRIMARY KEY (key, id)
 ) WITHOUT ROWID;
 CREATE INDEX IF NOT EXISTS command_at ON command (at);
 """
-_RECALL = "SELECT id, hash, version, off, at FROM command WHERE key = ? AND id = ?"
+_RECALL = "SELECT id, hash, version, off, at, change FROM command WHERE key = ? AND id = ?"
 _LOOK_UP = "SELECT key, value FROM held WHERE key = ?"
 _EARLIEST = "SELECT key, moment FROM due ORDER BY moment, key LIMIT ?"
 
@@ -214,9 +214,9 @@ class SqliteStateStore:
             self._db.executemany("DELETE FROM due WHERE key = ?", cleared)
             self._db.executemany("INSERT OR REPLACE INTO due VALUES (?, ?)", waiting)
             self._db.executemany(
-                "INSERT OR REPLACE INTO command VALUES (?, ?, ?, ?, ?, ?)",
+                "INSERT OR REPLACE INTO command VALUES (?, ?, ?, ?, ?, ?, ?)",
                 [
-                    (key, done.command, done.hash, done.version, done.offset, done.at_ms)
+                    (key, done.command, done.hash, done.version, done.offset, done.at_ms, done.change)
                     for (key, _), done in spilled.commands.items()
                 ],
             )

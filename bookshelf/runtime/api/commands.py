@@ -104,6 +104,8 @@ class CommandEndpoint:
             hash=hashes[0],
             older_hash=hashes[1],
             expects=header_fields.expects(request.headers),
+            correlation=header_fields.name(request.headers, header_fields.CORRELATION),
+            undoes=header_fields.name(request.headers, header_fields.UNDOES),
             traceparent=header_fields.trace(request.headers),
             actor=context.actor,
             size=len(content),
@@ -147,6 +149,8 @@ class CommandEndpoint:
         headers = {"ETag": f'"{outcome.version}"', "Cache-Control": "no-store"}
         if outcome.position is not None:
             headers[header_fields.POSITION] = str(outcome.position)
+        if outcome.change:
+            headers[header_fields.CHANGE] = outcome.change
         if outcome.replayed:
             headers[header_fields.REPLAYED] = "true"
         body = None

@@ -17,6 +17,10 @@ KEY = "Idempotency-Key"
 #: The user that a request comes from, set by the gateway; services trust it, as clients cannot reach them.
 ACTOR = "Bookshelf-Actor"
 REPLAYED = "Idempotency-Replayed"
+#: The id of the change that a command has made; the id of the change that it takes back; what joins changes.
+CHANGE = "Bookshelf-Change"
+UNDOES = "Bookshelf-Undoes"
+CORRELATION = "Bookshelf-Correlation"
 #: How many items a list has on all its pages together.
 COUNT = "Bookshelf-Count"
 #: Seconds that the sender will still wait for the answer.
@@ -36,6 +40,9 @@ _SECONDS = re.compile(r"[0-9]{1,6}(\.[0-9]{1,6})?", re.ASCII)
 _VERSION = re.compile(r"[0-9]{1,18}", re.ASCII)
 _TRACE = re.compile(r"[0-9a-f]{2}-[0-9a-f]{32}-[0-9a-f]{16}-[0-9a-f]{2}")
 _ACTOR = re.compile(r"[\x21-\x7e]{1,128}")
+_NAME = re.compile(r"[\x21-\x7e]{1,128}")
+#: The form of a change's id and of a correlation id, for JSON Schema.
+NAME_PATTERN = f"^{_NAME.pattern}$"
 _TAG = re.compile(r'(W/)?"([\x21\x23-\x7e\x80-\xff]*)"')
 
 
@@ -117,6 +124,14 @@ def actor(headers: Headers) -> str:
     """Return the user that the request comes from; "reader" if none is named."""
     given = headers.get(ACTOR, "")
     return given if _ACTOR.fullmatch(given) else "reader"
+
+
+def name(headers: Headers, field: str) -> str:
+    """Return the id that a header field holds; empty if there is none. Raises `Problem`."""
+    given = headers.get(field, "")
+    if given and not _NAME.fullmatch(given):
+        raise _bad(field, "is 1 to 128 printable ASCII characters, without spaces")
+    return given
 
 
 def owner(_headers: Headers) -> str | None:

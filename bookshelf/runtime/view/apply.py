@@ -30,12 +30,16 @@ def prepare(view: View, record: Record) -> Sequence[Change]:
         return ()
     recorded = Recorded(
         event=event,
+        id=envelope.id,
         subject=envelope.subject,
         type=envelope.type,
         partition=record.partition,
         offset=record.offset,
         time=envelope.time,
         actor=envelope.actor,
+        command=envelope.commandid,
+        correlation=envelope.correlationid,
+        undoes=envelope.undoes,
         data=data,
     )
     return tuple(view.changes(recorded))

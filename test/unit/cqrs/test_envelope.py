@@ -37,6 +37,7 @@ def test_an_envelope_comes_back_as_it_went() -> None:
         correlationid="o",
         causationid="a",
         traceparent="t",
+        undoes="u",
     )
     written = encode_envelope(envelope)
     found = decode_envelope(written)

@@ -26,6 +26,11 @@ JUDGE = CommandHandler(TALLY, CountedIds())
 EMPTY: AggregateSnapshot[Tally] = AggregateSnapshot(Tally())
 
 
+def change_of(record: NewRecord) -> str:
+    """Return the id of a change whose first event this is."""
+    return decode_envelope(record.value).id
+
+
 def folded(*records: NewRecord) -> AggregateSnapshot[Tally]:
     held = EMPTY
     for offset, new in enumerate(records):
@@ -45,15 +50,16 @@ def test_types_that_are_not_known_move_nothing() -> None:
 
 
 def test_a_command_of_this_service_is_remembered_with_what_it_left_behind() -> None:
-    held = folded(counted("a", 1, command="x"), counted("a", 2, command="y"))
-    assert held.recall("x") == CompletedCommand("x", "", 0, 0, AT_MS)
-    assert held.recall("y") == CompletedCommand("y", "", 1, 1, AT_MS)
+    records = counted("a", 1, command="x"), counted("a", 2, command="y")
+    held = folded(*records)
+    assert held.recall("x") == CompletedCommand("x", "", 0, 0, AT_MS, change_of(records[0]))
+    assert held.recall("y") == CompletedCommand("y", "", 1, 1, AT_MS, change_of(records[1]))
     assert held.recall("z") is None
 
 
 def test_a_command_of_several_events_is_remembered_once_with_the_last() -> None:
-    held = folded(*[counted("a", 1, command="x")] * 3)
-    assert held.done == (CompletedCommand("x", "", 2, 2, AT_MS),)
+    records = [counted("a", 1, command="x") for _ in range(3)]
+    assert folded(*records).done == (CompletedCommand("x", "", 2, 2, AT_MS, change_of(records[0])),)
 
 
 def test_another_services_commands_are_its_own_to_remember() -> None:
@@ -77,8 +83,9 @@ def test_the_newest_commands_stay_with_the_state_and_the_older_ones_are_spilled(
 
 def test_the_command_that_began_an_aggregate_is_never_forgotten() -> None:
     many = [counted("a", 1, command=str(n)) for n in range(REMEMBERED)]
-    held, _ = spill(folded(counted("a", 1, command="x"), counted("a", 1, command="x"), *many))
-    assert held.recall("x") == CompletedCommand("x", "", 1, 1, AT_MS)
+    began = [counted("a", 1, command="x"), counted("a", 1, command="x")]
+    held, _ = spill(folded(*began, *many))
+    assert held.recall("x") == CompletedCommand("x", "", 1, 1, AT_MS, change_of(began[0]))
     assert (held.first, folded(counted("a", source="another"), *many).creator) == (0, None)
 
 
