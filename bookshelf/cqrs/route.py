@@ -1,6 +1,6 @@
 """Declares the HTTP routes of commands and queries as data, for the API and for its OpenAPI document."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Annotated, Any
@@ -112,4 +112,28 @@ class QueryRoute:
     deadline_s: float | None = None
 
 
-Route = CommandRoute | QueryRoute
+#: Records by partition: a range of offsets each.
+Span = Mapping[int, range]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class EventsRoute:
+    """A request that is answered with a stream: an answer of a view whenever its rows have changed.
+
+    `query(connection, params, span)` is called at the start and after each change; `span` is the records
+    since the last call, none of them at the start of a new stream. An answer is sent if it differs from the
+    last one; an answer with the body None is not sent. `returns` is the type of the other bodies.
+    """
+
+    path: str
+    summary: str
+    view: View
+    query: Callable[[Any, Any, Span], Answer]
+    returns: Any
+    params: type[msgspec.Struct] = Empty
+    method: str = "GET"
+    requires: tuple[str, ...] | None = None
+    deadline_s: float | None = None
+
+
+Route = CommandRoute | QueryRoute | EventsRoute

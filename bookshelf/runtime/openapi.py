@@ -8,7 +8,7 @@ import msgspec
 from apispec import APISpec
 
 from bookshelf import __version__
-from bookshelf.cqrs.route import HIDDEN, CommandRoute, QueryRoute, Route
+from bookshelf.cqrs.route import HIDDEN, CommandRoute, EventsRoute, QueryRoute, Route
 from bookshelf.cqrs.service import Service
 from bookshelf.http.problem import STATUS
 from bookshelf.runtime.api import header_fields
@@ -174,6 +174,8 @@ def _operation(service: Service, route: Route, contents: Mapping[Any, Json]) -> 
         head["x-bookshelf"] = forwarded
     if isinstance(route, CommandRoute):
         return head | _command(route, contents)
+    if isinstance(route, EventsRoute):
+        return head | _events(route, contents)
     return head | _query(route, contents)
 
 
@@ -251,6 +253,20 @@ def _query(route: QueryRoute, contents: Mapping[Any, Json]) -> Json:
     return {
         "parameters": [*_route_parameters(route), *headers],
         "responses": {"200": found, "304": unchanged, **fault_responses("400", "404", "422", "503", "504")},
+    }
+
+
+def _events(route: EventsRoute, contents: Mapping[Any, Json]) -> Json:
+    (message,) = contents[route.returns].values()
+    last = {"type": "string", "pattern": header_fields.AFTER_PATTERN, "examples": ["bookshelf/0@42"]}
+    what = "Continue after these positions: the id of the last message that was received."
+    stream = {
+        "description": "A stream of server-sent events. The `data` of each message is JSON of this schema.",
+        "content": {"text/event-stream": {"schema": {"type": "string"}, "x-data": message["schema"]}},
+    }
+    return {
+        "parameters": [*_route_parameters(route), _header(header_fields.LAST_EVENT, what, last)],
+        "responses": {"200": stream, **fault_responses("400", "404", "422", "503", "504")},
     }
 
 

@@ -8,7 +8,7 @@ import msgspec
 import structlog
 
 from bookshelf import __version__
-from bookshelf.cqrs.route import CommandRoute
+from bookshelf.cqrs.route import CommandRoute, EventsRoute
 from bookshelf.cqrs.service import Service
 from bookshelf.discovery.port import Instance
 from bookshelf.http.message import Request, Response
@@ -16,6 +16,7 @@ from bookshelf.runtime.aggregate.context import OwnerDependencies
 from bookshelf.runtime.aggregate.host import AggregateHost
 from bookshelf.runtime.api.commands import CommandEndpoint
 from bookshelf.runtime.api.endpoint import Api
+from bookshelf.runtime.api.event_streams import EventsEndpoint
 from bookshelf.runtime.api.forwarding import OwnerForwarder
 from bookshelf.runtime.api.ownership import owns
 from bookshelf.runtime.api.queries import QueryEndpoint
@@ -47,6 +48,7 @@ class ServiceHost:
         }
         self._gauges = ServiceGauges(self.meters, world.log, self.aggregates.values(), self.views.values())
         self.health = Health(self._fault, self._warnings)
+        self._streams: list[EventsEndpoint] = []
         self.edge = self._edge()
         self._door: Listener | None = None
         self._begun = AsyncExitStack()
@@ -128,7 +130,9 @@ class ServiceHost:
             await self.health.tell(self._world.discovery, instance_id, registered=True)
 
     async def stop(self) -> None:
-        """Deregister, give away the partitions, answer the requests under way, then close everything."""
+        """End streams and deregister, give away the partitions, answer the requests under way; then close."""
+        for streams in self._streams:
+            streams.close()
         await self._begun.aclose()
         _logger.info("stopped", service=self.service.name)
 
@@ -141,6 +145,10 @@ class ServiceHost:
                 onward = OwnerForwarder(route.aggregate.name, world.discovery, world.transport)
                 endpoint = CommandEndpoint(route, host, world.clock, world.ids, onward)
                 edge.add(route.method, route.path, endpoint)
+            elif isinstance(route, EventsRoute):
+                streams = EventsEndpoint(route, self.views[route.view.name])
+                self._streams.append(streams)
+                edge.add(route.method, route.path, streams)
             else:
                 edge.add(route.method, route.path, QueryEndpoint(route, self.views[route.view.name]))
         edge.add("GET", "/health/live", live)

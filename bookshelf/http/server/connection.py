@@ -36,6 +36,8 @@ class ServerConnection(WriteProtocol):
         self._reader = RequestParser(connections.guard, self._flow, self._invite)
         self._work: asyncio.Task[None] | None = None
         self._held = False
+        #: True while the response under way is a stream of events, which has no end of its own.
+        self._endless = False
         #: When the wait for a request's first byte began, or after that byte the wait for the whole head.
         self._since = 0.0
         self._fresh = True
@@ -48,11 +50,11 @@ class ServerConnection(WriteProtocol):
             self._dismiss(_BUSY)
 
     def connection_lost(self, exc: Exception | None) -> None:
-        """Fail the body that is being read, and cancel the request if the server is set to do so."""
+        """Fail the body that is being read; cancel a stream, and a request if the server is set to do so."""
         super().connection_lost(exc)
         self._connections.leave(self)
         self._reader.break_off()
-        if self._work is not None and self._connections.cancels:
+        if self._work is not None and (self._connections.cancels or self._endless):
             self._work.cancel()
 
     def data_received(self, data: bytes) -> None:
@@ -81,7 +83,9 @@ class ServerConnection(WriteProtocol):
                 self._dismiss(_SLOW if begun else b"")
 
     def shut(self) -> None:
-        """Close the connection if no request is under way; otherwise it closes after its next response."""
+        """Close the connection if no request, or a stream, is under way; else after its next response."""
+        if self._endless:
+            self.abort()
         if self._work is None and self._wire is not None:
             self._wire.close()
 
@@ -148,7 +152,9 @@ class ServerConnection(WriteProtocol):
             await write_switched(self, incoming, response)
             kept = False
         else:
+            self._endless = response.headers.get("Content-Type", "").startswith("text/event-stream")
             kept = await write_streamed(self, incoming, response, kept=kept)
+            self._endless = False
         if incoming.body is not None:
             kept = await self._skip_rest(incoming, kept=kept)
         if not kept and self._wire is not None:

@@ -13,6 +13,8 @@ from bookshelf.http.problem import Fault, Problem
 
 POSITION = "Bookshelf-Position"
 AFTER = "Bookshelf-After"
+#: The positions that a client of a stream has received everything up to.
+LAST_EVENT = "Last-Event-ID"
 KEY = "Idempotency-Key"
 #: The user that a request comes from, set by the gateway; services trust it, as clients cannot reach them.
 ACTOR = "Bookshelf-Actor"
@@ -31,6 +33,8 @@ TRY = "Bookshelf-Try"
 #: The form of an idempotency key, and the most positions in one Bookshelf-After.
 _KEY_FORM = re.compile(r'"?([\x21\x23-\x7e][\x20\x21\x23-\x7e]{0,253}[\x21\x23-\x7e]|[\x21\x23-\x7e])"?')
 _MAX_POSITIONS = 64
+#: The most positions in one Last-Event-ID.
+_MAX_PARTITIONS = 1000
 
 #: The same for JSON Schema, where a pattern that is not anchored may match anywhere.
 KEY_PATTERN = f"^{_KEY_FORM.pattern}$"
@@ -75,16 +79,25 @@ def outcome_unknown(headers: Headers, made: str | None = None) -> Problem:
 
 def after(headers: Headers) -> list[Position]:
     """Return the positions of Bookshelf-After. Raises `Problem`."""
-    given = headers.get(AFTER)
+    return _positions(headers, AFTER, _MAX_POSITIONS)
+
+
+def last_event(headers: Headers) -> list[Position]:
+    """Return the positions of Last-Event-ID: one for each partition of a topic. Raises `Problem`."""
+    return _positions(headers, LAST_EVENT, _MAX_PARTITIONS)
+
+
+def _positions(headers: Headers, name: str, most: int) -> list[Position]:
+    given = headers.get(name)
     if not given:
         return []
     texts = given.split(",")
-    if len(texts) > _MAX_POSITIONS:
-        raise _bad(AFTER, f"has {_MAX_POSITIONS} positions at the most")
+    if len(texts) > most:
+        raise _bad(name, f"has {most} positions at the most")
     try:
         return [parse_position(text.strip()) for text in texts]
     except ValueError as fault:
-        raise _bad(AFTER, f"is one or more positions, separated by commas: {fault}") from None
+        raise _bad(name, f"is one or more positions, separated by commas: {fault}") from None
 
 
 def _bad(header: str, detail: str) -> Problem:

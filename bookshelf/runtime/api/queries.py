@@ -72,9 +72,7 @@ class QueryEndpoint:
         )
 
     async def _render(self, request: Request, path: Mapping[str, str], owner: str | None) -> RenderedResponse:
-        params = self._reader.parameters(path, request.target.partition("?")[2])
-        if isinstance(params, Owned):
-            params = msgspec.structs.replace(params, owner=owner)
+        params = read_parameters(self._reader, request, path, owner)
 
         def work(db: Any) -> RenderedResponse:  # noqa: ANN401 (the storage's connection)
             answer: Answer = self._route.query(db, params)
@@ -82,12 +80,25 @@ class QueryEndpoint:
             version = answer.version or blake2b(body, digest_size=12).hexdigest()
             return RenderedResponse(body, f'"{version}"', answer.after, answer.count)
 
-        try:
-            rendered: RenderedResponse = await self._host.query(work)
-        except Invalid as fault:
-            detail = f"{fault.field} {fault.detail}"
-            raise Problem("invalid", detail, Fault(fault.detail, parameter=fault.field or "")) from None
-        return rendered
+        return await run_query(self._host, work)
+
+
+def read_parameters(
+    decoder: Decoder, request: Request, path: Mapping[str, str], owner: str | None
+) -> msgspec.Struct:
+    """Return the parameters of a request; `Owned` ones have its caller as `owner`. Raises `Problem`."""
+    params: msgspec.Struct = decoder.parameters(path, request.target.partition("?")[2])
+    return msgspec.structs.replace(params, owner=owner) if isinstance(params, Owned) else params
+
+
+async def run_query(host: ViewHost, work: Callable[[Any], RenderedResponse]) -> RenderedResponse:
+    """Run a query; a wrong parameter becomes a problem. Raises `Problem`, `Refused`, `StorageFault`."""
+    try:
+        rendered: RenderedResponse = await host.query(work)
+    except Invalid as fault:
+        detail = f"{fault.field} {fault.detail}"
+        raise Problem("invalid", detail, Fault(fault.detail, parameter=fault.field or "")) from None
+    return rendered
 
 
 def _next(target: str, after: str) -> str:

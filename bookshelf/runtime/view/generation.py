@@ -98,6 +98,10 @@ class AppliedOffsets:
         while not self.reaches(offsets):
             await self.news()
 
+    async def next_change(self) -> None:
+        """Wait until the rows have changed, without asking for it: shared rows are read once a second."""
+        await self._moved.wait()
+
     async def news(self) -> None:
         """Wait until the rows may have changed."""
         self.wanted.set()

@@ -126,6 +126,11 @@ class ViewHost:
             await self._ask(lambda rows: rows.refresh())
         return self.revision
 
+    async def changed(self, revision: tuple[int, int] | None) -> None:
+        """Return once the view has another revision. This hastens nothing: streams always wait."""
+        while self.revision == revision:
+            await self.rows.next_change()
+
     async def _ask(self, ask: Callable[[Generation], Awaitable[T]]) -> T:
         """Call `ask` with the live generation; if its tables are gone or damaged, with its successor."""
         rows = self.rows

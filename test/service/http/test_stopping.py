@@ -1,13 +1,13 @@
 """A port that closes: what is under way may end, and has not for ever."""
 
 import asyncio
-from collections.abc import Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable
 
 from support.raw_http import Repeats, bodies, get, said
-from support.upstream import DEADLINE_S, eventually
+from support.upstream import DEADLINE_S, HOST, eventually
 
 from bookshelf.http.limits import ConnectionLimits
-from bookshelf.http.message import Handler
+from bookshelf.http.message import Handler, Request, Response
 from bookshelf.http.server.server import HttpServer
 
 Open = Callable[[Handler, ConnectionLimits], Awaitable[HttpServer]]
@@ -39,3 +39,45 @@ async def test_and_not_for_ever(opened: Open) -> None:
         await server.stop(0.05)
         assert await asked in {b"", b"reset"}
     assert len(server.connections) == 0
+
+
+class Stream:
+    """Answers with a stream of events that never ends, and records that it was closed."""
+
+    def __init__(self) -> None:
+        self.closed = asyncio.Event()
+
+    async def handle(self, _request: Request) -> Response:
+        return Response(200, {"Content-Type": "text/event-stream"}, self._pieces())
+
+    async def _pieces(self) -> AsyncIterator[bytes]:
+        try:
+            yield b"data: 1\n\n"
+            await asyncio.Event().wait()
+        finally:
+            self.closed.set()
+
+
+async def test_a_stream_of_events_does_not_delay_a_stop(opened: Open) -> None:
+    stream = Stream()
+    server = await opened(stream, ConnectionLimits())
+    reader, writer = await asyncio.open_connection(HOST, server.port)
+    writer.write(get("/events"))
+    async with asyncio.timeout(DEADLINE_S):
+        await reader.readuntil(b"data: 1")
+        await server.stop(10 * DEADLINE_S)
+        await stream.closed.wait()
+    writer.close()
+
+
+async def test_a_stream_of_events_ends_when_its_client_disconnects_also_where_requests_go_on() -> None:
+    stream = Stream()
+    server = HttpServer(stream, HOST, 0)
+    await server.start()
+    reader, writer = await asyncio.open_connection(HOST, server.port)
+    writer.write(get("/events"))
+    async with asyncio.timeout(DEADLINE_S):
+        await reader.readuntil(b"data: 1")
+        writer.close()
+        await stream.closed.wait()
+    await server.stop(0.1)
