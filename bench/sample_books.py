@@ -13,8 +13,8 @@ from bookshelf.cqrs.message import Event
 from bookshelf.log.port import NewRecord
 from bookshelf.log.sqlite.log import SqliteLog
 from bookshelf.runtime.data_folder import DataFolder
-from bookshelf.shelf.book import NewBook
 from bookshelf.shelf.events import TOPIC, BookAdded, BookFinished
+from bookshelf.shelf.fields import NewBook, present
 
 #: Records in one append of a filled log.
 _BATCH = 5000
@@ -98,7 +98,7 @@ def records(books: int) -> Iterator[NewRecord]:
     """Yield the records of adding so many books and finishing some of them."""
     for number in range(books):
         at = _BEGAN + timedelta(seconds=number)
-        fields = msgspec.structs.asdict(book(number))
+        fields = present(book(number))
         yield _record(number, "newbook", BookAdded(**fields, added=at), at)
         if number % EVERY == 0:
             yield _record(

@@ -4,6 +4,7 @@ The form is Jérémie Chassaing's decider: `decide(state, command) -> events`, `
 state`, an initial state; and, for deadlines, `due(state) -> (when, command)`.
 """
 
+import re
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from datetime import datetime
@@ -24,7 +25,8 @@ class Aggregate(Generic[S]):
     the commands that can also arrive by the topic `commands`; if the data of one lacks its field `at`, that
     is the time of the envelope. `due` is called after every event; when its deadline (aware) is reached, its
     command is decided, once for each deadline. Raise `version` when `evolve` makes other states of the same
-    events: stored states are then rebuilt from the log.
+    events: stored states are then rebuilt from the log. Commands for ids that `reserved_ids` matches are
+    refused.
     """
 
     name: str
@@ -36,6 +38,7 @@ class Aggregate(Generic[S]):
     due: Callable[[S], tuple[datetime, Command] | None] | None = None
     takes: tuple[type[Command], ...] = ()
     version: int = 1
+    reserved_ids: re.Pattern[str] | None = None
 
     @property
     def commands(self) -> str:

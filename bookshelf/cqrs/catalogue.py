@@ -28,14 +28,17 @@ class UnknownEvent(Exception):
 class Catalogue:
     """The event types of one context. Records of other types are skipped by its readers.
 
-    Raises ValueError if two of its events have one type.
+    An event that is still appended may have an upcast too: readers then get the event that it becomes. Raises
+    ValueError if two events or two upcasts have one type.
     """
 
     def __init__(self, *events: type[Event], upcasts: tuple[Upcast, ...] = ()) -> None:
-        _check_types([*(event.TYPE for event in events), *(old.retired for old in upcasts)])
+        _check_types([event.TYPE for event in events])
+        _check_types([old.retired for old in upcasts])
         self.events = events
         self.upcasts = upcasts
         self._decoders: dict[str, Decode] = {event.TYPE: _reader(event) for event in events}
+        self._upcast = frozenset(old.retired for old in upcasts)
         self._decoders.update({old.retired: _lifter(old) for old in upcasts})
 
     def __iter__(self) -> Iterator[type[Event]]:
@@ -50,6 +53,12 @@ class Catalogue:
                 f"add it to the Catalogue in {self.events[0].__module__ if self.events else 'its context'}"
             )
             raise UnknownEvent(msg)
+
+    def as_read(self, event: Event) -> Event:
+        """Return the event that a reader gets for one that is appended: another one if its type is upcast."""
+        if event.TYPE not in self._upcast:
+            return event
+        return self._decoders[event.TYPE](msgspec.json.encode(event))
 
     def decode(self, event_type: str, data: bytes) -> Event | None:
         """Return the event, or None for an unknown type. Raises `Malformed`."""

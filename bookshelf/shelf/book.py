@@ -1,52 +1,47 @@
-"""The service newbook: adds, changes and removes books."""
+"""The service newbook: adds, changes, removes and restores books, and sets their covers."""
 
-from datetime import date, datetime
+import re
+from datetime import date, datetime, timedelta
 from typing import Any, ClassVar
 
 import msgspec
-from msgspec import UNSET, UnsetType
 
 from bookshelf.cqrs.aggregate import Aggregate
-from bookshelf.cqrs.errors import Conflict, NotFound
+from bookshelf.cqrs.errors import Conflict, Invalid, NotFound
 from bookshelf.cqrs.message import Command, Event, State
-from bookshelf.cqrs.route import CommandRoute, Empty
-from bookshelf.shelf import field_types
-from bookshelf.shelf.events import EVENTS, TOPIC, BookAdded, BookChanged, BookFinished, BookRemoved
-from bookshelf.shelf.fields import Book
+from bookshelf.cqrs.route import CommandContext, CommandRoute, Empty
+from bookshelf.shelf import field_types, limits
+from bookshelf.shelf.events import (
+    EVENTS,
+    TOPIC,
+    BookAdded,
+    BookChanged,
+    BookRemoved,
+    BookRestored,
+    CoverRemoved,
+    CoverSet,
+    ReadingFinished,
+)
+from bookshelf.shelf.fields import DEFAULTS, Book, BookChanges, BookFields, NewBook, present, to_book
+from bookshelf.shelf.values import Contributor, Cover, SeriesEntry, check_date, derived_author, whole_stars
+
+#: Ids that no book can have: segments of paths, and the keys of lists and goals.
+RESERVED_IDS = re.compile(r"add|bulk|facets|last|suggest|up-next(:.*)?|goal-.*", re.DOTALL)
 
 
-class NewBook(msgspec.Struct, forbid_unknown_fields=True):
-    """The fields of a new book."""
+class Removal(msgspec.Struct, forbid_unknown_fields=True, rename={"merged_into": "merged-into"}):
+    """The parameters of a request that removes a book."""
 
-    title: field_types.Title
-    author: field_types.Author
-    published: field_types.Published | None = None
-    isbn: field_types.Isbn | None = None
-    pages: field_types.Pages | None = None
-    language: field_types.Language | None = None
-    tags: field_types.Tags = ()
-    notes: field_types.Notes | None = None
-
-
-class BookChanges(msgspec.Struct, forbid_unknown_fields=True, omit_defaults=True):
-    """The fields of a book to change (JSON merge patch, RFC 7396): null clears a field."""
-
-    title: field_types.Title | UnsetType = UNSET
-    author: field_types.Author | UnsetType = UNSET
-    published: field_types.Published | UnsetType | None = UNSET
-    isbn: field_types.Isbn | UnsetType | None = UNSET
-    pages: field_types.Pages | UnsetType | None = UNSET
-    language: field_types.Language | UnsetType | None = UNSET
-    tags: field_types.Tags | UnsetType | None = UNSET
-    notes: field_types.Notes | UnsetType | None = UNSET
+    merged_into: field_types.MergedInto | None = None
 
 
 class AddBook(Command, frozen=True):
-    """Put a book onto the shelf."""
+    """Put a book onto the shelf of `owner` (None: the local reader)."""
 
     TYPE: ClassVar[str] = "shelf.add-book.v1"
     book: NewBook
     at: field_types.Instant
+    owner: str | None = None
 
 
 class ChangeBook(Command, frozen=True):
@@ -57,27 +52,41 @@ class ChangeBook(Command, frozen=True):
 
 
 class RemoveBook(Command, frozen=True):
-    """Take a book off the shelf."""
+    """Take a book off the shelf; `merged_into` is the book that takes over its readings, if any."""
 
     TYPE: ClassVar[str] = "shelf.remove-book.v1"
+    merged_into: field_types.MergedInto | None = None
 
 
-class Shelved(State, frozen=True):
-    """The state of a book. It is on the shelf between `added` and `removed`."""
+class RestoreBook(Command, frozen=True):
+    """Put a removed book back."""
+
+    TYPE: ClassVar[str] = "shelf.restore-book.v1"
+
+
+class SetCover(Command, frozen=True):
+    """Set the image of a book's cover; the image itself is stored under its digest."""
+
+    TYPE: ClassVar[str] = "shelf.set-cover.v1"
+    cover: field_types.CoverBody
+
+
+class RemoveCover(Command, frozen=True):
+    """Remove the image of a book's cover."""
+
+    TYPE: ClassVar[str] = "shelf.remove-cover.v1"
+
+
+class Shelved(BookFields, State, frozen=True):
+    """The state of a book, on the shelf from `added` to `removed`. A removed book keeps its fields."""
 
     added: datetime | None = None
+    owner: str | None = None
     removed: bool = False
-    title: str = ""
-    author: str = ""
-    published: str | None = None
-    isbn: str | None = None
-    pages: int | None = None
-    language: str | None = None
-    tags: tuple[str, ...] = ()
-    notes: str | None = None
+    cover: Cover | None = None
     done: bool = False
-    finished: date | None = None
-    rating: int | None = None
+    finished: str | None = None
+    stars: float | None = None
     review: str | None = None
 
     @property
@@ -86,59 +95,129 @@ class Shelved(State, frozen=True):
         return self.added is not None and not self.removed
 
 
-def decide(book: Shelved, command: Command) -> list[Event]:
-    """Return the events that a command leads to. Raises `NotFound`, `Conflict`."""
+def decide(book: Shelved, command: Command) -> list[Event]:  # noqa: PLR0911 (one for each command)
+    """Return the events that a command leads to. Raises `NotFound`, `Conflict`, `Invalid`."""
     match command:
+        case AddBook() if book.removed:
+            raise Conflict(
+                "this book was on the shelf already and was removed; POST /books/{id}/restored puts it back"
+            )
         case AddBook() if book.added is not None:
             raise Conflict("this book is on the shelf already")
-        case AddBook(book=new, at=at):
-            fields = msgspec.structs.asdict(new) | {"tags": _unique(new.tags)}
-            return [BookAdded(**fields, added=at)]
-        case ChangeBook() | RemoveBook() if not book.here:
+        case AddBook():
+            return [_added(command)]
+        case RestoreBook() if book.added is not None:
+            return [BookRestored()] if book.removed else []
+        case _ if not book.here:
             raise NotFound("there is no such book on the shelf")
         case ChangeBook(changes=changes):
             fields = _changed_fields(book, changes)
             return [BookChanged(**fields)] if fields else []
-        case RemoveBook():
-            return [BookRemoved()]
+        case RemoveBook(merged_into=merged_into):
+            return [BookRemoved(merged_into=merged_into)]
+        case SetCover(cover=cover):
+            given = msgspec.structs.asdict(cover)
+            return [] if book.cover == Cover(**given) else [CoverSet(**given)]
+        case RemoveCover() if book.cover is not None:
+            return [CoverRemoved()]
     return []
 
 
+def _added(command: AddBook) -> BookAdded:
+    given = _plain(command.book, BookFields())
+    added = given.pop("added", command.at)
+    given.pop("id", None)
+    if added > command.at + timedelta(days=1):
+        raise Invalid("lies in the future", field="added")
+    check_date(given.get("lent_on"), "lent_on", command.at)
+    if "contributors" in given:
+        _derive_author(given)
+    elif "author" not in given:
+        raise Invalid("is required, or contributors", field="author")
+    return BookAdded(**given, added=added, owner=command.owner)
+
+
 def _changed_fields(book: Shelved, changes: BookChanges) -> dict[str, Any]:
-    """Return the fields whose values differ from the book's."""
-    given = {name: value for name, value in msgspec.structs.asdict(changes).items() if value is not UNSET}
+    """Return the fields whose values differ from the book's. Raises `Invalid`."""
+    given = _plain(changes, book)
+    check_date(given.get("lent_on"), "lent_on")
+    changed = {name: value for name, value in given.items() if getattr(book, name) != value}
+    if "contributors" in changed:
+        _derive_author(changed)
+    elif "author" in changed and book.contributors:
+        others = tuple(person for person in book.contributors if person.role != "author")
+        changed["contributors"] = (Contributor(changed["author"]), *others)
+    return {name: value for name, value in changed.items() if getattr(book, name) != value}
+
+
+def _derive_author(given: dict[str, Any]) -> None:
+    """Set `author` to what follows from the contributors. Raises `Invalid` if another one is given."""
+    author = derived_author(given["contributors"])
+    if given.setdefault("author", author) != author:
+        raise Invalid("is derived from contributors, where it differs; give one of them", field="author")
+
+
+_PARTS = {"contributors": tuple[Contributor, ...], "series": tuple[SeriesEntry, ...]}
+_MERGED = {"ids": limits.IDS_MAX, "extra": limits.EXTRA_MAX}
+
+
+def _plain(fields: msgspec.Struct, book: BookFields) -> dict[str, Any]:
+    """Return the fields of a request in the plain types of events, null as the default of its field.
+
+    The entries of `ids` and `extra` are merged with the book's; null removes one. Raises `Invalid`.
+    """
+    given = present(fields)
+    given |= {name: DEFAULTS[name] for name, value in given.items() if value is None}
     if "tags" in given:
-        given["tags"] = _unique(given["tags"] or ())
-    return {name: value for name, value in given.items() if getattr(book, name) != value}
+        given["tags"] = tuple(dict.fromkeys(given["tags"]))
+    for name, kind in _PARTS.items():
+        if name in given:
+            given[name] = msgspec.convert(given[name], kind, from_attributes=True)
+    for name in _MERGED.keys() & given.keys():
+        merged = {**getattr(book, name), **given[name]} if given[name] else {}
+        given[name] = {key: value for key, value in merged.items() if value is not None}
+        if len(given[name]) > _MERGED[name]:
+            raise Invalid(f"must have {_MERGED[name]} entries at the most", field=name)
+    return given
 
 
-def _unique(tags: tuple[str, ...]) -> tuple[str, ...]:
-    return tuple(dict.fromkeys(tags))
-
-
-def evolve(book: Shelved, event: Event) -> Shelved:
+def evolve(book: Shelved, event: Event) -> Shelved:  # noqa: PLR0911 (one for each event)
     """Return the book after an event."""
+    replace = msgspec.structs.replace
     match event:
         case BookAdded():
             return Shelved(**msgspec.structs.asdict(event))
         case BookChanged():
-            fields = {
-                name: value for name, value in msgspec.structs.asdict(event).items() if value is not UNSET
-            }
-            return msgspec.structs.replace(book, **fields)
+            return replace(book, **present(event))
         case BookRemoved():
-            return Shelved(added=book.added, removed=True)
-        case BookFinished(finished=finished, rating=rating, review=review):
-            return msgspec.structs.replace(book, done=True, finished=finished, rating=rating, review=review)
+            return replace(book, removed=True)
+        case BookRestored():
+            return replace(book, removed=False)
+        case CoverSet():
+            return replace(book, cover=Cover(**msgspec.structs.asdict(event)))
+        case CoverRemoved():
+            return replace(book, cover=None)
+        case ReadingFinished(finished=finished, stars=stars, review=review):
+            return replace(book, done=True, finished=finished, stars=stars, review=review)
     return book
 
 
 def to_answer(book_id: str, book: Shelved) -> Book:
     """Return the book as the body of an answer."""
     fields = msgspec.structs.asdict(book)
-    done = fields.pop("done")
-    del fields["removed"]
-    return Book(id=book_id, state="finished" if done else "unread", **fields)
+    for name in ("owner", "removed", "done", "stars"):
+        del fields[name]
+    fields["state"] = "finished" if book.done else "unread"
+    fields["finished"] = None if book.finished is None else date.fromisoformat(book.finished)
+    fields["rating"] = None if book.stars is None else whole_stars(book.stars)
+    return to_book(book_id, fields)
+
+
+def change(body: BookChanges, context: CommandContext) -> ChangeBook:
+    """Return the command for a request's body. Raises `Invalid`."""
+    changes = present(body)
+    check_date(changes.get("lent_on"), "lent_on", context.at)
+    return ChangeBook(changes=body)
 
 
 BOOK = Aggregate(
@@ -148,7 +227,9 @@ BOOK = Aggregate(
     initial=Shelved(),
     decide=decide,
     evolve=evolve,
-    takes=(AddBook, ChangeBook, RemoveBook),
+    takes=(AddBook, ChangeBook, RemoveBook, RestoreBook, SetCover, RemoveCover),
+    version=2,
+    reserved_ids=RESERVED_IDS,
 )
 
 ROUTES = (
@@ -158,7 +239,8 @@ ROUTES = (
         summary="Put a book onto the shelf",
         aggregate=BOOK,
         body=NewBook,
-        command=lambda body, context: AddBook(book=body, at=context.at),
+        command=lambda body, context: AddBook(book=body, at=context.at, owner=context.owner),
+        subject=lambda body, _context: body.id or None,
         answer=to_answer,
         returns=Book,
         status=201,
@@ -170,7 +252,7 @@ ROUTES = (
         summary="Change fields of a book",
         aggregate=BOOK,
         body=BookChanges,
-        command=lambda body, _context: ChangeBook(changes=body),
+        command=change,
         answer=to_answer,
         returns=Book,
         status=200,
@@ -182,6 +264,36 @@ ROUTES = (
         aggregate=BOOK,
         body=Empty,
         body_required=False,
-        command=lambda _body, _context: RemoveBook(),
+        params=Removal,
+        command=lambda _body, context: RemoveBook(merged_into=context.params.merged_into),
+    ),
+    CommandRoute(
+        method="POST",
+        path="/books/{id}/restored",
+        summary="Put a removed book back",
+        aggregate=BOOK,
+        body=Empty,
+        body_required=False,
+        command=lambda _body, _context: RestoreBook(),
+        answer=to_answer,
+        returns=Book,
+        status=200,
+    ),
+    CommandRoute(
+        method="PUT",
+        path="/books/{id}/cover",
+        summary="Set the image of a book's cover",
+        aggregate=BOOK,
+        body=field_types.CoverBody,
+        command=lambda body, _context: SetCover(cover=body),
+    ),
+    CommandRoute(
+        method="DELETE",
+        path="/books/{id}/cover",
+        summary="Remove the image of a book's cover",
+        aggregate=BOOK,
+        body=Empty,
+        body_required=False,
+        command=lambda _body, _context: RemoveCover(),
     ),
 )

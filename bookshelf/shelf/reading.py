@@ -10,7 +10,15 @@ from bookshelf.cqrs.errors import Invalid, NotFound
 from bookshelf.cqrs.message import Command, Event, State
 from bookshelf.cqrs.route import CommandContext, CommandRoute
 from bookshelf.shelf import field_types
-from bookshelf.shelf.events import EVENTS, TOPIC, BookAdded, BookFinished, BookRemoved
+from bookshelf.shelf.events import (
+    EVENTS,
+    TOPIC,
+    BookAdded,
+    BookFinished,
+    BookRemoved,
+    BookRestored,
+    ReadingFinished,
+)
 
 
 class Finishing(msgspec.Struct, forbid_unknown_fields=True, omit_defaults=True):
@@ -69,8 +77,10 @@ def evolve(reading: Reading, event: Event) -> Reading:
         case BookAdded():
             return Reading(known=True)
         case BookRemoved():
-            return Reading()
-        case BookFinished():
+            return msgspec.structs.replace(reading, known=False)
+        case BookRestored():
+            return msgspec.structs.replace(reading, known=True)
+        case ReadingFinished():
             return msgspec.structs.replace(reading, finished=True)
     return reading
 
@@ -100,6 +110,7 @@ READING = Aggregate(
     decide=decide,
     evolve=evolve,
     takes=(FinishBook,),
+    version=2,
 )
 
 ROUTES = (

@@ -22,8 +22,9 @@ from sqlalchemy.sql.dml import Update
 
 from bookshelf.cqrs.message import Event
 from bookshelf.cqrs.view import Change, Handler, Recorded
-from bookshelf.shelf.events import EVENTS, BookAdded, BookChanged, BookFinished, BookRemoved
-from bookshelf.shelf.fields import Book
+from bookshelf.shelf.events import EVENTS, BookAdded, BookChanged, BookRemoved, ReadingFinished
+from bookshelf.shelf.fields import FIRST_FIELDS, Book, present
+from bookshelf.shelf.values import whole_stars
 from bookshelf.storage.bulk_insert import TEXT
 
 _json = msgspec.json.Encoder().encode
@@ -61,7 +62,7 @@ class BookTable:
             BookAdded: self.added,
             BookChanged: self.changed,
             BookRemoved: self.removed,
-            BookFinished: self.finished,
+            ReadingFinished: self.finished,
         }
 
     def concerned(self, _event: Event, recorded: Recorded) -> Iterable[Change]:
@@ -93,9 +94,7 @@ class BookTable:
 
     def changed(self, event: BookChanged, recorded: Recorded) -> Iterable[Change]:
         """Update the columns that the event has."""
-        said = {
-            name: value for name, value in msgspec.structs.asdict(event).items() if value is not msgspec.UNSET
-        }
+        said = {name: value for name, value in present(event).items() if name in FIRST_FIELDS}
         if "tags" in said:
             said["tags"] = _tags(said["tags"])
         yield self._set(recorded, said)
@@ -104,10 +103,10 @@ class BookTable:
         """Delete the row."""
         yield self._delete, {"row": recorded.subject}
 
-    def finished(self, event: BookFinished, recorded: Recorded) -> Iterable[Change]:
+    def finished(self, event: ReadingFinished, recorded: Recorded) -> Iterable[Change]:
         """Mark the book as finished on a day."""
-        day = event.finished.isoformat() if event.finished else None
-        said = {"done": True, "finished": day, "rating": event.rating, "review": event.review}
+        stars = event.stars and whole_stars(event.stars)
+        said = {"done": True, "finished": event.finished, "rating": stars, "review": event.review}
         yield self._set(recorded, said)
 
     def _set(self, recorded: Recorded, said: Mapping[str, Any]) -> Change:

@@ -10,7 +10,7 @@ from support.client import Client
 from support.logfile import Line, read_log
 
 from bookshelf.shelf.book import BOOK, Shelved, to_answer
-from bookshelf.shelf.events import EVENTS, BookFinished, BookRemoved
+from bookshelf.shelf.events import EVENTS, BookRemoved, ReadingFinished
 
 
 class ExpectedState:
@@ -63,7 +63,7 @@ class ExpectedState:
 def _mark(key: str, event: object) -> str:
     if isinstance(event, BookRemoved):
         return f"removed {key}"
-    if isinstance(event, BookFinished):
+    if isinstance(event, ReadingFinished):
         return str(event.review)
     said = msgspec.to_builtins(event)
     return str(said["notes"] if "notes" in said else said["title"])

@@ -20,7 +20,7 @@ class Given:
 
     def __init__(self, aggregate: Aggregate[Any], events: Sequence[Event]) -> None:
         self._aggregate = aggregate
-        self._events = events
+        self._events = tuple(aggregate.catalogue.as_read(event) for event in events)
 
     def when(self, command: Command) -> "When":
         """What is asked."""

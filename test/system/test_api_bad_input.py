@@ -68,7 +68,7 @@ def test_a_book_that_cannot_be(either: Client, body: dict[str, Any], place: str)
         ({"finished": "2999-01-01"}, "/finished"),
         ({"finished": "0000-00-00"}, "/finished"),
         ({"finished": 20240101}, "/finished"),
-        ({"review": "x" * 10_001}, "/review"),
+        ({"review": "x" * 50_001}, "/review"),
         ({"review": "\u0000"}, "/review"),
         ({"stars": 5}, "/stars"),
     ],

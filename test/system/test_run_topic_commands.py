@@ -21,7 +21,8 @@ from bookshelf.log.kafka.settings import Topic
 from bookshelf.log.partition import partition_of
 from bookshelf.log.port import NewRecord
 from bookshelf.runtime.aggregate.topic_commands.messages import command_message
-from bookshelf.shelf.book import BOOK, AddBook, NewBook, RemoveBook
+from bookshelf.shelf.book import BOOK, AddBook, RemoveBook
+from bookshelf.shelf.fields import NewBook
 
 pytestmark = pytest.mark.needs("kafka", "consul")
 #: Takes no record of more bytes than this, so no answer.

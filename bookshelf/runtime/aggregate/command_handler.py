@@ -36,6 +36,9 @@ class CommandHandler:
         if sent.id.startswith(PREFIX):
             msg = f"ids that begin with {PREFIX} are kept for deadlines; take another"
             raise Invalid(msg)
+        reserved = self._aggregate.reserved_ids
+        if reserved is not None and reserved.fullmatch(sent.subject):
+            raise Invalid("is reserved; take another", field="id")
         if type(sent.command) is ExpireDeadline:
             return self._expire(snapshot, sent)
         done = snapshot.recall(sent.id) or done
@@ -93,4 +96,5 @@ class CommandHandler:
             undoes=sent.undoes,
         )
         value = encode_envelope(envelope)
-        return DecodedEvent(envelope, event, UNSETTLED, value, len(value))
+        read = None if event is None else self._aggregate.catalogue.as_read(event)
+        return DecodedEvent(envelope, read, UNSETTLED, value, len(value))

@@ -15,7 +15,7 @@ from bookshelf.cqrs.envelope import Envelope, decode_envelope
 from bookshelf.cqrs.errors import Malformed
 from bookshelf.cqrs.message import Event
 from bookshelf.shelf.book import BOOK, Shelved, to_answer
-from bookshelf.shelf.events import EVENTS, TOPIC, BookFinished, BookRemoved
+from bookshelf.shelf.events import EVENTS, TOPIC, BookRemoved, ReadingFinished
 
 #: Seconds that the whole topic may take to be read.
 _READ_S = 60.0
@@ -115,7 +115,7 @@ class TopicState:
 def _mark(key: str, event: Event) -> str:
     if isinstance(event, BookRemoved):
         return f"removed {key}"
-    if isinstance(event, BookFinished):
+    if isinstance(event, ReadingFinished):
         return str(event.review)
     said: Mapping[str, Any] = msgspec.to_builtins(event)
     return str(said.get("notes") or said.get("title"))

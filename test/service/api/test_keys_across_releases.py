@@ -16,8 +16,9 @@ from bookshelf.log.port import NewRecord
 from bookshelf.runtime.aggregate.topic_commands.messages import command_message
 from bookshelf.runtime.api.ownership import created
 from bookshelf.shelf import book
-from bookshelf.shelf.book import BOOK, AddBook, NewBook
+from bookshelf.shelf.book import BOOK, AddBook
 from bookshelf.shelf.events import TOPIC, BookAdded
+from bookshelf.shelf.fields import NewBook
 
 KEY = "mine"
 ADD = next(route for route in book.ROUTES if route.creates)

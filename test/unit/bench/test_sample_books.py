@@ -4,8 +4,8 @@ import msgspec
 
 from bench import sample_books
 from bookshelf.cqrs.envelope import decode_envelope
-from bookshelf.shelf.book import NewBook
-from bookshelf.shelf.events import EVENTS, BookAdded, BookFinished
+from bookshelf.shelf.events import EVENTS, BookAdded, ReadingFinished
+from bookshelf.shelf.fields import NewBook
 
 
 def test_a_book_is_one_that_the_edge_would_take() -> None:
@@ -24,7 +24,7 @@ def test_records_are_what_the_shelf_itself_would_have_written() -> None:
         envelope = decode_envelope(record.value)
         assert envelope.subject == record.key
         kinds.append(type(EVENTS.decode(envelope.type, bytes(envelope.data))))
-    assert (kinds.count(BookAdded), kinds.count(BookFinished)) == (20, 2)
+    assert (kinds.count(BookAdded), kinds.count(ReadingFinished)) == (20, 2)
     assert len(kinds) == sample_books.events(20)
 
 

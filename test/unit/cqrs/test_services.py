@@ -84,7 +84,7 @@ def test_a_route_without_its_part_is_refused() -> None:
 def with_command(path: str) -> Service:
     """Return a service with a command of its own at a path."""
     aggregate = replace(book.BOOK, name="another")
-    [route] = [route for route in book.ROUTES if route.method == "DELETE"]
+    [route] = [route for route in book.ROUTES if route.path == "/books/{id}/cover" and route.method == "PUT"]
     return another(runs=(aggregate,), serves=(replace(route, path=path, aggregate=aggregate),))
 
 

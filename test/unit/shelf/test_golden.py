@@ -65,7 +65,7 @@ def test_the_golden_log_folds_to_the_book_that_it_always_folded_to() -> None:
 
 def test_the_removed_book_of_the_golden_log_is_gone() -> None:
     assert not BOOK.fold(events_of(CRIME)).here
-    assert READING.fold(events_of(CRIME)) == Reading()
+    assert not READING.fold(events_of(CRIME)).known
 
 
 def test_what_was_given_up_stays_so() -> None:
@@ -76,8 +76,9 @@ def test_what_was_given_up_stays_so() -> None:
 def test_what_is_written_today_has_the_same_bytes(line: bytes) -> None:
     envelope = decode_envelope(line)
     assert encode_envelope(envelope) == line
-    event = EVENTS.decode(envelope.type, bytes(envelope.data))
-    if event is not None and envelope.type == type(event).TYPE:
+    kinds = {kind.TYPE: kind for kind in EVENTS}
+    if envelope.type in kinds:
+        event = msgspec.json.decode(envelope.data, type=kinds[envelope.type])
         assert msgspec.json.encode(event) == bytes(envelope.data)
 
 
@@ -91,8 +92,8 @@ def test_a_type_that_is_not_known_is_skipped(kind: str) -> None:
 @pytest.mark.parametrize("line", LINES, ids=lambda line: decode_envelope(line).type)
 def test_fields_that_are_not_known_are_kept_out(line: bytes) -> None:
     newer = msgspec.json.decode(line)
-    newer["colour"] = "blue"
-    newer["data"]["colour"] = {"deep": ["blue"]}
+    newer["flavour"] = "blue"
+    newer["data"]["flavour"] = {"deep": ["blue"]}
     envelope = decode_envelope(msgspec.json.encode(newer))
     former = decode_envelope(line)
     assert EVENTS.decode(envelope.type, bytes(envelope.data)) == EVENTS.decode(
