@@ -51,7 +51,7 @@ def test_no_kept_file_names_a_registry_or_a_machine() -> None:
         r"C:\{}\me".format("Users"),
     ],
 )
-def test_a_forbidden_name_is_seen(tmp_path: Path, line: str) -> None:
+def test_a_forbidden_name_is_detected(tmp_path: Path, line: str) -> None:
     file = tmp_path / "README"
     file.write_text(f"clean\n{line}\n")
     assert len(unclean([file])) == 1
@@ -67,7 +67,7 @@ def test_a_forbidden_name_is_seen(tmp_path: Path, line: str) -> None:
         "GET /{}/1".format("homes"),
     ],
 )
-def test_what_only_looks_like_it_is_let_be(tmp_path: Path, line: str) -> None:
+def test_a_similar_name_is_allowed(tmp_path: Path, line: str) -> None:
     file = tmp_path / "README"
     file.write_text(line)
     assert unclean([file]) == []

@@ -16,7 +16,7 @@ def test_no_test_patches_what_it_tests(tests: list[Module]) -> None:
     assert patches(tests) == []
 
 
-def test_no_test_sleeps_without_saying_why(tests: list[Module]) -> None:
+def test_no_test_sleeps_without_a_reason(tests: list[Module]) -> None:
     assert sleeps(tests) == []
 
 
@@ -35,7 +35,7 @@ def written(root: Path, text: str) -> list[Module]:
         "monkeypatch.setattr(a, 'b', 1)",
     ],
 )
-def test_a_patch_is_seen(tmp_path: Path, line: str) -> None:
+def test_a_patch_is_detected(tmp_path: Path, line: str) -> None:
     assert len(patches(written(tmp_path, line))) == 1
 
 
@@ -44,10 +44,10 @@ def test_the_environment_may_be_set(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("call", ["time.sleep(1)", "await asyncio.sleep(0)", "sleep(1)"])
-def test_a_sleep_is_seen(tmp_path: Path, call: str) -> None:
+def test_a_sleep_is_detected(tmp_path: Path, call: str) -> None:
     assert len(sleeps(written(tmp_path, f"async def f():\n    {call}\n"))) == 1
 
 
 @pytest.mark.parametrize("text", ["sleep(1)  # sleep: a slow reader", "# sleep: a slow reader\nsleep(1)"])
-def test_a_sleep_may_say_why(tmp_path: Path, text: str) -> None:
+def test_a_sleep_with_a_reason_is_allowed(tmp_path: Path, text: str) -> None:
     assert sleeps(written(tmp_path, text)) == []

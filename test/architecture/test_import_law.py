@@ -59,16 +59,16 @@ def test_every_module_imports_only_what_its_part_may(ours: list[Module]) -> None
     assert unlawful(ours, LAW) == []
 
 
-def test_the_vocabulary_is_pure(ours: list[Module]) -> None:
+def test_the_package_cqrs_is_pure(ours: list[Module]) -> None:
     assert any(part_of(module.name, LAW) == PURE for module in ours)
     assert impure(ours) == []
 
 
-def test_no_module_imports_itself_by_way_of_others(ours: list[Module]) -> None:
+def test_no_import_cycle_exists(ours: list[Module]) -> None:
     assert cycle(ours) == []
 
 
-def test_every_module_is_named_for_what_is_in_it(ours: list[Module]) -> None:
+def test_every_module_name_is_specific(ours: list[Module]) -> None:
     assert vague(ours) == []
 
 
@@ -92,7 +92,7 @@ def written(root: Path, **files: str) -> list[Module]:
         "def late():\n    from bookshelf.cli import main",
     ],
 )
-def test_a_context_that_reaches_for_the_runtime_is_seen(tmp_path: Path, line: str) -> None:
+def test_a_context_that_imports_the_runtime_is_detected(tmp_path: Path, line: str) -> None:
     found = written(tmp_path, bookshelf__runtime__edge="", bookshelf__shelf__book=line)
     assert len(unlawful(found, LAW)) == 1
 
@@ -101,19 +101,19 @@ def test_a_context_that_reaches_for_the_runtime_is_seen(tmp_path: Path, line: st
     "line",
     ["from bookshelf import __version__", "from bookshelf.cqrs import Event", "from . import reading"],
 )
-def test_a_context_may_use_the_vocabulary_itself_and_the_version(tmp_path: Path, line: str) -> None:
+def test_a_context_may_import_cqrs_itself_and_the_version(tmp_path: Path, line: str) -> None:
     found = written(tmp_path, bookshelf__shelf__book=line, bookshelf__shelf__reading="")
     assert unlawful(found, LAW) == []
 
 
-def test_the_command_line_knows_only_the_files_of_a_context(tmp_path: Path) -> None:
+def test_the_command_line_imports_only_the_files_of_a_context(tmp_path: Path) -> None:
     text = "from bookshelf.shelf import library_files\nfrom bookshelf.shelf import book"
     shelf = {"bookshelf__shelf__library_files": "", "bookshelf__shelf__book": ""}
     [said] = unlawful(written(tmp_path, bookshelf__cli__up=text, **shelf), LAW)
     assert said.startswith("bookshelf.cli.up:2 imports bookshelf.shelf.book;")
 
 
-def test_a_part_without_a_line_is_told_where_to_add_it(tmp_path: Path) -> None:
+def test_a_part_without_a_line_is_reported_with_the_table(tmp_path: Path) -> None:
     [said] = unlawful(written(tmp_path, bookshelf__shop__order=""), LAW)
     assert said.startswith("bookshelf.shop.order has no line in the import law: add one to LAW in test/")
 
@@ -130,21 +130,21 @@ def test_a_part_without_a_line_is_told_where_to_add_it(tmp_path: Path) -> None:
         "open('x')",
     ],
 )
-def test_a_vocabulary_that_touches_the_world_is_seen(tmp_path: Path, line: str) -> None:
+def test_an_impure_import_of_cqrs_is_detected(tmp_path: Path, line: str) -> None:
     assert len(impure(written(tmp_path, bookshelf__cqrs__event=line))) == 1
 
 
-def test_a_circle_is_named_also_when_it_is_for_types_only(tmp_path: Path) -> None:
+def test_an_import_cycle_for_types_only_is_detected(tmp_path: Path) -> None:
     one = "if TYPE_CHECKING:\n    from bookshelf.two import x"
     found = written(tmp_path, bookshelf__one=one, bookshelf__two="from . import one")
     assert set(cycle(found)) == {"bookshelf.one", "bookshelf.two"}
 
 
-def test_a_name_that_says_nothing_is_seen(tmp_path: Path) -> None:
+def test_an_unspecific_module_name_is_detected(tmp_path: Path) -> None:
     found = written(tmp_path, bookshelf__log__utils="", bookshelf__common__x="", bookshelf__log__port="")
     assert vague(found) == ["bookshelf.common.x", "bookshelf.log.utils"]
 
 
-def test_a_folder_without_modules_proves_nothing(tmp_path: Path) -> None:
+def test_a_folder_without_modules_is_an_error(tmp_path: Path) -> None:
     with pytest.raises(LookupError, match="no Python files in bookshelf/"):
         written(tmp_path)

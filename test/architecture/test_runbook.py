@@ -50,7 +50,7 @@ def test_every_metric_has_its_entry() -> None:
     assert entries("Metrics") == measured(), _MEND
 
 
-def test_everything_that_a_log_warns_of_has_its_entry() -> None:
+def test_every_warning_of_a_log_has_its_entry() -> None:
     assert entries("Logs") == set(warned()) | _BY_OTHERS, _MEND
 
 

@@ -33,12 +33,12 @@ def written(root: Path, text: str) -> list[Module]:
     return modules(root, ("bookshelf",))
 
 
-def test_a_long_file_is_seen(tmp_path: Path) -> None:
+def test_a_long_file_is_detected(tmp_path: Path) -> None:
     found = written(tmp_path, "x = 1\n" * 401)
     assert too_long(file_sizes(found), FILE) == ["bookshelf.one has 401 lines, over 400"]
 
 
-def test_a_long_function_is_seen(tmp_path: Path) -> None:
+def test_a_long_function_is_detected(tmp_path: Path) -> None:
     found = written(tmp_path, "async def long():\n" + "    x = 1\n" * 40)
     assert too_long(function_sizes(found), FUNCTION) == ["bookshelf.one:1 long has 41 lines, over 40"]
 

@@ -57,7 +57,7 @@ def test_a_banned_word_is_found_in_all_prose(tmp_path: Path, text: str) -> None:
     assert len(banned_words(written(tmp_path, one=text))["bookshelf.one"]) == 1
 
 
-def test_names_and_keys_are_no_prose(tmp_path: Path) -> None:
+def test_names_and_keys_are_not_prose(tmp_path: Path) -> None:
     assert banned_words(written(tmp_path, one='said = {"mend": 1}\n')) == {}
 
 

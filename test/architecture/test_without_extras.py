@@ -61,7 +61,7 @@ _OF_EXTRAS = (
 )
 
 
-def test_all_else_is_imported_and_every_command_explains_itself_without_extras() -> None:
+def test_all_modules_import_and_every_command_has_help_without_extras() -> None:
     names = sorted(
         ".".join(path.relative_to(ROOT).with_suffix("").parts).removesuffix(".__init__")
         for root in ("bench", "bookshelf", "gateway")

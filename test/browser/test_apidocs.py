@@ -60,7 +60,7 @@ def visit() -> Iterator[Visit]:
 
 
 @pytest.mark.parametrize("path", ["/apidocs/index.html", "/apidocs/", "/"])
-def test_every_operation_is_shown_and_nothing_comes_from_elsewhere(
+def test_every_operation_is_shown_and_all_files_are_of_this_origin(
     visit: Visit, origin: str, path: str, tmp_path: Path
 ) -> None:
     visit.page.goto(origin + path)
@@ -87,7 +87,7 @@ def opened(page: Page, summary: str) -> Locator:
     return block
 
 
-def test_a_book_can_be_added_by_trying_it_out(visit: Visit, origin: str, tmp_path: Path) -> None:
+def test_a_book_can_be_added_with_try_it_out(visit: Visit, origin: str, tmp_path: Path) -> None:
     page = visit.page
     page.goto(f"{origin}/apidocs/index.html")
     block = opened(page, "Put a book onto the shelf")
@@ -103,7 +103,7 @@ def test_a_book_can_be_added_by_trying_it_out(visit: Visit, origin: str, tmp_pat
     assert sent == [f"{origin}/bookshelf/books"]
 
 
-def test_an_example_is_offered_that_is_taken_as_it_is(visit: Visit, origin: str) -> None:
+def test_the_offered_example_is_accepted_unchanged(visit: Visit, origin: str) -> None:
     page = visit.page
     page.goto(f"{origin}/apidocs/index.html")
     block = opened(page, "Put a book onto the shelf")

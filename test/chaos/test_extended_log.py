@@ -9,6 +9,6 @@ from chaos.extended_log import restore_and_extend
 pytestmark = pytest.mark.chaos
 
 
-def test_a_log_that_was_restored_and_extended_has_the_last_word(tmp_path: Path) -> None:
+def test_states_and_rows_follow_a_restored_and_extended_log(tmp_path: Path) -> None:
     extension = restore_and_extend(tmp_path, Random(10))  # noqa: S311 (no secrets)
     assert (extension.lost, extension.doubled) == (0, 0)

@@ -24,9 +24,7 @@ def kill_after_append(up: Program) -> None:
     up.kill()
 
 
-def test_many_clients_of_one_book_and_a_shelf_that_is_killed_again_and_again(
-    tmp_path: Path, background_loop: BackgroundLoop
-) -> None:
+def test_changes_of_a_hot_key_survive_repeated_kills(tmp_path: Path, background_loop: BackgroundLoop) -> None:
     data = tmp_path / "data"
     [port] = reserved_ports(1)
     with ExitStack() as stack:

@@ -104,7 +104,7 @@ def rounds(capsys: pytest.CaptureFixture[str]) -> Iterator[list[Round]]:
         os.write(1, f"{table}\n".encode())
 
 
-def test_nothing_is_lost_and_nothing_is_done_twice(tmp_path: Path, rounds: list[Round]) -> None:
+def test_acknowledged_commands_survive_kill_9_once(tmp_path: Path, rounds: list[Round]) -> None:
     random = Random(SEED)  # noqa: S311 (the same moments every time, and no secrets)
     ever: list[Attempt] = []
     rounds.extend(play(tmp_path / "data", number, random, ever) for number in range(1, ROUNDS + 1))

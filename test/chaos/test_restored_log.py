@@ -31,7 +31,7 @@ def replace_log(data: Path, source: Path) -> None:
 
 
 @pytest.mark.parametrize(("ended", "extended"), [("killed", True), ("in order", False)])
-def test_a_shelf_whose_log_was_set_back_answers_by_the_log(
+def test_a_shelf_with_a_restored_log_answers_from_that_log(
     tmp_path: Path, ended: str, *, extended: bool
 ) -> None:
     data, copy = tmp_path / "data", tmp_path / "copy"

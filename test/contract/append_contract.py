@@ -14,7 +14,7 @@ COMMANDS = "accounts"
 class AppendContract:
     """Inherit, and give a fixture `log` with PARTITIONS partitions, also of ELSEWHERE."""
 
-    async def test_a_record_may_go_to_another_topic_in_the_same_append(self, log: Log) -> None:
+    async def test_an_append_may_write_to_another_topic(self, log: Log) -> None:
         writer = await log.writer("newbook", TOPIC, 1)
         first, reply, last = await writer.append(
             [NewRecord("a", b"1"), NewRecord("b", b"2", ELSEWHERE), NewRecord("c", b"3")]
@@ -23,7 +23,7 @@ class AppendContract:
         [found] = await everything(log, ELSEWHERE, partition_of("b", PARTITIONS))
         assert (found.topic, found.key, found.value, found.offset) == (ELSEWHERE, "b", b"2", reply)
 
-    async def test_each_record_elsewhere_goes_to_its_keys_partition(self, log: Log) -> None:
+    async def test_a_record_of_another_topic_is_written_to_its_key_s_partition(self, log: Log) -> None:
         names = [f"key-{n}" for n in range(30)]
         writer = await log.writer("newbook", TOPIC, 0)
         offsets = await writer.append([NewRecord(name, b"{}", ELSEWHERE) for name in names])
@@ -48,11 +48,11 @@ class AppendContract:
         assert await everything(log, ELSEWHERE, partition_of("b", PARTITIONS)) == []
         assert await log.consumed("newbook", COMMANDS, 0) == 0
 
-    async def test_nothing_is_consumed_of_a_new_log(self, log: Log) -> None:
+    async def test_a_new_log_has_no_consumed_offset(self, log: Log) -> None:
         await log.writer("newbook", TOPIC, 0)
         assert await log.consumed("newbook", COMMANDS, 0) == 0
 
-    async def test_what_was_consumed_moves_with_the_records(self, log: Log) -> None:
+    async def test_the_consumed_offset_moves_with_the_records(self, log: Log) -> None:
         writer = await log.writer("newbook", TOPIC, 0)
         await writer.append(records("a"), Consumed(COMMANDS, 0, 3))
         await writer.append(records("b", "c"), Consumed(COMMANDS, 0, 5))
@@ -61,14 +61,16 @@ class AppendContract:
         assert await log.consumed("newbook", COMMANDS, 0) == 5
         assert [record.key for record in await everything(log)] == ["a", "b", "c", "d"]
 
-    async def test_what_was_consumed_may_move_alone(self, log: Log) -> None:
+    async def test_the_consumed_offset_may_move_alone(self, log: Log) -> None:
         writer = await log.writer("newbook", TOPIC, 0)
         assert list(await writer.append([], Consumed(COMMANDS, 0, 3))) == []
         await log.writer("newbook", TOPIC, 0)
         assert await log.consumed("newbook", COMMANDS, 0) == 3
         assert await everything(log) == []
 
-    async def test_what_was_consumed_is_of_one_name_and_one_partition_of_one_topic(self, log: Log) -> None:
+    async def test_a_consumed_offset_belongs_to_one_name_and_one_partition_of_one_topic(
+        self, log: Log
+    ) -> None:
         writer = await log.writer("newbook", TOPIC, 1)
         await writer.append(records("a"), Consumed(COMMANDS, 1, 3))
         await log.writer("newbook", TOPIC, 1)

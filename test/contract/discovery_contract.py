@@ -44,11 +44,11 @@ def by_id(snapshot: Snapshot) -> list[Instance]:
 class DiscoveryContract:
     """Inherit, and give a fixture `discovery` that knows no one yet."""
 
-    async def test_at_first_nobody_is_ready(self, discovery: Discovery) -> None:
+    async def test_without_registrations_no_instance_is_ready(self, discovery: Discovery) -> None:
         assert await known(discovery) == Snapshot()
         assert discovery.snapshot() == Snapshot()
 
-    async def test_who_registers_is_found_as_it_has_said(self, discovery: Discovery) -> None:
+    async def test_a_registered_instance_is_found_unchanged(self, discovery: Discovery) -> None:
         new = instance("newbook-1", "books", "new", version="1.0", partitions="0,3,7")
         await discovery.register(new)
         snapshot = await known(discovery, new)
@@ -63,11 +63,11 @@ class DiscoveryContract:
         assert snapshot.having(["new", "books"]) == (new,)
         assert snapshot.having(["books", "last"]) == ()
 
-    async def test_to_discover_by_no_tag_is_an_error(self, discovery: Discovery) -> None:
+    async def test_discovering_without_tags_is_an_error(self, discovery: Discovery) -> None:
         with pytest.raises(ValueError, match="at least one tag"):
             discovery.snapshot().having([])
 
-    async def test_to_register_again_replaces_what_was_said(self, discovery: Discovery) -> None:
+    async def test_registering_again_replaces_the_registration(self, discovery: Discovery) -> None:
         await discovery.register(instance(partitions="0,1"))
         await known(discovery, instance(partitions="0,1"))
         await discovery.register(instance(partitions="1"))
@@ -75,7 +75,7 @@ class DiscoveryContract:
         await discovery.register(instance(port=8091, partitions="1"))
         await known(discovery, instance(port=8091, partitions="1"))
 
-    async def test_instances_of_one_service_are_known_apart(self, discovery: Discovery) -> None:
+    async def test_instances_of_one_service_are_distinct(self, discovery: Discovery) -> None:
         first, second = instance("newbook-1"), instance("newbook-2", port=8091)
         await discovery.register(first)
         await discovery.register(second)
@@ -83,7 +83,9 @@ class DiscoveryContract:
         await discovery.deregister(first.id)
         await known(discovery, second)
 
-    async def test_who_is_not_well_is_in_no_snapshot_until_it_is(self, discovery: Discovery) -> None:
+    async def test_an_unready_instance_is_in_no_snapshot_until_it_is_ready(
+        self, discovery: Discovery
+    ) -> None:
         new, read = instance("newbook-1"), instance("readbook-1")
         await discovery.register(new)
         await discovery.register(read)
@@ -92,40 +94,40 @@ class DiscoveryContract:
         await discovery.report(new.id, None)
         await known(discovery, new, read)
 
-    async def test_the_last_one_may_be_unwell_too(self, discovery: Discovery) -> None:
+    async def test_the_last_ready_instance_may_become_unready(self, discovery: Discovery) -> None:
         await discovery.register(instance())
         await known(discovery, instance())
         await discovery.report(instance().id, "its log is away")
         assert await known(discovery) == Snapshot()
 
-    async def test_to_register_again_is_to_be_ready(self, discovery: Discovery) -> None:
+    async def test_registering_again_makes_an_instance_ready(self, discovery: Discovery) -> None:
         await discovery.register(instance())
         await discovery.report(instance().id, "its log is away")
         await known(discovery)
         await discovery.register(instance())
         await known(discovery, instance())
 
-    async def test_who_deregisters_is_forgotten_also_the_last(self, discovery: Discovery) -> None:
+    async def test_a_deregistered_instance_is_removed_even_the_last(self, discovery: Discovery) -> None:
         await discovery.register(instance())
         await known(discovery, instance())
         await discovery.deregister(instance().id)
         assert await known(discovery) == Snapshot()
 
-    async def test_who_was_forgotten_may_come_back(self, discovery: Discovery) -> None:
+    async def test_a_removed_instance_may_register_again(self, discovery: Discovery) -> None:
         for _ in range(3):
             await discovery.register(instance())
             await known(discovery, instance())
             await discovery.deregister(instance().id)
             await known(discovery)
 
-    async def test_what_is_said_of_an_unknown_one_changes_nothing(self, discovery: Discovery) -> None:
+    async def test_health_of_an_unknown_instance_changes_nothing(self, discovery: Discovery) -> None:
         await discovery.register(instance())
         await discovery.deregister("no-one")
         await discovery.report("no-one", "it is not there")
         await discovery.report("no-one", None)
         await known(discovery, instance())
 
-    async def test_a_watch_begins_with_the_present_and_goes_on(self, discovery: Discovery) -> None:
+    async def test_a_watch_yields_the_present_and_then_each_change(self, discovery: Discovery) -> None:
         await discovery.register(instance("newbook-1"))
         await known(discovery, instance("newbook-1"))
         watch = discovery.watch()
@@ -135,7 +137,7 @@ class DiscoveryContract:
         await discovery.deregister("newbook-1")
         assert await following(watch) == [instance("readbook-1")]
 
-    async def test_a_slow_reader_skips_to_the_newest(self, discovery: Discovery) -> None:
+    async def test_a_slow_reader_gets_the_newest_snapshot(self, discovery: Discovery) -> None:
         watch = discovery.watch()
         assert await following(watch) == []
         for name in ("newbook-1", "newbook-2", "newbook-3"):
@@ -143,13 +145,13 @@ class DiscoveryContract:
         await known(discovery, *map(instance, ("newbook-1", "newbook-2", "newbook-3")))
         assert len(await following(watch)) == 3
 
-    async def test_all_who_watch_see_the_same(self, discovery: Discovery) -> None:
+    async def test_all_watches_yield_the_same(self, discovery: Discovery) -> None:
         async with asyncio.TaskGroup() as tasks:
             watching = [tasks.create_task(known(discovery, instance())) for _ in range(3)]
             await discovery.register(instance())
         assert [task.result() for task in watching] == [Snapshot((instance(),))] * 3
 
-    async def test_a_watch_that_is_given_up_disturbs_no_one(self, discovery: Discovery) -> None:
+    async def test_a_cancelled_watch_does_not_affect_others(self, discovery: Discovery) -> None:
         given_up = asyncio.create_task(known(discovery, instance("nobody-1")))
         await known(discovery)
         given_up.cancel()

@@ -81,14 +81,14 @@ class GroupContract:
         await floor.until(lambda: sorted(len(owned) for owned in floor.owns.values()) == [1, 1, 1])
         await floor.divided()
 
-    async def test_a_member_too_many_waits_for_its_turn(self, floor: Floor) -> None:
+    async def test_a_surplus_member_has_no_partition_until_another_leaves(self, floor: Floor) -> None:
         members = [await floor.join(name) for name in ("ann", "bob", "cid", "dan")]
         await floor.divided()
         await members[0].leave()
         await floor.until(lambda: bool(floor.owns["dan"]))
         await floor.divided()
 
-    async def test_who_leaves_is_revoked_everything_and_the_others_take_over(self, floor: Floor) -> None:
+    async def test_a_leaving_member_is_revoked_all_and_the_others_take_over(self, floor: Floor) -> None:
         ann = await floor.join("ann")
         await floor.join("bob")
         await floor.divided()
@@ -96,7 +96,7 @@ class GroupContract:
         assert floor.owns["ann"] == set()
         await floor.until(lambda: floor.owns["bob"] == EVERY)
 
-    async def test_nothing_is_assigned_before_it_was_revoked(self, floor: Floor) -> None:
+    async def test_a_partition_is_revoked_before_it_is_assigned(self, floor: Floor) -> None:
         await floor.join("ann")
         await floor.until(lambda: floor.owns["ann"] == EVERY)
         floor.said.clear()
@@ -109,20 +109,20 @@ class GroupContract:
         lost = frozenset().union(*(parts for _, what, parts in floor.said if what == "revoked"))
         assert gained <= lost
 
-    async def test_leaving_twice_is_leaving(self, floor: Floor) -> None:
+    async def test_leaving_twice_is_like_leaving_once(self, floor: Floor) -> None:
         ann = await floor.join("ann")
         await floor.divided()
         await ann.leave()
         await ann.leave()
         assert floor.owns["ann"] == set()
 
-    async def test_the_last_to_leave_leaves_the_partitions_for_who_comes(self, floor: Floor) -> None:
+    async def test_after_the_last_member_left_a_new_one_gets_all_partitions(self, floor: Floor) -> None:
         ann = await floor.join("ann")
         await ann.leave()
         await floor.join("bob")
         await floor.until(lambda: floor.owns["bob"] == EVERY)
 
-    async def test_groups_do_not_mind_each_other(self, log: Log) -> None:
+    async def test_groups_are_independent(self, log: Log) -> None:
         newbook, readbook = Floor(log, "newbook"), Floor(log, "readbook")
         await newbook.join("ann")
         await readbook.join("ann")

@@ -49,35 +49,35 @@ async def keys(log: Log, count: int, offset: int = 0, partition: int = 0) -> lis
 class LogContract:
     """Inherit, and give a fixture `log` with PARTITIONS partitions."""
 
-    async def test_a_new_log_is_empty_and_says_how_many_partitions_it_has(self, log: Log) -> None:
+    async def test_a_new_log_is_empty_and_has_its_partitions(self, log: Log) -> None:
         assert log.partitions(TOPIC) == PARTITIONS
         assert [await log.end(TOPIC, p) for p in range(PARTITIONS)] == [0, 0, 0]
 
-    async def test_a_topic_of_the_log_is_there_when_it_is_looked_up(self, log: Log) -> None:
+    async def test_a_topic_of_the_log_is_found(self, log: Log) -> None:
         assert await log.look_up(TOPIC)
 
-    async def test_offsets_grow_and_are_told_to_the_writer(self, log: Log) -> None:
+    async def test_an_append_returns_growing_offsets(self, log: Log) -> None:
         writer = await log.writer("newbook", TOPIC, 0)
         first = await writer.append(records("a", "b"))
         second = await writer.append(records("c"))
         assert sorted([*first, *second]) == [*first, *second]
         assert await log.end(TOPIC, 0) > second[-1]
 
-    async def test_what_was_written_is_read_in_order_with_its_place(self, log: Log) -> None:
+    async def test_records_are_read_in_order_with_their_offsets(self, log: Log) -> None:
         offsets = await write(log, "a", "b", "c")
         found = await read(await log.tail(TOPIC, 0, 0), 3)
         assert found == [
             Record(TOPIC, 0, n, k, f'"{k}"'.encode()) for n, k in zip(offsets, "abc", strict=True)
         ]
 
-    async def test_a_tail_begins_where_it_is_told_to_also_at_the_end(self, log: Log) -> None:
+    async def test_a_tail_begins_at_its_offset_also_at_the_end(self, log: Log) -> None:
         offsets = await write(log, "a", "b", "c")
         assert await keys(log, 1, offsets[2]) == ["c"]
         tail = await log.tail(TOPIC, 0, await log.end(TOPIC, 0))
         await write(log, "d")
         assert [record.key for record in await read(tail, 1)] == ["d"]
 
-    async def test_a_take_gives_no_more_than_was_asked_for_and_moves_the_position(self, log: Log) -> None:
+    async def test_a_take_returns_at_most_its_limit_and_moves_the_position(self, log: Log) -> None:
         offsets = await write(log, "a", "b", "c")
         tail = await log.tail(TOPIC, 0, 0)
         assert tail.position == 0
@@ -93,7 +93,7 @@ class LogContract:
             await write(log, "a")
         assert [record.key for record in taking.result() + other.result()] == ["a", "a"]
 
-    async def test_a_take_that_was_given_up_loses_nothing(self, log: Log) -> None:
+    async def test_a_cancelled_take_loses_no_record(self, log: Log) -> None:
         tail = await log.tail(TOPIC, 0, 0)
         with pytest.raises(TimeoutError):
             async with asyncio.timeout(0):
@@ -102,12 +102,12 @@ class LogContract:
         assert [record.key for record in await read(tail, 1)] == ["a"]
 
     @pytest.mark.parametrize("offset", [-1, 30])
-    async def test_an_offset_outside_the_log_is_said(self, log: Log, offset: int) -> None:
+    async def test_an_offset_outside_the_log_is_reported(self, log: Log, offset: int) -> None:
         await write(log, "a", "b")
         with pytest.raises(OutOfRange, match="nothing can be read"):
             await log.tail(TOPIC, 0, offset)
 
-    async def test_partitions_and_topics_do_not_see_each_other(self, log: Log) -> None:
+    async def test_partitions_and_topics_are_independent(self, log: Log) -> None:
         await write(log, "a", partition=0)
         await write(log, "b", "c", partition=2)
         elsewhere = await log.writer("newbook", "accounts", 0)
@@ -117,7 +117,7 @@ class LogContract:
         assert await log.end(TOPIC, 1) == 0
         assert [record.key for record in await everything(log, "accounts")] == ["d"]
 
-    async def test_appends_at_the_same_time_stay_whole(self, log: Log) -> None:
+    async def test_concurrent_appends_are_atomic(self, log: Log) -> None:
         writers = [await log.writer(f"service-{n}", TOPIC, 0) for n in range(8)]
         async with asyncio.timeout(30), asyncio.TaskGroup() as tasks:
             for n, writer in enumerate(writers):
@@ -134,7 +134,7 @@ class LogContract:
                 tasks.create_task(writer.append(records(str(n))))
         assert await keys(log, 50) == [str(n) for n in range(50)]
 
-    async def test_the_second_pen_of_a_name_fences_the_first(self, log: Log) -> None:
+    async def test_a_second_writer_of_a_name_fences_the_first(self, log: Log) -> None:
         first = await log.writer("newbook", TOPIC, 0)
         await first.append(records("a"))
         second = await log.writer("newbook", TOPIC, 0)
@@ -151,9 +151,7 @@ class LogContract:
             await writer.append(records("a"))
         assert [len(await everything(log, partition=p)) for p in range(2)] == [2, 1]
 
-    async def test_what_a_former_pen_had_under_way_is_in_or_refused_once_the_next_is_open(
-        self, log: Log
-    ) -> None:
+    async def test_an_append_of_a_former_writer_is_decided_once_the_next_is_open(self, log: Log) -> None:
         first = await log.writer("newbook", TOPIC, 0)
         under_way = [asyncio.ensure_future(first.append(records("a"))) for _ in range(50)]
         await asyncio.sleep(0)  # sleep: they are on their way

@@ -25,7 +25,7 @@ def asking(number: int) -> Any:  # noqa: ANN401 (work of the storage's)
 class ReadContract:
     """Inherit, and give a fixture `storage`."""
 
-    async def test_each_of_many_reads_has_its_own_answer_or_fault(self, storage: Storage) -> None:
+    async def test_each_of_many_reads_has_its_own_result_or_fault(self, storage: Storage) -> None:
         tables = await storage.live(VIEW, SOURCE)
         await write(tables, "a")
         found = await asyncio.gather(*(tables.read(asking(n)) for n in range(70)), return_exceptions=True)
@@ -39,7 +39,7 @@ class ReadContract:
             else:
                 assert answer == number + 1
 
-    async def test_no_read_is_older_than_its_question(self, storage: Storage) -> None:
+    async def test_no_read_is_older_than_its_request(self, storage: Storage) -> None:
         tables = await storage.live(VIEW, SOURCE)
         written: set[str] = set()
 
@@ -57,7 +57,7 @@ class ReadContract:
                 written.add(f"{number}")
                 await asyncio.sleep(0)  # sleep: the turn of those who read
 
-    async def test_who_gives_up_leaves_the_others_their_answers(self, storage: Storage) -> None:
+    async def test_a_cancelled_read_does_not_affect_others(self, storage: Storage) -> None:
         tables = await storage.live(VIEW, SOURCE)
         await write(tables, "a")
         reads = [asyncio.ensure_future(tables.read(sums)) for _ in range(30)]

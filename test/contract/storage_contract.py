@@ -31,13 +31,13 @@ def _moved(db: Connection, at: int, change: Change) -> None:
 class StorageContract:
     """Inherit, and give a fixture `storage`."""
 
-    async def test_a_new_set_is_empty(self, storage: Storage) -> None:
+    async def test_a_new_table_set_is_empty(self, storage: Storage) -> None:
         tables = await storage.live(VIEW, SOURCE)
         assert await tables.read(sums) == {}
         assert await tables.read(checkpoints.checkpoints) == {}
         assert list(await tables.read(checkpoints.letters)) == []
 
-    async def test_what_was_written_is_read(self, storage: Storage) -> None:
+    async def test_written_rows_are_read(self, storage: Storage) -> None:
         tables = await storage.live(VIEW, SOURCE)
         await write(tables, "a", "b")
         assert await tables.read(sums) == {"a": 1, "b": 1}
@@ -62,9 +62,7 @@ class StorageContract:
         with pytest.raises(StorageFault, match="nowhere"):
             await tables.read(lambda db: db.exec_driver_sql("SELECT * FROM nowhere"))
 
-    async def test_of_writes_that_race_for_a_checkpoint_one_wins_and_no_row_is_lost_or_doubled(
-        self, storage: Storage
-    ) -> None:
+    async def test_of_concurrent_writes_at_a_checkpoint_exactly_one_succeeds(self, storage: Storage) -> None:
         tables = await storage.live(VIEW, SOURCE)
 
         async def step(subject: str) -> None:
@@ -81,18 +79,18 @@ class StorageContract:
         assert await tables.read(checkpoints.checkpoints) == {0: 12}
         assert await tables.read(sums) == {str(n): 1 for n in range(12)}
 
-    async def test_a_look_says_how_far_it_is_and_that_an_operator_was_there(self, storage: Storage) -> None:
+    async def test_the_status_has_checkpoints_and_edits_by_operators(self, storage: Storage) -> None:
         tables = await storage.live(VIEW, SOURCE)
         assert await tables.look() == TableSetStatus({}, 0)
         await tables.write(lambda db: checkpoints.move(db, 3, 0, 5))
         await tables.write(checkpoints.edit)
         assert await tables.look() == TableSetStatus({3: 5}, 1)
 
-    async def test_sets_have_names_of_their_own(self, storage: Storage) -> None:
+    async def test_table_sets_have_unique_names(self, storage: Storage) -> None:
         made = [await storage.live(VIEW, SOURCE), await storage.beside(VIEW, SOURCE)]
         assert len({tables.name for tables in made}) == 2
 
-    async def test_a_checkpoint_moves_only_from_where_it_is(self, storage: Storage) -> None:
+    async def test_a_checkpoint_moves_by_compare_and_set(self, storage: Storage) -> None:
         tables = await storage.live(VIEW, SOURCE)
         await tables.write(lambda db: checkpoints.move(db, 3, 0, 5))
         await tables.write(lambda db: checkpoints.move(db, 3, 5, 9))
@@ -101,7 +99,7 @@ class StorageContract:
                 await tables.write(lambda db, old=old: checkpoints.move(db, 3, old, 11))  # type: ignore[misc]
         assert await tables.read(checkpoints.checkpoints) == {3: 9}
 
-    async def test_a_set_beside_has_its_own_rows(self, storage: Storage) -> None:
+    async def test_a_second_generation_has_its_own_rows(self, storage: Storage) -> None:
         live = await storage.live(VIEW, SOURCE)
         await write(live, "a")
         beside = await storage.beside(VIEW, SOURCE)
@@ -109,7 +107,7 @@ class StorageContract:
         await write(beside, "b")
         assert (await live.read(sums), await beside.read(sums)) == ({"a": 1}, {"b": 1})
 
-    async def test_a_swap_lets_who_reads_the_former_set_come_to_an_end(self, storage: Storage) -> None:
+    async def test_a_swap_lets_reads_of_the_former_generation_finish(self, storage: Storage) -> None:
         live = await storage.live(VIEW, SOURCE)
         await write(live, "a")
         beside = await storage.beside(VIEW, SOURCE)
@@ -122,7 +120,7 @@ class StorageContract:
         await write(beside, "c")
         assert await beside.read(sums) == {"b": 1, "c": 1}
 
-    async def test_views_do_not_see_each_other(self, storage: Storage) -> None:
+    async def test_views_are_independent(self, storage: Storage) -> None:
         one = await storage.live(VIEW, SOURCE)
         other = await storage.live(replace(VIEW, name="others"), SOURCE)
         await write(one, "a")
@@ -132,7 +130,7 @@ class StorageContract:
 class LastingContract:
     """For storages whose rows outlive them: give a fixture `again`, which opens the same place each time."""
 
-    async def test_rows_are_there_after_a_restart(self, storage: Storage, again: Storage) -> None:
+    async def test_rows_survive_a_restart(self, storage: Storage, again: Storage) -> None:
         former = await storage.live(VIEW, SOURCE)
         await write(former, "a")
         await former.close()
@@ -141,7 +139,7 @@ class LastingContract:
     @pytest.mark.parametrize(
         ("view", "source"), [(replace(VIEW, version=2), SOURCE), (VIEW, "another/tallies")]
     )
-    async def test_rows_of_another_version_or_log_are_not_gone_on_with(
+    async def test_rows_of_another_version_or_log_are_not_continued(
         self, storage: Storage, again: Storage, view: View, source: str
     ) -> None:
         former = await storage.live(VIEW, SOURCE)
@@ -149,9 +147,7 @@ class LastingContract:
         await former.close()
         assert await (await again.live(view, source)).read(sums) == {}
 
-    async def test_the_set_that_was_swapped_in_is_the_live_one_for_good(
-        self, storage: Storage, again: Storage
-    ) -> None:
+    async def test_the_swapped_generation_stays_live(self, storage: Storage, again: Storage) -> None:
         live = await storage.live(VIEW, SOURCE)
         beside = await storage.beside(VIEW, SOURCE)
         await write(beside, "b")
@@ -159,9 +155,7 @@ class LastingContract:
         await beside.close()
         assert await (await again.live(VIEW, SOURCE)).read(sums) == {"b": 1}
 
-    async def test_a_rebuild_that_did_not_come_to_its_end_is_forgotten(
-        self, storage: Storage, again: Storage
-    ) -> None:
+    async def test_an_unfinished_rebuild_is_dropped(self, storage: Storage, again: Storage) -> None:
         live = await storage.live(VIEW, SOURCE)
         await write(live, "a")
         beside = await storage.beside(VIEW, SOURCE)

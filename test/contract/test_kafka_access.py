@@ -40,7 +40,7 @@ async def refused(chosen: KafkaSettings) -> str:
     return line
 
 
-async def test_by_tls_and_password_everything_works(kafka_broker: Broker) -> None:
+async def test_a_connection_by_tls_and_password_works(kafka_broker: Broker) -> None:
     log = await KafkaLog.open(secure(kafka_broker), [Topic(TOPIC)])
     await write(log, "a")
     assert [record.key for record in await everything(log)] == ["a"]
@@ -54,24 +54,24 @@ async def test_by_tls_and_password_everything_works(kafka_broker: Broker) -> Non
     await log.close()
 
 
-async def test_a_wrong_password_is_said_at_once(kafka_broker: Broker) -> None:
+async def test_a_wrong_password_is_reported_at_once(kafka_broker: Broker) -> None:
     line = await refused(secure(kafka_broker, sasl_password="wrong"))  # noqa: S106 (that is the point)
     assert "does not let us in" in line
     assert "check the user name, the password and the SASL mechanism" in line
 
 
-async def test_a_mechanism_that_the_broker_does_not_have_is_said_at_once(kafka_broker: Broker) -> None:
+async def test_an_unsupported_mechanism_is_reported_at_once(kafka_broker: Broker) -> None:
     line = await refused(secure(kafka_broker, sasl_mechanism="SCRAM-SHA-256"))
     assert "check the user name, the password and the SASL mechanism" in line
 
 
-async def test_a_broker_that_cannot_be_trusted_is_said_at_once(kafka_broker: Broker) -> None:
+async def test_an_untrusted_certificate_is_reported_at_once(kafka_broker: Broker) -> None:
     line = await refused(secure(kafka_broker, ssl_cafile=""))
     assert "name the certificate authority" in line
 
 
 @pytest.mark.parametrize("content", [None, "no certificate"], ids=["missing", "other"])
-async def test_a_certificate_file_that_is_none_is_said_with_its_name(
+async def test_an_invalid_certificate_file_is_reported_with_its_name(
     kafka_broker: Broker, tmp_path: Path, content: str | None
 ) -> None:
     file = tmp_path / "authority.pem"
@@ -81,7 +81,7 @@ async def test_a_certificate_file_that_is_none_is_said_with_its_name(
     assert f"({file}) cannot be used" in line
 
 
-async def test_no_broker_is_waited_for_until_the_deadline_and_then_said() -> None:
+async def test_a_missing_broker_is_reported_after_the_deadline() -> None:
     [port] = free_ports(1)
     address = f"127.0.0.1:{port}"
     said = f"no Kafka broker answers at {address} .*for 0.5 s: start one there"
@@ -92,7 +92,7 @@ async def test_no_broker_is_waited_for_until_the_deadline_and_then_said() -> Non
     assert all((line["broker"], line["log_level"]) == (address, "warning") for line in lines)
 
 
-async def test_a_host_that_is_not_there_is_said() -> None:
+async def test_an_unknown_host_is_reported() -> None:
     with pytest.raises(LogFault, match=r"no Kafka broker answers at nowhere\.invalid:9092"):
         await KafkaLog.open(settings("nowhere.invalid:9092", wait_s=0.1), [Topic(TOPIC)])
 

@@ -51,13 +51,13 @@ async def made(cluster: Any) -> dict[str, TopicSettings]:  # noqa: ANN401 (it st
 @pytest.mark.parametrize(
     "first", [None, errors.NotControllerError, errors.InvalidReplicationFactorError], ids=str
 )
-async def test_a_broker_that_has_just_come_back_is_asked_again(first: type[errors.KafkaError] | None) -> None:
+async def test_a_broker_that_has_just_restarted_is_tried_again(first: type[errors.KafkaError] | None) -> None:
     cluster = Cluster(first, errors.NoError)
     assert await made(cluster) == {"books": TopicSettings(1, 9)}
     assert cluster.asked == 2
 
 
-async def test_brokers_that_stay_too_few_are_said_in_time() -> None:
+async def test_too_few_brokers_are_reported_in_time() -> None:
     cluster = Cluster(errors.InvalidReplicationFactorError)
     with pytest.raises(
         TooFewBrokers, match="topic books: not now; set kafka_replication to no more than there"
@@ -66,7 +66,7 @@ async def test_brokers_that_stay_too_few_are_said_in_time() -> None:
     assert cluster.asked > 1
 
 
-async def test_what_no_waiting_mends_is_not_waited_for() -> None:
+async def test_a_permanent_fault_is_not_retried() -> None:
     cluster = Cluster(errors.PolicyViolationError)
     with pytest.raises(LogFault, match=r"topic books: not now$"):
         await made(cluster)

@@ -98,9 +98,7 @@ async def test_an_append_to_a_broker_that_hangs_is_an_unknown_outcome_and_the_ne
     assert keys in (["before", "after"], ["before", "unknown", "after"])
 
 
-async def test_an_append_that_its_owner_gave_up_writes_nothing_after_the_next_writer(
-    broker: Broker, log: KafkaLog
-) -> None:
+async def test_a_cancelled_append_writes_nothing_after_the_next_writer(broker: Broker, log: KafkaLog) -> None:
     writer = await log.writer("newbook", TOPIC, 0)
     broker.send(signal.SIGSTOP)
     with pytest.raises(TimeoutError):
@@ -115,7 +113,7 @@ async def test_an_append_that_its_owner_gave_up_writes_nothing_after_the_next_wr
         await writer.append(records("zombie"))
 
 
-async def test_a_writer_that_slept_past_its_transactions_time_is_no_longer_the_owner(log: KafkaLog) -> None:
+async def test_a_writer_suspended_past_its_transaction_timeout_is_fenced(log: KafkaLog) -> None:
     zombie = await log.writer("newbook", TOPIC, 0)
     await log.writer("newbook", TOPIC, 0)
     for _ in range(3):
@@ -124,9 +122,7 @@ async def test_a_writer_that_slept_past_its_transactions_time_is_no_longer_the_o
     assert await everything(log) == []
 
 
-async def test_a_tail_that_hears_from_no_broker_says_so_and_reads_on_when_one_is_back(
-    broker: Broker, log: KafkaLog
-) -> None:
+async def test_a_tail_reports_an_outage_and_continues_after_it(broker: Broker, log: KafkaLog) -> None:
     writer = await log.writer("newbook", TOPIC, 0)
     await writer.append(records("a"))
     tail = await log.tail(TOPIC, 0, 0)
@@ -140,14 +136,14 @@ async def test_a_tail_that_hears_from_no_broker_says_so_and_reads_on_when_one_is
         assert [record.key for record in await read(tail, 1)] == ["b"]
 
 
-async def test_a_tail_that_only_waits_is_not_silent(log: KafkaLog) -> None:
+async def test_a_waiting_tail_reports_no_outage(log: KafkaLog) -> None:
     tail = await log.tail(TOPIC, 0, 0)
     with pytest.raises(TimeoutError):
         async with asyncio.timeout(2.5):  # longer than the silence that counts
             await tail.take(1)
 
 
-async def test_questions_to_a_broker_that_hangs_end_in_time(broker: Broker) -> None:
+async def test_requests_to_a_hanging_broker_time_out(broker: Broker) -> None:
     async with kafka_log(broker.address, TOPIC, ask_s=1.0) as log, asyncio.timeout(30):
         broker.send(signal.SIGSTOP)
         for question in (log.end(TOPIC, 0), log.start(TOPIC, 0), log.consumed("newbook", TOPIC, 0)):
@@ -173,7 +169,7 @@ async def test_a_log_can_be_closed_while_its_broker_hangs(broker: Broker) -> Non
         assert floor.owns == {"ann": set()}
 
 
-async def test_what_aiokafka_shouts_in_an_outage_is_a_few_lines(broker: Broker, log: KafkaLog) -> None:
+async def test_messages_of_aiokafka_in_an_outage_are_a_few_lines(broker: Broker, log: KafkaLog) -> None:
     writer = await log.writer("newbook", TOPIC, 0)
     await writer.append(records("a"))
     with capture_logs() as lines:

@@ -27,7 +27,7 @@ async def forgotten(log: KafkaLog) -> None:
     await writer.close()
 
 
-async def test_the_next_writer_ends_what_no_one_knows_of(tmp_path: Path) -> None:
+async def test_the_next_writer_ends_a_forgotten_transaction(tmp_path: Path) -> None:
     with brokers(tmp_path, transaction__partition__verification__enable="false") as [broker]:
         async with kafka_log(broker.address, TOPIC) as log, asyncio.timeout(60):
             await write(log, "a")

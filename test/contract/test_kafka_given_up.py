@@ -26,7 +26,9 @@ async def given_up(log: KafkaLog, what: str, after_ms: float) -> None:
 
 
 @pytest.mark.parametrize("what", ["tail", "writer"])
-async def test_whenever_that_is(kafka_broker: Broker, what: str) -> None:
+async def test_an_append_cancelled_at_any_moment_is_decided_by_the_next_writer(
+    kafka_broker: Broker, what: str
+) -> None:
     with warnings.catch_warnings(record=True) as said:
         warnings.simplefilter("always", ResourceWarning)
         async with kafka_log(kafka_broker.address, TOPIC, partitions=1) as log:

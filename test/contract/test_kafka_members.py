@@ -23,7 +23,7 @@ async def log(kafka_broker: Broker) -> AsyncIterator[KafkaLog]:
         yield opened
 
 
-async def test_who_stays_keeps_what_it_had(log: KafkaLog) -> None:
+async def test_remaining_members_keep_their_partitions(log: KafkaLog) -> None:
     floor = Floor(log)
     await floor.join("ann")
     await floor.until(lambda: len(floor.owns["ann"]) == 8)
@@ -38,7 +38,7 @@ async def test_who_stays_keeps_what_it_had(log: KafkaLog) -> None:
     await floor.until(lambda: sum(map(len, floor.owns.values())) == 8)
 
 
-async def test_what_was_consumed_moves_while_the_writer_is_a_member_and_members_come_and_go(
+async def test_the_consumed_offset_moves_during_rebalances(
     log: KafkaLog,
 ) -> None:
     floor = Floor(log)
@@ -96,14 +96,14 @@ def hanging(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Broker]:
         yield broker
 
 
-async def test_a_group_that_cannot_be_joined_is_said_in_time(hanging: Broker) -> None:
+async def test_a_group_that_cannot_be_joined_is_reported_in_time(hanging: Broker) -> None:
     async with kafka_log(hanging.address, TOPIC, ask_s=0.5, rebalance_s=0.5, session_s=0.5) as log:
         hanging.send(signal.SIGSTOP)
         with pytest.raises(LogFault, match=r"newbook cannot be joined: not within 1 s"):
             await Floor(log).join("ann")
 
 
-async def test_a_member_that_sleeps_past_its_session_gives_way(kafka_broker: Broker) -> None:
+async def test_a_member_suspended_past_its_session_loses_its_partitions(kafka_broker: Broker) -> None:
     async with kafka_log(kafka_broker.address, TOPIC, session_s=0.5, heartbeat_s=30.0) as log:
         floor = Floor(log)
         await floor.join("sleepy")  # it will not say that it lives before 30 s have passed
@@ -114,7 +114,7 @@ async def test_a_member_that_sleeps_past_its_session_gives_way(kafka_broker: Bro
             await wakeful.until(lambda: len(wakeful.owns["wakeful"]) == 8)
 
 
-async def test_members_get_their_shares_back_from_a_broker_that_is_killed_and_started_again(
+async def test_members_get_their_partitions_back_after_a_broker_restart(
     hanging: Broker,
 ) -> None:
     async with kafka_log(hanging.address, TOPIC) as log:

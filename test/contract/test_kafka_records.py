@@ -33,7 +33,7 @@ async def truncate(admin: AIOKafkaAdminClient, log: KafkaLog, prefix: str, befor
     await eventually(truncated, "the topic is truncated")
 
 
-async def test_a_truncated_topic_is_said_and_read_from_its_start(
+async def test_a_truncated_topic_is_reported_and_read_from_its_start(
     kafka_broker: Broker, admin: AIOKafkaAdminClient
 ) -> None:
     chosen = settings(kafka_broker.address)
@@ -46,7 +46,7 @@ async def test_a_truncated_topic_is_said_and_read_from_its_start(
         assert await keys(log, 3, await log.start(TOPIC, 0)) == ["d", "e", "f"]
 
 
-async def test_a_tail_that_is_left_behind_by_a_truncation_says_so(
+async def test_a_tail_reports_that_its_offset_was_truncated(
     kafka_broker: Broker, admin: AIOKafkaAdminClient
 ) -> None:
     chosen = settings(kafka_broker.address)
@@ -75,7 +75,7 @@ async def test_records_of_others_without_key_or_value_or_text_are_read(kafka_bro
         assert found == [("", b"1"), ("\ufffd", b"2"), ("c", b"")]
 
 
-async def test_a_transaction_that_was_never_ended_hides_nothing_for_ever(kafka_broker: Broker) -> None:
+async def test_an_unfinished_transaction_is_ended_by_its_timeout(kafka_broker: Broker) -> None:
     async with kafka_log(kafka_broker.address, TOPIC, transaction_s=1.0) as log:
         dying = log._clients.producer("dies")  # noqa: SLF001 (a writer of a process that dies)
         await dying.start()
@@ -88,7 +88,7 @@ async def test_a_transaction_that_was_never_ended_hides_nothing_for_ever(kafka_b
         await dying.stop()
 
 
-async def test_a_taken_back_transaction_moves_the_position_of_a_waiting_tail(kafka_broker: Broker) -> None:
+async def test_an_aborted_transaction_moves_the_position_of_a_waiting_tail(kafka_broker: Broker) -> None:
     async with kafka_log(kafka_broker.address, TOPIC) as log:
         tail = await log.tail(TOPIC, 0, 0)
         former = log._clients.producer(f"{log._settings.prefix}newbook-0")  # noqa: SLF001 (a former writer)
@@ -103,7 +103,7 @@ async def test_a_taken_back_transaction_moves_the_position_of_a_waiting_tail(kaf
         await former.stop()
 
 
-async def test_what_was_consumed_is_seen_by_another_process(kafka_broker: Broker) -> None:
+async def test_the_consumed_offset_is_visible_to_another_process(kafka_broker: Broker) -> None:
     chosen = settings(kafka_broker.address)
     former, following = [await KafkaLog.open(chosen, [Topic(TOPIC), Topic("commands")]) for _ in range(2)]
     writer = await former.writer("newbook", TOPIC, 3)
@@ -113,7 +113,7 @@ async def test_what_was_consumed_is_seen_by_another_process(kafka_broker: Broker
     await asyncio.gather(former.close(), following.close())
 
 
-async def test_a_tail_that_nobody_holds_is_let_go(kafka_broker: Broker) -> None:
+async def test_an_unreferenced_tail_is_closed(kafka_broker: Broker) -> None:
     async with kafka_log(kafka_broker.address, TOPIC) as log:
         await (await log.tail(TOPIC, 0, 0)).close()
         await log.tail(TOPIC, 1, 0)

@@ -34,7 +34,7 @@ async def configs(admin: AIOKafkaAdminClient, topic: str) -> dict[str, Any]:
     return {name: value for name, value, *_ in entries}
 
 
-async def test_a_missing_topic_is_made_as_events_need_it(
+async def test_a_missing_topic_is_created_with_the_settings_for_events(
     kafka_broker: Broker, admin: AIOKafkaAdminClient
 ) -> None:
     chosen = settings(kafka_broker.address, partitions=5)
@@ -47,7 +47,7 @@ async def test_a_missing_topic_is_made_as_events_need_it(
     await log.close()
 
 
-async def test_logs_that_open_at_once_make_a_topic_once(kafka_broker: Broker) -> None:
+async def test_concurrently_opened_logs_create_a_topic_once(kafka_broker: Broker) -> None:
     chosen = settings(kafka_broker.address)
     logs = await asyncio.gather(*(KafkaLog.open(chosen, [Topic(TOPIC)]) for _ in range(4)))
     assert {log.partitions(TOPIC) for log in logs} == {8}
@@ -55,7 +55,7 @@ async def test_logs_that_open_at_once_make_a_topic_once(kafka_broker: Broker) ->
     await asyncio.gather(*(log.close() for log in logs))
 
 
-async def test_a_topic_with_other_partitions_is_left_and_said(kafka_broker: Broker) -> None:
+async def test_a_topic_with_another_number_of_partitions_is_kept_and_reported(kafka_broker: Broker) -> None:
     async with kafka_log(kafka_broker.address, TOPIC, prefix="three.", partitions=3):
         pass
     with pytest.raises(
@@ -69,12 +69,12 @@ async def test_a_topic_with_other_partitions_is_left_and_said(kafka_broker: Brok
     await log.close()
 
 
-async def test_more_replicas_than_brokers_are_said(kafka_broker: Broker) -> None:
+async def test_more_replicas_than_brokers_are_reported(kafka_broker: Broker) -> None:
     with pytest.raises(LogFault, match=r"does not make the topic .*; set kafka_replication to no more than"):
         await KafkaLog.open(settings(kafka_broker.address, replication=3, wait_s=1.0), [Topic(TOPIC)])
 
 
-async def test_a_topic_that_was_made_anew_is_another_log(
+async def test_a_topic_that_was_created_again_is_another_log(
     kafka_broker: Broker, admin: AIOKafkaAdminClient
 ) -> None:
     chosen = settings(kafka_broker.address, partitions=1)
@@ -85,7 +85,7 @@ async def test_a_topic_that_was_made_anew_is_another_log(
         assert log.identity != former
 
 
-async def test_topics_that_are_not_kept_have_no_part_in_the_identity(kafka_broker: Broker) -> None:
+async def test_topics_with_retention_are_not_part_of_the_identity(kafka_broker: Broker) -> None:
     chosen = settings(kafka_broker.address)
     alone = await KafkaLog.open(chosen, [Topic(TOPIC)])
     more = await KafkaLog.open(chosen, [Topic(TOPIC), Topic("replies", retention_s=60)])
@@ -93,13 +93,15 @@ async def test_topics_that_are_not_kept_have_no_part_in_the_identity(kafka_broke
     await asyncio.gather(alone.close(), more.close())
 
 
-async def test_a_topic_that_the_log_was_not_opened_with_is_said(kafka_broker: Broker) -> None:
+async def test_an_unknown_topic_is_reported(kafka_broker: Broker) -> None:
     async with kafka_log(kafka_broker.address, TOPIC) as log:
         with pytest.raises(LogFault, match="not opened with a topic shop, only with bookshelf"):
             await log.tail("shop", 0, 0)
 
 
-async def test_a_record_too_large_is_refused_and_the_writer_goes_on(kafka_broker: Broker) -> None:
+async def test_a_record_that_is_too_large_is_refused_and_the_writer_stays_usable(
+    kafka_broker: Broker,
+) -> None:
     async with kafka_log(kafka_broker.address, TOPIC) as log:
         writer = await log.writer("newbook", TOPIC, 0)
         with pytest.raises(LogFault, match=r"the topic bookshelf takes 16777216 \(max.message.bytes\)"):
@@ -109,9 +111,7 @@ async def test_a_record_too_large_is_refused_and_the_writer_goes_on(kafka_broker
         assert [record.key for record in await everything(log)] == ["c", "d"]
 
 
-async def test_what_the_broker_refuses_was_not_written_and_is_no_unknown_outcome(
-    kafka_broker: Broker, admin: AIOKafkaAdminClient
-) -> None:
+async def test_a_refused_append_has_a_known_outcome(kafka_broker: Broker, admin: AIOKafkaAdminClient) -> None:
     async with kafka_log(kafka_broker.address, TOPIC) as log:
         writer = await log.writer("newbook", TOPIC, 0)
         await writer.append(records("a"))
@@ -135,7 +135,7 @@ async def test_a_large_append_is_one_transaction_of_many_batches(kafka_broker: B
         assert [record.offset for record in found] == list(offsets)
 
 
-async def test_a_topic_of_another_service_is_looked_up_and_never_made(
+async def test_a_topic_of_another_service_is_looked_up_and_not_created(
     kafka_broker: Broker, admin: AIOKafkaAdminClient
 ) -> None:
     async with kafka_log(kafka_broker.address, TOPIC) as log:
@@ -198,7 +198,7 @@ async def test_a_topic_with_added_partitions_is_refused(
     ("name", "value"),
     [("cleanup.policy", "compact"), ("retention.ms", "3600000"), ("retention.bytes", "1000000")],
 )
-async def test_a_topic_whose_records_would_vanish_is_refused(
+async def test_a_topic_with_retention_or_compaction_is_refused(
     kafka_broker: Broker, admin: AIOKafkaAdminClient, name: str, value: str
 ) -> None:
     chosen = settings(kafka_broker.address)

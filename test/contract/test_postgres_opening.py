@@ -30,7 +30,7 @@ async def test_a_start_waits_for_its_server() -> None:
             server.stop()
 
 
-async def test_a_password_of_any_characters_comes_beside_the_address(
+async def test_a_password_of_any_characters_is_read_from_the_environment(
     postgres_server: Server, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     word = "p@ss/w:rd %41?#&"
@@ -48,7 +48,7 @@ async def test_a_password_of_any_characters_comes_beside_the_address(
                 await admin.execute("DROP OWNED BY odd CASCADE; DROP USER odd")
 
 
-async def test_a_server_that_never_comes_is_given_up() -> None:
+async def test_a_missing_server_ends_the_start_after_its_deadline() -> None:
     with pytest.raises(StorageFault, match=r"no PostgreSQL answers .* within 0\.3 s"):
         await PostgresStorage.open("postgresql://reader:x@127.0.0.1:1/nothing", wait_s=0.3)
 
@@ -61,7 +61,7 @@ async def test_a_server_that_never_comes_is_given_up() -> None:
         (USER, PASSWORD, "postgres", "permission denied for database postgres"),
     ],
 )
-async def test_what_waiting_does_not_mend_is_said_at_once(
+async def test_a_permanent_fault_is_reported_at_once(
     postgres_server: Server, user: str, password: str, database: str, said: str
 ) -> None:
     async with postgres_server.database(), asyncio.timeout(30):  # with a database comes its user
@@ -70,13 +70,13 @@ async def test_what_waiting_does_not_mend_is_said_at_once(
 
 
 @pytest.mark.parametrize("address", ["not an address", "mysql://x@y/z", "postgresql://x:notaport/z"])
-async def test_an_address_that_is_none_is_said_at_once(address: str) -> None:
+async def test_an_invalid_address_is_reported_at_once(address: str) -> None:
     async with asyncio.timeout(30):
         with pytest.raises(StorageFault, match="setting `storage`"):
             await PostgresStorage.open(address, wait_s=60)
 
 
-async def test_a_database_that_cannot_hold_every_letter_is_refused(postgres_server: Server) -> None:
+async def test_a_database_that_cannot_store_all_characters_is_refused(postgres_server: Server) -> None:
     async with postgres_server.admin() as admin:
         await admin.execute("CREATE DATABASE narrow TEMPLATE template0 ENCODING 'LATIN1' LOCALE 'C'")
         try:

@@ -50,7 +50,7 @@ class TestPostgresStorageLasts(LastingContract):
     """Restarts."""
 
 
-async def test_the_setting_says_where_rows_are(url: str, storage: PostgresStorage, tmp_path: Path) -> None:
+async def test_the_setting_selects_the_storage(url: str, storage: PostgresStorage, tmp_path: Path) -> None:
     live = await storage.live(VIEW, SOURCE)
     await write(live, "a")
     async with AsyncExitStack() as stack:

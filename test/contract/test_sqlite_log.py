@@ -37,7 +37,7 @@ class TestSqliteGroups(GroupContract):
     """Groups."""
 
 
-async def test_everything_is_there_after_a_restart(path: Path) -> None:
+async def test_all_records_survive_a_restart(path: Path) -> None:
     former = await SqliteLog.open(path, PARTITIONS)
     await write(former, "a", "ключ", "🦊")
     await write(former, "b", partition=2)
@@ -50,7 +50,7 @@ async def test_everything_is_there_after_a_restart(path: Path) -> None:
     await log.close()
 
 
-async def test_a_long_log_is_read_after_a_restart_and_beyond_it(path: Path) -> None:
+async def test_a_long_log_is_read_after_a_restart_with_new_records(path: Path) -> None:
     former = await SqliteLog.open(path)
     await write(former, *[str(n) for n in range(MANY)])
     await former.close()
@@ -61,7 +61,7 @@ async def test_a_long_log_is_read_after_a_restart_and_beyond_it(path: Path) -> N
     await log.close()
 
 
-async def test_a_file_keeps_the_partitions_that_it_was_made_with(path: Path) -> None:
+async def test_a_file_keeps_its_number_of_partitions(path: Path) -> None:
     first = await SqliteLog.open(path, 2)
     await first.close()
     again = await SqliteLog.open(path, 5)
@@ -77,7 +77,7 @@ async def test_two_logs_have_two_identities(tmp_path: Path) -> None:
     await other.close()
 
 
-async def test_what_was_under_way_at_a_close_is_kept(path: Path) -> None:
+async def test_appends_in_progress_at_a_close_are_kept(path: Path) -> None:
     former = await SqliteLog.open(path)
     writer = await former.writer("newbook", TOPIC, 0)
     await writer.append(records("a"))
@@ -87,7 +87,7 @@ async def test_what_was_under_way_at_a_close_is_kept(path: Path) -> None:
     await log.close()
 
 
-async def test_a_key_that_no_utf8_can_say_is_refused_and_the_log_goes_on(log: SqliteLog) -> None:
+async def test_a_key_that_utf8_cannot_encode_is_refused_and_the_log_stays_usable(log: SqliteLog) -> None:
     writer = await log.writer("newbook", TOPIC, 0)
     with pytest.raises(UnicodeEncodeError):
         await writer.append([NewRecord("\ud800", b"{}")])
@@ -95,7 +95,7 @@ async def test_a_key_that_no_utf8_can_say_is_refused_and_the_log_goes_on(log: Sq
     assert await keys(log, 1) == ["a"]
 
 
-async def test_what_was_consumed_is_there_after_a_restart(path: Path) -> None:
+async def test_the_consumed_offset_survives_a_restart(path: Path) -> None:
     former = await SqliteLog.open(path, PARTITIONS)
     writer = await former.writer("newbook", TOPIC, 1)
     await writer.append(records("a"), Consumed(COMMANDS, 1, 3))
@@ -107,7 +107,7 @@ async def test_what_was_consumed_is_there_after_a_restart(path: Path) -> None:
     await log.close()
 
 
-async def test_nothing_is_taken_any_more_once_it_closes(path: Path) -> None:
+async def test_a_closing_log_refuses_appends(path: Path) -> None:
     log = await SqliteLog.open(path)
     writer = await log.writer("newbook", TOPIC, 0)
     async with asyncio.timeout(30):

@@ -86,7 +86,7 @@ async def reopened(path: Path, log: SqliteLog, count: int) -> list[str]:
 
 
 @pytest.mark.parametrize("statement", ["BEGIN IMMEDIATE", "INSERT INTO record", "COMMIT"])
-async def test_a_write_that_raised_and_is_not_in_the_file_is_certain(
+async def test_a_failed_write_that_is_not_in_the_file_has_a_known_outcome(
     path: Path, disk: Disk, statement: str
 ) -> None:
     log = await SqliteLog.open(path, opener=disk.open)
@@ -102,7 +102,7 @@ async def test_a_write_that_raised_and_is_not_in_the_file_is_certain(
     assert await reopened(path, log, 2) == ["a", "b"]
 
 
-async def test_a_commit_that_raised_and_is_in_the_file_is_published_and_answered(
+async def test_a_failed_commit_that_is_in_the_file_is_published_and_acknowledged(
     path: Path, disk: Disk
 ) -> None:
     log = await SqliteLog.open(path, opener=disk.open)
@@ -117,7 +117,7 @@ async def test_a_commit_that_raised_and_is_in_the_file_is_published_and_answered
 
 
 @pytest.mark.parametrize(("first", "found"), [(raised, ["a", "b"]), (landed, ["a", "open", "b"])])
-async def test_an_outcome_stays_open_until_a_later_write_has_shown_it(
+async def test_an_unknown_outcome_is_decided_by_a_later_write(
     path: Path, disk: Disk, first: Fault, found: list[str]
 ) -> None:
     log = await SqliteLog.open(path, opener=disk.open)
@@ -137,7 +137,7 @@ async def test_an_outcome_stays_open_until_a_later_write_has_shown_it(
     assert await reopened(path, log, len(found)) == found
 
 
-async def test_a_commit_that_a_restart_brings_back_was_not_answered_as_absent(path: Path, disk: Disk) -> None:
+async def test_a_commit_that_a_restart_recovers_was_not_reported_as_absent(path: Path, disk: Disk) -> None:
     """A failed fsync leaves the commit in the write-ahead log: no connection sees it, a restart does."""
 
     def only_after_a_restart(_execute: Execute) -> None:
@@ -159,7 +159,7 @@ async def test_a_commit_that_a_restart_brings_back_was_not_answered_as_absent(pa
     await again.close()
 
 
-async def test_a_failed_fsync_is_overwritten_before_it_is_called_absent(path: Path, disk: Disk) -> None:
+async def test_a_failed_fsync_is_overwritten_before_it_is_reported_as_absent(path: Path, disk: Disk) -> None:
     log = await SqliteLog.open(path, opener=disk.open)
     writer = await log.writer("newbook", TOPIC, 0)
     await writer.append(records("a"))
@@ -173,9 +173,7 @@ async def test_a_failed_fsync_is_overwritten_before_it_is_called_absent(path: Pa
     await log.close()
 
 
-async def test_what_waits_for_the_disk_is_bounded_in_bytes_and_so_is_one_commit(
-    path: Path, disk: Disk
-) -> None:
+async def test_queued_appends_and_one_commit_are_bounded_in_bytes(path: Path, disk: Disk) -> None:
     begun, go_on = threading.Event(), threading.Event()
 
     def held_up(_execute: Execute) -> None:

@@ -25,14 +25,14 @@ def disk(tmp_path: Path) -> Iterator[SmallDisk]:
         yield disk
 
 
-async def test_a_file_that_is_no_database_is_left_as_it_is(path: Path) -> None:
+async def test_a_file_that_is_not_a_database_is_left_unchanged(path: Path) -> None:
     path.write_text("title,author\nDune,Frank Herbert\n" * 100)
     with pytest.raises(LogFault, match=r"log\.sqlite is damaged .* nothing was changed"):
         await SqliteLog.open(path)
     assert path.read_text().startswith("title,author")
 
 
-async def test_a_damaged_file_is_said_with_what_to_do(path: Path) -> None:
+async def test_a_damaged_file_is_reported_with_what_to_do(path: Path) -> None:
     former = await SqliteLog.open(path)
     await write(former, *[str(n) * 100 for n in range(200)])
     await former.close()
@@ -46,7 +46,7 @@ async def test_a_damaged_file_is_said_with_what_to_do(path: Path) -> None:
     assert path.read_bytes() == bytes(whole)
 
 
-async def test_a_folder_that_is_not_there_is_said(tmp_path: Path) -> None:
+async def test_a_missing_folder_is_reported(tmp_path: Path) -> None:
     with pytest.raises(LogFull, match="cannot be written"):
         await SqliteLog.open(tmp_path / "nowhere" / "log.sqlite")
 
@@ -66,7 +66,7 @@ async def test_a_file_that_is_damaged_while_it_is_read_is_a_fault_of_the_log(pat
     await log.close()
 
 
-async def test_a_full_disk_takes_nothing_and_goes_on_when_there_is_space(disk: SmallDisk) -> None:
+async def test_a_full_disk_refuses_appends_until_there_is_space(disk: SmallDisk) -> None:
     log = await SqliteLog.open(disk.path / "log.sqlite")
     writer = await log.writer("newbook", TOPIC, 0)
     await writer.append(records("before"))
@@ -84,7 +84,7 @@ async def test_a_full_disk_takes_nothing_and_goes_on_when_there_is_space(disk: S
     await again.close()
 
 
-async def test_a_full_disk_is_known_as_full_also_while_the_log_is_empty(disk: SmallDisk) -> None:
+async def test_a_full_disk_is_recognised_with_an_empty_log(disk: SmallDisk) -> None:
     log = await SqliteLog.open(disk.path / "log.sqlite", 2)
     writers = [await log.writer("newbook", TOPIC, p) for p in range(2)]
     disk.fill()
@@ -97,7 +97,7 @@ async def test_a_full_disk_is_known_as_full_also_while_the_log_is_empty(disk: Sm
     await log.close()
 
 
-async def test_a_full_disk_refuses_all_of_a_commit_and_wakes_no_one(disk: SmallDisk) -> None:
+async def test_a_full_disk_refuses_a_whole_commit_and_wakes_no_tail(disk: SmallDisk) -> None:
     log = await SqliteLog.open(disk.path / "log.sqlite")
     writers = [await log.writer(f"service-{n}", TOPIC, 0) for n in range(4)]
     taking = asyncio.ensure_future(read(await log.tail(TOPIC, 0, 0), 1))
@@ -112,7 +112,7 @@ async def test_a_full_disk_refuses_all_of_a_commit_and_wakes_no_one(disk: SmallD
     await log.close()
 
 
-async def test_a_full_disk_moves_nothing_that_was_consumed(disk: SmallDisk) -> None:
+async def test_a_full_disk_does_not_move_the_consumed_offset(disk: SmallDisk) -> None:
     log = await SqliteLog.open(disk.path / "log.sqlite")
     writer = await log.writer("newbook", TOPIC, 0)
     await writer.append([], Consumed("commands", 0, 1))

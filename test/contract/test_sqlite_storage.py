@@ -45,7 +45,7 @@ class TestSqliteStorageLasts(LastingContract):
 
 
 @pytest.mark.parametrize("content", [b"", b"no database" * 1000], ids=["empty", "no database"])
-async def test_a_file_that_is_no_set_is_made_again(
+async def test_a_file_that_is_not_a_table_set_is_created_again(
     storage: SqliteStorage, again: SqliteStorage, folder: Path, content: bytes
 ) -> None:
     former = await storage.live(VIEW, SOURCE)
@@ -56,7 +56,7 @@ async def test_a_file_that_is_no_set_is_made_again(
     assert await (await again.live(VIEW, SOURCE)).read(sums) == {}
 
 
-async def test_a_set_whose_file_is_gone_is_made_again(
+async def test_a_missing_file_of_a_table_set_is_created_again(
     storage: SqliteStorage, again: SqliteStorage, folder: Path
 ) -> None:
     former = await storage.live(VIEW, SOURCE)
@@ -76,7 +76,7 @@ async def test_a_swap_leaves_one_file(storage: SqliteStorage, folder: Path) -> N
     await live.close()
 
 
-async def test_a_full_disk_is_said_and_the_rows_go_on_once_there_is_space(tmp_path: Path) -> None:
+async def test_a_full_disk_is_reported_and_writes_continue_once_there_is_space(tmp_path: Path) -> None:
     with tiny_disk(tmp_path / "disk") as disk:
         storage = SqliteStorage(disk.path / "views")
         tables = await storage.live(VIEW, SOURCE)

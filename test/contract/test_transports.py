@@ -76,7 +76,7 @@ async def test_a_request_that_was_sent_and_not_answered_may_have_been_carried_ou
     await transport.close()
 
 
-async def test_who_is_not_in_this_process_is_reached_beyond_it() -> None:
+async def test_an_address_outside_this_process_is_reached_by_sockets() -> None:
     near, far = Echo(), Echo()
     beyond = LocalTransport()
     beyond.attach(LOCALHOST, 2, far)
@@ -108,7 +108,7 @@ async def said() -> AsyncIterator[tuple[int, list[bytes]]]:
     server.close()
 
 
-async def test_an_answer_that_no_one_asked_for_is_given_to_no_one(said: tuple[int, list[bytes]]) -> None:
+async def test_an_unrequested_response_is_dropped(said: tuple[int, list[bytes]]) -> None:
     transport = HttpTransport()
     for n in (1, 2, 3):
         assert await whole(await transport.send(LOCALHOST, said[0], request("GET", "/"))) == b"%d" % n
@@ -119,7 +119,7 @@ async def test_an_answer_that_no_one_asked_for_is_given_to_no_one(said: tuple[in
     ("target", "value"),
     [("/", "a\r\nX-Forged: 1"), ("/", "a\nb"), ("/ HTTP/1.1\r\nX: y\r\n\r\n", "a"), ("/", "\0")],
 )
-async def test_a_request_with_a_line_s_end_in_it_is_not_sent(
+async def test_a_request_with_a_line_break_in_a_header_is_not_sent(
     said: tuple[int, list[bytes]], target: str, value: str
 ) -> None:
     transport = HttpTransport()

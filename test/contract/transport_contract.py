@@ -75,14 +75,14 @@ class TransportContract:
         assert answer.headers["content-type"] == "text/plain"
 
     @pytest.mark.parametrize("target", ["/", "/%2e%2e/%2F", "/a/../b//c", "/?q=%C3%A4+%26&&x", "/%zz"])
-    async def test_a_target_is_not_touched(self, transport: Transport, serve: Serve, target: str) -> None:
+    async def test_a_target_is_sent_unchanged(self, transport: Transport, serve: Serve, target: str) -> None:
         echo = Echo()
         port = await serve(echo)
         await whole(await transport.send(LOCALHOST, port, request("GET", target)))
         assert [seen for _, seen, _, _ in echo.seen] == [target]
 
     @pytest.mark.parametrize("content", [b"", b"\x00\xff" * 10, b"x" * 1_000_000])
-    async def test_any_bytes_go_there_and_come_back(
+    async def test_any_bytes_are_sent_and_received(
         self, transport: Transport, serve: Serve, content: bytes
     ) -> None:
         port = await serve(Echo())
@@ -93,26 +93,26 @@ class TransportContract:
         answer = await transport.send(LOCALHOST, port, post("/", b"first "))
         assert await whole(answer) == b"first 012"
 
-    async def test_a_header_that_is_there_twice_stays_so(self, transport: Transport, serve: Serve) -> None:
+    async def test_a_repeated_header_stays_repeated(self, transport: Transport, serve: Serve) -> None:
         port = await serve(Echo())
         answer = await transport.send(LOCALHOST, port, request("GET", "/"))
         assert [value for name, value in answer.headers.items() if name == "Set-Cookie"] == ["a=1", "b=2"]
         await whole(answer)
 
     @pytest.mark.parametrize("status", [204, 301, 304, 404, 500, 503])
-    async def test_any_status_is_an_answer_and_nothing_is_followed(
+    async def test_any_status_is_returned_and_no_redirect_is_followed(
         self, transport: Transport, serve: Serve, status: int
     ) -> None:
         port = await serve(Answers(Response(status, {"Location": "/elsewhere"})))
         answer = await transport.send(LOCALHOST, port, request("GET", "/"))
         assert (answer.status, await whole(answer)) == (status, b"")
 
-    async def test_what_is_compressed_stays_so(self, transport: Transport, serve: Serve) -> None:
+    async def test_a_compressed_body_stays_compressed(self, transport: Transport, serve: Serve) -> None:
         port = await serve(Answers(Response(200, {"Content-Encoding": "gzip"}, b"not really")))
         answer = await transport.send(LOCALHOST, port, request("GET", "/"))
         assert await whole(answer) == b"not really"
 
-    async def test_many_requests_go_over_at_once_and_one_after_the_other(
+    async def test_requests_are_sent_concurrently_and_one_after_the_other(
         self, transport: Transport, serve: Serve
     ) -> None:
         port = await serve(Echo())
@@ -120,6 +120,8 @@ class TransportContract:
             answer = await transport.send(LOCALHOST, port, post("/", b"%d" % n))
             assert await whole(answer) == b"%d" % n
 
-    async def test_where_no_one_listens_nothing_was_seen(self, transport: Transport, free_port: int) -> None:
+    async def test_a_refused_connection_is_known_to_be_unsent(
+        self, transport: Transport, free_port: int
+    ) -> None:
         with pytest.raises(Unreachable):
             await transport.send(LOCALHOST, free_port, Request("GET", "/", CIMultiDict(), BytesBody()))

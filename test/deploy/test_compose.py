@@ -26,7 +26,7 @@ _BUILT = {FIRST: r"^Successfully built", SECOND: r"^#\d+ naming to \S+/bookshelf
 
 
 @pytest.mark.parametrize("generation", [FIRST, SECOND], ids=lambda one: one.name)
-def test_the_image_is_built_once_and_everything_comes_up(
+def test_the_image_is_built_once_and_every_container_becomes_healthy(
     docker: Docker, image: str, generation: Generation, tmp_path: Path
 ) -> None:
     docker("rmi", "--force", image)
@@ -67,7 +67,7 @@ def test_the_documented_calls_are_answered(tmp_path: Path) -> None:
 
 
 @pytest.mark.usefixtures("compose")
-def test_what_its_containers_take_is_known(docker: Docker, figures: list[Figure]) -> None:
+def test_the_memory_of_the_containers_is_measured(docker: Docker, figures: list[Figure]) -> None:
     used = of_containers(docker)
     assert len(used) == 9
     figures += [
@@ -116,7 +116,7 @@ def owned() -> list[int]:
 @pytest.mark.parametrize(
     "service", ["newbook", "readbook", "booklist", "gateway", "postgres", "consul", "kafka"]
 )
-def test_what_is_killed_comes_back_and_nothing_acknowledged_is_lost(
+def test_a_killed_container_is_restarted_and_no_acknowledged_book_is_lost(
     compose: Compose, service: str, figures: list[Figure]
 ) -> None:
     with BackgroundReaders(_GATEWAY, f"killed-{service}") as readers:
@@ -154,7 +154,7 @@ def test_services_are_found_by_name_in_dns() -> None:
     assert {one.port for one in srv("127.0.0.1", 8600, "newbook.service.consul")} == {8081}
 
 
-def test_who_is_told_to_end_ends_by_itself(compose: Compose, docker: Docker) -> None:
+def test_every_container_ends_by_itself_on_sigterm(compose: Compose, docker: Docker) -> None:
     [gateway] = compose.containers("gateway")
     compose("stop", "--timeout", "30", "gateway")
     assert docker("inspect", "--format", "{{.State.ExitCode}}", gateway) == "0"

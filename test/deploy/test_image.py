@@ -27,23 +27,23 @@ def inside(docker: Docker, image: str, script: str) -> str:
     return docker("run", "--rm", "--read-only", "--entrypoint", "sh", image, "-euc", script)
 
 
-def test_it_adds_less_than_100_mb(docker: Docker, image: str, figures: list[Figure]) -> None:
+def test_the_image_adds_less_than_100_mb(docker: Docker, image: str, figures: list[Figure]) -> None:
     whole, base = (int(docker("inspect", "--format", "{{.Size}}", one)) for one in (image, PYTHON))
     figures.append(Figure("image: over its base", megabytes=(whole - base) / 1e6))
     assert whole - base < 100e6
 
 
-def test_its_user_is_nobody_else_s_and_may_do_nothing_special(docker: Docker, image: str) -> None:
+def test_the_image_has_its_own_unprivileged_user(docker: Docker, image: str) -> None:
     assert inside(docker, image, "id -u; id -g").split() == ["10001", "10001"]
 
 
-def test_nothing_that_installs_or_builds_is_in_it(docker: Docker, image: str) -> None:
+def test_the_image_has_no_build_or_install_tools(docker: Docker, image: str) -> None:
     programs = "pip pip3 gcc cc make git curl wget cyclonedx-py"
     assert inside(docker, image, f"for one in {programs}; do command -v $one || true; done") == ""
     assert "No module named pip" in inside(docker, image, "python -m pip 2>&1 || true")
 
 
-def test_all_that_a_service_loads_is_compiled(docker: Docker, image: str) -> None:
+def test_all_modules_of_a_service_are_compiled(docker: Docker, image: str) -> None:
     script = """
 import pathlib, sys, bookshelf.cli.run, bookshelf.cli.instance, bookshelf.cli.run_gateway
 kept = (getattr(module, "__cached__", None) for module in list(sys.modules.values()))
@@ -59,7 +59,7 @@ def test_the_same_sources_make_the_same_image(docker: Docker, image: str) -> Non
     assert inside(docker, again, added) == inside(docker, image, added) != ""
 
 
-def test_it_has_the_locked_versions_and_says_so_in_its_bill_of_materials(docker: Docker, image: str) -> None:
+def test_the_image_has_the_locked_versions_and_a_bill_of_materials(docker: Docker, image: str) -> None:
     locked = dict(re.findall(r"^([\w.-]+)==(.+)$", (ROOT / "constraints.txt").read_text(), re.MULTILINE))
     bill = json.loads(inside(docker, image, "cat /usr/share/bookshelf/sbom.cdx.json"))
     said = {part["name"]: part["version"] for part in bill["components"]}
@@ -68,7 +68,7 @@ def test_it_has_the_locked_versions_and_says_so_in_its_bill_of_materials(docker:
     assert {name: locked.get(name) for name in said} == said
 
 
-def test_its_labels_say_what_it_is(docker: Docker, image: str) -> None:
+def test_the_image_has_labels(docker: Docker, image: str) -> None:
     labels = json.loads(docker("inspect", "--format", "{{json .Config.Labels}}", image))
     assert labels["org.opencontainers.image.version"] == __version__
     assert labels["org.opencontainers.image.licenses"] == "BSD-3-Clause"
@@ -77,7 +77,7 @@ def test_its_labels_say_what_it_is(docker: Docker, image: str) -> None:
 _RUN = ("run", "--detach", "--read-only", "--cap-drop", "ALL", "--publish", f"127.0.0.1:{_PORT}:8000")
 
 
-def test_how_fast_it_starts_is_known(docker: Docker, image: str, figures: list[Figure]) -> None:
+def test_the_start_time_is_measured(docker: Docker, image: str, figures: list[Figure]) -> None:
     """From `docker run` to a shelf that takes books, and of that, without what the daemon does before."""
     whole, own = zip(*(started(docker, image) for _ in range(5)), strict=True)
     figures.append(Figure("image: `docker run` until the shelf is ready, median of 5", median(whole)))
@@ -95,7 +95,7 @@ def started(docker: Docker, image: str) -> tuple[float, float]:
     return ready - asked, ready - datetime.fromisoformat(began).timestamp()
 
 
-def test_a_shelf_in_one_container_is_well_and_ends_when_told(docker: Docker, image: str) -> None:
+def test_a_shelf_in_one_container_is_healthy_and_ends_on_sigterm(docker: Docker, image: str) -> None:
     name = docker(*_RUN, image)
     until(lambda: answers("/health/ready"), "the shelf is ready")
     until(lambda: health(docker, name) == "healthy", "the daemon finds it healthy")
@@ -105,7 +105,7 @@ def test_a_shelf_in_one_container_is_well_and_ends_when_told(docker: Docker, ima
     assert "Stopping." in docker("logs", name)
 
 
-def test_a_container_in_which_nothing_answers_is_unhealthy(docker: Docker, image: str) -> None:
+def test_a_container_without_an_answering_port_is_unhealthy(docker: Docker, image: str) -> None:
     # 0s would be the image's own; and one that has ended is unhealthy whatever was asked
     name = docker("run", "--detach", "--entrypoint", "sleep", "--health-start-period", "1s", image, "600")
     until(lambda: health(docker, name) == "unhealthy", "the daemon finds it unhealthy")

@@ -29,9 +29,7 @@ for left in /opt/bookshelf /etc/systemd/system/bookshelf* /var/lib/bookshelf; do
 """
 
 
-def test_what_is_installed_twice_is_an_upgrade_and_runs_as_its_units_start_it(
-    docker: Docker, tmp_path: Path
-) -> None:
+def test_a_second_installation_is_an_upgrade_and_runs_by_its_units(docker: Docker, tmp_path: Path) -> None:
     build(tmp_path)
     wheel = only(tmp_path, "*.whl")
     mounts = [f"{tmp_path}:/dist:ro", f"{ROOT / 'packaging'}:/src/packaging:ro"]

@@ -49,7 +49,7 @@ def kube(
         yield made
 
 
-def test_every_pod_is_ready_and_none_was_started_twice(kube: Cluster, figures: list[Figure]) -> None:
+def test_every_pod_is_ready_without_a_restart(kube: Cluster, figures: list[Figure]) -> None:
     pods = kube.items("pods")
     assert len(pods) == _PODS
     again = {
@@ -79,7 +79,7 @@ def test_the_documented_calls_are_answered(kube: Cluster, tmp_path: Path) -> Non
 
 
 @pytest.mark.parametrize("name", _OURS)
-def test_what_runs_has_no_token_no_root_and_nowhere_to_write(kube: Cluster, name: str) -> None:
+def test_pods_have_no_token_no_root_and_a_read_only_filesystem(kube: Cluster, name: str) -> None:
     status = "grep -E '^(NoNewPrivs|CapEff|Seccomp):' /proc/1/status"
     script = f"id -u; ls /var/run/secrets 2>&1 || true; touch /opt/x 2>&1 || true; {status}"
     said = kube("exec", f"deployment/{name}", "--", "sh", "-c", script)
@@ -107,7 +107,7 @@ def outsider(kube: Cluster) -> Iterator[Document]:
     kube("delete", "pod", "outsider", "--namespace=default", "--grace-period=0", "--force")
 
 
-def test_policies_that_are_kept_close_all_but_what_is_needed(kube: Cluster, outsider: Document) -> None:
+def test_network_policies_allow_only_the_needed_connections(kube: Cluster, outsider: Document) -> None:
     names = (*_OURS, "events", "disco", "postgres")
     all_pods = {name: pod(kube, name) for name in names} | {"outsider": outsider}
     place = {
@@ -182,7 +182,7 @@ def test_port_forward_opens_the_shelf_to_this_machine(kube: Cluster) -> None:
 
 
 @pytest.mark.parametrize("overlay", ["load-balancer", "small", "own-kafka"])
-def test_the_cluster_would_take_an_overlay(kube: Cluster, overlay: str) -> None:
+def test_the_cluster_accepts_the_overlays(kube: Cluster, overlay: str) -> None:
     kube(
         "apply",
         "--server-side",
@@ -193,7 +193,7 @@ def test_the_cluster_would_take_an_overlay(kube: Cluster, overlay: str) -> None:
     )
 
 
-def test_what_is_not_restricted_is_not_let_in(kube: Cluster) -> None:
+def test_an_unrestricted_pod_is_refused(kube: Cluster) -> None:
     refused = kube.attempt("run", "intruder", "--image=bookshelf:0.1.0")
     assert refused.returncode != 0
     assert "violates PodSecurity" in refused.stderr

@@ -15,7 +15,7 @@ pytestmark = pytest.mark.deploy
 
 
 @pytest.mark.parametrize("generation", [FIRST, SECOND], ids=lambda one: one.name)
-def test_compose_understands_both_files_together(docker: Docker, generation: Generation) -> None:
+def test_compose_accepts_both_files_together(docker: Docker, generation: Generation) -> None:
     files = [Path("docker-compose.yml"), Path("docker-compose.dev.yml")]
     services = yaml.safe_load(Compose(docker, generation, *files)("config"))["services"]
     ours = [one for one in services.values() if one["image"] == "bookshelf:dev"]
@@ -23,7 +23,7 @@ def test_compose_understands_both_files_together(docker: Docker, generation: Gen
     assert [one["build"]["target"] for one in ours if "build" in one] == ["dev"]
 
 
-def test_a_change_of_the_sources_starts_the_program_anew(docker: Docker, tmp_path: Path) -> None:
+def test_a_change_of_the_sources_restarts_the_program(docker: Docker, tmp_path: Path) -> None:
     [overrides] = documents(ROOT / "docker-compose.dev.yml")
     [target] = [one["build"]["target"] for one in overrides["services"].values() if "build" in one]
     docker.run("docker", "build", "--target", target, "--tag", "bookshelf:dev", ".", cwd=ROOT)

@@ -18,7 +18,7 @@ echo "$(basename "$0") $*" >> /notes/calls
 """
 
 
-def test_provisioning_twice_is_provisioning_once(docker: Docker, tmp_path: Path) -> None:
+def test_provisioning_is_idempotent(docker: Docker, tmp_path: Path) -> None:
     notes = tmp_path / "notes"
     notes.mkdir()
     (notes / "docker").write_text(_NOTES)
@@ -45,7 +45,7 @@ def test_provisioning_twice_is_provisioning_once(docker: Docker, tmp_path: Path)
 
 
 @pytest.mark.skipif(shutil.which("vagrant") is None, reason="vagrant is missing: its file is not read")
-def test_vagrant_understands_its_file(tmp_path: Path) -> None:
+def test_vagrant_validates_the_vagrantfile(tmp_path: Path) -> None:
     quiet = {**os.environ, "VAGRANT_CHECKPOINT_DISABLE": "1", "VAGRANT_HOME": str(tmp_path)}
     command = ["vagrant", "validate", "--ignore-provider"]
     done = subprocess.run(command, cwd=ROOT, env=quiet, check=False, capture_output=True, text=True)

@@ -18,7 +18,7 @@ each = pytest.mark.parametrize("name", SERVICES)
 
 
 @each
-def test_it_may_do_nothing_special(name: str) -> None:
+def test_containers_have_no_privileges(name: str) -> None:
     service = SERVICES[name]
     assert service["security_opt"] == ["no-new-privileges:true"]
     assert service["cap_drop"] == ["ALL"]
@@ -28,7 +28,7 @@ def test_it_may_do_nothing_special(name: str) -> None:
 
 
 @each
-def test_it_is_started_again_and_takes_no_more_than_its_share(name: str) -> None:
+def test_containers_restart_and_have_resource_limits(name: str) -> None:
     service = SERVICES[name]
     assert service["restart"] == "unless-stopped"
     assert service["mem_limit"]
@@ -36,7 +36,7 @@ def test_it_is_started_again_and_takes_no_more_than_its_share(name: str) -> None
 
 
 @each
-def test_it_waits_by_health(name: str) -> None:
+def test_dependencies_are_awaited_by_health(name: str) -> None:
     waits = SERVICES[name].get("depends_on") or {}
     assert {one["condition"] for other, one in waits.items() if other != BUILDER} <= {"service_healthy"}
     asked = {other for other in waits if other in OUTSIDE and not SERVICES[other].get("healthcheck")}
@@ -46,7 +46,7 @@ def test_it_waits_by_health(name: str) -> None:
 
 
 @pytest.mark.parametrize("name", sorted(SERVICES.keys() - OUTSIDE - {"ports"}))
-def test_its_health_is_that_of_its_own_port(name: str) -> None:
+def test_health_checks_use_the_container_s_own_port(name: str) -> None:
     asked = SERVICES[name]["healthcheck"]["test"][-1]
     image = re.search(r"^EXPOSE (.*)$", (ROOT / "Dockerfile").read_text(encoding="utf-8"), re.MULTILINE)
     assert image is not None
@@ -54,7 +54,7 @@ def test_its_health_is_that_of_its_own_port(name: str) -> None:
 
 
 @pytest.mark.parametrize("name", sorted(OUTSIDE))
-def test_what_it_keeps_is_in_a_volume_with_a_name(name: str) -> None:
+def test_data_is_in_named_volumes(name: str) -> None:
     [volume] = SERVICES[name]["volumes"]
     assert volume.partition(":")[0] in compose()["volumes"]
 

@@ -29,7 +29,7 @@ _FETCHES = re.compile(
         'version("bookshelf")',
     ],
 )
-def test_the_pattern_finds_what_would_fetch_another_project(text: str) -> None:
+def test_the_pattern_finds_commands_that_would_install_another_project(text: str) -> None:
     assert _FETCHES.search(text)
 
 
@@ -70,7 +70,7 @@ def test_a_hint_names_the_packages_of_an_extra() -> None:
     assert hint.endswith(" -m pip install 'aiokafka<0.15,>=0.14'")
 
 
-def test_a_hint_does_without_the_metadata_of_an_installation() -> None:
+def test_a_hint_works_without_metadata_of_an_installation() -> None:
     fault = ModuleNotFoundError(name="aiokafka")
     hint = str(missing_extra("a log on Kafka", fault, "kafka", distribution="no-such-distribution"))
     assert hint.endswith(" -m pip install aiokafka")

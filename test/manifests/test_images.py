@@ -30,7 +30,7 @@ def test_every_image_has_a_fixed_version(way: str) -> None:
     assert [one for one in found if not _FIXED.fullmatch(one)] == []
 
 
-def test_all_ways_use_the_same_ones() -> None:
+def test_all_deployments_use_the_same_images() -> None:
     found = images()
     assert found["compose"] == found["kube"] >= found["marathon"]
 

@@ -38,7 +38,7 @@ def settings() -> set[str]:
 
 
 @each
-def test_compose_has_it(service: Service) -> None:
+def test_compose_has_every_service(service: Service) -> None:
     args = entry(compose()["services"], service.name, "docker-compose.yml")["command"]
     assert args[:2] == ["run", service.name]
     assert option(args, "--tags") == ",".join(service.tags)
@@ -48,7 +48,7 @@ def test_compose_has_it(service: Service) -> None:
 
 
 @each
-def test_kube_has_it(service: Service) -> None:
+def test_kubernetes_has_every_service(service: Service) -> None:
     found = container(entry(kube("Deployment"), service.name, "kube.yaml (kube/base)"))
     assert found["args"][:2] == ["run", service.name]
     assert option(found["args"], "--tags") == ",".join(service.tags)

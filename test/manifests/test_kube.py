@@ -22,14 +22,14 @@ EVERY = documents(ROOT / "kube.yaml")
 OVERLAYS = sorted(path.name for path in (ROOT / "kube" / "overlays").iterdir())
 
 
-def test_it_is_the_files_of_the_base_in_their_order() -> None:
+def test_kube_yaml_is_the_files_of_the_base_in_order() -> None:
     base = ROOT / "kube" / "base"
     [kustomization] = documents(base / "kustomization.yaml")
     parts = [one for name in kustomization["resources"] for one in documents(base / name)]
     assert parts == EVERY, "make manifests"
 
 
-def test_every_file_of_the_base_is_named() -> None:
+def test_every_file_of_the_base_is_in_the_kustomization() -> None:
     base = ROOT / "kube" / "base"
     [kustomization] = documents(base / "kustomization.yaml")
     files = {path.name for path in base.glob("*.yaml")} - {"kustomization.yaml"}
@@ -41,7 +41,7 @@ def test_each_object_is_valid(document: Document) -> None:
     kubernetes_validate.validate(document, VERSION, strict=True)
 
 
-def test_an_object_that_is_not_valid_is_seen() -> None:
+def test_an_invalid_object_is_detected() -> None:
     wrong = {**EVERY[0], "specs": {}}
     with pytest.raises(kubernetes_validate.ValidationError):
         kubernetes_validate.validate(wrong, VERSION, strict=True)
@@ -63,7 +63,7 @@ def test_each_pod_is_restricted(name: str) -> None:
 
 
 @pytest.mark.parametrize("name", [*OURS, *OUTSIDE])
-def test_each_has_probes_limits_and_a_budget_for_disruptions(name: str) -> None:
+def test_each_workload_has_probes_limits_and_a_disruption_budget(name: str) -> None:
     found = container(entry(kube("Deployment") | kube("StatefulSet"), name, "kube.yaml (kube/base)"))
     assert {"startupProbe", "readinessProbe", "livenessProbe"} <= found.keys()
     # who is still reading is not killed for it: up to five minutes, what has a disk a quarter of an hour
@@ -77,7 +77,7 @@ def test_each_has_probes_limits_and_a_budget_for_disruptions(name: str) -> None:
 
 
 @pytest.mark.parametrize("name", OURS)
-def test_each_of_ours_scales_by_load_and_is_replaced_one_by_one(name: str) -> None:
+def test_each_service_scales_by_load_and_is_replaced_one_by_one(name: str) -> None:
     deployment = entry(kube("Deployment"), name, "kube.yaml (kube/base)")["spec"]
     assert deployment["strategy"]["rollingUpdate"] == {"maxUnavailable": 0, "maxSurge": 1}
     assert kube("HorizontalPodAutoscaler")[name]["spec"]["scaleTargetRef"]["name"] == name
@@ -85,7 +85,7 @@ def test_each_of_ours_scales_by_load_and_is_replaced_one_by_one(name: str) -> No
 
 
 @pytest.mark.parametrize("name", OURS)
-def test_each_of_ours_leaves_slowly_and_never_alone(name: str) -> None:
+def test_each_service_drains_and_keeps_one_pod_available(name: str) -> None:
     spec = entry(kube("Deployment"), name, "kube.yaml (kube/base)")["spec"]["template"]["spec"]
     pause = spec["containers"][0]["lifecycle"]["preStop"]["sleep"]["seconds"]
     # the pause, then what a gateway drains at most (gateway_drain_s), and some to spare
@@ -95,7 +95,7 @@ def test_each_of_ours_leaves_slowly_and_never_alone(name: str) -> None:
     assert kube("PodDisruptionBudget")[name]["spec"]["maxUnavailable"] < scaled["minReplicas"]
 
 
-def test_secrets_are_named_and_stand_nowhere_else() -> None:
+def test_secrets_are_referenced_and_not_copied() -> None:
     [secret] = kube("Secret").values()
     [word] = secret["stringData"].values()
     text = (ROOT / "kube.yaml").read_text(encoding="utf-8")
@@ -105,7 +105,7 @@ def test_secrets_are_named_and_stand_nowhere_else() -> None:
     assert text.count("secretKeyRef: {name: postgres, key: password}") == 1 + len(views), views
 
 
-def test_only_the_gateway_is_open_to_the_outside() -> None:
+def test_only_the_gateway_accepts_connections_from_outside() -> None:
     policies = kube("NetworkPolicy")
     opened = [
         name
@@ -140,9 +140,7 @@ def rendered(folder: str) -> list[Document]:
 @pytest.mark.parametrize(
     ("folder", "published"), [("small", None), ("own-kafka", None), ("load-balancer", "LoadBalancer")]
 )
-def test_an_overlay_publishes_the_gateway_only_if_it_is_made_for_that(
-    folder: str, published: str | None
-) -> None:
+def test_only_the_load_balancer_overlay_publishes_the_gateway(folder: str, published: str | None) -> None:
     services = [one for one in rendered(f"overlays/{folder}") if one["kind"] == "Service"]
     types = {one["metadata"]["name"]: one["spec"].get("type") for one in services}
     assert types == dict.fromkeys(types) | {"bookshelf": published}
@@ -165,7 +163,7 @@ def test_the_load_balancer_keeps_client_addresses_and_admits_named_networks_alon
 @pytest.mark.parametrize(
     "folder", ["base", *(f"overlays/{one.name}" for one in sorted((ROOT / "kube/overlays").iterdir()))]
 )
-def test_kustomize_renders_it(folder: str) -> None:
+def test_kustomize_renders_the_manifests(folder: str) -> None:
     made = rendered(folder)
     # a broker of its own is a StatefulSet, a Service and a budget; another's wants a policy
     assert len(made) == len(EVERY) - 2 * (folder == "overlays/own-kafka")

@@ -49,7 +49,7 @@ def test_every_service_has_its_app_with_its_tags_and_port(service: Service) -> N
 
 
 @pytest.mark.parametrize("name", ORDER)
-def test_each_app_has_checks_a_strategy_and_a_place(name: str) -> None:
+def test_each_app_has_checks_an_upgrade_strategy_and_constraints(name: str) -> None:
     app = APPS[name]
     assert app["healthChecks"]
     assert app["constraints"]
@@ -58,7 +58,7 @@ def test_each_app_has_checks_a_strategy_and_a_place(name: str) -> None:
 
 
 @pytest.mark.parametrize("name", [name for name in ORDER if name not in {"kafka", "consul"}])
-def test_ours_may_do_nothing_special(name: str) -> None:
+def test_apps_have_no_privileges(name: str) -> None:
     given = {(one["key"], one["value"]) for one in APPS[name]["container"]["docker"]["parameters"]}
     closed = {("read-only", "true"), ("cap-drop", "ALL"), ("security-opt", "no-new-privileges:true")}
     assert closed <= given

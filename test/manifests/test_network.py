@@ -36,7 +36,7 @@ def needed() -> set[tuple[str, str]]:
     )
 
 
-def test_who_is_needed_can_be_reached_and_nobody_else() -> None:
+def test_pods_reach_only_their_dependencies() -> None:
     found = pods()
     opened = {
         (source, target)
@@ -55,12 +55,12 @@ def test_from_another_namespace_only_the_gateway_is_reached() -> None:
     assert reached == ["gateway"]
 
 
-def test_no_pod_reaches_out_of_the_namespace_but_for_names() -> None:
+def test_pods_reach_outside_the_namespace_only_dns() -> None:
     for one in pods().values():
         assert [port for port in (80, 443, 8000) if allowed(POLICIES, one, OUTSIDER, port)] == []
         assert allowed(POLICIES, one, OUTSIDER, 53)
 
 
-def test_every_pod_is_denied_all_that_is_not_allowed() -> None:
+def test_connections_are_denied_by_default() -> None:
     [nobody] = [one["spec"] for one in POLICIES if one["metadata"]["name"] == "nobody"]
     assert nobody == {"podSelector": {}, "policyTypes": ["Ingress", "Egress"]}

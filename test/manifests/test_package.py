@@ -31,7 +31,7 @@ def built(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return place
 
 
-def test_both_are_as_registries_want_them(built: Path) -> None:
+def test_wheel_and_source_archive_pass_the_checks_of_registries(built: Path) -> None:
     check = [sys.executable, "-m", "twine", "check", "--strict"]
     subprocess.run([*check, only(built, "*.whl"), only(built, "*.tar.gz")], check=True, capture_output=True)
     contents = [sys.executable, "-m", "check_wheel_contents", str(only(built, "*.whl"))]
@@ -39,7 +39,7 @@ def test_both_are_as_registries_want_them(built: Path) -> None:
     assert done.returncode == 0, done.stdout
 
 
-def test_both_are_small_and_whole(built: Path) -> None:
+def test_wheel_and_source_archive_are_small_and_complete(built: Path) -> None:
     wheel, archive = only(built, "*.whl"), only(built, "*.tar.gz")
     assert max(wheel.stat().st_size, archive.stat().st_size) < _LIMIT
     with ZipFile(wheel) as file:
@@ -147,7 +147,7 @@ ask(main, [])
 """
 
 
-def test_every_command_of_the_wheel_explains_itself(installed: Installed) -> None:
+def test_every_command_of_the_wheel_has_help(installed: Installed) -> None:
     assert installed.run("--help").well.startswith("Usage: bookshelf ")
     asked = installed.python("-c", _HELP).well.splitlines()
     assert asked == [" ".join(words) for words in command_paths(main)]
@@ -165,7 +165,7 @@ _COMMANDS = [
 ]
 
 
-def test_the_wheel_s_commands_work_on_a_shelf_that_was_restored(
+def test_the_wheel_s_commands_work_on_a_restored_shelf(
     installed: Installed, data: Path, tmp_path: Path
 ) -> None:
     assert installed.run("backup", tmp_path / "backups", "--data", data).well

@@ -21,14 +21,14 @@ SCRIPTS = [
 
 @pytest.mark.needs("shellcheck")
 @pytest.mark.parametrize("script", SCRIPTS, ids=lambda path: str(path.relative_to(ROOT)))
-def test_shellcheck_has_nothing_to_say(script: Path) -> None:
+def test_shellcheck_finds_no_fault(script: Path) -> None:
     done = subprocess.run(["shellcheck", str(script)], capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stdout
 
 
 @pytest.mark.skipif(shutil.which("systemd-analyze") is None, reason="systemd-analyze is missing")
 @pytest.mark.parametrize("name", ["bookshelf.service", "bookshelf-backup.service", "bookshelf-backup.timer"])
-def test_systemd_understands_every_line_of_a_unit(name: str) -> None:
+def test_systemd_accepts_every_line_of_a_unit(name: str) -> None:
     command = ["systemd-analyze", "verify", "--man=no", str(_PACKAGING / name)]
     done = subprocess.run(command, capture_output=True, text=True, check=False)
     said = [line for line in done.stderr.splitlines() if name in line and "is not executable" not in line]
@@ -37,14 +37,14 @@ def test_systemd_understands_every_line_of_a_unit(name: str) -> None:
 
 @pytest.mark.skipif(shutil.which("systemd-analyze") is None, reason="systemd-analyze is missing")
 @pytest.mark.parametrize(("name", "tenths"), [("bookshelf.service", 12), ("bookshelf-backup.service", 5)])
-def test_a_unit_is_exposed_to_little(name: str, tenths: int) -> None:
+def test_a_unit_has_a_low_exposure_level(name: str, tenths: int) -> None:
     """In tenths of systemd's own points, of which 100 are the most; what most services have is 96."""
     command = ["systemd-analyze", "security", "--offline=true", f"--threshold={tenths}", "--no-pager"]
     done = subprocess.run([*command, str(_PACKAGING / name)], capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stdout
 
 
-def test_the_unit_of_the_backup_writes_one_that_can_be_restored(tmp_path: Path) -> None:
+def test_the_backup_unit_writes_a_restorable_backup(tmp_path: Path) -> None:
     """Run its command, with the folders of a test in place of its own."""
     (command,) = re.findall(
         r"^ExecStart=\S+ (.*)$", (_PACKAGING / "bookshelf-backup.service").read_text(), re.MULTILINE

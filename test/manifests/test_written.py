@@ -27,7 +27,7 @@ def extended() -> dict[str, str]:
     return render((*SERVICES, ADDED), ROOT)
 
 
-def test_every_file_is_as_make_manifests_writes_it(tmp_path: Path) -> None:
+def test_every_file_equals_the_output_of_make_manifests(tmp_path: Path) -> None:
     subprocess.run([sys.executable, str(SCRIPT), "--into", str(tmp_path)], check=True, timeout=60)
     written = {str(path.relative_to(tmp_path)): path for path in tmp_path.rglob("*") if path.is_file()}
     assert written.keys() == render(SERVICES, ROOT).keys()
@@ -37,7 +37,7 @@ def test_every_file_is_as_make_manifests_writes_it(tmp_path: Path) -> None:
     assert (tmp_path / "vagrant" / "post").stat().st_mode == (ROOT / "vagrant" / "post").stat().st_mode
 
 
-def test_no_file_of_a_service_that_is_gone_is_left() -> None:
+def test_no_file_of_a_removed_service_is_left() -> None:
     written = render(SERVICES, ROOT)
     apps = {f"marathon/{path.name}" for path in (ROOT / "marathon").iterdir()}
     assert apps - written.keys() == {f"marathon/{name}.json" for name in ("api-gateway", "consul", "kafka")}
@@ -82,7 +82,7 @@ def test_lines_and_tables_are_changed_in_their_places(extended: dict[str, str]) 
     assert "| `borrowing` | books, lent | 18123 | Books \\| lent |\n" in extended["docs/deployment.md"]
 
 
-def test_writing_again_takes_back_what_a_service_that_is_gone_added(
+def test_writing_again_removes_the_lines_of_a_removed_service(
     extended: dict[str, str], tmp_path: Path
 ) -> None:
     write_over = render(SERVICES, _copy(extended, tmp_path))
@@ -97,7 +97,7 @@ def test_a_file_without_the_line_to_change_is_named(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("name", ["Borrowing", "borrow_ing", "9lives"])
-def test_a_name_that_kubernetes_does_not_take_is_refused(name: str) -> None:
+def test_a_name_that_kubernetes_does_not_accept_is_refused(name: str) -> None:
     with pytest.raises(SystemExit, match=f"the name {name!r} does not fit"):
         render((*SERVICES, replace(ADDED, name=name)), ROOT)
 

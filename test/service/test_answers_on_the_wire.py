@@ -39,7 +39,7 @@ async def heard(response: Response, said: str) -> tuple[str, list[str], str]:
     return status, lines, body
 
 
-async def test_a_body_has_its_length_and_the_answer_its_date_and_server() -> None:
+async def test_a_response_has_content_length_date_and_server() -> None:
     status, lines, body = await heard(Response(200, {"ETag": '"1"'}, b"hello"), GET + CLOSE)
     assert (status, body) == ("HTTP/1.1 200 OK", "hello")
     assert {'ETag: "1"', "Content-Length: 5", "Connection: close", "Server: bookshelf"} <= set(lines)
@@ -47,35 +47,35 @@ async def test_a_body_has_its_length_and_the_answer_its_date_and_server() -> Non
 
 
 @pytest.mark.parametrize("status", [204, 304])
-async def test_what_has_no_body_has_no_length(status: int) -> None:
+async def test_a_response_without_a_body_has_no_length(status: int) -> None:
     _, lines, body = await heard(Response(status, {}), GET + CLOSE)
     assert (body, [line for line in lines if line.startswith("Content-Length")]) == ("", [])
 
 
-async def test_a_head_says_the_length_and_sends_nothing() -> None:
+async def test_a_head_response_has_the_length_and_no_body() -> None:
     _, lines, body = await heard(Response(200, {}, b"hello"), GET.replace("GET", "HEAD") + CLOSE)
     assert (body, "Content-Length: 5" in lines) == ("", True)
 
 
-async def test_a_length_that_the_handler_says_stays_the_only_one() -> None:
+async def test_a_length_set_by_the_handler_is_sent_once() -> None:
     _, lines, _ = await heard(Response(200, {"Content-Length": "5"}), GET.replace("GET", "HEAD") + CLOSE)
     assert [line for line in lines if line.startswith("Content-Length")] == ["Content-Length: 5"]
 
 
-async def test_an_old_client_is_answered_in_its_version_and_let_go() -> None:
+async def test_an_http_1_0_client_is_answered_in_its_version_and_disconnected() -> None:
     status, lines, body = await heard(Response(200, {}, b"hello"), "GET / HTTP/1.0\r\n")
     assert (status, body) == ("HTTP/1.0 200 OK", "hello")
     assert "Connection: keep-alive" not in lines
 
 
 @pytest.mark.parametrize("value", ["a\r\nSet-Cookie: b", "a\nb", "a\rb", "a\0b"])
-async def test_a_header_never_becomes_two(value: str) -> None:
+async def test_a_line_break_in_a_header_is_refused(value: str) -> None:
     status, _, body = await heard(Response(200, {"Location": value}), GET + CLOSE)
     assert status == "HTTP/1.1 500 Internal Server Error"
     assert "Set-Cookie" not in body
 
 
-async def test_the_handler_is_told_who_asks() -> None:
+async def test_the_handler_gets_the_client_address() -> None:
     fixed = Fixed(Response(200, {}))
     server = HttpServer(fixed, HOST, 0)
     await server.start()

@@ -28,7 +28,7 @@ async def served(handler: Tiring) -> HttpServer:
     return server
 
 
-async def test_every_answer_is_counted() -> None:
+async def test_every_response_is_counted() -> None:
     handler = Tiring(1 << 30)
     server = await served(handler)
     load = Load([get("/")], 200)
@@ -39,7 +39,7 @@ async def test_every_answer_is_counted() -> None:
     assert figures["p50_ms"] <= figures["p99_ms"]
 
 
-async def test_an_answer_that_was_not_expected_ends_the_load() -> None:
+async def test_an_unexpected_response_ends_the_load() -> None:
     server = await served(Tiring(300))
     tired = pytest.RaisesExc(BenchFault, match="503 where 200 was expected: tired")
     with pytest.RaisesGroup(tired):

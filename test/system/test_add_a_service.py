@@ -44,7 +44,7 @@ def lending_shelf(extended: Path, tmp_path_factory: pytest.TempPathFactory) -> I
         assert program.stop().well
 
 
-def test_every_block_of_the_page_is_applied_or_run() -> None:
+def test_every_block_of_the_page_is_applied_or_executed() -> None:
     assert {block.kind for block in BLOCKS} == {"diff", "json", "python", "sh"}
     assert all(block.path for block in BLOCKS if block.kind != "sh")
     assert len(COMMANDS) == 3
@@ -69,7 +69,7 @@ def test_the_example_answers_and_its_events_are_in_the_history(lending: Program)
     assert types == ["shelf.book-added.v1", "shelf.book-lent.v1"]
 
 
-def test_if_match_takes_the_entity_tag_of_a_book_with_a_new_event(lending: Program) -> None:
+def test_if_match_accepts_the_entity_tag_of_a_book_with_a_new_event(lending: Program) -> None:
     client = lending.client
     path = f"/books/{client.add('Emma')['id']}"
     assert client.post(f"{path}/lent", {"to": "Bob"}).status == 204
@@ -83,7 +83,7 @@ def test_the_gateway_s_api_docs_have_the_example(lending: Program) -> None:
     }
 
 
-def test_a_manifest_that_lacks_it_is_named_with_what_to_do(extended: Path) -> None:
+def test_a_manifest_without_the_service_is_named_with_what_to_do(extended: Path) -> None:
     done = run_in(extended, ".venv/bin/python -m pytest -q test/manifests -k lending")
     assert done.returncode == 1, done.stdout
     assert "docs/add-a-service.md, section 6" in done.stdout
@@ -99,7 +99,7 @@ def test_the_manifests_are_complete_after_one_command(extended: Path, tmp_path: 
     written = {"marathon/lending.json", "kube/base/lending.yaml", "docs/schemas/shelf.book-lent.v1.json"}
     assert written <= set(done.stdout.split())
     files = [f"test/manifests/test_{name}.py" for name in MANIFEST_TESTS]
-    table = "test/system/test_readme.py::test_its_table_of_services_is_the_table_of_contents"
+    table = "test/system/test_readme.py::test_the_readme_s_table_of_services_equals_services_py"
     done = run_in(root, f".venv/bin/python -m pytest -q {' '.join(files)} {table}")
     assert done.returncode == 0, done.stdout
 

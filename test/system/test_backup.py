@@ -106,7 +106,7 @@ def test_a_restore_is_refused_while_the_folder_is_in_use(stopped: Path, tmp_path
     assert (tmp_path / "data" / "log.sqlite").read_bytes() == before
 
 
-def test_folders_that_are_no_shelf_are_refused_and_left_alone(stopped: Path, tmp_path: Path) -> None:
+def test_folders_that_are_not_a_shelf_are_refused_and_unchanged(stopped: Path, tmp_path: Path) -> None:
     letters = tmp_path / "letters"
     (letters / "views").mkdir(parents=True)
     assert (
@@ -119,7 +119,7 @@ def test_folders_that_are_no_shelf_are_refused_and_left_alone(stopped: Path, tmp
     assert not (tmp_path / "b").exists()
 
 
-def test_a_source_that_is_no_backup_is_refused_with_what_to_do(stopped: Path, tmp_path: Path) -> None:
+def test_a_source_that_is_not_a_backup_is_refused_with_what_to_do(stopped: Path, tmp_path: Path) -> None:
     def restore(source: Path) -> str:
         return bookshelf("restore", source, "--data", tmp_path / "anew").complaint
 

@@ -31,7 +31,7 @@ def shape(measured: Any) -> dict[str, set[str]]:  # noqa: ANN401 (JSON)
     return {group: set(figures) for group, figures in measured["figures"].items()}
 
 
-def test_posts_are_measured_at_both_doors_and_all_of_them_are_there_after() -> None:
+def test_posts_are_measured_at_both_ports_and_all_are_listed_afterwards() -> None:
     found = report("posts")
     assert set(found) == {"versions", "machine", "settings", "seconds", "results"}
     given = {"runs": 2, "seconds": 0.1, "connections": 64, "books": 30}
@@ -42,7 +42,7 @@ def test_posts_are_measured_at_both_doors_and_all_of_them_are_there_after() -> N
     assert posts == {"service": LOAD, "gateway": LOAD, "one connection": LOAD, "views": {"behind_s"}}
 
 
-def test_queries_are_measured_at_both_doors() -> None:
+def test_queries_are_measured_at_both_ports() -> None:
     gets = shape(report("gets")["results"]["gets"])
     assert gets == {
         f"{what}, {door}": LOAD for what in ("list", "last", "one") for door in ("service", "gateway")
@@ -60,7 +60,7 @@ def test_commands_are_measured_beside_another_library() -> None:
     assert commands["facts"]["eventsourcing"]["synchronous"] == commands["facts"]["bookshelf"]["synchronous"]
 
 
-def test_the_log_and_what_is_visible_are_measured_without_doors_too() -> None:
+def test_log_and_visibility_are_measured_in_process() -> None:
     results = report("log", "visible")["results"]
     assert shape(results["log"]) == {
         **{f"append, {size} at a time": {"events_per_s"} for size in (1, 100)},
@@ -71,7 +71,7 @@ def test_the_log_and_what_is_visible_are_measured_without_doors_too() -> None:
     assert shape(results["visible"]) == dict.fromkeys(places, LATENCIES)
 
 
-def test_starts_and_memory_are_measured_of_real_processes() -> None:
+def test_starts_and_memory_are_measured_with_real_processes() -> None:
     results = report("start", "memory")["results"]
     services = {f"{service.name}_ms" for service in SERVICES}
     up = {"empty_s", "full_first_s", "full_again_s"}
@@ -85,14 +85,14 @@ def test_starts_and_memory_are_measured_of_real_processes() -> None:
     }
 
 
-def test_a_measurement_that_there_is_not_is_told_which_there_are() -> None:
+def test_an_unknown_measurement_is_refused_with_the_known_ones() -> None:
     ended = bench("speed")
     assert ended.code == 2
     assert "'posts'" in ended.err
 
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
-def test_who_breaks_it_off_finds_nothing_left(tmp_path: Path, number: int) -> None:
+def test_an_interrupted_measurement_leaves_no_process_or_file(tmp_path: Path, number: int) -> None:
     with Process("posts", "--seconds", "60", env={"TMPDIR": str(tmp_path)}, program="bench") as process:
         until(lambda: any(running(data) for data in tmp_path.glob("*/shelf")), "the shelf runs")
         ended = process.stop(number)
@@ -103,7 +103,7 @@ def test_who_breaks_it_off_finds_nothing_left(tmp_path: Path, number: int) -> No
 
 
 @pytest.mark.slow
-def test_the_gateway_is_measured_beside_others() -> None:
+def test_the_gateway_is_measured_beside_other_proxies() -> None:
     gateway = report("gateway", "--seconds", "1")["results"]["gateway"]
     found = shape(gateway)
     assert {"upstream", "gateway", "naive"} <= set(found)
@@ -115,7 +115,7 @@ def test_the_gateway_is_measured_beside_others() -> None:
 
 
 @pytest.mark.slow
-def test_the_gateway_is_looked_at_while_it_forwards() -> None:
+def test_the_memory_of_the_gateway_is_measured_under_load() -> None:
     soak = report("soak", "--requests", "300")["results"]["soak"]
     found = shape(soak)
     looks = [f"{look} of 10" for look in range(1, 11)]

@@ -16,7 +16,7 @@ LOAD = {"per_s", *LATENCIES}
 
 
 @pytest.mark.needs("kafka")
-async def test_everything_is_measured_and_nothing_is_left(kafka_broker: Broker) -> None:
+async def test_all_measurements_run_and_remove_their_topics(kafka_broker: Broker) -> None:
     ended = await asyncio.to_thread(bench, "--log", "kafka", "--broker", kafka_broker.address, *TINY)
     report = json.loads(ended.well)
     assert report["versions"]["aiokafka"]
@@ -45,12 +45,12 @@ async def test_everything_is_measured_and_nothing_is_left(kafka_broker: Broker) 
         assert [name for name in await admin.list_topics() if name.startswith("bench-")] == []
 
 
-def test_without_a_broker_it_says_what_to_start() -> None:
+def test_a_missing_broker_is_reported_with_the_command_to_start_one() -> None:
     place = f"127.0.0.1:{free_ports(1)[0]}"
     said = bench("--log", "kafka", "--broker", place).complaint
     assert f"no broker answers at {place}: start one with `make kafka`" in said
 
 
 @pytest.mark.parametrize(("log", "name"), [("sqlite", "replay"), ("kafka", "gets")])
-def test_what_is_measured_of_the_other_log_alone_is_said(log: str, name: str) -> None:
+def test_a_measurement_of_the_other_log_is_refused(log: str, name: str) -> None:
     assert f"{name}: not measured of this log; there are " in bench("--log", log, name).complaint

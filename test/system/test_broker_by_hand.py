@@ -15,7 +15,7 @@ MAKEFILE = (ROOT / "Makefile").read_text()
 
 
 @pytest.mark.needs("kafka")
-async def test_it_answers_where_it_says_until_it_is_interrupted(tmp_path: Path) -> None:
+async def test_make_kafka_serves_at_its_printed_address_until_interrupted(tmp_path: Path) -> None:
     env = environment({"PYTHONPATH": f"{ROOT}:{ROOT / 'test'}", "TMPDIR": str(tmp_path)})
     command = [sys.executable, "-m", "support.run_kafka"]
     assert f"PYTHONPATH=test $(BIN)/python {' '.join(command[1:])}" in MAKEFILE

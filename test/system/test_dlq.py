@@ -75,7 +75,7 @@ def positions(shelf: Poisoned) -> set[str]:
     return {position for _, position in letters(shelf)}
 
 
-def test_they_are_listed_with_their_reason(met: Poisoned) -> None:
+def test_dead_letters_are_listed_with_their_reason(met: Poisoned) -> None:
     found = letters(met)
     assert found.keys() == {(view, place) for view in VIEWS for place in (met.misfit, met.noise, met.good)}
     for view in VIEWS:
@@ -90,7 +90,7 @@ def test_they_are_listed_with_their_reason(met: Poisoned) -> None:
     assert said.endswith(f"{LETTERS} dead letters.\n")
 
 
-def test_the_rest_goes_on(shelf: Poisoned) -> None:
+def test_other_records_are_applied(shelf: Poisoned) -> None:
     with Program(shelf.data).ready() as up:
         client = up.client
         assert client.every_book() == [shelf.book, shelf.other]
@@ -106,7 +106,7 @@ def test_the_rest_goes_on(shelf: Poisoned) -> None:
         assert up.stop().well
 
 
-def test_what_waited_behind_is_applied_once_the_cause_is_dropped(met: Poisoned) -> None:
+def test_held_back_records_are_applied_after_the_dead_letter_is_dropped(met: Poisoned) -> None:
     assert dlq(met, "drop", met.misfit).startswith(f"{met.misfit} is given up")
     found = letters(met)
     assert found.keys() == {(view, place) for view in VIEWS for place in (met.noise, met.good)}
@@ -118,14 +118,14 @@ def test_what_waited_behind_is_applied_once_the_cause_is_dropped(met: Poisoned) 
     assert "finished" in bookshelf("export", "--data", met.data).well
 
 
-def test_a_record_that_waits_behind_another_is_not_dropped_before_it(met: Poisoned) -> None:
+def test_a_held_back_record_is_not_dropped_before_its_dead_letter(met: Poisoned) -> None:
     before = letters(met)
     refused = bookshelf("dlq", "drop", met.good, "--data", met.data).complaint
     assert "drop or retry that one first" in refused
     assert letters(met) == before
 
 
-def test_what_waited_behind_is_in_every_view(shelf: Poisoned) -> None:
+def test_held_back_records_are_applied_in_every_view(shelf: Poisoned) -> None:
     with Program(shelf.data).ready() as up:
         for position in (shelf.misfit, shelf.noise):
             dlq(shelf, "drop", position)
@@ -143,7 +143,7 @@ def test_a_drop_survives_a_kill(shelf: Poisoned) -> None:
     assert positions(shelf) == {shelf.noise, shelf.good}
 
 
-def test_what_was_given_up_stays_so_for_owners_and_for_rebuilt_views(shelf: Poisoned) -> None:
+def test_a_dropped_record_stays_dropped_for_owners_and_rebuilt_views(shelf: Poisoned) -> None:
     with Program(shelf.data).ready() as up:
         book = f"/books/{shelf.book['id']}"
         dlq(shelf, "drop", shelf.misfit)
@@ -157,7 +157,7 @@ def test_what_was_given_up_stays_so_for_owners_and_for_rebuilt_views(shelf: Pois
         assert up.stop().well
 
 
-def test_retry_leaves_what_is_no_better(met_running: Poisoned) -> None:
+def test_retry_keeps_records_that_still_fail(met_running: Poisoned) -> None:
     before = letters(met_running)
     assert dlq(met_running, "retry") == f"0 applied, {LETTERS} left.\n"
     assert (
@@ -166,7 +166,7 @@ def test_retry_leaves_what_is_no_better(met_running: Poisoned) -> None:
     assert letters(met_running) == before
 
 
-def test_what_is_not_there(met_running: Poisoned) -> None:
+def test_a_missing_dead_letter_is_reported(met_running: Poisoned) -> None:
     for args, said in (
         (("drop", "bookshelf/0@999"), "bookshelf/0@999"),
         (("drop", "here"), "here"),

@@ -41,7 +41,7 @@ def test_every_problem_is_documented_with_its_status_and_no_other() -> None:
     assert said == {kind: status.value for kind, status in STATUS.items()}
 
 
-def test_every_problem_says_what_to_do() -> None:
+def test_every_problem_has_advice() -> None:
     assert all(len(cells) == 3 and all(cells) for cells in rows("problems.md").values())
 
 

@@ -23,7 +23,7 @@ def titles(log: Watched, *args: str) -> list[str]:
     return [line["event"]["data"]["title"] for line in log.lines("tail", "--no-follow", *args)]
 
 
-async def test_what_is_there_comes_by_its_time_whatever_partition_it_is_in(log: Watched) -> None:
+async def test_existing_events_of_all_partitions_are_ordered_by_time(log: Watched) -> None:
     written = [await log.write(key, f"Book {n}", n) for n, key in enumerate("abcdefgh")]
     assert len({position.partition("@")[0] for position in written}) == 2
     found = log.lines("tail", "--from", "start", "--no-follow")
@@ -37,7 +37,7 @@ async def test_what_is_there_comes_by_its_time_whatever_partition_it_is_in(log: 
     ]
 
 
-async def test_what_comes_is_followed_until_someone_says_stop(log: Watched) -> None:
+async def test_new_events_are_followed_until_interrupted(log: Watched) -> None:
     await log.write("a", "Before")
     with log.process("events", "tail", "--from", "start") as tail:
         until(lambda: "Before" in tail.said, "what was there is shown")
@@ -48,7 +48,7 @@ async def test_what_comes_is_followed_until_someone_says_stop(log: Watched) -> N
     assert (ended.code, ended.err, ended.out.count("\n")) == (130, "", 4)
 
 
-async def test_without_a_place_to_begin_it_begins_now(log: Watched) -> None:
+async def test_without_a_start_only_new_events_are_shown(log: Watched) -> None:
     await log.write("a", "Before")
 
     async def ended() -> bool:
@@ -61,7 +61,7 @@ async def test_without_a_place_to_begin_it_begins_now(log: Watched) -> None:
         assert "Before" not in tail.ended().out
 
 
-async def test_of_what_is_there_some_can_be_chosen(log: Watched) -> None:
+async def test_events_are_filtered_by_type_key_and_count(log: Watched) -> None:
     for n, key in enumerate("abcdef"):
         await log.write(key, f"Book {n}", n)
     await log.write_raw("a", b'{"type": "shelf.book-removed.v1", "data": {"title": "gone"}}')
@@ -79,7 +79,7 @@ async def test_a_partition_can_be_read_on_from_a_position(log: Watched) -> None:
     assert titles(log, "--from", written[1]) == ["Book 1", "Book 2"]
 
 
-async def test_one_event_is_shown_whole(log: Watched) -> None:
+async def test_show_prints_the_whole_event(log: Watched) -> None:
     position = await log.write("a", "Dune")
     said = log.said("events", "show", position)
     assert said.splitlines()[0].split() == [position, "a"]
@@ -88,14 +88,14 @@ async def test_one_event_is_shown_whole(log: Watched) -> None:
     assert line["event"]["data"] == {"title": "Dune"}
 
 
-async def test_all_of_one_aggregate_are_shown_in_order(log: Watched) -> None:
+async def test_history_prints_all_events_of_one_aggregate_in_order(log: Watched) -> None:
     for n, key in enumerate("abab"):
         await log.write(key, f"Book {n}", 9 - n)
     found = log.lines("history", "b")
     assert [line["event"]["data"]["title"] for line in found] == ["Book 1", "Book 3"]
 
 
-async def test_what_is_not_there_is_said(log: Watched) -> None:
+async def test_a_missing_position_or_id_is_reported(log: Watched) -> None:
     position = await log.write("a", "Dune")
     place, _, offset = position.partition("@")
     for args, said in (

@@ -48,7 +48,7 @@ def _piece(terminal: int) -> bytes:
 
 
 @pytest.mark.parametrize("form", [(), ("--json",)])
-async def test_nothing_in_an_event_moves_a_terminal(tmp_path: Path, form: tuple[str, ...]) -> None:
+async def test_terminal_control_characters_are_escaped(tmp_path: Path, form: tuple[str, ...]) -> None:
     said = json.dumps({"type": TRAPS, "time": TRAPS, "data": {TRAPS: TRAPS}})
     await written(tmp_path, said.encode(), TRAPS.encode(), key=TRAPS)
     partition = partition_of(TRAPS, 2)
@@ -62,7 +62,7 @@ async def test_nothing_in_an_event_moves_a_terminal(tmp_path: Path, form: tuple[
         assert [raw for raw in RAW if raw in shown] == []
 
 
-async def test_records_that_are_no_events_are_shown_too(tmp_path: Path) -> None:
+async def test_records_that_are_not_events_are_shown(tmp_path: Path) -> None:
     deep, huge = b"[" * 100_000, b'{"data": 1e999, "n": ' + b"9" * 5000 + b"}"
     nested = b'{"data": ' + b'{"a":' * 400 + b"1" + b"}" * 401
     await written(
@@ -85,7 +85,7 @@ async def test_records_that_are_no_events_are_shown_too(tmp_path: Path) -> None:
         assert position in bookshelf("events", "show", position, "--data", tmp_path).well
 
 
-async def test_who_reads_no_more_is_no_fault(tmp_path: Path) -> None:
+async def test_a_closed_pipe_is_not_an_error(tmp_path: Path) -> None:
     await written(tmp_path, *[b'{"type": "a"}'] * 3)
     for form in ((), ("--json",)):
         command = [*COMMAND, "events", "tail", "--from", "start", "--data", str(tmp_path), *form]
@@ -103,7 +103,7 @@ async def test_who_reads_no_more_is_no_fault(tmp_path: Path) -> None:
                 tail.kill()
 
 
-def test_a_shelf_that_runs_is_not_disturbed(tmp_path: Path) -> None:
+def test_a_running_shelf_is_not_disturbed(tmp_path: Path) -> None:
     with (
         Program(tmp_path).ready() as up,
         subprocess.Popen(
@@ -120,7 +120,7 @@ def test_a_shelf_that_runs_is_not_disturbed(tmp_path: Path) -> None:
         assert up.stop().well
 
 
-def test_a_shelf_that_does_not_run_is_left_as_it_is(tmp_path: Path) -> None:
+def test_a_stopped_shelf_is_unchanged(tmp_path: Path) -> None:
     with Program(tmp_path).ready() as up:
         up.client.add("Dune")
         assert up.stop().well
@@ -133,7 +133,7 @@ def test_a_shelf_that_does_not_run_is_left_as_it_is(tmp_path: Path) -> None:
     assert {file: file.read_bytes() for file in before} == before
 
 
-def test_a_log_that_is_none_is_said(tmp_path: Path) -> None:
+def test_an_invalid_log_is_reported(tmp_path: Path) -> None:
     assert "there is no log at" in bookshelf("events", "tail", "--data", tmp_path).complaint
     (tmp_path / "log.sqlite").write_bytes(b"no database" * 100)
     assert "cannot be read" in bookshelf("events", "tail", "--data", tmp_path).complaint

@@ -75,7 +75,7 @@ async def both_answer(port: int) -> None:
                 found.add(await told_by(port))
 
 
-async def test_all_take_connections_and_one_that_is_killed_comes_back(
+async def test_all_workers_accept_connections_and_a_killed_one_is_restarted(
     consul_agent: Agent, guests: Service
 ) -> None:
     port = free_port()
@@ -92,9 +92,7 @@ async def test_all_take_connections_and_one_that_is_killed_comes_back(
         assert guests.asked
 
 
-async def test_all_leave_when_they_are_told_and_nothing_is_cut_off(
-    consul_agent: Agent, guests: Service
-) -> None:
+async def test_all_workers_drain_on_sigterm(consul_agent: Agent, guests: Service) -> None:
     async def slowly(_request: object) -> Response:
         await asyncio.sleep(0.2)  # sleep: so that requests are under way when they are told
         return Response(200, {}, b"done")
@@ -111,7 +109,7 @@ async def test_all_leave_when_they_are_told_and_nothing_is_cut_off(
         assert not any(map(alive, both))
 
 
-async def test_none_outlives_the_one_that_started_them(consul_agent: Agent, guests: Service) -> None:
+async def test_no_worker_outlives_its_supervisor(consul_agent: Agent, guests: Service) -> None:
     async with shared(consul_agent, free_port()) as running:
         both = workers(running.pid)
         os.kill(running.pid, signal.SIGKILL)
@@ -119,7 +117,7 @@ async def test_none_outlives_the_one_that_started_them(consul_agent: Agent, gues
     assert not guests.asked
 
 
-async def test_sighup_reaches_all_of_them(consul_agent: Agent, tmp_path: Path) -> None:
+async def test_sighup_reaches_all_workers(consul_agent: Agent, tmp_path: Path) -> None:
     rules = tmp_path / "rules.toml"
     rules.write_text("")
     env = {"BOOKSHELF_GATEWAY_RULES": str(rules), "BOOKSHELF_LOG_LEVEL": "info"}
@@ -130,13 +128,13 @@ async def test_sighup_reaches_all_of_them(consul_agent: Agent, tmp_path: Path) -
 
 
 @pytest.mark.parametrize("more", [{}, {"BOOKSHELF_GATEWAY_PROCESSES": "3"}])
-def test_what_is_wrong_is_said_once(more: dict[str, str]) -> None:
+def test_a_wrong_setting_is_reported_once(more: dict[str, str]) -> None:
     args = () if more else ("--processes", "3")
     ended = bookshelf("run", "gateway", *args, env={"BOOKSHELF_GATEWAY_JWKS": "keys.json", **more})
     assert "gateway_issuer" in ended.complaint
 
 
-def test_a_port_of_someone_else_is_not_shared() -> None:
+def test_a_port_of_another_program_is_not_shared() -> None:
     with socket.socket() as other:
         other.bind((HOST, 0))
         other.listen()
@@ -144,5 +142,5 @@ def test_a_port_of_someone_else_is_not_shared() -> None:
         assert "is taken" in ended.complaint
 
 
-def test_the_port_of_a_service_is_not_shared_at_all() -> None:
+def test_the_port_of_a_service_is_not_shared() -> None:
     assert "--processes" in bookshelf("run", "newbook", "--processes", "2").complaint

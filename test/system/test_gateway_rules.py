@@ -11,7 +11,7 @@ CLOSED = '[[forbid]]\npath = "/books/last/read"\n'
 TARGET = "/books/last/read"
 
 
-def test_sighup_and_a_change_of_the_file_put_rules_into_force(tmp_path: Path) -> None:
+def test_rules_are_read_again_on_sighup_and_on_a_change_of_the_file(tmp_path: Path) -> None:
     rules = tmp_path / "rules.toml"
     rules.write_text("")
     with Program(tmp_path / "shelf", env={"BOOKSHELF_GATEWAY_RULES": str(rules)}).ready() as shelf:
@@ -26,7 +26,7 @@ def test_sighup_and_a_change_of_the_file_put_rules_into_force(tmp_path: Path) ->
         shelf.stop()
 
 
-def test_rules_that_cannot_be_read_are_said_at_the_start(tmp_path: Path) -> None:
+def test_unreadable_rules_are_reported_at_the_start(tmp_path: Path) -> None:
     rules = tmp_path / "rules.toml"
     rules.write_text("[[forbid]]\n")
     env = {"BOOKSHELF_GATEWAY_RULES": str(rules)}

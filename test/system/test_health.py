@@ -15,31 +15,31 @@ from bookshelf.cli.listen import own_address
 from bookshelf.config import WrongSetting
 
 
-def test_a_shelf_that_is_ready_is_well(running: Program) -> None:
+def test_a_ready_shelf_is_healthy(running: Program) -> None:
     ports = running.note.services
     ended = bookshelf("health", "newbook", "--port", str(ports["newbook"]))
     assert (ended.code, ended.out) == (0, "port: 200\n")
     assert bookshelf("health", "--live", "--port", str(running.client.port)).code == 0
 
 
-def test_a_port_where_nobody_is_is_not_well() -> None:
+def test_a_closed_port_is_not_healthy() -> None:
     with socket.create_server(("127.0.0.1", 0)) as held:
         port = held.getsockname()[1]
     ended = bookshelf("health", "--port", str(port))
     assert (ended.code, ended.out) == (1, "port: no answer\n")
 
 
-def test_a_port_that_says_nothing_is_not_well() -> None:
+def test_a_silent_port_is_not_healthy() -> None:
     with socket.create_server(("127.0.0.1", 0)) as silent:
         assert bookshelf("health", "--port", str(silent.getsockname()[1])).code == 1
 
 
-def test_only_a_service_s_name_is_taken() -> None:
+def test_only_names_of_services_are_accepted() -> None:
     assert "newbooks" in bookshelf("health", "newbooks").err
     assert "no service is named nobook" in bookshelf("forward", "nobook=host").complaint
 
 
-def test_who_asks_by_port_loads_no_context() -> None:
+def test_a_check_by_port_loads_no_context() -> None:
     """A container asks every few seconds, for as long as it runs."""
     loaded = subprocess.run(
         [sys.executable, "-X", "importtime", "-m", "bookshelf", "health", "--port", "1"],
@@ -54,7 +54,7 @@ def test_who_asks_by_port_loads_no_context() -> None:
     ] == []
 
 
-async def test_a_connection_is_passed_on_both_ways_to_its_end() -> None:
+async def test_a_connection_is_forwarded_both_ways_to_its_end() -> None:
     async def shout(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         writer.write((await reader.read()).upper())
         writer.close()
@@ -70,7 +70,7 @@ async def test_a_connection_is_passed_on_both_ways_to_its_end() -> None:
             writer.close()
 
 
-async def test_a_connection_to_nobody_is_closed() -> None:
+async def test_a_connection_without_a_target_is_closed() -> None:
     with socket.create_server(("127.0.0.1", 0)) as held:
         port = held.getsockname()[1]
     async with await asyncio.start_server(PortForwarder("127.0.0.1", port).serve, "127.0.0.1", 0) as door:
@@ -83,6 +83,6 @@ async def test_the_own_address_is_the_one_that_leads_to_the_agent() -> None:
     assert await own_address("127.0.0.1:8500") == "127.0.0.1"
 
 
-async def test_an_agent_that_has_no_address_is_said(tmp_path: Path) -> None:
+async def test_an_unknown_agent_address_is_reported(tmp_path: Path) -> None:
     with pytest.raises(WrongSetting, match="name it with --addr"):
         await own_address(f"{tmp_path.name}.invalid:8500")

@@ -27,7 +27,7 @@ def loaded(*modules: str) -> set[str]:
         ("bookshelf.cli.embedded", {"aiokafka", "asyncpg", "consul", "bookshelf.shelf.library_files"}),
     ],
 )
-def test_a_process_loads_nothing_that_only_others_need(part: str, others: set[str]) -> None:
+def test_a_process_imports_only_the_modules_it_needs(part: str, others: set[str]) -> None:
     found = loaded("bookshelf.cli.run", part)
     assert part in found
     assert found & others == set()

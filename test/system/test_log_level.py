@@ -31,7 +31,7 @@ def test_the_log_level_of_a_running_shelf_is_changed_and_changed_back(tmp_path: 
         assert shelf.stop().code == 0
 
 
-def test_without_a_running_process_nothing_is_changed_or_made(tmp_path: Path) -> None:
+def test_without_a_running_process_nothing_is_changed_or_created(tmp_path: Path) -> None:
     complaint = bookshelf("log-level", "debug", "--data", tmp_path).complaint
     assert f"nothing runs on {tmp_path}" in complaint
     assert list(tmp_path.iterdir()) == []

@@ -82,7 +82,7 @@ VIEWS = [(service.name, part.name) for service in SERVICES for part in service.v
 
 
 @pytest.mark.parametrize(("service", "name"), AGGREGATES)
-def test_an_owner_owns_its_partition_and_has_read_all(running: Program, service: str, name: str) -> None:
+def test_the_owner_metrics_show_its_partition_and_no_lag(running: Program, service: str, name: str) -> None:
     client = running.service(service)
     assert value(client, "bookshelf_owned_partitions", aggregate=name) == 1
     assert value(client, "bookshelf_partitions", aggregate=name) == 1
@@ -93,13 +93,13 @@ def test_an_owner_owns_its_partition_and_has_read_all(running: Program, service:
 
 
 @pytest.mark.parametrize(("service", "name"), VIEWS)
-def test_a_view_has_applied_everything(running: Program, service: str, name: str) -> None:
+def test_the_view_metrics_show_no_lag(running: Program, service: str, name: str) -> None:
     client, series = running.service(service), {"view": name, "partition": "0"}
     until(lambda: value(client, "bookshelf_view_lag_records", **series) == 0, "it has applied everything")
     assert value(client, "bookshelf_view_lag_seconds", **series) == 0
 
 
-def test_dead_letters_are_counted_as_they_are_now(tmp_path: Path) -> None:
+def test_the_metric_of_dead_letters_is_their_present_number(tmp_path: Path) -> None:
     with Program(tmp_path).ready() as up:
         book = up.client.add("Kim")
         assert value(up.service("booklist"), "bookshelf_view_dead_letters", view="booklist") == 0

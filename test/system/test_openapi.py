@@ -87,17 +87,19 @@ every_operation = pytest.mark.parametrize(("method", "path"), SERVED)
 
 
 @every_operation
-def test_what_the_document_allows(document: BaseSchema, method: str, path: str) -> None:
+def test_requests_that_the_document_allows_are_accepted(document: BaseSchema, method: str, path: str) -> None:
     check(document[path][method], GenerationMode.POSITIVE)
 
 
 @every_operation
-def test_what_the_document_forbids(document: BaseSchema, method: str, path: str) -> None:
+def test_requests_that_the_document_forbids_are_refused(document: BaseSchema, method: str, path: str) -> None:
     check(document[path][method], GenerationMode.NEGATIVE)
 
 
 @pytest.mark.parametrize(("method", "path"), [one for one in SERVED if "{id}" in one[1]])
-def test_of_a_book_that_is_there(running: Program, document: BaseSchema, method: str, path: str) -> None:
+def test_operations_on_an_existing_book_match_the_document(
+    running: Program, document: BaseSchema, method: str, path: str
+) -> None:
     client = running.client
     book = client.add("Dune")
     assert client.get(f"/books/{book['id']}").status == 200

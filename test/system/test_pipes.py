@@ -37,7 +37,7 @@ def unread(*args: str | Path) -> tuple[int, str]:
     return done.returncode, done.stderr
 
 
-def test_a_library_comes_by_standard_input_and_leaves_by_standard_output(tmp_path: Path) -> None:
+def test_import_reads_standard_input_and_export_writes_standard_output(tmp_path: Path) -> None:
     data = tmp_path / "data"
     done = piped("import", "-", "--data", data, content="title,author\nEmma,Jane Austen\n")
     assert done.returncode == 0, done
@@ -59,7 +59,7 @@ def test_refused_lines_of_standard_input_are_in_the_current_folder(
     assert (tmp_path / "stdin.refused.csv").exists()
 
 
-def test_import_names_a_shelf_that_runs_by_its_address(running: Program, tmp_path: Path) -> None:
+def test_import_names_a_running_shelf_by_its_address(running: Program, tmp_path: Path) -> None:
     (tmp_path / "one.csv").write_text("title,author\nPipes,x\n")
     done = bookshelf("import", tmp_path / "one.csv", "--data", running.data)
     assert done.well
@@ -91,7 +91,7 @@ def test_a_closed_output_is_no_error(running: Program, tmp_path: Path, line: str
     assert unread(*words) == (0, "")
 
 
-def test_another_fault_keeps_its_code_where_the_output_is_closed(tmp_path: Path) -> None:
+def test_another_fault_keeps_its_exit_code_with_a_closed_output(tmp_path: Path) -> None:
     code, err = unread("dlq", "list", "--data", tmp_path / "typo")
     assert code == 2
     assert "there is no shelf" in err

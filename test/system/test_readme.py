@@ -23,7 +23,7 @@ def played_once(running: Program, tmp_path_factory: pytest.TempPathFactory) -> l
 
 @pytest.mark.needs("curl")
 @pytest.mark.parametrize("number", range(len(STATUSES)))
-def test_its_requests_are_answered(played: list[list[int]], number: int) -> None:
+def test_the_requests_of_the_readme_are_answered(played: list[list[int]], number: int) -> None:
     assert played[number] == STATUSES[number], REQUESTS[number]
 
 
@@ -32,18 +32,18 @@ def test_every_request_is_checked() -> None:
 
 
 @pytest.mark.needs("curl")
-def test_what_they_did_is_there(played: list[list[int]], running: Program) -> None:
+def test_the_requests_of_the_readme_have_their_effects(played: list[list[int]], running: Program) -> None:
     assert played
     assert running.client.books() == []  # added once, finished, changed, taken off again
 
 
-def test_its_make_targets_exist() -> None:
+def test_the_make_targets_of_the_readme_exist() -> None:
     targets = set(_TARGET.findall((ROOT / "Makefile").read_text(encoding="utf-8")))
     said = set(re.findall(r"^make ([a-z]+)", "\n".join(blocks()), re.MULTILINE))
     assert {"run", "test"} <= said <= targets
 
 
-def test_its_commands_exist(running: Program, tmp_path: Path) -> None:
+def test_the_commands_of_the_readme_exist(running: Program, tmp_path: Path) -> None:
     library = tmp_path / "my-library.csv"
     library.write_text("title,author\nReadme,x\n")
     lines = [line for block in blocks() for line in block.splitlines() if ".venv/bin/bookshelf" in line]
@@ -65,7 +65,7 @@ def test_its_commands_exist(running: Program, tmp_path: Path) -> None:
         assert done.code == 0, line
 
 
-def test_its_paths_exist() -> None:
+def test_the_paths_of_the_readme_exist() -> None:
     named = re.findall(
         r"(?<![\w/])((?:bookshelf|docs|gateway|test)/[\w./-]*[\w/]|[A-Z]+\.(?:md|rst))", README
     )
@@ -73,7 +73,7 @@ def test_its_paths_exist() -> None:
     assert [path for path in named if not (ROOT / path).exists()] == []
 
 
-def test_its_table_of_services_is_the_table_of_contents() -> None:
+def test_the_readme_s_table_of_services_equals_services_py() -> None:
     for service in SERVICES:
         cells = (service.name, ", ".join(service.tags), str(service.port), service.summary)
         row = "  +".join(re.escape(cell) for cell in cells)

@@ -89,7 +89,7 @@ def test_no_query_fails_while_a_view_is_rebuilt_under_load(data: Path) -> None:
         assert len(list((data / "views" / view).glob("*.sqlite"))) == 1
 
 
-def test_a_shelf_that_does_not_run(tmp_path: Path) -> None:
+def test_a_rebuild_of_a_stopped_shelf_is_refused(tmp_path: Path) -> None:
     with Program(tmp_path).ready() as up:
         client = up.client
         client.add("Book 1")
@@ -100,7 +100,7 @@ def test_a_shelf_that_does_not_run(tmp_path: Path) -> None:
         assert everything(up.client) == before
 
 
-def test_a_kill_in_the_middle_leaves_the_former_rows_or_the_new_ones(data: Path) -> None:
+def test_a_killed_rebuild_leaves_the_former_or_the_new_rows(data: Path) -> None:
     before = json.loads(json.dumps(answers(data)))
     with Program(data).ready() as up:
         rebuilding = threading.Thread(target=bookshelf, args=("views", "rebuild", "booklist", "--data", data))
@@ -118,7 +118,7 @@ def answers(data: Path) -> list[Any]:
 
 
 @pytest.mark.parametrize("state", ["running", "stopped"])
-def test_a_view_that_is_not_there(tmp_path: Path, state: str) -> None:
+def test_a_rebuild_of_an_unknown_view_is_refused(tmp_path: Path, state: str) -> None:
     with Program(tmp_path).ready() as up:
         if state == "stopped":
             up.stop()

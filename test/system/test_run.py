@@ -36,7 +36,7 @@ def usual(kafka_broker: Broker, agent: Agent) -> Mapping[str, str]:
     }
 
 
-async def test_every_option_does_what_it_says(
+async def test_every_option_has_its_effect(
     kafka_broker: Broker, agent: Agent, usual: Mapping[str, str], tmp_path: Path
 ) -> None:
     [port] = free_ports(1)
@@ -63,7 +63,7 @@ async def test_every_option_does_what_it_says(
 
 
 @pytest.mark.parametrize("service", ["newbook", "readbook", "lastreadbooks", "booklist"])
-def test_the_names_that_deployments_use_are_enough(
+def test_the_environment_names_of_deployments_are_sufficient(
     service: str, usual: Mapping[str, str], agent: Agent, tmp_path: Path
 ) -> None:
     with Instance(service, tmp_path, env=usual).ready() as instance:
@@ -73,7 +73,7 @@ def test_the_names_that_deployments_use_are_enough(
         assert instance.stop().well
 
 
-def test_the_gateway_takes_the_same_ones(usual: Mapping[str, str], tmp_path: Path) -> None:
+def test_the_gateway_accepts_the_same_environment_names(usual: Mapping[str, str], tmp_path: Path) -> None:
     [port] = free_ports(1)
     env = {**usual, "BOOKSHELF_GROUP": "night", "BOOKSHELF_PORT": str(port)}
     with Instance("newbook", tmp_path, env=usual).ready(), Process("run", "gateway", env=env) as gateway:
@@ -86,7 +86,7 @@ def test_the_gateway_takes_the_same_ones(usual: Mapping[str, str], tmp_path: Pat
 
 
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
-def test_who_is_told_to_leave_while_it_waits_to_begin_leaves(tmp_path: Path, number: int) -> None:
+def test_sigterm_during_the_start_ends_the_process(tmp_path: Path, number: int) -> None:
     nowhere = {"BOOKSHELF_BROKER": "127.0.0.1:1"}
     with Process("run", "newbook", "--data", tmp_path, "--delay", "3600", env=nowhere) as waiting:
         until(lambda: _handles(waiting.pid, number), "it takes the signal")
@@ -111,21 +111,21 @@ def _handles(pid: int, number: int) -> bool:
         (("--host", "0.0.0.0"), "name the address that others reach this machine at (--addr)"),  # noqa: S104
     ],
 )
-def test_an_option_that_cannot_be_is_said(
+def test_an_invalid_option_is_reported(
     args: tuple[str, ...], said: str, usual: Mapping[str, str], tmp_path: Path
 ) -> None:
     quiet = {**usual, "BOOKSHELF_LOG_LEVEL": "error"}
     assert said in bookshelf("run", "newbook", "--data", tmp_path, *args, env=quiet).complaint
 
 
-def test_two_of_one_name_are_told_apart(usual: Mapping[str, str], tmp_path: Path) -> None:
+def test_two_instances_of_one_name_are_distinguished(usual: Mapping[str, str], tmp_path: Path) -> None:
     with Instance("booklist", tmp_path, env=usual).ready() as first:
         second = bookshelf("run", "booklist", "--data", tmp_path, "--id", first.name, env=usual)
         assert f"process {first.pid}" in second.complaint
 
 
 @pytest.mark.parametrize("keyed", [True, False])
-def test_a_command_reaches_its_owner_whomever_it_was_sent_to(
+def test_a_command_sent_to_any_instance_reaches_its_owner(
     usual: Mapping[str, str], agent: Agent, tmp_path: Path, *, keyed: bool
 ) -> None:
     env = {**usual, **names_of_its_own()}

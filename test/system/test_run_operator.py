@@ -61,7 +61,7 @@ def dead_letters(poisoned: PoisonedLog, name: str) -> list[dict[str, Any]]:
     return found
 
 
-def test_what_an_instance_could_not_apply_is_listed_tried_again_and_dropped(poisoned: PoisonedLog) -> None:
+def test_dead_letters_of_an_instance_are_listed_retried_and_dropped(poisoned: PoisonedLog) -> None:
     with Instance("booklist", poisoned.data, env=poisoned.env).ready() as booklist:
         name, book = ("--instance", booklist.name), booklist.client.get(f"/books/{KEY}")
         assert book.json["rating"] is None
@@ -76,7 +76,7 @@ def test_what_an_instance_could_not_apply_is_listed_tried_again_and_dropped(pois
         assert booklist.stop().code == 0
 
 
-def test_a_drop_at_one_instance_is_one_at_all(poisoned: PoisonedLog) -> None:
+def test_a_record_dropped_at_one_instance_is_dropped_at_all(poisoned: PoisonedLog) -> None:
     with (
         Instance("booklist", poisoned.data, env=poisoned.env).ready() as booklist,
         Instance("lastreadbooks", poisoned.data, env=poisoned.env).ready() as last,
@@ -98,7 +98,7 @@ def _end(client: Client) -> int:
     return int(float(line.split()[-1])) - 1
 
 
-def test_the_rows_of_an_instance_are_made_anew(poisoned: PoisonedLog) -> None:
+def test_the_rows_of_an_instance_are_rebuilt(poisoned: PoisonedLog) -> None:
     with Instance("booklist", poisoned.data, env=poisoned.env).ready() as booklist:
         before = sorted(one.name for one in (booklist.folder / "views").rglob("*.sqlite"))
         said = operator_command(poisoned, "views", "rebuild", "booklist", "--instance", booklist.name).well
@@ -118,7 +118,7 @@ def test_the_log_level_of_all_instances_or_of_one_is_changed(poisoned: PoisonedL
         assert one == f"{last.name}: log level info\n"
 
 
-def test_who_is_meant_has_to_be_said_and_to_run(poisoned: PoisonedLog) -> None:
+def test_an_ambiguous_or_stopped_instance_is_refused(poisoned: PoisonedLog) -> None:
     with Instance("booklist", poisoned.data, env=poisoned.env).ready() as booklist:
         unsaid = operator_command(poisoned, "dlq", "list").complaint
         assert booklist.name in unsaid
@@ -135,7 +135,7 @@ def test_who_is_meant_has_to_be_said_and_to_run(poisoned: PoisonedLog) -> None:
     assert "those that run: none" in gone
 
 
-def test_no_one_comes_in_without_the_key_of_the_folder(poisoned: PoisonedLog) -> None:
+def test_the_admin_api_refuses_requests_without_the_key_of_the_folder(poisoned: PoisonedLog) -> None:
     with Instance("booklist", poisoned.data, env=poisoned.env).ready() as booklist:
         note = booklist.note
         assert (note.control_host, booklist.folder.stat().st_mode & 0o777) == ("127.0.0.1", 0o700)

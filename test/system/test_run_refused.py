@@ -21,7 +21,7 @@ def _complaint(tmp_path: Path, **env: str) -> str:
     return bookshelf("run", "newbook", "--data", tmp_path, "--port", "0", env=given).complaint
 
 
-def test_a_wrong_password_for_kafka(kafka_broker: Broker, tmp_path: Path) -> None:
+def test_a_wrong_password_for_kafka_ends_the_start(kafka_broker: Broker, tmp_path: Path) -> None:
     said = _complaint(
         tmp_path,
         BOOKSHELF_BROKER=kafka_broker.secure_address,
@@ -35,7 +35,9 @@ def test_a_wrong_password_for_kafka(kafka_broker: Broker, tmp_path: Path) -> Non
     assert PASSWORD not in said
 
 
-async def test_a_topic_with_other_partitions(kafka_broker: Broker, tmp_path: Path) -> None:
+async def test_a_topic_with_another_number_of_partitions_ends_the_start(
+    kafka_broker: Broker, tmp_path: Path
+) -> None:
     names = names_of_its_own()
     prefix = names["BOOKSHELF_KAFKA_PREFIX"]
     async with kafka_log(kafka_broker.address, "bookshelf", prefix=prefix, partitions=3):
@@ -44,7 +46,7 @@ async def test_a_topic_with_other_partitions(kafka_broker: Broker, tmp_path: Pat
     assert "set kafka_partitions to 3" in said
 
 
-def test_a_wrong_token_for_consul(kafka_broker: Broker, tmp_path: Path) -> None:
+def test_a_wrong_token_for_consul_ends_the_start(kafka_broker: Broker, tmp_path: Path) -> None:
     with consul.running(_GUARDED % (_TOKEN, _TOKEN), _TOKEN) as agent:
         said = _complaint(
             tmp_path,

@@ -22,7 +22,7 @@ def lines(said: str) -> list[str]:
     return [line["event"] for line in found]
 
 
-def test_it_goes_on_once_they_are_there(tmp_path: Path) -> None:
+def test_a_start_continues_once_broker_and_agent_answer(tmp_path: Path) -> None:
     ports, agent = free_ports(3), consul.Agent(tmp_path)
     env = {
         "BOOKSHELF_BROKER": f"127.0.0.1:{ports[0]}",
@@ -45,7 +45,7 @@ def _ended(tmp_path: Path, **env: str) -> Ended:
     return bookshelf("run", "newbook", "--data", tmp_path, "--port", "0", env={**names_of_its_own(), **env})
 
 
-def test_a_broker_that_does_not_come_is_an_end_that_says_which(tmp_path: Path) -> None:
+def test_a_missing_broker_ends_the_start_with_its_address(tmp_path: Path) -> None:
     [port] = free_ports(1)
     ended = _ended(tmp_path, BOOKSHELF_BROKER=f"127.0.0.1:{port}", BOOKSHELF_BROKER_WAIT_S="0.5")
     assert ended.code == 2
@@ -53,7 +53,7 @@ def test_a_broker_that_does_not_come_is_an_end_that_says_which(tmp_path: Path) -
     assert ended.err.splitlines()[-1].startswith(f"bookshelf: no Kafka broker answers at 127.0.0.1:{port}")
 
 
-def test_an_agent_that_does_not_come_is_an_end_that_says_which(kafka_broker: Broker, tmp_path: Path) -> None:
+def test_a_missing_agent_ends_the_start_with_its_address(kafka_broker: Broker, tmp_path: Path) -> None:
     [port] = free_ports(1)
     places = {"BOOKSHELF_BROKER": kafka_broker.address, "BOOKSHELF_CONSUL": f"127.0.0.1:{port}"}
     ended = _ended(tmp_path, **places, BOOKSHELF_CONSUL_WAIT_S="0.5")

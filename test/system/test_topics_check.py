@@ -45,7 +45,9 @@ def check(kafka_broker: Broker) -> Checked:
 
 
 @pytest.mark.needs("kafka")
-async def test_topics_that_are_missing_and_then_made(check: Checked, kafka_broker: Broker) -> None:
+async def test_missing_topics_are_reported_until_they_are_created(
+    check: Checked, kafka_broker: Broker
+) -> None:
     assert check().code == 2
     assert "things are to be corrected; the first: test-" in check().err
     missing = check.wrong()
@@ -74,7 +76,7 @@ async def test_topics_that_are_missing_and_then_made(check: Checked, kafka_broke
 
 
 @pytest.mark.needs("kafka")
-async def test_topics_that_are_not_as_they_should_be(check: Checked, kafka_broker: Broker) -> None:
+async def test_topics_with_wrong_settings_are_reported(check: Checked, kafka_broker: Broker) -> None:
     log = await KafkaLog.open(settings(kafka_broker.address, prefix=check.prefix, partitions=3), topics())
     await log.close()
     for_ever = {"retention.ms": "3600000", "cleanup.policy": "compact", "max.message.bytes": "33554432"}
@@ -91,7 +93,7 @@ async def test_topics_that_are_not_as_they_should_be(check: Checked, kafka_broke
     assert "bookshelf partitions" not in check.wrong(BOOKSHELF_KAFKA_PARTITIONS="3")
 
 
-def test_a_data_folder_has_what_it_needs(tmp_path: Path) -> None:
+def test_a_data_folder_passes_the_check(tmp_path: Path) -> None:
     with Program(tmp_path).ready() as up:
         up.client.add("Dune")
         said = bookshelf("topics", "check", "--data", tmp_path).well
@@ -104,7 +106,7 @@ def test_a_data_folder_has_what_it_needs(tmp_path: Path) -> None:
     } <= lines
 
 
-def test_a_broker_that_is_not_there_is_said(tmp_path: Path) -> None:
+def test_a_missing_broker_is_reported(tmp_path: Path) -> None:
     place = f"127.0.0.1:{free_ports(1)[0]}"
     ended = bookshelf("topics", "check", "--broker", place, env={"BOOKSHELF_BROKER_WAIT_S": "0.3"})
     assert ended.code == 2

@@ -91,7 +91,7 @@ def test_the_chapters_follow_each_other() -> None:
 
 @pytest.mark.needs("curl")
 @pytest.mark.parametrize("chapter", CHAPTERS[:-1], ids=lambda path: str(path.stem))
-def test_a_chapter_does_what_it_says(reader: Reader, chapter: Path) -> None:
+def test_a_chapter_s_blocks_run(reader: Reader, chapter: Path) -> None:
     reader.read(chapter, {})
 
 

@@ -15,7 +15,7 @@ from bookshelf.services import SERVICES
 STOPS = (signal.SIGTERM, signal.SIGINT)
 
 
-def test_it_says_where_the_shelf_its_docs_and_its_data_are(tmp_path: Path) -> None:
+def test_up_prints_where_the_shelf_its_docs_and_its_data_are(tmp_path: Path) -> None:
     with Program(tmp_path / "data").ready() as up:
         until(lambda: "Ctrl-C" in up.said, "it says how to stop it")
         said = dict(line.split(": ", 1) for line in up.said.splitlines() if ": " in line)
@@ -26,7 +26,7 @@ def test_it_says_where_the_shelf_its_docs_and_its_data_are(tmp_path: Path) -> No
         assert up.client.books() == []
 
 
-def test_on_every_address_the_gateway_listens_and_the_services_do_not(tmp_path: Path) -> None:
+def test_with_all_addresses_only_the_gateway_listens_on_them(tmp_path: Path) -> None:
     with Program(tmp_path / "data", "--host", "0.0.0.0").ready() as up:  # noqa: S104 (what is tested)
         until(lambda: "Ctrl-C" in up.said, "it says how to stop it")
         port, services = int(up.note.url.rpartition(":")[2]), up.note.services
@@ -40,7 +40,7 @@ def test_on_every_address_the_gateway_listens_and_the_services_do_not(tmp_path: 
             assert Client(f"http://127.0.0.1:{service}").get("/health/live").status == 200
 
 
-def test_everyone_is_ready_when_it_says_so(tmp_path: Path) -> None:
+def test_every_service_is_ready_when_up_prints_its_address(tmp_path: Path) -> None:
     with Program(tmp_path / "data").ready() as up:
         doors = [Client(up.note.url), *map(up.service, up.note.services)]
         assert up.note.services.keys() == {service.name for service in SERVICES}
@@ -61,7 +61,7 @@ def test_no_port_answers_a_page_of_another_origin(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("number", STOPS)
-def test_it_leaves_cleanly(tmp_path: Path, number: int) -> None:
+def test_up_ends_cleanly(tmp_path: Path, number: int) -> None:
     with Program(tmp_path / "data").ready() as up:
         ended = up.stop(number)
     assert ended.well.endswith("Stopping.\n")
@@ -69,7 +69,7 @@ def test_it_leaves_cleanly(tmp_path: Path, number: int) -> None:
     assert not (tmp_path / "data" / "running.json").exists()
 
 
-def test_what_was_there_is_there_again(tmp_path: Path) -> None:
+def test_books_survive_a_restart(tmp_path: Path) -> None:
     with Program(tmp_path / "data").ready() as up:
         book = up.client.add("Kim", published="1901")
         up.stop()
@@ -77,7 +77,7 @@ def test_what_was_there_is_there_again(tmp_path: Path) -> None:
         assert up.client.books() == [book]
 
 
-def test_a_stop_while_it_starts_is_a_clean_one(tmp_path: Path) -> None:
+def test_a_stop_during_the_start_is_clean(tmp_path: Path) -> None:
     with Program(tmp_path / "data") as up:
         until((tmp_path / "data" / "log.sqlite").exists, "it has begun")
         ended = up.stop()
@@ -128,7 +128,7 @@ def titles(data: Path) -> list[str]:
 
 
 @pytest.mark.parametrize("number", STOPS)
-def test_under_load_every_request_is_answered_or_was_never_seen(tmp_path: Path, number: int) -> None:
+def test_a_stop_under_load_answers_every_accepted_request(tmp_path: Path, number: int) -> None:
     with Program(tmp_path / "data").ready() as up:
         load = Load(up.client)
         until(lambda: len(load.answered) > 200, "the load is on")
@@ -152,7 +152,7 @@ def test_under_load_every_request_is_answered_or_was_never_seen(tmp_path: Path, 
         ({"BOOKSHELF_DATA": "~/books"}, "books"),
     ],
 )
-def test_without_data_it_is_where_xdg_says(tmp_path: Path, env: dict[str, str], place: str) -> None:
+def test_the_default_data_folder_follows_xdg(tmp_path: Path, env: dict[str, str], place: str) -> None:
     said = {"HOME": str(tmp_path), **{name: value.format(tmp_path) for name, value in env.items()}}
     with Program(tmp_path / place, env=said, named=False).ready() as up:
         assert up.stop().well

@@ -59,7 +59,7 @@ def data(tmp_path: Path) -> Path:
     return folder
 
 
-def test_a_log_that_is_no_database(data: Path) -> None:
+def test_a_log_that_is_not_a_database_is_reported_and_unchanged(data: Path) -> None:
     log = data / "log.sqlite"
     log.write_bytes(b"not a log\n" * 1000)
     said = up(data)
@@ -69,7 +69,7 @@ def test_a_log_that_is_no_database(data: Path) -> None:
 
 
 @pytest.mark.parametrize("place", [0.25, 0.5, 0.75])
-def test_a_log_with_flipped_bytes(data: Path, place: float) -> None:
+def test_a_log_with_flipped_bytes_is_reported_and_unchanged(data: Path, place: float) -> None:
     log = data / "log.sqlite"
     content = bytearray(log.read_bytes())
     page = int(len(content) / 4096 * place) * 4096
@@ -80,7 +80,7 @@ def test_a_log_with_flipped_bytes(data: Path, place: float) -> None:
     assert log.read_bytes() == content
 
 
-def test_a_log_that_was_cut_short(data: Path) -> None:
+def test_a_truncated_log_is_reported_and_unchanged(data: Path) -> None:
     log = data / "log.sqlite"
     content = log.read_bytes()[: 4096 * 3 + 1000]
     log.write_bytes(content)
@@ -90,7 +90,7 @@ def test_a_log_that_was_cut_short(data: Path) -> None:
 
 @pytest.mark.parametrize("harm", ["garbage", "flipped", "empty", "gone", "other schema"])
 @pytest.mark.parametrize("place", ["views", "state"])
-def test_what_is_derived_is_made_again(data: Path, place: str, harm: str) -> None:
+def test_damaged_states_and_rows_are_rebuilt(data: Path, place: str, harm: str) -> None:
     before = answers(data)
     files = [path for path in (data / place).rglob("*.sqlite") if path.is_file()]
     assert len(files) == 2
@@ -121,7 +121,7 @@ def hurt(path: Path, harm: str) -> None:
             other.close()
 
 
-def test_a_log_that_is_set_back_takes_states_and_rows_with_it(tmp_path: Path) -> None:
+def test_states_and_rows_of_a_restored_log_are_rebuilt(tmp_path: Path) -> None:
     data, copy = tmp_path / "data", tmp_path / "copy.sqlite"
     with Program(data).ready() as running:
         running.client.add("The first")
@@ -140,7 +140,7 @@ def test_a_log_that_is_set_back_takes_states_and_rows_with_it(tmp_path: Path) ->
         assert [book["title"] for book in client.books("?sort=added")] == ["The first", "The third"]
 
 
-def test_a_log_that_was_restored_and_extended_takes_states_and_rows_with_it(tmp_path: Path) -> None:
+def test_states_and_rows_of_a_restored_and_extended_log_are_rebuilt(tmp_path: Path) -> None:
     data, copy = tmp_path / "data", tmp_path / "copy.sqlite"
     ids = [f"00000000-0000-5000-8000-00000000000{number}" for number in range(4)]
     with Program(data).ready() as running:

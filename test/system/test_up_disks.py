@@ -37,7 +37,7 @@ def locked(folder: Path) -> Iterator[Path]:
         folder.chmod(0o700)
 
 
-def test_a_read_only_place_for_a_new_shelf(tmp_path: Path) -> None:
+def test_a_new_shelf_on_a_read_only_disk_is_refused(tmp_path: Path) -> None:
     (tmp_path / "here").mkdir()
     with locked(tmp_path / "here") as folder:
         said = up(folder / "new")
@@ -45,7 +45,7 @@ def test_a_read_only_place_for_a_new_shelf(tmp_path: Path) -> None:
     assert "--data" in said
 
 
-def test_a_read_only_shelf(tmp_path: Path) -> None:
+def test_an_existing_shelf_on_a_read_only_disk_is_refused(tmp_path: Path) -> None:
     with Program(tmp_path / "data").ready() as running:
         running.client.add("Kim")
         running.stop()
@@ -65,13 +65,13 @@ def disk(tmp_path: Path) -> Iterator[SmallDisk]:
         yield made
 
 
-def test_a_full_disk_for_a_new_shelf(disk: SmallDisk) -> None:
+def test_a_new_shelf_on_a_full_disk_is_refused(disk: SmallDisk) -> None:
     disk.fill()
     said = up(disk.path / "data")
     assert "free space" in said or "No space" in said
 
 
-def test_a_full_disk_under_a_shelf_that_was_there(disk: SmallDisk) -> None:
+def test_an_existing_shelf_on_a_full_disk_answers_queries(disk: SmallDisk) -> None:
     with Program(disk.path / "data").ready() as running:
         book = running.client.add("Kim")
         running.stop()
@@ -83,7 +83,7 @@ def test_a_full_disk_under_a_shelf_that_was_there(disk: SmallDisk) -> None:
         assert running.client.books() == [book]
 
 
-def test_a_disk_that_fills_up_stops_commands_and_nothing_else(disk: SmallDisk) -> None:
+def test_a_disk_that_fills_up_stops_only_commands(disk: SmallDisk) -> None:
     with Program(disk.path / "data").ready() as running:
         client = running.client
         told = fill_up(client, disk)

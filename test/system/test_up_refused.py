@@ -20,7 +20,7 @@ def taken(port: int = 0) -> Iterator[int]:
         yield other.getsockname()[1]
 
 
-def test_a_second_one_on_the_same_folder_names_the_first(tmp_path: Path) -> None:
+def test_a_second_shelf_on_the_same_folder_is_refused_and_names_the_first(tmp_path: Path) -> None:
     with Program(tmp_path).ready() as up:
         said = bookshelf("up", "--data", tmp_path, "--port", "0", "--service-ports", "auto").complaint
         assert f"process {up.pid}" in said
@@ -29,7 +29,7 @@ def test_a_second_one_on_the_same_folder_names_the_first(tmp_path: Path) -> None
         assert up.client.add("Kim")["title"] == "Kim"
 
 
-def test_the_folder_of_a_killed_one_is_free(tmp_path: Path) -> None:
+def test_the_folder_of_a_killed_shelf_is_free(tmp_path: Path) -> None:
     with Program(tmp_path).ready() as up:
         book = up.client.add("Kim")
         up.kill()
@@ -37,14 +37,14 @@ def test_the_folder_of_a_killed_one_is_free(tmp_path: Path) -> None:
         assert up.client.books() == [book]
 
 
-def test_a_taken_port_of_the_shelf(tmp_path: Path) -> None:
+def test_a_port_in_use_ends_the_start(tmp_path: Path) -> None:
     with taken() as port:
         said = bookshelf("up", "--data", tmp_path, "--port", str(port), "--service-ports", "auto").complaint
     assert f"port {port}" in said
     assert "--port" in said
 
 
-def test_in_place_of_a_taken_port_of_a_service_a_free_one_is_used(tmp_path: Path) -> None:
+def test_a_free_port_replaces_a_service_port_in_use(tmp_path: Path) -> None:
     try:
         with taken(8084):
             check_another_port(tmp_path)
@@ -64,7 +64,7 @@ def check_another_port(data: Path) -> None:
     assert str(found) in warning
 
 
-def test_after_a_taken_port_the_shelf_is_as_it_was(tmp_path: Path) -> None:
+def test_after_a_port_in_use_the_shelf_is_unchanged(tmp_path: Path) -> None:
     with Program(tmp_path).ready() as up:
         book = up.client.add("Kim")
         up.stop()
@@ -86,37 +86,37 @@ def test_after_a_taken_port_the_shelf_is_as_it_was(tmp_path: Path) -> None:
         ("LOG_FORMAT", "xml"),
     ],
 )
-def test_a_setting_that_cannot_be(tmp_path: Path, name: str, value: str) -> None:
+def test_an_invalid_setting_ends_the_start(tmp_path: Path, name: str, value: str) -> None:
     said = bookshelf("up", "--data", tmp_path / "new", env={f"BOOKSHELF_{name}": value}).complaint
     assert f"BOOKSHELF_{name}" in said
     assert not (tmp_path / "new").exists()
 
 
 @pytest.mark.parametrize("command", ["import", "export", "dlq", "views"])
-def test_a_setting_that_cannot_be_stops_every_command(tmp_path: Path, command: str) -> None:
+def test_an_invalid_setting_ends_every_command(tmp_path: Path, command: str) -> None:
     args = {"import": ["x.csv"], "export": ["-"], "dlq": ["list"], "views": ["rebuild", "booklist"]}[command]
     env = {"BOOKSHELF_PORT": "eighty"}
     assert "BOOKSHELF_PORT" in bookshelf(command, *args, "--data", tmp_path, env=env).complaint
 
 
-def test_an_address_that_is_not_ours(tmp_path: Path) -> None:
+def test_an_address_of_another_machine_ends_the_start(tmp_path: Path) -> None:
     said = bookshelf("up", "--data", tmp_path, "--host", "203.0.113.1", "--service-ports", "auto").complaint
     assert "203.0.113.1" in said
 
 
-def test_a_host_that_is_no_name(tmp_path: Path) -> None:
+def test_an_invalid_host_name_ends_the_start(tmp_path: Path) -> None:
     said = bookshelf("up", "--data", tmp_path, "--host", "no such host", "--service-ports", "auto").complaint
     assert "no such host" in said
 
 
-def test_a_file_where_the_folder_should_be(tmp_path: Path) -> None:
+def test_a_file_instead_of_the_data_folder_ends_the_start(tmp_path: Path) -> None:
     there = tmp_path / "file"
     there.write_text("mine")
     assert str(there) in bookshelf("up", "--data", there, "--port", "0").complaint
     assert there.read_text() == "mine"
 
 
-def test_a_wrong_option_is_told_as_such(tmp_path: Path) -> None:
+def test_a_wrong_option_is_named(tmp_path: Path) -> None:
     ended = bookshelf("up", "--data", tmp_path, "--prot", "1")
     assert ended.code == 2
     assert "--port" in ended.err

@@ -31,7 +31,7 @@ def locked(file: Path) -> Iterator[None]:
         other.execute("ROLLBACK")
 
 
-def test_who_has_seen_more_than_the_view_is_told_to_come_again(tmp_path: Path) -> None:
+def test_a_query_ahead_of_its_view_gets_retry_after(tmp_path: Path) -> None:
     with Program(tmp_path).ready() as up:
         client = up.client
         client.add("Kim")
@@ -48,7 +48,7 @@ def test_who_has_seen_more_than_the_view_is_told_to_come_again(tmp_path: Path) -
         assert [book["title"] for book in client.books("?sort=added")] == ["Kim", "Emma"]
 
 
-def test_a_letter_is_applied_once_its_cause_is_mended(tmp_path: Path) -> None:
+def test_a_dead_letter_is_applied_after_its_cause_is_fixed(tmp_path: Path) -> None:
     with Program(tmp_path).ready() as up:
         client = up.client
         client.add("Kim")

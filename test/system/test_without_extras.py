@@ -55,12 +55,12 @@ def test_commands_work_on_an_embedded_shelf(shelf: Program, words: str) -> None:
         ("events tail --broker 127.0.0.1:1", "aiokafka"),
     ],
 )
-def test_what_needs_an_extra_names_the_command_that_installs_it(words: str, package: str) -> None:
+def test_a_missing_extra_is_reported_with_the_command_that_installs_it(words: str, package: str) -> None:
     names_the_package(without_extras(*words.split()), package)
 
 
 @pytest.mark.parametrize(("words", "package"), [("--log kafka", "aiokafka"), ("gateway", "limits")])
-def test_a_measurement_that_needs_an_extra_names_it_too(words: str, package: str) -> None:
+def test_a_measurement_with_a_missing_extra_names_it(words: str, package: str) -> None:
     names_the_package(without_extras(*words.split(), main="bench.__main__:bench"), package)
 
 

@@ -18,11 +18,11 @@ from bookshelf.cli.client import NoShelf, address_of
         ("https://books.example", "https://books.example"),
     ],
 )
-def test_any_address_of_a_shelf_is_understood(given: str, address: str) -> None:
+def test_any_address_of_a_shelf_is_parsed(given: str, address: str) -> None:
     assert address_of(given) == address
 
 
 @pytest.mark.parametrize("given", ["", "ftp://localhost", "http://", "localhost:port", "localhost:99999"])
-def test_what_is_no_address_is_named(given: str) -> None:
+def test_an_invalid_address_is_named(given: str) -> None:
     with pytest.raises(NoShelf, match="is no address of a shelf; one is like http://localhost:8000"):
         address_of(given)

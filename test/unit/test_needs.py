@@ -18,16 +18,16 @@ def outcome() -> tuple[type[BaseException], str]:
     return raised.type, str(raised.value)
 
 
-def test_what_is_missing_is_skipped_with_a_line_that_says_how_to_get_it() -> None:
+def test_a_missing_program_skips_a_test_with_the_way_to_install_it() -> None:
     assert outcome() == (pytest.skip.Exception, "curl is missing: sudo apt-get install -y curl")
 
 
 @pytest.mark.parametrize("names", ["curl", "kafka,curl", "kafka curl"])
-def test_where_it_is_required_it_is_a_failure(monkeypatch: pytest.MonkeyPatch, names: str) -> None:
+def test_a_missing_required_program_fails_a_test(monkeypatch: pytest.MonkeyPatch, names: str) -> None:
     monkeypatch.setenv("BOOKSHELF_TEST_REQUIRE", names)
     assert outcome()[0] is pytest.fail.Exception
 
 
-def test_what_is_not_required_is_skipped_still(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_missing_program_that_is_not_required_skips_a_test(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("BOOKSHELF_TEST_REQUIRE", "kafka")
     assert outcome()[0] is pytest.skip.Exception

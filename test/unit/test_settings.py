@@ -11,7 +11,7 @@ from bookshelf.config import Network, Settings, WrongSetting, read, read_gate, r
 from bookshelf.runtime.logs import Level
 
 
-def test_what_is_given_wins_over_the_environment_and_that_over_the_default() -> None:
+def test_the_command_line_overrides_the_environment_and_that_the_default() -> None:
     assert read({}).port == 8000
     assert read({"BOOKSHELF_PORT": "9000"}).port == 9000
     assert read({"BOOKSHELF_PORT": "9000"}, port=9001).port == 9001
@@ -31,7 +31,7 @@ def test_what_is_given_wins_over_the_environment_and_that_over_the_default() -> 
         ("", "", "127.0.0.1:{usual}"),
     ],
 )
-def test_the_names_that_deployments_use_count(
+def test_the_environment_names_of_deployments_are_read(
     begins: str, name: str, usual: str, address: str | None, port: str | None, said: str
 ) -> None:
     given = {f"{begins}_ADDR": address, f"{begins}_PORT": port}
@@ -39,14 +39,14 @@ def test_the_names_that_deployments_use_count(
     assert getattr(read_network(environment), name) == said.format(usual=usual)
 
 
-def test_our_own_names_win_over_those_and_the_command_line_over_all() -> None:
+def test_own_names_override_those_of_deployments_and_the_command_line_all() -> None:
     environment = {"KAFKA_BROKER_ADDR": "theirs", "BOOKSHELF_BROKER": "ours:1"}
     assert read_network(environment).broker == "ours:1"
     assert read_network(environment, broker="named:2").broker == "named:2"
 
 
 @pytest.mark.parametrize("port", ["tcp://10.0.0.1:9092", "0", "65536", "-1", "²"])
-def test_a_port_that_is_none_is_said(port: str) -> None:
+def test_an_invalid_port_is_reported(port: str) -> None:
     with pytest.raises(WrongSetting, match=r"KAFKA_BROKER_PORT: .* is no port"):
         read_network({"KAFKA_BROKER_PORT": port})
 
@@ -88,7 +88,7 @@ def test_a_misspelt_setting_is_refused_with_the_nearest_name(name: str, meant: s
         ("BOOKSHELF_PORT_8000_TCP_ADDR", "10.0.0.7"),
     ],
 )
-def test_what_tests_and_kubernetes_write_is_no_setting(name: str, value: str) -> None:
+def test_variables_of_tests_and_kubernetes_are_not_settings(name: str, value: str) -> None:
     assert read({name: value}) == Settings()
 
 
@@ -141,5 +141,5 @@ def test_a_setting_that_is_no_secret_is_not_read_from_a_file() -> None:
         read_network({"BOOKSHELF_BROKER_FILE": "broker"})
 
 
-def test_the_levels_that_a_running_process_takes_are_those_of_the_setting() -> None:
+def test_a_running_process_accepts_the_levels_of_the_setting() -> None:
     assert get_type_hints(Settings)["log_level"] == Level

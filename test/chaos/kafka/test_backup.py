@@ -10,7 +10,7 @@ from chaos.kafka.trial import ROUNDS, dice
 pytestmark = [pytest.mark.chaos, pytest.mark.slow]
 
 
-def test_a_backup_is_restored_again_and_again(tmp_path: Path, table: list[Row]) -> None:
+def test_backups_under_load_are_restored_without_loss(tmp_path: Path, table: list[Row]) -> None:
     random = dice("backup")
     played = [back_up_and_restore(tmp_path / str(number), random) for number in range(ROUNDS)]
     row = row_of("a backup taken under load, kill -9, restored", played)

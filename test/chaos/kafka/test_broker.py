@@ -19,7 +19,7 @@ pytestmark = [pytest.mark.needs("kafka", "consul"), pytest.mark.chaos]
 PAST_EVERY_DEADLINE_S = 12.0
 
 
-def test_it_is_killed(fault: Fault, behind: ProxiedBroker) -> None:
+def test_the_broker_is_killed(fault: Fault, behind: ProxiedBroker) -> None:
     with fault("broker: kill -9, started again") as trial:
         for _ in range(ROUNDS):
             trial.under_load()
@@ -31,7 +31,7 @@ def test_it_is_killed(fault: Fault, behind: ProxiedBroker) -> None:
 
 @pytest.mark.slow
 @pytest.mark.parametrize("seconds", [3, 30])
-def test_it_is_stopped(fault: Fault, behind: ProxiedBroker, seconds: float) -> None:
+def test_the_broker_is_suspended(fault: Fault, behind: ProxiedBroker, seconds: float) -> None:
     with fault(f"broker: SIGSTOP for {seconds} s") as trial:
         for _ in range(ROUNDS):
             trial.under_load()
@@ -44,7 +44,7 @@ def test_it_is_stopped(fault: Fault, behind: ProxiedBroker, seconds: float) -> N
 
 
 @pytest.mark.slow
-def test_it_is_cut_off(fault: Fault, behind: ProxiedBroker) -> None:
+def test_the_broker_is_partitioned_off(fault: Fault, behind: ProxiedBroker) -> None:
     with fault(f"broker: blackholed for {PAST_EVERY_DEADLINE_S:.0f} s") as trial:
         trial.under_load()
         behind.wire.blackhole()
@@ -54,7 +54,7 @@ def test_it_is_cut_off(fault: Fault, behind: ProxiedBroker) -> None:
 
 
 @pytest.mark.slow
-def test_its_connections_are_cut(fault: Fault, behind: ProxiedBroker) -> None:
+def test_the_connections_of_the_broker_are_cut(fault: Fault, behind: ProxiedBroker) -> None:
     with fault("broker: every connection cut") as trial:
         for _ in range(ROUNDS):
             trial.under_load()
@@ -63,7 +63,7 @@ def test_its_connections_are_cut(fault: Fault, behind: ProxiedBroker) -> None:
 
 
 @pytest.mark.slow
-def test_it_is_slow(fault: Fault, behind: ProxiedBroker) -> None:
+def test_the_broker_is_slow(fault: Fault, behind: ProxiedBroker) -> None:
     with fault("broker: 100 ms for each message of the protocol") as trial:
         trial.under_load()
         behind.wire.slow_s = 0.1
@@ -74,7 +74,9 @@ def test_it_is_slow(fault: Fault, behind: ProxiedBroker) -> None:
 
 @pytest.mark.slow
 @pytest.mark.parametrize(("kind", "what"), [(PRODUCE, "a write"), (END_TXN, "a commit")])
-def test_what_was_given_up_lands_later(fault: Fault, behind: ProxiedBroker, kind: int, what: str) -> None:
+def test_a_cancelled_append_is_committed_later(
+    fault: Fault, behind: ProxiedBroker, kind: int, what: str
+) -> None:
     with fault(f"broker: {what} times out, and lands later") as trial:
         trial.under_load()
         behind.wire.hold(kind)
@@ -86,7 +88,7 @@ def test_what_was_given_up_lands_later(fault: Fault, behind: ProxiedBroker, kind
 
 
 @pytest.mark.slow
-def test_a_commit_is_not_answered(fault: Fault, behind: ProxiedBroker) -> None:
+def test_a_commit_gets_no_answer(fault: Fault, behind: ProxiedBroker) -> None:
     with fault("broker: a commit lands, its answer never comes") as trial:
         trial.under_load()
         behind.wire.mute(END_TXN)
@@ -96,7 +98,7 @@ def test_a_commit_is_not_answered(fault: Fault, behind: ProxiedBroker) -> None:
 
 
 @pytest.mark.slow
-def test_it_is_not_there_at_the_start(
+def test_the_broker_is_absent_at_the_start(
     tmp_path: Path, background_loop: BackgroundLoop, proxied_consul_alone: ProxiedConsul, table: list[Row]
 ) -> None:
     with proxied_brokers(tmp_path / "broker", background_loop) as [behind]:

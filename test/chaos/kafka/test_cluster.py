@@ -44,7 +44,7 @@ def fleet(
     ],
     ids=["killed", "ended"],
 )
-def test_one_of_three(
+def test_one_of_three_brokers_fails(
     cluster: list[ProxiedBroker], fleet: Fleet, table: list[Row], number: int, what: str
 ) -> None:
     random = dice("cluster")

@@ -43,7 +43,7 @@ def known(fleet: Fleet, service: str) -> Callable[[], bool]:
     return there
 
 
-def test_it_is_killed_and_started_again_empty(fleet: Fleet, fault: Fault, agent: Agent) -> None:
+def test_the_agent_is_killed_and_restarted_without_data(fleet: Fleet, fault: Fault, agent: Agent) -> None:
     with fault("Consul: kill -9, started again empty") as trial:
         for _ in range(ROUNDS):
             trial.under_load()
@@ -63,7 +63,7 @@ def test_it_is_killed_and_started_again_empty(fleet: Fleet, fault: Fault, agent:
     [("answers 500", says(500, "No cluster leader")), ("hangs", hangs)],
     ids=["500", "hung"],
 )
-def test_it_does_not_answer(fault: Fault, registry: ProxiedConsul, what: str, wrong: Wrong) -> None:
+def test_the_agent_does_not_answer(fault: Fault, registry: ProxiedConsul, what: str, wrong: Wrong) -> None:
     with fault(f"Consul: {what}") as trial:
         for _ in range(ROUNDS):
             trial.under_load()
@@ -77,7 +77,9 @@ def test_it_does_not_answer(fault: Fault, registry: ProxiedConsul, what: str, wr
 
 
 @pytest.mark.slow
-def test_an_owner_dies_while_it_hangs(fleet: Fleet, fault: Fault, registry: ProxiedConsul) -> None:
+def test_an_owner_is_killed_while_the_agent_hangs(
+    fleet: Fleet, fault: Fault, registry: ProxiedConsul
+) -> None:
     """Nobody can say who owns what now; who is still known is asked, and passes over whoever is gone."""
     with fault("Consul hangs, and newbook: kill -9") as trial:
         for number in range(ROUNDS):
@@ -93,7 +95,7 @@ def test_an_owner_dies_while_it_hangs(fleet: Fleet, fault: Fault, registry: Prox
 
 
 @pytest.mark.slow
-def test_it_says_that_no_one_is_there(fault: Fault, registry: ProxiedConsul) -> None:
+def test_the_agent_lists_no_instance(fault: Fault, registry: ProxiedConsul) -> None:
     with fault("Consul: lists no one, though all are up") as trial:
         for _ in range(ROUNDS):
             trial.under_load()
@@ -138,7 +140,7 @@ def impostors() -> list[dict[str, Any]]:
 
 
 @pytest.mark.slow
-def test_strangers_say_what_is_not_so(fault: Fault, agent: Agent) -> None:
+def test_foreign_entries_in_the_registry_are_false(fault: Fault, agent: Agent) -> None:
     with fault("Consul: hostile metadata, instances that never were") as trial:
         trial.under_load()
         for number, one in enumerate(impostors()):

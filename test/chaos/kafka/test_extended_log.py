@@ -10,7 +10,7 @@ from chaos.kafka.trial import ROUNDS, dice
 pytestmark = [pytest.mark.chaos, pytest.mark.slow]
 
 
-def test_a_log_is_restored_and_extended_again_and_again(tmp_path: Path, table: list[Row]) -> None:
+def test_restored_and_extended_logs_lose_and_double_nothing(tmp_path: Path, table: list[Row]) -> None:
     random = dice("extended-log")
     played = [restore_and_extend(tmp_path / str(number), random) for number in range(ROUNDS)]
     row = row_of("its log restored to an earlier point and extended", played)

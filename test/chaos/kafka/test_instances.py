@@ -57,7 +57,7 @@ def test_owners_are_killed_around_their_commit(
 
 @pytest.mark.slow
 @pytest.mark.parametrize("service", AGGREGATES)
-def test_an_instance_is_told_to_end(fleet: Fleet, fault: Fault, service: str) -> None:
+def test_an_instance_is_terminated(fleet: Fleet, fault: Fault, service: str) -> None:
     with fault(f"{service}: SIGTERM") as trial:
         for _ in range(ROUNDS):
             trial.under_load()
@@ -102,7 +102,7 @@ async def _come_and_go(broker: str, times: int) -> None:
 
 
 @pytest.mark.slow
-def test_the_group_is_divided_again_and_again(
+def test_the_group_is_rebalanced_repeatedly(
     fleet: Fleet, fault: Fault, background_loop: BackgroundLoop
 ) -> None:
     with fault("newbook: a rebalance storm") as trial:

@@ -60,7 +60,7 @@ def changed_once_more(fleet: Fleet, book: str) -> None:
     assert (shown["pages"], shown["notes"], shown["review"]) == (77, "second", "read")
 
 
-def test_records_that_stand_there_twice(fleet: Fleet, fault: Fault) -> None:
+def test_duplicate_records_are_applied_once(fleet: Fleet, fault: Fault) -> None:
     with fault("records: all of a book once more, as a copy of the topic may have them") as trial:
         for _ in range(ROUNDS):
             trial.under_load()
@@ -100,7 +100,7 @@ def strange(book: Line, round_: int) -> Iterator[tuple[int, bytes | None, bytes 
         yield partition, b"\xff\xfe", b"a key that is no text"
 
 
-def test_records_that_no_one_understands(fleet: Fleet, fault: Fault) -> None:
+def test_unknown_and_malformed_records_are_skipped_or_isolated(fleet: Fleet, fault: Fault) -> None:
     with fault("records: unknown type, newer version, no JSON, no key, 10 MB") as trial:
         for round_ in range(ROUNDS):
             trial.under_load()

@@ -93,7 +93,7 @@ class Storm:
         self._registry.heal()
 
 
-def test_everything_at_once(
+def test_random_faults_in_sequence_lose_and_double_nothing(
     fleet: Fleet, fault: Fault, behind: ProxiedBroker, agent: Agent, registry: ProxiedConsul
 ) -> None:
     for number in range(ROUNDS):

@@ -10,7 +10,7 @@ from support.load import Load
 pytestmark = [pytest.mark.needs("kafka", "consul"), pytest.mark.chaos]
 
 
-def test_a_zombie_wakes_up(fleet: Fleet, fault: Fault) -> None:
+def test_a_suspended_owner_continues_after_it_lost_its_partition(fleet: Fleet, fault: Fault) -> None:
     with fault("newbook: SIGSTOP past its session, then SIGCONT") as trial:
         for number in range(ROUNDS):
             zombie = fleet.members[f"newbook-{1 + number % 2}"]
@@ -30,7 +30,7 @@ def test_a_zombie_wakes_up(fleet: Fleet, fault: Fault) -> None:
 
 
 @pytest.mark.slow
-def test_two_instances_take_one_partition_for_their_own(fleet: Fleet, fault: Fault) -> None:
+def test_two_instances_act_as_owner_of_one_partition(fleet: Fleet, fault: Fault) -> None:
     with fault("newbook: a second writer of every partition") as trial:
         usurper = fleet.usurper()
         usurper.ready()

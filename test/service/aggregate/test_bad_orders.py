@@ -22,7 +22,7 @@ from bookshelf.cqrs.message import Event
 PROBLEM = "urn:bookshelf:problem:"
 
 
-async def test_a_defect_is_answered_and_stops_no_one(owners: Owners, log: FaultyLog) -> None:
+async def test_a_defect_is_answered_and_delays_no_other_command(owners: Owners, log: FaultyLog) -> None:
     def decide(tally: Tally, command: Count) -> list[Event]:
         if command.by == 13:
             msg = "a defect"
@@ -58,7 +58,7 @@ BAD: dict[str, tuple[bytes, str | None]] = {
 
 
 @pytest.mark.parametrize("bad", BAD)
-async def test_a_record_that_is_no_command_is_refused_and_passed_over(
+async def test_a_record_that_is_not_a_command_is_refused_and_skipped(
     owners: Owners, log: FaultyLog, bad: str
 ) -> None:
     host = await owners.host(ORDERED)
@@ -72,9 +72,7 @@ async def test_a_record_that_is_no_command_is_refused_and_passed_over(
     assert host.fault is None
 
 
-async def test_an_order_in_another_partition_than_its_subjects_is_refused(
-    owners: Owners, log: FaultyLog
-) -> None:
+async def test_a_command_message_in_the_wrong_partition_is_refused(owners: Owners, log: FaultyLog) -> None:
     host = await owners.host(ORDERED)
     other = next(key for key in "bcdefgh" if host.partition(key) != host.partition("a"))
     await send(log, raw(other, count_by_topic("a").value))

@@ -37,7 +37,7 @@ async def states() -> StateCache:
     return made
 
 
-def test_the_memory_of_a_state_grows_with_its_texts_and_its_commands() -> None:
+def test_the_size_of_a_snapshot_counts_its_texts_and_commands() -> None:
     snapshot: AggregateSnapshot[Any] = AggregateSnapshot(
         ("text" * 1000, None, ["\N{BOOKS}" * 1000], {"key": b"1" * 1000})
     )
@@ -45,7 +45,7 @@ def test_the_memory_of_a_state_grows_with_its_texts_and_its_commands() -> None:
     assert memory_of(heavy(1)) > 64 * 300
 
 
-async def test_states_leave_the_cache_when_their_bytes_are_too_many_and_come_back_from_the_store() -> None:
+async def test_snapshots_are_evicted_by_bytes_and_read_back_from_the_store() -> None:
     found = await states()
     for number in range(200):
         key = f"tally-{number}"
@@ -59,7 +59,7 @@ async def test_states_leave_the_cache_when_their_bytes_are_too_many_and_come_bac
         assert found.get(f"tally-{number}") == heavy(number)
 
 
-async def test_states_are_full_once_the_records_that_changed_them_have_a_quarter_of_the_bytes() -> None:
+async def test_snapshots_are_stored_once_changes_reach_a_quarter_of_the_bytes() -> None:
     found = await states()
     await found.load(["tally"])
     for number in range(4):
@@ -70,7 +70,7 @@ async def test_states_are_full_once_the_records_that_changed_them_have_a_quarter
     assert not found.full
 
 
-async def test_a_large_state_that_a_small_record_changed_counts_whole() -> None:
+async def test_a_changed_large_snapshot_counts_with_its_whole_size() -> None:
     found = await states()
     keys = [f"tally-{number}" for number in range(12)]
     await found.load(keys)
@@ -108,7 +108,7 @@ def wanted(size: int) -> CommandRequest:
     return sent("a", size=size)
 
 
-async def test_commands_of_all_partitions_share_the_bytes_that_may_wait() -> None:
+async def test_queued_commands_of_all_partitions_share_a_limit_in_bytes() -> None:
     room = Room()
     first, second = CommandQueue(0, room), CommandQueue(1, room)
     first.put(wanted(CAPACITY_BYTES - 1))
@@ -135,7 +135,7 @@ async def test_the_bytes_of_a_batch_count_until_it_is_done() -> None:
     assert room.used == 0
 
 
-async def test_commands_that_are_sent_away_leave_room() -> None:
+async def test_refused_commands_free_their_bytes() -> None:
     room = Room()
     box = CommandQueue(0, room)
     answer = box.put(wanted(CAPACITY_BYTES))

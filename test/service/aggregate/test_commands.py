@@ -23,12 +23,12 @@ async def test_a_command_is_in_the_log_when_it_is_answered(owners: Owners, log: 
     assert (record.key, outcome.version) == ("a", record.offset)
 
 
-async def test_each_command_sees_what_the_ones_before_it_said(owners: Owners) -> None:
+async def test_each_command_sees_the_events_of_the_commands_before_it(owners: Owners) -> None:
     host = await owners.host()
     assert [(await count(host, "a", by)).state.sum for by in (1, 2, 3)] == [1, 3, 6]
 
 
-async def test_a_command_may_say_several_events_and_is_answered_with_the_last(
+async def test_a_command_with_several_events_is_answered_with_the_last_position(
     owners: Owners, log: FaultyLog
 ) -> None:
     host = await owners.host()
@@ -38,7 +38,7 @@ async def test_a_command_may_say_several_events_and_is_answered_with_the_last(
     assert outcome.version == offset(outcome) == last.offset
 
 
-async def test_a_command_that_says_nothing_writes_nothing(owners: Owners, log: FaultyLog) -> None:
+async def test_a_command_without_events_appends_nothing(owners: Owners, log: FaultyLog) -> None:
     host = await owners.host()
     first = await count(host, "a")
     nothing = await count(host, "a", 0)
@@ -46,14 +46,14 @@ async def test_a_command_that_says_nothing_writes_nothing(owners: Owners, log: F
     assert len(await everything(log)) == 1
 
 
-async def test_a_refused_command_writes_nothing(owners: Owners, log: FaultyLog) -> None:
+async def test_a_refused_command_appends_nothing(owners: Owners, log: FaultyLog) -> None:
     host = await owners.host()
     with pytest.raises(NotFound):
         await ask(host, sent("a", Count(must=True)))
     assert await everything(log) == []
 
 
-async def test_an_event_that_the_catalogue_lacks_is_refused_and_the_command_writes_nothing(
+async def test_an_event_missing_in_the_catalogue_is_a_defect_and_appends_nothing(
     owners: Owners, log: FaultyLog
 ) -> None:
     host = await owners.host(replace(TALLY, catalogue=Catalogue()))
@@ -62,9 +62,7 @@ async def test_an_event_that_the_catalogue_lacks_is_refused_and_the_command_writ
     assert await everything(log) == []
 
 
-async def test_no_one_is_refused_for_what_another_service_wrote_just_now(
-    owners: Owners, log: FaultyLog
-) -> None:
+async def test_a_command_is_refused_only_after_reading_to_the_end(owners: Owners, log: FaultyLog) -> None:
     host = await owners.host()
     log.readable.clear()
     await written(log, counted("a", 5, source="another"), partition=host.partition("a"))
@@ -74,9 +72,7 @@ async def test_no_one_is_refused_for_what_another_service_wrote_just_now(
         assert (await asked).state.sum == 6
 
 
-async def test_what_waits_while_one_batch_is_written_is_the_next_batch(
-    owners: Owners, log: FaultyLog
-) -> None:
+async def test_commands_queued_during_an_append_are_the_next_batch(owners: Owners, log: FaultyLog) -> None:
     host = await owners.host()
     await count(host, "a")
     log.batches.clear()
@@ -102,7 +98,7 @@ async def test_two_commands_on_one_key_in_one_batch_see_each_other(owners: Owner
     assert log.batches == [2]
 
 
-async def test_who_was_refused_first_may_be_heard_after_reading_on(owners: Owners, log: FaultyLog) -> None:
+async def test_a_refusal_is_decided_again_after_reading_to_the_end(owners: Owners, log: FaultyLog) -> None:
     host = await owners.host()
     log.readable.clear()
     await written(log, counted("a", 10, source="another"), partition=host.partition("a"))
@@ -114,7 +110,7 @@ async def test_who_was_refused_first_may_be_heard_after_reading_on(owners: Owner
     assert (await count(host, "a", 0)).state.sum == 13
 
 
-async def test_a_refusal_beside_a_saying_changes_no_ones_order(owners: Owners) -> None:
+async def test_a_refusal_beside_an_event_keeps_the_order_of_commands(owners: Owners) -> None:
     host = await owners.host()
     both = [host.ask(sent("a", Count(must=True))), host.ask(sent("a", Count(by=2)))]
     async with asyncio.timeout(30):
@@ -124,9 +120,7 @@ async def test_a_refusal_beside_a_saying_changes_no_ones_order(owners: Owners) -
     assert (await count(host, "a", 0)).state == said.state == Tally(sum=2, said=1)
 
 
-async def test_what_others_write_in_between_comes_where_the_log_has_it(
-    owners: Owners, log: FaultyLog
-) -> None:
+async def test_events_of_other_writers_are_applied_in_log_order(owners: Owners, log: FaultyLog) -> None:
     host = await owners.host()
     reached, opened = asyncio.Event(), asyncio.Event()
     log.appends.append(gate(reached, opened))
@@ -142,7 +136,7 @@ async def test_what_others_write_in_between_comes_where_the_log_has_it(
     assert (await count(host, "a", 0)).state == Tally(sum=11, said=2)
 
 
-async def test_a_version_that_is_no_longer_is_refused(owners: Owners) -> None:
+async def test_an_outdated_version_is_refused(owners: Owners) -> None:
     host = await owners.host()
     first = await count(host, "a")
     second = await ask(host, sent("a", expects=frozenset({first.version})))
@@ -151,7 +145,7 @@ async def test_a_version_that_is_no_longer_is_refused(owners: Owners) -> None:
     assert (await ask(host, sent("a", expects=frozenset({99, second.version})))).state.sum == 3
 
 
-async def test_a_version_is_no_longer_once_another_service_wrote(owners: Owners, log: FaultyLog) -> None:
+async def test_a_version_is_outdated_once_another_service_wrote(owners: Owners, log: FaultyLog) -> None:
     host = await owners.host()
     first = await count(host, "a")
     log.readable.clear()
@@ -164,20 +158,20 @@ async def test_a_version_is_no_longer_once_another_service_wrote(owners: Owners,
     assert (await ask(host, sent("a", expects=frozenset({theirs})))).state.sum == 3
 
 
-async def test_no_version_is_asked_of_what_has_none(owners: Owners) -> None:
+async def test_an_aggregate_without_events_has_no_version(owners: Owners) -> None:
     host = await owners.host()
     with pytest.raises(Changed):
         await ask(host, sent("a", expects=frozenset()))
 
 
-async def test_a_partition_that_is_owned_elsewhere_is_said(owners: Owners) -> None:
+async def test_a_partition_with_another_owner_is_reported(owners: Owners) -> None:
     await owners.host()
     second = owners.make()
     with pytest.raises(NotOwner):
         second.ask(sent("a"))
 
 
-async def test_every_aggregate_goes_to_the_partition_of_its_id(owners: Owners, log: FaultyLog) -> None:
+async def test_every_aggregate_is_in_the_partition_of_its_id(owners: Owners, log: FaultyLog) -> None:
     host = await owners.host()
     names = [f"tally-{n}" for n in range(50)]
     async with asyncio.timeout(30):

@@ -35,7 +35,7 @@ def clock(owners: Owners) -> FixedClock:
     return owners.clock
 
 
-async def test_a_timer_rings_when_its_time_has_come_and_not_before(
+async def test_a_deadline_is_carried_out_at_its_time_and_not_before(
     owners: Owners, log: FaultyLog, clock: FixedClock
 ) -> None:
     host = await owners.host(TIMER)
@@ -47,7 +47,7 @@ async def test_a_timer_rings_when_its_time_has_come_and_not_before(
     await all_rang(log, "a", "b")
 
 
-async def test_what_a_deadline_leads_to_says_so(owners: Owners, log: FaultyLog, clock: FixedClock) -> None:
+async def test_events_of_a_deadline_name_it(owners: Owners, log: FaultyLog, clock: FixedClock) -> None:
     host = await owners.host(TIMER)
     await timed(host, "a")
     clock.move(2 * HOUR)
@@ -57,13 +57,13 @@ async def test_what_a_deadline_leads_to_says_so(owners: Owners, log: FaultyLog, 
     assert (event["time"], event["actor"]) == ("2026-03-01T14:00:00Z", "timer")
 
 
-async def test_a_time_that_is_past_already_rings_at_once(owners: Owners, log: FaultyLog) -> None:
+async def test_a_past_deadline_is_carried_out_at_once(owners: Owners, log: FaultyLog) -> None:
     host = await owners.host(TIMER)
     await timed(host, "a", -HOUR)
     await all_rang(log, "a")
 
 
-async def test_an_earlier_timer_that_is_set_later_rings_first(
+async def test_an_earlier_deadline_that_is_set_later_is_carried_out_first(
     owners: Owners, log: FaultyLog, clock: FixedClock
 ) -> None:
     host = await owners.host(TIMER)
@@ -74,7 +74,7 @@ async def test_an_earlier_timer_that_is_set_later_rings_first(
     await all_rang(log, beside)
 
 
-async def test_a_deadline_that_was_changed_or_cleared_does_not_fire(
+async def test_a_changed_or_cleared_deadline_is_not_carried_out(
     owners: Owners, log: FaultyLog, clock: FixedClock
 ) -> None:
     host = await owners.host(TIMER)
@@ -91,7 +91,7 @@ async def test_a_deadline_that_was_changed_or_cleared_does_not_fire(
     assert (await rung(log))["later"] == 1
 
 
-async def test_what_another_service_cleared_does_not_fire_though_it_was_not_read_yet(
+async def test_a_deadline_cleared_by_an_unread_event_is_not_carried_out(
     owners: Owners, log: FaultyLog, clock: FixedClock
 ) -> None:
     host = await owners.host(TIMER)
@@ -105,7 +105,7 @@ async def test_what_another_service_cleared_does_not_fire_though_it_was_not_read
     assert "a" not in await rung(log)
 
 
-async def test_a_deadline_that_another_services_event_makes_is_kept(
+async def test_a_deadline_set_by_an_event_of_another_service_is_carried_out(
     owners: Owners, log: FaultyLog, clock: FixedClock
 ) -> None:
     host = await owners.host(TIMER)
@@ -116,7 +116,7 @@ async def test_a_deadline_that_another_services_event_makes_is_kept(
 
 
 @pytest.mark.parametrize("manner", ["says nothing", "is refused", "stays"])
-async def test_a_deadline_that_stays_does_not_fire_for_ever(
+async def test_a_deadline_that_stays_due_is_carried_out_once(
     owners: Owners, log: FaultyLog, clock: FixedClock, manner: Manner
 ) -> None:
     host = await owners.host(TIMER)
@@ -131,7 +131,7 @@ async def test_a_deadline_that_stays_does_not_fire_for_ever(
     assert await types(log, "a") == once
 
 
-async def test_a_defect_is_tried_again_after_a_minute_and_holds_up_no_one(
+async def test_a_failed_deadline_is_tried_again_after_a_minute_and_delays_no_other(
     owners: Owners, log: FaultyLog, clock: FixedClock
 ) -> None:
     tries = 0

@@ -34,7 +34,7 @@ def clock(owners: Owners) -> FixedClock:
     return owners.clock
 
 
-async def test_a_full_disk_delays_what_is_due_by_a_minute(
+async def test_a_full_disk_delays_due_deadlines_by_a_minute(
     owners: Owners, log: FaultyLog, clock: FixedClock
 ) -> None:
     host = await owners.host(TIMER)
@@ -51,7 +51,7 @@ async def _used_up(log: FaultyLog) -> bool:
 
 
 @pytest.mark.parametrize("fault", [lost, landed])
-async def test_after_an_unknown_outcome_it_has_rung_once(
+async def test_after_an_unknown_outcome_a_deadline_is_carried_out_once(
     owners: Owners, log: FaultyLog, clock: FixedClock, fault: Fault
 ) -> None:
     host = await owners.host(TIMER)
@@ -64,7 +64,7 @@ async def test_after_an_unknown_outcome_it_has_rung_once(
     assert {(await rung(log))[key] for key in KEYS} == {1}
 
 
-async def test_a_restart_keeps_what_is_due_later(owners: Owners, log: FaultyLog, clock: FixedClock) -> None:
+async def test_a_restart_keeps_later_deadlines(owners: Owners, log: FaultyLog, clock: FixedClock) -> None:
     host = await owners.host(TIMER)
     for key in KEYS:
         await timed(host, key)
@@ -74,7 +74,7 @@ async def test_a_restart_keeps_what_is_due_later(owners: Owners, log: FaultyLog,
     await all_rang(log, *KEYS)
 
 
-async def test_what_fell_due_while_no_one_was_there_is_done_at_the_next_start(
+async def test_a_deadline_that_passed_during_a_stop_is_carried_out_at_the_start(
     owners: Owners, log: FaultyLog, clock: FixedClock
 ) -> None:
     host = await owners.host(TIMER)
@@ -114,7 +114,7 @@ class Everyones(MemoryLog):
         return await super().join(f"{group}-{id(assigned)}", topic, assigned, revoked)
 
 
-async def test_two_who_both_think_that_they_own_it_let_it_ring_once() -> None:
+async def test_two_owners_of_a_partition_carry_out_a_deadline_once() -> None:
     log, clock = FaultyLog(Everyones(1)), FixedClock()
     async with Owners(log, clock=clock) as owners:
         first, _ = await owners.host(TIMER), await owners.host(TIMER)
@@ -126,7 +126,7 @@ async def test_two_who_both_think_that_they_own_it_let_it_ring_once() -> None:
     assert {(await rung(log))[key] for key in KEYS} == {1}
 
 
-async def test_a_timer_with_a_record_that_cannot_be_read_waits(
+async def test_a_deadline_of_a_held_back_aggregate_waits(
     owners: Owners, log: FaultyLog, clock: FixedClock
 ) -> None:
     host = await owners.host(TIMER)
@@ -137,7 +137,7 @@ async def test_a_timer_with_a_record_that_cannot_be_read_waits(
     assert "a" not in await rung(log)
 
 
-async def test_no_client_can_take_the_id_of_a_deadline(owners: Owners) -> None:
+async def test_a_client_cannot_use_the_command_id_of_a_deadline(owners: Owners) -> None:
     host = await owners.host(TIMER)
     with pytest.raises(Invalid, match="kept for deadlines"):
         await ask(host, sent("a", Set(when=None), id="due-2026-03-01T13:00:00.000000+00:00", hash="mine"))
@@ -155,9 +155,7 @@ class Read(FaultyLog):
         return await super().tail(topic, partition, offset)
 
 
-async def test_the_deadlines_of_before_are_known_without_reading_the_log_again(
-    tmp_path: Path, thread: Executor
-) -> None:
+async def test_stored_deadlines_are_loaded_without_replay(tmp_path: Path, thread: Executor) -> None:
     log, clock = Read(), FixedClock()
     await written(log, *strange(WINDOW))  # what is read for repetitions alone
     async with Owners(log, sqlite_stores(tmp_path), thread, clock=clock) as owners:

@@ -61,9 +61,7 @@ async def have_rung(log: KafkaLog, many: int) -> None:
 
 
 @pytest.mark.needs("kafka")
-async def test_each_rings_once_though_its_owner_is_killed_in_their_midst(
-    kafka_broker: Broker, tmp_path: Path
-) -> None:
+async def test_deadlines_are_carried_out_once_across_kill_9(kafka_broker: Broker, tmp_path: Path) -> None:
     prefix = f"test-{uuid4().hex[:8]}."
     async with (
         kafka_log(kafka_broker.address, TOPIC, prefix=prefix, partitions=PARTITIONS) as log,

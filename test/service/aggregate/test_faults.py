@@ -25,7 +25,7 @@ async def test_after_an_unknown_outcome_the_command_is_written_once(
 
 
 @pytest.mark.parametrize("fault", [lost, landed])
-async def test_after_an_unknown_outcome_the_key_still_answers_the_same(
+async def test_after_an_unknown_outcome_a_repetition_gets_the_same_answer(
     owners: Owners, log: FaultyLog, fault: Fault
 ) -> None:
     host = await owners.host()
@@ -37,7 +37,7 @@ async def test_after_an_unknown_outcome_the_key_still_answers_the_same(
     assert len(await everything(log)) == 1
 
 
-async def test_an_owner_that_lost_its_pen_reads_to_the_end_before_it_decides_anew(
+async def test_a_fenced_owner_reads_to_the_end_before_it_decides_again(
     owners: Owners, log: FaultyLog
 ) -> None:
     host = await owners.host()
@@ -53,7 +53,7 @@ async def test_an_owner_that_lost_its_pen_reads_to_the_end_before_it_decides_ane
 
 
 @pytest.mark.parametrize("fault", [hangs, lands_and_hangs])
-async def test_a_log_that_never_answers_is_an_unknown_outcome(log: FaultyLog, fault: Fault) -> None:
+async def test_an_append_without_an_answer_is_an_unknown_outcome(log: FaultyLog, fault: Fault) -> None:
     async with Owners(log, append_s=0.01) as owners:
         host = await owners.host()
         log.appends.append(fault)
@@ -82,7 +82,7 @@ async def test_a_full_disk_refuses_with_nothing_written_and_later_commands_work(
     assert (await count(host, "a", 2)).state.sum == 3
 
 
-async def test_a_key_whose_command_was_not_written_is_free(owners: Owners, log: FaultyLog) -> None:
+async def test_a_key_whose_command_was_not_appended_can_be_used(owners: Owners, log: FaultyLog) -> None:
     host = await owners.host()
     log.appends.append(full)
     with pytest.raises(LogFull):
@@ -90,7 +90,7 @@ async def test_a_key_whose_command_was_not_written_is_free(owners: Owners, log: 
     assert not (await ask(host, keyed("a", "key", 6))).replayed
 
 
-async def test_no_one_is_answered_by_what_was_decided_on_and_not_written(
+async def test_no_command_is_answered_from_events_that_were_not_appended(
     owners: Owners, log: FaultyLog
 ) -> None:
     host = await owners.host()
@@ -103,7 +103,7 @@ async def test_no_one_is_answered_by_what_was_decided_on_and_not_written(
         await ask(host, sent("a", Count(must=True)))
 
 
-async def test_a_fenced_owner_takes_the_pen_again_and_reads_what_the_other_wrote(
+async def test_a_fenced_owner_opens_its_writer_again_and_reads_the_other_s_events(
     owners: Owners, log: FaultyLog
 ) -> None:
     host = await owners.host()
@@ -117,7 +117,7 @@ async def test_a_fenced_owner_takes_the_pen_again_and_reads_what_the_other_wrote
     assert await totals(log) == {"a": 16}
 
 
-async def test_a_fenced_owner_does_not_say_that_nothing_was_to_do_before_it_has_read_what_the_other_wrote(
+async def test_a_fenced_owner_answers_without_events_only_after_reading_the_other_s_events(
     owners: Owners, log: FaultyLog
 ) -> None:
     host = await owners.host()
@@ -132,7 +132,7 @@ async def test_a_fenced_owner_does_not_say_that_nothing_was_to_do_before_it_has_
         assert (await asked).state.sum == 11
 
 
-async def test_a_defect_of_the_log_leaves_no_one_waiting(owners: Owners, log: FaultyLog) -> None:
+async def test_a_defect_of_the_log_fails_all_queued_commands(owners: Owners, log: FaultyLog) -> None:
     host = await owners.host()
     await count(host, "a")
     log.appends.append(breaks)
@@ -140,7 +140,7 @@ async def test_a_defect_of_the_log_leaves_no_one_waiting(owners: Owners, log: Fa
         await count(host, "a", 5)
 
 
-async def test_an_owner_that_broke_is_ready_again_and_says_so(owners: Owners, log: FaultyLog) -> None:
+async def test_a_failed_owner_becomes_ready_again_and_reports_it(owners: Owners, log: FaultyLog) -> None:
     host = await owners.host()
     log.appends.append(breaks)
     with pytest.raises(OutcomeUnknown):
@@ -153,14 +153,14 @@ async def test_an_owner_that_broke_is_ready_again_and_says_so(owners: Owners, lo
     assert (await count(host, "a")).state.sum == 1
 
 
-async def test_a_host_that_cannot_begin_at_once_begins_later(owners: Owners, log: FaultyLog) -> None:
+async def test_a_host_that_fails_to_start_tries_again(owners: Owners, log: FaultyLog) -> None:
     log.opens.append(LogFault("no broker answers"))
     log.tails.append(LogFault("no broker answers"))
     host = await owners.host()
     assert (len(host.owned), host.fault) == (4, None)
 
 
-async def test_who_asked_and_went_away_harms_no_one(owners: Owners, log: FaultyLog) -> None:
+async def test_a_cancelled_request_does_not_affect_others(owners: Owners, log: FaultyLog) -> None:
     host = await owners.host()
     reached, opened = asyncio.Event(), asyncio.Event()
     log.appends.append(gate(reached, opened))

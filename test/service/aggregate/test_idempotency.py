@@ -17,7 +17,9 @@ from bookshelf.log.memory import MemoryLog
 from bookshelf.runtime.aggregate.snapshot import REMEMBERED
 
 
-async def test_the_same_key_answers_the_same_and_writes_nothing(owners: Owners, log: FaultyLog) -> None:
+async def test_a_repeated_key_gets_the_same_answer_and_appends_nothing(
+    owners: Owners, log: FaultyLog
+) -> None:
     host = await owners.host()
     first = await ask(host, keyed("a", "key", 3))
     await count(host, "a")
@@ -35,13 +37,13 @@ async def test_the_same_key_with_another_content_is_refused(owners: Owners, log:
     assert len(await everything(log)) == 1
 
 
-async def test_one_key_is_each_aggregates_own(owners: Owners) -> None:
+async def test_a_key_belongs_to_one_aggregate(owners: Owners) -> None:
     host = await owners.host()
     await ask(host, keyed("a", "key", 3))
     assert not (await ask(host, keyed("b", "key", 4))).replayed
 
 
-async def test_twice_in_one_batch_is_carried_out_once(owners: Owners, log: FaultyLog) -> None:
+async def test_a_repetition_in_the_same_batch_is_carried_out_once(owners: Owners, log: FaultyLog) -> None:
     host = await owners.host()
     async with asyncio.timeout(30):
         both = await asyncio.gather(host.ask(keyed("a", "key")), host.ask(keyed("a", "key")))
@@ -51,7 +53,7 @@ async def test_twice_in_one_batch_is_carried_out_once(owners: Owners, log: Fault
     assert len(await everything(log)) == 1
 
 
-async def test_a_command_with_a_key_that_said_nothing_is_remembered(owners: Owners, log: FaultyLog) -> None:
+async def test_a_keyed_command_without_events_is_recognised(owners: Owners, log: FaultyLog) -> None:
     host = await owners.host()
     before = await count(host, "a", 7)
     first = await ask(host, keyed("a", "key", 0))
@@ -64,7 +66,7 @@ async def test_a_command_with_a_key_that_said_nothing_is_remembered(owners: Owne
 
 
 @pytest.mark.parametrize("stopped", [True, False], ids=["stopped", "killed"])
-async def test_a_key_is_remembered_over_a_restart(owners: Owners, log: FaultyLog, stopped: bool) -> None:  # noqa: FBT001
+async def test_a_key_is_recognised_after_a_restart(owners: Owners, log: FaultyLog, stopped: bool) -> None:  # noqa: FBT001
     host = await owners.host()
     first = await ask(host, keyed("a", "key", 3))
     nothing = await ask(host, keyed("a", "nothing", 0))
@@ -82,7 +84,7 @@ async def test_a_key_is_remembered_over_a_restart(owners: Owners, log: FaultyLog
         await ask(again, keyed("a", "key", 5))
 
 
-async def test_every_command_of_a_hot_aggregate_is_remembered(owners: Owners, log: FaultyLog) -> None:
+async def test_every_command_of_a_hot_aggregate_is_recognised(owners: Owners, log: FaultyLog) -> None:
     host = await owners.host()
     firsts = [await ask(host, keyed("a", f"key-{n}")) for n in range(REMEMBERED + 20)]
     for n, first in enumerate(firsts):
@@ -162,7 +164,7 @@ async def test_a_command_is_forgotten_by_the_time_of_the_log_and_no_sooner(tmp_p
         assert (await ask(host, keyed("a", "new-0"))).replayed
 
 
-async def test_another_services_commands_push_no_one_out_of_memory(owners: Owners, log: FaultyLog) -> None:
+async def test_commands_of_other_services_evict_no_completed_commands(owners: Owners, log: FaultyLog) -> None:
     host = await owners.host()
     await ask(host, keyed("a", "key"))
     theirs = [counted("a", source="another", command=f"theirs-{n}") for n in range(128)]
@@ -171,9 +173,7 @@ async def test_another_services_commands_push_no_one_out_of_memory(owners: Owner
     assert not (await ask(host, sent("a", Count(), id="theirs-0"))).replayed
 
 
-async def test_a_command_without_a_key_that_said_nothing_leaves_no_trace(
-    owners: Owners, log: FaultyLog
-) -> None:
+async def test_a_command_without_key_and_events_appends_nothing(owners: Owners, log: FaultyLog) -> None:
     host = await owners.host()
     await ask(host, sent("a", Count(by=0), id="made-at-the-edge"))
     assert await everything(log) == []

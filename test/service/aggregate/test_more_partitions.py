@@ -29,7 +29,7 @@ async def storage() -> AsyncIterator[MemoryStorage]:
     await made.close()
 
 
-async def test_owners_and_views_know_a_copied_topic(storage: MemoryStorage) -> None:
+async def test_owners_and_views_recognise_commands_of_a_copied_topic(storage: MemoryStorage) -> None:
     old, new = MemoryLog(2), MemoryLog(MORE)
     commands = [keyed(KEYS[number % len(KEYS)], f"command-{number}") for number in range(60)]
     async with Owners(old) as owners:

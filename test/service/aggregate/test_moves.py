@@ -20,7 +20,7 @@ async def client(hosts: list[AggregateHost], name: str, commands: int) -> None:
         await ask_around(hosts, keyed(KEYS[n % len(KEYS)], f"{name}-{n}"))
 
 
-async def test_hosts_divide_the_partitions_and_know_what_is_theirs(owners: Owners) -> None:
+async def test_hosts_divide_the_partitions(owners: Owners) -> None:
     hosts = [await owners.host() for _ in range(3)]
     await divided(hosts, PARTITIONS)
     assert frozenset().union(*(host.owned for host in hosts)) == PARTITIONS
@@ -61,7 +61,7 @@ async def test_moves_under_load_and_faults_lose_nothing_and_double_nothing(
     assert await totals(log) == dict.fromkeys(KEYS, 4)
 
 
-async def test_who_leaves_answers_what_waits(owners: Owners, log: FaultyLog) -> None:
+async def test_a_leaving_host_answers_its_queued_commands(owners: Owners, log: FaultyLog) -> None:
     host = await owners.host()
     reached, opened = asyncio.Event(), asyncio.Event()
     log.appends.append(gate(reached, opened))
@@ -79,7 +79,7 @@ async def test_who_leaves_answers_what_waits(owners: Owners, log: FaultyLog) -> 
         host.ask(sent("a"))
 
 
-async def test_the_next_owner_knows_what_the_former_said(owners: Owners, log: FaultyLog) -> None:
+async def test_the_next_owner_has_the_state_of_the_former(owners: Owners, log: FaultyLog) -> None:
     former = await owners.host()
     first = await ask(former, keyed("a", "key", 5))
     following = await owners.host()
@@ -91,7 +91,7 @@ async def test_the_next_owner_knows_what_the_former_said(owners: Owners, log: Fa
     assert len(await everything(log)) == 2
 
 
-async def test_a_host_that_never_came_to_serve_can_stop(owners: Owners, log: FaultyLog) -> None:
+async def test_a_host_that_never_served_can_stop(owners: Owners, log: FaultyLog) -> None:
     log.opens.extend(OSError("no broker") for _ in range(1000))
     host = owners.make()
     starting = asyncio.ensure_future(host.start())

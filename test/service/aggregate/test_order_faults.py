@@ -50,7 +50,7 @@ async def all_done_once(log: FaultyLog, ids: Sequence[str]) -> None:
 
 
 @pytest.mark.parametrize("fault", [lost, landed, full, breaks, refuses])
-async def test_after_a_fault_an_order_is_carried_out_once_and_answered_once(
+async def test_after_a_fault_a_command_message_is_carried_out_and_answered_once(
     owners: Owners, log: FaultyLog, fault: Fault
 ) -> None:
     ids = [f"order-{n}" for n in range(4)]
@@ -63,7 +63,9 @@ async def test_after_a_fault_an_order_is_carried_out_once_and_answered_once(
 
 
 @pytest.mark.parametrize("fault", [hangs, lands_and_hangs])
-async def test_after_a_log_that_never_answers_too(log: FaultyLog, fault: Fault) -> None:
+async def test_after_an_append_without_an_answer_a_command_message_is_carried_out_once(
+    log: FaultyLog, fault: Fault
+) -> None:
     await send(log, count_by_topic("a", id="x"))
     log.appends.append(fault)
     async with Owners(log, append_s=0.05) as owners:
@@ -73,7 +75,9 @@ async def test_after_a_log_that_never_answers_too(log: FaultyLog, fault: Fault) 
 
 
 @pytest.mark.parametrize("fault", [lost, landed, full, refuses])
-async def test_an_outage_is_no_orders_fault(owners: Owners, log: FaultyLog, fault: Fault) -> None:
+async def test_an_outage_does_not_refuse_a_command_message(
+    owners: Owners, log: FaultyLog, fault: Fault
+) -> None:
     await send(log, count_by_topic("a", 1, id="x"), count_by_topic("a", 2, id="y"))
     log.appends.extend([fault] * 4)
     await owners.host(ORDERED)
@@ -81,7 +85,7 @@ async def test_an_outage_is_no_orders_fault(owners: Owners, log: FaultyLog, faul
     assert await totals(log) == {"a": 3}
 
 
-async def test_who_was_fenced_takes_the_pen_again_and_goes_on_where_the_log_says(
+async def test_a_fenced_owner_continues_command_messages_at_the_consumed_offset(
     owners: Owners, log: FaultyLog
 ) -> None:
     host = await owners.host(ORDERED)
@@ -98,7 +102,7 @@ async def test_who_was_fenced_takes_the_pen_again_and_goes_on_where_the_log_says
     assert await totals(log) == {"a": 2}
 
 
-async def test_who_leaves_writes_what_was_begun_and_the_next_one_the_rest(
+async def test_a_leaving_owner_completes_its_batch_and_the_next_owner_the_rest(
     owners: Owners, log: FaultyLog
 ) -> None:
     former = await owners.host(ORDERED)
@@ -130,7 +134,7 @@ async def sender(log: FaultyLog, name: str, ids: list[str]) -> None:
         await send(log, count_by_topic(key, id=order_id, replyto=""), name=name)
 
 
-async def test_moves_under_orders_requests_and_faults_lose_nothing_and_double_nothing(
+async def test_moves_under_command_messages_requests_and_faults_lose_and_double_nothing(
     owners: Owners, log: FaultyLog
 ) -> None:
     hosts, ids = [await owners.host(ORDERED)], list[str]()
@@ -175,7 +179,7 @@ class PickyWriter(FaultyWriter):
         return await super().append(records, consumed)
 
 
-async def test_an_order_that_the_log_does_not_take_is_refused_and_stops_no_one(log: FaultyLog) -> None:
+async def test_a_poison_command_message_is_refused_and_delays_no_other(log: FaultyLog) -> None:
     picky = PickyLog(log, b'"by":13')
     orders = [count_by_topic("a", by, id=f"by-{by}") for by in (1, 13, 2, 13, 3)]
     await send(log, *orders)
@@ -230,7 +234,7 @@ async def test_an_answer_to_a_missing_topic_is_left_out_and_the_topic_looked_up_
     assert sorted(there.looked_up) == ["answers", "missing"]
 
 
-async def test_an_order_whose_refusal_is_not_taken_either_is_passed_over(log: FaultyLog) -> None:
+async def test_a_command_message_whose_refusal_cannot_be_appended_is_skipped(log: FaultyLog) -> None:
     picky = PickyLog(log, b'"by":13', b"saga-13")
     await send(log, count_by_topic("a", 13, correlationid="saga-13"), count_by_topic("a", 2, id="x"))
     async with Owners(picky) as owners:

@@ -30,7 +30,7 @@ async def envelopes(log: FaultyLog) -> list[dict[str, object]]:
     return [msgspec.json.decode(record.value) for record in await everything(log)]
 
 
-async def test_an_order_is_carried_out_and_answered_to_its_sender(owners: Owners, log: FaultyLog) -> None:
+async def test_a_command_message_is_carried_out_and_answered(owners: Owners, log: FaultyLog) -> None:
     host = await owners.host(ORDERED)
     await send(log, count_by_topic("a", 5, id="x", correlationid="saga-7"))
     [reply] = await answered(log, 1)
@@ -39,7 +39,9 @@ async def test_an_order_is_carried_out_and_answered_to_its_sender(owners: Owners
     assert (await count(host, "a")).state.sum == 6
 
 
-async def test_what_the_order_says_of_itself_goes_into_its_events(owners: Owners, log: FaultyLog) -> None:
+async def test_attributes_of_a_command_message_are_copied_into_its_events(
+    owners: Owners, log: FaultyLog
+) -> None:
     await owners.host(ORDERED)
     more: dict[str, Any] = {
         "actor": "ann",
@@ -54,7 +56,7 @@ async def test_what_the_order_says_of_itself_goes_into_its_events(owners: Owners
     assert (event["commandid"], event["source"]) == ("x", "tally")
 
 
-async def test_who_asks_for_no_answer_gets_none(owners: Owners, log: FaultyLog) -> None:
+async def test_a_command_message_without_replyto_gets_no_answer(owners: Owners, log: FaultyLog) -> None:
     await owners.host(ORDERED)
     await send(log, count_by_topic("a", replyto=""))
     await worked_through(log)
@@ -62,25 +64,23 @@ async def test_who_asks_for_no_answer_gets_none(owners: Owners, log: FaultyLog) 
     assert await replies(log) == []
 
 
-async def test_events_answer_and_the_move_past_the_order_are_one_append(
-    owners: Owners, log: FaultyLog
-) -> None:
+async def test_events_answer_and_consumed_offset_are_one_append(owners: Owners, log: FaultyLog) -> None:
     await send(log, count_by_topic("a"))
     await owners.host(ORDERED)
     await worked_through(log)
     assert log.batches == [2]
 
 
-async def test_what_was_ordered_before_anyone_was_there_is_carried_out(
-    owners: Owners, log: FaultyLog
-) -> None:
+async def test_command_messages_sent_before_the_start_are_carried_out(owners: Owners, log: FaultyLog) -> None:
     await send(log, *(count_by_topic(f"tally-{n % 7}", n) for n in range(1, 50)))
     await owners.host(ORDERED)
     assert len(await answered(log, 49)) == 49
     assert sum((await totals(log)).values()) == sum(range(50))
 
 
-async def test_orders_to_one_aggregate_are_carried_out_in_their_order(owners: Owners, log: FaultyLog) -> None:
+async def test_command_messages_of_one_aggregate_are_carried_out_in_order(
+    owners: Owners, log: FaultyLog
+) -> None:
     await owners.host(ORDERED)
     ids = [f"order-{n}" for n in range(30)]
     await send(log, *(count_by_topic("a", id=name) for name in ids))
@@ -89,7 +89,7 @@ async def test_orders_to_one_aggregate_are_carried_out_in_their_order(owners: Ow
 
 
 @pytest.mark.parametrize("by", [0, 5])
-async def test_an_order_that_comes_twice_is_answered_twice_and_carried_out_once(
+async def test_a_repeated_command_message_is_answered_twice_and_carried_out_once(
     owners: Owners, log: FaultyLog, by: int
 ) -> None:
     await owners.host(ORDERED)
@@ -112,7 +112,7 @@ async def test_the_same_id_with_another_content_is_refused(owners: Owners, log: 
     assert await totals(log) == {"a": 1}
 
 
-async def test_an_order_with_nothing_to_say_is_worked_through(owners: Owners, log: FaultyLog) -> None:
+async def test_a_command_message_without_events_is_consumed(owners: Owners, log: FaultyLog) -> None:
     await owners.host(ORDERED)
     await send(log, count_by_topic("a", 0), count_by_topic("a", 0, replyto=""))
     assert [reply.type for reply in await answered(log, 1)] == [DONE]
@@ -120,7 +120,9 @@ async def test_an_order_with_nothing_to_say_is_worked_through(owners: Owners, lo
     assert await totals(log) == {}
 
 
-async def test_a_refusal_says_why_and_writes_nothing(owners: Owners, log: FaultyLog) -> None:
+async def test_a_refused_command_message_gets_the_reason_and_appends_no_event(
+    owners: Owners, log: FaultyLog
+) -> None:
     await owners.host(ORDERED)
     await send(log, by_topic("a", Count(must=True), id="x", correlationid="saga-7"))
     [reply] = await answered(log, 1)
@@ -129,7 +131,9 @@ async def test_a_refusal_says_why_and_writes_nothing(owners: Owners, log: Faulty
     assert await everything(log) == []
 
 
-async def test_no_order_is_refused_for_what_was_not_read_yet(owners: Owners, log: FaultyLog) -> None:
+async def test_a_command_message_is_refused_only_after_reading_to_the_end(
+    owners: Owners, log: FaultyLog
+) -> None:
     host = await owners.host(ORDERED)
     log.readable.clear()
     await written(log, counted("a", 10, source="another"), partition=host.partition("a"))
@@ -138,9 +142,7 @@ async def test_no_order_is_refused_for_what_was_not_read_yet(owners: Owners, log
     assert [reply.type for reply in await answered(log, 1)] == [DONE]
 
 
-async def test_orders_and_requests_share_their_batches_and_their_states(
-    owners: Owners, log: FaultyLog
-) -> None:
+async def test_command_messages_and_requests_share_batches_and_states(owners: Owners, log: FaultyLog) -> None:
     host = await owners.host(ORDERED)
     reached, opened = asyncio.Event(), asyncio.Event()
     log.appends.append(gate(reached, opened))
@@ -156,7 +158,7 @@ async def test_orders_and_requests_share_their_batches_and_their_states(
     assert await totals(log) == {"a": 34}
 
 
-async def test_a_flood_of_orders_is_taken_a_share_at_a_time(owners: Owners, log: FaultyLog) -> None:
+async def test_many_command_messages_are_read_in_bounded_portions(owners: Owners, log: FaultyLog) -> None:
     many = 1700
     await send(log, *(count_by_topic("a", replyto="") for _ in range(many)))
     await owners.host(ORDERED)
@@ -165,14 +167,16 @@ async def test_a_flood_of_orders_is_taken_a_share_at_a_time(owners: Owners, log:
     assert max(log.batches) <= 500
 
 
-async def test_an_order_is_done_also_if_its_answer_has_no_topic(owners: Owners, log: FaultyLog) -> None:
+async def test_a_command_message_is_carried_out_without_its_reply_topic(
+    owners: Owners, log: FaultyLog
+) -> None:
     await owners.host(ORDERED)
     await send(log, count_by_topic("a", 5, replyto="nowhere"), count_by_topic("a", 1))
     assert [reply.type for reply in await answered(log, 1)] == [DONE]
     assert await totals(log) == {"a": 6}
 
 
-async def test_a_host_without_orders_reads_none(owners: Owners, log: FaultyLog) -> None:
+async def test_a_host_without_a_command_topic_reads_none(owners: Owners, log: FaultyLog) -> None:
     await send(log, count_by_topic("a", 5), NewRecord("b", b"", ANSWERS))
     host = await owners.host(TALLY)
     assert (await count(host, "a")).state.sum == 1

@@ -21,7 +21,7 @@ POISONS = {
 
 
 @pytest.mark.parametrize("poison", POISONS)
-async def test_a_poison_record_holds_back_its_key_alone(owners: Owners, log: FaultyLog, poison: str) -> None:
+async def test_a_poison_message_holds_back_only_its_key(owners: Owners, log: FaultyLog, poison: str) -> None:
     host = await owners.host()
     await ask(host, keyed("a", "key", 5))
     beside = next(f"b{n}" for n in range(100) if host.partition(f"b{n}") == host.partition("a"))
@@ -35,7 +35,7 @@ async def test_a_poison_record_holds_back_its_key_alone(owners: Owners, log: Fau
     assert len(await everything(log)) == 4
 
 
-async def test_what_was_held_back_stays_so_over_a_restart(owners: Owners, log: FaultyLog) -> None:
+async def test_a_key_stays_held_back_after_a_restart(owners: Owners, log: FaultyLog) -> None:
     host = await owners.host()
     await count(host, "a")
     await written(log, POISONS["no JSON"]("a"), partition=host.partition("a"))
@@ -55,9 +55,7 @@ async def test_what_was_held_back_stays_so_over_a_restart(owners: Owners, log: F
     ],
     ids=["unknown type", "another service's answer"],
 )
-async def test_types_that_are_none_of_its_business_are_skipped(
-    owners: Owners, log: FaultyLog, record: NewRecord
-) -> None:
+async def test_unknown_types_are_skipped(owners: Owners, log: FaultyLog, record: NewRecord) -> None:
     host = await owners.host()
     first = await count(host, "a")
     await written(log, record, partition=host.partition("a"))
@@ -65,7 +63,7 @@ async def test_types_that_are_none_of_its_business_are_skipped(
     assert outcome.state == Tally(sum=2, said=2)
 
 
-async def test_a_defect_of_the_decider_is_its_commands_answer_alone(log: FaultyLog) -> None:
+async def test_a_defect_of_the_decider_fails_only_its_command(log: FaultyLog) -> None:
     class Divide(Command, frozen=True):
         TYPE = "test.divide.v1"
 
@@ -91,7 +89,7 @@ async def test_a_defect_of_the_decider_is_its_commands_answer_alone(log: FaultyL
         assert (await beside).state.sum == 1
 
 
-async def test_what_cannot_be_written_down_is_its_commands_answer_alone(owners: Owners) -> None:
+async def test_an_event_that_cannot_be_encoded_fails_only_its_command(owners: Owners) -> None:
     host = await owners.host()
     beside = host.ask(sent("a"))
     with pytest.raises(UnicodeEncodeError):
@@ -100,7 +98,7 @@ async def test_what_cannot_be_written_down_is_its_commands_answer_alone(owners: 
     assert (await count(host, "a")).state.sum == 2
 
 
-async def test_unknown_fields_are_kept_out(owners: Owners, log: FaultyLog) -> None:
+async def test_unknown_fields_are_ignored(owners: Owners, log: FaultyLog) -> None:
     host = await owners.host()
     newer = msgspec.json.encode({"by": 5, "unit": "apples"})
     await written(log, said(Counted.TYPE, "a", newer), partition=host.partition("a"))

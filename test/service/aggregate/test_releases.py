@@ -18,7 +18,9 @@ async def client(hosts: list[AggregateHost], name: str, commands: int) -> None:
         await ask_around(hosts, keyed(KEYS[n % len(KEYS)], f"{name}-{n}"))
 
 
-async def test_instances_of_both_releases_count_as_one_there_and_back(owners: Owners, log: FaultyLog) -> None:
+async def test_an_upgrade_and_downgrade_with_instances_of_both_releases_lose_nothing(
+    owners: Owners, log: FaultyLog
+) -> None:
     hosts = [await owners.host(READS), await owners.host(READS)]
     async with asyncio.timeout(20), asyncio.TaskGroup() as tasks:
         for n in range(6):
@@ -31,7 +33,7 @@ async def test_instances_of_both_releases_count_as_one_there_and_back(owners: Ow
     assert {key: sum(one.get(key, 0) for one in found.values()) for key in KEYS} == dict.fromkeys(KEYS, 12)
 
 
-async def test_who_goes_back_knows_what_the_later_release_said(log: FaultyLog) -> None:
+async def test_a_downgrade_by_one_release_reads_the_later_events(log: FaultyLog) -> None:
     async with Owners(log) as owners:
         later = await owners.host(WRITES)
         outcome = await ask(later, keyed("a", "once"))
@@ -43,7 +45,7 @@ async def test_who_goes_back_knows_what_the_later_release_said(log: FaultyLog) -
         assert await said(log) == {Scored.TYPE: {"a": 1}, Counted.TYPE: {"a": 2}}
 
 
-async def test_who_goes_back_further_does_not(log: FaultyLog) -> None:
+async def test_a_downgrade_by_two_releases_skips_the_later_events(log: FaultyLog) -> None:
     async with Owners(log) as owners:
         await ask(await owners.host(WRITES), keyed("a", "once"))
         await owners.stop()

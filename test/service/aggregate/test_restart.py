@@ -72,7 +72,7 @@ async def all_is_known(owners: Owners) -> None:
             assert (await count(host, key, 0)).state.sum == 1
 
 
-async def test_a_restart_reads_only_what_is_new(owners: Owners, log: CountingLog) -> None:
+async def test_a_restart_replays_only_new_records(owners: Owners, log: CountingLog) -> None:
     await written(log, *strange(WINDOW))  # what is read for repetitions alone
     await counted_once(owners)
     await all_is_known(owners)
@@ -80,7 +80,7 @@ async def test_a_restart_reads_only_what_is_new(owners: Owners, log: CountingLog
 
 
 @pytest.mark.parametrize("content", [b"", b"this is no database" * 1000], ids=["empty", "no database"])
-async def test_a_store_that_is_no_store_is_made_again(
+async def test_an_invalid_state_store_is_created_again(
     owners: Owners, log: CountingLog, store: Path, content: bytes
 ) -> None:
     await counted_once(owners)
@@ -90,7 +90,7 @@ async def test_a_store_that_is_no_store_is_made_again(
 
 
 @pytest.mark.parametrize("first", [2, -1], ids=["from the second page on", "in its last page"])
-async def test_a_store_that_is_damaged_inside_is_made_again(owners: Owners, store: Path, first: int) -> None:
+async def test_a_damaged_state_store_is_created_again(owners: Owners, store: Path, first: int) -> None:
     await counted_once(owners)
     size = store.stat().st_size
     with store.open("r+b") as file:
@@ -99,7 +99,9 @@ async def test_a_store_that_is_damaged_inside_is_made_again(owners: Owners, stor
     await all_is_known(owners)
 
 
-async def test_a_store_of_another_log_is_not_taken(owners: Owners, tmp_path: Path, thread: Executor) -> None:
+async def test_a_state_store_of_another_log_is_not_used(
+    owners: Owners, tmp_path: Path, thread: Executor
+) -> None:
     await counted_once(owners)
     other = CountingLog(MemoryLog(1, identity="another"))
     async with Owners(other, sqlite_stores(tmp_path), thread) as strangers:
@@ -108,7 +110,7 @@ async def test_a_store_of_another_log_is_not_taken(owners: Owners, tmp_path: Pat
     assert other.read_from == [0]
 
 
-async def test_a_store_that_has_seen_more_than_the_log_has_is_not_taken(
+async def test_a_state_store_ahead_of_the_log_is_not_used(
     owners: Owners, tmp_path: Path, thread: Executor
 ) -> None:
     await counted_once(owners)
@@ -119,7 +121,7 @@ async def test_a_store_that_has_seen_more_than_the_log_has_is_not_taken(
     assert restored.read_from == [len(KEYS), 0]
 
 
-async def test_a_store_of_a_log_that_was_restored_and_extended_is_not_taken(
+async def test_a_state_store_of_a_restored_and_extended_log_is_not_used(
     owners: Owners, log: CountingLog, tmp_path: Path, thread: Executor
 ) -> None:
     await counted_once(owners)
@@ -133,9 +135,7 @@ async def test_a_store_of_a_log_that_was_restored_and_extended_is_not_taken(
         assert (await count(host, KEYS[0])).state.sum == 20
 
 
-async def test_a_store_of_an_earlier_release_is_taken_once_and_gets_a_mark(
-    owners: Owners, store: Path
-) -> None:
+async def test_a_state_store_without_a_digest_is_used_once_and_gets_one(owners: Owners, store: Path) -> None:
     await counted_once(owners)
     with contextlib.closing(sqlite3.connect(store)) as db, db:
         db.execute("DELETE FROM about WHERE name = 'mark'")
@@ -145,7 +145,7 @@ async def test_a_store_of_an_earlier_release_is_taken_once_and_gets_a_mark(
     assert mark.startswith(f"{len(KEYS) - 1}:")
 
 
-async def test_a_store_of_another_release_is_made_again(owners: Owners, store: Path) -> None:
+async def test_a_state_store_of_another_release_is_created_again(owners: Owners, store: Path) -> None:
     await counted_once(owners)
     former = SqliteStateStore(store)
     with contextlib.closing(sqlite3.connect(store)) as db:
@@ -166,7 +166,7 @@ class Wider(Tally, frozen=True):
 @pytest.mark.parametrize(
     "later", [replace(TALLY, version=2), replace(TALLY, initial=Wider())], ids=["another version", "shape"]
 )
-async def test_states_that_another_release_made_are_made_again(
+async def test_states_of_another_release_are_rebuilt(
     owners: Owners, log: CountingLog, later: Aggregate[Any]
 ) -> None:
     await counted_once(owners)
@@ -193,7 +193,7 @@ class FullStore(MemoryStateStore):
         raise OSError(msg)
 
 
-async def test_who_cannot_store_what_it_knows_leaves_all_the_same(log: CountingLog) -> None:
+async def test_an_owner_that_cannot_store_its_states_still_stops(log: CountingLog) -> None:
     async with Owners(log, lambda _name: FullStore()) as owners:
         host = await owners.host()
         assert (await count(host, "a")).state.sum == 1
@@ -201,7 +201,7 @@ async def test_who_cannot_store_what_it_knows_leaves_all_the_same(log: CountingL
         assert (await count(await later.host(), "a")).state.sum == 2
 
 
-async def test_a_record_that_stands_in_the_log_twice_counts_once(owners: Owners, log: CountingLog) -> None:
+async def test_a_duplicate_record_is_applied_once(owners: Owners, log: CountingLog) -> None:
     one = counted("a", 1)
     await written(log, one, counted("a", 2), one)
     async with owners:

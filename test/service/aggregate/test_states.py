@@ -60,7 +60,7 @@ async def states(store: MemoryStateStore, thread: Executor | None = None) -> Sta
     return made
 
 
-async def test_what_is_being_stored_is_still_what_is_held(thread: Executor) -> None:
+async def test_snapshots_stay_cached_while_they_are_stored(thread: Executor) -> None:
     store = SlowStore()
     found = await states(store, thread)
     await found.load(["a"])
@@ -94,7 +94,7 @@ class Full(MemoryStateStore):
         super().save(values, offset, dues, mark, spilled)
 
 
-async def test_what_could_not_be_stored_is_still_held_and_stored_the_next_time() -> None:
+async def test_a_failed_store_is_repeated_and_loses_no_snapshot() -> None:
     store = Full()
     found = await states(store)
     await found.load(["a"])
@@ -106,7 +106,7 @@ async def test_what_could_not_be_stored_is_still_held_and_stored_the_next_time()
     assert list(store.load(["a"])) == ["a"]
 
 
-async def test_a_full_disk_is_tried_again_more_rarely_and_stops_no_one() -> None:
+async def test_storing_on_a_full_disk_is_retried_less_often_and_delays_no_command() -> None:
     store = Full()
     log = FaultyLog(MemoryLog(1))
     async with Owners(log, lambda _name: store, capacity=CAPACITY) as owners:
@@ -118,7 +118,7 @@ async def test_a_full_disk_is_tried_again_more_rarely_and_stops_no_one() -> None
     assert len(store.load(KEYS)) == 100
 
 
-async def test_keys_that_are_only_asked_for_do_not_fill_the_memory() -> None:
+async def test_lookups_of_unknown_keys_do_not_fill_the_cache() -> None:
     found = await states(MemoryStateStore())
     for key in KEYS:
         await found.load([key])
@@ -133,7 +133,7 @@ async def test_a_batch_larger_than_the_memory_is_held_while_it_is_worked_on() ->
         assert found.get(key) == AggregateSnapshot(Tally())
 
 
-async def test_the_longest_unused_goes_first() -> None:
+async def test_the_least_recently_used_snapshot_is_evicted_first() -> None:
     asked: list[str] = []
 
     class Asked(MemoryStateStore):
@@ -156,7 +156,7 @@ async def test_the_longest_unused_goes_first() -> None:
     assert asked == [KEYS[1]]
 
 
-async def test_a_thousand_aggregates_in_a_memory_of_ten(
+async def test_a_thousand_aggregates_work_in_a_cache_of_ten(
     log: FaultyLog, tmp_path: Path, thread: Executor
 ) -> None:
     async with Owners(log, sqlite_stores(tmp_path / "small"), thread, CAPACITY) as owners:
@@ -171,9 +171,7 @@ async def test_a_thousand_aggregates_in_a_memory_of_ten(
         assert max(len(states) for states in owners.states) <= 2 * len(some)
 
 
-async def test_a_command_that_is_tried_again_is_known_although_its_key_was_new(
-    tmp_path: Path, thread: Executor
-) -> None:
+async def test_a_retried_command_with_a_new_key_is_recognised(tmp_path: Path, thread: Executor) -> None:
     log = FaultyLog(MemoryLog(1))
     async with Owners(log, sqlite_stores(tmp_path), thread, 4) as owners:
         host = await owners.host()
@@ -184,7 +182,9 @@ async def test_a_command_that_is_tried_again_is_known_although_its_key_was_new(
     assert set((await totals(log)).values()) == {1}
 
 
-def test_a_file_on_a_full_disk_keeps_what_it_had_and_goes_on_once_there_is_space(tmp_path: Path) -> None:
+def test_a_state_store_on_a_full_disk_keeps_its_content_and_continues_once_there_is_space(
+    tmp_path: Path,
+) -> None:
     with tiny_disk(tmp_path / "disk") as disk:
         store = SqliteStateStore(disk.path / "tally.sqlite")
         store.open("a log")

@@ -8,7 +8,7 @@ from support.shelf import DUNE, Shelf
 from bookshelf.runtime.api.header_fields import AFTER
 
 
-async def test_a_new_book_is_answered_whole_with_its_place(shelf: Shelf) -> None:
+async def test_a_new_book_is_returned_with_its_location(shelf: Shelf) -> None:
     added = await shelf.send("POST", "/books", {**DUNE, "published": "1965", "tags": ["sf", "sf"]})
     assert added.status == 201
     book = added.json
@@ -18,7 +18,7 @@ async def test_a_new_book_is_answered_whole_with_its_place(shelf: Shelf) -> None
     assert (book["tags"], book["state"]) == (["sf"], "unread")
 
 
-async def test_people_read_what_they_wrote(shelf: Shelf) -> None:
+async def test_clients_read_their_own_writes(shelf: Shelf) -> None:
     book = await shelf.add()
     place = book.pop("position")
     for target in ("/books", f"/books/{book['id']}"):
@@ -39,7 +39,7 @@ async def test_people_read_what_they_wrote(shelf: Shelf) -> None:
     )
 
 
-async def test_the_same_key_answers_the_same_and_says_so(shelf: Shelf) -> None:
+async def test_a_repeated_key_gets_the_same_answer_marked_as_repetition(shelf: Shelf) -> None:
     first = await shelf.send("POST", "/books", DUNE, Idempotency_Key="key")
     again = await shelf.send(
         "POST", "/books", b'{"author" :"Frank Herbert","title":"Dune"}', Idempotency_Key='"key"'
@@ -52,7 +52,7 @@ async def test_the_same_key_answers_the_same_and_says_so(shelf: Shelf) -> None:
     assert (other.status, other.json["type"]) == (422, "urn:bookshelf:problem:key-reused")
 
 
-async def test_an_old_client_that_sends_the_whole_book_is_understood(shelf: Shelf) -> None:
+async def test_a_body_with_the_whole_book_is_accepted(shelf: Shelf) -> None:
     book = await shelf.add(tags=["sf"])
     book.pop("position")
     assert (
@@ -64,7 +64,7 @@ async def test_an_old_client_that_sends_the_whole_book_is_understood(shelf: Shel
     assert [event["type"] for event in history] == ["shelf.book-added.v1", "shelf.book-finished.v1"]
 
 
-async def test_a_tag_from_a_query_is_what_a_change_is_conditional_on(shelf: Shelf) -> None:
+async def test_an_entity_tag_of_a_query_is_valid_in_if_match(shelf: Shelf) -> None:
     book = await shelf.add()
     target = f"/books/{book['id']}"
     await shelf.caught_up()
@@ -81,7 +81,7 @@ async def test_a_tag_from_a_query_is_what_a_change_is_conditional_on(shelf: Shel
 
 
 @pytest.mark.parametrize("target", ["/books", "/books/{id}", "/books/last/read", "/books/{id}/history"])
-async def test_what_has_not_changed_is_not_sent_again(shelf: Shelf, target: str) -> None:
+async def test_an_unchanged_answer_is_304(shelf: Shelf, target: str) -> None:
     book = await shelf.add()
     await shelf.caught_up()
     target = target.replace("{id}", book["id"])
@@ -94,7 +94,7 @@ async def test_what_has_not_changed_is_not_sent_again(shelf: Shelf, target: str)
     assert (await shelf.send("GET", target, If_None_Match=tag)).status == 200
 
 
-async def test_a_head_is_a_get_without_its_body(shelf: Shelf) -> None:
+async def test_head_equals_get_without_its_body(shelf: Shelf) -> None:
     await shelf.add()
     await shelf.caught_up()
     whole = await shelf.send("GET", "/books")
@@ -116,7 +116,7 @@ async def pages(shelf: Shelf, target: str) -> list[dict[str, Any]]:
 
 
 @pytest.mark.parametrize("sort", ["added", "-added", "title", "-title", "author", "published", "-finished"])
-async def test_pages_together_are_the_whole_list_in_its_order(shelf: Shelf, sort: str) -> None:
+async def test_all_pages_together_are_the_list_in_order(shelf: Shelf, sort: str) -> None:
     for n in range(7):
         book = await shelf.add(title=f"Book {n % 3} ÄÖ&?#", published=None if n % 2 else str(1900 + n))
         if n % 2:
@@ -148,7 +148,7 @@ async def test_books_are_found_by_words_and_by_state(shelf: Shelf) -> None:
         assert {book["id"] for book in listed} == {book["id"] for book in found}, query
 
 
-async def test_the_last_read_are_the_newest_first(shelf: Shelf) -> None:
+async def test_the_last_read_books_are_listed_newest_first(shelf: Shelf) -> None:
     days = {
         "a": "2024-01-02",
         "b": "unknown",
@@ -168,7 +168,7 @@ async def test_the_last_read_are_the_newest_first(shelf: Shelf) -> None:
     assert [book["title"] for book in all_read] == ["c", "d", "a", "f", "e", "b"]
 
 
-async def test_a_book_is_shown_as_it_was(shelf: Shelf) -> None:
+async def test_a_query_with_as_of_shows_the_former_state(shelf: Shelf) -> None:
     book = await shelf.add()
     await shelf.send("PATCH", f"/books/{book['id']}", {"title": "Arrakis"})
     await shelf.caught_up()
@@ -178,7 +178,7 @@ async def test_a_book_is_shown_as_it_was(shelf: Shelf) -> None:
     assert (await shelf.send("GET", f"/books/{book['id']}?as-of=2026-03-01")).status == 422
 
 
-async def test_a_removed_book_is_gone_and_its_history_is_not(shelf: Shelf) -> None:
+async def test_a_removed_book_is_not_found_and_keeps_its_history(shelf: Shelf) -> None:
     book = await shelf.add()
     target = f"/books/{book['id']}"
     assert (await shelf.send("DELETE", target)).status == 204

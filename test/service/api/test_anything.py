@@ -73,13 +73,15 @@ async def answered(requests_: list[Request]) -> None:
 
 @QUICK
 @given(st.lists(requests, min_size=1, max_size=8))
-def test_anything_at_all_is_answered(requests_: list[Request]) -> None:
+def test_any_request_is_answered(requests_: list[Request]) -> None:
     asyncio.run(answered(requests_))
 
 
 @QUICK
 @given(books | bodies, headers)
-def test_anything_as_a_new_book_is_taken_or_explained(body: bytes, given_: list[tuple[str, str]]) -> None:
+def test_any_body_of_a_new_book_is_accepted_or_refused_with_reasons(
+    body: bytes, given_: list[tuple[str, str]]
+) -> None:
     add = Request("POST", "/books", CIMultiDict(given_), BytesBody(body))
     finish = Request("POST", "/books/%zz/finished", CIMultiDict(given_), BytesBody(body))
     change = Request("PATCH", "/books/%zz", CIMultiDict(given_), BytesBody(body))

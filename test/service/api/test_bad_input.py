@@ -65,7 +65,7 @@ async def said(shelf: Shelf, method: str, target: str, body: Any = None, **heade
         ("Dune", 422, "", "must be an object, not text"),
     ],
 )
-async def test_a_field_is_named_with_what_to_mend(
+async def test_a_wrong_field_is_named_with_its_correction(
     shelf: Shelf,
     body: Any,  # noqa: ANN401 (any JSON)
     status: int,
@@ -97,17 +97,17 @@ async def test_a_field_is_named_with_what_to_mend(
     ],
     ids=lambda body: repr(body[:20]),
 )
-async def test_what_is_no_json_is_said_to_be_none(shelf: Shelf, body: bytes) -> None:
+async def test_a_body_that_is_not_json_is_reported(shelf: Shelf, body: bytes) -> None:
     # finishing takes the whole book of an old client, and so any value beside its own
     problem = await said(shelf, "POST", "/books/1/finished", body)
     assert (problem["status"], problem["type"]) == (400, "urn:bookshelf:problem:malformed")
 
 
-async def test_a_body_that_is_needed_and_is_not_there_is_said(shelf: Shelf) -> None:
+async def test_a_missing_body_is_reported(shelf: Shelf) -> None:
     assert (await said(shelf, "POST", "/books"))["status"] == 400
 
 
-async def test_depth_that_is_only_just_too_much_is_no_defect_either(shelf: Shelf) -> None:
+async def test_nesting_at_the_limit_of_depth_is_not_a_defect(shelf: Shelf) -> None:
     book = await shelf.add()
     for depth in range(100, 1100, 37):
         body = b'{"tags": ' + b"[" * depth + b"]" * depth + b"}"
@@ -131,18 +131,18 @@ async def test_a_body_of_a_mebibyte_is_read(shelf: Shelf) -> None:
 @pytest.mark.parametrize(
     "kind", ["text/plain", "multipart/form-data; boundary=x", "application/xml", "\udcff"]
 )
-async def test_another_media_type_is_not_taken(shelf: Shelf, kind: str) -> None:
+async def test_another_media_type_is_refused(shelf: Shelf, kind: str) -> None:
     problem = await said(shelf, "POST", "/books", DUNE, Content_Type=kind)
     assert problem["status"] == 415
     assert "application/json" in problem["detail"]
 
 
-async def test_a_compressed_body_is_not_taken(shelf: Shelf) -> None:
+async def test_a_compressed_body_is_refused(shelf: Shelf) -> None:
     assert (await said(shelf, "POST", "/books", DUNE, Content_Encoding="gzip"))["status"] == 415
 
 
 @pytest.mark.parametrize("kind", ["application/json", "Application/JSON; charset=utf-8"])
-async def test_json_by_any_spelling_is_taken(shelf: Shelf, kind: str) -> None:
+async def test_any_spelling_of_the_json_media_type_is_accepted(shelf: Shelf, kind: str) -> None:
     assert (await shelf.send("POST", "/books", DUNE, Content_Type=kind)).status == 201
 
 
@@ -155,9 +155,7 @@ async def test_json_by_any_spelling_is_taken(shelf: Shelf, kind: str) -> None:
         ("BREW", "/books", "POST"),
     ],
 )
-async def test_another_method_is_told_which_there_are(
-    shelf: Shelf, method: str, target: str, allow: str
-) -> None:
+async def test_an_unknown_method_gets_allow(shelf: Shelf, method: str, target: str, allow: str) -> None:
     answer = await shelf.send(method, target)
     assert (answer.status, answer.headers["Allow"]) == (405, allow)
 
@@ -165,13 +163,13 @@ async def test_another_method_is_told_which_there_are(
 @pytest.mark.parametrize(
     "path", ["", "/", "/book", "/books/", "/books//finished", "/books/1/2/3", "/" * 3000, "*"]
 )
-async def test_a_path_that_is_no_ones_is_said(shelf: Shelf, path: str) -> None:
+async def test_an_unknown_path_is_reported(shelf: Shelf, path: str) -> None:
     problem = await said(shelf, "POST", path)
     assert (problem["status"], problem["type"]) == (404, "urn:bookshelf:problem:no-route")
 
 
 @pytest.mark.parametrize("path", ["/books/%ff", "/books/%ED%A0%80", "/books/\udcff"])
-async def test_a_path_that_is_no_utf8_is_said(shelf: Shelf, path: str) -> None:
+async def test_a_path_that_is_not_utf8_is_reported(shelf: Shelf, path: str) -> None:
     for method in ("GET", "DELETE"):
         assert (await said(shelf, method, path))["status"] == 400
 
@@ -179,7 +177,7 @@ async def test_a_path_that_is_no_utf8_is_said(shelf: Shelf, path: str) -> None:
 @pytest.mark.parametrize(
     "path", ["/books/%zz", "/books/%", "/books/%00", "/books/%2e%2e", "/books/" + "x" * 2000]
 )
-async def test_an_id_that_no_book_has_is_not_found(shelf: Shelf, path: str) -> None:
+async def test_an_unknown_id_is_not_found(shelf: Shelf, path: str) -> None:
     for method in ("GET", "DELETE"):
         assert (await said(shelf, method, path))["status"] == 404
 
@@ -198,7 +196,7 @@ async def test_an_id_that_no_book_has_is_not_found(shelf: Shelf, path: str) -> N
         ("q=" + "x" * 201, 422, "q", "must be text of up to 200 characters"),
     ],
 )
-async def test_a_parameter_is_named_with_what_to_mend(
+async def test_a_wrong_parameter_is_named_with_its_correction(
     shelf: Shelf, query: str, status: int, parameter: str, detail: str
 ) -> None:
     problem = await said(shelf, "GET", f"/books?{query}")
@@ -227,7 +225,7 @@ REMINDING = CommandRoute(
 )
 
 
-async def test_a_time_in_a_body_is_in_utc_for_the_aggregate() -> None:
+async def test_a_time_in_a_body_is_converted_to_utc() -> None:
     asked = Asked(REMINDING)
     await asked.send(b'{"when": "2026-03-01T14:00:00+02:00"}')
     [sent] = asked.commands

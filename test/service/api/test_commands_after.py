@@ -37,7 +37,7 @@ async def test_a_book_that_the_client_has_removed_cannot_be_finished(shelf: Shel
     assert (await finishing).status == 404
 
 
-async def test_a_command_behind_its_position_is_answered_503_and_holds_no_other_up(
+async def test_a_command_ahead_of_the_log_is_answered_503_and_delays_no_other(
     shelf: Shelf, log: FaultyLog
 ) -> None:
     book = await shelf.add()
@@ -56,9 +56,7 @@ async def test_a_command_behind_its_position_is_answered_503_and_holds_no_other_
 
 
 @pytest.mark.parametrize("after", ["bookshelf/0@999999,bookshelf/1@999999", "elsewhere/0@5", ""])
-async def test_positions_that_are_no_business_of_the_partition_hold_nothing_up(
-    shelf: Shelf, after: str
-) -> None:
+async def test_positions_of_other_partitions_are_not_awaited(shelf: Shelf, after: str) -> None:
     book = await shelf.add()
     finished = await shelf.send("POST", f"/books/{book['id']}/finished", Bookshelf_After=after)
     assert finished.status == 204

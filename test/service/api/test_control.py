@@ -13,7 +13,7 @@ async def retried(shelf: Shelf, body: bytes) -> Answered:
     return Answered(await control.handle(request("POST", "/letters/retry", body, Authorization="Bearer key")))
 
 
-async def test_an_order_is_carried_out(shelf: Shelf) -> None:
+async def test_an_operator_command_is_carried_out(shelf: Shelf) -> None:
     answer = await retried(shelf, b'{"view":"booklist"}')
     assert (answer.status, answer.json) == (200, {"applied": 0})
 
@@ -22,5 +22,5 @@ async def test_an_order_is_carried_out(shelf: Shelf) -> None:
     ("body", "status"),
     [(b"", 400), (b"[", 400), (b'{"view":' + b"[" * 9999, 400), (b'{"view":1}', 422), (b'{"veiw":""}', 422)],
 )
-async def test_an_order_that_cannot_be_read_is_explained(shelf: Shelf, body: bytes, status: int) -> None:
+async def test_an_invalid_operator_command_is_explained(shelf: Shelf, body: bytes, status: int) -> None:
     assert (await retried(shelf, body)).status == status

@@ -49,24 +49,24 @@ async def forwarded(
     return await OwnerForwarder("newbook", discovery, instances).send(sent, b"{}", "c1", ELSEWHERE)
 
 
-async def test_the_owner_is_asked_with_the_id_of_the_command() -> None:
+async def test_a_command_is_forwarded_to_the_owner_with_its_id() -> None:
     instances = FakeInstances({1: MOVING, 2: DONE})
     assert (await forwarded(instances, (1, frozenset({0, 1, 30})), (2, frozenset({2, 3})))).status == 201
     assert instances.asked == [(2, "c1")]
 
 
-async def test_who_is_dead_and_still_says_that_it_is_the_owner_is_passed_over() -> None:
+async def test_an_unreachable_instance_that_claims_the_partition_is_skipped() -> None:
     instances = FakeInstances({2: DONE})
     assert (await forwarded(instances, (1, frozenset({3})), (2, frozenset({3})))).status == 201
 
 
-async def test_who_is_the_owner_no_more_is_passed_over() -> None:
+async def test_a_former_owner_is_skipped() -> None:
     instances = FakeInstances({1: MOVING, 2: DONE})
     assert (await forwarded(instances, (1, frozenset({3})), (2, frozenset({3})))).status == 201
     assert [port for port, _ in instances.asked] == [1, 2]
 
 
-async def test_what_was_not_answered_may_have_been_done_and_is_not_sent_again() -> None:
+async def test_a_forwarded_command_without_a_response_is_not_sent_again() -> None:
     instances = FakeInstances({1: NoResponse("cut"), 2: DONE})
     with pytest.raises(Problem, match="whether this was done is not known"):
         await forwarded(instances, (1, frozenset({3})), (2, frozenset({3})))
@@ -74,7 +74,7 @@ async def test_what_was_not_answered_may_have_been_done_and_is_not_sent_again() 
 
 
 @pytest.mark.parametrize(("given", "named"), [({}, "c1"), ({"Idempotency_Key": '"k"'}, "k")])
-async def test_the_key_with_which_it_can_be_sent_again_is_named(given: dict[str, str], named: str) -> None:
+async def test_a_lost_forwarded_command_names_its_key(given: dict[str, str], named: str) -> None:
     with pytest.raises(Problem) as fault:
         await forwarded(
             FakeInstances({1: NoResponse("cut")}),
@@ -86,20 +86,20 @@ async def test_the_key_with_which_it_can_be_sent_again_is_named(given: dict[str,
     assert fault.value.members == {"idempotency-key": named}
 
 
-async def test_while_all_say_that_it_moves_the_client_hears_that() -> None:
+async def test_a_moving_partition_is_answered_503() -> None:
     instances = FakeInstances({1: MOVING, 2: MOVING})
     assert (await forwarded(instances, (1, frozenset({3})), (2, frozenset({3})))).status == 503
 
 
 @pytest.mark.parametrize("claims", [[], [(1, frozenset[int]())], [(1, frozenset({3}))]])
-async def test_a_partition_without_an_owner_who_answers_is_moving(
+async def test_a_partition_without_a_reachable_owner_is_answered_503(
     claims: list[tuple[int, frozenset[int]]],
 ) -> None:
     with pytest.raises(NotOwner):
         await forwarded(FakeInstances({}), *claims)
 
 
-async def test_a_command_makes_one_hop_at_most() -> None:
+async def test_a_command_is_forwarded_at_most_once() -> None:
     instances = FakeInstances({1: DONE})
     hopped = request("POST", "/books", b"{}", Bookshelf_Command="c0")
     with pytest.raises(NotOwner):

@@ -28,7 +28,7 @@ class Kitchen:
         return RenderedResponse(b"%d" % count * self._size, f'"{count}"', None)
 
 
-async def test_one_revision_is_rendered_once() -> None:
+async def test_an_answer_is_rendered_once_for_each_revision() -> None:
     cache, kitchen = ResponseCache(), Kitchen()
     first = await cache.get("/books", 1, kitchen.render)
     assert await cache.get("/books", 1, kitchen.render) is first
@@ -36,7 +36,7 @@ async def test_one_revision_is_rendered_once() -> None:
     assert kitchen.rendered == 2
 
 
-async def test_all_who_ask_at_a_time_share_one_rendering() -> None:
+async def test_concurrent_requests_share_one_rendering() -> None:
     cache, kitchen = ResponseCache(), Kitchen()
     kitchen.open.clear()
     asked = [asyncio.ensure_future(cache.get("/books", 1, kitchen.render)) for _ in range(10)]
@@ -48,14 +48,14 @@ async def test_all_who_ask_at_a_time_share_one_rendering() -> None:
     assert len({answer.tag for answer in answers}) == 1
 
 
-async def test_a_newer_revision_is_rendered_anew() -> None:
+async def test_a_newer_revision_is_rendered_again() -> None:
     cache, kitchen = ResponseCache(), Kitchen()
     first = await cache.get("/books", 1, kitchen.render)
     second = await cache.get("/books", 2, kitchen.render)
     assert (first.tag, second.tag) == ('"1"', '"2"')
 
 
-async def test_who_goes_away_takes_no_ones_answer_along() -> None:
+async def test_a_cancelled_request_does_not_cancel_the_shared_rendering() -> None:
     cache, kitchen = ResponseCache(), Kitchen()
     kitchen.open.clear()
     gone = asyncio.ensure_future(cache.get("/books", 1, kitchen.render))
@@ -67,7 +67,7 @@ async def test_who_goes_away_takes_no_ones_answer_along() -> None:
         assert (await stays).tag == '"1"'
 
 
-async def test_a_refusal_is_an_answer_and_a_fault_is_not() -> None:
+async def test_refusals_are_cached_and_faults_are_not() -> None:
     cache, kitchen = ResponseCache(), Kitchen(NotFound("no such book"), OSError("no disk"))
     for _ in range(3):
         with pytest.raises(NotFound):
@@ -78,7 +78,7 @@ async def test_a_refusal_is_an_answer_and_a_fault_is_not() -> None:
     assert (await cache.get("/books", 1, kitchen.render)).tag == '"3"'
 
 
-async def test_the_longest_unused_makes_room() -> None:
+async def test_the_least_recently_used_answer_is_evicted() -> None:
     cache, kitchen = ResponseCache(), Kitchen()
     for n in range(response_cache._ENTRIES):  # noqa: SLF001 (the bound is what is tested)
         await cache.get(f"/{n}", 1, kitchen.render)
@@ -91,7 +91,7 @@ async def test_the_longest_unused_makes_room() -> None:
     assert kitchen.rendered == rendered + 1
 
 
-async def test_large_answers_do_not_fill_the_memory() -> None:
+async def test_the_cache_is_bounded_in_bytes() -> None:
     cache = ResponseCache()
     kitchen = Kitchen(size=response_cache._BYTES // 4)  # noqa: SLF001 (the bound is what is tested)
     for revision in range(3):
@@ -104,7 +104,7 @@ async def test_large_answers_do_not_fill_the_memory() -> None:
     assert kitchen.rendered == 6
 
 
-async def test_what_is_forgotten_before_it_was_counted_is_not_taken_off() -> None:
+async def test_an_answer_evicted_before_it_was_counted_is_not_subtracted() -> None:
     cache, kitchen = ResponseCache(), Kitchen(size=1000)
     kitchen.open.clear()
     first = asyncio.ensure_future(cache.get("/books", 1, kitchen.render))

@@ -70,9 +70,7 @@ async def append(log: MemoryLog, record: NewRecord) -> None:
     await pen.close()
 
 
-async def test_a_retry_of_a_command_that_the_release_before_carried_out_is_answered_as_the_first_time() -> (
-    None
-):
+async def test_a_retry_across_releases_gets_the_first_answer() -> None:
     log = MemoryLog(2)
     await append(log, carried_out(created(KEY), BY_HTTP))
     async with Shelf(log) as shelf:
@@ -82,7 +80,7 @@ async def test_a_retry_of_a_command_that_the_release_before_carried_out_is_answe
     assert (other.status, other.json["type"]) == (422, "urn:bookshelf:problem:key-reused")
 
 
-async def test_a_command_message_that_the_release_before_carried_out_is_done() -> None:
+async def test_a_repeated_command_message_across_releases_is_done() -> None:
     log = MemoryLog(2)
     await append(log, carried_out("book-1", BY_TOPIC))
     command = AddBook(book=NewBook(title=DUNE["title"], author=DUNE["author"]), at=NOW)

@@ -43,7 +43,7 @@ async def are_fresh(ids: CountedIds, *requests: dict[str, str]) -> list[bool]:
         ({"Bookshelf_Command": KEY}, False),
     ],
 )
-async def test_a_key_from_outside_is_looked_up(headers: dict[str, str], fresh: bool) -> None:  # noqa: FBT001
+async def test_a_key_of_a_client_is_looked_up(headers: dict[str, str], fresh: bool) -> None:  # noqa: FBT001
     assert await are_fresh(CountedIds(), headers) == [fresh]
 
 
@@ -59,7 +59,7 @@ async def test_a_key_of_this_process_that_another_instance_forwards_is_looked_up
     assert await are_fresh(ids, key) == [False]
 
 
-async def test_a_first_try_that_the_second_one_overtakes_is_looked_up() -> None:
+async def test_a_first_attempt_overtaken_by_the_second_is_looked_up() -> None:
     ids = CountedIds()
     asked, key = Asked(ADD, ids), ids.new_command()
     async with asyncio.timeout(30), asyncio.TaskGroup() as tasks:
@@ -70,7 +70,7 @@ async def test_a_first_try_that_the_second_one_overtakes_is_looked_up() -> None:
     assert [sent.fresh for sent in asked.commands] == [True, False]
 
 
-async def test_a_key_that_a_gateway_in_the_same_process_makes_is_not_looked_up() -> None:
+async def test_a_new_key_of_a_gateway_in_the_same_process_is_not_looked_up() -> None:
     async with Shelf() as shelf:
         ids = shelf.world.ids
         assert isinstance(ids, CountedIds)
@@ -82,7 +82,7 @@ async def test_a_key_that_a_gateway_in_the_same_process_makes_is_not_looked_up()
     assert list(ids.uses.values()) == [1]
 
 
-async def test_a_first_try_that_a_client_claims_is_done_once_across_a_restart() -> None:
+async def test_a_client_with_bookshelf_try_1_is_deduplicated_across_a_restart() -> None:
     stores: defaultdict[tuple[str, int], MemoryStateStore] = defaultdict(MemoryStateStore)
 
     def states(aggregate: Aggregate[Any], partition: int) -> StateCache:

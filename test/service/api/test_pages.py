@@ -52,7 +52,7 @@ def said(events: list[dict[str, Any]]) -> list[int]:
 
 
 @pytest.mark.parametrize("limit", [1, 2, 3, 4, 5])
-async def test_pages_of_a_history_are_all_of_it_in_order(shelf: Shelf, limit: int) -> None:
+async def test_all_pages_of_a_history_are_the_history_in_order(shelf: Shelf, limit: int) -> None:
     target = await changed_book(shelf, "short", 3)
     whole = await shelf.send("GET", target)
     assert "Link" not in whole.headers
@@ -62,7 +62,7 @@ async def test_pages_of_a_history_are_all_of_it_in_order(shelf: Shelf, limit: in
     assert 0 < len(found[-1]) <= limit
 
 
-async def test_a_page_of_a_history_ends_early_when_its_bytes_are_enough(shelf: Shelf) -> None:
+async def test_a_page_of_a_history_is_bounded_in_bytes(shelf: Shelf) -> None:
     target = await changed_book(shelf, LONG, CHANGES)
     found = [page async for page in pages(shelf, target)]
     assert len(found) == 3
@@ -70,7 +70,7 @@ async def test_a_page_of_a_history_ends_early_when_its_bytes_are_enough(shelf: S
     assert said([event for page in found for event in page.json]) == list(range(1, CHANGES + 1))
 
 
-async def test_a_page_of_books_ends_early_when_its_bytes_are_enough(shelf: Shelf) -> None:
+async def test_a_page_of_books_is_bounded_in_bytes(shelf: Shelf) -> None:
     ids = [(await shelf.add(title=f"book {n}", notes=LONG))["id"] for n in range(CHANGES)]
     await shelf.caught_up()
     found = [page async for page in pages(shelf, "/books?sort=added")]
@@ -90,7 +90,7 @@ async def test_a_page_of_books_ends_early_when_its_bytes_are_enough(shelf: Shelf
         ("sort=added", "sort"),
     ],
 )
-async def test_a_page_of_a_history_that_cannot_be_names_the_parameter(
+async def test_an_invalid_page_of_a_history_names_the_parameter(
     shelf: Shelf, query: str, parameter: str
 ) -> None:
     target = await changed_book(shelf, "short", 1)
@@ -106,7 +106,7 @@ async def test_a_cursor_belongs_to_the_history_of_one_book(shelf: Shelf) -> None
     assert (found.status, found.json["errors"][0]["parameter"]) == (422, "after")
 
 
-async def test_a_book_as_it_was_is_folded_from_all_of_its_history(shelf: Shelf) -> None:
+async def test_a_former_state_is_folded_from_the_whole_history(shelf: Shelf) -> None:
     target = await changed_book(shelf, LONG, CHANGES)
     was = await shelf.send("GET", f"{target.removesuffix('/history')}?as-of=2100-01-01T00:00:00Z")
     assert was.json["pages"] == CHANGES

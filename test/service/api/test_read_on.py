@@ -54,14 +54,14 @@ async def test_an_unknown_book_is_not_found_once_the_log_was_read(shelf: Shelf) 
     assert (await shelf.send("GET", "/books/unknown")).status == 404
 
 
-async def test_many_unknown_books_share_the_questions_to_the_log(shelf: Shelf, log: CountingEnds) -> None:
+async def test_many_unknown_books_share_the_reads_of_the_log(shelf: Shelf, log: CountingEnds) -> None:
     before = log.asked
     answers = await asyncio.gather(*(shelf.send("GET", f"/books/unknown-{n}") for n in range(200)))
     assert {answer.status for answer in answers} == {404}
     assert log.asked - before <= 8
 
 
-async def test_a_log_that_does_not_answer_leaves_what_the_rows_know(shelf: Shelf, log: CountingEnds) -> None:
+async def test_without_an_answer_of_the_log_the_rows_are_used(shelf: Shelf, log: CountingEnds) -> None:
     book = await shelf.add()
     await shelf.caught_up()
     log.away = True

@@ -47,14 +47,14 @@ async def two(postgres_server: Server) -> AsyncIterator[Two]:
             await other.stop()
 
 
-async def test_what_was_written_is_read_at_either(two: Two) -> None:
+async def test_a_write_is_read_at_both_instances(two: Two) -> None:
     for n in range(12):
         book = await two.shelf.add(title=f"Book {n}")
         for answer in await two.get("/books", Bookshelf_After=book["position"]):
             assert len(answer.json) == n + 1
 
 
-async def test_once_one_has_said_it_the_other_says_it_too(two: Two) -> None:
+async def test_an_answer_of_one_instance_is_given_by_the_other(two: Two) -> None:
     for n in range(12):
         book = await two.shelf.add(title=f"Book {n}")
         await two.get("/books")  # a hot answer, of before or after
@@ -64,7 +64,7 @@ async def test_once_one_has_said_it_the_other_says_it_too(two: Two) -> None:
         assert one.headers["ETag"] == other.headers["ETag"]
 
 
-async def test_what_has_not_changed_is_answered_304_by_either(two: Two) -> None:
+async def test_an_unchanged_answer_is_304_at_both_instances(two: Two) -> None:
     book = await two.shelf.add()
     one, _ = await two.get("/books", Bookshelf_After=book["position"])
     for answer in await two.get("/books", If_None_Match=one.headers["ETag"]):

@@ -28,21 +28,21 @@ async def written(log: Log) -> int:
         "",
     ],
 )
-async def test_an_id_that_no_edge_has_made_is_refused(shelf: Shelf, given: str) -> None:
+async def test_a_forwarded_command_id_of_another_form_is_refused(shelf: Shelf, given: str) -> None:
     answer = await shelf.send("POST", "/books", DUNE, Bookshelf_Command=given)
     assert (answer.status, answer.json["type"]) == (400, "urn:bookshelf:problem:malformed")
     assert answer.json["errors"][0]["header"] == "Bookshelf-Command"
     assert await written(shelf.log) == 0
 
 
-async def test_one_that_an_edge_could_have_made_is_as_good_as_a_key(shelf: Shelf) -> None:
+async def test_a_forwarded_command_id_works_like_a_key(shelf: Shelf) -> None:
     first = await shelf.send("POST", "/books", DUNE, Bookshelf_Command=MADE)
     again = await shelf.send("POST", "/books", DUNE, Bookshelf_Command=MADE)
     assert (first.status, again.status, again.json) == (201, 201, first.json)
     assert await written(shelf.log) == 1
 
 
-async def test_a_key_counts_and_not_the_header(shelf: Shelf) -> None:
+async def test_a_key_takes_precedence_over_the_forwarded_command_id(shelf: Shelf) -> None:
     added = [
         await shelf.send("POST", "/books", DUNE, Bookshelf_Command=MADE, Idempotency_Key=key) for key in "ab"
     ]
@@ -50,7 +50,7 @@ async def test_a_key_counts_and_not_the_header(shelf: Shelf) -> None:
 
 
 @pytest.mark.parametrize("body", [DUNE, {"title": "Emma", "author": "x"}])
-async def test_what_was_done_under_a_key_is_neither_shown_nor_changed_by_it(
+async def test_a_forwarded_command_id_neither_shows_nor_changes_the_result_of_a_key(
     shelf: Shelf, body: dict[str, Any]
 ) -> None:
     mine = await shelf.send("POST", "/books", DUNE, Idempotency_Key=MADE)

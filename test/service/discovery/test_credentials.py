@@ -38,7 +38,7 @@ def made(agent: Agent, rules: str) -> str:
     return str(told["SecretID"])
 
 
-async def test_a_token_that_allows_enough_is_enough(guarded: Agent) -> None:
+async def test_a_token_with_the_documented_policy_works(guarded: Agent) -> None:
     token = made(guarded, RULES)
     async with opened(settings(guarded, token=token)) as discovery, followed(discovery) as seen:
         await discovery.register(instance("newbook-1"))
@@ -48,7 +48,7 @@ async def test_a_token_that_allows_enough_is_enough(guarded: Agent) -> None:
         await discovery.deregister("newbook-1")
 
 
-async def test_a_wrong_token_is_said_at_once_in_one_line(guarded: Agent) -> None:
+async def test_a_wrong_token_is_reported_at_once_in_one_line(guarded: Agent) -> None:
     with pytest.raises(DiscoveryFault) as raised:
         await ConsulDiscovery.open(settings(guarded, token="0" * 36))
     assert str(raised.value) == (
@@ -58,7 +58,7 @@ async def test_a_wrong_token_is_said_at_once_in_one_line(guarded: Agent) -> None
 
 
 @pytest.mark.parametrize("rules", ["", 'service_prefix "" { policy = "read" }'], ids=["none", "a reader's"])
-async def test_a_token_that_may_not_write_is_said_by_who_registers(guarded: Agent, rules: str) -> None:
+async def test_a_token_without_write_access_is_reported_at_registration(guarded: Agent, rules: str) -> None:
     token = made(guarded, rules) if rules else ""
     async with opened(settings(guarded, token=token)) as discovery:
         with pytest.raises(DiscoveryFault, match=r"ACL token \(Permission denied"):
@@ -99,7 +99,7 @@ def by_tls(port: int, ca_file: Path | None) -> ConsulSettings:
     return ConsulSettings(scheme="https", address=HOST, port=port, ca_file=ca, pace=Pace(patience_s=0.3))
 
 
-async def test_an_agent_is_spoken_to_by_tls(secure: tuple[Agent, int], certificates: Path) -> None:
+async def test_an_agent_is_called_over_tls(secure: tuple[Agent, int], certificates: Path) -> None:
     async with (
         opened(by_tls(secure[1], certificates / "consul-agent-ca.pem")) as discovery,
         followed(discovery) as seen,
@@ -109,7 +109,7 @@ async def test_an_agent_is_spoken_to_by_tls(secure: tuple[Agent, int], certifica
 
 
 @pytest.mark.parametrize("ca_file", [None, "other-agent-ca.pem"])
-async def test_an_agent_that_cannot_be_trusted_is_not_spoken_to(
+async def test_an_agent_with_an_untrusted_certificate_is_refused(
     secure: tuple[Agent, int], certificates: Path, ca_file: str | None
 ) -> None:
     with pytest.raises(DiscoveryFault, match=r"(?i)certificate") as raised:
@@ -118,7 +118,7 @@ async def test_an_agent_that_cannot_be_trusted_is_not_spoken_to(
 
 
 @pytest.mark.parametrize("content", [None, "no certificate"])
-async def test_a_file_that_holds_no_authority_is_said(tmp_path: Path, content: str | None) -> None:
+async def test_an_invalid_ca_file_is_reported(tmp_path: Path, content: str | None) -> None:
     file = tmp_path / "ca.pem"
     if content is not None:
         file.write_text(content)

@@ -51,7 +51,7 @@ def written(agent: Agent, check: str, **changed: Any) -> None:  # noqa: ANN401 (
 
 
 @pytest.mark.parametrize("changed", HOSTILE.values(), ids=HOSTILE)
-async def test_what_strangers_write_is_ignored(
+async def test_invalid_foreign_entries_are_ignored(
     strangers: Agent, discovery: ConsulDiscovery, changed: dict[str, Any]
 ) -> None:
     async with followed(discovery) as seen:
@@ -62,13 +62,13 @@ async def test_what_strangers_write_is_ignored(
         await seen.until(well("newbook-1", "newbook-2"))
 
 
-async def test_ones_own_is_found_wherever_it_is_written(strangers: Agent, discovery: ConsulDiscovery) -> None:
+async def test_our_instances_are_found_on_every_node(strangers: Agent, discovery: ConsulDiscovery) -> None:
     written(strangers, "Bookshelf: ready", Tags=["books", "newbook"])
     async with followed(discovery) as seen:
         await seen.until(well("newbook-9"))
 
 
-async def test_who_is_on_a_node_that_is_gone_is_gone(strangers: Agent, discovery: ConsulDiscovery) -> None:
+async def test_instances_of_a_failed_node_are_removed(strangers: Agent, discovery: ConsulDiscovery) -> None:
     async with followed(discovery) as seen:
         await discovery.register(instance("newbook-1"))
         written(strangers, "Bookshelf: ready")
@@ -80,7 +80,7 @@ async def test_who_is_on_a_node_that_is_gone_is_gone(strangers: Agent, discovery
         await seen.until(well("newbook-1"))
 
 
-async def test_many_services_of_others_are_not_asked_for(strangers: Agent) -> None:
+async def test_many_foreign_services_cost_no_queries(strangers: Agent) -> None:
     for n in range(200):
         written(strangers, "another check", ID=f"other-{n}", Service=f"other-{n}", Meta={})
     async with opened(settings(strangers)) as discovery, followed(discovery) as seen:

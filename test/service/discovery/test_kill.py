@@ -14,7 +14,7 @@ pytestmark = [pytest.mark.needs("consul"), pytest.mark.chaos]
 REMOVED_S = 120.0
 
 
-async def test_who_is_killed_leaves_snapshots_and_dns(agent: Agent, start: Registered) -> None:
+async def test_a_killed_instance_leaves_snapshots_and_dns(agent: Agent, start: Registered) -> None:
     process = await asyncio.to_thread(start, agent, "newbook-1")
     await asyncio.to_thread(start, agent, "newbook-2")
     async with opened(settings(agent)) as discovery, followed(discovery) as seen:
@@ -26,11 +26,11 @@ async def test_who_is_killed_leaves_snapshots_and_dns(agent: Agent, start: Regis
         assert states == {"newbook-1": "critical", "newbook-2": "passing"}
 
 
-def test_who_is_dead_is_removed_by_consul(buried: Agent) -> None:
+def test_a_dead_instance_is_deregistered_by_consul(buried: Agent) -> None:
     until(lambda: buried.get("/v1/catalog/service/newbook") == [], "Consul removes it", REMOVED_S)
 
 
-async def test_the_only_one_leaves_too(agent: Agent, start: Registered) -> None:
+async def test_a_killed_only_instance_is_removed(agent: Agent, start: Registered) -> None:
     process = await asyncio.to_thread(start, agent, "newbook-1")
     async with opened(settings(agent)) as discovery, followed(discovery) as seen:
         await seen.until(well("newbook-1"))
@@ -38,7 +38,7 @@ async def test_the_only_one_leaves_too(agent: Agent, start: Registered) -> None:
         await seen.until(well())
 
 
-async def test_who_is_stopped_is_out_and_back_when_it_goes_on(agent: Agent, start: Registered) -> None:
+async def test_a_suspended_instance_is_out_until_it_continues(agent: Agent, start: Registered) -> None:
     process = await asyncio.to_thread(start, agent, "newbook-1")
     await asyncio.to_thread(start, agent, "newbook-2")
     async with opened(settings(agent)) as discovery, followed(discovery) as seen:

@@ -10,7 +10,7 @@ pytestmark = [pytest.mark.needs("consul"), pytest.mark.chaos]
 NAMES = ("booklist-1", "newbook-1", "newbook-2", "readbook-1")
 
 
-async def test_while_it_is_away_the_last_good_answer_holds_and_is_stale(agent: Agent) -> None:
+async def test_during_an_outage_the_last_good_answer_is_used_as_stale(agent: Agent) -> None:
     async with opened(settings(agent)) as discovery, followed(discovery) as seen:
         await discovery.register(instance("newbook-1"))
         await seen.until(well("newbook-1"))
@@ -21,9 +21,7 @@ async def test_while_it_is_away_the_last_good_answer_holds_and_is_stale(agent: A
 
 
 @pytest.mark.parametrize("rounds", [3])
-async def test_everyone_comes_back_by_themselves_and_no_one_is_missed_meanwhile(
-    agent: Agent, rounds: int
-) -> None:
+async def test_after_a_restart_all_instances_register_again_without_a_gap(agent: Agent, rounds: int) -> None:
     async with (
         opened(settings(agent)) as services,
         opened(settings(agent)) as gateway,
@@ -42,7 +40,7 @@ async def test_everyone_comes_back_by_themselves_and_no_one_is_missed_meanwhile(
         assert set(agent.get("/v1/agent/services")) == set(NAMES)
 
 
-async def test_who_left_meanwhile_is_gone_soon_after(agent: Agent) -> None:
+async def test_an_instance_that_left_during_an_outage_is_removed_after_it(agent: Agent) -> None:
     async with (
         opened(settings(agent)) as services,
         opened(settings(agent)) as gateway,
@@ -58,7 +56,7 @@ async def test_who_left_meanwhile_is_gone_soon_after(agent: Agent) -> None:
         assert set(agent.get("/v1/agent/services")) == {"readbook-1"}
 
 
-async def test_a_fault_is_still_known_to_an_agent_that_forgot(agent: Agent) -> None:
+async def test_a_fault_is_reported_again_to_a_restarted_agent(agent: Agent) -> None:
     async with (
         opened(settings(agent)) as services,
         opened(settings(agent)) as gateway,
@@ -75,7 +73,7 @@ async def test_a_fault_is_still_known_to_an_agent_that_forgot(agent: Agent) -> N
         await seen.until(well("newbook-1", "readbook-1"))
 
 
-async def test_what_changes_meanwhile_is_told_when_it_is_back(agent: Agent) -> None:
+async def test_changes_during_an_outage_are_reported_after_it(agent: Agent) -> None:
     async with (
         opened(settings(agent)) as services,
         opened(settings(agent)) as gateway,
@@ -89,7 +87,7 @@ async def test_what_changes_meanwhile_is_told_when_it_is_back(agent: Agent) -> N
         await seen.until(lambda snapshot: snapshot.instances == (instance("newbook-1", port=8091),))
 
 
-async def test_an_agent_that_pauses_takes_no_one_away(agent: Agent) -> None:
+async def test_a_paused_agent_removes_no_instance(agent: Agent) -> None:
     async with (
         opened(settings(agent)) as services,
         opened(settings(agent)) as gateway,

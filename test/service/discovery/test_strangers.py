@@ -36,7 +36,7 @@ def has(*names: str) -> Any:  # noqa: ANN401 (a condition)
     return lambda snapshot: ids(snapshot) == set(names)
 
 
-async def test_who_is_registered_by_hand_is_found_beside_ours_and_marked(
+async def test_a_foreign_service_is_found_beside_ours_and_marked(
     shared: Agent, everyone: CombinedDiscovery
 ) -> None:
     async with followed(everyone) as seen:
@@ -55,7 +55,9 @@ async def test_who_is_registered_by_hand_is_found_beside_ours_and_marked(
         await seen.until(has("newbook-1"))
 
 
-async def test_one_whose_check_fails_is_not_ready(shared: Agent, everyone: CombinedDiscovery) -> None:
+async def test_a_foreign_service_with_a_failing_check_is_not_ready(
+    shared: Agent, everyone: CombinedDiscovery
+) -> None:
     async with followed(everyone) as seen:
         by_hand(shared, "guest", Check={"CheckID": "own", "TTL": "60s", "Status": "critical"})
         shared.ask("PUT", "/v1/agent/check/pass/own")
@@ -70,7 +72,7 @@ async def test_one_whose_check_fails_is_not_ready(shared: Agent, everyone: Combi
     "changed",
     [{"Meta": {}}, {"Meta": {"version": "1"}}, {"Port": 0}, {"Tags": ["a\r\nb"]}, {"Address": "a/../b"}],
 )
-async def test_who_does_not_want_to_be_found_or_makes_no_sense_is_not(
+async def test_foreign_services_without_openapi_or_with_invalid_entries_are_ignored(
     shared: Agent, everyone: CombinedDiscovery, changed: dict[str, Any]
 ) -> None:
     async with followed(everyone) as seen:
@@ -79,7 +81,7 @@ async def test_who_does_not_want_to_be_found_or_makes_no_sense_is_not(
         assert ids(await seen.until(has("guest-1"))) == {"guest-1"}
 
 
-async def test_who_takes_the_id_of_one_of_ours_is_not_believed(
+async def test_a_foreign_service_with_the_id_of_one_of_ours_is_ignored(
     shared: Agent, everyone: CombinedDiscovery
 ) -> None:
     async with followed(everyone) as seen:

@@ -45,7 +45,7 @@ async def test_a_fault_is_the_note_of_its_check(shared: Agent, discovery: Consul
     assert (check["Status"], check["Output"]) == ("critical", "not ready: the log: no broker answers")
 
 
-async def test_who_is_taken_out_by_hand_is_out(shared: Agent, discovery: ConsulDiscovery) -> None:
+async def test_an_instance_in_maintenance_is_not_ready(shared: Agent, discovery: ConsulDiscovery) -> None:
     await discovery.register(instance("newbook-1"))
     await discovery.register(instance("newbook-2", port=8091))
     async with followed(discovery) as seen:
@@ -56,7 +56,9 @@ async def test_who_is_taken_out_by_hand_is_out(shared: Agent, discovery: ConsulD
         await seen.until(well("newbook-1", "newbook-2"))
 
 
-async def test_who_was_deregistered_by_another_comes_back(shared: Agent, discovery: ConsulDiscovery) -> None:
+async def test_an_instance_deregistered_by_hand_registers_again(
+    shared: Agent, discovery: ConsulDiscovery
+) -> None:
     await discovery.register(instance("newbook-1"))
     await discovery.register(instance("readbook-1"))
     async with followed(discovery) as seen:

@@ -53,7 +53,9 @@ def through(proxy: ConsulProxy) -> ConsulSettings:
 
 
 @pytest.mark.parametrize("wrong", WRONG.values(), ids=WRONG)
-async def test_the_last_good_answer_holds_until_it_answers_again(proxied: ProxiedAgent, wrong: Wrong) -> None:
+async def test_the_last_good_answer_is_used_until_the_agent_answers_again(
+    proxied: ProxiedAgent, wrong: Wrong
+) -> None:
     proxied.consul_proxy.wrong = wrong
     await proxied.seen.until(lambda snapshot: snapshot.stale)
     assert ids(proxied.gateway.snapshot()) == set(NAMES)
@@ -63,7 +65,7 @@ async def test_the_last_good_answer_holds_until_it_answers_again(proxied: Proxie
 
 
 @pytest.mark.parametrize("index", ["", "0", "-1", "99999", "1", "never"])
-async def test_an_answer_without_anyone_is_not_believed_at_once(proxied: ProxiedAgent, index: str) -> None:
+async def test_an_empty_answer_is_not_accepted_at_once(proxied: ProxiedAgent, index: str) -> None:
     proxied.consul_proxy.wrong = says(200, "[]", X_Consul_Index=index)
     await proxied.seen.until(lambda snapshot: snapshot.stale)
     assert ids(proxied.gateway.snapshot()) == set(NAMES)
@@ -72,13 +74,13 @@ async def test_an_answer_without_anyone_is_not_believed_at_once(proxied: Proxied
     assert all(ids(snapshot) == set(NAMES) for snapshot in proxied.seen.all[1:])
 
 
-async def test_an_answer_without_anyone_is_believed_in_the_end(proxied: ProxiedAgent) -> None:
+async def test_an_empty_answer_is_accepted_after_the_grace_period(proxied: ProxiedAgent) -> None:
     proxied.consul_proxy.wrong = says(200, "[]", X_Consul_Index="99999")
     await proxied.seen.until(lambda snapshot: snapshot.stale)
     await proxied.seen.until(well())
 
 
-async def test_who_is_held_stays_while_no_answer_comes_at_all(proxied: ProxiedAgent) -> None:
+async def test_kept_instances_stay_while_no_answer_arrives(proxied: ProxiedAgent) -> None:
     proxied.consul_proxy.wrong = says(200, "[]", X_Consul_Index="99999")
     await proxied.seen.until(lambda snapshot: snapshot.stale)
     proxied.consul_proxy.wrong = hangs
@@ -89,7 +91,7 @@ async def test_who_is_held_stays_while_no_answer_comes_at_all(proxied: ProxiedAg
     await proxied.seen.until(well())
 
 
-async def test_an_agent_that_answers_at_once_is_not_stormed(proxied: ProxiedAgent) -> None:
+async def test_blocking_queries_that_return_at_once_are_paced(proxied: ProxiedAgent) -> None:
     proxied.consul_proxy.wrong = says(200, "[]", X_Consul_Index="99999")
     await proxied.seen.until(lambda snapshot: snapshot.stale)
     asked = proxied.consul_proxy.asked
@@ -99,7 +101,7 @@ async def test_an_agent_that_answers_at_once_is_not_stormed(proxied: ProxiedAgen
 
 
 @pytest.mark.parametrize("wrong", [WRONG["500"], hangs], ids=["500", "hung"])
-async def test_who_registers_waits_until_it_answers(proxied: ProxiedAgent, wrong: Wrong) -> None:
+async def test_a_registration_waits_until_the_agent_answers(proxied: ProxiedAgent, wrong: Wrong) -> None:
     proxied.consul_proxy.wrong = wrong
     registering = asyncio.create_task(proxied.gateway.register(instance("booklist-1")))
     await proxied.seen.until(lambda snapshot: snapshot.stale)
@@ -110,7 +112,7 @@ async def test_who_registers_waits_until_it_answers(proxied: ProxiedAgent, wrong
 
 
 @pytest.mark.parametrize("wrong", [WRONG["500"], hangs], ids=["500", "hung"])
-async def test_to_leave_does_not_wait_for_an_answer(proxied: ProxiedAgent, wrong: Wrong) -> None:
+async def test_a_deregistration_does_not_wait_for_an_answer(proxied: ProxiedAgent, wrong: Wrong) -> None:
     await proxied.gateway.register(instance("booklist-1"))
     await proxied.seen.until(well("booklist-1", *NAMES))
     proxied.consul_proxy.wrong = wrong
@@ -121,7 +123,7 @@ async def test_to_leave_does_not_wait_for_an_answer(proxied: ProxiedAgent, wrong
     await proxied.seen.until(well(*NAMES))
 
 
-async def test_no_agent_is_one_clear_line_in_the_end(shared: Agent) -> None:
+async def test_a_missing_agent_is_one_clear_line_after_the_deadline(shared: Agent) -> None:
     async with consul_proxy(shared.ports.http) as proxy:
         gone = proxy.port
     with pytest.raises(DiscoveryFault) as raised:
@@ -142,7 +144,7 @@ async def test_an_agent_that_comes_late_is_waited_for(shared: Agent) -> None:
         await discovery.close()
 
 
-async def test_a_datacenter_that_is_not_there_is_said(shared: Agent) -> None:
+async def test_an_unknown_datacenter_is_reported(shared: Agent) -> None:
     here = ConsulSettings(address=HOST, port=shared.ports.http, datacenter="dc1")
     async with opened(here) as discovery:
         assert discovery.snapshot() == Snapshot()

@@ -14,7 +14,7 @@ GONE = Unreachable("refused")
 BROKEN = Response(500, {})
 
 
-async def test_a_broken_instance_is_left_alone_and_everyone_is_answered() -> None:
+async def test_an_open_breaker_keeps_requests_from_a_broken_instance() -> None:
     sending = Sending()
     broken, well = sending.add(GONE), sending.add()
     assert [await sending.status() for _ in range(200)] == [200] * 200
@@ -42,7 +42,7 @@ async def test_exactly_one_request_goes_to_a_half_open_instance() -> None:
     assert await sending.status() == 200
 
 
-async def test_a_trial_whose_client_goes_away_leaves_room_for_another() -> None:
+async def test_a_cancelled_trial_is_followed_by_another() -> None:
     sending = Sending()
     service = sending.add(*[GONE] * 5, never, Response(200, {}))
     for _ in range(5):
@@ -55,7 +55,7 @@ async def test_a_trial_whose_client_goes_away_leaves_room_for_another() -> None:
     assert await sending.status() == 200
 
 
-async def test_when_all_are_ejected_all_are_asked() -> None:
+async def test_when_all_instances_are_ejected_all_are_called() -> None:
     sending = Sending()
     services = [sending.add(*[BROKEN] * 5, BROKEN) for _ in range(2)]
     for _ in range(20):
@@ -67,7 +67,7 @@ async def test_when_all_are_ejected_all_are_asked() -> None:
     assert all(len(service.asked) > count for service, count in zip(services, before, strict=True))
 
 
-async def test_who_is_ejected_comes_back_by_one_good_answer() -> None:
+async def test_an_ejected_instance_is_readmitted_by_one_good_response() -> None:
     sending = Sending()
     sick, well = sending.add(*[BROKEN] * 5, Response(200, {})), sending.add()
     while sending.pool.endpoints[0].ejection.closed:
@@ -82,7 +82,7 @@ async def test_who_is_ejected_comes_back_by_one_good_answer() -> None:
     assert well.asked
 
 
-async def test_who_is_busy_is_spared() -> None:
+async def test_a_busy_instance_gets_fewer_requests() -> None:
     sending = Sending()
     busy, idle = sending.add(never), sending.add()
     waiting = []
@@ -98,7 +98,7 @@ async def test_who_is_busy_is_spared() -> None:
     await asyncio.wait(waiting)
 
 
-async def test_the_owner_of_a_partition_is_asked_first_and_another_if_it_is_gone() -> None:
+async def test_the_owner_of_a_partition_is_called_first_and_another_if_it_is_gone() -> None:
     sending = Sending(aggregate="book")
     services = [sending.add(**{"owns-book": owned, "partitions-book": "4"}) for owned in ("0,1", "2,3")]
     for number in range(40):
@@ -112,7 +112,7 @@ async def test_the_owner_of_a_partition_is_asked_first_and_another_if_it_is_gone
         assert (await sending.ask(path={"id": f"id-{number}"})).status == 200
 
 
-async def test_what_a_command_creates_is_sent_to_the_owner_of_what_it_will_be() -> None:
+async def test_a_creating_command_is_sent_to_the_owner_of_the_new_id() -> None:
     sending = Sending(aggregate="book", creates=True, keyed=True)
     services = [sending.add(**{"owns-book": owned, "partitions-book": "4"}) for owned in "0123"]
     for _ in range(40):

@@ -46,7 +46,7 @@ def saying(*parts: bytes, asked: list[bytes] | None = None) -> Talk:
         b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n" + chunk(b"only this"),
     ],
 )
-async def test_an_answer_that_breaks_off_does_not_look_whole(
+async def test_an_aborted_response_is_visibly_incomplete(
     network: GatewayOnSockets, transport: HttpTransport, said: bytes
 ) -> None:
     await network.talker(saying(said))
@@ -62,7 +62,7 @@ async def test_an_answer_that_breaks_off_does_not_look_whole(
     "said",
     [b"", b"HTTP/1.1 200 OK\r\nX:", b"nonsense\r\n\r\n", b"HTTP/1.1 200 OK\r\nContent-Length: x\r\n\r\n"],
 )
-async def test_a_command_whose_answer_is_lost_is_sent_once(
+async def test_a_command_whose_response_is_lost_is_sent_once(
     network: GatewayOnSockets, transport: HttpTransport, said: bytes
 ) -> None:
     asked: list[bytes] = []
@@ -74,7 +74,7 @@ async def test_a_command_whose_answer_is_lost_is_sent_once(
     assert b"application/problem+json" in found
 
 
-async def test_a_query_whose_answer_is_lost_is_put_to_another(
+async def test_a_query_whose_response_is_lost_is_sent_to_another_instance(
     network: GatewayOnSockets, transport: HttpTransport
 ) -> None:
     await network.talker(saying(b""))
@@ -84,7 +84,7 @@ async def test_a_query_whose_answer_is_lost_is_put_to_another(
         assert (await network.ask(asks("GET", "/bookshelf/books"))).endswith(b"here")
 
 
-async def test_a_port_where_no_one_listens_is_passed_over(
+async def test_a_refused_connection_is_retried_elsewhere(
     network: GatewayOnSockets, transport: HttpTransport
 ) -> None:
     service = Service(BOOKS)
@@ -97,7 +97,7 @@ async def test_a_port_where_no_one_listens_is_passed_over(
     assert [len(body) for body in service.bodies] == [2, 2, 200_000, 200_000]
 
 
-async def test_a_client_that_leaves_in_the_middle_of_its_body_is_not_taken_for_done(
+async def test_an_aborted_upload_is_not_forwarded_as_complete(
     network: GatewayOnSockets, transport: HttpTransport
 ) -> None:
     ends: asyncio.Queue[Exception | None] = asyncio.Queue()
@@ -127,7 +127,7 @@ async def test_a_client_that_leaves_in_the_middle_of_its_body_is_not_taken_for_d
             assert isinstance(await ends.get(), BrokenBody)
 
 
-async def test_a_client_that_leaves_in_the_middle_of_an_answer_ends_it(
+async def test_a_client_that_disconnects_cancels_the_response(
     network: GatewayOnSockets, transport: HttpTransport
 ) -> None:
     ended = asyncio.Event()
@@ -152,7 +152,7 @@ async def test_a_client_that_leaves_in_the_middle_of_an_answer_ends_it(
 
 
 @pytest.mark.parametrize("chunked", [True, False])
-async def test_a_body_that_is_refused_before_its_end_is_answered(
+async def test_an_early_refusal_of_a_body_is_forwarded(
     network: GatewayOnSockets,
     transport: HttpTransport,
     chunked: bool,  # noqa: FBT001

@@ -46,7 +46,7 @@ async def test_a_start_returns_when_all_who_are_ready_are_known(cluster: FakeClu
     assert [await status(cluster, f"/bookshelf/{name}") for name in "abcd"] == [200, 200, 200, 404]
 
 
-async def test_each_edition_is_asked_once_however_many_instances_run(cluster: FakeCluster) -> None:
+async def test_the_document_of_a_version_is_loaded_once(cluster: FakeCluster) -> None:
     services = [Service(OLD) for _ in range(4)]
     for service in services:
         await cluster.add(service)
@@ -56,7 +56,7 @@ async def test_each_edition_is_asked_once_however_many_instances_run(cluster: Fa
     assert sum(service.documents for service in services) == 1
 
 
-async def test_as_long_as_a_service_is_not_known_nothing_is_said_not_to_exist(cluster: FakeCluster) -> None:
+async def test_no_404_is_answered_while_a_service_is_not_loaded(cluster: FakeCluster) -> None:
     await cluster.add(Service(OLD))
     await cluster.gateway.start()
     assert await status(cluster, "/bookshelf/other") == 404
@@ -82,9 +82,7 @@ async def test_as_long_as_a_service_is_not_known_nothing_is_said_not_to_exist(cl
         Response(200, {}, b'{"x-bookshelf":{"service":"another","tags":["t"]}}'),
     ],
 )
-async def test_what_is_no_document_of_that_service_is_asked_for_again(
-    cluster: FakeCluster, wrong: Response
-) -> None:
+async def test_an_invalid_document_is_loaded_again(cluster: FakeCluster, wrong: Response) -> None:
     service = Service(OLD)
     service.documents_first = [wrong]
     await cluster.add(service)
@@ -93,14 +91,14 @@ async def test_what_is_no_document_of_that_service_is_asked_for_again(
     assert service.documents == 2
 
 
-async def test_another_instance_is_asked_when_one_does_not_say(cluster: FakeCluster) -> None:
+async def test_a_document_is_loaded_from_another_instance_if_one_fails(cluster: FakeCluster) -> None:
     await cluster.add(Service(OLD), there=False)
     await cluster.add(Service(OLD))
     await cluster.gateway.start()
     assert await status(cluster, "/bookshelf/books") == 200
 
 
-async def test_a_new_edition_brings_its_routes_and_the_last_of_the_old_takes_its_own_away(
+async def test_routes_are_added_with_a_new_version_and_removed_with_the_last_old_instance(
     cluster: FakeCluster,
 ) -> None:
     old = await cluster.add(Service(described("books", ("books",), "GET /old")), "1")
@@ -113,7 +111,7 @@ async def test_a_new_edition_brings_its_routes_and_the_last_of_the_old_takes_its
     assert await status(cluster, "/bookshelf/old") == 404
 
 
-async def test_a_stranger_that_changes_is_asked_again_when_it_comes_to_another_place(
+async def test_the_document_of_a_foreign_service_is_loaded_again_at_another_address(
     cluster: FakeCluster,
 ) -> None:
     guest = Service(described("guest", ("guest",), "GET /old"))
@@ -127,7 +125,7 @@ async def test_a_stranger_that_changes_is_asked_again_when_it_comes_to_another_p
     assert await status(cluster, "/bookshelf/new") == 200
 
 
-async def test_a_service_that_breaks_what_reads_it_keeps_no_other_from_being_served(
+async def test_a_document_that_breaks_its_reader_delays_no_other_service(
     cluster: FakeCluster,
 ) -> None:
     evil = Service(OLD)
@@ -159,7 +157,7 @@ class Stumbling(LocalDiscovery):
                 return
 
 
-async def test_a_discovery_that_fails_or_ends_is_followed_again() -> None:
+async def test_a_failed_watch_of_discovery_is_restarted() -> None:
     discovery, transport = Stumbling(), LocalTransport()
     gateway = Gateway(discovery, transport)
     cluster = FakeCluster(gateway, discovery, transport)
@@ -179,7 +177,7 @@ async def test_a_gateway_that_never_started_can_be_stopped_and_one_that_did_twic
     await gateway.stop()
 
 
-async def test_no_method_is_said_not_to_be_taken_as_long_as_a_service_may_take_it(
+async def test_no_405_is_answered_while_a_service_is_not_loaded(
     cluster: FakeCluster,
 ) -> None:
     await cluster.add(Service(OLD))

@@ -37,7 +37,7 @@ def asked(*services: Service) -> list[int]:
 
 
 @pytest.mark.parametrize("method", ["GET", "HEAD", "POST"])
-async def test_who_takes_no_connection_has_not_seen_it_so_the_next_is_asked(
+async def test_after_a_refused_connection_another_instance_is_called(
     cluster: FakeCluster, method: str
 ) -> None:
     away, there = Service(BOOKS, GONE), Service(BOOKS, DONE)
@@ -46,14 +46,14 @@ async def test_who_takes_no_connection_has_not_seen_it_so_the_next_is_asked(
     assert asked(there) == [2]
 
 
-async def test_when_no_one_takes_connections_it_is_a_bad_gateway(cluster: FakeCluster) -> None:
+async def test_when_all_connections_are_refused_the_response_is_a_bad_gateway(cluster: FakeCluster) -> None:
     assert problem(await ask(cluster, "POST", Service(BOOKS, GONE), Service(BOOKS, GONE))) == (
         502,
         "bad-gateway",
     )
 
 
-async def test_no_more_than_four_are_tried(cluster: FakeCluster) -> None:
+async def test_at_most_four_instances_are_tried(cluster: FakeCluster) -> None:
     services = [Service(BOOKS, GONE) for _ in range(6)]
     assert problem(await ask(cluster, "GET", *services)) == (502, "bad-gateway")
     assert sum(asked(*services)) == 4
@@ -70,23 +70,21 @@ async def test_a_service_without_instances_is_unavailable_and_not_unknown(cluste
     assert answer.headers["Retry-After"] == "1"
 
 
-async def test_a_query_that_got_no_answer_is_put_to_one_other(cluster: FakeCluster) -> None:
+async def test_a_query_without_a_response_is_sent_to_one_other_instance(cluster: FakeCluster) -> None:
     services = [Service(BOOKS, LOST), Service(BOOKS, DONE), Service(BOOKS, DONE)]
     for _ in range(100):
         assert (await ask(cluster, "GET", *(services if not cluster.instances else []))).status == 200
     assert asked(services[0]) == [5]  # then its breaker is open
 
 
-async def test_and_not_to_a_third(cluster: FakeCluster) -> None:
+async def test_a_query_without_a_response_is_not_sent_to_a_third_instance(cluster: FakeCluster) -> None:
     services = [Service(BOOKS, LOST) for _ in range(4)]
     assert problem(await ask(cluster, "GET", *services)) == (504, "gateway-timeout")
     assert sum(asked(*services)) == 2
 
 
 @pytest.mark.parametrize("key", ["", "k"])
-async def test_a_command_that_got_no_answer_may_have_been_done_and_is_not_sent_again(
-    cluster: FakeCluster, key: str
-) -> None:
+async def test_a_command_without_a_response_is_not_retried(cluster: FakeCluster, key: str) -> None:
     services = [Service(BOOKS, LOST), Service(BOOKS, LOST)]
     answer = await ask(cluster, "POST", *services, key=key)
     assert problem(answer) == (504, "gateway-timeout")
@@ -99,7 +97,9 @@ def keys(*services: Service) -> list[str | None]:
 
 
 @pytest.mark.parametrize("given", ["", "k"])
-async def test_unless_the_service_recognises_it_by_its_key(cluster: FakeCluster, given: str) -> None:
+async def test_a_command_without_a_response_is_retried_if_the_service_deduplicates_it(
+    cluster: FakeCluster, given: str
+) -> None:
     services = [Service(KEYED, LOST), Service(KEYED, LOST)]
     await ask(cluster, "POST", *services, key=given)
     assert asked(*services) == [1, 1]
@@ -128,7 +128,7 @@ def named_key(answer: Response) -> str:
 
 @pytest.mark.parametrize("later", AFTER_A_LOST_ATTEMPT)
 @pytest.mark.parametrize("given", ["", "k 1"])
-async def test_after_a_lost_attempt_no_other_instance_says_that_nothing_was_done(
+async def test_after_a_lost_attempt_a_503_of_another_instance_is_not_forwarded(
     cluster: FakeCluster, later: Response | Exception, given: str
 ) -> None:
     # whichever is asked first loses the answer, and the other one gives its own first answer
@@ -150,7 +150,7 @@ async def test_after_a_lost_attempt_no_other_instance_says_that_nothing_was_done
     assert not given or named_key(answer) == given
 
 
-async def test_an_instance_that_carries_it_out_after_a_lost_attempt_is_answered(cluster: FakeCluster) -> None:
+async def test_after_a_lost_attempt_a_success_of_another_instance_is_forwarded(cluster: FakeCluster) -> None:
     service = Service(KEYED, LOST, MOVING, MOVING, DONE)
     assert (await ask(cluster, "POST", service)).body == b"done"
     assert len(set(keys(service))) == 1
@@ -164,12 +164,12 @@ async def test_a_service_that_does_not_know_the_outcome_is_answered_with_the_key
     assert [named_key(answer)] == keys(service)
 
 
-async def test_without_a_lost_attempt_a_503_is_passed_on(cluster: FakeCluster) -> None:
+async def test_without_a_lost_attempt_a_503_is_forwarded(cluster: FakeCluster) -> None:
     answer = await ask(cluster, "POST", Service(KEYED, MOVING))
     assert (answer.status, answer.body) == (503, b"moving")
 
 
-async def test_a_connection_that_broke_is_no_reason_to_give_up_on_the_only_instance(
+async def test_a_broken_connection_is_retried_on_the_only_instance(
     cluster: FakeCluster,
 ) -> None:
     service = Service(KEYED, LOST, DONE)
@@ -178,7 +178,7 @@ async def test_a_connection_that_broke_is_no_reason_to_give_up_on_the_only_insta
     assert [one.headers.get("Bookshelf-Try") for one in service.asked] == ["1", "2"]
 
 
-async def test_what_a_client_says_of_tries_is_not_believed(cluster: FakeCluster) -> None:
+async def test_the_bookshelf_try_header_of_a_client_is_removed(cluster: FakeCluster) -> None:
     service = Service(KEYED)
     await cluster.add(service)
     await cluster.gateway.start()
@@ -187,17 +187,17 @@ async def test_what_a_client_says_of_tries_is_not_believed(cluster: FakeCluster)
     assert "Bookshelf-Try" not in service.asked[0].headers
 
 
-async def test_who_is_silent_for_too_long_has_not_answered(cluster: FakeCluster) -> None:
+async def test_an_attempt_past_its_time_limit_has_no_response(cluster: FakeCluster) -> None:
     assert problem(await ask(cluster, "POST", Service(BOOKS, never))) == (504, "gateway-timeout")
 
 
-async def test_a_query_is_repeated_while_the_owner_moves(cluster: FakeCluster, paused: list[float]) -> None:
+async def test_a_query_is_retried_while_a_partition_moves(cluster: FakeCluster, paused: list[float]) -> None:
     service = Service(BOOKS, MOVING, MOVING, DONE)
     assert (await ask(cluster, "GET", service)).body == b"done"
     assert (asked(service), paused) == ([3], [0.1, 0.2])
 
 
-async def test_a_command_with_a_key_is_repeated_with_the_same_body(
+async def test_a_command_with_a_key_is_retried_with_the_same_body(
     cluster: FakeCluster, paused: list[float]
 ) -> None:
     service = Service(BOOKS, MOVING, DONE)
@@ -205,23 +205,23 @@ async def test_a_command_with_a_key_is_repeated_with_the_same_body(
     assert (service.bodies, paused) == ([b"{}", b"{}"], [0.1])
 
 
-async def test_a_command_without_a_key_is_not(cluster: FakeCluster, paused: list[float]) -> None:
+async def test_a_command_without_a_key_is_not_retried(cluster: FakeCluster, paused: list[float]) -> None:
     answer = await ask(cluster, "POST", Service(BOOKS, MOVING, DONE))
     assert (answer.status, answer.body, answer.headers["Retry-After"], paused) == (503, b"moving", "1", [])
 
 
-async def test_a_move_that_takes_longer_is_told_to_the_client(cluster: FakeCluster) -> None:
+async def test_a_503_is_forwarded_when_a_move_takes_too_long(cluster: FakeCluster) -> None:
     service = Service(BOOKS, MOVING)
     answer = await ask(cluster, "GET", service)
     assert (answer.status, answer.headers["Retry-After"], asked(service)) == (503, "1", [6])
 
 
-async def test_a_503_that_does_not_say_when_to_come_again_is_not_repeated(cluster: FakeCluster) -> None:
+async def test_a_503_without_retry_after_is_not_retried(cluster: FakeCluster) -> None:
     service = Service(BOOKS, Response(503, {}), DONE)
     assert (await ask(cluster, "GET", service)).status == 503
 
 
-async def test_what_is_thrown_away_was_read_to_its_end(cluster: FakeCluster) -> None:
+async def test_a_discarded_response_is_drained(cluster: FakeCluster) -> None:
     read: list[bytes] = []
 
     async def body() -> AsyncIterator[bytes]:
@@ -234,7 +234,7 @@ async def test_what_is_thrown_away_was_read_to_its_end(cluster: FakeCluster) -> 
     assert read == [b"a", b"b"]
 
 
-async def test_an_answer_that_stops_in_the_middle_is_broken_off(cluster: FakeCluster) -> None:
+async def test_a_response_that_stops_is_aborted(cluster: FakeCluster) -> None:
     async def body() -> AsyncIterator[bytes]:
         yield b"a"
         await never()

@@ -11,7 +11,7 @@ NEW = described("newbook", ("books", "new"), "POST /books", "DELETE /books/{id}"
 LAST = described("lastreadbooks", ("books", "last"), "GET /books/last/read")
 
 
-async def test_each_service_is_asked_for_what_it_serves_and_no_other(cluster: FakeCluster) -> None:
+async def test_each_request_reaches_the_service_of_its_route(cluster: FakeCluster) -> None:
     services = [Service(document) for document in (LIST, NEW, LAST)]
     for service in services:
         await cluster.add(service)
@@ -64,7 +64,7 @@ async def test_a_path_reaches_the_service_exactly_as_it_was_sent(cluster: FakeCl
         "/bookshelf/" + "a/" * 2000,
     ],
 )
-async def test_what_no_one_serves_is_not_found(cluster: FakeCluster, target: str) -> None:
+async def test_an_unknown_path_is_not_found(cluster: FakeCluster, target: str) -> None:
     service = Service(LIST)
     await cluster.add(service)
     await cluster.gateway.start()
@@ -95,7 +95,7 @@ async def test_what_no_one_serves_is_not_found(cluster: FakeCluster, target: str
         *("/bookshelf/a\r\nX: y", "/bookshelf/books?\x00", "/bookshelf/books/%ff"),
     ],
 )
-async def test_what_is_no_path_is_malformed(cluster: FakeCluster, target: str) -> None:
+async def test_an_invalid_path_is_malformed(cluster: FakeCluster, target: str) -> None:
     service = Service(LIST)
     await cluster.add(service)
     await cluster.gateway.start()
@@ -104,7 +104,7 @@ async def test_what_is_no_path_is_malformed(cluster: FakeCluster, target: str) -
     assert service.asked == []
 
 
-async def test_a_method_that_no_service_has_is_answered_with_those_there_are(cluster: FakeCluster) -> None:
+async def test_an_unknown_method_is_answered_405_with_allow(cluster: FakeCluster) -> None:
     for document in (LIST, NEW):
         await cluster.add(Service(document))
     await cluster.gateway.start()
@@ -113,7 +113,7 @@ async def test_a_method_that_no_service_has_is_answered_with_those_there_are(clu
         assert (answer.status, answer.headers["Allow"]) == (405, "GET, HEAD, POST")
 
 
-async def test_status_headers_and_body_come_back(cluster: FakeCluster) -> None:
+async def test_status_headers_and_body_are_forwarded(cluster: FakeCluster) -> None:
     headers = CIMultiDict(
         [("Location", "/books/7"), ("ETag", '"1"'), ("Set-Cookie", "a=1"), ("Set-Cookie", "b=2")]
     )
@@ -127,7 +127,7 @@ async def test_status_headers_and_body_come_back(cluster: FakeCluster) -> None:
     ]
 
 
-async def test_the_request_body_comes_through(cluster: FakeCluster) -> None:
+async def test_the_request_body_is_forwarded(cluster: FakeCluster) -> None:
     service = Service(NEW)
     await cluster.add(service)
     await cluster.gateway.start()
@@ -135,7 +135,7 @@ async def test_the_request_body_comes_through(cluster: FakeCluster) -> None:
     assert service.bodies == [b"x" * 1_000_000]
 
 
-async def test_a_head_goes_to_who_answers_get_and_its_length_comes_back(cluster: FakeCluster) -> None:
+async def test_head_is_sent_to_the_get_route_and_keeps_its_length(cluster: FakeCluster) -> None:
     service = Service(LIST, Response(200, {"Content-Length": "42"}))
     await cluster.add(service)
     await cluster.gateway.start()
@@ -143,7 +143,7 @@ async def test_a_head_goes_to_who_answers_get_and_its_length_comes_back(cluster:
     assert (service.asked[0].method, answer.headers["Content-Length"], answer.body) == ("HEAD", "42", b"")
 
 
-async def test_an_answer_streams(cluster: FakeCluster) -> None:
+async def test_a_response_is_streamed(cluster: FakeCluster) -> None:
     await cluster.add(Service(LIST, Response(200, {}, pieces(b"a", b"b"))))
     await cluster.gateway.start()
     answer = await cluster.gateway.handle(request("GET", "/bookshelf/books"))
@@ -151,7 +151,7 @@ async def test_an_answer_streams(cluster: FakeCluster) -> None:
     assert await whole(answer) == b"ab"
 
 
-async def test_a_defect_says_nothing_of_the_inside(cluster: FakeCluster) -> None:
+async def test_a_defect_reveals_no_internals(cluster: FakeCluster) -> None:
     await cluster.add(Service(LIST, ZeroDivisionError("secret")))
     await cluster.gateway.start()
     answer = await cluster.gateway.handle(request("GET", "/bookshelf/books"))

@@ -47,7 +47,7 @@ async def limited(tmp_path: Path) -> Limited:
     return made
 
 
-async def test_the_file_wins_over_the_settings_until_it_says_nothing(limited: Limited) -> None:
+async def test_the_rules_file_overrides_the_settings_while_it_has_the_limit(limited: Limited) -> None:
     assert (await limited.status(b"x" * 10), await limited.status(b"x" * 11)) == (200, 413)
     limited.say("[limits]\nbody = 20\n")
     assert (await limited.status(b"x" * 20), await limited.status(b"x" * 21)) == (200, 413)
@@ -56,7 +56,7 @@ async def test_the_file_wins_over_the_settings_until_it_says_nothing(limited: Li
     await limited.gateway.stop()
 
 
-async def test_rates_and_places_change_and_who_was_counted_stays_counted(limited: Limited) -> None:
+async def test_limits_change_without_resetting_their_counters(limited: Limited) -> None:
     rate = '[limits]\nrate = "2/hour"\nrequests = 7\nqueue = 0\nqueue_s = 0.5\n'
     limited.say(rate)
     crowd = limited.house.crowd
@@ -74,7 +74,7 @@ async def test_rates_and_places_change_and_who_was_counted_stays_counted(limited
     "wrong",
     ["requests = 0", 'body = "much"', 'rate = "often"', "reqests = 5", "requests = 5\n[allow]\na = 1"],
 )
-async def test_what_cannot_be_changes_nothing_at_all(limited: Limited, wrong: str) -> None:
+async def test_invalid_limits_change_nothing(limited: Limited, wrong: str) -> None:
     limited.say(f'[[forbid]]\npath = "/books"\n[limits]\n{wrong}\n')
     assert await limited.status() == 200
     assert limited.house.body == 10

@@ -26,13 +26,15 @@ async def get(cluster: FakeCluster, target: str, **headers: str) -> Response:
     ("target", "status", "to"),
     [("/", 307, "/apidocs/"), ("/apidocs", 308, "/apidocs/"), ("/apidocs?x", 308, "/apidocs/")],
 )
-async def test_the_way_to_the_docs(cluster: FakeCluster, target: str, status: int, to: str) -> None:
+async def test_the_root_redirects_to_the_docs(
+    cluster: FakeCluster, target: str, status: int, to: str
+) -> None:
     answer = await get(cluster, target)
     assert (answer.status, answer.headers["Location"]) == (status, to)
 
 
 @pytest.mark.parametrize("path", ASSETS)
-async def test_each_file_of_the_docs_is_served_as_what_it_is(cluster: FakeCluster, path: str) -> None:
+async def test_each_file_of_the_docs_has_its_media_type(cluster: FakeCluster, path: str) -> None:
     answer = await get(cluster, path)
     assert (answer.status, answer.headers["Content-Type"]) == (200, ASSETS[path])
     assert answer.body
@@ -42,9 +44,7 @@ async def test_each_file_of_the_docs_is_served_as_what_it_is(cluster: FakeCluste
 
 
 @pytest.mark.parametrize("path", ASSETS)
-async def test_the_docs_may_load_nothing_from_elsewhere_and_run_nothing_inline(
-    cluster: FakeCluster, path: str
-) -> None:
+async def test_the_docs_have_a_strict_content_security_policy(cluster: FakeCluster, path: str) -> None:
     policy = (await get(cluster, path)).headers["Content-Security-Policy"]
     rules = dict(rule.split(" ", 1) for rule in policy.split("; "))
     assert rules["default-src"] == "'none'"
@@ -52,7 +52,7 @@ async def test_the_docs_may_load_nothing_from_elsewhere_and_run_nothing_inline(
     assert all("http" not in rule and "*" not in rule for rule in rules.values())
 
 
-async def test_all_that_the_page_names_is_served_here(cluster: FakeCluster) -> None:
+async def test_all_files_that_the_page_references_are_served(cluster: FakeCluster) -> None:
     page = (await whole(await get(cluster, "/apidocs/"))).decode()
     named = re.findall(r'(?:src|href)="([^"]*)"', page)
     assert len(named) >= 4
@@ -62,7 +62,7 @@ async def test_all_that_the_page_names_is_served_here(cluster: FakeCluster) -> N
     assert not re.search(r"<script(?![^>]*src=)|<style|\son\w+=", page)
 
 
-async def test_our_own_script_asks_no_one_else(cluster: FakeCluster) -> None:
+async def test_the_script_calls_only_this_origin(cluster: FakeCluster) -> None:
     script = (await whole(await get(cluster, "/apidocs/initializer.js"))).decode()
     assert 'url: "/openapi.json"' in script
     assert "validatorUrl: null" in script
@@ -72,13 +72,13 @@ async def test_our_own_script_asks_no_one_else(cluster: FakeCluster) -> None:
 @pytest.mark.parametrize(
     "path", ["/apidocs/README", "/apidocs/../app.py", "/apidocs/%2e%2e/app.py", "/apidocs/x.js"]
 )
-async def test_nothing_else_of_the_folder_is_served(cluster: FakeCluster, path: str) -> None:
+async def test_other_files_of_the_folder_are_not_served(cluster: FakeCluster, path: str) -> None:
     await cluster.add(Service(described("s", ("t",), "GET /x")))
     await cluster.gateway.start()
     assert (await get(cluster, path)).status == 404
 
 
-async def test_the_document_is_that_of_all_services(cluster: FakeCluster) -> None:
+async def test_the_document_merges_all_services(cluster: FakeCluster) -> None:
     before = await get(cluster, "/openapi.json")
     await cluster.add(Service(described("a", ("a",), "GET /books")))
     await cluster.add(Service(described("b", ("b",), "POST /books", "GET /books/{id}")))
@@ -95,7 +95,7 @@ async def test_the_document_is_that_of_all_services(cluster: FakeCluster) -> Non
     assert (await get(cluster, "/openapi.json", If_None_Match=answer.headers["ETag"])).status == 304
 
 
-async def test_it_says_that_it_lives(cluster: FakeCluster) -> None:
+async def test_liveness_is_answered(cluster: FakeCluster) -> None:
     answer = await get(cluster, "/health/live")
     assert (answer.status, msgspec.json.decode(await whole(answer))) == (200, {"status": "pass"})
 
@@ -103,7 +103,7 @@ async def test_it_says_that_it_lives(cluster: FakeCluster) -> None:
 @pytest.mark.parametrize(
     "path", ["/", "/apidocs/", "/openapi.json", "/health/live", "/metrics", "/bookshelf/nothing"]
 )
-async def test_a_head_says_what_a_get_would_without_its_body(cluster: FakeCluster, path: str) -> None:
+async def test_head_of_a_page_equals_get_without_its_body(cluster: FakeCluster, path: str) -> None:
     expected = await get(cluster, path)
     answer = await cluster.gateway.handle(request("HEAD", path))
     assert (answer.status, answer.body) == (expected.status, b"")
@@ -112,6 +112,6 @@ async def test_a_head_says_what_a_get_would_without_its_body(cluster: FakeCluste
 
 
 @pytest.mark.parametrize("path", ["/", "/apidocs/", "/openapi.json", "/health/ready", "/metrics"])
-async def test_no_one_writes_to_them(cluster: FakeCluster, path: str) -> None:
+async def test_pages_accept_only_get_and_head(cluster: FakeCluster, path: str) -> None:
     answer = await cluster.gateway.handle(request("POST", path))
     assert (answer.status, answer.headers["Allow"]) == (405, "GET, HEAD")

@@ -51,7 +51,7 @@ def wants(*headers: str) -> bytes:
         (("Range: bytes=3-5", 'If-Range: "2"'), 200, TEXT, b'ETag: "3"'),
     ],
 )
-async def test_it_passes_as_it_is(
+async def test_a_range_response_is_forwarded_unchanged(
     network: GatewayOnSockets, service: Service, headers: tuple[str, ...], code: int, body: bytes, said: bytes
 ) -> None:
     answer = await network.ask(wants(*headers))
@@ -61,7 +61,7 @@ async def test_it_passes_as_it_is(
     assert len(service.asked) == 1
 
 
-async def test_who_has_it_compressed_is_given_all_of_it_and_no_part_of_the_plain_one(
+async def test_a_client_with_a_compressed_copy_gets_the_whole_response_and_no_range(
     network: GatewayOnSockets, service: Service
 ) -> None:
     first = await network.ask(wants())

@@ -11,7 +11,7 @@ def written(position: str) -> Response:
     return Response(201, {"Bookshelf-Position": position})
 
 
-async def test_what_a_browser_wrote_is_waited_for_when_it_reads_and_when_it_writes(
+async def test_later_queries_and_commands_of_a_browser_carry_its_positions(
     cluster: FakeCluster,
 ) -> None:
     service = Service(BOOKS, written("bookshelf/0@41"), written("bookshelf/1@7"), Response(200, {}))
@@ -30,14 +30,14 @@ async def test_what_a_browser_wrote_is_waited_for_when_it_reads_and_when_it_writ
     assert [asked.headers["Cookie"] for asked in service.asked] == ["other=1"] * 3
 
 
-async def test_the_position_is_still_told_to_those_who_keep_no_cookies(cluster: FakeCluster) -> None:
+async def test_the_position_header_is_forwarded_to_clients_without_cookies(cluster: FakeCluster) -> None:
     await cluster.add(Service(BOOKS, written("bookshelf/0@41")))
     await cluster.gateway.start()
     answer = await cluster.gateway.handle(request("POST", "/bookshelf/books"))
     assert answer.headers["Bookshelf-Position"] == "bookshelf/0@41"
 
 
-async def test_the_positions_that_a_request_names_itself_count_too(cluster: FakeCluster) -> None:
+async def test_positions_in_the_request_s_own_header_are_sent(cluster: FakeCluster) -> None:
     service = Service(BOOKS)
     await cluster.add(service)
     await cluster.gateway.start()
@@ -61,7 +61,7 @@ async def test_an_answer_without_a_position_sets_no_cookie(cluster: FakeCluster)
     assert "Set-Cookie" not in answer.headers
 
 
-async def test_a_cookie_full_of_nonsense_hurts_no_one(cluster: FakeCluster) -> None:
+async def test_an_invalid_position_cookie_is_ignored(cluster: FakeCluster) -> None:
     service = Service(BOOKS)
     await cluster.add(service)
     await cluster.gateway.start()

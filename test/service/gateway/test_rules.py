@@ -39,7 +39,7 @@ async def status(cluster: FakeCluster, path: str = "/bookshelf/books") -> int:
     return (await cluster.gateway.handle(request("GET", path))).status
 
 
-async def test_what_is_closed_is_closed_at_once_and_opened_again(cluster: FakeCluster, rules: Path) -> None:
+async def test_rules_close_and_reopen_a_route_at_once(cluster: FakeCluster, rules: Path) -> None:
     assert await status(cluster) == 200
     rules.write_text(CLOSED)
     cluster.gateway.reload()
@@ -49,7 +49,7 @@ async def test_what_is_closed_is_closed_at_once_and_opened_again(cluster: FakeCl
     assert await status(cluster) == 200
 
 
-async def test_a_file_that_changes_is_read_without_being_told(cluster: FakeCluster, rules: Path) -> None:
+async def test_a_changed_rules_file_is_read_again(cluster: FakeCluster, rules: Path) -> None:
     fresh = rules.with_suffix(".new")
     fresh.write_text(CLOSED)
     os.replace(fresh, rules)  # noqa: PTH105 (as an editor does)
@@ -60,7 +60,7 @@ async def test_a_file_that_changes_is_read_without_being_told(cluster: FakeClust
 @pytest.mark.parametrize(
     "wrong", ["[[forbid]", "[[forbid]]\npath = 7", "[limit]\nx = 1", '[[forbid]]\npath = "/x"\nwhy = "?"']
 )
-async def test_a_file_that_cannot_be_used_changes_nothing_and_is_shown(
+async def test_an_invalid_rules_file_changes_nothing_and_is_shown(
     cluster: FakeCluster, rules: Path, wrong: str
 ) -> None:
     rules.write_text(CLOSED)
@@ -75,7 +75,7 @@ async def test_a_file_that_cannot_be_used_changes_nothing_and_is_shown(
     assert said(await cluster.gateway.handle(request("GET", "/gateway")))["rules"] is None
 
 
-async def test_a_file_that_is_taken_away_changes_nothing(cluster: FakeCluster, rules: Path) -> None:
+async def test_a_removed_rules_file_changes_nothing(cluster: FakeCluster, rules: Path) -> None:
     rules.write_text(CLOSED)
     cluster.gateway.reload()
     rules.unlink()

@@ -22,7 +22,7 @@ async def opened(network: GatewayOnSockets, transport: HttpTransport, service: S
     return service
 
 
-async def test_headers_of_one_hop_do_not_reach_the_next(
+async def test_hop_by_hop_headers_are_not_forwarded(
     network: GatewayOnSockets, transport: HttpTransport
 ) -> None:
     headers = {"Keep-Alive": "timeout=5", "X-Hop": "1", "Connection": "X-Hop", "X-End": "2"}
@@ -45,7 +45,7 @@ async def test_headers_of_one_hop_do_not_reach_the_next(
 @pytest.mark.parametrize(
     "path", ["/books/..", "/books/%2e%2e", "/books/a%2Fb", "/books/a;b", "/books?q=/../%20&&=?"]
 )
-async def test_a_path_arrives_byte_for_byte(
+async def test_a_path_is_forwarded_byte_for_byte(
     network: GatewayOnSockets, transport: HttpTransport, path: str
 ) -> None:
     service = await opened(network, transport, Service(BOOKS))
@@ -67,7 +67,7 @@ async def test_a_path_arrives_byte_for_byte(
         ("/bookshelf/books#x", 400),
     ],
 )
-async def test_a_target_that_plays_tricks_reaches_no_one(
+async def test_an_ambiguous_target_reaches_no_service(
     network: GatewayOnSockets, transport: HttpTransport, target: str, expected: int
 ) -> None:
     service = await opened(network, transport, Service(BOOKS))
@@ -75,7 +75,7 @@ async def test_a_target_that_plays_tricks_reaches_no_one(
     assert service.asked == []
 
 
-async def test_a_body_arrives_whole_with_a_length_or_in_chunks(
+async def test_a_body_is_forwarded_with_a_length_or_in_chunks(
     network: GatewayOnSockets, transport: HttpTransport
 ) -> None:
     service = await opened(network, transport, Service(BOOKS))
@@ -110,7 +110,7 @@ async def test_a_length_and_a_transfer_encoding_together_are_refused(
     assert service.asked == []
 
 
-async def test_an_upload_streams(network: GatewayOnSockets, transport: HttpTransport) -> None:
+async def test_an_upload_is_streamed(network: GatewayOnSockets, transport: HttpTransport) -> None:
     first = asyncio.Event()
 
     async def listen(request: Request) -> Response:
@@ -128,7 +128,7 @@ async def test_an_upload_streams(network: GatewayOnSockets, transport: HttpTrans
         assert (await reader.read()).endswith(b"ab")
 
 
-async def test_a_download_streams(network: GatewayOnSockets, transport: HttpTransport) -> None:
+async def test_a_download_is_streamed(network: GatewayOnSockets, transport: HttpTransport) -> None:
     more = asyncio.Event()
 
     async def body() -> AsyncIterator[bytes]:
@@ -145,7 +145,7 @@ async def test_a_download_streams(network: GatewayOnSockets, transport: HttpTran
 
 
 @pytest.mark.parametrize("headers", [{}, {"Content-Length": str(MANY)}])
-async def test_a_large_answer_comes_whole(
+async def test_a_large_response_is_complete(
     network: GatewayOnSockets, transport: HttpTransport, headers: dict[str, str]
 ) -> None:
     parts = [bytes([number]) * 65536 for number in range(128)]
@@ -154,7 +154,7 @@ async def test_a_large_answer_comes_whole(
     assert answer.partition(b"\r\n\r\n")[2] == b"".join(parts)
 
 
-async def test_compressed_answers_stay_compressed(
+async def test_compressed_responses_stay_compressed(
     network: GatewayOnSockets, transport: HttpTransport
 ) -> None:
     content = gzip.compress(b"books" * 1000)
@@ -168,7 +168,7 @@ async def test_compressed_answers_stay_compressed(
     ("method", "code", "headers"),
     [("HEAD", 200, {"Content-Length": "42"}), ("GET", 304, {"ETag": '"1"'}), ("DELETE", 204, {})],
 )
-async def test_answers_without_a_body_end_at_once(
+async def test_responses_without_a_body_end_at_once(
     network: GatewayOnSockets, transport: HttpTransport, method: str, code: int, headers: dict[str, str]
 ) -> None:
     await opened(network, transport, Service(BOOKS, Response(code, headers)))
@@ -179,7 +179,7 @@ async def test_answers_without_a_body_end_at_once(
     assert b"chunked" not in answer
 
 
-async def test_a_header_that_comes_twice_goes_twice(
+async def test_a_repeated_header_is_forwarded_repeated(
     network: GatewayOnSockets, transport: HttpTransport
 ) -> None:
     headers = CIMultiDict([("Set-Cookie", "a=1"), ("Set-Cookie", "b=2")])
@@ -189,7 +189,7 @@ async def test_a_header_that_comes_twice_goes_twice(
 
 
 @pytest.mark.parametrize("header", ["Expect: 100-continue", "Upgrade: h2c", "X: \xff\xfe"])
-async def test_a_request_that_wants_more_than_is_given_is_still_answered(
+async def test_an_unsupported_upgrade_is_answered_as_a_plain_request(
     network: GatewayOnSockets, transport: HttpTransport, header: str
 ) -> None:
     service = await opened(network, transport, Service(BOOKS))

@@ -17,7 +17,7 @@ async def shown(cluster: FakeCluster, accept: str = "*/*", peer: str = "127.0.0.
     return await cluster.gateway.handle(asked)
 
 
-async def test_it_shows_routes_instances_and_breakers(cluster: FakeCluster) -> None:
+async def test_the_status_page_shows_routes_instances_and_breakers(cluster: FakeCluster) -> None:
     await cluster.add(Service(described("books", ("books",), "GET /books"), Unreachable("no")))
     await cluster.gateway.start()
     for _ in range(6):
@@ -33,7 +33,7 @@ async def test_it_shows_routes_instances_and_breakers(cluster: FakeCluster) -> N
     assert found["missing"] is None
 
 
-async def test_it_shows_panic(cluster: FakeCluster) -> None:
+async def test_the_status_page_shows_panic_mode(cluster: FakeCluster) -> None:
     await cluster.add(Service(described("books", ("books",), "GET /books"), Response(500, {})))
     await cluster.gateway.start()
     for _ in range(6):
@@ -44,7 +44,7 @@ async def test_it_shows_panic(cluster: FakeCluster) -> None:
     assert "panic" in (await whole(await shown(cluster, "text/html"))).decode()
 
 
-async def test_two_who_claim_one_route_are_shown(cluster: FakeCluster) -> None:
+async def test_the_status_page_shows_a_route_of_two_services(cluster: FakeCluster) -> None:
     await cluster.add(Service(described("a", ("a",), "GET /books")))
     await cluster.gateway.start()
     await cluster.add(Service(described("b", ("b",), "GET /books", "GET /health/x")))
@@ -56,7 +56,7 @@ async def test_two_who_claim_one_route_are_shown(cluster: FakeCluster) -> None:
     }
 
 
-async def test_the_page_is_one_file_and_what_others_say_is_only_text(cluster: FakeCluster) -> None:
+async def test_the_status_page_is_one_file_and_escapes_foreign_text(cluster: FakeCluster) -> None:
     await cluster.add(Service(described(EVIL, (EVIL,), "GET /books")))
     await cluster.gateway.start()
     await cluster.add(Service(described("b", ("b",), f"GET /{EVIL}", "GET /books")))
@@ -70,7 +70,7 @@ async def test_the_page_is_one_file_and_what_others_say_is_only_text(cluster: Fa
     assert not re.search(r"(src|href)=\"(?!/)|@import|url\(", page)
 
 
-async def test_strangers_see_neither_it_nor_the_metrics(cluster: FakeCluster) -> None:
+async def test_other_machines_see_neither_status_page_nor_metrics(cluster: FakeCluster) -> None:
     for path in ("/gateway", "/metrics"):
         asked = request("GET", path)
         asked.peer = "8.8.8.8"
@@ -98,7 +98,7 @@ async def test_metrics_count_instances_and_retries(cluster: FakeCluster, line: s
     assert line in page
 
 
-async def test_a_gateway_that_leaves_says_so_and_goes_on_answering(cluster: FakeCluster) -> None:
+async def test_a_draining_gateway_is_unready_and_still_answers(cluster: FakeCluster) -> None:
     await cluster.add(Service(described("books", ("books",), "GET /books")))
     await cluster.gateway.start()
     cluster.gateway.leave()

@@ -70,7 +70,7 @@ async def get(gateway: Gateway, path: str) -> Response:
     return await gateway.handle(request("GET", path))
 
 
-async def test_it_is_routed_and_documented_without_a_restart(
+async def test_a_foreign_service_is_routed_and_documented_without_a_restart(
     gateway: Gateway, consul_agent: Agent, guests: int
 ) -> None:
     assert (await get(gateway, "/bookshelf/guests/ann")).status == 503
@@ -81,7 +81,9 @@ async def test_it_is_routed_and_documented_without_a_restart(
     assert list(said(await get(gateway, "/openapi.json"))["paths"]) == ["/guests/{name}"]
 
 
-async def test_a_metadata_service_is_never_asked_and_is_shown(gateway: Gateway, consul_agent: Agent) -> None:
+async def test_a_cloud_metadata_address_is_never_called_and_is_shown(
+    gateway: Gateway, consul_agent: Agent
+) -> None:
     register(consul_agent, 80, "169.254.169.254")
     await eventually(lambda: bool(gateway.directory.refused_instances))
     shown = said(await get(gateway, "/gateway"))
@@ -89,7 +91,7 @@ async def test_a_metadata_service_is_never_asked_and_is_shown(gateway: Gateway, 
     assert shown["routes"] == []
 
 
-async def test_a_name_that_means_this_machine_is_not_asked_either(guests: int) -> None:
+async def test_a_name_that_resolves_to_this_machine_is_not_called(guests: int) -> None:
     reach = AddressPolicy(anywhere=False)
     transport = HttpTransport(objection=reach.objection)
     gone = await _fault(transport, "localhost", guests)

@@ -49,7 +49,7 @@ class Echo:
         writer.close()
 
 
-async def test_bytes_go_both_ways_until_the_client_closes(
+async def test_bytes_are_copied_both_ways_until_the_client_closes(
     network: GatewayOnSockets, transport: HttpTransport
 ) -> None:
     echo = Echo()
@@ -76,7 +76,7 @@ async def _send(writer: asyncio.StreamWriter, content: bytes) -> None:
     await writer.drain()
 
 
-async def test_a_service_that_closes_closes_the_tunnel(
+async def test_a_service_that_closes_ends_the_upgraded_connection(
     network: GatewayOnSockets, transport: HttpTransport
 ) -> None:
     await network.talker(_once(AGREED + b"bye"))
@@ -98,7 +98,7 @@ def _once(said: bytes) -> Talk:
     return talk
 
 
-async def test_a_service_that_does_not_agree_is_heard_and_http_goes_on(
+async def test_a_refused_upgrade_is_forwarded_and_http_continues(
     network: GatewayOnSockets, transport: HttpTransport
 ) -> None:
     service = Service(LIVE, Response(426, {}, b"no"))
@@ -113,7 +113,7 @@ async def test_a_service_that_does_not_agree_is_heard_and_http_goes_on(
 
 
 @pytest.mark.parametrize("header", ["Upgrade: h2c", "Upgrade: TLS/1.0", "Upgrade: websocket, h2c"])
-async def test_no_other_protocol_is_switched_to(
+async def test_only_websocket_upgrades_are_forwarded(
     network: GatewayOnSockets, transport: HttpTransport, header: str
 ) -> None:
     service = Service(LIVE)
@@ -124,7 +124,7 @@ async def test_no_other_protocol_is_switched_to(
     assert "Upgrade" not in service.asked[0].headers
 
 
-async def test_a_switch_that_was_not_asked_for_is_no_answer(
+async def test_an_unrequested_101_is_a_bad_gateway(
     network: GatewayOnSockets, transport: HttpTransport
 ) -> None:
     await network.talker(_once(AGREED))

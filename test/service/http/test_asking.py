@@ -18,7 +18,7 @@ async def asked(transport: HttpTransport, port: int) -> int:
     return (await transport.send(HOST, port, request("GET", "/"))).status
 
 
-async def test_an_address_where_no_one_is_any_more_is_forgotten() -> None:
+async def test_the_connections_of_an_address_that_left_are_closed() -> None:
     transport = HttpTransport()
     async with AsyncExitStack() as stack:
         stack.push_async_callback(transport.close)
@@ -30,7 +30,7 @@ async def test_an_address_where_no_one_is_any_more_is_forgotten() -> None:
         assert len(transport.places) <= 3  # the last ones are not known to be gone yet
 
 
-async def test_one_that_is_there_keeps_its_connection() -> None:
+async def test_the_connections_of_a_present_address_are_kept() -> None:
     transport = HttpTransport()
     async with AsyncExitStack() as stack:
         stack.push_async_callback(transport.close)

@@ -29,7 +29,7 @@ async def said(port: int, content: bytes) -> bytes:
 
 
 @pytest.mark.parametrize("guard", [ConnectionLimits(connections=3), ConnectionLimits(connections_each=3)])
-async def test_one_more_than_may_be_connected_is_sent_away_until_another_goes(
+async def test_a_connection_over_the_limit_is_answered_503_until_another_closes(
     opened: Open, guard: ConnectionLimits
 ) -> None:
     server = await opened(Service(ANY), guard)
@@ -49,7 +49,7 @@ async def test_one_more_than_may_be_connected_is_sent_away_until_another_goes(
 @pytest.mark.parametrize(
     "guard", [ConnectionLimits(connections=2, spare=2), ConnectionLimits(connections_each=2, spare=2)]
 )
-async def test_beyond_the_limit_a_spare_connection_asks_for_health_and_nothing_else(
+async def test_a_spare_connection_serves_only_health_and_metrics(
     opened: Open, guard: ConnectionLimits
 ) -> None:
     server = await opened(Service(ANY), guard)
@@ -83,12 +83,12 @@ async def test_beyond_the_limit_a_spare_connection_asks_for_health_and_nothing_e
         (asks("GET", "/", *["X: y"] * 200), 400),
     ],
 )
-async def test_a_head_has_an_end(opened: Open, request_: bytes, code: int) -> None:
+async def test_a_request_head_over_the_limit_is_refused(opened: Open, request_: bytes, code: int) -> None:
     server = await opened(Service(ANY), ConnectionLimits())
     assert status(await said(server.port, request_)) == code
 
 
-async def test_also_one_whose_lines_are_all_short(opened: Open) -> None:
+async def test_a_request_head_of_many_short_lines_is_refused(opened: Open) -> None:
     service = Service(ANY)
     server = await opened(service, ConnectionLimits(head=10_000))
     reader, writer = await asyncio.open_connection(HOST, server.port)
@@ -98,7 +98,7 @@ async def test_also_one_whose_lines_are_all_short(opened: Open) -> None:
     assert service.asked == []
 
 
-async def test_whoever_leaves_is_not_worked_for(opened: Open) -> None:
+async def test_a_request_is_cancelled_when_its_client_disconnects(opened: Open) -> None:
     begun, ended = asyncio.Event(), asyncio.Event()
 
     async def work(_request: Request) -> Response:
@@ -117,7 +117,7 @@ async def test_whoever_leaves_is_not_worked_for(opened: Open) -> None:
         await ended.wait()
 
 
-async def test_a_body_that_was_not_asked_for_is_not_taken_for_the_next_request(opened: Open) -> None:
+async def test_an_unexpected_body_is_not_parsed_as_the_next_request(opened: Open) -> None:
     service = Service(ANY, lambda _request: refused())
     server = await opened(service, ConnectionLimits())
     waits = asks("POST", "/", "Expect: 100-continue", "Content-Length: 10").replace(

@@ -15,7 +15,7 @@ from bookshelf.http.server.server import HttpServer
 Open = Callable[[Handler, ConnectionLimits], Awaitable[HttpServer]]
 
 
-async def test_requests_that_come_at_once_are_answered_in_their_order(opened: Open) -> None:
+async def test_pipelined_requests_are_answered_in_order(opened: Open) -> None:
     server = await opened(Repeats(), ConnectionLimits())
     many = [get(f"/{n}") if n % 2 else post(f"/{n}", b"x" * n) for n in range(200)]
     found = bodies(await said(server.port, b"".join(many) + get("/last", LAST)))
@@ -23,7 +23,7 @@ async def test_requests_that_come_at_once_are_answered_in_their_order(opened: Op
     assert [one.decode() for one in found] == [*wanted, "<GET /last >"]
 
 
-async def test_packets_may_end_anywhere(opened: Open) -> None:
+async def test_a_request_may_be_split_at_any_byte(opened: Open) -> None:
     server = await opened(Repeats(), ConnectionLimits())
     chunked = b"POST /b HTTP/1.1\r\nTransfer-Encoding: chunked\r\n%b\r\n" % HEAD
     all_of_it = post("/a", b"body") + chunked + chunk(b"in ") + chunk(b"two") + chunk(b"") + get("/c", LAST)
@@ -31,7 +31,7 @@ async def test_packets_may_end_anywhere(opened: Open) -> None:
     assert bodies(found) == [b"<POST /a body>", b"<POST /b in two>", b"<GET /c >"]
 
 
-async def test_what_is_no_request_is_refused_after_what_was_one_is_answered(opened: Open) -> None:
+async def test_a_malformed_request_is_refused_after_earlier_ones_are_answered(opened: Open) -> None:
     repeats = Repeats()
     server = await opened(repeats, ConnectionLimits())
     found = await said(server.port, get("/a") + b"nonsense\r\n\r\n" + get("/never"))
@@ -41,7 +41,7 @@ async def test_what_is_no_request_is_refused_after_what_was_one_is_answered(open
     assert repeats.asked == ["/a"]
 
 
-async def test_nothing_is_read_behind_the_last_request(opened: Open) -> None:
+async def test_bytes_after_the_last_request_are_not_read(opened: Open) -> None:
     repeats = Repeats()
     server = await opened(repeats, ConnectionLimits())
     found = await said(server.port, get("/a", LAST) + get("/never"))
@@ -49,13 +49,13 @@ async def test_nothing_is_read_behind_the_last_request(opened: Open) -> None:
     assert repeats.asked == ["/a"]
 
 
-async def test_a_refusal_arrives_although_more_is_being_sent(opened: Open) -> None:
+async def test_a_refusal_arrives_while_the_client_still_sends(opened: Open) -> None:
     server = await opened(Repeats(), ConnectionLimits())
     found = await said(server.port, b"nonsense\r\n\r\n", *[b"x" * 65536] * 8)
     assert status(found) == 400
 
 
-async def test_a_chunk_that_is_none_breaks_the_body_off(opened: Open) -> None:
+async def test_a_malformed_chunk_aborts_the_body(opened: Open) -> None:
     repeats = Repeats()
     server = await opened(repeats, ConnectionLimits())
     _, writer = await asyncio.open_connection(HOST, server.port)
@@ -67,7 +67,7 @@ async def test_a_chunk_that_is_none_breaks_the_body_off(opened: Open) -> None:
     writer.close()
 
 
-async def test_after_a_body_that_no_one_read_the_connection_goes_on(opened: Open) -> None:
+async def test_an_unread_body_is_drained_and_the_connection_is_reused(opened: Open) -> None:
     server = await opened(Repeats(), ConnectionLimits())
     found = await said(server.port, post("/refuse", b"x" * 300_000), get("/after", LAST))
     assert status(found) == 413
@@ -75,7 +75,7 @@ async def test_after_a_body_that_no_one_read_the_connection_goes_on(opened: Open
 
 
 @pytest.mark.parametrize("path", ["/cut", "/long"])
-async def test_an_answer_is_as_long_as_it_says_or_cut_off(opened: Open, path: str) -> None:
+async def test_a_response_of_the_wrong_length_is_cut_off(opened: Open, path: str) -> None:
     server = await opened(Repeats(), ConnectionLimits())
     found = await said(server.port, get(path), get("/never"))
     assert b"HTTP/1.1" not in found[8:]
@@ -83,7 +83,7 @@ async def test_an_answer_is_as_long_as_it_says_or_cut_off(opened: Open, path: st
     assert (b"piece" in found) is (path == "/cut")
 
 
-async def test_pieces_are_framed_for_who_understands_it(opened: Open) -> None:
+async def test_a_stream_is_chunked_for_clients_of_http_1_1(opened: Open) -> None:
     server = await opened(Repeats(), ConnectionLimits())
     new = await said(server.port, get("/pieces") + get("/after", LAST))
     assert b"Transfer-Encoding: chunked" in new
@@ -94,7 +94,7 @@ async def test_pieces_are_framed_for_who_understands_it(opened: Open) -> None:
     assert b"chunked" not in old
 
 
-async def test_an_old_client_may_ask_to_stay(opened: Open) -> None:
+async def test_an_http_1_0_client_may_keep_its_connection(opened: Open) -> None:
     server = await opened(Repeats(), ConnectionLimits())
     stays = get("/a", b"Connection: keep-alive\r\n", b"1.0")
     found = await said(server.port, stays + get("/b", b"", b"1.0"))
@@ -102,7 +102,7 @@ async def test_an_old_client_may_ask_to_stay(opened: Open) -> None:
     assert found.count(b"Connection: keep-alive") == 1
 
 
-async def test_a_protocol_that_no_one_agrees_to_leaves_http(opened: Open) -> None:
+async def test_an_upgrade_that_is_not_agreed_to_stays_http(opened: Open) -> None:
     server = await opened(Repeats(), ConnectionLimits())
     asks = HEAD + b"Connection: Upgrade\r\nUpgrade: %b\r\n"
     found = await said(
@@ -111,7 +111,7 @@ async def test_a_protocol_that_no_one_agrees_to_leaves_http(opened: Open) -> Non
     assert bodies(found) == [b"<GET /a >", b"<GET /b >", b"<GET /c >"]
 
 
-async def test_a_client_that_sends_ahead_is_held_back(opened: Open) -> None:
+async def test_a_client_that_sends_ahead_gets_backpressure(opened: Open) -> None:
     repeats = Repeats()
     server = await opened(repeats, ConnectionLimits())
     _, writer = await asyncio.open_connection(HOST, server.port)

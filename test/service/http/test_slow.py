@@ -51,7 +51,7 @@ async def connected(port: int) -> AsyncIterator[tuple[asyncio.StreamReader, asyn
 
 
 @pytest.mark.parametrize("said", [b"", b"GET", b"GET / HTTP/1.1\r\n", b"GET / HTTP/1.1\r\nX: "])
-async def test_a_head_that_never_ends_is_cut_off(opened: Open, said: bytes) -> None:
+async def test_a_request_head_that_does_not_end_is_cut_off(opened: Open, said: bytes) -> None:
     server = await opened(Listener(), SHORT)
     async with connected(server.port) as (reader, writer):
         writer.write(said)
@@ -59,7 +59,7 @@ async def test_a_head_that_never_ends_is_cut_off(opened: Open, said: bytes) -> N
     assert found == b"" if not said else status(found) == 408
 
 
-async def test_nor_does_a_byte_now_and_then_help(opened: Open) -> None:
+async def test_a_request_head_that_drips_is_cut_off(opened: Open) -> None:
     server = await opened(Listener(), SHORT)
     async with connected(server.port) as (reader, writer):
         writer.write(b"GET / HTTP/1.1\r\nX: ")
@@ -90,7 +90,7 @@ async def test_a_body_that_stops_is_cut_off(opened: Open, framing: str) -> None:
     assert b"nothing more of the body came" in found
 
 
-async def test_a_body_that_drips_is_cut_off_too(opened: Open) -> None:
+async def test_a_body_that_drips_is_cut_off(opened: Open) -> None:
     server = await opened(Listener(), ConnectionLimits(body_idle_s=5, grace_s=0.05, body_rate=1000))
     async with connected(server.port) as (reader, writer):
         writer.write(asks("POST", "/", "Transfer-Encoding: chunked"))
@@ -103,7 +103,9 @@ async def test_a_body_that_drips_is_cut_off_too(opened: Open) -> None:
 
 
 @pytest.mark.parametrize("pieces", [(b"x" * 65536,) * 400, (b"x" * (24 << 20),)])
-async def test_an_answer_that_no_one_takes_is_not_kept(opened: Open, pieces: tuple[bytes, ...]) -> None:
+async def test_an_unread_response_is_dropped_after_the_time_limit(
+    opened: Open, pieces: tuple[bytes, ...]
+) -> None:
     listener = Listener(*pieces)
     server = await opened(listener, SHORT)
     with socket.socket() as slow:
@@ -116,7 +118,7 @@ async def test_an_answer_that_no_one_takes_is_not_kept(opened: Open, pieces: tup
                 await asyncio.sleep(0.01)  # sleep: between two looks at the condition
 
 
-async def test_a_reader_that_takes_its_time_gets_everything(opened: Open) -> None:
+async def test_a_slow_client_within_the_limit_gets_the_whole_response(opened: Open) -> None:
     listener = Listener(*[b"x" * 65536] * 200)
     server = await opened(listener, ConnectionLimits(unread_s=0.25))
     async with connected(server.port) as (reader, writer):

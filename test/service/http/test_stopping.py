@@ -13,7 +13,7 @@ from bookshelf.http.server.server import HttpServer
 Open = Callable[[Handler, ConnectionLimits], Awaitable[HttpServer]]
 
 
-async def test_a_stop_lets_what_is_under_way_end(opened: Open) -> None:
+async def test_a_graceful_stop_completes_running_requests(opened: Open) -> None:
     repeats = Repeats()
     server = await opened(repeats, ConnectionLimits())
     asked = asyncio.create_task(said(server.port, get("/slow")))
@@ -30,7 +30,7 @@ async def test_a_stop_lets_what_is_under_way_end(opened: Open) -> None:
     assert b"Connection: close" in found
 
 
-async def test_and_not_for_ever(opened: Open) -> None:
+async def test_a_graceful_stop_has_a_deadline(opened: Open) -> None:
     repeats = Repeats()
     server = await opened(repeats, ConnectionLimits())
     asked = asyncio.create_task(said(server.port, get("/slow")))

@@ -96,23 +96,23 @@ def test_updates_are_run_in_order(db: Connection) -> None:
     assert [row["title"] for row in rows(db)] == ["18", "19", "17"]
 
 
-def test_a_row_without_a_value_is_said_before_any_is_in(db: Connection) -> None:
+def test_a_row_without_a_value_is_reported_before_any_row_is_written(db: Connection) -> None:
     with pytest.raises(StatementError, match="no value for 'title'"):
         execute(db, ADD, [*({"id": n, "title": "x"} for n in range(70)), {"id": 70}])
     assert rows(db) == []
 
 
-def test_a_constraint_speaks_as_ever(db: Connection) -> None:
+def test_a_violated_constraint_raises_the_usual_error(db: Connection) -> None:
     with pytest.raises(IntegrityError):
         execute(db, ADD, [{"id": n % 10, "title": "x"} for n in range(20)])
 
 
-def test_a_value_that_the_statement_has_itself(db: Connection) -> None:
+def test_values_in_the_statement_itself_are_kept(db: Connection) -> None:
     execute(db, ADD_OWNED, [{"id": n} for n in range(20)])
     assert [row["owned"] for row in rows(db)] == [True] * 20
 
 
-def test_a_statement_that_is_another_with_each_row(db: Connection) -> None:
+def test_statements_that_differ_with_each_row_are_run_one_by_one(db: Connection) -> None:
     execute(db, ADD, [{"id": n} for n in range(9)])
     execute(db, DROP, [{"ids": [0, 1, 2, 3, 4, 5, 6]}])
     assert [row["id"] for row in rows(db)] == [7, 8]

@@ -32,7 +32,7 @@ def _nth(number: int, _: Connection) -> int:
     return number
 
 
-async def test_what_waits_meanwhile_is_read_in_few_turns(
+async def test_waiting_reads_are_batched_into_few_transactions(
     reading: Engine, threads: ThreadPoolExecutor
 ) -> None:
     begun: list[Connection] = []
@@ -48,9 +48,7 @@ async def test_what_waits_meanwhile_is_read_in_few_turns(
     assert len(begun) == 4
 
 
-async def test_a_database_that_cannot_be_read_is_told_to_everyone(
-    tmp_path: Path, threads: ThreadPoolExecutor
-) -> None:
+async def test_a_database_fault_is_raised_for_every_read(tmp_path: Path, threads: ThreadPoolExecutor) -> None:
     nowhere = engine(tmp_path / "nowhere" / "rows.sqlite", "BEGIN", pool_size=4)
     together = ReadBatcher(threads, nowhere)
     found = await asyncio.gather(*(together.run(lambda _: 1) for _ in range(5)), return_exceptions=True)

@@ -49,12 +49,14 @@ async def damaged(log: FaultyLog, tmp_path: Path) -> AsyncIterator[Views]:
     await storage.close()
 
 
-async def test_who_asks_is_answered_by_what_takes_their_place(damaged: Views, log: FaultyLog) -> None:
+async def test_a_query_on_damaged_rows_is_answered_from_the_rebuilt_ones(
+    damaged: Views, log: FaultyLog
+) -> None:
     host = await damaged.host()
     assert await host.query(sums) == await totals(log)
 
 
-async def test_what_is_written_then_is_in_them_and_nothing_is_parked(damaged: Views, log: FaultyLog) -> None:
+async def test_rebuilt_rows_have_later_writes_and_no_dead_letters(damaged: Views, log: FaultyLog) -> None:
     host = await damaged.host()
     former = host.rows
     await written(log, counted("1", 5))

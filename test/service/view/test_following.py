@@ -15,7 +15,7 @@ from bookshelf.storage.checkpoints import Superseded, checkpoints
 from bookshelf.storage.port import StorageFault
 
 
-async def test_what_was_in_the_log_at_the_start_is_in_the_rows(views: Views, log: FaultyLog) -> None:
+async def test_records_before_the_start_are_applied(views: Views, log: FaultyLog) -> None:
     await written(log, counted("a", 1), counted("b", 2))
     await written(log, counted("c", 3), partition=1)
     host = await views.host()
@@ -23,7 +23,7 @@ async def test_what_was_in_the_log_at_the_start_is_in_the_rows(views: Views, log
     assert host.fault is None
 
 
-async def test_what_is_written_later_comes_in_by_itself(views: Views, log: FaultyLog) -> None:
+async def test_later_records_are_applied(views: Views, log: FaultyLog) -> None:
     host = await views.host()
     before = host.revision
     await written(log, counted("a", 1), counted("a", 2))
@@ -31,7 +31,7 @@ async def test_what_is_written_later_comes_in_by_itself(views: Views, log: Fault
     assert host.revision > before
 
 
-async def test_a_record_that_stands_in_the_log_twice_counts_once(views: Views, log: FaultyLog) -> None:
+async def test_a_duplicate_record_is_applied_once(views: Views, log: FaultyLog) -> None:
     one, other = counted("a", 1), counted("a", 2)
     await written(log, one, other, one)
     host = await views.host()
@@ -42,9 +42,7 @@ async def test_a_record_that_stands_in_the_log_twice_counts_once(views: Views, l
     assert await answer(host, log) == {"a": 3}
 
 
-async def test_types_that_are_not_known_move_the_checkpoint_and_nothing_else(
-    views: Views, log: FaultyLog
-) -> None:
+async def test_unknown_types_move_only_the_checkpoint(views: Views, log: FaultyLog) -> None:
     host = await views.host()
     await written(log, said("test.from-the-future.v1", "a", b'{"x": 1}'))
     assert await answer(host, log) == {}
@@ -68,7 +66,7 @@ async def test_rows_and_checkpoint_move_together_or_not_at_all(views: Views, log
 
 
 @pytest.mark.parametrize("move", [(0, 0, 1), (0, 1, 2), (0, 3, 4)])
-async def test_a_zombie_or_a_double_delivery_changes_nothing(
+async def test_a_former_instance_or_a_second_delivery_changes_nothing(
     views: Views, log: FaultyLog, move: tuple[int, int, int]
 ) -> None:
     host = await views.host()
@@ -80,7 +78,7 @@ async def test_a_zombie_or_a_double_delivery_changes_nothing(
     assert (await host.query(sums), await host.query(checkpoints)) == ({"a": 2}, {0: 2})
 
 
-async def test_a_follower_that_was_overtaken_goes_on_from_where_the_rows_are(
+async def test_an_overtaken_view_continues_at_the_checkpoint_of_the_rows(
     views: Views, log: FaultyLog
 ) -> None:
     host = await views.host()
@@ -108,7 +106,7 @@ async def test_a_log_that_cannot_be_read_is_read_again_later(views: Views, log: 
     assert host.warning is None
 
 
-async def test_a_query_that_fails_harms_no_one(views: Views, log: FaultyLog) -> None:
+async def test_a_failing_query_does_not_affect_others(views: Views, log: FaultyLog) -> None:
     host = await views.host()
     with pytest.raises(StorageFault):
         await host.query(lambda db: db.exec_driver_sql("SELECT * FROM nowhere"))
@@ -116,7 +114,9 @@ async def test_a_query_that_fails_harms_no_one(views: Views, log: FaultyLog) -> 
     assert await answer(host, log) == {"a": 1}
 
 
-async def test_who_has_seen_a_position_waits_until_the_view_is_there(views: Views, log: FaultyLog) -> None:
+async def test_a_query_with_a_position_waits_until_the_view_has_applied_it(
+    views: Views, log: FaultyLog
+) -> None:
     host = await views.host()
     log.readable.clear()
     offset = await written(log, counted("a", 1))
@@ -128,7 +128,7 @@ async def test_who_has_seen_a_position_waits_until_the_view_is_there(views: View
     assert await host.query(sums) == {"a": 1}
 
 
-async def test_who_waits_too_long_is_told_so(log: FaultyLog, views: Views) -> None:
+async def test_a_query_that_waits_too_long_is_answered_behind(log: FaultyLog, views: Views) -> None:
     async with Views(log, views.storage, patience_s=0.01) as hasty:
         host = await hasty.host()
         log.readable.clear()
@@ -137,13 +137,13 @@ async def test_who_waits_too_long_is_told_so(log: FaultyLog, views: Views) -> No
             await host.after([place(0, offset)])
 
 
-async def test_a_position_past_the_end_is_of_another_log_and_no_wait(views: Views) -> None:
+async def test_a_position_past_the_end_is_not_awaited(views: Views) -> None:
     host = await views.host()
     async with asyncio.timeout(30):
         await host.after([place(0, 0), place(1, 99), place(77, 0)])
 
 
-async def test_positions_that_are_in_already_or_of_another_topic_are_no_wait(
+async def test_applied_positions_and_those_of_other_topics_are_not_awaited(
     views: Views, log: FaultyLog
 ) -> None:
     host = await views.host()
@@ -155,7 +155,7 @@ async def test_positions_that_are_in_already_or_of_another_topic_are_no_wait(
         await host.after([type(place(0, 0))("bookshelf", 0, 10**12)])
 
 
-async def test_a_restart_goes_on_from_the_checkpoint(views: Views, log: FaultyLog) -> None:
+async def test_a_restart_continues_at_the_checkpoint(views: Views, log: FaultyLog) -> None:
     host = await views.host()
     await written(log, counted("a", 1))
     await caught_up(host, log)

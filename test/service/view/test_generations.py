@@ -28,7 +28,9 @@ async def one_schema(shared: Shared, *hosts: ViewHost) -> None:
             await asyncio.gather(*(host.rows.news() for host in hosts))
 
 
-async def test_the_others_go_over_to_a_rebuilt_set_and_the_former_one_is_dropped(shared: Shared) -> None:
+async def test_all_instances_switch_to_a_rebuilt_generation_and_the_former_one_is_dropped(
+    shared: Shared,
+) -> None:
     await shared.write(8)
     async with shared.instance() as one, shared.instance() as other:
         await split(one, other)
@@ -44,7 +46,7 @@ async def test_the_others_go_over_to_a_rebuilt_set_and_the_former_one_is_dropped
         await one_schema(shared, one, other)
 
 
-async def test_no_query_fails_and_none_goes_back_while_others_rebuild_under_writes(shared: Shared) -> None:
+async def test_during_a_rebuild_under_writes_no_query_fails_or_goes_back(shared: Shared) -> None:
     await shared.write(8)
     done = asyncio.Event()
 
@@ -74,7 +76,7 @@ async def test_no_query_fails_and_none_goes_back_while_others_rebuild_under_writ
         await one_schema(shared, one, other)
 
 
-async def test_two_that_rebuild_at_once_agree_in_the_end(shared: Shared) -> None:
+async def test_two_concurrent_rebuilds_end_with_one_live_generation(shared: Shared) -> None:
     await shared.write(8)
     async with shared.instance() as one, shared.instance() as other:
         await asyncio.gather(one.rebuild(nothing), other.rebuild(nothing))
@@ -85,7 +87,7 @@ async def test_two_that_rebuild_at_once_agree_in_the_end(shared: Shared) -> None
         await one_schema(shared, one, other)
 
 
-async def test_a_rebuild_mends_what_was_parked_for_everyone(shared: Shared) -> None:
+async def test_a_rebuild_applies_dead_letters_for_all_instances(shared: Shared) -> None:
     fragile = BreakableView()
     async with shared.instance(fragile.view) as one, shared.instance(fragile.view) as other:
         await split(one, other)
@@ -98,7 +100,7 @@ async def test_a_rebuild_mends_what_was_parked_for_everyone(shared: Shared) -> N
         assert await listed(other.rows) == []
 
 
-async def test_a_set_that_is_dropped_under_an_instance_is_no_ones_failure(shared: Shared) -> None:
+async def test_a_query_on_a_dropped_table_set_is_answered(shared: Shared) -> None:
     """As when its connections were cut just when another dropped what no one seemed to use."""
     await shared.write(8)
     async with shared.instance() as one, shared.instance() as other, shared.storage() as storage:
@@ -116,7 +118,7 @@ async def test_a_set_that_is_dropped_under_an_instance_is_no_ones_failure(shared
         await split(one, other)
 
 
-async def test_instances_that_start_at_once_begin_one_set(shared: Shared) -> None:
+async def test_instances_that_start_together_create_one_table_set(shared: Shared) -> None:
     await shared.write(4)
     async with AsyncExitStack() as stack:
         starting = (stack.enter_async_context(shared.instance()) for _ in range(PARTITIONS))
@@ -128,7 +130,7 @@ async def test_instances_that_start_at_once_begin_one_set(shared: Shared) -> Non
             assert await answer(host, shared.log) == await totals(shared.log)
 
 
-async def test_a_newer_version_stands_beside_the_old_one_until_that_is_left(shared: Shared) -> None:
+async def test_a_newer_version_exists_beside_the_old_one_until_that_is_unused(shared: Shared) -> None:
     await shared.write(4)
     newer = replace(VIEW, version=2)
     async with shared.instance() as old:
@@ -143,7 +145,7 @@ async def test_a_newer_version_stands_beside_the_old_one_until_that_is_left(shar
         assert len(await shared.schemas()) == 1
 
 
-async def test_what_a_rebuild_that_died_has_left_is_dropped_at_the_next_start(shared: Shared) -> None:
+async def test_tables_of_a_killed_rebuild_are_dropped_at_the_next_start(shared: Shared) -> None:
     async with shared.instance() as stays:
         async with shared.storage() as dies:
             await dies.beside(VIEW, SOURCE)

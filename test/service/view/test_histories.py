@@ -128,9 +128,9 @@ async def lived(history: list[tuple[str, int, Any]]) -> None:
 
 @settings(max_examples=40, deadline=None)
 @given(st.lists(steps, max_size=20))
-def test_the_views_say_what_plain_python_says(history: list[tuple[str, int, Any]]) -> None:
+def test_the_views_equal_a_model_in_plain_python(history: list[tuple[str, int, Any]]) -> None:
     asyncio.run(lived(history))
 
 
-def test_the_plain_shelf_is_not_empty_by_mistake() -> None:
+def test_the_model_is_not_empty() -> None:
     asyncio.run(lived([("add", 0, {**DUNE, "tags": ["a", "a"]}), ("finish", 0, {}), ("rebuild", 0, None)]))

@@ -10,7 +10,7 @@ from support.views import DEADLINE_S, Views, answer, caught_up, place
 MANY = [counted(f"many-{number}", 1) for number in range(50)]
 
 
-async def test_what_comes_after_many_is_there_for_who_waits_for_it(views: Views, log: FaultyLog) -> None:
+async def test_a_late_record_is_applied_for_a_waiting_query(views: Views, log: FaultyLog) -> None:
     host = await views.host()
     for _ in range(3):
         await written(log, *MANY)
@@ -20,7 +20,7 @@ async def test_what_comes_after_many_is_there_for_who_waits_for_it(views: Views,
     assert (await answer(host, log))["one"] == 3
 
 
-async def test_what_comes_after_many_comes_in_though_no_one_waits(views: Views, log: FaultyLog) -> None:
+async def test_a_late_record_is_applied_without_a_waiting_query(views: Views, log: FaultyLog) -> None:
     host = await views.host()
     await written(log, *MANY)
     await caught_up(host, log)
@@ -32,7 +32,7 @@ async def test_what_comes_after_many_comes_in_though_no_one_waits(views: Views, 
     await eventually(there, "the record is in")
 
 
-async def test_it_stops_while_records_gather(views: Views, log: FaultyLog) -> None:
+async def test_a_view_stops_while_it_collects_a_batch(views: Views, log: FaultyLog) -> None:
     host = await views.host()
     await written(log, *MANY)
     await caught_up(host, log)

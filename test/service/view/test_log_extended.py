@@ -26,7 +26,7 @@ async def extended(others: int) -> FaultyLog:
 
 @KEPT
 @pytest.mark.parametrize("others", [1, 5])
-async def test_rows_of_a_log_that_was_restored_and_extended_are_made_again(
+async def test_rows_of_a_restored_and_extended_log_are_rebuilt(
     log: FaultyLog, storage: Storage, others: int
 ) -> None:
     async with Views(log, storage) as before:
@@ -40,7 +40,7 @@ async def test_rows_of_a_log_that_was_restored_and_extended_are_made_again(
 
 
 @KEPT
-async def test_checkpoints_of_an_earlier_release_are_accepted_once_and_get_a_mark(
+async def test_checkpoints_without_a_digest_are_accepted_once_and_get_one(
     log: FaultyLog, storage: Storage
 ) -> None:
     async with Views(log, storage) as before:

@@ -28,7 +28,7 @@ async def well(host: ViewHost) -> None:
             await host.rows.news()
 
 
-async def test_connections_cut_in_the_midst_of_everything_lose_and_double_nothing(shared: Shared) -> None:
+async def test_cut_database_connections_lose_and_double_nothing(shared: Shared) -> None:
     async with shared.instance() as one, shared.instance() as other:
         await split(one, other)
         ended = 0
@@ -42,7 +42,7 @@ async def test_connections_cut_in_the_midst_of_everything_lose_and_double_nothin
             await well(host)
 
 
-async def test_a_query_on_connections_that_were_cut_is_answered(shared: Shared) -> None:
+async def test_a_query_on_a_cut_connection_is_answered(shared: Shared) -> None:
     async with shared.instance() as host:
         await written(shared.log, counted("a", 1))
         assert await answer(host, shared.log) == {"a": 1}
@@ -53,7 +53,7 @@ async def test_a_query_on_connections_that_were_cut_is_answered(shared: Shared) 
             assert await host.query(sums) == {"a": 1}
 
 
-async def test_a_set_is_still_in_use_after_its_connection_was_cut(shared: Shared) -> None:
+async def test_a_table_set_stays_in_use_after_its_connection_was_cut(shared: Shared) -> None:
     async with shared.instance() as host:
         await shared.cut()
         await host.current()  # it is held again from here on
@@ -63,7 +63,7 @@ async def test_a_set_is_still_in_use_after_its_connection_was_cut(shared: Shared
             assert await host.query(sums) == {}
 
 
-async def test_a_server_that_is_stopped_is_said_and_waited_for() -> None:
+async def test_a_stopped_server_is_reported_and_awaited() -> None:
     log = MemoryLog(PARTITIONS)
     with running() as server:
         async with server.database() as name:
@@ -85,7 +85,7 @@ async def test_a_server_that_is_stopped_is_said_and_waited_for() -> None:
                     assert await answer(host, log) == await totals(log)
 
 
-async def test_an_instance_that_hangs_in_a_transaction_holds_the_others_up_for_a_bounded_time(
+async def test_an_instance_that_hangs_in_a_transaction_delays_others_for_a_bounded_time(
     shared: Shared, pair: Pair
 ) -> None:
     await shared.write(4)
@@ -110,7 +110,7 @@ async def test_an_instance_that_hangs_in_a_transaction_holds_the_others_up_for_a
             await hanging
 
 
-async def test_a_database_that_was_set_back_is_filled_again(shared: Shared, pair: Pair) -> None:
+async def test_a_restored_older_database_is_filled_again(shared: Shared, pair: Pair) -> None:
     await shared.write(8)
     for host in pair:
         await caught_up(host, shared.log)
@@ -125,7 +125,7 @@ async def test_a_database_that_was_set_back_is_filled_again(shared: Shared, pair
                 await host.rows.news()
 
 
-async def test_a_read_by_position_is_not_answered_from_rows_that_were_set_back(
+async def test_a_read_by_position_is_not_answered_from_a_restored_older_database(
     shared: Shared, pair: Pair
 ) -> None:
     await shared.write(8)
@@ -148,7 +148,7 @@ async def test_a_read_by_position_is_not_answered_from_rows_that_were_set_back(
         assert await host.query(sums) == await totals(shared.log)
 
 
-async def test_a_database_that_does_not_answer_is_said_in_time_and_gone_on_with_later(shared: Shared) -> None:
+async def test_a_hanging_database_is_reported_in_time_and_used_again_later(shared: Shared) -> None:
     hasty = Timeouts(connect_s=0.2, look_s=0.2, work_s=0.4)
     async with (
         blackhole(shared.server.port) as hole,

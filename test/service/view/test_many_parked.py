@@ -63,7 +63,7 @@ def count_steps(db: Connection, records: Sequence[NewRecord], offset: int) -> in
 
 
 @pytest.mark.parametrize("what", ["more of the key", "others", "drops"])
-def test_work_does_not_grow_with_what_is_parked(tmp_path: Path, what: str) -> None:
+def test_work_does_not_grow_with_the_number_of_dead_letters(tmp_path: Path, what: str) -> None:
     steps = []
     for count in (FEW, MANY):
         records = {
@@ -76,7 +76,7 @@ def test_work_does_not_grow_with_what_is_parked(tmp_path: Path, what: str) -> No
     assert steps[1] < 3 * steps[0], steps
 
 
-def test_all_of_many_are_applied_in_order_by_one_retry_once_the_first_is_given_up(tmp_path: Path) -> None:
+def test_one_retry_applies_many_held_back_records_in_order(tmp_path: Path) -> None:
     with parked(tmp_path / "rows.sqlite", MANY) as db:
         drops = [said(DROPPED, "a", b'{"offset": %d}' % offset) for offset in range(MANY // 2 - 1)]
         follow(db, MANY, drops)

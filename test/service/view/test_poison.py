@@ -36,7 +36,7 @@ def fragile() -> BreakableView:
 
 
 @pytest.mark.parametrize("poison", POISONS)
-async def test_a_poison_record_is_parked_and_the_rest_goes_on(
+async def test_a_poison_message_becomes_a_dead_letter_and_others_are_applied(
     views: Views, log: FaultyLog, fragile: BreakableView, poison: str
 ) -> None:
     host = await views.host(fragile.view)
@@ -50,7 +50,7 @@ async def test_a_poison_record_is_parked_and_the_rest_goes_on(
     assert second.reason == "an earlier record of this key is parked"
 
 
-async def test_what_comes_later_of_a_held_back_key_waits_too(
+async def test_later_records_of_a_held_back_key_are_held_back(
     views: Views, log: FaultyLog, fragile: BreakableView
 ) -> None:
     host = await views.host(fragile.view)
@@ -64,7 +64,7 @@ async def test_what_comes_later_of_a_held_back_key_waits_too(
     ]
 
 
-async def test_a_restart_remembers_what_is_held_back(
+async def test_held_back_records_survive_a_restart(
     views: Views, log: FaultyLog, fragile: BreakableView
 ) -> None:
     host = await views.host(fragile.view)
@@ -77,7 +77,7 @@ async def test_a_restart_remembers_what_is_held_back(
     assert [letter.behind for letter in await listed(again.rows)] == [False, True]
 
 
-async def test_a_record_that_quotes_a_nul_is_parked_like_any_other(
+async def test_a_record_with_a_nul_character_becomes_a_dead_letter(
     views: Views, log: FaultyLog, fragile: BreakableView
 ) -> None:
     host = await views.host(fragile.view)
@@ -92,7 +92,7 @@ async def test_a_record_that_quotes_a_nul_is_parked_like_any_other(
     ]
 
 
-async def test_once_mended_a_retry_applies_everything_in_its_order(
+async def test_a_retry_after_a_fix_applies_all_records_in_order(
     views: Views, log: FaultyLog, fragile: BreakableView
 ) -> None:
     host = await views.host(fragile.view)
@@ -110,7 +110,7 @@ async def test_once_mended_a_retry_applies_everything_in_its_order(
     assert (await answer(host, log))["a"] == BREAKS_HANDLER + 2
 
 
-async def test_a_retry_of_one_key_leaves_the_others(
+async def test_a_retry_of_one_key_leaves_other_dead_letters(
     views: Views, log: FaultyLog, fragile: BreakableView
 ) -> None:
     host = await views.host(fragile.view)
@@ -122,7 +122,7 @@ async def test_a_retry_of_one_key_leaves_the_others(
     assert [letter.key for letter in await listed(host.rows)] == ["b"]
 
 
-async def test_a_retry_keeps_what_is_poison_still(
+async def test_a_retry_keeps_records_that_still_fail(
     views: Views, log: FaultyLog, fragile: BreakableView
 ) -> None:
     host = await views.host(fragile.view)
@@ -140,7 +140,7 @@ def given_up(offset: int) -> NewRecord:
     return said(DROPPED, "a", b'{"offset": %d}' % offset)
 
 
-async def test_a_record_that_is_given_up_lets_those_behind_it_in(
+async def test_dropping_a_dead_letter_applies_the_records_it_held_back(
     views: Views, log: FaultyLog, fragile: BreakableView
 ) -> None:
     host = await views.host(fragile.view)
@@ -154,7 +154,7 @@ async def test_a_record_that_is_given_up_lets_those_behind_it_in(
     assert await listed(host.rows) == []
 
 
-async def test_a_record_stays_given_up_when_the_rows_are_made_anew(
+async def test_a_dropped_record_stays_dropped_after_a_rebuild(
     views: Views, log: FaultyLog, fragile: BreakableView
 ) -> None:
     host = await views.host(fragile.view)
@@ -165,7 +165,7 @@ async def test_a_record_stays_given_up_when_the_rows_are_made_anew(
     assert await listed(host.rows) == []
 
 
-async def test_giving_up_one_that_waits_changes_nothing_for_those_that_can_be_applied(
+async def test_dropping_a_held_back_record_does_not_skip_applicable_ones(
     views: Views, log: FaultyLog, fragile: BreakableView
 ) -> None:
     """The owner has applied it, and rows that are made anew will: so it is applied here as well."""
@@ -191,7 +191,7 @@ DROPS = [(0, 2), (2, 0), (1, 0, 2), (2, 1, 2, 0)]
 
 @pytest.mark.parametrize("drops", DROPS, ids=str)
 @pytest.mark.parametrize("step", ["nothing", "rebuild", "restart"])
-async def test_live_and_rebuilt_rows_agree_on_what_is_given_up_in_any_order(
+async def test_live_and_rebuilt_rows_agree_on_dropped_records_in_any_order(
     views: Views, log: FaultyLog, fragile: BreakableView, drops: tuple[int, ...], step: str
 ) -> None:
     """Records: poison, 1, poison, 2, of which some are given up, with something done between each."""
@@ -233,9 +233,7 @@ async def test_records_before_a_poison_message_of_a_batch_are_applied(
     ]
 
 
-async def test_what_is_not_parked_cannot_be_given_up(
-    views: Views, log: FaultyLog, fragile: BreakableView
-) -> None:
+async def test_only_dead_letters_can_be_dropped(views: Views, log: FaultyLog, fragile: BreakableView) -> None:
     host = await views.host(fragile.view)
     await written(log, POISONS["no JSON"], given_up(5), said(DROPPED, "a", b'{"offset": "none"}'))
     await caught_up(host, log)

@@ -22,7 +22,7 @@ async def write_on(log: FaultyLog, turns: int) -> None:
         await written(log, *(counted(key, n) for key in KEYS), partition=n % 2)
 
 
-async def test_a_rebuild_under_writes_and_queries_says_the_same_and_fails_no_one(
+async def test_a_rebuild_under_writes_and_queries_gives_equal_rows_and_fails_no_query(
     views: Views, log: FaultyLog
 ) -> None:
     await write_on(log, 20)
@@ -53,7 +53,7 @@ async def test_a_rebuild_under_writes_and_queries_says_the_same_and_fails_no_one
     assert await answer(host, log) == await totals(log)
 
 
-async def test_a_rebuild_tells_how_far_it_is(views: Views, log: FaultyLog) -> None:
+async def test_a_rebuild_reports_its_progress(views: Views, log: FaultyLog) -> None:
     await write_on(log, 10)
     host = await views.host()
     said: list[tuple[int, int]] = []
@@ -80,7 +80,7 @@ async def test_the_rebuilt_rows_are_the_live_ones_after_a_restart(views: Views, 
     assert await answer(again, log) == await totals(log)
 
 
-async def test_a_rebuild_mends_what_a_mended_handler_had_parked(views: Views, log: FaultyLog) -> None:
+async def test_a_rebuild_with_a_fixed_handler_has_no_dead_letters(views: Views, log: FaultyLog) -> None:
     fragile = BreakableView()
     host = await views.host(fragile.view)
     await written(log, counted("a", BREAKS_HANDLER), counted("a", 1))
@@ -91,7 +91,7 @@ async def test_a_rebuild_mends_what_a_mended_handler_had_parked(views: Views, lo
     assert await listed(host.rows) == []
 
 
-async def test_a_rebuild_that_is_given_up_leaves_the_live_rows(views: Views, log: FaultyLog) -> None:
+async def test_a_cancelled_rebuild_keeps_the_live_rows(views: Views, log: FaultyLog) -> None:
     await write_on(log, 2)
     host = await views.host()
 
@@ -108,7 +108,7 @@ async def test_a_rebuild_that_is_given_up_leaves_the_live_rows(views: Views, log
 
 
 @pytest.mark.parametrize("storage", ["sqlite"], indirect=True)
-async def test_rows_of_another_version_of_the_view_are_not_gone_on_with(views: Views, log: FaultyLog) -> None:
+async def test_rows_of_another_version_of_the_view_are_not_continued(views: Views, log: FaultyLog) -> None:
     await write_on(log, 2)
     await views.host()
     await views.stop()

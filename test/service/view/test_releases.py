@@ -6,9 +6,7 @@ from support.releases import READS, VIEW_READS, VIEW_WRITES, WRITES
 from support.views import Views, answer
 
 
-async def test_both_releases_of_a_view_answer_what_either_release_has_said(
-    views: Views, log: FaultyLog
-) -> None:
+async def test_both_releases_of_a_view_show_the_events_of_both(views: Views, log: FaultyLog) -> None:
     async with Owners(log) as owners:
         await count(await owners.host(READS), "a", 3)
         await owners.stop()

@@ -28,7 +28,7 @@ async def compared(url: str, history: Sequence[tuple[str, Event]], queries: Sequ
 
 
 @pytest.mark.needs("postgres")
-def test_any_log_is_answered_the_same(postgres_server: Server) -> None:
+def test_any_log_gives_the_same_answers_on_every_storage(postgres_server: Server) -> None:
     async def examples() -> None:
         async with postgres_server.database() as name:
             await asyncio.to_thread(run, postgres_server.url(name))

@@ -56,7 +56,7 @@ async def test_a_search_finds_words_and_beginnings_whatever_their_case_and_accen
     assert [book["id"] for book in msgspec.json.decode(answer)] == [f"book-{n}" for n in FOUND[query]]
 
 
-async def test_what_no_row_can_hold_is_not_found(storage: Storage) -> None:
+async def test_a_search_for_text_that_no_row_can_hold_finds_nothing(storage: Storage) -> None:
     async with hosts(MemoryLog(PARTITIONS), storage) as views:
         for route, params in (
             (book_list.ROUTES[1], AskedBook("a\0b")),

@@ -20,7 +20,7 @@ pytestmark = pytest.mark.needs("postgres")
 Pair = tuple[ViewHost, ViewHost]
 
 
-async def test_two_instances_divide_the_partitions_and_both_answer_all(shared: Shared, pair: Pair) -> None:
+async def test_two_instances_divide_the_partitions_and_both_show_all_rows(shared: Shared, pair: Pair) -> None:
     one, other = pair
     assert (len(one.rows.followed), len(other.rows.followed)) == (2, 2)
     await shared.write(8)
@@ -28,7 +28,7 @@ async def test_two_instances_divide_the_partitions_and_both_answer_all(shared: S
         assert await answer(host, shared.log) == await totals(shared.log)
 
 
-async def test_an_instance_alone_follows_everything(shared: Shared) -> None:
+async def test_a_single_instance_applies_all_partitions(shared: Shared) -> None:
     async with shared.instance() as host:
         assert host.rows.followed == EVERY
 
@@ -56,7 +56,7 @@ async def test_instances_that_come_and_go_under_writes_lose_and_double_nothing(s
         assert await answer(stays, shared.log) == await totals(shared.log)
 
 
-async def test_what_is_visible_at_one_is_waited_for_at_the_other(shared: Shared, pair: Pair) -> None:
+async def test_a_position_visible_at_one_instance_is_awaited_at_the_other(shared: Shared, pair: Pair) -> None:
     for partition in range(PARTITIONS):
         offset = await written(shared.log, counted(f"k{partition}", 1), partition=partition)
         for host in pair:
@@ -64,7 +64,7 @@ async def test_what_is_visible_at_one_is_waited_for_at_the_other(shared: Shared,
             assert (await host.query(sums))[f"k{partition}"] == 1
 
 
-async def test_who_asks_for_what_does_not_come_is_told_so_in_time(shared: Shared) -> None:
+async def test_a_query_for_a_position_that_is_not_applied_is_answered_in_time(shared: Shared) -> None:
     shared.log = log = FaultyLog(shared.log)
     async with shared.instance(patience_s=0.05) as one, shared.instance(patience_s=0.05) as other:
         await split(one, other)
@@ -100,7 +100,7 @@ async def test_the_revision_moves_when_an_operator_has_changed_the_rows_elsewher
         assert await listed(other.rows) == []
 
 
-async def test_operators_who_retry_at_once_apply_a_letter_once(shared: Shared) -> None:
+async def test_concurrent_retries_apply_a_dead_letter_once(shared: Shared) -> None:
     fragile = BreakableView()
     async with shared.instance(fragile.view) as one, shared.instance(fragile.view) as other:
         await written(shared.log, counted("a", BREAKS_HANDLER), counted("a", 1), counted("b", BREAKS_HANDLER))
@@ -111,7 +111,7 @@ async def test_operators_who_retry_at_once_apply_a_letter_once(shared: Shared) -
         assert await one.query(sums) == await totals(shared.log)
 
 
-async def test_a_zombies_write_is_superseded(shared: Shared, pair: Pair) -> None:
+async def test_a_write_of_a_former_owner_is_superseded(shared: Shared, pair: Pair) -> None:
     await shared.write(4)
     records = [record for record in await everything(shared.log) if record.partition == 0]
     for host in pair:
@@ -121,7 +121,7 @@ async def test_a_zombies_write_is_superseded(shared: Shared, pair: Pair) -> None
         assert await host.query(sums) == await totals(shared.log)
 
 
-async def test_instances_that_all_believe_to_own_everything_lose_and_double_nothing(shared: Shared) -> None:
+async def test_instances_that_all_apply_all_partitions_lose_and_double_nothing(shared: Shared) -> None:
     shared.log = Zombies(PARTITIONS)
     async with AsyncExitStack() as stack:
         hosts = [await stack.enter_async_context(shared.instance()) for _ in range(3)]

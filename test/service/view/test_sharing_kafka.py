@@ -32,7 +32,7 @@ async def logs(kafka_broker: Broker) -> AsyncIterator[tuple[KafkaLog, KafkaLog]]
         yield one, other
 
 
-async def test_instances_on_kafka_divide_take_over_and_go_over(
+async def test_instances_on_kafka_divide_take_over_and_switch_generations(
     postgres_server: Server, logs: tuple[KafkaLog, KafkaLog]
 ) -> None:
     async with postgres_server.database() as name:

@@ -10,12 +10,12 @@ VALUES = st.lists(st.floats(0, 1e6), min_size=1)
 
 
 @pytest.mark.parametrize(("percent", "value"), [(50, 50), (99, 99), (100, 100), (1, 1), (0.5, 1)])
-def test_a_percentile_is_the_value_that_so_many_do_not_pass(percent: float, value: float) -> None:
+def test_a_percentile_is_the_value_that_this_share_does_not_exceed(percent: float, value: float) -> None:
     assert percentile([float(n) for n in range(100, 0, -1)], percent) == value
 
 
 @given(VALUES)
-def test_the_edge_is_one_of_the_values_and_not_below_the_middle(values: list[float]) -> None:
+def test_a_high_percentile_is_one_of_the_values_and_at_least_the_median(values: list[float]) -> None:
     assert percentile(values, 99) in values
     assert percentile(values, 50) <= percentile(values, 99)
 
@@ -42,5 +42,5 @@ def test_every_figure_of_every_group_is_spread() -> None:
 @pytest.mark.parametrize(
     ("value", "shown"), [(12345.678, 12346.0), (999.96, 1000.0), (1.23456, 1.235), (0.000123456, 0.0001235)]
 )
-def test_digits_that_mean_nothing_are_left_out(value: float, shown: float) -> None:
+def test_insignificant_digits_are_left_out(value: float, shown: float) -> None:
     assert short(value) == shown

@@ -17,18 +17,18 @@ Transfer/sec:     10.10MB
 """
 
 
-def test_what_wrk_says_is_read_in_milliseconds() -> None:
+def test_latencies_of_wrk_are_read_in_milliseconds() -> None:
     assert read(SAID) == {"per_s": 40123.45, "p50_ms": pytest.approx(0.31), "p99_ms": pytest.approx(1020)}
 
 
 @pytest.mark.parametrize(
     "wrong", ["  Non-2xx or 3xx responses: 3\n", "  Socket errors: connect 0, read 3, write 0, timeout 0\n"]
 )
-def test_a_load_with_a_wrong_answer_says_nothing(wrong: str) -> None:
+def test_a_load_with_a_wrong_response_has_no_result(wrong: str) -> None:
     with pytest.raises(BenchFault, match=wrong.split(":", maxsplit=1)[0].strip()):
         read(SAID + wrong)
 
 
-def test_nor_does_one_without_a_rate() -> None:
+def test_a_load_without_a_rate_has_no_result() -> None:
     with pytest.raises(BenchFault, match="unable"):
         read("unable to connect")

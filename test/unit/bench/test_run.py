@@ -8,15 +8,15 @@ def names(*wanted: str, everything: bool = False) -> list[str]:
     return [one.name for one in chosen(wanted, everything=everything)]
 
 
-def test_without_a_name_all_but_the_large_ones() -> None:
+def test_without_a_name_all_but_the_large_measurements_run() -> None:
     assert names() == ["posts", "gets", "commands", "log", "visible", "start"]
 
 
-def test_all_means_all() -> None:
+def test_the_option_all_runs_all_measurements() -> None:
     assert names(everything=True) == [one.name for one in MEASUREMENTS]
 
 
-def test_a_large_one_is_made_by_its_name() -> None:
+def test_a_large_measurement_runs_by_its_name() -> None:
     assert names("memory", "posts") == ["posts", "memory"]
 
 

@@ -8,17 +8,17 @@ from bookshelf.shelf.events import EVENTS, BookAdded, ReadingFinished
 from bookshelf.shelf.fields import NewBook
 
 
-def test_a_book_is_one_that_the_edge_would_take() -> None:
+def test_a_sample_book_is_accepted_by_the_api() -> None:
     for number in range(1000):
         msgspec.json.decode(msgspec.json.encode(sample_books.book(number)), type=NewBook)
 
 
-def test_the_same_number_is_the_same_book_and_others_have_other_ids() -> None:
+def test_the_same_number_gives_the_same_book_and_others_other_ids() -> None:
     assert sample_books.book(7) == sample_books.book(7)
     assert len({sample_books.book_id(number) for number in range(10_000)}) == 10_000
 
 
-def test_records_are_what_the_shelf_itself_would_have_written() -> None:
+def test_sample_records_equal_those_that_the_shelf_writes() -> None:
     kinds = []
     for record in sample_books.records(20):
         envelope = decode_envelope(record.value)

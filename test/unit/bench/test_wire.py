@@ -19,7 +19,7 @@ def fed(pieces: list[bytes]) -> list[WireResponse]:
 
 
 @given(st.sampled_from([CREATED, CHUNKED, EMPTY]), st.lists(st.integers(0, 100)))
-def test_an_answer_may_come_in_any_pieces(whole: bytes, cuts: list[int]) -> None:
+def test_a_response_may_arrive_in_any_pieces(whole: bytes, cuts: list[int]) -> None:
     places = sorted({0, len(whole), *(cut for cut in cuts if cut < len(whole))})
     pieces = [whole[start:end] for start, end in pairwise(places)]
     assert fed(pieces) == fed([whole])
@@ -33,15 +33,15 @@ def test_an_answer_has_its_status_its_headers_and_its_body() -> None:
 
 
 @pytest.mark.parametrize("whole", [CREATED, CHUNKED])
-def test_what_is_not_whole_is_no_answer(whole: bytes) -> None:
+def test_an_incomplete_response_is_not_returned(whole: bytes) -> None:
     assert fed([whole[:-1]]) == []
 
 
-def test_one_answer_comes_after_another() -> None:
+def test_responses_are_read_one_after_another() -> None:
     assert [answer.status for answer in fed([CREATED, EMPTY, CHUNKED])] == [201, 204, 200]
 
 
-def test_a_request_says_how_long_its_body_is() -> None:
+def test_a_request_has_the_length_of_its_body() -> None:
     assert post("/books", {"title": "Kim"}) == (
         b"POST /books HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\n"
         b'Content-Length: 15\r\n\r\n{"title":"Kim"}'

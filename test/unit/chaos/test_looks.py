@@ -34,12 +34,12 @@ def looked(one: Sent, status: int, book: object = None) -> tuple[int, int]:
 
 
 @pytest.mark.parametrize(("one", "status", "book"), [(ADDED, 200, BOOK), (REMOVED, 404, None)])
-def test_what_was_written_is_shown(one: Sent, status: int, book: object) -> None:
+def test_a_written_book_is_shown(one: Sent, status: int, book: object) -> None:
     assert looked(one, status, book) == (0, 0)
 
 
 @pytest.mark.parametrize("status", [0, 503, 504])
-def test_no_answer_is_noted(status: int) -> None:
+def test_a_missing_response_is_recorded(status: int) -> None:
     assert looked(ADDED, status) == (1, 0)
 
 
@@ -47,5 +47,5 @@ def test_no_answer_is_noted(status: int) -> None:
     ("one", "status", "book"),
     [(ADDED, 404, None), (ADDED, 200, {**BOOK, "title": "older"}), (REMOVED, 200, BOOK)],
 )
-def test_an_older_answer_is_noted(one: Sent, status: int, book: object) -> None:
+def test_an_older_response_is_recorded(one: Sent, status: int, book: object) -> None:
     assert looked(one, status, book) == (0, 1)

@@ -36,31 +36,31 @@ LOG = [line(0, "a", "key a"), line(1, "b", "key b")]
 SENT = [acknowledged("a", 0, "key a"), acknowledged("b", 1, "key b")]
 
 
-def test_what_is_there_once_is_neither_lost_nor_doubled() -> None:
+def test_a_command_in_the_log_once_is_neither_lost_nor_doubled() -> None:
     truth = TopicState(LOG)
     assert (truth.lost(SENT), truth.doubled(SENT)) == ([], [])
 
 
 @pytest.mark.parametrize("log", [LOG[:1], [LOG[0], line(1, "c", "key c")], [LOG[0], line(2, "b", "key b")]])
-def test_a_loss_is_seen(log: list[Line]) -> None:
+def test_a_lost_command_is_detected(log: list[Line]) -> None:
     assert TopicState(log).lost(SENT) == SENT[1:]
 
 
-def test_what_was_not_acknowledged_is_not_lost() -> None:
+def test_an_unacknowledged_command_is_not_lost() -> None:
     assert TopicState(LOG).lost([Sent("c", "POST", "/books", None, "key c", [503])]) == []
 
 
 @pytest.mark.parametrize("again", [line(2, "b", "key b"), line(2, "b", "another"), line(2, "other", "key b")])
-def test_a_doubling_is_seen(again: Line) -> None:
+def test_a_doubled_command_is_detected(again: Line) -> None:
     assert TopicState([*LOG, again]).doubled(SENT) == SENT[1:]
 
 
-def test_a_doubling_of_what_was_never_acknowledged_is_seen() -> None:
+def test_a_doubled_unacknowledged_command_is_detected() -> None:
     unsure = Sent("b", "POST", "/books", None, "key b", [0, 504])
     assert TopicState([*LOG, line(2, "b", "key b")]).doubled([unsure]) == [unsure]
 
 
-def test_a_book_that_a_view_has_otherwise_or_not_at_all_is_seen() -> None:
+def test_a_book_that_differs_or_is_missing_in_a_view_is_detected() -> None:
     wanted = TopicState(LOG).books()
     assert differing(list(wanted.values()), wanted) == []
     first, second = wanted.values()
@@ -70,7 +70,7 @@ def test_a_book_that_a_view_has_otherwise_or_not_at_all_is_seen() -> None:
 
 
 @pytest.mark.parametrize(("notes", "foreign"), [("mine", False), ("another's", True)])
-def test_an_answer_with_the_content_of_another_command_is_seen(notes: str, *, foreign: bool) -> None:
+def test_an_answer_with_the_content_of_another_command_is_detected(notes: str, *, foreign: bool) -> None:
     sent = Sent("mine", "PATCH", "/books/a", {"notes": "mine"}, "key", [200])
     content = msgspec.json.encode({"title": "A", "notes": notes})
     assert [sent.foreign(Reply(status, {}, content)) for status in (200, 201)] == [foreign, foreign]

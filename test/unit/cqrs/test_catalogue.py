@@ -29,7 +29,7 @@ CATALOGUE = Catalogue(
 )
 
 
-def test_an_event_of_today_is_read_as_it_is() -> None:
+def test_a_current_event_is_decoded_unchanged() -> None:
     assert CATALOGUE.decode("test.moved.v3", b'{"metres":1.5,"by":"bus"}') == Moved(metres=1.5, by="bus")
 
 
@@ -40,16 +40,16 @@ def test_an_event_of_today_is_read_as_it_is() -> None:
         ("test.moved.v2", b'{"m":2,"by":"bus"}', Moved(metres=2, by="bus")),
     ],
 )
-def test_a_retired_type_is_read_as_what_it_has_become(kind: str, data: bytes, event: Moved) -> None:
+def test_a_retired_type_is_upcast(kind: str, data: bytes, event: Moved) -> None:
     assert CATALOGUE.decode(kind, data) == event
 
 
 @pytest.mark.parametrize("kind", ["test.moved.v4", "test.moved", "Moved", ""])
-def test_a_type_that_is_not_known_is_none_of_its_business(kind: str) -> None:
+def test_an_unknown_type_is_skipped(kind: str) -> None:
     assert CATALOGUE.decode(kind, b"not even JSON") is None
 
 
-def test_fields_that_are_not_known_are_kept_out() -> None:
+def test_unknown_fields_are_ignored() -> None:
     found = CATALOGUE.decode("test.moved.v3", b'{"metres":1,"colour":{"deep":[1]}}')
     assert msgspec.json.encode(found) == b'{"metres":1.0}'
 
@@ -74,7 +74,7 @@ def test_data_of_another_shape_is_malformed_and_says_which_type(kind: str, data:
         CATALOGUE.decode(kind, data)
 
 
-def test_a_catalogue_lists_what_is_written_today() -> None:
+def test_a_catalogue_lists_the_types_that_are_written() -> None:
     assert list(CATALOGUE) == [Moved]
 
 
@@ -89,6 +89,6 @@ def test_an_event_that_the_catalogue_lacks_may_not_be_appended() -> None:
     assert str(unknown.value).startswith("Stopped (test.stopped.v1) is not in the catalogue of topic roads: ")
 
 
-def test_two_events_of_one_type_are_no_catalogue() -> None:
+def test_two_events_of_one_type_are_refused() -> None:
     with pytest.raises(ValueError, match=r"two events of one catalogue have the type test\.moved\.v3"):
         Catalogue(Moved, Moved)

@@ -21,7 +21,7 @@ FULL = {
 }
 
 
-def test_an_envelope_comes_back_as_it_went() -> None:
+def test_an_envelope_is_decoded_as_it_was_encoded() -> None:
     envelope = Envelope(
         specversion="1.0",
         id="1",
@@ -45,17 +45,17 @@ def test_an_envelope_comes_back_as_it_went() -> None:
     assert encode_envelope(found) == written
 
 
-def test_what_is_not_said_is_left_out() -> None:
+def test_missing_attributes_are_left_out() -> None:
     envelope = decode_envelope(msgspec.json.encode(FULL))
     assert msgspec.json.decode(encode_envelope(envelope)) == FULL
 
 
-def test_attributes_that_are_not_known_are_no_harm() -> None:
+def test_unknown_attributes_are_ignored() -> None:
     assert decode_envelope(msgspec.json.encode({**FULL, "dataschema": "x", "ours": {"a": 1}})).id == "1"
 
 
 @pytest.mark.parametrize("name", FULL)
-def test_every_attribute_of_ours_is_needed(name: str) -> None:
+def test_every_required_attribute_is_checked(name: str) -> None:
     less = {key: value for key, value in FULL.items() if key != name}
     with pytest.raises(Malformed, match=name):
         decode_envelope(msgspec.json.encode(less))
@@ -77,6 +77,6 @@ def test_every_attribute_of_ours_is_needed(name: str) -> None:
     ],
     ids=lambda value: repr(value[:20]),
 )
-def test_what_is_no_envelope_is_malformed(value: bytes) -> None:
+def test_an_invalid_envelope_is_malformed(value: bytes) -> None:
     with pytest.raises(Malformed, match=r"not a CloudEvents 1\.0 envelope"):
         decode_envelope(value)

@@ -21,6 +21,6 @@ def test_positions_of_one_partition_are_in_the_order_of_the_log() -> None:
         *("bookshelf/0@" + "9" * 19, "b" * 250 + "/0@1", "bookshelf/\u0663@1", "..%2f/0@1"),
     ],
 )
-def test_what_is_no_position_is_said_with_what_was_found(text: str) -> None:
+def test_an_invalid_position_is_reported_with_its_text(text: str) -> None:
     with pytest.raises(ValueError, match="is not a position; positions look like bookshelf/0@42"):
         parse_position(text)

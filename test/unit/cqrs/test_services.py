@@ -42,7 +42,7 @@ def test_the_services_of_the_project_agree() -> None:
         ({"runs": (renamed_view("newbook"),)}, "newbook and another both claim the part newbook"),
     ],
 )
-def test_a_claim_of_another_service_is_refused(fields: dict[str, Any], message: str) -> None:
+def test_a_route_of_another_service_is_refused(fields: dict[str, Any], message: str) -> None:
     with pytest.raises(ServiceConflict) as conflict:
         check_services([*SERVICES, another(**fields)], GATEWAY)
     assert str(conflict.value) == f"bookshelf/services.py: {message}; change one of them"
@@ -56,7 +56,7 @@ def with_path(path: str) -> Service:
 
 
 @pytest.mark.parametrize(("path", "claimed"), [("/books", "/books"), ("/books/{title}", "/books/{}")])
-def test_a_path_is_the_same_whatever_its_parameters_are_called(path: str, claimed: str) -> None:
+def test_paths_are_compared_without_the_names_of_parameters(path: str, claimed: str) -> None:
     with pytest.raises(ServiceConflict, match=f"booklist and another both claim the path GET {claimed};"):
         check_services([*SERVICES, with_path(path)], GATEWAY)
 
@@ -71,7 +71,7 @@ def test_one_service_with_one_path_twice_is_refused() -> None:
         check_services([replace(service, serves=service.serves * 2)], GATEWAY)
 
 
-def test_a_path_that_every_service_has_for_itself_is_refused() -> None:
+def test_a_path_that_every_service_has_is_refused() -> None:
     with pytest.raises(ServiceConflict, match="another serves GET /metrics, which every service has"):
         check_services([with_path("/metrics")], GATEWAY)
 

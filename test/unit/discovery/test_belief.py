@@ -27,17 +27,17 @@ class Heard:
         return "".join(one.id for one in snapshot.instances) + ("?" if snapshot.stale else "")
 
 
-def test_who_is_ready_is_believed() -> None:
+def test_new_ready_instances_are_accepted() -> None:
     assert Heard().hear("ba", at=0) == "ab"
 
 
-def test_who_is_missing_among_others_is_gone() -> None:
+def test_an_instance_missing_from_a_list_of_others_is_removed() -> None:
     heard = Heard()
     heard.hear("abc", at=0)
     assert heard.hear("ac", at=1) == "ac"
 
 
-def test_that_no_one_is_left_is_believed_after_a_while() -> None:
+def test_an_empty_list_is_accepted_after_the_grace_period() -> None:
     heard = Heard()
     heard.hear("ab", at=0)
     assert heard.hear("", at=1) == "ab?"
@@ -46,14 +46,14 @@ def test_that_no_one_is_left_is_believed_after_a_while() -> None:
     assert heard.hear("", at=7) == ""
 
 
-def test_who_says_that_it_is_not_ready_is_believed_at_once() -> None:
+def test_a_self_reported_fault_is_accepted_at_once() -> None:
     heard = Heard()
     heard.hear("ab", at=0)
     assert heard.hear("", at=1, confessed="a") == "b?"
     assert heard.hear("", at=2, confessed="ab") == ""
 
 
-def test_after_a_doubtful_answer_the_missing_are_held_until_they_are_back() -> None:
+def test_after_a_suspect_answer_missing_instances_are_kept_until_they_return() -> None:
     heard = Heard()
     heard.hear("abc", at=0)
     assert heard.hear("", at=1, doubtful=True) == "abc?"
@@ -62,7 +62,7 @@ def test_after_a_doubtful_answer_the_missing_are_held_until_they_are_back() -> N
     assert heard.hear("abc", at=4) == "abc"
 
 
-def test_who_does_not_come_back_is_gone() -> None:
+def test_a_kept_instance_that_does_not_return_is_removed() -> None:
     heard = Heard()
     heard.hear("abc", at=0)
     heard.hear("b", at=1, doubtful=True)
@@ -70,7 +70,7 @@ def test_who_does_not_come_back_is_gone() -> None:
     assert heard.at(6) == "b"
 
 
-def test_doubt_upon_doubt_holds_no_one_for_longer() -> None:
+def test_repeated_suspect_answers_do_not_extend_the_grace_period() -> None:
     heard = Heard()
     heard.hear("ab", at=0)
     for second in range(1, 6):
@@ -78,7 +78,7 @@ def test_doubt_upon_doubt_holds_no_one_for_longer() -> None:
     assert heard.hear("", at=6, doubtful=True) == ""
 
 
-def test_who_is_held_when_answers_cease_is_held_anew_when_they_come_again() -> None:
+def test_an_instance_kept_during_an_outage_gets_a_new_grace_period_after_it() -> None:
     heard = Heard()
     heard.hear("ab", at=0)
     assert heard.hear("a", at=1, doubtful=True) == "ab?"
@@ -88,7 +88,7 @@ def test_who_is_held_when_answers_cease_is_held_anew_when_they_come_again() -> N
     assert heard.hear("a", at=65) == "a"
 
 
-def test_who_came_back_may_be_held_again() -> None:
+def test_an_instance_that_returned_can_be_kept_again() -> None:
     heard = Heard()
     heard.hear("a", at=0)
     heard.hear("", at=1)
@@ -98,7 +98,7 @@ def test_who_came_back_may_be_held_again() -> None:
     assert heard.at(12) == ""
 
 
-def test_what_this_process_knows_better_counts() -> None:
+def test_this_process_s_own_registrations_take_precedence() -> None:
     heard = Heard()
     heard.hear("ab", at=0)
     heard.belief.deny("a")
@@ -109,7 +109,7 @@ def test_what_this_process_knows_better_counts() -> None:
     assert heard.hear("ab", at=3) == "ab"
 
 
-def test_the_next_end_is_told_as_long_as_someone_is_held() -> None:
+def test_the_next_expiry_is_known_while_an_instance_is_kept() -> None:
     heard = Heard()
     heard.hear("ab", at=0)
     assert heard.belief.next_end(0) is None

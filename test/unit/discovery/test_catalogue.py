@@ -51,7 +51,7 @@ def test_an_instance_without_an_address_is_at_its_node() -> None:
     assert found.address == "10.0.0.9"
 
 
-def test_services_of_others_are_passed_over_in_silence() -> None:
+def test_foreign_services_are_skipped_without_a_log_event() -> None:
     with capture_logs() as logs:
         assert read(entry(Meta={"version": "1"}), entry(Meta=None), entry(Meta={}), entry()) == [READ]
     assert logs == []
@@ -93,7 +93,7 @@ def test_services_of_others_are_passed_over_in_silence() -> None:
     ],
     ids=repr,
 )
-def test_what_is_no_proper_instance_is_left_out_and_said(changed: dict[str, object]) -> None:
+def test_an_invalid_instance_is_left_out_and_logged(changed: dict[str, object]) -> None:
     with capture_logs() as logs:
         assert read(entry(**changed), entry()) == [READ]
     [said] = logs
@@ -102,11 +102,11 @@ def test_what_is_no_proper_instance_is_left_out_and_said(changed: dict[str, obje
 
 
 @pytest.mark.parametrize("entry", [None, 7, "x", [], {}, {"Service": None}, {"Service": {}}, {"Node": {}}])
-def test_what_is_no_entry_at_all_is_left_out(entry: object) -> None:
+def test_an_invalid_entry_is_left_out(entry: object) -> None:
     assert read(entry) == []
 
 
-def test_what_is_ignored_is_said_once() -> None:
+def test_an_ignored_entry_is_logged_once() -> None:
     catalogue = AgentCatalog()
     with capture_logs() as logs:
         for _ in range(3):
@@ -114,7 +114,7 @@ def test_what_is_ignored_is_said_once() -> None:
     assert len(logs) == 1
 
 
-def test_text_that_is_no_unicode_spoils_only_its_entry() -> None:
+def test_text_that_is_not_unicode_invalidates_only_its_entry() -> None:
     body = msgspec.json.encode([entry(ID="newbook-?"), entry()])
     assert list(AgentCatalog().instances(body.replace(b"newbook-?", b"newbook-\xff"))) == [READ]
 
@@ -122,17 +122,17 @@ def test_text_that_is_no_unicode_spoils_only_its_entry() -> None:
 @pytest.mark.parametrize(
     "body", [b"", b"{}", b"null", b"[", b"<html>", b"[1,", b"\xff", b'["\\ud800"]', b"[" * 100_000]
 )
-def test_what_is_no_list_is_no_answer(body: bytes) -> None:
+def test_a_body_that_is_not_a_list_is_an_agent_error(body: bytes) -> None:
     with pytest.raises(AgentUnavailable, match="the response is not one of Consul's"):
         list(AgentCatalog().instances(body))
 
 
 @given(st.sampled_from(sorted(GOOD)), ANYTHING)
-def test_no_value_of_any_field_is_more_than_left_out(field: str, value: object) -> None:
+def test_any_value_of_any_field_at_most_removes_its_entry(field: str, value: object) -> None:
     assert READ in read(entry(**{field: value}), entry())
 
 
-def test_checks_say_who_has_confessed() -> None:
+def test_checks_show_self_reported_faults() -> None:
     def check(name: str, status: str, output: str) -> dict[str, str]:
         return {
             "Node": "vm",

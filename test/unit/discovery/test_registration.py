@@ -23,7 +23,7 @@ def told(one: Instance, fault: str | None = None) -> Any:  # noqa: ANN401 (any J
     return msgspec.json.decode(registration(one, fault, 3.0))
 
 
-def test_consul_is_told_all_of_an_instance() -> None:
+def test_a_registration_has_all_fields_of_an_instance() -> None:
     said = told(instance(meta={"version": "1.0", "partitions": "0,1"}))
     assert (said["ID"], said["Name"], said["Tags"]) == ("newbook-1", "newbook", ["books"])
     assert (said["Address"], said["Port"]) == ("10.0.0.1", 8081)
@@ -32,13 +32,13 @@ def test_consul_is_told_all_of_an_instance() -> None:
     assert said["Check"]["DeregisterCriticalServiceAfter"] == "1m"
 
 
-def test_one_that_is_not_well_is_never_registered_as_passing() -> None:
+def test_an_unready_instance_is_not_registered_as_passing() -> None:
     assert told(instance(), "no log")["Check"]["Status"] == "warning"
     assert msgspec.json.decode(update("no log")) == {"Status": "critical", "Output": "not ready: no log"}
 
 
 @pytest.mark.parametrize("changed", [{"meta": {"partitions": "1"}}, {"port": 1}, {"tags": ("x",)}])
-def test_whatever_changes_changes_the_notes_of_the_check(changed: dict[str, Any]) -> None:
+def test_any_change_changes_the_notes_of_the_check(changed: dict[str, Any]) -> None:
     notes = told(instance())["Check"]["Notes"]
     assert told(instance())["Check"]["Notes"] == notes
     assert told(instance(**changed))["Check"]["Notes"] != notes
@@ -75,7 +75,7 @@ def test_any_id_makes_a_path() -> None:
         ({"meta": {"consul-version": "2"}}, "'consul-version' is not a valid metadata key"),
     ],
 )
-def test_what_consul_would_not_take_is_said(changed: dict[str, Any], said: str) -> None:
+def test_values_that_consul_would_refuse_are_reported(changed: dict[str, Any], said: str) -> None:
     with pytest.raises(DiscoveryFault) as raised:
         refuse(instance(**changed))
     assert " cannot be registered with Consul: " in str(raised.value)
@@ -83,7 +83,7 @@ def test_what_consul_would_not_take_is_said(changed: dict[str, Any], said: str) 
     assert said in str(raised.value)
 
 
-def test_the_most_that_consul_takes_is_not_refused() -> None:
+def test_values_at_consul_s_limits_are_accepted() -> None:
     refuse(instance(meta={f"k{n}": "x" * 512 for n in range(63)}))
 
 

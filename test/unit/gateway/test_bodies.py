@@ -40,39 +40,39 @@ async def onward(body: Body, **headers: str) -> Body:
     return await bodies.onward(Request("POST", "/", named, body))
 
 
-async def test_a_short_body_is_read_so_that_it_can_be_sent_again() -> None:
+async def test_a_short_body_is_buffered_for_retries() -> None:
     found = await onward(Arriving(b"ab", b"c"), Content_Length="3")
     assert isinstance(found, BytesBody)
     assert found.content == b"abc"
 
 
 @pytest.mark.parametrize("length", [str(LONG), "9" * 5000, "-1", "+3", "\u0663", "x", ""])
-async def test_a_body_that_is_not_known_to_be_short_is_not_touched(length: str) -> None:
+async def test_a_body_of_unknown_or_large_length_is_streamed(length: str) -> None:
     arriving = Arriving(b"ab", b"c")
     found = await onward(arriving, Content_Length=length)
     assert isinstance(found, bodies.Upload)
     assert arriving.handed == 0
 
 
-async def test_a_body_without_a_length_is_handed_on_as_it_comes() -> None:
+async def test_a_body_without_a_length_is_streamed() -> None:
     arriving = Arriving(b"ab", b"c")
     stream = (await onward(arriving)).stream()
     assert (await anext(aiter(stream)), arriving.handed) == (b"ab", 1)
     assert [piece async for piece in stream] == [b"c"]
 
 
-async def test_a_body_that_is_here_already_stays_as_it_is() -> None:
+async def test_a_complete_body_is_unchanged() -> None:
     here = BytesBody(b"x" * LONG)
     assert await onward(here) is here
 
 
-async def test_an_upload_can_be_read_whole_up_to_a_limit() -> None:
+async def test_an_upload_is_read_completely_up_to_a_limit() -> None:
     assert await (await onward(Arriving(b"ab", b"c"))).read(3) == b"abc"
     with pytest.raises(TooLarge, match="2 bytes"):
         await (await onward(Arriving(b"ab", b"c"))).read(2)
 
 
-async def test_an_upload_remembers_that_the_client_broke_it() -> None:
+async def test_an_upload_records_that_the_client_aborted_it() -> None:
     found = await onward(Arriving(b"ab", broken=True))
     assert isinstance(found, bodies.Upload)
     with pytest.raises(BrokenBody, match="cut off"):
@@ -80,7 +80,7 @@ async def test_an_upload_remembers_that_the_client_broke_it() -> None:
     assert str(found.broken) == "cut off"
 
 
-async def test_each_piece_of_an_upload_puts_the_deadline_off() -> None:
+async def test_each_chunk_of_an_upload_extends_its_deadline() -> None:
     found = await onward(Arriving(b"ab", b"c"))
     assert isinstance(found, bodies.Upload)
     async with asyncio.timeout(5) as deadline:
@@ -91,7 +91,7 @@ async def test_each_piece_of_an_upload_puts_the_deadline_off() -> None:
         assert (deadline.when() or 0) > first + 50
 
 
-async def test_what_is_not_wanted_is_read_to_its_end_but_not_for_ever() -> None:
+async def test_an_unwanted_body_is_drained_up_to_a_limit() -> None:
     await bodies.discard(b"here")
     short, endless = Arriving(b"x", b"y"), Arriving(*[b"x" * 10] * 9)
     await bodies.discard(short.stream())
@@ -99,5 +99,5 @@ async def test_what_is_not_wanted_is_read_to_its_end_but_not_for_ever() -> None:
     assert (short.handed, endless.handed) == (2, 2)
 
 
-async def test_nor_does_it_matter_when_that_breaks_off() -> None:
+async def test_draining_a_body_ignores_an_abort() -> None:
     await bodies.discard(Arriving(b"x", broken=True).stream())

@@ -27,7 +27,7 @@ def admits(who: str, peer: str, *, resolved: bool = False, **headers: str) -> bo
         ("", True, True),
     ],
 )
-def test_by_where_they_come_from(peer: str, loopback: bool, private: bool) -> None:  # noqa: FBT001 (columns)
+def test_visibility_depends_on_the_client_s_network(peer: str, loopback: bool, private: bool) -> None:  # noqa: FBT001 (columns)
     assert admits("loopback", peer) is loopback
     assert admits("private", peer) is private
     assert admits("anyone", peer)
@@ -35,12 +35,12 @@ def test_by_where_they_come_from(peer: str, loopback: bool, private: bool) -> No
 
 
 @pytest.mark.parametrize("name", ["X_Forwarded_For", "Forwarded", "Via", "X_Real_IP", "X_Forwarded_Host"])
-def test_who_comes_by_way_of_a_proxy_may_be_anyone(name: str) -> None:
+def test_a_client_behind_an_untrusted_proxy_sees_nothing(name: str) -> None:
     assert not admits("private", "127.0.0.1", resolved=False, **{name: "127.0.0.1"})
     assert admits("anyone", "127.0.0.1", resolved=False, **{name: "127.0.0.1"})
 
 
-def test_a_client_that_a_trusted_proxy_has_named_is_judged_by_its_address() -> None:
+def test_a_client_named_by_a_trusted_proxy_is_checked_by_its_address() -> None:
     assert admits("loopback", "127.0.0.1", resolved=True, X_Forwarded_For="127.0.0.1", Via="1.1 proxy")
     assert not admits("loopback", "192.0.2.7", resolved=True, X_Forwarded_For="192.0.2.7")
 
@@ -62,6 +62,6 @@ def test_without_a_setting_only_this_machine_is_admitted() -> None:
 
 
 @pytest.mark.parametrize("wrong", ["local", "10.0.0.0/33", "loopback; private", "example.org"])
-def test_what_is_no_address_is_refused(wrong: str) -> None:
+def test_an_invalid_address_is_refused(wrong: str) -> None:
     with pytest.raises(ValueError, match="is not loopback, private, anyone, nobody, an address"):
         Visibility(wrong)

@@ -13,7 +13,7 @@ def taken(*cookies: str) -> tuple[read_your_writes.Positions, list[str]]:
     return found, headers.getall("Cookie", [])
 
 
-def test_what_was_written_is_kept_for_a_minute_from_scripts_and_from_other_sites() -> None:
+def test_position_cookies_last_a_minute_and_are_http_only_and_same_site() -> None:
     assert read_your_writes.cookies("bookshelf/0@42", {}, "/bookshelf", 1700000000) == [
         "bookshelf-after-bookshelf-0=42.1700000000; Path=/bookshelf; Max-Age=60; HttpOnly; SameSite=Lax"
     ]
@@ -35,7 +35,7 @@ def sent(jar: dict[str, str]) -> dict[str, int]:
     return {place: written.offset for place, written in found.items()}
 
 
-def test_each_partition_has_a_cookie_and_comes_out_again() -> None:
+def test_each_partition_has_its_own_cookie() -> None:
     jar: dict[str, str] = {}
     kept(jar, "a/0@1, b.c-d/12@3", 5)
     assert list(jar) == ["bookshelf-after-a-0", "bookshelf-after-b.c-d-12"]
@@ -69,14 +69,14 @@ def test_the_oldest_beyond_32_are_dropped() -> None:
     assert sent(jar)["t/8"] == 2
 
 
-def test_however_many_a_client_sends_the_newest_32_are_asked_for() -> None:
+def test_only_the_newest_32_cookie_positions_are_used() -> None:
     cookies = "; ".join(f"bookshelf-after-t-{number}=1.{number}" for number in range(500))
     headers = CIMultiDict[str]()
     read_your_writes.ask(headers, taken(cookies)[0])
     assert headers["Bookshelf-After"] == ", ".join(f"t/{number}@1" for number in range(499, 467, -1))
 
 
-def test_an_answer_sets_32_cookies_at_the_most() -> None:
+def test_a_response_sets_at_most_32_cookies() -> None:
     answered = ",".join(f"t/{number}@1" for number in range(100))
     assert len(read_your_writes.cookies(answered, {}, "/", 5)) == 32
 
@@ -87,14 +87,14 @@ def test_the_single_cookie_of_a_former_version_is_still_read() -> None:
     assert rest == ["a=1"]
 
 
-def test_other_cookies_are_passed_on_as_they_came() -> None:
+def test_other_cookies_are_forwarded_unchanged() -> None:
     assert taken('a=1;b="x, y";  bookshelf-after=t/0@1; c=d==')[1] == ['a=1;b="x, y"; c=d==']
     assert taken("bookshelf-after=t/0@1; a=1")[1] == ["a=1"]
     assert taken("a=1", "bookshelf-after=t/0@1", "b=2")[1] == ["a=1", "b=2"]
     assert taken("a=bookshelf-after")[1] == ["a=bookshelf-after"]
 
 
-def test_a_cookie_with_a_name_like_ours_is_not_ours() -> None:
+def test_a_cookie_with_a_similar_name_is_ignored() -> None:
     assert taken("not-bookshelf-after=t/0@1; bookshelf-after2=t/0@1") == (
         {},
         ["not-bookshelf-after=t/0@1; bookshelf-after2=t/0@1"],
@@ -119,36 +119,36 @@ def test_a_cookie_with_a_name_like_ours_is_not_ours() -> None:
         "a" * 9000 + "/0@1",
     ],
 )
-def test_a_value_that_is_no_position_says_nothing(value: str) -> None:
+def test_an_invalid_position_is_ignored(value: str) -> None:
     assert taken(f"bookshelf-after={value}; a=1") == ({}, ["a=1"])
 
 
 @pytest.mark.parametrize("value", ["", "x", "1", "1.", ".1", "-1.1", "1e9.1", "9" * 19 + ".1", "1.1,t/0@2"])
-def test_a_cookie_of_a_partition_that_is_no_offset_says_nothing(value: str) -> None:
+def test_a_cookie_with_an_invalid_offset_is_ignored(value: str) -> None:
     assert taken(f"bookshelf-after-t-0={value}; a=1") == ({}, ["a=1"])
 
 
-def test_the_request_s_own_positions_and_those_of_the_cookies_are_asked_for() -> None:
+def test_positions_of_the_request_and_of_its_cookies_are_merged() -> None:
     headers = CIMultiDict([("Bookshelf-After", "t/0@9,u/0@1"), ("bookshelf-after", "v/0@3")])
     read_your_writes.ask(headers, {"t/0": Written(7, 1), "u/0": Written(2, 2), "w/1": Written(4, 3)})
     assert headers.getall("Bookshelf-After") == ["t/0@9, u/0@2, v/0@3, w/1@4"]
 
 
 @pytest.mark.parametrize("given", ["nonsense", ",", "t/0@1, x", ", ".join(f"t/{n}@1" for n in range(65))])
-def test_a_header_that_the_service_will_refuse_is_left_as_it_is(given: str) -> None:
+def test_an_invalid_bookshelf_after_header_is_forwarded_unchanged(given: str) -> None:
     headers = CIMultiDict([("Bookshelf-After", given)])
     read_your_writes.ask(headers, {"u/0": Written(1, 1)})
     assert headers.getall("Bookshelf-After") == [given]
 
 
-def test_there_are_never_more_positions_than_a_service_takes() -> None:
+def test_at_most_as_many_positions_as_a_service_accepts_are_sent() -> None:
     given = ", ".join(f"t/{number}@1" for number in range(63))
     headers = CIMultiDict([("Bookshelf-After", given)])
     read_your_writes.ask(headers, {f"u/{number}": Written(1, number) for number in range(9)})
     assert headers["Bookshelf-After"] == f"{given}, u/8@1"
 
 
-def test_without_positions_nothing_is_waited_for() -> None:
+def test_without_positions_no_header_is_added() -> None:
     headers = CIMultiDict[str]()
     read_your_writes.ask(headers, {})
     assert "Bookshelf-After" not in headers

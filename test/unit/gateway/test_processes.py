@@ -9,7 +9,7 @@ b{c="d}{ e",f="1"} +Inf
 """
 
 
-def test_each_sample_has_one_label_more_and_nothing_else_is_touched() -> None:
+def test_each_sample_gets_the_process_label_and_is_otherwise_unchanged() -> None:
     assert (
         labelled(PAGE, 2)
         == b"""# HELP a_total What {it} counts

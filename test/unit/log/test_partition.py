@@ -19,11 +19,11 @@ from bookshelf.log.partition import murmur2, partition_of
         (b"abc", 479470107),
     ],
 )
-def test_murmur2_is_kafkas(data: bytes, signed: int) -> None:
+def test_murmur2_equals_kafka_s(data: bytes, signed: int) -> None:
     assert murmur2(data) == signed & 0xFFFFFFFF
 
 
-def test_the_sign_is_taken_off_before_the_division() -> None:
+def test_the_sign_bit_is_cleared_before_the_division() -> None:
     assert partition_of("21", 8) == (-973932308 & 0x7FFFFFFF) % 8
     assert partition_of("foobar", 5) == (-790332482 & 0x7FFFFFFF) % 5
 

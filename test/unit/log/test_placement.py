@@ -16,19 +16,19 @@ def sample(keys: int, partitions: int, first: int = 0) -> dict[int, list[str]]:
 
 
 @given(st.integers(0, 500), st.integers(1, 64))
-def test_keys_fit_the_number_that_they_were_written_for(keys: int, partitions: int) -> None:
+def test_the_number_of_partitions_is_recognised_by_its_keys(keys: int, partitions: int) -> None:
     assert written_for(sample(keys, partitions), partitions) == partitions
 
 
 @pytest.mark.parametrize(("former", "now"), [(1, 2), (3, 6), (8, 9), (8, 16), (8, 64), (155, 300)])
 @pytest.mark.parametrize("later", [0, 300])
-def test_added_partitions_are_noticed(former: int, now: int, later: int) -> None:
+def test_added_partitions_are_detected(former: int, now: int, later: int) -> None:
     keys = sample(400, former)
     for partition, more in sample(later, now, first=1000).items():
         keys[partition] = [*keys.get(partition, []), *more]
     assert written_for(keys, now) == former
 
 
-def test_keys_that_fit_no_number() -> None:
+def test_keys_without_a_fitting_number_of_partitions_are_reported() -> None:
     keys = {7: [f"key-{n}" for n in range(100)]}
     assert written_for(keys, 8) == 0

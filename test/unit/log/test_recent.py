@@ -14,7 +14,7 @@ def held(recent: RecentRecords) -> int:
     return next(recent.end - n for n in range(recent.end + 1) if recent.read(n, 1) is not None)
 
 
-def test_the_oldest_records_leave_a_window_that_is_full_of_bytes() -> None:
+def test_the_oldest_records_leave_a_window_that_reached_its_bytes() -> None:
     window = Window(100 * KIB, 1000)
     quiet, busy = RecentRecords(0, window), RecentRecords(0, window)
     quiet.publish(some(quiet, 10, KIB))
@@ -41,7 +41,7 @@ def test_small_records_are_bounded_by_number() -> None:
     assert 50 < held(recent) <= 100
 
 
-def test_without_a_window_everything_is_held() -> None:
+def test_without_a_window_all_records_are_held() -> None:
     recent = RecentRecords()
     recent.publish(some(recent, 3000, 10))
     assert held(recent) == 3000

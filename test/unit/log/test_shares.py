@@ -28,7 +28,7 @@ def test_every_partition_has_one_owner_and_shares_are_even(claims: dict[str, lis
 
 
 @given(st.integers(1, 6), st.integers(1, 16))
-def test_who_divides_anew_with_the_same_members_moves_nothing(members: int, count: int) -> None:
+def test_assigning_again_with_the_same_members_moves_nothing(members: int, count: int) -> None:
     first = shares({f"m{n}": [] for n in range(members)}, range(count))
     assert {member: sorted(share) for member, share in shares(first, range(count)).items()} == {
         member: sorted(share) for member, share in first.items()
@@ -36,7 +36,7 @@ def test_who_divides_anew_with_the_same_members_moves_nothing(members: int, coun
 
 
 @given(st.integers(1, 6), st.integers(1, 16))
-def test_a_member_more_takes_only_its_share(members: int, count: int) -> None:
+def test_a_new_member_takes_only_its_share(members: int, count: int) -> None:
     before = shares({f"m{n}": [] for n in range(members)}, range(count))
     after = shares({**before, "new": []}, range(count))
     kept = [p for member in before for p in after[member]]
@@ -45,21 +45,21 @@ def test_a_member_more_takes_only_its_share(members: int, count: int) -> None:
 
 
 @given(st.integers(2, 6), st.integers(1, 16))
-def test_a_member_less_moves_only_what_it_had(members: int, count: int) -> None:
+def test_a_leaving_member_moves_only_its_partitions(members: int, count: int) -> None:
     before = shares({f"m{n}": [] for n in range(members)}, range(count))
     staying = {member: share for member, share in before.items() if member != "m0"}
     after = shares(staying, range(count))
     assert all(set(share) <= set(after[member]) for member, share in staying.items())
 
 
-def test_a_partition_that_two_claim_goes_to_one() -> None:
+def test_a_partition_that_two_members_claim_is_assigned_to_one() -> None:
     assert shares({"a": [0, 1], "b": [1, 0]}, range(2)) == {"a": [0], "b": [1]}
 
 
-def test_claims_on_what_is_not_there_are_nothing() -> None:
+def test_claims_on_missing_partitions_are_ignored() -> None:
     assert shares({"a": [7, 8]}, range(2)) == {"a": [0, 1]}
 
 
-def test_the_names_of_members_decide_when_nothing_else_does() -> None:
+def test_ties_are_decided_by_the_names_of_members() -> None:
     rounds = [shares({"b": [], "a": [], "c": []}, range(4)) for _ in range(3)]
     assert all(one == other for one, other in pairwise(rounds))

@@ -19,7 +19,7 @@ def body(answer: ResponseParser) -> bytes:
 
 
 @pytest.mark.parametrize("size", [1, 7, 1000])
-def test_an_answer_is_the_same_however_it_is_cut(size: int) -> None:
+def test_a_response_is_parsed_the_same_however_it_is_split(size: int) -> None:
     said = (
         OK + b"X: 1\r\nX: 2\r\nTransfer-Encoding: chunked\r\n\r\n3;e=1\r\nabc\r\n2\r\nde\r\n0\r\nT: t\r\n\r\n"
     )
@@ -49,14 +49,14 @@ def test_an_answer_is_the_same_however_it_is_cut(size: int) -> None:
         b"HTTP/1.1 101 Switching\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n\r\n",
     ],
 )
-def test_garbage_is_no_answer(said: bytes) -> None:
+def test_a_malformed_response_is_rejected(said: bytes) -> None:
     with pytest.raises(BadResponse):
         heard(said)
 
 
 @pytest.mark.parametrize("behind", [OK + b"Content-Length: 1\r\n\r\nx", b"nonsense", b"\0"])
 @pytest.mark.parametrize("apart", [True, False])
-def test_what_stands_behind_an_answer_is_no_part_of_it_and_ends_the_connection(
+def test_bytes_after_a_response_are_dropped_and_end_the_connection(
     behind: bytes,
     apart: bool,  # noqa: FBT001
 ) -> None:
@@ -66,7 +66,7 @@ def test_what_stands_behind_an_answer_is_no_part_of_it_and_ends_the_connection(
 
 
 @pytest.mark.parametrize("first", [OK, b"HTTP/1.1 304 Unchanged\r\n"])
-def test_a_body_where_there_can_be_none_is_left_and_ends_the_connection(first: bytes) -> None:
+def test_an_impossible_body_is_dropped_and_ends_the_connection(first: bytes) -> None:
     head = first + b"Content-Length: 3\r\n"
     answer = heard(head + b"\r\n", head_only=True)
     assert (answer.done, answer.kept) == (True, True)
@@ -74,14 +74,14 @@ def test_a_body_where_there_can_be_none_is_left_and_ends_the_connection(first: b
     assert (body(answer), answer.done, answer.kept) == (b"", True, False)
 
 
-def test_what_comes_before_the_answer_is_none() -> None:
+def test_informational_responses_are_skipped() -> None:
     answer = heard(
         b"HTTP/1.1 100 Continue\r\nX: 1\r\n\r\nHTTP/1.1 103 Hints\r\n\r\n" + OK + b"Content-Length: 0\r\n\r\n"
     )
     assert (answer.status, answer.done, answer.kept, len(answer.headers)) == (200, True, True, 1)
 
 
-def test_without_a_length_the_end_of_the_connection_is_the_end() -> None:
+def test_without_a_length_a_body_ends_with_the_connection() -> None:
     answer = heard(OK + b"\r\nabc")
     assert (body(answer), answer.done, answer.kept) == (b"abc", False, False)
     assert answer.end()
@@ -90,12 +90,12 @@ def test_without_a_length_the_end_of_the_connection_is_the_end() -> None:
 
 
 @pytest.mark.parametrize("head", [b"HTTP/1.0 200 OK\r\n", OK + b"Connection: close\r\n"])
-def test_a_connection_is_not_kept_where_the_server_does_not(head: bytes) -> None:
+def test_a_connection_that_the_server_closes_is_not_reused(head: bytes) -> None:
     answer = heard(head + b"Content-Length: 1\r\n\r\nx")
     assert (answer.done, answer.kept) == (True, False)
 
 
-def test_a_tunnel_that_was_asked_for_takes_any_bytes() -> None:
+def test_an_agreed_upgrade_carries_any_bytes() -> None:
     head = b"HTTP/1.1 101 Switching\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n\r\n"
     answer = heard(head + b"\0\1", b"\2", upgrades=True)
     assert (answer.status, answer.switched, body(answer), answer.kept) == (101, True, b"\0\1\2", False)

@@ -19,17 +19,17 @@ class Set(SystemClock):
         return super().now() + (HOUR if self.looks > 1 else timedelta())
 
 
-def test_a_time_that_is_past_is_not_waited_for() -> None:
+def test_waiting_for_a_past_time_returns_at_once() -> None:
     asyncio.run(SystemClock().until(datetime.now(UTC) - HOUR))
 
 
-def test_who_waits_returns_when_it_is_time_and_not_before() -> None:
+def test_a_wait_ends_at_its_time_and_not_before() -> None:
     clock, when = SystemClock(), datetime.now(UTC) + timedelta(milliseconds=20)
     asyncio.run(clock.until(when))
     assert clock.now() >= when
 
 
-def test_a_clock_that_was_set_is_looked_at_again() -> None:
+def test_a_wait_follows_a_clock_that_is_set() -> None:
     clock = Set()
     asyncio.run(clock.until(datetime.now(UTC) + timedelta(milliseconds=10)))
     assert clock.looks == 2

@@ -25,13 +25,13 @@ def test_a_key_is_any_printable_ascii(given: str) -> None:
 @pytest.mark.parametrize(
     "given", ["", " ", '""', '"', 'a"b', "x" * 256, "é", "a\x00", "a\nb", " a", "\udcff"]
 )
-def test_a_key_that_is_none_is_malformed(given: str) -> None:
+def test_an_invalid_key_is_malformed(given: str) -> None:
     with pytest.raises(Problem) as problem:
         key(headers(Idempotency_Key=given))
     assert problem.value.faults[0].header == "Idempotency-Key"
 
 
-def test_no_headers_ask_for_nothing() -> None:
+def test_without_headers_there_are_no_conditions() -> None:
     none = headers()
     assert (key(none), after(none), expects(none), trace(none)) == (None, [], None, "")
     assert not unchanged(none, '"1"')
@@ -72,17 +72,17 @@ def test_if_none_match_compares_weakly(given: str, same: bool) -> None:  # noqa:
 
 
 @pytest.mark.parametrize("given", ['"2"', "1", "", '"11"'])
-def test_if_none_match_of_another_tag_is_a_change(given: str) -> None:
+def test_if_none_match_of_another_tag_does_not_match(given: str) -> None:
     assert not unchanged(headers(If_None_Match=given), '"1"')
 
 
 @pytest.mark.parametrize(
     "given", ["", "x", "00-" + "0" * 60, "\udcff", "00-" + "A" * 32 + "-" + "b" * 16 + "-01"]
 )
-def test_a_trace_that_is_none_is_left_out(given: str) -> None:
+def test_an_invalid_trace_is_left_out(given: str) -> None:
     assert trace(headers(traceparent=given)) == ""
 
 
-def test_a_trace_is_taken_over() -> None:
+def test_a_valid_trace_is_kept() -> None:
     given = "00-" + "a" * 32 + "-" + "b" * 16 + "-01"
     assert trace(headers(traceparent=given)) == given

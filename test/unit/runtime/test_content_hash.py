@@ -52,7 +52,7 @@ def hash_of(content: msgspec.Struct) -> str:
     return content_hashes(b"POST /titles", content)[0]
 
 
-def test_an_optional_field_that_is_new_and_not_given_changes_no_hash() -> None:
+def test_a_new_optional_field_that_is_not_given_does_not_change_the_hash() -> None:
     old = Title("Dune", (Author("Frank Herbert", 1920),), marks={"b": Author("Bill"), "a": Author("Ann")})
     new = TitleOfTheNextRelease(
         title="Dune",
@@ -76,7 +76,7 @@ def test_an_optional_field_that_is_new_and_not_given_changes_no_hash() -> None:
         TitleOfTheNextRelease(title="Dune", series="Dune"),
     ],
 )
-def test_what_is_given_and_no_default_changes_the_hash(other: msgspec.Struct) -> None:
+def test_a_given_value_other_than_the_default_changes_the_hash(other: msgspec.Struct) -> None:
     others = [
         Title("Dune"),
         Title("Dune", (Author("F", 1), Author("F", 2))),
@@ -87,7 +87,7 @@ def test_what_is_given_and_no_default_changes_the_hash(other: msgspec.Struct) ->
     assert hash_of(other) not in [hash_of(one) for one in others]
 
 
-def test_digital_is_not_printed() -> None:
+def test_a_tagged_type_is_part_of_the_hash() -> None:
     assert hash_of(Title("Dune", form=Digital())) != hash_of(Title("Dune", form=Printed()))
 
 
@@ -95,6 +95,6 @@ def test_the_route_is_part_of_the_content() -> None:
     assert content_hashes(b"POST /a", Title("Dune")) != content_hashes(b"POST /b", Title("Dune"))
 
 
-def test_any_json_is_hashed_however_deep_it_is_nested() -> None:
+def test_deeply_nested_json_is_hashed() -> None:
     deep = msgspec.json.decode(b"[" * 900 + b"]" * 900)
     assert hash_of(Title("Dune", more=deep)) != hash_of(Title("Dune"))

@@ -54,7 +54,7 @@ class Desk:
         return found
 
 
-def test_the_first_is_known_whatever_the_order_they_were_noted_in() -> None:
+def test_the_first_deadline_is_found_whatever_the_order_of_insertion() -> None:
     async def run() -> None:
         desk = Desk()
         assert await desk.first() is None
@@ -69,7 +69,7 @@ def test_the_first_is_known_whatever_the_order_they_were_noted_in() -> None:
     asyncio.run(run())
 
 
-def test_many_deadlines_are_in_the_store_and_few_in_memory() -> None:
+def test_most_deadlines_are_in_the_store_and_few_in_memory() -> None:
     async def run() -> None:
         desk = Desk()
         assert await desk.first() is None
@@ -82,7 +82,7 @@ def test_many_deadlines_are_in_the_store_and_few_in_memory() -> None:
     asyncio.run(run())
 
 
-def test_many_with_the_same_moment_are_all_found() -> None:
+def test_many_deadlines_of_the_same_moment_are_all_found() -> None:
     async def run() -> None:
         desk = Desk()
         for number in range(50):
@@ -93,7 +93,7 @@ def test_many_with_the_same_moment_are_all_found() -> None:
     asyncio.run(run())
 
 
-def test_what_is_put_off_is_looked_at_again_then() -> None:
+def test_a_postponed_deadline_is_found_at_its_new_time() -> None:
     async def run() -> None:
         desk = Desk()
         for minute in range(20):
@@ -108,7 +108,7 @@ def test_what_is_put_off_is_looked_at_again_then() -> None:
     asyncio.run(run())
 
 
-def test_a_deadline_without_a_time_zone_is_none() -> None:
+def test_a_deadline_without_a_time_zone_is_ignored() -> None:
     states = StateCache(TIMER, MemoryStateStore(), None)
     states.put("a", AggregateSnapshot(Timer(when=NOW.replace(tzinfo=None))))
     deadlines = DeadlineQueue(TIMER, states)
@@ -131,7 +131,7 @@ STEPS = st.lists(
 
 @settings(max_examples=150, deadline=None)
 @given(STEPS)
-def test_whatever_happens_what_is_found_is_what_is_due(steps: list[object]) -> None:
+def test_exactly_the_due_deadlines_are_found(steps: list[object]) -> None:
     async def run() -> None:
         desk, model = Desk(), dict[str, int]()
         for step in steps:

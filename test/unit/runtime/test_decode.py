@@ -59,7 +59,9 @@ READER = Decoder(Outer)
         (b"[]", "", "must be an object, not a list", "the body must be an object, not a list"),
     ],
 )
-def test_a_field_is_named_with_what_to_mend(body: bytes, pointer: str, detail: str, whole: str) -> None:
+def test_a_wrong_field_is_named_with_its_correction(
+    body: bytes, pointer: str, detail: str, whole: str
+) -> None:
     with pytest.raises(Problem) as problem:
         READER.body(body)
     [fault] = problem.value.faults
@@ -68,7 +70,7 @@ def test_a_field_is_named_with_what_to_mend(body: bytes, pointer: str, detail: s
     assert not whole or problem.value.detail == whole
 
 
-def test_every_wrong_field_is_reported_at_once_with_what_it_may_be() -> None:
+def test_all_wrong_fields_are_reported_with_their_allowed_values() -> None:
     body = (
         b'{"inner":[{"name":"A","patern":"x"},{"pattern":"y"},3],'
         b'"kind":"c","count":0,"loop":{"maybe":7},"xyz":1}'
@@ -89,7 +91,7 @@ def test_every_wrong_field_is_reported_at_once_with_what_it_may_be() -> None:
     assert problem.value.detail.endswith("inner.2 must be an object, not a whole number; 4 more in `errors`")
 
 
-def test_the_faults_of_one_answer_are_bounded() -> None:
+def test_the_number_of_reported_faults_is_bounded() -> None:
     with pytest.raises(Problem) as problem:
         READER.body(b'{"inner":[%s]}' % b",".join([b"1"] * 10_000))
     assert len(problem.value.faults) == 50
@@ -109,7 +111,7 @@ class Changes(msgspec.Struct, forbid_unknown_fields=True):
         (b'{"tags":3}', [("/tags", "must be a list of up to 2 items or null, not a whole number")]),
     ],
 )
-def test_the_fields_of_a_change_are_checked_each(body: bytes, faults: list[tuple[str, str]]) -> None:
+def test_each_field_of_a_change_is_checked(body: bytes, faults: list[tuple[str, str]]) -> None:
     with pytest.raises(Problem) as problem:
         Decoder(Changes).body(body)
     assert [(fault.pointer, fault.detail) for fault in problem.value.faults] == faults
@@ -128,7 +130,7 @@ def test_the_fields_of_a_change_are_checked_each(body: bytes, faults: list[tuple
         b'{"xyz":1,"id":' + b"[" * 9999,
     ],
 )
-def test_what_is_no_json_is_malformed(body: bytes) -> None:
+def test_invalid_json_is_malformed(body: bytes) -> None:
     with pytest.raises(Problem) as problem:
         READER.body(body)
     assert (problem.value.kind, problem.value.faults) == ("malformed", ())
@@ -143,7 +145,7 @@ class Asked(msgspec.Struct, forbid_unknown_fields=True):
 ASKED = Decoder(Asked)
 
 
-def test_parameters_come_from_the_path_and_the_query() -> None:
+def test_parameters_are_read_from_the_path_and_the_query() -> None:
     assert ASKED.parameters({"id": "1"}, "limit=3&q=%C3%A4+b") == Asked("1", 3, "ä b")
     assert ASKED.parameters({"id": "1"}, "") == Asked("1")
     assert ASKED.parameters({"id": "1"}, "q=") == Asked("1", q="")
@@ -159,7 +161,7 @@ def test_parameters_come_from_the_path_and_the_query() -> None:
         ("q=1&q=2", "q", "is given twice; give it once"),
     ],
 )
-def test_a_parameter_is_named_with_what_to_mend(query: str, parameter: str, detail: str) -> None:
+def test_a_wrong_parameter_is_named_with_its_correction(query: str, parameter: str, detail: str) -> None:
     with pytest.raises(Problem) as problem:
         ASKED.parameters({"id": "1"}, query)
     [fault] = problem.value.faults
@@ -178,13 +180,13 @@ def test_every_wrong_parameter_is_reported_at_once() -> None:
 
 
 @pytest.mark.parametrize("query", ["q=%ff", "q", "&", "&".join(f"a{n}=" for n in range(33))])
-def test_a_query_that_is_none_is_malformed(query: str) -> None:
+def test_an_invalid_query_is_malformed(query: str) -> None:
     with pytest.raises(Problem) as problem:
         ASKED.parameters({"id": "1"}, query)
     assert problem.value.kind == "malformed"
 
 
-def test_the_path_cannot_be_said_again_in_the_query() -> None:
+def test_a_path_parameter_in_the_query_is_refused() -> None:
     assert ASKED.parameters({"id": "1"}, "id=2").id == "1"
 
 

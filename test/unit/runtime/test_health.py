@@ -35,7 +35,7 @@ class Told:
         return bool(self.discovery.snapshot().instances)
 
 
-def test_a_fault_takes_it_out_and_the_end_of_the_fault_brings_it_back() -> None:
+def test_a_fault_makes_an_instance_unready_until_the_fault_ends() -> None:
     one = Told()
     one.moves()
     one.fault = "replays partitions [0]"
@@ -46,7 +46,7 @@ def test_a_fault_takes_it_out_and_the_end_of_the_fault_brings_it_back() -> None:
     assert one.listed
 
 
-def test_a_move_does_not_hide_a_fault_that_was_told_before() -> None:
+def test_a_moved_partition_does_not_hide_a_reported_fault() -> None:
     one = Told()
     one.moves()
     one.fault = "replays partitions [0]"
@@ -55,7 +55,7 @@ def test_a_move_does_not_hide_a_fault_that_was_told_before() -> None:
     assert not one.listed
 
 
-def test_a_fault_that_was_told_at_a_move_and_ended_before_the_next_look_is_taken_back() -> None:
+def test_a_fault_reported_at_a_move_is_withdrawn_after_it_ends() -> None:
     one = Told()
     one.fault = "replays partitions [0]"
     one.moves()

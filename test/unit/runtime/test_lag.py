@@ -3,7 +3,7 @@
 from bookshelf.runtime.gauges import LagClock
 
 
-def test_who_has_read_everything_does_not_lag() -> None:
+def test_a_reader_at_the_end_has_no_lag() -> None:
     clock = LagClock()
     clock.look(0, 0.0)
     assert clock.lag(0, 100.0) == (0, 0.0)
@@ -11,7 +11,7 @@ def test_who_has_read_everything_does_not_lag() -> None:
     assert clock.lag(5, 200.0) == (0, 0.0)
 
 
-def test_a_record_is_as_old_as_the_first_look_that_saw_it() -> None:
+def test_the_age_of_a_record_counts_from_the_first_poll_that_saw_it() -> None:
     clock = LagClock()
     for now, end in ((0.0, 10), (15.0, 12), (30.0, 12), (45.0, 20)):
         clock.look(end, now)
@@ -20,7 +20,7 @@ def test_a_record_is_as_old_as_the_first_look_that_saw_it() -> None:
     assert clock.lag(11, 60.0) == (9, 45.0)
 
 
-def test_a_log_that_was_set_back_is_dated_anew() -> None:
+def test_the_lag_of_a_log_that_was_set_back_is_measured_again() -> None:
     clock = LagClock()
     clock.look(10, 0.0)
     clock.look(3, 15.0)

@@ -40,7 +40,7 @@ def line(say: Callable[[Logger], None]) -> dict[str, object]:
         (float("inf"), None),
     ],
 )
-def test_whatever_is_said_is_one_line(value: object, shown: object) -> None:
+def test_every_log_entry_is_one_line(value: object, shown: object) -> None:
     found = line(lambda logger: logger.info("this", value=value))
     assert (found["event"], found["level"], found["value"]) == ("this", "info", shown)
     assert str(found["timestamp"]).endswith("Z")
@@ -53,6 +53,6 @@ def test_settings_hide_their_password() -> None:
     assert "hidden" not in str(found)
 
 
-def test_a_defect_is_a_line_too() -> None:
+def test_a_defect_with_its_traceback_is_one_line() -> None:
     found = line(lambda logger: logger.error("defect", exc_info=ValueError("no")))
     assert "ValueError: no" in str(found["exception"])

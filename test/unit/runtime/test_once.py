@@ -32,34 +32,34 @@ def read(values: Iterable[str], offset: int = 0, most: int = 7) -> Sequence[tupl
 
 
 @pytest.mark.parametrize("most", [1, 2, 100])
-def test_what_stands_there_twice_is_read_once(most: int) -> None:
+def test_a_duplicate_record_is_read_once(most: int) -> None:
     assert read("abbcadd", most=most) == [(0, "a"), (1, "b"), (3, "c"), (5, "d")]
 
 
 @pytest.mark.parametrize("offset", range(8))
-def test_whoever_begins_in_the_middle_passes_over_the_same(offset: int) -> None:
+def test_a_reader_that_starts_in_the_middle_skips_the_same_duplicates(offset: int) -> None:
     assert read("abbcadd", offset) == [one for one in read("abbcadd") if one[0] >= offset]
 
 
-def test_a_repetition_of_a_repetition_is_one_too() -> None:
+def test_a_duplicate_of_a_duplicate_is_skipped() -> None:
     far = [str(n) for n in range(WINDOW - 1)]
     assert [one for one in read(["x", *far, "x", *far, "x"], most=300) if one[1] == "x"] == [(0, "x")]
 
 
-def test_what_comes_again_much_later_is_no_repetition() -> None:
+def test_an_equal_record_beyond_the_window_is_not_a_duplicate() -> None:
     far = [str(n) for n in range(WINDOW)]
     log = ["x", *far, "x"]
     assert [one for one in read(log, most=300) if one[1] == "x"] == [(0, "x"), (WINDOW + 1, "x")]
     assert read(log, WINDOW) == [(WINDOW, str(WINDOW - 1)), (WINDOW + 1, "x")]
 
 
-def test_much_is_read_in_little_memory() -> None:
+def test_a_long_log_is_deduplicated_in_bounded_memory() -> None:
     many = [str(n % (8 * WINDOW)) for n in range(9 * WINDOW)]
     assert len(read(many, most=500)) == 9 * WINDOW
 
 
 @pytest.mark.parametrize("offset", [4, 100])
-def test_an_offset_that_is_not_there_is_said(offset: int) -> None:
+def test_a_missing_offset_is_reported(offset: int) -> None:
     with pytest.raises(OutOfRange):
         read("abc", offset)
 
@@ -79,7 +79,7 @@ async def mark_at(log: MemoryLog, offset: int) -> str:
 
 
 @pytest.mark.parametrize("length", [1, 5, WINDOW + 300])
-async def test_a_checkpoint_whose_record_is_the_logs_is_read_on_from(length: int) -> None:
+async def test_a_checkpoint_whose_record_is_in_the_log_is_continued(length: int) -> None:
     values = [str(n) for n in range(length)]
     mark = await mark_at(await log_of(values), length)
     tail = await open_deduplicated(await log_of([*values, "next"]), TOPIC, 0, length, mark)
@@ -102,7 +102,7 @@ async def test_a_log_that_was_restored_and_extended_is_detected(length: int) -> 
         await open_deduplicated(await log_of(values[:-1]), TOPIC, 0, length, mark)
 
 
-async def test_a_checkpoint_without_a_mark_is_accepted_and_gets_one() -> None:
+async def test_a_checkpoint_without_a_digest_is_accepted_and_gets_one() -> None:
     log = await log_of("abc")
     tail = await open_deduplicated(log, TOPIC, 0, 2)
     assert tail.mark == await mark_at(log, 2)
@@ -111,7 +111,7 @@ async def test_a_checkpoint_without_a_mark_is_accepted_and_gets_one() -> None:
         await open_deduplicated(log, TOPIC, 0, 4)
 
 
-async def test_a_mark_of_a_later_record_than_the_checkpoint_is_not_waited_for() -> None:
+async def test_a_digest_of_a_record_after_the_checkpoint_is_not_awaited() -> None:
     log = await log_of("abc")
     later = await mark_at(log, 3)
     async with asyncio.timeout(30):

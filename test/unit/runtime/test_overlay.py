@@ -60,7 +60,7 @@ def desk() -> Desk:
     return Desk()
 
 
-def test_what_was_said_is_seen_at_once_and_known_once_it_is_read_back(desk: Desk) -> None:
+def test_pending_events_are_visible_at_once_and_committed_after_reading_back(desk: Desk) -> None:
     said = desk.say(5)
     assert (desk.seen, desk.known.sum) == ((5, UNSETTLED), 0)
     desk.settle([0], said)
@@ -69,14 +69,14 @@ def test_what_was_said_is_seen_at_once_and_known_once_it_is_read_back(desk: Desk
     assert (desk.seen, desk.known.sum) == ((5, 0), 5)
 
 
-def test_what_is_read_back_before_it_is_settled_is_seen_once(desk: Desk) -> None:
+def test_an_event_read_back_before_its_append_returns_is_applied_once(desk: Desk) -> None:
     said = desk.say(5)
     desk.log_mine(*said)
     desk.settle([0], said)
     assert (desk.seen, desk.known) == ((5, 0), Tally(sum=5, said=1))
 
 
-def test_what_others_say_in_between_comes_first(desk: Desk) -> None:
+def test_events_of_other_writers_in_between_are_applied_first(desk: Desk) -> None:
     said = desk.say(5)
     desk.log(counted("a", 100, source="another"))
     assert (desk.seen, desk.known.sum) == ((105, UNSETTLED), 100)
@@ -85,7 +85,7 @@ def test_what_others_say_in_between_comes_first(desk: Desk) -> None:
     assert (desk.seen, desk.known.sum) == ((105, 1), 105)
 
 
-def test_sayings_leave_one_by_one_as_they_are_read_back(desk: Desk) -> None:
+def test_pending_events_are_removed_one_by_one_when_read_back(desk: Desk) -> None:
     first, second = desk.say(1), desk.say(2)
     desk.log_mine(*first)
     assert (desk.seen[0], desk.known.sum) == (3, 1)
@@ -94,7 +94,7 @@ def test_sayings_leave_one_by_one_as_they_are_read_back(desk: Desk) -> None:
     assert (desk.seen, desk.known.sum) == ((3, 1), 3)
 
 
-def test_what_was_certainly_not_written_is_forgotten_and_the_rest_is_not(desk: Desk) -> None:
+def test_pending_events_of_a_failed_append_are_dropped_alone(desk: Desk) -> None:
     said = desk.say(1)
     desk.settle([0], said)
     desk.say(10)
@@ -102,13 +102,13 @@ def test_what_was_certainly_not_written_is_forgotten_and_the_rest_is_not(desk: D
     assert desk.seen == (1, 0)
 
 
-def test_once_the_log_was_read_to_its_end_only_the_log_counts(desk: Desk) -> None:
+def test_after_reading_to_the_end_only_the_log_determines_the_state(desk: Desk) -> None:
     desk.say(1)
     desk.overlay.clear()
     assert (desk.seen, desk.known.sum) == ((0, -1), 0)
 
 
-def test_a_record_that_cannot_be_read_leaves_what_is_ours(desk: Desk) -> None:
+def test_an_unreadable_record_leaves_pending_events(desk: Desk) -> None:
     said = desk.say(5)
     desk.log(NewRecord("a", b"\xff"))
     desk.settle([1], said)

@@ -18,7 +18,9 @@ from bookshelf.runtime.api.ownership import owned, owns
     ],
     ids=["none", "few", "the most as numbers", "one more", "a gap"],
 )
-def test_the_shortest_form_that_older_releases_may_read_too(partitions: frozenset[int], value: str) -> None:
+def test_owned_partitions_are_written_in_the_shortest_form_that_older_releases_read(
+    partitions: frozenset[int], value: str
+) -> None:
     meta = owns("newbook", partitions, 1000)
     assert meta == {"owns-newbook": value, "partitions-newbook": "1000"}
 
@@ -48,5 +50,5 @@ def test_any_set_fits_and_is_read_back(partitions: frozenset[int]) -> None:
         ("2-4,,9", {2, 3, 4, 9}),
     ],
 )
-def test_malformed_parts_are_left_out(value: str, read: set[int]) -> None:
+def test_malformed_metadata_is_left_out(value: str, read: set[int]) -> None:
     assert owned({"owns-newbook": value}, "newbook") == read

@@ -94,7 +94,9 @@ CROSS = [
 
 @pytest.mark.parametrize("headers", CROSS)
 @pytest.mark.parametrize("method", ["POST", "PUT", "PATCH", "DELETE", "BREW"])
-def test_a_page_of_another_origin_changes_nothing(headers: list[tuple[str, str]], method: str) -> None:
+def test_a_change_from_a_page_of_another_origin_is_refused(
+    headers: list[tuple[str, str]], method: str
+) -> None:
     assert refused(HOST, *headers, method=method) == "cross-origin"
 
 
@@ -118,7 +120,7 @@ OWN = [
 
 
 @pytest.mark.parametrize("headers", OWN)
-def test_our_own_pages_and_programs_may_change_things(headers: list[tuple[str, str]]) -> None:
+def test_own_pages_and_programs_may_make_changes(headers: list[tuple[str, str]]) -> None:
     assert refused(HOST, *headers) is None
 
 
@@ -131,7 +133,7 @@ def test_our_own_pages_and_programs_may_change_things(headers: list[tuple[str, s
         ("[::1]:8", "http://[::1]:8", False),
     ],
 )
-def test_a_port_that_is_left_out_is_the_scheme_s(host: str, origin: str, *, secure: bool) -> None:
+def test_a_missing_port_is_that_of_the_scheme(host: str, origin: str, *, secure: bool) -> None:
     assert refused(("Host", host), ("Origin", origin), secure=secure) is None
     assert refused(("Host", host), ("Origin", origin), secure=not secure) == "cross-origin"
 
@@ -143,7 +145,7 @@ def test_an_origin_that_cors_allows_is_admitted_without_a_session_only() -> None
     assert refused(HOST, origin, ("Cookie", "session=x"), cors=cors) == "cross-origin"
 
 
-async def test_a_refusal_is_an_answer_and_the_handler_is_not_asked() -> None:
+async def test_a_refused_request_does_not_reach_the_handler() -> None:
     class Never:
         async def handle(self, request: Request) -> Response:
             raise AssertionError(request)
@@ -154,7 +156,7 @@ async def test_a_refusal_is_an_answer_and_the_handler_is_not_asked() -> None:
     assert (response.status, response.headers["Content-Type"]) == (421, "application/problem+json")
 
 
-def test_the_setting_is_names_with_commas() -> None:
+def test_the_setting_has_names_separated_by_commas() -> None:
     found = parse_allowed_hosts(" Books.example:8000, *.reading.example ,,::1,")
     assert found == ["books.example", "*.reading.example", "::1"]
 

@@ -39,7 +39,7 @@ def router() -> Router[str]:
         ("GET", "/books/..", "one", {"id": ".."}),
     ],
 )
-def test_a_path_leads_to_its_target(
+def test_a_path_is_routed_to_its_target(
     router: Router[str], method: str, path: str, target: str, parameters: dict[str, str]
 ) -> None:
     found, _, named = router.find(method, path)
@@ -49,20 +49,20 @@ def test_a_path_leads_to_its_target(
 @pytest.mark.parametrize(
     "path", ["", "/", "books", "/book", "/books/", "/books//", "/books/1/2", "//books", "/" * 4000]
 )
-def test_a_path_that_leads_nowhere_is_no_route(router: Router[str], path: str) -> None:
+def test_an_unknown_path_has_no_route(router: Router[str], path: str) -> None:
     with pytest.raises(Problem) as problem:
         router.find("GET", path)
     assert problem.value.kind == "no-route"
 
 
-def test_a_method_that_a_path_does_not_take_is_told_which_it_takes(router: Router[str]) -> None:
+def test_an_unknown_method_gets_the_methods_of_the_path(router: Router[str]) -> None:
     with pytest.raises(Problem, match="this path takes DELETE, GET, HEAD") as problem:
         router.find("PUT", "/books/1")
     assert (problem.value.kind, problem.value.headers) == ("method", {"Allow": "DELETE, GET, HEAD"})
 
 
 @pytest.mark.parametrize("path", ["/books/%ff", "/books/%C3%28"])
-def test_a_path_that_is_no_utf8_is_malformed(router: Router[str], path: str) -> None:
+def test_a_path_that_is_not_utf8_is_malformed(router: Router[str], path: str) -> None:
     with pytest.raises(Problem) as problem:
         router.find("GET", path)
     assert problem.value.kind == "malformed"

@@ -81,7 +81,7 @@ def test_a_schema_stands_alone_and_is_named_after_its_type() -> None:
     ],
     ids=["field", "field or null", "fields", "nested field", "description"],
 )
-def test_what_a_reader_may_skip_is_accepted(fields: dict[str, tuple[Any, ...] | None]) -> None:
+def test_a_change_that_readers_skip_is_accepted(fields: dict[str, tuple[Any, ...] | None]) -> None:
     assert after(fields) == []
 
 

@@ -69,7 +69,7 @@ WRONG: dict[str, Say] = {
 
 
 @pytest.mark.parametrize("say", WRONG.values(), ids=WRONG.keys())
-async def test_what_is_no_answer_is_said_not_to_have_come(
+async def test_a_malformed_response_is_a_bad_gateway(
     network: GatewayOnSockets, transport: HttpTransport, say: Say
 ) -> None:
     await network.talker(saying(say))
@@ -82,7 +82,7 @@ async def test_what_is_no_answer_is_said_not_to_have_come(
 
 
 @pytest.mark.parametrize("method", ["GET", "POST"])
-async def test_who_never_answers_is_not_waited_for_for_ever_and_hung_up_on(
+async def test_a_service_that_does_not_answer_is_disconnected_after_the_deadline(
     network: GatewayOnSockets, transport: HttpTransport, method: str
 ) -> None:
     gone = asyncio.Event()
@@ -101,7 +101,7 @@ async def test_who_never_answers_is_not_waited_for_for_ever_and_hung_up_on(
 
 
 @pytest.mark.parametrize("behind", [FORGED, b"forged", b"HTTP/1.1 100 Continue\r\n\r\n" + FORGED])
-async def test_a_second_answer_is_no_one_s(
+async def test_a_second_response_is_dropped(
     network: GatewayOnSockets, transport: HttpTransport, behind: bytes
 ) -> None:
     count = 0
@@ -134,7 +134,7 @@ async def test_an_answer_to_a_head_request_with_a_body_does_not_leak_into_the_ne
 @pytest.mark.parametrize(
     "value", [b"x\r\nX-Forged: 1", b"x\nX-Forged: 1", b"x\rX-Forged: 1", b"x\0X-Forged: 1"]
 )
-async def test_no_header_of_a_client_becomes_two(
+async def test_header_injection_by_a_client_is_refused(
     network: GatewayOnSockets, transport: HttpTransport, value: bytes
 ) -> None:
     service = Service(BOOKS)
@@ -148,7 +148,9 @@ async def test_no_header_of_a_client_becomes_two(
     assert all(value == b"x\r\nX-Forged: 1" for headers in passed if "X-Forged" in headers)
 
 
-async def test_a_bomb_passes_as_it_is(network: GatewayOnSockets, transport: HttpTransport) -> None:
+async def test_a_compression_bomb_is_forwarded_unchanged(
+    network: GatewayOnSockets, transport: HttpTransport
+) -> None:
     service = Service(BOOKS)
     await network.service(service)
     await network.open(transport)

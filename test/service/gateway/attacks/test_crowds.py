@@ -22,7 +22,7 @@ PIECE = bytes(1 << 18)
 GROWTH = 48 << 20
 
 
-async def test_ten_thousand_idle_connections_keep_no_one_out(
+async def test_ten_thousand_idle_connections_do_not_block_others(
     network: GatewayOnSockets, transport: HttpTransport, record_property: Callable[[str, object], None]
 ) -> None:
     await network.service(Service(BOOKS))
@@ -39,7 +39,7 @@ async def test_ten_thousand_idle_connections_keep_no_one_out(
     record_property("idle", IDLE)
 
 
-async def test_those_that_say_nothing_are_closed(network: GatewayOnSockets, transport: HttpTransport) -> None:
+async def test_silent_connections_are_closed(network: GatewayOnSockets, transport: HttpTransport) -> None:
     await network.service(Service(BOOKS))
     await network.open(transport, guard=ConnectionLimits(head_s=0.2))
     idle = await asyncio.gather(*(asyncio.open_connection(HOST, network.port) for _ in range(200)))
@@ -78,7 +78,7 @@ class Through:
 @pytest.mark.parametrize(
     "size", [64 << 20, pytest.param(1 << 30, marks=pytest.mark.slow)], ids=["64 MiB", "1 GiB"]
 )
-async def test_a_large_body_goes_through_in_flat_memory(
+async def test_a_large_body_is_streamed_in_constant_memory(
     network: GatewayOnSockets, transport: HttpTransport, size: int
 ) -> None:
     service = Through(size)
@@ -99,7 +99,7 @@ async def test_a_large_body_goes_through_in_flat_memory(
     assert service.most - before < GROWTH
 
 
-async def test_a_slow_reader_holds_its_service_back_and_no_one_else(
+async def test_a_slow_client_slows_only_its_own_upstream(
     network: GatewayOnSockets, transport: HttpTransport
 ) -> None:
     service = Through(256 << 20)

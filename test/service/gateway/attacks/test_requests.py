@@ -59,7 +59,7 @@ def verdict(targets: list[str]) -> str:
 
 
 @pytest.mark.parametrize("attack", ATTACKS, ids=lambda attack: attack.name)
-async def test_an_attack_gets_nowhere(
+async def test_an_attack_reaches_no_service(
     network: GatewayOnSockets, transport: HttpTransport, attack: Attack
 ) -> None:
     service = Service(BOOKS)
@@ -78,7 +78,7 @@ async def test_an_attack_gets_nowhere(
 
 
 @pytest.mark.skipif(installed() is None, reason="no nginx on this machine")
-async def test_whatever_nginx_refuses_is_refused_here(
+async def test_requests_that_nginx_refuses_are_refused(
     network: GatewayOnSockets, transport: HttpTransport, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     seen, ours = Seen(), Service(BOOKS)

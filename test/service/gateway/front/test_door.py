@@ -23,13 +23,13 @@ ANY = described("any", ("any",), "GET /")
         ({"GATEWAY_TLS_CERT": "nowhere.pem"}, "gateway_tls_cert"),
     ],
 )
-async def test_what_cannot_be_meant_is_said_at_the_start(given: dict[str, str], named: str) -> None:
+async def test_implausible_settings_are_reported_at_the_start(given: dict[str, str], named: str) -> None:
     gate = read_gate({f"BOOKSHELF_{name}": value for name, value in given.items()})
     with pytest.raises(WrongSetting, match=named):
         await open_gateway_server(Service(ANY), gate, HOST, 0)
 
 
-def test_nor_keys_without_an_issuer_or_that_are_none(tmp_path: Path) -> None:
+def test_missing_keys_or_issuer_are_reported_at_the_start(tmp_path: Path) -> None:
     assert verifier(Gate()) is None
     with pytest.raises(WrongSetting, match="gateway_issuer"):
         verifier(Gate(gateway_jwks="keys.json"))
@@ -41,7 +41,7 @@ def test_nor_keys_without_an_issuer_or_that_are_none(tmp_path: Path) -> None:
     assert isinstance(made, Tokens)
 
 
-def test_each_limit_comes_from_its_setting() -> None:
+def test_each_limit_is_read_from_its_setting() -> None:
     gate = Gate(
         gateway_head_s=1,
         gateway_body_s=2,
@@ -71,7 +71,7 @@ def test_each_limit_comes_from_its_setting() -> None:
     )
 
 
-async def test_rates_and_origins_hold_at_the_open_port() -> None:
+async def test_rate_limits_and_cors_apply_at_the_open_port() -> None:
     gate = Gate(gateway_rate="2/hour", gateway_cors="https://a.example, https://b.example")
     door = await open_gateway_server(Service(ANY), gate, HOST, 0)
     answers = [await said_by(door.port, asks("GET", "/", "Origin: https://b.example")) for _ in range(3)]

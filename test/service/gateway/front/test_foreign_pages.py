@@ -29,7 +29,7 @@ def to(host: str, request: bytes) -> bytes:
     return request.replace(b"Host: books.localhost", b"Host: " + host.encode())
 
 
-async def test_a_foreign_name_is_answered_421_and_told_the_setting(
+async def test_a_foreign_host_is_answered_421_with_the_setting(
     network: GatewayOnSockets, service: Service
 ) -> None:
     answer = await network.ask(to("evil.example", asks("GET", "/bookshelf/books")))
@@ -40,7 +40,7 @@ async def test_a_foreign_name_is_answered_421_and_told_the_setting(
 
 
 @pytest.mark.parametrize("path", ["/health/live", "/health/ready", "/metrics"])
-async def test_health_and_metrics_are_answered_to_a_foreign_name(
+async def test_health_and_metrics_are_answered_for_a_foreign_host(
     network: GatewayOnSockets, service: Service, path: str
 ) -> None:
     assert status(await network.ask(to("evil.example", asks("GET", path)))) == 200
@@ -72,7 +72,7 @@ async def test_a_foreign_page_changes_nothing(
         "X: y",
     ],
 )
-async def test_our_own_pages_and_programs_do(
+async def test_own_pages_and_programs_make_changes(
     network: GatewayOnSockets, service: Service, header: str
 ) -> None:
     answer = await network.ask(asks("POST", "/bookshelf/books", header, body=BODY))
@@ -81,7 +81,7 @@ async def test_our_own_pages_and_programs_do(
     assert not {"Origin", "Sec-Fetch-Site"} & service.asked[0].headers.keys()
 
 
-async def test_behind_a_trusted_proxy_the_proxy_s_name_and_scheme_count(
+async def test_behind_a_trusted_proxy_its_host_and_scheme_are_used(
     network: GatewayOnSockets, service: Service
 ) -> None:
     forwarded = ("X-Forwarded-For: 192.0.2.7", "X-Forwarded-Proto: https", "X-Forwarded-Host: a.localhost")

@@ -60,7 +60,7 @@ async def service(network: GatewayOnSockets, transport: HttpTransport) -> Servic
         (WRITERS, "Bearer forged:write", 401),
     ],
 )
-async def test_who_is_let_in(
+async def test_a_request_is_admitted_by_its_token(
     network: GatewayOnSockets, service: Service, path: str, token: str | None, code: int
 ) -> None:
     headers = () if token is None else (f"Authorization: {token}",)
@@ -72,7 +72,7 @@ async def test_who_is_let_in(
 
 
 @pytest.mark.parametrize("name", ["late", "away"])
-async def test_a_token_of_a_key_that_is_just_learned_is_believed(
+async def test_a_token_of_a_newly_loaded_key_is_accepted(
     network: GatewayOnSockets, transport: HttpTransport, name: str
 ) -> None:
     await network.service(Service(document()))
@@ -82,7 +82,7 @@ async def test_a_token_of_a_key_that_is_just_learned_is_believed(
 
 
 @pytest.mark.parametrize(("name", "code"), [("late", 401), ("away", 503)])
-async def test_one_that_cannot_be_told_is_not(
+async def test_a_token_that_cannot_be_verified_is_answered_503(
     network: GatewayOnSockets, transport: HttpTransport, name: str, code: int
 ) -> None:
     class Never(Names):
@@ -95,7 +95,7 @@ async def test_one_that_cannot_be_told_is_not(
     assert (status(answer), b"Retry-After: 1" in answer) == (code, code == 503)
 
 
-async def test_two_tokens_are_none(network: GatewayOnSockets, service: Service) -> None:
+async def test_two_tokens_are_refused(network: GatewayOnSockets, service: Service) -> None:
     two = ("Authorization: Bearer ann:write", "Authorization: Bearer bob")
     assert status(await network.ask(asks("GET", OPEN, *two))) == 401
     assert service.asked == []
@@ -119,14 +119,14 @@ async def test_two_tokens_are_none(network: GatewayOnSockets, service: Service) 
         *("/bookshelf/open%00/../written", "/bookshelf/open\\..\\written", "/bookshelf/%c0%aewritten"),
     ],
 )
-async def test_no_other_spelling_of_a_path_gets_round_it(
+async def test_other_spellings_of_a_path_do_not_bypass_authentication(
     network: GatewayOnSockets, service: Service, path: str
 ) -> None:
     assert status(await network.ask(asks("GET", path))) in {400, 404}
     assert service.asked == []
 
 
-async def test_without_a_verifier_a_route_that_asks_is_closed(
+async def test_without_a_verifier_a_protected_route_is_closed(
     network: GatewayOnSockets, transport: HttpTransport
 ) -> None:
     service = Service(document())
@@ -137,7 +137,7 @@ async def test_without_a_verifier_a_route_that_asks_is_closed(
     assert "Bookshelf-Actor" not in service.asked[0].headers
 
 
-async def test_what_a_document_asks_for_holds_for_operations_that_say_nothing(
+async def test_the_security_of_a_document_applies_to_operations_without_their_own(
     network: GatewayOnSockets, transport: HttpTransport
 ) -> None:
     await network.service(Service(document(security=[{"token": []}])))
@@ -146,12 +146,12 @@ async def test_what_a_document_asks_for_holds_for_operations_that_say_nothing(
 
 
 @pytest.mark.parametrize("security", [None, [], [{}], [{"token": []}, {}]])
-def test_what_anyone_may(security: object) -> None:
+def test_public_operations_need_no_token(security: object) -> None:
     assert required(security) is None
 
 
 @pytest.mark.parametrize("security", [[{"token": []}], "nonsense", {"token": []}, [1], 7, [{"token": 3}]])
-def test_what_cannot_be_read_asks_for_a_token(security: object) -> None:
+def test_an_invalid_security_requirement_needs_a_token(security: object) -> None:
     found = required(security)
     assert found is not None
     assert found.scopes == frozenset()

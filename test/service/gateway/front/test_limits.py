@@ -23,7 +23,7 @@ def header(answer: bytes, name: bytes) -> bytes:
     return next(line[len(name) + 2 :] for line in head.split(b"\r\n") if line.lower().startswith(name + b":"))
 
 
-async def test_a_client_that_asks_too_often_is_told_when_to_come_again(
+async def test_a_client_over_its_rate_limit_gets_retry_after(
     network: GatewayOnSockets, transport: HttpTransport
 ) -> None:
     service = Service(BOOKS)
@@ -39,7 +39,7 @@ async def test_a_client_that_asks_too_often_is_told_when_to_come_again(
     assert status(await network.ask(other)) == 200
 
 
-async def test_a_client_that_says_it_is_another_is_counted_all_the_same(
+async def test_forged_addresses_do_not_evade_the_rate_limit(
     network: GatewayOnSockets, transport: HttpTransport
 ) -> None:
     await network.service(Service(BOOKS))
@@ -70,18 +70,18 @@ async def test_health_and_metrics_are_answered_whatever_the_limits_are(
 @pytest.mark.parametrize(
     ("rate", "storage"), [("nonsense", "memory"), ("3/fortnight", "memory"), ("3/hour", "nowhere://x")]
 )
-def test_a_rate_that_is_none_is_said_to_be(rate: str, storage: str) -> None:
+def test_an_invalid_rate_is_reported(rate: str, storage: str) -> None:
     with pytest.raises(BadRate):
         ClientRateLimiter(rate, storage)
 
 
-async def test_a_shared_counter_that_is_away_lets_everyone_in() -> None:
+async def test_without_the_shared_rate_storage_all_requests_pass() -> None:
     rates = ClientRateLimiter("1/hour", "redis://127.0.0.1:1")
     for _ in range(3):
         await rates.enter("192.0.2.7")
 
 
-async def test_more_than_can_be_worked_on_wait_and_more_than_may_wait_are_sent_away(
+async def test_requests_over_the_concurrency_limit_wait_and_those_over_the_queue_are_shed(
     network: GatewayOnSockets, transport: HttpTransport
 ) -> None:
     let_go, begun = asyncio.Event(), asyncio.Semaphore(0)
@@ -107,7 +107,7 @@ async def test_more_than_can_be_worked_on_wait_and_more_than_may_wait_are_sent_a
     assert (crowd.under_way, crowd.shed) == (0, 1)
 
 
-async def test_whoever_waits_for_too_long_or_leaves_takes_no_place() -> None:
+async def test_a_request_that_times_out_or_is_cancelled_in_the_queue_takes_no_slot() -> None:
     crowd = ConcurrencyLimiter(1, 5, 0.01)
     await crowd.enter()
     with pytest.raises(Exception, match="under way"):
@@ -122,7 +122,7 @@ async def test_whoever_waits_for_too_long_or_leaves_takes_no_place() -> None:
     await crowd.enter()
 
 
-async def test_a_place_is_given_back_by_who_leaves_in_the_middle(
+async def test_a_cancelled_request_frees_its_slot(
     network: GatewayOnSockets, transport: HttpTransport
 ) -> None:
     crowd = ConcurrencyLimiter(1, 0, 1)
@@ -138,7 +138,7 @@ async def test_a_place_is_given_back_by_who_leaves_in_the_middle(
 
 
 @pytest.mark.parametrize("chunked", [True, False])
-async def test_a_body_that_is_too_long_is_refused_or_ended(
+async def test_a_body_over_the_limit_is_refused_or_aborted(
     network: GatewayOnSockets,
     transport: HttpTransport,
     chunked: bool,  # noqa: FBT001
@@ -155,7 +155,7 @@ async def test_a_body_that_is_too_long_is_refused_or_ended(
     assert status(await network.ask(asks("POST", "/bookshelf/books", body=big[1:]))) == 200
 
 
-async def test_a_length_that_is_absurd_is_refused(
+async def test_an_absurd_content_length_is_refused(
     network: GatewayOnSockets, transport: HttpTransport
 ) -> None:
     await network.service(Service(BOOKS))
@@ -166,7 +166,7 @@ async def test_a_length_that_is_absurd_is_refused(
         )
 
 
-async def test_a_stream_of_events_comes_as_it_is_made(
+async def test_an_event_stream_is_forwarded_as_it_is_produced(
     network: GatewayOnSockets, transport: HttpTransport
 ) -> None:
     more: asyncio.Queue[bytes] = asyncio.Queue()

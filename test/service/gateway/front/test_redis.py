@@ -28,7 +28,7 @@ def url(tmp_path: Path) -> Iterator[str]:
         process.terminate()
 
 
-async def test_two_gateways_count_together(url: str) -> None:
+async def test_two_gateways_share_a_rate_limit(url: str) -> None:
     one, other = ClientRateLimiter("4/hour", url), ClientRateLimiter("4/hour", url)
     for rates in (one, other, one, other):
         await rates.enter("192.0.2.7")

@@ -49,7 +49,7 @@ async def issuer() -> AsyncIterator[Issuer]:
     await server.stop(0.1)
 
 
-async def test_they_are_asked_for_when_they_are_needed(issuer: Issuer) -> None:
+async def test_keys_are_loaded_when_first_needed(issuer: Issuer) -> None:
     found = issuer.keys()
     with pytest.raises(NoKeys):
         found.now()
@@ -58,7 +58,7 @@ async def test_they_are_asked_for_when_they_are_needed(issuer: Issuer) -> None:
     assert (set(found.now()), issuer.asked) == ({"first"}, 1)
 
 
-async def test_a_key_that_is_turned_is_found_when_a_token_names_it(issuer: Issuer) -> None:
+async def test_a_rotated_key_is_loaded_when_a_token_names_it(issuer: Issuer) -> None:
     found = issuer.keys()
     await found.renewed()
     before = found.now()
@@ -69,7 +69,7 @@ async def test_a_key_that_is_turned_is_found_when_a_token_names_it(issuer: Issue
     assert found.now() is not before
 
 
-async def test_whatever_tokens_say_they_are_asked_for_once_in_ten_seconds(issuer: Issuer) -> None:
+async def test_keys_are_loaded_at_most_once_in_ten_seconds(issuer: Issuer) -> None:
     found = issuer.keys()
     await found.renewed()
     issuer.time += 9
@@ -79,7 +79,7 @@ async def test_whatever_tokens_say_they_are_asked_for_once_in_ten_seconds(issuer
     assert issuer.asked == 2
 
 
-async def test_they_are_asked_for_again_when_they_are_old(issuer: Issuer) -> None:
+async def test_old_keys_are_loaded_again(issuer: Issuer) -> None:
     found = issuer.keys()
     await found.renewed()
     issuer.answer = keys("second")
@@ -107,9 +107,7 @@ BAD: dict[str, Response | None] = {
 
 
 @pytest.mark.parametrize("answer", BAD.values(), ids=BAD.keys())
-async def test_what_is_no_good_answer_leaves_those_that_were_there(
-    issuer: Issuer, answer: Response | None
-) -> None:
+async def test_an_invalid_answer_keeps_the_former_keys(issuer: Issuer, answer: Response | None) -> None:
     found = issuer.keys()
     await found.renewed()
     issuer.answer = answer
@@ -118,14 +116,14 @@ async def test_what_is_no_good_answer_leaves_those_that_were_there(
     assert (set(found.now()), issuer.asked) == ({"first"}, 2)
 
 
-async def test_no_one_waits_for_an_answer_as_long_as_it_may_take(issuer: Issuer) -> None:
+async def test_loading_keys_has_a_deadline(issuer: Issuer) -> None:
     found = issuer.keys()
     issuer.answer = None
     assert not await found.renewed()
     assert "keys of tokens" in {task.get_name() for task in asyncio.all_tasks()}
 
 
-async def test_an_address_that_is_away_is_asked_again_later(issuer: Issuer) -> None:
+async def test_an_unreachable_key_url_is_tried_again_later(issuer: Issuer) -> None:
     found = issuer.keys()
     issuer.answer = Response(503, {})
     assert not await found.renewed()
@@ -145,11 +143,11 @@ async def test_an_address_that_is_away_is_asked_again_later(issuer: Issuer) -> N
         *("https:///keys", "https://name:word@issuer.example/keys", "http://127.0.0.1@issuer.example/"),
     ],
 )
-def test_they_come_over_tls_or_from_this_machine(url: str) -> None:
+def test_keys_are_loaded_over_tls_or_from_this_machine_only(url: str) -> None:
     with pytest.raises(BadKeys):
         UrlKeys(url)
 
 
 @pytest.mark.parametrize("url", ["https://issuer.example/keys", "http://localhost/", "http://[::1]:80/"])
-def test_these_may_be_asked(url: str) -> None:
+def test_allowed_key_urls_are_accepted(url: str) -> None:
     UrlKeys(url)

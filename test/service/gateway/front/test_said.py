@@ -22,7 +22,7 @@ def head(answer: bytes) -> bytes:
 
 
 @pytest.mark.parametrize("path", ["/bookshelf/books", "/nothing", "/apidocs/", "/health/live"])
-async def test_every_answer_is_safe_in_a_browser(
+async def test_every_response_has_security_headers(
     network: GatewayOnSockets, transport: HttpTransport, path: str
 ) -> None:
     await network.service(Service(BOOKS))
@@ -37,14 +37,16 @@ async def test_every_answer_is_safe_in_a_browser(
     assert b"strict-transport-security" not in said
 
 
-async def test_a_service_may_say_it_otherwise(network: GatewayOnSockets, transport: HttpTransport) -> None:
+async def test_a_service_may_replace_security_headers(
+    network: GatewayOnSockets, transport: HttpTransport
+) -> None:
     await network.service(Service(BOOKS, Response(200, {"X-Frame-Options": "SAMEORIGIN"})))
     await network.open(transport)
     said = head(await network.ask(asks("GET", "/bookshelf/books")))
     assert (b"x-frame-options: sameorigin" in said, b"deny" in said) == (True, False)
 
 
-async def test_without_a_word_no_other_origin_is_let_in(
+async def test_without_the_setting_no_other_origin_is_allowed(
     network: GatewayOnSockets, transport: HttpTransport
 ) -> None:
     await network.service(Service(BOOKS))
@@ -65,7 +67,7 @@ async def test_without_a_word_no_other_origin_is_let_in(
         (ORIGIN, "null", None),
     ],
 )
-async def test_an_origin_that_is_let_in_is_told_so(
+async def test_an_allowed_origin_gets_cors_headers(
     network: GatewayOnSockets, transport: HttpTransport, allowed: str, origin: str, said: str | None
 ) -> None:
     service = Service(BOOKS)
@@ -81,7 +83,7 @@ async def test_an_origin_that_is_let_in_is_told_so(
         assert (b"vary: origin" in head(answer)) is (allowed != "*")
 
 
-async def test_a_compressed_answer_is_the_same_and_its_tag_leads_back(
+async def test_a_compressed_response_has_the_same_content_and_a_usable_tag(
     network: GatewayOnSockets, transport: HttpTransport
 ) -> None:
     text = b"a book, " * 1000
@@ -105,7 +107,7 @@ async def test_a_compressed_answer_is_the_same_and_its_tag_leads_back(
         ("é" * 10, False),
     ],
 )
-async def test_a_request_has_an_id_that_everyone_hears(
+async def test_a_request_id_is_in_the_response_the_service_and_the_log(
     network: GatewayOnSockets,
     transport: HttpTransport,
     given: str,
@@ -121,7 +123,7 @@ async def test_a_request_has_an_id_that_everyone_hears(
     assert len(heard) == 1
 
 
-async def test_a_line_for_each_request_without_secrets(
+async def test_the_access_log_has_a_line_for_each_request_without_secrets(
     network: GatewayOnSockets, transport: HttpTransport
 ) -> None:
     await network.service(Service(BOOKS))
@@ -139,7 +141,7 @@ async def test_a_line_for_each_request_without_secrets(
     assert "s3cret" not in str(lines)
 
 
-async def test_the_line_has_the_trace_that_reaches_the_service(
+async def test_the_access_log_has_the_trace_that_the_service_receives(
     network: GatewayOnSockets, transport: HttpTransport
 ) -> None:
     service = Service(BOOKS)

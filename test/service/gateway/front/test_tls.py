@@ -86,7 +86,7 @@ async def ask(port: int, content: bytes, *, tls: bool) -> bytes:
     return found
 
 
-async def test_a_request_over_tls_is_known_to_be_one(door: GatewayServer, service: Service) -> None:
+async def test_a_request_over_tls_has_the_scheme_https(door: GatewayServer, service: Service) -> None:
     answer = await ask(door.port, asks("GET", "/"), tls=True)
     assert status(answer) == 200
     assert b"Strict-Transport-Security: max-age=60" in answer
@@ -94,7 +94,7 @@ async def test_a_request_over_tls_is_known_to_be_one(door: GatewayServer, servic
     assert door.scheme == "https"
 
 
-async def test_the_plain_port_only_sends_there(door: GatewayServer, service: Service) -> None:
+async def test_the_plain_port_only_redirects(door: GatewayServer, service: Service) -> None:
     assert door.redirect_port is not None
     answer = await ask(door.redirect_port, asks("POST", "/bookshelf/books?q=1"), tls=False)
     assert status(answer) == 308
@@ -122,7 +122,7 @@ async def test_a_new_certificate_is_served_without_a_restart(tmp_path: Path, ser
     await door.stop()
 
 
-async def test_the_files_are_looked_at_again_and_again(tmp_path: Path) -> None:
+async def test_certificate_files_are_polled(tmp_path: Path) -> None:
     write(tmp_path, "first", 1)
     certificate = Certificate(tmp_path / "c.pem", tmp_path / "k.pem", look_s=0.001)
     looks = asyncio.create_task(certificate.watch())
@@ -132,14 +132,14 @@ async def test_the_files_are_looked_at_again_and_again(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("content", ["", "nonsense"])
-async def test_a_certificate_that_is_none_is_said_to_be(tmp_path: Path, content: str) -> None:
+async def test_an_invalid_certificate_is_reported(tmp_path: Path, content: str) -> None:
     gate = write(tmp_path, "first", 1)
     (tmp_path / "c.pem").write_text(content)
     with pytest.raises(WrongSetting, match="gateway_tls_cert"):
         await open_gateway_server(Service(ANY), gate, HOST, 0)
 
 
-async def test_plain_http_to_the_tls_port_is_no_request(door: GatewayServer, service: Service) -> None:
+async def test_plain_http_to_the_tls_port_is_refused(door: GatewayServer, service: Service) -> None:
     with contextlib.suppress(ConnectionResetError):
         assert b"200" not in await ask(door.port, asks("GET", "/"), tls=False)
     assert service.asked == []

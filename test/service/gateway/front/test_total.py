@@ -35,7 +35,9 @@ async def opened(
     await network.open(transport, house=IngressPolicy(total_s=total_s))
 
 
-async def test_a_body_that_never_ends_is_ended(network: GatewayOnSockets, transport: HttpTransport) -> None:
+async def test_an_endless_request_body_is_aborted(
+    network: GatewayOnSockets, transport: HttpTransport
+) -> None:
     await opened(network, transport, Service(BOOKS), 0.2)
     async with network.connection() as (reader, writer):
         writer.write(HEAD)
@@ -46,7 +48,7 @@ async def test_a_body_that_never_ends_is_ended(network: GatewayOnSockets, transp
         assert status(said.result()) == 408
 
 
-async def test_so_is_an_answer(network: GatewayOnSockets, transport: HttpTransport) -> None:
+async def test_an_endless_response_is_aborted(network: GatewayOnSockets, transport: HttpTransport) -> None:
     await opened(network, transport, dripping("text/plain"), 0.2)
     answer = await network.ask(asks("GET", "/bookshelf/books"))
     assert (status(answer), answer.endswith(chunk(b""))) == (200, False)
@@ -54,7 +56,7 @@ async def test_so_is_an_answer(network: GatewayOnSockets, transport: HttpTranspo
 
 
 @pytest.mark.parametrize(("kind", "total_s"), [("text/event-stream", 0.01), ("text/plain", 0.0)])
-async def test_events_have_no_end_nor_has_anything_without_the_limit(
+async def test_event_streams_and_exchanges_without_a_limit_are_not_aborted(
     network: GatewayOnSockets, transport: HttpTransport, kind: str, total_s: float
 ) -> None:
     await opened(network, transport, dripping(kind), total_s)
@@ -64,7 +66,9 @@ async def test_events_have_no_end_nor_has_anything_without_the_limit(
             await reader.readuntil(b"drip")
 
 
-async def test_what_comes_in_time_is_whole(network: GatewayOnSockets, transport: HttpTransport) -> None:
+async def test_an_exchange_within_the_total_timeout_is_complete(
+    network: GatewayOnSockets, transport: HttpTransport
+) -> None:
     service = Service(BOOKS)
     await opened(network, transport, service, 5.0)
     async with network.connection() as (reader, writer):

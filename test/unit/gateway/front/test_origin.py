@@ -16,7 +16,7 @@ def seen(*given: tuple[str, str], peer: str = PROXY, trusted: tuple[str, ...] = 
 
 
 @pytest.mark.parametrize("peer", [CLIENT, "", "unix", "::1", "2001:db8:2::1"])
-def test_the_word_of_a_stranger_does_not_count(peer: str) -> None:
+def test_forwarded_headers_of_an_untrusted_peer_are_ignored(peer: str) -> None:
     found = seen(
         *(("X-Forwarded-For", "1.2.3.4"), ("X-Forwarded-Proto", "https"), ("X-Forwarded-Host", "x.example")),
         ("Forwarded", "for=1.2.3.4;proto=https;host=x.example"),
@@ -25,12 +25,12 @@ def test_the_word_of_a_stranger_does_not_count(peer: str) -> None:
     assert (found.peer, found.secure, found.headers["Host"]) == (peer, False, "own.example")
 
 
-def test_without_trusted_proxies_no_one_s_does() -> None:
+def test_without_trusted_proxies_all_forwarded_headers_are_ignored() -> None:
     assert seen(("X-Forwarded-For", "1.2.3.4"), trusted=()).peer == PROXY
 
 
 @pytest.mark.parametrize("peer", [PROXY, "::ffff:10.0.0.1", "2001:db8:1::1"])
-def test_that_of_a_trusted_proxy_does(peer: str) -> None:
+def test_forwarded_headers_of_a_trusted_proxy_are_used(peer: str) -> None:
     given = [("X-Forwarded-For", CLIENT), ("X-Forwarded-Proto", "https"), ("X-Forwarded-Host", "x.example:8")]
     found = seen(*given, peer=peer)
     assert (found.peer, found.secure, found.headers["Host"]) == (CLIENT, True, "x.example:8")
@@ -53,7 +53,7 @@ def test_that_of_a_trusted_proxy_does(peer: str) -> None:
         ([", ".join(["10.1.1.1"] * 1000)], "10.1.1.1"),
     ],
 )
-def test_the_client_is_the_last_who_is_not_trusted(chain: list[str], client: str) -> None:
+def test_the_client_is_the_last_untrusted_address(chain: list[str], client: str) -> None:
     assert seen(*(("X-Forwarded-For", one) for one in chain)).peer == client
 
 
@@ -69,7 +69,7 @@ def test_the_client_is_the_last_who_is_not_trusted(chain: list[str], client: str
         (f'for={CLIENT};host="a b"', CLIENT, False, "own.example"),
     ],
 )
-def test_forwarded_says_the_same(value: str, client: str, secure: bool, host: str) -> None:  # noqa: FBT001
+def test_the_forwarded_header_gives_the_same_client(value: str, client: str, secure: bool, host: str) -> None:  # noqa: FBT001
     found = seen(("Forwarded", value), ("X-Forwarded-For", "6.6.6.6"))
     assert (found.peer, found.secure, found.headers["Host"]) == (client, secure, host)
 
@@ -77,11 +77,11 @@ def test_forwarded_says_the_same(value: str, client: str, secure: bool, host: st
 @pytest.mark.parametrize(
     ("scheme", "secure"), [("http, https", True), ("https, http", False), ("ftp", False)]
 )
-def test_the_last_word_on_the_scheme_counts(scheme: str, secure: bool) -> None:  # noqa: FBT001
+def test_the_last_scheme_of_the_chain_is_used(scheme: str, secure: bool) -> None:  # noqa: FBT001
     assert seen(("X-Forwarded-For", CLIENT), ("X-Forwarded-Proto", scheme)).secure is secure
 
 
-def test_a_client_of_ipv6_is_counted_by_its_network() -> None:
+def test_an_ipv6_client_is_identified_by_its_network() -> None:
     assert (
         client_key("2001:db8:1:2:3::4") == client_key("2001:db8:1:2:ffff::") != client_key("2001:db8:1:3::")
     )
@@ -90,7 +90,7 @@ def test_a_client_of_ipv6_is_counted_by_its_network() -> None:
     assert client_key("::nonsense") == "::nonsense"
 
 
-def test_peers_that_are_remembered_have_an_end() -> None:
+def test_the_cache_of_peers_is_bounded() -> None:
     origins = TrustedProxies(TRUSTED)
     for n in range(10_000):
         origins.seen(Request("GET", "/", CIMultiDict(), BytesBody(), f"172.16.{n >> 8}.{n & 255}"))
@@ -98,7 +98,7 @@ def test_peers_that_are_remembered_have_an_end() -> None:
 
 
 @pytest.mark.parametrize("name", ["127.0.0.1", "::1", "[::ffff:127.0.0.1]:80"])
-def test_no_client_comes_from_another_machine_s_loopback(name: str) -> None:
+def test_a_loopback_address_reported_by_another_machine_is_not_a_client(name: str) -> None:
     for header, value in (("X-Forwarded-For", name), ("Forwarded", f'for="{name}"')):
         found = seen((header, value))
         assert (found.peer, found.resolved) == (PROXY, False)
@@ -107,7 +107,7 @@ def test_no_client_comes_from_another_machine_s_loopback(name: str) -> None:
         assert near.peer != PROXY
 
 
-def test_it_is_known_whether_a_trusted_proxy_has_named_the_client() -> None:
+def test_a_client_address_records_whether_a_trusted_proxy_named_it() -> None:
     assert seen(("X-Forwarded-For", CLIENT)).resolved
     assert not seen(("X-Forwarded-For", CLIENT), trusted=()).resolved
     assert not seen().resolved

@@ -20,7 +20,7 @@ def packed(
     return GzipResponses().pack(asked, Response(200, headers, body), headers), headers
 
 
-def test_a_large_text_for_who_takes_it() -> None:
+def test_a_large_text_is_compressed_for_a_client_that_accepts_gzip() -> None:
     found, headers = packed(ETag='"3"', Content_Length=str(len(TEXT)))
     assert found is not None
     assert gzip.decompress(found) == TEXT
@@ -39,7 +39,7 @@ def test_a_large_text_for_who_takes_it() -> None:
         *(("", False), ("br", False), ("gzip;q=0", False), ("gzip;q=0.0", False), ("xgzip", False)),
     ],
 )
-def test_who_takes_it(accepts: str, takes: bool) -> None:  # noqa: FBT001
+def test_gzip_is_chosen_by_accept_encoding(accepts: str, takes: bool) -> None:  # noqa: FBT001
     found, headers = packed(request("GET", "/", Accept_Encoding=accepts))
     assert (found is not None) is takes
     assert headers["Vary"] == "Accept-Encoding"
@@ -52,12 +52,12 @@ def test_who_takes_it(accepts: str, takes: bool) -> None:  # noqa: FBT001
         *("multipart/form-data", "application/jsonish"),
     ],
 )
-def test_no_other_kind(kind: str) -> None:
+def test_other_content_types_are_not_compressed(kind: str) -> None:
     assert packed(Content_Type=kind)[0] is None
 
 
 @pytest.mark.parametrize("kind", ["text/html; charset=utf-8", "application/problem+json", "image/svg+xml"])
-def test_these_kinds_too(kind: str) -> None:
+def test_json_xml_and_svg_are_compressed(kind: str) -> None:
     assert packed(Content_Type=kind)[0] is not None
 
 
@@ -68,35 +68,35 @@ def test_these_kinds_too(kind: str) -> None:
         ("Set-Cookie", "secret=1"),
     ],
 )
-def test_not_what_is_packed_or_partial_or_has_a_secret(name: str, value: str) -> None:
+def test_encoded_partial_and_secret_responses_are_not_compressed(name: str, value: str) -> None:
     headers = CIMultiDict({**JSON, name: value})
     asked = request("GET", "/", Accept_Encoding="gzip")
     assert GzipResponses().pack(asked, Response(200, headers, TEXT), headers) is None
 
 
-def test_not_what_was_asked_for_with_a_secret() -> None:
+def test_a_response_to_a_request_with_a_secret_is_not_compressed() -> None:
     assert packed(request("GET", "/", Accept_Encoding="gzip", Authorization="Bearer x"))[0] is None
 
 
 @pytest.mark.parametrize("body", [b"", b"x" * 1023, b"x" * ((1 << 20) + 1)])
-def test_not_what_is_too_small_or_too_large(body: bytes) -> None:
+def test_a_body_below_or_above_the_size_limits_is_not_compressed(body: bytes) -> None:
     assert packed(body=body)[0] is None
 
 
-def test_the_same_answer_is_packed_once() -> None:
+def test_an_equal_response_is_compressed_once() -> None:
     packing, asked = GzipResponses(), request("GET", "/", Accept_Encoding="gzip")
     first, again = (packing.pack(asked, Response(200, JSON, bytes(TEXT)), CIMultiDict(JSON)) for _ in "ab")
     assert first is again
 
 
 @pytest.mark.parametrize("status", [206, 416])
-def test_not_a_part_nor_the_refusal_of_one(status: int) -> None:
+def test_partial_responses_and_416_are_not_compressed(status: int) -> None:
     headers = CIMultiDict({**JSON, "Content-Type": "application/json"})
     asked = request("GET", "/", Accept_Encoding="gzip")
     assert GzipResponses().pack(asked, Response(status, headers, TEXT), headers) is None
 
 
-def test_not_the_whole_where_a_part_was_asked_for() -> None:
+def test_a_full_response_to_a_range_request_is_not_compressed() -> None:
     assert packed(request("GET", "/", Accept_Encoding="gzip", Range="bytes=0-1"))[0] is None
 
 

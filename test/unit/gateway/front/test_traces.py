@@ -10,7 +10,7 @@ from gateway.ingress.access_log import Traces
 GIVEN = "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-00"
 
 
-def test_the_trace_of_a_valid_traceparent_goes_on() -> None:
+def test_a_valid_traceparent_is_continued() -> None:
     asked = request("GET", "/", b"", traceparent=GIVEN, tracestate="a=1")
     assert Traces().begin(asked) == "0af7651916cd43dd8448eb211c80319c"
     assert (asked.headers["traceparent"], asked.headers["tracestate"]) == (GIVEN, "a=1")
@@ -29,7 +29,7 @@ INVALID = [
 
 
 @pytest.mark.parametrize("given", INVALID)
-def test_without_a_valid_traceparent_a_trace_begins(given: str | None) -> None:
+def test_without_a_valid_traceparent_a_new_trace_begins(given: str | None) -> None:
     asked = request("GET", "/", b"", tracestate="a=1", **({} if given is None else {"traceparent": given}))
     made = Traces().begin(asked)
     [found] = asked.headers.getall("traceparent")

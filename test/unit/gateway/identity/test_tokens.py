@@ -91,7 +91,7 @@ def cut() -> str:
     return f"{head}.{claims}.AA"
 
 
-def test_a_good_token_says_who_it_is(tokens: Tokens) -> None:
+def test_a_valid_token_identifies_its_subject(tokens: Tokens) -> None:
     for _ in range(2):
         assert tokens.verify(signed()) == Identity("ann", frozenset({"read", "write"}))
     assert tokens.verify(signed({**GOOD, "aud": ["else", "books"]})).actor == "ann"
@@ -139,12 +139,12 @@ ATTACKS: dict[str, Callable[[], str]] = {
 
 
 @pytest.mark.parametrize("made", ATTACKS.values(), ids=ATTACKS.keys())
-def test_no_other_is_believed(tokens: Tokens, made: Callable[[], str]) -> None:
+def test_invalid_tokens_are_rejected(tokens: Tokens, made: Callable[[], str]) -> None:
     with pytest.raises(BadToken):
         tokens.verify(made())
 
 
-def test_a_token_that_was_believed_is_not_once_it_has_expired(tokens: Tokens, clock: Clock) -> None:
+def test_a_cached_token_is_rejected_after_it_has_expired(tokens: Tokens, clock: Clock) -> None:
     token = signed()
     tokens.verify(token)
     clock.now += 64
@@ -154,9 +154,7 @@ def test_a_token_that_was_believed_is_not_once_it_has_expired(tokens: Tokens, cl
         tokens.verify(token)
 
 
-def test_a_key_that_is_taken_away_takes_its_tokens_with_it(
-    tmp_path: Path, tokens: Tokens, clock: Clock
-) -> None:
+def test_removing_a_key_invalidates_its_tokens(tmp_path: Path, tokens: Tokens, clock: Clock) -> None:
     tokens.verify(signed())
     write(tmp_path / "jwks.json", {**public(OTHER), "kid": "k2"}, stamp=2)
     clock.now += 6
@@ -169,7 +167,7 @@ def test_a_key_that_is_taken_away_takes_its_tokens_with_it(
 
 
 @pytest.mark.parametrize("content", ["", "{}", "[]", '{"keys": 1}', '{"keys": [{"kty": "x"}]}'])
-def test_a_file_without_keys_is_said_to_be(tmp_path: Path, content: str) -> None:
+def test_a_file_without_keys_is_reported(tmp_path: Path, content: str) -> None:
     (tmp_path / "jwks.json").write_text(content)
     with pytest.raises(BadKeys):
         FileKeys(tmp_path / "jwks.json")

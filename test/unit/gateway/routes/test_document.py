@@ -8,7 +8,7 @@ from support.upstream import described
 from gateway.routing.document import BadDocument, read
 
 
-def test_routes_are_its_methods_and_paths() -> None:
+def test_routes_are_read_from_methods_and_paths() -> None:
     given = described("s", ("t",), "GET /books", "POST /books", "DELETE /books/{id}")
     given["paths"]["/books"]["parameters"] = []
     document = understood(given)
@@ -17,7 +17,7 @@ def test_routes_are_its_methods_and_paths() -> None:
     assert (document.tags, document.own) == (("t",), False)
 
 
-def test_who_does_not_say_its_tags_has_those_of_the_registry() -> None:
+def test_a_document_without_tags_has_those_of_the_registration() -> None:
     document = read(b'{"openapi":"3.0.0","paths":{"/x":{"get":{}}}}', at("i", "t", "u"))
     assert (document.service, document.tags, document.own) == ("s", ("t", "u"), True)
 
@@ -38,12 +38,12 @@ def test_who_does_not_say_its_tags_has_those_of_the_registry() -> None:
         + b"}}",
     ],
 )
-def test_what_cannot_be_used_is_said_to_be_bad(content: bytes) -> None:
+def test_an_unusable_document_is_rejected(content: bytes) -> None:
     with pytest.raises(BadDocument, match="the document of s cannot be read"):
         read(content, at("i"))
 
 
-def test_a_service_speaks_for_itself_only() -> None:
+def test_a_document_describes_only_its_own_service() -> None:
     with pytest.raises(BadDocument, match="an instance of s serves the document of other"):
         read(msgspec.json.encode(described("other", ("t",))), at("i"))
 
@@ -64,10 +64,10 @@ def nested(depth: int) -> bytes:
         (msgspec.json.encode({"paths": {f"/{n}": {"get": {}} for n in range(501)}}), "has 501 operations"),
     ],
 )
-def test_what_is_too_much_or_of_another_kind_is_bad(content: bytes, why: str) -> None:
+def test_a_document_over_a_limit_or_of_another_type_is_rejected(content: bytes, why: str) -> None:
     with pytest.raises(BadDocument, match=why):
         read(content, at("i"))
 
 
-def test_what_is_not_too_much_is_good() -> None:
+def test_a_document_within_all_limits_is_accepted() -> None:
     assert read(nested(50), at("i")).components

@@ -36,26 +36,26 @@ def serves(known: RouteCatalog, route: str) -> bool:
     return True
 
 
-def test_at_first_nothing_is(known: RouteCatalog) -> None:
+def test_a_new_catalog_has_no_routes(known: RouteCatalog) -> None:
     assert not known.editions
     assert not serves(known, "GET /books")
     assert msgspec.json.decode(known.document)["paths"] == {}
 
 
-def test_a_service_is_known_by_its_routes_and_in_the_document(known: RouteCatalog) -> None:
+def test_a_service_has_its_routes_in_the_table_and_in_the_document(known: RouteCatalog) -> None:
     known.learn(("a", "1"), document("a", "GET /books"))
     assert known.services == {"a"}
     assert serves(known, "GET /books")
     assert list(msgspec.json.decode(known.document)["paths"]) == ["/books"]
 
 
-def test_a_service_without_instances_stays_known(known: RouteCatalog) -> None:
+def test_a_service_without_instances_keeps_its_routes(known: RouteCatalog) -> None:
     known.learn(("a", "1"), document("a", "GET /books"))
     known.forget_former(set())
     assert serves(known, "GET /books")
 
 
-def test_while_two_editions_run_the_routes_of_both_are_served(known: RouteCatalog) -> None:
+def test_while_two_versions_run_the_routes_of_both_are_served(known: RouteCatalog) -> None:
     known.learn(("a", "1"), document("a", "GET /old"))
     known.learn(("a", "2"), document("a", "GET /new"))
     known.forget_former({("a", "1"), ("a", "2")})
@@ -63,7 +63,7 @@ def test_while_two_editions_run_the_routes_of_both_are_served(known: RouteCatalo
     assert serves(known, "GET /new")
 
 
-def test_an_edition_is_forgotten_once_only_a_newer_known_one_runs(known: RouteCatalog) -> None:
+def test_a_version_is_removed_when_only_a_newer_known_one_runs(known: RouteCatalog) -> None:
     known.learn(("a", "1"), document("a", "GET /old"))
     known.forget_former({("a", "2")})
     assert serves(known, "GET /old")
@@ -78,7 +78,7 @@ def met(known: RouteCatalog, *services: str, now: float = 0.0, stranger: str = "
     known.met(instances, now)
 
 
-def test_the_first_to_be_met_holds_a_route_whoever_answers_first(known: RouteCatalog) -> None:
+def test_the_service_discovered_first_keeps_a_route(known: RouteCatalog) -> None:
     met(known, "z")
     met(known, "z", "a")
     for service in "az":
@@ -87,7 +87,7 @@ def test_the_first_to_be_met_holds_a_route_whoever_answers_first(known: RouteCat
     assert [one.service for one in known.table.refused] == ["a"]
 
 
-def test_those_met_together_rank_by_name_and_strangers_last(known: RouteCatalog) -> None:
+def test_services_discovered_together_rank_by_name_and_foreign_ones_last(known: RouteCatalog) -> None:
     met(known, "b", "c", "a", stranger="a")
     for service in "cab":
         known.learn((service, "1"), document(service, "GET /books"))
@@ -95,7 +95,7 @@ def test_those_met_together_rank_by_name_and_strangers_last(known: RouteCatalog)
     assert [one.service for one in known.table.refused] == ["c", "a"]
 
 
-def test_who_is_away_for_a_minute_loses_what_another_claims(known: RouteCatalog) -> None:
+def test_a_service_absent_for_a_minute_loses_a_route_that_another_publishes(known: RouteCatalog) -> None:
     met(known, "a")
     met(known, "a", "b")
     for service in "ab":
@@ -108,7 +108,7 @@ def test_who_is_away_for_a_minute_loses_what_another_claims(known: RouteCatalog)
     assert known.table.refused == []
 
 
-def test_what_no_one_else_claims_stays(known: RouteCatalog) -> None:
+def test_an_absent_service_keeps_a_route_that_no_other_publishes(known: RouteCatalog) -> None:
     met(known, "a")
     known.learn(("a", "1"), document("a", "GET /books"))
     met(known, now=1.0)
@@ -116,7 +116,7 @@ def test_what_no_one_else_claims_stays(known: RouteCatalog) -> None:
     assert holder(known) == "a"
 
 
-def test_rules_count_at_once_and_in_the_document_too(known: RouteCatalog) -> None:
+def test_new_rules_apply_at_once_to_routes_and_document(known: RouteCatalog) -> None:
     known.learn(("a", "1"), document("a", "GET /books", "GET /x"))
     known.obey(parse({"forbid": [{"path": "/books"}]}))
     assert not serves(known, "GET /books")

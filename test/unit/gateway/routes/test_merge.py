@@ -31,7 +31,7 @@ def own_schemas(document: Json) -> Json:
     return {name: schema for name, schema in found.items() if name not in problem_schemas()}
 
 
-def test_it_is_openapi_31_at_the_gateways_prefix() -> None:
+def test_the_merged_document_is_openapi_31_with_the_gateway_s_prefix() -> None:
     document = one()
     assert document["openapi"] == "3.1.0"
     assert document["servers"] == [{"url": "/bookshelf"}]
@@ -39,7 +39,7 @@ def test_it_is_openapi_31_at_the_gateways_prefix() -> None:
     assert document["paths"] == {}
 
 
-def test_methods_of_several_services_meet_under_one_path() -> None:
+def test_methods_of_several_services_are_merged_under_one_path() -> None:
     document = one(
         described("a", ("t",), "POST /books"), described("b", ("t",), "GET /books", "GET /books/{id}")
     )
@@ -49,19 +49,19 @@ def test_methods_of_several_services_meet_under_one_path() -> None:
     }
 
 
-def test_what_two_have_is_the_first_ones() -> None:
+def test_an_operation_of_two_services_is_that_of_the_first() -> None:
     document = one(described("a", ("t",), "GET /books"), described("b", ("t",), "GET /books"))
     assert document["paths"]["/books"]["get"]["summary"] == "a"
 
 
-def test_what_a_service_was_refused_is_not_in_it() -> None:
+def test_refused_routes_are_not_in_the_merged_document() -> None:
     document = one(
         described("a", ("t",), "GET /books/{id}"), described("b", ("t",), "GET /books/{x}", "GET /y")
     )
     assert set(document["paths"]) == {"/books/{id}", "/y"}
 
 
-def test_every_operation_has_the_errors_of_the_gateway_and_keeps_its_own() -> None:
+def test_every_operation_has_its_own_errors_and_the_gateway_s() -> None:
     given = described("a", ("t",), "GET /books", "POST /books")
     given["paths"]["/books"]["get"]["responses"] = {"200": {}, "403": {"description": "mine"}}
     found = one(given)["paths"]["/books"]
@@ -70,24 +70,24 @@ def test_every_operation_has_the_errors_of_the_gateway_and_keeps_its_own() -> No
     assert found["post"]["responses"].keys() >= {*GATEWAY_FAULTS}
 
 
-def test_a_service_s_own_problem_details_are_told_apart_from_the_gateway_s() -> None:
+def test_a_problem_schema_of_a_service_differs_in_name_from_the_gateway_s() -> None:
     document = one(schemas("a", ProblemDetails={"type": "string"}))
     assert document["components"]["schemas"]["ProblemDetails-a"] == {"type": "string"}
 
 
-def test_tags_are_named_once() -> None:
+def test_each_tag_is_listed_once() -> None:
     tag = {"name": "books", "description": "All about books."}
     first, second = described("a", ("t",)), described("b", ("t",))
     document = one({**first, "tags": [tag]}, {**second, "tags": [tag, {"name": "b"}]})
     assert document["tags"] == [tag, {"name": "b"}]
 
 
-def test_schemas_of_the_same_name_and_content_are_one() -> None:
+def test_equal_schemas_of_the_same_name_are_merged() -> None:
     document = one(schemas("a", Book={"type": "object"}), schemas("b", Book={"type": "object"}))
     assert own_schemas(document) == {"Book": {"type": "object"}}
 
 
-def test_schemas_of_the_same_name_and_other_content_are_told_apart() -> None:
+def test_different_schemas_of_the_same_name_are_renamed() -> None:
     second = schemas("b", Book={"type": "string"}, Shelf={"type": "array", "items": ref("Book")})
     second["paths"] = {"/shelf": {"get": {"responses": {"200": ref("Book"), "default": [ref("Shelf")]}}}}
     document = one(schemas("a", Book={"type": "object"}), second)
@@ -103,7 +103,7 @@ def test_schemas_of_the_same_name_and_other_content_are_told_apart() -> None:
     }
 
 
-def test_the_same_words_that_refer_to_another_thing_are_told_apart_too() -> None:
+def test_equal_schemas_with_different_references_are_renamed() -> None:
     page = {"items": ref("Book")}
     document = one(
         schemas("a", Book={"type": "object"}, Page=page), schemas("b", Book={"type": "string"}, Page=page)
@@ -112,11 +112,11 @@ def test_the_same_words_that_refer_to_another_thing_are_told_apart_too() -> None
     assert document["components"]["schemas"]["Page-b"] == {"items": ref("Book-b")}
 
 
-def test_a_property_named_ref_is_no_reference() -> None:
+def test_a_property_named_ref_is_not_a_reference() -> None:
     odd = {"properties": {"$ref": {"type": "string"}}}
     assert one(schemas("a", Odd=odd), schemas("b", Odd={}))["components"]["schemas"]["Odd"] == odd
 
 
-def test_the_same_documents_always_make_the_same_bytes() -> None:
+def test_merging_the_same_documents_gives_the_same_bytes() -> None:
     given = [described("a", ("t",), "GET /x", "GET /y")]
     assert one(*given) == one(*given)

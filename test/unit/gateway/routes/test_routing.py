@@ -26,7 +26,7 @@ def refused(found: RouteTable) -> list[tuple[str, str, str]]:
     return [(one.service, f"{one.method} {one.path}", one.why) for one in found.refused]
 
 
-def test_literal_segments_go_before_parameters() -> None:
+def test_literal_segments_precede_parameters() -> None:
     found = table(
         declared("one", ("one",), "GET /books/{id}"), declared("last", ("last",), "GET /books/last/read")
     )
@@ -40,23 +40,23 @@ def test_a_route_is_named_with_the_prefix() -> None:
     )
 
 
-def test_head_goes_where_get_goes() -> None:
+def test_head_is_routed_like_get() -> None:
     assert table(declared("s", ("t",), "GET /books")).find("HEAD", "/books")[0].pool.name == "t"
 
 
-def test_a_method_that_no_service_has_is_answered_with_those_of_all() -> None:
+def test_a_missing_method_is_answered_with_the_methods_of_all_services() -> None:
     found = table(declared("a", ("a",), "GET /books"), declared("b", ("b",), "POST /books"))
     with pytest.raises(Problem) as caught:
         found.find("PUT", "/books")
     assert caught.value.headers["Allow"] == "GET, HEAD, POST"
 
 
-def test_a_route_of_two_services_is_the_first_ones() -> None:
+def test_a_route_of_two_services_belongs_to_the_first() -> None:
     found = table(declared("a", ("a",), "GET /books"), declared("b", ("b",), "GET /books"))
     assert found.find("GET", "/books")[0].pool.name == "a"
 
 
-def test_a_path_is_matched_as_it_was_sent() -> None:
+def test_a_path_is_matched_without_decoding() -> None:
     found = table(declared("s", ("t",), "GET /books", "GET /books/{id}", "GET /books/last/read"))
     for path in (
         "/books//",
@@ -74,27 +74,27 @@ def test_a_path_is_matched_as_it_was_sent() -> None:
 
 
 @pytest.mark.parametrize("second", ["GET /books/{name}", "HEAD /books/{id}", "GET /books/{id}"])
-def test_a_route_that_two_services_claim_is_the_first_ones(second: str) -> None:
+def test_a_route_that_two_services_publish_belongs_to_the_first(second: str) -> None:
     found = made(declared("a", ("a",), "GET /books/{id}"), declared("b", ("b",), second))
     assert refused(found) == [("b", second, "a has it")]
     for method in ("GET", "HEAD"):
         assert found.router.find(method, "/books/7")[0].service == "a"
 
 
-def test_two_editions_of_one_service_share_its_routes() -> None:
+def test_two_versions_of_one_service_share_its_routes() -> None:
     found = made(declared("a", ("a",), "GET /x"), declared("a", ("a",), "GET /x", "GET /y"))
     assert refused(found) == []
     assert len(found.routes) == 2
 
 
 @pytest.mark.parametrize("path", ["/health", "/metrics/x", "/gateway", "/apidocs/y", "/openapi.json"])
-def test_what_the_gateway_keeps_for_itself_is_no_ones(path: str) -> None:
+def test_reserved_first_segments_are_refused(path: str) -> None:
     found = made(declared("a", ("a",), f"GET {path}"))
     assert refused(found) == [("a", f"GET {path}", "the gateway keeps this for itself")]
     assert found.routes == []
 
 
-def test_a_service_claims_only_prefixes_that_it_may() -> None:
+def test_a_service_gets_only_routes_below_allowed_prefixes() -> None:
     rules = parse({"allow": {"a": ["/a"], "*": []}})
     found = made(
         declared("a", ("a",), "GET /a", "GET /a/{id}", "GET /ab"),
@@ -105,7 +105,7 @@ def test_a_service_claims_only_prefixes_that_it_may() -> None:
     assert [route.template for _, route in found.routes] == ["/bookshelf/a", "/bookshelf/a/{id}"]
 
 
-def test_rules_add_routes_that_no_service_then_gets() -> None:
+def test_a_route_that_rules_add_is_refused_to_services() -> None:
     rules = parse({"add": [{"path": "/covers/{id}", "tags": ["covers"], "deadline_s": 2}]})
     found = made(declared("a", ("a",), "GET /covers/{x}"), rules=rules)
     route = found.router.find("HEAD", "/covers/7")[0]
@@ -113,7 +113,7 @@ def test_rules_add_routes_that_no_service_then_gets() -> None:
     assert refused(found) == [("a", "GET /covers/{x}", "rules has it")]
 
 
-def test_what_rules_forbid_is_not_granted() -> None:
+def test_a_route_that_rules_forbid_is_refused() -> None:
     found = made(declared("a", ("a",), "GET /x", "DELETE /x"), rules=parse({"forbid": [{"path": "/x"}]}))
     assert {one[2] for one in refused(found)} == {"the rules forbid it"}
     assert found.routes == []
@@ -122,7 +122,7 @@ def test_what_rules_forbid_is_not_granted() -> None:
 @pytest.mark.parametrize(
     "path", ["books", "/books/", "/a//b", "/a/{b}c", "/a/{}", "/a b", "/" + "x" * 600, "/a\\b"]
 )
-def test_a_path_that_cannot_be_matched_is_refused_alone(path: str) -> None:
+def test_only_the_path_that_cannot_be_matched_is_refused(path: str) -> None:
     given = described("a", ("a",), "GET /good")
     given["paths"][path] = {"get": {}}
     found = made(understood(given))
@@ -130,7 +130,7 @@ def test_a_path_that_cannot_be_matched_is_refused_alone(path: str) -> None:
     assert [route.template for _, route in found.routes] == ["/bookshelf/good"]
 
 
-def test_a_route_has_what_its_operation_says() -> None:
+def test_a_route_has_the_values_of_its_operation() -> None:
     given = described("a", ("a",), "POST /books")
     given["paths"]["/books"]["post"] |= {
         "parameters": [{"$ref": "#/components/parameters/Key"}],
@@ -142,7 +142,7 @@ def test_a_route_has_what_its_operation_says() -> None:
 
 
 @pytest.mark.parametrize("said", [{"deadline_s": 0}, {"deadline_s": "x"}, {"aggregate": "a b"}, [], "x"])
-def test_an_operation_that_says_nonsense_is_refused(said: object) -> None:
+def test_an_operation_with_invalid_values_is_refused(said: object) -> None:
     given = described("a", ("a",), "GET /x")
     given["paths"]["/x"]["get"]["x-bookshelf"] = said
     [one] = made(understood(given)).refused
@@ -150,7 +150,7 @@ def test_an_operation_that_says_nonsense_is_refused(said: object) -> None:
     assert one.path == "/x"
 
 
-def test_who_does_not_say_what_it_is_found_by_is_found_by_its_own_name_too() -> None:
+def test_a_document_without_service_or_tags_is_found_by_its_own_name() -> None:
     pools = Pools()
     pools.become(Snapshot((at("1", "t", service="mine"), at("2", "t", service="other"))))
     given = described("mine", ("t",), "GET /x")

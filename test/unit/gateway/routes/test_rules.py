@@ -24,18 +24,18 @@ def forbids(rule: dict[str, object], request: str) -> bool:
         ("/admin/*", "GET /ad%6Din", True),
     ],
 )
-def test_what_is_closed_is_closed_however_it_is_written(path: str, request_: str, expected: bool) -> None:  # noqa: FBT001 (a table's column)
+def test_a_forbidden_path_is_closed_in_every_spelling(path: str, request_: str, expected: bool) -> None:  # noqa: FBT001 (a table's column)
     assert forbids({"path": path}, request_) is expected
 
 
 @pytest.mark.parametrize(
     ("method", "expected"), [("DELETE", True), ("GET", True), ("HEAD", True), ("POST", False)]
 )
-def test_some_methods_are_closed_and_head_with_get(method: str, expected: bool) -> None:  # noqa: FBT001 (as above)
+def test_forbidding_get_forbids_head(method: str, expected: bool) -> None:  # noqa: FBT001 (as above)
     assert forbids({"path": "/x", "methods": ["GET", "DELETE"]}, f"{method} /x") is expected
 
 
-def test_by_default_everyone_may_claim_everything_and_nothing_is_closed() -> None:
+def test_by_default_all_routes_are_allowed_and_none_is_forbidden() -> None:
     assert Rules().allows("anyone", "/books")
     assert not Rules().forbids("GET", "/books")
 
@@ -51,7 +51,7 @@ def test_by_default_everyone_may_claim_everything_and_nothing_is_closed() -> Non
         ("b", "/a", False),
     ],
 )
-def test_a_service_of_its_own_line_has_no_more_than_that(service: str, path: str, expected: bool) -> None:  # noqa: FBT001 (as above)
+def test_a_service_with_its_own_line_has_only_those_prefixes(service: str, path: str, expected: bool) -> None:  # noqa: FBT001 (as above)
     assert parse({"allow": {"a": ["/a"], "*": ["/x"]}}).allows(service, path) is expected
 
 
@@ -70,11 +70,11 @@ def test_a_service_of_its_own_line_has_no_more_than_that(service: str, path: str
         {"allow": {"a": ["x"]}},
     ],
 )
-def test_what_cannot_be_is_said(given: dict[str, object]) -> None:
+def test_invalid_rules_are_reported(given: dict[str, object]) -> None:
     with pytest.raises(BadRules):
         parse(given)
 
 
-def test_what_is_no_toml_is_said() -> None:
+def test_invalid_toml_is_reported() -> None:
     with pytest.raises(BadRules, match="no TOML"):
         loads("[[add]")

@@ -19,7 +19,7 @@ def arriving(
     return StreamedBody(body, patience_s, Attempt(one or endpoint("a"), pool, 0.0), lambda: 0.0)
 
 
-async def test_an_answer_whose_next_piece_does_not_come_in_time_is_broken() -> None:
+async def test_a_response_whose_next_chunk_is_late_is_aborted() -> None:
     async def stuck() -> AsyncIterator[bytes]:
         yield b"first"
         await never()
@@ -30,11 +30,11 @@ async def test_an_answer_whose_next_piece_does_not_come_in_time_is_broken() -> N
         await anext(body)
 
 
-async def test_an_answer_that_comes_in_time_is_whole() -> None:
+async def test_a_response_that_arrives_in_time_is_complete() -> None:
     assert [piece async for piece in arriving(pieces(b"a", b"b"), 5)] == [b"a", b"b"]
 
 
-async def test_closing_an_answer_closes_what_it_comes_from() -> None:
+async def test_closing_a_response_closes_its_source() -> None:
     source = pieces(b"a", b"b")
     body = arriving(source, 5)
     assert await anext(body) == b"a"
@@ -42,7 +42,7 @@ async def test_closing_an_answer_closes_what_it_comes_from() -> None:
     assert [piece async for piece in source] == []
 
 
-async def test_an_instance_is_busy_until_the_end_of_what_it_sends() -> None:
+async def test_an_upstream_endpoint_is_outstanding_until_its_response_ends() -> None:
     one = endpoint("a")
     body = arriving(pieces(b"a", b"b"), 5, one)
     assert await anext(body) == b"a"
@@ -51,14 +51,14 @@ async def test_an_instance_is_busy_until_the_end_of_what_it_sends() -> None:
     assert one.outstanding == 0
 
 
-async def test_or_until_no_one_wants_it() -> None:
+async def test_an_upstream_endpoint_is_outstanding_until_its_response_is_closed() -> None:
     closed, dropped = endpoint("a"), endpoint("b")
     await arriving(pieces(b"a"), 5, closed).aclose()
     arriving(pieces(b"a"), 5, dropped)
     assert (closed.outstanding, dropped.outstanding) == (0, 0)
 
 
-async def test_an_answer_that_breaks_off_is_a_failure() -> None:
+async def test_an_aborted_response_counts_as_a_failure() -> None:
     async def broken() -> AsyncIterator[bytes]:
         yield b"a"
         raise BrokenBody("cut")

@@ -15,7 +15,7 @@ def opened(at: float = 0.0) -> CircuitBreaker:
     return breaker
 
 
-def test_it_opens_at_the_last_of_so_many_failures_in_a_row() -> None:
+def test_a_breaker_opens_at_the_configured_number_of_consecutive_failures() -> None:
     breaker = CircuitBreaker(FUSE)
     for failed in (True, True, False, True, True):
         breaker.failed(0.0) if failed else breaker.succeeded()
@@ -24,7 +24,7 @@ def test_it_opens_at_the_last_of_so_many_failures_in_a_row() -> None:
     assert (breaker.state(0.0), breaker.allows(0.9)) == ("open", False)
 
 
-def test_when_its_time_is_over_exactly_one_is_let_through() -> None:
+def test_after_its_time_a_breaker_admits_exactly_one_trial() -> None:
     breaker = opened()
     assert breaker.allows(1.0)
     assert breaker.enter(1.0)
@@ -33,13 +33,13 @@ def test_when_its_time_is_over_exactly_one_is_let_through() -> None:
     assert not breaker.enter(100.0)
 
 
-def test_a_trial_that_goes_well_closes_it() -> None:
+def test_a_successful_trial_closes_the_breaker() -> None:
     breaker = opened()
     breaker.succeeded(trial=breaker.enter(1.0))
     assert (breaker.closed, breaker.allows(1.0)) == (True, True)
 
 
-def test_each_trial_that_fails_doubles_the_wait_up_to_the_longest() -> None:
+def test_each_failed_trial_doubles_the_wait_up_to_the_maximum() -> None:
     breaker, now, waits = opened(), 1.0, []
     for _ in range(4):
         breaker.failed(now, trial=breaker.enter(now))
@@ -48,7 +48,7 @@ def test_each_trial_that_fails_doubles_the_wait_up_to_the_longest() -> None:
     assert waits == [2, 4, 4, 4]
 
 
-def test_after_it_was_closed_the_first_wait_is_short_again() -> None:
+def test_after_closing_the_first_wait_is_short_again() -> None:
     breaker = opened()
     breaker.failed(1.0, trial=breaker.enter(1.0))
     breaker.succeeded(trial=breaker.enter(3.0))
@@ -56,13 +56,13 @@ def test_after_it_was_closed_the_first_wait_is_short_again() -> None:
     assert (breaker.allows(3.9), breaker.allows(4.0)) == (False, True)
 
 
-def test_a_trial_that_was_given_up_says_nothing_so_the_next_is_one() -> None:
+def test_an_abandoned_trial_is_followed_by_another_trial() -> None:
     breaker = opened()
     breaker.left(trial=breaker.enter(1.0))
     assert breaker.enter(1.0)
 
 
-def test_who_was_let_in_before_it_opened_neither_closes_nor_prolongs_it() -> None:
+def test_requests_admitted_before_opening_do_not_change_an_open_breaker() -> None:
     breaker = opened()
     breaker.succeeded()
     breaker.failed(0.5)
@@ -71,7 +71,7 @@ def test_who_was_let_in_before_it_opened_neither_closes_nor_prolongs_it() -> Non
 
 
 @given(st.lists(st.booleans()))
-def test_it_is_open_exactly_if_so_many_in_a_row_have_failed(failures: list[bool]) -> None:
+def test_a_breaker_is_open_exactly_after_the_configured_consecutive_failures(failures: list[bool]) -> None:
     breaker, row, expected = CircuitBreaker(FUSE), 0, False
     for failed in failures:
         breaker.failed(0.0) if failed else breaker.succeeded()

@@ -13,13 +13,13 @@ def spent(budget: RetryBudget, now: float, wished: int = 1000) -> int:
     return sum(budget.spend(now) for _ in range(wished))
 
 
-def test_who_asks_alone_may_retry_a_little() -> None:
+def test_a_single_request_may_be_retried_within_the_minimum() -> None:
     budget = RetryBudget(SHARE)
     budget.asked(0.0)
     assert spent(budget, 0.0) == 3
 
 
-def test_a_fifth_of_what_is_asked_may_be_tried_again() -> None:
+def test_a_fifth_of_the_requests_may_be_retried() -> None:
     budget = RetryBudget(SHARE)
     for _ in range(100):
         budget.asked(0.0)
@@ -28,7 +28,7 @@ def test_a_fifth_of_what_is_asked_may_be_tried_again() -> None:
 
 
 @pytest.mark.parametrize(("later", "expected"), [(9.9, 0), (10.0, 3), (1e6, 3)])
-def test_what_is_older_than_the_window_counts_no_more(later: float, expected: int) -> None:
+def test_requests_older_than_the_window_are_not_counted(later: float, expected: int) -> None:
     budget = RetryBudget(SHARE)
     for _ in range(100):
         budget.asked(0.0)
@@ -36,7 +36,7 @@ def test_what_is_older_than_the_window_counts_no_more(later: float, expected: in
     assert spent(budget, later) == expected
 
 
-def test_a_clock_that_goes_back_takes_nothing_away() -> None:
+def test_a_clock_that_goes_back_does_not_reduce_the_budget() -> None:
     budget = RetryBudget(SHARE)
     budget.asked(20.0)
     assert spent(budget, 5.0) == 3
@@ -44,7 +44,7 @@ def test_a_clock_that_goes_back_takes_nothing_away() -> None:
 
 
 @given(st.lists(st.tuples(st.floats(0, 3), st.integers(0, 40), st.integers(0, 40))))
-def test_none_is_granted_that_would_exceed_the_share_of_the_window(
+def test_no_retry_is_granted_beyond_the_share_of_the_window(
     steps: list[tuple[float, int, int]],
 ) -> None:
     budget, now = RetryBudget(SHARE), 0.0

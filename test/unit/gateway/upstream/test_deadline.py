@@ -14,12 +14,12 @@ async def waits(deadlines: SharedTimer, seconds: float) -> None:
         await asyncio.Event().wait()
 
 
-async def test_what_takes_too_long_is_ended() -> None:
+async def test_work_past_its_deadline_is_cancelled() -> None:
     with pytest.raises(TimeoutError):
         await waits(SharedTimer(), 0.01)
 
 
-async def test_each_has_its_own_time() -> None:
+async def test_each_task_has_its_own_deadline() -> None:
     deadlines = SharedTimer()
     long = asyncio.ensure_future(waits(deadlines, LONG_S))
     for _ in range(3):
@@ -31,7 +31,7 @@ async def test_each_has_its_own_time() -> None:
         await long
 
 
-async def test_what_ends_in_time_is_let_be() -> None:
+async def test_work_that_ends_in_time_is_not_cancelled() -> None:
     deadlines = SharedTimer()
     with deadlines.within(0.02) as first:
         pass
@@ -40,7 +40,7 @@ async def test_what_ends_in_time_is_let_be() -> None:
     assert not first.expired()
 
 
-async def test_one_that_is_put_off_is_over_later() -> None:
+async def test_a_postponed_deadline_expires_later() -> None:
     deadlines = SharedTimer()
     with deadlines.within(0.01) as first:
         first.reschedule(asyncio.get_running_loop().time() + LONG_S)
@@ -49,7 +49,7 @@ async def test_one_that_is_put_off_is_over_later() -> None:
     assert not first.expired()
 
 
-async def test_who_was_cancelled_by_someone_else_is_cancelled() -> None:
+async def test_a_cancellation_from_outside_is_passed_on() -> None:
     task = asyncio.ensure_future(waits(SharedTimer(), LONG_S))
     await asyncio.sleep(0)  # sleep: until it waits
     task.cancel()
@@ -57,6 +57,6 @@ async def test_who_was_cancelled_by_someone_else_is_cancelled() -> None:
         await task
 
 
-async def test_other_faults_pass_as_they_are() -> None:
+async def test_other_faults_are_raised_unchanged() -> None:
     with pytest.raises(ValueError, match="its own"), SharedTimer().within(LONG_S):
         raise ValueError("its own")

@@ -14,7 +14,7 @@ def judged(
     return outliers
 
 
-def test_bad_answers_in_a_row_eject() -> None:
+def test_consecutive_bad_responses_eject_an_upstream_endpoint() -> None:
     one = endpoint("a")
     judged(one, bad=True)
     judged(one)
@@ -24,38 +24,38 @@ def test_bad_answers_in_a_row_eject() -> None:
     assert not one.ejection.closed
 
 
-def test_who_takes_many_times_what_the_others_take_is_ejected() -> None:
+def test_an_upstream_endpoint_many_times_slower_than_the_others_is_ejected() -> None:
     one = timed("a", 0.5)
     judged(one, timed("b", 0.1), timed("c", 0.12))
     assert (one.ejection.closed, one.samples) == (False, 0)
 
 
-def test_who_is_slow_like_everyone_is_not() -> None:
+def test_an_upstream_endpoint_as_slow_as_the_others_is_not_ejected() -> None:
     one = timed("a", 0.5)
     judged(one, timed("b", 0.4), timed("c", 0.01), timed("d", 0.6))
     assert one.ejection.closed
 
 
-def test_who_is_fast_enough_in_itself_is_not() -> None:
+def test_an_upstream_endpoint_below_the_absolute_limit_is_not_ejected() -> None:
     one = timed("a", 0.09)
     judged(one, timed("b", 0.001))
     assert one.ejection.closed
 
 
-def test_a_few_slow_answers_prove_nothing() -> None:
+def test_a_few_slow_responses_do_not_eject() -> None:
     one = timed("a", 5.0, samples=4)
     judged(one, timed("b", 0.1))
     assert one.ejection.closed
 
 
-def test_nobody_is_measured_against_who_is_ejected_or_new() -> None:
+def test_ejected_and_new_endpoints_are_not_part_of_the_comparison() -> None:
     one, ejected = timed("a", 0.5), timed("b", 0.01)
     ejected.ejection.trip(0.0)
     judged(one, ejected, timed("c", 0.01, samples=1))
     assert one.ejection.closed
 
 
-def test_a_probe_that_goes_well_brings_back() -> None:
+def test_a_successful_probe_readmits_the_endpoint() -> None:
     one = endpoint("a")
     one.ejection.trip(0.0)
     one.took(0.01)
@@ -63,7 +63,7 @@ def test_a_probe_that_goes_well_brings_back() -> None:
     assert one.ejection.closed
 
 
-def test_a_probe_that_is_slow_again_does_not() -> None:
+def test_a_slow_probe_does_not_readmit_the_endpoint() -> None:
     one = endpoint("a")
     one.ejection.trip(0.0)
     one.took(0.5)
@@ -71,7 +71,7 @@ def test_a_probe_that_is_slow_again_does_not() -> None:
     assert (one.ejection.closed, one.ejection.allows(2.9), one.samples) == (False, False, 0)
 
 
-def test_what_an_ejected_one_answers_beside_the_probe_says_nothing() -> None:
+def test_other_responses_of_an_ejected_endpoint_are_ignored() -> None:
     one = endpoint("a")
     one.ejection.trip(0.0)
     judged(one, timed("b", 0.1), now=0.5)

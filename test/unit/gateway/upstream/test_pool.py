@@ -11,14 +11,14 @@ def ids(pool: Pool) -> list[str]:
     return [one.instance.id for one in pool.endpoints]
 
 
-def test_only_who_has_all_the_tags_is_asked() -> None:
+def test_a_pool_has_only_endpoints_with_all_its_tags() -> None:
     pools = Pools()
     pool = pools.of(("books", "new"))
     pools.become(Snapshot((at("a", "books", "list"), at("b", "new", "books", "x"), at("c", "new"))))
     assert ids(pool) == ["b"]
 
 
-def test_a_pool_that_is_made_late_knows_who_is_ready() -> None:
+def test_a_pool_that_is_created_late_has_the_ready_endpoints() -> None:
     pools = Pools()
     pools.become(Snapshot((at("a", "t"),)))
     assert ids(pools.of(("t",))) == ["a"]
@@ -26,12 +26,12 @@ def test_a_pool_that_is_made_late_knows_who_is_ready() -> None:
     assert ids(pools.of(("t",))) == []
 
 
-def test_no_pool_is_of_everyone() -> None:
+def test_a_pool_without_tags_is_refused() -> None:
     with pytest.raises(ValueError, match="name a tag or a service"):
         Pools().of(())
 
 
-def test_what_is_known_of_an_instance_stays_while_it_is_ready_and_is_shared() -> None:
+def test_the_state_of_an_endpoint_is_shared_between_pools_while_it_is_ready() -> None:
     pools = Pools()
     pools.become(Snapshot((at("a", "t", "u"),)))
     [one] = pools.of(("t",)).endpoints
@@ -44,7 +44,7 @@ def test_what_is_known_of_an_instance_stays_while_it_is_ready_and_is_shared() ->
     assert pools.of(("t",)).endpoints[0].breaker.closed
 
 
-def test_the_owner_of_a_partition_is_found_by_what_instances_say() -> None:
+def test_the_owner_of_a_partition_is_found_in_the_metadata_of_instances() -> None:
     pools = Pools()
     says = [{"owns-x": "0,2", "partitions-x": "4"}, {"owns-x": "1,3", "partitions-x": "4"}]
     pools.become(Snapshot(tuple(at(f"{n}", "t", **meta) for n, meta in enumerate(says))))
@@ -56,7 +56,7 @@ def test_the_owner_of_a_partition_is_found_by_what_instances_say() -> None:
 
 
 @pytest.mark.parametrize("wrong", ["", "x", "-4", "9999999999", "5"])
-def test_when_instances_do_not_agree_or_make_no_sense_no_one_is_the_owner(wrong: str) -> None:
+def test_contradicting_or_invalid_metadata_gives_no_owner(wrong: str) -> None:
     pools = Pools()
     said = [wrong, "4" if wrong == "5" else wrong]
     pools.become(

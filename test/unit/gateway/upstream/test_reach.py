@@ -13,7 +13,7 @@ def refused(host: str, *, loopback: bool = False, port: int = 80) -> bool:
 
 
 @pytest.mark.parametrize("host", ["10.1.2.3", "192.168.0.7", "8.8.8.8", "fd12::7", "books.example", "node-7"])
-def test_services_are_in_private_and_public_networks(host: str) -> None:
+def test_addresses_in_private_and_public_networks_are_allowed(host: str) -> None:
     assert not refused(host)
 
 
@@ -27,22 +27,22 @@ def test_services_are_in_private_and_public_networks(host: str) -> None:
     ],
 )
 @pytest.mark.parametrize("loopback", [True, False])
-def test_no_service_is_there(host: str, loopback: bool) -> None:  # noqa: FBT001 (both)
+def test_reserved_addresses_are_refused(host: str, loopback: bool) -> None:  # noqa: FBT001 (both)
     assert refused(host, loopback=loopback)
 
 
 @pytest.mark.parametrize(
     "host", ["127.0.0.1", "127.9.9.9", "::1", "localhost", "x.localhost", "::ffff:127.0.0.1"]
 )
-def test_this_machine_is_asked_only_if_that_was_said(host: str) -> None:
+def test_loopback_addresses_are_allowed_only_by_the_setting(host: str) -> None:
     assert refused(host)
     assert not refused(host, loopback=True)
 
 
 @pytest.mark.parametrize("port", [0, -1, 65536, 1 << 40])
-def test_a_port_is_one(port: int) -> None:
+def test_an_invalid_port_is_refused(port: int) -> None:
     assert refused("10.1.2.3", port=port)
 
 
-def test_in_one_process_everyone_is_where_they_say() -> None:
+def test_in_one_process_all_addresses_are_allowed() -> None:
     assert AddressPolicy().trouble(at("i", "t")) is None
