@@ -24,7 +24,7 @@ from bookshelf.cli.loop import run
 from bookshelf.config import Settings, read
 from bookshelf.runtime.logs import configure
 from bookshelf.shelf.library_files import (
-    Entry,
+    BookEntry,
     Identity,
     Library,
     NotALibrary,
@@ -57,7 +57,7 @@ class Report:
         """Keep one line that was refused."""
         self.refused.append(refusal)
 
-    def remark(self, entry: Entry) -> None:
+    def remark(self, entry: BookEntry) -> None:
         """Keep the notes of a line that was accepted."""
         self.warnings.extend((entry.line, note) for note in entry.notes)
 
@@ -137,7 +137,7 @@ class Importer:
         self._progress = progress
         self._books: dict[Identity, asyncio.Future[OnShelf]] = {}
 
-    async def run(self, entries: Iterable[Entry | Refusal]) -> None:
+    async def run(self, entries: Iterable[BookEntry | Refusal]) -> None:
         """Add all entries. Raises `NoShelf`."""
         await self._list_books()
         source = iter(entries)
@@ -171,7 +171,7 @@ class Importer:
                 await self._bring(entry)
             self._progress()
 
-    async def _bring(self, entry: Entry) -> None:
+    async def _bring(self, entry: BookEntry) -> None:
         self._report.remark(entry)
         try:
             book, added = await self._add(entry)
@@ -181,7 +181,7 @@ class Importer:
             return
         self._report.count(added=added, finished=finished)
 
-    async def _add(self, entry: Entry) -> tuple[OnShelf, bool]:
+    async def _add(self, entry: BookEntry) -> tuple[OnShelf, bool]:
         """Return the entry's book, and whether it was added now."""
         name = identity(entry.book)
         existing = self._books.get(name)
@@ -199,7 +199,7 @@ class Importer:
         known.set_result(book)
         return book, "Idempotency-Replayed" not in reply.headers
 
-    async def _finish(self, entry: Entry, book: OnShelf) -> bool:
+    async def _finish(self, entry: BookEntry, book: OnShelf) -> bool:
         """Mark the book as finished if the entry is and the book is not; return True if that was new."""
         if not entry.finished or book.finished:
             return False

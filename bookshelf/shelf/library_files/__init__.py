@@ -5,13 +5,13 @@ No HTTP and no command line: files in, values out. `read_library` recognises a f
 `identity` is what distinguishes two books.
 """
 
-from bookshelf.shelf.library_files.entry import Entry, FileBook, NotALibrary, Refusal
+from bookshelf.shelf.library_files.entry import BookEntry, FileBook, NotALibrary, Refusal
 from bookshelf.shelf.library_files.export import write_csv, write_jsonl, write_refused
 from bookshelf.shelf.library_files.library import Library, read_library
 from bookshelf.shelf.library_files.values import Identity, identity
 
 __all__ = [
-    "Entry",
+    "BookEntry",
     "FileBook",
     "Identity",
     "Library",

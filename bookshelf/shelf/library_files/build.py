@@ -4,7 +4,7 @@ import re
 from collections.abc import Callable
 
 from bookshelf.shelf import limits
-from bookshelf.shelf.library_files.entry import Entry, FileBook, Refusal
+from bookshelf.shelf.library_files.entry import BookEntry, FileBook, Refusal
 from bookshelf.shelf.library_files.format import Fields
 from bookshelf.shelf.library_files.reading_state import Setting, opinion, passage
 from bookshelf.shelf.library_files.values import choose_isbn, choose_tags, cut, one_line, shown
@@ -15,7 +15,7 @@ _OUR_ISBN = re.compile(r"[0-9X]{10}|[0-9X]{13}|[0-9][0-9 -]{8,15}[0-9Xx]")  # th
 _BLANK = {"0", "0.0", "-"}
 
 
-def build(line: int, fields: Fields, raw: tuple[str, ...], setting: Setting) -> Entry | Refusal:
+def build(line: int, fields: Fields, raw: tuple[str, ...], setting: Setting) -> BookEntry | Refusal:
     """Return the entry or the refusal of the fields; the fields may be changed."""
     setting.form.adapt(fields)
     title, author = _required("title", fields, setting), _required("author", fields, setting)
@@ -27,7 +27,7 @@ def build(line: int, fields: Fields, raw: tuple[str, ...], setting: Setting) -> 
     for name, choose in _OPTIONAL.items():
         if name in fields and (value := choose(fields, setting, notes)):
             book[name] = value  # type: ignore[literal-required] # the names are Book's own
-    return Entry(line, book, *read, notes=tuple(notes), raw=raw)
+    return BookEntry(line, book, *read, notes=tuple(notes), raw=raw)
 
 
 def _required(name: str, fields: Fields, setting: Setting) -> str:

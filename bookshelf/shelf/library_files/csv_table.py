@@ -9,7 +9,7 @@ import msgspec
 
 from bookshelf.shelf.library_files.build import build
 from bookshelf.shelf.library_files.csv_records import CsvRecord, records
-from bookshelf.shelf.library_files.entry import Entry, NotALibrary, Refusal
+from bookshelf.shelf.library_files.entry import BookEntry, NotALibrary, Refusal
 from bookshelf.shelf.library_files.format import Format, pick
 from bookshelf.shelf.library_files.formats import ANY_CSV, CALIBRE, GOODREADS, OPEN_LIBRARY, OWN, STORYGRAPH
 from bookshelf.shelf.library_files.reading_state import Setting, gather
@@ -36,7 +36,7 @@ class Table(NamedTuple):
         rated_is_read = self.form.guess and "rating" in names and names.isdisjoint(_SAYS_READ)
         return Setting(self.form, found, today, rated_is_read and found.scale > 0)
 
-    def entries(self, setting: Setting) -> Iterator[Entry | Refusal]:
+    def entries(self, setting: Setting) -> Iterator[BookEntry | Refusal]:
         """Yield each row as an entry or a refusal, in the file's order."""
         layout = self.form.layout(self.header)
         for row in self._rows():
@@ -72,7 +72,7 @@ def _too_wide(raw: Sequence[str], width: int, delimiter: str) -> str:
     return f"{len(raw)} cells, but {width} columns: a text with {mark} in it needs quotes around it"
 
 
-def _noted(found: Entry | Refusal, width: int) -> Entry | Refusal:
+def _noted(found: BookEntry | Refusal, width: int) -> BookEntry | Refusal:
     if isinstance(found, Refusal) or len(found.raw) >= width:
         return found
     note = f"the row ends after {len(found.raw)} of {width} cells"

@@ -1,9 +1,15 @@
 """The results of reading a library file: entries, refusals, and the error for a file that is none."""
 
-from datetime import date
-from typing import Required, TypedDict
+from datetime import date, datetime, timedelta
+from typing import Final, Literal, Required, TypedDict
 
 import msgspec
+
+from bookshelf.shelf.fields import BookFields
+from bookshelf.shelf.values import Progress
+
+UP_NEXT: Final = "up-next"
+"""The list of the books that the reader wants to read next."""
 
 
 class NotALibrary(Exception):
@@ -31,7 +37,96 @@ class Refusal(msgspec.Struct, frozen=True):
     raw: tuple[str, ...]
 
 
-class Entry(msgspec.Struct, frozen=True):
+class ListPlace(msgspec.Struct, frozen=True):
+    """A list that has the book. `position` is the one that the file gives; None: the sequence of the file."""
+
+    name: str
+    position: int | None = None
+
+
+class ProgressNote(msgspec.Struct, frozen=True, omit_defaults=True):
+    """A progress entry of a reading: how far it had come, on which day, with a note."""
+
+    progress: Progress
+    on: str | None = None
+    note: str | None = None
+
+
+class FileReading(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """One reading of a book, in the fields of a shelf's reading; dates are partial dates.
+
+    `number` is the shelf's own and only in the project's own files. `paused` is true only if `end` is open.
+    """
+
+    number: int | None = None
+    started: str | None = None
+    ended: str | None = None
+    end: Literal["finished", "abandoned", "open"] = "finished"
+    paused: bool = False
+    format: str | None = None
+    progress: Progress | None = None
+    stars: float | None = None
+    review: str | None = None
+    spoiler: bool = False
+    reason: str | None = None
+    entries: tuple[ProgressNote, ...] = ()
+
+
+class FilePassage(msgspec.Struct, frozen=True, omit_defaults=True):
+    """A quote, a note, or both."""
+
+    quote: str | None = None
+    note: str | None = None
+    progress: Progress | None = None
+
+
+class Entry(msgspec.Struct, frozen=True, kw_only=True):
+    """What one line of a library file has about one book; every value fits the limits of the shelf.
+
+    `line` is the physical line, from 1, on which the record starts. `id` is the shelf's own id of the book,
+    only in the project's own files; ids of other programs are `book.ids`. An author that nobody knows is an
+    empty text, and an unknown title is `ISBN 978…`. `added` is a partial date or a time with its offset.
+    `readings` are in the sequence of time, an open one last. `stars`, `review` and `spoiler` are those of a
+    book without readings. The wish list is an entry of `lists` with the name UP_NEXT. `warnings` are
+    sentences on what was left out or changed, and why; `raw` is the record as it was, for a later refusal.
+    """
+
+    line: int
+    book: BookFields
+    id: str | None = None
+    added: str | None = None
+    readings: tuple[FileReading, ...] = ()
+    stars: float | None = None
+    review: str | None = None
+    spoiler: bool = False
+    lists: tuple[ListPlace, ...] = ()
+    passages: tuple[FilePassage, ...] = ()
+    warnings: tuple[str, ...] = ()
+    raw: tuple[str, ...] = ()
+
+    @property
+    def up_next(self) -> bool:
+        """True if the reader wants to read the book."""
+        return any(place.name == UP_NEXT for place in self.lists)
+
+    def added_at(self, start: datetime) -> datetime:
+        """Return when the book was added; books without that in the file keep its sequence from `start` on.
+
+        A day, a month or a year is its first moment, in UTC, and lines of one day keep their sequence, too.
+        """
+        offset = timedelta(microseconds=self.line)
+        if self.added is None:
+            return start + offset
+        if len(self.added) > len("2024-03-01"):
+            return datetime.fromisoformat(self.added)
+        return datetime.fromisoformat((self.added + "-01-01")[:10] + "T00:00:00+00:00") + offset
+
+    def refused(self, reason: str) -> Refusal:
+        """Return a refusal of this entry, for one that the shelf itself has refused."""
+        return Refusal(self.line, reason, self.raw)
+
+
+class BookEntry(msgspec.Struct, frozen=True):
     """One book of a library that fits the limits of the shelf.
 
     `line` is the physical line, from 1, on which the record starts. `notes` are sentences on what was left

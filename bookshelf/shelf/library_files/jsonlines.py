@@ -8,7 +8,7 @@ import msgspec
 
 from bookshelf.shelf.library_files.build import build
 from bookshelf.shelf.library_files.csv_records import LineReader, TooLong
-from bookshelf.shelf.library_files.entry import Entry, NotALibrary, Refusal
+from bookshelf.shelf.library_files.entry import BookEntry, NotALibrary, Refusal
 from bookshelf.shelf.library_files.format import Fields, Format
 from bookshelf.shelf.library_files.formats import OWN, join_tags
 from bookshelf.shelf.library_files.reading_state import Facts, Setting
@@ -39,7 +39,7 @@ class JsonLines(NamedTuple):
         """Count the lines and return the setting for all of them."""
         return Setting(self.form, Facts(rows=sum(1 for _ in self._lines())), today)
 
-    def entries(self, setting: Setting) -> Iterator[Entry | Refusal]:
+    def entries(self, setting: Setting) -> Iterator[BookEntry | Refusal]:
         """Yield each line as an entry or a refusal, in the file's order."""
         for number, line, fault in self._lines():
             fields = fault or _fields(line)

@@ -5,7 +5,7 @@ from datetime import date
 from pathlib import Path
 
 from bookshelf.shelf.library_files.csv_table import Table, open_table
-from bookshelf.shelf.library_files.entry import Entry, Refusal
+from bookshelf.shelf.library_files.entry import BookEntry, Refusal
 from bookshelf.shelf.library_files.jsonlines import JsonLines, open_lines
 from bookshelf.shelf.library_files.source import find
 
@@ -27,7 +27,7 @@ class Library:
         self.header = content.header
         self.remarks = tuple(self._remarks())
 
-    def __iter__(self) -> Iterator[Entry | Refusal]:
+    def __iter__(self) -> Iterator[BookEntry | Refusal]:
         """Read the file from its start; memory stays small however large it is."""
         return self._content.entries(self._setting)
 

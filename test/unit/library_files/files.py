@@ -3,7 +3,7 @@
 from datetime import date
 from pathlib import Path
 
-from bookshelf.shelf.library_files import Entry, Library, Refusal, read_library
+from bookshelf.shelf.library_files import BookEntry, Library, Refusal, read_library
 
 FIXTURES = Path(__file__).parents[2] / "fixtures" / "libraries"
 TODAY = date(2024, 12, 31)
@@ -19,14 +19,14 @@ def library(folder: Path, content: str | bytes) -> Library:
     return read_library(path, today=TODAY)
 
 
-def entries(found: Library) -> dict[str, Entry]:
+def entries(found: Library) -> dict[str, BookEntry]:
     """The entries by title; that there are no others, and no refusals, is checked."""
     answered = list(found)
     assert not [refusal for refusal in answered if isinstance(refusal, Refusal)]
-    return {entry.book["title"]: entry for entry in answered if isinstance(entry, Entry)}
+    return {entry.book["title"]: entry for entry in answered if isinstance(entry, BookEntry)}
 
 
-def only(found: Library) -> Entry:
+def only(found: Library) -> BookEntry:
     (entry,) = entries(found).values()
     return entry
 

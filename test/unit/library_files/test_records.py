@@ -3,7 +3,7 @@ import io
 import pytest
 from unit.library_files.files import entries, fixture, refusals
 
-from bookshelf.shelf.library_files import Entry
+from bookshelf.shelf.library_files import BookEntry
 from bookshelf.shelf.library_files.csv_records import CsvRecord, records
 from bookshelf.shelf.limits import RECORD_MAX, REREADS_MAX
 
@@ -58,11 +58,11 @@ def test_a_file_of_nothing_but_open_quotes_is_not_read_over_and_over() -> None:
 
 
 @pytest.fixture(name="good")
-def read_good_records() -> list[Entry]:
-    return [entry for entry in fixture("broken.csv") if isinstance(entry, Entry)]
+def read_good_records() -> list[BookEntry]:
+    return [entry for entry in fixture("broken.csv") if isinstance(entry, BookEntry)]
 
 
-def test_every_good_row_of_a_broken_file_arrives(good: list[Entry]) -> None:
+def test_every_good_row_of_a_broken_file_arrives(good: list[BookEntry]) -> None:
     assert [(entry.line, entry.book["title"]) for entry in good] == [
         (2, "Silas Marner"),
         (4, "Lord Jim"),
@@ -81,7 +81,7 @@ def test_every_bad_row_is_refused_with_its_line_and_what_to_mend() -> None:
     ]
 
 
-def test_a_row_that_ends_early_is_taken_with_a_note(good: list[Entry]) -> None:
+def test_a_row_that_ends_early_is_taken_with_a_note(good: list[BookEntry]) -> None:
     assert good[3].notes == ("the row ends after 2 of 4 cells",)
 
 
