@@ -6,7 +6,7 @@ from typing import Final, Literal, Required, TypedDict
 import msgspec
 
 from bookshelf.shelf.fields import BookFields
-from bookshelf.shelf.values import Progress
+from bookshelf.shelf.values import ReadingProgress
 
 UP_NEXT: Final = "up-next"
 """The list of the books that the reader wants to read next."""
@@ -47,7 +47,7 @@ class ListPlace(msgspec.Struct, frozen=True):
 class ProgressNote(msgspec.Struct, frozen=True, omit_defaults=True):
     """A progress entry of a reading: how far it had come, on which day, with a note."""
 
-    progress: Progress
+    progress: ReadingProgress
     on: str | None = None
     note: str | None = None
 
@@ -64,7 +64,7 @@ class FileReading(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True)
     end: Literal["finished", "abandoned", "open"] = "finished"
     paused: bool = False
     format: str | None = None
-    progress: Progress | None = None
+    progress: ReadingProgress | None = None
     stars: float | None = None
     review: str | None = None
     spoiler: bool = False
@@ -77,7 +77,7 @@ class FilePassage(msgspec.Struct, frozen=True, omit_defaults=True):
 
     quote: str | None = None
     note: str | None = None
-    progress: Progress | None = None
+    progress: ReadingProgress | None = None
 
 
 class Entry(msgspec.Struct, frozen=True, kw_only=True):
