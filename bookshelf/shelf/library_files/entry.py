@@ -84,7 +84,7 @@ class Entry(msgspec.Struct, frozen=True, kw_only=True):
     """What one line of a library file has about one book; every value fits the limits of the shelf.
 
     `line` is the physical line, from 1, on which the record starts. `id` is the shelf's own id of the book,
-    only in the project's own files; ids of other programs are `book.ids`. An author that nobody knows is an
+    only in the project's own files; ids of other programs are `book.ids`. An unknown author is an
     empty text, and an unknown title is `ISBN 978…`. `added` is a partial date or a time with its offset.
     `readings` are in the sequence of time, an open one last. `stars`, `review` and `spoiler` are those of a
     book without readings. The wish list is an entry of `lists` with the name UP_NEXT. `warnings` are
