@@ -1,7 +1,7 @@
 """The service newbook: adds, changes, removes and restores books, and sets their covers."""
 
 import re
-from datetime import date, datetime, timedelta
+from datetime import datetime, timedelta
 from typing import Any, ClassVar
 
 import msgspec
@@ -11,6 +11,8 @@ from bookshelf.cqrs.errors import Conflict, Invalid, NotFound
 from bookshelf.cqrs.message import Command, Event, State
 from bookshelf.cqrs.route import CommandContext, CommandRoute, Empty
 from bookshelf.shelf import field_types, limits
+from bookshelf.shelf.book_readings import Readings
+from bookshelf.shelf.book_readings import evolve as evolve_readings
 from bookshelf.shelf.events import (
     EVENTS,
     TOPIC,
@@ -20,10 +22,9 @@ from bookshelf.shelf.events import (
     BookRestored,
     CoverRemoved,
     CoverSet,
-    ReadingFinished,
 )
 from bookshelf.shelf.fields import DEFAULTS, Book, BookChanges, BookFields, NewBook, present, to_book
-from bookshelf.shelf.values import Contributor, Cover, SeriesEntry, check_date, derived_author, whole_stars
+from bookshelf.shelf.values import Contributor, Cover, SeriesEntry, check_date, derived_author
 
 #: Ids that no book can have: segments of paths, and the keys of lists and goals.
 RESERVED_IDS = re.compile(r"add|bulk|facets|last|suggest|up-next(:.*)?|goal-.*", re.DOTALL)
@@ -84,10 +85,7 @@ class Shelved(BookFields, State, frozen=True):
     owner: str | None = None
     removed: bool = False
     cover: Cover | None = None
-    done: bool = False
-    finished: str | None = None
-    stars: float | None = None
-    review: str | None = None
+    readings: Readings = Readings()
 
     @property
     def here(self) -> bool:
@@ -197,20 +195,16 @@ def evolve(book: Shelved, event: Event) -> Shelved:  # noqa: PLR0911 (one for ea
             return replace(book, cover=Cover(**msgspec.structs.asdict(event)))
         case CoverRemoved():
             return replace(book, cover=None)
-        case ReadingFinished(finished=finished, stars=stars, review=review):
-            return replace(book, done=True, finished=finished, stars=stars, review=review)
-    return book
+    readings = evolve_readings(book.readings, event)
+    return book if readings is book.readings else replace(book, readings=readings)
 
 
 def to_answer(book_id: str, book: Shelved) -> Book:
     """Return the book as the body of an answer."""
     fields = msgspec.structs.asdict(book)
-    for name in ("owner", "removed", "done", "stars"):
+    for name in ("owner", "removed", "readings"):
         del fields[name]
-    fields["state"] = "finished" if book.done else "unread"
-    fields["finished"] = None if book.finished is None else date.fromisoformat(book.finished)
-    fields["rating"] = None if book.stars is None else whole_stars(book.stars)
-    return to_book(book_id, fields)
+    return to_book(book_id, fields | book.readings.summary.to_fields())
 
 
 def change(body: BookChanges, context: CommandContext) -> ChangeBook:
@@ -228,7 +222,7 @@ BOOK = Aggregate(
     decide=decide,
     evolve=evolve,
     takes=(AddBook, ChangeBook, RemoveBook, RestoreBook, SetCover, RemoveCover),
-    version=2,
+    version=3,
     reserved_ids=RESERVED_IDS,
 )
 

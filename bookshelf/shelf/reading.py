@@ -50,14 +50,14 @@ class FinishBook(Command, frozen=True):
     review: field_types.Review | None = None
 
 
-class Reading(State, frozen=True):
+class ReadBook(State, frozen=True):
     """The state of reading a book: is the book on the shelf, and was it finished."""
 
     known: bool = False
     finished: bool = False
 
 
-def decide(reading: Reading, command: Command) -> list[Event]:
+def decide(reading: ReadBook, command: Command) -> list[Event]:
     """Return the events that a command leads to. Raises `NotFound`, `Invalid`."""
     match command:
         case FinishBook() if not reading.known:
@@ -71,11 +71,11 @@ def decide(reading: Reading, command: Command) -> list[Event]:
     return []
 
 
-def evolve(reading: Reading, event: Event) -> Reading:
+def evolve(reading: ReadBook, event: Event) -> ReadBook:
     """Return the reading after an event."""
     match event:
         case BookAdded():
-            return Reading(known=True)
+            return ReadBook(known=True)
         case BookRemoved():
             return msgspec.structs.replace(reading, known=False)
         case BookRestored():
@@ -106,7 +106,7 @@ READING = Aggregate(
     name="readbook",
     topic=TOPIC,
     catalogue=EVENTS,
-    initial=Reading(),
+    initial=ReadBook(),
     decide=decide,
     evolve=evolve,
     takes=(FinishBook,),

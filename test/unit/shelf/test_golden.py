@@ -17,7 +17,7 @@ from bookshelf.cqrs.message import Event
 from bookshelf.shelf.book import BOOK, to_answer
 from bookshelf.shelf.events import EVENTS
 from bookshelf.shelf.fields import Book
-from bookshelf.shelf.reading import READING, Reading
+from bookshelf.shelf.reading import READING, ReadBook
 
 ROOT = Path(__file__).parents[3]
 LINES = (ROOT / "test/fixtures/golden/shelf.jsonl").read_bytes().splitlines()
@@ -60,7 +60,7 @@ def test_the_golden_log_folds_to_the_book_that_it_always_folded_to() -> None:
         rating=5,
         review="The sleeper must awaken. 🏜",
     )
-    assert READING.fold(events_of(DUNE)) == Reading(known=True, finished=True)
+    assert READING.fold(events_of(DUNE)) == ReadBook(known=True, finished=True)
 
 
 def test_the_removed_book_of_the_golden_log_is_gone() -> None:
