@@ -1,4 +1,4 @@
-"""What every kind of test needs: a way to say what a machine must have for it."""
+"""Fixtures of all tests, and the marks that name the programs a test needs."""
 
 import os
 import shutil
@@ -37,7 +37,7 @@ hypothesis.settings.load_profile("patient")
 
 def pytest_configure(config: pytest.Config) -> None:
     config.addinivalue_line("markers", "needs(name): is skipped on a machine that does not have it")
-    # Who is started in the background of a shell ignores it, and so would the programs that tests interrupt.
+    # A background process of a shell ignores SIGINT, and so would the programs that tests interrupt.
     signal.signal(signal.SIGINT, signal.default_int_handler)
     if config.getoption("dist") != "no" and not hasattr(config, "workerinput"):
         config.pluginmanager.register(Progress(config))
@@ -69,7 +69,7 @@ def pytest_runtest_makereport(
 
 @pytest.hookimpl(tryfirst=True)
 def pytest_runtest_setup(item: pytest.Item) -> None:
-    """Skip what the machine cannot run; fail if BOOKSHELF_TEST_REQUIRE says that it must."""
+    """Skip what the machine cannot run; fail if BOOKSHELF_TEST_REQUIRE requires it."""
     for mark in item.iter_markers("needs"):
         for name in mark.args:
             required(name)

@@ -6,12 +6,12 @@ from collections.abc import Iterator
 from architecture.source import Module
 
 PATCHES = {"patch", "setattr", "delattr", "setitem", "delitem"}
-# A pause that is the thing tested, and no synchronisation, says so.
+# A pause that is itself tested, and not synchronisation, has a reason.
 REASON = "# sleep:"
 
 
 def patches(found: list[Module]) -> list[str]:
-    """Say each use of mock.patch, and of monkeypatch for more than the environment."""
+    """Return each use of mock.patch, and of monkeypatch for more than the environment."""
     return [
         f"{module.name}:{line} patches: hand the port another adapter"
         for module in found
@@ -31,7 +31,7 @@ def _patches(module: Module) -> Iterator[int]:
 
 
 def sleeps(found: list[Module]) -> list[str]:
-    """Say each sleep without a reason on its line or the one above."""
+    """Return each sleep without a reason on its line or the one above."""
     return [
         f"{module.name}:{line} sleeps: wait for a condition with a deadline, or say why after `{REASON}`"
         for module in found

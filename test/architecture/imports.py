@@ -7,7 +7,7 @@ from graphlib import CycleError, TopologicalSorter
 
 from architecture.source import PACKAGES, Module
 
-# Where the table is, for whoever adds a part.
+# Where the table is; part of the message about a new part.
 TABLE = "test/architecture/test_import_law.py"
 
 Law = dict[str, set[str]]
@@ -58,7 +58,7 @@ def _inside(name: str, parts: set[str]) -> bool:
 
 
 def unlawful(found: list[Module], law: Law) -> list[str]:
-    """Say each import that the table does not allow, and each module that it does not know."""
+    """Return each import that the table does not allow, and each module that is not in it."""
     known = {module.name for module in found}
     return [sentence for module in found for sentence in _judge(module, known, law)]
 
@@ -76,7 +76,7 @@ def _judge(module: Module, known: set[str], law: Law) -> Iterator[str]:
 
 
 def impure(found: list[Module]) -> list[str]:
-    """Say what in the pure part reaches for a clock, an id, chance or the outside world."""
+    """Return the uses of a clock, ids, randomness or the outside world in the pure part."""
     pure = [module for module in found if _inside(module.name, {PURE})]
     known = {module.name for module in found}
     return [sentence for module in pure for sentence in [*_libraries(module, known), *_calls(module)]]
@@ -109,5 +109,5 @@ def cycle(found: list[Module]) -> list[str]:
 
 
 def vague(found: list[Module]) -> list[str]:
-    """Name the modules whose names say nothing of what is in them."""
+    """Return the modules with unspecific names."""
     return [module.name for module in found if VAGUE & set(module.name.split("."))]

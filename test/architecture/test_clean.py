@@ -20,7 +20,7 @@ FORBIDDEN = {
 
 
 def unclean(paths: list[Path]) -> list[str]:
-    """Say what is forbidden in the text files among these, with its line."""
+    """Return the forbidden names in the text files among these, with their lines."""
     said = []
     for path in paths:
         data = path.read_bytes()

@@ -1,4 +1,4 @@
-"""Who may import whom. The folders are the architecture; this table keeps them so."""
+"""The allowed imports between packages. The folders are the architecture; this table enforces it."""
 
 from pathlib import Path
 

@@ -5,11 +5,11 @@ import io
 import re
 import tokenize
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 
 from architecture.source import Module
 
-#: Words of the former private vocabulary, and verbs of speech: a program neither says nor hears anything.
+#: Words of the former private vocabulary, and verbs of speech: for programs other verbs are exact.
 BANNED = re.compile(
     r"\b(whoever|whom|who|no one|nobody|for ever|lets? go|may well|mend(?:s|ed|ing)?|"
     r"tells?|told|says?|said|hears?|heard|believes?|believed|"
@@ -36,11 +36,25 @@ def prose_of(module: Module) -> Iterator[tuple[int, str]]:
             yield node.lineno, node.value
 
 
-def banned_words(modules: list[Module]) -> dict[str, list[str]]:
+def prose_of_tests(module: Module) -> Iterator[tuple[int, str]]:
+    """Yield every comment, docstring and test name of tests with its line; other strings are data."""
+    for token in tokenize.generate_tokens(io.StringIO(module.text).readline):
+        if token.type == tokenize.COMMENT:
+            yield token.start[0], token.string
+    for node in ast.walk(module.tree):
+        if isinstance(node, ast.Module | ast.ClassDef | ast.FunctionDef | ast.AsyncFunctionDef):
+            yield getattr(node, "lineno", 1), ast.get_docstring(node, clean=False) or ""
+        if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef) and node.name.startswith("test_"):
+            yield node.lineno, node.name.replace("_", " ")
+
+
+def banned_words(
+    modules: list[Module], prose: Callable[[Module], Iterator[tuple[int, str]]] = prose_of
+) -> dict[str, list[str]]:
     """Return by module what it has of the banned words, each as `line: word`."""
     found: dict[str, list[str]] = {}
     for module in modules:
-        for line, text in prose_of(module):
+        for line, text in prose(module):
             for word in BANNED.findall(text):
                 found.setdefault(module.name, []).append(f"{line}: {word}")
     return found

@@ -1,4 +1,4 @@
-"""What the log itself says, folded anew: which commands are in it, and what the views must answer."""
+"""The state expected of a log, folded from its records: its commands, and what the views must answer."""
 
 import json
 from collections import Counter
@@ -54,7 +54,7 @@ class ExpectedState:
         return f'"{self._versions[book_id]}"'
 
     def last_read(self, limit: int) -> list[Any]:
-        """Return the books read last, newest day first, of one day the last said first."""
+        """Return the books read last, newest day first, within a day the last appended first."""
         read = [book for book in self.books().values() if book["state"] == "finished"]
         read.sort(key=lambda book: (book["finished"] or "", self._versions[book["id"]]), reverse=True)
         return read[:limit]

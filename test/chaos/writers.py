@@ -1,4 +1,4 @@
-"""Readers who write all at once, and remember what they were told."""
+"""Clients that write concurrently and record their answers."""
 
 import threading
 from dataclasses import dataclass, field

@@ -32,7 +32,7 @@ async def known(discovery: Discovery, *wanted: Instance) -> Snapshot:
 
 
 async def following(watch: AsyncIterator[Snapshot]) -> list[Instance]:
-    """Return who is in the next snapshot of a watch."""
+    """Return the instances of the next snapshot of a watch."""
     async with asyncio.timeout(DEADLINE_S):
         return by_id(await anext(watch))
 
@@ -42,7 +42,7 @@ def by_id(snapshot: Snapshot) -> list[Instance]:
 
 
 class DiscoveryContract:
-    """Inherit, and give a fixture `discovery` that knows no one yet."""
+    """Inherit, and give a fixture `discovery` without registrations."""
 
     async def test_without_registrations_no_instance_is_ready(self, discovery: Discovery) -> None:
         assert await known(discovery) == Snapshot()
@@ -152,7 +152,7 @@ class DiscoveryContract:
         assert [task.result() for task in watching] == [Snapshot((instance(),))] * 3
 
     async def test_a_cancelled_watch_does_not_affect_others(self, discovery: Discovery) -> None:
-        given_up = asyncio.create_task(known(discovery, instance("nobody-1")))
+        given_up = asyncio.create_task(known(discovery, instance("absent-1")))
         await known(discovery)
         given_up.cancel()
         await asyncio.wait([given_up])

@@ -13,14 +13,14 @@ EVERY = {0, 1, 2}
 
 
 class Floor:
-    """Who of a group owns what, and that no partition ever has two owners."""
+    """Which member owns which partitions; it fails if a partition has two owners."""
 
     def __init__(self, log: Log, group: str = "newbook") -> None:
         self._log = log
         self._group = group
         self.owns: dict[str, set[int]] = {}
         self.said: list[tuple[str, str, frozenset[int]]] = []
-        #: Told by `until`: a log may not pass on what its callbacks raise.
+        #: Raised by `until`: a log may not pass on what its callbacks raise.
         self.shared: list[str] = []
         self.moved = asyncio.Event()
 

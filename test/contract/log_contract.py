@@ -1,4 +1,4 @@
-"""What every log does, whatever it is made of: records, pens and tails. Groups have their own contract."""
+"""The contract of every log: records, writers and tails. Groups have their own contract."""
 
 import asyncio
 from collections.abc import Sequence
@@ -164,7 +164,7 @@ class LogContract:
     async def test_an_append_of_nothing_writes_nothing(self, log: Log) -> None:
         writer = await log.writer("newbook", TOPIC, 0)
         await writer.append(records("a"))
-        await keys(log, 1)  # who reads it has passed the markers of what was written before
+        await keys(log, 1)  # reading it passes the markers of earlier transactions
         end = await log.end(TOPIC, 0)
         assert list(await writer.append([])) == []
         assert await log.end(TOPIC, 0) == end

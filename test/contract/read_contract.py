@@ -55,7 +55,7 @@ class ReadContract:
             for number in range(40):
                 await write(tables, f"{number}")
                 written.add(f"{number}")
-                await asyncio.sleep(0)  # sleep: the turn of those who read
+                await asyncio.sleep(0)  # sleep: lets the reads begin
 
     async def test_a_cancelled_read_does_not_affect_others(self, storage: Storage) -> None:
         tables = await storage.live(VIEW, SOURCE)

@@ -1,4 +1,4 @@
-"""Finding Kafka, and being let in: what a person can mend is said in one line, the rest is waited for."""
+"""Connecting to Kafka: faults that a user can correct are reported in one line, others are awaited."""
 
 import asyncio
 from collections.abc import Iterator

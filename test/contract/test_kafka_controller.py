@@ -15,7 +15,7 @@ from bookshelf.log.port import LogFault
 class Cluster:
     """Of one broker, which has just come back; connection and admin client in one.
 
-    `answers`: what it says when topics are to be made, None for no controller; the last one for ever.
+    `answers`: its answers to a request to create topics, None for no controller; the last one repeats.
     """
 
     def __init__(self, *answers: type[errors.KafkaError] | None) -> None:

@@ -57,7 +57,7 @@ async def keep_writing(log: KafkaLog, count: int) -> tuple[list[str], int]:
 
 
 async def read_on(tail: Tail, count: int) -> None:
-    """Read as a view does: from where it is, whatever it hears of the broker."""
+    """Read as a view does: continue at its offset after every fault of the broker."""
     while count > 0:
         with suppress(LogFault):
             count -= len(await tail.take(count))

@@ -15,7 +15,7 @@ pytestmark = pytest.mark.needs("kafka")
 
 
 async def forgotten(log: KafkaLog) -> None:
-    """Write a record in a transaction that the coordinator is not told of, and leave it open."""
+    """Write a record in a transaction that the coordinator does not know, and leave it open."""
     writer = await log.writer("newbook", TOPIC, 0)
     producer = writer._producer  # noqa: SLF001 (no client does this by itself: a broker's end does)
     where = TopicPartition(log._at(TOPIC, 0).topic, 0)  # noqa: SLF001 (as above)

@@ -1,4 +1,4 @@
-"""Who gives up while a client of Kafka is being started leaves no connection open."""
+"""A cancelled start of a Kafka client leaves no connection open."""
 
 import asyncio
 import gc

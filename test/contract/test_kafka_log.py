@@ -21,7 +21,7 @@ async def log(kafka_broker: Broker) -> AsyncIterator[KafkaLog]:
 
 
 class TestKafkaLog(LogContract):
-    """Records, pens and tails."""
+    """Records, writers and tails."""
 
 
 class TestKafkaAppends(AppendContract):

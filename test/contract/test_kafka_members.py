@@ -106,7 +106,7 @@ async def test_a_group_that_cannot_be_joined_is_reported_in_time(hanging: Broker
 async def test_a_member_suspended_past_its_session_loses_its_partitions(kafka_broker: Broker) -> None:
     async with kafka_log(kafka_broker.address, TOPIC, session_s=0.5, heartbeat_s=30.0) as log:
         floor = Floor(log)
-        await floor.join("sleepy")  # it will not say that it lives before 30 s have passed
+        await floor.join("sleepy")  # it sends no heartbeat for 30 s
         other = log._settings  # noqa: SLF001 (the same names, with a heart that beats)
         async with kafka_log(other.bootstrap, TOPIC, prefix=other.prefix, session_s=5.0) as awake:
             wakeful = Floor(awake)

@@ -121,4 +121,4 @@ async def test_an_unreferenced_tail_is_closed(kafka_broker: Broker) -> None:
         async def let_go() -> bool:
             return not log._consumers and not log._stopping  # noqa: SLF001 (what no caller can see)
 
-        await eventually(let_go, "both are let go")
+        await eventually(let_go, "both are closed")

@@ -62,7 +62,7 @@ async def test_a_topic_with_another_number_of_partitions_is_kept_and_reported(ka
         LogFault, match=r"three\.bookshelf has 3 partitions and 8 are asked for; set kafka_partitions to 3"
     ):
         await KafkaLog.open(settings(kafka_broker.address, prefix="three."), [Topic("new"), Topic(TOPIC)])
-    # nothing is made meanwhile: who does as they are told would have that one with another count
+    # nothing is created: it would have another number of partitions
     both = settings(kafka_broker.address, prefix="three.", partitions=3)
     log = await KafkaLog.open(both, [Topic("new"), Topic(TOPIC)])
     assert (log.partitions("new"), log.partitions(TOPIC)) == (3, 3)

@@ -12,7 +12,7 @@ def log() -> MemoryLog:
 
 
 class TestMemoryLog(LogContract):
-    """Records, pens and tails."""
+    """Records, writers and tails."""
 
 
 class TestMemoryAppends(AppendContract):

@@ -1,4 +1,4 @@
-"""A database is waited for; what waiting does not mend is said at once."""
+"""A database is awaited at the start; permanent faults are reported at once."""
 
 import asyncio
 import tempfile

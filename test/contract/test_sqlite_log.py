@@ -26,7 +26,7 @@ async def log(path: Path) -> AsyncIterator[SqliteLog]:
 
 
 class TestSqliteLog(LogContract):
-    """Records, pens and tails."""
+    """Records, writers and tails."""
 
 
 class TestSqliteAppends(AppendContract):

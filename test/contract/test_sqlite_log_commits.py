@@ -38,7 +38,7 @@ def landed(execute: Execute) -> None:
 
 
 class Disk:
-    """Opens connections whose statements fail as `faults` say: one of them each time `statement` is run."""
+    """Opens connections whose `statement` fails with the next of `faults` each time it runs."""
 
     def __init__(self) -> None:
         self.statement = "COMMIT"

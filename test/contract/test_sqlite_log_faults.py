@@ -1,4 +1,4 @@
-"""What the embedded log does when its file or its disk is not as it should be: it says so, loses nothing."""
+"""The embedded log with a damaged file or a full disk: it reports the fault and loses nothing."""
 
 import asyncio
 from collections.abc import Iterator

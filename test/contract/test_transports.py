@@ -56,7 +56,7 @@ class TestHttpTransport(TransportContract):
 
 @pytest.fixture
 async def cut() -> AsyncIterator[int]:
-    """The port of a server that hears a request and hangs up."""
+    """The port of a server that reads a request and closes the connection."""
 
     async def hang_up(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         await reader.readuntil(b"\r\n\r\n")
@@ -94,7 +94,7 @@ async def test_an_address_outside_this_process_is_reached_by_sockets() -> None:
 
 @pytest.fixture
 async def said() -> AsyncIterator[tuple[int, list[bytes]]]:
-    """The port of a server that says a whole answer and then something more, and what it heard."""
+    """The port of a server that sends a response and then more bytes, and the requests it received."""
     heard: list[bytes] = []
 
     async def say(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:

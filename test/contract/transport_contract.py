@@ -21,8 +21,10 @@ class Echo:
 
     async def handle(self, request: Request) -> Response:
         content = await request.body.read(1 << 24)
-        self.seen.append((request.method, request.target, request.headers.get("X-Said", ""), content))
-        headers = CIMultiDict({"Content-Type": "text/plain", "X-Heard": request.headers.get("X-Said", "")})
+        self.seen.append((request.method, request.target, request.headers.get("X-Question", ""), content))
+        headers = CIMultiDict(
+            {"Content-Type": "text/plain", "X-Answer": request.headers.get("X-Question", "")}
+        )
         headers.add("Set-Cookie", "a=1")
         headers.add("Set-Cookie", "b=2")
         return Response(202, headers, content)
@@ -71,7 +73,7 @@ class TransportContract:
         answer = await transport.send(LOCALHOST, port, post("/a?b=c", b"said", X_Said="hello"))
         assert (answer.status, await whole(answer)) == (202, b"said")
         assert echo.seen == [("POST", "/a?b=c", "hello", b"said")]
-        assert answer.headers["X-Heard"] == "hello"
+        assert answer.headers["X-Answer"] == "hello"
         assert answer.headers["content-type"] == "text/plain"
 
     @pytest.mark.parametrize("target", ["/", "/%2e%2e/%2F", "/a/../b//c", "/?q=%C3%A4+%26&&x", "/%zz"])

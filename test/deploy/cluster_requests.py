@@ -1,4 +1,4 @@
-"""What the tests of a cluster ask it: its pods, its door, its books."""
+"""Requests of tests to a cluster: its pods, its public port, its books."""
 
 import json
 from collections import Counter

@@ -50,6 +50,6 @@ def docker() -> Iterator[Docker]:
 
 @pytest.fixture(scope="session")
 def image(docker: Docker) -> str:
-    """The project's image, as README says to build it."""
+    """The project's image, built as in the README."""
     docker.run("docker", "build", "--tag", IMAGE, ".", cwd=ROOT)
     return IMAGE

@@ -19,7 +19,7 @@ _PROGRAMS = {"Docker": "dockerd", "docker-compose": "docker-compose", "container
 _SAID = """
 Everything, the load too, is on one machine. Memory is what the kernel counts for a container and cannot take
 back at once; of several pods of a service, the largest. **Retried**: how often four writers, who add books
-all the while, were told to come again (503) or not answered; none gave up, and each book that was
+all the while, got 503 or no answer; all repeated their commands, and each book that was
 acknowledged is there once.
 """
 

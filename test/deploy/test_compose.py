@@ -102,7 +102,7 @@ def test_three_of_a_service_share_its_partitions(compose: Compose) -> None:
 
 
 def owners() -> list[list[int]]:
-    """Return the partitions that each instance of newbook says it owns."""
+    """Return the partitions that each instance of newbook publishes as its own."""
     with urlopen("http://127.0.0.1:8500/v1/health/service/newbook?passing", timeout=20) as answer:
         said = re.findall(r'"owns-newbook":\s*"([\d,]*)"', answer.read().decode())
     parts = [[int(number) for number in one.split(",") if number] for one in dict.fromkeys(said)]

@@ -1,4 +1,4 @@
-"""The image: what is in it, what is not, who runs it, how it starts and ends."""
+"""The image: its content, its user, its start and its end."""
 
 import json
 import re

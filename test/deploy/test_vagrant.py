@@ -11,7 +11,7 @@ from support.process import ROOT
 from support.replacement_images import PYTHON
 
 pytestmark = pytest.mark.deploy
-#: Notes what it is called with; knows as many containers as it was told to run.
+#: Records its arguments; lists as many containers as it was called to run.
 _NOTES = """#!/bin/sh
 echo "$(basename "$0") $*" >> /notes/calls
 [ "$1" != ps ] || { name=${5#name=^}; grep "docker run .*--name ${name%?} " /notes/calls || true; }

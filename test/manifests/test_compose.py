@@ -1,4 +1,4 @@
-"""docker-compose.yml: who may do what, who waits for whom, what is open."""
+"""docker-compose.yml: privileges, dependencies, open ports."""
 
 import re
 

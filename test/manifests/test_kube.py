@@ -1,4 +1,4 @@
-"""kube.yaml: made of kube/base, valid for Kubernetes 1.31, and as strict as it says."""
+"""kube.yaml: equal to kube/base, valid for Kubernetes 1.31, and restricted."""
 
 import shutil
 import subprocess
@@ -66,7 +66,7 @@ def test_each_pod_is_restricted(name: str) -> None:
 def test_each_workload_has_probes_limits_and_a_disruption_budget(name: str) -> None:
     found = container(entry(kube("Deployment") | kube("StatefulSet"), name, "kube.yaml (kube/base)"))
     assert {"startupProbe", "readinessProbe", "livenessProbe"} <= found.keys()
-    # who is still reading is not killed for it: up to five minutes, what has a disk a quarter of an hour
+    # a pod that replays a log is not killed: up to five minutes, with a disk a quarter of an hour
     patience = found["startupProbe"]["periodSeconds"] * found["startupProbe"]["failureThreshold"]
     assert patience >= (300 if name in OURS else 900)
     assert "initialDelaySeconds" not in found["livenessProbe"]
@@ -140,7 +140,9 @@ def rendered(folder: str) -> list[Document]:
 @pytest.mark.parametrize(
     ("folder", "published"), [("small", None), ("own-kafka", None), ("load-balancer", "LoadBalancer")]
 )
-def test_only_the_load_balancer_overlay_publishes_the_gateway(folder: str, published: str | None) -> None:
+def test_only_the_kustomization_for_load_balancers_publishes_the_gateway(
+    folder: str, published: str | None
+) -> None:
     services = [one for one in rendered(f"overlays/{folder}") if one["kind"] == "Service"]
     types = {one["metadata"]["name"]: one["spec"].get("type") for one in services}
     assert types == dict.fromkeys(types) | {"bookshelf": published}

@@ -12,7 +12,7 @@ from support.process import ROOT
 from bookshelf.cqrs.service import Service
 from bookshelf.services import SERVICES
 
-#: Marathon's AppDefinition.json of 1.5 is not ours to hand on: beside the checkout, or where this says.
+#: Marathon's AppDefinition.json of 1.5 is not ours to hand on: beside the checkout, or at this path.
 SCHEMA = Path(
     os.environ.get("MARATHON_SCHEMA", ROOT.parent / "shared" / "data" / "marathon" / "AppDefinition.json")
 )

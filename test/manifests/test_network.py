@@ -1,4 +1,4 @@
-"""NetworkPolicies of kube.yaml: who needs whom may connect to them, and no one else."""
+"""NetworkPolicies of kube.yaml: a pod may connect to its dependencies and to nothing else."""
 
 from support.manifests import container, kube
 from support.network_policies import Pod, allowed
@@ -23,7 +23,7 @@ def pods() -> dict[str, Pod]:
 
 
 def needed() -> set[tuple[str, str]]:
-    """Return who connects to whom, by the table of contents."""
+    """Return the needed connections, by services.py."""
     services = {service.name for service in SERVICES}
     views = {service.name for service in SERVICES if service.views}
     return (
@@ -31,7 +31,7 @@ def needed() -> set[tuple[str, str]]:
         | {(name, "events") for name in services | {"events"}}
         | {(name, "postgres") for name in views}
         | {("gateway", name) for name in services}
-        # an owner is asked by others of its service; no label tells which those are
+        # instances of a service call the owner; no label shows which those are
         | {(one, other) for one in services for other in services}
     )
 

@@ -1,4 +1,4 @@
-"""An answer's bytes: what HTTP/1.1 asks of them, whatever the handler said."""
+"""The bytes of a response follow HTTP/1.1, whatever the handler returned."""
 
 from asyncio import open_connection, timeout
 
@@ -13,7 +13,7 @@ CLOSE = "Connection: close\r\n"
 
 
 class Fixed:
-    """Always says the same, and remembers who asked."""
+    """Always answers the same, and records its requests."""
 
     def __init__(self, response: Response) -> None:
         self.response = response

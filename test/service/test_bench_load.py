@@ -1,4 +1,4 @@
-"""A load says a rate only if every answer was the expected one."""
+"""A load has a rate only if every response was the expected one."""
 
 import pytest
 

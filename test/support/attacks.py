@@ -1,4 +1,4 @@
-"""Requests that no one sends who means well: each as bytes, and what must come of it.
+"""Malicious requests: each as bytes, with the required result.
 
 REFUSED: no service sees anything. ONE: the service sees one request and no second. Sources: the corpora of
 RFC 9112 (section 11.2), PortSwigger's and Watchfire's papers on smuggling, and bugs of well-known proxies.

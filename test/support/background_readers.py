@@ -1,4 +1,4 @@
-"""Readers who go on adding books while parts are killed and replaced, and try again what was not answered."""
+"""Clients that add books while parts are killed and replaced, and retry commands without an answer."""
 
 import threading
 import time

@@ -8,7 +8,7 @@ from support.kafka import HOST
 
 
 class Blackhole:
-    """Passes on until it is told to swallow; connections that have lost bytes stay silent for ever."""
+    """Forwards bytes until a test drops them; connections that have lost bytes stay silent."""
 
     def __init__(self, target: int) -> None:
         self._target = target

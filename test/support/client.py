@@ -41,7 +41,7 @@ class Reply(NamedTuple):
 
     @property
     def place(self) -> str | None:
-        """Where the first value to mend stands: a JSON pointer, a parameter or a header."""
+        """The place of the first wrong value: a JSON pointer, a parameter or a header."""
         for one in self.json.get("errors", ()):
             return str(one.get("pointer") or one.get("parameter") or one.get("header"))
         return None
@@ -143,7 +143,7 @@ class Client:
         return found
 
     def next_page(self, reply: Reply) -> str | None:
-        """Return the path of the page after this one, as its Link says; None if it is the last."""
+        """Return the path of the page after this one, by its Link; None if it is the last."""
         link = reply.headers.get("link")
         if link is None:
             return None

@@ -56,7 +56,7 @@ class Compose:
         return self("ps", "--quiet", *([service] if service else [])).split()
 
     def states(self, service: str = "") -> list[dict[str, Any]]:
-        """Return what the daemon says of them."""
+        """Return the daemon's state of them."""
         found = (
             self._docker("inspect", "--format", "{{json .State}}", one) for one in self.containers(service)
         )

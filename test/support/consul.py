@@ -38,7 +38,7 @@ class Ports(NamedTuple):
 
 
 def free_ports() -> Ports:
-    """Return ports that nobody listens on, neither by TCP nor by UDP."""
+    """Return ports that are free for TCP and UDP."""
     return Ports(*reserved_ports(len(Ports._fields)))
 
 
@@ -103,7 +103,7 @@ class Agent:
         return json.loads(self.ask("GET", path))
 
     def tell(self, method: str, path: str, body: object) -> Any:  # noqa: ANN401 (any JSON)
-        """Have it do something, and return what it says of it."""
+        """Send a request to the agent, and return the body of its response."""
         return json.loads(self.ask(method, path, body))
 
     def ask(self, method: str, path: str, body: object = None) -> bytes:

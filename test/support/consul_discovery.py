@@ -43,7 +43,7 @@ class Seen:
         self.all: list[Snapshot] = []
 
     async def follow(self) -> None:
-        """Watch for ever."""
+        """Watch until cancelled."""
         async for snapshot in self._discovery.watch():
             self.all.append(snapshot)
             self._more.set()
@@ -70,7 +70,7 @@ async def followed(discovery: Discovery) -> AsyncIterator[Seen]:
 
 
 def ids(snapshot: Snapshot) -> set[str]:
-    """Return who is in a snapshot."""
+    """Return the ids of a snapshot."""
     return {instance.id for instance in snapshot.instances}
 
 

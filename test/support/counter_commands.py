@@ -1,4 +1,4 @@
-"""A tally that takes its commands by topic as well, whoever sends them, and what is answered."""
+"""A tally that also takes commands by topic, senders of such commands, and their answers."""
 
 from dataclasses import replace
 from typing import Any, NamedTuple
@@ -35,7 +35,7 @@ def raw(key: str, value: bytes) -> NewRecord:
 
 
 async def send(log: FaultyLog, *orders: NewRecord, name: str = "sender") -> None:
-    """Write orders as a process would: with a pen of its own, each to its subject's partition."""
+    """Append command messages as a process would: by its own writer, each to its subject's partition."""
     pen = await log.plain.writer(name, ANSWERS, 0)
     await pen.append(orders)
 

@@ -1,4 +1,4 @@
-"""The smallest context: tallies that are counted up. Every command but an empty one says an event, so a
+"""The smallest context: tallies that are counted up. Every command but an empty one appends an event, so a
 command that was lost or carried out twice shows in the sum."""
 
 from typing import Any, ClassVar
@@ -36,7 +36,7 @@ class Counted(Event, frozen=True):
 
 
 class Count(Command, frozen=True):
-    """Count up by some; by 0 says nothing, and what `must` be there is refused if it is not."""
+    """Count up; by 0 appends no event, and with `must` a missing tally is refused."""
 
     TYPE: ClassVar[str] = "test.count.v1"
     by: int = 1
@@ -117,7 +117,7 @@ def said(kind: str, subject: str, data: bytes, *, source: str = "tally", command
 
 
 def strange(count: int) -> list[NewRecord]:
-    """Records of a type that no one knows."""
+    """Records of an unknown type."""
     return [said("test.from-the-future.v1", "stranger", b"{}") for _ in range(count)]
 
 

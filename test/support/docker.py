@@ -1,4 +1,4 @@
-"""A Docker daemon of the tests' own: its socket, images and networks are nobody else's."""
+"""A Docker daemon of the tests' own: with its own socket, images and networks."""
 
 import os
 import shutil

@@ -1,4 +1,4 @@
-"""A log that fails when it is told to. It implements the port, over any other log."""
+"""A log that fails on demand. It implements the port, over any other log."""
 
 import asyncio
 from collections import deque
@@ -123,7 +123,7 @@ class FaultyLog:
 
 
 class FaultyWriter:
-    """A pen that fails as its log is told to, and notes how many records each append had."""
+    """A writer that fails as its log is set to, and records the size of each append."""
 
     def __init__(self, log: FaultyLog, pen: Writer) -> None:
         self._log = log
@@ -160,7 +160,7 @@ class FaultyTail:
 
 
 class _With:
-    """A pen that moves what was consumed, as it was told to before a fault came between."""
+    """A writer that moves the consumed offset, as was requested before a fault."""
 
     def __init__(self, pen: Writer, consumed: Consumed | None) -> None:
         self._pen = pen

@@ -31,7 +31,7 @@ class FixedClock:
 
 
 class CountedIds:
-    """Ids that say in which order they were made, each once in a test run."""
+    """Ids that count in the order of their creation, each once in a test run."""
 
     _numbers = count()
 

@@ -61,7 +61,7 @@ class Fleet:
         return self._member(service, name, [*program, "run", service, *given])
 
     def usurper(self) -> Member:
-        """Start a newbook that takes every partition for its own, whoever has it."""
+        """Start a newbook that acts as owner of every partition."""
         given = [self.broker, self.consul, str(self.folder / "data" / "usurper")]
         return self._member("newbook", "usurper", [sys.executable, "-m", "support.rogue_owner", *given])
 
@@ -76,7 +76,7 @@ class Fleet:
         return made
 
     def whole(self, numbers: Iterable[int] = (1, 2)) -> None:
-        """Have these instances of the aggregates run, one of each view, the gateway, and no one else."""
+        """Run exactly these instances of the aggregates, one of each view, and the gateway."""
         wanted = [(service, number) for service in AGGREGATES for number in numbers]
         wanted += [(service, 1) for service in (*VIEWS, GATEWAY)]
         names = {f"{service}-{number}" for service, number in wanted}
@@ -123,6 +123,6 @@ class Fleet:
         return [one for one in self.members.values() if one.service == service and one.alive]
 
     def close(self) -> None:
-        """Kill whoever is left."""
+        """Kill the remaining processes."""
         for member in self.members.values():
             member.kill()

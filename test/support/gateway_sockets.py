@@ -24,7 +24,7 @@ Talk = Callable[[asyncio.StreamReader, asyncio.StreamWriter], Awaitable[None]]
 
 
 class GatewayOnSockets:
-    """Real ports: services that are handlers, services that say raw bytes, and the gateway's own."""
+    """Real ports: services that are handlers, services that send raw bytes, and the gateway's own."""
 
     def __init__(self, stack: AsyncExitStack, discovery: LocalDiscovery) -> None:
         self._stack = stack
@@ -40,7 +40,7 @@ class GatewayOnSockets:
         verifier: Verifier | None = None,
         patience: CallTimeouts | None = None,
     ) -> None:
-        """Open the gateway, knowing all who are ready."""
+        """Open the gateway, with the routes of all ready instances."""
         choices = GatewayOptions(verifier=verifier, patience=patience or CallTimeouts())
         gateway = Gateway(self._discovery, transport, choices=choices)
         await gateway.start()
@@ -64,7 +64,7 @@ class GatewayOnSockets:
         return server.port
 
     async def talker(self, talk: Talk) -> int:
-        """Have raw bytes said to each connection, as an instance of "books"; return the port."""
+        """Serve raw bytes to each connection, as an instance of "books"; return the port."""
         server = await asyncio.start_server(talk, HOST, 0)
         self._stack.callback(server.close)
         port: int = server.sockets[0].getsockname()[1]
@@ -72,7 +72,7 @@ class GatewayOnSockets:
         return port
 
     async def ready(self, port: int) -> None:
-        """Say that an instance of "books" is ready at a port."""
+        """Register a ready instance of "books" at a port."""
         self._count += 1
         made = Instance(
             id=f"{self._count:03}", service="books", tags=("books",), address=HOST, port=port, meta=META

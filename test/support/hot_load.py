@@ -42,7 +42,7 @@ class HotWriter(Writer):
     habits: Habits
 
     async def play(self, session: aiohttp.ClientSession, ended: asyncio.Event) -> None:
-        """Change the book until told to end; a command that was begun is sent until it is answered."""
+        """Change the book until the load ends; a command that was begun is sent until it is answered."""
         for number in count():
             if ended.is_set():
                 return

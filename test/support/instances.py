@@ -29,7 +29,7 @@ class Zombies(MemoryLog):
 
 
 class Shared:
-    """One database, and who uses it."""
+    """One database, and the instances that use it."""
 
     def __init__(self, server: Server, name: str, log: Log) -> None:
         self.server = server

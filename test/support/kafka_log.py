@@ -1,4 +1,4 @@
-"""Kafka logs for tests: each test under names of its own, with times that suit a broker next door."""
+"""Kafka logs for tests: each test with its own names, and with timeouts for a local broker."""
 
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
@@ -46,4 +46,4 @@ async def admin_of(address: str) -> AsyncIterator[AIOKafkaAdminClient]:
 
 def named(log: KafkaLog, topic: str = "bookshelf") -> str:
     """Return a topic's name in Kafka."""
-    return str(log._at(topic, 0).topic)  # noqa: SLF001 (no caller needs it but those who come from behind)
+    return str(log._at(topic, 0).topic)  # noqa: SLF001 (only these tests need the topic's name)

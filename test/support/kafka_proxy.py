@@ -16,7 +16,7 @@ T = TypeVar("T")
 HOST = "127.0.0.1"
 #: Kinds of requests: Kafka's ApiKeys.
 PRODUCE, END_TXN = 0, 26
-#: Seconds within which the thread does what it is told.
+#: Seconds within which the thread runs a call.
 _DONE_S = 10.0
 
 
@@ -121,7 +121,7 @@ class KafkaProxy:
             end.transport.abort()
 
     def close(self) -> None:
-        """Let nobody through any more."""
+        """Refuse all connections from now on."""
         self.heal()
         self._backstage.tell(self._server.close)
         self.cut()

@@ -1,4 +1,4 @@
-"""Readers who write through the gateway, and go on with the same key until they are answered."""
+"""Clients that write through the gateway and repeat a command with the same key until it is answered."""
 
 import threading
 import time
@@ -16,7 +16,7 @@ _AGAIN_S = 0.05
 _PAUSE_S = 0.005
 #: How many of the acknowledged commands are looked for in a view at once.
 _LOOKS = 0.2
-#: Seconds that a writer waits for an answer. Whoever gives up sooner than the program does sends a command
+#: Seconds that a writer waits for an answer. A client with a shorter timeout than the program sends a command
 #: while it is still on its way: that, too, must not do it twice.
 IMPATIENT_S = 5.0
 #: Seconds after which a command that is still not answered is a fault of the program.
@@ -95,7 +95,7 @@ class Writer:
     foreign: list[tuple[Sent, Reply]] = field(default_factory=list)
 
     def run(self, ended: threading.Event) -> None:
-        """Go on until told to end; what was begun is seen through to its answer."""
+        """Send commands until the load ends; a command that was begun is sent until it is answered."""
         for number in count():
             if ended.wait(_PAUSE_S):
                 return

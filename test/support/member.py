@@ -18,7 +18,7 @@ _READY = re.compile(r"ready at http://127\.0\.0\.1:(\d+)")
 
 
 class Member:
-    """One process; what it says is in files of its name. It dies with the tests."""
+    """One process; its output is in files of its name. It is killed with the tests."""
 
     def __init__(
         self, folder: Path, service: str, name: str, command: Sequence[str], settings: Mapping[str, str]
@@ -61,7 +61,7 @@ class Member:
         return self._err.read_text(errors="replace")
 
     def ready(self) -> None:
-        """Wait until it says that it is."""
+        """Wait until it logs that it is ready."""
         until(lambda: self.port or not self.alive, f"{self.name} is ready", PATIENCE_S)
         assert self.alive, f"{self.name} has ended: {self.complaints[-3000:]}"
 

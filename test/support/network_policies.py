@@ -1,4 +1,4 @@
-"""What NetworkPolicies mean: who may connect to whom. Source: the API reference of networking.k8s.io/v1."""
+"""Evaluates NetworkPolicies (which pod may connect to which). Source: the API of networking.k8s.io/v1."""
 
 import subprocess
 from collections.abc import Iterator, Sequence

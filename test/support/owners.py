@@ -112,15 +112,15 @@ async def count(host: AggregateHost, subject: str, by: int = 1) -> CommandResult
 async def divided(hosts: list[AggregateHost], partitions: Collection[int]) -> None:
     """Return once each of the partitions is served by one of the hosts, and each host serves some."""
     async with asyncio.timeout(DEADLINE_S):
-        while not (  # noqa: ASYNC110 (a host says what it serves only when it is asked)
+        while not (  # noqa: ASYNC110 (a host shows its partitions only when polled)
             all(host.owned for host in hosts)
             and sorted(p for host in hosts for p in host.owned) == sorted(partitions)
         ):
-            await asyncio.sleep(0.01)  # sleep: between two looks at who serves what
+            await asyncio.sleep(0.01)  # sleep: between two polls of the partitions
 
 
 async def ask_around(hosts: list[AggregateHost], one: CommandRequest) -> CommandResult:
-    """Ask whoever owns the subject, and again while it moves: always the same command."""
+    """Send a command to the owner of its subject, and again while the partition moves."""
     async with asyncio.timeout(DEADLINE_S):
         while True:
             for host in list(hosts):

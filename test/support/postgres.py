@@ -123,7 +123,7 @@ class Server:
 
     @asynccontextmanager
     async def admin(self, database: str = "postgres") -> AsyncIterator["asyncpg.Connection[asyncpg.Record]"]:
-        """Connect as who may do anything."""
+        """Connect as the superuser."""
         connection = await asyncpg.connect(self.url(database, ADMIN, ADMIN_PASSWORD), timeout=_PATIENCE_S)
         try:
             yield connection

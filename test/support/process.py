@@ -26,7 +26,7 @@ class Ended(NamedTuple):
 
     @property
     def complaint(self) -> str:
-        """The one line that a person gets who can mend it; an AssertionError if it is anything else."""
+        """The one line with a fault that the user can correct; else an AssertionError."""
         assert self.code == 2, self
         assert self.err.startswith("bookshelf: "), self
         assert self.err.count("\n") == 1, self
@@ -106,7 +106,7 @@ class Process:
 
     @property
     def warned(self) -> str:
-        """What it has said on standard error so far."""
+        """Its standard error so far."""
         return os.pread(self._err.fileno(), 1 << 20, 0).decode()
 
     def send(self, number: int) -> None:

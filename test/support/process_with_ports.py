@@ -1,4 +1,4 @@
-"""A process of `bookshelf` that says in a folder of its own where it listens."""
+"""A process of `bookshelf` that writes its ports to its data folder."""
 
 from pathlib import Path
 from typing import Self
@@ -10,12 +10,12 @@ from bookshelf.runtime.data_folder import InstanceNote, running
 
 
 class Announced(Process):
-    """From ready to stopped. Whoever inherits sets `folder` before it is ready."""
+    """From ready to stopped. A subclass sets `folder` before the process is ready."""
 
     folder: Path
 
     def ready(self) -> Self:
-        """Wait until its folder says where it listens; an AssertionError if it ends before."""
+        """Wait until its folder has its ports; an AssertionError if it ends before."""
         until(lambda: self._note() is not None or not self.alive, f"{self.folder.name} is ready")
         assert self.alive, self.ended()
         return self

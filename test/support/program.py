@@ -1,4 +1,4 @@
-"""`bookshelf up` as a process: on a folder and free ports, with clients of its doors."""
+"""`bookshelf up` as a process: on a folder and free ports, with clients of its ports."""
 
 from collections.abc import Mapping
 from pathlib import Path

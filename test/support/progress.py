@@ -1,4 +1,4 @@
-"""What a run in several processes says meanwhile: a log that is cut still tells where it was."""
+"""Progress lines of a run in several processes: a truncated output still shows where the run was."""
 
 import time
 from collections import Counter
@@ -37,11 +37,11 @@ class Progress:
         return what, "", what.upper()
 
     def pytest_runtest_logstart(self, nodeid: str) -> None:
-        """Remember it: it may be the last that is heard of it."""
+        """Record it: it may be the last event of this test."""
         self._running[nodeid] = time.monotonic()
 
     def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
-        """Count, and say at once what has failed."""
+        """Count the outcome, and print a failure at once."""
         part = together(report.nodeid)
         self._seconds[part] = self._seconds.get(part, 0.0) + report.duration
         if report.failed or report.when == "call" or report.skipped:
@@ -52,7 +52,7 @@ class Progress:
             self._say(f"FAILED {report.nodeid} ({report.when}): {why.partition(chr(10))[0]}")
 
     def pytest_runtest_logfinish(self, nodeid: str) -> None:
-        """Say which file is done."""
+        """Print the file if it is complete."""
         took_s = time.monotonic() - self._running.pop(nodeid)
         if took_s > _LONG_S:
             self._say(f"{took_s:6.1f} s {nodeid}")

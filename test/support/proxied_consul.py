@@ -9,7 +9,7 @@ from support.kafka_proxy import BackgroundLoop
 
 
 class ProxiedConsul:
-    """The way of a whole fleet to its agent. Who is not there is not answered for."""
+    """The proxy between a whole fleet and its agent."""
 
     def __init__(self, proxy: ConsulProxy) -> None:
         self._proxy = proxy

@@ -17,7 +17,7 @@ class _Answer(BytesIO):
 
 
 class Conversation:
-    """One connection, on which bytes are said and heard in turn."""
+    """One connection, on which bytes are sent and received in turn."""
 
     def __init__(self, client: Client) -> None:
         self._place = (client.host, client.port)
@@ -38,7 +38,7 @@ class Conversation:
 def exchange(client: Client, content: bytes, *, end: bool = False, until_closed: bool = False) -> bytes:
     """Send bytes; return what comes back: one whole answer, or all until the other side closes.
 
-    `end` says that no more will come, as a client that was cut off would.
+    `end` closes the sending side, as a client that was cut off would.
     """
     with socket.create_connection((client.host, client.port), timeout=ANSWER_S) as there:
         _send(there, content, end=end)

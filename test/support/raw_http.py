@@ -11,7 +11,7 @@ LAST = HEAD + b"Connection: close\r\n"
 
 
 class Repeats:
-    """Says what it was asked for, with the body; `/slow` waits, `/cut` and `/long` lie about their length."""
+    """Answers with the request line and body; `/slow` waits, `/cut` and `/long` have a wrong length."""
 
     def __init__(self) -> None:
         self.asked: list[str] = []
@@ -39,7 +39,7 @@ class Repeats:
 
 
 async def said(port: int, *parts: bytes) -> bytes:
-    """Say the parts, and return all that is answered until the connection is closed."""
+    """Send the parts, and return all that arrives until the connection is closed."""
     reader, writer = await asyncio.open_connection(HOST, port)
     try:
         async with asyncio.timeout(DEADLINE_S):

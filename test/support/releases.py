@@ -13,7 +13,7 @@ from bookshelf.log.port import Log
 
 
 class Scored(Event, frozen=True):
-    """What `Counted` has become: its number has another name, and says what of."""
+    """What `Counted` has become: its number has another name, and it has a unit."""
 
     TYPE: ClassVar[str] = "test.counted.v2"
     points: int
@@ -51,7 +51,7 @@ VIEW_WRITES = replace(VIEW, catalogue=_NEWER, handlers={Scored: _row})
 
 
 async def said(log: Log) -> dict[str, dict[str, int]]:
-    """Return the sums by key, by the type of the events that say them."""
+    """Return the sums by key, by the type of their events."""
     found: dict[str, dict[str, int]] = {}
     for record in await everything(log):
         envelope = msgspec.json.decode(record.value)

@@ -22,7 +22,7 @@ int main(void) { signal(SIGTERM, end); signal(SIGINT, end); for (;;) pause(); }
 """
 _FOLDER = ROOT / "test" / "deploy" / "images"
 _PACKAGES = "python3,python3-pip,python3-venv,ca-certificates"
-#: What no image needs, and what keeps pip out of a Debian that has no one else to care for.
+#: Files that no image needs, and the mark that keeps pip out of Debian's own Python.
 _SUPERFLUOUS = ("var/cache/apt/archives", "var/lib/apt/lists", "usr/share/doc", "usr/share/man")
 _TRUSTED = "/etc/ssl/certs/ca-certificates.crt"
 
@@ -73,7 +73,7 @@ def _python(docker: Docker, folder: Path) -> None:
 
 
 def _trust(root: Path) -> None:
-    """Have it trust what this machine trusts: a build then installs through the same doors."""
+    """Have it trust what this machine trusts: so that a build can install packages."""
     place = "usr/local/share/ca-certificates"
     for certificate in (Path("/") / place).glob("*.crt"):
         shutil.copy2(certificate, root / place)

@@ -1,4 +1,4 @@
-"""Ports for who comes back to them: outside of those that the system gives to outgoing connections."""
+"""Ports that stay free between uses: outside of the range for outgoing connections."""
 
 import secrets
 import socket

@@ -1,6 +1,6 @@
 """`python -m support.rogue_owner`: a newbook that is in no group, and takes every partition for its own.
 
-Nobody runs it so. It stands for whatever brings two writers of one partition about: two groups, a partitioned
+It is never run so. It stands for any cause of two writers of one partition: two groups, a partitioned
 network, an operator's mistake.
 """
 
@@ -20,7 +20,7 @@ from bookshelf.services import SERVICES
 
 
 class RogueLog(KafkaLog):
-    """A log whose groups give everything to whoever joins."""
+    """A log whose groups assign every partition to each member."""
 
     async def join(self, group: str, topic: str, assigned: Change, revoked: Change) -> "EveryPartition":  # type: ignore[override]  # noqa: ARG002
         everything = EveryPartition(frozenset(range(self.partitions(topic))), revoked)

@@ -27,7 +27,7 @@ DUNE = {"title": "Dune", "author": "Frank Herbert"}
 
 
 class Unlistened:
-    """A door that only this process can find."""
+    """A listener that only this process can reach."""
 
     def __init__(self, transport: LocalTransport, handler: Handler, host: str, port: int) -> None:
         self._transport = transport
@@ -54,7 +54,7 @@ class Answered:
 
 
 class Shelf:
-    """Services, and whom of them to ask."""
+    """Services, and the routes to them."""
 
     def __init__(
         self, log: Log | None = None, storage: Storage | None = None, states: MakeStates | None = None

@@ -42,11 +42,11 @@ class When:
         return events
 
     def then(self, *events: Event) -> None:
-        """Exactly these events happen; none: there is nothing to say."""
+        """Exactly these events are decided, maybe none."""
         assert self._decided() == list(events)
 
     def refused(self, kind: type[Refused], match: str | None = None, field: str | None = None) -> None:
-        """It is declined, for this reason, with this field to mend."""
+        """The command is refused for this reason, with this wrong field."""
         with pytest.raises(kind, match=match) as refusal:
             self._decided()
         assert type(refusal.value) is kind

@@ -24,7 +24,7 @@ PARTITIONS = 2
 
 
 async def main(broker: str, prefix: str, folder: Path) -> None:
-    """Say on standard output that it is ready, then let timers ring until killed."""
+    """Print that it is ready, then carry out deadlines until killed."""
 
     def states(aggregate: Aggregate[Any], partition: int) -> StateCache:
         return StateCache(aggregate, SqliteStateStore(folder / f"{partition}.sqlite"), None)

@@ -1,4 +1,4 @@
-"""A context with deadlines: a timer is set, and rings once; what its ringing does is said when it is set."""
+"""A context with deadlines: a timer is set and rings once, in the manner that was set."""
 
 from datetime import datetime, timedelta
 from typing import ClassVar, Literal
@@ -21,8 +21,8 @@ from bookshelf.runtime.aggregate.host import AggregateHost
 HOUR, MINUTE = timedelta(hours=1), timedelta(minutes=1)
 KEYS = [f"timer-{n}" for n in range(24)]
 
-#: Rings; has nothing to say; is refused; breaks; or rings, and stays set to the same time.
-Manner = Literal["rings", "says nothing", "is refused", "breaks", "stays"]
+#: The command rings; appends nothing; is refused; fails; or rings, and the timer stays set to the same time.
+Manner = Literal["rings", "appends nothing", "is refused", "breaks", "stays"]
 
 
 class WasSet(Event, frozen=True):

@@ -1,4 +1,4 @@
-"""What stands behind a gateway in its tests: services that say what they are told to say."""
+"""Services behind a gateway in tests, with given responses."""
 
 import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Mapping
@@ -46,7 +46,7 @@ def said(response: Response) -> Json:
 
 class Service:
     """One instance of a service. It keeps each request, and its body; `answers` are given in turn, the last
-    for ever: an answer, a fault, or a function of the request."""
+    repeatedly: a response, a fault, or a function of the request."""
 
     def __init__(self, document: Mapping[str, Any], *answers: Response | Exception | Answer) -> None:
         self.document = document
@@ -54,7 +54,7 @@ class Service:
         self.asked: list[Request] = []
         self.bodies: list[bytes] = []
         self.documents = 0
-        #: What is said in place of the document, the first times.
+        #: Answers in place of the document, the first times.
         self.documents_first: list[Response] = []
 
     async def handle(self, request: Request) -> Response:
@@ -84,7 +84,7 @@ class FakeCluster:
         self.instances: list[Instance] = []
 
     async def add(self, service: Service, version: str = "1", *, there: bool = True) -> Instance:
-        """Have an instance be ready; one that is not `there` is only said to be."""
+        """Register a ready instance; one that is not `there` is registered and unreachable."""
         origin = service.document["x-bookshelf"]
         made = Instance(
             id=f"{origin['service']}-{len(self.instances)}",
@@ -101,7 +101,7 @@ class FakeCluster:
         return made
 
     def leave(self, instance: Instance) -> None:
-        """Have no one answer there; discovery does not know."""
+        """Make an instance unreachable; discovery still lists it."""
         self.transport.detach(instance.address, instance.port)
 
 
@@ -119,6 +119,6 @@ async def pieces(*parts: bytes) -> AsyncIterator[bytes]:
 
 
 async def never(_request: Request | None = None) -> Response:
-    """Wait for ever."""
+    """Wait until cancelled."""
     await asyncio.Event().wait()
-    raise AssertionError("an event that no one sets")
+    raise AssertionError("an event that is never set")

@@ -1,4 +1,4 @@
-"""Hosts of the tally view over one log and one storage, and a view that can be broken and mended."""
+"""Hosts of the tally view over one log and one storage, and a view that can be broken and repaired."""
 
 import asyncio
 from collections.abc import Sequence
@@ -20,7 +20,7 @@ BREAKS_HANDLER, BREAKS_STATEMENT, TOO_LARGE = 13, 666, 2**70
 
 
 class BreakableView:
-    """A view whose handler has a defect and whose statements can fail, until it is mended."""
+    """A view whose handler has a defect and whose statements can fail, until it is repaired."""
 
     def __init__(self) -> None:
         self.mended = False

@@ -1,4 +1,4 @@
-"""A log of either kind that is open and written to here, and what to tell the command line to look at it."""
+"""An open log of either kind that is written here, and the command line options that read it."""
 
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
@@ -49,7 +49,7 @@ class Watched:
         return [msgspec.json.decode(line) for line in self.said("events", *args, "--json").splitlines()]
 
     def complaint(self, *args: str) -> str:
-        """Run a command that cannot be carried out; return the line that says so."""
+        """Run a command that cannot be carried out; return its error line."""
         return bookshelf(*args, *self.args, env=self.env).complaint
 
     def process(self, *args: str) -> Process:

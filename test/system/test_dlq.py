@@ -1,4 +1,4 @@
-"""`bookshelf dlq`: records that cannot be applied are parked, the rest goes on, an operator mends it."""
+"""`bookshelf dlq`: dead letters are listed, retried and dropped by an operator."""
 
 import json
 from collections.abc import Iterator

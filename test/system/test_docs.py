@@ -1,4 +1,4 @@
-"""docs/ and the program say the same, both ways."""
+"""docs/ and the program agree, in both directions."""
 
 import re
 from pathlib import Path

@@ -103,7 +103,7 @@ async def test_a_missing_position_or_id_is_reported(log: Watched) -> None:
         (("show", "bookshelf/7@0"), "bookshelf has 2 partitions"),
         (("show", "Dune"), "is not a position"),
         (("show", "shop/0@1"), "no service has a topic 'shop'"),
-        (("history", "nobody"), "bookshelf has no event of 'nobody'"),
+        (("history", "absent"), "bookshelf has no event of 'absent'"),
         (("tail", "--from", "yesterday"), "is not a position"),
         (("tail", "--since", "yesterday"), "is no time"),
         (("tail", "--from", "start", "--since", "2h"), "give one of them"),

@@ -1,4 +1,4 @@
-"""`bookshelf events` shows what a stranger wrote, and nothing in that moves the terminal it is shown on."""
+"""`bookshelf events` escapes control characters of foreign events."""
 
 import json
 import os
@@ -125,7 +125,7 @@ def test_a_stopped_shelf_is_unchanged(tmp_path: Path) -> None:
         up.client.add("Dune")
         assert up.stop().well
     before = {file: file.read_bytes() for file in tmp_path.rglob("*") if file.is_file()}
-    # what SQLite needs to read beside a writer, who may come at any moment
+    # the files that SQLite needs to read beside a writer
     aside = {tmp_path / f"log.sqlite-{name}" for name in ("shm", "wal")}
     assert "Dune" in bookshelf("events", "tail", "--from", "start", "--no-follow", "--data", tmp_path).well
     assert bookshelf("topics", "check", "--data", tmp_path).well

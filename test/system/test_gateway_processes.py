@@ -94,7 +94,7 @@ async def test_all_workers_accept_connections_and_a_killed_one_is_restarted(
 
 async def test_all_workers_drain_on_sigterm(consul_agent: Agent, guests: Service) -> None:
     async def slowly(_request: object) -> Response:
-        await asyncio.sleep(0.2)  # sleep: so that requests are under way when they are told
+        await asyncio.sleep(0.2)  # sleep: so that requests are in progress at the signal
         return Response(200, {}, b"done")
 
     guests.answers = [slowly]

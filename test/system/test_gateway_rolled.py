@@ -1,4 +1,4 @@
-"""Two gateways are replaced one after the other under load, and no one notices."""
+"""Two gateways are replaced one after the other under load, and no request fails."""
 
 import asyncio
 import signal
@@ -20,7 +20,7 @@ CLIENTS = 8
 
 
 async def slowly(_request: Request) -> Response:
-    await asyncio.sleep(0.02)  # sleep: so that requests are under way whenever a gateway is told to end
+    await asyncio.sleep(0.02)  # sleep: so that requests are in progress when a gateway gets SIGTERM
     return Response(200, {}, b"done")
 
 
@@ -39,7 +39,7 @@ class Load:
         self.failed: list[str] = []
 
     async def client(self, turn: int) -> None:
-        """Ask for ever; a gateway that takes no connection is passed over."""
+        """Send requests until stopped; a gateway that accepts no connection is skipped."""
         while True:
             turn += 1
             with suppress(ConnectionRefusedError):

@@ -1,4 +1,4 @@
-"""The gateway's rules, in the program itself: told by a signal, by the file, and at the start."""
+"""The gateway's rules, in the program itself: read on a signal, on a change of the file, and at the start."""
 
 import signal
 from pathlib import Path

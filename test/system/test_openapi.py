@@ -13,9 +13,9 @@ from support.program import Program
 
 from bookshelf.services import SERVICES
 
-#: What the program says that it serves, which the document must know.
+#: The routes of the program, which the document must have.
 SERVED = [(route.method, route.path) for service in SERVICES for route in service.serves]
-#: Refusals of values that have the right shape, and cannot be meant: no schema can say these.
+#: Refusals of values that have the right shape, and are not plausible: no schema can express these.
 BEYOND_A_SCHEMA = (
     "is no day of the calendar",
     "lies in the future",
@@ -69,7 +69,7 @@ def check(operation: Any, mode: GenerationMode, **fixed: object) -> None:  # noq
     @given(case=operation.as_strategy(generation_mode=mode, **fixed))
     def every(case: Case[Any]) -> None:
         response = case.call()
-        if response.status_code == 431:  # what the port takes at the most is no operation's to say
+        if response.status_code == 431:  # the port's own limits are not part of an operation
             return
         meant = any(reason in response.text for reason in BEYOND_A_SCHEMA)
         case.validate_response(response, excluded_checks=[accepted] if meant else [])

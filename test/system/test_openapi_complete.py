@@ -1,4 +1,4 @@
-"""The merged document says all that a client needs, for every operation: walked as the gateway serves it."""
+"""The merged document, as the gateway serves it, has all that a client needs for every operation."""
 
 import re
 from collections.abc import Iterator

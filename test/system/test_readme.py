@@ -1,4 +1,4 @@
-"""What README.rst says is true: its commands exist, and its requests are answered as it says."""
+"""README.rst is true: its commands exist, and its requests get the described answers."""
 
 import re
 import shlex

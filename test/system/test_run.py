@@ -129,7 +129,7 @@ def test_a_command_sent_to_any_instance_reaches_its_owner(
     usual: Mapping[str, str], agent: Agent, tmp_path: Path, *, keyed: bool
 ) -> None:
     env = {**usual, **names_of_its_own()}
-    agent.clear()  # of who was killed in another test
+    agent.clear()  # of processes that were killed in another test
     with (
         Instance("newbook", tmp_path / "one", env=env).ready() as one,
         Instance("newbook", tmp_path / "two", env=env).ready() as two,
@@ -146,12 +146,12 @@ def test_a_command_sent_to_any_instance_reaches_its_owner(
 def _taken(instance: Instance, number: int, *, keyed: bool) -> bool:
     headers = {"Idempotency_Key": f"key {number}"} if keyed else {}
     reply = instance.client.post("/books", {"title": f"Book {number}", "author": "x"}, **headers)
-    assert reply.status in {201, 503}, reply  # 503 while it has not heard yet who the owner is
+    assert reply.status in {201, 503}, reply  # 503 while the owner is not in its discovery yet
     return reply.status == 201
 
 
 def _shares(agent: Agent) -> list[str]:
-    """Return what each newbook says that it owns."""
+    """Return the partitions that each newbook publishes as its own."""
     return sorted(one["ServiceMeta"]["owns-newbook"] for one in agent.get("/v1/catalog/service/newbook"))
 
 

@@ -1,4 +1,4 @@
-"""`bookshelf run` where it may not come in, or finds what it cannot work with: one line says why."""
+"""`bookshelf run` with refused credentials or unusable topics: one line has the reason."""
 
 from pathlib import Path
 

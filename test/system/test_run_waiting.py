@@ -1,4 +1,4 @@
-"""`bookshelf run` waits for its broker and its agent: it says so, it goes on by itself, and not for ever."""
+"""`bookshelf run` waits for broker and agent: it logs that, continues by itself, and has a deadline."""
 
 import json
 from pathlib import Path
@@ -14,7 +14,7 @@ pytestmark = pytest.mark.needs("kafka", "consul")
 
 
 def lines(said: str) -> list[str]:
-    """Return the events of the log lines, each of which says why it waits and when it tries again."""
+    """Return the events of the log lines, each with the reason of the wait and the next attempt."""
     found = [json.loads(line) for line in said.splitlines() if line.startswith("{")]
     assert all(
         line["why"] and line["again_in_s"] > 0 for line in found if line["event"].startswith("waiting")

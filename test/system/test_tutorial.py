@@ -31,7 +31,7 @@ class Reader:
         (folder / ".venv").symlink_to(sys.prefix)
 
     def read(self, chapter: Path, env: Mapping[str, str]) -> None:
-        """Do what a chapter says, in its order; its programs are stopped at its end."""
+        """Run the blocks of a chapter in order; its programs are stopped at its end."""
         with ExitStack() as programs:
             output = ""
             for block in page_blocks(chapter):

@@ -17,7 +17,7 @@ STOPS = (signal.SIGTERM, signal.SIGINT)
 
 def test_up_prints_where_the_shelf_its_docs_and_its_data_are(tmp_path: Path) -> None:
     with Program(tmp_path / "data").ready() as up:
-        until(lambda: "Ctrl-C" in up.said, "it says how to stop it")
+        until(lambda: "Ctrl-C" in up.said, "it prints how to stop it")
         said = dict(line.split(": ", 1) for line in up.said.splitlines() if ": " in line)
         assert said["Your shelf"].strip() == f"{up.note.url}/bookshelf/books"
         assert said["API docs"].strip() == f"{up.note.url}/apidocs/"
@@ -28,7 +28,7 @@ def test_up_prints_where_the_shelf_its_docs_and_its_data_are(tmp_path: Path) -> 
 
 def test_with_all_addresses_only_the_gateway_listens_on_them(tmp_path: Path) -> None:
     with Program(tmp_path / "data", "--host", "0.0.0.0").ready() as up:  # noqa: S104 (what is tested)
-        until(lambda: "Ctrl-C" in up.said, "it says how to stop it")
+        until(lambda: "Ctrl-C" in up.said, "it prints how to stop it")
         port, services = int(up.note.url.rpartition(":")[2]), up.note.services
         [line] = [line for line in up.said.splitlines() if line.startswith("Open to:")]
         assert f"every machine that can reach port {port} at 0.0.0.0, without accounts" in line
@@ -86,7 +86,7 @@ def test_a_stop_during_the_start_is_clean(tmp_path: Path) -> None:
 
 
 class Load:
-    """Writers that add books as fast as they can, until the door is shut; what each of them was told."""
+    """Writers that add books as fast as they can until the port is closed, and their answers."""
 
     def __init__(self, client: Client, writers: int = 8) -> None:
         self._client = client
@@ -115,7 +115,7 @@ class Load:
             return
 
     def end(self) -> None:
-        """Wait until every writer has found the door shut."""
+        """Wait until every writer has found the port closed."""
         for thread in self._threads:
             thread.join()
 

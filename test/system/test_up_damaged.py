@@ -1,4 +1,4 @@
-"""A damaged log is left as it is and said; whatever can be made again from the log is made again."""
+"""A damaged log is reported and unchanged; damaged states and rows are rebuilt from the log."""
 
 import shutil
 import sqlite3
@@ -13,14 +13,14 @@ from support.until import until
 
 
 def up(data: Path) -> str:
-    """Try to run a shelf; return what it says against that."""
+    """Try to run a shelf; return its error line."""
     return bookshelf("up", "--data", data, "--port", "0", "--service-ports", "auto").complaint
 
 
-def answers(data: Path, said: str = "") -> dict[str, Any]:
+def answers(data: Path, reported: str = "") -> dict[str, Any]:
     """Run the shelf and return what it answers; also that commands find what they should.
 
-    `said`: what standard error has in it, if anything.
+    `reported`: a text that standard error must contain, if any.
     """
     with Program(data).ready() as running:
         client = running.client
@@ -37,7 +37,7 @@ def answers(data: Path, said: str = "") -> dict[str, Any]:
         assert client.post("/books/0/finished").status == 404
         err = running.stop().err
         assert "Traceback" not in err
-        assert err == "" or (said and said in err), err
+        assert err == "" or (reported and reported in err), err
     return found
 
 
@@ -62,9 +62,9 @@ def data(tmp_path: Path) -> Path:
 def test_a_log_that_is_not_a_database_is_reported_and_unchanged(data: Path) -> None:
     log = data / "log.sqlite"
     log.write_bytes(b"not a log\n" * 1000)
-    said = up(data)
-    assert "damaged" in said
-    assert str(log) in said
+    error = up(data)
+    assert "damaged" in error
+    assert str(log) in error
     assert log.read_bytes() == b"not a log\n" * 1000
 
 

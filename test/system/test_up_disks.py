@@ -1,4 +1,4 @@
-"""A disk that is read-only, or full: said in one line at the start, and survived while running."""
+"""A read-only or full disk: reported in one line at the start, and survived while running."""
 
 import os
 import shutil
@@ -17,13 +17,13 @@ BOOK = {"title": "Kim", "author": "Rudyard Kipling"}
 
 
 def up(data: Path) -> str:
-    """Try to run a shelf; return what it says against that."""
+    """Try to run a shelf; return its error line."""
     return bookshelf("up", "--data", data, "--port", "0", "--service-ports", "auto").complaint
 
 
 @contextmanager
 def locked(folder: Path) -> Iterator[Path]:
-    """Let nothing be written below a folder: by its mode, or for root, who minds none, by a mount."""
+    """Let nothing be written below a folder: by its mode, or for root, which ignores modes, by a mount."""
     if os.geteuid() == 0:
         with tiny_disk(folder.with_name("disk"), "4m") as disk:
             copied = shutil.copytree(folder, disk.path / folder.name)

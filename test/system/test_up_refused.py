@@ -1,4 +1,4 @@
-"""What keeps a shelf from starting is said in one line, with what to do; nothing is changed."""
+"""A fault that prevents the start is reported in one line, with what to do; nothing is changed."""
 
 import socket
 from collections.abc import Iterator

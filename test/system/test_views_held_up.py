@@ -1,4 +1,4 @@
-"""A view that cannot write: it answers with what it has, says so, and goes on once it can."""
+"""A view that cannot write: it answers from its rows, reports the fault, and continues once it can."""
 
 import json
 import sqlite3
@@ -24,7 +24,7 @@ def rows(data: Path) -> Path:
 
 @contextmanager
 def locked(file: Path) -> Iterator[None]:
-    """Let no one else write into a database."""
+    """Lock a database against other writers."""
     with closing(sqlite3.connect(file, isolation_level=None)) as other:
         other.execute("BEGIN IMMEDIATE")
         yield

@@ -1,4 +1,4 @@
-"""What a machine lacks: its tests are skipped with a line that says so; where it is required, they fail."""
+"""Tests whose program is missing are skipped with the reason; where it is required, they fail."""
 
 import pytest
 from conftest import required

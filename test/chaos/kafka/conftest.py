@@ -1,6 +1,6 @@
 """The system that faults are injected into, and the table of what came of them.
 
-One fleet serves all faults, one after the other: each finds it as the last one left it, mended.
+One fleet serves all faults, one after the other: each finds it as the last one left it, repaired.
 """
 
 import os

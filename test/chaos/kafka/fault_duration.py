@@ -4,5 +4,5 @@ import threading
 
 
 def lasts(seconds: float) -> None:
-    """Let a fault go on for so long: longer or shorter than a deadline of the program, as its test says."""
+    """Keep a fault for some seconds: longer or shorter than a deadline of the program."""
     threading.Event().wait(seconds)

@@ -13,7 +13,7 @@ BEGIN, END = "<!-- the table -->", "<!-- its end -->"
 
 
 class Row(NamedTuple):
-    """What a fault did. `retried`: answers that were none, or told the client to come again."""
+    """What a fault did. `retried`: requests without an answer, or with one that has Retry-After."""
 
     fault: str
     rounds: int
@@ -61,7 +61,7 @@ def _cells(row: Row) -> tuple[str, ...]:
 
 
 def markdown(rows: Sequence[Row]) -> str:
-    """Return the table, its columns in line for whoever reads it as text."""
+    """Return the table, its columns aligned for reading it as text."""
     lines = [_HEAD, *map(_cells, rows)]
     widths = [max(len(line[n]) for line in lines) for n in range(len(_HEAD))]
     shown = [

@@ -1,4 +1,4 @@
-"""A Consul that dies, comes back empty, fails, hangs, and says what is not so."""
+"""A Consul agent that is killed, restarts without data, fails, hangs, and answers falsely."""
 
 from collections.abc import Callable
 from typing import Any
@@ -15,7 +15,7 @@ from support.reserved_ports import reserved_ports
 from support.until import until
 
 pytestmark = [pytest.mark.needs("kafka", "consul"), pytest.mark.chaos]
-#: Seconds after which an instance that was not heard of, or an answer without anyone, is believed; and some.
+#: Seconds after which a missing instance, or an empty list, is accepted; and a margin.
 PAST_ALL_GRACE_S = 8.0
 
 
@@ -80,7 +80,7 @@ def test_the_agent_does_not_answer(fault: Fault, registry: ProxiedConsul, what: 
 def test_an_owner_is_killed_while_the_agent_hangs(
     fleet: Fleet, fault: Fault, registry: ProxiedConsul
 ) -> None:
-    """Nobody can say who owns what now; who is still known is asked, and passes over whoever is gone."""
+    """Ownership cannot be read now: the last known instances are called, and missing ones are skipped."""
     with fault("Consul hangs, and newbook: kill -9") as trial:
         for number in range(ROUNDS):
             trial.under_load()
@@ -96,7 +96,7 @@ def test_an_owner_is_killed_while_the_agent_hangs(
 
 @pytest.mark.slow
 def test_the_agent_lists_no_instance(fault: Fault, registry: ProxiedConsul) -> None:
-    with fault("Consul: lists no one, though all are up") as trial:
+    with fault("Consul: lists no instance, though all are up") as trial:
         for _ in range(ROUNDS):
             trial.under_load()
             registry.goes_wrong(says(200, "[]", X_Consul_Index="7"))
@@ -144,7 +144,7 @@ def test_foreign_entries_in_the_registry_are_false(fault: Fault, agent: Agent) -
     with fault("Consul: hostile metadata, instances that never were") as trial:
         trial.under_load()
         for number, one in enumerate(impostors()):
-            check = {"CheckID": f"bookshelf:stranger-{number}", "TTL": "1h", "Status": "passing"}
+            check = {"CheckID": f"bookshelf:foreign-{number}", "TTL": "1h", "Status": "passing"}
             check["Name"] = "Bookshelf: ready"
             named = {"ID": f"stranger-{number}", "Address": HOST, "Check": check}
             written = {**named, **one, "Meta": {**one["Meta"], "bookshelf": "1"}}
@@ -153,5 +153,5 @@ def test_foreign_entries_in_the_registry_are_false(fault: Fault, agent: Agent) -
         trial.over()
         trial.recovered()
         for number in range(len(impostors())):
-            agent.ask("PUT", f"/v1/agent/service/deregister/stranger-{number}")
+            agent.ask("PUT", f"/v1/agent/service/deregister/foreign-{number}")
     assert trial.load.unsure == set()

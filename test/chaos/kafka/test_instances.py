@@ -1,4 +1,4 @@
-"""Instances that are killed, told to end, and come and go."""
+"""Instances that are killed, terminated, added and removed."""
 
 import asyncio
 from collections.abc import Callable

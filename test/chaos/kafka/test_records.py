@@ -77,7 +77,7 @@ def test_duplicate_records_are_applied_once(fleet: Fleet, fault: Fault) -> None:
 
 
 def newer(line: Line) -> bytes:
-    """The record as a later release may write it: its type's next version, and a field that no one knows."""
+    """The record as a later release may write it: the next version of its type, and an unknown field."""
     envelope = msgspec.json.decode(line.value)
     envelope |= {
         "type": envelope["type"].replace(".v1", ".v2"),
@@ -135,7 +135,7 @@ def own(tmp_path: Path, proxied_consul_alone: ProxiedConsul) -> Iterator[Fleet]:
 
 
 def test_a_topic_is_truncated(own: Fleet, table: list[Row]) -> None:
-    """What was deleted is gone for the views too, and they say so; what is left, and comes, is in them."""
+    """Deleted records are missing in the views, which log a gap; the remaining and later ones are applied."""
     name = "records: the topic is truncated past the checkpoints"
     with Load(own.gateway, "before", dice("before")) as load:
         load.goes_on(100)

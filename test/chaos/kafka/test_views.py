@@ -34,7 +34,7 @@ def test_a_view_is_killed_between_its_checkpoint_and(fleet: Fleet, fault: Fault,
 
 
 def test_one_of_two_views_is_killed(fleet: Fleet, fault: Fault) -> None:
-    """Nobody notices: who was asked and is gone is no one's answer, and the other one's rows are as good."""
+    """No client notices: queries of the killed instance are sent to the other, whose rows are the same."""
     with fault("booklist: kill -9 of one of two") as trial:
         for number in range(ROUNDS):
             there, gone = 2 - number % 2, 1 + number % 2

@@ -1,4 +1,4 @@
-"""Two writers for one partition: whoever is not its owner any more writes nothing, and says nothing false."""
+"""Two writers of one partition: a former owner appends nothing and answers nothing false."""
 
 import signal
 

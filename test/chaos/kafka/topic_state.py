@@ -1,4 +1,4 @@
-"""What the topic itself says, read and folded apart from the program, against what was acknowledged."""
+"""The state of a topic, folded without the program's readers, compared with the acknowledged commands."""
 
 import asyncio
 from collections import Counter
@@ -84,7 +84,7 @@ class TopicState:
     def _take(self, envelope: Envelope, event: Event) -> None:
         key = envelope.subject
         self.marks[_mark(key, event)] += 1
-        if envelope.id not in self._read:  # a repetition is counted, and says nothing new
+        if envelope.id not in self._read:  # a repetition is counted and changes nothing
             self._books[key] = BOOK.evolve(self._books.get(key, BOOK.initial), event)
         self._read.add(envelope.id)
 
@@ -100,7 +100,7 @@ class TopicState:
         return found
 
     def lost(self, sent: Sequence[Sent]) -> list[Sent]:
-        """Return the acknowledged commands that are not where they were said to be."""
+        """Return the acknowledged commands that are not at the positions of their answers."""
         return [one for one in sent if one.acknowledged and not self._there(one)]
 
     def _there(self, one: Sent) -> bool:

@@ -48,7 +48,7 @@ class Trial:
         self.rounds += 1
 
     def over(self) -> None:
-        """Say that the cause is gone, or never goes: from here on the seconds until all is ready count."""
+        """End the fault, or declare it permanent: the seconds until all is ready count from here."""
         self._over = time.monotonic()
 
     def recovered(self) -> float:

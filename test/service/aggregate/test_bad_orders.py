@@ -1,4 +1,4 @@
-"""Records that are no commands, and commands that cannot be carried out: refused, and in no one's way."""
+"""Invalid command messages: each is refused and delays no other."""
 
 from dataclasses import replace
 

@@ -1,4 +1,4 @@
-"""What an owner answers, and that it is what the log says."""
+"""An owner's answers, and that they agree with the log."""
 
 import asyncio
 from dataclasses import replace

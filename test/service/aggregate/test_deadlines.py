@@ -115,7 +115,7 @@ async def test_a_deadline_set_by_an_event_of_another_service_is_carried_out(
     await all_rang(log, "a")
 
 
-@pytest.mark.parametrize("manner", ["says nothing", "is refused", "stays"])
+@pytest.mark.parametrize("manner", ["appends nothing", "is refused", "stays"])
 async def test_a_deadline_that_stays_due_is_carried_out_once(
     owners: Owners, log: FaultyLog, clock: FixedClock, manner: Manner
 ) -> None:

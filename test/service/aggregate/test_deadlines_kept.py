@@ -1,4 +1,4 @@
-"""A deadline is kept once by whoever owns the aggregate then: after a fault, a restart, or a move."""
+"""A deadline is carried out once by the present owner: after a fault, a restart, or a move."""
 
 from concurrent.futures import Executor
 from pathlib import Path

@@ -73,7 +73,7 @@ async def test_deadlines_are_carried_out_once_across_kill_9(kafka_broker: Broker
         await have_rung(log, MANY // 4)
         dies.kill()
         await have_rung(log, MANY)
-        # who would ring a second time would do so before these
+        # a second execution would happen before these
         later = [(f"later-{n}", datetime.now(UTC)) for n in range(20)]
         await timed(log, *later)
         await have_rung(log, MANY + len(later))

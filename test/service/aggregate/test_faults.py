@@ -1,4 +1,4 @@
-"""An owner whose log fails: nothing is lost, nothing is done twice, and no one is told what is not so."""
+"""An owner whose log fails: nothing is lost, carried out twice, or answered falsely."""
 
 import asyncio
 

@@ -1,4 +1,4 @@
-"""Orders while the log fails, pens are lost, partitions move: each is carried out and answered once."""
+"""Command messages under log faults, lost writers and moves: each is carried out and answered once."""
 
 import asyncio
 from collections.abc import Sequence
@@ -126,7 +126,7 @@ async def client(hosts: list[AggregateHost], name: str) -> None:
 
 
 async def sender(log: FaultyLog, name: str, ids: list[str]) -> None:
-    """Send every order twice, as one would who is not sure that the first came through."""
+    """Send every command message twice, like a sender without a confirmation of the first."""
     for n in range(16):
         key, order_id = KEYS[n % len(KEYS)], f"{name}-{n}"
         ids.append(order_id)
@@ -166,7 +166,7 @@ class PickyLog(FaultyLog):
 
 
 class PickyWriter(FaultyWriter):
-    """Its pen."""
+    """Its writer."""
 
     def __init__(self, log: PickyLog, writer: Writer) -> None:
         super().__init__(log, writer)

@@ -34,7 +34,7 @@ def snapshot(total: int) -> AggregateSnapshot[Tally]:
 
 
 class SlowStore(MemoryStateStore):
-    """A store that saves when it is told to."""
+    """A store that saves when a test allows it."""
 
     def __init__(self) -> None:
         super().__init__()

@@ -1,4 +1,4 @@
-"""Headers, queries and cursors that no one should send: each is said, and none is a defect."""
+"""Invalid headers, queries and cursors: each is reported, and none causes a defect."""
 
 import base64
 

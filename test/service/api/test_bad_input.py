@@ -1,4 +1,4 @@
-"""What is wrong with a request is said with its place and its remedy; nothing is a defect of the service."""
+"""A fault of a request is reported with its place and its correction, and none causes a defect."""
 
 from datetime import datetime
 from typing import Any, ClassVar

@@ -1,4 +1,4 @@
-"""A command that came to the wrong instance goes on to whoever has its partition."""
+"""A command at the wrong instance is forwarded to the owner of its partition."""
 
 from collections.abc import Mapping
 
@@ -18,7 +18,7 @@ ELSEWHERE = NotOwner(3)
 
 
 class FakeInstances:
-    """Answers by port; who is not there cannot be reached."""
+    """Answers by port; other ports are unreachable."""
 
     def __init__(self, answers: Mapping[int, Response | Exception]) -> None:
         self._answers = answers

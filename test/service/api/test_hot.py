@@ -10,7 +10,7 @@ from bookshelf.runtime.api.response_cache import RenderedResponse, ResponseCache
 
 
 class Kitchen:
-    """Renders when it is told to, and counts."""
+    """Renders when a test allows it, and counts."""
 
     def __init__(self, *faults: Exception, size: int = 3) -> None:
         self.rendered = 0

@@ -1,4 +1,4 @@
-"""`Bookshelf-Command` is for services among themselves: a stranger gains nothing by it."""
+"""`Bookshelf-Command` is for forwarding between instances: a client gains nothing by it."""
 
 from typing import Any
 

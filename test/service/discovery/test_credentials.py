@@ -1,4 +1,4 @@
-"""ACL tokens and TLS: passed through, and a wrong one is said in one line."""
+"""ACL tokens and TLS: both are used, and wrong ones are reported in one line."""
 
 import subprocess
 from collections.abc import Iterator
@@ -19,19 +19,19 @@ ROOT_TOKEN = "11111111-2222-3333-4444-555555555555"  # noqa: S105 (of an agent t
 ACL = f"""
 acl {{ enabled = true default_policy = "deny" tokens {{ master = "{ROOT_TOKEN}" agent = "{ROOT_TOKEN}" }} }}
 """
-#: What docs/consul.md says that a token must allow.
+#: The policy in docs/consul.md.
 RULES = 'service_prefix "" { policy = "write" } node_prefix "" { policy = "read" }'
 
 
 @pytest.fixture(scope="module")
 def guarded() -> Iterator[Agent]:
-    """An agent that lets no one in without a token."""
+    """An agent that refuses requests without a token."""
     with consul.running(ACL, ROOT_TOKEN) as agent:
         yield agent
 
 
 def made(agent: Agent, rules: str) -> str:
-    """Return a new token that allows what the rules say."""
+    """Return a new token with these rules."""
     name = f"tried-{len(agent.get('/v1/acl/policies'))}"
     agent.ask("PUT", "/v1/acl/policy", {"Name": name, "Rules": rules})
     told = agent.tell("PUT", "/v1/acl/token", {"Policies": [{"Name": name}]})

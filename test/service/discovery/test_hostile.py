@@ -1,4 +1,4 @@
-"""A Consul that is shared: what others write into it takes no one away and brings no one in."""
+"""A shared Consul: foreign entries neither remove nor add instances of ours."""
 
 from collections.abc import Iterator
 from typing import Any
@@ -27,7 +27,7 @@ HOSTILE: dict[str, dict[str, Any]] = {
 
 @pytest.fixture
 def strangers(shared: Agent) -> Iterator[Agent]:
-    """An agent with another node in its catalogue, where strangers register."""
+    """An agent with another node in its catalogue, where foreign services register."""
     yield shared
     shared.ask("PUT", "/v1/catalog/deregister", {"Node": "strange"})
 

@@ -31,7 +31,7 @@ WRONG = {
 
 @dataclass
 class ProxiedAgent:
-    """Services at the agent, and one who looks from behind a proxy."""
+    """Services at the agent, and a gateway's discovery behind a proxy."""
 
     consul_proxy: ConsulProxy
     gateway: ConsulDiscovery

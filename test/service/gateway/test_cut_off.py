@@ -1,4 +1,4 @@
-"""Over real sockets: whoever breaks off, the other side learns it, and the gateway goes on."""
+"""Over real sockets: when one side aborts, the other side is disconnected, and the gateway continues."""
 
 import asyncio
 import contextlib
@@ -18,7 +18,7 @@ BOOKS = described("books", ("books",), "GET /books", "POST /books")
 
 
 def saying(*parts: bytes, asked: list[bytes] | None = None) -> Talk:
-    """Serve the document; to anything else say these bytes, then cut the connection."""
+    """Serve the document; answer anything else with these bytes, then cut the connection."""
 
     async def talk(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         head = await reader.readuntil(b"\r\n\r\n")

@@ -17,7 +17,7 @@ def left(request: Request) -> float:
     return float(request.headers["Bookshelf-Time-Left"])
 
 
-async def test_a_service_is_told_how_long_its_answer_is_waited_for() -> None:
+async def test_a_service_receives_the_remaining_time() -> None:
     usual, own = Sending(CallTimeouts(answer_s=7.0)), Sending(CallTimeouts(answer_s=7.0), deadline_s=1.5)
     services = [usual.add(), own.add()]
     await usual.ask()
@@ -25,7 +25,7 @@ async def test_a_service_is_told_how_long_its_answer_is_waited_for() -> None:
     assert [left(service.asked[0]) for service in services] == [7.0, 1.5]
 
 
-async def test_each_try_is_told_what_the_ones_before_have_left() -> None:
+async def test_each_attempt_receives_the_time_that_earlier_ones_left() -> None:
     sending = Sending(CallTimeouts(answer_s=7.0))
     service = sending.add(MOVING, MOVING, Response(200, {}))
     await sending.ask()

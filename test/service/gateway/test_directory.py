@@ -39,7 +39,7 @@ async def test_it_is_ready_once_a_service_is_known(cluster: FakeCluster) -> None
     assert await status(cluster, "/bookshelf/books") == 200
 
 
-async def test_a_start_returns_when_all_who_are_ready_are_known(cluster: FakeCluster) -> None:
+async def test_a_start_returns_when_all_ready_services_are_known(cluster: FakeCluster) -> None:
     for name in "abc":
         await cluster.add(Service(described(name, (name,), f"GET /{name}")))
     await cluster.gateway.start()

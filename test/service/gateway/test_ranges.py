@@ -15,7 +15,7 @@ PARTS = {"Content-Type": "multipart/byteranges; boundary=x"}
 
 
 async def parts(request: Request) -> Response:
-    """Answer as RFC 9110, 14 says, for the one range that is asked for here."""
+    """Answer the range of this test by RFC 9110, 14."""
     wanted, tag = request.headers.get("Range"), request.headers.get("If-Range", '"3"')
     if wanted is None or tag != '"3"':
         return WHOLE

@@ -1,4 +1,4 @@
-"""A service that someone else wrote, registered in a real Consul by hand; and who is never asked."""
+"""A foreign service that is registered in a real Consul; and addresses that are never called."""
 
 import asyncio
 from collections.abc import AsyncIterator

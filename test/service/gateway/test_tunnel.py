@@ -24,7 +24,7 @@ def wants(path: str = "/bookshelf/live") -> bytes:
 
 
 class Echo:
-    """Agrees, greets, then says back in capitals what it hears."""
+    """Agrees to the upgrade, greets, then sends back in capitals what it receives."""
 
     def __init__(self) -> None:
         self.heads: list[bytes] = []

@@ -1,4 +1,4 @@
-"""How many may be connected, and how much they may say before they are understood."""
+"""Limits on connections and on request heads."""
 
 import asyncio
 from collections.abc import Awaitable, Callable

@@ -1,4 +1,4 @@
-"""One connection, many requests: in order, whole, and none that no one sent."""
+"""One connection with many requests: answered in order and complete, and none is made up."""
 
 import asyncio
 from collections.abc import Awaitable, Callable

@@ -1,4 +1,4 @@
-"""Slowloris in three kinds: a head that never ends, a body that drips, an answer that no one takes."""
+"""Slow clients of three kinds: an endless head, a dripping body, an unread response."""
 
 import asyncio
 import socket
@@ -19,7 +19,7 @@ SHORT = ConnectionLimits(head_s=0.05, body_idle_s=0.05, grace_s=0.05, unread_s=0
 
 
 class Listener:
-    """Reads whole bodies; answers with as much as it is told to."""
+    """Reads whole bodies; answers with the given pieces."""
 
     def __init__(self, *pieces: bytes) -> None:
         self._pieces = pieces

@@ -1,4 +1,4 @@
-"""A port that closes: what is under way may end, and has not for ever."""
+"""Graceful shutdown of a port: running requests may end, within a deadline."""
 
 import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable

@@ -1,4 +1,4 @@
-"""Rows whose file is damaged inside: whoever finds that out has them made again from the log."""
+"""Rows in a damaged file: the view rebuilds them from the log when it detects the damage."""
 
 import asyncio
 import sqlite3
@@ -36,7 +36,7 @@ def damage(folder: Path) -> None:
 
 @pytest.fixture
 async def damaged(log: FaultyLog, tmp_path: Path) -> AsyncIterator[Views]:
-    """Rows of a hundred tallies, damaged since; nobody has looked at them."""
+    """Rows of a hundred tallies, damaged and not read since."""
     await written(log, *(counted(f"{number}") for number in range(100)))
     storage = SqliteStorage(tmp_path)
     async with Views(log, storage) as before:

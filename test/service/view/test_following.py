@@ -1,4 +1,4 @@
-"""A view's rows are what the log says: each record once, whoever delivers it and however often."""
+"""A view's rows are a fold of the log: each record is applied once, however often it is delivered."""
 
 import asyncio
 

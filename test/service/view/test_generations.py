@@ -1,4 +1,4 @@
-"""A set that one instance has rebuilt is gone over to by the others; sets that no one uses are dropped."""
+"""Instances switch to a generation that one has rebuilt; unused generations are dropped."""
 
 import asyncio
 from contextlib import AsyncExitStack
@@ -18,7 +18,7 @@ SOURCE = f"memory/{TOPIC}"
 
 
 def nothing(_done: int, _total: int) -> None:
-    """No one looks."""
+    """No poll happens."""
 
 
 async def one_schema(shared: Shared, *hosts: ViewHost) -> None:
@@ -101,7 +101,7 @@ async def test_a_rebuild_applies_dead_letters_for_all_instances(shared: Shared) 
 
 
 async def test_a_query_on_a_dropped_table_set_is_answered(shared: Shared) -> None:
-    """As when its connections were cut just when another dropped what no one seemed to use."""
+    """As when its connections were cut just before another instance dropped the unused set."""
     await shared.write(8)
     async with shared.instance() as one, shared.instance() as other, shared.storage() as storage:
         await split(one, other)

@@ -1,4 +1,4 @@
-"""After any history at all, the views say what a few lines of plain Python say."""
+"""After any history, the views equal a model of a few lines of plain Python."""
 
 import asyncio
 from typing import Any

@@ -1,4 +1,4 @@
-"""Under load a view lets records gather; who waits for one of them is not kept waiting by that."""
+"""Under load a view collects records into batches, which does not delay waiting queries."""
 
 import asyncio
 

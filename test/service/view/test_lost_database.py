@@ -95,7 +95,7 @@ async def test_an_instance_that_hangs_in_a_transaction_delays_others_for_a_bound
         locked, over = asyncio.Event(), asyncio.Event()
 
         def hang(db: Connection) -> None:
-            """As SIGSTOP leaves a process: its rows are locked, and it says nothing more."""
+            """As SIGSTOP leaves a process: its rows are locked, and it does nothing more."""
             checkpoints.edit(db)
             locked.set()
             await_only(over.wait())

@@ -1,4 +1,4 @@
-"""Rows are made anew beside the live ones: no query fails meanwhile, and the new ones say the same."""
+"""A rebuild beside the live generation: no query fails, and the new rows are equal."""
 
 import asyncio
 from dataclasses import replace
@@ -14,7 +14,7 @@ KEYS = "abcdefgh"
 
 
 def nothing(_done: int, _total: int) -> None:
-    """No one looks."""
+    """No poll happens."""
 
 
 async def write_on(log: FaultyLog, turns: int) -> None:
@@ -96,7 +96,7 @@ async def test_a_cancelled_rebuild_keeps_the_live_rows(views: Views, log: Faulty
     host = await views.host()
 
     def enough(_done: int, _total: int) -> None:
-        msg = "whoever looked has gone"
+        msg = "the reader is gone"
         raise BrokenPipeError(msg)
 
     with pytest.raises(BrokenPipeError):

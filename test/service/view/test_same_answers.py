@@ -1,4 +1,4 @@
-"""The shelf's queries answer the same on PostgreSQL as on SQLite, whatever the log says."""
+"""The shelf's queries give the same answers on PostgreSQL and on SQLite for any log."""
 
 import asyncio
 from collections.abc import Sequence

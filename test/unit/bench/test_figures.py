@@ -1,4 +1,4 @@
-"""What several runs say together."""
+"""Figures of several runs."""
 
 import pytest
 from hypothesis import given

@@ -69,7 +69,7 @@ def test_unknown_fields_are_ignored() -> None:
     ],
     ids=lambda data: repr(data[:16]),
 )
-def test_data_of_another_shape_is_malformed_and_says_which_type(kind: str, data: bytes) -> None:
+def test_data_of_another_shape_is_malformed_and_names_the_type(kind: str, data: bytes) -> None:
     with pytest.raises(Malformed, match=f"^{kind}: "):
         CATALOGUE.decode(kind, data)
 

@@ -12,7 +12,7 @@ def instances(names: str) -> tuple[Instance, ...]:
 
 
 class Heard:
-    """A belief whose answers come by the second, told by the letters of who is ready."""
+    """A flap guard with an answer each second; the letters of an answer are its ready instances."""
 
     def __init__(self) -> None:
         self.belief = FlapGuard(GRACE_S)
@@ -22,7 +22,7 @@ class Heard:
         return self.at(at)
 
     def at(self, now: float) -> str:
-        """Who is believed to be ready, with a question mark if that is stale."""
+        """The letters of the instances in the snapshot, with a question mark if it is stale."""
         snapshot = self.belief.snapshot(now)
         return "".join(one.id for one in snapshot.instances) + ("?" if snapshot.stale else "")
 

@@ -26,7 +26,7 @@ READ = Instance(
     port=8081,
     meta={"version": "1.0"},
 )
-# what a value may be by the hand of anyone who may write into the catalogue
+# values that any client of the agent may write into the catalogue
 ANYTHING = st.recursive(
     st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False, allow_infinity=False) | st.text(),
     lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(), inner, max_size=3),

@@ -1,4 +1,4 @@
-"""Who may see instances, breakers and metrics."""
+"""Which clients see instances, breakers and metrics."""
 
 import pytest
 

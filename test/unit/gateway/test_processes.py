@@ -1,4 +1,4 @@
-"""How metrics of several processes at one port are told apart."""
+"""Metrics of several processes at one port have a label of the process."""
 
 from gateway.pages.endpoints import labelled
 

@@ -1,4 +1,4 @@
-"""What headers say, and what they cannot mean."""
+"""The conditions in headers, and values that are refused."""
 
 import pytest
 from multidict import CIMultiDict

@@ -1,4 +1,4 @@
-"""What is wrong with a value is said with its place and its remedy."""
+"""A fault of a value is reported with its place and its correction."""
 
 from typing import Annotated, Literal
 

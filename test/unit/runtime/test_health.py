@@ -1,4 +1,4 @@
-"""What discovery is told of an instance's health, by whoever sees a change first."""
+"""Reports of an instance's health to discovery, at changes and at moves of partitions."""
 
 import asyncio
 
@@ -10,7 +10,7 @@ ONE = Instance(id="newbook-1", service="newbook", tags=("books",), address="127.
 
 
 class Told:
-    """An instance whose health is as a test says, and who is listed."""
+    """An instance with a given health, and its registration."""
 
     def __init__(self) -> None:
         self.fault: str | None = None
@@ -18,7 +18,7 @@ class Told:
         self.health = Health(lambda: self.fault, list)
 
     def moves(self) -> None:
-        """Register anew, as at every move of a partition, and tell what is to be told."""
+        """Register again, as at every move of a partition, and report the health."""
 
         async def both() -> None:
             await self.discovery.register(ONE)

@@ -1,4 +1,4 @@
-"""What an owner holds: the fold of its log, its own newest sayings on top, and what it answered lately."""
+"""Aggregate snapshots: the fold of the log, pending events on top, and the completed commands."""
 
 import msgspec
 import pytest

@@ -15,7 +15,7 @@ Logger = structlog.stdlib.BoundLogger
 
 
 def line(say: Callable[[Logger], None]) -> dict[str, object]:
-    """Return what is written of what is said: one line."""
+    """Return the line that is written for a log event."""
     with contextlib.redirect_stderr(io.StringIO()) as written:
         configure("info", "json")
         say(structlog.get_logger())

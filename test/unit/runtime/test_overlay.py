@@ -1,4 +1,4 @@
-"""What an owner has said and not yet read back lies over what the log has; the log alone makes state."""
+"""Pending events: an owner's appended events that are not read back yet, on top of the committed state."""
 
 import pytest
 from support.counter_context import TALLY, Count, Tally, counted
@@ -16,7 +16,7 @@ JUDGE = CommandHandler(TALLY, CountedIds())
 
 
 class Desk:
-    """An overlay with one key, and a log that says what it is told to."""
+    """Pending events of one key, over a log with given records."""
 
     def __init__(self) -> None:
         self._states = StateCache(TALLY, MemoryStateStore(), None)
@@ -50,7 +50,7 @@ class Desk:
 
     @property
     def known(self) -> Tally:
-        """What the log alone says."""
+        """The state by the log alone."""
         state: Tally = self._states.get("a").state
         return state
 

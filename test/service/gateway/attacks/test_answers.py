@@ -1,4 +1,4 @@
-"""Services that break off, talk nonsense, or say more than they were asked."""
+"""Services that abort, send malformed responses, or send more than one response."""
 
 import asyncio
 import contextlib
@@ -58,13 +58,13 @@ WRONG: dict[str, Say] = {
     "half a head": says(OK + b"X: "),
     "a head without an end": says(OK + b"X: y\r\n" * 100_000),
     "a header without an end": says(OK + b"X: " + b"y" * 1_000_000),
-    "no answer yet, for ever": says(b"HTTP/1.1 100 Continue\r\n\r\n" * 100_000),
+    "endless informational responses": says(b"HTTP/1.1 100 Continue\r\n\r\n" * 100_000),
     "another protocol": says(b"SSH-2.0-OpenSSH_9\r\n"),
     "length and chunked": says(OK + b"Content-Length: 9\r\nTransfer-Encoding: chunked\r\n\r\n" + chunk(b"")),
     "two lengths": says(OK + b"Content-Length: 1\r\nContent-Length: 2\r\n\r\nxx"),
     "a header with a bare CR": says(OK + b"X: a\rSet-Cookie: b=c\r\nContent-Length: 0\r\n\r\n"),
     "a header with a bare LF": says(OK + b"X: a\nSet-Cookie: b=c\r\nContent-Length: 0\r\n\r\n"),
-    "a switch that no one asked for": says(b"HTTP/1.1 101 Switching Protocols\r\nUpgrade: x\r\n\r\n"),
+    "an unrequested switch of protocols": says(b"HTTP/1.1 101 Switching Protocols\r\nUpgrade: x\r\n\r\n"),
 }
 
 

@@ -20,7 +20,7 @@ BOOKS = described(
     "books", ("books",), "GET /books", "POST /books", "GET /smuggled", "POST /smuggled", "GET /books/{id}"
 )
 TWO = "two"
-#: Seconds after which a proxy that says nothing more has said all.
+#: Seconds of silence after which a proxy's response is complete.
 QUIET_S = 0.3
 GUARD = ConnectionLimits(head_s=0.3, body_idle_s=0.3, linger_s=0.1)
 

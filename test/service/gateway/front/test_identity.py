@@ -1,4 +1,4 @@
-"""Who may call which route: what services declare, and what a verifier makes of a token."""
+"""Authorisation by route: security that services declare, and tokens that a verifier checks."""
 
 from typing import Any
 
@@ -20,7 +20,7 @@ def document(**whole: Any) -> dict[str, Any]:  # noqa: ANN401 (JSON)
 
 
 class Names(Verifier):
-    """Believes tokens that are a name, and scopes after colons. `known`: whether all keys are."""
+    """Accepts tokens that are a name, with scopes after colons. `known`: whether all keys are loaded."""
 
     def __init__(self, *, known: bool = True) -> None:
         self.known = known

@@ -190,4 +190,4 @@ async def test_an_event_stream_is_forwarded_as_it_is_produced(
     async with asyncio.timeout(30):
         while not ended.is_set():
             more.put_nowait(b"data: to no one\n\n")
-            await asyncio.sleep(0.01)  # sleep: between two events that no one gets
+            await asyncio.sleep(0.01)  # sleep: between two events that are not delivered

@@ -20,7 +20,7 @@ def keys(*names: str) -> Response:
 
 
 class Issuer:
-    """Serves what it is told to, or nothing for ever; counts how often it was asked."""
+    """Serves a given answer, or hangs; counts its requests."""
 
     def __init__(self) -> None:
         self.answer: Response | None = keys("first")
@@ -87,7 +87,7 @@ async def test_old_keys_are_loaded_again(issuer: Issuer) -> None:
     found.now()
     assert issuer.asked == 1
     issuer.time += 1
-    assert set(found.now()) == {"first"}  # no one waits for them
+    assert set(found.now()) == {"first"}  # nothing waits for them
     await eventually(lambda: set(found.now()) == {"second"})
     assert issuer.asked == 2
 
@@ -102,7 +102,7 @@ BAD: dict[str, Response | None] = {
     "too many": keys(*map(str, range(101))),
     "no keys": Response(200, {}, b"<html>"),
     "a bomb": Response(200, {"Content-Encoding": "gzip"}, b"\x1f\x8b\x08"),
-    "nothing, for ever": None,
+    "no answer": None,
 }
 
 

@@ -1,4 +1,4 @@
-"""What every answer says to browsers, what is logged, and who is let in from other origins."""
+"""Security headers of responses, the access log, and other origins (CORS)."""
 
 import gzip
 

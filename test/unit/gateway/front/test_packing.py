@@ -1,4 +1,4 @@
-"""Which answers are compressed, and what is said of it."""
+"""Which responses are compressed, and their headers."""
 
 import gzip
 

@@ -1,4 +1,4 @@
-"""What a service says of itself, and what is not believed."""
+"""Documents of services: what they may describe, and what is rejected."""
 
 import msgspec
 import pytest

@@ -1,4 +1,4 @@
-"""Who is asked: the less busy of two, the owner first, the ejected last, the broken never."""
+"""The choice of an upstream endpoint: the owner first, else the less busy of two; open breakers never."""
 
 from collections import Counter
 from random import Random

@@ -1,4 +1,4 @@
-"""The budget of retries: a fifth of what is asked, and a little for who asks alone."""
+"""The retry budget: a fifth of the requests, and a minimum for single requests."""
 
 import pytest
 from hypothesis import given

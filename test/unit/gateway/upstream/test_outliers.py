@@ -1,4 +1,4 @@
-"""Outliers: who answers badly or slowly is ejected, and brought back by one probe."""
+"""Outlier detection: an endpoint that answers badly or slowly is ejected, and readmitted by one probe."""
 
 from support.endpoints import TOUCHY, endpoint, timed
 

@@ -1,4 +1,4 @@
-"""Who a request may go to, and what is remembered of whom."""
+"""The endpoints of a pool, and the state that is kept of each."""
 
 import pytest
 from support.openapi_documents import at

@@ -1,4 +1,4 @@
-"""Where the gateway never connects to, whatever a registry says."""
+"""Addresses that the gateway never connects to, whatever a registry lists."""
 
 import msgspec
 import pytest
