@@ -24,15 +24,18 @@ from bookshelf.cli.loop import run
 from bookshelf.config import Settings, read
 from bookshelf.runtime.logs import configure
 from bookshelf.shelf.library_files import (
-    BookEntry,
+    Entry,
+    FileReading,
     Identity,
     Library,
     NotALibrary,
+    Options,
     Refusal,
     identity,
     read_library,
     write_refused,
 )
+from bookshelf.shelf.values import whole_stars
 
 #: Refused lines and remarks that are printed; the file of refused lines has them all.
 _SHOWN = 20
@@ -57,9 +60,9 @@ class Report:
         """Keep one line that was refused."""
         self.refused.append(refusal)
 
-    def remark(self, entry: BookEntry) -> None:
-        """Keep the notes of a line that was accepted."""
-        self.warnings.extend((entry.line, note) for note in entry.notes)
+    def remark(self, entry: Entry) -> None:
+        """Keep the warnings of a line that was accepted."""
+        self.warnings.extend((entry.line, warning) for warning in entry.warnings)
 
     def as_json(self) -> dict[str, Any]:
         """Return the report for programs."""
@@ -137,7 +140,7 @@ class Importer:
         self._progress = progress
         self._books: dict[Identity, asyncio.Future[OnShelf]] = {}
 
-    async def run(self, entries: Iterable[BookEntry | Refusal]) -> None:
+    async def run(self, entries: Iterable[Entry | Refusal]) -> None:
         """Add all entries. Raises `NoShelf`."""
         await self._list_books()
         source = iter(entries)
@@ -171,7 +174,7 @@ class Importer:
                 await self._bring(entry)
             self._progress()
 
-    async def _bring(self, entry: BookEntry) -> None:
+    async def _bring(self, entry: Entry) -> None:
         self._report.remark(entry)
         try:
             book, added = await self._add(entry)
@@ -181,15 +184,16 @@ class Importer:
             return
         self._report.count(added=added, finished=finished)
 
-    async def _add(self, entry: BookEntry) -> tuple[OnShelf, bool]:
+    async def _add(self, entry: Entry) -> tuple[OnShelf, bool]:
         """Return the entry's book, and whether it was added now."""
-        name = identity(entry.book)
+        name = identity(msgspec.structs.asdict(entry.book))
         existing = self._books.get(name)
         if existing is not None:
             return await asyncio.shield(existing), False
         known = self._known(name)
         try:
-            reply = await self._shelf.post(BOOKS, entry.book, _key("book", entry.book))
+            body = _book_body(entry)
+            reply = await self._shelf.post(BOOKS, body, _key("book", body))
             book = OnShelf(_expect(reply, _CREATED).body["id"], finished=False)
         except BaseException as fault:
             del self._books[name]
@@ -199,18 +203,35 @@ class Importer:
         known.set_result(book)
         return book, "Idempotency-Replayed" not in reply.headers
 
-    async def _finish(self, entry: BookEntry, book: OnShelf) -> bool:
+    async def _finish(self, entry: Entry, book: OnShelf) -> bool:
         """Mark the book as finished if the entry is and the book is not; return True if that was new."""
-        if not entry.finished or book.finished:
+        reading = next((past for past in reversed(entry.readings) if past.end == "finished"), None)
+        if reading is None or book.finished:
             return False
-        day = entry.finished_on.isoformat() if entry.finished_on else "unknown"
-        body = {"finished": day, "rating": entry.rating, "review": entry.review}
+        body = _finish_body(reading)
         reply = await self._shelf.post(f"{BOOKS}/{book.id}/finished", body, _key(book.id, body))
         if reply.status == _NOT_FOUND:
             return False  # an earlier import added it, and it was removed since: it stays removed
         _expect(reply, _NO_CONTENT)
         book.finished = True
         return "Idempotency-Replayed" not in reply.headers
+
+
+def _book_body(entry: Entry) -> dict[str, Any]:
+    """Return the book as POST /books takes it; contributors, if there are several, replace the author."""
+    body: dict[str, Any] = msgspec.to_builtins(entry.book)
+    if "contributors" in body:
+        del body["author"]
+    elif not entry.book.author:
+        body["contributors"] = []
+    return body
+
+
+def _finish_body(reading: FileReading) -> dict[str, Any]:
+    """Return the reading as POST /books/{id}/finished takes it: a day, or unknown."""
+    day = reading.ended if reading.ended and len(reading.ended) == len("2024-03-01") else "unknown"
+    rating = whole_stars(reading.stars) if reading.stars else None
+    return {"finished": day, "rating": rating, "review": reading.review}
 
 
 def _expect(reply: Reply, status: int) -> Reply:
@@ -266,7 +287,7 @@ def _input_file(file: Path) -> Iterator[Path]:
 def _bring_file(file: Path, beside: Path, settings: Settings, url: str | None, *, as_json: bool) -> None:
     report = Report()
     try:
-        library = read_library(file, today=datetime.now(UTC).astimezone().date())
+        library = read_library(file, Options(today=datetime.now(UTC).astimezone().date()))
         run(_bring(library, report, settings, url, quiet=as_json))
     except NotALibrary as fault:
         stop(str(fault))

@@ -5,17 +5,22 @@ No HTTP and no command line: files in, values out. `read_library` recognises a f
 `identity` is what distinguishes two books.
 """
 
-from bookshelf.shelf.library_files.entry import BookEntry, FileBook, NotALibrary, Refusal
+from bookshelf.shelf.library_files.entry import UP_NEXT, Entry, FileReading, ListPlace, NotALibrary, Refusal
 from bookshelf.shelf.library_files.export import write_csv, write_jsonl, write_refused
 from bookshelf.shelf.library_files.library import Library, read_library
+from bookshelf.shelf.library_files.setting import ColumnUse, Options
 from bookshelf.shelf.library_files.values import Identity, identity
 
 __all__ = [
-    "BookEntry",
-    "FileBook",
+    "UP_NEXT",
+    "ColumnUse",
+    "Entry",
+    "FileReading",
     "Identity",
     "Library",
+    "ListPlace",
     "NotALibrary",
+    "Options",
     "Refusal",
     "identity",
     "read_library",

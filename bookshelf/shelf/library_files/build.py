@@ -1,101 +1,370 @@
 """Turns the fields of one record into an entry, or into a refusal whose reason is what to correct."""
 
 import re
-from collections.abc import Callable
+from collections.abc import Iterator
+from datetime import timedelta
+from typing import Any
+
+import msgspec
 
 from bookshelf.shelf import limits
-from bookshelf.shelf.library_files.entry import BookEntry, FileBook, Refusal
-from bookshelf.shelf.library_files.format import Fields
-from bookshelf.shelf.library_files.reading_state import Setting, opinion, passage
-from bookshelf.shelf.library_files.values import choose_isbn, choose_tags, cut, one_line, shown
+from bookshelf.shelf.fields import BookFields
+from bookshelf.shelf.library_files.contributors import read_contributors
+from bookshelf.shelf.library_files.dates import read_dates
+from bookshelf.shelf.library_files.entry import UP_NEXT, Entry, FileReading, ListPlace, Refusal
+from bookshelf.shelf.library_files.file_readings import ReadingHistory
+from bookshelf.shelf.library_files.format import EXTRA, Cell, Fields
+from bookshelf.shelf.library_files.setting import Setting
+from bookshelf.shelf.library_files.states import is_yes, state_of
+from bookshelf.shelf.library_files.text import cut, decode_twice_encoded, many_lines, one_line, shown
+from bookshelf.shelf.library_files.values import (
+    choose_isbn,
+    choose_tags,
+    thirteen,
+    whole_number,
+)
+from bookshelf.shelf.values import Contributor, SeriesEntry, derived_author, is_before
 
-_WHOLE = re.compile(r"(\d{1,3}(?:[,. ]\d{3})+|\d+)(?:\.0+)?\s*(?:p|pp|pages|s|seiten)?\.?", re.IGNORECASE)
 _YEAR = re.compile(r"(-?\d{1,4})\.0+")
 _OUR_ISBN = re.compile(r"[0-9X]{10}|[0-9X]{13}|[0-9][0-9 -]{8,15}[0-9Xx]")  # the last: as in field_types.py
-_BLANK = {"0", "0.0", "-"}
-
-
-def build(line: int, fields: Fields, raw: tuple[str, ...], setting: Setting) -> BookEntry | Refusal:
-    """Return the entry or the refusal of the fields; the fields may be changed."""
-    setting.form.adapt(fields)
-    title, author = _required("title", fields, setting), _required("author", fields, setting)
-    if fault := _fault("title", title, limits.TITLE_MAX) or _fault("author", author, limits.AUTHOR_MAX):
-        return Refusal(line, fault, raw)
-    notes: list[str] = []
-    read = opinion(fields, setting, notes)
-    book: FileBook = {"title": title, "author": author}
-    for name, choose in _OPTIONAL.items():
-        if name in fields and (value := choose(fields, setting, notes)):
-            book[name] = value  # type: ignore[literal-required] # the names are Book's own
-    return BookEntry(line, book, *read, notes=tuple(notes), raw=raw)
-
-
-def _required(name: str, fields: Fields, setting: Setting) -> str:
-    return one_line(fields[name][0], exact=setting.form.exact) if name in fields else ""
-
-
-def _fault(name: str, value: str, longest: int) -> str:
-    if not value.strip():
-        return f"the {name} is blank: fill it in"
-    if len(value) > longest:
-        return f"the {name} has {len(value):,} characters, {longest:,} are allowed: shorten it"
-    return ""
-
-
-def _published(fields: Fields, setting: Setting, notes: list[str]) -> str:
-    """Return the date as it was given; 2008.0 is what a spreadsheet makes of 2008."""
-    value = one_line(fields["published"][0], exact=setting.form.exact)
-    if not setting.form.exact:
-        value = _YEAR.sub(r"\1", value)
-        value = "" if value in _BLANK else value
-    return _short("published", value, limits.PUBLISHED_MAX, notes)
-
-
-def _isbn(fields: Fields, setting: Setting, notes: list[str]) -> str:
-    first = fields["isbn"][0]
-    if setting.form.exact and _OUR_ISBN.fullmatch(first):
-        return first
-    return choose_isbn(fields["isbn"], notes)
-
-
-def _pages(fields: Fields, _setting: Setting, notes: list[str]) -> int | None:
-    value = fields["pages"][0].strip()
-    if value in _BLANK:
-        return None
-    match = _WHOLE.fullmatch(value)
-    pages = int(re.sub(r"\D", "", match[1])) if match else 0
-    if not limits.PAGES_MIN <= pages <= limits.PAGES_MAX:
-        notes.append(f"pages {shown([value])} left out: not a number from 1 to {limits.PAGES_MAX:,}")
-        return None
-    return pages
-
-
-def _language(fields: Fields, setting: Setting, notes: list[str]) -> str:
-    value = one_line(fields["language"][0], exact=setting.form.exact)
-    return _short("language", value, limits.LANGUAGE_MAX, notes)
-
-
-def _tags(fields: Fields, setting: Setting, notes: list[str]) -> list[str]:
-    given = [tag for cell in fields.get("tags", [])[:1] for tag in setting.form.split_tags(cell)]
-    return choose_tags([*given, *fields.get("more tags", [])], notes, exact=setting.form.exact)
-
-
-def _notes(fields: Fields, setting: Setting, notes: list[str]) -> str:
-    return cut("notes", passage("notes", fields, setting), limits.NOTES_MAX, notes)
-
-
-def _short(name: str, value: str, longest: int, notes: list[str]) -> str:
-    if len(value) > longest:
-        notes.append(f"{name} {shown([value])} left out: longer than {longest} characters")
-        return ""
-    return value
-
-
-_OPTIONAL: dict[str, Callable[[Fields, Setting, list[str]], object]] = {
-    "published": _published,
-    "isbn": _isbn,
-    "pages": _pages,
-    "language": _language,
-    "tags": _tags,
-    "notes": _notes,
+_BLANK = {"0", "0.0", "-", "0000-00-00"}
+_PLACE = re.compile(r"\s*(.*?)\s*\(#(\d+)\)\s*(?:,|$)")
+_SERIES = re.compile(r"(.*?)(?:,?\s*\(?#\s*([\w.,\-–/ ]+?)\)?|\s*\(([\d.]+)\))?\s*$")
+_SCHEME = re.compile(r"[a-z][a-z0-9_-]*")
+_FORMATS = {
+    "digital": "ebook",
+    "e book": "ebook",
+    "ebook": "ebook",
+    "audio": "audiobook",
+    "audio book": "audiobook",
+    "audiobook": "audiobook",
+    "hard cover": "hardcover",
+    "hardback": "hardcover",
+    "hardcover": "hardcover",
+    "paperback": "paperback",
+    "softcover": "paperback",
+    "soft cover": "paperback",
+    "physicalbook": "physical book",
 }
+
+
+def build(line: int, fields: Fields, raw: tuple[str, ...], setting: Setting) -> Entry | Refusal:
+    """Return the entry or the refusal of the fields; the fields may be changed."""
+    if setting.options.repair_encoding:
+        for name, cells in fields.items():
+            fields[name] = [Cell(cell.column, decode_twice_encoded(cell.text)) for cell in cells]
+    setting.form.adapt(fields)
+    if any(is_yes(cell.text) for cell in fields.pop("deleted", ())):
+        return Refusal(line, f"{setting.form.name} has marked the book as deleted", raw)
+    return _Record(line, fields, raw, setting).entry()
+
+
+class _Record:
+    """The fields of one record while they are read; warnings and extra values are collected on the way."""
+
+    def __init__(self, line: int, fields: Fields, raw: tuple[str, ...], setting: Setting) -> None:
+        self._line = line
+        self._fields = fields
+        self._raw = raw
+        self._setting = setting
+        self._exact = setting.form.exact
+        self._warnings: list[str] = []
+        self._extra: dict[str, str] = {}
+
+    def entry(self) -> Entry | Refusal:
+        isbn = self._isbn()
+        title = self._first("title") or (f"ISBN {thirteen(isbn)}" if isbn else "")
+        people = self._people()
+        author = derived_author(people)
+        for name, value, longest in (
+            ("title", title, limits.TITLE_MAX),
+            ("author", author, limits.AUTHOR_MAX),
+        ):
+            if len(value) > longest and (name == "title" or len(people) == 1):
+                fault = f"the {name} has {len(value):,} characters, {longest:,} are allowed: shorten it"
+                return Refusal(self._line, fault, self._raw)
+        if not title.strip():
+            return Refusal(self._line, "the title is blank: fill it in", self._raw)
+        history = ReadingHistory(self._fields, self._setting, self._warnings)
+        readings, opinion = self._opinion(history)
+        given = {"title": title, "author": author, "isbn": isbn, **self._book(history, people)}
+        lists = self._lists(history)
+        given["extra"] = self._extras()
+        book = BookFields(**{name: value for name, value in given.items() if value not in (None, "", (), {})})
+        return Entry(
+            line=self._line,
+            book=book,
+            id=self._first("id") or None,
+            added=self._added(),
+            readings=readings,
+            lists=lists,
+            warnings=tuple(dict.fromkeys(self._warnings)),
+            raw=self._raw,
+            **opinion,
+        )
+
+    def _book(self, history: ReadingHistory, people: tuple[Contributor, ...]) -> dict[str, Any]:
+        plain_author = len(people) == 1 and people[0] == Contributor(people[0].name)
+        return {
+            "contributors": () if self._exact or plain_author else people,
+            "subtitle": self._line_of("subtitle", limits.NAME_MAX),
+            "sort_title": self._sort_title(),
+            "published": self._published("published"),
+            "first_published": self._published("first published"),
+            "publisher": self._line_of("publisher", limits.NAME_MAX),
+            "pages": self._number("pages", limits.PAGES_MIN, limits.PAGES_MAX),
+            "minutes": self._minutes(),
+            "language": self._language(),
+            "format": self._format(),
+            "series": self._series(),
+            "tags": self._tags(),
+            "notes": self._text("notes", limits.NOTES_MAX),
+            "description": self._text("description", limits.DESCRIPTION_MAX),
+            "ids": self._ids(),
+            "work": self._line_of("work", limits.ID_MAX),
+            "copies": self._copies(history),
+            "location": self._line_of("location", limits.NAME_MAX),
+            "lent_to": self._line_of("lent to", limits.NAME_MAX),
+            "lent_on": self._day("lent on"),
+        }
+
+    def _first(self, name: str) -> str:
+        """Return the first value of a field on one line; others that differ from it are kept as extra."""
+        chosen = ""
+        for cell in self._fields.get(name, ()):
+            text = one_line(cell.text, exact=self._exact)
+            if not chosen:
+                chosen = text
+            elif text.casefold() != chosen.casefold():
+                self._keep(cell)
+        return chosen
+
+    def _keep(self, cell: Cell) -> None:
+        """Keep a value under its column's name."""
+        name = one_line(cell.column, exact=False)
+        text = many_lines(cell.text, exact=self._exact, markup=False)
+        before = self._extra.get(name)
+        self._extra[name] = f"{before}\n{text}" if before and before != text else text
+
+    def _line_of(self, name: str, longest: int) -> str | None:
+        value = self._first(name)
+        if len(value) > longest:
+            self._warnings.append(f"{name} {value!r} left out: longer than {longest} characters")
+            return None
+        return value or None
+
+    def _published(self, name: str) -> str | None:
+        """Return the date as it was given; 2008.0 is what a spreadsheet makes of 2008."""
+        value = self._line_of(name, limits.PUBLISHED_MAX) or ""
+        if not self._exact:
+            value = _YEAR.sub(r"\1", value)
+            value = "" if value in _BLANK else value
+        return value or None
+
+    def _isbn(self) -> str:
+        cells = self._fields.get("isbn", [])
+        if cells and self._exact and _OUR_ISBN.fullmatch(cells[0].text):
+            return cells[0].text
+        isbn = choose_isbn((cell.text for cell in cells), self._warnings)
+        for cell in cells:
+            other = choose_isbn([cell.text], [])
+            if other and thirteen(other) != thirteen(isbn):
+                self._keep(cell)
+        return isbn
+
+    def _people(self) -> tuple[Contributor, ...]:
+        first = self._first("author")
+        if self._exact:
+            return (Contributor(first),) if first.strip() else ()
+        return read_contributors(self._fields, self._setting.form, self._warnings)
+
+    def _sort_title(self) -> str | None:
+        sort = self._line_of("sort title", limits.NAME_MAX)
+        return sort if sort != self._first("title") else None
+
+    def _number(self, name: str, least: int, most: int) -> int | None:
+        cells = self._fields.get(name, ())
+        chosen = None
+        for cell in cells:
+            value = None if cell.text.strip() in _BLANK else whole_number(cell.text)
+            if cell.text.strip() in _BLANK:
+                continue
+            if value is None or not least <= value <= most:
+                self._warnings.append(
+                    f"{name} {shown(cell.text)} left out: not a number from {least} to {most:,}"
+                )
+            elif chosen is None:
+                chosen = value
+            elif chosen != value:
+                self._keep(cell)
+        return chosen
+
+    def _minutes(self) -> int | None:
+        seconds = self._number("seconds", 1, limits.MINUTES_MAX * 60)
+        return self._number("minutes", 1, limits.MINUTES_MAX) or (
+            round(seconds / 60) or 1 if seconds else None
+        )
+
+    def _language(self) -> str | None:
+        value = self._first("language")
+        for cell in self._fields.get("language", ())[:1]:
+            if not self._exact and "," in value:
+                self._keep(cell)
+                value = value.split(",")[0].strip()
+        if len(value) > limits.LANGUAGE_MAX:
+            self._warnings.append(
+                f"language {value!r} left out: longer than {limits.LANGUAGE_MAX} characters"
+            )
+            return None
+        return value or None
+
+    def _format(self) -> str | None:
+        value = self._line_of("format", limits.FORMAT_MAX)
+        if value is None or self._exact:
+            return value
+        return _FORMATS.get(value.casefold().replace("-", " ").replace("_", " "), value)
+
+    def _series(self) -> tuple[SeriesEntry, ...]:
+        numbers = [one_line(cell.text, exact=False) for cell in self._fields.get("series number", ())]
+        chosen: dict[str, SeriesEntry] = {}
+        for cell in self._fields.get("series", ()):
+            for part in cell.text.split(";"):
+                found = _SERIES.fullmatch(one_line(part, exact=False))
+                if found and found[1]:
+                    number = found[2] or found[3] or (numbers[0] if numbers and not chosen else None)
+                    if number:
+                        number = number.removesuffix(".0")[: limits.SERIES_NUMBER_MAX]
+                    chosen.setdefault(found[1], SeriesEntry(found[1][: limits.NAME_MAX], number))
+        if not chosen:
+            for cell in self._fields.get("series number", ()):
+                self._keep(cell)
+        return tuple(chosen.values())[: limits.SERIES_MAX]
+
+    def _tags(self) -> tuple[str, ...]:
+        given = [
+            tag for cell in self._fields.get("tags", ()) for tag in self._setting.form.split_tags(cell.text)
+        ]
+        return choose_tags(given, self._warnings, exact=self._exact)
+
+    def _joined(self, name: str) -> str:
+        """Return all texts of a field, with a blank line between."""
+        markup = self._setting.form.markup
+        texts = (
+            many_lines(cell.text, exact=self._exact, markup=markup) for cell in self._fields.get(name, ())
+        )
+        return "\n\n".join(dict.fromkeys(text for text in texts if text.strip()))
+
+    def _text(self, name: str, longest: int) -> str | None:
+        return cut(name, self._joined(name), longest, self._warnings) or None
+
+    def _ids(self) -> dict[str, str]:
+        ids: dict[str, str] = {}
+        for name in [name for name in self._fields if name.startswith("id:")]:
+            scheme, value = name.removeprefix("id:"), self._first(name)
+            if not value.strip("0"):
+                continue
+            if not _SCHEME.fullmatch(scheme) or len(value) > limits.ID_MAX or len(ids) == limits.IDS_MAX:
+                self._warnings.append(f"id {scheme} {value!r} left out")
+            else:
+                ids[scheme] = value
+        return ids
+
+    def _copies(self, history: ReadingHistory) -> int | None:
+        for cell in self._fields.get("copies", ())[:1]:
+            copies = whole_number(cell.text)
+            if copies is not None and 0 <= copies <= limits.COPIES_MAX:
+                return copies
+            self._warnings.append(f"copies {shown(cell.text)} left out: not a number")
+        for cell in self._fields.get("owned", ())[:1]:
+            owned = is_yes(cell.text)
+            if owned is None:
+                self._keep(cell)
+                return None
+            return int(owned)
+        return None if history.owned is None else int(history.owned)
+
+    def _day(self, name: str) -> str | None:
+        for cell in self._fields.get(name, ())[:1]:
+            dates = read_dates(cell.text, day_first=self._setting.day_first)
+            if dates and (day := dates.spans[-1].ended):
+                return day
+            if cell.text.strip() not in _BLANK:
+                self._warnings.append(f"{cell.column} {shown(cell.text)} left out: is no date")
+        return None
+
+    def _added(self) -> str | None:
+        """Return the time in full where the file has one with its offset, else the day."""
+        for cell in self._fields.get("added", ())[:1]:
+            text = cell.text.strip()
+            if re.fullmatch(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(?:\.\d+)?(?:Z|[+-]\d\d:\d\d)", text):
+                return text
+        day = self._day("added") if not self._exact else None
+        latest = (self._setting.options.today + timedelta(days=1)).isoformat()
+        if day and is_before(latest, day):
+            self._warnings.append(f"added {day} left out: it lies in the future")
+            return None
+        return day
+
+    def _opinion(self, history: ReadingHistory) -> tuple[tuple[FileReading, ...], dict[str, Any]]:
+        """Give rating and review to the latest ended reading, else to the open one, else to the book."""
+        stars = history.stars()
+        title, text = self._joined("review title"), self._joined("review")
+        review = cut("review", "\n\n".join(filter(None, (title, text))), limits.REVIEW_MAX, self._warnings)
+        spoiler = any(is_yes(cell.text) for cell in self._fields.get("spoiler", ()))
+        readings = history.readings()
+        if not readings and stars and self._setting.rated_is_read:
+            readings = [FileReading()]
+        opinion: dict[str, Any] = {
+            "stars": stars,
+            "review": review or None,
+            "spoiler": spoiler and bool(review),
+        }
+        if not readings:
+            return (), opinion
+        ended = [index for index, reading in enumerate(readings) if reading.end != "open"]
+        index = ended[-1] if ended else 0
+        readings[index] = msgspec.structs.replace(readings[index], **opinion)
+        return tuple(readings), {}
+
+    def _lists(self, history: ReadingHistory) -> tuple[ListPlace, ...]:
+        """Return the lists of shelves and states, with the positions that the file has."""
+        places: dict[str, ListPlace] = {}
+        for cell in self._fields.get("places", ()):
+            for name, position in self._places(cell.text):
+                places.setdefault(name, ListPlace(name, position))
+        for place in [
+            *history.lists,
+            *(
+                ListPlace(name)
+                for cell in self._fields.get("lists", ())
+                for name, _ in self._places(cell.text)
+            ),
+        ]:
+            places.setdefault(place.name, place)
+        return tuple(places.values())
+
+    def _places(self, text: str) -> Iterator[tuple[str, int | None]]:
+        """Yield the lists of a cell such as "Owned, Best of (#2)"; those of states only repeat them."""
+        for part in re.split(r",(?![^()]*\))|[|;]", text):
+            found = _PLACE.fullmatch(part)
+            name = one_line(found[1] if found else part, exact=False)
+            state = state_of(name)
+            if state is not None and state.value == "wanted":
+                name = UP_NEXT
+            elif state is not None:
+                continue
+            if name:
+                yield name, int(found[2]) if found else None
+
+    def _extras(self) -> dict[str, str]:
+        for cell in self._fields.get(EXTRA, ()):
+            self._keep(cell)
+        kept: dict[str, str] = {}
+        for column, text in self._extra.items():
+            name = f"{self._setting.form.name}: {column}"[: limits.EXTRA_NAME_MAX]
+            if len(text) > limits.EXTRA_VALUE_MAX or len(kept) == limits.EXTRA_MAX:
+                why = f"at most {limits.EXTRA_MAX} columns of {limits.EXTRA_VALUE_MAX:,} characters are kept"
+                self._warnings.append(f"{column} left out: {why}: {text!r}")
+            elif text.strip():
+                kept[name] = text
+        return kept

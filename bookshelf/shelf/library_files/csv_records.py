@@ -1,6 +1,7 @@
 """Splits a CSV text into records: the cells of each, and the physical line on which it starts."""
 
 import csv
+import re
 from collections import deque
 from collections.abc import Iterator
 from typing import NamedTuple, TextIO
@@ -8,7 +9,7 @@ from typing import NamedTuple, TextIO
 from bookshelf.shelf.limits import RECORD_MAX, REREADS_MAX
 
 _SHOWN = 1_000
-_BROKEN = 'a " is opened or closed in the wrong place: correct the quotes'
+BROKEN = 'a " is opened or closed in the wrong place: correct the quotes'
 _TOO_LONG = "the record or one of its cells is too long: shorten it"
 
 
@@ -22,6 +23,31 @@ class CsvRecord(NamedTuple):
 
 class TooLong(csv.Error):
     """A record has more than RECORD_MAX characters."""
+
+
+class Dialect(NamedTuple):
+    """How a file separates and quotes its cells.
+
+    `spaced`: a space can stand between a closing quote and the delimiter. `escaped`: a quote in a cell is
+    written as a backslash and a quote.
+    """
+
+    delimiter: str
+    spaced: bool = False
+    escaped: bool = False
+
+    def reader(self, lines: "LineReader | list[str]", *, exact: bool) -> Iterator[list[str]]:
+        """Return the reader of `csv` for these lines."""
+        source = self._unspaced(lines) if self.spaced else lines
+        if self.escaped:
+            return csv.reader(
+                source, delimiter=self.delimiter, strict=True, skipinitialspace=not exact, escapechar="\\"
+            )
+        return csv.reader(source, delimiter=self.delimiter, strict=True, skipinitialspace=not exact)
+
+    def _unspaced(self, lines: "LineReader | list[str]") -> Iterator[str]:
+        closing = re.compile(rf'"[ \t]+(?={re.escape(self.delimiter)}|\r?\n?$)')
+        return (closing.sub('"', line) for line in lines)
 
 
 class LineReader:
@@ -84,18 +110,19 @@ class LineReader:
         return line
 
 
-def records(stream: TextIO, delimiter: str, width: int = 0, *, exact: bool = False) -> Iterator[CsvRecord]:
-    """Yield the records of a text, split at the delimiter; blank records are left out.
+def records(stream: TextIO, dialect: Dialect, width: int = 0, *, exact: bool = False) -> Iterator[CsvRecord]:
+    """Yield the records of a text in a dialect; blank records are left out.
 
     A quote that is never closed would silently swallow the lines after it. Therefore a record that is broken,
     or that spans lines and does not have `width` cells (0: any number), becomes a fault of its first line
     only, and reading goes on with its second. From there to the line after the broken record, each record
-    must have exactly `width` cells. Unless `exact`, a space after a delimiter is skipped.
+    must have exactly `width` cells. Unless `exact`, a space after a delimiter is skipped. A record that is
+    one quoted cell with the cells of the whole line is unpacked.
     """
     lines = LineReader(stream)
-    reader = csv.reader(lines, delimiter=delimiter, strict=True, skipinitialspace=not exact)
+    reader = dialect.reader(lines, exact=exact)
     suspect, rereads = 0, 0
-    while (record := _next(reader, lines, width, suspect)) is not None:
+    while (record := _next(reader, lines, dialect, width, suspect)) is not None:
         if not record.fault:
             if any(map(str.strip, record.cells)):
                 yield record
@@ -109,16 +136,30 @@ def records(stream: TextIO, delimiter: str, width: int = 0, *, exact: bool = Fal
             yield record
 
 
-def _next(reader: Iterator[list[str]], lines: LineReader, width: int, suspect: int) -> CsvRecord | None:
+def _unpacked(record: CsvRecord, dialect: Dialect, width: int) -> CsvRecord:
+    """Return the cells in the first cell of a record, if the others are blank and their number is right."""
+    first, *rest = record.cells or [""]
+    if dialect.delimiter not in first or any(map(str.strip, rest)):
+        return record
+    try:
+        (cells,) = dialect.reader(first.splitlines(keepends=True), exact=False)
+    except (csv.Error, ValueError):
+        return record
+    return record._replace(cells=cells) if len(cells) == width or not width else record
+
+
+def _next(
+    reader: Iterator[list[str]], lines: LineReader, dialect: Dialect, width: int, suspect: int
+) -> CsvRecord | None:
     line = lines.begin()
     try:
-        cells = next(reader)
+        record = _unpacked(CsvRecord(line, next(reader)), dialect, width)
     except StopIteration:
         return None
     except csv.Error as error:
         long = isinstance(error, TooLong) or "field limit" in str(error)
-        return CsvRecord(line, [lines.first()], _TOO_LONG if long and not lines.several else _BROKEN)
+        return CsvRecord(line, [lines.first()], _TOO_LONG if long and not lines.several else BROKEN)
     doubtful = lines.several or line <= suspect
-    if doubtful and width and cells and len(cells) != width:
-        return CsvRecord(line, [lines.first()], _BROKEN)
-    return CsvRecord(line, cells)
+    if doubtful and width and record.cells and len(record.cells) != width:
+        return CsvRecord(line, [lines.first()], BROKEN)
+    return record

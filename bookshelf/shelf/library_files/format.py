@@ -3,9 +3,21 @@
 import re
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
+from typing import NamedTuple
 
-Fields = dict[str, list[str]]
-"""The values that a record has for each field, the best source first, never blank."""
+EXTRA, IGNORED = "extra", "ignored"
+"""What becomes of a column that is no field of a book: its values are kept by name, or left out."""
+
+
+class Cell(NamedTuple):
+    """One value of a record, with the name of its column."""
+
+    column: str
+    text: str
+
+
+Fields = dict[str, list[Cell]]
+"""The cells that a record has for each field, the best source first, never blank."""
 
 Layout = Sequence[tuple[str, tuple[int, ...]]]
 """The indexes of the cells for each field, the best source first."""
@@ -14,8 +26,13 @@ _SEPARATORS = re.compile(r"[\W_]+")
 
 
 def folded(name: str) -> str:
-    """Return the name of a column or a state without case, punctuation and spacing."""
+    """Return the name of a column without case, punctuation and spacing."""
     return _SEPARATORS.sub(" ", name).strip().casefold()
+
+
+def names(listed: str) -> tuple[str, ...]:
+    """Return the names of a list that commas separate."""
+    return tuple(" ".join(name.split()) for name in listed.split(","))
 
 
 def _as_it_is(_fields: Fields) -> None:
@@ -23,8 +40,13 @@ def _as_it_is(_fields: Fields) -> None:
 
 
 def commas(cell: str) -> list[str]:
-    """Return the tags of a cell, split at its commas."""
+    """Return the parts of a cell, split at its commas."""
     return cell.split(",")
+
+
+def whole(cell: str) -> list[str]:
+    """Return the cell as its only part."""
+    return [cell]
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -32,42 +54,49 @@ class Format:
     """The format in which one program, or one common practice, writes a library.
 
     `marks` are the folded names of columns that must all be present; `columns` has for each field the folded
-    names of its columns, the best source first. `markup`: reviews and notes are HTML. `exact`: the project's
-    own format, whose values stay as they are. `guess`: the scale of the ratings is derived from the file.
-    `adapt` changes what is special about the format's values before the fields are read.
+    names of its columns, the best source first; columns in `ignored` are left out, all others kept as extra.
+    `scheme` is the program's name in a book's ids. `markup`: reviews and notes are HTML. `exact`: the
+    project's own format, whose values stay as they are. `guess`: the scale of the ratings is derived from the
+    file. `last_first`: names are "Last, First". `adapt` changes what is special about the format's values.
     """
 
     name: str
     marks: frozenset[str]
     columns: Mapping[str, tuple[str, ...]]
+    ignored: frozenset[str] = frozenset()
     split_tags: Callable[[str], list[str]] = commas
+    split_names: Callable[[str], list[str]] = whole
     adapt: Callable[[Fields], None] = _as_it_is
+    last_first: bool = False
     markup: bool = False
     exact: bool = False
     guess: bool = field(default=False)
 
     def recognises(self, header: Iterable[str]) -> bool:
         """Return True if a file with these columns has this format."""
-        names = {folded(name) for name in header}
-        needed = (self.columns["title"], self.columns["author"])
-        return names >= self.marks and not any(names.isdisjoint(some) for some in needed)
+        present = {folded(name) for name in header}
+        needed = (*self.columns["title"], *(self.columns.get("isbn", ()) if not self.marks else ()))
+        return present >= self.marks and not present.isdisjoint(needed)
 
-    def layout(self, header: Sequence[str]) -> Layout:
-        """Return the indexes of the cells of each field that the header has."""
-        indexes: dict[str, list[int]] = {}
+    def layout(self, header: Sequence[str], chosen: Mapping[str, str] | None = None) -> Layout:
+        """Return the indexes of the cells of each field; `chosen` has the field of a column by its name."""
+        fields_of = {name: field for field, listed in self.columns.items() for name in listed}
+        order = {name: place for listed in self.columns.values() for place, name in enumerate(listed)}
+        indexes: dict[str, list[tuple[int, int]]] = {}
         for index, name in enumerate(header):
-            indexes.setdefault(folded(name), []).append(index)
-        cells_of = (
-            (name, tuple(index for column in columns for index in indexes.get(column, ())))
-            for name, columns in self.columns.items()
-        )
-        return [(name, cells) for name, cells in cells_of if cells]
+            text = folded(name)
+            if not name:
+                continue
+            ignored = text in self.ignored or (text == "reason" and index == len(header) - 1)
+            target = (chosen or {}).get(name) or (IGNORED if ignored else fields_of.get(text, EXTRA))
+            indexes.setdefault(target, []).append((order.get(text, 0) if target != EXTRA else index, index))
+        return [(target, tuple(index for _, index in sorted(cells))) for target, cells in indexes.items()]
 
 
-def pick(layout: Layout, cells: Sequence[str]) -> Fields:
-    """Return the values of each field; there must be as many cells as the layout has indexes."""
+def pick(layout: Layout, header: Sequence[str], cells: Sequence[str]) -> Fields:
+    """Return the cells of each field; there must be as many cells as the layout has indexes."""
     fields: Fields = {}
     for name, indexes in layout:
-        if values := [cells[index] for index in indexes if cells[index] and not cells[index].isspace()]:
-            fields[name] = values
+        if chosen := [Cell(header[index], cells[index]) for index in indexes if cells[index].strip()]:
+            fields[name] = chosen
     return fields

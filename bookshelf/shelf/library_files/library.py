@@ -1,51 +1,79 @@
 """Reads a library file of any supported program."""
 
 from collections.abc import Iterator
-from datetime import date
 from pathlib import Path
 
-from bookshelf.shelf.library_files.csv_table import Table, open_table
-from bookshelf.shelf.library_files.entry import BookEntry, Refusal
-from bookshelf.shelf.library_files.jsonlines import JsonLines, open_lines
-from bookshelf.shelf.library_files.source import find
+from bookshelf.shelf.library_files.entry import Entry, Refusal
+from bookshelf.shelf.library_files.format import IGNORED
+from bookshelf.shelf.library_files.json_table import JsonTable, open_json
+from bookshelf.shelf.library_files.setting import Options
+from bookshelf.shelf.library_files.source import Source, find
+from bookshelf.shelf.library_files.table import Table, open_table
+from bookshelf.shelf.library_files.text import decode_twice_encoded, shown
 
 
 class Library:
     """The records of one file; each iteration reads its entries from the start.
 
     `form` is the name of the format, `rows` the number of records, for a progress bar. `delimiter` and
-    `header` are those of the file, and empty for JSON lines. `remarks` are sentences about the whole file,
-    to show to the user.
+    `header` are those of the file, and empty for JSON. `encoding` is the one that the file was read in.
+    `dates` is `day-first` or `month-first`, or None if the file has no date that needs it; `dates_assumed` is
+    true if neither the file nor the user decides it. `columns` has what became of each column, and `remarks`
+    are sentences about the whole file, to show to the user.
     """
 
-    def __init__(self, content: Table | JsonLines, today: date) -> None:
+    def __init__(self, content: Table | JsonTable, options: Options) -> None:
         self._content = content
-        self._setting = content.setting(today)
+        self._setting = setting = content.setting(options)
         self.form = content.form.name
-        self.rows = self._setting.facts.rows
+        self.rows = setting.rows
         self.delimiter = content.delimiter
         self.header = content.header
-        self.remarks = tuple(self._remarks())
+        self.encoding = content.source.encoding
+        self.dates = ("day-first" if setting.day_first else "month-first") if setting.asked else None
+        self.dates_assumed = setting.asked and not setting.sure
+        self.columns = setting.columns
+        self.remarks = tuple(self._remarks(content.source))
 
-    def __iter__(self) -> Iterator[BookEntry | Refusal]:
+    def __iter__(self) -> Iterator[Entry | Refusal]:
         """Read the file from its start; memory stays small however large it is."""
         return self._content.entries(self._setting)
 
-    def _remarks(self) -> Iterator[str]:
-        if not self._setting.facts.scale:
+    def _remarks(self, source: Source) -> Iterator[str]:
+        setting = self._setting
+        if not source.encoding.startswith("utf"):
+            yield f"the file is read as {source.encoding}; --encoding chooses another encoding"
+        if source.errors == "replace" and source.encoding.startswith("utf-8"):
+            yield "the file is UTF-8 with damaged letters, which are shown as \ufffd"
+        if source.other:
+            here, there = map(shown, source.lines)
+            yield f"{source.other} fits nearly as well: {here} would be {there}"
+        if setting.twice_encoded:
+            text = setting.twice_example
+            repaired = shown(decode_twice_encoded(text))
+            done = "were repaired" if setting.options.repair_encoding else "look encoded twice"
+            hint = "" if setting.options.repair_encoding else "; --repair-encoding repairs them"
+            yield f"{setting.twice_encoded} values {done}, such as {shown(text)} for {repaired}{hint}"
+        if self.dates_assumed:
+            first, other = ("day", "month") if setting.day_first else ("month", "day")
+            yield (
+                f"dates are read with the {first} first, which nothing proves;"
+                f" --dates {other}-first changes it"
+            )
+        if not setting.scale:
             yield "the rating column was left out: it holds averages, no reader's own stars"
-        if self._setting.rated_is_read:
+        if setting.rated_is_read:
             yield "the file does not have which books are read: those with a rating count as read"
-        if unused := self._content.unused():
-            yield f"columns without a place on the shelf: {', '.join(unused)}"
+        ignored = [use.name for use in self.columns if use.field == IGNORED and use.values and setting.scale]
+        if ignored and not self._content.form.exact:
+            yield f"columns left out: {', '.join(ignored)}"
 
 
-def read_library(path: Path, *, today: date) -> Library:
+def read_library(path: Path, options: Options) -> Library:
     """Recognise the format of a file by its content, and return its library.
 
-    `today` is the user's date; no book is finished after it. The file is read two or three times, and never
-    as a whole into memory. Raises `NotALibrary`, with one sentence to show, for a file that is not text, is
-    too large, is empty or has no books.
+    The file is read a few times, and never as a whole into memory. Raises `NotALibrary`, with one sentence to
+    show, for a file that is not text, is too large, is empty or has no books.
     """
-    source = find(path)
-    return Library(open_lines(source) or open_table(source), today)
+    source = find(path, options.encoding)
+    return Library(open_json(source) or open_table(source), options)

@@ -59,7 +59,7 @@ def test_a_column_of_averages_is_no_readers_rating(tmp_path: Path) -> None:
 
 def test_ratings_out_of_ten_are_halved_in_the_whole_file(tmp_path: Path) -> None:
     found = entries(library(tmp_path, "title,author,rating,read\nEmma,J A,4,yes\nKim,R K,9,yes\n"))
-    assert (found["Emma"].rating, found["Kim"].rating) == (2, 5)
+    assert (found["Emma"].rating, found["Kim"].rating) == (2, 4.5)
 
 
 def test_a_rated_book_counts_as_read_where_nothing_else_says_so(tmp_path: Path) -> None:
@@ -70,10 +70,12 @@ def test_a_rated_book_counts_as_read_where_nothing_else_says_so(tmp_path: Path) 
     )
 
 
-def test_a_rating_of_an_unread_book_is_noted_where_the_file_tells_what_is_read(tmp_path: Path) -> None:
+def test_a_rating_of_an_unread_book_is_one_of_the_book_where_the_file_states_what_is_read(
+    tmp_path: Path,
+) -> None:
     emma = only(library(tmp_path, "title,author,rating,read\nEmma,Jane Austen,4,no\n"))
     assert (emma.finished, emma.rating) == (False, None)
-    assert emma.notes == ("rating 4 left out: the book is not marked as read",)
+    assert (emma.entry.stars, emma.notes) == (4, ())
 
 
 @pytest.mark.parametrize("word", ["yes", "TRUE", "1", "x", "ja", "✓", "read"])

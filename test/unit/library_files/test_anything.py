@@ -8,7 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from unit.library_files.files import library, refusals
 
-from bookshelf.shelf.library_files import BookEntry, Library, NotALibrary, Refusal, write_refused
+from bookshelf.shelf.library_files import Entry, Library, NotALibrary, Refusal, write_refused
 from bookshelf.shelf.limits import TITLE_MAX
 
 HEADS = st.sampled_from(
@@ -40,9 +40,9 @@ def test_any_bytes_are_read_or_refused(content: bytes) -> None:
             return
         answered = list(found)
         assert len(answered) == found.rows
-        good = [entry for entry in answered if isinstance(entry, BookEntry)]
-        assert all(0 < len(entry.book["title"]) <= TITLE_MAX for entry in good)
-        assert all(entry.finished or (entry.rating, entry.review) == (None, None) for entry in good)
+        good = [entry for entry in answered if isinstance(entry, Entry)]
+        assert all(0 < len(entry.book.title) <= TITLE_MAX for entry in good)
+        assert all(not entry.readings or (entry.stars, entry.review) == (None, None) for entry in good)
         refused = [answer for answer in answered if isinstance(answer, Refusal)]
         if refused and found.header:
             again = library(Path(folder), "".join(write_refused(found, refused)))

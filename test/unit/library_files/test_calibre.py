@@ -23,9 +23,9 @@ def test_a_book_arrives_with_the_isbn_whose_x_the_catalog_has_dropped() -> None:
     }
 
 
-def test_its_ratings_are_stars_already_and_halves_go_up() -> None:
+def test_its_ratings_are_stars_already_and_halves_stay() -> None:
     moon = entries(fixture("calibre.csv"))["From the Earth to the Moon"]
-    assert (moon.rating, moon.notes) == (5, ("rating '4.5' rounded to 5",))
+    assert (moon.rating, moon.notes) == (4.5, ())
 
 
 def test_custom_columns_say_that_and_when_a_book_was_read() -> None:

@@ -34,7 +34,7 @@ def test_a_german_spreadsheet_with_semicolons_is_read() -> None:
         "pages": 72,
         "notes": "Gregor, der Käfer, „ungeheuer“",
     }
-    assert found["Die Verwandlung"].rating == 5
+    assert found["Die Verwandlung"].rating == 4.5
     assert not found["Effi Briest"].finished
     assert found["Der Prozeß"].book["notes"] == "20 € beim Trödler"
 
@@ -50,10 +50,6 @@ def test_one_damaged_letter_does_not_cost_all_others(tmp_path: Path) -> None:
     found = entries(library(tmp_path, content))
     assert found["Œuvres"].book["author"] == "Émile Zola"
     assert found["Nana"].book["author"] == "Emile Zol\ufffd"
-
-
-def test_bytes_that_windows_1252_does_not_have_do_not_stop_it(tmp_path: Path) -> None:
-    assert only(library(tmp_path, b"title,author\nNan\x81,\xc9mile\n")).book["author"] == "Émile"
 
 
 def test_nul_and_control_characters_become_spaces(tmp_path: Path) -> None:

@@ -3,6 +3,9 @@ from pathlib import Path
 
 from unit.library_files.files import FIXTURES, entries, fixture, library, only
 
+from bookshelf.shelf import limits
+from bookshelf.shelf.library_files import ListPlace
+
 HEADER = (FIXTURES / "goodreads.csv").read_text(encoding="utf-8").partition("\n")[0]
 
 
@@ -47,16 +50,13 @@ def test_the_year_of_the_edition_is_taken_where_no_other_is_known() -> None:
     assert entries(fixture("goodreads.csv"))["Vanity Fair"].book["published"] == "2003"
 
 
-def test_a_book_given_up_is_unread_though_it_has_a_date_and_loses_nothing_silently() -> None:
+def test_a_book_given_up_is_an_abandoned_reading_with_its_date_rating_and_review() -> None:
     fair = entries(fixture("goodreads.csv"))["Vanity Fair"]
     assert not fair.finished
-    assert fair.book["tags"] == ["dnf"]
-    assert fair.book["notes"] == "Gave up at page 400."
-    assert fair.notes == (
-        "'dnf' kept as a tag: the book counts as not read",
-        "rating 2 left out: the book is not marked as read",
-        "review moved to the notes: the book is not marked as read",
-    )
+    (reading,) = fair.entry.readings
+    assert (reading.end, reading.stars, reading.review) == ("abandoned", 2, "Gave up at page 400.")
+    assert reading.ended
+    assert fair.notes == ()
 
 
 def test_the_average_rating_is_not_the_readers() -> None:
@@ -68,23 +68,27 @@ def test_a_book_read_before_and_wanted_again_is_finished(tmp_path: Path) -> None
     assert only(library(tmp_path, f"{HEADER}\n{row}\n")).finished_on == date(2020, 2, 1)
 
 
-def test_additional_authors_stay_out_where_there_is_no_room_for_them(tmp_path: Path) -> None:
-    row = f'1,Essays,Ann Example,,"{"Bob Sample, " * 100}",,,0,4.0,,,,,,,,,,read,,,,1,0'
-    assert only(library(tmp_path, f"{HEADER}\n{row}\n")).book["author"] == "Ann Example"
+def test_additional_authors_beyond_the_limit_are_named(tmp_path: Path) -> None:
+    others = ", ".join(f"Bob {number}" for number in range(60))
+    row = f'1,Essays,Ann Example,,"{others}",,,0,4.0,,,,,,,,,,read,,,,1,0'
+    essays = only(library(tmp_path, f"{HEADER}\n{row}\n"))
+    assert len(essays.entry.book.contributors) == limits.CONTRIBUTORS_MAX
+    assert essays.notes[0].startswith("11 contributors left out: Bob 49, Bob 50")
 
 
-def test_a_shelf_of_the_readers_own_is_kept_as_a_tag(tmp_path: Path) -> None:
+def test_a_shelf_of_the_readers_own_is_a_list(tmp_path: Path) -> None:
     row = "1,Emma,Jane Austen,,,,,0,4.0,,,,,,,,,,on-loan,,,,0,0"
     emma = only(library(tmp_path, f"{HEADER}\n{row}\n"))
-    assert (emma.finished, emma.book["tags"]) == (False, ["on-loan"])
-    assert emma.notes == ("'on-loan' kept as a tag: the book counts as not read",)
+    assert (emma.finished, emma.entry.lists) == (False, (ListPlace("on-loan"),))
+    assert emma.notes == ("'on-loan' is no known state: the book is in a list of this name",)
 
 
-def test_columns_without_a_place_are_named_once() -> None:
+def test_columns_that_are_left_out_are_named_once() -> None:
     (remark,) = fixture("goodreads.csv").remarks
-    assert remark.startswith("columns without a place on the shelf: Book Id, Average Rating")
+    assert remark == "columns left out: Average Rating"
 
 
-def test_a_review_that_joins_the_notes_is_made_plain_once(tmp_path: Path) -> None:
+def test_a_review_of_an_unread_book_is_one_of_the_book(tmp_path: Path) -> None:
     row = "1,Emma,Jane Austen,,,,,0,4.0,,,,,,,,,,to-read,say &lt;b&gt;,,a<br>b,0,0"
-    assert only(library(tmp_path, f"{HEADER}\n{row}\n")).book["notes"] == "a\nb\n\nsay <b>"
+    emma = only(library(tmp_path, f"{HEADER}\n{row}\n"))
+    assert (emma.book["notes"], emma.entry.review) == ("a\nb", "say <b>")

@@ -35,7 +35,7 @@ def test_json_lines_are_recognised_and_arrive_whole() -> None:
         ('["Kim"]', "no JSON object on one line: correct the line"),
         ("[" * 100_000, "no JSON object on one line: correct the line"),
         ('{"title": "Kim", "author": "\\ud800"}', "no JSON object on one line: correct the line"),
-        ('{"title": "Kim"}', "the author is blank: fill it in"),
+        ('{"author": "Kim"}', "the title is blank: fill it in"),
         ('{"title": ["Kim", 1], "author": "x"}', "title is neither text nor a number: correct it"),
         ('{"title": "Kim", "author": {}}', "author is neither text nor a number: correct it"),
         (" " * 5 + '{"title": "' + "x" * 1_000_000 + '"}', "the line is too long: shorten it"),

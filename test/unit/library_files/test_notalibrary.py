@@ -4,7 +4,7 @@ from pathlib import Path
 import pytest
 from unit.library_files.files import TODAY, library
 
-from bookshelf.shelf.library_files import NotALibrary, read_library
+from bookshelf.shelf.library_files import NotALibrary, Options, read_library
 from bookshelf.shelf.limits import FILE_MAX
 
 
@@ -18,10 +18,13 @@ from bookshelf.shelf.limits import FILE_MAX
         (b"%PDF-1.7", "PDF"),
         (b"SQLite format 3\x00", "Calibre"),
         (b"<!DOCTYPE html><html>", "web page"),
-        (b'[{"title": "Emma"}]', "JSON array"),
+        (b'[{"name": "Emma"}]', "an array of such objects"),
         (bytes(range(256)), "is no text"),
         (b"Work Id,Edition Id,Bookshelf\nOL1W,OL2M,Already Read\n", "'Work Id', 'Edition Id', 'Bookshelf'"),
-        (b"title,year\nEmma,1815\n", "a column for the title and one for the author"),
+        (
+            b"name of it,year\nEmma,1815\n",
+            r"a column for the title or the ISBN.*recognised columns: year \(published\)",
+        ),
         (b"Dear diary\n", "its first line is 'Dear diary'"),
         (b",,,\n \n", "is empty: it holds no books"),
         (b"a,b,c,d,e,f,g\n", "'e', …; needed"),
@@ -37,12 +40,12 @@ def test_what_holds_no_books_is_told_in_one_sentence(tmp_path: Path, content: by
 
 def test_a_folder_is_no_library(tmp_path: Path) -> None:
     with pytest.raises(NotALibrary, match="is a folder"):
-        read_library(tmp_path, today=TODAY)
+        read_library(tmp_path, Options(today=TODAY))
 
 
 def test_a_missing_file_is_no_library(tmp_path: Path) -> None:
     with pytest.raises(NotALibrary, match="cannot be read: No such file"):
-        read_library(tmp_path / "nothing.csv", today=TODAY)
+        read_library(tmp_path / "nothing.csv", Options(today=TODAY))
 
 
 def test_a_file_too_large_is_not_read(tmp_path: Path) -> None:
@@ -50,7 +53,7 @@ def test_a_file_too_large_is_not_read(tmp_path: Path) -> None:
     path.touch()
     os.truncate(path, FILE_MAX + 1)
     with pytest.raises(NotALibrary, match="more than"):
-        read_library(path, today=TODAY)
+        read_library(path, Options(today=TODAY))
 
 
 def test_a_header_alone_is_a_library_without_books(tmp_path: Path) -> None:

@@ -1,6 +1,6 @@
 import pytest
 
-from bookshelf.shelf.library_files.values import many_lines, one_line, plain
+from bookshelf.shelf.library_files.text import many_lines, one_line, plain
 
 
 @pytest.mark.parametrize(

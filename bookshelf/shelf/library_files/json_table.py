@@ -1,0 +1,147 @@
+"""Reads JSON as entries: the project's own lines, as GET /books returns them, and LibraryThing's files."""
+
+from collections.abc import Callable, Iterator
+from typing import Any, NamedTuple, TextIO
+
+import msgspec
+
+from bookshelf.shelf.library_files.build import build
+from bookshelf.shelf.library_files.entry import Entry, NotALibrary, Refusal
+from bookshelf.shelf.library_files.format import EXTRA, IGNORED, Cell, Fields, Format, folded
+from bookshelf.shelf.library_files.formats import OWN, join_tags
+from bookshelf.shelf.library_files.json_records import JsonRecord, json_lines, json_members
+from bookshelf.shelf.library_files.program_formats import LIBRARYTHING_JSON
+from bookshelf.shelf.library_files.setting import Options, Setting, Survey
+from bookshelf.shelf.library_files.source import Source
+
+JSON_LINES = Format(
+    name="Bookshelf JSON lines",
+    marks=OWN.marks,
+    columns=OWN.columns,
+    split_tags=OWN.split_tags,
+    exact=True,
+)
+
+_NO_OBJECT = "no JSON object on one line: correct the line"
+_NAMES = ("fl", "name", "text", "value", "title")
+"""The member of an object inside a list that names it."""
+
+
+class JsonTable(NamedTuple):
+    """A file of JSON objects, split by `split`."""
+
+    source: Source
+    form: Format
+    split: Callable[[TextIO], Iterator[JsonRecord]]
+    delimiter: str = ""
+    header: tuple[str, ...] = ()
+
+    def setting(self, options: Options) -> Setting:
+        """Read the file once and return the setting for all its objects."""
+        survey = Survey(self.form, {})
+        fields: dict[str, str] = {}
+        for record in self.records():
+            found = self._read(record, fields, options)
+            if isinstance(found, str):
+                survey.skip()
+            else:
+                survey.add(found)
+        for name, field in fields.items():
+            survey.columns.setdefault(name, field)
+        return survey.setting(options, self.delimiter)
+
+    def entries(self, setting: Setting) -> Iterator[Entry | Refusal]:
+        """Yield each object as an entry or a refusal, in the file's order."""
+        for record in self.records():
+            fields = self._read(record, {}, setting.options)
+            if isinstance(fields, str):
+                yield Refusal(record.line, fields, (record.text,))
+            else:
+                yield build(record.line, fields, (record.text,), setting)
+
+    def records(self) -> Iterator[JsonRecord]:
+        """Yield the texts of the objects."""
+        with self.source.open() as stream:
+            yield from self.split(stream)
+
+    def _read(self, record: JsonRecord, columns: dict[str, str], options: Options) -> Fields | str:
+        """Return the fields of an object, or its fault; `columns` gets the field of each of its names."""
+        book = decode_object(record)
+        if isinstance(book, str):
+            return book
+        fields: Fields = {}
+        for name, value in book.items():
+            field = options.columns.get(name) or _field_of(self.form, name)
+            columns[name] = field
+            text = json_text(value, exact=self.form.exact)
+            if text is None and field not in (EXTRA, IGNORED):
+                return f"{name} is neither text nor a number: correct it"
+            if text and text.strip():
+                fields.setdefault(field, []).append(Cell(name, text))
+        return fields
+
+
+def _field_of(form: Format, name: str) -> str:
+    text = folded(name)
+    if text in form.ignored or (form.exact and name not in _OWN_NAMES):
+        return IGNORED
+    return next((field for field, listed in form.columns.items() if text in listed), EXTRA)
+
+
+_OWN_NAMES = {listed[0] for listed in OWN.columns.values()}
+
+
+def open_json(source: Source) -> JsonTable | None:
+    """Return the file as JSON; None if it does not start as JSON does.
+
+    Raises `NotALibrary` for JSON whose first object is not a book.
+    """
+    lines = JsonTable(source, JSON_LINES, json_lines)
+    first = next(lines.records(), JsonRecord(1, ""))
+    if not first.text.startswith(("{", "[")):
+        return None
+    tables = [lines] if isinstance(decode_object(first), dict) else []
+    tables.append(JsonTable(source, JSON_LINES, json_members))
+    for table in tables:
+        book = decode_object(next(table.records(), JsonRecord(1, "")))
+        if isinstance(book, dict):
+            names = {folded(name) for name in book}
+            for form in (LIBRARYTHING_JSON, JSON_LINES):
+                if names >= form.marks - {"author", "state", "added"} and "title" in names:
+                    return table._replace(form=form)
+    raise NotALibrary(
+        f"{source.path} is JSON, but its first line is no book: needed is one object on each line,"
+        ' such as {"title": "…", "author": "…"}, or an array of such objects'
+    )
+
+
+def decode_object(record: JsonRecord) -> dict[str, Any] | str:
+    """Return the object, or its fault."""
+    if record.fault:
+        return record.fault
+    try:
+        book = msgspec.json.decode(record.text)
+    except (msgspec.DecodeError, RecursionError):
+        return _NO_OBJECT
+    return book if isinstance(book, dict) else _NO_OBJECT
+
+
+def json_text(value: object, *, exact: bool) -> str | None:
+    """Return a value as the text of a cell; None if it is neither text, a number nor a list of texts."""
+    if value is None:
+        return ""
+    if isinstance(value, bool):
+        return "true" if value else "false"
+    if isinstance(value, str | int | float):
+        return str(value)
+    if exact:
+        texts = isinstance(value, list) and all(isinstance(item, str) for item in value)
+        return join_tags(value) if isinstance(value, list) and texts else None
+    items = value.values() if isinstance(value, dict) else value if isinstance(value, list) else []
+    return ", ".join(filter(None, (json_text(_named(item), exact=exact) for item in items)))
+
+
+def _named(item: object) -> object:
+    if isinstance(item, dict):
+        return next((item[name] for name in _NAMES if name in item), "")
+    return item

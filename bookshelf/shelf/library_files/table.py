@@ -1,0 +1,185 @@
+"""Reads a table as entries: its header determines the format, its rows are books."""
+
+import re
+from collections.abc import Iterator, Sequence
+from typing import NamedTuple
+
+import msgspec
+
+from bookshelf.shelf.library_files.build import build
+from bookshelf.shelf.library_files.csv_records import BROKEN, CsvRecord, Dialect, records
+from bookshelf.shelf.library_files.entry import Entry, NotALibrary, Refusal
+from bookshelf.shelf.library_files.format import Fields, Format, folded, pick
+from bookshelf.shelf.library_files.formats import ANY_CSV, ISBN_LIST, OWN
+from bookshelf.shelf.library_files.program_formats import PROGRAMS
+from bookshelf.shelf.library_files.setting import Options, Setting, Survey, fields_of
+from bookshelf.shelf.library_files.source import Source
+from bookshelf.shelf.library_files.values import choose_isbn
+
+FORMATS = (OWN, *PROGRAMS, ANY_CSV)
+"""In the order in which they are tried: any table is the last resort."""
+
+_DELIMITERS = (",", ";", "\t", "|")
+_EXCEL = re.compile(r"sep=.?", re.IGNORECASE)
+_HEADER_LINES = 10
+_SHOWN = 5
+
+
+class Table(NamedTuple):
+    """A table: its format, its dialect, its header and the line on which that starts (0: it has none)."""
+
+    source: Source
+    form: Format
+    dialect: Dialect
+    header: tuple[str, ...]
+    line: int
+
+    @property
+    def delimiter(self) -> str:
+        """Return the character between the cells."""
+        return self.dialect.delimiter
+
+    def best(self) -> "Table":
+        """Return the table in the dialect that breaks the fewest records; the usual one is preferred."""
+        tables = [self._replace(dialect=dialect) for dialect in _dialects(self.delimiter)]
+        if not self.dialect.spaced and self._faults() == 0:
+            return self
+        return min(tables, key=lambda table: table._faults())  # noqa: SLF001 - its own class
+
+    def setting(self, options: Options) -> Setting:
+        """Read the file once and return the setting for all its rows."""
+        layout = self.form.layout(self.header, options.columns)
+        survey = Survey(self.form, fields_of(self.header, layout))
+        for row in self._rows():
+            if row.fault:
+                survey.skip()
+            else:
+                survey.add(self._picked(row, options))
+        return survey.setting(options, self.delimiter)
+
+    def entries(self, setting: Setting) -> Iterator[Entry | Refusal]:
+        """Yield each row as an entry or a refusal, in the file's order."""
+        for row in self._rows():
+            raw = tuple(row.cells)
+            if fault := row.fault or _too_wide(raw, len(self.header), self.delimiter) or self._broken(raw):
+                yield Refusal(row.line, fault, raw)
+            else:
+                found = build(row.line, self._picked(row, setting.options), raw, setting)
+                yield _noted(found, len(self.header))
+
+    def _picked(self, row: CsvRecord, options: Options) -> Fields:
+        missing = len(self.header) - len(row.cells)
+        cells = row.cells + [""] * missing if missing > 0 else row.cells
+        return pick(self.form.layout(self.header, options.columns), self.header, cells)
+
+    def _broken(self, raw: tuple[str, ...]) -> str:
+        """Return the reason of a row in a file of refused rows that is still the text of a broken record."""
+        first, *others = raw
+        if self.header[-1] == "reason" and others and others[-1] == BROKEN and not any(others[:-1]):
+            return BROKEN if first else ""
+        return ""
+
+    def _faults(self) -> int:
+        return sum(
+            bool(row.fault or _too_wide(row.cells, len(self.header), self.delimiter)) for row in self._rows()
+        )
+
+    def _rows(self) -> Iterator[CsvRecord]:
+        with self.source.open() as stream:
+            for row in records(stream, self.dialect, len(self.header), exact=self.form.exact):
+                if row.line > self.line:
+                    yield row
+
+
+def _dialects(delimiter: str) -> list[Dialect]:
+    return [
+        Dialect(delimiter, spaced=spaced, escaped=escaped)
+        for escaped in (False, True)
+        for spaced in (False, True)
+    ]
+
+
+def _too_wide(raw: Sequence[str], width: int, delimiter: str) -> str:
+    if not any(map(str.strip, raw[width:])):
+        return ""
+    mark = "a tab" if delimiter == "\t" else f"a {delimiter!r}"
+    return f"{len(raw)} cells, but {width} columns: a text with {mark} in it needs quotes around it"
+
+
+def _noted(found: Entry | Refusal, width: int) -> Entry | Refusal:
+    if isinstance(found, Refusal) or len(found.raw) >= width:
+        return found
+    note = f"the row ends after {len(found.raw)} of {width} cells"
+    return msgspec.structs.replace(found, warnings=(*found.warnings, note))
+
+
+def open_table(source: Source) -> Table:
+    """Return the file as a table, read with the delimiter that shows the most columns.
+
+    The header is one of the first lines. Raises `NotALibrary` if no column has titles or ISBNs.
+    """
+    heads = {dialect: _head(source, dialect) for mark in _DELIMITERS for dialect in _dialects(mark)[:2]}
+    if not heads[Dialect(",")]:
+        raise NotALibrary(f"{source.path} is empty: it holds no books")
+    tables = [
+        Table(source, form, dialect, _names(record), record.line)
+        for dialect, head in heads.items()
+        for place, record in enumerate(head)
+        if not record.fault and (form := _form(_names(record), place))
+    ]
+    if tables:
+        return max(
+            tables, key=lambda table: (len(table.header), -table.line, not table.dialect.spaced)
+        ).best()
+    if all(_is_isbn(record) for record in heads[Dialect(",")]):
+        return Table(source, ISBN_LIST, Dialect(","), ("isbn",), 0)
+    raise NotALibrary(
+        _unrecognised(source, max((_names(head[0]) for head in heads.values() if head), key=len))
+    )
+
+
+def _head(source: Source, dialect: Dialect) -> list[CsvRecord]:
+    """Return the first records, without Excel's own first line, which has the delimiter."""
+    head: list[CsvRecord] = []
+    with source.open() as stream:
+        for record in records(stream, dialect):
+            if not _EXCEL.fullmatch("".join(record.cells).strip()):
+                head.append(record)
+            if len(head) == _HEADER_LINES:
+                break
+    return head
+
+
+def _names(header: CsvRecord) -> tuple[str, ...]:
+    return tuple(cell.strip() for cell in header.cells)
+
+
+def _form(names: tuple[str, ...], place: int) -> Format | None:
+    """Return the format of a header; one that is not the first record needs two known columns."""
+    form = next((form for form in FORMATS if form.recognises(names)), None)
+    return form if form and (place == 0 or len(_known(names)) > 1) else None
+
+
+def _known(names: tuple[str, ...]) -> list[str]:
+    fields = {name: field for field, listed in ANY_CSV.columns.items() for name in listed}
+    return [f"{name} ({fields[folded(name)]})" for name in names if folded(name) in fields]
+
+
+def _is_isbn(record: CsvRecord) -> bool:
+    faults: list[str] = []
+    return len(record.cells) == 1 and bool(choose_isbn(record.cells, faults)) and not faults
+
+
+def _unrecognised(source: Source, names: tuple[str, ...]) -> str:
+    known = _known(names)
+    return (
+        f"{source.path} holds no books that are recognised: its first line is {', '.join(_shown(names))};"
+        f" needed is a column for the title or the ISBN, named such as Title, Titre or ISBN13;"
+        f" recognised columns: {', '.join(known) or 'none'}"
+    )
+
+
+def _shown(names: tuple[str, ...]) -> Iterator[str]:
+    yield from (repr(name[:40]) for name in names[:_SHOWN])
+    if len(names) > _SHOWN:
+        yield "…"
