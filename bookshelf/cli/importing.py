@@ -35,7 +35,6 @@ from bookshelf.shelf.library_files import (
     read_library,
     write_refused,
 )
-from bookshelf.shelf.values import whole_stars
 
 #: Refused lines and remarks that are printed; the file of refused lines has them all.
 _SHOWN = 20
@@ -230,7 +229,7 @@ def _book_body(entry: Entry) -> dict[str, Any]:
 def _finish_body(reading: FileReading) -> dict[str, Any]:
     """Return the reading as POST /books/{id}/finished takes it: a day, or unknown."""
     day = reading.ended if reading.ended and len(reading.ended) == len("2024-03-01") else "unknown"
-    rating = whole_stars(reading.stars) if reading.stars else None
+    rating = (int(reading.stars + 0.5) or 1) if reading.stars else None
     return {"finished": day, "rating": rating, "review": reading.review}
 
 

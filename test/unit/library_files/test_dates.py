@@ -142,7 +142,7 @@ def test_every_day_is_read_from_each_spelling(day: date, spelling: str) -> None:
     assert ends(day.strftime(spelling)) == [day.isoformat()]
 
 
-@given(DAYS.filter(lambda day: day.year > 1954))
+@given(st.dates(min_value=date(1954, 10, 3), max_value=date(2064, 4, 8)))
 def test_a_day_number_of_a_spreadsheet_is_its_day(day: date) -> None:
     assert ends(str((day - date(1899, 12, 30)).days)) == [day.isoformat()]
 
