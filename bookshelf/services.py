@@ -1,7 +1,7 @@
 """The table of contents: every service, its tags, its port and its parts."""
 
 from bookshelf.cqrs.service import Service
-from bookshelf.shelf import book, book_list, last_read, reading
+from bookshelf.shelf import book, book_list, last_read, reading, reading_routes
 
 SERVICES = (
     Service(
@@ -18,7 +18,7 @@ SERVICES = (
         tags=("books", "read"),
         port=8082,
         runs=(reading.READING,),
-        serves=reading.ROUTES,
+        serves=reading_routes.ROUTES,
     ),
     Service(
         name="lastreadbooks",

@@ -19,6 +19,14 @@ _DAY = r"^([0-9]{4}-[0-9]{2}-[0-9]{2}|unknown)$(?!\n)"
 _NO_BLANK = {"hint": "must not be blank, and has no control characters"}
 _NO_CONTROL = {"hint": "has no control characters"}
 
+
+def prose(most: int, description: str, example: str) -> Meta:
+    """Return the limits of a text of several lines with up to `most` characters."""
+    return Meta(
+        max_length=most, pattern=_PROSE, extra=_NO_CONTROL, description=description, examples=[example]
+    )
+
+
 BookId = Annotated[
     str, Meta(description="the id of the book", examples=["0c9b6f0e-6a9b-5d0c-9f43-8f9a7a1f2b11"])
 ]
@@ -99,29 +107,11 @@ Tags = Annotated[
     tuple[Tag, ...],
     Meta(max_length=limits.TAGS_MAX, description="words to find it by", examples=[["science fiction"]]),
 ]
-Notes = Annotated[
-    str,
-    Meta(
-        max_length=limits.NOTES_MAX,
-        pattern=_PROSE,
-        extra=_NO_CONTROL,
-        description="notes of the reader",
-        examples=["Lent by Ann."],
-    ),
-]
+Notes = Annotated[str, prose(limits.NOTES_MAX, "notes of the reader", "Lent by Ann.")]
 Rating = Annotated[
     int, Meta(ge=limits.RATING_MIN, le=limits.RATING_MAX, description="1 to 5 stars", examples=[5])
 ]
-Review = Annotated[
-    str,
-    Meta(
-        max_length=limits.REVIEW_MAX,
-        pattern=_PROSE,
-        extra=_NO_CONTROL,
-        description="what the reader thinks of it",
-        examples=["The sleeper must awaken."],
-    ),
-]
+Review = Annotated[str, prose(limits.REVIEW_MAX, "what the reader thinks of it", "The sleeper must awaken.")]
 Line = Annotated[str, Meta(max_length=limits.NAME_MAX, pattern=_LINE, extra=_NO_BLANK)]
 Subtitle = Annotated[Line, Meta(description="the subtitle", examples=["A novel"])]
 Publisher = Annotated[Line, Meta(description="the publisher", examples=["Chilton Books"])]
@@ -142,14 +132,7 @@ Minutes = Annotated[
     int, Meta(ge=1, le=limits.MINUTES_MAX, description="how many minutes it plays", examples=[1260])
 ]
 Description = Annotated[
-    str,
-    Meta(
-        max_length=limits.DESCRIPTION_MAX,
-        pattern=_PROSE,
-        extra=_NO_CONTROL,
-        description="what the book is about",
-        examples=["A desert planet and its spice."],
-    ),
+    str, prose(limits.DESCRIPTION_MAX, "what the book is about", "A desert planet and its spice.")
 ]
 Work = Annotated[
     str,

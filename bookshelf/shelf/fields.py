@@ -165,7 +165,13 @@ _LATER_ANSWERS: Mapping[str, Any] = {
     "spoiler": Annotated[bool, Meta(description="true if the review reveals the plot", examples=[True])],
     "readings": Annotated[int, Meta(description="how many readings there are, beyond one", examples=[2])],
     "progress": Annotated[ReadingProgress, Meta(description="how far the open reading has come")],
-    "cover": Annotated[Cover, Meta(description="the image of its cover")],
+    "cover": Annotated[
+        Cover,
+        Meta(
+            description="the image of its cover",
+            examples=[{"digest": "9f86d081884c7d65…", "width": 600, "height": 900, "colour": "#c08a3e"}],
+        ),
+    ],
 }
 
 

@@ -36,6 +36,13 @@ class ReadingProgress(msgspec.Struct, frozen=True, omit_defaults=True):
     of: int | None = None
 
 
+class Totals(msgspec.Struct, frozen=True, omit_defaults=True):
+    """The totals of a book that progress is measured by, where it does not have its own."""
+
+    pages: int | None = None
+    minutes: int | None = None
+
+
 class Cover(msgspec.Struct, frozen=True):
     """An image of a book's cover: digest of its content, size in pixels, main colour as `#rrggbb`."""
 
@@ -74,3 +81,25 @@ _DATE_PARTS = (slice(0, 4), slice(5, 7), slice(8, 10))
 def whole_stars(stars: float) -> int:
     """Return the field `rating` for stars: rounded half up to a whole number, at least 1."""
     return max(1, floor(stars + 0.5))
+
+
+def check_progress(given: msgspec.Struct, totals: Totals) -> ReadingProgress:
+    """Return a request's progress with its total, that of the book if it has none. Raises `Invalid`."""
+    progress = msgspec.convert(given, ReadingProgress, from_attributes=True)
+    values = {
+        unit: value
+        for unit in ("page", "percent", "minutes")
+        if (value := getattr(progress, unit)) is not None
+    }
+    if len(values) != 1:
+        raise Invalid("needs exactly one of page, percent and minutes", field="progress")
+    [(unit, value)] = values.items()
+    if unit == "percent":
+        if round(value, 1) != value:
+            raise Invalid("has one decimal at the most", field="progress.percent")
+        return progress
+    of = progress.of or (totals.pages if unit == "page" else totals.minutes)
+    if of is not None and value > of:
+        msg = f"lies beyond the total, which is {of}; give the total of this edition as `of`"
+        raise Invalid(msg, field=f"progress.{unit}")
+    return msgspec.structs.replace(progress, of=of)

@@ -84,13 +84,16 @@ def test_a_day_may_be_unknown(either: Client) -> None:
     assert (found["state"], found["finished"]) == ("finished", None)
 
 
-def test_finishing_again_says_nothing_new(either: Client) -> None:
+def test_finishing_again_with_other_values_corrects_the_reading(either: Client) -> None:
     book = either.add("Kim")
     either.post(f"/books/{book['id']}/finished", {"rating": 5})
     before = either.get(f"/books/{book['id']}/history").json
-    assert either.post(f"/books/{book['id']}/finished", {"rating": 1}).status == 204
-    assert either.get(f"/books/{book['id']}").json["rating"] == 5
+    assert either.post(f"/books/{book['id']}/finished", {"rating": 5}).status == 204
     assert either.get(f"/books/{book['id']}/history").json == before
+    assert either.post(f"/books/{book['id']}/finished", {"rating": 1}).status == 204
+    after = either.get(f"/books/{book['id']}/history").json
+    assert [event["type"] for event in after[len(before) :]] == ["shelf.book-rated.v1"]
+    assert either.get(f"/books/{book['id']}?as-of={after[-1]['time']}").json["rating"] == 1
 
 
 def test_an_old_client_sends_the_whole_book_to_finish_it(either: Client) -> None:

@@ -20,7 +20,8 @@ from bookshelf.runtime.aggregate.topic_commands.messages import (
 )
 from bookshelf.shelf.book import BOOK, AddBook, ChangeBook, RemoveBook
 from bookshelf.shelf.fields import NewBook
-from bookshelf.shelf.reading import READING, FinishBook
+from bookshelf.shelf.reading import READING
+from bookshelf.shelf.reading_commands import FinishBook
 
 DUNE = AddBook(book=NewBook(title="Dune", author="Frank Herbert"), at=NOW)
 ABOUT: dict[str, Any] = {"id": "x", "source": "tests", "subject": "book-1", "time": NOW}

@@ -15,9 +15,11 @@ import pytest
 from bookshelf.cqrs.envelope import ANSWERED, DROPPED, Envelope, decode_envelope, dropped, encode_envelope
 from bookshelf.cqrs.message import Event
 from bookshelf.shelf.book import BOOK, to_answer
+from bookshelf.shelf.book_readings import Reading, Readings
 from bookshelf.shelf.events import EVENTS
 from bookshelf.shelf.fields import Book
 from bookshelf.shelf.reading import READING, ReadBook
+from bookshelf.shelf.values import Totals
 
 ROOT = Path(__file__).parents[3]
 LINES = (ROOT / "test/fixtures/golden/shelf.jsonl").read_bytes().splitlines()
@@ -60,7 +62,9 @@ def test_the_golden_log_folds_to_the_book_that_it_always_folded_to() -> None:
         rating=5,
         review="The sleeper must awaken. 🏜",
     )
-    assert READING.fold(events_of(DUNE)) == ReadBook(known=True, finished=True)
+    reading = Reading(end="finished", ended="2026-02-28", stars=5.0, review="The sleeper must awaken. 🏜")
+    read = ReadBook(known=True, totals=Totals(pages=529), readings=Readings(by_number={1: reading}))
+    assert READING.fold(events_of(DUNE)) == read
 
 
 def test_the_removed_book_of_the_golden_log_is_gone() -> None:

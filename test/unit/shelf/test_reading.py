@@ -1,15 +1,31 @@
-"""readbook: every decision on finishing a book."""
+"""readbook: every decision of the route of the first release, which finishes a book."""
 
 from datetime import UTC, date, datetime, timedelta
+from typing import Any
 
 import pytest
+from msgspec import UNSET, UnsetType
 from support.spec import given
 
 from bookshelf.cqrs.errors import Invalid, NotFound
 from bookshelf.cqrs.message import Command, Event
 from bookshelf.cqrs.route import CommandContext
-from bookshelf.shelf.events import BookAdded, BookChanged, BookFinished, BookRemoved
-from bookshelf.shelf.reading import READING, FinishBook, Finishing, finish
+from bookshelf.shelf.events import (
+    BookAdded,
+    BookChanged,
+    BookFinished,
+    BookRated,
+    BookRemoved,
+    BookReviewed,
+    ReadingAbandoned,
+    ReadingCorrected,
+    ReadingFinished,
+    ReadingRemoved,
+    ReadingStarted,
+)
+from bookshelf.shelf.reading import READING
+from bookshelf.shelf.reading_commands import FinishBook
+from bookshelf.shelf.reading_routes import Finishing, finish
 
 AT = datetime(2026, 3, 1, 23, 30, tzinfo=UTC)
 CONTEXT = CommandContext(at=AT)
@@ -18,8 +34,8 @@ added = BookAdded(title="Dune", author="Frank Herbert", added=AT)
 finished = BookFinished(finished=date(2024, 3, 1))
 
 
-def finish_on(day: date | None, **fields: object) -> FinishBook:
-    return FinishBook(finished=day, at=AT, **fields)  # type: ignore[arg-type]
+def finish_on(day: date | UnsetType | None, **fields: Any) -> FinishBook:  # noqa: ANN401 (its fields)
+    return FinishBook(finished=day, at=AT, **fields)
 
 
 def test_a_book_is_finished_on_a_day() -> None:
@@ -35,9 +51,52 @@ def test_a_book_may_be_finished_on_a_day_that_is_not_known() -> None:
     given(READING, added).when(finish_on(None)).then(BookFinished(finished=None))
 
 
-def test_finishing_twice_says_it_once() -> None:
-    given(READING, added, finished).when(finish_on(TODAY)).then()
-    given(READING, added, finished).when(finish_on(None, rating=1)).then()
+def test_finishing_again_with_equal_values_appends_no_event() -> None:
+    rated = BookFinished(finished=date(2024, 3, 1), rating=4, review="Sand.")
+    given(READING, added, rated).when(finish_on(date(2024, 3, 1), rating=4, review="Sand.")).then()
+    given(READING, added, rated).when(finish_on(UNSET)).then()
+    given(READING, added, rated).when(finish_on(None, rating=None, review=None)).then()
+
+
+def test_finishing_again_with_other_values_corrects_the_reading() -> None:
+    corrected = ReadingCorrected(reading=1, ended="2026-03-01")
+    given(READING, added, finished).when(finish_on(TODAY)).then(corrected)
+    given(READING, added, finished).when(finish_on(None, rating=1)).then(BookRated(reading=1, stars=1.0))
+    reviewed = BookReviewed(reading=1, text="Sand.")
+    given(READING, added, finished).when(finish_on(UNSET, review="Sand.")).then(reviewed)
+
+
+def test_finishing_again_corrects_the_latest_finished_reading() -> None:
+    earlier = ReadingFinished(reading=2, finished="2020")
+    given(READING, added, finished, earlier).when(finish_on(UNSET, rating=2)).then(
+        BookRated(reading=1, stars=2.0)
+    )
+
+
+def test_a_rating_that_rounds_the_stars_of_the_reading_changes_nothing() -> None:
+    quarter = BookRated(reading=1, stars=4.25)
+    given(READING, added, finished, quarter).when(finish_on(UNSET, rating=4)).then()
+    given(READING, added, finished, quarter).when(finish_on(UNSET, rating=5)).then(
+        BookRated(reading=1, stars=5.0)
+    )
+
+
+def test_finishing_a_book_finishes_the_open_reading() -> None:
+    started = ReadingStarted(reading=2, started="2026-02")
+    given(READING, added, finished, started).when(finish_on(TODAY, rating=3, review="Sand.")).then(
+        ReadingFinished(reading=2, finished="2026-03-01", stars=3.0, review="Sand.")
+    )
+    given(READING, added, finished, started).when(finish_on(None)).then(ReadingFinished(reading=2))
+    given(READING, added, finished, started).when(finish_on(date(2026, 1, 31))).refused(
+        Invalid, "before it starts", field="finished"
+    )
+
+
+@pytest.mark.parametrize("last", [ReadingAbandoned(reading=1, on="2025"), ReadingRemoved(reading=1)])
+def test_finishing_a_book_without_a_finished_reading_records_a_new_one(last: Event) -> None:
+    given(READING, added, ReadingStarted(reading=1), last).when(finish_on(UNSET, rating=3)).then(
+        ReadingFinished(reading=2, finished="2026-03-01", stars=3.0)
+    )
 
 
 @pytest.mark.parametrize("events", [(), (finished,), (BookChanged(title="x"),)])
@@ -62,8 +121,10 @@ def test_no_book_is_finished_in_the_future() -> None:
     given(READING, added).when(finish_on(later)).refused(Invalid, "lies in the future", field="finished")
 
 
-def test_what_is_finished_already_is_not_refused_for_a_day_in_the_future() -> None:
-    given(READING, added, finished).when(finish_on(date(9999, 12, 31))).then()
+def test_a_finished_book_is_not_corrected_to_a_day_in_the_future() -> None:
+    given(READING, added, finished).when(finish_on(date(9999, 12, 31))).refused(
+        Invalid, "lies in the future", field="finished"
+    )
 
 
 def test_a_command_of_another_aggregate_says_nothing() -> None:
@@ -71,8 +132,9 @@ def test_a_command_of_another_aggregate_says_nothing() -> None:
 
 
 def test_a_day_left_out_is_the_day_of_the_command() -> None:
-    assert finish(Finishing(), CONTEXT) == finish_on(TODAY)
-    assert finish(Finishing(rating=3, review="x"), CONTEXT) == finish_on(TODAY, rating=3, review="x")
+    assert finish(Finishing(), CONTEXT) == finish_on(UNSET)
+    assert finish(Finishing(rating=3, review="x"), CONTEXT) == finish_on(UNSET, rating=3, review="x")
+    given(READING, added).when(finish_on(UNSET)).then(BookFinished(finished=TODAY))
 
 
 def test_a_day_may_be_said_or_said_to_be_unknown() -> None:
