@@ -4,7 +4,7 @@ import re
 from calendar import monthrange
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
-from functools import cache
+from functools import cache, lru_cache
 from importlib.resources import files
 from typing import NamedTuple
 
@@ -116,6 +116,7 @@ def is_ambiguous(cell: str) -> bool:
     return any(max(pair) <= _MONTHS and pair[0] != pair[1] for pair in pairs)
 
 
+@lru_cache(maxsize=4096)
 def read_dates(cell: str, *, day_first: bool) -> Dates | None:
     """Return the dates of a cell; None if it has none, or one that no calendar has.
 

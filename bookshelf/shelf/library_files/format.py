@@ -8,6 +8,9 @@ from typing import NamedTuple
 EXTRA, IGNORED = "extra", "ignored"
 """What becomes of a column that is no field of a book: its values are kept by name, or left out."""
 
+_JOINED = frozenset({EXTRA, IGNORED, "tags", "notes", "description", "review"})
+"""Fields whose columns are joined in the sequence of the file; of other fields, the best column is first."""
+
 
 class Cell(NamedTuple):
     """One value of a record, with the name of its column."""
@@ -89,7 +92,8 @@ class Format:
                 continue
             ignored = text in self.ignored or (text == "reason" and index == len(header) - 1)
             target = (chosen or {}).get(name) or (IGNORED if ignored else fields_of.get(text, EXTRA))
-            indexes.setdefault(target, []).append((order.get(text, 0) if target != EXTRA else index, index))
+            place = index if target in _JOINED else order.get(text, 0)
+            indexes.setdefault(target, []).append((place, index))
         return [(target, tuple(index for _, index in sorted(cells))) for target, cells in indexes.items()]
 
 

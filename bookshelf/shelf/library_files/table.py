@@ -9,7 +9,7 @@ import msgspec
 from bookshelf.shelf.library_files.build import build
 from bookshelf.shelf.library_files.csv_records import BROKEN, CsvRecord, Dialect, records
 from bookshelf.shelf.library_files.entry import Entry, NotALibrary, Refusal
-from bookshelf.shelf.library_files.format import Fields, Format, folded, pick
+from bookshelf.shelf.library_files.format import Fields, Format, Layout, folded, pick
 from bookshelf.shelf.library_files.formats import ANY_CSV, ISBN_LIST, OWN
 from bookshelf.shelf.library_files.program_formats import PROGRAMS
 from bookshelf.shelf.library_files.setting import Options, Setting, Survey, fields_of
@@ -54,23 +54,24 @@ class Table(NamedTuple):
             if row.fault:
                 survey.skip()
             else:
-                survey.add(self._picked(row, options))
+                survey.add(self._picked(row, layout))
         return survey.setting(options, self.delimiter)
 
     def entries(self, setting: Setting) -> Iterator[Entry | Refusal]:
         """Yield each row as an entry or a refusal, in the file's order."""
+        layout = self.form.layout(self.header, setting.options.columns)
         for row in self._rows():
             raw = tuple(row.cells)
             if fault := row.fault or _too_wide(raw, len(self.header), self.delimiter) or self._broken(raw):
                 yield Refusal(row.line, fault, raw)
             else:
-                found = build(row.line, self._picked(row, setting.options), raw, setting)
+                found = build(row.line, self._picked(row, layout), raw, setting)
                 yield _noted(found, len(self.header))
 
-    def _picked(self, row: CsvRecord, options: Options) -> Fields:
+    def _picked(self, row: CsvRecord, layout: Layout) -> Fields:
         missing = len(self.header) - len(row.cells)
         cells = row.cells + [""] * missing if missing > 0 else row.cells
-        return pick(self.form.layout(self.header, options.columns), self.header, cells)
+        return pick(layout, self.header, cells)
 
     def _broken(self, raw: tuple[str, ...]) -> str:
         """Return the reason of a row in a file of refused rows that is still the text of a broken record."""

@@ -307,7 +307,7 @@ def test_inventaire_is_recognised() -> None:
         "Nell Arden",
         "9780306406157",
     )
-    assert (entry.book.notes, entry.book.tags) == ("from the fair\n\nhard cover", ("essays",))
+    assert (entry.book.notes, entry.book.tags) == ("hard cover\n\nfrom the fair", ("essays",))
     assert (entry.added, entry.lists) == ("2019-03-26T16:37:23.629Z", (ListPlace("attic"),))
     assert entry.book.work == "https://example.org/w/1"
 
