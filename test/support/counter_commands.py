@@ -11,7 +11,7 @@ from support.until import eventually
 
 from bookshelf.cqrs.message import Command
 from bookshelf.log.port import Log, NewRecord
-from bookshelf.runtime.aggregate.topic_commands.messages import command_message
+from bookshelf.runtime.aggregate.command_messages import command_message
 
 ORDERED = replace(TALLY, takes=(Count,))
 ANSWERS = "answers"

@@ -20,7 +20,7 @@ from bookshelf.log.kafka.log import KafkaLog
 from bookshelf.log.kafka.settings import Topic
 from bookshelf.log.partition import partition_of
 from bookshelf.log.port import NewRecord
-from bookshelf.runtime.aggregate.topic_commands.messages import command_message
+from bookshelf.runtime.aggregate.command_messages import command_message
 from bookshelf.shelf.book import BOOK, AddBook, RemoveBook
 from bookshelf.shelf.fields import NewBook
 

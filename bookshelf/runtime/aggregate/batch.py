@@ -12,17 +12,13 @@ from bookshelf.cqrs.errors import Refused
 from bookshelf.cqrs.position import Position
 from bookshelf.log.port import Consumed, Fenced, LogFault, NewRecord, OutcomeUnknown, Writer
 from bookshelf.runtime.aggregate.command import CommandResult, NotOwner
-from bookshelf.runtime.aggregate.command_handler import CommandHandler
+from bookshelf.runtime.aggregate.command_handler import CommandHandler, InternalCommand
 from bookshelf.runtime.aggregate.command_queue import QueuedCommand
-from bookshelf.runtime.aggregate.context import PartitionContext
-from bookshelf.runtime.aggregate.deadlines.deadline import ExpireDeadline
 from bookshelf.runtime.aggregate.first_answers import FirstAnswers
 from bookshelf.runtime.aggregate.pending_events import PendingEvents
-from bookshelf.runtime.aggregate.replay import PartitionReplay
+from bookshelf.runtime.aggregate.plugin import OwnerParts, OwnerPlugin
 from bookshelf.runtime.aggregate.snapshot import NONE, UNSETTLED, CompletedCommand, DecodedEvent
-from bookshelf.runtime.aggregate.state_cache import StateCache
 from bookshelf.runtime.aggregate.state_store import CommandKey
-from bookshelf.runtime.aggregate.topic_commands.replies import Replies
 
 #: Bytes of pending events above which the next batch first waits until the replay has caught up with the log.
 PENDING_BYTES = 4 << 20
@@ -51,16 +47,13 @@ class Decision:
 class BatchProcessor:
     """Decides, appends and answers the batches of one partition; each batch comes with its writer."""
 
-    def __init__(
-        self, context: PartitionContext, states: StateCache, pending: PendingEvents, replay: PartitionReplay
-    ) -> None:
+    def __init__(self, parts: OwnerParts, pending: PendingEvents, plugins: Sequence[OwnerPlugin]) -> None:
+        context, self._states, self._replay, _ = parts
         self._dependencies = context.dependencies
         self._place = (context.aggregate.topic, context.partition)
-        self._states = states
         self._pending = pending
-        self._replay = replay
+        self._plugins = plugins
         self._handler = CommandHandler(context.aggregate, context.dependencies.ids)
-        self._replies = Replies(context) if context.aggregate.takes else None
         self._first_answers = FirstAnswers(context)
         self._answering: set[asyncio.Task[None]] = set()
         #: True if events of the last batch may be in the log.
@@ -79,17 +72,17 @@ class BatchProcessor:
             raise
         except LogFault as fault:
             self._pending.drop_unsettled()
-            messages = [queued for queued in commands if queued.order is not None]
-            if 0 < len(messages) < len(commands):
-                # a command message may be the cause: the commands from clients are tried again without them
-                for queued in messages:
+            sourced = [queued for queued in commands if queued.source is not None]
+            if 0 < len(sourced) < len(commands):
+                # one of them may be the cause: the commands from clients are tried again without them
+                for queued in sourced:
                     self._refuse(queued, fault)
-                await self.work(writer, [queued for queued in commands if queued.order is None])
+                await self.work(writer, [queued for queued in commands if queued.source is None])
                 return
             for queued in commands:
                 self._refuse(queued, fault)  # also in place of a refusal, which may rest on unwritten events
             return
-        await self._states.load([queued.sent.subject for queued in commands])
+        await self._states.load([queued.request.subject for queued in commands])
         for queued, decision in zip(commands, decisions, strict=True):
             self._answer(queued, decision, offsets)
 
@@ -103,7 +96,7 @@ class BatchProcessor:
         if self._pending.pending_bytes > PENDING_BYTES or any(map(_needs_latest_state, commands)):
             await self._replay.catch_up()
         self._states.fresh(
-            queued.sent.subject for queued in commands if queued.sent.fresh and not queued.tried
+            queued.request.subject for queued in commands if queued.request.fresh and not queued.tried
         )
         decisions = await self._decide_all(commands)
         if any(_appends_nothing(decision.result) for decision in decisions) and await self._replay.catch_up():
@@ -120,14 +113,17 @@ class BatchProcessor:
 
     async def _load(self, commands: Sequence[QueuedCommand]) -> dict[CommandKey, CompletedCommand]:
         """Load the snapshots that the commands need; return the completed commands found in the store."""
-        keys = [queued.sent.subject for queued in commands]
+        keys = [queued.request.subject for queued in commands]
         stored: dict[CommandKey, CompletedCommand] = {}
         asked: set[CommandKey] = set()
         saved = -1
         while True:
             await self._states.load(keys)
             wanted = {
-                (queued.sent.subject, queued.sent.id) for queued in commands if self._may_be_stored(queued)
+                (request.subject, request.id)
+                for request, *_ in commands
+                if (snapshot := self._pending.head(request.subject)).spilled
+                and snapshot.recall(request.id) is None
             }
             if not wanted or (wanted <= asked and saved == self._states.saved):
                 return stored
@@ -135,58 +131,55 @@ class BatchProcessor:
             asked, saved = wanted, self._states.saved
             stored = await self._states.recall_stored(wanted)
 
-    def _may_be_stored(self, queued: QueuedCommand) -> bool:
-        sent = queued.sent
-        snapshot = self._pending.head(sent.subject)
-        return snapshot.spilled and snapshot.recall(sent.id) is None
-
     def _decide(
         self,
         queued: QueuedCommand,
         stored: dict[CommandKey, CompletedCommand],
         batch: dict[CommandKey, Decision],
     ) -> Decision:
-        sent = queued.sent
-        if queued.order is not None and queued.order.refusal is not None:
-            return Decision(queued.order.refusal)
-        key = (sent.subject, sent.id)
-        snapshot = self._pending.head(sent.subject)
+        request = queued.request
+        if queued.source is not None and queued.source.refusal is not None:
+            return Decision(queued.source.refusal)
+        key = (request.subject, request.id)
+        snapshot = self._pending.head(request.subject)
         done = self._states.recall(*key) or stored.get(key)
         try:
-            events = self._handler.judge(snapshot, sent, done)
+            events = self._handler.decide(snapshot, request, done)
         except Exception as fault:  # noqa: BLE001 (a refusal or a defect: either is this command's answer)
             return Decision(fault)
         if events is None:
-            done = snapshot.recall(sent.id) or done
+            done = snapshot.recall(request.id) or done
             return Decision(None, snapshot.state, snapshot.version, "", done, snapshot.first, batch.get(key))
         if events:
-            self._pending.add(sent.subject, events)
-            snapshot = self._pending.head(sent.subject)
+            self._pending.add(request.subject, events)
+            snapshot = self._pending.head(request.subject)
         decision = Decision(events, snapshot.state, snapshot.version)
         if snapshot.version == UNSETTLED:
-            decision.event = self._pending.newest_event(sent.subject)
+            decision.event = self._pending.newest_event(request.subject)
         batch[key] = decision
         return decision
 
     async def _write(
         self, writer: Writer, commands: Sequence[QueuedCommand], results: Sequence[HandlerResult]
     ) -> dict[str, int]:
-        """Append the new events and the replies; return the offsets of the events by their ids."""
+        """Append the new events and what the plug-ins add; return the offsets of the events by their ids."""
         decided = [
-            (queued.sent.subject, result)
+            (queued.request.subject, result)
             for queued, result in zip(commands, results, strict=True)
             if isinstance(result, list) and result
         ]
         records = [NewRecord(key, event.value) for key, events in decided for event in events]
-        if self._replies is not None:
-            await self._replies.look_up_topics(commands)
-        replies, consumed = ((), None) if self._replies is None else self._replies.to(commands, results)
+        events, consumed = len(records), None
+        for plugin in self._plugins:
+            extra, offset = await plugin.extra_records(commands, results)
+            records += extra
+            consumed = offset or consumed
         if not records and consumed is None:
             return {}
-        with self._dependencies.meters.append(len(records)):
-            offsets = await self._append(writer, [*records, *replies], consumed)
+        with self._dependencies.meters.append(events):
+            offsets = await self._append(writer, records, consumed)
         ids = [event.envelope.id for _, events in decided for event in events]
-        offset_of = dict(zip(ids, offsets, strict=False))  # the replies were appended after the events
+        offset_of = dict(zip(ids, offsets, strict=False))  # those of the plug-ins come after the events
         for key in dict.fromkeys(key for key, _ in decided):
             self._pending.settle(key, offset_of)
         return offset_of
@@ -218,7 +211,7 @@ class BatchProcessor:
             )
             return
         assert decision.done is not None  # noqa: S101 (every repetition has a completed command)
-        if decision.done.version == decision.version or queued.order is not None:
+        if decision.done.version == decision.version or queued.source is not None:
             queued.answer.set_result(self._repeated(queued, decision.done, decision.state))
         else:
             task = asyncio.create_task(self._answer_as_first(queued, decision, decision.done))
@@ -233,15 +226,15 @@ class BatchProcessor:
         offset = offsets[decision.result[-1].envelope.id] if decision.result else version
         position = Position(*self._place, offset) if offset >= 0 else None
         # another service may have appended in between: prefer the log's state if it is of this version
-        head = self._pending.head(queued.sent.subject)
+        head = self._pending.head(queued.request.subject)
         state = head.state if head.version == version else decision.state
         first = decision.result[0] if decision.result else None
         change = "" if first is None or first.event is None else first.envelope.id
-        return CommandResult(queued.sent.subject, state, version, position, replayed, change)
+        return CommandResult(queued.request.subject, state, version, position, replayed, change)
 
     def _repeated(self, queued: QueuedCommand, done: CompletedCommand, state: Any) -> CommandResult:  # noqa: ANN401 (any aggregate's)
         position = Position(*self._place, done.offset)
-        subject = queued.sent.subject
+        subject = queued.request.subject
         return CommandResult(subject, state, done.version, position, replayed=True, change=done.change)
 
     async def _answer_as_first(
@@ -249,7 +242,7 @@ class BatchProcessor:
     ) -> None:
         """Answer a repetition whose aggregate has changed since, without delaying the other commands."""
         try:
-            state = await self._first_answers.state(queued.sent.subject, decision.first, done.offset)
+            state = await self._first_answers.state(queued.request.subject, decision.first, done.offset)
         except (OutcomeUnknown, NotOwner) as fault:
             self._refuse(queued, fault)
             return
@@ -264,5 +257,5 @@ def _appends_nothing(result: HandlerResult) -> bool:
 
 
 def _needs_latest_state(queued: QueuedCommand) -> bool:
-    """Return True if the decision needs the latest state: for If-Match, or for a deadline."""
-    return queued.sent.expects is not None or type(queued.sent.command) is ExpireDeadline
+    """Return True if the decision needs the latest state: for If-Match, or to find the command in it."""
+    return queued.request.expects is not None or isinstance(queued.request.command, InternalCommand)

@@ -2,11 +2,11 @@
 
 import asyncio
 from collections.abc import Iterable, Sequence
-from typing import NamedTuple
+from typing import NamedTuple, Protocol
 
+from bookshelf.cqrs.errors import Refused
 from bookshelf.log.port import OutcomeUnknown
 from bookshelf.runtime.aggregate.command import Busy, CommandRequest, CommandResult, NotOwner
-from bookshelf.runtime.aggregate.topic_commands.messages import ReceivedCommand
 
 #: Commands that one partition's queue can hold; further ones are refused at once with `Busy`.
 CAPACITY = 10_000
@@ -27,16 +27,24 @@ class Room:
         self.used = 0
 
 
+class CommandSource(Protocol):
+    """What a source that can queue its commands again notes beside one of them."""
+
+    @property
+    def refusal(self) -> Refused | None:
+        """Why the command is refused whatever the state; None if it is decided."""
+
+
 class QueuedCommand(NamedTuple):
     """A command request and the future of its result. `tried`: its events may be in the log already.
 
-    `order` is set if the command came as a command message.
+    `source` is None if a client waits for the result.
     """
 
-    sent: CommandRequest
+    request: CommandRequest
     answer: asyncio.Future[CommandResult]
     tried: bool = False
-    order: ReceivedCommand | None = None
+    source: CommandSource | None = None
 
 
 class CommandQueue:
@@ -57,14 +65,14 @@ class CommandQueue:
         """Return the number of queued commands."""
         return len(self._commands)
 
-    def put(self, sent: CommandRequest) -> asyncio.Future[CommandResult]:
+    def put(self, request: CommandRequest) -> asyncio.Future[CommandResult]:
         """Queue a command. Raises `Busy`, `NotOwner`."""
         if self._closed:
             raise NotOwner(self._partition)
-        if len(self._commands) >= CAPACITY or not self._has_room(sent.size):
+        if len(self._commands) >= CAPACITY or not self._has_room(request.size):
             raise Busy
-        self._add_bytes(sent.size)
-        queued = QueuedCommand(sent, asyncio.get_running_loop().create_future())
+        self._add_bytes(request.size)
+        queued = QueuedCommand(request, asyncio.get_running_loop().create_future())
         self._commands.append(queued)
         self._some.set()
         return queued.answer
@@ -78,34 +86,34 @@ class CommandQueue:
 
     def _count_bytes(self, batch: Sequence[QueuedCommand] = ()) -> None:
         """Count the bytes of the queue and of the batch that is being carried out again."""
-        size = sum(queued.sent.size for queued in (*batch, *self._commands))
+        size = sum(queued.request.size for queued in (*batch, *self._commands))
         self._add_bytes(size - self._bytes)
 
-    def put_messages(
-        self, messages: Sequence[tuple[CommandRequest, ReceivedCommand]]
+    def put_together(
+        self, commands: Sequence[tuple[CommandRequest, CommandSource]]
     ) -> asyncio.Future[CommandResult]:
-        """Queue command messages for one append; return the result of the first. Raises `NotOwner`.
+        """Queue commands of a source for one append; return the result of the first. Raises `NotOwner`.
 
         The queue's limits do not apply: the caller bounds how many are queued.
         """
         if self._closed:
             raise NotOwner(self._partition)
         answer: asyncio.Future[CommandResult] = asyncio.get_running_loop().create_future()
-        self._commands.extend(QueuedCommand(sent, answer, order=received) for sent, received in messages)
-        self._add_bytes(sum(sent.size for sent, _ in messages))
+        self._commands.extend(QueuedCommand(request, answer, source=source) for request, source in commands)
+        self._add_bytes(sum(request.size for request, _ in commands))
         self._some.set()
         return answer
 
-    def discard_messages(self) -> None:
-        """Remove all command messages: they are read again, from the consumed offset in the log."""
-        self._commands = [queued for queued in self._commands if queued.order is None]
+    def discard_sourced(self) -> None:
+        """Remove all commands that have a source, because it queues them again."""
+        self._commands = [queued for queued in self._commands if queued.source is None]
         self._count_bytes()
 
     async def take(self, most: int = BATCH) -> list[QueuedCommand]:
         """Wait for commands and return a batch of up to `most`; empty once the queue is closed and drained.
 
-        Commands that were cancelled before they were ever tried are dropped. Command messages of one
-        `put_messages` stay in one batch, whatever its size.
+        Commands that were cancelled before they were ever tried are dropped. Commands of one
+        `put_together` stay in one batch, whatever its size.
         """
         while True:
             self._commands = [queued for queued in self._commands if queued.tried or not queued.answer.done()]
@@ -123,9 +131,9 @@ class CommandQueue:
         """Return how many of the commands form the next batch: at least one."""
         size = 0
         for count, queued in enumerate(self._commands):
-            size += queued.sent.size
+            size += queued.request.size
             former = self._commands[count - 1].answer if count else None
-            together = queued.order is not None and former is queued.answer
+            together = queued.source is not None and former is queued.answer
             if count and not together and (count >= most or size > BATCH_BYTES):
                 return count
         return len(self._commands)

@@ -9,8 +9,11 @@ from bookshelf.log.partition import partition_of
 from bookshelf.log.port import Membership
 from bookshelf.runtime.aggregate.command import CommandRequest, CommandResult, NotOwner
 from bookshelf.runtime.aggregate.context import OwnerDependencies, PartitionContext
+from bookshelf.runtime.aggregate.deadlines import DeadlineTimer
 from bookshelf.runtime.aggregate.owner import Owner
+from bookshelf.runtime.aggregate.plugin import OwnerParts, OwnerPlugin
 from bookshelf.runtime.aggregate.state_cache import StateCache
+from bookshelf.runtime.aggregate.topic_commands import TopicCommands
 from bookshelf.runtime.supervisor import Supervisor
 
 MakeStates = Callable[[Aggregate[Any], int], StateCache]
@@ -145,7 +148,8 @@ class AggregateHost:
 
     def _owner(self, partition: int) -> Owner:
         context = PartitionContext(self.aggregate, partition, self._dependencies)
-        return Owner(context, self._states(self.aggregate, partition), self._served[partition])
+        states = self._states(self.aggregate, partition)
+        return Owner(context, states, self._served[partition], _plugins)
 
     async def _own(self, partition: int) -> None:
         async def once() -> None:
@@ -170,3 +174,13 @@ class AggregateHost:
         for partition in partitions:
             await asyncio.wait({self._tasks.pop(partition)})
             self._served.pop(partition).set()  # releases calls of `served` that wait for this partition
+
+
+def _plugins(parts: OwnerParts) -> list[OwnerPlugin]:
+    aggregate = parts.context.aggregate
+    found: list[OwnerPlugin] = []
+    if aggregate.due is not None:
+        found.append(DeadlineTimer(parts))
+    if aggregate.takes:
+        found.append(TopicCommands(parts))
+    return found

@@ -1,7 +1,8 @@
 """Runs one partition: drains the command queue and commits each batch through the partition's writer."""
 
 import asyncio
-from contextlib import nullcontext
+from collections.abc import Callable, Sequence
+from contextlib import AsyncExitStack
 
 import structlog
 
@@ -11,33 +12,38 @@ from bookshelf.runtime.aggregate.batch import BatchProcessor
 from bookshelf.runtime.aggregate.command import CommandRequest, CommandResult
 from bookshelf.runtime.aggregate.command_queue import BATCH, CommandQueue, QueuedCommand
 from bookshelf.runtime.aggregate.context import PartitionContext
-from bookshelf.runtime.aggregate.deadlines.queue import DeadlineQueue
-from bookshelf.runtime.aggregate.deadlines.timer import DeadlineTimer
 from bookshelf.runtime.aggregate.pending_events import PendingEvents
+from bookshelf.runtime.aggregate.plugin import OwnerParts, OwnerPlugin
 from bookshelf.runtime.aggregate.replay import PartitionReplay
 from bookshelf.runtime.aggregate.snapshot import SnapshotFold
 from bookshelf.runtime.aggregate.state_cache import StateCache
-from bookshelf.runtime.aggregate.topic_commands.reader import CommandTopicReader
 
 #: Seconds before the writer is reopened after an attempt without a batch: doubled from the first to the last.
 _PAUSE_S = 0.05
 _LAST_PAUSE_S = 1.0
 _logger = structlog.get_logger(__name__)
 
+MakePlugins = Callable[[OwnerParts], Sequence[OwnerPlugin]]
+
 
 class Owner:
     """Owns one partition of an aggregate from `run` until `leave`. `ready` is set while it takes commands."""
 
-    def __init__(self, context: PartitionContext, states: StateCache, ready: asyncio.Event) -> None:
-        aggregate = context.aggregate
+    def __init__(
+        self,
+        context: PartitionContext,
+        states: StateCache,
+        ready: asyncio.Event,
+        make_plugins: MakePlugins = lambda _: (),
+    ) -> None:
         self._context = context
-        self._deadlines = DeadlineQueue(aggregate, states) if aggregate.due is not None else None
-        self._pending = PendingEvents(SnapshotFold(aggregate), states)
-        self._replay = PartitionReplay(context, states, self._pending, self._deadlines)
-        self._processor = BatchProcessor(context, states, self._pending, self._replay)
+        self._pending = PendingEvents(SnapshotFold(context.aggregate), states)
+        self._replay = PartitionReplay(context, states, self._pending)
         self._queue = CommandQueue(context.partition, context.dependencies.room)
-        self._timer = DeadlineTimer(context, states, self._replay, self._queue)
-        self._topic_reader = CommandTopicReader(context, self._queue) if aggregate.takes else None
+        parts = OwnerParts(context, states, self._replay, self._queue)
+        self._plugins = make_plugins(parts)
+        self._replay.listeners.extend(plugin.note_folded for plugin in self._plugins)
+        self._processor = BatchProcessor(parts, self._pending, self._plugins)
         self._batches = 0
         #: Upper limit for the next batch: halved when an append's outcome is unknown, doubled on success.
         self._most = BATCH
@@ -70,8 +76,9 @@ class Owner:
         await self._replay.open()
         serving = asyncio.create_task(self._serve())
         endless = [asyncio.create_task(self._replay.follow())]
-        if self._deadlines is not None:
-            endless.append(asyncio.create_task(self._timer.run(self._deadlines, self.ready)))
+        endless += [
+            asyncio.create_task(task) for plugin in self._plugins for task in plugin.tasks(self.ready)
+        ]
         try:
             await asyncio.wait((serving, *endless), return_when=asyncio.FIRST_COMPLETED)
             for task in endless:
@@ -111,7 +118,9 @@ class Owner:
         self.ready.set()
         commands: list[QueuedCommand] = []
         try:
-            async with nullcontext() if self._topic_reader is None else self._topic_reader.open():
+            async with AsyncExitStack() as serving:
+                for plugin in self._plugins:
+                    await serving.enter_async_context(plugin.serve())
                 while commands := await self._queue.take(self._most):
                     await self._processor.work(writer, commands)
                     self._batches += 1

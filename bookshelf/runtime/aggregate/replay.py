@@ -1,13 +1,13 @@
 """Reads an owner's partition of the log and folds it into the states."""
 
 import asyncio
+from collections.abc import Callable, Collection
 
 import structlog
 
 from bookshelf.log.deduplicated import DeduplicatingTail, open_deduplicated
 from bookshelf.log.port import OutOfRange
 from bookshelf.runtime.aggregate.context import PartitionContext
-from bookshelf.runtime.aggregate.deadlines.queue import DeadlineQueue
 from bookshelf.runtime.aggregate.pending_events import PendingEvents
 from bookshelf.runtime.aggregate.state_cache import StateCache
 
@@ -15,24 +15,21 @@ from bookshelf.runtime.aggregate.state_cache import StateCache
 _BATCH = 500
 _logger = structlog.get_logger(__name__)
 
+NoteFolded = Callable[[Collection[str]], None]
+
 
 class PartitionReplay:
     """Folds the partition's records into the states, in order, and wakes calls that wait for an offset."""
 
-    def __init__(
-        self,
-        context: PartitionContext,
-        states: StateCache,
-        pending: PendingEvents,
-        deadlines: DeadlineQueue | None = None,
-    ) -> None:
+    def __init__(self, context: PartitionContext, states: StateCache, pending: PendingEvents) -> None:
         self._topic = context.aggregate.topic
         self._partition = context.partition
         self._log = context.dependencies.log
         self._clock = context.dependencies.clock
         self._states = states
         self._pending = pending
-        self._deadlines = deadlines
+        #: Called after each fold with the keys of the folded records.
+        self.listeners: list[NoteFolded] = []
         self._tail: DeduplicatingTail
         self._folded = 0
         self._mark = ""
@@ -67,8 +64,8 @@ class PartitionReplay:
             await self._states.load(keys)
             for record in records:
                 self._pending.read_back(record)
-            if self._deadlines is not None:
-                self._deadlines.note(keys)
+            for note_folded in self.listeners:
+                note_folded(keys)
             self._folded, self._mark = self._tail.position, self._tail.mark
             self._wake_waiting()
             if self._states.full:

@@ -21,8 +21,9 @@ REMEMBERED = 64
 UNSETTLED = -2
 #: The version of an aggregate that has no event.
 NONE = -1
-#: Replaces the content's hash in the envelope when the command came from a deadline.
-DUE = "due"
+#: The content hash of commands that the service itself requests, and the prefix of their ids.
+INTERNAL_HASH = "due"
+INTERNAL_PREFIX = "due-"
 
 
 class CompletedCommand(msgspec.Struct, frozen=True, array_like=True):
@@ -45,16 +46,16 @@ class AggregateSnapshot(msgspec.Struct, Generic[S], frozen=True, array_like=True
     """One aggregate as of the last folded record. `version` is the offset of its newest event.
 
     `faults` are the offsets of its unreadable records: while there is one, every command is refused.
-    `fired` is the id of the last command that came from a deadline. `first` is the offset of the first event,
-    and `creator` the command that led to it, which is never forgotten. `spilled` is True if the store has
-    further completed commands.
+    `internal` is the id of the last command that the service itself requested. `first` is the offset of the
+    first event, and `creator` the command that led to it, which is never forgotten. `spilled` is True if the
+    store has further completed commands.
     """
 
     state: S
     version: int = NONE
     done: tuple[CompletedCommand, ...] = ()
     faults: UnreadableOffsets | None = None
-    fired: str = ""
+    internal: str = ""
     first: int = NONE
     creator: CompletedCommand | None = None
     spilled: bool = False
@@ -140,7 +141,7 @@ class SnapshotFold:
             first = decoded.offset if first < 0 else first
         elif envelope.type != ANSWERED:
             return _without(snapshot, dropped(envelope))
-        done, fired, creator = snapshot.done, snapshot.fired, snapshot.creator
+        done, internal, creator = snapshot.done, snapshot.internal, snapshot.creator
         if envelope.source == self._source and envelope.commandid:
             at_ms = int(envelope.time.timestamp() * 1000)
             same = done[-1:] if done and done[-1].command == envelope.commandid else ()
@@ -149,12 +150,12 @@ class SnapshotFold:
                 envelope.commandid, envelope.commandhash, version, decoded.offset, at_ms, change
             )
             done = (*(done[:-1] if same else done), latest)
-            if latest.hash == DUE:
-                fired = latest.command
+            if latest.hash == INTERNAL_HASH:
+                internal = latest.command
             if snapshot.version == NONE or (creator is not None and creator.command == latest.command):
                 creator = latest
         return AggregateSnapshot(
-            state, version, done, snapshot.faults, fired, first, creator, snapshot.spilled
+            state, version, done, snapshot.faults, internal, first, creator, snapshot.spilled
         )
 
 

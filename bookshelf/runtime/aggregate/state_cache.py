@@ -7,15 +7,14 @@ from collections.abc import Callable, Collection, Iterable
 from concurrent.futures import Executor
 from datetime import datetime
 from functools import partial
-from typing import Any, TypeVar
+from typing import Any, Protocol, TypeVar
 
 import msgspec
 import structlog
 
 from bookshelf.cqrs.aggregate import Aggregate
-from bookshelf.runtime.aggregate.deadlines.deadline import deadline
 from bookshelf.runtime.aggregate.snapshot import AggregateSnapshot, CompletedCommand, memory_of
-from bookshelf.runtime.aggregate.state_store import CommandKey, Dues, Spilled, StateStore, Unsaved
+from bookshelf.runtime.aggregate.state_store import NO_ENTRIES, CommandKey, Spilled, StateStore, Unsaved
 from bookshelf.storage.port import TableSetCorrupt
 
 T = TypeVar("T")
@@ -26,6 +25,15 @@ CACHE_BYTES = 32 << 20
 #: The format of stored snapshots; a store of another format is rebuilt from the log.
 _FORMAT = "4"
 _logger = structlog.get_logger(__name__)
+
+
+class StateIndex(Protocol):
+    """Derives a text from each snapshot, by which the store orders the keys. `name` identifies the rule."""
+
+    name: str
+
+    def entry(self, snapshot: AggregateSnapshot[Any]) -> str | None:
+        """Return the text of a snapshot; None if it has none. It must not raise."""
 
 
 class StateCache:
@@ -69,7 +77,9 @@ class StateCache:
         self._decode = msgspec.msgpack.Decoder(AggregateSnapshot[type(aggregate.initial)]).decode  # type: ignore[misc]
         self._encode = msgspec.msgpack.Encoder().encode
         self._complete = False
-        self._spoilt = False
+        self._damaged = False
+        #: Set before `open` if the keys are to be found by a text from their snapshots.
+        self.index: StateIndex | None = None
         self._enough, self._enough_bytes = capacity // 4, capacity_bytes // 4
 
     def __len__(self) -> int:
@@ -84,7 +94,7 @@ class StateCache:
 
     async def open(self, source: str) -> tuple[int, str]:
         """Open the store; return the offset of its states, and the mark of the record before that offset."""
-        made_by = f"{source}/{_form(self._aggregate)}"  # states of another form cannot be used
+        made_by = f"{source}/{_form(self._aggregate, self.index)}"  # states of another form cannot be used
         offset, count = await self._in_thread(lambda: self._store.open(made_by))
         self._complete = count == 0
         return offset, self._store.mark
@@ -120,7 +130,7 @@ class StateCache:
         try:
             return {key: self._decode(value) for key, value in stored.items()}
         except msgspec.MsgspecError:
-            self._spoilt = True
+            self._damaged = True
             raise
 
     async def _read_store(self, work: Callable[[], T]) -> T:
@@ -128,7 +138,7 @@ class StateCache:
         try:
             return await self._in_thread(work)
         except TableSetCorrupt:
-            self._spoilt = True
+            self._damaged = True
             raise
 
     def _here(self, key: str) -> bool:
@@ -166,9 +176,9 @@ class StateCache:
         """Return those of the commands that the store has as completed. Raises `TableSetCorrupt`."""
         return await self._read_store(partial(self._store.recall, commands))
 
-    async def earliest(self, most: int) -> dict[str, str]:
-        """Return the keys and moments of the first stored deadlines, in order. Raises `TableSetCorrupt`."""
-        return await self._read_store(lambda: self._store.earliest(most))
+    async def first(self, most: int) -> dict[str, str]:
+        """Return the first stored keys of the index with their texts, in order. Raises `TableSetCorrupt`."""
+        return await self._read_store(lambda: self._store.first(most))
 
     async def flush(self, offset: int, mark: str = "", *, now: datetime | None = None) -> None:
         """Store the changed snapshots as of `offset`, then drop the least recently used ones from memory.
@@ -178,7 +188,7 @@ class StateCache:
         If the disk refuses the write, the changes stay in memory, and the next flush is due once twice as
         much has changed.
         """
-        if self._spoilt:
+        if self._damaged:
             return
         self._flushing, self._dirty = self._dirty, {}
         flushing_bytes, self._dirty_bytes = self._dirty_bytes, 0
@@ -217,11 +227,10 @@ class StateCache:
     ) -> dict[str, int]:
         """Write the changed snapshots to the store; return the bytes that each takes in memory."""
         values = {key: self._encode(snapshot) for key, snapshot in changed.items()}
-        dues: Dues = {}
-        if self._aggregate.due is not None:
-            due = {key: deadline(self._aggregate, snapshot) for key, snapshot in changed.items()}
-            dues = {key: None if pending is None else pending.moment for key, pending in due.items()}
-        self._store.save(values, offset, dues, mark, spilled)
+        entries = NO_ENTRIES
+        if self.index is not None:
+            entries = {key: self.index.entry(snapshot) for key, snapshot in changed.items()}
+        self._store.save(values, offset, entries, mark, spilled)
         return {key: memory_of(snapshot) for key, snapshot in changed.items()}
 
     def _trim(self) -> None:
@@ -232,7 +241,7 @@ class StateCache:
 
     async def close(self) -> None:
         """Close the store; changes that were not flushed are read from the log again."""
-        if self._spoilt:
+        if self._damaged:
             await self._in_thread(self._store.reset)
         await self._in_thread(self._store.close)
 
@@ -242,8 +251,8 @@ class StateCache:
         return await asyncio.get_running_loop().run_in_executor(self._executor, work)
 
 
-def _form(aggregate: Aggregate[Any]) -> str:
-    """Return what stored states depend on: format, aggregate version, shape of the state, deadlines."""
+def _form(aggregate: Aggregate[Any], index: StateIndex | None) -> str:
+    """Return what stored states depend on: format, aggregate version, shape of the state, index."""
     shape = msgspec.json.encode(msgspec.json.schema(type(aggregate.initial)), order="sorted")
-    due = "" if aggregate.due is None else "/due"
-    return f"{_FORMAT}/v{aggregate.version}/{hashlib.sha256(shape).hexdigest()[:12]}{due}"
+    indexed = "" if index is None else f"/{index.name}"
+    return f"{_FORMAT}/v{aggregate.version}/{hashlib.sha256(shape).hexdigest()[:12]}{indexed}"

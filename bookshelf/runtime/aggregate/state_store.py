@@ -10,6 +10,7 @@ from typing import NamedTuple, Protocol
 from bookshelf.runtime.aggregate.snapshot import CompletedCommand
 from bookshelf.storage.port import TableSetCorrupt
 
+#: `held` has the snapshots and `due` the index: their names are from the first release.
 _SCHEMA = """
 CREATE TABLE IF NOT EXISTS about (name TEXT PRIMARY KEY, value TEXT NOT NULL) WITHOUT ROWID;
 CREATE TABLE IF NOT EXISTS held (key TEXT PRIMARY KEY, value BLOB NOT NULL) WITHOUT ROWID;
@@ -23,11 +24,11 @@ CREATE INDEX IF NOT EXISTS command_at ON command (at);
 """
 _RECALL = "SELECT id, hash, version, off, at, change FROM command WHERE key = ? AND id = ?"
 _LOOK_UP = "SELECT key, value FROM held WHERE key = ?"
-_EARLIEST = "SELECT key, moment FROM due ORDER BY moment, key LIMIT ?"
+_FIRST = "SELECT key, moment FROM due ORDER BY moment, key LIMIT ?"
 
-#: The moment of the next deadline (deadlines/deadline.py) by key; None for a key without one.
-Dues = Mapping[str, str | None]
-NO_DUES: Dues = MappingProxyType({})
+#: The text in the index by key; None for a key that has none.
+IndexEntries = Mapping[str, str | None]
+NO_ENTRIES: IndexEntries = MappingProxyType({})
 #: The key of an aggregate, and the id of a completed command of it.
 CommandKey = tuple[str, str]
 
@@ -42,7 +43,7 @@ class Spilled(NamedTuple):
 NO_COMMANDS = Spilled(MappingProxyType({}), 0)
 
 
-def _spoilt(fault: sqlite3.DatabaseError) -> TableSetCorrupt:
+def _damaged(fault: sqlite3.DatabaseError) -> TableSetCorrupt:
     return TableSetCorrupt(f"stored states cannot be read ({fault}); they are made again from the log")
 
 
@@ -51,7 +52,7 @@ class Unsaved(Exception):
 
 
 class StateStore(Protocol):
-    """Stores encoded snapshots and deadlines by key, as of one offset. Blocks: call it in a thread."""
+    """Stores encoded snapshots by key, and an index, as of one offset. Blocks: call it in a thread."""
 
     #: Identifies the last record before that offset (log/deduplicated.py); empty if unknown.
     mark: str
@@ -62,18 +63,18 @@ class StateStore(Protocol):
     def load(self, keys: Iterable[str]) -> dict[str, bytes]:
         """Return the values of those keys that are stored. Raises `TableSetCorrupt`."""
 
-    def earliest(self, most: int) -> dict[str, str]:
-        """Return the keys and moments of the first `most` deadlines, in order. Raises `TableSetCorrupt`."""
+    def first(self, most: int) -> dict[str, str]:
+        """Return the first `most` keys of the index with their texts, in order. Raises `TableSetCorrupt`."""
 
     def save(
         self,
         values: Mapping[str, bytes],
         offset: int,
-        dues: Dues = NO_DUES,
+        entries: IndexEntries = NO_ENTRIES,
         mark: str = "",
         spilled: Spilled = NO_COMMANDS,
     ) -> None:
-        """Save values, deadlines, completed commands and the offset, all or none. Raises `Unsaved`."""
+        """Save values, index entries, completed commands and the offset, all or none. Raises `Unsaved`."""
 
     def recall(self, commands: Iterable[CommandKey]) -> dict[CommandKey, CompletedCommand]:
         """Return those of the commands that are stored. Raises `TableSetCorrupt`."""
@@ -90,7 +91,7 @@ class MemoryStateStore:
 
     def __init__(self) -> None:
         self._values: dict[str, bytes] = {}
-        self._dues: dict[str, str] = {}
+        self._index: dict[str, str] = {}
         self._commands: dict[CommandKey, CompletedCommand] = {}
         self._offset = 0
         self.mark = ""
@@ -103,24 +104,24 @@ class MemoryStateStore:
         """Return the values of those keys that are stored."""
         return {key: self._values[key] for key in keys if key in self._values}
 
-    def earliest(self, most: int) -> dict[str, str]:
-        """Return the earliest deadlines."""
-        return dict(sorted(self._dues.items(), key=lambda due: (due[1], due[0]))[:most])
+    def first(self, most: int) -> dict[str, str]:
+        """Return the first keys of the index."""
+        return dict(sorted(self._index.items(), key=lambda entry: (entry[1], entry[0]))[:most])
 
     def save(
         self,
         values: Mapping[str, bytes],
         offset: int,
-        dues: Dues = NO_DUES,
+        entries: IndexEntries = NO_ENTRIES,
         mark: str = "",
         spilled: Spilled = NO_COMMANDS,
     ) -> None:
-        """Save values, deadlines, completed commands and the offset."""
+        """Save values, index entries, completed commands and the offset."""
         self._values.update(values)
-        for key, moment in dues.items():
-            self._dues.pop(key, None)
-            if moment is not None:
-                self._dues[key] = moment
+        for key, text in entries.items():
+            self._index.pop(key, None)
+            if text is not None:
+                self._index[key] = text
         kept = {**self._commands, **spilled.commands}
         self._commands = {k: done for k, done in kept.items() if done.at_ms >= spilled.forget_before_ms}
         self._offset, self.mark = offset, mark
@@ -132,7 +133,7 @@ class MemoryStateStore:
     def reset(self) -> None:
         """Delete everything that was saved."""
         self._values.clear()
-        self._dues.clear()
+        self._index.clear()
         self._commands.clear()
         self._offset, self.mark = 0, ""
 
@@ -187,32 +188,32 @@ class SqliteStateStore:
             rows = [self._db.execute(_LOOK_UP, (key,)).fetchone() for key in keys]
             self._db.execute("COMMIT")
         except sqlite3.DatabaseError as fault:
-            raise _spoilt(fault) from fault
+            raise _damaged(fault) from fault
         return dict(row for row in rows if row is not None)
 
-    def earliest(self, most: int) -> dict[str, str]:
-        """Return the earliest deadlines, from an index."""
+    def first(self, most: int) -> dict[str, str]:
+        """Return the first keys of the index."""
         try:
-            return dict(self._db.execute(_EARLIEST, (most,)).fetchall())
+            return dict(self._db.execute(_FIRST, (most,)).fetchall())
         except sqlite3.DatabaseError as fault:
-            raise _spoilt(fault) from fault
+            raise _damaged(fault) from fault
 
     def save(
         self,
         values: Mapping[str, bytes],
         offset: int,
-        dues: Dues = NO_DUES,
+        entries: IndexEntries = NO_ENTRIES,
         mark: str = "",
         spilled: Spilled = NO_COMMANDS,
     ) -> None:
-        """Save values, deadlines, completed commands and the offset in one transaction."""
-        cleared = [(key,) for key, moment in dues.items() if moment is None]
-        waiting = [(key, moment) for key, moment in dues.items() if moment is not None]
+        """Save values, index entries, completed commands and the offset in one transaction."""
+        cleared = [(key,) for key, text in entries.items() if text is None]
+        indexed = [(key, text) for key, text in entries.items() if text is not None]
         try:
             self._db.execute("BEGIN IMMEDIATE")
             self._db.executemany("INSERT OR REPLACE INTO held VALUES (?, ?)", sorted(values.items()))
             self._db.executemany("DELETE FROM due WHERE key = ?", cleared)
-            self._db.executemany("INSERT OR REPLACE INTO due VALUES (?, ?)", waiting)
+            self._db.executemany("INSERT OR REPLACE INTO due VALUES (?, ?)", indexed)
             self._db.executemany(
                 "INSERT OR REPLACE INTO command VALUES (?, ?, ?, ?, ?, ?, ?)",
                 [
@@ -236,7 +237,7 @@ class SqliteStateStore:
         try:
             rows = {key: self._db.execute(_RECALL, key).fetchone() for key in commands}
         except sqlite3.DatabaseError as fault:
-            raise _spoilt(fault) from fault
+            raise _damaged(fault) from fault
         return {key: CompletedCommand(*row) for key, row in rows.items() if row is not None}
 
     def _take_back(self) -> None:

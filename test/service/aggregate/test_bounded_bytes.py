@@ -15,12 +15,12 @@ from bookshelf.log.port import Record
 from bookshelf.runtime.aggregate.batch import PENDING_BYTES
 from bookshelf.runtime.aggregate.command import Busy, CommandRequest
 from bookshelf.runtime.aggregate.command_handler import CommandHandler
+from bookshelf.runtime.aggregate.command_messages import CommandMessageDecoder
 from bookshelf.runtime.aggregate.command_queue import CAPACITY_BYTES, SHARE_BYTES, CommandQueue, Room
 from bookshelf.runtime.aggregate.pending_events import PendingEvents
 from bookshelf.runtime.aggregate.snapshot import AggregateSnapshot, CompletedCommand, SnapshotFold, memory_of
 from bookshelf.runtime.aggregate.state_cache import StateCache
 from bookshelf.runtime.aggregate.state_store import MemoryStateStore
-from bookshelf.runtime.aggregate.topic_commands.messages import CommandMessageDecoder
 
 CACHED_BYTES = 1 << 20
 
@@ -87,7 +87,7 @@ def test_pending_events_are_counted_until_they_are_read_back() -> None:
     found = StateCache(TALLY, MemoryStateStore(), None)
     found.fresh(["a"])
     pending, judge = PendingEvents(SnapshotFold(TALLY), found), CommandHandler(TALLY, CountedIds())
-    said = judge.judge(pending.head("a"), sent("a")) or []
+    said = judge.decide(pending.head("a"), sent("a")) or []
     pending.add("a", said)
     size = pending.pending_bytes
     assert said[0].size == len(said[0].value) < size
@@ -95,11 +95,11 @@ def test_pending_events_are_counted_until_they_are_read_back() -> None:
     assert pending.pending_bytes == size
     pending.read_back(Record("tallies", 0, 0, "a", said[0].value))
     assert pending.pending_bytes == 0
-    pending.add("a", judge.judge(pending.head("a"), sent("a")) or [])
+    pending.add("a", judge.decide(pending.head("a"), sent("a")) or [])
     assert pending.pending_bytes == size
     pending.drop_unsettled()
     assert pending.pending_bytes == 0
-    pending.add("a", judge.judge(pending.head("a"), sent("a")) or [])
+    pending.add("a", judge.decide(pending.head("a"), sent("a")) or [])
     pending.clear()
     assert pending.pending_bytes == 0
 
@@ -151,7 +151,7 @@ async def test_a_command_by_topic_counts_with_the_bytes_of_its_record() -> None:
         read, arrived = orders.read(Record("commands", 0, 0, "a", value))
         assert read.size == len(value)
         room = Room()
-        CommandQueue(0, room).put_messages([(read, arrived)])
+        CommandQueue(0, room).put_together([(read, arrived)])
         assert room.used == len(value)
 
 

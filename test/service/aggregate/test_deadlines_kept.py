@@ -139,7 +139,7 @@ async def test_a_deadline_of_a_held_back_aggregate_waits(
 
 async def test_a_client_cannot_use_the_command_id_of_a_deadline(owners: Owners) -> None:
     host = await owners.host(TIMER)
-    with pytest.raises(Invalid, match="kept for deadlines"):
+    with pytest.raises(Invalid, match="kept for the service itself"):
         await ask(host, sent("a", Set(when=None), id="due-2026-03-01T13:00:00.000000+00:00", hash="mine"))
 
 

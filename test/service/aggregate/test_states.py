@@ -17,8 +17,8 @@ from bookshelf.runtime.aggregate.snapshot import AggregateSnapshot
 from bookshelf.runtime.aggregate.state_cache import StateCache
 from bookshelf.runtime.aggregate.state_store import (
     NO_COMMANDS,
-    NO_DUES,
-    Dues,
+    NO_ENTRIES,
+    IndexEntries,
     MemoryStateStore,
     Spilled,
     SqliteStateStore,
@@ -45,13 +45,13 @@ class SlowStore(MemoryStateStore):
         self,
         values: Mapping[str, bytes],
         offset: int,
-        dues: Dues = NO_DUES,
+        entries: IndexEntries = NO_ENTRIES,
         mark: str = "",
         spilled: Spilled = NO_COMMANDS,
     ) -> None:
         self.saving.set()
         assert self.go_on.wait(5)
-        super().save(values, offset, dues, mark, spilled)
+        super().save(values, offset, entries, mark, spilled)
 
 
 async def states(store: MemoryStateStore, thread: Executor | None = None) -> StateCache:
@@ -84,14 +84,14 @@ class Full(MemoryStateStore):
         self,
         values: Mapping[str, bytes],
         offset: int,
-        dues: Dues = NO_DUES,
+        entries: IndexEntries = NO_ENTRIES,
         mark: str = "",
         spilled: Spilled = NO_COMMANDS,
     ) -> None:
         self.tries += 1
         if self.full:
             raise Unsaved
-        super().save(values, offset, dues, mark, spilled)
+        super().save(values, offset, entries, mark, spilled)
 
 
 async def test_a_failed_store_is_repeated_and_loses_no_snapshot() -> None:

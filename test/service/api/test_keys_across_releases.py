@@ -13,7 +13,7 @@ from bookshelf.cqrs.route import CommandRoute
 from bookshelf.log.memory import MemoryLog
 from bookshelf.log.partition import partition_of
 from bookshelf.log.port import NewRecord
-from bookshelf.runtime.aggregate.topic_commands.messages import command_message
+from bookshelf.runtime.aggregate.command_messages import command_message
 from bookshelf.runtime.api.ownership import created
 from bookshelf.shelf import book
 from bookshelf.shelf.book import BOOK, AddBook

@@ -22,7 +22,7 @@ from bookshelf.runtime.aggregate.snapshot import (
 
 FOLD = SnapshotFold(TALLY)
 AT_MS = int(NOW.timestamp() * 1000)
-JUDGE = CommandHandler(TALLY, CountedIds())
+HANDLER = CommandHandler(TALLY, CountedIds())
 EMPTY: AggregateSnapshot[Tally] = AggregateSnapshot(Tally())
 
 
@@ -106,7 +106,7 @@ def test_a_snapshot_is_restored_from_its_bytes() -> None:
 
 def test_an_event_envelope_names_the_actor_of_its_command() -> None:
     one = sent("a", Count(by=2), id="x", hash="h", actor="ann", correlation="c", traceparent="t")
-    [word] = JUDGE.judge(EMPTY, one) or []
+    [word] = HANDLER.decide(EMPTY, one) or []
     assert (word.event, word.offset) == (Counted(by=2), UNSETTLED)
     envelope = decode_envelope(word.value)
     assert (envelope.source, envelope.type, envelope.subject) == ("tally", Counted.TYPE, "a")
@@ -115,41 +115,41 @@ def test_an_event_envelope_names_the_actor_of_its_command() -> None:
 
 
 def test_every_event_has_its_own_id() -> None:
-    words = JUDGE.judge(EMPTY, sent("a", Count(times=3))) or []
+    words = HANDLER.decide(EMPTY, sent("a", Count(times=3))) or []
     assert len({word.envelope.id for word in words}) == 3
 
 
 @pytest.mark.parametrize(("key", "types"), [("", []), ("h", [ANSWERED])])
 def test_a_command_without_events_is_recorded_only_with_a_key(key: str, types: list[str]) -> None:
-    words = JUDGE.judge(EMPTY, sent("a", Count(by=0), hash=key))
+    words = HANDLER.decide(EMPTY, sent("a", Count(by=0), hash=key))
     assert [word.envelope.type for word in words or []] == types
 
 
 def test_a_completed_command_is_a_repetition() -> None:
     held = EMPTY
-    for word in JUDGE.judge(EMPTY, keyed("a", "key", 2)) or []:
+    for word in HANDLER.decide(EMPTY, keyed("a", "key", 2)) or []:
         held = FOLD.after(held, word)
-    assert JUDGE.judge(held, keyed("a", "key", 2)) is None
+    assert HANDLER.decide(held, keyed("a", "key", 2)) is None
     with pytest.raises(KeyReused):
-        JUDGE.judge(held, keyed("a", "key", 3))
+        HANDLER.decide(held, keyed("a", "key", 3))
 
 
 def test_a_repetition_is_recognised_before_any_other_check() -> None:
     held = folded(counted("a", 1, command="x"), NewRecord("a", b"\xff"))
-    assert JUDGE.judge(held, sent("a", id="x", expects=frozenset({99}))) is None
+    assert HANDLER.decide(held, sent("a", id="x", expects=frozenset({99}))) is None
 
 
 def test_an_aggregate_with_a_fault_refuses_commands() -> None:
     with pytest.raises(HeldBack, match="offset 0 cannot be read"):
-        JUDGE.judge(folded(NewRecord("a", b"\xff")), sent("a"))
+        HANDLER.decide(folded(NewRecord("a", b"\xff")), sent("a"))
 
 
 @pytest.mark.parametrize("expects", [{1}, set(), {NONE}, {UNSETTLED}])
 def test_a_command_on_another_version_is_refused_as_changed(expects: set[int]) -> None:
     with pytest.raises(Changed):
-        JUDGE.judge(folded(counted("a", 1)), sent("a", expects=frozenset(expects)))
+        HANDLER.decide(folded(counted("a", 1)), sent("a", expects=frozenset(expects)))
 
 
 def test_a_refusal_has_the_message_of_the_domain() -> None:
     with pytest.raises(NotFound, match="nothing was counted yet"):
-        JUDGE.judge(EMPTY, sent("a", Count(must=True)))
+        HANDLER.decide(EMPTY, sent("a", Count(must=True)))

@@ -12,7 +12,7 @@ from support.fixed_infrastructure import NOW, FixedClock
 
 from bookshelf.cqrs.message import Command
 from bookshelf.log.port import NewRecord, Record
-from bookshelf.runtime.aggregate.topic_commands.messages import (
+from bookshelf.runtime.aggregate.command_messages import (
     CommandMessageDecoder,
     NoCommand,
     ReceivedCommand,
@@ -159,7 +159,7 @@ def test_white_space_and_the_order_of_fields_do_not_matter() -> None:
 
 
 def test_a_command_message_names_its_reply_topic() -> None:
-    back = read(added(replyto="answers"))[1].back
+    back = read(added(replyto="answers"))[1].reply_to
     assert back is not None
     assert (back.replyto, back.id) == ("answers", "x")
 

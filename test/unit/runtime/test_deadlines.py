@@ -9,8 +9,7 @@ from hypothesis import strategies as st
 from support.fixed_infrastructure import NOW
 from support.timers import TIMER, Timer
 
-from bookshelf.runtime.aggregate.deadlines.deadline import moment_of
-from bookshelf.runtime.aggregate.deadlines.queue import DeadlineQueue
+from bookshelf.runtime.aggregate.deadlines import DeadlineQueue, moment_of
 from bookshelf.runtime.aggregate.snapshot import AggregateSnapshot
 from bookshelf.runtime.aggregate.state_cache import StateCache
 from bookshelf.runtime.aggregate.state_store import MemoryStateStore

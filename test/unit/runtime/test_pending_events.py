@@ -12,7 +12,7 @@ from bookshelf.runtime.aggregate.snapshot import UNSETTLED, DecodedEvent, Snapsh
 from bookshelf.runtime.aggregate.state_cache import StateCache
 from bookshelf.runtime.aggregate.state_store import MemoryStateStore
 
-JUDGE = CommandHandler(TALLY, CountedIds())
+HANDLER = CommandHandler(TALLY, CountedIds())
 
 
 class Desk:
@@ -25,7 +25,7 @@ class Desk:
         self._offset = 0
 
     def say(self, by: int) -> list[DecodedEvent]:
-        said = JUDGE.judge(self.overlay.head("a"), sent("a", Count(by=by))) or []
+        said = HANDLER.decide(self.overlay.head("a"), sent("a", Count(by=by))) or []
         self.overlay.add("a", said)
         return said
 

@@ -55,12 +55,12 @@ def command_message(to: Aggregate[Any], command: Command, **attributes: Unpack[A
 class ReceivedCommand(NamedTuple):
     """What an owner needs beside a command from a topic.
 
-    `after` is the offset after the message, `back` where its reply goes, and `refusal` why it is refused
+    `after` is the offset after the message, `reply_to` where its reply goes, and `refusal` why it is refused
     whatever the state.
     """
 
     after: int
-    back: CommandMessage | ReturnAddress | None
+    reply_to: CommandMessage | ReturnAddress | None
     refusal: Refused | None = None
 
 
@@ -83,51 +83,49 @@ class CommandMessageDecoder:
         self._name = aggregate.name
         self._partitions = partitions
         self._clock = clock
-        self._order = Decoder(CommandMessage)
+        self._message = Decoder(CommandMessage)
         self._data = Decoder(dict[str, msgspec.Raw])
         self._commands = {kind.TYPE: (Decoder(kind), _timed(kind)) for kind in aggregate.takes}
 
     def read(self, record: Record) -> tuple[CommandRequest, ReceivedCommand]:
         """Decode a record; one that is no valid command message gives a request with a refusal."""
         try:
-            command_message: CommandMessage = self._order.in_utc(self._order.body(record.value))
+            message: CommandMessage = self._message.in_utc(self._message.body(record.value))
         except Problem as problem:
-            sent = CommandRequest(
+            request = CommandRequest(
                 subject=record.key, command=NoCommand(), id="", at=self._clock.now(), size=len(record.value)
             )
-            return sent, ReceivedCommand(record.offset + 1, _address(record.value), _refusal(problem))
-        back, size = command_message if command_message.replyto else None, len(record.value)
+            return request, ReceivedCommand(record.offset + 1, _address(record.value), _refusal(problem))
+        reply_to, size = message if message.replyto else None, len(record.value)
         try:
-            self._check_place(command_message, record)
-            return _request(command_message, size, *self._command(command_message)), ReceivedCommand(
-                record.offset + 1, back
+            self._check_place(message, record)
+            return _request(message, size, *self._command(message)), ReceivedCommand(
+                record.offset + 1, reply_to
             )
         except Problem as problem:
-            return _request(command_message, size), ReceivedCommand(
-                record.offset + 1, back, _refusal(problem)
-            )
+            return _request(message, size), ReceivedCommand(record.offset + 1, reply_to, _refusal(problem))
         except Refused as refusal:
-            return _request(command_message, size), ReceivedCommand(record.offset + 1, back, refusal)
+            return _request(message, size), ReceivedCommand(record.offset + 1, reply_to, refusal)
 
-    def _check_place(self, command_message: CommandMessage, record: Record) -> None:
-        if partition_of(command_message.subject, self._partitions) != record.partition:
+    def _check_place(self, message: CommandMessage, record: Record) -> None:
+        if partition_of(message.subject, self._partitions) != record.partition:
             msg = "is of another partition; the key of the record must be the subject"
             raise Invalid(msg, field="subject")
 
-    def _command(self, command_message: CommandMessage) -> tuple[Command, tuple[str, str]]:
+    def _command(self, message: CommandMessage) -> tuple[Command, tuple[str, str]]:
         """Return the command, and the hashes of its content as it was decoded."""
-        if command_message.type not in self._commands:
+        if message.type not in self._commands:
             msg = f"{self._name} takes no such command by topic"
             raise Invalid(msg, field="type")
-        reader, timed = self._commands[command_message.type]
-        data = bytes(command_message.data)
+        reader, timed = self._commands[message.type]
+        data = bytes(message.data)
         if not timed or "at" in (fields := self._data.body(data)):
             former = reader.body(data)
             command = content = reader.in_utc(former)
         else:
-            command = reader.in_utc(reader.body(_encode({**fields, "at": command_message.time})))
+            command = reader.in_utc(reader.body(_encode({**fields, "at": message.time})))
             former = content = msgspec.structs.replace(command, at=_ANY)
-        return command, content_hashes(command_message.type.encode(), content, former)
+        return command, content_hashes(message.type.encode(), content, former)
 
 
 def _timed(kind: type[Command]) -> bool:
@@ -135,22 +133,22 @@ def _timed(kind: type[Command]) -> bool:
 
 
 def _request(
-    command_message: CommandMessage,
+    message: CommandMessage,
     size: int,
     command: Command = NoCommand(),  # noqa: B008 (frozen)
     hashes: tuple[str, str] = ("", ""),
 ) -> CommandRequest:
     return CommandRequest(
-        subject=command_message.subject,
+        subject=message.subject,
         command=command,
-        id=command_message.id,
-        at=command_message.time,
+        id=message.id,
+        at=message.time,
         hash=hashes[0],
         older_hash=hashes[1],
-        actor=command_message.actor,
-        correlation=command_message.correlationid,
-        causation=command_message.causationid,
-        traceparent=command_message.traceparent,
+        actor=message.actor,
+        correlation=message.correlationid,
+        causation=message.causationid,
+        traceparent=message.traceparent,
         size=size,
     )
 

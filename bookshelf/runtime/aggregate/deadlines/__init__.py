@@ -1,1 +1,0 @@
-"""Deadlines of aggregates, and the timer that queues their commands."""

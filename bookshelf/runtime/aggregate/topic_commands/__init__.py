@@ -1,1 +1,0 @@
-"""Commands that arrive by topic, and the replies to their senders."""
