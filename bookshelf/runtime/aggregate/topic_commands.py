@@ -226,11 +226,12 @@ class TopicCommands(OwnerPlugin):
         return replies, Consumed(self._topic, self._context.partition, messages[-1][1].after)
 
     def _log_refusal(self, request: CommandRequest, after: int, fault: Exception) -> None:
-        expected = isinstance(fault, Refused)
-        log = _logger.info if expected else _logger.error
-        where = {"aggregate": self._aggregate.name, "after": after}
-        what = {"subject": request.subject, "id": request.id, "why": str(fault)}
-        log("command-message-refused", **where, **what, exc_info=None if expected else fault)
+        fields = {"aggregate": self._aggregate.name, "after": after, "subject": request.subject}
+        fields |= {"id": request.id, "why": str(fault)}
+        if isinstance(fault, Refused):
+            _logger.info("command-message-refused", **fields)
+        else:
+            _logger.error("command-message-refused", **fields, exc_info=fault)
 
     async def _read(self) -> None:
         partitions, own = self._log.partitions(self._aggregate.topic), self._log.partitions(self._topic)
