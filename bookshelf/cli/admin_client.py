@@ -10,20 +10,9 @@ from bookshelf.cli.embedded import embedded
 from bookshelf.cli.faults import stop
 from bookshelf.cli.instance import instance_folder, instances
 from bookshelf.config import Settings
-from bookshelf.http.client.transport import HttpTransport
-from bookshelf.http.message import Handler, Request, Response, request
+from bookshelf.http.client.transport import RemoteHandler
+from bookshelf.http.message import Handler, Response, request
 from bookshelf.runtime.data_folder import InstanceNote, running
-
-
-class _Remote:
-    """The admin API of another process."""
-
-    def __init__(self, transport: HttpTransport, host: str, port: int) -> None:
-        self._transport = transport
-        self._place = (host, port)
-
-    async def handle(self, request: Request) -> Response:
-        return await self._transport.send(*self._place, request)
 
 
 class AdminClient:
@@ -85,11 +74,11 @@ async def operator(settings: Settings, instance: str | None = None) -> AsyncIter
 
 @asynccontextmanager
 async def _remote(note: InstanceNote) -> AsyncIterator[AdminClient]:
-    transport = HttpTransport()
+    api = RemoteHandler(f"http://{note.control_host}:{note.control_port}")
     try:
-        yield AdminClient(_Remote(transport, note.control_host, note.control_port), note.token)
+        yield AdminClient(api, note.token)
     finally:
-        await transport.close()
+        await api.close()
 
 
 async def order_all(

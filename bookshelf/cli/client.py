@@ -1,17 +1,19 @@
 """The client of the shelf for commands: over HTTP to a running shelf, or to one started in this process."""
 
 import asyncio
+from base64 import b64encode
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
-from typing import Any, NamedTuple, Protocol
-from urllib.parse import urlsplit
+from types import MappingProxyType
+from typing import Any, NamedTuple
+from urllib.parse import unquote, urlsplit
 
-import aiohttp
 import msgspec
 
 from bookshelf.cli.embedded import embedded
 from bookshelf.config import Settings
-from bookshelf.http.message import Handler, request
+from bookshelf.http.client.transport import NoResponse, RemoteHandler, Unreachable
+from bookshelf.http.message import BrokenBody, Handler, TooLarge, read_response, request
 from bookshelf.runtime.data_folder import running
 
 #: Seconds that one request may take, and for which requests to a shelf that is away are retried in total.
@@ -22,6 +24,9 @@ _FIRST_PATIENCE_S = 2.0
 _FIRST_PAUSE_S = 0.05
 _LAST_PAUSE_S = 2.0
 _AGAIN = frozenset({429, 502, 503, 504})
+_REDIRECTS = frozenset({301, 302, 303, 307, 308})
+#: The most bytes of a response.
+_MOST = 256 << 20
 
 
 class NoShelf(Exception):
@@ -29,7 +34,7 @@ class NoShelf(Exception):
 
 
 class Reply(NamedTuple):
-    """An answer: status, headers, and the body as read from JSON (None if there is none)."""
+    """A response: status, headers, and the body as read from JSON (None if it has none, or is no JSON)."""
 
     status: int
     headers: Mapping[str, str]
@@ -45,60 +50,14 @@ class Reply(NamedTuple):
         )
 
 
-class ShelfClient(Protocol):
-    """Sends requests to a shelf."""
-
-    async def ask(self, method: str, target: str, content: bytes, headers: Mapping[str, str]) -> Reply:
-        """Send one request. Raises OSError or TimeoutError if no answer comes."""
-
-
-class HttpClient:
-    """Sends requests to a shelf over HTTP."""
-
-    def __init__(self, session: aiohttp.ClientSession, url: str) -> None:
-        self._session = session
-        self._url = url.rstrip("/")
-
-    async def ask(self, method: str, target: str, content: bytes, headers: Mapping[str, str]) -> Reply:
-        """Send over HTTP."""
-        try:
-            async with self._session.request(
-                method, self._url + target, data=content, headers=headers
-            ) as answer:
-                return _reply(answer.status, answer.headers, await answer.read())
-        except aiohttp.ClientError as fault:
-            raise ConnectionError(str(fault)) from fault
-
-
-class InProcessClient:
-    """Sends requests to a shelf in this process, without a socket."""
-
-    def __init__(self, handler: Handler) -> None:
-        self._handler = handler
-
-    async def ask(self, method: str, target: str, content: bytes, headers: Mapping[str, str]) -> Reply:
-        """Call the handler."""
-        answer = await self._handler.handle(request(method, target, content, **headers))
-        body = (
-            answer.body
-            if isinstance(answer.body, bytes)
-            else b"".join([piece async for piece in answer.body])
-        )
-        return _reply(answer.status, answer.headers, body)
-
-
-def _reply(status: int, headers: Mapping[str, str], body: bytes) -> Reply:
-    try:
-        return Reply(status, headers, msgspec.json.decode(body) if body else None)
-    except msgspec.DecodeError:
-        return Reply(status, headers, None)
-
-
 class Shelf:
     """Sends requests and retries them while the shelf is busy; that is safe, as each command has its key."""
 
-    def __init__(self, client: ShelfClient, where: str) -> None:
-        self._client = client
+    def __init__(
+        self, gateway: Handler, where: str, headers: Mapping[str, str] = MappingProxyType({})
+    ) -> None:
+        self._gateway = gateway
+        self._headers = headers
         self._answered = False
         self.where = where
 
@@ -117,12 +76,12 @@ class Shelf:
         while True:
             why = "it is busy"
             try:
-                reply = await self._client.ask(method, target, content, headers)
+                reply = await self._send(method, target, content, headers)
                 self._answered = True
                 if reply.status not in _AGAIN:
                     return reply
                 why = reply.detail
-            except (OSError, TimeoutError) as fault:
+            except (Unreachable, NoResponse, BrokenBody, TooLarge, TimeoutError) as fault:
                 why = str(fault) or type(fault).__name__
             patience_s = PATIENCE_S if self._answered else _FIRST_PATIENCE_S
             if asyncio.get_running_loop().time() + pause > began + patience_s:
@@ -130,6 +89,19 @@ class Shelf:
                 raise NoShelf(msg)
             await asyncio.sleep(pause)
             pause = min(2 * pause, _LAST_PAUSE_S)
+
+    async def _send(self, method: str, target: str, content: bytes, headers: Mapping[str, str]) -> Reply:
+        async with asyncio.timeout(REQUEST_S):
+            asked = request(method, target, content, **{**self._headers, **headers})
+            response = await self._gateway.handle(asked)
+            body = await read_response(response, _MOST)
+        if response.status in _REDIRECTS:
+            location = response.headers.get("Location", "another address")
+            raise NoShelf(f"the shelf at {self.where} redirects to {location}; name that address with --url")
+        try:
+            return Reply(response.status, response.headers, msgspec.json.decode(body) if body else None)
+        except msgspec.DecodeError:
+            return Reply(response.status, response.headers, None)
 
 
 def address_of(url: str) -> str:
@@ -148,6 +120,15 @@ def address_of(url: str) -> str:
     return f"{parts.scheme}://{parts.netloc}"
 
 
+def _credentials(url: str) -> Mapping[str, str]:
+    """Return the Authorization header of a URL with a user name, as for a proxy before the shelf."""
+    parts = urlsplit(url)
+    if parts.username is None:
+        return {}
+    pair = f"{unquote(parts.username)}:{unquote(parts.password or '')}"
+    return {"Authorization": f"Basic {b64encode(pair.encode()).decode()}"}
+
+
 @asynccontextmanager
 async def shelf(settings: Settings, url: str | None, *, new: bool = True) -> AsyncIterator[Shelf]:
     """Yield a client of the shelf at `url`, else of the one that runs on the data folder.
@@ -159,11 +140,14 @@ async def shelf(settings: Settings, url: str | None, *, new: bool = True) -> Asy
         url = note.url
     if url is not None:
         url = address_of(url)
-        async with aiohttp.ClientSession(timeout=aiohttp.ClientTimeout(total=REQUEST_S)) as session:
-            yield Shelf(HttpClient(session, url), url)
+        remote = RemoteHandler(url, answer_s=REQUEST_S)
+        try:
+            yield Shelf(remote, url, _credentials(url))
+        finally:
+            await remote.close()
         return
     if not new and not (settings.folder / "log.sqlite").exists():
         msg = f"there is no shelf in {settings.folder}; name its folder (--data) or its address (--url)"
         raise NoShelf(msg)
     async with embedded(settings.private()) as own:
-        yield Shelf(InProcessClient(own.gateway), str(settings.folder))
+        yield Shelf(own.gateway, str(settings.folder))

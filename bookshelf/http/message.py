@@ -95,6 +95,16 @@ async def close_body(body: bytes | AsyncIterator[bytes]) -> None:
         await close()
 
 
+async def read_response(response: Response, limit: int) -> bytes:
+    """Return the whole body of a response, and close it. Raises `TooLarge`, `BrokenBody`."""
+    if isinstance(response.body, bytes):
+        return await BytesBody(response.body).read(limit)
+    try:
+        return await gather(response.body, limit)
+    finally:
+        await close_body(response.body)
+
+
 def request(method: str, target: str, content: bytes = b"", **headers: str) -> Request:
     """Make a request; header names are written with underscores in place of hyphens."""
     named = CIMultiDict({name.replace("_", "-"): value for name, value in headers.items()})

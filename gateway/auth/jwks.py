@@ -6,14 +6,15 @@ from collections.abc import Callable, Mapping
 from ipaddress import ip_address
 from pathlib import Path
 from typing import Protocol
-from urllib.parse import urlsplit
+from urllib.parse import quote, urlsplit, urlunsplit
 
 import msgspec
 import structlog
-from aiohttp import ClientError, ClientSession, ClientTimeout
 from joserfc.errors import JoseError
 from joserfc.jwk import KeySet, OKPKey
 
+from bookshelf.http.client.transport import NoResponse, RemoteHandler, Unreachable
+from bookshelf.http.message import BrokenBody, TooLarge, read_response, request
 from gateway.auth.verifier import NoKeys
 
 #: Keys by `kid`.
@@ -100,6 +101,8 @@ _BETWEEN_S = 10.0
 _ANSWER_S = 5.0
 _WAIT_S = 1.0
 _OK = 200
+#: Characters of a URL that are sent as they are (RFC 3986, 2.2 and 2.4).
+_URL_CHARACTERS = "/?#[]@:!$&'()*+,;=%"
 
 _logger = structlog.get_logger(__name__)
 
@@ -147,30 +150,33 @@ class UrlKeys:
             if self._keys is None or content != self._content:
                 self._keys, self._content = read(content), content
                 _logger.info("keys-loaded", count=len(self._keys))
-        except (BadKeys, ClientError, TimeoutError, OSError) as fault:
+        except (BadKeys, Unreachable, NoResponse, BrokenBody, TimeoutError) as fault:
             _logger.warning("keys-not-loaded", why=str(fault) or type(fault).__name__)
         finally:
             self._asking = None
 
 
 async def fetch(url: str) -> bytes:
-    """Return the content at a URL, cut off above `MOST` bytes.
+    """Return the content at a URL. Redirects are not followed, and nothing is decompressed.
 
-    Redirects are not followed, and nothing is decompressed.
-
-    Raises `BadKeys`, `aiohttp.ClientError`, TimeoutError.
+    Raises `BadKeys`, `Unreachable`, `NoResponse`, `BrokenBody`, TimeoutError.
     """
-    session = ClientSession(timeout=ClientTimeout(total=_ANSWER_S), auto_decompress=False)
-    headers = {"Accept": "application/jwk-set+json, application/json", "Accept-Encoding": "identity"}
-    async with session, session.get(url, headers=headers, allow_redirects=False) as answer:
-        if answer.status != _OK:
-            raise BadKeys(f"the address of the keys answered with status {answer.status}")
-        content = b""
-        async for piece in answer.content.iter_chunked(MOST):
-            content += piece
-            if len(content) > MOST:
-                break  # read() raises BadKeys
-        return content
+    parts = urlsplit(url)
+    target = quote(urlunsplit(("", "", parts.path or "/", parts.query, "")), safe=_URL_CHARACTERS)
+    issuer = RemoteHandler(url, answer_s=_ANSWER_S)
+    try:
+        async with asyncio.timeout(_ANSWER_S):
+            answer = await issuer.handle(
+                request("GET", target, Accept="application/jwk-set+json, application/json")
+            )
+            content = await read_response(answer, MOST)
+    except TooLarge as fault:
+        raise BadKeys(f"a key set may have at most {MOST} bytes") from fault
+    finally:
+        await issuer.close()
+    if answer.status != _OK:
+        raise BadKeys(f"the address of the keys answered with status {answer.status}")
+    return content
 
 
 def _check(url: str) -> None:

@@ -2,11 +2,10 @@
 
 import asyncio
 import re
-from collections.abc import AsyncIterator
 
 from bookshelf.discovery.port import Instance
 from bookshelf.http.client.transport import Transport
-from bookshelf.http.message import close_body, request
+from bookshelf.http.message import TooLarge, read_response, request
 from gateway.routing.document import BadDocument, Document, read
 
 #: The key of an instance's metadata with the path of its document; an instance without it has no routes.
@@ -29,22 +28,12 @@ async def fetch_document(transport: Transport, instance: Instance) -> Document:
     if len(path) > _LONGEST or _PATH.fullmatch(path) is None:
         raise BadDocument(f"{instance.id} has the document path {path[:_LONGEST]!r}, which is not accepted")
     asked = request("GET", path, Accept="application/json")
-    async with asyncio.timeout(_PATIENCE_S):
-        answer = await transport.send(instance.address, instance.port, asked)
-        try:
-            if answer.status != _OK:
-                raise BadDocument(f"{instance.id} answers GET {path} with status {answer.status}")
-            return read(await _whole(answer.body), instance)
-        finally:
-            await close_body(answer.body)
-
-
-async def _whole(body: bytes | AsyncIterator[bytes]) -> bytes:
-    if isinstance(body, bytes):
-        return body
-    content = bytearray()
-    async for piece in body:
-        content += piece
-        if len(content) > _MOST:
-            raise BadDocument(f"the document has more than {_MOST} bytes")
-    return bytes(content)
+    try:
+        async with asyncio.timeout(_PATIENCE_S):
+            answer = await transport.send(instance.address, instance.port, asked)
+            content = await read_response(answer, _MOST)
+    except TooLarge as fault:
+        raise BadDocument(f"the document has more than {_MOST} bytes") from fault
+    if answer.status != _OK:
+        raise BadDocument(f"{instance.id} answers GET {path} with status {answer.status}")
+    return read(content, instance)

@@ -1,13 +1,24 @@
 """The way over sockets and the way within a process keep one contract: either stands for the other."""
 
 import asyncio
+import ssl
 from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from pathlib import Path
 
 import pytest
 from contract.transport_contract import LOCALHOST, Echo, Serve, TransportContract, post, whole
+from support.certificate import KeyPair, write_certificate
 
-from bookshelf.http.client.transport import HttpTransport, LocalTransport, NoResponse, Transport, Unreachable
-from bookshelf.http.message import Handler, request
+from bookshelf.http.client.transport import (
+    HttpTransport,
+    LocalTransport,
+    NoResponse,
+    RemoteHandler,
+    Transport,
+    Unreachable,
+)
+from bookshelf.http.message import Handler, TooLarge, read_response, request
 from bookshelf.http.server.server import HttpServer, free_port
 
 
@@ -41,17 +52,82 @@ class TestHttpTransport(TransportContract):
 
     @pytest.fixture
     async def serve(self) -> AsyncIterator[Serve]:
-        servers: list[HttpServer] = []
+        async with servers() as listen:
+            yield listen
 
-        async def listen(handler: Handler) -> int:
-            server = HttpServer(handler, LOCALHOST, 0)
-            await server.start()
-            servers.append(server)
-            return server.port
 
-        yield listen
-        for server in servers:
-            await server.stop()
+class TestHttpTransportOverTls(TransportContract):
+    @pytest.fixture
+    def files(self, tmp_path: Path) -> KeyPair:
+        return write_certificate(tmp_path)
+
+    @pytest.fixture
+    async def transport(self, files: KeyPair) -> AsyncIterator[HttpTransport]:
+        made = HttpTransport(tls=ssl.create_default_context(cafile=files.certificate))
+        yield made
+        await made.close()
+
+    @pytest.fixture
+    async def serve(self, files: KeyPair) -> AsyncIterator[Serve]:
+        async with servers(server_side(files)) as listen:
+            yield listen
+
+    async def test_a_server_with_an_untrusted_certificate_receives_no_request(self, serve: Serve) -> None:
+        echo = Echo()
+        port = await serve(echo)
+        transport = HttpTransport(tls=ssl.create_default_context())
+        with pytest.raises(Unreachable, match=r"(?i)certificate verify failed"):
+            await transport.send(LOCALHOST, port, request("GET", "/"))
+        await transport.close()
+        assert echo.seen == []
+
+
+def server_side(files: KeyPair) -> ssl.SSLContext:
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.load_cert_chain(*files)
+    return context
+
+
+@asynccontextmanager
+async def servers(tls: ssl.SSLContext | None = None) -> AsyncIterator[Serve]:
+    """Servers of any handlers, each on its own port."""
+    running: list[HttpServer] = []
+
+    async def listen(handler: Handler) -> int:
+        server = HttpServer(handler, LOCALHOST, 0, tls=tls)
+        await server.start()
+        running.append(server)
+        return server.port
+
+    yield listen
+    for server in running:
+        await server.stop()
+
+
+@pytest.mark.parametrize("secure", [False, True])
+async def test_a_remote_handler_sends_requests_to_the_server_of_its_url(
+    tmp_path: Path, *, secure: bool
+) -> None:
+    files = write_certificate(tmp_path)
+    async with servers(server_side(files) if secure else None) as listen:
+        port = await listen(Echo())
+        tls = ssl.create_default_context(cafile=files.certificate)
+        remote = RemoteHandler(f"{'https' if secure else 'http'}://{LOCALHOST}:{port}/any?path", tls=tls)
+        answer = await remote.handle(post("/a", b"content"))
+        assert (answer.status, await whole(answer)) == (202, b"content")
+        await remote.close()
+
+
+async def test_a_response_with_too_many_bytes_is_not_read_to_its_end() -> None:
+    async with servers() as listen:
+        remote = RemoteHandler(f"http://{LOCALHOST}:{await listen(Echo())}")
+        content = b"x" * 1_000_000
+        assert await read_response(await remote.handle(post("/", content)), len(content)) == content
+        answer = await remote.handle(post("/", content))
+        with pytest.raises(TooLarge):
+            await read_response(answer, len(content) - 1)
+        assert await read_response(await remote.handle(post("/", b"next")), 4) == b"next"
+        await remote.close()
 
 
 @pytest.fixture

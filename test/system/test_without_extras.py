@@ -14,7 +14,9 @@ _RUN = """
 import sys
 class Missing:
     def find_spec(self, name, path=None, target=None):
-        if name.split(".")[0] in {"aiokafka", "asyncpg", "joserfc", "limits", "redis", "eventsourcing"}:
+        if name.split(".")[0] in {
+            "aiohttp", "aiokafka", "asyncpg", "joserfc", "limits", "redis", "eventsourcing"
+        }:
             raise ModuleNotFoundError(f"No module named {name!r}", name=name)
 sys.meta_path.insert(0, Missing())
 from importlib import import_module

@@ -4,14 +4,15 @@ import asyncio
 import ssl
 from collections.abc import Awaitable, Callable, Mapping
 from http import HTTPStatus
+from urllib.parse import urlencode
 
-import aiohttp
 import msgspec
 import structlog
-from yarl import URL
 
-from bookshelf.discovery.consul.settings import ConsulSettings
+from bookshelf.discovery.consul.settings import ConsulSettings, Pace
 from bookshelf.discovery.port import DiscoveryFault
+from bookshelf.http.client.transport import NoResponse, RemoteHandler, Unreachable
+from bookshelf.http.message import BrokenBody, Response, TooLarge, read_response, request
 
 
 class AgentUnavailable(DiscoveryFault):
@@ -50,59 +51,46 @@ class Agent:
 
     def __init__(self, settings: ConsulSettings, connections: int = 2) -> None:
         self._settings = settings
-        headers = {"X-Consul-Token": settings.token} if settings.token else {}
-        self._session = aiohttp.ClientSession(
-            connector=aiohttp.TCPConnector(limit=connections, ssl=_trust(settings)),
-            timeout=aiohttp.ClientTimeout(total=None, sock_connect=settings.pace.answer_s),
-            cookie_jar=aiohttp.DummyCookieJar(),
-            # the agent runs on this machine: compression would cost more time than it saves
-            headers={**headers, "Accept-Encoding": "identity"},
+        self._headers = {"X-Consul-Token": settings.token} if settings.token else {}
+        self._remote = RemoteHandler(
+            settings.url,
+            connections,
+            tls=_trust(settings),
+            answer_s=_longest_s(settings.pace, settings.pace.wait_s),
         )
 
     async def get(self, path: str, params: Mapping[str, str], wait_s: float = 0.0) -> AgentResponse:
         """Send a GET; the agent may hold its answer for `wait_s`. Raises `AgentUnavailable`, `AgentError`."""
         asked = {**params, "dc": self._settings.datacenter} if self._settings.datacenter else params
-        # Consul prolongs a wait by up to a sixteenth, so that not all waits end at once
-        deadline_s = wait_s * 17 / 16 + self._settings.pace.answer_s
-        return await self._send("GET", path, asked, None, deadline_s)
+        target = f"{path}?{urlencode(asked)}" if asked else path
+        return await self._send("GET", target, b"", _longest_s(self._settings.pace, wait_s))
 
     async def put(self, path: str, body: bytes = b"") -> None:
         """Send a PUT. Raises `AgentUnavailable`, `AgentError`."""
-        await self._send("PUT", path, {}, body, self._settings.pace.answer_s)
+        await self._send("PUT", path, body, self._settings.pace.answer_s)
 
     async def close(self) -> None:
         """Close the connections."""
-        await self._session.close()
+        await self._remote.close()
 
-    async def _send(
-        self, method: str, path: str, params: Mapping[str, str], body: bytes | None, deadline_s: float
-    ) -> AgentResponse:
-        url = URL(self._settings.url + path, encoded=True)
+    async def _send(self, method: str, target: str, body: bytes, deadline_s: float) -> AgentResponse:
         try:
-            async with (
-                asyncio.timeout(deadline_s),
-                self._session.request(
-                    method, url, params=params, data=body, allow_redirects=False
-                ) as response,
-            ):
-                status, index, content = response.status, _index(response), await self._read(response)
+            async with asyncio.timeout(deadline_s):
+                response = await self._remote.handle(request(method, target, body, **self._headers))
+                content = await read_response(response, MOST_BYTES)
         except TimeoutError as fault:
             raise AgentUnavailable(f"{self._name} has not answered within {deadline_s:.1f} s") from fault
-        except (aiohttp.ClientError, OSError, ValueError) as fault:
+        except TooLarge as fault:
+            raise AgentUnavailable(
+                f"the response of {self._name} has more than {MOST_BYTES} bytes"
+            ) from fault
+        except (Unreachable, NoResponse, BrokenBody) as fault:
             raise AgentUnavailable(
                 f"{self._name} does not answer: {_line(str(fault) or repr(fault))}"
             ) from fault
-        if status != HTTPStatus.OK:
-            raise self._error(status, content)
-        return AgentResponse(index, content)
-
-    async def _read(self, response: aiohttp.ClientResponse) -> bytes:
-        content = bytearray()
-        async for piece in response.content.iter_any():
-            content += piece
-            if len(content) > MOST_BYTES:
-                raise AgentUnavailable(f"the response of {self._name} has more than {MOST_BYTES} bytes")
-        return bytes(content)
+        if response.status != HTTPStatus.OK:
+            raise self._error(response.status, content)
+        return AgentResponse(_index(response), content)
 
     def _error(self, status: int, content: bytes) -> AgentError:
         reason = _line(content.decode(errors="replace")) or "no reason given"
@@ -117,7 +105,12 @@ class Agent:
         return f"Consul at {self._settings.url}"
 
 
-def _index(response: aiohttp.ClientResponse) -> int:
+def _longest_s(pace: Pace, wait_s: float) -> float:
+    # Consul prolongs a wait by up to a sixteenth, so that not all waits end at once
+    return wait_s * 17 / 16 + pace.answer_s
+
+
+def _index(response: Response) -> int:
     index = response.headers.get("X-Consul-Index", "0")
     return int(index) if index.isascii() and index.isdigit() else 0
 
@@ -127,9 +120,9 @@ def _line(text: str) -> str:
     return " ".join(shown.split())[:_ERROR_CHARACTERS]
 
 
-def _trust(settings: ConsulSettings) -> ssl.SSLContext | bool:
+def _trust(settings: ConsulSettings) -> ssl.SSLContext | None:
     if settings.scheme == "http":
-        return True
+        return None
     try:
         return ssl.create_default_context(cafile=settings.ca_file or None)
     except OSError as fault:

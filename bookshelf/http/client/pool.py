@@ -3,6 +3,7 @@
 import asyncio
 from collections import deque
 from collections.abc import Callable
+from ssl import SSLContext
 
 from bookshelf.http.client.connection import ClientConnection
 from bookshelf.http.client.errors import Unreachable
@@ -19,10 +20,16 @@ class ConnectionPool:
     """Up to `most` connections to one address; further exchanges wait in order."""
 
     def __init__(
-        self, address: str, port: int, most: int, connect_s: float, objection: AddressCheck | None = None
+        self,
+        place: tuple[str, int],
+        most: int,
+        connect_s: float,
+        objection: AddressCheck | None = None,
+        tls: SSLContext | None = None,
     ) -> None:
         self._objection = objection
-        self._place = (address, port)
+        self._tls = tls
+        self._place = place
         self._connect_s = connect_s
         self._room = self._most = most
         self._free: list[ClientConnection] = []
@@ -72,7 +79,7 @@ class ConnectionPool:
         loop = asyncio.get_running_loop()
         try:
             async with asyncio.timeout(self._connect_s):
-                connection = (await loop.create_connection(ClientConnection, *self._place))[1]
+                connection = (await loop.create_connection(ClientConnection, *self._place, ssl=self._tls))[1]
             self._check(connection)
             return connection  # noqa: TRY300 (a refused address makes room, too)
         except BaseException as fault:

@@ -1,16 +1,18 @@
 """Sends requests to other services: over sockets, or directly to a handler in the same process."""
 
+import ssl
 from collections.abc import Set as AbstractSet
 from typing import Protocol
+from urllib.parse import urlsplit
 
 from bookshelf.http.client.errors import NoResponse, Unreachable
 from bookshelf.http.client.exchange import Exchange
 from bookshelf.http.client.pool import AddressCheck, ConnectionPool
 from bookshelf.http.message import Handler, Request, Response
 
-__all__ = ("HttpTransport", "LocalTransport", "NoResponse", "Transport", "Unreachable")
+__all__ = ("HttpTransport", "LocalTransport", "NoResponse", "RemoteHandler", "Transport", "Unreachable")
 
-#: Seconds for opening a connection, and between two pieces of a response.
+#: Seconds for opening a connection, and for the response's head and between two pieces of its body.
 CONNECT_S = 2.0
 ANSWER_S = 30.0
 
@@ -28,12 +30,22 @@ class Transport(Protocol):
 class HttpTransport:
     """Sends requests over HTTP/1.1 with connection pools; decodes nothing, follows and retries nothing.
 
-    `objection` returns why connecting to an IP address, to which a name was resolved, is not allowed.
+    `objection` returns why connecting to an IP address, to which a name was resolved, is not allowed. With
+    `tls`, all connections use TLS and verify the server as that context says.
     """
 
-    def __init__(self, connections: int = 256, objection: AddressCheck | None = None) -> None:
+    def __init__(
+        self,
+        connections: int = 256,
+        objection: AddressCheck | None = None,
+        *,
+        tls: ssl.SSLContext | None = None,
+        answer_s: float = ANSWER_S,
+    ) -> None:
         self._objection = objection
         self._most = connections
+        self._tls = tls
+        self._answer_s = answer_s
         self._pools: dict[tuple[str, int], ConnectionPool] = {}
 
     @property
@@ -47,10 +59,10 @@ class HttpTransport:
         if pool is None:
             self._forget_idle()
             pool = self._pools[address, port] = ConnectionPool(
-                address, port, self._most, CONNECT_S, self._objection
+                (address, port), self._most, CONNECT_S, self._objection, self._tls
             )
         host = f"[{address}]:{port}" if ":" in address else f"{address}:{port}"
-        return await Exchange(pool, await pool.take(), ANSWER_S).run(request, host)
+        return await Exchange(pool, await pool.take(), self._answer_s).run(request, host)
 
     def _forget_idle(self) -> None:
         """Drop the pools of addresses that are no longer used: instances seldom return to an address."""
@@ -63,6 +75,35 @@ class HttpTransport:
         """Close the connections."""
         for pool in self._pools.values():
             pool.close()
+
+
+class RemoteHandler:
+    """The server of a URL as a handler. Only the URL's scheme, host and port count, not its path.
+
+    An https server is verified by `tls`, or else by the authorities that the system trusts.
+    """
+
+    def __init__(
+        self,
+        url: str,
+        connections: int = 256,
+        *,
+        tls: ssl.SSLContext | None = None,
+        answer_s: float = ANSWER_S,
+    ) -> None:
+        parts = urlsplit(url)
+        secure = parts.scheme == "https"
+        self._place = (parts.hostname or "", parts.port or (443 if secure else 80))
+        context = (tls or ssl.create_default_context()) if secure else None
+        self._transport = HttpTransport(connections, tls=context, answer_s=answer_s)
+
+    async def handle(self, request: Request) -> Response:
+        """Return the server's response. Raises `Unreachable`, `NoResponse`."""
+        return await self._transport.send(*self._place, request)
+
+    async def close(self) -> None:
+        """Close the connections."""
+        await self._transport.close()
 
 
 class LocalTransport:

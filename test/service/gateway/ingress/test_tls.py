@@ -2,17 +2,14 @@
 
 import asyncio
 import contextlib
-import os
 import ssl
 from collections.abc import AsyncIterator
-from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
 from cryptography import x509
-from cryptography.hazmat.primitives import hashes, serialization
-from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import NameOID
+from support.certificate import write_certificate
 from support.gateway_sockets import asks, status
 from support.upstream import HOST, Service, described, eventually
 
@@ -26,27 +23,8 @@ ANY = described("any", ("any",), "GET /")
 
 def write(folder: Path, name: str, stamp: int) -> Gate:
     """Write a certificate for a name, with its key."""
-    key = ec.generate_private_key(ec.SECP256R1())
-    subject = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, name)])
-    now = datetime.now(UTC)
-    made = (
-        x509.CertificateBuilder()
-        .subject_name(subject)
-        .issuer_name(subject)
-        .public_key(key.public_key())
-        .serial_number(x509.random_serial_number())
-        .not_valid_before(now - timedelta(days=1))
-        .not_valid_after(now + timedelta(days=1))
-        .sign(key, hashes.SHA256())
-    )
-    pem, plain = serialization.Encoding.PEM, serialization.NoEncryption()
-    (folder / "c.pem").write_bytes(made.public_bytes(pem))
-    (folder / "k.pem").write_bytes(key.private_bytes(pem, serialization.PrivateFormat.PKCS8, plain))
-    for file in ("c.pem", "k.pem"):
-        os.utime(folder / file, ns=(stamp, stamp))
-    return Gate(
-        gateway_tls_cert=str(folder / "c.pem"), gateway_tls_key=str(folder / "k.pem"), gateway_hsts_s=60
-    )
+    certificate, key = write_certificate(folder, name, stamp)
+    return Gate(gateway_tls_cert=str(certificate), gateway_tls_key=str(key), gateway_hsts_s=60)
 
 
 async def served_name(port: int) -> str:
