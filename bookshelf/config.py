@@ -19,6 +19,9 @@ DISTRIBUTION = "bookshelf-microservices"
 T = TypeVar("T", bound=msgspec.Struct)
 
 Port = Annotated[int, Meta(ge=0, le=65535)]
+#: The subfolder of a data folder that has the folders of its instances.
+INSTANCES = "run"
+_INSTANCE_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,99}", re.ASCII)
 #: States in memory of a partition, however many partitions there are.
 _LEAST_CACHED = 100
 
@@ -73,6 +76,14 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
         if self.data:
             return Path(self.data).expanduser()
         return _data_home() / "bookshelf"
+
+    def instance_folder(self, name: str) -> Path:
+        """Return the folder of one instance of `bookshelf run`. Raises `WrongSetting` for an invalid name."""
+        if not _INSTANCE_NAME.fullmatch(name):
+            raise WrongSetting(
+                f"{name[:100]!r} is no instance's name: up to 100 letters, digits, points, - and _"
+            )
+        return self.folder / INSTANCES / name
 
 
 class Network(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):

@@ -14,7 +14,6 @@ import msgspec
 from bench import sample_books
 from bench.measurement import BenchFault, Plan
 from bench.server import READY_S, end
-from bookshelf.cli.instance import instance_folder
 from bookshelf.cli.loop import collect_rarely
 from bookshelf.cli.networked import kafka, open_world, topics
 from bookshelf.config import Network, Settings
@@ -71,7 +70,7 @@ class BenchCluster:
             assert process.stdout is not None  # noqa: S101 (it is a pipe)
             async with asyncio.timeout(READY_S):
                 await process.stdout.readline()
-            note = running(instance_folder(settings, network.id))
+            note = running(settings.instance_folder(network.id))
             if note is None:
                 msg = f"an instance of {service} did not start; its own message is above"
                 raise BenchFault(msg)

@@ -8,8 +8,7 @@ import msgspec
 
 from bookshelf.cli.embedded import embedded
 from bookshelf.cli.faults import stop
-from bookshelf.cli.instance import instance_folder, instances
-from bookshelf.config import Settings
+from bookshelf.config import INSTANCES, Settings
 from bookshelf.http.client.transport import RemoteHandler
 from bookshelf.http.message import Handler, Response, request
 from bookshelf.runtime.data_folder import InstanceNote, running
@@ -89,7 +88,7 @@ async def order_all(
         processes = {instance: _named(settings, instance)}
     else:
         folders = {str(settings.folder): settings.folder}
-        folders |= {name: instance_folder(settings, name) for name in instances(settings)}
+        folders |= {name: settings.instance_folder(name) for name in _instances(settings)}
         processes = {name: note for name, folder in folders.items() if (note := running(folder)) is not None}
     if not processes:
         stop(f"nothing runs on {settings.folder}; name the folder of a running shelf with --data")
@@ -99,10 +98,16 @@ async def order_all(
         yield name
 
 
+def _instances(settings: Settings) -> list[str]:
+    """Return the names of the instances that run on this data folder now."""
+    folders = (settings.folder / INSTANCES).glob("*")
+    return sorted(folder.name for folder in folders if running(folder) is not None)
+
+
 def _named(settings: Settings, instance: str) -> InstanceNote:
-    note = running(instance_folder(settings, instance))
+    note = running(settings.instance_folder(instance))
     if note is None:
-        names = ", ".join(instances(settings)) or "none"
+        names = ", ".join(_instances(settings)) or "none"
         stop(f"no instance {instance} runs on {settings.folder}; those that run: {names}")
     return note
 
@@ -111,6 +116,6 @@ def _no_instances(settings: Settings) -> None:
     """End the command if the folder has no shelf; name the instances that run there, if there are any."""
     if (settings.folder / "log.sqlite").exists():
         return
-    if names := instances(settings):
+    if names := _instances(settings):
         stop(f"these run on {settings.folder}: {', '.join(names)}; choose one with --instance")
     stop(f"there is no shelf in {settings.folder}; name its folder with --data")

@@ -29,6 +29,7 @@ from bookshelf.runtime.clock import SystemClock, SystemIds
 from bookshelf.runtime.data_folder import DataFolder, InstanceNote
 from bookshelf.runtime.infrastructure import Infrastructure, InProcessListeners, Listen, Listener
 from bookshelf.runtime.service import ServiceHost
+from bookshelf.runtime.service_operations import ServiceOperations
 from bookshelf.services import SERVICES
 from bookshelf.storage.sqlite import SqliteStorage
 from gateway.app import Gateway
@@ -81,7 +82,7 @@ async def embedded(settings: Settings, services: Sequence[Service] = SERVICES) -
         await gateway.start()
         on_hangup(gateway.reload)
         token = secrets.token_urlsafe(32)
-        control = AdminApi(hosts, world, token)
+        control = AdminApi(token, ServiceOperations(hosts, world))
         inner = await _door(world, control, _LOOPBACK, 0, stack)
         outer = await open_gateway_server(gateway, gate, settings.host, settings.port, rules)
         stack.push_async_callback(outer.stop)

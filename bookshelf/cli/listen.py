@@ -1,15 +1,23 @@
 """Opens ports that other machines reach: the address to register, allowed host names, graceful closing."""
 
 import asyncio
+import os
+import secrets
 import socket
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
+from contextlib import AsyncExitStack
+from types import MappingProxyType
 
 from bookshelf.config import Network, Settings, WrongSetting
 from bookshelf.http.message import Handler
 from bookshelf.http.request_check import parse_allowed_hosts
 from bookshelf.http.server.server import HttpServer
+from bookshelf.runtime.admin import AdminApi
+from bookshelf.runtime.data_folder import DataFolder, InstanceNote
 from bookshelf.runtime.infrastructure import Listener
 
+#: The address of ports that only this machine reaches.
+LOOPBACK = "127.0.0.1"
 #: Seconds in which all gateways and instances learn from the agent that a service has left.
 NOTICE_S = 0.5
 #: The value of the setting `address` for which the address is derived from the way to the agent.
@@ -30,6 +38,24 @@ def allowed_hosts(settings: Settings) -> list[str]:
         return parse_allowed_hosts(settings.allowed_hosts)
     except ValueError as fault:
         raise WrongSetting(f"allowed_hosts (or BOOKSHELF_ALLOWED_HOSTS): {fault}") from None
+
+
+async def open_admin_api(
+    folder: DataFolder,
+    url: str,
+    stack: AsyncExitStack,
+    operations: Handler | None = None,
+    services: Mapping[str, int] = MappingProxyType({}),
+) -> None:
+    """Open the admin API of this process, for its machine only, and note it in the process's folder.
+
+    `url`: its URL; `services`: the ports of its services; `operations`: answers requests for them.
+    """
+    token = secrets.token_urlsafe(32)
+    server = HttpServer(AdminApi(token, operations), LOOPBACK, 0)
+    await server.start()
+    stack.push_async_callback(server.stop)
+    folder.announce(InstanceNote(os.getpid(), url, server.host, server.port, token, dict(services)))
 
 
 class _Noticed:

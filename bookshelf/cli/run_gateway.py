@@ -4,17 +4,22 @@ import os
 from contextlib import AsyncExitStack
 from dataclasses import replace
 
+import structlog
+
 from bookshelf.cli.consul import open_strangers
-from bookshelf.cli.listen import allowed_hosts, check_address, found_at
+from bookshelf.cli.listen import allowed_hosts, check_address, found_at, open_admin_api
 from bookshelf.cli.loop import on_hangup
 from bookshelf.cli.workers import WorkerPipe
 from bookshelf.config import Network, Settings, read_gate, read_routing
 from bookshelf.http.client.transport import HttpTransport
+from bookshelf.runtime.data_folder import DataFolder, FolderFault
 from gateway.app import Gateway
 from gateway.ingress.limit_rules import parse_limits
 from gateway.ingress.listen import ingress_policy, open_gateway_server, verifier
 from gateway.options import read_options
 from gateway.routing.document_client import OPENAPI
+
+_logger = structlog.get_logger(__name__)
 
 
 async def open_gateway(
@@ -48,5 +53,21 @@ async def open_gateway(
     )
     door.notice_s, door.drain_s = choices.notice_s, choices.drain_s
     stack.push_async_callback(door.stop)
+    url = f"{door.scheme}://{host}:{door.port}"
+    await _open_admin_api(settings, network.id or f"gateway-{door.port}", worker, url, stack)
     stack.callback(gateway.leave)
-    return f"{door.scheme}://{host}:{door.port}"
+    return url
+
+
+async def _open_admin_api(
+    settings: Settings, name: str, worker: WorkerPipe | None, url: str, stack: AsyncExitStack
+) -> None:
+    """Open the admin API; without a folder for its note, log that and go on: the gateway needs no data."""
+    name = name if worker is None else f"{name}-{worker.number}"
+    try:
+        folder = DataFolder(settings.instance_folder(name))
+    except FolderFault as fault:
+        _logger.warning("admin-api-not-opened", why=str(fault))
+        return
+    stack.callback(folder.close)
+    await open_admin_api(folder, url, stack)

@@ -16,7 +16,7 @@ LAW: Law = {
     "bookshelf.shelf": {"bookshelf.cqrs", "bookshelf.storage"},
     # the ports and their adapters: none knows another
     "bookshelf.log": {"bookshelf.cqrs"},
-    "bookshelf.discovery": {"bookshelf.cqrs", "bookshelf.concurrency"},
+    "bookshelf.discovery": {"bookshelf.cqrs", "bookshelf.concurrency", "bookshelf.http"},
     "bookshelf.storage": {"bookshelf.cqrs"},
     # tools that know nothing of ours
     "bookshelf.concurrency": set(),
@@ -35,9 +35,6 @@ LAW: Law = {
     "bookshelf.cli": {
         *("bookshelf.services", "bookshelf.runtime", "bookshelf.config", "gateway", "bookshelf.cqrs"),
         *("bookshelf.log", "bookshelf.discovery", "bookshelf.storage", "bookshelf.shelf.library_files"),
-        *("bookshelf.concurrency", "bookshelf.http"),
-        *("bookshelf.concurrency", "bookshelf.http"),
-        *("bookshelf.concurrency", "bookshelf.http"),
         *("bookshelf.concurrency", "bookshelf.http"),
     },
     # measures all of it, starts what it measures as the command line does, and is no part of the product

@@ -13,6 +13,8 @@ from typing import IO, NamedTuple, Self
 ROOT = Path(__file__).resolve().parents[2]
 COMMAND = (sys.executable, "-m", "bookshelf")
 _BENCH = (sys.executable, "-m", "bench")
+#: In place of the user's own data folders.
+_DATA_HOME = tempfile.TemporaryDirectory()
 #: Seconds that any command may take before it counts as hung.
 DEADLINE_S = 120.0
 
@@ -45,7 +47,7 @@ class Ended(NamedTuple):
 def environment(more: Mapping[str, str] | None = None) -> dict[str, str]:
     """Return this process's environment without settings of the program, and with `more`."""
     own = {name: value for name, value in os.environ.items() if not name.startswith("BOOKSHELF_")}
-    return {**own, "PYTHONPATH": str(ROOT), **(more or {})}
+    return {**own, "PYTHONPATH": str(ROOT), "XDG_DATA_HOME": _DATA_HOME.name, **(more or {})}
 
 
 def bookshelf(*args: str | Path, env: Mapping[str, str] | None = None) -> Ended:

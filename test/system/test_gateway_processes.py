@@ -144,3 +144,39 @@ def test_a_port_of_another_program_is_not_shared() -> None:
 
 def test_the_port_of_a_service_is_not_shared() -> None:
     assert "--processes" in bookshelf("run", "newbook", "--processes", "2").complaint
+
+
+@pytest.mark.usefixtures("guests")
+async def test_the_log_level_of_all_processes_is_changed_without_a_restart(
+    consul_agent: Agent, tmp_path: Path
+) -> None:
+    port = free_port()
+
+    async def set_level(level: str) -> None:
+        changed = await asyncio.to_thread(bookshelf, "log-level", level, "--data", tmp_path)
+        lines = [f"gateway-{port}-{number}: log level {level}\n" for number in (1, 2)]
+        assert changed.well == "".join(lines)
+
+    async with shared(consul_agent, port, {"BOOKSHELF_DATA": str(tmp_path)}) as running:
+        await set_level("warning")
+        before = running.warned.count('"event":"request"')
+        await both_answer(port)
+        assert running.warned.count('"event":"request"') == before
+        await set_level("info")
+        await both_answer(port)
+        assert running.warned.count('"event":"request"') >= before + 2
+        listed = await asyncio.to_thread(
+            bookshelf, "dlq", "list", "--data", tmp_path, "--instance", f"gateway-{port}-1"
+        )
+        assert "this process has no services; only its log level can be set" in listed.complaint
+
+
+@pytest.mark.usefixtures("guests")
+async def test_a_gateway_without_a_writable_data_folder_runs_without_an_admin_api(
+    consul_agent: Agent, tmp_path: Path
+) -> None:
+    port = free_port()
+    (tmp_path / "run").write_text("")
+    async with shared(consul_agent, port, {"BOOKSHELF_DATA": str(tmp_path)}) as running:
+        await both_answer(port)
+        assert running.warned.count('"event":"admin-api-not-opened"') == 2

@@ -31,7 +31,7 @@ class HttpTransport:
     """Sends requests over HTTP/1.1 with connection pools; decodes nothing, follows and retries nothing.
 
     `objection` returns why connecting to an IP address, to which a name was resolved, is not allowed. With
-    `tls`, all connections use TLS and verify the server as that context says.
+    `tls`, all connections use TLS and verify the server by that context.
     """
 
     def __init__(

@@ -5,11 +5,12 @@ from support.shelf import Answered, Shelf
 
 from bookshelf.http.message import request
 from bookshelf.runtime.admin import AdminApi
+from bookshelf.runtime.service_operations import ServiceOperations
 
 
 async def retried(shelf: Shelf, body: bytes) -> Answered:
     """Return the answer to a request that applies dead letters again."""
-    control = AdminApi(list(shelf.hosts.values()), shelf.world, "key")
+    control = AdminApi("key", ServiceOperations(list(shelf.hosts.values()), shelf.world))
     return Answered(await control.handle(request("POST", "/letters/retry", body, Authorization="Bearer key")))
 
 
