@@ -98,7 +98,7 @@ def bench(
 
 def _reached(broker: str | None) -> str:
     """Return the addresses of the brokers; exit if none accepts a connection."""
-    brokers = read_network(os.environ, broker=broker).broker
+    brokers = read_network(os.environ, broker=broker).kafka.bootstrap
     if not any(_answers(with_port(place, "9092")) for place in brokers.split(",")):
         stop(f"no broker answers at {brokers}: start one with `make kafka`, or name another with --broker")
     return brokers

@@ -8,7 +8,7 @@ import msgspec
 from aiohttp import ClientSession, TCPConnector, web
 
 from bookshelf.cli.loop import collect_rarely, started
-from bookshelf.config import Gate
+from bookshelf.config import GatewaySettings
 from bookshelf.discovery.local import LocalDiscovery
 from bookshelf.discovery.port import Instance
 from bookshelf.http.client.transport import HttpTransport
@@ -52,7 +52,7 @@ async def _gateway(port: int, upstream: int) -> None:
     await discovery.register(books)
     gateway = Gateway(discovery, HttpTransport())
     await gateway.start()
-    await open_gateway_server(gateway, Gate(gateway_rate=_RATE), HOST, port)
+    await open_gateway_server(gateway, GatewaySettings(gateway_rate=_RATE), HOST, port)
     started()
 
 

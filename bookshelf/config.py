@@ -1,4 +1,4 @@
-"""Every setting, read once. Each is documented in docs/settings.md; a test compares the two."""
+"""Reads all settings, once. Adapters have structs of their own; docs/settings.md describes each setting."""
 
 import os
 import re
@@ -12,6 +12,10 @@ from typing import Annotated, Any, Literal, TypeVar
 
 import msgspec
 from msgspec import Meta
+
+from bookshelf.discovery.consul.settings import ConsulSettings
+from bookshelf.log.kafka.settings import KafkaSettings
+from bookshelf.storage.postgres.settings import PostgresSettings
 
 PREFIX = "BOOKSHELF_"
 #: The name of the installed distribution (docs/decisions/0017-the-name-of-the-distribution.md).
@@ -86,38 +90,14 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
         return self.folder / INSTANCES / name
 
 
-class Network(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """Where the log and discovery of many machines are: for `bookshelf run`. Empty texts mean: not set."""
-
-    id: str = ""
-    address: str = ""
-    group: str = ""
-    broker: str = "127.0.0.1:9092"
-    broker_wait_s: Annotated[float, Meta(gt=0)] = 60.0
-    storage: str = ""
-    storage_wait_s: Annotated[float, Meta(gt=0)] = 60.0
-    kafka_prefix: str = ""
-    kafka_partitions: Annotated[int, Meta(ge=1, le=1000)] = 8
-    kafka_replication: Annotated[int, Meta(ge=1, le=9)] = 1
-    kafka_min_insync: Annotated[int, Meta(ge=1, le=9)] = 1
-    kafka_security_protocol: Literal["PLAINTEXT", "SSL", "SASL_PLAINTEXT", "SASL_SSL"] = "PLAINTEXT"
-    kafka_sasl_mechanism: Literal["PLAIN", "SCRAM-SHA-256", "SCRAM-SHA-512"] = "PLAIN"
-    kafka_sasl_username: str = ""
-    kafka_sasl_password: str = ""
-    kafka_ssl_cafile: str = ""
-    kafka_ssl_certfile: str = ""
-    kafka_ssl_keyfile: str = ""
-    consul: str = "127.0.0.1:8500"
-    consul_wait_s: Annotated[float, Meta(gt=0)] = 30.0
-    consul_scheme: Literal["http", "https"] = "http"
-    consul_token: str = ""
-    consul_ca_file: str = ""
-    consul_datacenter: str = ""
+Count = Annotated[int, Meta(ge=0)]
+Seconds = Annotated[float, Meta(gt=0)]
 
 
-class Routing(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """How the gateway forwards: for `bookshelf up` and `bookshelf run gateway`."""
+class GatewaySettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """The gateway, for `bookshelf up` and `bookshelf run gateway`. Empty texts and 0: not set, no limit."""
 
+    # how it forwards
     gateway_rules: str = ""
     gateway_deadline_s: Annotated[float, Meta(gt=0, le=3600)] = 30.0
     gateway_try_s: Annotated[float, Meta(gt=0, le=3600)] = 10.0
@@ -128,14 +108,7 @@ class Routing(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=T
     gateway_drain_s: Annotated[float, Meta(ge=0, le=600)] = 20.0
     gateway_processes: Annotated[int, Meta(ge=1, le=64)] = 1
 
-
-Count = Annotated[int, Meta(ge=0)]
-Seconds = Annotated[float, Meta(gt=0)]
-
-
-class Gate(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """What the gateway lets in, and how. Empty texts and 0 mean: not set, no limit."""
-
+    # what it admits, and how
     gateway_trusted: str = ""
     gateway_rate: str = ""
     gateway_rate_storage: str = "memory"
@@ -163,6 +136,26 @@ class Gate(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True
     gateway_audience: str = ""
 
 
+class InstanceSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """The name of one instance, and the address that others find it at. Empty texts: not set."""
+
+    id: str = ""
+    address: str = ""
+
+
+class Network(msgspec.Struct, frozen=True, kw_only=True):
+    """The settings of `bookshelf run`: of the instance, and of its log, discovery and storage."""
+
+    instance: InstanceSettings = InstanceSettings()
+    kafka: KafkaSettings = KafkaSettings()
+    consul: ConsulSettings = ConsulSettings()
+    storage: PostgresSettings = PostgresSettings()
+
+
+#: Every struct of settings.
+STRUCTS: tuple[type[msgspec.Struct], ...] = (
+    *(Settings, InstanceSettings, KafkaSettings, ConsulSettings, PostgresSettings, GatewaySettings),
+)
 #: Prefixes of the variables that deployments of brokers and agents already set, with the default port.
 _USUAL = {"broker": ("KAFKA_BROKER", "9092"), "consul": ("CONSUL_AGENT", "8500")}
 _NEAR = "127.0.0.1"
@@ -178,24 +171,30 @@ def _data_home() -> Path:
 
 
 def read(environment: Mapping[str, str], **given: Any) -> Settings:  # noqa: ANN401 (the command line's values)
-    """Return the settings: what is given wins over the environment, that over the defaults.
+    """Return the settings of a process: what is given wins over the environment, that over the defaults.
 
     Raises `WrongSetting`.
     """
-    return _read(Settings, environment, given)
+    return load(Settings, environment, **given)
 
 
 def read_network(environment: Mapping[str, str], **given: Any) -> Network:  # noqa: ANN401 (as above)
-    """Return the addresses of the network's parts; KAFKA_BROKER_ADDR and its like are used if ours are unset.
+    """Return the settings of an instance; KAFKA_BROKER_ADDR and its like are used if ours are unset.
 
-    Raises `WrongSetting`.
+    Raises `WrongSetting`, `DiscoveryFault`.
     """
     usual = {
         PREFIX + name.upper(): address
         for name, (begins, port) in _USUAL.items()
         if (address := _usual(environment, begins, port))
     }
-    return _read(Network, usual | dict(environment), given)
+    environment = usual | dict(environment)
+    return Network(
+        instance=load(InstanceSettings, environment, **given),
+        kafka=load(KafkaSettings, environment, **given),
+        consul=load(ConsulSettings, environment, **given),
+        storage=load(PostgresSettings, environment, **given),
+    )
 
 
 def _usual(environment: Mapping[str, str], begins: str, usual_port: str) -> str:
@@ -206,19 +205,9 @@ def _usual(environment: Mapping[str, str], begins: str, usual_port: str) -> str:
     return with_port(address or _NEAR, port or usual_port) if address or port else ""
 
 
-def read_routing(environment: Mapping[str, str]) -> Routing:
-    """Return how the gateway forwards. Raises `WrongSetting`."""
-    return _read(Routing, environment, {})
-
-
 def with_port(address: str, port: str) -> str:
     """Return host:port, or the address as it is if it names a port already."""
     return address if ":" in address else f"{address}:{port}"
-
-
-def read_gate(environment: Mapping[str, str]) -> Gate:
-    """Return what the gateway lets in. Raises `WrongSetting`."""
-    return _read(Gate, environment, {})
 
 
 #: Names in the environment that begin like settings and are none: those of the project's tests, and what
@@ -233,10 +222,18 @@ def _is_link(name: str, value: str) -> bool:
     return name == "port" and value.startswith(("tcp://", "udp://"))
 
 
+def fields_by_setting(kind: type[msgspec.Struct]) -> dict[str, str]:
+    """Return the field of each setting in a struct.
+
+    `SETTINGS` of the struct has the names of settings by field; without it each field is a setting.
+    """
+    names: Mapping[str, str] = getattr(kind, "SETTINGS", {name: name for name in kind.__struct_fields__})
+    return {setting: field for field, setting in names.items()}
+
+
 def setting_names() -> frozenset[str]:
     """Return the name of every setting in the environment."""
-    kinds = (Settings, Network, Routing, Gate)
-    return frozenset(PREFIX + name.upper() for kind in kinds for name in kind.__struct_fields__)
+    return frozenset(PREFIX + name.upper() for kind in STRUCTS for name in fields_by_setting(kind))
 
 
 def _check_names(environment: Mapping[str, str]) -> None:
@@ -275,20 +272,21 @@ def _read_secret(variable: str, file: str) -> str:
     return content
 
 
-def _read(kind: type[T], environment: Mapping[str, str], given: Mapping[str, Any]) -> T:
+def load(kind: type[T], environment: Mapping[str, str], **given: Any) -> T:  # noqa: ANN401 (as above)
+    """Return a struct of settings, read from the environment and the command line. Raises `WrongSetting`."""
     _check_names(environment)
-    names = kind.__struct_fields__
+    fields = fields_by_setting(kind)
     found: dict[str, Any] = {
         name: value
-        for name in names
+        for name in fields
         if (value := environment.get(PREFIX + name.upper())) is not None and not _is_link(name, value)
     }
-    found.update(_read_secrets(names, environment))
-    found.update({name: value for name, value in given.items() if value is not None})
+    found.update(_read_secrets(tuple(fields), environment))
+    found.update({name: given[name] for name in fields if given.get(name) is not None})
     try:
-        return msgspec.convert(found, kind, strict=False)
+        return msgspec.convert({fields[name]: value for name, value in found.items()}, kind, strict=False)
     except msgspec.ValidationError as fault:
         what, _, where = str(fault).partition(" - at `$.")
-        name = where.rstrip("`")
+        (name,) = (name for name, field in fields.items() if field == where.rstrip("`"))
         msg = f"{name} (or {PREFIX}{name.upper()}): {what.replace('Expected', 'must be').replace('`', '')}"
         raise WrongSetting(msg) from None

@@ -4,7 +4,7 @@ from dataclasses import dataclass, field
 from ipaddress import ip_address
 from pathlib import Path
 
-from bookshelf.config import Routing, WrongSetting
+from bookshelf.config import GatewaySettings, WrongSetting
 from bookshelf.runtime.clock import Ids, SystemClock, SystemIds
 from gateway.auth.verifier import Verifier
 from gateway.pages.visibility import Visibility
@@ -38,7 +38,7 @@ class GatewayOptions:
 
 
 def read_options(
-    routing: Routing,
+    settings: GatewaySettings,
     *,
     anywhere: bool,
     host: str,
@@ -53,18 +53,19 @@ def read_options(
     Raises `WrongSetting`.
     """
     patience = CallTimeouts(
-        answer_s=routing.gateway_deadline_s, try_s=routing.gateway_try_s, hedge_s=routing.gateway_hedge_s
+        answer_s=settings.gateway_deadline_s, try_s=settings.gateway_try_s, hedge_s=settings.gateway_hedge_s
     )
-    loopback = _is_loopback(host) if routing.gateway_loopback == "auto" else routing.gateway_loopback == "yes"
+    wanted = settings.gateway_loopback
+    loopback = _is_loopback(host) if wanted == "auto" else wanted == "yes"
     return GatewayOptions(
         patience=patience,
         reach=AddressPolicy(anywhere=anywhere, loopback=loopback),
-        status=_inside(routing.gateway_status),
-        rules=Path(routing.gateway_rules).expanduser() if routing.gateway_rules else None,
-        notice_s=routing.gateway_notice_s,
+        status=_inside(settings.gateway_status),
+        rules=Path(settings.gateway_rules).expanduser() if settings.gateway_rules else None,
+        notice_s=settings.gateway_notice_s,
         verifier=verifier,
         limits=limits,
-        drain_s=routing.gateway_drain_s,
+        drain_s=settings.gateway_drain_s,
     )
 
 

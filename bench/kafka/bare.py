@@ -12,7 +12,7 @@ from bench import sample_books
 from bench.figures import latencies
 from bench.kafka.cluster import BenchCluster, open_cluster
 from bench.measurement import Measurement, Plan, Sample
-from bookshelf.cli.networked import kafka, topics
+from bookshelf.cli.networked import topics
 from bookshelf.log.kafka.client_lifecycle import stop_producer
 from bookshelf.log.kafka.clients import Clients
 from bookshelf.log.kafka.log import KafkaLog
@@ -29,7 +29,7 @@ _FACTS = {
 
 async def _run(plan: Plan, folder: Path) -> Sample:
     async with open_cluster(plan, folder, _MANY) as cluster:
-        await (await KafkaLog.open(kafka(cluster.network), topics())).close()  # creates the topics
+        await (await KafkaLog.open(cluster.network.kafka, topics())).close()  # creates the topics
         alone = {size: await _transactions(cluster, size, plan.seconds) for size in _SIZES}
         many = await asyncio.gather(*(_transactions(cluster, _MANY, plan.seconds, p) for p in range(_MANY)))
     figures = {f"transactions of {size}": _figures(size, [taken]) for size, taken in alone.items()}
@@ -44,7 +44,7 @@ def _figures(size: int, producers: Sequence[Sequence[float]]) -> dict[str, float
 
 async def _transactions(cluster: BenchCluster, size: int, seconds: float, partition: int = 0) -> list[float]:
     """Return the seconds of each transaction after the warm-up."""
-    settings = kafka(cluster.network)
+    settings = cluster.network.kafka
     producer = Clients(settings).producer(f"{settings.prefix}bare-{partition}-{size}")
     await producer.start()
     records = list(islice(sample_books.records(size), size))
@@ -66,7 +66,7 @@ async def _transactions(cluster: BenchCluster, size: int, seconds: float, partit
 
 async def consumed(cluster: BenchCluster, end: int) -> float:
     """Return the seconds in which a consumer reads a partition to its end without decoding."""
-    settings = kafka(cluster.network)
+    settings = cluster.network.kafka
     consumer = Clients(settings).reader()
     where = TopicPartition(settings.prefix + TOPIC, 0)
     await consumer.start()

@@ -15,11 +15,12 @@ from bench import sample_books
 from bench.measurement import BenchFault, Plan
 from bench.server import READY_S, end
 from bookshelf.cli.loop import collect_rarely
-from bookshelf.cli.networked import kafka, open_world, topics
-from bookshelf.config import Network, Settings
+from bookshelf.cli.networked import open_world, topics
+from bookshelf.config import InstanceSettings, Network, Settings
 from bookshelf.discovery.local import LocalDiscovery
 from bookshelf.log.kafka.clients import Clients
 from bookshelf.log.kafka.log import KafkaLog
+from bookshelf.log.kafka.settings import KafkaSettings
 from bookshelf.log.partition import partition_of
 from bookshelf.runtime.data_folder import InstanceNote, running
 from bookshelf.runtime.infrastructure import Infrastructure
@@ -34,13 +35,13 @@ class BenchCluster:
 
     def __init__(self, broker: str, partitions: int, folder: Path) -> None:
         prefix = f"bench-{uuid4().hex[:8]}."
-        self.network = Network(broker=broker, kafka_prefix=prefix, kafka_partitions=partitions)
+        self.network = Network(kafka=KafkaSettings(bootstrap=broker, prefix=prefix, partitions=partitions))
         self.folder = folder
 
     async def fill(self, books: int) -> None:
         """Append the records of adding so many books and finishing some of them."""
-        log = await KafkaLog.open(kafka(self.network), topics())
-        count = self.network.kafka_partitions
+        log = await KafkaLog.open(self.network.kafka, topics())
+        count = self.network.kafka.partitions
         writers = [await log.writer(f"bench-{partition}", TOPIC, partition) for partition in range(count)]
         waiting = sample_books.records(books)
         while batch := list(islice(waiting, _BATCH)):
@@ -61,7 +62,7 @@ class BenchCluster:
     @asynccontextmanager
     async def instance(self, service: str) -> AsyncIterator[InstanceNote]:
         """Run an instance in a process of its own until the block ends. Raises `BenchFault`."""
-        network = msgspec.structs.replace(self.network, id=f"{service}-bench")
+        network = msgspec.structs.replace(self.network, instance=InstanceSettings(id=f"{service}-bench"))
         settings = Settings(data=str(self.folder), port=0, log_level="error")
         arguments = msgspec.json.encode((service, settings, network)).decode()
         command = (sys.executable, "-m", "bench.kafka.instance", arguments)
@@ -70,7 +71,7 @@ class BenchCluster:
             assert process.stdout is not None  # noqa: S101 (it is a pipe)
             async with asyncio.timeout(READY_S):
                 await process.stdout.readline()
-            note = running(settings.instance_folder(network.id))
+            note = running(settings.instance_folder(network.instance.id))
             if note is None:
                 msg = f"an instance of {service} did not start; its own message is above"
                 raise BenchFault(msg)
@@ -80,7 +81,7 @@ class BenchCluster:
 
     async def close(self) -> None:
         """Delete the topics."""
-        settings = kafka(self.network)
+        settings = self.network.kafka
         admin = Clients(settings).admin()
         await admin.start()
         try:

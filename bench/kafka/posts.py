@@ -6,7 +6,6 @@ from bench.kafka.cluster import BenchCluster, open_cluster
 from bench.load import Load
 from bench.measurement import BenchFault, Figures, Measurement, Plan, Sample
 from bench.posts import posted
-from bookshelf.cli.networked import kafka
 from bookshelf.log.kafka.log import KafkaLog
 from bookshelf.shelf.events import TOPIC
 
@@ -40,7 +39,7 @@ async def _loaded(cluster: BenchCluster, plan: Plan, name: str) -> Figures:
 
 async def _all_there(cluster: BenchCluster, acknowledged: int) -> None:
     """Count the records of the topic. Raises `BenchFault` if it is not the number of acknowledged books."""
-    log = await KafkaLog.look(kafka(cluster.network), [TOPIC])
+    log = await KafkaLog.look(cluster.network.kafka, [TOPIC])
     count = 0
     for partition in range(log.partitions(TOPIC)):
         end, tail = await log.end(TOPIC, partition), await log.tail(TOPIC, partition, 0)

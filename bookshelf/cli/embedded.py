@@ -14,7 +14,7 @@ import structlog
 
 from bookshelf.cli.listen import allowed_hosts
 from bookshelf.cli.loop import on_hangup
-from bookshelf.config import Gate, Settings, read_gate, read_routing
+from bookshelf.config import GatewaySettings, Settings, load
 from bookshelf.cqrs.aggregate import Aggregate
 from bookshelf.cqrs.service import Service, check_services
 from bookshelf.discovery.local import LocalDiscovery
@@ -75,7 +75,7 @@ async def embedded(settings: Settings, services: Sequence[Service] = SERVICES) -
         stack.callback(folder.close)
         world = await open_world(settings, folder.path, stack)
         hosts = await _start_services(services, settings, world, stack)
-        gate = read_gate(os.environ)
+        gate = load(GatewaySettings, os.environ)
         choices, rules = _choices(settings, gate)
         gateway = Gateway(world.discovery, world.transport, choices=replace(choices, ids=world.ids))
         stack.push_async_callback(gateway.stop)
@@ -92,10 +92,10 @@ async def embedded(settings: Settings, services: Sequence[Service] = SERVICES) -
         yield shelf
 
 
-def _choices(settings: Settings, gate: Gate) -> tuple[GatewayOptions, IngressPolicy]:
-    rules, routing = ingress_policy(gate, (settings.host, *allowed_hosts(settings))), read_routing(os.environ)
+def _choices(settings: Settings, gate: GatewaySettings) -> tuple[GatewayOptions, IngressPolicy]:
+    rules = ingress_policy(gate, (settings.host, *allowed_hosts(settings)))
     made = read_options(
-        routing, anywhere=True, host=settings.host, verifier=verifier(gate), limits=parse_limits(rules, gate)
+        gate, anywhere=True, host=settings.host, verifier=verifier(gate), limits=parse_limits(rules, gate)
     )
     return made, rules
 

@@ -3,9 +3,8 @@
 from collections.abc import Sequence
 from contextlib import AsyncExitStack
 
-from bookshelf.cli.consul import open_discovery
 from bookshelf.cli.listen import check_address, open_admin_api
-from bookshelf.cli.networked import FindDiscovery, open_world
+from bookshelf.cli.networked import FindDiscovery, open_discovery, open_world
 from bookshelf.config import Network, Settings
 from bookshelf.cqrs.service import Service
 from bookshelf.runtime.data_folder import DataFolder
@@ -28,8 +27,8 @@ async def begin(
 
     Raises `FolderFault`, `LogFault`, `DiscoveryFault`, `StorageFault`, `PortTaken`, `WrongSetting`.
     """
-    check_address(network.address, settings.host)
-    folder = DataFolder(settings.instance_folder(network.id or f"{service.name}-{settings.port}"))
+    check_address(network.instance.address, settings.host)
+    folder = DataFolder(settings.instance_folder(network.instance.id or f"{service.name}-{settings.port}"))
     stack.callback(folder.close)
     world = await open_world(settings, network, folder.path, stack, find, services)
     host = ServiceHost(service, world, settings.host, settings.port)

@@ -95,7 +95,7 @@ class SocketListeners:
 
     async def listen(self, handler: Handler, host: str, port: int) -> Listener:
         """Open a port, 0 for any. Raises `PortTaken`, `WrongSetting`."""
-        check_address(self._network.address, host)
+        check_address(self._network.instance.address, host)
         address = await found_at(self._network, host)
         server = HttpServer(handler, host, port, allowed_hosts=(address, *self._allowed_hosts))
         await server.start()
@@ -104,9 +104,9 @@ class SocketListeners:
 
 async def found_at(network: Network, host: str) -> str:
     """Return the address at which other machines reach a port on `host`. Raises `WrongSetting`."""
-    if network.address == AUTO:
-        return await own_address(network.consul)
-    return network.address or host
+    if network.instance.address == AUTO:
+        return await own_address(network.consul.agent)
+    return network.instance.address or host
 
 
 async def own_address(agent: str) -> str:

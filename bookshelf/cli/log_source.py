@@ -9,8 +9,9 @@ import click
 from msgspec.structs import replace
 
 from bookshelf.cli.faults import stop
-from bookshelf.cli.networked import kafka, kafka_log, topics
-from bookshelf.config import Network, read, read_network, with_port
+from bookshelf.cli.networked import kafka_log, topics
+from bookshelf.config import read, read_network, with_port
+from bookshelf.log.kafka.settings import KafkaSettings
 from bookshelf.log.port import ReadOnlyLog
 from bookshelf.log.sqlite.read_only import ReadOnlySqliteLog
 
@@ -27,15 +28,15 @@ def log_options(command: F) -> F:
     return data(broker(command))
 
 
-def asked_of(data: str | None, broker: str | None) -> Network | None:
+def asked_of(data: str | None, broker: str | None) -> KafkaSettings | None:
     """Return the settings for Kafka; None if a data folder is named, or if no broker is."""
     if data is not None and broker is not None:
         stop("--data and --broker are of two logs; name one")
     if data is not None or (broker is None and not any(os.environ.get(name) for name in _NAMES_A_BROKER)):
         return None
     addresses = broker and ",".join(with_port(address, "9092") for address in broker.split(","))
-    network = read_network(os.environ, broker=addresses)
-    return network if "BOOKSHELF_BROKER_WAIT_S" in os.environ else replace(network, broker_wait_s=_WAIT_S)
+    kafka = read_network(os.environ, broker=addresses).kafka
+    return kafka if "BOOKSHELF_BROKER_WAIT_S" in os.environ else replace(kafka, wait_s=_WAIT_S)
 
 
 @asynccontextmanager
@@ -44,9 +45,9 @@ async def watched(data: str | None, broker: str | None, topic: str) -> AsyncIter
     known = [known_topic.name for known_topic in topics()]
     if topic not in known:
         stop(f"no service has a topic {topic[:100]!r}; there are {', '.join(known)}")
-    network = asked_of(data, broker)
+    kafka = asked_of(data, broker)
     log: ReadOnlyLog = (
-        embedded(data) if network is None else await kafka_log("a log on Kafka").look(kafka(network), [topic])
+        embedded(data) if kafka is None else await kafka_log("a log on Kafka").look(kafka, [topic])
     )
     try:
         yield log

@@ -7,20 +7,21 @@ from contextlib import AsyncExitStack
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from bookshelf.cli.consul import open_discovery
 from bookshelf.cli.listen import NOTICE_S, SocketListeners, allowed_hosts
 from bookshelf.config import Network, Settings, missing_extra
 from bookshelf.cqrs.aggregate import Aggregate
 from bookshelf.cqrs.service import Service
+from bookshelf.discovery.consul.discovery import ConsulDiscovery
 from bookshelf.discovery.port import Discovery
 from bookshelf.http.client.transport import HttpTransport
-from bookshelf.log.kafka.settings import KafkaSettings, Topic
+from bookshelf.log.kafka.settings import Topic
 from bookshelf.runtime.aggregate.state_cache import CACHE_BYTES, StateCache
 from bookshelf.runtime.aggregate.state_store import SqliteStateStore
 from bookshelf.runtime.clock import SystemClock, SystemIds
 from bookshelf.runtime.infrastructure import Infrastructure, MakeStates
 from bookshelf.services import SERVICES
 from bookshelf.storage.port import Storage
+from bookshelf.storage.postgres.settings import PostgresSettings
 from bookshelf.storage.sqlite import SqliteStorage
 
 if TYPE_CHECKING:
@@ -30,6 +31,11 @@ if TYPE_CHECKING:
 #: idle group (offsets.retention.minutes), so that no command is read a second time after that.
 ORDERS_S = 6 * 86400.0
 FindDiscovery = Callable[[Network, AsyncExitStack], Awaitable[Discovery]]
+
+
+async def open_discovery(network: Network, stack: AsyncExitStack) -> Discovery:
+    """Connect to the Consul agent, waiting for it if needed. Raises `DiscoveryFault`."""
+    return await ConsulDiscovery.enter(network.consul, stack)
 
 
 def topics(services: Sequence[Service] = SERVICES) -> list[Topic]:
@@ -52,45 +58,25 @@ async def open_log(
     network: Network, stack: AsyncExitStack, services: Sequence[Service] = SERVICES
 ) -> "KafkaLog":
     """Wait for a broker, and create missing topics. Raises `LogFault`, `WrongSetting`."""
-    log = await kafka_log("bookshelf run").open(kafka(network), topics(services))
+    log = await kafka_log("bookshelf run").open(network.kafka, topics(services))
     stack.push_async_callback(log.close)
     return log
 
 
-def kafka(network: Network) -> KafkaSettings:
-    """Return the settings of the Kafka adapter."""
-    return KafkaSettings(
-        bootstrap=network.broker,
-        prefix=network.kafka_prefix,
-        group=network.group,
-        partitions=network.kafka_partitions,
-        replication=network.kafka_replication,
-        min_insync=network.kafka_min_insync,
-        security_protocol=network.kafka_security_protocol,
-        sasl_mechanism=network.kafka_sasl_mechanism,
-        sasl_username=network.kafka_sasl_username,
-        sasl_password=network.kafka_sasl_password,
-        ssl_cafile=network.kafka_ssl_cafile,
-        ssl_certfile=network.kafka_ssl_certfile,
-        ssl_keyfile=network.kafka_ssl_keyfile,
-        wait_s=network.broker_wait_s,
-    )
-
-
 async def open_storage(network: Network, path: Path, stack: AsyncExitStack) -> Storage:
     """Open the database, waiting for it, if one is set; else files in the folder. Raises `StorageFault`."""
-    storage = await _postgres(network) if network.storage else SqliteStorage(path / "views")
+    storage = await _postgres(network.storage) if network.storage.url else SqliteStorage(path / "views")
     stack.push_async_callback(storage.close)
     return storage
 
 
-async def _postgres(network: Network) -> Storage:
+async def _postgres(settings: PostgresSettings) -> Storage:
     try:
         # an extra, needed only if a database is set
         from bookshelf.storage.postgres.storage import PostgresStorage  # noqa: PLC0415
     except ModuleNotFoundError as fault:
         raise missing_extra("the setting `storage`", fault, "postgres") from None
-    return await PostgresStorage.open(network.storage, network.storage_wait_s)
+    return await PostgresStorage.open(settings.url, settings.wait_s)
 
 
 async def open_world(
@@ -119,7 +105,7 @@ async def open_world(
         storage=storage,
         transport=transport,
         listen=SocketListeners(network, NOTICE_S, allowed_hosts=allowed_hosts(settings)).listen,
-        states=_states(path / "state", settings, network.kafka_partitions, stack),
+        states=_states(path / "state", settings, network.kafka.partitions, stack),
         clock=clock,
         ids=SystemIds(clock),
     )

@@ -13,7 +13,7 @@ from bookshelf.cli.faults import guarded, stop
 from bookshelf.cli.loop import collect_rarely, run_until_signalled, started
 from bookshelf.cli.loop import run as run_loop
 from bookshelf.cli.workers import WorkerPipe, shared
-from bookshelf.config import Network, Settings, read, read_network, read_routing, with_port
+from bookshelf.config import GatewaySettings, Network, Settings, load, read, read_network, with_port
 from bookshelf.cqrs.service import Service, check_services
 from bookshelf.runtime.logs import configure
 from bookshelf.services import SERVICES
@@ -96,7 +96,7 @@ def _read(  # noqa: PLR0913 (one for each option)
 def _processes(service: Service | None, given: int | None) -> int:
     """Return the number of processes that share the port."""
     if service is None:
-        return given or read_routing(os.environ).gateway_processes
+        return given or load(GatewaySettings, os.environ).gateway_processes
     return 1 if given is None else stop("--processes: the gateway's port is shared, no service's is")
 
 

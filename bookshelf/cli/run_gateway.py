@@ -6,11 +6,11 @@ from dataclasses import replace
 
 import structlog
 
-from bookshelf.cli.consul import open_strangers
 from bookshelf.cli.listen import allowed_hosts, check_address, found_at, open_admin_api
 from bookshelf.cli.loop import on_hangup
 from bookshelf.cli.workers import WorkerPipe
-from bookshelf.config import Network, Settings, read_gate, read_routing
+from bookshelf.config import GatewaySettings, Network, Settings, load
+from bookshelf.discovery.consul.foreign_services import CombinedDiscovery
 from bookshelf.http.client.transport import HttpTransport
 from bookshelf.runtime.data_folder import DataFolder, FolderFault
 from gateway.app import Gateway
@@ -31,15 +31,13 @@ async def open_gateway(
 
     Raises `DiscoveryFault`, `PortTaken`, `WrongSetting`.
     """
-    check_address(network.address, settings.host)
-    gate, routing = read_gate(os.environ), read_routing(os.environ)
+    check_address(network.instance.address, settings.host)
+    gate = load(GatewaySettings, os.environ)
     known = verifier(gate)
-    discovery = await open_strangers(network, OPENAPI, stack)
+    discovery = await CombinedDiscovery.enter(network.consul, OPENAPI, stack)
     host = await found_at(network, settings.host)
     rules = ingress_policy(gate, (settings.host, host, *allowed_hosts(settings)))
-    choices = read_options(
-        routing, anywhere=False, host=host, verifier=known, limits=parse_limits(rules, gate)
-    )
+    choices = read_options(gate, anywhere=False, host=host, verifier=known, limits=parse_limits(rules, gate))
     if worker is not None:
         choices = replace(choices, process=worker.number, processes=worker.count)
     transport = HttpTransport(objection=choices.reach.objection)
@@ -54,7 +52,7 @@ async def open_gateway(
     door.notice_s, door.drain_s = choices.notice_s, choices.drain_s
     stack.push_async_callback(door.stop)
     url = f"{door.scheme}://{host}:{door.port}"
-    await _open_admin_api(settings, network.id or f"gateway-{door.port}", worker, url, stack)
+    await _open_admin_api(settings, network.instance.id or f"gateway-{door.port}", worker, url, stack)
     stack.callback(gateway.leave)
     return url
 

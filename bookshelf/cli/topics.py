@@ -11,10 +11,9 @@ from bookshelf.cli.event_format import PipeConsole, plain
 from bookshelf.cli.faults import guarded, stop
 from bookshelf.cli.log_source import asked_of, embedded, log_options
 from bookshelf.cli.loop import run
-from bookshelf.cli.networked import kafka
 from bookshelf.cli.networked import topics as needed
-from bookshelf.config import Network, missing_extra
-from bookshelf.log.kafka.settings import Finding
+from bookshelf.config import missing_extra
+from bookshelf.log.kafka.settings import Finding, KafkaSettings
 from bookshelf.runtime.logs import configure
 
 
@@ -36,8 +35,8 @@ def check_(data: str | None, broker: str | None, *, as_json: bool) -> None:
 
 
 async def _check(data: str | None, broker: str | None, *, as_json: bool) -> None:
-    network = asked_of(data, broker)
-    lines = _embedded(data) if network is None else await _on_kafka(network)
+    kafka = asked_of(data, broker)
+    lines = _embedded(data) if kafka is None else await _on_kafka(kafka)
     if as_json:
         click.echo(msgspec.json.encode(lines))
     elif sys.stdout.isatty():
@@ -49,12 +48,12 @@ async def _check(data: str | None, broker: str | None, *, as_json: bool) -> None
         stop(f"{len(bad)} of {len(lines)} things are to be corrected; the first: {bad[0].topic}: {bad[0].do}")
 
 
-async def _on_kafka(network: Network) -> list[Finding]:
+async def _on_kafka(settings: KafkaSettings) -> list[Finding]:
     try:
         from bookshelf.log.kafka.topic_check import check  # noqa: PLC0415 (an extra)
     except ModuleNotFoundError as fault:
         raise missing_extra("a log on Kafka", fault, "kafka") from None
-    return await check(kafka(network), needed())
+    return await check(settings, needed())
 
 
 def _embedded(data: str | None) -> list[Finding]:

@@ -11,7 +11,7 @@ from typing import Annotated, Any
 import msgspec
 from msgspec import Meta
 
-from bookshelf.config import Gate, WrongSetting
+from bookshelf.config import GatewaySettings, WrongSetting
 from gateway.ingress.listen import rate_limiter
 from gateway.ingress.middleware import IngressPolicy, RequestCounter
 from gateway.routing.rules import BadRules
@@ -30,7 +30,7 @@ class LimitRules(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_onl
     rate: str | None = None
 
 
-def parse_limits(policy: IngressPolicy, gate: Gate) -> Section:
+def parse_limits(policy: IngressPolicy, gate: GatewaySettings) -> Section:
     """Return the section of the rules file that sets the limits of an ingress policy."""
 
     def take(given: Mapping[str, Any]) -> Callable[[], None]:
@@ -44,14 +44,16 @@ def parse_limits(policy: IngressPolicy, gate: Gate) -> Section:
     return Section((_TABLE,), take)
 
 
-def _rates(policy: IngressPolicy, gate: Gate, rate: str | None) -> RequestCounter | None:
+def _rates(policy: IngressPolicy, gate: GatewaySettings, rate: str | None) -> RequestCounter | None:
     rate = gate.gateway_rate if rate is None else rate
     if policy.rate == rate:
         return policy.rates  # keeps the counts of the clients
     return rate_limiter(rate, gate.gateway_rate_storage)
 
 
-def _set(policy: IngressPolicy, gate: Gate, wanted: LimitRules, rates: RequestCounter | None) -> None:
+def _set(
+    policy: IngressPolicy, gate: GatewaySettings, wanted: LimitRules, rates: RequestCounter | None
+) -> None:
     limiter = policy.crowd
     limiter.most = _with_default(wanted.requests, gate.gateway_requests)
     limiter.queue = _with_default(wanted.queue, gate.gateway_queue)

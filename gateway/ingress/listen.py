@@ -6,7 +6,7 @@ import re
 from collections.abc import Iterable
 from pathlib import Path
 
-from bookshelf.config import Gate, WrongSetting, missing_extra
+from bookshelf.config import GatewaySettings, WrongSetting, missing_extra
 from bookshelf.http.limits import ConnectionLimits
 from bookshelf.http.message import Handler, Request, Response
 from bookshelf.http.problem import Problem, problem_response
@@ -46,7 +46,7 @@ class HttpsRedirect:
 _SPARE = 16
 
 
-def connection_limits(gate: Gate) -> ConnectionLimits:
+def connection_limits(gate: GatewaySettings) -> ConnectionLimits:
     """Return the connection limits of the listener."""
     return ConnectionLimits(
         head_s=gate.gateway_head_s,
@@ -60,7 +60,7 @@ def connection_limits(gate: Gate) -> ConnectionLimits:
     )
 
 
-def ingress_policy(gate: Gate, allowed_hosts: Iterable[str] = ()) -> IngressPolicy:
+def ingress_policy(gate: GatewaySettings, allowed_hosts: Iterable[str] = ()) -> IngressPolicy:
     """Return the policy for requests. `allowed_hosts`: names of the gateway. Raises `WrongSetting`."""
     policy = IngressPolicy(
         check=RequestCheck(allowed_hosts),
@@ -99,7 +99,7 @@ def rate_limiter(rate: str, storage: str) -> RequestCounter | None:
         raise WrongSetting(f"gateway_rate, gateway_rate_storage: {fault}") from None
 
 
-def verifier(gate: Gate) -> Verifier | None:
+def verifier(gate: GatewaySettings) -> Verifier | None:
     """Return the verifier of tokens; None if no keys are configured. Raises `WrongSetting`."""
     if not gate.gateway_jwks:
         return None
@@ -171,7 +171,7 @@ class GatewayServer:
 
 async def open_gateway_server(
     handler: Handler,
-    gate: Gate,
+    gate: GatewaySettings,
     host: str,
     port: int,
     rules: IngressPolicy | None = None,
@@ -210,7 +210,7 @@ async def open_gateway_server(
     return gateway_server
 
 
-def _certificate(gate: Gate) -> Certificate | None:
+def _certificate(gate: GatewaySettings) -> Certificate | None:
     if not gate.gateway_tls_cert:
         return None
     try:

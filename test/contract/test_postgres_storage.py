@@ -13,6 +13,7 @@ from support.postgres import Server
 from bookshelf.cli.networked import open_storage
 from bookshelf.config import Network
 from bookshelf.services import SERVICES
+from bookshelf.storage.postgres.settings import PostgresSettings
 from bookshelf.storage.postgres.storage import PostgresStorage
 
 pytestmark = pytest.mark.needs("postgres")
@@ -54,7 +55,7 @@ async def test_the_setting_selects_the_storage(url: str, storage: PostgresStorag
     live = await storage.live(VIEW, SOURCE)
     await write(live, "a")
     async with AsyncExitStack() as stack:
-        opened = await open_storage(Network(storage=url), tmp_path, stack)
+        opened = await open_storage(Network(storage=PostgresSettings(url=url)), tmp_path, stack)
         assert await (await opened.live(VIEW, SOURCE)).read(sums) == {"a": 1}
         local = await open_storage(Network(), tmp_path, stack)
         tables = await local.live(VIEW, SOURCE)

@@ -12,7 +12,7 @@ from support.manifests import Document, container, documents, entry, kube
 from support.process import ROOT
 
 from bookshelf import __version__
-from bookshelf.config import Network, Routing
+from bookshelf.config import GatewaySettings, Network
 from bookshelf.services import SERVICES
 
 VERSION = "1.31"
@@ -89,9 +89,9 @@ def test_each_service_drains_and_keeps_one_pod_available(name: str) -> None:
     spec = entry(kube("Deployment"), name, "kube.yaml (kube/base)")["spec"]["template"]["spec"]
     pause = spec["containers"][0]["lifecycle"]["preStop"]["sleep"]["seconds"]
     # the pause, then what a gateway drains at most (gateway_drain_s), and some to spare
-    assert pause + Routing().gateway_drain_s < spec["terminationGracePeriodSeconds"]
+    assert pause + GatewaySettings().gateway_drain_s < spec["terminationGracePeriodSeconds"]
     scaled = kube("HorizontalPodAutoscaler")[name]["spec"]
-    assert 2 <= scaled["minReplicas"] < scaled["maxReplicas"] <= Network().kafka_partitions
+    assert 2 <= scaled["minReplicas"] < scaled["maxReplicas"] <= Network().kafka.partitions
     assert kube("PodDisruptionBudget")[name]["spec"]["maxUnavailable"] < scaled["minReplicas"]
 
 

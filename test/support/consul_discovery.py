@@ -21,7 +21,7 @@ BRISK = Pace(answer_s=0.5, wait_s=1.0)
 
 def settings(agent: Agent, token: str = "") -> ConsulSettings:
     """Return how to reach an agent."""
-    return ConsulSettings(address=HOST, port=agent.ports.http, token=token, pace=BRISK)
+    return ConsulSettings(agent=f"{HOST}:{agent.ports.http}", token=token, pace=BRISK)
 
 
 @asynccontextmanager
@@ -106,7 +106,7 @@ def registered(agent: Agent, name: str) -> Iterator["subprocess.Popen[str]"]:
 
 async def main(port: int, name: str) -> None:
     """Register and wait until killed: `python -m support.consul_discovery PORT NAME`."""
-    discovery = await ConsulDiscovery.open(ConsulSettings(address=HOST, port=port))
+    discovery = await ConsulDiscovery.open(ConsulSettings(agent=f"{HOST}:{port}"))
     await discovery.register(instance(name))
     print("registered", flush=True)  # noqa: T201 (the test that has started this process reads it)
     await asyncio.Event().wait()

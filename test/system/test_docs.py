@@ -4,12 +4,10 @@ import re
 from pathlib import Path
 
 import pytest
-from msgspec import NODEFAULT, Struct
 from msgspec.structs import fields
 from support.process import ROOT, bookshelf
 
-from bookshelf import config
-from bookshelf.config import Settings
+from bookshelf.config import STRUCTS, fields_by_setting
 from bookshelf.http.problem import STATUS
 from bookshelf.shelf.events import EVENTS
 
@@ -23,17 +21,31 @@ def rows(name: str) -> dict[str, list[str]]:
     return {key: [cell.strip() for cell in rest.split("|")] for key, rest in _ROW.findall(text)}
 
 
+SETTINGS = {
+    name: field
+    for kind in STRUCTS
+    for field in fields(kind)
+    for name, own in fields_by_setting(kind).items()
+    if own == field.name
+}
+#: The unit of a setting by the end of its name, and the word for it in the setting's meaning.
+UNITS = {"_s": "seconds", "_h": "hours"}
+
+
 def test_every_setting_is_documented_and_no_other() -> None:
-    kinds = [kind for kind in vars(config).values() if isinstance(kind, type) and issubclass(kind, Struct)]
-    assert Settings in kinds
-    assert rows("settings.md").keys() == {name for kind in kinds for name in kind.__struct_fields__}
+    assert rows("settings.md").keys() == SETTINGS.keys()
 
 
-@pytest.mark.parametrize("field", fields(Settings), ids=lambda field: str(field.name))
-def test_a_setting_s_default_is_the_documented_one(field: object) -> None:
-    name, default = getattr(field, "name", ""), getattr(field, "default", NODEFAULT)
-    said = rows("settings.md")[name][0]
-    assert said.startswith(f"`{default}`") if default != "" else name == "data" or said == ""
+@pytest.mark.parametrize("name", SETTINGS)
+def test_a_setting_s_default_and_unit_are_the_documented_ones(name: str) -> None:
+    default, meaning = rows("settings.md")[name][:2]
+    value = SETTINGS[name].default
+    if value != "":
+        assert default.startswith(f"`{value}`")
+    else:
+        assert not default.startswith("`") or name == "data"
+    assert meaning
+    assert all(word in meaning for end, word in UNITS.items() if name.endswith(end))
 
 
 def test_every_problem_is_documented_with_its_status_and_no_other() -> None:

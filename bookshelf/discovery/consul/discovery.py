@@ -17,9 +17,9 @@ class ConsulDiscovery:
     """Service discovery through one Consul agent. Created by `open`; `close` it before the loop ends."""
 
     def __init__(self, settings: ConsulSettings, reading: Agent, writing: Agent) -> None:
-        self._pace = settings.pace
+        self._settings = settings
         self._writing = writing
-        self._watcher = Watcher(HealthQuery(reading, self._pace.wait_s), self._pace.grace_s)
+        self._watcher = Watcher(HealthQuery(reading, settings.pace.wait_s), settings.pace.grace_s)
         self._heartbeats: dict[str, Heartbeat] = {}
         self._opened = AsyncExitStack()
 
@@ -27,7 +27,7 @@ class ConsulDiscovery:
     async def open(cls, settings: ConsulSettings) -> Self:
         """Connect to the agent and wait for its first answer.
 
-        Raises `DiscoveryFault` if there is none within `pace.patience_s`, or at once if it refuses the token.
+        Raises `DiscoveryFault` if there is none within `wait_s`, or at once if it refuses the token.
         """
         async with AsyncExitStack() as opened:
             # two connection pools, so that no write waits for a blocking query to end
@@ -35,9 +35,16 @@ class ConsulDiscovery:
             opened.push_async_callback(reading.close)
             opened.push_async_callback(writing.close)
             discovery = cls(settings, reading, writing)
-            await retry_until_reached(discovery._first_look, settings.pace.patience_s)
+            await retry_until_reached(discovery._first_look, settings.wait_s)
             opened.push_async_callback(discovery._stop, asyncio.create_task(discovery._watcher.follow()))
             discovery._opened = opened.pop_all()
+        return discovery
+
+    @classmethod
+    async def enter(cls, settings: ConsulSettings, stack: AsyncExitStack) -> Self:
+        """Open a discovery that the stack closes. Raises `DiscoveryFault`."""
+        discovery = await cls.open(settings)
+        stack.push_async_callback(discovery.close)
         return discovery
 
     async def close(self) -> None:
@@ -50,10 +57,10 @@ class ConsulDiscovery:
         """Register the instance as ready, and keep it registered.
 
         Raises `DiscoveryFault` if Consul cannot hold it. The first call for an instance also raises if Consul
-        refuses it or cannot be reached within `pace.patience_s`. Later calls do not wait for an unreachable
+        refuses it or cannot be reached within `wait_s`. Later calls do not wait for an unreachable
         agent: the heartbeat registers the instance once the agent answers.
         """
-        heartbeat = self._heartbeats.get(instance.id) or Heartbeat(self._writing, self._pace)
+        heartbeat = self._heartbeats.get(instance.id) or Heartbeat(self._writing, self._settings)
         await heartbeat.register(instance)
         self._heartbeats[instance.id] = heartbeat
         self._watcher.allow(instance.id)

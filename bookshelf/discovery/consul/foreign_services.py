@@ -6,14 +6,19 @@ registration. A failing check does not change that list, so known foreign servic
 
 import asyncio
 from collections.abc import AsyncIterator
+from contextlib import AsyncExitStack
+from typing import Self
 from urllib.parse import quote
 
 import msgspec
 import structlog
 
 from bookshelf.concurrency.latest import Latest
+from bookshelf.concurrency.tasks import cancel_and_wait
 from bookshelf.discovery.consul.agent import Agent
+from bookshelf.discovery.consul.discovery import ConsulDiscovery
 from bookshelf.discovery.consul.responses import AgentCatalog
+from bookshelf.discovery.consul.settings import ConsulSettings
 from bookshelf.discovery.port import Discovery, DiscoveryFault, Instance, Snapshot
 
 #: Seconds between two queries of known foreign services, and before a retry after a fault.
@@ -80,6 +85,20 @@ class CombinedDiscovery:
     def __init__(self, ours: Discovery, strangers: ForeignServices) -> None:
         self._ours = ours
         self._strangers = strangers
+
+    @classmethod
+    async def enter(cls, settings: ConsulSettings, key: str, stack: AsyncExitStack) -> Self:
+        """Open a discovery that also finds foreign services with this metadata key; the stack closes it.
+
+        Waits for the agent if needed. Raises `DiscoveryFault`.
+        """
+        ours = await ConsulDiscovery.enter(settings, stack)
+        agent = Agent(settings)
+        stack.push_async_callback(agent.close)
+        foreign = ForeignServices(agent, settings.pace.wait_s, key)
+        following = asyncio.create_task(foreign.follow(), name="foreign services")
+        stack.push_async_callback(cancel_and_wait, following)
+        return cls(ours, foreign)
 
     async def register(self, instance: Instance) -> None:
         """Register an instance of ours as ready."""

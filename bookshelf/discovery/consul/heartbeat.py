@@ -6,7 +6,7 @@ import structlog
 
 from bookshelf.discovery.consul import registration
 from bookshelf.discovery.consul.agent import Agent, AgentError, retry_until_reached
-from bookshelf.discovery.consul.settings import Pace
+from bookshelf.discovery.consul.settings import ConsulSettings
 from bookshelf.discovery.port import DiscoveryFault, Instance
 
 _logger = structlog.get_logger(__name__)
@@ -15,9 +15,9 @@ _logger = structlog.get_logger(__name__)
 class Heartbeat:
     """The registration of one instance of this process. Its requests go out one at a time, in order."""
 
-    def __init__(self, agent: Agent, pace: Pace) -> None:
+    def __init__(self, agent: Agent, settings: ConsulSettings) -> None:
         self._agent = agent
-        self._pace = pace
+        self._settings = settings
         self._instance: Instance
         #: The instance as the agent has it; None until a registration has succeeded.
         self._registered: Instance | None = None
@@ -39,7 +39,7 @@ class Heartbeat:
             await self._refresh()
             return
         async with self._sending:
-            await retry_until_reached(self._register, self._pace.patience_s)
+            await retry_until_reached(self._register, self._settings.wait_s)
         self._beating = asyncio.create_task(self._beat(), name=f"consul heartbeat of {instance.id}")
 
     async def report(self, fault: str | None) -> None:
@@ -65,7 +65,7 @@ class Heartbeat:
 
     async def _beat(self) -> None:
         while True:
-            await asyncio.sleep(self._pace.beat_s)
+            await asyncio.sleep(self._settings.pace.beat_s)
             try:
                 await self._refresh()
             except Exception:
@@ -93,7 +93,7 @@ class Heartbeat:
 
     async def _register(self) -> None:
         instance, self._registered = self._instance, None
-        body = registration.registration(instance, self._fault, self._pace.ttl_s)
+        body = registration.registration(instance, self._fault, self._settings.pace.ttl_s)
         await self._agent.put("/v1/agent/service/register", body)
         # a registration changes neither the status of an existing check nor its output
         await self._update()

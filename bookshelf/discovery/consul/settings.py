@@ -1,11 +1,13 @@
 """Settings of the Consul adapter: the agent's address, credentials, and all time limits."""
 
 import re
-from typing import Literal
+from collections.abc import Mapping
+from typing import Annotated, ClassVar, Literal
 
 import msgspec
+from msgspec import Meta
 
-from bookshelf.discovery.consul.validation import is_address
+from bookshelf.discovery.consul.validation import is_address, is_port
 from bookshelf.discovery.port import DiscoveryFault
 
 _PRINTABLE = re.compile(r"[\x21-\x7e]*")
@@ -19,19 +21,26 @@ class Pace(msgspec.Struct, frozen=True, kw_only=True):
     answer_s: float = 2.0  # for an answer of the agent, which runs on this machine
     wait_s: float = 10.0  # for which a blocking query is held; Consul adds up to a sixteenth
     grace_s: float = 5.0  # for which the flap guard keeps instances that an answer lacks
-    patience_s: float = 30.0  # for the agent's first answer at the start
 
 
 class ConsulSettings(msgspec.Struct, frozen=True, kw_only=True):
     """How to reach one agent: the one on this machine, not a load balancer in front of several.
 
-    `token`: an ACL token's secret; `ca_file`: certificates of the authority that signed the agent's, if the
-    system does not trust it; `datacenter`: where services are looked for, if not in the agent's own. Raises
-    `DiscoveryFault` for a value that cannot be sent.
+    `agent`: its address and port. `wait_s`: seconds to wait for its first answer at the start. `token`: the
+    secret of an ACL token. `ca_file`: certificates of the authority that signed the agent's, if the system
+    does not trust it. `datacenter`: where services are looked for, if not in the agent's own.
+
+    Raises `DiscoveryFault` for a value that cannot be sent.
     """
 
-    address: str = "127.0.0.1"
-    port: int = 8500
+    #: The name of each setting by its field.
+    SETTINGS: ClassVar[Mapping[str, str]] = {
+        "agent": "consul",
+        **{name: f"consul_{name}" for name in ("wait_s", "scheme", "token", "ca_file", "datacenter")},
+    }
+
+    agent: str = "127.0.0.1:8500"
+    wait_s: Annotated[float, Meta(gt=0)] = 30.0
     scheme: Literal["http", "https"] = "http"
     token: str = ""
     ca_file: str = ""
@@ -39,10 +48,13 @@ class ConsulSettings(msgspec.Struct, frozen=True, kw_only=True):
     pace: Pace = Pace()
 
     def __post_init__(self) -> None:
-        if not is_address(self.address):
+        address, port = self._place
+        if not is_address(address):
             raise DiscoveryFault(
-                f"{self.address!r} is not an address of a Consul agent: give a host name or an IP address"
+                f"{address!r} is not an address of a Consul agent: give a host name or an IP address"
             )
+        if not (port.isascii() and port.isdigit() and is_port(int(port))):
+            raise DiscoveryFault(f"consul: {port!r} is no port; write it like 127.0.0.1:8500")
         if not _PRINTABLE.fullmatch(self.token):
             raise DiscoveryFault("the Consul token has a blank or a control character: give the secret alone")
 
@@ -52,5 +64,11 @@ class ConsulSettings(msgspec.Struct, frozen=True, kw_only=True):
     @property
     def url(self) -> str:
         """The base URL of the agent's HTTP API."""
-        host = f"[{self.address}]" if ":" in self.address else self.address
-        return f"{self.scheme}://{host}:{self.port}"
+        address, port = self._place
+        host = f"[{address}]" if ":" in address else address
+        return f"{self.scheme}://{host}:{port}"
+
+    @property
+    def _place(self) -> tuple[str, str]:
+        address, _, port = self.agent.rpartition(":")
+        return address, port

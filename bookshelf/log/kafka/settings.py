@@ -1,12 +1,13 @@
 """Settings of the Kafka log: address, credentials, topics and time limits."""
 
-from typing import Annotated, Literal
+from collections.abc import Mapping
+from typing import Annotated, ClassVar, Literal
 
 import msgspec
 from msgspec import Meta
 
 Seconds = Annotated[float, Meta(gt=0)]
-Count = Annotated[int, Meta(ge=1)]
+Replicas = Annotated[int, Meta(ge=1, le=9)]
 
 
 class KafkaSettings(msgspec.Struct, frozen=True, kw_only=True):
@@ -18,12 +19,27 @@ class KafkaSettings(msgspec.Struct, frozen=True, kw_only=True):
     `partitions`, `replication` and `min_insync` apply to topics that are created; existing ones keep theirs.
     """
 
+    #: The name of each setting by its field. The other fields are not for users.
+    SETTINGS: ClassVar[Mapping[str, str]] = {
+        "bootstrap": "broker",
+        "wait_s": "broker_wait_s",
+        "group": "group",
+        **{
+            name: f"kafka_{name}"
+            for name in (
+                *("prefix", "partitions", "replication", "min_insync", "security_protocol"),
+                *("sasl_mechanism", "sasl_username", "sasl_password"),
+                *("ssl_cafile", "ssl_certfile", "ssl_keyfile"),
+            )
+        },
+    }
+
     bootstrap: str = "127.0.0.1:9092"
     prefix: str = ""
     group: str = ""
-    partitions: Count = 8
-    replication: Count = 1
-    min_insync: Count = 1
+    partitions: Annotated[int, Meta(ge=1, le=1000)] = 8
+    replication: Replicas = 1
+    min_insync: Replicas = 1
 
     security_protocol: Literal["PLAINTEXT", "SSL", "SASL_PLAINTEXT", "SASL_SSL"] = "PLAINTEXT"
     sasl_mechanism: Literal["PLAIN", "SCRAM-SHA-256", "SCRAM-SHA-512"] = "PLAIN"

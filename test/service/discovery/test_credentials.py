@@ -11,7 +11,7 @@ from support.consul_discovery import followed, instance, opened, settings, well
 from support.consul_program import program
 
 from bookshelf.discovery.consul.discovery import ConsulDiscovery
-from bookshelf.discovery.consul.settings import ConsulSettings, Pace
+from bookshelf.discovery.consul.settings import ConsulSettings
 from bookshelf.discovery.port import DiscoveryFault
 
 pytestmark = pytest.mark.needs("consul")
@@ -96,7 +96,7 @@ def secure(certificates: Path) -> Iterator[tuple[Agent, int]]:
 
 def by_tls(port: int, ca_file: Path | None) -> ConsulSettings:
     ca = "" if ca_file is None else str(ca_file)
-    return ConsulSettings(scheme="https", address=HOST, port=port, ca_file=ca, pace=Pace(patience_s=0.3))
+    return ConsulSettings(scheme="https", agent=f"{HOST}:{port}", ca_file=ca, wait_s=0.3)
 
 
 async def test_an_agent_is_called_over_tls(secure: tuple[Agent, int], certificates: Path) -> None:

@@ -12,7 +12,7 @@ from support.consul_proxy import ConsulProxy, Wrong, consul_proxy, hangs, says
 from support.upstream import eventually
 
 from bookshelf.discovery.consul.discovery import ConsulDiscovery
-from bookshelf.discovery.consul.settings import ConsulSettings, Pace
+from bookshelf.discovery.consul.settings import ConsulSettings
 from bookshelf.discovery.port import DiscoveryFault, Snapshot
 
 pytestmark = [pytest.mark.needs("consul"), pytest.mark.chaos]
@@ -49,7 +49,7 @@ async def proxied(shared: Agent) -> AsyncIterator[ProxiedAgent]:
 
 
 def through(proxy: ConsulProxy) -> ConsulSettings:
-    return ConsulSettings(address=HOST, port=proxy.port, pace=BRISK)
+    return ConsulSettings(agent=f"{HOST}:{proxy.port}", pace=BRISK)
 
 
 @pytest.mark.parametrize("wrong", WRONG.values(), ids=WRONG)
@@ -127,7 +127,7 @@ async def test_a_missing_agent_is_one_clear_line_after_the_deadline(shared: Agen
     async with consul_proxy(shared.ports.http) as proxy:
         gone = proxy.port
     with pytest.raises(DiscoveryFault) as raised:
-        await ConsulDiscovery.open(ConsulSettings(address=HOST, port=gone, pace=Pace(patience_s=0.5)))
+        await ConsulDiscovery.open(ConsulSettings(agent=f"{HOST}:{gone}", wait_s=0.5))
     assert str(raised.value).startswith(f"Consul at http://127.0.0.1:{gone} does not answer: ")
     assert str(raised.value).isprintable()
 
@@ -145,9 +145,9 @@ async def test_an_agent_that_comes_late_is_waited_for(shared: Agent) -> None:
 
 
 async def test_an_unknown_datacenter_is_reported(shared: Agent) -> None:
-    here = ConsulSettings(address=HOST, port=shared.ports.http, datacenter="dc1")
+    here = ConsulSettings(agent=f"{HOST}:{shared.ports.http}", datacenter="dc1")
     async with opened(here) as discovery:
         assert discovery.snapshot() == Snapshot()
-    elsewhere = msgspec.structs.replace(here, datacenter="nowhere", pace=Pace(patience_s=0.5))
+    elsewhere = msgspec.structs.replace(here, datacenter="nowhere", wait_s=0.5)
     with pytest.raises(DiscoveryFault, match="No path to datacenter"):
         await ConsulDiscovery.open(elsewhere)

@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 from support.upstream import FakeCluster, Service, described
 
-from bookshelf.config import Gate
+from bookshelf.config import GatewaySettings
 from bookshelf.discovery.local import LocalDiscovery
 from bookshelf.http.client.transport import LocalTransport
 from bookshelf.http.message import request
@@ -19,7 +19,7 @@ from gateway.options import GatewayOptions
 class Limited:
     """A gateway behind its front, and the file that changes both."""
 
-    def __init__(self, path: Path, gate: Gate) -> None:
+    def __init__(self, path: Path, gate: GatewaySettings) -> None:
         self.path = path
         self.house: IngressPolicy = ingress_policy(gate)
         discovery, transport = LocalDiscovery(), LocalTransport()
@@ -41,7 +41,7 @@ class Limited:
 async def limited(tmp_path: Path) -> Limited:
     path = tmp_path / "rules.toml"
     path.write_text("[limits]\nbody = 10\n")
-    made = Limited(path, Gate(gateway_body=100))
+    made = Limited(path, GatewaySettings(gateway_body=100))
     await made.cluster.add(Service(described("books", ("books",), "POST /books")))
     await made.gateway.start()
     return made
@@ -66,7 +66,7 @@ async def test_limits_change_without_resetting_their_counters(limited: Limited) 
     assert await limited.status() == 429
     limited.say('[limits]\nrate = ""\n')
     assert await limited.status() == 200
-    assert crowd.most == Gate().gateway_requests
+    assert crowd.most == GatewaySettings().gateway_requests
     await limited.gateway.stop()
 
 

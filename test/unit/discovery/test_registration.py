@@ -90,9 +90,9 @@ def test_values_at_consul_s_limits_are_accepted() -> None:
 @pytest.mark.parametrize("address", ["", "a b", "10.0.0.1\r\n", "x/y", "user@host"])
 def test_an_agents_address_is_a_host(address: str) -> None:
     with pytest.raises(DiscoveryFault, match="not an address of a Consul agent"):
-        ConsulSettings(address=address)
+        ConsulSettings(agent=f"{address}:8500")
 
 
 def test_an_agents_url_is_written_as_urls_are() -> None:
     assert ConsulSettings().url == "http://127.0.0.1:8500"
-    assert ConsulSettings(scheme="https", address="::1", port=8501).url == "https://[::1]:8501"
+    assert ConsulSettings(scheme="https", agent="::1:8501").url == "https://[::1]:8501"

@@ -6,7 +6,7 @@ import pytest
 from support.gateway_sockets import asks, said_by, status
 from support.upstream import HOST, Service, described
 
-from bookshelf.config import Gate, WrongSetting, read_gate
+from bookshelf.config import GatewaySettings, WrongSetting, load
 from gateway.auth.jwt import Tokens
 from gateway.ingress.listen import connection_limits, ingress_policy, open_gateway_server, verifier
 
@@ -24,25 +24,31 @@ ANY = described("any", ("any",), "GET /")
     ],
 )
 async def test_implausible_settings_are_reported_at_the_start(given: dict[str, str], named: str) -> None:
-    gate = read_gate({f"BOOKSHELF_{name}": value for name, value in given.items()})
+    gate = load(GatewaySettings, {f"BOOKSHELF_{name}": value for name, value in given.items()})
     with pytest.raises(WrongSetting, match=named):
         await open_gateway_server(Service(ANY), gate, HOST, 0)
 
 
 def test_missing_keys_or_issuer_are_reported_at_the_start(tmp_path: Path) -> None:
-    assert verifier(Gate()) is None
+    assert verifier(GatewaySettings()) is None
     with pytest.raises(WrongSetting, match="gateway_issuer"):
-        verifier(Gate(gateway_jwks="keys.json"))
+        verifier(GatewaySettings(gateway_jwks="keys.json"))
     with pytest.raises(WrongSetting, match="gateway_jwks"):
-        verifier(Gate(gateway_jwks=str(tmp_path), gateway_issuer="me", gateway_audience="books"))
+        verifier(GatewaySettings(gateway_jwks=str(tmp_path), gateway_issuer="me", gateway_audience="books"))
     with pytest.raises(WrongSetting, match="https"):
-        verifier(Gate(gateway_jwks="http://issuer.example/", gateway_issuer="me", gateway_audience="books"))
-    made = verifier(Gate(gateway_jwks="https://issuer.example/", gateway_issuer="a", gateway_audience="b"))
+        verifier(
+            GatewaySettings(
+                gateway_jwks="http://issuer.example/", gateway_issuer="me", gateway_audience="books"
+            )
+        )
+    made = verifier(
+        GatewaySettings(gateway_jwks="https://issuer.example/", gateway_issuer="a", gateway_audience="b")
+    )
     assert isinstance(made, Tokens)
 
 
 def test_each_limit_is_read_from_its_setting() -> None:
-    gate = Gate(
+    gate = GatewaySettings(
         gateway_head_s=1,
         gateway_body_s=2,
         gateway_body_rate=3,
@@ -72,7 +78,7 @@ def test_each_limit_is_read_from_its_setting() -> None:
 
 
 async def test_rate_limits_and_cors_apply_at_the_open_port() -> None:
-    gate = Gate(gateway_rate="2/hour", gateway_cors="https://a.example, https://b.example")
+    gate = GatewaySettings(gateway_rate="2/hour", gateway_cors="https://a.example, https://b.example")
     door = await open_gateway_server(Service(ANY), gate, HOST, 0)
     answers = [await said_by(door.port, asks("GET", "/", "Origin: https://b.example")) for _ in range(3)]
     await door.stop()

@@ -13,7 +13,7 @@ from support.certificate import write_certificate
 from support.gateway_sockets import asks, status
 from support.upstream import HOST, Service, described, eventually
 
-from bookshelf.config import Gate, WrongSetting
+from bookshelf.config import GatewaySettings, WrongSetting
 from bookshelf.http.server.server import free_port
 from gateway.ingress.listen import GatewayServer, open_gateway_server
 from gateway.ingress.tls import Certificate
@@ -21,10 +21,10 @@ from gateway.ingress.tls import Certificate
 ANY = described("any", ("any",), "GET /")
 
 
-def write(folder: Path, name: str, stamp: int) -> Gate:
+def write(folder: Path, name: str, stamp: int) -> GatewaySettings:
     """Write a certificate for a name, with its key."""
     certificate, key = write_certificate(folder, name, stamp)
-    return Gate(gateway_tls_cert=str(certificate), gateway_tls_key=str(key), gateway_hsts_s=60)
+    return GatewaySettings(gateway_tls_cert=str(certificate), gateway_tls_key=str(key), gateway_hsts_s=60)
 
 
 async def served_name(port: int) -> str:
@@ -47,7 +47,7 @@ async def door(tmp_path: Path, service: Service) -> AsyncIterator[GatewayServer]
     gate = write(tmp_path, "first", 1)
     fields = {name: getattr(gate, name) for name in gate.__struct_fields__}
     made = await open_gateway_server(
-        service, Gate(**{**fields, "gateway_redirect_port": free_port()}), HOST, 0
+        service, GatewaySettings(**{**fields, "gateway_redirect_port": free_port()}), HOST, 0
     )
     yield made
     await made.stop()
