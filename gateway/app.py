@@ -44,23 +44,23 @@ class Gateway:
         transport: Transport,
         prefix: str = "/bookshelf",
         *,
-        choices: GatewayOptions | None = None,
+        options: GatewayOptions | None = None,
         pause: Pause = asyncio.sleep,
         now: Callable[[], float] = time.time,
     ) -> None:
-        choices = choices or GatewayOptions()
+        options = options or GatewayOptions()
         self._prefix = prefix
         self._now = now
         self._inside = prefix + "/"
         self._meters = Meters()
-        self._gatekeeper = TokenGuard(choices.verifier)
-        self.directory = Directory(discovery, transport, prefix, reach=choices.reach)
+        self._token_guard = TokenGuard(options.verifier)
+        self.directory = Directory(discovery, transport, prefix, address_policy=options.address_policy)
         self._meters.also(UpstreamMetrics(self.directory.pools))
-        self._proxy = Proxy(transport, choices.patience, pause, ids=choices.ids)
-        sections = [Section(TABLES, self._routed), *([choices.limits] if choices.limits else [])]
-        self._rules = RuleFile(choices.rules, *sections) if choices.rules else None
-        self._pages = Pages(self.directory, self._meters, choices.status, self._fault)
-        self._pages.process, self._pages.processes = choices.process, choices.processes
+        self._proxy = Proxy(transport, options.timeouts, pause, ids=options.ids)
+        sections = [Section(TABLES, self._routed), *([options.limits] if options.limits else [])]
+        self._rules = RuleFile(options.rules, *sections) if options.rules else None
+        self._pages = Pages(self.directory, self._meters, options.status, self._fault)
+        self._pages.process, self._pages.processes = options.process, options.processes
         self._following: list[asyncio.Task[None]] = []
 
     async def start(self) -> None:
@@ -93,7 +93,7 @@ class Gateway:
 
     def _routed(self, given: Mapping[str, Any]) -> Callable[[], None]:
         rules = parse(given)
-        return lambda: self.directory.obey(rules)
+        return lambda: self.directory.apply_rules(rules)
 
     def _fault(self) -> str | None:
         return None if self._rules is None else self._rules.fault
@@ -107,7 +107,7 @@ class Gateway:
             if path.startswith(self._inside):
                 route, parameters = self.directory.find(request.method, path[len(self._prefix) :])
                 template = route.template
-                await self._gatekeeper.let_in(request, route.requirement)
+                await self._token_guard.authorize(request, route.requirement)
                 response = await self._forward(request, route, parameters)
             else:
                 endpoint, template, parameters = self._pages.router.find(request.method, path)

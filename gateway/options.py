@@ -24,8 +24,8 @@ class GatewayOptions:
     it has just made.
     """
 
-    patience: CallTimeouts = field(default_factory=CallTimeouts)
-    reach: AddressPolicy = field(default_factory=AddressPolicy)
+    timeouts: CallTimeouts = field(default_factory=CallTimeouts)
+    address_policy: AddressPolicy = field(default_factory=AddressPolicy)
     status: Visibility = field(default_factory=Visibility)
     rules: Path | None = None
     notice_s: float = 0.0
@@ -52,14 +52,14 @@ def read_options(
 
     Raises `WrongSetting`.
     """
-    patience = CallTimeouts(
+    timeouts = CallTimeouts(
         answer_s=settings.gateway_deadline_s, try_s=settings.gateway_try_s, hedge_s=settings.gateway_hedge_s
     )
     wanted = settings.gateway_loopback
     loopback = _is_loopback(host) if wanted == "auto" else wanted == "yes"
     return GatewayOptions(
-        patience=patience,
-        reach=AddressPolicy(anywhere=anywhere, loopback=loopback),
+        timeouts=timeouts,
+        address_policy=AddressPolicy(anywhere=anywhere, loopback=loopback),
         status=_inside(settings.gateway_status),
         rules=Path(settings.gateway_rules).expanduser() if settings.gateway_rules else None,
         notice_s=settings.gateway_notice_s,

@@ -37,19 +37,19 @@ async def open_gateway(
     discovery = await CombinedDiscovery.enter(network.consul, OPENAPI, stack)
     host = await found_at(network, settings.host)
     rules = ingress_policy(gate, (settings.host, host, *allowed_hosts(settings)))
-    choices = read_options(gate, anywhere=False, host=host, verifier=known, limits=parse_limits(rules, gate))
+    options = read_options(gate, anywhere=False, host=host, verifier=known, limits=parse_limits(rules, gate))
     if worker is not None:
-        choices = replace(choices, process=worker.number, processes=worker.count)
-    transport = HttpTransport(objection=choices.reach.objection)
+        options = replace(options, process=worker.number, processes=worker.count)
+    transport = HttpTransport(objection=options.address_policy.objection)
     stack.push_async_callback(transport.close)
-    gateway = Gateway(discovery, transport, choices=choices)
+    gateway = Gateway(discovery, transport, options=options)
     stack.push_async_callback(gateway.stop)
     await gateway.start()
     on_hangup(gateway.reload)
     door = await open_gateway_server(
         gateway, gate, settings.host, settings.port, rules, shared=worker is not None
     )
-    door.notice_s, door.drain_s = choices.notice_s, choices.drain_s
+    door.notice_s, door.drain_s = options.notice_s, options.drain_s
     stack.push_async_callback(door.stop)
     url = f"{door.scheme}://{host}:{door.port}"
     await _open_admin_api(settings, network.instance.id or f"gateway-{door.port}", worker, url, stack)

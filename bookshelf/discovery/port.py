@@ -20,7 +20,7 @@ class Instance(msgspec.Struct, frozen=True, kw_only=True):
     port: int
     meta: Mapping[str, str] = {}
     #: True for an instance of a foreign service, which another program has registered with the registry.
-    stranger: bool = False
+    foreign: bool = False
 
 
 class Snapshot(msgspec.Struct, frozen=True):

@@ -15,7 +15,7 @@ class TokenGuard:
     def __init__(self, verifier: Verifier | None = None) -> None:
         self._verifier = verifier
 
-    async def let_in(self, request: Request, requirement: Requirement | None) -> None:
+    async def authorize(self, request: Request, requirement: Requirement | None) -> None:
         """Set the request's actor and check its scopes.
 
         Raises `Problem`: unauthenticated, forbidden, unavailable.

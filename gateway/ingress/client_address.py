@@ -30,7 +30,7 @@ class TrustedProxies:
         )
         self._known: dict[str, bool] = {}
 
-    def seen(self, request: Request) -> Request:
+    def resolve(self, request: Request) -> Request:
         """Return the request with the client's address, scheme and host, if a trusted proxy forwarded it."""
         if not self._trusted or not self._trusts(request.peer):
             return request
@@ -46,14 +46,14 @@ class TrustedProxies:
         at, client = self._client(names, request.peer)
         # each trusted proxy sets these, or passes them on from another trusted one: the last value counts
         scheme, host = _last(headers, "X-Forwarded-Proto"), _last(headers, "X-Forwarded-Host")
-        return _become(request, client, scheme, host, resolved=at < len(names))
+        return _with_client(request, client, scheme, host, resolved=at < len(names))
 
     def _by_forwarded(self, request: Request, value: str) -> Request:
         hops = [_pairs(hop) for hop in value.split(",")][-_MOST_HOPS:]
         at, client = self._client([hop.get("for", "") for hop in hops], request.peer)
         client_hop = hops[at] if at < len(hops) else {}
         proto, host = client_hop.get("proto", ""), client_hop.get("host", "")
-        return _become(request, client, proto, host, resolved=at < len(hops))
+        return _with_client(request, client, proto, host, resolved=at < len(hops))
 
     def _client(self, chain: list[str], peer: str) -> tuple[int, str]:
         """Return index and address of the last hop that is not a trusted proxy; earlier ones are ignored."""
@@ -94,7 +94,7 @@ def client_key(peer: str) -> str:
         return peer
 
 
-def _become(request: Request, client: str, scheme: str, host: str, *, resolved: bool) -> Request:
+def _with_client(request: Request, client: str, scheme: str, host: str, *, resolved: bool) -> Request:
     secure = scheme == "https" if scheme in _SCHEMES else request.secure
     headers = request.headers
     if _HOST.fullmatch(host):

@@ -35,7 +35,7 @@ class GzipResponses:
     def __init__(self) -> None:
         self._kept: OrderedDict[bytes, bytes] = OrderedDict()
 
-    def pack(self, request: Request, response: Response, headers: CIMultiDict[str]) -> bytes | None:
+    def compress(self, request: Request, response: Response, headers: CIMultiDict[str]) -> bytes | None:
         """Return the compressed body and update the headers; None if the body stays uncompressed."""
         body = response.body
         if not isinstance(body, bytes) or not _LEAST <= len(body) <= _MOST:

@@ -47,20 +47,20 @@ def parse_limits(policy: IngressPolicy, gate: GatewaySettings) -> Section:
 def _rates(policy: IngressPolicy, gate: GatewaySettings, rate: str | None) -> RequestCounter | None:
     rate = gate.gateway_rate if rate is None else rate
     if policy.rate == rate:
-        return policy.rates  # keeps the counts of the clients
+        return policy.rate_limiter  # keeps the counts of the clients
     return rate_limiter(rate, gate.gateway_rate_storage)
 
 
 def _set(
     policy: IngressPolicy, gate: GatewaySettings, wanted: LimitRules, rates: RequestCounter | None
 ) -> None:
-    limiter = policy.crowd
+    limiter = policy.concurrency
     limiter.most = _with_default(wanted.requests, gate.gateway_requests)
     limiter.queue = _with_default(wanted.queue, gate.gateway_queue)
     limiter.wait_s = gate.gateway_queue_s if wanted.queue_s is None else wanted.queue_s
     policy.body = _with_default(wanted.body, gate.gateway_body)
     policy.rate = gate.gateway_rate if wanted.rate is None else wanted.rate
-    policy.rates = rates
+    policy.rate_limiter = rates
 
 
 def _with_default(wanted: int | None, default: int) -> int:

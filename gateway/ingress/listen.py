@@ -64,19 +64,20 @@ def ingress_policy(gate: GatewaySettings, allowed_hosts: Iterable[str] = ()) -> 
     """Return the policy for requests. `allowed_hosts`: names of the gateway. Raises `WrongSetting`."""
     policy = IngressPolicy(
         check=RequestCheck(allowed_hosts),
-        crowd=ConcurrencyLimiter(gate.gateway_requests, gate.gateway_queue, gate.gateway_queue_s),
+        concurrency=ConcurrencyLimiter(gate.gateway_requests, gate.gateway_queue, gate.gateway_queue_s),
         cors=Cors(_listed(gate.gateway_cors)),
-        packing=GzipResponses() if gate.gateway_compress else None,
+        compression=GzipResponses() if gate.gateway_compress else None,
         body=gate.gateway_body,
         hsts_s=gate.gateway_hsts_s,
         total_s=gate.gateway_total_s,
         log=gate.gateway_access_log,
     )
     try:
-        policy.origins = TrustedProxies(_listed(gate.gateway_trusted))
+        policy.trusted_proxies = TrustedProxies(_listed(gate.gateway_trusted))
     except ValueError as fault:
         raise WrongSetting(f"gateway_trusted: {fault}") from None
-    policy.rate, policy.rates = gate.gateway_rate, rate_limiter(gate.gateway_rate, gate.gateway_rate_storage)
+    policy.rate = gate.gateway_rate
+    policy.rate_limiter = rate_limiter(gate.gateway_rate, gate.gateway_rate_storage)
     return policy
 
 

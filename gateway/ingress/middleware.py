@@ -39,19 +39,19 @@ class RequestCounter(Protocol):
 class IngressPolicy:
     """What the ingress applies to each request; it may change while the gateway runs.
 
-    `crowd`: the concurrency limiter. `rate`: how many requests one client may send in a time; `rates` counts
-    them, None for no limit. `packing`: compresses responses, None for no compression. `body`: the most bytes
-    of a request body. `hsts_s`: max-age of Strict-Transport-Security, 0 for no such header. `total_s`: the
-    total timeout, 0 for none.
+    `rate`: how many requests one client may send in a time; `rate_limiter` counts them, None for no limit.
+    `compression`: compresses responses, None for no compression. `body`: the most bytes of a request body.
+    `hsts_s`: max-age of Strict-Transport-Security, 0 for no such header. `total_s`: the total timeout, 0 for
+    none.
     """
 
-    origins: TrustedProxies = field(default_factory=TrustedProxies)
+    trusted_proxies: TrustedProxies = field(default_factory=TrustedProxies)
     check: RequestCheck = field(default_factory=RequestCheck)
-    crowd: ConcurrencyLimiter = field(default_factory=lambda: ConcurrencyLimiter(1024, 2048, 2.0))
+    concurrency: ConcurrencyLimiter = field(default_factory=lambda: ConcurrencyLimiter(1024, 2048, 2.0))
     rate: str = ""
-    rates: RequestCounter | None = None
+    rate_limiter: RequestCounter | None = None
     cors: Cors = field(default_factory=Cors)
-    packing: GzipResponses | None = None
+    compression: GzipResponses | None = None
     body: int = 64 << 20
     hsts_s: int = 0
     total_s: float = 0.0
@@ -61,9 +61,9 @@ class IngressPolicy:
 class Ingress:
     """A handler around another handler: it refuses requests cheaply, before the inner handler runs."""
 
-    def __init__(self, inner: Handler, house: IngressPolicy | None = None) -> None:
+    def __init__(self, inner: Handler, policy: IngressPolicy | None = None) -> None:
         self._inner = inner
-        self.house = house or IngressPolicy()
+        self.policy = policy or IngressPolicy()
         self._access = access_log.AccessLog()
         self._names = access_log.RequestIds()
         self._traces = access_log.Traces()
@@ -71,7 +71,7 @@ class Ingress:
     async def handle(self, request: Request) -> Response:
         """Return the response of the inner handler, or a refusal."""
         began = time.monotonic()  # the clock of the event loop too
-        request = self.house.origins.seen(request)
+        request = self.policy.trusted_proxies.resolve(request)
         request.id = self._names.of(request)
         trace_id = self._traces.begin(request)
         try:
@@ -79,28 +79,28 @@ class Ingress:
         except Problem as refusal:
             response = problem_response(refusal)
         self._dress(request, response)
-        if self.house.log:
+        if self.policy.log:
             self._access.note(request, response, time.monotonic() - began, trace_id)
         return response
 
     async def _admitted(self, request: Request, began: float) -> Response:
-        policy = self.house
+        policy = self.policy
         if is_probe(request):
             return await self._inner.handle(request)  # health probes are exempt from limits and checks
         policy.check.admit(request, policy.cors.allows)
-        if policy.rates is not None:
-            await policy.rates.enter(request.peer)
+        if policy.rate_limiter is not None:
+            await policy.rate_limiter.enter(request.peer)
         early = policy.cors.preflight(request)
         if early is not None:
             return early
         self._measure(request)
         if policy.total_s and not isinstance(request.body, BytesBody | UpgradedStream):
             request.body = TimedRequestBody(request.body, began + policy.total_s)
-        await policy.crowd.enter()
+        await policy.concurrency.enter()
         try:
             response = await self._inner.handle(request)
         finally:
-            policy.crowd.leave()
+            policy.concurrency.leave()
         if policy.total_s and not isinstance(response.body, bytes) and not _endless(response):
             response.body = TimedResponseBody(response.body, began + policy.total_s)
         return response
@@ -108,15 +108,15 @@ class Ingress:
     def _measure(self, request: Request) -> None:
         """Refuse a body whose Content-Length is too large, and set the limit for one without."""
         length = request.headers.get("Content-Length")
-        if length is not None and length.isascii() and length.isdigit() and int(length) > self.house.body:
-            raise Problem("too-large", str(TooLarge(self.house.body)))
+        if length is not None and length.isascii() and length.isdigit() and int(length) > self.policy.body:
+            raise Problem("too-large", str(TooLarge(self.policy.body)))
         if isinstance(request.body, RequestBody):
-            request.body.most = self.house.body
-        elif isinstance(request.body, BytesBody) and len(request.body.content) > self.house.body:
-            raise Problem("too-large", str(TooLarge(self.house.body)))
+            request.body.most = self.policy.body
+        elif isinstance(request.body, BytesBody) and len(request.body.content) > self.policy.body:
+            raise Problem("too-large", str(TooLarge(self.policy.body)))
 
     def _dress(self, request: Request, response: Response) -> None:
-        policy = self.house
+        policy = self.policy
         headers = response.headers
         if type(headers) is not CIMultiDict:
             headers = response.headers = CIMultiDict(headers)
@@ -126,8 +126,8 @@ class Ingress:
         if policy.hsts_s and request.secure:
             headers["Strict-Transport-Security"] = f"max-age={policy.hsts_s}"
         policy.cors.add(request, headers)
-        if policy.packing is not None:
-            packed = policy.packing.pack(request, response, headers)
+        if policy.compression is not None:
+            packed = policy.compression.compress(request, response, headers)
             if packed is not None:
                 response.body = packed
 

@@ -12,7 +12,7 @@ from bookshelf.runtime.health import live
 from bookshelf.runtime.metrics import Meters
 from gateway.pages.static_page import Page, RedirectPage, apidocs_pages
 from gateway.pages.status import status
-from gateway.pages.status_page import POLICY, sheet
+from gateway.pages.status_page import POLICY, status_page
 from gateway.pages.visibility import Visibility
 from gateway.routing.directory import Directory
 
@@ -79,7 +79,7 @@ class Pages:
         known = status(self._directory, self._faults(), process=f"{self.process} of {self.processes}")
         if "text/html" in request.headers.get("Accept", ""):
             headers = {"Content-Type": "text/html; charset=utf-8", "Content-Security-Policy": POLICY}
-            return Response(200, {**headers, **_SHOWN}, sheet(known))
+            return Response(200, {**headers, **_SHOWN}, status_page(known))
         return Response(200, {"Content-Type": "application/json", **_SHOWN}, msgspec.json.encode(known))
 
     def _admit(self, request: Request) -> None:

@@ -46,7 +46,7 @@ class RedirectPage:
         return Response(self._status, self._headers)
 
 
-#: Swagger UI sets inline styles, and its style sheet has icons as data: URLs.
+#: Swagger UI sets inline styles, and its style status_page has icons as data: URLs.
 _POLICY = (
     "default-src 'none'; script-src 'self'; style-src 'self' 'unsafe-inline'; img-src 'self' data:; "
     "connect-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'"

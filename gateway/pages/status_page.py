@@ -13,14 +13,14 @@ _AGAIN_S = 5
 _KINDS = {"closed": "good", "half-open": "warn", "open": "bad"}
 _STYLE = (files("gateway") / "pages" / "status.css").read_text(encoding="utf-8")
 _HASH = b64encode(sha256(_STYLE.encode()).digest()).decode()
-#: Allows this style sheet, and nothing else.
+#: Allows this style status_page, and nothing else.
 POLICY = (
     f"default-src 'none'; style-src 'sha256-{_HASH}'; base-uri 'none'; form-action 'none'; "
     "frame-ancestors 'none'"
 )
 
 
-def sheet(status: Status) -> bytes:
+def status_page(status: Status) -> bytes:
     """Return the page as HTML."""
     body = "".join([_header(status), *_notes(status), _services(status), _routes(status), _refused(status)])
     head = (

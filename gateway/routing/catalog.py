@@ -51,9 +51,9 @@ class RouteCatalog:
             self._merged = merged(self._ordered(), self.table.granted, self._prefix)
         return self._merged
 
-    def met(self, instances: Iterable[Instance], now: float) -> None:
+    def record(self, instances: Iterable[Instance], now: float) -> None:
         """Record which services are ready at the time `now`."""
-        self._precedence.met(instances, now)
+        self._precedence.record(instances, now)
 
     def learn(self, edition: Edition, document: Document) -> None:
         """Add or replace the document of an edition; it precedes earlier ones of the same service."""
@@ -63,7 +63,7 @@ class RouteCatalog:
         self._documents[edition] = document
         self._rebuild()
 
-    def obey(self, rules: Rules) -> None:
+    def apply_rules(self, rules: Rules) -> None:
         """Replace the rules, and rebuild the route table."""
         self.rules = rules
         self._rebuild()
@@ -118,21 +118,21 @@ class RoutePrecedence:
     """
 
     def __init__(self) -> None:
-        self._met: dict[str, _Rank] = {}
+        self._ranks: dict[str, _Rank] = {}
         self._away: dict[str, float] = {}
-        self._meetings = 0
+        self._snapshots = 0
 
-    def met(self, instances: Iterable[Instance], now: float) -> None:
+    def record(self, instances: Iterable[Instance], now: float) -> None:
         """Record the services of a snapshot of the ready instances."""
-        ready = {instance.service: instance.stranger for instance in instances}
-        self._meetings += 1
+        ready = {instance.service: instance.foreign for instance in instances}
+        self._snapshots += 1
         for service, foreign in ready.items():
-            self._met.setdefault(service, (self._meetings, foreign, service))
-        self._away = {name: self._away.get(name, now) for name in self._met.keys() - ready.keys()}
+            self._ranks.setdefault(service, (self._snapshots, foreign, service))
+        self._away = {name: self._away.get(name, now) for name in self._ranks.keys() - ready.keys()}
 
     def rank(self, service: str) -> _Rank:
         """Return the sort key of a service; a smaller one takes precedence."""
-        return self._met.get(service, (self._meetings + 1, True, service))
+        return self._ranks.get(service, (self._snapshots + 1, True, service))
 
     def gone(self, now: float) -> set[str]:
         """Return the services that have been absent for at least `AWAY_S`."""
@@ -141,5 +141,5 @@ class RoutePrecedence:
     def forget(self, services: Iterable[str]) -> None:
         """Remove services: if they return, they rank as newly discovered."""
         for service in services:
-            self._met.pop(service, None)
+            self._ranks.pop(service, None)
             self._away.pop(service, None)

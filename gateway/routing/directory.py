@@ -33,12 +33,12 @@ class Directory:
         prefix: str,
         *,
         pools: Pools | None = None,
-        reach: AddressPolicy | None = None,
+        address_policy: AddressPolicy | None = None,
     ) -> None:
         self._discovery = discovery
         self._pools = pools or Pools()
         self.known = RouteCatalog(prefix, Rules(), self._pools)
-        self._ready = ReadyInstances(reach or AddressPolicy())
+        self._ready = ReadyInstances(address_policy or AddressPolicy())
         self._learner = DocumentLoader(transport, self.known, self._ready, self._note)
         self._settled = asyncio.Event()
         self._supervisor = Supervisor("the gateway's directory")
@@ -56,7 +56,7 @@ class Directory:
     @property
     def can_route(self) -> bool:
         """True once discovery has answered and there is a route."""
-        return self._ready.heard and bool(self.known.table.routes)
+        return self._ready.has_snapshot and bool(self.known.table.routes)
 
     @property
     def refused_instances(self) -> Mapping[str, str]:
@@ -82,15 +82,15 @@ class Directory:
 
     def missing(self) -> str | None:
         """Return a message on what is not known yet; None if everything is known."""
-        if not self._ready.heard:
+        if not self._ready.has_snapshot:
             return "discovery has not answered yet"
         if unknown := self._unknown():
             return f"what these services serve is not known yet: {', '.join(sorted(unknown))}"
         return None if self.known.table.routes else "no service is ready yet"
 
-    def obey(self, rules: Rules) -> None:
+    def apply_rules(self, rules: Rules) -> None:
         """Apply other rules, at once."""
-        self.known.obey(rules)
+        self.known.apply_rules(rules)
 
     async def run(self) -> None:
         """Follow discovery until cancelled; an error is logged and followed by another attempt."""
@@ -110,9 +110,9 @@ class Directory:
         raise RuntimeError("discovery has ended its watch")
 
     def _take_snapshot(self, snapshot: Snapshot) -> None:
-        self._ready.hear(snapshot)
-        self._pools.become(Snapshot(self._ready.instances))
-        self.known.met(self._ready.routed(), time.monotonic())
+        self._ready.replace(snapshot)
+        self._pools.update(Snapshot(self._ready.instances))
+        self.known.record(self._ready.routed(), time.monotonic())
         self._note()
 
     def _note(self) -> None:

@@ -56,7 +56,7 @@ class DocumentLoader:
 
     def _may_have_changed(self, edition: Edition) -> bool:
         """Return True if a document may have changed: ours only with a version, a foreign one at any time."""
-        if not any(instance.stranger for instance in self._ready.of(edition)):
+        if not any(instance.foreign for instance in self._ready.of(edition)):
             return False
         places, when = self._learned.get(edition, (frozenset(), 0.0))
         return places != self._places_of(edition) or time.monotonic() - when > _AGAIN_S

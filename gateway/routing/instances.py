@@ -20,21 +20,21 @@ class ReadyInstances:
     `refused`: why instances are not used, by id.
     """
 
-    def __init__(self, reach: AddressPolicy) -> None:
-        self._reach = reach
-        self.heard = False
+    def __init__(self, address_policy: AddressPolicy) -> None:
+        self._address_policy = address_policy
+        self.has_snapshot = False
         self.instances: tuple[Instance, ...] = ()
         self.refused: dict[str, str] = {}
         self._editions: dict[Edition, list[Instance]] = {}
 
-    def hear(self, snapshot: Snapshot) -> None:
+    def replace(self, snapshot: Snapshot) -> None:
         """Replace the instances by those of a snapshot."""
-        self.heard = True
+        self.has_snapshot = True
         given = snapshot.instances[:_INSTANCES]
         troubles = {
             instance.id: trouble
             for instance in given
-            if (trouble := self._reach.trouble(instance)) is not None
+            if (trouble := self._address_policy.trouble(instance)) is not None
         }
         for name in troubles.keys() - self.refused.keys():
             _logger.warning("instance-refused", instance=name, why=troubles[name])

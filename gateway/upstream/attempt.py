@@ -22,9 +22,9 @@ class NoHead(NoResponse):
 class Attempts:
     """Sends requests to upstream endpoints and records the outcomes for breakers and outlier detection."""
 
-    def __init__(self, transport: Transport, patience: CallTimeouts, clock: Clock) -> None:
+    def __init__(self, transport: Transport, timeouts: CallTimeouts, clock: Clock) -> None:
         self._transport = transport
-        self._patience = patience
+        self._timeouts = timeouts
         self._clock = clock
         self._deadlines = SharedTimer()
 
@@ -35,26 +35,26 @@ class Attempts:
         """
         now = self._clock()
         within_s = self._within(call, now)
-        visit = Attempt(endpoint, call.pool, now)
+        attempt = Attempt(endpoint, call.pool, now)
         try:
             answer = await self._send(endpoint, call.one_more(call.end - now), within_s)
         except (Unreachable, NoResponse):
-            visit.failed(self._clock())
+            attempt.failed(self._clock())
             raise
         except BaseException:  # the client disconnected, or its upload broke off
-            visit.left()
+            attempt.left()
             raise
-        visit.answered(self._clock(), bad=answer.status in _BAD and "Retry-After" not in answer.headers)
+        attempt.answered(self._clock(), bad=answer.status in _BAD and "Retry-After" not in answer.headers)
         if isinstance(answer.body, bytes):
-            visit.end()
+            attempt.end()
         else:
-            answer.body = StreamedBody(answer.body, self._patience.piece_s, visit, self._clock)
+            answer.body = StreamedBody(answer.body, self._timeouts.piece_s, attempt, self._clock)
         return answer
 
     def _within(self, call: Call, now: float) -> float:
         left_s = call.end - now
         if call.repeatable and not call.lost and len(call.pool.endpoints) > len(call.tried):
-            return min(left_s, self._patience.try_s)
+            return min(left_s, self._timeouts.try_s)
         return left_s
 
     async def _send(self, endpoint: UpstreamEndpoint, request: Request, within_s: float) -> Response:
@@ -124,12 +124,14 @@ class StreamedBody:
     The attempt ends when the body ends, breaks off or is closed.
     """
 
-    __slots__ = ("_clock", "_patience_s", "_pieces", "_visit")
+    __slots__ = ("_attempt", "_clock", "_patience_s", "_pieces")
 
-    def __init__(self, pieces: AsyncIterator[bytes], patience_s: float, visit: Attempt, clock: Clock) -> None:
+    def __init__(
+        self, pieces: AsyncIterator[bytes], patience_s: float, attempt: Attempt, clock: Clock
+    ) -> None:
         self._pieces = pieces
         self._patience_s = patience_s
-        self._visit = visit
+        self._attempt = attempt
         self._clock = clock
 
     def __aiter__(self) -> AsyncIterator[bytes]:
@@ -142,21 +144,21 @@ class StreamedBody:
             async with asyncio.timeout(self._patience_s):
                 return await anext(self._pieces)
         except StopAsyncIteration:
-            self._visit.end()
+            self._attempt.end()
             raise
         except BrokenBody:
-            self._visit.failed(self._clock())
+            self._attempt.failed(self._clock())
             raise
         except TimeoutError:
-            self._visit.failed(self._clock())
+            self._attempt.failed(self._clock())
             msg = f"nothing more of the answer came for {self._patience_s:g} s"
             raise BrokenBody(msg) from None
 
     async def aclose(self) -> None:
         """Close the body and end the attempt."""
-        self._visit.end()
+        self._attempt.end()
         await close_body(self._pieces)
 
     def __del__(self) -> None:
         """End the attempt if the response was dropped without being read."""
-        self._visit.end()
+        self._attempt.end()

@@ -29,14 +29,14 @@ class CircuitBreaker:
     `enter` as `trial`.
     """
 
-    __slots__ = ("_failures", "_fuse", "_trying", "_until", "_wait_s", "closed")
+    __slots__ = ("_failures", "_limits", "_trying", "_until", "_wait_s", "closed")
 
-    def __init__(self, fuse: BreakerLimits) -> None:
-        self._fuse = fuse
+    def __init__(self, limits: BreakerLimits) -> None:
+        self._limits = limits
         self.closed = True
         self._failures = 0
         self._until = 0.0
-        self._wait_s = fuse.first_s
+        self._wait_s = limits.first_s
         self._trying = False
 
     def state(self, now: float) -> BreakerState:
@@ -67,10 +67,10 @@ class CircuitBreaker:
         """Record that a request failed."""
         if self.closed:
             self._failures += 1
-            if self._failures >= self._fuse.failures:
+            if self._failures >= self._limits.failures:
                 self.trip(now)
         elif trial:
-            self._wait_s = min(2 * self._wait_s, self._fuse.longest_s)
+            self._wait_s = min(2 * self._wait_s, self._limits.longest_s)
             self.trip(now)
 
     def left(self, *, trial: bool = False) -> None:
@@ -88,4 +88,4 @@ class CircuitBreaker:
         self.closed = True
         self._trying = False
         self._failures = 0
-        self._wait_s = self._fuse.first_s
+        self._wait_s = self._limits.first_s

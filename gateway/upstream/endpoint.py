@@ -33,11 +33,11 @@ class UpstreamEndpoint:
 
     __slots__ = ("breaker", "ejection", "instance", "mean_s", "outstanding", "samples")
 
-    def __init__(self, instance: Instance, tolerance: OutlierLimits) -> None:
+    def __init__(self, instance: Instance, limits: OutlierLimits) -> None:
         self.instance = instance
         self.outstanding = 0
-        self.breaker = CircuitBreaker(tolerance.breaker)
-        self.ejection = CircuitBreaker(tolerance.ejection)
+        self.breaker = CircuitBreaker(limits.breaker)
+        self.ejection = CircuitBreaker(limits.ejection)
         self.mean_s = 0.0
         self.samples = 0
 

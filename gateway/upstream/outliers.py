@@ -18,10 +18,10 @@ _logger = structlog.get_logger(__name__)
 class OutlierDetection:
     """Ejects endpoints of one pool by their failures, and by their response times beside the others'."""
 
-    __slots__ = ("_tolerance", "ejected")
+    __slots__ = ("_limits", "ejected")
 
-    def __init__(self, tolerance: OutlierLimits) -> None:
-        self._tolerance = tolerance
+    def __init__(self, limits: OutlierLimits) -> None:
+        self._limits = limits
         #: Ejections since the beginning.
         self.ejected = 0
 
@@ -49,7 +49,7 @@ class OutlierDetection:
             self._changed(endpoint, why="slow" if slow else "bad answers")
 
     def _slow(self, endpoint: UpstreamEndpoint, *, trial: bool, peers: Iterable[UpstreamEndpoint]) -> bool:
-        limits = self._tolerance
+        limits = self._limits
         if endpoint.mean_s < limits.slow_s or (endpoint.samples < limits.samples and not trial):
             return False
         others = [

@@ -87,11 +87,11 @@ _Place = tuple[str, str, int]
 class Endpoints:
     """The endpoints of all ready instances, with their statistics; pools share them."""
 
-    def __init__(self, tolerance: OutlierLimits) -> None:
-        self.tolerance = tolerance
+    def __init__(self, limits: OutlierLimits) -> None:
+        self.limits = limits
         self._known: dict[_Place, UpstreamEndpoint] = {}
 
-    def become(self, instances: Iterable[Instance]) -> None:
+    def update(self, instances: Iterable[Instance]) -> None:
         """Replace the endpoints by those of `instances`; one that was there before keeps its statistics."""
         self._known = {_place(instance): self._one(instance) for instance in instances}
 
@@ -110,7 +110,7 @@ class Endpoints:
         return self._known.values()
 
     def _one(self, instance: Instance) -> UpstreamEndpoint:
-        endpoint = self._known.get(_place(instance)) or UpstreamEndpoint(instance, self.tolerance)
+        endpoint = self._known.get(_place(instance)) or UpstreamEndpoint(instance, self.limits)
         endpoint.instance = instance  # its metadata names the partitions it owns, which may have changed
         return endpoint
 
@@ -120,15 +120,15 @@ class Pool:
 
     __slots__ = ("_balancer", "_owners", "budget", "endpoints", "name", "outliers")
 
-    def __init__(self, name: str, balancer: Balancer, tolerance: OutlierLimits) -> None:
+    def __init__(self, name: str, balancer: Balancer, limits: OutlierLimits) -> None:
         self.name = name
         self.endpoints: tuple[UpstreamEndpoint, ...] = ()
         self.budget = RetryBudget()
-        self.outliers = OutlierDetection(tolerance)
+        self.outliers = OutlierDetection(limits)
         self._balancer = balancer
         self._owners: dict[str, Owners] = {}
 
-    def become(self, endpoints: tuple[UpstreamEndpoint, ...]) -> None:
+    def update(self, endpoints: tuple[UpstreamEndpoint, ...]) -> None:
         """Replace the endpoints by those that are ready now."""
         self.endpoints = endpoints
         self._owners = {}
@@ -150,8 +150,8 @@ class Pool:
 class Pools:
     """The pools by tags and service. A pool and its statistics outlast the routes that use it."""
 
-    def __init__(self, tolerance: OutlierLimits | None = None, random: Random = machine.random) -> None:
-        self._endpoints = Endpoints(tolerance or OutlierLimits())
+    def __init__(self, limits: OutlierLimits | None = None, random: Random = machine.random) -> None:
+        self._endpoints = Endpoints(limits or OutlierLimits())
         self._balancer = Balancer(random)
         self._pools: dict[tuple[tuple[str, ...], str], Pool] = {}
 
@@ -163,8 +163,8 @@ class Pools:
         pool = self._pools.get(key)
         if pool is None:
             name = service or ", ".join(tags)
-            pool = self._pools[key] = Pool(name, self._balancer, self._endpoints.tolerance)
-            pool.become(self._endpoints.of(*key))
+            pool = self._pools[key] = Pool(name, self._balancer, self._endpoints.limits)
+            pool.update(self._endpoints.of(*key))
         return pool
 
     def all(self) -> Collection[Pool]:
@@ -175,11 +175,11 @@ class Pools:
         """Return the endpoints of all ready instances."""
         return self._endpoints.all()
 
-    def become(self, snapshot: Snapshot) -> None:
+    def update(self, snapshot: Snapshot) -> None:
         """Update all pools to a snapshot of the ready instances."""
-        self._endpoints.become(snapshot.instances)
+        self._endpoints.update(snapshot.instances)
         for key, pool in self._pools.items():
-            pool.become(self._endpoints.of(*key))
+            pool.update(self._endpoints.of(*key))
 
 
 def _place(instance: Instance) -> _Place:

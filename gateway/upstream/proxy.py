@@ -66,14 +66,14 @@ class Proxy:
     def __init__(
         self,
         transport: Transport,
-        patience: CallTimeouts,
+        timeouts: CallTimeouts,
         pause: Pause = asyncio.sleep,
         clock: Clock = time.monotonic,
         ids: Ids | None = None,
     ) -> None:
-        self._calls = CallFactory(patience, ids or SystemIds(SystemClock()), clock)
-        self._attempts = Attempts(transport, patience, clock)
-        self._patience = patience
+        self._calls = CallFactory(timeouts, ids or SystemIds(SystemClock()), clock)
+        self._attempts = Attempts(transport, timeouts, clock)
+        self._timeouts = timeouts
         self._pause = pause
         self._clock = clock
 
@@ -86,9 +86,9 @@ class Proxy:
         call = self._calls.make(request, route, path)
         began = self._clock()
         call.pool.budget.asked(began)
-        answer = await self._hedged(call) if self._patience.hedge_s else await self._first(call)
+        answer = await self._hedged(call) if self._timeouts.hedge_s else await self._first(call)
         if answer.status == _UNAVAILABLE:
-            answer = await self._again(call, answer, began + self._patience.in_all_s)
+            answer = await self._again(call, answer, began + self._timeouts.in_all_s)
         if call.is_unknown(answer.status):
             await discard(answer.body)
             raise no_answer(request)
@@ -100,13 +100,13 @@ class Proxy:
             return await self._first(call)
         return await hedged(
             lambda: self._first(call),
-            self._patience.hedge_s,
+            self._timeouts.hedge_s,
             lambda: len(call.tried) == 1 and call.pool.budget.spend(self._clock()),
         )
 
     async def _again(self, call: Call, answer: Response, end: float) -> Response:
         """Retry a 503 with Retry-After until `end`: a partition may be moving to another owner."""
-        for pause_s in self._patience.again_s:
+        for pause_s in self._timeouts.again_s:
             now = self._clock()
             if not _moving(answer) or not call.again or now + pause_s > min(end, call.end):
                 break

@@ -41,11 +41,11 @@ class GatewayOnSockets:
         patience: CallTimeouts | None = None,
     ) -> None:
         """Open the gateway, with the routes of all ready instances."""
-        choices = GatewayOptions(verifier=verifier, patience=patience or CallTimeouts())
-        gateway = Gateway(self._discovery, transport, choices=choices)
+        choices = GatewayOptions(verifier=verifier, timeouts=patience or CallTimeouts())
+        gateway = Gateway(self._discovery, transport, options=choices)
         await gateway.start()
         self._stack.push_async_callback(gateway.stop)
-        front = Ingress(gateway, house or IngressPolicy(packing=GzipResponses(), log=True))
+        front = Ingress(gateway, house or IngressPolicy(compression=GzipResponses(), log=True))
         server = HttpServer(front, HOST, 0, guard=guard, cancels=True, allowed_hosts=None)
         await server.start()
         self._stack.push_async_callback(server.stop, 0.1)

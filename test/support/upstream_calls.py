@@ -42,7 +42,7 @@ class Sending:
         )
         self._instances.append(made)
         self._transport.attach(made.address, made.port, service)
-        self._pools.become(Snapshot(tuple(self._instances)))
+        self._pools.update(Snapshot(tuple(self._instances)))
         return service
 
     async def ask(self, method: str = "GET", path: Mapping[str, str] | None = None) -> Response:

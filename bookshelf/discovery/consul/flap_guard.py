@@ -2,7 +2,7 @@
 
 An agent that was restarted lists no instance at first, and then only some; one that was suspended lists all
 checks as expired; one whose token lost its rights lists nothing. Each such answer is well-formed. So new
-instances are accepted at once, and instances that disappear in a doubtful or empty answer without having
+instances are accepted at once, and instances that disappear in a suspect or empty answer without having
 reported a fault are kept for `grace_s`; a snapshot with a kept instance is stale. Only an answer after the
 grace period removes it, never the lack of an answer.
 """
@@ -15,12 +15,12 @@ from bookshelf.discovery.port import Instance, Snapshot
 
 
 class CatalogSnapshot(msgspec.Struct, frozen=True):
-    """One answer of the agent. `confessed`: ids of instances that have reported a fault themselves."""
+    """One answer of the agent. `self_reported_down`: ids of instances that have reported a fault."""
 
     ready: tuple[Instance, ...] = ()
-    confessed: AbstractSet[str] = frozenset()
+    self_reported_down: AbstractSet[str] = frozenset()
     #: True if the agent may have lost entries: the first answer after a fault, or its index went back.
-    doubtful: bool = False
+    suspect: bool = False
 
 
 class FlapGuard:
@@ -40,7 +40,7 @@ class FlapGuard:
         """Note that the agent no longer answers: its next answer starts the grace periods anew."""
         self._silent = True
 
-    def hear(self, seen: CatalogSnapshot, now: float) -> None:
+    def apply(self, seen: CatalogSnapshot, now: float) -> None:
         """Apply an answer."""
         ready = {instance.id: instance for instance in seen.ready}
         missing = {key: instance for key, instance in self._ready.items() if key not in ready}
@@ -48,9 +48,9 @@ class FlapGuard:
         if self._silent:
             self._silent = False
             self._held = {key: (instance, until) for key, (instance, _) in self._held.items()}
-        if seen.doubtful or not ready:
+        if seen.suspect or not ready:
             self._held = {**{key: (instance, until) for key, instance in missing.items()}, **self._held}
-        known = ready.keys() | seen.confessed
+        known = ready.keys() | seen.self_reported_down
         self._held = {key: held for key, held in self._held.items() if key not in known and held[1] > now}
         self._ready = ready
 

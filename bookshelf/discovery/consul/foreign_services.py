@@ -74,7 +74,7 @@ class ForeignServices:
         async def of(name: str) -> tuple[bool, list[Instance]]:
             async with places:
                 answer = await self._agent.get(f"/v1/health/service/{quote(name, safe='')}", {})
-            return self._catalogue.strangers(answer.body, self._key)
+            return self._catalogue.foreign_instances(answer.body, self._key)
 
         return dict(zip(names, await asyncio.gather(*map(of, names)), strict=True))
 
@@ -82,9 +82,9 @@ class ForeignServices:
 class CombinedDiscovery:
     """Service discovery of our own instances and of foreign services together."""
 
-    def __init__(self, ours: Discovery, strangers: ForeignServices) -> None:
+    def __init__(self, ours: Discovery, foreign: ForeignServices) -> None:
         self._ours = ours
-        self._strangers = strangers
+        self._foreign = foreign
 
     @classmethod
     async def enter(cls, settings: ConsulSettings, key: str, stack: AsyncExitStack) -> Self:
@@ -116,13 +116,13 @@ class CombinedDiscovery:
         """Return the ready instances; a foreign instance with the id of one of ours is left out."""
         known = self._ours.snapshot()
         ids = {instance.id for instance in known.instances}
-        others = tuple(other for other in self._strangers.newest.now or () if other.id not in ids)
+        others = tuple(other for other in self._foreign.newest.now or () if other.id not in ids)
         return msgspec.structs.replace(known, instances=known.instances + others)
 
     async def watch(self) -> AsyncIterator[Snapshot]:
         """Yield the current snapshot, once foreign services were queried, then each newer one."""
         both: Latest[Snapshot] = Latest()
-        sources = (self._ours.watch(), self._strangers.newest.each())
+        sources = (self._ours.watch(), self._foreign.newest.each())
         following = [asyncio.create_task(self._forward(both, news)) for news in sources]
         try:
             async for snapshot in both.each():
@@ -133,5 +133,5 @@ class CombinedDiscovery:
 
     async def _forward(self, both: Latest[Snapshot], news: AsyncIterator[object]) -> None:
         async for _ in news:
-            if self._strangers.newest.now is not None:
+            if self._foreign.newest.now is not None:
                 both.put(self.snapshot())

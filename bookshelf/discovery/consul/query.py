@@ -39,15 +39,15 @@ class HealthQuery:
         if self._index:
             asked.update(index=str(self._index), wait=f"{1000 * wait_s:.0f}ms")
         answer = await self._agent.get(_CHECKS, asked, wait_s if self._index else 0.0)
-        doubtful = self._checks is None or answer.index < self._index
+        suspect = self._checks is None or answer.index < self._index
         checks = frozenset(self._catalogue.checks(answer.body))
-        if checks == self._checks and not doubtful:
+        if checks == self._checks and not suspect:
             self._index = answer.index
             return None
         ready = await self._ready({check.service for check in checks if check.ours})
         # stored last, so that a query that a fault interrupted is repeated
         self._index, self._checks = (0 if answer.index < self._index else answer.index), checks
-        return CatalogSnapshot(ready, frozenset(c.instance for c in checks if c.confessed), doubtful)
+        return CatalogSnapshot(ready, frozenset(c.instance for c in checks if c.self_reported_down), suspect)
 
     async def _ready(self, services: set[str]) -> tuple[Instance, ...]:
         found = await asyncio.gather(*map(self._of, sorted(services)))

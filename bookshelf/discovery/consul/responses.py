@@ -42,7 +42,7 @@ class Check(msgspec.Struct, frozen=True):
         return self.name == CHECK and bool(self.service)
 
     @property
-    def confessed(self) -> bool:
+    def self_reported_down(self) -> bool:
         """True if the instance itself has reported that it is not ready."""
         return self.ours and self.status != "passing" and self.output.startswith(NOT_READY_PREFIX)
 
@@ -83,9 +83,9 @@ class AgentCatalog:
     def instances(self, body: bytes) -> Iterator[Instance]:
         """Return the valid instances of ours. Raises `AgentUnavailable` if the body is not a list."""
         ours = (entry for entry in self._each(body, _Entry) if OWNED_BY_US_KEY in (entry.service.meta or {}))
-        return self._proper(ours, stranger=False)
+        return self._proper(ours, foreign=False)
 
-    def strangers(self, body: bytes, key: str) -> tuple[bool, list[Instance]]:
+    def foreign_instances(self, body: bytes, key: str) -> tuple[bool, list[Instance]]:
         """Return whether foreign instances have `key` in their metadata, and the valid ready ones of them.
 
         Raises `AgentUnavailable` if the body is not a list.
@@ -93,17 +93,17 @@ class AgentCatalog:
         entries = self._each(body, _Entry)
         others = [e for e in entries if key in (meta := e.service.meta or {}) and OWNED_BY_US_KEY not in meta]
         ready = (e for e in others if all(check.status == "passing" for check in e.checks or ()))
-        return bool(others), list(self._proper(ready, stranger=True))
+        return bool(others), list(self._proper(ready, foreign=True))
 
     def names(self, body: bytes) -> list[str]:
         """Return the valid names of services. Raises `AgentUnavailable` if the body is not an object."""
         return [name for name in _decoded(body, dict[str, Any]) if NAME.fullmatch(name)]
 
-    def _proper(self, entries: Iterable[_Entry], *, stranger: bool) -> Iterator[Instance]:
+    def _proper(self, entries: Iterable[_Entry], *, foreign: bool) -> Iterator[Instance]:
         for entry in entries:
             trouble = next(_troubles(entry), None)
             if trouble is None:
-                yield _instance(entry, stranger=stranger)
+                yield _instance(entry, foreign=foreign)
             else:
                 self._ignore(entry.service.id, trouble)
 
@@ -144,7 +144,7 @@ def _troubles(entry: _Entry) -> Iterator[str]:
         yield "it has too much metadata, or a key or value that is not valid"
 
 
-def _instance(entry: _Entry, *, stranger: bool) -> Instance:
+def _instance(entry: _Entry, *, foreign: bool) -> Instance:
     service = entry.service
     return Instance(
         id=service.id,
@@ -154,5 +154,5 @@ def _instance(entry: _Entry, *, stranger: bool) -> Instance:
         address=service.address or entry.node.address,
         port=service.port,
         meta={key: value for key, value in (service.meta or {}).items() if key != OWNED_BY_US_KEY},
-        stranger=stranger,
+        foreign=foreign,
     )

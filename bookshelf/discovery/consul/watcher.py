@@ -59,7 +59,7 @@ class Watcher:
             _logger.info("registry-reachable-again", registry="consul")
             self._fault = None
         if seen is not None:
-            self._guard.hear(seen, self._answered)
+            self._guard.apply(seen, self._answered)
         self._publish(answered=True)
         return seen is not None
 

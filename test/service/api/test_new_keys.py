@@ -74,7 +74,7 @@ async def test_a_new_key_of_a_gateway_in_the_same_process_is_not_looked_up() -> 
     async with Shelf() as shelf:
         ids = shelf.world.ids
         assert isinstance(ids, CountedIds)
-        gateway = Gateway(shelf.world.discovery, shelf.world.transport, choices=GatewayOptions(ids=ids))
+        gateway = Gateway(shelf.world.discovery, shelf.world.transport, options=GatewayOptions(ids=ids))
         await gateway.start()
         answer = await gateway.handle(request("POST", "/bookshelf/books", BODY, Content_Type=JSON))
         await gateway.stop()

@@ -45,7 +45,7 @@ async def test_a_foreign_service_is_found_beside_ours_and_marked(
         by_hand(shared, "guest")
         snapshot = await seen.until(has("newbook-1", "guest-1"))
         found = {one.id: one for one in snapshot.instances}
-        assert [found[name].stranger for name in ("newbook-1", "guest-1")] == [False, True]
+        assert [found[name].foreign for name in ("newbook-1", "guest-1")] == [False, True]
         assert (found["guest-1"].tags, found["guest-1"].port, found["guest-1"].meta) == (
             ("guests",),
             81,

@@ -27,7 +27,7 @@ async def cluster(paused: list[float]) -> AsyncIterator[FakeCluster]:
 
     discovery, transport = LocalDiscovery(), LocalTransport()
     patience = CallTimeouts(answer_s=0.6, try_s=0.05, piece_s=0.05)
-    gateway = Gateway(discovery, transport, choices=GatewayOptions(patience=patience), pause=pause)
+    gateway = Gateway(discovery, transport, options=GatewayOptions(timeouts=patience), pause=pause)
     yield FakeCluster(gateway, discovery, transport)
     await gateway.stop()
 

@@ -116,11 +116,11 @@ async def test_the_document_of_a_foreign_service_is_loaded_again_at_another_addr
 ) -> None:
     guest = Service(described("guest", ("guest",), "GET /old"))
     made = await cluster.add(guest)
-    await cluster.discovery.register(msgspec.structs.replace(made, stranger=True))
+    await cluster.discovery.register(msgspec.structs.replace(made, foreign=True))
     await cluster.gateway.start()
     guest.document = described("guest", ("guest",), "GET /new")
     cluster.transport.attach(made.address, 7, guest)
-    await cluster.discovery.register(msgspec.structs.replace(made, stranger=True, port=7))
+    await cluster.discovery.register(msgspec.structs.replace(made, foreign=True, port=7))
     await eventually(lambda: paths(cluster) == {"/new"})
     assert await status(cluster, "/bookshelf/new") == 200
 

@@ -53,7 +53,9 @@ async def gateway(consul_agent: Agent) -> AsyncIterator[Gateway]:
         stack.callback(following.cancel)
         transport = HttpTransport(objection=reach.objection)
         stack.push_async_callback(transport.close)
-        made = Gateway(CombinedDiscovery(ours, strangers), transport, choices=GatewayOptions(reach=reach))
+        made = Gateway(
+            CombinedDiscovery(ours, strangers), transport, options=GatewayOptions(address_policy=reach)
+        )
         stack.push_async_callback(made.stop)
         await made.start()
         yield made

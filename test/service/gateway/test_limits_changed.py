@@ -21,11 +21,11 @@ class Limited:
 
     def __init__(self, path: Path, gate: GatewaySettings) -> None:
         self.path = path
-        self.house: IngressPolicy = ingress_policy(gate)
+        self.policy: IngressPolicy = ingress_policy(gate)
         discovery, transport = LocalDiscovery(), LocalTransport()
-        choices = GatewayOptions(rules=path, limits=parse_limits(self.house, gate))
-        self.gateway = Gateway(discovery, transport, choices=choices)
-        self.front = Ingress(self.gateway, self.house)
+        choices = GatewayOptions(rules=path, limits=parse_limits(self.policy, gate))
+        self.gateway = Gateway(discovery, transport, options=choices)
+        self.front = Ingress(self.gateway, self.policy)
         self.cluster = FakeCluster(self.gateway, discovery, transport)
 
     def say(self, text: str) -> None:
@@ -59,7 +59,7 @@ async def test_the_rules_file_overrides_the_settings_while_it_has_the_limit(limi
 async def test_limits_change_without_resetting_their_counters(limited: Limited) -> None:
     rate = '[limits]\nrate = "2/hour"\nrequests = 7\nqueue = 0\nqueue_s = 0.5\n'
     limited.say(rate)
-    crowd = limited.house.crowd
+    crowd = limited.policy.concurrency
     assert (crowd.most, crowd.queue, crowd.wait_s) == (7, 0, 0.5)
     assert [await limited.status(), await limited.status(), await limited.status()] == [200, 200, 429]
     limited.say(rate + "body = 5\n")
@@ -77,5 +77,5 @@ async def test_limits_change_without_resetting_their_counters(limited: Limited) 
 async def test_invalid_limits_change_nothing(limited: Limited, wrong: str) -> None:
     limited.say(f'[[forbid]]\npath = "/books"\n[limits]\n{wrong}\n')
     assert await limited.status() == 200
-    assert limited.house.body == 10
+    assert limited.policy.body == 10
     await limited.gateway.stop()

@@ -27,7 +27,7 @@ def rules(tmp_path: Path) -> Path:
 @pytest.fixture
 async def cluster(rules: Path) -> AsyncIterator[FakeCluster]:
     discovery, transport = LocalDiscovery(), LocalTransport()
-    gateway = Gateway(discovery, transport, choices=GatewayOptions(rules=rules))
+    gateway = Gateway(discovery, transport, options=GatewayOptions(rules=rules))
     cluster = FakeCluster(gateway, discovery, transport)
     await cluster.add(Service(described("books", ("books",), "GET /books", "GET /other")))
     await gateway.start()
@@ -84,7 +84,7 @@ async def test_a_removed_rules_file_changes_nothing(cluster: FakeCluster, rules:
 
 
 async def test_a_gateway_does_not_start_with_rules_that_it_cannot_read(tmp_path: Path) -> None:
-    gateway = Gateway(LocalDiscovery(), LocalTransport(), choices=GatewayOptions(rules=tmp_path / "no.toml"))
+    gateway = Gateway(LocalDiscovery(), LocalTransport(), options=GatewayOptions(rules=tmp_path / "no.toml"))
     with pytest.raises(BadRules, match=r"no\.toml cannot be read: No such file"):
         await gateway.start()
     await gateway.stop()

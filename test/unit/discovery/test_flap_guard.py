@@ -18,7 +18,7 @@ class Heard:
         self.belief = FlapGuard(GRACE_S)
 
     def hear(self, ready: str, at: float, confessed: str = "", *, doubtful: bool = False) -> str:
-        self.belief.hear(CatalogSnapshot(instances(ready), frozenset(confessed), doubtful), at)
+        self.belief.apply(CatalogSnapshot(instances(ready), frozenset(confessed), doubtful), at)
         return self.at(at)
 
     def at(self, now: float) -> str:

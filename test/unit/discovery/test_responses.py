@@ -154,7 +154,7 @@ def test_checks_show_self_reported_faults() -> None:
             ]
         )
     )
-    assert [(one.ours, one.confessed) for one in found] == [
+    assert [(one.ours, one.self_reported_down) for one in found] == [
         (True, False),
         (True, True),
         (True, False),

@@ -28,7 +28,9 @@ async def test_a_client_over_its_rate_limit_gets_retry_after(
 ) -> None:
     service = Service(BOOKS)
     await network.service(service)
-    house = IngressPolicy(rates=ClientRateLimiter("3/hour"), origins=TrustedProxies(["127.0.0.0/8"]))
+    house = IngressPolicy(
+        rate_limiter=ClientRateLimiter("3/hour"), trusted_proxies=TrustedProxies(["127.0.0.0/8"])
+    )
     await network.open(transport, house)
     answers = [await network.ask(GET) for _ in range(5)]
     assert [status(one) for one in answers] == [200, 200, 200, 429, 429]
@@ -43,7 +45,7 @@ async def test_forged_addresses_do_not_evade_the_rate_limit(
     network: GatewayOnSockets, transport: HttpTransport
 ) -> None:
     await network.service(Service(BOOKS))
-    await network.open(transport, IngressPolicy(rates=ClientRateLimiter("3/hour")))
+    await network.open(transport, IngressPolicy(rate_limiter=ClientRateLimiter("3/hour")))
     answers = [
         await network.ask(asks("GET", "/bookshelf/books", f"X-Forwarded-For: 192.0.2.{n}")) for n in range(5)
     ]
@@ -55,12 +57,12 @@ async def test_health_and_metrics_are_answered_whatever_the_limits_are(
 ) -> None:
     await network.service(Service(BOOKS, never))
     house = IngressPolicy(
-        rates=ClientRateLimiter("2/hour"), crowd=ConcurrencyLimiter(most=1, queue=0, wait_s=0.01)
+        rate_limiter=ClientRateLimiter("2/hour"), concurrency=ConcurrencyLimiter(most=1, queue=0, wait_s=0.01)
     )
     await network.open(transport, house)
     async with network.connection() as (_, writer):
         writer.write(GET)
-        await eventually(lambda: house.crowd.under_way == 1)
+        await eventually(lambda: house.concurrency.under_way == 1)
         assert status(await network.ask(GET)) == 503
         assert status(await network.ask(GET)) == 429
         for path in ("/health/live", "/health/ready", "/metrics"):
@@ -93,7 +95,7 @@ async def test_requests_over_the_concurrency_limit_wait_and_those_over_the_queue
 
     crowd = ConcurrencyLimiter(2, 1, 30)
     await network.service(Service(BOOKS, work))
-    await network.open(transport, IngressPolicy(crowd=crowd))
+    await network.open(transport, IngressPolicy(concurrency=crowd))
     first = [asyncio.create_task(network.ask(GET)) for _ in range(2)]
     for _ in first:
         await begun.acquire()
@@ -128,7 +130,7 @@ async def test_a_cancelled_request_frees_its_slot(
     crowd = ConcurrencyLimiter(1, 0, 1)
     service = Service(BOOKS, lambda _: never())
     await network.service(service)
-    await network.open(transport, IngressPolicy(crowd=crowd))
+    await network.open(transport, IngressPolicy(concurrency=crowd))
     async with network.connection() as (_, writer):
         writer.write(GET)
         while not service.asked:  # noqa: ASYNC110 (there is no event for it)

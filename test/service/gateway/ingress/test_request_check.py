@@ -20,7 +20,9 @@ UPGRADE = ("Upgrade: websocket", "Sec-WebSocket-Version: 13", "Sec-WebSocket-Key
 async def service(network: GatewayOnSockets, transport: HttpTransport) -> Service:
     made = Service(BOOKS)
     await network.service(made)
-    house = IngressPolicy(cors=Cors(["https://pages.example"]), origins=TrustedProxies(["127.0.0.0/8"]))
+    house = IngressPolicy(
+        cors=Cors(["https://pages.example"]), trusted_proxies=TrustedProxies(["127.0.0.0/8"])
+    )
     await network.open(transport, house)
     return made
 

@@ -67,7 +67,7 @@ def test_each_limit_is_read_from_its_setting() -> None:
     port = (made.head_s, made.body_idle_s, made.body_rate, made.unread_s, made.idle_s)
     assert (*port, made.connections, made.connections_each) == (1, 2, 3, 4, 5, 6, 7)
     assert rules.total_s == 13
-    crowd = rules.crowd
+    crowd = rules.concurrency
     assert (crowd.most, crowd.queue, crowd.wait_s, rules.body, rules.hsts_s) == (
         8,
         9,

@@ -12,7 +12,7 @@ TRUSTED = ("10.0.0.0/8", "2001:db8:1::/48")
 
 def seen(*given: tuple[str, str], peer: str = PROXY, trusted: tuple[str, ...] = TRUSTED) -> Request:
     headers = CIMultiDict([("Host", "own.example"), *given])
-    return TrustedProxies(trusted).seen(Request("GET", "/", headers, BytesBody(), peer))
+    return TrustedProxies(trusted).resolve(Request("GET", "/", headers, BytesBody(), peer))
 
 
 @pytest.mark.parametrize("peer", [CLIENT, "", "unix", "::1", "2001:db8:2::1"])
@@ -93,7 +93,7 @@ def test_an_ipv6_client_is_identified_by_its_network() -> None:
 def test_the_cache_of_peers_is_bounded() -> None:
     origins = TrustedProxies(TRUSTED)
     for n in range(10_000):
-        origins.seen(Request("GET", "/", CIMultiDict(), BytesBody(), f"172.16.{n >> 8}.{n & 255}"))
+        origins.resolve(Request("GET", "/", CIMultiDict(), BytesBody(), f"172.16.{n >> 8}.{n & 255}"))
     assert len(origins._known) <= 4096  # noqa: SLF001 (there is no other way to see it)
 
 

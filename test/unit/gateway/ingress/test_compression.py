@@ -17,7 +17,7 @@ def packed(
 ) -> tuple[bytes | None, CIMultiDict[str]]:
     headers = CIMultiDict({**JSON, **{name.replace("_", "-"): value for name, value in more.items()}})
     asked = asked or request("GET", "/", Accept_Encoding="gzip")
-    return GzipResponses().pack(asked, Response(200, headers, body), headers), headers
+    return GzipResponses().compress(asked, Response(200, headers, body), headers), headers
 
 
 def test_a_large_text_is_compressed_for_a_client_that_accepts_gzip() -> None:
@@ -71,7 +71,7 @@ def test_json_xml_and_svg_are_compressed(kind: str) -> None:
 def test_encoded_partial_and_secret_responses_are_not_compressed(name: str, value: str) -> None:
     headers = CIMultiDict({**JSON, name: value})
     asked = request("GET", "/", Accept_Encoding="gzip")
-    assert GzipResponses().pack(asked, Response(200, headers, TEXT), headers) is None
+    assert GzipResponses().compress(asked, Response(200, headers, TEXT), headers) is None
 
 
 def test_a_response_to_a_request_with_a_secret_is_not_compressed() -> None:
@@ -85,7 +85,9 @@ def test_a_body_below_or_above_the_size_limits_is_not_compressed(body: bytes) ->
 
 def test_an_equal_response_is_compressed_once() -> None:
     packing, asked = GzipResponses(), request("GET", "/", Accept_Encoding="gzip")
-    first, again = (packing.pack(asked, Response(200, JSON, bytes(TEXT)), CIMultiDict(JSON)) for _ in "ab")
+    first, again = (
+        packing.compress(asked, Response(200, JSON, bytes(TEXT)), CIMultiDict(JSON)) for _ in "ab"
+    )
     assert first is again
 
 
@@ -93,7 +95,7 @@ def test_an_equal_response_is_compressed_once() -> None:
 def test_partial_responses_and_416_are_not_compressed(status: int) -> None:
     headers = CIMultiDict({**JSON, "Content-Type": "application/json"})
     asked = request("GET", "/", Accept_Encoding="gzip")
-    assert GzipResponses().pack(asked, Response(status, headers, TEXT), headers) is None
+    assert GzipResponses().compress(asked, Response(status, headers, TEXT), headers) is None
 
 
 def test_a_full_response_to_a_range_request_is_not_compressed() -> None:

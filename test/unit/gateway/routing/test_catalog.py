@@ -73,9 +73,9 @@ def test_a_version_is_removed_when_only_a_newer_known_one_runs(known: RouteCatal
     assert known.editions == {("a", "2")}
 
 
-def met(known: RouteCatalog, *services: str, now: float = 0.0, stranger: str = "") -> None:
-    instances = [msgspec.structs.replace(at(s, s, service=s), stranger=s == stranger) for s in services]
-    known.met(instances, now)
+def met(known: RouteCatalog, *services: str, now: float = 0.0, foreign: str = "") -> None:
+    instances = [msgspec.structs.replace(at(s, s, service=s), foreign=s == foreign) for s in services]
+    known.record(instances, now)
 
 
 def test_the_service_discovered_first_keeps_a_route(known: RouteCatalog) -> None:
@@ -88,7 +88,7 @@ def test_the_service_discovered_first_keeps_a_route(known: RouteCatalog) -> None
 
 
 def test_services_discovered_together_rank_by_name_and_foreign_ones_last(known: RouteCatalog) -> None:
-    met(known, "b", "c", "a", stranger="a")
+    met(known, "b", "c", "a", foreign="a")
     for service in "cab":
         known.learn((service, "1"), document(service, "GET /books"))
     assert holder(known) == "b"
@@ -118,8 +118,8 @@ def test_an_absent_service_keeps_a_route_that_no_other_publishes(known: RouteCat
 
 def test_new_rules_apply_at_once_to_routes_and_document(known: RouteCatalog) -> None:
     known.learn(("a", "1"), document("a", "GET /books", "GET /x"))
-    known.obey(parse({"forbid": [{"path": "/books"}]}))
+    known.apply_rules(parse({"forbid": [{"path": "/books"}]}))
     assert not serves(known, "GET /books")
     assert list(msgspec.json.decode(known.document)["paths"]) == ["/x"]
-    known.obey(Rules())
+    known.apply_rules(Rules())
     assert serves(known, "GET /books")

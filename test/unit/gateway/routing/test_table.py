@@ -152,7 +152,7 @@ def test_an_operation_with_invalid_values_is_refused(said: object) -> None:
 
 def test_a_document_without_service_or_tags_is_found_by_its_own_name() -> None:
     pools = Pools()
-    pools.become(Snapshot((at("1", "t", service="mine"), at("2", "t", service="other"))))
+    pools.update(Snapshot((at("1", "t", service="mine"), at("2", "t", service="other"))))
     given = described("mine", ("t",), "GET /x")
     del given["x-bookshelf"]
     found = made(understood(given, at("1", "t", service="mine")), pools=pools)

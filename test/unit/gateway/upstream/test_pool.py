@@ -14,15 +14,15 @@ def ids(pool: Pool) -> list[str]:
 def test_a_pool_has_only_endpoints_with_all_its_tags() -> None:
     pools = Pools()
     pool = pools.of(("books", "new"))
-    pools.become(Snapshot((at("a", "books", "list"), at("b", "new", "books", "x"), at("c", "new"))))
+    pools.update(Snapshot((at("a", "books", "list"), at("b", "new", "books", "x"), at("c", "new"))))
     assert ids(pool) == ["b"]
 
 
 def test_a_pool_that_is_created_late_has_the_ready_endpoints() -> None:
     pools = Pools()
-    pools.become(Snapshot((at("a", "t"),)))
+    pools.update(Snapshot((at("a", "t"),)))
     assert ids(pools.of(("t",))) == ["a"]
-    pools.become(Snapshot())
+    pools.update(Snapshot())
     assert ids(pools.of(("t",))) == []
 
 
@@ -33,21 +33,21 @@ def test_a_pool_without_tags_is_refused() -> None:
 
 def test_the_state_of_an_endpoint_is_shared_between_pools_while_it_is_ready() -> None:
     pools = Pools()
-    pools.become(Snapshot((at("a", "t", "u"),)))
+    pools.update(Snapshot((at("a", "t", "u"),)))
     [one] = pools.of(("t",)).endpoints
     one.breaker.trip(0.0)
-    pools.become(Snapshot((at("a", "t", "u", version="2"), at("b", "t"))))
+    pools.update(Snapshot((at("a", "t", "u", version="2"), at("b", "t"))))
     assert pools.of(("u",)).endpoints == (one,)
     assert one.instance.meta == {"version": "2"}
-    pools.become(Snapshot())
-    pools.become(Snapshot((at("a", "t"),)))
+    pools.update(Snapshot())
+    pools.update(Snapshot((at("a", "t"),)))
     assert pools.of(("t",)).endpoints[0].breaker.closed
 
 
 def test_the_owner_of_a_partition_is_found_in_the_metadata_of_instances() -> None:
     pools = Pools()
     says = [{"owns-x": "0,2", "partitions-x": "4"}, {"owns-x": "1,3", "partitions-x": "4"}]
-    pools.become(Snapshot(tuple(at(f"{n}", "t", **meta) for n, meta in enumerate(says))))
+    pools.update(Snapshot(tuple(at(f"{n}", "t", **meta) for n, meta in enumerate(says))))
     pool = pools.of(("t",))
     owners = {subject: pool.owner("x", subject) for subject in map(str, range(50))}
     assert {one.instance.id for one in owners.values() if one} == {"0", "1"}
@@ -59,7 +59,7 @@ def test_the_owner_of_a_partition_is_found_in_the_metadata_of_instances() -> Non
 def test_contradicting_or_invalid_metadata_gives_no_owner(wrong: str) -> None:
     pools = Pools()
     said = [wrong, "4" if wrong == "5" else wrong]
-    pools.become(
+    pools.update(
         Snapshot(
             tuple(at(f"{n}", "t", **{"owns-x": "0,1,2,3,z", "partitions-x": s}) for n, s in enumerate(said))
         )
