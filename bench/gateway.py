@@ -7,6 +7,7 @@ import sys
 from asyncio.subprocess import DEVNULL
 from collections.abc import AsyncIterator, Mapping
 from contextlib import AsyncExitStack, asynccontextmanager
+from importlib.util import find_spec
 from pathlib import Path
 from tempfile import TemporaryFile
 from typing import IO, Any
@@ -77,6 +78,8 @@ def _command(name: str, folder: Path, port: int, upstream: int) -> list[str] | N
             return programs.nginx(folder, port, upstream)
         case "haproxy":
             return programs.haproxy(folder, port, upstream)
+        case "naive" if find_spec("aiohttp") is None:  # of the extra `bench`
+            return None
     return own(name, port, upstream)
 
 

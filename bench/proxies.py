@@ -5,7 +5,6 @@ import sys
 from collections.abc import Awaitable, Callable
 
 import msgspec
-from aiohttp import ClientSession, TCPConnector, web
 
 from bookshelf.cli.loop import collect_rarely, started
 from bookshelf.config import GatewaySettings
@@ -57,6 +56,8 @@ async def _gateway(port: int, upstream: int) -> None:
 
 
 async def _naive(port: int, upstream: int) -> None:
+    from aiohttp import ClientSession, TCPConnector, web  # noqa: PLC0415 (an extra)
+
     session = ClientSession(connector=TCPConnector(limit=0), auto_decompress=False)
 
     async def forward(request: web.Request) -> web.Response:

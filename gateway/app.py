@@ -16,15 +16,15 @@ from bookshelf.http.problem import Problem, problem_response
 from bookshelf.runtime.api.header_fields import POSITION
 from bookshelf.runtime.metrics import Meters
 from gateway import bodies, headers, read_your_writes
-from gateway.auth.guard import TokenGuard
+from gateway.auth.verifier import TokenGuard
 from gateway.options import GatewayOptions
 from gateway.pages.endpoints import Pages
 from gateway.routing.directory import Directory
 from gateway.routing.rules import TABLES, parse
 from gateway.rules_file import RuleFile, Section
+from gateway.upstream.call import Route
 from gateway.upstream.metrics import UpstreamMetrics
 from gateway.upstream.proxy import Pause, Proxy
-from gateway.upstream.route import Route
 
 #: Seconds that `start` waits for services that are ready already.
 SETTLE_S = 2.0

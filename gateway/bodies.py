@@ -6,7 +6,7 @@ from collections.abc import AsyncIterator
 from typing import Protocol
 
 from bookshelf.http.message import Body, BrokenBody, BytesBody, Request, TooLarge, close_body, gather
-from bookshelf.http.server.upgrade import UpgradedStream
+from bookshelf.http.server.request_body import UpgradedStream
 
 #: A request body of up to so many bytes is read before it is forwarded, so that it can be sent again.
 SHORT = 64 << 10
@@ -78,3 +78,47 @@ async def discard(body: bytes | AsyncIterator[bytes], limit: int = SHORT) -> Non
             if limit < 0:
                 break
     await close_body(body)
+
+
+class TimedRequestBody:
+    """A request body that must be complete at a given time of the loop's clock."""
+
+    __slots__ = ("_body", "_end")
+
+    def __init__(self, body: Body, end: float) -> None:
+        self._body = body
+        self._end = end
+
+    async def read(self, limit: int) -> bytes:
+        """Return the whole body. Raises `TooLarge`, `BrokenBody`."""
+        return await gather(self.stream(), limit)
+
+    def stream(self) -> AsyncIterator[bytes]:
+        """Return an iterator over the pieces, which raises `BrokenBody` at the end time, and `TooLarge`."""
+        return TimedResponseBody(self._body.stream(), self._end)
+
+
+class TimedResponseBody:
+    """A stream of pieces that must be complete at a given time of the loop's clock."""
+
+    __slots__ = ("_end", "_pieces")
+
+    def __init__(self, pieces: AsyncIterator[bytes], end: float) -> None:
+        self._pieces = pieces
+        self._end = end
+
+    def __aiter__(self) -> AsyncIterator[bytes]:
+        """Return itself: there is one reader."""
+        return self
+
+    async def __anext__(self) -> bytes:
+        """Return the next piece. Raises `BrokenBody`."""
+        try:
+            async with asyncio.timeout_at(self._end):
+                return await anext(self._pieces)
+        except TimeoutError:
+            raise BrokenBody("the exchange took longer than the total timeout allows") from None
+
+    async def aclose(self) -> None:
+        """Close the underlying stream."""
+        await close_body(self._pieces)

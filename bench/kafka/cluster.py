@@ -14,8 +14,8 @@ import msgspec
 from bench import sample_books
 from bench.measurement import BenchFault, Plan
 from bench.server import READY_S, end
+from bookshelf.cli.instance import open_world, topics
 from bookshelf.cli.loop import collect_rarely
-from bookshelf.cli.networked import open_world, topics
 from bookshelf.config import InstanceSettings, Network, Settings
 from bookshelf.discovery.local import LocalDiscovery
 from bookshelf.log.kafka.clients import Clients

@@ -1,16 +1,129 @@
-"""Runs one instance of a service on Kafka and Consul: its folder, its infrastructure and its admin API."""
+"""Runs one instance of a service on Kafka, Consul and a database, with its folder and its admin API."""
 
-from collections.abc import Sequence
+import asyncio
+from collections.abc import Awaitable, Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import AsyncExitStack
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
-from bookshelf.cli.listen import check_address, open_admin_api
-from bookshelf.cli.networked import FindDiscovery, open_discovery, open_world
-from bookshelf.config import Network, Settings
+from bookshelf.cli.listen import NOTICE_S, SocketListeners, allowed_hosts, check_address, open_admin_api
+from bookshelf.config import Network, Settings, missing_extra
+from bookshelf.cqrs.aggregate import Aggregate
 from bookshelf.cqrs.service import Service
+from bookshelf.discovery.consul.discovery import ConsulDiscovery
+from bookshelf.discovery.port import Discovery
+from bookshelf.http.client.transport import HttpTransport
+from bookshelf.log.kafka.settings import Topic
+from bookshelf.runtime.aggregate.state_cache import CACHE_BYTES, StateCache
+from bookshelf.runtime.aggregate.state_store import SqliteStateStore
+from bookshelf.runtime.clock import SystemClock, SystemIds
 from bookshelf.runtime.data_folder import DataFolder
+from bookshelf.runtime.infrastructure import Infrastructure, MakeStates
 from bookshelf.runtime.service import ServiceHost
 from bookshelf.runtime.service_operations import ServiceOperations
 from bookshelf.services import SERVICES
+from bookshelf.storage.port import Storage
+from bookshelf.storage.postgres.settings import PostgresSettings
+from bookshelf.storage.sqlite import SqliteStorage
+
+if TYPE_CHECKING:
+    from bookshelf.log.kafka.log import KafkaLog
+
+#: The retention of command topics in seconds: less than the week after which Kafka forgets the offsets of an
+#: idle group (offsets.retention.minutes), so that no command is read a second time after that.
+ORDERS_S = 6 * 86400.0
+FindDiscovery = Callable[[Network, AsyncExitStack], Awaitable[Discovery]]
+
+
+async def open_discovery(network: Network, stack: AsyncExitStack) -> Discovery:
+    """Connect to the Consul agent, waiting for it if needed. Raises `DiscoveryFault`."""
+    return await ConsulDiscovery.enter(network.consul, stack)
+
+
+def topics(services: Sequence[Service] = SERVICES) -> list[Topic]:
+    """Return every topic that these services need, with its settings."""
+    names = sorted({part.topic for service in services for part in service.runs})
+    taking = [part for service in services for part in service.aggregates if part.takes]
+    return [Topic(name) for name in names] + [Topic(part.commands, ORDERS_S) for part in taking]
+
+
+def kafka_log(needed_by: str) -> "type[KafkaLog]":
+    """Return the adapter of Kafka. Raises `WrongSetting` without the extra that it needs."""
+    try:
+        from bookshelf.log.kafka.log import KafkaLog  # noqa: PLC0415 (an extra)
+    except ModuleNotFoundError as fault:
+        raise missing_extra(needed_by, fault, "kafka") from None
+    return KafkaLog
+
+
+async def open_log(
+    network: Network, stack: AsyncExitStack, services: Sequence[Service] = SERVICES
+) -> "KafkaLog":
+    """Wait for a broker, and create missing topics. Raises `LogFault`, `WrongSetting`."""
+    log = await kafka_log("bookshelf run").open(network.kafka, topics(services))
+    stack.push_async_callback(log.close)
+    return log
+
+
+async def open_storage(network: Network, path: Path, stack: AsyncExitStack) -> Storage:
+    """Open the database, waiting for it, if one is set; else files in the folder. Raises `StorageFault`."""
+    storage = await _postgres(network.storage) if network.storage.url else SqliteStorage(path / "views")
+    stack.push_async_callback(storage.close)
+    return storage
+
+
+async def _postgres(settings: PostgresSettings) -> Storage:
+    try:
+        # an extra, needed only if a database is set
+        from bookshelf.storage.postgres.storage import PostgresStorage  # noqa: PLC0415
+    except ModuleNotFoundError as fault:
+        raise missing_extra("the setting `storage`", fault, "postgres") from None
+    return await PostgresStorage.open(settings.url, settings.wait_s)
+
+
+async def open_world(
+    settings: Settings,
+    network: Network,
+    path: Path,
+    stack: AsyncExitStack,
+    find: FindDiscovery = open_discovery,
+    services: Sequence[Service] = SERVICES,
+) -> Infrastructure:
+    """Open all ports that a service stands on; the stack closes them.
+
+    `find` opens the discovery, by default Consul. `services` are those whose topics are needed.
+
+    Raises `LogFault`, `DiscoveryFault`, `StorageFault`, `WrongSetting`.
+    """
+    log = await open_log(network, stack, services)
+    discovery = await find(network, stack)
+    storage = await open_storage(network, path, stack)
+    transport = HttpTransport()
+    stack.push_async_callback(transport.close)
+    clock = SystemClock()
+    return Infrastructure(
+        log=log,
+        discovery=discovery,
+        storage=storage,
+        transport=transport,
+        listen=SocketListeners(network, NOTICE_S, allowed_hosts=allowed_hosts(settings)).listen,
+        states=_states(path / "state", settings, network.kafka.partitions, stack),
+        clock=clock,
+        ids=SystemIds(clock),
+    )
+
+
+def _states(path: Path, settings: Settings, partitions: int, stack: AsyncExitStack) -> MakeStates:
+    threads = ThreadPoolExecutor(1, thread_name_prefix="states")
+    stack.push_async_callback(asyncio.to_thread, threads.shutdown)
+
+    def made(aggregate: Aggregate[Any], partition: int) -> StateCache:
+        store = SqliteStateStore(path / f"{aggregate.name}-{partition}.sqlite")
+        number, size = settings.cached(partitions), CACHE_BYTES // partitions
+        return StateCache(aggregate, store, threads, number, settings.command_memory_h, size)
+
+    return made
 
 
 async def begin(

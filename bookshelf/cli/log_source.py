@@ -9,7 +9,7 @@ import click
 from msgspec.structs import replace
 
 from bookshelf.cli.faults import stop
-from bookshelf.cli.networked import kafka_log, topics
+from bookshelf.cli.instance import kafka_log, topics
 from bookshelf.config import read, read_network, with_port
 from bookshelf.log.kafka.settings import KafkaSettings
 from bookshelf.log.port import ReadOnlyLog

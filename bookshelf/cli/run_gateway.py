@@ -17,7 +17,7 @@ from gateway.app import Gateway
 from gateway.ingress.limit_rules import parse_limits
 from gateway.ingress.listen import ingress_policy, open_gateway_server, verifier
 from gateway.options import read_options
-from gateway.routing.document_client import OPENAPI
+from gateway.routing.instances import OPENAPI
 
 _logger = structlog.get_logger(__name__)
 

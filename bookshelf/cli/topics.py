@@ -9,9 +9,9 @@ from rich.table import Table
 
 from bookshelf.cli.event_format import PipeConsole, plain
 from bookshelf.cli.faults import guarded, stop
+from bookshelf.cli.instance import topics as needed
 from bookshelf.cli.log_source import asked_of, embedded, log_options
 from bookshelf.cli.loop import run
-from bookshelf.cli.networked import topics as needed
 from bookshelf.config import missing_extra
 from bookshelf.log.kafka.settings import Finding, KafkaSettings
 from bookshelf.runtime.logs import configure

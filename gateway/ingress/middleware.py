@@ -10,14 +10,13 @@ from multidict import CIMultiDict
 from bookshelf.http.message import BytesBody, Handler, Request, Response, TooLarge
 from bookshelf.http.problem import Problem, problem_response
 from bookshelf.http.request_check import RequestCheck, is_probe
-from bookshelf.http.server.request_body import RequestBody
-from bookshelf.http.server.upgrade import UpgradedStream
+from bookshelf.http.server.request_body import RequestBody, UpgradedStream
+from gateway.bodies import TimedRequestBody, TimedResponseBody
 from gateway.ingress import access_log
 from gateway.ingress.client_address import TrustedProxies
 from gateway.ingress.compression import GzipResponses
 from gateway.ingress.concurrency import ConcurrencyLimiter
 from gateway.ingress.cors import Cors
-from gateway.ingress.total_timeout import TimedRequestBody, TimedResponseBody
 
 #: Security headers of every response, unless the service sets them.
 _SAFETY = (

@@ -15,8 +15,8 @@ from gateway.routing.document_loader import DocumentLoader
 from gateway.routing.instances import ReadyInstances
 from gateway.routing.rules import Rules
 from gateway.upstream.address_policy import AddressPolicy
+from gateway.upstream.call import Route
 from gateway.upstream.pool import Pools
-from gateway.upstream.route import Route
 
 #: Seconds between two checks for services that have been absent for too long.
 _TEND_S = 5.0

@@ -4,9 +4,10 @@ import structlog
 
 from bookshelf.discovery.port import Instance, Snapshot
 from gateway.routing.catalog import Edition
-from gateway.routing.document_client import OPENAPI
 from gateway.upstream.address_policy import AddressPolicy
 
+#: The key of an instance's metadata with the path of its document; an instance without it has no routes.
+OPENAPI = "openapi"
 #: The most instances, and editions of one service, that are used: more of them point to a broken registry.
 _INSTANCES = 10_000
 _EDITIONS = 4

@@ -24,7 +24,7 @@ import msgspec
 from msgspec import Meta
 
 from bookshelf.config import WrongSetting
-from gateway.routing.operation import Path
+from gateway.routing.document import Path
 
 #: First path segments that no service may declare: the gateway, and each service's own port, answer them.
 RESERVED = frozenset({"apidocs", "gateway", "health", "metrics", "openapi.json"})

@@ -5,11 +5,10 @@ from collections.abc import Sequence
 import msgspec
 
 from bookshelf.http.router import Router
-from gateway.routing.document import Document
-from gateway.routing.operation import Operation
+from gateway.routing.document import Document, Operation
 from gateway.routing.rules import RESERVED, Rules, shape
+from gateway.upstream.call import Route
 from gateway.upstream.pool import Pools
-from gateway.upstream.route import Route
 
 #: The service name of routes that the rules add.
 RULES = "rules"

@@ -14,8 +14,7 @@ from bookshelf.http.problem import Problem
 from bookshelf.runtime.clock import Ids, SystemClock, SystemIds
 from gateway.bodies import discard
 from gateway.upstream.attempt import Attempts, NoHead
-from gateway.upstream.call import READS, Call, CallFactory, CallTimeouts, Clock, no_answer
-from gateway.upstream.route import Route
+from gateway.upstream.call import READS, Call, CallFactory, CallTimeouts, Clock, Route, no_answer
 
 Ask = Callable[[], Awaitable[Response]]
 

@@ -10,7 +10,7 @@ from contract.storage_contract import SOURCE, LastingContract, StorageContract, 
 from support.counter_context import VIEW, sums
 from support.postgres import Server
 
-from bookshelf.cli.networked import open_storage
+from bookshelf.cli.instance import open_storage
 from bookshelf.config import Network
 from bookshelf.services import SERVICES
 from bookshelf.storage.postgres.settings import PostgresSettings

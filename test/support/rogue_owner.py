@@ -11,7 +11,7 @@ from contextlib import AsyncExitStack
 from dataclasses import replace
 from pathlib import Path
 
-from bookshelf.cli.networked import open_world
+from bookshelf.cli.instance import open_world
 from bookshelf.config import read, read_network
 from bookshelf.log.kafka.log import KafkaLog
 from bookshelf.log.port import Change

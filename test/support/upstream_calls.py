@@ -10,10 +10,9 @@ from bookshelf.discovery.port import Instance, Snapshot
 from bookshelf.http.client.transport import LocalTransport
 from bookshelf.http.message import Response, request
 from bookshelf.http.problem import Problem
-from gateway.upstream.call import CallTimeouts
+from gateway.upstream.call import CallTimeouts, Route
 from gateway.upstream.pool import Pools
 from gateway.upstream.proxy import Proxy
-from gateway.upstream.route import Route
 
 DOCUMENT = described("s", ("t",), "GET /x")
 

@@ -15,7 +15,7 @@ from support.instance import Instance, names_of_its_own
 from support.kafka import Broker
 from support.kafka_log import admin_of, settings
 
-from bookshelf.cli.networked import ORDERS_S
+from bookshelf.cli.instance import ORDERS_S
 from bookshelf.log.kafka.log import KafkaLog
 from bookshelf.log.kafka.settings import Topic
 from bookshelf.log.partition import partition_of

@@ -12,7 +12,7 @@ from support.kafka_log import admin_of, settings
 from support.process import Ended, bookshelf
 from support.program import Program
 
-from bookshelf.cli.networked import topics
+from bookshelf.cli.instance import topics
 from bookshelf.log.kafka.log import KafkaLog
 
 NAMES = {"bookshelf", "newbook.commands", "readbook.commands"}

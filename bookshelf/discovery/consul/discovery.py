@@ -7,9 +7,8 @@ from typing import Self
 
 from bookshelf.discovery.consul.agent import Agent, retry_until_reached
 from bookshelf.discovery.consul.heartbeat import Heartbeat
-from bookshelf.discovery.consul.query import HealthQuery
 from bookshelf.discovery.consul.settings import ConsulSettings
-from bookshelf.discovery.consul.watcher import Watcher
+from bookshelf.discovery.consul.watcher import HealthQuery, Watcher
 from bookshelf.discovery.port import Instance, Snapshot
 
 

@@ -7,7 +7,7 @@ from urllib.parse import quote
 
 import msgspec
 
-from bookshelf.discovery.consul.validation import NAME, VALUE, is_address, is_port
+from bookshelf.discovery.consul.settings import NAME, VALUE, is_address, is_port
 from bookshelf.discovery.port import DiscoveryFault, Instance
 
 #: The key in a service's metadata that marks it as a service of this project.

@@ -9,7 +9,7 @@ from msgspec import field
 
 from bookshelf.discovery.consul.agent import AgentUnavailable
 from bookshelf.discovery.consul.registration import CHECK, NOT_READY_PREFIX, OWNED_BY_US_KEY
-from bookshelf.discovery.consul.validation import NAME, VALUE, is_address, is_port
+from bookshelf.discovery.consul.settings import NAME, VALUE, is_address, is_port
 from bookshelf.discovery.port import Instance
 
 #: The checks that a query asks for: ours, and every check that keeps an instance from being ready.

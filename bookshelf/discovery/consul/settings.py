@@ -2,13 +2,39 @@
 
 import re
 from collections.abc import Mapping
+from ipaddress import IPv6Address
 from typing import Annotated, ClassVar, Literal
 
 import msgspec
 from msgspec import Meta
 
-from bookshelf.discovery.consul.validation import is_address, is_port
 from bookshelf.discovery.port import DiscoveryFault
+
+_LINE = r"[^\x00-\x1f\x7f\ud800-\udfff]"
+#: An id, a service's name, a tag.
+NAME = re.compile(_LINE + "{1,255}")
+#: A value of metadata, up to Consul's limit.
+VALUE = re.compile(_LINE + "{0,512}")
+_HOST = re.compile(r"[0-9A-Za-z_-]{1,63}(\.[0-9A-Za-z_-]{1,63})*\.?")
+_LONGEST_HOST = 253
+#: Addresses that a server can listen on and that a client cannot connect to.
+_EVERYWHERE = ("0.0.0.0", "0")  # noqa: S104 (refused here, not listened on)
+
+
+def is_address(text: str) -> bool:
+    """Return True for a host name or an IP address that a client can connect to."""
+    if _HOST.fullmatch(text):
+        return len(text) <= _LONGEST_HOST and text not in _EVERYWHERE
+    try:
+        return int(IPv6Address(text)) != 0 and "%" not in text
+    except ValueError:
+        return False
+
+
+def is_port(number: int) -> bool:
+    """Return True for a TCP port that a client can connect to."""
+    return 0 < number < 65536  # noqa: PLR2004 (TCP's own)
+
 
 _PRINTABLE = re.compile(r"[\x21-\x7e]*")
 

@@ -3,9 +3,17 @@
 import asyncio
 from typing import cast
 
-from bookshelf.http.client.errors import NoResponse
 from bookshelf.http.client.response_parser import BadResponse, ResponseParser
 from bookshelf.http.message import BrokenBody
+
+
+class Unreachable(Exception):
+    """The connection could not be opened, so the server has not received the request."""
+
+
+class NoResponse(Exception):
+    """The request was sent and no response came: it may or may not have been carried out."""
+
 
 #: Unread bytes of a response above which the connection stops reading from its socket.
 _MUCH = 256 << 10

@@ -5,8 +5,7 @@ from collections import deque
 from collections.abc import Callable
 from ssl import SSLContext
 
-from bookshelf.http.client.connection import ClientConnection
-from bookshelf.http.client.errors import Unreachable
+from bookshelf.http.client.connection import ClientConnection, Unreachable
 
 #: Seconds after which an idle connection is not used again; servers keep theirs longer (bookshelf's 75 s).
 _KEPT_S = 50.0

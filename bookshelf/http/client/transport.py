@@ -5,7 +5,7 @@ from collections.abc import Set as AbstractSet
 from typing import Protocol
 from urllib.parse import urlsplit
 
-from bookshelf.http.client.errors import NoResponse, Unreachable
+from bookshelf.http.client.connection import NoResponse, Unreachable
 from bookshelf.http.client.exchange import Exchange
 from bookshelf.http.client.pool import AddressCheck, ConnectionPool
 from bookshelf.http.message import Handler, Request, Response

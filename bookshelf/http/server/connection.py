@@ -10,9 +10,9 @@ from bookshelf.http.problem import Problem, problem_response
 from bookshelf.http.request_check import is_probe
 from bookshelf.http.server.connections import Connections
 from bookshelf.http.server.protocol import WriteProtocol
+from bookshelf.http.server.request_body import UpgradedStream
 from bookshelf.http.server.request_parser import IncomingRequest, RequestParser
 from bookshelf.http.server.response_writer import whole_response, write_streamed, write_switched
-from bookshelf.http.server.upgrade import UpgradedStream
 
 _BUSY = (
     b"HTTP/1.1 503 Service Unavailable\r\nContent-Length: 0\r\nRetry-After: 1\r\nConnection: close\r\n"

@@ -10,8 +10,7 @@ from multidict import CIMultiDict
 from bookshelf.http.limits import ConnectionLimits
 from bookshelf.http.message import Body, BytesBody, Request
 from bookshelf.http.problem import Problem
-from bookshelf.http.server.request_body import RequestBody
-from bookshelf.http.server.upgrade import UpgradedStream
+from bookshelf.http.server.request_body import RequestBody, UpgradedStream
 
 _MALFORMED = "the request is not HTTP/1.1, or has more headers than are taken"
 

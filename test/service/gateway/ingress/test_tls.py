@@ -15,8 +15,7 @@ from support.upstream import HOST, Service, described, eventually
 
 from bookshelf.config import GatewaySettings, WrongSetting
 from bookshelf.http.server.server import free_port
-from gateway.ingress.listen import GatewayServer, open_gateway_server
-from gateway.ingress.tls import Certificate
+from gateway.ingress.listen import Certificate, GatewayServer, open_gateway_server
 
 ANY = described("any", ("any",), "GET /")
 

@@ -10,8 +10,8 @@ from bookshelf.http.router import Router
 from gateway.routing.document import Document
 from gateway.routing.rules import Rules, parse
 from gateway.routing.table import RefusedRoute, RouteTable
+from gateway.upstream.call import Route
 from gateway.upstream.pool import Pools
-from gateway.upstream.route import Route
 
 
 def made(*documents: Document, rules: Rules | None = None, pools: Pools | None = None) -> RouteTable:
