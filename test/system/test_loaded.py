@@ -22,7 +22,7 @@ def loaded(*modules: str) -> set[str]:
         ),
         (
             "bookshelf.cli.run_gateway",
-            {"aiokafka", "asyncpg", "bookshelf.log.kafka", "bookshelf.runtime.service"},
+            {"aiokafka", "asyncpg", "bookshelf.log.kafka.log", "bookshelf.runtime.service"},
         ),
         ("bookshelf.cli.embedded", {"aiokafka", "asyncpg", "consul", "bookshelf.shelf.library_files"}),
     ],
