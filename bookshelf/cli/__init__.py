@@ -1,1 +1,1 @@
-"""The `bookshelf` command: one file a subcommand."""
+"""The `bookshelf` command: one module for each subcommand, or for some that belong together."""

@@ -12,7 +12,7 @@ from typing import Any
 
 import structlog
 
-from bookshelf.cli.listen import allowed_hosts
+from bookshelf.cli.listen import LOOPBACK, allowed_hosts
 from bookshelf.cli.loop import on_hangup
 from bookshelf.config import GatewaySettings, Settings, load
 from bookshelf.cqrs.aggregate import Aggregate
@@ -35,10 +35,9 @@ from bookshelf.storage.sqlite import SqliteStorage
 from gateway.app import Gateway
 from gateway.ingress.limit_rules import parse_limits
 from gateway.ingress.listen import GatewayServer, ingress_policy, open_gateway_server, verifier
-from gateway.ingress.middleware import IngressPolicy
-from gateway.options import GatewayOptions, read_options
+from gateway.options import read_options
 
-_LOOPBACK = "127.0.0.1"
+_SHOWN_AS_LOCALHOST = frozenset({LOOPBACK, "0.0.0.0", "::", "::1"})  # noqa: S104 (only shown)
 _logger = structlog.get_logger(__name__)
 
 
@@ -49,15 +48,16 @@ class Embedded:
         self,
         services: tuple[ServiceHost, ...],
         gateway: Gateway,
-        control: AdminApi,
-        door: GatewayServer,
+        server: GatewayServer,
+        admin: AdminApi,
         token: str,
     ) -> None:
         self.services = services
         self.gateway = gateway
-        self.control = control
-        self.url = f"{door.scheme}://{_shown(door.host)}:{door.port}"
-        self.port = door.port
+        self.admin = admin
+        host = "localhost" if server.host in _SHOWN_AS_LOCALHOST else server.host
+        self.url = f"{server.scheme}://{host}:{server.port}"
+        self.port = server.port
         self.token = token
 
 
@@ -76,38 +76,28 @@ async def embedded(settings: Settings, services: Sequence[Service] = SERVICES) -
         world = await open_world(settings, folder.path, stack)
         hosts = await _start_services(services, settings, world, stack)
         gate = load(GatewaySettings, os.environ)
-        options, rules = _choices(settings, gate)
+        policy = ingress_policy(gate, (settings.host, *allowed_hosts(settings)))
+        options = read_options(
+            gate,
+            anywhere=True,
+            host=settings.host,
+            verifier=verifier(gate),
+            limits=parse_limits(policy, gate),
+        )
         gateway = Gateway(world.discovery, world.transport, options=replace(options, ids=world.ids))
         stack.push_async_callback(gateway.stop)
         await gateway.start()
         on_hangup(gateway.reload)
         token = secrets.token_urlsafe(32)
-        control = AdminApi(token, ServiceOperations(hosts, world))
-        inner = await _door(world, control, _LOOPBACK, 0, stack)
-        outer = await open_gateway_server(gateway, gate, settings.host, settings.port, rules)
-        stack.push_async_callback(outer.stop)
+        admin = AdminApi(token, ServiceOperations(hosts, world))
+        listener = await world.listen(admin, LOOPBACK, 0)
+        stack.push_async_callback(listener.stop)
+        server = await open_gateway_server(gateway, gate, settings.host, settings.port, policy)
+        stack.push_async_callback(server.stop)
         ports = {host.service.name: host.port for host in hosts}
-        shelf = Embedded(hosts, gateway, control, outer, token)
-        folder.announce(InstanceNote(os.getpid(), shelf.url, inner.host, inner.port, token, ports))
+        shelf = Embedded(hosts, gateway, server, admin, token)
+        folder.announce(InstanceNote(os.getpid(), shelf.url, listener.host, listener.port, token, ports))
         yield shelf
-
-
-def _choices(settings: Settings, gate: GatewaySettings) -> tuple[GatewayOptions, IngressPolicy]:
-    rules = ingress_policy(gate, (settings.host, *allowed_hosts(settings)))
-    made = read_options(
-        gate, anywhere=True, host=settings.host, verifier=verifier(gate), limits=parse_limits(rules, gate)
-    )
-    return made, rules
-
-
-async def _door(world: Infrastructure, handler: Any, host: str, port: int, stack: AsyncExitStack) -> Listener:  # noqa: ANN401
-    door = await world.listen(handler, host, port)
-    stack.push_async_callback(door.stop)
-    return door
-
-
-def _shown(host: str) -> str:
-    return "localhost" if host in {_LOOPBACK, "0.0.0.0", "::", "::1"} else host  # noqa: S104 (only to be shown)
 
 
 async def open_world(settings: Settings, path: Path, stack: AsyncExitStack) -> Infrastructure:
@@ -143,17 +133,17 @@ async def open_world(settings: Settings, path: Path, stack: AsyncExitStack) -> I
 def _or_free_port(listen: Listen) -> Listen:
     """Return a function that listens on any free port, with a warning, if the given one is taken."""
 
-    async def open_door(handler: Handler, host: str, port: int) -> Listener:
+    async def open_listener(handler: Handler, host: str, port: int) -> Listener:
         try:
             return await listen(handler, host, port)
         except PortTaken as fault:
             if not port:
                 raise
-            door = await listen(handler, host, 0)
-            _logger.warning("port-taken", why=str(fault), instead=door.port)
-            return door
+            listener = await listen(handler, host, 0)
+            _logger.warning("port-taken", why=str(fault), instead=listener.port)
+            return listener
 
-    return open_door
+    return open_listener
 
 
 async def _start_services(
@@ -162,7 +152,7 @@ async def _start_services(
     fixed = settings.service_ports == "fixed"
     world = replace(world, listen=_or_free_port(world.listen))
     # whatever the gateway's address is: on these ports there are no limits, rules or identities
-    hosts = tuple(ServiceHost(s, world, _LOOPBACK, s.port if fixed else 0) for s in services)
+    hosts = tuple(ServiceHost(s, world, LOOPBACK, s.port if fixed else 0) for s in services)
     async with asyncio.TaskGroup() as starting:
         for host in hosts:
             stack.push_async_callback(host.stop)

@@ -46,13 +46,13 @@ async def open_gateway(
     stack.push_async_callback(gateway.stop)
     await gateway.start()
     on_hangup(gateway.reload)
-    door = await open_gateway_server(
+    server = await open_gateway_server(
         gateway, gate, settings.host, settings.port, rules, shared=worker is not None
     )
-    door.notice_s, door.drain_s = options.notice_s, options.drain_s
-    stack.push_async_callback(door.stop)
-    url = f"{door.scheme}://{host}:{door.port}"
-    await _open_admin_api(settings, network.instance.id or f"gateway-{door.port}", worker, url, stack)
+    server.notice_s, server.drain_s = options.notice_s, options.drain_s
+    stack.push_async_callback(server.stop)
+    url = f"{server.scheme}://{host}:{server.port}"
+    await _open_admin_api(settings, network.instance.id or f"gateway-{server.port}", worker, url, stack)
     stack.callback(gateway.leave)
     return url
 
