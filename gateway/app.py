@@ -2,7 +2,6 @@
 
 import asyncio
 import contextlib
-import re
 import time
 from collections.abc import Callable, Mapping
 from typing import Any
@@ -28,8 +27,6 @@ from gateway.upstream.proxy import Pause, Proxy
 
 #: Seconds that `start` waits for services that are ready already.
 SETTLE_S = 2.0
-#: An accepted raw target: a path in printable ASCII without a fragment. Not http://host/, not *.
-_TARGET = re.compile(r"/[\x21\x22\x24-\x7e]*")
 _METHODS = frozenset({"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"})
 
 _logger = structlog.get_logger(__name__)
@@ -59,7 +56,7 @@ class Gateway:
         self._proxy = Proxy(transport, options.timeouts, pause, ids=options.ids)
         sections = [Section(TABLES, self._routed), *([options.limits] if options.limits else [])]
         self._rules = RuleFile(options.rules, *sections) if options.rules else None
-        self._pages = Pages(self.directory, self._meters, options.status, self._fault)
+        self._pages = Pages(self.directory, self._meters, options.status, self._rules)
         self._pages.process, self._pages.processes = options.process, options.processes
         self._following: list[asyncio.Task[None]] = []
 
@@ -94,9 +91,6 @@ class Gateway:
     def _routed(self, given: Mapping[str, Any]) -> Callable[[], None]:
         rules = parse(given)
         return lambda: self.directory.apply_rules(rules)
-
-    def _fault(self) -> str | None:
-        return None if self._rules is None else self._rules.fault
 
     async def handle(self, request: Request) -> Response:
         """Answer a request. Every error becomes a response, without internal details."""
@@ -146,7 +140,7 @@ class Gateway:
 
 
 def _path(target: str) -> str:
-    if _TARGET.fullmatch(target) is None:
+    if headers.TARGET.fullmatch(target) is None:
         raise Problem(
             "malformed", "the request's target must be a path in printable ASCII, like /bookshelf/books"
         )

@@ -45,8 +45,11 @@ _NONE: frozenset[str] = frozenset()
 #: Fields that are removed from a request, and from a response, for which our own server sets Date and Server.
 _LEFT = frozenset(name.lower() for name in (*_HOP, *_SET_HERE))
 _OURS = frozenset(name.lower() for name in (*_HOP, "Date", "Server"))
+#: An accepted raw target: a path in printable ASCII without a fragment. Not http://host/, not *.
+TARGET = re.compile(r"/[\x21\x22\x24-\x7e]*")
 _VIA = "1.1 bookshelf"
-_HOST = re.compile(r"[A-Za-z0-9.\-\[\]:_]{1,255}")
+#: A value of Host that is passed on.
+HOST = re.compile(r"[A-Za-z0-9.\-\[\]:_]{1,255}")
 _REFERENCES = ("Location", "Content-Location")
 #: A link's target that is an absolute path: </books?after=x>, but not <//elsewhere/books>.
 _LINKED = re.compile(r"<(?=/(?!/))")
@@ -98,7 +101,7 @@ def _add_forwarding_fields(request: Request, host: str | None, headers: CIMultiD
 def _forwarded(peer: str, host: str | None, scheme: str) -> str:
     """Return the value of Forwarded (RFC 7239), which quotes an IPv6 address and a host with a port."""
     client = f'"[{peer}]"' if ":" in peer else peer or "unknown"
-    host_pair = f';host="{host}"' if host and _HOST.fullmatch(host) else ""
+    host_pair = f';host="{host}"' if host and HOST.fullmatch(host) else ""
     return f"for={client};proto={scheme}{host_pair}"
 
 

@@ -1,10 +1,10 @@
 """The gateway's options, read from the settings and grouped by the part that they configure."""
 
 from dataclasses import dataclass, field
-from ipaddress import ip_address
 from pathlib import Path
 
 from bookshelf.config import GatewaySettings, WrongSetting
+from bookshelf.http.request_check import is_loopback
 from bookshelf.runtime.clock import Ids, SystemClock, SystemIds
 from gateway.auth.verifier import Verifier
 from gateway.pages.visibility import Visibility
@@ -56,7 +56,7 @@ def read_options(
         answer_s=settings.gateway_deadline_s, try_s=settings.gateway_try_s, hedge_s=settings.gateway_hedge_s
     )
     wanted = settings.gateway_loopback
-    loopback = _is_loopback(host) if wanted == "auto" else wanted == "yes"
+    loopback = is_loopback(host) if wanted == "auto" else wanted == "yes"
     return GatewayOptions(
         timeouts=timeouts,
         address_policy=AddressPolicy(anywhere=anywhere, loopback=loopback),
@@ -74,10 +74,3 @@ def _inside(who: str) -> Visibility:
         return Visibility(who)
     except ValueError as fault:
         raise WrongSetting(f"gateway_status: {fault}") from None
-
-
-def _is_loopback(host: str) -> bool:
-    try:
-        return ip_address(host).is_loopback
-    except ValueError:
-        return host == "localhost"

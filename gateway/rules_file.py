@@ -83,16 +83,13 @@ class RuleFile:
     def _read(self) -> dict[str, Any]:
         try:
             with self.path.open("rb") as file:
-                return loads(_short(file.read(_MOST + 1)).decode())
+                content = file.read(_MOST + 1)
+            if len(content) > _MOST:
+                raise BadRules(f"it has more than {_MOST} bytes")  # noqa: TRY301 (the path is added below)
+            return loads(content.decode())
         except OSError as fault:
             raise BadRules(f"{self.path} cannot be read: {fault.strerror}") from None
         except UnicodeDecodeError:
             raise BadRules(f"{self.path} is not UTF-8") from None
         except BadRules as fault:
             raise BadRules(f"{self.path}: {fault}") from None
-
-
-def _short(content: bytes) -> bytes:
-    if len(content) > _MOST:
-        raise BadRules(f"it has more than {_MOST} bytes")
-    return content

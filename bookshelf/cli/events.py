@@ -102,12 +102,13 @@ async def _tail(where: Range, wanted: Wanted, given: dict[str, Any]) -> None:
 @log_options
 def show(position: str, data: str | None, broker: str | None, *, as_json: bool) -> None:
     """Show the one event at POSITION (like bookshelf/0@42), whole."""
-    _leaving(_show(_position(position), data, broker, as_json=as_json))
 
+    async def print_event() -> None:
+        where = _position(position)
+        async with watched(data, broker, where.topic) as log:
+            EventPrinter(as_json=as_json).whole(await record_at(log, where))
 
-async def _show(position: Position, data: str | None, broker: str | None, *, as_json: bool) -> None:
-    async with watched(data, broker, position.topic) as log:
-        EventPrinter(as_json=as_json).whole(await record_at(log, position))
+    _leaving(print_event())
 
 
 @events.command()

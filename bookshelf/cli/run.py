@@ -84,7 +84,8 @@ def _read(  # noqa: PLR0913 (one for each option)
     group: str | None,
     data: str | None,
 ) -> tuple[Settings, Network]:
-    own = {"BOOKSHELF_PORT": str(_own_port(service))}
+    ports = {service.name: service.port for service in SERVICES}
+    own = {"BOOKSHELF_PORT": str(ports.get(service, Settings().port))}
     settings = read(own | dict(os.environ), data=data, host=host, port=port)
     configure(settings.log_level, settings.log_format)
     brokers = broker and ",".join(with_port(one, "9092") for one in broker.split(","))
@@ -98,10 +99,6 @@ def _processes(service: Service | None, given: int | None) -> int:
     if service is None:
         return given or load(GatewaySettings, os.environ).gateway_processes
     return 1 if given is None else stop("--processes: the gateway's port is shared, no service's is")
-
-
-def _own_port(name: str) -> int:
-    return next((service.port for service in SERVICES if service.name == name), Settings().port)
 
 
 def _chosen(name: str, tags: str | None) -> Service | None:

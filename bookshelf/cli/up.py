@@ -2,7 +2,6 @@
 
 import asyncio
 import os
-from ipaddress import ip_address
 
 import click
 
@@ -10,6 +9,7 @@ from bookshelf.cli.embedded import Embedded, embedded
 from bookshelf.cli.faults import guarded
 from bookshelf.cli.loop import collect_rarely, run, run_until_signalled, started
 from bookshelf.config import Settings, read
+from bookshelf.http.request_check import is_loopback
 from bookshelf.runtime.logs import configure
 from bookshelf.services import SERVICES
 
@@ -27,17 +27,14 @@ _PORTS = ", ".join(str(port) for port in sorted(service.port for service in SERV
 )
 def up(data: str | None, host: str | None, port: int | None, service_ports: str | None) -> None:
     """Run the whole shelf in this process, until Ctrl-C."""
-    guarded(lambda: _up(_settings(data, host, port, service_ports)))
 
+    def work() -> None:
+        settings = read(os.environ, data=data, host=host, port=port, service_ports=service_ports)
+        level = settings.log_level if "BOOKSHELF_LOG_LEVEL" in os.environ else "warning"
+        configure(level, settings.log_format)
+        run(run_until_signalled(lambda ready, leaving: _serve(settings, ready, leaving)))
 
-def _settings(data: str | None, host: str | None, port: int | None, service_ports: str | None) -> Settings:
-    settings = read(os.environ, data=data, host=host, port=port, service_ports=service_ports)
-    configure(settings.log_level if "BOOKSHELF_LOG_LEVEL" in os.environ else "warning", settings.log_format)
-    return settings
-
-
-def _up(settings: Settings) -> None:
-    run(run_until_signalled(lambda ready, leaving: _serve(settings, ready, leaving)))
+    guarded(work)
 
 
 async def _serve(settings: Settings, ready: asyncio.Event, leaving: asyncio.Event) -> None:
@@ -57,14 +54,7 @@ async def _serve(settings: Settings, ready: asyncio.Event, leaving: asyncio.Even
 def _open_to(host: str, shelf: Embedded) -> str:
     """Return a text that describes from where each port can be reached."""
     services = ", ".join(str(service.port) for service in shelf.services)
-    if _is_loopback(host):
+    if is_loopback(host):
         return f"this machine only (port {shelf.port}; services: {services})"
     others = f"every machine that can reach port {shelf.port} at {host}"
     return f"{others}, without accounts; this machine only: the services' ports {services}"
-
-
-def _is_loopback(host: str) -> bool:
-    try:
-        return ip_address(host).is_loopback
-    except ValueError:
-        return host == "localhost"

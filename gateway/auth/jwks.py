@@ -3,7 +3,6 @@
 import asyncio
 import time
 from collections.abc import Callable, Mapping
-from ipaddress import ip_address
 from pathlib import Path
 from typing import Protocol
 from urllib.parse import quote, urlsplit, urlunsplit
@@ -15,6 +14,7 @@ from joserfc.jwk import KeySet, OKPKey
 
 from bookshelf.http.client.transport import NoResponse, RemoteHandler, Unreachable
 from bookshelf.http.message import BrokenBody, TooLarge, read_response, request
+from bookshelf.http.request_check import is_loopback
 from gateway.auth.verifier import NoKeys
 
 #: Keys by `kid`.
@@ -49,11 +49,11 @@ def read(content: bytes) -> Named:
         raise BadKeys(f"it is not a JWKS: {type(fault).__name__}") from fault
     if len(keys) > _KEYS:
         raise BadKeys(f"a key set may have at most {_KEYS} keys")
-    return {str(key.kid): key for key in keys if isinstance(key, OKPKey) and _usable(key)}
-
-
-def _usable(key: OKPKey) -> bool:
-    return key.curve_name == "Ed25519" and key.kid is not None
+    return {
+        str(key.kid): key
+        for key in keys
+        if isinstance(key, OKPKey) and key.curve_name == "Ed25519" and key.kid is not None
+    }
 
 
 class FileKeys:
@@ -183,12 +183,5 @@ def _check(url: str) -> None:
     parts = urlsplit(url)
     if parts.username is not None or not parts.hostname:
         raise BadKeys("the address of the keys must be https://HOST/PATH, without a user name or password")
-    if parts.scheme != "https" and not (parts.scheme == "http" and _is_here(parts.hostname)):
+    if parts.scheme != "https" and not (parts.scheme == "http" and is_loopback(parts.hostname)):
         raise BadKeys("keys are fetched over https only; over http only from this machine")
-
-
-def _is_here(host: str) -> bool:
-    try:
-        return ip_address(host).is_loopback
-    except ValueError:
-        return host == "localhost"

@@ -77,8 +77,11 @@ class Tokens:
         return cached[1]
 
     def _checked(self, token: str, now: float) -> tuple[float, Identity]:
+        encoded = token.partition(".")[0]
         try:
-            header = msgspec.json.decode(_unpadded(token.partition(".")[0]), type=dict[str, Any])
+            header = msgspec.json.decode(
+                urlsafe_b64decode(encoded + "=" * (-len(encoded) % 4)), type=dict[str, Any]
+            )
             key = self._key(header)
             claims = msgspec.convert(jwt.decode(token, key, algorithms=_ALGORITHMS).claims, _Claims)
         except (JoseError, msgspec.MsgspecError, ValueError, RecursionError) as fault:
@@ -106,7 +109,3 @@ class Tokens:
             raise BadToken("it is not valid yet")
         if _ACTOR.fullmatch(claims.sub) is None:
             raise BadToken("its subject is not 1 to 128 printable characters")
-
-
-def _unpadded(part: str) -> bytes:
-    return urlsafe_b64decode(part + "=" * (-len(part) % 4))

@@ -10,13 +10,13 @@ from ipaddress import IPv4Network, IPv6Address, IPv6Network, ip_address, ip_netw
 from multidict import CIMultiDict
 
 from bookshelf.http.message import Headers, Request
+from gateway.headers import HOST
 
 #: The most proxies in the chain of a request, and the most peers whose trust is cached.
 _MOST_HOPS = 16
 _MOST_PEERS = 4096
 #: An IPv6 client can use any address of its network of this prefix length.
 _OWN_BITS = 64
-_HOST = re.compile(r"[A-Za-z0-9.\-\[\]:_]{1,255}")
 _PAIR = re.compile(r'\s*([a-zA-Z]+)=(?:"([^"]*)"|([^\s;,"]*))\s*')
 _SCHEMES = frozenset({"http", "https"})
 
@@ -49,7 +49,10 @@ class TrustedProxies:
         return _with_client(request, client, scheme, host, resolved=at < len(names))
 
     def _by_forwarded(self, request: Request, value: str) -> Request:
-        hops = [_pairs(hop) for hop in value.split(",")][-_MOST_HOPS:]
+        hops = [
+            {name.lower(): quoted or bare for name, quoted, bare in _PAIR.findall(hop)}
+            for hop in value.split(",")[-_MOST_HOPS:]
+        ]
         at, client = self._client([hop.get("for", "") for hop in hops], request.peer)
         client_hop = hops[at] if at < len(hops) else {}
         proto, host = client_hop.get("proto", ""), client_hop.get("host", "")
@@ -97,7 +100,7 @@ def client_key(peer: str) -> str:
 def _with_client(request: Request, client: str, scheme: str, host: str, *, resolved: bool) -> Request:
     secure = scheme == "https" if scheme in _SCHEMES else request.secure
     headers = request.headers
-    if _HOST.fullmatch(host):
+    if HOST.fullmatch(host):
         headers = CIMultiDict(headers)
         headers["Host"] = host
     return Request(request.method, request.target, headers, request.body, client, secure, resolved=resolved)
@@ -122,10 +125,6 @@ def _address(name: str) -> str | None:
         return str(ip_address(bare))
     except ValueError:
         return None
-
-
-def _pairs(hop: str) -> dict[str, str]:
-    return {name.lower(): quoted or bare for name, quoted, bare in _PAIR.findall(hop)}
 
 
 def _last(headers: Headers, name: str) -> str:

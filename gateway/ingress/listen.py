@@ -16,6 +16,7 @@ from bookshelf.http.problem import Problem, problem_response
 from bookshelf.http.request_check import CheckedHandler, RequestCheck
 from bookshelf.http.server.server import HttpServer
 from gateway.auth.verifier import Verifier
+from gateway.headers import TARGET
 from gateway.ingress.client_address import TrustedProxies
 from gateway.ingress.compression import GzipResponses
 from gateway.ingress.concurrency import ConcurrencyLimiter
@@ -44,7 +45,7 @@ class Certificate:
         self.context.set_alpn_protocols(["http/1.1"])
         self.renewed = 0
         self._state = self._stamp()
-        self._load()
+        _load(self.context, chain, key)
 
     async def watch(self) -> None:
         """Reload the files when they change, until cancelled. If that fails, the former certificate stays."""
@@ -59,26 +60,20 @@ class Certificate:
             return
         self._state = state
         try:
-            self._tried()
-            self._load()
+            # a spare context first: a mismatched pair would break the one in use
+            for context in (ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER), self.context):
+                _load(context, self._chain, self._key)
         except BadCertificate as fault:
             _logger.warning("certificate-not-loaded", why=str(fault))
         else:
             self.renewed += 1
             _logger.info("certificate-renewed", file=self._chain.name)
 
-    def _tried(self) -> None:
-        """Load the files into a spare context first: a mismatched pair would break the context in use."""
-        _loaded(ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER), self._chain, self._key)
-
-    def _load(self) -> None:
-        _loaded(self.context, self._chain, self._key)
-
     def _stamp(self) -> tuple[int, ...]:
         return tuple(path.stat().st_mtime_ns if path.exists() else 0 for path in (self._chain, self._key))
 
 
-def _loaded(context: ssl.SSLContext, chain: Path, key: Path) -> None:
+def _load(context: ssl.SSLContext, chain: Path, key: Path) -> None:
     try:
         context.load_cert_chain(chain, key)
     except (OSError, ssl.SSLError) as fault:
@@ -86,7 +81,6 @@ def _loaded(context: ssl.SSLContext, chain: Path, key: Path) -> None:
 
 
 _NAME = re.compile(r"(\[[0-9a-fA-F:.]{2,45}\]|[A-Za-z0-9.-]{1,253})(?::\d{1,5})?")
-_TARGET = re.compile(r"/[\x21\x22\x24-\x7e]*")
 _HTTPS = 443
 
 
@@ -99,7 +93,7 @@ class HttpsRedirect:
     async def handle(self, request: Request) -> Response:
         """Return the redirect."""
         host = _NAME.fullmatch(request.headers.get("Host", ""))
-        if host is None or _TARGET.fullmatch(request.target) is None:
+        if host is None or TARGET.fullmatch(request.target) is None:
             return problem_response(
                 Problem("malformed", "this port only redirects; send the request over https")
             )

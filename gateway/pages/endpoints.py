@@ -17,6 +17,7 @@ from gateway.pages.status import status
 from gateway.pages.status_page import POLICY, status_page
 from gateway.pages.visibility import Visibility
 from gateway.routing.directory import Directory
+from gateway.rules_file import RuleFile
 
 #: Revalidated on each request, mostly with a 304.
 REVALIDATED = "no-cache"
@@ -102,12 +103,12 @@ class Pages:
     """Routes and endpoints of the requests that are not forwarded."""
 
     def __init__(
-        self, directory: Directory, meters: Meters, inside: Visibility, faults: Callable[[], str | None]
+        self, directory: Directory, meters: Meters, inside: Visibility, rules: RuleFile | None
     ) -> None:
         self._directory = directory
         self._meters = meters
         self._inside = inside
-        self._faults = faults
+        self._rules = rules
         self.draining = False
         #: The number of this process, and how many listen on the same port.
         self.process = self.processes = 1
@@ -149,7 +150,8 @@ class Pages:
 
     async def _status(self, request: Request, _path: Mapping[str, str]) -> Response:
         self._admit(request)
-        known = status(self._directory, self._faults(), process=f"{self.process} of {self.processes}")
+        fault = None if self._rules is None else self._rules.fault
+        known = status(self._directory, fault, process=f"{self.process} of {self.processes}")
         if "text/html" in request.headers.get("Accept", ""):
             headers = {"Content-Type": "text/html; charset=utf-8", "Content-Security-Policy": POLICY}
             return Response(200, {**headers, **_SHOWN}, status_page(known))

@@ -105,15 +105,12 @@ class Directory:
     async def _follow(self, learners: asyncio.TaskGroup) -> None:
         async for snapshot in self._discovery.watch():
             self._supervisor.well()
-            self._take_snapshot(snapshot)
+            self._ready.replace(snapshot)
+            self._pools.update(Snapshot(self._ready.instances))
+            self.known.record(self._ready.routed(), time.monotonic())
+            self._note()
             self._learner.learn(learners)
         raise RuntimeError("discovery has ended its watch")
-
-    def _take_snapshot(self, snapshot: Snapshot) -> None:
-        self._ready.replace(snapshot)
-        self._pools.update(Snapshot(self._ready.instances))
-        self.known.record(self._ready.routed(), time.monotonic())
-        self._note()
 
     def _note(self) -> None:
         self.known.forget_former(self._ready.editions())

@@ -137,16 +137,18 @@ _LAST_S = 2.0
 _logger = structlog.get_logger(__name__)
 
 
-async def retry_until_reached(work: Callable[[], Awaitable[None]], patience_s: float) -> None:
+async def retry_until_reached(work: Callable[[], Awaitable[object]], patience_s: float) -> None:
     """Run `work`, and retry transient faults for up to `patience_s`. Raises the last `DiscoveryFault`."""
     now = asyncio.get_running_loop().time
     end, wait_s = now() + patience_s, _FIRST_S
     while True:
         try:
-            return await work()
+            await work()
         except DiscoveryFault as fault:
             if not is_transient(fault) or now() + wait_s > end:
                 raise
             _logger.warning("waiting-for-consul", why=str(fault), again_in_s=wait_s)
+        else:
+            return
         await asyncio.sleep(wait_s)
         wait_s = min(2 * wait_s, _LAST_S)

@@ -5,6 +5,7 @@ from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack
 from typing import Self
 
+from bookshelf.concurrency.tasks import cancel_and_wait
 from bookshelf.discovery.consul.agent import Agent, retry_until_reached
 from bookshelf.discovery.consul.heartbeat import Heartbeat
 from bookshelf.discovery.consul.settings import ConsulSettings
@@ -34,8 +35,8 @@ class ConsulDiscovery:
             opened.push_async_callback(reading.close)
             opened.push_async_callback(writing.close)
             discovery = cls(settings, reading, writing)
-            await retry_until_reached(discovery._first_look, settings.wait_s)
-            opened.push_async_callback(discovery._stop, asyncio.create_task(discovery._watcher.follow()))
+            await retry_until_reached(discovery._watcher.look, settings.wait_s)
+            opened.push_async_callback(cancel_and_wait, asyncio.create_task(discovery._watcher.follow()))
             discovery._opened = opened.pop_all()
         return discovery
 
@@ -83,10 +84,3 @@ class ConsulDiscovery:
     def watch(self) -> AsyncIterator[Snapshot]:
         """Yield the current snapshot, then each newer one."""
         return self._watcher.watch()
-
-    async def _first_look(self) -> None:
-        await self._watcher.look()
-
-    async def _stop(self, following: asyncio.Task[None]) -> None:
-        following.cancel()
-        await asyncio.gather(following, return_exceptions=True)

@@ -67,12 +67,11 @@ class FlapGuard:
         """Return the instances that are ready or in their grace period, sorted by service and id."""
         held = [i for i, until in self._held.values() if until > now and i.id not in self._denied]
         ready = [instance for instance in self._ready.values() if instance.id not in self._denied]
-        return Snapshot(tuple(sorted([*held, *ready], key=_order)), stale=bool(held))
+        return Snapshot(
+            tuple(sorted([*held, *ready], key=lambda instance: (instance.service, instance.id))),
+            stale=bool(held),
+        )
 
     def next_end(self, now: float) -> float | None:
         """Return the end of the next grace period; None if no instance is in one."""
         return min((until for _, until in self._held.values() if until > now), default=None)
-
-
-def _order(instance: Instance) -> tuple[str, str]:
-    return instance.service, instance.id

@@ -4,6 +4,7 @@ import asyncio
 
 import structlog
 
+from bookshelf.concurrency.tasks import cancel_and_wait
 from bookshelf.discovery.consul import registration
 from bookshelf.discovery.consul.agent import Agent, AgentError, retry_until_reached
 from bookshelf.discovery.consul.settings import ConsulSettings
@@ -60,8 +61,7 @@ class Heartbeat:
     async def stop(self) -> None:
         """Stop the heartbeat without deregistering."""
         if self._beating is not None:
-            self._beating.cancel()
-            await asyncio.gather(self._beating, return_exceptions=True)
+            await cancel_and_wait(self._beating)
 
     async def _beat(self) -> None:
         while True:

@@ -51,6 +51,7 @@ def refuse(instance: Instance) -> None:
 
 def registration(instance: Instance, fault: str | None, ttl_s: float) -> bytes:
     """Encode the body of a registration: the instance and its health check, which expires after `ttl_s`."""
+    digest = hashlib.sha256(msgspec.json.encode(instance, order="deterministic")).hexdigest()[:16]
     return msgspec.json.encode(
         {
             "ID": instance.id,
@@ -63,7 +64,7 @@ def registration(instance: Instance, fault: str | None, ttl_s: float) -> bytes:
                 "CheckID": _check_id(instance.id),
                 "Name": CHECK,
                 # only a change of a check wakes blocking queries on checks, so the check carries a digest
-                "Notes": f"registration {_digest(instance)}",
+                "Notes": f"registration {digest}",
                 "TTL": f"{ttl_s}s",
                 # the update that follows makes it critical: only a new status spreads its note at once
                 "Status": "passing" if fault is None else "warning",
@@ -76,10 +77,6 @@ def registration(instance: Instance, fault: str | None, ttl_s: float) -> bytes:
 
 def _check_id(instance_id: str) -> str:
     return f"bookshelf:{instance_id}"
-
-
-def _digest(instance: Instance) -> str:
-    return hashlib.sha256(msgspec.json.encode(instance, order="deterministic")).hexdigest()[:16]
 
 
 def _troubles(instance: Instance) -> Iterator[str]:

@@ -45,16 +45,14 @@ class HealthQuery:
         if checks == self._checks and not suspect:
             self._index = answer.index
             return None
-        ready = await self._ready({check.service for check in checks if check.ours})
+        services = sorted({check.service for check in checks if check.ours})
+        found = await asyncio.gather(*map(self._instances_of, services))
+        ready = tuple(instance for instances in found for instance in instances)
         # stored last, so that a query that a fault interrupted is repeated
         self._index, self._checks = (0 if answer.index < self._index else answer.index), checks
         return CatalogSnapshot(ready, frozenset(c.instance for c in checks if c.self_reported_down), suspect)
 
-    async def _ready(self, services: set[str]) -> tuple[Instance, ...]:
-        found = await asyncio.gather(*map(self._of, sorted(services)))
-        return tuple(instance for instances in found for instance in instances)
-
-    async def _of(self, service: str) -> list[Instance]:
+    async def _instances_of(self, service: str) -> list[Instance]:
         path = f"/v1/health/service/{quote(service, safe='')}"
         answer = await self._agent.get(path, {"passing": "1"})
         return list(self._catalogue.instances(answer.body))
@@ -72,8 +70,8 @@ _logger = structlog.get_logger(__name__)
 class Watcher:
     """Repeats a health query, passes its answers through the flap guard and publishes snapshots."""
 
-    def __init__(self, reader: HealthQuery, grace_s: float) -> None:
-        self._reader = reader
+    def __init__(self, query: HealthQuery, grace_s: float) -> None:
+        self._query = query
         self._guard = FlapGuard(grace_s)
         self._newest: Latest[Snapshot] = Latest()
         self._fault: str | None = None
@@ -101,7 +99,7 @@ class Watcher:
 
     async def look(self) -> bool:
         """Wait for a change; return True if there was one. Raises `DiscoveryFault`."""
-        seen = await self._reader.look(self._patience_s())
+        seen = await self._query.look(self._patience_s())
         self._answered = _now()
         if self._fault is not None:
             _logger.info("registry-reachable-again", registry="consul")
@@ -135,7 +133,7 @@ class Watcher:
             _logger.warning("registry-unreachable", registry="consul", fault=fault)
         pause_s = _FIRST_S if self._fault is None else min(2 * pause_s, _LAST_S)
         self._fault = fault
-        self._reader.forget()
+        self._query.forget()
         self._guard.lost()
         self._publish()
         return pause_s

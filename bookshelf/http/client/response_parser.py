@@ -45,7 +45,9 @@ class ResponseParser:
         try:
             self._parser.feed_data(data)
         except HttpParserUpgrade as tunnel:
-            self._switch(data[tunnel.args[0] :])
+            self.switched, self.done, self.kept = True, False, False
+            if rest := data[tunnel.args[0] :]:
+                self.on_body(rest)
         except HttpParserError as fault:
             if not self.done:
                 raise BadResponse(str(fault)) from fault
@@ -57,11 +59,6 @@ class ResponseParser:
         """Note the end of the connection; return True if the response is complete."""
         self.done = self.done or (self.ready and (self._to_the_end or self.switched))
         return self.done
-
-    def _switch(self, rest: bytes) -> None:
-        self.switched, self.done, self.kept = True, False, False
-        if rest:
-            self.on_body(rest)
 
     def on_header(self, name: bytes, value: bytes) -> None:
         """Add a header. Trailers, which follow a chunked body, are ignored."""

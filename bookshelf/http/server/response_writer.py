@@ -69,7 +69,8 @@ async def write_streamed(
     shows the client that the response is incomplete.
     """
     assert not isinstance(response.body, bytes)  # noqa: S101 (the caller looked)
-    length = _body_length(response)
+    given = response.headers.get("Content-Length")
+    length = None if given is None else int(given)
     framing = ""
     chunked = length is None and arrival.minor == 1 and not bodiless(arrival, response)
     if chunked:
@@ -86,11 +87,6 @@ async def write_streamed(
     finally:
         await close_body(response.body)
     return kept
-
-
-def _body_length(response: Response) -> int | None:
-    length = response.headers.get("Content-Length")
-    return None if length is None else int(length)
 
 
 async def _write_chunks(wire: WriteProtocol, pieces: AsyncIterator[bytes]) -> None:

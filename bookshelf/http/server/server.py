@@ -5,7 +5,6 @@ import errno
 import socket
 from collections.abc import Iterable
 from ssl import SSLContext
-from typing import Any
 
 from bookshelf.http.limits import ConnectionLimits
 from bookshelf.http.message import Handler
@@ -62,24 +61,18 @@ class HttpServer:
         loop = asyncio.get_running_loop()
         try:
             self._listener = await loop.create_server(
-                self._connection,
+                lambda: ServerConnection(self._handler, self.connections),
                 self.host,
                 self.port,
                 backlog=_BACKLOG,
                 ssl=self._tls,
                 reuse_port=shared,
-                **self._handshake(),
+                ssl_handshake_timeout=self.connections.guard.head_s if self._tls is not None else None,
             )
         except OSError as fault:
             raise PortTaken(self.host, self.port, fault) from fault
         self.port = self._listener.sockets[0].getsockname()[1]
         self._watch = loop.create_task(self.connections.watch(), name=f"connections of port {self.port}")
-
-    def _connection(self) -> ServerConnection:
-        return ServerConnection(self._handler, self.connections)
-
-    def _handshake(self) -> dict[str, Any]:
-        return {"ssl_handshake_timeout": self.connections.guard.head_s} if self._tls is not None else {}
 
     def leave(self) -> None:
         """Close each connection after its next response, which announces it with `Connection: close`."""
