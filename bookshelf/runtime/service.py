@@ -49,8 +49,8 @@ class ServiceHost:
         self._gauges = ServiceGauges(self.meters, world.log, self.aggregates.values(), self.views.values())
         self.health = Health(self._fault, self._warnings)
         self._streams: list[EventsEndpoint] = []
-        self.edge = self._edge()
-        self._door: Listener | None = None
+        self.api = self._make_api()
+        self._listener: Listener | None = None
         self._begun = AsyncExitStack()
 
     def _aggregate(self, name: str) -> AggregateHost:
@@ -71,14 +71,14 @@ class ServiceHost:
     @property
     def port(self) -> int:
         """The port that it listens on, from `start` on."""
-        assert self._door is not None  # noqa: S101 (it has started)
-        return self._door.port
+        assert self._listener is not None  # noqa: S101 (it has started)
+        return self._listener.port
 
     @property
     def address(self) -> str:
         """The address that other machines reach it at, from `start` on."""
-        assert self._door is not None  # noqa: S101 (it has started)
-        return self._door.host
+        assert self._listener is not None  # noqa: S101 (it has started)
+        return self._listener.host
 
     async def start(self) -> None:
         """Get ready, listen, then register. Raises `PortTaken`, `LogFault`, `StorageFault`."""
@@ -90,13 +90,13 @@ class ServiceHost:
         for aggregate in self.aggregates.values():
             self._begun.push_async_callback(aggregate.stop)
             await aggregate.start()
-        self._door = await self._world.listen(self.edge, self._host, self._port)
+        self._listener = await self._world.listen(self.api, self._host, self._port)
         await self._register(f"{self.service.name}-{self._world.ids.new()}")
         _logger.info("ready", service=self.service.name, port=self.port)
 
     async def _close(self) -> None:
-        if self._door is not None:
-            await self._door.stop()
+        if self._listener is not None:
+            await self._listener.stop()
 
     async def _register(self, instance_id: str) -> None:
         discovery = self._world.discovery
@@ -108,7 +108,7 @@ class ServiceHost:
             self._begun.push_async_callback(_cancelled, task)
 
     def _instance(self, instance_id: str) -> Instance:
-        assert self._door is not None  # noqa: S101 (it listens before it registers)
+        assert self._listener is not None  # noqa: S101 (it listens before it registers)
         meta = {"version": __version__, "openapi": DOCUMENT}
         for name, host in self.aggregates.items():
             meta |= owns(name, host.owned, host.partitions)
@@ -116,8 +116,8 @@ class ServiceHost:
             id=instance_id,
             service=self.service.name,
             tags=self.service.tags,
-            address=self._door.host,
-            port=self._door.port,
+            address=self._listener.host,
+            port=self._listener.port,
             meta=meta,
         )
 
@@ -136,26 +136,26 @@ class ServiceHost:
         await self._begun.aclose()
         _logger.info("stopped", service=self.service.name)
 
-    def _edge(self) -> Api:
-        edge = Api(self.service.name, self.meters)
+    def _make_api(self) -> Api:
+        api = Api(self.service.name, self.meters)
         world = self._world
         for route in self.service.serves:
             if isinstance(route, CommandRoute):
                 host = self.aggregates[route.aggregate.name]
                 onward = OwnerForwarder(route.aggregate.name, world.discovery, world.transport)
                 endpoint = CommandEndpoint(route, host, world.clock, world.ids, onward)
-                edge.add(route.method, route.path, endpoint)
+                api.add(route.method, route.path, endpoint)
             elif isinstance(route, EventsRoute):
                 streams = EventsEndpoint(route, self.views[route.view.name])
                 self._streams.append(streams)
-                edge.add(route.method, route.path, streams)
+                api.add(route.method, route.path, streams)
             else:
-                edge.add(route.method, route.path, QueryEndpoint(route, self.views[route.view.name]))
-        edge.add("GET", "/health/live", live)
-        edge.add("GET", "/health/ready", self.health.ready)
-        edge.add("GET", "/metrics", self._metrics)
-        edge.add("GET", DOCUMENT, self._document())
-        return edge
+                api.add(route.method, route.path, QueryEndpoint(route, self.views[route.view.name]))
+        api.add("GET", "/health/live", live)
+        api.add("GET", "/health/ready", self.health.ready)
+        api.add("GET", "/metrics", self._metrics)
+        api.add("GET", DOCUMENT, self._document())
+        return api
 
     async def _metrics(self, _request: Request, _path: Mapping[str, str]) -> Response:
         await self._gauges.measure()

@@ -42,7 +42,7 @@ class UpstreamEndpoint:
         self.samples = 0
 
     @property
-    def well(self) -> bool:
+    def is_healthy(self) -> bool:
         """True if the breaker is closed and the endpoint is not ejected."""
         return self.breaker.closed and self.ejection.closed
 

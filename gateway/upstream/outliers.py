@@ -55,7 +55,7 @@ class OutlierDetection:
         others = [
             peer.mean_s
             for peer in peers
-            if peer is not endpoint and peer.well and peer.samples >= limits.samples
+            if peer is not endpoint and peer.is_healthy and peer.samples >= limits.samples
         ]
         return bool(others) and endpoint.mean_s > limits.slower * median(others)
 

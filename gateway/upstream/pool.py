@@ -55,11 +55,11 @@ class Balancer:
         first: UpstreamEndpoint | None = None,
     ) -> UpstreamEndpoint | None:
         """Return the endpoint to call, or None. `first` is preferred if it is healthy and untried."""
-        if first is not None and first.well and first not in tried:
+        if first is not None and first.is_healthy and first not in tried:
             return first
         if not tried:
             endpoint = self._of_two(endpoints)
-            if endpoint is not None and endpoint.well:  # the common case, without the filters below
+            if endpoint is not None and endpoint.is_healthy:  # the common case, without the filters below
                 return endpoint
         return self._of_two(_allowed(endpoints, now, tried))
 

@@ -60,7 +60,7 @@ async def answered(requests_: list[Request]) -> None:
             one.target = one.target.replace("%zz", book["id"])
             for host in shelf.hosts.values():
                 async with asyncio.timeout(30):
-                    response = await host.edge.handle(one)
+                    response = await host.api.handle(one)
                 assert 200 <= response.status < 500, (one, response)
                 assert isinstance(response.body, bytes)
                 if response.status >= 400:

@@ -22,12 +22,12 @@ class Two:
 
     def __init__(self, shelf: Shelf, other: ServiceHost) -> None:
         self.shelf = shelf
-        self._edges = (shelf.hosts["booklist"].edge, other.edge)
+        self._apis = (shelf.hosts["booklist"].api, other.api)
 
     async def get(self, target: str, **headers: str) -> tuple[Answered, Answered]:
         """Ask both."""
         one, other = [
-            Answered(await edge.handle(request("GET", target, b"", **headers))) for edge in self._edges
+            Answered(await edge.handle(request("GET", target, b"", **headers))) for edge in self._apis
         ]
         return one, other
 

@@ -45,7 +45,7 @@ async def test_a_stream_is_neither_held_back_nor_compressed_nor_cut_by_the_total
 ) -> None:
     changes = Changes()
     await network.service(changes)
-    await network.open(transport, IngressPolicy(packing=GzipResponses(), total_s=0.05))
+    await network.open(transport, IngressPolicy(compression=GzipResponses(), total_s=0.05))
     headers = ("Accept-Encoding: gzip", "Last-Event-ID: bookshelf/0@42")
     async with network.connection() as (reader, writer):
         writer.write(asks("GET", "/bookshelf/changes/events", *headers))
