@@ -12,7 +12,7 @@ from multidict import CIMultiDict
 from bookshelf.http.message import Request, Response
 from bookshelf.http.request_check import SAFE_METHODS
 from bookshelf.http.server.request_body import UpgradedStream
-from bookshelf.runtime.api.header_fields import ACTOR, trace
+from bookshelf.runtime.api.header_fields import ACTOR, TIME_LEFT, TRY, trace
 from gateway.ingress.compression import unmark
 
 #: Hop-by-hop fields: they describe one connection, not the message.
@@ -25,7 +25,7 @@ _HOP = (
 _SET_HERE = (
     *("Host", "Expect", "Forwarded", "Proxy", "X-Real-IP"),
     *("X-Forwarded-For", "X-Forwarded-Host", "X-Forwarded-Port", "X-Forwarded-Server"),
-    *("Bookshelf-Time-Left", "Bookshelf-Try"),  # set by gateway/upstream/call.py
+    *(TIME_LEFT, TRY),  # set by gateway/upstream/call.py
     # between the gateway and services, some of them reserved for later (docs/gateway.md)
     *(
         "Bookshelf-Scopes",

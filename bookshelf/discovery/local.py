@@ -1,8 +1,8 @@
-"""Service discovery within one process, without a registry."""
+"""Service discovery within one process, without a registry: the second adapter of the port."""
 
-import asyncio
 from collections.abc import AsyncIterator
 
+from bookshelf.concurrency.latest import Latest
 from bookshelf.discovery.port import Instance, Snapshot
 
 
@@ -12,8 +12,8 @@ class LocalDiscovery:
     def __init__(self) -> None:
         self._instances: dict[str, Instance] = {}
         self._faults: dict[str, str] = {}
-        self._now = Snapshot()
-        self._moved = asyncio.Event()
+        self._latest: Latest[Snapshot] = Latest()
+        self._publish()
 
     async def register(self, instance: Instance) -> None:
         """Register the instance as ready."""
@@ -36,21 +36,13 @@ class LocalDiscovery:
         self._publish()
 
     def _publish(self) -> None:
-        ready = tuple(i for i in self._instances.values() if i.id not in self._faults)
-        if ready == self._now.instances:
-            return
-        self._now = Snapshot(ready)
-        moved, self._moved = self._moved, asyncio.Event()
-        moved.set()
+        ready = (i for i in self._instances.values() if i.id not in self._faults)
+        self._latest.put(Snapshot(tuple(ready)))
 
     def snapshot(self) -> Snapshot:
         """Return the ready instances."""
-        return self._now
+        return self._latest.now or Snapshot()
 
-    async def watch(self) -> AsyncIterator[Snapshot]:
+    def watch(self) -> AsyncIterator[Snapshot]:
         """Yield the current snapshot, then each newer one."""
-        while True:
-            moved, now = self._moved, self._now
-            yield now
-            if now is self._now:
-                await moved.wait()
+        return self._latest.each()

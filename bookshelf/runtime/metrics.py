@@ -20,6 +20,7 @@ from bookshelf import __version__
 
 #: The buckets of durations in seconds, from a cached answer to a client's time-out.
 _SECONDS = (0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 1.0, 5.0)
+_METHODS = frozenset({"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"})
 _SIZES = (1, 2, 5, 10, 20, 50, 100, 200, 500, 1000)
 
 
@@ -136,11 +137,14 @@ class Meters:
         self._gauges["view_dead_letters"].labels(view).set(count)
 
     def answered(self, method: str, route: str, status: int, seconds: float) -> None:
-        """Note one answer to a request."""
-        key = (method, route, status)
+        """Note one answer to a request. A method that is not common is counted as `other`.
+
+        A client must not be able to add series by inventing methods.
+        """
+        key = (method if method in _METHODS else "other", route, status)
         child = self._answers.get(key)
         if child is None:
-            child = self._answers[key] = self._requests.labels(method, route, str(status))
+            child = self._answers[key] = self._requests.labels(key[0], route, str(status))
         child.observe(seconds)
 
     def also(self, collector: Collector) -> None:

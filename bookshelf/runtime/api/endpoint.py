@@ -46,9 +46,7 @@ class Api:
         if request.method == "HEAD":
             response.headers = {**response.headers, "Content-Length": str(_length(response))}
             response.body = b""
-        self._meters.answered(
-            _counted(request.method), template, response.status, time.perf_counter() - began
-        )
+        self._meters.answered(request.method, template, response.status, time.perf_counter() - began)
         return response
 
     def _problem(self, fault: Exception, request: Request) -> Problem:
@@ -102,14 +100,6 @@ def _refusal(fault: Refused) -> Problem:
         return Problem(fault.KIND, fault.detail)
     pointer = "/" + fault.field.replace(".", "/")
     return Problem(fault.KIND, f"{fault.field} {fault.detail}", Fault(fault.detail, pointer=pointer))
-
-
-#: The methods that are labels of metrics: a client must not be able to add series by inventing methods.
-_METHODS = frozenset({"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"})
-
-
-def _counted(method: str) -> str:
-    return method if method in _METHODS else "other"
 
 
 def _length(response: Response) -> int:
