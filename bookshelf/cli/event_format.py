@@ -78,7 +78,10 @@ class EventPrinter:
             return
         event = event_of(record)
         self._out.print(Text(f"{_place(record)}  {plain(record.key)}", "bold"), soft_wrap=True)
-        text = plain(_text(record)) if event is None else _indented(event)
+        lines = (
+            [_text(record)] if event is None else json.dumps(event, ensure_ascii=False, indent=2).split("\n")
+        )
+        text = "\n".join(map(plain, lines))
         self._out.print(JSONHighlighter()(Text(text)), soft_wrap=True)
 
     def flush(self) -> None:
@@ -120,8 +123,3 @@ def _styled(record: Record) -> Text:
         (plain(data), ""),
     )
     return Text("  ").join(Text(text, style) for text, style in parts)
-
-
-def _indented(event: dict[str, Any]) -> str:
-    lines = json.dumps(event, ensure_ascii=False, indent=2).split("\n")
-    return "\n".join(plain(line) for line in lines)

@@ -5,9 +5,9 @@ from dataclasses import dataclass, field
 from http import HTTPStatus
 
 import msgspec
-from multidict import CIMultiDict, CIMultiDictProxy
+from multidict import CIMultiDict
 
-from bookshelf.http.message import BytesBody, Headers, Request
+from bookshelf.http.message import BytesBody, Request
 from bookshelf.http.problem import Problem
 from bookshelf.runtime.api import header_fields
 from bookshelf.runtime.api.header_fields import KEY, TIME_LEFT, TRY, outcome_unknown
@@ -163,10 +163,7 @@ class CallFactory:
         if request.method in READS:
             return True
         if route.keyed and KEY not in request.headers:
-            self._name(request.headers)
+            assert isinstance(request.headers, CIMultiDict)  # noqa: S101 (the gateway made the headers)
+            request.headers[KEY] = self._ids.new_command()
+            request.headers[TRY] = "1"
         return route.keyed
-
-    def _name(self, headers: Headers) -> None:
-        assert not isinstance(headers, CIMultiDictProxy)  # noqa: S101 (the gateway made the headers)
-        headers[KEY] = self._ids.new_command()
-        headers[TRY] = "1"
