@@ -4,11 +4,11 @@ import re
 from pathlib import Path
 
 import pytest
-from msgspec import Struct
 from support.manifests import compose, container, entry, kube, option
 from support.process import ROOT
 
-from bookshelf import __version__, config
+from bookshelf import __version__
+from bookshelf.config import setting_names
 from bookshelf.cqrs.service import Service
 from bookshelf.services import SERVICES
 
@@ -29,12 +29,6 @@ _FILES = sorted(
     if path.is_file()
 )
 each = pytest.mark.parametrize("service", SERVICES, ids=lambda service: str(service.name))
-
-
-def settings() -> set[str]:
-    """Return the names in the environment of all settings that exist."""
-    kinds = [kind for kind in vars(config).values() if isinstance(kind, type) and issubclass(kind, Struct)]
-    return {config.PREFIX + name.upper() for kind in kinds for name in kind.__struct_fields__}
 
 
 @each
@@ -70,7 +64,7 @@ def test_the_gateway_is_at_8000_everywhere() -> None:
 def test_every_setting_that_is_used_exists(path: Path) -> None:
     named = set(re.findall(r"\bBOOKSHELF_[A-Z_]+", path.read_text(encoding="utf-8")))
     # of docker-compose itself, for the tag; and what a comment warns of
-    assert named - {"BOOKSHELF_VERSION"} <= settings()
+    assert named - {"BOOKSHELF_VERSION"} <= setting_names()
     usual = set(re.findall(r"\b(?:KAFKA_BROKER|CONSUL_AGENT)_[A-Z]+\b", path.read_text(encoding="utf-8")))
     assert usual <= _USUAL
 
