@@ -88,12 +88,20 @@ class Shelf:
 
     def edge(self, method: str, target: str) -> Api:
         """Return the edge that a gateway would ask."""
-        path = target.partition("?")[0]
-        if path.endswith("/finished"):
-            return self.hosts["readbook"].api
-        if path == "/books/last/read":
-            return self.hosts["lastreadbooks"].api
-        return self.hosts["booklist" if method in {"GET", "HEAD"} else "newbook"].api
+        method = "GET" if method == "HEAD" else method
+        steps = target.partition("?")[0].split("/")
+        matching = [
+            (
+                route.method != method,
+                (route.method == "GET") != (method == "GET"),
+                route.path.count("{"),
+                service.name,
+            )
+            for service in SERVICES
+            for route in service.serves
+            if _is_path_of(route.path, steps)
+        ]
+        return self.hosts[min(matching)[-1] if matching else "booklist" if method == "GET" else "newbook"].api
 
     async def send(self, method: str, target: str, body: Any = None, **headers: str) -> Answered:  # noqa: ANN401 (JSON, or bytes)
         """Send a request, header names with underscores; anything but bytes goes as JSON."""
