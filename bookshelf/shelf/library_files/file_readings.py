@@ -9,7 +9,7 @@ from bookshelf.shelf.library_files.dates import Dates, Span, read_dates
 from bookshelf.shelf.library_files.entry import UP_NEXT, FileReading, ListPlace
 from bookshelf.shelf.library_files.format import Cell, Fields
 from bookshelf.shelf.library_files.setting import Setting
-from bookshelf.shelf.library_files.states import FileState, is_shelf, is_yes, state_of
+from bookshelf.shelf.library_files.states import FileState, fold_state, is_shelf, is_yes, state_of
 from bookshelf.shelf.library_files.text import one_line, shown
 from bookshelf.shelf.library_files.values import parse_stars, whole_number
 from bookshelf.shelf.limits import READINGS_MAX
@@ -19,6 +19,7 @@ _NO_DATE = frozenset(
     {"-", "n/a", "na", "none", "null", "never", "no", "nan", "nat", "0", "0000-00-00", "0000"}
 )
 _OPEN = {FileState.READING, FileState.RE_READING, FileState.PAUSED}
+_OWNED = frozenset({"owned", "own", "i own it", "i own this", "im besitz", "possédé", "your library"})
 _PRIORITY = (
     FileState.PAUSED,
     FileState.RE_READING,
@@ -75,9 +76,8 @@ class ReadingHistory:
         if state is FileState.FINISHED:
             readings += [self._undated("finished", rest) for _ in tuple(rest)]
         in_progress = state in _OPEN or (rest and state is None)
-        opened = FileReading(
-            end="open", paused=state is FileState.PAUSED, started=rest.pop() if rest else None
-        )
+        start = rest.pop() if rest and in_progress else None
+        opened = FileReading(end="open", paused=state is FileState.PAUSED, started=start)
         wanted = self._count() - len(readings) - bool(in_progress)
         readings = [*([FileReading()] * wanted), *readings, *([opened] if in_progress else [])]
         for start in rest:
@@ -142,7 +142,7 @@ class ReadingHistory:
     def _add_words(self, cell: Cell) -> None:
         """Take the states of a cell that names several; a word that is none becomes a list and is named."""
         words = self._setting.form.split_tags(cell.text)
-        if not any(state_of(word) for word in words):
+        if not any(state_of(word) or fold_state(word) in _OWNED for word in words):
             words = [cell.text]
         for word in words:
             if word.strip() and not self._add_state(word):
@@ -151,6 +151,9 @@ class ReadingHistory:
                 self._warnings.append(f"{shown(name)} is no known state: the book is in a list of this name")
 
     def _add_state(self, word: str) -> bool:
+        if fold_state(word) in _OWNED:
+            self.owned = True
+            return True
         state = state_of(word)
         if state is None:
             return False
@@ -162,9 +165,7 @@ class ReadingHistory:
         return True
 
     def _add_shelf(self, word: str) -> None:
-        if word.casefold() == "your library":
-            self.owned = True
-        elif word.casefold() == "read but unowned":
+        if word.casefold() == "read but unowned":
             self.owned = False
             self._states.add(FileState.FINISHED)
         elif word and not self._add_state(word):

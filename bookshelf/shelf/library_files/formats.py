@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Iterable
+from dataclasses import replace
 
 from bookshelf.shelf.library_files.format import Cell, Fields, Format, names
 
@@ -79,6 +80,7 @@ _ANY = {
         category, subjects, keywords, labels,
         schlagwörter, schlagworte, kategorie, kategorien, étiquettes, mots clés, catégorie, catégories,
         etiquetas, género, géneros, categoría, categorías, generi, genere, etichette, gêneros, gênero,
+        étagères, estanterías, scaffali, estantes, полки,
         trefwoorden, categorieën, теги, жанр, жанры, метки, 标签, タグ, 태그""",
     "lists": """lists, list, listen, regale, listes,
         listas, liste, lijsten, списки""",
@@ -149,6 +151,17 @@ ANY_CSV = Format(
     split_names=split_any_names,
     guess=True,
 )
+
+ANY_FRENCH = replace(
+    ANY_CSV,
+    marks=frozenset({"titre", "note"}),
+    columns={
+        **ANY_CSV.columns,
+        "notes": tuple(name for name in ANY_CSV.columns["notes"] if name != "note"),
+        "rating": (*ANY_CSV.columns["rating"], "note"),
+    },
+)
+"""A table with French columns: `note` is a rating there."""
 
 ISBN_LIST = Format(name="list of ISBNs", marks=frozenset(), columns={"title": (), "isbn": ("isbn",)})
 

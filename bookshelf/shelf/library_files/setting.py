@@ -102,9 +102,11 @@ class Survey:
 
     def _rate(self, cell: Cell) -> None:
         given = parse_rating(cell.text)
-        if given is None or given.out_of is not None or not given.value:
+        if given is None or not given.value:
             return
         self._rated += 1
+        if given.out_of is not None:
+            return
         self._highest = max(self._highest, given.value)
         own = cell.column.casefold().replace("_", " ").strip() in _OWN_RATINGS
         self._averages += not own and not is_quarter(given.value)

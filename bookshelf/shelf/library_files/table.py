@@ -10,13 +10,13 @@ from bookshelf.shelf.library_files.build import build
 from bookshelf.shelf.library_files.csv_records import BROKEN, CsvRecord, Dialect, records
 from bookshelf.shelf.library_files.entry import Entry, NotALibrary, Refusal
 from bookshelf.shelf.library_files.format import Fields, Format, Layout, folded, pick
-from bookshelf.shelf.library_files.formats import ANY_CSV, ISBN_LIST, OWN
+from bookshelf.shelf.library_files.formats import ANY_CSV, ANY_FRENCH, ISBN_LIST, OWN
 from bookshelf.shelf.library_files.program_formats import PROGRAMS
 from bookshelf.shelf.library_files.setting import Options, Setting, Survey, fields_of
 from bookshelf.shelf.library_files.source import Source
 from bookshelf.shelf.library_files.values import choose_isbn
 
-FORMATS = (OWN, *PROGRAMS, ANY_CSV)
+FORMATS = (OWN, *PROGRAMS, ANY_FRENCH, ANY_CSV)
 """In the order in which they are tried: any table is the last resort."""
 
 _DELIMITERS = (",", ";", "\t", "|")

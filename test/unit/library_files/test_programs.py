@@ -199,3 +199,22 @@ PAGES = {
 def test_code_pages_of_spreadsheets_are_detected(tmp_path: Path, page: str) -> None:
     found = whole(library(tmp_path, f"Title;Author\n{PAGES[page]}\n".encode(page)))
     assert [f"{entry.book.title};{entry.book.author}" for entry in found.values()] == PAGES[page].splitlines()
+
+
+def test_a_start_that_the_state_leaves_no_reading_for_is_named(tmp_path: Path) -> None:
+    entry = only(library(tmp_path, "title,author,status,start date\nEmma,J A,To read,2024-01-01\n")).entry
+    assert (entry.readings, entry.up_next) == ((), True)
+    assert entry.warnings == ("started 2024-01-01 left out: the state leaves no reading for it",)
+
+
+@pytest.mark.parametrize("status", ["Owned", "Read, owned", "Unread (owned)"])
+def test_owning_a_book_is_no_state_but_a_copy(tmp_path: Path, status: str) -> None:
+    entry = only(library(tmp_path, f'title,author,status\nEmma,J A,"{status}"\n')).entry
+    assert (entry.book.copies, entry.lists, entry.warnings) == (1, (), ())
+
+
+def test_note_is_a_rating_in_a_french_table(tmp_path: Path) -> None:
+    french = only(library(tmp_path, "Titre,Auteur,Note,Étagères\nÉté,Anne,8/10,mer\n")).entry
+    assert (french.readings[0].stars, french.book.notes, french.book.tags) == (4, None, ("mer",))
+    english = only(library(tmp_path, "Title,Author,Note\nSummer,Anne,8/10\n")).entry
+    assert (english.readings, english.book.notes) == ((), "8/10")
