@@ -1,7 +1,8 @@
 """The table of contents: every service, its tags, its port and its parts."""
 
+from bookshelf.cqrs.route import BulkRoute
 from bookshelf.cqrs.service import Service
-from bookshelf.shelf import book, book_list, last_read, reading, reading_routes
+from bookshelf.shelf import book, book_list, changes, last_read, reading, reading_routes
 
 SERVICES = (
     Service(
@@ -10,7 +11,7 @@ SERVICES = (
         tags=("books", "new"),
         port=8081,
         runs=(book.BOOK,),
-        serves=book.ROUTES,
+        serves=(*book.ROUTES, BulkRoute(path="/books/bulk", summary="Carry out many commands on books")),
     ),
     Service(
         name="readbook",
@@ -18,7 +19,10 @@ SERVICES = (
         tags=("books", "read"),
         port=8082,
         runs=(reading.READING,),
-        serves=reading_routes.ROUTES,
+        serves=(
+            *reading_routes.ROUTES,
+            BulkRoute(path="/readings/bulk", summary="Carry out many commands on readings"),
+        ),
     ),
     Service(
         name="lastreadbooks",
@@ -34,6 +38,6 @@ SERVICES = (
         tags=("books", "list"),
         port=8084,
         runs=(book_list.VIEW,),
-        serves=book_list.ROUTES,
+        serves=(*book_list.ROUTES, *changes.ROUTES),
     ),
 )

@@ -48,6 +48,17 @@ class Envelope(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     undoes: str = ""
 
 
+def event_id(change: str, number: int) -> str:
+    """Return the id of an event of a change: the change's id for the first (0), then `ID.1`, `ID.2`."""
+    return f"{change}.{number}" if number else change
+
+
+def change_of(event_id: str) -> str:
+    """Return the id of the change that an event belongs to: the id of the change's first event."""
+    change, _, number = event_id.rpartition(".")
+    return change if change and number.isdecimal() else event_id
+
+
 _decode = msgspec.json.Decoder(Envelope).decode
 encode_envelope = msgspec.json.Encoder().encode
 _dropped = msgspec.json.Decoder(Dropped).decode

@@ -136,4 +136,18 @@ class EventsRoute:
     deadline_s: float | None = None
 
 
-Route = CommandRoute | QueryRoute | EventsRoute
+@dataclass(frozen=True, slots=True, kw_only=True)
+class BulkRoute:
+    """A request with many commands of its service's other routes; each has a result of its own.
+
+    Item n, from 0 on, has the idempotency key `KEY.n`, so that a repeated request repeats nothing.
+    """
+
+    path: str
+    summary: str
+    method: str = "POST"
+    requires: tuple[str, ...] | None = None
+    deadline_s: float | None = 60.0
+
+
+Route = CommandRoute | QueryRoute | EventsRoute | BulkRoute

@@ -8,7 +8,7 @@ from typing import Any
 import msgspec
 
 from bookshelf.cqrs.aggregate import Aggregate
-from bookshelf.cqrs.route import CommandRoute, Route
+from bookshelf.cqrs.route import BulkRoute, CommandRoute, Route
 from bookshelf.cqrs.view import View
 
 
@@ -91,8 +91,10 @@ def _check_parts(service: Service) -> None:
     Raises `ServiceConflict`.
     """
     for route in service.serves:
-        part = route.aggregate if isinstance(route, CommandRoute) else route.view
         named = f"bookshelf/services.py: {service.name} serves {route.method} {route.path}"
+        if isinstance(route, BulkRoute):
+            continue
+        part = route.aggregate if isinstance(route, CommandRoute) else route.view
         if all(part is not own for own in service.runs):
             msg = f"{named}, but does not run {part.name}; add it to `runs`"
             raise ServiceConflict(msg)

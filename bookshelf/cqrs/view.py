@@ -11,6 +11,7 @@ from typing import Any
 import msgspec
 
 from bookshelf.cqrs.catalogue import Catalogue
+from bookshelf.cqrs.envelope import change_of
 from bookshelf.cqrs.message import Event
 
 
@@ -33,6 +34,11 @@ class Recorded(msgspec.Struct, frozen=True, kw_only=True):
     correlation: str
     undoes: str
     data: bytes
+
+    @property
+    def change(self) -> str:
+        """The id of the change that the event belongs to."""
+        return change_of(self.id)
 
 
 #: One statement (a constant of the view's module, so that a batch can run it many times) and its values.

@@ -8,10 +8,11 @@ import msgspec
 from apispec import APISpec
 
 from bookshelf import __version__
-from bookshelf.cqrs.route import HIDDEN, CommandRoute, EventsRoute, QueryRoute, Route
+from bookshelf.cqrs.route import HIDDEN, BulkRoute, CommandRoute, EventsRoute, QueryRoute, Route
 from bookshelf.cqrs.service import Service
 from bookshelf.http.problem import STATUS
 from bookshelf.runtime.api import header_fields
+from bookshelf.runtime.api.bulk import BulkItems, BulkResult
 
 _REF = "#/components/schemas/{name}"
 Json = dict[str, Any]
@@ -29,6 +30,7 @@ _HEADERS: Mapping[str, tuple[str, str]] = {
         "The id of the change that the command made; absent if it changed nothing.",
         "019cab12-3400-7000-8000-0000000000a1",
     ),
+    header_fields.CORRELATION: ("The id that joins the changes of this request.", "import-2026-03-01"),
     header_fields.REPLAYED: ("true if the command was carried out before: this is its first answer.", "true"),
     header_fields.COUNT: ("How many items the list has on all its pages together.", "1234"),
     "Retry-After": ("Seconds after which to try again.", "1"),
@@ -104,6 +106,8 @@ def document(service: Service) -> Json:
 def _types(route: Route) -> Iterable[Any]:
     if isinstance(route, CommandRoute):
         return [route.body, *([route.returns] if route.returns else [])]
+    if isinstance(route, BulkRoute):
+        return [BulkItems, list[BulkResult]]
     return [route.returns]
 
 
@@ -176,6 +180,8 @@ def _operation(service: Service, route: Route, contents: Mapping[Any, Json]) -> 
         return head | _command(route, contents)
     if isinstance(route, EventsRoute):
         return head | _events(route, contents)
+    if isinstance(route, BulkRoute):
+        return head | _bulk(contents)
     return head | _query(route, contents)
 
 
@@ -197,18 +203,12 @@ def _command(route: CommandRoute, contents: Mapping[Any, Json]) -> Json:
     own = list(_route_parameters(route))
     if "{id}" in route.path and all(parameter["name"] != "id" for parameter in own):
         own.insert(0, _parameter("id", "path", subject, "The id."))
-    key = {"type": "string", "pattern": header_fields.KEY_PATTERN, "examples": ["c51f0e0c-add-dune"]}
     tag = {"type": "string", "examples": ['"42"']}
-    name = {"type": "string", "pattern": header_fields.NAME_PATTERN, "examples": ["import-2026-03-01"]}
     headers = [
-        _header(
-            header_fields.KEY,
-            "Makes a retry safe: the same key gets the same answer and appends nothing.",
-            key,
-        ),
+        _KEY_HEADER,
         *([] if route.creates else [_header("If-Match", "Only if this is still its entity tag.", tag)]),
-        _header(header_fields.CORRELATION, "Joins the changes of many requests under one id.", name),
-        _header(header_fields.UNDOES, "The id of the change that this request takes back.", name),
+        _CORRELATION_HEADER,
+        _header(header_fields.UNDOES, "The id of the change that this request takes back.", _NAME),
     ]
     done: Json = {"description": "Done.", "headers": dict(_response_headers(_command_headers(route)))}
     if route.returns:
@@ -258,11 +258,13 @@ def _query(route: QueryRoute, contents: Mapping[Any, Json]) -> Json:
 
 def _events(route: EventsRoute, contents: Mapping[Any, Json]) -> Json:
     (message,) = contents[route.returns].values()
+    data = msgspec.json.encode(message["example"]).decode()
+    shown = {"schema": {"type": "string"}, "example": f"id: bookshelf/0@42\ndata: {data}\n\n"}
     last = {"type": "string", "pattern": header_fields.AFTER_PATTERN, "examples": ["bookshelf/0@42"]}
     what = "Continue after these positions: the id of the last message that was received."
     stream = {
         "description": "A stream of server-sent events. The `data` of each message is JSON of this schema.",
-        "content": {"text/event-stream": {"schema": {"type": "string"}, "x-data": message["schema"]}},
+        "content": {"text/event-stream": {**shown, "x-data": message["schema"]}},
     }
     return {
         "parameters": [*_route_parameters(route), _header(header_fields.LAST_EVENT, what, last)],
@@ -270,11 +272,28 @@ def _events(route: EventsRoute, contents: Mapping[Any, Json]) -> Json:
     }
 
 
+def _bulk(contents: Mapping[Any, Json]) -> Json:
+    names = (header_fields.POSITION, header_fields.CORRELATION)
+    done = {
+        "description": "One result for each item, in their sequence.",
+        "headers": dict(_response_headers(names)),
+        "content": contents[list[BulkResult]],
+    }
+    return {
+        "parameters": [_KEY_HEADER, _CORRELATION_HEADER],
+        "requestBody": {"required": True, "content": contents[BulkItems]},
+        "responses": {
+            "200": done,
+            **fault_responses("400", "404", "408", "413", "415", "422", "503", "504"),
+        },
+    }
+
+
 def _is_paged(route: QueryRoute) -> bool:
     return any(field.name == "after" for field in msgspec.structs.fields(route.params))
 
 
-def _route_parameters(route: Route) -> Iterator[Json]:
+def _route_parameters(route: CommandRoute | QueryRoute | EventsRoute) -> Iterator[Json]:
     """Yield the parameters of a path and a query string. In these, null means that one is left out."""
     _, components = msgspec.json.schema_components([route.params], ref_template=_REF)
     schema = publish_schema(components[route.params.__name__])
@@ -300,6 +319,16 @@ def _parameter(name: str, place: str, schema: Mapping[str, Any], what: str, *, r
 
 def _header(name: str, what: str, schema: Json) -> Json:
     return _parameter(name, "header", schema, what, required=False)
+
+
+_NAME: Json = {"type": "string", "pattern": header_fields.NAME_PATTERN, "examples": ["import-2026-03-01"]}
+_KEY: Json = {"type": "string", "pattern": header_fields.KEY_PATTERN, "examples": ["c51f0e0c-add-dune"]}
+_KEY_HEADER = _header(
+    header_fields.KEY, "Makes a retry safe: the same key gets the same answer and appends nothing.", _KEY
+)
+_CORRELATION_HEADER = _header(
+    header_fields.CORRELATION, "Joins the changes of many requests under one id.", _NAME
+)
 
 
 def _response_headers(names: Iterable[str]) -> Iterator[tuple[str, Json]]:

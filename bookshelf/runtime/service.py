@@ -8,12 +8,13 @@ import msgspec
 import structlog
 
 from bookshelf import __version__
-from bookshelf.cqrs.route import CommandRoute, EventsRoute
+from bookshelf.cqrs.route import BulkRoute, CommandRoute, EventsRoute
 from bookshelf.cqrs.service import Service
 from bookshelf.discovery.port import Instance
 from bookshelf.http.message import Request, Response
 from bookshelf.runtime.aggregate.context import OwnerDependencies
 from bookshelf.runtime.aggregate.host import AggregateHost
+from bookshelf.runtime.api.bulk import BulkEndpoint
 from bookshelf.runtime.api.commands import CommandEndpoint
 from bookshelf.runtime.api.endpoint import Api
 from bookshelf.runtime.api.event_streams import EventsEndpoint
@@ -145,6 +146,8 @@ class ServiceHost:
                 onward = OwnerForwarder(route.aggregate.name, world.discovery, world.transport)
                 endpoint = CommandEndpoint(route, host, world.clock, world.ids, onward)
                 api.add(route.method, route.path, endpoint)
+            elif isinstance(route, BulkRoute):
+                api.add(route.method, route.path, BulkEndpoint(api, world.ids))
             elif isinstance(route, EventsRoute):
                 streams = EventsEndpoint(route, self.views[route.view.name])
                 self._streams.append(streams)

@@ -140,7 +140,8 @@ def _changed_fields(book: Shelved, changes: BookChanges) -> dict[str, Any]:
     given = _plain(changes, book)
     check_date(given.get("lent_on"), "lent_on")
     changed = {name: value for name, value in given.items() if getattr(book, name) != value}
-    if "contributors" in changed:
+    if "contributors" in changed or ("contributors" in given and "author" not in given):
+        changed["contributors"] = given["contributors"]
         _derive_author(changed)
     elif "author" in changed and book.contributors:
         others = tuple(person for person in book.contributors if person.role != "author")

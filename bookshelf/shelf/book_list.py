@@ -37,7 +37,7 @@ def _both(keep_row: Handler) -> Handler:
 HANDLERS: Mapping[type[Event], Handler] = {
     kind: _both(handler) for kind, handler in BookTable(books).handlers.items()
 }
-VIEW = View(name="booklist", topic=TOPIC, catalogue=EVENTS, tables=TABLES, handlers=HANDLERS)
+VIEW = View(name="booklist", topic=TOPIC, catalogue=EVENTS, tables=TABLES, handlers=HANDLERS, version=2)
 
 _ONE = select(books).where(books.c.id == bindparam("id"))
 

@@ -9,6 +9,7 @@ import msgspec
 from msgspec import Meta
 from sqlalchemy import (
     BigInteger,
+    Boolean,
     Column,
     Index,
     Integer,
@@ -57,7 +58,7 @@ _LARGEST_OFFSET = 2**63 - 1
 
 
 def history_table(metadata: MetaData) -> Table:
-    """Return the table of events, indexed by book and offset."""
+    """Return the table of events. `first`: it is the first event of its change."""
     events = Table(
         "booklist_event",
         metadata,
@@ -68,9 +69,17 @@ def history_table(metadata: MetaData) -> Table:
         Column("time", TEXT, nullable=False),
         Column("actor", TEXT, nullable=False),
         Column("data", LargeBinary, nullable=False),
+        Column("change", TEXT, nullable=False),
+        Column("first", Boolean, nullable=False),
+        Column("correlation", TEXT),
+        Column("undoes", TEXT),
         sqlite_with_rowid=False,
     )
     Index("booklist_event_of", events.c.subject, events.c.off)
+    Index("booklist_event_change", events.c.change)
+    joined = events.c.correlation.is_not(None)
+    columns = (events.c.correlation, events.c.change)
+    Index("booklist_event_joined", *columns, sqlite_where=joined, postgresql_where=joined)
     return events
 
 
@@ -78,7 +87,7 @@ class History:
     """The handler and the queries of the table of events. The history of a removed book stays."""
 
     def __init__(self, events: Table) -> None:
-        self._events = events
+        self.events = events
         self._insert = insert(events)
 
     def record(self, _event: Event, recorded: Recorded) -> Iterable[Change]:
@@ -93,25 +102,30 @@ class History:
                 "time": recorded.time.isoformat(),
                 "actor": recorded.actor,
                 "data": recorded.data,
+                "change": recorded.change,
+                "first": recorded.change == recorded.id,
+                "correlation": recorded.correlation or None,
+                "undoes": recorded.undoes or None,
             },
         )
 
-    def _of(self, book_id: str) -> Select[Any]:
-        return select(self._events).filter_by(subject=book_id).order_by(self._events.c.off)
+    def of(self, book_id: str) -> Select[Any]:
+        """Return the query of all events of one book, in the order of the log."""
+        return select(self.events).filter_by(subject=book_id).order_by(self.events.c.off)
 
     def history(self, db: Any, asked: OneBook) -> Answer:  # noqa: ANN401 (the storage's connection)
         """Return a page of the book's events, oldest first. Raises `NotFound`, `Invalid`."""
-        query = self._of(asked.id)
+        query = self.of(asked.id)
         if asked.after is not None:
-            query = query.where(self._events.c.off > _offset(asked.after, asked.id))
-        items, last = take_items(db, query, asked.limit, _happened)
+            query = query.where(self.events.c.off > _offset(asked.after, asked.id))
+        items, last = take_items(db, query, asked.limit, happened)
         if not items and asked.after is None:
             raise NotFound(_NEVER)
         return Answer(items, after=last and write_cursor(Cursor(_ORDER, str(last.off), asked.id)))
 
     def as_of(self, db: Any, book_id: str, moment: datetime) -> Book:  # noqa: ANN401 (the storage's connection)
         """Return the book after its events up to a moment. Raises `NotFound`."""
-        with db.execute(self._of(book_id).execution_options(yield_per=FETCHED_ROWS)) as rows:
+        with db.execute(self.of(book_id).execution_options(yield_per=FETCHED_ROWS)) as rows:
             first = rows.fetchone()
             if first is None:
                 raise NotFound(_NEVER)
@@ -137,7 +151,8 @@ def _events_until(moment: datetime, rows: Iterable[Any]) -> Iterator[Event]:
                 yield event
 
 
-def _happened(row: Any) -> Happened:  # noqa: ANN401 (a row of the table)
+def happened(row: Any) -> Happened:  # noqa: ANN401 (a row of the table)
+    """Return the event of a row."""
     time = datetime.fromisoformat(row.time)
     return Happened(
         row.type, time, row.actor, str(Position(TOPIC, row.part, row.off)), msgspec.json.decode(row.data)

@@ -292,7 +292,7 @@ def _restore(readings: Readings, number: int | None) -> list[Event]:
 
 def _rate_or_review(readings: Readings, command: do.RateBook | do.ReviewBook) -> list[Event]:
     """Decide on stars or a review: without a number, of the latest reading; null then clears those shown."""
-    number = None if command.reading is None else _number(readings, command.reading)
+    number = _number(readings, command.reading) if command.reading else None  # 0 is the book itself
     if isinstance(command, do.RateBook):
         if command.reading is None:
             number = readings.rated if command.stars is None else readings.latest()

@@ -15,6 +15,9 @@ from bookshelf.shelf import field_types, limits
 from bookshelf.shelf.field_types import prose
 
 ReadingNumber = Annotated[int, Meta(ge=1, description="the number of the reading", examples=[1])]
+OpinionOf = Annotated[
+    int, Meta(ge=0, description="the number of the reading; 0 is the book itself", examples=[1])
+]
 Date = field_types.PartialDate | UnsetType | None
 Note = Annotated[str, prose(limits.NOTES_MAX, "a note of the reader", "The worms come.")]
 Reason = Annotated[str, prose(limits.REASON_MAX, "why the reading was given up", "Too much sand.")]
@@ -88,18 +91,18 @@ class CorrectBody(ReadingBody, frozen=True):
 
 
 class RatingBody(ReadingBody, frozen=True):
-    """Stars for a reading; the latest one if `reading` is left out, the book itself if it has none."""
+    """Stars for a reading; the latest if `reading` is left out, the book itself if it has none or for 0."""
 
     stars: field_types.Stars | None
-    reading: ReadingNumber | None = None
+    reading: OpinionOf | None = None
 
 
 class ReviewBody(ReadingBody, frozen=True):
-    """A review of a reading; of the latest if `reading` is left out, of the book itself if it has none."""
+    """A review of a reading; the latest if `reading` is left out, the book itself if it has none or for 0."""
 
     text: field_types.Review | None
     spoiler: Spoiler = False
-    reading: ReadingNumber | None = None
+    reading: OpinionOf | None = None
 
 
 class PassageBody(ReadingBody, frozen=True):

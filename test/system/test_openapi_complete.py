@@ -15,6 +15,8 @@ Json = dict[str, Any]
 NOT_PORTABLE = re.compile(r"\(\?(?!:)|\\[AZzGbBK]|\\p\{|[+*?}]\+|\\[1-9]")
 #: RE2 counts no further, nested counts multiplied.
 MOST_REPEATS = 1000
+#: Answers without a version: a stream of events, and the results of many commands.
+UNVERSIONED = {("200", "/changes/events"), ("200", "/books/bulk"), ("200", "/readings/bulk")}
 GATEWAY = {"401", "403", "421", "429", "502", "503", "504"}
 
 
@@ -44,7 +46,7 @@ def test_every_parameter_is_described_and_its_examples_are_allowed(merged: Json)
         for parameter in operation["parameters"]:
             where = f"{name}: {parameter['name']}"
             assert parameter["description"].strip(), where
-            assert parameter["schema"]["type"] in {"string", "integer"}, where
+            assert parameter["schema"]["type"] in {"string", "integer", "array", "boolean"}, where
             for shown in [
                 *parameter["schema"].get("examples", ()),
                 *([parameter["example"]] if "example" in parameter else []),
@@ -64,7 +66,7 @@ def test_every_body_has_a_valid_example_without_null(merged: Json) -> None:
                 jsonschema.validate(content["example"], schema)
                 shown = content["example"]
                 for one in shown if isinstance(shown, list) else [shown]:
-                    assert None not in one.values(), name
+                    assert not isinstance(one, dict) or None not in one.values(), name
 
 
 def test_the_document_of_finishing_has_exactly_the_accepted_fields(merged: Json, running: Program) -> None:
@@ -116,6 +118,8 @@ def test_every_response_names_its_headers(merged: Json) -> None:
             headers = response.get("headers", {})
             assert all(one["description"] and one["example"] for one in headers.values()), (name, status)
             where = (name, status)
+            if (status, name.partition(" ")[2]) in UNVERSIONED:
+                continue
             assert "ETag" in headers or int(status) >= 400, where
             assert "Location" in headers or status != "201", where
             assert "Retry-After" in headers or status not in {"429", "503"}, where

@@ -6,7 +6,7 @@ import msgspec
 from msgspec import structs
 
 from bookshelf.cqrs.aggregate import Aggregate
-from bookshelf.cqrs.envelope import ANSWERED, Envelope, encode_envelope
+from bookshelf.cqrs.envelope import ANSWERED, Envelope, encode_envelope, event_id
 from bookshelf.cqrs.errors import Changed, HeldBack, Invalid, KeyReused
 from bookshelf.cqrs.message import Command, Event
 from bookshelf.runtime.aggregate.command import CommandRequest
@@ -73,15 +73,19 @@ class CommandHandler:
     def _seal_all(self, events: list[Event], request: CommandRequest) -> list[DecodedEvent]:
         for event in events:
             self._aggregate.catalogue.check(event, self._aggregate.topic)
+        change = self._ids.new()
         if events or not request.hash:
-            return [self._seal(event, event.TYPE, request) for event in events]
-        return [self._seal(None, ANSWERED, request)]  # a retry is then a repetition
+            return [
+                self._seal(event, event.TYPE, request, event_id(change, number))
+                for number, event in enumerate(events)
+            ]
+        return [self._seal(None, ANSWERED, request, change)]  # a retry is then a repetition
 
-    def _seal(self, event: Event | None, kind: str, request: CommandRequest) -> DecodedEvent:
+    def _seal(self, event: Event | None, kind: str, request: CommandRequest, id_: str) -> DecodedEvent:
         envelope = Envelope(
             specversion="1.0",
             datacontenttype="application/json",
-            id=self._ids.new(),
+            id=id_,
             source=self._aggregate.name,
             type=kind,
             subject=request.subject,

@@ -69,7 +69,7 @@ class CommandEndpoint:
         if not content and not self._route.body_required:
             content = b"{}"
         else:
-            _check_media_type(request, content)
+            check_media_type(request, content)
         read: msgspec.Struct = self._reader.in_utc(self._reader.body(content))
         return read
 
@@ -167,7 +167,8 @@ class CommandEndpoint:
         return Response(route.status, headers, _encode(body))
 
 
-def _check_media_type(request: Request, content: bytes) -> None:
+def check_media_type(request: Request, content: bytes) -> None:
+    """Return if a body may be JSON. Raises `Problem`: media-type."""
     given = request.headers.get("Content-Type")
     if request.headers.get("Content-Encoding", "identity") != "identity":
         msg = "a compressed body is not taken; send it as it is"

@@ -33,6 +33,10 @@ class Api:
         """Serve `method` on `template`."""
         self._router.add(method, template, endpoint)
 
+    def find(self, method: str, target: str) -> Endpoint:
+        """Return the endpoint of a request. Raises `Problem`: no-route, method."""
+        return self._router.find(method, _text(target).partition("?")[0])[0]
+
     async def handle(self, request: Request) -> Response:
         """Answer a request."""
         began = time.perf_counter()

@@ -216,4 +216,8 @@ async def test_streams_that_have_come_equally_far_share_one_query(shelf: Shelf) 
 def test_the_document_has_the_stream_and_the_type_of_its_data() -> None:
     made = document(replace(SERVICES[-1], serves=(NEW,)))
     answer = made["paths"]["/types"]["get"]["responses"]["200"]["content"]["text/event-stream"]
-    assert answer == {"schema": {"type": "string"}, "x-data": {"type": "array", "items": {"type": "string"}}}
+    assert answer == {
+        "schema": {"type": "string"},
+        "x-data": {"type": "array", "items": {"type": "string"}},
+        "example": "id: bookshelf/0@42\ndata: []\n\n",
+    }

@@ -266,3 +266,7 @@ def test_a_field_of_a_book_is_declared_in_two_places() -> None:
     assert declared == {field.name for field in msgspec.structs.fields(BookFields)}
     for kind in (NewBook, BookChanges, BookAdded, BookChanged, Shelved, Book):
         assert declared <= {field.name for field in msgspec.structs.fields(kind)}, kind
+
+
+def test_no_contributors_means_no_author_also_where_there_were_none() -> None:
+    given(BOOK, full).when(change(contributors=())).then(BookChanged(author=""))
