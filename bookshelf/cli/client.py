@@ -61,9 +61,14 @@ class Shelf:
         self._answered = False
         self.where = where
 
-    async def get(self, target: str) -> Reply:
+    async def get(self, target: str, headers: Mapping[str, str] | None = None) -> Reply:
         """Return the answer to a query. Raises `NoShelf`."""
-        return await self._patiently("GET", target, b"", {})
+        return await self._patiently("GET", target, b"", headers or {})
+
+    async def send(self, method: str, target: str, body: object, headers: Mapping[str, str]) -> Reply:
+        """Return the answer to a command; `headers` has its Idempotency-Key. Raises `NoShelf`."""
+        content = b"" if body is None else msgspec.json.encode(body)
+        return await self._patiently(method, target, content, {"Content-Type": "application/json", **headers})
 
     async def post(self, target: str, body: Mapping[str, Any], key: str) -> Reply:
         """Return the answer to a command. Raises `NoShelf`."""

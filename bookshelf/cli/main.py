@@ -14,6 +14,8 @@ _COMMANDS = {
     "run": "bookshelf.cli.run:run",
     "import": "bookshelf.cli.importing:import_",
     "export": "bookshelf.cli.exporting:export",
+    "changes": "bookshelf.cli.changes:changes",
+    "undo": "bookshelf.cli.changes:undo",
     "backup": "bookshelf.cli.backup:backup",
     "restore": "bookshelf.cli.backup:restore",
     "events": "bookshelf.cli.events:events",
