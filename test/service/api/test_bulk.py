@@ -131,8 +131,8 @@ async def test_a_bulk_request_may_be_larger_than_a_single_one(shelf: Shelf) -> N
 
 async def test_readings_have_a_bulk_request_too(shelf: Shelf) -> None:
     book = await shelf.add()
-    edge = shelf.hosts["readbook"].edge
+    api = shelf.hosts["readbook"].api
     finish = b'[{"method":"POST","path":"/books/%b/finished","body":{"rating":5}}]' % book["id"].encode()
     sent = request("POST", "/readings/bulk", finish, Content_Type="application/json")
-    answer = Answered(await edge.handle(sent))
+    answer = Answered(await api.handle(sent))
     assert [one["status"] for one in answer.json] == [204]
