@@ -38,9 +38,9 @@ class Round(NamedTuple):
 def killed(data: Path, number: int, random: Random) -> list[Attempt]:
     """Run a shelf under load, and kill it at some moment; return what was sent."""
     with Program(data).ready() as up:
-        doors = [up.client, up.ports]
+        clients = [up.client, up.ports]
         moment = random.randint(1, 500)
-        with WriterGroup(f"{number}", random, doors) as writer_group:
+        with WriterGroup(f"{number}", random, clients) as writer_group:
             until(lambda: writer_group.acknowledged >= moment or not up.alive, f"{moment} commands are done")
             up.kill()
     return writer_group.attempts
@@ -53,7 +53,7 @@ def killed_early(data: Path) -> None:
         up.kill()
 
 
-def judge(data: Path, sent: list[Attempt]) -> tuple[int, int]:
+def check(data: Path, sent: list[Attempt]) -> tuple[int, int]:
     """Return how many commands are lost, and how many are done twice."""
     marks = ExpectedState(data).marks
     lost = [one for one in sent if one.acknowledged and marks[one.mark] == 0]
@@ -80,7 +80,7 @@ def play(data: Path, number: int, random: Random, ever: list[Attempt]) -> Round:
     odd = {one.status for one in sent} - {None, 200, 201, 204}
     assert odd == set(), odd
     acknowledged, unanswered = (sum(one.acknowledged is said for one in sent) for said in (True, False))
-    lost, doubled = judge(data, ever)
+    lost, doubled = check(data, ever)
     began = time.monotonic()
     with Program(data).ready() as up:
         ready_s = time.monotonic() - began

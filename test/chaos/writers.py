@@ -74,13 +74,13 @@ class Writer:
 class WriterGroup:
     """Many writers, each on its own thread."""
 
-    def __init__(self, name: str, random: Random, doors: list[Client], writers: int = 8) -> None:
+    def __init__(self, name: str, random: Random, clients: list[Client], writers: int = 8) -> None:
         self._writers = [
             Writer(f"{name}-{n}", Random(random.random()))  # noqa: S311 (no secrets)
             for n in range(writers)
         ]
         self._threads = [
-            threading.Thread(target=writer.run, args=(doors[n % len(doors)],))
+            threading.Thread(target=writer.run, args=(clients[n % len(clients)],))
             for n, writer in enumerate(self._writers)
         ]
 

@@ -19,7 +19,7 @@ class Floor:
         self._log = log
         self._group = group
         self.owns: dict[str, set[int]] = {}
-        self.said: list[tuple[str, str, frozenset[int]]] = []
+        self.changes: list[tuple[str, str, frozenset[int]]] = []
         #: Raised by `until`: a log may not pass on what its callbacks raise.
         self.shared: list[str] = []
         self.moved = asyncio.Event()
@@ -28,13 +28,13 @@ class Floor:
         self.owns[member] = set()
 
         async def assigned(partitions: frozenset[int]) -> None:
-            self.said.append((member, "assigned", partitions))
+            self.changes.append((member, "assigned", partitions))
             self.owns[member] |= partitions
             self.shared += [f"{p} at {member}" for p, owners in self.owners().items() if owners > 1]
             self.moved.set()
 
         async def revoked(partitions: frozenset[int]) -> None:
-            self.said.append((member, "revoked", partitions))
+            self.changes.append((member, "revoked", partitions))
             self.shared += [f"{p} never was at {member}" for p in partitions - self.owns[member]]
             await asyncio.sleep(0)  # sleep: a drain that takes a turn; what is revoked is still owned
             self.owns[member] -= partitions
@@ -99,14 +99,14 @@ class GroupContract:
     async def test_a_partition_is_revoked_before_it_is_assigned(self, floor: Floor) -> None:
         await floor.join("ann")
         await floor.until(lambda: floor.owns["ann"] == EVERY)
-        floor.said.clear()
+        floor.changes.clear()
         await floor.join("bob")
         await floor.divided()
         await floor.until(lambda: all(floor.owns.values()))
-        whats = [what for _, what, _ in floor.said]
+        whats = [what for _, what, _ in floor.changes]
         assert whats[0] == "revoked"
-        gained = next(parts for member, what, parts in floor.said if (member, what) == ("bob", "assigned"))
-        lost = frozenset().union(*(parts for _, what, parts in floor.said if what == "revoked"))
+        gained = next(parts for member, what, parts in floor.changes if (member, what) == ("bob", "assigned"))
+        lost = frozenset().union(*(parts for _, what, parts in floor.changes if what == "revoked"))
         assert gained <= lost
 
     async def test_leaving_twice_is_like_leaving_once(self, floor: Floor) -> None:

@@ -31,10 +31,10 @@ def secure(broker: Broker, **more: object) -> KafkaSettings:
 
 async def refused(chosen: KafkaSettings) -> str:
     """Return the one line that a person gets; it comes at once."""
-    with pytest.raises(LogFault) as said:
+    with pytest.raises(LogFault) as fault:
         async with asyncio.timeout(30):
             await KafkaLog.open(chosen, [Topic(TOPIC)])
-    line = str(said.value)
+    line = str(fault.value)
     assert "\n" not in line
     assert PASSWORD not in line
     return line
@@ -84,8 +84,8 @@ async def test_an_invalid_certificate_file_is_reported_with_its_name(
 async def test_a_missing_broker_is_reported_after_the_deadline() -> None:
     [port] = free_ports(1)
     address = f"127.0.0.1:{port}"
-    said = f"no Kafka broker answers at {address} .*for 0.5 s: start one there"
-    with capture_logs() as lines, pytest.raises(LogFault, match=said):
+    fault = f"no Kafka broker answers at {address} .*for 0.5 s: start one there"
+    with capture_logs() as lines, pytest.raises(LogFault, match=fault):
         await KafkaLog.open(settings(address, wait_s=0.5), [Topic(TOPIC)])
     assert {line["event"] for line in lines} == {"waiting-for-broker"}
     assert 2 <= len(lines) <= 6

@@ -29,10 +29,10 @@ async def given_up(log: KafkaLog, what: str, after_ms: float) -> None:
 async def test_an_append_cancelled_at_any_moment_is_decided_by_the_next_writer(
     kafka_broker: Broker, what: str
 ) -> None:
-    with warnings.catch_warnings(record=True) as said:
+    with warnings.catch_warnings(record=True) as warned:
         warnings.simplefilter("always", ResourceWarning)
         async with kafka_log(kafka_broker.address, TOPIC, partitions=1) as log:
             for moment in range(_MOMENTS):
                 await given_up(log, what, moment * _STEP_MS)
         gc.collect()
-    assert [str(warning.message) for warning in said] == []
+    assert [str(warning.message) for warning in warned] == []

@@ -169,7 +169,7 @@ async def test_an_address_outside_this_process_is_reached_by_sockets() -> None:
 
 
 @pytest.fixture
-async def said() -> AsyncIterator[tuple[int, list[bytes]]]:
+async def talkative() -> AsyncIterator[tuple[int, list[bytes]]]:
     """The port of a server that sends a response and then more bytes, and the requests it received."""
     heard: list[bytes] = []
 
@@ -184,10 +184,10 @@ async def said() -> AsyncIterator[tuple[int, list[bytes]]]:
     server.close()
 
 
-async def test_an_unrequested_response_is_dropped(said: tuple[int, list[bytes]]) -> None:
+async def test_an_unrequested_response_is_dropped(talkative: tuple[int, list[bytes]]) -> None:
     transport = HttpTransport()
     for n in (1, 2, 3):
-        assert await whole(await transport.send(LOCALHOST, said[0], request("GET", "/"))) == b"%d" % n
+        assert await whole(await transport.send(LOCALHOST, talkative[0], request("GET", "/"))) == b"%d" % n
     await transport.close()
 
 
@@ -196,10 +196,10 @@ async def test_an_unrequested_response_is_dropped(said: tuple[int, list[bytes]])
     [("/", "a\r\nX-Forged: 1"), ("/", "a\nb"), ("/ HTTP/1.1\r\nX: y\r\n\r\n", "a"), ("/", "\0")],
 )
 async def test_a_request_with_a_line_break_in_a_header_is_not_sent(
-    said: tuple[int, list[bytes]], target: str, value: str
+    talkative: tuple[int, list[bytes]], target: str, value: str
 ) -> None:
     transport = HttpTransport()
     with pytest.raises(ValueError, match="line break"):
-        await transport.send(LOCALHOST, said[0], request("GET", target, X=value))
+        await transport.send(LOCALHOST, talkative[0], request("GET", target, X=value))
     await transport.close()
-    assert said[1] == []
+    assert talkative[1] == []

@@ -45,14 +45,14 @@ def ready(kube: Cluster, app: str = "") -> int:
     return sum(state["ready"] for state in states)
 
 
-def door(kube: Cluster) -> str:
+def gateway_url(kube: Cluster) -> str:
     """Return the address of the Service bookshelf."""
     [found] = kube.items("services", "--field-selector=metadata.name=bookshelf")
     return f"http://{found['spec']['clusterIP']}:8000"
 
 
 def titles(kube: Cluster) -> Counter[str]:
-    return Counter(book["title"] for book in Client(door(kube), "/bookshelf").every_book())
+    return Counter(book["title"] for book in Client(gateway_url(kube), "/bookshelf").every_book())
 
 
 def there_once(kube: Cluster, readers: BackgroundReaders) -> bool:
@@ -84,7 +84,7 @@ def seen(one: Document) -> Pod:
     return Pod(about["namespace"], about["labels"], tuple(ports), one["status"]["podIP"])
 
 
-def knock(kube: Cluster, source: Document, *places: str) -> list[str]:
+def connections_between(kube: Cluster, source: Document, *places: str) -> list[str]:
     """Return which of the places a pod can connect to."""
     about = source["metadata"]
     inside = ["exec", f"--namespace={about['namespace']}", about["name"], "--"]

@@ -32,8 +32,8 @@ def test_the_image_is_built_once_and_every_container_becomes_healthy(
     docker("rmi", "--force", image)
     project = Compose(docker, generation)
     try:
-        told = project.told("up", "--detach", "--build")
-        assert len(set(re.findall(_BUILT[generation], told, re.MULTILINE))) == 1, told
+        docker_output = project.docker_output("up", "--detach", "--build")
+        assert len(set(re.findall(_BUILT[generation], docker_output, re.MULTILINE))) == 1, docker_output
         project.healthy(count=9)
         assert played(tmp_path) == list(STATUSES)
         project("up", "--detach", "--scale", "newbook=2")

@@ -6,7 +6,16 @@ from pathlib import Path
 
 import pytest
 from conftest import required
-from deploy.cluster_requests import door, knock, pod, ready, seen, start_anew, there_once, volume
+from deploy.cluster_requests import (
+    connections_between,
+    gateway_url,
+    pod,
+    ready,
+    seen,
+    start_anew,
+    there_once,
+    volume,
+)
 from deploy.figures import Figure, of_pods
 from support import replacement_images
 from support.background_readers import BackgroundReaders
@@ -74,8 +83,8 @@ def test_every_pod_is_ready_without_a_restart(kube: Cluster, figures: list[Figur
 
 
 def test_the_documented_calls_are_answered(kube: Cluster, tmp_path: Path) -> None:
-    assert played(tmp_path, door(kube)) == list(STATUSES)
-    assert Client(door(kube)).ask("GET", "/apidocs/").status == 200
+    assert played(tmp_path, gateway_url(kube)) == list(STATUSES)
+    assert Client(gateway_url(kube)).ask("GET", "/apidocs/").status == 200
 
 
 @pytest.mark.parametrize("name", _OURS)
@@ -117,7 +126,7 @@ def test_network_policies_allow_only_the_needed_connections(kube: Cluster, outsi
 
     def reached(source: str) -> set[str]:
         others = (where for where in name_of if where != place[source])
-        return {name_of[one] for one in knock(kube, all_pods[source], *others)}
+        return {name_of[one] for one in connections_between(kube, all_pods[source], *others)}
 
     assert reached("outsider") == place.keys() - {"outsider"}
     everyone = [seen(one) for one in kube.items("pods", "--all-namespaces")]
@@ -129,7 +138,7 @@ def test_network_policies_allow_only_the_needed_connections(kube: Cluster, outsi
         assert reached("booklist") == {"disco", "events", "postgres", *services} - {"booklist"}
         for name in ("newbook", "booklist", "gateway"):
             start_anew(kube, all_pods[name]["metadata"]["name"])
-        with BackgroundReaders(door(kube), "kept") as readers:
+        with BackgroundReaders(gateway_url(kube), "kept") as readers:
             assert readers.more(20)
         assert readers.failed == []
         until(lambda: there_once(kube, readers), "all that was acknowledged is listed, once")
@@ -137,7 +146,7 @@ def test_network_policies_allow_only_the_needed_connections(kube: Cluster, outsi
 
 @pytest.mark.parametrize("name", _OURS)
 def test_a_rolling_update_fails_no_request(kube: Cluster, name: str, figures: list[Figure]) -> None:
-    with BackgroundReaders(door(kube), f"rolled-{name}") as readers:
+    with BackgroundReaders(gateway_url(kube), f"rolled-{name}") as readers:
         assert readers.more(20)
         begun = time.monotonic()
         kube("rollout", "restart", f"deployment/{name}")
@@ -151,7 +160,7 @@ def test_a_rolling_update_fails_no_request(kube: Cluster, name: str, figures: li
 
 @pytest.mark.parametrize("app", ["newbook", "gateway", "events", "disco", "postgres"])
 def test_a_killed_pod_loses_nothing(kube: Cluster, app: str, figures: list[Figure]) -> None:
-    with BackgroundReaders(door(kube), f"killed-{app}") as readers:
+    with BackgroundReaders(gateway_url(kube), f"killed-{app}") as readers:
         assert readers.more(20)
         begun = time.monotonic()
         kube("delete", "pod", pod(kube, app)["metadata"]["name"], "--grace-period=0", "--force")
@@ -171,7 +180,7 @@ def test_newbook_scales_to_three(kube: Cluster) -> None:
 
 def test_status_and_metrics_are_reached_by_port_forward_alone(kube: Cluster) -> None:
     pages = ("/gateway", "/metrics")
-    assert [Client(door(kube)).ask("GET", page).status for page in pages] == [404, 404]
+    assert [Client(gateway_url(kube)).ask("GET", page).status for page in pages] == [404, 404]
     with kube.port_forward("deployment/gateway", 8000) as url:
         assert [Client(url).ask("GET", page).status for page in pages] == [200, 200]
 

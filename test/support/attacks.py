@@ -19,7 +19,7 @@ class Attack(NamedTuple):
     """One request, or what looks like it."""
 
     name: str
-    said: bytes
+    content: bytes
     wanted: str = REFUSED
 
 

@@ -43,7 +43,7 @@ class Compose:
         """Run a command of compose; return its standard output."""
         return self._run(*args).stdout.strip()
 
-    def told(self, *args: str) -> str:
+    def docker_output(self, *args: str) -> str:
         """Run a command of compose; return both outputs."""
         done = self._run(*args)
         return done.stdout + done.stderr

@@ -30,15 +30,17 @@ class ConsulProxy:
         if self.wrong is not None:
             return await self.wrong(request)  # type: ignore[arg-type]  # what goes wrong looks at no route
         body = await request.read()
-        async with self._session.request(request.method, self._agent + request.raw_path, data=body) as said:
-            kept = {name: value for name, value in said.headers.items() if name.startswith("X-Consul")}
-            answer = await said.read()
+        async with self._session.request(
+            request.method, self._agent + request.raw_path, data=body
+        ) as response:
+            kept = {name: value for name, value in response.headers.items() if name.startswith("X-Consul")}
+            answer = await response.read()
             if self.rewrite is not None and request.path.startswith("/v1/health/service/"):
                 answer = await self.rewrite(answer)
-            return web.Response(status=said.status, body=answer, headers=kept)
+            return web.Response(status=response.status, body=answer, headers=kept)
 
 
-def says(status: int, body: str, **headers: str) -> Wrong:
+def responds(status: int, body: str, **headers: str) -> Wrong:
     """Answer this to everything."""
 
     async def answer(_request: web.Request) -> web.StreamResponse:

@@ -36,8 +36,8 @@ def raw(key: str, value: bytes) -> NewRecord:
 
 async def send(log: FaultyLog, *orders: NewRecord, name: str = "sender") -> None:
     """Append command messages as a process would: by its own writer, each to its subject's partition."""
-    pen = await log.plain.writer(name, ANSWERS, 0)
-    await pen.append(orders)
+    writer = await log.plain.writer(name, ANSWERS, 0)
+    await writer.append(orders)
 
 
 class Reply(NamedTuple):

@@ -123,8 +123,8 @@ def strange(count: int) -> list[NewRecord]:
 
 async def written(log: Log, *records: NewRecord, name: str = "another", partition: int = 0) -> int:
     """Write records as another service; return the last one's offset."""
-    pen = await log.writer(name, TOPIC, partition)
-    return (await pen.append(records))[-1]
+    writer = await log.writer(name, TOPIC, partition)
+    return (await writer.append(records))[-1]
 
 
 async def everything(log: Log, topic: str = TOPIC) -> list[Record]:

@@ -20,38 +20,38 @@ from bookshelf.log.port import (
 Fault = Callable[[Writer, Sequence[NewRecord]], Awaitable[Sequence[int]]]
 
 
-async def lost(_pen: Writer, _records: Sequence[NewRecord]) -> Sequence[int]:
+async def lost(_writer: Writer, _records: Sequence[NewRecord]) -> Sequence[int]:
     """The answer did not come, and nothing was written."""
     msg = "the connection was cut before anything was sent"
     raise OutcomeUnknown(msg)
 
 
-async def landed(pen: Writer, records: Sequence[NewRecord]) -> Sequence[int]:
+async def landed(writer: Writer, records: Sequence[NewRecord]) -> Sequence[int]:
     """The answer did not come, and everything was written."""
-    await pen.append(records)
+    await writer.append(records)
     msg = "the connection was cut before the answer came"
     raise OutcomeUnknown(msg)
 
 
-async def full(_pen: Writer, _records: Sequence[NewRecord]) -> Sequence[int]:
+async def full(_writer: Writer, _records: Sequence[NewRecord]) -> Sequence[int]:
     """Nothing was written, and that is certain."""
     msg = "the disk is full"
     raise LogFull(msg)
 
 
-async def hangs(_pen: Writer, _records: Sequence[NewRecord]) -> Sequence[int]:
+async def hangs(_writer: Writer, _records: Sequence[NewRecord]) -> Sequence[int]:
     """No answer, ever; nothing was written."""
     await asyncio.Event().wait()
     return ()
 
 
-async def lands_and_hangs(pen: Writer, records: Sequence[NewRecord]) -> Sequence[int]:
+async def lands_and_hangs(writer: Writer, records: Sequence[NewRecord]) -> Sequence[int]:
     """Everything was written, and no answer ever comes."""
-    await pen.append(records)
-    return await hangs(pen, records)
+    await writer.append(records)
+    return await hangs(writer, records)
 
 
-async def breaks(_pen: Writer, _records: Sequence[NewRecord]) -> Sequence[int]:
+async def breaks(_writer: Writer, _records: Sequence[NewRecord]) -> Sequence[int]:
     """A defect of the adapter: not even a fault of the port."""
     msg = "a defect"
     raise ZeroDivisionError(msg)
@@ -60,10 +60,10 @@ async def breaks(_pen: Writer, _records: Sequence[NewRecord]) -> Sequence[int]:
 def gate(reached: asyncio.Event, opened: asyncio.Event) -> Fault:
     """An append that waits at a gate, then goes through."""
 
-    async def waits(pen: Writer, records: Sequence[NewRecord]) -> Sequence[int]:
+    async def waits(writer: Writer, records: Sequence[NewRecord]) -> Sequence[int]:
         reached.set()
         await opened.wait()
-        return await pen.append(records)
+        return await writer.append(records)
 
     return waits
 
@@ -97,9 +97,9 @@ class FaultyLog:
         if self.opens:
             self.failed.set()
             raise self.opens.popleft()
-        pen = FaultyWriter(self, await self._log.writer(name, topic, partition))
+        writer = FaultyWriter(self, await self._log.writer(name, topic, partition))
         self.opened.set()
-        return pen
+        return writer
 
     async def tail(self, topic: str, partition: int, offset: int) -> Tail:
         if self.tails:
@@ -125,18 +125,18 @@ class FaultyLog:
 class FaultyWriter:
     """A writer that fails as its log is set to, and records the size of each append."""
 
-    def __init__(self, log: FaultyLog, pen: Writer) -> None:
+    def __init__(self, log: FaultyLog, writer: Writer) -> None:
         self._log = log
-        self._pen = pen
+        self._writer = writer
 
     async def append(self, records: Sequence[NewRecord], consumed: Consumed | None = None) -> Sequence[int]:
         self._log.batches.append(len(records))
         if self._log.appends:
-            return await self._log.appends.popleft()(_With(self._pen, consumed), records)
-        return await self._pen.append(records, consumed)
+            return await self._log.appends.popleft()(_With(self._writer, consumed), records)
+        return await self._writer.append(records, consumed)
 
     async def close(self) -> None:
-        await self._pen.close()
+        await self._writer.close()
 
 
 class FaultyTail:
@@ -162,12 +162,12 @@ class FaultyTail:
 class _With:
     """A writer that moves the consumed offset, as was requested before a fault."""
 
-    def __init__(self, pen: Writer, consumed: Consumed | None) -> None:
-        self._pen = pen
+    def __init__(self, writer: Writer, consumed: Consumed | None) -> None:
+        self._writer = writer
         self._consumed = consumed
 
     async def append(self, records: Sequence[NewRecord], _consumed: Consumed | None = None) -> Sequence[int]:
-        return await self._pen.append(records, self._consumed)
+        return await self._writer.append(records, self._consumed)
 
     async def close(self) -> None:
-        await self._pen.close()
+        await self._writer.close()

@@ -41,8 +41,8 @@ class Fleet:
         self.consul = consul
         self._settings = {"BOOKSHELF_KAFKA_PARTITIONS": str(PARTITIONS), **settings}
         #: The gateway comes back where it was: its clients know no other place.
-        [door] = reserved_ports(1)
-        self._door = str(door)
+        [port] = reserved_ports(1)
+        self._port = str(port)
         self.members: dict[str, Member] = {}
         folder.mkdir(parents=True, exist_ok=True)
 
@@ -53,7 +53,7 @@ class Fleet:
         options = {
             "broker": self.broker,
             "consul": self.consul,
-            "port": self._door if service == GATEWAY else "0",
+            "port": self._port if service == GATEWAY else "0",
             "id": name,
             "data": str(self.folder / "data"),
         }
@@ -109,7 +109,7 @@ class Fleet:
     @property
     def gateway(self) -> Client:
         """A new client of the gateway."""
-        return Client(f"http://{HOST}:{self._door}", "/bookshelf")
+        return Client(f"http://{HOST}:{self._port}", "/bookshelf")
 
     def beside(self, newbook: Member) -> Client:
         """A client that goes past the gateway, to this instance of newbook."""

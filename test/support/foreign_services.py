@@ -4,7 +4,7 @@ from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 
 from support.consul import Agent
-from support.upstream import HOST, Service, described
+from support.upstream import HOST, Service, openapi_document
 
 from bookshelf.http.message import Request, Response
 from bookshelf.http.server.server import HttpServer
@@ -15,7 +15,7 @@ async def visiting(
     agent: Agent, answer: Response | Callable[[Request], Awaitable[Response]]
 ) -> AsyncIterator[Service]:
     """Serve GET /guests until the block ends."""
-    service = Service(described("guests", ("guests",), "GET /guests"), answer)
+    service = Service(openapi_document("guests", ("guests",), "GET /guests"), answer)
     server = HttpServer(service, HOST, 0)
     await server.start()
     body = {"Name": "guests", "Tags": ["guests"], "Address": HOST, "Port": server.port}

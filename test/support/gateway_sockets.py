@@ -96,7 +96,7 @@ class GatewayOnSockets:
                 writer.close()
 
 
-async def said_by(port: int, request: bytes) -> bytes:
+async def response_to(port: int, request: bytes) -> bytes:
     """Send bytes to a port; return what comes until it closes, or until it is cut."""
     async with asyncio.timeout(DEADLINE_S):
         reader, writer = await asyncio.open_connection(HOST, port)

@@ -80,8 +80,8 @@ def likely(history: Sequence[tuple[str, Event]]) -> Iterator[tuple[str, Event]]:
 
 async def filled(log: MemoryLog, history: Sequence[tuple[str, Event]]) -> None:
     for book_id, event in likely(history):
-        pen = await log.writer("newbook", TOPIC, partition_of(book_id, PARTITIONS))
-        await pen.append([said(type(event).TYPE, book_id, msgspec.json.encode(event))])
+        writer = await log.writer("newbook", TOPIC, partition_of(book_id, PARTITIONS))
+        await writer.append([said(type(event).TYPE, book_id, msgspec.json.encode(event))])
 
 
 @asynccontextmanager

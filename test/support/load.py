@@ -147,7 +147,7 @@ class Writer:
         return Sent(f"removed {book}", "DELETE", f"/books/{book}", None, key)
 
 
-def _dice(random: Random) -> Random:
+def _random(random: Random) -> Random:
     return Random(random.random())  # noqa: S311 (no secrets)
 
 
@@ -157,7 +157,7 @@ class Load:
     def __init__(self, client: Client, name: str, random: Random, writers: int = 6) -> None:
         client.answer_s = IMPATIENT_S
         self._ended = threading.Event()
-        self._writers = [Writer(f"{name}-{n}", client, _dice(random)) for n in range(writers)]
+        self._writers = [Writer(f"{name}-{n}", client, _random(random)) for n in range(writers)]
         self._threads = [
             threading.Thread(target=one.run, args=(self._ended,), daemon=True) for one in self._writers
         ]

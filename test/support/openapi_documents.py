@@ -1,7 +1,7 @@
 """Documents of services, as unit tests of routes need them."""
 
 import msgspec
-from support.upstream import Json, described
+from support.upstream import Json, openapi_document
 
 from bookshelf.discovery.port import Instance
 from gateway.routing.document import Document, read
@@ -20,4 +20,4 @@ def understood(given: Json, instance: Instance | None = None) -> Document:
 
 def declared(service: str, tags: tuple[str, ...], *routes: str) -> Document:
     """Return the document of a service with such routes: "GET /books"."""
-    return understood(described(service, tags, *routes))
+    return understood(openapi_document(service, tags, *routes))

@@ -102,7 +102,7 @@ class Process:
         return self._process.poll() is None
 
     @property
-    def said(self) -> str:
+    def printed(self) -> str:
         """What it has printed so far."""
         return os.pread(self._out.fileno(), 1 << 20, 0).decode()
 

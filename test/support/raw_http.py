@@ -38,7 +38,7 @@ class Repeats:
         return Response(200, {}, f"<{request.method} {request.target} {body.decode()}>".encode())
 
 
-async def said(port: int, *parts: bytes) -> bytes:
+async def json_of(port: int, *parts: bytes) -> bytes:
     """Send the parts, and return all that arrives until the connection is closed."""
     reader, writer = await asyncio.open_connection(HOST, port)
     try:

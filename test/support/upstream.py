@@ -22,7 +22,7 @@ Answer = Callable[[Request], Awaitable[Response]]
 Json = dict[str, Any]
 
 
-def described(service: str, tags: Iterable[str], *routes: str) -> Json:
+def openapi_document(service: str, tags: Iterable[str], *routes: str) -> Json:
     """Return the OpenAPI document of a service with such routes: "GET /books"."""
     paths: dict[str, dict[str, Any]] = {}
     for route in routes:
@@ -38,7 +38,7 @@ async def whole(response: Response) -> bytes:
     return b"".join([piece async for piece in response.body])
 
 
-def said(response: Response) -> Json:
+def json_of(response: Response) -> Json:
     """Return the JSON object of an answer that is here already."""
     assert isinstance(response.body, bytes)
     return msgspec.json.decode(response.body, type=Json)

@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from random import Random
 
 from support.openapi_documents import at
-from support.upstream import Service, described
+from support.upstream import Service, openapi_document
 
 from bookshelf.discovery.port import Instance, Snapshot
 from bookshelf.http.client.transport import LocalTransport
@@ -14,7 +14,7 @@ from gateway.upstream.call import CallTimeouts, Route
 from gateway.upstream.pool import Pools
 from gateway.upstream.proxy import Proxy
 
-DOCUMENT = described("s", ("t",), "GET /x")
+DOCUMENT = openapi_document("s", ("t",), "GET /x")
 
 
 class Sending:

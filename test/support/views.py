@@ -23,11 +23,11 @@ class BreakableView:
     """A view whose handler has a defect and whose statements can fail, until it is repaired."""
 
     def __init__(self) -> None:
-        self.mended = False
+        self.repaired = False
         self.view = replace(VIEW, handlers={Counted: self._counted})
 
     def _counted(self, event: Any, recorded: Recorded) -> Sequence[Change]:  # noqa: ANN401 (one event's)
-        if self.mended or event.by not in {BREAKS_HANDLER, BREAKS_STATEMENT}:
+        if self.repaired or event.by not in {BREAKS_HANDLER, BREAKS_STATEMENT}:
             return count_row(event, recorded)
         if event.by == BREAKS_HANDLER:
             msg = "a defect of the handler"

@@ -29,24 +29,24 @@ class Watched:
 
     async def write(self, key: str, title: str, minute: int = 0) -> str:
         """Append an event of 2024-01-01, so many minutes after midnight; return its position."""
-        said = msgspec.json.decode(event("shelf.book-added.v1", key, {"title": title}))
-        said["time"] = f"2024-01-01T00:{minute:02}:00Z"
-        return await self.write_raw(key, msgspec.json.encode(said))
+        output = msgspec.json.decode(event("shelf.book-added.v1", key, {"title": title}))
+        output["time"] = f"2024-01-01T00:{minute:02}:00Z"
+        return await self.write_raw(key, msgspec.json.encode(output))
 
     async def write_raw(self, key: str, value: bytes) -> str:
         """Append a record, whatever is in it; return its position."""
         partition = partition_of(key, PARTITIONS)
-        pen = await self.log.writer("test", TOPIC, partition)
-        [offset] = await pen.append([NewRecord(key, value)])
+        writer = await self.log.writer("test", TOPIC, partition)
+        [offset] = await writer.append([NewRecord(key, value)])
         return f"{TOPIC}/{partition}@{offset}"
 
-    def said(self, *args: str) -> str:
+    def output(self, *args: str) -> str:
         """Run a command of the program on this log; return what it printed."""
         return bookshelf(*args, *self.args, env=self.env).well
 
     def lines(self, *args: str) -> list[dict[str, Any]]:
         """Run `events` with --json; return its lines."""
-        return [msgspec.json.decode(line) for line in self.said("events", *args, "--json").splitlines()]
+        return [msgspec.json.decode(line) for line in self.output("events", *args, "--json").splitlines()]
 
     def complaint(self, *args: str) -> str:
         """Run a command that cannot be carried out; return its error line."""

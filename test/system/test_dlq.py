@@ -65,18 +65,18 @@ def dlq(shelf: Poisoned, *args: str) -> str:
     return bookshelf("dlq", *args, "--data", shelf.data).well
 
 
-def letters(shelf: Poisoned) -> dict[tuple[str, str], dict[str, Any]]:
+def dead_letters(shelf: Poisoned) -> dict[tuple[str, str], dict[str, Any]]:
     """Return the dead letters by view and position."""
     found = json.loads(dlq(shelf, "list", "--json"))
-    return {(letter["view"], letter["position"]): letter for letter in found}
+    return {(dead_letter["view"], dead_letter["position"]): dead_letter for dead_letter in found}
 
 
 def positions(shelf: Poisoned) -> set[str]:
-    return {position for _, position in letters(shelf)}
+    return {position for _, position in dead_letters(shelf)}
 
 
 def test_dead_letters_are_listed_with_their_reason(met: Poisoned) -> None:
-    found = letters(met)
+    found = dead_letters(met)
     assert found.keys() == {(view, place) for view in VIEWS for place in (met.misfit, met.noise, met.good)}
     for view in VIEWS:
         assert "title" in found[view, met.misfit]["reason"]
@@ -108,21 +108,21 @@ def test_other_records_are_applied(shelf: Poisoned) -> None:
 
 def test_held_back_records_are_applied_after_the_dead_letter_is_dropped(met: Poisoned) -> None:
     assert dlq(met, "drop", met.misfit).startswith(f"{met.misfit} is given up")
-    found = letters(met)
+    found = dead_letters(met)
     assert found.keys() == {(view, place) for view in VIEWS for place in (met.noise, met.good)}
     assert not found["booklist", met.noise]["behind"]
     assert "envelope" in found["booklist", met.noise]["reason"]
     assert dlq(met, "drop", met.noise).startswith(f"{met.noise} is given up")
-    assert letters(met) == {}
+    assert dead_letters(met) == {}
     assert dlq(met, "list") == "0 dead letters.\n"
     assert "finished" in bookshelf("export", "--data", met.data).well
 
 
 def test_a_held_back_record_is_not_dropped_before_its_dead_letter(met: Poisoned) -> None:
-    before = letters(met)
+    before = dead_letters(met)
     refused = bookshelf("dlq", "drop", met.good, "--data", met.data).complaint
     assert "drop or retry that one first" in refused
-    assert letters(met) == before
+    assert dead_letters(met) == before
 
 
 def test_held_back_records_are_applied_in_every_view(shelf: Poisoned) -> None:
@@ -152,18 +152,18 @@ def test_a_dropped_record_stays_dropped_for_owners_and_rebuilt_views(shelf: Pois
         changed = up.client.patch(book, {"pages": 7}).json
         assert (changed["pages"], changed["rating"]) == (7, 4)
         bookshelf("views", "rebuild", "booklist", "--data", shelf.data)
-        assert letters(shelf) == {}
+        assert dead_letters(shelf) == {}
         assert up.client.get(book).json == changed
         assert up.stop().well
 
 
 def test_retry_keeps_records_that_still_fail(met_running: Poisoned) -> None:
-    before = letters(met_running)
+    before = dead_letters(met_running)
     assert dlq(met_running, "retry") == f"0 applied, {LETTERS} left.\n"
     assert (
         dlq(met_running, "retry", "--view", "booklist", "--key", "another") == f"0 applied, {LETTERS} left.\n"
     )
-    assert letters(met_running) == before
+    assert dead_letters(met_running) == before
 
 
 def test_a_missing_dead_letter_is_reported(met_running: Poisoned) -> None:
@@ -174,4 +174,4 @@ def test_a_missing_dead_letter_is_reported(met_running: Poisoned) -> None:
         (("retry", "--view", "none"), "booklist"),
     ):
         assert said in bookshelf("dlq", *args, "--data", met_running.data).complaint
-    assert len(letters(met_running)) == LETTERS
+    assert len(dead_letters(met_running)) == LETTERS

@@ -30,8 +30,8 @@ async def test_existing_events_of_all_partitions_are_ordered_by_time(log: Watche
     assert [line["position"] for line in found] == written
     assert [line["key"] for line in found] == list("abcdefgh")
     assert found[0]["event"]["data"] == {"title": "Book 0"}
-    said = log.said("events", "tail", "--from", "start", "--no-follow")
-    assert [line.split()[:4] for line in said.splitlines()] == [
+    output = log.output("events", "tail", "--from", "start", "--no-follow")
+    assert [line.split()[:4] for line in output.splitlines()] == [
         [f"2024-01-01T00:0{n}:00Z", written[n], "shelf.book-added.v1", key]
         for n, key in enumerate("abcdefgh")
     ]
@@ -40,10 +40,10 @@ async def test_existing_events_of_all_partitions_are_ordered_by_time(log: Watche
 async def test_new_events_are_followed_until_interrupted(log: Watched) -> None:
     await log.write("a", "Before")
     with log.process("events", "tail", "--from", "start") as tail:
-        until(lambda: "Before" in tail.said, "what was there is shown")
+        until(lambda: "Before" in tail.printed, "what was there is shown")
         for key in "bcd":
             await log.write(key, f"Meanwhile {key}")
-            until(lambda: f"Meanwhile {key}" in tail.said, "what comes is shown")  # noqa: B023 (called here)
+            until(lambda: f"Meanwhile {key}" in tail.printed, "what comes is shown")  # noqa: B023 (called here)
         ended = tail.stop(signal.SIGINT)
     assert (ended.code, ended.err, ended.out.count("\n")) == (130, "", 4)
 
@@ -81,9 +81,9 @@ async def test_a_partition_can_be_read_on_from_a_position(log: Watched) -> None:
 
 async def test_show_prints_the_whole_event(log: Watched) -> None:
     position = await log.write("a", "Dune")
-    said = log.said("events", "show", position)
-    assert said.splitlines()[0].split() == [position, "a"]
-    assert '    "title": "Dune"' in said
+    output = log.output("events", "show", position)
+    assert output.splitlines()[0].split() == [position, "a"]
+    assert '    "title": "Dune"' in output
     [line] = log.lines("show", position)
     assert line["event"]["data"] == {"title": "Dune"}
 
@@ -98,7 +98,7 @@ async def test_history_prints_all_events_of_one_aggregate_in_order(log: Watched)
 async def test_a_missing_position_or_id_is_reported(log: Watched) -> None:
     position = await log.write("a", "Dune")
     place, _, offset = position.partition("@")
-    for args, said in (
+    for args, output in (
         (("show", f"{place}@{int(offset) + 9}"), "there is no bookshelf/"),
         (("show", "bookshelf/7@0"), "bookshelf has 2 partitions"),
         (("show", "Dune"), "is not a position"),
@@ -110,4 +110,4 @@ async def test_a_missing_position_or_id_is_reported(log: Watched) -> None:
         (("tail", "--from", f"{place}@99"), "nothing can be read from 99"),
         (("tail", "--from", "bookshelf/7@0"), "bookshelf has 2 partitions"),
     ):
-        assert said in log.complaint("events", *args)
+        assert output in log.complaint("events", *args)

@@ -49,8 +49,8 @@ def _piece(terminal: int) -> bytes:
 
 @pytest.mark.parametrize("form", [(), ("--json",)])
 async def test_terminal_control_characters_are_escaped(tmp_path: Path, form: tuple[str, ...]) -> None:
-    said = json.dumps({"type": TRAPS, "time": TRAPS, "data": {TRAPS: TRAPS}})
-    await written(tmp_path, said.encode(), TRAPS.encode(), key=TRAPS)
+    output = json.dumps({"type": TRAPS, "time": TRAPS, "data": {TRAPS: TRAPS}})
+    await written(tmp_path, output.encode(), TRAPS.encode(), key=TRAPS)
     partition = partition_of(TRAPS, 2)
     for args in (
         ("tail", "--from", "start", "--no-follow"),

@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 from support.consul import Agent
 from support.foreign_services import visiting
-from support.gateway_sockets import asks, said_by, status
+from support.gateway_sockets import asks, response_to, status
 from support.process import Process, bookshelf
 from support.until import until
 from support.upstream import DEADLINE_S, HOST, Service, eventually
@@ -25,7 +25,7 @@ GET = asks("GET", "/bookshelf/guests")
 
 
 @pytest.fixture
-async def guests(consul_agent: Agent) -> AsyncIterator[Service]:
+async def foreign_port(consul_agent: Agent) -> AsyncIterator[Service]:
     async with visiting(consul_agent, Response(200, {}, b"done")) as service:
         yield service
 
@@ -35,7 +35,9 @@ async def shared(agent: Agent, port: int, env: Mapping[str, str] | None = None) 
     at = ("--consul", f"{HOST}:{agent.ports.http}", "--port", str(port))
     made = Process("run", "gateway", "--processes", "2", *at, env=env)
     try:
-        await asyncio.to_thread(until, lambda: "(2 processes)" in made.said or not made.alive, "it is ready")
+        await asyncio.to_thread(
+            until, lambda: "(2 processes)" in made.printed or not made.alive, "it is ready"
+        )
         assert made.alive, made.ended()
         yield made
     finally:
@@ -56,14 +58,14 @@ async def asked(port: int) -> bytes:
     async with asyncio.timeout(DEADLINE_S):
         while True:
             with suppress(OSError):
-                answer = await said_by(port, GET)
+                answer = await response_to(port, GET)
                 if answer:
                     return answer
             await asyncio.sleep(0.01)  # sleep: before another try
 
 
 async def told_by(port: int) -> str:
-    answer = await said_by(port, asks("GET", "/gateway"))
+    answer = await response_to(port, asks("GET", "/gateway"))
     return str(json.loads(answer.partition(b"\r\n\r\n")[2])["process"])
 
 
@@ -76,12 +78,12 @@ async def both_answer(port: int) -> None:
 
 
 async def test_all_workers_accept_connections_and_a_killed_one_is_restarted(
-    consul_agent: Agent, guests: Service
+    consul_agent: Agent, foreign_port: Service
 ) -> None:
     port = free_port()
     async with shared(consul_agent, port) as running:
         await both_answer(port)
-        metrics = await said_by(port, asks("GET", "/metrics"))
+        metrics = await response_to(port, asks("GET", "/metrics"))
         assert b'bookshelf_gateway_breaker{process="' in metrics
         before = workers(running.pid)
         os.kill(next(iter(before)), signal.SIGKILL)
@@ -89,32 +91,32 @@ async def test_all_workers_accept_connections_and_a_killed_one_is_restarted(
         assert answers == [200] * 200
         await both_answer(port)
         assert len(workers(running.pid) - before) == 1
-        assert guests.asked
+        assert foreign_port.asked
 
 
-async def test_all_workers_drain_on_sigterm(consul_agent: Agent, guests: Service) -> None:
+async def test_all_workers_drain_on_sigterm(consul_agent: Agent, foreign_port: Service) -> None:
     async def slowly(_request: object) -> Response:
         await asyncio.sleep(0.2)  # sleep: so that requests are in progress at the signal
         return Response(200, {}, b"done")
 
-    guests.answers = [slowly]
+    foreign_port.answers = [slowly]
     port = free_port()
     async with shared(consul_agent, port) as running:
         both = workers(running.pid)
-        asking = [asyncio.ensure_future(said_by(port, GET)) for _ in range(20)]
-        await eventually(lambda: len(guests.asked) == len(asking))
+        asking = [asyncio.ensure_future(response_to(port, GET)) for _ in range(20)]
+        await eventually(lambda: len(foreign_port.asked) == len(asking))
         running.send(signal.SIGTERM)
         assert [status(answer) for answer in await asyncio.gather(*asking)] == [200] * len(asking)
         assert (await asyncio.to_thread(running.ended)).well
         assert not any(map(alive, both))
 
 
-async def test_no_worker_outlives_its_supervisor(consul_agent: Agent, guests: Service) -> None:
+async def test_no_worker_outlives_its_supervisor(consul_agent: Agent, foreign_port: Service) -> None:
     async with shared(consul_agent, free_port()) as running:
         both = workers(running.pid)
         os.kill(running.pid, signal.SIGKILL)
         await eventually(lambda: not any(map(alive, both)))
-    assert not guests.asked
+    assert not foreign_port.asked
 
 
 async def test_sighup_reaches_all_workers(consul_agent: Agent, tmp_path: Path) -> None:

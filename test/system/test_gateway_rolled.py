@@ -25,7 +25,7 @@ async def slowly(_request: Request) -> Response:
 
 
 @pytest.fixture
-async def guests(consul_agent: Agent) -> AsyncIterator[Service]:
+async def foreign_port(consul_agent: Agent) -> AsyncIterator[Service]:
     async with visiting(consul_agent, slowly) as service:
         yield service
 
@@ -74,7 +74,7 @@ class Load:
 
 async def gateway(agent: Agent, port: int) -> Process:
     made = Process("run", "gateway", "--consul", f"{HOST}:{agent.ports.http}", "--port", str(port))
-    while "is ready at" not in made.said:
+    while "is ready at" not in made.printed:
         assert made.alive, made.ended()
         await asyncio.sleep(0.02)  # sleep: between two looks
     return made
@@ -99,10 +99,12 @@ async def rolled(agent: Agent, ports: list[int], load: Load) -> None:
                 one.kill()
 
 
-async def test_no_request_fails_while_two_gateways_are_replaced(consul_agent: Agent, guests: Service) -> None:
+async def test_no_request_fails_while_two_gateways_are_replaced(
+    consul_agent: Agent, foreign_port: Service
+) -> None:
     ports = reserved_ports(2)
     load = Load(*ports)
     async with asyncio.timeout(DEADLINE_S):
         await rolled(consul_agent, ports, load)
     assert load.failed == []
-    assert load.answered <= len(guests.asked)
+    assert load.answered <= len(foreign_port.asked)

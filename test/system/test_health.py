@@ -61,9 +61,9 @@ async def test_a_connection_is_forwarded_both_ways_to_its_end() -> None:
 
     async with await asyncio.start_server(shout, "127.0.0.1", 0) as target:
         port = target.sockets[0].getsockname()[1]
-        door = await asyncio.start_server(PortForwarder("127.0.0.1", port).serve, "127.0.0.1", 0)
-        async with door:
-            reader, writer = await asyncio.open_connection(*door.sockets[0].getsockname())
+        server = await asyncio.start_server(PortForwarder("127.0.0.1", port).serve, "127.0.0.1", 0)
+        async with server:
+            reader, writer = await asyncio.open_connection(*server.sockets[0].getsockname())
             writer.write(b"a book")
             writer.write_eof()
             assert await asyncio.wait_for(reader.read(), 10) == b"A BOOK"
@@ -73,8 +73,8 @@ async def test_a_connection_is_forwarded_both_ways_to_its_end() -> None:
 async def test_a_connection_without_a_target_is_closed() -> None:
     with socket.create_server(("127.0.0.1", 0)) as held:
         port = held.getsockname()[1]
-    async with await asyncio.start_server(PortForwarder("127.0.0.1", port).serve, "127.0.0.1", 0) as door:
-        reader, writer = await asyncio.open_connection(*door.sockets[0].getsockname())
+    async with await asyncio.start_server(PortForwarder("127.0.0.1", port).serve, "127.0.0.1", 0) as server:
+        reader, writer = await asyncio.open_connection(*server.sockets[0].getsockname())
         assert await asyncio.wait_for(reader.read(), 10) == b""
         writer.close()
 

@@ -41,7 +41,7 @@ def value(client: Client, name: str, **labels: str) -> float | None:
 
 
 @pytest.fixture(scope="module", name="doors")
-def all_doors(running: Program) -> list[Client]:
+def all_clients(running: Program) -> list[Client]:
     """Clients of the gateway's port and of each service's; each has answered something."""
     running.client.add("Emma")
     assert running.client.get("/books").status == 200
@@ -54,26 +54,26 @@ def rules() -> list[dict[str, Any]]:
     return [rule for group in yaml.safe_load(block)["groups"] for rule in group["rules"]]
 
 
-def test_no_label_is_one_that_prometheus_sets_itself(doors: list[Client]) -> None:
-    found = [sample for door in doors for family in scrape(door) for sample in family.samples]
+def test_no_label_is_one_that_prometheus_sets_itself(clients: list[Client]) -> None:
+    found = [sample for client in clients for family in scrape(client) for sample in family.samples]
     labels = {name for sample in found for name in sample.labels}
     assert labels >= {"view", "aggregate", "partition", "endpoint", "upstream", "version"}
     assert labels.isdisjoint({"instance", "service", "job"})
 
 
 @pytest.mark.parametrize("rule", rules(), ids=lambda rule: str(rule["alert"]))
-def test_every_metric_of_an_alert_is_measured(doors: list[Client], rule: dict[str, Any]) -> None:
+def test_every_metric_of_an_alert_is_measured(clients: list[Client], rule: dict[str, Any]) -> None:
     named = set(_NAME.findall(rule["expr"]))
-    measured = {sample.name for door in doors for family in scrape(door) for sample in family.samples}
+    measured = {sample.name for client in clients for family in scrape(client) for sample in family.samples}
     assert named
     assert named <= measured, rule
 
 
-def test_every_port_has_its_process_and_its_version(doors: list[Client]) -> None:
-    for door in doors:
-        [(_, resident)] = samples(door, "process_resident_memory_bytes")
+def test_every_port_has_its_process_and_its_version(clients: list[Client]) -> None:
+    for client in clients:
+        [(_, resident)] = samples(client, "process_resident_memory_bytes")
         assert resident > 1e6
-        [(labels, one)] = samples(door, "bookshelf_build_info")
+        [(labels, one)] = samples(client, "bookshelf_build_info")
         assert (labels["version"], one) == (__version__, 1)
 
 

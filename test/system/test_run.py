@@ -77,7 +77,7 @@ def test_the_gateway_accepts_the_same_environment_names(usual: Mapping[str, str]
     [port] = free_ports(1)
     env = {**usual, "BOOKSHELF_GROUP": "night", "BOOKSHELF_PORT": str(port)}
     with Instance("newbook", tmp_path, env=usual).ready(), Process("run", "gateway", env=env) as gateway:
-        until(lambda: gateway.said or not gateway.alive, "the gateway is ready")
+        until(lambda: gateway.printed or not gateway.alive, "the gateway is ready")
         client = Client(f"http://127.0.0.1:{port}", "/bookshelf")
         until(
             lambda: client.ask("POST", "/books", {"title": "Kim", "author": "x"}).status == 201, "it forwards"
@@ -112,10 +112,10 @@ def _handles(pid: int, number: int) -> bool:
     ],
 )
 def test_an_invalid_option_is_reported(
-    args: tuple[str, ...], said: str, usual: Mapping[str, str], tmp_path: Path
+    args: tuple[str, ...], printed: str, usual: Mapping[str, str], tmp_path: Path
 ) -> None:
     quiet = {**usual, "BOOKSHELF_LOG_LEVEL": "error"}
-    assert said in bookshelf("run", "newbook", "--data", tmp_path, *args, env=quiet).complaint
+    assert printed in bookshelf("run", "newbook", "--data", tmp_path, *args, env=quiet).complaint
 
 
 def test_two_instances_of_one_name_are_distinguished(usual: Mapping[str, str], tmp_path: Path) -> None:

@@ -56,7 +56,7 @@ class Reader:
         port = self._ports[{"wishes": "8150", "openwishes": "8151"}[args[0]]] if args else str(self._gateway)
         own = {"BOOKSHELF_DATA": str(self._folder / "data"), "BOOKSHELF_PORT": port}
         process = Process(*args, env={**self._environment(env), **own}, program=program)
-        until(lambda: "ready at" in process.said or not process.alive, f"{block.text} is ready")
+        until(lambda: "ready at" in process.printed or not process.alive, f"{block.text} is ready")
         assert process.alive, process.ended()
         return process
 

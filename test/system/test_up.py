@@ -17,20 +17,20 @@ STOPS = (signal.SIGTERM, signal.SIGINT)
 
 def test_up_prints_where_the_shelf_its_docs_and_its_data_are(tmp_path: Path) -> None:
     with Program(tmp_path / "data").ready() as up:
-        until(lambda: "Ctrl-C" in up.said, "it prints how to stop it")
-        said = dict(line.split(": ", 1) for line in up.said.splitlines() if ": " in line)
-        assert said["Your shelf"].strip() == f"{up.note.url}/bookshelf/books"
-        assert said["API docs"].strip() == f"{up.note.url}/apidocs/"
-        assert said["Data"].strip() == str(tmp_path / "data")
-        assert said["Open to"].strip().startswith("this machine only (port ")
+        until(lambda: "Ctrl-C" in up.printed, "it prints how to stop it")
+        printed = dict(line.split(": ", 1) for line in up.printed.splitlines() if ": " in line)
+        assert printed["Your shelf"].strip() == f"{up.note.url}/bookshelf/books"
+        assert printed["API docs"].strip() == f"{up.note.url}/apidocs/"
+        assert printed["Data"].strip() == str(tmp_path / "data")
+        assert printed["Open to"].strip().startswith("this machine only (port ")
         assert up.client.books() == []
 
 
 def test_with_all_addresses_only_the_gateway_listens_on_them(tmp_path: Path) -> None:
     with Program(tmp_path / "data", "--host", "0.0.0.0").ready() as up:  # noqa: S104 (what is tested)
-        until(lambda: "Ctrl-C" in up.said, "it prints how to stop it")
+        until(lambda: "Ctrl-C" in up.printed, "it prints how to stop it")
         port, services = int(up.note.url.rpartition(":")[2]), up.note.services
-        [line] = [line for line in up.said.splitlines() if line.startswith("Open to:")]
+        [line] = [line for line in up.printed.splitlines() if line.startswith("Open to:")]
         assert f"every machine that can reach port {port} at 0.0.0.0, without accounts" in line
         assert "this machine only: the services' ports" in line
         assert Client(f"http://127.0.0.2:{port}").get("/health/live").status == 200
@@ -153,7 +153,7 @@ def test_a_stop_under_load_answers_every_accepted_request(tmp_path: Path, number
     ],
 )
 def test_the_default_data_folder_follows_xdg(tmp_path: Path, env: dict[str, str], place: str) -> None:
-    said = {"HOME": str(tmp_path), **{name: value.format(tmp_path) for name, value in env.items()}}
-    with Program(tmp_path / place, env=said, named=False).ready() as up:
+    printed = {"HOME": str(tmp_path), **{name: value.format(tmp_path) for name, value in env.items()}}
+    with Program(tmp_path / place, env=printed, named=False).ready() as up:
         assert up.stop().well
     assert (tmp_path / place / "log.sqlite").exists()

@@ -59,8 +59,8 @@ def test_a_dead_letter_is_applied_after_its_cause_is_fixed(tmp_path: Path) -> No
             client.add("Emma")
             assert [book["title"] for book in client.books("?sort=added")] == ["Kim", "Emma"]
             db.execute("DROP TRIGGER curse")
-        letters = json.loads(bookshelf("dlq", "list", "--json", "--data", tmp_path).well)
-        assert [(letter["reason"], letter["behind"]) for letter in letters] == [
+        dead_letters = json.loads(bookshelf("dlq", "list", "--json", "--data", tmp_path).well)
+        assert [(dead_letter["reason"], dead_letter["behind"]) for dead_letter in dead_letters] == [
             ("IntegrityError: cursed", False),
             ("an earlier record of this key is parked", True),
         ]

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 from chaos.kafka.result_table import Row, markdown, write
-from chaos.kafka.trial import SEED, Fault, dice, trial
+from chaos.kafka.trial import SEED, Fault, seeded_random, trial
 from support import consul
 from support.consul import Agent
 from support.fleet import Fleet
@@ -115,4 +115,4 @@ def fleet(_fleet: Fleet, behind: ProxiedBroker, registry: ProxiedConsul) -> Flee
 @pytest.fixture
 def fault(fleet: Fleet, table: list[Row], request: pytest.FixtureRequest) -> Fault:
     """Begin a trial of a fault by its name."""
-    return lambda name: trial(fleet, name, dice(request.node.name), table)
+    return lambda name: trial(fleet, name, seeded_random(request.node.name), table)

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 from chaos.kafka.fault_duration import lasts
 from chaos.kafka.result_table import Row
-from chaos.kafka.trial import ROUNDS, Fault, dice, trial
+from chaos.kafka.trial import ROUNDS, Fault, seeded_random, trial
 from support.fleet import AGGREGATES, VIEWS, Fleet
 from support.kafka_proxy import END_TXN, PRODUCE, BackgroundLoop
 from support.proxied_consul import ProxiedConsul
@@ -112,7 +112,7 @@ def test_the_broker_is_absent_at_the_start(
                 one.ready()
             took_s = time.monotonic() - began
             fleet.whole([1])
-            with trial(fleet, "broker: absent at the start", dice("absent"), table) as running:
+            with trial(fleet, "broker: absent at the start", seeded_random("absent"), table) as running:
                 running.under_load()
                 running.recovered()
                 running.seconds.append(took_s)

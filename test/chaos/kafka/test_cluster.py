@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 from chaos.kafka.result_table import Row
-from chaos.kafka.trial import ROUNDS, dice, trial
+from chaos.kafka.trial import ROUNDS, seeded_random, trial
 from support.fleet import Fleet
 from support.kafka_proxy import BackgroundLoop
 from support.proxied_consul import ProxiedConsul
@@ -47,7 +47,7 @@ def fleet(
 def test_one_of_three_brokers_fails(
     cluster: list[ProxiedBroker], fleet: Fleet, table: list[Row], number: int, what: str
 ) -> None:
-    random = dice("cluster")
+    random = seeded_random("cluster")
     with trial(fleet, what, random, table) as running:
         for victim in random.sample(cluster, min(ROUNDS, 3)):
             running.under_load()

@@ -8,7 +8,7 @@ from chaos.kafka.fault_duration import lasts
 from chaos.kafka.trial import ROUNDS, Fault
 from support.client import Client
 from support.consul import HOST, Agent
-from support.consul_proxy import Wrong, hangs, says
+from support.consul_proxy import Wrong, hangs, responds
 from support.fleet import AGGREGATES, Fleet
 from support.proxied_consul import ProxiedConsul
 from support.reserved_ports import reserved_ports
@@ -33,10 +33,10 @@ def everyone(fleet: Fleet, agent: Agent) -> Callable[[], bool]:
 def known(fleet: Fleet, service: str) -> Callable[[], bool]:
     """Ask whether the gateway knows every instance of a service that runs."""
     running = {str(one.port) for one in fleet.members.values() if one.alive and one.service == service}
-    door = Client(f"http://{HOST}:{fleet.gateway.port}")
+    client = Client(f"http://{HOST}:{fleet.gateway.port}")
 
     def there() -> bool:
-        services = door.ask("GET", "/gateway").json["services"]
+        services = client.ask("GET", "/gateway").json["services"]
         found = {one["address"].rpartition(":")[2] for of in services for one in of["instances"]}
         return found >= running
 
@@ -60,7 +60,7 @@ def test_the_agent_is_killed_and_restarted_without_data(fleet: Fleet, fault: Fau
 @pytest.mark.slow
 @pytest.mark.parametrize(
     ("what", "wrong"),
-    [("answers 500", says(500, "No cluster leader")), ("hangs", hangs)],
+    [("answers 500", responds(500, "No cluster leader")), ("hangs", hangs)],
     ids=["500", "hung"],
 )
 def test_the_agent_does_not_answer(fault: Fault, registry: ProxiedConsul, what: str, wrong: Wrong) -> None:
@@ -99,7 +99,7 @@ def test_the_agent_lists_no_instance(fault: Fault, registry: ProxiedConsul) -> N
     with fault("Consul: lists no instance, though all are up") as trial:
         for _ in range(ROUNDS):
             trial.under_load()
-            registry.goes_wrong(says(200, "[]", X_Consul_Index="7"))
+            registry.goes_wrong(responds(200, "[]", X_Consul_Index="7"))
             lasts(PAST_ALL_GRACE_S)
             trial.over()
             registry.heal()

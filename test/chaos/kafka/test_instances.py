@@ -4,7 +4,7 @@ import asyncio
 from collections.abc import Callable
 
 import pytest
-from chaos.kafka.trial import ROUNDS, Fault, dice
+from chaos.kafka.trial import ROUNDS, Fault, seeded_random
 from support.fleet import AGGREGATES, PARTITIONS, Fleet
 from support.kafka_proxy import END_TXN, BackgroundLoop
 from support.proxied_kafka import ProxiedBroker
@@ -22,7 +22,7 @@ pytestmark = [pytest.mark.needs("kafka", "consul"), pytest.mark.chaos]
     ["newbook", *(pytest.param(one, marks=pytest.mark.slow) for one in ("readbook", "booklist", "gateway"))],
 )
 def test_an_instance_is_killed(fleet: Fleet, fault: Fault, service: str) -> None:
-    random = dice(service)
+    random = seeded_random(service)
     with fault(f"{service}: kill -9") as trial:
         for _ in range(ROUNDS):
             trial.under_load(random.randint(1, 100))

@@ -11,7 +11,7 @@ from aiokafka import AIOKafkaProducer, TopicPartition
 from aiokafka.admin import RecordsToDelete
 from chaos.kafka.result_table import Row
 from chaos.kafka.topic_state import Line, read_topic
-from chaos.kafka.trial import ROUNDS, Fault, Trial, dice, trial
+from chaos.kafka.trial import ROUNDS, Fault, Trial, seeded_random, trial
 from support.fleet import AGGREGATES, PARTITIONS, VIEWS, Fleet
 from support.kafka import Broker, brokers
 from support.kafka_log import admin_of
@@ -137,7 +137,7 @@ def own(tmp_path: Path, proxied_consul_alone: ProxiedConsul) -> Iterator[Fleet]:
 def test_a_topic_is_truncated(own: Fleet, table: list[Row]) -> None:
     """Deleted records are missing in the views, which log a gap; the remaining and later ones are applied."""
     name = "records: the topic is truncated past the checkpoints"
-    with Load(own.gateway, "before", dice("before")) as load:
+    with Load(own.gateway, "before", seeded_random("before")) as load:
         load.goes_on(100)
         for service in VIEWS:
             own.retire(f"{service}-1")
@@ -146,7 +146,7 @@ def test_a_topic_is_truncated(own: Fleet, table: list[Row]) -> None:
         made_anew(own, f"{service}-1")
     asyncio.run(_truncate(own.broker))
     own.whole([1])
-    with trial(own, name, dice("truncated"), table) as running:
+    with trial(own, name, seeded_random("truncated"), table) as running:
         running.under_load()
         running.recovered()
     for service in VIEWS:

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 from chaos.kafka.result_table import Row
-from chaos.kafka.trial import dice, trial
+from chaos.kafka.trial import seeded_random, trial
 from support.fleet import Fleet
 from support.kafka import Broker, brokers
 from support.load import Load
@@ -28,7 +28,7 @@ def play(fleet: Fleet, name: str, commands: int) -> list[str]:
     fleet.whole([1])
     client = fleet.gateway
     books = [client.add(f"{name} {number}")["id"] for number in range(20)]
-    with Load(client, name, dice(name)) as load:
+    with Load(client, name, seeded_random(name)) as load:
         load.goes_on(commands)
     for member in list(fleet.members):
         fleet.retire(member)
@@ -55,7 +55,7 @@ def test_a_broker_is_set_back_and_extended(
         play(other, "instead", 400)
         fleet.whole([1])
         fault = "broker: set back to a copy of its data and extended, while its clients are away"
-        with trial(fleet, fault, dice("set back"), table) as running:
+        with trial(fleet, fault, seeded_random("set back"), table) as running:
             running.under_load()
             running.recovered()
             statuses = [fleet.gateway.patch(f"/books/{book}", {"pages": 1}).status for book in [*kept, *lost]]

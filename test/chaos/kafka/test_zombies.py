@@ -3,7 +3,7 @@
 import signal
 
 import pytest
-from chaos.kafka.trial import ROUNDS, Fault, dice
+from chaos.kafka.trial import ROUNDS, Fault, seeded_random
 from support.fleet import Fleet
 from support.load import Load
 
@@ -15,7 +15,7 @@ def test_a_suspended_owner_continues_after_it_lost_its_partition(fleet: Fleet, f
         for number in range(ROUNDS):
             zombie = fleet.members[f"newbook-{1 + number % 2}"]
             name = f"beside the gateway {number}"
-            with Load(fleet.beside(zombie), name, dice(name), writers=3) as direct:
+            with Load(fleet.beside(zombie), name, seeded_random(name), writers=3) as direct:
                 direct.goes_on()
                 trial.under_load()
                 zombie.send(signal.SIGSTOP)
@@ -34,7 +34,7 @@ def test_two_instances_act_as_owner_of_one_partition(fleet: Fleet, fault: Fault)
     with fault("newbook: a second writer of every partition") as trial:
         usurper = fleet.usurper()
         usurper.ready()
-        with Load(fleet.beside(usurper), "to the usurper", dice("usurper"), writers=3) as direct:
+        with Load(fleet.beside(usurper), "to the usurper", seeded_random("usurper"), writers=3) as direct:
             for _ in range(ROUNDS):
                 direct.goes_on()
                 trial.under_load()

@@ -22,7 +22,7 @@ SEED = int(os.environ.get("BOOKSHELF_CHAOS_SEED", "20240229"))
 ROUNDS = int(os.environ.get("BOOKSHELF_CHAOS_ROUNDS", "1"))
 
 
-def dice(what: str) -> Random:
+def seeded_random(what: str) -> Random:
     """Return the random moments of a test: the same every time."""
     return Random(f"{SEED} {what}")  # noqa: S311 (no secrets)
 
@@ -92,7 +92,7 @@ class Trial:
                 return None
         return None
 
-    def judge(self) -> Row:
+    def check(self) -> Row:
         """Read the whole topic; return what became of everything that was sent."""
         sent = [*self.load.sent, *self.more]
         refused = [one for one in sent if one.refused]
@@ -141,4 +141,4 @@ def trial_of(fleet: Fleet, fault: str, load: Load, table: list[Row]) -> Iterator
     with load:
         running = Trial(fleet, fault, load)
         yield running
-    table.append(running.judge())
+    table.append(running.check())

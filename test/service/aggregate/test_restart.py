@@ -104,8 +104,8 @@ async def test_a_state_store_of_another_log_is_not_used(
 ) -> None:
     await counted_once(owners)
     other = CountingLog(MemoryLog(1, identity="another"))
-    async with Owners(other, sqlite_stores(tmp_path), thread) as strangers:
-        host = await strangers.host()
+    async with Owners(other, sqlite_stores(tmp_path), thread) as others:
+        host = await others.host()
         assert (await count(host, KEYS[0])).state.sum == 1
     assert other.read_from == [0]
 

@@ -15,7 +15,7 @@ from bookshelf.shelf.book import BOOK
 SURROGATE = b'{"title": "\\ud800", "author": "x"}'
 
 
-async def said(shelf: Shelf, method: str, target: str, body: Any = None, **headers: str) -> Any:  # noqa: ANN401 (JSON)
+async def problem_of(shelf: Shelf, method: str, target: str, body: Any = None, **headers: str) -> Any:  # noqa: ANN401 (JSON)
     """Return the problem that is answered, having checked its form."""
     answer = await shelf.send(method, target, body, **headers)
     assert answer.headers["Content-Type"] == "application/problem+json"
@@ -72,7 +72,7 @@ async def test_a_wrong_field_is_named_with_its_correction(
     pointer: str,
     detail: str,
 ) -> None:
-    problem = await said(shelf, "POST", "/books", body)
+    problem = await problem_of(shelf, "POST", "/books", body)
     assert problem["status"] == status
     [fault] = problem["errors"]
     assert fault.get("pointer", "") == pointer
@@ -99,12 +99,12 @@ async def test_a_wrong_field_is_named_with_its_correction(
 )
 async def test_a_body_that_is_not_json_is_reported(shelf: Shelf, body: bytes) -> None:
     # finishing takes the whole book of an old client, and so any value beside its own
-    problem = await said(shelf, "POST", "/books/1/finished", body)
+    problem = await problem_of(shelf, "POST", "/books/1/finished", body)
     assert (problem["status"], problem["type"]) == (400, "urn:bookshelf:problem:malformed")
 
 
 async def test_a_missing_body_is_reported(shelf: Shelf) -> None:
-    assert (await said(shelf, "POST", "/books"))["status"] == 400
+    assert (await problem_of(shelf, "POST", "/books"))["status"] == 400
 
 
 async def test_nesting_at_the_limit_of_depth_is_not_a_defect(shelf: Shelf) -> None:
@@ -118,7 +118,7 @@ async def test_nesting_at_the_limit_of_depth_is_not_a_defect(shelf: Shelf) -> No
 
 @pytest.mark.parametrize("size", [2**20 + 1, 3 * 2**20])
 async def test_a_body_over_a_mebibyte_is_too_large(shelf: Shelf, size: int) -> None:
-    problem = await said(shelf, "POST", "/books", b" " * size)
+    problem = await problem_of(shelf, "POST", "/books", b" " * size)
     assert (problem["status"], problem["type"]) == (413, "urn:bookshelf:problem:too-large")
     assert "1048576 bytes" in problem["detail"]
 
@@ -132,13 +132,13 @@ async def test_a_body_of_a_mebibyte_is_read(shelf: Shelf) -> None:
     "kind", ["text/plain", "multipart/form-data; boundary=x", "application/xml", "\udcff"]
 )
 async def test_another_media_type_is_refused(shelf: Shelf, kind: str) -> None:
-    problem = await said(shelf, "POST", "/books", DUNE, Content_Type=kind)
+    problem = await problem_of(shelf, "POST", "/books", DUNE, Content_Type=kind)
     assert problem["status"] == 415
     assert "application/json" in problem["detail"]
 
 
 async def test_a_compressed_body_is_refused(shelf: Shelf) -> None:
-    assert (await said(shelf, "POST", "/books", DUNE, Content_Encoding="gzip"))["status"] == 415
+    assert (await problem_of(shelf, "POST", "/books", DUNE, Content_Encoding="gzip"))["status"] == 415
 
 
 @pytest.mark.parametrize("kind", ["application/json", "Application/JSON; charset=utf-8"])
@@ -164,14 +164,14 @@ async def test_an_unknown_method_gets_allow(shelf: Shelf, method: str, target: s
     "path", ["", "/", "/book", "/books/", "/books//finished", "/books/1/2/3", "/" * 3000, "*"]
 )
 async def test_an_unknown_path_is_reported(shelf: Shelf, path: str) -> None:
-    problem = await said(shelf, "POST", path)
+    problem = await problem_of(shelf, "POST", path)
     assert (problem["status"], problem["type"]) == (404, "urn:bookshelf:problem:no-route")
 
 
 @pytest.mark.parametrize("path", ["/books/%ff", "/books/%ED%A0%80", "/books/\udcff"])
 async def test_a_path_that_is_not_utf8_is_reported(shelf: Shelf, path: str) -> None:
     for method in ("GET", "DELETE"):
-        assert (await said(shelf, method, path))["status"] == 400
+        assert (await problem_of(shelf, method, path))["status"] == 400
 
 
 @pytest.mark.parametrize(
@@ -179,7 +179,7 @@ async def test_a_path_that_is_not_utf8_is_reported(shelf: Shelf, path: str) -> N
 )
 async def test_an_unknown_id_is_not_found(shelf: Shelf, path: str) -> None:
     for method in ("GET", "DELETE"):
-        assert (await said(shelf, method, path))["status"] == 404
+        assert (await problem_of(shelf, method, path))["status"] == 404
 
 
 @pytest.mark.parametrize(
@@ -199,7 +199,7 @@ async def test_an_unknown_id_is_not_found(shelf: Shelf, path: str) -> None:
 async def test_a_wrong_parameter_is_named_with_its_correction(
     shelf: Shelf, query: str, status: int, parameter: str, detail: str
 ) -> None:
-    problem = await said(shelf, "GET", f"/books?{query}")
+    problem = await problem_of(shelf, "GET", f"/books?{query}")
     [fault] = problem["errors"]
     assert (problem["status"], fault["parameter"]) == (status, parameter)
     assert fault["detail"].startswith(detail)

@@ -65,9 +65,9 @@ def carried_out(subject: str, command_hash: str) -> NewRecord:
 
 
 async def append(log: MemoryLog, record: NewRecord) -> None:
-    pen = await log.writer("another", TOPIC, partition_of(record.key, 2))
-    await pen.append([record])
-    await pen.close()
+    writer = await log.writer("another", TOPIC, partition_of(record.key, 2))
+    await writer.append([record])
+    await writer.close()
 
 
 async def test_a_retry_across_releases_gets_the_first_answer() -> None:

@@ -26,7 +26,7 @@ HOSTILE: dict[str, dict[str, Any]] = {
 
 
 @pytest.fixture
-def strangers(shared: Agent) -> Iterator[Agent]:
+def two_nodes(shared: Agent) -> Iterator[Agent]:
     """An agent with another node in its catalogue, where foreign services register."""
     yield shared
     shared.ask("PUT", "/v1/catalog/deregister", {"Node": "strange"})
@@ -52,37 +52,37 @@ def written(agent: Agent, check: str, **changed: Any) -> None:  # noqa: ANN401 (
 
 @pytest.mark.parametrize("changed", HOSTILE.values(), ids=HOSTILE)
 async def test_invalid_foreign_entries_are_ignored(
-    strangers: Agent, discovery: ConsulDiscovery, changed: dict[str, Any]
+    two_nodes: Agent, discovery: ConsulDiscovery, changed: dict[str, Any]
 ) -> None:
     async with followed(discovery) as seen:
         await discovery.register(instance("newbook-1"))
         await seen.until(well("newbook-1"))
-        written(strangers, "Bookshelf: ready", **changed)
+        written(two_nodes, "Bookshelf: ready", **changed)
         await discovery.register(instance("newbook-2"))
         await seen.until(well("newbook-1", "newbook-2"))
 
 
-async def test_our_instances_are_found_on_every_node(strangers: Agent, discovery: ConsulDiscovery) -> None:
-    written(strangers, "Bookshelf: ready", Tags=["books", "newbook"])
+async def test_our_instances_are_found_on_every_node(two_nodes: Agent, discovery: ConsulDiscovery) -> None:
+    written(two_nodes, "Bookshelf: ready", Tags=["books", "newbook"])
     async with followed(discovery) as seen:
         await seen.until(well("newbook-9"))
 
 
-async def test_instances_of_a_failed_node_are_removed(strangers: Agent, discovery: ConsulDiscovery) -> None:
+async def test_instances_of_a_failed_node_are_removed(two_nodes: Agent, discovery: ConsulDiscovery) -> None:
     async with followed(discovery) as seen:
         await discovery.register(instance("newbook-1"))
-        written(strangers, "Bookshelf: ready")
+        written(two_nodes, "Bookshelf: ready")
         await seen.until(well("newbook-1", "newbook-9"))
         gone = {"Node": "strange", "CheckID": "serfHealth", "Name": "Serf", "Status": "critical"}
-        strangers.ask(
+        two_nodes.ask(
             "PUT", "/v1/catalog/register", {"Node": "strange", "Address": "127.0.0.1", "Check": gone}
         )
         await seen.until(well("newbook-1"))
 
 
-async def test_many_foreign_services_cost_no_queries(strangers: Agent) -> None:
+async def test_many_foreign_services_cost_no_queries(two_nodes: Agent) -> None:
     for n in range(200):
-        written(strangers, "another check", ID=f"other-{n}", Service=f"other-{n}", Meta={})
-    async with opened(settings(strangers)) as discovery, followed(discovery) as seen:
+        written(two_nodes, "another check", ID=f"other-{n}", Service=f"other-{n}", Meta={})
+    async with opened(settings(two_nodes)) as discovery, followed(discovery) as seen:
         await discovery.register(instance("newbook-1"))
         await seen.until(well("newbook-1"))

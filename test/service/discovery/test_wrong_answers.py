@@ -8,7 +8,7 @@ import msgspec
 import pytest
 from support.consul import HOST, Agent
 from support.consul_discovery import BRISK, Seen, followed, ids, instance, opened, settings, well
-from support.consul_proxy import ConsulProxy, Wrong, consul_proxy, hangs, says
+from support.consul_proxy import ConsulProxy, Wrong, consul_proxy, hangs, responds
 from support.upstream import eventually
 
 from bookshelf.discovery.consul.discovery import ConsulDiscovery
@@ -18,14 +18,14 @@ from bookshelf.discovery.port import DiscoveryFault, Snapshot
 pytestmark = [pytest.mark.needs("consul"), pytest.mark.chaos]
 NAMES = ("newbook-1", "readbook-1")
 WRONG = {
-    "500": says(500, "No cluster leader"),
-    "429": says(429, "Too many requests"),
+    "500": responds(500, "No cluster leader"),
+    "429": responds(429, "Too many requests"),
     "hung": hangs,
-    "no JSON": says(200, "<html>It works</html>", X_Consul_Index="7"),
-    "an object": says(200, "{}", X_Consul_Index="7"),
-    "deep JSON": says(200, "[" * 100_000, X_Consul_Index="7"),
-    "a redirect": says(302, "", Location="http://127.0.0.1:1/"),
-    "too much": says(200, "[" + " " * (17 * 1024 * 1024) + "]", X_Consul_Index="7"),
+    "no JSON": responds(200, "<html>It works</html>", X_Consul_Index="7"),
+    "an object": responds(200, "{}", X_Consul_Index="7"),
+    "deep JSON": responds(200, "[" * 100_000, X_Consul_Index="7"),
+    "a redirect": responds(302, "", Location="http://127.0.0.1:1/"),
+    "too much": responds(200, "[" + " " * (17 * 1024 * 1024) + "]", X_Consul_Index="7"),
 }
 
 
@@ -66,7 +66,7 @@ async def test_the_last_good_answer_is_used_until_the_agent_answers_again(
 
 @pytest.mark.parametrize("index", ["", "0", "-1", "99999", "1", "never"])
 async def test_an_empty_answer_is_not_accepted_at_once(proxied: ProxiedAgent, index: str) -> None:
-    proxied.consul_proxy.wrong = says(200, "[]", X_Consul_Index=index)
+    proxied.consul_proxy.wrong = responds(200, "[]", X_Consul_Index=index)
     await proxied.seen.until(lambda snapshot: snapshot.stale)
     assert ids(proxied.gateway.snapshot()) == set(NAMES)
     proxied.consul_proxy.wrong = None
@@ -75,24 +75,24 @@ async def test_an_empty_answer_is_not_accepted_at_once(proxied: ProxiedAgent, in
 
 
 async def test_an_empty_answer_is_accepted_after_the_grace_period(proxied: ProxiedAgent) -> None:
-    proxied.consul_proxy.wrong = says(200, "[]", X_Consul_Index="99999")
+    proxied.consul_proxy.wrong = responds(200, "[]", X_Consul_Index="99999")
     await proxied.seen.until(lambda snapshot: snapshot.stale)
     await proxied.seen.until(well())
 
 
 async def test_kept_instances_stay_while_no_answer_arrives(proxied: ProxiedAgent) -> None:
-    proxied.consul_proxy.wrong = says(200, "[]", X_Consul_Index="99999")
+    proxied.consul_proxy.wrong = responds(200, "[]", X_Consul_Index="99999")
     await proxied.seen.until(lambda snapshot: snapshot.stale)
     proxied.consul_proxy.wrong = hangs
     # sleep: longer than anyone is held against answers is what is tested
     await asyncio.sleep(BRISK.grace_s + 2 * BRISK.answer_s)
     assert ids(proxied.gateway.snapshot()) == set(NAMES)
-    proxied.consul_proxy.wrong = says(200, "[]", X_Consul_Index="99999")
+    proxied.consul_proxy.wrong = responds(200, "[]", X_Consul_Index="99999")
     await proxied.seen.until(well())
 
 
 async def test_blocking_queries_that_return_at_once_are_paced(proxied: ProxiedAgent) -> None:
-    proxied.consul_proxy.wrong = says(200, "[]", X_Consul_Index="99999")
+    proxied.consul_proxy.wrong = responds(200, "[]", X_Consul_Index="99999")
     await proxied.seen.until(lambda snapshot: snapshot.stale)
     asked = proxied.consul_proxy.asked
     # sleep: the rate over a while is what is tested

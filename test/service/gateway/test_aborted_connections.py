@@ -7,17 +7,17 @@ from collections.abc import AsyncIterator
 import msgspec
 import pytest
 from support.gateway_sockets import GatewayOnSockets, Talk, asks, chunk, status
-from support.upstream import DEADLINE_S, Service, described
+from support.upstream import DEADLINE_S, Service, openapi_document
 
 from bookshelf.http.client.transport import HttpTransport
 from bookshelf.http.message import BrokenBody, Request, Response, TooLarge
 from bookshelf.http.problem import Problem, problem_response
 from bookshelf.http.server.server import free_port
 
-BOOKS = described("books", ("books",), "GET /books", "POST /books")
+BOOKS = openapi_document("books", ("books",), "GET /books", "POST /books")
 
 
-def saying(*parts: bytes, asked: list[bytes] | None = None) -> Talk:
+def answering(*parts: bytes, asked: list[bytes] | None = None) -> Talk:
     """Serve the document; answer anything else with these bytes, then cut the connection."""
 
     async def talk(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
@@ -47,9 +47,9 @@ def saying(*parts: bytes, asked: list[bytes] | None = None) -> Talk:
     ],
 )
 async def test_an_aborted_response_is_visibly_incomplete(
-    network: GatewayOnSockets, transport: HttpTransport, said: bytes
+    network: GatewayOnSockets, transport: HttpTransport, content: bytes
 ) -> None:
-    await network.talker(saying(said))
+    await network.talker(answering(content))
     await network.open(transport)
     found = await network.ask(asks("GET", "/bookshelf/books"))
     assert status(found) == 200
@@ -63,11 +63,11 @@ async def test_an_aborted_response_is_visibly_incomplete(
     [b"", b"HTTP/1.1 200 OK\r\nX:", b"nonsense\r\n\r\n", b"HTTP/1.1 200 OK\r\nContent-Length: x\r\n\r\n"],
 )
 async def test_a_command_whose_response_is_lost_is_sent_once(
-    network: GatewayOnSockets, transport: HttpTransport, said: bytes
+    network: GatewayOnSockets, transport: HttpTransport, content: bytes
 ) -> None:
     asked: list[bytes] = []
     for _ in range(2):
-        await network.talker(saying(said, asked=asked))
+        await network.talker(answering(content, asked=asked))
     await network.open(transport)
     found = await network.ask(asks("POST", "/bookshelf/books", "Idempotency-Key: k", body=b"{}"))
     assert (status(found), len(asked)) == (504, 1)
@@ -77,7 +77,7 @@ async def test_a_command_whose_response_is_lost_is_sent_once(
 async def test_a_query_whose_response_is_lost_is_sent_to_another_instance(
     network: GatewayOnSockets, transport: HttpTransport
 ) -> None:
-    await network.talker(saying(b""))
+    await network.talker(answering(b""))
     await network.service(Service(BOOKS, Response(200, {}, b"here")))
     await network.open(transport)
     for _ in range(2):

@@ -4,7 +4,7 @@ from collections.abc import AsyncIterator
 
 import msgspec
 import pytest
-from support.upstream import FakeCluster, Service, described, eventually, said
+from support.upstream import FakeCluster, Service, eventually, json_of, openapi_document
 
 from bookshelf.discovery.local import LocalDiscovery
 from bookshelf.discovery.port import Snapshot
@@ -12,7 +12,7 @@ from bookshelf.http.client.transport import LocalTransport
 from bookshelf.http.message import Response, request
 from gateway.app import Gateway
 
-OLD = described("books", ("books",), "GET /books")
+OLD = openapi_document("books", ("books",), "GET /books")
 
 
 async def status(cluster: FakeCluster, target: str) -> int:
@@ -23,10 +23,10 @@ async def test_until_anything_is_known_everything_may_come(cluster: FakeCluster)
     for target in ("/bookshelf/books", "/bookshelf/nonsense", "/health/ready"):
         answer = await cluster.gateway.handle(request("GET", target))
         assert (answer.status, answer.headers["Retry-After"]) == (503, "1")
-        assert said(answer)["detail"] == "discovery has not answered yet"
+        assert json_of(answer)["detail"] == "discovery has not answered yet"
     await cluster.gateway.start()
     answer = await cluster.gateway.handle(request("GET", "/bookshelf/books"))
-    assert (answer.status, said(answer)["detail"]) == (503, "no service is ready yet")
+    assert (answer.status, json_of(answer)["detail"]) == (503, "no service is ready yet")
 
 
 async def test_it_is_ready_once_a_service_is_known(cluster: FakeCluster) -> None:
@@ -41,7 +41,7 @@ async def test_it_is_ready_once_a_service_is_known(cluster: FakeCluster) -> None
 
 async def test_a_start_returns_when_all_ready_services_are_known(cluster: FakeCluster) -> None:
     for name in "abc":
-        await cluster.add(Service(described(name, (name,), f"GET /{name}")))
+        await cluster.add(Service(openapi_document(name, (name,), f"GET /{name}")))
     await cluster.gateway.start()
     assert [await status(cluster, f"/bookshelf/{name}") for name in "abcd"] == [200, 200, 200, 404]
 
@@ -60,11 +60,11 @@ async def test_no_404_is_answered_while_a_service_is_not_loaded(cluster: FakeClu
     await cluster.add(Service(OLD))
     await cluster.gateway.start()
     assert await status(cluster, "/bookshelf/other") == 404
-    other = Service(described("other", ("other",), "GET /other"))
+    other = Service(openapi_document("other", ("other",), "GET /other"))
     instance = await cluster.add(other, there=False)
     await eventually(lambda: cluster.gateway.directory.missing() is not None)
     answer = await cluster.gateway.handle(request("GET", "/bookshelf/other"))
-    assert (answer.status, said(answer)["detail"]) == (
+    assert (answer.status, json_of(answer)["detail"]) == (
         503,
         "what these services serve is not known yet: other",
     )
@@ -101,9 +101,9 @@ async def test_a_document_is_loaded_from_another_instance_if_one_fails(cluster: 
 async def test_routes_are_added_with_a_new_version_and_removed_with_the_last_old_instance(
     cluster: FakeCluster,
 ) -> None:
-    old = await cluster.add(Service(described("books", ("books",), "GET /old")), "1")
+    old = await cluster.add(Service(openapi_document("books", ("books",), "GET /old")), "1")
     await cluster.gateway.start()
-    await cluster.add(Service(described("books", ("books",), "GET /new")), "2")
+    await cluster.add(Service(openapi_document("books", ("books",), "GET /new")), "2")
     await eventually(lambda: "/new" in paths(cluster))
     assert paths(cluster) == {"/old", "/new"}
     await cluster.discovery.deregister(old.id)
@@ -114,11 +114,11 @@ async def test_routes_are_added_with_a_new_version_and_removed_with_the_last_old
 async def test_the_document_of_a_foreign_service_is_loaded_again_at_another_address(
     cluster: FakeCluster,
 ) -> None:
-    guest = Service(described("guest", ("guest",), "GET /old"))
+    guest = Service(openapi_document("guest", ("guest",), "GET /old"))
     made = await cluster.add(guest)
     await cluster.discovery.register(msgspec.structs.replace(made, foreign=True))
     await cluster.gateway.start()
-    guest.document = described("guest", ("guest",), "GET /new")
+    guest.document = openapi_document("guest", ("guest",), "GET /new")
     cluster.transport.attach(made.address, 7, guest)
     await cluster.discovery.register(msgspec.structs.replace(made, foreign=True, port=7))
     await eventually(lambda: paths(cluster) == {"/new"})
@@ -131,7 +131,7 @@ async def test_a_document_that_breaks_its_reader_delays_no_other_service(
     evil = Service(OLD)
     evil.documents_first = [Response(200, {}, "no bytes")] * 20  # type: ignore[arg-type]  # a defect
     await cluster.add(evil)
-    await cluster.add(Service(described("late", ("late",), "GET /late")))
+    await cluster.add(Service(openapi_document("late", ("late",), "GET /late")))
     await cluster.gateway.start()
     assert await status(cluster, "/bookshelf/late") == 200
 
@@ -164,7 +164,7 @@ async def test_a_failed_watch_of_discovery_is_restarted() -> None:
     await cluster.add(Service(OLD))
     await gateway.start()
     assert await status(cluster, "/bookshelf/books") == 200
-    await cluster.add(Service(described("late", ("late",), "GET /late")))
+    await cluster.add(Service(openapi_document("late", ("late",), "GET /late")))
     await eventually(lambda: "/late" in paths(cluster))
     await gateway.stop()
 
@@ -182,7 +182,7 @@ async def test_no_405_is_answered_while_a_service_is_not_loaded(
 ) -> None:
     await cluster.add(Service(OLD))
     await cluster.gateway.start()
-    other = Service(described("other", ("other",), "POST /books"))
+    other = Service(openapi_document("other", ("other",), "POST /books"))
     instance = await cluster.add(other, there=False)
     await eventually(lambda: cluster.gateway.directory.missing() is not None)
     answer = await cluster.gateway.handle(request("POST", "/bookshelf/books"))

@@ -5,14 +5,14 @@ from collections.abc import AsyncIterator
 
 import msgspec
 from support.gateway_sockets import GatewayOnSockets, asks
-from support.upstream import described
+from support.upstream import openapi_document
 
 from bookshelf.http.client.transport import HttpTransport
 from bookshelf.http.message import Request, Response
 from gateway.ingress.compression import GzipResponses
 from gateway.ingress.middleware import IngressPolicy
 
-CHANGES = described("books", ("books",), "GET /changes/events")
+CHANGES = openapi_document("books", ("books",), "GET /changes/events")
 LONG = b"x" * 4000
 
 

@@ -7,7 +7,7 @@ from contextlib import AsyncExitStack
 import pytest
 from support.consul import Agent
 from support.consul_discovery import opened, settings
-from support.upstream import HOST, eventually, said, whole
+from support.upstream import HOST, eventually, json_of, whole
 
 from bookshelf.discovery.consul.agent import Agent as Asked
 from bookshelf.discovery.consul.foreign_services import CombinedDiscovery, ForeignServices
@@ -36,7 +36,7 @@ async def talk(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> No
 
 
 @pytest.fixture
-async def guests() -> AsyncIterator[int]:
+async def guest_port() -> AsyncIterator[int]:
     server = await asyncio.start_server(talk, HOST, 0)
     yield server.sockets[0].getsockname()[1]
     server.close()
@@ -48,13 +48,13 @@ async def gateway(consul_agent: Agent) -> AsyncIterator[Gateway]:
         ours = await stack.enter_async_context(opened(settings(consul_agent)))
         asked, reach = Asked(settings(consul_agent)), AddressPolicy(anywhere=False, loopback=True)
         stack.push_async_callback(asked.close)
-        strangers = ForeignServices(asked, 10.0, OPENAPI)
-        following = asyncio.create_task(strangers.follow())
+        foreign_services = ForeignServices(asked, 10.0, OPENAPI)
+        following = asyncio.create_task(foreign_services.follow())
         stack.callback(following.cancel)
         transport = HttpTransport(objection=reach.objection)
         stack.push_async_callback(transport.close)
         made = Gateway(
-            CombinedDiscovery(ours, strangers), transport, options=GatewayOptions(address_policy=reach)
+            CombinedDiscovery(ours, foreign_services), transport, options=GatewayOptions(address_policy=reach)
         )
         stack.push_async_callback(made.stop)
         await made.start()
@@ -73,14 +73,14 @@ async def get(gateway: Gateway, path: str) -> Response:
 
 
 async def test_a_foreign_service_is_routed_and_documented_without_a_restart(
-    gateway: Gateway, consul_agent: Agent, guests: int
+    gateway: Gateway, consul_agent: Agent, guest_port: int
 ) -> None:
     assert (await get(gateway, "/bookshelf/guests/ann")).status == 503
-    register(consul_agent, guests)
+    register(consul_agent, guest_port)
     await eventually(lambda: gateway.directory.can_route)
     answer = await get(gateway, "/bookshelf/guests/ann")
     assert (answer.status, await whole(answer)) == (200, b"hello from /guests/ann")
-    assert list(said(await get(gateway, "/openapi.json"))["paths"]) == ["/guests/{name}"]
+    assert list(json_of(await get(gateway, "/openapi.json"))["paths"]) == ["/guests/{name}"]
 
 
 async def test_a_cloud_metadata_address_is_never_called_and_is_shown(
@@ -88,15 +88,15 @@ async def test_a_cloud_metadata_address_is_never_called_and_is_shown(
 ) -> None:
     register(consul_agent, 80, "169.254.169.254")
     await eventually(lambda: bool(gateway.directory.refused_instances))
-    shown = said(await get(gateway, "/gateway"))
+    shown = json_of(await get(gateway, "/gateway"))
     assert shown["refused_instances"] == {"guests": "169.254.169.254 is a cloud's metadata service"}
     assert shown["routes"] == []
 
 
-async def test_a_name_that_resolves_to_this_machine_is_not_called(guests: int) -> None:
+async def test_a_name_that_resolves_to_this_machine_is_not_called(guest_port: int) -> None:
     reach = AddressPolicy(anywhere=False)
     transport = HttpTransport(objection=reach.objection)
-    gone = await _fault(transport, "localhost", guests)
+    gone = await _fault(transport, "localhost", guest_port)
     await transport.close()
     assert "this machine itself" in gone
 

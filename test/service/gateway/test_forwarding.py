@@ -2,13 +2,13 @@
 
 import pytest
 from multidict import CIMultiDict
-from support.upstream import FakeCluster, Service, described, pieces, said, whole
+from support.upstream import FakeCluster, Service, json_of, openapi_document, pieces, whole
 
 from bookshelf.http.message import Response, request
 
-LIST = described("booklist", ("books", "list"), "GET /books", "GET /books/{id}")
-NEW = described("newbook", ("books", "new"), "POST /books", "DELETE /books/{id}")
-LAST = described("lastreadbooks", ("books", "last"), "GET /books/last/read")
+LIST = openapi_document("booklist", ("books", "list"), "GET /books", "GET /books/{id}")
+NEW = openapi_document("newbook", ("books", "new"), "POST /books", "DELETE /books/{id}")
+LAST = openapi_document("lastreadbooks", ("books", "last"), "GET /books/last/read")
 
 
 async def test_each_request_reaches_the_service_of_its_route(cluster: FakeCluster) -> None:
@@ -69,7 +69,7 @@ async def test_an_unknown_path_is_not_found(cluster: FakeCluster, target: str) -
     await cluster.add(service)
     await cluster.gateway.start()
     answer = await cluster.gateway.handle(request("GET", target))
-    assert (answer.status, said(answer)["type"]) == (404, "urn:bookshelf:problem:no-route")
+    assert (answer.status, json_of(answer)["type"]) == (404, "urn:bookshelf:problem:no-route")
     assert answer.headers["Content-Type"] == "application/problem+json"
     assert service.asked == []
 
@@ -100,7 +100,7 @@ async def test_an_invalid_path_is_malformed(cluster: FakeCluster, target: str) -
     await cluster.add(service)
     await cluster.gateway.start()
     answer = await cluster.gateway.handle(request("GET", target))
-    assert (answer.status, said(answer)["type"]) == (400, "urn:bookshelf:problem:malformed")
+    assert (answer.status, json_of(answer)["type"]) == (400, "urn:bookshelf:problem:malformed")
     assert service.asked == []
 
 
@@ -155,7 +155,7 @@ async def test_a_defect_reveals_no_internals(cluster: FakeCluster) -> None:
     await cluster.add(Service(LIST, ZeroDivisionError("secret")))
     await cluster.gateway.start()
     answer = await cluster.gateway.handle(request("GET", "/bookshelf/books"))
-    assert (answer.status, said(answer)["type"]) == (500, "urn:bookshelf:problem:internal")
+    assert (answer.status, json_of(answer)["type"]) == (500, "urn:bookshelf:problem:internal")
     assert b"secret" not in await whole(answer)
 
 

@@ -3,7 +3,7 @@
 from pathlib import Path
 
 import pytest
-from support.upstream import FakeCluster, Service, described
+from support.upstream import FakeCluster, Service, openapi_document
 
 from bookshelf.config import GatewaySettings
 from bookshelf.discovery.local import LocalDiscovery
@@ -42,7 +42,7 @@ async def limited(tmp_path: Path) -> Limited:
     path = tmp_path / "rules.toml"
     path.write_text("[limits]\nbody = 10\n")
     made = Limited(path, GatewaySettings(gateway_body=100))
-    await made.cluster.add(Service(described("books", ("books",), "POST /books")))
+    await made.cluster.add(Service(openapi_document("books", ("books",), "POST /books")))
     await made.gateway.start()
     return made
 

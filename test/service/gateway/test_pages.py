@@ -4,7 +4,7 @@ import re
 
 import msgspec
 import pytest
-from support.upstream import FakeCluster, Service, described, said, whole
+from support.upstream import FakeCluster, Service, json_of, openapi_document, whole
 
 from bookshelf.http.message import Response, request
 
@@ -73,18 +73,18 @@ async def test_the_script_calls_only_this_origin(cluster: FakeCluster) -> None:
     "path", ["/apidocs/README", "/apidocs/../app.py", "/apidocs/%2e%2e/app.py", "/apidocs/x.js"]
 )
 async def test_other_files_of_the_folder_are_not_served(cluster: FakeCluster, path: str) -> None:
-    await cluster.add(Service(described("s", ("t",), "GET /x")))
+    await cluster.add(Service(openapi_document("s", ("t",), "GET /x")))
     await cluster.gateway.start()
     assert (await get(cluster, path)).status == 404
 
 
 async def test_the_document_merges_all_services(cluster: FakeCluster) -> None:
     before = await get(cluster, "/openapi.json")
-    await cluster.add(Service(described("a", ("a",), "GET /books")))
-    await cluster.add(Service(described("b", ("b",), "POST /books", "GET /books/{id}")))
+    await cluster.add(Service(openapi_document("a", ("a",), "GET /books")))
+    await cluster.add(Service(openapi_document("b", ("b",), "POST /books", "GET /books/{id}")))
     await cluster.gateway.start()
     answer = await get(cluster, "/openapi.json")
-    document = said(answer)
+    document = json_of(answer)
     assert answer.headers["Content-Type"] == "application/json"
     assert (document["openapi"], document["servers"]) == ("3.1.0", [{"url": "/bookshelf"}])
     assert {path: sorted(item) for path, item in document["paths"].items()} == {

@@ -2,12 +2,12 @@
 
 import pytest
 from support.gateway_sockets import GatewayOnSockets, asks, status
-from support.upstream import Service, described
+from support.upstream import Service, openapi_document
 
 from bookshelf.http.client.transport import HttpTransport
 from bookshelf.http.message import Request, Response
 
-BOOKS = described("books", ("books",), "GET /books")
+BOOKS = openapi_document("books", ("books",), "GET /books")
 TEXT = b"0123456789" * 1000
 KIND = {"Content-Type": "text/plain", "ETag": '"3"', "Accept-Ranges": "bytes"}
 WHOLE = Response(200, KIND, TEXT)
@@ -24,8 +24,8 @@ async def parts(request: Request) -> Response:
     first, last = map(int, wanted.removeprefix("bytes=").split("-"))
     if first >= len(TEXT):
         return Response(416, {**KIND, "Content-Range": f"bytes */{len(TEXT)}"}, b"no such part; " * 200)
-    said = {**KIND, "Content-Range": f"bytes {first}-{last}/{len(TEXT)}"}
-    return Response(206, said, TEXT[first : last + 1])
+    expected = {**KIND, "Content-Range": f"bytes {first}-{last}/{len(TEXT)}"}
+    return Response(206, expected, TEXT[first : last + 1])
 
 
 @pytest.fixture
@@ -52,11 +52,16 @@ def wants(*headers: str) -> bytes:
     ],
 )
 async def test_a_range_response_is_forwarded_unchanged(
-    network: GatewayOnSockets, service: Service, headers: tuple[str, ...], code: int, body: bytes, said: bytes
+    network: GatewayOnSockets,
+    service: Service,
+    headers: tuple[str, ...],
+    code: int,
+    body: bytes,
+    expected: bytes,
 ) -> None:
     answer = await network.ask(wants(*headers))
     assert (status(answer), answer.partition(b"\r\n\r\n")[2]) == (code, body)
-    assert said in answer
+    assert expected in answer
     assert b"Content-Encoding" not in answer
     assert len(service.asked) == 1
 

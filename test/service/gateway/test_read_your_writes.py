@@ -1,10 +1,10 @@
 """A browser reads what it wrote: the positions of its commands come back with its queries."""
 
-from support.upstream import FakeCluster, Service, described
+from support.upstream import FakeCluster, Service, openapi_document
 
 from bookshelf.http.message import Response, request
 
-BOOKS = described("books", ("books",), "GET /books", "POST /books")
+BOOKS = openapi_document("books", ("books",), "GET /books", "POST /books")
 
 
 def written(position: str) -> Response:

@@ -3,13 +3,13 @@
 from collections.abc import AsyncIterator
 
 import pytest
-from support.upstream import FakeCluster, Service, described, eventually, never, pieces, said, whole
+from support.upstream import FakeCluster, Service, eventually, json_of, never, openapi_document, pieces, whole
 
 from bookshelf.http.client.transport import NoResponse, Unreachable
 from bookshelf.http.message import BrokenBody, Request, Response, request
 
-BOOKS = described("books", ("books",), "GET /books", "POST /books", "DELETE /books/{id}")
-KEYED = described("books", ("books",), "POST /books")
+BOOKS = openapi_document("books", ("books",), "GET /books", "POST /books", "DELETE /books/{id}")
+KEYED = openapi_document("books", ("books",), "POST /books")
 KEYED["paths"]["/books"]["parameters"] = [{"name": "Idempotency-Key", "in": "header"}]
 MOVING = Response(503, {"Retry-After": "1"}, b"moving")
 DONE = Response(200, {}, b"done")
@@ -29,7 +29,7 @@ async def ask(cluster: FakeCluster, method: str, *services: Service, key: str = 
 
 def problem(answer: Response) -> tuple[int, str]:
     assert answer.headers["Content-Type"] == "application/problem+json"
-    return answer.status, said(answer)["type"].rpartition(":")[2]
+    return answer.status, json_of(answer)["type"].rpartition(":")[2]
 
 
 def asked(*services: Service) -> list[int]:
@@ -88,7 +88,7 @@ async def test_a_command_without_a_response_is_not_retried(cluster: FakeCluster,
     services = [Service(BOOKS, LOST), Service(BOOKS, LOST)]
     answer = await ask(cluster, "POST", *services, key=key)
     assert problem(answer) == (504, "gateway-timeout")
-    assert "whether this was done is not known" in said(answer)["detail"]
+    assert "whether this was done is not known" in json_of(answer)["detail"]
     assert sum(asked(*services)) == 1
 
 
@@ -120,7 +120,7 @@ AFTER_A_LOST_ATTEMPT = [
 
 def named_key(answer: Response) -> str:
     """Return the key that an answer of 504 names in its header, its body and its detail."""
-    key, body = answer.headers["Idempotency-Key"], said(answer)
+    key, body = answer.headers["Idempotency-Key"], json_of(answer)
     assert body["idempotency-key"] == key
     assert f"Idempotency-Key: {key}" in body["detail"]
     return key

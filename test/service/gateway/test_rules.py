@@ -5,7 +5,7 @@ from collections.abc import AsyncIterator
 from pathlib import Path
 
 import pytest
-from support.upstream import FakeCluster, Service, described, eventually, said
+from support.upstream import FakeCluster, Service, eventually, json_of, openapi_document
 
 from bookshelf.discovery.local import LocalDiscovery
 from bookshelf.http.client.transport import LocalTransport
@@ -29,7 +29,7 @@ async def cluster(rules: Path) -> AsyncIterator[FakeCluster]:
     discovery, transport = LocalDiscovery(), LocalTransport()
     gateway = Gateway(discovery, transport, options=GatewayOptions(rules=rules))
     cluster = FakeCluster(gateway, discovery, transport)
-    await cluster.add(Service(described("books", ("books",), "GET /books", "GET /other")))
+    await cluster.add(Service(openapi_document("books", ("books",), "GET /books", "GET /other")))
     await gateway.start()
     yield cluster
     await gateway.stop()
@@ -68,11 +68,11 @@ async def test_an_invalid_rules_file_changes_nothing_and_is_shown(
     rules.write_text(wrong)
     cluster.gateway.reload()
     assert await status(cluster) == 403
-    shown = said(await cluster.gateway.handle(request("GET", "/gateway")))
+    shown = json_of(await cluster.gateway.handle(request("GET", "/gateway")))
     assert str(rules) in shown["rules"]
     rules.write_text(CLOSED)
     cluster.gateway.reload()
-    assert said(await cluster.gateway.handle(request("GET", "/gateway")))["rules"] is None
+    assert json_of(await cluster.gateway.handle(request("GET", "/gateway")))["rules"] is None
 
 
 async def test_a_removed_rules_file_changes_nothing(cluster: FakeCluster, rules: Path) -> None:

@@ -7,12 +7,14 @@ from collections.abc import AsyncIterator
 import pytest
 from multidict import CIMultiDict
 from support.gateway_sockets import GatewayOnSockets, asks, chunk, status
-from support.upstream import Service, described, pieces
+from support.upstream import Service, openapi_document, pieces
 
 from bookshelf.http.client.transport import HttpTransport
 from bookshelf.http.message import Request, Response
 
-BOOKS = described("books", ("books",), "GET /books", "POST /books", "GET /books/{id}", "DELETE /books/{id}")
+BOOKS = openapi_document(
+    "books", ("books",), "GET /books", "POST /books", "GET /books/{id}", "DELETE /books/{id}"
+)
 MANY = 8 << 20
 
 

@@ -3,7 +3,7 @@
 import re
 
 import pytest
-from support.upstream import FakeCluster, Service, described, eventually, said, whole
+from support.upstream import FakeCluster, Service, eventually, json_of, openapi_document, whole
 
 from bookshelf.http.client.transport import Unreachable
 from bookshelf.http.message import Response, request
@@ -18,11 +18,11 @@ async def shown(cluster: FakeCluster, accept: str = "*/*", peer: str = "127.0.0.
 
 
 async def test_the_status_page_shows_routes_instances_and_breakers(cluster: FakeCluster) -> None:
-    await cluster.add(Service(described("books", ("books",), "GET /books"), Unreachable("no")))
+    await cluster.add(Service(openapi_document("books", ("books",), "GET /books"), Unreachable("no")))
     await cluster.gateway.start()
     for _ in range(6):
         await cluster.gateway.handle(request("GET", "/bookshelf/books"))
-    found = said(await shown(cluster))
+    found = json_of(await shown(cluster))
     [service] = found["services"]
     [instance] = service["instances"]
     assert (service["name"], service["panic"]) == ("books", False)
@@ -34,22 +34,22 @@ async def test_the_status_page_shows_routes_instances_and_breakers(cluster: Fake
 
 
 async def test_the_status_page_shows_panic_mode(cluster: FakeCluster) -> None:
-    await cluster.add(Service(described("books", ("books",), "GET /books"), Response(500, {})))
+    await cluster.add(Service(openapi_document("books", ("books",), "GET /books"), Response(500, {})))
     await cluster.gateway.start()
     for _ in range(6):
         assert (await cluster.gateway.handle(request("GET", "/bookshelf/books"))).status == 500
-    [service] = said(await shown(cluster))["services"]
+    [service] = json_of(await shown(cluster))["services"]
     assert (service["panic"], service["ejections"]) == (True, 1)
     assert service["instances"][0]["ejection"] == "open"
     assert "panic" in (await whole(await shown(cluster, "text/html"))).decode()
 
 
 async def test_the_status_page_shows_a_route_of_two_services(cluster: FakeCluster) -> None:
-    await cluster.add(Service(described("a", ("a",), "GET /books")))
+    await cluster.add(Service(openapi_document("a", ("a",), "GET /books")))
     await cluster.gateway.start()
-    await cluster.add(Service(described("b", ("b",), "GET /books", "GET /health/x")))
+    await cluster.add(Service(openapi_document("b", ("b",), "GET /books", "GET /health/x")))
     await eventually(lambda: bool(cluster.gateway.directory.known.table.refused))
-    refused = said(await shown(cluster))["refused_routes"]
+    refused = json_of(await shown(cluster))["refused_routes"]
     assert {(one["service"], one["path"], one["why"]) for one in refused} == {
         ("b", "/books", "a has it"),
         ("b", "/health/x", "the gateway keeps this for itself"),
@@ -57,9 +57,9 @@ async def test_the_status_page_shows_a_route_of_two_services(cluster: FakeCluste
 
 
 async def test_the_status_page_is_one_file_and_escapes_foreign_text(cluster: FakeCluster) -> None:
-    await cluster.add(Service(described(EVIL, (EVIL,), "GET /books")))
+    await cluster.add(Service(openapi_document(EVIL, (EVIL,), "GET /books")))
     await cluster.gateway.start()
-    await cluster.add(Service(described("b", ("b",), f"GET /{EVIL}", "GET /books")))
+    await cluster.add(Service(openapi_document("b", ("b",), f"GET /{EVIL}", "GET /books")))
     await eventually(lambda: bool(cluster.gateway.directory.known.table.refused))
     answer = await shown(cluster, "text/html,*/*")
     page = (await whole(answer)).decode()
@@ -91,7 +91,7 @@ async def test_other_machines_see_neither_status_page_nor_metrics(cluster: FakeC
 )
 async def test_metrics_count_instances_and_retries(cluster: FakeCluster, line: str) -> None:
     moving = Response(503, {"Retry-After": "1"})
-    await cluster.add(Service(described("books", ("books",), "GET /books"), moving, Response(200, {})))
+    await cluster.add(Service(openapi_document("books", ("books",), "GET /books"), moving, Response(200, {})))
     await cluster.gateway.start()
     await cluster.gateway.handle(request("GET", "/bookshelf/books"))
     page = (await whole(await cluster.gateway.handle(request("GET", "/metrics")))).decode()
@@ -99,7 +99,7 @@ async def test_metrics_count_instances_and_retries(cluster: FakeCluster, line: s
 
 
 async def test_a_draining_gateway_is_unready_and_still_answers(cluster: FakeCluster) -> None:
-    await cluster.add(Service(described("books", ("books",), "GET /books")))
+    await cluster.add(Service(openapi_document("books", ("books",), "GET /books")))
     await cluster.gateway.start()
     cluster.gateway.leave()
     assert (await cluster.gateway.handle(request("GET", "/health/ready"))).status == 503

@@ -6,12 +6,12 @@ import contextlib
 import msgspec
 import pytest
 from support.gateway_sockets import GatewayOnSockets, Talk, asks, status
-from support.upstream import DEADLINE_S, Service, described
+from support.upstream import DEADLINE_S, Service, openapi_document
 
 from bookshelf.http.client.transport import HttpTransport
 from bookshelf.http.message import Response
 
-LIVE = described("books", ("books",), "GET /live", "POST /live")
+LIVE = openapi_document("books", ("books",), "GET /live", "POST /live")
 ASKS = ("Connection: Upgrade", "Upgrade: websocket", "Sec-WebSocket-Key: dGhl", "Sec-WebSocket-Version: 13")
 AGREED = (
     b"HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n"
@@ -86,12 +86,12 @@ async def test_a_service_that_closes_ends_the_upgraded_connection(
         assert (await reader.read()).endswith(b"\r\n\r\nbye")
 
 
-def _once(said: bytes) -> Talk:
+def _once(content: bytes) -> Talk:
     async def talk(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         head = await reader.readuntil(b"\r\n\r\n")
         document = msgspec.json.encode(LIVE)
         own = b"HTTP/1.1 200 OK\r\nContent-Length: %d\r\n\r\n%b" % (len(document), document)
-        writer.write(own if b"/openapi.json" in head else said)
+        writer.write(own if b"/openapi.json" in head else content)
         await writer.drain()
         writer.close()
 

@@ -6,18 +6,18 @@ from contextlib import AsyncExitStack
 
 import pytest
 from support.gateway_sockets import asks, status
-from support.upstream import HOST, Service, described, eventually, never
+from support.upstream import HOST, Service, eventually, never, openapi_document
 
 from bookshelf.http.limits import ConnectionLimits
 from bookshelf.http.message import Handler, Request, Response
 from bookshelf.http.server.server import HttpServer
 
 Open = Callable[[Handler, ConnectionLimits], Awaitable[HttpServer]]
-ANY = described("any", ("any",), "GET /")
+ANY = openapi_document("any", ("any",), "GET /")
 ONE = asks("GET", "/")
 
 
-async def said(port: int, content: bytes) -> bytes:
+async def json_of(port: int, content: bytes) -> bytes:
     reader, writer = await asyncio.open_connection(HOST, port)
     writer.write(content)
     try:
@@ -38,11 +38,11 @@ async def test_a_connection_over_the_limit_is_answered_503_until_another_closes(
             _, writer = await asyncio.open_connection(HOST, server.port)
             stack.callback(writer.close)
         await eventually(lambda: len(server.connections) == 3)
-        refused = await said(server.port, b"")
+        refused = await json_of(server.port, b"")
         assert status(refused) == 503
         assert b"Retry-After" in refused
     await eventually(lambda: len(server.connections) == 0)
-    assert status(await said(server.port, ONE)) == 200
+    assert status(await json_of(server.port, ONE)) == 200
     assert server.connections.refused == 1
 
 
@@ -60,15 +60,15 @@ async def test_a_spare_connection_serves_only_health_and_metrics(
             stack.callback(writer.close)
         await eventually(lambda: len(server.connections) == 2)
         for _ in range(3):  # one request each: the connection closes after it
-            assert status(await said(server.port, health)) == 200
-        assert status(await said(server.port, ONE)) == 503
+            assert status(await json_of(server.port, health)) == 200
+        assert status(await json_of(server.port, ONE)) == 503
         for _ in range(2):
             _, writer = await asyncio.open_connection(HOST, server.port)
             stack.callback(writer.close)
         await eventually(lambda: len(server.connections) == 4)
-        assert status(await said(server.port, b"")) == 503
+        assert status(await json_of(server.port, b"")) == 503
     await eventually(lambda: len(server.connections) == 0)
-    assert status(await said(server.port, ONE)) == 200
+    assert status(await json_of(server.port, ONE)) == 200
 
 
 @pytest.mark.parametrize(
@@ -85,7 +85,7 @@ async def test_a_spare_connection_serves_only_health_and_metrics(
 )
 async def test_a_request_head_over_the_limit_is_refused(opened: Open, request_: bytes, code: int) -> None:
     server = await opened(Service(ANY), ConnectionLimits())
-    assert status(await said(server.port, request_)) == code
+    assert status(await json_of(server.port, request_)) == code
 
 
 async def test_a_request_head_of_many_short_lines_is_refused(opened: Open) -> None:
@@ -123,7 +123,7 @@ async def test_an_unexpected_body_is_not_parsed_as_the_next_request(opened: Open
     waits = asks("POST", "/", "Expect: 100-continue", "Content-Length: 10").replace(
         b"Connection: close\r\n", b""
     )
-    found = await said(server.port, waits)
+    found = await json_of(server.port, waits)
     assert status(found) == 413
     assert b"Connection: close" in found
     assert b"100 Continue" not in found

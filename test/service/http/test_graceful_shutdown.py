@@ -3,7 +3,7 @@
 import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable
 
-from support.raw_http import Repeats, bodies, get, said
+from support.raw_http import Repeats, bodies, get, json_of
 from support.upstream import DEADLINE_S, HOST, eventually
 
 from bookshelf.http.limits import ConnectionLimits
@@ -16,8 +16,8 @@ Open = Callable[[Handler, ConnectionLimits], Awaitable[HttpServer]]
 async def test_a_graceful_stop_completes_running_requests(opened: Open) -> None:
     repeats = Repeats()
     server = await opened(repeats, ConnectionLimits())
-    asked = asyncio.create_task(said(server.port, get("/slow")))
-    idle = asyncio.create_task(said(server.port, b""))
+    asked = asyncio.create_task(json_of(server.port, get("/slow")))
+    idle = asyncio.create_task(json_of(server.port, b""))
     async with asyncio.timeout(DEADLINE_S):
         await eventually(lambda: bool(repeats.asked) and len(server.connections) == 2)
         stopping = asyncio.create_task(server.stop(DEADLINE_S))
@@ -33,7 +33,7 @@ async def test_a_graceful_stop_completes_running_requests(opened: Open) -> None:
 async def test_a_graceful_stop_has_a_deadline(opened: Open) -> None:
     repeats = Repeats()
     server = await opened(repeats, ConnectionLimits())
-    asked = asyncio.create_task(said(server.port, get("/slow")))
+    asked = asyncio.create_task(json_of(server.port, get("/slow")))
     async with asyncio.timeout(DEADLINE_S):
         await eventually(lambda: bool(repeats.asked))
         await server.stop(0.05)

@@ -51,12 +51,12 @@ async def connected(port: int) -> AsyncIterator[tuple[asyncio.StreamReader, asyn
 
 
 @pytest.mark.parametrize("said", [b"", b"GET", b"GET / HTTP/1.1\r\n", b"GET / HTTP/1.1\r\nX: "])
-async def test_a_request_head_that_does_not_end_is_cut_off(opened: Open, said: bytes) -> None:
+async def test_a_request_head_that_does_not_end_is_cut_off(opened: Open, sent: bytes) -> None:
     server = await opened(Listener(), SHORT)
     async with connected(server.port) as (reader, writer):
-        writer.write(said)
+        writer.write(sent)
         found = await reader.read()
-    assert found == b"" if not said else status(found) == 408
+    assert found == b"" if not sent else status(found) == 408
 
 
 async def test_a_request_head_that_drips_is_cut_off(opened: Open) -> None:

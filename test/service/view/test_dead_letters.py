@@ -58,7 +58,7 @@ async def test_later_records_of_a_held_back_key_are_held_back(
     await caught_up(host, log)
     await written(log, counted("a", 1), counted("b", 1))
     assert await answer(host, log) == {"b": 1}
-    assert [(letter.position, letter.behind) for letter in await listed(host.rows)] == [
+    assert [(dead_letter.position, dead_letter.behind) for dead_letter in await listed(host.rows)] == [
         ("tallies/0@0", False),
         ("tallies/0@1", True),
     ]
@@ -74,7 +74,7 @@ async def test_held_back_records_survive_a_restart(
     await written(log, counted("a", 1))
     again = await views.host(fragile.view)
     assert await answer(again, log) == {}
-    assert [letter.behind for letter in await listed(again.rows)] == [False, True]
+    assert [dead_letter.behind for dead_letter in await listed(again.rows)] == [False, True]
 
 
 async def test_a_record_with_a_nul_character_becomes_a_dead_letter(
@@ -85,8 +85,8 @@ async def test_a_record_with_a_nul_character_becomes_a_dead_letter(
         log, NewRecord("a\0", b'{"\0": \xff}'), NewRecord("a\0", b"{}"), counted("b\0", 1), counted("b", 1)
     )
     assert (await answer(host, log))["b"] == 1
-    letters = await listed(host.rows)
-    assert [(letter.position, letter.behind) for letter in letters][:2] == [
+    dead_letters = await listed(host.rows)
+    assert [(dead_letter.position, dead_letter.behind) for dead_letter in dead_letters][:2] == [
         ("tallies/0@0", False),
         ("tallies/0@1", True),
     ]
@@ -100,7 +100,7 @@ async def test_a_retry_after_a_fix_applies_all_records_in_order(
     await caught_up(host, log)
     assert await retry(host.rows) == 0
     assert len(await listed(host.rows)) == 3
-    fragile.mended = True
+    fragile.repaired = True
     before = host.revision
     assert await retry(host.rows) == 3
     assert await host.query(sums) == {"a": BREAKS_HANDLER + 1, "b": BREAKS_STATEMENT}
@@ -116,10 +116,10 @@ async def test_a_retry_of_one_key_leaves_other_dead_letters(
     host = await views.host(fragile.view)
     await written(log, counted("a", BREAKS_HANDLER), counted("b", BREAKS_HANDLER))
     await caught_up(host, log)
-    fragile.mended = True
+    fragile.repaired = True
     assert await retry(host.rows, "a") == 1
     assert await host.query(sums) == {"a": BREAKS_HANDLER}
-    assert [letter.key for letter in await listed(host.rows)] == ["b"]
+    assert [dead_letter.key for dead_letter in await listed(host.rows)] == ["b"]
 
 
 async def test_a_retry_keeps_records_that_still_fail(
@@ -128,9 +128,9 @@ async def test_a_retry_keeps_records_that_still_fail(
     host = await views.host(fragile.view)
     await written(log, counted("a", BREAKS_HANDLER), POISONS["no JSON"], counted("a", 1))
     await caught_up(host, log)
-    fragile.mended = True
+    fragile.repaired = True
     assert await retry(host.rows) == 1
-    assert [(letter.position, letter.behind) for letter in await listed(host.rows)] == [
+    assert [(dead_letter.position, dead_letter.behind) for dead_letter in await listed(host.rows)] == [
         ("tallies/0@1", False),
         ("tallies/0@2", True),
     ]
@@ -146,9 +146,9 @@ async def test_dropping_a_dead_letter_applies_the_records_it_held_back(
     host = await views.host(fragile.view)
     await written(log, POISONS["no JSON"], counted("a", 1), counted("a", 2))
     await caught_up(host, log)
-    letter = await find(host.rows, place(0, 0))
-    assert letter is not None
-    assert letter.key == "a"
+    dead_letter = await find(host.rows, place(0, 0))
+    assert dead_letter is not None
+    assert dead_letter.key == "a"
     await written(log, given_up(0), counted("a", 3))
     assert await answer(host, log) == {"a": 6}
     assert await listed(host.rows) == []
@@ -172,13 +172,13 @@ async def test_dropping_a_held_back_record_does_not_skip_applicable_ones(
     host = await views.host(fragile.view)
     await written(log, POISONS["no JSON"], counted("a", 1), counted("a", 2), given_up(1))
     await caught_up(host, log)
-    letters = await listed(host.rows)
-    assert [(letter.position, letter.behind) for letter in letters] == [
+    dead_letters = await listed(host.rows)
+    assert [(dead_letter.position, dead_letter.behind) for dead_letter in dead_letters] == [
         ("tallies/0@0", False),
         ("tallies/0@1", True),
         ("tallies/0@2", True),
     ]
-    assert letters[1].reason.startswith("given up")
+    assert dead_letters[1].reason.startswith("given up")
     await written(log, given_up(0))
     assert await answer(host, log) == {"a": 3}
     await host.rebuild(lambda _done, _total: None)
@@ -226,7 +226,7 @@ async def test_records_before_a_poison_message_of_a_batch_are_applied(
         counted("a", 5),
     )
     assert await answer(host, log) == {"a": 1, "b": 1}
-    assert [(letter.position, letter.behind) for letter in await listed(host.rows)] == [
+    assert [(dead_letter.position, dead_letter.behind) for dead_letter in await listed(host.rows)] == [
         ("tallies/0@2", False),
         ("tallies/0@3", False),
         ("tallies/0@4", True),
@@ -237,6 +237,6 @@ async def test_only_dead_letters_can_be_dropped(views: Views, log: FaultyLog, fr
     host = await views.host(fragile.view)
     await written(log, POISONS["no JSON"], given_up(5), said(DROPPED, "a", b'{"offset": "none"}'))
     await caught_up(host, log)
-    assert [letter.position for letter in await listed(host.rows)] == ["tallies/0@0", "tallies/0@2"]
+    assert [dead_letter.position for dead_letter in await listed(host.rows)] == ["tallies/0@0", "tallies/0@2"]
     for elsewhere in (place(0, 5), place(1, 0), Position("bookshelf", 0, 0)):
         assert await find(host.rows, elsewhere) is None

@@ -93,7 +93,7 @@ async def test_a_rebuild_applies_dead_letters_for_all_instances(shared: Shared) 
         await split(one, other)
         await written(shared.log, counted("a", BREAKS_HANDLER), counted("a", 1))
         await caught_up(other, shared.log)
-        fragile.mended = True
+        fragile.repaired = True
         await one.rebuild(nothing)
         await split(one, other)
         assert await other.query(sums) == {"a": BREAKS_HANDLER + 1}

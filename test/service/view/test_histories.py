@@ -49,23 +49,23 @@ class Plain:
         self.books: dict[str, dict[str, Any]] = {}
         self.read: list[str] = []
 
-    def add(self, book_id: str, said: dict[str, Any]) -> None:
-        said = {**said, "tags": list(dict.fromkeys(said.get("tags", [])))}
-        self.books[book_id] = {"state": "unread", "finished": None, "rating": None, "review": None, **said}
+    def add(self, book_id: str, fields: dict[str, Any]) -> None:
+        fields = {**fields, "tags": list(dict.fromkeys(fields.get("tags", [])))}
+        self.books[book_id] = {"state": "unread", "finished": None, "rating": None, "review": None, **fields}
 
-    def change(self, book_id: str, said: dict[str, Any]) -> bool:
+    def change(self, book_id: str, fields: dict[str, Any]) -> bool:
         if book_id not in self.books:
             return False
-        if "tags" in said:
-            said = {**said, "tags": list(dict.fromkeys(said["tags"] or []))}
-        self.books[book_id].update(said)
+        if "tags" in fields:
+            fields = {**fields, "tags": list(dict.fromkeys(fields["tags"] or []))}
+        self.books[book_id].update(fields)
         return True
 
-    def finish(self, book_id: str, said: dict[str, Any]) -> bool:
+    def finish(self, book_id: str, fields: dict[str, Any]) -> bool:
         book = self.books.get(book_id)
         if book is not None and book["state"] == "unread":
-            day = said.get("finished", "2026-03-01")
-            book.update({**said, "state": "finished", "finished": None if day == "unknown" else day})
+            day = fields.get("finished", "2026-03-01")
+            book.update({**fields, "state": "finished", "finished": None if day == "unknown" else day})
         return book is not None
 
     def remove(self, book_id: str) -> bool:
@@ -80,19 +80,19 @@ def plainly(book: dict[str, Any]) -> dict[str, Any]:
 
 
 async def step(shelf: Shelf, plain: Plain, ids: list[str], what: tuple[str, int, Any]) -> None:
-    kind, place, said = what
+    kind, place, fields = what
     book_id = ids[place] if place < len(ids) else NO_ONE
     if kind == "add":
-        book = await shelf.send("POST", "/books", said)
+        book = await shelf.send("POST", "/books", fields)
         assert book.status == 201
         ids.append(book.json["id"])
-        plain.add(ids[-1], said)
+        plain.add(ids[-1], fields)
     elif kind == "change":
-        changed = await shelf.send("PATCH", f"/books/{book_id}", said)
-        assert changed.status == (200 if plain.change(book_id, said) else 404)
+        changed = await shelf.send("PATCH", f"/books/{book_id}", fields)
+        assert changed.status == (200 if plain.change(book_id, fields) else 404)
     elif kind == "finish":
-        finished = await shelf.send("POST", f"/books/{book_id}/finished", said)
-        assert finished.status == (204 if plain.finish(book_id, said) else 404)
+        finished = await shelf.send("POST", f"/books/{book_id}/finished", fields)
+        assert finished.status == (204 if plain.finish(book_id, fields) else 404)
     elif kind == "remove":
         assert (await shelf.send("DELETE", f"/books/{book_id}")).status == (
             204 if plain.remove(book_id) else 404

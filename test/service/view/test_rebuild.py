@@ -56,11 +56,11 @@ async def test_a_rebuild_under_writes_and_queries_gives_equal_rows_and_fails_no_
 async def test_a_rebuild_reports_its_progress(views: Views, log: FaultyLog) -> None:
     await write_on(log, 10)
     host = await views.host()
-    said: list[tuple[int, int]] = []
+    progress: list[tuple[int, int]] = []
     async with asyncio.timeout(30):
-        await host.rebuild(lambda done, total: said.append((done, total)))
-    assert said[-1] == (80, 80)
-    assert said == sorted(said)
+        await host.rebuild(lambda done, total: progress.append((done, total)))
+    assert progress[-1] == (80, 80)
+    assert progress == sorted(progress)
 
 
 async def test_a_rebuild_changes_the_revision(views: Views, log: FaultyLog) -> None:
@@ -85,7 +85,7 @@ async def test_a_rebuild_with_a_fixed_handler_has_no_dead_letters(views: Views, 
     host = await views.host(fragile.view)
     await written(log, counted("a", BREAKS_HANDLER), counted("a", 1))
     await caught_up(host, log)
-    fragile.mended = True
+    fragile.repaired = True
     await host.rebuild(nothing)
     assert await host.query(sums) == {"a": BREAKS_HANDLER + 1}
     assert await listed(host.rows) == []

@@ -93,7 +93,7 @@ async def test_the_revision_moves_when_an_operator_has_changed_the_rows_elsewher
             await caught_up(host, shared.log)
         before = await other.current()
         assert await other.current() == before
-        fragile.mended = True
+        fragile.repaired = True
         assert await retry(one.rows) == 1
         assert await other.current() != before
         assert await other.query(sums) == {"a": BREAKS_HANDLER}
@@ -105,7 +105,7 @@ async def test_concurrent_retries_apply_a_dead_letter_once(shared: Shared) -> No
     async with shared.instance(fragile.view) as one, shared.instance(fragile.view) as other:
         await written(shared.log, counted("a", BREAKS_HANDLER), counted("a", 1), counted("b", BREAKS_HANDLER))
         await caught_up(one, shared.log)
-        fragile.mended = True
+        fragile.repaired = True
         applied = await asyncio.gather(*(retry(host.rows) for host in (one, other, one, other)))
         assert sum(applied) == 3
         assert await one.query(sums) == await totals(shared.log)

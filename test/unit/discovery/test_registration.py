@@ -19,29 +19,29 @@ def instance(**changed: Any) -> Instance:  # noqa: ANN401 (any field)
     return Instance(**known | changed)
 
 
-def told(one: Instance, fault: str | None = None) -> Any:  # noqa: ANN401 (any JSON)
+def registered_as(one: Instance, fault: str | None = None) -> Any:  # noqa: ANN401 (any JSON)
     return msgspec.json.decode(registration(one, fault, 3.0))
 
 
 def test_a_registration_has_all_fields_of_an_instance() -> None:
-    said = told(instance(meta={"version": "1.0", "partitions": "0,1"}))
-    assert (said["ID"], said["Name"], said["Tags"]) == ("newbook-1", "newbook", ["books"])
-    assert (said["Address"], said["Port"]) == ("10.0.0.1", 8081)
-    assert said["Meta"] == {"bookshelf": "1", "version": "1.0", "partitions": "0,1"}
-    assert (said["Check"]["Status"], said["Check"]["TTL"]) == ("passing", "3.0s")
-    assert said["Check"]["DeregisterCriticalServiceAfter"] == "1m"
+    message = registered_as(instance(meta={"version": "1.0", "partitions": "0,1"}))
+    assert (message["ID"], message["Name"], message["Tags"]) == ("newbook-1", "newbook", ["books"])
+    assert (message["Address"], message["Port"]) == ("10.0.0.1", 8081)
+    assert message["Meta"] == {"bookshelf": "1", "version": "1.0", "partitions": "0,1"}
+    assert (message["Check"]["Status"], message["Check"]["TTL"]) == ("passing", "3.0s")
+    assert message["Check"]["DeregisterCriticalServiceAfter"] == "1m"
 
 
 def test_an_unready_instance_is_not_registered_as_passing() -> None:
-    assert told(instance(), "no log")["Check"]["Status"] == "warning"
+    assert registered_as(instance(), "no log")["Check"]["Status"] == "warning"
     assert msgspec.json.decode(update("no log")) == {"Status": "critical", "Output": "not ready: no log"}
 
 
 @pytest.mark.parametrize("changed", [{"meta": {"partitions": "1"}}, {"port": 1}, {"tags": ("x",)}])
 def test_any_change_changes_the_notes_of_the_check(changed: dict[str, Any]) -> None:
-    notes = told(instance())["Check"]["Notes"]
-    assert told(instance())["Check"]["Notes"] == notes
-    assert told(instance(**changed))["Check"]["Notes"] != notes
+    notes = registered_as(instance())["Check"]["Notes"]
+    assert registered_as(instance())["Check"]["Notes"] == notes
+    assert registered_as(instance(**changed))["Check"]["Notes"] != notes
 
 
 @pytest.mark.parametrize("fault", ["x" * 10_000, "\ud800", "a\r\nb\0"])
@@ -75,12 +75,12 @@ def test_any_id_makes_a_path() -> None:
         ({"meta": {"consul-version": "2"}}, "'consul-version' is not a valid metadata key"),
     ],
 )
-def test_values_that_consul_would_refuse_are_reported(changed: dict[str, Any], said: str) -> None:
+def test_values_that_consul_would_refuse_are_reported(changed: dict[str, Any], message: str) -> None:
     with pytest.raises(DiscoveryFault) as raised:
         refuse(instance(**changed))
     assert " cannot be registered with Consul: " in str(raised.value)
     assert str(raised.value).isprintable()
-    assert said in str(raised.value)
+    assert message in str(raised.value)
 
 
 def test_values_at_consul_s_limits_are_accepted() -> None:

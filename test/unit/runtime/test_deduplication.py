@@ -17,8 +17,8 @@ def read(values: Iterable[str], offset: int = 0, most: int = 7) -> Sequence[tupl
 
     async def reading() -> Sequence[tuple[int, str]]:
         log = MemoryLog()
-        pen = await log.writer("newbook", TOPIC, 0)
-        await pen.append([NewRecord("a", value.encode()) for value in values])
+        writer = await log.writer("newbook", TOPIC, 0)
+        await writer.append([NewRecord("a", value.encode()) for value in values])
         tail = await open_deduplicated(log, TOPIC, 0, offset)
         assert tail.position == offset
         found: list[tuple[int, str]] = []
@@ -66,8 +66,8 @@ def test_a_missing_offset_is_reported(offset: int) -> None:
 
 async def log_of(values: Iterable[str]) -> MemoryLog:
     log = MemoryLog()
-    pen = await log.writer("newbook", TOPIC, 0)
-    await pen.append([NewRecord("a", value.encode()) for value in values])
+    writer = await log.writer("newbook", TOPIC, 0)
+    await writer.append([NewRecord("a", value.encode()) for value in values])
     return log
 
 

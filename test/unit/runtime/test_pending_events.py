@@ -21,31 +21,31 @@ class Desk:
     def __init__(self) -> None:
         self._states = StateCache(TALLY, MemoryStateStore(), None)
         self._states.fresh(["a"])
-        self.overlay = PendingEvents(SnapshotFold(TALLY), self._states)
+        self.pending = PendingEvents(SnapshotFold(TALLY), self._states)
         self._offset = 0
 
     def say(self, by: int) -> list[DecodedEvent]:
-        said = HANDLER.decide(self.overlay.head("a"), sent("a", Count(by=by))) or []
-        self.overlay.add("a", said)
-        return said
+        events = HANDLER.decide(self.pending.head("a"), sent("a", Count(by=by))) or []
+        self.pending.add("a", events)
+        return events
 
     def log(self, record: NewRecord) -> int:
         """The log returns a record."""
-        self.overlay.read_back(Record("tallies", 0, self._offset, record.key, record.value))
+        self.pending.read_back(Record("tallies", 0, self._offset, record.key, record.value))
         self._offset += 1
         return self._offset - 1
 
-    def log_mine(self, *said: DecodedEvent) -> None:
-        for one in said:
+    def log_mine(self, *events: DecodedEvent) -> None:
+        for one in events:
             self.log(NewRecord("a", one.value))
 
-    def settle(self, offsets: list[int], said: list[DecodedEvent]) -> None:
-        self.overlay.settle("a", dict(zip((one.envelope.id for one in said), offsets, strict=True)))
+    def settle(self, offsets: list[int], events: list[DecodedEvent]) -> None:
+        self.pending.settle("a", dict(zip((one.envelope.id for one in events), offsets, strict=True)))
 
     @property
     def seen(self) -> tuple[int, int]:
         """The sum and the version that the next command is decided on."""
-        head = self.overlay.head("a")
+        head = self.pending.head("a")
         return head.state.sum, head.version
 
     @property
@@ -61,27 +61,27 @@ def desk() -> Desk:
 
 
 def test_pending_events_are_visible_at_once_and_committed_after_reading_back(desk: Desk) -> None:
-    said = desk.say(5)
+    events = desk.say(5)
     assert (desk.seen, desk.known.sum) == ((5, UNSETTLED), 0)
-    desk.settle([0], said)
+    desk.settle([0], events)
     assert desk.seen == (5, 0)
-    desk.log_mine(*said)
+    desk.log_mine(*events)
     assert (desk.seen, desk.known.sum) == ((5, 0), 5)
 
 
 def test_an_event_read_back_before_its_append_returns_is_applied_once(desk: Desk) -> None:
-    said = desk.say(5)
-    desk.log_mine(*said)
-    desk.settle([0], said)
+    events = desk.say(5)
+    desk.log_mine(*events)
+    desk.settle([0], events)
     assert (desk.seen, desk.known) == ((5, 0), Tally(sum=5, said=1))
 
 
 def test_events_of_other_writers_in_between_are_applied_first(desk: Desk) -> None:
-    said = desk.say(5)
+    events = desk.say(5)
     desk.log(counted("a", 100, source="another"))
     assert (desk.seen, desk.known.sum) == ((105, UNSETTLED), 100)
-    desk.settle([1], said)
-    desk.log_mine(*said)
+    desk.settle([1], events)
+    desk.log_mine(*events)
     assert (desk.seen, desk.known.sum) == ((105, 1), 105)
 
 
@@ -95,23 +95,23 @@ def test_pending_events_are_removed_one_by_one_when_read_back(desk: Desk) -> Non
 
 
 def test_pending_events_of_a_failed_append_are_dropped_alone(desk: Desk) -> None:
-    said = desk.say(1)
-    desk.settle([0], said)
+    events = desk.say(1)
+    desk.settle([0], events)
     desk.say(10)
-    desk.overlay.drop_unsettled()
+    desk.pending.drop_unsettled()
     assert desk.seen == (1, 0)
 
 
 def test_after_reading_to_the_end_only_the_log_determines_the_state(desk: Desk) -> None:
     desk.say(1)
-    desk.overlay.clear()
+    desk.pending.clear()
     assert (desk.seen, desk.known.sum) == ((0, -1), 0)
 
 
 def test_an_unreadable_record_leaves_pending_events(desk: Desk) -> None:
-    said = desk.say(5)
+    events = desk.say(5)
     desk.log(NewRecord("a", b"\xff"))
-    desk.settle([1], said)
-    desk.log_mine(*said)
+    desk.settle([1], events)
+    desk.log_mine(*events)
     assert desk.seen == (5, 1)
-    assert desk.overlay.head("a").faults
+    assert desk.pending.head("a").faults

@@ -9,14 +9,14 @@ import pytest
 from support.attacks import ATTACKS, ONE, REFUSED, Attack
 from support.gateway_sockets import GatewayOnSockets
 from support.nginx import installed, nginx
-from support.upstream import HOST, Service, described
+from support.upstream import HOST, Service, openapi_document
 
 from bookshelf.http.client.transport import HttpTransport
 from bookshelf.http.limits import ConnectionLimits
 from bookshelf.http.message import Request, Response
 from bookshelf.http.server.server import HttpServer
 
-BOOKS = described(
+BOOKS = openapi_document(
     "books", ("books",), "GET /books", "POST /books", "GET /smuggled", "POST /smuggled", "GET /books/{id}"
 )
 TWO = "two"
@@ -65,7 +65,7 @@ async def test_an_attack_reaches_no_service(
     service = Service(BOOKS)
     await network.service(service)
     await network.open(transport, guard=GUARD)
-    answer = await say(network.port, attack.said)
+    answer = await say(network.port, attack.content)
     # a body that breaks off in the middle has begun to be sent on, and did not look whole there
     whole = [asked.target for asked in service.asked][: len(service.bodies)]
     assert verdict(whole) == attack.wanted
@@ -92,7 +92,7 @@ async def test_requests_that_nginx_refuses_are_refused(
             seen.targets.clear()
             ours.asked.clear()
             ours.bodies.clear()
-            await asyncio.gather(say(network.port, attack.said), say(port, attack.said))
+            await asyncio.gather(say(network.port, attack.content), say(port, attack.content))
             mine = verdict([asked.target for asked in ours.asked][: len(ours.bodies)])
             rows.append((attack.name, mine, verdict(seen.targets)))
     await behind.stop(0.1)

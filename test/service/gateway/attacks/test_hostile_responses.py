@@ -10,12 +10,12 @@ from collections.abc import Callable
 import msgspec
 import pytest
 from support.gateway_sockets import GatewayOnSockets, Talk, asks, chunk, status
-from support.upstream import DEADLINE_S, Service, described
+from support.upstream import DEADLINE_S, Service, openapi_document
 
 from bookshelf.http.client.transport import HttpTransport
 from gateway.upstream.call import CallTimeouts
 
-BOOKS = described("books", ("books",), "GET /books", "POST /books")
+BOOKS = openapi_document("books", ("books",), "GET /books", "POST /books")
 OK = b"HTTP/1.1 200 OK\r\n"
 FORGED = OK + b"Content-Length: 6\r\n\r\nforged"
 Say = Callable[[asyncio.StreamWriter], None]
@@ -47,24 +47,26 @@ def reset(writer: asyncio.StreamWriter) -> None:
     writer.close()
 
 
-def says(content: bytes) -> Say:
+def responds(content: bytes) -> Say:
     return lambda writer: writer.write(content)
 
 
 WRONG: dict[str, Say] = {
     "a reset": reset,
-    "nothing": says(b""),
-    "noise": says(b"\0\xff" * 100),
-    "half a head": says(OK + b"X: "),
-    "a head without an end": says(OK + b"X: y\r\n" * 100_000),
-    "a header without an end": says(OK + b"X: " + b"y" * 1_000_000),
-    "endless informational responses": says(b"HTTP/1.1 100 Continue\r\n\r\n" * 100_000),
-    "another protocol": says(b"SSH-2.0-OpenSSH_9\r\n"),
-    "length and chunked": says(OK + b"Content-Length: 9\r\nTransfer-Encoding: chunked\r\n\r\n" + chunk(b"")),
-    "two lengths": says(OK + b"Content-Length: 1\r\nContent-Length: 2\r\n\r\nxx"),
-    "a header with a bare CR": says(OK + b"X: a\rSet-Cookie: b=c\r\nContent-Length: 0\r\n\r\n"),
-    "a header with a bare LF": says(OK + b"X: a\nSet-Cookie: b=c\r\nContent-Length: 0\r\n\r\n"),
-    "an unrequested switch of protocols": says(b"HTTP/1.1 101 Switching Protocols\r\nUpgrade: x\r\n\r\n"),
+    "nothing": responds(b""),
+    "noise": responds(b"\0\xff" * 100),
+    "half a head": responds(OK + b"X: "),
+    "a head without an end": responds(OK + b"X: y\r\n" * 100_000),
+    "a header without an end": responds(OK + b"X: " + b"y" * 1_000_000),
+    "endless informational responses": responds(b"HTTP/1.1 100 Continue\r\n\r\n" * 100_000),
+    "another protocol": responds(b"SSH-2.0-OpenSSH_9\r\n"),
+    "length and chunked": responds(
+        OK + b"Content-Length: 9\r\nTransfer-Encoding: chunked\r\n\r\n" + chunk(b"")
+    ),
+    "two lengths": responds(OK + b"Content-Length: 1\r\nContent-Length: 2\r\n\r\nxx"),
+    "a header with a bare CR": responds(OK + b"X: a\rSet-Cookie: b=c\r\nContent-Length: 0\r\n\r\n"),
+    "a header with a bare LF": responds(OK + b"X: a\nSet-Cookie: b=c\r\nContent-Length: 0\r\n\r\n"),
+    "an unrequested switch of protocols": responds(b"HTTP/1.1 101 Switching Protocols\r\nUpgrade: x\r\n\r\n"),
 }
 
 
@@ -86,7 +88,7 @@ async def test_a_service_that_does_not_answer_is_disconnected_after_the_deadline
     network: GatewayOnSockets, transport: HttpTransport, method: str
 ) -> None:
     gone = asyncio.Event()
-    silent = saying(says(b""), stays=True)
+    silent = saying(responds(b""), stays=True)
 
     async def talk(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         await silent(reader, writer)
@@ -122,7 +124,9 @@ async def test_a_second_response_is_dropped(
 async def test_an_answer_to_a_head_request_with_a_body_does_not_leak_into_the_next(
     network: GatewayOnSockets, transport: HttpTransport
 ) -> None:
-    await network.talker(saying(says(OK + b"Content-Length: %d\r\n\r\n" % len(FORGED) + FORGED), stays=True))
+    await network.talker(
+        saying(responds(OK + b"Content-Length: %d\r\n\r\n" % len(FORGED) + FORGED), stays=True)
+    )
     await network.open(transport)
     for _ in range(3):
         answer = await network.ask(asks("HEAD", "/bookshelf/books"))

@@ -7,14 +7,14 @@ from pathlib import Path
 
 import pytest
 from support.gateway_sockets import GatewayOnSockets, asks, status
-from support.upstream import HOST, Service, described
+from support.upstream import HOST, Service, openapi_document
 
 from bookshelf.http.client.transport import HttpTransport
 from bookshelf.http.limits import ConnectionLimits
 from bookshelf.http.message import Request, Response
 from gateway.ingress.middleware import IngressPolicy
 
-BOOKS = described("books", ("books",), "GET /books", "POST /books")
+BOOKS = openapi_document("books", ("books",), "GET /books", "POST /books")
 #: 10,000, or as many as the file limit leaves: both ends are in this process.
 IDLE = min(10_000, (resource.getrlimit(resource.RLIMIT_NOFILE)[0] - 500) // 2)
 PIECE = bytes(1 << 18)

@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 from support.gateway_sockets import GatewayOnSockets, asks, status
-from support.upstream import Service, described
+from support.upstream import Service, openapi_document
 
 from bookshelf.http.client.transport import HttpTransport
 from gateway.auth.verifier import BadToken, Identity, NoKeys, UnknownKey, Verifier, required
@@ -13,7 +13,7 @@ OPEN, ANYONE, WRITERS = "/bookshelf/open", "/bookshelf/known", "/bookshelf/writt
 
 
 def document(**whole: Any) -> dict[str, Any]:  # noqa: ANN401 (JSON)
-    made = described("books", ("books",), "GET /open", "GET /known", "GET /written")
+    made = openapi_document("books", ("books",), "GET /open", "GET /known", "GET /written")
     made["paths"]["/known"]["get"]["security"] = [{"token": []}]
     made["paths"]["/written"]["get"]["security"] = [{"token": ["write"]}]
     return made | whole

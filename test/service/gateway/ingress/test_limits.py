@@ -5,7 +5,7 @@ from collections.abc import AsyncIterator
 
 import pytest
 from support.gateway_sockets import GatewayOnSockets, asks, chunk, status
-from support.upstream import Service, described, eventually, never
+from support.upstream import Service, eventually, never, openapi_document
 
 from bookshelf.http.client.transport import HttpTransport
 from bookshelf.http.message import Request, Response
@@ -14,7 +14,7 @@ from gateway.ingress.concurrency import ConcurrencyLimiter
 from gateway.ingress.middleware import IngressPolicy
 from gateway.ingress.rate_limit import BadRate, ClientRateLimiter
 
-BOOKS = described("books", ("books",), "GET /books", "POST /books")
+BOOKS = openapi_document("books", ("books",), "GET /books", "POST /books")
 GET = asks("GET", "/bookshelf/books")
 
 

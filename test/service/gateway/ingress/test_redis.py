@@ -20,9 +20,9 @@ pytestmark = pytest.mark.skipif(PROGRAM is None, reason="no redis-server on this
 @pytest.fixture
 def url(tmp_path: Path) -> Iterator[str]:
     port = free_port()
-    told = ("--port", str(port), "--bind", HOST, "--save", "", "--dir", str(tmp_path))
+    arguments = ("--port", str(port), "--bind", HOST, "--save", "", "--dir", str(tmp_path))
     log = tmp_path / "log"
-    with log.open("wb") as said, subprocess.Popen([str(PROGRAM), *told], stdout=said) as process:
+    with log.open("wb") as output, subprocess.Popen([str(PROGRAM), *arguments], stdout=output) as process:
         until(lambda: b"Ready to accept connections" in log.read_bytes(), "Redis is ready")
         yield f"redis://{HOST}:{port}"
         process.terminate()

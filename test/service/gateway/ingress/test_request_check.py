@@ -1,8 +1,8 @@
 """What a page of another origin may do through a browser: look at health, follow a link, and nothing else."""
 
 import pytest
-from support.gateway_sockets import GatewayOnSockets, asks, said_by, status
-from support.upstream import HOST, Service, described
+from support.gateway_sockets import GatewayOnSockets, asks, response_to, status
+from support.upstream import HOST, Service, openapi_document
 
 from bookshelf.http.client.transport import HttpTransport
 from bookshelf.http.message import Response
@@ -11,7 +11,7 @@ from gateway.ingress.client_address import TrustedProxies
 from gateway.ingress.cors import Cors
 from gateway.ingress.middleware import IngressPolicy
 
-BOOKS = described("books", ("books",), "GET /books", "POST /books")
+BOOKS = openapi_document("books", ("books",), "GET /books", "POST /books")
 BODY = b'{"title": "Dune"}'
 UPGRADE = ("Upgrade: websocket", "Sec-WebSocket-Version: 13", "Sec-WebSocket-Key: AAAAAAAAAAAAAAAAAAAAAA==")
 
@@ -101,10 +101,10 @@ async def test_the_port_of_a_service_has_the_same_check(host: str) -> None:
     service = Service(BOOKS, Response(200, {}))
     server = HttpServer(service, HOST, 0, allowed_hosts=["books.example"])
     await server.start()
-    assert status(await said_by(server.port, to(host, asks("GET", "/books")))) == 421
-    assert status(await said_by(server.port, to("Books.example:8081", asks("GET", "/books")))) == 200
+    assert status(await response_to(server.port, to(host, asks("GET", "/books")))) == 421
+    assert status(await response_to(server.port, to("Books.example:8081", asks("GET", "/books")))) == 200
     foreign = asks("POST", "/books", "Origin: http://evil.example", body=BODY)
-    assert status(await said_by(server.port, foreign)) == 403
-    assert status(await said_by(server.port, to(host, asks("GET", "/health/ready")))) == 200
+    assert status(await response_to(server.port, foreign)) == 403
+    assert status(await response_to(server.port, to(host, asks("GET", "/health/ready")))) == 200
     assert [asked.method for asked in service.asked] == ["GET", "GET"]
     await server.stop(0.1)

@@ -5,14 +5,14 @@ import gzip
 import pytest
 import structlog
 from support.gateway_sockets import GatewayOnSockets, asks, status
-from support.upstream import Service, described
+from support.upstream import Service, openapi_document
 
 from bookshelf.http.client.transport import HttpTransport
 from bookshelf.http.message import Response
 from gateway.ingress.cors import Cors
 from gateway.ingress.middleware import IngressPolicy
 
-BOOKS = described("books", ("books",), "GET /books", "POST /books", "OPTIONS /own")
+BOOKS = openapi_document("books", ("books",), "GET /books", "POST /books", "OPTIONS /own")
 ORIGIN = "https://pages.example"
 PREFLIGHT = (f"Origin: {ORIGIN}", "Access-Control-Request-Method: POST")
 
@@ -27,14 +27,14 @@ async def test_every_response_has_security_headers(
 ) -> None:
     await network.service(Service(BOOKS))
     await network.open(transport)
-    said = head(await network.ask(asks("GET", path)))
+    expected = head(await network.ask(asks("GET", path)))
     for line in (
         b"x-content-type-options: nosniff",
         b"referrer-policy: no-referrer",
         b"x-frame-options: deny",
     ):
-        assert said.count(line) == 1
-    assert b"strict-transport-security" not in said
+        assert expected.count(line) == 1
+    assert b"strict-transport-security" not in expected
 
 
 async def test_a_service_may_replace_security_headers(
@@ -42,8 +42,8 @@ async def test_a_service_may_replace_security_headers(
 ) -> None:
     await network.service(Service(BOOKS, Response(200, {"X-Frame-Options": "SAMEORIGIN"})))
     await network.open(transport)
-    said = head(await network.ask(asks("GET", "/bookshelf/books")))
-    assert (b"x-frame-options: sameorigin" in said, b"deny" in said) == (True, False)
+    expected = head(await network.ask(asks("GET", "/bookshelf/books")))
+    assert (b"x-frame-options: sameorigin" in expected, b"deny" in expected) == (True, False)
 
 
 async def test_without_the_setting_no_other_origin_is_allowed(
@@ -68,17 +68,17 @@ async def test_without_the_setting_no_other_origin_is_allowed(
     ],
 )
 async def test_an_allowed_origin_gets_cors_headers(
-    network: GatewayOnSockets, transport: HttpTransport, allowed: str, origin: str, said: str | None
+    network: GatewayOnSockets, transport: HttpTransport, allowed: str, origin: str, expected: str | None
 ) -> None:
     service = Service(BOOKS)
     await network.service(service)
     await network.open(transport, IngressPolicy(cors=Cors([allowed])))
     before = await network.ask(asks("OPTIONS", "/bookshelf/books", f"Origin: {origin}", PREFLIGHT[1]))
-    assert status(before) == (204 if said else 405)
+    assert status(before) == (204 if expected else 405)
     assert service.asked == []
     for answer in (before, await network.ask(asks("GET", "/bookshelf/books", f"Origin: {origin}"))):
-        line = f"access-control-allow-origin: {said}\r\n".encode()
-        assert (line in head(answer) + b"\r\n") is (said is not None)
+        line = f"access-control-allow-origin: {expected}\r\n".encode()
+        assert (line in head(answer) + b"\r\n") is (expected is not None)
         assert b"access-control-allow-credentials" not in head(answer)
         assert (b"vary: origin" in head(answer)) is (allowed != "*")
 

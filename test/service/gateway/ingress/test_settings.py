@@ -3,14 +3,14 @@
 from pathlib import Path
 
 import pytest
-from support.gateway_sockets import asks, said_by, status
-from support.upstream import HOST, Service, described
+from support.gateway_sockets import asks, response_to, status
+from support.upstream import HOST, Service, openapi_document
 
 from bookshelf.config import GatewaySettings, WrongSetting, load
 from gateway.auth.jwt import Tokens
 from gateway.ingress.listen import connection_limits, ingress_policy, open_gateway_server, verifier
 
-ANY = described("any", ("any",), "GET /")
+ANY = openapi_document("any", ("any",), "GET /")
 
 
 @pytest.mark.parametrize(
@@ -79,8 +79,10 @@ def test_each_limit_is_read_from_its_setting() -> None:
 
 async def test_rate_limits_and_cors_apply_at_the_open_port() -> None:
     gate = GatewaySettings(gateway_rate="2/hour", gateway_cors="https://a.example, https://b.example")
-    door = await open_gateway_server(Service(ANY), gate, HOST, 0)
-    answers = [await said_by(door.port, asks("GET", "/", "Origin: https://b.example")) for _ in range(3)]
-    await door.stop()
+    server = await open_gateway_server(Service(ANY), gate, HOST, 0)
+    answers = [
+        await response_to(server.port, asks("GET", "/", "Origin: https://b.example")) for _ in range(3)
+    ]
+    await server.stop()
     assert [status(one) for one in answers] == [200, 200, 429]
     assert all(b"Access-Control-Allow-Origin: https://b.example" in one for one in answers)

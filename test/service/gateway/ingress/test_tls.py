@@ -11,13 +11,13 @@ from cryptography import x509
 from cryptography.x509.oid import NameOID
 from support.certificate import write_certificate
 from support.gateway_sockets import asks, status
-from support.upstream import HOST, Service, described, eventually
+from support.upstream import HOST, Service, eventually, openapi_document
 
 from bookshelf.config import GatewaySettings, WrongSetting
 from bookshelf.http.server.server import free_port
 from gateway.ingress.listen import Certificate, GatewayServer, open_gateway_server
 
-ANY = described("any", ("any",), "GET /")
+ANY = openapi_document("any", ("any",), "GET /")
 
 
 def write(folder: Path, name: str, stamp: int) -> GatewaySettings:
@@ -42,7 +42,7 @@ async def service() -> Service:
 
 
 @pytest.fixture
-async def door(tmp_path: Path, service: Service) -> AsyncIterator[GatewayServer]:
+async def server(tmp_path: Path, service: Service) -> AsyncIterator[GatewayServer]:
     gate = write(tmp_path, "first", 1)
     fields = {name: getattr(gate, name) for name in gate.__struct_fields__}
     made = await open_gateway_server(
@@ -63,40 +63,40 @@ async def ask(port: int, content: bytes, *, tls: bool) -> bytes:
     return found
 
 
-async def test_a_request_over_tls_has_the_scheme_https(door: GatewayServer, service: Service) -> None:
-    answer = await ask(door.port, asks("GET", "/"), tls=True)
+async def test_a_request_over_tls_has_the_scheme_https(server: GatewayServer, service: Service) -> None:
+    answer = await ask(server.port, asks("GET", "/"), tls=True)
     assert status(answer) == 200
     assert b"Strict-Transport-Security: max-age=60" in answer
     assert [asked.secure for asked in service.asked] == [True]
-    assert door.scheme == "https"
+    assert server.scheme == "https"
 
 
-async def test_the_plain_port_only_redirects(door: GatewayServer, service: Service) -> None:
-    assert door.redirect_port is not None
-    answer = await ask(door.redirect_port, asks("POST", "/bookshelf/books?q=1"), tls=False)
+async def test_the_plain_port_only_redirects(server: GatewayServer, service: Service) -> None:
+    assert server.redirect_port is not None
+    answer = await ask(server.redirect_port, asks("POST", "/bookshelf/books?q=1"), tls=False)
     assert status(answer) == 308
     assert b"Location: https://books.localhost" in answer
     assert b"/bookshelf/books?q=1\r\n" in answer
     forged = asks("GET", "/").replace(b"books.localhost", b"evil.example/x?")
-    assert status(await ask(door.redirect_port, forged, tls=False)) == 400
+    assert status(await ask(server.redirect_port, forged, tls=False)) == 400
     assert service.asked == []
 
 
 async def test_a_new_certificate_is_served_without_a_restart(tmp_path: Path, service: Service) -> None:
-    door = await open_gateway_server(service, write(tmp_path, "first", 1), HOST, 0)
-    certificate = door.certificate
+    server = await open_gateway_server(service, write(tmp_path, "first", 1), HOST, 0)
+    certificate = server.certificate
     assert certificate is not None
-    assert await served_name(door.port) == "first"
+    assert await served_name(server.port) == "first"
     write(tmp_path, "second", 2)
     certificate.look()
-    assert await served_name(door.port) == "second"
+    assert await served_name(server.port) == "second"
     (tmp_path / "k.pem").write_text("half written")
     certificate.look()
-    assert await served_name(door.port) == "second"
+    assert await served_name(server.port) == "second"
     write(tmp_path, "third", 3)
     certificate.look()
-    assert await served_name(door.port) == "third"
-    await door.stop()
+    assert await served_name(server.port) == "third"
+    await server.stop()
 
 
 async def test_certificate_files_are_polled(tmp_path: Path) -> None:
@@ -116,7 +116,7 @@ async def test_an_invalid_certificate_is_reported(tmp_path: Path, content: str) 
         await open_gateway_server(Service(ANY), gate, HOST, 0)
 
 
-async def test_plain_http_to_the_tls_port_is_refused(door: GatewayServer, service: Service) -> None:
+async def test_plain_http_to_the_tls_port_is_refused(server: GatewayServer, service: Service) -> None:
     with contextlib.suppress(ConnectionResetError):
-        assert b"200" not in await ask(door.port, asks("GET", "/"), tls=False)
+        assert b"200" not in await ask(server.port, asks("GET", "/"), tls=False)
     assert service.asked == []

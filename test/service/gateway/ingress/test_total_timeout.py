@@ -5,13 +5,13 @@ from collections.abc import AsyncIterator
 
 import pytest
 from support.gateway_sockets import GatewayOnSockets, asks, chunk, status
-from support.upstream import DEADLINE_S, Service, described
+from support.upstream import DEADLINE_S, Service, openapi_document
 
 from bookshelf.http.client.transport import HttpTransport
 from bookshelf.http.message import Request, Response
 from gateway.ingress.middleware import IngressPolicy
 
-BOOKS = described("books", ("books",), "GET /books", "POST /books")
+BOOKS = openapi_document("books", ("books",), "GET /books", "POST /books")
 HEAD = b"POST /bookshelf/books HTTP/1.1\r\nHost: books.localhost\r\nTransfer-Encoding: chunked\r\n\r\n"
 
 
@@ -41,11 +41,11 @@ async def test_an_endless_request_body_is_aborted(
     await opened(network, transport, Service(BOOKS), 0.2)
     async with network.connection() as (reader, writer):
         writer.write(HEAD)
-        said = asyncio.ensure_future(reader.readuntil(b"\r\n\r\n"))
-        while not said.done():
+        answered = asyncio.ensure_future(reader.readuntil(b"\r\n\r\n"))
+        while not answered.done():
             writer.write(chunk(b"drip"))
             await asyncio.sleep(0.01)  # sleep: as a client that takes its time, but is never silent
-        assert status(said.result()) == 408
+        assert status(answered.result()) == 408
 
 
 async def test_an_endless_response_is_aborted(network: GatewayOnSockets, transport: HttpTransport) -> None:

@@ -3,13 +3,13 @@
 import msgspec
 import pytest
 from support.openapi_documents import at, understood
-from support.upstream import described
+from support.upstream import openapi_document
 
 from gateway.routing.document import BadDocument, read
 
 
 def test_routes_are_read_from_methods_and_paths() -> None:
-    given = described("s", ("t",), "GET /books", "POST /books", "DELETE /books/{id}")
+    given = openapi_document("s", ("t",), "GET /books", "POST /books", "DELETE /books/{id}")
     given["paths"]["/books"]["parameters"] = []
     document = understood(given)
     found = {(one.method, one.path) for one in document.operations}
@@ -45,7 +45,7 @@ def test_an_unusable_document_is_rejected(content: bytes) -> None:
 
 def test_a_document_describes_only_its_own_service() -> None:
     with pytest.raises(BadDocument, match="an instance of s serves the document of other"):
-        read(msgspec.json.encode(described("other", ("t",))), at("i"))
+        read(msgspec.json.encode(openapi_document("other", ("t",))), at("i"))
 
 
 def nested(depth: int) -> bytes:

@@ -2,7 +2,7 @@
 
 import msgspec
 from support.openapi_documents import understood
-from support.upstream import Json, described
+from support.upstream import Json, openapi_document
 
 from bookshelf.runtime.openapi import GATEWAY_FAULTS, problem_schemas
 from gateway.routing.merge import merged
@@ -18,7 +18,7 @@ def one(*documents: Json) -> Json:
 
 
 def schemas(service: str, **named: Json) -> Json:
-    return {**described(service, ("t",)), "components": {"schemas": named}}
+    return {**openapi_document(service, ("t",)), "components": {"schemas": named}}
 
 
 def ref(name: str) -> dict[str, str]:
@@ -41,7 +41,8 @@ def test_the_merged_document_is_openapi_31_with_the_gateway_s_prefix() -> None:
 
 def test_methods_of_several_services_are_merged_under_one_path() -> None:
     document = one(
-        described("a", ("t",), "POST /books"), described("b", ("t",), "GET /books", "GET /books/{id}")
+        openapi_document("a", ("t",), "POST /books"),
+        openapi_document("b", ("t",), "GET /books", "GET /books/{id}"),
     )
     assert {path: set(item) for path, item in document["paths"].items()} == {
         "/books": {"get", "post"},
@@ -50,19 +51,20 @@ def test_methods_of_several_services_are_merged_under_one_path() -> None:
 
 
 def test_an_operation_of_two_services_is_that_of_the_first() -> None:
-    document = one(described("a", ("t",), "GET /books"), described("b", ("t",), "GET /books"))
+    document = one(openapi_document("a", ("t",), "GET /books"), openapi_document("b", ("t",), "GET /books"))
     assert document["paths"]["/books"]["get"]["summary"] == "a"
 
 
 def test_refused_routes_are_not_in_the_merged_document() -> None:
     document = one(
-        described("a", ("t",), "GET /books/{id}"), described("b", ("t",), "GET /books/{x}", "GET /y")
+        openapi_document("a", ("t",), "GET /books/{id}"),
+        openapi_document("b", ("t",), "GET /books/{x}", "GET /y"),
     )
     assert set(document["paths"]) == {"/books/{id}", "/y"}
 
 
 def test_every_operation_has_its_own_errors_and_the_gateway_s() -> None:
-    given = described("a", ("t",), "GET /books", "POST /books")
+    given = openapi_document("a", ("t",), "GET /books", "POST /books")
     given["paths"]["/books"]["get"]["responses"] = {"200": {}, "403": {"description": "mine"}}
     found = one(given)["paths"]["/books"]
     assert found["get"]["responses"].keys() == {"200", *GATEWAY_FAULTS}
@@ -77,7 +79,7 @@ def test_a_problem_schema_of_a_service_differs_in_name_from_the_gateway_s() -> N
 
 def test_each_tag_is_listed_once() -> None:
     tag = {"name": "books", "description": "All about books."}
-    first, second = described("a", ("t",)), described("b", ("t",))
+    first, second = openapi_document("a", ("t",)), openapi_document("b", ("t",))
     document = one({**first, "tags": [tag]}, {**second, "tags": [tag, {"name": "b"}]})
     assert document["tags"] == [tag, {"name": "b"}]
 
@@ -118,5 +120,5 @@ def test_a_property_named_ref_is_not_a_reference() -> None:
 
 
 def test_merging_the_same_documents_gives_the_same_bytes() -> None:
-    given = [described("a", ("t",), "GET /x", "GET /y")]
+    given = [openapi_document("a", ("t",), "GET /x", "GET /y")]
     assert one(*given) == one(*given)

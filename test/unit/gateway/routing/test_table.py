@@ -2,7 +2,7 @@
 
 import pytest
 from support.openapi_documents import at, declared, understood
-from support.upstream import described
+from support.upstream import openapi_document
 
 from bookshelf.discovery.port import Snapshot
 from bookshelf.http.problem import Problem
@@ -123,7 +123,7 @@ def test_a_route_that_rules_forbid_is_refused() -> None:
     "path", ["books", "/books/", "/a//b", "/a/{b}c", "/a/{}", "/a b", "/" + "x" * 600, "/a\\b"]
 )
 def test_only_the_path_that_cannot_be_matched_is_refused(path: str) -> None:
-    given = described("a", ("a",), "GET /good")
+    given = openapi_document("a", ("a",), "GET /good")
     given["paths"][path] = {"get": {}}
     found = made(understood(given))
     assert [one.service for one in found.refused] == ["a"]
@@ -131,7 +131,7 @@ def test_only_the_path_that_cannot_be_matched_is_refused(path: str) -> None:
 
 
 def test_a_route_has_the_values_of_its_operation() -> None:
-    given = described("a", ("a",), "POST /books")
+    given = openapi_document("a", ("a",), "POST /books")
     given["paths"]["/books"]["post"] |= {
         "parameters": [{"$ref": "#/components/parameters/Key"}],
         "x-bookshelf": {"deadline_s": 1.5, "aggregate": "newbook", "subject": "created"},
@@ -142,9 +142,9 @@ def test_a_route_has_the_values_of_its_operation() -> None:
 
 
 @pytest.mark.parametrize("said", [{"deadline_s": 0}, {"deadline_s": "x"}, {"aggregate": "a b"}, [], "x"])
-def test_an_operation_with_invalid_values_is_refused(said: object) -> None:
-    given = described("a", ("a",), "GET /x")
-    given["paths"]["/x"]["get"]["x-bookshelf"] = said
+def test_an_operation_with_invalid_values_is_refused(value: object) -> None:
+    given = openapi_document("a", ("a",), "GET /x")
+    given["paths"]["/x"]["get"]["x-bookshelf"] = value
     [one] = made(understood(given)).refused
     assert isinstance(one, RefusedRoute)
     assert one.path == "/x"
@@ -153,7 +153,7 @@ def test_an_operation_with_invalid_values_is_refused(said: object) -> None:
 def test_a_document_without_service_or_tags_is_found_by_its_own_name() -> None:
     pools = Pools()
     pools.update(Snapshot((at("1", "t", service="mine"), at("2", "t", service="other"))))
-    given = described("mine", ("t",), "GET /x")
+    given = openapi_document("mine", ("t",), "GET /x")
     del given["x-bookshelf"]
     found = made(understood(given, at("1", "t", service="mine")), pools=pools)
     assert [one.instance.id for one in found.router.find("GET", "/x")[0].pool.endpoints] == ["1"]
