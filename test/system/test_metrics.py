@@ -40,7 +40,7 @@ def value(client: Client, name: str, **labels: str) -> float | None:
     return next((number for found, number in samples(client, name) if found == labels), None)
 
 
-@pytest.fixture(scope="module", name="doors")
+@pytest.fixture(scope="module", name="clients")
 def all_clients(running: Program) -> list[Client]:
     """Clients of the gateway's port and of each service's; each has answered something."""
     running.client.add("Emma")

@@ -103,7 +103,7 @@ def _handles(pid: int, number: int) -> bool:
 
 
 @pytest.mark.parametrize(
-    ("args", "said"),
+    ("args", "printed"),
     [
         (("--tags", " , "), "--tags: name at least one tag"),
         (("--id", "../elsewhere"), "is no instance's name"),

@@ -40,7 +40,7 @@ def answering(*parts: bytes, asked: list[bytes] | None = None) -> Talk:
 
 
 @pytest.mark.parametrize(
-    "said",
+    "content",
     [
         b"HTTP/1.1 200 OK\r\nContent-Length: 100\r\n\r\nonly this",
         b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n" + chunk(b"only this"),
@@ -59,7 +59,7 @@ async def test_an_aborted_response_is_visibly_incomplete(
 
 
 @pytest.mark.parametrize(
-    "said",
+    "content",
     [b"", b"HTTP/1.1 200 OK\r\nX:", b"nonsense\r\n\r\n", b"HTTP/1.1 200 OK\r\nContent-Length: x\r\n\r\n"],
 )
 async def test_a_command_whose_response_is_lost_is_sent_once(

@@ -41,7 +41,7 @@ def wants(*headers: str) -> bytes:
 
 
 @pytest.mark.parametrize(
-    ("headers", "code", "body", "said"),
+    ("headers", "code", "body", "expected"),
     [
         (("Range: bytes=3-5",), 206, b"345", b"Content-Range: bytes 3-5/10000"),
         (("Range: bytes=0-4999",), 206, TEXT[:5000], b"Content-Range: bytes 0-4999/10000"),

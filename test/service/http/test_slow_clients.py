@@ -50,7 +50,7 @@ async def connected(port: int) -> AsyncIterator[tuple[asyncio.StreamReader, asyn
             writer.close()
 
 
-@pytest.mark.parametrize("said", [b"", b"GET", b"GET / HTTP/1.1\r\n", b"GET / HTTP/1.1\r\nX: "])
+@pytest.mark.parametrize("sent", [b"", b"GET", b"GET / HTTP/1.1\r\n", b"GET / HTTP/1.1\r\nX: "])
 async def test_a_request_head_that_does_not_end_is_cut_off(opened: Open, sent: bytes) -> None:
     server = await opened(Listener(), SHORT)
     async with connected(server.port) as (reader, writer):

@@ -55,7 +55,7 @@ def test_any_id_makes_a_path() -> None:
 
 
 @pytest.mark.parametrize(
-    ("changed", "said"),
+    ("changed", "message"),
     [
         ({"address": "0.0.0.0"}, "is not an address that clients can connect to"),  # noqa: S104 (refused)
         ({"address": ""}, "is not an address that clients can connect to"),

@@ -30,7 +30,7 @@ def test_a_response_is_parsed_the_same_however_it_is_split(size: int) -> None:
 
 
 @pytest.mark.parametrize(
-    "said",
+    "content",
     [
         b"nonsense\r\n\r\n",
         b"HTTP/1.1 2x0 OK\r\n\r\n",

@@ -58,7 +58,7 @@ async def test_without_the_setting_no_other_origin_is_allowed(
 
 
 @pytest.mark.parametrize(
-    ("allowed", "origin", "said"),
+    ("allowed", "origin", "expected"),
     [
         (ORIGIN, ORIGIN, ORIGIN),
         ("*", ORIGIN, "*"),

@@ -141,7 +141,7 @@ def test_a_route_has_the_values_of_its_operation() -> None:
     assert (route.keyed, route.deadline_s, route.aggregate, route.creates) == (True, 1.5, "newbook", True)
 
 
-@pytest.mark.parametrize("said", [{"deadline_s": 0}, {"deadline_s": "x"}, {"aggregate": "a b"}, [], "x"])
+@pytest.mark.parametrize("value", [{"deadline_s": 0}, {"deadline_s": "x"}, {"aggregate": "a b"}, [], "x"])
 def test_an_operation_with_invalid_values_is_refused(value: object) -> None:
     given = openapi_document("a", ("a",), "GET /x")
     given["paths"]["/x"]["get"]["x-bookshelf"] = value
