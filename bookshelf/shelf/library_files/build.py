@@ -232,13 +232,22 @@ class _Record:
                 found = _SERIES.fullmatch(one_line(part, exact=False))
                 if found and found[1]:
                     number = found[2] or found[3] or (numbers[0] if numbers and not chosen else None)
-                    if number:
-                        number = number.removesuffix(".0")[: limits.SERIES_NUMBER_MAX]
-                    chosen.setdefault(found[1], SeriesEntry(found[1][: limits.NAME_MAX], number))
+                    number = number.removesuffix(".0") if number else None
+                    chosen.setdefault(found[1], SeriesEntry(found[1], number))
         if not chosen:
             for cell in self._fields.get("series number", ()):
                 self._keep(cell)
-        return tuple(chosen.values())[: limits.SERIES_MAX]
+        fitting = [
+            entry
+            for entry in chosen.values()
+            if len(entry.name) <= limits.NAME_MAX and len(entry.number or "") <= limits.SERIES_NUMBER_MAX
+        ][: limits.SERIES_MAX]
+        for entry in chosen.values():
+            if entry not in fitting:
+                self._warnings.append(
+                    f"series {entry.name!r} {entry.number or ''!r} left out: beyond the limits"
+                )
+        return tuple(fitting)
 
     def _tags(self) -> tuple[str, ...]:
         given = [

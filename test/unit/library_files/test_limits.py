@@ -71,3 +71,10 @@ def test_tags_past_the_limits_are_left_out_with_a_note(tmp_path: Path) -> None:
         f"tag '{'x' * 101}' left out: longer than 100 characters",
         "3 tags left out: a book has at most 200: 200, 201, 202",
     )
+
+
+def test_a_series_beyond_the_limits_is_named_whole(tmp_path: Path) -> None:
+    content = f'title,author,series\nEmma,J A,"Sea #2;Salt #{"1" * 21}"\n'
+    entry = only(library(tmp_path, content)).entry
+    assert [series.name for series in entry.book.series] == ["Sea"]
+    assert entry.warnings == (f"series 'Salt' '{'1' * 21}' left out: beyond the limits",)
