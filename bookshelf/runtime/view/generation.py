@@ -18,15 +18,40 @@ from bookshelf.storage.port import StorageFault, TableSet, TableSetCorrupt, Tabl
 
 #: Seconds between two reads of shared checkpoints while a query waits for them.
 _POLL_S = 0.01
+#: The most records in one transaction.
+_BATCH = 500
+#: After a batch of more records than this, the next one is delayed, and so larger, unless a query waits.
+_BUSY = 16
+_LINGER_S = 0.05
+#: Seconds between two reads of shared checkpoints while no query waits for them.
+_LOOK_S = 1.0
+_logger = structlog.get_logger(__name__)
 
 
-class AppliedOffsets:
-    """Tracks the applied offset of each partition of a table set. `revision` grows with each known change.
+class Gap(LogFault):
+    """The log lacks the records after the checkpoint: the view must be rebuilt."""
 
-    `shared`: other instances apply records to the same tables as well, and may replace the set.
+
+class Generation:
+    """Applies the log to one table set: all partitions, or if it is shared those that its group assigns.
+
+    The consumer group has the name of the table set, so that during a rebuild the new set has one member.
+    `revision` grows with each known change of the rows. `shared`: other instances apply records to the same
+    tables as well, and may replace the set. `gap` is set when this generation becomes `broken`: then only a
+    rebuild from the log can replace it.
     """
 
-    def __init__(self, tables: TableSet, meters: ViewMeters, *, shared: bool) -> None:
+    def __init__(
+        self,
+        view: View,
+        log: Log,
+        tables: TableSet,
+        meters: ViewMeters,
+        gap: asyncio.Event,
+        *,
+        shared: bool = False,
+    ) -> None:
+        self.view = view
         self.tables = tables
         self.shared = shared
         self.revision = 0
@@ -42,114 +67,6 @@ class AppliedOffsets:
         self._meters = meters
         self._edits = 0
         self._moved = asyncio.Event()
-
-    async def refresh(self) -> None:
-        """Read the checkpoints, as of this call or later. Raises `StorageFault`, `TableSetDropped`."""
-        before = dict(self.applied)
-        try:
-            stored = await self.tables.look()
-        except StorageFault as fault:
-            self.away = str(fault) if self.shared else None
-            if isinstance(fault, TableSetDropped):
-                self.superseded.set()
-            raise
-        self.away = None
-        if stored.former:
-            self.superseded.set()
-        edited, self._edits = stored.edits != self._edits, stored.edits
-        partitions = self.applied.keys() | stored.applied.keys()
-        moved = [self._take_over(p, stored.applied.get(p, 0), before.get(p, 0)) for p in partitions]
-        for partition, mark in stored.marks.items():
-            if stored.applied[partition] == self.applied[partition]:
-                self.marks[partition] = mark
-        if edited or any(moved):
-            self.changed()
-
-    def _take_over(self, partition: int, offset: int, before: int) -> bool:
-        """Take over a stored checkpoint; return True if it differs from the known one.
-
-        A lower one is taken over only if the known one did not move meanwhile: the database was set back.
-        """
-        known = self.applied.get(partition, 0)
-        if offset == known or (offset < known and known != before):
-            return False
-        self.applied[partition] = offset
-        self._meters.applied(partition, offset, 0)
-        return True
-
-    def advance(self, partition: int, offset: int, parked: int) -> None:
-        """Record that this instance has applied everything before an offset."""
-        self.applied[partition] = offset
-        self._meters.applied(partition, offset, parked)
-        self.changed()
-
-    def changed(self) -> None:
-        """Wake all calls that wait for the rows to change."""
-        self.revision += 1
-        moved, self._moved = self._moved, asyncio.Event()
-        moved.set()
-
-    def reaches(self, offsets: Mapping[int, int]) -> bool:
-        """Return True if all records before these offsets, by partition, are applied."""
-        return all(self.applied.get(partition, 0) >= offset for partition, offset in offsets.items())
-
-    async def reach(self, offsets: Mapping[int, int]) -> None:
-        """Wait until all records before these offsets, by partition, are applied."""
-        while not self.reaches(offsets):
-            await self.news()
-
-    async def next_change(self) -> None:
-        """Wait until the rows have changed, without asking for it: shared rows are read once a second."""
-        await self._moved.wait()
-
-    async def news(self) -> None:
-        """Wait until the rows may have changed."""
-        self.wanted.set()
-        moved = self._moved
-        if not self.shared:
-            await moved.wait()
-            return
-        try:
-            async with asyncio.timeout(_POLL_S):
-                await moved.wait()
-        except TimeoutError:
-            with suppress(StorageFault):  # `away` has the reason; the waiting query has a deadline
-                await self.refresh()
-
-
-#: The most records in one transaction.
-_BATCH = 500
-#: After a batch of more records than this, the next one is delayed, and so larger, unless a query waits.
-_BUSY = 16
-_LINGER_S = 0.05
-#: Seconds between two reads of shared checkpoints while no query waits for them.
-_LOOK_S = 1.0
-_logger = structlog.get_logger(__name__)
-
-
-class Gap(LogFault):
-    """The log lacks the records after the checkpoint: the view must be rebuilt."""
-
-
-class Generation(AppliedOffsets):
-    """Applies the log to one table set: all partitions, or if it is shared those that its group assigns.
-
-    The consumer group has the name of the table set, so that during a rebuild the new set has one member.
-    `gap` is set when this generation becomes `broken`: then only a rebuild from the log can replace it.
-    """
-
-    def __init__(
-        self,
-        view: View,
-        log: Log,
-        tables: TableSet,
-        meters: ViewMeters,
-        gap: asyncio.Event,
-        *,
-        shared: bool = False,
-    ) -> None:
-        super().__init__(tables, meters, shared=shared)
-        self.view = view
         self._log = log
         self._gap = gap
         self._supervisors: dict[int, Supervisor] = {}
@@ -188,7 +105,9 @@ class Generation(AppliedOffsets):
 
     def reaches(self, offsets: Mapping[int, int]) -> bool:
         """Return True if all records before these offsets are applied, and the checkpoints match the log."""
-        return self._not_compared.isdisjoint(offsets) and super().reaches(offsets)
+        return self._not_compared.isdisjoint(offsets) and all(
+            self.applied.get(partition, 0) >= offset for partition, offset in offsets.items()
+        )
 
     async def stop(self) -> None:
         """Stop applying records; the rows stay as they are."""
@@ -200,10 +119,73 @@ class Generation(AppliedOffsets):
         await self._revoked(frozenset(self._following))
         self.changed()  # waiting calls turn to the generation that is live now
 
-    def spoilt(self, fault: TableSetCorrupt) -> None:
+    async def refresh(self) -> None:
+        """Read the checkpoints, as of this call or later. Raises `StorageFault`, `TableSetDropped`."""
+        before = dict(self.applied)
+        try:
+            stored = await self.tables.look()
+        except StorageFault as fault:
+            self.away = str(fault) if self.shared else None
+            if isinstance(fault, TableSetDropped):
+                self.superseded.set()
+            raise
+        self.away = None
+        if stored.former:
+            self.superseded.set()
+        edited, self._edits = stored.edits != self._edits, stored.edits
+        partitions = self.applied.keys() | stored.applied.keys()
+        moved = [self._take_over(p, stored.applied.get(p, 0), before.get(p, 0)) for p in partitions]
+        for partition, mark in stored.marks.items():
+            if stored.applied[partition] == self.applied[partition]:
+                self.marks[partition] = mark
+        if edited or any(moved):
+            self.changed()
+
+    def _take_over(self, partition: int, offset: int, before: int) -> bool:
+        """Take over a stored checkpoint; return True if it differs from the known one.
+
+        A lower one is taken over only if the known one did not move meanwhile: the database was set back.
+        """
+        known = self.applied.get(partition, 0)
+        if offset == known or (offset < known and known != before):
+            return False
+        self.applied[partition] = offset
+        self._meters.applied(partition, offset, 0)
+        return True
+
+    def changed(self) -> None:
+        """Wake all calls that wait for the rows to change."""
+        self.revision += 1
+        moved, self._moved = self._moved, asyncio.Event()
+        moved.set()
+
+    async def reach(self, offsets: Mapping[int, int]) -> None:
+        """Wait until all records before these offsets, by partition, are applied."""
+        while not self.reaches(offsets):
+            await self.news()
+
+    async def next_change(self) -> None:
+        """Wait until the rows have changed, without asking for it: shared rows are read once a second."""
+        await self._moved.wait()
+
+    async def news(self) -> None:
+        """Wait until the rows may have changed."""
+        self.wanted.set()
+        moved = self._moved
+        if not self.shared:
+            await moved.wait()
+            return
+        try:
+            async with asyncio.timeout(_POLL_S):
+                await moved.wait()
+        except TimeoutError:
+            with suppress(StorageFault):  # `away` has the reason; the waiting query has a deadline
+                await self.refresh()
+
+    def report_damage(self, fault: TableSetCorrupt) -> None:
         """Have this generation rebuilt, because its tables are damaged."""
         if not self.broken:
-            _logger.error("spoilt", view=self.view.name, why=str(fault))
+            _logger.error("rows-damaged", view=self.view.name, why=str(fault))
         self._break()
 
     def _break(self) -> None:
@@ -272,8 +254,8 @@ class Generation(AppliedOffsets):
                 # also past the end of the log: if it was set back, the rows have records that it lost
                 self._break()
                 where = {"view": self.view.name, "partition": partition}
-                _logger.error("rows-made-anew", **where, why=str(fault))  # noqa: TRY400 (no defect)
-                raise Gap(f"{fault}; the rows are made anew of what the log has") from fault
+                _logger.error("rows-rebuilt", **where, why=str(fault))  # noqa: TRY400 (no defect)
+                raise Gap(f"{fault}; the rows are rebuilt from what the log has") from fault
             # nothing of this partition is applied yet: begin with the first record that the log still has
             _logger.error("gap", view=self.view.name, why=str(fault), begins_at=start)  # noqa: TRY400 (no defect)
             await self.tables.write(lambda db: apply(db, self.view, (), (partition, 0, start, "")))
@@ -299,24 +281,28 @@ class Generation(AppliedOffsets):
             taken = len(records)
             move = (partition, old, tail.position, tail.mark)
             try:
-                parked = await self.tables.write(lambda db: apply(db, self.view, records, move))  # noqa: B023
+                dead_letters = await self.tables.write(lambda db: apply(db, self.view, records, move))  # noqa: B023
             except TableSetCorrupt as fault:
-                self.spoilt(fault)
+                self.report_damage(fault)
                 raise
             except Superseded:
                 await self.refresh()
                 if self.applied[partition] == old:
                     raise
                 return
-            self._advanced(partition, tail.position, parked, tail.mark)
+            self._advanced(partition, tail.position, dead_letters, tail.mark)
 
-    def _advanced(self, partition: int, offset: int, parked: int, mark: str) -> None:
+    def _advanced(self, partition: int, offset: int, dead_letters: int, mark: str) -> None:
         self._at[partition] = offset
         self.marks[partition] = mark
-        self.advance(partition, offset, parked)
+        self.applied[partition] = offset
+        self._meters.applied(partition, offset, dead_letters)
+        self.changed()
         self._supervisors[partition].well()
-        if parked:
-            _logger.error("parked", view=self.view.name, records=parked, see="bookshelf dlq list")
+        if dead_letters:
+            _logger.error(
+                "dead-letters-added", view=self.view.name, records=dead_letters, see="bookshelf dlq list"
+            )
 
     async def _linger(self) -> None:
         """Wait so that the next batch is larger: each has a fixed cost, and commands need processor time."""

@@ -138,7 +138,7 @@ class ViewHost:
             return await ask(rows)
         except (TableSetDropped, TableSetCorrupt) as gone:
             if isinstance(gone, TableSetCorrupt):
-                rows.spoilt(gone)
+                rows.report_damage(gone)
             try:
                 async with asyncio.timeout(self._patience_s):
                     rows = await self._generations.succeeded(rows)
