@@ -11,7 +11,8 @@ from sqlalchemy import Select, select
 from bookshelf.cqrs.errors import NotFound
 from bookshelf.cqrs.position import Position
 from bookshelf.cqrs.route import Answer, EventsRoute, Owned, QueryRoute, Span
-from bookshelf.shelf.book_list import HISTORY, VIEW
+from bookshelf.shelf.book_list import VIEW
+from bookshelf.shelf.book_tables import HISTORY
 from bookshelf.shelf.events import EVENTS, TOPIC
 from bookshelf.shelf.history import Happened, happened
 from bookshelf.shelf.undo import PastEvent, Undo, undo

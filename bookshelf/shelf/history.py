@@ -24,7 +24,7 @@ from sqlalchemy import (
 from bookshelf.cqrs.errors import Invalid, NotFound
 from bookshelf.cqrs.message import Event
 from bookshelf.cqrs.position import Position
-from bookshelf.cqrs.route import Answer
+from bookshelf.cqrs.route import Answer, Owned
 from bookshelf.cqrs.view import Change, Recorded
 from bookshelf.shelf import field_types
 from bookshelf.shelf.book import BOOK, to_answer
@@ -44,17 +44,16 @@ class Happened(msgspec.Struct, frozen=True):
     data: Annotated[dict[str, Any], Meta(description="the fields of the event", examples=[{"rating": 5}])]
 
 
-class OneBook(msgspec.Struct, forbid_unknown_fields=True):
+class OneBook(Owned, forbid_unknown_fields=True, kw_only=True):
     """The parameters of a book's history: the book, how many of its events, and from which cursor on."""
 
     id: field_types.BookId
-    limit: Limit = 1000
+    limit: Limit = 100
     after: After | None = None
 
 
 _ORDER = "history"
 _NEVER = "there never was such a book on the shelf"
-_LARGEST_OFFSET = 2**63 - 1
 
 
 def history_table(metadata: MetaData) -> Table:
@@ -121,26 +120,26 @@ class History:
         items, last = take_items(db, query, asked.limit, happened)
         if not items and asked.after is None:
             raise NotFound(_NEVER)
-        return Answer(items, after=last and write_cursor(Cursor(_ORDER, str(last.off), asked.id)))
+        return Answer(items, after=last and write_cursor(Cursor(_ORDER, (last.off,), asked.id)))
 
-    def as_of(self, db: Any, book_id: str, moment: datetime) -> Book:  # noqa: ANN401 (the storage's connection)
+    def as_of(self, db: Any, book_id: str, moment: datetime, owner: str | None = None) -> Book:  # noqa: ANN401 (a connection)
         """Return the book after its events up to a moment. Raises `NotFound`."""
         with db.execute(self.of(book_id).execution_options(yield_per=FETCHED_ROWS)) as rows:
             first = rows.fetchone()
             if first is None:
                 raise NotFound(_NEVER)
             book = BOOK.fold(_events_until(moment, chain((first,), rows)))
-        if not book.here:
+        if not book.here or book.owner != owner:
             raise NotFound("the book was not on the shelf at that time")
         return to_answer(book_id, book)
 
 
 def _offset(after: str, book_id: str) -> int:
     """Return the offset of a cursor. Raises `Invalid` if it belongs to another list."""
-    cursor = read_cursor(after, _ORDER)
-    if cursor.id != book_id or not cursor.value.isdecimal() or int(cursor.value) > _LARGEST_OFFSET:
+    cursor = read_cursor(after, _ORDER, (int,))
+    if cursor.id != book_id or not cursor.key:
         raise Invalid("belongs to another list; begin again without it", field="after")
-    return int(cursor.value)
+    return int(cursor.key[0])
 
 
 def _events_until(moment: datetime, rows: Iterable[Any]) -> Iterator[Event]:

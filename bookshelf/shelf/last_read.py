@@ -2,24 +2,24 @@
 
 from typing import Annotated, Any
 
-import msgspec
 from msgspec import Meta
-from sqlalchemy import Index, MetaData, select
+from sqlalchemy import Index, MetaData, false, select, true
 
-from bookshelf.cqrs.route import Answer, QueryRoute
+from bookshelf.cqrs.route import Answer, Owned, QueryRoute
 from bookshelf.cqrs.view import View
 from bookshelf.shelf.events import EVENTS, TOPIC
 from bookshelf.shelf.fields import Book
-from bookshelf.shelf.rows import BookTable, book_table, shown
+from bookshelf.shelf.reading_rows import ReadingRows
+from bookshelf.shelf.rows import BookRows, book_table, shown
 
 TABLES = MetaData()
 books = book_table("lastread_book", TABLES)
-Index("lastread_by_day", books.c.done, books.c.finished, books.c.version)
+Index("lastread_by_day", books.c.owner, books.c.done, books.c.finished, books.c.version)
+HANDLERS = BookRows(books, ReadingRows("lastread", TABLES)).handlers
+VIEW = View(name="lastread", topic=TOPIC, catalogue=EVENTS, tables=TABLES, handlers=HANDLERS, version=2)
 
-VIEW = View(name="lastread", topic=TOPIC, catalogue=EVENTS, tables=TABLES, handlers=BookTable(books).handlers)
 
-
-class LastRead(msgspec.Struct, forbid_unknown_fields=True):
+class LastRead(Owned, forbid_unknown_fields=True, kw_only=True):
     """The parameters of the list: how many books."""
 
     limit: Annotated[int, Meta(ge=1, le=100, description="how many, at the most")] = 5
@@ -28,7 +28,8 @@ class LastRead(msgspec.Struct, forbid_unknown_fields=True):
 def last_read(db: Any, asked: LastRead) -> Answer:  # noqa: ANN401 (the storage's connection)
     """Return the books finished last, newest day first, then the latest event; unknown days come last."""
     newest = (books.c.finished.desc().nulls_last(), books.c.version.desc())
-    rows = db.execute(select(books).where(books.c.done).order_by(*newest).limit(asked.limit))
+    theirs = (books.c.owner == (asked.owner or ""), books.c.done == true(), books.c.removed == false())
+    rows = db.execute(select(books).where(*theirs).order_by(*newest).limit(asked.limit))
     return Answer([shown(row) for row in rows])
 
 

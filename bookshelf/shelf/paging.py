@@ -1,57 +1,117 @@
-"""Splits a list into pages, bounded by number and by bytes; a cursor has the last row of a page."""
+"""Splits a list into pages, bounded by number and by bytes; a cursor has the place of a page's last row."""
 
 import base64
-from collections.abc import Callable
-from typing import Annotated, Any, Literal
+from collections.abc import Callable, Generator, Iterable, Iterator, Sequence
+from contextlib import closing
+from typing import Annotated, Any, NamedTuple
 
 import msgspec
 from msgspec import Meta
-from sqlalchemy import Select, Table, func, tuple_
+from sqlalchemy import ColumnElement, Select, tuple_
 
 from bookshelf.cqrs.errors import Invalid
 
-Order = Literal[
-    "added",
-    "-added",
-    "title",
-    "-title",
-    "author",
-    "-author",
-    "published",
-    "-published",
-    "finished",
-    "-finished",
-]
-
 Limit = Annotated[int, Meta(ge=1, le=1000, description="how many, at the most")]
-After = Annotated[str, Meta(max_length=2000, description="from the Link of the page before")]
+After = Annotated[str, Meta(max_length=4000, description="from the Link of the page before")]
 #: Bytes of a page's JSON: a page ends at the item that reaches them, and its Link goes on after that.
 PAGE_BYTES = 4 << 20
 #: Rows that are fetched from the database at once.
 FETCHED_ROWS = 32
+_LARGEST_INTEGER = 2**63 - 1
 
 _encode = msgspec.json.Encoder().encode
+Key = str | int | float
 
 
 class Cursor(msgspec.Struct, array_like=True):
-    """The last row of a page: the order of the list, the row's value in that order, and its id."""
+    """The last row of a page: the order of the list, the row's key in that order, and its id.
+
+    The key is empty for a row whose value is unknown.
+    """
 
     order: str
-    value: str
+    key: tuple[Key, ...]
     id: str
 
 
-def in_order(query: Select[Any], table: Table, order: Order, after: str | None) -> Select[Any]:
-    """Return the query in this order, from a cursor on; `place` is a row's value. Raises `Invalid`."""
+class Sort(NamedTuple):
+    """The columns that a list is sorted by before the id, and the types of their values.
+
+    A row whose first column is null has no key, and comes last in both directions; then the others do not
+    count. `start` makes a value of the first column of a client's text, if the list can start at one; it
+    raises `ValueError`.
+    """
+
+    columns: tuple[ColumnElement[Any], ...]
+    types: tuple[type[Any], ...]
+    nullable: bool = False
+    start: Callable[[str], Key | None] | None = None
+
+
+class ListPage(NamedTuple):
+    """The JSON of the items of a page, and the cursor of the next one, if the list goes on."""
+
+    items: list[msgspec.Raw]
+    after: str | None
+
+
+def list_page(  # noqa: PLR0913 (what a page is made of)
+    db: Any,  # noqa: ANN401 (the storage's connection)
+    query: Select[Any],
+    row_id: ColumnElement[str],
+    *,
+    order: str,
+    sort: Sort,
+    limit: int,
+    render: Callable[[Any], Any],
+    after: str | None = None,
+) -> ListPage:
+    """Return a page of the rows of the query, sorted by `sort`, downwards if `order` begins with a minus.
+
+    Raises `Invalid`.
+    """
+    cursor = None if after is None else read_cursor(after, order, sort.types)
+    if cursor is not None and not (cursor.key or sort.nullable):
+        raise Invalid("is not a cursor; take it from a page's Link header", field="after")
+    labels = [column.label(f"key_{place}") for place, column in enumerate(sort.columns)]
+    selects = _in_order(query.add_columns(*labels), row_id, order, sort, cursor)
+    items, last = _take(_rows(db, selects, limit + 1), limit, render, PAGE_BYTES)
+    if last is None:
+        return ListPage(items, None)
+    known = last.key_0 is not None
+    key = tuple(getattr(last, label.name) for label in labels) if known else ()
+    return ListPage(items, write_cursor(Cursor(order, key, last.id)))
+
+
+def _in_order(
+    query: Select[Any], row_id: ColumnElement[str], order: str, sort: Sort, cursor: Cursor | None
+) -> Iterator[Select[Any]]:
+    """Yield the query for the rows with a key, then the one for the others: both can use an index."""
     down = order.startswith("-")
-    name = order.lstrip("-")
-    value = table.c.added if name == "added" else func.lower(func.coalesce(table.c[name], ""))
-    if after is not None:
-        cursor = read_cursor(after, order)
-        here, there = tuple_(value, table.c.id), tuple_(cursor.value, cursor.id)
-        query = query.where(here < there if down else here > there)
-    ordered = query.order_by(value.desc(), table.c.id.desc()) if down else query.order_by(value, table.c.id)
-    return ordered.add_columns(value.label("place"))
+    first = sort.columns[0]
+    places = (*sort.columns, row_id)
+    if cursor is None or cursor.key:
+        known = query.where(first.is_not(None)) if sort.nullable else query
+        if cursor is not None:
+            here, last = tuple_(*places), tuple_(*cursor.key, cursor.id)
+            known = known.where(here < last if down else here > last)
+        yield known.order_by(*(place.desc() if down else place for place in places))
+    if sort.nullable:
+        unknown = query.where(first.is_(None))
+        if cursor is not None and not cursor.key:
+            unknown = unknown.where(row_id < cursor.id if down else row_id > cursor.id)
+        yield unknown.order_by(row_id.desc() if down else row_id)
+
+
+def _rows(db: Any, selects: Iterable[Select[Any]], most: int) -> Generator[Any, None, None]:  # noqa: ANN401 (the storage's connection)
+    left = most
+    for query in selects:
+        with db.execute(query.limit(left).execution_options(yield_per=FETCHED_ROWS)) as rows:
+            for row in rows:
+                left -= 1
+                yield row
+        if not left:
+            return
 
 
 def take_items(
@@ -65,9 +125,15 @@ def take_items(
 
     The list of items ends early once they have `most_bytes`. Rows are fetched a few at a time.
     """
+    return _take(_rows(db, [query], limit + 1), limit, render, most_bytes)
+
+
+def _take(
+    rows: Generator[Any, None, None], limit: int, render: Callable[[Any], Any], most_bytes: int
+) -> tuple[list[msgspec.Raw], Any | None]:
     items: list[msgspec.Raw] = []
     size, last = 0, None
-    with db.execute(query.limit(limit + 1).execution_options(yield_per=FETCHED_ROWS)) as rows:
+    with closing(rows):
         for row in rows:
             if len(items) == limit or size >= most_bytes:
                 return items, last
@@ -83,8 +149,8 @@ def write_cursor(cursor: Cursor) -> str:
     return base64.urlsafe_b64encode(_encode(cursor)).decode().rstrip("=")
 
 
-def read_cursor(text: str, order: str) -> Cursor:
-    """Return the cursor of a list in this order. Raises `Invalid`."""
+def read_cursor(text: str, order: str, types: Sequence[type[Any]]) -> Cursor:
+    """Return the cursor of a list in this order, whose key has these types or is empty. Raises `Invalid`."""
     try:
         content = base64.b64decode(text + "=" * (-len(text) % 4), altchars=b"-_", validate=True)
         cursor = msgspec.json.decode(content, type=Cursor)
@@ -92,4 +158,15 @@ def read_cursor(text: str, order: str) -> Cursor:
         raise Invalid("is not a cursor; take it from a page's Link header", field="after") from None
     if cursor.order != order:
         raise Invalid("belongs to another sort; begin again without it", field="after")
+    if cursor.key and not _has_types(cursor.key, types):
+        raise Invalid("is not a cursor; take it from a page's Link header", field="after")
     return cursor
+
+
+def _has_types(key: tuple[Key, ...], types: Sequence[type[Any]]) -> bool:
+    return len(key) == len(types) and all(
+        isinstance(value, int) and abs(value) <= _LARGEST_INTEGER
+        if kind is int
+        else isinstance(value, kind | int if kind is float else kind)
+        for value, kind in zip(key, types, strict=True)
+    )

@@ -1,7 +1,11 @@
-"""The table of books: its columns, and the handlers of its events. Each view has a table of its own."""
+"""The rows of books and of their readings, and the handlers that keep them. Each view has tables of its own.
 
-from collections.abc import Iterable, Mapping
-from datetime import date, datetime
+After each event of a reading, one statement derives what the book shows of its readings from their rows; it
+follows the same rules as `book_readings.Readings.summary`.
+"""
+
+from collections.abc import Callable, Iterable, Mapping
+from datetime import datetime
 from functools import lru_cache
 from typing import Any
 
@@ -10,11 +14,11 @@ from sqlalchemy import (
     BigInteger,
     Boolean,
     Column,
+    ColumnElement,
     Integer,
     MetaData,
     Table,
     bindparam,
-    delete,
     insert,
     update,
 )
@@ -22,100 +26,149 @@ from sqlalchemy.sql.dml import Update
 
 from bookshelf.cqrs.message import Event
 from bookshelf.cqrs.view import Change, Handler, Recorded
-from bookshelf.shelf.events import EVENTS, BookAdded, BookChanged, BookRemoved, ReadingFinished
-from bookshelf.shelf.fields import FIRST_FIELDS, Book, present
-from bookshelf.shelf.values import whole_stars
+from bookshelf.shelf.book_readings import ReadingSummary
+from bookshelf.shelf.events import (
+    EVENTS,
+    BookAdded,
+    BookChanged,
+    BookRemoved,
+    BookRestored,
+    CoverRemoved,
+    CoverSet,
+)
+from bookshelf.shelf.fields import FIELD_TYPES, FIRST_FIELDS, Book, present, to_book
+from bookshelf.shelf.reading_rows import ReadingRows, derived_columns
+from bookshelf.shelf.values import Contributor, Cover, ReadingProgress, SeriesEntry
 from bookshelf.storage.bulk_insert import TEXT
 
 _json = msgspec.json.Encoder().encode
+#: The fields that are stored as JSON; empty ones as null.
+_JSON_FIELDS: Mapping[str, Any] = {
+    "tags": tuple[str, ...],
+    "contributors": tuple[Contributor, ...],
+    "series": tuple[SeriesEntry, ...],
+    "ids": dict[str, str],
+    "extra": dict[str, str],
+}
+_INTEGERS = frozenset({"pages", "minutes", "copies"})
+_DECODERS: Mapping[str, Callable[[str], Any]] = {
+    name: msgspec.json.Decoder(kind).decode
+    for name, kind in {**_JSON_FIELDS, "cover": Cover, "progress": ReadingProgress}.items()
+}
+_LATER_FIELDS = tuple(name for name in FIELD_TYPES if name not in FIRST_FIELDS)
 
 
-def book_table(name: str, metadata: MetaData) -> Table:
-    """Return a table of whole books. `version` is the offset of the newest event; times sort as texts."""
-    texts = ("published", "isbn", "language", "notes", "finished", "review")
+def book_table(name: str, metadata: MetaData, *more: Column[Any]) -> Table:
+    """Return a table of whole books. `version` is the offset of the newest event; times sort as texts.
+
+    `owner` is empty for the local reader. A removed book keeps its row.
+    """
     return Table(
         name,
         metadata,
         Column("seq", Integer, primary_key=True),
         Column("id", TEXT, nullable=False, unique=True),
-        Column("title", TEXT, nullable=False),
-        Column("author", TEXT, nullable=False),
-        *(Column(text, TEXT) for text in texts),
-        Column("pages", Integer),
-        Column("tags", TEXT, nullable=False),
-        Column("done", Boolean, nullable=False),
-        Column("rating", Integer),
+        Column("owner", TEXT, nullable=False),
+        Column("removed", Boolean, nullable=False),
+        *(Column(field, Integer if field in _INTEGERS else TEXT) for field in FIELD_TYPES),
+        Column("cover", TEXT),
         Column("added", TEXT, nullable=False),
         Column("version", BigInteger, nullable=False),
+        *derived_columns(),
+        *more,
     )
 
 
-class BookTable:
-    """The handlers that keep one table of books."""
+def _no_columns(_fields: Mapping[str, Any]) -> Mapping[str, Any]:
+    return {}
 
-    def __init__(self, table: Table) -> None:
-        self._insert = insert(table)
-        self._delete = delete(table).where(table.c.id == bindparam("row"))
-        self._update = lru_cache(maxsize=64)(lambda names: _update(table, names))
+
+class BookRows:
+    """The handlers that keep a table of books, and the tables of their readings and progress entries.
+
+    `compute` returns the values of further columns for the fields of an event; `derived` are further columns
+    that follow from readings.
+    """
+
+    def __init__(
+        self,
+        books: Table,
+        readings: ReadingRows,
+        compute: Callable[[Mapping[str, Any]], Mapping[str, Any]] = _no_columns,
+        derived: Mapping[str, ColumnElement[Any]] | None = None,
+    ) -> None:
+        # two statements, so that a batch of books of the first release's fields has fewer columns
+        self._insert, self._insert_all = insert(books), insert(books)
+        self._update = lru_cache(maxsize=256)(lambda names: _update(books, names))
+        self._compute = compute
+        empty = [column.name for column in books.c if column.computed is None and column.name != "seq"]
+        self._all_empty = {**dict.fromkeys(empty), **_EMPTY_ROW}
+        first = {*FIRST_FIELDS, *compute(_SAMPLE), *_EMPTY_ROW}
+        self._empty = {name: value for name, value in self._all_empty.items() if name in first}
         self.handlers: Mapping[type[Any], Handler] = {
             **dict.fromkeys(EVENTS, self.concerned),
             BookAdded: self.added,
             BookChanged: self.changed,
-            BookRemoved: self.removed,
-            ReadingFinished: self.finished,
+            BookRemoved: lambda _event, recorded: [self.set_columns(recorded, {"removed": True})],
+            BookRestored: lambda _event, recorded: [self.set_columns(recorded, {"removed": False})],
+            CoverSet: lambda event, recorded: [self.set_columns(recorded, {"cover": _text(event)})],
+            CoverRemoved: lambda _event, recorded: [self.set_columns(recorded, {"cover": None})],
+            **readings.handlers_with(books, derived),
         }
 
     def concerned(self, _event: Event, recorded: Recorded) -> Iterable[Change]:
         """Set the version only: If-Match compares it with the offset of the newest event of any type."""
-        yield self._set(recorded, {})
+        yield self.set_columns(recorded, {})
 
     def added(self, event: BookAdded, recorded: Recorded) -> Iterable[Change]:
         """Insert a row."""
-        yield (
-            self._insert,
-            {
-                "id": recorded.subject,
-                "title": event.title,
-                "author": event.author,
-                "published": event.published,
-                "isbn": event.isbn,
-                "language": event.language,
-                "notes": event.notes,
-                "finished": None,
-                "review": None,
-                "pages": event.pages,
-                "tags": _tags(event.tags),
-                "done": False,
-                "rating": None,
-                "added": event.added.isoformat(),
-                "version": recorded.offset,
-            },
-        )
+        fields = {name: value for name in FIELD_TYPES if (value := getattr(event, name))}
+        lean = _FIRST.issuperset(fields)
+        row = {
+            **(self._empty if lean else self._all_empty),
+            **_stored(fields),
+            **self._compute(fields),
+            "id": recorded.subject,
+            "owner": event.owner or "",
+            "added": event.added.isoformat(),
+            "version": recorded.offset,
+        }
+        yield (self._insert if lean else self._insert_all), row
 
     def changed(self, event: BookChanged, recorded: Recorded) -> Iterable[Change]:
-        """Update the columns that the event has."""
-        said = {name: value for name, value in present(event).items() if name in FIRST_FIELDS}
-        if "tags" in said:
-            said["tags"] = _tags(said["tags"])
-        yield self._set(recorded, said)
+        """Update the columns of the fields that the event has."""
+        fields = present(event)
+        yield self.set_columns(recorded, {**_stored(fields), **self._compute(fields)})
 
-    def removed(self, _event: BookRemoved, recorded: Recorded) -> Iterable[Change]:
-        """Delete the row."""
-        yield self._delete, {"row": recorded.subject}
-
-    def finished(self, event: ReadingFinished, recorded: Recorded) -> Iterable[Change]:
-        """Mark the book as finished on a day."""
-        stars = event.stars and whole_stars(event.stars)
-        said = {"done": True, "finished": event.finished, "rating": stars, "review": event.review}
-        yield self._set(recorded, said)
-
-    def _set(self, recorded: Recorded, said: Mapping[str, Any]) -> Change:
-        values = {**said, "version": recorded.offset}
+    def set_columns(self, recorded: Recorded, columns: Mapping[str, Any]) -> Change:
+        """Return the change that sets columns of the book, and its version."""
+        values = {**columns, "version": recorded.offset}
         return self._update(tuple(sorted(values))), {**values, "row": recorded.subject}
 
 
-def _tags(tags: Iterable[str]) -> str:
-    return _json(list(tags)).decode()
+_FIRST = frozenset(FIRST_FIELDS)
+#: A book with all fields of the first release: further columns of others follow from later fields.
+_SAMPLE: Mapping[str, Any] = {name: ("",) if name == "tags" else "" for name in FIRST_FIELDS}
+#: The values of a new row beside its fields, where they are not null.
+_EMPTY_ROW: Mapping[str, Any] = {
+    "removed": False,
+    "title": "",
+    "author": "",
+    "done": False,
+    **msgspec.structs.asdict(ReadingSummary()),
+    "own_spoiler": False,
+}
+
+
+def _text(value: Any) -> str:  # noqa: ANN401 (any value that JSON has)
+    return _json(value).decode()
+
+
+def _stored(fields: Mapping[str, Any]) -> dict[str, Any]:
+    return {
+        name: (_text(value) if value else None) if name in _JSON_FIELDS else value
+        for name, value in fields.items()
+    }
 
 
 def _update(table: Table, names: Iterable[str]) -> Update:
@@ -123,24 +176,47 @@ def _update(table: Table, names: Iterable[str]) -> Update:
     return update(table).where(table.c.id == bindparam("row")).values(values)
 
 
-_tuple = msgspec.json.Decoder(tuple[str, ...]).decode
+#: The columns that `shown` reads, and the version.
+SHOWN_COLUMNS = (
+    "id",
+    *FIELD_TYPES,
+    "cover",
+    "added",
+    "version",
+    *(field.name for field in msgspec.structs.fields(ReadingSummary)),
+)
 
 
 def shown(row: Any) -> Book:  # noqa: ANN401 (a row of such a table)
     """Return the book of a row."""
-    return Book(
-        id=row.id,
-        title=row.title,
-        author=row.author,
-        published=row.published,
-        isbn=row.isbn,
-        pages=row.pages,
-        language=row.language,
-        tags=_tuple(row.tags),
-        notes=row.notes,
-        state="finished" if row.done else "unread",
-        finished=date.fromisoformat(row.finished) if row.finished else None,
-        rating=row.rating,
+    summary = ReadingSummary(
+        state=row.state,
+        finished=row.finished,
+        stars=row.stars,
         review=row.review,
-        added=datetime.fromisoformat(row.added),
+        spoiler=row.spoiler,
+        readings=row.readings,
+        progress=_decoded("progress", row.progress),
     )
+    values = {
+        "title": row.title,
+        "author": row.author,
+        "published": row.published,
+        "isbn": row.isbn,
+        "pages": row.pages,
+        "language": row.language,
+        "tags": _decoded("tags", row.tags) or (),
+        "notes": row.notes,
+        "added": datetime.fromisoformat(row.added),
+        **summary.to_fields(),
+    }
+    for name in (*_LATER_FIELDS, "cover"):
+        value = getattr(row, name)
+        if value is not None:
+            values[name] = _decoded(name, value)
+    return to_book(row.id, values)
+
+
+def _decoded(name: str, value: Any) -> Any:  # noqa: ANN401 (a field's value)
+    decode = _DECODERS.get(name)
+    return value if decode is None or value is None else decode(value)

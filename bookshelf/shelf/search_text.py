@@ -14,8 +14,9 @@ from itertools import chain, pairwise
 TOKEN_MAX = 100
 #: Signs at the end of a token.
 SIGNS_MAX = 4
-#: Characters of the tokens of one column: a tsvector of PostgreSQL has less than 1 MiB.
-COLUMN_MAX = 200_000
+#: Characters of the tokens of one text, and of several joined: PostgreSQL indexes less than 1 MiB of a row.
+COLUMN_MAX = 100_000
+JOINED_MAX = 50_000
 
 #: Letters that Unicode does not decompose, by what people write for them on a keyboard without them.
 _PLAIN_LETTERS = {
@@ -139,6 +140,15 @@ def query_terms(query: str) -> list[Term]:
     return list(terms)
 
 
+def has_terms(text: str, terms: Iterable[Term]) -> bool:
+    """Return True if a text has every word of a query, whole or as a beginning."""
+    tokens = tuple(_index_tokens(text))
+    return all(
+        any(all(any(token.startswith(part) for token in tokens) for part in parts) for parts in term)
+        for term in terms
+    )
+
+
 def _keep_marks(match: re.Match[str]) -> str:
     return "".join(char if unicodedata.category(char).startswith("M") else " " for char in match[0])
 
@@ -194,10 +204,10 @@ def _pairs(letters: str) -> Iterator[str]:
 
 
 def _with_check_digit_13(digits: str) -> str:
-    total = sum((3 if place % 2 else 1) * int(digit) for place, digit in enumerate(f"978{digits}"))
-    return f"978{digits}{-total % 10}"
+    odd, even = sum(map(int, digits[1::2])), sum(map(int, digits[::2]))
+    return f"978{digits}{-(38 + odd + 3 * even) % 10}"  # 9 + 3 * 7 + 8 is 38
 
 
 def _with_check_digit_10(digits: str) -> str:
-    check = -sum((10 - place) * int(digit) for place, digit in enumerate(digits)) % 11
+    check = -sum(place * int(digit) for place, digit in zip(range(10, 1, -1), digits, strict=True)) % 11
     return digits + "0123456789x"[check]

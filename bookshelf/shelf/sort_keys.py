@@ -2,6 +2,7 @@
 
 import re
 from functools import lru_cache
+from typing import NamedTuple
 
 from bookshelf.shelf.search_text import fold, split_words
 
@@ -9,10 +10,8 @@ from bookshelf.shelf.search_text import fold, split_words
 _DIGITS = 15
 _NUMBER = re.compile(r"[0-9]+")
 _BEFORE_THE_POINT = re.compile(r"(?<![0-9.])[0-9]+")
-#: Precedes every letter, so that a title precedes the longer ones that begin with it.
-_TIE = "\x1f"
-#: Characters of each half of a key: an index of PostgreSQL has no longer keys than 2.6 KB.
-_HALF = 120
+#: Characters of a key, and of the title behind it: an index of PostgreSQL has no longer keys than 2.6 KB.
+KEY_MAX = 120
 
 #: The leading articles of languages, by their codes and names; an article with an apostrophe has no space.
 _ARTICLES = {
@@ -37,10 +36,9 @@ _ARTICLES = {
     "ar ara arabic العربية": "ال",
     "eo epo esperanto": "la",
 }
-_BY_LANGUAGE = {
-    name: frozenset(articles.split()) for names, articles in _ARTICLES.items() for name in names.split()
-}
-_ENGLISH = _BY_LANGUAGE["en"]
+_BY_LANGUAGE = {name: articles.split() for names, articles in _ARTICLES.items() for name in names.split()}
+_ALL_ARTICLES = frozenset(article for articles in _BY_LANGUAGE.values() for article in articles)
+ENGLISH = _BY_LANGUAGE["en"]
 _LANGUAGE = re.compile(r"[^\W\d_]+")
 #: Articles that are written together with the next word.
 _JOINED = ("l'", "un'", "ال")
@@ -57,20 +55,44 @@ _YEAR_LENGTHS = (3, 4)
 _DATE_LENGTH = 8
 
 
-def title_key(title: str, language: str | None = None, sort_title: str | None = None) -> str:
-    """Return the key of a title: `sort_title`, else the title without its leading article; then the title."""
-    words = split_words(fold(sort_title)) if sort_title else _without_article(title, language)
-    return f"{_natural(words) or fold(title)[:_HALF]}{_TIE}{title[:_HALF]}"
+class TitleKeys(NamedTuple):
+    """The keys of a title: whole, and without its leading article, if it may have one in some language."""
+
+    full: str
+    bare: str | None = None
+    article: str | None = None
+
+
+def title_keys(title: str) -> TitleKeys:
+    """Return the keys of a title. Which one applies depends on the articles of the book's language."""
+    folded = fold(title)
+    words = split_words(folded)
+    full = _natural(words) or folded[:KEY_MAX]
+    first = words[0] if words else ""
+    if len(words) > 1 and first in _ALL_ARTICLES:
+        return TitleKeys(full, _natural(words[1:]), first)
+    for article in _JOINED:
+        if first.startswith(article) and len(first) > len(article) + 1:
+            return TitleKeys(full, _natural([first[len(article) :], *words[1:]]), article)
+    return TitleKeys(full)
+
+
+@lru_cache(maxsize=1024)
+def articles_of(language: str | None) -> str:
+    """Return the articles of a language, each between bars; those of English if it is not given."""
+    name = _LANGUAGE.search(fold(language or ""))
+    articles = _BY_LANGUAGE.get(name[0], ()) if name else ENGLISH
+    return f"|{'|'.join(articles)}|"
 
 
 def name_key(name: str | None) -> str | None:
     """Return the key of an author, a series or a text like these; None if it is unknown."""
-    return _natural(split_words(fold(name))) or fold(name)[:_HALF] if name else None
+    return _natural(split_words(fold(name))) or fold(name)[:KEY_MAX] if name else None
 
 
 def series_key(name: str, number: str | None) -> str:
     """Return the key of a place in a series: 2 precedes 2.5, which precedes 10."""
-    return f"{name_key(name)}{_TIE}{_BEFORE_THE_POINT.sub(_padded, fold(number or ''))[:_HALF]}"
+    return f"{name_key(name)} {_BEFORE_THE_POINT.sub(_padded, fold(number or ''))[:KEY_MAX]}"
 
 
 def year_of(published: str | None) -> int | None:
@@ -90,28 +112,8 @@ def year_of(published: str | None) -> int | None:
 
 def _natural(words: list[str]) -> str:
     key = " ".join(words).replace("'", "")
-    return _NUMBER.sub(_padded, key)[:_HALF]
+    return _NUMBER.sub(_padded, key)[:KEY_MAX]
 
 
 def _padded(number: re.Match[str]) -> str:
     return number[0].zfill(_DIGITS)
-
-
-def _without_article(title: str, language: str | None) -> list[str]:
-    words = split_words(fold(title))
-    articles = _articles(language)
-    first = words[0] if words else ""
-    if len(words) > 1 and first in articles:
-        return words[1:]
-    for article in _JOINED:
-        if article in articles and first.startswith(article) and len(first) > len(article) + 1:
-            return [first[len(article) :], *words[1:]]
-    return words
-
-
-@lru_cache(maxsize=1024)
-def _articles(language: str | None) -> frozenset[str]:
-    if language is None:
-        return _ENGLISH
-    name = _LANGUAGE.search(fold(language))
-    return _BY_LANGUAGE.get(name[0], frozenset()) if name else _ENGLISH

@@ -29,14 +29,15 @@ class _Binds(NamedTuple):
 
     order: Sequence[str]
     fixed: Mapping[str, Any]
-    changes: Sequence[tuple[str, Callable[[Any], Any]]]
+    changes: Sequence[tuple[int, Callable[[Any], Any]]]
 
     def of(self, row: Mapping[str, Any]) -> Row:
         if self.fixed:
             row = {**self.fixed, **row}
-        if self.changes:
-            row = {**row, **{name: change(row[name]) for name, change in self.changes}}
-        return tuple([row[name] for name in self.order])
+        values = [row[name] for name in self.order]
+        for place, change in self.changes:
+            values[place] = change(values[place])
+        return tuple(values)
 
 
 def execute(db: Connection, statement: Any, rows: Sequence[Mapping[str, Any]]) -> None:  # noqa: ANN401 (Core's)
@@ -72,7 +73,7 @@ def _plan(statement: Any, names: tuple[str, ...]) -> _Plan | None:  # noqa: ANN4
     plain = isinstance(statement, Insert) and values == f"({', '.join('?' * len(order))})"
     many = {size: f"{head} VALUES {', '.join([values] * size)}" for size in _SIZES} if plain else {}
     fixed = {name: binds[name].effective_value for name in order if not binds[name].required}
-    changes = [(name, change) for name in order if (change := _change(binds[name])) is not None]
+    changes = [(n, change) for n, name in enumerate(order) if (change := _change(binds[name])) is not None]
     return _Plan(text, many, _Binds(order, fixed, changes).of)
 
 

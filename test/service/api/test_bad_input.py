@@ -190,7 +190,7 @@ async def test_an_unknown_id_is_not_found(shelf: Shelf, path: str) -> None:
         ("limit=many", 422, "limit", "must be a whole number from 1 to 1000"),
         ("limit=" + "9" * 5000, 422, "limit", "must be a whole number from 1 to 1000"),
         ("limit=1&limit=2", 422, "limit", "is given twice; give it once"),
-        ("state=lost", 422, "state", "must be one of finished, unread"),
+        ("state=lost", 422, "state", "must be one of abandoned, finished, paused"),
         ("sort=colour", 422, "sort", "must be one of -added, "),
         ("colour=blue", 422, "colour", "is not known here; leave it out"),
         ("q=" + "x" * 201, 422, "q", "must be text of up to 200 characters"),

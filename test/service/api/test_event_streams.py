@@ -16,7 +16,8 @@ from bookshelf.http.problem import Problem
 from bookshelf.runtime.api.event_streams import EventsEndpoint
 from bookshelf.runtime.openapi import document
 from bookshelf.services import SERVICES
-from bookshelf.shelf.book_list import TABLES, VIEW
+from bookshelf.shelf.book_list import VIEW
+from bookshelf.shelf.book_tables import TABLES
 
 BOOKS = TABLES.tables["booklist_book"]
 EVENTS = TABLES.tables["booklist_event"]
@@ -28,7 +29,7 @@ class Watched(Owned):
 
 def titles(db: Any, asked: Watched, _span: Span) -> Answer:  # noqa: ANN401 (the storage's connection)
     """Answer the titles of all books; or the title of one."""
-    query = select(BOOKS.c.title).order_by(BOOKS.c.seq)
+    query = select(BOOKS.c.title).where(~BOOKS.c.removed).order_by(BOOKS.c.seq)
     if not asked.id:
         return Answer([row.title for row in db.execute(query)])
     row = db.execute(query.where(BOOKS.c.id == asked.id)).first()

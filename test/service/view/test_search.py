@@ -59,7 +59,7 @@ async def test_a_search_finds_words_and_beginnings_whatever_their_case_and_accen
 async def test_a_search_for_text_that_no_row_can_hold_finds_nothing(storage: Storage) -> None:
     async with hosts(MemoryLog(PARTITIONS), storage) as views:
         for route, params in (
-            (book_list.ROUTES[1], AskedBook("a\0b")),
-            (book_list.ROUTES[2], OneBook("a\0b")),
+            (book_list.ROUTES[1], AskedBook(id="a\0b")),
+            (book_list.ROUTES[2], OneBook(id="a\0b")),
         ):
             assert await asked(views["booklist"], route, params) == (b"NotFound", None)

@@ -1,0 +1,230 @@
+"""What the books can be filtered by, with counts; suggestions for a search; authors, series and tags."""
+
+from collections.abc import Mapping, Sequence
+from functools import partial
+from typing import Annotated, Any
+
+import msgspec
+from msgspec import Meta
+from sqlalchemy import ColumnElement, false, func, select, tuple_
+
+from bookshelf.cqrs.route import Answer, Owned, QueryRoute
+from bookshelf.shelf import field_types
+from bookshelf.shelf.book_filters import Filters, conditions
+from bookshelf.shelf.book_keys import TITLE_WEIGHT
+from bookshelf.shelf.book_tables import BOOK_LIST, INDEX, NAMES, books
+from bookshelf.shelf.name_rows import AUTHOR, SERIES, TAG
+from bookshelf.shelf.paging import After, Cursor, Limit, read_cursor, write_cursor
+from bookshelf.shelf.search_text import has_terms, query_terms
+from bookshelf.shelf.values import Cover
+
+#: Values of a facet, and suggestions of a kind, at the most.
+_MOST_VALUES = 100
+_MOST_SUGGESTED = 5
+#: Books that are shown of a name.
+_MOST_BOOKS = 4
+
+_Count = Annotated[int, Meta(description="how many books", examples=[12])]
+
+
+class FacetValue(msgspec.Struct, frozen=True):
+    """One value of a facet; a number is written as text."""
+
+    value: Annotated[str, Meta(examples=["finished"])]
+    count: _Count
+
+
+class Facets(msgspec.Struct, frozen=True):
+    """For each filter its values in the books that match the others, the most frequent first."""
+
+    state: tuple[FacetValue, ...]
+    author: tuple[FacetValue, ...]
+    series: tuple[FacetValue, ...]
+    tag: tuple[FacetValue, ...]
+    format: tuple[FacetValue, ...]
+    language: tuple[FacetValue, ...]
+    published: Annotated[tuple[FacetValue, ...], Meta(description="by year")]
+    finished: Annotated[tuple[FacetValue, ...], Meta(description="by year")]
+    stars: tuple[FacetValue, ...]
+
+
+class Suggestion(msgspec.Struct, frozen=True, omit_defaults=True):
+    """A title, an author, a series or a tag whose words begin like the query's. A title has its book."""
+
+    kind: Annotated[str, Meta(description="title, author, series or tag", examples=["title"])]
+    text: Annotated[str, Meta(examples=["Dune"])]
+    id: field_types.BookId | None = None
+
+
+class NamedBook(msgspec.Struct, frozen=True, omit_defaults=True):
+    """A book of a name, as far as a tile shows it."""
+
+    id: field_types.BookId
+    title: Annotated[str, Meta(examples=["Dune"])]
+    cover: Annotated[str | None, Meta(description="the digest of its cover, if it has one")] = None
+
+
+class NamedBooks(msgspec.Struct, frozen=True):
+    """An author, a series or a tag: how many books, their mean stars, and four of them."""
+
+    name: Annotated[str, Meta(examples=["Frank Herbert"])]
+    count: _Count
+    stars: Annotated[float | None, Meta(description="the mean; null if none is rated", examples=[4.5])]
+    books: tuple[NamedBook, ...]
+
+
+class SuggestionQuery(Owned, forbid_unknown_fields=True, kw_only=True):
+    """The beginning of a search."""
+
+    q: Annotated[str, Meta(max_length=200, description="words, or their beginnings", examples=["du"])]
+
+
+class NameListing(Owned, forbid_unknown_fields=True, kw_only=True):
+    """Which page of the names."""
+
+    limit: Limit = 100
+    after: After | None = None
+
+
+_COLUMNS: Mapping[str, ColumnElement[Any]] = {
+    "state": books.c.state,
+    "format": books.c.format,
+    "language": books.c.language,
+    "published": books.c.year,
+    "finished": func.substr(books.c.finished, 1, 4),
+    "stars": books.c.stars,
+}
+#: The kinds of names, each with the weight of its tokens.
+_KINDS: Mapping[str, int] = {AUTHOR: 4, SERIES: 4, TAG: 2}
+
+
+def count_facets(db: Any, asked: Filters) -> Answer:  # noqa: ANN401 (the storage's connection)
+    """Return the values of each filter, counted over the books that match all other filters."""
+    counted = {name: _count(db, asked, name) for name in (*_COLUMNS, *_KINDS)}
+    return Answer(Facets(**counted))
+
+
+def _count(db: Any, asked: Filters, name: str) -> tuple[FacetValue, ...]:  # noqa: ANN401 (see above)
+    # a tag narrows the books further, so the tags beside it are those of the books that have it
+    others = asked if name == TAG else msgspec.structs.replace(asked, **{name: _NOT_ASKED.get(name)})
+    matching = conditions(db, others)
+    if name in _COLUMNS:
+        value = _COLUMNS[name]
+        matching.append(value.is_not(None))
+    else:
+        value = NAMES.table.c.name
+        matching += [NAMES.table.c.book == books.c.id, NAMES.table.c.kind == name]
+    count = func.count()
+    query = select(value, count).where(*matching).group_by(value).order_by(count.desc(), value)
+    return tuple(FacetValue(_written(found), n) for found, n in db.execute(query.limit(_MOST_VALUES)))
+
+
+_NOT_ASKED: Mapping[str, Any] = {"state": ()}
+
+
+def _written(value: object) -> str:
+    return f"{value:g}" if isinstance(value, float) else str(value)
+
+
+def suggest(db: Any, asked: SuggestionQuery) -> Answer:  # noqa: ANN401 (the storage's connection)
+    """Return titles, authors, series and tags with the words of the query, the best first."""
+    terms = query_terms(asked.q)
+    if not terms:
+        return Answer([])
+    theirs = _theirs(asked)
+    found = INDEX.has_terms(db, terms, TITLE_WEIGHT)
+    best = (INDEX.relevance(db, terms).desc(), books.c.title_key, books.c.id)
+    titles = select(books.c.id, books.c.title).where(*theirs, found).order_by(*best).limit(_MOST_SUGGESTED)
+    suggestions = [Suggestion("title", row.title, row.id) for row in db.execute(titles)]
+    for kind, weight in _KINDS.items():
+        name, number = NAMES.table.c.name, func.count()
+        matching = (*theirs, *_named(kind), INDEX.has_terms(db, terms, weight))
+        query = select(name).where(*matching).group_by(name).order_by(number.desc(), name).limit(_MOST_VALUES)
+        names = [text for text in db.scalars(query) if has_terms(text, terms)]
+        suggestions += [Suggestion(kind, text) for text in names[:_MOST_SUGGESTED]]
+    return Answer(suggestions)
+
+
+def list_names(db: Any, asked: NameListing, kind: str) -> Answer:  # noqa: ANN401 (the storage's connection)
+    """Return a page of the authors, the series or the tags, by name. Raises `Invalid`."""
+    row = NAMES.table.c
+    matching = (*_theirs(asked), *_named(kind))
+    query = select(row.key, row.name, func.count().label("number"), func.avg(books.c.stars).label("stars"))
+    if asked.after is not None:
+        cursor = read_cursor(asked.after, kind, (str,))
+        query = query.where(tuple_(row.key, row.name) > tuple_(*cursor.key, cursor.id))
+    query = query.where(*matching).group_by(row.key, row.name).order_by(row.key, row.name)
+    found = db.execute(query.limit(asked.limit + 1)).all()
+    page = found[: asked.limit]
+    shown = _books_of(db, [one.name for one in page], matching)
+    items = [NamedBooks(one.name, one.number, one.stars, tuple(shown[one.name])) for one in page]
+    count = db.scalar(select(func.count(row.name.distinct())).where(*matching))
+    more = len(found) > asked.limit
+    return Answer(items, after=_after(kind, page[-1]) if more else None, count=count)
+
+
+def _theirs(asked: Owned) -> tuple[ColumnElement[bool], ...]:
+    return books.c.owner == (asked.owner or ""), books.c.removed == false()
+
+
+def _named(kind: str) -> tuple[ColumnElement[bool], ...]:
+    return NAMES.table.c.book == books.c.id, NAMES.table.c.kind == kind
+
+
+def _after(kind: str, last: Any) -> str:  # noqa: ANN401 (a row)
+    return write_cursor(Cursor(kind, (last.key,), last.name))
+
+
+def _books_of(
+    db: Any,  # noqa: ANN401 (the storage's connection)
+    names: Sequence[str],
+    matching: Sequence[ColumnElement[bool]],
+) -> Mapping[str, list[NamedBook]]:
+    """Return for each name the books that were added last."""
+    name = NAMES.table.c.name
+    newest = func.row_number().over(partition_by=name, order_by=(books.c.added.desc(), books.c.id))
+    columns = (name, books.c.id, books.c.title, books.c.cover, newest.label("place"))
+    ranked = select(*columns).where(*matching, name.in_(names)).subquery()
+    query = select(ranked).where(ranked.c.place <= _MOST_BOOKS).order_by(ranked.c.name, ranked.c.place)
+    found: dict[str, list[NamedBook]] = {text: [] for text in names}
+    for row in db.execute(query):
+        found[row.name].append(NamedBook(row.id, row.title, row.cover and _cover(row.cover).digest))
+    return found
+
+
+_cover = msgspec.json.Decoder(Cover).decode
+
+ROUTES = (
+    QueryRoute(
+        path="/books/facets",
+        summary="What the books can be filtered by, with counts",
+        view=BOOK_LIST,
+        query=count_facets,
+        params=Filters,
+        returns=Facets,
+    ),
+    QueryRoute(
+        path="/books/suggest",
+        summary="Titles, authors, series and tags for the beginning of a search",
+        view=BOOK_LIST,
+        query=suggest,
+        params=SuggestionQuery,
+        returns=list[Suggestion],
+    ),
+    *(
+        QueryRoute(
+            path=path,
+            summary=summary,
+            view=BOOK_LIST,
+            query=partial(list_names, kind=kind),
+            params=NameListing,
+            returns=list[NamedBooks],
+            counted=True,
+        )
+        for path, kind, summary in (
+            ("/authors", AUTHOR, "The authors, each with the number of books, mean stars and four books"),
+            ("/series", SERIES, "The series, each with the number of books, mean stars and four books"),
+            ("/tags", TAG, "The tags, each with the number of books, mean stars and four books"),
+        )
+    ),
+)
