@@ -13,7 +13,7 @@ from support.program import Program
 from support.until import until
 
 BLOCKS = list(page_blocks())
-MANIFEST_TESTS = ("written", "inventory", "compose", "marathon", "network", "schemas")
+MANIFEST_TESTS = ("make_manifests", "inventory", "compose", "marathon", "network", "schemas")
 COMMANDS = [block.text for block in BLOCKS if block.kind == "sh"]
 
 
