@@ -18,7 +18,7 @@ POINTS = ("rows", "commit")
 _MOVED = "moved a checkpoint"
 
 
-def mortal(point: str) -> None:
+def crash_at(point: str) -> None:
     """Be killed there, once armed."""
     assert point in POINTS, point
     armed = threading.Event()
@@ -43,5 +43,5 @@ def mortal(point: str) -> None:
 
 
 if __name__ == "__main__":
-    mortal(sys.argv.pop(1))
+    crash_at(sys.argv.pop(1))
     main()

@@ -22,7 +22,7 @@ def available() -> bool:
     return os.geteuid() == 0 and all(shutil.which(name) for name in programs)
 
 
-def lasting() -> Path:
+def cache_folder() -> Path:
     """The folder for images, kept between runs."""
     return kafka_cache().parents[1] / "docker"
 
@@ -68,7 +68,7 @@ class Docker:
 @contextmanager
 def daemon() -> Iterator[Docker]:
     """Run a daemon that is ended at the end, with all its containers; its images stay."""
-    data = lasting() / "data"
+    data = cache_folder() / "data"
     data.mkdir(parents=True, exist_ok=True)
     with (
         tempfile.TemporaryDirectory(prefix="bookshelf-docker-") as folder,

@@ -60,7 +60,7 @@ class Fleet:
         given = [part for option, value in options.items() for part in (f"--{option}", value)]
         return self._member(service, name, [*program, "run", service, *given])
 
-    def usurper(self) -> Member:
+    def rogue_owner(self) -> Member:
         """Start a newbook that acts as owner of every partition."""
         given = [self.broker, self.consul, str(self.folder / "data" / "usurper")]
         return self._member("newbook", "usurper", [sys.executable, "-m", "support.rogue_owner", *given])

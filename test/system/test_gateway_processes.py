@@ -25,7 +25,7 @@ GET = asks("GET", "/bookshelf/guests")
 
 
 @pytest.fixture
-async def foreign_port(consul_agent: Agent) -> AsyncIterator[Service]:
+async def foreign_service(consul_agent: Agent) -> AsyncIterator[Service]:
     async with visiting(consul_agent, Response(200, {}, b"done")) as service:
         yield service
 
@@ -78,7 +78,7 @@ async def both_answer(port: int) -> None:
 
 
 async def test_all_workers_accept_connections_and_a_killed_one_is_restarted(
-    consul_agent: Agent, foreign_port: Service
+    consul_agent: Agent, foreign_service: Service
 ) -> None:
     port = free_port()
     async with shared(consul_agent, port) as running:
@@ -91,32 +91,32 @@ async def test_all_workers_accept_connections_and_a_killed_one_is_restarted(
         assert answers == [200] * 200
         await both_answer(port)
         assert len(workers(running.pid) - before) == 1
-        assert foreign_port.asked
+        assert foreign_service.asked
 
 
-async def test_all_workers_drain_on_sigterm(consul_agent: Agent, foreign_port: Service) -> None:
+async def test_all_workers_drain_on_sigterm(consul_agent: Agent, foreign_service: Service) -> None:
     async def slowly(_request: object) -> Response:
         await asyncio.sleep(0.2)  # sleep: so that requests are in progress at the signal
         return Response(200, {}, b"done")
 
-    foreign_port.answers = [slowly]
+    foreign_service.answers = [slowly]
     port = free_port()
     async with shared(consul_agent, port) as running:
         both = workers(running.pid)
         asking = [asyncio.ensure_future(response_to(port, GET)) for _ in range(20)]
-        await eventually(lambda: len(foreign_port.asked) == len(asking))
+        await eventually(lambda: len(foreign_service.asked) == len(asking))
         running.send(signal.SIGTERM)
         assert [status(answer) for answer in await asyncio.gather(*asking)] == [200] * len(asking)
         assert (await asyncio.to_thread(running.ended)).well
         assert not any(map(alive, both))
 
 
-async def test_no_worker_outlives_its_supervisor(consul_agent: Agent, foreign_port: Service) -> None:
+async def test_no_worker_outlives_its_supervisor(consul_agent: Agent, foreign_service: Service) -> None:
     async with shared(consul_agent, free_port()) as running:
         both = workers(running.pid)
         os.kill(running.pid, signal.SIGKILL)
         await eventually(lambda: not any(map(alive, both)))
-    assert not foreign_port.asked
+    assert not foreign_service.asked
 
 
 async def test_sighup_reaches_all_workers(consul_agent: Agent, tmp_path: Path) -> None:
@@ -148,7 +148,7 @@ def test_the_port_of_a_service_is_not_shared() -> None:
     assert "--processes" in bookshelf("run", "newbook", "--processes", "2").complaint
 
 
-@pytest.mark.usefixtures("guests")
+@pytest.mark.usefixtures("foreign_service")
 async def test_the_log_level_of_all_processes_is_changed_without_a_restart(
     consul_agent: Agent, tmp_path: Path
 ) -> None:
@@ -173,7 +173,7 @@ async def test_the_log_level_of_all_processes_is_changed_without_a_restart(
         assert "this process has no services; only its log level can be set" in listed.complaint
 
 
-@pytest.mark.usefixtures("guests")
+@pytest.mark.usefixtures("foreign_service")
 async def test_a_gateway_without_a_writable_data_folder_runs_without_an_admin_api(
     consul_agent: Agent, tmp_path: Path
 ) -> None:

@@ -25,7 +25,7 @@ async def slowly(_request: Request) -> Response:
 
 
 @pytest.fixture
-async def foreign_port(consul_agent: Agent) -> AsyncIterator[Service]:
+async def foreign_service(consul_agent: Agent) -> AsyncIterator[Service]:
     async with visiting(consul_agent, slowly) as service:
         yield service
 
@@ -100,11 +100,11 @@ async def rolled(agent: Agent, ports: list[int], load: Load) -> None:
 
 
 async def test_no_request_fails_while_two_gateways_are_replaced(
-    consul_agent: Agent, foreign_port: Service
+    consul_agent: Agent, foreign_service: Service
 ) -> None:
     ports = reserved_ports(2)
     load = Load(*ports)
     async with asyncio.timeout(DEADLINE_S):
         await rolled(consul_agent, ports, load)
     assert load.failed == []
-    assert load.answered <= len(foreign_port.asked)
+    assert load.answered <= len(foreign_service.asked)

@@ -32,14 +32,14 @@ def test_a_suspended_owner_continues_after_it_lost_its_partition(fleet: Fleet, f
 @pytest.mark.slow
 def test_two_instances_act_as_owner_of_one_partition(fleet: Fleet, fault: Fault) -> None:
     with fault("newbook: a second writer of every partition") as trial:
-        usurper = fleet.usurper()
-        usurper.ready()
-        with Load(fleet.beside(usurper), "to the usurper", seeded_random("usurper"), writers=3) as direct:
+        rogue_owner = fleet.rogue_owner()
+        rogue_owner.ready()
+        with Load(fleet.beside(rogue_owner), "to the usurper", seeded_random("usurper"), writers=3) as direct:
             for _ in range(ROUNDS):
                 direct.goes_on()
                 trial.under_load()
         trial.more += direct.sent
-        usurper.kill()
+        rogue_owner.kill()
         del fleet.members["usurper"]
         trial.recovered()
         assert "writer-lost" in "".join(member.complaints for member in fleet.of("newbook"))

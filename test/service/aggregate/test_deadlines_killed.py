@@ -27,7 +27,7 @@ _PATH = f"{ROOT}:{ROOT / 'test'}"
 
 
 @asynccontextmanager
-async def ringer(broker: Broker, prefix: str, folder: Path) -> AsyncIterator[Process]:
+async def timer_owner(broker: Broker, prefix: str, folder: Path) -> AsyncIterator[Process]:
     """An owner of timers in a process of its own, with its own stored states."""
     command = (sys.executable, "-m", "support.timer_owner", broker.address, prefix, str(folder))
     process = await create_subprocess_exec(
@@ -65,8 +65,8 @@ async def test_deadlines_are_carried_out_once_across_kill_9(kafka_broker: Broker
     prefix = f"test-{uuid4().hex[:8]}."
     async with (
         kafka_log(kafka_broker.address, TOPIC, prefix=prefix, partitions=PARTITIONS) as log,
-        ringer(kafka_broker, prefix, tmp_path / "dies") as dies,
-        ringer(kafka_broker, prefix, tmp_path / "stays"),
+        timer_owner(kafka_broker, prefix, tmp_path / "dies") as dies,
+        timer_owner(kafka_broker, prefix, tmp_path / "stays"),
     ):
         first = datetime.now(UTC) + timedelta(seconds=1)
         await timed(log, *((f"timer-{n}", first + n * timedelta(milliseconds=5)) for n in range(MANY)))
