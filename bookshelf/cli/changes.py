@@ -10,10 +10,11 @@ from uuid import uuid4
 import click
 import msgspec
 
-from bookshelf.cli.client import NoShelf, Reply, Shelf, shelf
+from bookshelf.cli.client import NoShelf, Shelf, shelf
 from bookshelf.cli.faults import MENDABLE, guarded, stop
 from bookshelf.cli.loop import run
 from bookshelf.config import read
+from bookshelf.cqrs.api_client import ApiAnswer
 from bookshelf.runtime.logs import configure
 
 _PREFIX = "/bookshelf"
@@ -142,7 +143,7 @@ class Undoing:
                 return f"{change}: {refused.detail}"
         return f"{change}: its book is being changed again and again; try later"
 
-    async def _send_all(self, change: str, requests: list[dict[str, Any]]) -> Reply | None:
+    async def _send_all(self, change: str, requests: list[dict[str, Any]]) -> ApiAnswer | None:
         """Send the requests of an undo; return the answer that refused one, if any."""
         for request in requests:
             headers = {

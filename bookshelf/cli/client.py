@@ -5,13 +5,14 @@ from base64 import b64encode
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 from types import MappingProxyType
-from typing import Any, NamedTuple
+from typing import Any
 from urllib.parse import unquote, urlsplit
 
 import msgspec
 
 from bookshelf.cli.embedded import embedded
 from bookshelf.config import Settings
+from bookshelf.cqrs.api_client import ApiAnswer
 from bookshelf.http.client.transport import NoResponse, RemoteHandler, Unreachable
 from bookshelf.http.message import BrokenBody, Handler, TooLarge, read_response, request
 from bookshelf.runtime.data_folder import running
@@ -33,23 +34,6 @@ class NoShelf(Exception):
     """The shelf does not answer; the message has its address and what to try."""
 
 
-class Reply(NamedTuple):
-    """A response: status, headers, and the body as read from JSON (None if it has none, or is no JSON)."""
-
-    status: int
-    headers: Mapping[str, str]
-    body: Any
-
-    @property
-    def detail(self) -> str:
-        """The detail of a problem, or else the status."""
-        return (
-            str(self.body["detail"])
-            if isinstance(self.body, dict) and "detail" in self.body
-            else f"{self.status}"
-        )
-
-
 class Shelf:
     """Sends requests and retries them while the shelf is busy; that is safe, as each command has its key."""
 
@@ -61,21 +45,23 @@ class Shelf:
         self._answered = False
         self.where = where
 
-    async def get(self, target: str, headers: Mapping[str, str] | None = None) -> Reply:
+    async def get(self, target: str, headers: Mapping[str, str] | None = None) -> ApiAnswer:
         """Return the answer to a query. Raises `NoShelf`."""
         return await self._patiently("GET", target, b"", headers or {})
 
-    async def send(self, method: str, target: str, body: object, headers: Mapping[str, str]) -> Reply:
+    async def send(self, method: str, target: str, body: object, headers: Mapping[str, str]) -> ApiAnswer:
         """Return the answer to a command; `headers` has its Idempotency-Key. Raises `NoShelf`."""
         content = b"" if body is None else msgspec.json.encode(body)
         return await self._patiently(method, target, content, {"Content-Type": "application/json", **headers})
 
-    async def post(self, target: str, body: Mapping[str, Any], key: str) -> Reply:
+    async def post(self, target: str, body: Mapping[str, Any], key: str) -> ApiAnswer:
         """Return the answer to a command. Raises `NoShelf`."""
         headers = {"Content-Type": "application/json", "Idempotency-Key": key}
         return await self._patiently("POST", target, msgspec.json.encode(body), headers)
 
-    async def _patiently(self, method: str, target: str, content: bytes, headers: Mapping[str, str]) -> Reply:
+    async def _patiently(
+        self, method: str, target: str, content: bytes, headers: Mapping[str, str]
+    ) -> ApiAnswer:
         began = asyncio.get_running_loop().time()
         pause = _FIRST_PAUSE_S
         while True:
@@ -95,7 +81,7 @@ class Shelf:
             await asyncio.sleep(pause)
             pause = min(2 * pause, _LAST_PAUSE_S)
 
-    async def _send(self, method: str, target: str, content: bytes, headers: Mapping[str, str]) -> Reply:
+    async def _send(self, method: str, target: str, content: bytes, headers: Mapping[str, str]) -> ApiAnswer:
         async with asyncio.timeout(REQUEST_S):
             asked = request(method, target, content, **{**self._headers, **headers})
             response = await self._gateway.handle(asked)
@@ -104,9 +90,9 @@ class Shelf:
             location = response.headers.get("Location", "another address")
             raise NoShelf(f"the shelf at {self.where} redirects to {location}; name that address with --url")
         try:
-            return Reply(response.status, response.headers, msgspec.json.decode(body) if body else None)
+            return ApiAnswer(response.status, response.headers, msgspec.json.decode(body) if body else None)
         except msgspec.DecodeError:
-            return Reply(response.status, response.headers, None)
+            return ApiAnswer(response.status, response.headers, None)
 
 
 def address_of(url: str) -> str:

@@ -2,65 +2,91 @@
 
 import os
 import sys
-from collections.abc import Iterator
+from collections import Counter
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from pathlib import Path
-from typing import Any
 
 import click
 
 from bookshelf.cli.client import NoShelf, shelf
 from bookshelf.cli.faults import guarded, stop
-from bookshelf.cli.importing import BOOKS, next_page
 from bookshelf.cli.loop import run
 from bookshelf.config import Settings, read
 from bookshelf.runtime.logs import configure
-from bookshelf.shelf.library_files import write_csv, write_jsonl
+from bookshelf.shelf.library_files import write_csv, write_json, write_jsonl
+from bookshelf.shelf.library_files.csv_books import LEFT_OUT, leaves_out
+from bookshelf.shelf.library_files.shelf_copy import ShelfFault, copy_whole_books
+from bookshelf.shelf.library_files.shelf_index import ShelfBook, ShelfIndex
+
+_WRITERS: Mapping[str, Callable[[Iterable[ShelfBook]], Iterator[str]]] = {
+    "csv": write_csv,
+    "jsonl": write_jsonl,
+    "json": write_json,
+}
+_ENDINGS = {".csv": "csv", ".jsonl": "jsonl", ".ndjson": "jsonl", ".json": "json"}
+_OUTPUT = Path("-")
 
 
 @click.command()
 @click.argument("file", type=click.Path(path_type=Path, allow_dash=True), default="-")
 @click.option("--url", help="The shelf's address, like http://localhost:8000.")
 @click.option("--data", metavar="DIR", help="The data folder of the shelf, running or not.")
-@click.option("--format", "form", type=click.Choice(["csv", "jsonl"]), help="By FILE's ending, else csv.")
+@click.option("--format", "form", type=click.Choice([*_WRITERS]), help="By FILE's ending, else csv.")
 def export(file: Path, url: str | None, data: str | None, form: str | None) -> None:
-    """Write the whole shelf to FILE, as CSV or JSON lines; without FILE, or for -, to standard output."""
-    guarded(lambda: _export(file, read(os.environ, data=data), url, form))
+    """Write the whole shelf to FILE; without FILE, or for -, to standard output.
+
+    FILE ends with .jsonl, .ndjson or .json for all that the shelf has, or with .csv for spreadsheets.
+    """
+    guarded(lambda: _export(file, read(os.environ, data=data), url, form or _format_of(file)))
 
 
-def _export(file: Path, settings: Settings, url: str | None, form: str | None) -> None:
+def _format_of(file: Path) -> str:
+    if file == _OUTPUT:
+        return "csv"
+    form = _ENDINGS.get(file.suffix.lower())
+    if form is None:
+        stop(f"{file} has an ending that is not known: use {', '.join(_ENDINGS)}, or --format")
+    return form
+
+
+def _export(file: Path, settings: Settings, url: str | None, form: str) -> None:
     configure("critical", settings.log_format)
-    lines = (form or file.suffix.lstrip(".")) == "jsonl"
-    books: list[dict[str, Any]] = []
-    found: list[str] = []
-    try:
-        run(_collect(books, found, settings, url))
-    except NoShelf as fault:
-        stop(str(fault))
-    text = write_jsonl(books) if lines else write_csv(books)
-    if str(file) == "-":
-        sys.stdout.writelines(text)
-        sys.stdout.flush()
-    else:
-        _write(file, text)
-    where = "standard output" if str(file) == "-" else file
-    click.echo(f"{len(books)} books of the shelf at {found[0]} written to {where}.", err=True)
+    with ShelfIndex() as index:
+        places: list[str] = []
+        try:
+            run(_copy(index, places, settings, url))
+        except (NoShelf, ShelfFault) as fault:
+            stop(str(fault))
+        counts: Counter[str] = Counter()
+
+        def counted() -> Iterator[ShelfBook]:
+            for book in index.books():
+                counts["books"] += 1
+                counts["cut"] += form == "csv" and leaves_out(book)
+                yield book
+
+        text = _WRITERS[form](counted())
+        if file == _OUTPUT:
+            sys.stdout.writelines(text)
+            sys.stdout.flush()
+        else:
+            _write(file, text, "utf-8-sig" if form == "csv" else "utf-8")
+    where = "standard output" if file == _OUTPUT else file
+    click.echo(f"{counts['books']} books of the shelf at {places[0]} written to {where}.", err=True)
+    if cut := counts["cut"]:
+        have = "has" if cut == 1 else "have"
+        click.echo(f"{cut} of them {have} more than CSV can hold: it leaves out {LEFT_OUT}.", err=True)
 
 
-def _write(file: Path, text: Iterator[str]) -> None:
+def _write(file: Path, text: Iterator[str], encoding: str) -> None:
     draft = file.with_name(file.name + ".part")
-    with draft.open("w", encoding="utf-8", newline="") as out:
+    with draft.open("w", encoding=encoding, newline="") as out:
         out.writelines(text)
     draft.replace(file)  # a half-written export is never taken for a whole one
 
 
-async def _collect(
-    books: list[dict[str, Any]], found: list[str], settings: Settings, url: str | None
-) -> None:
-    """Append all books to `books`, and the address of the shelf to `found`."""
+async def _copy(index: ShelfIndex, places: list[str], settings: Settings, url: str | None) -> None:
+    """Read the shelf into the index, and append its address to `places`."""
     async with shelf(settings, url, new=False) as client:
-        found.append(client.where)
-        target: str | None = BOOKS
-        while target is not None:
-            reply = await client.get(target)
-            books.extend(reply.body)
-            target = next_page(reply)
+        places.append(client.where)
+        await copy_whole_books(client, index)

@@ -205,9 +205,13 @@ def to_book(book_id: str, values: Mapping[str, Any]) -> Book:
     """Return the book as answers show it; later fields without a value are left out."""
     return Book(
         id=book_id,
-        **{name: value for name, value in values.items() if name not in _LATER or value not in _EMPTY},
+        **{
+            name: value
+            for name, value in values.items()
+            if name not in _LATER or (value is not False and value not in _EMPTY)
+        },
     )
 
 
 _LATER = frozenset(FIELD_TYPES) - set(FIRST_FIELDS) | set(_LATER_ANSWERS)
-_EMPTY: tuple[Any, ...] = (None, (), {}, False)
+_EMPTY: tuple[Any, ...] = (None, (), {})

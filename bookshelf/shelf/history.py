@@ -6,7 +6,7 @@ from itertools import chain
 from typing import Annotated, Any
 
 import msgspec
-from msgspec import Meta
+from msgspec import UNSET, Meta, UnsetType
 from sqlalchemy import (
     BigInteger,
     Boolean,
@@ -42,6 +42,10 @@ class Happened(msgspec.Struct, frozen=True):
     actor: Annotated[str, Meta(description="whose command it was", examples=["reader"])]
     position: Annotated[str, Meta(description="where it is in the log", examples=["bookshelf/0@42"])]
     data: Annotated[dict[str, Any], Meta(description="the fields of the event", examples=[{"rating": 5}])]
+    correlation: (
+        Annotated[str, Meta(description="the id that joins many changes, like those of an import")]
+        | UnsetType
+    ) = UNSET
 
 
 class OneBook(Owned, forbid_unknown_fields=True, kw_only=True):
@@ -154,5 +158,10 @@ def happened(row: Any) -> Happened:  # noqa: ANN401 (a row of the table)
     """Return the event of a row."""
     time = datetime.fromisoformat(row.time)
     return Happened(
-        row.type, time, row.actor, str(Position(TOPIC, row.part, row.off)), msgspec.json.decode(row.data)
+        row.type,
+        time,
+        row.actor,
+        str(Position(TOPIC, row.part, row.off)),
+        msgspec.json.decode(row.data),
+        row.correlation or UNSET,
     )

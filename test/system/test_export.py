@@ -41,14 +41,12 @@ def shelf(running: Program) -> Client:
     return client
 
 
-def told(client: Client) -> list[dict[str, Any]]:
-    """All that a reader said of all books."""
-    own = {"id", "added"}
-    books = [{name: book[name] for name in book if name not in own} for book in client.every_book()]
-    return sorted(books, key=lambda book: (book["title"], book["published"] or ""))
+def shown(client: Client) -> list[dict[str, Any]]:
+    """Return all books, with their ids and the times when they were added."""
+    return sorted(client.every_book(), key=lambda book: str(book["id"]))
 
 
-@pytest.mark.parametrize("name", ["shelf.csv", "shelf.jsonl"])
+@pytest.mark.parametrize("name", ["shelf.csv", "shelf.jsonl", "shelf.JSON", "shelf.ndjson"])
 def test_an_export_makes_the_same_shelf_elsewhere(
     running: Program, shelf: Client, tmp_path: Path, name: str
 ) -> None:
@@ -59,7 +57,7 @@ def test_an_export_makes_the_same_shelf_elsewhere(
     report = json.loads(bookshelf("import", file, "--json", "--data", tmp_path / "other").well)
     assert (report["added"], report["refused"], report["warnings"]) == (len(AWKWARD), [], [])
     with Program(tmp_path / "other").ready() as other:
-        assert told(other.client) == told(shelf)
+        assert shown(other.client) == shown(shelf)
 
 
 @pytest.mark.parametrize("name", ["shelf.csv", "shelf.jsonl"])
@@ -93,6 +91,26 @@ def test_an_empty_shelf_is_a_file_with_a_header(tmp_path: Path) -> None:
     with Program(tmp_path / "data").ready() as up:
         assert up.stop().well
     assert bookshelf("export", "--data", tmp_path / "data").well.startswith("title,author,")
+
+
+def test_an_ending_that_is_not_known_is_refused_with_the_list(running: Program, tmp_path: Path) -> None:
+    complaint = bookshelf("export", tmp_path / "shelf.xlsx", "--url", running.note.url).complaint
+    assert ".csv, .jsonl, .ndjson, .json" in complaint
+    assert list(tmp_path.iterdir()) == []
+    assert (
+        bookshelf("export", tmp_path / "shelf.xlsx", "--format", "csv", "--url", running.note.url).well == ""
+    )
+    assert (tmp_path / "shelf.xlsx").read_bytes().startswith(b"\xef\xbb\xbftitle,")
+
+
+def test_what_csv_leaves_out_is_named(tmp_path: Path) -> None:
+    with Program(tmp_path / "data").ready() as up:
+        book = up.client.add("Quoted")
+        reply = up.client.post(f"/books/{book['id']}/passages", {"quote": "words"})
+        assert reply.status == 201, reply
+        ended = bookshelf("export", "--url", up.note.url, "--format", "csv")
+        assert "1 of them has more than CSV can hold" in ended.err
+        assert "passages" in ended.err
 
 
 def test_a_place_that_cannot_be_written(running: Program, tmp_path: Path) -> None:

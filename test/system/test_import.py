@@ -23,14 +23,19 @@ COUNTS = {
     "bookshelf.csv": (2, 1),
     "bookshelf.jsonl": (2, 1),
 }
-FIELDS = {"read": int, "added": int, "finished": int, "unchanged": int, "refused": list, "warnings": list}
+COUNTED = ("read", "added", "updated", "finished", "unchanged", "restored", "skipped")
+LISTED = ("refused", "differences", "warnings", "columns")
+NAMED = ("encoding", "format", "dates", "correlation")
+FIELDS = (
+    dict.fromkeys(COUNTED, int) | dict.fromkeys(LISTED, list) | dict.fromkeys(NAMED, str) | {"preview": bool}
+)
 
 
 def bring(file: Path, *args: str | Path) -> dict[str, Any]:
     """Import a file; return its report."""
     report: dict[str, Any] = json.loads(bookshelf("import", file, "--json", *args).well)
     assert {name: type(report[name]) for name in FIELDS} == FIELDS
-    assert report.keys() == {*FIELDS, "seconds"}
+    assert report.keys() == {*FIELDS, "refused_file", "seconds"}
     assert report["seconds"] > 0
     taken = report["read"] - len(report["refused"])
     assert report["unchanged"] <= taken
@@ -133,13 +138,57 @@ def test_refused_lines_are_told_and_can_be_mended(running: Program, library: Pat
     assert len(running.client.books("?q=mended")) == 1
 
 
+def remove_all(client: Client) -> None:
+    """Remove every book."""
+    for book in client.every_book():
+        assert client.delete(f"/books/{book['id']}").status == 204
+
+
+def test_an_export_brings_removed_books_back_and_another_program_names_them(tmp_path: Path) -> None:
+    file, export = ROOT / "test/fixtures/libraries/cases/restore-after-removing.csv", tmp_path / "shelf.jsonl"
+    with Program(tmp_path / "data").ready() as up:
+        to_shelf = ("--url", up.note.url)
+        assert bring(file, *to_shelf)["added"] == 2
+        assert bookshelf("export", export, *to_shelf).well == ""
+        before = up.client.every_book()
+        remove_all(up.client)
+        assert bring(export, *to_shelf)["restored"] == 2
+        assert up.client.every_book() == before
+        remove_all(up.client)
+        report = bring(file, *to_shelf)
+        assert (report["added"], report["skipped"], report["unchanged"]) == (0, 2, 0)
+        named = [each for each in report["warnings"] if "--restore-removed" in each["reason"]]
+        assert [each["line"] for each in named] == [2, 3]
+        assert up.client.every_book() == []
+        assert bring(file, *to_shelf, "--restore-removed")["restored"] == 2
+        assert up.client.every_book() == before
+
+
+def test_a_preview_changes_nothing(running: Program, tmp_path: Path) -> None:
+    file = tmp_path / "preview.csv"
+    file.write_text("title,author,date read\nPreviewed,x,2024-05-06\n")
+    report = bring(file, "--url", running.note.url, "--dry-run")
+    assert (report["added"], report["finished"], report["preview"]) == (1, 1, True)
+    assert running.client.books("?q=previewed") == []
+
+
+def test_the_options_of_the_file_are_obeyed(running: Program, tmp_path: Path) -> None:
+    file = tmp_path / "options.csv"
+    file.write_bytes("title,author,date read\nЩит,x,01/03/2024\n".encode("windows-1251"))
+    options = ("--encoding", "windows-1251", "--dates", "day-first")
+    report = bring(file, "--url", running.note.url, *options)
+    assert (report["encoding"], report["dates"]) == ("windows-1251", "day-first")
+    (book,) = [book for book in running.client.every_book() if book["title"] == "Щит"]
+    assert book["finished"] == "2024-03-01"
+
+
 def test_a_person_is_told_in_words(tmp_path: Path, library: Path) -> None:
     said = bookshelf("import", library / "broken.csv", "--data", tmp_path / "data")
     assert said.code == 0
     assert "books read in" in said.out
     assert "Refused:" in said.out
     assert "line " in said.out
-    assert "broken.refused.csv" in said.err
+    assert "broken.refused.csv" in said.out
 
 
 @pytest.mark.parametrize(

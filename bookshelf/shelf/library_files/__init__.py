@@ -6,7 +6,8 @@ No HTTP and no command line: files in, values out. `read_library` recognises a f
 """
 
 from bookshelf.shelf.library_files.entry import UP_NEXT, Entry, FileReading, ListPlace, NotALibrary, Refusal
-from bookshelf.shelf.library_files.export import write_csv, write_jsonl, write_refused
+from bookshelf.shelf.library_files.export import write_csv, write_refused
+from bookshelf.shelf.library_files.json_files import write_json, write_jsonl
 from bookshelf.shelf.library_files.library import Library, read_library
 from bookshelf.shelf.library_files.setting import ColumnUse, Options
 from bookshelf.shelf.library_files.values import Identity, identity
@@ -25,6 +26,7 @@ __all__ = [
     "identity",
     "read_library",
     "write_csv",
+    "write_json",
     "write_jsonl",
     "write_refused",
 ]

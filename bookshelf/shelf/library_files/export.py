@@ -1,13 +1,14 @@
-"""Writes a shelf as CSV or JSON lines, which an import reads back without loss."""
+"""Writes a shelf as CSV for spreadsheets, and the refused lines of an import as a file of the same format."""
 
 import csv
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator
 
 import msgspec
 
+from bookshelf.shelf.library_files.csv_books import CSV_COLUMNS, to_cells
 from bookshelf.shelf.library_files.entry import Refusal
-from bookshelf.shelf.library_files.formats import COLUMNS, guarded, join_tags
 from bookshelf.shelf.library_files.library import Library
+from bookshelf.shelf.library_files.shelf_index import ShelfBook
 
 
 class _Echo:
@@ -17,36 +18,21 @@ class _Echo:
         return text
 
 
-def write_csv(books: Iterable[Mapping[str, object]]) -> Iterator[str]:
-    """Yield the lines of a CSV, header first; the books are as GET /books returns them.
+def write_csv(books: Iterable[ShelfBook]) -> Iterator[str]:
+    """Yield the lines of a CSV, header first.
 
-    Each line has its line end (CR LF, RFC 4180): write them with newline="". Excel needs the encoding
+    Each line has its line end (CR LF, RFC 4180): write them with newline="". Spreadsheets need the encoding
     utf-8-sig; an import reads that and utf-8.
     """
-    yield csv_line(COLUMNS)
+    yield csv_line(CSV_COLUMNS)
     for book in books:
-        yield csv_line([_cell(book.get(column)) for column in COLUMNS])
-
-
-def write_jsonl(books: Iterable[Mapping[str, object]]) -> Iterator[str]:
-    """Yield one line of JSON for each book, with its line end and all its fields as they are."""
-    encode = msgspec.json.Encoder().encode
-    for book in books:
-        yield encode(book).decode() + "\n"
+        yield csv_line(to_cells(book))
 
 
 def csv_line(cells: Iterable[str], delimiter: str = ",") -> str:
     """Return the cells as one CSV record, with its line end."""
     line: str = csv.writer(_Echo(), delimiter=delimiter).writerow(cells)
     return line
-
-
-def _cell(value: object) -> str:
-    if value is None:
-        return ""
-    if isinstance(value, list | tuple):
-        return guarded(join_tags(value))
-    return guarded(str(value))
 
 
 REASON = "reason"

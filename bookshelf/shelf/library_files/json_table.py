@@ -9,6 +9,7 @@ from bookshelf.shelf.library_files.build import build
 from bookshelf.shelf.library_files.entry import Entry, NotALibrary, Refusal
 from bookshelf.shelf.library_files.format import EXTRA, IGNORED, Cell, Fields, Format, folded
 from bookshelf.shelf.library_files.formats import OWN, join_tags
+from bookshelf.shelf.library_files.json_files import BOOK, to_entry
 from bookshelf.shelf.library_files.json_records import JsonRecord, json_lines, json_members
 from bookshelf.shelf.library_files.program_formats import LIBRARYTHING_JSON
 from bookshelf.shelf.library_files.setting import Options, Setting, Survey
@@ -41,7 +42,7 @@ class JsonTable(NamedTuple):
         survey = Survey(self.form, {})
         fields: dict[str, str] = {}
         for record in self.records():
-            found = self._read(record, fields, options)
+            found = self._read(decode_object(record), fields, options)
             if isinstance(found, str):
                 survey.skip()
             else:
@@ -53,20 +54,22 @@ class JsonTable(NamedTuple):
     def entries(self, setting: Setting) -> Iterator[Entry | Refusal]:
         """Yield each object as an entry or a refusal, in the file's order."""
         for record in self.records():
-            fields = self._read(record, {}, setting.options)
-            if isinstance(fields, str):
-                yield Refusal(record.line, fields, (record.text,))
+            book, raw = decode_object(record), (record.text,)
+            fields = self._read(book, {}, setting.options)
+            if self.form.exact and isinstance(book, dict) and book.get("type") == BOOK:
+                yield to_entry(record.line, book, raw)
+            elif isinstance(fields, str):
+                yield Refusal(record.line, fields, raw)
             else:
-                yield build(record.line, fields, (record.text,), setting)
+                yield build(record.line, fields, raw, setting)
 
     def records(self) -> Iterator[JsonRecord]:
         """Yield the texts of the objects."""
         with self.source.open() as stream:
             yield from self.split(stream)
 
-    def _read(self, record: JsonRecord, columns: dict[str, str], options: Options) -> Fields | str:
+    def _read(self, book: dict[str, Any] | str, columns: dict[str, str], options: Options) -> Fields | str:
         """Return the fields of an object, or its fault; `columns` gets the field of each of its names."""
-        book = decode_object(record)
         if isinstance(book, str):
             return book
         fields: Fields = {}

@@ -15,17 +15,19 @@ from bookshelf.shelf.library_files.text import decode_twice_encoded, shown
 class Library:
     """The records of one file; each iteration reads its entries from the start.
 
-    `form` is the name of the format, `rows` the number of records, for a progress bar. `delimiter` and
-    `header` are those of the file, and empty for JSON. `encoding` is the one that the file was read in.
-    `dates` is `day-first` or `month-first`, or None if the file has no date that needs it; `dates_assumed` is
-    true if neither the file nor the user decides it. `columns` has what became of each column, and `remarks`
-    are sentences about the whole file, to show to the user.
+    `form` is the name of the format, and `exact` is true if it is the project's own. `rows` is the number
+    of records, for a progress bar. `delimiter` and `header` are those of the file, and empty for JSON.
+    `encoding` is the one that the file was read in. `dates` is `day-first` or `month-first`, or None if the
+    file has no date that needs it; `dates_assumed` is true if neither the file nor the user decides it.
+    `columns` has what became of each column, and `remarks` are sentences about the whole file, to show to
+    the user.
     """
 
     def __init__(self, content: Table | JsonTable, options: Options) -> None:
         self._content = content
         self._setting = setting = content.setting(options)
         self.form = content.form.name
+        self.exact = content.form.exact
         self.rows = setting.rows
         self.delimiter = content.delimiter
         self.header = content.header

@@ -7,6 +7,7 @@ from typing import NamedTuple
 import msgspec
 
 from bookshelf.shelf.library_files.build import build
+from bookshelf.shelf.library_files.csv_books import READINGS, row_to_entry
 from bookshelf.shelf.library_files.csv_records import BROKEN, CsvRecord, Dialect, records
 from bookshelf.shelf.library_files.entry import Entry, NotALibrary, Refusal
 from bookshelf.shelf.library_files.format import Fields, Format, Layout, folded, pick
@@ -64,6 +65,8 @@ class Table(NamedTuple):
             raw = tuple(row.cells)
             if fault := row.fault or _too_wide(raw, len(self.header), self.delimiter) or self._broken(raw):
                 yield Refusal(row.line, fault, raw)
+            elif self.form.exact and READINGS in self.header:
+                yield row_to_entry(row.line, self.header, raw)
             else:
                 found = build(row.line, self._picked(row, layout), raw, setting)
                 yield _noted(found, len(self.header))

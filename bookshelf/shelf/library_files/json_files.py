@@ -1,0 +1,124 @@
+"""The project's own JSON files: one object for each book, with all that the shelf has of it.
+
+An object has the fields of a book's answer, `type` in front of them, and in place of the number of readings
+the readings themselves, then the passages. An import makes the same book of it, in the same form.
+"""
+
+from collections.abc import Iterable, Iterator, Mapping
+from datetime import datetime
+from typing import Any
+
+import msgspec
+
+from bookshelf.shelf.fields import FIRST_FIELDS, BookFields
+from bookshelf.shelf.library_files.entry import Entry, FilePassage, FileReading, Refusal
+from bookshelf.shelf.library_files.shelf_index import ShelfBook
+from bookshelf.shelf.values import Cover, whole_stars
+
+BOOK = "book"
+"""The `type` of a whole book. The first release wrote objects without a type and without readings."""
+_encode = msgspec.json.Encoder().encode
+
+
+class _BookLine(BookFields, frozen=True, kw_only=True, omit_defaults=True):
+    """A line of an export, as it is read; the fields that other fields state exactly are not."""
+
+    id: str
+    added: datetime
+    stars: float | None = None
+    rating: int | None = None
+    review: str | None = None
+    spoiler: bool = False
+    readings: tuple[FileReading, ...] = ()
+    passages: tuple[FilePassage, ...] = ()
+    cover: Cover | None = None
+
+
+def write_jsonl(books: Iterable[ShelfBook]) -> Iterator[str]:
+    """Yield one line for each book, with its line end."""
+    for book in books:
+        yield _encode(to_object(book)).decode() + "\n"
+
+
+def write_json(books: Iterable[ShelfBook]) -> Iterator[str]:
+    """Yield the parts of one array of all books, one on each line."""
+    before = "[\n"
+    for book in books:
+        yield before + _encode(to_object(book)).decode()
+        before = ",\n"
+    yield "\n]\n" if before != "[\n" else "[]\n"
+
+
+def to_object(book: ShelfBook) -> dict[str, Any]:
+    """Return the object of a book: the fields of the first release, then those that have a value."""
+    fields = msgspec.structs.asdict(book.book)
+    summary = _summary(book)
+    later = {
+        name: value
+        for name, value in fields.items()
+        if name not in FIRST_FIELDS and value not in (None, (), {})
+    }
+    own = {
+        "stars": None if summary["rating"] == book.stars else book.stars,
+        "spoiler": book.spoiler or None,
+        "readings": [_plain(reading) for reading in book.readings] or None,
+        "passages": list(book.passages) or None,
+        "cover": book.cover,
+    }
+    return {
+        "type": BOOK,
+        "id": book.id,
+        **{name: fields[name] for name in FIRST_FIELDS},
+        **summary,
+        "added": book.added,
+        **later,
+        **{name: value for name, value in own.items() if value is not None},
+    }
+
+
+def _summary(book: ShelfBook) -> dict[str, Any]:
+    """Return the fields that show the readings as one, for programs that know no others."""
+    ends = {reading.end: reading for reading in book.readings}
+    finished = ends.get("finished")
+    paused = "open" in ends and ends["open"].paused
+    state = next((end for end in ("open", "finished", "abandoned") if end in ends), "unread")
+    day = finished.ended if finished else None
+    return {
+        "state": ("paused" if paused else "reading") if state == "open" else state,
+        "finished": day if day and len(day) == len("2024-03-01") else None,
+        "rating": None if book.stars is None else whole_stars(book.stars),
+        "review": book.review,
+    }
+
+
+def _plain(reading: FileReading) -> dict[str, Any]:
+    """Return a reading without its number, which another shelf gives it anew in the same sequence."""
+    fields: dict[str, Any] = msgspec.to_builtins(reading)
+    fields.pop("number", None)
+    if reading.entries:
+        fields.pop("progress", None)
+    return {**fields, "end": reading.end}
+
+
+def to_entry(line: int, book: Mapping[str, Any], raw: tuple[str, ...]) -> Entry | Refusal:
+    """Return the entry of an object of an export, or its refusal."""
+    try:
+        read = msgspec.convert(book, _BookLine)
+    except msgspec.ValidationError as fault:
+        return Refusal(line, f"{fault}: correct it", raw)
+    given = msgspec.structs.asdict(read)
+    stars = read.stars if read.stars is not None or read.rating is None else float(read.rating)
+    rated = any(reading.stars is not None for reading in read.readings)
+    reviewed = any(reading.review is not None for reading in read.readings)
+    return Entry(
+        line=line,
+        book=BookFields(**{name: given[name] for name in BookFields.__struct_fields__}),
+        id=read.id,
+        added=read.added.isoformat(),
+        readings=read.readings,
+        stars=None if rated else stars,
+        review=None if reviewed else read.review,
+        spoiler=read.spoiler and not reviewed,
+        passages=read.passages,
+        raw=raw,
+    )

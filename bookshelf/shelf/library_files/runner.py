@@ -1,0 +1,303 @@
+"""Runs an import: matches each line with the shelf, compares, requests what is new, and reports it."""
+
+import asyncio
+from collections import Counter
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from hashlib import blake2b
+from http import HTTPStatus
+from urllib.parse import quote
+
+import msgspec
+from msgspec.structs import replace
+
+from bookshelf.cqrs.api_client import ApiAnswer, ApiClient
+from bookshelf.shelf.library_files.compare import Comparison, ShelfRequest, compare, new_book
+from bookshelf.shelf.library_files.entry import Entry, Refusal
+from bookshelf.shelf.library_files.match import keys_of, match_book
+from bookshelf.shelf.library_files.origins import IMPORT
+from bookshelf.shelf.library_files.report import ImportReport
+from bookshelf.shelf.library_files.shelf_copy import SHELF, copy_books, read_book
+from bookshelf.shelf.library_files.shelf_index import ShelfBook, ShelfIndex
+
+#: Lines that are carried out together, and requests under way at a time.
+_LINES = 500
+_AT_ONCE = 32
+_NEW = "new-"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ImportOptions:
+    """How an import decides.
+
+    `exact`: the file is the project's own, whose ids and values are exact. `prefer_file`: a value of the file
+    replaces one that was set by hand. `skip_removed`, `restore_removed`: in place of the rule that the
+    project's own files restore removed books and those of other programs leave them out.
+    """
+
+    exact: bool = False
+    prefer_file: bool = False
+    skip_removed: bool = False
+    restore_removed: bool = False
+
+    @property
+    def restores(self) -> bool:
+        """True if a removed book is restored."""
+        return self.restore_removed or (self.exact and not self.skip_removed)
+
+
+@dataclass(slots=True)
+class _Plan:
+    """A line with the book that it was matched with; without one, it is a new book.
+
+    `later`: an earlier line of the file is the same book, and decides where the two differ. `reading`: the
+    number of the reading that was recorded last. `sent`: how many requests were, as two may be alike.
+    `restored`: the book was.
+    """
+
+    entry: Entry
+    book: ShelfBook | None
+    later: bool = False
+    reading: int | None = None
+    sent: int = 0
+    restored: bool = False
+
+
+class _Refused(Exception):
+    """The shelf has refused a line; the message has the reason."""
+
+
+class ImportRunner:
+    """Imports the lines of one file. `start` is when it began; `index` is empty at the start."""
+
+    def __init__(
+        self, api: ApiClient, index: ShelfIndex, report: ImportReport, options: ImportOptions, start: datetime
+    ) -> None:
+        self._api = api
+        self._index = index
+        self._report = report
+        self._options = options
+        self._start = start
+        self._plans: dict[str, _Plan] = {}
+        self._lists: Counter[str] = Counter()
+        self._slots = asyncio.Semaphore(_AT_ONCE)
+
+    async def run(self, lines: Iterable[Entry | Refusal], progress: Callable[[], None]) -> None:
+        """Import all lines, which are read twice if they are exact. Raises `ShelfFault`."""
+        await copy_books(self._api, self._index)
+        if self._options.exact:
+            for line in lines:
+                if isinstance(line, Entry) and line.id is not None:
+                    self._index.meet(line.id, None)
+        for line in lines:
+            self._report.read += 1
+            if isinstance(line, Refusal):
+                self._report.refused.append(line)
+            else:
+                await self._plan(line)
+            progress()
+        await self._carry_out_all()
+        for name, count in self._lists.items():
+            entries = "1 entry" if count == 1 else f"{count} entries"
+            self._report.warn(0, f"{entries} of the list {name!r} left out: an import does not fill lists")
+
+    async def _plan(self, entry: Entry) -> None:
+        """Plan what a line leads to; lines of a book that another line changes wait for that one."""
+        self._report.warn(entry.line, *entry.warnings)
+        self._lists.update(place.name for place in entry.lists)
+        book_id, near = self._match(entry)
+        if book_id in self._plans or len(self._plans) >= _LINES:
+            await self._carry_out_all()
+            book_id, near = self._match(entry)
+        if book_id is None:
+            self._plan_new(entry, near)
+            return
+        book = self._index.get(book_id)
+        if book.removed:
+            self._plan_removed(entry, book)
+            return
+        later = not self._options.exact and self._index.met(book.id) is not None
+        if self._is_equal(entry, book):
+            self._report.unchanged += 1
+        else:
+            self._plans[book.id] = _Plan(entry, book, later)
+        self._index.meet(book.id, keys_of(entry.book).year)
+
+    def _is_equal(self, entry: Entry, book: ShelfBook) -> bool:
+        """Return True if a line has nothing new; False also if what is known of the book is not enough."""
+        if not book.whole and (book.position or entry.readings or entry.passages):
+            return False
+        comparison = compare(entry, book, exact=self._options.exact, take=_keep)
+        return not comparison.requests and not comparison.differences
+
+    def _match(self, entry: Entry) -> tuple[str | None, str | None]:
+        """Return the book of a line, on the shelf or removed, and one that is nearly the same."""
+        keys = keys_of(entry.book, entry.id or "")
+        here = match_book(keys, self._index.candidates(removed=False), self._index.met)
+        if here.book is not None:
+            return here
+        return match_book(keys, self._index.candidates(removed=True), self._index.met).book, here.near
+
+    def _plan_new(self, entry: Entry, near: str | None) -> None:
+        if near is not None:
+            book = self._index.get(near).book
+            what = f"{entry.book.title} is a new book; {book.title} by {book.author or 'an unknown author'}"
+            self._report.warn(entry.line, f"{what} is on the shelf already, perhaps as another edition")
+        book_id = entry.id or f"{_NEW}{entry.line}"
+        self._plans[book_id] = _Plan(entry, None)
+        self._index.put(replace(_blank(entry), id=book_id, book=entry.book))
+        self._index.meet(book_id, keys_of(entry.book).year)
+
+    def _plan_removed(self, entry: Entry, book: ShelfBook) -> None:
+        if self._options.restores:
+            self._plans[book.id] = _Plan(entry, book)
+            return
+        option = "--skip-removed is set" if self._options.exact else "--restore-removed restores it"
+        self._report.skipped += 1
+        self._report.warn(entry.line, f"{book.book.title} was removed from the shelf: left out; {option}")
+
+    async def _carry_out_all(self) -> None:
+        """Carry out what is planned. Raises `ShelfFault`."""
+        plans, self._plans = self._plans, {}
+        try:
+            async with asyncio.TaskGroup() as group:
+                for planned, plan in plans.items():
+                    group.create_task(self._carry_out(planned, plan))
+        except BaseExceptionGroup as faults:
+            raise faults.exceptions[0] from None  # all have the same cause: the shelf does not answer
+
+    async def _carry_out(self, planned: str, plan: _Plan) -> None:
+        try:
+            if plan.book is None:
+                await self._add(planned, plan)
+            else:
+                await self._update(plan, plan.book)
+        except _Refused as refused:
+            self._report.refused.append(plan.entry.refused(str(refused)))
+
+    async def _add(self, planned: str, plan: _Plan) -> None:
+        """Add a new book. One that a lost request had added, and that was removed since, is restored."""
+        entry = plan.entry
+        comparison = compare(entry, _blank(entry), exact=True, take=_take)
+        after = comparison.after
+        create, *rest = new_book(entry, entry.added_at(self._start).isoformat())
+        if self._report.preview:
+            self._count_new(after)
+            return
+        self._index.drop(planned)
+        answer = await self._send(create, plan, "", "")
+        book_id = answer.body["id"]
+        self._index.put(replace(after, id=book_id, whole=False, position=_position(answer)))
+        self._index.meet(book_id, keys_of(entry.book).year)
+        if "Idempotency-Replayed" in answer.headers:
+            await self._update(plan, self._index.get(book_id))
+            return
+        for request in rest:
+            answer = await self._send(request, plan, book_id, "")
+        self._index.put(replace(after, id=book_id, whole=False, position=_position(answer)))
+        self._count_new(after)
+
+    def _count_new(self, book: ShelfBook) -> None:
+        self._report.added += 1
+        self._report.finished += _is_finished(book)
+
+    async def _update(self, plan: _Plan, known: ShelfBook) -> None:
+        """Bring a book up to the line: read it whole, restore it, compare, and request what is new."""
+        book = known if self._is_new(known) else await self._read(known.id, known.position)
+        if book.removed:
+            book = await self._taking_over(plan, book) or await self._restored(plan, book)
+        comparison = self._compare(plan, book)
+        for difference in comparison.differences:
+            self._report.differences.append(difference)
+        if not comparison.requests:
+            self._report.unchanged += not plan.restored
+            return
+        after = comparison.after
+        if not self._report.preview:
+            for request in comparison.requests:
+                answer = await self._send(request, plan, book.id, book.version)
+            after = replace(after, whole=False, position=_position(answer))
+        self._index.put(after)
+        self._report.updated += 1
+        self._report.finished += _is_finished(after) and not _is_finished(book)
+
+    def _is_new(self, book: ShelfBook) -> bool:
+        """Return True for a book that is only in the preview."""
+        return self._report.preview and not book.version and book.whole
+
+    async def _taking_over(self, plan: _Plan, book: ShelfBook) -> ShelfBook | None:
+        """Return the book that a removed one was merged into, if that is on the shelf."""
+        target = None if book.merged_into is None else await read_book(self._api, book.merged_into)
+        if target is None or target.removed:
+            return None
+        what = f"{book.book.title} was merged into {target.book.title}"
+        self._report.warn(plan.entry.line, f"{what}, which is compared with the line")
+        return target
+
+    async def _restored(self, plan: _Plan, book: ShelfBook) -> ShelfBook:
+        plan.restored = True
+        if not self._report.preview:
+            restore = ShelfRequest("POST", "/books/{id}/restored")
+            answer = await self._send(restore, plan, book.id, book.version)
+            book = await self._read(book.id, _position(answer))
+        self._report.restored += 1
+        self._report.warn(plan.entry.line, f"{book.book.title} was removed from the shelf: restored")
+        return replace(book, removed=False)
+
+    async def _read(self, book_id: str, after: str) -> ShelfBook:
+        book = await read_book(self._api, book_id, after)
+        if book is None:
+            raise _Refused("the shelf does not have the book any more: import the line again")
+        self._index.put(book)
+        return book
+
+    def _compare(self, plan: _Plan, book: ShelfBook) -> Comparison:
+        """Compare; of the values that differ, those that came from a file give way, or all if so chosen."""
+
+        def take(field: str) -> bool:
+            return not plan.later and (self._options.prefer_file or field not in book.by_hand)
+
+        return compare(plan.entry, book, exact=self._options.exact, take=take)
+
+    async def _send(self, request: ShelfRequest, plan: _Plan, book_id: str, version: str) -> ApiAnswer:
+        """Send a request on a book; return the answer. Raises `_Refused`."""
+        target = SHELF + request.path.replace("{id}", quote(book_id, safe=""))
+        body = dict(request.body)
+        if plan.reading is not None:
+            target = target.replace("{reading}", str(plan.reading))
+            body |= {"reading": plan.reading} if body.get("reading") == "{reading}" else {}
+        content = msgspec.json.encode([request.method, target, body, version, plan.sent], order="sorted")
+        plan.sent += 1
+        headers = {
+            "Idempotency-Key": IMPORT + blake2b(content, digest_size=16).hexdigest(),
+            "Bookshelf-Correlation": self._report.correlation,
+        }
+        async with self._slots:
+            answer = await self._api.send(request.method, target, body, headers)
+        if answer.status >= HTTPStatus.BAD_REQUEST:
+            raise _Refused(answer.detail)
+        if request.path.endswith("/readings"):
+            plan.reading = answer.body["number"]
+        return answer
+
+
+def _keep(_field: str) -> bool:
+    return False
+
+
+def _take(_field: str) -> bool:
+    return True
+
+
+def _blank(entry: Entry) -> ShelfBook:
+    return ShelfBook(id="", book=entry.book, added=datetime.min.replace(tzinfo=UTC))
+
+
+def _position(answer: ApiAnswer) -> str:
+    return answer.headers.get("Bookshelf-Position", "")
+
+
+def _is_finished(book: ShelfBook) -> bool:
+    ends = {reading.end for reading in book.readings}
+    return "finished" in ends and "open" not in ends

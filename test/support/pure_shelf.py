@@ -1,0 +1,166 @@
+"""A shelf made of the deciders alone, without log, views and services: an API client for property tests.
+
+Requests are decoded and decided as the services do it; queries are answered from the folded states.
+"""
+
+import re
+from collections.abc import Callable, Mapping
+from datetime import UTC, datetime
+from itertools import count
+from typing import Any, NamedTuple
+
+import msgspec
+
+from bookshelf.cqrs.api_client import ApiAnswer
+from bookshelf.cqrs.errors import Refused
+from bookshelf.cqrs.message import Event
+from bookshelf.cqrs.route import CommandContext, CommandRoute
+from bookshelf.http.problem import STATUS, Problem
+from bookshelf.runtime.decoding import Decoder
+from bookshelf.shelf import book, reading_routes
+from bookshelf.shelf.book import BOOK, to_answer
+
+NOW = datetime(2026, 1, 31, 12, tzinfo=UTC)
+
+
+class Appended(NamedTuple):
+    """An event with the correlation id of its command."""
+
+    event: Event
+    correlation: str
+
+
+class PureShelf:
+    """Books as lists of events. `by_hand` sends a request as a reader does, outside of an import."""
+
+    def __init__(self) -> None:
+        self.log: dict[str, list[Appended]] = {}
+        self.requests: list[tuple[str, str]] = []
+        self._answers: dict[str, ApiAnswer] = {}
+        self._numbers = count(1)
+        self._routes = [(_pattern(route.path), route) for route in (*book.ROUTES, *reading_routes.ROUTES)]
+
+    async def by_hand(self, method: str, target: str, body: object = None) -> ApiAnswer:
+        """Send a request with a new key; it is accepted."""
+        answer = await self.send(
+            method, f"/bookshelf{target}", body or {}, {"Idempotency-Key": f"{next(self._numbers)}"}
+        )
+        assert answer.status < 300, answer.body
+        return answer
+
+    async def send(self, method: str, target: str, body: object, headers: Mapping[str, str]) -> ApiAnswer:
+        """Decide a command; a repeated key gets the first answer."""
+        self.requests.append((method, target))
+        key = headers["Idempotency-Key"]
+        if key in self._answers:
+            first = self._answers[key]
+            return first._replace(headers={**first.headers, "Idempotency-Replayed": "true"})
+        try:
+            answer = self._decide(method, target, body, headers.get("Bookshelf-Correlation", ""))
+        except (Refused, Problem) as fault:
+            kind = fault.KIND if isinstance(fault, Refused) else fault.kind
+            return ApiAnswer(STATUS[kind], {}, {"detail": str(fault)})
+        self._answers[key] = answer
+        return answer
+
+    def _decide(self, method: str, target: str, body: object, correlation: str) -> ApiAnswer:
+        path, _, query = target.removeprefix("/bookshelf").partition("?")
+        found, route = next(
+            (found, route)
+            for pattern, route in self._routes
+            if route.method == method and (found := pattern.fullmatch(path))
+        )
+        named = found.groupdict()
+        context = self._context(route, named, query)
+        decoder = Decoder(route.body)
+        decoded = decoder.in_utc(decoder.body(msgspec.json.encode(body)))
+        subject = route.subject(decoded, context) if route.subject else None
+        subject = subject or named.get("id") or f"made-{next(self._numbers)}"
+        before = self.log.get(subject, [])
+        state = route.aggregate.fold(appended.event for appended in before)
+        events = route.aggregate.decide(state, route.command(decoded, context))
+        self.log[subject] = [*before, *(Appended(_recorded(event), correlation) for event in events)]
+        return self._answer(route, subject, context)
+
+    def _context(self, route: CommandRoute, named: dict[str, str], query: str) -> CommandContext:
+        fields = {field.encode_name for field in msgspec.structs.fields(route.params)}
+        params = None
+        if fields:
+            given = {name: value for name, value in named.items() if name in fields}
+            params = Decoder(route.params).parameters(given, query)
+        return CommandContext(at=NOW, params=params)
+
+    def _answer(self, route: CommandRoute, subject: str, context: CommandContext) -> ApiAnswer:
+        state = self._fold(route.aggregate, subject)
+        answer = None
+        if route.answer is not None:
+            answer = route.answer(subject, state)
+        elif route.part is not None:
+            answer = route.part(subject, state, context)
+        return ApiAnswer(route.status, {"Bookshelf-Position": "bookshelf/0@0"}, answer and _as_json(answer))
+
+    def _fold(self, aggregate: Any, subject: str) -> Any:  # noqa: ANN401 (any aggregate and its state)
+        return aggregate.fold(appended.event for appended in self.log.get(subject, []))
+
+    async def get(self, target: str, headers: Mapping[str, str] | None = None) -> ApiAnswer:
+        """Answer a query; a shelf of deciders has caught up with every position."""
+        del headers
+        path, _, query = target.removeprefix("/bookshelf").partition("?")
+        for pattern, answer in _QUERIES:
+            if (found := re.fullmatch(pattern, path)) is not None:
+                return answer(self, query, *found.groups())
+        return ApiAnswer(404, {}, {"detail": "there is no such route"})
+
+    def _books(self, query: str) -> ApiAnswer:
+        removed = "removed=true" in query
+        states = ((id_, self._fold(BOOK, id_)) for id_ in self.log)
+        listed = [
+            (id_, state) for id_, state in states if state.added is not None and state.removed == removed
+        ]
+        listed.sort(key=lambda each: (each[1].added, each[0]))
+        return _ok([to_answer(id_, state) for id_, state in listed])
+
+    def _book(self, _query: str, book_id: str) -> ApiAnswer:
+        state = self._fold(BOOK, book_id)
+        if not state.here:
+            return ApiAnswer(404, {}, {"detail": "there is no such book on the shelf"})
+        return ApiAnswer(200, {"ETag": f'"{len(self.log[book_id])}"'}, _as_json(to_answer(book_id, state)))
+
+    def _history(self, _query: str, book_id: str) -> ApiAnswer:
+        events = [
+            {
+                "type": each.event.TYPE,
+                "time": NOW,
+                "position": f"bookshelf/0@{offset}",
+                "data": msgspec.to_builtins(each.event),
+                "correlation": each.correlation,
+            }
+            for offset, each in enumerate(self.log.get(book_id, []))
+        ]
+        return _ok(events)
+
+
+_QUERIES: tuple[tuple[str, Callable[..., ApiAnswer]], ...] = (
+    ("/books", PureShelf._books),  # noqa: SLF001 (its own module)
+    ("/books/([^/]+)", PureShelf._book),  # noqa: SLF001 (its own module)
+    ("/books/([^/]+)/history", PureShelf._history),  # noqa: SLF001 (its own module)
+)
+
+
+def _recorded(event: Event) -> Event:
+    """Return the event as it is read back: an older type as the newer one."""
+    read = BOOK.catalogue.decode(event.TYPE, msgspec.json.encode(event))
+    assert read is not None
+    return read
+
+
+def _pattern(path: str) -> re.Pattern[str]:
+    return re.compile(re.sub(r"\{(\w+)\}", r"(?P<\1>[^/]+)", path))
+
+
+def _as_json(value: object) -> Any:  # noqa: ANN401 (JSON)
+    return msgspec.json.decode(msgspec.json.encode(value))
+
+
+def _ok(items: object) -> ApiAnswer:
+    return ApiAnswer(200, {}, _as_json(items))

@@ -1,0 +1,231 @@
+"""An import as a whole, onto a shelf of deciders: what it changes, what it keeps, what it reports."""
+
+import asyncio
+from collections.abc import Sequence
+from typing import Any
+
+import msgspec
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+from msgspec.structs import replace
+from support.pure_shelf import NOW, PureShelf
+from unit.library_files.shelf_books import SHELF_BOOKS
+
+from bookshelf.shelf.fields import BookFields
+from bookshelf.shelf.library_files.entry import Entry, FileReading, ListPlace, Refusal
+from bookshelf.shelf.library_files.json_files import to_entry, write_jsonl
+from bookshelf.shelf.library_files.report import ImportReport
+from bookshelf.shelf.library_files.runner import ImportOptions, ImportRunner
+from bookshelf.shelf.library_files.shelf_copy import copy_whole_books
+from bookshelf.shelf.library_files.shelf_index import ShelfBook, ShelfIndex
+
+COUNTS = ("read", "added", "updated", "finished", "unchanged", "restored", "skipped")
+PLAIN, EXACT = ImportOptions(), ImportOptions(exact=True)
+
+
+async def bring(
+    shelf: PureShelf,
+    lines: Sequence[Entry | Refusal],
+    options: ImportOptions = PLAIN,
+    *,
+    preview: bool = False,
+) -> dict[str, Any]:
+    """Import lines; return the report."""
+    with ImportReport(f"import-{len(shelf.requests)}", preview=preview) as report, ShelfIndex() as index:
+        await ImportRunner(shelf, index, report, options, NOW).run(lines, lambda: None)
+        told: dict[str, Any] = msgspec.json.decode(b"".join(report.as_json()))
+        return told
+
+
+def counts(report: dict[str, Any]) -> dict[str, int]:
+    """Return the counts that are not 0."""
+    assert report["refused"] == [], report["refused"]
+    return {name: report[name] for name in COUNTS if report[name]}
+
+
+async def export(shelf: PureShelf) -> str:
+    with ShelfIndex() as index:
+        await copy_whole_books(shelf, index)
+        return "".join(write_jsonl(index.books()))
+
+
+def lines_of(text: str) -> list[Entry | Refusal]:
+    numbered = enumerate(text.splitlines(keepends=True), start=1)
+    return [to_entry(number, msgspec.json.decode(line), (line,)) for number, line in numbered]
+
+
+def line(number: int, title: str = "Dune", *readings: FileReading, **fields: Any) -> Entry:  # noqa: ANN401 (of any field)
+    book = BookFields(**{"title": title, "author": "Frank Herbert", **fields})
+    return Entry(line=number, book=book, readings=readings)
+
+
+async def only(shelf: PureShelf) -> dict[str, Any]:
+    (book,) = (await shelf.get("/bookshelf/books", {})).body
+    return dict(book)
+
+
+BOOKS = st.lists(SHELF_BOOKS, max_size=3, unique_by=lambda book: book.id)
+
+
+@settings(max_examples=20, suppress_health_check=[HealthCheck.too_slow])
+@given(BOOKS)
+def test_export_import_export_are_equal(books: list[ShelfBook]) -> None:
+    asyncio.run(check_round_trip(books))
+
+
+async def check_round_trip(books: list[ShelfBook]) -> None:
+    shelf = PureShelf()
+    first = await bring(shelf, lines_of("".join(write_jsonl(books))), EXACT)
+    assert counts(first).get("added", 0) == len(books)
+    text = await export(shelf)
+    assert text == "".join(write_jsonl(sorted(books, key=lambda book: (book.added, book.id))))
+
+    sent = len(shelf.requests)
+    again = await bring(shelf, lines_of(text), EXACT)
+    assert counts(again) == ({"read": len(books), "unchanged": len(books)} if books else {})
+    assert len(shelf.requests) == sent
+    assert await export(shelf) == text
+
+    for book in books:
+        await shelf.by_hand("DELETE", f"/books/{book.id}")
+    assert await export(shelf) == ""
+    restored = await bring(shelf, lines_of(text), EXACT)
+    assert restored["restored"] == len(books)
+    assert await export(shelf) == text
+
+
+async def test_a_second_import_changes_nothing() -> None:
+    shelf = PureShelf()
+    lines = [
+        line(2, "Dune", FileReading(ended="2024-03-01", stars=4.5), tags=("sf",)),
+        line(3, "Dune Messiah", FileReading(end="open", started="2024-05")),
+        line(4, "Children of Dune"),
+    ]
+    assert counts(await bring(shelf, lines)) == {"read": 3, "added": 3, "finished": 1}
+    sent = len(shelf.requests)
+    assert counts(await bring(shelf, lines)) == {"read": 3, "unchanged": 3}
+    assert len(shelf.requests) == sent
+
+
+async def test_a_preview_reports_the_same_and_changes_nothing() -> None:
+    shelf = PureShelf()
+    await bring(shelf, [line(2, pages=400)])
+    lines = [
+        line(2, pages=412),
+        line(3, "New", FileReading(ended="2024")),
+        line(4, "Dune", isbn="0441013597"),
+    ]
+    sent = len(shelf.requests)
+    told = await bring(shelf, lines, preview=True)
+    assert len(shelf.requests) == sent
+    real = await bring(shelf, lines)
+    for report in (told, real):
+        del report["seconds"], report["preview"], report["correlation"]
+    assert told == real
+
+
+async def test_a_later_file_brings_changed_values_and_keeps_what_was_set_by_hand() -> None:
+    shelf = PureShelf()
+    await bring(shelf, [line(2, pages=400, notes="old", tags=("sf",))])
+    book = await only(shelf)
+    await shelf.by_hand("PATCH", f"/books/{book['id']}", {"notes": "mine"})
+    later = line(2, "Dune", FileReading(ended="2024-03-01"), pages=412, notes="new", tags=("sf", "desert"))
+    report = await bring(shelf, [later])
+    assert counts(report) == {"read": 1, "updated": 1, "finished": 1}
+    told = [(each["field"], each["shelf"], each["file"], each["taken"]) for each in report["differences"]]
+    assert told == [("pages", 400, 412, True), ("notes", "mine", "new", False)]
+    book = await only(shelf)
+    assert (book["pages"], book["notes"], book["tags"]) == (412, "mine", ["sf", "desert"])
+    assert counts(await bring(shelf, [later], ImportOptions(prefer_file=True))) == {"read": 1, "updated": 1}
+    assert (await only(shelf))["notes"] == "new"
+
+
+@pytest.mark.parametrize(
+    "changed", [{"isbn": "0441013597"}, {"published": "1966"}, {"author": "Herbert, Frank"}]
+)
+async def test_a_corrected_field_makes_no_second_copy(changed: dict[str, str]) -> None:
+    shelf = PureShelf()
+    await bring(shelf, [line(2, published="1965")])
+    await shelf.by_hand("PATCH", f"/books/{(await only(shelf))['id']}", changed)
+    await bring(shelf, [line(2, published="1965")])
+    assert (await only(shelf))["title"] == "Dune"
+
+
+async def test_the_same_line_works_again_after_the_book_was_removed() -> None:
+    shelf = PureShelf()
+    await bring(shelf, [line(2)])
+    book = await only(shelf)
+    await shelf.by_hand("DELETE", f"/books/{book['id']}")
+    told = await bring(shelf, [line(2)])
+    assert counts(told) == {"read": 1, "skipped": 1}
+    assert "--restore-removed" in told["warnings"][0]["reason"]
+    assert counts(await bring(shelf, [line(2)], ImportOptions(restore_removed=True))) == {
+        "read": 1,
+        "restored": 1,
+    }
+    assert (await only(shelf))["id"] == book["id"]
+
+
+async def test_an_own_export_leaves_removed_books_out_if_so_chosen() -> None:
+    shelf = PureShelf()
+    await bring(shelf, [line(2)])
+    text = await export(shelf)
+    await shelf.by_hand("DELETE", f"/books/{(await only(shelf))['id']}")
+    options = ImportOptions(exact=True, skip_removed=True)
+    assert counts(await bring(shelf, lines_of(text), options)) == {"read": 1, "skipped": 1}
+
+
+async def test_an_own_export_takes_the_book_that_a_removed_one_was_merged_into() -> None:
+    shelf = PureShelf()
+    await bring(shelf, [line(2, "One"), line(3, "Two", pages=7)])
+    text = await export(shelf)
+    ids = {book["title"]: book["id"] for book in (await shelf.get("/bookshelf/books", {})).body}
+    await shelf.by_hand("DELETE", f"/books/{ids['Two']}?merged-into={ids['One']}")
+    told = await bring(shelf, lines_of(text), EXACT)
+    assert told["restored"] == 0
+    assert (await only(shelf))["pages"] == 7
+
+
+async def test_lines_of_one_file_that_are_one_book_are_its_readings() -> None:
+    shelf = PureShelf()
+    lines = [
+        line(2, "Dune", FileReading(ended="2020"), pages=400),
+        line(3, "Other"),
+        line(4, "Dune", FileReading(ended="2024-05"), pages=412),
+    ]
+    for expected in ({"read": 3, "added": 2, "finished": 1, "updated": 1}, {"read": 3, "unchanged": 3}):
+        told = await bring(shelf, lines)
+        assert counts(told) == expected
+        assert [(each["field"], each["taken"]) for each in told["differences"]] == [("pages", False)]
+    book = (await shelf.get("/bookshelf/books", {})).body[0]
+    assert (book["readings"], book["pages"], book["finished_on"]) == (2, 400, "2024-05")
+
+
+async def test_a_refused_value_refuses_the_line_and_names_it() -> None:
+    shelf = PureShelf()
+    told = await bring(shelf, [line(2, "x" * 2000), Refusal(3, "the title is blank", ("",)), line(4)])
+    assert [each["line"] for each in told["refused"]] == [3, 2]
+    assert told["added"] == 1
+
+
+async def test_a_finished_book_stays_finished_when_the_program_reads_it_again() -> None:
+    shelf = PureShelf()
+    await bring(shelf, [line(2, "Dune", FileReading(ended="2023"))])
+    await bring(shelf, [line(2, "Dune", FileReading(end="open"))])
+    book = await only(shelf)
+    assert (book["state"], book["readings"]) == ("reading", 2)
+    assert counts(await bring(shelf, [line(2, "Dune", FileReading(ended="2024"))])) == {
+        "read": 1,
+        "updated": 1,
+        "finished": 1,
+    }
+    assert (await only(shelf))["readings"] == 2
+
+
+async def test_entries_of_lists_that_are_left_out_are_named() -> None:
+    lines = [replace(line(number, f"Book {number}"), lists=(ListPlace("up-next"),)) for number in (2, 3)]
+    report = await bring(PureShelf(), lines)
+    assert [each["reason"] for each in report["warnings"]] == [
+        "2 entries of the list 'up-next' left out: an import does not fill lists"
+    ]
