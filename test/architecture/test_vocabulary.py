@@ -17,7 +17,7 @@ _PAGE = (ROOT / "docs" / "operations.md").read_text(encoding="utf-8")
 _GLOSSARY = (ROOT / "docs" / "glossary.md").read_text(encoding="utf-8")
 #: Hits that are left, by module: a number only gets smaller.
 _STILL = {
-    "test.system.test_api": 2,
+    "test.system.test_api": 1,
     "test.system.test_api_bad_input": 2,
     "test.system.test_api_conditions": 4,
     "test.system.test_api_lists": 1,
@@ -26,9 +26,8 @@ _STILL = {
     "test.system.test_export": 1,
     "test.system.test_import": 4,
     "test.system.test_import_interrupted": 4,
-    "test.unit.library_files.test_anycsv": 8,
+    "test.unit.library_files.test_anycsv": 7,
     "test.unit.library_files.test_calibre": 1,
-    "test.unit.library_files.test_dates": 3,
     "test.unit.library_files.test_identity": 1,
     "test.unit.library_files.test_isbn": 1,
     "test.unit.library_files.test_notalibrary": 1,
@@ -36,7 +35,7 @@ _STILL = {
     "test.unit.library_files.test_refused": 2,
     "test.unit.shelf.test_book": 9,
     "test.unit.shelf.test_golden": 1,
-    "test.unit.shelf.test_reading": 4,
+    "test.unit.shelf.test_reading": 3,
 }
 
 
