@@ -2,7 +2,7 @@
 
 from bookshelf.cqrs.route import BulkRoute
 from bookshelf.cqrs.service import Service
-from bookshelf.shelf import book, book_list, changes, last_read, reading, reading_routes
+from bookshelf.shelf import book, book_list, changes, last_read, reading, reading_routes, readings_view
 
 SERVICES = (
     Service(
@@ -39,5 +39,13 @@ SERVICES = (
         port=8084,
         runs=(book_list.VIEW,),
         serves=(*book_list.ROUTES, *changes.ROUTES),
+    ),
+    Service(
+        name="readings",
+        summary="Readings and passages, of one book and of all",
+        tags=("books", "readings"),
+        port=8085,
+        runs=(readings_view.VIEW,),
+        serves=readings_view.ROUTES,
     ),
 )

@@ -35,7 +35,7 @@ class Attempt:
 
 @dataclass
 class Writer:
-    """Adds, changes, finishes and removes books of its own, one command after the other."""
+    """Adds, changes, reads, finishes and removes books of its own, one command after the other."""
 
     name: str
     random: Random
@@ -51,7 +51,7 @@ class Writer:
                 reply = attempt.send(client)
             except (OSError, HTTPException):
                 return
-            if reply.status == 201:
+            if reply.status == 201 and attempt.path == "/books":
                 self.fresh.append(reply.json["id"])
 
     def _next(self) -> Attempt:
@@ -62,6 +62,9 @@ class Writer:
             return Attempt(mark, "POST", "/books", {"title": mark, "author": self.name}, key)
         book = self.random.choice(self.fresh)
         what = self.random.random()
+        if what < 0.15:
+            past = {"end": "finished", "review": mark, "ended": f"2023-{self.random.randint(1, 12):02}"}
+            return Attempt(mark, "POST", f"/books/{book}/readings", past, key)
         if what < 0.6:
             return Attempt(mark, "PATCH", f"/books/{book}", {"notes": mark, "pages": number + 1}, key)
         self.fresh.remove(book)  # finished or removed once, and then let be

@@ -16,7 +16,7 @@ from bookshelf.cqrs.route import Answer, QueryRoute
 from bookshelf.log.memory import MemoryLog
 from bookshelf.log.partition import partition_of
 from bookshelf.runtime.view.host import ViewHost
-from bookshelf.shelf import book_list, last_read
+from bookshelf.shelf import book_list, last_read, readings_view
 from bookshelf.shelf.book_list import AskedBook, Listing, Order
 from bookshelf.shelf.book_readings import Readings, evolve
 from bookshelf.shelf.events import (
@@ -224,7 +224,9 @@ async def filled(log: MemoryLog, history: Sequence[tuple[str, Event]]) -> None:
 @asynccontextmanager
 async def hosts(log: MemoryLog, storage: Storage) -> AsyncIterator[dict[str, ViewHost]]:
     async with Views(log, storage) as views:
-        made = {view.name: await views.host(view) for view in (book_list.VIEW, last_read.VIEW)}
+        made = {
+            view.name: await views.host(view) for view in (book_list.VIEW, last_read.VIEW, readings_view.VIEW)
+        }
         for host in made.values():
             await caught_up(host, log)
         yield made
@@ -262,4 +264,29 @@ async def every_answer(views: dict[str, ViewHost], queries: Sequence[str]) -> li
         answers.append(await asked(books, book_list.ROUTES[1], AskedBook(id=book_id, as_of=BEGAN)))
         answers.append(await asked(books, book_list.ROUTES[2], OneBook(id=book_id)))
     answers += [await asked(read, last_read.ROUTES[0], LastRead(limit=limit)) for limit in (2, 100)]
-    return answers
+    return answers + await reading_answers(views["readings"], queries)
+
+
+async def reading_answers(host: ViewHost, queries: Sequence[str]) -> list[Any]:
+    of_book, everything, passages_of, every_passage = readings_view.ROUTES
+    states = (None, "reading", "paused", "finished", "abandoned")
+    asked_for: list[tuple[QueryRoute, Any, dict[str, Any]]] = [
+        *((route, readings_view.OfBook, {"id": id_}) for id_ in IDS for route in (of_book, passages_of)),
+        *((everything, readings_view.AllReadings, {"state": state}) for state in states),
+        *((everything, readings_view.AllReadings, {"year": year}) for year in (2023, 2024)),
+        *((every_passage, readings_view.AllPassages, {"q": query}) for query in (None, *queries)),
+    ]
+    return [await all_pages(host, route, kind, **params) for route, kind, params in asked_for]
+
+
+async def all_pages(host: ViewHost, route: QueryRoute, kind: Any, **params: Any) -> list[Any]:  # noqa: ANN401 (any route's)
+    """The items of all pages, or the name of the refusal."""
+    items: list[Any] = []
+    after: str | None = None
+    while True:
+        page, after = await asked(host, route, kind(limit=2, after=after, **params))
+        if not page.startswith(b"["):
+            return [page]
+        items += msgspec.json.decode(page)
+        if after is None:
+            return items

@@ -5,6 +5,7 @@ from pathlib import Path
 
 from support.client import Client
 from support.process_with_ports import Announced
+from support.service_of import service_of
 
 from bookshelf.runtime.data_folder import InstanceNote
 
@@ -17,12 +18,7 @@ class _Ports(Client):
         super().__init__("http://127.0.0.1")
 
     def port_of(self, method: str, path: str) -> int:
-        path = path.partition("?")[0]
-        if path.endswith("/finished"):
-            return self._ports["readbook"]
-        if method not in {"GET", "HEAD"}:
-            return self._ports["newbook"]
-        return self._ports["lastreadbooks" if path == "/books/last/read" else "booklist"]
+        return self._ports[service_of(method, path)]
 
 
 class Program(Announced):

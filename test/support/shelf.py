@@ -5,6 +5,7 @@ from typing import Any, Self
 
 import msgspec
 from support.fixed_infrastructure import CountedIds, FixedClock
+from support.service_of import service_of
 
 from bookshelf.cqrs.aggregate import Aggregate
 from bookshelf.discovery.local import LocalDiscovery
@@ -88,20 +89,7 @@ class Shelf:
 
     def edge(self, method: str, target: str) -> Api:
         """Return the edge that a gateway would ask."""
-        method = "GET" if method == "HEAD" else method
-        steps = target.partition("?")[0].split("/")
-        matching = [
-            (
-                route.method != method,
-                (route.method == "GET") != (method == "GET"),
-                route.path.count("{"),
-                service.name,
-            )
-            for service in SERVICES
-            for route in service.serves
-            if _is_path_of(route.path, steps)
-        ]
-        return self.hosts[min(matching)[-1] if matching else "booklist" if method == "GET" else "newbook"].api
+        return self.hosts[service_of(method, target)].api
 
     async def send(self, method: str, target: str, body: Any = None, **headers: str) -> Answered:  # noqa: ANN401 (JSON, or bytes)
         """Send a request, header names with underscores; anything but bytes goes as JSON."""
@@ -127,13 +115,6 @@ class Shelf:
                     topic = view.view.topic
                     ends = {p: await self.log.end(topic, p) for p in range(self.log.partitions(topic))}
                     await view.rows.reach(ends)
-
-
-def _is_path_of(template: str, steps: list[str]) -> bool:
-    parts = template.split("/")
-    return len(parts) == len(steps) and all(
-        part.startswith("{") or part == step for part, step in zip(parts, steps, strict=True)
-    )
 
 
 async def _listen(transport: LocalTransport, handler: Handler, host: str, port: int) -> Unlistened:

@@ -12,7 +12,7 @@ from support.process import bookshelf
 from support.program import Program
 from support.until import until
 
-PATHS = ("/books?limit=20&sort=-added", "/books/last/read", "/books?q=book")
+PATHS = ("/books?limit=20&sort=-added", "/books/last/read", "/books?q=book", "/readings?limit=20")
 
 
 class Traffic:
@@ -56,7 +56,12 @@ class Traffic:
 def everything(client: Client) -> list[Any]:
     """What the views answer."""
     books = client.every_book()
-    return [books, client.get("/books/last/read?limit=100").json, client.every_book("?q=book&limit=1000")]
+    return [
+        books,
+        client.get("/books/last/read?limit=100").json,
+        client.every_book("?q=book&limit=1000"),
+        client.every_item("/readings"),
+    ]
 
 
 @pytest.fixture
@@ -74,18 +79,18 @@ def test_no_query_fails_while_a_view_is_rebuilt_under_load(data: Path) -> None:
         client = up.client
         first = client.books("?limit=1")[0]["id"]
         with Traffic(up, first) as traffic:
-            for view in ("booklist", "lastread", "booklist"):
+            for view in ("booklist", "lastread", "readings"):
                 asked = traffic.asked
                 assert f"{view} is rebuilt" in bookshelf("views", "rebuild", view, "--data", data).well
                 assert traffic.asked > asked
         assert traffic.bad == []
         client.add("The last one")
         before = everything(client)
-        for view in ("booklist", "lastread"):
+        for view in ("booklist", "lastread", "readings"):
             assert bookshelf("views", "rebuild", view, "--data", data).well
         assert everything(client) == before
         assert up.stop().well
-    for view in ("booklist", "lastread"):
+    for view in ("booklist", "lastread", "readings"):
         assert len(list((data / "views" / view).glob("*.sqlite"))) == 1
 
 

@@ -1,0 +1,353 @@
+"""The service readings: lists the readings and the passages of a book, and those of all books."""
+
+from collections.abc import Iterable, Mapping
+from typing import Annotated, Any, Literal
+
+import msgspec
+from msgspec import Meta
+from sqlalchemy import (
+    Column,
+    ColumnElement,
+    Index,
+    Integer,
+    MetaData,
+    Select,
+    String,
+    Table,
+    bindparam,
+    case,
+    cast,
+    delete,
+    false,
+    func,
+    insert,
+    select,
+    update,
+)
+
+from bookshelf.cqrs.errors import NotFound
+from bookshelf.cqrs.route import Answer, Owned, QueryRoute
+from bookshelf.cqrs.view import Change, Handler, Recorded, View
+from bookshelf.shelf import events, field_types
+from bookshelf.shelf.fields import present
+from bookshelf.shelf.paging import After, Limit, ListPage, Sort, list_page
+from bookshelf.shelf.reading_routes import PassageAnswer, ProgressAnswer, ReadingAnswer
+from bookshelf.shelf.reading_rows import ReadingRows
+from bookshelf.shelf.rows import BookRows, book_table
+from bookshelf.shelf.search_text import join_tokens, query_terms
+from bookshelf.shelf.values import ReadingProgress
+from bookshelf.storage.bulk_insert import TEXT
+from bookshelf.storage.fulltext import TokenIndex
+
+TABLES = MetaData()
+books = book_table("readings_book", TABLES)
+ROWS = ReadingRows("readings", TABLES)
+readings, entries = ROWS.readings, ROWS.progress
+#: `day` is the date that readings are sorted by: the end, else the start; `owner` is that of the book.
+readings.append_column(Column("owner", TEXT))
+readings.append_column(Column("day", TEXT))
+Index("readings_by_day", readings.c.owner, readings.c.day, readings.c.book)
+passages = Table(
+    "readings_passage",
+    TABLES,
+    Column("seq", Integer, primary_key=True),
+    *(Column(name, TEXT) for name in ("owner", "book", "quote", "note", "progress")),
+    Column("number", Integer, nullable=False),
+    *(Column(name, TEXT) for name in ("quote_words", "note_words")),
+)
+Index("readings_passage_of", passages.c.owner, passages.c.book, passages.c.number)
+Index("readings_passage_by_book", passages.c.book, passages.c.number, unique=True)
+INDEX = TokenIndex(passages, {"quote_words": 1, "note_words": 1})
+
+_json = msgspec.json.Encoder().encode
+_progress = msgspec.json.Decoder(ReadingProgress).decode
+
+
+def _derive(table: Table, number: ColumnElement[int], **columns: ColumnElement[Any]) -> Any:  # noqa: ANN401 (Core's)
+    """Return the statement that copies the owner of the book into a row, and sets further columns of it."""
+    owner = select(books.c.owner).where(books.c.id == table.c.book).scalar_subquery()
+    row = (table.c.book == bindparam("of"), number == bindparam("at"))
+    return update(table).where(*row).values(owner=owner, **columns)
+
+
+_DERIVE_READING = _derive(
+    readings, readings.c.reading, day=func.coalesce(readings.c.ended, readings.c.started)
+)
+_DERIVE_PASSAGE = _derive(passages, passages.c.number)
+_ADD_PASSAGE = insert(passages)
+_PASSAGE = (passages.c.book == bindparam("of"), passages.c.number == bindparam("at"))
+_REMOVE_PASSAGE = delete(passages).where(*_PASSAGE)
+#: For each set of changed columns the statement that changes them: a batch runs one statement many times.
+_PASSAGE_COLUMNS = (("quote", "quote_words"), ("note", "note_words"), ("progress",))
+_CHANGE_PASSAGE = [
+    update(passages).where(*_PASSAGE).values({name: bindparam(f"new_{name}") for name in names})
+    for names in _PASSAGE_COLUMNS
+]
+
+
+def _columns(fields: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the columns of a passage for fields of its events."""
+    columns = dict(fields)
+    for name in fields.keys() & {"quote", "note"}:
+        columns[f"{name}_words"] = join_tokens([fields[name]])
+    if fields.get("progress") is not None:
+        columns["progress"] = _json(fields["progress"]).decode()
+    return columns
+
+
+def _added(event: events.PassageAdded, recorded: Recorded) -> Iterable[Change]:
+    fields = {name: getattr(event, name) for name in ("quote", "note", "progress")}
+    yield _ADD_PASSAGE, {"book": recorded.subject, "number": event.passage, **_columns(fields)}
+    yield _DERIVE_PASSAGE, {"of": recorded.subject, "at": event.passage}
+
+
+def _changed(event: events.PassageChanged, recorded: Recorded) -> Iterable[Change]:
+    columns = _columns(present(event))
+    for names, statement in zip(_PASSAGE_COLUMNS, _CHANGE_PASSAGE, strict=True):
+        if names[0] in columns:
+            values = {f"new_{name}": columns[name] for name in names}
+            yield statement, {"of": recorded.subject, "at": event.passage, **values}
+
+
+def _removed(event: events.PassageRemoved, recorded: Recorded) -> Iterable[Change]:
+    yield _REMOVE_PASSAGE, {"of": recorded.subject, "at": event.passage}
+
+
+def _deriving(handle: Handler) -> Handler:
+    """Return the handler that also derives the columns of the row of the event's reading, if it has one."""
+
+    def handler(event: Any, recorded: Recorded) -> Iterable[Change]:  # noqa: ANN401 (one event's)
+        yield from handle(event, recorded)
+        if (number := getattr(event, "reading", None)) is not None:
+            yield _DERIVE_READING, {"of": recorded.subject, "at": number}
+
+    return handler
+
+
+HANDLERS: Mapping[type[Any], Handler] = {
+    **{kind: _deriving(handler) for kind, handler in BookRows(books, ROWS).handlers.items()},
+    events.PassageAdded: _added,
+    events.PassageChanged: _changed,
+    events.PassageRemoved: _removed,
+}
+VIEW = View(name="readings", topic=events.TOPIC, catalogue=events.EVENTS, tables=TABLES, handlers=HANDLERS)
+
+
+class ListedReading(ReadingAnswer, frozen=True, kw_only=True):
+    """A reading with its book, without its progress entries."""
+
+    book: field_types.BookId
+    title: Annotated[str, Meta(examples=["Dune"])]
+    author: Annotated[str, Meta(examples=["Frank Herbert"])]
+
+
+class ListedPassage(PassageAnswer, frozen=True, kw_only=True):
+    """A passage with its book."""
+
+    book: field_types.BookId
+    title: Annotated[str, Meta(examples=["Dune"])]
+    author: Annotated[str, Meta(examples=["Frank Herbert"])]
+
+
+class OfBook(Owned, forbid_unknown_fields=True, kw_only=True):
+    """The parameters of a list of one book: the book, how many, and from where on."""
+
+    id: field_types.BookId
+    limit: Limit = 1000
+    after: After | None = None
+
+
+class AllReadings(Owned, forbid_unknown_fields=True, kw_only=True):
+    """Which readings, how many, and from where on."""
+
+    state: (
+        Annotated[
+            Literal["reading", "paused", "finished", "abandoned"],
+            Meta(description="only readings in this state"),
+        ]
+        | None
+    ) = None
+    year: (
+        Annotated[
+            int,
+            Meta(ge=1, le=9999, description="only those that ended, or began, in this year", examples=[2024]),
+        ]
+        | None
+    ) = None
+    limit: Limit = 1000
+    after: After | None = None
+
+
+class AllPassages(Owned, forbid_unknown_fields=True, kw_only=True):
+    """Which passages, how many, and from where on."""
+
+    q: (
+        Annotated[str, Meta(max_length=200, description="words of quote or note", examples=["fear"])] | None
+    ) = None
+    book: field_types.BookId | None = None
+    limit: Limit = 1000
+    after: After | None = None
+
+
+_STATES: Mapping[str, ColumnElement[bool]] = {
+    "reading": (readings.c.end == "open") & (readings.c.paused == false()),
+    "paused": (readings.c.end == "open") & readings.c.paused,
+    "finished": readings.c.end == "finished",
+    "abandoned": readings.c.end == "abandoned",
+}
+_OPEN = case((readings.c.end == "open", 1), else_=0)
+#: The latest day on which a reading stood somewhere.
+_NEWEST = (func.coalesce(entries.c.on, "").desc(), entries.c.entry.desc())
+_OF_READING = (entries.c.book == readings.c.book, entries.c.reading == readings.c.reading)
+_PROGRESS = select(entries.c.progress).where(*_OF_READING).order_by(*_NEWEST).limit(1).scalar_subquery()
+_ID = readings.c.book + "/" + cast(readings.c.reading, String)
+_READINGS = select(
+    readings, _PROGRESS.label("progress"), _ID.label("id"), books.c.title, books.c.author
+).join(books, books.c.id == readings.c.book)
+_PASSAGES = select(passages, books.c.id.label("id"), books.c.title, books.c.author).join(
+    books, books.c.id == passages.c.book
+)
+_ENTRIES = (
+    select(entries)
+    .where(entries.c.book == bindparam("of"), entries.c.reading == bindparam("at"))
+    .order_by(entries.c.entry)
+)
+
+
+def _check_book(db: Any, asked: OfBook) -> None:  # noqa: ANN401 (the storage's connection)
+    theirs = (books.c.owner == (asked.owner or ""), books.c.removed == false())
+    if db.scalar(select(books.c.id).where(books.c.id == asked.id, *theirs)) is None:
+        raise NotFound("there is no such book on the shelf")
+
+
+def _reading(row: Any) -> dict[str, Any]:  # noqa: ANN401 (a row of the query)
+    names = ("started", "ended", "end", "paused", "format", "reason", "stars", "review", "spoiler")
+    progress = None if row.progress is None else _progress(row.progress)
+    return {"number": row.reading, "progress": progress, **{name: getattr(row, name) for name in names}}
+
+
+def _passage(row: Any) -> dict[str, Any]:  # noqa: ANN401 (a row of the query)
+    progress = None if row.progress is None else _progress(row.progress)
+    return {"number": row.number, "quote": row.quote, "note": row.note, "progress": progress}
+
+
+def readings_of_book(db: Any, asked: OfBook) -> Answer:  # noqa: ANN401 (the storage's connection)
+    """Return the readings of a book by date, the open one last, each with its progress entries.
+
+    Raises `NotFound`, `Invalid`.
+    """
+    _check_book(db, asked)
+
+    def render(row: Any) -> ReadingAnswer:  # noqa: ANN401 (a row of the query)
+        listed = tuple(
+            ProgressAnswer(
+                entry=noted.entry, progress=_progress(noted.progress), on=noted.on, note=noted.note
+            )
+            for noted in db.execute(_ENTRIES, {"of": asked.id, "at": row.reading})
+        )
+        return ReadingAnswer(entries=listed, **_reading(row))
+
+    query = _READINGS.where(readings.c.book == asked.id, readings.c.removed == false())
+    sort = Sort((_OPEN, func.coalesce(readings.c.day, ""), readings.c.reading), (int, str, int))
+    page = list_page(
+        db, query, _ID, order="day", sort=sort, limit=asked.limit, render=render, after=asked.after
+    )
+    return Answer(page.items, after=page.after)
+
+
+def all_readings(db: Any, asked: AllReadings) -> Answer:  # noqa: ANN401 (the storage's connection)
+    """Return readings of all books, the latest first and those without a date last. Raises `Invalid`."""
+    day = readings.c.day
+    matching = [readings.c.owner == (asked.owner or ""), readings.c.removed == false()]
+    matching.append(books.c.removed == false())
+    if asked.state is not None:
+        matching.append(_STATES[asked.state])
+    if asked.year is not None:
+        matching.append((day >= f"{asked.year:04}") & (day < f"{asked.year + 1:04}"))
+    page = list_page(
+        db,
+        _READINGS.where(*matching),
+        _ID,
+        order="-day",
+        sort=Sort((day,), (str,), nullable=True),
+        limit=asked.limit,
+        render=lambda row: ListedReading(book=row.book, title=row.title, author=row.author, **_reading(row)),
+        after=asked.after,
+    )
+    return Answer(page.items, after=page.after, count=_count(db, _READINGS.where(*matching)))
+
+
+def _count(db: Any, query: Select[Any]) -> int:  # noqa: ANN401 (the storage's connection)
+    count: int = db.scalar(query.with_only_columns(func.count()))
+    return count
+
+
+def _page_of_passages(db: Any, query: Select[Any], asked: OfBook | AllPassages, render: Any) -> ListPage:  # noqa: ANN401 (see above)
+    sort = Sort((books.c.title, passages.c.book, passages.c.number), (str, str, int))
+    return list_page(
+        db, query, books.c.id, order="title", sort=sort, limit=asked.limit, render=render, after=asked.after
+    )
+
+
+def passages_of_book(db: Any, asked: OfBook) -> Answer:  # noqa: ANN401 (the storage's connection)
+    """Return the passages of a book by number. Raises `NotFound`, `Invalid`."""
+    _check_book(db, asked)
+    query = _PASSAGES.where(passages.c.book == asked.id)
+    page = _page_of_passages(db, query, asked, lambda row: PassageAnswer(**_passage(row)))
+    return Answer(page.items, after=page.after)
+
+
+def all_passages(db: Any, asked: AllPassages) -> Answer:  # noqa: ANN401 (the storage's connection)
+    """Return passages of all books, by the title of the book, with every word of `q`. Raises `Invalid`."""
+    matching = [passages.c.owner == (asked.owner or ""), books.c.removed == false()]
+    if asked.book is not None:
+        matching.append(passages.c.book == asked.book)
+    if asked.q is not None and asked.q.strip():
+        terms = query_terms(asked.q)
+        matching.append(INDEX.has_terms(db, terms) if terms else false())
+    query = _PASSAGES.where(*matching)
+    page = _page_of_passages(
+        db,
+        query,
+        asked,
+        lambda row: ListedPassage(book=row.book, title=row.title, author=row.author, **_passage(row)),
+    )
+    return Answer(page.items, after=page.after, count=_count(db, query))
+
+
+ROUTES = (
+    QueryRoute(
+        path="/books/{id}/readings",
+        summary="The readings of a book by date, with their progress entries",
+        view=VIEW,
+        query=readings_of_book,
+        params=OfBook,
+        returns=list[ReadingAnswer],
+    ),
+    QueryRoute(
+        path="/readings",
+        summary="The readings of all books, the latest first",
+        view=VIEW,
+        query=all_readings,
+        params=AllReadings,
+        returns=list[ListedReading],
+        counted=True,
+    ),
+    QueryRoute(
+        path="/books/{id}/passages",
+        summary="The passages of a book",
+        view=VIEW,
+        query=passages_of_book,
+        params=OfBook,
+        returns=list[PassageAnswer],
+    ),
+    QueryRoute(
+        path="/passages",
+        summary="The passages of all books, or those with certain words",
+        view=VIEW,
+        query=all_passages,
+        params=AllPassages,
+        returns=list[ListedPassage],
+        counted=True,
+    ),
+)
