@@ -55,7 +55,7 @@ def test_refused_lines_of_standard_input_are_in_the_current_folder(
 ) -> None:
     monkeypatch.chdir(tmp_path)
     done = piped("import", "-", "--data", tmp_path / "data", content="title,author\nEmma,x\n,y\n")
-    assert "stdin.refused.csv" in done.stderr
+    assert "stdin.refused.csv" in done.stdout
     assert (tmp_path / "stdin.refused.csv").exists()
 
 
