@@ -2,7 +2,19 @@
 
 from bookshelf.cqrs.route import BulkRoute
 from bookshelf.cqrs.service import Service
-from bookshelf.shelf import book, book_list, changes, last_read, reading, reading_routes, readings_view
+from bookshelf.shelf import (
+    book,
+    book_list,
+    changes,
+    goals,
+    last_read,
+    list_view,
+    lists,
+    reading,
+    reading_routes,
+    readings_view,
+    stats,
+)
 
 SERVICES = (
     Service(
@@ -47,5 +59,21 @@ SERVICES = (
         port=8085,
         runs=(readings_view.VIEW,),
         serves=readings_view.ROUTES,
+    ),
+    Service(
+        name="lists",
+        summary="Lists of books, in an order of the reader's own",
+        tags=("books", "lists"),
+        port=8083,
+        runs=(lists.LIST, list_view.VIEW),
+        serves=(*lists.COMMAND_ROUTES, *list_view.QUERY_ROUTES),
+    ),
+    Service(
+        name="stats",
+        summary="Goals, and the numbers of what was read",
+        tags=("books", "stats"),
+        port=8087,
+        runs=(goals.GOAL, stats.VIEW),
+        serves=(*goals.GOAL_ROUTES, *stats.QUERY_ROUTES),
     ),
 )

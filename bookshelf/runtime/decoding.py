@@ -126,12 +126,16 @@ class Decoder:
             message = str(fault)
         else:
             return
-        struct, item = _struct_of(kind), _item_of(kind)
+        struct, item, entry = _struct_of(kind), _part_of(kind, list, tuple), _part_of(kind, dict)
         if struct is not None and isinstance(value, dict):
             yield from self._struct_faults(value, struct, steps, strict=strict)
         elif item is not None and isinstance(value, list) and _AT.search(message):
             for number, inner in enumerate(value):
-                yield from self._faults(inner, item, (*steps, str(number)), strict=strict)
+                yield from self._faults(inner, item[0], (*steps, str(number)), strict=strict)
+        elif entry is not None and isinstance(value, dict) and " - at " in message:  # a key has no path
+            for name, inner in value.items():
+                for part, given in zip(entry, (name, inner), strict=True):
+                    yield from self._faults(given, part, (*steps, name[:100]), strict=strict)
         else:
             yield self._explained(message, kind, steps, strict=strict)
 
@@ -224,12 +228,12 @@ def _struct_of(kind: Any) -> type[msgspec.Struct] | None:  # noqa: ANN401 (an an
     return next(filter(None, map(_struct_of, inner)), None)
 
 
-def _item_of(kind: Any) -> Any:  # noqa: ANN401 (an annotation)
-    """Return the annotation of the items of the list that an annotation allows, if it allows one."""
-    if get_origin(kind) in {list, tuple}:
-        return get_args(kind)[0]
+def _part_of(kind: Any, *containers: type) -> Any:  # noqa: ANN401 (an annotation)
+    """Return the annotations of what is in the container that an annotation allows, if it allows one."""
+    if get_origin(kind) in containers:
+        return get_args(kind)
     inner = get_args(kind)[:1] if get_origin(kind) is Annotated else get_args(kind) if _is_union(kind) else ()
-    return next((item for item in map(_item_of, inner) if item is not None), None)
+    return next((part for item in inner if (part := _part_of(item, *containers)) is not None), None)
 
 
 def _is_union(kind: Any) -> bool:  # noqa: ANN401 (an annotation)
@@ -257,13 +261,15 @@ def allowed(kind: inspect.Type) -> str:  # noqa: PLR0911 (one for each kind of v
             return f"text{_limits('of', least, most, ' characters')}"
         case inspect.IntType(ge=least, le=most):
             return f"a whole number{_limits('from', least, most)}"
-        case inspect.FloatType(ge=least, le=most):
-            return f"a number{_limits('from', least, most)}"
+        case inspect.FloatType(ge=least, le=most, multiple_of=step):
+            return f"a number{_limits('from', least, most)}{f' in steps of {step}' if step else ''}"
         case (
             inspect.ListType(min_length=least, max_length=most)
             | inspect.VarTupleType(min_length=least, max_length=most)
         ):
             return f"a list{_limits('of', least, most, ' items')}"
+        case inspect.DictType(min_length=least, max_length=most):
+            return f"an object{_limits('of', least, most, ' entries')}"
     return _WORDS.get(type(kind), "another value")
 
 
@@ -335,6 +341,9 @@ def _hints(kind: inspect.Type, seen: set[type]) -> Iterator[tuple[str, str]]:
         case inspect.UnionType(types=types):
             for inner in types:
                 yield from _hints(inner, seen)
+        case inspect.DictType(key_type=key, value_type=inner):
+            yield from _hints(key, seen)
+            yield from _hints(inner, seen)
         case inspect.StructType(cls=cls, fields=fields) if cls not in seen:
             seen.add(cls)
             for field in fields:

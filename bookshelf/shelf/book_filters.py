@@ -128,12 +128,15 @@ def _has_words(db: Any, query: str | None) -> Iterator[ColumnElement[bool]]:  # 
 
 def _is_named(kind: str, name: str) -> ColumnElement[bool]:
     row = NAMES.table.c
-    return exists().where(row.kind == kind, row.name == name, row.book == books.c.id)
+    # in a query over the names too, only the books are those of the outer query
+    matching = exists().where(row.kind == kind, row.name == name, row.book == books.c.id)
+    return matching.correlate(books)
 
 
 def _is_among(list_id: str) -> ColumnElement[bool]:
     entry = ENTRIES.table.c
-    return exists().where(entry.list == list_id, entry.book == books.c.id, entry.hidden == false())
+    matching = exists().where(entry.list == list_id, entry.book == books.c.id, entry.hidden == false())
+    return matching.correlate(books)
 
 
 def _published(years: str | None) -> Iterator[ColumnElement[bool]]:

@@ -11,7 +11,7 @@ from support.manifests import marathon
 from support.process import ROOT
 
 pytestmark = pytest.mark.needs("curl")
-APPS = ["kafka", "consul", "newbook", "readbook", "lastread", "listbooks", "readings", "api-gateway"]
+APPS = ["kafka", "consul", "newbook", "readbook", "lastread", "listbooks", "readings", "lists", "stats", "api-gateway"]
 
 
 class Marathon(ThreadingHTTPServer):

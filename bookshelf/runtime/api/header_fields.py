@@ -141,10 +141,10 @@ def actor(headers: Headers) -> str:
 
 def name(headers: Headers, field: str) -> str:
     """Return the id that a header field holds; empty if there is none. Raises `Problem`."""
-    given = headers.get(field, "")
-    if given and not _NAME.fullmatch(given):
+    given = headers.get(field)
+    if given is not None and not _NAME.fullmatch(given):
         raise _bad(field, "is 1 to 128 printable ASCII characters, without spaces")
-    return given
+    return given or ""
 
 
 def owner(_headers: Headers) -> str | None:

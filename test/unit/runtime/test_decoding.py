@@ -24,6 +24,8 @@ class Outer(msgspec.Struct, forbid_unknown_fields=True):
     kind: Literal["a", "b"] = "a"
     count: Annotated[int, Meta(ge=1)] = 1
     loop: "Outer | None" = None
+    names: dict[Name, Inner | None] = {}
+    stars: Annotated[float, Meta(ge=0.25, le=5, multiple_of=0.25)] = 1.0
 
 
 READER = Decoder(Outer)
@@ -56,6 +58,15 @@ READER = Decoder(Outer)
             "is not known here; leave it out",
             "colour is not known here; leave it out",
         ),
+        (
+            b'{"names":{"a":{"name":"A"}}}',
+            "/names/a/name",
+            "is small letters",
+            "names.a.name is small letters",
+        ),
+        (b'{"names":{"A":{"name":"a"}}}', "/names/A", "is small letters", ""),
+        (b'{"names":{"a":1}}', "/names/a", "must be an object or null, not a whole number", ""),
+        (b'{"stars":4.3}', "/stars", "must be a number from 0.25 to 5 in steps of 0.25", ""),
         (b"[]", "", "must be an object, not a list", "the body must be an object, not a list"),
     ],
 )
