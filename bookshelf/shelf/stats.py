@@ -118,12 +118,12 @@ class OneYearStats(Owned, forbid_unknown_fields=True, kw_only=True):
     year: Year
 
 
-def _condition(owner: str | None, *more: Any) -> ColumnElement[bool]:
+def _condition(owner: str | None, *more: ColumnElement[bool]) -> ColumnElement[bool]:
     of_owner = and_(books.c.owner == (owner or ""), books.c.removed == false())
     return and_(of_owner, readings.c.book == books.c.id, readings.c.removed == false(), *more)
 
 
-def _finished(owner: str | None, *more: Any) -> ColumnElement[bool]:
+def _finished(owner: str | None, *more: ColumnElement[bool]) -> ColumnElement[bool]:
     return _condition(owner, readings.c.end == "finished", *more)
 
 

@@ -11,7 +11,19 @@ from support.manifests import marathon
 from support.process import ROOT
 
 pytestmark = pytest.mark.needs("curl")
-APPS = ["kafka", "consul", "newbook", "readbook", "lastread", "listbooks", "readings", "lists", "stats", "api-gateway"]
+SERVICES = ["newbook", "readbook", "lastread", "listbooks", "readings", "lists", "stats"]
+APPS = ["kafka", "consul", *SERVICES, "api-gateway"]
+    "kafka",
+    "consul",
+    "newbook",
+    "readbook",
+    "lastread",
+    "listbooks",
+    "readings",
+    "lists",
+    "stats",
+    "api-gateway",
+]
 
 
 class Marathon(ThreadingHTTPServer):
