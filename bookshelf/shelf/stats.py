@@ -5,7 +5,7 @@ A reading counts in the year and month in which it ended. `titles` counts each b
 
 from collections.abc import Iterable, Mapping
 from datetime import date
-from typing import Annotated, Any
+from typing import Annotated, Any, cast
 
 import msgspec
 from msgspec import Meta
@@ -143,6 +143,12 @@ def _shares(db: Any, name: ColumnElement[Any], condition: ColumnElement[bool]) -
 
 _YEAR: ColumnElement[Any] = func.substr(readings.c.ended, 1, 4)
 _MONTH: ColumnElement[Any] = func.substr(readings.c.ended, 6, 2)
+
+
+def _in_year(year: int) -> ColumnElement[bool]:
+    return cast("ColumnElement[bool]", f"{year:04}" == _YEAR)
+
+
 #: Names in one list of shares.
 _MOST_SHARES = 100
 

@@ -13,17 +13,6 @@ from support.process import ROOT
 pytestmark = pytest.mark.needs("curl")
 SERVICES = ["newbook", "readbook", "lastread", "listbooks", "readings", "lists", "stats"]
 APPS = ["kafka", "consul", *SERVICES, "api-gateway"]
-    "kafka",
-    "consul",
-    "newbook",
-    "readbook",
-    "lastread",
-    "listbooks",
-    "readings",
-    "lists",
-    "stats",
-    "api-gateway",
-]
 
 
 class Marathon(ThreadingHTTPServer):

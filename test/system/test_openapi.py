@@ -21,6 +21,7 @@ BEYOND_A_SCHEMA = (
     "is no day of the calendar",
     "lies in the future",
     "is required, or contributors",
+    "is derived from contributors, where it differs",
     "is required, or a note",
     "is for a past reading",
     "is for an abandoned reading",
