@@ -5,7 +5,7 @@ A reading counts in the year and month in which it ended. `titles` counts each b
 
 from collections.abc import Iterable, Mapping
 from datetime import date
-from typing import Annotated, Any, cast
+from typing import Annotated, Any
 
 import msgspec
 from msgspec import Meta
@@ -145,10 +145,6 @@ _YEAR: ColumnElement[Any] = func.substr(readings.c.ended, 1, 4)
 _MONTH: ColumnElement[Any] = func.substr(readings.c.ended, 6, 2)
 
 
-def _in_year(year: int) -> ColumnElement[bool]:
-    return cast("ColumnElement[bool]", f"{year:04}" == _YEAR)
-
-
 #: Names in one list of shares.
 _MOST_SHARES = 100
 
@@ -166,7 +162,7 @@ def all_stats(db: Any, asked: Owned) -> Answer:  # noqa: ANN401 (the storage's c
 
 def year_stats(db: Any, asked: OneYearStats) -> Answer:  # noqa: ANN401 (the storage's connection)
     """Return the numbers of one year."""
-    in_year = f"{asked.year:04}" == _YEAR
+    in_year = _YEAR.in_([f"{asked.year:04}"])
     finished = _finished(asked.owner, in_year)
     totals = db.execute(select(*_COUNTS, func.avg(readings.c.stars).label("stars")).where(finished)).one()
     abandoned = _condition(asked.owner, readings.c.end == "abandoned", in_year)
