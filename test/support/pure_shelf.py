@@ -17,8 +17,9 @@ from bookshelf.cqrs.message import Event
 from bookshelf.cqrs.route import CommandContext, CommandRoute
 from bookshelf.http.problem import STATUS, Problem
 from bookshelf.runtime.decoding import Decoder
-from bookshelf.shelf import book, reading_routes
+from bookshelf.shelf import book, lists, reading_routes
 from bookshelf.shelf.book import BOOK, to_answer
+from bookshelf.shelf.lists import LIST, UP_NEXT
 
 NOW = datetime(2026, 1, 31, 12, tzinfo=UTC)
 
@@ -38,7 +39,8 @@ class PureShelf:
         self.requests: list[tuple[str, str]] = []
         self._answers: dict[str, ApiAnswer] = {}
         self._numbers = count(1)
-        self._routes = [(_pattern(route.path), route) for route in (*book.ROUTES, *reading_routes.ROUTES)]
+        routes = (*book.ROUTES, *reading_routes.ROUTES, *lists.COMMAND_ROUTES)
+        self._routes = [(_pattern(route.path), route) for route in routes]
 
     async def by_hand(self, method: str, target: str, body: object = None) -> ApiAnswer:
         """Send a request with a new key; it is accepted."""
@@ -126,6 +128,17 @@ class PureShelf:
             return ApiAnswer(404, {}, {"detail": "there is no such book on the shelf"})
         return ApiAnswer(200, {"ETag": f'"{len(self.log[book_id])}"'}, _as_json(to_answer(book_id, state)))
 
+    def _lists(self, _query: str) -> ApiAnswer:
+        states = {id_: self._fold(LIST, id_) for id_ in (UP_NEXT, *self.log) if id_ != UP_NEXT or self.log}
+        known = {id_: state for id_, state in states.items() if state.created or id_ == UP_NEXT}
+        return _ok([{"id": id_, "name": state.name, "count": 0} for id_, state in known.items()])
+
+    def _list(self, _query: str, list_id: str) -> ApiAnswer:
+        ranks = self._fold(LIST, list_id).ranks
+        here = {id_: state for id_ in ranks if (state := self._fold(BOOK, id_)).here}
+        entries = [{"added": NOW, "book": to_answer(id_, state)} for id_, state in here.items()]
+        return _ok({"id": list_id, "entries": entries})
+
     def _history(self, _query: str, book_id: str) -> ApiAnswer:
         events = [
             {
@@ -144,6 +157,8 @@ _QUERIES: tuple[tuple[str, Callable[..., ApiAnswer]], ...] = (
     ("/books", PureShelf._books),  # noqa: SLF001 (its own module)
     ("/books/([^/]+)", PureShelf._book),  # noqa: SLF001 (its own module)
     ("/books/([^/]+)/history", PureShelf._history),  # noqa: SLF001 (its own module)
+    ("/lists", PureShelf._lists),  # noqa: SLF001 (its own module)
+    ("/lists/([^/]+)", PureShelf._list),  # noqa: SLF001 (its own module)
 )
 
 

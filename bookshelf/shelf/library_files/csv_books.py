@@ -11,13 +11,14 @@ from typing import Any
 import msgspec
 
 from bookshelf.shelf.fields import FIELD_TYPES
-from bookshelf.shelf.library_files.entry import Entry, FileReading, Refusal
+from bookshelf.shelf.library_files.entry import Entry, FileReading, ListPlace, Refusal
 from bookshelf.shelf.library_files.formats import COLUMNS, guarded, join_tags, split_tags, unguarded
 from bookshelf.shelf.library_files.json_files import to_entry, to_object
 from bookshelf.shelf.library_files.shelf_index import ShelfBook
 
 LEFT_OUT = "progress entries, passages, and what a reading has beside dates and stars"
 READINGS = "readings"
+LISTS = "lists"
 _PARTS = re.compile(r"((?:[^\\|]|\\.)*)(?: \| |$)", re.DOTALL)
 _READING = re.compile(r"([\d-]*)\.\.([\d-]*) (finished|abandoned|reading|paused)(?: (\d(?:\.\d+)?))?")
 
@@ -81,6 +82,16 @@ def _read_range(text: str) -> dict[str, Any]:
     return {**dates, "end": "open" if is_open else state, "paused": state == "paused"}
 
 
+def _write_lists(places: Iterable[ListPlace]) -> str:
+    return join_tags(_bars((place.name, str(place.position or ""))) for place in places)
+
+
+def _read_lists(cell: str) -> list[dict[str, Any]]:
+    """Return the lists of a cell. Raises `ValueError`."""
+    places = map(_split_bars, split_tags(cell))
+    return [{"name": name, "position": int(rest[0]) if rest else None} for name, *rest in places]
+
+
 _PEOPLE, _SERIES = ("name", "role", "sort"), ("name", "number")
 _WRITE: Mapping[str, Callable[[Any], str]] = {
     "tags": join_tags,
@@ -89,6 +100,7 @@ _WRITE: Mapping[str, Callable[[Any], str]] = {
     "ids": _write_map,
     "extra": _write_map,
     READINGS: _write_readings,
+    LISTS: _write_lists,
 }
 _READ: Mapping[str, Callable[[str], Any]] = {
     "tags": split_tags,
@@ -97,6 +109,7 @@ _READ: Mapping[str, Callable[[str], Any]] = {
     "ids": _read_map,
     "extra": _read_map,
     READINGS: _read_readings,
+    LISTS: _read_lists,
     "pages": int,
     "minutes": int,
     "copies": int,
@@ -104,7 +117,14 @@ _READ: Mapping[str, Callable[[str], Any]] = {
     "stars": float,
     "spoiler": lambda cell: cell == "true",
 }
-CSV_COLUMNS = (*COLUMNS, "stars", "spoiler", *(name for name in FIELD_TYPES if name not in COLUMNS), READINGS)
+CSV_COLUMNS = (
+    *COLUMNS,
+    "stars",
+    "spoiler",
+    *(name for name in FIELD_TYPES if name not in COLUMNS),
+    LISTS,
+    READINGS,
+)
 
 
 def to_cells(book: ShelfBook) -> list[str]:
@@ -130,6 +150,7 @@ def _shown(book: ShelfBook) -> dict[str, Any]:
         "added": book.added.isoformat().replace("+00:00", "Z"),
         "spoiler": "true" if book.spoiler else None,
         READINGS: book.readings,
+        LISTS: book.lists,
     }
 
 

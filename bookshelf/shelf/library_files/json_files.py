@@ -1,7 +1,8 @@
 """The project's own JSON files: one object for each book, with all that the shelf has of it.
 
 An object has the fields of a book's answer, `type` in front of them, and in place of the number of readings
-the readings themselves, then the passages. An import makes the same book of it, in the same form.
+the readings themselves, then the passages, and the lists that have the book, with its position on each. An
+import makes the same book of it, in the same form.
 """
 
 from collections.abc import Iterable, Iterator, Mapping
@@ -11,7 +12,7 @@ from typing import Any
 import msgspec
 
 from bookshelf.shelf.fields import FIRST_FIELDS, BookFields
-from bookshelf.shelf.library_files.entry import Entry, FilePassage, FileReading, Refusal
+from bookshelf.shelf.library_files.entry import Entry, FilePassage, FileReading, ListPlace, Refusal
 from bookshelf.shelf.library_files.shelf_index import ShelfBook
 from bookshelf.shelf.values import Cover, whole_stars
 
@@ -31,6 +32,7 @@ class _BookLine(BookFields, frozen=True, kw_only=True, omit_defaults=True):
     spoiler: bool = False
     readings: tuple[FileReading, ...] = ()
     passages: tuple[FilePassage, ...] = ()
+    lists: tuple[ListPlace, ...] = ()
     cover: Cover | None = None
 
 
@@ -63,6 +65,7 @@ def to_object(book: ShelfBook) -> dict[str, Any]:
         "spoiler": book.spoiler or None,
         "readings": [_plain(reading) for reading in book.readings] or None,
         "passages": list(book.passages) or None,
+        "lists": list(book.lists) or None,
         "cover": book.cover,
     }
     return {
@@ -120,5 +123,6 @@ def to_entry(line: int, book: Mapping[str, Any], raw: tuple[str, ...]) -> Entry 
         review=None if reviewed else read.review,
         spoiler=read.spoiler and not reviewed,
         passages=read.passages,
+        lists=read.lists,
         raw=raw,
     )

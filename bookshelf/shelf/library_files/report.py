@@ -63,7 +63,8 @@ class ImportReport:
 
     `unchanged` are lines with nothing to do, `updated` are books that were on the shelf and got a value,
     `finished` are books that became finished, `skipped` are lines that an option or a removed book
-    left out. Its lists are in temporary files: use it as a context manager.
+    left out, `listed` are entries that were added to lists. What it lists is in temporary files: use it as
+    a context manager.
     """
 
     columns: tuple[ColumnUse, ...] = ()
@@ -72,7 +73,7 @@ class ImportReport:
         self.preview = preview
         self.correlation = correlation
         self.read = self.added = self.updated = self.finished = self.unchanged = 0
-        self.restored = self.skipped = 0
+        self.restored = self.skipped = self.listed = 0
         self.refused: Spool[Refusal] = Spool(Refusal)
         self.differences: Spool[Difference] = Spool(Difference)
         self.warnings: Spool[Remark] = Spool(Remark)
@@ -107,7 +108,7 @@ class ImportReport:
 
     def as_json(self) -> Iterator[bytes]:
         """Yield the parts of one JSON object."""
-        counts = ("read", "added", "updated", "finished", "unchanged", "restored", "skipped")
+        counts = ("read", "added", "updated", "finished", "unchanged", "restored", "skipped", "listed")
         yield b"{"
         for name in counts:
             yield _member(name, getattr(self, name)) + b","
@@ -148,6 +149,7 @@ class ImportReport:
         counts += [f"{self.restored} restored"] * bool(self.restored)
         counts += [f"{self.unchanged} there already"]
         counts += [f"{self.skipped} skipped"] * bool(self.skipped)
+        counts += [f"{self.listed} put on lists"] * bool(self.listed)
         counts += [f"{len(self.refused)} refused"]
         return f"{self.read} books read in {self.seconds:.1f} s: {', '.join(counts)}."
 

@@ -1,7 +1,6 @@
 """Runs an import: matches each line with the shelf, compares, requests what is new, and reports it."""
 
 import asyncio
-from collections import Counter
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -15,6 +14,7 @@ from msgspec.structs import replace
 from bookshelf.cqrs.api_client import ApiAnswer, ApiClient
 from bookshelf.shelf.library_files.compare import Comparison, ShelfRequest, compare, new_book
 from bookshelf.shelf.library_files.entry import Entry, Refusal
+from bookshelf.shelf.library_files.list_filling import ListFiller
 from bookshelf.shelf.library_files.match import keys_of, match_book
 from bookshelf.shelf.library_files.origins import IMPORT
 from bookshelf.shelf.library_files.report import ImportReport
@@ -80,7 +80,7 @@ class ImportRunner:
         self._options = options
         self._start = start
         self._plans: dict[str, _Plan] = {}
-        self._lists: Counter[str] = Counter()
+        self._lists = ListFiller(api, index, report, self._send_of_list)
         self._slots = asyncio.Semaphore(_AT_ONCE)
 
     async def run(self, lines: Iterable[Entry | Refusal], progress: Callable[[], None]) -> None:
@@ -98,14 +98,11 @@ class ImportRunner:
                 await self._plan(line)
             progress()
         await self._carry_out_all()
-        for name, count in self._lists.items():
-            entries = "1 entry" if count == 1 else f"{count} entries"
-            self._report.warn(0, f"{entries} of the list {name!r} left out: an import does not fill lists")
+        await self._lists.fill()
 
     async def _plan(self, entry: Entry) -> None:
         """Plan what a line leads to; lines of a book that another line changes wait for that one."""
         self._report.warn(entry.line, *entry.warnings)
-        self._lists.update(place.name for place in entry.lists)
         book_id, near = self._match(entry)
         if book_id in self._plans or len(self._plans) >= _LINES:
             await self._carry_out_all()
@@ -120,6 +117,7 @@ class ImportRunner:
         later = not self._options.exact and self._index.met(book.id) is not None
         if self._is_equal(entry, book):
             self._report.unchanged += 1
+            self._lists.note(entry, book.id)
         else:
             self._plans[book.id] = _Plan(entry, book, later)
         self._index.meet(book.id, keys_of(entry.book).year)
@@ -184,6 +182,7 @@ class ImportRunner:
         create, *rest = new_book(entry, entry.added_at(self._start).isoformat())
         if self._report.preview:
             self._count_new(after)
+            self._lists.note(entry, planned)
             return
         self._index.drop(planned)
         answer = await self._send(create, plan, "", "")
@@ -193,6 +192,7 @@ class ImportRunner:
         if "Idempotency-Replayed" in answer.headers:
             await self._update(plan, self._index.get(book_id))
             return
+        self._lists.note(entry, book_id)
         for request in rest:
             answer = await self._send(request, plan, book_id, "")
         self._index.put(replace(after, id=book_id, whole=False, position=_position(answer)))
@@ -207,6 +207,7 @@ class ImportRunner:
         book = known if self._is_new(known) else await self._read(known.id, known.position)
         if book.removed:
             book = await self._taking_over(plan, book) or await self._restored(plan, book)
+        self._lists.note(plan.entry, book.id)
         comparison = self._compare(plan, book)
         for difference in comparison.differences:
             self._report.differences.append(difference)
@@ -280,6 +281,14 @@ class ImportRunner:
         if request.path.endswith("/readings"):
             plan.reading = answer.body["number"]
         return answer
+
+    async def _send_of_list(self, method: str, target: str, body: object) -> ApiAnswer:
+        content = msgspec.json.encode([method, target, body, self._report.correlation], order="sorted")
+        headers = {
+            "Idempotency-Key": IMPORT + blake2b(content, digest_size=16).hexdigest(),
+            "Bookshelf-Correlation": self._report.correlation,
+        }
+        return await self._api.send(method, target, body, headers)
 
 
 def _keep(_field: str) -> bool:

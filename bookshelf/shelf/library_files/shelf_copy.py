@@ -46,6 +46,18 @@ async def copy_whole_books(api: ApiClient, index: ShelfIndex) -> None:
             await _read_all(api, index, ids)
             ids = []
     await _read_all(api, index, ids)
+    async for each in pages(api, f"/lists?limit={_PAGE}"):
+        position = 0
+        async for book_id in list_entries(api, each["id"]):
+            position += 1
+            index.place(each["name"] or each["id"], book_id, position)
+
+
+async def list_entries(api: ApiClient, list_id: str) -> AsyncIterator[str]:
+    """Yield the ids of the books on a list, in its order. Raises `ShelfFault`."""
+    target = f"/lists/{quote(list_id, safe='')}?all=true&limit={_PAGE}"
+    async for entry in pages(api, target, within="entries"):
+        yield entry["book"]["id"]
 
 
 async def _read_all(api: ApiClient, index: ShelfIndex, ids: Sequence[str]) -> None:
@@ -66,9 +78,12 @@ async def read_book(api: ApiClient, book_id: str, after: str = "") -> ShelfBook 
 
 
 async def pages(
-    api: ApiClient, target: str, headers: Mapping[str, str] | None = None
+    api: ApiClient, target: str, headers: Mapping[str, str] | None = None, within: str | None = None
 ) -> AsyncIterator[dict[str, Any]]:
-    """Yield the items of all pages of a list; none if it does not exist. Raises `ShelfFault`."""
+    """Yield the items of all pages of a list; none if it does not exist. Raises `ShelfFault`.
+
+    `within` is the name of the list in an answer that has more than that.
+    """
     page: str | None = SHELF + target
     while page is not None:
         answer = await api.get(page, headers or {})
@@ -76,7 +91,7 @@ async def pages(
             return
         if answer.status != HTTPStatus.OK:
             raise ShelfFault(answer.detail)
-        for item in answer.body:
+        for item in answer.body if within is None else answer.body[within]:
             yield item
         page = answer.next_page
 

@@ -8,7 +8,7 @@ from typing import Self
 import msgspec
 
 from bookshelf.shelf.fields import BookFields
-from bookshelf.shelf.library_files.entry import FilePassage, FileReading
+from bookshelf.shelf.library_files.entry import FilePassage, FileReading, ListPlace
 from bookshelf.shelf.library_files.match import MatchKeys, keys_of
 from bookshelf.shelf.values import Cover
 
@@ -33,6 +33,7 @@ class ShelfBook(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     spoiler: bool = False
     passages: tuple[FilePassage, ...] = ()
     cover: Cover | None = None
+    lists: tuple[ListPlace, ...] = ()
     version: str = ""
     by_hand: tuple[str, ...] = ()
     whole: bool = True
@@ -50,6 +51,8 @@ CREATE INDEX by_isbn ON book (isbn) WHERE isbn <> '';
 CREATE INDEX by_title ON book (title);
 CREATE TABLE other_id (scheme TEXT, id TEXT, book INTEGER, PRIMARY KEY (scheme, id, book)) WITHOUT ROWID;
 CREATE TABLE met (id TEXT PRIMARY KEY, year INTEGER) WITHOUT ROWID;
+CREATE TABLE place (
+  number INTEGER PRIMARY KEY, list TEXT, book TEXT, position INTEGER, UNIQUE (list, book));
 """
 _UPSERT = """INSERT INTO book (id, removed, isbn, title, keys, book) VALUES (?, ?, ?, ?, ?, ?)
 ON CONFLICT (id) DO UPDATE SET removed = excluded.removed, isbn = excluded.isbn, title = excluded.title,
@@ -90,7 +93,8 @@ class ShelfIndex:
     def books(self) -> Iterator[ShelfBook]:
         """Yield the books that are on the shelf, in the sequence in which they were put."""
         for (book,) in self._db.execute("SELECT book FROM book WHERE NOT removed ORDER BY number"):
-            yield _decode(book)
+            whole = _decode(book)
+            yield msgspec.structs.replace(whole, lists=self.places(whole.id))
 
     def drop(self, book_id: str) -> None:
         """Forget a book, if it is known."""
@@ -109,6 +113,27 @@ class ShelfIndex:
             "SELECT year FROM met WHERE id = ?", (book_id,)
         ).fetchone()
         return row
+
+    def place(self, name: str, book_id: str, position: int | None) -> None:
+        """Note that a list of the file has this book, and at which position, if the file gives one."""
+        self._db.execute(
+            "INSERT OR IGNORE INTO place (list, book, position) VALUES (?, ?, ?)", (name, book_id, position)
+        )
+
+    def placed_lists(self) -> list[str]:
+        """Return the names of the lists that have books, in the sequence of the file."""
+        query = "SELECT list FROM place GROUP BY list ORDER BY min(number)"
+        return [name for (name,) in self._db.execute(query)]
+
+    def placed_books(self, name: str) -> list[str]:
+        """Return the books of a list by position; those without one come last, in the file's sequence."""
+        query = "SELECT book FROM place WHERE list = ? ORDER BY position IS NULL, position, number"
+        return [book for (book,) in self._db.execute(query, (name,))]
+
+    def places(self, book_id: str) -> tuple[ListPlace, ...]:
+        """Return the lists that have a book, and its positions there."""
+        query = "SELECT list, position FROM place WHERE book = ? ORDER BY list"
+        return tuple(ListPlace(*row) for row in self._db.execute(query, (book_id,)))
 
     def candidates(self, *, removed: bool) -> "IndexedBooks":
         """Return the books on the shelf, or those that were removed, by their keys."""

@@ -19,6 +19,7 @@ NAMES = [
     "unchanged",
     "restored",
     "skipped",
+    "listed",
     "refused",
     "differences",
     "warnings",

@@ -1,7 +1,8 @@
 """An import as a whole, onto a shelf of deciders: what it changes, what it keeps, what it reports."""
 
 import asyncio
-from collections.abc import Sequence
+import csv
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import Any
 
 import msgspec
@@ -13,7 +14,9 @@ from support.pure_shelf import NOW, PureShelf
 from unit.library_files.shelf_books import SHELF_BOOKS
 
 from bookshelf.shelf.fields import BookFields
+from bookshelf.shelf.library_files.csv_books import row_to_entry
 from bookshelf.shelf.library_files.entry import Entry, FileReading, ListPlace, Refusal
+from bookshelf.shelf.library_files.export import write_csv
 from bookshelf.shelf.library_files.json_files import to_entry, write_jsonl
 from bookshelf.shelf.library_files.report import ImportReport
 from bookshelf.shelf.library_files.runner import ImportOptions, ImportRunner
@@ -223,9 +226,68 @@ async def test_a_finished_book_stays_finished_when_the_program_reads_it_again() 
     assert (await only(shelf))["readings"] == 2
 
 
-async def test_entries_of_lists_that_are_left_out_are_named() -> None:
-    lines = [replace(line(number, f"Book {number}"), lists=(ListPlace("up-next"),)) for number in (2, 3)]
-    report = await bring(PureShelf(), lines)
-    assert [each["reason"] for each in report["warnings"]] == [
-        "2 entries of the list 'up-next' left out: an import does not fill lists"
+async def titles_on(shelf: PureShelf, list_id: str) -> list[str]:
+    answer = await shelf.get(f"/bookshelf/lists/{list_id}")
+    return [entry["book"]["title"] for entry in answer.body["entries"]]
+
+
+async def id_of(shelf: PureShelf, name: str) -> str:
+    [found] = [each["id"] for each in (await shelf.get("/bookshelf/lists")).body if each["name"] == name]
+    return str(found)
+
+
+def listed(number: int, title: str, *lists: ListPlace) -> Entry:
+    return replace(line(number, title), lists=lists)
+
+
+async def test_lists_are_filled_by_the_positions_of_the_file_then_in_its_sequence() -> None:
+    shelf = PureShelf()
+    lines = [
+        listed(2, "A", ListPlace("up-next"), ListPlace("Holidays", 3)),
+        listed(3, "B", ListPlace("up-next"), ListPlace("Holidays", 1)),
+        listed(4, "C", ListPlace("Holidays"), ListPlace("Holidays", 2)),
     ]
+    preview = await bring(shelf, lines, preview=True)
+    report = await bring(shelf, lines)
+    assert preview["listed"] == report["listed"] == 5
+    assert await titles_on(shelf, "up-next") == ["A", "B"]
+    assert await titles_on(shelf, await id_of(shelf, "Holidays")) == ["B", "A", "C"]
+
+
+async def test_a_later_file_adds_to_lists_what_they_lack_and_keeps_their_order() -> None:
+    shelf = PureShelf()
+    await bring(shelf, [listed(2, "A", ListPlace("Holidays")), listed(3, "B", ListPlace("Holidays"))])
+    holidays = await id_of(shelf, "Holidays")
+    [first, second] = [each["id"] for each in (await shelf.get("/bookshelf/books")).body]
+    await shelf.by_hand("PUT", f"/lists/{holidays}/books/{first}", {"after": second})
+    lines = [listed(number, title, ListPlace("Holidays")) for number, title in enumerate("ABC", 2)]
+    assert (await bring(shelf, lines))["listed"] == 1
+    assert await titles_on(shelf, holidays) == ["B", "A", "C"]
+    assert (await bring(shelf, lines))["listed"] == 0
+    await shelf.by_hand("DELETE", f"/lists/{holidays}/books/{first}")
+    assert (await bring(shelf, lines))["listed"] == 1  # an import decides by what is on the shelf now
+    assert await titles_on(shelf, holidays) == ["B", "C", "A"]
+
+
+@pytest.mark.parametrize("write", [write_jsonl, write_csv])
+async def test_lists_survive_export_and_import(write: Callable[[Iterable[ShelfBook]], Iterator[str]]) -> None:
+    shelf, other = PureShelf(), PureShelf()
+    await bring(shelf, [listed(2, "A", ListPlace("up-next")), listed(3, "B", ListPlace("Lent | out (#2)"))])
+    lent = await id_of(shelf, "Lent | out (#2)")
+    [first, _] = [each["id"] for each in (await shelf.get("/bookshelf/books")).body]
+    await shelf.by_hand("PUT", f"/lists/{lent}/books/{first}", {"after": None})
+    with ShelfIndex() as index:
+        await copy_whole_books(shelf, index)
+        text = "".join(write(index.books()))
+    report = await bring(other, entries_of(text), EXACT)
+    assert (report["listed"], report["refused"]) == (3, [])
+    assert await titles_on(other, await id_of(other, "Lent | out (#2)")) == ["A", "B"]
+    assert await titles_on(other, "up-next") == ["A"]
+
+
+def entries_of(text: str) -> list[Entry | Refusal]:
+    """Return the entries of an export, JSON lines or CSV."""
+    if text.startswith("{"):
+        return lines_of(text)
+    header, *rows = csv.reader(text.removeprefix("\ufeff").splitlines())
+    return [row_to_entry(number, header, tuple(row)) for number, row in enumerate(rows, 2)]
