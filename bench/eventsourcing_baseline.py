@@ -11,13 +11,13 @@ from pathlib import Path
 from typing import Any
 from uuid import UUID  # noqa: TC003 (the library reads annotations)
 
-import msgspec
 from eventsourcing.application import Application
 from eventsourcing.domain import Aggregate, event
 from eventsourcing.sqlite import SQLiteCursor, SQLiteFactory
 
 from bench import sample_books
 from bench.figures import latencies
+from bookshelf.shelf.fields import present
 
 _WHAT = (
     "one new aggregate per command, with the same fields and values, and Application.save(), a commit; "
@@ -66,7 +66,7 @@ class EventSourcingBaseline:
 
         def ask_on() -> None:
             while (asked := time.perf_counter()) < began + seconds:
-                fields = msgspec.structs.asdict(sample_books.book(len(taken_s)))
+                fields = present(sample_books.book(len(taken_s)))
                 self._application.save(BaselineBook(added=datetime.now(UTC), **fields))
                 taken_s.append(time.perf_counter() - asked)
 

@@ -122,7 +122,9 @@ class BookRows:
 
     def added(self, event: BookAdded, recorded: Recorded) -> Iterable[Change]:
         """Insert a row."""
-        fields = {name: value for name in FIELD_TYPES if (value := getattr(event, name))}
+        values = ((name, getattr(event, name)) for name in FIELD_TYPES)
+        # an empty text and the number 0 are values
+        fields = {name: value for name, value in values if value not in (None, (), {})}
         lean = _FIRST.issuperset(fields)
         row = {
             **(self._empty if lean else self._all_empty),

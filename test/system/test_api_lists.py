@@ -50,12 +50,21 @@ def test_an_order_and_its_reverse_page_by_page(shelf: Client, sort: str) -> None
     once = titles(shelf, f"?sort={sort}&limit=1000")
     assert sorted(once) == sorted(ALL)
     assert titles(shelf, f"?sort={sort}&limit=2") == once
-    assert titles(shelf, f"?sort=-{sort}&limit=2") == once[::-1]
+    # books whose value is unknown come last in both directions
+    known = len(once) - {"published": 1, "finished": 6}.get(sort, 0)
+    assert titles(shelf, f"?sort=-{sort}&limit=2") == once[:known][::-1] + once[known:][::-1]
 
 
-def test_order_does_not_mind_case(shelf: Client) -> None:
+def test_titles_are_ordered_without_case_and_leading_articles_and_years_as_numbers(shelf: Client) -> None:
     latin = [title for title in titles(shelf, "?sort=title") if title.isascii()]
-    assert latin == sorted(latin, key=str.lower)
+    expected = [
+        'C++ & "AND" OR NOT (a*b)',
+        "the dispossessed",
+        "Ficciones",
+        "The Left Hand of Darkness",
+        "Zen",
+    ]
+    assert latin == expected
     assert titles(shelf, "?sort=-published")[0] == 'C++ & "AND" OR NOT (a*b)'
 
 

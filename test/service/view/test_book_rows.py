@@ -6,12 +6,14 @@ from typing import Any
 
 import msgspec
 from hypothesis import given, settings
-from support.generated_logs import PARTITIONS, Past, asked, filled, histories, hosts, likely
+from support.generated_logs import BEGAN, IDS, PARTITIONS, Past, asked, filled, histories, hosts, likely
 
 from bookshelf.cqrs.message import Event
 from bookshelf.log.memory import MemoryLog
 from bookshelf.shelf import book_list
+from bookshelf.shelf.book import BOOK, to_answer
 from bookshelf.shelf.book_list import Listing
+from bookshelf.shelf.events import BookAdded
 from bookshelf.storage.memory import MemoryStorage
 
 
@@ -43,3 +45,10 @@ def test_a_row_shows_what_the_readings_of_the_book_fold_to(history: list[tuple[s
         expected = {name: value for name, value in fields.items() if value not in (None, False)}
         shown = {name: books[book_id].get(name) for name in fields}
         assert {name: value for name, value in shown.items() if value is not None} == expected
+
+
+def test_an_empty_text_and_the_number_0_are_values() -> None:
+    added = BookAdded(title="Dune", author="", added=BEGAN, published="", notes="", copies=0)
+    [book] = asyncio.run(listed([(IDS[0], added)]))
+    answer = msgspec.json.encode(to_answer(IDS[0], BOOK.fold([added])))
+    assert book == msgspec.json.decode(answer)
