@@ -23,7 +23,7 @@ COUNTS = {
     "bookshelf.csv": (2, 1),
     "bookshelf.jsonl": (2, 1),
 }
-COUNTED = ("read", "added", "updated", "finished", "unchanged", "restored", "skipped")
+COUNTED = ("read", "added", "updated", "finished", "unchanged", "restored", "skipped", "listed")
 LISTED = ("refused", "differences", "warnings", "columns")
 NAMED = ("encoding", "format", "dates", "correlation")
 FIELDS = (
