@@ -95,8 +95,11 @@ def _changes(db: Any, page: Sequence[Any]) -> dict[str, ChangeAnswer]:  # noqa: 
         wanted = {row.change for row in page if row.subject == subject}
         past = [PastEvent(event, row.change, row.undoes or "") for row, event in _decoded(rows)]
         undos = undo(subject, past, wanted, rows[-1].off)
+        of_change: dict[str, list[Any]] = {}
+        for row in rows:
+            of_change.setdefault(row.change, []).append(row)
         for change in wanted:
-            of = [row for row in rows if row.change == change]
+            of = of_change[change]
             found[change] = ChangeAnswer(
                 id=change,
                 subject=subject,

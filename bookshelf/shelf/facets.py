@@ -6,7 +6,7 @@ from typing import Annotated, Any
 
 import msgspec
 from msgspec import Meta
-from sqlalchemy import ColumnElement, false, func, select, tuple_
+from sqlalchemy import ColumnElement, func, select, tuple_
 
 from bookshelf.cqrs.route import Answer, Owned, QueryRoute
 from bookshelf.shelf import field_types
@@ -15,6 +15,7 @@ from bookshelf.shelf.book_keys import TITLE_WEIGHT
 from bookshelf.shelf.book_tables import BOOK_LIST, INDEX, NAMES, books
 from bookshelf.shelf.name_rows import AUTHOR, SERIES, TAG
 from bookshelf.shelf.paging import After, Cursor, Limit, read_cursor, write_cursor
+from bookshelf.shelf.rows import on_shelf
 from bookshelf.shelf.search_text import has_terms, query_terms
 from bookshelf.shelf.values import Cover
 
@@ -131,7 +132,7 @@ def suggest(db: Any, asked: SuggestionQuery) -> Answer:  # noqa: ANN401 (the sto
     terms = query_terms(asked.q)
     if not terms:
         return Answer([])
-    theirs = _theirs(asked)
+    theirs = on_shelf(books, asked.owner)
     found = INDEX.has_terms(db, terms, TITLE_WEIGHT)
     best = (INDEX.relevance(db, terms).desc(), books.c.title_key, books.c.id)
     titles = select(books.c.id, books.c.title).where(*theirs, found).order_by(*best).limit(_MOST_SUGGESTED)
@@ -148,7 +149,7 @@ def suggest(db: Any, asked: SuggestionQuery) -> Answer:  # noqa: ANN401 (the sto
 def list_names(db: Any, asked: NameListing, kind: str) -> Answer:  # noqa: ANN401 (the storage's connection)
     """Return a page of the authors, the series or the tags, by name. Raises `Invalid`."""
     row = NAMES.table.c
-    matching = (*_theirs(asked), *_named(kind))
+    matching = (*on_shelf(books, asked.owner), *_named(kind))
     query = select(row.key, row.name, func.count().label("number"), func.avg(books.c.stars).label("stars"))
     if asked.after is not None:
         cursor = read_cursor(asked.after, kind, (str,))
@@ -161,10 +162,6 @@ def list_names(db: Any, asked: NameListing, kind: str) -> Answer:  # noqa: ANN40
     count = db.scalar(select(func.count(row.name.distinct())).where(*matching))
     more = len(found) > asked.limit
     return Answer(items, after=_after(kind, page[-1]) if more else None, count=count)
-
-
-def _theirs(asked: Owned) -> tuple[ColumnElement[bool], ...]:
-    return books.c.owner == (asked.owner or ""), books.c.removed == false()
 
 
 def _named(kind: str) -> tuple[ColumnElement[bool], ...]:

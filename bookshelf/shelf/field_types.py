@@ -20,6 +20,11 @@ _NO_BLANK = {"hint": "must not be blank, and has no control characters"}
 _NO_CONTROL = {"hint": "has no control characters"}
 
 
+def line(most: int, description: str, example: str) -> Meta:
+    """Return the limits of a text of one line with up to `most` characters, which is not blank."""
+    return Meta(max_length=most, pattern=_LINE, extra=_NO_BLANK, description=description, examples=[example])
+
+
 def prose(most: int, description: str, example: str) -> Meta:
     """Return the limits of a text of several lines with up to `most` characters."""
     return Meta(
@@ -50,23 +55,11 @@ MergedInto = Annotated[
 ]
 Title = Annotated[
     str,
-    Meta(
-        max_length=limits.TITLE_MAX,
-        pattern=_LINE,
-        extra=_NO_BLANK,
-        description="the title",
-        examples=["Dune"],
-    ),
+    line(limits.TITLE_MAX, "the title", "Dune"),
 ]
 Author = Annotated[
     str,
-    Meta(
-        max_length=limits.AUTHOR_MAX,
-        pattern=_LINE,
-        extra=_NO_BLANK,
-        description="the author, or several as one text",
-        examples=["Frank Herbert"],
-    ),
+    line(limits.AUTHOR_MAX, "the author, or several as one text", "Frank Herbert"),
 ]
 Published = Annotated[
     str,
@@ -92,13 +85,7 @@ Pages = Annotated[
 ]
 Language = Annotated[
     str,
-    Meta(
-        max_length=limits.LANGUAGE_MAX,
-        pattern=_LINE,
-        extra=_NO_BLANK,
-        description="the language, as a code or a name",
-        examples=["en"],
-    ),
+    line(limits.LANGUAGE_MAX, "the language, as a code or a name", "en"),
 ]
 Tag = Annotated[
     str, Meta(max_length=limits.TAG_MAX, pattern=_LINE, extra=_NO_BLANK, examples=["science fiction"])
@@ -120,13 +107,7 @@ Location = Annotated[Line, Meta(description="where the book stands", examples=["
 Borrower = Annotated[Line, Meta(description="the name of the borrower", examples=["Ann"])]
 Format = Annotated[
     str,
-    Meta(
-        max_length=limits.FORMAT_MAX,
-        pattern=_LINE,
-        extra=_NO_BLANK,
-        description="hardcover, paperback, ebook, audiobook or another text",
-        examples=["paperback"],
-    ),
+    line(limits.FORMAT_MAX, "hardcover, paperback, ebook, audiobook or another text", "paperback"),
 ]
 Minutes = Annotated[
     int, Meta(ge=1, le=limits.MINUTES_MAX, description="how many minutes it plays", examples=[1260])
@@ -136,13 +117,7 @@ Description = Annotated[
 ]
 Work = Annotated[
     str,
-    Meta(
-        max_length=limits.ID_MAX,
-        pattern=_LINE,
-        extra=_NO_BLANK,
-        description="an id that the editions of one work share",
-        examples=["OL893415W"],
-    ),
+    line(limits.ID_MAX, "an id that the editions of one work share", "OL893415W"),
 ]
 Copies = Annotated[
     int, Meta(ge=0, le=limits.COPIES_MAX, description="how many copies are owned; 0: none", examples=[1])
@@ -199,12 +174,10 @@ class ContributorBody(msgspec.Struct, frozen=True, forbid_unknown_fields=True, o
     name: Annotated[Line, Meta(description="the name", examples=["Frank Herbert"])]
     role: Annotated[
         str,
-        Meta(
-            max_length=limits.ROLE_MAX,
-            pattern=_LINE,
-            extra=_NO_BLANK,
-            description="author, editor, translator, illustrator, narrator, foreword or another text",
-            examples=["author"],
+        line(
+            limits.ROLE_MAX,
+            "author, editor, translator, illustrator, narrator, foreword or another text",
+            "author",
         ),
     ] = "author"
     sort: Annotated[Line, Meta(description="the name to sort by", examples=["Herbert, Frank"])] | None = None
@@ -217,13 +190,7 @@ class SeriesEntryBody(msgspec.Struct, frozen=True, forbid_unknown_fields=True, o
     number: (
         Annotated[
             str,
-            Meta(
-                max_length=limits.SERIES_NUMBER_MAX,
-                pattern=_LINE,
-                extra=_NO_BLANK,
-                description="the number in the series, as text",
-                examples=["2.5"],
-            ),
+            line(limits.SERIES_NUMBER_MAX, "the number in the series, as text", "2.5"),
         ]
         | None
     ) = None

@@ -3,14 +3,14 @@
 from typing import Annotated, Any
 
 from msgspec import Meta
-from sqlalchemy import Index, MetaData, false, select, true
+from sqlalchemy import Index, MetaData, select, true
 
 from bookshelf.cqrs.route import Answer, Owned, QueryRoute
 from bookshelf.cqrs.view import View
 from bookshelf.shelf.events import EVENTS, TOPIC
 from bookshelf.shelf.fields import Book
 from bookshelf.shelf.reading_rows import ReadingRows
-from bookshelf.shelf.rows import BookRows, book_table, shown
+from bookshelf.shelf.rows import BookRows, book_table, on_shelf, shown
 
 TABLES = MetaData()
 books = book_table("lastread_book", TABLES)
@@ -28,8 +28,8 @@ class LastRead(Owned, forbid_unknown_fields=True, kw_only=True):
 def last_read(db: Any, asked: LastRead) -> Answer:  # noqa: ANN401 (the storage's connection)
     """Return the books finished last, newest day first, then the latest event; unknown days come last."""
     newest = (books.c.finished.desc().nulls_last(), books.c.version.desc())
-    theirs = (books.c.owner == (asked.owner or ""), books.c.done == true(), books.c.removed == false())
-    rows = db.execute(select(books).where(*theirs).order_by(*newest).limit(asked.limit))
+    finished = (*on_shelf(books, asked.owner), books.c.done == true())
+    rows = db.execute(select(books).where(*finished).order_by(*newest).limit(asked.limit))
     return Answer([shown(row) for row in rows])
 
 

@@ -35,9 +35,10 @@ from bookshelf.shelf import events
 from bookshelf.shelf.events import EVENTS, TOPIC
 from bookshelf.shelf.fields import Book
 from bookshelf.shelf.lists import UP_NEXT, ListId, list_key
-from bookshelf.shelf.paging import After, Limit, Sort, list_page
+from bookshelf.shelf.name_rows import EntryRows
+from bookshelf.shelf.paging import After, Limit, Sort, count_rows, list_page
 from bookshelf.shelf.reading_rows import ReadingRows
-from bookshelf.shelf.rows import BookRows, book_table, shown
+from bookshelf.shelf.rows import BookRows, book_table, on_shelf, shown
 from bookshelf.shelf.sort_keys import name_key
 from bookshelf.storage.bulk_insert import TEXT
 
@@ -55,14 +56,8 @@ lists = Table(
     Column("version", BigInteger, nullable=False),
 )
 Index("lists_by_owner", lists.c.owner, lists.c.name_key, lists.c.id)
-entries = Table(
-    "lists_entry",
-    TABLES,
-    Column("list", TEXT, primary_key=True),
-    Column("book", TEXT, primary_key=True),
-    Column("rank", TEXT, nullable=False),
-    Column("added", TEXT, nullable=False),
-)
+_ENTRIES = EntryRows("lists_entry", TABLES)
+entries = _ENTRIES.table
 Index("lists_entry_by_rank", entries.c.list, entries.c.rank)
 Index("lists_entry_by_book", entries.c.book)
 # when the end of a reading was recorded, if its day is not known
@@ -86,10 +81,6 @@ _SHOW = (
     .values(removed=bindparam("gone"), version=bindparam("offset"))
 )
 _TOUCH = update(lists).where(lists.c.id == bindparam("row")).values(version=bindparam("offset"))
-_ADD = insert(entries)
-_OF_ENTRY = and_(entries.c.list == bindparam("row"), entries.c.book == bindparam("entry"))
-_MOVE = update(entries).where(_OF_ENTRY).values(rank=bindparam("place"))
-_TAKE = delete(entries).where(_OF_ENTRY)
 _END = insert(endings)
 _REOPEN = delete(endings).where(endings.c.book == bindparam("row"), endings.c.reading == bindparam("number"))
 
@@ -118,26 +109,14 @@ def _removed(event: Event, recorded: Recorded) -> Iterable[Change]:
     yield _SHOW, {"gone": gone, "row": recorded.subject, "offset": recorded.offset}
 
 
-def _entered(event: events.ListEntryAdded, recorded: Recorded) -> Iterable[Change]:
-    row = {"list": recorded.subject, "book": event.book, "rank": event.rank}
-    yield _ADD, {**row, "added": recorded.time.isoformat()}
-    yield _TOUCH, {"row": recorded.subject, "offset": recorded.offset}
+def _touching(handle: Handler) -> Handler:
+    """Return the handler of an entry's event that also sets the version of the list."""
 
+    def handler(event: Any, recorded: Recorded) -> Iterable[Change]:  # noqa: ANN401 (one event's)
+        yield from handle(event, recorded)
+        yield _TOUCH, {"row": recorded.subject, "offset": recorded.offset}
 
-def _moved(event: events.ListEntryMoved, recorded: Recorded) -> Iterable[Change]:
-    yield _MOVE, {"row": recorded.subject, "entry": event.book, "place": event.rank}
-    yield _TOUCH, {"row": recorded.subject, "offset": recorded.offset}
-
-
-def _taken(event: events.ListEntryRemoved, recorded: Recorded) -> Iterable[Change]:
-    yield _TAKE, {"row": recorded.subject, "entry": event.book}
-    yield _TOUCH, {"row": recorded.subject, "offset": recorded.offset}
-
-
-def _reordered(event: events.ListReordered, recorded: Recorded) -> Iterable[Change]:
-    for book, rank in event.ranks.items():
-        yield _MOVE, {"row": recorded.subject, "entry": book, "place": rank}
-    yield _TOUCH, {"row": recorded.subject, "offset": recorded.offset}
+    return handler
 
 
 _BOOK_HANDLERS = BookRows(books, _READINGS).handlers
@@ -152,6 +131,12 @@ def _ended(event: events.ReadingFinished | events.ReadingAbandoned, recorded: Re
         yield _END, {**row, "recorded": recorded.time.isoformat()}
 
 
+_OF_ENTRIES = (
+    events.ListEntryAdded,
+    events.ListEntryMoved,
+    events.ListEntryRemoved,
+    events.ListReordered,
+)
 HANDLERS: Mapping[type[Any], Handler] = {
     **_BOOK_HANDLERS,
     events.ReadingFinished: _ended,
@@ -160,10 +145,7 @@ HANDLERS: Mapping[type[Any], Handler] = {
     events.ListRenamed: _renamed,
     events.ListRemoved: _removed,
     events.ListRestored: _removed,
-    events.ListEntryAdded: _entered,
-    events.ListEntryMoved: _moved,
-    events.ListEntryRemoved: _taken,
-    events.ListReordered: _reordered,
+    **{kind: _touching(_ENTRIES.handlers[kind]) for kind in _OF_ENTRIES},
 }
 VIEW = View(name="lists", topic=TOPIC, catalogue=EVENTS, tables=TABLES, handlers=HANDLERS)
 
@@ -223,12 +205,8 @@ def _in_waiting() -> ColumnElement[bool]:
 def _shown_entries(owner: str, key: ColumnElement[Any] | str, *, waiting: bool) -> Select[Any]:
     joined = entries.join(books, books.c.id == entries.c.book)
     query = select(entries.c.book).select_from(joined)
-    query = query.where(entries.c.list == key, books.c.removed == false(), books.c.owner == owner)
+    query = query.where(entries.c.list == key, *on_shelf(books, owner))
     return query.where(_in_waiting()) if waiting else query
-
-
-def _count(db: Any, entries_shown: Select[Any]) -> int:  # noqa: ANN401 (the storage's connection)
-    return int(db.scalar(select(func.count()).select_from(entries_shown.subquery())))
 
 
 def all_lists(db: Any, asked: ListsQuery) -> Answer:  # noqa: ANN401 (the storage's connection)
@@ -249,7 +227,7 @@ def all_lists(db: Any, asked: ListsQuery) -> Answer:  # noqa: ANN401 (the storag
         render=lambda row: ListSummary(row.id, row.name, row.books),
         after=asked.after,
     )
-    up_next = ListSummary(UP_NEXT, "", _count(db, _shown_entries(owner, key, waiting=True)))
+    up_next = ListSummary(UP_NEXT, "", count_rows(db, _shown_entries(owner, key, waiting=True)))
     return Answer([*([] if asked.after else [up_next]), *page.items], after=page.after)
 
 
@@ -271,7 +249,9 @@ def one_list(db: Any, asked: ListQuery) -> Answer:  # noqa: ANN401 (the storage'
         after=asked.after,
     )
     body = {"id": asked.id, "name": row.name if row else "", "entries": page.items}
-    return Answer(body, version=str(row.version) if row else None, after=page.after, count=_count(db, query))
+    return Answer(
+        body, version=str(row.version) if row else None, after=page.after, count=count_rows(db, query)
+    )
 
 
 QUERY_ROUTES = (

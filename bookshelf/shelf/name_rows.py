@@ -1,6 +1,6 @@
 """The rows of a list of books beside the books: their authors, series and tags, and the entries of lists."""
 
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
 from sqlalchemy import (
@@ -24,7 +24,7 @@ from bookshelf.shelf import events
 from bookshelf.shelf.fields import present
 from bookshelf.shelf.search_text import JOINED_MAX, join_tokens
 from bookshelf.shelf.sort_keys import name_key
-from bookshelf.shelf.values import Contributor
+from bookshelf.shelf.values import Contributor, author_names
 from bookshelf.storage.bulk_insert import TEXT
 from bookshelf.storage.fulltext import JoinedRows
 
@@ -86,14 +86,12 @@ class NameRows:
             yield self._insert, row
 
 
-def _authors(contributors: Iterable[Contributor], author: str) -> list[str]:
-    people = tuple(contributors)
-    authors = [person.name for person in people if person.role == "author"]
-    return authors or [person.name for person in people] or [author] * bool(author)
+def _authors(contributors: Sequence[Contributor], author: str) -> list[str]:
+    return author_names(contributors) or [author] * bool(author)
 
 
 class EntryRows:
-    """A table of the entries of lists; those of a removed list are kept and hidden."""
+    """A table of the entries of lists, with their times; those of a removed list are kept and hidden."""
 
     def __init__(self, name: str, metadata: MetaData) -> None:
         self.table = Table(
@@ -102,6 +100,7 @@ class EntryRows:
             Column("list", TEXT, primary_key=True),
             Column("book", TEXT, primary_key=True),
             Column("rank", TEXT, nullable=False),
+            Column("added", TEXT, nullable=False),
             Column("hidden", Boolean, nullable=False),
             sqlite_with_rowid=False,
         )
@@ -125,7 +124,7 @@ class EntryRows:
 
     def _added(self, event: events.ListEntryAdded, recorded: Recorded) -> Iterable[Change]:
         row = {"list": recorded.subject, "book": event.book, "rank": event.rank, "hidden": False}
-        yield self._insert, row
+        yield self._insert, {**row, "added": recorded.time.isoformat()}
 
     def _ranked(self, recorded: Recorded, ranks: Mapping[str, str]) -> Iterable[Change]:
         for book, rank in ranks.items():

@@ -7,7 +7,7 @@ from typing import Annotated, Any, NamedTuple
 
 import msgspec
 from msgspec import Meta
-from sqlalchemy import ColumnElement, Select, tuple_
+from sqlalchemy import ColumnElement, Select, func, tuple_
 
 from bookshelf.cqrs.errors import Invalid
 
@@ -142,6 +142,11 @@ def _take(
             size += len(item)
             last = row
     return items, None
+
+
+def count_rows(db: Any, query: Select[Any]) -> int:  # noqa: ANN401 (the storage's connection)
+    """Return the number of rows of a query without order and limit."""
+    return int(db.scalar(query.with_only_columns(func.count())))
 
 
 def write_cursor(cursor: Cursor) -> str:

@@ -30,10 +30,10 @@ from bookshelf.cqrs.route import Answer, Owned, QueryRoute
 from bookshelf.cqrs.view import Change, Handler, Recorded, View
 from bookshelf.shelf import events, field_types
 from bookshelf.shelf.fields import present
-from bookshelf.shelf.paging import After, Limit, ListPage, Sort, list_page
+from bookshelf.shelf.paging import After, Limit, ListPage, Sort, count_rows, list_page
 from bookshelf.shelf.reading_routes import PassageAnswer, ProgressAnswer, ReadingAnswer
 from bookshelf.shelf.reading_rows import ReadingRows
-from bookshelf.shelf.rows import BookRows, book_table
+from bookshelf.shelf.rows import BookRows, book_table, on_shelf
 from bookshelf.shelf.search_text import join_tokens, query_terms
 from bookshelf.shelf.values import ReadingProgress
 from bookshelf.storage.bulk_insert import TEXT
@@ -215,8 +215,7 @@ _ENTRIES = (
 
 
 def _check_book(db: Any, asked: OfBook) -> None:  # noqa: ANN401 (the storage's connection)
-    theirs = (books.c.owner == (asked.owner or ""), books.c.removed == false())
-    if db.scalar(select(books.c.id).where(books.c.id == asked.id, *theirs)) is None:
+    if db.scalar(select(books.c.id).where(books.c.id == asked.id, *on_shelf(books, asked.owner))) is None:
         raise NotFound("there is no such book on the shelf")
 
 
@@ -274,12 +273,7 @@ def all_readings(db: Any, asked: AllReadings) -> Answer:  # noqa: ANN401 (the st
         render=lambda row: ListedReading(book=row.book, title=row.title, author=row.author, **_reading(row)),
         after=asked.after,
     )
-    return Answer(page.items, after=page.after, count=_count(db, _READINGS.where(*matching)))
-
-
-def _count(db: Any, query: Select[Any]) -> int:  # noqa: ANN401 (the storage's connection)
-    count: int = db.scalar(query.with_only_columns(func.count()))
-    return count
+    return Answer(page.items, after=page.after, count=count_rows(db, _READINGS.where(*matching)))
 
 
 def _page_of_passages(db: Any, query: Select[Any], asked: OfBook | AllPassages, render: Any) -> ListPage:  # noqa: ANN401 (see above)
@@ -312,7 +306,7 @@ def all_passages(db: Any, asked: AllPassages) -> Answer:  # noqa: ANN401 (the st
         asked,
         lambda row: ListedPassage(book=row.book, title=row.title, author=row.author, **_passage(row)),
     )
-    return Answer(page.items, after=page.after, count=_count(db, query))
+    return Answer(page.items, after=page.after, count=count_rows(db, query))
 
 
 ROUTES = (

@@ -19,6 +19,7 @@ from sqlalchemy import (
     MetaData,
     Table,
     bindparam,
+    false,
     insert,
     update,
 )
@@ -77,6 +78,11 @@ def book_table(name: str, metadata: MetaData, *more: Column[Any]) -> Table:
         *derived_columns(),
         *more,
     )
+
+
+def on_shelf(books: Table, owner: str | None) -> tuple[ColumnElement[bool], ColumnElement[bool]]:
+    """Return the conditions that a book is a person's (None: the local reader's) and not removed."""
+    return books.c.owner == (owner or ""), books.c.removed == false()
 
 
 def _no_columns(_fields: Mapping[str, Any]) -> Mapping[str, Any]:

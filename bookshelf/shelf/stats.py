@@ -32,7 +32,7 @@ from bookshelf.shelf import events
 from bookshelf.shelf.events import EVENTS, TOPIC
 from bookshelf.shelf.goals import Goal, Year, owner_of_goal
 from bookshelf.shelf.reading_rows import ReadingRows
-from bookshelf.shelf.rows import BookRows, book_table
+from bookshelf.shelf.rows import BookRows, book_table, on_shelf
 from bookshelf.storage.bulk_insert import TEXT
 
 TABLES = MetaData()
@@ -119,8 +119,7 @@ class OneYearStats(Owned, forbid_unknown_fields=True, kw_only=True):
 
 
 def _condition(owner: str | None, *more: ColumnElement[bool]) -> ColumnElement[bool]:
-    of_owner = and_(books.c.owner == (owner or ""), books.c.removed == false())
-    return and_(of_owner, readings.c.book == books.c.id, readings.c.removed == false(), *more)
+    return and_(*on_shelf(books, owner), readings.c.book == books.c.id, readings.c.removed == false(), *more)
 
 
 def _finished(owner: str | None, *more: ColumnElement[bool]) -> ColumnElement[bool]:
@@ -151,7 +150,7 @@ _MOST_SHARES = 100
 
 def all_stats(db: Any, asked: Owned) -> Answer:  # noqa: ANN401 (the storage's connection)
     """Return the numbers of the whole shelf."""
-    here = (books.c.owner == (asked.owner or ""), books.c.removed == false())
+    here = on_shelf(books, asked.owner)
     states = dict(db.execute(select(books.c.state, func.count()).where(*here).group_by(books.c.state)).all())
     totals = db.execute(select(*_COUNTS).where(_finished(asked.owner))).one()
     years = _shares(db, _YEAR, _finished(asked.owner))

@@ -4,6 +4,7 @@ Events, states and answers hold these plain types; field_types.py has the limite
 """
 
 from calendar import monthrange
+from collections.abc import Sequence
 from datetime import datetime, timedelta
 from math import floor
 
@@ -53,9 +54,14 @@ class Cover(msgspec.Struct, frozen=True):
 
 
 def derived_author(contributors: tuple[Contributor, ...]) -> str:
-    """Return the text of the field `author`: the names of the authors, else all names."""
+    """Return the text of the field `author` that follows from the contributors."""
+    return ", ".join(author_names(contributors))
+
+
+def author_names(contributors: Sequence[Contributor]) -> list[str]:
+    """Return the names of the authors, else all names."""
     authors = [person.name for person in contributors if person.role == "author"]
-    return ", ".join(authors or [person.name for person in contributors])
+    return authors or [person.name for person in contributors]
 
 
 def is_before(first: str, second: str) -> bool:

@@ -5,12 +5,13 @@ No HTTP and no command line: files in, values out. `read_library` recognises a f
 `identity` is what distinguishes two books.
 """
 
-from bookshelf.shelf.library_files.entry import UP_NEXT, Entry, FileReading, ListPlace, NotALibrary, Refusal
+from bookshelf.shelf.library_files.entry import Entry, FileReading, ListPlace, NotALibrary, Refusal
 from bookshelf.shelf.library_files.export import write_csv, write_refused
 from bookshelf.shelf.library_files.json_files import write_json, write_jsonl
 from bookshelf.shelf.library_files.library import Library, read_library
 from bookshelf.shelf.library_files.setting import ColumnUse, Options
 from bookshelf.shelf.library_files.values import Identity, identity
+from bookshelf.shelf.lists import UP_NEXT
 
 __all__ = [
     "UP_NEXT",

@@ -11,7 +11,7 @@ from bookshelf.shelf import limits
 from bookshelf.shelf.fields import BookFields
 from bookshelf.shelf.library_files.contributors import read_contributors
 from bookshelf.shelf.library_files.dates import read_dates
-from bookshelf.shelf.library_files.entry import UP_NEXT, Entry, FileReading, ListPlace, Refusal
+from bookshelf.shelf.library_files.entry import Entry, FileReading, ListPlace, Refusal
 from bookshelf.shelf.library_files.file_readings import ReadingHistory
 from bookshelf.shelf.library_files.format import EXTRA, Cell, Fields
 from bookshelf.shelf.library_files.setting import Setting
@@ -23,6 +23,7 @@ from bookshelf.shelf.library_files.values import (
     thirteen,
     whole_number,
 )
+from bookshelf.shelf.lists import UP_NEXT
 from bookshelf.shelf.values import Contributor, SeriesEntry, derived_author, is_before
 
 _YEAR = re.compile(r"(-?\d{1,4})\.0+")

@@ -1,15 +1,13 @@
 """The results of reading a library file: entries, refusals, and the error for a file that is none."""
 
 from datetime import datetime, timedelta
-from typing import Final, Literal
+from typing import Literal
 
 import msgspec
 
 from bookshelf.shelf.fields import BookFields
+from bookshelf.shelf.lists import UP_NEXT
 from bookshelf.shelf.values import ReadingProgress
-
-UP_NEXT: Final = "up-next"
-"""The list of the books that the reader wants to read next."""
 
 
 class NotALibrary(Exception):

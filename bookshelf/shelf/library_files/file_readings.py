@@ -6,13 +6,14 @@ from datetime import timedelta
 import msgspec
 
 from bookshelf.shelf.library_files.dates import Dates, Span, read_dates
-from bookshelf.shelf.library_files.entry import UP_NEXT, FileReading, ListPlace
+from bookshelf.shelf.library_files.entry import FileReading, ListPlace
 from bookshelf.shelf.library_files.format import Cell, Fields
 from bookshelf.shelf.library_files.setting import Setting
 from bookshelf.shelf.library_files.states import FileState, fold_state, is_shelf, is_yes, state_of
 from bookshelf.shelf.library_files.text import one_line, shown
 from bookshelf.shelf.library_files.values import parse_stars, whole_number
 from bookshelf.shelf.limits import READINGS_MAX
+from bookshelf.shelf.lists import UP_NEXT
 from bookshelf.shelf.values import is_before
 
 _NO_DATE = frozenset(

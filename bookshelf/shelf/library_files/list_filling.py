@@ -5,10 +5,11 @@ from http import HTTPStatus
 from urllib.parse import quote
 
 from bookshelf.cqrs.api_client import ApiAnswer, ApiClient
-from bookshelf.shelf.library_files.entry import UP_NEXT, Entry
+from bookshelf.shelf.library_files.entry import Entry
 from bookshelf.shelf.library_files.report import ImportReport
 from bookshelf.shelf.library_files.shelf_copy import SHELF, ShelfFault, list_entries, pages
 from bookshelf.shelf.library_files.shelf_index import ShelfIndex
+from bookshelf.shelf.lists import UP_NEXT
 
 #: Sends a command on a list; its key is of this import, so that an entry that was removed can come back.
 Send = Callable[[str, str, object], Awaitable[ApiAnswer]]

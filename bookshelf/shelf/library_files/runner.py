@@ -270,12 +270,8 @@ class ImportRunner:
             body |= {"reading": plan.reading} if body.get("reading") == "{reading}" else {}
         content = msgspec.json.encode([request.method, target, body, version, plan.sent], order="sorted")
         plan.sent += 1
-        headers = {
-            "Idempotency-Key": IMPORT + blake2b(content, digest_size=16).hexdigest(),
-            "Bookshelf-Correlation": self._report.correlation,
-        }
         async with self._slots:
-            answer = await self._api.send(request.method, target, body, headers)
+            answer = await self._api.send(request.method, target, body, self._headers(content))
         if answer.status >= HTTPStatus.BAD_REQUEST:
             raise _Refused(answer.detail)
         if request.path.endswith("/readings"):
@@ -284,11 +280,12 @@ class ImportRunner:
 
     async def _send_of_list(self, method: str, target: str, body: object) -> ApiAnswer:
         content = msgspec.json.encode([method, target, body, self._report.correlation], order="sorted")
-        headers = {
-            "Idempotency-Key": IMPORT + blake2b(content, digest_size=16).hexdigest(),
-            "Bookshelf-Correlation": self._report.correlation,
-        }
-        return await self._api.send(method, target, body, headers)
+        return await self._api.send(method, target, body, self._headers(content))
+
+    def _headers(self, content: bytes) -> dict[str, str]:
+        """Return the headers of a command whose idempotency key is the digest of a content."""
+        key = IMPORT + blake2b(content, digest_size=16).hexdigest()
+        return {"Idempotency-Key": key, "Bookshelf-Correlation": self._report.correlation}
 
 
 def _keep(_field: str) -> bool:

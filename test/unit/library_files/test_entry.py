@@ -3,7 +3,8 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from bookshelf.shelf.fields import BookFields
-from bookshelf.shelf.library_files.entry import UP_NEXT, Entry, ListPlace
+from bookshelf.shelf.library_files.entry import Entry, ListPlace
+from bookshelf.shelf.lists import UP_NEXT
 
 START = datetime(2026, 1, 1, 12, tzinfo=UTC)
 EMMA = BookFields(title="Emma", author="Jane Austen")
