@@ -50,14 +50,3 @@ class Inverse:
             for slot, (before, after) in inverse.values.items():
                 restored[slot] = (restored.get(slot, (before,))[0], after)
         return {slot: (after, before) for slot, (before, after) in self.values.items()} == restored
-
-    def is_blocked_by(self, later: "Inverse") -> bool:
-        """Return True if a later change blocks the undo of this one."""
-        if self.hindered_by is not None and later.opened == self.hindered_by:
-            return True
-        return any(_overlap(slot, own) for slot in later.values for own in self.waits)
-
-
-def _overlap(one: Slot, other: Slot) -> bool:
-    shared = min(len(one), len(other))
-    return one[:shared] == other[:shared]

@@ -217,12 +217,19 @@ def evolve(state: OrderedList, event: Event) -> OrderedList:  # noqa: PLR0911 (o
         case ListRemoved() | ListRestored():
             return replace(state, removed=isinstance(event, ListRemoved))
         case ListEntryAdded(book=book, rank=rank) | ListEntryMoved(book=book, rank=rank):
-            return replace(state, ranks=_in_order({**state.ranks, book: rank}))
+            return replace(state, ranks=_with_rank(state.ranks, book, rank))
         case ListEntryRemoved(book=book):
             return replace(state, ranks={other: rank for other, rank in state.ranks.items() if other != book})
         case ListReordered(ranks=ranks):
             return replace(state, ranks=_in_order(ranks))
     return state
+
+
+def _with_rank(ranks: dict[str, str], book: str, rank: str) -> dict[str, str]:
+    last = next(reversed(ranks), None)
+    placed = {**ranks, book: rank}
+    # most books come last, and a list has thousands: it is sorted for the others only
+    return placed if last is None or (ranks[last] < rank and book not in ranks) else _in_order(placed)
 
 
 def _in_order(ranks: dict[str, str]) -> dict[str, str]:

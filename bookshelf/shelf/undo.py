@@ -3,7 +3,9 @@
 A later change blocks the undo if it changed what the undo would change, unless it was taken back itself.
 """
 
-from collections.abc import Collection, Iterable, Sequence
+from bisect import bisect_right
+from collections import defaultdict
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from itertools import groupby
 from typing import Annotated
 
@@ -12,7 +14,7 @@ from msgspec import UNSET, Meta, UnsetType
 
 from bookshelf.cqrs.message import Event
 from bookshelf.shelf import events as on_shelf
-from bookshelf.shelf.inverse import Inverse, UndoRequest
+from bookshelf.shelf.inverse import Inverse, Slot, UndoRequest
 from bookshelf.shelf.undo_book import BookPast
 from bookshelf.shelf.undo_list import ListPast
 
@@ -73,18 +75,47 @@ def undo(subject: str, events: Sequence[PastEvent], wanted: Collection[str], ver
     """
     changes = [list(of) for _, of in groupby(events, key=lambda past: past.change)]
     past = _past_of(subject, events[0].event)
-    inverses = [past.invert(each.event for each in change) for change in changes]
+    inverses = [past.invert([each.event for each in change]) for change in changes]
     names = [change[0].change for change in changes]
     pairs = _pairs(names, [change[0].undoes for change in changes], inverses)
+    changed = _ChangedSlots(inverses)
     found: dict[str, Undo] = {}
     for number, name in enumerate(names):
         if name in wanted:
             own = inverses[number]
             past.finish(own)
-            later = (n for n in range(number + 1, len(names)) if pairs.get(n, -1) <= number)
-            blocking = tuple(names[n] for n in later if own.is_blocked_by(inverses[n]))
+            later = changed.blocking(own, number)
+            blocking = tuple(names[n] for n in later if pairs.get(n, -1) <= number)
             found[name] = Undo(blocked_by=blocking) if blocking else Undo(undo=_conditional(own, version))
     return found
+
+
+class _ChangedSlots:
+    """Finds the later changes that block an undo without a look at the others: a list has thousands."""
+
+    def __init__(self, inverses: Sequence[Inverse]) -> None:
+        #: The changes of exactly a slot, of a slot or what is part of it, and those that opened a reading.
+        self._of: defaultdict[Slot, list[int]] = defaultdict(list)
+        self._within: defaultdict[Slot, list[int]] = defaultdict(list)
+        self._opening: defaultdict[int | None, list[int]] = defaultdict(list)
+        for number, inverse in enumerate(inverses):
+            self._opening[inverse.opened].append(number)
+            for slot in inverse.values:
+                self._of[slot].append(number)
+                for beginning in _beginnings(slot):
+                    self._within[beginning].append(number)
+
+    def blocking(self, own: Inverse, number: int) -> list[int]:
+        """Return the changes after `number` that block the undo of that one, in their order."""
+        candidates = [self._within[slot] for slot in own.waits]
+        candidates += [self._of[whole] for slot in own.waits for whole in _beginnings(slot)]
+        if own.hindered_by is not None:
+            candidates.append(self._opening[own.hindered_by])
+        return sorted({later for numbers in candidates for later in numbers[bisect_right(numbers, number) :]})
+
+
+def _beginnings(slot: Slot) -> Iterator[Slot]:
+    return (slot[:length] for length in range(len(slot) + 1))
 
 
 def _past_of(subject: str, first: Event) -> BookPast | ListPast | GoalPast:

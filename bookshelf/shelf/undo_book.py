@@ -1,6 +1,6 @@
 """The inverse of a change of a book: from its state before and after the change."""
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from functools import reduce
 from typing import Any, NamedTuple, TypeVar
 from urllib.parse import quote
@@ -42,19 +42,46 @@ class BookPast:
     def __init__(self, book_id: str) -> None:
         self._path = f"/books/{quote(book_id, safe='')}"
         self._state = BookState()
+        #: The open reading.
+        self._open: int | None = None
 
-    def invert(self, events: Iterable[Event]) -> Inverse:
+    def invert(self, events: Sequence[Event]) -> Inverse:
         """Return the inverse of the next change."""
-        before, self._state = self._state, reduce(BookState.after, events, self._state)
-        return _invert_book(self._path, before, self._state)
+        numbers, before = _numbers(events), self._state
+        self._state = reduce(BookState.after, events, before)
+        inverse = _invert_book(self._path, before, self._state, numbers)
+        former, self._open = self._open, self._open_after(numbers.readings)
+        if former != self._open:
+            inverse.opened, inverse.opens = self._open, former
+        return inverse
+
+    def _open_after(self, changed: frozenset[int]) -> int | None:
+        """Return the open reading, which is one of the changed readings, or else the one that was open."""
+        readings = self._state.book.readings.by_number
+        open_now = (n for n in changed & readings.keys() if readings[n].is_open and not readings[n].removed)
+        return next(open_now, None if self._open in changed else self._open)
 
     def finish(self, inverse: Inverse) -> None:
         """Complete an inverse by the present state: a reading cannot be opened while another one is open."""
-        is_open = self._state.book.readings.open
-        inverse.hindered_by = None if inverse.opens in {None, is_open} else is_open
+        inverse.hindered_by = None if inverse.opens in {None, self._open} else self._open
 
 
-def _invert_book(path: str, before: BookState, after: BookState) -> Inverse:
+class _Numbers(NamedTuple):
+    """The readings, progress entries and passages that events name: no others have changed."""
+
+    readings: frozenset[int]
+    entries: frozenset[int]
+    passages: frozenset[int]
+
+
+def _numbers(events: Sequence[Event]) -> _Numbers:
+    def named(field: str) -> frozenset[int]:
+        return frozenset(n for event in events if (n := getattr(event, field, None)) is not None)
+
+    return _Numbers(named("reading"), named("entry"), named("passage"))
+
+
+def _invert_book(path: str, before: BookState, after: BookState, numbers: _Numbers) -> Inverse:
     """Return the inverse of the change between two states of a book."""
     inverse = Inverse()
     if before.book.here != after.book.here:
@@ -74,21 +101,19 @@ def _invert_book(path: str, before: BookState, after: BookState) -> Inverse:
         else:
             inverse.ask("PUT", f"{path}/cover", asdict(before.book.cover))
     former, present = before.book.readings, after.book.readings
-    for number, reading in present.by_number.items():
-        if (was := former.by_number.get(number)) is not reading:
-            _invert_reading(inverse, path, number, was, reading)
-    if former.open != present.open:
-        inverse.opened, inverse.opens = present.open, former.open
-    if before.passages is after.passages:
-        return inverse
-    for number, old, new in _differing(before.passages.by_number, after.passages.by_number):
+    for number in numbers.readings & present.by_number.keys():
+        states = former.by_number.get(number), present.by_number[number]
+        _invert_reading(inverse, path, number, states, numbers.entries)
+    for number, old, new in _differing(before.passages.by_number, after.passages.by_number, numbers.passages):
         _invert_passage(inverse, path, number, old, new)
     return inverse
 
 
-def _differing(former: Mapping[int, T], present: Mapping[int, T]) -> Iterator[tuple[int, T | None, T | None]]:
-    """Yield the numbers whose values differ, with both."""
-    for number in {**former, **present}:
+def _differing(
+    former: Mapping[int, T], present: Mapping[int, T], numbers: Iterable[int]
+) -> Iterator[tuple[int, T | None, T | None]]:
+    """Yield those of the numbers whose values differ, with both."""
+    for number in numbers:
         was, now = former.get(number), present.get(number)
         if was != now:
             yield number, was, now
@@ -126,9 +151,12 @@ def _invert_opinion(inverse: Inverse, path: str, slot: Slot, before: Any, after:
         inverse.ask("PUT", f"{path}/review", {"text": before.review, "spoiler": before.spoiler, **reading})
 
 
-def _invert_reading(inverse: Inverse, path: str, number: int, was: Reading | None, now: Reading) -> None:
+def _invert_reading(
+    inverse: Inverse, path: str, number: int, states: tuple[Reading | None, Reading], entries: Iterable[int]
+) -> None:
     slot: Slot = ("reading", number)
     own = f"{path}/readings/{number}"
+    was, now = states
     if was is None or was.removed:
         if not now.removed:
             inverse.changed(slot, None, "present")
@@ -140,7 +168,7 @@ def _invert_reading(inverse: Inverse, path: str, number: int, was: Reading | Non
         return
     _invert_life(inverse, own, slot, was, now)
     _invert_opinion(inverse, path, slot, was, now)
-    for entry, old, new in _differing(was.entries, now.entries):
+    for entry, old, new in _differing(was.entries, now.entries, entries):
         _invert_entry(inverse, own, (*slot, "entry", entry), old, new)
 
 

@@ -1,7 +1,9 @@
 """The inverses of the changes of a list: of its name, its entries and their places."""
 
+from bisect import bisect_left
+from collections import defaultdict
 from collections.abc import Iterable
-from functools import reduce
+from functools import cached_property, reduce
 from urllib.parse import quote
 
 from bookshelf.cqrs.message import Event
@@ -30,8 +32,8 @@ class ListPast:
         self._ranks: Ranks = {}
         #: The ranks before and after each reordering.
         self._reordered: list[tuple[Ranks, Ranks]] = []
-        #: The former ranks that inverses restore: inverse, book, rank, and the reorderings before.
-        self._places: list[tuple[Inverse, str, str, int]] = []
+        #: The former ranks that inverses restore: book, rank, and the number of reorderings before.
+        self._places: defaultdict[Inverse, list[tuple[str, str, int]]] = defaultdict(list)
 
     def invert(self, events: Iterable[Event]) -> Inverse:
         """Return the inverse of the next change."""
@@ -42,6 +44,8 @@ class ListPast:
 
     def _invert(self, inverse: Inverse, event: Event) -> None:
         match event:
+            case ListCreated(name=""):
+                pass  # up-next always exists: only its first entry can be taken back
             case ListCreated(name=name):
                 self._name = name
                 inverse.changed((), None, "present")
@@ -68,7 +72,7 @@ class ListPast:
 
     def _take(self, inverse: Inverse, event: ListEntryMoved | ListEntryRemoved, book: str) -> None:
         former = self._ranks.pop(book, "")
-        self._places.append((inverse, book, former, len(self._reordered)))
+        self._places[inverse].append((book, former, len(self._reordered)))
         if isinstance(event, ListEntryMoved):
             inverse.changed(("entry", book), former, event.rank)
             self._ranks[book] = event.rank
@@ -77,12 +81,17 @@ class ListPast:
 
     def finish(self, inverse: Inverse) -> None:
         """Complete an inverse by the present order: an entry goes behind the one that precedes its rank."""
-        for own, book, rank, reorderings in self._places:
-            if own is inverse:
-                place = reduce(_renewed, self._reordered[reorderings:], rank)
-                precedes = [other for other, at in self._ranks.items() if at < place and other != book]
-                behind = max(precedes, key=lambda other: self._ranks[other], default=None)
-                inverse.ask("PUT", f"{self._path}/books/{quote(book, safe='')}", {"after": behind})
+        for book, rank, reorderings in self._places[inverse]:
+            place = reduce(_renewed, self._reordered[reorderings:], rank)
+            end = bisect_left(self._order, (place, ""))
+            before = [other for _, other in self._order[max(end - 2, 0) : end] if other != book]
+            after = before[-1] if before else None
+            inverse.ask("PUT", f"{self._path}/books/{quote(book, safe='')}", {"after": after})
+
+    @cached_property
+    def _order(self) -> list[tuple[str, str]]:
+        """The present ranks in order, each with its book."""
+        return sorted((rank, book) for book, rank in self._ranks.items())
 
 
 def _renewed(rank: str, reordering: tuple[Ranks, Ranks]) -> str:

@@ -114,6 +114,59 @@ async def test_all_changes_of_one_correlation_are_taken_back(shelf: Shelf) -> No
     assert ids((await get(shelf, "/books")).json) == [kept["id"]]
 
 
+LIST_COMMANDS = [
+    ("PUT", "/lists/l/books/{1}", {"after": None}),
+    ("PUT", "/lists/l/books/{2}", {"after": "{0}"}),
+    ("PUT", "/lists/up-next/books/{2}", None),
+    ("DELETE", "/lists/l/books/{1}", None),
+    ("DELETE", "/lists/up-next/books/{0}", None),
+    ("PATCH", "/lists/l", {"name": "Winter"}),
+    ("DELETE", "/lists/l", None),
+]
+
+
+@pytest.mark.parametrize(("method", "target", "body"), LIST_COMMANDS)
+async def test_a_change_of_a_list_is_taken_back_and_brought_again(
+    shelf: Shelf, method: str, target: str, body: dict[str, str] | None
+) -> None:
+    books = [(await shelf.add(title=title))["id"] for title in "abc"]
+    await change(shelf, "POST", "/lists", {"id": "l", "name": "Summer"})
+    for list_id, number in (("l", 0), ("l", 1), ("l", 2), ("up-next", 0), ("up-next", 1)):
+        await change(shelf, "PUT", f"/lists/{list_id}/books/{books[number]}")
+    former = await shown_lists(shelf)
+    sent = body and {name: value and value.format(*books) for name, value in body.items()}
+    changed = await change(shelf, method, target.format(*books), sent)
+    later = await shown_lists(shelf)
+    undone = await take_back(shelf, changed)
+    assert (await shown_lists(shelf)) == former != later
+    for answer in reversed(undone):
+        await take_back(shelf, answer.headers["Bookshelf-Change"])
+    assert (await shown_lists(shelf)) == later
+
+
+async def shown_lists(shelf: Shelf) -> list[Any]:
+    """Return the lists as a reader sees them: their names, and the titles of their books in order."""
+    lists = []
+    for one in (await get(shelf, "/lists")).json:
+        entries = (await get(shelf, f"/lists/{one['id']}")).json["entries"]
+        lists.append((one["name"], [entry["book"]["title"] for entry in entries]))
+    return lists
+
+
+async def test_the_first_entry_of_up_next_is_taken_back(shelf: Shelf) -> None:
+    book = await shelf.add()
+    first = await change(shelf, "PUT", f"/lists/up-next/books/{book['id']}")
+    assert [answer.status for answer in await take_back(shelf, first)] == [204]
+    assert await shown_lists(shelf) == [("", [])]
+
+
+async def test_a_goal_is_taken_back(shelf: Shelf) -> None:
+    await change(shelf, "PUT", "/goals/2026", {"books": 10})
+    second = await change(shelf, "PUT", "/goals/2026", {"pages": 9})
+    await take_back(shelf, second)
+    assert (await get(shelf, "/stats/2026")).json["goal"] == {"books": 10}
+
+
 async def test_a_change_that_does_not_exist_is_not_found(shelf: Shelf) -> None:
     refused = await get(shelf, "/changes/x")
     assert (refused.status, refused.json["type"]) == (404, "urn:bookshelf:problem:not-found")
