@@ -59,6 +59,7 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
     host: str = "127.0.0.1"
     port: Port = 8000
     allowed_hosts: str = ""
+    site_api: str = "http://127.0.0.1:8000"
     service_ports: Literal["fixed", "auto"] = "fixed"
     partitions: Annotated[int, Meta(ge=1, le=64)] = 1
     state_cache: Annotated[int, Meta(ge=_LEAST_CACHED, le=10_000_000)] = 20_000

@@ -27,7 +27,7 @@ from bookshelf.runtime.aggregate.state_cache import CACHE_BYTES, StateCache
 from bookshelf.runtime.aggregate.state_store import SqliteStateStore
 from bookshelf.runtime.clock import SystemClock, SystemIds
 from bookshelf.runtime.data_folder import DataFolder, InstanceNote
-from bookshelf.runtime.infrastructure import Infrastructure, InProcessListeners, Listen, Listener
+from bookshelf.runtime.infrastructure import Infrastructure, InProcessListeners, LateHandler, Listen, Listener
 from bookshelf.runtime.service import ServiceHost
 from bookshelf.runtime.service_operations import ServiceOperations
 from bookshelf.services import SERVICES
@@ -73,7 +73,8 @@ async def embedded(settings: Settings, services: Sequence[Service] = SERVICES) -
     async with AsyncExitStack() as stack:
         folder = DataFolder(settings.folder)
         stack.callback(folder.close)
-        world = await open_world(settings, folder.path, stack)
+        api = LateHandler()
+        world = replace(await open_world(settings, folder.path, stack), api=api)
         hosts = await _start_services(services, settings, world, stack)
         gate = load(GatewaySettings, os.environ)
         policy = ingress_policy(gate, (settings.host, *allowed_hosts(settings)))
@@ -85,6 +86,7 @@ async def embedded(settings: Settings, services: Sequence[Service] = SERVICES) -
             limits=parse_limits(policy, gate),
         )
         gateway = Gateway(world.discovery, world.transport, options=replace(options, ids=world.ids))
+        api.handler = gateway
         stack.push_async_callback(gateway.stop)
         await gateway.start()
         on_hangup(gateway.reload)
@@ -127,6 +129,7 @@ async def open_world(settings: Settings, path: Path, stack: AsyncExitStack) -> I
         states=states,
         clock=clock,
         ids=SystemIds(clock),
+        api=LateHandler(),
     )
 
 

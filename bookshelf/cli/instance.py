@@ -1,6 +1,7 @@
 """Runs one instance of a service on Kafka, Consul and a database, with its folder and its admin API."""
 
 import asyncio
+import re
 from collections.abc import Awaitable, Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import AsyncExitStack
@@ -8,12 +9,12 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from bookshelf.cli.listen import NOTICE_S, SocketListeners, allowed_hosts, check_address, open_admin_api
-from bookshelf.config import Network, Settings, missing_extra
+from bookshelf.config import Network, Settings, WrongSetting, missing_extra
 from bookshelf.cqrs.aggregate import Aggregate
 from bookshelf.cqrs.service import Service
 from bookshelf.discovery.consul.discovery import ConsulDiscovery
 from bookshelf.discovery.port import Discovery
-from bookshelf.http.client.transport import HttpTransport
+from bookshelf.http.client.transport import HttpTransport, RemoteHandler
 from bookshelf.log.kafka.settings import Topic
 from bookshelf.runtime.aggregate.state_cache import CACHE_BYTES, StateCache
 from bookshelf.runtime.aggregate.state_store import SqliteStateStore
@@ -101,6 +102,8 @@ async def open_world(
     storage = await open_storage(network, path, stack)
     transport = HttpTransport()
     stack.push_async_callback(transport.close)
+    api = gateway_at(settings.site_api)
+    stack.push_async_callback(api.close)
     clock = SystemClock()
     return Infrastructure(
         log=log,
@@ -111,7 +114,18 @@ async def open_world(
         states=_states(path / "state", settings, network.kafka.partitions, stack),
         clock=clock,
         ids=SystemIds(clock),
+        api=api,
     )
+
+
+_GATEWAY = re.compile(r"https?://(\[[0-9a-f:.]+\]|[A-Za-z0-9._-]+)(:[0-9]{1,5})?/?", re.ASCII)
+
+
+def gateway_at(url: str) -> RemoteHandler:
+    """Return the gateway at a URL as a handler. Raises `WrongSetting`."""
+    if _GATEWAY.fullmatch(url) is None:
+        raise WrongSetting("site_api (or BOOKSHELF_SITE_API): must be an address like http://gateway:8000")
+    return RemoteHandler(url)
 
 
 def _states(path: Path, settings: Settings, partitions: int, stack: AsyncExitStack) -> MakeStates:

@@ -9,6 +9,7 @@ import msgspec
 from msgspec import Meta
 
 from bookshelf.cqrs.aggregate import Aggregate
+from bookshelf.cqrs.handler import HandlerRoute
 from bookshelf.cqrs.view import View
 
 
@@ -150,4 +151,4 @@ class BulkRoute:
     deadline_s: float | None = 60.0
 
 
-Route = CommandRoute | QueryRoute | EventsRoute | BulkRoute
+Route = CommandRoute | QueryRoute | EventsRoute | BulkRoute | HandlerRoute

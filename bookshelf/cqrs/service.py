@@ -1,15 +1,21 @@
 """Declares a service (name, tags, port, parts, routes), and checks that no two services collide."""
 
 import re
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
 import msgspec
 
 from bookshelf.cqrs.aggregate import Aggregate
+from bookshelf.cqrs.handler import HandlerRoute, Middleware
 from bookshelf.cqrs.route import BulkRoute, CommandRoute, Route
 from bookshelf.cqrs.view import View
+from bookshelf.http.message import Request, Response
+from bookshelf.http.problem import Problem
+
+#: Makes the page that a problem is answered with.
+ErrorPage = Callable[[Request, Problem], Response]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -17,6 +23,9 @@ class Service:
     """One entry of bookshelf/services.py: all that is needed to run a service.
 
     `tags` are what it is found by in service discovery; it `runs` aggregates and views, and `serves` routes.
+    With a `root`, like / or /shop, it serves pages: the gateway passes on every request at and below that
+    address. `middleware` runs around each of its handlers. `error_page` makes the page that it answers a
+    problem with, unknown addresses included; without it the answer is problem details.
     """
 
     name: str
@@ -25,6 +34,9 @@ class Service:
     port: int
     runs: tuple[Aggregate[Any] | View, ...]
     serves: tuple[Route, ...]
+    root: str | None = None
+    middleware: tuple[Middleware, ...] = ()
+    error_page: ErrorPage | None = None
 
     @property
     def aggregates(self) -> tuple[Aggregate[Any], ...]:
@@ -44,10 +56,11 @@ class ServiceConflict(Exception):
 #: Paths that the runtime answers in every service.
 _RESERVED = ("GET /health/live", "GET /health/ready", "GET /metrics", "GET /openapi.json")
 _VARIABLE = re.compile(r"\{[^{}]*\}")
+_ROOT = re.compile(r"/|(/[a-z0-9-]+)+")
 
 
 def check_services(services: Iterable[Service], ports: Mapping[str, int]) -> None:
-    """Check that no two services claim one name, port or path, and no two parts one name.
+    """Check that no two services claim one name, port, root or path, and no two parts one name.
 
     Paths that differ only in the names of their parameters are the same: no request could be routed to the
     second one. Raises `ServiceConflict`.
@@ -81,8 +94,11 @@ def _claims(service: Service) -> Iterator[str]:
     for part in service.runs:
         # aggregates and views share one set of names: consumer groups, topics and folders have them
         yield f"part {part.name}"
+    kind = "path" if service.root is None else "page"
     for route in service.serves:
-        yield f"path {route.method} {_VARIABLE.sub('{}', route.path)}"
+        yield f"{kind} {route.method} {_VARIABLE.sub('{}', route.path)}"
+    if service.root is not None:
+        yield f"root {service.root}"
 
 
 def _check_parts(service: Service) -> None:
@@ -90,19 +106,35 @@ def _check_parts(service: Service) -> None:
 
     Raises `ServiceConflict`.
     """
+    _check_root(service)
     for route in service.serves:
         named = f"bookshelf/services.py: {service.name} serves {route.method} {route.path}"
-        if isinstance(route, BulkRoute):
+        if f"{route.method} {route.path}" in _RESERVED:
+            msg = f"{named}, which every service has for itself; choose another path"
+            raise ServiceConflict(msg)
+        if isinstance(route, BulkRoute | HandlerRoute):
             continue
         part = route.aggregate if isinstance(route, CommandRoute) else route.view
         if all(part is not own for own in service.runs):
             msg = f"{named}, but does not run {part.name}; add it to `runs`"
             raise ServiceConflict(msg)
-        if f"{route.method} {route.path}" in _RESERVED:
-            msg = f"{named}, which every service has for itself; choose another path"
-            raise ServiceConflict(msg)
         if isinstance(route, CommandRoute):
             _check_variables(route, named)
+
+
+def _check_root(service: Service) -> None:
+    """Check that a service with a root serves pages at and below it only. Raises `ServiceConflict`."""
+    if service.root is None:
+        return
+    named = f"bookshelf/services.py: {service.name} has the root {service.root}"
+    if _ROOT.fullmatch(service.root) is None:
+        msg = f"{named}; a root is / or like /shop, of small letters, digits and hyphens"
+        raise ServiceConflict(msg)
+    below = f"{service.root.rstrip('/')}/"
+    for route in service.serves:
+        if not isinstance(route, HandlerRoute) or not f"{route.path}/".startswith(below):
+            msg = f"{named}, but serves {route.method} {route.path}, which is no page below it"
+            raise ServiceConflict(msg)
 
 
 def _check_variables(route: CommandRoute, named: str) -> None:

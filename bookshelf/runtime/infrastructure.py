@@ -7,7 +7,8 @@ from typing import Any, Protocol
 from bookshelf.cqrs.aggregate import Aggregate
 from bookshelf.discovery.port import Discovery
 from bookshelf.http.client.transport import LocalTransport, Transport
-from bookshelf.http.message import Handler
+from bookshelf.http.message import Handler, Request, Response
+from bookshelf.http.problem import Problem, problem_response
 from bookshelf.http.server.server import HttpServer
 from bookshelf.log.port import Log
 from bookshelf.runtime.aggregate.state_cache import StateCache
@@ -31,7 +32,10 @@ MakeStates = Callable[[Aggregate[Any], int], StateCache]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Infrastructure:
-    """The ports that one process stands on: log, discovery, storage, HTTP, clock and ids."""
+    """The ports that one process stands on: log, discovery, storage, HTTP, clock and ids.
+
+    `api` answers requests of the whole HTTP API as the gateway does, for services that are its clients.
+    """
 
     log: Log
     discovery: Discovery
@@ -41,6 +45,20 @@ class Infrastructure:
     states: MakeStates
     clock: Clock
     ids: Ids
+    api: Handler
+
+
+class LateHandler:
+    """Stands for a handler that is made later, and answers 503 until then."""
+
+    def __init__(self) -> None:
+        self.handler: Handler | None = None
+
+    async def handle(self, request: Request) -> Response:
+        """Return the response of the handler."""
+        if self.handler is None:
+            return problem_response(Problem("unavailable", "this process is still starting; try again"))
+        return await self.handler.handle(request)
 
 
 class InProcessListeners:

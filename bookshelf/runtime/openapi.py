@@ -8,6 +8,7 @@ import msgspec
 from apispec import APISpec
 
 from bookshelf import __version__
+from bookshelf.cqrs.handler import HandlerRoute
 from bookshelf.cqrs.route import HIDDEN, BulkRoute, CommandRoute, EventsRoute, QueryRoute, Route
 from bookshelf.cqrs.service import Service
 from bookshelf.http.problem import STATUS
@@ -82,24 +83,26 @@ class ProblemDetails(msgspec.Struct, kw_only=True, omit_defaults=True):
 
 
 def document(service: Service) -> Json:
-    """Return the OpenAPI document of a service's own port."""
+    """Return the OpenAPI document of a service's own port; pages are no part of it."""
+    routes = service.serves if service.root is None else ()
     spec = APISpec(title=f"Bookshelf: {service.name}", version=__version__, openapi_version="3.1.0")
     spec.tag({"name": service.name, "description": service.summary})
-    types = {kind for route in service.serves for kind in _types(route)} | {ProblemDetails}
+    types = {kind for route in routes for kind in _types(route)} | {ProblemDetails}
     ordered = sorted(types, key=str)
     refs, components = msgspec.json.schema_components(ordered, ref_template=_REF)
     components = {name: publish_schema(schema) for name, schema in components.items()}
     for name, schema in components.items():
         spec.components.schema(name, schema)
-    if any(route.requires is not None for route in service.serves):
+    if any(route.requires is not None for route in routes):
         spec.components.security_scheme("token", {"type": "http", "scheme": "bearer", "bearerFormat": "JWT"})
     schemas = {
         kind: _content(publish_schema(ref), components) for kind, ref in zip(ordered, refs, strict=True)
     }
-    for route in service.serves:
+    for route in routes:
         spec.path(path=route.path, operations={route.method.lower(): _operation(service, route, schemas)})
     made: Json = spec.to_dict()
-    made["x-bookshelf"] = {"service": service.name, "tags": list(service.tags)}
+    origin = {"service": service.name, "tags": list(service.tags)}
+    made["x-bookshelf"] = origin if service.root is None else {**origin, "root": service.root}
     return made
 
 
@@ -108,7 +111,7 @@ def _types(route: Route) -> Iterable[Any]:
         return [route.body, *([route.returns] if route.returns else [])]
     if isinstance(route, BulkRoute):
         return [BulkItems, list[BulkResult]]
-    return [route.returns]
+    return [] if isinstance(route, HandlerRoute) else [route.returns]
 
 
 def publish_schema(schema: Any) -> Any:  # noqa: ANN401 (any JSON)
@@ -182,6 +185,8 @@ def _operation(service: Service, route: Route, contents: Mapping[Any, Json]) -> 
         return head | _events(route, contents)
     if isinstance(route, BulkRoute):
         return head | _bulk(contents)
+    if isinstance(route, HandlerRoute):
+        return head | _handler(route)
     return head | _query(route, contents)
 
 
@@ -287,6 +292,21 @@ def _bulk(contents: Mapping[Any, Json]) -> Json:
             **fault_responses("400", "404", "408", "413", "415", "422", "503", "504"),
         },
     }
+
+
+def _handler(route: HandlerRoute) -> Json:
+    names = [step.strip("{}") for step in route.path.split("/") if step.startswith("{")]
+    text = {"type": "string", "examples": ["dune"]}
+    made: Json = {
+        "parameters": [_parameter(name, "path", text, "A part of the address.") for name in names],
+        "responses": {
+            "default": {"description": "The handler's response."},
+            **fault_responses("400", "403", "404", "408", "413", "503", "504"),
+        },
+    }
+    if route.method not in {"GET", "HEAD", "DELETE"}:
+        made["requestBody"] = {"content": {"*/*": {"schema": {}}}}
+    return made
 
 
 def _is_paged(route: QueryRoute) -> bool:

@@ -8,6 +8,7 @@ import msgspec
 import structlog
 
 from bookshelf import __version__
+from bookshelf.cqrs.handler import HandlerRoute
 from bookshelf.cqrs.route import BulkRoute, CommandRoute, EventsRoute
 from bookshelf.cqrs.service import Service
 from bookshelf.discovery.port import Instance
@@ -19,6 +20,7 @@ from bookshelf.runtime.api.commands import CommandEndpoint
 from bookshelf.runtime.api.endpoint import Api
 from bookshelf.runtime.api.event_streams import EventsEndpoint
 from bookshelf.runtime.api.forwarding import OwnerForwarder
+from bookshelf.runtime.api.handlers import HandlerEndpoint, ServicePorts
 from bookshelf.runtime.api.ownership import owns
 from bookshelf.runtime.api.queries import QueryEndpoint
 from bookshelf.runtime.gauges import ServiceGauges
@@ -49,7 +51,7 @@ class ServiceHost:
         }
         self._gauges = ServiceGauges(self.meters, world.log, self.aggregates.values(), self.views.values())
         self.health = Health(self._fault, self._warnings)
-        self._streams: list[EventsEndpoint] = []
+        self._streams: list[EventsEndpoint | HandlerEndpoint] = []
         self.api = self._make_api()
         self._listener: Listener | None = None
         self._begun = AsyncExitStack()
@@ -138,8 +140,9 @@ class ServiceHost:
         _logger.info("stopped", service=self.service.name)
 
     def _make_api(self) -> Api:
-        api = Api(self.service.name, self.meters)
+        api = Api(self.service.name, self.meters, self.service.error_page)
         world = self._world
+        ports = ServicePorts(world.api, world.clock, world.ids, self.views)
         for route in self.service.serves:
             if isinstance(route, CommandRoute):
                 host = self.aggregates[route.aggregate.name]
@@ -152,6 +155,10 @@ class ServiceHost:
                 streams = EventsEndpoint(route, self.views[route.view.name])
                 self._streams.append(streams)
                 api.add(route.method, route.path, streams)
+            elif isinstance(route, HandlerRoute):
+                handler = HandlerEndpoint(route, ports, self.service.middleware)
+                self._streams.append(handler)
+                api.add(route.method, route.path, handler)
             else:
                 api.add(route.method, route.path, QueryEndpoint(route, self.views[route.view.name]))
         api.add("GET", "/health/live", live)

@@ -12,8 +12,9 @@ LAW: Law = {
     "bookshelf.__main__": {"bookshelf.cli"},
     # of the adapters it imports only their settings
     "bookshelf.config": {"bookshelf.log", "bookshelf.discovery", "bookshelf.storage"},
-    # the vocabulary, and the business written in it: one line for each context
-    "bookshelf.cqrs": set(),
+    # the vocabulary, with requests and responses as values, and the business written in it: one line for each
+    # context
+    "bookshelf.cqrs": {"bookshelf.http.message", "bookshelf.http.problem"},
     "bookshelf.shelf": {"bookshelf.cqrs", "bookshelf.storage"},
     # the ports and their adapters: none knows another
     "bookshelf.log": {"bookshelf.cqrs"},

@@ -15,6 +15,7 @@ def service_of(method: str, target: str) -> str:
             service.name,
         )
         for service in SERVICES
+        if not service.root
         for route in service.serves
         if _is_path_of(route.path, steps)
     ]

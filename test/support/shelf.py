@@ -16,7 +16,7 @@ from bookshelf.log.port import Log
 from bookshelf.runtime.aggregate.state_cache import StateCache
 from bookshelf.runtime.aggregate.state_store import MemoryStateStore
 from bookshelf.runtime.api.endpoint import Api
-from bookshelf.runtime.infrastructure import Infrastructure, MakeStates
+from bookshelf.runtime.infrastructure import Infrastructure, LateHandler, MakeStates
 from bookshelf.runtime.service import ServiceHost
 from bookshelf.services import SERVICES
 from bookshelf.storage.memory import MemoryStorage
@@ -72,6 +72,7 @@ class Shelf:
             states=states or _states,
             clock=self.clock,
             ids=CountedIds(),
+            api=LateHandler(),
         )
         self.hosts = {s.name: ServiceHost(s, world, "127.0.0.1", s.port) for s in SERVICES}
 

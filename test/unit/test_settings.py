@@ -8,6 +8,7 @@ from typing import get_type_hints
 import msgspec
 import pytest
 
+from bookshelf.cli.instance import gateway_at
 from bookshelf.config import (
     STRUCTS,
     GatewaySettings,
@@ -64,6 +65,14 @@ def test_own_names_override_those_of_deployments_and_the_command_line_all() -> N
 def test_an_invalid_port_is_reported(port: str) -> None:
     with pytest.raises(WrongSetting, match=r"KAFKA_BROKER_PORT: .* is no port"):
         read_network({"KAFKA_BROKER_PORT": port})
+
+
+@pytest.mark.parametrize(
+    "url", ["gateway:8000", "ftp://gateway", "http://", "http://gateway:8000/bookshelf", ""]
+)
+def test_a_malformed_address_of_the_api_is_refused(url: str) -> None:
+    with pytest.raises(WrongSetting, match=r"^site_api \(or BOOKSHELF_SITE_API\): must be an address like"):
+        gateway_at(url)
 
 
 #: A value of each setting that takes neither any text nor the number 7.

@@ -6,6 +6,7 @@ from collections.abc import Awaitable, Callable, Mapping
 import structlog
 
 from bookshelf.cqrs.errors import Refused
+from bookshelf.cqrs.service import ErrorPage
 from bookshelf.http.message import BrokenBody, Request, Response, TooLarge
 from bookshelf.http.problem import Fault, Problem, problem_response
 from bookshelf.http.router import Router
@@ -22,11 +23,15 @@ _logger = structlog.get_logger(__name__)
 
 
 class Api:
-    """Answers every request; a fault becomes problem details that reveal nothing of the internals."""
+    """Answers every request; a fault becomes problem details that reveal nothing of the internals.
 
-    def __init__(self, name: str, meters: Meters) -> None:
+    `error_page` makes a page in place of the problem details.
+    """
+
+    def __init__(self, name: str, meters: Meters, error_page: ErrorPage | None = None) -> None:
         self._name = name
         self._meters = meters
+        self._error_page = error_page
         self._router: Router[Endpoint] = Router()
 
     def add(self, method: str, template: str, endpoint: Endpoint) -> None:
@@ -46,12 +51,21 @@ class Api:
             endpoint, template, found = self._router.find(request.method, path)
             response = await endpoint(request, found)
         except Exception as fault:  # noqa: BLE001 (whatever the fault, the client gets an answer)
-            response = problem_response(self._problem(fault, request))
+            response = self._answer_problem(request, self._problem(fault, request))
         if request.method == "HEAD":
             response.headers = {**response.headers, "Content-Length": str(_length(response))}
             response.body = b""
         self._meters.answered(request.method, template, response.status, time.perf_counter() - began)
         return response
+
+    def _answer_problem(self, request: Request, problem: Problem) -> Response:
+        if self._error_page is None:
+            return problem_response(problem)
+        try:
+            return self._error_page(request, problem)
+        except Exception:  # a defect of the page hides no problem
+            _logger.exception("defect", service=self._name, method=request.method)
+            return problem_response(problem)
 
     def _problem(self, fault: Exception, request: Request) -> Problem:
         known = as_problem(fault)

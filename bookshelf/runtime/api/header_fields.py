@@ -7,6 +7,7 @@ W3C Trace Context (traceparent).
 import re
 from collections.abc import Iterable
 
+from bookshelf.cqrs.handler import Caller
 from bookshelf.cqrs.position import FORM, Position, parse_position
 from bookshelf.http.message import Headers
 from bookshelf.http.problem import Fault, Problem
@@ -153,6 +154,11 @@ def owner(_headers: Headers) -> str | None:
     There are no accounts: every caller is the local reader.
     """
     return None
+
+
+def caller(headers: Headers) -> Caller:
+    """Return the person that a request comes from. There are no accounts: the caller has every scope."""
+    return Caller(actor=actor(headers), account=owner(headers))
 
 
 def unchanged(headers: Headers, tag: str) -> bool:

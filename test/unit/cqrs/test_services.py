@@ -6,8 +6,10 @@ from typing import Any
 
 import pytest
 
+from bookshelf.cqrs.handler import HandlerPorts, HandlerRoute, RequestContext
 from bookshelf.cqrs.service import Service, ServiceConflict, check_services
 from bookshelf.cqrs.view import View
+from bookshelf.http.message import Request, Response
 from bookshelf.services import SERVICES
 from bookshelf.shelf import book, book_list
 
@@ -79,6 +81,43 @@ def test_a_path_that_every_service_has_is_refused() -> None:
 def test_a_route_without_its_part_is_refused() -> None:
     with pytest.raises(ServiceConflict, match="does not run another; add it to `runs`"):
         check_services([replace(with_path("/other"), runs=())], GATEWAY)
+
+
+async def answer_nothing(_request: Request, _context: RequestContext, _ports: HandlerPorts) -> Response:
+    return Response(204, {})
+
+
+def with_pages(root: str, *paths: str) -> Service:
+    """Return a service of pages."""
+    pages = (HandlerRoute(path=path, summary="A page", handler=answer_nothing) for path in paths)
+    return another(root=root, serves=tuple(pages))
+
+
+def test_pages_may_have_the_paths_of_the_api_which_are_below_its_prefix() -> None:
+    check_services([*SERVICES, with_pages("/", "/", "/books")], GATEWAY)
+
+
+def test_two_services_with_one_root_are_refused() -> None:
+    shops = [with_pages("/shop"), replace(with_pages("/shop"), name="other", port=8998)]
+    with pytest.raises(ServiceConflict, match="another and other both claim the root /shop;"):
+        check_services(shops, GATEWAY)
+
+
+@pytest.mark.parametrize("path", ["/cart", "/shopping", "/"])
+def test_a_page_that_is_not_below_the_root_of_its_service_is_refused(path: str) -> None:
+    with pytest.raises(ServiceConflict, match=f"has the root /shop, but serves GET {path}, which is no page"):
+        check_services([with_pages("/shop", "/shop", "/shop/cart", path)], GATEWAY)
+
+
+@pytest.mark.parametrize("root", ["shop", "/Shop", "/shop/", "//", "", "/{id}"])
+def test_a_malformed_root_is_refused(root: str) -> None:
+    with pytest.raises(ServiceConflict, match="a root is / or like /shop"):
+        check_services([with_pages(root)], GATEWAY)
+
+
+def test_a_service_with_a_root_serves_no_api() -> None:
+    with pytest.raises(ServiceConflict, match="which is no page below it"):
+        check_services([replace(with_path("/other"), root="/")], GATEWAY)
 
 
 def with_command(path: str) -> Service:

@@ -1,0 +1,87 @@
+"""Handlers: functions that answer a request themselves, for what is no pure command or query, like pages."""
+
+from collections.abc import Awaitable, Callable, Iterable, Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+from types import MappingProxyType
+from typing import Any, Protocol, TypeVar
+
+from bookshelf.cqrs.position import Position
+from bookshelf.cqrs.view import View
+from bookshelf.http.message import Handler, Request, Response
+
+T = TypeVar("T")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Caller:
+    """The person that a request comes from, as the gateway has verified it; never read from a body.
+
+    `actor` is the name in events, `account` the person whose things are read and changed; the local reader
+    has no account. `scopes`: what the caller may do; None for everything. `session`: None without one.
+    """
+
+    actor: str = "reader"
+    account: str | None = None
+    scopes: frozenset[str] | None = None
+    session: str | None = None
+
+    def may(self, required: Iterable[str]) -> bool:
+        """Return True if the caller has all these scopes."""
+        return self.scopes is None or self.scopes.issuperset(required)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RequestContext:
+    """What the runtime knows of a request: its time, its caller, and the values of its path by name."""
+
+    at: datetime
+    caller: Caller = field(default_factory=Caller)
+    path: Mapping[str, str] = field(default_factory=lambda: MappingProxyType({}))
+
+
+class HandlerPorts(Protocol):
+    """What a handler may use: the whole HTTP API, the views of its own service, the time and new ids."""
+
+    @property
+    def api(self) -> Handler:
+        """Answers requests of the whole HTTP API as the gateway does: /bookshelf/books."""
+
+    def now(self) -> datetime:
+        """Return the present time, aware, in UTC."""
+
+    def new_id(self) -> str:
+        """Return a unique id: the text of a UUIDv7."""
+
+    async def query(self, view: View, function: Callable[[Any], T], after: Iterable[Position] = ()) -> T:
+        """Return what `function(connection)` returns, once the view has these positions.
+
+        Raises `NotCaughtUp`, `StorageFault`, or what the function raises.
+        """
+
+
+#: Answers a request. Its body is unread, and has at most `body_bytes` of the route.
+Handle = Callable[[Request, RequestContext, HandlerPorts], Awaitable[Response]]
+#: What is left to do with a request after a middleware: the next middleware, or the handler.
+Next = Callable[[Request], Awaitable[Response]]
+#: Runs around a handler: it passes a request on, or answers it itself, and may change request and response.
+Middleware = Callable[[Request, RequestContext, Next], Awaitable[Response]]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class HandlerRoute:
+    """A request that `handler(request, context, ports)` answers, with whole bytes or with a stream.
+
+    In a service with a root it is a page, and its path begins with that root. `middleware` runs around the
+    handler, the first one outermost. `deadline_s`: seconds until the response begins; each piece of the
+    request's body that is read begins them anew. `requires`: the scopes that the caller must have.
+    """
+
+    method: str = "GET"
+    path: str
+    summary: str
+    handler: Handle
+    middleware: tuple[Middleware, ...] = ()
+    body_bytes: int = 1 << 20
+    deadline_s: float | None = None
+    requires: tuple[str, ...] | None = None

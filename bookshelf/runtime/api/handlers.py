@@ -1,0 +1,162 @@
+"""The endpoint of a handler route: what runs around the handler, and the ports that it gets.
+
+In this order, and back in reverse: limits (bytes, deadline); identity; scopes of the route; the service's
+middleware; the route's middleware; the handler, which decodes the body.
+"""
+
+import asyncio
+from collections.abc import AsyncIterator, Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from functools import partial
+from typing import Any, TypeVar
+
+from bookshelf.concurrency.tasks import cancel_and_wait
+from bookshelf.cqrs.handler import Caller, HandlerRoute, Middleware, Next, RequestContext
+from bookshelf.cqrs.position import Position
+from bookshelf.cqrs.view import View
+from bookshelf.http.message import Body, Handler, Headers, Request, Response, TooLarge, close_body, gather
+from bookshelf.http.problem import Problem
+from bookshelf.runtime.api import header_fields
+from bookshelf.runtime.api.forwarding import UNKNOWN
+from bookshelf.runtime.clock import Clock, Ids
+from bookshelf.runtime.view.host import ViewHost
+
+#: Seconds until a response must begin.
+DEADLINE_S = 30.0
+T = TypeVar("T")
+
+
+@dataclass(frozen=True, slots=True)
+class ServicePorts:
+    """The ports of one service's handlers (`HandlerPorts`)."""
+
+    api: Handler
+    clock: Clock
+    ids: Ids
+    views: Mapping[str, ViewHost]
+
+    def now(self) -> datetime:
+        """Return the present time, aware, in UTC."""
+        return self.clock.now()
+
+    def new_id(self) -> str:
+        """Return a unique id."""
+        return self.ids.new()
+
+    async def query(self, view: View, function: Callable[[Any], T], after: Iterable[Position] = ()) -> T:
+        """Return what the function returns for the view's rows. Raises `NotCaughtUp`, `StorageFault`."""
+        host = self.views[view.name]
+        await host.after(after)
+        answer: T = await host.query(function)
+        return answer
+
+
+class HandlerEndpoint:
+    """Answers the requests of one handler route. Streams of events end at `close`.
+
+    `identify` returns the caller of a request.
+    """
+
+    def __init__(
+        self,
+        route: HandlerRoute,
+        ports: ServicePorts,
+        middleware: Sequence[Middleware] = (),
+        identify: Callable[[Headers], Caller] = header_fields.caller,
+    ) -> None:
+        self._route = route
+        self._ports = ports
+        self._middleware = (*middleware, *route.middleware)
+        self._identify = identify
+        self._leaving = asyncio.Event()
+
+    def close(self) -> None:
+        """End all streams of events: their clients connect again, to another instance."""
+        self._leaving.set()
+
+    async def __call__(self, request: Request, path: Mapping[str, str]) -> Response:
+        """Return the handler's response. Raises `Problem`, or what the handler raises."""
+        route = self._route
+        left_s = header_fields.time_left(request.headers, route.deadline_s or DEADLINE_S)
+        _check_length(request, route.body_bytes)
+        context = RequestContext(
+            at=self._ports.now(), caller=self._identify(request.headers), path=dict(path)
+        )
+        if not context.caller.may(route.requires or ()):
+            scopes = " ".join(route.requires or ())
+            raise Problem("forbidden", f"this needs the scopes {scopes}, which the caller does not have")
+        try:
+            async with asyncio.timeout(left_s) as deadline:
+                request.body = LimitedBody(request.body, route.body_bytes, deadline, left_s)
+                response = await self._around(context)(request)
+        except TimeoutError:
+            raise Problem("gateway-timeout", UNKNOWN) from None
+        if not isinstance(response.body, bytes) and _is_event_stream(response):
+            response.body = self._until_closed(response.body)
+        return response
+
+    def _around(self, context: RequestContext) -> Next:
+        async def innermost(request: Request) -> Response:
+            return await self._route.handler(request, context, self._ports)
+
+        chain: Next = innermost
+        for middleware in reversed(self._middleware):
+            chain = partial(_pass, middleware, context, chain)
+        return chain
+
+    async def _until_closed(self, pieces: AsyncIterator[bytes]) -> AsyncIterator[bytes]:
+        leaving = asyncio.ensure_future(self._leaving.wait())
+        try:
+            while not leaving.done():
+                piece = asyncio.ensure_future(anext(pieces, None))
+                try:
+                    await asyncio.wait((piece, leaving), return_when=asyncio.FIRST_COMPLETED)
+                    content = piece.result() if piece.done() else None
+                finally:
+                    await cancel_and_wait(piece)
+                if content is None:
+                    return
+                yield content
+        finally:
+            leaving.cancel()
+            await close_body(pieces)
+
+
+async def _pass(middleware: Middleware, context: RequestContext, onward: Next, request: Request) -> Response:
+    return await middleware(request, context, onward)
+
+
+def _check_length(request: Request, most: int) -> None:
+    length = request.headers.get("Content-Length", "")
+    if length.isascii() and length.isdigit() and int(length) > most:
+        raise TooLarge(most)
+
+
+def _is_event_stream(response: Response) -> bool:
+    return response.headers.get("Content-Type", "").startswith("text/event-stream")
+
+
+class LimitedBody:
+    """A request's body of at most `most` bytes; each piece moves the deadline to `left_s` seconds on."""
+
+    def __init__(self, body: Body, most: int, deadline: asyncio.Timeout, left_s: float) -> None:
+        self._body = body
+        self._most = most
+        self._deadline = deadline
+        self._left_s = left_s
+
+    async def read(self, limit: int) -> bytes:
+        """Return the whole body. Raises `TooLarge`, `BrokenBody`."""
+        return await gather(self.stream(), limit)
+
+    async def stream(self) -> AsyncIterator[bytes]:
+        """Yield the body piece by piece. Raises `TooLarge`, `BrokenBody`."""
+        size = 0
+        async for piece in self._body.stream():
+            size += len(piece)
+            if size > self._most:
+                raise TooLarge(self._most)
+            if not self._deadline.expired():
+                self._deadline.reschedule(asyncio.get_running_loop().time() + self._left_s)
+            yield piece

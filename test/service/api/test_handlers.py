@@ -1,0 +1,246 @@
+"""Handler routes: what runs around a handler, in which order, and what it may use."""
+
+import asyncio
+from collections.abc import AsyncIterator
+from dataclasses import replace
+from datetime import UTC
+
+import pytest
+from sqlalchemy import select
+from support.shelf import DEADLINE_S, DUNE, Shelf
+from support.upstream import never, whole
+
+from bookshelf.cqrs.handler import Caller, HandlerPorts, HandlerRoute, Middleware, Next, RequestContext
+from bookshelf.cqrs.position import parse_position
+from bookshelf.cqrs.service import Service
+from bookshelf.http.message import Headers, Request, Response, request
+from bookshelf.http.problem import Problem
+from bookshelf.runtime.api.handlers import HandlerEndpoint, ServicePorts
+from bookshelf.runtime.openapi import document
+from bookshelf.runtime.service import ServiceHost
+from bookshelf.shelf.book_list import VIEW
+from bookshelf.shelf.book_tables import TABLES
+
+BOOKS = TABLES.tables["booklist_book"]
+EVENT_STREAM = {"Content-Type": "text/event-stream"}
+
+
+async def echo(request: Request, context: RequestContext, _ports: HandlerPorts) -> Response:
+    """Answer the values of the path and the body."""
+    content = await request.body.read(1 << 30)
+    return Response(200, {"Seen": ",".join(context.path.values())}, content)
+
+
+def ports(shelf: Shelf) -> ServicePorts:
+    world = shelf.world
+    return ServicePorts(world.api, world.clock, world.ids, shelf.hosts["booklist"].views)
+
+
+def route(handler: object = echo, **fields: object) -> HandlerRoute:
+    return HandlerRoute(path="/things/{id}", summary="A thing", handler=handler, **fields)  # type: ignore[arg-type]
+
+
+def endpoint(shelf: Shelf, made: HandlerRoute, *middleware: Middleware) -> HandlerEndpoint:
+    return HandlerEndpoint(made, ports(shelf), middleware)
+
+
+async def test_a_handler_gets_the_time_the_local_reader_and_the_path() -> None:
+    seen: list[RequestContext] = []
+
+    async def note(_request: Request, context: RequestContext, ports: HandlerPorts) -> Response:
+        seen.append(context)
+        assert ports.now() == context.at
+        return Response(204, {})
+
+    async with Shelf() as shelf:
+        answer = await endpoint(shelf, route(note))(request("GET", "/things/7"), {"id": "7"})
+    assert answer.status == 204
+    [context] = seen
+    assert context.at.tzinfo is UTC
+    assert context.caller == Caller(actor="reader", account=None, scopes=None, session=None)
+    assert context.path == {"id": "7"}
+
+
+def marking(mark: str, order: list[str]) -> Middleware:
+    async def mark_both_ways(request: Request, _context: RequestContext, onward: Next) -> Response:
+        order.append(f"{mark} in")
+        response = await onward(request)
+        order.append(f"{mark} out")
+        return response
+
+    return mark_both_ways
+
+
+async def test_what_runs_around_a_handler_runs_in_the_documented_order() -> None:
+    order: list[str] = []
+
+    def identify(_headers: Headers) -> Caller:
+        order.append("identity")
+        return Caller(scopes=frozenset({"shop:buy"}))
+
+    async def handle(request: Request, _context: RequestContext, _ports: HandlerPorts) -> Response:
+        order.append("handler")
+        await request.body.read(10)
+        return Response(204, {})
+
+    own = route(handle, middleware=(marking("route", order),), requires=("shop:buy",))
+    service = (marking("service 1", order), marking("service 2", order))
+    async with Shelf() as shelf:
+        handler = HandlerEndpoint(own, ports(shelf), service, identify)
+        await handler(request("POST", "/things/7", b"x"), {"id": "7"})
+        inward = ["service 1 in", "service 2 in", "route in"]
+        outward = ["route out", "service 2 out", "service 1 out"]
+        assert order == ["identity", *inward, "handler", *outward]
+        # limits come first: nothing else runs for a request that is too large by its own account
+        order.clear()
+        with pytest.raises(Exception, match="1048576 bytes at most"):
+            await handler(request("POST", "/things/7", b"", Content_Length="9999999"), {"id": "7"})
+        assert order == []
+
+
+async def test_a_caller_without_the_scopes_of_a_route_is_refused_before_any_middleware() -> None:
+    order: list[str] = []
+    own = route(requires=("shop:manage",), middleware=(marking("route", order),))
+    async with Shelf() as shelf:
+        few = HandlerEndpoint(own, ports(shelf), (), lambda _: Caller(scopes=frozenset({"shop:buy"})))
+        with pytest.raises(Problem, match="shop:manage") as refusal:
+            await few(request("GET", "/things/7"), {"id": "7"})
+    assert refusal.value.kind == "forbidden"
+    assert order == []
+
+
+async def test_a_middleware_may_answer_in_place_of_the_handler() -> None:
+    async def refuse(_request: Request, _context: RequestContext, _onward: Next) -> Response:
+        return Response(418, {})
+
+    async with Shelf() as shelf:
+        handler = endpoint(shelf, route(), refuse)
+        assert (await handler(request("GET", "/things/7"), {"id": "7"})).status == 418
+
+
+class Pieces:
+    """A body that arrives piece by piece, without a declared length."""
+
+    def __init__(self, *parts: bytes) -> None:
+        self.parts = list(parts)
+
+    async def read(self, _limit: int) -> bytes:
+        raise AssertionError("handlers read within the limit of their route")
+
+    async def stream(self) -> AsyncIterator[bytes]:
+        while self.parts:
+            yield self.parts.pop(0)
+
+
+async def test_a_body_arrives_unread_and_beyond_the_limit_of_its_route_it_is_refused() -> None:
+    def asked(*parts: bytes) -> Request:
+        made = request("POST", "/things/7")
+        made.body = Pieces(*parts)
+        return made
+
+    async with Shelf() as shelf:
+        handler = endpoint(shelf, route(body_bytes=4))
+        assert (await handler(asked(b"ab", b"cd"), {})).body == b"abcd"
+        long = asked(b"ab", b"cd", b"e", b"never read")
+        with pytest.raises(Exception, match="4 bytes at most"):
+            await handler(long, {})
+
+
+async def test_a_handler_that_takes_too_long_is_answered_as_an_unknown_outcome() -> None:
+    async def wait(request: Request, _context: RequestContext, _ports: HandlerPorts) -> Response:
+        return await never(request)
+
+    async with Shelf() as shelf:
+        with pytest.raises(Problem) as problem:
+            await endpoint(shelf, route(wait, deadline_s=0.001))(request("GET", "/things/7"), {})
+    assert problem.value.kind == "gateway-timeout"
+
+
+async def test_a_handler_queries_a_view_of_its_service_once_that_has_the_positions() -> None:
+    def titles(db: object) -> list[str]:
+        return [row.title for row in db.execute(select(BOOKS.c.title))]  # type: ignore[attr-defined]
+
+    async def list_titles(request: Request, _context: RequestContext, ports: HandlerPorts) -> Response:
+        after = [parse_position(request.headers["Bookshelf-After"])]
+        return Response(200, {}, ",".join(await ports.query(VIEW, titles, after)).encode())
+
+    async with Shelf() as shelf:
+        book = await shelf.add(**DUNE)
+        asked = request("GET", "/things/7", Bookshelf_After=book["position"])
+        assert (await endpoint(shelf, route(list_titles))(asked, {})).body == b"Dune"
+
+
+async def endless() -> AsyncIterator[bytes]:
+    yield b"data: 1\n\n"
+    await asyncio.Event().wait()
+
+
+async def test_a_stream_of_events_ends_when_its_instance_leaves() -> None:
+    async def live(_request: Request, _context: RequestContext, _ports: HandlerPorts) -> Response:
+        return Response(200, EVENT_STREAM, endless())
+
+    async with Shelf() as shelf, asyncio.timeout(DEADLINE_S):
+        handler = endpoint(shelf, route(live))
+        response = await handler(request("GET", "/things/7"), {})
+        assert not isinstance(response.body, bytes)
+        assert await anext(response.body) == b"data: 1\n\n"
+        handler.close()
+        assert await anext(response.body, None) is None
+
+
+async def test_any_other_stream_is_sent_to_its_end() -> None:
+    async def parts() -> AsyncIterator[bytes]:
+        yield b"a"
+        yield b"b"
+
+    async def export(_request: Request, _context: RequestContext, _ports: HandlerPorts) -> Response:
+        return Response(200, {"Content-Type": "application/zip"}, parts())
+
+    async with Shelf() as shelf:
+        handler = endpoint(shelf, route(export))
+        response = await handler(request("GET", "/things/7"), {})
+        handler.close()
+        assert await whole(response) == b"ab"
+
+
+def page_service(*routes: HandlerRoute, **fields: object) -> Service:
+    return Service(
+        name="site",
+        summary="Pages",
+        tags=("site",),
+        port=8086,
+        runs=(),
+        serves=routes,
+        root="/",
+        **fields,  # type: ignore[arg-type]
+    )
+
+
+def error_page(request: Request, problem: Problem) -> Response:
+    return Response(404 if problem.kind == "no-route" else 500, {}, f"{request.target}: {problem}".encode())
+
+
+async def test_a_service_of_pages_answers_problems_with_its_own_page() -> None:
+    async def fail(_request: Request, _context: RequestContext, _ports: HandlerPorts) -> Response:
+        raise Problem("unavailable", "not now")
+
+    def broken(_request: Request, _problem: Problem) -> Response:
+        raise ValueError("a defect of the error page")
+
+    async with Shelf() as shelf:
+        host = ServiceHost(page_service(route(fail), error_page=error_page), shelf.world, "127.0.0.1", 8086)
+        await host.start()
+        assert (await host.api.handle(request("GET", "/things/7"))).body == b"/things/7: not now"
+        unknown = await host.api.handle(request("GET", "/nowhere"))
+        assert unknown.status == 404
+        await host.stop()
+        plain = ServiceHost(page_service(route(fail), error_page=broken), shelf.world, "127.0.0.1", 8086)
+        assert (await plain.api.handle(request("GET", "/things/7"))).status == 503
+
+
+def test_pages_are_no_part_of_the_api_documents_and_other_handlers_are() -> None:
+    made = page_service(route())
+    assert document(made)["paths"] == {}
+    assert document(made)["x-bookshelf"]["root"] == "/"
+    [operation] = document(replace(made, root=None))["paths"]["/things/{id}"].values()
+    assert [parameter["name"] for parameter in operation["parameters"]] == ["id"]
