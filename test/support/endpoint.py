@@ -8,10 +8,12 @@ import pytest
 from support.fixed_infrastructure import CountedIds, FixedClock
 
 from bookshelf.cqrs.route import CommandRoute
+from bookshelf.discovery.local import LocalDiscovery
 from bookshelf.http.message import Response, request
 from bookshelf.http.problem import Problem
 from bookshelf.runtime.aggregate.command import CommandRequest, CommandResult
 from bookshelf.runtime.api.commands import CommandEndpoint
+from bookshelf.runtime.api.forwarding import OwnerForwarder
 
 
 class Asked:
@@ -20,13 +22,15 @@ class Asked:
     def __init__(self, route: CommandRoute, ids: CountedIds | None = None) -> None:
         self.commands: list[CommandRequest] = []
         self.aggregate = route.aggregate
+        self.owned: frozenset[int] = frozenset()
         #: What a command leads to; without it, every command is refused.
         self.result: CommandResult | None = None
         #: Set once a command waits for a position, and what it waits for.
         self.waiting = asyncio.Event()
         self.caught_up = asyncio.Event()
         ids = ids or CountedIds()
-        self._endpoint = CommandEndpoint(route, cast("Any", self), FixedClock(), ids, cast("Any", None))
+        nobody = OwnerForwarder(route.aggregate.name, LocalDiscovery(), cast("Any", None))
+        self._endpoint = CommandEndpoint(route, cast("Any", self), FixedClock(), ids, nobody)
 
     async def send(self, content: bytes, **headers: str) -> None:
         """Send a request, header names with underscores."""

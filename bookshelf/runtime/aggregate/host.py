@@ -1,13 +1,15 @@
 """Runs an aggregate in one instance: one owner for each partition that the log's group assigns to it."""
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from typing import Any
 
 from bookshelf.cqrs.aggregate import Aggregate
 from bookshelf.log.partition import partition_of
 from bookshelf.log.port import Membership
-from bookshelf.runtime.aggregate.command import CommandRequest, CommandResult, NotOwner
+from bookshelf.runtime.aggregate.command import Busy, CommandRequest, CommandResult, NotOwner
+from bookshelf.runtime.aggregate.command_queue import CAPACITY_BYTES
 from bookshelf.runtime.aggregate.context import OwnerDependencies, PartitionContext
 from bookshelf.runtime.aggregate.deadlines import DeadlineTimer
 from bookshelf.runtime.aggregate.owner import Owner
@@ -53,6 +55,8 @@ class AggregateHost:
         self._tasks: dict[int, asyncio.Task[None]] = {}
         self._served: dict[int, _ServingFlag] = {}
         self._moved = asyncio.Event()
+        #: The number of commands that wait for an owner while their partitions move.
+        self.waits = 0
         self._leaving: frozenset[int] = frozenset()
         self._supervisor = Supervisor(f"owner of {aggregate.name}")
 
@@ -120,6 +124,20 @@ class AggregateHost:
     def ask(self, request: CommandRequest) -> asyncio.Future[CommandResult]:
         """Queue a command with the owner of its partition. Raises `NotOwner`, `Busy`."""
         return self._owner_of(request.subject).ask(request)
+
+    @contextmanager
+    def waiting(self, request: CommandRequest) -> Iterator[None]:
+        """Count the bytes of a command that waits for an owner. Raises `Busy` if too many are held."""
+        room = self._dependencies.room
+        if room.used + request.size > CAPACITY_BYTES:
+            raise Busy
+        room.used += request.size
+        self.waits += 1
+        try:
+            yield
+        finally:
+            self.waits -= 1
+            room.used -= request.size
 
     async def catch_up_to(self, subject: str, offset: int) -> None:
         """Return once the state of the subject's partition includes every record before `offset`.

@@ -5,6 +5,7 @@ from collections.abc import Mapping
 
 import msgspec
 
+from bookshelf.concurrency.tasks import first_of
 from bookshelf.cqrs.route import CommandContext, CommandRoute
 from bookshelf.http.message import Headers, Request, Response
 from bookshelf.http.problem import Problem
@@ -27,6 +28,8 @@ from bookshelf.runtime.view.host import PATIENCE_S, NotCaughtUp
 MAX_BODY = 1 << 20
 #: Seconds that a command may take in total.
 DEADLINE_S = 30.0
+#: Seconds that it waits for an owner while its partition moves. A move takes 0.7 s, on a busy machine 2 s.
+MOVE_S = 3.0
 _encode = msgspec.json.Encoder().encode
 _JSON = ("application/json", "application/merge-patch+json")
 
@@ -47,21 +50,42 @@ class CommandEndpoint:
         self._fields = {field.encode_name for field in msgspec.structs.fields(route.params)}
 
     async def __call__(self, request: Request, path: Mapping[str, str]) -> Response:
-        """Carry the command out. Raises `Problem`, `Refused`, `NotOwner`, `Busy`, `NotCaughtUp`."""
-        left_s = header_fields.time_left(request.headers, DEADLINE_S)
+        """Carry the command out here, or forward it to the owner; wait while its partition moves.
+
+        Raises `Problem`, `Refused`, `NotOwner`, `Busy`, `NotCaughtUp`.
+        """
+        now = asyncio.get_running_loop().time()
+        deadline = now + header_fields.time_left(request.headers, DEADLINE_S)
         content = await request.body.read(MAX_BODY)
         context = self._context(request, path)
         sent = self._sent(request, path, content, context)
+        # with a client's key, that names the command, and this id only marks the request as forwarded
+        made = self._ids.new() if sent.hash else sent.id
+        while True:
+            owned, instances = self._host.owned, self._onward.instances
+            try:
+                return await self._carry_out(request, sent, context, deadline)
+            except NotOwner as elsewhere:
+                forwarded = await self._onward.send(request, content, made, elsewhere.partition)
+                if forwarded is not None:
+                    return forwarded
+                if COMMAND in request.headers:
+                    raise
+            with self._host.waiting(sent):
+                owners = (self._host.moved(owned), self._onward.moved(instances))
+                if not await first_of(owners, min(deadline, now + MOVE_S)):
+                    raise NotOwner(self._host.partition(sent.subject))
+
+    async def _carry_out(
+        self, request: Request, sent: CommandRequest, context: CommandContext, deadline: float
+    ) -> Response:
+        """Have the owner here decide the command. Raises `NotOwner` if it is elsewhere or not ready."""
         try:
-            async with asyncio.timeout(left_s):
+            async with asyncio.timeout_at(deadline):
                 await self._catch_up(request, sent.subject)
                 if self._is_new(request.headers, sent):
                     sent = msgspec.structs.replace(sent, fresh=True)
                 return self._answer(await self._host.ask(sent), context)
-        except NotOwner as elsewhere:
-            # with a client's key, that names the command, and this id only marks the request as forwarded
-            made = self._ids.new() if sent.hash else sent.id
-            return await self._onward.send(request, content, made, elsewhere)
         except TimeoutError:
             raise Problem("gateway-timeout", UNKNOWN) from None
 

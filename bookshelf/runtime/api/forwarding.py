@@ -4,11 +4,10 @@ import re
 from collections.abc import Iterable
 from typing import Protocol
 
-from bookshelf.discovery.port import Discovery, Instance
+from bookshelf.discovery.port import Discovery, Instance, Snapshot
 from bookshelf.http.client.transport import NoResponse, Transport, Unreachable
 from bookshelf.http.message import BytesBody, Headers, Request, Response, close_body
 from bookshelf.http.problem import Fault, Problem
-from bookshelf.runtime.aggregate.command import NotOwner
 from bookshelf.runtime.api import header_fields
 from bookshelf.runtime.api.ownership import owned
 
@@ -39,8 +38,17 @@ def forwarded_id(headers: Headers) -> str | None:
 class Forwarder(Protocol):
     """Sends a command to the instance that owns its partition."""
 
-    async def send(self, request: Request, content: bytes, command_id: str, elsewhere: NotOwner) -> Response:
-        """Send a command to its owner. Raises `NotOwner` if none is known, or the partition is moving."""
+    @property
+    def instances(self) -> Snapshot:
+        """The instances that are known now."""
+
+    async def moved(self, known: Snapshot) -> None:
+        """Return once other instances are known, or they own other partitions."""
+
+    async def send(
+        self, request: Request, content: bytes, command_id: str, partition: int
+    ) -> Response | None:
+        """Send a command to its owner; return None if none is known."""
 
 
 class OwnerForwarder:
@@ -51,10 +59,23 @@ class OwnerForwarder:
         self._discovery = discovery
         self._transport = transport
 
-    async def send(self, request: Request, content: bytes, command_id: str, elsewhere: NotOwner) -> Response:
-        """Send a command to the instances that claim the partition, in turn. Raises `NotOwner`, `Problem`."""
+    @property
+    def instances(self) -> Snapshot:
+        """The ready instances that discovery knows now."""
+        return self._discovery.snapshot()
+
+    async def moved(self, known: Snapshot) -> None:
+        """Return once discovery knows other instances, or they own other partitions."""
+        async for newer in self._discovery.watch():
+            if newer != known:
+                return
+
+    async def send(
+        self, request: Request, content: bytes, command_id: str, partition: int
+    ) -> Response | None:
+        """Send a command to the instances that claim the partition, in turn. Raises `Problem`."""
         refused: Response | None = None
-        for owner in () if COMMAND in request.headers else self._owners(elsewhere.partition):
+        for owner in () if COMMAND in request.headers else self._owners(partition):
             if refused is not None:
                 await close_body(refused.body)
             try:
@@ -67,8 +88,6 @@ class OwnerForwarder:
                 raise header_fields.outcome_unknown(request.headers, command_id) from None
             if refused.status != _UNAVAILABLE:
                 return refused
-        if refused is None:
-            raise elsewhere
         return refused
 
     def _owners(self, partition: int) -> Iterable[Instance]:
