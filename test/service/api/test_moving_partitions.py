@@ -64,7 +64,7 @@ async def waits(host: AggregateHost) -> None:
     """Return once a command waits for an owner."""
     async with asyncio.timeout(10):
         while not host.waits:  # noqa: ASYNC110 (a host shows this only when polled)
-            await asyncio.sleep(0)
+            await asyncio.sleep(0)  # sleep: a turn for the command
 
 
 @pytest.fixture
