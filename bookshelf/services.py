@@ -66,7 +66,11 @@ SERVICES = (
         tags=("books", "lists"),
         port=8083,
         runs=(lists.LIST, list_view.VIEW),
-        serves=(*lists.COMMAND_ROUTES, *list_view.QUERY_ROUTES),
+        serves=(
+            *lists.COMMAND_ROUTES,
+            *list_view.QUERY_ROUTES,
+            BulkRoute(path="/lists/bulk", summary="Carry out many commands on lists"),
+        ),
     ),
     Service(
         name="stats",

@@ -141,7 +141,8 @@ class EventsRoute:
 class BulkRoute:
     """A request with many commands of its service's other routes; each has a result of its own.
 
-    Item n, from 0 on, has the idempotency key `KEY.n`, so that a repeated request repeats nothing.
+    Item n, from 0 on, has the idempotency key `KEY.n`, so that a repeated request repeats nothing; an item
+    may name another key.
     """
 
     path: str

@@ -244,7 +244,7 @@ LIST = Aggregate(
     decide=decide,
     evolve=evolve,
     takes=(CreateList, RenameList, RemoveList, RestoreList, PutEntry, RemoveEntry),
-    reserved_ids=re.compile(r"goal-.*", re.DOTALL),
+    reserved_ids=re.compile(r"bulk|goal-.*", re.DOTALL),
 )
 
 

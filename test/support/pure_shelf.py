@@ -37,7 +37,7 @@ class PureShelf:
     def __init__(self) -> None:
         self.log: dict[str, list[Appended]] = {}
         self.requests: list[tuple[str, str]] = []
-        self._answers: dict[str, ApiAnswer] = {}
+        self._answers: dict[str, tuple[object, ApiAnswer]] = {}
         self._numbers = count(1)
         routes = (*book.ROUTES, *reading_routes.ROUTES, *lists.COMMAND_ROUTES)
         self._routes = [(_pattern(route.path), route) for route in routes]
@@ -51,19 +51,38 @@ class PureShelf:
         return answer
 
     async def send(self, method: str, target: str, body: object, headers: Mapping[str, str]) -> ApiAnswer:
-        """Decide a command; a repeated key gets the first answer."""
+        """Decide a command, or many; a repeated key gets the first answer."""
+        if target.endswith("/bulk"):
+            return await self._send_all(body, headers)
         self.requests.append((method, target))
         key = headers["Idempotency-Key"]
         if key in self._answers:
-            first = self._answers[key]
+            content, first = self._answers[key]
+            if content != (method, target, body):
+                problem = {"type": "urn:bookshelf:problem:key-reused", "detail": "another content"}
+                return first._replace(status=422, body=problem)
             return first._replace(headers={**first.headers, "Idempotency-Replayed": "true"})
         try:
             answer = self._decide(method, target, body, headers.get("Bookshelf-Correlation", ""))
         except (Refused, Problem) as fault:
             kind = fault.KIND if isinstance(fault, Refused) else fault.kind
             return ApiAnswer(STATUS[kind], {}, {"detail": str(fault)})
-        self._answers[key] = answer
+        self._answers[key] = ((method, target, body), answer)
         return answer
+
+    async def _send_all(self, items: object, headers: Mapping[str, str]) -> ApiAnswer:
+        results: list[dict[str, Any]] = []
+        for item in msgspec.json.decode(msgspec.json.encode(items)):
+            target = f"/bookshelf{item['path']}"
+            answer = await self.send(
+                item["method"], target, item["body"], {**headers, "Idempotency-Key": item["key"]}
+            )
+            location = answer.headers.get("Location", "")
+            found = {"id": location.split("/")[2], "location": location} if location else {}
+            problem = {"problem": answer.body} if answer.status >= 400 else {}
+            replayed = "Idempotency-Replayed" in answer.headers
+            results.append({"status": answer.status, "replayed": replayed, **found, **problem})
+        return ApiAnswer(200, {"Bookshelf-Position": "bookshelf/0@0"}, results)
 
     def _decide(self, method: str, target: str, body: object, correlation: str) -> ApiAnswer:
         path, _, query = target.removeprefix("/bookshelf").partition("?")
@@ -99,7 +118,11 @@ class PureShelf:
             answer = route.answer(subject, state)
         elif route.part is not None:
             answer = route.part(subject, state, context)
-        return ApiAnswer(route.status, {"Bookshelf-Position": "bookshelf/0@0"}, answer and _as_json(answer))
+        headers = {"Bookshelf-Position": "bookshelf/0@0"}
+        location = route.location or (f"{route.path}/{{id}}" if route.creates else None)
+        if location is not None:
+            headers["Location"] = location.format(id=subject, body=answer)
+        return ApiAnswer(route.status, headers, answer and _as_json(answer))
 
     def _fold(self, aggregate: Any, subject: str) -> Any:  # noqa: ANN401 (any aggregate and its state)
         return aggregate.fold(appended.event for appended in self.log.get(subject, []))

@@ -16,7 +16,12 @@ NOT_PORTABLE = re.compile(r"\(\?(?!:)|\\[AZzGbBK]|\\p\{|[+*?}]\+|\\[1-9]")
 #: RE2 counts no further, nested counts multiplied.
 MOST_REPEATS = 1000
 #: Answers without a version: a stream of events, and the results of many commands.
-UNVERSIONED = {("200", "/changes/events"), ("200", "/books/bulk"), ("200", "/readings/bulk")}
+UNVERSIONED = {
+    ("200", "/changes/events"),
+    ("200", "/books/bulk"),
+    ("200", "/readings/bulk"),
+    ("200", "/lists/bulk"),
+}
 GATEWAY = {"401", "403", "421", "429", "502", "503", "504"}
 
 

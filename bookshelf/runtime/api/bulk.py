@@ -43,6 +43,7 @@ class BulkItem(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     body: Annotated[msgspec.Raw, Meta(description="the body of the request")] | UnsetType = UNSET
     if_match: Annotated[str | None, Meta(description="as the header If-Match")] = None
     undoes: Annotated[str | None, Meta(description="as the header Bookshelf-Undoes")] = None
+    key: Annotated[str | None, Meta(description="as the header Idempotency-Key, in place of KEY.n")] = None
 
 
 BulkItems = Annotated[
@@ -84,7 +85,8 @@ class BulkEndpoint:
 
         async def carry_out(numbers: Sequence[int]) -> None:
             for number in numbers:
-                own = {} if key is None else {header_fields.KEY: f"{key}.{number}"}
+                own_key = items[number].key or (None if key is None else f"{key}.{number}")
+                own = {} if own_key is None else {header_fields.KEY: own_key}
                 answers[number] = await self._answer(items[number], CIMultiDict({**shared, **own}))
 
         await asyncio.gather(*map(carry_out, _by_subject(items)))

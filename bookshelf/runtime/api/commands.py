@@ -6,6 +6,7 @@ from collections.abc import Mapping
 import msgspec
 
 from bookshelf.concurrency.tasks import first_of
+from bookshelf.cqrs.errors import KeyReused
 from bookshelf.cqrs.route import CommandContext, CommandRoute
 from bookshelf.http.message import Headers, Request, Response
 from bookshelf.http.problem import Problem
@@ -86,6 +87,11 @@ class CommandEndpoint:
                 if self._is_new(request.headers, sent):
                     sent = msgspec.structs.replace(sent, fresh=True)
                 return self._answer(await self._host.ask(sent), context)
+        except KeyReused as reused:
+            if not self._route.creates:
+                raise
+            location = f"{self._route.path}/{sent.subject}"  # what the key's first request has created
+            raise Problem(reused.KIND, reused.detail, Location=location) from None
         except TimeoutError:
             raise Problem("gateway-timeout", UNKNOWN) from None
 

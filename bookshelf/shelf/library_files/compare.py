@@ -65,8 +65,8 @@ def compare(entry: Entry, book: ShelfBook, *, exact: bool, take: Origin) -> Comp
     return Comparison(tuple(comparing.requests), tuple(comparing.differences), comparing.after)
 
 
-def new_book(entry: Entry, added: str) -> tuple[ShelfRequest, ...]:
-    """Return the requests that put a line onto the shelf as a new book; `added` is a time with its offset."""
+def new_book(entry: Entry) -> tuple[ShelfRequest, ...]:
+    """Return the requests that put a line onto the shelf as a new book; the first has no time of adding."""
     body = _body(entry.book)
     if entry.book.contributors:
         body.pop("author", None)
@@ -76,7 +76,7 @@ def new_book(entry: Entry, added: str) -> tuple[ShelfRequest, ...]:
         body["id"] = entry.id
     blank = ShelfBook(id="", book=entry.book, added=_NEVER)
     rest = compare(replace(entry, id=None), blank, exact=True, take=lambda _field: True)
-    return (ShelfRequest("POST", "/books", {**body, "added": added}), *rest.requests)
+    return (ShelfRequest("POST", "/books", body), *rest.requests)
 
 
 _NEVER = datetime.min.replace(tzinfo=UTC)

@@ -1,28 +1,27 @@
 """Fills the lists that a file names: creates those that are missing, and appends the books that they lack."""
 
-from collections.abc import Awaitable, Callable
-from http import HTTPStatus
+import asyncio
 from urllib.parse import quote
 
-from bookshelf.cqrs.api_client import ApiAnswer, ApiClient
+import msgspec
+
+from bookshelf.cqrs.api_client import ApiClient
+from bookshelf.shelf.library_files.bulk_sender import BulkAnswer, BulkSender, key_of
 from bookshelf.shelf.library_files.entry import Entry
 from bookshelf.shelf.library_files.report import ImportReport
-from bookshelf.shelf.library_files.shelf_copy import SHELF, ShelfFault, list_entries, pages
+from bookshelf.shelf.library_files.shelf_copy import ShelfFault, list_entries, pages
 from bookshelf.shelf.library_files.shelf_index import ShelfIndex
 from bookshelf.shelf.lists import UP_NEXT
-
-#: Sends a command on a list; its key is of this import, so that an entry that was removed can come back.
-Send = Callable[[str, str, object], Awaitable[ApiAnswer]]
 
 
 class ListFiller:
     """Notes the books of each list while lines are imported, and fills the lists in the end."""
 
-    def __init__(self, api: ApiClient, index: ShelfIndex, report: ImportReport, send: Send) -> None:
+    def __init__(self, api: ApiClient, index: ShelfIndex, report: ImportReport, sender: BulkSender) -> None:
         self._api = api
         self._index = index
         self._report = report
-        self._send = send
+        self._sender = sender
 
     def note(self, entry: Entry, book_id: str) -> None:
         """Note the lists of a line; its book has this id on the shelf."""
@@ -45,16 +44,19 @@ class ListFiller:
 
     async def _append(self, name: str, list_id: str | None, books: list[str]) -> None:
         if list_id is None:
-            list_id = (await self._accepted("POST", "/lists", {"name": name})).body["id"]
-        for book in books:
-            target = f"/lists/{quote(str(list_id), safe='')}/books/{quote(book, safe='')}"
-            answer = await self._send("PUT", SHELF + target, {})
-            if answer.status >= HTTPStatus.BAD_REQUEST:
-                self._report.listed -= 1
-                self._report.warn(0, f"a book was not put on the list {name!r}: {answer.detail}")
+            created = await self._send("POST", "/lists", {"name": name})
+            if created.is_refused:
+                raise ShelfFault(created.detail)
+            list_id = created.id
+        path = f"/lists/{quote(list_id, safe='')}/books"
+        answers = await asyncio.gather(
+            *(self._send("PUT", f"{path}/{quote(book, safe='')}", {}) for book in books)
+        )
+        for refused in (answer for answer in answers if answer.is_refused):
+            self._report.listed -= 1
+            self._report.warn(0, f"a book was not put on the list {name!r}: {refused.detail}")
 
-    async def _accepted(self, method: str, target: str, body: object) -> ApiAnswer:
-        answer = await self._send(method, SHELF + target, body)
-        if answer.status >= HTTPStatus.BAD_REQUEST:
-            raise ShelfFault(answer.detail)
-        return answer
+    async def _send(self, method: str, path: str, body: object) -> BulkAnswer:
+        """Send a command; its key is of this import, so that an entry that was removed can come back."""
+        content = msgspec.json.encode([method, path, body, self._report.correlation], order="sorted")
+        return await self._sender.send(method, path, body, key_of(content))

@@ -1,27 +1,26 @@
 """Runs an import: matches each line with the shelf, compares, requests what is new, and reports it."""
 
 import asyncio
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from hashlib import blake2b
-from http import HTTPStatus
+from types import MappingProxyType
 from urllib.parse import quote
 
 import msgspec
 from msgspec.structs import replace
 
-from bookshelf.cqrs.api_client import ApiAnswer, ApiClient
+from bookshelf.cqrs.api_client import ApiClient
+from bookshelf.shelf.library_files.bulk_sender import BulkAnswer, BulkSender, key_of
 from bookshelf.shelf.library_files.compare import Comparison, ShelfRequest, compare, new_book
 from bookshelf.shelf.library_files.entry import Entry, Refusal
 from bookshelf.shelf.library_files.list_filling import ListFiller
 from bookshelf.shelf.library_files.match import keys_of, match_book
-from bookshelf.shelf.library_files.origins import IMPORT
 from bookshelf.shelf.library_files.report import ImportReport
-from bookshelf.shelf.library_files.shelf_copy import SHELF, copy_books, read_book
+from bookshelf.shelf.library_files.shelf_copy import copy_books, read_book
 from bookshelf.shelf.library_files.shelf_index import ShelfBook, ShelfIndex
 
-#: Lines that are carried out together, and requests under way at a time.
+#: Lines that are carried out together, and books that are read at a time.
 _LINES = 500
 _AT_ONCE = 32
 _NEW = "new-"
@@ -80,7 +79,8 @@ class ImportRunner:
         self._options = options
         self._start = start
         self._plans: dict[str, _Plan] = {}
-        self._lists = ListFiller(api, index, report, self._send_of_list)
+        self._sender = BulkSender(api, report.correlation)
+        self._lists = ListFiller(api, index, report, self._sender)
         self._slots = asyncio.Semaphore(_AT_ONCE)
 
     async def run(self, lines: Iterable[Entry | Refusal], progress: Callable[[], None]) -> None:
@@ -179,23 +179,28 @@ class ImportRunner:
         entry = plan.entry
         comparison = compare(entry, _blank(entry), exact=True, take=_take)
         after = comparison.after
-        create, *rest = new_book(entry, entry.added_at(self._start).isoformat())
+        create, *rest = new_book(entry)
+        added = {"added": entry.added_at(self._start).isoformat()}
         if self._report.preview:
             self._count_new(after)
             self._lists.note(entry, planned)
             return
-        self._index.drop(planned)
-        answer = await self._send(create, plan, "", "")
-        book_id = answer.body["id"]
-        self._index.put(replace(after, id=book_id, whole=False, position=_position(answer)))
-        self._index.meet(book_id, keys_of(entry.book).year)
-        if "Idempotency-Replayed" in answer.headers:
-            await self._update(plan, self._index.get(book_id))
+        try:
+            answer = await self._send(create, plan, "", "", added)
+        except _Refused:
+            self._index.drop(planned)
+            raise
+        book = replace(after, id=answer.id, whole=False, position=answer.position)
+        self._index.rename(planned, book)
+        self._index.meet(book.id, keys_of(entry.book).year)
+        if answer.known:
+            await self._update(plan, book)
             return
-        self._lists.note(entry, book_id)
+        self._lists.note(entry, book.id)
         for request in rest:
-            answer = await self._send(request, plan, book_id, "")
-        self._index.put(replace(after, id=book_id, whole=False, position=_position(answer)))
+            answer = await self._send(request, plan, book.id, "")
+        if rest:
+            self._index.rename(book.id, replace(book, position=answer.position))
         self._count_new(after)
 
     def _count_new(self, book: ShelfBook) -> None:
@@ -218,7 +223,7 @@ class ImportRunner:
         if not self._report.preview:
             for request in comparison.requests:
                 answer = await self._send(request, plan, book.id, book.version)
-            after = replace(after, whole=False, position=_position(answer))
+            after = replace(after, whole=False, position=answer.position)
         self._index.put(after)
         self._report.updated += 1
         self._report.finished += _is_finished(after) and not _is_finished(book)
@@ -241,13 +246,14 @@ class ImportRunner:
         if not self._report.preview:
             restore = ShelfRequest("POST", "/books/{id}/restored")
             answer = await self._send(restore, plan, book.id, book.version)
-            book = await self._read(book.id, _position(answer))
+            book = await self._read(book.id, answer.position)
         self._report.restored += 1
         self._report.warn(plan.entry.line, f"{book.book.title} was removed from the shelf: restored")
         return replace(book, removed=False)
 
     async def _read(self, book_id: str, after: str) -> ShelfBook:
-        book = await read_book(self._api, book_id, after)
+        async with self._slots:
+            book = await read_book(self._api, book_id, after)
         if book is None:
             raise _Refused("the shelf does not have the book any more: import the line again")
         self._index.put(book)
@@ -261,31 +267,31 @@ class ImportRunner:
 
         return compare(plan.entry, book, exact=self._options.exact, take=take)
 
-    async def _send(self, request: ShelfRequest, plan: _Plan, book_id: str, version: str) -> ApiAnswer:
-        """Send a request on a book; return the answer. Raises `_Refused`."""
-        target = SHELF + request.path.replace("{id}", quote(book_id, safe=""))
+    async def _send(
+        self,
+        request: ShelfRequest,
+        plan: _Plan,
+        book_id: str,
+        version: str,
+        of_start: Mapping[str, str] = MappingProxyType({}),
+    ) -> BulkAnswer:
+        """Send a request on a book; return the answer. Raises `_Refused`.
+
+        `of_start` are fields of its body that another run of the import would give other values.
+        """
+        path = request.path.replace("{id}", quote(book_id, safe=""))
         body = dict(request.body)
         if plan.reading is not None:
-            target = target.replace("{reading}", str(plan.reading))
+            path = path.replace("{reading}", str(plan.reading))
             body |= {"reading": plan.reading} if body.get("reading") == "{reading}" else {}
-        content = msgspec.json.encode([request.method, target, body, version, plan.sent], order="sorted")
+        content = msgspec.json.encode([request.method, path, body, version, plan.sent], order="sorted")
         plan.sent += 1
-        async with self._slots:
-            answer = await self._api.send(request.method, target, body, self._headers(content))
-        if answer.status >= HTTPStatus.BAD_REQUEST:
+        answer = await self._sender.send(request.method, path, {**of_start, **body}, key_of(content))
+        if answer.is_refused and not answer.known:
             raise _Refused(answer.detail)
-        if request.path.endswith("/readings"):
-            plan.reading = answer.body["number"]
+        if path.endswith("/readings"):
+            plan.reading = answer.number
         return answer
-
-    async def _send_of_list(self, method: str, target: str, body: object) -> ApiAnswer:
-        content = msgspec.json.encode([method, target, body, self._report.correlation], order="sorted")
-        return await self._api.send(method, target, body, self._headers(content))
-
-    def _headers(self, content: bytes) -> dict[str, str]:
-        """Return the headers of a command whose idempotency key is the digest of a content."""
-        key = IMPORT + blake2b(content, digest_size=16).hexdigest()
-        return {"Idempotency-Key": key, "Bookshelf-Correlation": self._report.correlation}
 
 
 def _keep(_field: str) -> bool:
@@ -298,10 +304,6 @@ def _take(_field: str) -> bool:
 
 def _blank(entry: Entry) -> ShelfBook:
     return ShelfBook(id="", book=entry.book, added=datetime.min.replace(tzinfo=UTC))
-
-
-def _position(answer: ApiAnswer) -> str:
-    return answer.headers.get("Bookshelf-Position", "")
 
 
 def _is_finished(book: ShelfBook) -> bool:

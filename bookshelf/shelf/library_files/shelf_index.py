@@ -97,11 +97,14 @@ class ShelfIndex:
             yield msgspec.structs.replace(whole, lists=self.places(whole.id))
 
     def drop(self, book_id: str) -> None:
-        """Forget a book, if it is known."""
-        self._db.execute(
-            "DELETE FROM other_id WHERE book = (SELECT number FROM book WHERE id = ?)", (book_id,)
-        )
+        """Forget a book."""
         self._db.execute("DELETE FROM book WHERE id = ?", (book_id,))
+
+    def rename(self, book_id: str, book: ShelfBook) -> None:
+        """Keep a book in place of one with another id and the same fields."""
+        keys = keys_of(book.book, book.id)
+        row = (book.id, _encode(keys), _encode(book), book_id)
+        self._db.execute("UPDATE OR REPLACE book SET id = ?, keys = ?, book = ? WHERE id = ?", row)
 
     def meet(self, book_id: str, year: int | None) -> None:
         """Note that a line of the file has this book, with this year of publication."""

@@ -50,6 +50,7 @@ async def test_a_repeated_key_gets_the_same_answer_marked_as_repetition(shelf: S
     assert "Idempotency-Replayed" not in first.headers
     other = await shelf.send("POST", "/books", {**DUNE, "title": "Emma"}, Idempotency_Key="key")
     assert (other.status, other.json["type"]) == (422, "urn:bookshelf:problem:key-reused")
+    assert other.headers["Location"] == first.headers["Location"]
 
 
 async def test_a_body_with_the_whole_book_is_accepted(shelf: Shelf) -> None:

@@ -54,6 +54,18 @@ async def test_a_repeated_request_repeats_nothing(shelf: Shelf) -> None:
     assert (single.json["id"], single.headers["Idempotency-Replayed"]) == (first.json[3]["id"], "true")
 
 
+async def test_an_item_may_have_a_key_of_its_own(shelf: Shelf) -> None:
+    item = {**adding("a"), "key": "own"}
+    [first] = (await bulk(shelf, [item], Idempotency_Key="one")).json
+    _, again, other = (
+        await bulk(shelf, [adding("b"), item, {**adding("c"), "key": "own"}], Idempotency_Key="two")
+    ).json
+    assert (again["id"], again["replayed"]) == (first["id"], True)
+    assert (other["status"], other["id"]) == (422, first["id"])
+    [wrong] = (await bulk(shelf, [{**adding("d"), "key": "ö"}])).json
+    assert wrong["status"] == 400
+
+
 async def test_items_on_one_thing_are_carried_out_in_their_sequence(shelf: Shelf) -> None:
     book = await shelf.add()
     answer = await bulk(shelf, [changing(book["id"], str(n)) for n in range(9)])
@@ -127,6 +139,17 @@ async def test_an_unreadable_request_is_refused_whole(
 async def test_a_bulk_request_may_be_larger_than_a_single_one(shelf: Shelf) -> None:
     items = [adding("a", notes="x" * 40_000) for _ in range(40)]
     assert {one["status"] for one in (await bulk(shelf, items)).json} == {201}
+
+
+async def test_lists_have_a_bulk_request_too(shelf: Shelf) -> None:
+    async def statuses(items: bytes) -> list[int]:
+        sent = request("POST", "/lists/bulk", items, Content_Type="application/json")
+        return [one["status"] for one in Answered(await shelf.hosts["lists"].api.handle(sent)).json]
+
+    create = b"""[{"method":"POST","path":"/lists","body":{"name":"Holidays","id":"h"}},
+        {"method":"POST","path":"/lists","body":{"name":"No","id":"bulk"}}]"""
+    assert await statuses(create) == [201, 422]
+    assert await statuses(b'[{"method":"PUT","path":"/lists/h/books/b"}]') == [204]
 
 
 async def test_readings_have_a_bulk_request_too(shelf: Shelf) -> None:

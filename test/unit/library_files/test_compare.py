@@ -226,19 +226,18 @@ def test_new_passages_are_added() -> None:
 
 def test_a_new_book_has_all_of_the_line() -> None:
     entry = replace(line(FileReading(ended="2024"), pages=412), id="own", stars=None)
-    first, second = new_book(entry, "2024-01-01T00:00:00+00:00")
+    first, second = new_book(entry)
     assert first.body == {
         "title": "Dune",
         "author": "Frank Herbert",
         "pages": 412,
         "id": "own",
-        "added": "2024-01-01T00:00:00+00:00",
     }
     assert second.path == "/books/{id}/readings"
 
 
 def test_a_book_without_any_author_is_added_with_no_contributors() -> None:
-    body = new_book(line(author=""), "2024-01-01T00:00:00+00:00")[0].body
+    body = new_book(line(author=""))[0].body
     assert (body.get("author"), body["contributors"]) == (None, [])
 
 

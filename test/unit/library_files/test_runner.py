@@ -2,7 +2,8 @@
 
 import asyncio
 import csv
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from datetime import datetime, timedelta
 from typing import Any
 
 import msgspec
@@ -13,6 +14,7 @@ from msgspec.structs import replace
 from support.pure_shelf import NOW, PureShelf
 from unit.library_files.shelf_books import SHELF_BOOKS
 
+from bookshelf.cqrs.api_client import ApiAnswer
 from bookshelf.shelf.fields import BookFields
 from bookshelf.shelf.library_files.csv_books import row_to_entry
 from bookshelf.shelf.library_files.entry import Entry, FileReading, ListPlace, Refusal
@@ -33,10 +35,11 @@ async def bring(
     options: ImportOptions = PLAIN,
     *,
     preview: bool = False,
+    start: datetime = NOW,
 ) -> dict[str, Any]:
     """Import lines; return the report."""
     with ImportReport(f"import-{len(shelf.requests)}", preview=preview) as report, ShelfIndex() as index:
-        await ImportRunner(shelf, index, report, options, NOW).run(lines, lambda: None)
+        await ImportRunner(shelf, index, report, options, start).run(lines, lambda: None)
         told: dict[str, Any] = msgspec.json.decode(b"".join(report.as_json()))
         return told
 
@@ -109,6 +112,25 @@ async def test_a_second_import_changes_nothing() -> None:
     sent = len(shelf.requests)
     assert counts(await bring(shelf, lines)) == {"read": 3, "unchanged": 3}
     assert len(shelf.requests) == sent
+
+
+class LaggingShelf(PureShelf):
+    """A shelf whose list of books is empty, as if its view had not caught up."""
+
+    async def get(self, target: str, headers: Mapping[str, str] | None = None) -> ApiAnswer:
+        if target.startswith("/bookshelf/books?"):
+            return ApiAnswer(200, {}, [])
+        return await super().get(target, headers)
+
+
+async def test_an_import_is_repeated_before_the_list_shows_its_books() -> None:
+    shelf = LaggingShelf()
+    lines = [line(2, "Dune", FileReading(ended="2024")), line(3, "Emma")]
+    assert counts(await bring(shelf, lines)) == {"read": 2, "added": 2, "finished": 1}
+    log = dict(shelf.log)
+    again = await bring(shelf, lines, start=NOW + timedelta(hours=1))
+    assert counts(again) == {"read": 2, "unchanged": 2}
+    assert shelf.log == log
 
 
 async def test_a_preview_reports_the_same_and_changes_nothing() -> None:
@@ -203,6 +225,14 @@ async def test_lines_of_one_file_that_are_one_book_are_its_readings() -> None:
         assert [(each["field"], each["taken"]) for each in told["differences"]] == [("pages", False)]
     book = (await shelf.get("/bookshelf/books", {})).body[0]
     assert (book["readings"], book["pages"], book["finished_on"]) == (2, 400, "2024-05")
+
+
+async def test_a_line_of_a_book_whose_first_line_was_refused_adds_it() -> None:
+    shelf = PureShelf()
+    refused = replace(line(2), book=BookFields(title="Dune", author="Frank Herbert", pages=-1))
+    told = await bring(shelf, [refused, line(3)])
+    assert [each["line"] for each in told["refused"]] == [2]
+    assert (told["added"], (await only(shelf))["title"]) == (1, "Dune")
 
 
 async def test_a_refused_value_refuses_the_line_and_names_it() -> None:
