@@ -72,7 +72,7 @@ class _Queue:
 
 
 def key_of(content: bytes) -> str:
-    """Return the idempotency key of a command, the digest of a content that says all it does."""
+    """Return the idempotency key of a command, the digest of all that it does."""
     return IMPORT + blake2b(content, digest_size=16).hexdigest()
 
 
