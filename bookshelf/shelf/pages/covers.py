@@ -23,7 +23,7 @@ FRAME, FORE_EDGE = 1, 8
 _ROOMS = {FRAME: 76.0, FORE_EDGE: 82.0}
 _ROOM, _RIBBON_ROOM = 84.0, 17.0
 #: Height of a title, and of one line in units of its size.
-_HEIGHT, _LINE = 57.0, 1.1
+_HEIGHT, LINE = 57.0, 1.1
 _LINES_MAX = 7
 #: What a browser's rounding may take from a line.
 _ROUNDING = 0.985
@@ -77,7 +77,7 @@ def generate_cover(book: Mapping[str, Any], *, language: str = "", ribbon: bool 
     title = short_title(book.get("title") or "")
     owner = author or title
     layout = choose(series[0]["name"] if series else owner, LAYOUTS, "layout")
-    size, shown = fit(title, _ROOMS.get(layout, _ROOM) - (_RIBBON_ROOM if ribbon else 0))
+    size, shown = fit(title, room_of(layout) - (_RIBBON_ROOM if ribbon else 0))
     number = (series[0].get("number") or "") if series else ""
     return GeneratedCover(
         palette=palette_of(book),
@@ -89,6 +89,11 @@ def generate_cover(book: Mapping[str, Any], *, language: str = "", ribbon: bool 
         language=language,
         ribbon=ribbon,
     )
+
+
+def room_of(layout: int) -> float:
+    """Return the width of a title in a layout."""
+    return _ROOMS.get(layout, _ROOM)
 
 
 def palette_of(book: Mapping[str, Any]) -> int:
@@ -143,16 +148,35 @@ def _is_wide(letter: str) -> bool:
     return unicodedata.east_asian_width(letter) in "WF" or ord(letter) > _EMOJI
 
 
+def wrap_evenly(title: str, size: float, room: float) -> list[str]:
+    """Return the lines of a title at a size, about equally long, as `text-wrap: balance` makes them."""
+    words = list(_split(title))
+    broken = [piece for word, space in words for piece in _break(word, space, size, room)]
+    lines = _wrap(broken, size, room) or [title]
+    for narrower in range(int(room) - 1, int(room) // 2, -1):
+        even = _wrap(broken, size, float(narrower))
+        if even is None or len(even) > len(lines):
+            break
+        lines = even
+    return [line.strip() for line in lines]
+
+
+def is_right_to_left(text: str) -> bool:
+    """Return True if the first letter that has a direction is written from right to left."""
+    kinds = (unicodedata.bidirectional(letter) for letter in text)
+    return next((kind for kind in kinds if kind in {"L", "R", "AL"}), "L") != "L"
+
+
 @lru_cache(maxsize=4096)
 def fit(title: str, room: float) -> tuple[int, str]:
     """Return the number of the largest size at which a title fits, and the title; cut if it fits at none."""
     words = list(_split(title))
     for number, size in enumerate(SIZES, start=1):
         lines = _wrap(words, size, room * _ROUNDING)
-        if lines and len(lines) * _LINE * size <= _HEIGHT:
+        if lines and len(lines) * LINE * size <= _HEIGHT:
             return number, title
     smallest = SIZES[-1]
-    broken = [(part, space) for word, space in words for part, space in _break(word, space, smallest, room)]
+    broken = [piece for word, space in words for piece in _break(word, space, smallest, room)]
     lines = _wrap(broken, smallest, room * _ROUNDING) or []
     if len(lines) <= _LINES_MAX:
         return len(SIZES), title
