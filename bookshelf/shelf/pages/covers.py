@@ -13,6 +13,7 @@ from typing import Any
 
 import msgspec
 
+from bookshelf.shelf.pages.book_language import language_tag
 from bookshelf.shelf.pages.letter_widths import WIDTHS
 
 PALETTES, LAYOUTS = 16, 10
@@ -46,7 +47,10 @@ _CLOSING, _OPENING = (
 
 
 class GeneratedCover(msgspec.Struct, frozen=True):
-    """What a generated cover shows: numbers of its palette, layout and title size, and its texts."""
+    """What a cover shows: numbers of its palette, layout and title size, and its texts.
+
+    `digest` is that of an uploaded image, which replaces them, and `colour` its main colour; "" without one.
+    """
 
     palette: int
     layout: int
@@ -56,10 +60,14 @@ class GeneratedCover(msgspec.Struct, frozen=True):
     number: str = ""
     language: str = ""
     ribbon: bool = False
+    digest: str = ""
+    colour: str = ""
 
     @property
     def classes(self) -> str:
         """Return the classes of the element."""
+        if self.digest:
+            return "cover photo"
         ribbon = " k" if self.ribbon else ""
         return f"cover c{self.palette} l{self.layout} t{self.size}{ribbon}"
 
@@ -70,8 +78,9 @@ def choose(text: str, count: int, salt: str) -> int:
     return int.from_bytes(blake2b(folded, digest_size=4, person=salt.encode()).digest()) % count
 
 
-def generate_cover(book: Mapping[str, Any], *, language: str = "", ribbon: bool = False) -> GeneratedCover:
-    """Return the cover of a book as the API answers it. `language` is a BCP 47 tag; "" is unknown."""
+def generate_cover(book: Mapping[str, Any], *, ribbon: bool = False) -> GeneratedCover:
+    """Return the cover of a book as the API answers it; `ribbon`: a ribbon hangs over its right side."""
+    image = book.get("cover") or {}
     author = first_author(book)
     series: Sequence[Mapping[str, Any]] = book.get("series") or ()
     title = short_title(book.get("title") or "")
@@ -86,8 +95,10 @@ def generate_cover(book: Mapping[str, Any], *, language: str = "", ribbon: bool 
         title=shown,
         author=author,
         number=number if len(number) <= _NUMBER_MAX else "",
-        language=language,
+        language=language_tag(book.get("language")),
         ribbon=ribbon,
+        digest=image.get("digest", ""),
+        colour=image.get("colour", ""),
     )
 
 

@@ -6,6 +6,7 @@ from typing import Any
 
 import msgspec
 
+from bookshelf.shelf.pages.book_language import language_tag
 from bookshelf.shelf.pages.covers import choose, first_author, palette_of, short_title, width
 
 #: Fewer pages than the first make the narrowest of five widths. A book of unknown length has the third.
@@ -49,8 +50,8 @@ class GeneratedSpine(msgspec.Struct, frozen=True):
         return f"spine c{self.palette} w{self.thickness} h{self.height} s{self.size} b{self.band}{lines}"
 
 
-def generate_spine(book: Mapping[str, Any], *, language: str = "") -> GeneratedSpine:
-    """Return the spine of a book as the API answers it. `language` is a BCP 47 tag; "" is unknown."""
+def generate_spine(book: Mapping[str, Any]) -> GeneratedSpine:
+    """Return the spine of a book as the API answers it."""
     title, author, pages = short_title(book.get("title") or ""), first_author(book), book.get("pages")
     thickness = bisect_right(_PAGES, pages) + 1 if pages else _UNKNOWN_WIDTH
     height = _HEIGHTS.get(book.get("format") or "", _OTHER_HEIGHT)
@@ -65,7 +66,7 @@ def generate_spine(book: Mapping[str, Any], *, language: str = "") -> GeneratedS
         title=title,
         author=author if fits else "",
         two_lines=two_lines,
-        language=language,
+        language=language_tag(book.get("language")),
     )
 
 
