@@ -12,14 +12,14 @@ from bookshelf.discovery.port import Discovery
 from bookshelf.http.client.transport import Transport
 from bookshelf.http.message import Body, BrokenBody, BytesBody, Request, Response, TooLarge
 from bookshelf.http.problem import Problem, problem_response
-from bookshelf.runtime.api.header_fields import POSITION
+from bookshelf.runtime.api.header_fields import POSITION, REFUSED
 from bookshelf.runtime.metrics import Meters
 from gateway import bodies, headers, read_your_writes
 from gateway.auth.verifier import TokenGuard
 from gateway.options import GatewayOptions
 from gateway.pages.endpoints import Pages
 from gateway.routing.directory import Directory
-from gateway.routing.rules import TABLES, parse
+from gateway.routing.rules import RESERVED, TABLES, parse
 from gateway.rules_file import RuleFile, Section
 from gateway.upstream.call import Route
 from gateway.upstream.metrics import UpstreamMetrics
@@ -48,6 +48,8 @@ class Gateway:
         self._prefix = prefix
         self._now = now
         self._inside = prefix + "/"
+        #: First segments of paths that are no page's.
+        self._kept = {*RESERVED, prefix.split("/", 2)[1]}
         self._meters = Meters()
         self._token_guard = TokenGuard(options.verifier)
         self.directory = Directory(discovery, transport, prefix, address_policy=options.address_policy)
@@ -101,7 +103,11 @@ class Gateway:
                 route, parameters = self.directory.find(request.method, path[len(self._prefix) :])
                 template = route.template
                 await self._token_guard.authorize(request, route.requirement)
-                response = await self._forward(request, route, parameters)
+                response = await self._forward(request, route, parameters, self._prefix)
+            elif (page := self._page_route(path)) is not None:
+                template = page.template
+                await self._token_guard.authorize(request, None)
+                response = await self._forward(request, page, {}, "")
             else:
                 endpoint, template, parameters = self._pages.router.find(request.method, path)
                 response = await endpoint(request, parameters)
@@ -113,25 +119,47 @@ class Gateway:
         self._meters.answered(request.method, template, response.status, time.perf_counter() - began)
         return response
 
-    async def _forward(self, request: Request, route: Route, parameters: Mapping[str, str]) -> Response:
+    def _page_route(self, path: str) -> Route | None:
+        """Return the route of a path outside the prefix that is a page. Raises `Problem`: unavailable."""
+        return None if path.split("/", 2)[1] in self._kept else self.directory.find_page(path)
+
+    async def refuse(self, request: Request, refusal: Problem) -> Response:
+        """Answer a request that a page of another origin has sent: nothing is done.
+
+        The service of a page shows what was typed. Any other request gets the refusal as problem details.
+        """
+        try:
+            page = self._page_route(_path(request.target))
+            if page is not None and not page.foreign and not headers.upgrade(request):
+                return await self._forward(request, page, {}, "", refused=refusal.kind)
+        except Problem:
+            pass  # the page cannot be shown, and the refusal stands
+        return problem_response(refusal)
+
+    async def _forward(
+        self, request: Request, route: Route, parameters: Mapping[str, str], prefix: str, refused: str = ""
+    ) -> Response:
         body = request.body
         if not isinstance(body, BytesBody):
             body = await bodies.onward(request)
-        sent, known = self._onward(request, body)
-        return self._back(await self._proxy.send(sent, route, parameters), known)
+        sent, known = self._onward(request, body, prefix, refused)
+        return self._back(await self._proxy.send(sent, route, parameters), known, prefix)
 
-    def _onward(self, request: Request, body: Body) -> tuple[Request, read_your_writes.Positions]:
-        named = headers.onward(request, self._prefix)
+    def _onward(
+        self, request: Request, body: Body, prefix: str, refused: str
+    ) -> tuple[Request, read_your_writes.Positions]:
+        named = headers.onward(request, prefix)
         known = read_your_writes.taken(named)
         read_your_writes.ask(named, known)
-        target = request.target[len(self._prefix) :]
-        return Request(request.method, target, named, body, request.peer), known
+        if refused:
+            named[REFUSED] = refused
+        return Request(request.method, request.target[len(prefix) :], named, body, request.peer), known
 
-    def _back(self, answered: Response, known: read_your_writes.Positions) -> Response:
-        named = headers.back(answered, self._prefix)
+    def _back(self, answered: Response, known: read_your_writes.Positions, prefix: str) -> Response:
+        named = headers.back(answered, prefix)
         position = named.get(POSITION)
         if position is not None:
-            written = read_your_writes.cookies(position, known, self._prefix, int(self._now()))
+            written = read_your_writes.cookies(position, known, int(self._now()))
             named.extend(("Set-Cookie", cookie) for cookie in written)
         return Response(answered.status, named, answered.body)
 

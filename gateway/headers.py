@@ -12,7 +12,7 @@ from multidict import CIMultiDict
 from bookshelf.http.message import Request, Response
 from bookshelf.http.request_check import SAFE_METHODS
 from bookshelf.http.server.request_body import UpgradedStream
-from bookshelf.runtime.api.header_fields import ACTOR, TIME_LEFT, TRY, trace
+from bookshelf.runtime.api.header_fields import ACTOR, REFUSED, TIME_LEFT, TRY, trace
 from gateway.ingress.compression import unmark
 
 #: Hop-by-hop fields: they describe one connection, not the message.
@@ -33,6 +33,7 @@ _SET_HERE = (
         "Bookshelf-Signature",
         "Bookshelf-Admitted",
         "Bookshelf-Revision",
+        REFUSED,
     ),
     *("X-Forwarded-Proto", "X-Forwarded-Prefix", "X-Forwarded-Ssl", "X-Client-IP", "True-Client-IP"),
     *("X-Original-URL", "X-Rewrite-URL", "X-HTTP-Method-Override", ACTOR),
@@ -76,7 +77,8 @@ def onward(request: Request, prefix: str) -> CIMultiDict[str]:
         for name in _CHECKED:
             headers.popall(name, None)
     _add_forwarding_fields(request, given.get("Host"), headers)
-    headers["X-Forwarded-Prefix"] = prefix
+    if prefix:
+        headers["X-Forwarded-Prefix"] = prefix
     former = headers.get("Via")
     headers["Via"] = f"{former}, {_VIA}" if former else _VIA
     return headers

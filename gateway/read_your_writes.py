@@ -77,7 +77,7 @@ def ask(headers: CIMultiDict[str], known: Positions) -> None:
     headers[AFTER] = ", ".join(f"{place}@{written.offset}" for place, written in asked.items())
 
 
-def cookies(answered: str, known: Positions, path: str, second: int) -> list[str]:
+def cookies(answered: str, known: Positions, second: int) -> list[str]:
     """Return Set-Cookie values for the positions in a response's Bookshelf-Position.
 
     `known`: the positions of the request's cookies; if there are too many in all, the oldest cookies are
@@ -88,14 +88,14 @@ def cookies(answered: str, known: Positions, path: str, second: int) -> list[str
     for place, (offset, _) in written.items():
         written[place] = Written(max(offset, known[place].offset) if place in known else offset, second)
     oldest = _newest({**known, **written})[MOST:]
-    made = [_cookie(place, f"{offset}.{second}", KEPT_S, path) for place, (offset, _) in written.items()]
-    return made + [_cookie(place, "", 0, path) for place in oldest]
+    made = [_cookie(place, f"{offset}.{second}", KEPT_S) for place, (offset, _) in written.items()]
+    return made + [_cookie(place, "", 0) for place in oldest]
 
 
-def _cookie(place: str, value: str, age_s: int, path: str) -> str:
+def _cookie(place: str, value: str, age_s: int) -> str:
     topic, _, partition = place.rpartition("/")
     name = f"{COOKIE}-{topic}-{partition}"
-    return f"{name}={value}; Path={path}; Max-Age={age_s}; HttpOnly; SameSite=Lax"
+    return f"{name}={value}; Path=/; Max-Age={age_s}; HttpOnly; SameSite=Lax"
 
 
 def _newest(positions: Positions) -> list[str]:

@@ -87,6 +87,7 @@ async def embedded(settings: Settings, services: Sequence[Service] = SERVICES) -
         )
         gateway = Gateway(world.discovery, world.transport, options=replace(options, ids=world.ids))
         api.handler = gateway
+        policy.refuse = gateway.refuse
         stack.push_async_callback(gateway.stop)
         await gateway.start()
         on_hangup(gateway.reload)

@@ -43,6 +43,7 @@ async def open_gateway(
     transport = HttpTransport(objection=options.address_policy.objection)
     stack.push_async_callback(transport.close)
     gateway = Gateway(discovery, transport, options=options)
+    rules.refuse = gateway.refuse
     stack.push_async_callback(gateway.stop)
     await gateway.start()
     on_hangup(gateway.reload)

@@ -1,7 +1,7 @@
 """Declares a service (name, tags, port, parts, routes), and checks that no two services collide."""
 
 import re
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Awaitable, Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -14,8 +14,8 @@ from bookshelf.cqrs.view import View
 from bookshelf.http.message import Request, Response
 from bookshelf.http.problem import Problem
 
-#: Makes the page that a problem is answered with.
-ErrorPage = Callable[[Request, Problem], Response]
+#: Makes the page that a problem is answered with. It may read what is unread of the request's body.
+ErrorPage = Callable[[Request, Problem], Awaitable[Response]]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -1,7 +1,9 @@
 """The gateway's middleware: limits, checks, CORS, compression and the access log around every request."""
 
 import time
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
+from functools import partial
 from http import HTTPStatus
 from typing import Protocol
 
@@ -34,6 +36,17 @@ class RequestCounter(Protocol):
         """Count a request. Raises `Problem` if it exceeds the rate."""
 
 
+Refuse = Callable[[Request, Problem], Awaitable[Response]]
+
+
+async def _refuse(_request: Request, refusal: Problem) -> Response:
+    return problem_response(refusal)
+
+
+async def _refused(refuse: Refuse, refusal: Problem, request: Request) -> Response:
+    return await refuse(request, refusal)
+
+
 @dataclass(kw_only=True)
 class IngressPolicy:
     """What the ingress applies to each request; it may change while the gateway runs.
@@ -41,7 +54,7 @@ class IngressPolicy:
     `rate`: how many requests one client may send in a time; `rate_limiter` counts them, None for no limit.
     `compression`: compresses responses, None for no compression. `body`: the most bytes of a request body.
     `hsts_s`: max-age of Strict-Transport-Security, 0 for no such header. `total_s`: the total timeout, 0 for
-    none.
+    none. `refuse` answers what a page of another origin may not do.
     """
 
     trusted_proxies: TrustedProxies = field(default_factory=TrustedProxies)
@@ -55,6 +68,7 @@ class IngressPolicy:
     hsts_s: int = 0
     total_s: float = 0.0
     log: bool = False
+    refuse: Refuse = _refuse
 
 
 class Ingress:
@@ -86,7 +100,13 @@ class Ingress:
         policy = self.policy
         if is_probe(request):
             return await self._inner.handle(request)  # health probes are exempt from limits and checks
-        policy.check.admit(request, policy.cors.allows)
+        handle = self._inner.handle
+        try:
+            policy.check.admit(request, policy.cors.allows)
+        except Problem as refusal:
+            if refusal.kind != "cross-origin":
+                raise
+            handle = partial(_refused, policy.refuse, refusal)
         if policy.rate_limiter is not None:
             await policy.rate_limiter.enter(request.peer)
         early = policy.cors.preflight(request)
@@ -97,7 +117,7 @@ class Ingress:
             request.body = TimedRequestBody(request.body, began + policy.total_s)
         await policy.concurrency.enter()
         try:
-            response = await self._inner.handle(request)
+            response = await handle(request)
         finally:
             policy.concurrency.leave()
         if policy.total_s and not isinstance(response.body, bytes) and not _endless(response):

@@ -81,7 +81,10 @@ def status(
         services=[_service(pool, now) for pool in pools[:_MOST]],
         routes=[
             RouteStatus(method, route.template, route.service, route.pool.name)
-            for method, route in sorted(table.routes, key=lambda entry: (entry[1].template, entry[0]))[:_MOST]
+            for method, route in sorted(
+                [*table.routes, *(("ANY", page) for page in table.roots.values())],
+                key=lambda entry: (entry[1].template, entry[0]),
+            )[:_MOST]
         ],
         refused_routes=table.refused[:_MOST],
         refused_instances=dict(list(directory.refused_instances.items())[:_MOST]),

@@ -2,7 +2,7 @@
 
 import asyncio
 import time
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 
 import structlog
 
@@ -56,7 +56,8 @@ class Directory:
     @property
     def can_route(self) -> bool:
         """True once discovery has answered and there is a route."""
-        return self._ready.has_snapshot and bool(self.known.table.routes)
+        table = self.known.table
+        return self._ready.has_snapshot and bool(table.routes or table.roots)
 
     @property
     def refused_instances(self) -> Mapping[str, str]:
@@ -80,12 +81,22 @@ class Directory:
             raise Problem("unavailable", missing) from None
         return route, parameters
 
+    def find_page(self, path: str) -> Route | None:
+        """Return the route of the pages that a raw path is among; None if no service has declared its root.
+
+        Raises `Problem`: unavailable, as long as the document of a ready service is missing.
+        """
+        route = self.known.table.page_route(path)
+        if route is None and (unknown := self._unknown()):
+            raise Problem("unavailable", _unknown_text(unknown))
+        return route
+
     def missing(self) -> str | None:
         """Return a message on what is not known yet; None if everything is known."""
         if not self._ready.has_snapshot:
             return "discovery has not answered yet"
         if unknown := self._unknown():
-            return f"what these services serve is not known yet: {', '.join(sorted(unknown))}"
+            return _unknown_text(unknown)
         return None if self.known.table.routes else "no service is ready yet"
 
     def apply_rules(self, rules: Rules) -> None:
@@ -128,3 +139,7 @@ class Directory:
             await asyncio.sleep(_TEND_S)
             self.known.forget_gone(time.monotonic())
             self._learner.learn(learners)
+
+
+def _unknown_text(services: Iterable[str]) -> str:
+    return f"what these services serve is not known yet: {', '.join(sorted(services))}"

@@ -13,6 +13,7 @@ from gateway.auth.verifier import Requirement, required
 #: A path that can be matched segment by segment: literals, and whole segments in braces.
 _PATH = r"^(/([A-Za-z0-9._~!$&'()*+,=:@%-]+|\{[A-Za-z0-9_.-]{1,64}\}))+$"
 Path = Annotated[str, Meta(pattern=_PATH, max_length=512)]
+_ROOT = r"^(/|(/[a-z0-9-]+)+)$(?!\n)"
 _METHODS = frozenset({"get", "put", "post", "delete", "options", "head", "patch"})
 _REFERENCE = "#/components/parameters/"
 
@@ -110,10 +111,14 @@ class BadDocument(Exception):
 
 
 class Origin(msgspec.Struct, frozen=True):
-    """The document's `x-bookshelf`: the name of its service, and the tags of the service's instances."""
+    """The document's `x-bookshelf`: the name of its service, and the tags of the service's instances.
+
+    `root`: the address at and below which the service has pages; None for a service without pages.
+    """
 
     service: Annotated[str, Meta(min_length=1)]
     tags: Annotated[tuple[str, ...], Meta(min_length=1)]
+    root: Annotated[str, Meta(pattern=_ROOT, max_length=64)] | None = None
 
 
 class Tag(msgspec.Struct, frozen=True, omit_defaults=True):
@@ -137,7 +142,8 @@ class Document(msgspec.Struct, frozen=True):
 
     `tags`: the tags by which instances of the service are found. `own`: only instances under the service's
     own name are used, because these tags come from the registry, not from the document. `bad`: operations
-    that cannot be routed. `groups`: the document's tags.
+    that cannot be routed. `groups`: the document's tags. `root`: where its pages are, None if it has none.
+    `foreign`: the document is a foreign service's.
     """
 
     service: str
@@ -148,6 +154,8 @@ class Document(msgspec.Struct, frozen=True):
     paths: dict[str, dict[str, Any]] = {}
     components: dict[str, dict[str, Any]] = {}
     groups: tuple[Tag, ...] = ()
+    root: str | None = None
+    foreign: bool = False
 
 
 _decode = msgspec.json.Decoder(_Read).decode
@@ -172,6 +180,8 @@ def read(content: bytes, instance: Instance) -> Document:
         paths=decoded.paths,
         components=decoded.components,
         groups=tuple(decoded.tags),
+        root=decoded.origin.root if decoded.origin else None,
+        foreign=instance.foreign,
     )
 
 

@@ -12,6 +12,9 @@ methods = ["DELETE"]
 [allow]
 "newbook" = ["/books"]
 "*" = ["/"]
+
+[roots]
+"wiki" = "/wiki"
 """
 
 import re
@@ -34,7 +37,7 @@ _VARIABLE = re.compile(r"\{[^{}]*\}")
 
 
 #: The tables of the rules file that hold these rules.
-TABLES = ("add", "forbid", "allow")
+TABLES = ("add", "forbid", "allow", "roots")
 
 
 class BadRules(WrongSetting):
@@ -73,11 +76,16 @@ def _same(wanted: str, given: str) -> bool:
 
 
 class Rules(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """All rules. `allow`: the path prefixes that a service may declare, by name; * for all other services."""
+    """All rules. `allow`: the path prefixes that a service may declare, by name; * for all other services.
+
+    `roots`: the root of the pages of a foreign service, by name; without it, such a service may have none.
+    """
 
     add: tuple[Added, ...] = ()
     forbid: tuple[Forbidden, ...] = ()
     allow: dict[str, tuple[str, ...]] = msgspec.field(default_factory=lambda: {"*": ("/",)})
+
+    roots: dict[str, str] = {}
 
     def forbids(self, method: str, path: str) -> bool:
         """Return True if a request must not be forwarded."""
@@ -102,6 +110,7 @@ def parse(given: Mapping[str, Any]) -> Rules:
         raise BadRules(str(fault)) from None
     _check("forbid", [rule.path for rule in rules.forbid], re.compile(r"(/[^/?#\s]+)+"))
     _check("allow", [prefix for prefixes in rules.allow.values() for prefix in prefixes], _PREFIX)
+    _check("roots", list(rules.roots.values()), _PREFIX)
     return rules
 
 

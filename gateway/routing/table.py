@@ -32,6 +32,8 @@ class RouteTable:
         self.refused: list[RefusedRoute] = []
         #: The methods and paths that were granted to each service.
         self.granted: dict[str, set[tuple[str, str]]] = {}
+        #: The routes of pages by their roots.
+        self.roots: dict[str, Route] = {}
         self._rules = rules
         self._pools = pools
         self._prefix = prefix
@@ -56,6 +58,8 @@ class RouteTable:
         service = document.service
         granted = self.granted.setdefault(service, set())
         self.refused += [RefusedRoute(service, bad.method, bad.path, bad.why) for bad in document.bad]
+        if document.root is not None:
+            self._mount(document, document.root)
         for operation in document.operations:
             method, path = operation.method, operation.path
             if (method, path) in granted:
@@ -65,6 +69,33 @@ class RouteTable:
                 self._grant(method, path, self._route(document, operation))
             else:
                 self.refused.append(RefusedRoute(service, method, path, why))
+
+    def page_route(self, path: str) -> Route | None:
+        """Return the route of the longest root that a raw path is at or below; None if there is none."""
+        found = [root for root in self.roots if f"{path}/".startswith(f"{root.rstrip('/')}/")]
+        return self.roots[max(found, key=len)] if found else None
+
+    def _mount(self, document: Document, root: str) -> None:
+        """Add the route of a service's pages, unless the root is refused, or a newer edition has one."""
+        service = document.service
+        if any(route.service == service for route in self.roots.values()):
+            return
+        why = None
+        if root.split("/", 2)[1] in {*RESERVED, self._prefix.split("/", 2)[1]}:
+            why = "the gateway keeps this for itself"
+        elif document.foreign and self._rules.roots.get(service) != root:
+            why = "a foreign service may not have pages here"
+        elif root in self.roots:
+            why = f"{self.roots[root].service} has it"
+        if why is not None:
+            self.refused.append(RefusedRoute(service, "ANY", root, why))
+            return
+        self.roots[root] = Route(
+            template=f"{root.rstrip('/')}/*",
+            pool=self._pools.of(document.tags, document.service if document.own else ""),
+            service=service,
+            foreign=document.foreign,
+        )
 
     def _objection(self, service: str, operation: Operation) -> str | None:
         method, path = operation.method, operation.path

@@ -25,7 +25,7 @@ class Route:
     `service`: the service that declares the route. `deadline_s`: None for the gateway's default. `keyed`: the
     service recognises repeated commands by their Idempotency-Key. `aggregate`: the owner of this aggregate's
     partition is tried first; the aggregate's id is the path's {id}, or, with `creates`, that of the command.
-    `requirement`: what a caller's token must allow; None for no token.
+    `requirement`: what a caller's token must allow; None for no token. `foreign`: the service is foreign.
     """
 
     template: str
@@ -36,6 +36,7 @@ class Route:
     aggregate: str = ""
     creates: bool = False
     requirement: Requirement | None = None
+    foreign: bool = False
 
     def owner(self, request: Request, path: Mapping[str, str]) -> UpstreamEndpoint | None:
         """Return the owner of the request's partition; None if unknown or if there is only one endpoint."""

@@ -45,7 +45,9 @@ class GatewayOnSockets:
         gateway = Gateway(self._discovery, transport, options=choices)
         await gateway.start()
         self._stack.push_async_callback(gateway.stop)
-        front = Ingress(gateway, house or IngressPolicy(compression=GzipResponses(), log=True))
+        house = house or IngressPolicy(compression=GzipResponses(), log=True)
+        house.refuse = gateway.refuse
+        front = Ingress(gateway, house)
         server = HttpServer(front, HOST, 0, guard=guard, cancels=True, allowed_hosts=None)
         await server.start()
         self._stack.push_async_callback(server.stop, 0.1)

@@ -51,18 +51,20 @@ class Api:
             endpoint, template, found = self._router.find(request.method, path)
             response = await endpoint(request, found)
         except Exception as fault:  # noqa: BLE001 (whatever the fault, the client gets an answer)
-            response = self._answer_problem(request, self._problem(fault, request))
+            response = await self._answer_problem(request, self._problem(fault, request))
         if request.method == "HEAD":
             response.headers = {**response.headers, "Content-Length": str(_length(response))}
             response.body = b""
         self._meters.answered(request.method, template, response.status, time.perf_counter() - began)
         return response
 
-    def _answer_problem(self, request: Request, problem: Problem) -> Response:
+    async def _answer_problem(self, request: Request, problem: Problem) -> Response:
         if self._error_page is None:
             return problem_response(problem)
         try:
-            return self._error_page(request, problem)
+            return await self._error_page(request, problem)
+        except (TooLarge, BrokenBody):
+            return problem_response(problem)
         except Exception:  # a defect of the page hides no problem
             _logger.exception("defect", service=self._name, method=request.method)
             return problem_response(problem)

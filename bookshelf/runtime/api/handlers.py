@@ -80,6 +80,9 @@ class HandlerEndpoint:
         route = self._route
         left_s = header_fields.time_left(request.headers, route.deadline_s or DEADLINE_S)
         _check_length(request, route.body_bytes)
+        request.body = body = LimitedBody(request.body, route.body_bytes)
+        if header_fields.REFUSED in request.headers:
+            raise Problem("cross-origin", "a page of another site has sent this; nothing was done")
         context = RequestContext(
             at=self._ports.now(), caller=self._identify(request.headers), path=dict(path)
         )
@@ -88,10 +91,12 @@ class HandlerEndpoint:
             raise Problem("forbidden", f"this needs the scopes {scopes}, which the caller does not have")
         try:
             async with asyncio.timeout(left_s) as deadline:
-                request.body = LimitedBody(request.body, route.body_bytes, deadline, left_s)
+                body.put_off(deadline, left_s)
                 response = await self._around(context)(request)
         except TimeoutError:
             raise Problem("gateway-timeout", UNKNOWN) from None
+        finally:
+            body.put_off(None, 0.0)
         if not isinstance(response.body, bytes) and _is_event_stream(response):
             response.body = self._until_closed(response.body)
         return response
@@ -138,11 +143,16 @@ def _is_event_stream(response: Response) -> bool:
 
 
 class LimitedBody:
-    """A request's body of at most `most` bytes; each piece moves the deadline to `left_s` seconds on."""
+    """A request's body of at most `most` bytes."""
 
-    def __init__(self, body: Body, most: int, deadline: asyncio.Timeout, left_s: float) -> None:
+    def __init__(self, body: Body, most: int) -> None:
         self._body = body
         self._most = most
+        self._deadline: asyncio.Timeout | None = None
+        self._left_s = 0.0
+
+    def put_off(self, deadline: asyncio.Timeout | None, left_s: float) -> None:
+        """Let each piece move this deadline to `left_s` seconds from then."""
         self._deadline = deadline
         self._left_s = left_s
 
@@ -157,6 +167,6 @@ class LimitedBody:
             size += len(piece)
             if size > self._most:
                 raise TooLarge(self._most)
-            if not self._deadline.expired():
+            if self._deadline is not None and not self._deadline.expired():
                 self._deadline.reschedule(asyncio.get_running_loop().time() + self._left_s)
             yield piece

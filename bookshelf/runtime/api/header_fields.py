@@ -26,6 +26,8 @@ UNDOES = "Bookshelf-Undoes"
 CORRELATION = "Bookshelf-Correlation"
 #: How many items a list has on all its pages together.
 COUNT = "Bookshelf-Count"
+#: The kind of problem for which a gateway refuses a form; the service of the page shows what was typed.
+REFUSED = "Bookshelf-Refused"
 #: Seconds that the sender will still wait for the answer.
 TIME_LEFT = "Bookshelf-Time-Left"
 #: The number of the attempt; set if the idempotency key was made by the gateway and not by the client.

@@ -216,7 +216,7 @@ def page_service(*routes: HandlerRoute, **fields: object) -> Service:
     )
 
 
-def error_page(request: Request, problem: Problem) -> Response:
+async def error_page(request: Request, problem: Problem) -> Response:
     return Response(404 if problem.kind == "no-route" else 500, {}, f"{request.target}: {problem}".encode())
 
 
@@ -224,7 +224,7 @@ async def test_a_service_of_pages_answers_problems_with_its_own_page() -> None:
     async def fail(_request: Request, _context: RequestContext, _ports: HandlerPorts) -> Response:
         raise Problem("unavailable", "not now")
 
-    def broken(_request: Request, _problem: Problem) -> Response:
+    async def broken(_request: Request, _problem: Problem) -> Response:
         raise ValueError("a defect of the error page")
 
     async with Shelf() as shelf:
@@ -236,6 +236,20 @@ async def test_a_service_of_pages_answers_problems_with_its_own_page() -> None:
         await host.stop()
         plain = ServiceHost(page_service(route(fail), error_page=broken), shelf.world, "127.0.0.1", 8086)
         assert (await plain.api.handle(request("GET", "/things/7"))).status == 503
+
+
+async def test_the_error_page_of_a_refused_form_may_read_what_was_typed_and_no_handler_runs() -> None:
+    async def show(request: Request, problem: Problem) -> Response:
+        return Response(403, {"Kind": problem.kind}, await request.body.read(1 << 30))
+
+    async with Shelf() as shelf:
+        made = page_service(route(method="POST", body_bytes=11), error_page=show)
+        host = ServiceHost(made, shelf.world, "127.0.0.1", 8086)
+        form = request("POST", "/things/7", b"review=long", Bookshelf_Refused="cross-origin")
+        answer = await host.api.handle(form)
+        assert (answer.status, answer.headers["Kind"], answer.body) == (403, "cross-origin", b"review=long")
+        too_long = request("POST", "/things/7", b"review=longer", Bookshelf_Refused="cross-origin")
+        assert (await host.api.handle(too_long)).headers["Content-Type"] == "application/problem+json"
 
 
 def test_pages_are_no_part_of_the_api_documents_and_other_handlers_are() -> None:

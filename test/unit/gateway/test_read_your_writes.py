@@ -14,15 +14,15 @@ def taken(*cookies: str) -> tuple[read_your_writes.Positions, list[str]]:
 
 
 def test_position_cookies_last_a_minute_and_are_http_only_and_same_site() -> None:
-    assert read_your_writes.cookies("bookshelf/0@42", {}, "/bookshelf", 1700000000) == [
-        "bookshelf-after-bookshelf-0=42.1700000000; Path=/bookshelf; Max-Age=60; HttpOnly; SameSite=Lax"
+    assert read_your_writes.cookies("bookshelf/0@42", {}, 1700000000) == [
+        "bookshelf-after-bookshelf-0=42.1700000000; Path=/; Max-Age=60; HttpOnly; SameSite=Lax"
     ]
 
 
 def kept(jar: dict[str, str], answered: str, second: int) -> None:
     """Have a browser that sent its cookies keep those of the answer."""
     known = taken("; ".join(f"{name}={value}" for name, value in jar.items()))[0]
-    for cookie in read_your_writes.cookies(answered, known, "/", second):
+    for cookie in read_your_writes.cookies(answered, known, second):
         name, _, value = cookie.partition(";")[0].partition("=")
         if "Max-Age=0" in cookie:
             del jar[name]
@@ -45,7 +45,7 @@ def test_each_partition_has_its_own_cookie() -> None:
 def test_answers_of_parallel_requests_do_not_overwrite_each_other_s_positions() -> None:
     jar: dict[str, str] = {}
     for answered in ("t/0@7", "t/1@3", "u/0@9"):  # none of the requests carried a cookie
-        for cookie in read_your_writes.cookies(answered, {}, "/", 5):
+        for cookie in read_your_writes.cookies(answered, {}, 5):
             name, _, value = cookie.partition(";")[0].partition("=")
             jar[name] = value
     assert sent(jar) == {"t/0": 7, "t/1": 3, "u/0": 9}
@@ -78,7 +78,7 @@ def test_only_the_newest_32_cookie_positions_are_used() -> None:
 
 def test_a_response_sets_at_most_32_cookies() -> None:
     answered = ",".join(f"t/{number}@1" for number in range(100))
-    assert len(read_your_writes.cookies(answered, {}, "/", 5)) == 32
+    assert len(read_your_writes.cookies(answered, {}, 5)) == 32
 
 
 def test_the_single_cookie_of_a_former_version_is_still_read() -> None:

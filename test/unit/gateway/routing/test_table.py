@@ -1,5 +1,6 @@
 """The table of routes: where requests lead, and whose each route is."""
 
+import msgspec
 import pytest
 from support.openapi_documents import at, declared, understood
 from support.upstream import openapi_document
@@ -7,7 +8,7 @@ from support.upstream import openapi_document
 from bookshelf.discovery.port import Snapshot
 from bookshelf.http.problem import Problem
 from bookshelf.http.router import Router
-from gateway.routing.document import Document
+from gateway.routing.document import BadDocument, Document, read
 from gateway.routing.rules import Rules, parse
 from gateway.routing.table import RefusedRoute, RouteTable
 from gateway.upstream.call import Route
@@ -157,3 +158,45 @@ def test_a_document_without_service_or_tags_is_found_by_its_own_name() -> None:
     del given["x-bookshelf"]
     found = made(understood(given, at("1", "t", service="mine")), pools=pools)
     assert [one.instance.id for one in found.router.find("GET", "/x")[0].pool.endpoints] == ["1"]
+
+
+def with_root(service: str, root: str, *, foreign: bool = False) -> Document:
+    """Return the document of a service of pages."""
+    origin = {"service": service, "tags": [service], "root": root}
+    instance = msgspec.structs.replace(at("i", service=service), foreign=foreign)
+    return read(msgspec.json.encode({"x-bookshelf": origin}), instance)
+
+
+def roots(found: RouteTable) -> dict[str, str]:
+    return {root: route.service for root, route in found.roots.items()}
+
+
+def test_the_first_service_keeps_a_root() -> None:
+    found = made(with_root("site", "/"), with_root("other", "/"), with_root("shopsite", "/shop"))
+    assert roots(found) == {"/": "site", "/shop": "shopsite"}
+    assert refused(found) == [("other", "ANY /", "site has it")]
+
+
+def test_a_service_has_the_root_of_its_newest_edition() -> None:
+    assert roots(made(with_root("site", "/"), with_root("site", "/former"))) == {"/": "site"}
+
+
+@pytest.mark.parametrize("root", ["/gateway", "/apidocs", "/health/pages", "/bookshelf", "/bookshelf/shop"])
+def test_a_root_where_the_gateway_answers_itself_is_refused(root: str) -> None:
+    found = made(with_root("site", root))
+    assert roots(found) == {}
+    assert refused(found) == [("site", f"ANY {root}", "the gateway keeps this for itself")]
+
+
+def test_a_foreign_service_has_the_root_that_the_rules_give_it_and_no_other() -> None:
+    wiki = with_root("wiki", "/wiki", foreign=True)
+    assert refused(made(wiki)) == [("wiki", "ANY /wiki", "a foreign service may not have pages here")]
+    rules = parse({"roots": {"wiki": "/wiki"}})
+    assert roots(made(wiki, rules=rules)) == {"/wiki": "wiki"}
+    assert roots(made(with_root("wiki", "/", foreign=True), rules=rules)) == {}
+
+
+@pytest.mark.parametrize("root", ["shop", "/Shop", "/shop/", "//", "/{id}", "/a b", "/shop?x"])
+def test_a_document_with_a_malformed_root_is_refused(root: str) -> None:
+    with pytest.raises(BadDocument, match="root"):
+        with_root("site", root)
