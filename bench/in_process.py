@@ -6,7 +6,7 @@ from pathlib import Path
 from uuid import NAMESPACE_OID, uuid5
 
 from bench import sample_books
-from bookshelf.cli.embedded import open_world
+from bookshelf.cli.embedded import make_infrastructure
 from bookshelf.config import Settings
 from bookshelf.cqrs.view import View
 from bookshelf.runtime.aggregate.command import CommandRequest
@@ -30,7 +30,7 @@ async def open_infrastructure(folder: Path) -> AsyncIterator[Infrastructure]:
     data_folder = DataFolder(folder)
     async with AsyncExitStack() as stack:
         stack.callback(data_folder.close)
-        yield await open_world(Settings(data=str(folder)), folder, stack)
+        yield await make_infrastructure(Settings(data=str(folder)), folder, stack)
 
 
 @asynccontextmanager

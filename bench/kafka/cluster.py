@@ -14,7 +14,7 @@ import msgspec
 from bench import sample_books
 from bench.measurement import BenchFault, Plan
 from bench.server import READY_S, end
-from bookshelf.cli.instance import open_world, topics
+from bookshelf.cli.instance import make_infrastructure, topics
 from bookshelf.cli.loop import collect_rarely
 from bookshelf.config import InstanceSettings, Network, Settings
 from bookshelf.discovery.local import LocalDiscovery
@@ -57,7 +57,7 @@ class BenchCluster:
         async with AsyncExitStack() as stack:
             path = self.folder / name
             settings = Settings(data=str(path))
-            yield await open_world(settings, self.network, path, stack, alone)
+            yield await make_infrastructure(settings, self.network, path, stack, alone)
 
     @asynccontextmanager
     async def instance(self, service: str) -> AsyncIterator[InstanceNote]:

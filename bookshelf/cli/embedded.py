@@ -74,8 +74,8 @@ async def embedded(settings: Settings, services: Sequence[Service] = SERVICES) -
         folder = DataFolder(settings.folder)
         stack.callback(folder.close)
         api = LateHandler()
-        world = replace(await open_world(settings, folder.path, stack), api=api)
-        hosts = await _start_services(services, settings, world, stack)
+        infrastructure = replace(await make_infrastructure(settings, folder.path, stack), api=api)
+        hosts = await _start_services(services, settings, infrastructure, stack)
         gate = load(GatewaySettings, os.environ)
         policy = ingress_policy(gate, (settings.host, *allowed_hosts(settings)))
         options = read_options(
@@ -85,15 +85,19 @@ async def embedded(settings: Settings, services: Sequence[Service] = SERVICES) -
             verifier=verifier(gate),
             limits=parse_limits(policy, gate),
         )
-        gateway = Gateway(world.discovery, world.transport, options=replace(options, ids=world.ids))
+        gateway = Gateway(
+            infrastructure.discovery,
+            infrastructure.transport,
+            options=replace(options, ids=infrastructure.ids),
+        )
         api.handler = gateway
         policy.refuse = gateway.refuse
         stack.push_async_callback(gateway.stop)
         await gateway.start()
         on_hangup(gateway.reload)
         token = secrets.token_urlsafe(32)
-        admin = AdminApi(token, ServiceOperations(hosts, world))
-        listener = await world.listen(admin, LOOPBACK, 0)
+        admin = AdminApi(token, ServiceOperations(hosts, infrastructure))
+        listener = await infrastructure.listen(admin, LOOPBACK, 0)
         stack.push_async_callback(listener.stop)
         server = await open_gateway_server(gateway, gate, settings.host, settings.port, policy)
         stack.push_async_callback(server.stop)
@@ -103,7 +107,7 @@ async def embedded(settings: Settings, services: Sequence[Service] = SERVICES) -
         yield shelf
 
 
-async def open_world(settings: Settings, path: Path, stack: AsyncExitStack) -> Infrastructure:
+async def make_infrastructure(settings: Settings, path: Path, stack: AsyncExitStack) -> Infrastructure:
     """Open the infrastructure of the services in a data folder; the stack closes it."""
     log = await SqliteLog.open(path / "log.sqlite", settings.partitions)
     stack.push_async_callback(log.close)
@@ -151,12 +155,12 @@ def _or_free_port(listen: Listen) -> Listen:
 
 
 async def _start_services(
-    services: Sequence[Service], settings: Settings, world: Infrastructure, stack: AsyncExitStack
+    services: Sequence[Service], settings: Settings, infrastructure: Infrastructure, stack: AsyncExitStack
 ) -> tuple[ServiceHost, ...]:
     fixed = settings.service_ports == "fixed"
-    world = replace(world, listen=_or_free_port(world.listen))
+    infrastructure = replace(infrastructure, listen=_or_free_port(infrastructure.listen))
     # whatever the gateway's address is: on these ports there are no limits, rules or identities
-    hosts = tuple(ServiceHost(s, world, LOOPBACK, s.port if fixed else 0) for s in services)
+    hosts = tuple(ServiceHost(s, infrastructure, LOOPBACK, s.port if fixed else 0) for s in services)
     async with asyncio.TaskGroup() as starting:
         for host in hosts:
             stack.push_async_callback(host.stop)

@@ -83,7 +83,7 @@ async def _postgres(settings: PostgresSettings) -> Storage:
     return await PostgresStorage.open(settings.url, settings.wait_s)
 
 
-async def open_world(
+async def make_infrastructure(
     settings: Settings,
     network: Network,
     path: Path,
@@ -157,11 +157,11 @@ async def begin(
     check_address(network.instance.address, settings.host)
     folder = DataFolder(settings.instance_folder(network.instance.id or f"{service.name}-{settings.port}"))
     stack.callback(folder.close)
-    world = await open_world(settings, network, folder.path, stack, find, services)
-    host = ServiceHost(service, world, settings.host, settings.port)
+    infrastructure = await make_infrastructure(settings, network, folder.path, stack, find, services)
+    host = ServiceHost(service, infrastructure, settings.host, settings.port)
     stack.push_async_callback(host.stop)
     await host.start()
     url = f"http://{host.address}:{host.port}"
     ports = {service.name: host.port}
-    await open_admin_api(folder, url, stack, ServiceOperations((host,), world), ports)
+    await open_admin_api(folder, url, stack, ServiceOperations((host,), infrastructure), ports)
     return url

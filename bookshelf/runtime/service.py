@@ -38,18 +38,20 @@ _logger = structlog.get_logger(__name__)
 class ServiceHost:
     """Runs one instance of a service from `start` to `stop`: its aggregates, views, API and registration."""
 
-    def __init__(self, service: Service, world: Infrastructure, host: str, port: int) -> None:
+    def __init__(self, service: Service, infrastructure: Infrastructure, host: str, port: int) -> None:
         self.service = service
-        self._world = world
+        self._infrastructure = infrastructure
         self._host = host
         self._port = port
         self.meters = Meters()
         self.aggregates = {a.name: self._aggregate(a.name) for a in service.aggregates}
         self.views = {
-            view.name: ViewHost(view, world.log, world.storage, self.meters.view(view.name))
+            view.name: ViewHost(view, infrastructure.log, infrastructure.storage, self.meters.view(view.name))
             for view in service.views
         }
-        self._gauges = ServiceGauges(self.meters, world.log, self.aggregates.values(), self.views.values())
+        self._gauges = ServiceGauges(
+            self.meters, infrastructure.log, self.aggregates.values(), self.views.values()
+        )
         self.health = Health(self._fault, self._warnings)
         self._streams: list[EventsEndpoint | HandlerEndpoint] = []
         self.api = self._make_api()
@@ -57,10 +59,12 @@ class ServiceHost:
         self._begun = AsyncExitStack()
 
     def _aggregate(self, name: str) -> AggregateHost:
-        world = self._world
+        infrastructure = self._infrastructure
         (aggregate,) = (a for a in self.service.aggregates if a.name == name)
-        means = OwnerDependencies(world.log, world.ids, world.clock, self.meters.owner(name))
-        return AggregateHost(aggregate, means, world.states)
+        dependencies = OwnerDependencies(
+            infrastructure.log, infrastructure.ids, infrastructure.clock, self.meters.owner(name)
+        )
+        return AggregateHost(aggregate, dependencies, infrastructure.states)
 
     def _fault(self) -> str | None:
         return next((host.fault for host in self._hosts() if host.fault is not None), None)
@@ -93,8 +97,8 @@ class ServiceHost:
         for aggregate in self.aggregates.values():
             self._begun.push_async_callback(aggregate.stop)
             await aggregate.start()
-        self._listener = await self._world.listen(self.api, self._host, self._port)
-        await self._register(f"{self.service.name}-{self._world.ids.new()}")
+        self._listener = await self._infrastructure.listen(self.api, self._host, self._port)
+        await self._register(f"{self.service.name}-{self._infrastructure.ids.new()}")
         _logger.info("ready", service=self.service.name, port=self.port)
 
     async def _close(self) -> None:
@@ -102,7 +106,7 @@ class ServiceHost:
             await self._listener.stop()
 
     async def _register(self, instance_id: str) -> None:
-        discovery = self._world.discovery
+        discovery = self._infrastructure.discovery
         await discovery.register(self._instance(instance_id))
         self._begun.push_async_callback(discovery.deregister, instance_id)
         tasks = [self.health.report(discovery, instance_id)]
@@ -129,8 +133,8 @@ class ServiceHost:
         owned = host.owned
         while True:
             owned = await host.moved(owned)
-            await self._world.discovery.register(self._instance(instance_id))
-            await self.health.tell(self._world.discovery, instance_id, registered=True)
+            await self._infrastructure.discovery.register(self._instance(instance_id))
+            await self.health.tell(self._infrastructure.discovery, instance_id, registered=True)
 
     async def stop(self) -> None:
         """End streams and deregister, give away the partitions, answer the requests under way; then close."""
@@ -141,16 +145,18 @@ class ServiceHost:
 
     def _make_api(self) -> Api:
         api = Api(self.service.name, self.meters, self.service.error_page)
-        world = self._world
-        ports = ServicePorts(world.api, world.clock, world.ids, self.views)
+        infrastructure = self._infrastructure
+        ports = ServicePorts(infrastructure.api, infrastructure.clock, infrastructure.ids, self.views)
         for route in self.service.serves:
             if isinstance(route, CommandRoute):
                 host = self.aggregates[route.aggregate.name]
-                onward = OwnerForwarder(route.aggregate.name, world.discovery, world.transport)
-                endpoint = CommandEndpoint(route, host, world.clock, world.ids, onward)
+                onward = OwnerForwarder(
+                    route.aggregate.name, infrastructure.discovery, infrastructure.transport
+                )
+                endpoint = CommandEndpoint(route, host, infrastructure.clock, infrastructure.ids, onward)
                 api.add(route.method, route.path, endpoint)
             elif isinstance(route, BulkRoute):
-                api.add(route.method, route.path, BulkEndpoint(api, world.ids))
+                api.add(route.method, route.path, BulkEndpoint(api, infrastructure.ids))
             elif isinstance(route, EventsRoute):
                 streams = EventsEndpoint(route, self.views[route.view.name])
                 self._streams.append(streams)

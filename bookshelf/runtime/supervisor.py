@@ -23,7 +23,7 @@ class Supervisor:
         self.fault: str | None = None
         self._wait_s = FIRST_S
 
-    def well(self) -> None:
+    def note_progress(self) -> None:
         """Clear the fault, because the work makes progress again."""
         self.fault = None
         self._wait_s = FIRST_S
@@ -42,7 +42,7 @@ class Supervisor:
                 fields = {"what": self.what, "in_s": self._wait_s, "why": str(fault)}
                 _logger.log(logging.ERROR, "restarting", **fields, exc_info=not known)
             else:
-                self.well()
+                self.note_progress()
                 return
             await asyncio.sleep(self._wait_s)
             self._wait_s = min(2 * self._wait_s, LAST_S)

@@ -115,7 +115,7 @@ class Directory:
 
     async def _follow(self, learners: asyncio.TaskGroup) -> None:
         async for snapshot in self._discovery.watch():
-            self._supervisor.well()
+            self._supervisor.note_progress()
             self._ready.replace(snapshot)
             self._pools.update(Snapshot(self._ready.instances))
             self.known.record(self._ready.routed(), time.monotonic())

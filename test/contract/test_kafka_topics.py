@@ -59,7 +59,7 @@ async def test_a_topic_with_another_number_of_partitions_is_kept_and_reported(ka
     async with kafka_log(kafka_broker.address, TOPIC, prefix="three.", partitions=3):
         pass
     with pytest.raises(
-        LogFault, match=r"three\.bookshelf has 3 partitions and 8 are asked for; set kafka_partitions to 3"
+        LogFault, match=r"three\.bookshelf has 3 partitions, but 8 are wanted; set kafka_partitions to 3"
     ):
         await KafkaLog.open(settings(kafka_broker.address, prefix="three."), [Topic("new"), Topic(TOPIC)])
     # nothing is created: it would have another number of partitions

@@ -11,7 +11,7 @@ from contextlib import AsyncExitStack
 from dataclasses import replace
 from pathlib import Path
 
-from bookshelf.cli.instance import open_world
+from bookshelf.cli.instance import make_infrastructure
 from bookshelf.config import read, read_network
 from bookshelf.log.kafka.log import KafkaLog
 from bookshelf.log.port import Change
@@ -44,11 +44,11 @@ async def main(broker: str, consul: str, data: Path) -> None:
     settings = read(os.environ, data=str(data), port=0)
     network = read_network(os.environ, broker=broker, consul=consul)
     async with AsyncExitStack() as stack:
-        world = await open_world(settings, network, data, stack)
-        assert isinstance(world.log, KafkaLog)
-        world.log.__class__ = RogueLog
+        infrastructure = await make_infrastructure(settings, network, data, stack)
+        assert isinstance(infrastructure.log, KafkaLog)
+        infrastructure.log.__class__ = RogueLog
         [newbook] = [service for service in SERVICES if service.name == "newbook"]
-        host = ServiceHost(newbook, replace(world), settings.host, settings.port)
+        host = ServiceHost(newbook, replace(infrastructure), settings.host, settings.port)
         await host.start()
         print(f"newbook is ready at http://127.0.0.1:{host.port}", flush=True)  # noqa: T201 (the fleet reads it)
         await asyncio.Event().wait()

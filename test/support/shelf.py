@@ -63,7 +63,7 @@ class Shelf:
         self.log = log or MemoryLog(2)
         self.clock = FixedClock()
         self._storage = storage or MemoryStorage()
-        self.world = world = Infrastructure(
+        self.infrastructure = infrastructure = Infrastructure(
             log=self.log,
             discovery=LocalDiscovery(),
             storage=self._storage,
@@ -74,7 +74,7 @@ class Shelf:
             ids=CountedIds(),
             api=LateHandler(),
         )
-        self.hosts = {s.name: ServiceHost(s, world, "127.0.0.1", s.port) for s in SERVICES}
+        self.hosts = {s.name: ServiceHost(s, infrastructure, "127.0.0.1", s.port) for s in SERVICES}
 
     async def __aenter__(self) -> Self:
         async with asyncio.timeout(DEADLINE_S):

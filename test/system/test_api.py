@@ -60,7 +60,7 @@ def test_two_books_of_one_title_are_two(either: Client) -> None:
     assert len(either.books("?q=poems&limit=1000")) >= 2
 
 
-def test_a_book_is_finished_today_unless_said(either: Client) -> None:
+def test_a_book_is_finished_today_by_default(either: Client) -> None:
     book = either.add("Kim")
     reply = either.post(f"/books/{book['id']}/finished")
     assert (reply.status, reply.content) == (204, b"")

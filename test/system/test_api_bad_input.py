@@ -1,4 +1,4 @@
-"""Whatever comes is answered 4xx, as problem details that say what to mend."""
+"""Any bad input is answered 4xx, as problem details that name what to correct."""
 
 import gzip
 from typing import Any

@@ -7,7 +7,7 @@ from support.client import Client, Reply
 from support.program import Program
 
 
-def test_a_query_says_when_nothing_is_new(either: Client) -> None:
+def test_a_query_answers_304_when_nothing_is_new(either: Client) -> None:
     book = either.add("Kim")
     for path in (
         f"/books/{book['id']}",
@@ -66,7 +66,7 @@ def test_a_condition_that_nothing_meets(either: Client, tags: str) -> None:
     assert either.patch(f"/books/{book['id']}", {"pages": 1}, If_Match="*").status == 200
 
 
-def test_of_many_who_change_what_they_read_one_does(running: Program) -> None:
+def test_of_many_conditional_changes_at_once_one_is_made(running: Program) -> None:
     book = running.client.add("Kim")
     path = f"/books/{book['id']}"
     tag = running.client.wait_for(path, 200).headers["etag"]
@@ -84,7 +84,7 @@ def test_of_many_who_change_what_they_read_one_does(running: Program) -> None:
     assert reader.get(path).json == won[0].json
 
 
-def test_who_says_where_it_has_been_reads_what_it_wrote(running: Program) -> None:
+def test_a_client_that_sends_its_position_reads_what_it_wrote(running: Program) -> None:
     for number in range(30):
         wrote = running.client.post("/books", {"title": f"Mine {number}", "author": "x"})
         position = wrote.headers["bookshelf-position"]

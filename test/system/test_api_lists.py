@@ -143,7 +143,7 @@ def test_search_follows_what_is_changed(running: Program) -> None:
         (f"q={'x' * 201}", "q"),
     ],
 )
-def test_a_question_that_cannot_be_says_which_parameter(shelf: Client, query: str, parameter: str) -> None:
+def test_a_bad_query_names_the_parameter(shelf: Client, query: str, parameter: str) -> None:
     reply = shelf.get(f"/books?{query}")
     assert (reply.status, reply.problem, reply.place) == (422, "invalid", parameter)
 

@@ -19,7 +19,7 @@ def key() -> str:
 
 
 def same(one: Reply, other: Reply) -> bool:
-    """Whether two answers say the same, but for when, by which request, and that one is a replay."""
+    """Whether two answers are equal but for their time, request id, cookies and replay mark."""
     own = {"date", "idempotency-replayed", "set-cookie", "x-request-id"}
     left, right = (
         {name: value for name, value in reply.headers.items() if name not in own} for reply in (one, other)
@@ -81,7 +81,7 @@ def test_a_finish_and_a_removal_with_a_key(either: Client, key: str) -> None:
     assert same(either.post(f"{path}/finished", {"rating": 5}, Idempotency_Key=key), first)
 
 
-def test_a_command_that_had_nothing_to_say_is_remembered_too(either: Client, key: str) -> None:
+def test_a_command_that_changed_nothing_is_remembered_too(either: Client, key: str) -> None:
     path = f"/books/{either.add('Kim', pages=1)['id']}"
     assert either.patch(path, {"pages": 1}, Idempotency_Key=key).status == 200
     either.patch(path, {"pages": 2})

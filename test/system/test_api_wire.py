@@ -110,14 +110,14 @@ def test_two_requests_at_once_on_one_connection(running: Program) -> None:
     assert answers.count(b"HTTP/1.1 201") == 2
 
 
-def test_who_waits_to_be_told_to_go_on_is_told(running: Program) -> None:
+def test_expect_continue_is_answered_100(running: Program) -> None:
     head = b"Expect: 100-continue\r\nContent-Length: %d\r\n\r\n" % len(BODY)
     with Conversation(running.client) as there:
         assert there.hear(POST + CLOSE + head).startswith(b"HTTP/1.1 100 ")
         assert b"HTTP/1.1 201 " in there.hear(BODY)
 
 
-def test_who_waits_with_what_is_not_taken_is_told_that(running: Program) -> None:
+def test_expect_continue_with_an_unsupported_body_is_refused(running: Program) -> None:
     head = b"Expect: 100-continue\r\nContent-Length: 10\r\nContent-Encoding: gzip\r\n\r\n"
     with Conversation(running.service("newbook")) as there:
         said = there.hear(POST.replace(b"/bookshelf", b"") + CLOSE + head)

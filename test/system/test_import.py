@@ -71,7 +71,7 @@ def test_a_library_arrives_once(tmp_path: Path, library: Path, name: str) -> Non
     )
 
 
-def test_everything_that_a_reader_said_arrives(running: Program, library: Path) -> None:
+def test_every_value_of_a_book_is_imported(running: Program, library: Path) -> None:
     bring(library / "goodreads.csv", "--url", running.note.url)
     (book,) = running.client.books("?q=moby")
     assert book["title"] == "Moby-Dick or, the Whale"
@@ -122,7 +122,7 @@ def test_a_book_that_was_read_since_is_finished(running: Program, tmp_path: Path
     assert running.client.books("?q=later")[0]["finished"] == "2024-05-06"
 
 
-def test_refused_lines_are_told_and_can_be_mended(running: Program, library: Path) -> None:
+def test_refused_lines_are_listed_and_can_be_corrected(running: Program, library: Path) -> None:
     report = bring(library / "broken.csv", "--url", running.note.url)
     assert report["refused"]
     assert all(isinstance(one["line"], int) and one["reason"] for one in report["refused"])
@@ -182,7 +182,7 @@ def test_the_options_of_the_file_are_obeyed(running: Program, tmp_path: Path) ->
     assert book["finished"] == "2024-03-01"
 
 
-def test_a_person_is_told_in_words(tmp_path: Path, library: Path) -> None:
+def test_the_report_is_in_words(tmp_path: Path, library: Path) -> None:
     said = bookshelf("import", library / "broken.csv", "--data", tmp_path / "data")
     assert said.code == 0
     assert "books read in" in said.out

@@ -28,7 +28,7 @@ def file(tmp_path: Path) -> Path:
 
 
 def records(data: Path) -> int:
-    """How many records the log of a shelf has by now, read beside whoever writes it."""
+    """How many records the log of a shelf has now, read beside its writer."""
     if not (data / "log.sqlite").exists():
         return 0
     with closing(sqlite3.connect(f"file:{data / 'log.sqlite'}?mode=ro", uri=True)) as log:
@@ -82,7 +82,7 @@ def test_an_import_into_a_running_shelf(tmp_path: Path, file: Path, number: int)
 
 
 def check_end(ended: Ended, number: int) -> None:
-    """Who asks politely is told how far it came, and to run it again."""
+    """An import that was interrupted by a signal reports that it stopped, and how to continue."""
     if number == signal.SIGKILL:
         return
     assert ended.code == 130
@@ -105,7 +105,7 @@ def test_a_shelf_that_is_killed_and_comes_back_is_waited_for(tmp_path: Path, fil
                 check_books(again.client.every_book())
 
 
-def test_a_shelf_that_is_killed_and_stays_away_is_said(tmp_path: Path, file: Path) -> None:
+def test_a_shelf_that_is_killed_and_stays_away_is_reported(tmp_path: Path, file: Path) -> None:
     with Program(tmp_path / "data").ready() as up:
         url = up.note.url
         importing = Process("import", file, "--url", url, "--json")

@@ -30,7 +30,7 @@ def test_a_wrong_password_for_kafka_ends_the_start(kafka_broker: Broker, tmp_pat
         BOOKSHELF_KAFKA_SASL_PASSWORD=PASSWORD + "x",
         BOOKSHELF_KAFKA_SSL_CAFILE=str(kafka_broker.trusted),
     )
-    assert f"Kafka at {kafka_broker.secure_address} does not let us in" in said
+    assert f"Kafka at {kafka_broker.secure_address} refuses the connection" in said
     assert "check the user name, the password and the SASL mechanism" in said
     assert PASSWORD not in said
 
@@ -42,7 +42,7 @@ async def test_a_topic_with_another_number_of_partitions_ends_the_start(
     prefix = names["BOOKSHELF_KAFKA_PREFIX"]
     async with kafka_log(kafka_broker.address, "bookshelf", prefix=prefix, partitions=3):
         said = _complaint(tmp_path, BOOKSHELF_BROKER=kafka_broker.address, **names)
-    assert f"Kafka's topic {prefix}bookshelf has 3 partitions and 2 are asked for" in said
+    assert f"Kafka's topic {prefix}bookshelf has 3 partitions, but 2 are wanted" in said
     assert "set kafka_partitions to 3" in said
 
 

@@ -56,7 +56,9 @@ async def reach(clients: Clients) -> AIOKafkaConnection:
             async with asyncio.timeout(settings.ask_s):
                 return await connect(clients)
         except _WRONG as fault:
-            msg = f"Kafka at {settings.bootstrap} does not let us in: {message_of(fault)}; {_remedy(fault)}"
+            msg = (
+                f"Kafka at {settings.bootstrap} refuses the connection: {message_of(fault)}; {_remedy(fault)}"
+            )
             raise LogFault(msg) from fault
         except (errors.KafkaError, OSError, TimeoutError, EOFError) as fault:
             why = message_of(fault)

@@ -103,7 +103,7 @@ def _hold_to(wanted: int, existing: Mapping[str, int]) -> None:
         if found in {0, wanted}:  # 0: it is still to be made
             continue
         msg = (
-            f"Kafka's topic {name} has {found} partitions and {wanted} are asked for; "
+            f"Kafka's topic {name} has {found} partitions, but {wanted} are wanted; "
             f"set kafka_partitions to {found}. "
             f"Never change those of a topic that has records: each key's records would be in two partitions"
         )

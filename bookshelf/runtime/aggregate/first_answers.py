@@ -19,7 +19,7 @@ _BATCH = 500
 _MOST = 1_000_000
 
 
-class _Asked(NamedTuple):
+class _PendingState(NamedTuple):
     first: int
     offset: int
     state: "asyncio.Future[Any]"
@@ -31,7 +31,7 @@ class FirstAnswers:
     def __init__(self, context: PartitionContext) -> None:
         self._context = context
         self._fold = SnapshotFold(context.aggregate)
-        self._waiting: dict[str, list[_Asked]] = {}
+        self._waiting: dict[str, list[_PendingState]] = {}
         self._reading: asyncio.Task[None] | None = None
 
     async def state(self, key: str, first: int, offset: int) -> Any:  # noqa: ANN401 (the aggregate's state)
@@ -41,7 +41,7 @@ class FirstAnswers:
         `NotOwner` if the owner is leaving.
         """
         future: asyncio.Future[Any] = asyncio.get_running_loop().create_future()
-        self._waiting.setdefault(key, []).append(_Asked(first, offset, future))
+        self._waiting.setdefault(key, []).append(_PendingState(first, offset, future))
         if self._reading is None or self._reading.done():
             self._reading = asyncio.create_task(self._read_all())
         return await future
@@ -66,7 +66,7 @@ class FirstAnswers:
             finally:
                 _fail(asked, NotOwner(self._context.partition))
 
-    async def _read(self, key: str, asked: list[_Asked]) -> None:
+    async def _read(self, key: str, asked: list[_PendingState]) -> None:
         topic, partition = self._context.aggregate.topic, self._context.partition
         log = self._context.dependencies.log
         first = min(question.first for question in asked)
@@ -90,7 +90,7 @@ class FirstAnswers:
                 question.state.set_result(states[question.offset])
 
 
-def _fail(asked: list[_Asked], fault: Exception) -> None:
+def _fail(asked: list[_PendingState], fault: Exception) -> None:
     for question in asked:
         if not question.state.done():
             question.state.set_exception(fault)

@@ -162,7 +162,7 @@ class AggregateHost:
     def _changed(self) -> None:
         self._moved.set()
         if self._served.keys() == self.owned:
-            self._supervisor.well()
+            self._supervisor.note_progress()
 
     def _owner(self, partition: int) -> Owner:
         context = PartitionContext(self.aggregate, partition, self._dependencies)

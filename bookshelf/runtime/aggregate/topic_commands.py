@@ -278,7 +278,7 @@ class TopicCommands(OwnerPlugin):
                 self._alone_before = share[-1].offset + 1
                 raise
         self._next = share[-1].offset + 1
-        self._supervisor.well()
+        self._supervisor.note_progress()
 
     async def _deliver_alone(self, decoder: CommandMessageDecoder, record: Record) -> None:
         if self._check.offset != record.offset:

@@ -298,7 +298,7 @@ class Generation:
         self.applied[partition] = offset
         self._meters.applied(partition, offset, dead_letters)
         self.changed()
-        self._supervisors[partition].well()
+        self._supervisors[partition].note_progress()
         if dead_letters:
             _logger.error(
                 "dead-letters-added", view=self.view.name, records=dead_letters, see="bookshelf dlq list"

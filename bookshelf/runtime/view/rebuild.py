@@ -114,7 +114,7 @@ class Generations:
         while True:
             while self._live is not None and self._live.broken:
                 await self.rebuild(lambda _done, _total: None)
-            self._repair.well()
+            self._repair.note_progress()
             await self._gap.wait()
             self._gap.clear()
 
@@ -132,7 +132,7 @@ class Generations:
         new = await self._open(live=True)
         former = await self._overtaken(new, lambda _: True)
         self._replace(new)
-        self._supervisor.well()
+        self._supervisor.note_progress()
         await _close(former)
         _logger.info("rows-switched", view=self._view.name, set=new.tables.name)
 

@@ -10,7 +10,7 @@ from bookshelf.runtime.service_operations import ServiceOperations
 
 async def retried(shelf: Shelf, body: bytes) -> Answered:
     """Return the answer to a request that applies dead letters again."""
-    control = AdminApi("key", ServiceOperations(list(shelf.hosts.values()), shelf.world))
+    control = AdminApi("key", ServiceOperations(list(shelf.hosts.values()), shelf.infrastructure))
     return Answered(await control.handle(request("POST", "/letters/retry", body, Authorization="Bearer key")))
 
 

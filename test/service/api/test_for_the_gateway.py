@@ -65,6 +65,6 @@ async def test_a_key_of_the_gateway_appends_no_record_without_events(shelf: Shel
 
 
 async def test_a_registration_has_the_document_s_path_and_owned_partitions(shelf: Shelf) -> None:
-    found = {one.service: one.meta for one in shelf.world.discovery.snapshot().instances}
+    found = {one.service: one.meta for one in shelf.infrastructure.discovery.snapshot().instances}
     assert {meta["openapi"] for meta in found.values()} == {"/openapi.json"}
     assert (found["newbook"]["owns-newbook"], found["newbook"]["partitions-newbook"]) == ("0,1", "2")

@@ -32,8 +32,10 @@ async def echo(request: Request, context: RequestContext, _ports: HandlerPorts) 
 
 
 def ports(shelf: Shelf) -> ServicePorts:
-    world = shelf.world
-    return ServicePorts(world.api, world.clock, world.ids, shelf.hosts["booklist"].views)
+    infrastructure = shelf.infrastructure
+    return ServicePorts(
+        infrastructure.api, infrastructure.clock, infrastructure.ids, shelf.hosts["booklist"].views
+    )
 
 
 def route(handler: object = echo, **fields: object) -> HandlerRoute:
@@ -228,13 +230,17 @@ async def test_a_service_of_pages_answers_problems_with_its_own_page() -> None:
         raise ValueError("a defect of the error page")
 
     async with Shelf() as shelf:
-        host = ServiceHost(page_service(route(fail), error_page=error_page), shelf.world, "127.0.0.1", 8086)
+        host = ServiceHost(
+            page_service(route(fail), error_page=error_page), shelf.infrastructure, "127.0.0.1", 8086
+        )
         await host.start()
         assert (await host.api.handle(request("GET", "/things/7"))).body == b"/things/7: not now"
         unknown = await host.api.handle(request("GET", "/nowhere"))
         assert unknown.status == 404
         await host.stop()
-        plain = ServiceHost(page_service(route(fail), error_page=broken), shelf.world, "127.0.0.1", 8086)
+        plain = ServiceHost(
+            page_service(route(fail), error_page=broken), shelf.infrastructure, "127.0.0.1", 8086
+        )
         assert (await plain.api.handle(request("GET", "/things/7"))).status == 503
 
 

@@ -72,9 +72,11 @@ async def test_a_first_attempt_overtaken_by_the_second_is_looked_up() -> None:
 
 async def test_a_new_key_of_a_gateway_in_the_same_process_is_not_looked_up() -> None:
     async with Shelf() as shelf:
-        ids = shelf.world.ids
+        ids = shelf.infrastructure.ids
         assert isinstance(ids, CountedIds)
-        gateway = Gateway(shelf.world.discovery, shelf.world.transport, options=GatewayOptions(ids=ids))
+        gateway = Gateway(
+            shelf.infrastructure.discovery, shelf.infrastructure.transport, options=GatewayOptions(ids=ids)
+        )
         await gateway.start()
         answer = await gateway.handle(request("POST", "/bookshelf/books", BODY, Content_Type=JSON))
         await gateway.stop()

@@ -41,7 +41,9 @@ async def two(postgres_server: Server) -> AsyncIterator[Two]:
             shared.storage() as elsewhere,
             Shelf(shared.log, storage) as shelf,
         ):
-            other = ServiceHost(BOOKLIST, replace(shelf.world, storage=elsewhere), "127.0.0.1", 18084)
+            other = ServiceHost(
+                BOOKLIST, replace(shelf.infrastructure, storage=elsewhere), "127.0.0.1", 18084
+            )
             await other.start()
             yield Two(shelf, other)
             await other.stop()

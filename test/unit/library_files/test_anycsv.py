@@ -18,12 +18,12 @@ def test_columns_are_found_in_any_order_case_and_spelling() -> None:
     assert (pride.finished_on, pride.rating) == (date(2023, 12, 25), 5)
 
 
-def test_one_date_past_the_twelfth_tells_day_from_month_in_the_whole_file() -> None:
+def test_one_date_past_the_twelfth_decides_day_and_month_in_the_whole_file() -> None:
     odyssey = entries(fixture("shuffled.csv"))["The Odyssey"]
     assert odyssey.finished_on == date(2024, 2, 3)
 
 
-def test_numbers_that_a_spreadsheet_has_changed_are_mended() -> None:
+def test_numbers_that_a_spreadsheet_has_changed_are_corrected() -> None:
     frankenstein = entries(fixture("shuffled.csv"))["Frankenstein"]
     assert (frankenstein.book["published"], frankenstein.book["isbn"]) == ("1818", "0141439475")
 
@@ -62,7 +62,7 @@ def test_ratings_out_of_ten_are_halved_in_the_whole_file(tmp_path: Path) -> None
     assert (found["Emma"].rating, found["Kim"].rating) == (2, 4.5)
 
 
-def test_a_rated_book_counts_as_read_where_nothing_else_says_so(tmp_path: Path) -> None:
+def test_a_rated_book_counts_as_read_without_another_state(tmp_path: Path) -> None:
     found = library(tmp_path, "title,author,rating\nEmma,Jane Austen,4\nKim,Rudyard Kipling,\n")
     assert [(entry.finished, entry.rating) for entry in entries(found).values()] == [(True, 4), (False, None)]
     assert found.remarks == (
@@ -109,7 +109,7 @@ def test_a_state_is_understood_however_it_is_spelt(tmp_path: Path, word: str, *,
     assert (emma.finished, emma.notes) == (finished, ())
 
 
-def test_a_shelf_among_the_tags_says_the_state_where_no_column_does(tmp_path: Path) -> None:
+def test_a_shelf_among_the_tags_is_the_state_if_no_column_is(tmp_path: Path) -> None:
     emma = only(library(tmp_path, 'title,author,bookshelves\nEmma,Jane Austen,"read, comedy"\n'))
     assert (emma.finished, emma.book["tags"]) == (True, ["comedy"])
 
@@ -123,12 +123,12 @@ def test_a_future_or_unreadable_day_leaves_the_book_finished_on_no_day(tmp_path:
 
 
 @pytest.mark.parametrize("nothing", ["-", "N/A", "never", "0000-00-00"])
-def test_a_date_column_that_says_nothing_is_unread(tmp_path: Path, nothing: str) -> None:
+def test_a_book_with_an_empty_date_column_is_unread(tmp_path: Path, nothing: str) -> None:
     assert not only(library(tmp_path, f"title,author,date read\nEmma,Jane Austen,{nothing}\n")).finished
 
 
 @pytest.mark.parametrize(("mark", "day"), [(",", date(2024, 1, 3)), (";", date(2024, 3, 1))])
-def test_where_no_date_decides_a_semicolon_says_day_first_and_a_note_tells(
+def test_where_no_date_decides_a_semicolon_means_day_first_with_a_note(
     tmp_path: Path, mark: str, day: date
 ) -> None:
     content = "title,author,date read\nEmma,Jane Austen,01/03/2024\n".replace(",", mark)

@@ -28,7 +28,7 @@ def test_its_ratings_are_stars_already_and_halves_stay() -> None:
     assert (moon.rating, moon.notes) == (4.5, ())
 
 
-def test_custom_columns_say_that_and_when_a_book_was_read() -> None:
+def test_custom_columns_are_read_as_state_and_date_of_a_reading() -> None:
     moon = entries(fixture("calibre.csv"))["From the Earth to the Moon"]
     assert (moon.finished, moon.finished_on) == (True, date(2024, 2, 3))
 

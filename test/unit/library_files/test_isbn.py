@@ -17,7 +17,7 @@ def test_an_isbn_is_found_under_what_is_written_around_it(value: str) -> None:
 
 
 @pytest.mark.parametrize("value", ["0-8044-2957-x", '="080442957X"', "80442957X"])
-def test_a_final_x_and_lost_zeros_are_mended(value: str) -> None:
+def test_a_final_x_and_lost_zeros_are_corrected(value: str) -> None:
     assert chosen(value) == ("080442957X", [])
 
 

@@ -31,7 +31,7 @@ from bookshelf.shelf.limits import FILE_MAX
         (b'"\n', "its first line is"),
     ],
 )
-def test_what_holds_no_books_is_told_in_one_sentence(tmp_path: Path, content: bytes, what: str) -> None:
+def test_a_file_without_books_is_refused_in_one_sentence(tmp_path: Path, content: bytes, what: str) -> None:
     with pytest.raises(NotALibrary, match=what) as caught:
         library(tmp_path, content)
     assert "\n" not in str(caught.value)

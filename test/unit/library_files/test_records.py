@@ -73,7 +73,7 @@ def test_every_good_row_of_a_broken_file_arrives(good: list[Entry]) -> None:
     ]
 
 
-def test_every_bad_row_is_refused_with_its_line_and_what_to_mend() -> None:
+def test_every_bad_row_is_refused_with_its_line_and_what_to_correct() -> None:
     assert [(refusal.line, refusal.reason) for refusal in refusals(fixture("broken.csv"))] == [
         (3, 'a " is opened or closed in the wrong place: correct the quotes'),
         (6, "the title is blank: fill it in"),

@@ -29,13 +29,13 @@ def test_unmended_they_are_refused_again_and_nothing_slips_in(tmp_path: Path) ->
     assert written(again).splitlines()[0] == "title,author,year,tags,reason"
 
 
-def test_mended_they_are_read_and_the_reason_is_not(tmp_path: Path) -> None:
+def test_corrected_rows_are_read_and_the_reason_is_not(tmp_path: Path) -> None:
     mended = library(tmp_path, written(fixture("broken.csv")).replace(",Anonymous,", "Beowulf,Anonymous,"))
     (beowulf,) = [entry for entry in mended if entry not in refusals(mended)]
     assert beowulf.raw == ("Beowulf", "Anonymous", "1300", "verse", "the title is blank: fill it in")
 
 
-def test_a_format_is_still_recognised_when_mended(tmp_path: Path) -> None:
+def test_a_format_is_still_recognised_when_corrected(tmp_path: Path) -> None:
     text = (
         (FIXTURES / "goodreads.csv")
         .read_text(encoding="utf-8")

@@ -60,7 +60,7 @@ def test_a_new_book_comes_onto_the_shelf() -> None:
     given(BOOK).when(AddBook(book=DUNE, at=AT)).then(added)
 
 
-def test_a_new_book_has_everything_that_was_said_of_it() -> None:
+def test_a_new_book_has_every_value_of_its_command() -> None:
     book = NewBook(
         title="Dune",
         author="Frank Herbert",
@@ -74,7 +74,7 @@ def test_a_new_book_has_everything_that_was_said_of_it() -> None:
     given(BOOK).when(AddBook(book=book, at=AT)).then(full)
 
 
-def test_tags_are_said_once_in_their_order() -> None:
+def test_tags_are_recorded_once_in_their_order() -> None:
     book = NewBook(title="Dune", author="Frank Herbert", tags=("sf", "desert", "sf"))
     given(BOOK).when(AddBook(book=book, at=AT)).then(msgspec.structs.replace(added, tags=("sf", "desert")))
 
@@ -97,19 +97,19 @@ def test_a_book_is_added_once(before: tuple[BookAdded, ...]) -> None:
         ("notes", "lent"),
     ],
 )
-def test_a_change_says_the_fields_that_are_new_and_no_others(field: str, value: object) -> None:
+def test_a_change_records_the_fields_that_are_new_and_no_others(field: str, value: object) -> None:
     said = {**msgspec.structs.asdict(full), field: value}
     del said["added"], said["owner"]
     given(BOOK, full).when(change(**said)).then(BookChanged(**{field: value}))
 
 
-def test_a_change_to_the_same_says_nothing() -> None:
+def test_a_change_to_the_same_appends_nothing() -> None:
     said = msgspec.structs.asdict(full)
     del said["added"], said["owner"]
     given(BOOK, full).when(change(**said)).then()
 
 
-def test_a_change_of_nothing_says_nothing() -> None:
+def test_a_change_of_nothing_appends_nothing() -> None:
     given(BOOK, full).when(change()).then()
 
 
@@ -119,7 +119,7 @@ def test_null_clears_a_field(field: str) -> None:
 
 
 @pytest.mark.parametrize("field", ["published", "isbn", "pages", "language", "notes", "tags"])
-def test_clearing_what_is_clear_says_nothing(field: str) -> None:
+def test_clearing_an_empty_field_appends_nothing(field: str) -> None:
     given(BOOK, added).when(change(**{field: None})).then()
 
 
@@ -128,7 +128,7 @@ def test_tags_are_cleared_with_null_or_with_none_at_all(tags: tuple[str, ...] | 
     given(BOOK, full).when(change(tags=tags)).then(BookChanged(tags=()))
 
 
-def test_changed_tags_are_said_once_and_a_new_order_is_new() -> None:
+def test_changed_tags_are_recorded_once_and_a_new_order_is_a_change() -> None:
     given(BOOK, full).when(change(tags=("sf", "desert", "sf"))).then()
     given(BOOK, full).when(change(tags=("desert", "sf"))).then(BookChanged(tags=("desert", "sf")))
 
@@ -153,7 +153,7 @@ def test_no_book_is_changed_or_removed_that_is_not_there(command: Command) -> No
     given(BOOK, added, removed).when(command).refused(NotFound)
 
 
-def test_a_command_of_another_aggregate_says_nothing() -> None:
+def test_a_command_of_another_aggregate_appends_nothing() -> None:
     given(BOOK, added).when(Command()).then()
 
 
@@ -191,7 +191,7 @@ def test_restoring_a_book_that_is_on_the_shelf_changes_nothing_and_an_unknown_on
     given(BOOK).when(RestoreBook()).refused(NotFound)
 
 
-def test_a_field_that_was_not_said_is_not_null() -> None:
+def test_a_field_that_is_left_out_is_not_null() -> None:
     assert msgspec.json.encode(BookChanged(title="x", notes=None)) == b'{"title":"x","notes":null}'
     assert BookChanged(title="x").notes is UNSET
 

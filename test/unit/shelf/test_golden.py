@@ -1,4 +1,4 @@
-"""The golden log: every type and version of event ever written can be read, for ever.
+"""The golden log: every type and version of event ever written can be read in every later release.
 
 A new event type needs a line in test/fixtures/golden/shelf.jsonl and one in docs/events.md; an old line is
 never changed or removed. A type that is no longer written stays there, and is upcast.

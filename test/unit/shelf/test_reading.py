@@ -127,7 +127,7 @@ def test_a_finished_book_is_not_corrected_to_a_day_in_the_future() -> None:
     )
 
 
-def test_a_command_of_another_aggregate_says_nothing() -> None:
+def test_a_command_of_another_aggregate_appends_nothing() -> None:
     given(READING, added).when(Command()).then()
 
 
@@ -137,7 +137,7 @@ def test_a_day_left_out_is_the_day_of_the_command() -> None:
     given(READING, added).when(finish_on(UNSET)).then(BookFinished(finished=TODAY))
 
 
-def test_a_day_may_be_said_or_said_to_be_unknown() -> None:
+def test_a_day_may_be_given_or_be_unknown() -> None:
     assert finish(Finishing(finished="2024-02-29"), CONTEXT) == finish_on(date(2024, 2, 29))
     assert finish(Finishing(finished="unknown"), CONTEXT) == finish_on(None)
 
