@@ -250,7 +250,7 @@ async def test_the_error_page_of_a_refused_form_may_read_what_was_typed_and_no_h
 
     async with Shelf() as shelf:
         made = page_service(route(method="POST", body_bytes=11), error_page=show)
-        host = ServiceHost(made, shelf.world, "127.0.0.1", 8086)
+        host = ServiceHost(made, shelf.infrastructure, "127.0.0.1", 8086)
         form = request("POST", "/things/7", b"review=long", Bookshelf_Refused="cross-origin")
         answer = await host.api.handle(form)
         assert (answer.status, answer.headers["Kind"], answer.body) == (403, "cross-origin", b"review=long")
