@@ -28,7 +28,7 @@ unexport PYTHONDONTWRITEBYTECODE
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help setup run test tools parts test-slow test-deploy faults lint format bench manifests docs lock clean anew consul kafka
+.PHONY: help setup run test tools parts test-slow test-deploy faults lint format bench manifests messages docs lock clean anew consul kafka
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-11s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -78,6 +78,9 @@ bench: $(DEV) ## measure; prints JSON; ARGS="--runs 5 posts" chooses
 
 manifests: $(RUNTIME) ## write what names the services: docker-compose.yml, kube/, marathon/, tables
 	@$(BIN)/python packaging/write_manifests.py
+
+messages: $(RUNTIME) ## write the catalogues of the pages: new texts in, unused ones out
+	@$(BIN)/python packaging/write_messages.py
 
 docs: $(RUNTIME) ## write docs/asyncapi.json and docs/schemas/ from the catalogues of events
 	@$(BIN)/python packaging/write_docs.py

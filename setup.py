@@ -1,5 +1,25 @@
-"""For tools that still look for this file; pyproject.toml says everything."""
+"""Compiles the catalogues of the pages into the wheel; pyproject.toml has everything else."""
 
+from pathlib import Path
+
+from babel.messages.mofile import write_mo
+from babel.messages.pofile import read_po
 from setuptools import setup
+from setuptools.command.build_py import build_py
 
-setup()
+
+class BuildWithCatalogues(build_py):
+    """Replaces each catalogue (.po) in the built package with its compiled form (.mo)."""
+
+    def run(self) -> None:
+        """Build the package, then compile its catalogues."""
+        super().run()
+        if self.editable_mode:
+            return
+        for path in Path(self.build_lib).rglob("*.po"):
+            with path.open("rb") as source, path.with_suffix(".mo").open("wb") as compiled:
+                write_mo(compiled, read_po(source))
+            path.unlink()
+
+
+setup(cmdclass={"build_py": BuildWithCatalogues})

@@ -15,6 +15,7 @@ from bookshelf.shelf import (
     readings_view,
     stats,
 )
+from bookshelf.shelf.pages.site import SITE
 
 SERVICES = (
     Service(
@@ -79,5 +80,15 @@ SERVICES = (
         port=8087,
         runs=(goals.GOAL, stats.VIEW),
         serves=(*goals.GOAL_ROUTES, *stats.QUERY_ROUTES),
+    ),
+    Service(
+        name="site",
+        summary="The pages of the reader",
+        tags=("site", "reader"),
+        port=8086,
+        runs=(),
+        serves=SITE.routes,
+        root="/",
+        error_page=SITE.error_page,
     ),
 )

@@ -41,7 +41,7 @@ async def _serve(settings: Settings, ready: asyncio.Event, leaving: asyncio.Even
     collect_rarely()
     async with embedded(settings) as shelf:
         started()
-        click.echo(f"Your shelf: {shelf.url}/bookshelf/books")
+        click.echo(f"Your shelf: {shelf.url}/")
         click.echo(f"API docs:   {shelf.url}/apidocs/")
         click.echo(f"Data:       {settings.folder}")
         click.echo(f"Open to:    {_open_to(settings.host, shelf)}")

@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 from typing import Any, NamedTuple, Protocol
+from urllib.parse import parse_qsl
 
 
 class ApiAnswer(NamedTuple):
@@ -23,6 +24,27 @@ class ApiAnswer(NamedTuple):
         """The target of the page after this one; None if this is the last."""
         link = self.headers.get("Link", "")
         return link[1 : link.index(">")] if 'rel="next"' in link else None
+
+    @property
+    def cursor(self) -> str | None:
+        """The parameter `after` of the page after this one; None if this is the last."""
+        query = (self.next_page or "").partition("?")[2]
+        return next((value for name, value in parse_qsl(query) if name == "after"), None)
+
+    @property
+    def total(self) -> int:
+        """How many items a list has on all its pages together; 0 if it is not counted."""
+        return int(self.headers.get("Bookshelf-Count", "0"))
+
+    @property
+    def version(self) -> str | None:
+        """The entity tag, for If-Match."""
+        return self.headers.get("ETag")
+
+    @property
+    def change(self) -> str | None:
+        """The id of the change that a command has made; None if it has made none."""
+        return self.headers.get("Bookshelf-Change")
 
 
 class ApiClient(Protocol):

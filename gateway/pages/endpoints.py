@@ -23,7 +23,7 @@ from gateway.rules_file import RuleFile
 REVALIDATED = "no-cache"
 
 
-class Page:
+class FixedPage:
     """An endpoint with a fixed response. `more`: additional headers."""
 
     def __init__(
@@ -80,11 +80,11 @@ _FILES = {
 }
 
 
-def apidocs_pages() -> Mapping[str, Page]:
+def apidocs_pages() -> Mapping[str, FixedPage]:
     """Read the files of the API documentation; return their pages by path."""
     folder = files("gateway") / "swagger"
     pages = {
-        f"/apidocs/{name}": Page((folder / name).read_bytes(), media_type, cache, _HEADERS)
+        f"/apidocs/{name}": FixedPage((folder / name).read_bytes(), media_type, cache, _HEADERS)
         for name, (media_type, cache) in _FILES.items()
     }
     return pages | {"/apidocs/": pages["/apidocs/index.html"]}
@@ -112,7 +112,7 @@ class Pages:
         self.draining = False
         #: The number of this process, and how many listen on the same port.
         self.process = self.processes = 1
-        self._document = Page(b"", "")
+        self._document = FixedPage(b"", "")
         self.router: Router[Endpoint] = Router()
         for path, endpoint in self._endpoints().items():
             self.router.add("GET", path, endpoint)
@@ -131,7 +131,7 @@ class Pages:
 
     async def _openapi(self, request: Request, path: Mapping[str, str]) -> Response:
         if self._document.body is not self._directory.document:
-            self._document = Page(self._directory.document, "application/json")
+            self._document = FixedPage(self._directory.document, "application/json")
         return await self._document(request, path)
 
     async def _ready(self, request: Request, path: Mapping[str, str]) -> Response:

@@ -16,6 +16,9 @@ LAW: Law = {
     # context
     "bookshelf.cqrs": {"bookshelf.http.message", "bookshelf.http.problem"},
     "bookshelf.shelf": {"bookshelf.cqrs", "bookshelf.storage"},
+    # the frame of all pages, and the pages of a context
+    "bookshelf.site": {"bookshelf.cqrs", "bookshelf.http", "bookshelf.config"},
+    "bookshelf.shelf.pages": {"bookshelf.shelf", "bookshelf.site", "bookshelf.cqrs"},
     # the ports and their adapters: none knows another
     "bookshelf.log": {"bookshelf.cqrs"},
     "bookshelf.discovery": {"bookshelf.cqrs", "bookshelf.concurrency", "bookshelf.http"},

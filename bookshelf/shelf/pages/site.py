@@ -1,0 +1,53 @@
+"""The reader's site: its pages, its bars, its preferences, and the names of what changes."""
+
+from collections.abc import Mapping
+from typing import Any
+
+from bookshelf.shelf.pages import books
+from bookshelf.site.frame_pages import FRAME_PAGES, SAVED
+from bookshelf.site.page import Link, SearchField, SiteParts, _
+from bookshelf.site.preferences import Choice
+from bookshelf.site.routes import Site
+
+
+def live_names(event: Mapping[str, Any]) -> tuple[str, ...]:
+    """Return the names of what a new event of the shelf has changed."""
+    subject, kind = str(event["subject"]), str(event["type"])
+    if kind.startswith("shelf.list-"):
+        return (f"list:{subject}", "lists")
+    return (f"book:{subject}", "readings")
+
+
+PAGES = (*books.PAGES, *FRAME_PAGES)
+
+SITE = Site(
+    SiteParts(
+        name="Bookshelf",
+        package="bookshelf.shelf.pages",
+        pages=PAGES,
+        links=(
+            Link("/", _("Home"), "house"),
+            Link("/books", _("Shelf"), "library"),
+            Link("/lists", _("Lists"), "list-ordered"),
+            Link("/stats", _("Stats"), "chart-no-axes-column"),
+        ),
+        action=Link("/books/add", _("Add"), "plus"),
+        search=SearchField("/books", "q", _("Search your books")),
+        notices=SAVED,
+        choices={
+            "view": Choice(_("View"), (("covers", _("Covers")), ("list", _("List")), ("spines", _("Spines"))))
+        },
+        footer=(
+            Link("/changes", _("Changes")),
+            Link("/import", _("Import")),
+            Link("/export", _("Export")),
+            Link("/settings", _("Settings")),
+            Link("/help/keys", _("Keys")),
+            Link("/apidocs/", _("API")),
+        ),
+        drop="/import",
+        undo="/changes",
+        changes="/changes/events",
+        live_names=live_names,
+    )
+)

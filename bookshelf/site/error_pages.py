@@ -1,0 +1,103 @@
+"""The pages for errors: what happened, what to do, and everything that was typed."""
+
+from collections.abc import Mapping
+from typing import NamedTuple
+from urllib.parse import unquote_plus
+
+from bookshelf.site.form_decoding import Values
+from bookshelf.site.page import Model, Page, _
+from bookshelf.site.page_request import Submission
+
+TEMPLATE = "error.html"
+
+
+class ErrorText(NamedTuple):
+    """The heading of an error page, and what to do."""
+
+    heading: str
+    advice: str
+
+
+_TEXTS: Mapping[int, ErrorText] = {
+    400: ErrorText(_("This request cannot be read"), _("Go back and try it once more.")),
+    403: ErrorText(
+        _("This is not allowed from here"),
+        _("Send the form from a page of this site. If you have typed something, it is below."),
+    ),
+    404: ErrorText(
+        _("There is nothing at this address"),
+        _("It may be mistyped, or what was here is gone. Search for it, or start from the home page."),
+    ),
+    405: ErrorText(_("This address cannot be used like that"), _("Start from the home page.")),
+    413: ErrorText(_("That is too large"), _("Choose a smaller file, or shorten the text.")),
+    421: ErrorText(
+        _("This site has another name"),
+        _("Open it under the address that it was started with."),
+    ),
+    422: ErrorText(_("Something in this address is wrong"), _("Go back, or start from the home page.")),
+    503: ErrorText(
+        _("This cannot be read right now"),
+        _("Nothing is lost. Try again in a moment."),
+    ),
+}
+_OTHER = ErrorText(
+    _("Something went wrong here"), _("It was noted. Go back and try again, or start from the home page.")
+)
+#: Statuses that are shown as another one: what a reader can do is the same.
+_SAME = {401: 403, 408: 503, 409: 422, 412: 422, 429: 503, 502: 503, 504: 503}
+#: Names of inputs that a reader has not typed.
+_HIDDEN = "_"
+
+
+class ErrorModel(Model):
+    """What an error page shows: `typed` are the fields of a form that was not carried out."""
+
+    status: int
+    heading: str
+    advice: str
+    detail: str
+    words: str
+    request_id: str
+    action: str
+    typed: tuple[tuple[str, str], ...]
+
+
+def error_page(
+    status: int, *, detail: str = "", address: str = "", request_id: str = "", sent: Submission | None = None
+) -> Page:
+    """Return the page for an error; its texts are those of the sources."""
+    text = _TEXTS.get(_SAME.get(status, status), _OTHER)
+    model = ErrorModel(
+        status=status,
+        heading=text.heading,
+        advice=text.advice,
+        detail=detail,
+        words=address_words(address) if status == 404 else "",  # noqa: PLR2004 (nothing found)
+        request_id=request_id,
+        action=address,
+        typed=typed_fields(sent.values) if sent is not None else (),
+    )
+    return Page(TEMPLATE, model, title=text.heading, status=status)
+
+
+def typed_fields(values: Values) -> tuple[tuple[str, str], ...]:
+    """Return the names and texts of a form, without those that no reader typed."""
+    return tuple(
+        (name, text) for name, texts in values.items() for text in texts if not name.startswith(_HIDDEN)
+    )
+
+
+def address_words(address: str) -> str:
+    """Return the words of an address's last part, to search for."""
+    last = unquote_plus(address.partition("?")[0].rstrip("/").rpartition("/")[2], errors="replace")
+    return " ".join(last.replace("-", " ").replace("_", " ").replace(".", " ").split())[:100]
+
+
+def examples() -> Mapping[str, Page]:
+    """Return error pages by the name of their state."""
+    sent = Submission(values={"review": ("A long evening with it.",), "stars": ("4.5",)})
+    return {
+        "not found": error_page(404, address="/books/the-left-hand-of-darkness", request_id="7f3a9c"),
+        "unavailable": error_page(503, address="/books", request_id="7f3a9c"),
+        "refused": error_page(403, address="/books/1/finish", request_id="7f3a9c", sent=sent),
+    }

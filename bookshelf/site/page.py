@@ -1,0 +1,157 @@
+"""Declares the pages of a site as data, and the values that page functions return."""
+
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+import msgspec
+
+from bookshelf.site.page_request import PageRequest
+from bookshelf.site.preferences import Choice, Preferences
+
+#: The most bytes of a form without files.
+FORM_BYTES = 1 << 20
+
+
+def _(text: str) -> str:
+    """Mark a text for translation; the frame translates it when a page is rendered."""
+    return text
+
+
+class Model(msgspec.Struct, kw_only=True):
+    """Base of the variables of one template. A test compares the fields with what the template uses."""
+
+
+class Form(msgspec.Struct, kw_only=True):
+    """Base of the fields of one form. An empty input leaves a field at its default."""
+
+    def to_body(self) -> dict[str, Any]:
+        """Return the fields that have a value, as the body of an API request."""
+        built = msgspec.to_builtins(self, enc_hook=str)
+        return {name: value for name, value in built.items() if value is not None and value != ""}
+
+
+@dataclass(frozen=True, slots=True)
+class Page:
+    """A page to render: its template and the template's variables.
+
+    `title` replaces the route's; it is a text of a reader or a translated one. `live` are the names of the
+    changes that the page shows; a part of it has its own in `data-live`. `form` has the values that the form
+    shows before anything was typed. `version` is the entity tag of what the form edits.
+    """
+
+    template: str
+    model: Model
+    title: str | None = None
+    live: tuple[str, ...] = ()
+    form: Form | None = None
+    version: str | None = None
+    status: int = 200
+
+
+@dataclass(frozen=True, slots=True)
+class Redirect:
+    """The answer to a form that was carried out: the address of the next page and a notice for it.
+
+    `notice` is a code of the site's notices; `change` is the id of the change that the notice's Undo takes
+    back. `preferences` are kept in the browser.
+    """
+
+    address: str
+    notice: str | None = None
+    change: str | None = None
+    preferences: Preferences | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Download:
+    """A file: shown by the browser, or saved under `name` if that is given.
+
+    `policy` replaces the content security policy of pages. `lasting`: its address contains its digest.
+    """
+
+    body: bytes | AsyncIterator[bytes]
+    media_type: str
+    name: str | None = None
+    policy: str | None = None
+    lasting: bool = False
+
+
+#: The policy of an SVG that contains its styles, fonts and images.
+DRAWING_POLICY = "default-src 'none'; style-src 'unsafe-inline'; font-src data:; img-src data:; sandbox"
+
+Result = Page | Redirect | Download
+Show = Callable[[PageRequest], Awaitable[Result]]
+Submit = Callable[[PageRequest, Any], Awaitable[Result]]
+
+
+def _no_examples() -> Mapping[str, Page]:
+    return {}
+
+
+@dataclass(frozen=True, slots=True)
+class PageRoute:
+    """One address of a site: the function that shows it and the one that takes its form.
+
+    `params` is the type of the query string's values by name. `examples` returns pages by the name of their
+    state ("usual", "empty", "long", "large", "failed"): /design shows them, tests render and walk them.
+    `section`: the address of the link in the top bar that the page belongs to. `most`: bytes of the form's
+    body. `requires`: the scopes that the person needs.
+    """
+
+    path: str
+    get: Show
+    post: Submit | None = None
+    form: type[Form] | None = None
+    title: str = ""
+    params: type[msgspec.Struct] | None = None
+    examples: Callable[[], Mapping[str, Page]] = _no_examples
+    section: str | None = None
+    most: int = FORM_BYTES
+    requires: tuple[str, ...] | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Link:
+    """A link of the top bar or the foot: its address, its text and the name of its icon."""
+
+    address: str
+    text: str
+    icon: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class SearchField:
+    """The search field of the top bar: the address that takes it, the parameter's name, and the label."""
+
+    address: str
+    parameter: str
+    label: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SiteParts:
+    """What one site has beside the frame.
+
+    `package` is the package with the folders templates/, static/ and locale/. `notices` are the texts of
+    redirects by code. `choices` are further preferences by name, `keys` are keys and
+    what they do. `drop` is the address of the page that takes a file dropped anywhere, `undo` the one that
+    takes a `change` to take back. `changes` is the path of the API's stream of new events, and `live_names`
+    returns the names that one of them stands for.
+    """
+
+    name: str
+    package: str
+    pages: tuple[PageRoute, ...]
+    root: str = "/"
+    links: tuple[Link, ...] = ()
+    action: Link | None = None
+    search: SearchField | None = None
+    notices: Mapping[str, str] = field(default_factory=dict)
+    choices: Mapping[str, Choice] = field(default_factory=dict)
+    footer: tuple[Link, ...] = ()
+    keys: tuple[tuple[str, str], ...] = ()
+    drop: str | None = None
+    undo: str | None = None
+    changes: str | None = None
+    live_names: Callable[[Mapping[str, Any]], tuple[str, ...]] = lambda _event: ()

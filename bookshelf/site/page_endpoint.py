@@ -1,0 +1,157 @@
+"""Answers the requests for the pages of one site: reads the request, calls the page function, renders."""
+
+from dataclasses import replace
+from urllib.parse import parse_qsl
+
+import msgspec
+from multidict import CIMultiDict
+
+from bookshelf.cqrs.errors import Refused
+from bookshelf.cqrs.handler import HandlerPorts, RequestContext
+from bookshelf.http.message import Request, Response
+from bookshelf.http.problem import STATUS, Problem
+from bookshelf.site.api_adapters import AFTER, ApiProblem, FieldFault, PageApi, form_key
+from bookshelf.site.form_decoding import FormRefused, Values, decode_form, group_pairs, read_form
+from bookshelf.site.page import Page, PageRoute, Redirect, Result, SiteParts
+from bookshelf.site.page_request import PageRequest, Submission
+from bookshelf.site.page_response import PageRenderer, Visit, download_response
+
+_SHOWN = 200
+_INVALID = STATUS["invalid"].value
+#: Statuses of the API after which the form is shown again with what was typed.
+_FORM_AGAIN = frozenset({400, 403, 409, 412, 413, 422, 429, 502, 503, 504})
+
+
+class PageEndpoint:
+    """Answers the requests for the pages of one site."""
+
+    def __init__(self, parts: SiteParts) -> None:
+        self._parts = parts
+        self.renderer = PageRenderer(parts)
+
+    async def respond(
+        self, route: PageRoute, request: Request, context: RequestContext, ports: HandlerPorts
+    ) -> Response:
+        """Return the response of a page; errors are pages too."""
+        visit = self.renderer.visit(request)
+        values: Values = await read_form(request, route.most) if request.method == "POST" else {}
+        sent = Submission(values=values) if request.method == "POST" else None
+        api = PageApi(ports.api, after=request.headers.get(AFTER, ""), key=_key(request, sent, ports))
+        asked = self._page_request(visit, context, api)
+        try:
+            asked = replace(asked, query=_query(route, asked))
+            if sent is not None:
+                return await self._submit(route, replace(asked, submission=sent), visit)
+            return self._result(route, await route.get(asked), asked, visit)
+        except (ApiProblem, Problem, Refused) as fault:
+            return self.renderer.error(_status(fault), str(fault), visit, sent, api)
+
+    def _page_request(self, visit: Visit, context: RequestContext, api: PageApi) -> PageRequest:
+        templates = self.renderer.templates[visit.language]
+        request = visit.request
+        pairs = parse_qsl(request.target.partition("?")[2], keep_blank_values=True)
+        return PageRequest(
+            method=request.method,
+            address=request.target,
+            path=context.path,
+            parameters=group_pairs(pairs),
+            query=None,
+            now=context.at.astimezone(visit.zone),
+            language=visit.language,
+            preferences=visit.preferences,
+            api=api,
+            translate=templates.translate,
+            plural=templates.plural,
+            scopes=context.caller.scopes,
+        )
+
+    async def _submit(self, route: PageRoute, asked: PageRequest, visit: Visit) -> Response:
+        """Return the response to a form: a redirect, or the page with what was typed and what is wrong.
+
+        Raises `ApiProblem`, `Problem`, `Refused`.
+        """
+        assert route.post is not None  # noqa: S101 (the route has a POST)
+        assert asked.submission is not None  # noqa: S101 (read before)
+        kind, detail, status = "invalid", "", _INVALID
+        faults: list[FieldFault] = []
+        try:
+            form = None
+            if route.form is not None:
+                form, faults = decode_form(route.form, asked.submission.values, asked.translate)
+            if not faults:
+                return self._result(route, await route.post(asked, form), asked, visit)
+        except FormRefused as refused:
+            faults = list(refused.faults)
+        except ApiProblem as problem:
+            status = problem.answer.status
+            if status not in _FORM_AGAIN:
+                raise
+            kind, detail, faults = problem.kind or "unavailable", problem.answer.detail, problem.faults
+        failed = replace(asked.submission, kind=kind, detail=detail, faults=tuple(faults))
+        return await self._again(route, replace(asked, submission=failed), visit, status)
+
+    async def _again(self, route: PageRoute, asked: PageRequest, visit: Visit, status: int) -> Response:
+        """Return the page of a form that was not carried out, with everything that was typed."""
+        page = await route.get(asked)
+        if isinstance(page, Page):
+            return self._result(route, replace(page, status=status), asked, visit)
+        detail = asked.submission.detail if asked.submission is not None else ""
+        return self.renderer.error(status, detail, visit, asked.submission, asked.api)
+
+    def _result(self, route: PageRoute, result: Result, asked: PageRequest, visit: Visit) -> Response:
+        match result:
+            case Page():
+                titled = (
+                    result
+                    if result.title is not None
+                    else replace(result, title=asked.translate(route.title))
+                )
+                return self.renderer.page(titled, visit, section=route.section, asked=asked)
+            case Redirect():
+                return self.renderer.redirect(result, asked.api)
+        return download_response(result)
+
+    def problem_response(self, request: Request, problem: Problem) -> Response:
+        """Return the page that a problem outside of page functions is answered with."""
+        visit = self.renderer.visit(request)
+        response = self.renderer.error(STATUS[problem.kind].value, problem.detail, visit)
+        return Response(response.status, CIMultiDict({**response.headers, **problem.headers}), response.body)
+
+    def example(self, request: Request, context: RequestContext) -> Response:
+        """Return one state of one page, as /design lists them. Raises `Problem`."""
+        for route in self._parts.pages:
+            page = route.examples().get(context.path["state"])
+            if page is not None and page.template == f"{context.path['page']}.html":
+                visit = self.renderer.visit(request)
+                title = page.title or self.renderer.templates[visit.language].translate(route.title)
+                return self.renderer.page(
+                    replace(page, title=title, status=_SHOWN), visit, section=route.section
+                )
+        raise Problem("no-route", "there is no such state of a page; /design lists them")
+
+
+def _key(request: Request, sent: Submission | None, ports: HandlerPorts) -> str:
+    """Return the key of a form's commands: without a version or a key in the form, each sending is new."""
+    if sent is None:
+        return ""
+    seed = sent.text("_version") or sent.text("_key") or ports.new_id()
+    return form_key(request.target, seed, msgspec.json.encode(sent.values))
+
+
+def _query(route: PageRoute, asked: PageRequest) -> object:
+    """Return the parameters as the route declares them. Raises `Problem`."""
+    if route.params is None:
+        return None
+    query, faults = decode_form(route.params, asked.parameters, asked.translate)
+    if query is None:
+        raise Problem("invalid", "; ".join(f"{fault.field}: {fault.detail}" for fault in faults))
+    return query
+
+
+def _status(fault: ApiProblem | Problem | Refused) -> int:
+    match fault:
+        case ApiProblem():
+            return fault.answer.status
+        case Problem():
+            return STATUS[fault.kind].value
+    return STATUS[fault.KIND].value

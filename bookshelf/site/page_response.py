@@ -1,0 +1,225 @@
+"""Renders pages to responses, with their headers: policy, caching, notice, positions."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from datetime import tzinfo
+from hashlib import blake2b
+from typing import Any
+from urllib.parse import quote
+from uuid import uuid4
+from zoneinfo import ZoneInfo
+
+import msgspec
+from babel.dates import LOCALTZ
+from multidict import CIMultiDict
+
+from bookshelf.http.message import Request, Response
+from bookshelf.http.problem import RETRY_AFTER_S, STATUS
+from bookshelf.site.api_adapters import POSITION, PageApi
+from bookshelf.site.assets import Assets
+from bookshelf.site.error_pages import error_page
+from bookshelf.site.form_decoding import FormState
+from bookshelf.site.page import Download, Page, Redirect, SiteParts, _
+from bookshelf.site.page_request import PageRequest, Submission
+from bookshelf.site.preferences import (
+    LANGUAGES,
+    NOTICE_SHOWN,
+    THEMES,
+    Notice,
+    Preferences,
+    accepted_language,
+    known_zones,
+    read_cookies,
+    read_notice,
+    read_preferences,
+)
+from bookshelf.site.templates import FRAME, Templates
+
+POLICY = (
+    "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' blob: data:; font-src 'self'; "
+    "connect-src 'self'; manifest-src 'self'; form-action 'self'; base-uri 'none'; frame-ancestors 'none'"
+)
+_SAFE: Mapping[str, str] = {
+    "Content-Security-Policy": POLICY,
+    "Permissions-Policy": "camera=(), microphone=(), geolocation=()",
+    "Referrer-Policy": "same-origin",
+    "Cross-Origin-Opener-Policy": "same-origin",
+    "X-Content-Type-Options": "nosniff",
+}
+LASTING = "public, max-age=31536000, immutable"
+_ERROR = _("Error:")
+_OK, _SEE_OTHER, _NOT_MODIFIED = 200, 303, 304
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Visit:
+    """A request, and what it has of the reader: preferences, language, zone, and a redirect's notice."""
+
+    request: Request
+    preferences: Preferences
+    language: str
+    zone: tzinfo
+    notice: Notice | None
+
+
+@dataclass(slots=True)
+class Frame:
+    """What layout and macros show of a request, as the variable `frame` of every template.
+
+    `notice` is a text, `change` the id that its Undo takes back. `behind`: a view has not caught up with the
+    reader's last change. `key` marks a form that creates something: such a page is not cached.
+    """
+
+    address: str
+    language: str
+    preferences: Preferences
+    title: str
+    section: str | None = None
+    notice: str = ""
+    change: str | None = None
+    live: tuple[str, ...] = ()
+    version: str | None = None
+    behind: bool = False
+    failed: bool = False
+    keyed: bool = False
+
+    @property
+    def key(self) -> str:
+        """A key that no other page has, for the forms of this page."""
+        self.keyed = True
+        return uuid4().hex
+
+
+class PageRenderer:
+    """Makes the responses of one site from what page functions return."""
+
+    def __init__(self, parts: SiteParts) -> None:
+        self._parts = parts
+        packages = tuple(dict.fromkeys((parts.package, FRAME)))
+        self.assets = Assets(reversed(packages), parts.root)
+        variables: dict[str, Any] = {
+            "site": parts,
+            "asset": self.assets.address,
+            "zones": known_zones,
+            "themes": THEMES,
+        }
+        self.templates = {language: Templates(packages, language, variables) for language in LANGUAGES}
+
+    def visit(self, request: Request) -> Visit:
+        """Return a request with what it has of the reader."""
+        cookies = read_cookies(request)
+        preferences = read_preferences(cookies, self._parts.choices)
+        return Visit(
+            request=request,
+            preferences=preferences,
+            language=preferences.language or accepted_language(request.headers.get("Accept-Language", "")),
+            zone=ZoneInfo(preferences.zone) if preferences.zone else LOCALTZ,
+            notice=read_notice(cookies, self._parts.notices) if request.method == "GET" else None,
+        )
+
+    def page(
+        self, page: Page, visit: Visit, *, section: str | None = None, asked: PageRequest | None = None
+    ) -> Response:
+        """Return a page as a response; 304 if the browser has it."""
+        templates = self.templates[visit.language]
+        form = FormState(page.form, asked.submission if asked is not None else None)
+        frame = self._frame(page, visit, form, section)
+        frame.behind = asked is not None and asked.api.behind
+        values = {name: getattr(page.model, name) for name in page.model.__struct_fields__}
+        text = templates.render(page.template, {**values, "frame": frame, "form": form}, visit.zone)
+        body = text.encode()
+        headers = CIMultiDict({**_SAFE, "Content-Type": "text/html; charset=utf-8"})
+        headers["Vary"] = "Cookie, Accept-Language"
+        if frame.notice:
+            headers.add("Set-Cookie", NOTICE_SHOWN)
+        if asked is not None:
+            add_positions(headers, asked.api)
+        if page.status != _OK or frame.keyed or frame.notice or frame.behind:
+            headers["Cache-Control"] = "no-store"
+            return Response(page.status, headers, body)
+        tag = f'"{blake2b(body, digest_size=12).hexdigest()}"'
+        headers.extend({"Cache-Control": "private, no-cache", "ETag": tag})
+        known = visit.request.headers.get("If-None-Match", "").split(",")
+        if tag in [text.strip().removeprefix("W/") for text in known]:
+            return Response(_NOT_MODIFIED, headers)
+        return Response(_OK, headers, body)
+
+    def _frame(self, page: Page, visit: Visit, form: FormState, section: str | None) -> Frame:
+        translate = self.templates[visit.language].translate
+        title = page.title or ""
+        notice = visit.notice
+        return Frame(
+            address=visit.request.target,
+            language=visit.language,
+            preferences=visit.preferences,
+            section=section,
+            title=f"{translate(_ERROR)} {title}" if form.failed else title,
+            notice=translate(self._parts.notices[notice.code]) if notice else "",
+            change=notice.change if notice else None,
+            live=page.live,
+            version=page.version,
+            failed=form.failed,
+        )
+
+    def redirect(self, redirect: Redirect, api: PageApi) -> Response:
+        """Return the response to a form that was carried out."""
+        headers = CIMultiDict({**_SAFE, "Location": redirect.address, "Cache-Control": "no-store"})
+        if redirect.notice is not None:
+            headers.add("Set-Cookie", Notice(redirect.notice, redirect.change).cookie())
+        if redirect.preferences is not None:
+            headers.add("Set-Cookie", redirect.preferences.cookie())
+        add_positions(headers, api)
+        return Response(_SEE_OTHER, headers)
+
+    def error(
+        self,
+        status: int,
+        detail: str,
+        visit: Visit,
+        sent: Submission | None = None,
+        api: PageApi | None = None,
+    ) -> Response:
+        """Return the page for an error, with everything that was typed."""
+        target, request_id = visit.request.target, visit.request.id
+        page = error_page(status, detail=detail, address=target, request_id=request_id, sent=sent)
+        heading = self.templates[visit.language].translate(page.title) if page.title else page.title
+        translated = replace(page, title=heading)
+        response = self.page(translated, replace(visit, notice=None))
+        headers = CIMultiDict(response.headers)
+        if status == STATUS["unavailable"].value:
+            headers["Retry-After"] = str(RETRY_AFTER_S)
+        if api is not None:
+            add_positions(headers, api)
+        return Response(response.status, headers, response.body)
+
+    def manifest(self) -> Response:
+        """Return the description of the site as an application that can be installed."""
+        described = {
+            "name": self._parts.name,
+            "short_name": self._parts.name,
+            "start_url": self._parts.root,
+            "scope": self._parts.root,
+            "display": "minimal-ui",
+            "background_color": "#FAF7F1",
+            "theme_color": "#FAF7F1",
+            "icons": [{"src": self.assets.address("mark.svg"), "sizes": "any", "type": "image/svg+xml"}],
+        }
+        headers = {**_SAFE, "Content-Type": "application/manifest+json", "Cache-Control": "private, no-cache"}
+        return Response(_OK, headers, msgspec.json.encode(described))
+
+
+def download_response(download: Download) -> Response:
+    """Return a file as a response."""
+    headers = CIMultiDict({**_SAFE, "Content-Type": download.media_type})
+    headers["Cache-Control"] = LASTING if download.lasting else "private, no-cache"
+    if download.policy is not None:
+        headers["Content-Security-Policy"] = download.policy
+    if download.name is not None:
+        headers["Content-Disposition"] = f"attachment; filename*=UTF-8''{quote(download.name, safe='')}"
+    return Response(_OK, headers, download.body)
+
+
+def add_positions(headers: CIMultiDict[str], api: PageApi) -> None:
+    """Add the positions of what a request has written, for the browser's next request."""
+    if api.written:
+        headers[POSITION] = ", ".join(dict.fromkeys(api.written))

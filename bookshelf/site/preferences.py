@@ -1,0 +1,141 @@
+"""The preferences of a reader and the notice after a redirect, kept in cookies that are checked on return."""
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from functools import cache
+from typing import NamedTuple
+from urllib.parse import parse_qsl, urlencode
+from zoneinfo import ZoneInfo, available_timezones
+
+from bookshelf.http.message import Request
+
+PREFERENCES_COOKIE = "bookshelf-prefs"
+NOTICE_COOKIE = "bookshelf-notice"
+#: Seconds that the cookies are kept.
+_PREFERENCES_S = 365 * 86400
+_NOTICE_S = 60
+THEMES = ("system", "light", "dark")
+#: The languages with a catalogue; the first is the one of the sources.
+LANGUAGES = ("en", "de")
+KEYS = ("on", "off")
+_CODE = re.compile(r"[a-z0-9-]{1,40}")
+_CHANGE = re.compile(r"[A-Za-z0-9._-]{1,128}")
+_RANGE = re.compile(r"\s*([A-Za-z]{1,8})(?:-[A-Za-z0-9-]*)?\s*(?:;\s*q=([0-9.]{1,5}))?\s*")
+
+
+class Choice(NamedTuple):
+    """A preference of a site: its label, and its allowed values with their texts, the default first."""
+
+    label: str
+    values: tuple[tuple[str, str], ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Preferences:
+    """The chosen values; an empty language or zone means: as the browser asks, as the machine has it.
+
+    `more` has the values of the site's own preferences by name.
+    """
+
+    theme: str = THEMES[0]
+    language: str = ""
+    zone: str = ""
+    keys: str = KEYS[0]
+    more: Mapping[str, str] = field(default_factory=dict)
+
+    def cookie(self) -> str:
+        """Return the value of a Set-Cookie header that keeps them."""
+        values = {"theme": self.theme, "language": self.language, "zone": self.zone, "keys": self.keys}
+        chosen = {name: value for name, value in {**values, **self.more}.items() if value}
+        text = f"{PREFERENCES_COOKIE}={urlencode(chosen)}"
+        return f"{text}; Path=/; Max-Age={_PREFERENCES_S}; SameSite=Lax"
+
+
+class Notice(NamedTuple):
+    """The notice for the next page: a code, and the id of the change that its Undo takes back."""
+
+    code: str
+    change: str | None = None
+
+    def cookie(self) -> str:
+        """Return the value of a Set-Cookie header that keeps it for the next page."""
+        value = self.code if self.change is None else f"{self.code}/{self.change}"
+        return f"{NOTICE_COOKIE}={value}; Path=/; Max-Age={_NOTICE_S}; HttpOnly; SameSite=Lax"
+
+
+#: The value of a Set-Cookie header that deletes the notice.
+NOTICE_SHOWN = f"{NOTICE_COOKIE}=; Path=/; Max-Age=0; HttpOnly; SameSite=Lax"
+
+
+@cache
+def known_zones() -> tuple[str, ...]:
+    """Return the names of all time zones that this machine knows, in order."""
+    return tuple(sorted(available_timezones() - {"localtime", "Factory", "posixrules"}))
+
+
+def is_zone(name: str) -> bool:
+    """Return True for the name of a time zone."""
+    try:
+        ZoneInfo(name)
+    except (KeyError, ValueError, OSError):  # KeyError: no such zone
+        return False
+    return bool(name)
+
+
+def read_cookies(request: Request) -> dict[str, str]:
+    """Return the cookies of a request by name."""
+    pairs = (pair.partition("=") for line in request.headers.getall("Cookie", ()) for pair in line.split(";"))
+    return {name.strip(): value.strip() for name, _, value in pairs}
+
+
+def read_preferences(cookies: Mapping[str, str], choices: Mapping[str, Choice]) -> Preferences:
+    """Return the preferences of the cookie; a value that is not allowed becomes the default."""
+    given = dict(parse_qsl(cookies.get(PREFERENCES_COOKIE, "")[:2000]))
+    return chosen(given, choices)
+
+
+def chosen(given: Mapping[str, str], choices: Mapping[str, Choice]) -> Preferences:
+    """Return the preferences of these values; a value that is not allowed becomes the default."""
+    zone = given.get("zone", "")
+
+    def one_of(name: str, allowed: tuple[str, ...]) -> str:
+        value = given.get(name, allowed[0])
+        return value if value in allowed else allowed[0]
+
+    return Preferences(
+        theme=one_of("theme", THEMES),
+        language=one_of("language", ("", *LANGUAGES)),
+        zone=zone if is_zone(zone) else "",
+        keys=one_of("keys", KEYS),
+        more={
+            name: one_of(name, tuple(value for value, _ in choice.values)) for name, choice in choices.items()
+        },
+    )
+
+
+def read_notice(cookies: Mapping[str, str], codes: Mapping[str, str]) -> Notice | None:
+    """Return the notice of the cookie, if its code is one of `codes`."""
+    code, _, change = cookies.get(NOTICE_COOKIE, "").partition("/")
+    if code not in codes or not _CODE.fullmatch(code):
+        return None
+    return Notice(code, change if _CHANGE.fullmatch(change) else None)
+
+
+def accepted_language(header: str) -> str:
+    """Return the language of ours that an Accept-Language header ranks first; English if it has none."""
+    best, rank = LANGUAGES[0], 0.0
+    for part in header[:500].split(","):
+        match = _RANGE.fullmatch(part)
+        if match is not None and match[1].lower() in LANGUAGES:
+            weight = _weight(match[2])
+            if weight > rank:
+                best, rank = match[1].lower(), weight
+    return best
+
+
+def _weight(text: str | None) -> float:
+    try:
+        return 1.0 if text is None else float(text)
+    except ValueError:
+        return 0.0

@@ -1,0 +1,84 @@
+"""Makes the routes of a page service from its pages. Templates and files are loaded at the first request."""
+
+from functools import cached_property, partial
+from typing import TYPE_CHECKING
+
+from bookshelf.cqrs.handler import Handle, HandlerPorts, HandlerRoute, RequestContext
+from bookshelf.http.message import Request, Response
+from bookshelf.http.problem import Problem
+from bookshelf.site.live import LiveStreams
+from bookshelf.site.page import SiteParts
+
+if TYPE_CHECKING:
+    from bookshelf.site.page_endpoint import PageEndpoint
+
+
+class Site:
+    """A site: its parts, the routes of its service, and its stream of changes."""
+
+    def __init__(self, parts: SiteParts) -> None:
+        self.parts = parts
+        self.live = LiveStreams(parts.changes, parts.live_names)
+
+    @cached_property
+    def endpoint(self) -> "PageEndpoint":
+        """What answers the requests for pages."""
+        # the template engine is loaded only where pages are served
+        from bookshelf.site.page_endpoint import PageEndpoint  # noqa: PLC0415
+
+        return PageEndpoint(self.parts)
+
+    @property
+    def routes(self) -> tuple[HandlerRoute, ...]:
+        """The routes of the pages, of their files and of the stream of changes."""
+        below = self.parts.root.rstrip("/")
+        return (
+            *(route for place in range(len(self.parts.pages)) for route in self._page_routes(place)),
+            self._route(f"{below}/static/{{digest}}/{{file}}", "A file of the site", self._static),
+            self._route(f"{below}/live", "The names of changes, as a stream", self._live),
+            self._route(f"{below}/manifest.webmanifest", "The site as an application", self._manifest),
+            self._route(f"{below}/design/{{page}}/{{state}}", "One state of one page", self._example),
+        )
+
+    def _route(self, path: str, summary: str, handler: Handle) -> HandlerRoute:
+        return HandlerRoute(path=path, summary=summary, handler=handler)
+
+    def _page_routes(self, place: int) -> list[HandlerRoute]:
+        page = self.parts.pages[place]
+        handler = partial(self._page, place)
+        methods = ["GET"] if page.post is None else ["GET", "POST"]
+        return [
+            HandlerRoute(
+                method=method,
+                path=page.path,
+                summary=page.title or page.path,
+                handler=handler,
+                body_bytes=page.most,
+                requires=page.requires,
+            )
+            for method in methods
+        ]
+
+    async def error_page(self, request: Request, problem: Problem) -> Response:
+        """Return the page that a problem is answered with."""
+        return self.endpoint.problem_response(request, problem)
+
+    async def _page(
+        self, place: int, request: Request, context: RequestContext, ports: HandlerPorts
+    ) -> Response:
+        return await self.endpoint.respond(self.parts.pages[place], request, context, ports)
+
+    async def _static(self, request: Request, context: RequestContext, _ports: HandlerPorts) -> Response:
+        found = self.endpoint.renderer.assets.respond(request, context.path["digest"], context.path["file"])
+        if found is None:
+            raise Problem("no-route", "there is no such file; reload the page to get the present ones")
+        return found
+
+    async def _live(self, request: Request, _context: RequestContext, ports: HandlerPorts) -> Response:
+        return await self.live.respond(request, ports.api)
+
+    async def _manifest(self, _request: Request, _context: RequestContext, _ports: HandlerPorts) -> Response:
+        return self.endpoint.renderer.manifest()
+
+    async def _example(self, request: Request, context: RequestContext, _ports: HandlerPorts) -> Response:
+        return self.endpoint.example(request, context)

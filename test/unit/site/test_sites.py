@@ -1,0 +1,85 @@
+"""Every site: its templates fit their models, all states render, all texts are in the catalogues."""
+
+from io import BytesIO
+from pathlib import Path
+
+import pytest
+from babel.messages.pofile import read_po
+from support.page_checks import (
+    attribute_faults,
+    examples,
+    marked,
+    model_faults,
+    outline_faults,
+    render,
+    shown_templates,
+    untranslated,
+)
+from write_messages import LANGUAGES, PACKAGES, ROOT, catalogue
+
+from bookshelf.shelf.pages.site import SITE
+from bookshelf.site.page import Page
+from bookshelf.site.page_response import PageRenderer
+from bookshelf.site.routes import Site
+
+SITES = (SITE,)
+STATES = [
+    pytest.param(site, page, route.title, id=f"{page.template}-{name}")
+    for site in SITES
+    for route, name, page in examples(site)
+]
+
+
+@pytest.fixture(scope="module")
+def renderers() -> dict[str, PageRenderer]:
+    return {site.parts.package: marked(site) for site in SITES}
+
+
+@pytest.mark.parametrize("site", SITES)
+def test_a_template_uses_the_fields_of_its_model(site: Site) -> None:
+    assert model_faults(site) == []
+
+
+@pytest.mark.parametrize("site", SITES)
+def test_templates_have_only_attributes_that_the_policy_allows(site: Site) -> None:
+    assert attribute_faults(site) == []
+
+
+@pytest.mark.parametrize("site", SITES)
+def test_the_examples_show_every_template(site: Site) -> None:
+    assert set(site.endpoint.renderer.templates["en"].names) - shown_templates(site) == set()
+
+
+@pytest.mark.parametrize("language", ["en", "de"])
+@pytest.mark.parametrize(("site", "page", "title"), STATES)
+def test_a_page_has_one_h1_and_unique_ids(site: Site, page: Page, title: str, language: str) -> None:
+    assert outline_faults(render(site, page, title, language)) == []
+
+
+@pytest.mark.parametrize(("site", "page", "title"), STATES)
+def test_each_text_of_a_page_comes_from_a_catalogue(
+    site: Site, page: Page, title: str, renderers: dict[str, PageRenderer]
+) -> None:
+    assert untranslated(renderers[site.parts.package], page, title) == []
+
+
+@pytest.mark.parametrize("language", LANGUAGES)
+@pytest.mark.parametrize("package", PACKAGES)
+def test_a_catalogue_has_all_texts_and_their_translations(package: str, language: str) -> None:
+    text = catalogue(ROOT / package, language)
+    assert Path(ROOT / package / "locale" / language / "messages.po").read_bytes() == text, (
+        "run make messages"
+    )
+    missing = [
+        message.id
+        for message in read_po(BytesIO(text))
+        if message.id
+        and not all([message.string] if isinstance(message.string, str) else message.string or [""])
+    ]
+    assert missing == []
+
+
+def test_bars_and_scripts_stay_small() -> None:
+    assets = SITE.endpoint.renderer.assets
+    assert len(assets.content("site.css")) <= 40_000
+    assert sum(map(assets.size, ("site.css", "site.js", "icons.svg", "literata-latin.woff2"))) < 60_000
