@@ -4,7 +4,9 @@ import os
 import sys
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping
+from itertools import chain
 from pathlib import Path
+from typing import Any
 
 import click
 
@@ -15,10 +17,10 @@ from bookshelf.config import Settings, read
 from bookshelf.runtime.logs import configure
 from bookshelf.shelf.library_files import write_csv, write_json, write_jsonl
 from bookshelf.shelf.library_files.csv_books import LEFT_OUT, leaves_out
-from bookshelf.shelf.library_files.shelf_copy import ShelfFault, copy_whole_books
+from bookshelf.shelf.library_files.shelf_copy import ShelfFault, copy_shelf
 from bookshelf.shelf.library_files.shelf_index import ShelfBook, ShelfIndex
 
-_WRITERS: Mapping[str, Callable[[Iterable[ShelfBook]], Iterator[str]]] = {
+_WRITERS: Mapping[str, Callable[[Iterable[Any]], Iterator[str]]] = {
     "csv": write_csv,
     "jsonl": write_jsonl,
     "json": write_json,
@@ -65,7 +67,8 @@ def _export(file: Path, settings: Settings, url: str | None, form: str) -> None:
                 counts["cut"] += form == "csv" and leaves_out(book)
                 yield book
 
-        text = _WRITERS[form](counted())
+        more = [] if form == "csv" else chain(index.lists(), index.goals())
+        text = _WRITERS[form](chain(counted(), more))
         if file == _OUTPUT:
             sys.stdout.writelines(text)
             sys.stdout.flush()
@@ -75,7 +78,9 @@ def _export(file: Path, settings: Settings, url: str | None, form: str) -> None:
     click.echo(f"{counts['books']} books of the shelf at {places[0]} written to {where}.", err=True)
     if cut := counts["cut"]:
         have = "has" if cut == 1 else "have"
-        click.echo(f"{cut} of them {have} more than CSV can hold: it leaves out {LEFT_OUT}.", err=True)
+        click.echo(f"{cut} of them {have} more than CSV can hold.", err=True)
+    if form == "csv":
+        click.echo(f"CSV leaves out {LEFT_OUT}.", err=True)
 
 
 def _write(file: Path, text: Iterator[str], encoding: str) -> None:
@@ -89,4 +94,4 @@ async def _copy(index: ShelfIndex, places: list[str], settings: Settings, url: s
     """Read the shelf into the index, and append its address to `places`."""
     async with shelf(settings, url, new=False) as client:
         places.append(client.where)
-        await copy_whole_books(client, index)
+        await copy_shelf(client, index)

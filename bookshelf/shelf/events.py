@@ -237,11 +237,15 @@ class ListRestored(Event, frozen=True):
 
 
 class ListEntryAdded(Event, frozen=True):
-    """A book was put on a list. Entries are ordered by rank, as texts by code point."""
+    """A book was put on a list. Entries are ordered by rank, as texts by code point.
+
+    `added` is when that was, if it was before the event: an import states it.
+    """
 
     TYPE: ClassVar[str] = "shelf.list-entry-added.v1"
     book: str
     rank: str
+    added: datetime | None = None
 
 
 class ListEntryMoved(Event, frozen=True):

@@ -1,6 +1,7 @@
 """The service lists: ordered lists of books. The list `up-next` always exists, once for each owner."""
 
 import re
+from datetime import datetime, timedelta
 from typing import Annotated, Any, ClassVar
 
 import msgspec
@@ -60,6 +61,12 @@ class Place(msgspec.Struct, forbid_unknown_fields=True, omit_defaults=True):
         | UnsetType
         | None
     ) = UNSET
+    added: (
+        Annotated[
+            field_types.Moment, Meta(description="when it was put there, if that was before; for imports")
+        ]
+        | UnsetType
+    ) = UNSET
 
 
 class ListAnswer(msgspec.Struct, frozen=True):
@@ -113,12 +120,14 @@ class PutEntry(Command, frozen=True):
     """Put a book on a list, or move it there.
 
     `after` is the book that it follows, None for the first place; if it is left out, a new book comes last
-    and another one stays. `up_next`: the list is up-next of `owner`, which is created by its first entry.
+    and another one stays. `added` is when a new book was put there, if that was before. `up_next`: the list
+    is up-next of `owner`, which is created by its first entry.
     """
 
     TYPE: ClassVar[str] = "shelf.put-entry.v1"
     book: field_types.ChosenId
     after: str | UnsetType | None = UNSET
+    added: datetime | None = None
     up_next: bool = False
     owner: str | None = None
 
@@ -188,22 +197,27 @@ def _put(state: OrderedList, command: PutEntry) -> list[Event]:
         wanted = others.index(after) + 1
     else:
         raise Invalid("is not on this list", field="after")
-    return [] if wanted == place else _placed(state.ranks, others, wanted, book)
+    return [] if wanted == place else _placed(state.ranks, others, wanted, command)
 
 
-def _placed(ranks: dict[str, str], others: list[str], place: int, book: str) -> list[Event]:
+def _placed(ranks: dict[str, str], others: list[str], place: int, command: PutEntry) -> list[Event]:
     """Return the events that put a book between two others; all ranks are made new if one became too long."""
+    book = command.book
 
     def rank_at(place: int, ranks: dict[str, str]) -> str:
         low = ranks[others[place - 1]] if place else None
         return rank_between(low, ranks[others[place]] if place < len(others) else None)
 
-    kind = ListEntryMoved if book in ranks else ListEntryAdded
+    def put(rank: str) -> Event:
+        if book in ranks:
+            return ListEntryMoved(book=book, rank=rank)
+        return ListEntryAdded(book=book, rank=rank, added=command.added)
+
     rank = rank_at(place, ranks)
     if len(rank) <= limits.RANK_MAX:
-        return [kind(book=book, rank=rank)]
+        return [put(rank)]
     renewed = even_ranks(list(ranks))
-    return [ListReordered(ranks=renewed), kind(book=book, rank=rank_at(place, renewed))]
+    return [ListReordered(ranks=renewed), put(rank_at(place, renewed))]
 
 
 def evolve(state: OrderedList, event: Event) -> OrderedList:  # noqa: PLR0911 (one for each event)
@@ -258,8 +272,16 @@ def _subject(_body: Any, context: CommandContext) -> str:  # noqa: ANN401 (the b
 
 
 def _put_entry(body: Place, context: CommandContext) -> PutEntry:
-    up_next = context.params.id == UP_NEXT
-    return PutEntry(book=context.params.book, after=body.after, up_next=up_next, owner=context.owner)
+    added = None if body.added is UNSET else body.added
+    if added is not None and added > context.at + timedelta(days=1):
+        raise Invalid("lies in the future", field="added")
+    return PutEntry(
+        book=context.params.book,
+        after=body.after,
+        added=added,
+        up_next=context.params.id == UP_NEXT,
+        owner=context.owner,
+    )
 
 
 COMMAND_ROUTES = (

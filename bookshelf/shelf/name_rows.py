@@ -124,7 +124,7 @@ class EntryRows:
 
     def _added(self, event: events.ListEntryAdded, recorded: Recorded) -> Iterable[Change]:
         row = {"list": recorded.subject, "book": event.book, "rank": event.rank, "hidden": False}
-        yield self._insert, {**row, "added": recorded.time.isoformat()}
+        yield self._insert, {**row, "added": (event.added or recorded.time).isoformat()}
 
     def _ranked(self, recorded: Recorded, ranks: Mapping[str, str]) -> Iterable[Change]:
         for book, rank in ranks.items():

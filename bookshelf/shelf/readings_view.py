@@ -134,7 +134,7 @@ VIEW = View(name="readings", topic=events.TOPIC, catalogue=events.EVENTS, tables
 
 
 class ListedReading(ReadingAnswer, frozen=True, kw_only=True):
-    """A reading with its book, without its progress entries."""
+    """A reading with its book; its progress entries are left out unless the query asks for them."""
 
     book: field_types.BookId
     title: Annotated[str, Meta(examples=["Dune"])]
@@ -174,6 +174,7 @@ class AllReadings(Owned, forbid_unknown_fields=True, kw_only=True):
         ]
         | None
     ) = None
+    entries: Annotated[bool, Meta(description="true: with their progress entries")] = False
     limit: Limit = 1000
     after: After | None = None
 
@@ -230,6 +231,15 @@ def _passage(row: Any) -> dict[str, Any]:  # noqa: ANN401 (a row of the query)
     return {"number": row.number, "quote": row.quote, "note": row.note, "progress": progress}
 
 
+def _entries_of(db: Any, row: Any) -> tuple[ProgressAnswer, ...]:  # noqa: ANN401 (the storage's connection, a row)
+    if row.progress is None:
+        return ()
+    return tuple(
+        ProgressAnswer(entry=noted.entry, progress=_progress(noted.progress), on=noted.on, note=noted.note)
+        for noted in db.execute(_ENTRIES, {"of": row.book, "at": row.reading})
+    )
+
+
 def readings_of_book(db: Any, asked: OfBook) -> Answer:  # noqa: ANN401 (the storage's connection)
     """Return the readings of a book by date, the open one last, each with its progress entries.
 
@@ -238,13 +248,7 @@ def readings_of_book(db: Any, asked: OfBook) -> Answer:  # noqa: ANN401 (the sto
     _check_book(db, asked)
 
     def render(row: Any) -> ReadingAnswer:  # noqa: ANN401 (a row of the query)
-        listed = tuple(
-            ProgressAnswer(
-                entry=noted.entry, progress=_progress(noted.progress), on=noted.on, note=noted.note
-            )
-            for noted in db.execute(_ENTRIES, {"of": asked.id, "at": row.reading})
-        )
-        return ReadingAnswer(entries=listed, **_reading(row))
+        return ReadingAnswer(entries=_entries_of(db, row), **_reading(row))
 
     query = _READINGS.where(readings.c.book == asked.id, readings.c.removed == false())
     sort = Sort((_OPEN, func.coalesce(readings.c.day, ""), readings.c.reading), (int, str, int))
@@ -263,6 +267,12 @@ def all_readings(db: Any, asked: AllReadings) -> Answer:  # noqa: ANN401 (the st
         matching.append(_STATES[asked.state])
     if asked.year is not None:
         matching.append((day >= f"{asked.year:04}") & (day < f"{asked.year + 1:04}"))
+
+    def render(row: Any) -> ListedReading:  # noqa: ANN401 (a row of the query)
+        entries = _entries_of(db, row) if asked.entries else ()
+        of_book = {"book": row.book, "title": row.title, "author": row.author}
+        return ListedReading(entries=entries, **of_book, **_reading(row))
+
     page = list_page(
         db,
         _READINGS.where(*matching),
@@ -270,7 +280,7 @@ def all_readings(db: Any, asked: AllReadings) -> Answer:  # noqa: ANN401 (the st
         order="-day",
         sort=Sort((day,), (str,), nullable=True),
         limit=asked.limit,
-        render=lambda row: ListedReading(book=row.book, title=row.title, author=row.author, **_reading(row)),
+        render=render,
         after=asked.after,
     )
     return Answer(page.items, after=page.after, count=count_rows(db, _READINGS.where(*matching)))

@@ -78,6 +78,12 @@ class Share(msgspec.Struct, frozen=True):
     pages: _PAGES
 
 
+class GoalOfYear(Goal, frozen=True, kw_only=True):
+    """The goal of a year."""
+
+    year: Year
+
+
 class AllStats(msgspec.Struct, frozen=True):
     """The numbers of a whole shelf."""
 
@@ -87,6 +93,7 @@ class AllStats(msgspec.Struct, frozen=True):
     titles: _TITLES
     pages: _PAGES
     years: Annotated[list[Share], Meta(description="by year, the latest first")]
+    goals: Annotated[list[GoalOfYear], Meta(description="by year, the latest first")]
 
 
 class YearStats(msgspec.Struct, frozen=True):
@@ -156,7 +163,13 @@ def all_stats(db: Any, asked: Owned) -> Answer:  # noqa: ANN401 (the storage's c
     years = _shares(db, _YEAR, _finished(asked.owner))
     years.sort(key=lambda share: share.name or "", reverse=True)
     counts = (totals.readings, totals.titles, int(totals.pages))
-    return Answer(AllStats(sum(states.values()), states, *counts, years))
+    return Answer(AllStats(sum(states.values()), states, *counts, years, _goals(db, asked.owner or "")))
+
+
+def _goals(db: Any, owner: str) -> list[GoalOfYear]:  # noqa: ANN401 (the storage's connection)
+    rows = db.execute(select(goals).filter_by(owner=owner).order_by(goals.c.year.desc()))
+    known = (GoalOfYear(books=row.books, pages=row.pages, year=row.year) for row in rows)
+    return [goal for goal in known if goal.books is not None or goal.pages is not None]
 
 
 def year_stats(db: Any, asked: OneYearStats) -> Answer:  # noqa: ANN401 (the storage's connection)

@@ -4,10 +4,11 @@ Requests are decoded and decided as the services do it; queries are answered fro
 """
 
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from datetime import UTC, datetime
 from itertools import count
 from typing import Any, NamedTuple
+from urllib.parse import parse_qs
 
 import msgspec
 
@@ -19,7 +20,11 @@ from bookshelf.http.problem import STATUS, Problem
 from bookshelf.runtime.decoding import Decoder
 from bookshelf.shelf import book, lists, reading_routes
 from bookshelf.shelf.book import BOOK, to_answer
+from bookshelf.shelf.events import ListEntryAdded
+from bookshelf.shelf.goals import GOAL, GOAL_ROUTES
 from bookshelf.shelf.lists import LIST, UP_NEXT
+from bookshelf.shelf.reading import READING
+from bookshelf.shelf.reading_routes import to_passage_answer, to_reading_answer
 
 NOW = datetime(2026, 1, 31, 12, tzinfo=UTC)
 
@@ -39,7 +44,7 @@ class PureShelf:
         self.requests: list[tuple[str, str]] = []
         self._answers: dict[str, tuple[object, ApiAnswer]] = {}
         self._numbers = count(1)
-        routes = (*book.ROUTES, *reading_routes.ROUTES, *lists.COMMAND_ROUTES)
+        routes = (*book.ROUTES, *reading_routes.ROUTES, *lists.COMMAND_ROUTES, *GOAL_ROUTES)
         self._routes = [(_pattern(route.path), route) for route in routes]
 
     async def by_hand(self, method: str, target: str, body: object = None) -> ApiAnswer:
@@ -154,13 +159,55 @@ class PureShelf:
     def _lists(self, _query: str) -> ApiAnswer:
         states = {id_: self._fold(LIST, id_) for id_ in (UP_NEXT, *self.log) if id_ != UP_NEXT or self.log}
         known = {id_: state for id_, state in states.items() if state.created or id_ == UP_NEXT}
+        known = {id_: state for id_, state in known.items() if not state.removed}
         return _ok([{"id": id_, "name": state.name, "count": 0} for id_, state in known.items()])
 
     def _list(self, _query: str, list_id: str) -> ApiAnswer:
-        ranks = self._fold(LIST, list_id).ranks
-        here = {id_: state for id_ in ranks if (state := self._fold(BOOK, id_)).here}
-        entries = [{"added": NOW, "book": to_answer(id_, state)} for id_, state in here.items()]
-        return _ok({"id": list_id, "entries": entries})
+        state = self._fold(LIST, list_id)
+        if state.removed or not (state.created or list_id == UP_NEXT):
+            return ApiAnswer(404, {}, {"detail": "there is no such list"})
+        put = [each.event for each in self.log.get(list_id, []) if isinstance(each.event, ListEntryAdded)]
+        added = {event.book: event.added or NOW for event in put}
+        here = {id_: book for id_ in state.ranks if (book := self._fold(BOOK, id_)).here}
+        entries = [
+            {"added": added[id_].isoformat(), "book": to_answer(id_, book)} for id_, book in here.items()
+        ]
+        return _ok({"id": list_id, "name": state.name, "entries": entries})
+
+    def _of_books(self) -> Iterator[tuple[str, Any]]:
+        """Yield the state of READING of the books that are on the shelf, by id."""
+        for id_ in self.log:
+            if self._fold(BOOK, id_).here:
+                yield id_, self._fold(READING, id_)
+
+    def _readings(self, _query: str) -> ApiAnswer:
+        listed = [
+            {**msgspec.to_builtins(to_reading_answer(number, state.readings.by_number[number])), "book": id_}
+            for id_, state in self._of_books()
+            for number in state.readings.in_order
+        ]
+        return _ok(sorted(listed, key=lambda each: each.get("ended", ""), reverse=True))
+
+    def _passages(self, _query: str) -> ApiAnswer:
+        listed = [
+            {**msgspec.to_builtins(to_passage_answer(number, passage)), "book": id_}
+            for id_, state in self._of_books()
+            for number, passage in state.passages.by_number.items()
+        ]
+        return _ok(listed)
+
+    def _stats(self, _query: str) -> ApiAnswer:
+        keys = sorted(key for key in self.log if key.startswith("goal-"))
+        goals = [(key, self._fold(GOAL, key).goal) for key in keys]
+        known = [{"year": int(key[5:]), "books": goal.books, "pages": goal.pages} for key, goal in goals]
+        return _ok({"goals": [each for each in known if each["books"] or each["pages"]]})
+
+    def _changes(self, query: str) -> ApiAnswer:
+        (subject,) = parse_qs(query)["book"]
+        newest = reversed(self.log.get(subject, []))
+        return _ok(
+            [{"events": [{"type": each.event.TYPE}], "correlation": each.correlation} for each in newest]
+        )
 
     def _history(self, _query: str, book_id: str) -> ApiAnswer:
         events = [
@@ -180,6 +227,10 @@ _QUERIES: tuple[tuple[str, Callable[..., ApiAnswer]], ...] = (
     ("/books", PureShelf._books),  # noqa: SLF001 (its own module)
     ("/books/([^/]+)", PureShelf._book),  # noqa: SLF001 (its own module)
     ("/books/([^/]+)/history", PureShelf._history),  # noqa: SLF001 (its own module)
+    ("/readings", PureShelf._readings),  # noqa: SLF001 (its own module)
+    ("/passages", PureShelf._passages),  # noqa: SLF001 (its own module)
+    ("/stats", PureShelf._stats),  # noqa: SLF001 (its own module)
+    ("/changes", PureShelf._changes),  # noqa: SLF001 (its own module)
     ("/lists", PureShelf._lists),  # noqa: SLF001 (its own module)
     ("/lists/([^/]+)", PureShelf._list),  # noqa: SLF001 (its own module)
 )

@@ -21,6 +21,7 @@ AWKWARD: list[dict[str, Any]] = [
     {"title": "Twin", "author": "x", "published": "1900"},
     {"title": "Twin", "author": "x", "published": "1901"},
 ]
+ADDED = "2024-03-01T12:00:00+00:00"
 ENDS: list[dict[str, Any]] = [
     {"finished": "2024-02-29", "rating": 5, "review": "=good\n\nline, two\n"},
     {"finished": "unknown"},
@@ -38,12 +39,21 @@ def shelf(running: Program) -> Client:
         if number % 3 == 2:
             end = ENDS[number // 3]
             assert client.post(f"/books/{reply.json['id']}/finished", end).status == 204
+    assert client.post("/lists", {"name": "Empty", "id": "empty"}).status == 201
+    assert client.send("PUT", f"/lists/up-next/books/{reply.json['id']}", {"added": ADDED}).status == 204
+    assert client.send("PUT", "/goals/2026", {"books": 24}).status == 204
     return client
 
 
 def shown(client: Client) -> list[dict[str, Any]]:
     """Return all books, with their ids and the times when they were added."""
     return sorted(client.every_book(), key=lambda book: str(book["id"]))
+
+
+def lists_and_goals(client: Client) -> tuple[Any, ...]:
+    """Return what the shelf has beside books."""
+    paths = ("/lists", "/lists/empty", "/lists/up-next?all=true", "/stats")
+    return tuple(client.get(path).json for path in paths)
 
 
 @pytest.mark.parametrize("name", ["shelf.csv", "shelf.jsonl", "shelf.JSON", "shelf.ndjson"])
@@ -58,6 +68,8 @@ def test_an_export_makes_the_same_shelf_elsewhere(
     assert (report["added"], report["refused"], report["warnings"]) == (len(AWKWARD), [], [])
     with Program(tmp_path / "other").ready() as other:
         assert shown(other.client) == shown(shelf)
+        if name != "shelf.csv":
+            assert lists_and_goals(other.client) == lists_and_goals(shelf)
 
 
 @pytest.mark.parametrize("name", ["shelf.csv", "shelf.jsonl"])
@@ -84,7 +96,9 @@ def test_without_a_file_it_goes_to_the_terminal(running: Program, shelf: Client)
     rows = list(csv.DictReader(ended.well.splitlines(keepends=True)))
     assert len(rows) == len(shelf.every_book())
     count = len(rows)
-    assert ended.err == f"{count} books of the shelf at {running.note.url} written to standard output.\n"
+    written, left_out = ended.err.splitlines()
+    assert written == f"{count} books of the shelf at {running.note.url} written to standard output."
+    assert left_out.startswith("CSV leaves out ")
 
 
 def test_an_empty_shelf_is_a_file_with_a_header(tmp_path: Path) -> None:
@@ -111,6 +125,7 @@ def test_what_csv_leaves_out_is_named(tmp_path: Path) -> None:
         ended = bookshelf("export", "--url", up.note.url, "--format", "csv")
         assert "1 of them has more than CSV can hold" in ended.err
         assert "passages" in ended.err
+        assert "goals" in ended.err
 
 
 def test_a_place_that_cannot_be_written(running: Program, tmp_path: Path) -> None:

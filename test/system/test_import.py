@@ -23,7 +23,8 @@ COUNTS = {
     "bookshelf.csv": (2, 1),
     "bookshelf.jsonl": (2, 1),
 }
-COUNTED = ("read", "added", "updated", "finished", "unchanged", "restored", "skipped", "listed")
+BOOKS = ("read", "added", "updated", "finished", "unchanged", "restored", "skipped")
+COUNTED = (*BOOKS, "lists", "listed", "goals")
 LISTED = ("refused", "differences", "warnings", "columns")
 NAMED = ("encoding", "format", "dates", "correlation")
 FIELDS = (

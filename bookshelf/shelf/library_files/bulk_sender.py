@@ -83,6 +83,13 @@ class BulkSender:
         self._api = api
         self._correlation = correlation
         self._queues: dict[str, _Queue] = {}
+        self._newest: dict[str, int] = {}
+
+    @property
+    def seen(self) -> Mapping[str, str]:
+        """The header of a query that is to see all that was sent before."""
+        positions = ", ".join(f"{place}@{offset}" for place, offset in self._newest.items())
+        return {"Bookshelf-After": positions} if positions else {}
 
     async def send(self, method: str, path: str, body: object, key: str) -> BulkAnswer:
         """Return the answer to a command with this idempotency key. Raises `ShelfFault`."""
@@ -108,6 +115,9 @@ class BulkSender:
         if answer.status >= HTTPStatus.BAD_REQUEST:
             raise ShelfFault(answer.detail)
         position = answer.headers.get("Bookshelf-Position", "")
+        for text in filter(None, position.split(", ")):
+            place, _, offset = text.rpartition("@")
+            self._newest[place] = max(int(offset), self._newest.get(place, 0))
         busy = []
         for each, result in zip(taken, answer.body, strict=True):
             if result["status"] in _AGAIN:

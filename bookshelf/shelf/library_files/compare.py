@@ -17,7 +17,7 @@ from bookshelf.shelf.library_files.entry import Entry, FileReading, ProgressNote
 from bookshelf.shelf.library_files.match import isbn_key, match_readings, name_words, same_date
 from bookshelf.shelf.library_files.shelf_index import ShelfBook
 from bookshelf.shelf.search_text import fold
-from bookshelf.shelf.values import Contributor, ReadingProgress, derived_author
+from bookshelf.shelf.values import Contributor, Cover, ReadingProgress, derived_author
 
 
 class ShelfRequest(msgspec.Struct, frozen=True, omit_defaults=True):
@@ -62,6 +62,7 @@ def compare(entry: Entry, book: ShelfBook, *, exact: bool, take: Origin) -> Comp
     comparing.opinion()
     comparing.readings()
     comparing.passages()
+    comparing.cover()
     return Comparison(tuple(comparing.requests), tuple(comparing.differences), comparing.after)
 
 
@@ -329,6 +330,13 @@ class _Comparing:
         for passage in new:
             self._request("POST", "/passages", **_given(msgspec.structs.asdict(passage)))
         self.after = replace(self.after, passages=(*self._book.passages, *new))
+
+    def cover(self) -> None:
+        """Compare the cover, which is named by its digest."""
+        if self._choose("cover", self._book.cover, self._entry.cover):
+            cover = cast("Cover", self._entry.cover)
+            self._request("PUT", "/cover", **msgspec.structs.asdict(cover))
+            self.after = replace(self.after, cover=cover)
 
 
 def _given(body: dict[str, Any], *kept: str) -> dict[str, Any]:

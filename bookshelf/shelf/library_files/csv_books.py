@@ -16,7 +16,7 @@ from bookshelf.shelf.library_files.formats import COLUMNS, guarded, join_tags, s
 from bookshelf.shelf.library_files.json_files import to_entry, to_object
 from bookshelf.shelf.library_files.shelf_index import ShelfBook
 
-LEFT_OUT = "progress entries, passages, and what a reading has beside dates and stars"
+LEFT_OUT = "progress entries, passages, covers, goals, empty lists, and of a reading all but dates and stars"
 READINGS = "readings"
 LISTS = "lists"
 _PARTS = re.compile(r"((?:[^\\|]|\\.)*)(?: \| |$)", re.DOTALL)

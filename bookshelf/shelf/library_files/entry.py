@@ -7,7 +7,7 @@ import msgspec
 
 from bookshelf.shelf.fields import BookFields
 from bookshelf.shelf.lists import UP_NEXT
-from bookshelf.shelf.values import ReadingProgress
+from bookshelf.shelf.values import Cover, ReadingProgress
 
 
 class NotALibrary(Exception):
@@ -72,7 +72,8 @@ class Entry(msgspec.Struct, frozen=True, kw_only=True):
     only in the project's own files; ids of other programs are `book.ids`. An unknown author is an
     empty text, and an unknown title is `ISBN 978…`. `added` is a partial date or a time with its offset.
     `readings` are in the sequence of time, an open one last. `stars`, `review` and `spoiler` are those of a
-    book without readings. The wish list is an entry of `lists` with the name UP_NEXT. `warnings` are
+    book without readings. The wish list is an entry of `lists` with the name UP_NEXT. `cover` names an
+    image by its digest, only in the project's own files. `warnings` are
     sentences on what was left out or changed, and why; `raw` is the record as it was, for a later refusal.
     """
 
@@ -86,6 +87,7 @@ class Entry(msgspec.Struct, frozen=True, kw_only=True):
     spoiler: bool = False
     lists: tuple[ListPlace, ...] = ()
     passages: tuple[FilePassage, ...] = ()
+    cover: Cover | None = None
     warnings: tuple[str, ...] = ()
     raw: tuple[str, ...] = ()
 
@@ -109,3 +111,32 @@ class Entry(msgspec.Struct, frozen=True, kw_only=True):
     def refused(self, reason: str) -> Refusal:
         """Return a refusal of this entry, for one that the shelf itself has refused."""
         return Refusal(self.line, reason, self.raw)
+
+
+class FileEntry(msgspec.Struct, frozen=True, omit_defaults=True):
+    """A book on a list, by its id in the file, and when it was put there."""
+
+    book: str
+    added: datetime | None = None
+
+
+class FileList(msgspec.Struct, frozen=True, kw_only=True):
+    """A list of the project's own files, with its books in order. The name of up-next is empty."""
+
+    id: str
+    name: str
+    entries: tuple[FileEntry, ...] = ()
+    line: int = 0
+
+
+class FileGoal(msgspec.Struct, frozen=True, kw_only=True):
+    """The goal of a year, in the project's own files."""
+
+    year: int
+    books: int | None = None
+    pages: int | None = None
+    line: int = 0
+
+
+Line = Entry | FileList | FileGoal | Refusal
+"""What a record of a file is."""

@@ -1,8 +1,8 @@
-"""The project's own JSON files: one object for each book, with all that the shelf has of it.
+"""The project's own JSON files: one object for each book, list and goal, with all that the shelf has of it.
 
-An object has the fields of a book's answer, `type` in front of them, and in place of the number of readings
-the readings themselves, then the passages, and the lists that have the book, with its position on each. An
-import makes the same book of it, in the same form.
+The object of a book has the fields of its answer, `type` in front of them, and in place of the number of
+readings the readings themselves, then the passages. A list has its entries in order, each with its book and
+when it was put there; a goal has its year. An import makes the same shelf of them.
 """
 
 from collections.abc import Iterable, Iterator, Mapping
@@ -12,12 +12,22 @@ from typing import Any
 import msgspec
 
 from bookshelf.shelf.fields import FIRST_FIELDS, BookFields
-from bookshelf.shelf.library_files.entry import Entry, FilePassage, FileReading, ListPlace, Refusal
+from bookshelf.shelf.library_files.entry import (
+    Entry,
+    FileGoal,
+    FileList,
+    FilePassage,
+    FileReading,
+    Line,
+    ListPlace,
+    Refusal,
+)
 from bookshelf.shelf.library_files.shelf_index import ShelfBook
 from bookshelf.shelf.values import Cover, whole_stars
 
-BOOK = "book"
-"""The `type` of a whole book. The first release wrote objects without a type and without readings."""
+BOOK, LIST, GOAL = "book", "list", "goal"
+"""The `type` of each kind of object. The first release wrote books without a type and without readings."""
+Written = ShelfBook | FileList | FileGoal
 _encode = msgspec.json.Encoder().encode
 
 
@@ -36,19 +46,27 @@ class _BookLine(BookFields, frozen=True, kw_only=True, omit_defaults=True):
     cover: Cover | None = None
 
 
-def write_jsonl(books: Iterable[ShelfBook]) -> Iterator[str]:
-    """Yield one line for each book, with its line end."""
-    for book in books:
-        yield _encode(to_object(book)).decode() + "\n"
+def write_jsonl(things: Iterable[Written]) -> Iterator[str]:
+    """Yield one line for each book, list or goal, with its line end."""
+    for thing in things:
+        yield _encode(_object_of(thing)).decode() + "\n"
 
 
-def write_json(books: Iterable[ShelfBook]) -> Iterator[str]:
-    """Yield the parts of one array of all books, one on each line."""
+def write_json(things: Iterable[Written]) -> Iterator[str]:
+    """Yield the parts of one array of all books, lists and goals, one on each line."""
     before = "[\n"
-    for book in books:
-        yield before + _encode(to_object(book)).decode()
+    for thing in things:
+        yield before + _encode(_object_of(thing)).decode()
         before = ",\n"
     yield "\n]\n" if before != "[\n" else "[]\n"
+
+
+def _object_of(thing: Written) -> dict[str, Any]:
+    if isinstance(thing, ShelfBook):
+        return to_object(thing)
+    fields: dict[str, Any] = msgspec.to_builtins(thing)
+    del fields["line"]
+    return {"type": LIST if isinstance(thing, FileList) else GOAL, **fields}
 
 
 def to_object(book: ShelfBook) -> dict[str, Any]:
@@ -65,7 +83,6 @@ def to_object(book: ShelfBook) -> dict[str, Any]:
         "spoiler": book.spoiler or None,
         "readings": [_plain(reading) for reading in book.readings] or None,
         "passages": list(book.passages) or None,
-        "lists": list(book.lists) or None,
         "cover": book.cover,
     }
     return {
@@ -103,6 +120,18 @@ def _plain(reading: FileReading) -> dict[str, Any]:
     return {**fields, "end": reading.end}
 
 
+def to_line(line: int, found: Mapping[str, Any], raw: tuple[str, ...]) -> Line:
+    """Return what an object of an export is: the entry of a book, a list, a goal, or a refusal."""
+    if found["type"] == BOOK:
+        return to_entry(line, found, raw)
+    try:
+        kind: Any = FileList if found["type"] == LIST else FileGoal
+        thing: FileList | FileGoal = msgspec.convert({**found, "line": line}, kind)
+    except msgspec.ValidationError as fault:
+        return Refusal(line, f"{fault}: correct it", raw)
+    return thing
+
+
 def to_entry(line: int, book: Mapping[str, Any], raw: tuple[str, ...]) -> Entry | Refusal:
     """Return the entry of an object of an export, or its refusal."""
     try:
@@ -124,5 +153,6 @@ def to_entry(line: int, book: Mapping[str, Any], raw: tuple[str, ...]) -> Entry 
         spoiler=read.spoiler and not reviewed,
         passages=read.passages,
         lists=read.lists,
+        cover=read.cover,
         raw=raw,
     )

@@ -6,10 +6,10 @@ from typing import Any, NamedTuple, TextIO
 import msgspec
 
 from bookshelf.shelf.library_files.build import build
-from bookshelf.shelf.library_files.entry import Entry, NotALibrary, Refusal
+from bookshelf.shelf.library_files.entry import Line, NotALibrary, Refusal
 from bookshelf.shelf.library_files.format import EXTRA, IGNORED, Cell, Fields, Format, folded
 from bookshelf.shelf.library_files.formats import OWN, join_tags
-from bookshelf.shelf.library_files.json_files import BOOK, to_entry
+from bookshelf.shelf.library_files.json_files import BOOK, GOAL, LIST, to_line
 from bookshelf.shelf.library_files.json_records import JsonRecord, json_lines, json_members
 from bookshelf.shelf.library_files.program_formats import LIBRARYTHING_JSON
 from bookshelf.shelf.library_files.setting import Options, Setting, Survey
@@ -23,6 +23,7 @@ JSON_LINES = Format(
     exact=True,
 )
 
+_TYPES = (BOOK, LIST, GOAL)
 _NO_OBJECT = "no JSON object on one line: correct the line"
 _NAMES = ("fl", "name", "text", "value", "title")
 """The member of an object inside a list that names it."""
@@ -42,7 +43,9 @@ class JsonTable(NamedTuple):
         survey = Survey(self.form, {})
         fields: dict[str, str] = {}
         for record in self.records():
-            found = self._read(decode_object(record), fields, options)
+            read = decode_object(record)
+            is_other = isinstance(read, dict) and read.get("type") in {LIST, GOAL}
+            found = "" if is_other else self._read(read, fields, options)
             if isinstance(found, str):
                 survey.skip()
             else:
@@ -51,13 +54,13 @@ class JsonTable(NamedTuple):
             survey.columns.setdefault(name, field)
         return survey.setting(options, self.delimiter)
 
-    def entries(self, setting: Setting) -> Iterator[Entry | Refusal]:
-        """Yield each object as an entry or a refusal, in the file's order."""
+    def entries(self, setting: Setting) -> Iterator[Line]:
+        """Yield what each object is, in the file's order."""
         for record in self.records():
             book, raw = decode_object(record), (record.text,)
             fields = self._read(book, {}, setting.options)
-            if self.form.exact and isinstance(book, dict) and book.get("type") == BOOK:
-                yield to_entry(record.line, book, raw)
+            if self.form.exact and isinstance(book, dict) and book.get("type") in _TYPES:
+                yield to_line(record.line, book, raw)
             elif isinstance(fields, str):
                 yield Refusal(record.line, fields, raw)
             else:
@@ -112,6 +115,8 @@ def open_json(source: Source) -> JsonTable | None:
             for form in (LIBRARYTHING_JSON, JSON_LINES):
                 if names >= form.marks - {"author", "state", "added"} and "title" in names:
                     return table._replace(form=form)
+            if book.get("type") in _TYPES:
+                return table
     raise NotALibrary(
         f"{source.path} is JSON, but its first line is no book: needed is one object on each line,"
         ' such as {"title": "…", "author": "…"}, or an array of such objects'

@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 from pathlib import Path
 
-from bookshelf.shelf.library_files.entry import Entry, Refusal
+from bookshelf.shelf.library_files.entry import Line
 from bookshelf.shelf.library_files.format import IGNORED
 from bookshelf.shelf.library_files.json_table import JsonTable, open_json
 from bookshelf.shelf.library_files.setting import Options
@@ -37,7 +37,7 @@ class Library:
         self.columns = setting.columns
         self.remarks = tuple(self._remarks(content.source))
 
-    def __iter__(self) -> Iterator[Entry | Refusal]:
+    def __iter__(self) -> Iterator[Line]:
         """Read the file from its start; memory stays small however large it is."""
         return self._content.entries(self._setting)
 

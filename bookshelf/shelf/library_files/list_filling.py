@@ -1,60 +1,128 @@
-"""Fills the lists that a file names: creates those that are missing, and appends the books that they lack."""
+"""Fills the lists that a file has: creates or restores those that are missing, and appends what they lack."""
 
 import asyncio
 from urllib.parse import quote
 
 import msgspec
+from msgspec.structs import replace
 
 from bookshelf.cqrs.api_client import ApiClient
 from bookshelf.shelf.library_files.bulk_sender import BulkAnswer, BulkSender, key_of
-from bookshelf.shelf.library_files.entry import Entry
+from bookshelf.shelf.library_files.compare import Difference
+from bookshelf.shelf.library_files.entry import Entry, FileEntry, FileList
 from bookshelf.shelf.library_files.report import ImportReport
-from bookshelf.shelf.library_files.shelf_copy import ShelfFault, list_entries, pages
+from bookshelf.shelf.library_files.shelf_copy import ShelfFault, list_entries, pages, set_by_file
 from bookshelf.shelf.library_files.shelf_index import ShelfIndex
 from bookshelf.shelf.lists import UP_NEXT
 
+_NAMING = ("shelf.list-created.v1", "shelf.list-renamed.v1")
+
 
 class ListFiller:
-    """Notes the books of each list while lines are imported, and fills the lists in the end."""
+    """Notes the books of each list while lines are imported, and fills the lists in the end.
 
-    def __init__(self, api: ApiClient, index: ShelfIndex, report: ImportReport, sender: BulkSender) -> None:
+    `prefer_file`: the name that a list has in the file replaces one that was given by hand. `restores`: a
+    removed list is restored.
+    """
+
+    def __init__(
+        self,
+        api: ApiClient,
+        index: ShelfIndex,
+        report: ImportReport,
+        sender: BulkSender,
+        *,
+        prefer_file: bool,
+        restores: bool,
+    ) -> None:
         self._api = api
         self._index = index
         self._report = report
         self._sender = sender
+        self._prefer_file = prefer_file
+        self._restores = restores
 
     def note(self, entry: Entry, book_id: str) -> None:
         """Note the lists of a line; its book has this id on the shelf."""
+        if entry.id is not None and entry.id != book_id:
+            self._index.alias(entry.id, book_id)
         for place in entry.lists:
             self._index.place(place.name, book_id, place.position)
 
     async def fill(self) -> None:
-        """Append the noted books by their positions, then in the file's sequence. Raises `ShelfFault`."""
-        names = self._index.placed_lists()
-        ids = {UP_NEXT: UP_NEXT}
-        if names:
-            ids |= {each["name"]: each["id"] async for each in pages(self._api, "/lists?limit=1000")}
-        for name in names:
-            list_id = ids.get(name)
-            held = set() if list_id is None else {book async for book in list_entries(self._api, list_id)}
-            missing = [book for book in self._index.placed_books(name) if book not in held]
-            self._report.listed += len(missing)
-            if missing and not self._report.preview:
-                await self._append(name, list_id, missing)
+        """Bring all lists up to the file. Raises `ShelfFault`."""
+        wanted = list(self._index.lists())
+        if not wanted:
+            return
+        known = [(each["id"], each["name"]) async for each in pages(self._api, "/lists?limit=1000")]
+        names = dict(known)
+        own = {each.id for each in wanted}
+        by_name = {name: id_ for id_, name in reversed(known) if id_ not in own} | {UP_NEXT: UP_NEXT}
+        for each in wanted:
+            list_id = each.id if each.id in names else by_name.pop(each.name, None)
+            if list_id is None:
+                list_id = await self._created(each)
+            elif each.id and list_id != UP_NEXT:
+                await self._rename(replace(each, id=list_id), names[list_id])
+            if list_id is not None:
+                await self._append(list_id, each)
 
-    async def _append(self, name: str, list_id: str | None, books: list[str]) -> None:
-        if list_id is None:
-            created = await self._send("POST", "/lists", {"name": name})
-            if created.is_refused:
-                raise ShelfFault(created.detail)
-            list_id = created.id
-        path = f"/lists/{quote(list_id, safe='')}/books"
-        answers = await asyncio.gather(
-            *(self._send("PUT", f"{path}/{quote(book, safe='')}", {}) for book in books)
-        )
-        for refused in (answer for answer in answers if answer.is_refused):
-            self._report.listed -= 1
-            self._report.warn(0, f"a book was not put on the list {name!r}: {refused.detail}")
+    async def _created(self, wanted: FileList) -> str | None:
+        """Create or restore a list; return its id, or None if it stays away."""
+        self._report.lists += 1
+        if self._report.preview:
+            return ""
+        body = {"name": wanted.name, "id": wanted.id} if wanted.id else {"name": wanted.name}
+        answer = await self._send("POST", "/lists", body)
+        if not answer.is_refused:
+            return answer.id
+        if not wanted.id:
+            raise ShelfFault(answer.detail)
+        # it exists, and the shelf does not show it: it was removed
+        if not self._restores:
+            self._report.lists -= 1
+            self._report.warn(wanted.line, f"the list {wanted.name!r} was removed: left out")
+            return None
+        restored = await self._send("POST", f"/lists/{quote(wanted.id, safe='')}/restored", {})
+        if restored.is_refused:
+            raise ShelfFault(restored.detail)
+        self._report.warn(wanted.line, f"the list {wanted.name!r} was removed: restored")
+        return wanted.id
+
+    async def _rename(self, wanted: FileList, name: str) -> None:
+        """Give a list the name that it has in the file, if the shelf's came from a file."""
+        if wanted.name == name:
+            return
+        taken = self._prefer_file or await set_by_file(self._api, wanted.id, _NAMING)
+        self._report.differences.append(Difference(wanted.line, name, "name", name, wanted.name, taken))
+        if taken and not self._report.preview:
+            path = f"/lists/{quote(wanted.id, safe='')}"
+            self._check(wanted.name, await self._send("PATCH", path, {"name": wanted.name}))
+
+    async def _append(self, list_id: str, wanted: FileList) -> None:
+        """Append the books that the list lacks, in the file's order."""
+        shown = list_entries(self._api, list_id, self._sender.seen)
+        held = {entry.book async for entry in shown} if list_id else set[str]()
+        entries = [
+            FileEntry(book, entry.added)
+            for entry in wanted.entries
+            if (book := self._index.here(entry.book)) is not None and book not in held
+        ]
+        self._report.listed += len(entries)
+        if self._report.preview:
+            return
+        for answer in await asyncio.gather(*(self._put(list_id, entry) for entry in entries)):
+            self._report.listed -= answer.is_refused
+            self._check(wanted.name, answer)
+
+    async def _put(self, list_id: str, entry: FileEntry) -> BulkAnswer:
+        path = f"/lists/{quote(list_id, safe='')}/books/{quote(entry.book, safe='')}"
+        return await self._send("PUT", path, {"added": entry.added} if entry.added else {})
+
+    def _check(self, name: str, answer: BulkAnswer) -> None:
+        """Name a refused change of a list."""
+        if answer.is_refused:
+            self._report.warn(0, f"the list {name!r} was not changed: {answer.detail}")
 
     async def _send(self, method: str, path: str, body: object) -> BulkAnswer:
         """Send a command; its key is of this import, so that an entry that was removed can come back."""

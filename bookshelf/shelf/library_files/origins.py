@@ -25,7 +25,8 @@ def set_by_hand(history: Iterable[Mapping[str, Any]]) -> set[str]:
     for happened in history:
         event = EVENTS.decode(happened["type"], msgspec.json.encode(happened["data"]))
         manual = not str(happened.get("correlation") or "").startswith(IMPORT)
-        for field in _fields_of(event, maps) if event is not None else ():
+        cover = ("cover",) if isinstance(event, events.CoverSet) else ()
+        for field in cover or (_fields_of(event, maps) if event is not None else ()):
             by_hand[field] = manual
     return {field for field, manual in by_hand.items() if manual}
 

@@ -17,6 +17,8 @@ SHOWN = 20
 #: Bytes of a list that are kept in memory.
 _SPOOLED = 1_000_000
 _VALUE_SHOWN = 60
+_BOOK_COUNTS = ("read", "added", "updated", "finished", "unchanged", "restored", "skipped")
+_COUNTS = (*_BOOK_COUNTS, "lists", "listed", "goals")
 
 Item = TypeVar("Item", bound=msgspec.Struct)
 
@@ -63,7 +65,8 @@ class ImportReport:
 
     `unchanged` are lines with nothing to do, `updated` are books that were on the shelf and got a value,
     `finished` are books that became finished, `skipped` are lines that an option or a removed book
-    left out, `listed` are entries that were added to lists. What it lists is in temporary files: use it as
+    left out, `lists` were created or restored, `listed` are entries that were added to lists, `goals` were
+    set. What it lists is in temporary files: use it as
     a context manager.
     """
 
@@ -73,7 +76,7 @@ class ImportReport:
         self.preview = preview
         self.correlation = correlation
         self.read = self.added = self.updated = self.finished = self.unchanged = 0
-        self.restored = self.skipped = self.listed = 0
+        self.restored = self.skipped = self.listed = self.lists = self.goals = 0
         self.refused: Spool[Refusal] = Spool(Refusal)
         self.differences: Spool[Difference] = Spool(Difference)
         self.warnings: Spool[Remark] = Spool(Remark)
@@ -108,9 +111,8 @@ class ImportReport:
 
     def as_json(self) -> Iterator[bytes]:
         """Yield the parts of one JSON object."""
-        counts = ("read", "added", "updated", "finished", "unchanged", "restored", "skipped", "listed")
         yield b"{"
-        for name in counts:
+        for name in _COUNTS:
             yield _member(name, getattr(self, name)) + b","
         yield from _array("refused", ({"line": each.line, "reason": each.reason} for each in self.refused))
         yield from _array("differences", self.differences)
@@ -149,7 +151,9 @@ class ImportReport:
         counts += [f"{self.restored} restored"] * bool(self.restored)
         counts += [f"{self.unchanged} there already"]
         counts += [f"{self.skipped} skipped"] * bool(self.skipped)
+        counts += [f"{self.lists} lists created"] * bool(self.lists)
         counts += [f"{self.listed} put on lists"] * bool(self.listed)
+        counts += [f"{self.goals} goals set"] * bool(self.goals)
         counts += [f"{len(self.refused)} refused"]
         return f"{self.read} books read in {self.seconds:.1f} s: {', '.join(counts)}."
 

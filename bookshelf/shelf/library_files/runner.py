@@ -13,7 +13,8 @@ from msgspec.structs import replace
 from bookshelf.cqrs.api_client import ApiClient
 from bookshelf.shelf.library_files.bulk_sender import BulkAnswer, BulkSender, key_of
 from bookshelf.shelf.library_files.compare import Comparison, ShelfRequest, compare, new_book
-from bookshelf.shelf.library_files.entry import Entry, Refusal
+from bookshelf.shelf.library_files.entry import Entry, FileGoal, FileList, Line, Refusal
+from bookshelf.shelf.library_files.goal_setting import set_goals
 from bookshelf.shelf.library_files.list_filling import ListFiller
 from bookshelf.shelf.library_files.match import keys_of, match_book
 from bookshelf.shelf.library_files.report import ImportReport
@@ -80,25 +81,36 @@ class ImportRunner:
         self._start = start
         self._plans: dict[str, _Plan] = {}
         self._sender = BulkSender(api, report.correlation)
-        self._lists = ListFiller(api, index, report, self._sender)
+        choices = {"prefer_file": options.prefer_file, "restores": options.restores}
+        self._lists = ListFiller(api, index, report, self._sender, **choices)
         self._slots = asyncio.Semaphore(_AT_ONCE)
 
-    async def run(self, lines: Iterable[Entry | Refusal], progress: Callable[[], None]) -> None:
+    async def run(self, lines: Iterable[Line], progress: Callable[[], None]) -> None:
         """Import all lines, which are read twice if they are exact. Raises `ShelfFault`."""
-        await copy_books(self._api, self._index)
+        await copy_books(self._api, self._index, removed=True)
         if self._options.exact:
             for line in lines:
                 if isinstance(line, Entry) and line.id is not None:
                     self._index.meet(line.id, None)
         for line in lines:
+            await self._take(line)
+            progress()
+        await self._carry_out_all()
+        await self._lists.fill()
+        goals = list(self._index.goals())
+        await set_goals(self._api, goals, self._report, prefer_file=self._options.prefer_file)
+
+    async def _take(self, line: Line) -> None:
+        if isinstance(line, FileList):
+            self._index.put_list(line)
+        elif isinstance(line, FileGoal):
+            self._index.put_goal(line)
+        else:
             self._report.read += 1
             if isinstance(line, Refusal):
                 self._report.refused.append(line)
             else:
                 await self._plan(line)
-            progress()
-        await self._carry_out_all()
-        await self._lists.fill()
 
     async def _plan(self, entry: Entry) -> None:
         """Plan what a line leads to; lines of a book that another line changes wait for that one."""
@@ -123,8 +135,8 @@ class ImportRunner:
         self._index.meet(book.id, keys_of(entry.book).year)
 
     def _is_equal(self, entry: Entry, book: ShelfBook) -> bool:
-        """Return True if a line has nothing new; False also if what is known of the book is not enough."""
-        if not book.whole and (book.position or entry.readings or entry.passages):
+        """Return True if a line has nothing new; False also if the import has changed the book before."""
+        if not book.whole:
             return False
         comparison = compare(entry, book, exact=self._options.exact, take=_keep)
         return not comparison.requests and not comparison.differences
@@ -144,7 +156,7 @@ class ImportRunner:
             self._report.warn(entry.line, f"{what} is on the shelf already, perhaps as another edition")
         book_id = entry.id or f"{_NEW}{entry.line}"
         self._plans[book_id] = _Plan(entry, None)
-        self._index.put(replace(_blank(entry), id=book_id, book=entry.book))
+        self._index.put(replace(_blank(entry), id=book_id, book=entry.book, planned=True))
         self._index.meet(book_id, keys_of(entry.book).year)
 
     def _plan_removed(self, entry: Entry, book: ShelfBook) -> None:
@@ -209,7 +221,7 @@ class ImportRunner:
 
     async def _update(self, plan: _Plan, known: ShelfBook) -> None:
         """Bring a book up to the line: read it whole, restore it, compare, and request what is new."""
-        book = known if self._is_new(known) else await self._read(known.id, known.position)
+        book = known if known.planned else await self._read(known.id, known.position)
         if book.removed:
             book = await self._taking_over(plan, book) or await self._restored(plan, book)
         self._lists.note(plan.entry, book.id)
@@ -227,10 +239,6 @@ class ImportRunner:
         self._index.put(after)
         self._report.updated += 1
         self._report.finished += _is_finished(after) and not _is_finished(book)
-
-    def _is_new(self, book: ShelfBook) -> bool:
-        """Return True for a book that is only in the preview."""
-        return self._report.preview and not book.version and book.whole
 
     async def _taking_over(self, plan: _Plan, book: ShelfBook) -> ShelfBook | None:
         """Return the book that a removed one was merged into, if that is on the shelf."""

@@ -1,9 +1,9 @@
-"""Reads a shelf through the HTTP API into an index: books from the list, and all of one from its history."""
+"""Reads a shelf through the HTTP API into an index: from its lists, and all of one book from its history."""
 
-import asyncio
 from collections.abc import AsyncIterator, Mapping, Sequence
 from datetime import datetime
 from http import HTTPStatus
+from operator import itemgetter
 from typing import Any
 from urllib.parse import quote
 
@@ -14,56 +14,92 @@ from bookshelf.shelf.book import BOOK
 from bookshelf.shelf.book_readings import Readings
 from bookshelf.shelf.events import EVENTS, BookRemoved
 from bookshelf.shelf.fields import DEFAULTS, BookFields
-from bookshelf.shelf.library_files.entry import FilePassage, FileReading, ProgressNote
-from bookshelf.shelf.library_files.origins import set_by_hand
+from bookshelf.shelf.library_files.entry import (
+    FileEntry,
+    FileGoal,
+    FileList,
+    FilePassage,
+    FileReading,
+    ProgressNote,
+)
+from bookshelf.shelf.library_files.origins import IMPORT, set_by_hand
 from bookshelf.shelf.library_files.shelf_index import ShelfBook, ShelfIndex
+from bookshelf.shelf.lists import UP_NEXT
 from bookshelf.shelf.reading import READING
+from bookshelf.shelf.values import Cover
 
 SHELF = "/bookshelf"
 _PAGE = 1000
-#: Histories that are read at a time.
-_AT_ONCE = 32
 
 
 class ShelfFault(Exception):
     """The shelf has answered a query with a problem; the message has it."""
 
 
-async def copy_books(api: ApiClient, index: ShelfIndex) -> None:
-    """Put all books into an index, also removed ones, each as the list shows it. Raises `ShelfFault`."""
-    for removed in (False, True):
-        async for book in pages(api, f"/books?limit={_PAGE}{'&removed=true' if removed else ''}"):
-            index.put(msgspec.structs.replace(book_of(book), removed=removed))
+async def copy_books(api: ApiClient, index: ShelfIndex, *, removed: bool) -> None:
+    """Put all books with all that they have into an index, also `removed` ones. Raises `ShelfFault`.
+
+    Removed books come without readings and passages.
+    """
+    for of_removed in (False, True)[: 1 + removed]:
+        async for book in pages(api, f"/books?limit={_PAGE}{'&removed=true' if of_removed else ''}"):
+            index.put(msgspec.structs.replace(book_of(book), removed=of_removed))
+    async for book_id, readings in _by_book(pages(api, f"/readings?entries=true&limit={_PAGE}")):
+        index.extend(book_id, readings=map(_reading_of, readings))
+    async for book_id, passages in _by_book(pages(api, f"/passages?limit={_PAGE}")):
+        passages.sort(key=itemgetter("number"))
+        index.extend(book_id, passages=(msgspec.convert(each, FilePassage) for each in passages))
 
 
-async def copy_whole_books(api: ApiClient, index: ShelfIndex) -> None:
-    """Put all books that are on the shelf into an index, with all that they have. Raises `ShelfFault`."""
-    ids: list[str] = []
-    async for book in pages(api, f"/books?limit={_PAGE}"):
-        index.put(book_of(book))
-        ids.append(book["id"])
-        if len(ids) == _AT_ONCE:
-            await _read_all(api, index, ids)
-            ids = []
-    await _read_all(api, index, ids)
+async def _by_book(
+    items: AsyncIterator[dict[str, Any]],
+) -> AsyncIterator[tuple[str, list[dict[str, Any]]]]:
+    """Yield the items of one book at a time, as far as they follow one another."""
+    book, of_book = "", list[dict[str, Any]]()
+    async for item in items:
+        if item["book"] != book and of_book:
+            yield book, of_book
+            of_book = []
+        book = item["book"]
+        of_book.append(item)
+    if of_book:
+        yield book, of_book
+
+
+async def copy_shelf(api: ApiClient, index: ShelfIndex) -> None:
+    """Put all that is on the shelf into an index: books, lists and goals. Raises `ShelfFault`."""
+    await copy_books(api, index, removed=False)
     async for each in pages(api, f"/lists?limit={_PAGE}"):
-        position = 0
-        async for book_id in list_entries(api, each["id"]):
-            position += 1
-            index.place(each["name"] or each["id"], book_id, position)
+        entries = tuple([entry async for entry in list_entries(api, each["id"])])
+        if entries or each["id"] != UP_NEXT:
+            index.put_list(FileList(id=each["id"], name=each["name"], entries=entries))
+    for goal in await shelf_goals(api):
+        index.put_goal(goal)
 
 
-async def list_entries(api: ApiClient, list_id: str) -> AsyncIterator[str]:
-    """Yield the ids of the books on a list, in its order. Raises `ShelfFault`."""
+async def shelf_goals(api: ApiClient) -> list[FileGoal]:
+    """Return the goals of the shelf. Raises `ShelfFault`."""
+    answer = await api.get(f"{SHELF}/stats")
+    if answer.status != HTTPStatus.OK:
+        raise ShelfFault(answer.detail)
+    return msgspec.convert(answer.body["goals"], list[FileGoal])
+
+
+async def list_entries(
+    api: ApiClient, list_id: str, headers: Mapping[str, str] | None = None
+) -> AsyncIterator[FileEntry]:
+    """Yield the entries of a list, in its order; none if it does not exist. Raises `ShelfFault`."""
     target = f"/lists/{quote(list_id, safe='')}?all=true&limit={_PAGE}"
-    async for entry in pages(api, target, within="entries"):
-        yield entry["book"]["id"]
+    async for entry in pages(api, target, headers, within="entries"):
+        yield FileEntry(entry["book"]["id"], datetime.fromisoformat(entry["added"]))
 
 
-async def _read_all(api: ApiClient, index: ShelfIndex, ids: Sequence[str]) -> None:
-    for book in await asyncio.gather(*(read_book(api, book_id) for book_id in ids)):
-        if book is not None:
-            index.put(book)
+async def set_by_file(api: ApiClient, subject: str, types: Sequence[str]) -> bool:
+    """Return True if the newest event of a list or goal with one of these types came from a file."""
+    async for change in pages(api, f"/changes?book={quote(subject, safe='')}&limit=100"):
+        if any(event["type"] in types for event in change["events"]):
+            return str(change.get("correlation") or "").startswith(IMPORT)
+    return False
 
 
 async def read_book(api: ApiClient, book_id: str, after: str = "") -> ShelfBook | None:
@@ -97,18 +133,23 @@ async def pages(
 
 
 def book_of(answer: Mapping[str, Any]) -> ShelfBook:
-    """Return a book as an answer shows it: without readings and passages, which its history has."""
+    """Return a book as an answer shows it, without readings and passages."""
     fields = {name: answer[name] for name in DEFAULTS if answer.get(name) is not None}
     stars = answer.get("stars", answer.get("rating"))
     return ShelfBook(
         id=answer["id"],
         book=msgspec.convert(fields, BookFields),
         added=datetime.fromisoformat(answer["added"]),
-        whole=False,
+        cover=msgspec.convert(answer.get("cover"), Cover | None),
         stars=None if stars is None else float(stars),
         review=answer.get("review"),
         spoiler=answer.get("spoiler", False),
     )
+
+
+def _reading_of(answer: Mapping[str, Any]) -> FileReading:
+    """Return a reading as an answer shows it."""
+    return msgspec.convert(answer, FileReading)
 
 
 def of_history(book_id: str, history: Sequence[Mapping[str, Any]]) -> ShelfBook:

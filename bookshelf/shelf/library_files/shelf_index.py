@@ -8,7 +8,14 @@ from typing import Self
 import msgspec
 
 from bookshelf.shelf.fields import BookFields
-from bookshelf.shelf.library_files.entry import FilePassage, FileReading, ListPlace
+from bookshelf.shelf.library_files.entry import (
+    FileEntry,
+    FileGoal,
+    FileList,
+    FilePassage,
+    FileReading,
+    ListPlace,
+)
 from bookshelf.shelf.library_files.match import MatchKeys, keys_of
 from bookshelf.shelf.values import Cover
 
@@ -16,10 +23,10 @@ from bookshelf.shelf.values import Cover
 class ShelfBook(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     """A book of the shelf, in the form of a line's `Entry`.
 
-    `stars`, `review` and `spoiler` are those that the book shows; they may be of a reading. If it is not
-    `whole`, its readings and passages are not known, and it is to be read again, at `position` or later,
-    before it is compared. `version` is the position of its newest event. `by_hand` are the fields, as
-    `compare` names them, whose values were set by hand.
+    `stars`, `review` and `spoiler` are those that the book shows; they may be of a reading. `planned`: it is
+    only in the file so far. If it is not `whole`, an import has changed it, and it is to be read again, at
+    `position` or later, before it is compared. `version` is the position of its newest event. `by_hand` are
+    the fields, as `compare` names them, whose values were set by hand.
     """
 
     id: str
@@ -34,6 +41,7 @@ class ShelfBook(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     passages: tuple[FilePassage, ...] = ()
     cover: Cover | None = None
     lists: tuple[ListPlace, ...] = ()
+    planned: bool = False
     version: str = ""
     by_hand: tuple[str, ...] = ()
     whole: bool = True
@@ -42,6 +50,7 @@ class ShelfBook(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
 
 _encode = msgspec.msgpack.Encoder().encode
 _decode = msgspec.msgpack.Decoder(ShelfBook).decode
+_decode_goal = msgspec.msgpack.Decoder(FileGoal).decode
 _decode_keys = msgspec.msgpack.Decoder(MatchKeys).decode
 
 _TABLES = """
@@ -51,14 +60,22 @@ CREATE INDEX by_isbn ON book (isbn) WHERE isbn <> '';
 CREATE INDEX by_title ON book (title);
 CREATE TABLE other_id (scheme TEXT, id TEXT, book INTEGER, PRIMARY KEY (scheme, id, book)) WITHOUT ROWID;
 CREATE TABLE met (id TEXT PRIMARY KEY, year INTEGER) WITHOUT ROWID;
+CREATE TABLE alias (id TEXT PRIMARY KEY, book TEXT) WITHOUT ROWID;
+CREATE TABLE list (number INTEGER PRIMARY KEY, key TEXT UNIQUE, id TEXT, name TEXT, line INTEGER);
 CREATE TABLE place (
-  number INTEGER PRIMARY KEY, list TEXT, book TEXT, position INTEGER, UNIQUE (list, book));
+  number INTEGER PRIMARY KEY, list TEXT, book TEXT, position INTEGER, added TEXT, UNIQUE (list, book));
+CREATE TABLE goal (year INTEGER PRIMARY KEY, goal BLOB);
 """
 _UPSERT = """INSERT INTO book (id, removed, isbn, title, keys, book) VALUES (?, ?, ?, ?, ?, ?)
 ON CONFLICT (id) DO UPDATE SET removed = excluded.removed, isbn = excluded.isbn, title = excluded.title,
 keys = excluded.keys, book = excluded.book RETURNING number"""
 _BY_OTHER_ID = """SELECT book.keys FROM other_id JOIN book ON book.number = other_id.book
 WHERE other_id.scheme = ? AND other_id.id = ? AND removed = ? ORDER BY book.number"""
+
+
+def _place_of(reading: FileReading) -> tuple[bool, str, int]:
+    """Return the place of a reading among those of its book, as in `Readings.in_order`."""
+    return reading.end == "open", reading.ended or reading.started or "", reading.number or 0
 
 
 class ShelfIndex:
@@ -117,26 +134,76 @@ class ShelfIndex:
         ).fetchone()
         return row
 
+    def extend(
+        self, book_id: str, readings: Iterable[FileReading] = (), passages: Iterable[FilePassage] = ()
+    ) -> None:
+        """Add readings and passages to a book, if it is known. Readings are kept in their sequence."""
+        row = self._db.execute("SELECT book FROM book WHERE id = ?", (book_id,)).fetchone()
+        if row is None:
+            return
+        book = _decode(row[0])
+        every = sorted((*book.readings, *readings), key=_place_of)
+        whole = msgspec.structs.replace(book, readings=tuple(every), passages=(*book.passages, *passages))
+        self._db.execute("UPDATE book SET book = ? WHERE id = ?", (_encode(whole), book_id))
+
+    def alias(self, file_id: str, book_id: str) -> None:
+        """Note that a book of the file has another id on the shelf."""
+        self._db.execute("INSERT OR REPLACE INTO alias VALUES (?, ?)", (file_id, book_id))
+
+    def here(self, file_id: str) -> str | None:
+        """Return the id of a book of the file on the shelf; None if it is not there."""
+        query = """SELECT id FROM book WHERE NOT removed
+        AND id = coalesce((SELECT book FROM alias WHERE alias.id = ?), ?)"""
+        row = self._db.execute(query, (file_id, file_id)).fetchone()
+        return None if row is None else str(row[0])
+
     def place(self, name: str, book_id: str, position: int | None) -> None:
-        """Note that a list of the file has this book, and at which position, if the file gives one."""
+        """Note that a list has this book, at this position, if the file gives one."""
+        self._db.execute("INSERT OR IGNORE INTO list (key, name, line) VALUES (?, ?, 0)", (name, name))
+        self._place(name, FileEntry(book_id), position)
+
+    def put_list(self, whole: FileList) -> None:
+        """Keep a list with its entries."""
+        row = (whole.id, whole.id, whole.name, whole.line)
+        self._db.execute("INSERT OR REPLACE INTO list (key, id, name, line) VALUES (?, ?, ?, ?)", row)
+        for position, entry in enumerate(whole.entries, start=1):
+            self._place(whole.id, entry, position)
+
+    def _place(self, key: str, entry: FileEntry, position: int | None) -> None:
+        added = None if entry.added is None else entry.added.isoformat()
         self._db.execute(
-            "INSERT OR IGNORE INTO place (list, book, position) VALUES (?, ?, ?)", (name, book_id, position)
+            "INSERT OR IGNORE INTO place (list, book, position, added) VALUES (?, ?, ?, ?)",
+            (key, entry.book, position, added),
         )
 
-    def placed_lists(self) -> list[str]:
-        """Return the names of the lists that have books, in the sequence of the file."""
-        query = "SELECT list FROM place GROUP BY list ORDER BY min(number)"
-        return [name for (name,) in self._db.execute(query)]
+    def lists(self) -> Iterator[FileList]:
+        """Yield the lists in their sequence; one that is known only by its name has no id.
 
-    def placed_books(self, name: str) -> list[str]:
-        """Return the books of a list by position; those without one come last, in the file's sequence."""
-        query = "SELECT book FROM place WHERE list = ? ORDER BY position IS NULL, position, number"
-        return [book for (book,) in self._db.execute(query, (name,))]
+        Their entries are in order: by position, then those without one.
+        """
+        of_list = """SELECT book, added FROM place WHERE list = ?
+        ORDER BY position IS NULL, position, number"""
+        for key, id_, name, line in self._db.execute(
+            "SELECT key, id, name, line FROM list ORDER BY number"
+        ).fetchall():
+            rows = self._db.execute(of_list, (key,))
+            entries = (FileEntry(book, added and datetime.fromisoformat(added)) for book, added in rows)
+            yield FileList(id=id_ or "", name=name, entries=tuple(entries), line=line)
 
     def places(self, book_id: str) -> tuple[ListPlace, ...]:
         """Return the lists that have a book, and its positions there."""
-        query = "SELECT list, position FROM place WHERE book = ? ORDER BY list"
+        query = """SELECT coalesce(nullif(name, ''), id), position FROM place JOIN list ON list.key = list
+        WHERE book = ? ORDER BY name, list.key"""
         return tuple(ListPlace(*row) for row in self._db.execute(query, (book_id,)))
+
+    def put_goal(self, goal: FileGoal) -> None:
+        """Keep the goal of a year."""
+        self._db.execute("INSERT OR REPLACE INTO goal VALUES (?, ?)", (goal.year, _encode(goal)))
+
+    def goals(self) -> Iterator[FileGoal]:
+        """Yield the goals by year."""
+        for (goal,) in self._db.execute("SELECT goal FROM goal ORDER BY year").fetchall():
+            yield _decode_goal(goal)
 
     def candidates(self, *, removed: bool) -> "IndexedBooks":
         """Return the books on the shelf, or those that were removed, by their keys."""

@@ -39,7 +39,7 @@ from bookshelf.shelf.events import (
 )
 from bookshelf.shelf.goals import Goal
 from bookshelf.shelf.list_view import ListQuery, ListsQuery
-from bookshelf.shelf.stats import OneYearStats, Share
+from bookshelf.shelf.stats import GoalOfYear, OneYearStats, Share
 from bookshelf.shelf.values import ReadingProgress
 from bookshelf.storage.memory import MemoryStorage
 from bookshelf.storage.port import Storage
@@ -138,6 +138,15 @@ async def test_lists_are_answered_by_name_after_up_next_and_with_the_number_of_t
         assert names == ["Frost", "Holidays"]
 
 
+async def test_an_entry_has_the_time_that_an_import_states(storage: Storage) -> None:
+    stated = ListEntryAdded(book="a", rank="A", added=datetime(2020, 1, 2, tzinfo=UTC))
+    history = [("a", added("A")), ("l", ListCreated(name="L")), ("l", stated)]
+    async with answering(storage, history) as (view, _):
+        answer = await view.query(lambda db: list_view.one_list(db, ListQuery(id="l")))
+    shown = msgspec.json.decode(msgspec.json.encode(answer.body))
+    assert [entry["added"] for entry in shown["entries"]] == ["2020-01-02T00:00:00+00:00"]
+
+
 async def test_up_next_leaves_out_books_that_are_being_read_or_were_read_since(storage: Storage) -> None:
     history: list[tuple[str, Event]] = []
     for number, book in enumerate("abcdefg", 1):
@@ -199,6 +208,7 @@ async def test_readings_are_counted_by_year_month_author_format_and_language(sto
         everything = (await view.query(lambda db: stats.all_stats(db, Owned()))).body
         assert (everything.books, everything.states) == (2, {"finished": 2})
         assert everything.years == [share("2024", 3, 2, 200), share(None, 1, 1, 0)]
+        assert everything.goals == [GoalOfYear(year=2024, books=24, pages=9000)]
         hers = (await view.query(lambda db: stats.all_stats(db, Owned(owner="ann")))).body
         assert (hers.books, hers.readings, hers.years) == (0, 0, [])
     async with answering(None, [*history, ("c", BookRestored())]) as (_, view):

@@ -76,6 +76,12 @@ async def compare(history: Sequence[tuple[str, Event]]) -> None:
         assert sorted((item["book"], item["number"]) for item in listed) == sorted(days)
         shown = [days[item["book"], item["number"]] for item in listed]
         assert shown == sorted(shown, key=lambda day: day or "", reverse=True)
+        with_entries = await all_pages(host, ALL_READINGS, readings_view.AllReadings, entries=True)
+        of_book = ("book", "title", "author")
+        assert [{name: item[name] for name in item if name not in of_book} for item in with_entries] == [
+            plain(to_reading_answer(item["number"], books[item["book"]].readings.by_number[item["number"]]))
+            for item in listed
+        ]
         quoted = await all_pages(host, ALL_PASSAGES, readings_view.AllPassages)
         assert sorted((item["book"], item["number"]) for item in quoted) == sorted(
             (book_id, number) for book_id, book in books.items() for number in book.passages.by_number

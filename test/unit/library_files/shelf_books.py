@@ -7,9 +7,17 @@ from hypothesis import strategies as st
 from msgspec.structs import replace
 
 from bookshelf.shelf.fields import BookFields
-from bookshelf.shelf.library_files.entry import FilePassage, FileReading, ProgressNote
+from bookshelf.shelf.library_files.entry import (
+    FileEntry,
+    FileGoal,
+    FileList,
+    FilePassage,
+    FileReading,
+    ProgressNote,
+)
+from bookshelf.shelf.library_files.json_files import Written
 from bookshelf.shelf.library_files.shelf_index import ShelfBook
-from bookshelf.shelf.values import Contributor, ReadingProgress, SeriesEntry, derived_author
+from bookshelf.shelf.values import Contributor, Cover, ReadingProgress, SeriesEntry, derived_author
 
 ADDED = datetime(2024, 1, 1, tzinfo=UTC)
 
@@ -98,7 +106,32 @@ def readings(draw: st.DrawFn) -> FileReading:
     )
 
 
+TIMES = st.integers(0, 10**12).map(lambda moment: ADDED + timedelta(microseconds=moment))
+COVERS = st.builds(
+    Cover,
+    st.sampled_from(["a" * 64, "b" * 64]),
+    st.integers(1, 999),
+    st.integers(1, 999),
+    st.sampled_from(["#c08a3e", "#000000"]),
+)
 PASSAGES = st.builds(FilePassage, LINE, maybe(PROSE), maybe(PROGRESS))
+
+
+@st.composite
+def open_readings(draw: st.DrawFn) -> FileReading:
+    """A reading that goes on, or is paused."""
+    review = draw(maybe(PROSE))
+    notes = st.builds(ProgressNote, PROGRESS, maybe(DATES), maybe(PROSE))
+    return FileReading(
+        started=draw(maybe(DATES)),
+        end="open",
+        paused=draw(st.booleans()),
+        format=draw(maybe(words(20))),
+        stars=draw(maybe(STARS)),
+        review=review,
+        spoiler=draw(st.booleans()) and review is not None,
+        entries=tuple(draw(st.lists(notes, max_size=2, unique_by=str))),
+    )
 
 
 @st.composite
@@ -107,6 +140,7 @@ def shelf_books(draw: st.DrawFn) -> ShelfBook:
     listed = sorted(
         draw(st.lists(readings(), max_size=3)), key=lambda reading: reading.ended or reading.started or ""
     )
+    listed += draw(st.lists(open_readings(), max_size=1))
     numbered = tuple(replace(reading, number=number) for number, reading in enumerate(listed, start=1))
     rated = [reading.stars for reading in numbered if reading.stars is not None]
     reviewed = [reading for reading in numbered if reading.review is not None]
@@ -118,9 +152,32 @@ def shelf_books(draw: st.DrawFn) -> ShelfBook:
         readings=numbered,
         stars=rated[-1] if rated else draw(maybe(STARS)),
         review=review,
+        cover=draw(maybe(COVERS)),
         spoiler=reviewed[-1].spoiler if reviewed else review is not None and draw(st.booleans()),
         passages=tuple(draw(st.lists(PASSAGES, max_size=2, unique_by=str))),
     )
 
 
 SHELF_BOOKS = shelf_books()
+NUMBER = st.integers(1, 99)
+GOALS = st.builds(FileGoal, year=st.integers(1900, 2100), books=NUMBER, pages=maybe(NUMBER))
+
+
+@st.composite
+def entries_of(draw: st.DrawFn, books: list[ShelfBook]) -> tuple[FileEntry, ...]:
+    """The entries of a list: some of the books, in any order."""
+    chosen = draw(st.permutations(books))[: draw(st.integers(0, len(books)))]
+    return tuple(FileEntry(book.id, draw(TIMES)) for book in chosen)
+
+
+@st.composite
+def shelves(draw: st.DrawFn) -> list[Written]:
+    """All that is on a shelf, in the sequence of an export."""
+    books = draw(st.lists(SHELF_BOOKS, max_size=3, unique_by=lambda book: book.id))
+    books.sort(key=lambda book: (book.added, book.id))
+    up_next = draw(entries_of(books))
+    named = st.builds(FileList, id=st.uuids().map(str), name=LINE, entries=entries_of(books))
+    lists = draw(st.lists(named, max_size=2, unique_by=lambda each: each.id))
+    goals = draw(st.lists(GOALS, max_size=2, unique_by=lambda goal: goal.year))
+    goals.sort(key=lambda goal: goal.year)
+    return [*books, *([FileList(id="up-next", name="", entries=up_next)] * bool(up_next)), *lists, *goals]

@@ -15,7 +15,7 @@ from bookshelf.shelf.fields import BookFields
 from bookshelf.shelf.library_files import Entry, Options, read_library, write_csv, write_json, write_jsonl
 from bookshelf.shelf.library_files.compare import Comparison, compare
 from bookshelf.shelf.library_files.csv_books import row_to_entry
-from bookshelf.shelf.library_files.entry import FileReading, Refusal
+from bookshelf.shelf.library_files.entry import FileReading, Line, Refusal
 from bookshelf.shelf.library_files.formats import guarded, join_tags, split_tags, unguarded
 from bookshelf.shelf.library_files.shelf_index import ShelfBook
 from bookshelf.shelf.values import Contributor, SeriesEntry
@@ -37,7 +37,7 @@ TRICKY = [
 ]
 
 
-def through_a_file(name: str, text: Iterable[str]) -> list[Entry | Refusal]:
+def through_a_file(name: str, text: Iterable[str]) -> list[Line]:
     with TemporaryDirectory() as folder:
         path = Path(folder) / name
         path.write_bytes("".join(text).encode())
@@ -48,7 +48,7 @@ def in_cells(book: ShelfBook) -> ShelfBook:
     """Return a book without what CSV leaves out."""
     kept = ("number", "started", "ended", "end", "paused", "stars")
     readings = tuple(FileReading(**{name: getattr(each, name) for name in kept}) for each in book.readings)
-    return replace(book, readings=readings, passages=())
+    return replace(book, readings=readings, passages=(), cover=None)
 
 
 @pytest.mark.parametrize(

@@ -4,7 +4,7 @@ from pathlib import Path
 import msgspec
 from unit.library_files.files import FIXTURES, fixture, library, only, refusals
 
-from bookshelf.shelf.library_files import Library, write_refused
+from bookshelf.shelf.library_files import Entry, Library, write_refused
 
 
 def written(found: Library) -> str:
@@ -32,6 +32,7 @@ def test_unmended_they_are_refused_again_and_nothing_slips_in(tmp_path: Path) ->
 def test_corrected_rows_are_read_and_the_reason_is_not(tmp_path: Path) -> None:
     mended = library(tmp_path, written(fixture("broken.csv")).replace(",Anonymous,", "Beowulf,Anonymous,"))
     (beowulf,) = [entry for entry in mended if entry not in refusals(mended)]
+    assert isinstance(beowulf, Entry)
     assert beowulf.raw == ("Beowulf", "Anonymous", "1300", "verse", "the title is blank: fill it in")
 
 

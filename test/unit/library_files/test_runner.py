@@ -2,28 +2,37 @@
 
 import asyncio
 import csv
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from datetime import datetime, timedelta
+from itertools import chain
 from typing import Any
 
 import msgspec
 import pytest
 from hypothesis import HealthCheck, given, settings
-from hypothesis import strategies as st
 from msgspec.structs import replace
 from support.pure_shelf import NOW, PureShelf
-from unit.library_files.shelf_books import SHELF_BOOKS
+from unit.library_files.shelf_books import shelves
 
 from bookshelf.cqrs.api_client import ApiAnswer
 from bookshelf.shelf.fields import BookFields
 from bookshelf.shelf.library_files.csv_books import row_to_entry
-from bookshelf.shelf.library_files.entry import Entry, FileReading, ListPlace, Refusal
+from bookshelf.shelf.library_files.entry import (
+    Entry,
+    FileGoal,
+    FileList,
+    FileReading,
+    Line,
+    ListPlace,
+    Refusal,
+)
 from bookshelf.shelf.library_files.export import write_csv
-from bookshelf.shelf.library_files.json_files import to_entry, write_jsonl
+from bookshelf.shelf.library_files.json_files import Written, to_line, write_jsonl
 from bookshelf.shelf.library_files.report import ImportReport
 from bookshelf.shelf.library_files.runner import ImportOptions, ImportRunner
-from bookshelf.shelf.library_files.shelf_copy import copy_whole_books
+from bookshelf.shelf.library_files.shelf_copy import copy_shelf
 from bookshelf.shelf.library_files.shelf_index import ShelfBook, ShelfIndex
+from bookshelf.shelf.lists import UP_NEXT
 
 COUNTS = ("read", "added", "updated", "finished", "unchanged", "restored", "skipped")
 PLAIN, EXACT = ImportOptions(), ImportOptions(exact=True)
@@ -31,7 +40,7 @@ PLAIN, EXACT = ImportOptions(), ImportOptions(exact=True)
 
 async def bring(
     shelf: PureShelf,
-    lines: Sequence[Entry | Refusal],
+    lines: Sequence[Line],
     options: ImportOptions = PLAIN,
     *,
     preview: bool = False,
@@ -52,13 +61,13 @@ def counts(report: dict[str, Any]) -> dict[str, int]:
 
 async def export(shelf: PureShelf) -> str:
     with ShelfIndex() as index:
-        await copy_whole_books(shelf, index)
-        return "".join(write_jsonl(index.books()))
+        await copy_shelf(shelf, index)
+        return "".join(write_jsonl(chain(index.books(), index.lists(), index.goals())))
 
 
-def lines_of(text: str) -> list[Entry | Refusal]:
+def lines_of(text: str) -> list[Line]:
     numbered = enumerate(text.splitlines(keepends=True), start=1)
-    return [to_entry(number, msgspec.json.decode(line), (line,)) for number, line in numbered]
+    return [to_line(number, msgspec.json.decode(line), (line,)) for number, line in numbered]
 
 
 def line(number: int, title: str = "Dune", *readings: FileReading, **fields: Any) -> Entry:  # noqa: ANN401 (of any field)
@@ -71,21 +80,19 @@ async def only(shelf: PureShelf) -> dict[str, Any]:
     return dict(book)
 
 
-BOOKS = st.lists(SHELF_BOOKS, max_size=3, unique_by=lambda book: book.id)
-
-
 @settings(max_examples=20, suppress_health_check=[HealthCheck.too_slow])
-@given(BOOKS)
-def test_export_import_export_are_equal(books: list[ShelfBook]) -> None:
-    asyncio.run(check_round_trip(books))
+@given(shelves())
+def test_export_import_export_are_equal(things: list[Written]) -> None:
+    asyncio.run(check_round_trip(things))
 
 
-async def check_round_trip(books: list[ShelfBook]) -> None:
+async def check_round_trip(things: list[Written]) -> None:
     shelf = PureShelf()
-    first = await bring(shelf, lines_of("".join(write_jsonl(books))), EXACT)
+    books = [thing for thing in things if isinstance(thing, ShelfBook)]
+    first = await bring(shelf, lines_of("".join(write_jsonl(things))), EXACT)
     assert counts(first).get("added", 0) == len(books)
     text = await export(shelf)
-    assert text == "".join(write_jsonl(sorted(books, key=lambda book: (book.added, book.id))))
+    assert text == "".join(write_jsonl(things))
 
     sent = len(shelf.requests)
     again = await bring(shelf, lines_of(text), EXACT)
@@ -93,12 +100,22 @@ async def check_round_trip(books: list[ShelfBook]) -> None:
     assert len(shelf.requests) == sent
     assert await export(shelf) == text
 
-    for book in books:
-        await shelf.by_hand("DELETE", f"/books/{book.id}")
+    await remove_all(shelf, things)
     assert await export(shelf) == ""
     restored = await bring(shelf, lines_of(text), EXACT)
     assert restored["restored"] == len(books)
     assert await export(shelf) == text
+
+
+async def remove_all(shelf: PureShelf, things: list[Written]) -> None:
+    for thing in things:
+        match thing:
+            case ShelfBook(id=id_):
+                await shelf.by_hand("DELETE", f"/books/{id_}")
+            case FileList(id=id_) if id_ != UP_NEXT:
+                await shelf.by_hand("DELETE", f"/lists/{id_}")
+            case FileGoal(year=year):
+                await shelf.by_hand("PUT", f"/goals/{year}", {})
 
 
 async def test_a_second_import_changes_nothing() -> None:
@@ -299,23 +316,23 @@ async def test_a_later_file_adds_to_lists_what_they_lack_and_keeps_their_order()
     assert await titles_on(shelf, holidays) == ["B", "C", "A"]
 
 
-@pytest.mark.parametrize("write", [write_jsonl, write_csv])
-async def test_lists_survive_export_and_import(write: Callable[[Iterable[ShelfBook]], Iterator[str]]) -> None:
+@pytest.mark.parametrize("form", ["jsonl", "csv"])
+async def test_lists_survive_export_and_import(form: str) -> None:
     shelf, other = PureShelf(), PureShelf()
     await bring(shelf, [listed(2, "A", ListPlace("up-next")), listed(3, "B", ListPlace("Lent | out (#2)"))])
     lent = await id_of(shelf, "Lent | out (#2)")
     [first, _] = [each["id"] for each in (await shelf.get("/bookshelf/books")).body]
     await shelf.by_hand("PUT", f"/lists/{lent}/books/{first}", {"after": None})
     with ShelfIndex() as index:
-        await copy_whole_books(shelf, index)
-        text = "".join(write(index.books()))
+        await copy_shelf(shelf, index)
+        text = await export(shelf) if form == "jsonl" else "".join(write_csv(index.books()))
     report = await bring(other, entries_of(text), EXACT)
     assert (report["listed"], report["refused"]) == (3, [])
     assert await titles_on(other, await id_of(other, "Lent | out (#2)")) == ["A", "B"]
     assert await titles_on(other, "up-next") == ["A"]
 
 
-def entries_of(text: str) -> list[Entry | Refusal]:
+def entries_of(text: str) -> list[Line]:
     """Return the entries of an export, JSON lines or CSV."""
     if text.startswith("{"):
         return lines_of(text)

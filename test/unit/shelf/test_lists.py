@@ -1,5 +1,6 @@
 """Lists: every decision, and ranks that keep the order of their books through any sequence of moves."""
 
+from datetime import UTC, datetime
 from typing import Any
 
 import pytest
@@ -86,6 +87,13 @@ def test_a_book_is_on_a_list_once_and_taken_off_once() -> None:
     given(LIST, created, entry).when(PutEntry(book="a")).then()
     given(LIST, created, entry).when(RemoveEntry(book="a")).then(ListEntryRemoved(book="a"))
     given(LIST, created).when(RemoveEntry(book="a")).then()
+
+
+def test_an_import_states_when_a_book_was_put_on_a_list() -> None:
+    then = datetime(2020, 1, 2, tzinfo=UTC)
+    given(LIST, created).when(PutEntry(book="a", added=then)).then(
+        ListEntryAdded(book="a", rank=ANY_RANK, added=then)
+    )
 
 
 def test_a_book_cannot_follow_one_that_is_not_on_the_list() -> None:
