@@ -1,8 +1,12 @@
 """Decodes the body of a form to a value of a `Form`, and explains each wrong field in the reader's words."""
 
 import re
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
+from contextlib import asynccontextmanager
 from functools import cache
+from pathlib import Path
+from tempfile import gettempdir
+from types import MappingProxyType
 from typing import Any, NamedTuple, TypeVar
 from urllib.parse import parse_qsl
 
@@ -10,6 +14,7 @@ import msgspec
 from msgspec import NODEFAULT, inspect
 
 from bookshelf.http.message import Request
+from bookshelf.http.multipart import FormLimits, MultipartForm, UploadedFile, is_multipart, read_multipart
 from bookshelf.http.problem import Problem
 from bookshelf.site.api_adapters import FieldFault
 from bookshelf.site.page import Form, _
@@ -18,20 +23,36 @@ from bookshelf.site.page_request import Submission
 FormT = TypeVar("FormT", bound=msgspec.Struct)
 Translate = Callable[[str], str]
 Values = Mapping[str, tuple[str, ...]]
+Files = Mapping[str, tuple[UploadedFile, ...]]
+NO_FILES: Files = MappingProxyType({})
 
 URLENCODED = "application/x-www-form-urlencoded"
-MULTIPART = "multipart/form-data"
 #: Fields in one form.
 _MOST_FIELDS = 10_000
 _SEQUENCES = (inspect.ListType, inspect.VarTupleType, inspect.SetType, inspect.FrozenSetType)
 _COMMA = re.compile(r"[0-9]+,[0-9]+")
 
 
-async def read_form(request: Request, most: int) -> Values:
-    """Return the texts of a form's fields by name. Raises `Problem`, `TooLarge`, `BrokenBody`."""
+@asynccontextmanager
+async def read_form(
+    request: Request, most: int, files: FormLimits | None = None
+) -> AsyncIterator[MultipartForm]:
+    """Read a form; its files are kept until the block ends. `files`: their limits, None if it has none.
+
+    Raises `Problem`, `TooLarge`, `BrokenBody`.
+    """
+    if files is not None and is_multipart(request):
+        async with read_multipart(request, Path(gettempdir()), files) as form:
+            pairs = [(name, text) for name, texts in form.fields.items() for text in texts]
+            yield MultipartForm(group_pairs(pairs), form.files)
+    else:
+        yield MultipartForm(await _read_texts(request, most), {})
+
+
+async def _read_texts(request: Request, most: int) -> Values:
     kind = request.headers.get("Content-Type", URLENCODED).partition(";")[0].strip().lower()
     if kind != URLENCODED:
-        msg = f"a form is sent as {URLENCODED} or {MULTIPART}"
+        msg = f"this form is sent as {URLENCODED}"
         raise Problem("media-type", msg)
     content = await request.body.read(most)
     try:
@@ -53,8 +74,9 @@ def group_pairs(pairs: Sequence[tuple[str, str]]) -> Values:
 
 
 class FormField(NamedTuple):
-    """One field of a form: its name, its type, and how an input fills it."""
+    """One field of a form: its name, that of its input, its type, and how an input fills it."""
 
+    attribute: str
     name: str
     kind: Any
     default: Any
@@ -62,6 +84,7 @@ class FormField(NamedTuple):
     limits: Mapping[str, Any]
     is_sequence: bool
     is_flag: bool
+    is_file: bool
 
 
 @cache
@@ -76,6 +99,7 @@ def form_fields(kind: type[msgspec.Struct]) -> tuple[FormField, ...]:
 def _field(field: inspect.Field, declared: msgspec.structs.FieldInfo) -> FormField:
     about, limits = _plain(field.type)
     return FormField(
+        attribute=declared.name,
         name=declared.encode_name,
         kind=declared.type,
         default=declared.default if declared.default_factory is NODEFAULT else declared.default_factory(),
@@ -83,6 +107,7 @@ def _field(field: inspect.Field, declared: msgspec.structs.FieldInfo) -> FormFie
         limits=limits,
         is_sequence=isinstance(about, _SEQUENCES),
         is_flag=isinstance(about, inspect.BoolType),
+        is_file=isinstance(about, inspect.DataclassType) and about.cls is UploadedFile,
     )
 
 
@@ -100,25 +125,28 @@ def _plain(about: inspect.Type) -> tuple[inspect.Type, Mapping[str, Any]]:
 
 
 def decode_form(
-    kind: type[FormT], values: Values, translate: Translate
+    kind: type[FormT], values: Values, translate: Translate, files: Files = NO_FILES
 ) -> tuple[FormT | None, list[FieldFault]]:
     """Return the form; or None and what is wrong with each field."""
     given: dict[str, Any] = {}
     faults: list[FieldFault] = []
     for field in form_fields(kind):
-        texts = values.get(field.name, ())
         try:
-            value = _value(field, texts)
+            value = _file(field, files) if field.is_file else _value(field, values.get(field.name, ()))
         except (msgspec.ValidationError, ValueError) as fault:
             faults.append(FieldFault(field.name, _explain(field, fault, translate)))
             continue
         if value is NODEFAULT:
             faults.append(FieldFault(field.name, translate(_("Fill this in."))))
         elif value is not field.default:
-            given[field.name] = value
+            given[field.attribute] = value
     if faults:
         return None, faults
-    return msgspec.convert(given, kind, dec_hook=_read_text, strict=False), []
+    return kind(**given), []
+
+
+def _file(field: FormField, files: Files) -> Any:  # noqa: ANN401 (a file, or the default)
+    return next(iter(files.get(field.name, ())), field.default)
 
 
 def _value(field: FormField, texts: tuple[str, ...]) -> Any:  # noqa: ANN401 (a value of the field's type)

@@ -6,6 +6,7 @@ from typing import Any
 
 import msgspec
 
+from bookshelf.http.multipart import FormLimits
 from bookshelf.site.page_request import PageRequest
 from bookshelf.site.preferences import Choice, Preferences
 
@@ -96,7 +97,8 @@ class PageRoute:
     `params` is the type of the query string's values by name. `examples` returns pages by the name of their
     state ("usual", "empty", "long", "large", "failed"): /design shows them, tests render and walk them.
     `section`: the address of the link in the top bar that the page belongs to. `most`: bytes of the form's
-    body. `requires`: the scopes that the person needs.
+    body. `files`: the limits of a form with files, whose fields have the type `UploadedFile`. `requires`: the
+    scopes that the person needs.
     """
 
     path: str
@@ -108,6 +110,7 @@ class PageRoute:
     examples: Callable[[], Mapping[str, Page]] = _no_examples
     section: str | None = None
     most: int = FORM_BYTES
+    files: FormLimits | None = None
     requires: tuple[str, ...] | None = None
 
 

@@ -11,7 +11,7 @@ from bookshelf.cqrs.handler import HandlerPorts, RequestContext
 from bookshelf.http.message import Request, Response
 from bookshelf.http.problem import STATUS, Problem
 from bookshelf.site.api_adapters import AFTER, ApiProblem, FieldFault, PageApi, form_key
-from bookshelf.site.form_decoding import FormRefused, Values, decode_form, group_pairs, read_form
+from bookshelf.site.form_decoding import FormRefused, decode_form, group_pairs, read_form
 from bookshelf.site.page import Page, PageRoute, Redirect, Result, SiteParts
 from bookshelf.site.page_request import PageRequest, Submission
 from bookshelf.site.page_response import PageRenderer, Visit, download_response
@@ -33,9 +33,21 @@ class PageEndpoint:
         self, route: PageRoute, request: Request, context: RequestContext, ports: HandlerPorts
     ) -> Response:
         """Return the response of a page; errors are pages too."""
+        if request.method != "POST":
+            return await self._answer(route, request, context, ports, None)
+        async with read_form(request, route.most, route.files) as form:
+            sent = Submission(values=form.fields, files=form.files)
+            return await self._answer(route, request, context, ports, sent)
+
+    async def _answer(
+        self,
+        route: PageRoute,
+        request: Request,
+        context: RequestContext,
+        ports: HandlerPorts,
+        sent: Submission | None,
+    ) -> Response:
         visit = self.renderer.visit(request)
-        values: Values = await read_form(request, route.most) if request.method == "POST" else {}
-        sent = Submission(values=values) if request.method == "POST" else None
         api = PageApi(ports.api, after=request.headers.get(AFTER, ""), key=_key(request, sent, ports))
         asked = self._page_request(visit, context, api)
         try:
@@ -77,7 +89,8 @@ class PageEndpoint:
         try:
             form = None
             if route.form is not None:
-                form, faults = decode_form(route.form, asked.submission.values, asked.translate)
+                sent = asked.submission
+                form, faults = decode_form(route.form, sent.values, asked.translate, sent.files)
             if not faults:
                 return self._result(route, await route.post(asked, form), asked, visit)
         except FormRefused as refused:
@@ -135,7 +148,8 @@ def _key(request: Request, sent: Submission | None, ports: HandlerPorts) -> str:
     if sent is None:
         return ""
     seed = sent.text("_version") or sent.text("_key") or ports.new_id()
-    return form_key(request.target, seed, msgspec.json.encode(sent.values))
+    digests = [(name, file.digest) for name, files in sent.files.items() for file in files]
+    return form_key(request.target, seed, msgspec.json.encode((sent.values, digests)))
 
 
 def _query(route: PageRoute, asked: PageRequest) -> object:

@@ -5,18 +5,20 @@ from dataclasses import dataclass, field
 from datetime import date, datetime, tzinfo
 from typing import Any
 
+from bookshelf.http.multipart import UploadedFile
 from bookshelf.site.api_adapters import FieldFault, PageApi
 from bookshelf.site.preferences import Preferences
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Submission:
-    """A form as it was sent: the texts of its fields, and what is wrong with it.
+    """A form as it was sent: the texts of its fields, its files, and what is wrong with it.
 
     `faults` are the wrong fields with the reasons; `kind` and `detail` describe the problem as a whole.
     """
 
     values: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    files: Mapping[str, tuple[UploadedFile, ...]] = field(default_factory=dict)
     faults: tuple[FieldFault, ...] = ()
     kind: str = ""
     detail: str = ""

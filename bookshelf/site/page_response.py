@@ -180,6 +180,7 @@ class PageRenderer:
         api: PageApi | None = None,
     ) -> Response:
         """Return the page for an error, with everything that was typed."""
+        detail = "" if status == STATUS["no-route"].value else detail
         target, request_id = visit.request.target, visit.request.id
         page = error_page(status, detail=detail, address=target, request_id=request_id, sent=sent)
         heading = self.templates[visit.language].translate(page.title) if page.title else page.title

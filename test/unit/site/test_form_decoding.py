@@ -7,10 +7,33 @@ import pytest
 from msgspec import Meta
 
 from bookshelf.http.message import request
+from bookshelf.http.multipart import FormLimits, UploadedFile
 from bookshelf.http.problem import Problem
 from bookshelf.site.form_decoding import FormState, decode_form, form_fields, read_form
 from bookshelf.site.page import Form
 from bookshelf.site.page_request import Submission
+
+
+class Upload(Form):
+    """A form with a file."""
+
+    picture: UploadedFile | None = None
+    name: str = ""
+
+
+async def test_a_file_is_a_field_of_its_form() -> None:
+    body = (
+        b'--x\r\nContent-Disposition: form-data; name="name"\r\n\r\nDune\r\n'
+        b'--x\r\nContent-Disposition: form-data; name="picture"; filename="a.png"\r\n\r\nbytes\r\n--x--\r\n'
+    )
+    sent = request("POST", "/", body, Content_Type="multipart/form-data; boundary=x")
+    async with read_form(sent, 1 << 20, FormLimits()) as form:
+        read, faults = decode_form(Upload, form.fields, same, form.files)
+        assert (faults, read and read.name) == ([], "Dune")
+        assert read is not None
+        assert read.picture is not None
+        assert (read.picture.name, read.picture.path.read_bytes()) == ("a.png", b"bytes")
+    assert not read.picture.path.exists()
 
 
 class Entry(Form):
@@ -101,5 +124,6 @@ def test_the_fields_of_a_form_are_found_once() -> None:
 )
 async def test_a_body_that_is_no_form_is_refused(kind: str, content: bytes, problem: str) -> None:
     with pytest.raises(Problem) as refused:
-        await read_form(request("POST", "/", content, Content_Type=kind), 1 << 20)
+        async with read_form(request("POST", "/", content, Content_Type=kind), 1 << 20):
+            pass
     assert refused.value.kind == problem
