@@ -56,7 +56,7 @@ class Assets:
 
     def _joined_styles(self, found: Iterable[Traversable]) -> bytes:
         texts = [file.read_text(encoding="utf-8") for file in found if _kind(file.name) == "css"]
-        text = _COMMENT.sub("", "\n".join(texts))
+        text = _dense(_COMMENT.sub("", "\n".join(texts)))
         return _URL.sub(lambda match: f"url({self._relative(match[1])})", text).encode()
 
     def _relative(self, name: str) -> str:
@@ -109,7 +109,13 @@ def _static_files(folder: Traversable) -> list[Traversable]:
 def _joined_scripts(found: Iterable[Traversable]) -> bytes:
     scripts = [file for file in found if _kind(file.name) == "js"]
     scripts.sort(key=lambda file: file.name != _FIRST_SCRIPT)
-    return b"\n".join(file.read_bytes() for file in scripts)
+    return "\n".join(_dense(file.read_text(encoding="utf-8")) for file in scripts).encode()
+
+
+def _dense(text: str) -> str:
+    """Return a script or a style sheet without indentation, and without lines that are comments."""
+    lines = (line.strip() for line in text.splitlines())
+    return "\n".join(line for line in lines if line and not line.startswith("//"))
 
 
 def _asset(name: str, content: bytes) -> Asset:

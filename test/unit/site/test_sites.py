@@ -1,5 +1,6 @@
 """Every site: its templates fit their models, all states render, all texts are in the catalogues."""
 
+from importlib.resources import files
 from io import BytesIO
 from pathlib import Path
 
@@ -18,6 +19,7 @@ from support.page_checks import (
 from write_messages import LANGUAGES, PACKAGES, ROOT, catalogue
 
 from bookshelf.shelf.pages.site import SITE
+from bookshelf.site.assets import Assets
 from bookshelf.site.page import Page
 from bookshelf.site.page_response import PageRenderer
 from bookshelf.site.routes import Site
@@ -81,5 +83,7 @@ def test_a_catalogue_has_all_texts_and_their_translations(package: str, language
 
 def test_bars_and_scripts_stay_small() -> None:
     assets = SITE.endpoint.renderer.assets
-    assert len(assets.content("site.css")) <= 40_000
+    assert len(Assets(["bookshelf.site"]).content("site.css")) <= 20 << 10
+    library = (files("bookshelf.site") / "static" / "vendor" / "htmx.min.js").read_bytes()
+    assert len(assets.content("site.js")) - len(library) <= 10 << 10
     assert sum(map(assets.size, ("site.css", "site.js", "icons.svg", "literata-latin.woff2"))) < 60_000

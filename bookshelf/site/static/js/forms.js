@@ -1,136 +1,113 @@
 // Forms: the time zone, dialogs, dropped files, unsaved input, buttons that are busy, notices, pictures.
+// `bookshelf` has what the other scripts use: `one` and `all` find elements, `on` listens.
+const bookshelf = {
+  one: (selector, part = document) => part.querySelector(selector),
+  all: (selector, part = document) => [...part.querySelectorAll(selector)],
+  on: (names, work, part = window) => names.split(" ").forEach((name) => part.addEventListener(name, work)),
+  parse: (text) => new DOMParser().parseFromString(text, "text/html"),
+  say: (text) => { bookshelf.one("#said").textContent = text; },
+};
 (() => {
+  const { one, all, on, parse, say } = bookshelf;
   const root = document.documentElement, body = document.body;
   root.classList.add("scripted");
 
   // Without a chosen time zone the browser's is kept for the next request.
   if ("zoneUnknown" in root.dataset) {
-    const zone = Intl.DateTimeFormat().resolvedOptions().timeZone;
-    const kept = new URLSearchParams((document.cookie.match(/bookshelf-prefs=([^;]*)/) || [])[1] || "");
-    kept.set("zone", zone);
+    const kept = new URLSearchParams(document.cookie.match(/bookshelf-prefs=([^;]*)/)?.[1]);
+    kept.set("zone", Intl.DateTimeFormat().resolvedOptions().timeZone);
     document.cookie = `bookshelf-prefs=${kept}; Path=/; Max-Age=31536000; SameSite=Lax`;
   }
+  one("[data-focus]")?.focus();
 
-  const say = (text) => { document.getElementById("said").textContent = text; };
-  const parse = (text) => new DOMParser().parseFromString(text, "text/html");
-  window.bookshelf = { say, parse };
-
-  // A part of a page that was replaced may have something that wants the focus.
-  const settle = (part) => part.querySelector("[data-focus]")?.focus();
-  settle(document);
-
-  // Unsaved input: nothing replaces a form that has it.
-  addEventListener("input", (event) => event.target.form?.setAttribute("data-dirty", ""));
-  addEventListener("submit", (event) => {
+  // Nothing replaces a form that has unsaved input. A form is sent once, until the browser comes back to it.
+  on("input", ({ target }) => target.form?.setAttribute("data-dirty", ""));
+  on("submit", (event) => {
     const form = event.target, button = event.submitter;
     if (form.method !== "post") return;
-    if (form.hasAttribute("data-sent")) return event.preventDefault();
-    form.setAttribute("data-sent", "");
-    form.removeAttribute("data-dirty");
-    if (button?.dataset.busy) {
-      button.style.minInlineSize = `${button.offsetWidth}px`;
-      button.setAttribute("aria-disabled", "true");
-      (button.querySelector("span") || button).textContent = button.dataset.busy;
-    }
+    if ("sent" in form.dataset) return event.preventDefault();
+    form.dataset.sent = "";
+    delete form.dataset.dirty;
+    if (!button?.dataset.busy) return;
+    button.setAttribute("aria-disabled", true);
+    one("span", button).textContent = button.dataset.busy;
   });
-  // Back from the next page: the form can be sent again.
-  addEventListener("pageshow", (event) => {
-    if (event.persisted) document.querySelectorAll("[data-sent]").forEach((form) => form.removeAttribute("data-sent"));
-  });
+  on("pageshow", () => all("[data-sent]").forEach((form) => { delete form.dataset.sent; }));
 
   // A notice leaves after 10 s, unless the pointer or the focus is on it.
   const time = (notice) => {
+    if (!notice) return;
     let timer;
-    const start = () => { timer = setTimeout(() => { notice.classList.add("gone"); setTimeout(() => notice.remove(), 300); }, 10000); };
-    const stop = () => clearTimeout(timer);
-    for (const name of ["pointerenter", "focusin"]) notice.addEventListener(name, stop);
-    for (const name of ["pointerleave", "focusout"]) notice.addEventListener(name, start);
+    const start = () => { timer = setTimeout(() => notice.remove(), 10000); };
+    on("pointerenter focusin", () => clearTimeout(timer), notice);
+    on("pointerleave focusout", start, notice);
     start();
   };
-  const first = document.getElementById("notice");
-  if (first) time(first);
+  time(one("#notice"));
   // A part that htmx has requested comes with the page's notice.
-  addEventListener("htmx:beforeSwap", (event) => {
-    const notice = parse(event.detail.xhr.responseText).getElementById("notice");
+  on("htmx:beforeSwap", ({ detail }) => {
+    const notice = one("#notice", parse(detail.xhr.responseText));
     if (!notice) return;
-    document.getElementById("notice")?.remove();
-    document.getElementById("main").prepend(notice);
+    one("#notice")?.remove();
+    one("#main").prepend(notice);
     time(notice);
   });
-  addEventListener("htmx:afterSettle", (event) => {
-    const count = document.querySelector("[data-say]")?.textContent;
-    if (count && event.detail.elt.closest("main")) say(count);
-  });
+  on("htmx:afterSettle", () => { if (one("[data-say]")) say(one("[data-say]").textContent); });
 
   // Dialogs: a page of its own, shown above this one. Its form is sent like on that page.
   const open = async (link) => {
-    const answer = await fetch(link.href, { headers: { Accept: "text/html" } });
+    const answer = await fetch(link.href);
     if (!answer.ok) return location.assign(link.href);
-    const main = parse(await answer.text()).getElementById("main");
-    const dialog = document.createElement("dialog");
+    const main = one("#main", parse(await answer.text())), dialog = document.createElement("dialog");
     main.id = "dialog";
-    main.className = "";
-    dialog.setAttribute("aria-label", main.querySelector("h1")?.textContent.trim() || link.textContent.trim());
-    const close = document.createElement("button");
-    close.className = "btn plain square close";
-    close.setAttribute("aria-label", link.dataset.close || "×");
-    close.textContent = "×";
-    close.addEventListener("click", () => dialog.close());
-    dialog.append(close, main);
-    dialog.addEventListener("click", (event) => { if (event.target === dialog) dialog.close(); });
-    dialog.addEventListener("close", () => { dialog.remove(); link.focus(); });
+    dialog.setAttribute("aria-label", one("h1", main).textContent);
+    dialog.innerHTML = '<form method="dialog"><button class="btn plain square close">×</button></form>';
+    one("button", dialog).setAttribute("aria-label", body.dataset.close);
+    dialog.append(main);
+    on("click", ({ target }) => { if (target === dialog) dialog.close(); }, dialog);
+    on("close", () => { dialog.remove(); link.focus(); }, dialog);
     body.append(dialog);
     dialog.showModal();
-    window.htmx?.process(dialog);
-    (dialog.querySelector("[data-focus], input:not([type=hidden]), select, textarea") || close).focus();
+    htmx.process(main);
+    one("[data-focus], input:not([type=hidden]), select, textarea", main)?.focus();
   };
-  addEventListener("click", (event) => {
-    const link = event.target.closest?.("a[data-dialog]");
-    if (link && !event.ctrlKey && !event.metaKey && !event.shiftKey && event.button === 0) {
-      event.preventDefault();
-      open(link);
-    }
-    for (const menu of document.querySelectorAll("details.menu[open]")) if (!menu.contains(event.target)) menu.open = false;
-    const save = event.target.closest?.("[data-save-picture]");
-    if (save) { event.preventDefault(); savePicture(save); }
+  on("click", (event) => {
+    const link = event.target.closest("a[data-dialog]"), save = event.target.closest("[data-save-picture]");
+    if (link && !(event.ctrlKey || event.metaKey || event.shiftKey)) { event.preventDefault(); open(link); }
+    if (save) { event.preventDefault(); savePicture(save.dataset); }
+    for (const menu of all("details.menu[open]")) menu.open = menu.contains(event.target);
   });
 
   // A file dropped on a page, or pasted, goes into its file field, or into that of the page for files.
   const take = async (files) => {
-    let field = document.querySelector("input[type=file]");
-    if (!field && body.dataset.drop) {
-      const link = document.createElement("a");
-      link.href = body.dataset.drop;
-      await open(link);
-      field = document.querySelector("dialog input[type=file]");
-    }
-    if (!field) return;
-    field.files = files;
-    field.dispatchEvent(new Event("input", { bubbles: true }));
-    field.dispatchEvent(new Event("change", { bubbles: true }));
+    const find = () => one("input[type=file]");
+    if (!find() && body.dataset.drop) await open(Object.assign(document.createElement("a"), { href: body.dataset.drop }));
+    if (!find()) return;
+    find().files = files;
+    for (const name of ["input", "change"]) find().dispatchEvent(new Event(name, { bubbles: true }));
   };
-  const hasFiles = (event) => event.dataTransfer?.types.includes("Files");
-  addEventListener("dragover", (event) => { if (hasFiles(event)) { event.preventDefault(); body.classList.add("over"); } });
-  addEventListener("dragleave", (event) => { if (!event.relatedTarget) body.classList.remove("over"); });
-  addEventListener("drop", (event) => { if (hasFiles(event)) { event.preventDefault(); body.classList.remove("over"); take(event.dataTransfer.files); } });
-  addEventListener("paste", (event) => { if (event.clipboardData?.files.length) take(event.clipboardData.files); });
-  addEventListener("change", (event) => {
-    const field = event.target, shown = document.getElementById(field.dataset?.preview);
-    if (field.files?.[0] && shown) { shown.src = URL.createObjectURL(field.files[0]); shown.hidden = false; }
-    if (field.hasAttribute?.("data-submit")) field.form.requestSubmit();
+  on("dragover drop", (event) => {
+    if (!event.dataTransfer.types.includes("Files")) return;
+    event.preventDefault();
+    body.classList.toggle("over", event.type === "dragover");
+    if (event.type === "drop") take(event.dataTransfer.files);
+  });
+  on("dragleave", ({ relatedTarget }) => { if (!relatedTarget) body.classList.remove("over"); });
+  on("paste", ({ clipboardData }) => { if (clipboardData.files.length) take(clipboardData.files); });
+  on("change", ({ target }) => {
+    const shown = target.dataset.preview && one(`#${target.dataset.preview}`);
+    if (shown && target.files[0]) { shown.src = URL.createObjectURL(target.files[0]); shown.hidden = false; }
+    if ("submit" in target.dataset) target.form.requestSubmit();
   });
 
   // Saves an SVG of this site as a PNG.
-  const savePicture = async (button) => {
-    const image = new Image();
-    const text = await (await fetch(button.dataset.savePicture)).text();
-    image.src = URL.createObjectURL(new Blob([text], { type: "image/svg+xml" }));
+  const savePicture = async ({ savePicture: address, name }) => {
+    const image = new Image(), canvas = document.createElement("canvas"), link = document.createElement("a");
+    image.src = URL.createObjectURL(await (await fetch(address)).blob());
     await image.decode();
-    const canvas = Object.assign(document.createElement("canvas"), { width: image.naturalWidth, height: image.naturalHeight });
+    [canvas.width, canvas.height] = [image.naturalWidth, image.naturalHeight];
     canvas.getContext("2d").drawImage(image, 0, 0);
-    const link = document.createElement("a");
-    link.download = button.dataset.name || "picture.png";
-    link.href = canvas.toDataURL("image/png");
+    [link.href, link.download] = [canvas.toDataURL(), name || "picture.png"];
     link.click();
   };
 })();

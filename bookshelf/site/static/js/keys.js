@@ -1,68 +1,65 @@
 // Keys: an element with data-keys is used by them; rows (data-row) are walked by j and k. A sequence ends after 1 s.
 (() => {
-  const root = document.documentElement;
-  let typed = "", timer, at = -1;
+  const { one, all, on } = bookshelf;
+  const writing = "input:not([type=checkbox], [type=radio]), textarea, select";
+  let typed = "", timer, at = -1, anchor = -1;
 
-  const rows = () => [...document.querySelectorAll("[data-row]")];
-  const visible = (element) => element.getClientRects().length > 0;
+  const rows = () => all("[data-row]");
   const walk = (step) => {
-    const all = rows();
-    if (!all.length) return;
-    all[at]?.classList.remove("current");
-    at = Math.min(Math.max(at + step, 0), all.length - 1);
-    all[at].classList.add("current");
-    all[at].querySelector("a, button, input")?.focus();
-    all[at].scrollIntoView({ block: "nearest" });
+    const found = rows();
+    if (!found.length) return;
+    found[at]?.classList.remove("current");
+    at = Math.min(Math.max(at + step, 0), found.length - 1);
+    found[at].classList.add("current");
+    one("a, button, input", found[at])?.focus();
   };
-  const find = (keys) => {
-    const wanted = `[data-keys~="${CSS.escape(keys.replace(" ", "_"))}"], [data-keys="${CSS.escape(keys)}"]`;
-    const scope = document.querySelector("dialog[open]") || document;
-    return rows()[at]?.querySelector(wanted) || [...scope.querySelectorAll(wanted)].find(visible);
+  // The element for the keys: of the present row, else of the page, or of the open dialog.
+  const find = (keys, sign = "") => {
+    const wanted = `[data-keys${sign}="${CSS.escape(keys)}"]`;
+    const shown = (part) => part && all(wanted, part).find((element) => element.getClientRects().length);
+    return shown(rows()[at]) || shown(one("dialog[open]") || document);
   };
   const use = (element) => {
-    if (element.matches("input:not([type=checkbox], [type=radio]), textarea, select")) { element.focus(); element.select?.(); }
+    if (element.matches(writing)) element.select();
     else element.click();
   };
-  const starts = (keys) => document.querySelector(`[data-keys^="${CSS.escape(`${keys} `)}"]`);
 
-  addEventListener("keydown", (event) => {
-    if (root.dataset.keys === "off" || event.ctrlKey || event.metaKey || event.altKey || event.isComposing) return;
-    const field = event.target.closest?.("input:not([type=checkbox], [type=radio]), textarea, select");
-    if (event.key === "Escape" && !document.querySelector("dialog[open]")) return field ? field.blur() : undefined;
-    if (field || event.key.length > 1) return;
-    typed = typed ? `${typed} ${event.key}` : event.key;
+  on("keydown", (event) => {
+    const { key, target } = event, field = target.closest(writing);
+    if (document.documentElement.dataset.keys === "off" || event.ctrlKey || event.metaKey || event.altKey) return;
+    if (key === "Escape") field?.blur();
+    if (field || key.length > 1 || event.isComposing) return;
+    typed = `${typed} ${key}`.trim();
     clearTimeout(timer);
     timer = setTimeout(() => { typed = ""; }, 1000);
     const found = find(typed);
-    if (found) { event.preventDefault(); typed = ""; return use(found); }
-    if (starts(typed)) return;
+    if (!found && find(`${typed} `, "^")) return;
     typed = "";
-    if (event.key === "j" || event.key === "k") { event.preventDefault(); walk(event.key === "j" ? 1 : -1); }
-    else if (event.key === "x" || event.key === "X") select(event.key === "X");
-    else if (event.key === "?") location.assign("/help/keys");
+    if (found) use(found);
+    else if (key === "j") walk(1);
+    else if (key === "k") walk(-1);
+    else if (key === "?") location.assign("/help/keys");
+    else if ("xX".includes(key)) mark(at, key === "X", !boxes()[at]?.checked);
+    else return;
+    event.preventDefault();
   });
 
   // Selection: x selects a row, X all rows since the last one; a click with shift does the same.
-  let anchor = -1;
-  const select = (range) => {
-    const boxes = rows().map((row) => row.querySelector("[data-select]"));
-    if (boxes[at]) mark(boxes, at, range, !boxes[at].checked);
-  };
-  const mark = (boxes, place, range, state) => {
-    const from = range && anchor >= 0 ? anchor : place;
-    for (let n = Math.min(from, place); n <= Math.max(from, place); n++) if (boxes[n]) boxes[n].checked = state;
+  const boxes = () => rows().map((row) => one("[data-select]", row));
+  const mark = (place, range, state) => {
+    const found = boxes(), from = range && anchor >= 0 ? anchor : place;
+    if (!found[place]) return;
+    for (const box of found.slice(Math.min(from, place), Math.max(from, place) + 1)) box.checked = state;
     anchor = place;
-    boxes[place].dispatchEvent(new Event("change", { bubbles: true }));
+    found[place].dispatchEvent(new Event("change", { bubbles: true }));
   };
-  addEventListener("click", (event) => {
-    if (!event.target.matches?.("[data-select]")) return;
-    const boxes = rows().map((row) => row.querySelector("[data-select]"));
-    mark(boxes, boxes.indexOf(event.target), event.shiftKey, event.target.checked);
+  on("click", ({ target, shiftKey }) => {
+    if (target.matches("[data-select]")) mark(boxes().indexOf(target), shiftKey, target.checked);
   });
-  addEventListener("change", (event) => {
-    if (!event.target.matches?.("[data-select]")) return;
-    const count = document.querySelectorAll("[data-select]:checked").length;
-    for (const shown of document.querySelectorAll("[data-selected]")) shown.textContent = count;
-    for (const bar of document.querySelectorAll("[data-selection]")) bar.hidden = !count;
+  on("change", ({ target }) => {
+    if (!target.matches("[data-select]")) return;
+    const count = all("[data-select]:checked").length;
+    all("[data-selected]").forEach((shown) => { shown.textContent = count; });
+    all("[data-selection]").forEach((bar) => { bar.hidden = !count; });
   });
 })();

@@ -1,34 +1,28 @@
 // Sorting by dragging a handle: the row's form (data-move) gets the new place and is sent. Buttons do the same.
 (() => {
-  let row, list, placed;
-  addEventListener("pointerdown", (event) => {
-    const handle = event.target.closest?.(".handle");
+  const { one, on } = bookshelf;
+  let row, before;
+  const place = () => [...row.parentElement.children].indexOf(row) + 1;
+  on("pointerdown", (event) => {
+    const handle = event.target.closest(".handle");
     if (!handle || event.button) return;
     row = handle.closest("[data-row]");
-    list = row.parentElement;
-    placed = [...list.children].indexOf(row);
+    before = place();
     row.classList.add("dragged");
     handle.setPointerCapture(event.pointerId);
     event.preventDefault();
   });
-  addEventListener("pointermove", (event) => {
-    if (!row) return;
-    const over = document.elementFromPoint(event.clientX, event.clientY)?.closest("[data-row]");
-    if (!over || over === row || over.parentElement !== list) return;
-    const box = over.getBoundingClientRect();
-    over[event.clientY < box.top + box.height / 2 ? "before" : "after"](row);
+  on("pointermove", ({ clientX, clientY }) => {
+    const over = row && document.elementFromPoint(clientX, clientY)?.closest("[data-row]");
+    if (!over || over === row || over.parentElement !== row.parentElement) return;
+    const { top, height } = over.getBoundingClientRect();
+    over[clientY < top + height / 2 ? "before" : "after"](row);
   });
-  const drop = (event) => {
+  on("pointerup pointercancel", () => {
     if (!row) return;
-    const moved = row, place = [...list.children].indexOf(row);
     row.classList.remove("dragged");
+    const form = one("form[data-move]", row);
+    if (form && place() !== before) { form.elements.place.value = place(); form.requestSubmit(); }
     row = undefined;
-    if (event.type === "pointercancel") return list.insertBefore(moved, list.children[placed]);
-    const form = moved.querySelector("form[data-move]");
-    if (place === placed || !form) return;
-    form.elements.place.value = place + 1;
-    form.requestSubmit();
-  };
-  addEventListener("pointerup", drop);
-  addEventListener("pointercancel", drop);
+  });
 })();
