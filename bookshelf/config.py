@@ -60,6 +60,7 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
     port: Port = 8000
     allowed_hosts: str = ""
     site_api: str = "http://127.0.0.1:8000"
+    blobs: str = ""
     service_ports: Literal["fixed", "auto"] = "fixed"
     partitions: Annotated[int, Meta(ge=1, le=64)] = 1
     state_cache: Annotated[int, Meta(ge=_LEAST_CACHED, le=10_000_000)] = 20_000
@@ -81,6 +82,13 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
         if self.data:
             return Path(self.data).expanduser()
         return _data_home() / "bookshelf"
+
+    @property
+    def blob_folder(self) -> Path:
+        """The folder of blobs: as set, or a subfolder of the data folder. Raises `WrongSetting`."""
+        if "://" in self.blobs:
+            raise WrongSetting("blobs (or BOOKSHELF_BLOBS): must be a folder, like /srv/bookshelf/blobs")
+        return Path(self.blobs).expanduser() if self.blobs else self.folder / "blobs"
 
     def instance_folder(self, name: str) -> Path:
         """Return the folder of one instance of `bookshelf run`. Raises `WrongSetting` for an invalid name."""

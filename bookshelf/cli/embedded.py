@@ -22,6 +22,8 @@ from bookshelf.http.client.transport import HttpTransport, LocalTransport
 from bookshelf.http.message import Handler
 from bookshelf.http.server.server import PortTaken
 from bookshelf.log.sqlite.log import SqliteLog
+from bookshelf.media.folder import FolderBlobs
+from bookshelf.media.pool import PictureWorkers
 from bookshelf.runtime.admin import AdminApi
 from bookshelf.runtime.aggregate.state_cache import CACHE_BYTES, StateCache
 from bookshelf.runtime.aggregate.state_store import SqliteStateStore
@@ -124,6 +126,8 @@ async def make_infrastructure(settings: Settings, path: Path, stack: AsyncExitSt
         number, size = settings.cached(partitions), CACHE_BYTES // partitions
         return StateCache(aggregate, store, threads, number, settings.command_memory_h, size)
 
+    pictures = PictureWorkers()
+    stack.push_async_callback(pictures.close)
     clock = SystemClock()
     return Infrastructure(
         log=log,
@@ -135,6 +139,8 @@ async def make_infrastructure(settings: Settings, path: Path, stack: AsyncExitSt
         clock=clock,
         ids=SystemIds(clock),
         api=LateHandler(),
+        blobs=FolderBlobs(settings.blob_folder),
+        pictures=pictures,
     )
 
 

@@ -16,6 +16,8 @@ from bookshelf.discovery.consul.discovery import ConsulDiscovery
 from bookshelf.discovery.port import Discovery
 from bookshelf.http.client.transport import HttpTransport, RemoteHandler
 from bookshelf.log.kafka.settings import Topic
+from bookshelf.media.folder import FolderBlobs
+from bookshelf.media.pool import PictureWorkers
 from bookshelf.runtime.aggregate.state_cache import CACHE_BYTES, StateCache
 from bookshelf.runtime.aggregate.state_store import SqliteStateStore
 from bookshelf.runtime.clock import SystemClock, SystemIds
@@ -104,6 +106,8 @@ async def make_infrastructure(
     stack.push_async_callback(transport.close)
     api = gateway_at(settings.site_api)
     stack.push_async_callback(api.close)
+    pictures = PictureWorkers()
+    stack.push_async_callback(pictures.close)
     clock = SystemClock()
     return Infrastructure(
         log=log,
@@ -115,6 +119,8 @@ async def make_infrastructure(
         clock=clock,
         ids=SystemIds(clock),
         api=api,
+        blobs=FolderBlobs(settings.blob_folder),
+        pictures=pictures,
     )
 
 

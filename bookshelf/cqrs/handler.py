@@ -9,6 +9,7 @@ from typing import Any, Protocol, TypeVar
 from bookshelf.cqrs.position import Position
 from bookshelf.cqrs.view import View
 from bookshelf.http.message import Handler, Request, Response
+from bookshelf.media.port import BlobStore, Pictures
 
 T = TypeVar("T")
 
@@ -41,11 +42,22 @@ class RequestContext:
 
 
 class HandlerPorts(Protocol):
-    """What a handler may use: the whole HTTP API, the views of its own service, the time and new ids."""
+    """What a handler may use.
+
+    That is the whole HTTP API, the views of its own service, blobs and pictures, the time, and new ids.
+    """
 
     @property
     def api(self) -> Handler:
         """Answers requests of the whole HTTP API as the gateway does: /bookshelf/books."""
+
+    @property
+    def blobs(self) -> BlobStore:
+        """Stores files by their content."""
+
+    @property
+    def pictures(self) -> Pictures:
+        """Converts uploaded pictures."""
 
     def now(self) -> datetime:
         """Return the present time, aware, in UTC."""

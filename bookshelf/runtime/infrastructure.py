@@ -11,6 +11,7 @@ from bookshelf.http.message import Handler, Request, Response
 from bookshelf.http.problem import Problem, problem_response
 from bookshelf.http.server.server import HttpServer
 from bookshelf.log.port import Log
+from bookshelf.media.port import BlobStore, Pictures
 from bookshelf.runtime.aggregate.state_cache import StateCache
 from bookshelf.runtime.clock import Clock, Ids
 from bookshelf.storage.port import Storage
@@ -32,7 +33,7 @@ MakeStates = Callable[[Aggregate[Any], int], StateCache]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Infrastructure:
-    """The ports that one process stands on: log, discovery, storage, HTTP, clock and ids.
+    """The ports that one process stands on: log, discovery, storage, HTTP, blobs, pictures, clock and ids.
 
     `api` answers requests of the whole HTTP API as the gateway does, for services that are its clients.
     """
@@ -46,6 +47,8 @@ class Infrastructure:
     clock: Clock
     ids: Ids
     api: Handler
+    blobs: BlobStore
+    pictures: Pictures
 
 
 class LateHandler:

@@ -146,7 +146,7 @@ class ServiceHost:
     def _make_api(self) -> Api:
         api = Api(self.service.name, self.meters, self.service.error_page)
         infrastructure = self._infrastructure
-        ports = ServicePorts(infrastructure.api, infrastructure.clock, infrastructure.ids, self.views)
+        ports = ServicePorts(infrastructure, self.views)
         for route in self.service.serves:
             if isinstance(route, CommandRoute):
                 host = self.aggregates[route.aggregate.name]

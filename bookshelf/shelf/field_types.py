@@ -151,7 +151,7 @@ class CoverBody(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
         Meta(
             pattern=r"^[0-9a-f]{64}$(?!\n)",
             extra={"hint": "is 64 hexadecimal digits"},
-            description="the SHA-256 of the image",
+            description="the BLAKE2b-256 of the image",
             examples=["9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08"],
         ),
     ]

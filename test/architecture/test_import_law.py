@@ -14,7 +14,7 @@ LAW: Law = {
     "bookshelf.config": {"bookshelf.log", "bookshelf.discovery", "bookshelf.storage"},
     # the vocabulary, with requests and responses as values, and the business written in it: one line for each
     # context
-    "bookshelf.cqrs": {"bookshelf.http.message", "bookshelf.http.problem"},
+    "bookshelf.cqrs": {"bookshelf.http.message", "bookshelf.http.problem", "bookshelf.media.port"},
     "bookshelf.shelf": {"bookshelf.cqrs", "bookshelf.storage"},
     # the frame of all pages, and the pages of a context
     "bookshelf.site": {"bookshelf.cqrs", "bookshelf.http", "bookshelf.config"},
@@ -26,10 +26,11 @@ LAW: Law = {
     # tools that know nothing of ours
     "bookshelf.concurrency": set(),
     "bookshelf.http": set(),
+    "bookshelf.media": {"bookshelf.http"},
     # what runs them
     "bookshelf.runtime": {
         *("bookshelf.cqrs", "bookshelf.log", "bookshelf.discovery", "bookshelf.storage"),
-        *("bookshelf.concurrency", "bookshelf.http"),
+        *("bookshelf.concurrency", "bookshelf.http", "bookshelf.media"),
     },
     "gateway": {
         *("bookshelf.discovery", "bookshelf.runtime", "bookshelf.config"),
@@ -40,7 +41,7 @@ LAW: Law = {
     "bookshelf.cli": {
         *("bookshelf.services", "bookshelf.runtime", "bookshelf.config", "gateway", "bookshelf.cqrs"),
         *("bookshelf.log", "bookshelf.discovery", "bookshelf.storage", "bookshelf.shelf.library_files"),
-        *("bookshelf.concurrency", "bookshelf.http"),
+        *("bookshelf.concurrency", "bookshelf.http", "bookshelf.media"),
     },
     # measures all of it, starts what it measures as the command line does, and is no part of the product
     "bench": {

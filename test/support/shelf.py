@@ -13,6 +13,8 @@ from bookshelf.http.client.transport import LocalTransport
 from bookshelf.http.message import Handler, Response, request
 from bookshelf.log.memory import MemoryLog
 from bookshelf.log.port import Log
+from bookshelf.media.memory import MemoryBlobs
+from bookshelf.media.pool import PictureWorkers
 from bookshelf.runtime.aggregate.state_cache import StateCache
 from bookshelf.runtime.aggregate.state_store import MemoryStateStore
 from bookshelf.runtime.api.endpoint import Api
@@ -63,6 +65,7 @@ class Shelf:
         self.log = log or MemoryLog(2)
         self.clock = FixedClock()
         self._storage = storage or MemoryStorage()
+        self.pictures = PictureWorkers(1)
         self.infrastructure = infrastructure = Infrastructure(
             log=self.log,
             discovery=LocalDiscovery(),
@@ -73,6 +76,8 @@ class Shelf:
             clock=self.clock,
             ids=CountedIds(),
             api=LateHandler(),
+            blobs=MemoryBlobs(),
+            pictures=self.pictures,
         )
         self.hosts = {s.name: ServiceHost(s, infrastructure, "127.0.0.1", s.port) for s in SERVICES}
 
@@ -86,6 +91,7 @@ class Shelf:
         async with asyncio.timeout(DEADLINE_S):
             for host in self.hosts.values():
                 await host.stop()
+            await self.pictures.close()
             await self._storage.close()
 
     def edge(self, method: str, target: str) -> Api:

@@ -7,7 +7,7 @@ import structlog
 
 from bookshelf.cqrs.errors import Refused
 from bookshelf.cqrs.service import ErrorPage
-from bookshelf.http.message import BrokenBody, Request, Response, TooLarge
+from bookshelf.http.message import BrokenBody, Request, Response, TooLarge, close_body
 from bookshelf.http.problem import Fault, Problem, problem_response
 from bookshelf.http.router import Router
 from bookshelf.log.port import LogFault, OutcomeUnknown
@@ -53,8 +53,7 @@ class Api:
         except Exception as fault:  # noqa: BLE001 (whatever the fault, the client gets an answer)
             response = await self._answer_problem(request, self._problem(fault, request))
         if request.method == "HEAD":
-            response.headers = {**response.headers, "Content-Length": str(_length(response))}
-            response.body = b""
+            await _drop_body(response)
         self._meters.answered(request.method, template, response.status, time.perf_counter() - began)
         return response
 
@@ -122,5 +121,10 @@ def _refusal(fault: Refused) -> Problem:
     return Problem(fault.KIND, f"{fault.field} {fault.detail}", Fault(fault.detail, pointer=pointer))
 
 
-def _length(response: Response) -> int:
-    return len(response.body) if isinstance(response.body, bytes) else 0
+async def _drop_body(response: Response) -> None:
+    """Remove the body of an answer to HEAD; its length is named, if it is known."""
+    if isinstance(response.body, bytes):
+        response.headers = {**response.headers, "Content-Length": str(len(response.body))}
+    else:
+        await close_body(response.body)
+    response.body = b""

@@ -17,9 +17,10 @@ from bookshelf.cqrs.position import Position
 from bookshelf.cqrs.view import View
 from bookshelf.http.message import Body, Handler, Headers, Request, Response, TooLarge, close_body, gather
 from bookshelf.http.problem import Problem
+from bookshelf.media.port import BlobStore, Pictures
 from bookshelf.runtime.api import header_fields
 from bookshelf.runtime.api.forwarding import UNKNOWN
-from bookshelf.runtime.clock import Clock, Ids
+from bookshelf.runtime.infrastructure import Infrastructure
 from bookshelf.runtime.view.host import ViewHost
 
 #: Seconds until a response must begin.
@@ -31,22 +32,35 @@ T = TypeVar("T")
 class ServicePorts:
     """The ports of one service's handlers (`HandlerPorts`)."""
 
-    api: Handler
-    clock: Clock
-    ids: Ids
-    views: Mapping[str, ViewHost]
+    _infrastructure: Infrastructure
+    _views: Mapping[str, ViewHost]
+
+    @property
+    def api(self) -> Handler:
+        """Answers requests of the whole HTTP API."""
+        return self._infrastructure.api
+
+    @property
+    def blobs(self) -> BlobStore:
+        """Stores files by their content."""
+        return self._infrastructure.blobs
+
+    @property
+    def pictures(self) -> Pictures:
+        """Converts uploaded pictures."""
+        return self._infrastructure.pictures
 
     def now(self) -> datetime:
         """Return the present time, aware, in UTC."""
-        return self.clock.now()
+        return self._infrastructure.clock.now()
 
     def new_id(self) -> str:
         """Return a unique id."""
-        return self.ids.new()
+        return self._infrastructure.ids.new()
 
     async def query(self, view: View, function: Callable[[Any], T], after: Iterable[Position] = ()) -> T:
         """Return what the function returns for the view's rows. Raises `NotCaughtUp`, `StorageFault`."""
-        host = self.views[view.name]
+        host = self._views[view.name]
         await host.after(after)
         answer: T = await host.query(function)
         return answer

@@ -32,10 +32,7 @@ async def echo(request: Request, context: RequestContext, _ports: HandlerPorts) 
 
 
 def ports(shelf: Shelf) -> ServicePorts:
-    infrastructure = shelf.infrastructure
-    return ServicePorts(
-        infrastructure.api, infrastructure.clock, infrastructure.ids, shelf.hosts["booklist"].views
-    )
+    return ServicePorts(shelf.infrastructure, shelf.hosts["booklist"].views)
 
 
 def route(handler: object = echo, **fields: object) -> HandlerRoute:
@@ -203,6 +200,26 @@ async def test_any_other_stream_is_sent_to_its_end() -> None:
         response = await handler(request("GET", "/things/7"), {})
         handler.close()
         assert await whole(response) == b"ab"
+
+
+async def test_an_answer_to_head_names_the_length_and_closes_a_stream() -> None:
+    closed: list[bool] = []
+
+    async def parts() -> AsyncIterator[bytes]:
+        try:
+            yield b"never sent"
+        finally:
+            closed.append(True)
+
+    async def download(_request: Request, _context: RequestContext, _ports: HandlerPorts) -> Response:
+        content = parts()
+        await anext(content)
+        return Response(200, {"Content-Length": "10"}, content)
+
+    async with Shelf() as shelf:
+        host = ServiceHost(page_service(route(download)), shelf.infrastructure, "127.0.0.1", 8086)
+        answer = await host.api.handle(request("HEAD", "/things/7"))
+    assert (answer.headers["Content-Length"], answer.body, closed) == ("10", b"", [True])
 
 
 def page_service(*routes: HandlerRoute, **fields: object) -> Service:

@@ -1,0 +1,122 @@
+"""Converts one picture: checks its header, decodes its first frame, and encodes WebP renditions of it.
+
+It runs in a worker process only (`worker.py`): its input is not trusted.
+"""
+
+import io
+from pathlib import Path
+
+from PIL import Image, ImageCms, ImageOps, UnidentifiedImageError
+
+from bookshelf.media.port import ConvertedPicture, PictureLimits, PictureRefused
+
+#: The formats that are accepted. The decoder decides which one a file has, not its name or media type.
+FORMATS = ("JPEG", "PNG", "WEBP", "GIF", "AVIF")
+_FORMAT_NAMES = "JPEG, PNG, WebP, GIF or AVIF"
+_QUALITY = 82
+#: A rendition is at most so many times as high as wide.
+_TALL = 4
+_PALETTED = frozenset({"1", "P", "PA", "L", "LA", "I", "I;16", "I;16B", "I;16L", "F"})
+_ORIENTATION = 0x0112
+_TURNED = frozenset({5, 6, 7, 8})
+
+# the limits of a job count, before anything is decoded
+Image.MAX_IMAGE_PIXELS = None
+
+
+def convert_picture(path: Path, limits: PictureLimits) -> ConvertedPicture:
+    """Return the renditions of a file. Raises `PictureRefused`."""
+    try:
+        with Image.open(path, formats=FORMATS) as source:
+            _check_size(source, limits)
+            picture = _decode(source, max(limits.widths))
+    except PictureRefused:
+        raise
+    except UnidentifiedImageError:
+        raise PictureRefused("format", f"is no picture; {_FORMAT_NAMES} are accepted") from None
+    except Exception as fault:
+        raise PictureRefused("unreadable", "is a picture that is damaged or incomplete") from fault
+    found = {width: _fit(picture, width) for width in limits.widths}
+    largest = found[max(found)]
+    renditions = {width: _encode(rendition) for width, rendition in found.items()}
+    return ConvertedPicture(largest.width, largest.height, _mean_colour(largest), renditions)
+
+
+def _check_size(source: Image.Image, limits: PictureLimits) -> None:
+    width, height = source.size
+    if width * height > limits.pixels or max(width, height) > limits.side or not width * height:
+        most = f"{limits.pixels // 1_000_000} megapixels, and {limits.side} pixels a side"
+        raise PictureRefused("pixels", f"has {width} x {height} pixels; {most} are accepted")
+
+
+def _decode(source: Image.Image, width: int) -> Image.Image:
+    """Return the first frame upright, in sRGB, without anything else that the file holds."""
+    turned = source.getexif().get(_ORIENTATION) in _TURNED
+    ratio = source.width / source.height if turned else source.height / source.width
+    wanted = (2 * width, max(1, round(2 * width * min(ratio, _TALL))))
+    source.draft("RGB", wanted[::-1] if turned else wanted)  # a JPEG is decoded at about the size needed
+    source.load()
+    reduced = _reduce(_true_colour(source), 4 * width)
+    upright = ImageOps.exif_transpose(reduced)
+    srgb = _in_srgb(upright, source.info.get("icc_profile"))
+    pixels = Image.new(srgb.mode, srgb.size)
+    pixels.paste(srgb)
+    return pixels
+
+
+def _true_colour(source: Image.Image) -> Image.Image:
+    """Return the picture in a mode that can be resized: RGB, RGBA, or CMYK and the like as they are."""
+    if source.has_transparency_data:
+        return source.convert("RGBA")
+    if source.mode.startswith("I;16"):
+        return source.point(lambda value: value / 256).convert("L").convert("RGB")
+    return source.convert("RGB") if source.mode in _PALETTED else source
+
+
+def _reduce(picture: Image.Image, width: int) -> Image.Image:
+    """Return the picture at an integral fraction of its size, still wider than needed."""
+    factor = min(picture.size) // width
+    if factor < 2:  # noqa: PLR2004 (a fraction that changes something)
+        return picture
+    reduced = picture.reduce(factor)
+    reduced.info = picture.info
+    exif = picture.getexif()
+    if _ORIENTATION in exif:
+        reduced.getexif()[_ORIENTATION] = exif[_ORIENTATION]
+    return reduced
+
+
+def _in_srgb(picture: Image.Image, profile: bytes | None) -> Image.Image:
+    mode = "RGBA" if picture.mode == "RGBA" else "RGB"
+    if profile:
+        try:
+            made = ImageCms.profileToProfile(
+                picture, io.BytesIO(profile), ImageCms.createProfile("sRGB"), outputMode=mode
+            )
+        except (ImageCms.PyCMSError, ValueError, OSError):
+            made = None  # a profile that cannot be used counts as none
+        if made is not None:
+            return made
+    return picture if picture.mode == mode else picture.convert(mode)
+
+
+def _fit(picture: Image.Image, width: int) -> Image.Image:
+    """Return the picture in at most this width, never enlarged."""
+    scale = min(1.0, width / picture.width, _TALL * width / picture.height)
+    size = (max(1, round(picture.width * scale)), max(1, round(picture.height * scale)))
+    return picture if size == picture.size else picture.resize(size, Image.Resampling.LANCZOS)
+
+
+def _encode(picture: Image.Image) -> bytes:
+    file = io.BytesIO()
+    picture.save(file, "WEBP", quality=_QUALITY, method=4)
+    return file.getvalue()
+
+
+def _mean_colour(picture: Image.Image) -> str:
+    """Return the mean colour, on white where the picture is transparent."""
+    ground = Image.new("RGB", picture.size, "white")
+    ground.paste(picture, mask=picture.getchannel("A") if picture.mode == "RGBA" else None)
+    colour = ground.resize((1, 1), Image.Resampling.BOX).getpixel((0, 0))
+    assert isinstance(colour, tuple)  # noqa: S101 (of an RGB picture)
+    return "#" + "".join(f"{int(part):02x}" for part in colour[:3])

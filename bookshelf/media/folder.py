@@ -1,0 +1,151 @@
+"""Blobs as files: NAMESPACE/ab/cd/NAME. A file appears whole, by renaming, or not at all."""
+
+import asyncio
+import contextlib
+import os
+import time
+from collections.abc import AsyncIterator, Callable
+from hashlib import blake2b
+from pathlib import Path
+from tempfile import mkstemp
+from typing import Any, BinaryIO, TypeVar
+
+from bookshelf.media.port import PIECE, BlobFault, BlobInfo, BlobMissing, check_name
+
+#: The folder of files that are being written; one that is older than this many seconds was given up.
+UNFINISHED = "tmp"
+GIVEN_UP_S = 3600.0
+T = TypeVar("T")
+
+
+class FolderBlobs:
+    """Stores blobs in a folder, which is made when it is first needed."""
+
+    def __init__(self, path: Path) -> None:
+        self._path = path
+        self._tidied = 0.0
+
+    @property
+    def unfinished(self) -> Path:
+        """The folder for files that are arriving. What was left there is deleted after an hour."""
+        return self._path / UNFINISHED
+
+    async def put(self, name: str, pieces: AsyncIterator[bytes]) -> None:
+        """Store a blob, or renew its modification time. Raises `BlobFault`, `ValueError`."""
+        place = self._place(name)
+        await _in_thread(self._tidy)
+        descriptor, path = await _in_thread(self._new_file)
+        try:
+            with os.fdopen(descriptor, "wb") as file:
+                digest = blake2b(digest_size=32)
+                async for piece in pieces:
+                    digest.update(piece)
+                    await _in_thread(file.write, piece)
+                _check_digest(name, digest.hexdigest())
+                await _in_thread(_publish, file, Path(path), place)
+        finally:
+            await _in_thread(Path(path).unlink, missing_ok=True)
+
+    async def open(self, name: str) -> tuple[BlobInfo, AsyncIterator[bytes]]:
+        """Return a blob and its bytes. Raises `BlobFault`, `BlobMissing`, `ValueError`."""
+        place = self._place(name)
+        try:
+            file = await _in_thread(_open, place)
+        except FileNotFoundError:
+            raise BlobMissing(name) from None
+        about = os.fstat(file.fileno())
+        return BlobInfo(name, about.st_size, about.st_mtime), _pieces(file)
+
+    async def stat(self, name: str) -> BlobInfo | None:
+        """Return what a blob is; None if there is none. Raises `BlobFault`, `ValueError`."""
+        try:
+            return await _in_thread(_info, name, self._place(name))
+        except FileNotFoundError:
+            return None
+
+    async def delete(self, name: str) -> None:
+        """Delete a blob. Raises `BlobFault`, `ValueError`."""
+        await _in_thread(self._place(name).unlink, missing_ok=True)
+
+    async def list(self, namespace: str) -> AsyncIterator[BlobInfo]:
+        """Yield every blob of a namespace. Raises `BlobFault`."""
+        for blob in await _in_thread(_blobs_in, self._path / namespace, namespace):
+            yield blob
+
+    def _place(self, name: str) -> Path:
+        namespace, digest, _ = check_name(name)
+        return self._path / namespace / digest[:2] / digest[2:4] / name.partition("/")[2]
+
+    def _new_file(self) -> tuple[int, str]:
+        self.unfinished.mkdir(parents=True, exist_ok=True, mode=0o700)
+        return mkstemp(dir=self.unfinished)
+
+    def _tidy(self) -> None:
+        """Delete files that were given up, at most once in an hour."""
+        now = time.time()
+        if now - self._tidied < GIVEN_UP_S:
+            return
+        self._tidied = now
+        for left in self.unfinished.glob("*"):
+            with contextlib.suppress(FileNotFoundError):
+                if now - left.stat().st_mtime > GIVEN_UP_S:
+                    left.unlink()
+
+
+async def _in_thread(work: Callable[..., T], *args: Any, **options: Any) -> T:  # noqa: ANN401 (those of the work)
+    """Do work with files in a thread. Raises `BlobFault`, or FileNotFoundError."""
+    try:
+        return await asyncio.to_thread(work, *args, **options)
+    except FileNotFoundError:
+        raise
+    except OSError as fault:
+        raise BlobFault(f"the folder of blobs cannot be used: {fault.strerror or fault}") from fault
+
+
+def _open(path: Path) -> BinaryIO:
+    return path.open("rb")
+
+
+def _publish(file: BinaryIO, path: Path, place: Path) -> None:
+    """Make a file durable and give it its place; a blob that is there already gets a new time."""
+    file.flush()
+    os.fsync(file.fileno())
+    new = [folder for folder in place.parents if not folder.exists()]
+    place.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+    path.replace(place)
+    for folder in (place.parent, *(made.parent for made in new)):
+        _flush(folder)
+
+
+def _flush(folder: Path) -> None:
+    descriptor = os.open(folder, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
+
+
+async def _pieces(file: BinaryIO) -> AsyncIterator[bytes]:
+    with file:
+        while piece := await _in_thread(file.read, PIECE):
+            yield piece
+
+
+def _blobs_in(folder: Path, namespace: str) -> list[BlobInfo]:
+    found = []
+    for path in sorted(folder.glob("??/??/*")):
+        with contextlib.suppress(FileNotFoundError):  # deleted meanwhile
+            found.append(_info(f"{namespace}/{path.name}", path))
+    return found
+
+
+def _info(name: str, path: Path) -> BlobInfo:
+    about = path.stat()
+    return BlobInfo(name, about.st_size, about.st_mtime)
+
+
+def _check_digest(name: str, digest: str) -> None:
+    _, named, is_rendition = check_name(name)
+    if not is_rendition and digest != named:
+        msg = f"the content of {name} has the digest {digest}"
+        raise ValueError(msg)

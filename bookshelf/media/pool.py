@@ -1,0 +1,124 @@
+"""The pool of worker processes for pictures. A process starts with the first picture that needs it."""
+
+import asyncio
+import contextlib
+import os
+import sys
+from collections import deque
+from pathlib import Path
+
+import msgspec
+import structlog
+
+from bookshelf.media.job import Job, JobResult
+from bookshelf.media.port import ConvertedPicture, PictureLimits, PictureRefused, PicturesBusy
+
+#: Seconds that one picture may take by the clock; pictures after which a process is replaced.
+WITHIN_S = 15.0
+PICTURES_EACH = 200
+#: Pictures that may wait for a process.
+MAX_WAITING = 64
+#: The most bytes of one answer: renditions, in base64.
+_ANSWER = 64 << 20
+_COMMAND = (sys.executable, "-I", "-m", "bookshelf.media.worker")
+_logger = structlog.get_logger(__name__)
+_encode = msgspec.json.Encoder().encode
+_read_result = msgspec.json.Decoder(JobResult).decode
+
+
+class _Worker:
+    """One worker process. `done`: the pictures that it has converted."""
+
+    def __init__(self, process: asyncio.subprocess.Process) -> None:
+        self._process = process
+        self.done = 0
+
+    async def ask(self, job: Job) -> JobResult | None:
+        """Return the result of a job; None if the process has ended without one."""
+        writer, reader = self._process.stdin, self._process.stdout
+        assert writer is not None and reader is not None  # noqa: PT018, S101 (it was started with pipes)
+        with contextlib.suppress(ConnectionError):
+            writer.write(_encode(job) + b"\n")
+            await writer.drain()
+        line = await reader.readline()
+        self.done += 1
+        return _read_result(line) if line.endswith(b"\n") else None
+
+    async def end(self) -> None:
+        """End the process, whatever it does."""
+        with contextlib.suppress(ProcessLookupError):
+            self._process.kill()
+        await self._process.wait()
+
+
+class PictureWorkers:
+    """Converts pictures in child processes (`Pictures`): `count` at once, by default one less than cores."""
+
+    def __init__(
+        self,
+        count: int | None = None,
+        *,
+        within_s: float = WITHIN_S,
+        pictures_each: int = PICTURES_EACH,
+        most_waiting: int = MAX_WAITING,
+        command: tuple[str, ...] = _COMMAND,
+    ) -> None:
+        self._count = count or max(1, (os.cpu_count() or 1) - 1)
+        self._within_s = within_s
+        self._pictures_each = pictures_each
+        self._most_waiting = most_waiting
+        self._command = command
+        self._places = asyncio.Semaphore(self._count)
+        self._waiting = 0
+        self._idle: deque[_Worker] = deque()
+
+    async def convert(self, path: Path, limits: PictureLimits) -> ConvertedPicture:
+        """Return the renditions of a file. Raises `PictureRefused`, `PicturesBusy`."""
+        if self._waiting >= self._most_waiting:
+            raise PicturesBusy("many pictures are waiting; try again in a moment")
+        self._waiting += 1
+        try:
+            await self._places.acquire()
+        finally:
+            self._waiting -= 1
+        try:
+            result = await self._run(Job(str(path), limits))
+        finally:
+            self._places.release()
+        if result is None:
+            raise PictureRefused("unreadable", "cannot be decoded within the limits of time and memory")
+        if result.picture is None:
+            raise PictureRefused(result.kind, result.detail)
+        return result.picture
+
+    async def close(self) -> None:
+        """End all processes."""
+        while self._idle:
+            await self._idle.pop().end()
+
+    async def _run(self, job: Job) -> JobResult | None:
+        worker = self._idle.pop() if self._idle else await self._start()
+        result = None
+        try:
+            async with asyncio.timeout(self._within_s):
+                result = await worker.ask(job)
+        except TimeoutError:
+            pass
+        finally:
+            if result is None or worker.done >= self._pictures_each:
+                await worker.end()
+            else:
+                self._idle.append(worker)
+        if result is None:
+            _logger.warning("picture-worker-ended", within_s=self._within_s)
+        return result
+
+    async def _start(self) -> _Worker:
+        process = await asyncio.create_subprocess_exec(
+            *self._command,
+            stdin=asyncio.subprocess.PIPE,
+            stdout=asyncio.subprocess.PIPE,
+            stderr=asyncio.subprocess.DEVNULL,
+            limit=_ANSWER,
+        )
+        return _Worker(process)

@@ -1,0 +1,109 @@
+"""The ports for blobs and for pictures. Every adapter of the first passes test/contract/blob_contract.py."""
+
+import re
+from collections.abc import AsyncIterator, Mapping
+from pathlib import Path
+from typing import Protocol
+
+import msgspec
+
+#: NAMESPACE/DIGEST, or NAMESPACE/DIGEST-WIDTH for a smaller rendition of the picture with this digest.
+BLOB_NAME = re.compile(r"([a-z]{1,32})/([0-9a-f]{64})(-[0-9]{1,5})?", re.ASCII)
+#: Bytes of one piece of a blob that is read.
+PIECE = 64 << 10
+
+
+class BlobFault(Exception):
+    """The blob storage cannot be used; the message has the reason."""
+
+
+class BlobMissing(Exception):
+    """There is no blob of this name."""
+
+
+class BlobInfo(msgspec.Struct, frozen=True):
+    """A blob's name, size in bytes, and the time of its last `put` in seconds since 1970."""
+
+    name: str
+    size: int
+    modified: float
+
+
+class BlobStore(Protocol):
+    """Stores blobs by name. Each namespace belongs to one service, which alone deletes in it.
+
+    Every method raises `BlobFault`, and `ValueError` for a name that `BLOB_NAME` does not match.
+    """
+
+    async def put(self, name: str, pieces: AsyncIterator[bytes]) -> None:
+        """Store a blob, or renew the modification time of an existing one; durable once it returns.
+
+        The name's digest is that of the content, BLAKE2b-256, unless it names a rendition; `ValueError` is
+        raised if it is not.
+        """
+
+    async def open(self, name: str) -> tuple[BlobInfo, AsyncIterator[bytes]]:
+        """Return what a blob is and its bytes, piece by piece. Raises `BlobMissing`."""
+
+    async def stat(self, name: str) -> BlobInfo | None:
+        """Return what a blob is; None if there is none."""
+
+    async def delete(self, name: str) -> None:
+        """Delete a blob. It is no error if there is none."""
+
+    def list(self, namespace: str) -> AsyncIterator[BlobInfo]:
+        """Yield every blob of a namespace, in the order of the names."""
+
+
+def check_name(name: str) -> tuple[str, str, bool]:
+    """Return the namespace and the digest of a blob's name, and whether it names a rendition.
+
+    Raises `ValueError`.
+    """
+    match = BLOB_NAME.fullmatch(name)
+    if match is None:
+        msg = f"{name[:120]!r} is no name of a blob"
+        raise ValueError(msg)
+    return match[1], match[2], match[3] is not None
+
+
+class PictureLimits(msgspec.Struct, frozen=True, kw_only=True):
+    """What a picture may be, and what becomes of it: WebP of at most these widths, the largest first.
+
+    A rendition is at most four times as high as wide. Only the first frame of an animation is used.
+    """
+
+    pixels: int = 40_000_000
+    side: int = 20_000
+    widths: tuple[int, ...] = (480, 240)
+
+
+class PictureRefused(Exception):
+    """A file is no picture that can be used. `kind`: format, pixels, or unreadable."""
+
+    def __init__(self, kind: str, detail: str) -> None:
+        super().__init__(detail)
+        self.kind = kind
+
+
+class PicturesBusy(Exception):
+    """More pictures wait than can be converted in time; a later attempt may succeed."""
+
+
+class ConvertedPicture(msgspec.Struct, frozen=True):
+    """A converted picture: size in pixels of the largest rendition, mean colour as `#rrggbb`.
+
+    `renditions` are WebP files by the width that was asked for.
+    """
+
+    width: int
+    height: int
+    colour: str
+    renditions: Mapping[int, bytes]
+
+
+class Pictures(Protocol):
+    """Converts pictures, away from the service's own process, which parses no image data."""
+
+    async def convert(self, path: Path, limits: PictureLimits) -> ConvertedPicture:
+        """Return the renditions of a file. Raises `PictureRefused`, `PicturesBusy`."""
