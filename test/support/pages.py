@@ -15,6 +15,8 @@ from bookshelf.cqrs.handler import HandlerRoute, RequestContext
 from bookshelf.http.message import Handler, Headers, Request, Response, read_response, request
 from bookshelf.http.problem import Problem, problem_response
 from bookshelf.http.router import Router
+from bookshelf.media.memory import MemoryBlobs
+from bookshelf.media.pool import PictureWorkers
 from bookshelf.site.routes import Site
 
 FORM = "application/x-www-form-urlencoded"
@@ -73,6 +75,8 @@ class Ports:
 
     def __init__(self, api: Handler, clock: FixedClock) -> None:
         self.api = api
+        self.blobs = MemoryBlobs()
+        self.pictures = PictureWorkers(1)
         self._clock = clock
         self._ids = CountedIds()
 
