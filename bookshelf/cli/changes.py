@@ -87,6 +87,7 @@ def _line(change: Mapping[str, Any]) -> str:
     types = ", ".join(event["type"].split(".")[1] for event in change["events"])
     blocked = change.get("blocked_by", ())
     note = f"  (prevented by {', '.join(blocked)})" if blocked else ""
+    note = "  (taken back)" if change.get("undone") else note
     return f"{change['time'][:19]}  {change['id']}  {change['subject']}  {types}{note}"
 
 
@@ -98,8 +99,8 @@ def _line(change: Mapping[str, Any]) -> str:
 def undo(change: tuple[str, ...], correlation: str | None, url: str | None, data: str | None) -> None:
     """Take changes back: those named by CHANGE (`bookshelf changes` lists them), or all of a correlation id.
 
-    A change that a later one prevents from being taken back is named, and left as it is; the exit code is
-    then 2.
+    A change that was taken back before counts, too. One that a later change prevents from being taken back is
+    named, and left as it is; the exit code is then 2.
     """
     if bool(change) == bool(correlation):
         stop("name the changes to take back, or --correlation with the id of many")
@@ -134,9 +135,10 @@ class Undoing:
                 return f"{change}: there is no such change"
             if shown.status >= _ERROR:
                 return f"{change}: {shown.detail}"
-            if blocked := shown.body.get("blocked_by"):
+            if (blocked := shown.body.get("blocked_by")) and not shown.body.get("undone"):
                 return f"{change}: later changes prevent it: {', '.join(blocked)}"
-            refused = await self._send_all(change, shown.body["undo"])
+            requests = [] if shown.body.get("undone") else shown.body["undo"]
+            refused = await self._send_all(change, requests)
             if refused is None:
                 return None
             if refused.status != _CHANGED:

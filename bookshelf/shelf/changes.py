@@ -110,6 +110,7 @@ def _changes(db: Any, page: Sequence[Any]) -> dict[str, ChangeAnswer]:  # noqa: 
                 events=tuple(map(happened, of)),
                 undo=undos[change].undo,
                 blocked_by=undos[change].blocked_by,
+                undone=undos[change].undone,
             )
     return found
 

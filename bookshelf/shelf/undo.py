@@ -39,12 +39,16 @@ class PastEvent(msgspec.Struct, frozen=True):
 
 
 class Undo(msgspec.Struct, frozen=True, omit_defaults=True):
-    """How a change is taken back: by requests, in this order; or the later changes that prevent it."""
+    """How a change is taken back: by requests, in this order; or the later changes that prevent it.
+
+    `undone`: it was taken back already.
+    """
 
     undo: Annotated[tuple[UndoRequest, ...], Meta(description="what to send, in order")] | UnsetType = UNSET
     blocked_by: (
         Annotated[tuple[str, ...], Meta(description="the later changes that prevent it")] | UnsetType
     ) = UNSET
+    undone: Annotated[bool, Meta(description="true if it was taken back already")] = False
 
 
 class GoalPast:
@@ -86,7 +90,9 @@ def undo(subject: str, events: Sequence[PastEvent], wanted: Collection[str], ver
             past.finish(own)
             later = changed.blocking(own, number)
             blocking = tuple(names[n] for n in later if pairs.get(n, -1) <= number)
-            found[name] = Undo(blocked_by=blocking) if blocking else Undo(undo=_conditional(own, version))
+            undone = pairs.get(number, -1) > number
+            requests = UNSET if blocking else _conditional(own, version)
+            found[name] = Undo(undo=requests, blocked_by=blocking or UNSET, undone=undone)
     return found
 
 

@@ -145,15 +145,22 @@ class ImportReport:
             yield f"The refused lines are in {self.refused_file}: correct them there and import that file."
         if self.preview:
             yield "Nothing was changed: this was a preview."
+        elif self._has_changes:
+            yield f"Its changes are taken back by: bookshelf undo --correlation {self.correlation}"
+
+    @property
+    def _has_changes(self) -> bool:
+        changed = (self.added, self.updated, self.restored, self.lists, self.listed, self.goals)
+        return any((*changed, *(each.taken for each in self.differences)))
 
     def _summary(self) -> str:
         counts = [f"{self.added} added", f"{self.updated} updated", f"{self.finished} finished"]
         counts += [f"{self.restored} restored"] * bool(self.restored)
         counts += [f"{self.unchanged} there already"]
         counts += [f"{self.skipped} skipped"] * bool(self.skipped)
-        counts += [f"{self.lists} lists created"] * bool(self.lists)
+        counts += [f"lists created: {self.lists}"] * bool(self.lists)
         counts += [f"{self.listed} put on lists"] * bool(self.listed)
-        counts += [f"{self.goals} goals set"] * bool(self.goals)
+        counts += [f"goals set: {self.goals}"] * bool(self.goals)
         counts += [f"{len(self.refused)} refused"]
         return f"{self.read} books read in {self.seconds:.1f} s: {', '.join(counts)}."
 

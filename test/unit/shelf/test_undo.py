@@ -210,9 +210,9 @@ def test_a_change_that_was_undone_and_redone_can_be_undone_again() -> None:
     changed = BookRequests()
     first = changed.send("PATCH", BOOK, {"title": "x"})
     [second] = changed.take_back(first)
-    assert changed.undo(first) == Undo(blocked_by=(second,))
+    assert changed.undo(first) == Undo(blocked_by=(second,), undone=True)
     [third] = changed.take_back(second)
-    assert changed.undo(second) == Undo(blocked_by=(third,))
+    assert changed.undo(second) == Undo(blocked_by=(third,), undone=True)
     former = UndoRequest("PATCH", BOOK, {"title": "Dune"}, '"7"')
     assert changed.undo(first) == Undo(undo=(former,))
 
