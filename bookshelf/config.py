@@ -99,6 +99,12 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
         return self.folder / INSTANCES / name
 
 
+class SiteSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """The sites of pages."""
+
+    site_design: Literal["off", "on"] = "off"
+
+
 Count = Annotated[int, Meta(ge=0)]
 Seconds = Annotated[float, Meta(gt=0)]
 
@@ -163,7 +169,15 @@ class Network(msgspec.Struct, frozen=True, kw_only=True):
 
 #: Every struct of settings.
 STRUCTS: tuple[type[msgspec.Struct], ...] = (
-    *(Settings, InstanceSettings, KafkaSettings, ConsulSettings, PostgresSettings, GatewaySettings),
+    *(
+        Settings,
+        InstanceSettings,
+        KafkaSettings,
+        ConsulSettings,
+        PostgresSettings,
+        GatewaySettings,
+        SiteSettings,
+    ),
 )
 #: Prefixes of the variables that deployments of brokers and agents already set, with the default port.
 _USUAL = {"broker": ("KAFKA_BROKER", "9092"), "consul": ("CONSUL_AGENT", "8500")}

@@ -106,7 +106,8 @@ async def show_gallery(request: PageRequest) -> Page:
 
 
 def _gallery_examples() -> Mapping[str, Page]:
-    return {"usual": Page("design.html", _gallery(date(2026, 1, 31)), form=GalleryForm(title="Middlemarch"))}
+    form = GalleryForm(title="Middlemarch")
+    return {"usual": Page("design.html", _gallery(date(2026, 1, 31)), form=form), **error_pages.examples()}
 
 
 SETTINGS = PageRoute(
@@ -121,6 +122,4 @@ KEYS = PageRoute(
     "/help/keys", get=show_keys, title=_("Keys"), examples=lambda: {"usual": Page("keys.html", KeysModel())}
 )
 DESIGN = PageRoute("/design", get=show_gallery, title=_("Design"), examples=_gallery_examples)
-#: Never asked for by its address: its examples are the error pages in /design.
-ERRORS = PageRoute("/design/errors", get=show_gallery, title=_("Errors"), examples=error_pages.examples)
-FRAME_PAGES = (SETTINGS, KEYS, DESIGN, ERRORS)
+FRAME_PAGES = (SETTINGS, KEYS, DESIGN)

@@ -1,11 +1,14 @@
 """Makes the routes of a page service from its pages. Templates and files are loaded at the first request."""
 
+import os
 from functools import cached_property, partial
 from typing import TYPE_CHECKING
 
+from bookshelf.config import SiteSettings, load
 from bookshelf.cqrs.handler import Handle, HandlerPorts, HandlerRoute, RequestContext
 from bookshelf.http.message import Request, Response
 from bookshelf.http.problem import Problem
+from bookshelf.site.frame_pages import DESIGN
 from bookshelf.site.live import LiveStreams
 from bookshelf.site.page import SiteParts
 
@@ -45,7 +48,7 @@ class Site:
 
     def _page_routes(self, place: int) -> list[HandlerRoute]:
         page = self.parts.pages[place]
-        handler = partial(self._page, place)
+        handler = partial(self._gallery if page is DESIGN else self._page, place)
         methods = ["GET"] if page.post is None else ["GET", "POST"]
         return [
             HandlerRoute(
@@ -68,6 +71,16 @@ class Site:
     ) -> Response:
         return await self.endpoint.respond(self.parts.pages[place], request, context, ports)
 
+    async def _gallery(
+        self, place: int, request: Request, context: RequestContext, ports: HandlerPorts
+    ) -> Response:
+        self._check_design()
+        return await self._page(place, request, context, ports)
+
+    def _check_design(self) -> None:
+        if load(SiteSettings, os.environ).site_design == "off":
+            raise Problem("no-route", "the gallery is shown with the setting site_design=on")
+
     async def _static(self, request: Request, context: RequestContext, _ports: HandlerPorts) -> Response:
         found = self.endpoint.renderer.assets.respond(request, context.path["digest"], context.path["file"])
         if found is None:
@@ -81,4 +94,5 @@ class Site:
         return self.endpoint.renderer.manifest()
 
     async def _example(self, request: Request, context: RequestContext, _ports: HandlerPorts) -> Response:
+        self._check_design()
         return self.endpoint.example(request, context)

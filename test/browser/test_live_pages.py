@@ -1,0 +1,95 @@
+"""What scripts add to pages: changes are shown live, keys, one stream for each visible page."""
+
+from collections.abc import Iterator
+
+import pytest
+from playwright.sync_api import Browser, Page, expect
+from support.browser import browser
+from support.program import Program
+
+pytestmark = [pytest.mark.browser, pytest.mark.needs("chromium")]
+
+HIDE = """(hidden) => {
+  Object.defineProperty(document, "hidden", { get: () => hidden, configurable: true });
+  document.dispatchEvent(new Event("visibilitychange", { bubbles: true }));
+}"""
+
+
+@pytest.fixture(scope="module")
+def shelf(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Program]:
+    with Program(tmp_path_factory.mktemp("shelf") / "data").ready() as up:
+        yield up
+        assert up.stop().well
+
+
+@pytest.fixture(scope="module")
+def running() -> Iterator[Browser]:
+    with browser() as started:
+        yield started
+
+
+def add(shelf: Program, title: str) -> None:
+    shelf.client.post("/books", {"title": title, "author": "Frank Herbert"})
+
+
+def open_books(running: Browser, shelf: Program) -> Page:
+    page = running.new_page()
+    with page.expect_request("**/live"):
+        page.goto(f"{shelf.note.url}/books")
+    return page
+
+
+def test_a_change_is_shown_in_every_open_page_and_the_focus_stays(running: Browser, shelf: Program) -> None:
+    add(shelf, "Dune")
+    pages = [open_books(running, shelf) for _ in range(2)]
+    link = pages[0].get_by_role("link", name="Dune", exact=True)
+    link.focus()
+    add(shelf, "Children of Dune")
+    for page in pages:
+        expect(page.get_by_role("heading", name="Children of Dune")).to_be_visible(timeout=30_000)
+        page.close()
+
+
+def test_nine_pages_load_and_hidden_ones_have_no_stream(running: Browser, shelf: Program) -> None:
+    add(shelf, "Heretics of Dune")
+    context = running.new_context()
+    pages: list[Page] = []
+    for _ in range(9):
+        page = context.new_page()
+        page.goto(f"{shelf.note.url}/books")
+        expect(page.get_by_role("heading", level=1)).to_be_visible(timeout=30_000)
+        if len(pages) < 8:
+            page.evaluate(HIDE, arg=True)
+        pages.append(page)
+    add(shelf, "God Emperor of Dune")
+    expect(pages[-1].get_by_role("heading", name="God Emperor of Dune")).to_be_visible(timeout=30_000)
+    assert pages[0].get_by_role("heading", name="God Emperor of Dune").count() == 0
+    context.close()
+
+
+def test_keys_search_walk_and_lead_to_their_table(running: Browser, shelf: Program) -> None:
+    add(shelf, "Dune Messiah")
+    page = running.new_page()
+    page.goto(f"{shelf.note.url}/books")
+    page.keyboard.press("/")
+    expect(page.get_by_role("searchbox")).to_be_focused()
+    page.keyboard.press("Escape")
+    page.keyboard.press("j")
+    expect(page.locator("[data-row]").first.locator("a")).to_be_focused()
+    page.keyboard.press("?")
+    expect(page.get_by_role("heading", name="Keys")).to_be_visible(timeout=30_000)
+    page.keyboard.press("g")
+    page.keyboard.press("h")
+    page.wait_for_url(lambda url: not url.endswith("/help/keys"))
+    page.close()
+
+
+def test_keys_can_be_turned_off(running: Browser, shelf: Program) -> None:
+    page = running.new_page()
+    page.goto(f"{shelf.note.url}/settings")
+    page.get_by_label("Off").check()
+    page.get_by_role("button", name="Save").click()
+    expect(page.locator("html")).to_have_attribute("data-keys", "off")
+    page.keyboard.press("/")
+    expect(page.get_by_role("searchbox")).not_to_be_focused()
+    page.close()

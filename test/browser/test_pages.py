@@ -1,0 +1,85 @@
+"""Every page in all its states, in a real browser: policy, layout, accessibility, size."""
+
+from collections.abc import Iterator
+from urllib.parse import quote
+
+import pytest
+from playwright.sync_api import Browser
+from support.browser import Visit, browser
+from support.page_checks import examples
+from support.program import Program
+
+from bookshelf.shelf.pages.site import SITE
+
+pytestmark = [pytest.mark.browser, pytest.mark.needs("chromium")]
+
+STATES = [(page.template.removesuffix(".html"), state) for _, state, page in examples(SITE)]
+#: axe looks at the fullest state of each page.
+FULLEST = {template: state for template, state in STATES if state in {"usual", "long"}}
+MOST_REQUESTS = 6
+MOST_BYTES = 75_000
+
+
+@pytest.fixture(scope="module")
+def origin(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    """The address of a running shelf that shows the gallery."""
+    data = tmp_path_factory.mktemp("shelf") / "data"
+    with Program(data, env={"BOOKSHELF_SITE_DESIGN": "on"}).ready() as up:
+        yield up.note.url
+        assert up.stop().well
+
+
+@pytest.fixture(scope="module")
+def running() -> Iterator[Browser]:
+    with browser() as started:
+        yield started
+
+
+@pytest.fixture(scope="module")
+def visit(running: Browser) -> Visit:
+    """One page for all states: a browser's start takes longer than a visit."""
+    return Visit(running.new_page(viewport={"width": 1280, "height": 900}))
+
+
+@pytest.mark.parametrize(("template", "state"), STATES)
+def test_a_page_keeps_the_policy_and_fits_every_window(
+    visit: Visit, origin: str, template: str, state: str
+) -> None:
+    visit.requests.clear()
+    visit.complaints.clear()
+    visit.page.goto(f"{origin}/design/{template}/{quote(state)}")
+    assert visit.layout_faults() == []
+    if FULLEST.get(template, state) == state:
+        for width in (390, 1280):
+            visit.page.set_viewport_size({"width": width, "height": 900})
+            assert visit.access_faults() == []
+    assert visit.abroad(origin) == []
+    assert visit.complaints == []
+
+
+def test_a_first_visit_is_small(running: Browser, origin: str) -> None:
+    page = running.new_context().new_page()
+    sizes: list[int] = []
+    page.on("requestfinished", lambda request: sizes.append(request.sizes()["responseBodySize"]))
+    page.goto(f"{origin}/design/books/usual", wait_until="networkidle")
+    assert len(sizes) <= MOST_REQUESTS
+    assert sum(sizes) <= MOST_BYTES
+
+
+def test_settings_are_saved_without_javascript(running: Browser, origin: str) -> None:
+    page = running.new_context(java_script_enabled=False).new_page()
+    page.goto(f"{origin}/settings")
+    page.get_by_label("Dark").check()
+    page.get_by_label("Language").select_option("de")
+    page.get_by_role("button", name="Save").click()
+    assert page.locator("#notice").inner_text() == "Gespeichert."
+    assert page.locator("html").get_attribute("data-theme") == "dark"
+
+
+def test_the_printed_page_has_no_bars(running: Browser, origin: str) -> None:
+    page = running.new_page()
+    page.goto(f"{origin}/design/books/usual")
+    page.emulate_media(media="print")
+    assert not page.locator(".top").is_visible()
+    assert page.get_by_role("heading", name="Dune").is_visible()
+    assert page.pdf().startswith(b"%PDF")
