@@ -9,6 +9,7 @@ from urllib.request import urlopen
 
 import pytest
 from deploy.figures import Figure, of_containers
+from support import manifests
 from support.background_readers import BackgroundReaders
 from support.client import Client
 from support.compose import FIRST, SECOND, Compose, Generation
@@ -19,8 +20,7 @@ from support.until import until
 
 pytestmark = pytest.mark.deploy
 _GATEWAY = "http://127.0.0.1:8000"
-
-
+_CONTAINERS = len(manifests.compose()["services"])
 #: What each generation writes once for each image that it builds.
 _BUILT = {FIRST: r"^Successfully built", SECOND: r"^#\d+ naming to \S+/bookshelf:\S+"}
 
@@ -34,7 +34,7 @@ def test_the_image_is_built_once_and_every_container_becomes_healthy(
     try:
         docker_output = project.docker_output("up", "--detach", "--build")
         assert len(set(re.findall(_BUILT[generation], docker_output, re.MULTILINE))) == 1, docker_output
-        project.healthy(count=9)
+        project.healthy(count=_CONTAINERS)
         assert played(tmp_path) == list(STATUSES)
         project("up", "--detach", "--scale", "newbook=2")
         project.healthy("newbook", 2)
@@ -50,8 +50,10 @@ def compose(docker: Docker, image: str, figures: list[Figure]) -> Iterator[Compo
     begun = time.monotonic()
     try:
         project("up", "--detach", "--build")
-        project.healthy(count=9)
-        figures.append(Figure("docker-compose: up, all 9 containers healthy", time.monotonic() - begun))
+        project.healthy(count=_CONTAINERS)
+        figures.append(
+            Figure(f"docker-compose: up, all {_CONTAINERS} containers healthy", time.monotonic() - begun)
+        )
         yield project
     finally:
         project("down", "--volumes", "--timeout", "5")
@@ -69,11 +71,13 @@ def test_the_documented_calls_are_answered(tmp_path: Path) -> None:
 @pytest.mark.usefixtures("compose")
 def test_the_memory_of_the_containers_is_measured(docker: Docker, figures: list[Figure]) -> None:
     used = of_containers(docker)
-    assert len(used) == 9
+    assert len(used) == _CONTAINERS
     figures += [
         Figure(f"docker-compose: {name.split('_')[1]}", megabytes=size) for name, size in sorted(used.items())
     ]
-    figures.append(Figure("docker-compose: all 9 containers, without load", megabytes=sum(used.values())))
+    figures.append(
+        Figure(f"docker-compose: all {_CONTAINERS} containers, without load", megabytes=sum(used.values()))
+    )
 
 
 @pytest.mark.usefixtures("compose")
@@ -144,7 +148,7 @@ def test_down_and_up_again_keeps_the_books(compose: Compose, figures: list[Figur
     compose("down", "--timeout", "30")
     begun = time.monotonic()
     compose("up", "--detach")
-    compose.healthy(count=9)
+    compose.healthy(count=_CONTAINERS)
     figures.append(Figure("docker-compose: up again, with the books", time.monotonic() - begun))
     until(lambda: titles() == before, "every book is listed again")
 
