@@ -21,6 +21,7 @@ from support.until import until
 pytestmark = pytest.mark.deploy
 _GATEWAY = "http://127.0.0.1:8000"
 _CONTAINERS = len(manifests.compose()["services"])
+_ALL = f"docker-compose: all {_CONTAINERS} containers"
 #: What each generation writes once for each image that it builds.
 _BUILT = {FIRST: r"^Successfully built", SECOND: r"^#\d+ naming to \S+/bookshelf:\S+"}
 
@@ -51,9 +52,7 @@ def compose(docker: Docker, image: str, figures: list[Figure]) -> Iterator[Compo
     try:
         project("up", "--detach", "--build")
         project.healthy(count=_CONTAINERS)
-        figures.append(
-            Figure(f"docker-compose: up, all {_CONTAINERS} containers healthy", time.monotonic() - begun)
-        )
+        figures.append(Figure(f"{_ALL} up and healthy", time.monotonic() - begun))
         yield project
     finally:
         project("down", "--volumes", "--timeout", "5")
@@ -75,9 +74,7 @@ def test_the_memory_of_the_containers_is_measured(docker: Docker, figures: list[
     figures += [
         Figure(f"docker-compose: {name.split('_')[1]}", megabytes=size) for name, size in sorted(used.items())
     ]
-    figures.append(
-        Figure(f"docker-compose: all {_CONTAINERS} containers, without load", megabytes=sum(used.values()))
-    )
+    figures.append(Figure(f"{_ALL}, without load", megabytes=sum(used.values())))
 
 
 @pytest.mark.usefixtures("compose")
