@@ -11,7 +11,7 @@ import msgspec
 
 from bookshelf.cli.faults import guarded, stop
 from bookshelf.config import read
-from bookshelf.log.sqlite.copy import LogContent
+from bookshelf.log.sqlite.database import LogContent
 from bookshelf.runtime.backup import BackupFault, restore_backup, write_backup
 from bookshelf.runtime.logs import configure
 

@@ -10,8 +10,15 @@ from typing import Any, NamedTuple
 
 import click
 
-from bookshelf.cli.event_format import EventPrinter, event_of, moment
-from bookshelf.cli.event_reader import Range, looked_through, of_key, record_at
+from bookshelf.cli.event_reader import (
+    EventPrinter,
+    Range,
+    event_of,
+    looked_through,
+    moment,
+    of_key,
+    record_at,
+)
 from bookshelf.cli.faults import guarded, stop
 from bookshelf.cli.log_source import log_options, watched
 from bookshelf.cli.loop import run

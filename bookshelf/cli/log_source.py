@@ -13,7 +13,7 @@ from bookshelf.cli.instance import kafka_log, topics
 from bookshelf.config import read, read_network, with_port
 from bookshelf.log.kafka.settings import KafkaSettings
 from bookshelf.log.port import ReadOnlyLog
-from bookshelf.log.sqlite.read_only import ReadOnlySqliteLog
+from bookshelf.log.sqlite.log import ReadOnlySqliteLog
 
 #: Seconds that a command waits for a broker, unless a setting has another value: a user is waiting.
 _WAIT_S = 10.0

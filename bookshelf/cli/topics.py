@@ -7,7 +7,7 @@ import click
 import msgspec
 from rich.table import Table
 
-from bookshelf.cli.event_format import PipeConsole, plain
+from bookshelf.cli.event_reader import PipeConsole, plain
 from bookshelf.cli.faults import guarded, stop
 from bookshelf.cli.instance import topics as needed
 from bookshelf.cli.log_source import asked_of, embedded, log_options

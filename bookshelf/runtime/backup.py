@@ -18,7 +18,7 @@ import msgspec
 
 from bookshelf import __version__
 from bookshelf.log.port import LogFault
-from bookshelf.log.sqlite.copy import LogContent, copy_log, inspect_log, settle_log
+from bookshelf.log.sqlite.database import LogContent, copy_log, inspect_log, settle_log
 from bookshelf.runtime import staging
 from bookshelf.runtime.data_folder import DataFolder, running
 

@@ -1,8 +1,7 @@
 """Endpoints as unit tests need them: of no instance that runs."""
 
 from bookshelf.discovery.port import Instance
-from gateway.upstream.breaker import BreakerLimits
-from gateway.upstream.endpoint import OutlierLimits, UpstreamEndpoint
+from gateway.upstream.endpoint import BreakerLimits, OutlierLimits, UpstreamEndpoint
 
 #: Opens at once, for a second.
 TOUCHY = OutlierLimits(

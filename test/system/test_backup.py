@@ -14,7 +14,7 @@ from support.client import Client
 from support.process import DEADLINE_S, ROOT, bookshelf, environment
 from support.program import Program
 
-from bookshelf.log.sqlite.copy import inspect_log
+from bookshelf.log.sqlite.database import inspect_log
 from bookshelf.runtime.backup import find_backups
 from bookshelf.runtime.data_folder import DataFolder
 

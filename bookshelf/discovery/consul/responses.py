@@ -8,7 +8,7 @@ import structlog
 from msgspec import field
 
 from bookshelf.discovery.consul.agent import AgentUnavailable
-from bookshelf.discovery.consul.registration import CHECK, NOT_READY_PREFIX, OWNED_BY_US_KEY
+from bookshelf.discovery.consul.heartbeat import CHECK, NOT_READY_PREFIX, OWNED_BY_US_KEY
 from bookshelf.discovery.consul.settings import NAME, VALUE, is_address, is_port
 from bookshelf.discovery.port import Instance
 

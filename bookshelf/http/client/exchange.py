@@ -3,9 +3,8 @@
 import asyncio
 from collections.abc import AsyncIterator
 
-from bookshelf.http.client.connection import ClientConnection, NoResponse
+from bookshelf.http.client.connection import ClientConnection, NoResponse, ResponseParser
 from bookshelf.http.client.pool import ConnectionPool
-from bookshelf.http.client.response_parser import ResponseParser
 from bookshelf.http.message import BrokenBody, BytesBody, Headers, Request, Response, join_lines
 
 

@@ -17,8 +17,7 @@ from bookshelf.log.kafka.settings import KafkaSettings, Topic
 from bookshelf.log.kafka.tail import KafkaTail
 from bookshelf.log.kafka.topic_check import first_keys, misplaced, written_for
 from bookshelf.log.kafka.topics import TopicSettings, ensure, existing, look_up
-from bookshelf.log.kafka.transaction import claim
-from bookshelf.log.kafka.writer import KafkaWriter, WriterContext
+from bookshelf.log.kafka.writer import KafkaWriter, WriterContext, claim
 from bookshelf.log.port import Change, LogFault, OutOfRange
 
 T = TypeVar("T")

@@ -1,7 +1,7 @@
 """Membership in a Kafka consumer group: which partitions this process has, and drains when they move.
 
 aiokafka supports only Kafka's eager protocol: at every change all members drain and return all partitions
-before any is assigned. The assignor returns most of them to the member that had them (assignor.py).
+before any is assigned. The assignor returns most of them to the member that had them.
 """
 
 import asyncio

@@ -15,8 +15,8 @@ from bookshelf.runtime.aggregate.command import CommandResult, NotOwner
 from bookshelf.runtime.aggregate.command_handler import CommandHandler, InternalCommand
 from bookshelf.runtime.aggregate.command_queue import QueuedCommand
 from bookshelf.runtime.aggregate.first_answers import FirstAnswers
-from bookshelf.runtime.aggregate.pending_events import PendingEvents
 from bookshelf.runtime.aggregate.plugin import OwnerParts, OwnerPlugin
+from bookshelf.runtime.aggregate.replay import PendingEvents
 from bookshelf.runtime.aggregate.snapshot import NONE, UNSETTLED, CompletedCommand, DecodedEvent
 from bookshelf.runtime.aggregate.state_store import CommandKey
 

@@ -12,9 +12,8 @@ from bookshelf.runtime.aggregate.batch import BatchProcessor
 from bookshelf.runtime.aggregate.command import CommandRequest, CommandResult
 from bookshelf.runtime.aggregate.command_queue import BATCH, CommandQueue, QueuedCommand
 from bookshelf.runtime.aggregate.context import PartitionContext
-from bookshelf.runtime.aggregate.pending_events import PendingEvents
 from bookshelf.runtime.aggregate.plugin import OwnerParts, OwnerPlugin
-from bookshelf.runtime.aggregate.replay import PartitionReplay
+from bookshelf.runtime.aggregate.replay import PartitionReplay, PendingEvents
 from bookshelf.runtime.aggregate.snapshot import SnapshotFold
 from bookshelf.runtime.aggregate.state_cache import StateCache
 

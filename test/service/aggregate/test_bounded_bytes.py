@@ -17,7 +17,7 @@ from bookshelf.runtime.aggregate.command import Busy, CommandRequest
 from bookshelf.runtime.aggregate.command_handler import CommandHandler
 from bookshelf.runtime.aggregate.command_messages import CommandMessageDecoder
 from bookshelf.runtime.aggregate.command_queue import CAPACITY_BYTES, SHARE_BYTES, CommandQueue, Room
-from bookshelf.runtime.aggregate.pending_events import PendingEvents
+from bookshelf.runtime.aggregate.replay import PendingEvents
 from bookshelf.runtime.aggregate.snapshot import AggregateSnapshot, CompletedCommand, SnapshotFold, memory_of
 from bookshelf.runtime.aggregate.state_cache import StateCache
 from bookshelf.runtime.aggregate.state_store import MemoryStateStore

@@ -28,7 +28,10 @@ def documented(word: str) -> list[str]:
 
 
 #: Identity headers and those between gateway and services: the rows "removed" of the design's table.
-REMOVED = ("Actor", "Scopes", "Session", "Signature", "Command", "Time-Left", "Try", "Admitted", "Revision")
+REMOVED = (
+    *("Actor", "Scopes", "Session", "Signature", "Command", "Time-Left", "Try", "Refused", "Admitted"),
+    "Revision",
+)
 
 
 def test_the_table_lists_every_header_that_no_client_may_set() -> None:
