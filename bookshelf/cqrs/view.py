@@ -44,6 +44,10 @@ class Recorded(msgspec.Struct, frozen=True, kw_only=True):
 #: One statement (a constant of the view's module, so that a batch can run it many times) and its values.
 Change = tuple[Any, Mapping[str, Any]]
 Handler = Callable[[Any, Recorded], Iterable[Change]]
+#: The execution option of a statement that derives columns from other rows of its key, and nothing else. It
+#: follows every change of these rows, and no statement reads the columns, so only its last run in a batch is
+#: needed.
+DERIVED = "derived"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -51,6 +55,8 @@ class View:
     """One view (projection): tables that answer a question, and the handlers that keep them up to date.
 
     Raise `version` whenever tables or handlers change: rows of another version are rebuilt from the log.
+    `keyed`: a record changes and reads only rows of its own key, so records of different keys can be applied
+    in any order, which is faster.
     """
 
     name: str
@@ -59,6 +65,7 @@ class View:
     tables: Any
     handlers: Mapping[type[Event], Handler]
     version: int = 1
+    keyed: bool = False
 
     def changes(self, recorded: Recorded) -> Iterable[Change]:
         """Return the changes of rows that this event leads to; none if the view has no handler for it."""

@@ -4,6 +4,7 @@ Each is made of one field, because a change of a book has no other fields than t
 """
 
 from collections.abc import Callable, Mapping
+from functools import lru_cache
 from typing import Any
 
 from sqlalchemy import Column, Computed, Integer
@@ -54,6 +55,11 @@ def _title(title: str) -> Mapping[str, Any]:
     return {"full_key": full, "bare_key": bare, "article": article, "title_words": join_tokens([title])}
 
 
+@lru_cache(maxsize=4096)
+def _author(name: str) -> Mapping[str, Any]:
+    return {"author_key": name_key(name), "author_words": join_tokens([name])}
+
+
 def _contributors(people: tuple[Contributor, ...]) -> Mapping[str, Any]:
     words = join_tokens(person.name for person in people)
     return {"people_words": words, **({"author_key": _first_author(people)} if people else {})}
@@ -78,7 +84,7 @@ _COMPUTED: Mapping[str, Callable[[Any], Mapping[str, Any]]] = {
     "sort_title": lambda text: {"sort_key": text and name_key(text)},
     "language": lambda language: {"articles": articles_of(language)},
     "subtitle": lambda text: {"subtitle_words": join_tokens([text])},
-    "author": lambda name: {"author_key": name_key(name), "author_words": join_tokens([name])},
+    "author": _author,
     "contributors": _contributors,
     "series": _series,
     "published": lambda text: {"year": year_of(text)},

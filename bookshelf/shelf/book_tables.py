@@ -10,7 +10,8 @@ from bookshelf.cqrs.view import Change, Handler, Recorded, View
 from bookshelf.shelf.book_keys import TOKEN_COLUMNS, compute, key_columns
 from bookshelf.shelf.events import EVENTS, TOPIC, BookAdded, BookChanged
 from bookshelf.shelf.history import History, history_table
-from bookshelf.shelf.name_rows import EntryRows, NameRows, PassageRows, joined_words
+from bookshelf.shelf.name_rows import EntryRows, NameRows
+from bookshelf.shelf.passage_rows import PassageRows, joined_words
 from bookshelf.shelf.reading_rows import ReadingRows
 from bookshelf.shelf.rows import BookRows, book_table
 from bookshelf.storage.fulltext import TokenIndex
@@ -20,10 +21,10 @@ books = book_table("booklist_book", TABLES, *key_columns())
 Index("booklist_by_added", books.c.owner, books.c.removed, books.c.added, books.c.id)
 Index("booklist_by_title", books.c.owner, books.c.removed, books.c.title_key, books.c.id)
 INDEX = TokenIndex(books, TOKEN_COLUMNS)
-READINGS = ReadingRows("booklist", TABLES, indexed=True)
+READINGS = ReadingRows("booklist", TABLES, books, indexed=True)
 NAMES = NameRows("booklist_name", TABLES)
 ENTRIES = EntryRows("booklist_entry", TABLES)
-PASSAGES = PassageRows("booklist_passage", TABLES)
+PASSAGES = PassageRows("booklist_passage", TABLES, books)
 HISTORY = History(history_table(TABLES))
 
 
@@ -45,7 +46,7 @@ def _all(*handlers: Callable[[Any, Recorded], Iterable[Change]]) -> Handler:
 
 _BOOKS: Mapping[type[Any], Handler] = {
     **BookRows(books, READINGS, compute, {"review_words": _review_words()}).handlers,
-    **PASSAGES.handlers_with(books),
+    **PASSAGES.handlers,
     **ENTRIES.handlers,
 }
 _NAMES: Mapping[type[Any], Handler] = {BookAdded: NAMES.added, BookChanged: NAMES.changed}
@@ -53,4 +54,6 @@ HANDLERS: Mapping[type[Event], Handler] = {
     kind: _all(handler, *([_NAMES[kind]] if kind in _NAMES else []), HISTORY.record)
     for kind, handler in _BOOKS.items()
 }
-BOOK_LIST = View(name="booklist", topic=TOPIC, catalogue=EVENTS, tables=TABLES, handlers=HANDLERS, version=2)
+BOOK_LIST = View(
+    name="booklist", topic=TOPIC, catalogue=EVENTS, tables=TABLES, handlers=HANDLERS, keyed=True, version=2
+)

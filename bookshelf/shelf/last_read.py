@@ -15,8 +15,10 @@ from bookshelf.shelf.rows import BookRows, book_table, on_shelf, shown
 TABLES = MetaData()
 books = book_table("lastread_book", TABLES)
 Index("lastread_by_day", books.c.owner, books.c.done, books.c.finished, books.c.version)
-HANDLERS = BookRows(books, ReadingRows("lastread", TABLES)).handlers
-VIEW = View(name="lastread", topic=TOPIC, catalogue=EVENTS, tables=TABLES, handlers=HANDLERS, version=2)
+HANDLERS = BookRows(books, ReadingRows("lastread", TABLES, books)).handlers
+VIEW = View(
+    name="lastread", topic=TOPIC, catalogue=EVENTS, tables=TABLES, handlers=HANDLERS, keyed=True, version=2
+)
 
 
 class LastRead(Owned, forbid_unknown_fields=True, kw_only=True):

@@ -44,7 +44,7 @@ from bookshelf.storage.bulk_insert import TEXT
 
 TABLES = MetaData()
 books = book_table("lists_book", TABLES)
-_READINGS = ReadingRows("lists", TABLES)
+_READINGS = ReadingRows("lists", TABLES, books)
 lists = Table(
     "lists_list",
     TABLES,
@@ -147,7 +147,7 @@ HANDLERS: Mapping[type[Any], Handler] = {
     events.ListRestored: _removed,
     **{kind: _touching(_ENTRIES.handlers[kind]) for kind in _OF_ENTRIES},
 }
-VIEW = View(name="lists", topic=TOPIC, catalogue=EVENTS, tables=TABLES, handlers=HANDLERS)
+VIEW = View(name="lists", topic=TOPIC, catalogue=EVENTS, tables=TABLES, handlers=HANDLERS, keyed=True)
 
 
 class ListSummary(msgspec.Struct, frozen=True):

@@ -6,27 +6,22 @@ from typing import Any
 from sqlalchemy import (
     Boolean,
     Column,
-    ColumnElement,
     Index,
     Integer,
     MetaData,
     Table,
     bindparam,
     delete,
-    func,
     insert,
-    select,
     update,
 )
 
 from bookshelf.cqrs.view import Change, Handler, Recorded
 from bookshelf.shelf import events
 from bookshelf.shelf.fields import present
-from bookshelf.shelf.search_text import JOINED_MAX, join_tokens
 from bookshelf.shelf.sort_keys import name_key
 from bookshelf.shelf.values import Contributor, author_names
 from bookshelf.storage.bulk_insert import TEXT
-from bookshelf.storage.fulltext import JoinedRows
 
 AUTHOR, SERIES, TAG = "author", "series", "tag"
 
@@ -135,66 +130,3 @@ class EntryRows:
 
     def _hiding(self, *, hidden: bool) -> Callable[[Any, Recorded], Iterable[Change]]:
         return lambda _event, recorded: [(self._hide, {"of": recorded.subject, "is_hidden": hidden})]
-
-
-class PassageRows:
-    """A table of the search tokens of passages."""
-
-    def __init__(self, name: str, metadata: MetaData) -> None:
-        self.table = Table(
-            name,
-            metadata,
-            Column("book", TEXT, primary_key=True),
-            Column("passage", Integer, primary_key=True, autoincrement=False),
-            Column("quote", TEXT, nullable=False),
-            Column("note", TEXT, nullable=False),
-            sqlite_with_rowid=False,
-        )
-        passage = self.table.c
-        place = (passage.book == bindparam("row"), passage.passage == bindparam("number"))
-        self._insert = insert(self.table)
-        self._delete = delete(self.table).where(*place)
-        self._update: Mapping[tuple[str, ...], Any] = {
-            names: update(self.table).where(*place).values({name: bindparam(f"new_{name}") for name in names})
-            for names in (("quote",), ("note",), ("quote", "note"))
-        }
-
-    def handlers_with(self, books: Table) -> Mapping[type[Any], Handler]:
-        """Return the handlers, which also derive the column `passage_words` of `books`."""
-        passage = self.table.c
-        words = joined_words(passage.quote + " " + passage.note, passage.book == books.c.id)
-        derive = update(books).where(books.c.id == bindparam("row"))
-        derive = derive.values(version=bindparam("offset"), passage_words=words)
-
-        def deriving(handle: Callable[[Any, str], Iterable[Change]]) -> Handler:
-            def handler(event: Any, recorded: Recorded) -> Iterable[Change]:  # noqa: ANN401 (one event's)
-                yield from handle(event, recorded.subject)
-                yield derive, {"row": recorded.subject, "offset": recorded.offset}
-
-            return handler
-
-        return {
-            events.PassageAdded: deriving(self._added),
-            events.PassageChanged: deriving(self._changed),
-            events.PassageRemoved: deriving(self._removed),
-        }
-
-    def _added(self, event: events.PassageAdded, book: str) -> Iterable[Change]:
-        words = {"quote": join_tokens([event.quote]), "note": join_tokens([event.note])}
-        yield self._insert, {"book": book, "passage": event.passage, **words}
-
-    def _changed(self, event: events.PassageChanged, book: str) -> Iterable[Change]:
-        fields = present(event)
-        names = tuple(name for name in ("quote", "note") if name in fields)
-        if names:
-            words = {f"new_{name}": join_tokens([fields[name]]) for name in names}
-            yield self._update[names], {"row": book, "number": event.passage, **words}
-
-    def _removed(self, event: events.PassageRemoved, book: str) -> Iterable[Change]:
-        yield self._delete, {"row": book, "number": event.passage}
-
-
-def joined_words(column: ColumnElement[Any], *conditions: ColumnElement[bool]) -> ColumnElement[Any]:
-    """Return the subquery that joins the tokens of rows, as one column of tokens."""
-    joined = select(func.trim(JoinedRows(column))).where(*conditions).scalar_subquery()
-    return func.substr(func.replace(joined, "  ", " "), 1, JOINED_MAX)

@@ -9,6 +9,7 @@ from sqlalchemy import (
     Boolean,
     Column,
     ColumnElement,
+    Computed,
     Float,
     Integer,
     MetaData,
@@ -21,13 +22,14 @@ from sqlalchemy import (
     false,
     func,
     insert,
+    null,
     select,
     update,
 )
 from sqlalchemy.dialects.postgresql import insert as insert_or_update
 from sqlalchemy.sql.dml import Update
 
-from bookshelf.cqrs.view import Change, Handler, Recorded
+from bookshelf.cqrs.view import DERIVED, Change, Handler, Recorded
 from bookshelf.shelf import events
 from bookshelf.shelf.fields import present
 from bookshelf.shelf.search_text import join_tokens
@@ -67,12 +69,16 @@ def fraction_of(progress: ReadingProgress) -> float | None:
 
 
 class ReadingRows:
-    """Two tables, `NAME_reading` and `NAME_progress`, and the handlers of the events of readings.
+    """Two tables, `NAME_reading` and `NAME_progress`, and the handlers of the events of readings of `books`.
 
-    `indexed`: readings have a column `words`, the search tokens of their reviews.
+    `indexed`: readings have a column `words`, the search tokens of their reviews. `dated`: they have the
+    owner of the book, and the `day` that they are sorted by: the end, else the start.
     """
 
-    def __init__(self, name: str, metadata: MetaData, *, indexed: bool = False) -> None:
+    def __init__(
+        self, name: str, metadata: MetaData, books: Table, *, indexed: bool = False, dated: bool = False
+    ) -> None:
+        self._books = books
         self._indexed = indexed
         self.readings = Table(
             f"{name}_reading",
@@ -84,6 +90,7 @@ class ReadingRows:
             Column("stars", Float),
             *(Column(flag, Boolean, nullable=False) for flag in ("paused", "spoiler", "removed")),
             *([Column("words", TEXT)] if indexed else []),
+            *([Column("owner", TEXT), Column("day", TEXT, Computed(_DAY, persisted=True))] if dated else []),
             sqlite_with_rowid=False,
         )
         self.progress = Table(
@@ -100,6 +107,9 @@ class ReadingRows:
         self._update = lru_cache(maxsize=64)(lambda names: _update(self.readings, names))
         self._start = insert(self.readings)
         self._finish = self._finish_statement()
+        if dated:
+            owner = select(books.c.owner).where(books.c.id == bindparam("of")).scalar_subquery()
+            self._start, self._finish = self._start.values(owner=owner), self._finish.values(owner=owner)
         self._add_progress = insert(self.progress)
         entry = self.progress.c
         self._remove_progress = delete(self.progress).where(
@@ -109,20 +119,26 @@ class ReadingRows:
         )
 
     def handlers_with(
-        self, books: Table, more: Mapping[str, ColumnElement[Any]] | None = None
+        self, more: Mapping[str, ColumnElement[Any]] | None = None
     ) -> Mapping[type[Any], Handler]:
-        """Return the handlers, which also derive the columns of `books`, and `more` columns of it."""
-        derive = update(books).where(books.c.id == bindparam("row"))
-        derive = derive.values(version=bindparam("offset"), **self._derived(books), **(more or {}))
+        """Return the handlers, which also derive the columns of books, and `more` columns of them."""
+        books = self._books
+        derive = update(books).where(books.c.id == bindparam("row")).execution_options(**{DERIVED: True})
+        derived = {"version": bindparam("offset"), **self._derived(books), **(more or {})}
+        derived = {name: value for name, value in derived.items() if name in books.c}
+        derive = derive.values(derived)
 
-        def deriving(handle: Callable[[Any, str], Change]) -> Handler:
+        def deriving(handle: Callable[[Any, str], Change | None]) -> Handler:
             def handler(event: Any, recorded: Recorded) -> Iterable[Change]:  # noqa: ANN401 (one event's)
-                yield handle(event, recorded.subject)
-                yield derive, {"row": recorded.subject, "offset": recorded.offset}
+                if (change := handle(event, recorded.subject)) is not None:
+                    yield change
+                if derived:
+                    versioned = {"offset": recorded.offset} if "version" in derived else {}
+                    yield derive, {"row": recorded.subject, **versioned}
 
             return handler
 
-        handlers: Mapping[type[Any], Callable[[Any, str], Change]] = {
+        handlers: Mapping[type[Any], Callable[[Any, str], Change | None]] = {
             **self._assessing(books),
             events.ReadingStarted: self._started,
             events.ReadingProgressed: self._progressed,
@@ -141,22 +157,25 @@ class ReadingRows:
         }
         return {kind: deriving(handle) for kind, handle in handlers.items()}
 
-    def _assessing(self, books: Table) -> Mapping[type[Any], Callable[[Any, str], Change]]:
+    def _assessing(self, books: Table) -> Mapping[type[Any], Callable[[Any, str], Change | None]]:
         """Return the handlers of stars and reviews, of readings and of the book itself."""
-        own = update(books).where(books.c.id == bindparam("row"))
-        own_stars = own.values(own_stars=bindparam("stars"))
+        of_book = update(books).where(books.c.id == bindparam("row"))
+        own_stars = of_book.values(own_stars=bindparam("stars"))
         spoken: dict[str, Any] = {"own_words": bindparam("words")} if self._indexed else {}
-        own_review = own.values(own_review=bindparam("text"), own_spoiler=bindparam("spoils"), **spoken)
+        own_review = of_book.values(own_review=bindparam("text"), own_spoiler=bindparam("spoils"), **spoken)
 
-        def rated(event: events.BookRated, book: str) -> Change:
+        has_own = "own_stars" in books.c
+
+        def rated(event: events.BookRated, book: str) -> Change | None:
             if event.reading is None:
-                return own_stars, {"row": book, "stars": event.stars}
+                return (own_stars, {"row": book, "stars": event.stars}) if has_own else None
             return self._set(book, event.reading, {"stars": event.stars})
 
-        def reviewed(event: events.BookReviewed, book: str) -> Change:
+        def reviewed(event: events.BookReviewed, book: str) -> Change | None:
             words = self._words(event.text)
             if event.reading is None:
-                return own_review, {"row": book, "text": event.text, "spoils": event.spoiler, **words}
+                own = {"row": book, "text": event.text, "spoils": event.spoiler, **words}
+                return (own_review, own) if has_own else None
             return self._set(book, event.reading, {"review": event.text, "spoiler": event.spoiler, **words})
 
         return {events.BookRated: rated, events.BookReviewed: reviewed}
@@ -171,7 +190,7 @@ class ReadingRows:
         return {"words": join_tokens([review]) or None} if self._indexed else {}
 
     def _row(self, book: str, number: int, **columns: object) -> Mapping[str, Any]:
-        return {**_NEW, **self._words(None), "book": book, "reading": number, **columns}
+        return {**_NEW, **self._words(None), "of": book, "book": book, "reading": number, **columns}
 
     def _started(self, event: events.ReadingStarted, book: str) -> Change:
         return self._start, self._row(book, event.reading, started=event.started, format=event.format)
@@ -228,18 +247,21 @@ class ReadingRows:
             query = select(column).where(here, matching, is_open).order_by(*newest)
             return query.limit(1).scalar_subquery()
 
+        def own(name: str) -> ColumnElement[Any]:
+            return books.c.get(name, null())
+
         level = case((is_open & reading.paused, 4), (is_open, 3), (reading.end == "finished", 2), else_=1)
         highest = select(func.max(level)).where(here).scalar_subquery()
         return {
             "state": case(_STATES, value=highest, else_="unread"),
             "done": exists().where(here, reading.end == "finished"),
             "finished": of_latest(reading.ended, reading.end == "finished"),
-            "stars": func.coalesce(of_latest(reading.stars, reading.stars.is_not(None)), books.c.own_stars),
+            "stars": func.coalesce(of_latest(reading.stars, reading.stars.is_not(None)), own("own_stars")),
             "review": func.coalesce(
-                of_latest(reading.review, reading.review.is_not(None)), books.c.own_review
+                of_latest(reading.review, reading.review.is_not(None)), own("own_review")
             ),
             "spoiler": func.coalesce(
-                of_latest(reading.spoiler, reading.review.is_not(None)), books.c.own_spoiler
+                of_latest(reading.spoiler, reading.review.is_not(None)), own("own_spoiler")
             ),
             "readings": select(func.count()).where(here).scalar_subquery(),
             "progress": of_progress(entry.progress),
@@ -247,6 +269,7 @@ class ReadingRows:
         }
 
 
+_DAY = "coalesce(ended, started)"
 _STATES = {1: "abandoned", 2: "finished", 3: "reading", 4: "paused"}
 _NEW: Mapping[str, Any] = {
     **dict.fromkeys(("started", "ended", "format", "reason", "review", "stars")),

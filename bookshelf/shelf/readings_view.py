@@ -1,136 +1,53 @@
 """The service readings: lists the readings and the passages of a book, and those of all books."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from typing import Annotated, Any, Literal
 
 import msgspec
 from msgspec import Meta
 from sqlalchemy import (
-    Column,
     ColumnElement,
     Index,
-    Integer,
     MetaData,
     Select,
     String,
-    Table,
     bindparam,
     case,
     cast,
-    delete,
     false,
     func,
-    insert,
     select,
-    update,
 )
 
 from bookshelf.cqrs.errors import NotFound
 from bookshelf.cqrs.route import Answer, Owned, QueryRoute
-from bookshelf.cqrs.view import Change, Handler, Recorded, View
+from bookshelf.cqrs.view import Handler, View
 from bookshelf.shelf import events, field_types
-from bookshelf.shelf.fields import present
 from bookshelf.shelf.paging import After, Limit, ListPage, Sort, count_rows, list_page
+from bookshelf.shelf.passage_rows import PassageRows
 from bookshelf.shelf.reading_routes import PassageAnswer, ProgressAnswer, ReadingAnswer
 from bookshelf.shelf.reading_rows import ReadingRows
 from bookshelf.shelf.rows import BookRows, book_table, on_shelf
-from bookshelf.shelf.search_text import join_tokens, query_terms
+from bookshelf.shelf.search_text import query_terms
 from bookshelf.shelf.values import ReadingProgress
-from bookshelf.storage.bulk_insert import TEXT
 from bookshelf.storage.fulltext import TokenIndex
 
 TABLES = MetaData()
-books = book_table("readings_book", TABLES)
-ROWS = ReadingRows("readings", TABLES)
+books = book_table("readings_book", TABLES, only={"title", "author"})
+ROWS = ReadingRows("readings", TABLES, books, dated=True)
 readings, entries = ROWS.readings, ROWS.progress
-#: `day` is the date that readings are sorted by: the end, else the start; `owner` is that of the book.
-readings.append_column(Column("owner", TEXT))
-readings.append_column(Column("day", TEXT))
 Index("readings_by_day", readings.c.owner, readings.c.day, readings.c.book)
-passages = Table(
-    "readings_passage",
-    TABLES,
-    Column("seq", Integer, primary_key=True),
-    *(Column(name, TEXT) for name in ("owner", "book", "quote", "note", "progress")),
-    Column("number", Integer, nullable=False),
-    *(Column(name, TEXT) for name in ("quote_words", "note_words")),
-)
+PASSAGES = PassageRows("readings_passage", TABLES, books, whole=True)
+passages = PASSAGES.table
 Index("readings_passage_of", passages.c.owner, passages.c.book, passages.c.number)
-Index("readings_passage_by_book", passages.c.book, passages.c.number, unique=True)
 INDEX = TokenIndex(passages, {"quote_words": 1, "note_words": 1})
-
-_json = msgspec.json.Encoder().encode
-_progress = msgspec.json.Decoder(ReadingProgress).decode
-
-
-def _derive(table: Table, number: ColumnElement[int], **columns: ColumnElement[Any]) -> Any:  # noqa: ANN401 (Core's)
-    """Return the statement that copies the owner of the book into a row, and sets further columns of it."""
-    owner = select(books.c.owner).where(books.c.id == table.c.book).scalar_subquery()
-    row = (table.c.book == bindparam("of"), number == bindparam("at"))
-    return update(table).where(*row).values(owner=owner, **columns)
-
-
-_DERIVE_READING = _derive(
-    readings, readings.c.reading, day=func.coalesce(readings.c.ended, readings.c.started)
+HANDLERS: Mapping[type[Any], Handler] = {**BookRows(books, ROWS).handlers, **PASSAGES.handlers}
+VIEW = View(
+    name="readings", topic=events.TOPIC, catalogue=events.EVENTS, tables=TABLES, handlers=HANDLERS, keyed=True
 )
-_DERIVE_PASSAGE = _derive(passages, passages.c.number)
-_ADD_PASSAGE = insert(passages)
-_PASSAGE = (passages.c.book == bindparam("of"), passages.c.number == bindparam("at"))
-_REMOVE_PASSAGE = delete(passages).where(*_PASSAGE)
-#: For each set of changed columns the statement that changes them: a batch runs one statement many times.
-_PASSAGE_COLUMNS = (("quote", "quote_words"), ("note", "note_words"), ("progress",))
-_CHANGE_PASSAGE = [
-    update(passages).where(*_PASSAGE).values({name: bindparam(f"new_{name}") for name in names})
-    for names in _PASSAGE_COLUMNS
-]
 
 
-def _columns(fields: Mapping[str, Any]) -> dict[str, Any]:
-    """Return the columns of a passage for fields of its events."""
-    columns = dict(fields)
-    for name in fields.keys() & {"quote", "note"}:
-        columns[f"{name}_words"] = join_tokens([fields[name]])
-    if fields.get("progress") is not None:
-        columns["progress"] = _json(fields["progress"]).decode()
-    return columns
-
-
-def _added(event: events.PassageAdded, recorded: Recorded) -> Iterable[Change]:
-    fields = {name: getattr(event, name) for name in ("quote", "note", "progress")}
-    yield _ADD_PASSAGE, {"book": recorded.subject, "number": event.passage, **_columns(fields)}
-    yield _DERIVE_PASSAGE, {"of": recorded.subject, "at": event.passage}
-
-
-def _changed(event: events.PassageChanged, recorded: Recorded) -> Iterable[Change]:
-    columns = _columns(present(event))
-    for names, statement in zip(_PASSAGE_COLUMNS, _CHANGE_PASSAGE, strict=True):
-        if names[0] in columns:
-            values = {f"new_{name}": columns[name] for name in names}
-            yield statement, {"of": recorded.subject, "at": event.passage, **values}
-
-
-def _removed(event: events.PassageRemoved, recorded: Recorded) -> Iterable[Change]:
-    yield _REMOVE_PASSAGE, {"of": recorded.subject, "at": event.passage}
-
-
-def _deriving(handle: Handler) -> Handler:
-    """Return the handler that also derives the columns of the row of the event's reading, if it has one."""
-
-    def handler(event: Any, recorded: Recorded) -> Iterable[Change]:  # noqa: ANN401 (one event's)
-        yield from handle(event, recorded)
-        if (number := getattr(event, "reading", None)) is not None:
-            yield _DERIVE_READING, {"of": recorded.subject, "at": number}
-
-    return handler
-
-
-HANDLERS: Mapping[type[Any], Handler] = {
-    **{kind: _deriving(handler) for kind, handler in BookRows(books, ROWS).handlers.items()},
-    events.PassageAdded: _added,
-    events.PassageChanged: _changed,
-    events.PassageRemoved: _removed,
-}
-VIEW = View(name="readings", topic=events.TOPIC, catalogue=events.EVENTS, tables=TABLES, handlers=HANDLERS)
+_progress = msgspec.json.Decoder(ReadingProgress).decode
 
 
 class ListedReading(ReadingAnswer, frozen=True, kw_only=True):

@@ -4,7 +4,7 @@ After each event of a reading, one statement derives what the book shows of its 
 follows the same rules as `book_readings.Readings.summary`.
 """
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Container, Iterable, Mapping
 from datetime import datetime
 from functools import lru_cache
 from typing import Any
@@ -59,11 +59,21 @@ _DECODERS: Mapping[str, Callable[[str], Any]] = {
 _LATER_FIELDS = tuple(name for name in FIELD_TYPES if name not in FIRST_FIELDS)
 
 
-def book_table(name: str, metadata: MetaData, *more: Column[Any]) -> Table:
-    """Return a table of whole books. `version` is the offset of the newest event; times sort as texts.
+def book_table(
+    name: str, metadata: MetaData, *more: Column[Any], only: Container[str] | None = None
+) -> Table:
+    """Return a table of books, with all columns or `only` some beside those that every one has.
 
-    `owner` is empty for the local reader. A removed book keeps its row.
+    `owner` is empty for the local reader. A removed book keeps its row. `version` is the offset of the newest
+    event; times sort as texts.
     """
+    columns: list[Column[Any]] = [
+        *(Column(field, Integer if field in _INTEGERS else TEXT) for field in FIELD_TYPES),
+        Column("cover", TEXT),
+        Column("added", TEXT, nullable=False),
+        Column("version", BigInteger, nullable=False),
+        *derived_columns(),
+    ]
     return Table(
         name,
         metadata,
@@ -71,11 +81,7 @@ def book_table(name: str, metadata: MetaData, *more: Column[Any]) -> Table:
         Column("id", TEXT, nullable=False, unique=True),
         Column("owner", TEXT, nullable=False),
         Column("removed", Boolean, nullable=False),
-        *(Column(field, Integer if field in _INTEGERS else TEXT) for field in FIELD_TYPES),
-        Column("cover", TEXT),
-        Column("added", TEXT, nullable=False),
-        Column("version", BigInteger, nullable=False),
-        *derived_columns(),
+        *(column for column in columns if only is None or column.name in only),
         *more,
     )
 
@@ -92,8 +98,8 @@ def _no_columns(_fields: Mapping[str, Any]) -> Mapping[str, Any]:
 class BookRows:
     """The handlers that keep a table of books, and the tables of their readings and progress entries.
 
-    `compute` returns the values of further columns for the fields of an event; `derived` are further columns
-    that follow from readings.
+    The columns that the table does not have are left out. `compute` returns the values of further columns for
+    the fields of an event; `derived` are further columns that follow from readings.
     """
 
     def __init__(
@@ -108,50 +114,62 @@ class BookRows:
         self._update = lru_cache(maxsize=256)(lambda names: _update(books, names))
         self._compute = compute
         empty = [column.name for column in books.c if column.computed is None and column.name != "seq"]
-        self._all_empty = {**dict.fromkeys(empty), **_EMPTY_ROW}
+        self._columns = frozenset(empty)
+        self._all_empty = {**dict.fromkeys(empty), **self._known(_EMPTY_ROW)}
         first = {*FIRST_FIELDS, *compute(_SAMPLE), *_EMPTY_ROW}
         self._empty = {name: value for name, value in self._all_empty.items() if name in first}
         self.handlers: Mapping[type[Any], Handler] = {
             **dict.fromkeys(EVENTS, self.concerned),
             BookAdded: self.added,
             BookChanged: self.changed,
-            BookRemoved: lambda _event, recorded: [self.set_columns(recorded, {"removed": True})],
-            BookRestored: lambda _event, recorded: [self.set_columns(recorded, {"removed": False})],
-            CoverSet: lambda event, recorded: [self.set_columns(recorded, {"cover": _text(event)})],
-            CoverRemoved: lambda _event, recorded: [self.set_columns(recorded, {"cover": None})],
-            **readings.handlers_with(books, derived),
+            BookRemoved: lambda _event, recorded: self._set(recorded, {"removed": True}),
+            BookRestored: lambda _event, recorded: self._set(recorded, {"removed": False}),
+            CoverSet: lambda event, recorded: self._set(recorded, {"cover": _text(event)}),
+            CoverRemoved: lambda _event, recorded: self._set(recorded, {"cover": None}),
+            **readings.handlers_with(derived),
         }
 
     def concerned(self, _event: Event, recorded: Recorded) -> Iterable[Change]:
         """Set the version only: If-Match compares it with the offset of the newest event of any type."""
-        yield self.set_columns(recorded, {})
+        return self._set(recorded, {})
 
     def added(self, event: BookAdded, recorded: Recorded) -> Iterable[Change]:
         """Insert a row."""
-        values = ((name, getattr(event, name)) for name in FIELD_TYPES)
         # an empty text and the number 0 are values
-        fields = {name: value for name, value in values if value not in (None, (), {})}
+        fields = {
+            name: value
+            for name, value in msgspec.structs.asdict(event).items()
+            if value or (value is not None and value not in ((), {}))
+        }
+        del fields["added"]
+        owner = fields.pop("owner", "")
         lean = _FIRST.issuperset(fields)
         row = {
             **(self._empty if lean else self._all_empty),
             **_stored(fields),
             **self._compute(fields),
             "id": recorded.subject,
-            "owner": event.owner or "",
+            "owner": owner,
             "added": event.added.isoformat(),
             "version": recorded.offset,
         }
-        yield (self._insert if lean else self._insert_all), row
+        yield (self._insert if lean else self._insert_all), self._known(row)
 
     def changed(self, event: BookChanged, recorded: Recorded) -> Iterable[Change]:
         """Update the columns of the fields that the event has."""
         fields = present(event)
-        yield self.set_columns(recorded, {**_stored(fields), **self._compute(fields)})
+        return self._set(recorded, {**_stored(fields), **self._compute(fields)})
 
-    def set_columns(self, recorded: Recorded, columns: Mapping[str, Any]) -> Change:
+    def _set(self, recorded: Recorded, columns: Mapping[str, Any]) -> Iterable[Change]:
         """Return the change that sets columns of the book, and its version."""
-        values = {**columns, "version": recorded.offset}
-        return self._update(tuple(sorted(values))), {**values, "row": recorded.subject}
+        values = self._known({**columns, "version": recorded.offset})
+        return [(self._update(tuple(sorted(values))), {**values, "row": recorded.subject})] if values else ()
+
+    def _known(self, values: Mapping[str, Any]) -> Mapping[str, Any]:
+        """Return the values of the columns that the table has."""
+        if self._columns.issuperset(values):
+            return values
+        return {name: value for name, value in values.items() if name in self._columns}
 
 
 _FIRST = frozenset(FIRST_FIELDS)

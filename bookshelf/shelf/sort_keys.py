@@ -85,6 +85,7 @@ def articles_of(language: str | None) -> str:
     return f"|{'|'.join(articles)}|"
 
 
+@lru_cache(maxsize=4096)
 def name_key(name: str | None) -> str | None:
     """Return the key of an author, a series or a text like these; None if it is unknown."""
     return _natural(split_words(fold(name))) or fold(name)[:KEY_MAX] if name else None

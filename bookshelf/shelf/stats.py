@@ -36,9 +36,9 @@ from bookshelf.shelf.rows import BookRows, book_table, on_shelf
 from bookshelf.storage.bulk_insert import TEXT
 
 TABLES = MetaData()
-books = book_table("stats_book", TABLES)
+books = book_table("stats_book", TABLES, only={"author", "pages", "format", "language", "state"})
 Index("stats_by_owner", books.c.owner, books.c.removed)
-_READINGS = ReadingRows("stats", TABLES)
+_READINGS = ReadingRows("stats", TABLES, books)
 readings, progress = _READINGS.readings, _READINGS.progress
 goals = Table(
     "stats_goal",
@@ -62,7 +62,7 @@ HANDLERS: Mapping[type[Any], Handler] = {
     **BookRows(books, _READINGS).handlers,
     events.GoalSet: _goal_set,
 }
-VIEW = View(name="stats", topic=TOPIC, catalogue=EVENTS, tables=TABLES, handlers=HANDLERS)
+VIEW = View(name="stats", topic=TOPIC, catalogue=EVENTS, tables=TABLES, handlers=HANDLERS, keyed=True)
 
 _READ = Annotated[int, Meta(description="finished readings", examples=[12])]
 _TITLES = Annotated[int, Meta(description="different books among them", examples=[11])]

@@ -3,9 +3,10 @@
 from collections.abc import Callable, Mapping, Sequence
 from functools import lru_cache
 from itertools import chain
+from operator import itemgetter
 from typing import Any, NamedTuple
 
-from sqlalchemy import Connection, Insert, Text
+from sqlalchemy import Boolean, Connection, Insert, Text
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.exc import StatementError
 
@@ -25,16 +26,17 @@ class _Plan(NamedTuple):
 
 
 class _Binds(NamedTuple):
-    """How a row becomes parameters: the order, fixed values, and conversions of values."""
+    """How a row becomes parameters: their values in order, fixed values, and conversions of values."""
 
-    order: Sequence[str]
+    take: Callable[[Mapping[str, Any]], Row]
     fixed: Mapping[str, Any]
     changes: Sequence[tuple[int, Callable[[Any], Any]]]
 
     def of(self, row: Mapping[str, Any]) -> Row:
-        if self.fixed:
-            row = {**self.fixed, **row}
-        values = [row[name] for name in self.order]
+        taken = self.take({**self.fixed, **row} if self.fixed else row)
+        if not self.changes:
+            return taken
+        values = list(taken)
         for place, change in self.changes:
             values[place] = change(values[place])
         return tuple(values)
@@ -69,15 +71,23 @@ def _plan(statement: Any, names: tuple[str, ...]) -> _Plan | None:  # noqa: ANN4
     if compiled.prefetch or compiled.post_compile_params or compiled.literal_execute_params:
         return None
     order, text = tuple(compiled.positiontup), str(compiled)
-    head, _, values = text.partition(" VALUES ")
-    plain = isinstance(statement, Insert) and values == f"({', '.join('?' * len(order))})"
-    many = {size: f"{head} VALUES {', '.join([values] * size)}" for size in _SIZES} if plain else {}
+    head, between, tail = text.partition(f" VALUES ({', '.join('?' * len(order))})")
+    values = between.removeprefix(" VALUES ")
+    many = {size: f"{head} VALUES {', '.join([values] * size)}{tail}" for size in _SIZES} if values else {}
     fixed = {name: binds[name].effective_value for name in order if not binds[name].required}
     changes = [(n, change) for n, name in enumerate(order) if (change := _change(binds[name])) is not None]
-    return _Plan(text, many, _Binds(order, fixed, changes).of)
+    return _Plan(text, many, _Binds(_getter(order), fixed, changes).of)
+
+
+def _getter(order: Sequence[str]) -> Callable[[Mapping[str, Any]], Row]:
+    if len(order) > 1:
+        return itemgetter(*order)
+    return lambda row: tuple(row[name] for name in order)
 
 
 def _change(bind: Any) -> Callable[[Any], Any] | None:  # noqa: ANN401 (Core's)
+    if isinstance(bind.type, Boolean):
+        return None  # the driver stores a bool as 0 or 1 itself
     convert: Callable[[Any], Any] | None = bind.type.dialect_impl(_DIALECT).bind_processor(_DIALECT)
     return convert
 

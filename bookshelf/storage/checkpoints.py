@@ -1,7 +1,6 @@
 """The tables of every table set beside the view's own: checkpoints, dead letters, and the rows' origin."""
 
-from collections.abc import Collection, Iterable, Sequence
-from functools import lru_cache
+from collections.abc import Collection, Sequence
 from typing import Any
 
 from sqlalchemy import (
@@ -31,10 +30,8 @@ from sqlalchemy import (
 )
 from sqlalchemy import values as literal_rows
 from sqlalchemy.exc import IntegrityError
-from sqlalchemy.sql.visitors import iterate
 
-from bookshelf.cqrs.view import Change
-from bookshelf.storage.bulk_insert import TEXT, execute
+from bookshelf.storage.bulk_insert import TEXT
 from bookshelf.storage.port import TableSetStatus
 
 LEDGER = MetaData()
@@ -158,40 +155,6 @@ def edit(db: Connection) -> None:
     """Begin an operator's change: lock the checkpoints until its end, and count it in the set's status."""
     db.execute(select(checkpoint.c.part).order_by(checkpoint.c.part).with_for_update())
     db.execute(_edited)
-
-
-def run(db: Connection, changes: Iterable[Change]) -> None:
-    """Run the statements; those on one table run in order, and consecutive equal ones as one batch.
-
-    A statement runs after all earlier ones on the tables that its subqueries read. Otherwise statements on
-    different tables can be reordered, so they must not depend on each other.
-    """
-    waiting: dict[Any, tuple[Any, list[Any]]] = {}
-
-    def run_batch(table: Any) -> None:  # noqa: ANN401 (Core's)
-        batch = waiting.pop(table, None)
-        if batch is not None:
-            for other in _tables_read(batch[0]):
-                run_batch(other)
-            execute(db, *batch)
-
-    for statement, values in changes:
-        table = statement.table
-        batch = waiting.get(table)
-        if batch is not None and batch[0] is statement:
-            batch[1].append(values)
-            continue
-        run_batch(table)
-        waiting[table] = (statement, [values])
-    for table in list(waiting):
-        run_batch(table)
-
-
-@lru_cache(maxsize=1024)
-def _tables_read(statement: Any) -> tuple[Any, ...]:  # noqa: ANN401 (Core's)
-    """Return the tables beside its own that a statement reads."""
-    named = (part for part in iterate(statement) if isinstance(part, Table))
-    return tuple({table for table in named if table is not statement.table})
 
 
 def park(db: Connection, letters: Sequence[dict[str, Any]]) -> None:

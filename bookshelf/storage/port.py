@@ -51,6 +51,12 @@ class TableSet(Protocol):
     async def read(self, work: Callable[[Connection], T]) -> T:
         """Run `work` on a consistent snapshot, concurrently with writes. Raises the same as `write`."""
 
+    async def index(self) -> None:
+        """Create the indexes that a new set has not had yet. Called once it has caught up, before queries.
+
+        Raises `StorageFault`.
+        """
+
     async def look(self) -> TableSetStatus:
         """Return the status, read after this call began. Raises `StorageFault`, `TableSetDropped`."""
 

@@ -11,7 +11,7 @@ from sqlalchemy import Connection, Engine, create_engine, event
 from sqlalchemy.pool import QueuePool
 
 from bookshelf.cqrs.view import View
-from bookshelf.storage import checkpoints
+from bookshelf.storage import checkpoints, deferred_indexes
 from bookshelf.storage.faults import translate_errors
 from bookshelf.storage.port import TableSetStatus
 from bookshelf.storage.read_batcher import ReadBatcher
@@ -30,11 +30,16 @@ class SqliteTables:
         self._reads = None if reader is None else ReadBatcher(reader, self._reading)
         self._busy = 0
         self._idle = asyncio.Event()
+        self._is_indexed = False
 
     def create(self, view: View, source: str) -> None:
-        """Create the view's tables and those of checkpoints, and note the log and version of the rows."""
+        """Create the view's tables and those of checkpoints, and note the log and version of the rows.
+
+        The indexes of the view are created once it has caught up.
+        """
         with self._writing.begin() as db:
             view.tables.create_all(db)
+            deferred_indexes.defer(db)
             checkpoints.begin(db, source=source, version=str(view.version))
 
     def descends_from(self, view: View, source: str) -> bool:
@@ -65,6 +70,13 @@ class SqliteTables:
                 return _transact(self._reading, work)
             result: T = await self._reads.run(work)
             return result
+
+    async def index(self) -> None:
+        """Create the indexes that were deferred until now, if any. Raises `StorageFault`."""
+        if self._is_indexed:
+            return
+        await self.write(deferred_indexes.create)
+        self._is_indexed = True
 
     async def look(self) -> TableSetStatus:
         """Return the set's status. Raises `StorageFault`."""

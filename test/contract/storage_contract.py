@@ -8,7 +8,7 @@ from sqlalchemy import Connection, insert
 from support.counter_context import VIEW, sums, tallies
 
 from bookshelf.cqrs.view import Change, View
-from bookshelf.storage import checkpoints
+from bookshelf.storage import checkpoints, statements
 from bookshelf.storage.checkpoints import Superseded
 from bookshelf.storage.port import Storage, StorageFault, TableSet, TableSetStatus
 
@@ -20,12 +20,12 @@ def put(subject: str, total: int = 1) -> Change:
 
 
 async def write(tables: TableSet, *subjects: str) -> None:
-    await tables.write(lambda db: checkpoints.run(db, [put(subject) for subject in subjects]))
+    await tables.write(lambda db: statements.run(db, [(None, [put(subject) for subject in subjects])]))
 
 
 def _moved(db: Connection, at: int, change: Change) -> None:
     checkpoints.move(db, 0, at, at + 1)
-    checkpoints.run(db, [change])
+    statements.run(db, [(None, [change])])
 
 
 class StorageContract:
@@ -46,7 +46,7 @@ class StorageContract:
         tables = await storage.live(VIEW, SOURCE)
 
         def fails(db: Connection) -> None:
-            checkpoints.run(db, [put("a")])
+            statements.run(db, [(None, [put("a")])])
             checkpoints.move(db, 0, 0, 1)
             msg = "in the middle"
             raise ZeroDivisionError(msg)

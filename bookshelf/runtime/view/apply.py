@@ -1,7 +1,6 @@
 """Applies a batch of records to a view's tables and moves its checkpoint, in one transaction, in a thread."""
 
 from collections.abc import Iterable, Sequence
-from itertools import chain
 from typing import Any
 
 from sqlalchemy import Connection
@@ -10,7 +9,7 @@ from bookshelf.cqrs.envelope import DROPPED, decode_envelope, dropped
 from bookshelf.cqrs.errors import Malformed
 from bookshelf.cqrs.view import Change, Recorded, View
 from bookshelf.log.port import Record
-from bookshelf.storage import checkpoints
+from bookshelf.storage import checkpoints, statements
 from bookshelf.storage.faults import of_storage
 
 UnappliedRecord = dict[str, Any]
@@ -123,33 +122,40 @@ class Batch:
         """
         ready = [self._prepare(record) for record in records]
         if not any(isinstance(changes, BaseException) for changes in ready):
-            changes = chain.from_iterable(part for part in ready if not isinstance(part, BaseException))
-            if self._run(changes) is None:
+            changes = [part for part in ready if not isinstance(part, BaseException)]
+            if self._run(zip(records, changes, strict=True)) is None:
                 return [None] * len(records)
         faults: list[BaseException | None] = []
-        for prepared, may_fail in zip(ready, given_up, strict=True):
-            faults.append(prepared if isinstance(prepared, BaseException) else self._run(prepared))
-            if faults[-1] is not None and not may_fail:
+        for record, prepared, may_fail in zip(records, ready, given_up, strict=True):
+            fault = prepared if isinstance(prepared, BaseException) else self._run([(record, prepared)])
+            faults.append(fault)
+            if fault is not None and not may_fail:
                 break
         return faults
 
     def _write(self, ready: Ready) -> None:
         """Apply the ready records and clear the list; write the new dead letters to their table."""
-        if ready and self._run(chain.from_iterable(changes for _, changes in ready)) is not None:
+        if ready and self._run(ready) is not None:
             for record, changes in ready:
                 if _key(record) in self._held:
                     self._park(record, BEHIND, behind=True)
-                elif (fault := self._run(changes)) is not None:
+                elif (fault := self._run([(record, changes)])) is not None:
                     self._park_poison(record, fault)
         ready.clear()
         checkpoints.park(self._db, self._letters)
         self._letters.clear()
 
-    def _run(self, changes: Iterable[Change]) -> BaseException | None:
-        """Run statements, all or none; return their fault, or None. Raises faults of the storage itself."""
+    def _run(self, ready: Iterable[tuple[Record, Sequence[Change]]]) -> BaseException | None:
+        """Run the statements of records, all or none; return their fault, or None.
+
+        Raises faults of the storage itself.
+        """
         try:
             with self._db.begin_nested():
-                checkpoints.run(self._db, changes)
+                statements.run(
+                    self._db,
+                    ((record.key if self._view.keyed else None, changes) for record, changes in ready),
+                )
         except Exception as fault:
             if of_storage(fault):
                 raise

@@ -106,6 +106,7 @@ class ViewHost:
                 _logger.warning("catching-up", view=self.view.name, done=done, total=sum(goal.values()))
         finally:
             reaching.cancel()
+        await self.rows.tables.index()
 
     async def _reach(self, offsets: Mapping[int, int]) -> None:
         """Wait until all records before these offsets are applied, in whichever generation is live then."""

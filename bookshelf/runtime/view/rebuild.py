@@ -160,6 +160,9 @@ class Generations:
             past_the_end = await self._past_the_end(former)
             while not await self._as_far(new, former, ready, past_the_end):
                 await new.news()
+            await new.tables.index()
+            while not await self._as_far(new, former, ready, past_the_end):
+                await new.news()
         except BaseException:
             await _close(new)
             raise

@@ -84,6 +84,9 @@ class PostgresTables:
         if not task.cancelled():
             task.exception()
 
+    async def index(self) -> None:
+        """Do nothing: several instances fill a set, and may query it at any time, so it has its indexes."""
+
     async def close(self) -> None:
         """Wait for transactions under way, then release the set."""
         while self._under_way:

@@ -3,6 +3,7 @@
 import msgspec
 import pytest
 from support.generated_logs import BEGAN, PARTITIONS, asked, filled, hosts
+from support.views import caught_up
 
 from bookshelf.log.memory import MemoryLog
 from bookshelf.shelf import book_list
@@ -54,6 +55,17 @@ async def test_a_search_finds_words_and_beginnings_whatever_their_case_and_accen
     async with hosts(log, storage) as views:
         answer, _ = await asked(views["booklist"], book_list.ROUTES[0], Listing(q=query))
     assert [book["id"] for book in msgspec.json.decode(answer)] == [f"book-{n}" for n in FOUND[query]]
+
+
+async def test_a_search_finds_the_same_after_a_rebuild(storage: Storage) -> None:
+    log = MemoryLog(PARTITIONS)
+    await filled(log, [("a", BookAdded(title="Dune", author="Frank Herbert", added=BEGAN))])
+    async with hosts(log, storage) as views:
+        await views["booklist"].rebuild(lambda _done, _total: None)
+        await filled(log, [("b", BookAdded(title="Dune 2", author="x", added=BEGAN))])
+        await caught_up(views["booklist"], log)
+        answer, _ = await asked(views["booklist"], book_list.ROUTES[0], Listing(q="dune"))
+    assert [book["id"] for book in msgspec.json.decode(answer)] == ["a", "b"]
 
 
 async def test_a_search_for_text_that_no_row_can_hold_finds_nothing(storage: Storage) -> None:
