@@ -20,6 +20,20 @@ TABLES = MetaData()
 books = book_table("booklist_book", TABLES, *key_columns())
 Index("booklist_by_added", books.c.owner, books.c.removed, books.c.added, books.c.id)
 Index("booklist_by_title", books.c.owner, books.c.removed, books.c.title_key, books.c.id)
+Index("booklist_by_id", books.c.owner, books.c.removed, books.c.id)  # for those without the value of a sort
+for _sort, _keys in {
+    "author": (books.c.author_key,),
+    "series": (books.c.series_key,),
+    "published": (books.c.year, books.c.published),
+    "finished": (books.c.finished,),
+    "stars": (books.c.stars,),
+    "pages": (books.c.pages,),
+    "progress": (books.c.progress_rank,),
+}.items():
+    # books without the value are not in the index: most have no stars, series or progress
+    _known = _keys[0].is_not(None)
+    _columns = (books.c.owner, books.c.removed, *_keys, books.c.id)
+    Index(f"booklist_by_{_sort}", *_columns, sqlite_where=_known, postgresql_where=_known)
 INDEX = TokenIndex(books, TOKEN_COLUMNS)
 READINGS = ReadingRows("booklist", TABLES, books, indexed=True)
 NAMES = NameRows("booklist_name", TABLES)

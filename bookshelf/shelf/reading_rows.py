@@ -93,17 +93,7 @@ class ReadingRows:
             *([Column("owner", TEXT), Column("day", TEXT, Computed(_DAY, persisted=True))] if dated else []),
             sqlite_with_rowid=False,
         )
-        self.progress = Table(
-            f"{name}_progress",
-            metadata,
-            Column("book", TEXT, primary_key=True),
-            *(Column(key, Integer, primary_key=True, autoincrement=False) for key in ("reading", "entry")),
-            Column("progress", TEXT, nullable=False),
-            Column("fraction", Float),
-            Column("on", TEXT),
-            Column("note", TEXT),
-            sqlite_with_rowid=False,
-        )
+        self.progress = _progress_table(f"{name}_progress", metadata)
         self._update = lru_cache(maxsize=64)(lambda names: _update(self.readings, names))
         self._start = insert(self.readings)
         self._finish = self._finish_statement()
@@ -286,6 +276,20 @@ _SET: Mapping[type[Any], Mapping[str, Any]] = {
     events.ReadingRemoved: {"removed": True},
     events.ReadingRestored: {"removed": False},
 }
+
+
+def _progress_table(name: str, metadata: MetaData) -> Table:
+    return Table(
+        name,
+        metadata,
+        Column("book", TEXT, primary_key=True),
+        *(Column(key, Integer, primary_key=True, autoincrement=False) for key in ("reading", "entry")),
+        Column("progress", TEXT, nullable=False),
+        Column("fraction", Float),
+        Column("on", TEXT),
+        Column("note", TEXT),
+        sqlite_with_rowid=False,
+    )
 
 
 def _update(table: Table, names: Iterable[str]) -> Update:
