@@ -13,6 +13,7 @@ from bookshelf.cli.faults import guarded, stop
 from bookshelf.config import read
 from bookshelf.log.sqlite.database import LogContent
 from bookshelf.runtime.backup import BackupFault, restore_backup, write_backup
+from bookshelf.runtime.blob_backup import BLOBS
 from bookshelf.runtime.logs import configure
 
 _json = click.option("--json", "as_json", is_flag=True, help="Print the result as JSON.")
@@ -29,14 +30,16 @@ def backup(target: Path, data: str | None, keep: int | None, *, as_json: bool) -
     """Write a checked backup of the shelf to a new folder in TARGET; the shelf may run meanwhile."""
 
     def work() -> None:
-        folder = read(os.environ, data=data).folder
-        made, manifest = write_backup(folder, target, datetime.now(UTC), keep)
+        settings = read(os.environ, data=data)
+        made, manifest = write_backup(settings.folder, target, datetime.now(UTC), keep, settings.blob_folder)
         if as_json:
             _print_json({"backup": str(made), "manifest": manifest})
             return
         size = sum(file.bytes for file in manifest.files)
         click.echo(f"Backup:   {made}")
-        click.echo(f"Contains: {_describe(manifest.log)}; {size:,} bytes, checked.")
+        blobs = sum(file.part == BLOBS for file in manifest.files)
+        uploaded = f", {blobs:,} files of uploaded pictures" if blobs else ""
+        click.echo(f"Contains: {_describe(manifest.log)}{uploaded}; {size:,} bytes, checked.")
 
     _run(work)
 
@@ -50,8 +53,10 @@ def restore(source: Path, data: str | None, *, replace: bool, as_json: bool) -> 
     """Restore the shelf from SOURCE: a backup, or a copy of log.sqlite."""
 
     def work() -> None:
-        folder = read(os.environ, data=data).folder
-        restored = restore_backup(source, folder, datetime.now(UTC), replace=replace)
+        settings = read(os.environ, data=data)
+        restored = restore_backup(
+            source, settings.folder, datetime.now(UTC), replace=replace, blobs=settings.blob_folder
+        )
         if as_json:
             _print_json(restored)
             return

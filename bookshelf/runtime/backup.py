@@ -20,6 +20,7 @@ from bookshelf import __version__
 from bookshelf.log.port import LogFault
 from bookshelf.log.sqlite.database import LogContent, copy_log, inspect_log, settle_log
 from bookshelf.runtime import staging
+from bookshelf.runtime.blob_backup import BLOBS, add_blobs, copy_blobs, find_blobs, is_blob
 from bookshelf.runtime.data_folder import DataFolder, running
 
 MANIFEST = "manifest.json"
@@ -27,10 +28,10 @@ LOG = "log.sqlite"
 #: The format that this version writes, and the newest that it reads.
 FORMAT = 1
 #: The parts that this version restores.
-PARTS = ("log",)
+PARTS = ("log", BLOBS)
 _PREFIX = "bookshelf-"
 #: Names in a data folder that hold nothing to be lost.
-_NOTHING_TO_LOSE = {"lock", "running.json", "running.new", staging.PREPARING, *staging.DERIVED}
+_NOTHING_TO_LOSE = {"lock", "running.json", "running.new", BLOBS, staging.PREPARING, *staging.DERIVED}
 
 
 class BackupFault(Exception):
@@ -38,7 +39,7 @@ class BackupFault(Exception):
 
 
 class BackupFile(msgspec.Struct, frozen=True, kw_only=True):
-    """One file of a backup: its part, its name in the backup and in the data folder, its size and digest."""
+    """One file of a backup: its part, its path in the backup and in the data folder, its size and digest."""
 
     part: str
     name: str
@@ -65,10 +66,13 @@ class Restored(msgspec.Struct, frozen=True, kw_only=True):
     kept: str | None
 
 
-def write_backup(data: Path, target: Path, now: datetime, keep: int | None = None) -> tuple[Path, Manifest]:
+def write_backup(
+    data: Path, target: Path, now: datetime, keep: int | None = None, blobs: Path | None = None
+) -> tuple[Path, Manifest]:
     """Write a backup of a data folder, in use or not, to a new folder in `target`; return it.
 
-    `keep`: how many backups stay in `target`, the newest ones. Raises `BackupFault`, `LogFault`, `OSError`.
+    `keep`: how many backups stay in `target`, the newest ones. `blobs`: the folder of blobs, if it is not in
+    the data folder. Raises `BackupFault`, `LogFault`, `OSError`.
     """
     if not (data / LOG).is_file():
         msg = f"there is no shelf in {data}; name its folder with --data"
@@ -84,7 +88,7 @@ def write_backup(data: Path, target: Path, now: datetime, keep: int | None = Non
         part = target / f".{backup.name}.part"
         part.mkdir(mode=0o700)
         try:
-            manifest = _fill(data, part, now)
+            manifest = _fill(data, blobs or data / BLOBS, part, now)
             staging.flush_tree(part)
             part.rename(backup)
         except BaseException:
@@ -97,17 +101,20 @@ def write_backup(data: Path, target: Path, now: datetime, keep: int | None = Non
         return backup, manifest
 
 
-def _fill(data: Path, part: Path, now: datetime) -> Manifest:
+def _fill(data: Path, blobs: Path, part: Path, now: datetime) -> Manifest:
     copy_log(data / LOG, part / LOG)
     content = inspect_log(part / LOG)
-    files = (_describe("log", part / LOG),)
+    # after the log: a blob is stored before the event that names it
+    copied = copy_blobs(blobs, part / BLOBS)
+    files = (_describe("log", part, LOG), *(_describe(BLOBS, part, f"{BLOBS}/{path}") for path in copied))
     manifest = Manifest(format=FORMAT, made=now, version=__version__, files=files, log=content)
     (part / MANIFEST).write_bytes(msgspec.json.format(msgspec.json.encode(manifest)) + b"\n")
     return manifest
 
 
-def _describe(part: str, path: Path) -> BackupFile:
-    return BackupFile(part=part, name=path.name, bytes=path.stat().st_size, sha256=_digest(path))
+def _describe(part: str, folder: Path, name: str) -> BackupFile:
+    path = folder / name
+    return BackupFile(part=part, name=name, bytes=path.stat().st_size, sha256=_digest(path))
 
 
 def _digest(path: Path) -> str:
@@ -143,22 +150,26 @@ def find_backups(target: Path) -> list[Path]:
     )
 
 
-def restore_backup(source: Path, data: Path, now: datetime, *, replace: bool) -> Restored:
+def restore_backup(
+    source: Path, data: Path, now: datetime, *, replace: bool, blobs: Path | None = None
+) -> Restored:
     """Put what a backup contains into a data folder that no process uses.
 
     `source` is a backup, a data folder that is not in use, or a copy of a log's file. `replace`: the data
-    folder may have a log already; it is kept in a subfolder.
+    folder may have a log already; it is kept in a subfolder. `blobs`: the folder of blobs, if it is not in
+    the data folder; blobs are added to those that are there.
 
     Raises `BackupFault`, `FolderFault`, `LogFault`, `OSError`.
     """
-    manifest, files = _read_source(source)
+    manifest, log = _read_source(source)
     _check_target(data, replace=replace)
     folder = DataFolder(data)
     try:
         staged = data / staging.PREPARING
         staged.mkdir(mode=0o700)
         try:
-            content = _stage(manifest, files, staged)
+            content = _stage(manifest, log, staged)
+            _add_blobs(manifest, log.parent, blobs or data / BLOBS)
         except BaseException:
             shutil.rmtree(staged, ignore_errors=True)
             raise
@@ -175,18 +186,17 @@ def restore_backup(source: Path, data: Path, now: datetime, *, replace: bool) ->
     )
 
 
-def _read_source(source: Path) -> tuple[Manifest | None, list[Path]]:
-    """Return the manifest, if there is one, and the files to restore. Raises `BackupFault`."""
+def _read_source(source: Path) -> tuple[Manifest | None, Path]:
+    """Return the manifest, if there is one, and the log to restore. Raises `BackupFault`."""
     if not source.exists():
         raise BackupFault(f"there is no backup at {source}")
     if (source / MANIFEST).is_file():
-        manifest = _read_manifest(source / MANIFEST)
-        return manifest, [source / file.name for file in manifest.files]
+        return _read_manifest(source / MANIFEST), source / LOG
     log = source / LOG if source.is_dir() else source
     if log.is_file():
         if running(log.parent) is not None:
             raise BackupFault(f"a shelf runs on {log.parent}; make a backup of it and restore that")
-        return None, [log]
+        return None, log
     if backups := find_backups(source):
         raise BackupFault(f"{source} holds {len(backups)} backups; name one of them, like {backups[-1]}")
     raise BackupFault(f"{source} is no backup: it has neither {MANIFEST} nor {LOG}")
@@ -201,8 +211,9 @@ def _read_manifest(path: Path) -> Manifest:
     if manifest.format > FORMAT or unknown:
         what = f"has the parts {', '.join(unknown)}" if unknown else f"is of format {manifest.format}"
         raise BackupFault(f"{path.parent} {what}; restore it with version {manifest.version} or later")
-    names = [file.name for file in manifest.files]
-    if LOG not in names or any(Path(name).name != name for name in names):
+    logs = [file for file in manifest.files if file.part == "log"]
+    blobs = [file.name for file in manifest.files if file.part == BLOBS]
+    if [file.name for file in logs] != [LOG] or not all(map(_is_blob, blobs)):
         raise BackupFault(f"{path} lists wrong files; restore another backup")
     return manifest
 
@@ -220,25 +231,49 @@ def _check_target(data: Path, *, replace: bool) -> None:
         raise BackupFault(msg)
 
 
-def _stage(manifest: Manifest | None, files: list[Path], staged: Path) -> LogContent:
-    """Copy the files and check the copies, so that what was checked is what is restored."""
-    for file in files:
-        try:
-            shutil.copyfile(file, staged / file.name if manifest else staged / LOG)
-        except FileNotFoundError:
-            raise BackupFault(f"{file} is missing; restore another backup") from None
+def _is_blob(name: str) -> bool:
+    return name.startswith(f"{BLOBS}/") and is_blob(name.removeprefix(f"{BLOBS}/"))
+
+
+def _stage(manifest: Manifest | None, source: Path, staged: Path) -> LogContent:
+    """Copy the log and check the copy, so that what was checked is what is restored."""
     log = staged / LOG
+    try:
+        shutil.copyfile(source, log)
+    except FileNotFoundError:
+        raise BackupFault(f"{source} is missing; restore another backup") from None
     if manifest is None:
         # a plain copy may have newer records in a file beside it; that of a backup has none
-        wal = files[0].with_name(files[0].name + "-wal")
+        wal = source.with_name(source.name + "-wal")
         if wal.is_file():
             shutil.copyfile(wal, staged / (LOG + "-wal"))
         settle_log(log)
         return inspect_log(log)
-    for entry in manifest.files:
-        if _describe(entry.part, staged / entry.name) != entry:
-            raise BackupFault(f"{entry.name} of the backup is not what was written; restore another backup")
+    _check_file(next(file for file in manifest.files if file.name == LOG), staged)
     content = inspect_log(log)
     if content != manifest.log:
         raise LogFault(f"{LOG} of the backup does not match its manifest; restore another backup")
     return content
+
+
+def _add_blobs(manifest: Manifest | None, source: Path, blobs: Path) -> None:
+    """Add the blobs of a backup, which are checked first, or those of a data folder."""
+    if manifest is None:
+        paths = find_blobs(source / BLOBS)
+    else:
+        files = [file for file in manifest.files if file.part == BLOBS]
+        for file in files:
+            _check_file(file, source)
+        paths = [file.name.removeprefix(f"{BLOBS}/") for file in files]
+    if blobs.resolve() != (source / BLOBS).resolve():
+        add_blobs(source / BLOBS, paths, blobs)
+
+
+def _check_file(file: BackupFile, folder: Path) -> None:
+    """Raise `BackupFault` if a file is not what the manifest describes."""
+    try:
+        found = _describe(file.part, folder, file.name)
+    except FileNotFoundError:
+        raise BackupFault(f"{file.name} of the backup is missing; restore another backup") from None
+    if found != file:
+        raise BackupFault(f"{file.name} of the backup is not what was written; restore another backup")
