@@ -141,6 +141,7 @@ async def make_infrastructure(settings: Settings, path: Path, stack: AsyncExitSt
         api=LateHandler(),
         blobs=FolderBlobs(settings.blob_folder),
         pictures=pictures,
+        folder=path,
     )
 
 

@@ -121,6 +121,7 @@ async def make_infrastructure(
         api=api,
         blobs=FolderBlobs(settings.blob_folder),
         pictures=pictures,
+        folder=path,
     )
 
 

@@ -44,7 +44,7 @@ class RequestContext:
 class HandlerPorts(Protocol):
     """What a handler may use.
 
-    That is the whole HTTP API, the views of its own service, blobs and pictures, the time, and new ids.
+    That is the whole HTTP API, views and folder of its own service, blobs, pictures, the time, and new ids.
     """
 
     @property
@@ -58,6 +58,10 @@ class HandlerPorts(Protocol):
     @property
     def pictures(self) -> Pictures:
         """Converts uploaded pictures."""
+
+    @property
+    def folder(self) -> str:
+        """The folder for the service's own files, in the data folder; it may not be there yet."""
 
     def now(self) -> datetime:
         """Return the present time, aware, in UTC."""
@@ -74,6 +78,8 @@ class HandlerPorts(Protocol):
 
 #: Answers a request. Its body is unread, and has at most `body_bytes` of the route.
 Handle = Callable[[Request, RequestContext, HandlerPorts], Awaitable[Response]]
+#: Runs as long as an instance of its service; it is started again after a fault.
+ServiceTask = Callable[[HandlerPorts], Awaitable[None]]
 #: What is left to do with a request after a middleware: the next middleware, or the handler.
 Next = Callable[[Request], Awaitable[Response]]
 #: Runs around a handler: it passes a request on, or answers it itself, and may change request and response.

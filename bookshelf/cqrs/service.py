@@ -8,7 +8,7 @@ from typing import Any
 import msgspec
 
 from bookshelf.cqrs.aggregate import Aggregate
-from bookshelf.cqrs.handler import HandlerRoute, Middleware
+from bookshelf.cqrs.handler import HandlerRoute, Middleware, ServiceTask
 from bookshelf.cqrs.route import BulkRoute, CommandRoute, Route
 from bookshelf.cqrs.view import View
 from bookshelf.http.message import Request, Response
@@ -25,7 +25,8 @@ class Service:
     `tags` are what it is found by in service discovery; it `runs` aggregates and views, and `serves` routes.
     With a `root`, like / or /shop, it serves pages: the gateway passes on every request at and below that
     address. `middleware` runs around each of its handlers. `error_page` makes the page that it answers a
-    problem with, unknown addresses included; without it the answer is problem details.
+    problem with, unknown addresses included; without it the answer is problem details. `tasks` run beside
+    its handlers: each is a function of the ports that handlers get.
     """
 
     name: str
@@ -37,6 +38,7 @@ class Service:
     root: str | None = None
     middleware: tuple[Middleware, ...] = ()
     error_page: ErrorPage | None = None
+    tasks: tuple[ServiceTask, ...] = ()
 
     @property
     def aggregates(self) -> tuple[Aggregate[Any], ...]:

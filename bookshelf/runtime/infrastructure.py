@@ -2,6 +2,7 @@
 
 from collections.abc import Awaitable, Callable, Iterable
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any, Protocol
 
 from bookshelf.cqrs.aggregate import Aggregate
@@ -36,6 +37,7 @@ class Infrastructure:
     """The ports that one process stands on: log, discovery, storage, HTTP, blobs, pictures, clock and ids.
 
     `api` answers requests of the whole HTTP API as the gateway does, for services that are its clients.
+    `folder` has a subfolder for the own files of each service.
     """
 
     log: Log
@@ -49,6 +51,7 @@ class Infrastructure:
     api: Handler
     blobs: BlobStore
     pictures: Pictures
+    folder: Path
 
 
 class LateHandler:

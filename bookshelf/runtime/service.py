@@ -3,6 +3,7 @@
 import asyncio
 from collections.abc import Mapping
 from contextlib import AsyncExitStack
+from functools import partial
 
 import msgspec
 import structlog
@@ -28,6 +29,7 @@ from bookshelf.runtime.health import Health, live
 from bookshelf.runtime.infrastructure import Infrastructure, Listener
 from bookshelf.runtime.metrics import Meters
 from bookshelf.runtime.openapi import document
+from bookshelf.runtime.supervisor import Supervisor
 from bookshelf.runtime.view.host import ViewHost
 
 #: The path of a service's OpenAPI document; its registration has this in its metadata, for gateways.
@@ -53,6 +55,8 @@ class ServiceHost:
             self.meters, infrastructure.log, self.aggregates.values(), self.views.values()
         )
         self.health = Health(self._fault, self._warnings)
+        self._ports = ServicePorts(service.name, infrastructure, self.views)
+        self._supervisors = {task: Supervisor(f"a task of {service.name}") for task in service.tasks}
         self._streams: list[EventsEndpoint | HandlerEndpoint] = []
         self.api = self._make_api()
         self._listener: Listener | None = None
@@ -70,7 +74,9 @@ class ServiceHost:
         return next((host.fault for host in self._hosts() if host.fault is not None), None)
 
     def _warnings(self) -> list[str]:
-        return [view.warning for view in self.views.values() if view.warning is not None]
+        found = [view.warning for view in self.views.values()]
+        found += [supervisor.fault for supervisor in self._supervisors.values()]
+        return [warning for warning in found if warning is not None]
 
     def _hosts(self) -> list[AggregateHost | ViewHost]:
         return [*self.aggregates.values(), *self.views.values()]
@@ -111,6 +117,9 @@ class ServiceHost:
         self._begun.push_async_callback(discovery.deregister, instance_id)
         tasks = [self.health.report(discovery, instance_id)]
         tasks += [self._publish(host, instance_id) for host in self.aggregates.values()]
+        tasks += [
+            supervisor.keep(partial(task, self._ports)) for task, supervisor in self._supervisors.items()
+        ]
         for task in map(asyncio.create_task, tasks):
             self._begun.push_async_callback(_cancelled, task)
 
@@ -146,7 +155,6 @@ class ServiceHost:
     def _make_api(self) -> Api:
         api = Api(self.service.name, self.meters, self.service.error_page)
         infrastructure = self._infrastructure
-        ports = ServicePorts(infrastructure, self.views)
         for route in self.service.serves:
             if isinstance(route, CommandRoute):
                 host = self.aggregates[route.aggregate.name]
@@ -162,7 +170,7 @@ class ServiceHost:
                 self._streams.append(streams)
                 api.add(route.method, route.path, streams)
             elif isinstance(route, HandlerRoute):
-                handler = HandlerEndpoint(route, ports, self.service.middleware)
+                handler = HandlerEndpoint(route, self._ports, self.service.middleware)
                 self._streams.append(handler)
                 api.add(route.method, route.path, handler)
             else:

@@ -76,6 +76,7 @@ class Ports:
     def __init__(self, api: Handler, clock: FixedClock) -> None:
         self.api = api
         self.blobs = MemoryBlobs()
+        self.folder = "/nonexistent"
         self.pictures = PictureWorkers(1)
         self._clock = clock
         self._ids = CountedIds()

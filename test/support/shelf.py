@@ -1,6 +1,7 @@
 """The whole shelf in this process, without a socket: four services over one log, asked as by a gateway."""
 
 import asyncio
+from pathlib import Path
 from typing import Any, Self
 
 import msgspec
@@ -78,6 +79,7 @@ class Shelf:
             api=LateHandler(),
             blobs=MemoryBlobs(),
             pictures=self.pictures,
+            folder=Path("/nonexistent"),
         )
         self.hosts = {s.name: ServiceHost(s, infrastructure, "127.0.0.1", s.port) for s in SERVICES}
 

@@ -32,6 +32,7 @@ T = TypeVar("T")
 class ServicePorts:
     """The ports of one service's handlers (`HandlerPorts`)."""
 
+    _service: str
     _infrastructure: Infrastructure
     _views: Mapping[str, ViewHost]
 
@@ -49,6 +50,11 @@ class ServicePorts:
     def pictures(self) -> Pictures:
         """Converts uploaded pictures."""
         return self._infrastructure.pictures
+
+    @property
+    def folder(self) -> str:
+        """The folder for the service's own files."""
+        return str(self._infrastructure.folder / self._service)
 
     def now(self) -> datetime:
         """Return the present time, aware, in UTC."""

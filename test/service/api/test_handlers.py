@@ -4,11 +4,12 @@ import asyncio
 from collections.abc import AsyncIterator
 from dataclasses import replace
 from datetime import UTC
+from pathlib import Path
 
 import pytest
 from sqlalchemy import select
 from support.shelf import DEADLINE_S, DUNE, Shelf
-from support.upstream import never, whole
+from support.upstream import eventually, never, whole
 
 from bookshelf.cqrs.handler import Caller, HandlerPorts, HandlerRoute, Middleware, Next, RequestContext
 from bookshelf.cqrs.position import parse_position
@@ -32,7 +33,7 @@ async def echo(request: Request, context: RequestContext, _ports: HandlerPorts) 
 
 
 def ports(shelf: Shelf) -> ServicePorts:
-    return ServicePorts(shelf.infrastructure, shelf.hosts["booklist"].views)
+    return ServicePorts("booklist", shelf.infrastructure, shelf.hosts["booklist"].views)
 
 
 def route(handler: object = echo, **fields: object) -> HandlerRoute:
@@ -259,6 +260,29 @@ async def test_a_service_of_pages_answers_problems_with_its_own_page() -> None:
             page_service(route(fail), error_page=broken), shelf.infrastructure, "127.0.0.1", 8086
         )
         assert (await plain.api.handle(request("GET", "/things/7"))).status == 503
+
+
+async def test_a_task_of_a_service_gets_its_ports_and_is_started_again_after_a_fault(tmp_path: Path) -> None:
+    runs: list[str] = []
+    ended = asyncio.Event()
+
+    async def work(ports: HandlerPorts) -> None:
+        runs.append(ports.folder)
+        if len(runs) == 1:
+            raise OSError("the first run fails")
+        try:
+            await asyncio.Event().wait()
+        finally:
+            ended.set()
+
+    async with Shelf() as shelf, asyncio.timeout(DEADLINE_S):
+        infrastructure = replace(shelf.infrastructure, folder=tmp_path)
+        host = ServiceHost(page_service(tasks=(work,)), infrastructure, "127.0.0.1", 8086)
+        await host.start()
+        await eventually(lambda: len(runs) > 1)
+        await host.stop()
+    assert runs == [str(tmp_path / "site")] * 2
+    assert ended.is_set()
 
 
 async def test_the_error_page_of_a_refused_form_may_read_what_was_typed_and_no_handler_runs() -> None:
