@@ -22,6 +22,12 @@ def language_tag(language: str | None) -> str:
     return "-".join([known, *rest]) if known in Locale("en").languages else ""
 
 
+def language_name(language: str, shown_in: str) -> str:
+    """Return the name of a book's language in the language of the page; the text itself if it has none."""
+    tag = language_tag(language)
+    return str(Locale(shown_in).languages.get(tag.replace("-", "_"), language)) if tag else language
+
+
 @cache
 def _names() -> dict[str, str]:
     """Return the code of each language by its names."""

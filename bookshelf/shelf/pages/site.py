@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from typing import Any
 
-from bookshelf.shelf.pages import books
+from bookshelf.shelf.pages import book, books, changes, opinions, readings, stats
 from bookshelf.site.frame_pages import FRAME_PAGES, SAVED
 from bookshelf.site.page import Link, SearchField, SiteParts, _
 from bookshelf.site.preferences import Choice
@@ -18,7 +18,16 @@ def live_names(event: Mapping[str, Any]) -> tuple[str, ...]:
     return (f"book:{subject}", "readings")
 
 
-PAGES = (*books.PAGES, *FRAME_PAGES)
+PAGES = (
+    *books.PAGES,
+    *book.PAGES,
+    *readings.PAGES,
+    *opinions.PAGES,
+    *changes.PAGES,
+    *stats.PAGES,
+    *FRAME_PAGES,
+)
+NOTICES = {**SAVED, **readings.NOTICES, **opinions.NOTICES, **changes.NOTICES, **stats.NOTICES}
 
 SITE = Site(
     SiteParts(
@@ -33,7 +42,7 @@ SITE = Site(
         ),
         action=Link("/books/add", _("Add"), "plus"),
         search=SearchField("/books", "q", _("Search your books")),
-        notices=SAVED,
+        notices=NOTICES,
         choices={
             "view": Choice(_("View"), (("covers", _("Covers")), ("list", _("List")), ("spines", _("Spines"))))
         },

@@ -1,0 +1,47 @@
+"""The names of a book's fields, as forms and histories show them."""
+
+from collections.abc import Mapping
+
+from bookshelf.site.page import _
+
+FIELD_LABELS: Mapping[str, str] = {
+    "title": _("Title"),
+    "subtitle": _("Subtitle"),
+    "author": _("Author"),
+    "contributors": _("Authors and others"),
+    "series": _("Series"),
+    "tags": _("Tags"),
+    "published": _("Published"),
+    "first_published": _("First published"),
+    "publisher": _("Publisher"),
+    "isbn": _("ISBN"),
+    "pages": _("Pages"),
+    "minutes": _("Minutes"),
+    "format": _("Format"),
+    "language": _("Language"),
+    "description": _("Description"),
+    "notes": _("Notes"),
+    "copies": _("Copies"),
+    "location": _("Place"),
+    "lent_to": _("Lent to"),
+    "lent_on": _("Lent on"),
+    "sort_title": _("Title to sort by"),
+    "work": _("Work"),
+    "ids": _("Numbers elsewhere"),
+    "extra": _("From other programs"),
+}
+#: The words for roles and formats that the shelf knows.
+ROLES: Mapping[str, str] = {
+    "author": _("author"),
+    "editor": _("editor"),
+    "translator": _("translator"),
+    "illustrator": _("illustrator"),
+    "narrator": _("narrator"),
+    "foreword": _("foreword"),
+}
+FORMATS: Mapping[str, str] = {
+    "hardcover": _("Hardcover"),
+    "paperback": _("Paperback"),
+    "ebook": _("E-book"),
+    "audiobook": _("Audiobook"),
+}

@@ -1,0 +1,288 @@
+"""The steps of a reading as pages and dialogs: start, progress, pause, give up, finish, correct."""
+
+from collections.abc import Mapping
+from typing import Any
+
+from bookshelf.cqrs.errors import NotFound
+from bookshelf.shelf.field_types import Format, PartialDate, Stars
+from bookshelf.shelf.limits import NOTES_MAX, REASON_MAX, REVIEW_MAX
+from bookshelf.shelf.pages.progress_text import read_progress
+from bookshelf.shelf.pages.step import StepModel, book_address, check_length, step_done, step_model, step_page
+from bookshelf.site.api_adapters import FieldFault, segment
+from bookshelf.site.form_decoding import FormRefused
+from bookshelf.site.page import Form, Page, PageRoute, Redirect, _
+from bookshelf.site.page_request import PageRequest
+
+NOTICES: Mapping[str, str] = {
+    "started": _("Started. Enjoy it."),
+    "progress": _("Saved how far you are."),
+    "paused": _("Paused."),
+    "resumed": _("Going on."),
+    "abandoned": _("Given up."),
+    "finished": _("Finished."),
+    "reading-corrected": _("Saved the reading."),
+    "reading-removed": _("Removed the reading."),
+    "reading-reopened": _("The reading is open again."),
+}
+
+
+class StartForm(Form):
+    """When a reading started. `dated`: the form had the day; without it the reading starts today."""
+
+    started: PartialDate | None = None
+    format: Format | None = None
+    dated: bool = False
+
+
+class ProgressForm(Form):
+    """How far the reading has come, on which day (today if it is left out), and a note."""
+
+    progress: str
+    on: PartialDate | None = None
+    note: str = ""
+
+
+class PauseForm(Form):
+    """The day of the pause; today if it is left out."""
+
+    on: PartialDate | None = None
+
+
+class AbandonForm(Form):
+    """When the reading was given up (unknown if it is left out), and why."""
+
+    on: PartialDate | None = None
+    reason: str = ""
+
+
+class FinishForm(Form):
+    """When the book was finished (unknown if it is left out), and how it was."""
+
+    finished: PartialDate | None = None
+    stars: Stars | None = None
+    exactly: Stars | None = None
+    review: str = ""
+
+
+class CorrectForm(Form):
+    """The dates of a reading; unknown if they are left out. `step`: what else is done with it."""
+
+    started: PartialDate | None = None
+    ended: PartialDate | None = None
+    format: Format | None = None
+    step: str = ""
+
+
+async def show_start(request: PageRequest) -> Page:
+    """Ask for the day and the format of a new reading."""
+    return await step_page(request, "start.html", StartForm(started=request.today.isoformat()))
+
+
+async def start(request: PageRequest, form: StartForm) -> Redirect:
+    """Start a reading, or go on with the paused one."""
+    address = book_address(request)
+    book = (await request.api.get(address)).body
+    if book.get("state") == "paused":
+        day = {"on": request.today.isoformat()}
+        done = await request.api.post(f"{address}/readings/current/resumed", day)
+        return step_done(request, "resumed", done)
+    started = form.started if form.dated else request.today.isoformat()
+    body = {"started": started, **({"format": form.format} if form.format else {})}
+    done = await request.api.post(f"{address}/readings", body)
+    return step_done(request, "started", done)
+
+
+async def show_progress(request: PageRequest) -> Page:
+    """Ask how far the reading has come."""
+    form = ProgressForm(progress="", on=request.today.isoformat())
+    return await step_page(request, "progress.html", form)
+
+
+async def note_progress(request: PageRequest, form: ProgressForm) -> Redirect:
+    """Note how far the open reading has come; start one if none is open. Raises `FormRefused`."""
+    progress = read_progress(form.progress)
+    if progress is None:
+        detail = request.translate(_("Write a page like 212, a part like 51 % or a time like 3h10."))
+        raise FormRefused(FieldFault("progress", detail))
+    check_length(request, "note", form.note, NOTES_MAX)
+    address = book_address(request)
+    book = (await request.api.get(address)).body
+    on = form.on or request.today.isoformat()
+    if book.get("state") not in {"reading", "paused"}:
+        await request.api.post(f"{address}/readings", {"started": on})
+    body = {"progress": progress, "on": on, **({"note": form.note} if form.note else {})}
+    done = await request.api.post(f"{address}/readings/current/progress", body)
+    return step_done(request, "progress", done)
+
+
+async def show_pause(request: PageRequest) -> Page:
+    """Ask for the day of a pause."""
+    return await step_page(request, "pause.html", PauseForm(on=request.today.isoformat()))
+
+
+async def pause(request: PageRequest, form: PauseForm) -> Redirect:
+    """Pause the open reading."""
+    address = book_address(request)
+    body = {"on": form.on or request.today.isoformat()}
+    done = await request.api.post(f"{address}/readings/current/paused", body)
+    return step_done(request, "paused", done)
+
+
+async def show_abandon(request: PageRequest) -> Page:
+    """Ask when and why a reading is given up."""
+    return await step_page(request, "abandon.html", AbandonForm(on=request.today.isoformat()))
+
+
+async def abandon(request: PageRequest, form: AbandonForm) -> Redirect:
+    """Give the open reading up."""
+    check_length(request, "reason", form.reason, REASON_MAX)
+    address = book_address(request)
+    body = {"on": form.on, "reason": form.reason or None}
+    done = await request.api.post(f"{address}/readings/current/abandoned", body)
+    return step_done(request, "abandoned", done)
+
+
+async def show_finish(request: PageRequest) -> Page:
+    """Ask when a book was finished, and how it was."""
+    return await step_page(request, "finish.html", FinishForm(finished=request.today.isoformat()))
+
+
+async def finish(request: PageRequest, form: FinishForm) -> Redirect:
+    """Finish the open reading; record a past one if none is open."""
+    check_length(request, "review", form.review, REVIEW_MAX)
+    address = book_address(request)
+    book = (await request.api.get(address)).body
+    stars = form.exactly or form.stars
+    opinion = {**({"stars": stars} if stars else {}), **({"review": form.review} if form.review else {})}
+    if book.get("state") in {"reading", "paused"}:
+        path, body = f"{address}/readings/current/finished", {"finished": form.finished, **opinion}
+    else:
+        path, body = f"{address}/readings", {"end": "finished", "ended": form.finished, **opinion}
+    done = await request.api.post(path, body)
+    return step_done(request, "finished", done)
+
+
+class CorrectModel(StepModel):
+    """A reading to correct."""
+
+    reading: Mapping[str, Any]
+
+
+async def show_reading(request: PageRequest) -> Page:
+    """Ask for the right dates of a reading. Raises `Refused`, `ApiProblem`."""
+    address = book_address(request)
+    book = await request.api.get(address)
+    readings = (await request.api.get(f"{address}/readings")).body
+    number = request.path["n"]
+    reading = next((reading for reading in readings if str(reading["number"]) == number), None)
+    if reading is None:
+        raise NotFound(request.translate(_("There is no such reading.")))
+    step = step_model(book.body)
+    form = CorrectForm(
+        started=reading.get("started"), ended=reading.get("ended"), format=reading.get("format")
+    )
+    model = CorrectModel(book=step.book, cover=step.cover, reading=reading)
+    return Page("reading.html", model, form=form, version=book.version)
+
+
+async def correct_reading(request: PageRequest, form: CorrectForm) -> Redirect:
+    """Correct the dates of a reading, remove it, or open it again."""
+    path = f"{book_address(request)}/readings/{segment(request.path['n'])}"
+    if form.step == "remove":
+        return step_done(request, "reading-removed", await request.api.delete(path))
+    if form.step == "reopen":
+        return step_done(request, "reading-reopened", await request.api.post(f"{path}/reopened"))
+    readings = (await request.api.get(f"{book_address(request)}/readings")).body
+    is_open = any(
+        str(reading["number"]) == request.path["n"] and reading["end"] == "open" for reading in readings
+    )
+    body = {"started": form.started, "format": form.format, **({} if is_open else {"ended": form.ended})}
+    return step_done(request, "reading-corrected", await request.api.patch(path, body))
+
+
+#: A book and a reading for examples.
+_BOOK: Mapping[str, Any] = {
+    "id": "middlemarch",
+    "title": "Middlemarch",
+    "author": "George Eliot",
+    "state": "reading",
+    "pages": 880,
+}
+_LONG: Mapping[str, Any] = {**_BOOK, "title": "The Life and Strange Surprizing Adventures of " * 20}
+
+
+def step_examples(template: str, form: Form) -> Mapping[str, Page]:
+    """Return the states of a step's page: a usual book, and one with a title of 900 characters."""
+    return {
+        "usual": Page(template, step_model(_BOOK), form=form),
+        "long": Page(template, step_model(_LONG), form=form),
+    }
+
+
+def _reading_examples() -> Mapping[str, Page]:
+    reading = {"number": 1, "end": "finished", "started": "2024-02", "ended": "2024-03-01"}
+    step = step_model(_BOOK)
+    form = CorrectForm(started="2024-02", ended="2024-03-01")
+    return {
+        "usual": Page(
+            "reading.html", CorrectModel(book=step.book, cover=step.cover, reading=reading), form=form
+        )
+    }
+
+
+PAGES = (
+    PageRoute(
+        "/books/{id}/start",
+        get=show_start,
+        post=start,
+        form=StartForm,
+        title=_("Start"),
+        examples=lambda: step_examples("start.html", StartForm(started="2026-01-31")),
+        section="/books",
+    ),
+    PageRoute(
+        "/books/{id}/progress",
+        get=show_progress,
+        post=note_progress,
+        form=ProgressForm,
+        title=_("How far you are"),
+        examples=lambda: step_examples("progress.html", ProgressForm(progress="212", on="2026-01-31")),
+        section="/books",
+    ),
+    PageRoute(
+        "/books/{id}/pause",
+        get=show_pause,
+        post=pause,
+        form=PauseForm,
+        title=_("Pause"),
+        examples=lambda: step_examples("pause.html", PauseForm(on="2026-01-31")),
+        section="/books",
+    ),
+    PageRoute(
+        "/books/{id}/abandon",
+        get=show_abandon,
+        post=abandon,
+        form=AbandonForm,
+        title=_("Give up"),
+        examples=lambda: step_examples("abandon.html", AbandonForm(on="2026-01-31")),
+        section="/books",
+    ),
+    PageRoute(
+        "/books/{id}/finish",
+        get=show_finish,
+        post=finish,
+        form=FinishForm,
+        title=_("Finished"),
+        examples=lambda: step_examples("finish.html", FinishForm(finished="2026-01-31")),
+        section="/books",
+    ),
+    PageRoute(
+        "/books/{id}/readings/{n}",
+        get=show_reading,
+        post=correct_reading,
+        form=CorrectForm,
+        title=_("A reading"),
+        examples=_reading_examples,
+        section="/books",
+    ),
+)
