@@ -1,9 +1,11 @@
 """The pages of the frame itself: preferences, the table of keys, and the gallery of all parts and states."""
 
 from collections.abc import Mapping
+from dataclasses import replace
 from datetime import date, timedelta
 
 from bookshelf.site import charts, error_pages
+from bookshelf.site.api_adapters import FieldFault
 from bookshelf.site.page import Form, Model, Page, PageRoute, Redirect, _
 from bookshelf.site.page_request import PageRequest, Submission
 from bookshelf.site.preferences import Preferences
@@ -107,7 +109,15 @@ async def show_gallery(request: PageRequest) -> Page:
 
 def _gallery_examples() -> Mapping[str, Page]:
     form = GalleryForm(title="Middlemarch")
-    return {"usual": Page("design.html", _gallery(date(2026, 1, 31)), form=form), **error_pages.examples()}
+    usual = Page("design.html", _gallery(date(2026, 1, 31)), form=form)
+    typed = {"title": ("Middlemarch, a study",), "day": ("yesterday",)}
+    faults = (FieldFault("day", _("Write a date like %(example)s.") % {"example": "2024-03-14"}),)
+    return {
+        "usual": usual,
+        "wrong": replace(usual, sent=Submission(values=typed, faults=faults, kind="invalid")),
+        "conflict": replace(usual, sent=Submission(values=typed, kind="changed")),
+        **error_pages.examples(),
+    }
 
 
 SETTINGS = PageRoute(

@@ -7,7 +7,7 @@ from typing import Any
 import msgspec
 
 from bookshelf.http.multipart import FormLimits
-from bookshelf.site.page_request import PageRequest
+from bookshelf.site.page_request import PageRequest, Submission
 from bookshelf.site.preferences import Choice, Preferences
 
 #: The most bytes of a form without files.
@@ -38,7 +38,8 @@ class Page:
 
     `title` replaces the route's; it is a text of a reader or a translated one. `live` are the names of the
     changes that the page shows; a part of it has its own in `data-live`. `form` has the values that the form
-    shows before anything was typed. `version` is the entity tag of what the form edits.
+    shows before anything was typed, `sent` what was typed if it was not carried out. `version` is the entity
+    tag of what the form edits.
     """
 
     template: str
@@ -47,6 +48,7 @@ class Page:
     live: tuple[str, ...] = ()
     form: Form | None = None
     version: str | None = None
+    sent: Submission | None = None
     status: int = 200
 
 

@@ -49,7 +49,7 @@ class PageEndpoint:
     ) -> Response:
         visit = self.renderer.visit(request)
         api = PageApi(ports.api, after=request.headers.get(AFTER, ""), key=_key(request, sent, ports))
-        asked = self._page_request(visit, context, api)
+        asked = self._page_request(visit, context, api, ports)
         try:
             asked = replace(asked, query=_query(route, asked))
             if sent is not None:
@@ -58,7 +58,9 @@ class PageEndpoint:
         except (ApiProblem, Problem, Refused) as fault:
             return self.renderer.error(_status(fault), str(fault), visit, sent, api)
 
-    def _page_request(self, visit: Visit, context: RequestContext, api: PageApi) -> PageRequest:
+    def _page_request(
+        self, visit: Visit, context: RequestContext, api: PageApi, ports: HandlerPorts
+    ) -> PageRequest:
         templates = self.renderer.templates[visit.language]
         request = visit.request
         pairs = parse_qsl(request.target.partition("?")[2], keep_blank_values=True)
@@ -74,6 +76,7 @@ class PageEndpoint:
             api=api,
             translate=templates.translate,
             plural=templates.plural,
+            ports=ports,
             scopes=context.caller.scopes,
         )
 
@@ -107,7 +110,7 @@ class PageEndpoint:
         """Return the page of a form that was not carried out, with everything that was typed."""
         page = await route.get(asked)
         if isinstance(page, Page):
-            return self._result(route, replace(page, status=status), asked, visit)
+            return self._result(route, replace(page, status=status, sent=asked.submission), asked, visit)
         detail = asked.submission.detail if asked.submission is not None else ""
         return self.renderer.error(status, detail, visit, asked.submission, asked.api)
 

@@ -5,6 +5,7 @@ from dataclasses import dataclass, field
 from datetime import date, datetime, tzinfo
 from typing import Any
 
+from bookshelf.cqrs.handler import HandlerPorts
 from bookshelf.http.multipart import UploadedFile
 from bookshelf.site.api_adapters import FieldFault, PageApi
 from bookshelf.site.preferences import Preferences
@@ -35,7 +36,8 @@ class PageRequest:
     `address` is its path and query string. `path` has the variables of the path. `query` is a value of the
     route's `params`; `parameters` has all values of the query string by name. `now` is the time in the
     reader's zone. `submission` is the form that was sent. `translate` and `plural` return texts in the
-    reader's language. `scopes` are those of the caller, None for all.
+    reader's language. `ports` has the stores of blobs and the converter of pictures. `scopes` are those of
+    the caller, None for all.
     """
 
     method: str
@@ -49,6 +51,7 @@ class PageRequest:
     api: PageApi
     translate: Callable[[str], str]
     plural: Callable[[str, str, int], str]
+    ports: HandlerPorts
     submission: Submission | None = None
     scopes: frozenset[str] | None = None
 

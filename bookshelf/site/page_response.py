@@ -122,7 +122,7 @@ class PageRenderer:
     ) -> Response:
         """Return a page as a response; 304 if the browser has it."""
         templates = self.templates[visit.language]
-        form = FormState(page.form, asked.submission if asked is not None else None)
+        form = FormState(page.form, page.sent)
         frame = self._frame(page, visit, form, section)
         frame.behind = asked is not None and asked.api.behind
         values = {name: getattr(page.model, name) for name in page.model.__struct_fields__}

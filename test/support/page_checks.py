@@ -143,7 +143,7 @@ def render(site: Site, page: Page, title: str, language: str = "en") -> str:
 
 def titled(page: Page, title: str) -> Page:
     """Return a page with the title of its route, if it has none of its own."""
-    return Page(page.template, page.model, page.title or title, page.live, page.form, page.version)
+    return Page(page.template, page.model, page.title or title, page.live, page.form, page.version, page.sent)
 
 
 class MarkedTexts:
@@ -204,6 +204,9 @@ def _words(form: Mapping[str, Mapping[int, str]]) -> Iterator[str]:
 
 def _form_texts(page: Page) -> Iterator[str]:
     yield from _strings({} if page.form is None else msgspec.to_builtins(page.form, enc_hook=str))
+    if page.sent is not None:
+        yield from (text for texts in page.sent.values.values() for text in texts)
+        yield from (fault.detail for fault in page.sent.faults)
 
 
 def _strings(value: Any) -> Iterator[str]:  # noqa: ANN401 (any JSON)

@@ -19,7 +19,7 @@ def test_up_prints_where_the_shelf_its_docs_and_its_data_are(tmp_path: Path) -> 
     with Program(tmp_path / "data").ready() as up:
         until(lambda: "Ctrl-C" in up.printed, "it prints how to stop it")
         printed = dict(line.split(": ", 1) for line in up.printed.splitlines() if ": " in line)
-        assert printed["Your shelf"].strip() == f"{up.note.url}/bookshelf/books"
+        assert printed["Your shelf"].strip() == f"{up.note.url}/"
         assert printed["API docs"].strip() == f"{up.note.url}/apidocs/"
         assert printed["Data"].strip() == str(tmp_path / "data")
         assert printed["Open to"].strip().startswith("this machine only (port ")
