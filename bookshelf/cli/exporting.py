@@ -15,10 +15,17 @@ from bookshelf.cli.faults import guarded, stop
 from bookshelf.cli.loop import run
 from bookshelf.config import Settings, read
 from bookshelf.runtime.logs import configure
-from bookshelf.shelf.library_files import write_csv, write_json, write_jsonl
-from bookshelf.shelf.library_files.csv_books import LEFT_OUT, leaves_out
-from bookshelf.shelf.library_files.shelf_copy import ShelfFault, copy_shelf
-from bookshelf.shelf.library_files.shelf_index import ShelfBook, ShelfIndex
+from bookshelf.shelf.library_files import (
+    LEFT_OUT,
+    ShelfFault,
+    ShelfIndex,
+    copy_shelf,
+    leaves_out,
+    write_csv,
+    write_json,
+    write_jsonl,
+)
+from bookshelf.shelf.library_files.shelf_index import ShelfBook
 
 _WRITERS: Mapping[str, Callable[[Iterable[Any]], Iterator[str]]] = {
     "csv": write_csv,

@@ -9,7 +9,6 @@ from datetime import UTC, datetime
 from pathlib import Path
 from tempfile import NamedTemporaryFile
 from typing import Literal, NamedTuple
-from uuid import uuid4
 
 import click
 from rich.console import Console
@@ -20,12 +19,18 @@ from bookshelf.cli.faults import MENDABLE, guarded, stop
 from bookshelf.cli.loop import run
 from bookshelf.config import Settings, read
 from bookshelf.runtime.logs import configure
-from bookshelf.shelf.library_files import Library, NotALibrary, Options, read_library, write_refused
-from bookshelf.shelf.library_files.origins import IMPORT
-from bookshelf.shelf.library_files.report import ImportReport
-from bookshelf.shelf.library_files.runner import ImportOptions, ImportRunner
-from bookshelf.shelf.library_files.shelf_copy import ShelfFault
-from bookshelf.shelf.library_files.shelf_index import ShelfIndex
+from bookshelf.shelf.library_files import (
+    ImportOptions,
+    ImportReport,
+    Library,
+    NotALibrary,
+    Options,
+    ShelfFault,
+    import_library,
+    new_correlation,
+    read_library,
+    write_refused,
+)
 
 
 class _Choices(NamedTuple):
@@ -79,8 +84,7 @@ def import_(file: Path, data: str | None, **options: object) -> None:
 
 def _import_file(file: Path, settings: Settings, choices: _Choices) -> None:
     configure("critical", settings.log_format)
-    correlation = f"{IMPORT}{uuid4()}"
-    with _input_file(file) as content, ImportReport(correlation, preview=choices.dry_run) as report:
+    with _input_file(file) as content, ImportReport(new_correlation(), preview=choices.dry_run) as report:
         beside = Path("stdin") if str(file) == "-" else file
         _bring_file(content, beside, settings, choices, report)
 
@@ -102,7 +106,6 @@ def _bring_file(
 ) -> None:
     try:
         library = read_library(file, _file_options(choices))
-        report.describe(library)
         run(_bring(library, report, settings, choices))
     except (NotALibrary, ShelfFault) as fault:
         stop(str(fault))
@@ -149,16 +152,15 @@ def _print(report: ImportReport, *, as_json: bool) -> None:
 
 async def _bring(library: Library, report: ImportReport, settings: Settings, choices: _Choices) -> None:
     options = ImportOptions(
-        exact=library.exact,
         prefer_file=choices.prefer == "file",
         skip_removed=choices.skip_removed,
         restore_removed=choices.restore_removed,
     )
     columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
     console = Console(stderr=True, quiet=choices.as_json or not sys.stderr.isatty())
-    with Progress(*columns, console=console, transient=True) as progress, ShelfIndex() as index:
+    with Progress(*columns, console=console, transient=True) as progress:
         bar = progress.add_task(library.form, total=library.rows)
         async with shelf(settings, choices.url) as client:
             click.echo(f"Importing to the shelf at {client.where}.", err=True)
-            runner = ImportRunner(client, index, report, options, datetime.now(UTC))
-            await runner.run(library, lambda: progress.advance(bar))
+            now = datetime.now(UTC)
+            await import_library(client, library, report, options, now, lambda: progress.advance(bar))

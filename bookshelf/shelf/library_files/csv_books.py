@@ -13,7 +13,7 @@ import msgspec
 from bookshelf.shelf.fields import FIELD_TYPES
 from bookshelf.shelf.library_files.entry import Entry, FileReading, ListPlace, Refusal
 from bookshelf.shelf.library_files.formats import COLUMNS, guarded, join_tags, split_tags, unguarded
-from bookshelf.shelf.library_files.json_files import to_entry, to_object
+from bookshelf.shelf.library_files.json_files import READ_FIELDS, to_entry, to_object
 from bookshelf.shelf.library_files.shelf_index import ShelfBook
 
 LEFT_OUT = "progress entries, passages, covers, goals, empty lists, and of a reading all but dates and stars"
@@ -125,6 +125,9 @@ CSV_COLUMNS = (
     LISTS,
     READINGS,
 )
+
+#: The columns that an import reads; the others follow from these.
+READ_COLUMNS = READ_FIELDS & frozenset(CSV_COLUMNS)
 
 
 def to_cells(book: ShelfBook) -> list[str]:

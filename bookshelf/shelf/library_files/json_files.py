@@ -46,6 +46,10 @@ class _BookLine(BookFields, frozen=True, kw_only=True, omit_defaults=True):
     cover: Cover | None = None
 
 
+#: The fields of a book that an import reads; the others follow from these.
+READ_FIELDS = frozenset(_BookLine.__struct_fields__)
+
+
 def write_jsonl(things: Iterable[Written]) -> Iterator[str]:
     """Yield one line for each book, list or goal, with its line end."""
     for thing in things:

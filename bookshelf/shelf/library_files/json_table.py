@@ -9,7 +9,7 @@ from bookshelf.shelf.library_files.build import build
 from bookshelf.shelf.library_files.entry import Line, NotALibrary, Refusal
 from bookshelf.shelf.library_files.format import EXTRA, IGNORED, Cell, Fields, Format, folded
 from bookshelf.shelf.library_files.formats import OWN, join_tags
-from bookshelf.shelf.library_files.json_files import BOOK, GOAL, LIST, to_line
+from bookshelf.shelf.library_files.json_files import BOOK, GOAL, LIST, READ_FIELDS, to_line
 from bookshelf.shelf.library_files.json_records import JsonRecord, json_lines, json_members
 from bookshelf.shelf.library_files.program_formats import LIBRARYTHING_JSON
 from bookshelf.shelf.library_files.setting import Options, Setting, Survey
@@ -43,9 +43,7 @@ class JsonTable(NamedTuple):
         survey = Survey(self.form, {})
         fields: dict[str, str] = {}
         for record in self.records():
-            read = decode_object(record)
-            is_other = isinstance(read, dict) and read.get("type") in {LIST, GOAL}
-            found = "" if is_other else self._read(read, fields, options)
+            found = self._survey(decode_object(record), fields, options)
             if isinstance(found, str):
                 survey.skip()
             else:
@@ -53,6 +51,20 @@ class JsonTable(NamedTuple):
         for name, field in fields.items():
             survey.columns.setdefault(name, field)
         return survey.setting(options, self.delimiter)
+
+    def _survey(self, book: dict[str, Any] | str, columns: dict[str, str], options: Options) -> Fields | str:
+        """Return the fields of an object as `_read` does; those of an export have their own names."""
+        if isinstance(book, str) or not self.form.exact or book.get("type") not in _TYPES:
+            return self._read(book, columns, options)
+        if book["type"] != BOOK:
+            return {}
+        columns |= {name: name if name in READ_FIELDS else IGNORED for name in book}
+        given = {name: value for name, value in book.items() if value not in (None, "", [], {})}
+        texts = {
+            name: value if isinstance(value, str) else msgspec.json.encode(value).decode()
+            for name, value in given.items()
+        }
+        return {name: [Cell(name, text)] for name, text in texts.items()}
 
     def entries(self, setting: Setting) -> Iterator[Line]:
         """Yield what each object is, in the file's order."""

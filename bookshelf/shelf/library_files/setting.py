@@ -15,6 +15,8 @@ DATE_FIELDS = ("finished", "started", "stopped", "read", "dates", "added", "lent
 _STATE_FIELDS = {"state", "read", "finished", "shelves", "ranges", "stopped", "started"}
 _OWN_RATINGS = {"my rating", "my ratings", "own rating", "your rating", "star rating", "personal rating"}
 _TEN, _HUNDRED = 10, 100
+#: Values of a column that are shown, and the characters of each.
+EXAMPLES, EXAMPLE_LENGTH = 3, 80
 
 
 class Options(msgspec.Struct, frozen=True, kw_only=True):
@@ -32,11 +34,15 @@ class Options(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class ColumnUse(msgspec.Struct, frozen=True):
-    """What became of a column: its field, `extra` or `ignored`, and the number of its values."""
+    """What became of a column: its field, `extra` or `ignored`, and the number of its values.
+
+    `examples` are the first three different ones, cut.
+    """
 
     name: str
     field: str
     values: int
+    examples: tuple[str, ...] = ()
 
 
 class Setting(msgspec.Struct, frozen=True, kw_only=True):
@@ -70,6 +76,7 @@ class Survey:
         self._form = form
         self.columns = dict(fields)
         self._values: dict[str, int] = {}
+        self._examples: dict[str, dict[str, None]] = {}
         self._rows = self._day_first = self._month_first = self._twice = self._averages = self._rated = 0
         self._ambiguous, self._highest, self._example = False, 0.0, ""
 
@@ -90,6 +97,9 @@ class Survey:
 
     def _count(self, cell: Cell) -> None:
         self._values[cell.column] = self._values.get(cell.column, 0) + 1
+        examples = self._examples.setdefault(cell.column, {})
+        if len(examples) < EXAMPLES:
+            examples[" ".join(cell.text[:EXAMPLE_LENGTH].split())] = None
         if not cell.text.isascii() and decode_twice_encoded(cell.text) != cell.text:
             self._twice += 1
             self._example = self._example or cell.text
@@ -142,7 +152,8 @@ class Survey:
     def _uses(self) -> Iterator[ColumnUse]:
         for name, field in self.columns.items():
             averages = field == "rating" and self._averages and self._form.guess
-            yield ColumnUse(name, IGNORED if averages else field or EXTRA, self._values.get(name, 0))
+            used = IGNORED if averages else field or EXTRA
+            yield ColumnUse(name, used, self._values.get(name, 0), tuple(self._examples.get(name, ())))
 
 
 def fields_of(header: Iterable[str], layout: Iterable[tuple[str, tuple[int, ...]]]) -> dict[str, str]:

@@ -7,10 +7,10 @@ from typing import NamedTuple
 import msgspec
 
 from bookshelf.shelf.library_files.build import build
-from bookshelf.shelf.library_files.csv_books import READINGS, row_to_entry
+from bookshelf.shelf.library_files.csv_books import READ_COLUMNS, READINGS, row_to_entry
 from bookshelf.shelf.library_files.csv_records import BROKEN, CsvRecord, Dialect, records
 from bookshelf.shelf.library_files.entry import Entry, NotALibrary, Refusal
-from bookshelf.shelf.library_files.format import Fields, Format, Layout, folded, pick
+from bookshelf.shelf.library_files.format import IGNORED, Fields, Format, Layout, folded, pick
 from bookshelf.shelf.library_files.formats import ANY_CSV, ANY_FRENCH, ISBN_LIST, OWN
 from bookshelf.shelf.library_files.program_formats import PROGRAMS
 from bookshelf.shelf.library_files.setting import Options, Setting, Survey, fields_of
@@ -40,6 +40,11 @@ class Table(NamedTuple):
         """Return the character between the cells."""
         return self.dialect.delimiter
 
+    @property
+    def _is_export(self) -> bool:
+        """True for the project's own table with readings; the first release wrote one without."""
+        return self.form.exact and READINGS in self.header
+
     def best(self) -> "Table":
         """Return the table in the dialect that breaks the fewest records; the usual one is preferred."""
         tables = [self._replace(dialect=dialect) for dialect in _dialects(self.delimiter)]
@@ -50,7 +55,10 @@ class Table(NamedTuple):
     def setting(self, options: Options) -> Setting:
         """Read the file once and return the setting for all its rows."""
         layout = self.form.layout(self.header, options.columns)
-        survey = Survey(self.form, fields_of(self.header, layout))
+        fields = fields_of(self.header, layout)
+        if self._is_export:
+            fields = {name: name if name in READ_COLUMNS else IGNORED for name in self.header}
+        survey = Survey(self.form, fields)
         for row in self._rows():
             if row.fault:
                 survey.skip()
@@ -65,7 +73,7 @@ class Table(NamedTuple):
             raw = tuple(row.cells)
             if fault := row.fault or _too_wide(raw, len(self.header), self.delimiter) or self._broken(raw):
                 yield Refusal(row.line, fault, raw)
-            elif self.form.exact and READINGS in self.header:
+            elif self._is_export:
                 yield row_to_entry(row.line, self.header, raw)
             else:
                 found = build(row.line, self._picked(row, layout), raw, setting)

@@ -66,7 +66,7 @@ def test_the_json_has_all_of_the_report(filled: ImportReport) -> None:
         "file": 500,
         "taken": False,
     }
-    assert told["columns"] == [{"name": "Title", "field": "title", "values": 3}]
+    assert told["columns"] == [{"name": "Title", "field": "title", "values": 3, "examples": []}]
     assert (told["encoding"], told["correlation"], told["refused_file"]) == ("utf-8", "import-1", None)
 
 
