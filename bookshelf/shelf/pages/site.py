@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from typing import Any
 
-from bookshelf.shelf.pages import book, books, changes, opinions, readings, stats
+from bookshelf.shelf.pages import book, books, changes, edit, opinions, readings, stats
 from bookshelf.site.frame_pages import FRAME_PAGES, SAVED
 from bookshelf.site.page import Link, SearchField, SiteParts, _
 from bookshelf.site.preferences import Choice
@@ -21,13 +21,21 @@ def live_names(event: Mapping[str, Any]) -> tuple[str, ...]:
 PAGES = (
     *books.PAGES,
     *book.PAGES,
+    *edit.PAGES,
     *readings.PAGES,
     *opinions.PAGES,
     *changes.PAGES,
     *stats.PAGES,
     *FRAME_PAGES,
 )
-NOTICES = {**SAVED, **readings.NOTICES, **opinions.NOTICES, **changes.NOTICES, **stats.NOTICES}
+NOTICES = {
+    **SAVED,
+    **edit.NOTICES,
+    **readings.NOTICES,
+    **opinions.NOTICES,
+    **changes.NOTICES,
+    **stats.NOTICES,
+}
 
 SITE = Site(
     SiteParts(

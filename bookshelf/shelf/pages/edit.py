@@ -1,0 +1,192 @@
+"""The page that changes the fields of a book: people, series and tags are lines of text."""
+
+import re
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any
+
+from bookshelf.shelf import field_types as kinds
+from bookshelf.shelf.limits import DESCRIPTION_MAX, NOTES_MAX
+from bookshelf.shelf.pages.covers import GeneratedCover
+from bookshelf.shelf.pages.field_labels import FIELD_LABELS, FORMATS, ROLES
+from bookshelf.shelf.pages.step import book_address, check_length, step_done, step_model
+from bookshelf.site.api_adapters import FieldFault
+from bookshelf.site.form_decoding import FormRefused
+from bookshelf.site.page import Form, Model, Page, PageRoute, Redirect, _
+from bookshelf.site.page_request import PageRequest
+
+NOTICES: Mapping[str, str] = {"edited": _("Saved the book.")}
+_ROLE = re.compile(r"(.+?)\s*\(([^()]+)\)")
+_NUMBERED = re.compile(r"(.+?)\s*#\s*(\S.*)")
+_LISTED = 200
+
+
+class EditForm(Form):
+    """The fields of a book as texts: a line for each contributor and each series, commas between tags."""
+
+    title: kinds.Title
+    subtitle: kinds.Subtitle | None = None
+    contributors: str = ""
+    series: str = ""
+    tags: str = ""
+    published: kinds.Published | None = None
+    first_published: kinds.Published | None = None
+    publisher: kinds.Publisher | None = None
+    isbn: kinds.Isbn | None = None
+    pages: kinds.Pages | None = None
+    minutes: kinds.Minutes | None = None
+    format: kinds.Format | None = None
+    language: kinds.Language | None = None
+    description: str = ""
+    notes: str = ""
+    copies: kinds.Copies | None = None
+    location: kinds.Location | None = None
+    lent_to: kinds.Borrower | None = None
+    lent_on: kinds.PartialDate | None = None
+    sort_title: kinds.SortTitle | None = None
+    work: kinds.Work | None = None
+
+
+class EditModel(Model):
+    """A book to change. `languages` and `tags` are those of the shelf, to complete from."""
+
+    book: Mapping[str, Any]
+    cover: GeneratedCover
+    address: str
+    labels: Mapping[str, str]
+    formats: Mapping[str, str]
+    languages: tuple[str, ...]
+    tags: tuple[str, ...]
+
+
+#: The fields of the form that are those of the API as they are.
+_SAME = tuple(name for name in EditForm.__struct_fields__ if name not in {"contributors", "series", "tags"})
+
+
+async def show_edit(request: PageRequest) -> Page:
+    """Show the fields of a book."""
+    answer = await request.api.get(book_address(request))
+    facets = await request.api.try_get("/books/facets")
+    form = edit_form(answer.body, request)
+    model = _model(answer.body, {} if facets is None else facets.body)
+    return Page("edit.html", model, form=form, version=answer.version)
+
+
+def _model(book: Mapping[str, Any], facets: Mapping[str, Any]) -> EditModel:
+    step = step_model(book)
+    values = {
+        name: tuple(one["value"] for one in facets.get(name, ())[:_LISTED]) for name in ("language", "tag")
+    }
+    return EditModel(
+        book=book,
+        cover=step.cover,
+        address=f"/books/{book['id']}",
+        labels=FIELD_LABELS,
+        formats=FORMATS,
+        languages=values["language"],
+        tags=values["tag"],
+    )
+
+
+def edit_form(book: Mapping[str, Any], request: PageRequest) -> EditForm:
+    """Return the form with the fields of a book as the API answers it."""
+    people = book.get("contributors") or ([{"name": book["author"]}] if book.get("author") else [])
+    fields = {name: book[name] for name in _SAME if book.get(name) is not None}
+    return EditForm(
+        **fields,
+        contributors="\n".join(_person_line(person, request) for person in people),
+        series="\n".join(_series_line(entry) for entry in book.get("series") or ()),
+        tags=", ".join(book.get("tags") or ()),
+    )
+
+
+def _person_line(person: Mapping[str, Any], request: PageRequest) -> str:
+    role = person.get("role", "author")
+    return str(person["name"]) if role == "author" else f"{person['name']} ({_role_text(role, request)})"
+
+
+def _role_text(role: str, request: PageRequest) -> str:
+    return request.translate(ROLES[role]) if role in ROLES else role
+
+
+def _series_line(entry: Mapping[str, Any]) -> str:
+    return f"{entry['name']} #{entry['number']}" if entry.get("number") else str(entry["name"])
+
+
+async def edit(request: PageRequest, form: EditForm) -> Redirect:
+    """Change the fields that differ from those of the book. Raises `FormRefused`, `ApiProblem`."""
+    check_length(request, "description", form.description, DESCRIPTION_MAX)
+    check_length(request, "notes", form.notes, NOTES_MAX)
+    address = book_address(request)
+    book = (await request.api.get(address)).body
+    before, body = edit_form(book, request), {}
+    for name in _SAME:
+        if getattr(form, name) != getattr(before, name):
+            body[name] = getattr(form, name) or (None if name != "copies" else form.copies)
+    if form.contributors != before.contributors:
+        body["contributors"] = list(_people(form.contributors, book, request))
+        if not body["contributors"]:
+            raise FormRefused(FieldFault("contributors", request.translate(_("Write at least one name."))))
+    if form.series != before.series:
+        body["series"] = [_series_of(line) for line in _lines(form.series)]
+    if form.tags != before.tags:
+        body["tags"] = list(dict.fromkeys(tag.strip() for tag in form.tags.split(",") if tag.strip()))
+    done = await request.api.patch(address, body, version=request.version)
+    return step_done(request, "edited", done)
+
+
+def _people(text: str, book: Mapping[str, Any], request: PageRequest) -> Iterator[dict[str, Any]]:
+    """Yield the contributors of the lines of a text; those that the book has keep the name to sort by."""
+    roles = {_role_text(role, request).casefold(): role for role in ROLES}
+    known = {(one["name"], one.get("role", "author")): one for one in book.get("contributors") or ()}
+    for line in _lines(text):
+        found = _ROLE.fullmatch(line)
+        name, role = (found[1], found[2].casefold()) if found else (line, "author")
+        role = roles.get(role, role)
+        yield dict(known.get((name, role), {"name": name, "role": role}))
+
+
+def _series_of(line: str) -> dict[str, str]:
+    found = _NUMBERED.fullmatch(line)
+    return {"name": found[1], "number": found[2].strip()} if found else {"name": line}
+
+
+def _lines(text: str) -> Sequence[str]:
+    return [line.strip() for line in text.split("\n") if line.strip()]
+
+
+def _examples() -> Mapping[str, Page]:
+    book: Mapping[str, Any] = {
+        "id": "left-hand",
+        "title": "The Left Hand of Darkness",
+        "author": "Ursula K. Le Guin",
+        "published": "1969",
+    }
+    facets = {"tag": [{"value": "science fiction"}], "language": [{"value": "en"}]}
+    usual = EditForm(
+        title="The Left Hand of Darkness",
+        contributors="Ursula K. Le Guin",
+        series="Hainish Cycle #4",
+        tags="science fiction, winter",
+        published="1969",
+        pages=304,
+        language="en",
+    )
+    long = EditForm(title="The Life and Adventures of " * 30, notes="word " * 2000, tags="a tag, " * 200)
+    return {
+        "usual": Page("edit.html", _model(book, facets), form=usual, version='"1"'),
+        "long": Page("edit.html", _model({**book, "title": long.title}, facets), form=long, version='"1"'),
+        "failed": Page("edit.html", _model(book, {}), form=usual, version='"1"'),
+    }
+
+
+PAGES = (
+    PageRoute(
+        "/books/{id}/edit",
+        get=show_edit,
+        post=edit,
+        form=EditForm,
+        title=_("Edit"),
+        examples=_examples,
+        section="/books",
+    ),
+)
