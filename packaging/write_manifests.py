@@ -1,7 +1,8 @@
 """Writes all manifests and port tables from bookshelf/services.py and packaging/manifests/: `make manifests`.
 
 A template is a file with the path of what it becomes. `@name@` stands for a value; the lines from `@each` to
-`@end` are repeated for every service; a line that begins with `@view ` is only for services with a view. A
+`@end` are repeated for every service. A line that begins with `@view ` is only for services with a view, one
+with `@page ` for services with pages, which keep files and so run once, one with `@scaled ` for all others. A
 template whose own name has a value of a service in it (`@name@.yaml`) becomes one file for each service. A
 few files are written by hand except for one line or table, which is changed in place: `_LINES` and `_TABLES`.
 """
@@ -21,6 +22,7 @@ ROOT = Path(__file__).resolve().parents[1]
 _TEMPLATES = Path("packaging") / "manifests"
 _VALUE = re.compile(r"@([a-z]+)@")
 _BLOCK = re.compile(r"^@each\n(.*?)^@end\n", re.MULTILINE | re.DOTALL)
+_KIND = re.compile(r"^@(view|page|scaled) (.*\n)", re.MULTILINE)
 _LABEL = re.compile(r"[a-z]([a-z0-9-]{0,61}[a-z0-9])?")
 _RESOURCES = re.compile(r"^  - (\S+\.yaml)$", re.MULTILINE)
 
@@ -71,8 +73,9 @@ def _fill_template(path: str, text: str, services: tuple[Service, ...]) -> Itera
 
 
 def _fill_for(text: str, service: Service) -> str:
-    """Return the text for one service, without the lines for views if it has none."""
-    kept = re.sub(r"^@view (.*\n)", r"\1" if service.views else "", text, flags=re.MULTILINE)
+    """Return the text for one service, without the lines for services of other kinds."""
+    kinds = {"page" if service.root else "scaled", *(["view"] if service.views else [])}
+    kept = _KIND.sub(lambda line: line[2] if line[1] in kinds else "", text)
     return _fill(kept, _values(service))
 
 
@@ -87,7 +90,9 @@ def _values(service: Service) -> dict[str, str]:
         "port": str(service.port),
         "app": _APPS.get(service.name, service.name),
         "kind": "view" if service.views else "service",
-        "labels": "bookshelf/role: service" + (', bookshelf/view: "true"' if service.views else ""),
+        "labels": "bookshelf/role: service"
+        + (', bookshelf/view: "true"' if service.views else "")
+        + (', bookshelf/page: "true"' if service.root else ""),
         "version": __version__,
     }
 

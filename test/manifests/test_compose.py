@@ -53,7 +53,7 @@ def test_health_checks_use_the_container_s_own_port(name: str) -> None:
     assert asked in image[1].split()
 
 
-@pytest.mark.parametrize("name", sorted(OUTSIDE))
+@pytest.mark.parametrize("name", [*sorted(OUTSIDE), *(one.name for one in services.SERVICES if one.root)])
 def test_data_is_in_named_volumes(name: str) -> None:
     [volume] = SERVICES[name]["volumes"]
     assert volume.partition(":")[0] in compose()["volumes"]

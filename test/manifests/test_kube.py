@@ -17,6 +17,8 @@ from bookshelf.services import SERVICES
 
 VERSION = "1.31"
 OURS = [*(service.name for service in SERVICES), "gateway"]
+PAGES = [service.name for service in SERVICES if service.root]
+SCALED = [name for name in OURS if name not in PAGES]
 OUTSIDE = ["disco", "events", "postgres"]
 EVERY = documents(ROOT / "kube.yaml")
 OVERLAYS = sorted(path.name for path in (ROOT / "kube" / "overlays").iterdir())
@@ -76,7 +78,16 @@ def test_each_workload_has_probes_limits_and_a_disruption_budget(name: str) -> N
     }
 
 
-@pytest.mark.parametrize("name", OURS)
+@pytest.mark.parametrize("name", PAGES)
+def test_each_service_with_pages_runs_once_and_keeps_its_files(name: str) -> None:
+    spec = entry(kube("Deployment"), name, "kube.yaml (kube/base)")["spec"]
+    assert (spec["replicas"], spec["strategy"]) == (1, {"type": "Recreate"})
+    assert name not in kube("HorizontalPodAutoscaler")
+    [data] = [one for one in spec["template"]["spec"]["volumes"] if one["name"] == "data"]
+    assert data["persistentVolumeClaim"]["claimName"] in kube("PersistentVolumeClaim")
+
+
+@pytest.mark.parametrize("name", SCALED)
 def test_each_service_scales_by_load_and_is_replaced_one_by_one(name: str) -> None:
     deployment = entry(kube("Deployment"), name, "kube.yaml (kube/base)")["spec"]
     assert deployment["strategy"]["rollingUpdate"] == {"maxUnavailable": 0, "maxSurge": 1}
@@ -84,7 +95,7 @@ def test_each_service_scales_by_load_and_is_replaced_one_by_one(name: str) -> No
     assert container(kube("Deployment")[name])["image"] == f"bookshelf:{__version__}"
 
 
-@pytest.mark.parametrize("name", OURS)
+@pytest.mark.parametrize("name", SCALED)
 def test_each_service_drains_and_keeps_one_pod_available(name: str) -> None:
     spec = entry(kube("Deployment"), name, "kube.yaml (kube/base)")["spec"]["template"]["spec"]
     pause = spec["containers"][0]["lifecycle"]["preStop"]["sleep"]["seconds"]

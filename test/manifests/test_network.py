@@ -31,6 +31,7 @@ def needed() -> set[tuple[str, str]]:
         | {(name, "events") for name in services | {"events"}}
         | {(name, "postgres") for name in views}
         | {("gateway", name) for name in services}
+        | {(service.name, "gateway") for service in SERVICES if service.root}
         # instances of a service call the owner; no label shows which those are
         | {(one, other) for one in services for other in services}
     )
