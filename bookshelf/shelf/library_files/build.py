@@ -16,7 +16,7 @@ from bookshelf.shelf.library_files.file_readings import ReadingHistory
 from bookshelf.shelf.library_files.format import EXTRA, Cell, Fields
 from bookshelf.shelf.library_files.setting import Setting
 from bookshelf.shelf.library_files.states import is_yes, state_of
-from bookshelf.shelf.library_files.text import cut, decode_twice_encoded, many_lines, one_line, shown
+from bookshelf.shelf.library_files.text import cut, decode_twice_encoded, many_lines, one_line, quoted
 from bookshelf.shelf.library_files.values import (
     choose_isbn,
     choose_tags,
@@ -192,7 +192,7 @@ class _Record:
                 continue
             if value is None or not least <= value <= most:
                 self._warnings.append(
-                    f"{name} {shown(cell.text)} left out: not a number from {least} to {most:,}"
+                    f"{name} {quoted(cell.text)} left out: not a number from {least} to {most:,}"
                 )
             elif chosen is None:
                 chosen = value
@@ -284,7 +284,7 @@ class _Record:
             copies = whole_number(cell.text)
             if copies is not None and 0 <= copies <= limits.COPIES_MAX:
                 return copies
-            self._warnings.append(f"copies {shown(cell.text)} left out: not a number")
+            self._warnings.append(f"copies {quoted(cell.text)} left out: not a number")
         for cell in self._fields.get("owned", ())[:1]:
             owned = is_yes(cell.text)
             if owned is None:
@@ -299,7 +299,7 @@ class _Record:
             if dates and (day := dates.spans[-1].ended):
                 return day
             if cell.text.strip() not in _BLANK:
-                self._warnings.append(f"{cell.column} {shown(cell.text)} left out: is no date")
+                self._warnings.append(f"{cell.column} {quoted(cell.text)} left out: is no date")
         return None
 
     def _added(self) -> str | None:

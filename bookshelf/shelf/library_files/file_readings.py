@@ -10,7 +10,7 @@ from bookshelf.shelf.library_files.entry import FileReading, ListPlace
 from bookshelf.shelf.library_files.format import Cell, Fields
 from bookshelf.shelf.library_files.setting import Setting
 from bookshelf.shelf.library_files.states import FileState, fold_state, is_shelf, is_yes, state_of
-from bookshelf.shelf.library_files.text import one_line, shown
+from bookshelf.shelf.library_files.text import one_line, quoted, shown
 from bookshelf.shelf.library_files.values import parse_stars, whole_number
 from bookshelf.shelf.limits import READINGS_MAX
 from bookshelf.shelf.lists import UP_NEXT
@@ -121,7 +121,7 @@ class ReadingHistory:
             count = whole_number(cell.text)
             if count is None or count > READINGS_MAX:
                 self._warnings.append(
-                    f"{cell.column} {shown(cell.text)} left out: at most {READINGS_MAX} readings"
+                    f"{cell.column} {quoted(cell.text)} left out: at most {READINGS_MAX} readings"
                 )
                 return 0
             return count
@@ -183,7 +183,7 @@ class ReadingHistory:
             if yes is None and any(map(str.isdigit, cell.text)):
                 self._fields.setdefault("finished", []).append(cell)
             elif yes is None:
-                self._warnings.append(f"{shown(cell.text)} left out: neither yes nor no")
+                self._warnings.append(f"{quoted(cell.text)} left out: neither yes nor no")
             elif yes:
                 self._states.add(FileState.FINISHED)
 
@@ -220,11 +220,11 @@ class ReadingHistory:
 
     def _leave_out(self, cell: Cell, why: str, name: str) -> None:
         if name == "started":
-            self._warnings.append(f"{cell.column} {shown(cell.text)} left out: {why}")
+            self._warnings.append(f"{cell.column} {quoted(cell.text)} left out: {why}")
             return
         self._states.add(FileState.ABANDONED if name == "stopped" else FileState.FINISHED)
         self._warnings.append(
-            f"{'read' if name == 'finished' else 'stopped'}, but on no known day: {shown(cell.text)} {why}"
+            f"{'read' if name == 'finished' else 'stopped'}, but on no known day: {quoted(cell.text)} {why}"
         )
 
     def stars(self) -> float | None:

@@ -100,6 +100,11 @@ def cut(name: str, value: str, longest: int, notes: list[str]) -> str:
     return value
 
 
+def quoted(value: str) -> str:
+    """Return the whole value on one line and quoted, for a note on what was left out."""
+    return repr(" ".join(value.split()))
+
+
 def shown(value: str) -> str:
     """Return the value on one line, cut and quoted for a note."""
     longest = 40

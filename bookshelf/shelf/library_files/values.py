@@ -6,7 +6,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from typing import NamedTuple
 
 from bookshelf.shelf.library_files.states import is_shelf
-from bookshelf.shelf.library_files.text import fold_letters, one_line, shown
+from bookshelf.shelf.library_files.text import fold_letters, one_line, quoted, shown
 from bookshelf.shelf.limits import STARS_MAX, TAG_MAX, TAGS_MAX
 
 Identity = tuple[str, str, str, str]
@@ -120,7 +120,7 @@ def parse_stars(cell: str, scale: int, notes: list[str]) -> float | None:
     given = parse_rating(cell)
     stars = given.value * STARS_MAX / ((given.out_of or scale) or 1) if given else -1
     if not given or given.out_of == 0 or stars > STARS_MAX:
-        notes.append(f"rating {shown(cell)} left out: not a number of stars from 0.25 to 5")
+        notes.append(f"rating {quoted(cell)} left out: not a number of stars from 0.25 to 5")
         return None
     if not stars:
         return None

@@ -78,3 +78,10 @@ def test_a_series_beyond_the_limits_is_named_whole(tmp_path: Path) -> None:
     entry = only(library(tmp_path, content)).entry
     assert [series.name for series in entry.book.series] == ["Sea"]
     assert entry.warnings == (f"series 'Salt' '{'1' * 21}' left out: beyond the limits",)
+
+
+@pytest.mark.parametrize("column", ["pages", "copies", "lent on", "date read", "rating"])
+def test_a_value_that_is_left_out_is_named_whole(tmp_path: Path, column: str) -> None:
+    value = "as far as I know it was the second one of those that I had seen before the others"
+    entry = only(library(tmp_path, f"title,author,{column}\nDune,x,{value}\n"))
+    assert any(value in note for note in entry.notes), entry.notes
