@@ -11,13 +11,14 @@ import structlog
 from bookshelf.discovery.port import Discovery
 from bookshelf.http.client.transport import Transport
 from bookshelf.http.message import Body, BrokenBody, BytesBody, Request, Response, TooLarge
-from bookshelf.http.problem import Problem, problem_response
+from bookshelf.http.problem import Problem
 from bookshelf.runtime.api.header_fields import POSITION, REFUSED
 from bookshelf.runtime.metrics import Meters
 from gateway import bodies, headers, read_your_writes
 from gateway.auth.verifier import TokenGuard
 from gateway.options import GatewayOptions
 from gateway.pages.endpoints import Pages
+from gateway.pages.problem_page import PREFIX, answer_problem
 from gateway.routing.directory import Directory
 from gateway.routing.rules import RESERVED, TABLES, parse
 from gateway.rules_file import RuleFile, Section
@@ -38,7 +39,7 @@ class Gateway:
         self,
         discovery: Discovery,
         transport: Transport,
-        prefix: str = "/bookshelf",
+        prefix: str = PREFIX,
         *,
         options: GatewayOptions | None = None,
         pause: Pause = asyncio.sleep,
@@ -112,7 +113,7 @@ class Gateway:
                 endpoint, template, parameters = self._pages.router.find(request.method, path)
                 response = await endpoint(request, parameters)
         except Exception as fault:  # noqa: BLE001 (the client gets a response in any case)
-            response = problem_response(_problem(fault, request))
+            response = answer_problem(request, _problem(fault, request))
         if request.method == "HEAD" and response.body and isinstance(response.body, bytes):
             length = {"Content-Length": str(len(response.body))}
             response = Response(response.status, {**response.headers, **length})
@@ -134,7 +135,7 @@ class Gateway:
                 return await self._forward(request, page, {}, "", refused=refusal.kind)
         except Problem:
             pass  # the page cannot be shown, and the refusal stands
-        return problem_response(refusal)
+        return answer_problem(request, refusal)
 
     async def _forward(
         self, request: Request, route: Route, parameters: Mapping[str, str], prefix: str, refused: str = ""

@@ -10,7 +10,7 @@ from typing import Protocol
 from multidict import CIMultiDict
 
 from bookshelf.http.message import BytesBody, Handler, Request, Response, TooLarge
-from bookshelf.http.problem import Problem, problem_response
+from bookshelf.http.problem import Problem
 from bookshelf.http.request_check import RequestCheck, is_probe
 from bookshelf.http.server.request_body import RequestBody, UpgradedStream
 from gateway.bodies import TimedRequestBody, TimedResponseBody
@@ -19,6 +19,7 @@ from gateway.ingress.client_address import TrustedProxies
 from gateway.ingress.compression import GzipResponses
 from gateway.ingress.concurrency import ConcurrencyLimiter
 from gateway.ingress.cors import Cors
+from gateway.pages.problem_page import answer_problem
 
 #: Security headers of every response, unless the service sets them.
 _SAFETY = (
@@ -39,8 +40,8 @@ class RequestCounter(Protocol):
 Refuse = Callable[[Request, Problem], Awaitable[Response]]
 
 
-async def _refuse(_request: Request, refusal: Problem) -> Response:
-    return problem_response(refusal)
+async def _refuse(request: Request, refusal: Problem) -> Response:
+    return answer_problem(request, refusal)
 
 
 async def _refused(refuse: Refuse, refusal: Problem, request: Request) -> Response:
@@ -90,7 +91,7 @@ class Ingress:
         try:
             response = await self._admitted(request, began)
         except Problem as refusal:
-            response = problem_response(refusal)
+            response = answer_problem(request, refusal)
         self._dress(request, response)
         if self.policy.log:
             self._access.note(request, response, time.monotonic() - began, trace_id)

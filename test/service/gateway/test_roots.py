@@ -6,7 +6,10 @@ from support.upstream import FakeCluster, Json, Service, eventually, openapi_doc
 
 from bookshelf.http.client.transport import HttpTransport
 from bookshelf.http.message import Response, request
+from bookshelf.http.problem import Problem
+from gateway.pages.problem_page import answer_problem
 
+JSON = "application/problem+json"
 API = openapi_document("books", ("books",), "GET /books")
 
 
@@ -114,6 +117,41 @@ async def test_a_service_of_pages_that_has_gone_is_unavailable(cluster: FakeClus
     await cluster.discovery.deregister(cluster.instances[0].id)
     await eventually(lambda: not cluster.gateway.directory.known.table.roots["/"].pool.endpoints)
     assert (await get(cluster, "/books")).status == 503
+
+
+@pytest.mark.parametrize(("target", "kind"), [("/books", "text/html; charset=utf-8"), ("/bookshelf/x", JSON)])
+async def test_a_browser_gets_a_page_when_the_gateway_has_no_service_to_ask(
+    cluster: FakeCluster, target: str, kind: str
+) -> None:
+    document = {**pages("site", "/"), "paths": openapi_document("site", ("site",), "GET /x")["paths"]}
+    await started(cluster, Service(document))
+    await cluster.discovery.deregister(cluster.instances[0].id)
+    await eventually(lambda: not cluster.gateway.directory.known.table.roots["/"].pool.endpoints)
+    shown = await get(cluster, target, Accept="text/html,*/*;q=0.8")
+    assert (shown.status, shown.headers["Content-Type"]) == (503, kind)
+    assert shown.headers["Retry-After"] == "1"
+    program = await get(cluster, target, Accept="*/*")
+    assert program.headers["Content-Type"] == JSON
+    if kind != JSON:
+        assert isinstance(shown.body, bytes)
+        assert b"<h1>Service Unavailable</h1>" in shown.body
+        assert "style-src 'sha256-" in shown.headers["Content-Security-Policy"]
+
+
+async def test_a_browser_that_uses_a_wrong_name_gets_a_page(
+    network: GatewayOnSockets, transport: HttpTransport
+) -> None:
+    await network.open(transport)
+    asked = asks("GET", "/books", "Accept: text/html").replace(b"books.localhost", b"evil.example")
+    answer = await network.ask(asked)
+    assert status(answer) == 421
+    assert b"<h1>Misdirected Request</h1>" in answer
+
+
+def test_the_page_of_a_problem_shows_its_detail_as_text() -> None:
+    answer = answer_problem(request("GET", "/books", Accept="text/html"), Problem("misdirected", "<b>evil"))
+    assert isinstance(answer.body, bytes)
+    assert b"<p>&lt;b&gt;evil</p>" in answer.body
 
 
 async def test_pages_are_in_the_status_and_not_in_the_api_documents(cluster: FakeCluster) -> None:
