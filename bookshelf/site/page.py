@@ -57,12 +57,13 @@ class Redirect:
     """The answer to a form that was carried out: the address of the next page and a notice for it.
 
     `notice` is a code of the site's notices; `change` is the id of the change that the notice's Undo takes
-    back. `preferences` are kept in the browser.
+    back, or `correlation` the id of several. `preferences` are kept in the browser.
     """
 
     address: str
     notice: str | None = None
     change: str | None = None
+    correlation: str | None = None
     preferences: Preferences | None = None
 
 

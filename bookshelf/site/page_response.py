@@ -66,8 +66,9 @@ class Visit:
 class Frame:
     """What layout and macros show of a request, as the variable `frame` of every template.
 
-    `notice` is a text, `change` the id that its Undo takes back. `behind`: a view has not caught up with the
-    reader's last change. `key` marks a form that creates something: such a page is not cached.
+    `notice` is a text; its Undo takes back the change with the id `change`, or all with the id `correlation`.
+    `behind`: a view has not caught up with the reader's last change. `key` marks a form that creates
+    something: such a page is not cached.
     """
 
     address: str
@@ -77,6 +78,7 @@ class Frame:
     section: str | None = None
     notice: str = ""
     change: str | None = None
+    correlation: str | None = None
     live: tuple[str, ...] = ()
     version: str | None = None
     behind: bool = False
@@ -156,6 +158,7 @@ class PageRenderer:
             title=f"{translate(_ERROR)} {title}" if form.failed else title,
             notice=translate(self._parts.notices[notice.code]) if notice else "",
             change=notice.change if notice else None,
+            correlation=notice.correlation if notice else None,
             live=page.live,
             version=page.version,
             failed=form.failed,
@@ -165,7 +168,7 @@ class PageRenderer:
         """Return the response to a form that was carried out."""
         headers = CIMultiDict({**_SAFE, "Location": redirect.address, "Cache-Control": "no-store"})
         if redirect.notice is not None:
-            headers.add("Set-Cookie", Notice(redirect.notice, redirect.change).cookie())
+            headers.add("Set-Cookie", Notice(redirect.notice, redirect.change, redirect.correlation).cookie())
         if redirect.preferences is not None:
             headers.add("Set-Cookie", redirect.preferences.cookie())
         add_positions(headers, api)

@@ -53,14 +53,18 @@ class Preferences:
 
 
 class Notice(NamedTuple):
-    """The notice for the next page: a code, and the id of the change that its Undo takes back."""
+    """The notice for the next page: a code, and what its Undo takes back.
+
+    That is the change with an id, or all changes with a correlation id.
+    """
 
     code: str
     change: str | None = None
+    correlation: str | None = None
 
     def cookie(self) -> str:
         """Return the value of a Set-Cookie header that keeps it for the next page."""
-        value = self.code if self.change is None else f"{self.code}/{self.change}"
+        value = f"{self.code}/{self.change or ''}/{self.correlation or ''}".rstrip("/")
         return f"{NOTICE_COOKIE}={value}; Path=/; Max-Age={_NOTICE_S}; HttpOnly; SameSite=Lax"
 
 
@@ -116,10 +120,15 @@ def chosen(given: Mapping[str, str], choices: Mapping[str, Choice]) -> Preferenc
 
 def read_notice(cookies: Mapping[str, str], codes: Mapping[str, str]) -> Notice | None:
     """Return the notice of the cookie, if its code is one of `codes`."""
-    code, _, change = cookies.get(NOTICE_COOKIE, "").partition("/")
+    code, _, undo = cookies.get(NOTICE_COOKIE, "").partition("/")
     if code not in codes or not _CODE.fullmatch(code):
         return None
-    return Notice(code, change if _CHANGE.fullmatch(change) else None)
+    change, _, correlation = undo.partition("/")
+    return Notice(
+        code,
+        change if _CHANGE.fullmatch(change) else None,
+        correlation if _CHANGE.fullmatch(correlation) else None,
+    )
 
 
 def accepted_language(header: str) -> str:

@@ -7,7 +7,7 @@ import msgspec
 
 from bookshelf.shelf.pages.models import BookTile, book_tile
 from bookshelf.site.api_adapters import target
-from bookshelf.site.page import Model, Page, PageRoute, Redirect, _
+from bookshelf.site.page import Model, Page, PageRoute, _
 from bookshelf.site.page_request import PageRequest
 
 #: Books on one page of the shelf.
@@ -75,13 +75,7 @@ _SAMPLE = (
 )
 
 
-async def open_shelf(_request: PageRequest) -> Redirect:
-    """Lead to the shelf."""
-    return Redirect("/books")
-
-
 PAGES = (
-    PageRoute("/", get=open_shelf),
     PageRoute(
         "/books",
         get=show_books,

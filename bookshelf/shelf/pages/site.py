@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from typing import Any
 
-from bookshelf.shelf.pages import book, books, changes, edit, opinions, readings, stats
+from bookshelf.shelf.pages import book, books, changes, edit, home, opinions, readings, stats
 from bookshelf.site.frame_pages import FRAME_PAGES, SAVED
 from bookshelf.site.page import Link, SearchField, SiteParts, _
 from bookshelf.site.preferences import Choice
@@ -19,6 +19,7 @@ def live_names(event: Mapping[str, Any]) -> tuple[str, ...]:
 
 
 PAGES = (
+    *home.PAGES,
     *books.PAGES,
     *book.PAGES,
     *edit.PAGES,
@@ -35,6 +36,7 @@ NOTICES = {
     **opinions.NOTICES,
     **changes.NOTICES,
     **stats.NOTICES,
+    **home.NOTICES,
 }
 
 SITE = Site(
