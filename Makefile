@@ -28,7 +28,7 @@ unexport PYTHONDONTWRITEBYTECODE
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help setup run test tools parts test-slow test-deploy faults lint format bench manifests messages docs lock clean anew consul kafka
+.PHONY: help setup run test tools parts test-slow test-deploy faults lint format bench manifests messages docs pictures lock clean anew consul kafka
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-11s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -84,6 +84,9 @@ messages: $(RUNTIME) ## write the catalogues of the pages: new texts in, unused 
 
 docs: $(RUNTIME) ## write docs/asyncapi.json and docs/schemas/ from the catalogues of events
 	@$(BIN)/python packaging/write_docs.py
+
+pictures: $(DEV) ## make the pictures of the site in docs/pictures; look at each of them
+	@$(BIN)/python packaging/make_pictures.py
 
 consul: $(DEV) ## start a real Consul agent in the foreground, on its usual ports
 	@exec env PYTHONPATH=test $(BIN)/python -m support.consul
