@@ -12,6 +12,8 @@ from support.process import bookshelf, environment
 from support.program import Program
 from support.until import until
 
+#: It runs the unit tests and the architecture tests of the copy.
+pytestmark = pytest.mark.timeout(600)
 BLOCKS = list(page_blocks())
 MANIFEST_TESTS = ("make_manifests", "inventory", "compose", "marathon", "network", "schemas")
 COMMANDS = [block.text for block in BLOCKS if block.kind == "sh"]
@@ -31,7 +33,7 @@ def run_in(root: Path, command: str) -> subprocess.CompletedProcess[str]:
     """Run a shell command in the copy, with the copy's modules."""
     env = environment({"PYTHONPATH": str(root)})
     return subprocess.run(
-        ["sh", "-euc", command], cwd=root, env=env, capture_output=True, text=True, timeout=240, check=False
+        ["sh", "-euc", command], cwd=root, env=env, capture_output=True, text=True, timeout=540, check=False
     )
 
 
