@@ -127,7 +127,7 @@ def dlq() -> None:
 @_shelf_options
 @click.option("--json", "as_json", is_flag=True, help="Print them as one JSON array.")
 def list_(data: str | None, instance: str | None, *, as_json: bool) -> None:
-    """List the parked records, and those that wait behind them."""
+    """List the dead letters, and the records that they hold back."""
 
     async def print_list() -> None:
         async with admin_client(read(os.environ, data=data), instance) as client:

@@ -41,6 +41,7 @@ class CommandMessage(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=Tr
     correlationid: Text = ""
     causationid: Text = ""
     traceparent: Text = ""
+    undoes: Text = ""
     replyto: Annotated[str, Meta(pattern=_TOPIC, extra=_TOPIC_IS)] = ""
 
 

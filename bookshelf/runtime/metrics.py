@@ -45,15 +45,15 @@ class OwnerMeters:
 class ViewMeters:
     """Shows the applied offsets of one view, and counts its dead letters."""
 
-    def __init__(self, view: str, offset: Gauge, parked: Counter) -> None:
+    def __init__(self, view: str, offset: Gauge, dead_letters: Counter) -> None:
         self._view = view
         self._offset = offset
-        self._parked = parked.labels(view)
+        self._dead_letters = dead_letters.labels(view)
 
-    def applied(self, partition: int, offset: int, parked: int) -> None:
+    def applied(self, partition: int, offset: int, dead_letters: int) -> None:
         """Record that everything below `offset` is applied, and how many of it became dead letters."""
         self._offset.labels(self._view, str(partition)).set(offset)
-        self._parked.inc(parked)
+        self._dead_letters.inc(dead_letters)
 
 
 #: What each gauge of a service is, and its labels. None is called instance or service: Prometheus has these.
@@ -61,7 +61,7 @@ _GAUGES: Mapping[str, tuple[str, tuple[str, ...]]] = {
     "view_offset": ("Offset that is applied next", ("view", "partition")),
     "view_lag_records": ("Records of the log that a view has not applied", ("view", "partition")),
     "view_lag_seconds": ("Seconds since a view was up to date", ("view", "partition")),
-    "view_dead_letters": ("Records that are parked in a view now", ("view",)),
+    "view_dead_letters": ("Records that are dead letters of a view now", ("view",)),
     "owner_lag_records": ("Records that an owner has not read back", ("aggregate", "partition")),
     "owner_lag_seconds": ("Seconds since an owner had read everything", ("aggregate", "partition")),
     "partitions": ("Partitions of an aggregate's topic", ("aggregate",)),
@@ -90,7 +90,9 @@ class Meters:
         self._append_seconds = self._histogram(
             "append_seconds", "Seconds until an append was durable", _SECONDS, "aggregate"
         )
-        self._parked = Counter("bookshelf_view_parked", "Records parked", ("view",), registry=self._registry)
+        self._dead_letters = Counter(
+            "bookshelf_view_parked", "Records that became dead letters", ("view",), registry=self._registry
+        )
         self._requests = self._histogram(
             "request_seconds", "Seconds until a request was answered", _SECONDS, "method", "route", "status"
         )
@@ -105,7 +107,7 @@ class Meters:
 
     def view(self, name: str) -> ViewMeters:
         """Return the meters of a view."""
-        return ViewMeters(name, self._gauges["view_offset"], self._parked)
+        return ViewMeters(name, self._gauges["view_offset"], self._dead_letters)
 
     def owners(self, aggregate: str, owned: int, partitions: int, queued: int) -> None:
         """Note how many partitions are owned here, of how many, and how many commands wait."""
@@ -133,7 +135,7 @@ class Meters:
             seconds.labels(name, str(partition)).set(lag[1])
 
     def dead_letters(self, view: str, count: int) -> None:
-        """Note how many records are parked in a view."""
+        """Note how many dead letters a view has."""
         self._gauges["view_dead_letters"].labels(view).set(count)
 
     def answered(self, method: str, route: str, status: int, seconds: float) -> None:

@@ -46,7 +46,7 @@ checkpoint = Table(
 )
 
 #: Dead letters: records that could not be applied (`reason`), and later ones of the same key (`behind`).
-parked = Table(
+dead_letters = Table(
     "bookshelf_parked",
     LEDGER,
     Column("part", Integer, primary_key=True, autoincrement=False),
@@ -58,7 +58,7 @@ parked = Table(
 )
 
 #: A key's records in their order.
-Index("bookshelf_parked_of", parked.c.key, parked.c.part, parked.c.off)
+Index("bookshelf_parked_of", dead_letters.c.key, dead_letters.c.part, dead_letters.c.off)
 
 about = Table(
     "bookshelf_about",
@@ -157,10 +157,10 @@ def edit(db: Connection) -> None:
     db.execute(_edited)
 
 
-def park(db: Connection, letters: Sequence[dict[str, Any]]) -> None:
+def add_dead_letters(db: Connection, records: Sequence[dict[str, Any]]) -> None:
     """Store dead letters: records that cannot be applied, each with its reason."""
-    if letters:
-        db.execute(insert(parked), list(letters))
+    if records:
+        db.execute(insert(dead_letters), list(records))
 
 
 def held_keys(db: Connection, keys: Collection[str]) -> set[str]:
@@ -168,42 +168,44 @@ def held_keys(db: Connection, keys: Collection[str]) -> set[str]:
 
     The cost is a look-up for each key, however many dead letters there are.
     """
-    if not keys or db.execute(select(parked.c.part).limit(1)).first() is None:
+    if not keys or db.execute(select(dead_letters.c.part).limit(1)).first() is None:
         return set()
     asked = literal_rows(column("key", TEXT), name="asked").data([(key,) for key in keys]).cte("asked")
-    return set(db.scalars(select(asked.c.key).where(exists().where(parked.c.key == asked.c.key))))
+    return set(db.scalars(select(asked.c.key).where(exists().where(dead_letters.c.key == asked.c.key))))
 
 
-def letters(db: Connection, key: str | None = None, most: int | None = None) -> Sequence[Any]:
+def read_dead_letters(db: Connection, key: str | None = None, most: int | None = None) -> Sequence[Any]:
     """Return the dead letters in order: of all keys or of one, and up to `most` of them if that is given."""
-    query = select(parked).order_by(parked.c.part, parked.c.off).limit(most)
+    query = select(dead_letters).order_by(dead_letters.c.part, dead_letters.c.off).limit(most)
     return db.execute(query if key is None else query.filter_by(key=key)).all()
 
 
-def count_letters(db: Connection) -> int:
+def count_dead_letters(db: Connection) -> int:
     """Return the number of dead letters."""
-    return db.scalar(select(func.count()).select_from(parked)) or 0
+    return db.scalar(select(func.count()).select_from(dead_letters)) or 0
 
 
-def letter_at(db: Connection, partition: int, offset: int) -> Any:  # noqa: ANN401 (a row, or None)
+def dead_letter_at(db: Connection, partition: int, offset: int) -> Any:  # noqa: ANN401 (a row, or None)
     """Return the dead letter of a partition and offset; None if there is none."""
-    return db.execute(select(parked).filter_by(part=partition, off=offset)).first()
+    return db.execute(select(dead_letters).filter_by(part=partition, off=offset)).first()
 
 
 def next_key(db: Connection, after: str) -> str | None:
     """Return the first key after this one that has a dead letter; None if there is none."""
-    key: str | None = db.scalar(select(func.min(parked.c.key)).where(parked.c.key > after))
+    key: str | None = db.scalar(select(func.min(dead_letters.c.key)).where(dead_letters.c.key > after))
     return key
 
 
-def blame(db: Connection, partition: int, offset: int, reason: str, *, behind: bool = False) -> None:
+def set_reason(db: Connection, partition: int, offset: int, reason: str, *, behind: bool = False) -> None:
     """Change the reason of a dead letter."""
-    place = update(parked).filter_by(part=partition, off=offset)
+    place = update(dead_letters).filter_by(part=partition, off=offset)
     db.execute(place.values(reason=reason, behind=behind))
 
 
-def unpark(db: Connection, places: Sequence[tuple[int, int]]) -> None:
+def remove_dead_letters(db: Connection, places: Sequence[tuple[int, int]]) -> None:
     """Delete the dead letters of these partitions and offsets."""
     if places:
-        here = delete(parked).where(parked.c.part == bindparam("p"), parked.c.off == bindparam("o"))
+        here = delete(dead_letters).where(
+            dead_letters.c.part == bindparam("p"), dead_letters.c.off == bindparam("o")
+        )
         db.execute(here, [{"p": partition, "o": offset} for partition, offset in places])

@@ -15,7 +15,7 @@ _MISSING = frozenset({"42P01", "3F000"})
 #: SQLSTATEs of a server that stops, or starts, or has ended this session.
 _LOST = frozenset({"57P01", "57P02", "57P03", "57P05", "25P03"})
 #: SQLite's error codes for a file whose pages are damaged.
-_SPOILT = frozenset({sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB})
+_DAMAGED = frozenset({sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB})
 
 
 def of_storage(fault: BaseException) -> bool:
@@ -23,7 +23,7 @@ def of_storage(fault: BaseException) -> bool:
     if not isinstance(fault, DBAPIError):
         return isinstance(fault, StorageFault | OSError | PendingRollbackError | PoolTimeoutError)
     if not hasattr(fault.orig, "sqlstate"):  # SQLite
-        return isinstance(fault, OperationalError) or _spoilt(fault)
+        return isinstance(fault, OperationalError) or _is_damaged(fault)
     # asyncpg itself refuses what it cannot encode: without an SQLSTATE, with a ValueError as the cause
     return state(fault)[:2] not in _GIVEN and not isinstance(_cause(fault), ValueError)
 
@@ -36,14 +36,16 @@ def translate_errors() -> Iterator[None]:
     except OperationalError as fault:
         raise StorageFault(str(fault.orig)) from fault
     except DatabaseError as fault:
-        if not _spoilt(fault):
+        if not _is_damaged(fault):
             raise
         msg = f"stored rows cannot be read ({fault.orig}); they are rebuilt from the log"
         raise TableSetCorrupt(msg) from fault
 
 
-def _spoilt(fault: DBAPIError) -> bool:
-    return getattr(fault.orig, "sqlite_errorcode", 0) & 0xFF in _SPOILT  # the upper bits only refine the code
+def _is_damaged(fault: DBAPIError) -> bool:
+    return (
+        getattr(fault.orig, "sqlite_errorcode", 0) & 0xFF in _DAMAGED
+    )  # the upper bits only refine the code
 
 
 def lost(fault: BaseException) -> bool:

@@ -16,6 +16,7 @@ from bookshelf.shelf.events import (
     BookChanged,
     BookRemoved,
     BookReviewed,
+    ListEntryAdded,
     ReadingFinished,
 )
 from bookshelf.shelf.reading_routes import to_reading_answer
@@ -31,6 +32,7 @@ class ExpectedState:
         self._types: Counter[tuple[str, str]] = Counter()
         self.events: Counter[str] = Counter()
         self._books: dict[str, Shelved] = {}
+        self._entries: list[str] = []
         self._versions: dict[str, int] = {}
         for line in self.lines:
             self._fold(line)
@@ -47,6 +49,8 @@ class ExpectedState:
             return
         self.marks[_mark(line.key, event)] += 1
         self.events[line.key] += 1
+        if isinstance(event, ListEntryAdded):
+            self._entries.append(event.book)
         self._books[line.key] = BOOK.evolve(self._books.get(line.key, BOOK.initial), event)
         self._versions[line.key] = line.offset
 
@@ -67,6 +71,24 @@ class ExpectedState:
         listed = [to_reading_answer(number, readings.by_number[number]) for number in readings.in_order]
         found: list[Any] = json.loads(msgspec.json.encode(listed))
         return found
+
+    def up_next(self) -> list[str]:
+        """Return the books that were put on up-next and are on the shelf, in their order."""
+        return [book_id for book_id in self._entries if self._books[book_id].here]
+
+    def stats(self) -> dict[str, Any]:
+        """Return the numbers of the shelf that do not depend on years."""
+        books = [book for book in self._books.values() if book.here]
+        finished = [
+            [reading for reading in book.readings.by_number.values() if reading.end == "finished"]
+            for book in books
+        ]
+        return {
+            "books": len(books),
+            "states": Counter(book.readings.state for book in books),
+            "readings": sum(map(len, finished)),
+            "titles": sum(map(bool, finished)),
+        }
 
     def tag(self, book_id: str) -> str:
         """Return the entity tag of a book."""
@@ -90,11 +112,13 @@ def _mark(key: str, event: object) -> str:
             return mark
         case BookAdded(title=mark):
             return mark
+        case ListEntryAdded(book=book_id):
+            return f"entry {book_id}"
     return f"{type(event).__name__} {key}"
 
 
 def check_views(client: Client, expected: ExpectedState) -> None:
-    """Every field of every book, the last read and their order, histories, tags: as the log has it."""
+    """Books, the last read, readings, up-next, numbers, histories, tags: as the log has them."""
     client.position = expected.position
     books = {book["id"]: book for book in client.every_book()}
     assert books == expected.books()
@@ -102,6 +126,10 @@ def check_views(client: Client, expected: ExpectedState) -> None:
     assert client.get("/books/last/read").json == expected.last_read(5)
     listed = Counter(reading["book"] for reading in client.every_item("/readings"))
     assert listed == {key: count for key in books if (count := len(expected.readings(key)))}
+    entries = client.get("/lists/up-next?all=true").json["entries"]
+    assert [entry["book"] for entry in entries] == [books[book_id] for book_id in expected.up_next()]
+    stats = client.get("/stats").json
+    assert {name: stats[name] for name in expected.stats()} == expected.stats()
     for book_id in list(books)[-30:]:
         assert client.get(f"/books/{book_id}/readings").json == expected.readings(book_id)
         assert client.get(f"/books/{book_id}").headers["etag"] == expected.tag(book_id)

@@ -65,6 +65,8 @@ class Writer:
         if what < 0.15:
             past = {"end": "finished", "review": mark, "ended": f"2023-{self.random.randint(1, 12):02}"}
             return Attempt(mark, "POST", f"/books/{book}/readings", past, key)
+        if what < 0.25:
+            return Attempt(f"entry {book}", "PUT", f"/lists/up-next/books/{book}", {}, key)
         if what < 0.6:
             return Attempt(mark, "PATCH", f"/books/{book}", {"notes": mark, "pages": number + 1}, key)
         self.fresh.remove(book)  # finished or removed once, and then let be

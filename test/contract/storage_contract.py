@@ -35,7 +35,7 @@ class StorageContract:
         tables = await storage.live(VIEW, SOURCE)
         assert await tables.read(sums) == {}
         assert await tables.read(checkpoints.checkpoints) == {}
-        assert list(await tables.read(checkpoints.letters)) == []
+        assert list(await tables.read(checkpoints.read_dead_letters)) == []
 
     async def test_written_rows_are_read(self, storage: Storage) -> None:
         tables = await storage.live(VIEW, SOURCE)

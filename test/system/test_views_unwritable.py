@@ -62,7 +62,7 @@ def test_a_dead_letter_is_applied_after_its_cause_is_fixed(tmp_path: Path) -> No
         dead_letters = json.loads(bookshelf("dlq", "list", "--json", "--data", tmp_path).well)
         assert [(dead_letter["reason"], dead_letter["behind"]) for dead_letter in dead_letters] == [
             ("IntegrityError: cursed", False),
-            ("an earlier record of this key is parked", True),
+            ("an earlier record of this key is a dead letter", True),
         ]
         assert bookshelf("dlq", "retry", "--data", tmp_path).well == "2 applied, 0 left.\n"
         assert client.get(f"/books/{cursed}").json["pages"] == 7

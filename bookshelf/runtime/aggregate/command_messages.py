@@ -33,6 +33,7 @@ class Attributes(TypedDict, total=False):
     correlationid: NotRequired[str]
     causationid: NotRequired[str]
     traceparent: NotRequired[str]
+    undoes: NotRequired[str]
     replyto: NotRequired[str]
 
 
@@ -149,6 +150,7 @@ def _request(
         correlation=message.correlationid,
         causation=message.causationid,
         traceparent=message.traceparent,
+        undoes=message.undoes,
         size=size,
     )
 

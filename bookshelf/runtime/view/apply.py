@@ -45,10 +45,10 @@ def prepare(view: View, record: Record) -> Sequence[Change]:
 
 
 #: The reasons of records that are held back: as such, and if an operator has given them up meanwhile.
-BEHIND = "an earlier record of this key is parked"
-GIVEN_UP = f"given up; {BEHIND}"
+BEHIND = "an earlier record of this key is a dead letter"
+_GIVEN_UP = "given up; "
 #: Dead letters that are read from the table at once.
-_LETTERS = 100
+_READ_AT_ONCE = 100
 
 
 class Batch:
@@ -58,8 +58,8 @@ class Batch:
         self._db = db
         self._view = view
         self._held: set[str] = set()
-        self._letters: list[UnappliedRecord] = []
-        self._parked = 0
+        self._dead_letters: list[UnappliedRecord] = []
+        self._set_aside_count = 0
 
     def apply(self, records: Sequence[Record]) -> int:
         """Apply all records, together if possible, else one by one; return how many became dead letters."""
@@ -70,14 +70,14 @@ class Batch:
                 self._write(ready)
                 self._give_up(record, offset)
             elif _key(record) in self._held:
-                self._park(record, BEHIND, behind=True)
+                self._set_aside(record, BEHIND, behind=True)
             elif isinstance(changes := self._prepare(record), BaseException):
                 self._write(ready)  # first those before it: only later records of its key are held back
-                self._park_poison(record, changes)
+                self._set_aside_poison(record, changes)
             else:
                 ready.append((record, changes))
         self._write(ready)
-        return self._parked
+        return self._set_aside_count
 
     def _give_up(self, record: Record, offset: int) -> None:
         """Remove the dead letter at an offset, and apply the records that it held back.
@@ -86,30 +86,30 @@ class Batch:
         comes. All readers of the log then agree: each skips a given up record only if it cannot apply it.
         """
         key = _key(record)
-        letter = checkpoints.letter_at(self._db, record.partition, offset)
+        letter = checkpoints.dead_letter_at(self._db, record.partition, offset)
         if letter is None or letter.key != key:
             return
         if letter.behind:
-            checkpoints.blame(self._db, letter.part, letter.off, GIVEN_UP, behind=True)
+            checkpoints.set_reason(self._db, letter.part, letter.off, _GIVEN_UP + BEHIND, behind=True)
             return
-        checkpoints.unpark(self._db, [(letter.part, letter.off)])
+        checkpoints.remove_dead_letters(self._db, [(letter.part, letter.off)])
         self.resume(record.topic, key)
 
     def resume(self, topic: str, key: str) -> int:
         """Apply a key's dead letters in order, up to the first that fails; return how many were applied."""
         applied, most = 0, 1  # more than one is read only after the first was applied: it may fail again
-        while letters := checkpoints.letters(self._db, key, most):
-            most = _LETTERS
+        while letters := checkpoints.read_dead_letters(self._db, key, most):
+            most = _READ_AT_ONCE
             records = [Record(topic, row.part, row.off, row.key, row.value) for row in letters]
-            faults = self._try(records, [row.reason == GIVEN_UP for row in letters])
+            faults = self._try(records, [row.reason.startswith(_GIVEN_UP) for row in letters])
             done = [record for record, fault in zip(records, faults, strict=False) if fault is None]
             applied += len(done)
-            failed = faults[-1] is not None and letters[len(faults) - 1].reason != GIVEN_UP
+            failed = faults[-1] is not None and not letters[len(faults) - 1].reason.startswith(_GIVEN_UP)
             past = records[: len(faults) - failed]
-            checkpoints.unpark(self._db, [(record.partition, record.offset) for record in past])
+            checkpoints.remove_dead_letters(self._db, [(record.partition, record.offset) for record in past])
             if failed:
                 first = records[len(faults) - 1]
-                checkpoints.blame(self._db, first.partition, first.offset, _reason(faults[-1]))
+                checkpoints.set_reason(self._db, first.partition, first.offset, _reason(faults[-1]))
                 self._held.add(key)
                 return applied
         self._held.discard(key)
@@ -138,12 +138,12 @@ class Batch:
         if ready and self._run(ready) is not None:
             for record, changes in ready:
                 if _key(record) in self._held:
-                    self._park(record, BEHIND, behind=True)
+                    self._set_aside(record, BEHIND, behind=True)
                 elif (fault := self._run([(record, changes)])) is not None:
-                    self._park_poison(record, fault)
+                    self._set_aside_poison(record, fault)
         ready.clear()
-        checkpoints.park(self._db, self._letters)
-        self._letters.clear()
+        checkpoints.add_dead_letters(self._db, self._dead_letters)
+        self._dead_letters.clear()
 
     def _run(self, ready: Iterable[tuple[Record, Sequence[Change]]]) -> BaseException | None:
         """Run the statements of records, all or none; return their fault, or None.
@@ -168,13 +168,13 @@ class Batch:
         except Exception as fault:  # noqa: BLE001 (whatever the fault, the other records are applied)
             return fault
 
-    def _park_poison(self, record: Record, fault: BaseException) -> None:
+    def _set_aside_poison(self, record: Record, fault: BaseException) -> None:
         self._held.add(_key(record))
-        self._park(record, _reason(fault), behind=False)
+        self._set_aside(record, _reason(fault), behind=False)
 
-    def _park(self, record: Record, reason: str, *, behind: bool) -> None:
-        self._letters.append(_letter(record, reason, behind=behind))
-        self._parked += 1
+    def _set_aside(self, record: Record, reason: str, *, behind: bool) -> None:
+        self._dead_letters.append(_dead_letter(record, reason, behind=behind))
+        self._set_aside_count += 1
 
 
 def _key(record: Record) -> str:
@@ -191,7 +191,7 @@ def _dropped(record: Record) -> int | None:
         return None  # then it becomes a dead letter itself
 
 
-def _letter(record: Record, reason: str, *, behind: bool) -> UnappliedRecord:
+def _dead_letter(record: Record, reason: str, *, behind: bool) -> UnappliedRecord:
     return {
         "part": record.partition,
         "off": record.offset,

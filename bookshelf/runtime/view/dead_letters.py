@@ -26,12 +26,12 @@ class DeadLetter(msgspec.Struct, frozen=True):
 
 async def listed(rows: Generation) -> list[DeadLetter]:
     """Return the dead letters in the order of the log."""
-    return [_shown(rows, row) for row in await rows.tables.read(checkpoints.letters)]
+    return [_shown(rows, row) for row in await rows.tables.read(checkpoints.read_dead_letters)]
 
 
 async def count(rows: Generation) -> int:
     """Return how many dead letters there are."""
-    number: int = await rows.tables.read(checkpoints.count_letters)
+    number: int = await rows.tables.read(checkpoints.count_dead_letters)
     return number
 
 
@@ -65,5 +65,7 @@ async def find(rows: Generation, position: Position) -> DeadLetter | None:
     """Return the dead letter at a position; None if there is none."""
     if position.topic != rows.view.topic:
         return None
-    row = await rows.tables.read(lambda db: checkpoints.letter_at(db, position.partition, position.offset))
+    row = await rows.tables.read(
+        lambda db: checkpoints.dead_letter_at(db, position.partition, position.offset)
+    )
     return None if row is None else _shown(rows, row)

@@ -48,6 +48,7 @@ async def test_attributes_of_a_command_message_are_copied_into_its_events(
         "correlationid": "saga-7",
         "causationid": "event-3",
         "traceparent": "00-1-2-03",
+        "undoes": "change-1",
     }
     await send(log, count_by_topic("a", id="x", **more))
     await worked_through(log)

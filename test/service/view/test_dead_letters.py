@@ -1,4 +1,4 @@
-"""A record that a view cannot apply is parked with its reason; its key waits behind it, the rest goes on."""
+"""A record that a view cannot apply becomes a dead letter, which holds its key back; the rest goes on."""
 
 import pytest
 from support.counter_context import Counted, counted, said, sums, written
@@ -47,7 +47,7 @@ async def test_a_poison_message_becomes_a_dead_letter_and_others_are_applied(
     assert (first.view, first.position, first.key, first.behind) == ("tallies", "tallies/0@2", "a", False)
     assert first.reason
     assert (second.position, second.behind) == ("tallies/0@3", True)
-    assert second.reason == "an earlier record of this key is parked"
+    assert second.reason == "an earlier record of this key is a dead letter"
 
 
 async def test_later_records_of_a_held_back_key_are_held_back(

@@ -1,4 +1,4 @@
-"""A further record, or a drop, costs the same however many records of its key are parked.
+"""A further record, or a drop, costs the same however many dead letters its key has.
 
 What is counted are steps of SQLite's virtual machine: they depend on no clock.
 """
@@ -23,8 +23,8 @@ POISON = NewRecord("a", b"no event")
 
 
 @contextmanager
-def parked(path: Path, count: int) -> Iterator[Connection]:
-    """A view's rows with so many records of one key parked, the first of which cannot be read."""
+def with_dead_letters(path: Path, count: int) -> Iterator[Connection]:
+    """A view's rows with so many dead letters of one key, the first of which cannot be read."""
     tables = SqliteTables(path, None, None)
     tables.create(VIEW, "log")
     tables.dispose()
@@ -71,17 +71,17 @@ def test_work_does_not_grow_with_the_number_of_dead_letters(tmp_path: Path, what
             "others": [counted(f"b{number}") for number in range(100)],
             "drops": [said(DROPPED, "a", b'{"offset": %d}' % offset) for offset in range(100)],
         }[what]
-        with parked(tmp_path / f"{count}.sqlite", count) as db:
+        with with_dead_letters(tmp_path / f"{count}.sqlite", count) as db:
             steps.append(count_steps(db, records, count))
     assert steps[1] < 3 * steps[0], steps
 
 
 def test_one_retry_applies_many_held_back_records_in_order(tmp_path: Path) -> None:
-    with parked(tmp_path / "rows.sqlite", MANY) as db:
+    with with_dead_letters(tmp_path / "rows.sqlite", MANY) as db:
         drops = [said(DROPPED, "a", b'{"offset": %d}' % offset) for offset in range(MANY // 2 - 1)]
         follow(db, MANY, drops)
-        assert checkpoints.count_letters(db) == MANY - MANY // 2 + 1
+        assert checkpoints.count_dead_letters(db) == MANY - MANY // 2 + 1
         assert Batch(db, VIEW).resume(TOPIC, "a") == 0
         follow(db, MANY + len(drops), [said(DROPPED, "a", b'{"offset": %d}' % (MANY // 2 - 1))])
-        assert checkpoints.count_letters(db) == 0
+        assert checkpoints.count_dead_letters(db) == 0
         assert sums(db) == {"a": MANY - MANY // 2}
