@@ -53,10 +53,11 @@ class Extremes(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class YearModel(Model):
-    """The numbers of one year. `so_far`: it has not ended. `days` is None if they cannot be read."""
+    """The numbers of one year. `so_far`: it has not ended; `has_next`: a year follows. `days` is None if they cannot be read."""
 
     year: int
     so_far: bool
+    has_next: bool
     stats: Mapping[str, Any]
     best_month: str
     months: charts.Bars
@@ -199,6 +200,7 @@ def _year_model(
     return YearModel(
         year=year,
         so_far=year == today.year,
+        has_next=year < today.year,
         stats=stats,
         best_month=full[best] if best else "",
         months=charts.bars([(name, float(share.get("readings", 0))) for name, share in labels]),

@@ -44,7 +44,7 @@ async def test_the_numbers_of_a_year_are_sentences(library: Library) -> None:
     await library.read("Romola", "2019-03", pages=640)
     await library.read("Adam Bede", "2018")
     page = await library.pages.get("/stats/2019")
-    assert "2 readings of 2 books. 1,520 pages. Most of all in March." in page.words
+    assert "2 books. 1,520 pages. Most of all in March." in page.words
     assert "The longest Middlemarch" in page.words
     assert "Paperback" in page.words
     whole = await library.pages.get("/stats")
@@ -77,3 +77,9 @@ async def test_the_picture_of_a_year_is_an_svg_of_its_own(library: Library) -> N
     assert "Middlemarch" in bare.html
     german = await library.pages.get("/stats/2019/poster.svg", Accept_Language="de")
     assert "MEIN JAHR IN BÜCHERN" in german.html
+
+
+async def test_a_future_year_is_not_offered(library: Library) -> None:
+    this_year = await library.pages.get("/stats/2026")
+    assert 'href="/stats/2025"' in this_year.html
+    assert 'href="/stats/2027"' not in this_year.html
