@@ -15,6 +15,7 @@ from bookshelf.shelf import (
     readings_view,
     stats,
 )
+from bookshelf.shelf.pages.cover_files import COVER_ROUTE
 from bookshelf.shelf.pages.site import SITE
 
 SERVICES = (
@@ -87,7 +88,7 @@ SERVICES = (
         tags=("site", "reader"),
         port=8086,
         runs=(),
-        serves=SITE.routes,
+        serves=(*SITE.routes, COVER_ROUTE),
         root="/",
         error_page=SITE.error_page,
     ),

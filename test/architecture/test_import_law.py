@@ -18,7 +18,10 @@ LAW: Law = {
     "bookshelf.shelf": {"bookshelf.cqrs", "bookshelf.storage"},
     # the frame of all pages, and the pages of a context
     "bookshelf.site": {"bookshelf.cqrs", "bookshelf.http", "bookshelf.config"},
-    "bookshelf.shelf.pages": {"bookshelf.shelf", "bookshelf.site", "bookshelf.cqrs"},
+    "bookshelf.shelf.pages": {
+        *("bookshelf.shelf", "bookshelf.site", "bookshelf.cqrs", "bookshelf.media"),
+        *("bookshelf.http.message", "bookshelf.http.multipart", "bookshelf.http.problem"),
+    },
     # the ports and their adapters: none knows another
     "bookshelf.log": {"bookshelf.cqrs"},
     "bookshelf.discovery": {"bookshelf.cqrs", "bookshelf.concurrency", "bookshelf.http"},

@@ -3,7 +3,18 @@
 from collections.abc import Mapping
 from typing import Any
 
-from bookshelf.shelf.pages import book, books, changes, edit, home, opinions, readings, stats
+from bookshelf.shelf.pages import (
+    book,
+    book_lists,
+    books,
+    changes,
+    cover_files,
+    edit,
+    home,
+    opinions,
+    readings,
+    stats,
+)
 from bookshelf.site.frame_pages import FRAME_PAGES, SAVED
 from bookshelf.site.page import Link, SearchField, SiteParts, _
 from bookshelf.site.preferences import Choice
@@ -23,6 +34,8 @@ PAGES = (
     *books.PAGES,
     *book.PAGES,
     *edit.PAGES,
+    *book_lists.PAGES,
+    *cover_files.PAGES,
     *readings.PAGES,
     *opinions.PAGES,
     *changes.PAGES,
@@ -32,6 +45,8 @@ PAGES = (
 NOTICES = {
     **SAVED,
     **edit.NOTICES,
+    **book_lists.NOTICES,
+    **cover_files.NOTICES,
     **readings.NOTICES,
     **opinions.NOTICES,
     **changes.NOTICES,

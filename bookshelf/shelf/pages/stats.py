@@ -53,7 +53,10 @@ class Extremes(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class YearModel(Model):
-    """The numbers of one year. `so_far`: it has not ended; `has_next`: a year follows. `days` is None if they cannot be read."""
+    """The numbers of one year. `days` is None if they cannot be read.
+
+    `so_far`: the year has not ended; `has_next`: a year follows that has begun.
+    """
 
     year: int
     so_far: bool

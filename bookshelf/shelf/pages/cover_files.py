@@ -1,0 +1,78 @@
+"""The picture of a book's cover: uploaded, shown and removed; and the address that serves it."""
+
+from collections.abc import Mapping
+
+from bookshelf.cqrs.handler import HandlerPorts, HandlerRoute, RequestContext
+from bookshelf.http.message import Request, Response
+from bookshelf.http.multipart import FormLimits, UploadedFile
+from bookshelf.http.problem import Problem
+from bookshelf.media.pictures import picture_response, store_picture
+from bookshelf.shelf.pages.readings import step_examples
+from bookshelf.shelf.pages.step import book_address, step_done, step_page
+from bookshelf.site.api_adapters import FieldFault
+from bookshelf.site.form_decoding import FormRefused
+from bookshelf.site.page import Form, Page, PageRoute, Redirect, _
+from bookshelf.site.page_request import PageRequest
+
+NOTICES: Mapping[str, str] = {"cover-set": _("The cover is new."), "cover-removed": _("Removed the picture.")}
+NAMESPACE = "covers"
+_LIMITS = FormLimits()
+#: Bytes of the form around the file.
+_AROUND = 256 << 10
+#: Names of renditions: the largest is stored under the digest alone.
+_LARGE, _SMALL = "-480.webp", "-240.webp"
+
+
+class CoverForm(Form):
+    """A picture, or `step` "remove"."""
+
+    picture: UploadedFile | None = None
+    step: str = ""
+
+
+async def show_cover(request: PageRequest) -> Page:
+    """Ask for a picture of the cover."""
+    return await step_page(request, "cover.html", CoverForm())
+
+
+async def set_cover(request: PageRequest, form: CoverForm) -> Redirect:
+    """Store a picture and set it as the cover; or remove it. Raises `FormRefused`, `Problem`."""
+    path = f"{book_address(request)}/cover"
+    if form.step == "remove":
+        return step_done(request, "cover-removed", await request.api.delete(path))
+    if form.picture is None:
+        raise FormRefused(FieldFault("picture", request.translate(_("Choose a picture."))))
+    try:
+        stored = await store_picture(
+            form.picture.path, NAMESPACE, request.ports.pictures, request.ports.blobs, field="picture"
+        )
+    except Problem as problem:
+        if problem.kind == "unavailable":
+            raise
+        detail = request.translate(_("This is no picture that can be shown: a JPEG, PNG, WebP or GIF."))
+        raise FormRefused(FieldFault("picture", detail)) from None
+    body = {"digest": stored.digest, "width": stored.width, "height": stored.height, "colour": stored.colour}
+    return step_done(request, "cover-set", await request.api.put(path, body))
+
+
+async def serve_cover(request: Request, context: RequestContext, ports: HandlerPorts) -> Response:
+    """Return a rendition of a cover. Raises `Problem`."""
+    file = context.path["file"]
+    name = file.removesuffix(_LARGE) if file.endswith(_LARGE) else file.removesuffix(".webp")
+    return await picture_response(request, ports.blobs, f"{NAMESPACE}/{name}")
+
+
+COVER_ROUTE = HandlerRoute(path="/covers/{file}", summary="The picture of a cover", handler=serve_cover)
+PAGES = (
+    PageRoute(
+        "/books/{id}/cover",
+        get=show_cover,
+        post=set_cover,
+        form=CoverForm,
+        title=_("Cover"),
+        examples=lambda: step_examples("cover.html", CoverForm()),
+        section="/books",
+        most=_LIMITS.file_bytes + _AROUND,
+        files=_LIMITS,
+    ),
+)
