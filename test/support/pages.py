@@ -120,7 +120,7 @@ class Pages:
 
     def __init__(self, site: Site, api: Handler, clock: FixedClock | None = None) -> None:
         self._site = site
-        self._ports = Ports(api, clock or FixedClock())
+        self.ports = Ports(api, clock or FixedClock())
         self._router: Router[HandlerRoute] = Router()
         for route in site.routes:
             self._router.add(route.method, route.path, route)
@@ -135,6 +135,19 @@ class Pages:
         """Send a form; a field with a list is sent once for each value."""
         content = urlencode(fields, doseq=True).encode()
         return await self._send(request("POST", target, content, Content_Type=FORM, **headers))
+
+    async def upload(
+        self, target: str, fields: Mapping[str, str], files: Mapping[str, tuple[str, bytes]]
+    ) -> ShownPage:
+        """Send a form with files, each with its name and content."""
+        parts = [f'name="{name}"\r\n\r\n{text}'.encode() for name, text in fields.items()]
+        parts += [
+            f'name="{name}"; filename="{file}"\r\n\r\n'.encode() + content
+            for name, (file, content) in files.items()
+        ]
+        body = b"".join(b"--b\r\nContent-Disposition: form-data; " + part + b"\r\n" for part in parts)
+        kind = "multipart/form-data; boundary=b"
+        return await self._send(request("POST", target, body + b"--b--\r\n", Content_Type=kind))
 
     async def submit(self, target: str, fields: Mapping[str, Any]) -> ShownPage:
         """Send a form and follow its redirect, as a browser does."""
@@ -156,8 +169,8 @@ class Pages:
     async def _answer(self, asked: Request) -> Response:
         try:
             route, _, path = self._router.find(asked.method, asked.target.partition("?")[0])
-            context = RequestContext(at=self._ports.now(), path=path)
-            return await route.handler(asked, context, self._ports)
+            context = RequestContext(at=self.ports.now(), path=path)
+            return await route.handler(asked, context, self.ports)
         except Problem as problem:
             return await self._site.error_page(asked, problem)
 

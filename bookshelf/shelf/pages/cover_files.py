@@ -1,12 +1,14 @@
 """The picture of a book's cover: uploaded, shown and removed; and the address that serves it."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
+from typing import Any
 
 from bookshelf.cqrs.handler import HandlerPorts, HandlerRoute, RequestContext
 from bookshelf.http.message import Request, Response
 from bookshelf.http.multipart import FormLimits, UploadedFile
 from bookshelf.http.problem import Problem
 from bookshelf.media.pictures import picture_response, store_picture
+from bookshelf.media.port import BlobFault, BlobMissing
 from bookshelf.shelf.pages.readings import step_examples
 from bookshelf.shelf.pages.step import book_address, step_done, step_page
 from bookshelf.site.api_adapters import FieldFault
@@ -60,6 +62,19 @@ async def serve_cover(request: Request, context: RequestContext, ports: HandlerP
     file = context.path["file"]
     name = file.removesuffix(_LARGE) if file.endswith(_LARGE) else file.removesuffix(".webp")
     return await picture_response(request, ports.blobs, f"{NAMESPACE}/{name}")
+
+
+async def read_covers(request: PageRequest, books: Iterable[Mapping[str, Any]]) -> dict[str, bytes]:
+    """Return the small pictures of covers by the ids of their books; missing ones are left out."""
+    images: dict[str, bytes] = {}
+    for book in books:
+        if cover := book.get("cover"):
+            try:
+                _, pieces = await request.ports.blobs.open(f"{NAMESPACE}/{cover['digest']}-240")
+                images[book["id"]] = b"".join([piece async for piece in pieces])
+            except (BlobMissing, BlobFault, ValueError):
+                continue
+    return images
 
 
 COVER_ROUTE = HandlerRoute(path="/covers/{file}", summary="The picture of a cover", handler=serve_cover)

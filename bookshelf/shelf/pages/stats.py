@@ -10,6 +10,7 @@ from babel.dates import get_month_names
 
 from bookshelf.shelf.field_types import Pages
 from bookshelf.shelf.pages.book_language import language_name
+from bookshelf.shelf.pages.cover_files import read_covers
 from bookshelf.shelf.pages.covers import short_title
 from bookshelf.shelf.pages.field_labels import FORMATS
 from bookshelf.shelf.pages.models import BookTile, book_tile
@@ -254,6 +255,7 @@ async def show_poster(request: PageRequest) -> Download:
         year=str(stats["year"]),
         facts=_facts(request, stats, extremes, names) if "facts" in shown else (),
         books=books if "covers" in shown else (),
+        images=await read_covers(request, books) if "covers" in shown else {},
         foot=_favourites(request, books) if "favourites" in shown else "",
     )
     drawn = draw_poster(poster, title_font())
