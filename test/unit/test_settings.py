@@ -88,6 +88,7 @@ _VALUES = {
     "gateway_loopback": "no",
     "gateway_compress": "false",
     "gateway_access_log": "false",
+    "site_design": "on",
 }
 
 
