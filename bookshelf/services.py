@@ -91,5 +91,6 @@ SERVICES = (
         serves=(*SITE.routes, COVER_ROUTE),
         root="/",
         error_page=SITE.error_page,
+        tasks=(SITE.run_jobs,),
     ),
 )

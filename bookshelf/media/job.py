@@ -5,7 +5,7 @@ import msgspec
 from bookshelf.media.port import ConvertedPicture, PictureLimits
 
 
-class Job(msgspec.Struct):
+class PictureJob(msgspec.Struct):
     """One picture to convert."""
 
     path: str

@@ -10,7 +10,7 @@ from pathlib import Path
 import msgspec
 import structlog
 
-from bookshelf.media.job import Job, JobResult
+from bookshelf.media.job import JobResult, PictureJob
 from bookshelf.media.port import ConvertedPicture, PictureLimits, PictureRefused, PicturesBusy
 
 #: Seconds that one picture may take by the clock; pictures after which a process is replaced.
@@ -33,7 +33,7 @@ class _Worker:
         self._process = process
         self.done = 0
 
-    async def ask(self, job: Job) -> JobResult | None:
+    async def ask(self, job: PictureJob) -> JobResult | None:
         """Return the result of a job; None if the process has ended without one."""
         writer, reader = self._process.stdin, self._process.stdout
         assert writer is not None and reader is not None  # noqa: PT018, S101 (it was started with pipes)
@@ -82,7 +82,7 @@ class PictureWorkers:
         finally:
             self._waiting -= 1
         try:
-            result = await self._run(Job(str(path), limits))
+            result = await self._run(PictureJob(str(path), limits))
         finally:
             self._places.release()
         if result is None:
@@ -96,7 +96,7 @@ class PictureWorkers:
         while self._idle:
             await self._idle.pop().end()
 
-    async def _run(self, job: Job) -> JobResult | None:
+    async def _run(self, job: PictureJob) -> JobResult | None:
         worker = self._idle.pop() if self._idle else await self._start()
         result = None
         try:

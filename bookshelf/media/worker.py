@@ -12,7 +12,7 @@ from pathlib import Path
 import msgspec
 
 from bookshelf.media.conversion import convert_picture
-from bookshelf.media.job import Job, JobResult
+from bookshelf.media.job import JobResult, PictureJob
 from bookshelf.media.port import PictureRefused
 
 #: Bytes of memory and of a file; seconds of processor time for each job.
@@ -29,7 +29,7 @@ def main() -> None:
     resource.setrlimit(resource.RLIMIT_AS, (MEMORY, MEMORY))
     resource.setrlimit(resource.RLIMIT_FSIZE, (FILE, FILE))
     resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
-    read = msgspec.json.Decoder(Job).decode
+    read = msgspec.json.Decoder(PictureJob).decode
     for line in sys.stdin.buffer:
         _limit_processor_time()
         result = _work(read(line))
@@ -43,7 +43,7 @@ def _limit_processor_time() -> None:
     resource.setrlimit(resource.RLIMIT_CPU, (int(used.ru_utime + used.ru_stime) + CPU_S, hard))
 
 
-def _work(job: Job) -> JobResult:
+def _work(job: PictureJob) -> JobResult:
     try:
         return JobResult(picture=convert_picture(Path(job.path), job.limits))
     except PictureRefused as refusal:

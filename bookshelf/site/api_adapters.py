@@ -15,7 +15,7 @@ import msgspec
 
 from bookshelf.cqrs.api_client import ApiAnswer
 from bookshelf.http.client.transport import NoResponse, Unreachable
-from bookshelf.http.message import BrokenBody, Handler, TooLarge, read_response, request
+from bookshelf.http.message import BrokenBody, Handler, Response, TooLarge, read_response, request
 
 PREFIX = "/bookshelf"
 #: Header fields of the API (bookshelf/runtime/api/header_fields.py).
@@ -81,6 +81,19 @@ def segment(text: str) -> str:
     return quote(text, safe="")
 
 
+def encode_body(body: object) -> tuple[bytes, Mapping[str, str]]:
+    """Return the body of a command as JSON, and the header fields for it; None has neither."""
+    return (b"", {}) if body is None else (msgspec.json.encode(body), {"Content-Type": "application/json"})
+
+
+def answer_of(response: Response, body: bytes) -> ApiAnswer:
+    """Return a response whose body was read as an answer; what is no JSON is None."""
+    try:
+        return ApiAnswer(response.status, response.headers, msgspec.json.decode(body) if body else None)
+    except msgspec.DecodeError:
+        return ApiAnswer(response.status, response.headers, None)
+
+
 def form_key(address: str, seed: str, content: bytes) -> str:
     """Return the key of a form's commands: the same form with the same content has the same key."""
     digest = blake2b(digest_size=18, person=b"form")
@@ -104,7 +117,7 @@ class PageApi:
         self._handler = handler
         self._headers = headers
         self._asked = [text.strip() for text in after.split(",") if text.strip()]
-        self._key = key
+        self.key = key
         self._commands = 0
         self.written: list[str] = []
         self.behind = False
@@ -161,7 +174,7 @@ class PageApi:
         headers: Mapping[str, str] = _NO_HEADERS,
     ) -> ApiAnswer:
         """Return the answer to a command. Raises `ApiProblem`."""
-        keyed = {KEY: f"{self._key}.{self._commands}"} if self._key else {}
+        keyed = {KEY: f"{self.key}.{self._commands}"} if self.key else {}
         self._commands += 1
         match = {} if version is None else {"If-Match": version}
         answer = await self.send(method, path, body, {**keyed, **match, **headers})
@@ -171,8 +184,7 @@ class PageApi:
 
     async def send(self, method: str, target: str, body: object, headers: Mapping[str, str]) -> ApiAnswer:
         """Return the answer to a command with these headers, whatever its status."""
-        content = b"" if body is None else msgspec.json.encode(body)
-        typed = {} if body is None else {"Content-Type": "application/json"}
+        content, typed = encode_body(body)
         waits = {AFTER: ", ".join(self._asked[-_MOST_POSITIONS:])} if self._asked else {}
         answer = await self._request(method, target, content, {**typed, **waits, **headers}, ANSWER_S)
         if position := answer.headers.get(POSITION):
@@ -189,7 +201,4 @@ class PageApi:
                 body = await read_response(response, _MOST)
         except (Unreachable, NoResponse, BrokenBody, TooLarge, TimeoutError) as fault:
             return ApiAnswer(503, {}, {"detail": str(fault) or "the API did not answer in time"})
-        try:
-            return ApiAnswer(response.status, response.headers, msgspec.json.decode(body) if body else None)
-        except msgspec.DecodeError:
-            return ApiAnswer(response.status, response.headers, None)
+        return answer_of(response, body)

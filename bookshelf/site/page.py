@@ -7,6 +7,7 @@ from typing import Any
 import msgspec
 
 from bookshelf.http.multipart import FormLimits
+from bookshelf.site.jobs import JobKind
 from bookshelf.site.page_request import PageRequest, Submission
 from bookshelf.site.preferences import Choice, Preferences
 
@@ -143,7 +144,7 @@ class SiteParts:
     redirects by code. `choices` are further preferences by name, `keys` are keys and
     what they do. `drop` is the address of the page that takes a file dropped anywhere, `undo` the one that
     takes a `change` to take back. `changes` is the path of the API's stream of new events, and `live_names`
-    returns the names that one of them stands for.
+    returns the names that one of them stands for. `jobs` are the functions of jobs by the name of their kind.
     """
 
     name: str
@@ -160,4 +161,5 @@ class SiteParts:
     drop: str | None = None
     undo: str | None = None
     changes: str | None = None
+    jobs: Mapping[str, JobKind] = field(default_factory=dict)
     live_names: Callable[[Mapping[str, Any]], tuple[str, ...]] = lambda _event: ()

@@ -12,6 +12,7 @@ from bookshelf.http.message import Request, Response
 from bookshelf.http.problem import STATUS, Problem
 from bookshelf.site.api_adapters import AFTER, ApiProblem, FieldFault, PageApi, form_key
 from bookshelf.site.form_decoding import FormRefused, decode_form, group_pairs, read_form
+from bookshelf.site.jobs import Jobs
 from bookshelf.site.page import Page, PageRoute, Redirect, Result, SiteParts
 from bookshelf.site.page_request import PageRequest, Submission
 from bookshelf.site.page_response import PageRenderer, Visit, download_response
@@ -30,33 +31,32 @@ class PageEndpoint:
         self.renderer = PageRenderer(parts)
 
     async def respond(
-        self, route: PageRoute, request: Request, context: RequestContext, ports: HandlerPorts
-    ) -> Response:
-        """Return the response of a page; errors are pages too."""
-        if request.method != "POST":
-            return await self._answer(route, request, context, ports, None)
-        async with read_form(request, route.most, route.files) as form:
-            sent = Submission(values=form.fields, files=form.files)
-            return await self._answer(route, request, context, ports, sent)
-
-    async def _answer(
         self,
         route: PageRoute,
         request: Request,
         context: RequestContext,
         ports: HandlerPorts,
-        sent: Submission | None,
+        jobs: Jobs | None = None,
     ) -> Response:
+        """Return the response of a page; errors are pages too. `jobs` are those of the service."""
         visit = self.renderer.visit(request)
-        api = PageApi(ports.api, after=request.headers.get(AFTER, ""), key=_key(request, sent, ports))
-        asked = self._page_request(visit, context, api, ports)
+        api = PageApi(ports.api, after=request.headers.get(AFTER, ""))
+        asked = replace(self._page_request(visit, context, api, ports), running=jobs)
+        if request.method != "POST":
+            return await self._answer(route, asked, visit)
+        async with read_form(request, route.most, route.files) as form:
+            sent = Submission(values=form.fields, files=form.files)
+            api.key = _key(request, sent, ports)
+            return await self._answer(route, replace(asked, submission=sent), visit)
+
+    async def _answer(self, route: PageRoute, asked: PageRequest, visit: Visit) -> Response:
         try:
             asked = replace(asked, query=_query(route, asked))
-            if sent is not None:
-                return await self._submit(route, replace(asked, submission=sent), visit)
+            if asked.submission is not None:
+                return await self._submit(route, asked, visit)
             return self._result(route, await route.get(asked), asked, visit)
         except (ApiProblem, Problem, Refused) as fault:
-            return self.renderer.error(_status(fault), str(fault), visit, sent, api)
+            return self.renderer.error(_status(fault), str(fault), visit, asked.submission, asked.api)
 
     def _page_request(
         self, visit: Visit, context: RequestContext, api: PageApi, ports: HandlerPorts
@@ -146,10 +146,8 @@ class PageEndpoint:
         raise Problem("no-route", "there is no such state of a page; /design lists them")
 
 
-def _key(request: Request, sent: Submission | None, ports: HandlerPorts) -> str:
+def _key(request: Request, sent: Submission, ports: HandlerPorts) -> str:
     """Return the key of a form's commands: without a version or a key in the form, each sending is new."""
-    if sent is None:
-        return ""
     seed = sent.text("_version") or sent.text("_key") or ports.new_id()
     digests = [(name, file.digest) for name, files in sent.files.items() for file in files]
     return form_key(request.target, seed, msgspec.json.encode((sent.values, digests)))

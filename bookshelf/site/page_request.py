@@ -7,7 +7,9 @@ from typing import Any
 
 from bookshelf.cqrs.handler import HandlerPorts
 from bookshelf.http.multipart import UploadedFile
+from bookshelf.http.problem import Problem
 from bookshelf.site.api_adapters import FieldFault, PageApi
+from bookshelf.site.jobs import Jobs
 from bookshelf.site.preferences import Preferences
 
 
@@ -37,7 +39,7 @@ class PageRequest:
     route's `params`; `parameters` has all values of the query string by name. `now` is the time in the
     reader's zone. `submission` is the form that was sent. `translate` and `plural` return texts in the
     reader's language. `ports` has the stores of blobs and the converter of pictures. `scopes` are those of
-    the caller, None for all.
+    the caller, None for all. `running` are the service's jobs.
     """
 
     method: str
@@ -54,6 +56,14 @@ class PageRequest:
     ports: HandlerPorts
     submission: Submission | None = None
     scopes: frozenset[str] | None = None
+    running: Jobs | None = None
+
+    @property
+    def jobs(self) -> Jobs:
+        """The jobs of the service. Raises `Problem` if it does not run them."""
+        if self.running is None:
+            raise Problem("unavailable", "jobs cannot be run right now; try again")
+        return self.running
 
     @property
     def today(self) -> date:

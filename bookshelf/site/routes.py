@@ -1,6 +1,9 @@
 """Makes the routes of a page service from its pages. Templates and files are loaded at the first request."""
 
+import asyncio
 import os
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from functools import cached_property, partial
 from typing import TYPE_CHECKING
 
@@ -9,6 +12,7 @@ from bookshelf.cqrs.handler import Handle, HandlerPorts, HandlerRoute, RequestCo
 from bookshelf.http.message import Request, Response
 from bookshelf.http.problem import Problem
 from bookshelf.site.frame_pages import DESIGN
+from bookshelf.site.jobs import Jobs
 from bookshelf.site.live import LiveStreams
 from bookshelf.site.page import SiteParts
 
@@ -22,6 +26,23 @@ class Site:
     def __init__(self, parts: SiteParts) -> None:
         self.parts = parts
         self.live = LiveStreams(parts.changes, parts.live_names)
+        self._jobs: dict[str, Jobs] = {}
+
+    async def run_jobs(self, ports: HandlerPorts) -> None:
+        """Run the jobs of an instance until cancelled."""
+        async with self.jobs_of(ports):
+            await asyncio.Event().wait()
+
+    @asynccontextmanager
+    async def jobs_of(self, ports: HandlerPorts) -> AsyncIterator[Jobs]:
+        """Run the jobs of an instance until the block ends; its pages start new ones."""
+        jobs = Jobs(self.parts.jobs, ports, self.live.publish)
+        async with jobs.open():
+            self._jobs[ports.folder] = jobs
+            try:
+                yield jobs
+            finally:
+                del self._jobs[ports.folder]
 
     @cached_property
     def endpoint(self) -> "PageEndpoint":
@@ -69,7 +90,8 @@ class Site:
     async def _page(
         self, place: int, request: Request, context: RequestContext, ports: HandlerPorts
     ) -> Response:
-        return await self.endpoint.respond(self.parts.pages[place], request, context, ports)
+        jobs = self._jobs.get(ports.folder)
+        return await self.endpoint.respond(self.parts.pages[place], request, context, ports, jobs)
 
     async def _gallery(
         self, place: int, request: Request, context: RequestContext, ports: HandlerPorts

@@ -2,7 +2,9 @@
 
 import re
 from collections.abc import Mapping
+from contextlib import AbstractAsyncContextManager
 from datetime import datetime
+from pathlib import Path
 from typing import Any
 from urllib.parse import urlencode
 
@@ -17,6 +19,7 @@ from bookshelf.http.problem import Problem, problem_response
 from bookshelf.http.router import Router
 from bookshelf.media.memory import MemoryBlobs
 from bookshelf.media.pool import PictureWorkers
+from bookshelf.site.jobs import Jobs
 from bookshelf.site.routes import Site
 
 FORM = "application/x-www-form-urlencoded"
@@ -73,10 +76,10 @@ class ShelfApi:
 class Ports:
     """The ports of page functions: an API, a fixed time, counted ids."""
 
-    def __init__(self, api: Handler, clock: FixedClock) -> None:
+    def __init__(self, api: Handler, clock: FixedClock, folder: str) -> None:
         self.api = api
+        self.folder = folder
         self.blobs = MemoryBlobs()
-        self.folder = "/nonexistent"
         self.pictures = PictureWorkers(1)
         self._clock = clock
         self._ids = CountedIds()
@@ -118,14 +121,20 @@ class ShownPage:
 class Pages:
     """Asks a site for pages, and keeps its cookies and positions as a browser and the gateway do."""
 
-    def __init__(self, site: Site, api: Handler, clock: FixedClock | None = None) -> None:
+    def __init__(
+        self, site: Site, api: Handler, clock: FixedClock | None = None, folder: Path | None = None
+    ) -> None:
         self._site = site
-        self.ports = Ports(api, clock or FixedClock())
+        self.ports = Ports(api, clock or FixedClock(), str(folder))
         self._router: Router[HandlerRoute] = Router()
         for route in site.routes:
             self._router.add(route.method, route.path, route)
         self.cookies: dict[str, str] = {}
         self._after = ""
+
+    def running_jobs(self) -> AbstractAsyncContextManager[Jobs]:
+        """Run the site's jobs in the folder until the block ends."""
+        return self._site.jobs_of(self.ports)
 
     async def get(self, target: str, **headers: str) -> ShownPage:
         """Return a page; header names are written with underscores."""

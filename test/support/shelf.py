@@ -2,6 +2,7 @@
 
 import asyncio
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any, Self
 
 import msgspec
@@ -67,6 +68,7 @@ class Shelf:
         self.clock = FixedClock()
         self._storage = storage or MemoryStorage()
         self.pictures = PictureWorkers(1)
+        self._folder = TemporaryDirectory()
         self.infrastructure = infrastructure = Infrastructure(
             log=self.log,
             discovery=LocalDiscovery(),
@@ -79,7 +81,7 @@ class Shelf:
             api=LateHandler(),
             blobs=MemoryBlobs(),
             pictures=self.pictures,
-            folder=Path("/nonexistent"),
+            folder=Path(self._folder.name),
         )
         self.hosts = {s.name: ServiceHost(s, infrastructure, "127.0.0.1", s.port) for s in SERVICES}
 
@@ -94,6 +96,7 @@ class Shelf:
             for host in self.hosts.values():
                 await host.stop()
             await self.pictures.close()
+            self._folder.cleanup()
             await self._storage.close()
 
     def edge(self, method: str, target: str) -> Api:

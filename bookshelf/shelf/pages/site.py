@@ -11,10 +11,13 @@ from bookshelf.shelf.pages import (
     cover_files,
     edit,
     home,
+    import_lines,
+    import_routes,
     opinions,
     readings,
     stats,
 )
+from bookshelf.shelf.pages.jobs import JOBS
 from bookshelf.site.frame_pages import FRAME_PAGES, SAVED
 from bookshelf.site.page import Link, SearchField, SiteParts, _
 from bookshelf.site.preferences import Choice
@@ -40,6 +43,7 @@ PAGES = (
     *opinions.PAGES,
     *changes.PAGES,
     *stats.PAGES,
+    *import_routes.PAGES,
     *FRAME_PAGES,
 )
 NOTICES = {
@@ -52,6 +56,7 @@ NOTICES = {
     **changes.NOTICES,
     **stats.NOTICES,
     **home.NOTICES,
+    **import_lines.NOTICES,
 }
 
 SITE = Site(
@@ -68,6 +73,7 @@ SITE = Site(
         action=Link("/books/add", _("Add"), "plus"),
         search=SearchField("/books", "q", _("Search your books")),
         notices=NOTICES,
+        jobs=JOBS,
         choices={
             "view": Choice(_("View"), (("covers", _("Covers")), ("list", _("List")), ("spines", _("Spines"))))
         },

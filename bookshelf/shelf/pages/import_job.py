@@ -1,0 +1,147 @@
+"""The job that previews or carries out the import of an uploaded file, and one that takes an import back."""
+
+import asyncio
+from datetime import date
+from itertools import islice
+from pathlib import Path
+from tempfile import NamedTemporaryFile
+from typing import Any
+
+import msgspec
+
+from bookshelf.shelf.library_files import Library, NotALibrary, Options, read_library, write_refused
+from bookshelf.shelf.library_files.entry import Entry, Refusal
+from bookshelf.shelf.library_files.export import csv_line
+from bookshelf.shelf.library_files.report import ImportReport
+from bookshelf.shelf.library_files.runner import ImportOptions, ImportRunner
+from bookshelf.shelf.library_files.shelf_copy import ShelfFault
+from bookshelf.shelf.library_files.shelf_index import ShelfIndex
+from bookshelf.shelf.pages.import_report import (
+    Column,
+    ImportChoices,
+    ImportCounts,
+    ImportResult,
+    RefusedLine,
+)
+from bookshelf.site.job_store import Job
+from bookshelf.site.jobs import JobFault, JobRun, Jobs
+
+#: Books of a file that are shown.
+_BOOKS_SHOWN = 8
+
+
+async def import_file(run: JobRun) -> dict[str, Any]:
+    """Preview or import the file of a job; return the report. Raises `JobFault`."""
+    choices = msgspec.convert(run.job.parameters, ImportChoices)
+    library = await _open(run.path, run.job.name, choices)
+    with ImportReport(choices.correlation, preview=choices.preview) as report, ShelfIndex() as index:
+        report.describe(library)
+        options = ImportOptions(exact=library.exact, prefer_file=choices.prefer_file)
+        runner = ImportRunner(run.api, index, report, options, run.job.made)
+        done = 0
+
+        def progress() -> None:
+            nonlocal done
+            done += 1
+            run.progress(done, library.rows)
+
+        try:
+            await runner.run(library, progress)
+        except ShelfFault as fault:
+            raise JobFault(str(fault)) from fault
+        refused = [RefusedLine(line=each.line, reason=each.reason, cells=each.raw) for each in report.refused]
+        await run.add_lines("refused", enumerate(refused))
+        await run.add_lines("differences", enumerate(report.differences))
+        await run.add_lines("warnings", enumerate(each for each in report.warnings if each.line))
+        result = await asyncio.to_thread(_result, library, report)
+    result.continued = run.job.starts > 1
+    return dict(msgspec.to_builtins(result))
+
+
+async def _open(path: Path, name: str, choices: ImportChoices) -> Library:
+    options = Options(
+        today=date.fromisoformat(choices.today),
+        encoding=choices.encoding or None,
+        day_first=choices.day_first,
+        repair_encoding=choices.repair_encoding,
+        columns=choices.columns,
+    )
+    try:
+        return await asyncio.to_thread(read_library, path, options)
+    except NotALibrary as fault:
+        raise JobFault(str(fault).replace(str(path), name)) from fault
+
+
+def _result(library: Library, report: ImportReport) -> ImportResult:
+    counts = {name: getattr(report, name) for name in ImportCounts.__struct_fields__ if name != "refused"}
+    entries = (line for line in library if isinstance(line, Entry))
+    return ImportResult(
+        counts=ImportCounts(**counts, refused=len(report.refused)),
+        rows=library.rows,
+        program=library.form,
+        exact=library.exact,
+        encoding=library.encoding,
+        dates=library.dates or "",
+        dates_assumed=library.dates_assumed,
+        columns=tuple(Column(**msgspec.structs.asdict(use)) for use in library.columns),
+        header=library.header,
+        remarks=library.remarks,
+        differences=len(report.differences),
+        warnings=sum(1 for each in report.warnings if each.line),
+        books=tuple((entry.book.title, entry.book.author) for entry in islice(entries, _BOOKS_SHOWN)),
+        seconds=report.seconds,
+    )
+
+
+async def retry_line(jobs: Jobs, job: Job, number: int, cells: tuple[str, ...]) -> str:
+    """Import one refused line with corrected cells; return why it was refused again, empty if it was not.
+
+    The report counts it then among the books that the import has added or changed. Raises `JobFault`.
+    """
+    choices = msgspec.convert(job.parameters, ImportChoices)
+    library = await _open(jobs.path(job.id), job.name, choices)
+    with NamedTemporaryFile("w", encoding="utf-8", newline="", suffix=".import") as file:
+        file.writelines(_one_line(library, cells))
+        file.flush()
+        corrected = await _open(Path(file.name), job.name, msgspec.structs.replace(choices, encoding="utf-8"))
+        with ImportReport(choices.correlation) as report, ShelfIndex() as index:
+            options = ImportOptions(exact=corrected.exact, prefer_file=choices.prefer_file)
+            runner = ImportRunner(jobs.api, index, report, options, job.made)
+            try:
+                await runner.run(corrected, lambda: None)
+            except ShelfFault as fault:
+                raise JobFault(str(fault)) from fault
+            if report.refused:
+                return next(iter(report.refused)).reason
+            await _note_corrected(jobs, job, number, report)
+    return ""
+
+
+def _one_line(library: Library, cells: tuple[str, ...]) -> list[str]:
+    """Return a file in the format of another one with one record."""
+    if not library.header:
+        return [cells[0], "\n"]
+    if len(cells) == 1 < len(library.header):  # the text of a broken record
+        return [csv_line(library.header, library.delimiter), cells[0].strip("\n"), "\n"]
+    return [csv_line(library.header, library.delimiter), csv_line(cells, library.delimiter)]
+
+
+async def _note_corrected(jobs: Jobs, job: Job, number: int, report: ImportReport) -> None:
+    ((_, content),) = await jobs.lines(job.id, "refused", number - 1)
+    line = msgspec.structs.replace(msgspec.convert(content, RefusedLine), corrected=True)
+    await jobs.put_lines(job.id, "refused", [(number, line)])
+    result = msgspec.convert(job.report, ImportResult)
+    counts = result.counts
+    for name in ("added", "updated", "finished", "unchanged", "restored", "skipped", "lists", "listed"):
+        setattr(counts, name, getattr(counts, name) + getattr(report, name))
+    counts.refused -= 1
+    await jobs.put_report(job, dict(msgspec.to_builtins(result)))
+
+
+async def refused_file(jobs: Jobs, job: Job, refused: list[RefusedLine]) -> tuple[str, bytes]:
+    """Return the name and the content of a file of refused lines, in the format of the imported one."""
+    library = await _open(jobs.path(job.id), job.name, msgspec.convert(job.parameters, ImportChoices))
+    lines = write_refused(library, (Refusal(each.line, each.reason, each.cells) for each in refused))
+    ending, encoding = (".csv", "utf-8-sig") if library.header else (".jsonl", "utf-8")
+    stem = Path(job.name).stem or "import"
+    return f"{stem}.refused{ending}", "".join(lines).encode(encoding)

@@ -1,0 +1,258 @@
+"""Runs the jobs of a page service: in the background, with progress, and again after a restart.
+
+A job is begun anew after a restart, so each of its steps compares with the API first.
+"""
+
+import asyncio
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Mapping
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import asynccontextmanager
+from functools import partial
+from pathlib import Path
+from tempfile import NamedTemporaryFile
+from typing import Any, TypeVar
+
+import structlog
+from msgspec.structs import replace
+
+from bookshelf.cqrs.api_client import ApiAnswer, ApiClient
+from bookshelf.cqrs.handler import HandlerPorts
+from bookshelf.http.client.transport import NoResponse, Unreachable
+from bookshelf.http.message import BrokenBody, Handler, TooLarge, read_response, request
+from bookshelf.site.api_adapters import answer_of, encode_body
+from bookshelf.site.job_store import Job, JobStore
+
+#: Jobs that run at the same time; others wait.
+_AT_ONCE = 4
+#: Seconds between two notes of a job's progress, and between two tries of a request.
+_PROGRESS_S = 0.4
+_FIRST_PAUSE_S, _LAST_PAUSE_S = 0.05, 2.0
+_AGAIN = frozenset({429, 502, 503, 504})
+_ANSWER_S = 60.0
+_MOST = 256 << 20
+_logger = structlog.get_logger(__name__)
+T = TypeVar("T")
+
+
+class JobFault(Exception):
+    """A job cannot be done; the message is a sentence for the reader."""
+
+
+class JobRun:
+    """What the function of a kind of job gets: the job, its file, the API, and where its results go."""
+
+    def __init__(self, job: Job, path: Path, api: ApiClient, jobs: "Jobs") -> None:
+        self.job = job
+        self.path = path
+        self.api = api
+        self._jobs = jobs
+
+    def progress(self, done: int, total: int) -> None:
+        """Note how far the job is."""
+        self._jobs.note(self.job.id, done, total)
+
+    async def add_lines(self, name: str, lines: Iterable[tuple[int, Any]]) -> None:
+        """Keep lines of one list of the report."""
+        await self._jobs.put_lines(self.job.id, name, lines)
+
+
+#: Does a job; returns its report. Raises `JobFault`.
+JobKind = Callable[[JobRun], Awaitable[dict[str, Any]]]
+
+
+class JobApi:
+    """The API client of jobs: repeats requests while the API is busy or away; commands have keys."""
+
+    def __init__(self, handler: Handler) -> None:
+        self._handler = handler
+
+    async def get(self, target: str, headers: Mapping[str, str] | None = None) -> ApiAnswer:
+        """Return the answer to a query."""
+        return await self._patiently("GET", target, b"", headers or {})
+
+    async def send(self, method: str, target: str, body: object, headers: Mapping[str, str]) -> ApiAnswer:
+        """Return the answer to a command."""
+        content, typed = encode_body(body)
+        return await self._patiently(method, target, content, {**typed, **headers})
+
+    async def _patiently(
+        self, method: str, target: str, content: bytes, headers: Mapping[str, str]
+    ) -> ApiAnswer:
+        pause_s = _FIRST_PAUSE_S
+        while True:
+            try:
+                async with asyncio.timeout(_ANSWER_S):
+                    response = await self._handler.handle(request(method, target, content, **headers))
+                    body = await read_response(response, _MOST)
+                if response.status not in _AGAIN:
+                    return answer_of(response, body)
+            except (Unreachable, NoResponse, BrokenBody, TooLarge, TimeoutError):
+                pass  # it is asked again
+            await asyncio.sleep(pause_s)
+            pause_s = min(2 * pause_s, _LAST_PAUSE_S)
+
+
+class Jobs:
+    """The jobs of one instance of a page service.
+
+    `publish` sends the name of a job that has changed to the open pages.
+    """
+
+    def __init__(
+        self, kinds: Mapping[str, JobKind], ports: HandlerPorts, publish: Callable[[str], None]
+    ) -> None:
+        self._kinds = kinds
+        self._ports = ports
+        self._publish = publish
+        self._thread = ThreadPoolExecutor(1, thread_name_prefix="jobs")
+        self._slots = asyncio.Semaphore(_AT_ONCE)
+        self._tasks: dict[str, asyncio.Task[None]] = {}
+        self._progress: dict[str, tuple[int, int]] = {}
+        self._store: JobStore | None = None
+
+    @asynccontextmanager
+    async def open(self) -> AsyncIterator[None]:
+        """Continue all jobs that have not ended; at the end stop them, to be continued at the next start."""
+        folder = Path(self._ports.folder)
+        try:
+            self._store = await self._call(partial(JobStore, folder, self._ports.now()))
+            try:
+                for job in await self.all():
+                    if job.is_running:
+                        self._begin(job)
+                yield
+            finally:
+                for task in self._tasks.values():
+                    task.cancel()
+                await asyncio.gather(*self._tasks.values(), return_exceptions=True)
+                await self._call(self._opened.close)
+        finally:
+            self._thread.shutdown()
+
+    @property
+    def _opened(self) -> JobStore:
+        assert self._store is not None  # noqa: S101 (set by `open`)
+        return self._store
+
+    async def _call(self, function: Callable[[], T]) -> T:
+        return await asyncio.get_running_loop().run_in_executor(self._thread, function)
+
+    async def start(
+        self,
+        kind: str,
+        parameters: dict[str, Any],
+        *,
+        job_id: str = "",
+        file: Path | bytes | None = None,
+        name: str = "",
+        draft: bool = False,
+    ) -> Job:
+        """Begin a new job, with a given id or a new one. `file` is copied, or is the content itself."""
+        job = Job(
+            id=job_id or self._ports.new_id(),
+            kind=kind,
+            made=self._ports.now(),
+            parameters=parameters,
+            name=name,
+            draft=draft,
+        )
+        await self._call(partial(self._add, job, file))
+        self._begin(job)
+        return job
+
+    def _add(self, job: Job, file: Path | bytes | None) -> None:
+        if not isinstance(file, bytes):
+            self._opened.add(job, file)
+            return
+        with NamedTemporaryFile() as pasted:
+            pasted.write(file)
+            pasted.flush()
+            self._opened.add(job, Path(pasted.name))
+
+    async def again(self, job: Job, parameters: dict[str, Any], *, draft: bool = False) -> None:
+        """Begin a job anew, with other parameters and an empty report."""
+        if (task := self._tasks.get(job.id)) is not None:
+            task.cancel()
+            await asyncio.gather(task, return_exceptions=True)
+        renewed = replace(
+            job, parameters=parameters, draft=draft, state="running", done=0, report={}, fault="", starts=0
+        )
+        await self._call(partial(self._opened.put, renewed))
+        self._begin(renewed)
+
+    def _begin(self, job: Job) -> None:
+        self._tasks[job.id] = asyncio.create_task(self._run(job))
+
+    async def _run(self, job: Job) -> None:
+        async with self._slots:
+            job = replace(job, starts=job.starts + 1)
+            await self._call(partial(self._opened.put, job))
+            await self._call(partial(self._opened.clear, job.id))
+            run = JobRun(job, self._opened.path(job.id), JobApi(self._ports.api), self)
+            ticking = asyncio.create_task(self._tick(job.id))
+            try:
+                report = await self._kinds[job.kind](run)
+                ended = replace(job, state="done", report=report)
+            except JobFault as fault:
+                ended = replace(job, state="failed", fault=str(fault))
+            except Exception:
+                _logger.exception("job-failed", job=job.id, kind=job.kind)
+                ended = replace(job, state="failed", fault="")
+            finally:
+                ticking.cancel()
+            done, total = self._progress.pop(job.id, (0, 0))
+            await self._call(partial(self._opened.put, replace(ended, done=done, total=total)))
+            del self._tasks[job.id]
+            self._publish(f"job:{job.id}")
+
+    async def _tick(self, job_id: str) -> None:
+        """Send the job's name to the open pages as long as it gets on, until cancelled."""
+        before = None
+        while True:
+            await asyncio.sleep(_PROGRESS_S)
+            if (now := self._progress.get(job_id)) != before:
+                before = now
+                self._publish(f"job:{job_id}")
+
+    def note(self, job_id: str, done: int, total: int) -> None:
+        """Note how far a job is."""
+        self._progress[job_id] = (done, total)
+
+    async def wait(self, job_id: str, seconds: float) -> None:
+        """Wait until a job has ended, for a bounded time."""
+        if (task := self._tasks.get(job_id)) is not None:
+            await asyncio.wait((task,), timeout=seconds)
+
+    async def get(self, job_id: str, kind: str) -> Job | None:
+        """Return a job of a kind with its present progress; None if there is none."""
+        job = await self._call(partial(self._opened.get, job_id))
+        return None if job is None or job.kind != kind else self._present(job)
+
+    async def all(self) -> list[Job]:
+        """Return all jobs with their present progress, the newest first."""
+        return [self._present(job) for job in await self._call(self._opened.all)]
+
+    def _present(self, job: Job) -> Job:
+        done, total = self._progress.get(job.id, (job.done, job.total))
+        return replace(job, done=done, total=total)
+
+    async def put_report(self, job: Job, report: dict[str, Any]) -> None:
+        """Keep another report of a job that has ended."""
+        await self._call(partial(self._opened.put, replace(job, report=report)))
+
+    async def put_lines(self, job_id: str, name: str, lines: Iterable[tuple[int, Any]]) -> None:
+        """Keep lines of one list of a report, by their numbers."""
+        await self._call(partial(self._opened.put_lines, job_id, name, lines))
+
+    async def lines(self, job_id: str, name: str, after: int = -1, limit: int = 1) -> list[tuple[int, Any]]:
+        """Return lines of one list of a report, from the one after `after` on."""
+        return await self._call(partial(self._opened.lines, job_id, name, after, limit))
+
+    def path(self, job_id: str) -> Path:
+        """Return the path of a job's uploaded file."""
+        return self._opened.path(job_id)
+
+    @property
+    def api(self) -> ApiClient:
+        """The API, for a step of a job that a page carries out itself."""
+        return JobApi(self._ports.api)

@@ -1,0 +1,204 @@
+"""Imports by pages, in this process: upload, preview, run, correct, undo; and jobs that are interrupted."""
+
+import asyncio
+import re
+from collections.abc import AsyncIterator, Mapping
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+import pytest
+from support.pages import Pages, ShelfApi, ShownPage
+from support.shelf import Shelf
+
+from bookshelf.http.message import Request, Response
+from bookshelf.shelf.pages.jobs import IMPORT
+from bookshelf.shelf.pages.site import SITE
+from bookshelf.site.job_store import Job, JobStore
+from bookshelf.site.jobs import Jobs
+
+IMPORTED = {"_version": "1", "do": "import"}
+BOOKS = """Title,Author,ISBN13,Date Read,My Rating,Bookshelves,Shelf mark
+Dune,Frank Herbert,9780441013593,2019/03/14,5,science-fiction,A1
+Beloved,Toni Morrison,,,4,,A2
+,Stanisław Lem,,,,,A3
+Middlemarch,George Eliot,,2020/11/02,,classics,A4
+"""
+
+
+@pytest.fixture
+async def shelf() -> AsyncIterator[Shelf]:
+    async with Shelf() as shelf:
+        yield shelf
+
+
+@pytest.fixture
+def pages(shelf: Shelf, tmp_path: Path) -> Pages:
+    return Pages(SITE, ShelfApi(shelf), folder=tmp_path)
+
+
+@pytest.fixture(autouse=True)
+async def jobs(pages: Pages) -> AsyncIterator[Jobs]:
+    async with pages.running_jobs() as jobs:
+        yield jobs
+
+
+async def preview(pages: Pages, text: str = BOOKS) -> ShownPage:
+    form = await pages.get("/import")
+    return await pages.submit("/import", {"_key": form.value("_key"), "text": text})
+
+
+def address(page: ShownPage) -> str:
+    found = re.search(r'action="(/import/[^"/]+)"', page.html)
+    assert found is not None
+    return found[1]
+
+
+async def titles(shelf: Shelf) -> list[str]:
+    await shelf.caught_up()
+    return [book["title"] for book in (await shelf.send("GET", "/books?sort=title")).json]
+
+
+async def finished(
+    pages: Pages, jobs: Jobs, where: str, fields: Mapping[str, Any], job: str = ""
+) -> ShownPage:
+    """Send a form that starts a job, and return its page once the job has ended."""
+    page = (await pages.post(where, fields)).location
+    await jobs.wait(job or page.split("/")[2], 60)
+    return await pages.get(page)
+
+
+async def brought(pages: Pages, jobs: Jobs) -> ShownPage:
+    return await finished(pages, jobs, address(await preview(pages)), IMPORTED)
+
+
+async def test_a_preview_changes_nothing_and_shows_what_becomes_of_the_columns(
+    shelf: Shelf, pages: Pages
+) -> None:
+    shown = await preview(pages)
+    assert "4 lines" in shown.words
+    assert "3 new" in shown.words
+    assert "1 not usable" in shown.words
+    assert "Import 3 books" in shown.words
+    assert "science-fiction · classics" in shown.words
+    assert await titles(shelf) == []
+
+
+async def test_the_same_form_sent_twice_is_one_import(pages: Pages) -> None:
+    form = {"_key": "1", "text": BOOKS}
+    first, second = await pages.post("/import", form), await pages.post("/import", form)
+    assert first.location == second.location
+
+
+async def test_an_import_brings_the_books_and_keeps_its_report(
+    shelf: Shelf, pages: Pages, jobs: Jobs
+) -> None:
+    report = await brought(pages, jobs)
+    assert "3 books added" in report.words
+    assert "Line 4" in report.words
+    assert await titles(shelf) == ["Beloved", "Dune", "Middlemarch"]
+    assert "3 books added" in (await pages.get("/import")).words
+
+
+async def test_a_chosen_field_takes_a_column(shelf: Shelf, pages: Pages, jobs: Jobs) -> None:
+    chosen = {**IMPORTED, "column": ["Shelf mark"], "field": ["location"]}
+    await finished(pages, jobs, address(await preview(pages)), chosen)
+    await shelf.caught_up()
+    (dune,) = (await shelf.send("GET", "/books?q=dune")).json
+    assert dune["location"] == "A1"
+
+
+async def test_a_refused_line_is_corrected_in_place_and_then_counts_as_added(
+    shelf: Shelf, pages: Pages, jobs: Jobs
+) -> None:
+    report = await brought(pages, jobs)
+    (line,) = re.findall(r'action="(/import/[^"]+/lines/0)"', report.html)
+    cells = ["", "Stanisław Lem", "", "", "", "", "A3"]
+    refused = await pages.post(line, {"_key": "1", "cell": cells})
+    assert refused.status == 422
+    corrected = await pages.submit(line, {"_key": "1", "cell": ["Solaris", *cells[1:]]})
+    assert "Corrected and imported" in corrected.words
+    assert "Solaris" in await titles(shelf)
+    assert "4 books added" in (await pages.get("/import")).words
+
+
+async def test_refused_lines_are_a_file_that_can_be_imported(pages: Pages, jobs: Jobs) -> None:
+    report = await brought(pages, jobs)
+    (link,) = re.findall(r'href="(/import/[^"]+/refused)"', report.html)
+    answer = await pages.get(link)
+    assert answer.headers["Content-Disposition"].endswith(".refused.csv")
+    assert answer.html.splitlines()[1].startswith(",Stanisław Lem,")
+
+
+async def test_an_import_is_taken_back_as_a_whole(shelf: Shelf, pages: Pages, jobs: Jobs) -> None:
+    report = await brought(pages, jobs)
+    (undo,) = re.findall(r'action="(/import/[^"]+/undo)"', report.html)
+    shown = await finished(pages, jobs, undo, {"_version": "1"}, f"undo-{undo.split('/')[2]}")
+    assert "This import was taken back" in shown.words
+    assert "could not be" not in shown.words
+    assert await titles(shelf) == []
+
+
+async def test_a_file_that_is_no_library_is_explained_with_its_own_name(pages: Pages) -> None:
+    shown = await preview(pages, "no books here")
+    assert "This file cannot be read" in shown.words
+    assert "Pasted text holds no books" in shown.words
+    assert "/uploads/" not in shown.html
+
+
+async def test_a_form_without_a_file_and_without_text_is_refused(pages: Pages) -> None:
+    answer = await pages.post("/import", {"_key": "1", "text": " "})
+    assert answer.status == 422
+    assert "Choose a file, or paste its text." in answer.words
+
+
+class Stalling:
+    """Sends requests to the shelf, and from the second bulk request on none any more."""
+
+    def __init__(self, shelf: Shelf) -> None:
+        self._inner = ShelfApi(shelf)
+        self.stalled = asyncio.Event()
+        self.bulk = 0
+
+    async def handle(self, asked: Request) -> Response:
+        self.bulk += asked.target.endswith("/bulk")
+        if self.bulk > 1:
+            self.stalled.set()
+            await asyncio.Event().wait()
+        return await self._inner.handle(asked)
+
+
+async def test_an_import_that_was_interrupted_continues_and_does_nothing_twice(
+    shelf: Shelf, tmp_path: Path
+) -> None:
+    lines = "".join(f"Book {n},Author {n}\n" for n in range(700))
+    text = f"Title,Author\n{lines}"
+    stalling = Stalling(shelf)
+    first = Pages(SITE, stalling, folder=tmp_path / "site")
+    async with first.running_jobs(), asyncio.timeout(60):
+        where = address(await preview(first, text))
+        await first.post(where, IMPORTED)
+        await stalling.stalled.wait()
+    second = Pages(SITE, ShelfApi(shelf), folder=tmp_path / "site")
+    async with second.running_jobs() as jobs:
+        await jobs.wait(where.split("/")[2], 60)
+        shown = await second.get(where)
+    assert "The service was restarted meanwhile" in shown.words
+    await shelf.caught_up()
+    assert (await shelf.send("GET", "/books?limit=1")).headers["Bookshelf-Count"] == "700"
+
+
+async def test_drafts_are_removed_after_a_week_and_imports_are_kept(tmp_path: Path) -> None:
+    made = datetime(2026, 1, 1, tzinfo=UTC)
+    folder = tmp_path / "site"
+    store = JobStore(folder, made)
+    file = tmp_path / "file"
+    file.write_text("x")
+    for name, draft in (("a", True), ("b", False)):
+        store.add(Job(id=name, kind=IMPORT, made=made, draft=draft), file)
+    store.close()
+    store = JobStore(folder, made + timedelta(days=8))
+    left: list[Any] = [job.id for job in store.all()]
+    assert left == ["b"]
+    assert not store.path("a").exists()
+    store.close()
