@@ -9,7 +9,7 @@ import base64
 import json
 from pathlib import Path
 
-from playwright.sync_api import sync_playwright
+from playwright.sync_api import Page, sync_playwright
 
 ROOT = Path(__file__).resolve().parent.parent
 FONTS = ("literata-latin.woff2", "literata-latin-ext.woff2")
@@ -50,15 +50,10 @@ _MEASURE = """async ([fonts, ranges]) => {
 }"""
 
 
-def measure(folder: Path) -> dict[str, int]:
-    """Return the width of each letter that the fonts in a folder have."""
+def measure(page: Page, folder: Path) -> dict[str, int]:
+    """Return the width of each letter that the fonts in a folder have, measured on a page of a browser."""
     fonts = [base64.b64encode((folder / name).read_bytes()).decode() for name in FONTS]
-    with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path="/usr/bin/chromium", args=["--no-sandbox"])
-        try:
-            widths: dict[str, int] = browser.new_page().evaluate(_MEASURE, [fonts, _RANGES])
-        finally:
-            browser.close()
+    widths: dict[str, int] = page.evaluate(_MEASURE, [fonts, _RANGES])
     return widths
 
 
@@ -67,9 +62,7 @@ def render(widths: dict[str, int]) -> str:
     by_width: dict[int, str] = {}
     for letter, width in sorted(widths.items()):
         by_width[width] = by_width.get(width, "") + letter
-    lines = (
-        f"    {width}: {json.dumps(by_width[width], ensure_ascii=False)},\n" for width in sorted(by_width)
-    )
+    lines = (f"    {width}: {_quoted(by_width[width])},\n" for width in sorted(by_width))
     return _HEADER + "".join(lines) + _FOOTER
 
 
@@ -78,4 +71,8 @@ def _quoted(letters: str) -> str:
 
 
 if __name__ == "__main__":
-    TARGET.write_text(render(measure(ROOT / "bookshelf/site/static/fonts")), encoding="utf-8")
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path="/usr/bin/chromium", args=["--no-sandbox"])
+        measured = measure(browser.new_page(), ROOT / "bookshelf/site/static/fonts")
+        browser.close()
+    TARGET.write_text(render(measured), encoding="utf-8")

@@ -191,7 +191,10 @@ def fit(title: str, room: float) -> tuple[int, str]:
     lines = _wrap(broken, smallest, room * _ROUNDING) or []
     if len(lines) <= _LINES_MAX:
         return len(SIZES), title
-    return len(SIZES), "".join(lines[:_LINES_MAX]).rstrip(" ,;:.-\u2013\u2014/")[:-1].rstrip() + "\u2026"
+    *whole, last = lines[:_LINES_MAX]
+    while last and width(f"{last}\u2026") * smallest > room * _ROUNDING:
+        last = last[:-1]
+    return len(SIZES), "".join([*whole, last.rstrip(" ,;:.-\u2013\u2014/"), "\u2026"])
 
 
 def _split(title: str) -> Iterator[tuple[str, bool]]:
