@@ -1,64 +1,222 @@
-"""The shelf: all books as covers, with search, a page at a time."""
+"""The shelf: books as covers, list or spines, with search, filters and sort, a page at a time."""
 
-from collections.abc import Iterable, Mapping
+import asyncio
+from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
 import msgspec
 
+from bookshelf.cqrs.api_client import ApiAnswer
 from bookshelf.shelf.pages.models import BookTile, book_tile
+from bookshelf.shelf.pages.selection import ACTIONS, SelectionForm, change_books
+from bookshelf.shelf.pages.shelf_filters import (
+    SORTS,
+    Active,
+    Chip,
+    Choices,
+    ShelfQuery,
+    address,
+    filters_of,
+    make_active,
+    make_chips,
+    make_choices,
+    sort_of,
+)
+from bookshelf.shelf.pages.spines import GeneratedSpine, generate_spine
 from bookshelf.site.api_adapters import target
 from bookshelf.site.page import Model, Page, PageRoute, _
 from bookshelf.site.page_request import PageRequest
 
-#: Books on one page of the shelf.
-PAGE = 60
+#: Books on one page of the shelf, and from how many on it has links to letters and years.
+PAGE, _LONG = 60, 120
+_VIEWS = (
+    ("covers", _("Covers"), "layout-grid"),
+    ("list", _("List"), "list"),
+    ("spines", _("Spines"), "rows-3"),
+)
+_LETTERS = "ABCDEFGHIJKLMNOPQRSTUVWXYZ"
 
 
-class ShelfQuery(msgspec.Struct, frozen=True, kw_only=True):
-    """Which books: those with these words, from the cursor on."""
+class BookOnShelf(msgspec.Struct, frozen=True, kw_only=True):
+    """A book on the shelf as all three views show it."""
 
-    q: str = ""
-    after: str = ""
+    tile: BookTile
+    spine: GeneratedSpine
+    series: str
+    published: str
+    finished: str
+    pages: int | None
 
 
 class ShelfModel(Model):
-    """The shelf: its books, how many there are in all, the words they were found by, and the next page."""
+    """The shelf: its books, how many there are in all, and the addresses of other ways to see it.
 
-    books: tuple[BookTile, ...]
+    `hidden` are the parameters that the search field and the panel keep. `jumps` are letters or years.
+    """
+
+    books: tuple[BookOnShelf, ...]
     count: int
     words: str
     next: str | None
+    view: str
+    sort: str
+    select: bool
+    chips: tuple[Chip, ...]
+    active: tuple[Active, ...]
+    choices: tuple[Choices, ...]
+    actions: tuple[tuple[str, str], ...]
+    views: tuple[tuple[str, str, str, str], ...]
+    sorts: tuple[tuple[str, str], ...]
+    headers: Mapping[str, str]
+    jumps: tuple[tuple[str, str], ...]
+    hidden: tuple[tuple[str, str], ...]
+    select_address: str
 
 
 async def show_books(request: PageRequest) -> Page:
     """Show one page of the books."""
     asked: ShelfQuery = request.query
-    answer = await request.api.get(target("/books", q=asked.q, after=asked.after, limit=PAGE, sort="-added"))
-    return Page("books.html", _shelf(answer.body, answer.total, asked.q, answer.cursor), live=("readings",))
+    view = asked.view or request.preferences.more.get("view", "covers")
+    filters = filters_of(asked)
+    sort = sort_of(asked)
+    page = target("/books", **filters, **{"from": asked.start}, after=asked.after, limit=PAGE, sort=sort)
+    answer, facets = await asyncio.gather(
+        request.api.get(page), request.api.try_get(target("/books/facets", **filters))
+    )
+    model = make_shelf(answer, asked, view=view, facets=facets, translate=request.translate)
+    return Page("books.html", model, live=("readings",))
 
 
-def _shelf(books: Iterable[Mapping[str, Any]], count: int, words: str, after: str | None) -> ShelfModel:
-    following = None if after is None else target("/books", q=words, after=after)
-    return ShelfModel(books=tuple(map(book_tile, books)), count=count, words=words, next=following)
+def make_shelf(
+    answer: ApiAnswer,
+    asked: ShelfQuery,
+    *,
+    view: str = "covers",
+    facets: ApiAnswer | None = None,
+    translate: Callable[[str], str] = _,
+) -> ShelfModel:
+    """Return the model of a page of books as the API answers it."""
+    values = None if facets is None else facets.body
+    sort = sort_of(asked)
+    kept = msgspec.to_builtins(msgspec.structs.replace(asked, q="", after="", start=""))
+    return ShelfModel(
+        books=tuple(map(_shelf_book, answer.body)),
+        count=answer.total,
+        words=asked.q,
+        next=None if answer.cursor is None else address(asked, after=answer.cursor),
+        view=view,
+        sort=sort,
+        select=asked.select,
+        chips=make_chips(asked, values),
+        active=make_active(asked, translate),
+        choices=make_choices(asked, values),
+        actions=ACTIONS,
+        views=tuple((name, text, icon, address(asked, view=name)) for name, text, icon in _VIEWS),
+        sorts=SORTS,
+        headers={name: address(asked, sort=_turned(name, sort)) for name in _COLUMNS},
+        jumps=_jumps(asked, sort, values) if answer.total >= _LONG else (),
+        hidden=tuple(_hidden(kept)),
+        select_address=address(asked, select=not asked.select),
+    )
+
+
+_COLUMNS = ("title", "author", "series", "published", "stars", "finished", "pages")
+
+
+def _turned(name: str, sort: str) -> str:
+    return f"-{name}" if sort == name else name
+
+
+def _hidden(kept: Mapping[str, Any]) -> Iterable[tuple[str, str]]:
+    for name, value in kept.items():
+        for one in value if isinstance(value, list | tuple) else (value,):
+            if one:
+                yield name, "1" if one is True else str(one)
+
+
+def _shelf_book(book: Mapping[str, Any]) -> BookOnShelf:
+    series = next(iter(book.get("series") or ()), None)
+    number = f" {series['number']}" if series and series.get("number") else ""
+    return BookOnShelf(
+        tile=book_tile(book),
+        spine=generate_spine(book),
+        series=f"{series['name']}{number}" if series else "",
+        published=str(book.get("published") or ""),
+        finished=str(book.get("finished_on") or book.get("finished") or ""),
+        pages=book.get("pages"),
+    )
+
+
+def _jumps(asked: ShelfQuery, sort: str, facets: Mapping[str, Any] | None) -> tuple[tuple[str, str], ...]:
+    """Return the letters or years of the sort, each with the address that starts there."""
+    match sort.lstrip("-"):
+        case "title" | "author" | "series":
+            marks = _LETTERS if not sort.startswith("-") else _LETTERS[::-1]
+            return tuple((mark, address(asked, start=mark.lower())) for mark in marks)
+        case "finished" | "published" as name if facets is not None:
+            years = sorted({value["value"] for value in facets[name]}, key=int, reverse=sort.startswith("-"))
+            return tuple((year, address(asked, start=year)) for year in years[:60])
+    return ()
+
+
+_PLAIN = ShelfQuery()
+
+
+def _example(
+    books: Iterable[Mapping[str, Any]],
+    count: int,
+    asked: ShelfQuery = _PLAIN,
+    view: str = "covers",
+) -> Page:
+    facets = {name: [{"value": value, "count": count}] for name, value in _FACETS.items()}
+    headers = {"Bookshelf-Count": str(count)}
+    if count > PAGE:
+        headers["Link"] = '</books?after=cursor>; rel="next"'
+    model = make_shelf(
+        ApiAnswer(200, headers, list(books)), asked, view=view, facets=ApiAnswer(200, {}, facets)
+    )
+    return Page("books.html", model)
+
+
+_FACETS = {
+    "state": "finished",
+    "stars": "4.5",
+    "tag": "science fiction",
+    "author": "Frank Herbert",
+    "series": "Dune",
+    "format": "paperback",
+    "language": "en",
+    "finished": "2025",
+    "published": "1965",
+}
 
 
 def _examples() -> Mapping[str, Page]:
     states = ("finished", "reading", "unread")
     usual = [
-        {"id": str(n), "title": title, "author": author, "state": states[n % 3], "stars": stars}
+        {
+            "id": str(n),
+            "title": title,
+            "author": author,
+            "state": states[n % 3],
+            "stars": stars,
+            "pages": 99 * n,
+        }
         for n, (title, author, stars) in enumerate(_SAMPLE)
     ]
     title = "The Strange Case of Dr Jekyll and Mr Hyde, with an Account of Its Origins and Long Afterlife "
     long = {"id": "long", "title": title * 2, "author": "Robert Louis Stevenson and many other people"}
-    many: list[Mapping[str, Any]] = [
-        long,
-        *({**book, "id": f"{book['id']}-{n}"} for n in range(6) for book in usual),
-    ]
+    many = [{**book, "id": f"{book['id']}-{n}"} for n in range(7) for book in usual][:PAGE]
+    found = ShelfQuery(q="dune", tag=("science fiction",), state=("finished",))
     return {
-        "usual": Page("books.html", _shelf(usual, len(usual), "", None)),
-        "empty": Page("books.html", _shelf([], 0, "", None)),
-        "nothing found": Page("books.html", _shelf([], 0, "dune", None)),
-        "long": Page("books.html", _shelf(many, 10_000, "", "cursor")),
+        "usual": _example(usual, len(usual)),
+        "list": _example([long, *usual], 312, ShelfQuery(sort="title"), "list"),
+        "spines": _example([long, *many], 312, ShelfQuery(sort="-published"), "spines"),
+        "selection": _example(usual, 312, ShelfQuery(select=True)),
+        "empty": _example([], 0),
+        "nothing found": _example([], 0, found),
+        "long": _example([long, *usual], len(usual), ShelfQuery(q=title, tag=(title[:90],))),
+        "large": _example(many, 10_000, ShelfQuery(sort="title")),
     }
 
 
@@ -74,11 +232,12 @@ _SAMPLE = (
     ("Donaudampfschifffahrtsgesellschaftskapitän", "Ödön Müller", 3.0),
 )
 
-
 PAGES = (
     PageRoute(
         "/books",
         get=show_books,
+        post=change_books,
+        form=SelectionForm,
         title=_("Your shelf"),
         params=ShelfQuery,
         section="/books",

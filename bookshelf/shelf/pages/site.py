@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from bookshelf.shelf.pages import (
+    add,
     book,
     book_lists,
     books,
@@ -15,6 +16,7 @@ from bookshelf.shelf.pages import (
     import_routes,
     opinions,
     readings,
+    selection,
     stats,
 )
 from bookshelf.shelf.pages.jobs import JOBS
@@ -35,6 +37,7 @@ def live_names(event: Mapping[str, Any]) -> tuple[str, ...]:
 PAGES = (
     *home.PAGES,
     *books.PAGES,
+    *add.PAGES,
     *book.PAGES,
     *edit.PAGES,
     *book_lists.PAGES,
@@ -56,6 +59,8 @@ NOTICES = {
     **changes.NOTICES,
     **stats.NOTICES,
     **home.NOTICES,
+    **add.NOTICES,
+    **selection.NOTICES,
     **import_lines.NOTICES,
 }
 

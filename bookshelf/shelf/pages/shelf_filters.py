@@ -1,0 +1,177 @@
+"""The filters of the shelf: the query of its address, chips and choices with their counts."""
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from typing import Any, Literal
+
+import msgspec
+
+from bookshelf.shelf.search_text import query_terms
+from bookshelf.site.api_adapters import target
+from bookshelf.site.page import _
+
+View = Literal["", "covers", "list", "spines"]
+SORTS: tuple[tuple[str, str], ...] = (
+    ("", _("Best match")),
+    ("-added", _("Added last")),
+    ("title", _("Title")),
+    ("author", _("Author")),
+    ("series", _("Series")),
+    ("-finished", _("Finished last")),
+    ("-stars", _("Most stars")),
+    ("-published", _("Newest")),
+    ("published", _("Oldest")),
+    ("-pages", _("Longest")),
+    ("pages", _("Shortest")),
+)
+#: The filters of the panel, with their labels.
+PANEL: Mapping[str, str] = {
+    "tag": _("Tag"),
+    "author": _("Author"),
+    "series": _("Series"),
+    "format": _("Format"),
+    "language": _("Language"),
+    "stars": _("Stars"),
+    "finished": _("Finished in"),
+    "published": _("Published in"),
+}
+LABELS: Mapping[str, str] = {
+    "q": _("words"),
+    "state": _("state"),
+    **PANEL,
+    "list": _("list"),
+    "has": _("with"),
+    "missing": _("without"),
+}
+STATES: Mapping[str, str] = {
+    "reading": _("Reading"),
+    "unread": _("Unread"),
+    "finished": _("Finished"),
+    "paused": _("Paused"),
+    "abandoned": _("Given up"),
+}
+
+
+class ShelfQuery(msgspec.Struct, frozen=True, kw_only=True, rename={"among": "list", "start": "from"}):
+    """Which books, in which sort and view, from which cursor or key on; with or without selection."""
+
+    q: str = ""
+    state: tuple[str, ...] = ()
+    tag: tuple[str, ...] = ()
+    author: str = ""
+    series: str = ""
+    format: str = ""
+    language: str = ""
+    stars: str = ""
+    finished: str = ""
+    published: str = ""
+    among: str = ""
+    has: tuple[str, ...] = ()
+    missing: tuple[str, ...] = ()
+    sort: str = ""
+    view: View = ""
+    start: str = ""
+    after: str = ""
+    select: bool = False
+
+
+class Chip(msgspec.Struct, frozen=True, kw_only=True):
+    """A filter as a link, with the number of its books."""
+
+    text: str
+    count: int
+    address: str
+    current: bool = False
+
+
+class Active(msgspec.Struct, frozen=True, kw_only=True):
+    """A filter that is set: its label, its value, and the address without it."""
+
+    label: str
+    value: str
+    address: str
+
+
+class Choices(msgspec.Struct, frozen=True, kw_only=True):
+    """The values of one filter of the panel with their counts, and the chosen one."""
+
+    name: str
+    label: str
+    values: tuple[tuple[str, int], ...]
+    chosen: str
+
+
+def filters_of(asked: ShelfQuery) -> dict[str, Any]:
+    """Return the filters of a query by the names of their parameters."""
+    built = msgspec.to_builtins(asked)
+    return {name: built[name] for name in LABELS if built[name]}
+
+
+def sort_of(asked: ShelfQuery) -> str:
+    """Return the sort of the books: the chosen one, else the best match, else the books added last."""
+    return asked.sort or ("relevance" if query_terms(asked.q) else "-added")
+
+
+def address(asked: ShelfQuery, **changes: Any) -> str:  # noqa: ANN401 (values of the query)
+    """Return the address of a query with changes; it starts at the first page again."""
+    built = msgspec.to_builtins(msgspec.structs.replace(asked, **{"after": "", "start": "", **changes}))
+    shown = {name: "1" if value is True else value for name, value in built.items() if value}
+    return target("/books", **shown)
+
+
+def make_chips(asked: ShelfQuery, facets: Mapping[str, Any] | None) -> tuple[Chip, ...]:
+    """Return the chips of the states and of many stars, with counts; none if those cannot be read."""
+    if facets is None:
+        return ()
+    counts = {value["value"]: value["count"] for value in facets["state"]}
+    everything = Chip(
+        text=_("All"), count=sum(counts.values()), address=address(asked, state=()), current=not asked.state
+    )
+    states = (
+        Chip(
+            text=text,
+            count=counts[state],
+            address=address(asked, state=(state,)),
+            current=asked.state == (state,),
+        )
+        for state, text in STATES.items()
+        if counts.get(state)
+    )
+    loved = sum(value["count"] for value in facets["stars"] if float(value["value"]) >= 4)  # noqa: PLR2004 (stars)
+    chosen = asked.stars == "4-"
+    starred = Chip(
+        text=_("★ 4 and up"),
+        count=loved,
+        address=address(asked, stars="" if chosen else "4-"),
+        current=chosen,
+    )
+    return (everything, *states, *((starred,) if loved or chosen else ()))
+
+
+def make_active(asked: ShelfQuery, translate: Callable[[str], str] = _) -> tuple[Active, ...]:
+    """Return the filters that are set, each with the address without it."""
+    return tuple(_active(asked, translate))
+
+
+def _active(asked: ShelfQuery, translate: Callable[[str], str]) -> Iterator[Active]:
+    for name, value in filters_of(asked).items():
+        attribute = {"list": "among"}.get(name, name)
+        values: Sequence[str] = value if isinstance(value, list | tuple) else (value,)
+        for one in values:
+            rest = tuple(other for other in values if other != one) if value is not one else ""
+            shown = translate(STATES[one]) if name == "state" and one in STATES else one
+            yield Active(label=LABELS[name], value=shown, address=address(asked, **{attribute: rest}))
+
+
+def make_choices(asked: ShelfQuery, facets: Mapping[str, Any] | None) -> tuple[Choices, ...]:
+    """Return the filters of the panel with the values that the books have."""
+    if facets is None:
+        return ()
+    found = []
+    for name, label in PANEL.items():
+        given = getattr(asked, name)
+        chosen = given[0] if isinstance(given, tuple) and given else given or ""
+        values = [(value["value"], value["count"]) for value in facets[name]]
+        if chosen and chosen not in dict(values):
+            values.insert(0, (chosen, 0))
+        found.append(Choices(name=name, label=label, values=tuple(values), chosen=chosen))
+    return tuple(choices for choices in found if choices.values)

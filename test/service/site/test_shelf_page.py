@@ -1,0 +1,145 @@
+"""The shelf over a real shelf: search, filters, views, pages, and changes of many books with one Undo."""
+
+import re
+from collections.abc import AsyncIterator
+from typing import Any
+
+import pytest
+from support.pages import Pages, ShelfApi, ShownPage
+from support.shelf import Shelf
+
+from bookshelf.shelf.pages.site import SITE
+
+BOOKS: tuple[dict[str, Any], ...] = (
+    {"id": "dune", "title": "Dune", "author": "Frank Herbert", "tags": ["sand"], "pages": 412},
+    {"id": "emma", "title": "Emma", "author": "Jane Austen", "tags": ["classic"]},
+    {"id": "ulysses", "title": "Ulysses", "author": "James Joyce", "tags": ["classic", "dublin"]},
+)
+
+
+@pytest.fixture
+async def shelf() -> AsyncIterator[Shelf]:
+    async with Shelf() as running:
+        for book in BOOKS:
+            await running.add(**book)
+        await running.caught_up()
+        yield running
+
+
+@pytest.fixture
+def pages(shelf: Shelf) -> Pages:
+    return Pages(SITE, ShelfApi(shelf), shelf.clock)
+
+
+def shown(page: ShownPage) -> list[str]:
+    """Return the ids of the books that a page shows."""
+    assert page.status == 200, page.words
+    return re.findall(r'id="book-([a-z]+)"', page.html)
+
+
+@pytest.mark.parametrize(
+    ("query", "found"),
+    [
+        ("", {"dune", "emma", "ulysses"}),
+        ("q=dun", {"dune"}),
+        ("tag=classic", {"emma", "ulysses"}),
+        ("tag=classic&tag=dublin", {"ulysses"}),
+        ("state=finished", set()),
+        ("author=Jane+Austen&view=list", {"emma"}),
+        ("q=joyce&view=spines", {"ulysses"}),
+        ("has=pages", {"dune"}),
+    ],
+)
+async def test_a_filter_shows_the_books_that_it_matches(pages: Pages, query: str, found: set[str]) -> None:
+    assert set(shown(await pages.get(f"/books?{query}"))) == found
+
+
+async def test_books_are_sorted_by_a_link(pages: Pages) -> None:
+    assert shown(await pages.get("/books?sort=title")) == ["dune", "emma", "ulysses"]
+    assert shown(await pages.get("/books?sort=-title&view=list")) == ["ulysses", "emma", "dune"]
+
+
+async def test_an_empty_result_offers_to_remove_each_filter(pages: Pages) -> None:
+    page = await pages.get("/books?q=dune&tag=classic")
+    assert "No book matches all of these" in page.words
+    assert "Remove Tag: classic" in page.words
+    assert 'href="/books?q=dune"' in page.html
+
+
+async def test_a_page_that_does_not_exist_is_refused(pages: Pages) -> None:
+    assert (await pages.get("/books?view=carousel")).status == 422
+
+
+async def change(pages: Pages, shelf: Shelf, target: str, **fields: Any) -> ShownPage:  # noqa: ANN401 (a form)
+    await pages.post(target, {"_key": "k" + fields["action"], **fields})
+    await shelf.caught_up()
+    return await pages.get("/books")
+
+
+async def tags(shelf: Shelf) -> dict[str, list[str]]:
+    await shelf.caught_up()
+    books = (await shelf.send("GET", "/books")).json
+    return {book["id"]: sorted(book.get("tags") or ()) for book in books}
+
+
+async def test_selected_books_get_a_tag_and_one_undo_takes_it_back(pages: Pages, shelf: Shelf) -> None:
+    before = await tags(shelf)
+    page = await change(pages, shelf, "/books?select=1", book=["dune", "emma"], action="tag", value="gift")
+    assert "Changed the selected books." in page.words
+    assert (await tags(shelf))["emma"] == ["classic", "gift"]
+    assert "gift" not in (await tags(shelf))["ulysses"]
+    correlation = page.value("correlation")
+    undone = await pages.submit("/changes", {"correlation": correlation, "_key": correlation})
+    assert undone.status == 200, undone.words
+    assert await tags(shelf) == before
+
+
+async def test_all_matching_books_are_changed(pages: Pages, shelf: Shelf) -> None:
+    await change(
+        pages, shelf, "/books?tag=classic&select=1", everything="on", action="untag", value="classic"
+    )
+    assert await tags(shelf) == {"dune": ["sand"], "emma": [], "ulysses": ["dublin"]}
+
+
+@pytest.mark.parametrize(
+    ("action", "value", "field", "expected"),
+    [
+        ("stars", "4,5", "stars", 4.5),
+        ("finished", "", "state", "finished"),
+        ("format", "ebook", "format", "ebook"),
+        ("series", "Dune", "series", [{"name": "Dune"}]),
+    ],
+)
+async def test_a_selected_book_is_changed(
+    pages: Pages, shelf: Shelf, action: str, value: str, field: str, expected: object
+) -> None:
+    await change(pages, shelf, "/books", book=["dune"], action=action, value=value)
+    assert (await shelf.send("GET", "/books/dune")).json[field] == expected
+
+
+async def test_selected_books_come_on_a_list_that_is_made_for_them(pages: Pages, shelf: Shelf) -> None:
+    await change(pages, shelf, "/books", book=["dune", "emma"], action="list", value="Holidays")
+    lists = (await shelf.send("GET", "/lists")).json
+    assert [(one["name"], one["count"]) for one in lists] == [("", 0), ("Holidays", 2)]
+
+
+async def test_selected_books_are_removed(pages: Pages, shelf: Shelf) -> None:
+    page = await change(pages, shelf, "/books", book=["dune", "emma"], action="remove")
+    assert shown(page) == ["ulysses"]
+
+
+@pytest.mark.parametrize(
+    ("fields", "detail"),
+    [
+        ({"action": "tag", "value": "x"}, "Select a book first."),
+        ({"action": "tag", "book": "dune"}, "Fill this in."),
+        ({"action": "burn", "book": "dune"}, "Choose one of these."),
+        ({"action": "stars", "book": "dune", "value": "many"}, "Write a number, like 4 or 4.5."),
+    ],
+)
+async def test_a_change_that_is_not_possible_is_explained(
+    pages: Pages, fields: dict[str, str], detail: str
+) -> None:
+    answer = await pages.post("/books?select=1", {"_key": "k", **fields})
+    assert answer.status == 422
+    assert detail in answer.words
