@@ -6,7 +6,7 @@ from typing import Annotated, Any
 
 import msgspec
 from msgspec import Meta
-from sqlalchemy import ColumnElement, func, select, tuple_
+from sqlalchemy import ColumnElement, Select, func, select, tuple_
 
 from bookshelf.cqrs.route import Answer, Owned, QueryRoute
 from bookshelf.shelf import field_types
@@ -114,7 +114,7 @@ def _count(db: Any, asked: Filters, name: str) -> tuple[FacetValue, ...]:  # noq
         matching.append(value.is_not(None))
     else:
         value = NAMES.table.c.name
-        matching += [NAMES.table.c.book == books.c.id, NAMES.table.c.kind == name]
+        matching = _names_of(name, select(books.c.id).where(*matching))
     count = func.count()
     query = select(value, count).where(*matching).group_by(value).order_by(count.desc(), value)
     return tuple(FacetValue(_written(found), n) for found, n in db.execute(query.limit(_MOST_VALUES)))
@@ -139,7 +139,7 @@ def suggest(db: Any, asked: SuggestionQuery) -> Answer:  # noqa: ANN401 (the sto
     suggestions = [Suggestion("title", row.title, row.id) for row in db.execute(titles)]
     for kind, weight in _KINDS.items():
         name, number = NAMES.table.c.name, func.count()
-        matching = (*theirs, *_named(kind), INDEX.has_terms(db, terms, weight))
+        matching = _names_of(kind, select(books.c.id).where(*theirs, INDEX.has_terms(db, terms, weight)))
         query = select(name).where(*matching).group_by(name).order_by(number.desc(), name).limit(_MOST_VALUES)
         names = [text for text in db.scalars(query) if has_terms(text, terms)]
         suggestions += [Suggestion(kind, text) for text in names[:_MOST_SUGGESTED]]
@@ -162,6 +162,14 @@ def list_names(db: Any, asked: NameListing, kind: str) -> Answer:  # noqa: ANN40
     count = db.scalar(select(func.count(row.name.distinct())).where(*matching))
     more = len(found) > asked.limit
     return Answer(items, after=_after(kind, page[-1]) if more else None, count=count)
+
+
+def _names_of(kind: str, found: Select[Any]) -> list[ColumnElement[bool]]:
+    """Return the condition for the names of found books.
+
+    It is no join with them: SQLite would go through all found books again for each name.
+    """
+    return [NAMES.table.c.kind == kind, NAMES.table.c.book.in_(found)]
 
 
 def _named(kind: str) -> tuple[ColumnElement[bool], ...]:
