@@ -163,6 +163,10 @@ class Pages:
         answer = await self.post(target, fields)
         return await self.get(answer.location) if answer.status == 303 else answer
 
+    async def download(self, target: str) -> bytes:
+        """Return the bytes of a file."""
+        return await read_response(await self._answer(request("GET", target, b"")), _MOST)
+
     async def _send(self, asked: Request) -> ShownPage:
         sent = CIMultiDict(asked.headers)
         if self.cookies:

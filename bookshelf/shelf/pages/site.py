@@ -11,9 +11,11 @@ from bookshelf.shelf.pages import (
     changes,
     cover_files,
     edit,
+    export,
     home,
     import_lines,
     import_routes,
+    lists,
     opinions,
     readings,
     selection,
@@ -46,7 +48,9 @@ PAGES = (
     *opinions.PAGES,
     *changes.PAGES,
     *stats.PAGES,
+    *lists.PAGES,
     *import_routes.PAGES,
+    *export.PAGES,
     *FRAME_PAGES,
 )
 NOTICES = {
@@ -61,6 +65,7 @@ NOTICES = {
     **home.NOTICES,
     **add.NOTICES,
     **selection.NOTICES,
+    **lists.NOTICES,
     **import_lines.NOTICES,
 }
 
