@@ -22,16 +22,17 @@ from bookshelf.log.sqlite.database import LogContent, copy_log, inspect_log, set
 from bookshelf.runtime import staging
 from bookshelf.runtime.blob_backup import BLOBS, add_blobs, copy_blobs, find_blobs, is_blob
 from bookshelf.runtime.data_folder import DataFolder, running
+from bookshelf.runtime.job_backup import JOBS, copy_jobs, is_job_file, stage_jobs
 
 MANIFEST = "manifest.json"
 LOG = "log.sqlite"
 #: The format that this version writes, and the newest that it reads.
 FORMAT = 1
 #: The parts that this version restores.
-PARTS = ("log", BLOBS)
+PARTS = ("log", BLOBS, JOBS)
 _PREFIX = "bookshelf-"
 #: Names in a data folder that hold nothing to be lost.
-_NOTHING_TO_LOSE = {"lock", "running.json", "running.new", BLOBS, staging.PREPARING, *staging.DERIVED}
+_NOTHING_TO_LOSE = {"lock", "running.json", "running.new", BLOBS, JOBS, staging.PREPARING, *staging.DERIVED}
 
 
 class BackupFault(Exception):
@@ -107,6 +108,7 @@ def _fill(data: Path, blobs: Path, part: Path, now: datetime) -> Manifest:
     # after the log: a blob is stored before the event that names it
     copied = copy_blobs(blobs, part / BLOBS)
     files = (_describe("log", part, LOG), *(_describe(BLOBS, part, f"{BLOBS}/{path}") for path in copied))
+    files += tuple(_describe(JOBS, part, f"{JOBS}/{name}") for name in copy_jobs(data / JOBS, part / JOBS))
     manifest = Manifest(format=FORMAT, made=now, version=__version__, files=files, log=content)
     (part / MANIFEST).write_bytes(msgspec.json.format(msgspec.json.encode(manifest)) + b"\n")
     return manifest
@@ -170,6 +172,7 @@ def restore_backup(
         try:
             content = _stage(manifest, log, staged)
             _add_blobs(manifest, log.parent, blobs or data / BLOBS)
+            _stage_jobs(manifest, log.parent, staged)
         except BaseException:
             shutil.rmtree(staged, ignore_errors=True)
             raise
@@ -213,7 +216,8 @@ def _read_manifest(path: Path) -> Manifest:
         raise BackupFault(f"{path.parent} {what}; restore it with version {manifest.version} or later")
     logs = [file for file in manifest.files if file.part == "log"]
     blobs = [file.name for file in manifest.files if file.part == BLOBS]
-    if [file.name for file in logs] != [LOG] or not all(map(_is_blob, blobs)):
+    wrong = any(file.part == JOBS and not is_job_file(file.name) for file in manifest.files)
+    if [file.name for file in logs] != [LOG] or not all(map(_is_blob, blobs)) or wrong:
         raise BackupFault(f"{path} lists wrong files; restore another backup")
     return manifest
 
@@ -267,6 +271,14 @@ def _add_blobs(manifest: Manifest | None, source: Path, blobs: Path) -> None:
         paths = [file.name.removeprefix(f"{BLOBS}/") for file in files]
     if blobs.resolve() != (source / BLOBS).resolve():
         add_blobs(source / BLOBS, paths, blobs)
+
+
+def _stage_jobs(manifest: Manifest | None, source: Path, staged: Path) -> None:
+    """Copy the jobs of a backup, which are checked first; a plain copy of a log has none."""
+    files = [file for file in manifest.files if file.part == JOBS] if manifest is not None else []
+    for file in files:
+        _check_file(file, source)
+    stage_jobs(source, [file.name for file in files], staged)
 
 
 def _check_file(file: BackupFile, folder: Path) -> None:

@@ -96,6 +96,6 @@ def _examples() -> Mapping[str, Page]:
 
 
 PAGES = (
-    PageRoute("/export", get=show_export, title=_("Export"), examples=_examples),
+    PageRoute("/export", get=show_export, title=_("Take your books with you"), examples=_examples),
     PageRoute("/export/{file}", get=download),
 )
