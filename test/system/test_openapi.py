@@ -32,6 +32,7 @@ BEYOND_A_SCHEMA = (
     "is not a cursor",
     "needs words to search for",
     "needs a list, in list",
+    "is not on this list",
     "is a number in this sort",
     "is not possible in this sort",
     "belongs to another sort",
