@@ -18,6 +18,8 @@ KEPT_IN = "kept-in"
 KEPT = "before-restore-"
 #: Folders that are made again from the log.
 DERIVED = ("views", "state")
+#: Files of services that belong to the log of before: without restored ones in their place, they go with it.
+OF_LOG = ("site",)
 #: The endings of files that belong to a SQLite file, after its own name.
 _SIDE_FILES = ("-wal", "-shm", "-journal", "")
 
@@ -46,6 +48,8 @@ def complete_restore(folder: Path) -> None:
         for derived in DERIVED:
             shutil.rmtree(folder / derived, ignore_errors=True)
         kept = folder / (prepared / KEPT_IN).read_text()
+        for name in set(OF_LOG).difference(names):
+            _set_aside(folder, name, kept)
         for name in names:
             _set_aside(folder, name, kept)
             (prepared / name).rename(folder / name)

@@ -47,6 +47,18 @@ async def test_a_shelf_without_jobs_has_none_in_its_backup(tmp_path: Path) -> No
     assert {each.part for each in manifest.files} == {"log"}
 
 
+async def test_jobs_of_before_are_set_aside_with_their_log(tmp_path: Path) -> None:
+    data = await _folder(tmp_path / "data")
+    backup, _ = write_backup(data, tmp_path / "backups", NOW)
+    store = JobStore(data / "site", NOW)
+    store.put(Job(id="a", kind="import", made=NOW))
+    store.close()
+    kept = restore_backup(backup, data, NOW, replace=True).kept
+    assert kept is not None
+    assert not (data / "site").exists()
+    assert (Path(kept) / "site" / "jobs.sqlite").exists()
+
+
 def test_names_outside_of_the_folder_of_jobs_are_refused() -> None:
     assert is_job_file("site/jobs.sqlite")
     assert is_job_file("site/uploads/a")
