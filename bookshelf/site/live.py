@@ -13,6 +13,8 @@ from bookshelf.site.api_adapters import PREFIX
 
 #: Open streams of one site in one process.
 MOST_STREAMS = 256
+#: Messages that wait for one page.
+_MOST_WAITING = 100
 #: Seconds without a message after which a comment line shows that the stream is alive.
 SILENCE_S = 15.0
 _LAST_EVENT = "Last-Event-ID"
@@ -54,7 +56,7 @@ class LiveStreams:
     def publish(self, *names: str) -> None:
         """Send names to all open pages."""
         for queue in self._open:
-            queue.put_nowait(message(names))
+            _offer(queue, message(names))
 
     async def respond(self, asked: Request, api: Handler) -> Response:
         """Return a stream. Raises `Problem` if there are too many, or the API's stream does not open."""
@@ -74,7 +76,7 @@ class LiveStreams:
         return response.body
 
     async def _messages(self, upstream: AsyncIterator[bytes] | None) -> AsyncIterator[bytes]:
-        queue: asyncio.Queue[bytes] = asyncio.Queue()
+        queue: asyncio.Queue[bytes] = asyncio.Queue(_MOST_WAITING)
         self._open.add(queue)
         reading = None if upstream is None else asyncio.create_task(self._pass_on(upstream, queue))
         try:
@@ -100,10 +102,22 @@ class LiveStreams:
             async for position, data in read_events(upstream):
                 names = [name for event in _decode(data) for name in self._names(event)]
                 if names:
-                    queue.put_nowait(message(names, position))
+                    _offer(queue, message(names, position))
         finally:
-            queue.put_nowait(b"")
+            _offer(queue, b"")
             await close_body(upstream)
+
+
+def _offer(queue: asyncio.Queue[bytes], piece: bytes) -> None:
+    """Put a piece into a page's queue; if that is full, because the page does not read, end its stream.
+
+    A page that reads again opens a new one, from the last position that it has seen.
+    """
+    if queue.full():
+        while not queue.empty():
+            queue.get_nowait()
+        piece = b""
+    queue.put_nowait(piece)
 
 
 def _decode(data: str) -> list[Mapping[str, Any]]:

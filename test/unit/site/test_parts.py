@@ -243,6 +243,18 @@ async def test_names_of_changes_are_passed_on_without_content() -> None:
     assert live.count == 0
 
 
+async def test_the_stream_of_a_page_that_does_not_read_is_ended() -> None:
+    live = LiveStreams(None, lambda _: ())
+    response = await live.respond(request("GET", "/live"), StreamingApi())
+    assert not isinstance(response.body, bytes)
+    assert await anext(response.body) == b"retry: 1000\n\n"
+    for number in range(1000):
+        live.publish(f"job:{number}")
+    rest = [piece async for piece in response.body]
+    assert len(rest) <= 100
+    assert live.count == 0
+
+
 async def test_a_quiet_stream_sends_comments() -> None:
     response = await LiveStreams(None, lambda _: (), silence_s=0.01).respond(
         request("GET", "/live"), StreamingApi()
