@@ -9,6 +9,7 @@ import msgspec
 
 from bookshelf.shelf import limits
 from bookshelf.shelf.fields import BookFields
+from bookshelf.shelf.isbn import to_isbn13
 from bookshelf.shelf.library_files.contributors import read_contributors
 from bookshelf.shelf.library_files.dates import read_dates
 from bookshelf.shelf.library_files.entry import Entry, FileReading, ListPlace, Refusal
@@ -20,7 +21,6 @@ from bookshelf.shelf.library_files.text import cut, decode_twice_encoded, many_l
 from bookshelf.shelf.library_files.values import (
     choose_isbn,
     choose_tags,
-    thirteen,
     whole_number,
 )
 from bookshelf.shelf.lists import UP_NEXT
@@ -74,7 +74,7 @@ class _Record:
 
     def entry(self) -> Entry | Refusal:
         isbn = self._isbn()
-        title = self._first("title") or (f"ISBN {thirteen(isbn)}" if isbn else "")
+        title = self._first("title") or (f"ISBN {to_isbn13(isbn)}" if isbn else "")
         people = self._people()
         author = derived_author(people)
         for name, value, longest in (
@@ -169,7 +169,7 @@ class _Record:
         isbn = choose_isbn((cell.text for cell in cells), self._warnings)
         for cell in cells:
             other = choose_isbn([cell.text], [])
-            if other and thirteen(other) != thirteen(isbn):
+            if other and to_isbn13(other) != to_isbn13(isbn):
                 self._keep(cell)
         return isbn
 

@@ -3,10 +3,10 @@
 import re
 from collections.abc import Iterable
 
+from bookshelf.shelf.isbn import is_isbn10
 from bookshelf.shelf.library_files.format import Cell, Fields, Format, commas, names
 from bookshelf.shelf.library_files.formats import IGNORED_AVERAGES
 from bookshelf.shelf.library_files.states import state_of
-from bookshelf.shelf.library_files.values import holds
 
 
 def _columns(text: str) -> dict[str, tuple[str, ...]]:
@@ -352,7 +352,7 @@ def _calibre_names(fields: Fields) -> None:
 
 
 def _with_x(isbn: str) -> str:
-    return isbn + "X" if _NINE_DIGITS.fullmatch(isbn) and holds(isbn + "X") else isbn
+    return isbn + "X" if _NINE_DIGITS.fullmatch(isbn) and is_isbn10(isbn + "X") else isbn
 
 
 CALIBRE = Format(

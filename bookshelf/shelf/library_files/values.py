@@ -5,6 +5,7 @@ import unicodedata
 from collections.abc import Iterable, Iterator, Mapping
 from typing import NamedTuple
 
+from bookshelf.shelf.isbn import is_isbn10, is_isbn13, to_isbn13
 from bookshelf.shelf.library_files.states import is_shelf
 from bookshelf.shelf.library_files.text import fold_letters, one_line, quoted, shown
 from bookshelf.shelf.limits import STARS_MAX, TAG_MAX, TAGS_MAX
@@ -134,7 +135,7 @@ _SPLIT = re.compile(r"[,;|/]")
 _GROUPED = re.compile(r"\d{1,3}(?:[,. ]\d{3}){2,}(?:\.0+)?")
 _JUNK = re.compile(r"""\.0+$|[\s\-\u2010-\u2015="'.]|^ISBN(?:-?1[03])?:?""", re.IGNORECASE)
 _ROUNDED = re.compile(r"\d(?:[.,]\d+)?E\+?\d+|97[89]\d{4}0{6}(?:\.0+)?", re.IGNORECASE)
-_TEN = re.compile(r"\d{9}[\dX]")
+_TEN = re.compile(r"[0-9]{9}[0-9X]")
 _THIRTEEN = re.compile(r"97[89]\d{10}")
 _SHORT = re.compile(r"\d{6,8}[\dX]")
 _SHOWN = 20
@@ -160,31 +161,13 @@ def choose_isbn(values: Iterable[str], notes: list[str]) -> str:
     return isbn
 
 
-def holds(isbn10: str) -> bool:
-    """Return True if the check digit of ten characters is right (ISO 2108, modulus 11)."""
-    digits = (10 if digit == "X" else int(digit) for digit in isbn10)
-    return sum((10 - place) * digit for place, digit in enumerate(digits)) % 11 == 0
-
-
-def _holds13(isbn: str) -> bool:
-    return sum((3 if place % 2 else 1) * int(digit) for place, digit in enumerate(isbn)) % 10 == 0
-
-
-def thirteen(isbn: str) -> str:
-    """Return the 13 digits of an ISBN of 10 or 13; other text stays."""
-    if not _TEN.fullmatch(isbn):
-        return isbn
-    first = "978" + isbn[:9]
-    return first + next(digit for digit in "0123456789" if _holds13(first + digit))
-
-
 def _fits(rounded: str, isbn: str) -> bool:
     """Return True if the ISBN is one of those that a spreadsheet has rounded to this number."""
     if not isbn or not _ROUNDED.fullmatch(rounded):
         return False
     mantissa = re.sub(r"\D", "", rounded.upper().split("E")[0].removesuffix(".0"))
     digits = len(mantissa.rstrip("0"))
-    return round(int(thirteen(isbn)), digits - 13) == int(mantissa.ljust(13, "0"))
+    return round(int(to_isbn13(isbn)), digits - 13) == int(mantissa.ljust(13, "0"))
 
 
 def _parts(value: str) -> Iterator[str]:
@@ -206,10 +189,10 @@ def _ranked(value: str) -> tuple[int, str] | None:
     if _ROUNDED.fullmatch(value):
         return None
     if _THIRTEEN.fullmatch(isbn):
-        return (_GOOD13 if _holds13(isbn) else _WRONG), isbn
+        return (_GOOD13 if is_isbn13(isbn) else _WRONG), isbn
     if _TEN.fullmatch(isbn):
-        return (_GOOD10 if holds(isbn) else _WRONG), isbn
-    if _SHORT.fullmatch(isbn) and holds(isbn.zfill(10)):
+        return (_GOOD10 if is_isbn10(isbn) else _WRONG), isbn
+    if _SHORT.fullmatch(isbn) and is_isbn10(isbn.zfill(10)):
         return _PADDED, isbn.zfill(10)
     return None
 

@@ -7,7 +7,7 @@ from typing import Any
 
 import msgspec
 
-from bookshelf.shelf.library_files.values import holds, thirteen
+from bookshelf.shelf.isbn import is_isbn10, to_isbn13
 from bookshelf.shelf.limits import AUTHOR_MAX, TITLE_MAX
 from bookshelf.shelf.pages.bulk import correlation_of, is_done, item, send_bulk
 from bookshelf.shelf.pages.models import BookTile, book_tile
@@ -182,7 +182,7 @@ def read_book(request: PageRequest, text: str, author: str, field: str = "title"
         if not is_isbn(digits):
             detail = request.translate(_("%(isbn)s is no ISBN: its check digit is wrong."))
             raise FormRefused(FieldFault(field, detail % {"isbn": found[1]}))
-        whole = thirteen(digits) if len(digits) == _ISBN10 else digits
+        whole = to_isbn13(digits) if len(digits) == _ISBN10 else digits
         return TypedBook(title=f"ISBN {whole}", author=author, isbn=digits)
     title, written = (text, author) if author else split_author(text)
     _check_length(request, field, title, TITLE_MAX)
@@ -207,7 +207,7 @@ def split_author(text: str) -> tuple[str, str]:
 def is_isbn(digits: str) -> bool:
     """Return True if the check digit of an ISBN without hyphens fits."""
     if len(digits) == _ISBN10:
-        return holds(digits)
+        return is_isbn10(digits)
     return (
         len(digits) == _ISBN13
         and digits.isdigit()
