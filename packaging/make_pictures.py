@@ -40,7 +40,12 @@ class Picture(NamedTuple):
 
 EMPTY = (Picture("empty-shelf", "/books"),)
 PICTURES = (
+    Picture("home", "/"),
+    Picture("home-phone-dark", "/", 390, 844, "dark"),
     Picture("covers", "/books"),
+    Picture("list", "/books?view=list"),
+    Picture("spines", "/books?view=spines"),
+    Picture("add", "/books/add?title=m"),
     Picture("book", "/books/{dune}"),
     Picture("chinese-search", "/books?q=三"),
     Picture("covers-phone-dark", "/books", 390, 844, "dark"),
@@ -111,7 +116,12 @@ async def _fill(shelf: Embedded) -> Mapping[str, str]:
             body = {**dates, "end": "finished", "stars": stars}
             await _send(shelf, "POST", f"/books/{book['id']}/readings", body)
         elif state == "reading":
-            await _send(shelf, "POST", f"/books/{book['id']}/readings", {"started": "2026-11-20"})
+            path = f"/books/{book['id']}/readings"
+            await _send(shelf, "POST", path, {"started": "2026-11-20"})
+            await _send(shelf, "POST", f"{path}/current/progress", {"progress": {"page": 61 + 7 * number, "of": 400}})
+        elif name != "long":
+            await _send(shelf, "PUT", f"/lists/up-next/books/{book['id']}", {})
+    await _send(shelf, "PUT", "/goals/2026", {"books": 24})
     return ids
 
 
