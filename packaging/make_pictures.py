@@ -118,7 +118,9 @@ async def _fill(shelf: Embedded) -> Mapping[str, str]:
         elif state == "reading":
             path = f"/books/{book['id']}/readings"
             await _send(shelf, "POST", path, {"started": "2026-11-20"})
-            await _send(shelf, "POST", f"{path}/current/progress", {"progress": {"page": 61 + 7 * number, "of": 400}})
+            await _send(
+                shelf, "POST", f"{path}/current/progress", {"progress": {"page": 61 + 7 * number, "of": 400}}
+            )
         elif name != "long":
             await _send(shelf, "PUT", f"/lists/up-next/books/{book['id']}", {})
     await _send(shelf, "PUT", "/goals/2026", {"books": 24})

@@ -129,7 +129,7 @@ class PageRenderer:
         frame.behind = asked is not None and asked.api.behind
         values = {name: getattr(page.model, name) for name in page.model.__struct_fields__}
         text = templates.render(page.template, {**values, "frame": frame, "form": form}, visit.zone)
-        body = text.encode()
+        body = text.encode(errors="replace")  # an address, or a header, may have bytes that are no UTF-8
         headers = CIMultiDict({**_SAFE, "Content-Type": "text/html; charset=utf-8"})
         headers["Vary"] = "Cookie, Accept-Language"
         if frame.notice:

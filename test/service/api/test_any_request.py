@@ -61,13 +61,15 @@ async def answered(requests_: list[Request]) -> None:
             for host in shelf.hosts.values():
                 async with asyncio.timeout(30):
                     response = await host.api.handle(one)
-                assert 200 <= response.status < 500, (one, response)
+                # pages need the API of a gateway, which is not here
+                unread = host.service.root and response.status == 503
+                assert unread or 200 <= response.status < 500, (one, response)
                 assert isinstance(response.body, bytes)
-                if response.status >= 400:
-                    assert (
-                        one.method == "HEAD"
-                        or msgspec.json.decode(response.body)["status"] == response.status
-                    )
+                if response.status >= 400 and one.method != "HEAD":
+                    if host.service.root:  # errors of pages are pages
+                        assert response.body.startswith(b"<!doctype html>")
+                    else:
+                        assert msgspec.json.decode(response.body)["status"] == response.status
         assert (await shelf.add())["title"] == "Dune"
 
 
