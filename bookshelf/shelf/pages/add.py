@@ -7,7 +7,7 @@ from typing import Any
 
 import msgspec
 
-from bookshelf.shelf.isbn import is_isbn10, to_isbn13
+from bookshelf.shelf.isbn import is_isbn10, is_isbn13, to_isbn13
 from bookshelf.shelf.limits import AUTHOR_MAX, TITLE_MAX
 from bookshelf.shelf.pages.bulk import correlation_of, is_done, item, send_bulk
 from bookshelf.shelf.pages.models import BookTile, book_tile
@@ -182,8 +182,7 @@ def read_book(request: PageRequest, text: str, author: str, field: str = "title"
         if not is_isbn(digits):
             detail = request.translate(_("%(isbn)s is no ISBN: its check digit is wrong."))
             raise FormRefused(FieldFault(field, detail % {"isbn": found[1]}))
-        whole = to_isbn13(digits) if len(digits) == _ISBN10 else digits
-        return TypedBook(title=f"ISBN {whole}", author=author, isbn=digits)
+        return TypedBook(title=f"ISBN {to_isbn13(digits)}", author=author, isbn=digits)
     title, written = (text, author) if author else split_author(text)
     _check_length(request, field, title, TITLE_MAX)
     _check_length(request, "author" if field == "title" else field, written, AUTHOR_MAX)
@@ -208,11 +207,7 @@ def is_isbn(digits: str) -> bool:
     """Return True if the check digit of an ISBN without hyphens fits."""
     if len(digits) == _ISBN10:
         return is_isbn10(digits)
-    return (
-        len(digits) == _ISBN13
-        and digits.isdigit()
-        and sum(int(digit) * (3 if place % 2 else 1) for place, digit in enumerate(digits)) % 10 == 0
-    )
+    return len(digits) == _ISBN13 and digits.isdigit() and is_isbn13(digits)
 
 
 async def find_same(request: PageRequest, book: TypedBook) -> Mapping[str, Any] | None:

@@ -7,7 +7,7 @@ from bookshelf.cqrs.errors import NotFound
 from bookshelf.shelf.field_types import Stars
 from bookshelf.shelf.limits import PASSAGE_MAX, REVIEW_MAX
 from bookshelf.shelf.pages.progress_text import read_progress
-from bookshelf.shelf.pages.readings import step_examples
+from bookshelf.shelf.pages.readings import step_examples, step_route
 from bookshelf.shelf.pages.step import StepModel, book_address, check_length, step_done, step_model, step_page
 from bookshelf.site.api_adapters import FieldFault, segment
 from bookshelf.site.form_decoding import FormRefused
@@ -186,23 +186,9 @@ def _passage_examples() -> Mapping[str, Page]:
 
 
 PAGES = (
-    PageRoute(
-        "/books/{id}/stars",
-        get=show_stars,
-        post=rate,
-        form=StarsForm,
-        title=_("Stars"),
-        examples=lambda: step_examples("stars.html", StarsForm(stars=4.5)),
-        section="/books",
-    ),
-    PageRoute(
-        "/books/{id}/review",
-        get=show_review,
-        post=review,
-        form=ReviewForm,
-        title=_("Review"),
-        examples=lambda: step_examples("review.html", ReviewForm(text="The ice crossing.")),
-        section="/books",
+    step_route("stars", get=show_stars, post=rate, title=_("Stars"), shown=StarsForm(stars=4.5)),
+    step_route(
+        "review", get=show_review, post=review, title=_("Review"), shown=ReviewForm(text="The ice crossing.")
     ),
     PageRoute(
         "/books/{id}/passages",
@@ -222,14 +208,6 @@ PAGES = (
         examples=_passage_examples,
         section="/books",
     ),
-    PageRoute(
-        "/books/{id}/remove",
-        get=show_remove,
-        post=remove,
-        form=RemoveForm,
-        title=_("Take it off the shelf"),
-        examples=lambda: step_examples("remove.html", RemoveForm()),
-        section="/books",
-    ),
+    step_route("remove", get=show_remove, post=remove, title=_("Take it off the shelf"), shown=RemoveForm()),
     PageRoute("/books/{id}/restore", get=show_restore, post=restore, form=RemoveForm, title=_("Put it back")),
 )

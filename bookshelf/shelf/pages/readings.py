@@ -10,7 +10,7 @@ from bookshelf.shelf.pages.progress_text import read_progress
 from bookshelf.shelf.pages.step import StepModel, book_address, check_length, step_done, step_model, step_page
 from bookshelf.site.api_adapters import FieldFault, segment
 from bookshelf.site.form_decoding import FormRefused
-from bookshelf.site.page import Form, Page, PageRoute, Redirect, _
+from bookshelf.site.page import Form, Page, PageRoute, Redirect, Show, Submit, _
 from bookshelf.site.page_request import PageRequest
 
 NOTICES: Mapping[str, str] = {
@@ -219,6 +219,19 @@ def step_examples(template: str, form: Form) -> Mapping[str, Page]:
     }
 
 
+def step_route(name: str, *, get: Show, post: Submit, title: str, shown: Form) -> PageRoute:
+    """Return the page of one step of a book, whose form is like the one shown in the gallery."""
+    return PageRoute(
+        f"/books/{{id}}/{name}",
+        get=get,
+        post=post,
+        form=type(shown),
+        title=title,
+        examples=lambda: step_examples(f"{name}.html", shown),
+        section="/books",
+    )
+
+
 def _reading_examples() -> Mapping[str, Page]:
     reading = {"number": 1, "end": "finished", "started": "2024-02", "ended": "2024-03-01"}
     step = step_model(_BOOK)
@@ -231,50 +244,20 @@ def _reading_examples() -> Mapping[str, Page]:
 
 
 PAGES = (
-    PageRoute(
-        "/books/{id}/start",
-        get=show_start,
-        post=start,
-        form=StartForm,
-        title=_("Start"),
-        examples=lambda: step_examples("start.html", StartForm(started="2026-01-31")),
-        section="/books",
-    ),
-    PageRoute(
-        "/books/{id}/progress",
+    step_route("start", get=show_start, post=start, title=_("Start"), shown=StartForm(started="2026-01-31")),
+    step_route(
+        "progress",
         get=show_progress,
         post=note_progress,
-        form=ProgressForm,
         title=_("How far you are"),
-        examples=lambda: step_examples("progress.html", ProgressForm(progress="212", on="2026-01-31")),
-        section="/books",
+        shown=ProgressForm(progress="212", on="2026-01-31"),
     ),
-    PageRoute(
-        "/books/{id}/pause",
-        get=show_pause,
-        post=pause,
-        form=PauseForm,
-        title=_("Pause"),
-        examples=lambda: step_examples("pause.html", PauseForm(on="2026-01-31")),
-        section="/books",
+    step_route("pause", get=show_pause, post=pause, title=_("Pause"), shown=PauseForm(on="2026-01-31")),
+    step_route(
+        "abandon", get=show_abandon, post=abandon, title=_("Give up"), shown=AbandonForm(on="2026-01-31")
     ),
-    PageRoute(
-        "/books/{id}/abandon",
-        get=show_abandon,
-        post=abandon,
-        form=AbandonForm,
-        title=_("Give up"),
-        examples=lambda: step_examples("abandon.html", AbandonForm(on="2026-01-31")),
-        section="/books",
-    ),
-    PageRoute(
-        "/books/{id}/finish",
-        get=show_finish,
-        post=finish,
-        form=FinishForm,
-        title=_("Finished"),
-        examples=lambda: step_examples("finish.html", FinishForm(finished="2026-01-31")),
-        section="/books",
+    step_route(
+        "finish", get=show_finish, post=finish, title=_("Finished"), shown=FinishForm(finished="2026-01-31")
     ),
     PageRoute(
         "/books/{id}/readings/{n}",
