@@ -121,8 +121,12 @@ class Gateway:
         return response
 
     def _page_route(self, path: str) -> Route | None:
-        """Return the route of a path outside the prefix that is a page. Raises `Problem`: unavailable."""
-        return None if path.split("/", 2)[1] in self._kept else self.directory.find_page(path)
+        """Return the route of a path outside the prefix that is a page. Raises `Problem`: unavailable.
+
+        A path that begins with // is none: where a page repeats it, a browser reads it as another site.
+        """
+        kept = path.startswith("//") or path.split("/", 2)[1] in self._kept
+        return None if kept else self.directory.find_page(path)
 
     async def refuse(self, request: Request, refusal: Problem) -> Response:
         """Answer a request that a page of another origin has sent: nothing is done.

@@ -46,9 +46,8 @@ _NONE: frozenset[str] = frozenset()
 #: Fields that are removed from a request, and from a response, for which our own server sets Date and Server.
 _LEFT = frozenset(name.lower() for name in (*_HOP, *_SET_HERE))
 _OURS = frozenset(name.lower() for name in (*_HOP, "Date", "Server"))
-#: An accepted raw target: a path in printable ASCII without a fragment. Not http://host/, not *, and not
-#: //host/, which a browser would read as another site's address where a page repeats it.
-TARGET = re.compile(r"/(?!/)[\x21\x22\x24-\x7e]*")
+#: An accepted raw target: a path in printable ASCII without a fragment. Not http://host/, not *.
+TARGET = re.compile(r"/[\x21\x22\x24-\x7e]*")
 _VIA = "1.1 bookshelf"
 #: A value of Host that is passed on.
 HOST = re.compile(r"[A-Za-z0-9.\-\[\]:_]{1,255}")

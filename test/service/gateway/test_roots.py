@@ -2,7 +2,7 @@
 
 import pytest
 from support.gateway_sockets import GatewayOnSockets, asks, status
-from support.upstream import FakeCluster, Json, Service, eventually, openapi_document, pieces, whole
+from support.upstream import FakeCluster, Json, Service, eventually, json_of, openapi_document, pieces, whole
 
 from bookshelf.http.client.transport import HttpTransport
 from bookshelf.http.message import Response, request
@@ -47,6 +47,17 @@ async def test_the_longest_root_gets_a_request(cluster: FakeCluster) -> None:
         await get(cluster, target)
     assert [asked.target for asked in shop.asked] == ["/shop", "/shop/cart"]
     assert [asked.target for asked in site.asked] == ["/shopping", "/sho%70/cart"]
+
+
+@pytest.mark.parametrize("target", ["//", "//elsewhere.example/books", "//bookshelf/books", "///"])
+async def test_a_target_that_a_browser_reads_as_another_site_is_no_page(
+    cluster: FakeCluster, target: str
+) -> None:
+    site = Service(pages("site", "/"))
+    await started(cluster, site)
+    answer = await get(cluster, target)
+    assert (answer.status, json_of(answer)["type"]) == (404, "urn:bookshelf:problem:no-route")
+    assert site.asked == []
 
 
 @pytest.mark.parametrize("path", ["/apidocs/", "/openapi.json", "/health/live", "/metrics", "/gateway"])
