@@ -1,6 +1,7 @@
 """The command message, a command that arrives by topic, and its replies: CloudEvents 1.0, structured JSON.
 
-Source: CloudEvents 1.0.2. `replyto` is an extension attribute of this project, as are those of the envelope.
+Source: CloudEvents 1.0.2. `replyto` and `replies` are extension attributes of this project, as are those of
+the envelope.
 """
 
 from datetime import datetime
@@ -16,9 +17,11 @@ from bookshelf.cqrs.message import Event
 _SUBJECT = r"^[A-Za-z0-9._~:@-]{1,200}$(?!\n)"
 _ID = r"^[\x21\x23-\x7e]{1,255}$(?!\n)"
 _TOPIC = r"^([a-z0-9][a-z0-9._-]{0,248})?$(?!\n)"
+_ORIGIN = r"^([a-z0-9][a-z0-9-]{0,99}:[a-z0-9][a-z0-9._-]{0,248}/[0-9]{1,9}@[0-9]{1,18})?$(?!\n)"
 _SUBJECT_IS = {"hint": "is 1 to 200 letters, digits, or . _ ~ : @ -"}
 _ID_IS = {"hint": "is 1 to 255 printable ASCII characters, without spaces and quotes"}
 _TOPIC_IS = {"hint": "is the name of a topic"}
+_ORIGIN_IS = {"hint": "is a process and a position, like ordering:shop/0@42"}
 
 Text = Annotated[str, Meta(max_length=255)]
 
@@ -26,7 +29,9 @@ Text = Annotated[str, Meta(max_length=255)]
 class CommandMessage(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     """One command as it stands in its topic. `time` is aware; `subject` is the aggregate's id.
 
-    `id` is the same in every retry; an answer is sent to the topic `replyto`, if one is named.
+    `id` is the same in every retry; an answer is sent to the topic `replyto`, if one is named: every answer,
+    or `refusals` only. `origin` is the position of the record that a process acted on: the command is a
+    repetition if its aggregate has carried out one of the same process and partition that is not lower.
     """
 
     specversion: Literal["1.0"]
@@ -42,7 +47,9 @@ class CommandMessage(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=Tr
     causationid: Text = ""
     traceparent: Text = ""
     undoes: Text = ""
+    origin: Annotated[str, Meta(pattern=_ORIGIN, extra=_ORIGIN_IS)] = ""
     replyto: Annotated[str, Meta(pattern=_TOPIC, extra=_TOPIC_IS)] = ""
+    replies: Literal["all", "refusals"] = "all"
 
 
 class ReturnAddress(msgspec.Struct, frozen=True, kw_only=True):
@@ -50,6 +57,7 @@ class ReturnAddress(msgspec.Struct, frozen=True, kw_only=True):
 
     id: Annotated[str, Meta(pattern=_ID, extra=_ID_IS)]
     replyto: Annotated[str, Meta(pattern=_TOPIC, extra=_TOPIC_IS)]
+    replies: Literal["all", "refusals"] = "all"
     correlationid: Text = ""
     traceparent: Text = ""
 
@@ -62,12 +70,16 @@ class CommandDone(Event, frozen=True):
 
 
 class CommandRefused(Event, frozen=True):
-    """The command changed nothing. `type` is a problem's (docs/problems.md), `field` a dotted path."""
+    """The command changed nothing. `type` is a problem's (docs/problems.md), `field` a dotted path.
+
+    A sender that gets refusals only gets the text of its command message back, as `command`.
+    """
 
     TYPE: ClassVar[str] = "bookshelf.command-refused.v1"
     type: str
     detail: str
     field: str | None = None
+    command: str | None = None
 
 
 #: The events that a topic of replies can have.

@@ -2,7 +2,7 @@
 
 Source: CloudEvents 1.0.2 (specversion, id, source, type, subject, time, datacontenttype, data).
 Extension attributes of this project: actor, commandid, commandhash, correlationid, causationid, traceparent,
-undoes.
+undoes, origin.
 """
 
 from datetime import datetime
@@ -28,7 +28,8 @@ class Dropped(msgspec.Struct, frozen=True):
 class Envelope(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     """One event as it stands in the log. `time` is aware UTC; `subject` is the aggregate's id.
 
-    `undoes` is the id of the change that the command takes back.
+    `undoes` is the id of the change that the command takes back. `origin` is the record that a process or
+    connector acted on, `NAME:topic/partition@offset`.
     """
 
     specversion: Literal["1.0"]
@@ -46,6 +47,7 @@ class Envelope(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     causationid: str = ""
     traceparent: str = ""
     undoes: str = ""
+    origin: str = ""
 
 
 def event_id(change: str, number: int) -> str:

@@ -122,7 +122,8 @@ class BatchProcessor:
             wanted = {
                 (request.subject, request.id)
                 for request, *_ in commands
-                if (snapshot := self._pending.head(request.subject)).spilled
+                if not request.origin
+                and (snapshot := self._pending.head(request.subject)).spilled
                 and snapshot.recall(request.id) is None
             }
             if not wanted or (wanted <= asked and saved == self._states.saved):
@@ -148,7 +149,7 @@ class BatchProcessor:
         except Exception as fault:  # noqa: BLE001 (a refusal or a defect: either is this command's answer)
             return Decision(fault)
         if events is None:
-            done = snapshot.recall(request.id) or done
+            done = None if request.origin else snapshot.recall(request.id) or done
             return Decision(None, snapshot.state, snapshot.version, "", done, snapshot.first, batch.get(key))
         if events:
             self._pending.add(request.subject, events)
@@ -210,8 +211,12 @@ class BatchProcessor:
                 self._outcome(queued, answered, offsets, replayed=decision.result is None)
             )
             return
-        assert decision.done is not None  # noqa: S101 (every repetition has a completed command)
-        if decision.done.version == decision.version or queued.source is not None:
+        if decision.done is None:  # recognised by its origin: only a process sent it, which needs no state
+            result = CommandResult(
+                queued.request.subject, decision.state, decision.version, None, replayed=True
+            )
+            queued.answer.set_result(result)
+        elif decision.done.version == decision.version or queued.source is not None:
             queued.answer.set_result(self._repeated(queued, decision.done, decision.state))
         else:
             task = asyncio.create_task(self._answer_as_first(queued, decision, decision.done))

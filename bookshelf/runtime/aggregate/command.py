@@ -18,8 +18,9 @@ class CommandRequest(msgspec.Struct, frozen=True, kw_only=True):
     `hash` is the hash of the content, and `older_hash` the one that earlier releases computed
     (`content_hashes`); both are set only if the client chose the id. With `expects`, the aggregate must have
     one of these versions. `fresh` is True if the subject's id was never used before. `causation` is the id of
-    the message that led to the command, if any. `undoes` is the id of the change that it takes back. `size`
-    is the size of the request in bytes.
+    the message that led to the command, if any. `undoes` is the id of the change that it takes back.
+    `origin` is the record that a process acted on; it takes the place of the id in recognising a repetition.
+    `size` is the size of the request in bytes.
     """
 
     subject: str
@@ -35,6 +36,7 @@ class CommandRequest(msgspec.Struct, frozen=True, kw_only=True):
     causation: str = ""
     traceparent: str = ""
     undoes: str = ""
+    origin: str = ""
     size: int = 0
 
 

@@ -56,8 +56,10 @@ class CommandHandler:
         if isinstance(request.command, InternalCommand):
             found = request.command.decide(self._aggregate, snapshot, request)
             return [] if found is None else self._seal_all(found[1], structs.replace(request, id=found[0]))
-        done = snapshot.recall(request.id) or done
-        if done is not None:
+        if request.origin:
+            if snapshot.has_carried_out(request.origin):
+                return None
+        elif (done := snapshot.recall(request.id) or done) is not None:
             if done.hash and done.hash not in {request.hash, request.older_hash}:
                 msg = "this Idempotency-Key was used before, with another content; take a new key"
                 raise KeyReused(msg)
@@ -98,6 +100,7 @@ class CommandHandler:
             causationid=request.causation,
             traceparent=request.traceparent,
             undoes=request.undoes,
+            origin=request.origin,
         )
         value = encode_envelope(envelope)
         read = None if event is None else self._aggregate.catalogue.as_read(event)

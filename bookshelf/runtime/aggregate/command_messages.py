@@ -1,7 +1,7 @@
 """Command messages: how a command is written to a topic, and how its owner reads it."""
 
 from datetime import UTC, datetime
-from typing import Any, ClassVar, NamedTuple, NotRequired, Required, TypedDict, Unpack
+from typing import Any, ClassVar, Literal, NamedTuple, NotRequired, Required, TypedDict, Unpack
 
 import msgspec
 
@@ -34,7 +34,9 @@ class Attributes(TypedDict, total=False):
     causationid: NotRequired[str]
     traceparent: NotRequired[str]
     undoes: NotRequired[str]
+    origin: NotRequired[str]
     replyto: NotRequired[str]
+    replies: NotRequired[Literal["all", "refusals"]]
 
 
 def command_message(to: Aggregate[Any], command: Command, **attributes: Unpack[Attributes]) -> NewRecord:
@@ -144,13 +146,14 @@ def _request(
         command=command,
         id=message.id,
         at=message.time,
-        hash=hashes[0],
-        older_hash=hashes[1],
+        hash="" if message.origin else hashes[0],  # the origin takes its place
+        older_hash="" if message.origin else hashes[1],
         actor=message.actor,
         correlation=message.correlationid,
         causation=message.causationid,
         traceparent=message.traceparent,
         undoes=message.undoes,
+        origin=message.origin,
         size=size,
     )
 

@@ -48,7 +48,8 @@ class AggregateSnapshot(msgspec.Struct, Generic[S], frozen=True, array_like=True
     `faults` are the offsets of its unreadable records: while there is one, every command is refused.
     `internal` is the id of the last command that the service itself requested. `first` is the offset of the
     first event, and `creator` the command that led to it, which is never forgotten. `spilled` is True if the
-    store has further completed commands.
+    store has further completed commands. `origins` has, for each process and partition that it reads
+    (`NAME:topic/partition`), the highest offset from which a command was carried out; it is never forgotten.
     """
 
     state: S
@@ -59,6 +60,7 @@ class AggregateSnapshot(msgspec.Struct, Generic[S], frozen=True, array_like=True
     first: int = NONE
     creator: CompletedCommand | None = None
     spilled: bool = False
+    origins: dict[str, int] = msgspec.field(default_factory=dict)
 
     def recall(self, command: str) -> CompletedCommand | None:
         """Return the completed command of this id; None if the snapshot does not have it."""
@@ -68,6 +70,17 @@ class AggregateSnapshot(msgspec.Struct, Generic[S], frozen=True, array_like=True
         if self.creator is not None and self.creator.command == command:
             return self.creator
         return None
+
+    def has_carried_out(self, origin: str) -> bool:
+        """Return True if a command of this origin, or of a later one in its partition, was carried out."""
+        source, offset = split_origin(origin)
+        return offset <= self.origins.get(source, -1)
+
+
+def split_origin(origin: str) -> tuple[str, int]:
+    """Return process and partition (`NAME:topic/partition`), and the offset there."""
+    source, _, offset = origin.rpartition("@")
+    return source, int(offset)
 
 
 class DecodedEvent(msgspec.Struct, frozen=True):
@@ -85,6 +98,8 @@ class DecodedEvent(msgspec.Struct, frozen=True):
 
 #: Bytes that a completed command takes in memory, estimated.
 _DONE_BYTES = 500
+#: Bytes that an origin takes in memory, estimated.
+_ORIGIN_BYTES = 200
 #: Bytes that a value takes in memory beside its contents, estimated.
 _VALUE_BYTES = 64
 
@@ -92,7 +107,12 @@ _VALUE_BYTES = 64
 def memory_of(snapshot: AggregateSnapshot[Any]) -> int:
     """Return an estimate of the bytes that a snapshot takes in memory."""
     unreadable = 0 if snapshot.faults is None else snapshot.faults.memory
-    return _size(snapshot.state) + unreadable + _DONE_BYTES * (1 + len(snapshot.done))
+    return (
+        _size(snapshot.state)
+        + unreadable
+        + _DONE_BYTES * (1 + len(snapshot.done))
+        + _ORIGIN_BYTES * len(snapshot.origins)
+    )
 
 
 def _size(value: Any) -> int:  # noqa: ANN401 (whatever a state is made of)
@@ -141,8 +161,16 @@ class SnapshotFold:
             first = decoded.offset if first < 0 else first
         elif envelope.type != ANSWERED:
             return _without(snapshot, dropped(envelope))
-        done, internal, creator = snapshot.done, snapshot.internal, snapshot.creator
-        if envelope.source == self._source and envelope.commandid:
+        done, internal, creator, origins = (
+            snapshot.done,
+            snapshot.internal,
+            snapshot.creator,
+            snapshot.origins,
+        )
+        if envelope.source == self._source and envelope.origin:
+            source, offset = split_origin(envelope.origin)
+            origins = {**origins, source: max(offset, origins.get(source, -1))}
+        elif envelope.source == self._source and envelope.commandid:
             at_ms = int(envelope.time.timestamp() * 1000)
             same = done[-1:] if done and done[-1].command == envelope.commandid else ()
             change = same[0].change if same else "" if event is None else envelope.id
@@ -155,7 +183,7 @@ class SnapshotFold:
             if snapshot.version == NONE or (creator is not None and creator.command == latest.command):
                 creator = latest
         return AggregateSnapshot(
-            state, version, done, snapshot.faults, internal, first, creator, snapshot.spilled
+            state, version, done, snapshot.faults, internal, first, creator, snapshot.spilled, origins
         )
 
 

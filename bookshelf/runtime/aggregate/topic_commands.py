@@ -145,7 +145,15 @@ class Replies:
             why = "there is no such topic, or this user may not see it"
             _logger.warning("no-reply", id=reply_to.id, replyto=reply_to.replyto, why=why)
             return ()
-        reply = _refused(result) if isinstance(result, Exception) else CommandDone(subject=request.subject)
+        only_refusals = reply_to.replies == "refusals"
+        if isinstance(result, Exception):
+            reply: CommandRefused | CommandDone = _refused(result)
+            if only_refusals and isinstance(reply_to, CommandMessage):
+                reply = msgspec.structs.replace(reply, command=_encode(reply_to).decode())
+        elif only_refusals:
+            return ()
+        else:
+            reply = CommandDone(subject=request.subject)
         return (NewRecord(request.subject, self._sealed(request, reply_to, reply), reply_to.replyto),)
 
     def _sealed(

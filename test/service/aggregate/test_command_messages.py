@@ -182,3 +182,49 @@ async def test_a_host_without_a_command_topic_reads_none(owners: Owners, log: Fa
     host = await owners.host(TALLY)
     assert (await count(host, "a")).state.sum == 1
     assert await log.consumed("tally", ORDERED.commands, host.partition("a")) == 0
+
+
+ORIGIN = "saga:orders/0@7"
+
+
+async def test_a_command_of_a_process_that_comes_again_changes_nothing(
+    owners: Owners, log: FaultyLog
+) -> None:
+    host = await owners.host(ORDERED)
+    first = count_by_topic("a", 5, id="x", origin=ORIGIN)
+    await send(log, first, first)  # in one batch
+    await answered(log, 2)
+    await send(log, first, count_by_topic("a", 3, id="y", origin="saga:orders/0@6"))
+    assert {reply.type for reply in await answered(log, 4)} == {DONE}
+    [event] = await envelopes(log)
+    assert (event["origin"], event["commandid"], "commandhash" in event) == (ORIGIN, "x", False)
+    assert (await count(host, "a")).state.sum == 6
+
+
+async def test_origins_outlast_a_restart_and_a_state_store_that_is_lost(
+    log: FaultyLog, owners: Owners
+) -> None:
+    await owners.host(ORDERED)
+    await send(log, count_by_topic("a", 5, origin=ORIGIN))
+    await answered(log, 1)
+    await owners.stop()
+    for restarted in (owners, Owners(log)):
+        await restarted.host(ORDERED)
+        await send(log, count_by_topic("a", 5, origin=ORIGIN))
+        await worked_through(log)
+        await restarted.stop()
+    assert await totals(log) == {"a": 5}
+
+
+async def test_a_sender_that_asks_for_refusals_gets_its_command_back_and_no_other_answer(
+    owners: Owners, log: FaultyLog
+) -> None:
+    await owners.host(ORDERED)
+    by = {"replies": "refusals", "correlationid": "order-1"}
+    refused = by_topic("a", Count(must=True), id="x", origin=ORIGIN, **by)
+    await send(log, refused, count_by_topic("b", 5, id="y", origin=ORIGIN, **by))
+    await worked_through(log)
+    [reply] = await replies(log)
+    assert (reply.type, reply.correlation, reply.causation) == (REFUSED, "order-1", "x")
+    assert msgspec.json.decode(reply.data["command"]) == msgspec.json.decode(refused.value)
+    assert await totals(log) == {"b": 5}

@@ -6,9 +6,10 @@ from support.counter_context import TALLY, Count, Counted, Tally, counted, said
 from support.fixed_infrastructure import NOW, CountedIds
 from support.owners import keyed, sent
 
-from bookshelf.cqrs.envelope import ANSWERED, decode_envelope
+from bookshelf.cqrs.envelope import ANSWERED, decode_envelope, encode_envelope
 from bookshelf.cqrs.errors import Changed, HeldBack, KeyReused, Malformed, NotFound
 from bookshelf.log.port import NewRecord, Record
+from bookshelf.runtime.aggregate.command import CommandRequest
 from bookshelf.runtime.aggregate.command_handler import CommandHandler
 from bookshelf.runtime.aggregate.snapshot import (
     NONE,
@@ -17,6 +18,7 @@ from bookshelf.runtime.aggregate.snapshot import (
     AggregateSnapshot,
     CompletedCommand,
     SnapshotFold,
+    memory_of,
     spill,
 )
 
@@ -153,3 +155,55 @@ def test_a_command_on_another_version_is_refused_as_changed(expects: set[int]) -
 def test_a_refusal_has_the_message_of_the_domain() -> None:
     with pytest.raises(NotFound, match="nothing was counted yet"):
         HANDLER.decide(EMPTY, sent("a", Count(must=True)))
+
+
+ORIGIN = "saga:orders/2@7"
+
+
+def carried_out(held: AggregateSnapshot[Tally], request: CommandRequest) -> AggregateSnapshot[Tally]:
+    for event in HANDLER.decide(held, request) or []:
+        held = FOLD.after(held, event)
+    return held
+
+
+def test_events_name_the_origin_of_their_command_and_the_snapshot_keeps_the_highest() -> None:
+    held = carried_out(EMPTY, sent("a", Count(times=2), id="saga-orders-2-7-0", origin=ORIGIN))
+    assert held.origins == {"saga:orders/2": 7}
+    held = carried_out(held, sent("a", origin="saga:orders/2@9"))
+    held = carried_out(held, sent("a", origin="saga:orders/1@3"))
+    assert held.origins == {"saga:orders/2": 9, "saga:orders/1": 3}
+    assert held.done == ()  # the memory of clients' commands is another one
+    assert memory_of(held) > memory_of(msgspec.structs.replace(held, origins={}))
+
+
+@pytest.mark.parametrize("origin", [ORIGIN, "saga:orders/2@6"])
+def test_a_command_whose_origin_is_not_higher_is_a_repetition(origin: str) -> None:
+    held = carried_out(EMPTY, sent("a", origin=ORIGIN))
+    assert HANDLER.decide(held, sent("a", origin=origin)) is None
+
+
+@pytest.mark.parametrize("origin", ["saga:orders/2@8", "saga:orders/1@0", "other:orders/2@0"])
+def test_a_command_of_a_higher_origin_or_of_another_partition_is_decided(origin: str) -> None:
+    held = carried_out(EMPTY, sent("a", origin=ORIGIN))
+    assert len(HANDLER.decide(held, sent("a", origin=origin)) or []) == 1
+
+
+def test_the_origin_replaces_the_id_in_recognising_a_repetition() -> None:
+    held = carried_out(EMPTY, sent("a", id="x"))
+    assert len(HANDLER.decide(held, sent("a", id="x", origin=ORIGIN)) or []) == 1
+
+
+def test_origins_in_events_of_other_services_are_not_kept() -> None:
+    record = counted("a", source="another")
+    envelope = msgspec.structs.replace(decode_envelope(record.value), origin=ORIGIN)
+    assert folded(NewRecord("a", encode_envelope(envelope))).origins == {}
+
+
+def test_an_origin_without_events_leaves_nothing_behind() -> None:
+    assert HANDLER.decide(EMPTY, sent("a", Count(by=0), origin=ORIGIN)) == []
+
+
+def test_a_snapshot_that_a_former_release_stored_has_no_origins() -> None:
+    held = folded(counted("a", 1, command="x"))
+    stored = msgspec.msgpack.encode(msgspec.to_builtins(held)[:8])
+    assert msgspec.msgpack.Decoder(AggregateSnapshot[Tally]).decode(stored) == held

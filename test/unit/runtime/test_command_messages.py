@@ -10,6 +10,8 @@ from support.counter_commands import ORDERED
 from support.counter_context import TALLY, Count
 from support.fixed_infrastructure import NOW, FixedClock
 
+from bookshelf.cqrs.command_message import CommandMessage
+from bookshelf.cqrs.errors import Invalid
 from bookshelf.cqrs.message import Command
 from bookshelf.log.port import NewRecord, Record
 from bookshelf.runtime.aggregate.command_messages import (
@@ -224,3 +226,20 @@ def test_changes_of_a_book_are_accepted_by_topic() -> None:
     assert msgspec.json.encode(sent.command) == value
     again, _ = read(command_message(BOOK, sent.command, **ABOUT))
     assert (again.command, again.hash) == (sent.command, sent.hash)
+
+
+def test_a_command_message_of_a_process_has_an_origin_in_place_of_a_content_hash() -> None:
+    origin = "saga:orders/2@7"
+    request, received = read(
+        command_message(BOOK, RemoveBook(), **ABOUT, origin=origin, replyto="answers", replies="refusals")
+    )
+    assert (request.origin, request.hash, request.older_hash) == (origin, "", "")
+    assert isinstance(received.reply_to, CommandMessage)
+    assert received.reply_to.replies == "refusals"
+
+
+@pytest.mark.parametrize("origin", ["saga", "saga:orders/2", "saga:orders/2@x", "Saga:orders/2@7", "@"])
+def test_an_origin_that_is_no_position_is_refused(origin: str) -> None:
+    _, received = read(added(origin=origin))
+    assert isinstance(received.refusal, Invalid)
+    assert received.refusal.field == "origin"
