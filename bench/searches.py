@@ -28,6 +28,8 @@ _FACTS = {
     "relevance": "the same, the best first",
     "suggest": "GET /books/suggest?q= the beginning of a word",
     "sort": "GET /books?sort=, 50 books of a page, from the first page on",
+    "names": "GET /authors, /series and /tags?sort=, 60 names of a page with four books each",
+    "facets": "GET /books/facets?q= the beginning of a word",
     "count": "the number of matches is in each answer",
 }
 
@@ -41,6 +43,11 @@ async def _run(plan: Plan, folder: Path) -> Sample:
             figures[name] = _latencies([(await _ask(own, target))[0] for target in targets])
         for sort in _SORTS:
             figures[f"sort, {sort}"] = _latencies(await _paged(own, f"/books?limit=50&sort={sort}"))
+        for sort in ("name", "-count", "-stars"):
+            taken_s: list[float] = []
+            for kind in ("authors", "series", "tags"):
+                taken_s += await _paged(own, f"/{kind}?limit=60&sort={sort}")
+            figures[f"names, {sort}"] = _latencies(taken_s)
         figures["queried"] = resident(shelf.pid)
     return Sample(figures, {"books": books, "asked": _ASKED, **_FACTS})
 
@@ -76,6 +83,9 @@ def _targets(books: int) -> Mapping[str, list[str]]:
         "words": [_listed(n, q=text) for n, text in enumerate(words)],
         "relevance": [_listed(n, q=text, sort="relevance") for n, text in enumerate(words)],
         "suggest": [f"/books/suggest?{urlencode({'q': text})}" for text in beginnings],
+        "facets": [
+            f"/books/facets?{urlencode({'q': title[1][: 2 + n % 4]})}" for n, title in enumerate(titles[:40])
+        ],
         "one": [f"/books/{sample_books.book_id(step * _STRIDE % books)}" for step in range(_ASKED)],
     }
 

@@ -2,29 +2,34 @@
 
 from collections.abc import Mapping, Sequence
 from functools import partial
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 
 import msgspec
 from msgspec import Meta
-from sqlalchemy import ColumnElement, Select, func, select, tuple_
+from sqlalchemy import ColumnElement, Select, func, select
 
+from bookshelf.cqrs.errors import Invalid
 from bookshelf.cqrs.route import Answer, Owned, QueryRoute
 from bookshelf.shelf import field_types
 from bookshelf.shelf.book_filters import Filters, conditions
 from bookshelf.shelf.book_keys import TITLE_WEIGHT
 from bookshelf.shelf.book_tables import BOOK_LIST, INDEX, NAMES, books
 from bookshelf.shelf.name_rows import AUTHOR, SERIES, TAG
-from bookshelf.shelf.paging import After, Cursor, Limit, read_cursor, write_cursor
+from bookshelf.shelf.paging import After, Limit, Sort, list_page
 from bookshelf.shelf.rows import on_shelf
 from bookshelf.shelf.search_text import has_terms, query_terms
-from bookshelf.shelf.values import Cover
+from bookshelf.shelf.sort_keys import name_key
+from bookshelf.shelf.values import Cover, SeriesEntry
 
 #: Values of a facet, and suggestions of a kind, at the most.
 _MOST_VALUES = 100
 _MOST_SUGGESTED = 5
 #: Books that are shown of a name.
 _MOST_BOOKS = 4
+#: Books of a name that are ranked together with those of other names.
+_FEW = 100
 
+NameSort = Literal["name", "-count", "-stars"]
 _Count = Annotated[int, Meta(description="how many books", examples=[12])]
 
 
@@ -58,11 +63,14 @@ class Suggestion(msgspec.Struct, frozen=True, omit_defaults=True):
 
 
 class NamedBook(msgspec.Struct, frozen=True, omit_defaults=True):
-    """A book of a name, as far as a tile shows it."""
+    """A book of a name, as far as its cover shows it."""
 
     id: field_types.BookId
     title: Annotated[str, Meta(examples=["Dune"])]
-    cover: Annotated[str | None, Meta(description="the digest of its cover, if it has one")] = None
+    author: Annotated[str, Meta(examples=["Frank Herbert"])]
+    language: Annotated[str, Meta(examples=["en"])] | None = None
+    series: tuple[SeriesEntry, ...] = ()
+    cover: Cover | None = None
 
 
 class NamedBooks(msgspec.Struct, frozen=True):
@@ -80,9 +88,24 @@ class SuggestionQuery(Owned, forbid_unknown_fields=True, kw_only=True):
     q: Annotated[str, Meta(max_length=200, description="words, or their beginnings", examples=["du"])]
 
 
-class NameListing(Owned, forbid_unknown_fields=True, kw_only=True):
-    """Which page of the names."""
+class NameListing(Owned, forbid_unknown_fields=True, kw_only=True, rename={"start": "from"}):
+    """Which page of the names, in which sort."""
 
+    sort: Annotated[
+        NameSort,
+        Meta(
+            description="by name; by the number of books, most first; by mean stars, most first, unknown last"
+        ),
+    ] = "name"
+    start: (
+        Annotated[
+            str,
+            Meta(
+                max_length=200, description="the first name, or its beginning, if sorted so", examples=["m"]
+            ),
+        ]
+        | None
+    ) = None
     limit: Limit = 100
     after: After | None = None
 
@@ -147,21 +170,43 @@ def suggest(db: Any, asked: SuggestionQuery) -> Answer:  # noqa: ANN401 (the sto
 
 
 def list_names(db: Any, asked: NameListing, kind: str) -> Answer:  # noqa: ANN401 (the storage's connection)
-    """Return a page of the authors, the series or the tags, by name. Raises `Invalid`."""
+    """Return a page of the authors, the series or the tags. Raises `Invalid`."""
     row = NAMES.table.c
     matching = (*on_shelf(books, asked.owner), *_named(kind))
-    query = select(row.key, row.name, func.count().label("number"), func.avg(books.c.stars).label("stars"))
-    if asked.after is not None:
-        cursor = read_cursor(asked.after, kind, (str,))
-        query = query.where(tuple_(row.key, row.name) > tuple_(*cursor.key, cursor.id))
-    query = query.where(*matching).group_by(row.key, row.name).order_by(row.key, row.name)
-    found = db.execute(query.limit(asked.limit + 1)).all()
-    page = found[: asked.limit]
-    shown = _books_of(db, [one.name for one in page], matching)
-    items = [NamedBooks(one.name, one.number, one.stars, tuple(shown[one.name])) for one in page]
-    count = db.scalar(select(func.count(row.name.distinct())).where(*matching))
-    more = len(found) > asked.limit
-    return Answer(items, after=_after(kind, page[-1]) if more else None, count=count)
+    number, stars = func.count().label("number"), func.avg(books.c.stars).label("stars")
+    columns = (row.key, row.name.label("id"), number, stars, func.count().over().label("total"))
+    names = select(*columns).where(*matching).group_by(row.key, row.name).subquery()
+    query = select(names)
+    if asked.start is not None:
+        key = name_key(asked.start)
+        if asked.sort != "name" or key is None:
+            raise Invalid("is possible in the sort by name only, and not blank", field="from")
+        query = query.where(names.c.key >= key)
+    found: list[Any] = []
+    page = list_page(
+        db,
+        query,
+        names.c.id,
+        order=f"{kind} {asked.sort}",
+        sort=_name_sort(asked.sort, names.c),
+        limit=asked.limit,
+        render=found.append,
+        after=asked.after,
+    )
+    shown = _books_of(db, {one.id: one.number for one in found}, matching)
+    items = [NamedBooks(one.id, one.number, one.stars, tuple(shown[one.id])) for one in found]
+    count = found[0].total if found else db.scalar(select(func.count()).select_from(names))
+    return Answer(items, after=page.after, count=count)
+
+
+def _name_sort(name: NameSort, names: Any) -> Sort:  # noqa: ANN401 (the columns of a query)
+    """Return a sort of names, always upwards: where the first key is equal, names go from A to Z."""
+    match name:
+        case "-count":
+            return Sort((-names.number, names.key), (int, str))
+        case "-stars":
+            return Sort((-names.stars, names.key), (float, str), nullable=True)
+    return Sort((names.key,), (str,))
 
 
 def _names_of(kind: str, found: Select[Any]) -> list[ColumnElement[bool]]:
@@ -176,28 +221,34 @@ def _named(kind: str) -> tuple[ColumnElement[bool], ...]:
     return NAMES.table.c.book == books.c.id, NAMES.table.c.kind == kind
 
 
-def _after(kind: str, last: Any) -> str:  # noqa: ANN401 (a row)
-    return write_cursor(Cursor(kind, (last.key,), last.name))
-
-
 def _books_of(
     db: Any,  # noqa: ANN401 (the storage's connection)
-    names: Sequence[str],
+    names: Mapping[str, int],
     matching: Sequence[ColumnElement[bool]],
 ) -> Mapping[str, list[NamedBook]]:
-    """Return for each name the books that were added last."""
+    """Return for each name the books that were added last; `names` has the number of books of each."""
     name = NAMES.table.c.name
-    newest = func.row_number().over(partition_by=name, order_by=(books.c.added.desc(), books.c.id))
-    columns = (name, books.c.id, books.c.title, books.c.cover, newest.label("place"))
-    ranked = select(*columns).where(*matching, name.in_(names)).subquery()
-    query = select(ranked).where(ranked.c.place <= _MOST_BOOKS).order_by(ranked.c.name, ranked.c.place)
+    tile, newest = [books.c[column] for column in _TILE], (books.c.added.desc(), books.c.id.desc())
+    place = func.row_number().over(partition_by=name, order_by=newest).label("place")
+    few = [text for text, number in names.items() if number <= _FEW]
+    ranked = select(name, *tile, place).where(*matching, name.in_(few)).subquery()
+    rows = list(db.execute(select(ranked).where(ranked.c.place <= _MOST_BOOKS)))
+    for text in names.keys() - set(few):
+        # the newest books of the shelf, one after the other, until four of them have the name
+        query = select(name, *tile).where(*matching, name == text).order_by(*newest).limit(_MOST_BOOKS)
+        rows += db.execute(query)
+    rows.sort(key=lambda row: (row.added, row.id), reverse=True)
     found: dict[str, list[NamedBook]] = {text: [] for text in names}
-    for row in db.execute(query):
-        found[row.name].append(NamedBook(row.id, row.title, row.cover and _cover(row.cover).digest))
+    for row in rows:
+        series = () if row.series is None else _series(row.series)
+        cover = None if row.cover is None else _cover(row.cover)
+        found[row.name].append(NamedBook(row.id, row.title, row.author, row.language, series, cover))
     return found
 
 
+_TILE = ("id", "title", "author", "language", "series", "cover", "added")
 _cover = msgspec.json.Decoder(Cover).decode
+_series = msgspec.json.Decoder(tuple[SeriesEntry, ...]).decode
 
 ROUTES = (
     QueryRoute(

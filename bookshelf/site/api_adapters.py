@@ -122,6 +122,11 @@ class PageApi:
         self.written: list[str] = []
         self.behind = False
 
+    @property
+    def positions(self) -> str:
+        """What the browser and this request have written, for the header Bookshelf-After."""
+        return ", ".join([*self._asked, *self.written][-_MOST_POSITIONS:])
+
     async def get(self, path: str, headers: Mapping[str, str] | None = None, *, kind: Any = Any) -> ApiAnswer:  # noqa: ANN401 (a type)
         """Return the answer to a query, its body as a value of the type `kind`. Raises `ApiProblem`."""
         answer = await self._caught_up(path, headers or {})
@@ -139,9 +144,9 @@ class PageApi:
 
     async def _caught_up(self, path: str, headers: Mapping[str, str]) -> ApiAnswer:
         """Return the answer of a view that has the positions, else of the view as it is."""
-        positions = [*self._asked, *self.written][-_MOST_POSITIONS:]
+        positions = self.positions
         if positions and not self.behind and AFTER not in headers:
-            asked = {**headers, AFTER: ", ".join(positions)}
+            asked = {**headers, AFTER: positions}
             answer = await self._request("GET", path, b"", asked, BEHIND_S)
             if answer.status not in _BEHIND:
                 return answer

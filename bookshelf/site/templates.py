@@ -17,6 +17,8 @@ from babel.support import NullTranslations, Translations
 from jinja2 import Environment, FunctionLoader, StrictUndefined
 from markupsafe import Markup
 
+from bookshelf.site.api_adapters import segment
+
 #: The locale of each language.
 LOCALES = {"en": Locale("en", "GB"), "de": Locale("de", "DE")}
 DOMAIN = "messages"
@@ -141,6 +143,7 @@ class Formats:
             "star_number": self.star_number,
             "together": self.together,
             "lines": lines,
+            "urlencode": segment,
             "zone_pair": lambda name: (name, name.replace("_", " ")),
         }
 

@@ -7,16 +7,16 @@ from typing import Any
 import msgspec
 
 from bookshelf.shelf.pages.field_labels import FIELD_LABELS
+from bookshelf.shelf.pages.jobs import CHANGE, IMPORT, job_redirect, run_undo
 from bookshelf.shelf.pages.past import ShownChange, ShownEvent, past_change, read_titles
-from bookshelf.site.api_adapters import ApiProblem, FieldFault, segment, target
-from bookshelf.site.form_decoding import FormRefused
+from bookshelf.site.api_adapters import ApiProblem, segment, target
+from bookshelf.site.job_store import Job
 from bookshelf.site.page import Form, Model, Page, PageRoute, Redirect, _
 from bookshelf.site.page_request import PageRequest
 
 NOTICES: Mapping[str, str] = {"undone": _("Taken back."), "undone-before": _("That was taken back already.")}
-#: Changes on one page of ours and of the API, and in a group that is taken back at once.
+#: Changes on one page, and those that are shown as preventing an undo.
 _LISTED, _PAGE = 50, 100
-_GROUP = 500
 #: How often a change is read again because its book has changed since.
 _TRIES = 5
 _CHANGED = 412
@@ -39,7 +39,10 @@ class ChangeGroup(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class ChangesModel(Model):
-    """A page of changes. `title` is that of the one book or list, if only its changes are shown."""
+    """A page of changes. `title` is that of the one book or list, if only its changes are shown.
+
+    `running` are the jobs that are changing books now.
+    """
 
     groups: tuple[ChangeGroup, ...]
     newest: str
@@ -47,6 +50,7 @@ class ChangesModel(Model):
     alone: bool
     next: str | None
     labels: Mapping[str, str]
+    running: tuple[Job, ...] = ()
 
 
 class ChangeModel(Model):
@@ -92,8 +96,14 @@ async def show_changes(request: PageRequest) -> Page:
         alone=alone,
         next=following,
         labels=FIELD_LABELS,
+        running=() if alone else await _running(request),
     )
     return Page("changes.html", model, live=("readings", "lists"))
+
+
+async def _running(request: PageRequest) -> tuple[Job, ...]:
+    jobs = [] if request.running is None else await request.running.all()
+    return tuple(job for job in jobs if job.is_running and job.kind != IMPORT)
 
 
 def _grouped(changes: Sequence[ShownChange], *, joined: bool) -> tuple[ChangeGroup, ...]:
@@ -133,7 +143,8 @@ async def _blocking(request: PageRequest, change: Mapping[str, Any]) -> list[Map
 async def undo_change(request: PageRequest, form: UndoForm) -> Redirect:
     """Take a change back; and before it, if that is wanted, the later ones that prevent it."""
     if form.correlation:
-        return await _undo_group(request, form.correlation)
+        job = await run_undo(request, form.correlation)
+        return job_redirect(job, request.back("/changes"), "undone")
     address = f"/changes/{segment(form.change)}"
     back = request.back("/changes")
     found = (await request.api.get(address)).body
@@ -145,25 +156,6 @@ async def undo_change(request: PageRequest, form: UndoForm) -> Redirect:
         return Redirect(address)
     change = await take_back(request, form.change)
     return Redirect(back, notice="undone-before" if change is None else "undone", change=change)
-
-
-async def _undo_group(request: PageRequest, correlation: str) -> Redirect:
-    """Take all changes with a correlation id back, the newest first. Raises `FormRefused`, `ApiProblem`."""
-    ids: list[str] = []
-    path: str | None = target("/changes", correlation=correlation, limit=_PAGE)
-    while path is not None:
-        answer = await request.api.get(path)
-        ids += [change["id"] for change in answer.body if "undo" in change or "blocked_by" in change]
-        after = answer.cursor
-        path = after and target("/changes", correlation=correlation, limit=_PAGE, after=after)
-        if len(ids) > _GROUP:
-            detail = request.translate(
-                _("These are more than %(most)s changes: use `bookshelf undo --correlation`.")
-            )
-            raise FormRefused(FieldFault("correlation", detail % {"most": _GROUP}))
-    for change in ids:
-        await take_back(request, change)
-    return Redirect(request.back("/changes"), notice="undone")
 
 
 async def take_back(request: PageRequest, change: str) -> str | None:
@@ -205,6 +197,9 @@ def _model(groups: Sequence[ChangeGroup], **more: Any) -> ChangesModel:  # noqa:
     return ChangesModel(groups=tuple(groups), **{**plain, **more})
 
 
+_JOB = Job(id="a1", kind=CHANGE, made=datetime(2026, 1, 31, tzinfo=UTC), done=120, total=312)
+
+
 def _examples() -> Mapping[str, Page]:
     one = ChangeGroup(
         changes=(_past(1, "reading-progressed", progress={"page": 212, "of": 880}, on="2026-01-31"),)
@@ -220,6 +215,7 @@ def _examples() -> Mapping[str, Page]:
         "large": Page(
             "changes.html", _model([_with_id(one, n) for n in range(10, 60)], next="/changes?after=a")
         ),
+        "running": Page("changes.html", _model([one], running=(_JOB,))),
         "one book": Page("changes.html", _model([one], alone=True, title="Middlemarch")),
     }
 

@@ -1,11 +1,17 @@
-"""The kinds of jobs of the reader's site: import, undo of many changes, change of many books."""
+"""The jobs of the reader's site: import, undo of many changes, change of many books, merge of two."""
 
 from collections.abc import Mapping
+from hashlib import blake2b
 from typing import Any
 
+from bookshelf.site.job_store import Job
 from bookshelf.site.jobs import JobKind, JobRun
+from bookshelf.site.page import Redirect
+from bookshelf.site.page_request import PageRequest
 
-IMPORT, UNDO, CHANGE = "import", "undo", "change"
+IMPORT, UNDO, CHANGE, MERGE = "import", "undo", "change", "merge"
+#: Seconds that the answer to a form waits for the end of its job, before it shows the progress.
+SHORT_S = 1.0
 
 
 # What reads files is loaded only once a job needs it: services of other processes never do.
@@ -21,4 +27,60 @@ async def _undo(run: JobRun) -> dict[str, Any]:
     return await undo_all(run)
 
 
-JOBS: Mapping[str, JobKind] = {IMPORT: _import, UNDO: _undo}
+async def _change(run: JobRun) -> dict[str, Any]:
+    from bookshelf.shelf.pages.change_job import change_books  # noqa: PLC0415 (see above)
+
+    return await change_books(run)
+
+
+JOBS: Mapping[str, JobKind] = {IMPORT: _import, UNDO: _undo, CHANGE: _change}
+
+
+async def run_job(request: PageRequest, kind: str, parameters: dict[str, Any], *, name: str = "") -> Job:
+    """Run the job of a form, for a second at the most; return it as it is then.
+
+    The same form sent twice is one job. What it has written is shown by the next page. Raises `Problem`.
+    """
+    job_id = request.api.key
+    if await request.jobs.get(job_id, kind) is None:
+        await request.jobs.start(kind, parameters, job_id=job_id, name=name, draft=True)
+    return await _ended(request, job_id, kind)
+
+
+async def _ended(request: PageRequest, job_id: str, kind: str) -> Job:
+    await request.jobs.wait(job_id, SHORT_S)
+    job = await request.jobs.get(job_id, kind)
+    assert job is not None  # noqa: S101 (begun before)
+    note_written(request, job)
+    return job
+
+
+def note_written(request: PageRequest, job: Job) -> None:
+    """Let the browser's next page show what a job has written."""
+    request.api.written += [text for text in job.report.get("positions", "").split(", ") if text]
+
+
+def job_redirect(job: Job, address: str, notice: str) -> Redirect:
+    """Return to a page with a notice and Undo; to the page of the job if there is more to show."""
+    report = job.report
+    if job.state == "done" and not report.get("refused") and not report.get("left"):
+        correlation = job.parameters.get("own") or job.parameters["correlation"]
+        return Redirect(address, notice=notice, correlation=correlation if _has_done(report) else None)
+    return Redirect(f"/jobs/{job.id}")
+
+
+def _has_done(report: Mapping[str, Any]) -> bool:
+    return bool(report.get("changed") or report.get("taken_back"))
+
+
+async def run_undo(request: PageRequest, correlation: str) -> Job:
+    """Take back all changes with a correlation id, for a second at the most; return the job as it is then."""
+    digest = blake2b(correlation.encode(), digest_size=12, person=b"undo").hexdigest()
+    job_id = f"undo-{digest}"
+    known = await request.jobs.get(job_id, UNDO)
+    parameters = {"correlation": correlation, "own": job_id, "after": request.api.positions}
+    if known is None:
+        await request.jobs.start(UNDO, parameters, job_id=job_id, draft=True)
+    elif not known.is_running:
+        await request.jobs.again(known, parameters, draft=True)
+    return await _ended(request, job_id, UNDO)

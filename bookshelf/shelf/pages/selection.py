@@ -1,15 +1,16 @@
 """Changes of many books at once: tag, list, stars, state, format, series, remove; one Undo takes all back."""
 
-import asyncio
-from collections.abc import Mapping, Sequence
-from typing import Any
+from collections.abc import Mapping
 
 import msgspec
 
 from bookshelf.shelf.limits import NAME_MAX, TAG_MAX
-from bookshelf.shelf.pages.bulk import CORRELATION, Item, correlation_of, is_done, item, send_bulk
+from bookshelf.shelf.lists import UP_NEXT
+from bookshelf.shelf.pages.bulk import correlation_of
+from bookshelf.shelf.pages.change_report import ChangeChoices
+from bookshelf.shelf.pages.jobs import CHANGE, job_redirect, run_job
 from bookshelf.shelf.pages.shelf_filters import ShelfQuery, address, filters_of, sort_of
-from bookshelf.site.api_adapters import FieldFault, segment, target
+from bookshelf.site.api_adapters import FieldFault
 from bookshelf.site.form_decoding import FormRefused
 from bookshelf.site.page import Form, Redirect, _
 from bookshelf.site.page_request import PageRequest
@@ -28,8 +29,6 @@ ACTIONS: tuple[tuple[str, str], ...] = (
 )
 #: Actions without a value.
 _BARE = frozenset({"finished", "remove"})
-_PAGE, _AT_ONCE = 1000, 20
-_UP_NEXT = "up-next"
 
 
 class SelectionForm(Form):
@@ -42,18 +41,25 @@ class SelectionForm(Form):
 
 
 async def change_books(request: PageRequest, form: SelectionForm) -> Redirect:
-    """Change the selected books. Raises `FormRefused`, `ApiProblem`."""
+    """Change the selected books by a job. Raises `FormRefused`, `Problem`."""
     asked: ShelfQuery = request.query
     _check(request, form)
-    books = await _matching(request, asked) if form.everything else await _chosen(request, form.book)
-    correlation = correlation_of(request)
-    path, items = await _commands(request, form, books, correlation)
-    results = await send_bulk(request, path, items, correlation)
-    refused = sum(not is_done(result) for result in results)
-    if refused and refused == len(results):
+    choices = ChangeChoices(
+        correlation=correlation_of(request),
+        action=form.action,
+        value=_value(request, form),
+        books=form.book,
+        filters=filters_of(asked) if form.everything else None,
+        # books stay where they are in this sort while they are changed; a list gets them in the shelf's order
+        sort=sort_of(asked) if form.action == "list" else "title",
+        after=request.api.positions,
+    )
+    job = await run_job(request, CHANGE, msgspec.to_builtins(choices))
+    report = job.report
+    if job.state == "done" and report["refused"] and not report["changed"]:
         detail = request.translate(_("None of the books was changed; the value is not possible for them."))
         raise FormRefused(FieldFault("value", detail))
-    return Redirect(address(asked, select=False), notice="changed-many", correlation=correlation)
+    return job_redirect(job, address(asked, select=False), "changed-many")
 
 
 def _check(request: PageRequest, form: SelectionForm) -> None:
@@ -69,70 +75,14 @@ def _check(request: PageRequest, form: SelectionForm) -> None:
         raise FormRefused(FieldFault("value", detail))
 
 
-async def _matching(request: PageRequest, asked: ShelfQuery) -> list[Mapping[str, Any]]:
-    """Return all books that the filters match, in the sort of the shelf."""
-    books: list[Mapping[str, Any]] = []
-    after: str | None = ""
-    while after is not None:
-        path = target("/books", **filters_of(asked), sort=sort_of(asked), limit=_PAGE, after=after)
-        answer = await request.api.get(path)
-        books += answer.body
-        after = answer.cursor
-    return books
-
-
-async def _chosen(request: PageRequest, ids: Sequence[str]) -> list[Mapping[str, Any]]:
-    """Return the books with these ids; those that are gone are left out."""
-    books: list[Mapping[str, Any]] = []
-    for start in range(0, len(ids), _AT_ONCE):
-        part = ids[start : start + _AT_ONCE]
-        answers = await asyncio.gather(*(request.api.try_get(f"/books/{segment(name)}") for name in part))
-        books += [answer.body for answer in answers if answer is not None]
-    return books
-
-
-async def _commands(
-    request: PageRequest, form: SelectionForm, books: Sequence[Mapping[str, Any]], correlation: str
-) -> tuple[str, list[Item]]:
-    """Return the path of the bulk request and its commands. Raises `FormRefused`, `ApiProblem`."""
-    paths = {book["id"]: f"/books/{segment(book['id'])}" for book in books}
+def _value(request: PageRequest, form: SelectionForm) -> str:
+    """Return the value of the form as the job takes it. Raises `FormRefused`."""
     match form.action:
-        case "list":
-            name = await _list_named(request, form.value, correlation)
-            path = f"/lists/{segment(name)}/books"
-            return "/lists/bulk", [item("PUT", f"{path}/{segment(book['id'])}") for book in books]
         case "stars":
-            stars = _stars(request, form.value)
-            rated = [item("PUT", f"{path}/rating", {"stars": stars}) for path in paths.values()]
-            return "/readings/bulk", rated
-        case "finished":
-            return "/readings/bulk", [
-                item("POST", f"{paths[book['id']]}/readings/current/finished")
-                if book.get("state") in {"reading", "paused"}
-                else item("POST", f"{paths[book['id']]}/readings", {"end": "finished"})
-                for book in books
-                if book.get("state") != "finished"
-            ]
-        case "remove":
-            return "/books/bulk", [item("DELETE", path) for path in paths.values()]
-    return "/books/bulk", [
-        item("PATCH", paths[book["id"]], fields)
-        for book in books
-        if (fields := _fields(form, book)) is not None
-    ]
-
-
-def _fields(form: SelectionForm, book: Mapping[str, Any]) -> dict[str, Any] | None:
-    """Return the fields of a book to change; None if it has them already."""
-    tags = list(book.get("tags") or ())
-    match form.action:
-        case "tag":
-            return None if form.value in tags else {"tags": [*tags, form.value]}
-        case "untag":
-            return {"tags": [tag for tag in tags if tag != form.value]} if form.value in tags else None
-        case "format":
-            return {"format": form.value}
-    return {"series": [{"name": form.value}]}
+            return str(_stars(request, form.value))
+        case "list" if form.value.casefold() in {UP_NEXT, request.translate(_("Up next")).casefold()}:
+            return UP_NEXT
+    return form.value
 
 
 def _stars(request: PageRequest, text: str) -> float:
@@ -141,15 +91,3 @@ def _stars(request: PageRequest, text: str) -> float:
     except msgspec.ValidationError:
         detail = request.translate(_("Write a number, like 4 or 4.5."))
         raise FormRefused(FieldFault("value", detail)) from None
-
-
-async def _list_named(request: PageRequest, name: str, correlation: str) -> str:
-    """Return the id of the list with this name; a new one if there is none. Raises `ApiProblem`."""
-    if name.casefold() in {_UP_NEXT, request.translate(_("Up next")).casefold()}:
-        return _UP_NEXT
-    lists = (await request.api.get("/lists")).body
-    for one in lists:
-        if one["name"].casefold() == name.casefold():
-            return str(one["id"])
-    made = await request.api.command("POST", "/lists", {"name": name}, headers={CORRELATION: correlation})
-    return str(made.body["id"])

@@ -15,8 +15,11 @@ from bookshelf.shelf.pages import (
     home,
     import_lines,
     import_routes,
+    job_page,
     lists,
+    names,
     opinions,
+    passages,
     readings,
     selection,
     stats,
@@ -49,7 +52,10 @@ PAGES = (
     *changes.PAGES,
     *stats.PAGES,
     *lists.PAGES,
+    *names.PAGES,
+    *passages.PAGES,
     *import_routes.PAGES,
+    *job_page.PAGES,
     *export.PAGES,
     *FRAME_PAGES,
 )
@@ -66,6 +72,7 @@ NOTICES = {
     **add.NOTICES,
     **selection.NOTICES,
     **lists.NOTICES,
+    **names.NOTICES,
     **import_lines.NOTICES,
 }
 

@@ -21,10 +21,14 @@ _CHANGED, _ERROR = 412, 400
 
 
 class UndoChoices(msgspec.Struct, frozen=True, kw_only=True):
-    """Which changes are taken back, and the correlation id of the undo itself."""
+    """Which changes are taken back, and the correlation id of the undo itself.
+
+    `after` are the positions that the reader has written before.
+    """
 
     correlation: str
     own: str
+    after: str = ""
 
 
 async def undo_all(run: JobRun) -> dict[str, Any]:
@@ -35,7 +39,9 @@ async def undo_all(run: JobRun) -> dict[str, Any]:
     choices = msgspec.convert(run.job.parameters, UndoChoices)
     target = f"/changes?correlation={quote(choices.correlation, safe='')}&limit=100"
     try:
-        found = [(str(change["subject"]), str(change["id"])) async for change in pages(run.api, target)]
+        after = {"Bookshelf-After": choices.after} if choices.after else {}
+        listed = pages(run.api, target, after)
+        found = [(str(change["subject"]), str(change["id"])) async for change in listed]
     except ShelfFault as fault:
         raise JobFault(str(fault)) from fault
     undoing = _Undoing(run, choices.own, len(found))
@@ -45,7 +51,8 @@ async def undo_all(run: JobRun) -> dict[str, Any]:
         for changes in of_subjects:
             group.create_task(undoing.take_back(changes))
     await run.add_lines("left", enumerate(undoing.left))
-    return {"taken_back": len(found) - len(undoing.left), "left": len(undoing.left)}
+    taken_back = len(found) - len(undoing.left)
+    return {"taken_back": taken_back, "left": len(undoing.left), "positions": ", ".join(undoing.positions)}
 
 
 class _Undoing:
@@ -57,7 +64,13 @@ class _Undoing:
         self._total = total
         self._done = 0
         self._slots = asyncio.Semaphore(_AT_ONCE)
+        self._newest: dict[str, int] = {}
         self.left: list[dict[str, str]] = []
+
+    @property
+    def positions(self) -> list[str]:
+        """The newest position of each partition that was written."""
+        return [f"{partition}@{offset}" for partition, offset in self._newest.items()]
 
     async def take_back(self, changes: list[str]) -> None:
         """Take back changes of one book, list or goal, the newest first."""
@@ -106,4 +119,6 @@ class _Undoing:
                 return answer
             if position := answer.headers.get("Bookshelf-Position"):
                 after["Bookshelf-After"] = position
+                partition, _, offset = position.rpartition("@")
+                self._newest[partition] = max(int(offset), self._newest.get(partition, 0))
         return None

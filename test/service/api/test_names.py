@@ -61,3 +61,43 @@ async def test_names_are_paged(shelf: Shelf) -> None:
     rest = await shelf.send("GET", first.headers["Link"].removeprefix("<").removesuffix('>; rel="next"'))
     assert [one["name"] for one in (*first.json, *rest.json)] == ["dunes", "sand"]
     assert "Link" not in rest.headers
+
+
+@pytest.mark.parametrize(
+    ("query", "expected"),
+    [
+        ("", ["dunes", "sand", "war"]),
+        ("sort=-count", ["sand", "dunes", "war"]),
+        ("sort=-stars", ["dunes", "sand", "war"]),
+        ("from=s", ["sand", "war"]),
+        ("from=D%C3%BCnen", ["dunes", "sand", "war"]),
+    ],
+)
+async def test_names_are_sorted_and_begin_at_a_letter(shelf: Shelf, query: str, expected: list[str]) -> None:
+    await filled(shelf)
+    await shelf.add(title="Peace", tags=["war"])
+    await shelf.caught_up()
+    found: list[str] = []
+    target = f"/tags?{query}&limit=1".replace("?&", "?")
+    while target:
+        answer = await shelf.send("GET", target)
+        assert answer.headers["Bookshelf-Count"] == "3"
+        found += [one["name"] for one in answer.json]
+        target = answer.headers.get("Link", "").removeprefix("<").removesuffix('>; rel="next"')
+    assert found == expected
+
+
+@pytest.mark.parametrize("query", ["sort=-count&from=s", "from=", "sort=size"])
+async def test_a_sort_of_names_that_is_not_possible_is_refused(shelf: Shelf, query: str) -> None:
+    assert (await shelf.send("GET", f"/tags?{query}")).status == 422
+
+
+async def test_a_book_of_a_name_has_what_its_cover_shows(shelf: Shelf) -> None:
+    cover = {"digest": "d" * 64, "width": 400, "height": 600, "colour": "#804020"}
+    series = [{"name": "Dune Saga", "number": "1"}]
+    dune = await shelf.add(title="Dune", series=series, language="en")
+    await shelf.send("PUT", f"/books/{dune['id']}/cover", cover)
+    await shelf.caught_up()
+    (author,) = (await shelf.send("GET", "/authors")).json
+    shown = {"title": "Dune", "author": "Frank Herbert", "language": "en", "series": series, "cover": cover}
+    assert author["books"] == [{"id": dune["id"], **shown}]

@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import AsyncIterator
+from pathlib import Path
 
 import pytest
 from support.pages import Pages, ShelfApi
@@ -13,9 +14,9 @@ from bookshelf.shelf.pages.site import SITE
 class Changes:
     """A shelf whose changes are shown."""
 
-    def __init__(self, shelf: Shelf) -> None:
+    def __init__(self, shelf: Shelf, folder: Path) -> None:
         self.shelf = shelf
-        self.pages = Pages(SITE, ShelfApi(shelf), shelf.clock)
+        self.pages = Pages(SITE, ShelfApi(shelf), shelf.clock, folder)
 
     async def send(self, method: str, path: str, body: object = None, **headers: str) -> None:
         answer = await self.shelf.send(method, path, body, **headers)
@@ -24,9 +25,11 @@ class Changes:
 
 
 @pytest.fixture
-async def changes() -> AsyncIterator[Changes]:
+async def changes(tmp_path: Path) -> AsyncIterator[Changes]:
     async with Shelf() as shelf:
-        yield Changes(shelf)
+        changes = Changes(shelf, tmp_path)
+        async with changes.pages.running_jobs():
+            yield changes
 
 
 async def test_no_change_yet(changes: Changes) -> None:

@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import AsyncIterator
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -27,8 +28,10 @@ async def shelf() -> AsyncIterator[Shelf]:
 
 
 @pytest.fixture
-def pages(shelf: Shelf) -> Pages:
-    return Pages(SITE, ShelfApi(shelf), shelf.clock)
+async def pages(shelf: Shelf, tmp_path: Path) -> AsyncIterator[Pages]:
+    pages = Pages(SITE, ShelfApi(shelf), shelf.clock, tmp_path)
+    async with pages.running_jobs():
+        yield pages
 
 
 def shown(page: ShownPage) -> list[str]:

@@ -224,10 +224,29 @@ async def test_names_have_a_count_mean_stars_and_books(books: ViewHost) -> None:
         ("Nora Lind", 2, 3.0),
     ]
     assert [one["id"] for one in authors[0]["books"]] == ["messiah", "dune"]
-    assert authors[0]["books"][1]["cover"] == "d" * 64
+    assert authors[0]["books"][1]["cover"]["digest"] == "d" * 64
     first, after = await asked(books, ROUTES["/tags"], NameListing(limit=2))
     rest, end = await asked(books, ROUTES["/tags"], NameListing(limit=2, after=after))
     assert [one["name"] for page in (first, rest) for one in msgspec.json.decode(page)] == [
         *("desert", "sf", "verse"),
     ]
     assert end is None
+
+
+@pytest.mark.parametrize(
+    ("listing", "expected"),
+    [
+        ({"sort": "-count"}, ["sf", "verse", "desert"]),
+        ({"sort": "-stars"}, ["desert", "sf", "verse"]),
+        ({"start": "se"}, ["sf", "verse"]),
+    ],
+)
+async def test_names_are_sorted_a_page_at_a_time(
+    books: ViewHost, listing: dict[str, Any], expected: list[str]
+) -> None:
+    found: list[str] = []
+    after: str | None = None
+    while after is not None or not found:
+        page, after = await asked(books, ROUTES["/tags"], NameListing(limit=1, after=after, **listing))
+        found += [one["name"] for one in msgspec.json.decode(page)]
+    assert found == expected

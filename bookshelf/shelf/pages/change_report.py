@@ -1,0 +1,36 @@
+"""What a job that changes many books is to do, and what became of it."""
+
+from typing import Any
+
+import msgspec
+
+
+class ChangeChoices(msgspec.Struct, frozen=True, kw_only=True):
+    """Which books are changed, and how.
+
+    `books` are ids; with `filters`, all books that these match are changed, in this sort. `value` is what the
+    `action` needs; in the actions that rename, it replaces the name `former`. `after` are the positions that
+    the reader has written before.
+    """
+
+    correlation: str
+    action: str
+    value: str = ""
+    former: str = ""
+    books: tuple[str, ...] = ()
+    filters: dict[str, Any] | None = None
+    sort: str = "title"
+    after: str = ""
+
+
+class JobReport(msgspec.Struct, kw_only=True):
+    """What became of the books of a job. `continued`: it was begun again after a restart.
+
+    `positions` include all that the job has written.
+    """
+
+    changed: int = 0
+    unchanged: int = 0
+    refused: int = 0
+    continued: bool = False
+    positions: str = ""
