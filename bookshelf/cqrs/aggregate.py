@@ -26,7 +26,8 @@ class Aggregate(Generic[S]):
     is the time of the envelope. `due` is called after every event; when its deadline (aware) is reached, its
     command is decided, once for each deadline. Raise `version` when `evolve` makes other states of the same
     events: stored states are then rebuilt from the log. Commands for ids that `reserved_ids` matches are
-    refused.
+    refused. `folds` are the events that `evolve` reads, if the catalogue has many others: for the keys of
+    these, owners then keep no state.
     """
 
     name: str
@@ -39,6 +40,7 @@ class Aggregate(Generic[S]):
     takes: tuple[type[Command], ...] = ()
     version: int = 1
     reserved_ids: re.Pattern[str] | None = None
+    folds: tuple[type[Event], ...] = ()
 
     @property
     def commands(self) -> str:

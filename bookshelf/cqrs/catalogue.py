@@ -1,15 +1,20 @@
 """The catalogue of a context: decodes its events by type, and turns retired versions into present ones."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Collection, Iterator
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Any
 
 import msgspec
 
+from bookshelf.cqrs.envelope import Envelope, decode_envelope
 from bookshelf.cqrs.errors import Malformed
 from bookshelf.cqrs.message import Event
 
 Decode = Callable[[bytes], Event]
+DecodedValue = tuple[Envelope, Event | None]
+#: Records that stay decoded for other readers in this process, and the most bytes of each.
+_SHARED, _SHARED_BYTES = 2048, 4096
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,6 +42,7 @@ class Catalogue:
         _check_types([old.retired for old in upcasts])
         self.events = events
         self.upcasts = upcasts
+        self._share = lru_cache(maxsize=_SHARED)(self._read)
         self._decoders: dict[str, Decode] = {event.TYPE: _reader(event) for event in events}
         self._upcast = frozenset(old.retired for old in upcasts)
         self._decoders.update({old.retired: _lifter(old) for old in upcasts})
@@ -54,11 +60,28 @@ class Catalogue:
             )
             raise UnknownEvent(msg)
 
+    def types_beside(self, events: Collection[type[Event]]) -> frozenset[str]:
+        """Return the types of records that are read as other events than these."""
+        read_as = {event.TYPE: event for event in self.events}
+        read_as.update({old.retired: old.becomes for old in self.upcasts})
+        return frozenset(kind for kind, event in read_as.items() if event not in events)
+
     def as_read(self, event: Event) -> Event:
         """Return the event that a reader gets for one that is appended: another one if its type is upcast."""
         if event.TYPE not in self._upcast:
             return event
         return self._decoders[event.TYPE](msgspec.json.encode(event))
+
+    def read(self, value: bytes) -> DecodedValue:
+        """Decode the value of a record; the event is None if its type is unknown. Raises `Malformed`.
+
+        All owners and views of one process that follow the log closely share the work.
+        """
+        return self._share(value) if len(value) <= _SHARED_BYTES else self._read(value)
+
+    def _read(self, value: bytes) -> DecodedValue:
+        envelope = decode_envelope(value)
+        return envelope, self.decode(envelope.type, bytes(envelope.data))
 
     def decode(self, event_type: str, data: bytes) -> Event | None:
         """Return the event, or None for an unknown type. Raises `Malformed`."""

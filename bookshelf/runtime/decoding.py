@@ -4,6 +4,7 @@ import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from datetime import UTC, datetime
 from difflib import get_close_matches
+from functools import cache
 from itertools import islice
 from operator import is_
 from types import UnionType
@@ -174,7 +175,7 @@ def _in_utc(value: Any, steps: Steps) -> Any:  # noqa: ANN401 (a part of a decod
     if isinstance(value, datetime):
         return _instant(value, steps)
     if isinstance(value, msgspec.Struct):
-        parts = {name: getattr(value, name) for name in value.__struct_fields__}
+        parts = {name: getattr(value, name) for name in _timed_fields(type(value))}
     elif isinstance(value, dict):
         parts = value
     elif isinstance(value, list | tuple | set | frozenset):
@@ -200,6 +201,14 @@ def _instant(time: datetime, steps: Steps) -> datetime:
     wrong = _Wrong(steps, f"must be {_WORDS[inspect.DateTimeType]}, within the years 1 to 9999 of UTC")
     fault = Fault(wrong.detail, pointer="".join(f"/{step}" for step in steps))
     raise Problem("invalid", _sentence([wrong]), fault)
+
+
+@cache
+def _timed_fields(kind: type[msgspec.Struct]) -> tuple[str, ...]:
+    """Return the names of those fields whose values may have a time in them: only these cost anything."""
+    about = inspect.type_info(kind)
+    assert isinstance(about, inspect.StructType)  # noqa: S101 (that is how msgspec describes a struct)
+    return tuple(field.name for field in about.fields if _has_times(field, set()))
 
 
 def _has_times(kind: inspect.Type | inspect.Field, seen: set[type]) -> bool:

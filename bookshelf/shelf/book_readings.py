@@ -160,6 +160,8 @@ class Readings(msgspec.Struct, frozen=True, omit_defaults=True):
     @property
     def summary(self) -> ReadingSummary:
         """What the book shows of its readings."""
+        if not self.by_number:
+            return ReadingSummary(stars=self.stars, review=self.review, spoiler=self.spoiler)
         is_open, finished = self.open, self.latest("finished")
         review, spoiler = self.review_of(self.reviewed)
         return ReadingSummary(

@@ -75,6 +75,8 @@ GOAL = Aggregate(
     initial=YearGoal(),
     decide=decide,
     evolve=evolve,
+    version=2,
+    folds=(GoalSet,),
     takes=(SetGoal,),
     reserved_ids=re.compile(r"(?!goal-[0-9]{1,4}(:.*)?$).*", re.DOTALL),
 )

@@ -250,6 +250,16 @@ def _in_order(ranks: dict[str, str]) -> dict[str, str]:
     return dict(sorted(ranks.items(), key=lambda entry: entry[1]))
 
 
+_FOLDED = (
+    ListCreated,
+    ListRenamed,
+    ListRemoved,
+    ListRestored,
+    ListEntryAdded,
+    ListEntryMoved,
+    ListEntryRemoved,
+    ListReordered,
+)
 LIST = Aggregate(
     name="list",
     topic=TOPIC,
@@ -257,6 +267,8 @@ LIST = Aggregate(
     initial=OrderedList(),
     decide=decide,
     evolve=evolve,
+    version=2,
+    folds=_FOLDED,
     takes=(CreateList, RenameList, RemoveList, RestoreList, PutEntry, RemoveEntry),
     reserved_ids=re.compile(r"bulk|goal-.*", re.DOTALL),
 )

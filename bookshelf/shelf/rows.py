@@ -115,6 +115,7 @@ class BookRows:
         self._compute = compute
         empty = [column.name for column in books.c if column.computed is None and column.name != "seq"]
         self._columns = frozenset(empty)
+        self._fields = tuple(name for name in FIELD_TYPES if name in self._columns)
         self._all_empty = {**dict.fromkeys(empty), **self._known(_EMPTY_ROW)}
         first = {*FIRST_FIELDS, *compute(_SAMPLE), *_EMPTY_ROW}
         self._empty = {name: value for name, value in self._all_empty.items() if name in first}
@@ -138,22 +139,23 @@ class BookRows:
         # an empty text and the number 0 are values
         fields = {
             name: value
-            for name, value in msgspec.structs.asdict(event).items()
-            if value or (value is not None and value not in ((), {}))
+            for name in self._fields
+            if (value := getattr(event, name)) or (value is not None and value not in ((), {}))
         }
-        del fields["added"]
-        owner = fields.pop("owner", "")
+        beside = {
+            "id": recorded.subject,
+            "owner": event.owner or "",
+            "added": event.added.isoformat(),
+            "version": recorded.offset,
+        }
         lean = _FIRST.issuperset(fields)
         row = {
             **(self._empty if lean else self._all_empty),
             **_stored(fields),
             **self._compute(fields),
-            "id": recorded.subject,
-            "owner": owner,
-            "added": event.added.isoformat(),
-            "version": recorded.offset,
+            **self._known(beside),
         }
-        yield (self._insert if lean else self._insert_all), self._known(row)
+        yield (self._insert if lean else self._insert_all), row
 
     def changed(self, event: BookChanged, recorded: Recorded) -> Iterable[Change]:
         """Update the columns of the fields that the event has."""

@@ -76,6 +76,12 @@ LOOK = (
     select(checkpoint.c.part, checkpoint.c.off, checkpoint.c.mark),
     select(literal(_NO_PARTITION), _count, literal("")).where(about.c.name == _EDITS),
 )
+_MOVE = (
+    update(checkpoint)
+    .where(checkpoint.c.part == bindparam("of"), checkpoint.c.off == bindparam("old"))
+    .values(off=bindparam("new"), mark=bindparam("last"))
+)
+_ANY_DEAD_LETTER = select(dead_letters.c.part).limit(1)
 _edited = update(about).where(about.c.name == _EDITS).values(value=cast(_count + 1, Text))
 
 
@@ -120,7 +126,7 @@ def move(db: Connection, partition: int, old: int, new: int, mark: str = "") -> 
     """
     if old == 0 and _first(db, partition, new, mark):
         return
-    moved = db.execute(update(checkpoint).filter_by(part=partition, off=old).values(off=new, mark=mark))
+    moved = db.execute(_MOVE, {"of": partition, "old": old, "new": new, "last": mark})
     if moved.rowcount != 1:
         msg = f"the checkpoint of partition {partition} is no longer at {old}"
         raise Superseded(msg)
@@ -168,7 +174,7 @@ def held_keys(db: Connection, keys: Collection[str]) -> set[str]:
 
     The cost is a look-up for each key, however many dead letters there are.
     """
-    if not keys or db.execute(select(dead_letters.c.part).limit(1)).first() is None:
+    if not keys or db.execute(_ANY_DEAD_LETTER).first() is None:
         return set()
     asked = literal_rows(column("key", TEXT), name="asked").data([(key,) for key in keys]).cte("asked")
     return set(db.scalars(select(asked.c.key).where(exists().where(dead_letters.c.key == asked.c.key))))

@@ -81,6 +81,10 @@ class PendingEvents:
         ]
         self._heads.pop(key, None)
 
+    def concerned_by(self, records: Sequence[Record]) -> Sequence[Record]:
+        """Return those of the records that can change a snapshot."""
+        return [record for record in records if self._fold.concerns(record)]
+
     def read_back(self, record: Record) -> None:
         """Fold a record of the log into its loaded key; if it was pending, it is pending no more."""
         key = record.key
@@ -167,7 +171,7 @@ class PartitionReplay:
     async def follow(self) -> None:
         """Fold records as they are appended, until cancelled."""
         while True:
-            records = await self._tail.take(_BATCH)
+            records = self._pending.concerned_by(await self._tail.take(_BATCH))
             keys = {record.key for record in records}
             await self._states.load(keys)
             for record in records:

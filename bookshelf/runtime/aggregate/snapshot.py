@@ -8,7 +8,7 @@ from typing import Any, Generic, TypeVar
 import msgspec
 
 from bookshelf.cqrs.aggregate import Aggregate
-from bookshelf.cqrs.envelope import ANSWERED, Envelope, decode_envelope, dropped
+from bookshelf.cqrs.envelope import ANSWERED, Envelope, dropped
 from bookshelf.cqrs.message import Event
 from bookshelf.log.port import Record
 from bookshelf.runtime.aggregate.unreadable import UnreadableOffsets, add_offset, remove_offset
@@ -133,13 +133,23 @@ class SnapshotFold:
     def __init__(self, aggregate: Aggregate[Any]) -> None:
         self._aggregate = aggregate
         self._source = aggregate.name
+        catalogue, folds = aggregate.catalogue, aggregate.folds
+        self._not_folded = catalogue.types_beside(folds) if folds else frozenset[str]()
         self.empty = AggregateSnapshot(aggregate.initial)
+
+    def concerns(self, record: Record) -> bool:
+        """Return False for a record whose event belongs to aggregates of other kinds only."""
+        if not self._not_folded:
+            return True
+        try:
+            envelope, _ = self._aggregate.catalogue.read(record.value)
+        except Exception:  # noqa: BLE001 (whatever the fault, it becomes one of the record's key)
+            return True
+        return envelope.type not in self._not_folded or envelope.source == self._source
 
     def read(self, record: Record) -> DecodedEvent:
         """Decode a record. Raises `Malformed`."""
-        envelope = decode_envelope(record.value)
-        event = self._aggregate.catalogue.decode(envelope.type, bytes(envelope.data))
-        return DecodedEvent(envelope, event, record.offset)
+        return DecodedEvent(*self._aggregate.catalogue.read(record.value), record.offset)
 
     def apply(self, snapshot: AggregateSnapshot[Any], record: Record) -> tuple[AggregateSnapshot[Any], str]:
         """Return the snapshot after a record of the log, and the record's event id.

@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Iterable, Mapping
+from functools import lru_cache
 from itertools import groupby
 from uuid import UUID, uuid5
 
@@ -79,6 +80,7 @@ def partition(subject: str, count: int) -> int:
     return partition_of(subject, count)
 
 
+@lru_cache(maxsize=256)  # an endpoint asks twice for each command
 def created(command_id: str) -> str:
     """Return the id of the aggregate that a command creates: derived from the command's id, so repeatable."""
     return str(uuid5(_IDS, command_id))

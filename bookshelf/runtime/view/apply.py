@@ -22,9 +22,7 @@ def prepare(view: View, record: Record) -> Sequence[Change]:
 
     Raises `Malformed`, or whatever the view's handler raises.
     """
-    envelope = decode_envelope(record.value)
-    data = bytes(envelope.data)
-    event = view.catalogue.decode(envelope.type, data)
+    envelope, event = view.catalogue.read(record.value)
     if event is None:
         return ()
     recorded = Recorded(
@@ -39,7 +37,7 @@ def prepare(view: View, record: Record) -> Sequence[Change]:
         command=envelope.commandid,
         correlation=envelope.correlationid,
         undoes=envelope.undoes,
-        data=data,
+        data=bytes(envelope.data),
     )
     return tuple(view.changes(recorded))
 

@@ -20,9 +20,9 @@ from bookshelf.storage.port import StorageFault, TableSet, TableSetCorrupt, Tabl
 _POLL_S = 0.01
 #: The most records in one transaction.
 _BATCH = 500
-#: After a batch of more records than this, the next one is delayed, and so larger, unless a query waits.
-_BUSY = 16
-_LINGER_S = 0.05
+#: A view pauses after a batch for so many times as long as the batch took, but no longer than `_PAUSE_S`.
+_PAUSES = 4
+_PAUSE_S = 0.25
 #: Seconds between two reads of shared checkpoints while no query waits for them.
 _LOOK_S = 1.0
 _logger = structlog.get_logger(__name__)
@@ -272,13 +272,11 @@ class Generation:
         return tail
 
     async def _take(self, partition: int, tail: DeduplicatingTail) -> None:
-        taken = 0
+        time = asyncio.get_running_loop().time
         while True:
-            if _BUSY < taken < _BATCH:
-                await self._linger()
             old = tail.position
             records = await tail.take(_BATCH)
-            taken = len(records)
+            began = time()
             move = (partition, old, tail.position, tail.mark)
             try:
                 dead_letters = await self.tables.write(lambda db: apply(db, self.view, records, move))  # noqa: B023
@@ -291,6 +289,7 @@ class Generation:
                     raise
                 return
             self._advanced(partition, tail.position, dead_letters, tail.mark)
+            await self._pause(pause_s(len(records), time() - began))
 
     def _advanced(self, partition: int, offset: int, dead_letters: int, mark: str) -> None:
         self._at[partition] = offset
@@ -304,9 +303,20 @@ class Generation:
                 "dead-letters-added", view=self.view.name, records=dead_letters, see="bookshelf dlq list"
             )
 
-    async def _linger(self) -> None:
-        """Wait so that the next batch is larger: each has a fixed cost, and commands need processor time."""
+    async def _pause(self, seconds: float) -> None:
+        """Wait, but not while a call waits for rows to be applied."""
+        if not seconds:
+            return
         self.wanted.clear()  # the last batch has woken all waiting calls; those that still wait set it again
         with suppress(TimeoutError):
-            async with asyncio.timeout(_LINGER_S):
+            async with asyncio.timeout(seconds):
                 await self.wanted.wait()
+
+
+def pause_s(records: int, took_s: float) -> float:
+    """Return the seconds to wait after a batch, so that the next one has more records at the same fixed cost.
+
+    On a busy machine batches take longer and so become larger, and commands get the processor meanwhile. A
+    full batch is followed by the next one at once: there may be many more records.
+    """
+    return 0.0 if records >= _BATCH else min(_PAUSES * took_s, _PAUSE_S)

@@ -4,6 +4,7 @@ from typing import Any, ClassVar
 
 import msgspec
 import pytest
+from support.counter_context import EVENTS, Counted, counted, said
 
 from bookshelf.cqrs.catalogue import Catalogue, UnknownEvent, Upcast
 from bookshelf.cqrs.errors import Malformed
@@ -92,3 +93,19 @@ def test_an_event_that_the_catalogue_lacks_may_not_be_appended() -> None:
 def test_two_events_of_one_type_are_refused() -> None:
     with pytest.raises(ValueError, match=r"two events of one catalogue have the type test\.moved\.v3"):
         Catalogue(Moved, Moved)
+
+
+def test_readers_share_the_decoded_event_of_a_record_unless_it_is_large() -> None:
+    small, large = (
+        counted("a").value,
+        said(Counted.TYPE, "a", b'{"by": 1, "note": "%s"}' % (b"x" * 4096)).value,
+    )
+    assert EVENTS.read(small) is EVENTS.read(bytes(bytearray(small)))
+    assert EVENTS.read(large) == EVENTS.read(large)
+    assert EVENTS.read(large) is not EVENTS.read(large)
+
+
+def test_a_record_that_cannot_be_read_is_malformed_each_time() -> None:
+    for _ in range(2):
+        with pytest.raises(Malformed):
+            EVENTS.read(b"no envelope")

@@ -1,13 +1,18 @@
 """Aggregate snapshots: the fold of the log, pending events on top, and the completed commands."""
 
+from dataclasses import replace
+from typing import ClassVar
+
 import msgspec
 import pytest
 from support.counter_context import TALLY, Count, Counted, Tally, counted, said
 from support.fixed_infrastructure import NOW, CountedIds
 from support.owners import keyed, sent
 
+from bookshelf.cqrs.catalogue import Catalogue, Upcast
 from bookshelf.cqrs.envelope import ANSWERED, decode_envelope, encode_envelope
 from bookshelf.cqrs.errors import Changed, HeldBack, KeyReused, Malformed, NotFound
+from bookshelf.cqrs.message import Event
 from bookshelf.log.port import NewRecord, Record
 from bookshelf.runtime.aggregate.command import CommandRequest
 from bookshelf.runtime.aggregate.command_handler import CommandHandler
@@ -33,6 +38,10 @@ def change_of(record: NewRecord) -> str:
     return decode_envelope(record.value).id
 
 
+def record_of(new: NewRecord) -> Record:
+    return Record("tallies", 0, 0, new.key, new.value)
+
+
 def folded(*records: NewRecord) -> AggregateSnapshot[Tally]:
     held = EMPTY
     for offset, new in enumerate(records):
@@ -49,6 +58,35 @@ def test_a_snapshot_is_a_fold_and_its_version_is_the_newest_event_s_offset() -> 
 def test_unknown_types_do_not_change_a_snapshot() -> None:
     held = folded(counted("a", 1), said("test.other.v1", "a", b"{}", command="key"))
     assert (held.state, held.version, held.done) == (Tally(sum=1, said=1), 0, ())
+
+
+def test_events_that_an_aggregate_does_not_fold_do_not_concern_it_unless_they_are_its_own() -> None:
+    class Other(Event, frozen=True):
+        TYPE: ClassVar[str] = "test.other.v1"
+
+    fold = SnapshotFold(replace(TALLY, catalogue=Catalogue(Counted, Other), folds=(Counted,)))
+    other = said(Other.TYPE, "b", b"{}", source="another")
+    assert not fold.concerns(record_of(other))
+    assert SnapshotFold(replace(TALLY, catalogue=Catalogue(Counted, Other))).concerns(record_of(other))
+    for concerning in (
+        counted("a", 1, source="another"),
+        said(Other.TYPE, "b", b"{}", command="key"),
+        said(ANSWERED, "b", b"{}", command="key"),
+        said("test.from-the-future.v1", "b", b"{}", source="another"),
+        NewRecord("b", b"no envelope"),
+    ):
+        assert fold.concerns(record_of(concerning))
+
+
+def test_a_retired_event_concerns_those_that_fold_what_it_becomes() -> None:
+    class Other(Event, frozen=True):
+        TYPE: ClassVar[str] = "test.other.v1"
+
+    upcast = Upcast("test.former.v1", Counted, lambda data: data)
+    catalogue = Catalogue(Counted, Other, upcasts=(upcast,))
+    former = record_of(said("test.former.v1", "a", b'{"by": 1}', source="another"))
+    assert SnapshotFold(replace(TALLY, catalogue=catalogue, folds=(Counted,))).concerns(former)
+    assert not SnapshotFold(replace(TALLY, catalogue=catalogue, folds=(Other,))).concerns(former)
 
 
 def test_a_completed_command_of_this_service_is_kept_with_its_result() -> None:

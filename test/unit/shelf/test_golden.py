@@ -8,16 +8,20 @@ import re
 from collections.abc import Iterator
 from datetime import UTC, date, datetime
 from pathlib import Path
+from typing import Any
 
 import msgspec
 import pytest
 
+from bookshelf.cqrs.aggregate import Aggregate
 from bookshelf.cqrs.envelope import ANSWERED, DROPPED, Envelope, decode_envelope, dropped, encode_envelope
 from bookshelf.cqrs.message import Event
 from bookshelf.shelf.book import BOOK, to_answer
 from bookshelf.shelf.book_readings import Reading, Readings
 from bookshelf.shelf.events import EVENTS
 from bookshelf.shelf.fields import Book
+from bookshelf.shelf.goals import GOAL
+from bookshelf.shelf.lists import LIST
 from bookshelf.shelf.reading import READING, ReadBook
 from bookshelf.shelf.values import Totals
 
@@ -46,6 +50,14 @@ def test_every_field_of_every_event_has_a_golden_value() -> None:
     for event in EVENTS:
         said = {name for e in envelopes() if e.type == event.TYPE for name in msgspec.json.decode(e.data)}
         assert said == {field.name for field in msgspec.structs.fields(event)}, event
+
+
+@pytest.mark.parametrize("aggregate", [LIST, GOAL], ids=lambda aggregate: aggregate.name)
+def test_events_that_an_aggregate_does_not_fold_change_no_state_of_it(aggregate: Aggregate[Any]) -> None:
+    for subject in {envelope.subject for envelope in envelopes()}:
+        events = list(events_of(subject))
+        folded = [event for event in events if isinstance(event, aggregate.folds)]
+        assert aggregate.fold(events) == aggregate.fold(folded)
 
 
 def test_the_golden_log_folds_to_the_book_that_it_always_folded_to() -> None:
