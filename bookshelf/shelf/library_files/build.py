@@ -167,7 +167,7 @@ class _Record:
         if cells and self._exact and _OUR_ISBN.fullmatch(cells[0].text):
             return cells[0].text
         isbn = choose_isbn((cell.text for cell in cells), self._warnings)
-        for cell in cells:
+        for cell in cells if len(cells) > 1 else ():
             other = choose_isbn([cell.text], [])
             if other and to_isbn13(other) != to_isbn13(isbn):
                 self._keep(cell)

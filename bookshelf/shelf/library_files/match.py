@@ -8,6 +8,7 @@ from typing import NamedTuple, Protocol
 
 from bookshelf.shelf.fields import BookFields
 from bookshelf.shelf.library_files.entry import FileReading
+from bookshelf.shelf.library_files.text import remembered
 from bookshelf.shelf.search_text import fold, isbn_forms, split_words
 from bookshelf.shelf.sort_keys import year_of
 from bookshelf.shelf.values import is_before
@@ -71,6 +72,7 @@ def isbn_key(isbn: str | None) -> str:
     return next((form for form in forms if len(form) == _ISBN_13), forms[0] if forms else "")
 
 
+@remembered
 def name_words(name: str) -> str:
     """Return the words of a name in a sequence of their own: "Herbert, Frank" equals "Frank Herbert"."""
     return " ".join(sorted(split_words(fold(name))))

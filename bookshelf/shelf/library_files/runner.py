@@ -1,7 +1,7 @@
 """Runs an import: matches each line with the shelf, compares, requests what is new, and reports it."""
 
 import asyncio
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from types import MappingProxyType
@@ -13,10 +13,10 @@ from msgspec.structs import replace
 from bookshelf.cqrs.api_client import ApiClient
 from bookshelf.shelf.library_files.bulk_sender import BulkAnswer, BulkSender, key_of
 from bookshelf.shelf.library_files.compare import Comparison, ShelfRequest, compare, new_book
-from bookshelf.shelf.library_files.entry import Entry, FileGoal, FileList, Line, Refusal
+from bookshelf.shelf.library_files.entry import Entry, FileGoal, FileList, FileReading, Line, Refusal
 from bookshelf.shelf.library_files.goal_setting import set_goals
 from bookshelf.shelf.library_files.list_filling import ListFiller
-from bookshelf.shelf.library_files.match import keys_of, match_book
+from bookshelf.shelf.library_files.match import MatchKeys, keys_of, match_book
 from bookshelf.shelf.library_files.report import ImportReport
 from bookshelf.shelf.library_files.shelf_copy import copy_books, read_book
 from bookshelf.shelf.library_files.shelf_index import ShelfBook, ShelfIndex
@@ -24,6 +24,8 @@ from bookshelf.shelf.library_files.shelf_index import ShelfBook, ShelfIndex
 #: Lines that are carried out together, and books that are read at a time.
 _LINES = 500
 _AT_ONCE = 32
+#: Lines after which other tasks of the process have their turn: a line needs a quarter of a millisecond.
+_TURN = 20
 _NEW = "new-"
 
 
@@ -57,6 +59,7 @@ class _Plan:
     """
 
     entry: Entry
+    keys: MatchKeys
     book: ShelfBook | None
     later: bool = False
     reading: int | None = None
@@ -92,9 +95,11 @@ class ImportRunner:
             for line in lines:
                 if isinstance(line, Entry) and line.id is not None:
                     self._index.meet(line.id, None)
-        for line in lines:
+        for number, line in enumerate(lines):
             await self._take(line)
             progress()
+            if number % _TURN == 0:
+                await asyncio.sleep(0)
         await self._carry_out_all()
         await self._lists.fill()
         goals = list(self._index.goals())
@@ -115,24 +120,25 @@ class ImportRunner:
     async def _plan(self, entry: Entry) -> None:
         """Plan what a line leads to; lines of a book that another line changes wait for that one."""
         self._report.warn(entry.line, *entry.warnings)
-        book_id, near = self._match(entry)
+        keys = keys_of(entry.book, entry.id or "")
+        book_id, near = self._match(keys)
         if book_id in self._plans or len(self._plans) >= _LINES:
             await self._carry_out_all()
-            book_id, near = self._match(entry)
+            book_id, near = self._match(keys)
         if book_id is None:
-            self._plan_new(entry, near)
+            self._plan_new(entry, keys, near)
             return
         book = self._index.get(book_id)
         if book.removed:
-            self._plan_removed(entry, book)
+            self._plan_removed(entry, keys, book)
             return
         later = not self._options.exact and self._index.met(book.id) is not None
         if self._is_equal(entry, book):
             self._report.unchanged += 1
             self._lists.note(entry, book.id)
         else:
-            self._plans[book.id] = _Plan(entry, book, later)
-        self._index.meet(book.id, keys_of(entry.book).year)
+            self._plans[book.id] = _Plan(entry, keys, book, later)
+        self._index.meet(book.id, keys.year)
 
     def _is_equal(self, entry: Entry, book: ShelfBook) -> bool:
         """Return True if a line has nothing new; False also if the import has changed the book before."""
@@ -141,27 +147,27 @@ class ImportRunner:
         comparison = compare(entry, book, exact=self._options.exact, take=_keep)
         return not comparison.requests and not comparison.differences
 
-    def _match(self, entry: Entry) -> tuple[str | None, str | None]:
+    def _match(self, keys: MatchKeys) -> tuple[str | None, str | None]:
         """Return the book of a line, on the shelf or removed, and one that is nearly the same."""
-        keys = keys_of(entry.book, entry.id or "")
         here = match_book(keys, self._index.candidates(removed=False), self._index.met)
         if here.book is not None:
             return here
         return match_book(keys, self._index.candidates(removed=True), self._index.met).book, here.near
 
-    def _plan_new(self, entry: Entry, near: str | None) -> None:
+    def _plan_new(self, entry: Entry, keys: MatchKeys, near: str | None) -> None:
         if near is not None:
             book = self._index.get(near).book
             what = f"{entry.book.title} is a new book; {book.title} by {book.author or 'an unknown author'}"
             self._report.warn(entry.line, f"{what} is on the shelf already, perhaps as another edition")
         book_id = entry.id or f"{_NEW}{entry.line}"
-        self._plans[book_id] = _Plan(entry, None)
-        self._index.put(replace(_blank(entry), id=book_id, book=entry.book, planned=True))
-        self._index.meet(book_id, keys_of(entry.book).year)
+        self._plans[book_id] = _Plan(entry, keys, None)
+        planned = replace(_blank(entry), id=book_id, planned=True)
+        self._index.put(planned, keys._replace(id=book_id))
+        self._index.meet(book_id, keys.year)
 
-    def _plan_removed(self, entry: Entry, book: ShelfBook) -> None:
+    def _plan_removed(self, entry: Entry, keys: MatchKeys, book: ShelfBook) -> None:
         if self._options.restores:
-            self._plans[book.id] = _Plan(entry, book)
+            self._plans[book.id] = _Plan(entry, keys, book)
             return
         option = "--skip-removed is set" if self._options.exact else "--restore-removed restores it"
         self._report.skipped += 1
@@ -189,14 +195,13 @@ class ImportRunner:
     async def _add(self, planned: str, plan: _Plan) -> None:
         """Add a new book. One that a lost request had added, and that was removed since, is restored."""
         entry = plan.entry
-        comparison = compare(entry, _blank(entry), exact=True, take=_take)
-        after = comparison.after
-        create, *rest = new_book(entry)
-        added = {"added": entry.added_at(self._start).isoformat()}
         if self._report.preview:
-            self._count_new(after)
+            self._count_new(entry.readings)
             self._lists.note(entry, planned)
             return
+        after = compare(entry, _blank(entry), exact=True, take=_take).after
+        create, *rest = new_book(entry)
+        added = {"added": entry.added_at(self._start).isoformat()}
         try:
             answer = await self._send(create, plan, "", "", added)
         except _Refused:
@@ -204,7 +209,7 @@ class ImportRunner:
             raise
         book = replace(after, id=answer.id, whole=False, position=answer.position)
         self._index.rename(planned, book)
-        self._index.meet(book.id, keys_of(entry.book).year)
+        self._index.meet(book.id, plan.keys.year)
         if answer.known:
             await self._update(plan, book)
             return
@@ -213,11 +218,11 @@ class ImportRunner:
             answer = await self._send(request, plan, book.id, "")
         if rest:
             self._index.rename(book.id, replace(book, position=answer.position))
-        self._count_new(after)
+        self._count_new(after.readings)
 
-    def _count_new(self, book: ShelfBook) -> None:
+    def _count_new(self, readings: Sequence[FileReading]) -> None:
         self._report.added += 1
-        self._report.finished += _is_finished(book)
+        self._report.finished += _is_finished(readings)
 
     async def _update(self, plan: _Plan, known: ShelfBook) -> None:
         """Bring a book up to the line: read it whole, restore it, compare, and request what is new."""
@@ -238,7 +243,7 @@ class ImportRunner:
             after = replace(after, whole=False, position=answer.position)
         self._index.put(after)
         self._report.updated += 1
-        self._report.finished += _is_finished(after) and not _is_finished(book)
+        self._report.finished += _is_finished(after.readings) and not _is_finished(book.readings)
 
     async def _taking_over(self, plan: _Plan, book: ShelfBook) -> ShelfBook | None:
         """Return the book that a removed one was merged into, if that is on the shelf."""
@@ -314,6 +319,6 @@ def _blank(entry: Entry) -> ShelfBook:
     return ShelfBook(id="", book=entry.book, added=datetime.min.replace(tzinfo=UTC))
 
 
-def _is_finished(book: ShelfBook) -> bool:
-    ends = {reading.end for reading in book.readings}
+def _is_finished(readings: Sequence[FileReading]) -> bool:
+    ends = {reading.end for reading in readings}
     return "finished" in ends and "open" not in ends

@@ -1,5 +1,6 @@
 """Reads a shelf through the HTTP API into an index: from its lists, and all of one book from its history."""
 
+import asyncio
 from collections.abc import AsyncIterator, Mapping, Sequence
 from datetime import datetime
 from http import HTTPStatus
@@ -30,6 +31,8 @@ from bookshelf.shelf.values import Cover
 
 SHELF = "/bookshelf"
 _PAGE = 1000
+#: Items after which other tasks of the process have their turn.
+_TURN = 100
 
 
 class ShelfFault(Exception):
@@ -127,7 +130,9 @@ async def pages(
             return
         if answer.status != HTTPStatus.OK:
             raise ShelfFault(answer.detail)
-        for item in answer.body if within is None else answer.body[within]:
+        for number, item in enumerate(answer.body if within is None else answer.body[within]):
+            if number % _TURN == 0:
+                await asyncio.sleep(0)
             yield item
         page = answer.next_page
 

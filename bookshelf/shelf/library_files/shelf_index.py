@@ -59,6 +59,7 @@ CREATE TABLE book (
 CREATE INDEX by_isbn ON book (isbn) WHERE isbn <> '';
 CREATE INDEX by_title ON book (title);
 CREATE TABLE other_id (scheme TEXT, id TEXT, book INTEGER, PRIMARY KEY (scheme, id, book)) WITHOUT ROWID;
+CREATE INDEX ids_of ON other_id (book);
 CREATE TABLE met (id TEXT PRIMARY KEY, year INTEGER) WITHOUT ROWID;
 CREATE TABLE alias (id TEXT PRIMARY KEY, book TEXT) WITHOUT ROWID;
 CREATE TABLE list (number INTEGER PRIMARY KEY, key TEXT UNIQUE, id TEXT, name TEXT, line INTEGER);
@@ -91,9 +92,9 @@ class ShelfIndex:
     def __exit__(self, *fault: object) -> None:
         self._db.close()
 
-    def put(self, book: ShelfBook) -> None:
-        """Keep a book, in place of what was known of it."""
-        keys = keys_of(book.book, book.id)
+    def put(self, book: ShelfBook, keys: MatchKeys | None = None) -> None:
+        """Keep a book, in place of what was known of it; `keys` are its own, if they are known."""
+        keys = keys or keys_of(book.book, book.id)
         row = (book.id, book.removed, keys.isbn, keys.title, _encode(keys), _encode(book))
         ((number,),) = self._db.execute(_UPSERT, row).fetchall()
         self._db.execute("DELETE FROM other_id WHERE book = ?", (number,))

@@ -6,6 +6,7 @@ from enum import Enum
 from functools import cache
 
 from bookshelf.shelf.library_files.format import names
+from bookshelf.shelf.library_files.text import remembered
 
 
 class FileState(Enum):
@@ -194,6 +195,7 @@ _SHELVES = frozenset(
 _BRACKETED = re.compile(r"\([^()]*\)|\[[^\[\]]*\]|\{[^{}]*\}|（[^（）]*）|【[^【】]*】")
 
 
+@remembered
 def fold_state(word: str) -> str:
     """Return a word without case, emoji, punctuation and repeated spaces; accents stay."""
     composed = unicodedata.normalize("NFKC", word).casefold()
@@ -221,6 +223,7 @@ def _without_accents(word: str) -> str:
     return unicodedata.normalize("NFC", "".join(mark for mark in split if not "\u0300" <= mark <= "\u036f"))
 
 
+@remembered
 def state_of(word: str) -> FileState | None:
     """Return the state that a word means; None if it is unknown. What is in brackets is a remark."""
     for text in (word, _BRACKETED.sub(" ", word)):

@@ -3,6 +3,9 @@
 import html
 import re
 import unicodedata
+from collections.abc import Callable
+from functools import lru_cache, wraps
+from typing import TypeVar
 
 _CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f]")
 _CONTROL_BUT_LINES = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f]")
@@ -18,6 +21,21 @@ _TAG = re.compile(
 )
 _MANY_BREAKS = re.compile(r"\n{3,}")
 _ENTITY = re.compile(r"&(?:#\d{1,7}|#[xX][0-9a-fA-F]{1,6}|[a-zA-Z][a-zA-Z0-9]{1,31});")
+
+#: Texts whose results are remembered, and their longest: most columns repeat a few short values.
+_REMEMBERED, _SHORT = 2048, 80
+Result = TypeVar("Result")
+
+
+def remembered(function: Callable[[str], Result]) -> Callable[[str], Result]:
+    """Return the same pure function of a text, which computes results for short texts once."""
+    once = lru_cache(_REMEMBERED)(function)
+
+    @wraps(function)
+    def result_of(text: str) -> Result:
+        return once(text) if len(text) <= _SHORT else function(text)
+
+    return result_of
 
 
 def one_line(value: str, *, exact: bool) -> str:

@@ -7,7 +7,7 @@ from typing import NamedTuple
 
 from bookshelf.shelf.isbn import is_isbn10, is_isbn13, to_isbn13
 from bookshelf.shelf.library_files.states import is_shelf
-from bookshelf.shelf.library_files.text import fold_letters, one_line, quoted, shown
+from bookshelf.shelf.library_files.text import fold_letters, one_line, quoted, remembered, shown
 from bookshelf.shelf.limits import STARS_MAX, TAG_MAX, TAGS_MAX
 
 Identity = tuple[str, str, str, str]
@@ -93,6 +93,7 @@ _HUNDRED = 100
 _STEP = 4
 
 
+@remembered
 def parse_rating(cell: str) -> GivenRating | None:
     """Return the rating of a cell: a number, a fraction, per cent, star signs, or a phrase of Goodreads."""
     text = cell.strip()

@@ -338,3 +338,20 @@ def entries_of(text: str) -> list[Line]:
         return lines_of(text)
     header, *rows = csv.reader(text.removeprefix("\ufeff").splitlines())
     return [row_to_entry(number, header, tuple(row)) for number, row in enumerate(rows, 2)]
+
+
+async def test_other_tasks_have_their_turn_while_a_file_is_previewed() -> None:
+    turns = 0
+
+    async def work() -> None:
+        nonlocal turns
+        while True:
+            turns += 1
+            await asyncio.sleep(0)
+
+    other = asyncio.create_task(work())
+    lines = [line(number, f"Volume {number}") for number in range(400)]
+    report = await bring(PureShelf(), lines, preview=True)
+    other.cancel()
+    assert report["added"] == 400
+    assert turns >= 20
