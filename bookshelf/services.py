@@ -15,7 +15,7 @@ from bookshelf.shelf import (
     readings_view,
     stats,
 )
-from bookshelf.shelf.pages.cover_files import COVER_ROUTE
+from bookshelf.shelf.pages.cover_files import COVER_ROUTES
 from bookshelf.shelf.pages.site import SITE
 
 SERVICES = (
@@ -88,7 +88,7 @@ SERVICES = (
         tags=("site", "reader"),
         port=8086,
         runs=(),
-        serves=(*SITE.routes, COVER_ROUTE),
+        serves=(*SITE.routes, *COVER_ROUTES),
         root="/",
         error_page=SITE.error_page,
         tasks=(SITE.run_jobs,),

@@ -4,8 +4,9 @@ import asyncio
 from base64 import b64encode
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
+from http import HTTPStatus
 from types import MappingProxyType
-from typing import Any
+from typing import IO, Any
 from urllib.parse import unquote, urlsplit
 
 import msgspec
@@ -14,7 +15,7 @@ from bookshelf.cli.embedded import embedded
 from bookshelf.config import Settings
 from bookshelf.cqrs.api_client import ApiAnswer
 from bookshelf.http.client.transport import NoResponse, RemoteHandler, Unreachable
-from bookshelf.http.message import BrokenBody, Handler, TooLarge, read_response, request
+from bookshelf.http.message import BrokenBody, Handler, TooLarge, pieces_of, read_response, request
 from bookshelf.runtime.data_folder import running
 
 #: Seconds that one request may take, and for which requests to a shelf that is away are retried in total.
@@ -58,6 +59,21 @@ class Shelf:
         """Return the answer to a command. Raises `NoShelf`."""
         headers = {"Content-Type": "application/json", "Idempotency-Key": key}
         return await self._patiently("POST", target, msgspec.json.encode(body), headers)
+
+    async def put(self, target: str, content: bytes, media_type: str) -> ApiAnswer:
+        """Return the answer to a PUT of a file, which may be repeated. Raises `NoShelf`."""
+        return await self._patiently("PUT", target, content, {"Content-Type": media_type})
+
+    async def save(self, target: str, file: IO[bytes]) -> None:
+        """Write the answer to a query into a file, whatever its size. Raises `NoShelf`."""
+        try:
+            response = await self._gateway.handle(request("GET", target, b"", **self._headers))
+            async for piece in pieces_of(response):
+                file.write(piece)
+        except (Unreachable, NoResponse, BrokenBody, TooLarge, TimeoutError) as fault:
+            raise NoShelf(f"the shelf at {self.where} does not answer ({fault})") from fault
+        if response.status != HTTPStatus.OK:
+            raise NoShelf(f"the shelf at {self.where} did not send {target}: see that its site runs")
 
     async def _patiently(
         self, method: str, target: str, content: bytes, headers: Mapping[str, str]

@@ -6,7 +6,7 @@ from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from itertools import chain
 from pathlib import Path
-from typing import Any
+from typing import IO, Any
 
 import click
 
@@ -32,7 +32,8 @@ _WRITERS: Mapping[str, Callable[[Iterable[Any]], Iterator[str]]] = {
     "jsonl": write_jsonl,
     "json": write_json,
 }
-_ENDINGS = {".csv": "csv", ".jsonl": "jsonl", ".ndjson": "jsonl", ".json": "json"}
+_ARCHIVE = "zip"
+_ENDINGS = {".csv": "csv", ".jsonl": "jsonl", ".ndjson": "jsonl", ".json": "json", ".zip": _ARCHIVE}
 _OUTPUT = Path("-")
 
 
@@ -40,13 +41,18 @@ _OUTPUT = Path("-")
 @click.argument("file", type=click.Path(path_type=Path, allow_dash=True), default="-")
 @click.option("--url", help="The shelf's address, like http://localhost:8000.")
 @click.option("--data", metavar="DIR", help="The data folder of the shelf, running or not.")
-@click.option("--format", "form", type=click.Choice([*_WRITERS]), help="By FILE's ending, else csv.")
+@click.option(
+    "--format", "form", type=click.Choice([*_WRITERS, _ARCHIVE]), help="By FILE's ending, else csv."
+)
 def export(file: Path, url: str | None, data: str | None, form: str | None) -> None:
     """Write the whole shelf to FILE; without FILE, or for -, to standard output.
 
-    FILE ends with .jsonl, .ndjson or .json for all that the shelf has, or with .csv for spreadsheets.
+    FILE ends with .jsonl, .ndjson or .json for all that the shelf has, with .zip for that and the pictures of
+    covers, or with .csv for spreadsheets.
     """
-    guarded(lambda: _export(file, read(os.environ, data=data), url, form or _format_of(file)))
+    chosen = form or _format_of(file)
+    write = _export_archive if chosen == _ARCHIVE else _export
+    guarded(lambda: write(file, read(os.environ, data=data), url, chosen))
 
 
 def _format_of(file: Path) -> str:
@@ -88,6 +94,33 @@ def _export(file: Path, settings: Settings, url: str | None, form: str) -> None:
         click.echo(f"{cut} of them {have} more than CSV can hold.", err=True)
     if form == "csv":
         click.echo(f"CSV leaves out {LEFT_OUT}.", err=True)
+
+
+def _export_archive(file: Path, settings: Settings, url: str | None, _form: str) -> None:
+    """Write the archive that the page of exports has."""
+    configure("critical", settings.log_format)
+    where, books = "", 0
+
+    async def save(out: IO[bytes]) -> None:
+        nonlocal where, books
+        async with shelf(settings, url, new=False) as client:
+            where = client.where
+            books = (await client.get("/bookshelf/books?limit=1")).total or 0  # once the shelf answers
+            await client.save("/export/bookshelf.zip", out)
+
+    draft = file.with_name(file.name + ".part")
+    try:
+        if file == _OUTPUT:
+            run(save(sys.stdout.buffer))
+        else:
+            with draft.open("wb") as out:
+                run(save(out))
+            draft.replace(file)
+    except NoShelf as fault:
+        draft.unlink(missing_ok=True)
+        stop(str(fault))
+    target = "standard output" if file == _OUTPUT else file
+    click.echo(f"{books} books of the shelf at {where} and their covers written to {target}.", err=True)
 
 
 def _write(file: Path, text: Iterator[str], encoding: str) -> None:

@@ -6,6 +6,7 @@ import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime
+from http import HTTPStatus
 from pathlib import Path
 from tempfile import NamedTemporaryFile
 from typing import Literal, NamedTuple
@@ -14,7 +15,7 @@ import click
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
-from bookshelf.cli.client import NoShelf, shelf
+from bookshelf.cli.client import NoShelf, Shelf, shelf
 from bookshelf.cli.faults import MENDABLE, guarded, stop
 from bookshelf.cli.loop import run
 from bookshelf.config import Settings, read
@@ -30,6 +31,12 @@ from bookshelf.shelf.library_files import (
     new_correlation,
     read_library,
     write_refused,
+)
+from bookshelf.shelf.library_files.archive import (
+    LibraryArchive,
+    cover_digests,
+    open_archive,
+    unusable_covers,
 )
 
 
@@ -73,8 +80,9 @@ class _Choices(NamedTuple):
 def import_(file: Path, data: str | None, **options: object) -> None:
     """Bring a library FILE onto the shelf: an export of this or another program, or any table of books.
 
-    FILE is - for standard input. A second import of a file changes only what differs. A file of the refused
-    lines is written beside FILE; for standard input it is stdin.refused.csv or .jsonl in the current folder.
+    An archive (.zip) of an export has covers, too. FILE is - for standard input. A second import of a file
+    changes only what differs. A file of the refused lines is written beside FILE; for standard input it is
+    stdin.refused.csv or .jsonl in the current folder.
     """
     choices = _Choices(**options)  # type: ignore[arg-type]  # click has checked them
     if choices.skip_removed and choices.restore_removed:
@@ -105,8 +113,11 @@ def _bring_file(
     file: Path, beside: Path, settings: Settings, choices: _Choices, report: ImportReport
 ) -> None:
     try:
-        library = read_library(file, _file_options(choices))
-        run(_bring(library, report, settings, choices))
+        with open_archive(file) as archive:
+            library = read_library(file if archive is None else archive.books, _file_options(choices))
+            run(_bring(library, archive, report, settings, choices))
+            if report.refused:
+                report.refused_file = str(_write_refused(library, report, beside))
     except (NotALibrary, ShelfFault) as fault:
         stop(str(fault))
     except KeyboardInterrupt:
@@ -117,8 +128,6 @@ def _bring_file(
         _print(report, as_json=choices.as_json)
         click.echo(f"bookshelf: {fault}; then run the same command again to go on", err=True)
         sys.exit(MENDABLE)
-    if report.refused:
-        report.refused_file = str(_write_refused(library, report, beside))
     _print(report, as_json=choices.as_json)
 
 
@@ -150,7 +159,13 @@ def _print(report: ImportReport, *, as_json: bool) -> None:
         click.echo(line)
 
 
-async def _bring(library: Library, report: ImportReport, settings: Settings, choices: _Choices) -> None:
+async def _bring(
+    library: Library,
+    archive: LibraryArchive | None,
+    report: ImportReport,
+    settings: Settings,
+    choices: _Choices,
+) -> None:
     options = ImportOptions(
         prefer_file=choices.prefer == "file",
         skip_removed=choices.skip_removed,
@@ -162,5 +177,20 @@ async def _bring(library: Library, report: ImportReport, settings: Settings, cho
         bar = progress.add_task(library.form, total=library.rows)
         async with shelf(settings, choices.url) as client:
             click.echo(f"Importing to the shelf at {client.where}.", err=True)
+            if archive is not None and not report.preview:
+                await _send_covers(client, archive, library, report)
             now = datetime.now(UTC)
             await import_library(client, library, report, options, now, lambda: progress.advance(bar))
+
+
+async def _send_covers(
+    client: Shelf, archive: LibraryArchive, library: Library, report: ImportReport
+) -> None:
+    """Store the pictures of the books' covers; those that cannot be used are counted in a remark."""
+    unusable = 0
+    for digest in sorted(cover_digests(library)):
+        content = archive.cover(digest)
+        sent = content and await client.put(f"/covers/{digest}.webp", content, "image/webp")
+        unusable += not sent or sent.status >= HTTPStatus.BAD_REQUEST
+    if unusable:
+        report.warn(0, unusable_covers(unusable))

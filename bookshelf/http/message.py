@@ -95,6 +95,18 @@ async def close_body(body: bytes | AsyncIterator[bytes]) -> None:
         await close()
 
 
+async def pieces_of(response: Response) -> AsyncIterator[bytes]:
+    """Yield the body of a response, and close it. Raises `BrokenBody`."""
+    if isinstance(response.body, bytes):
+        yield response.body
+        return
+    try:
+        async for piece in response.body:
+            yield piece
+    finally:
+        await close_body(response.body)
+
+
 async def read_response(response: Response, limit: int) -> bytes:
     """Return the whole body of a response, and close it. Raises `TooLarge`, `BrokenBody`."""
     if isinstance(response.body, bytes):

@@ -1,8 +1,10 @@
 """Takes in an uploaded picture, and serves its renditions; the covers of books are the first of these."""
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Iterator
+from contextlib import contextmanager
 from hashlib import blake2b
 from pathlib import Path
+from tempfile import NamedTemporaryFile
 
 import msgspec
 from multidict import CIMultiDict
@@ -13,6 +15,7 @@ from bookshelf.media.port import (
     BlobFault,
     BlobMissing,
     BlobStore,
+    ConvertedPicture,
     PictureLimits,
     PictureRefused,
     Pictures,
@@ -26,6 +29,9 @@ _HEADERS = {
     "Content-Security-Policy": "sandbox; default-src 'none'",
     "X-Content-Type-Options": "nosniff",
 }
+
+#: The parts of a WebP file that are pixels, or say how many there are.
+_PIXELS = frozenset({b"VP8 ", b"VP8L", b"VP8X", b"ALPH"})
 
 
 class StoredPicture(msgspec.Struct, frozen=True):
@@ -49,22 +55,63 @@ async def store_picture(
 
     `field` is the field of the form that has the file. Raises `Problem`: media-type, invalid, unavailable.
     """
-    limits = limits or PictureLimits()
+    with _refusals(field):
+        made = await pictures.convert(path, limits or PictureLimits())
+        return await _put(made, made.renditions[max(made.renditions)], namespace, blobs)
+
+
+async def restore_picture(content: bytes, name: str, pictures: Pictures, blobs: BlobStore) -> None:
+    """Store a picture that `store_picture` has made once, under its name NAMESPACE/DIGEST.
+
+    It is stored as it is, once it was decoded: a WebP file of pixels only, whose digest is that of its name.
+    Raises `Problem`: media-type, invalid, unavailable.
+    """
+    namespace, _, digest = name.partition("/")
+    if not _is_plain_webp(content) or blake2b(content, digest_size=32).hexdigest() != digest:
+        raise Problem("invalid", "the picture is none that was exported under this name")
+    with NamedTemporaryFile(suffix=".webp") as file, _refusals("file"):
+        file.write(content)
+        file.flush()
+        made = await pictures.convert(Path(file.name), PictureLimits())
+        await _put(made, content, namespace, blobs)
+
+
+async def _put(made: ConvertedPicture, whole: bytes, namespace: str, blobs: BlobStore) -> StoredPicture:
+    """Store the renditions of a picture; `whole` is the largest one."""
+    digest = blake2b(whole, digest_size=32).hexdigest()
+    # the picture itself is last: once it is there, all is
+    for width in sorted(made.renditions)[:-1]:
+        await blobs.put(f"{namespace}/{digest}-{width}", _whole(made.renditions[width]))
+    await blobs.put(f"{namespace}/{digest}", _whole(whole))
+    return StoredPicture(digest, made.width, made.height, made.colour)
+
+
+@contextmanager
+def _refusals(field: str) -> Iterator[None]:
+    """Raise what goes wrong with a picture as a `Problem` of this field."""
     try:
-        made = await pictures.convert(path, limits)
-        largest, *smaller = sorted(limits.widths, reverse=True)
-        digest = blake2b(made.renditions[largest], digest_size=32).hexdigest()
-        # the picture itself is last: once it is there, all is
-        for width in smaller:
-            await blobs.put(f"{namespace}/{digest}-{width}", _whole(made.renditions[width]))
-        await blobs.put(f"{namespace}/{digest}", _whole(made.renditions[largest]))
+        yield
     except PictureRefused as refusal:
         raise _refusal(refusal, field) from None
     except PicturesBusy as fault:
         raise Problem("unavailable", str(fault)) from None
     except BlobFault as fault:
         raise Problem("unavailable", "the picture cannot be stored right now; try again later") from fault
-    return StoredPicture(digest, made.width, made.height, made.colour)
+
+
+def _is_plain_webp(content: bytes) -> bool:
+    """Return True for a WebP file that has pixels, and neither metadata nor anything behind them."""
+    if content[:4] != b"RIFF" or content[8:12] != b"WEBP":
+        return False
+    if int.from_bytes(content[4:8], "little") + 8 != len(content):
+        return False
+    place = 12
+    while place < len(content):
+        if content[place : place + 4] not in _PIXELS:
+            return False
+        size = int.from_bytes(content[place + 4 : place + 8], "little")
+        place += 8 + size + size % 2
+    return place == len(content)
 
 
 def _refusal(refusal: PictureRefused, field: str) -> Problem:

@@ -43,6 +43,9 @@ RANK_MAX = 100
 FILE_MAX = 1024**3
 """Bytes of the largest file that is read: several million books."""
 
+COVER_BYTES = 2 * 1024**2
+"""Bytes of the picture of a cover in an archive of a shelf."""
+
 RECORD_MAX = 1_000_000
 """Characters of the longest record; csv itself stops at 131,072 in one cell."""
 

@@ -47,6 +47,11 @@ class JobRun:
         self.api = api
         self._jobs = jobs
 
+    @property
+    def ports(self) -> HandlerPorts:
+        """The ports of the service, for its blobs and pictures."""
+        return self._jobs.ports
+
     def progress(self, done: int, total: int) -> None:
         """Note how far the job is."""
         self._jobs.note(self.job.id, done, total)
@@ -102,7 +107,7 @@ class Jobs:
         self, kinds: Mapping[str, JobKind], ports: HandlerPorts, publish: Callable[[str], None]
     ) -> None:
         self._kinds = kinds
-        self._ports = ports
+        self.ports = ports
         self._publish = publish
         self._thread = ThreadPoolExecutor(1, thread_name_prefix="jobs")
         self._slots = asyncio.Semaphore(_AT_ONCE)
@@ -113,9 +118,9 @@ class Jobs:
     @asynccontextmanager
     async def open(self) -> AsyncIterator[None]:
         """Continue all jobs that have not ended; at the end stop them, to be continued at the next start."""
-        folder = Path(self._ports.folder)
+        folder = Path(self.ports.folder)
         try:
-            self._store = await self._call(partial(JobStore, folder, self._ports.now()))
+            self._store = await self._call(partial(JobStore, folder, self.ports.now()))
             try:
                 for job in await self.all():
                     if job.is_running:
@@ -149,9 +154,9 @@ class Jobs:
     ) -> Job:
         """Begin a new job, with a given id or a new one. `file` is copied, or is the content itself."""
         job = Job(
-            id=job_id or self._ports.new_id(),
+            id=job_id or self.ports.new_id(),
             kind=kind,
-            made=self._ports.now(),
+            made=self.ports.now(),
             parameters=parameters,
             name=name,
             draft=draft,
@@ -188,7 +193,7 @@ class Jobs:
             job = replace(job, starts=job.starts + 1)
             await self._call(partial(self._opened.put, job))
             await self._call(partial(self._opened.clear, job.id))
-            run = JobRun(job, self._opened.path(job.id), JobApi(self._ports.api), self)
+            run = JobRun(job, self._opened.path(job.id), JobApi(self.ports.api), self)
             ticking = asyncio.create_task(self._tick(job.id))
             try:
                 report = await self._kinds[job.kind](run)
@@ -255,4 +260,4 @@ class Jobs:
     @property
     def api(self) -> ApiClient:
         """The API, for a step of a job that a page carries out itself."""
-        return JobApi(self._ports.api)
+        return JobApi(self.ports.api)

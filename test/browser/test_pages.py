@@ -18,6 +18,7 @@ STATES = [(page.template.removesuffix(".html"), state) for _, state, page in exa
 FULLEST = {template: state for template, state in STATES if state in {"usual", "long"}}
 MOST_REQUESTS = 6
 MOST_BYTES = 75_000
+LATER_BYTES = 10_000
 
 
 @pytest.fixture(scope="module")
@@ -64,6 +65,32 @@ def test_a_first_visit_is_small(running: Browser, origin: str) -> None:
     page.goto(f"{origin}/design/books/usual", wait_until="networkidle")
     assert len(sizes) <= MOST_REQUESTS
     assert sum(sizes) <= MOST_BYTES
+
+
+def test_a_later_visit_is_one_small_request_and_nothing_if_nothing_has_changed(
+    running: Browser, origin: str
+) -> None:
+    context = running.new_context()
+    for _ in range(2):  # the first one sets the zone in a cookie
+        context.new_page().goto(f"{origin}/books", wait_until="networkidle")
+    page = context.new_page()
+    session = context.new_cdp_session(page)
+    cached: set[str] = set()
+    sizes: dict[str, int] = {}
+    session.on("Network.requestServedFromCache", lambda event: cached.add(event["requestId"]))
+    session.on(
+        "Network.loadingFinished",
+        lambda event: sizes.update({event["requestId"]: event["encodedDataLength"]}),
+    )
+    session.send("Network.enable")
+    statuses: list[int] = []
+    session.on("Network.responseReceivedExtraInfo", lambda event: statuses.append(event["statusCode"]))
+    page.goto(f"{origin}/books", wait_until="networkidle")
+    assert statuses[0] == 304
+    over_network = [size for name, size in sizes.items() if name not in cached and size]
+    assert len(over_network) == 1
+    assert over_network[0] <= LATER_BYTES
+    context.close()
 
 
 def test_settings_are_saved_without_javascript(running: Browser, origin: str) -> None:

@@ -1,14 +1,16 @@
 """The picture of a book's cover: uploaded, shown and removed; and the address that serves it."""
 
 from collections.abc import Iterable, Mapping
+from http import HTTPStatus
 from typing import Any
 
 from bookshelf.cqrs.handler import HandlerPorts, HandlerRoute, RequestContext
 from bookshelf.http.message import Request, Response
 from bookshelf.http.multipart import FormLimits, UploadedFile
 from bookshelf.http.problem import Problem
-from bookshelf.media.pictures import picture_response, store_picture
+from bookshelf.media.pictures import picture_response, restore_picture, store_picture
 from bookshelf.media.port import BlobFault, BlobMissing
+from bookshelf.shelf.limits import COVER_BYTES
 from bookshelf.shelf.pages.readings import step_examples
 from bookshelf.shelf.pages.step import book_address, step_done, step_page
 from bookshelf.site.api_adapters import FieldFault
@@ -64,6 +66,13 @@ async def serve_cover(request: Request, context: RequestContext, ports: HandlerP
     return await picture_response(request, ports.blobs, f"{NAMESPACE}/{name}")
 
 
+async def restore_cover(request: Request, context: RequestContext, ports: HandlerPorts) -> Response:
+    """Store a cover of an export under the name that it had. Raises `Problem`."""
+    name = f"{NAMESPACE}/{context.path['file'].removesuffix('.webp')}"
+    await restore_picture(await request.body.read(COVER_BYTES), name, ports.pictures, ports.blobs)
+    return Response(HTTPStatus.NO_CONTENT, {})
+
+
 async def read_covers(request: PageRequest, books: Iterable[Mapping[str, Any]]) -> dict[str, bytes]:
     """Return the small pictures of covers by the ids of their books; missing ones are left out."""
     images: dict[str, bytes] = {}
@@ -77,7 +86,16 @@ async def read_covers(request: PageRequest, books: Iterable[Mapping[str, Any]]) 
     return images
 
 
-COVER_ROUTE = HandlerRoute(path="/covers/{file}", summary="The picture of a cover", handler=serve_cover)
+COVER_ROUTES = (
+    HandlerRoute(path="/covers/{file}", summary="The picture of a cover", handler=serve_cover),
+    HandlerRoute(
+        method="PUT",
+        path="/covers/{file}",
+        summary="Stores the picture of a cover that was exported",
+        handler=restore_cover,
+        body_bytes=COVER_BYTES,
+    ),
+)
 PAGES = (
     PageRoute(
         "/books/{id}/cover",

@@ -68,8 +68,10 @@ def _write(file: IO[bytes], texts: Iterable[str]) -> None:
 
 async def _write_zip(file: IO[bytes], lines: Iterable[str], digests: list[str], blobs: BlobStore) -> None:
     """Write the lines, and each cover that is stored in its largest size."""
+    from bookshelf.shelf.library_files.archive import BOOKS, COVER  # noqa: PLC0415 (as above)
+
     with zipfile.ZipFile(file, "w", zipfile.ZIP_DEFLATED) as archive:
-        with archive.open("bookshelf.jsonl", "w") as books:
+        with archive.open(BOOKS, "w", force_zip64=True) as books:
             _write(books, lines)
         for digest in digests:
             try:
@@ -77,7 +79,7 @@ async def _write_zip(file: IO[bytes], lines: Iterable[str], digests: list[str], 
                 content = b"".join([piece async for piece in pieces])
             except BlobFault:
                 continue  # the picture is not there any more; the book is
-            archive.writestr(zipfile.ZipInfo(f"covers/{digest}.webp"), content)
+            archive.writestr(zipfile.ZipInfo(COVER.format(digest=digest)), content)
 
 
 async def _pieces(file: IO[bytes], opened: ExitStack) -> AsyncIterator[bytes]:

@@ -1,6 +1,8 @@
 """The job that previews or carries out the import of an uploaded file, and one that takes an import back."""
 
 import asyncio
+from collections.abc import Iterator
+from contextlib import contextmanager
 from datetime import date
 from itertools import islice
 from pathlib import Path
@@ -9,13 +11,17 @@ from typing import Any
 
 import msgspec
 
+from bookshelf.http.problem import Problem
+from bookshelf.media.pictures import restore_picture
 from bookshelf.shelf.library_files import Library, NotALibrary, Options, read_library, write_refused
+from bookshelf.shelf.library_files.archive import LibraryArchive, cover_digests, open_archive, unusable_covers
 from bookshelf.shelf.library_files.entry import Entry, Refusal
 from bookshelf.shelf.library_files.export import csv_line
 from bookshelf.shelf.library_files.report import ImportReport
 from bookshelf.shelf.library_files.runner import ImportOptions, ImportRunner
 from bookshelf.shelf.library_files.shelf_copy import ShelfFault
 from bookshelf.shelf.library_files.shelf_index import ShelfIndex
+from bookshelf.shelf.pages.cover_files import NAMESPACE
 from bookshelf.shelf.pages.import_report import (
     Column,
     ImportChoices,
@@ -33,9 +39,15 @@ _BOOKS_SHOWN = 8
 async def import_file(run: JobRun) -> dict[str, Any]:
     """Preview or import the file of a job; return the report. Raises `JobFault`."""
     choices = msgspec.convert(run.job.parameters, ImportChoices)
-    library = await _open(run.path, run.job.name, choices)
-    with ImportReport(choices.correlation, preview=choices.preview) as report, ShelfIndex() as index:
+    with (
+        _opened(run.path, run.job.name) as archive,
+        ImportReport(choices.correlation, preview=choices.preview) as report,
+        ShelfIndex() as index,
+    ):
+        library = await _read(run.path if archive is None else archive.books, run.job.name, choices)
         report.describe(library)
+        if archive is not None and not choices.preview:
+            await _restore_covers(run, archive, library, report)
         options = ImportOptions(exact=library.exact, prefer_file=choices.prefer_file)
         runner = ImportRunner(run.api, index, report, options, run.job.made)
         done = 0
@@ -58,7 +70,35 @@ async def import_file(run: JobRun) -> dict[str, Any]:
     return dict(msgspec.to_builtins(result))
 
 
-async def _open(path: Path, name: str, choices: ImportChoices) -> Library:
+@contextmanager
+def _opened(path: Path, name: str) -> Iterator[LibraryArchive | None]:
+    """Yield the archive that a file is, or None. Raises `JobFault`."""
+    try:
+        with open_archive(path) as archive:
+            yield archive
+    except NotALibrary as fault:
+        raise JobFault(str(fault).replace(str(path), name)) from fault
+
+
+async def _restore_covers(
+    run: JobRun, archive: LibraryArchive, library: Library, report: ImportReport
+) -> None:
+    """Store the covers of the file's books that are not stored yet."""
+    missing = 0
+    for digest in sorted(await asyncio.to_thread(cover_digests, library)):
+        name = f"{NAMESPACE}/{digest}"
+        if await run.ports.blobs.stat(name) is not None:
+            continue
+        content = await asyncio.to_thread(archive.cover, digest)
+        try:
+            await restore_picture(content or b"", name, run.ports.pictures, run.ports.blobs)
+        except Problem:
+            missing += 1
+    if missing:
+        report.warn(0, unusable_covers(missing))
+
+
+async def _read(path: Path, name: str, choices: ImportChoices) -> Library:
     options = Options(
         today=date.fromisoformat(choices.today),
         encoding=choices.encoding or None,
@@ -99,11 +139,14 @@ async def retry_line(jobs: Jobs, job: Job, number: int, cells: tuple[str, ...]) 
     The report counts it then among the books that the import has added or changed. Raises `JobFault`.
     """
     choices = msgspec.convert(job.parameters, ImportChoices)
-    library = await _open(jobs.path(job.id), job.name, choices)
-    with NamedTemporaryFile("w", encoding="utf-8", newline="", suffix=".import") as file:
+    with (
+        _opened(jobs.path(job.id), job.name) as archive,
+        NamedTemporaryFile("w", encoding="utf-8", newline="", suffix=".import") as file,
+    ):
+        library = await _read(jobs.path(job.id) if archive is None else archive.books, job.name, choices)
         file.writelines(_one_line(library, cells))
         file.flush()
-        corrected = await _open(Path(file.name), job.name, msgspec.structs.replace(choices, encoding="utf-8"))
+        corrected = await _read(Path(file.name), job.name, msgspec.structs.replace(choices, encoding="utf-8"))
         with ImportReport(choices.correlation) as report, ShelfIndex() as index:
             options = ImportOptions(exact=corrected.exact, prefer_file=choices.prefer_file)
             runner = ImportRunner(jobs.api, index, report, options, job.made)
@@ -140,7 +183,9 @@ async def _note_corrected(jobs: Jobs, job: Job, number: int, report: ImportRepor
 
 async def refused_file(jobs: Jobs, job: Job, refused: list[RefusedLine]) -> tuple[str, bytes]:
     """Return the name and the content of a file of refused lines, in the format of the imported one."""
-    library = await _open(jobs.path(job.id), job.name, msgspec.convert(job.parameters, ImportChoices))
+    choices = msgspec.convert(job.parameters, ImportChoices)
+    with _opened(jobs.path(job.id), job.name) as archive:
+        library = await _read(jobs.path(job.id) if archive is None else archive.books, job.name, choices)
     lines = write_refused(library, (Refusal(each.line, each.reason, each.cells) for each in refused))
     ending, encoding = (".csv", "utf-8-sig") if library.header else (".jsonl", "utf-8")
     stem = Path(job.name).stem or "import"

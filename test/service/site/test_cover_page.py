@@ -1,7 +1,9 @@
 """The picture of a cover: uploaded on a page, served in two sizes, removed."""
 
 from collections.abc import AsyncIterator
+from hashlib import blake2b
 from io import BytesIO
+from pathlib import Path
 
 import pytest
 from PIL import Image
@@ -11,7 +13,7 @@ from support.shelf import Shelf
 from bookshelf.cqrs.handler import RequestContext
 from bookshelf.http.message import read_response, request
 from bookshelf.http.problem import Problem
-from bookshelf.shelf.pages.cover_files import serve_cover
+from bookshelf.shelf.pages.cover_files import restore_cover, serve_cover
 from bookshelf.shelf.pages.site import SITE
 
 HERE = "/books/emma/cover"
@@ -74,3 +76,70 @@ async def test_a_cover_that_is_not_stored_is_404(pages: Pages) -> None:
     for file in ("0" * 64 + "-240.webp", "..", "a/b"):
         with pytest.raises(Problem):
             await served(pages, file)
+
+
+async def test_an_archive_makes_the_same_shelf_with_its_covers_elsewhere(
+    shelf: Shelf, pages: Pages, tmp_path: Path
+) -> None:
+    await pages.upload(HERE, {"_key": "1"}, {"picture": ("emma.png", picture())})
+    await shelf.caught_up()
+    archive = await pages.download("/export/bookshelf.zip")
+    async with Shelf() as other:
+        there = Pages(SITE, ShelfApi(other), other.clock, folder=tmp_path)
+        async with there.running_jobs() as jobs:
+            preview = await there.upload("/import", {"_key": "1"}, {"file": ("shelf.zip", archive)})
+            job = preview.location.rpartition("/")[2]
+            await jobs.wait(job, 60)
+            assert not [blob async for blob in there.ports.blobs.list("covers")]
+            await there.post(preview.location, {"_version": "1", "do": "import"})
+            await jobs.wait(job, 60)
+            report = await there.get(preview.location)
+        assert "One book added" in report.words
+        await other.caught_up()
+        whole = (await other.send("GET", "/books/emma")).json
+        assert whole["cover"] == (await shelf.send("GET", "/books/emma")).json["cover"]
+        for width in (240, 480):
+            file = f"{whole['cover']['digest']}-{width}.webp"
+            assert (await served(there, file)).size == (await served(pages, file)).size
+        assert await there.download("/export/bookshelf.zip") == archive
+
+
+async def put(pages: Pages, digest: str, content: bytes) -> int:
+    """Send a cover of an export as the command line does; return the status."""
+    asked = request("PUT", f"/covers/{digest}.webp", content)
+    context = RequestContext(at=pages.ports.now(), path={"file": f"{digest}.webp"})
+    return (await restore_cover(asked, context, pages.ports)).status
+
+
+def webp(*, exif: bytes = b"") -> bytes:
+    content = BytesIO()
+    Image.new("RGB", (20, 30), "#c08a3e").save(content, "WEBP", exif=exif)
+    return content.getvalue()
+
+
+def digest_of(content: bytes) -> str:
+    return blake2b(content, digest_size=32).hexdigest()
+
+
+async def test_a_cover_of_an_export_is_stored_under_its_name_more_than_once(pages: Pages) -> None:
+    content = webp()
+    assert await put(pages, digest_of(content), content) == 204
+    assert await put(pages, digest_of(content), content) == 204
+    assert (await served(pages, f"{digest_of(content)}-240.webp")).size == (20, 30)
+
+
+@pytest.mark.parametrize(
+    "content",
+    [picture(), webp() + b"<script>", webp(exif=b"Exif\0\0secret"), webp()[:-9], b"RIFF", b"", b"<svg/>"],
+    ids=["png", "appended", "metadata", "cut", "header", "empty", "svg"],
+)
+async def test_what_no_export_has_is_no_cover(pages: Pages, content: bytes) -> None:
+    with pytest.raises(Problem):
+        await put(pages, digest_of(content), content)
+    assert not [blob async for blob in pages.ports.blobs.list("covers")]
+
+
+async def test_a_cover_under_a_name_that_is_not_its_own_is_refused(pages: Pages) -> None:
+    for name in ("ab" * 32, "../x", "x"):
+        with pytest.raises(Problem):
+            await put(pages, name, webp())

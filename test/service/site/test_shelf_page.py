@@ -1,5 +1,6 @@
 """The shelf over a real shelf: search, filters, views, pages, and changes of many books with one Undo."""
 
+import gzip
 import re
 from collections.abc import AsyncIterator
 from pathlib import Path
@@ -9,6 +10,7 @@ import pytest
 from support.pages import Pages, ShelfApi, ShownPage
 from support.shelf import Shelf
 
+from bench import sample_books
 from bookshelf.shelf.pages.site import SITE
 
 BOOKS: tuple[dict[str, Any], ...] = (
@@ -55,6 +57,17 @@ def shown(page: ShownPage) -> list[str]:
 )
 async def test_a_filter_shows_the_books_that_it_matches(pages: Pages, query: str, found: set[str]) -> None:
     assert set(shown(await pages.get(f"/books?{query}"))) == found
+
+
+async def test_a_page_of_sixty_covers_is_small(pages: Pages, shelf: Shelf) -> None:
+    for number in range(57):
+        book = sample_books.book(number * 7)
+        await shelf.add(id=f"b{number}", title=book.title, author=book.author)
+    await shelf.caught_up()
+    page = (await pages.get("/books")).html.encode()
+    assert page.count(b'id="book-') == 60
+    assert len(page) <= 40_000
+    assert len(gzip.compress(page, 6)) <= 8_000
 
 
 async def test_books_are_sorted_by_a_link(pages: Pages) -> None:
