@@ -53,8 +53,11 @@ class LibraryArchive:
 
 
 @contextmanager
-def open_archive(path: Path) -> Iterator[LibraryArchive | None]:
-    """Yield the archive that a file is; None if it is a file of another kind. Raises `NotALibrary`."""
+def open_archive(path: Path, most: int = FILE_MAX) -> Iterator[LibraryArchive | None]:
+    """Yield the archive that a file is; None if it is a file of another kind. Raises `NotALibrary`.
+
+    `most`: the bytes that its books may have.
+    """
     if not _is_zip(path):
         yield None
         return
@@ -68,7 +71,7 @@ def open_archive(path: Path) -> Iterator[LibraryArchive | None]:
                 yield None  # a workbook, perhaps: what reads tables names it
                 return
             try:
-                _copy(archive, books, path)
+                _copy(archive, books, path, most)
             except _FAULTS as fault:
                 raise NotALibrary(f"{path} is a damaged zip archive: {fault}") from fault
             yield LibraryArchive(archive, Path(books.name))
@@ -114,12 +117,12 @@ def _names_size(file: IO[bytes]) -> int:
     return max(plain, default=0)
 
 
-def _copy(archive: zipfile.ZipFile, books: IO[bytes], path: Path) -> None:
-    left = FILE_MAX
+def _copy(archive: zipfile.ZipFile, books: IO[bytes], path: Path, most: int) -> None:
+    left = most
     with archive.open(BOOKS) as file:
         while piece := file.read(_PIECE):
             left -= len(piece)
             if left < 0:
-                raise NotALibrary(f"{path} has more than {FILE_MAX:,} bytes of books: split it")
+                raise NotALibrary(f"{path} has more than {most:,} bytes of books: split it")
             books.write(piece)
     books.flush()

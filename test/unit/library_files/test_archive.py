@@ -67,12 +67,9 @@ def test_a_file_that_is_no_archive_of_a_shelf_is_read_as_a_table(tmp_path: Path)
             assert found is None
 
 
-def test_a_bomb_of_books_is_stopped_at_the_limit_of_a_file(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr("bookshelf.shelf.library_files.archive.FILE_MAX", 1000)
+def test_a_bomb_of_books_is_stopped_at_the_limit_of_a_file(tmp_path: Path) -> None:
     path = archive(tmp_path, {BOOKS: b" " * 10_000})
-    with pytest.raises(NotALibrary, match="more than 1,000 bytes of books"), open_archive(path):
+    with pytest.raises(NotALibrary, match="more than 1,000 bytes of books"), open_archive(path, 1000):
         pass
 
 

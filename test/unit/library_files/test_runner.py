@@ -347,7 +347,7 @@ async def test_other_tasks_have_their_turn_while_a_file_is_previewed() -> None:
         nonlocal turns
         while True:
             turns += 1
-            await asyncio.sleep(0)
+            await asyncio.sleep(0)  # sleep: gives the other tasks their turn
 
     other = asyncio.create_task(work())
     lines = [line(number, f"Volume {number}") for number in range(400)]
