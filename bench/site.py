@@ -18,7 +18,7 @@ from bench.memory import resident
 from bench.programs import found
 from bench.server import end, server
 from bench.wire import get, post_form
-from bookshelf import site
+from bookshelf import services
 
 _BOOKS = 10_000
 _ASKED = 100
@@ -30,7 +30,7 @@ _FACTS = {
     "page": "GET of a page of the site through the gateway, one at a time, hardly any twice",
     "books, one page": "the shelf's first page with 60 covers",
     "import": "a CSV file of as many lines onto an empty shelf: until its preview, and until its report",
-    "alone": "the site's service in a process of its own, before and after pages that say the API is away",
+    "alone": "the site's service in a process of its own, before and after answers to pages",
     "wheel": "the files of the frame and of the pages, compressed as in a wheel",
     "browser": "chromium, if it is installed: requests and bytes of a first and a later visit, first paint,"
     " search and live updates; slow: processor / 4, 1.6 Mbit/s, 150 ms",
@@ -154,7 +154,7 @@ async def _alone(folder: Path) -> dict[str, float]:
 
 def _compressed() -> int:
     """Return the bytes of the frame and of all pages in a wheel."""
-    package = Path(site.__file__).parent.parent
+    package = Path(services.__file__).parent
     wheel = BytesIO()
     with zipfile.ZipFile(wheel, "w", zipfile.ZIP_DEFLATED) as archive:
         for part in (package / "site", *package.glob("*/pages")):

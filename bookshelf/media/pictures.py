@@ -30,7 +30,7 @@ _HEADERS = {
     "X-Content-Type-Options": "nosniff",
 }
 
-#: The parts of a WebP file that are pixels, or say how many there are.
+#: The parts of a WebP file that are pixels or their number.
 _PIXELS = frozenset({b"VP8 ", b"VP8L", b"VP8X", b"ALPH"})
 
 

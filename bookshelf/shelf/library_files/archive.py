@@ -92,7 +92,7 @@ def _is_zip(path: Path) -> bool:
         with path.open("rb") as file:
             return file.read(len(_ZIP)) == _ZIP
     except OSError:
-        return False  # what reads files says why
+        return False  # what reads files names the reason
 
 
 def _opened(path: Path) -> zipfile.ZipFile:
