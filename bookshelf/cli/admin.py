@@ -117,6 +117,9 @@ def _shelf_options(command: F) -> F:
     return data(instance(command))
 
 
+_process_option = click.option("--process", metavar="NAME", help="Only of this process.")
+
+
 @click.group()
 def dlq() -> None:
     """Dead letters: list them, apply them again, or drop them."""
@@ -125,18 +128,21 @@ def dlq() -> None:
 
 @dlq.command("list")
 @_shelf_options
+@_process_option
 @click.option("--json", "as_json", is_flag=True, help="Print them as one JSON array.")
-def list_(data: str | None, instance: str | None, *, as_json: bool) -> None:
+def list_(data: str | None, instance: str | None, process: str | None, *, as_json: bool) -> None:
     """List the dead letters, and the records that they hold back."""
 
     async def print_list() -> None:
         async with admin_client(read(os.environ, data=data), instance) as client:
             letters = await client.send("GET", "/letters")
+        letters = [letter for letter in letters if process in {None, letter.get("process")}]
         if as_json:
             click.echo(msgspec.json.encode(letters))
             return
         for letter in letters:
-            click.echo(f"{letter['view']}  {letter['position']}  {letter['key']}  {letter['reason']}")
+            reader = letter.get("view") or letter["process"]
+            click.echo(f"{reader}  {letter['position']}  {letter['key']}  {letter['reason']}")
         click.echo(f"{len(letters)} dead letters.")
 
     guarded(lambda: run(print_list()))
@@ -145,13 +151,16 @@ def list_(data: str | None, instance: str | None, *, as_json: bool) -> None:
 @dlq.command()
 @_shelf_options
 @click.option("--view", metavar="NAME", help="Only of this view.")
+@_process_option
 @click.option("--key", help="Only of this aggregate's id.")
-def retry(data: str | None, instance: str | None, view: str | None, key: str | None) -> None:
-    """Apply them again, in order."""
+def retry(
+    data: str | None, instance: str | None, view: str | None, process: str | None, key: str | None
+) -> None:
+    """Apply them again, in order; for a process: send their commands."""
 
     async def apply_again() -> None:
         async with admin_client(read(os.environ, data=data), instance) as client:
-            done = await client.send("POST", "/letters/retry", {"view": view, "key": key})
+            done = await client.send("POST", "/letters/retry", {"view": view, "process": process, "key": key})
             left = await client.send("GET", "/letters")
         click.echo(f"{done['applied']} applied, {len(left)} left.")
 
@@ -161,8 +170,9 @@ def retry(data: str | None, instance: str | None, view: str | None, key: str | N
 @dlq.command()
 @click.argument("position")
 @_shelf_options
-def drop(position: str, data: str | None, instance: str | None) -> None:
-    """Give up the record at POSITION (like bookshelf/0@42), for every view and owner that can't apply it."""
+@click.option("--process", metavar="NAME", help="Only for this process.")
+def drop(position: str, data: str | None, instance: str | None, process: str | None) -> None:
+    """Give up the record at POSITION (like bookshelf/0@42), for all readers or one process."""
 
     async def give_up() -> None:
         try:
@@ -170,7 +180,7 @@ def drop(position: str, data: str | None, instance: str | None) -> None:
         except ValueError as fault:
             stop(str(fault))
         async with admin_client(read(os.environ, data=data), instance) as client:
-            done = await client.send("POST", "/letters/drop", {"position": position})
+            done = await client.send("POST", "/letters/drop", {"position": position, "process": process})
         if not done["dropped"]:
             stop(f"there is no dead letter at {position}")
         click.echo(f"{position} is given up; what waited behind it is applied.")

@@ -47,6 +47,12 @@ async def open_discovery(network: Network, stack: AsyncExitStack) -> Discovery:
 def topics(services: Sequence[Service] = SERVICES) -> list[Topic]:
     """Return every topic that these services need, with its settings."""
     names = sorted({part.topic for service in services for part in service.runs})
+    names += [
+        topic
+        for service in services
+        for part in service.processes
+        for topic in (part.answers, part.dead_letters)
+    ]
     taking = [part for service in services for part in service.aggregates if part.takes]
     return [Topic(name) for name in names] + [Topic(part.commands, ORDERS_S) for part in taking]
 

@@ -42,6 +42,8 @@ class Catalogue:
         _check_types([old.retired for old in upcasts])
         self.events = events
         self.upcasts = upcasts
+        self._read_as: dict[str, type[Event]] = {event.TYPE: event for event in events}
+        self._read_as |= {old.retired: old.becomes for old in upcasts}
         self._share = lru_cache(maxsize=_SHARED)(self._read)
         self._decoders: dict[str, Decode] = {event.TYPE: _reader(event) for event in events}
         self._upcast = frozenset(old.retired for old in upcasts)
@@ -62,9 +64,11 @@ class Catalogue:
 
     def types_beside(self, events: Collection[type[Event]]) -> frozenset[str]:
         """Return the types of records that are read as other events than these."""
-        read_as = {event.TYPE: event for event in self.events}
-        read_as.update({old.retired: old.becomes for old in self.upcasts})
-        return frozenset(kind for kind, event in read_as.items() if event not in events)
+        return frozenset(kind for kind, event in self._read_as.items() if event not in events)
+
+    def types_read_as(self, events: Collection[type[Event]]) -> frozenset[str]:
+        """Return the types of records that are read as one of these events, retired ones included."""
+        return frozenset(self._read_as.keys() - self.types_beside(events))
 
     def as_read(self, event: Event) -> Event:
         """Return the event that a reader gets for one that is appended: another one if its type is upcast."""

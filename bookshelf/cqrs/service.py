@@ -9,6 +9,7 @@ import msgspec
 
 from bookshelf.cqrs.aggregate import Aggregate
 from bookshelf.cqrs.handler import HandlerRoute, Middleware, ServiceTask
+from bookshelf.cqrs.process import Process
 from bookshelf.cqrs.route import BulkRoute, CommandRoute, Route
 from bookshelf.cqrs.view import View
 from bookshelf.http.message import Request, Response
@@ -22,18 +23,18 @@ ErrorPage = Callable[[Request, Problem], Awaitable[Response]]
 class Service:
     """One entry of bookshelf/services.py: all that is needed to run a service.
 
-    `tags` are what it is found by in service discovery; it `runs` aggregates and views, and `serves` routes.
-    With a `root`, like / or /shop, it serves pages: the gateway passes on every request at and below that
-    address. `middleware` runs around each of its handlers. `error_page` makes the page that it answers a
-    problem with, unknown addresses included; without it the answer is problem details. `tasks` run beside
-    its handlers: each is a function of the ports that handlers get.
+    `tags` are what it is found by in service discovery; it `runs` aggregates, views and processes, and
+    `serves` routes. With a `root`, like / or /shop, it serves pages: the gateway passes on every request at
+    and below that address. `middleware` runs around each of its handlers. `error_page` makes the page that it
+    answers a problem with, unknown addresses included; without it the answer is problem details. `tasks` run
+    beside its handlers: each is a function of the ports that handlers get.
     """
 
     name: str
     summary: str
     tags: tuple[str, ...]
     port: int
-    runs: tuple[Aggregate[Any] | View, ...]
+    runs: tuple[Aggregate[Any] | View | Process, ...]
     serves: tuple[Route, ...]
     root: str | None = None
     middleware: tuple[Middleware, ...] = ()
@@ -49,6 +50,11 @@ class Service:
     def views(self) -> tuple[View, ...]:
         """The views that this service keeps up to date."""
         return tuple(part for part in self.runs if isinstance(part, View))
+
+    @property
+    def processes(self) -> tuple[Process, ...]:
+        """The processes that this service runs."""
+        return tuple(part for part in self.runs if isinstance(part, Process))
 
 
 class ServiceConflict(Exception):
@@ -94,7 +100,7 @@ def _claims(service: Service) -> Iterator[str]:
     yield f"name {service.name}"
     yield f"port {service.port}"
     for part in service.runs:
-        # aggregates and views share one set of names: consumer groups, topics and folders have them
+        # all parts share one set of names: consumer groups, topics and folders have them
         yield f"part {part.name}"
     kind = "path" if service.root is None else "page"
     for route in service.serves:

@@ -11,7 +11,7 @@ from typing import Any
 import msgspec
 
 from bookshelf.cqrs.catalogue import Catalogue
-from bookshelf.cqrs.envelope import change_of
+from bookshelf.cqrs.envelope import Envelope, change_of
 from bookshelf.cqrs.message import Event
 
 
@@ -39,6 +39,24 @@ class Recorded(msgspec.Struct, frozen=True, kw_only=True):
     def change(self) -> str:
         """The id of the change that the event belongs to."""
         return change_of(self.id)
+
+
+def recorded_event(event: Event, envelope: Envelope, partition: int, offset: int) -> Recorded:
+    """Return a decoded event with what its envelope and its position have beside it."""
+    return Recorded(
+        event=event,
+        id=envelope.id,
+        subject=envelope.subject,
+        type=envelope.type,
+        partition=partition,
+        offset=offset,
+        time=envelope.time,
+        actor=envelope.actor,
+        command=envelope.commandid,
+        correlation=envelope.correlationid,
+        undoes=envelope.undoes,
+        data=bytes(envelope.data),
+    )
 
 
 #: One statement (a constant of the view's module, so that a batch can run it many times) and its values.

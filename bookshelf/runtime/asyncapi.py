@@ -10,9 +10,11 @@ import msgspec
 
 from bookshelf import __version__
 from bookshelf.cqrs.aggregate import Aggregate
-from bookshelf.cqrs.command_message import REPLIES, CommandMessage
+from bookshelf.cqrs.command_message import REPLIES, CommandMessage, CommandRefused
+from bookshelf.cqrs.dead_letters import DEAD_LETTERS
 from bookshelf.cqrs.envelope import ANSWERED, DROPPED, Dropped, Envelope
 from bookshelf.cqrs.message import Command, Event
+from bookshelf.cqrs.process import Process
 from bookshelf.cqrs.service import Service
 from bookshelf.cqrs.view import View
 from bookshelf.runtime.openapi import Json, publish_schema
@@ -38,11 +40,13 @@ def asyncapi_document(services: Sequence[Service]) -> Json:
     aggregates = [part for service in services for part in service.aggregates]
     events = {kind.TYPE: kind for listed in catalogues.values() for one in listed for kind in one}
     replies = {kind.TYPE: kind for kind in REPLIES}
+    processes = [part for service in services for part in service.processes]
+    letters = {kind.TYPE: kind for kind in DEAD_LETTERS} if processes else {}
     commands = {kind.TYPE: kind for aggregate in aggregates for kind in aggregate.takes}
-    data, schemas = _schemas([*events.values(), *replies.values(), *commands.values()])
+    data, schemas = _schemas([*events.values(), *replies.values(), *letters.values(), *commands.values()])
     messages = {
         kind: _message(kind, _summary(struct), data[kind], Envelope)
-        for kind, struct in (events | replies).items()
+        for kind, struct in (events | replies | letters).items()
     }
     messages |= {
         kind: _message(kind, _summary(struct), data[kind], CommandMessage)
@@ -63,6 +67,7 @@ def asyncapi_document(services: Sequence[Service]) -> Json:
                 for one in aggregates
                 if one.takes
             },
+            **{channel["address"]: channel for one in processes for channel in _channels_of(one)},
             _REPLIES: _channel(None, "Answers to commands: a topic of the sender's.", list(replies)),
         },
         "operations": dict(_operations(services)),
@@ -115,6 +120,12 @@ def _channel(address: str | None, description: str, kinds: Iterable[str]) -> Jso
     return {"address": address, "description": description, "messages": messages}
 
 
+def _channels_of(process: Process) -> Iterator[Json]:
+    name = process.name
+    yield _channel(process.answers, f"Refusals of the commands of {name}.", [CommandRefused.TYPE])
+    yield _channel(process.dead_letters, f"Dead letters of {name}.", [kind.TYPE for kind in DEAD_LETTERS])
+
+
 def _operations(services: Iterable[Service]) -> Iterator[tuple[str, Json]]:
     """Yield what each part does with a topic; `send` is what a service sends, `receive` what it reads."""
     for service in services:
@@ -125,6 +136,11 @@ def _operations(services: Iterable[Service]) -> Iterator[tuple[str, Json]]:
                     f"{part.name}.view",
                     _operation("receive", part.topic, f"The view {part.name} of {service.name}.", kinds),
                 )
+            elif isinstance(part, Process):
+                kinds = sorted(kind.TYPE for kind in part.events)
+                summary = f"The process {part.name} of {service.name}."
+                yield f"{part.name}.process", _operation("receive", part.topic, summary, kinds)
+                yield f"{part.name}.refused", _operation("receive", part.answers, summary, None)
             else:
                 yield (
                     f"{part.name}.append",

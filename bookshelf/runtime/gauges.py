@@ -9,6 +9,7 @@ from contextlib import suppress
 from bookshelf.log.port import Log, LogFault
 from bookshelf.runtime.aggregate.host import AggregateHost
 from bookshelf.runtime.metrics import Meters
+from bookshelf.runtime.process.host import ProcessHost
 from bookshelf.runtime.view import dead_letters
 from bookshelf.runtime.view.host import ViewHost
 from bookshelf.storage.port import StorageFault
@@ -53,12 +54,14 @@ class ServiceGauges:
         log: Log,
         aggregates: Iterable[AggregateHost],
         views: Iterable[ViewHost],
+        processes: Iterable[ProcessHost] = (),
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
         self._meters = meters
         self._log = log
         self._aggregates = tuple(aggregates)
         self._views = tuple(views)
+        self._processes = tuple(processes)
         self._clock = clock
         self._lags: dict[tuple[str, int], LagClock] = {}
 
@@ -71,12 +74,19 @@ class ServiceGauges:
                 await asyncio.gather(
                     *(self._owner(host) for host in self._aggregates),
                     *(self._view(view) for view in self._views),
+                    *(self._process(host) for host in self._processes),
                 )
 
     async def _owner(self, host: AggregateHost) -> None:
         lags = await self._lag(host.aggregate.topic, host.folded)
         if lags is not None:
             self._meters.owner_lag(host.aggregate.name, lags)
+
+    async def _process(self, host: ProcessHost) -> None:
+        self._meters.process_dead_letters(host.process.name, host.letters)
+        lags = await self._lag(host.process.topic, host.positions)
+        if lags is not None:
+            self._meters.process_lag(host.process.name, lags)
 
     async def _view(self, host: ViewHost) -> None:
         rows = host.live

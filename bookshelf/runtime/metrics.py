@@ -2,7 +2,7 @@
 
 import platform
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 
 from prometheus_client import (
@@ -56,6 +56,19 @@ class ViewMeters:
         self._dead_letters.inc(dead_letters)
 
 
+class ProcessMeters:
+    """Counts the commands of one process by their arrows."""
+
+    def __init__(self, process: str, commands: Counter) -> None:
+        self._process = process
+        self._commands = commands
+
+    def sent(self, arrows: Iterable[str]) -> None:
+        """Count the commands of one append."""
+        for arrow in arrows:
+            self._commands.labels(self._process, arrow).inc()
+
+
 #: What each gauge of a service is, and its labels. None is called instance or service: Prometheus has these.
 _GAUGES: Mapping[str, tuple[str, tuple[str, ...]]] = {
     "view_offset": ("Offset that is applied next", ("view", "partition")),
@@ -64,6 +77,9 @@ _GAUGES: Mapping[str, tuple[str, tuple[str, ...]]] = {
     "view_dead_letters": ("Records that are dead letters of a view now", ("view",)),
     "owner_lag_records": ("Records that an owner has not read back", ("aggregate", "partition")),
     "owner_lag_seconds": ("Seconds since an owner had read everything", ("aggregate", "partition")),
+    "process_lag_records": ("Events that a process has not acted on", ("process", "partition")),
+    "process_lag_seconds": ("Seconds since a process was up to date", ("process", "partition")),
+    "process_dead_letters": ("Records that are dead letters of a process now", ("process",)),
     "partitions": ("Partitions of an aggregate's topic", ("aggregate",)),
     "owned_partitions": ("Partitions that are owned and served here", ("aggregate",)),
     "queued_commands": ("Commands that wait for their owner", ("aggregate",)),
@@ -93,6 +109,12 @@ class Meters:
         self._dead_letters = Counter(
             "bookshelf_view_parked", "Records that became dead letters", ("view",), registry=self._registry
         )
+        self._process_commands = Counter(
+            "bookshelf_process_commands",
+            "Commands that a process has sent",
+            ("process", "arrow"),
+            registry=self._registry,
+        )
         self._requests = self._histogram(
             "request_seconds", "Seconds until a request was answered", _SECONDS, "method", "route", "status"
         )
@@ -109,6 +131,10 @@ class Meters:
         """Return the meters of a view."""
         return ViewMeters(name, self._gauges["view_offset"], self._dead_letters)
 
+    def process(self, name: str) -> ProcessMeters:
+        """Return the meters of a process."""
+        return ProcessMeters(name, self._process_commands)
+
     def owners(self, aggregate: str, owned: int, partitions: int, queued: int) -> None:
         """Note how many partitions are owned here, of how many, and how many commands wait."""
         self._gauges["owned_partitions"].labels(aggregate).set(owned)
@@ -123,6 +149,10 @@ class Meters:
         """Note the lag of each partition that a view follows here."""
         self._lag("view", view, lags)
 
+    def process_lag(self, process: str, lags: Lags) -> None:
+        """Note the lag of each partition in which a process runs here."""
+        self._lag("process", process, lags)
+
     def _lag(self, kind: str, name: str, lags: Lags) -> None:
         records, seconds = self._gauges[f"{kind}_lag_records"], self._gauges[f"{kind}_lag_seconds"]
         gone = self._lagging.get((kind, name), frozenset()) - lags.keys()
@@ -133,6 +163,10 @@ class Meters:
         for partition, lag in lags.items():
             records.labels(name, str(partition)).set(lag[0])
             seconds.labels(name, str(partition)).set(lag[1])
+
+    def process_dead_letters(self, process: str, count: int) -> None:
+        """Note how many dead letters a process has in the partitions here."""
+        self._gauges["process_dead_letters"].labels(process).set(count)
 
     def dead_letters(self, view: str, count: int) -> None:
         """Note how many dead letters a view has."""

@@ -12,6 +12,7 @@ import msgspec
 
 from bookshelf.cqrs.catalogue import Catalogue
 from bookshelf.cqrs.command_message import REPLIES
+from bookshelf.cqrs.dead_letters import DEAD_LETTERS
 from bookshelf.cqrs.envelope import ANSWERED, DROPPED, Dropped
 from bookshelf.cqrs.message import Event
 from bookshelf.cqrs.service import Service
@@ -36,7 +37,7 @@ def catalogues_of(services: Iterable[Service]) -> dict[str, list[Catalogue]]:
 
 def event_schemas(catalogues: Iterable[Catalogue]) -> dict[str, Json]:
     """Return the schema of the data of each event by its type, with the events that are in any topic."""
-    kinds = {kind.TYPE: kind for catalogue in (*catalogues, REPLIES) for kind in catalogue}
+    kinds = {kind.TYPE: kind for catalogue in (*catalogues, REPLIES, DEAD_LETTERS) for kind in catalogue}
     found = {name: _data_schema(name, kind) for name, kind in kinds.items()}
     found[DROPPED] = _data_schema(DROPPED, Dropped)
     found[ANSWERED] = {"$schema": _DIALECT, "title": ANSWERED, "type": "object"}

@@ -29,6 +29,7 @@ from bookshelf.runtime.health import Health, live
 from bookshelf.runtime.infrastructure import Infrastructure, Listener
 from bookshelf.runtime.metrics import Meters
 from bookshelf.runtime.openapi import document
+from bookshelf.runtime.process.host import ProcessHost
 from bookshelf.runtime.supervisor import Supervisor
 from bookshelf.runtime.view.host import ViewHost
 
@@ -38,7 +39,7 @@ _logger = structlog.get_logger(__name__)
 
 
 class ServiceHost:
-    """Runs one instance of a service from `start` to `stop`: its aggregates, views, API and registration."""
+    """Runs one instance of a service from `start` to `stop`: its parts, API and registration."""
 
     def __init__(self, service: Service, infrastructure: Infrastructure, host: str, port: int) -> None:
         self.service = service
@@ -51,8 +52,22 @@ class ServiceHost:
             view.name: ViewHost(view, infrastructure.log, infrastructure.storage, self.meters.view(view.name))
             for view in service.views
         }
+        self.processes = {
+            process.name: ProcessHost(
+                process,
+                infrastructure.log,
+                infrastructure.clock,
+                infrastructure.ids,
+                self.meters.process(process.name),
+            )
+            for process in service.processes
+        }
         self._gauges = ServiceGauges(
-            self.meters, infrastructure.log, self.aggregates.values(), self.views.values()
+            self.meters,
+            infrastructure.log,
+            self.aggregates.values(),
+            self.views.values(),
+            self.processes.values(),
         )
         self.health = Health(self._fault, self._warnings)
         self._ports = ServicePorts(service.name, infrastructure, self.views)
@@ -75,6 +90,7 @@ class ServiceHost:
 
     def _warnings(self) -> list[str]:
         found = [view.warning for view in self.views.values()]
+        found += [process.warning for process in self.processes.values()]
         found += [supervisor.fault for supervisor in self._supervisors.values()]
         return [warning for warning in found if warning is not None]
 
@@ -103,6 +119,9 @@ class ServiceHost:
         for aggregate in self.aggregates.values():
             self._begun.push_async_callback(aggregate.stop)
             await aggregate.start()
+        for process in self.processes.values():
+            self._begun.push_async_callback(process.stop)
+            await process.start()
         self._listener = await self._infrastructure.listen(self.api, self._host, self._port)
         await self._register(f"{self.service.name}-{self._infrastructure.ids.new()}")
         _logger.info("ready", service=self.service.name, port=self.port)

@@ -16,14 +16,13 @@ from bookshelf.runtime.api.endpoint import Api
 from bookshelf.runtime.decoding import Decoder
 from bookshelf.runtime.infrastructure import Infrastructure
 from bookshelf.runtime.metrics import Meters
+from bookshelf.runtime.process.operations import OPERATOR, ProcessLetterOperations
 from bookshelf.runtime.service import ServiceHost
 from bookshelf.runtime.view import dead_letters
 from bookshelf.runtime.view.host import ViewHost
 
 #: Bytes of a request's body.
 _MAX_BODY = 1 << 16
-#: The name of the writer that operators append with.
-_OPERATOR = "operator"
 _encode = msgspec.json.Encoder().encode
 _logger = structlog.get_logger(__name__)
 
@@ -73,9 +72,10 @@ class Progress:
 
 
 class DeadLetterFilter(msgspec.Struct, forbid_unknown_fields=True):
-    """Selects dead letters: by view, by key, or by position; without any of them all."""
+    """Selects dead letters: by view or process, by key, or by position; without any of them all."""
 
     view: str | None = None
+    process: str | None = None
     key: str | None = None
     position: str | None = None
 
@@ -89,6 +89,12 @@ class ServiceOperations:
     def __init__(self, services: Sequence[ServiceHost], infrastructure: Infrastructure) -> None:
         self._infrastructure = infrastructure
         self._views = {name: view for service in services for name, view in service.views.items()}
+        log, clock, ids = infrastructure.log, infrastructure.clock, infrastructure.ids
+        self._processes = {
+            name: ProcessLetterOperations(host.process, log, clock, ids)
+            for service in services
+            for name, host in service.processes.items()
+        }
         self._api = Api("control", Meters())
         self._api.add("GET", "/letters", self._listed)
         self._api.add("POST", "/letters/retry", self._retry)
@@ -106,21 +112,37 @@ class ServiceOperations:
             msg = f"there is no view {name}; there are {', '.join(sorted(self._views))}"
             raise Problem("not-found", msg) from None
 
-    def _chosen(self, chosen: DeadLetterFilter) -> list[ViewHost]:
-        return [self._view(chosen.view)] if chosen.view else list(self._views.values())
+    def _process(self, name: str) -> ProcessLetterOperations:
+        try:
+            return self._processes[name]
+        except KeyError:
+            names = ", ".join(sorted(self._processes)) or "none"
+            raise Problem("not-found", f"there is no process {name}; there are {names}") from None
+
+    def _chosen(self, chosen: DeadLetterFilter) -> tuple[list[ViewHost], list[ProcessLetterOperations]]:
+        views = [self._view(chosen.view)] if chosen.view else []
+        processes = [self._process(chosen.process)] if chosen.process else []
+        if views or processes:
+            return views, processes
+        return list(self._views.values()), list(self._processes.values())
 
     async def _listed(self, _request: Request, _path: Mapping[str, str]) -> Response:
-        letters = [letter for view in self._views.values() for letter in await dead_letters.listed(view.rows)]
-        return _json(letters)
+        views = [letter for view in self._views.values() for letter in await dead_letters.listed(view.rows)]
+        processes = [letter for process in self._processes.values() for letter in await process.listed()]
+        return _json([*views, *processes])
 
     async def _retry(self, request: Request, _path: Mapping[str, str]) -> Response:
         chosen = await _filter(request)
-        applied = [await dead_letters.retry(view.rows, chosen.key) for view in self._chosen(chosen)]
+        views, processes = self._chosen(chosen)
+        applied = [await dead_letters.retry(view.rows, chosen.key) for view in views]
+        applied += [await process.retry(chosen.key) for process in processes]
         return _json({"applied": sum(applied)})
 
     async def _drop(self, request: Request, _path: Mapping[str, str]) -> Response:
         chosen = await _filter(request)
         position = parse_position(chosen.position or "")
+        if chosen.process:
+            return _json({"dropped": int(await self._process(chosen.process).drop(position))})
         found = {view: await dead_letters.find(view.rows, position) for view in self._views.values()}
         known = [letter for letter in found.values() if letter is not None]
         if known and all(letter.behind for letter in known):
@@ -151,7 +173,7 @@ async def drop(infrastructure: Infrastructure, key: str, position: Position) -> 
 
     Raises `LogFault`.
     """
-    writer = await infrastructure.log.writer(_OPERATOR, position.topic, position.partition)
+    writer = await infrastructure.log.writer(OPERATOR, position.topic, position.partition)
     try:
         (offset,) = await writer.append([NewRecord(key, _drop_event(infrastructure, key, position))])
     finally:
@@ -164,11 +186,11 @@ def _drop_event(infrastructure: Infrastructure, key: str, position: Position) ->
         specversion="1.0",
         datacontenttype="application/json",
         id=infrastructure.ids.new(),
-        source=_OPERATOR,
+        source=OPERATOR,
         type=DROPPED,
         subject=key,
         time=infrastructure.clock.now(),
         data=msgspec.Raw(msgspec.json.encode(Dropped(position.offset))),
-        actor=_OPERATOR,
+        actor=OPERATOR,
     )
     return encode_envelope(envelope)

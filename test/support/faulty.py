@@ -33,6 +33,11 @@ async def landed(writer: Writer, records: Sequence[NewRecord]) -> Sequence[int]:
     raise OutcomeUnknown(msg)
 
 
+async def lets_through(writer: Writer, records: Sequence[NewRecord]) -> Sequence[int]:
+    """No fault: for an append before the one that fails."""
+    return await writer.append(records)
+
+
 async def full(_writer: Writer, _records: Sequence[NewRecord]) -> Sequence[int]:
     """Nothing was written, and that is certain."""
     msg = "the disk is full"
@@ -86,6 +91,8 @@ class FaultyLog:
         #: While this is not set, tails give nothing: a reader that has fallen behind.
         self.readable = asyncio.Event()
         self.readable.set()
+        #: The consumed offsets are lost: every reader begins at the start.
+        self.forgetful = False
 
     def partitions(self, topic: str) -> int:
         return self._log.partitions(topic)
@@ -113,7 +120,7 @@ class FaultyLog:
         return await self._log.end(topic, partition)
 
     async def consumed(self, name: str, topic: str, partition: int) -> int:
-        return await self._log.consumed(name, topic, partition)
+        return 0 if self.forgetful else await self._log.consumed(name, topic, partition)
 
     async def join(self, group: str, topic: str, assigned: Change, revoked: Change) -> Membership:
         return await self._log.join(group, topic, assigned, revoked)

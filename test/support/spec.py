@@ -1,13 +1,16 @@
-"""Business rules as specs: given events, when a command, then events; or a refusal."""
+"""Business rules as specs: given events, when a command, then events; or a refusal. On an event, commands."""
 
 from collections.abc import Sequence
 from typing import Any
 
 import pytest
+from support.fixed_infrastructure import NOW
 
 from bookshelf.cqrs.aggregate import Aggregate
 from bookshelf.cqrs.errors import Refused
 from bookshelf.cqrs.message import Command, Event
+from bookshelf.cqrs.process import Process, RefusedCommand, Send
+from bookshelf.cqrs.view import Recorded
 
 
 def given(aggregate: Aggregate[Any], *events: Event) -> "Given":
@@ -51,3 +54,36 @@ class When:
             self._decided()
         assert type(refusal.value) is kind
         assert refusal.value.field == field
+
+
+def on_event(process: Process, event: Event, *, subject: str, **recorded: Any) -> "Arrows":  # noqa: ANN401
+    """What has happened to a subject, as a process reads it; `recorded` are more fields of its record."""
+    fields: dict[str, Any] = {
+        "id": "event-1",
+        "partition": 0,
+        "offset": 0,
+        "time": NOW,
+        "actor": "reader",
+        "command": "",
+        "correlation": "",
+        "undoes": "",
+        "data": b"{}",
+        **recorded,
+    }
+    return Arrows(process.commands(Recorded(event=event, subject=subject, type=event.TYPE, **fields)))
+
+
+def on_refusal(process: Process, refused: RefusedCommand) -> "Arrows":
+    """A command of the process that its aggregate refused."""
+    return Arrows(process.answer(refused))
+
+
+class Arrows:
+    """The commands of one record, waiting to be compared."""
+
+    def __init__(self, sent: Sequence[tuple[str, Send]]) -> None:
+        self._sent = [send for _, send in sent]
+
+    def sends(self, *sends: Send) -> None:
+        """Exactly these commands are sent, maybe none."""
+        assert self._sent == list(sends)

@@ -7,7 +7,7 @@ from sqlalchemy import Connection
 
 from bookshelf.cqrs.envelope import DROPPED, decode_envelope, dropped
 from bookshelf.cqrs.errors import Malformed
-from bookshelf.cqrs.view import Change, Recorded, View
+from bookshelf.cqrs.view import Change, View, recorded_event
 from bookshelf.log.port import Record
 from bookshelf.storage import checkpoints, statements
 from bookshelf.storage.faults import of_storage
@@ -25,20 +25,7 @@ def prepare(view: View, record: Record) -> Sequence[Change]:
     envelope, event = view.catalogue.read(record.value)
     if event is None:
         return ()
-    recorded = Recorded(
-        event=event,
-        id=envelope.id,
-        subject=envelope.subject,
-        type=envelope.type,
-        partition=record.partition,
-        offset=record.offset,
-        time=envelope.time,
-        actor=envelope.actor,
-        command=envelope.commandid,
-        correlation=envelope.correlationid,
-        undoes=envelope.undoes,
-        data=bytes(envelope.data),
-    )
+    recorded = recorded_event(event, envelope, record.partition, record.offset)
     return tuple(view.changes(recorded))
 
 

@@ -19,6 +19,11 @@ async def test_an_operator_command_is_carried_out(shelf: Shelf) -> None:
     assert (answer.status, answer.json) == (200, {"applied": 0})
 
 
+async def test_the_dead_letters_of_an_unknown_process_are_not_found(shelf: Shelf) -> None:
+    answer = await retried(shelf, b'{"process":"selling"}')
+    assert (answer.status, answer.json["detail"]) == (404, "there is no process selling; there are none")
+
+
 @pytest.mark.parametrize(
     ("body", "status"),
     [(b"", 400), (b"[", 400), (b'{"view":' + b"[" * 9999, 400), (b'{"view":1}', 422), (b'{"veiw":""}', 422)],

@@ -5,11 +5,14 @@ from dataclasses import replace
 from typing import Any
 
 import pytest
+from support.stall import SELLING, STOCK
 
+from bookshelf.cli.instance import topics
 from bookshelf.cqrs.handler import HandlerPorts, HandlerRoute, RequestContext
 from bookshelf.cqrs.service import Service, ServiceConflict, check_services
 from bookshelf.cqrs.view import View
 from bookshelf.http.message import Request, Response
+from bookshelf.runtime.asyncapi import asyncapi_document
 from bookshelf.services import SERVICES
 from bookshelf.shelf import book, book_list
 
@@ -138,3 +141,21 @@ def with_command(path: str) -> Service:
 def test_a_command_that_lacks_a_value_of_its_path_or_a_subject_is_refused(path: str, message: str) -> None:
     with pytest.raises(ServiceConflict, match=re.escape(message)):
         check_services([with_command(path)], GATEWAY)
+
+
+def test_a_process_is_a_part_of_its_service_with_topics_of_its_own() -> None:
+    service = another(runs=(SELLING,))
+    assert service.processes == (SELLING,)
+    names = [(topic.name, topic.retention_s) for topic in topics((service,))]
+    assert names == [(name, None) for name in ("stall", "selling.answers", "selling.dead-letters")]
+    with pytest.raises(ServiceConflict, match="both claim the part selling"):
+        check_services([service, another(name="more", port=8998, runs=(replace(SELLING),))], GATEWAY)
+
+
+def test_the_topics_of_a_process_are_channels_of_the_log() -> None:
+    document = asyncapi_document((another(runs=(STOCK, SELLING)),))
+    assert document["channels"].keys() >= {"stall", "selling.answers", "selling.dead-letters"}
+    assert document["operations"]["selling.process"]["channel"] == {"$ref": "#/channels/stall"}
+    assert document["operations"]["selling.refused"]["channel"] == {"$ref": "#/channels/selling.answers"}
+    messages = document["channels"]["selling.dead-letters"]["messages"]
+    assert messages.keys() <= document["components"]["messages"].keys()
