@@ -1,16 +1,14 @@
 """Adding books: by title and author, by ISBN, or many from a pasted list; duplicates are offered first."""
 
 import asyncio
-import re
-from collections.abc import Mapping, Sequence
-from typing import Any
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Annotated, Any
 
 import msgspec
 
-from bookshelf.shelf.isbn import is_isbn10, is_isbn13, to_isbn13
-from bookshelf.shelf.limits import AUTHOR_MAX, TITLE_MAX
 from bookshelf.shelf.pages.bulk import correlation_of, is_done, item, send_bulk
 from bookshelf.shelf.pages.models import BookTile, book_tile
+from bookshelf.shelf.pages.typed_book import TypedBook, read_book, splits
 from bookshelf.shelf.search_text import fold
 from bookshelf.site.api_adapters import FieldFault, segment, target
 from bookshelf.site.form_decoding import FormRefused
@@ -23,31 +21,32 @@ NOTICES: Mapping[str, str] = {
 }
 #: Books that were added last, and lines of a pasted list.
 _NEWEST, _LINES = 12, 500
-_ISBN = re.compile(r"(?:ISBN[\s:-]*)?([0-9][0-9\s-]{8,16}[0-9Xx])", re.IGNORECASE)
-_BY = re.compile(r"(.+)\s+(?:by|von)\s+(\S.*)", re.IGNORECASE)
-_ISBN10, _ISBN13 = 10, 13
 
 
-class TypedBook(msgspec.Struct, frozen=True, kw_only=True):
-    """A book as it was typed: its title, its author ("" if it is not known), and its ISBN."""
+Count = Annotated[int, msgspec.Meta(ge=0, le=1000)]
+
+
+class Split(msgspec.Struct, frozen=True, kw_only=True):
+    """What is typed as a title and its author. `done`: it is added so, unless the reader says otherwise."""
 
     title: str
-    author: str = ""
-    isbn: str = ""
-
-    def to_body(self) -> dict[str, Any]:
-        """Return the body of the request that adds it."""
-        known: dict[str, Any] = {"author": self.author} if self.author else {"contributors": []}
-        return {"title": self.title, **known, **({"isbn": self.isbn} if self.isbn else {})}
+    author: str
+    done: bool
 
 
 class AddQuery(msgspec.Struct, frozen=True, kw_only=True):
-    """What was typed so far, and the id of a book on the shelf that is the same."""
+    """What was typed so far, and the id of a book on the shelf that is the same.
+
+    After a book was added: its id; after a list: how many books were added, and how many were there already.
+    """
 
     title: str = ""
     author: str = ""
     isbn: str = ""
     same: str = ""
+    added: str = ""
+    count: Count = 0
+    left: Count = 0
 
 
 class Known(msgspec.Struct, frozen=True, kw_only=True):
@@ -63,43 +62,58 @@ class Known(msgspec.Struct, frozen=True, kw_only=True):
 class AddModel(Model):
     """What the page shows: suggestions, the same book on the shelf, and the books that were added last.
 
-    `authors` and `series` are names of the reader's own books. `isbn` is that of the book to add.
+    `split` is what is typed in two parts, if it can be read so. `authors` and `series` are names of the
+    reader's own books. `isbn` is that of the book to add. `added`, `count` and `left` are for the notice.
     """
 
+    split: Split | None
     known: tuple[Known, ...]
     authors: tuple[str, ...]
     series: tuple[str, ...]
     same: BookTile | None
     isbn: str
     newest: tuple[BookTile, ...] | None
+    added: BookTile | None
+    count: int
+    left: int
 
 
 class AddForm(Form):
-    """A book, or a pasted list. `anyway`: it is added although the same one is on the shelf."""
+    """A book, or a pasted list.
+
+    `anyway`: it is added although the same one is on the shelf. `whole`: the title has no author in it.
+    """
 
     title: str = ""
     author: str = ""
     isbn: str = ""
     many: str = ""
     anyway: bool = False
+    whole: bool = False
 
 
 async def show_add(request: PageRequest) -> Page:
     """Show the form, suggestions for what is typed, and the books that were added last."""
     asked: AddQuery = request.query
-    newest, known, suggested, same = await asyncio.gather(
+    newest, known, suggested, same, added, split = await asyncio.gather(
         request.api.try_get(target("/books", sort="-added", limit=_NEWEST)),
         _known(request, asked.title),
         _suggest(request, asked.author),
-        _same(request, asked.same),
+        _read_tile(request, asked.same),
+        _read_tile(request, asked.added),
+        _find_split(request, asked),
     )
     model = AddModel(
+        split=split if same is None else None,
         known=known if same is None else (),
         authors=_names(suggested, "author"),
         series=_names(suggested, "series"),
         same=same,
         isbn=asked.isbn,
         newest=None if newest is None else tuple(map(book_tile, newest.body)),
+        added=added,
+        count=asked.count,
+        left=asked.left,
     )
     return Page("add.html", model, form=AddForm(title=asked.title, author=asked.author, isbn=asked.isbn))
 
@@ -131,83 +145,103 @@ async def _known(request: PageRequest, words: str) -> tuple[Known, ...]:
     )
 
 
-async def _same(request: PageRequest, name: str) -> BookTile | None:
+async def _read_tile(request: PageRequest, name: str) -> BookTile | None:
     answer = await request.api.try_get(f"/books/{segment(name)}") if name else None
     return None if answer is None else book_tile(answer.body)
+
+
+async def _find_split(request: PageRequest, asked: AddQuery) -> Split | None:
+    """Return the two parts of what is typed as a title so far; those that would be added come first."""
+    text = " ".join(asked.title.split())
+    if asked.author or asked.added:
+        return None
+    if (split := await split_title(request, text)) is not None:
+        return Split(title=split.title, author=split.author, done=True)
+    first = next(splits(text), None)
+    return None if first is None else Split(title=first[0].title, author=first[0].author, done=False)
+
+
+async def split_title(request: PageRequest, text: str) -> TypedBook | None:
+    """Return the book of a title that contains its author; None if all of it is the title.
+
+    The author is one of the shelf or looks like the name of a person, and no book of the shelf has the whole
+    text as its title.
+    """
+    for split, is_named in splits(text):
+        if is_named or fold(split.author) in map(
+            fold, _names(await _suggest(request, split.author), "author")
+        ):
+            return None if await find_same(request, TypedBook(title=text)) else split
+    return None
+
+
+async def _is_author(request: PageRequest, name: str) -> bool:
+    """Return True for the name of an author of the shelf."""
+    return fold(name) in map(fold, _names(await _suggest(request, name), "author"))
+
+
+async def _read(request: PageRequest, text: str, form: AddForm, field: str = "title") -> TypedBook:
+    """Return the book of a typed line. Raises `FormRefused`."""
+    book = read_book(request, text, form.author, field)
+    if book.isbn or form.author or form.whole:
+        return book
+    return await split_title(request, book.title) or book
 
 
 async def add(request: PageRequest, form: AddForm) -> Redirect:
     """Add a book, or those of a list. Raises `FormRefused`, `ApiProblem`."""
     if form.many.strip():
         return await _add_many(request, form.many)
-    book = read_book(request, form.title, form.author)
+    book = await _read(request, form.title, form)
     if form.isbn and not book.isbn:
         book = msgspec.structs.replace(book, isbn=form.isbn)
     if not form.anyway and (same := await find_same(request, book)) is not None:
         again = target("/books/add", title=book.title, author=book.author, isbn=book.isbn, same=same["id"])
         return Redirect(again)
     done = await request.api.post("/books", book.to_body())
-    return Redirect("/books/add", notice="added", change=done.change)
+    return Redirect(target("/books/add", added=done.body["id"]), notice="added", change=done.change)
 
 
 async def _add_many(request: PageRequest, text: str) -> Redirect:
-    """Add the books of a pasted list, one a line; those that are on the shelf are left out."""
+    """Add the books of a pasted list, one a line; those that are on the shelf are left out.
+
+    Raises `FormRefused` for the lines that are no books, after the others were added.
+    """
     lines = [line.strip() for line in text.splitlines() if line.strip()]
     if len(lines) > _LINES:
         detail = request.translate(_("Paste %(most)s lines at most; use Import for more.")) % {"most": _LINES}
         raise FormRefused(FieldFault("many", detail))
-    books = [read_book(request, line, "", "many") for line in dict.fromkeys(lines)]
+    read = await asyncio.gather(
+        *(_read(request, line, AddForm(), "many") for line in dict.fromkeys(lines)), return_exceptions=True
+    )
+    books = list(dict.fromkeys(book for book in read if isinstance(book, TypedBook)))
     same = await asyncio.gather(*(find_same(request, book) for book in books))
     new = [book for book, found in zip(books, same, strict=True) if found is None]
     correlation = correlation_of(request)
     items = [item("POST", "/books", book.to_body()) for book in new]
     results = await send_bulk(request, "/books/bulk", items, correlation)
     refused = [book.title for book, result in zip(new, results, strict=True) if not is_done(result)]
-    if refused:
-        detail = request.translate(_("These were not added: %(titles)s")) % {"titles": "; ".join(refused[:5])}
-        raise FormRefused(FieldFault("many", detail))
-    return Redirect("/books/add", notice="added-many", correlation=correlation)
+    _refuse(request, [*_reasons(read), *refused], len(new) - len(refused))
+    left = len(lines) - len(new)
+    again = target("/books/add", count=len(new), left=left or None)
+    return Redirect(again, notice="added-many", correlation=correlation)
 
 
-def read_book(request: PageRequest, text: str, author: str, field: str = "title") -> TypedBook:
-    """Return the book of a typed line: an ISBN, "Title by Author", "Title, Author", or a title.
-
-    Raises `FormRefused`.
-    """
-    text = " ".join(text.split())
-    if not text:
-        raise FormRefused(FieldFault(field, request.translate(_("Write a title or an ISBN."))))
-    if found := _ISBN.fullmatch(text):
-        digits = re.sub(r"[\s-]", "", found[1]).upper()
-        if not is_isbn(digits):
-            detail = request.translate(_("%(isbn)s is no ISBN: its check digit is wrong."))
-            raise FormRefused(FieldFault(field, detail % {"isbn": found[1]}))
-        return TypedBook(title=f"ISBN {to_isbn13(digits)}", author=author, isbn=digits)
-    title, written = (text, author) if author else split_author(text)
-    _check_length(request, field, title, TITLE_MAX)
-    _check_length(request, "author" if field == "title" else field, written, AUTHOR_MAX)
-    return TypedBook(title=title, author=written)
+def _reasons(read: Sequence[TypedBook | BaseException]) -> Iterator[str]:
+    """Yield why lines are no books. Raises what else was wrong."""
+    for fault in read:
+        if isinstance(fault, FormRefused):
+            yield from (wrong.detail for wrong in fault.faults)
+        elif isinstance(fault, BaseException):
+            raise fault
 
 
-def _check_length(request: PageRequest, field: str, text: str, most: int) -> None:
-    if len(text) > most:
-        detail = request.translate(_("Write %(most)s characters at most.")) % {"most": most}
-        raise FormRefused(FieldFault(field, detail))
-
-
-def split_author(text: str) -> tuple[str, str]:
-    """Return the title and the author of a line like "Dune by Herbert" or "Dune, Herbert"."""
-    if found := _BY.fullmatch(text):
-        return found[1].strip(" ,"), found[2]
-    title, comma, author = text.rpartition(",")
-    return (title.strip(), author.strip()) if comma and title.strip() and author.strip() else (text, "")
-
-
-def is_isbn(digits: str) -> bool:
-    """Return True if the check digit of an ISBN without hyphens fits."""
-    if len(digits) == _ISBN10:
-        return is_isbn10(digits)
-    return len(digits) == _ISBN13 and digits.isdigit() and is_isbn13(digits)
+def _refuse(request: PageRequest, reasons: Sequence[str], count: int) -> None:
+    """Return if no line was refused. Raises `FormRefused`."""
+    if reasons:
+        added = request.plural("One book was added.", "%(count)s books were added.", count) % {"count": count}
+        detail = request.translate(_("These lines were not: %(lines)s")) % {"lines": " \u00b7 ".join(reasons)}
+        raise FormRefused(FieldFault("many", f"{added} {detail}"))
 
 
 async def find_same(request: PageRequest, book: TypedBook) -> Mapping[str, Any] | None:
@@ -222,7 +256,8 @@ async def find_same(request: PageRequest, book: TypedBook) -> Mapping[str, Any] 
 
 
 def _example(form: AddForm, **more: Any) -> Page:  # noqa: ANN401 (fields of the model)
-    nothing = {"known": (), "authors": (), "series": (), "same": None, "isbn": "", "newest": ()}
+    nothing: dict[str, Any] = dict.fromkeys(("known", "authors", "series", "newest"), ())
+    nothing |= {"same": None, "split": None, "added": None, "isbn": "", "count": 0, "left": 0}
     return Page("add.html", AddModel(**{**nothing, **more}), form=form)
 
 
@@ -240,6 +275,12 @@ def _examples() -> Mapping[str, Page]:
         "empty": _example(AddForm()),
         "suggestions": _example(
             AddForm(title="Du", author="He"), known=(known,), authors=("Frank Herbert",), series=("Dune",)
+        ),
+        "split": _example(
+            AddForm(title="Dune, Herbert"), split=Split(title="Dune", author="Herbert", done=True)
+        ),
+        "possible split": _example(
+            AddForm(title="Stand by Me"), split=Split(title="Stand", author="Me", done=False)
         ),
         "same": _example(AddForm(title="Dune", author="Frank Herbert"), same=tile),
         "long": _example(AddForm(title=title), newest=(long,), known=(long_known,)),

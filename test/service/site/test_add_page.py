@@ -7,8 +7,8 @@ import pytest
 from support.pages import Pages, ShelfApi
 from support.shelf import Shelf
 
-from bookshelf.shelf.pages.add import is_isbn, split_author
 from bookshelf.shelf.pages.site import SITE
+from bookshelf.shelf.pages.typed_book import is_isbn, splits
 
 
 @pytest.fixture
@@ -34,7 +34,10 @@ async def books(shelf: Shelf) -> list[tuple[str, str]]:
         ("Dune", "Frank Herbert", ("Dune", "Frank Herbert")),
         ("Dune by Frank Herbert", "", ("Dune", "Frank Herbert")),
         ("Dune, Herbert", "", ("Dune", "Herbert")),
+        ("Dune - Frank Herbert", "", ("Dune", "Frank Herbert")),
         ("Dune", "", ("Dune", "")),
+        ("Stand by Me", "", ("Stand by Me", "")),
+        ("Eats, Shoots & Leaves", "", ("Eats, Shoots & Leaves", "")),
         ("978-0-441-17271-9", "", ("ISBN 9780441172719", "")),
         ("ISBN 0441172717", "", ("ISBN 9780441172719", "")),
     ],
@@ -108,18 +111,100 @@ async def test_the_address_of_the_same_book_keeps_what_was_typed(pages: Pages, s
     }
 
 
+async def test_the_notice_names_the_book_that_was_added_and_leads_to_its_fields(
+    pages: Pages, shelf: Shelf
+) -> None:
+    page = await pages.submit("/books/add", {"title": "Dune by Herbert", "_key": "k"})
+    assert "Added “Dune” by Herbert." in page.words
+    (book,) = (await shelf.send("GET", "/books")).json
+    assert f'<a class="btn" href="/books/{book["id"]}/edit">Edit</a>' in page.html
+
+
+async def test_a_title_is_kept_whole_where_the_reader_says_so(pages: Pages, shelf: Shelf) -> None:
+    page = await pages.get("/books/add?title=Rabbit,+Run")
+    assert "This will be “Rabbit” by Run." in page.words
+    await pages.post("/books/add", {"title": "Rabbit, Run", "whole": "on", "_key": "k"})
+    assert await books(shelf) == [("Rabbit, Run", "")]
+
+
+async def test_a_title_of_the_shelf_is_not_split(pages: Pages, shelf: Shelf) -> None:
+    await shelf.add(title="Rabbit, Run", author="John Updike")
+    await shelf.caught_up()
+    offered = await pages.submit("/books/add", {"title": "Rabbit, Run", "_key": "k"})
+    assert "You have this" in offered.words
+
+
+async def test_an_author_of_the_shelf_is_split_off_however_the_name_is_written(
+    pages: Pages, shelf: Shelf
+) -> None:
+    await shelf.add(title="Beloved", author="bell hooks")
+    await shelf.caught_up()
+    await pages.post("/books/add", {"title": "All About Love, bell hooks", "_key": "k"})
+    assert sorted(await books(shelf)) == [("All About Love", "bell hooks"), ("Beloved", "bell hooks")]
+
+
+async def test_a_split_that_is_not_made_is_offered(pages: Pages) -> None:
+    page = await pages.get("/books/add?title=Stand+by+Me")
+    assert "Or is it “Stand” by Me?" in page.words
+    assert 'href="/books/add?title=Stand&amp;author=Me"' in page.html
+
+
+async def test_wrong_lines_of_a_list_are_all_named_and_the_others_are_added(
+    pages: Pages, shelf: Shelf
+) -> None:
+    text = "Dune, Frank Herbert\n9780441172710\n9780441172711\n"
+    answer = await pages.post("/books/add", {"many": text, "_key": "k"})
+    assert answer.status == 422
+    assert "One book was added." in answer.words
+    assert "9780441172710 is no ISBN" in answer.words
+    assert "9780441172711 is no ISBN" in answer.words
+    assert await books(shelf) == [("Dune", "Frank Herbert")]
+
+
+async def test_the_notice_counts_the_books_of_a_list_and_those_that_were_there(
+    pages: Pages, shelf: Shelf
+) -> None:
+    await shelf.add(title="Emma", author="Jane Austen")
+    await shelf.caught_up()
+    page = await pages.submit("/books/add", {"many": "Dune\nEmma\nDUNE\nPersuasion\nDune", "_key": "k"})
+    assert "Added 3 books. 2 were there already." in page.words
+
+
 @pytest.mark.parametrize(
-    ("text", "parts"),
+    ("text", "title", "author", "is_named"),
     [
-        ("Dune", ("Dune", "")),
-        ("Stand By Me", ("Stand", "Me")),
-        ("Der Prozess von Franz Kafka", ("Der Prozess", "Franz Kafka")),
-        ("Eats, Shoots, Lynne Truss", ("Eats, Shoots", "Lynne Truss")),
-        (", Herbert", (", Herbert", "")),
+        ("Dune by Herbert", "Dune", "Herbert", True),
+        ("Dune, Herbert", "Dune", "Herbert", True),
+        ("Stand By Me", "Stand", "Me", False),
+        ("The Lion, the Witch and the Wardrobe", "The Lion", "the Witch and the Wardrobe", False),
+        ("Eats, Shoots & Leaves", "Eats", "Shoots & Leaves", False),
+        (
+            "Good Omens by Neil Gaiman and Terry Pratchett",
+            "Good Omens",
+            "Neil Gaiman and Terry Pratchett",
+            True,
+        ),
+        ("Der Prozess von Franz Kafka", "Der Prozess", "Franz Kafka", True),
+        ("Faust von Johann Wolfgang von Goethe", "Faust", "Johann Wolfgang von Goethe", True),
+        ("Im Herzen von Afrika", "Im Herzen", "Afrika", False),
+        ("Eats, Shoots, Lynne Truss", "Eats, Shoots", "Lynne Truss", True),
+        ("Faust \u2013 Johann Wolfgang von Goethe", "Faust", "Johann Wolfgang von Goethe", True),
+        ("Dune - Messiah", "Dune", "Messiah", False),
+        ("\u4e09\u4f53, \u5218\u6148\u6b23", "\u4e09\u4f53", "\u5218\u6148\u6b23", True),
+        ("Emma, J. R. R. Tolkien", "Emma", "J. R. R. Tolkien", True),
+        ("Ulysses, 1922", "Ulysses", "1922", False),
     ],
 )
-def test_a_line_is_split_into_title_and_author(text: str, parts: tuple[str, str]) -> None:
-    assert split_author(text) == parts
+def test_a_line_can_be_read_as_title_and_author(
+    text: str, title: str, author: str, *, is_named: bool
+) -> None:
+    found = [(split.title, split.author, named) for split, named in splits(text)]
+    assert next((split for split in found if split[2]), found[0]) == (title, author, is_named)
+
+
+@pytest.mark.parametrize("text", ["Dune", ", Herbert", "By Herbert", "Catch-22"])
+def test_other_lines_are_titles(text: str) -> None:
+    assert list(splits(text)) == []
 
 
 @pytest.mark.parametrize(
