@@ -74,7 +74,10 @@ def group_pairs(pairs: Sequence[tuple[str, str]]) -> Values:
 
 
 class FormField(NamedTuple):
-    """One field of a form: its name, that of its input, its type, and how an input fills it."""
+    """One field of a form: its name, that of its input, its type, and how an input fills it.
+
+    `read` returns what is meant by a typed text: `typed` of the type's further metadata (`Meta.extra`).
+    """
 
     attribute: str
     name: str
@@ -82,6 +85,7 @@ class FormField(NamedTuple):
     default: Any
     about: inspect.Type
     limits: Mapping[str, Any]
+    read: Callable[[str], str] | None
     is_sequence: bool
     is_flag: bool
     is_file: bool
@@ -97,7 +101,7 @@ def form_fields(kind: type[msgspec.Struct]) -> tuple[FormField, ...]:
 
 
 def _field(field: inspect.Field, declared: msgspec.structs.FieldInfo) -> FormField:
-    about, limits = _plain(field.type)
+    about, limits, more = _plain(field.type)
     return FormField(
         attribute=declared.name,
         name=declared.encode_name,
@@ -105,23 +109,26 @@ def _field(field: inspect.Field, declared: msgspec.structs.FieldInfo) -> FormFie
         default=declared.default if declared.default_factory is NODEFAULT else declared.default_factory(),
         about=about,
         limits=limits,
+        read=more.get("typed"),
         is_sequence=isinstance(about, _SEQUENCES),
         is_flag=isinstance(about, inspect.BoolType),
         is_file=isinstance(about, inspect.DataclassType) and about.cls is UploadedFile,
     )
 
 
-def _plain(about: inspect.Type) -> tuple[inspect.Type, Mapping[str, Any]]:
-    """Return the type without its metadata and without None, and the metadata."""
+def _plain(about: inspect.Type) -> tuple[inspect.Type, Mapping[str, Any], Mapping[str, Any]]:
+    """Return the type without its metadata and without None, the metadata of its schema, and further ones."""
     limits: dict[str, Any] = {}
+    more: dict[str, Any] = {}
     while isinstance(about, inspect.Metadata | inspect.UnionType):
         if isinstance(about, inspect.Metadata):
             limits |= about.extra_json_schema or {}
+            more |= about.extra or {}
             about = about.type
             continue
         others = [one for one in about.types if not isinstance(one, inspect.NoneType)]
         about = others[0]
-    return about, limits
+    return about, limits, more
 
 
 def decode_form(
@@ -160,6 +167,8 @@ def _value(field: FormField, texts: tuple[str, ...]) -> Any:  # noqa: ANN401 (a 
     text = texts[0].strip() if texts else ""
     if not text:
         return field.default
+    if field.read is not None:
+        text = field.read(text)
     if isinstance(field.about, inspect.FloatType) and _COMMA.fullmatch(text):
         text = text.replace(",", ".")
     return msgspec.convert(text, field.kind, dec_hook=_read_text, strict=False)

@@ -5,7 +5,7 @@ from dataclasses import dataclass, replace
 from datetime import tzinfo
 from hashlib import blake2b
 from typing import Any
-from urllib.parse import quote
+from urllib.parse import quote, urlsplit
 from uuid import uuid4
 from zoneinfo import ZoneInfo
 
@@ -20,7 +20,7 @@ from bookshelf.site.assets import Assets
 from bookshelf.site.error_pages import error_page
 from bookshelf.site.form_decoding import FormState
 from bookshelf.site.page import Download, Page, Redirect, SiteParts, _
-from bookshelf.site.page_request import PageRequest, Submission
+from bookshelf.site.page_request import PageRequest, Submission, safe_address
 from bookshelf.site.preferences import (
     LANGUAGES,
     NOTICE_SHOWN,
@@ -67,8 +67,8 @@ class Frame:
     """What layout and macros show of a request, as the variable `frame` of every template.
 
     `notice` is a text; its Undo takes back the change with the id `change`, or all with the id `correlation`.
-    `behind`: a view has not caught up with the reader's last change. `key` marks a form that creates
-    something: such a page is not cached.
+    `back`: the page that this one was opened from, "" if that is unknown. `behind`: a view has not caught up
+    with the reader's last change. `key` marks a form that creates something: such a page is not cached.
     """
 
     address: str
@@ -76,6 +76,7 @@ class Frame:
     preferences: Preferences
     title: str
     section: str | None = None
+    back: str = ""
     notice: str = ""
     change: str | None = None
     correlation: str | None = None
@@ -155,6 +156,7 @@ class PageRenderer:
             language=visit.language,
             preferences=visit.preferences,
             section=section,
+            back=opened_from(visit.request, page.sent),
             title=f"{translate(_ERROR)} {title}" if form.failed else title,
             notice=translate(self._parts.notices[notice.code]) if notice else "",
             change=notice.change if notice else None,
@@ -210,6 +212,16 @@ class PageRenderer:
         }
         headers = {**_SAFE, "Content-Type": "application/manifest+json", "Cache-Control": "private, no-cache"}
         return Response(_OK, headers, msgspec.json.encode(described))
+
+
+def opened_from(request: Request, sent: Submission | None) -> str:
+    """Return the address of the page that a form was opened from; once it was sent, that of its `_back`."""
+    if sent is not None:
+        return safe_address(sent.text("_back"))
+    referrer = urlsplit(request.headers.get("Referer", ""))
+    if referrer.path == request.target.partition("?")[0]:
+        return ""
+    return safe_address(referrer._replace(scheme="", netloc="", fragment="").geturl())
 
 
 def download_response(download: Download) -> Response:

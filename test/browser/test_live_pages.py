@@ -93,3 +93,36 @@ def test_keys_can_be_turned_off(running: Browser, shelf: Program) -> None:
     page.keyboard.press("/")
     expect(page.get_by_role("searchbox")).not_to_be_focused()
     page.close()
+
+
+def test_a_label_of_a_dialog_leads_to_its_field_and_its_form_back_to_the_page(
+    running: Browser, shelf: Program
+) -> None:
+    read = shelf.client.post("/books", {"title": "Emma", "author": "Jane Austen"}).json["id"]
+    shelf.client.post(f"/books/{read}/readings", {"end": "finished", "ended": "2025-03-14"})
+    book = shelf.client.post("/books", {"title": "Persuasion", "author": "Jane Austen"}).json["id"]
+    shelf.client.post(f"/books/{book}/readings", {"started": "2025-03-14"})
+    page = running.new_page()
+    page.goto(f"{shelf.note.url}/")
+    expect(page.locator("#recent")).to_be_visible(timeout=30_000)
+    page.get_by_role("link", name="Finished", exact=True).click()
+    page.get_by_text("Day", exact=True).click()
+    expect(page.locator("dialog [name=finished]")).to_be_focused()
+    page.keyboard.press("Enter")
+    expect(page.locator("#notice")).to_contain_text("Finished.", timeout=30_000)
+    assert page.url.rstrip("/") == shelf.note.url
+    page.close()
+
+
+def test_a_menu_is_on_the_screen_of_a_phone(running: Browser, shelf: Program) -> None:
+    book = shelf.client.post("/books", {"title": "Villette", "author": "Charlotte Bront\u00eb"}).json["id"]
+    shelf.client.post(f"/books/{book}/readings", {"started": "2025-03-14"})
+    page = running.new_page(viewport={"width": 390, "height": 844})
+    page.goto(f"{shelf.note.url}/books/{book}")
+    page.get_by_label("More", exact=True).click()
+    shown = page.locator(".menu[open] > div").bounding_box()
+    assert shown is not None
+    assert shown["x"] >= 0
+    assert shown["x"] + shown["width"] <= 390
+    assert shown["y"] + shown["height"] <= 844
+    page.close()

@@ -66,3 +66,16 @@ async def test_the_archive_has_the_lines_and_the_covers(shelf: Shelf) -> None:
     with zipfile.ZipFile(io.BytesIO(await pages.download("/export/bookshelf.zip"))) as archive:
         assert archive.namelist() == ["bookshelf.jsonl"]
         assert b"Dune" in archive.read("bookshelf.jsonl")
+
+
+async def test_a_place_that_is_no_number_is_asked_for_again(shelf: Shelf) -> None:
+    pages = Pages(SITE, ShelfApi(shelf))
+    book = (await shelf.add(title="Dune"))["id"]
+    await shelf.send("PUT", f"/lists/up-next/books/{book}", {})
+    await shelf.caught_up()
+    page = await pages.post(f"/lists/up-next/books/{book}", {"_version": "1", "place": "abc"})
+    assert page.status == 422
+    assert "Place: Write a number from 0 to 100000." in page.words
+    assert "The list has one book." in page.words
+    assert page.value("place") == "abc"
+    assert (await pages.get(f"/lists/up-next/books/{book}")).location == "/up-next"

@@ -141,6 +141,28 @@ def render(site: Site, page: Page, title: str, language: str = "en") -> str:
     return response.body.decode()
 
 
+def dialog_faults(site: Site) -> list[str]:
+    """Name each id that a page has and so has the page of a dialog that opens above it."""
+    shown = [(route, render(site, page, route.title)) for route, _, page in examples(site)]
+    dialogs: dict[str, set[str]] = {}
+    for route, html in shown:
+        content = html[html.index("<main") : html.index("</main>")]
+        dialogs[route.path] = dialogs.get(route.path, set()) | set(Outline(content).ids) - {"main", "notice"}
+    faults = set()
+    for route, html in shown:
+        links = re.findall(r'<a\b[^>]*href="([^"?#]*)[^>]*data-dialog', html)
+        for path in {path for link in links for path in dialogs if _is_at(path, link)} - {route.path}:
+            faults |= {
+                f"{route.path} has the id {name}, and so has {path}"
+                for name in dialogs[path] & set(Outline(html).ids)
+            }
+    return sorted(faults)
+
+
+def _is_at(path: str, address: str) -> bool:
+    return re.fullmatch(re.sub(r"\{\w+\}", "[^/]+", path), address) is not None
+
+
 def titled(page: Page, title: str) -> Page:
     """Return a page with the title of its route, if it has none of its own."""
     return Page(page.template, page.model, page.title or title, page.live, page.form, page.version, page.sent)

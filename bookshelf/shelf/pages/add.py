@@ -27,7 +27,7 @@ Count = Annotated[int, msgspec.Meta(ge=0, le=1000)]
 
 
 class Split(msgspec.Struct, frozen=True, kw_only=True):
-    """What is typed as a title and its author. `done`: it is added so, unless the reader says otherwise."""
+    """What is typed as a title and its author. `done`: it is added so, unless the reader refuses that."""
 
     title: str
     author: str

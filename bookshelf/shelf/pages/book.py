@@ -46,7 +46,7 @@ class BookModel(Model):
 
     `readings`, `passages` or `changes` are None if they cannot be read. `before` and `after` are its
     neighbours by title. `as_of`: it is shown as it was on that day. `removed`: it is off the shelf; in both
-    cases it is not `stored`, and can't be changed.
+    cases it is not `stored`, and can't be changed. `not_yet`: a day before it was added.
     """
 
     book: Mapping[str, Any]
@@ -70,6 +70,7 @@ class BookModel(Model):
     after: BookTile | None = None
     as_of: date | None = None
     removed: bool = False
+    not_yet: date | None = None
 
 
 async def show_book(request: PageRequest) -> Page:
@@ -78,6 +79,11 @@ async def show_book(request: PageRequest) -> Page:
     path = f"/books/{segment(request.path['id'])}"
     if query.as_of is not None:
         return await _show_former(request, path, query.as_of)
+    return await _show_present(request, path)
+
+
+async def _show_present(request: PageRequest, path: str, not_yet: date | None = None) -> Page:
+    """Show one book as it is. Raises `ApiProblem`."""
     try:
         answer = await request.api.get(path)
     except ApiProblem as problem:
@@ -105,6 +111,7 @@ async def show_book(request: PageRequest) -> Page:
         beside=tuple(book_tile(other) for other in others if not _is_edition(other, book)),
         before=before,
         after=after,
+        not_yet=not_yet,
     )
     form, live = stars_form(book), (f"book:{book['id']}",)
     return Page("book.html", model, title=book["title"], live=live, form=form, version=answer.version)
@@ -194,9 +201,14 @@ def _is_edition(other: Mapping[str, Any], book: Mapping[str, Any]) -> bool:
 
 
 async def _show_former(request: PageRequest, path: str, day: date) -> Page:
-    """Show the book as it was at the end of a day. Raises `ApiProblem`."""
+    """Show the book as it was at the end of a day, or as it is if it was not there. Raises `ApiProblem`."""
     moment = datetime.combine(day + timedelta(days=1), time(), request.zone) - timedelta(seconds=1)
-    book = (await request.api.get(target(path, as_of=moment.isoformat()))).body
+    try:
+        book = (await request.api.get(target(path, as_of=moment.isoformat()))).body
+    except ApiProblem as problem:
+        if problem.answer.status != _NOT_FOUND:
+            raise
+        return await _show_present(request, path, day)
     model = _model(book, request.today, request.language, as_of=day)
     return Page("book.html", model, title=book["title"], form=stars_form(book))
 

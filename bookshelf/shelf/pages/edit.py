@@ -9,6 +9,7 @@ from bookshelf.shelf.limits import DESCRIPTION_MAX, NOTES_MAX
 from bookshelf.shelf.pages.covers import GeneratedCover
 from bookshelf.shelf.pages.field_labels import FIELD_LABELS, FORMATS, ROLES
 from bookshelf.shelf.pages.step import book_address, check_length, step_done, step_model
+from bookshelf.shelf.pages.typed_day import TypedDay
 from bookshelf.site.api_adapters import FieldFault
 from bookshelf.site.form_decoding import FormRefused
 from bookshelf.site.page import Form, Model, Page, PageRoute, Redirect, _
@@ -41,7 +42,7 @@ class EditForm(Form):
     copies: kinds.Copies | None = None
     location: kinds.Location | None = None
     lent_to: kinds.Borrower | None = None
-    lent_on: kinds.PartialDate | None = None
+    lent_on: TypedDay | None = None
     sort_title: kinds.SortTitle | None = None
     work: kinds.Work | None = None
 

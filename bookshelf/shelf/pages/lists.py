@@ -9,6 +9,7 @@ from msgspec import Meta
 from bookshelf.shelf.field_types import Line
 from bookshelf.shelf.lists import UP_NEXT
 from bookshelf.shelf.pages.models import BookTile, book_tile
+from bookshelf.shelf.pages.step import StepModel, step_model
 from bookshelf.site.api_adapters import segment, target
 from bookshelf.site.page import Form, Model, Page, PageRoute, Redirect, _
 from bookshelf.site.page_request import PageRequest
@@ -153,6 +154,28 @@ async def remove_list(request: PageRequest, _form: None) -> Redirect:
     return Redirect("/lists", notice="list-removed", change=done.change)
 
 
+async def show_move(request: PageRequest) -> Page | Redirect:
+    """Ask for the place that a book moves to, if it was mistyped; else lead to the list."""
+    if request.submission is None:
+        return await show_other(request)
+    book = (await request.api.get(f"/books/{segment(request.path['book'])}")).body
+    _, entries, version = await _read(request)
+    return _move_page(book, address_of(_list_id(request)), len(entries), version)
+
+
+class MoveModel(StepModel):
+    """A book to move, the address of its list, and how many books are on that."""
+
+    address: str
+    count: int
+
+
+def _move_page(book: Mapping[str, Any], address: str, count: int, version: str | None = "1") -> Page:
+    step = step_model(book)
+    model = MoveModel(book=step.book, cover=step.cover, address=address, count=count)
+    return Page("move.html", model, form=MoveForm(place=1), version=version)
+
+
 class MoveForm(Form):
     """The place that a book moves to, from 1; 0 takes it off the list."""
 
@@ -241,6 +264,14 @@ PAGES = (
     ),
     PageRoute("/lists/{id}/remove", get=show_other, post=remove_list, title=_("Remove this list")),
     PageRoute(
-        "/lists/{id}/books/{book}", get=show_other, post=move_book, form=MoveForm, title=_("Move a book")
+        "/lists/{id}/books/{book}",
+        get=show_move,
+        post=move_book,
+        form=MoveForm,
+        title=_("Move a book"),
+        section="/lists",
+        examples=lambda: {
+            "usual": _move_page({"id": "b0", "title": "Dune", "author": "Frank Herbert"}, "/up-next", 6)
+        },
     ),
 )

@@ -4,10 +4,11 @@ from collections.abc import Mapping
 from typing import Any
 
 from bookshelf.cqrs.errors import NotFound
-from bookshelf.shelf.field_types import Format, PartialDate, Stars
+from bookshelf.shelf.field_types import Format, Stars
 from bookshelf.shelf.limits import NOTES_MAX, REASON_MAX, REVIEW_MAX
 from bookshelf.shelf.pages.progress_text import read_progress
 from bookshelf.shelf.pages.step import StepModel, book_address, check_length, step_done, step_model, step_page
+from bookshelf.shelf.pages.typed_day import TypedDay
 from bookshelf.site.api_adapters import FieldFault, segment
 from bookshelf.site.form_decoding import FormRefused
 from bookshelf.site.page import Form, Page, PageRoute, Redirect, Show, Submit, _
@@ -29,7 +30,7 @@ NOTICES: Mapping[str, str] = {
 class StartForm(Form):
     """When a reading started. `dated`: the form had the day; without it the reading starts today."""
 
-    started: PartialDate | None = None
+    started: TypedDay | None = None
     format: Format | None = None
     dated: bool = False
 
@@ -38,27 +39,27 @@ class ProgressForm(Form):
     """How far the reading has come, on which day (today if it is left out), and a note."""
 
     progress: str
-    on: PartialDate | None = None
+    on: TypedDay | None = None
     note: str = ""
 
 
 class PauseForm(Form):
     """The day of the pause; today if it is left out."""
 
-    on: PartialDate | None = None
+    on: TypedDay | None = None
 
 
 class AbandonForm(Form):
     """When the reading was given up (unknown if it is left out), and why."""
 
-    on: PartialDate | None = None
+    on: TypedDay | None = None
     reason: str = ""
 
 
 class FinishForm(Form):
     """When the book was finished (unknown if it is left out), and how it was."""
 
-    finished: PartialDate | None = None
+    finished: TypedDay | None = None
     stars: Stars | None = None
     exactly: Stars | None = None
     review: str = ""
@@ -67,8 +68,8 @@ class FinishForm(Form):
 class CorrectForm(Form):
     """The dates of a reading; unknown if they are left out. `step`: what else is done with it."""
 
-    started: PartialDate | None = None
-    ended: PartialDate | None = None
+    started: TypedDay | None = None
+    ended: TypedDay | None = None
     format: Format | None = None
     step: str = ""
 
@@ -107,12 +108,32 @@ async def note_progress(request: PageRequest, form: ProgressForm) -> Redirect:
     check_length(request, "note", form.note, NOTES_MAX)
     address = book_address(request)
     book = (await request.api.get(address)).body
+    _check_within(request, progress, book)
     on = form.on or request.today.isoformat()
     if book.get("state") not in {"reading", "paused"}:
         await request.api.post(f"{address}/readings", {"started": on})
     body = {"progress": progress, "on": on, **({"note": form.note} if form.note else {})}
     done = await request.api.post(f"{address}/readings/current/progress", body)
     return step_done(request, "progress", done)
+
+
+def _check_within(request: PageRequest, progress: Mapping[str, Any], book: Mapping[str, Any]) -> None:
+    """Return if a page or a time is not beyond the end of the book. Raises `FormRefused`."""
+    unit, most = ("page", book.get("pages")) if "page" in progress else ("minutes", book.get("minutes"))
+    total = progress.get("of") or (book.get("progress") or {}).get("of") or most
+    value = progress.get(unit)
+    if total is None or value is None or value <= total:
+        return
+    if unit == "page":
+        detail = request.translate(
+            _("The book has %(total)s pages. If yours has more, write both: %(both)s.")
+        )
+    else:
+        detail = request.translate(
+            _("The book has %(total)s minutes. If yours has more, correct that with Edit.")
+        )
+    both = f"{value}/{max(value, total)}"
+    raise FormRefused(FieldFault("progress", detail % {"total": total, "both": both}))
 
 
 async def show_pause(request: PageRequest) -> Page:

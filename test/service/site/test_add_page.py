@@ -120,7 +120,7 @@ async def test_the_notice_names_the_book_that_was_added_and_leads_to_its_fields(
     assert f'<a class="btn" href="/books/{book["id"]}/edit">Edit</a>' in page.html
 
 
-async def test_a_title_is_kept_whole_where_the_reader_says_so(pages: Pages, shelf: Shelf) -> None:
+async def test_a_title_is_kept_whole_where_the_reader_wants_it(pages: Pages, shelf: Shelf) -> None:
     page = await pages.get("/books/add?title=Rabbit,+Run")
     assert "This will be “Rabbit” by Run." in page.words
     await pages.post("/books/add", {"title": "Rabbit, Run", "whole": "on", "_key": "k"})

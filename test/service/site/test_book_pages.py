@@ -109,8 +109,10 @@ async def test_progress_beyond_the_last_page_is_refused_at_its_field(reader: Rea
     version = (await reader.get()).value("_version")
     page = await reader.pages.post(f"{HERE}/progress", {"_version": version, "progress": "900"})
     assert page.status == 422
-    assert "lies beyond the total" in page.words
+    assert "The book has 880 pages. If yours has more, write both: 900/900." in page.words
     assert page.value("progress") == "900"
+    await reader.do("progress", progress="900/912")
+    assert (await reader.book())["progress"] == {"page": 900, "of": 912}
 
 
 async def test_stars_are_given_corrected_and_cleared(reader: Reader) -> None:
@@ -122,6 +124,23 @@ async def test_stars_are_given_corrected_and_cleared(reader: Reader) -> None:
     assert (await reader.book())["stars"] == 2.5
     await reader.do("stars", stars="")
     assert (await reader.book())["rating"] is None
+
+
+async def test_quarters_of_stars_light_the_half_below_them(reader: Reader) -> None:
+    await reader.do("stars", exactly="4.75")
+    page = await reader.get()
+    assert re.findall(r'<label class="lit"><input[^>]* value="([0-9.]+)"', page.html) == ["4.5"]
+    assert 'name="stars" id="rate-0" value="" checked' not in page.html
+    await reader.do("stars", exactly="4.75")
+    assert (await reader.book())["stars"] == 4.75
+
+
+async def test_days_are_read_as_they_are_written(reader: Reader) -> None:
+    await reader.do("finish", finished="14.11.2024")
+    assert (await reader.book())["finished"] == "2024-11-14"
+    version = (await reader.get()).value("_version")
+    page = await reader.pages.post(f"{HERE}/finish", {"_version": version, "finished": "soon"})
+    assert "Write it like 2024-03-14, 2024-03 or 2024." in page.words
 
 
 async def test_every_step_of_a_reading_can_be_taken_back(reader: Reader) -> None:
@@ -201,7 +220,9 @@ async def test_the_book_is_shown_as_it_was_on_a_day(reader: Reader) -> None:
     page = await reader.get(f"{HERE}?as-of={day}")
     assert "As it was on" in page.words
     assert "Undo" not in page.words
-    assert (await reader.pages.get(f"{HERE}?as-of=1999-01-01")).status == 404
+    page = await reader.get(f"{HERE}?as-of=1999-01-01")
+    assert "On 1 January 1999 it was not on your shelf. This is how it is now." in page.words
+    assert (await reader.pages.get("/books/no-such?as-of=1999-01-01")).status == 404
 
 
 async def test_a_page_of_a_book_has_its_neighbours_editions_and_further_books(reader: Reader) -> None:
@@ -223,3 +244,13 @@ async def test_a_title_is_always_text(reader: Reader) -> None:
     page = await reader.get("/books/hostile")
     assert "<script>alert" not in page.html
     assert "&lt;script&gt;alert" in page.html
+
+
+async def test_a_step_leads_back_to_the_page_that_it_was_opened_from(reader: Reader) -> None:
+    await reader.do("start")
+    page = await reader.pages.get(f"{HERE}/pause", Referer="http://localhost:8000/?view=list#open")
+    assert page.value("_back") == "/?view=list"
+    wrong = await reader.pages.post(f"{HERE}/pause", {"_version": "1", "_back": "/?view=list", "on": "soon"})
+    assert wrong.value("_back") == "/?view=list"
+    for elsewhere in ("", f"http://localhost:8000{HERE}/pause", "http://localhost:8000//host/"):
+        assert (await reader.pages.get(f"{HERE}/pause", Referer=elsewhere)).value("_back") == HERE

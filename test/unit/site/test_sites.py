@@ -8,6 +8,7 @@ import pytest
 from babel.messages.pofile import read_po
 from support.page_checks import (
     attribute_faults,
+    dialog_faults,
     examples,
     marked,
     model_faults,
@@ -56,6 +57,11 @@ def test_the_examples_show_every_template(site: Site) -> None:
 @pytest.mark.parametrize(("site", "page", "title"), STATES)
 def test_a_page_has_one_h1_and_unique_ids(site: Site, page: Page, title: str, language: str) -> None:
     assert outline_faults(render(site, page, title, language)) == []
+
+
+@pytest.mark.parametrize("site", SITES)
+def test_a_dialog_repeats_no_id_of_the_page_below_it(site: Site) -> None:
+    assert dialog_faults(site) == []
 
 
 @pytest.mark.parametrize(("site", "page", "title"), STATES)
