@@ -7,6 +7,7 @@ the two differ; a value that was set by hand is kept unless the caller prefers t
 from collections.abc import Callable, Mapping
 from datetime import UTC, datetime
 from typing import Any, Literal, NamedTuple, cast
+from urllib.parse import quote
 
 import msgspec
 from msgspec.structs import replace
@@ -26,6 +27,14 @@ class ShelfRequest(msgspec.Struct, frozen=True, omit_defaults=True):
     method: Literal["POST", "PATCH", "PUT"]
     path: str
     body: dict[str, Any] = {}
+
+    def addressed(self, book_id: str, reading: int | None) -> tuple[str, dict[str, Any]]:
+        """Return the path and the body for a book and the reading that was recorded last."""
+        path, body = self.path.replace("{id}", quote(book_id, safe="")), dict(self.body)
+        if reading is not None:
+            path = path.replace("{reading}", str(reading))
+            body |= {"reading": reading} if body.get("reading") == "{reading}" else {}
+        return path, body
 
 
 class Difference(msgspec.Struct, frozen=True):

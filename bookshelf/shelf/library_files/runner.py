@@ -5,7 +5,6 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from types import MappingProxyType
-from urllib.parse import quote
 
 import msgspec
 from msgspec.structs import replace
@@ -292,11 +291,7 @@ class ImportRunner:
 
         `of_start` are fields of its body that another run of the import would give other values.
         """
-        path = request.path.replace("{id}", quote(book_id, safe=""))
-        body = dict(request.body)
-        if plan.reading is not None:
-            path = path.replace("{reading}", str(plan.reading))
-            body |= {"reading": plan.reading} if body.get("reading") == "{reading}" else {}
+        path, body = request.addressed(book_id, plan.reading)
         content = msgspec.json.encode([request.method, path, body, version, plan.sent], order="sorted")
         plan.sent += 1
         answer = await self._sender.send(request.method, path, {**of_start, **body}, key_of(content))

@@ -23,6 +23,16 @@ class ChangeChoices(msgspec.Struct, frozen=True, kw_only=True):
     after: str = ""
 
 
+class MergeChoices(msgspec.Struct, frozen=True, kw_only=True):
+    """Which book is kept, which one is merged into it, and the fields whose value is the other one's."""
+
+    correlation: str
+    kept: str
+    other: str
+    taken: tuple[str, ...] = ()
+    after: str = ""
+
+
 class JobReport(msgspec.Struct, kw_only=True):
     """What became of the books of a job. `continued`: it was begun again after a restart.
 

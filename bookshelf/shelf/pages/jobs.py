@@ -33,7 +33,13 @@ async def _change(run: JobRun) -> dict[str, Any]:
     return await change_books(run)
 
 
-JOBS: Mapping[str, JobKind] = {IMPORT: _import, UNDO: _undo, CHANGE: _change}
+async def _merge(run: JobRun) -> dict[str, Any]:
+    from bookshelf.shelf.pages.merge_job import merge_books  # noqa: PLC0415 (see above)
+
+    return await merge_books(run)
+
+
+JOBS: Mapping[str, JobKind] = {IMPORT: _import, UNDO: _undo, CHANGE: _change, MERGE: _merge}
 
 
 async def run_job(request: PageRequest, kind: str, parameters: dict[str, Any], *, name: str = "") -> Job:

@@ -17,6 +17,7 @@ from bookshelf.shelf.pages import (
     import_routes,
     job_page,
     lists,
+    merge,
     names,
     opinions,
     passages,
@@ -53,6 +54,7 @@ PAGES = (
     *stats.PAGES,
     *lists.PAGES,
     *names.PAGES,
+    *merge.PAGES,
     *passages.PAGES,
     *import_routes.PAGES,
     *job_page.PAGES,
@@ -73,6 +75,7 @@ NOTICES = {
     **selection.NOTICES,
     **lists.NOTICES,
     **names.NOTICES,
+    **merge.NOTICES,
     **import_lines.NOTICES,
 }
 

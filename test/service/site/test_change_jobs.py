@@ -99,6 +99,7 @@ async def test_a_change_goes_on_after_its_page_was_left_and_shows_how_far_it_is(
     pages = Pages(SITE, api, shelf.clock, tmp_path)
     async with pages.running_jobs() as jobs:
         answer = await pages.post("/books?select=1", form("format", "ebook"))
+        await api.paused.wait()
         shown = await pages.get(answer.location)
         assert re.search(r"250 of 510 You can leave this page", shown.words), shown.words
         assert "Books are being changed: 250 of 510." in (await pages.get("/changes")).words
