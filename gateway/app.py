@@ -15,15 +15,14 @@ from bookshelf.http.problem import Problem
 from bookshelf.runtime.api.header_fields import POSITION, REFUSED
 from bookshelf.runtime.metrics import Meters
 from gateway import bodies, headers, read_your_writes
-from gateway.auth.verifier import TokenGuard
+from gateway.auth import TokenGuard
+from gateway.endpoints import Pages
 from gateway.options import GatewayOptions
-from gateway.pages.endpoints import Pages
-from gateway.pages.problem_page import PREFIX, answer_problem
+from gateway.problem_page import PREFIX, answer_problem
 from gateway.routing.directory import Directory
-from gateway.routing.rules import RESERVED, TABLES, parse
-from gateway.rules_file import RuleFile, Section
+from gateway.routing.rules import RESERVED, TABLES, RuleFile, Section, parse
+from gateway.status import UpstreamMetrics
 from gateway.upstream.call import Route
-from gateway.upstream.metrics import UpstreamMetrics
 from gateway.upstream.proxy import Pause, Proxy
 
 #: Seconds that `start` waits for services that are ready already.

@@ -35,9 +35,8 @@ from bookshelf.runtime.service_operations import ServiceOperations
 from bookshelf.services import SERVICES
 from bookshelf.storage.sqlite import SqliteStorage
 from gateway.app import Gateway
-from gateway.ingress.limit_rules import parse_limits
 from gateway.ingress.listen import GatewayServer, ingress_policy, open_gateway_server, verifier
-from gateway.options import read_options
+from gateway.options import parse_limits, read_options
 
 _SHOWN_AS_LOCALHOST = frozenset({LOOPBACK, "0.0.0.0", "::", "::1"})  # noqa: S104 (only shown)
 _logger = structlog.get_logger(__name__)

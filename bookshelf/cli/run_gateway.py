@@ -14,10 +14,9 @@ from bookshelf.discovery.consul.foreign_services import CombinedDiscovery
 from bookshelf.http.client.transport import HttpTransport
 from bookshelf.runtime.data_folder import DataFolder, FolderFault
 from gateway.app import Gateway
-from gateway.ingress.limit_rules import parse_limits
 from gateway.ingress.listen import ingress_policy, open_gateway_server, verifier
-from gateway.options import read_options
-from gateway.routing.instances import OPENAPI
+from gateway.options import parse_limits, read_options
+from gateway.routing.directory import OPENAPI
 
 _logger = structlog.get_logger(__name__)
 

@@ -2,7 +2,7 @@
 
 from collections.abc import AsyncIterator
 
-from bookshelf.concurrency.latest import Latest
+from bookshelf.concurrency import Latest
 from bookshelf.discovery.port import Instance, Snapshot
 
 

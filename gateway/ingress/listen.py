@@ -15,13 +15,11 @@ from bookshelf.http.message import Handler, Request, Response
 from bookshelf.http.problem import Problem, problem_response
 from bookshelf.http.request_check import CheckedHandler, RequestCheck
 from bookshelf.http.server.server import HttpServer
-from gateway.auth.verifier import Verifier
+from gateway.auth import Verifier
 from gateway.headers import TARGET
 from gateway.ingress.client_address import TrustedProxies
 from gateway.ingress.compression import GzipResponses
-from gateway.ingress.concurrency import ConcurrencyLimiter
-from gateway.ingress.cors import Cors
-from gateway.ingress.middleware import Ingress, IngressPolicy, RequestCounter
+from gateway.ingress.middleware import ConcurrencyLimiter, Cors, Ingress, IngressPolicy, RequestCounter
 
 #: Seconds between two checks of the files.
 _LOOK_S = 5.0
@@ -164,12 +162,7 @@ def verifier(gate: GatewaySettings) -> Verifier | None:
     if not gate.gateway_jwks:
         return None
     try:
-        from gateway.auth.jwks import (  # noqa: PLC0415 (an extra)
-            BadKeys,
-            FileKeys,
-            UrlKeys,
-        )
-        from gateway.auth.jwt import Tokens  # noqa: PLC0415 (as above)
+        from gateway.jwt import BadKeys, FileKeys, Tokens, UrlKeys  # noqa: PLC0415 (an extra)
     except ModuleNotFoundError as fault:
         raise _missing("gateway_jwks", fault) from None
     if not gate.gateway_issuer or not gate.gateway_audience:

@@ -8,7 +8,7 @@ from msgspec import Meta
 
 from bookshelf.discovery.port import Instance
 from bookshelf.runtime.api.header_fields import KEY
-from gateway.auth.verifier import Requirement, required
+from gateway.auth import Requirement, required
 
 #: A path that can be matched segment by segment: literals, and whole segments in braces.
 _PATH = r"^(/([A-Za-z0-9._~!$&'()*+,=:@%-]+|\{[A-Za-z0-9_.-]{1,64}\}))+$"

@@ -13,7 +13,7 @@ from bookshelf.runtime.api import header_fields
 from bookshelf.runtime.api.header_fields import KEY, TIME_LEFT, TRY, outcome_unknown
 from bookshelf.runtime.api.ownership import created
 from bookshelf.runtime.clock import Ids
-from gateway.auth.verifier import Requirement
+from gateway.auth import Requirement
 from gateway.upstream.endpoint import UpstreamEndpoint
 from gateway.upstream.pool import Pool
 

@@ -1,13 +1,139 @@
-"""The upstream endpoints of a service, and which one a call goes to: its owner, or the better of two."""
+"""The upstream endpoints of a service, and which one a call goes to: its owner, or the better of two.
+
+Outlier detection ejects an endpoint that fails or is far slower than the others, until a probe succeeds. An
+ejection is a second circuit breaker, and the request that its half-open state lets through is the probe.
+Unlike the first one it is ignored when all endpoints are ejected: a bad response is better than none.
+The retry budget limits retries to a share of the requests, so that they cannot overload a slow service. Time
+comes with each call, in seconds of any one clock.
+"""
 
 import random as machine
 from collections.abc import Callable, Collection, Iterable, Sequence
+from dataclasses import dataclass
+from statistics import median
+
+import structlog
 
 from bookshelf.discovery.port import Instance, Snapshot
 from bookshelf.runtime.api.ownership import owned, partition, partitions
 from gateway.upstream.endpoint import OutlierLimits, UpstreamEndpoint
-from gateway.upstream.outliers import OutlierDetection
-from gateway.upstream.retry_budget import RetryBudget
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RetryShare:
+    """The size of a budget: `ratio` of the requests of the last `window_s` seconds, plus `floor`.
+
+    The floor lets a service with few requests have retries too.
+    """
+
+    ratio: float = 0.2
+    floor: int = 10
+    window_s: int = 10
+
+
+class RetryBudget:
+    """Counts requests and retries of a service by second, in a ring buffer as long as the window."""
+
+    __slots__ = (
+        *("_asked", "_asked_by_second", "_second", "_share", "_spent", "_spent_by_second"),
+        *("refused", "spent"),
+    )
+
+    def __init__(self, share: RetryShare | None = None) -> None:
+        self._share = share or RetryShare()
+        self._asked_by_second = [0] * self._share.window_s
+        self._spent_by_second = [0] * self._share.window_s
+        self._asked = 0
+        self._spent = 0
+        self._second = 0
+        #: Retries since the start, and retries that were refused for lack of budget.
+        self.spent = 0
+        self.refused = 0
+
+    def asked(self, now: float) -> None:
+        """Count the first attempt of a request."""
+        if int(now) != self._second:
+            self._move(int(now))
+        self._asked += 1
+        self._asked_by_second[self._second % self._share.window_s] += 1
+
+    def spend(self, now: float) -> bool:
+        """Take one retry out of the budget; return False if none is left."""
+        if int(now) != self._second:
+            self._move(int(now))
+        if self._spent + 1 > self._share.floor + self._share.ratio * self._asked:
+            self.refused += 1
+            return False
+        self.spent += 1
+        self._spent += 1
+        self._spent_by_second[self._second % self._share.window_s] += 1
+        return True
+
+    def _move(self, second: int) -> None:
+        """Advance the window to a second, and remove the counts of the seconds before it."""
+        window = self._share.window_s
+        for passed in range(self._second + 1, min(second, self._second + window) + 1):
+            place = passed % window
+            self._asked -= self._asked_by_second[place]
+            self._spent -= self._spent_by_second[place]
+            self._asked_by_second[place] = self._spent_by_second[place] = 0
+        self._second = max(second, self._second)
+
+
+_logger = structlog.get_logger(__name__)
+
+
+class OutlierDetection:
+    """Ejects endpoints of one pool by their failures, and by their response times beside the others'."""
+
+    __slots__ = ("_limits", "ejected")
+
+    def __init__(self, limits: OutlierLimits) -> None:
+        self._limits = limits
+        #: Ejections since the beginning.
+        self.ejected = 0
+
+    def answered(
+        self,
+        endpoint: UpstreamEndpoint,
+        now: float,
+        *,
+        bad: bool,
+        trial: bool,
+        peers: Iterable[UpstreamEndpoint],
+    ) -> None:
+        """Eject or readmit an endpoint after a response, whose time is already in the endpoint's mean."""
+        slow = self._slow(endpoint, trial=trial, peers=peers)
+        was = endpoint.ejection.closed
+        if bad or (slow and trial):
+            endpoint.ejection.failed(now, trial=trial)
+        elif slow and was:
+            endpoint.ejection.trip(now)
+        else:
+            endpoint.ejection.succeeded(trial=trial)
+        if trial or endpoint.ejection.closed is not was:
+            endpoint.begin_anew()
+        if endpoint.ejection.closed is not was:
+            self._changed(endpoint, why="slow" if slow else "bad answers")
+
+    def _slow(self, endpoint: UpstreamEndpoint, *, trial: bool, peers: Iterable[UpstreamEndpoint]) -> bool:
+        limits = self._limits
+        if endpoint.mean_s < limits.slow_s or (endpoint.samples < limits.samples and not trial):
+            return False
+        others = [
+            peer.mean_s
+            for peer in peers
+            if peer is not endpoint and peer.is_healthy and peer.samples >= limits.samples
+        ]
+        return bool(others) and endpoint.mean_s > limits.slower * median(others)
+
+    def _changed(self, endpoint: UpstreamEndpoint, why: str) -> None:
+        if endpoint.ejection.closed:
+            _logger.info("instance-readmitted", instance=endpoint.instance.id)
+        else:
+            self.ejected += 1
+            _logger.warning("instance-ejected", instance=endpoint.instance.id, why=why)
+
 
 _UNKNOWN = 0
 

@@ -9,7 +9,7 @@ from architecture.source import ROOT, modules
 from prometheus_client.parser import text_string_to_metric_families
 
 from bookshelf.runtime.metrics import Meters
-from gateway.upstream.metrics import UpstreamMetrics
+from gateway.status import UpstreamMetrics
 from gateway.upstream.pool import Pools
 
 _PAGE = (ROOT / "docs" / "operations.md").read_text(encoding="utf-8")

@@ -56,7 +56,7 @@ _OF_EXTRAS = (
     "bench.kafka.",
     "bench.eventsourcing_baseline",
     "gateway.ingress.rate_limit",
-    "gateway.auth.",
+    "gateway.jwt",
     "bookshelf.__main__",
 )
 

@@ -13,7 +13,7 @@ from bookshelf.http.limits import ConnectionLimits
 from bookshelf.http.message import Handler
 from bookshelf.http.server.server import HttpServer
 from gateway.app import Gateway
-from gateway.auth.verifier import Verifier
+from gateway.auth import Verifier
 from gateway.ingress.compression import GzipResponses
 from gateway.ingress.middleware import Ingress, IngressPolicy
 from gateway.options import GatewayOptions

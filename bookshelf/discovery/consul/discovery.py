@@ -5,7 +5,7 @@ from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack
 from typing import Self
 
-from bookshelf.concurrency.tasks import cancel_and_wait
+from bookshelf.concurrency import cancel_and_wait
 from bookshelf.discovery.consul.agent import Agent, retry_until_reached
 from bookshelf.discovery.consul.heartbeat import Heartbeat
 from bookshelf.discovery.consul.settings import ConsulSettings

@@ -13,8 +13,7 @@ from urllib.parse import quote
 import msgspec
 import structlog
 
-from bookshelf.concurrency.latest import Latest
-from bookshelf.concurrency.tasks import cancel_and_wait
+from bookshelf.concurrency import Latest, cancel_and_wait
 from bookshelf.discovery.consul.agent import Agent
 from bookshelf.discovery.consul.discovery import ConsulDiscovery
 from bookshelf.discovery.consul.responses import AgentCatalog

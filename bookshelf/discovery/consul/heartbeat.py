@@ -9,7 +9,7 @@ from urllib.parse import quote
 import msgspec
 import structlog
 
-from bookshelf.concurrency.tasks import cancel_and_wait
+from bookshelf.concurrency import cancel_and_wait
 from bookshelf.discovery.consul.agent import Agent, AgentError, retry_until_reached
 from bookshelf.discovery.consul.settings import NAME, VALUE, ConsulSettings, is_address, is_port
 from bookshelf.discovery.port import DiscoveryFault, Instance

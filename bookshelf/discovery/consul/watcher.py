@@ -16,7 +16,7 @@ from urllib.parse import quote
 import msgspec
 import structlog
 
-from bookshelf.concurrency.latest import Latest
+from bookshelf.concurrency import Latest
 from bookshelf.discovery.consul.agent import Agent
 from bookshelf.discovery.consul.responses import FILTER, AgentCatalog, Check
 from bookshelf.discovery.port import DiscoveryFault, Instance, Snapshot

@@ -11,7 +11,7 @@ from typing import Any, ClassVar, NamedTuple
 
 import structlog
 
-from bookshelf.concurrency.tasks import cancel_and_wait
+from bookshelf.concurrency import cancel_and_wait
 from bookshelf.cqrs.aggregate import Aggregate
 from bookshelf.cqrs.errors import Refused
 from bookshelf.cqrs.message import Command, Event

@@ -7,7 +7,7 @@ log, from the aggregate's first event to the command's last; repetitions on one 
 import asyncio
 from typing import Any, NamedTuple
 
-from bookshelf.concurrency.tasks import cancel_and_wait
+from bookshelf.concurrency import cancel_and_wait
 from bookshelf.log.deduplicated import open_deduplicated
 from bookshelf.log.port import OutcomeUnknown
 from bookshelf.runtime.aggregate.command import NotOwner

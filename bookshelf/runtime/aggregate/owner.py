@@ -6,7 +6,7 @@ from contextlib import AsyncExitStack
 
 import structlog
 
-from bookshelf.concurrency.tasks import cancel_and_wait
+from bookshelf.concurrency import cancel_and_wait
 from bookshelf.log.port import Fenced, OutcomeUnknown
 from bookshelf.runtime.aggregate.batch import BatchProcessor
 from bookshelf.runtime.aggregate.command import CommandRequest, CommandResult

@@ -13,7 +13,7 @@ from enum import Enum
 import msgspec
 import structlog
 
-from bookshelf.concurrency.tasks import cancel_and_wait
+from bookshelf.concurrency import cancel_and_wait
 from bookshelf.cqrs.command_message import CommandDone, CommandMessage, CommandRefused, ReturnAddress
 from bookshelf.cqrs.envelope import Envelope, encode_envelope
 from bookshelf.cqrs.errors import Refused

@@ -5,7 +5,7 @@ from collections.abc import Mapping
 
 import msgspec
 
-from bookshelf.concurrency.tasks import first_of
+from bookshelf.concurrency import first_of
 from bookshelf.cqrs.errors import KeyReused
 from bookshelf.cqrs.route import CommandContext, CommandRoute
 from bookshelf.http.message import Headers, Request, Response

@@ -11,7 +11,7 @@ from datetime import datetime
 from functools import partial
 from typing import Any, TypeVar
 
-from bookshelf.concurrency.tasks import cancel_and_wait
+from bookshelf.concurrency import cancel_and_wait
 from bookshelf.cqrs.handler import Caller, HandlerRoute, Middleware, Next, RequestContext
 from bookshelf.cqrs.position import Position
 from bookshelf.cqrs.view import View

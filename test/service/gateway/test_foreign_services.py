@@ -15,7 +15,7 @@ from bookshelf.http.client.transport import HttpTransport
 from bookshelf.http.message import Response, request
 from gateway.app import Gateway
 from gateway.options import GatewayOptions
-from gateway.routing.instances import OPENAPI
+from gateway.routing.directory import OPENAPI
 from gateway.upstream.address_policy import AddressPolicy
 
 pytestmark = pytest.mark.needs("consul")

@@ -10,10 +10,9 @@ from bookshelf.discovery.local import LocalDiscovery
 from bookshelf.http.client.transport import LocalTransport
 from bookshelf.http.message import request
 from gateway.app import Gateway
-from gateway.ingress.limit_rules import parse_limits
 from gateway.ingress.listen import ingress_policy
 from gateway.ingress.middleware import Ingress, IngressPolicy
-from gateway.options import GatewayOptions
+from gateway.options import GatewayOptions, parse_limits
 
 
 class Limited:

@@ -7,7 +7,7 @@ from support.upstream import FakeCluster, Json, Service, eventually, json_of, op
 from bookshelf.http.client.transport import HttpTransport
 from bookshelf.http.message import Response, request
 from bookshelf.http.problem import Problem
-from gateway.pages.problem_page import answer_problem
+from gateway.problem_page import answer_problem
 
 JSON = "application/problem+json"
 API = openapi_document("books", ("books",), "GET /books")

@@ -1,6 +1,6 @@
 """Metrics of several processes at one port have a label of the process."""
 
-from gateway.pages.endpoints import labelled
+from gateway.endpoints import labelled
 
 PAGE = b"""# HELP a_total What {it} counts
 # TYPE a_total counter

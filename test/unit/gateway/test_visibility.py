@@ -3,7 +3,7 @@
 import pytest
 
 from bookshelf.http.message import request
-from gateway.pages.visibility import Visibility
+from gateway.ingress.client_address import Visibility
 
 
 def admits(who: str, peer: str, *, resolved: bool = False, **headers: str) -> bool:

@@ -10,8 +10,7 @@ from support.upstream import Service, eventually, never, openapi_document
 from bookshelf.http.client.transport import HttpTransport
 from bookshelf.http.message import Request, Response
 from gateway.ingress.client_address import TrustedProxies
-from gateway.ingress.concurrency import ConcurrencyLimiter
-from gateway.ingress.middleware import IngressPolicy
+from gateway.ingress.middleware import ConcurrencyLimiter, IngressPolicy
 from gateway.ingress.rate_limit import BadRate, ClientRateLimiter
 
 BOOKS = openapi_document("books", ("books",), "GET /books", "POST /books")

@@ -10,8 +10,8 @@ from support.upstream import HOST, eventually, never
 
 from bookshelf.http.message import Request, Response
 from bookshelf.http.server.server import HttpServer
-from gateway.auth.jwks import BadKeys, UrlKeys
-from gateway.auth.verifier import NoKeys
+from gateway.auth import NoKeys
+from gateway.jwt import BadKeys, UrlKeys
 
 
 def keys(*names: str) -> Response:

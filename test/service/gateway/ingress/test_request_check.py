@@ -8,8 +8,7 @@ from bookshelf.http.client.transport import HttpTransport
 from bookshelf.http.message import Response
 from bookshelf.http.server.server import HttpServer
 from gateway.ingress.client_address import TrustedProxies
-from gateway.ingress.cors import Cors
-from gateway.ingress.middleware import IngressPolicy
+from gateway.ingress.middleware import Cors, IngressPolicy
 
 BOOKS = openapi_document("books", ("books",), "GET /books", "POST /books")
 BODY = b'{"title": "Dune"}'

@@ -9,8 +9,7 @@ from support.upstream import Service, openapi_document
 
 from bookshelf.http.client.transport import HttpTransport
 from bookshelf.http.message import Response
-from gateway.ingress.cors import Cors
-from gateway.ingress.middleware import IngressPolicy
+from gateway.ingress.middleware import Cors, IngressPolicy
 
 BOOKS = openapi_document("books", ("books",), "GET /books", "POST /books", "OPTIONS /own")
 ORIGIN = "https://pages.example"

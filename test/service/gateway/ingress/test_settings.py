@@ -7,8 +7,8 @@ from support.gateway_sockets import asks, response_to, status
 from support.upstream import HOST, Service, openapi_document
 
 from bookshelf.config import GatewaySettings, WrongSetting, load
-from gateway.auth.jwt import Tokens
 from gateway.ingress.listen import connection_limits, ingress_policy, open_gateway_server, verifier
+from gateway.jwt import Tokens
 
 ANY = openapi_document("any", ("any",), "GET /")
 

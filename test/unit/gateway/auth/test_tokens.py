@@ -10,9 +10,8 @@ from typing import Any
 import pytest
 from joserfc import jwk, jws, jwt
 
-from gateway.auth.jwks import BadKeys, FileKeys
-from gateway.auth.jwt import Tokens
-from gateway.auth.verifier import BadToken, Identity
+from gateway.auth import BadToken, Identity
+from gateway.jwt import BadKeys, FileKeys, Tokens
 
 NOW = 1_800_000_000
 KEY, OTHER = (jwk.OKPKey.generate_key("Ed25519", {"kid": "k1"}) for _ in "ab")

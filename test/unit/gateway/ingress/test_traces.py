@@ -5,7 +5,7 @@ import re
 import pytest
 
 from bookshelf.http.message import request
-from gateway.ingress.access_log import Traces
+from gateway.ingress.middleware import Traces
 
 GIVEN = "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-00"
 

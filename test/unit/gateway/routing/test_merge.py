@@ -5,9 +5,8 @@ from support.openapi_documents import understood
 from support.upstream import Json, openapi_document
 
 from bookshelf.runtime.openapi import GATEWAY_FAULTS, problem_schemas
-from gateway.routing.catalog import merged
+from gateway.routing.catalog import RouteTable, merged
 from gateway.routing.rules import Rules
-from gateway.routing.table import RouteTable
 from gateway.upstream.pool import Pools
 
 

@@ -8,9 +8,9 @@ from support.upstream import openapi_document
 from bookshelf.discovery.port import Snapshot
 from bookshelf.http.problem import Problem
 from bookshelf.http.router import Router
+from gateway.routing.catalog import RefusedRoute, RouteTable
 from gateway.routing.document import BadDocument, Document, read
 from gateway.routing.rules import Rules, parse
-from gateway.routing.table import RefusedRoute, RouteTable
 from gateway.upstream.call import Route
 from gateway.upstream.pool import Pools
 

@@ -3,7 +3,7 @@
 from support.endpoints import TOUCHY, endpoint, timed
 
 from gateway.upstream.endpoint import UpstreamEndpoint
-from gateway.upstream.outliers import OutlierDetection
+from gateway.upstream.pool import OutlierDetection
 
 
 def judged(

@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from gateway.upstream.retry_budget import RetryBudget, RetryShare
+from gateway.upstream.pool import RetryBudget, RetryShare
 
 SHARE = RetryShare(ratio=0.2, floor=3, window_s=10)
 

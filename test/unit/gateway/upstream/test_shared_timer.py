@@ -4,7 +4,7 @@ import asyncio
 
 import pytest
 
-from gateway.upstream.shared_timer import SharedTimer
+from bookshelf.concurrency import SharedTimer
 
 LONG_S = 10.0
 

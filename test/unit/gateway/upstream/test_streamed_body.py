@@ -7,9 +7,9 @@ from support.endpoints import TOUCHY, endpoint
 from support.upstream import never, pieces
 
 from bookshelf.http.message import BrokenBody
-from gateway.upstream.attempt import Attempt, StreamedBody
 from gateway.upstream.endpoint import UpstreamEndpoint
 from gateway.upstream.pool import Pools
+from gateway.upstream.proxy import Attempt, StreamedBody
 
 
 def arriving(

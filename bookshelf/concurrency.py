@@ -1,11 +1,70 @@
-"""A replacement of `asyncio.timeout` in which all timeouts share one timer of the event loop.
-
-It saves the cost of a timer for each request. A timeout expires up to some milliseconds late.
-"""
+"""For asyncio tasks on one event loop: a value and its changes, the end of tasks, timeouts with one timer."""
 
 import asyncio
+from collections.abc import AsyncIterator, Coroutine, Iterable
 from types import TracebackType
-from typing import Any, Self
+from typing import Any, Generic, Self, TypeVar
+
+T = TypeVar("T")
+
+
+class Latest(Generic[T]):
+    """Keeps one value and wakes its readers when it changes.
+
+    A slow reader skips to the newest value; a reader that starts before the first value waits for it.
+    """
+
+    def __init__(self) -> None:
+        self._now: T | None = None
+        self._moved = asyncio.Event()
+
+    @property
+    def now(self) -> T | None:
+        """The value; None before the first `put`."""
+        return self._now
+
+    def put(self, value: T) -> None:
+        """Replace the value; an equal value wakes no reader."""
+        if value == self._now:
+            return
+        self._now = value
+        moved, self._moved = self._moved, asyncio.Event()
+        moved.set()
+
+    async def each(self) -> AsyncIterator[T]:
+        """Yield the value, then each newer one, without end."""
+        seen: T | None = None
+        while True:
+            moved = self._moved
+            if self._now is not None and self._now is not seen:
+                seen = self._now
+                yield seen
+            if self._moved is moved:
+                await moved.wait()
+
+
+async def cancel_and_wait(*tasks: asyncio.Future[Any]) -> None:
+    """Cancel tasks and return once all have ended; their results and exceptions are ignored."""
+    for task in tasks:
+        task.cancel()
+    await asyncio.gather(*tasks, return_exceptions=True)
+
+
+async def first_of(works: Iterable[Coroutine[Any, Any, Any]], deadline: float) -> bool:
+    """Run these until one has ended or the loop's time is `deadline`; return False at the deadline.
+
+    The others are cancelled. Raises what the first to end has raised.
+    """
+    tasks = [asyncio.ensure_future(work) for work in works]
+    left_s = max(0.0, deadline - asyncio.get_running_loop().time())
+    try:
+        done, _ = await asyncio.wait(tasks, timeout=left_s, return_when=asyncio.FIRST_COMPLETED)
+    finally:
+        await cancel_and_wait(*tasks)
+    for task in done:
+        task.result()
+    return bool(done)
+
 
 #: Seconds between two checks for expired timeouts.
 _LOOK_S = 0.01

@@ -13,11 +13,10 @@ from bookshelf.http.router import Router
 from bookshelf.runtime.api.header_fields import unchanged
 from bookshelf.runtime.health import live
 from bookshelf.runtime.metrics import Meters
-from gateway.pages.status import status
-from gateway.pages.status_page import POLICY, status_page
-from gateway.pages.visibility import Visibility
+from gateway.ingress.client_address import Visibility
 from gateway.routing.directory import Directory
-from gateway.rules_file import RuleFile
+from gateway.routing.rules import RuleFile
+from gateway.status import POLICY, status, status_page
 
 #: Revalidated on each request, mostly with a 304.
 REVALIDATED = "no-cache"

@@ -1,1 +1,0 @@
-"""Helpers for asyncio tasks on one event loop."""

@@ -1,1 +1,0 @@
-"""Verifies tokens and decides which requests need one."""

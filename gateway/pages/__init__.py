@@ -1,1 +1,0 @@
-"""The pages that the gateway serves itself: API docs, common OpenAPI document, status, health, metrics."""
