@@ -18,7 +18,7 @@ from bench.measurement import BenchFault, Figures, Measurement, Plan, Sample
 from bench.proxies import HOST, PATH, PREFIX
 from bench.wire import get
 from bookshelf.config import missing_extra
-from bookshelf.http.server.server import free_port
+from bookshelf.http.server import free_port
 
 #: Seconds within which a program must listen, and between two checks.
 _OPEN_S = 20.0

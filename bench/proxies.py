@@ -10,9 +10,9 @@ from bookshelf.cli.loop import collect_rarely, started
 from bookshelf.config import GatewaySettings
 from bookshelf.discovery.local import LocalDiscovery
 from bookshelf.discovery.port import Instance
-from bookshelf.http.client.transport import HttpTransport
+from bookshelf.http.client import HttpTransport
 from bookshelf.http.message import Request, Response
-from bookshelf.http.server.server import HttpServer
+from bookshelf.http.server import HttpServer
 from bookshelf.runtime.logs import configure
 from gateway.app import Gateway
 from gateway.ingress.listen import open_gateway_server

@@ -7,7 +7,7 @@ from bench.gateway import load, opened, own
 from bench.measurement import Figures, Measurement, Plan, Sample
 from bench.memory import resident
 from bench.proxies import PATH, PREFIX
-from bookshelf.http.server.server import free_port
+from bookshelf.http.server import free_port
 
 #: How often its memory is read during the load.
 _LOOKS = 10

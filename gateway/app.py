@@ -9,7 +9,7 @@ from typing import Any
 import structlog
 
 from bookshelf.discovery.port import Discovery
-from bookshelf.http.client.transport import Transport
+from bookshelf.http.client import Transport
 from bookshelf.http.message import Body, BrokenBody, BytesBody, Request, Response, TooLarge
 from bookshelf.http.problem import Problem
 from bookshelf.runtime.api.header_fields import POSITION, REFUSED

@@ -6,7 +6,7 @@ from collections.abc import AsyncIterator
 from typing import Protocol
 
 from bookshelf.http.message import Body, BrokenBody, BytesBody, Request, TooLarge, close_body, gather
-from bookshelf.http.server.request_body import UpgradedStream
+from bookshelf.http.request_parser import UpgradedStream
 
 #: A request body of up to so many bytes is read before it is forwarded, so that it can be sent again.
 SHORT = 64 << 10

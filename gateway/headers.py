@@ -11,7 +11,7 @@ from multidict import CIMultiDict
 
 from bookshelf.http.message import Request, Response
 from bookshelf.http.request_check import SAFE_METHODS
-from bookshelf.http.server.request_body import UpgradedStream
+from bookshelf.http.request_parser import UpgradedStream
 from bookshelf.runtime.api.header_fields import ACTOR, REFUSED, TIME_LEFT, TRY, trace
 from gateway.ingress.compression import unmark
 

@@ -20,7 +20,7 @@ from joserfc import jwt
 from joserfc.errors import JoseError
 from joserfc.jwk import KeySet, OKPKey
 
-from bookshelf.http.client.transport import NoResponse, RemoteHandler, Unreachable
+from bookshelf.http.client import NoResponse, RemoteHandler, Unreachable
 from bookshelf.http.message import BrokenBody, TooLarge, read_response, request
 from bookshelf.http.request_check import is_loopback
 from gateway.auth import BadToken, Identity, NoKeys, UnknownKey

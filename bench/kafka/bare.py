@@ -13,8 +13,7 @@ from bench.figures import latencies
 from bench.kafka.cluster import BenchCluster, open_cluster
 from bench.measurement import Measurement, Plan, Sample
 from bookshelf.cli.instance import topics
-from bookshelf.log.kafka.client_lifecycle import stop_producer
-from bookshelf.log.kafka.clients import Clients
+from bookshelf.log.kafka.clients import Clients, stop_producer
 from bookshelf.log.kafka.log import KafkaLog
 from bookshelf.shelf.events import TOPIC
 

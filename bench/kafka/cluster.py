@@ -21,7 +21,7 @@ from bookshelf.discovery.local import LocalDiscovery
 from bookshelf.log.kafka.clients import Clients
 from bookshelf.log.kafka.log import KafkaLog
 from bookshelf.log.kafka.settings import KafkaSettings
-from bookshelf.log.partition import partition_of
+from bookshelf.log.port import partition_of
 from bookshelf.runtime.data_folder import InstanceNote, running
 from bookshelf.runtime.infrastructure import Infrastructure
 from bookshelf.shelf.events import TOPIC

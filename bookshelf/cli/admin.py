@@ -19,7 +19,7 @@ from bookshelf.cli.faults import guarded, stop
 from bookshelf.cli.loop import run
 from bookshelf.config import INSTANCES, Settings, read
 from bookshelf.cqrs.position import parse_position
-from bookshelf.http.client.transport import RemoteHandler
+from bookshelf.http.client import RemoteHandler
 from bookshelf.http.message import BytesBody, Handler, request
 from bookshelf.runtime.data_folder import InstanceNote, running
 from bookshelf.runtime.logs import Level, configure

@@ -14,7 +14,7 @@ import msgspec
 from bookshelf.cli.embedded import embedded
 from bookshelf.config import Settings
 from bookshelf.cqrs.api_client import ApiAnswer
-from bookshelf.http.client.transport import NoResponse, RemoteHandler, Unreachable
+from bookshelf.http.client import NoResponse, RemoteHandler, Unreachable
 from bookshelf.http.message import BrokenBody, Handler, TooLarge, pieces_of, read_response, request
 from bookshelf.runtime.data_folder import running
 

@@ -18,9 +18,9 @@ from bookshelf.config import GatewaySettings, Settings, load
 from bookshelf.cqrs.aggregate import Aggregate
 from bookshelf.cqrs.service import Service, check_services
 from bookshelf.discovery.local import LocalDiscovery
-from bookshelf.http.client.transport import HttpTransport, LocalTransport
+from bookshelf.http.client import HttpTransport, LocalTransport
 from bookshelf.http.message import Handler
-from bookshelf.http.server.server import PortTaken
+from bookshelf.http.server import PortTaken
 from bookshelf.log.sqlite.log import SqliteLog
 from bookshelf.media.folder import FolderBlobs
 from bookshelf.media.pool import PictureWorkers

@@ -19,8 +19,7 @@ from rich.text import Text
 from bookshelf.cli.faults import stop
 from bookshelf.cli.output import output_closed
 from bookshelf.cqrs.position import Position
-from bookshelf.log.partition import partition_of
-from bookshelf.log.port import ReadOnlyLog, Record, Tail
+from bookshelf.log.port import ReadOnlyLog, Record, Tail, partition_of
 
 #: Characters of a record that is no event, in a line for people.
 _SOME = 200

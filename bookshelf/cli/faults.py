@@ -10,7 +10,7 @@ from bookshelf.cli.output import output_closed
 from bookshelf.config import WrongSetting
 from bookshelf.cqrs.service import ServiceConflict
 from bookshelf.discovery.port import DiscoveryFault
-from bookshelf.http.server.server import PortTaken
+from bookshelf.http.server import PortTaken
 from bookshelf.log.port import LogFault
 from bookshelf.runtime.data_folder import FolderFault
 from bookshelf.storage.port import StorageFault

@@ -14,7 +14,7 @@ from bookshelf.cqrs.aggregate import Aggregate
 from bookshelf.cqrs.service import Service
 from bookshelf.discovery.consul.discovery import ConsulDiscovery
 from bookshelf.discovery.port import Discovery
-from bookshelf.http.client.transport import HttpTransport, RemoteHandler
+from bookshelf.http.client import HttpTransport, RemoteHandler
 from bookshelf.log.kafka.settings import Topic
 from bookshelf.media.folder import FolderBlobs
 from bookshelf.media.pool import PictureWorkers

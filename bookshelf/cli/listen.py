@@ -11,7 +11,7 @@ from types import MappingProxyType
 from bookshelf.config import Network, Settings, WrongSetting
 from bookshelf.http.message import Handler
 from bookshelf.http.request_check import parse_allowed_hosts
-from bookshelf.http.server.server import HttpServer
+from bookshelf.http.server import HttpServer
 from bookshelf.runtime.admin import AdminApi
 from bookshelf.runtime.data_folder import DataFolder, InstanceNote
 from bookshelf.runtime.infrastructure import Listener

@@ -11,7 +11,7 @@ from bookshelf.cli.loop import on_hangup
 from bookshelf.cli.workers import WorkerPipe
 from bookshelf.config import GatewaySettings, Network, Settings, load
 from bookshelf.discovery.consul.foreign_services import CombinedDiscovery
-from bookshelf.http.client.transport import HttpTransport
+from bookshelf.http.client import HttpTransport
 from bookshelf.runtime.data_folder import DataFolder, FolderFault
 from gateway.app import Gateway
 from gateway.ingress.listen import ingress_policy, open_gateway_server, verifier

@@ -15,7 +15,7 @@ import structlog
 
 from bookshelf.cli.faults import MENDABLE
 from bookshelf.cli.loop import on_hangup, run, run_until_signalled
-from bookshelf.http.server.server import PortTaken
+from bookshelf.http.server import PortTaken
 
 #: Seconds before a worker that has ended is restarted, doubled up to the last; a run of _WELL_S resets them.
 _FIRST_S = 0.1

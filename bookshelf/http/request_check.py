@@ -17,7 +17,7 @@ from threading import Thread
 
 from bookshelf.http.message import Handler, Request, Response
 from bookshelf.http.problem import Problem, problem_response
-from bookshelf.http.server.request_body import UpgradedStream
+from bookshelf.http.request_parser import UpgradedStream
 
 #: Methods that change nothing.
 SAFE_METHODS = frozenset({"GET", "HEAD", "OPTIONS"})

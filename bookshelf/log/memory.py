@@ -4,10 +4,8 @@ import asyncio
 from collections import defaultdict
 from collections.abc import Sequence
 
-from bookshelf.log.groups import Group, GroupMembership
-from bookshelf.log.partition import positions_of
-from bookshelf.log.port import Change, Consumed, Fenced, NewRecord, OutOfRange, Record
-from bookshelf.log.recent_records import RecentRecords
+from bookshelf.log.in_process import Group, GroupMembership, RecentRecords
+from bookshelf.log.port import Change, Consumed, Fenced, NewRecord, OutOfRange, Record, positions_of
 
 
 class MemoryLog:

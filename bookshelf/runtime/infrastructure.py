@@ -7,10 +7,10 @@ from typing import Any, Protocol
 
 from bookshelf.cqrs.aggregate import Aggregate
 from bookshelf.discovery.port import Discovery
-from bookshelf.http.client.transport import LocalTransport, Transport
+from bookshelf.http.client import LocalTransport, Transport
 from bookshelf.http.message import Handler, Request, Response
 from bookshelf.http.problem import Problem, problem_response
-from bookshelf.http.server.server import HttpServer
+from bookshelf.http.server import HttpServer
 from bookshelf.log.port import Log
 from bookshelf.media.port import BlobStore, Pictures
 from bookshelf.runtime.aggregate.state_cache import StateCache

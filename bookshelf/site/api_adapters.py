@@ -14,7 +14,7 @@ from urllib.parse import quote, urlencode
 import msgspec
 
 from bookshelf.cqrs.api_client import ApiAnswer
-from bookshelf.http.client.transport import NoResponse, Unreachable
+from bookshelf.http.client import NoResponse, Unreachable
 from bookshelf.http.message import BrokenBody, Handler, Response, TooLarge, read_response, request
 
 PREFIX = "/bookshelf"

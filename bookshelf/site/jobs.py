@@ -17,7 +17,7 @@ from msgspec.structs import replace
 
 from bookshelf.cqrs.api_client import ApiAnswer, ApiClient
 from bookshelf.cqrs.handler import HandlerPorts
-from bookshelf.http.client.transport import NoResponse, Unreachable
+from bookshelf.http.client import NoResponse, Unreachable
 from bookshelf.http.message import BrokenBody, Handler, TooLarge, read_response, request
 from bookshelf.site.api_adapters import answer_of, encode_body
 from bookshelf.site.job_store import Job, JobStore

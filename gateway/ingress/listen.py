@@ -14,7 +14,7 @@ from bookshelf.http.limits import ConnectionLimits
 from bookshelf.http.message import Handler, Request, Response
 from bookshelf.http.problem import Problem, problem_response
 from bookshelf.http.request_check import CheckedHandler, RequestCheck
-from bookshelf.http.server.server import HttpServer
+from bookshelf.http.server import HttpServer
 from gateway.auth import Verifier
 from gateway.headers import TARGET
 from gateway.ingress.client_address import TrustedProxies

@@ -22,7 +22,7 @@ from multidict import CIMultiDict
 from bookshelf.http.message import BytesBody, Handler, Request, Response, TooLarge
 from bookshelf.http.problem import Problem
 from bookshelf.http.request_check import RequestCheck, is_probe
-from bookshelf.http.server.request_body import RequestBody, UpgradedStream
+from bookshelf.http.request_parser import RequestBody, UpgradedStream
 from bookshelf.runtime.api.header_fields import trace
 from gateway.bodies import TimedRequestBody, TimedResponseBody
 from gateway.ingress.client_address import TrustedProxies

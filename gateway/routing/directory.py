@@ -14,7 +14,7 @@ from itertools import count
 import structlog
 
 from bookshelf.discovery.port import Discovery, Instance, Snapshot
-from bookshelf.http.client.transport import NoResponse, Transport, Unreachable
+from bookshelf.http.client import NoResponse, Transport, Unreachable
 from bookshelf.http.message import BrokenBody, TooLarge, read_response, request
 from bookshelf.http.problem import Problem
 from bookshelf.runtime.supervisor import Supervisor

@@ -9,7 +9,7 @@ import time
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 
 from bookshelf.concurrency import SharedTimer
-from bookshelf.http.client.transport import NoResponse, Transport, Unreachable
+from bookshelf.http.client import NoResponse, Transport, Unreachable
 from bookshelf.http.message import BrokenBody, Request, Response, close_body
 from bookshelf.http.problem import Problem
 from bookshelf.runtime.clock import Ids, SystemClock, SystemIds

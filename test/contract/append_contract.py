@@ -3,8 +3,7 @@
 import pytest
 from contract.log_contract import PARTITIONS, TOPIC, everything, records, write
 
-from bookshelf.log.partition import partition_of
-from bookshelf.log.port import Consumed, Fenced, Log, NewRecord
+from bookshelf.log.port import Consumed, Fenced, Log, NewRecord, partition_of
 
 #: The other topic that every log under test has.
 ELSEWHERE = "accounts"

@@ -16,8 +16,7 @@ from support.until import eventually
 
 from bookshelf.log.kafka.log import KafkaLog
 from bookshelf.log.kafka.settings import Topic
-from bookshelf.log.partition import partition_of
-from bookshelf.log.port import LogFault, NewRecord, OutcomeUnknown
+from bookshelf.log.port import LogFault, NewRecord, OutcomeUnknown, partition_of
 
 pytestmark = pytest.mark.needs("kafka")
 

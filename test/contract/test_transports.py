@@ -10,7 +10,7 @@ import pytest
 from contract.transport_contract import LOCALHOST, Echo, Serve, TransportContract, post, whole
 from support.certificate import KeyPair, write_certificate
 
-from bookshelf.http.client.transport import (
+from bookshelf.http.client import (
     HttpTransport,
     LocalTransport,
     NoResponse,
@@ -19,7 +19,7 @@ from bookshelf.http.client.transport import (
     Unreachable,
 )
 from bookshelf.http.message import Handler, TooLarge, read_response, request
-from bookshelf.http.server.server import HttpServer, free_port
+from bookshelf.http.server import HttpServer, free_port
 
 
 @pytest.fixture(name="free_port")

@@ -5,7 +5,7 @@ from collections.abc import AsyncIterator, Awaitable, Callable
 import pytest
 from multidict import CIMultiDict
 
-from bookshelf.http.client.transport import Transport, Unreachable
+from bookshelf.http.client import Transport, Unreachable
 from bookshelf.http.message import BytesBody, Handler, Request, Response, request
 
 LOCALHOST = "127.0.0.1"

@@ -7,7 +7,7 @@ from bench.load import Load
 from bench.measurement import BenchFault
 from bench.wire import get
 from bookshelf.http.message import Request, Response
-from bookshelf.http.server.server import HttpServer
+from bookshelf.http.server import HttpServer
 
 
 class Tiring:

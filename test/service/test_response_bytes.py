@@ -6,7 +6,7 @@ import pytest
 
 from bench.connection import HOST
 from bookshelf.http.message import Request, Response
-from bookshelf.http.server.server import HttpServer
+from bookshelf.http.server import HttpServer
 
 GET = "GET / HTTP/1.1\r\nHost: localhost\r\n"
 CLOSE = "Connection: close\r\n"

@@ -9,7 +9,7 @@ from support.upstream import HOST
 from bookshelf.cli.client import NoShelf, shelf
 from bookshelf.config import Settings
 from bookshelf.http.message import Request, Response
-from bookshelf.http.server.server import HttpServer
+from bookshelf.http.server import HttpServer
 
 
 class Proxy:

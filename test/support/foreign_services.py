@@ -7,7 +7,7 @@ from support.consul import Agent
 from support.upstream import HOST, Service, openapi_document
 
 from bookshelf.http.message import Request, Response
-from bookshelf.http.server.server import HttpServer
+from bookshelf.http.server import HttpServer
 
 
 @asynccontextmanager

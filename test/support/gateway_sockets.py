@@ -8,10 +8,10 @@ from support.upstream import DEADLINE_S, HOST
 
 from bookshelf.discovery.local import LocalDiscovery
 from bookshelf.discovery.port import Instance
-from bookshelf.http.client.transport import HttpTransport
+from bookshelf.http.client import HttpTransport
 from bookshelf.http.limits import ConnectionLimits
 from bookshelf.http.message import Handler
-from bookshelf.http.server.server import HttpServer
+from bookshelf.http.server import HttpServer
 from gateway.app import Gateway
 from gateway.auth import Verifier
 from gateway.ingress.compression import GzipResponses

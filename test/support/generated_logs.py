@@ -14,7 +14,7 @@ from bookshelf.cqrs.errors import Refused
 from bookshelf.cqrs.message import Event
 from bookshelf.cqrs.route import Answer, QueryRoute
 from bookshelf.log.memory import MemoryLog
-from bookshelf.log.partition import partition_of
+from bookshelf.log.port import partition_of
 from bookshelf.runtime.view.host import ViewHost
 from bookshelf.shelf import book_list, last_read, readings_view
 from bookshelf.shelf.book_list import AskedBook, Listing, Order

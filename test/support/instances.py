@@ -9,7 +9,7 @@ from support.postgres import Server
 from support.views import Views
 
 from bookshelf.cqrs.view import View
-from bookshelf.log.groups import GroupMembership
+from bookshelf.log.in_process import GroupMembership
 from bookshelf.log.memory import MemoryLog
 from bookshelf.log.port import Change, Log
 from bookshelf.runtime.view.host import ViewHost

@@ -10,7 +10,7 @@ from pathlib import Path
 from support.until import until
 from support.upstream import HOST
 
-from bookshelf.http.server.server import free_port
+from bookshelf.http.server import free_port
 
 _CONFIGURATION = """
 daemon off; master_process off; worker_processes 1; error_log stderr emerg; pid {folder}/pid;

@@ -11,7 +11,7 @@ from support.service_of import service_of
 
 from bookshelf.cqrs.aggregate import Aggregate
 from bookshelf.discovery.local import LocalDiscovery
-from bookshelf.http.client.transport import LocalTransport
+from bookshelf.http.client import LocalTransport
 from bookshelf.http.message import Handler, Response, request
 from bookshelf.log.memory import MemoryLog
 from bookshelf.log.port import Log

@@ -8,7 +8,7 @@ import msgspec
 
 from bookshelf.discovery.local import LocalDiscovery
 from bookshelf.discovery.port import Instance
-from bookshelf.http.client.transport import LocalTransport
+from bookshelf.http.client import LocalTransport
 from bookshelf.http.message import Request, Response
 from gateway.app import Gateway
 

@@ -7,7 +7,7 @@ from support.openapi_documents import at
 from support.upstream import Service, openapi_document
 
 from bookshelf.discovery.port import Instance, Snapshot
-from bookshelf.http.client.transport import LocalTransport
+from bookshelf.http.client import LocalTransport
 from bookshelf.http.message import Response, request
 from bookshelf.http.problem import Problem
 from gateway.upstream.call import CallTimeouts, Route

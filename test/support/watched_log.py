@@ -11,8 +11,7 @@ from support.kafka_log import kafka_log
 from support.logfile import event
 from support.process import Process, bookshelf
 
-from bookshelf.log.partition import partition_of
-from bookshelf.log.port import Log, NewRecord
+from bookshelf.log.port import Log, NewRecord, partition_of
 from bookshelf.log.sqlite.log import SqliteLog
 
 TOPIC = "bookshelf"

@@ -11,7 +11,7 @@ from support.process import COMMAND, bookshelf, environment
 from support.program import Program
 from support.watched_log import on_sqlite
 
-from bookshelf.log.partition import partition_of
+from bookshelf.log.port import partition_of
 
 TRAPS = "\x1b]0;owned\x07 \x1b[2J \x9b31m \u202eback\u202c \x7f \r\n over"
 #: What a terminal acts upon, but for the colours that we send ourselves.

@@ -18,7 +18,7 @@ from support.until import until
 from support.upstream import DEADLINE_S, HOST, Service, eventually
 
 from bookshelf.http.message import Response
-from bookshelf.http.server.server import free_port
+from bookshelf.http.server import free_port
 
 pytestmark = pytest.mark.needs("consul")
 GET = asks("GET", "/bookshelf/guests")

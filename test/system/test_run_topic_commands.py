@@ -18,8 +18,7 @@ from support.kafka_log import admin_of, settings
 from bookshelf.cli.instance import ORDERS_S
 from bookshelf.log.kafka.log import KafkaLog
 from bookshelf.log.kafka.settings import Topic
-from bookshelf.log.partition import partition_of
-from bookshelf.log.port import NewRecord
+from bookshelf.log.port import NewRecord, partition_of
 from bookshelf.runtime.aggregate.command_messages import command_message
 from bookshelf.shelf.book import BOOK, AddBook, RemoveBook
 from bookshelf.shelf.fields import NewBook

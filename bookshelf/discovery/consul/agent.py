@@ -11,7 +11,7 @@ import structlog
 
 from bookshelf.discovery.consul.settings import ConsulSettings, Pace
 from bookshelf.discovery.port import DiscoveryFault
-from bookshelf.http.client.transport import NoResponse, RemoteHandler, Unreachable
+from bookshelf.http.client import NoResponse, RemoteHandler, Unreachable
 from bookshelf.http.message import BrokenBody, Response, TooLarge, read_response, request
 
 

@@ -16,7 +16,7 @@ import structlog
 from bookshelf.concurrency import Latest, cancel_and_wait
 from bookshelf.discovery.consul.agent import Agent
 from bookshelf.discovery.consul.discovery import ConsulDiscovery
-from bookshelf.discovery.consul.responses import AgentCatalog
+from bookshelf.discovery.consul.registration import AgentCatalog
 from bookshelf.discovery.consul.settings import ConsulSettings
 from bookshelf.discovery.port import Discovery, DiscoveryFault, Instance, Snapshot
 

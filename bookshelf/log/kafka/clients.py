@@ -1,25 +1,152 @@
-"""Creates all Kafka clients, with safe settings in place of aiokafka's defaults."""
+"""Creates, starts and stops all Kafka clients, with safe settings in place of aiokafka's defaults.
+
+The sticky partition assignor divides a topic evenly and leaves members the partitions that they had: a member
+still has the state of its former partitions in memory. aiokafka's own sticky assignor keeps the former
+partitions in the class, where all members of a process would share them.
+"""
 
 import asyncio
+import contextlib
 import logging
 import ssl
 import time
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
+from weakref import WeakKeyDictionary
 
+import msgspec
 import structlog
-from aiokafka import AIOKafkaConsumer, AIOKafkaProducer
+from aiokafka import AIOKafkaConsumer, AIOKafkaProducer, errors
 from aiokafka.admin import AIOKafkaAdminClient
+from aiokafka.cluster import ClusterMetadata
 from aiokafka.conn import AIOKafkaConnection
+from aiokafka.coordinator.protocol import ConsumerProtocolMemberAssignment, ConsumerProtocolMemberMetadata
 from aiokafka.helpers import create_ssl_context
 from aiokafka.producer import sender
 
-from bookshelf.log.kafka.assignor import Assignor
 from bookshelf.log.kafka.settings import KafkaSettings
 from bookshelf.log.port import LogFault
 
+#: Seconds that a client may take to stop by itself, before its connections are cut.
+_POLITE_S = 5.0
+#: Seconds that it may take after it was cancelled.
+_CUT_S = 5.0
+_logger = structlog.get_logger(__name__)
+_starting: "WeakKeyDictionary[Any, asyncio.Task[None]]" = WeakKeyDictionary()
+
+
+async def start_client(client: Any) -> None:  # noqa: ANN401 (aiokafka has no types)
+    """Start a producer or a consumer. If the caller is cancelled, the start itself still continues.
+
+    Stopping the client waits for it: a start that is cancelled would leave its connection open.
+    """
+    starting = _starting[client] = asyncio.create_task(client.start())
+    ignore_result(starting)
+    await asyncio.shield(starting)
+
+
+def ignore_result(future: "asyncio.Future[Any]") -> None:
+    """Retrieve a future's exception, which is reported elsewhere too, so that asyncio does not log it."""
+    future.add_done_callback(lambda done: done.cancelled() or done.exception())
+
+
+async def stop_producer(producer: AIOKafkaProducer) -> None:
+    """Stop a producer without sending its queued records and without ending an open transaction."""
+    waiting = producer._message_accumulator  # noqa: SLF001 (stop() would wait for what is in it)
+    waiting.fail_all(errors.ProducerClosed())
+    queued = [batch for batches in waiting._batches.values() for batch in batches]  # noqa: SLF001 (as above)
+    for batch in queued:
+        ignore_result(batch._drain_waiter)  # noqa: SLF001 (it fails too, and nothing awaits it)
+    await _stop(producer, producer.client)
+
+
+async def stop_consumer(consumer: AIOKafkaConsumer) -> None:
+    """Stop a consumer; a member leaves its group."""
+    await _stop(consumer, consumer._client)  # noqa: SLF001 (the way to its connections)
+
+
+async def _stop(stops: Any, client: Any) -> None:  # noqa: ANN401 (aiokafka has no types)
+    if (starting := _starting.pop(stops, None)) is not None and not starting.done():
+        await asyncio.wait({starting}, timeout=_POLITE_S)
+        starting.cancel()
+    stopping = asyncio.create_task(stops.stop())
+    ignore_result(stopping)
+    done, _ = await asyncio.wait({stopping}, timeout=_POLITE_S)
+    if not done:
+        await client.close()  # its requests then fail at once; it would retry them without end otherwise
+        stopping.cancel()
+        done, _ = await asyncio.wait({stopping}, timeout=_CUT_S)
+    if not done:
+        _logger.warning("kafka-client-hangs", client=type(stops).__name__)
+    with contextlib.suppress(errors.KafkaError, OSError):
+        await client.close()
+
+
+_encode = msgspec.json.encode
+_decode = msgspec.json.Decoder(list[int]).decode
+
+
+def shares(claims: Mapping[str, Sequence[int]], partitions: Iterable[int]) -> dict[str, list[int]]:
+    """Divide the partitions among the members; each claims the partitions that it had before.
+
+    No member gets more than one partition more than another. A partition that two members claim goes to one.
+    """
+    free = set(partitions)
+    each, over = divmod(len(free), len(claims))
+    given: dict[str, list[int]] = {}
+    # members with the most claims get the surplus partitions, so that the fewest partitions move
+    for member in sorted(claims, key=lambda name: (-len(claims[name]), name)):
+        most = each + (over > 0)
+        given[member] = [p for p in sorted(claims[member]) if p in free][:most]
+        over -= len(given[member]) > each
+        free.difference_update(given[member])
+    for partition in sorted(free):
+        given[min(given, key=lambda name: (len(given[name]), name))].append(partition)
+    return given
+
+
+class Assignor:
+    """One member's assignor: claims the member's last partitions, and assigns for all if it is the leader."""
+
+    name = "bookshelf"
+    version = 0
+
+    def __init__(self) -> None:
+        self._mine: list[int] = []
+
+    def metadata(self, topics: Iterable[str]) -> ConsumerProtocolMemberMetadata:
+        """Return the metadata with which the member joins: its topics and its last partitions."""
+        return ConsumerProtocolMemberMetadata(self.version, list(topics), _encode(self._mine))
+
+    def assign(
+        self, cluster: ClusterMetadata, members: Mapping[str, ConsumerProtocolMemberMetadata]
+    ) -> dict[str, ConsumerProtocolMemberAssignment]:
+        """Divide each topic among the members that subscribe to it; called on the group's leader."""
+        given: dict[str, list[tuple[str, list[int]]]] = {member: [] for member in members}
+        for topic in sorted({topic for metadata in members.values() for topic in metadata.subscription}):
+            wanting = {name: metadata for name, metadata in members.items() if topic in metadata.subscription}
+            claims = {name: _claimed(metadata.user_data) for name, metadata in wanting.items()}
+            for member, share in shares(claims, cluster.partitions_for_topic(topic) or ()).items():
+                given[member].append((topic, sorted(share)))
+        return {
+            member: ConsumerProtocolMemberAssignment(self.version, share, b"")
+            for member, share in given.items()
+        }
+
+    def on_assignment(self, assignment: ConsumerProtocolMemberAssignment) -> None:
+        """Remember the partitions that the member has now."""
+        self._mine = [where.partition for where in assignment.partitions()]
+
+
+def _claimed(user_data: bytes | None) -> list[int]:
+    try:
+        return _decode(user_data or b"[]")
+    except msgspec.DecodeError:
+        return []
+
+
 #: Seconds in which further errors of the same kind are only counted.
 _QUIET_S = 10.0
-_logger = structlog.get_logger(__name__)
 
 
 class _LogFilter(logging.Handler):

@@ -11,9 +11,7 @@ from collections.abc import Set as AbstractSet
 import structlog
 from aiokafka import AIOKafkaConsumer, ConsumerRebalanceListener, TopicPartition, errors
 
-from bookshelf.log.kafka.assignor import Assignor
-from bookshelf.log.kafka.client_lifecycle import start_client, stop_consumer
-from bookshelf.log.kafka.clients import Clients
+from bookshelf.log.kafka.clients import Assignor, Clients, start_client, stop_consumer
 from bookshelf.log.kafka.faults import message_of
 from bookshelf.log.port import Change, LogFault
 

@@ -10,13 +10,12 @@ from aiokafka.admin.config_resource import ConfigResource, ConfigResourceType
 from aiokafka.conn import AIOKafkaConnection
 from aiokafka.protocol.metadata import MetadataRequest
 
-from bookshelf.log.kafka.client_lifecycle import start_client, stop_consumer
-from bookshelf.log.kafka.clients import Clients
+from bookshelf.log.kafka.clients import Clients, start_client, stop_consumer
 from bookshelf.log.kafka.connect import administered
 from bookshelf.log.kafka.faults import persist
 from bookshelf.log.kafka.settings import Finding, KafkaSettings, Topic
 from bookshelf.log.kafka.topics import configs
-from bookshelf.log.partition import partition_of
+from bookshelf.log.port import partition_of
 
 #: Records that are checked in each partition. After c partitions became n, at most half of the keys fit.
 _SAMPLE = 32

@@ -11,10 +11,9 @@ from typing import Any, NamedTuple
 from aiokafka import AIOKafkaProducer, TopicPartition
 from aiokafka.producer.message_accumulator import BatchBuilder
 
-from bookshelf.log.kafka.client_lifecycle import ignore_result
+from bookshelf.log.kafka.clients import ignore_result
 from bookshelf.log.kafka.faults import append_fault
-from bookshelf.log.partition import Place, positions_of
-from bookshelf.log.port import Consumed, Fenced, LogFault, NewRecord, OutcomeUnknown
+from bookshelf.log.port import Consumed, Fenced, LogFault, NewRecord, OutcomeUnknown, Place, positions_of
 
 
 class RecordBatches:

@@ -9,8 +9,7 @@ from queue import Empty, SimpleQueue
 from typing import NamedTuple
 from uuid import uuid4
 
-from bookshelf.log.partition import Place
-from bookshelf.log.port import Consumed, Fenced, LogFault, LogFull, NewRecord, OutcomeUnknown
+from bookshelf.log.port import Consumed, Fenced, LogFault, LogFull, NewRecord, OutcomeUnknown, Place
 from bookshelf.log.sqlite.database import connect, consumed, ends
 
 Connect = Callable[[Path], sqlite3.Connection]

@@ -8,8 +8,8 @@ from uuid import uuid4
 
 import msgspec
 
+from bookshelf.log.in_process import bounded
 from bookshelf.log.port import LogFault, LogFull, Record
-from bookshelf.log.recent_records import bounded
 
 #: Files up to this size are checked whole when they are opened: 64 MiB take about 0.1 s.
 _CHECKED = 64 << 20

@@ -8,10 +8,8 @@ from datetime import datetime
 from pathlib import Path
 from urllib.parse import quote
 
-from bookshelf.log.groups import Group, GroupMembership
-from bookshelf.log.partition import positions_of
-from bookshelf.log.port import Change, Consumed, LogFault, NewRecord, OutOfRange, Record
-from bookshelf.log.recent_records import RecentRecords, Window
+from bookshelf.log.in_process import Group, GroupMembership, RecentRecords, Window
+from bookshelf.log.port import Change, Consumed, LogFault, NewRecord, OutOfRange, Record, positions_of
 from bookshelf.log.sqlite.committer import Committer, Connect, QueuedAppend
 from bookshelf.log.sqlite.database import connect, connect_reader, consumed, ends, prepare, read
 

@@ -10,8 +10,7 @@ from bookshelf.cqrs.command_message import CommandMessage, ReturnAddress
 from bookshelf.cqrs.errors import Invalid, Refused
 from bookshelf.cqrs.message import Command
 from bookshelf.http.problem import Problem
-from bookshelf.log.partition import partition_of
-from bookshelf.log.port import NewRecord, Record
+from bookshelf.log.port import NewRecord, Record, partition_of
 from bookshelf.runtime.aggregate.command import CommandRequest, content_hashes
 from bookshelf.runtime.clock import Clock
 from bookshelf.runtime.decoding import Decoder

@@ -6,8 +6,7 @@ from contextlib import contextmanager
 from typing import Any
 
 from bookshelf.cqrs.aggregate import Aggregate
-from bookshelf.log.partition import partition_of
-from bookshelf.log.port import Membership
+from bookshelf.log.port import Membership, partition_of
 from bookshelf.runtime.aggregate.command import Busy, CommandRequest, CommandResult, NotOwner
 from bookshelf.runtime.aggregate.command_queue import CAPACITY_BYTES
 from bookshelf.runtime.aggregate.context import OwnerDependencies, PartitionContext

@@ -5,7 +5,7 @@ from collections.abc import Iterable
 from typing import Protocol
 
 from bookshelf.discovery.port import Discovery, Instance, Snapshot
-from bookshelf.http.client.transport import NoResponse, Transport, Unreachable
+from bookshelf.http.client import NoResponse, Transport, Unreachable
 from bookshelf.http.message import BytesBody, Headers, Request, Response, close_body
 from bookshelf.http.problem import Fault, Problem
 from bookshelf.runtime.api import header_fields

@@ -6,7 +6,7 @@ from functools import lru_cache
 from itertools import groupby
 from uuid import UUID, uuid5
 
-from bookshelf.log.partition import partition_of
+from bookshelf.log.port import partition_of
 
 #: Keys of metadata: the partitions of an aggregate that an instance owns, like `0,3`; how many there are.
 OWNS = "owns-"

@@ -24,7 +24,7 @@ from support.until import eventually
 
 from bookshelf.cqrs.errors import Invalid
 from bookshelf.log.deduplicated import WINDOW
-from bookshelf.log.groups import GroupMembership
+from bookshelf.log.in_process import GroupMembership
 from bookshelf.log.memory import MemoryLog
 from bookshelf.log.port import Change, Tail
 

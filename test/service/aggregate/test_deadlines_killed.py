@@ -20,7 +20,7 @@ from support.timers import WasSet, rung
 from support.until import eventually
 
 from bookshelf.log.kafka.log import KafkaLog
-from bookshelf.log.partition import partition_of
+from bookshelf.log.port import partition_of
 
 MANY = 400
 _PATH = f"{ROOT}:{ROOT / 'test'}"

@@ -8,8 +8,7 @@ from support.owners import Owners, ask, keyed
 from support.views import Views, answer
 
 from bookshelf.log.memory import MemoryLog
-from bookshelf.log.partition import partition_of
-from bookshelf.log.port import Log, NewRecord
+from bookshelf.log.port import Log, NewRecord, partition_of
 from bookshelf.storage.memory import MemoryStorage
 
 KEYS = [f"tally-{n}" for n in range(20)]

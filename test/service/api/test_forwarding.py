@@ -6,7 +6,7 @@ import pytest
 
 from bookshelf.discovery.local import LocalDiscovery
 from bookshelf.discovery.port import Instance
-from bookshelf.http.client.transport import NoResponse, Unreachable
+from bookshelf.http.client import NoResponse, Unreachable
 from bookshelf.http.message import Request, Response, request
 from bookshelf.http.problem import Problem
 from bookshelf.runtime.api.forwarding import COMMAND, OwnerForwarder

@@ -11,8 +11,7 @@ from support.shelf import DUNE, JSON, Shelf
 from bookshelf.cqrs.envelope import Envelope, encode_envelope
 from bookshelf.cqrs.route import CommandRoute
 from bookshelf.log.memory import MemoryLog
-from bookshelf.log.partition import partition_of
-from bookshelf.log.port import NewRecord
+from bookshelf.log.port import NewRecord, partition_of
 from bookshelf.runtime.aggregate.command_messages import command_message
 from bookshelf.runtime.api.ownership import created
 from bookshelf.shelf import book

@@ -8,7 +8,7 @@ from support.gateway_sockets import network as opened_street
 from support.upstream import FakeCluster
 
 from bookshelf.discovery.local import LocalDiscovery
-from bookshelf.http.client.transport import HttpTransport, LocalTransport
+from bookshelf.http.client import HttpTransport, LocalTransport
 from gateway.app import Gateway
 from gateway.options import GatewayOptions
 from gateway.upstream.call import CallTimeouts

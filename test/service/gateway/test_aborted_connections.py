@@ -9,10 +9,10 @@ import pytest
 from support.gateway_sockets import GatewayOnSockets, Talk, asks, chunk, status
 from support.upstream import DEADLINE_S, Service, openapi_document
 
-from bookshelf.http.client.transport import HttpTransport
+from bookshelf.http.client import HttpTransport
 from bookshelf.http.message import BrokenBody, Request, Response, TooLarge
 from bookshelf.http.problem import Problem, problem_response
-from bookshelf.http.server.server import free_port
+from bookshelf.http.server import free_port
 
 BOOKS = openapi_document("books", ("books",), "GET /books", "POST /books")
 

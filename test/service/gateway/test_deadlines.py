@@ -5,7 +5,7 @@ import asyncio
 from support.upstream import DEADLINE_S, never
 from support.upstream_calls import Sending
 
-from bookshelf.http.client.transport import NoResponse
+from bookshelf.http.client import NoResponse
 from bookshelf.http.message import Request, Response
 from gateway.upstream.call import CallTimeouts
 

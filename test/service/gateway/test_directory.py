@@ -8,7 +8,7 @@ from support.upstream import FakeCluster, Service, eventually, json_of, openapi_
 
 from bookshelf.discovery.local import LocalDiscovery
 from bookshelf.discovery.port import Snapshot
-from bookshelf.http.client.transport import LocalTransport
+from bookshelf.http.client import LocalTransport
 from bookshelf.http.message import Response, request
 from gateway.app import Gateway
 

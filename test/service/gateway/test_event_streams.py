@@ -7,7 +7,7 @@ import msgspec
 from support.gateway_sockets import GatewayOnSockets, asks
 from support.upstream import openapi_document
 
-from bookshelf.http.client.transport import HttpTransport
+from bookshelf.http.client import HttpTransport
 from bookshelf.http.message import Request, Response
 from gateway.ingress.compression import GzipResponses
 from gateway.ingress.middleware import IngressPolicy

@@ -11,7 +11,7 @@ from support.upstream import HOST, eventually, json_of, whole
 
 from bookshelf.discovery.consul.agent import Agent as Asked
 from bookshelf.discovery.consul.foreign_services import CombinedDiscovery, ForeignServices
-from bookshelf.http.client.transport import HttpTransport
+from bookshelf.http.client import HttpTransport
 from bookshelf.http.message import Response, request
 from gateway.app import Gateway
 from gateway.options import GatewayOptions

@@ -7,7 +7,7 @@ from support.upstream import FakeCluster, Service, openapi_document
 
 from bookshelf.config import GatewaySettings
 from bookshelf.discovery.local import LocalDiscovery
-from bookshelf.http.client.transport import LocalTransport
+from bookshelf.http.client import LocalTransport
 from bookshelf.http.message import request
 from gateway.app import Gateway
 from gateway.ingress.listen import ingress_policy

@@ -6,7 +6,7 @@ from collections import Counter
 from support.upstream import eventually, never
 from support.upstream_calls import Sending
 
-from bookshelf.http.client.transport import Unreachable
+from bookshelf.http.client import Unreachable
 from bookshelf.http.message import Request, Response
 from bookshelf.runtime.api.ownership import created, partition
 

@@ -4,7 +4,7 @@ import pytest
 from support.gateway_sockets import GatewayOnSockets, asks, status
 from support.upstream import Service, openapi_document
 
-from bookshelf.http.client.transport import HttpTransport
+from bookshelf.http.client import HttpTransport
 from bookshelf.http.message import Request, Response
 
 BOOKS = openapi_document("books", ("books",), "GET /books")

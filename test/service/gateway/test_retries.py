@@ -5,7 +5,7 @@ from collections.abc import AsyncIterator
 import pytest
 from support.upstream import FakeCluster, Service, eventually, json_of, never, openapi_document, pieces, whole
 
-from bookshelf.http.client.transport import NoResponse, Unreachable
+from bookshelf.http.client import NoResponse, Unreachable
 from bookshelf.http.message import BrokenBody, Request, Response, request
 
 BOOKS = openapi_document("books", ("books",), "GET /books", "POST /books", "DELETE /books/{id}")

@@ -4,7 +4,7 @@ import pytest
 from support.gateway_sockets import GatewayOnSockets, asks, status
 from support.upstream import FakeCluster, Json, Service, eventually, json_of, openapi_document, pieces, whole
 
-from bookshelf.http.client.transport import HttpTransport
+from bookshelf.http.client import HttpTransport
 from bookshelf.http.message import Response, request
 from bookshelf.http.problem import Problem
 from gateway.problem_page import answer_problem

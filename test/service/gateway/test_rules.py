@@ -8,7 +8,7 @@ import pytest
 from support.upstream import FakeCluster, Service, eventually, json_of, openapi_document
 
 from bookshelf.discovery.local import LocalDiscovery
-from bookshelf.http.client.transport import LocalTransport
+from bookshelf.http.client import LocalTransport
 from bookshelf.http.message import request
 from gateway.app import Gateway
 from gateway.options import GatewayOptions

@@ -9,7 +9,7 @@ from multidict import CIMultiDict
 from support.gateway_sockets import GatewayOnSockets, asks, chunk, status
 from support.upstream import Service, openapi_document, pieces
 
-from bookshelf.http.client.transport import HttpTransport
+from bookshelf.http.client import HttpTransport
 from bookshelf.http.message import Request, Response
 
 BOOKS = openapi_document(

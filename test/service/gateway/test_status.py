@@ -5,7 +5,7 @@ import re
 import pytest
 from support.upstream import FakeCluster, Service, eventually, json_of, openapi_document, whole
 
-from bookshelf.http.client.transport import Unreachable
+from bookshelf.http.client import Unreachable
 from bookshelf.http.message import Response, request
 
 EVIL = '<script>alert("x")</script>'

@@ -8,7 +8,7 @@ import pytest
 from support.gateway_sockets import GatewayOnSockets, Talk, asks, status
 from support.upstream import DEADLINE_S, Service, openapi_document
 
-from bookshelf.http.client.transport import HttpTransport
+from bookshelf.http.client import HttpTransport
 from bookshelf.http.message import Response
 
 LIVE = openapi_document("books", ("books",), "GET /live", "POST /live")

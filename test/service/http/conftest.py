@@ -7,7 +7,7 @@ from support.upstream import HOST
 
 from bookshelf.http.limits import ConnectionLimits
 from bookshelf.http.message import Handler
-from bookshelf.http.server.server import HttpServer
+from bookshelf.http.server import HttpServer
 
 Open = Callable[[Handler, ConnectionLimits], Awaitable[HttpServer]]
 

@@ -2,9 +2,9 @@
 
 from contextlib import AsyncExitStack
 
-from bookshelf.http.client.transport import HttpTransport
+from bookshelf.http.client import HttpTransport
 from bookshelf.http.message import Request, Response, request
-from bookshelf.http.server.server import HttpServer
+from bookshelf.http.server import HttpServer
 
 HOST = "127.0.0.1"
 

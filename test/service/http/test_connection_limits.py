@@ -10,7 +10,7 @@ from support.upstream import HOST, Service, eventually, never, openapi_document
 
 from bookshelf.http.limits import ConnectionLimits
 from bookshelf.http.message import Handler, Request, Response
-from bookshelf.http.server.server import HttpServer
+from bookshelf.http.server import HttpServer
 
 Open = Callable[[Handler, ConnectionLimits], Awaitable[HttpServer]]
 ANY = openapi_document("any", ("any",), "GET /")

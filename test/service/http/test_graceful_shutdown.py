@@ -8,7 +8,7 @@ from support.upstream import DEADLINE_S, HOST, eventually
 
 from bookshelf.http.limits import ConnectionLimits
 from bookshelf.http.message import Handler, Request, Response
-from bookshelf.http.server.server import HttpServer
+from bookshelf.http.server import HttpServer
 
 Open = Callable[[Handler, ConnectionLimits], Awaitable[HttpServer]]
 

@@ -12,7 +12,7 @@ from support.upstream import DEADLINE_S, HOST
 from bookshelf.http.limits import ConnectionLimits
 from bookshelf.http.message import BrokenBody, Handler, Request, Response
 from bookshelf.http.problem import Problem, problem_response
-from bookshelf.http.server.server import HttpServer
+from bookshelf.http.server import HttpServer
 
 Open = Callable[[Handler, ConnectionLimits], Awaitable[HttpServer]]
 SHORT = ConnectionLimits(head_s=0.05, body_idle_s=0.05, grace_s=0.05, unread_s=0.05, idle_s=5)

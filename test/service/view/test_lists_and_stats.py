@@ -14,7 +14,7 @@ from bookshelf.cqrs.errors import NotFound
 from bookshelf.cqrs.message import Event
 from bookshelf.cqrs.route import Answer, Owned
 from bookshelf.log.memory import MemoryLog
-from bookshelf.log.partition import partition_of
+from bookshelf.log.port import partition_of
 from bookshelf.runtime.view.host import ViewHost
 from bookshelf.shelf import list_view, stats
 from bookshelf.shelf.events import (

@@ -6,7 +6,7 @@ import pytest
 
 from bench.gateway import opened
 from bench.measurement import BenchFault
-from bookshelf.http.server.server import free_port
+from bookshelf.http.server import free_port
 
 
 async def test_a_program_that_ends_before_it_listens_is_reported_with_its_last_line() -> None:

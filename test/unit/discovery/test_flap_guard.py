@@ -1,4 +1,4 @@
-from bookshelf.discovery.consul.watcher import CatalogSnapshot, FlapGuard
+from bookshelf.discovery.consul.discovery import CatalogSnapshot, FlapGuard
 from bookshelf.discovery.port import Instance
 
 GRACE_S = 5.0

@@ -3,7 +3,7 @@ from typing import Any
 import msgspec
 import pytest
 
-from bookshelf.discovery.consul.heartbeat import check_path, leave_path, refuse, registration, update
+from bookshelf.discovery.consul.registration import check_path, leave_path, refuse, registration, update
 from bookshelf.discovery.consul.settings import ConsulSettings
 from bookshelf.discovery.port import DiscoveryFault, Instance
 

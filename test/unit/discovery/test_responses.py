@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 from structlog.testing import capture_logs
 
 from bookshelf.discovery.consul.agent import AgentUnavailable
-from bookshelf.discovery.consul.responses import AgentCatalog
+from bookshelf.discovery.consul.registration import AgentCatalog
 from bookshelf.discovery.port import Instance
 
 GOOD: dict[str, Any] = {

@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 pytest.importorskip("aiokafka", reason="the extra kafka is not installed")
 
-from bookshelf.log.kafka.assignor import shares
+from bookshelf.log.kafka.clients import shares
 
 claims = st.dictionaries(
     st.text(min_size=1, max_size=4),

@@ -5,7 +5,7 @@ from uuid import UUID, uuid5
 
 import pytest
 
-from bookshelf.log.partition import murmur2, partition_of
+from bookshelf.log.port import murmur2, partition_of
 
 
 @pytest.mark.parametrize(

@@ -5,7 +5,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from bookshelf.log.kafka.topic_check import written_for
-from bookshelf.log.partition import partition_of
+from bookshelf.log.port import partition_of
 
 
 def sample(keys: int, partitions: int, first: int = 0) -> dict[int, list[str]]:

@@ -1,7 +1,7 @@
 """The recent records of a log are bounded in bytes and number, over all its partitions."""
 
+from bookshelf.log.in_process import READ_BYTES, RecentRecords, Window
 from bookshelf.log.port import Record
-from bookshelf.log.recent_records import READ_BYTES, RecentRecords, Window
 
 KIB = 1 << 10
 

@@ -13,7 +13,7 @@ from bookshelf.http.request_check import (
     RequestCheck,
     parse_allowed_hosts,
 )
-from bookshelf.http.server.request_body import UpgradedStream
+from bookshelf.http.request_parser import UpgradedStream
 
 
 class Names(OwnNames):

@@ -2,7 +2,7 @@
 
 import pytest
 
-from bookshelf.http.client.connection import BadResponse, ResponseParser
+from bookshelf.http.client_connection import BadResponse, ResponseParser
 
 OK = b"HTTP/1.1 200 OK\r\n"
 

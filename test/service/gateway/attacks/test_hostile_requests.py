@@ -11,10 +11,10 @@ from support.gateway_sockets import GatewayOnSockets
 from support.nginx import installed, nginx
 from support.upstream import HOST, Service, openapi_document
 
-from bookshelf.http.client.transport import HttpTransport
+from bookshelf.http.client import HttpTransport
 from bookshelf.http.limits import ConnectionLimits
 from bookshelf.http.message import Request, Response
-from bookshelf.http.server.server import HttpServer
+from bookshelf.http.server import HttpServer
 
 BOOKS = openapi_document(
     "books", ("books",), "GET /books", "POST /books", "GET /smuggled", "POST /smuggled", "GET /books/{id}"

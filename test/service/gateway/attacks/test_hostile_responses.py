@@ -12,7 +12,7 @@ import pytest
 from support.gateway_sockets import GatewayOnSockets, Talk, asks, chunk, status
 from support.upstream import DEADLINE_S, Service, openapi_document
 
-from bookshelf.http.client.transport import HttpTransport
+from bookshelf.http.client import HttpTransport
 from gateway.upstream.call import CallTimeouts
 
 BOOKS = openapi_document("books", ("books",), "GET /books", "POST /books")

@@ -9,7 +9,7 @@ import pytest
 from support.gateway_sockets import GatewayOnSockets, asks, status
 from support.upstream import HOST, Service, openapi_document
 
-from bookshelf.http.client.transport import HttpTransport
+from bookshelf.http.client import HttpTransport
 from bookshelf.http.limits import ConnectionLimits
 from bookshelf.http.message import Request, Response
 from gateway.ingress.middleware import IngressPolicy

@@ -6,7 +6,7 @@ import pytest
 from support.gateway_sockets import GatewayOnSockets, asks, status
 from support.upstream import Service, openapi_document
 
-from bookshelf.http.client.transport import HttpTransport
+from bookshelf.http.client import HttpTransport
 from gateway.auth import BadToken, Identity, NoKeys, UnknownKey, Verifier, required
 
 OPEN, ANYONE, WRITERS = "/bookshelf/open", "/bookshelf/known", "/bookshelf/written"

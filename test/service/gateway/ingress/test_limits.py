@@ -7,7 +7,7 @@ import pytest
 from support.gateway_sockets import GatewayOnSockets, asks, chunk, status
 from support.upstream import Service, eventually, never, openapi_document
 
-from bookshelf.http.client.transport import HttpTransport
+from bookshelf.http.client import HttpTransport
 from bookshelf.http.message import Request, Response
 from gateway.ingress.client_address import TrustedProxies
 from gateway.ingress.middleware import ConcurrencyLimiter, IngressPolicy

@@ -10,7 +10,7 @@ from support.until import until
 from support.upstream import HOST
 
 from bookshelf.http.problem import Problem
-from bookshelf.http.server.server import free_port
+from bookshelf.http.server import free_port
 from gateway.ingress.rate_limit import ClientRateLimiter
 
 PROGRAM = shutil.which("redis-server")

@@ -9,7 +9,7 @@ from joserfc.jwk import OKPKey
 from support.upstream import HOST, eventually, never
 
 from bookshelf.http.message import Request, Response
-from bookshelf.http.server.server import HttpServer
+from bookshelf.http.server import HttpServer
 from gateway.auth import NoKeys
 from gateway.jwt import BadKeys, UrlKeys
 

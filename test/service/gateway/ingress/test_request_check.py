@@ -4,9 +4,9 @@ import pytest
 from support.gateway_sockets import GatewayOnSockets, asks, response_to, status
 from support.upstream import HOST, Service, openapi_document
 
-from bookshelf.http.client.transport import HttpTransport
+from bookshelf.http.client import HttpTransport
 from bookshelf.http.message import Response
-from bookshelf.http.server.server import HttpServer
+from bookshelf.http.server import HttpServer
 from gateway.ingress.client_address import TrustedProxies
 from gateway.ingress.middleware import Cors, IngressPolicy
 

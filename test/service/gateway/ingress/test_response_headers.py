@@ -7,7 +7,7 @@ import structlog
 from support.gateway_sockets import GatewayOnSockets, asks, status
 from support.upstream import Service, openapi_document
 
-from bookshelf.http.client.transport import HttpTransport
+from bookshelf.http.client import HttpTransport
 from bookshelf.http.message import Response
 from gateway.ingress.middleware import Cors, IngressPolicy
 

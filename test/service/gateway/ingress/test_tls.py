@@ -14,7 +14,7 @@ from support.gateway_sockets import asks, status
 from support.upstream import HOST, Service, eventually, openapi_document
 
 from bookshelf.config import GatewaySettings, WrongSetting
-from bookshelf.http.server.server import free_port
+from bookshelf.http.server import free_port
 from gateway.ingress.listen import Certificate, GatewayServer, open_gateway_server
 
 ANY = openapi_document("any", ("any",), "GET /")

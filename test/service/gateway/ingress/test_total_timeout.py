@@ -7,7 +7,7 @@ import pytest
 from support.gateway_sockets import GatewayOnSockets, asks, chunk, status
 from support.upstream import DEADLINE_S, Service, openapi_document
 
-from bookshelf.http.client.transport import HttpTransport
+from bookshelf.http.client import HttpTransport
 from bookshelf.http.message import Request, Response
 from gateway.ingress.middleware import IngressPolicy
 

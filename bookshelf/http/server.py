@@ -6,11 +6,10 @@ import socket
 from collections.abc import Iterable
 from ssl import SSLContext
 
-from bookshelf.http.limits import ConnectionLimits
+from bookshelf.http.limits import ConnectionLimits, Connections
 from bookshelf.http.message import Handler
 from bookshelf.http.request_check import CheckedHandler, RequestCheck
-from bookshelf.http.server.connection import ServerConnection
-from bookshelf.http.server.connections import Connections
+from bookshelf.http.server_connection import ServerConnection
 
 #: Established connections that may wait to be accepted.
 _BACKLOG = 1024

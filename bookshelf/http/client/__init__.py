@@ -1,1 +1,0 @@
-"""An HTTP/1.1 client with connection pools."""
