@@ -15,8 +15,7 @@ import msgspec
 
 from bench.measurement import BenchFault, Measurement, Plan
 from bench.run import MEASUREMENTS, chosen, measured, on_kafka
-from bookshelf.cli.faults import guarded, stop
-from bookshelf.cli.loop import run
+from bookshelf.cli.command import guarded, run, stop
 from bookshelf.config import read_network, with_port
 from bookshelf.runtime.logs import configure
 

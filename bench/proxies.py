@@ -6,7 +6,7 @@ from collections.abc import Awaitable, Callable
 
 import msgspec
 
-from bookshelf.cli.loop import collect_rarely, started
+from bookshelf.cli.command import collect_rarely, started
 from bookshelf.config import GatewaySettings
 from bookshelf.discovery.local import LocalDiscovery
 from bookshelf.discovery.port import Instance

@@ -11,8 +11,7 @@ from typing import Any
 
 from write_manifests import ROOT, write_files
 
-from bookshelf.runtime.asyncapi import asyncapi_document
-from bookshelf.runtime.schemas import compare_schemas
+from bookshelf.runtime.schemas import asyncapi_document, compare_schemas
 from bookshelf.services import SERVICES
 
 

@@ -14,8 +14,8 @@ import msgspec
 from bench import sample_books
 from bench.measurement import BenchFault, Plan
 from bench.server import READY_S, end
+from bookshelf.cli.command import collect_rarely
 from bookshelf.cli.instance import make_infrastructure, topics
-from bookshelf.cli.loop import collect_rarely
 from bookshelf.config import InstanceSettings, Network, Settings
 from bookshelf.discovery.local import LocalDiscovery
 from bookshelf.log.kafka.clients import Clients

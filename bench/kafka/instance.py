@@ -8,8 +8,8 @@ import click
 import msgspec
 
 from bench.kafka.cluster import alone
+from bookshelf.cli.command import collect_rarely, run, run_until_signalled, started
 from bookshelf.cli.instance import begin
-from bookshelf.cli.loop import collect_rarely, run, run_until_signalled, started
 from bookshelf.config import Network, Settings
 from bookshelf.runtime.logs import configure
 from bookshelf.services import SERVICES

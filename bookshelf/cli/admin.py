@@ -14,9 +14,8 @@ import msgspec
 from rich.console import Console
 from rich.progress import Progress
 
+from bookshelf.cli.command import guarded, run, stop
 from bookshelf.cli.embedded import embedded
-from bookshelf.cli.faults import guarded, stop
-from bookshelf.cli.loop import run
 from bookshelf.config import INSTANCES, Settings, read
 from bookshelf.cqrs.position import parse_position
 from bookshelf.http.client import RemoteHandler

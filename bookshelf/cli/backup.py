@@ -9,7 +9,7 @@ from typing import Any
 import click
 import msgspec
 
-from bookshelf.cli.faults import guarded, stop
+from bookshelf.cli.command import guarded, stop
 from bookshelf.config import read
 from bookshelf.log.sqlite.database import LogContent
 from bookshelf.runtime.backup import BackupFault, restore_backup, write_backup

@@ -11,8 +11,7 @@ import click
 import msgspec
 
 from bookshelf.cli.client import NoShelf, Shelf, shelf
-from bookshelf.cli.faults import MENDABLE, guarded, stop
-from bookshelf.cli.loop import run
+from bookshelf.cli.command import MENDABLE, guarded, run, stop
 from bookshelf.config import read
 from bookshelf.cqrs.api_client import ApiAnswer
 from bookshelf.runtime.logs import configure

@@ -12,8 +12,8 @@ from typing import Any
 
 import structlog
 
+from bookshelf.cli.command import on_hangup
 from bookshelf.cli.listen import LOOPBACK, allowed_hosts
-from bookshelf.cli.loop import on_hangup
 from bookshelf.config import GatewaySettings, Settings, load
 from bookshelf.cqrs.aggregate import Aggregate
 from bookshelf.cqrs.service import Service, check_services

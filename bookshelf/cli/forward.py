@@ -9,8 +9,7 @@ from contextlib import AsyncExitStack
 
 import click
 
-from bookshelf.cli.faults import guarded, stop
-from bookshelf.cli.loop import run, run_until_signalled
+from bookshelf.cli.command import guarded, run, run_until_signalled, stop
 from bookshelf.services import SERVICES
 
 _CHUNK = 64 * 1024

@@ -9,9 +9,8 @@ from typing import Any
 
 import click
 
-from bookshelf.cli.faults import guarded, stop
-from bookshelf.cli.loop import collect_rarely, run_until_signalled, started
-from bookshelf.cli.loop import run as run_loop
+from bookshelf.cli.command import collect_rarely, guarded, run_until_signalled, started, stop
+from bookshelf.cli.command import run as run_loop
 from bookshelf.cli.workers import WorkerPipe, shared
 from bookshelf.config import GatewaySettings, Network, Settings, load, read, read_network, with_port
 from bookshelf.cqrs.service import Service, check_services

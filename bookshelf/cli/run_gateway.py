@@ -6,8 +6,8 @@ from dataclasses import replace
 
 import structlog
 
+from bookshelf.cli.command import on_hangup
 from bookshelf.cli.listen import allowed_hosts, check_address, found_at, open_admin_api
-from bookshelf.cli.loop import on_hangup
 from bookshelf.cli.workers import WorkerPipe
 from bookshelf.config import GatewaySettings, Network, Settings, load
 from bookshelf.discovery.consul.foreign_services import CombinedDiscovery

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import click
 
-from bookshelf.cli.faults import guarded, stop
+from bookshelf.cli.command import guarded, stop
 from bookshelf.runtime.schemas import compare_schemas
 from bookshelf.services import SERVICES
 

@@ -5,9 +5,8 @@ import os
 
 import click
 
+from bookshelf.cli.command import collect_rarely, guarded, run, run_until_signalled, started
 from bookshelf.cli.embedded import Embedded, embedded
-from bookshelf.cli.faults import guarded
-from bookshelf.cli.loop import collect_rarely, run, run_until_signalled, started
 from bookshelf.config import Settings, read
 from bookshelf.http.request_check import is_loopback
 from bookshelf.runtime.logs import configure

@@ -13,8 +13,7 @@ from typing import Self
 import click
 import structlog
 
-from bookshelf.cli.faults import MENDABLE
-from bookshelf.cli.loop import on_hangup, run, run_until_signalled
+from bookshelf.cli.command import MENDABLE, on_hangup, run, run_until_signalled
 from bookshelf.http.server import PortTaken
 
 #: Seconds before a worker that has ended is restarted, doubled up to the last; a run of _WELL_S resets them.

@@ -19,7 +19,7 @@ import msgspec
 from bookshelf import __version__
 from bookshelf.log.port import LogFault
 from bookshelf.log.sqlite.database import LogContent, copy_log, inspect_log, settle_log
-from bookshelf.runtime import staging
+from bookshelf.runtime import data_folder
 from bookshelf.runtime.blob_backup import BLOBS, add_blobs, copy_blobs, find_blobs, is_blob
 from bookshelf.runtime.data_folder import DataFolder, running
 from bookshelf.runtime.job_backup import JOBS, copy_jobs, is_job_file, stage_jobs
@@ -32,7 +32,15 @@ FORMAT = 1
 PARTS = ("log", BLOBS, JOBS)
 _PREFIX = "bookshelf-"
 #: Names in a data folder that hold nothing to be lost.
-_NOTHING_TO_LOSE = {"lock", "running.json", "running.new", BLOBS, JOBS, staging.PREPARING, *staging.DERIVED}
+_NOTHING_TO_LOSE = {
+    "lock",
+    "running.json",
+    "running.new",
+    BLOBS,
+    JOBS,
+    data_folder.PREPARING,
+    *data_folder.DERIVED,
+}
 
 
 class BackupFault(Exception):
@@ -78,7 +86,7 @@ def write_backup(
     if not (data / LOG).is_file():
         msg = f"there is no shelf in {data}; name its folder with --data"
         raise BackupFault(msg)
-    if (data / staging.PREPARED).is_dir():
+    if (data / data_folder.PREPARED).is_dir():
         msg = f"a restore to {data} was interrupted; start the shelf, which completes it, then try again"
         raise BackupFault(msg)
     target.mkdir(parents=True, exist_ok=True, mode=0o700)
@@ -90,12 +98,12 @@ def write_backup(
         part.mkdir(mode=0o700)
         try:
             manifest = _fill(data, blobs or data / BLOBS, part, now)
-            staging.flush_tree(part)
+            data_folder.flush_tree(part)
             part.rename(backup)
         except BaseException:
             shutil.rmtree(part, ignore_errors=True)
             raise
-        staging.flush(target)
+        data_folder.flush(target)
         if keep is not None:
             for old in find_backups(target)[:-keep]:
                 shutil.rmtree(old)
@@ -167,7 +175,7 @@ def restore_backup(
     _check_target(data, replace=replace)
     folder = DataFolder(data)
     try:
-        staged = data / staging.PREPARING
+        staged = data / data_folder.PREPARING
         staged.mkdir(mode=0o700)
         try:
             content = _stage(manifest, log, staged)
@@ -176,9 +184,9 @@ def restore_backup(
         except BaseException:
             shutil.rmtree(staged, ignore_errors=True)
             raise
-        kept = data / f"{staging.KEPT}{now:%Y%m%dT%H%M%S.%f}Z"
-        staging.decide_restore(data, kept.name)
-        staging.complete_restore(data)
+        kept = data / f"{data_folder.KEPT}{now:%Y%m%dT%H%M%S.%f}Z"
+        data_folder.decide_restore(data, kept.name)
+        data_folder.complete_restore(data)
     finally:
         folder.close()
     return Restored(

@@ -8,7 +8,7 @@ from pathlib import Path
 from tempfile import mkstemp
 
 from bookshelf.media.folder import UNFINISHED
-from bookshelf.runtime.staging import flush
+from bookshelf.runtime.data_folder import flush
 
 #: The part of a backup, and the folder in it and in a data folder.
 BLOBS = "blobs"

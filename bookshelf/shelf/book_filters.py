@@ -12,7 +12,7 @@ from bookshelf.shelf.book_tables import ENTRIES, INDEX, NAMES, books
 from bookshelf.shelf.fields import FIELD_TYPES, BookState
 from bookshelf.shelf.name_rows import AUTHOR, SERIES, TAG
 from bookshelf.shelf.search_text import query_terms
-from bookshelf.storage.bulk_insert import TEXT
+from bookshelf.storage.statements import TEXT
 
 #: The fields that the filters `has` and `missing` know, with their columns.
 _FIELDS: Mapping[str, ColumnElement[Any]] = {

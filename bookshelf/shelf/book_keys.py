@@ -12,7 +12,7 @@ from sqlalchemy import Column, Computed, Integer
 from bookshelf.shelf.search_text import isbn_forms, join_tokens
 from bookshelf.shelf.sort_keys import KEY_MAX, articles_of, name_key, series_key, title_keys, year_of
 from bookshelf.shelf.values import Contributor, SeriesEntry
-from bookshelf.storage.bulk_insert import TEXT
+from bookshelf.storage.statements import TEXT
 
 TITLE_WEIGHT = 8
 #: The columns of tokens, each with its weight. Those of reviews and passages are derived from other rows.

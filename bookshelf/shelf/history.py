@@ -31,7 +31,7 @@ from bookshelf.shelf.book import BOOK, to_answer
 from bookshelf.shelf.events import EVENTS, TOPIC
 from bookshelf.shelf.fields import Book
 from bookshelf.shelf.paging import FETCHED_ROWS, After, Cursor, Limit, read_cursor, take_items, write_cursor
-from bookshelf.storage.bulk_insert import TEXT
+from bookshelf.storage.statements import TEXT
 
 
 class Happened(msgspec.Struct, frozen=True):

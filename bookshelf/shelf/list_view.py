@@ -40,7 +40,7 @@ from bookshelf.shelf.paging import After, Limit, Sort, count_rows, list_page
 from bookshelf.shelf.reading_rows import ReadingRows
 from bookshelf.shelf.rows import BookRows, book_table, on_shelf, shown
 from bookshelf.shelf.sort_keys import name_key
-from bookshelf.storage.bulk_insert import TEXT
+from bookshelf.storage.statements import TEXT
 
 TABLES = MetaData()
 books = book_table("lists_book", TABLES)

@@ -21,7 +21,7 @@ from bookshelf.shelf import events
 from bookshelf.shelf.fields import present
 from bookshelf.shelf.sort_keys import name_key
 from bookshelf.shelf.values import Contributor, author_names
-from bookshelf.storage.bulk_insert import TEXT
+from bookshelf.storage.statements import TEXT
 
 AUTHOR, SERIES, TAG = "author", "series", "tag"
 

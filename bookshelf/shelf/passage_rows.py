@@ -23,8 +23,8 @@ from bookshelf.cqrs.view import DERIVED, Change, Handler, Recorded
 from bookshelf.shelf import events
 from bookshelf.shelf.fields import present
 from bookshelf.shelf.search_text import JOINED_MAX, join_tokens
-from bookshelf.storage.bulk_insert import TEXT
 from bookshelf.storage.fulltext import JoinedRows
+from bookshelf.storage.statements import TEXT
 
 _json = msgspec.json.Encoder().encode
 #: The columns of each field of a passage, beside its tokens only where the table has all of it.

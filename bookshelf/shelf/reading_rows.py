@@ -34,7 +34,7 @@ from bookshelf.shelf import events
 from bookshelf.shelf.fields import present
 from bookshelf.shelf.search_text import join_tokens
 from bookshelf.shelf.values import ReadingProgress
-from bookshelf.storage.bulk_insert import TEXT
+from bookshelf.storage.statements import TEXT
 
 _json = msgspec.json.Encoder().encode
 

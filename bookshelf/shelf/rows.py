@@ -40,7 +40,7 @@ from bookshelf.shelf.events import (
 from bookshelf.shelf.fields import FIELD_TYPES, FIRST_FIELDS, Book, present, to_book
 from bookshelf.shelf.reading_rows import ReadingRows, derived_columns
 from bookshelf.shelf.values import Contributor, Cover, ReadingProgress, SeriesEntry
-from bookshelf.storage.bulk_insert import TEXT
+from bookshelf.storage.statements import TEXT
 
 _json = msgspec.json.Encoder().encode
 #: The fields that are stored as JSON; empty ones as null.

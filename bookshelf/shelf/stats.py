@@ -33,7 +33,7 @@ from bookshelf.shelf.events import EVENTS, TOPIC
 from bookshelf.shelf.goals import Goal, Year, owner_of_goal
 from bookshelf.shelf.reading_rows import ReadingRows
 from bookshelf.shelf.rows import BookRows, book_table, on_shelf
-from bookshelf.storage.bulk_insert import TEXT
+from bookshelf.storage.statements import TEXT
 
 TABLES = MetaData()
 books = book_table("stats_book", TABLES, only={"author", "pages", "format", "language", "state"})

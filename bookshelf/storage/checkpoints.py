@@ -31,8 +31,8 @@ from sqlalchemy import (
 from sqlalchemy import values as literal_rows
 from sqlalchemy.exc import IntegrityError
 
-from bookshelf.storage.bulk_insert import TEXT
 from bookshelf.storage.port import TableSetStatus
+from bookshelf.storage.statements import TEXT
 
 LEDGER = MetaData()
 

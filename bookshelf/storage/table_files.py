@@ -1,20 +1,119 @@
-"""One table set in a SQLite file: an engine for writing, one for reading, and the threads that run them."""
+"""One table set in a SQLite file: an engine for writing, one for reading, and the threads that run them.
+
+Up to 8 concurrent reads share one thread hop and one transaction, each dearer than a query. The indexes of a
+new table set are created after its rows, as sorting all at once is faster than inserting; unique indexes are
+created with the tables, because statements of handlers may depend on them.
+"""
 
 import asyncio
-from collections.abc import AsyncIterator, Callable
+from collections import deque
+from collections.abc import AsyncIterator, Callable, Sequence
 from concurrent.futures import Executor
 from contextlib import asynccontextmanager
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any, NamedTuple, TypeVar
 
 from sqlalchemy import Connection, Engine, create_engine, event
 from sqlalchemy.pool import QueuePool
 
 from bookshelf.cqrs.view import View
-from bookshelf.storage import checkpoints, deferred_indexes
+from bookshelf.storage import checkpoints
 from bookshelf.storage.faults import translate_errors
 from bookshelf.storage.port import TableSetStatus
-from bookshelf.storage.read_batcher import ReadBatcher
+
+#: Reads in one batch: at most this many wait for a slow one.
+_MOST = 8
+#: Batches that run at the same time.
+_TURNS = 2
+
+Work = Callable[[Connection], Any]
+Outcome = tuple[Any, BaseException | None]
+
+
+class _Read(NamedTuple):
+    work: Work
+    answer: "asyncio.Future[Any]"
+
+
+class ReadBatcher:
+    """Runs reads of an engine in an executor's threads. A snapshot is never older than any of its reads."""
+
+    def __init__(self, executor: Executor, on: Engine) -> None:
+        self._executor = executor
+        self._on = on
+        self._waiting: deque[_Read] = deque()
+        self._turns = 0
+
+    async def run(self, work: Work) -> Any:  # noqa: ANN401 (whatever the work returns)
+        """Run `work` in a batch and return its result. Raises `StorageFault`, or what `work` raises."""
+        answer: asyncio.Future[Any] = asyncio.get_running_loop().create_future()
+        self._waiting.append(_Read(work, answer))
+        self._begin()
+        return await answer
+
+    def _begin(self) -> None:
+        while self._waiting and self._turns < _TURNS:
+            reads = [self._waiting.popleft() for _ in range(min(_MOST, len(self._waiting)))]
+            works = [read.work for read in reads]
+            self._turns += 1
+            turn = asyncio.get_running_loop().run_in_executor(
+                self._executor, _on_one_snapshot, self._on, works
+            )
+            turn.add_done_callback(lambda done, reads=reads: self._ended(reads, done))  # type: ignore[misc]
+
+    def _ended(self, reads: Sequence[_Read], turn: "asyncio.Future[list[Outcome]]") -> None:
+        self._turns -= 1
+        fault = asyncio.CancelledError() if turn.cancelled() else turn.exception()
+        outcomes = [(None, fault)] * len(reads) if fault is not None else turn.result()
+        for read, (result, failed) in zip(reads, outcomes, strict=True):
+            if read.answer.done():  # the caller was cancelled
+                continue
+            if failed is None:
+                read.answer.set_result(result)
+            else:
+                read.answer.set_exception(failed)
+        self._begin()
+
+
+def _on_one_snapshot(on: Engine, works: Sequence[Work]) -> list[Outcome]:
+    with translate_errors(), on.begin() as db:
+        return [_outcome(db, work) for work in works]
+
+
+def _outcome(db: Connection, work: Work) -> Outcome:
+    try:
+        with translate_errors():
+            return work(db), None
+    except Exception as fault:  # noqa: BLE001 (raised to the caller of this read alone)
+        return None, fault
+
+
+_FULLTEXT = "SELECT name FROM sqlite_master WHERE sql LIKE '%USING fts5(%'"
+_DEFERRED = f"""
+    CREATE TABLE bookshelf_deferred AS SELECT type, name, sql FROM sqlite_master
+    WHERE (type = 'index' AND sql NOT LIKE 'CREATE UNIQUE %')
+    OR (type = 'trigger' AND tbl_name || '_words' IN ({_FULLTEXT}))
+"""  # noqa: S608 (names of our own)
+
+
+def defer_indexes(db: Connection) -> None:
+    """Drop the indexes of empty tables and the triggers of their full-text indexes; keep the definitions."""
+    db.exec_driver_sql(_DEFERRED)
+    for kind, name in db.exec_driver_sql("SELECT type, name FROM bookshelf_deferred").all():
+        db.exec_driver_sql(f"DROP {kind} {name}")
+
+
+def create_indexes(db: Connection) -> None:
+    """Create the indexes that were dropped, if there are any, and fill the full-text indexes."""
+    kept = "SELECT 1 FROM sqlite_master WHERE name = 'bookshelf_deferred'"
+    if db.exec_driver_sql(kept).first() is None:
+        return
+    for (definition,) in db.exec_driver_sql("SELECT sql FROM bookshelf_deferred").all():
+        db.exec_driver_sql(definition)
+    for (name,) in db.exec_driver_sql(_FULLTEXT).all():
+        db.exec_driver_sql(f"INSERT INTO {name}({name}) VALUES ('rebuild')")  # noqa: S608 (see above)
+    db.exec_driver_sql("DROP TABLE bookshelf_deferred")
+
 
 T = TypeVar("T")
 
@@ -39,7 +138,7 @@ class SqliteTables:
         """
         with self._writing.begin() as db:
             view.tables.create_all(db)
-            deferred_indexes.defer(db)
+            defer_indexes(db)
             checkpoints.begin(db, source=source, version=str(view.version))
 
     def descends_from(self, view: View, source: str) -> bool:
@@ -75,7 +174,7 @@ class SqliteTables:
         """Create the indexes that were deferred until now, if any. Raises `StorageFault`."""
         if self._is_indexed:
             return
-        await self.write(deferred_indexes.create)
+        await self.write(create_indexes)
         self._is_indexed = True
 
     async def look(self) -> TableSetStatus:

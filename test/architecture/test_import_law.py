@@ -50,7 +50,7 @@ LAW: Law = {
     "bench": {
         *("bookshelf.services", "bookshelf.runtime", "bookshelf.config", "bookshelf.cqrs", "bookshelf.log"),
         *("bookshelf.discovery", "bookshelf.storage", "bookshelf.shelf", "bookshelf.cli.embedded"),
-        *("bookshelf.cli.instance", "bookshelf.cli.loop", "bookshelf.cli.faults"),
+        *("bookshelf.cli.instance", "bookshelf.cli.command"),
         *("bookshelf.http", "bookshelf.concurrency", "gateway"),
     },
 }

@@ -50,7 +50,6 @@ _OF_EXTRAS = (
     "bookshelf.log.kafka.",
     "bookshelf.storage.postgres.database",
     "bookshelf.storage.postgres.storage",
-    "bookshelf.storage.postgres.set_watch",
     "bookshelf.storage.postgres.table_sets",
     "bookshelf.storage.postgres.tables",
     "bench.kafka.",

@@ -4,7 +4,7 @@ import pytest
 from contract.read_contract import ReadContract
 from contract.storage_contract import StorageContract
 
-from bookshelf.storage.memory import MemoryStorage
+from bookshelf.storage.sqlite import MemoryStorage
 
 
 @pytest.fixture

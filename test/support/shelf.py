@@ -23,8 +23,8 @@ from bookshelf.runtime.api.endpoint import Api
 from bookshelf.runtime.infrastructure import Infrastructure, LateHandler, MakeStates
 from bookshelf.runtime.service import ServiceHost
 from bookshelf.services import SERVICES
-from bookshelf.storage.memory import MemoryStorage
 from bookshelf.storage.port import Storage
+from bookshelf.storage.sqlite import MemoryStorage
 
 DEADLINE_S = 30
 JSON = "application/json"

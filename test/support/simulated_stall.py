@@ -16,10 +16,8 @@ from bookshelf.cqrs.dead_letters import LetterDropped, LetterRetried
 from bookshelf.cqrs.envelope import Envelope, encode_envelope
 from bookshelf.cqrs.errors import Refused
 from bookshelf.cqrs.position import parse_position
-from bookshelf.log.partition import partition_of
-from bookshelf.log.port import NewRecord, Record
-from bookshelf.runtime.aggregate.command import CommandRequest
-from bookshelf.runtime.aggregate.command_handler import CommandHandler
+from bookshelf.log.port import NewRecord, Record, partition_of
+from bookshelf.runtime.aggregate.command import CommandHandler, CommandRequest
 from bookshelf.runtime.aggregate.command_messages import CommandMessageDecoder
 from bookshelf.runtime.aggregate.snapshot import AggregateSnapshot, SnapshotFold
 from bookshelf.runtime.process.dead_letters import ProcessLetters, letter_record, read_letter

@@ -16,8 +16,7 @@ from bookshelf.cqrs.aggregate import Aggregate
 from bookshelf.cqrs.errors import Refused
 from bookshelf.cqrs.message import Command, Event
 from bookshelf.log.port import LogFault
-from bookshelf.runtime.aggregate.command import Busy, CommandRequest, NotOwner
-from bookshelf.runtime.aggregate.command_handler import InternalCommand
+from bookshelf.runtime.aggregate.command import Busy, CommandRequest, InternalCommand, NotOwner
 from bookshelf.runtime.aggregate.plugin import OwnerParts, OwnerPlugin
 from bookshelf.runtime.aggregate.snapshot import INTERNAL_HASH, INTERNAL_PREFIX, AggregateSnapshot
 from bookshelf.runtime.aggregate.state_cache import StateCache

@@ -16,8 +16,13 @@ from bookshelf.cqrs.route import EventsRoute, Owned, Span
 from bookshelf.http.message import Headers, Request, Response
 from bookshelf.http.problem import Problem
 from bookshelf.runtime.api import header_fields
-from bookshelf.runtime.api.queries import DEADLINE_S, read_parameters, run_query
-from bookshelf.runtime.api.response_cache import RenderedResponse, ResponseCache
+from bookshelf.runtime.api.queries import (
+    DEADLINE_S,
+    RenderedResponse,
+    ResponseCache,
+    read_parameters,
+    run_query,
+)
 from bookshelf.runtime.decoding import Decoder
 from bookshelf.runtime.view.host import ViewHost
 from bookshelf.storage.port import StorageFault

@@ -1,21 +1,85 @@
-"""The endpoint of a query route: waits until the view has the caller's positions, queries it, and answers."""
+"""The endpoint of a query route: waits until the view has the caller's positions, queries it, and answers.
+
+Answers are cached: each is rendered once per revision of the view, even if requests overlap.
+"""
 
 import asyncio
-from collections.abc import Callable, Mapping
+from collections import OrderedDict
+from collections.abc import Awaitable, Callable, Hashable, Mapping
 from hashlib import blake2b
-from typing import Any
+from typing import Any, NamedTuple
 from urllib.parse import parse_qsl, urlencode
 
 import msgspec
 
-from bookshelf.cqrs.errors import Invalid, NotFound
+from bookshelf.cqrs.errors import Invalid, NotFound, Refused
 from bookshelf.cqrs.route import Answer, Owned, QueryRoute
 from bookshelf.http.message import Headers, Request, Response
 from bookshelf.http.problem import Fault, Problem
 from bookshelf.runtime.api import header_fields
-from bookshelf.runtime.api.response_cache import RenderedResponse, ResponseCache
 from bookshelf.runtime.decoding import Decoder
 from bookshelf.runtime.view.host import ViewHost
+
+#: Answers kept, and their bytes in all.
+_ENTRIES = 512
+_BYTES = 32 << 20
+
+
+class RenderedResponse(NamedTuple):
+    """An answer's body, its entity tag with quotes, the next page's cursor, and the items on all pages."""
+
+    body: bytes
+    tag: str
+    after: str | None
+    items: int | None = None
+
+
+class _Entry(NamedTuple):
+    revision: Hashable
+    task: "asyncio.Task[RenderedResponse]"
+
+
+class ResponseCache:
+    """A least-recently-used cache by owner and request target. It keeps refusals too, and no faults."""
+
+    def __init__(self) -> None:
+        self._entries: OrderedDict[Hashable, _Entry] = OrderedDict()
+        self._sizes: dict[Hashable, int] = {}
+        self._bytes = 0
+
+    async def get(
+        self, key: Hashable, revision: Hashable, render: Callable[[], Awaitable[RenderedResponse]]
+    ) -> RenderedResponse:
+        """Return the answer as of `revision` or newer; call `render` if needed. Raises what that raises."""
+        entry = self._entries.get(key)
+        if entry is None or entry.revision != revision:
+            self._forget(key)
+            entry = _Entry(revision, asyncio.ensure_future(render()))
+            self._entries[key] = entry
+            entry.task.add_done_callback(lambda task: self._rendered(key, task))
+        else:
+            self._entries.move_to_end(key)
+            if entry.task.done():
+                return entry.task.result()
+        return await asyncio.shield(entry.task)
+
+    def _rendered(self, key: Hashable, task: "asyncio.Task[RenderedResponse]") -> None:
+        entry = self._entries.get(key)
+        fault = None if task.cancelled() else task.exception()
+        if entry is None or entry.task is not task:
+            return
+        if task.cancelled() or not isinstance(fault, Refused | None):
+            del self._entries[key]
+            return
+        self._sizes[key] = 0 if fault else len(task.result().body)
+        self._bytes += self._sizes[key]
+        while len(self._entries) > _ENTRIES or self._bytes > _BYTES:
+            self._forget(next(iter(self._entries)))
+
+    def _forget(self, key: Hashable) -> None:
+        self._entries.pop(key, None)
+        self._bytes -= self._sizes.pop(key, 0)
+
 
 #: Seconds that a query may take in total.
 DEADLINE_S = 30.0

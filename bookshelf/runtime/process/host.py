@@ -7,7 +7,7 @@ from datetime import timedelta
 
 import structlog
 
-from bookshelf.concurrency.tasks import cancel_and_wait
+from bookshelf.concurrency import cancel_and_wait
 from bookshelf.cqrs.dead_letters import LetterDropped
 from bookshelf.cqrs.envelope import decode_envelope
 from bookshelf.cqrs.errors import Malformed

@@ -32,9 +32,9 @@ from sqlalchemy.schema import CreateSchema, DropSchema
 
 from bookshelf.cqrs.view import View
 from bookshelf.storage import faults
-from bookshelf.storage.bulk_insert import TEXT
 from bookshelf.storage.checkpoints import LOOK, seen, upgrade
 from bookshelf.storage.port import TableSetDropped, TableSetStatus
+from bookshelf.storage.statements import TEXT
 
 #: The first half of every advisory lock here ("book"); the second is a set's number, or 0 for all changes.
 _LOCKS, _TURN = 0x626F6F6B, 0

@@ -13,8 +13,7 @@ from support.owners import Owners, ask, sent
 from bookshelf.log.memory import MemoryLog
 from bookshelf.log.port import Record
 from bookshelf.runtime.aggregate.batch import PENDING_BYTES
-from bookshelf.runtime.aggregate.command import Busy, CommandRequest
-from bookshelf.runtime.aggregate.command_handler import CommandHandler
+from bookshelf.runtime.aggregate.command import Busy, CommandHandler, CommandRequest
 from bookshelf.runtime.aggregate.command_messages import CommandMessageDecoder
 from bookshelf.runtime.aggregate.command_queue import CAPACITY_BYTES, SHARE_BYTES, CommandQueue, Room
 from bookshelf.runtime.aggregate.replay import PendingEvents

@@ -9,7 +9,7 @@ from support.views import Views, answer
 
 from bookshelf.log.memory import MemoryLog
 from bookshelf.log.port import Log, NewRecord, partition_of
-from bookshelf.storage.memory import MemoryStorage
+from bookshelf.storage.sqlite import MemoryStorage
 
 KEYS = [f"tally-{n}" for n in range(20)]
 MORE = 8

@@ -9,7 +9,7 @@ from support.owners import Owners, ask, sent
 
 from bookshelf.cqrs.catalogue import Catalogue
 from bookshelf.cqrs.message import Event
-from bookshelf.log.partition import partition_of
+from bookshelf.log.port import partition_of
 
 
 class Other(Event, frozen=True):

@@ -5,8 +5,8 @@ import asyncio
 import pytest
 
 from bookshelf.cqrs.errors import NotFound
-from bookshelf.runtime.api import response_cache
-from bookshelf.runtime.api.response_cache import RenderedResponse, ResponseCache
+from bookshelf.runtime.api import queries
+from bookshelf.runtime.api.queries import RenderedResponse, ResponseCache
 
 
 class Kitchen:
@@ -80,7 +80,7 @@ async def test_refusals_are_cached_and_faults_are_not() -> None:
 
 async def test_the_least_recently_used_answer_is_evicted() -> None:
     cache, kitchen = ResponseCache(), Kitchen()
-    for n in range(response_cache._ENTRIES):  # noqa: SLF001 (the bound is what is tested)
+    for n in range(queries._ENTRIES):  # noqa: SLF001 (the bound is what is tested)
         await cache.get(f"/{n}", 1, kitchen.render)
     await cache.get("/0", 1, kitchen.render)
     await cache.get("/another", 1, kitchen.render)
@@ -93,7 +93,7 @@ async def test_the_least_recently_used_answer_is_evicted() -> None:
 
 async def test_the_cache_is_bounded_in_bytes() -> None:
     cache = ResponseCache()
-    kitchen = Kitchen(size=response_cache._BYTES // 4)  # noqa: SLF001 (the bound is what is tested)
+    kitchen = Kitchen(size=queries._BYTES // 4)  # noqa: SLF001 (the bound is what is tested)
     for revision in range(3):
         asked = [asyncio.ensure_future(cache.get(f"/{n}", revision, kitchen.render)) for n in range(4)]
         await asyncio.gather(*asked)

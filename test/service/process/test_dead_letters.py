@@ -26,8 +26,7 @@ from bookshelf.cqrs.dead_letters import LetterAdded, LetterDropped, LetterRetrie
 from bookshelf.cqrs.position import Position, parse_position
 from bookshelf.http.problem import Problem
 from bookshelf.log.memory import MemoryLog
-from bookshelf.log.partition import partition_of
-from bookshelf.log.port import Consumed, LogFault, NewRecord
+from bookshelf.log.port import Consumed, LogFault, NewRecord, partition_of
 from bookshelf.runtime.process.dead_letters import letter_record, read_letters
 from bookshelf.runtime.process.operations import ProcessLetterOperations
 from bookshelf.runtime.service_operations import drop

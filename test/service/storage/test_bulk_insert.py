@@ -26,7 +26,7 @@ from sqlalchemy import (
 from sqlalchemy.dialects import sqlite
 from sqlalchemy.exc import IntegrityError, StatementError
 
-from bookshelf.storage.bulk_insert import execute
+from bookshelf.storage.statements import execute
 
 META = MetaData()
 BOOKS = Table(

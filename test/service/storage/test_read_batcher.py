@@ -11,8 +11,7 @@ import pytest
 from sqlalchemy import Connection, Engine, event
 
 from bookshelf.storage.port import StorageFault
-from bookshelf.storage.read_batcher import ReadBatcher
-from bookshelf.storage.table_files import engine
+from bookshelf.storage.table_files import ReadBatcher, engine
 
 
 @pytest.fixture

@@ -12,10 +12,9 @@ from support.views import Views
 
 from bookshelf.log.memory import MemoryLog
 from bookshelf.runtime.view.host import ViewHost
-from bookshelf.storage.memory import MemoryStorage
 from bookshelf.storage.port import Storage
 from bookshelf.storage.postgres.storage import PostgresStorage
-from bookshelf.storage.sqlite import SqliteStorage
+from bookshelf.storage.sqlite import MemoryStorage, SqliteStorage
 
 
 @pytest.fixture

@@ -14,7 +14,7 @@ from bookshelf.shelf import book_list
 from bookshelf.shelf.book import BOOK, to_answer
 from bookshelf.shelf.book_list import Listing
 from bookshelf.shelf.events import BookAdded
-from bookshelf.storage.memory import MemoryStorage
+from bookshelf.storage.sqlite import MemoryStorage
 
 
 def folded(history: Sequence[tuple[str, Event]]) -> dict[str, Past]:

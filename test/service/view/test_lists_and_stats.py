@@ -41,8 +41,8 @@ from bookshelf.shelf.goals import Goal
 from bookshelf.shelf.list_view import ListQuery, ListsQuery
 from bookshelf.shelf.stats import GoalOfYear, OneYearStats, Share
 from bookshelf.shelf.values import ReadingProgress
-from bookshelf.storage.memory import MemoryStorage
 from bookshelf.storage.port import Storage
+from bookshelf.storage.sqlite import MemoryStorage
 
 PARTITIONS = 2
 AT = datetime(2024, 3, 1, tzinfo=UTC)

@@ -27,7 +27,7 @@ from bookshelf.shelf import readings_view
 from bookshelf.shelf.book_readings import Reading
 from bookshelf.shelf.reading import READING, ReadBook
 from bookshelf.shelf.reading_routes import to_passage_answer, to_reading_answer
-from bookshelf.storage.memory import MemoryStorage
+from bookshelf.storage.sqlite import MemoryStorage
 
 OF_BOOK, ALL_READINGS, PASSAGES_OF, ALL_PASSAGES = readings_view.ROUTES
 

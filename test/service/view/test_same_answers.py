@@ -11,8 +11,8 @@ from support.postgres import Server
 
 from bookshelf.cqrs.message import Event
 from bookshelf.log.memory import MemoryLog
-from bookshelf.storage.memory import MemoryStorage
 from bookshelf.storage.postgres.storage import PostgresStorage
+from bookshelf.storage.sqlite import MemoryStorage
 
 _numbers = count()
 

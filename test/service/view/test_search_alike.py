@@ -21,8 +21,8 @@ from bookshelf.shelf.events import (
 )
 from bookshelf.shelf.facets import ROUTES, SuggestionQuery
 from bookshelf.shelf.values import Contributor, SeriesEntry
-from bookshelf.storage.memory import MemoryStorage
 from bookshelf.storage.postgres.storage import PostgresStorage
+from bookshelf.storage.sqlite import MemoryStorage
 
 #: For each kind of token a text, and queries that find it or nearly do.
 KINDS = {

@@ -13,7 +13,7 @@ from bookshelf.shelf import book_list, facets, readings_view
 from bookshelf.shelf.book_filters import Filters
 from bookshelf.shelf.book_list import Listing
 from bookshelf.shelf.events import BookAdded, PassageAdded
-from bookshelf.storage.memory import MemoryStorage
+from bookshelf.storage.sqlite import MemoryStorage
 
 #: Instructions of SQLite's machine between two calls of the counter.
 _EACH = 50

@@ -12,7 +12,7 @@ from bookshelf.cqrs.handler import HandlerPorts, HandlerRoute, RequestContext
 from bookshelf.cqrs.service import Service, ServiceConflict, check_services
 from bookshelf.cqrs.view import View
 from bookshelf.http.message import Request, Response
-from bookshelf.runtime.asyncapi import asyncapi_document
+from bookshelf.runtime.schemas import asyncapi_document
 from bookshelf.services import SERVICES
 from bookshelf.shelf import book, book_list
 

@@ -14,8 +14,7 @@ from bookshelf.cqrs.envelope import ANSWERED, decode_envelope, encode_envelope
 from bookshelf.cqrs.errors import Changed, HeldBack, KeyReused, Malformed, NotFound
 from bookshelf.cqrs.message import Event
 from bookshelf.log.port import NewRecord, Record
-from bookshelf.runtime.aggregate.command import CommandRequest
-from bookshelf.runtime.aggregate.command_handler import CommandHandler
+from bookshelf.runtime.aggregate.command import CommandHandler, CommandRequest
 from bookshelf.runtime.aggregate.snapshot import (
     NONE,
     REMEMBERED,

@@ -6,7 +6,7 @@ from support.fixed_infrastructure import CountedIds
 from support.owners import sent
 
 from bookshelf.log.port import NewRecord, Record
-from bookshelf.runtime.aggregate.command_handler import CommandHandler
+from bookshelf.runtime.aggregate.command import CommandHandler
 from bookshelf.runtime.aggregate.replay import PendingEvents
 from bookshelf.runtime.aggregate.snapshot import UNSETTLED, DecodedEvent, SnapshotFold
 from bookshelf.runtime.aggregate.state_cache import StateCache

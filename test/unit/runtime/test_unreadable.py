@@ -10,8 +10,7 @@ from support.counter_context import TALLY, Tally, said
 
 from bookshelf.cqrs.envelope import DROPPED
 from bookshelf.log.port import NewRecord, Record
-from bookshelf.runtime.aggregate.snapshot import AggregateSnapshot, SnapshotFold, memory_of
-from bookshelf.runtime.aggregate.unreadable import remove_offset
+from bookshelf.runtime.aggregate.snapshot import AggregateSnapshot, SnapshotFold, memory_of, remove_offset
 
 FOLD = SnapshotFold(TALLY)
 
