@@ -1,5 +1,7 @@
 """The table of contents: every service, its tags, its port and its parts."""
 
+from dataclasses import replace
+
 from bookshelf.cqrs.route import BulkRoute
 from bookshelf.cqrs.service import Service
 from bookshelf.shelf import (
@@ -15,8 +17,15 @@ from bookshelf.shelf import (
     readings_view,
     stats,
 )
-from bookshelf.shelf.pages.cover_files import COVER_ROUTES
-from bookshelf.shelf.pages.site import SITE
+
+
+def _with_site(service: Service) -> Service:
+    from bookshelf.shelf.pages.cover_files import COVER_ROUTES  # noqa: PLC0415 (see `Service.pages`)
+    from bookshelf.shelf.pages.site import SITE  # noqa: PLC0415 (as above)
+
+    routes = (*SITE.routes, *COVER_ROUTES)
+    return replace(service, pages=None, serves=routes, error_page=SITE.error_page, tasks=(SITE.run_jobs,))
+
 
 SERVICES = (
     Service(
@@ -88,9 +97,8 @@ SERVICES = (
         tags=("site", "reader"),
         port=8086,
         runs=(),
-        serves=(*SITE.routes, *COVER_ROUTES),
+        serves=(),
         root="/",
-        error_page=SITE.error_page,
-        tasks=(SITE.run_jobs,),
+        pages=_with_site,
     ),
 )

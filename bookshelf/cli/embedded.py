@@ -70,7 +70,7 @@ async def embedded(settings: Settings, services: Sequence[Service] = SERVICES) -
 
     At the end all is stopped in reverse order: first the gateway, then the services, the log last.
     """
-    check_services(services, {"gateway": Settings().port})
+    check_services([service.with_pages() for service in services], {"gateway": Settings().port})
     async with AsyncExitStack() as stack:
         folder = DataFolder(settings.folder)
         stack.callback(folder.close)

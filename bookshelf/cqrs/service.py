@@ -27,7 +27,8 @@ class Service:
     `serves` routes. With a `root`, like / or /shop, it serves pages: the gateway passes on every request at
     and below that address. `middleware` runs around each of its handlers. `error_page` makes the page that it
     answers a problem with, unknown addresses included; without it the answer is problem details. `tasks` run
-    beside its handlers: each is a function of the ports that handlers get.
+    beside its handlers: each is a function of the ports that handlers get. `pages` returns the service with
+    its pages: only a process that runs it loads them.
     """
 
     name: str
@@ -40,6 +41,7 @@ class Service:
     middleware: tuple[Middleware, ...] = ()
     error_page: ErrorPage | None = None
     tasks: tuple[ServiceTask, ...] = ()
+    pages: "Callable[[Service], Service] | None" = None
 
     @property
     def aggregates(self) -> tuple[Aggregate[Any], ...]:
@@ -55,6 +57,10 @@ class Service:
     def processes(self) -> tuple[Process, ...]:
         """The processes that this service runs."""
         return tuple(part for part in self.runs if isinstance(part, Process))
+
+    def with_pages(self) -> "Service":
+        """Return the service with its pages, if it has any."""
+        return self if self.pages is None else self.pages(self)
 
 
 class ServiceConflict(Exception):

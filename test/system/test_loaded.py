@@ -18,7 +18,10 @@ def loaded(*modules: str) -> set[str]:
     [
         (
             "bookshelf.cli.instance",
-            {"gateway", "joserfc", "limits", "asyncpg", "bookshelf.shelf.library_files"},
+            {
+                *("gateway", "joserfc", "limits", "asyncpg", "bookshelf.shelf.library_files"),
+                *("bookshelf.shelf.pages", "bookshelf.site"),
+            },
         ),
         (
             "bookshelf.cli.run_gateway",
