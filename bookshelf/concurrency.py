@@ -1,6 +1,7 @@
 """For asyncio tasks on one event loop: a value and its changes, the end of tasks, timeouts with one timer."""
 
 import asyncio
+import math
 from collections.abc import AsyncIterator, Coroutine, Iterable
 from types import TracebackType
 from typing import Any, Generic, Self, TypeVar
@@ -50,7 +51,7 @@ async def cancel_and_wait(*tasks: asyncio.Future[Any]) -> None:
     await asyncio.gather(*tasks, return_exceptions=True)
 
 
-async def first_of(works: Iterable[Coroutine[Any, Any, Any]], deadline: float) -> bool:
+async def first_of(works: Iterable[Coroutine[Any, Any, Any]], deadline: float = math.inf) -> bool:
     """Run these until one has ended or the loop's time is `deadline`; return False at the deadline.
 
     The others are cancelled. Raises what the first to end has raised.

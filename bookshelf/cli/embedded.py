@@ -4,18 +4,15 @@ import asyncio
 import os
 import secrets
 from collections.abc import AsyncIterator, Sequence
-from concurrent.futures import ThreadPoolExecutor
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
 
 import structlog
 
 from bookshelf.cli.command import on_hangup
 from bookshelf.cli.listen import LOOPBACK, allowed_hosts
 from bookshelf.config import GatewaySettings, Settings, load
-from bookshelf.cqrs.aggregate import Aggregate
 from bookshelf.cqrs.service import Service, check_services
 from bookshelf.discovery.local import LocalDiscovery
 from bookshelf.http.client import HttpTransport, LocalTransport
@@ -25,11 +22,16 @@ from bookshelf.log.sqlite.log import SqliteLog
 from bookshelf.media.folder import FolderBlobs
 from bookshelf.media.pool import PictureWorkers
 from bookshelf.runtime.admin import AdminApi
-from bookshelf.runtime.aggregate.state_cache import CACHE_BYTES, StateCache
-from bookshelf.runtime.aggregate.state_store import SqliteStateStore
 from bookshelf.runtime.clock import SystemClock, SystemIds
 from bookshelf.runtime.data_folder import DataFolder, InstanceNote
-from bookshelf.runtime.infrastructure import Infrastructure, InProcessListeners, LateHandler, Listen, Listener
+from bookshelf.runtime.infrastructure import (
+    Infrastructure,
+    InProcessListeners,
+    LateHandler,
+    Listen,
+    Listener,
+    sqlite_states,
+)
 from bookshelf.runtime.service import ServiceHost
 from bookshelf.runtime.service_operations import ServiceOperations
 from bookshelf.services import SERVICES
@@ -116,15 +118,7 @@ async def make_infrastructure(settings: Settings, path: Path, stack: AsyncExitSt
     stack.push_async_callback(storage.close)
     transport = LocalTransport(HttpTransport())
     stack.push_async_callback(transport.close)
-    threads = ThreadPoolExecutor(1, thread_name_prefix="states")
-    stack.push_async_callback(asyncio.to_thread, threads.shutdown)
-
-    def states(aggregate: Aggregate[Any], partition: int) -> StateCache:
-        store = SqliteStateStore(path / "state" / f"{aggregate.name}-{partition}.sqlite")
-        partitions = settings.partitions
-        number, size = settings.cached(partitions), CACHE_BYTES // partitions
-        return StateCache(aggregate, store, threads, number, settings.command_memory_h, size)
-
+    number = settings.partitions
     pictures = PictureWorkers()
     stack.push_async_callback(pictures.close)
     clock = SystemClock()
@@ -134,7 +128,9 @@ async def make_infrastructure(settings: Settings, path: Path, stack: AsyncExitSt
         storage=storage,
         transport=transport,
         listen=InProcessListeners(transport, allowed_hosts(settings)).listen,
-        states=states,
+        states=sqlite_states(
+            path / "state", number, settings.cached(number), settings.command_memory_h, stack
+        ),
         clock=clock,
         ids=SystemIds(clock),
         api=LateHandler(),

@@ -1,16 +1,13 @@
 """Runs one instance of a service on Kafka, Consul and a database, with its folder and its admin API."""
 
-import asyncio
 import re
 from collections.abc import Awaitable, Callable, Sequence
-from concurrent.futures import ThreadPoolExecutor
 from contextlib import AsyncExitStack
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from bookshelf.cli.listen import NOTICE_S, SocketListeners, allowed_hosts, check_address, open_admin_api
 from bookshelf.config import Network, Settings, WrongSetting, missing_extra
-from bookshelf.cqrs.aggregate import Aggregate
 from bookshelf.cqrs.service import Service
 from bookshelf.discovery.consul.discovery import ConsulDiscovery
 from bookshelf.discovery.port import Discovery
@@ -18,11 +15,9 @@ from bookshelf.http.client import HttpTransport, RemoteHandler
 from bookshelf.log.kafka.settings import Topic
 from bookshelf.media.folder import FolderBlobs
 from bookshelf.media.pool import PictureWorkers
-from bookshelf.runtime.aggregate.state_cache import CACHE_BYTES, StateCache
-from bookshelf.runtime.aggregate.state_store import SqliteStateStore
 from bookshelf.runtime.clock import SystemClock, SystemIds
 from bookshelf.runtime.data_folder import DataFolder
-from bookshelf.runtime.infrastructure import Infrastructure, MakeStates
+from bookshelf.runtime.infrastructure import Infrastructure, sqlite_states
 from bookshelf.runtime.service import ServiceHost
 from bookshelf.runtime.service_operations import ServiceOperations
 from bookshelf.services import SERVICES
@@ -112,6 +107,7 @@ async def make_infrastructure(
     stack.push_async_callback(transport.close)
     api = gateway_at(settings.site_api)
     stack.push_async_callback(api.close)
+    number = network.kafka.partitions
     pictures = PictureWorkers()
     stack.push_async_callback(pictures.close)
     clock = SystemClock()
@@ -121,7 +117,9 @@ async def make_infrastructure(
         storage=storage,
         transport=transport,
         listen=SocketListeners(network, NOTICE_S, allowed_hosts=allowed_hosts(settings)).listen,
-        states=_states(path / "state", settings, network.kafka.partitions, stack),
+        states=sqlite_states(
+            path / "state", number, settings.cached(number), settings.command_memory_h, stack
+        ),
         clock=clock,
         ids=SystemIds(clock),
         api=api,
@@ -139,18 +137,6 @@ def gateway_at(url: str) -> RemoteHandler:
     if _GATEWAY.fullmatch(url) is None:
         raise WrongSetting("site_api (or BOOKSHELF_SITE_API): must be an address like http://gateway:8000")
     return RemoteHandler(url)
-
-
-def _states(path: Path, settings: Settings, partitions: int, stack: AsyncExitStack) -> MakeStates:
-    threads = ThreadPoolExecutor(1, thread_name_prefix="states")
-    stack.push_async_callback(asyncio.to_thread, threads.shutdown)
-
-    def made(aggregate: Aggregate[Any], partition: int) -> StateCache:
-        store = SqliteStateStore(path / f"{aggregate.name}-{partition}.sqlite")
-        number, size = settings.cached(partitions), CACHE_BYTES // partitions
-        return StateCache(aggregate, store, threads, number, settings.command_memory_h, size)
-
-    return made
 
 
 async def begin(

@@ -1,6 +1,9 @@
 """The ports that a service stands on, bundled in one value: real adapters, or those of a simulation."""
 
+import asyncio
 from collections.abc import Awaitable, Callable, Iterable
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import AsyncExitStack
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Protocol
@@ -13,7 +16,8 @@ from bookshelf.http.problem import Problem, problem_response
 from bookshelf.http.server import HttpServer
 from bookshelf.log.port import Log
 from bookshelf.media.port import BlobStore, Pictures
-from bookshelf.runtime.aggregate.state_cache import StateCache
+from bookshelf.runtime.aggregate.state_cache import CACHE_BYTES, StateCache
+from bookshelf.runtime.aggregate.state_store import SqliteStateStore
 from bookshelf.runtime.clock import Clock, Ids
 from bookshelf.storage.port import Storage
 
@@ -30,6 +34,23 @@ class Listener(Protocol):
 
 Listen = Callable[[Handler, str, int], Awaitable[Listener]]
 MakeStates = Callable[[Aggregate[Any], int], StateCache]
+
+
+def sqlite_states(
+    folder: Path, partitions: int, cached: int, command_memory_h: float, stack: AsyncExitStack
+) -> MakeStates:
+    """Return what makes the state caches of an instance: a file for each partition, until the stack closes.
+
+    `cached`: the most states of a partition in memory; `command_memory_h`: see `StateCache`.
+    """
+    threads = ThreadPoolExecutor(1, thread_name_prefix="states")
+    stack.push_async_callback(asyncio.to_thread, threads.shutdown)
+
+    def made(aggregate: Aggregate[Any], partition: int) -> StateCache:
+        store = SqliteStateStore(folder / f"{aggregate.name}-{partition}.sqlite")
+        return StateCache(aggregate, store, threads, cached, command_memory_h, CACHE_BYTES // partitions)
+
+    return made
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -74,11 +74,9 @@ class Forbidden(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
         if wanted[-1] == "*":
             wanted.pop()
             given = given[: len(wanted)]
-        return len(wanted) == len(given) and all(map(_same, wanted, given))
-
-
-def _same(wanted: str, given: str) -> bool:
-    return wanted == given or (wanted.startswith("{") and bool(given))
+        return len(wanted) == len(given) and all(
+            one == two or (one.startswith("{") and two) for one, two in zip(wanted, given, strict=True)
+        )
 
 
 class Rules(msgspec.Struct, frozen=True, forbid_unknown_fields=True):

@@ -191,7 +191,9 @@ def _remedy(fault: BaseException) -> str:
 async def connect(clients: Clients) -> AIOKafkaConnection:
     """Connect to the first broker that answers; if none does, raise the error of the last one."""
     last: Exception = errors.KafkaConnectionError("no address is given")
-    for host, port, _ in _hosts(clients.settings.bootstrap):
+    hosts: Iterable[tuple[str, int, object]]
+    hosts = collect_hosts(clients.settings.bootstrap.split(","), randomize=False)
+    for host, port, _ in hosts:
         try:
             return await clients.connection(host, port)
         except _WRONG:
@@ -199,8 +201,3 @@ async def connect(clients: Clients) -> AIOKafkaConnection:
         except (errors.KafkaError, OSError, TimeoutError, EOFError) as fault:
             last = fault
     raise last
-
-
-def _hosts(bootstrap: str) -> Iterable[tuple[str, int, object]]:
-    hosts: Iterable[tuple[str, int, object]] = collect_hosts(bootstrap.split(","), randomize=False)
-    return hosts

@@ -186,16 +186,15 @@ class ReadOnlySqliteLog:
         try:
             # read-only, so that closing it does not run a checkpoint on the writer's file
             self.database = sqlite3.connect(f"file:{quote(str(path))}?mode=ro", uri=True, timeout=5)
-            self._partitions = int(self._about("partitions"))
+            (partitions,) = self.database.execute(
+                "SELECT value FROM about WHERE name = 'partitions'"
+            ).fetchone()
+            self._partitions = int(partitions)
         except (sqlite3.Error, TypeError, ValueError) as fault:
             msg = (
                 f"{path} cannot be read ({fault}); see whether it is a log, and whether this user may read it"
             )
             raise LogFault(msg) from fault
-
-    def _about(self, name: str) -> str:
-        (value,) = self.database.execute("SELECT value FROM about WHERE name = ?", (name,)).fetchone()
-        return str(value)
 
     def partitions(self, topic: str) -> int:  # noqa: ARG002 (the port's signature)
         """Return the number of partitions that the file was created with."""

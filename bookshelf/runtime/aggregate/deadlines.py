@@ -11,7 +11,7 @@ from typing import Any, ClassVar, NamedTuple
 
 import structlog
 
-from bookshelf.concurrency import cancel_and_wait
+from bookshelf.concurrency import first_of
 from bookshelf.cqrs.aggregate import Aggregate
 from bookshelf.cqrs.errors import Refused
 from bookshelf.cqrs.message import Command, Event
@@ -236,7 +236,7 @@ class DeadlineTimer(OwnerPlugin):
                 await deadlines.sooner.wait()
             elif first > moment_of(self._clock.now()):
                 when = datetime.fromisoformat(first)
-                await _either(self._clock.until(when), deadlines.sooner.wait())
+                await first_of((self._clock.until(when), deadlines.sooner.wait()))
             else:
                 await self._fire()
 
@@ -274,13 +274,3 @@ class DeadlineTimer(OwnerPlugin):
                 _logger.error("deadline-failed", aggregate=name, subject=key, why=str(answer))
         left = [key for key, answer in zip(keys, answers, strict=False) if isinstance(answer, Exception)]
         return [*left, *keys[len(asked) :]]
-
-
-async def _either(*waits: Coroutine[Any, Any, Any]) -> None:
-    tasks = [asyncio.ensure_future(wait) for wait in waits]
-    try:
-        done, _ = await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
-    finally:
-        await cancel_and_wait(*tasks)
-    for task in done:
-        task.result()

@@ -6,7 +6,7 @@ One connection for each table set in use marks the set as used and reads its sta
 import asyncio
 import contextlib
 from collections.abc import Awaitable, Callable
-from typing import TypeVar
+from typing import Any, TypeVar
 
 from sqlalchemy import Connection
 from sqlalchemy.exc import DBAPIError
@@ -93,7 +93,7 @@ class TableSetWatch:
                 await connection.close()
 
 
-def _retrieved(task: "asyncio.Task[TableSetStatus]") -> None:
+def _retrieved(task: "asyncio.Task[Any]") -> None:
     if not task.cancelled():
         task.exception()
 
@@ -154,18 +154,14 @@ class PostgresTables:
     async def _run(self, engine: AsyncEngine, work: Callable[[Connection], T]) -> T:
         task = asyncio.create_task(self._database.run(engine, work))
         self._under_way.add(task)
-        task.add_done_callback(self._ended)
+        task.add_done_callback(self._under_way.discard)
+        task.add_done_callback(_retrieved)
         try:
             return await asyncio.shield(task)  # the outcome of a cancelled commit would be unknown
         except StorageFault as fault:
             if fault.__cause__ is not None and faults.missing(fault.__cause__):
                 await self.look()  # raises TableSetDropped if the whole set was dropped
             raise
-
-    def _ended(self, task: asyncio.Task[object]) -> None:
-        self._under_way.discard(task)
-        if not task.cancelled():
-            task.exception()
 
     async def index(self) -> None:
         """Do nothing: several instances fill a set, and may query it at any time, so it has its indexes."""

@@ -7,17 +7,12 @@ import msgspec
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from support.fixed_infrastructure import NOW
+from support.route_requests import RouteRequests
 
 from bookshelf.cqrs.errors import Refused
 from bookshelf.cqrs.message import Event
-from bookshelf.cqrs.route import CommandContext, CommandRoute
 from bookshelf.http.problem import Problem
-from bookshelf.http.router import Router
-from bookshelf.runtime.decoding import Decoder
-from bookshelf.shelf import book, reading_routes
 from bookshelf.shelf.events import (
-    EVENTS,
     BookRated,
     GoalSet,
     ListCreated,
@@ -33,42 +28,15 @@ from bookshelf.shelf.inverse import UndoRequest
 from bookshelf.shelf.undo import PastEvent, Undo, undo
 from bookshelf.shelf.undo_book import BookState
 
-ROUTER: Router[CommandRoute] = Router()
-for _route in (*book.ROUTES, *reading_routes.ROUTES):
-    ROUTER.add(_route.method, _route.path, _route)
 BOOK = "/books/b"
 
 
-class BookRequests:
-    """One book that requests change, by the routes and deciders of the shelf."""
+class BookRequests(RouteRequests):
+    """One book that requests change."""
 
     def __init__(self) -> None:
-        self.past: list[PastEvent] = []
+        super().__init__("b")
         self.send("POST", "/books", {"title": "Dune", "author": "Frank Herbert", "id": "b", "pages": 400})
-
-    def send(self, method: str, target: str, body: Any = None, undoes: str = "") -> str:  # noqa: ANN401 (JSON)
-        """Carry a request out; return its change, or nothing if it changed nothing. Raises `Refused`."""
-        path, _, query = target.partition("?")
-        route, _, values = ROUTER.find(method, path)
-        fields = {field.encode_name for field in msgspec.structs.fields(route.params)}
-        params = Decoder(route.params).parameters({k: v for k, v in values.items() if k in fields}, query)
-        context = CommandContext(at=NOW, params=params)
-        command = route.command(Decoder(route.body).body(msgspec.json.encode(body or {})), context)
-        state = route.aggregate.fold(past.event for past in self.past)
-        change = f"change-{len(self.past)}"
-        events = [EVENTS.as_read(event) for event in route.aggregate.decide(state, command)]
-        self.past += [PastEvent(event, change, undoes) for event in events]
-        return change if events else ""
-
-    def undo(self, change: str) -> Undo:
-        return undo("b", self.past, {change}, 7)[change]
-
-    def take_back(self, change: str) -> list[str]:
-        """Undo a change; return the changes that this made."""
-        requests = self.undo(change).undo
-        assert isinstance(requests, tuple)
-        made = [self.send(request.method, request.path, request.body, change) for request in requests]
-        return [change for change in made if change]
 
     @property
     def changes(self) -> list[str]:

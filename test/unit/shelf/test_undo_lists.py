@@ -9,13 +9,10 @@ import msgspec
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from support.fixed_infrastructure import NOW
+from support.route_requests import RouteRequests
 
 from bookshelf.cqrs.errors import Refused
 from bookshelf.cqrs.message import Event
-from bookshelf.cqrs.route import CommandContext, CommandRoute
-from bookshelf.http.router import Router
-from bookshelf.runtime.decoding import Decoder
 from bookshelf.shelf.events import (
     BookAdded,
     ListCreated,
@@ -26,41 +23,19 @@ from bookshelf.shelf.events import (
     ReadingProgressed,
     ReadingStarted,
 )
-from bookshelf.shelf.lists import COMMAND_ROUTES, LIST, UP_NEXT
+from bookshelf.shelf.lists import LIST, UP_NEXT
 from bookshelf.shelf.ranks import rank_between
 from bookshelf.shelf.undo import PastEvent, undo
 from bookshelf.shelf.values import ReadingProgress
 
-ROUTER: Router[CommandRoute] = Router()
-for _route in COMMAND_ROUTES:
-    ROUTER.add(_route.method, _route.path, _route)
 
-
-class ListRequests:
-    """One list that requests change, by the routes and the decider of the service."""
+class ListRequests(RouteRequests):
+    """One list that requests change."""
 
     def __init__(self, list_id: str) -> None:
-        self.id = list_id
-        self.past: list[PastEvent] = []
+        super().__init__(list_id)
         if list_id != UP_NEXT:
             self.send("POST", "/lists", {"name": "Holidays"})
-
-    def send(self, method: str, path: str, body: Any = None, undoes: str = "") -> str:  # noqa: ANN401 (JSON)
-        """Carry a request out; return its change, or nothing if it changed nothing. Raises `Refused`."""
-        route, _, values = ROUTER.find(method, path)
-        context = CommandContext(at=NOW, params=Decoder(route.params).parameters(values, ""))
-        command = route.command(Decoder(route.body).body(msgspec.json.encode(body or {})), context)
-        events = LIST.decide(LIST.fold(past.event for past in self.past), command)
-        change = f"change-{len(self.past)}"
-        self.past += [PastEvent(event, change, undoes) for event in events]
-        return change if events else ""
-
-    def take_back(self, change: str) -> list[str]:
-        """Undo a change; return the changes that this made."""
-        requests = undo(self.id, self.past, {change}, 7)[change].undo
-        assert isinstance(requests, tuple)
-        made = [self.send(request.method, request.path, request.body, change) for request in requests]
-        return [change for change in made if change]
 
     @property
     def shown(self) -> Any:  # noqa: ANN401 (compared only)
