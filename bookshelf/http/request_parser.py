@@ -244,13 +244,9 @@ class RequestParser:
             except HttpParserError:
                 self._refuse(None)
             else:
-                self._measure(len(data))
-
-    def _measure(self, size: int) -> None:
-        if self.heading:
-            self._size += size
-            if self._size > self._guard.head:
-                self._refuse(_too_large())
+                self._size += len(data)
+                if self.heading and self._size > self._guard.head:
+                    self._refuse(_too_large())
 
     def _switch(self, rest: bytes) -> None:
         """Continue after a request for an upgrade; without a tunnel the bytes after it are parsed as HTTP."""

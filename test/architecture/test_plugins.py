@@ -22,5 +22,5 @@ def test_the_core_of_an_owner_names_no_plugin(name: str) -> None:
 
 
 def test_the_core_is_what_it_was_named_for() -> None:
-    core = {"owner", "command_queue", "batch", "replay", "snapshot", "command_handler", "state_cache"}
+    core = {"owner", "command_queue", "batch", "replay", "snapshot", "state_cache"}
     assert core <= set(CORE)
