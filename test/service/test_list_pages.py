@@ -79,3 +79,15 @@ async def test_a_place_that_is_no_number_is_asked_for_again(shelf: Shelf) -> Non
     assert "The list has one book." in page.words
     assert page.value("place") == "abc"
     assert (await pages.get(f"/lists/up-next/books/{book}")).location == "/up-next"
+
+
+async def test_a_book_of_up_next_is_started_there(shelf: Shelf) -> None:
+    pages = Pages(SITE, ShelfApi(shelf))
+    book = (await shelf.add(title="Dune"))["id"]
+    await shelf.send("PUT", f"/lists/up-next/books/{book}", {})
+    await shelf.caught_up()
+    page = await pages.get("/up-next")
+    assert f'action="/books/{book}/start"' in page.html
+    assert "Choose from your unread books" in page.words
+    started = await pages.post(f"/books/{book}/start", {"_key": "k", "_back": "/up-next"})
+    assert started.location == "/up-next"

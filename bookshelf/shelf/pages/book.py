@@ -322,6 +322,7 @@ def _examples() -> Mapping[str, Page]:
         "empty": _model(_BARE, _DAY),
         "long": _model(_LONG, _DAY, readings=_READINGS * 20, changes=changes * 1),
         "failed": _model(_USUAL, _DAY, readings=None, passages=None, changes=None),
+        "failed reading": _model(_OPEN, _DAY, readings=None),
         "removed": _model(_USUAL, _DAY, removed=True, changes=changes),
         "former": _model(_USUAL, _DAY, as_of=date(2025, 3, 11)),
     }

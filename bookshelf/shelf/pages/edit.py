@@ -3,6 +3,9 @@
 import re
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
+from zlib import crc32
+
+import msgspec
 
 from bookshelf.shelf import field_types as kinds
 from bookshelf.shelf.limits import DESCRIPTION_MAX, NOTES_MAX
@@ -22,7 +25,10 @@ _LISTED = 200
 
 
 class EditForm(Form):
-    """The fields of a book as texts: a line for each contributor and each series, commas between tags."""
+    """The fields of a book as texts: a line for each contributor and each series, commas between tags.
+
+    `was` has a digest of each field as it was when the form was shown.
+    """
 
     title: kinds.Title
     subtitle: kinds.Subtitle | None = None
@@ -45,6 +51,7 @@ class EditForm(Form):
     lent_on: TypedDay | None = None
     sort_title: kinds.SortTitle | None = None
     work: kinds.Work | None = None
+    was: str = ""
 
 
 class EditModel(Model):
@@ -60,7 +67,9 @@ class EditModel(Model):
 
 
 #: The fields of the form that are those of the API as they are.
-_SAME = tuple(name for name in EditForm.__struct_fields__ if name not in {"contributors", "series", "tags"})
+_SAME = tuple(
+    name for name in EditForm.__struct_fields__ if name not in {"contributors", "series", "tags", "was"}
+)
 
 
 async def show_edit(request: PageRequest) -> Page:
@@ -92,12 +101,27 @@ def edit_form(book: Mapping[str, Any], request: PageRequest) -> EditForm:
     """Return the form with the fields of a book as the API answers it."""
     people = book.get("contributors") or ([{"name": book["author"]}] if book.get("author") else [])
     fields = {name: book[name] for name in _SAME if book.get(name) is not None}
-    return EditForm(
+    form = EditForm(
         **fields,
         contributors="\n".join(_person_line(person, request) for person in people),
         series="\n".join(_series_line(entry) for entry in book.get("series") or ()),
         tags=", ".join(book.get("tags") or ()),
     )
+    return msgspec.structs.replace(form, was=" ".join(_digests(form).values()))
+
+
+def _digests(form: EditForm) -> dict[str, str]:
+    """Return a digest of each field by name, which has the name in it."""
+    values = {name: getattr(form, name) for name in form.__struct_fields__ if name != "was"}
+    texts = {name: "" if value is None else str(value) for name, value in values.items()}
+    return {name: f"{name}:{crc32(text.encode()):x}" for name, text in texts.items()}
+
+
+def changed_fields(form: EditForm, stored: EditForm) -> tuple[set[str], bool]:
+    """Return the fields that the reader has changed, and True if one of them was changed meanwhile, too."""
+    was, typed, now = set(form.was.split()), _digests(form), _digests(stored)
+    mine = {name for name, digest in typed.items() if digest not in was and digest != now[name]}
+    return mine, not was or any(now[name] not in was for name in mine)
 
 
 def _person_line(person: Mapping[str, Any], request: PageRequest) -> str:
@@ -114,24 +138,28 @@ def _series_line(entry: Mapping[str, Any]) -> str:
 
 
 async def edit(request: PageRequest, form: EditForm) -> Redirect:
-    """Change the fields that differ from those of the book. Raises `FormRefused`, `ApiProblem`."""
+    """Change the fields that the reader has changed. Raises `FormRefused`, `ApiProblem`.
+
+    Fields that were changed meanwhile stay so; a field that was changed twice is a conflict.
+    """
     check_length(request, "description", form.description, DESCRIPTION_MAX)
     check_length(request, "notes", form.notes, NOTES_MAX)
     address = book_address(request)
-    book = (await request.api.get(address)).body
-    before, body = edit_form(book, request), {}
+    answer = await request.api.get(address)
+    book, body = answer.body, {}
+    changed, conflict = changed_fields(form, edit_form(book, request))
     for name in _SAME:
-        if getattr(form, name) != getattr(before, name):
+        if name in changed:
             body[name] = getattr(form, name) or (None if name != "copies" else form.copies)
-    if form.contributors != before.contributors:
+    if "contributors" in changed:
         body["contributors"] = list(_people(form.contributors, book, request))
         if not body["contributors"]:
             raise FormRefused(FieldFault("contributors", request.translate(_("Write at least one name."))))
-    if form.series != before.series:
+    if "series" in changed:
         body["series"] = [_series_of(line) for line in _lines(form.series)]
-    if form.tags != before.tags:
+    if "tags" in changed:
         body["tags"] = list(dict.fromkeys(tag.strip() for tag in form.tags.split(",") if tag.strip()))
-    done = await request.api.patch(address, body, version=request.version)
+    done = await request.api.patch(address, body, version=request.version if conflict else answer.version)
     return step_done(request, "edited", done)
 
 

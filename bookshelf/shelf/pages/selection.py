@@ -20,7 +20,7 @@ NOTICES: Mapping[str, str] = {"changed-many": _("Changed the selected books.")}
 ACTIONS: tuple[tuple[str, str], ...] = (
     ("tag", _("Add the tag")),
     ("untag", _("Take the tag off")),
-    ("list", _("Put on the list")),
+    ("list", _("Put on a list")),
     ("stars", _("Give stars")),
     ("finished", _("Mark as finished")),
     ("format", _("Set the format")),

@@ -45,7 +45,7 @@ class StatsModel(Model):
 
 
 class Extremes(msgspec.Struct, frozen=True, kw_only=True):
-    """The longest and the shortest book of a year, and the first and the last."""
+    """The longest and the shortest book of a year, and the first and the last: each book once."""
 
     longest: BookTile | None = None
     shortest: BookTile | None = None
@@ -108,7 +108,8 @@ async def show_stats(request: PageRequest) -> Page:
 
 
 def _stats_model(whole: Mapping[str, Any], facets: Mapping[str, Any] | None, this_year: int) -> StatsModel:
-    years = [(share["name"], float(share["readings"])) for share in reversed(whole["years"]) if share["name"]]
+    read = {int(share["name"]): float(share["readings"]) for share in whole["years"] if share["name"]}
+    years = [(str(year), read.get(year, 0.0)) for year in range(min(read), max(read) + 1)] if read else []
     return StatsModel(
         all=whole,
         years=charts.bars(years[-30:]) if len(years) > 1 else None,
@@ -123,14 +124,16 @@ def _stats_model(whole: Mapping[str, Any], facets: Mapping[str, Any] | None, thi
 
 
 def _decades(published: Sequence[Mapping[str, Any]]) -> charts.Bars | None:
-    """Return the books by decade of publication; what is older than ten decades is left out."""
+    """Return the books by decade of publication; the first bar has all that are older than eleven decades."""
     counts: dict[int, float] = {}
     for value in published:
         decade = int(value["value"]) // 10 * 10
         counts[decade] = counts.get(decade, 0) + value["count"]
     newest = max(counts, default=0)
-    shown = [decade for decade in range(newest - 110, newest + 1, 10) if decade >= min(counts, default=0)]
-    return charts.bars([(str(decade), counts.get(decade, 0)) for decade in shown]) if counts else None
+    first = max(newest - 110, min(counts, default=0))
+    older = sum(count for decade, count in counts.items() if decade < first)
+    shown = [(str(decade), counts.get(decade, 0)) for decade in range(first, newest + 1, 10)]
+    return charts.bars([*([(f"< {first}", older)] if older else []), *shown]) if counts else None
 
 
 def _stars(values: Sequence[Mapping[str, Any]]) -> charts.Bars | None:
@@ -139,7 +142,8 @@ def _stars(values: Sequence[Mapping[str, Any]]) -> charts.Bars | None:
     for value in values:
         half = max(int(float(value["value"]) * 2) / 2, 0.5)
         counts[half] += value["count"]
-    return charts.bars([(f"{stars:g}", count) for stars, count in counts.items()]) if values else None
+    labels = [f"{int(half) or ''}{'½' if half % 1 else ''}" for half in counts]
+    return charts.bars(list(zip(labels, counts.values(), strict=True))) if values else None
 
 
 async def show_year(request: PageRequest) -> Page:
@@ -189,7 +193,8 @@ async def _extremes(request: PageRequest, year: int) -> Extremes:
         and answer.body
         and (not sorts[name].endswith("pages") or answer.body[0].get("pages"))
     }
-    return Extremes(**found)
+    names = {book.id: name for name, book in reversed(found.items())}
+    return Extremes(**{name: book for name, book in found.items() if names[book.id] == name})
 
 
 def _year_model(

@@ -90,6 +90,8 @@ async def test_a_reading_is_paused_resumed_and_given_up(reader: Reader) -> None:
     page = await reader.do("abandon", reason="Too much politics.")
     assert (await reader.book())["state"] == "abandoned"
     assert "Too much politics." in page.words
+    assert "Start it again" in page.words
+    assert page.words.index("Given up") < page.words.index("Start it again")
 
 
 @pytest.mark.parametrize("text", ["", "far", "12 leagues"])
@@ -254,3 +256,12 @@ async def test_a_step_leads_back_to_the_page_that_it_was_opened_from(reader: Rea
     assert wrong.value("_back") == "/?view=list"
     for elsewhere in ("", f"http://localhost:8000{HERE}/pause", "http://localhost:8000//host/"):
         assert (await reader.pages.get(f"{HERE}/pause", Referer=elsewhere)).value("_back") == HERE
+
+
+async def test_the_last_page_offers_to_finish(reader: Reader) -> None:
+    await reader.do("start")
+    page = await reader.do("progress", progress="879")
+    assert "I have finished it" not in page.words
+    page = await reader.do("progress", progress="880")
+    assert "I have finished it" in page.words
+    assert "at the end: have you finished it?" in (await reader.get("/")).words

@@ -86,8 +86,33 @@ async def test_a_change_in_between_shows_both_versions(shelf: Shelf, pages: Page
     assert page.value("title") == "Mine"
     assert "Theirs" in page.words
     assert "Keep mine" in page.words
+    assert '<a href="#title">Title</a>' in page.html
+    assert '<a href="#notes">' not in page.html
     kept = await pages.submit(f"{HERE}/edit", fields_of(page))
     assert "Mine" in kept.words
+
+
+async def test_changes_of_different_fields_are_joined(shelf: Shelf, pages: Pages) -> None:
+    form = fields_of(await pages.get(f"{HERE}/edit"))
+    await shelf.send("PATCH", HERE, {"title": "Theirs", "tags": ["ice"]})
+    await shelf.caught_up()
+    page = await pages.submit(f"{HERE}/edit", form | {"notes": "Mine"})
+    assert "Saved the book." in page.words
+    await shelf.caught_up()
+    book = (await shelf.send("GET", HERE)).json
+    assert (book["title"], book["tags"], book["notes"]) == ("Theirs", ["ice"], "Mine")
+
+
+async def test_keep_mine_keeps_what_others_have_changed_in_other_fields(shelf: Shelf, pages: Pages) -> None:
+    form = fields_of(await pages.get(f"{HERE}/edit"))
+    await shelf.send("PATCH", HERE, {"title": "Theirs", "pages": 12})
+    await shelf.caught_up()
+    page = await pages.post(f"{HERE}/edit", form | {"title": "Mine"})
+    assert page.status == 412
+    await pages.submit(f"{HERE}/edit", fields_of(page))
+    await shelf.caught_up()
+    book = (await shelf.send("GET", HERE)).json
+    assert (book["title"], book["pages"]) == ("Mine", 12)
 
 
 @pytest.mark.parametrize(

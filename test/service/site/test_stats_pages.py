@@ -83,3 +83,21 @@ async def test_a_future_year_is_not_offered(library: Library) -> None:
     this_year = await library.pages.get("/stats/2026")
     assert 'href="/stats/2025"' in this_year.html
     assert 'href="/stats/2027"' not in this_year.html
+
+
+async def test_no_year_and_no_decade_is_left_out(library: Library) -> None:
+    await library.read("Adam Bede", "2017", published="1859")
+    await library.read("Romola", "2019", published="1863")
+    await library.read("Emma", "2020", published="1996")
+    page = await library.pages.get("/stats")
+    assert "2017 1 2018 0 2019 1 2020 1" in page.words
+    assert "&lt; 1880 2 1880 0" in page.words
+    assert "counts there, not as finished" in page.words
+
+
+async def test_a_remarkable_book_of_a_year_is_shown_once(library: Library) -> None:
+    await library.read("Romola", "2019-03", pages=640)
+    page = await library.pages.get("/stats/2019")
+    assert "The longest Romola" in page.words
+    assert "The shortest" not in page.words
+    assert "The last" not in page.words
