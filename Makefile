@@ -82,7 +82,7 @@ manifests: $(RUNTIME) ## write what names the services: docker-compose.yml, kube
 messages: $(RUNTIME) ## write the catalogues of the pages: new texts in, unused ones out
 	@$(BIN)/python packaging/write_messages.py
 
-docs: $(RUNTIME) ## write docs/asyncapi.json and docs/schemas/ from the catalogues of events
+docs: $(RUNTIME) ## write docs/asyncapi.json, docs/schemas/ and docs/processes.md from the code
 	@$(BIN)/python packaging/write_docs.py
 
 pictures: $(DEV) ## make the pictures of the site in docs/pictures; look at each of them

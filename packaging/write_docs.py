@@ -1,4 +1,4 @@
-"""Writes docs/asyncapi.json and docs/schemas/ from the catalogues of all contexts: `make docs`.
+"""Writes docs/asyncapi.json, docs/schemas/ and docs/processes.md from the code: `make docs`.
 
 It writes nothing if an event would change in a way that breaks readers. An event that no release has written
 yet may change: remove its file in docs/schemas/ first.
@@ -11,6 +11,7 @@ from typing import Any
 
 from write_manifests import ROOT, write_files
 
+from bookshelf.runtime.process.document import processes_page
 from bookshelf.runtime.schemas import asyncapi_document, compare_schemas
 from bookshelf.services import SERVICES
 
@@ -26,7 +27,8 @@ def render(folder: Path = ROOT / "docs" / "schemas") -> dict[str, str]:
             "\n".join([*breaking, "nothing was written; docs/events.md says how an event may change"])
         )
     files = {f"docs/schemas/{name}.json": _text(schema) for name, schema in schemas.items()}
-    return {"docs/asyncapi.json": _text(asyncapi_document(SERVICES)), **files}
+    files["docs/asyncapi.json"] = _text(asyncapi_document(SERVICES))
+    return {**files, "docs/processes.md": processes_page(SERVICES)}
 
 
 def _text(document: Any) -> str:  # noqa: ANN401 (any JSON)
