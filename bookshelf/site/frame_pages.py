@@ -61,7 +61,7 @@ class KeysModel(Model):
         ("x", _("select a row")),
         ("Shift x", _("select all rows since the last one")),
         ("u", _("undo")),
-        ("Esc", _("leave a field or a dialog")),
+        ("Esc", _("leave a field or a dialog, else back")),
         ("?", _("this table")),
     )
 

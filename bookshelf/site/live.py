@@ -2,6 +2,7 @@
 
 import asyncio
 import re
+from collections import deque
 from collections.abc import AsyncIterator, Callable, Iterable, Mapping
 from typing import Any
 
@@ -15,6 +16,8 @@ from bookshelf.site.api_adapters import PREFIX
 MOST_STREAMS = 256
 #: Messages that wait for one page.
 _MOST_WAITING = 100
+#: Names of the site's own that a new stream begins with.
+_MOST_PUBLISHED = 64
 #: Seconds without a message after which a comment line shows that the stream is alive.
 SILENCE_S = 15.0
 _LAST_EVENT = "Last-Event-ID"
@@ -47,6 +50,7 @@ class LiveStreams:
         self._most = most
         self._silence_s = silence_s
         self._open: set[asyncio.Queue[bytes]] = set()
+        self._published: deque[str] = deque(maxlen=_MOST_PUBLISHED)
 
     @property
     def count(self) -> int:
@@ -54,7 +58,8 @@ class LiveStreams:
         return len(self._open)
 
     def publish(self, *names: str) -> None:
-        """Send names to all open pages."""
+        """Send names to all open pages, and to a page whose stream opens after it was rendered."""
+        self._published.extend(names)
         for queue in self._open:
             _offer(queue, message(names))
 
@@ -77,6 +82,8 @@ class LiveStreams:
 
     async def _messages(self, upstream: AsyncIterator[bytes] | None) -> AsyncIterator[bytes]:
         queue: asyncio.Queue[bytes] = asyncio.Queue(_MOST_WAITING)
+        if self._published:
+            _offer(queue, message(self._published))
         self._open.add(queue)
         reading = None if upstream is None else asyncio.create_task(self._pass_on(upstream, queue))
         try:

@@ -120,16 +120,20 @@ class PageRoute:
 
 @dataclass(frozen=True, slots=True)
 class Link:
-    """A link of the top bar or the foot: its address, its text and the name of its icon."""
+    """A link of the top bar or the foot: its address, its text, the name of its icon, and its keys."""
 
     address: str
     text: str
     icon: str = ""
+    keys: str = ""
 
 
 @dataclass(frozen=True, slots=True)
 class SearchField:
-    """The search field of the top bar: the address that takes it, the parameter's name, and the label."""
+    """The search field of the top bar: the address that takes it, the parameter's name, and the label.
+
+    Enter sends `open=1` with it: if one thing is found, the address may lead to that.
+    """
 
     address: str
     parameter: str

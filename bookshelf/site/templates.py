@@ -1,6 +1,6 @@
 """The Jinja2 environment of each language: escaping, strict variables, filters for dates and numbers."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextvars import ContextVar
 from datetime import UTC, date, datetime, time, tzinfo
 from functools import cached_property
@@ -11,11 +11,11 @@ from typing import Any
 
 from babel import Locale, dates, numbers
 from babel.lists import format_list
-from babel.messages.mofile import write_mo
+from babel.messages.mofile import read_mo, write_mo
 from babel.messages.pofile import read_po
 from babel.support import NullTranslations, Translations
 from jinja2 import Environment, FunctionLoader, StrictUndefined
-from markupsafe import Markup
+from markupsafe import Markup, escape
 
 from bookshelf.site.api_adapters import segment
 
@@ -55,8 +55,9 @@ class Templates:
             auto_reload=False,
         )
         self.environment.globals |= dict(variables)
-        install = self.environment.install_gettext_translations  # type: ignore[attr-defined]  # an extension's
-        install(self.translations, newstyle=True)
+        self._known = known_texts(packages)
+        install = self.environment.install_gettext_callables  # type: ignore[attr-defined]  # an extension's
+        install(self._of_catalogue, self.plural, newstyle=True)
         self.environment.filters |= Formats(self.locale, self.translate).filters
 
     @cached_property
@@ -76,6 +77,10 @@ class Templates:
         """Return a text in this language; an empty one stays empty."""
         return str(self.translations.gettext(text)) if text else ""
 
+    def _of_catalogue(self, text: str) -> str:
+        """Return a text for templates as HTML with places for values; a text of a reader stays one."""
+        return self.translate(text) if text in self._known else str(escape(text)).replace("%", "%%")
+
     def plural(self, one: str, many: str, count: int) -> str:
         """Return the text for a number of things in this language."""
         return str(self.translations.ngettext(one, many, count))
@@ -94,24 +99,31 @@ def _html_files(folder: Traversable) -> list[Traversable]:
 
 
 def load_translations(packages: Sequence[str], language: str) -> NullTranslations:
-    """Return the texts of some packages in one language; those of the sources need no catalogue.
-
-    A wheel has compiled catalogues; in a source tree they are read as they are written.
-    """
+    """Return the texts of some packages in one language; those of the sources need no catalogue."""
     found = NullTranslations()
+    for compiled in _catalogues(packages, language):
+        translations = Translations(BytesIO(compiled), domain=DOMAIN)
+        if isinstance(found, Translations):
+            found.merge(translations)
+        else:
+            found = translations
+    return found
+
+
+def known_texts(packages: Sequence[str]) -> frozenset[str]:
+    """Return the texts that the sources of some packages have: each catalogue has all of them."""
+    catalogues = (read_mo(BytesIO(file)) for language in LOCALES for file in _catalogues(packages, language))
+    return frozenset(message.id for found in catalogues for message in found if isinstance(message.id, str))
+
+
+def _catalogues(packages: Sequence[str], language: str) -> Iterator[bytes]:
+    """Yield the compiled catalogues of some packages; in a source tree they are read as they are written."""
     for package in packages:
         folder = files(package) / "locale" / language
-        for name in (f"{DOMAIN}.mo", f"{DOMAIN}.po"):
-            if (catalogue := folder / name).is_file():
-                content = catalogue.read_bytes()
-                compiled = content if name.endswith(".mo") else compile_catalogue(content)
-                translations = Translations(BytesIO(compiled), domain=DOMAIN)
-                if isinstance(found, Translations):
-                    found.merge(translations)
-                else:
-                    found = translations
-                break
-    return found
+        if (compiled := folder / f"{DOMAIN}.mo").is_file():
+            yield compiled.read_bytes()
+        elif (written := folder / f"{DOMAIN}.po").is_file():
+            yield compile_catalogue(written.read_bytes())
 
 
 def compile_catalogue(content: bytes) -> bytes:

@@ -28,8 +28,8 @@ def running() -> Iterator[Browser]:
         yield started
 
 
-def add(shelf: Program, title: str) -> None:
-    shelf.client.post("/books", {"title": title, "author": "Frank Herbert"})
+def add(shelf: Program, title: str) -> str:
+    return str(shelf.client.add(title, author="Frank Herbert")["id"])
 
 
 def open_books(running: Browser, shelf: Program) -> Page:
@@ -47,7 +47,64 @@ def test_a_change_is_shown_in_every_open_page_and_the_focus_stays(running: Brows
     add(shelf, "Children of Dune")
     for page in pages:
         expect(page.get_by_role("heading", name="Children of Dune")).to_be_visible(timeout=30_000)
+    expect(link).to_be_focused()
+    for page in pages:
         page.close()
+
+
+def test_after_a_removal_the_focus_is_on_the_next_row(running: Browser, shelf: Program) -> None:
+    books = {title: add(shelf, title) for title in ("Aa first", "Aa second", "Aa third")}
+    page = running.new_page()
+    with page.expect_request("**/live"):
+        page.goto(f"{shelf.note.url}/books?view=list&sort=title&q=aa")
+    for removed, following in (("Aa second", "Aa third"), ("Aa third", "Aa first")):
+        page.get_by_role("link", name=removed, exact=True).focus()
+        shelf.client.delete(f"/books/{books[removed]}")
+        expect(page.get_by_role("link", name=removed, exact=True)).to_have_count(0, timeout=30_000)
+        expect(page.get_by_role("link", name=following, exact=True)).to_be_focused()
+    page.close()
+
+
+def test_what_was_typed_survives_a_change_and_the_rest_of_the_page_shows_it(
+    running: Browser, shelf: Program
+) -> None:
+    book = add(shelf, "Dune Chronicles")
+    shelf.client.post(f"/books/{book}/readings", {})
+    shelf.client.get("/readings")
+    page = running.new_page()
+    with page.expect_request("**/live"):
+        page.goto(shelf.note.url)
+    field = page.locator(f"#far-{book}")
+    field.fill("12")
+    next_book = add(shelf, "Hunters of Dune")
+    shelf.client.send("PUT", f"/lists/up-next/books/{next_book}", {})
+    shelf.client.post(f"/books/{book}/readings/current/progress", {"progress": {"page": 7}})
+    expect(page.locator(f"#next-{next_book}")).to_be_visible(timeout=30_000)
+    expect(field).to_have_value("12")
+    expect(field).to_be_focused()
+    page.close()
+
+
+def test_a_closed_dialog_returns_the_focus_to_its_opener(running: Browser, shelf: Program) -> None:
+    book = add(shelf, "Dune Road")
+    shelf.client.post(f"/books/{book}/readings", {})
+    shelf.client.get("/readings")
+    page = running.new_page()
+    with page.expect_request("**/live"):
+        page.goto(f"{shelf.note.url}/books/{book}")
+    opener = page.get_by_role("link", name="Finished", exact=True)
+    opener.click()
+    expect(page.locator("dialog[open]")).to_be_visible()
+    page.keyboard.press("Escape")
+    expect(opener).to_be_focused()
+    opener.click()
+    expect(page.locator("dialog[open]")).to_be_visible()
+    # the part below the dialog is replaced meanwhile
+    shelf.client.patch(f"/books/{book}", {"tags": ["desert"]})
+    expect(page.locator("#book").get_by_text("#desert")).to_be_attached(timeout=30_000)
+    page.keyboard.press("Escape")
+    expect(opener).to_be_focused()
+    page.close()
 
 
 def test_nine_pages_load_and_hidden_ones_have_no_stream(running: Browser, shelf: Program) -> None:

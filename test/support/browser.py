@@ -25,10 +25,12 @@ _OVERFLOW = """() => ({
 
 
 @contextmanager
-def browser() -> Iterator[Browser]:
-    """Run chromium until the block ends."""
+def browser(*, keeps_pages: bool = False) -> Iterator[Browser]:
+    """Run chromium until the block ends. `keeps_pages`: going back shows a page as it was left."""
+    given = ["--disable-back-forward-cache"] if keeps_pages else []
     with sync_playwright() as playwright:
-        running = playwright.chromium.launch(executable_path=shutil.which("chromium"), args=QUIET)
+        program = shutil.which("chromium")
+        running = playwright.chromium.launch(executable_path=program, args=QUIET, ignore_default_args=given)
         try:
             yield running
         finally:

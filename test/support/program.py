@@ -24,15 +24,23 @@ class _Ports(Client):
 class Program(Announced):
     """`bookshelf up` on a data folder and free ports, from ready to stopped.
 
-    `named=False`: the folder is not on the command line, only expected there.
+    `named=False`: the folder is not on the command line, only expected there. `program` is what runs in place
+    of `bookshelf`, with its arguments.
     """
 
     def __init__(
-        self, data: Path, *args: str, env: Mapping[str, str] | None = None, named: bool = True
+        self,
+        data: Path,
+        *args: str,
+        env: Mapping[str, str] | None = None,
+        named: bool = True,
+        program: str = "bookshelf",
     ) -> None:
         self.data = self.folder = data
         chosen = ("--data", data) if named else ()
-        super().__init__("up", *chosen, "--port", "0", "--service-ports", "auto", *args, env=env)
+        module, *before = program.split()
+        ports = ("--port", "0", "--service-ports", "auto")
+        super().__init__(*before, "up", *chosen, *ports, *args, env=env, program=module)
 
     @property
     def client(self) -> Client:

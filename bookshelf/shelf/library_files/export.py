@@ -7,8 +7,10 @@ import msgspec
 
 from bookshelf.shelf.library_files.csv_books import CSV_COLUMNS, to_cells
 from bookshelf.shelf.library_files.entry import Refusal
+from bookshelf.shelf.library_files.formats import guarded
 from bookshelf.shelf.library_files.library import Library
 from bookshelf.shelf.library_files.shelf_index import ShelfBook
+from bookshelf.shelf.library_files.table import REASON
 
 
 class _Echo:
@@ -35,16 +37,14 @@ def csv_line(cells: Iterable[str], delimiter: str = ",") -> str:
     return line
 
 
-REASON = "reason"
-
-
 def write_refused(library: Library, refusals: Iterable[Refusal]) -> Iterator[str]:
     """Return the lines of a file in the library's own format that has only these records.
 
-    A CSV has the library's header and delimiter, the cells as they were, and a last column `reason`, which an
-    import ignores; the first cell of a broken record has its text. JSON lines get a field `reason`; a line
-    that is not an object becomes the field `line` of one. Lines have their line ends: write them with
-    newline="" and the encoding utf-8-sig (CSV) or utf-8.
+    A CSV has the library's header and delimiter, the cells as they were (none of them is a formula to a
+    spreadsheet, and an import takes the guard off), and a last column `reason`, which an import ignores; the
+    first cell of a broken record has its text. JSON lines get a field `reason`; a line that is not an object
+    becomes the field `line` of one. Lines have their line ends: write them with newline="" and the encoding
+    utf-8-sig (CSV) or utf-8.
     """
     return _csv(library, refusals) if library.header else map(_json, refusals)
 
@@ -52,13 +52,13 @@ def write_refused(library: Library, refusals: Iterable[Refusal]) -> Iterator[str
 def _csv(library: Library, refusals: Iterable[Refusal]) -> Iterator[str]:
     again = library.header[-1] == REASON
     header = library.header[:-1] if again else library.header
-    yield csv_line([*header, REASON], library.delimiter)
+    yield csv_line(map(guarded, [*header, REASON]), library.delimiter)
     for refusal in refusals:
         cells = (
             refusal.raw[: len(header)] if again and len(refusal.raw) == len(library.header) else refusal.raw
         )
         missing = [""] * (len(header) - len(cells))
-        yield csv_line([*cells, *missing, refusal.reason], library.delimiter)
+        yield csv_line(map(guarded, [*cells, *missing, refusal.reason]), library.delimiter)
 
 
 def _json(refusal: Refusal) -> str:

@@ -11,7 +11,7 @@ from bookshelf.shelf.library_files.csv_books import READ_COLUMNS, READINGS, row_
 from bookshelf.shelf.library_files.csv_records import BROKEN, CsvRecord, Dialect, records
 from bookshelf.shelf.library_files.entry import Entry, NotALibrary, Refusal
 from bookshelf.shelf.library_files.format import IGNORED, Fields, Format, Layout, folded, pick
-from bookshelf.shelf.library_files.formats import ANY_CSV, ANY_FRENCH, ISBN_LIST, OWN
+from bookshelf.shelf.library_files.formats import ANY_CSV, ANY_FRENCH, ISBN_LIST, OWN, unguarded
 from bookshelf.shelf.library_files.program_formats import PROGRAMS
 from bookshelf.shelf.library_files.setting import Options, Setting, Survey, fields_of
 from bookshelf.shelf.library_files.source import Source
@@ -20,6 +20,8 @@ from bookshelf.shelf.library_files.values import choose_isbn
 FORMATS = (OWN, *PROGRAMS, ANY_FRENCH, ANY_CSV)
 """In the order in which they are tried: any table is the last resort."""
 
+REASON = "reason"
+"""The last column of a file of refused rows."""
 _DELIMITERS = (",", ";", "\t", "|")
 _EXCEL = re.compile(r"sep=.?", re.IGNORECASE)
 _HEADER_LINES = 10
@@ -44,6 +46,11 @@ class Table(NamedTuple):
     def _is_export(self) -> bool:
         """True for the project's own table with readings; the first release wrote one without."""
         return self.form.exact and READINGS in self.header
+
+    @property
+    def _has_reasons(self) -> bool:
+        """True for a file of refused rows, whose cells are guarded (see `write_refused`)."""
+        return self.header[-1] == REASON
 
     def best(self) -> "Table":
         """Return the table in the dialect that breaks the fewest records; the usual one is preferred."""
@@ -87,7 +94,7 @@ class Table(NamedTuple):
     def _broken(self, raw: tuple[str, ...]) -> str:
         """Return the reason of a row in a file of refused rows that is still the text of a broken record."""
         first, *others = raw
-        if self.header[-1] == "reason" and others and others[-1] == BROKEN and not any(others[:-1]):
+        if self._has_reasons and others and others[-1] == BROKEN and not any(others[:-1]):
             return BROKEN if first else ""
         return ""
 
@@ -100,7 +107,7 @@ class Table(NamedTuple):
         with self.source.open() as stream:
             for row in records(stream, self.dialect, len(self.header), exact=self.form.exact):
                 if row.line > self.line:
-                    yield row
+                    yield row._replace(cells=list(map(unguarded, row.cells))) if self._has_reasons else row
 
 
 def _dialects(delimiter: str) -> list[Dialect]:
@@ -163,7 +170,8 @@ def _head(source: Source, dialect: Dialect) -> list[CsvRecord]:
 
 
 def _names(header: CsvRecord) -> tuple[str, ...]:
-    return tuple(cell.strip() for cell in header.cells)
+    names = tuple(cell.strip() for cell in header.cells)
+    return tuple(map(unguarded, names)) if names[-1] == REASON else names
 
 
 def _form(names: tuple[str, ...], place: int) -> Format | None:

@@ -23,8 +23,8 @@ from bookshelf.shelf.pages.shelf_filters import (
     sort_of,
 )
 from bookshelf.shelf.pages.spines import GeneratedSpine, generate_spine
-from bookshelf.site.api_adapters import target
-from bookshelf.site.page import Model, Page, PageRoute, _
+from bookshelf.site.api_adapters import segment, target
+from bookshelf.site.page import Model, Page, PageRoute, Redirect, _
 from bookshelf.site.page_request import PageRequest
 
 #: Books on one page of the shelf, and from how many on it has links to letters and years.
@@ -73,8 +73,8 @@ class ShelfModel(Model):
     select_address: str
 
 
-async def show_books(request: PageRequest) -> Page:
-    """Show one page of the books."""
+async def show_books(request: PageRequest) -> Page | Redirect:
+    """Show one page of the books; lead to the only one that was searched for with Enter."""
     asked: ShelfQuery = request.query
     view = asked.view or request.preferences.more.get("view", "covers")
     filters = filters_of(asked)
@@ -83,6 +83,8 @@ async def show_books(request: PageRequest) -> Page:
     answer, facets = await asyncio.gather(
         request.api.get(page), request.api.try_get(target("/books/facets", **filters))
     )
+    if asked.open and answer.total == 1 and answer.body:
+        return Redirect(f"/books/{segment(answer.body[0]['id'])}")
     model = make_shelf(answer, asked, view=view, facets=facets, translate=request.translate)
     return Page("books.html", model, live=("readings",))
 
@@ -98,7 +100,7 @@ def make_shelf(
     """Return the model of a page of books as the API answers it."""
     values = None if facets is None else facets.body
     sort = sort_of(asked)
-    kept = msgspec.to_builtins(msgspec.structs.replace(asked, q="", after="", start=""))
+    kept = msgspec.to_builtins(msgspec.structs.replace(asked, q="", after="", start="", open=False))
     return ShelfModel(
         books=tuple(map(_shelf_book, answer.body)),
         count=answer.total,

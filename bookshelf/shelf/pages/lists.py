@@ -183,19 +183,24 @@ class MoveForm(Form):
 
 
 async def move_book(request: PageRequest, form: MoveForm) -> Redirect:
-    """Move a book to a place of its list, or take it off."""
+    """Move a book to a place of its list, or take it off; the focus stays there, or goes to the next book."""
     list_id, book = _list_id(request), request.path["book"]
     path = f"/lists/{segment(list_id)}/books/{segment(book)}"
     address = address_of(list_id)
+    _, entries, _ = await _read(request)
+    books = [str(entry["book"]["id"]) for entry in entries]
+    others = [name for name in books if name != book]
+    former = books.index(book) if book in books else len(others)
     if form.place == 0:
         done = await request.api.delete(path)
-        return Redirect(request.back(address), notice="off-list", change=done.change)
-    _, entries, _ = await _read(request)
-    others = [str(entry["book"]["id"]) for entry in entries if entry["book"]["id"] != book]
+        row = f"#entry-{segment(others[min(former, len(others) - 1)])}" if others else ""
+        return Redirect(request.back(address) + row, notice="off-list", change=done.change)
     before = min(form.place - 1, len(others))
     done = await request.api.put(path, {"after": others[before - 1] if before else None})
     page = target(address, from_=(form.place - 1) // _PAGE * _PAGE + 1 if form.place > _PAGE else None)
-    return Redirect(f"{page}#entry-{segment(book)}", notice="moved", change=done.change)
+    # the focus stays on the button; at an end of the list it goes to the one that leads back
+    is_up = before < former if 0 < before < len(others) else before > 0
+    return Redirect(f"{page}#{'up' if is_up else 'down'}-{segment(book)}", notice="moved", change=done.change)
 
 
 _BOOKS = (

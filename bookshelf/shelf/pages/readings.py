@@ -61,7 +61,6 @@ class FinishForm(Form):
 
     finished: TypedDay | None = None
     stars: Stars | None = None
-    exactly: Stars | None = None
     review: str = ""
 
 
@@ -173,8 +172,8 @@ async def finish(request: PageRequest, form: FinishForm) -> Redirect:
     check_length(request, "review", form.review, REVIEW_MAX)
     address = book_address(request)
     book = (await request.api.get(address)).body
-    stars = form.exactly or form.stars
-    opinion = {**({"stars": stars} if stars else {}), **({"review": form.review} if form.review else {})}
+    given = {"stars": form.stars, "review": form.review}
+    opinion = {name: value for name, value in given.items() if value}
     if book.get("state") in {"reading", "paused"}:
         path, body = f"{address}/readings/current/finished", {"finished": form.finished, **opinion}
     else:

@@ -52,7 +52,10 @@ STATES: Mapping[str, str] = {
 
 
 class ShelfQuery(msgspec.Struct, frozen=True, kw_only=True, rename={"among": "list", "start": "from"}):
-    """Which books, in which sort and view, from which cursor or key on; with or without selection."""
+    """Which books, in which sort and view, from which cursor or key on; with or without selection.
+
+    `open`: if they are one book, its page is shown.
+    """
 
     q: str = ""
     state: tuple[str, ...] = ()
@@ -72,6 +75,7 @@ class ShelfQuery(msgspec.Struct, frozen=True, kw_only=True, rename={"among": "li
     start: str = ""
     after: str = ""
     select: bool = False
+    open: bool = False
 
 
 class Chip(msgspec.Struct, frozen=True, kw_only=True):
@@ -113,7 +117,8 @@ def sort_of(asked: ShelfQuery) -> str:
 
 def address(asked: ShelfQuery, **changes: Any) -> str:  # noqa: ANN401 (values of the query)
     """Return the address of a query with changes; it starts at the first page again."""
-    built = msgspec.to_builtins(msgspec.structs.replace(asked, **{"after": "", "start": "", **changes}))
+    first = {"after": "", "start": "", "open": False}
+    built = msgspec.to_builtins(msgspec.structs.replace(asked, **{**first, **changes}))
     shown = {name: "1" if value is True else value for name, value in built.items() if value}
     return target("/books", **shown)
 

@@ -243,6 +243,15 @@ async def test_names_of_changes_are_passed_on_without_content() -> None:
     assert live.count == 0
 
 
+async def test_a_stream_that_opens_after_a_job_has_ended_begins_with_its_name() -> None:
+    live = LiveStreams(None, lambda _: ())
+    live.publish("job:1")
+    response = await live.respond(request("GET", "/live"), StreamingApi())
+    assert not isinstance(response.body, bytes)
+    found = [await anext(response.body) for _ in range(2)]
+    assert found == [b"retry: 1000\n\n", b"event: changed\ndata: job:1\n\n"]
+
+
 async def test_the_stream_of_a_page_that_does_not_read_is_ended() -> None:
     live = LiveStreams(None, lambda _: ())
     response = await live.respond(request("GET", "/live"), StreamingApi())

@@ -5,11 +5,12 @@ const bookshelf = {
   all: (selector, part = document) => [...part.querySelectorAll(selector)],
   on: (names, work, part = window) => names.split(" ").forEach((name) => part.addEventListener(name, work)),
   parse: (text) => new DOMParser().parseFromString(text, "text/html"),
+  root: document.documentElement,
   say: (text) => { bookshelf.one("#said").textContent = text; },
 };
 (() => {
-  const { one, all, on, parse, say } = bookshelf;
-  const root = document.documentElement, body = document.body;
+  const { one, all, on, parse, root, say } = bookshelf;
+  const body = document.body;
   root.classList.add("scripted");
 
   // Without a chosen time zone the browser's is kept for the next request.
@@ -18,7 +19,10 @@ const bookshelf = {
     kept.set("zone", Intl.DateTimeFormat().resolvedOptions().timeZone);
     document.cookie = `bookshelf-prefs=${kept}; Path=/; Max-Age=31536000; SameSite=Lax`;
   }
-  one("[data-focus]")?.focus();
+  // What is typed replaces what a field has from before. A link gets the focus without a jump.
+  const first = one("[data-focus]");
+  first?.focus({ preventScroll: first.matches("a") });
+  first?.matches("input") && first.select();
 
   // Nothing replaces a form that has unsaved input. A form is sent once, until the browser comes back to it.
   on("input", ({ target }) => target.form?.setAttribute("data-dirty", ""));
@@ -32,13 +36,13 @@ const bookshelf = {
     button.setAttribute("aria-disabled", true);
     one("span", button).textContent = button.dataset.busy;
   });
-  on("pageshow", () => all("[data-sent]").forEach((form) => { delete form.dataset.sent; }));
+  on("pageshow", () => all("[data-sent]").forEach((form) => delete form.dataset.sent));
 
   // A notice leaves after 10 s, unless the pointer or the focus is on it.
   const time = (notice) => {
     if (!notice) return;
     let timer;
-    const start = () => { timer = setTimeout(() => notice.remove(), 10000); };
+    const start = () => { timer = setTimeout(() => notice.remove(), 1e4); };
     on("pointerenter focusin", () => clearTimeout(timer), notice);
     on("pointerleave focusout", start, notice);
     start();
@@ -55,21 +59,22 @@ const bookshelf = {
   on("htmx:afterSettle", () => { if (one("[data-say]")) say(one("[data-say]").textContent); });
 
   // Dialogs: a page of its own, shown above this one. Its form is sent like on that page.
+  const opener = (link) => link.isConnected ? link : one(`a[href="${link.pathname}"]`);
   const open = async (link) => {
     const answer = await fetch(link.href);
     if (!answer.ok) return location.assign(link.href);
     const main = one("#main", parse(await answer.text())), dialog = document.createElement("dialog");
     main.id = "dialog";
     dialog.setAttribute("aria-label", one("h1", main).textContent);
-    dialog.innerHTML = '<form method="dialog"><button class="btn plain square close">×</button></form>';
+    dialog.innerHTML = '<form method=dialog><button class="btn plain square close">×</button></form>';
     one("button", dialog).setAttribute("aria-label", body.dataset.close);
     dialog.append(main);
     on("click", ({ target }) => { if (target === dialog) dialog.close(); }, dialog);
-    on("close", () => { dialog.remove(); link.focus(); }, dialog);
+    on("close", () => { dialog.remove(); opener(link)?.focus(); }, dialog);
     body.append(dialog);
     dialog.showModal();
     htmx.process(main);
-    one("[data-focus], input:not([type=hidden]), select, textarea", main)?.focus();
+    (one("[data-focus]", main) || one("input:not([type=hidden]), select, textarea", main))?.focus();
   };
   on("click", (event) => {
     const link = event.target.closest("a[data-dialog]"), save = event.target.closest("[data-save-picture]");
@@ -80,8 +85,8 @@ const bookshelf = {
 
   // A file dropped on a page, or pasted, goes into its file field, or into that of the page for files.
   const take = async (files) => {
-    const find = () => one("input[type=file]");
-    if (!find() && body.dataset.drop) await open(Object.assign(document.createElement("a"), { href: body.dataset.drop }));
+    const find = () => one("[type=file]");
+    if (!find() && body.dataset.drop) await open({ href: body.dataset.drop });
     if (!find()) return;
     find().files = files;
     for (const name of ["input", "change"]) find().dispatchEvent(new Event(name, { bubbles: true }));
@@ -107,7 +112,7 @@ const bookshelf = {
     await image.decode();
     [canvas.width, canvas.height] = [image.naturalWidth, image.naturalHeight];
     canvas.getContext("2d").drawImage(image, 0, 0);
-    [link.href, link.download] = [canvas.toDataURL(), name || "picture.png"];
+    [link.href, link.download] = [canvas.toDataURL(), name];
     link.click();
   };
 })();

@@ -1,8 +1,8 @@
 // Keys: an element with data-keys is used by them; rows (data-row) are walked by j and k. A sequence ends after 1 s.
 (() => {
-  const { one, all, on } = bookshelf;
+  const { one, all, on, root } = bookshelf;
   const writing = "input:not([type=checkbox], [type=radio]), textarea, select";
-  let typed = "", timer, at = -1, anchor = -1;
+  let typed = "", timer, at = -1, anchor = -1, marking;
 
   const rows = () => all("[data-row]");
   const walk = (step) => {
@@ -20,26 +20,28 @@
     return shown(rows()[at]) || shown(one("dialog[open]") || document);
   };
   const use = (element) => {
-    if (element.matches(writing)) element.select();
-    else element.click();
+    element.focus();
+    element.matches(writing) ? element.select() : element.click();
   };
 
   on("keydown", (event) => {
     const { key, target } = event, field = target.closest(writing);
-    if (document.documentElement.dataset.keys === "off" || event.ctrlKey || event.metaKey || event.altKey) return;
-    if (key === "Escape") field?.blur();
+    if (root.dataset.keys === "off" || event.ctrlKey || event.metaKey || event.altKey) return;
+    if (key === "Escape") field ? field.blur() : one("dialog[open]") || one(".back")?.click();
     if (field || key.length > 1 || event.isComposing) return;
+    const begins = () => find(`${typed} `, "^");
     typed = `${typed} ${key}`.trim();
+    if (!find(typed) && !begins()) typed = key;
     clearTimeout(timer);
     timer = setTimeout(() => { typed = ""; }, 1000);
-    const found = find(typed);
-    if (!found && find(`${typed} `, "^")) return;
-    typed = "";
-    if (found) use(found);
+    if (find(typed)) use(find(typed));
+    else if (begins()) return;
     else if (key === "j") walk(1);
     else if (key === "k") walk(-1);
-    else if (key === "?") location.assign("/help/keys");
-    else if ("xX".includes(key)) mark(at, key === "X", !boxes()[at]?.checked);
+    else if ("xX".includes(key)) {
+      marking = !boxes()[at] && one("#select");
+      marking ? marking.click() : mark(at, key === "X", !boxes()[at]?.checked);
+    }
     else return;
     event.preventDefault();
   });
@@ -53,6 +55,8 @@
     anchor = place;
     found[place].dispatchEvent(new Event("change", { bubbles: true }));
   };
+  // The first x shows the boxes, and selects the row once they are there.
+  on("htmx:afterSettle", () => { if (marking) mark(at, marking = false, true); });
   on("click", ({ target, shiftKey }) => {
     if (target.matches("[data-select]")) mark(boxes().indexOf(target), shiftKey, target.checked);
   });

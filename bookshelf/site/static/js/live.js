@@ -22,12 +22,19 @@
       else replace(part, fresh);
     }
   };
-  // The focus stays on the element with the same id, else it goes to the part.
+  // The focus stays where it was below the same id; if that is gone, it goes to the next row. Without a focus,
+  // what the part wants to have it gets it.
+  const usable = "a, button, input, select, textarea, summary";
   const replace = (part, fresh) => {
-    const focused = part.contains(document.activeElement) && document.activeElement.id;
+    const active = document.activeElement, held = part.contains(active), holder = active.closest("[id]") || part;
+    const rows = (list) => all("[data-row]", list), row = rows(part).findIndex((item) => item.contains(active));
+    const place = all(usable, holder).indexOf(active);
     part.replaceWith(fresh);
     htmx.process(fresh);
-    if (focused) (document.getElementById(focused) || fresh).focus();
+    const same = document.getElementById(holder.id), next = same || rows(fresh)[row] || rows(fresh).at(-1) || fresh;
+    const found = place < 0 && same || all(usable, next)[place] || one(usable, next) || one("#main");
+    if (held) found.focus();
+    else if (active === document.body) one("[data-focus]", fresh)?.focus();
   };
   // Above a list that was scrolled, the changes wait for a click.
   const offer = (part, fresh) => {
