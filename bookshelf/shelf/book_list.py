@@ -14,13 +14,13 @@ from bookshelf.shelf.book_tables import BOOK_LIST, ENTRIES, HISTORY, INDEX, book
 from bookshelf.shelf.fields import Book
 from bookshelf.shelf.history import Happened, OneBook
 from bookshelf.shelf.paging import After, Key, Limit, Sort, list_page
-from bookshelf.shelf.rows import SHOWN_COLUMNS, shown
+from bookshelf.shelf.rows import shown, shown_columns
 from bookshelf.shelf.search_text import query_terms
 from bookshelf.shelf.sort_keys import name_key, title_keys
 
 VIEW = BOOK_LIST
 
-_SHOWN = [books.c[name] for name in SHOWN_COLUMNS]
+_SHOWN = shown_columns(books)
 _THEIRS = (books.c.owner == bindparam("owner"), books.c.removed == false())
 _ONE = select(*_SHOWN).where(books.c.id == bindparam("id"), *_THEIRS)
 

@@ -10,7 +10,7 @@ from bookshelf.cqrs.view import View
 from bookshelf.shelf.events import EVENTS, TOPIC
 from bookshelf.shelf.fields import Book
 from bookshelf.shelf.reading_rows import ReadingRows
-from bookshelf.shelf.rows import BookRows, book_table, on_shelf, shown
+from bookshelf.shelf.rows import BookRows, book_table, on_shelf, shown, shown_columns
 
 TABLES = MetaData()
 books = book_table("lastread_book", TABLES)
@@ -31,7 +31,7 @@ def last_read(db: Any, asked: LastRead) -> Answer:  # noqa: ANN401 (the storage'
     """Return the books finished last, newest day first, then the latest event; unknown days come last."""
     newest = (books.c.finished.desc().nulls_last(), books.c.version.desc())
     finished = (*on_shelf(books, asked.owner), books.c.done == true())
-    rows = db.execute(select(books).where(*finished).order_by(*newest).limit(asked.limit))
+    rows = db.execute(select(*shown_columns(books)).where(*finished).order_by(*newest).limit(asked.limit))
     return Answer([shown(row) for row in rows])
 
 

@@ -38,7 +38,7 @@ from bookshelf.shelf.lists import UP_NEXT, ListId, list_key
 from bookshelf.shelf.name_rows import EntryRows
 from bookshelf.shelf.paging import After, Limit, Sort, count_rows, list_page
 from bookshelf.shelf.reading_rows import ReadingRows
-from bookshelf.shelf.rows import BookRows, book_table, on_shelf, shown
+from bookshelf.shelf.rows import BookRows, book_table, on_shelf, shown, shown_columns
 from bookshelf.shelf.sort_keys import name_key
 from bookshelf.storage.statements import TEXT
 
@@ -240,7 +240,7 @@ def one_list(db: Any, asked: ListQuery) -> Answer:  # noqa: ANN401 (the storage'
     query = _shown_entries(owner, key, waiting=asked.id == UP_NEXT and not asked.all)
     page = list_page(
         db,
-        query.add_columns(books, entries.c.added.label("entered")),
+        query.with_only_columns(*shown_columns(books), entries.c.added.label("entered")),
         entries.c.book,
         order=f"list {asked.id}",
         sort=Sort((entries.c.rank,), (str,)),

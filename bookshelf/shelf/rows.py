@@ -56,7 +56,6 @@ _DECODERS: Mapping[str, Callable[[str], Any]] = {
     name: msgspec.json.Decoder(kind).decode
     for name, kind in {**_JSON_FIELDS, "cover": Cover, "progress": ReadingProgress}.items()
 }
-_LATER_FIELDS = tuple(name for name in FIELD_TYPES if name not in FIRST_FIELDS)
 
 
 def book_table(
@@ -204,47 +203,21 @@ def _update(table: Table, names: Iterable[str]) -> Update:
     return update(table).where(table.c.id == bindparam("row")).values(values)
 
 
-#: The columns that `shown` reads, and the version.
-SHOWN_COLUMNS = (
-    "id",
-    *FIELD_TYPES,
-    "cover",
-    "added",
-    "version",
-    *(field.name for field in msgspec.structs.fields(ReadingSummary)),
-)
+_SUMMARY = tuple(field.name for field in msgspec.structs.fields(ReadingSummary))
+_SHOWN = ("id", "added", "version", *FIELD_TYPES, "cover", *_SUMMARY)
 
 
-def shown(row: Any) -> Book:  # noqa: ANN401 (a row of such a table)
+def shown_columns(books: Table) -> list[Column[Any]]:
+    """Return the columns that `shown` reads, and the version."""
+    return [books.c[name] for name in _SHOWN]
+
+
+def shown(row: Any) -> Book:  # noqa: ANN401 (a row that begins with these columns)
     """Return the book of a row."""
-    summary = ReadingSummary(
-        state=row.state,
-        finished=row.finished,
-        stars=row.stars,
-        review=row.review,
-        spoiler=row.spoiler,
-        readings=row.readings,
-        progress=_decoded("progress", row.progress),
-    )
-    values = {
-        "title": row.title,
-        "author": row.author,
-        "published": row.published,
-        "isbn": row.isbn,
-        "pages": row.pages,
-        "language": row.language,
-        "tags": _decoded("tags", row.tags) or (),
-        "notes": row.notes,
-        "added": datetime.fromisoformat(row.added),
-        **summary.to_fields(),
-    }
-    for name in (*_LATER_FIELDS, "cover"):
-        value = getattr(row, name)
-        if value is not None:
-            values[name] = _decoded(name, value)
-    return to_book(row.id, values)
-
-
-def _decoded(name: str, value: Any) -> Any:  # noqa: ANN401 (a field's value)
-    decode = _DECODERS.get(name)
-    return value if decode is None or value is None else decode(value)
+    # in one pass: each access to a column by its name costs more than all of this
+    values = {name: value for name, value in zip(_SHOWN, row, strict=False) if value is not None}
+    for name in _DECODERS.keys() & values.keys():
+        values[name] = _DECODERS[name](values[name])
+    summary = ReadingSummary(**{name: values.pop(name) for name in _SUMMARY if name in values})
+    book_id, added, _ = values.pop("id"), values.pop("added"), values.pop("version")
+    return to_book(book_id, {**values, "added": datetime.fromisoformat(added), **summary.to_fields()})
