@@ -108,6 +108,19 @@ async def test_a_chosen_field_takes_a_column(shelf: Shelf, pages: Pages, jobs: J
     assert dune["location"] == "A1"
 
 
+async def test_a_later_file_changes_fields_readings_and_stars_of_a_book(
+    shelf: Shelf, pages: Pages, jobs: Jobs
+) -> None:
+    await finished(pages, jobs, address(await preview(pages, "Title,Author,Pages\nDune,F H,400\n")), IMPORTED)
+    await shelf.caught_up()
+    later = "Title,Author,Pages,Date read,My rating,Review\nDune,F H,412,2024-03-01,4,Sand\n"
+    await finished(pages, jobs, address(await preview(pages, later)), {**IMPORTED, "_key": "2"})
+    await shelf.caught_up()
+    (dune,) = (await shelf.send("GET", "/books")).json
+    wanted = {"pages": 412, "finished": "2024-03-01", "rating": 4, "review": "Sand"}
+    assert {name: dune[name] for name in wanted} == wanted
+
+
 async def test_a_refused_line_is_corrected_in_place_and_then_counts_as_added(
     shelf: Shelf, pages: Pages, jobs: Jobs
 ) -> None:

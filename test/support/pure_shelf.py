@@ -13,7 +13,7 @@ from urllib.parse import parse_qs
 import msgspec
 
 from bookshelf.cqrs.api_client import ApiAnswer
-from bookshelf.cqrs.errors import Refused
+from bookshelf.cqrs.errors import Changed, Refused
 from bookshelf.cqrs.message import Event
 from bookshelf.cqrs.route import CommandContext, CommandRoute
 from bookshelf.http.problem import STATUS, Problem
@@ -68,7 +68,7 @@ class PureShelf:
                 return first._replace(status=422, body=problem)
             return first._replace(headers={**first.headers, "Idempotency-Replayed": "true"})
         try:
-            answer = self._decide(method, target, body, headers.get("Bookshelf-Correlation", ""))
+            answer = self._decide(method, target, body, headers)
         except (Refused, Problem) as fault:
             kind = fault.KIND if isinstance(fault, Refused) else fault.kind
             return ApiAnswer(STATUS[kind], {}, {"detail": str(fault)})
@@ -79,17 +79,19 @@ class PureShelf:
         results: list[dict[str, Any]] = []
         for item in msgspec.json.decode(msgspec.json.encode(items)):
             target = f"/bookshelf{item['path']}"
-            answer = await self.send(
-                item["method"], target, item["body"], {**headers, "Idempotency-Key": item["key"]}
-            )
+            own = {"Idempotency-Key": item["key"]}
+            if item["if_match"] is not None:
+                own["If-Match"] = item["if_match"]
+            answer = await self.send(item["method"], target, item["body"], {**headers, **own})
             location = answer.headers.get("Location", "")
             found = {"id": location.split("/")[2], "location": location} if location else {}
             problem = {"problem": answer.body} if answer.status >= 400 else {}
             replayed = "Idempotency-Replayed" in answer.headers
-            results.append({"status": answer.status, "replayed": replayed, **found, **problem})
+            etag = {"etag": answer.headers["ETag"]} if "ETag" in answer.headers else {}
+            results.append({"status": answer.status, "replayed": replayed, **found, **etag, **problem})
         return ApiAnswer(200, {"Bookshelf-Position": "bookshelf/0@0"}, results)
 
-    def _decide(self, method: str, target: str, body: object, correlation: str) -> ApiAnswer:
+    def _decide(self, method: str, target: str, body: object, headers: Mapping[str, str]) -> ApiAnswer:
         path, _, query = target.removeprefix("/bookshelf").partition("?")
         found, route = next(
             (found, route)
@@ -102,7 +104,9 @@ class PureShelf:
         decoded = decoder.in_utc(decoder.body(msgspec.json.encode(body)))
         subject = route.subject(decoded, context) if route.subject else None
         subject = subject or named.get("id") or f"made-{next(self._numbers)}"
-        before = self.log.get(subject, [])
+        before, correlation = self.log.get(subject, []), headers.get("Bookshelf-Correlation", "")
+        if headers.get("If-Match", self._etag(subject)) != self._etag(subject):
+            raise Changed("it has changed since; read it again, then decide anew")
         state = route.aggregate.fold(appended.event for appended in before)
         events = route.aggregate.decide(state, route.command(decoded, context))
         self.log[subject] = [*before, *(Appended(_recorded(event), correlation) for event in events)]
@@ -123,11 +127,14 @@ class PureShelf:
             answer = route.answer(subject, state)
         elif route.part is not None:
             answer = route.part(subject, state, context)
-        headers = {"Bookshelf-Position": "bookshelf/0@0"}
+        headers = {"Bookshelf-Position": "bookshelf/0@0", "ETag": self._etag(subject)}
         location = route.location or (f"{route.path}/{{id}}" if route.creates else None)
         if location is not None:
             headers["Location"] = location.format(id=subject, body=answer)
         return ApiAnswer(route.status, headers, answer and _as_json(answer))
+
+    def _etag(self, subject: str) -> str:
+        return f'"{len(self.log.get(subject, [])) - 1}"'
 
     def _fold(self, aggregate: Any, subject: str) -> Any:  # noqa: ANN401 (any aggregate and its state)
         return aggregate.fold(appended.event for appended in self.log.get(subject, []))
@@ -154,7 +161,7 @@ class PureShelf:
         state = self._fold(BOOK, book_id)
         if not state.here:
             return ApiAnswer(404, {}, {"detail": "there is no such book on the shelf"})
-        return ApiAnswer(200, {"ETag": f'"{len(self.log[book_id])}"'}, _as_json(to_answer(book_id, state)))
+        return ApiAnswer(200, {"ETag": self._etag(book_id)}, _as_json(to_answer(book_id, state)))
 
     def _lists(self, _query: str) -> ApiAnswer:
         states = {id_: self._fold(LIST, id_) for id_ in (UP_NEXT, *self.log) if id_ != UP_NEXT or self.log}

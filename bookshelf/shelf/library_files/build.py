@@ -371,10 +371,16 @@ class _Record:
             self._keep(cell)
         kept: dict[str, str] = {}
         for column, text in self._extra.items():
-            name = f"{self._setting.form.name}: {column}"[: limits.EXTRA_NAME_MAX]
-            if len(text) > limits.EXTRA_VALUE_MAX or len(kept) == limits.EXTRA_MAX:
+            if not text.strip():
+                continue
+            name = f"{self._setting.form.name}: {column}"
+            name = cut("name of a column", name, limits.EXTRA_NAME_MAX, self._warnings)
+            if name in kept:
+                why = "another column has the same name"
+                self._warnings.append(f"{column} left out: {why}: {text!r}")
+            elif len(text) > limits.EXTRA_VALUE_MAX or len(kept) == limits.EXTRA_MAX:
                 why = f"at most {limits.EXTRA_MAX} columns of {limits.EXTRA_VALUE_MAX:,} characters are kept"
                 self._warnings.append(f"{column} left out: {why}: {text!r}")
-            elif text.strip():
+            else:
                 kept[name] = text
         return kept

@@ -26,8 +26,8 @@ _OF_READINGS = frozenset({"readings", "rating", "review", "passages", "finished"
 class BulkAnswer(NamedTuple):
     """The answer to one command: the id of its subject, and the number of what it created there.
 
-    `known` is true for a repetition of a command that was carried out before. `position` includes its events.
-    `detail` is why it was refused.
+    `known` is true for a repetition of a command that was carried out before. `position` includes its events,
+    and `version` is that of its subject after it, for If-Match. `detail` is why it was refused.
     """
 
     status: int
@@ -35,7 +35,13 @@ class BulkAnswer(NamedTuple):
     number: int
     known: bool
     position: str
+    version: str
     detail: str
+
+    @property
+    def is_outdated(self) -> bool:
+        """True if the command was not carried out because its subject has changed since it was read."""
+        return self.status == HTTPStatus.PRECONDITION_FAILED
 
     @property
     def is_refused(self) -> bool:
@@ -91,9 +97,12 @@ class BulkSender:
         positions = ", ".join(f"{place}@{offset}" for place, offset in self._newest.items())
         return {"Bookshelf-After": positions} if positions else {}
 
-    async def send(self, method: str, path: str, body: object, key: str) -> BulkAnswer:
+    async def send(
+        self, method: str, path: str, body: object, key: str, if_match: str | None = None
+    ) -> BulkAnswer:
         """Return the answer to a command with this idempotency key. Raises `ShelfFault`."""
-        item = msgspec.json.encode({"method": method, "path": path, "body": body, "key": key})
+        command = {"method": method, "path": path, "body": body, "key": key, "if_match": if_match}
+        item = msgspec.json.encode(command)
         answer: asyncio.Future[BulkAnswer] = asyncio.get_running_loop().create_future()
         route = _route_of(path)
         queue = self._queues.setdefault(route, _Queue())
@@ -153,5 +162,6 @@ def _answer_of(result: Mapping[str, Any], position: str) -> BulkAnswer:
         number=int(last) if last.isdigit() else 0,
         known=result.get("replayed", False) or "key-reused" in result.get("problem", {}).get("type", ""),
         position=position,
+        version=result.get("etag", ""),
         detail=_detail(result),
     )

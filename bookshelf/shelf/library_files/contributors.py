@@ -6,7 +6,7 @@ from collections.abc import Iterator
 import msgspec
 
 from bookshelf.shelf.library_files.format import Fields, Format
-from bookshelf.shelf.library_files.text import fold_letters, one_line
+from bookshelf.shelf.library_files.text import cut, fold_letters, one_line
 from bookshelf.shelf.limits import CONTRIBUTORS_MAX, NAME_MAX, ROLE_MAX
 from bookshelf.shelf.values import Contributor
 
@@ -50,14 +50,16 @@ def role_of(word: str) -> str:
 
 
 def read_contributors(fields: Fields, form: Format, warnings: list[str]) -> tuple[Contributor, ...]:
-    """Return the contributors of a record, each once for a role; a warning names those beyond the limits.
+    """Return the contributors of a record, each once for a role; a warning names what is beyond the limits.
 
     A single name is returned in any length: the record is refused for it.
     """
     chosen: dict[tuple[str, str], Contributor] = {}
     for person in _named(fields, form):
         if name := one_line(person.name, exact=False):
-            chosen.setdefault((name.casefold(), person.role), msgspec.structs.replace(person, name=name))
+            role = cut(f"role of {name}", person.role, ROLE_MAX, warnings)
+            known = msgspec.structs.replace(person, name=name, role=role)
+            chosen.setdefault((name.casefold(), role), known)
     people = list(chosen.values())
     for cell in fields.get("author sort", ())[:1]:
         sort = one_line(cell.text, exact=False)
@@ -81,7 +83,7 @@ def _named(fields: Fields, form: Format) -> Iterator[Contributor]:
     for cell in fields.get("more authors", ()):
         yield from (Contributor(name.strip()) for name in cell.text.split(","))
     for cell in fields.get("people", ()):
-        yield msgspec.structs.replace(as_author(cell.text.strip()), role=role_of(cell.column)[:ROLE_MAX])
+        yield msgspec.structs.replace(as_author(cell.text.strip()), role=role_of(cell.column))
     for role in _COLUMNS:
         for cell in fields.get(role, ()):
             yield from (with_role(name, role) for name in form.split_names(cell.text))

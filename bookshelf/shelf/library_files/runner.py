@@ -2,7 +2,7 @@
 
 import asyncio
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from types import MappingProxyType
 
@@ -11,7 +11,7 @@ from msgspec.structs import replace
 
 from bookshelf.cqrs.api_client import ApiClient
 from bookshelf.shelf.library_files.bulk_sender import BulkAnswer, BulkSender, key_of
-from bookshelf.shelf.library_files.compare import Comparison, ShelfRequest, compare, new_book
+from bookshelf.shelf.library_files.compare import Comparison, Difference, ShelfRequest, compare, new_book
 from bookshelf.shelf.library_files.entry import Entry, FileGoal, FileList, FileReading, Line, Refusal
 from bookshelf.shelf.library_files.goal_setting import set_goals
 from bookshelf.shelf.library_files.list_filling import ListFiller
@@ -25,6 +25,8 @@ _LINES = 500
 _AT_ONCE = 32
 #: Lines after which other tasks of the process have their turn: a line needs a quarter of a millisecond.
 _TURN = 20
+#: How often a book is read and compared again because it has changed since.
+_TRIES = 5
 _NEW = "new-"
 
 
@@ -54,7 +56,7 @@ class _Plan:
 
     `later`: an earlier line of the file is the same book, and decides where the two differ. `reading`: the
     number of the reading that was recorded last. `sent`: how many requests were, as two may be alike.
-    `restored`: the book was.
+    `restored`: the book was. `differences` are those of its last comparison, by field.
     """
 
     entry: Entry
@@ -64,10 +66,15 @@ class _Plan:
     reading: int | None = None
     sent: int = 0
     restored: bool = False
+    differences: dict[str, Difference] = field(default_factory=dict)
 
 
 class _Refused(Exception):
     """The shelf has refused a line; the message has the reason."""
+
+
+class _Outdated(Exception):
+    """A book has changed since it was read: it is to be read and compared again."""
 
 
 class ImportRunner:
@@ -190,6 +197,8 @@ class ImportRunner:
                 await self._update(plan, plan.book)
         except _Refused as refused:
             self._report.refused.append(plan.entry.refused(str(refused)))
+        for difference in plan.differences.values():
+            self._report.differences.append(difference)
 
     async def _add(self, planned: str, plan: _Plan) -> None:
         """Add a new book. One that a lost request had added, and that was removed since, is restored."""
@@ -224,21 +233,35 @@ class ImportRunner:
         self._report.finished += _is_finished(readings)
 
     async def _update(self, plan: _Plan, known: ShelfBook) -> None:
-        """Bring a book up to the line: read it whole, restore it, compare, and request what is new."""
+        """Bring a book up to the line. What is changed meanwhile is compared, too, and not overwritten."""
+        for _ in range(_TRIES):
+            try:
+                await self._compare_and_send(plan, known)
+            except _Outdated:
+                plan.reading = None
+            else:
+                return
+        raise _Refused("its book is being changed again and again: import the line later")
+
+    async def _compare_and_send(self, plan: _Plan, known: ShelfBook) -> None:
+        """Read a book whole, restore it, compare, and request what is new. Raises `_Outdated`."""
         book = known if known.planned else await self._read(known.id, known.position)
         if book.removed:
             book = await self._taking_over(plan, book) or await self._restored(plan, book)
         self._lists.note(plan.entry, book.id)
         comparison = self._compare(plan, book)
-        for difference in comparison.differences:
-            self._report.differences.append(difference)
+        # of an earlier try only those that the shelf has taken still hold
+        plan.differences = {name: found for name, found in plan.differences.items() if found.taken}
+        plan.differences |= {found.field: found for found in comparison.differences}
         if not comparison.requests:
             self._report.unchanged += not plan.restored
             return
         after = comparison.after
         if not self._report.preview:
+            version = _etag_of(book.version)
             for request in comparison.requests:
-                answer = await self._send(request, plan, book.id, book.version)
+                answer = await self._send(request, plan, book.id, version)
+                version = answer.version
             after = replace(after, whole=False, position=answer.position)
         self._index.put(after)
         self._report.updated += 1
@@ -257,7 +280,7 @@ class ImportRunner:
         plan.restored = True
         if not self._report.preview:
             restore = ShelfRequest("POST", "/books/{id}/restored")
-            answer = await self._send(restore, plan, book.id, book.version)
+            answer = await self._send(restore, plan, book.id, _etag_of(book.version))
             book = await self._read(book.id, answer.position)
         self._report.restored += 1
         self._report.warn(plan.entry.line, f"{book.book.title} was removed from the shelf: restored")
@@ -287,19 +310,28 @@ class ImportRunner:
         version: str,
         of_start: Mapping[str, str] = MappingProxyType({}),
     ) -> BulkAnswer:
-        """Send a request on a book; return the answer. Raises `_Refused`.
+        """Send a request on a book of this version, or on a new one; return the answer.
 
-        `of_start` are fields of its body that another run of the import would give other values.
+        Raises `_Refused`, `_Outdated`. `of_start` are fields of its body that another run of the import would
+        give other values.
         """
         path, body = request.addressed(book_id, plan.reading)
         content = msgspec.json.encode([request.method, path, body, version, plan.sent], order="sorted")
         plan.sent += 1
-        answer = await self._sender.send(request.method, path, {**of_start, **body}, key_of(content))
+        given = {**of_start, **body}
+        answer = await self._sender.send(request.method, path, given, key_of(content), version or None)
+        if answer.is_outdated:
+            raise _Outdated
         if answer.is_refused and not answer.known:
             raise _Refused(answer.detail)
         if path.endswith("/readings"):
             plan.reading = answer.number
         return answer
+
+
+def _etag_of(position: str) -> str:
+    """Return the position of a book's newest event as its version in If-Match."""
+    return f'"{position.rpartition("@")[2]}"'
 
 
 def _keep(_field: str) -> bool:

@@ -4,6 +4,9 @@ import pytest
 from unit.library_files.files import library, only, refusals
 
 from bookshelf.shelf import limits
+from bookshelf.shelf.library_files.contributors import read_contributors
+from bookshelf.shelf.library_files.format import Cell
+from bookshelf.shelf.library_files.formats import ANY_CSV
 
 
 @pytest.mark.parametrize(("column", "longest"), [("title", limits.TITLE_MAX), ("author", limits.AUTHOR_MAX)])
@@ -56,6 +59,37 @@ def test_pages_are_a_number(tmp_path: Path, value: str, pages: int) -> None:
 def test_a_zero_is_no_value_and_not_worth_a_note(tmp_path: Path, column: str) -> None:
     entry = only(library(tmp_path, f"title,author,{column}\nEmma,J A,0\n"))
     assert (set(entry.book), entry.notes) == ({"title", "author"}, ())
+
+
+def test_a_long_role_is_cut_with_a_note() -> None:
+    notes: list[str] = []
+    cells = {
+        "author": [Cell("Author", "J A")],
+        "contributors": [Cell("Contributors", f"Anna B ({'r' * 41})")],
+        "people": [Cell("s" * 42, "C D")],
+    }
+    people = read_contributors(cells, ANY_CSV, notes)
+    assert [(person.name, person.role) for person in people] == [
+        ("J A", "author"),
+        ("C D", "s" * 40),
+        ("Anna B", "r" * 40),
+    ]
+    assert notes == [
+        "role of C D cut: it has 42 characters, 40 are kept; left out: 'ss'",
+        "role of Anna B cut: it has 41 characters, 40 are kept; left out: 'r'",
+    ]
+
+
+def test_a_long_name_of_a_column_is_cut_with_a_note(tmp_path: Path) -> None:
+    columns = [f"{'c' * 250}{end}" for end in "xy"]
+    entry = only(library(tmp_path, f"title,author,{','.join(columns)}\nEmma,J A,1,2\n"))
+    ((name, value),) = entry.entry.book.extra.items()
+    assert (len(name), value) == (200, "1")
+    cut, also_cut, left_out = entry.notes
+    assert cut.startswith("name of a column cut: it has ")
+    assert cut.endswith("x'")
+    assert also_cut.endswith("y'")
+    assert left_out == f"{columns[1]} left out: another column has the same name: '2'"
 
 
 def test_tags_are_unique_in_order_and_not_blank(tmp_path: Path) -> None:
