@@ -4,7 +4,7 @@ import os
 import sys
 from collections.abc import Awaitable, Callable, Mapping
 from typing import Any
-from urllib.parse import quote, urlencode
+from urllib.parse import urlencode
 from uuid import uuid4
 
 import click
@@ -13,8 +13,9 @@ import msgspec
 from bookshelf.cli.client import NoShelf, Shelf, shelf
 from bookshelf.cli.command import MENDABLE, guarded, run, stop
 from bookshelf.config import read
-from bookshelf.cqrs.api_client import ApiAnswer
 from bookshelf.runtime.logs import configure
+from bookshelf.shelf.library_files.shelf_copy import ShelfFault
+from bookshelf.shelf.library_files.undoing import BLOCKED, CHANGING, LeftChange, Undoing
 
 _PREFIX = "/bookshelf"
 _CHANGES = f"{_PREFIX}/changes"
@@ -105,60 +106,30 @@ def undo(change: tuple[str, ...], correlation: str | None, url: str | None, data
         stop("name the changes to take back, or --correlation with the id of many")
 
     async def work(client: Shelf) -> None:
-        named = list(change) or [found["id"] async for found in _listed(client, None, correlation)]
-        undoing = Undoing(client)
-        left = [reason for one in named if (reason := await undoing.take_back(one)) is not None]
-        click.echo(f"{len(named) - len(left)} of {len(named)} changes taken back.", err=True)
-        for reason in left:
-            click.echo(reason, err=True)
+        undoing = Undoing(client, f"undo-{uuid4()}")
+        try:
+            if correlation is None:
+                total = len(change)
+                tried = [await undoing.take_back(each) for each in change]
+                left = [each for each in tried if each is not None]
+            else:
+                listed = _listed(client, None, correlation)
+                total, left = await undoing.take_back_all(listed, lambda _done, _all: None)
+        except ShelfFault as fault:
+            stop(str(fault))
+        click.echo(f"{total - len(left)} of {total} changes taken back.", err=True)
+        for each in left:
+            click.echo(f"{each.change}: {_reason(each)}", err=True)
         if left:
             sys.exit(MENDABLE)
 
     _run(url, data, work)
 
 
-class Undoing:
-    """Takes changes back, one after the other, all under one correlation id."""
-
-    def __init__(self, client: Shelf) -> None:
-        self._client = client
-        self._correlation = f"undo-{uuid4()}"
-        self._positions: dict[str, str] = {}
-
-    async def take_back(self, change: str) -> str | None:
-        """Take one change back; return why it was left as it is, or None. Raises `NoShelf`."""
-        for _ in range(_TRIES):
-            seen = {"Bookshelf-After": ", ".join(self._positions.values())} if self._positions else {}
-            shown = await self._client.get(f"{_CHANGES}/{quote(change, safe='')}", seen)
-            if shown.status == _NOT_FOUND:
-                return f"{change}: there is no such change"
-            if shown.status >= _ERROR:
-                return f"{change}: {shown.detail}"
-            if (blocked := shown.body.get("blocked_by")) and not shown.body.get("undone"):
-                return f"{change}: later changes prevent it: {', '.join(blocked)}"
-            requests = [] if shown.body.get("undone") else shown.body["undo"]
-            refused = await self._send_all(change, requests)
-            if refused is None:
-                return None
-            if refused.status != _CHANGED:
-                return f"{change}: {refused.detail}"
-        return f"{change}: its book is being changed again and again; try later"
-
-    async def _send_all(self, change: str, requests: list[dict[str, Any]]) -> ApiAnswer | None:
-        """Send the requests of an undo; return the answer that refused one, if any."""
-        for request in requests:
-            headers = {
-                "Idempotency-Key": str(uuid4()),
-                "Bookshelf-Undoes": change,
-                "Bookshelf-Correlation": self._correlation,
-            }
-            if request["if_match"] is not None:
-                headers["If-Match"] = request["if_match"]
-            target = _PREFIX + request["path"]
-            answer = await self._client.send(request["method"], target, request["body"], headers)
-            if answer.status >= _ERROR:
-                return answer
-            position = answer.headers.get("Bookshelf-Position", "")
-            if position:
-                self._positions[position.partition("@")[0]] = position
-        return None
+def _reason(left: LeftChange) -> str:
+    """Return why a change was left as it is."""
+    if left.reason == BLOCKED:
+        return f"later changes prevent it: {', '.join(left.blocked_by)}"
+    if left.reason == CHANGING:
+        return "its book is being changed again and again; try later"
+    return left.reason

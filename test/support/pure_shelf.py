@@ -80,9 +80,9 @@ class PureShelf:
         for item in msgspec.json.decode(msgspec.json.encode(items)):
             target = f"/bookshelf{item['path']}"
             own = {"Idempotency-Key": item["key"]}
-            if item["if_match"] is not None:
+            if "if_match" in item:
                 own["If-Match"] = item["if_match"]
-            answer = await self.send(item["method"], target, item["body"], {**headers, **own})
+            answer = await self.send(item["method"], target, item.get("body", {}), {**headers, **own})
             location = answer.headers.get("Location", "")
             found = {"id": location.split("/")[2], "location": location} if location else {}
             problem = {"problem": answer.body} if answer.status >= 400 else {}

@@ -97,12 +97,26 @@ class BulkSender:
         positions = ", ".join(f"{place}@{offset}" for place, offset in self._newest.items())
         return {"Bookshelf-After": positions} if positions else {}
 
+    def note(self, positions: str) -> None:
+        """Note positions that later queries are to see."""
+        for text in filter(None, positions.split(", ")):
+            place, _, offset = text.rpartition("@")
+            self._newest[place] = max(int(offset), self._newest.get(place, 0))
+
     async def send(
-        self, method: str, path: str, body: object, key: str, if_match: str | None = None
+        self,
+        method: str,
+        path: str,
+        body: object,
+        key: str,
+        *,
+        if_match: str | None = None,
+        undoes: str | None = None,
     ) -> BulkAnswer:
         """Return the answer to a command with this idempotency key. Raises `ShelfFault`."""
-        command = {"method": method, "path": path, "body": body, "key": key, "if_match": if_match}
-        item = msgspec.json.encode(command)
+        command = {"method": method, "path": path, "body": body, "key": key}
+        command |= {"if_match": if_match, "undoes": undoes}
+        item = msgspec.json.encode({name: value for name, value in command.items() if value is not None})
         answer: asyncio.Future[BulkAnswer] = asyncio.get_running_loop().create_future()
         route = _route_of(path)
         queue = self._queues.setdefault(route, _Queue())
@@ -124,9 +138,7 @@ class BulkSender:
         if answer.status >= HTTPStatus.BAD_REQUEST:
             raise ShelfFault(answer.detail)
         position = answer.headers.get("Bookshelf-Position", "")
-        for text in filter(None, position.split(", ")):
-            place, _, offset = text.rpartition("@")
-            self._newest[place] = max(int(offset), self._newest.get(place, 0))
+        self.note(position)
         busy = []
         for each, result in zip(taken, answer.body, strict=True):
             if result["status"] in _AGAIN:

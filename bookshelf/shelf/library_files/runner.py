@@ -319,7 +319,9 @@ class ImportRunner:
         content = msgspec.json.encode([request.method, path, body, version, plan.sent], order="sorted")
         plan.sent += 1
         given = {**of_start, **body}
-        answer = await self._sender.send(request.method, path, given, key_of(content), version or None)
+        answer = await self._sender.send(
+            request.method, path, given, key_of(content), if_match=version or None
+        )
         if answer.is_outdated:
             raise _Outdated
         if answer.is_refused and not answer.known:
