@@ -39,7 +39,7 @@ async def show_settings(request: PageRequest) -> Page:
 async def save_settings(request: PageRequest, form: SettingsForm) -> Redirect:
     """Keep the preferences in the browser."""
     sent = request.submission or Submission()
-    more = {name: sent.text(name) for name in request.preferences.more}
+    more = {name: ".".join(sent.values.get(name, ())) or "-" for name in request.preferences.more}
     kept = Preferences(theme=form.theme, language=form.language, zone=form.zone, keys=form.keys, more=more)
     return Redirect(request.back(request.address), notice="saved", preferences=kept)
 

@@ -40,7 +40,7 @@ class Page:
     `title` replaces the route's; it is a text of a reader or a translated one. `live` are the names of the
     changes that the page shows; a part of it has its own in `data-live`. `form` has the values that the form
     shows before anything was typed, `sent` what was typed if it was not carried out. `version` is the entity
-    tag of what the form edits.
+    tag of what the form edits. `preferences` are kept in the browser.
     """
 
     template: str
@@ -51,6 +51,7 @@ class Page:
     version: str | None = None
     sent: Submission | None = None
     status: int = 200
+    preferences: Preferences | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -145,10 +146,11 @@ class SiteParts:
     """What one site has beside the frame.
 
     `package` is the package with the folders templates/, static/ and locale/. `notices` are the texts of
-    redirects by code. `choices` are further preferences by name, `keys` are keys and
-    what they do. `drop` is the address of the page that takes a file dropped anywhere, `undo` the one that
-    takes a `change` to take back. `changes` is the path of the API's stream of new events, and `live_names`
-    returns the names that one of them stands for. `jobs` are the functions of jobs by the name of their kind.
+    redirects by code. `settings` are links of the page of preferences, `choices` further preferences by name,
+    `keys` are keys and what they do. `drop` is the address of the page that takes a file dropped anywhere,
+    `undo` the one that takes a `change` to take back. `changes` is the path of the API's stream of new
+    events, and `live_names` returns the names that one of them stands for. `jobs` are the functions of jobs
+    by the name of their kind.
     """
 
     name: str
@@ -161,6 +163,7 @@ class SiteParts:
     notices: Mapping[str, str] = field(default_factory=dict)
     choices: Mapping[str, Choice] = field(default_factory=dict)
     footer: tuple[Link, ...] = ()
+    settings: tuple[Link, ...] = ()
     keys: tuple[tuple[str, str], ...] = ()
     drop: str | None = None
     undo: str | None = None

@@ -135,6 +135,8 @@ class PageRenderer:
         headers["Vary"] = "Cookie, Accept-Language"
         if frame.notice:
             headers.add("Set-Cookie", NOTICE_SHOWN)
+        if page.preferences is not None and page.preferences != visit.preferences:
+            headers.add("Set-Cookie", page.preferences.cookie())
         if asked is not None:
             add_positions(headers, asked.api)
         if page.status != _OK or frame.keyed or frame.notice or frame.behind:

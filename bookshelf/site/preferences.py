@@ -1,7 +1,7 @@
 """The preferences of a reader and the notice after a redirect, kept in cookies that are checked on return."""
 
 import re
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from functools import cache
 from typing import NamedTuple
@@ -25,10 +25,26 @@ _RANGE = re.compile(r"\s*([A-Za-z]{1,8})(?:-[A-Za-z0-9-]*)?\s*(?:;\s*q=([0-9.]{1
 
 
 class Choice(NamedTuple):
-    """A preference of a site: its label, and its allowed values with their texts, the default first."""
+    """A preference of a site: its label, and its allowed values with their texts, the default first.
+
+    Of a preference with `many`, any number is chosen; its value has them with dots between, "-" for none. The
+    default is all.
+    """
 
     label: str
     values: tuple[tuple[str, str], ...]
+    many: bool = False
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """The allowed values."""
+        return tuple(name for name, _ in self.values)
+
+    def value_of(self, given: Iterable[str]) -> str:
+        """Return the value of these choices; what is not allowed is left out."""
+        chosen = set(given)
+        found = [name for name in self.names if name in chosen]
+        return ".".join(found) or "-" if self.many else next(iter(found), self.names[0])
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -113,7 +129,8 @@ def chosen(given: Mapping[str, str], choices: Mapping[str, Choice]) -> Preferenc
         zone=zone if is_zone(zone) else "",
         keys=one_of("keys", KEYS),
         more={
-            name: one_of(name, tuple(value for value, _ in choice.values)) for name, choice in choices.items()
+            name: choice.value_of(given[name].split(".") if name in given else choice.names)
+            for name, choice in choices.items()
         },
     )
 

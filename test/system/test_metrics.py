@@ -54,6 +54,15 @@ def rules() -> list[dict[str, Any]]:
     return [rule for group in yaml.safe_load(block)["groups"] for rule in group["rules"]]
 
 
+def test_each_page_has_a_label_of_its_own_and_addresses_have_none(running: Program) -> None:
+    site = running.service("site")
+    for path in ("/settings", "/books/one/edit", "/books/two/edit", "/no/such/page"):
+        site.get(path)
+    routes = {labels["route"] for labels, _ in samples(site, "bookshelf_request_seconds_count")}
+    assert {"/settings", "/books/{id}/edit", "none"} <= routes
+    assert not {"/books/one/edit", "/books/two/edit", "/no/such/page"} & routes
+
+
 def test_no_label_is_one_that_prometheus_sets_itself(clients: list[Client]) -> None:
     found = [sample for client in clients for family in scrape(client) for sample in family.samples]
     labels = {name for sample in found for name in sample.labels}

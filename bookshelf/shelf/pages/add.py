@@ -17,6 +17,7 @@ from bookshelf.site.page_request import PageRequest
 
 NOTICES: Mapping[str, str] = {
     "added": _("Added."),
+    "copy-added": _("Counted one more copy."),
     "added-many": _("Added the books of the list."),
 }
 #: Books that were added last, and lines of a pasted list.
@@ -82,6 +83,7 @@ class AddForm(Form):
     """A book, or a pasted list.
 
     `anyway`: it is added although the same one is on the shelf. `whole`: the title has no author in it.
+    `copy_of` is the id of a book that the reader has once more.
     """
 
     title: str = ""
@@ -90,6 +92,7 @@ class AddForm(Form):
     many: str = ""
     anyway: bool = False
     whole: bool = False
+    copy_of: str = ""
 
 
 async def show_add(request: PageRequest) -> Page:
@@ -190,6 +193,8 @@ async def _read(request: PageRequest, text: str, form: AddForm, field: str = "ti
 
 async def add(request: PageRequest, form: AddForm) -> Redirect:
     """Add a book, or those of a list. Raises `FormRefused`, `ApiProblem`."""
+    if form.copy_of:
+        return await _add_copy(request, f"/books/{segment(form.copy_of)}")
     if form.many.strip():
         return await _add_many(request, form.many)
     book = await _read(request, form.title, form)
@@ -200,6 +205,14 @@ async def add(request: PageRequest, form: AddForm) -> Redirect:
         return Redirect(again)
     done = await request.api.post("/books", book.to_body())
     return Redirect(target("/books/add", added=done.body["id"]), notice="added", change=done.change)
+
+
+async def _add_copy(request: PageRequest, path: str) -> Redirect:
+    """Count one more copy of a book; one of an unknown number is the first."""
+    book = await request.api.get(path)
+    copies = (book.body.get("copies") or 1) + 1
+    done = await request.api.patch(path, {"copies": copies}, version=book.version)
+    return Redirect(path, notice="copy-added", change=done.change)
 
 
 async def _add_many(request: PageRequest, text: str) -> Redirect:

@@ -7,10 +7,13 @@ from typing import Any
 import msgspec
 
 from bookshelf.cqrs.api_client import ApiAnswer
+from bookshelf.shelf.lists import UP_NEXT
 from bookshelf.shelf.pages.models import BookTile, book_tile
 from bookshelf.shelf.pages.selection import ACTIONS, SelectionForm, change_books
 from bookshelf.shelf.pages.shelf_filters import (
+    COLUMNS,
     SORTS,
+    USUAL_SORT,
     Active,
     Chip,
     Choices,
@@ -20,6 +23,7 @@ from bookshelf.shelf.pages.shelf_filters import (
     make_active,
     make_chips,
     make_choices,
+    preferred,
     sort_of,
 )
 from bookshelf.shelf.pages.spines import GeneratedSpine, generate_spine
@@ -27,8 +31,9 @@ from bookshelf.site.api_adapters import segment, target
 from bookshelf.site.page import Model, Page, PageRoute, Redirect, _
 from bookshelf.site.page_request import PageRequest
 
-#: Books on one page of the shelf, and from how many on it has links to letters and years.
-PAGE, _LONG = 60, 120
+#: Books on one page of the shelf, from how many on it has links to letters and years, and the most
+#: in one document.
+PAGE, _LONG, _MOST = 60, 120, 600
 _VIEWS = (
     ("covers", _("Covers"), "layout-grid"),
     ("list", _("List"), "list"),
@@ -51,13 +56,15 @@ class BookOnShelf(msgspec.Struct, frozen=True, kw_only=True):
 class ShelfModel(Model):
     """The shelf: its books, how many there are in all, and the addresses of other ways to see it.
 
-    `hidden` are the parameters that the search field and the panel keep. `jumps` are letters or years.
+    `columns` are those of the list out of `all_columns`. `hidden` are the parameters that the search field
+    and the panel keep. `jumps` are letters or years.
     """
 
     books: tuple[BookOnShelf, ...]
     count: int
     words: str
     next: str | None
+    grows: bool
     view: str
     sort: str
     select: bool
@@ -67,6 +74,8 @@ class ShelfModel(Model):
     actions: tuple[tuple[str, str], ...]
     views: tuple[tuple[str, str, str, str], ...]
     sorts: tuple[tuple[str, str], ...]
+    columns: frozenset[str]
+    all_columns: tuple[tuple[str, str], ...]
     headers: Mapping[str, str]
     jumps: tuple[tuple[str, str], ...]
     hidden: tuple[tuple[str, str], ...]
@@ -76,53 +85,75 @@ class ShelfModel(Model):
 async def show_books(request: PageRequest) -> Page | Redirect:
     """Show one page of the books; lead to the only one that was searched for with Enter."""
     asked: ShelfQuery = request.query
-    view = asked.view or request.preferences.more.get("view", "covers")
+    preferences = preferred(asked, request.preferences)
+    shown = preferences.more
     filters = filters_of(asked)
-    sort = sort_of(asked)
+    sort = sort_of(asked, shown.get("sort", USUAL_SORT))
     page = target("/books", **filters, **{"from": asked.start}, after=asked.after, limit=PAGE, sort=sort)
-    answer, facets = await asyncio.gather(
-        request.api.get(page), request.api.try_get(target("/books/facets", **filters))
+    answer, facets, lists = await asyncio.gather(
+        request.api.get(page),
+        request.api.try_get(target("/books/facets", **filters)),
+        request.api.try_get("/lists"),
     )
     if asked.open and answer.total == 1 and answer.body:
         return Redirect(f"/books/{segment(answer.body[0]['id'])}")
-    model = make_shelf(answer, asked, view=view, facets=facets, translate=request.translate)
-    return Page("books.html", model, live=("readings",))
+    up_next = next((one["count"] for one in lists.body if one["id"] == UP_NEXT), 0) if lists else 0
+    model = make_shelf(answer, asked, shown, facets=facets, up_next=up_next, translate=request.translate)
+    return Page("books.html", model, live=("readings",), preferences=preferences)
 
 
 def make_shelf(
     answer: ApiAnswer,
     asked: ShelfQuery,
+    shown: Mapping[str, str],
     *,
-    view: str = "covers",
     facets: ApiAnswer | None = None,
+    up_next: int = 0,
     translate: Callable[[str], str] = _,
 ) -> ShelfModel:
-    """Return the model of a page of books as the API answers it."""
+    """Return the model of a page of books as the API answers it; `shown` has the reader's preferences."""
+    view, usual = shown.get("view", "covers"), shown.get("sort", USUAL_SORT)
     values = None if facets is None else facets.body
-    sort = sort_of(asked)
-    kept = msgspec.to_builtins(msgspec.structs.replace(asked, q="", after="", start="", open=False))
+    sort = sort_of(asked, usual)
+    kept = msgspec.to_builtins(
+        msgspec.structs.replace(asked, q="", after="", start="", columns=(), shown=0, open=False)
+    )
     return ShelfModel(
         books=tuple(map(_shelf_book, answer.body)),
         count=answer.total,
         words=asked.q,
-        next=None if answer.cursor is None else address(asked, after=answer.cursor),
+        next=None if answer.cursor is None else _next_address(asked, answer.cursor, sort, view),
+        grows=_grows(asked),
         view=view,
         sort=sort,
         select=asked.select,
-        chips=make_chips(asked, values),
+        chips=make_chips(asked, values, up_next),
         active=make_active(asked, translate),
         choices=make_choices(asked, values),
         actions=ACTIONS,
         views=tuple((name, text, icon, address(asked, view=name)) for name, text, icon in _VIEWS),
         sorts=SORTS,
-        headers={name: address(asked, sort=_turned(name, sort)) for name in _COLUMNS},
+        columns=frozenset(shown["columns"].split(".") if "columns" in shown else COLUMNS),
+        all_columns=tuple(COLUMNS.items()),
+        headers={name: address(asked, sort=_turned(name, sort)) for name in _SORTED},
         jumps=_jumps(asked, sort, values) if answer.total >= _LONG else (),
         hidden=tuple(_hidden(kept)),
         select_address=address(asked, select=not asked.select),
     )
 
 
-_COLUMNS = ("title", "author", "series", "published", "stars", "finished", "pages")
+def _next_address(asked: ShelfQuery, cursor: str, sort: str, view: str) -> str:
+    """Return the address of the next page, which is of the same sort whatever another tab chooses."""
+    shown = asked.shown + PAGE if _grows(asked) else 0
+    return address(asked, after=cursor, sort="" if sort == "relevance" else sort, view=view, shown=shown)
+
+
+def _grows(asked: ShelfQuery) -> bool:
+    """Return True if the next page is added to the document; else it is a document of its own."""
+    return asked.shown + PAGE < _MOST
+
+
+_SORTED = ("title", "author", "series", "published", "stars", "finished", "pages")
 
 
 def _turned(name: str, sort: str) -> str:
@@ -175,7 +206,11 @@ def _example(
     if count > PAGE:
         headers["Link"] = '</books?after=cursor>; rel="next"'
     model = make_shelf(
-        ApiAnswer(200, headers, list(books)), asked, view=view, facets=ApiAnswer(200, {}, facets)
+        ApiAnswer(200, headers, list(books)),
+        asked,
+        {"view": view},
+        facets=ApiAnswer(200, {}, facets),
+        up_next=3,
     )
     return Page("books.html", model)
 

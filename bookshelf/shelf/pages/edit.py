@@ -27,6 +27,7 @@ _LISTED = 200
 class EditForm(Form):
     """The fields of a book as texts: a line for each contributor and each series, commas between tags.
 
+    `another_person`, `another_series` and `another_tag` are one more of each, completed from the shelf's.
     `was` has a digest of each field as it was when the form was shown.
     """
 
@@ -35,6 +36,9 @@ class EditForm(Form):
     contributors: str = ""
     series: str = ""
     tags: str = ""
+    another_person: str = ""
+    another_series: str = ""
+    another_tag: str = ""
     published: kinds.Published | None = None
     first_published: kinds.Published | None = None
     publisher: kinds.Publisher | None = None
@@ -55,7 +59,7 @@ class EditForm(Form):
 
 
 class EditModel(Model):
-    """A book to change. `languages` and `tags` are those of the shelf, to complete from."""
+    """A book to change; `languages`, `tags`, `authors`, `series` are the shelf's, to complete from."""
 
     book: Mapping[str, Any]
     cover: GeneratedCover
@@ -64,12 +68,14 @@ class EditModel(Model):
     formats: Mapping[str, str]
     languages: tuple[str, ...]
     tags: tuple[str, ...]
+    authors: tuple[str, ...]
+    series: tuple[str, ...]
 
 
+#: The fields of the form that are parts of others.
+_LINES = {"contributors", "series", "tags", "another_person", "another_series", "another_tag", "was"}
 #: The fields of the form that are those of the API as they are.
-_SAME = tuple(
-    name for name in EditForm.__struct_fields__ if name not in {"contributors", "series", "tags", "was"}
-)
+_SAME = tuple(name for name in EditForm.__struct_fields__ if name not in _LINES)
 
 
 async def show_edit(request: PageRequest) -> Page:
@@ -84,7 +90,8 @@ async def show_edit(request: PageRequest) -> Page:
 def _model(book: Mapping[str, Any], facets: Mapping[str, Any]) -> EditModel:
     step = step_model(book)
     values = {
-        name: tuple(one["value"] for one in facets.get(name, ())[:_LISTED]) for name in ("language", "tag")
+        name: tuple(one["value"] for one in facets.get(name, ())[:_LISTED])
+        for name in ("language", "tag", "author", "series")
     }
     return EditModel(
         book=book,
@@ -94,6 +101,8 @@ def _model(book: Mapping[str, Any], facets: Mapping[str, Any]) -> EditModel:
         formats=FORMATS,
         languages=values["language"],
         tags=values["tag"],
+        authors=values["author"],
+        series=values["series"],
     )
 
 
@@ -147,18 +156,25 @@ async def edit(request: PageRequest, form: EditForm) -> Redirect:
     address = book_address(request)
     answer = await request.api.get(address)
     book, body = answer.body, {}
-    changed, conflict = changed_fields(form, edit_form(book, request))
+    stored = edit_form(book, request)
+    changed, conflict = changed_fields(form, stored)
+
+    def kept(name: str) -> str:
+        return str(getattr(form if name in changed else stored, name))
+
     for name in _SAME:
         if name in changed:
             body[name] = getattr(form, name) or (None if name != "copies" else form.copies)
-    if "contributors" in changed:
-        body["contributors"] = list(_people(form.contributors, book, request))
+    if changed & {"contributors", "another_person"}:
+        people = f"{kept('contributors')}\n{form.another_person}"
+        body["contributors"] = list(_people(people, book, request))
         if not body["contributors"]:
             raise FormRefused(FieldFault("contributors", request.translate(_("Write at least one name."))))
-    if "series" in changed:
-        body["series"] = [_series_of(line) for line in _lines(form.series)]
-    if "tags" in changed:
-        body["tags"] = list(dict.fromkeys(tag.strip() for tag in form.tags.split(",") if tag.strip()))
+    if changed & {"series", "another_series"}:
+        body["series"] = [_series_of(line) for line in _lines(f"{kept('series')}\n{form.another_series}")]
+    if changed & {"tags", "another_tag"}:
+        tags = [*kept("tags").split(","), form.another_tag]
+        body["tags"] = list(dict.fromkeys(tag.strip() for tag in tags if tag.strip()))
     done = await request.api.patch(address, body, version=request.version if conflict else answer.version)
     return step_done(request, "edited", done)
 
@@ -190,7 +206,12 @@ def _examples() -> Mapping[str, Page]:
         "author": "Ursula K. Le Guin",
         "published": "1969",
     }
-    facets = {"tag": [{"value": "science fiction"}], "language": [{"value": "en"}]}
+    facets = {
+        "author": [{"value": "Ursula K. Le Guin"}],
+        "series": [{"value": "Hainish Cycle"}],
+        "tag": [{"value": "science fiction"}],
+        "language": [{"value": "en"}],
+    }
     usual = EditForm(
         title="The Left Hand of Darkness",
         contributors="Ursula K. Le Guin",

@@ -9,7 +9,7 @@ from bookshelf.shelf.lists import UP_NEXT
 from bookshelf.shelf.pages.bulk import correlation_of
 from bookshelf.shelf.pages.change_report import ChangeChoices
 from bookshelf.shelf.pages.jobs import CHANGE, job_redirect, run_job
-from bookshelf.shelf.pages.shelf_filters import ShelfQuery, address, filters_of, sort_of
+from bookshelf.shelf.pages.shelf_filters import USUAL_SORT, ShelfQuery, address, filters_of, sort_of
 from bookshelf.site.api_adapters import FieldFault
 from bookshelf.site.form_decoding import FormRefused
 from bookshelf.site.page import Form, Redirect, _
@@ -51,7 +51,9 @@ async def change_books(request: PageRequest, form: SelectionForm) -> Redirect:
         books=form.book,
         filters=filters_of(asked) if form.everything else None,
         # books stay where they are in this sort while they are changed; a list gets them in the shelf's order
-        sort=sort_of(asked) if form.action == "list" else "title",
+        sort=sort_of(asked, request.preferences.more.get("sort", USUAL_SORT))
+        if form.action == "list"
+        else "title",
         after=request.api.positions,
     )
     job = await run_job(request, CHANGE, msgspec.to_builtins(choices))

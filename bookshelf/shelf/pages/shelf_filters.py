@@ -1,13 +1,17 @@
 """The filters of the shelf: the query of its address, chips and choices with their counts."""
 
+from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import replace
 from typing import Any, Literal
 
 import msgspec
 
+from bookshelf.shelf.lists import UP_NEXT
 from bookshelf.shelf.search_text import query_terms
 from bookshelf.site.api_adapters import target
 from bookshelf.site.page import _
+from bookshelf.site.preferences import Choice, Preferences
 
 View = Literal["", "covers", "list", "spines"]
 SORTS: tuple[tuple[str, str], ...] = (
@@ -23,6 +27,25 @@ SORTS: tuple[tuple[str, str], ...] = (
     ("-pages", _("Longest")),
     ("pages", _("Shortest")),
 )
+USUAL_SORT = "-added"
+#: Chips of decades.
+_DECADES = 3
+#: The columns of the list that can be left out, with their labels.
+COLUMNS: Mapping[str, str] = {
+    "author": _("Author"),
+    "series": _("Series"),
+    "published": _("Published"),
+    "stars": _("Stars"),
+    "state": _("State"),
+    "finished": _("Finished"),
+    "pages": _("Pages"),
+}
+#: What the browser keeps of how the shelf is shown.
+CHOICES: Mapping[str, Choice] = {
+    "view": Choice(_("View"), (("covers", _("Covers")), ("list", _("List")), ("spines", _("Spines")))),
+    "sort": Choice(_("Sort"), tuple((value, text) for value, text in SORTS if value)),
+    "columns": Choice(_("Columns of the list"), tuple(COLUMNS.items()), many=True),
+}
 #: The filters of the panel, with their labels.
 PANEL: Mapping[str, str] = {
     "tag": _("Tag"),
@@ -54,6 +77,7 @@ STATES: Mapping[str, str] = {
 class ShelfQuery(msgspec.Struct, frozen=True, kw_only=True, rename={"among": "list", "start": "from"}):
     """Which books, in which sort and view, from which cursor or key on; with or without selection.
 
+    `shown`: how many books the document has before these.
     `open`: if they are one book, its page is shown.
     """
 
@@ -72,6 +96,8 @@ class ShelfQuery(msgspec.Struct, frozen=True, kw_only=True, rename={"among": "li
     missing: tuple[str, ...] = ()
     sort: str = ""
     view: View = ""
+    columns: tuple[str, ...] = ()
+    shown: int = 0
     start: str = ""
     after: str = ""
     select: bool = False
@@ -110,21 +136,33 @@ def filters_of(asked: ShelfQuery) -> dict[str, Any]:
     return {name: built[name] for name in LABELS if built[name]}
 
 
-def sort_of(asked: ShelfQuery) -> str:
-    """Return the sort of the books: the chosen one, else the best match, else the books added last."""
-    return asked.sort or ("relevance" if query_terms(asked.q) else "-added")
+def sort_of(asked: ShelfQuery, usual: str = USUAL_SORT) -> str:
+    """Return the sort of the books: the chosen one, else the best match, else the reader's usual one."""
+    return asked.sort or ("relevance" if query_terms(asked.q) else usual)
+
+
+def preferred(asked: ShelfQuery, before: Preferences) -> Preferences:
+    """Return the preferences with the view, the sort and the columns that were asked for."""
+    given = {"view": (asked.view,), "sort": (asked.sort,), "columns": asked.columns}
+    allowed = {name: {*CHOICES[name].names, "-"} for name in given}
+    chosen = {
+        name: CHOICES[name].value_of(values)
+        for name, values in given.items()
+        if not allowed[name].isdisjoint(values)
+    }
+    return replace(before, more={**before.more, **chosen})
 
 
 def address(asked: ShelfQuery, **changes: Any) -> str:  # noqa: ANN401 (values of the query)
     """Return the address of a query with changes; it starts at the first page again."""
-    first = {"after": "", "start": "", "open": False}
+    first = {"after": "", "start": "", "columns": (), "shown": 0, "open": False}
     built = msgspec.to_builtins(msgspec.structs.replace(asked, **{**first, **changes}))
     shown = {name: "1" if value is True else value for name, value in built.items() if value}
     return target("/books", **shown)
 
 
-def make_chips(asked: ShelfQuery, facets: Mapping[str, Any] | None) -> tuple[Chip, ...]:
-    """Return the chips of the states and of many stars, with counts; none if those cannot be read."""
+def make_chips(asked: ShelfQuery, facets: Mapping[str, Any] | None, up_next: int = 0) -> tuple[Chip, ...]:
+    """Return chips of states, up next, many stars, decades; none if their counts cannot be read."""
     if facets is None:
         return ()
     counts = {value["value"]: value["count"] for value in facets["state"]}
@@ -149,7 +187,32 @@ def make_chips(asked: ShelfQuery, facets: Mapping[str, Any] | None) -> tuple[Chi
         address=address(asked, stars="" if chosen else "4-"),
         current=chosen,
     )
-    return (everything, *states, *((starred,) if loved or chosen else ()))
+    return (
+        everything,
+        *states,
+        *_next_chip(asked, up_next),
+        *((starred,) if loved or chosen else ()),
+        *_decades(asked, facets),
+    )
+
+
+def _next_chip(asked: ShelfQuery, count: int) -> Iterator[Chip]:
+    chosen = asked.among == UP_NEXT
+    if count or chosen:
+        there = address(asked, among="" if chosen else UP_NEXT)
+        yield Chip(text=_("Up next"), count=count, address=there, current=chosen)
+
+
+def _decades(asked: ShelfQuery, facets: Mapping[str, Any]) -> Iterator[Chip]:
+    """Yield the decades of publication with the most books, in the sequence of time."""
+    counts = Counter[int]()
+    for value in facets["published"]:
+        counts[int(value["value"]) // 10 * 10] += value["count"]
+    for first in sorted(decade for decade, _count in counts.most_common(_DECADES)):
+        years = f"{first}-{first + 9}"
+        chosen = asked.published == years
+        there = address(asked, published="" if chosen else years)
+        yield Chip(text=years.replace("-", "\N{EN DASH}"), count=counts[first], address=there, current=chosen)
 
 
 def make_active(asked: ShelfQuery, translate: Callable[[str], str] = _) -> tuple[Active, ...]:

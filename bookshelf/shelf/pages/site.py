@@ -26,9 +26,9 @@ from bookshelf.shelf.pages import (
     stats,
 )
 from bookshelf.shelf.pages.jobs import JOBS
+from bookshelf.shelf.pages.shelf_filters import CHOICES
 from bookshelf.site.frame_pages import FRAME_PAGES, SAVED
 from bookshelf.site.page import Link, SearchField, SiteParts, _
-from bookshelf.site.preferences import Choice
 from bookshelf.site.routes import Site
 
 
@@ -94,9 +94,13 @@ SITE = Site(
         search=SearchField("/books", "q", _("Search your books")),
         notices=NOTICES,
         jobs=JOBS,
-        choices={
-            "view": Choice(_("View"), (("covers", _("Covers")), ("list", _("List")), ("spines", _("Spines"))))
-        },
+        choices=CHOICES,
+        settings=(
+            Link("/goal", _("The goal of this year")),
+            Link("/import", _("Bring your books")),
+            Link("/export", _("Take your books with you")),
+            Link("/changes", _("Changes")),
+        ),
         footer=(
             Link("/changes", _("Changes"), keys="g c"),
             Link("/import", _("Import")),

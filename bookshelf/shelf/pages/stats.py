@@ -237,6 +237,11 @@ def _heat(days: Sequence[Mapping[str, Any]], year: int, today: date) -> charts.H
     return charts.heat_map(values, date(year, 1, 1), min(date(year, 12, 31), max(today, date(year, 1, 1))))
 
 
+async def show_goal(request: PageRequest) -> Redirect:
+    """Lead to the goal of the present year."""
+    return Redirect(f"/stats/{request.today.year}#goal-heading")
+
+
 async def set_goal(request: PageRequest, form: GoalForm) -> Redirect:
     """Set the goal of a year."""
     year = segment(request.path["year"])
@@ -374,6 +379,7 @@ def _year_examples() -> Mapping[str, Page]:
 
 PAGES = (
     PageRoute("/stats", get=show_stats, title=_("Stats"), examples=_examples, section="/stats"),
+    PageRoute("/goal", get=show_goal, title=_("The goal of this year")),
     PageRoute(
         "/stats/{year}",
         get=show_year,

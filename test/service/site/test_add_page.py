@@ -213,3 +213,16 @@ def test_other_lines_are_titles(text: str) -> None:
 )
 def test_the_check_digit_of_an_isbn(digits: str, *, right: bool) -> None:
     assert is_isbn(digits) is right
+
+
+async def test_a_second_copy_is_counted_at_the_book_that_is_there(pages: Pages, shelf: Shelf) -> None:
+    await shelf.add(id="dune", title="Dune", author="Frank Herbert")
+    await shelf.caught_up()
+    asked = await pages.get("/books/add?title=Dune&author=Frank+Herbert&same=dune")
+    assert "A second copy" in asked.words
+    assert "Another edition" in asked.words
+    book = await pages.submit("/books/add", {"copy_of": "dune", "_key": "c1"})
+    assert "Counted one more copy." in book.words
+    await shelf.caught_up()
+    assert (await shelf.send("GET", "/books/dune")).json["copies"] == 2
+    assert len((await shelf.send("GET", "/books")).json) == 1

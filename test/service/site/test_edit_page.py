@@ -136,3 +136,18 @@ async def test_roles_are_read_in_the_language_of_the_page(shelf: Shelf, pages: P
     await shelf.caught_up()
     people = (await shelf.send("GET", HERE)).json["contributors"]
     assert [person.get("role", "author") for person in people] == ["author", "translator", "narrator"]
+
+
+async def test_one_more_person_series_and_tag_are_completed_from_the_shelf(
+    shelf: Shelf, pages: Pages
+) -> None:
+    shown = await pages.get(f"{HERE}/edit")
+    for name in ("authors", "series", "tags"):
+        assert f'<datalist id="known-{name}"><option ' in shown.html
+    more = {"another_person": "Ann Goldstein", "another_series": "Ekumen #2", "another_tag": "ice"}
+    await pages.submit(f"{HERE}/edit", fields_of(shown) | more)
+    await shelf.caught_up()
+    book = (await shelf.send("GET", HERE)).json
+    assert book["contributors"][-1]["name"] == "Ann Goldstein"
+    assert book["series"][-1] == {"name": "Ekumen", "number": "2"}
+    assert book["tags"] == ["winter", "ice"]

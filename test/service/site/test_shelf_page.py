@@ -18,6 +18,8 @@ BOOKS: tuple[dict[str, Any], ...] = (
     {"id": "emma", "title": "Emma", "author": "Jane Austen", "tags": ["classic"]},
     {"id": "ulysses", "title": "Ulysses", "author": "James Joyce", "tags": ["classic", "dublin"]},
 )
+#: How the list shows an author; the filters have the name too.
+AUTHOR = '<td dir="auto">Frank Herbert'
 
 
 @pytest.fixture
@@ -68,6 +70,68 @@ async def test_a_page_of_sixty_covers_is_small(pages: Pages, shelf: Shelf) -> No
     assert page.count(b'id="book-') == 60
     assert len(page) <= 40_000
     assert len(gzip.compress(page, 6)) <= 8_000
+
+
+async def test_a_document_grows_to_six_hundred_books(pages: Pages, shelf: Shelf) -> None:
+    for number in range(58):
+        await shelf.add(id=f"b{number}", title=f"Volume {number}")
+    await shelf.caught_up()
+    for before, grows in ((0, True), (480, True), (540, False)):
+        page = await pages.get(f"/books?shown={before}")
+        (link,) = re.findall(r'<li class="pager"[^>]*>(.*?)</li>', page.html)
+        assert ("hx-get" in link) is grows
+        assert (f"shown={before + 60}" in link) is grows
+
+
+async def test_view_sort_and_columns_are_kept_for_other_pages_and_tabs(pages: Pages) -> None:
+    await pages.get("/books?view=list")
+    await pages.get("/books?sort=-title")
+    await pages.get("/books?columns=-&columns=author&columns=pages")
+    page = await pages.get("/books")
+    assert shown(page) == ["ulysses", "emma", "dune"]
+    assert AUTHOR in page.html
+    assert "412" in page.html
+    heads = re.findall(r'<th scope="col"[^>]*>.*?</th>', page.html)
+    assert [
+        name for name in ("Author", "Series", "State", "Pages") if any(name in head for head in heads)
+    ] == [
+        "Author",
+        "Pages",
+    ]
+    await pages.get("/books?view=nonsense&sort=nonsense&columns=nonsense")
+    assert shown(await pages.get("/books")) == ["ulysses", "emma", "dune"]
+
+
+async def test_no_column_beside_the_title_may_be_left(pages: Pages) -> None:
+    page = await pages.get("/books?view=list&columns=-")
+    assert "<td" in page.html
+    assert AUTHOR not in page.html
+    assert AUTHOR not in (await pages.get("/books")).html
+
+
+async def test_settings_have_the_columns_and_lead_to_goal_and_files(pages: Pages) -> None:
+    settings = await pages.get("/settings")
+    for address in ("/goal", "/import", "/export", "/changes"):
+        assert f'<li><a href="{address}">' in settings.html
+    assert (await pages.get("/goal")).location.startswith("/stats/")
+    await pages.submit(
+        "/settings", {"_version": "settings", "view": "list", "columns": ["stars", "nonsense"]}
+    )
+    page = await pages.get("/books")
+    assert "<td" in page.html
+    assert AUTHOR not in page.html
+    assert '<table class="table book-table">' in page.html
+
+
+async def test_chips_lead_to_up_next_and_to_decades(pages: Pages, shelf: Shelf) -> None:
+    await shelf.send("PUT", "/lists/up-next/books/emma", {})
+    await shelf.send("PATCH", "/books/dune", {"published": "1965"})
+    await shelf.caught_up()
+    page = await pages.get("/books")
+    assert "Up next 1" in page.words
+    assert "1960\N{EN DASH}1969 1" in page.words
+    assert shown(await pages.get("/books?list=up-next")) == ["emma"]
+    assert shown(await pages.get("/books?published=1960-1969")) == ["dune"]
 
 
 async def test_books_are_sorted_by_a_link(pages: Pages) -> None:
