@@ -82,6 +82,7 @@ def test_what_was_typed_survives_a_change_and_the_rest_of_the_page_shows_it(
     expect(page.locator(f"#next-{next_book}")).to_be_visible(timeout=30_000)
     expect(field).to_have_value("12")
     expect(field).to_be_focused()
+    shelf.client.delete(f"/books/{book}")
     page.close()
 
 
@@ -104,6 +105,7 @@ def test_a_closed_dialog_returns_the_focus_to_its_opener(running: Browser, shelf
     expect(page.locator("#book").get_by_text("#desert")).to_be_attached(timeout=30_000)
     page.keyboard.press("Escape")
     expect(opener).to_be_focused()
+    shelf.client.delete(f"/books/{book}")
     page.close()
 
 

@@ -25,12 +25,10 @@ _OVERFLOW = """() => ({
 
 
 @contextmanager
-def browser(*, keeps_pages: bool = False) -> Iterator[Browser]:
-    """Run chromium until the block ends. `keeps_pages`: going back shows a page as it was left."""
-    given = ["--disable-back-forward-cache"] if keeps_pages else []
+def browser() -> Iterator[Browser]:
+    """Run chromium until the block ends."""
     with sync_playwright() as playwright:
-        program = shutil.which("chromium")
-        running = playwright.chromium.launch(executable_path=program, args=QUIET, ignore_default_args=given)
+        running = playwright.chromium.launch(executable_path=shutil.which("chromium"), args=QUIET)
         try:
             yield running
         finally:
