@@ -152,6 +152,26 @@ async def test_an_import_is_taken_back_as_a_whole(shelf: Shelf, pages: Pages, jo
     assert await titles(shelf) == []
 
 
+async def test_removed_books_stay_removed_unless_the_reader_wants_them_back(
+    shelf: Shelf, pages: Pages, jobs: Jobs
+) -> None:
+    report = await brought(pages, jobs)
+    (undo,) = re.findall(r'action="(/import/[^"]+/undo)"', report.html)
+    await finished(pages, jobs, undo, {"_version": "1"}, f"undo-{undo.split('/')[2]}")
+    await shelf.caught_up()
+    again = await preview(pages)
+    assert "0 on the shelf" in again.words
+    assert "3 removed before" in again.words
+    assert "What about books that you removed?" in again.words
+    assert "--restore-removed" not in again.words
+    back = await finished(pages, jobs, address(again), {**IMPORTED, "removed": "restore"})
+    assert "3 books put back" in back.words
+    assert "0 on the shelf" in back.words
+    assert await titles(shelf) == ["Beloved", "Dune", "Middlemarch"]
+    (dune,) = (await shelf.send("GET", "/books?q=dune")).json
+    assert (dune["state"], dune["finished"], dune["rating"]) == ("finished", "2019-03-14", 5)
+
+
 async def test_a_file_that_is_no_library_is_explained_with_its_own_name(pages: Pages) -> None:
     shown = await preview(pages, "no books here")
     assert "This file cannot be read" in shown.words

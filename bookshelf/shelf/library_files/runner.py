@@ -36,13 +36,15 @@ class ImportOptions:
 
     `exact`: the file is the project's own, whose ids and values are exact. `prefer_file`: a value of the file
     replaces one that was set by hand. `skip_removed`, `restore_removed`: in place of the rule that the
-    project's own files restore removed books and those of other programs leave them out.
+    project's own files restore removed books and those of other programs leave them out. `left_out`: what a
+    remark on such a book says of the choice; empty: the option of the command line.
     """
 
     exact: bool = False
     prefer_file: bool = False
     skip_removed: bool = False
     restore_removed: bool = False
+    left_out: str = ""
 
     @property
     def restores(self) -> bool:
@@ -176,6 +178,7 @@ class ImportRunner:
             self._plans[book.id] = _Plan(entry, keys, book)
             return
         option = "--skip-removed is set" if self._options.exact else "--restore-removed restores it"
+        option = self._options.left_out or option
         self._report.skipped += 1
         self._report.warn(entry.line, f"{book.book.title} was removed from the shelf: left out; {option}")
 
@@ -264,7 +267,7 @@ class ImportRunner:
                 version = answer.version
             after = replace(after, whole=False, position=answer.position)
         self._index.put(after)
-        self._report.updated += 1
+        self._report.updated += not plan.restored
         self._report.finished += _is_finished(after.readings) and not _is_finished(book.readings)
 
     async def _taking_over(self, plan: _Plan, book: ShelfBook) -> ShelfBook | None:

@@ -48,7 +48,7 @@ async def import_file(run: JobRun) -> dict[str, Any]:
         report.describe(library)
         if archive is not None and not choices.preview:
             await _restore_covers(run, archive, library, report)
-        options = ImportOptions(exact=library.exact, prefer_file=choices.prefer_file)
+        options = _import_options(library, choices)
         runner = ImportRunner(run.api, index, report, options, run.job.made)
         done = 0
 
@@ -96,6 +96,16 @@ async def _restore_covers(
             missing += 1
     if missing:
         report.warn(0, unusable_covers(missing))
+
+
+def _import_options(library: Library, choices: ImportChoices) -> ImportOptions:
+    return ImportOptions(
+        exact=library.exact,
+        prefer_file=choices.prefer_file,
+        skip_removed=choices.restore is False,
+        restore_removed=choices.restore is True,
+        left_out="the choice for removed books puts it back",
+    )
 
 
 async def _read(path: Path, name: str, choices: ImportChoices) -> Library:
@@ -148,7 +158,7 @@ async def retry_line(jobs: Jobs, job: Job, number: int, cells: tuple[str, ...]) 
         file.flush()
         corrected = await _read(Path(file.name), job.name, msgspec.structs.replace(choices, encoding="utf-8"))
         with ImportReport(choices.correlation) as report, ShelfIndex() as index:
-            options = ImportOptions(exact=corrected.exact, prefer_file=choices.prefer_file)
+            options = _import_options(corrected, choices)
             runner = ImportRunner(jobs.api, index, report, options, job.made)
             try:
                 await runner.run(corrected, lambda: None)

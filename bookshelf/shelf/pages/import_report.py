@@ -7,7 +7,8 @@ class ImportChoices(msgspec.Struct, frozen=True, kw_only=True):
     """How a file is imported. A `preview` changes nothing. `today` is the reader's day.
 
     `day_first`: how dates like 01/03/2024 are read, None as the file shows it. `columns` has the chosen field
-    of a column by its name.
+    of a column by its name. `restore`: whether removed books are put back; None: those of the project's own
+    exports are, those of other files are not.
     """
 
     preview: bool = True
@@ -17,6 +18,7 @@ class ImportChoices(msgspec.Struct, frozen=True, kw_only=True):
     day_first: bool | None = None
     repair_encoding: bool = False
     prefer_file: bool = False
+    restore: bool | None = None
     columns: dict[str, str] = {}
 
 

@@ -106,6 +106,8 @@ def _shown(job: Job, *, lists: bool = True, undo: Job | None = None) -> Page:
 
 def _import_examples() -> Mapping[str, Page]:
     clean = _result(counts=ImportCounts(read=12, added=12), differences=0, warnings=0, rows=12)
+    gone = _result(counts=ImportCounts(read=12, added=2, skipped=10), differences=0)
+    back = _result(counts=ImportCounts(read=12, restored=12), differences=0)
     open_dates = _result(dates="month-first", dates_assumed=True)
     wide = tuple(
         Column(
@@ -122,6 +124,8 @@ def _import_examples() -> Mapping[str, Page]:
     return {
         "usual": _shown(_job(_result(), preview=True)),
         "question": _shown(_job(open_dates, preview=True)),
+        "removed": _shown(_job(gone, preview=True), lists=False),
+        "put back": _shown(_job(back), lists=False),
         "clean": _shown(_job(clean, preview=True), lists=False),
         "long": _shown(_job(_result(columns=wide), preview=True, name=_LONG)),
         "reading": _shown(_job(preview=True, state="running", done=310, total=1204), lists=False),

@@ -129,6 +129,7 @@ class ImportForm(Form):
     dates: str = ""
     repair: bool = False
     prefer: Literal["shelf", "file"] = "shelf"
+    removed: Literal["", "restore", "skip"] = ""
     column: tuple[str, ...] = ()
     field: tuple[str, ...] = ()
 
@@ -213,11 +214,14 @@ def page_of(model: ImportModel) -> Page:
     """Return the page of an import."""
     choices = msgspec.convert(model.job.parameters, ImportChoices)
     dates = {None: "", True: "day-first", False: "month-first"}[choices.day_first]
+    exact = model.result is not None and model.result.exact
+    restores = exact if choices.restore is None else choices.restore
     form = ImportForm(
         encoding=choices.encoding,
         dates=dates,
         repair=choices.repair_encoding,
         prefer="file" if choices.prefer_file else "shelf",
+        removed="restore" if restores else "skip",
     )
     return Page("import_job.html", model, title=model.job.name, form=form, live=(f"job:{model.job.id}",))
 
@@ -244,7 +248,7 @@ def model_of(
         preview=choices.preview,
         result=result,
         new=counts.added,
-        known=counts.unchanged + counts.updated + counts.restored + counts.skipped,
+        known=counts.unchanged + counts.updated,
         covers=tuple(_covers(result)),
         fields=tuple(FIELDS.items()),
         refused=tuple(refused_form(number, line, result) for number, line in shown),
@@ -307,6 +311,7 @@ async def run_import(request: PageRequest, form: ImportForm) -> Redirect:
         day_first={"day-first": True, "month-first": False}.get(form.dates),
         repair_encoding=form.repair,
         prefer_file=form.prefer == "file",
+        restore={"restore": True, "skip": False}.get(form.removed, before.restore),
         columns={**before.columns, **chosen},
     )
     await request.jobs.again(job, msgspec.to_builtins(choices), draft=choices.preview)
