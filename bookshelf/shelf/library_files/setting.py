@@ -15,6 +15,9 @@ DATE_FIELDS = ("finished", "started", "stopped", "read", "dates", "added", "lent
 _STATE_FIELDS = {"state", "read", "finished", "shelves", "ranges", "stopped", "started"}
 _OWN_RATINGS = {"my rating", "my ratings", "own rating", "your rating", "star rating", "personal rating"}
 _TEN, _HUNDRED = 10, 100
+#: Of the ratings of a file out of ten, more than one in so many is above 5; out of a hundred, above 10.
+#: Fewer are slips.
+_ONE_IN = {_TEN: 20, _HUNDRED: 2}
 #: Values of a column that are shown, and the characters of each.
 EXAMPLES, EXAMPLE_LENGTH = 3, 80
 
@@ -78,7 +81,9 @@ class Survey:
         self._values: dict[str, int] = {}
         self._examples: dict[str, dict[str, None]] = {}
         self._rows = self._day_first = self._month_first = self._twice = self._averages = self._rated = 0
-        self._ambiguous, self._highest, self._example = False, 0.0, ""
+        self._plain = 0
+        self._needing = {_TEN: 0, _HUNDRED: 0}
+        self._ambiguous, self._example = False, ""
 
     def add(self, record: Fields) -> None:
         """Take the facts of one record, whose fields are not adapted yet."""
@@ -117,7 +122,10 @@ class Survey:
         self._rated += 1
         if given.out_of is not None:
             return
-        self._highest = max(self._highest, given.value)
+        self._plain += 1
+        scale = next((top for top in (RATING_MAX, _TEN, _HUNDRED) if given.value <= top), 0)
+        if scale in self._needing:
+            self._needing[scale] += 1
         own = cell.column.casefold().replace("_", " ").strip() in _OWN_RATINGS
         self._averages += not own and not is_quarter(given.value)
 
@@ -130,7 +138,6 @@ class Survey:
         proved = self._day_first != self._month_first
         assumed = self._day_first > self._month_first if proved else delimiter == ";"
         chosen = options.day_first
-        scale = next((top for top in (RATING_MAX, _TEN, _HUNDRED) if self._highest <= top), 0)
         guess = self._form.guess
         return Setting(
             form=self._form,
@@ -139,12 +146,17 @@ class Survey:
             day_first=assumed if chosen is None else chosen,
             sure=proved or chosen is not None,
             asked=self._ambiguous,
-            scale=(0 if self._averages else scale) if guess else RATING_MAX,
+            scale=(0 if self._averages else self._scale()) if guess else RATING_MAX,
             rated_is_read=guess and self._rated > 0 and not self._averages and self._states_nothing(),
             columns=tuple(self._uses()),
             twice_encoded=self._twice,
             twice_example=self._example,
         )
+
+    def _scale(self) -> int:
+        """Return the highest rating that enough ratings without one of their own need."""
+        needed = (top for top in (_HUNDRED, _TEN) if self._needing[top] * _ONE_IN[top] > self._plain)
+        return next(needed, RATING_MAX)
 
     def _states_nothing(self) -> bool:
         return _STATE_FIELDS.isdisjoint(self.columns.values())

@@ -57,6 +57,29 @@ def test_a_column_of_averages_is_no_readers_rating(tmp_path: Path) -> None:
     assert found.remarks == ("the rating column was left out: it holds averages, no reader's own stars",)
 
 
+def test_few_ratings_above_the_others_scale_are_left_out(tmp_path: Path) -> None:
+    for odd in ("11", "50", "400"):
+        found = library(
+            tmp_path, f"title,author,rating,read\nEmma,J A,4,yes\nKim,R K,3,yes\nIt,S K,{odd},yes\n"
+        )
+        books = entries(found)
+        assert [books[title].rating for title in ("Emma", "Kim", "It")] == [4, 3, None]
+        assert books["It"].notes == (f"rating '{odd}' left out: not a number of stars from 0.25 to 5",)
+
+
+def test_one_rating_above_five_among_very_many_is_left_out(tmp_path: Path) -> None:
+    rows = "".join(f"Book {number},J A,4,yes\n" for number in range(30))
+    found = entries(library(tmp_path, f"title,author,rating,read\nKim,R K,6,yes\n{rows}"))
+    assert (found["Book 1"].rating, found["Kim"].rating) == (4, None)
+
+
+def test_ratings_out_of_a_hundred_may_have_low_ones_among_them(tmp_path: Path) -> None:
+    found = entries(
+        library(tmp_path, "title,author,rating,read\nEmma,J A,5,yes\nKim,R K,80,yes\nIt,S K,60,yes\n")
+    )
+    assert [found[title].rating for title in ("Emma", "Kim", "It")] == [0.25, 4, 3]
+
+
 def test_ratings_out_of_ten_are_halved_in_the_whole_file(tmp_path: Path) -> None:
     found = entries(library(tmp_path, "title,author,rating,read\nEmma,J A,4,yes\nKim,R K,9,yes\n"))
     assert (found["Emma"].rating, found["Kim"].rating) == (2, 4.5)
