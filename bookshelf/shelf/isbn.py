@@ -22,3 +22,8 @@ def to_isbn13(isbn: str) -> str:
         return isbn
     first = "978" + isbn[:9]
     return first + next(digit for digit in "0123456789" if is_isbn13(first + digit))
+
+
+def isbn_title(isbn: str) -> str:
+    """Return the title of a book of which only the ISBN is known."""
+    return f"ISBN {to_isbn13(isbn)}"

@@ -9,7 +9,7 @@ import msgspec
 
 from bookshelf.shelf import limits
 from bookshelf.shelf.fields import BookFields
-from bookshelf.shelf.isbn import to_isbn13
+from bookshelf.shelf.isbn import isbn_title, to_isbn13
 from bookshelf.shelf.library_files.contributors import read_contributors
 from bookshelf.shelf.library_files.dates import read_dates
 from bookshelf.shelf.library_files.entry import Entry, FileReading, ListPlace, Refusal
@@ -74,7 +74,7 @@ class _Record:
 
     def entry(self) -> Entry | Refusal:
         isbn = self._isbn()
-        title = self._first("title") or (f"ISBN {to_isbn13(isbn)}" if isbn else "")
+        title = self._first("title") or (isbn_title(isbn) if isbn else "")
         people = self._people()
         author = derived_author(people)
         for name, value, longest in (

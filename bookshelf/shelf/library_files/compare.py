@@ -13,7 +13,8 @@ import msgspec
 from msgspec.structs import replace
 
 from bookshelf.shelf import limits
-from bookshelf.shelf.fields import DEFAULTS
+from bookshelf.shelf.fields import DEFAULTS, BookFields
+from bookshelf.shelf.isbn import isbn_title
 from bookshelf.shelf.library_files.entry import Entry, FileReading, ProgressNote
 from bookshelf.shelf.library_files.match import isbn_key, match_readings, name_words, same_date
 from bookshelf.shelf.library_files.shelf_index import ShelfBook
@@ -139,7 +140,7 @@ class _Comparing:
         changes = {
             name: getattr(file, name)
             for name in _PLAIN
-            if self._choose(name, getattr(shelf, name), getattr(file, name))
+            if self._choose(name, self._known(shelf, name), self._known(file, name))
         }
         changes |= self._authors() | self._tags() | self._series()
         maps = {name: self._map(name) for name in _MOST}
@@ -154,6 +155,12 @@ class _Comparing:
         if "contributors" in changed:
             changed["author"] = derived_author(changed["contributors"])
         self.after = replace(self.after, book=replace(shelf, **changed))
+
+    def _known(self, book: BookFields, name: str) -> Any:  # noqa: ANN401 (of any field)
+        """Return a field's value; None for a title that stands in for an unknown one."""
+        value = getattr(book, name)
+        stands_in = name == "title" and book.isbn and value == isbn_title(book.isbn)
+        return None if stands_in and not self._exact else value
 
     def _authors(self) -> dict[str, Any]:
         file, shelf = self._entry.book, self._book.book

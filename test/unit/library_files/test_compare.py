@@ -72,6 +72,15 @@ def test_an_empty_value_of_the_shelf_is_filled() -> None:
     ]
 
 
+@pytest.mark.parametrize("isbn", ["9780441013593", "0441013597"])
+def test_the_title_of_a_book_of_which_only_the_isbn_was_known_is_filled_and_fills_nothing(isbn: str) -> None:
+    unknown = {"title": "ISBN 9780441013593", "isbn": isbn}
+    assert told(line(isbn=isbn), on_shelf(**unknown)) == [("PATCH", "/books/{id}", {"title": "Dune"})]
+    assert differences(line(isbn=isbn), on_shelf(**unknown)) == []
+    assert told(line(**unknown), on_shelf(isbn=isbn), from_file) == []
+    assert differences(line(**unknown), on_shelf(isbn=isbn), from_file) == []
+
+
 def test_a_value_that_differs_is_listed_and_taken_if_the_shelfs_came_from_a_file() -> None:
     entry, book = line(pages=500), on_shelf(pages=412)
     assert told(entry, book, by_hand) == []
