@@ -4,7 +4,7 @@ import re
 from collections.abc import Iterable
 from dataclasses import replace
 
-from bookshelf.shelf.library_files.format import Cell, Fields, Format, names
+from bookshelf.shelf.library_files.format import Cell, Fields, Format, folded, names
 
 _TAG_SEPARATORS = (re.compile(r"[|;]"), re.compile("[,、，]"))
 
@@ -21,6 +21,35 @@ _NAME_SEPARATORS = re.compile(r"\s*(?:[|;]|\s&\s)\s*")
 def split_any_names(cell: str) -> list[str]:
     """Split at |, ; or &: a comma can stand inside a name."""
     return _NAME_SEPARATORS.split(cell)
+
+
+_SERIES_IN_TITLE = re.compile(r"\s*\(([^()]*#\s*\d[^()]*)\)\s*$")
+
+
+def series_from_title(fields: Fields) -> None:
+    """Make "Title (Series, #2)" a title and a series."""
+    title, *others = fields.get("title", [Cell("", "")])
+    if (found := _SERIES_IN_TITLE.search(title.text)) and found.start():
+        fields["title"] = [Cell(title.column, title.text[: found.start()]), *others]
+        fields["series"] = [Cell(title.column, part) for part in found[1].split(";")]
+
+
+_PLURALS = frozenset(
+    names("""authors, authors names, author names, writers, creators, autoren, autor innen, auteurs, auteur s,
+        autori, autores, autor es, author s, schrijvers, авторы, автор ы""")
+)
+_INITIAL = re.compile(r"\b\w\.?$")
+
+
+def _any(fields: Fields) -> None:
+    """Adapt a title with a series, and whole names that commas separate: "Le Guin, Ursula K." is one name."""
+    if "series" not in fields:
+        series_from_title(fields)
+    for place, cell in enumerate(fields.get("author", ())):
+        parts = cell.text.split(",")
+        whole = all(len(part.split()) > 1 for part in parts) and not _INITIAL.search(cell.text.strip())
+        if whole and folded(cell.column) in _PLURALS and not _NAME_SEPARATORS.search(cell.text):
+            fields["author"][place] = Cell(cell.column, ";".join(parts))
 
 
 _IDS = {
@@ -149,6 +178,7 @@ ANY_CSV = Format(
     ignored=IGNORED_AVERAGES,
     split_tags=split_any_tags,
     split_names=split_any_names,
+    adapt=_any,
     guess=True,
 )
 

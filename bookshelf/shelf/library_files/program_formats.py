@@ -5,7 +5,7 @@ from collections.abc import Iterable
 
 from bookshelf.shelf.isbn import is_isbn10
 from bookshelf.shelf.library_files.format import Cell, Fields, Format, commas, names
-from bookshelf.shelf.library_files.formats import IGNORED_AVERAGES
+from bookshelf.shelf.library_files.formats import IGNORED_AVERAGES, series_from_title
 from bookshelf.shelf.library_files.states import state_of
 
 
@@ -31,16 +31,6 @@ def _texts(fields: Fields, name: str) -> list[str]:
     return [cell.text for cell in fields.get(name, ())]
 
 
-_SERIES_IN_TITLE = re.compile(r"\s*\(([^()]*#\s*\d[^()]*)\)\s*$")
-
-
-def _goodreads(fields: Fields) -> None:
-    for cell in fields.get("title", [])[:1]:
-        if found := _SERIES_IN_TITLE.search(cell.text):
-            _replace(fields, "title", [cell.text[: found.start()], *_texts(fields, "title")[1:]])
-            fields["series"] = [Cell(cell.column, part) for part in found[1].split(";")]
-
-
 GOODREADS = Format(
     name="Goodreads",
     marks=frozenset({"title", "author", "bookshelves", "exclusive shelf"}),
@@ -54,7 +44,7 @@ GOODREADS = Format(
         copies: owned copies
     """),
     ignored=IGNORED_AVERAGES,
-    adapt=_goodreads,
+    adapt=series_from_title,
     markup=True,
 )
 

@@ -4,6 +4,8 @@ from pathlib import Path
 import pytest
 from unit.library_files.files import entries, fixture, library, only
 
+from bookshelf.shelf.values import SeriesEntry
+
 
 def test_columns_are_found_in_any_order_case_and_spelling() -> None:
     pride = entries(fixture("shuffled.csv"))["Pride and Prejudice"]
@@ -170,3 +172,41 @@ def test_a_space_after_the_comma_does_not_hide_the_quotes(tmp_path: Path) -> Non
 def test_excels_own_first_line_is_passed_over(tmp_path: Path) -> None:
     emma = only(library(tmp_path, "sep=;\r\ntitle;author\r\nEmma;Jane Austen\r\n"))
     assert (emma.book["title"], emma.line) == ("Emma", 3)
+
+
+@pytest.mark.parametrize(
+    ("column", "names", "split"),
+    [
+        ("authors", "J.K. Rowling, Mary GrandPré", ["J.K. Rowling", "Mary GrandPré"]),
+        (
+            "Auteurs",
+            "Neil Gaiman, Terry Pratchett, Dave McKean",
+            ["Neil Gaiman", "Terry Pratchett", "Dave McKean"],
+        ),
+        ("authors", "Herbert, Frank", ["Herbert, Frank"]),
+        ("authors", "Le Guin, Ursula K.", ["Le Guin, Ursula K."]),
+        ("authors", "Martin Luther King, Jr.", ["Martin Luther King, Jr."]),
+        ("authors", "García Márquez, Gabriel; Herbert, Frank", ["García Márquez, Gabriel", "Herbert, Frank"]),
+        ("author", "García Márquez, Gabriel José", ["García Márquez, Gabriel José"]),
+    ],
+)
+def test_commas_separate_whole_names_in_a_column_of_several_authors(
+    tmp_path: Path, column: str, names: str, split: list[str]
+) -> None:
+    book = only(library(tmp_path, f'title,{column}\nBook,"{names}"\n')).entry.book
+    assert ([person.name for person in book.contributors] or [book.author]) == split
+
+
+def test_a_series_in_the_title_of_any_table_is_the_books_series(tmp_path: Path) -> None:
+    found = library(
+        tmp_path, 'title,author\n"Catching Fire (The Hunger Games, #2)",Suzanne Collins\nX (2),Y\n'
+    )
+    fire, other = (entry.entry.book for entry in entries(found).values())
+    assert (fire.title, fire.series) == ("Catching Fire", (SeriesEntry("The Hunger Games", "2"),))
+    assert (other.title, other.series) == ("X (2)", ())
+
+
+def test_a_column_of_series_keeps_the_title_as_it_is(tmp_path: Path) -> None:
+    content = 'title,author,series\n"Catching Fire (The Hunger Games, #2)",Suzanne Collins,Panem\n'
+    book = only(library(tmp_path, content)).entry.book
+    assert (book.title, book.series) == ("Catching Fire (The Hunger Games, #2)", (SeriesEntry("Panem"),))
