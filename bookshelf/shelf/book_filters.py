@@ -5,13 +5,15 @@ from collections.abc import Iterator, Mapping
 from typing import Annotated, Any
 
 from msgspec import Meta
-from sqlalchemy import ColumnElement, exists, false, func, true
+from sqlalchemy import ColumnElement, case, exists, false, func, or_, true
 
 from bookshelf.cqrs.route import Owned
+from bookshelf.shelf.book_keys import KEY_END
 from bookshelf.shelf.book_tables import ENTRIES, INDEX, NAMES, books
 from bookshelf.shelf.fields import FIELD_TYPES, BookState
 from bookshelf.shelf.name_rows import AUTHOR, SERIES, TAG
 from bookshelf.shelf.search_text import query_terms
+from bookshelf.shelf.sort_keys import title_keys
 from bookshelf.storage.statements import TEXT
 
 #: The fields that the filters `has` and `missing` know, with their columns.
@@ -156,3 +158,19 @@ def _has(field: str) -> ColumnElement[bool]:
     if field == "title":
         return ~column.startswith(_UNKNOWN_TITLE)
     return func.coalesce(column, "") != "" if column.type is TEXT else column.is_not(None)
+
+
+def best_first(db: Any, query: str) -> tuple[ColumnElement[int], ColumnElement[int], ColumnElement[str]]:  # noqa: ANN401 (the storage's connection)
+    """Return the keys that the best match of a query comes first by.
+
+    First is the book with the query as its title, then those whose title begins with it, then all others,
+    each by relevance and title. The leading article of a query is not needed, as that of a title.
+    """
+    keys = title_keys(query)
+    forms = [key for key in (keys.full, keys.bare) if key]
+
+    def has_form(end: str) -> ColumnElement[bool]:
+        return or_(*(books.c.title_key.startswith(f"{form}{end}", autoescape=True) for form in forms))
+
+    place = case((has_form(KEY_END), 0), (has_form(" "), 1), else_=2)
+    return place, -INDEX.relevance(db, query_terms(query)), books.c.title_key

@@ -29,13 +29,15 @@ TOKEN_COLUMNS: Mapping[str, int] = {
     "review_words": 1,
     "passage_words": 1,
 }
+#: What ends the key of a title; the title follows.
+KEY_END = "\x1f"
 #: The key of a title, which depends on three fields: a column that the database computes.
 _TITLE_KEY = f"""coalesce(
     sort_key,
     CASE WHEN coalesce(articles, '{articles_of(None)}') LIKE '%|' || article || '|%' THEN bare_key END,
     full_key,
     ''
-) || '\x1f' || substr(title, 1, {KEY_MAX})"""
+) || '{KEY_END}' || substr(title, 1, {KEY_MAX})"""
 
 
 def key_columns() -> list[Column[Any]]:

@@ -9,8 +9,8 @@ from sqlalchemy import ColumnElement, bindparam, false, func, select
 from bookshelf.cqrs.errors import Invalid, NotFound
 from bookshelf.cqrs.route import Answer, Owned, QueryRoute
 from bookshelf.shelf import facets, field_types
-from bookshelf.shelf.book_filters import Filters, conditions
-from bookshelf.shelf.book_tables import BOOK_LIST, ENTRIES, HISTORY, INDEX, books
+from bookshelf.shelf.book_filters import Filters, best_first, conditions
+from bookshelf.shelf.book_tables import BOOK_LIST, ENTRIES, HISTORY, books
 from bookshelf.shelf.fields import Book
 from bookshelf.shelf.history import Happened, OneBook
 from bookshelf.shelf.paging import After, Key, Limit, Sort, list_page
@@ -121,11 +121,9 @@ def listed(db: Any, asked: Listing) -> Answer:  # noqa: ANN401 (the storage's co
 def _sort(db: Any, asked: Listing) -> Sort:  # noqa: ANN401 (see above)
     match asked.sort.lstrip("-"):
         case "relevance":
-            terms = query_terms(asked.q or "")
-            if not terms:
+            if not query_terms(asked.q or ""):
                 raise Invalid("needs words to search for, in q", field="sort")
-            # the most relevant first, so the minus is in the key
-            return Sort((-INDEX.relevance(db, terms), books.c.title_key), (int, str))
+            return Sort(best_first(db, asked.q or ""), (int, int, str))
         case "position":
             if asked.among is None:
                 raise Invalid("needs a list, in list", field="sort")

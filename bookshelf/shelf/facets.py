@@ -11,7 +11,7 @@ from sqlalchemy import ColumnElement, Select, func, select
 from bookshelf.cqrs.errors import Invalid
 from bookshelf.cqrs.route import Answer, Owned, QueryRoute
 from bookshelf.shelf import field_types
-from bookshelf.shelf.book_filters import Filters, conditions
+from bookshelf.shelf.book_filters import Filters, best_first, conditions
 from bookshelf.shelf.book_keys import TITLE_WEIGHT
 from bookshelf.shelf.book_tables import BOOK_LIST, INDEX, NAMES, books
 from bookshelf.shelf.name_rows import AUTHOR, SERIES, TAG
@@ -157,7 +157,7 @@ def suggest(db: Any, asked: SuggestionQuery) -> Answer:  # noqa: ANN401 (the sto
         return Answer([])
     theirs = on_shelf(books, asked.owner)
     found = INDEX.has_terms(db, terms, TITLE_WEIGHT)
-    best = (INDEX.relevance(db, terms).desc(), books.c.title_key, books.c.id)
+    best = (*best_first(db, asked.q), books.c.id)
     titles = select(books.c.id, books.c.title).where(*theirs, found).order_by(*best).limit(_MOST_SUGGESTED)
     suggestions = [Suggestion("title", row.title, row.id) for row in db.execute(titles)]
     for kind, weight in _KINDS.items():

@@ -168,6 +168,41 @@ async def test_a_search_sorts_by_relevance_and_a_list_by_position(books: ViewHos
     assert await answered(books, ROUTES["/books"], Listing(sort="position")) == "Invalid"
 
 
+async def test_a_book_with_the_title_searched_for_comes_first_and_then_those_that_begin_with_it(
+    storage: Storage,
+) -> None:
+    log = MemoryLog(PARTITIONS)
+    titles = {
+        "children": "Children of Dune",
+        "messiah": "Dune Messiah",
+        "dune": "Dune",
+        "fire": "Catching Fire (The Hunger Games)",
+        "games": "The Hunger Games",
+    }
+    tags = {"children": ("dune", "dunes"), "messiah": ("dune",), "fire": ("the hunger games",)}
+    books = {
+        book_id: BookAdded(title=title, author="", tags=tags.get(book_id, ()), added=BEGAN)
+        for book_id, title in titles.items()
+    }
+    await filled(log, tuple(books.items()))
+    async with hosts(log, storage) as views:
+        host = views["booklist"]
+        for limit in (1, 100):
+            for query, expected in (
+                ("dune", ["dune", "messiah", "children"]),
+                ("hunger games", ["games", "fire"]),
+                ("the hunger games", ["games", "fire"]),
+            ):
+                assert await paged(host, q=query, sort="relevance", limit=limit) == expected
+                assert await paged(host, q=query, sort="-relevance", limit=limit) == expected[::-1]
+        suggested = await answered(host, ROUTES["/books/suggest"], SuggestionQuery(q="dune"))
+    assert [each["text"] for each in suggested if each["kind"] == "title"] == [
+        "Dune",
+        "Dune Messiah",
+        "Children of Dune",
+    ]
+
+
 async def test_a_list_starts_at_a_key(books: ViewHost) -> None:
     assert await ids(books, sort="title", start="r") == ["odes", "lays"]
     assert await ids(books, sort="-title", start="r") == ["odes", "isbn", "messiah", "dune"]
