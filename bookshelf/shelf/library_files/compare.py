@@ -15,6 +15,7 @@ from msgspec.structs import replace
 from bookshelf.shelf import limits
 from bookshelf.shelf.fields import DEFAULTS, BookFields
 from bookshelf.shelf.isbn import isbn_title
+from bookshelf.shelf.library_files.contributors import merge_people
 from bookshelf.shelf.library_files.entry import Entry, FileReading, ProgressNote
 from bookshelf.shelf.library_files.match import isbn_key, match_readings, name_words, same_date
 from bookshelf.shelf.library_files.shelf_index import ShelfBook
@@ -172,7 +173,7 @@ class _Comparing:
         if not shelf.author or (same_text and not shelf.contributors):
             return {"contributors": file.contributors}
         if not self._exact and same_text:
-            merged = _merge_people(shelf.contributors, file.contributors)
+            merged = merge_people(shelf.contributors, file.contributors)
             return {"contributors": merged} if merged != shelf.contributors else {}
         known = shelf.contributors or (Contributor(shelf.author),)
         if not self._exact and {(name_words(p.name), p.role) for p in file.contributors} <= {
@@ -392,15 +393,3 @@ def _equal(field: str, file: Any, shelf: Any, *, exact: bool) -> bool:  # noqa: 
 
 def _tag_key(tag: str, *, exact: bool) -> str:
     return tag if exact else " ".join(fold(tag).split())
-
-
-def _merge_people(shelf: tuple[Contributor, ...], file: tuple[Contributor, ...]) -> tuple[Contributor, ...]:
-    """Return the people of the shelf with the sort names that the file knows, and the file's others."""
-    known = {(name_words(person.name), person.role): person for person in file}
-    merged = [
-        replace(person, sort=person.sort or other.sort)
-        if (other := known.pop((name_words(person.name), person.role), None))
-        else person
-        for person in shelf
-    ]
-    return (*merged, *known.values())[: limits.CONTRIBUTORS_MAX]

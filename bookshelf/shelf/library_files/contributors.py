@@ -6,6 +6,7 @@ from collections.abc import Iterator
 import msgspec
 
 from bookshelf.shelf.library_files.format import Fields, Format
+from bookshelf.shelf.library_files.match import name_words
 from bookshelf.shelf.library_files.text import cut, fold_letters, one_line
 from bookshelf.shelf.limits import CONTRIBUTORS_MAX, NAME_MAX, ROLE_MAX
 from bookshelf.shelf.values import Contributor
@@ -89,3 +90,15 @@ def _named(fields: Fields, form: Format) -> Iterator[Contributor]:
             yield from (with_role(name, role) for name in form.split_names(cell.text))
     for cell in fields.get("contributors", ()):
         yield from (with_role(name, "contributor") for name in cell.text.split(","))
+
+
+def merge_people(shelf: tuple[Contributor, ...], file: tuple[Contributor, ...]) -> tuple[Contributor, ...]:
+    """Return the people of the shelf with the sort names that the file knows, and the file's others."""
+    known = {(name_words(person.name), person.role): person for person in file}
+    merged = [
+        msgspec.structs.replace(person, sort=person.sort or other.sort)
+        if (other := known.pop((name_words(person.name), person.role), None))
+        else person
+        for person in shelf
+    ]
+    return (*merged, *known.values())[:CONTRIBUTORS_MAX]
