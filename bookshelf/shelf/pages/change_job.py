@@ -11,7 +11,7 @@ from bookshelf.cqrs.api_client import ApiAnswer
 from bookshelf.shelf.library_files.bulk_sender import BulkAnswer, BulkSender, key_of
 from bookshelf.shelf.library_files.shelf_copy import SHELF, ShelfFault
 from bookshelf.shelf.lists import UP_NEXT
-from bookshelf.shelf.pages.change_report import ChangeChoices, JobReport
+from bookshelf.shelf.pages.change_report import ChangeChoices, JobReport, typed_tags
 from bookshelf.site.api_adapters import segment, target
 from bookshelf.site.jobs import JobFault, JobRun
 
@@ -65,9 +65,9 @@ def _fields(choices: ChangeChoices, book: Book) -> dict[str, Any]:
     value, former = choices.value, choices.former
     match choices.action:
         case "tag":
-            fields: dict[str, Any] = {"tags": list(dict.fromkeys((*tags, value)))}
+            fields: dict[str, Any] = {"tags": list(dict.fromkeys((*tags, *typed_tags(value))))}
         case "untag":
-            fields = {"tags": [tag for tag in tags if tag != value]}
+            fields = {"tags": [tag for tag in tags if tag not in {value, *typed_tags(value)}]}
         case "rename-tag":
             fields = {"tags": list(dict.fromkeys(value if tag == former else tag for tag in tags))}
         case "rename-series":

@@ -5,6 +5,11 @@ from typing import Any
 import msgspec
 
 
+def typed_tags(text: str) -> list[str]:
+    """Return the tags that commas separate in a text, each once."""
+    return list(dict.fromkeys(tag.strip() for tag in text.split(",") if tag.strip()))
+
+
 class ChangeChoices(msgspec.Struct, frozen=True, kw_only=True):
     """Which books are changed, and how.
 

@@ -9,6 +9,7 @@ import msgspec
 
 from bookshelf.shelf import field_types as kinds
 from bookshelf.shelf.limits import DESCRIPTION_MAX, NOTES_MAX
+from bookshelf.shelf.pages.change_report import typed_tags
 from bookshelf.shelf.pages.covers import GeneratedCover
 from bookshelf.shelf.pages.field_labels import FIELD_LABELS, FORMATS, ROLES
 from bookshelf.shelf.pages.step import book_address, check_length, step_done, step_model
@@ -173,8 +174,7 @@ async def edit(request: PageRequest, form: EditForm) -> Redirect:
     if changed & {"series", "another_series"}:
         body["series"] = [_series_of(line) for line in _lines(f"{kept('series')}\n{form.another_series}")]
     if changed & {"tags", "another_tag"}:
-        tags = [*kept("tags").split(","), form.another_tag]
-        body["tags"] = list(dict.fromkeys(tag.strip() for tag in tags if tag.strip()))
+        body["tags"] = typed_tags(f"{kept('tags')},{form.another_tag}")
     done = await request.api.patch(address, body, version=request.version if conflict else answer.version)
     return step_done(request, "edited", done)
 

@@ -7,7 +7,7 @@ import msgspec
 from bookshelf.shelf.limits import NAME_MAX, TAG_MAX
 from bookshelf.shelf.lists import UP_NEXT
 from bookshelf.shelf.pages.bulk import correlation_of
-from bookshelf.shelf.pages.change_report import ChangeChoices
+from bookshelf.shelf.pages.change_report import ChangeChoices, typed_tags
 from bookshelf.shelf.pages.jobs import CHANGE, job_redirect, run_job
 from bookshelf.shelf.pages.shelf_filters import USUAL_SORT, ShelfQuery, address, filters_of, sort_of
 from bookshelf.site.api_adapters import FieldFault
@@ -69,10 +69,12 @@ def _check(request: PageRequest, form: SelectionForm) -> None:
         raise FormRefused(FieldFault("book", request.translate(_("Select a book first."))))
     if form.action not in dict(ACTIONS):
         raise FormRefused(FieldFault("action", request.translate(_("Choose one of these."))))
-    if form.action not in _BARE and not form.value:
+    is_tags = form.action in {"tag", "untag"}
+    texts = typed_tags(form.value) if is_tags else [form.value]
+    if form.action not in _BARE and not any(texts):
         raise FormRefused(FieldFault("value", request.translate(_("Fill this in."))))
-    most = TAG_MAX if form.action == "tag" else NAME_MAX
-    if len(form.value) > most:
+    most = TAG_MAX if is_tags else NAME_MAX
+    if any(len(text) > most for text in texts):
         detail = request.translate(_("Write %(most)s characters at most.")) % {"most": most}
         raise FormRefused(FieldFault("value", detail))
 

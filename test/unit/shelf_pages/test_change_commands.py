@@ -16,7 +16,9 @@ ANN, BEN = {"name": "Ann"}, {"name": "Ben", "sort": "B"}
     [
         ("tag", "new", "", {"tags": ["old"]}, {"tags": ["old", "new"]}),
         ("tag", "old", "", {"tags": ["old"]}, None),
+        ("tag", "a, b,, a ", "", {"tags": ["b"]}, {"tags": ["b", "a"]}),
         ("untag", "old", "", {"tags": ["old"]}, {"tags": []}),
+        ("untag", "a, b", "", {"tags": ["a", "c", "b", "a, b"]}, {"tags": ["c"]}),
         ("untag", "old", "", {}, None),
         ("format", "ebook", "", {"format": "ebook"}, None),
         ("series", "S", "", {"series": [{"name": "S", "number": "2"}]}, None),
