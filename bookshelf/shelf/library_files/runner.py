@@ -36,8 +36,8 @@ class ImportOptions:
 
     `exact`: the file is the project's own, whose ids and values are exact. `prefer_file`: a value of the file
     replaces one that was set by hand. `skip_removed`, `restore_removed`: in place of the rule that the
-    project's own files restore removed books and those of other programs leave them out. `left_out`: what a
-    remark on such a book says of the choice; empty: the option of the command line.
+    project's own files restore removed books and those of other programs leave them out. `left_out`: how a
+    remark on a book that is left out names the choice; empty: the option of the command line.
     """
 
     exact: bool = False
