@@ -16,7 +16,8 @@ from bench.wire import get
 from bookshelf.shelf.fields import NewBook
 
 _BOOKS = 10_000
-_ASKED = 200
+#: The most and the fewest requests of one kind; the larger the shelf, the fewer.
+_ASKED, _ASKED_LEAST = 200, 40
 #: A step between books that are far from each other.
 _STRIDE = 999_983
 _SORTS = ("added", "title", "author", "published", "finished", "stars", "-stars", "series")
@@ -39,17 +40,18 @@ async def _run(plan: Plan, folder: Path) -> Sample:
     await sample_books.fill(folder / "shelf", books)
     async with server(folder / "shelf") as shelf, connect(shelf.services["booklist"]) as own:
         figures: Figures = {"rebuilt": {"ready_s": shelf.ready_s, **resident(shelf.pid)}}
-        for name, targets in _targets(books).items():
+        asked = max(_ASKED_LEAST, min(_ASKED, _ASKED * 100_000 // books))
+        for name, targets in _targets(books, asked).items():
             figures[name] = _latencies([(await _ask(own, target))[0] for target in targets])
         for sort in _SORTS:
-            figures[f"sort, {sort}"] = _latencies(await _paged(own, f"/books?limit=50&sort={sort}"))
+            figures[f"sort, {sort}"] = _latencies(await _paged(own, f"/books?limit=50&sort={sort}", asked))
         for sort in ("name", "-count", "-stars"):
             taken_s: list[float] = []
             for kind in ("authors", "series", "tags"):
-                taken_s += await _paged(own, f"/{kind}?limit=60&sort={sort}")
+                taken_s += await _paged(own, f"/{kind}?limit=60&sort={sort}", asked)
             figures[f"names, {sort}"] = _latencies(taken_s)
         figures["queried"] = resident(shelf.pid)
-    return Sample(figures, {"books": books, "asked": _ASKED, **_FACTS})
+    return Sample(figures, {"books": books, "asked": asked, **_FACTS})
 
 
 async def _ask(own: LoadConnection, target: str) -> tuple[float, str | None]:
@@ -61,9 +63,9 @@ async def _ask(own: LoadConnection, target: str) -> tuple[float, str | None]:
     return taken_s, link[1 : link.index(">")] if link else None
 
 
-async def _paged(own: LoadConnection, target: str | None) -> list[float]:
+async def _paged(own: LoadConnection, target: str | None, most: int) -> list[float]:
     taken_s: list[float] = []
-    while target is not None and len(taken_s) < _ASKED:
+    while target is not None and len(taken_s) < most:
         seconds, target = await _ask(own, target)
         taken_s.append(seconds)
     return taken_s
@@ -73,10 +75,10 @@ def _latencies(taken_s: Sequence[float]) -> dict[str, float]:
     return {"p50_ms": 1e3 * percentile(taken_s, 50), "p95_ms": 1e3 * percentile(taken_s, 95)}
 
 
-def _targets(books: int) -> Mapping[str, list[str]]:
+def _targets(books: int, asked: int) -> Mapping[str, list[str]]:
     """Return the requests of each kind: hardly any twice, because equal ones are answered from the cache."""
-    titles = [_book(step, books).title.split() for step in range(_ASKED)]
-    words = [f"{book.title} {book.author}" for book in (_book(step, books) for step in range(_ASKED))]
+    titles = [_book(step, books).title.split() for step in range(asked)]
+    words = [f"{book.title} {book.author}" for book in (_book(step, books) for step in range(asked))]
     beginnings = [word[:length] for word, length in product({title[1] for title in titles}, range(2, 6))]
     return {
         "word": [_listed(n, q=title[1][: 3 + n % 4]) for n, title in enumerate(titles)],
@@ -86,7 +88,7 @@ def _targets(books: int) -> Mapping[str, list[str]]:
         "facets": [
             f"/books/facets?{urlencode({'q': title[1][: 2 + n % 4]})}" for n, title in enumerate(titles[:40])
         ],
-        "one": [f"/books/{sample_books.book_id(step * _STRIDE % books)}" for step in range(_ASKED)],
+        "one": [f"/books/{sample_books.book_id(step * _STRIDE % books)}" for step in range(asked)],
     }
 
 

@@ -16,7 +16,7 @@ from bookshelf.config import PREFIX
 from bookshelf.runtime.data_folder import InstanceNote, running
 
 #: Seconds within which it must be ready, and must have exited after SIGTERM.
-READY_S = 600.0
+READY_S = 1800.0
 _LEAVE_S = 60.0
 
 
