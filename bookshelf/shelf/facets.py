@@ -180,7 +180,7 @@ def list_names(db: Any, asked: NameListing, kind: str) -> Answer:  # noqa: ANN40
     if asked.start is not None:
         key = name_key(asked.start)
         if asked.sort != "name" or key is None:
-            raise Invalid("is possible in the sort by name only, and not blank", field="from")
+            raise Invalid("is not possible in this sort, or is blank", field="from")
         query = query.where(names.c.key >= key)
     found: list[Any] = []
     page = list_page(
