@@ -244,6 +244,7 @@ class Jobs:
     async def put_report(self, job: Job, report: dict[str, Any]) -> None:
         """Keep another report of a job that has ended."""
         await self._call(partial(self._opened.put, replace(job, report=report)))
+        self._publish(f"job:{job.id}")
 
     async def put_lines(self, job_id: str, name: str, lines: Iterable[tuple[int, Any]]) -> None:
         """Keep lines of one list of a report, by their numbers."""

@@ -12,7 +12,7 @@ from support.pages import Pages, ShelfApi, ShownPage
 from support.shelf import Shelf
 
 from bookshelf.http.message import Request, Response
-from bookshelf.shelf.pages.jobs import IMPORT
+from bookshelf.shelf.pages.jobs import IMPORT, undo_id
 from bookshelf.shelf.pages.site import SITE
 from bookshelf.site.job_store import Job, JobStore
 from bookshelf.site.jobs import Jobs
@@ -70,6 +70,11 @@ async def finished(
 
 async def brought(pages: Pages, jobs: Jobs) -> ShownPage:
     return await finished(pages, jobs, address(await preview(pages)), IMPORTED)
+
+
+def undo_of(address: str) -> str:
+    """Return the id of the job that takes back the import with this address."""
+    return undo_id(f"import-{address.split('/')[2]}")
 
 
 async def test_a_preview_changes_nothing_and_shows_what_becomes_of_the_columns(
@@ -131,6 +136,9 @@ async def test_a_refused_line_is_corrected_in_place_and_then_counts_as_added(
     assert refused.status == 422
     corrected = await pages.submit(line, {"_key": "1", "cell": ["Solaris", *cells[1:]]})
     assert "Corrected and imported" in corrected.words
+    assert "4 books added" in corrected.words
+    assert "0 not usable" in corrected.words
+    assert 'hx-select-oob="#outcome:innerHTML,#tally"' in report.html
     assert "Solaris" in await titles(shelf)
     assert "4 books added" in (await pages.get("/import")).words
 
@@ -146,10 +154,20 @@ async def test_refused_lines_are_a_file_that_can_be_imported(pages: Pages, jobs:
 async def test_an_import_is_taken_back_as_a_whole(shelf: Shelf, pages: Pages, jobs: Jobs) -> None:
     report = await brought(pages, jobs)
     (undo,) = re.findall(r'action="(/import/[^"]+/undo)"', report.html)
-    shown = await finished(pages, jobs, undo, {"_version": "1"}, f"undo-{undo.split('/')[2]}")
+    shown = await finished(pages, jobs, undo, {"_version": "1"}, undo_of(undo))
     assert "This import was taken back" in shown.words
     assert "could not be" not in shown.words
     assert await titles(shelf) == []
+    assert "3 books added · taken back" in (await pages.get("/import")).words
+
+
+async def test_an_import_that_is_taken_back_among_the_changes_says_so(pages: Pages, jobs: Jobs) -> None:
+    report = await brought(pages, jobs)
+    (undo,) = re.findall(r'action="(/import/[^"]+/undo)"', report.html)
+    sent = {"correlation": f"import-{undo.split('/')[2]}"}
+    await finished(pages, jobs, "/changes", sent, undo_of(undo))
+    assert "3 books added · taken back" in (await pages.get("/import")).words
+    assert "This import was taken back" in (await pages.get(undo.removesuffix("/undo"))).words
 
 
 async def test_removed_books_stay_removed_unless_the_reader_wants_them_back(
@@ -157,7 +175,7 @@ async def test_removed_books_stay_removed_unless_the_reader_wants_them_back(
 ) -> None:
     report = await brought(pages, jobs)
     (undo,) = re.findall(r'action="(/import/[^"]+/undo)"', report.html)
-    await finished(pages, jobs, undo, {"_version": "1"}, f"undo-{undo.split('/')[2]}")
+    await finished(pages, jobs, undo, {"_version": "1"}, undo_of(undo))
     await shelf.caught_up()
     again = await preview(pages)
     assert "0 on the shelf" in again.words

@@ -4,7 +4,7 @@ import msgspec
 
 from bookshelf.http.problem import Problem
 from bookshelf.shelf.limits import FILE_MAX
-from bookshelf.shelf.pages.import_report import ImportResult, RefusedLine
+from bookshelf.shelf.pages.import_report import ImportCounts, ImportResult, RefusedLine
 from bookshelf.shelf.pages.imports import (
     DifferenceLine,
     RefusedForm,
@@ -26,9 +26,10 @@ _PAGE, _DIGITS = 100, 9
 
 
 class LineModel(Model):
-    """One refused line of an import, and the next one that is not corrected."""
+    """One refused line of an import, the next one that is not corrected, and the counts as they are then."""
 
     job: Job
+    counts: ImportCounts
     refusal: RefusedForm
     next: int | None
 
@@ -58,8 +59,9 @@ async def show_line(request: PageRequest) -> Page:
         typed = request.submission.values.get("cell", ())
         cells = tuple((name, text) for (name, _), text in zip(refusal.cells, typed, strict=False))
         refusal = msgspec.structs.replace(refusal, cells=cells or refusal.cells)
+    model = LineModel(job=job, counts=result.counts, refusal=refusal, next=after)
     title = request.translate(_("Line %(number)s")) % {"number": line.line}
-    return Page("import_line.html", LineModel(job=job, refusal=refusal, next=after), title=title)
+    return Page("import_line.html", model, title=title)
 
 
 async def correct_line(request: PageRequest, _form: LineForm) -> Redirect:

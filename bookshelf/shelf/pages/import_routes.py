@@ -15,7 +15,7 @@ from bookshelf.shelf.pages.import_report import (
     ImportResult,
     RefusedLine,
 )
-from bookshelf.shelf.pages.imports import DifferenceLine, UploadModel, WarningLine
+from bookshelf.shelf.pages.imports import DifferenceLine, EarlierImport, WarningLine
 from bookshelf.site.job_store import Job
 from bookshelf.site.page import Page, PageRoute, _
 
@@ -144,12 +144,12 @@ def _import_examples() -> Mapping[str, Page]:
 
 def _upload_examples() -> Mapping[str, Page]:
     many = (_job(_result()), _job(_result(), name=_LONG), _job(state="failed"), _job(state="running"))
-    named = tuple(msgspec.structs.replace(job, id=f"1f3{place}") for place, job in enumerate(many))
-    form = imports.UploadForm()
-    return {
-        "empty": Page("import.html", UploadModel(imports=()), form=form),
-        "usual": Page("import.html", UploadModel(imports=named), form=form),
-    }
+    undo = Job(id="undo-1", kind="undo", made=_MADE, state="done", report={"taken_back": 12, "left": 0})
+    named = [
+        EarlierImport(job=msgspec.structs.replace(job, id=f"1f3{place}"), undo=None if place else undo)
+        for place, job in enumerate(many)
+    ]
+    return {"empty": imports.upload_page(()), "usual": imports.upload_page(named)}
 
 
 def _line_examples() -> Mapping[str, Page]:
@@ -161,7 +161,7 @@ def _line_examples() -> Mapping[str, Page]:
         ("corrected", msgspec.structs.replace(_REFUSED[0], corrected=True)),
     ):
         refusal = imports.refused_form(3, line, _result())
-        pages[name] = Page("import_line.html", LineModel(job=_job(_result()), refusal=refusal, next=4))
+        pages[name] = Page("import_line.html", LineModel(job=_job(_result()), counts=_result().counts, refusal=refusal, next=4))
     return pages
 
 

@@ -1,6 +1,6 @@
 """The pages of imports: choose a file, preview it, run the import, read its report, take it back."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Literal
 
 import msgspec
@@ -15,7 +15,7 @@ from bookshelf.shelf.pages.import_report import (
     ImportResult,
     RefusedLine,
 )
-from bookshelf.shelf.pages.jobs import IMPORT, UNDO
+from bookshelf.shelf.pages.jobs import IMPORT, IMPORT_PREFIX, UNDO, run_undo, undo_id
 from bookshelf.site.api_adapters import FieldFault, segment, target
 from bookshelf.site.form_decoding import FormRefused
 from bookshelf.site.job_store import Job
@@ -32,8 +32,6 @@ _DIGITS = 9
 FILES = FormLimits(files=1, file_bytes=FILE_MAX, field_bytes=8 << 20)
 #: Bytes of the form with the file.
 BODY_BYTES = FILE_MAX + (9 << 20)
-#: What the correlation ids of imports begin with: the shelf then knows that a value came from a file.
-_CORRELATION = "import-"
 
 #: What may become of a column, with its name for the reader.
 FIELDS: Mapping[str, str] = {
@@ -88,16 +86,32 @@ class UploadForm(Form):
     text: str = ""
 
 
+class EarlierImport(msgspec.Struct, frozen=True, kw_only=True):
+    """An import among all, and the job that has taken it back, if one has."""
+
+    job: Job
+    undo: Job | None = None
+
+
 class UploadModel(Model):
     """The earlier imports."""
 
-    imports: tuple[Job, ...]
+    imports: tuple[EarlierImport, ...]
 
 
 async def show_upload(request: PageRequest) -> Page:
     """Show how a file is brought, and the earlier imports."""
-    jobs = [job for job in await request.jobs.all() if job.kind == IMPORT and not job.draft]
-    return Page("import.html", UploadModel(imports=tuple(jobs[:_IMPORTS_SHOWN])), form=UploadForm())
+    jobs = await request.jobs.all()
+    undone = {job.id: job for job in jobs if job.kind == UNDO and job.report.get("taken_back")}
+    imports = [job for job in jobs if job.kind == IMPORT and not job.draft][:_IMPORTS_SHOWN]
+    return upload_page([EarlierImport(job=job, undo=undone.get(_undo_id(job))) for job in imports])
+
+
+def upload_page(imports: Sequence[EarlierImport]) -> Page:
+    """Return the page where a file is brought."""
+    live = [f"job:{each.job.id}" for each in imports]
+    live += [f"job:{_undo_id(each.job)}" for each in imports]
+    return Page("import.html", UploadModel(imports=tuple(imports)), form=UploadForm(), live=tuple(live))
 
 
 async def upload(request: PageRequest, form: UploadForm) -> Redirect:
@@ -107,7 +121,7 @@ async def upload(request: PageRequest, form: UploadForm) -> Redirect:
     job_id = request.api.key
     if await request.jobs.get(job_id, IMPORT) is None:
         parameters = ImportChoices(
-            today=request.today.isoformat(), correlation=f"{_CORRELATION}{job_id}", encoding=""
+            today=request.today.isoformat(), correlation=f"{IMPORT_PREFIX}{job_id}", encoding=""
         )
         await request.jobs.start(
             IMPORT,
@@ -320,7 +334,7 @@ async def run_import(request: PageRequest, form: ImportForm) -> Redirect:
 
 
 def _undo_id(job: Job) -> str:
-    return f"undo-{job.id}"
+    return undo_id(msgspec.convert(job.parameters, ImportChoices).correlation)
 
 
 async def show_undo(request: PageRequest) -> Redirect:
@@ -332,11 +346,5 @@ async def undo_import(request: PageRequest, _form: None) -> Redirect:
     """Take back all that an import has done."""
     job = await import_job(request)
     choices = msgspec.convert(job.parameters, ImportChoices)
-    undo = await request.jobs.get(_undo_id(job), UNDO)
-    if undo is None:
-        parameters = {"correlation": choices.correlation, "own": _undo_id(job)}
-        await request.jobs.start(UNDO, parameters, job_id=_undo_id(job), name=job.name)
-    elif not undo.is_running:
-        await request.jobs.again(undo, undo.parameters)
-    await request.jobs.wait(_undo_id(job), _SHORT_S)
+    await run_undo(request, choices.correlation, kept=True)
     return Redirect(f"/import/{job.id}")

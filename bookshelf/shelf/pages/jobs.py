@@ -12,6 +12,8 @@ from bookshelf.site.page_request import PageRequest
 IMPORT, UNDO, CHANGE, MERGE = "import", "undo", "change", "merge"
 #: Seconds that the answer to a form waits for the end of its job, before it shows the progress.
 SHORT_S = 1.0
+#: What the correlation ids of imports begin with: the shelf then knows that a value came from a file.
+IMPORT_PREFIX = "import-"
 
 
 # What reads files is loaded only once a job needs it: services of other processes never do.
@@ -79,14 +81,22 @@ def _has_done(report: Mapping[str, Any]) -> bool:
     return bool(report.get("changed") or report.get("taken_back"))
 
 
-async def run_undo(request: PageRequest, correlation: str) -> Job:
-    """Take back all changes with a correlation id, for a second at the most; return the job as it is then."""
+def undo_id(correlation: str) -> str:
+    """Return the id of the job that takes back all changes with a correlation id."""
     digest = blake2b(correlation.encode(), digest_size=12, person=b"undo").hexdigest()
-    job_id = f"undo-{digest}"
+    return f"undo-{digest}"
+
+
+async def run_undo(request: PageRequest, correlation: str, *, kept: bool = False) -> Job:
+    """Take back all changes with a correlation id, for a second at the most; return the job as it is then.
+
+    `kept`: the job is never removed, so that an import says always that it was taken back.
+    """
+    job_id = undo_id(correlation)
     known = await request.jobs.get(job_id, UNDO)
     parameters = {"correlation": correlation, "own": job_id, "after": request.api.positions}
     if known is None:
-        await request.jobs.start(UNDO, parameters, job_id=job_id, draft=True)
+        await request.jobs.start(UNDO, parameters, job_id=job_id, draft=not kept)
     elif not known.is_running:
-        await request.jobs.again(known, parameters, draft=True)
+        await request.jobs.again(known, parameters, draft=not kept)
     return await _ended(request, job_id, UNDO)
