@@ -1,6 +1,7 @@
 """The service lists: ordered lists of books. The list `up-next` always exists, once for each owner."""
 
 import re
+from collections.abc import Iterable, Mapping
 from datetime import datetime, timedelta
 from typing import Annotated, Any, ClassVar
 
@@ -38,6 +39,19 @@ ListName = Annotated[field_types.Line, Meta(description="the name of the list", 
 def list_key(list_id: str, owner: str | None) -> str:
     """Return the key of a list's events; that of `up-next` names any owner but the local reader."""
     return f"{UP_NEXT}:{owner}" if list_id == UP_NEXT and owner is not None else list_id
+
+
+def is_up_next(name: str) -> bool:
+    """Return True for the id of up-next and for its name in words, in any case."""
+    return name.casefold().replace(" ", "-") == UP_NEXT
+
+
+def list_named(lists: Iterable[Mapping[str, Any]], name: str) -> str | None:
+    """Return the id of the list with a name, in any case; None if there is none."""
+    if is_up_next(name):
+        return UP_NEXT
+    folded = name.casefold()
+    return next((str(one["id"]) for one in lists if str(one["name"]).casefold() == folded), None)
 
 
 class NewList(msgspec.Struct, forbid_unknown_fields=True, omit_defaults=True):

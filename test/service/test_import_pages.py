@@ -89,6 +89,39 @@ async def test_a_preview_changes_nothing_and_shows_what_becomes_of_the_columns(
     assert await titles(shelf) == []
 
 
+GOODREADS = """Book Id,Title,Author,Author l-f,ISBN,My Rating,Date Read,Bookshelves,Bookshelves with positions,Exclusive Shelf
+1,Dune,Frank Herbert,"Herbert, Frank",="",5,2019/03/14,Favorites,Favorites (#1),read
+2,Beloved,Toni Morrison,"Morrison, Toni",="",0,,favorites,favorites (#2),currently-reading
+3,Emma,Jane Austen,"Austen, Jane",="",0,,to-read,to-read (#1),to-read
+4,Persuasion,Jane Austen,"Austen, Jane",="",3,,did-not-finish,did-not-finish (#2),did-not-finish
+"""  # noqa: E501 (the header of the program)
+
+
+async def test_a_preview_says_what_becomes_of_the_books(shelf: Shelf, pages: Pages) -> None:
+    await shelf.add(title="Dune", author="Frank Herbert")
+    await shelf.send("POST", "/lists", {"name": "FAVORITES"})
+    await shelf.caught_up()
+    shown = await preview(pages, GOODREADS)
+    assert "3 new books: 1 given up · 1 being read · 1 unread; 1 with stars" in shown.words
+    assert "On lists: FAVORITES (2) · Up next (1)" in shown.words
+    assert "Import 4 books" in shown.words  # three new ones, and one that gets something new
+    assert "7 values" not in shown.words
+    assert "Author to sort by" in shown.words
+    assert "Lists, in their order" in shown.words
+
+
+async def test_shelves_of_goodreads_become_lists_and_no_tags_and_their_case_does_not_matter(
+    shelf: Shelf, pages: Pages, jobs: Jobs
+) -> None:
+    await shelf.send("POST", "/lists", {"name": "FAVORITES"})
+    await shelf.caught_up()
+    await finished(pages, jobs, address(await preview(pages, GOODREADS)), IMPORTED)
+    await shelf.caught_up()
+    lists = {each["name"]: each["count"] for each in (await shelf.send("GET", "/lists")).json}
+    assert lists == {"": 1, "FAVORITES": 2}
+    assert all(not book.get("tags") for book in (await shelf.send("GET", "/books?q=beloved")).json)
+
+
 async def test_the_same_form_sent_twice_is_one_import(pages: Pages) -> None:
     form = {"_key": "1", "text": BOOKS}
     first, second = await pages.post("/import", form), await pages.post("/import", form)

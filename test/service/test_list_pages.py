@@ -48,6 +48,18 @@ async def test_a_list_is_made_ordered_renamed_and_removed(shelf: Shelf) -> None:
     assert "Winter" not in gone.words
 
 
+async def test_names_of_lists_that_differ_only_in_case_are_one_list(shelf: Shelf) -> None:
+    pages = Pages(SITE, ShelfApi(shelf))
+    made = await pages.post("/lists", {"_key": "1", "name": "Favorites"})
+    await shelf.caught_up()
+    assert (await pages.post("/lists", {"_key": "2", "name": "favorites"})).location == made.location
+    assert (await pages.post("/lists", {"_key": "3", "name": "Up Next"})).location == "/up-next"
+    book = (await shelf.add(title="Dune"))["id"]
+    await shelf.caught_up()
+    await pages.post(f"/books/{book}/lists", {"_version": "1", "name": "FAVORITES"})
+    assert await ranks(shelf, made.location.rpartition("/")[2]) == ["Dune"]
+
+
 async def test_exports_have_the_whole_shelf(shelf: Shelf) -> None:
     pages = Pages(SITE, ShelfApi(shelf))
     await shelf.add(title="三体")

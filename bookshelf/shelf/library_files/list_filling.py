@@ -1,6 +1,7 @@
 """Fills the lists that a file has: creates or restores those that are missing, and appends what they lack."""
 
 import asyncio
+from collections.abc import Iterable
 from urllib.parse import quote
 
 import msgspec
@@ -13,9 +14,26 @@ from bookshelf.shelf.library_files.entry import Entry, FileEntry, FileList
 from bookshelf.shelf.library_files.report import ImportReport
 from bookshelf.shelf.library_files.shelf_copy import ShelfFault, list_entries, pages, set_by_file
 from bookshelf.shelf.library_files.shelf_index import ShelfIndex
-from bookshelf.shelf.lists import UP_NEXT
+from bookshelf.shelf.lists import UP_NEXT, is_up_next
 
 _NAMING = ("shelf.list-created.v1", "shelf.list-renamed.v1")
+
+
+class _NamedLists:
+    """The lists of the shelf by name: the first with exactly this name, else one that differs in case."""
+
+    def __init__(self, lists: Iterable[tuple[str, str]]) -> None:
+        self._by_fold: dict[str, list[tuple[str, str]]] = {}
+        for id_, name in ((UP_NEXT, UP_NEXT), *lists):
+            self._by_fold.setdefault(name.casefold(), []).append((id_, name))
+
+    def take(self, name: str) -> str | None:
+        """Return the id of a list, each at most once; None if there is none."""
+        found = sorted(self._by_fold.get(name.casefold(), ()), key=lambda each: each[1] != name)
+        if not found:
+            return None
+        self._by_fold[name.casefold()].remove(found[0])
+        return found[0][0]
 
 
 class ListFiller:
@@ -47,7 +65,8 @@ class ListFiller:
         if entry.id is not None and entry.id != book_id:
             self._index.alias(entry.id, book_id)
         for place in entry.lists:
-            self._index.place(place.name, book_id, place.position)
+            name = UP_NEXT if is_up_next(place.name) else place.name
+            self._index.place(name, book_id, place.position)
 
     async def fill(self) -> None:
         """Bring all lists up to the file. Raises `ShelfFault`."""
@@ -57,15 +76,15 @@ class ListFiller:
         known = [(each["id"], each["name"]) async for each in pages(self._api, "/lists?limit=1000")]
         names = dict(known)
         own = {each.id for each in wanted}
-        by_name = {name: id_ for id_, name in reversed(known) if id_ not in own} | {UP_NEXT: UP_NEXT}
+        by_name = _NamedLists([(id_, name) for id_, name in known if id_ not in own])
         for each in wanted:
-            list_id = each.id if each.id in names else by_name.pop(each.name, None)
+            list_id = each.id if each.id in names else by_name.take(each.name)
             if list_id is None:
                 list_id = await self._created(each)
             elif each.id and list_id != UP_NEXT:
                 await self._rename(replace(each, id=list_id), names[list_id])
             if list_id is not None:
-                await self._append(list_id, each)
+                await self._append(list_id, replace(each, name=names.get(list_id) or each.name))
 
     async def _created(self, wanted: FileList) -> str | None:
         """Create or restore a list; return its id, or None if it stays away."""
@@ -109,6 +128,7 @@ class ListFiller:
             if (book := self._index.here(entry.book)) is not None and book not in held
         ]
         self._report.listed += len(entries)
+        self._report.entries[wanted.name or UP_NEXT] += len(entries)
         if self._report.preview:
             return
         for answer in await asyncio.gather(*(self._put(list_id, entry) for entry in entries)):

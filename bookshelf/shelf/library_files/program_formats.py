@@ -31,6 +31,18 @@ def _texts(fields: Fields, name: str) -> list[str]:
     return [cell.text for cell in fields.get(name, ())]
 
 
+def _goodreads(fields: Fields) -> None:
+    """Take a series from the title; a shelf with a position is a list, and no tag."""
+    series_from_title(fields)
+    lists = {part.partition("(#")[0].strip() for text in _texts(fields, "places") for part in text.split(",")}
+    if "tags" in fields:
+        tags = (
+            ", ".join(tag for tag in map(str.strip, commas(text)) if tag not in lists)
+            for text in _texts(fields, "tags")
+        )
+        _replace(fields, "tags", tags)
+
+
 GOODREADS = Format(
     name="Goodreads",
     marks=frozenset({"title", "author", "bookshelves", "exclusive shelf"}),
@@ -44,7 +56,7 @@ GOODREADS = Format(
         copies: owned copies
     """),
     ignored=IGNORED_AVERAGES,
-    adapt=series_from_title,
+    adapt=_goodreads,
     markup=True,
 )
 

@@ -1,6 +1,7 @@
 """The report of an import: one structure, rendered as text for people and as JSON for programs."""
 
 import time
+from collections import Counter
 from collections.abc import Iterable, Iterator
 from tempfile import SpooledTemporaryFile
 from typing import Any, Generic, Self, TypeVar
@@ -66,8 +67,9 @@ class ImportReport:
     `unchanged` are lines with nothing to do, `updated` are books that were on the shelf and got a value,
     `finished` are books that became finished, `skipped` are lines that an option or a removed book
     left out, `lists` were created or restored, `listed` are entries that were added to lists, `goals` were
-    set. What it lists is in temporary files: use it as
-    a context manager.
+    set. `new_books` counts the added books by their state in the file, and those with stars; `entries` are
+    the entries that were added, by the name of their list. What it lists is in temporary files: use it as a
+    context manager.
     """
 
     columns: tuple[ColumnUse, ...] = ()
@@ -80,6 +82,8 @@ class ImportReport:
         self.refused: Spool[Refusal] = Spool(Refusal)
         self.differences: Spool[Difference] = Spool(Difference)
         self.warnings: Spool[Remark] = Spool(Remark)
+        self.new_books: Counter[str] = Counter()
+        self.entries: Counter[str] = Counter()
         self.encoding = self.format = self.dates = ""
         self.refused_file: str | None = None
         self._began = time.monotonic()

@@ -1,7 +1,7 @@
 """Runs an import: matches each line with the shelf, compares, requests what is new, and reports it."""
 
 import asyncio
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from types import MappingProxyType
@@ -12,7 +12,7 @@ from msgspec.structs import replace
 from bookshelf.cqrs.api_client import ApiClient
 from bookshelf.shelf.library_files.bulk_sender import BulkAnswer, BulkSender, key_of
 from bookshelf.shelf.library_files.compare import Comparison, Difference, ShelfRequest, compare, new_book
-from bookshelf.shelf.library_files.entry import Entry, FileGoal, FileList, FileReading, Line, Refusal
+from bookshelf.shelf.library_files.entry import Entry, FileGoal, FileList, Line, Refusal
 from bookshelf.shelf.library_files.goal_setting import set_goals
 from bookshelf.shelf.library_files.list_filling import ListFiller
 from bookshelf.shelf.library_files.match import MatchKeys, keys_of, match_book
@@ -206,11 +206,12 @@ class ImportRunner:
     async def _add(self, planned: str, plan: _Plan) -> None:
         """Add a new book. One that a lost request had added, and that was removed since, is restored."""
         entry = plan.entry
-        if self._report.preview:
-            self._count_new(entry.readings)
-            self._lists.note(entry, planned)
-            return
         after = compare(entry, _blank(entry), exact=True, take=_take).after
+        if self._report.preview:
+            self._count_new(after)
+            self._lists.note(entry, planned)
+            self._index.put(replace(after, id=planned, planned=True))
+            return
         create, *rest = new_book(entry)
         added = {"added": entry.added_at(self._start).isoformat()}
         try:
@@ -229,11 +230,12 @@ class ImportRunner:
             answer = await self._send(request, plan, book.id, "")
         if rest:
             self._index.rename(book.id, replace(book, position=answer.position))
-        self._count_new(after.readings)
+        self._count_new(after)
 
-    def _count_new(self, readings: Sequence[FileReading]) -> None:
+    def _count_new(self, book: ShelfBook) -> None:
         self._report.added += 1
-        self._report.finished += _is_finished(readings)
+        self._report.finished += _state_of(book) == "finished"
+        self._report.new_books.update(_traits(book))
 
     async def _update(self, plan: _Plan, known: ShelfBook) -> None:
         """Bring a book up to the line. What is changed meanwhile is compared, too, and not overwritten."""
@@ -268,7 +270,10 @@ class ImportRunner:
             after = replace(after, whole=False, position=answer.position)
         self._index.put(after)
         self._report.updated += not plan.restored
-        self._report.finished += _is_finished(after.readings) and not _is_finished(book.readings)
+        self._report.finished += _state_of(after) == "finished" and _state_of(book) != "finished"
+        if book.planned:
+            self._report.new_books.subtract(_traits(book))
+            self._report.new_books.update(_traits(after))
 
     async def _taking_over(self, plan: _Plan, book: ShelfBook) -> ShelfBook | None:
         """Return the book that a removed one was merged into, if that is on the shelf."""
@@ -351,6 +356,15 @@ def _blank(entry: Entry) -> ShelfBook:
     return ShelfBook(id="", book=entry.book, added=datetime.min.replace(tzinfo=UTC))
 
 
-def _is_finished(readings: Sequence[FileReading]) -> bool:
-    ends = {reading.end for reading in readings}
-    return "finished" in ends and "open" not in ends
+def _state_of(book: ShelfBook) -> str:
+    ends = {reading.end: reading for reading in book.readings}
+    if "open" in ends:
+        return "paused" if ends["open"].paused else "reading"
+    return next((end for end in ("finished", "abandoned") if end in ends), "unread")
+
+
+def _traits(book: ShelfBook) -> Iterator[str]:
+    """Yield what a preview counts of a new book: its state, and whether it has stars."""
+    yield _state_of(book)
+    if book.stars or any(reading.stars for reading in book.readings):
+        yield "stars"

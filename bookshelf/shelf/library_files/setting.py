@@ -18,6 +18,8 @@ _TEN, _HUNDRED = 10, 100
 #: Of the ratings of a file out of ten, more than one in so many is above 5; out of a hundred, above 10.
 #: Fewer are slips.
 _ONE_IN = {_TEN: 20, _HUNDRED: 2}
+#: What Goodreads writes into a cell without an ISBN.
+_NOTHING = '=""'
 #: Values of a column that are shown, and the characters of each.
 EXAMPLES, EXAMPLE_LENGTH = 3, 80
 
@@ -101,6 +103,8 @@ class Survey:
         self._rows += 1
 
     def _count(self, cell: Cell) -> None:
+        if cell.text == _NOTHING:
+            return
         self._values[cell.column] = self._values.get(cell.column, 0) + 1
         examples = self._examples.setdefault(cell.column, {})
         if len(examples) < EXAMPLES:

@@ -159,9 +159,13 @@ class ShelfIndex:
         return None if row is None else str(row[0])
 
     def place(self, name: str, book_id: str, position: int | None) -> None:
-        """Note that a list has this book, at this position, if the file gives one."""
-        self._db.execute("INSERT OR IGNORE INTO list (key, name, line) VALUES (?, ?, 0)", (name, name))
-        self._place(name, FileEntry(book_id), position)
+        """Note that a list has this book, at this position, if the file gives one.
+
+        Names that differ only in case are one list, with the first of them.
+        """
+        key = name.casefold()
+        self._db.execute("INSERT OR IGNORE INTO list (key, name, line) VALUES (?, ?, 0)", (key, name))
+        self._place(key, FileEntry(book_id), position)
 
     def put_list(self, whole: FileList) -> None:
         """Keep a list with its entries."""

@@ -1,6 +1,7 @@
 """The page of one book: what it is, how far the reader is, what happened to it, and what stands beside it."""
 
 import asyncio
+import re
 from collections.abc import Mapping, Sequence
 from datetime import date, datetime, time, timedelta
 from typing import Any
@@ -9,7 +10,7 @@ import msgspec
 
 from bookshelf.shelf.pages.book_language import language_name, language_tag
 from bookshelf.shelf.pages.covers import GeneratedCover, generate_cover
-from bookshelf.shelf.pages.field_labels import FIELD_LABELS, FORMATS, ROLES
+from bookshelf.shelf.pages.field_labels import FIELD_LABELS, FORMATS, PROGRAMS, ROLES
 from bookshelf.shelf.pages.models import BookTile, book_tile
 from bookshelf.shelf.pages.opinions import stars_form
 from bookshelf.shelf.pages.past import ShownChange, past_change, read_titles
@@ -33,6 +34,8 @@ _FACTS = (
     "copies",
     "location",
 )
+#: The format of tables that no program has written.
+_TABLE = "CSV"
 
 
 class BookQuery(msgspec.Struct, frozen=True, kw_only=True, rename={"as_of": "as-of"}):
@@ -58,6 +61,7 @@ class BookModel(Model):
     language: str
     people: tuple[tuple[str, str], ...]
     facts: tuple[tuple[str, Any], ...]
+    from_file: tuple[tuple[str, str, str], ...]
     today: date
     labels: Mapping[str, str]
     readings: tuple[Mapping[str, Any], ...] | None = ()
@@ -130,6 +134,7 @@ def _model(book: Mapping[str, Any], today: date, shown_in: str = "en", **more: A
         language=language_tag(book.get("language")),
         people=_people(book),
         facts=tuple(_facts(book, shown_in)),
+        from_file=_from_file(book),
         today=today,
         labels=FIELD_LABELS,
         **more,
@@ -155,8 +160,29 @@ def _facts(book: Mapping[str, Any], shown_in: str) -> Sequence[tuple[str, Any]]:
     if "format" in values:
         values["format"] = FORMATS.get(values["format"], values["format"])
     facts: list[tuple[str, Any]] = [(FIELD_LABELS[name], value) for name, value in values.items()]
-    facts += sorted((book.get("ids") or {}).items())
-    return [*facts, *sorted((book.get("extra") or {}).items())]
+    return facts
+
+
+def _from_file(book: Mapping[str, Any]) -> tuple[tuple[str, str, str], ...]:
+    """Return what programs have given a book: the program if that says something, the column, and the value.
+
+    The columns of ids are empty.
+    """
+    ids = [
+        (PROGRAMS.get(scheme, scheme), "", value) for scheme, value in sorted((book.get("ids") or {}).items())
+    ]
+    columns = []
+    for name, value in sorted((book.get("extra") or {}).items()):
+        program, mark, column = name.partition(": ")
+        known = program if mark and program != _TABLE else ""
+        columns.append((known, _in_words(column or name), value))
+    return (*columns, *ids)
+
+
+def _in_words(column: str) -> str:
+    """Return the name of a column like `work_text_reviews_count` in words."""
+    words = " ".join(re.sub(r"(?<=[a-z])(?=[A-Z])|_", " ", column).split())
+    return words[:1].upper() + words[1:]
 
 
 async def _changes(
@@ -239,6 +265,8 @@ _USUAL: Mapping[str, Any] = {
     "isbn": "9780441478125",
     "language": "en",
     "tags": ["science fiction", "gender", "winter"],
+    "ids": {"goodreads": "18423", "openlibrary": "OL27448W"},
+    "extra": {"CSV: work_text_reviews_count": "4478", "Goodreads: Condition": "worn"},
     "state": "finished",
     "stars": 4.5,
     "review": "The ice crossing is the best account of two people walking that I know.\n\n"

@@ -5,6 +5,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from bookshelf.shelf.field_types import Line
+from bookshelf.shelf.lists import list_named
 from bookshelf.shelf.pages.covers import GeneratedCover
 from bookshelf.shelf.pages.step import book_address, step_done, step_model
 from bookshelf.site.api_adapters import segment, target
@@ -58,12 +59,13 @@ async def save_lists(request: PageRequest, form: BookListsForm) -> Redirect:
     """Put the book on the lists that were ticked, and take it off those that were unticked."""
     address = book_address(request)
     book = (await request.api.get(address)).body
-    lists = [str(one["id"]) for one in (await request.api.get("/lists")).body]
+    known = (await request.api.get("/lists?limit=1000")).body
+    lists = [str(one["id"]) for one in known]
     before = set(await _memberships(request, book, lists))
     wanted = [name for name in form.lists if name in lists]
     if form.name:
-        made = await request.api.post("/lists", {"name": form.name})
-        wanted.append(str(made.body["id"]))
+        same = list_named(known, form.name)
+        wanted.append(same or str((await request.api.post("/lists", {"name": form.name})).body["id"]))
     entry = segment(book["id"])
     done = None
     for name in (name for name in wanted if name not in before):

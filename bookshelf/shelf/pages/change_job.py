@@ -10,7 +10,7 @@ import msgspec
 from bookshelf.cqrs.api_client import ApiAnswer
 from bookshelf.shelf.library_files.bulk_sender import BulkAnswer, BulkSender, key_of
 from bookshelf.shelf.library_files.shelf_copy import SHELF, ShelfFault
-from bookshelf.shelf.lists import UP_NEXT
+from bookshelf.shelf.lists import list_named
 from bookshelf.shelf.pages.change_report import ChangeChoices, JobReport, typed_tags
 from bookshelf.site.api_adapters import segment, target
 from bookshelf.site.jobs import JobFault, JobRun
@@ -183,12 +183,9 @@ class _Changing:
 
     async def _find_list(self, name: str) -> str:
         """Return the id of the list with this name; a new one if there is none. Raises `ShelfFault`."""
-        if name == UP_NEXT:
-            return UP_NEXT
-        lists = (await self._get(f"{SHELF}/lists?limit=1000")).body
-        for one in lists:
-            if one["name"].casefold() == name.casefold():
-                return str(one["id"])
+        known = list_named((await self._get(f"{SHELF}/lists?limit=1000")).body, name)
+        if known is not None:
+            return known
         answer = await self._send(BookCommand("POST", "/lists", {"name": name}))
         if answer.is_refused:
             raise ShelfFault(answer.detail)

@@ -45,3 +45,27 @@ FORMATS: Mapping[str, str] = {
     "ebook": _("E-book"),
     "audiobook": _("Audiobook"),
 }
+
+#: The names of programs and catalogues by the schemes of a book's ids.
+PROGRAMS: Mapping[str, str] = {
+    "asin": "Amazon",
+    "aasin": "Amazon",
+    "amazon": "Amazon",
+    "bnf": "BnF",
+    "bookcatalogue": "Book Catalogue",
+    "bookwyrm": "BookWyrm",
+    "calibre": "Calibre",
+    "finna": "Finna",
+    "goodreads": "Goodreads",
+    "google": "Google Books",
+    "gutenberg": "Project Gutenberg",
+    "hardcover": "Hardcover",
+    "inventaire": "Inventaire",
+    "isfdb": "ISFDB",
+    "librarything": "LibraryThing",
+    "oclc": "WorldCat",
+    "openlibrary": "Open Library",
+    "storygraph": "StoryGraph",
+    "viaf": "VIAF",
+    "wikidata": "Wikidata",
+}

@@ -34,6 +34,8 @@ from bookshelf.site.jobs import JobFault, JobRun, Jobs
 
 #: Books of a file that are shown.
 _BOOKS_SHOWN = 8
+#: Lists that get entries, the largest ones.
+_LISTS_SHOWN = 12
 
 
 async def import_file(run: JobRun) -> dict[str, Any]:
@@ -140,6 +142,8 @@ def _result(library: Library, report: ImportReport) -> ImportResult:
         warnings=sum(1 for each in report.warnings if each.line),
         books=tuple((entry.book.title, entry.book.author) for entry in islice(entries, _BOOKS_SHOWN)),
         seconds=report.seconds,
+        new_books=dict(+report.new_books),
+        lists=tuple((+report.entries).most_common(_LISTS_SHOWN)),
     )
 
 

@@ -59,8 +59,9 @@ class RefusedLine(msgspec.Struct, frozen=True, kw_only=True):
 class ImportResult(msgspec.Struct, kw_only=True):
     """What an import or its preview has found, without its lists.
 
-    `books` are titles and authors of the first ones. `continued`: the service was restarted meanwhile, and
-    what had been added before counts as unchanged.
+    `books` are titles and authors of the first ones. `new_books` counts the new ones by their state, and
+    those with stars; `lists` are the largest ones that get entries, with the number of these. `continued`:
+    the service was restarted meanwhile, and what had been added before counts as unchanged.
     """
 
     counts: ImportCounts
@@ -77,4 +78,6 @@ class ImportResult(msgspec.Struct, kw_only=True):
     warnings: int
     books: tuple[tuple[str, str], ...]
     seconds: float
+    new_books: dict[str, int] = {}
+    lists: tuple[tuple[str, int], ...] = ()
     continued: bool = False

@@ -69,6 +69,8 @@ def _result(**changes: Any) -> ImportResult:  # noqa: ANN401 (a field's)
         warnings=230,
         books=_BOOKS,
         seconds=1.3,
+        new_books={"finished": 900, "reading": 18, "abandoned": 2, "unread": 260, "stars": 850},
+        lists=(("up-next", 200), ("Favorites", 12)),
     )
     return msgspec.structs.replace(result, **changes)
 
@@ -161,7 +163,10 @@ def _line_examples() -> Mapping[str, Page]:
         ("corrected", msgspec.structs.replace(_REFUSED[0], corrected=True)),
     ):
         refusal = imports.refused_form(3, line, _result())
-        pages[name] = Page("import_line.html", LineModel(job=_job(_result()), counts=_result().counts, refusal=refusal, next=4))
+        pages[name] = Page(
+            "import_line.html",
+            LineModel(job=_job(_result()), counts=_result().counts, refusal=refusal, next=4),
+        )
     return pages
 
 

@@ -9,6 +9,7 @@ from bookshelf.http.multipart import FormLimits, UploadedFile
 from bookshelf.http.problem import Problem
 from bookshelf.shelf.limits import FILE_MAX
 from bookshelf.shelf.pages.covers import GeneratedCover, generate_cover
+from bookshelf.shelf.pages.import_fields import FIELDS, PROGRAM_FIELDS
 from bookshelf.shelf.pages.import_report import (
     ImportChoices,
     ImportCounts,
@@ -32,51 +33,6 @@ _DIGITS = 9
 FILES = FormLimits(files=1, file_bytes=FILE_MAX, field_bytes=8 << 20)
 #: Bytes of the form with the file.
 BODY_BYTES = FILE_MAX + (9 << 20)
-
-#: What may become of a column, with its name for the reader.
-FIELDS: Mapping[str, str] = {
-    "extra": _("Kept by name"),
-    "ignored": _("Left out"),
-    "title": _("Title"),
-    "subtitle": _("Subtitle"),
-    "author": _("Author"),
-    "editor": _("Editor"),
-    "translator": _("Translator"),
-    "illustrator": _("Illustrator"),
-    "narrator": _("Narrator"),
-    "series": _("Series"),
-    "series number": _("Number in the series"),
-    "isbn": _("ISBN"),
-    "published": _("Published"),
-    "publisher": _("Publisher"),
-    "pages": _("Pages"),
-    "minutes": _("Minutes"),
-    "format": _("Format"),
-    "language": _("Language"),
-    "tags": _("Tags"),
-    "lists": _("Lists"),
-    "state": _("State"),
-    "started": _("Started"),
-    "finished": _("Finished"),
-    "stopped": _("Abandoned"),
-    "count": _("How often read"),
-    "rating": _("Stars"),
-    "review": _("Review"),
-    "spoiler": _("Review has spoilers"),
-    "notes": _("Notes"),
-    "description": _("Description"),
-    "added": _("Added"),
-    "copies": _("Copies"),
-    "location": _("Place"),
-    "lent to": _("Lent to"),
-    "lent on": _("Lent on"),
-    "id:goodreads": _("Number at Goodreads"),
-    "id:storygraph": _("Number at StoryGraph"),
-    "id:hardcover": _("Number at Hardcover"),
-    "id:librarything": _("Number at LibraryThing"),
-    "id:openlibrary": _("Number at Open Library"),
-    "id:asin": _("ASIN"),
-}
 
 
 class UploadForm(Form):
@@ -184,6 +140,7 @@ class ImportModel(Model):
     known: int
     covers: tuple[GeneratedCover, ...]
     fields: tuple[tuple[str, str], ...]
+    others: Mapping[str, str]
     refused: tuple[RefusedForm, ...]
     more_refused: str | None
     differences: tuple[DifferenceLine, ...]
@@ -265,6 +222,7 @@ def model_of(
         known=counts.unchanged + counts.updated,
         covers=tuple(_covers(result)),
         fields=tuple(FIELDS.items()),
+        others=PROGRAM_FIELDS,
         refused=tuple(refused_form(number, line, result) for number, line in shown),
         more_refused=target(f"/import/{job.id}", after=shown[-1][0]) if len(refused) > _SHOWN else None,
         differences=tuple(differences),

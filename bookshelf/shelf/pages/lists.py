@@ -7,7 +7,7 @@ import msgspec
 from msgspec import Meta
 
 from bookshelf.shelf.field_types import Line
-from bookshelf.shelf.lists import UP_NEXT
+from bookshelf.shelf.lists import UP_NEXT, list_named
 from bookshelf.shelf.pages.models import BookTile, book_tile
 from bookshelf.shelf.pages.step import StepModel, step_model
 from bookshelf.site.api_adapters import segment, target
@@ -19,6 +19,7 @@ _PAGE, _READ = 100, 1000
 
 NOTICES: Mapping[str, str] = {
     "list-made": _("The list was made."),
+    "list-there": _("You had this list already."),
     "list-named": _("The list has its new name."),
     "list-removed": _("The list was removed."),
     "moved": _("Moved."),
@@ -66,7 +67,10 @@ def _lists(lists: Sequence[Mapping[str, Any]]) -> ListsModel:
 
 
 async def make_list(request: PageRequest, form: NameForm) -> Redirect:
-    """Make a list, and lead to it."""
+    """Make a list, and lead to it; names that differ only in case are one list."""
+    same = list_named((await request.api.get("/lists?limit=1000")).body, form.name)
+    if same is not None:
+        return Redirect(address_of(same), notice="list-there")
     made = await request.api.post("/lists", form.to_body())
     return Redirect(address_of(str(made.body["id"])), notice="list-made", change=made.change)
 

@@ -265,3 +265,21 @@ async def test_the_last_page_offers_to_finish(reader: Reader) -> None:
     page = await reader.do("progress", progress="880")
     assert "I have finished it" in page.words
     assert "at the end: have you finished it?" in (await reader.get("/")).words
+
+
+async def test_columns_and_numbers_of_programs_are_folded_in_plain_words(reader: Reader) -> None:
+    given = {
+        "ids": {"goodreads": "9101", "shopx": "7"},
+        "extra": {"CSV: work_text_reviews_count": "4478", "Goodreads: Condition": "worn", "shelfMark": "A1"},
+    }
+    await reader.shelf.send("PATCH", HERE, given)
+    await reader.shelf.caught_up()
+    page = await reader.get()
+    folded = page.html.partition('<details id="from-file">')[2].partition("</details>")[0]
+    assert folded
+    words = " ".join(re.sub("<[^>]+>", " ", folded).split())
+    assert words == (
+        "From the file Work text reviews count 4478 Goodreads: Condition worn Shelf Mark A1"
+        " Number at Goodreads 9101 Number at shopx 7"
+    )
+    assert "9101" not in page.html.replace(folded, "").partition('id="history"')[0]

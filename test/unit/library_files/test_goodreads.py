@@ -22,9 +22,9 @@ def test_a_read_book_arrives_with_all_that_a_shelf_holds() -> None:
         "published": "1851",
         "isbn": "9780142437247",
         "pages": 654,
-        "tags": ["classics", "sea-stories"],
         "notes": "lent to Ada\nin May",
     }
+    assert moby.entry.lists == (ListPlace("classics", 1), ListPlace("sea-stories", 3))
     assert (moby.finished, moby.finished_on, moby.rating) == (True, date(2024, 3, 1), 5)
     assert moby.line == 2
     assert not moby.notes
@@ -35,10 +35,11 @@ def test_a_review_in_html_and_over_several_lines_becomes_plain_text() -> None:
     assert moby.review == "Long.\n\nI loved the chapter on ropes & lines;\na whale <3 of its own."
 
 
-def test_a_book_to_read_is_unread_and_its_shelf_is_no_tag() -> None:
+def test_a_book_to_read_is_unread_and_its_shelves_are_no_tags() -> None:
     eyre = entries(fixture("goodreads.csv"))["Jane Eyre"]
     assert (eyre.finished, eyre.finished_on, eyre.rating, eyre.review) == (False, None, None, None)
-    assert eyre.book["tags"] == ["gothic"]
+    assert "tags" not in eyre.book
+    assert eyre.entry.lists == (ListPlace("up-next", 7), ListPlace("gothic", 2))
     assert eyre.line == 4  # the record before it has a line end in its review
 
 
