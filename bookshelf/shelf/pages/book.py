@@ -164,7 +164,7 @@ def _facts(book: Mapping[str, Any], shown_in: str) -> Sequence[tuple[str, Any]]:
 
 
 def _from_file(book: Mapping[str, Any]) -> tuple[tuple[str, str, str], ...]:
-    """Return what programs have given a book: the program if that says something, the column, and the value.
+    """Return what programs have given a book: the program where that is known, the column, and the value.
 
     The columns of ids are empty.
     """

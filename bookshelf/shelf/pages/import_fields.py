@@ -49,7 +49,7 @@ FIELDS: Mapping[str, str] = {
     "id:asin": _("ASIN"),
 }
 
-#: What the columns of single programs become; nobody chooses these.
+#: What the columns of single programs become.
 PROGRAM_FIELDS: Mapping[str, str] = {
     "author sort": _("Author to sort by"),
     "more authors": _("Further authors"),

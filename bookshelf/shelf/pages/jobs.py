@@ -90,7 +90,7 @@ def undo_id(correlation: str) -> str:
 async def run_undo(request: PageRequest, correlation: str, *, kept: bool = False) -> Job:
     """Take back all changes with a correlation id, for a second at the most; return the job as it is then.
 
-    `kept`: the job is never removed, so that an import says always that it was taken back.
+    `kept`: the job is never removed, so that its import shows always that it was taken back.
     """
     job_id = undo_id(correlation)
     known = await request.jobs.get(job_id, UNDO)
