@@ -97,7 +97,7 @@ GOODREADS = """Book Id,Title,Author,Author l-f,ISBN,My Rating,Date Read,Bookshel
 """  # noqa: E501 (the header of the program)
 
 
-async def test_a_preview_says_what_becomes_of_the_books(shelf: Shelf, pages: Pages) -> None:
+async def test_a_preview_has_what_becomes_of_the_books(shelf: Shelf, pages: Pages) -> None:
     await shelf.add(title="Dune", author="Frank Herbert")
     await shelf.send("POST", "/lists", {"name": "FAVORITES"})
     await shelf.caught_up()
@@ -194,7 +194,7 @@ async def test_an_import_is_taken_back_as_a_whole(shelf: Shelf, pages: Pages, jo
     assert "3 books added · taken back" in (await pages.get("/import")).words
 
 
-async def test_an_import_that_is_taken_back_among_the_changes_says_so(pages: Pages, jobs: Jobs) -> None:
+async def test_an_import_that_is_taken_back_among_the_changes_is_named_so(pages: Pages, jobs: Jobs) -> None:
     report = await brought(pages, jobs)
     (undo,) = re.findall(r'action="(/import/[^"]+/undo)"', report.html)
     sent = {"correlation": f"import-{undo.split('/')[2]}"}
