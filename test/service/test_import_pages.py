@@ -136,6 +136,8 @@ async def test_an_import_brings_the_books_and_keeps_its_report(
     assert "Line 4" in report.words
     assert await titles(shelf) == ["Beloved", "Dune", "Middlemarch"]
     assert "3 books added" in (await pages.get("/import")).words
+    await shelf.caught_up()
+    assert "Import of Pasted text: 3 books" in (await pages.get("/changes")).words
 
 
 async def test_a_chosen_field_takes_a_column(shelf: Shelf, pages: Pages, jobs: Jobs) -> None:

@@ -18,7 +18,7 @@ from bookshelf.site.templates import LOCALES
 
 #: The attributes of htmx that templates may use; the others evaluate text, or replace the browser's own ways.
 HTMX = {
-    *("hx-get", "hx-post", "hx-target", "hx-select", "hx-swap", "hx-trigger", "hx-sync"),
+    *("hx-get", "hx-post", "hx-target", "hx-select", "hx-select-oob", "hx-swap", "hx-trigger", "hx-sync"),
     *("hx-push-url", "hx-replace-url", "hx-indicator"),
 }
 _HTMX = re.compile(r"\bhx-[a-z-]+")

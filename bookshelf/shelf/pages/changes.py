@@ -6,6 +6,7 @@ from typing import Any
 
 import msgspec
 
+from bookshelf.shelf.pages.change_origin import ChangeOrigin, jobs_by_correlation, origin_of
 from bookshelf.shelf.pages.field_labels import FIELD_LABELS
 from bookshelf.shelf.pages.jobs import CHANGE, IMPORT, job_redirect, run_undo
 from bookshelf.shelf.pages.past import ShownChange, ShownEvent, past_change, read_titles
@@ -36,6 +37,7 @@ class ChangeGroup(msgspec.Struct, frozen=True, kw_only=True):
 
     changes: tuple[ShownChange, ...]
     correlation: str = ""
+    origin: ChangeOrigin = ChangeOrigin()
 
 
 class ChangesModel(Model):
@@ -89,21 +91,22 @@ async def show_changes(request: PageRequest) -> Page:
     following = None
     if answer.cursor is not None:
         following = target("/changes", book=asked.book, correlation=asked.correlation, after=answer.cursor)
+    jobs = [] if request.running is None else await request.running.all()
     model = ChangesModel(
-        groups=_grouped(changes, joined=not asked.correlation),
+        groups=_named(
+            _grouped(changes, joined=not asked.correlation),
+            jobs_by_correlation(jobs),
+            first=not asked.after,
+            last=following is None,
+        ),
         newest=changes[0].id if changes else "",
         title=changes[0].title if asked.book and changes else "",
         alone=alone,
         next=following,
         labels=FIELD_LABELS,
-        running=() if alone else await _running(request),
+        running=() if alone else tuple(job for job in jobs if job.is_running and job.kind != IMPORT),
     )
     return Page("changes.html", model, live=("readings", "lists"))
-
-
-async def _running(request: PageRequest) -> tuple[Job, ...]:
-    jobs = [] if request.running is None else await request.running.all()
-    return tuple(job for job in jobs if job.is_running and job.kind != IMPORT)
 
 
 def _grouped(changes: Sequence[ShownChange], *, joined: bool) -> tuple[ChangeGroup, ...]:
@@ -117,6 +120,23 @@ def _grouped(changes: Sequence[ShownChange], *, joined: bool) -> tuple[ChangeGro
     return tuple(
         ChangeGroup(changes=tuple(found), correlation=name if len(found) > 1 else "")
         for name, found in groups
+    )
+
+
+def _named(
+    groups: Sequence[ChangeGroup], jobs: Mapping[str, Job], *, first: bool, last: bool
+) -> tuple[ChangeGroup, ...]:
+    """Return the groups with what they were; the first and the last of a page may go on beyond it."""
+    return tuple(
+        msgspec.structs.replace(
+            group,
+            origin=origin_of(
+                group.changes,
+                jobs,
+                complete=(first or place > 0) and (last or place < len(groups) - 1),
+            ),
+        )
+        for place, group in enumerate(groups)
     )
 
 
@@ -204,7 +224,11 @@ def _examples() -> Mapping[str, Page]:
     one = ChangeGroup(
         changes=(_past(1, "reading-progressed", progress={"page": 212, "of": 880}, on="2026-01-31"),)
     )
-    import_ = ChangeGroup(changes=tuple(_past(n, "book-added") for n in range(2, 9)), correlation="import-1")
+    import_ = ChangeGroup(
+        changes=tuple(_past(n, "book-added") for n in range(2, 9)),
+        correlation="import-1",
+        origin=ChangeOrigin(kind="import", name="goodreads_library_export.csv", count=12),
+    )
     renamed = ChangeGroup(changes=(_past(9, "book-changed", pages=880, tags=["one", "two"]),))
     long_title = "The Life and Strange Surprizing Adventures of " * 20
     long = ChangeGroup(changes=(_past(2, "book-reviewed", title=long_title, text="word " * 900),))

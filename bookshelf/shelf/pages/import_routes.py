@@ -84,8 +84,8 @@ def _job(result: ImportResult | None = None, *, preview: bool = False, **changes
 
 
 _DIFFERENCES = [
-    DifferenceLine(line=40, book="Dune", field="published", shelf="1965", file="2005", taken=False),
-    DifferenceLine(line=41, book="Beloved", field="pages", shelf="\N{EN DASH}", file="324", taken=True),
+    DifferenceLine(line=40, book="Dune", field="Published", shelf="1965", file="2005", taken=False),
+    DifferenceLine(line=41, book="Beloved", field="Pages", shelf="\N{EN DASH}", file="324", taken=True),
 ]
 _WARNINGS = [
     WarningLine(line=12, reason="the date 0000-00-00 was left out: there is no such day"),

@@ -9,6 +9,7 @@ from bookshelf.http.multipart import FormLimits, UploadedFile
 from bookshelf.http.problem import Problem
 from bookshelf.shelf.limits import FILE_MAX
 from bookshelf.shelf.pages.covers import GeneratedCover, generate_cover
+from bookshelf.shelf.pages.field_labels import FIELD_LABELS
 from bookshelf.shelf.pages.import_fields import FIELDS, PROGRAM_FIELDS
 from bookshelf.shelf.pages.import_report import (
     ImportChoices,
@@ -138,6 +139,7 @@ class ImportModel(Model):
     result: ImportResult | None
     new: int
     known: int
+    imported: int
     covers: tuple[GeneratedCover, ...]
     fields: tuple[tuple[str, str], ...]
     others: Mapping[str, str]
@@ -220,6 +222,7 @@ def model_of(
         result=result,
         new=counts.added,
         known=counts.unchanged + counts.updated,
+        imported=counts.added + counts.updated + counts.restored,
         covers=tuple(_covers(result)),
         fields=tuple(FIELDS.items()),
         others=PROGRAM_FIELDS,
@@ -254,7 +257,8 @@ def refused_form(number: int, line: RefusedLine, result: ImportResult | None) ->
 def difference_line(content: Mapping[str, object]) -> DifferenceLine:
     """Return a difference as it is shown."""
     texts = {name: _text(content.get(name)) for name in ("shelf", "file")}
-    return msgspec.convert({**content, **texts}, DifferenceLine)
+    field = str(content["field"])
+    return msgspec.convert({**content, **texts, "field": FIELD_LABELS.get(field, field)}, DifferenceLine)
 
 
 def _text(value: object) -> str:

@@ -68,6 +68,11 @@ def count_samples(books: Sequence[Mapping[str, Any]]) -> int:
     return sum(book["id"] in _IDS for book in books)
 
 
+def is_sample(book: str) -> bool:
+    """Return True for the id of a sample book."""
+    return book in _IDS
+
+
 def _readings(today: date) -> list[Item]:
     def ago(days: int) -> str:
         return (today - timedelta(days=days)).isoformat()
