@@ -11,6 +11,7 @@ from bookshelf.cqrs.route import Owned
 from bookshelf.shelf.book_keys import KEY_END
 from bookshelf.shelf.book_tables import ENTRIES, INDEX, NAMES, books
 from bookshelf.shelf.fields import FIELD_TYPES, BookState
+from bookshelf.shelf.languages import language_code
 from bookshelf.shelf.name_rows import AUTHOR, SERIES, TAG
 from bookshelf.shelf.search_text import query_terms
 from bookshelf.shelf.sort_keys import title_keys
@@ -56,7 +57,10 @@ class Filters(Owned, forbid_unknown_fields=True, kw_only=True, rename={"among": 
     author: Annotated[Name, Meta(description="only books of this author")] | None = None
     series: Annotated[Name, Meta(description="only books of this series")] | None = None
     format: Annotated[Name, Meta(description="only books of this format")] | None = None
-    language: Annotated[Name, Meta(description="only books in this language")] | None = None
+    language: (
+        Annotated[Name, Meta(description="only books in this language, a code or a name, of any region")]
+        | None
+    ) = None
     published: (
         Annotated[
             str,
@@ -112,7 +116,7 @@ def conditions(db: Any, asked: Filters) -> list[ColumnElement[bool]]:  # noqa: A
         *([_is_named(AUTHOR, asked.author)] if asked.author is not None else []),
         *([_is_named(SERIES, asked.series)] if asked.series is not None else []),
         *([books.c.format == asked.format] if asked.format is not None else []),
-        *([books.c.language == asked.language] if asked.language is not None else []),
+        *([books.c.language_code == language_code(asked.language)] if asked.language is not None else []),
         *_published(asked.published),
         *([books.c.finished.startswith(asked.finished, autoescape=True)] if asked.finished else []),
         *_rated(asked.stars),

@@ -9,6 +9,7 @@ from typing import Any
 
 from sqlalchemy import Column, Computed, Integer
 
+from bookshelf.shelf.languages import language_code
 from bookshelf.shelf.search_text import isbn_forms, join_tokens
 from bookshelf.shelf.sort_keys import KEY_MAX, articles_of, name_key, series_key, title_keys, year_of
 from bookshelf.shelf.values import Contributor, SeriesEntry
@@ -48,6 +49,7 @@ def key_columns() -> list[Column[Any]]:
         Column("author_key", TEXT),
         Column("series_key", TEXT),
         Column("year", Integer),
+        Column("language_code", TEXT),
         *(Column(name, TEXT) for name in (*TOKEN_COLUMNS, "own_words")),
     ]
 
@@ -84,7 +86,7 @@ def _series(series: tuple[SeriesEntry, ...]) -> Mapping[str, Any]:
 _COMPUTED: Mapping[str, Callable[[Any], Mapping[str, Any]]] = {
     "title": _title,
     "sort_title": lambda text: {"sort_key": text and name_key(text)},
-    "language": lambda language: {"articles": articles_of(language)},
+    "language": lambda text: {"articles": articles_of(text), "language_code": language_code(text)},
     "subtitle": lambda text: {"subtitle_words": join_tokens([text])},
     "author": _author,
     "contributors": _contributors,

@@ -69,5 +69,5 @@ HANDLERS: Mapping[type[Event], Handler] = {
     for kind, handler in _BOOKS.items()
 }
 BOOK_LIST = View(
-    name="booklist", topic=TOPIC, catalogue=EVENTS, tables=TABLES, handlers=HANDLERS, keyed=True, version=2
+    name="booklist", topic=TOPIC, catalogue=EVENTS, tables=TABLES, handlers=HANDLERS, keyed=True, version=3
 )

@@ -48,7 +48,7 @@ class Facets(msgspec.Struct, frozen=True):
     series: tuple[FacetValue, ...]
     tag: tuple[FacetValue, ...]
     format: tuple[FacetValue, ...]
-    language: tuple[FacetValue, ...]
+    language: Annotated[tuple[FacetValue, ...], Meta(description="by code, like en for English")]
     published: Annotated[tuple[FacetValue, ...], Meta(description="by year")]
     finished: Annotated[tuple[FacetValue, ...], Meta(description="by year")]
     stars: tuple[FacetValue, ...]
@@ -113,7 +113,7 @@ class NameListing(Owned, forbid_unknown_fields=True, kw_only=True, rename={"star
 _COLUMNS: Mapping[str, ColumnElement[Any]] = {
     "state": books.c.state,
     "format": books.c.format,
-    "language": books.c.language,
+    "language": books.c.language_code,
     "published": books.c.year,
     "finished": func.substr(books.c.finished, 1, 4),
     "stars": books.c.stars,

@@ -1,7 +1,8 @@
 """The shelf: books as covers, list or spines, with search, filters and sort, a page at a time."""
 
 import asyncio
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Iterable, Mapping
+from functools import partial
 from typing import Any
 
 import msgspec
@@ -12,12 +13,14 @@ from bookshelf.shelf.pages.models import BookTile, book_tile
 from bookshelf.shelf.pages.selection import ACTIONS, SelectionForm, change_books
 from bookshelf.shelf.pages.shelf_filters import (
     COLUMNS,
+    FIRST_PAGE,
     SORTS,
     USUAL_SORT,
     Active,
     Chip,
     Choices,
     ShelfQuery,
+    TextOf,
     address,
     filters_of,
     make_active,
@@ -25,6 +28,7 @@ from bookshelf.shelf.pages.shelf_filters import (
     make_choices,
     preferred,
     sort_of,
+    value_text,
 )
 from bookshelf.shelf.pages.spines import GeneratedSpine, generate_spine
 from bookshelf.site.api_adapters import segment, target
@@ -57,7 +61,8 @@ class ShelfModel(Model):
     """The shelf: its books, how many there are in all, and the addresses of other ways to see it.
 
     `columns` are those of the list out of `all_columns`. `hidden` are the parameters that the search field
-    and the panel keep. `jumps` are letters or years.
+    and the panel keep. `grown` is the address of the document once it has the next books too.
+    `jumps` are letters or years.
     """
 
     books: tuple[BookOnShelf, ...]
@@ -65,6 +70,7 @@ class ShelfModel(Model):
     words: str
     next: str | None
     grows: bool
+    grown: str
     view: str
     sort: str
     select: bool
@@ -89,7 +95,8 @@ async def show_books(request: PageRequest) -> Page | Redirect:
     shown = preferences.more
     filters = filters_of(asked)
     sort = sort_of(asked, shown.get("sort", USUAL_SORT))
-    page = target("/books", **filters, **{"from": asked.start}, after=asked.after, limit=PAGE, sort=sort)
+    start = {} if asked.after else {"from": asked.start}
+    page = target("/books", **filters, **start, after=asked.after, limit=_size(asked), sort=sort)
     answer, facets, lists = await asyncio.gather(
         request.api.get(page),
         request.api.try_get(target("/books/facets", **filters)),
@@ -98,7 +105,8 @@ async def show_books(request: PageRequest) -> Page | Redirect:
     if asked.open and answer.total == 1 and answer.body:
         return Redirect(f"/books/{segment(answer.body[0]['id'])}")
     up_next = next((one["count"] for one in lists.body if one["id"] == UP_NEXT), 0) if lists else 0
-    model = make_shelf(answer, asked, shown, facets=facets, up_next=up_next, translate=request.translate)
+    text_of = partial(value_text, translate=request.translate, language=request.language)
+    model = make_shelf(answer, asked, shown, facets=facets, up_next=up_next, text_of=text_of)
     return Page("books.html", model, live=("readings",), preferences=preferences)
 
 
@@ -109,27 +117,26 @@ def make_shelf(
     *,
     facets: ApiAnswer | None = None,
     up_next: int = 0,
-    translate: Callable[[str], str] = _,
+    text_of: TextOf = value_text,
 ) -> ShelfModel:
     """Return the model of a page of books as the API answers it; `shown` has the reader's preferences."""
     view, usual = shown.get("view", "covers"), shown.get("sort", USUAL_SORT)
     values = None if facets is None else facets.body
     sort = sort_of(asked, usual)
-    kept = msgspec.to_builtins(
-        msgspec.structs.replace(asked, q="", after="", start="", columns=(), shown=0, open=False)
-    )
+    kept = msgspec.to_builtins(msgspec.structs.replace(asked, **{**FIRST_PAGE, "q": ""}))
     return ShelfModel(
         books=tuple(map(_shelf_book, answer.body)),
         count=answer.total,
         words=asked.q,
         next=None if answer.cursor is None else _next_address(asked, answer.cursor, sort, view),
         grows=_grows(asked),
+        grown=_grown_address(asked, sort, view),
         view=view,
         sort=sort,
         select=asked.select,
         chips=make_chips(asked, values, up_next),
-        active=make_active(asked, translate),
-        choices=make_choices(asked, values),
+        active=make_active(asked, text_of),
+        choices=make_choices(asked, values, text_of),
         actions=ACTIONS,
         views=tuple((name, text, icon, address(asked, view=name)) for name, text, icon in _VIEWS),
         sorts=SORTS,
@@ -144,13 +151,36 @@ def make_shelf(
 
 def _next_address(asked: ShelfQuery, cursor: str, sort: str, view: str) -> str:
     """Return the address of the next page, which is of the same sort whatever another tab chooses."""
-    shown = asked.shown + PAGE if _grows(asked) else 0
-    return address(asked, after=cursor, sort="" if sort == "relevance" else sort, view=view, shown=shown)
+    before = {"shown": _end(asked), "first": _first(asked), "start": asked.start} if _grows(asked) else {}
+    return address(asked, after=cursor, **before, **_pinned(sort, view))
+
+
+def _grown_address(asked: ShelfQuery, sort: str, view: str) -> str:
+    """Return the address of the document with the next books; Back leads to it, and so to the same place."""
+    begin = {"after": _first(asked), "start": asked.start}
+    return address(asked, **begin, loaded=_end(asked) + PAGE, **_pinned(sort, view))
+
+
+def _pinned(sort: str, view: str) -> dict[str, str]:
+    return {"sort": "" if sort == "relevance" else sort, "view": view}
+
+
+def _size(asked: ShelfQuery) -> int:
+    return min(max(asked.loaded, PAGE), _MOST)
+
+
+def _end(asked: ShelfQuery) -> int:
+    """Return how many books the document has with these."""
+    return asked.shown + _size(asked)
+
+
+def _first(asked: ShelfQuery) -> str:
+    return asked.first if asked.shown else asked.after
 
 
 def _grows(asked: ShelfQuery) -> bool:
     """Return True if the next page is added to the document; else it is a document of its own."""
-    return asked.shown + PAGE < _MOST
+    return _end(asked) < _MOST
 
 
 _SORTED = ("title", "author", "series", "published", "stars", "finished", "pages")

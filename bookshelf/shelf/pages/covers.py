@@ -13,7 +13,7 @@ from typing import Any
 
 import msgspec
 
-from bookshelf.shelf.pages.book_language import language_tag
+from bookshelf.shelf.languages import language_tag
 from bookshelf.shelf.pages.letter_widths import WIDTHS
 
 PALETTES, LAYOUTS = 16, 10

@@ -5,7 +5,7 @@ from typing import Any
 
 import msgspec
 
-from bookshelf.shelf.pages.book_language import language_tag
+from bookshelf.shelf.languages import language_tag
 from bookshelf.shelf.pages.covers import GeneratedCover, generate_cover
 
 

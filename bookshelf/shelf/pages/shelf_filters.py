@@ -7,7 +7,9 @@ from typing import Any, Literal
 
 import msgspec
 
+from bookshelf.shelf.languages import language_code, language_name
 from bookshelf.shelf.lists import UP_NEXT
+from bookshelf.shelf.pages.field_labels import FORMATS
 from bookshelf.shelf.search_text import query_terms
 from bookshelf.site.api_adapters import target
 from bookshelf.site.page import _
@@ -77,7 +79,8 @@ STATES: Mapping[str, str] = {
 class ShelfQuery(msgspec.Struct, frozen=True, kw_only=True, rename={"among": "list", "start": "from"}):
     """Which books, in which sort and view, from which cursor or key on; with or without selection.
 
-    `shown`: how many books the document has before these.
+    `shown`: how many books the document has before these, and `first`: the cursor that it begins at.
+    `loaded`: how many books the document has at once, so that one comes back to the same place.
     `open`: if they are one book, its page is shown.
     """
 
@@ -98,10 +101,24 @@ class ShelfQuery(msgspec.Struct, frozen=True, kw_only=True, rename={"among": "li
     view: View = ""
     columns: tuple[str, ...] = ()
     shown: int = 0
+    first: str = ""
+    loaded: int = 0
     start: str = ""
     after: str = ""
     select: bool = False
     open: bool = False
+
+
+#: What an address has at the first page.
+FIRST_PAGE: Mapping[str, Any] = {
+    "after": "",
+    "start": "",
+    "columns": (),
+    "shown": 0,
+    "first": "",
+    "loaded": 0,
+    "open": False,
+}
 
 
 class Chip(msgspec.Struct, frozen=True, kw_only=True):
@@ -122,11 +139,11 @@ class Active(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Choices(msgspec.Struct, frozen=True, kw_only=True):
-    """The values of one filter of the panel with their counts, and the chosen one."""
+    """The values of one filter of the panel, each with its text and its count, and the chosen one."""
 
     name: str
     label: str
-    values: tuple[tuple[str, int], ...]
+    values: tuple[tuple[str, str, int], ...]
     chosen: str
 
 
@@ -155,8 +172,7 @@ def preferred(asked: ShelfQuery, before: Preferences) -> Preferences:
 
 def address(asked: ShelfQuery, **changes: Any) -> str:  # noqa: ANN401 (values of the query)
     """Return the address of a query with changes; it starts at the first page again."""
-    first = {"after": "", "start": "", "columns": (), "shown": 0, "open": False}
-    built = msgspec.to_builtins(msgspec.structs.replace(asked, **{**first, **changes}))
+    built = msgspec.to_builtins(msgspec.structs.replace(asked, **{**FIRST_PAGE, **changes}))
     shown = {name: "1" if value is True else value for name, value in built.items() if value}
     return target("/books", **shown)
 
@@ -215,22 +231,41 @@ def _decades(asked: ShelfQuery, facets: Mapping[str, Any]) -> Iterator[Chip]:
         yield Chip(text=years.replace("-", "\N{EN DASH}"), count=counts[first], address=there, current=chosen)
 
 
-def make_active(asked: ShelfQuery, translate: Callable[[str], str] = _) -> tuple[Active, ...]:
+#: Returns a value of a filter, by its name, as the page shows it.
+TextOf = Callable[[str, str], str]
+
+
+def value_text(name: str, value: str, translate: Callable[[str], str] = _, language: str = "en") -> str:
+    """Return a value of a filter as a page in a language shows it."""
+    match name:
+        case "language":
+            return language_name(language_code(value) or value, language)
+        case "state" | "format":
+            words = STATES if name == "state" else FORMATS
+            return translate(words[value]) if value in words else value
+    return value
+
+
+def make_active(asked: ShelfQuery, text_of: TextOf = value_text) -> tuple[Active, ...]:
     """Return the filters that are set, each with the address without it."""
-    return tuple(_active(asked, translate))
+    return tuple(_active(asked, text_of))
 
 
-def _active(asked: ShelfQuery, translate: Callable[[str], str]) -> Iterator[Active]:
+def _active(asked: ShelfQuery, text_of: TextOf) -> Iterator[Active]:
     for name, value in filters_of(asked).items():
         attribute = {"list": "among"}.get(name, name)
         values: Sequence[str] = value if isinstance(value, list | tuple) else (value,)
         for one in values:
             rest = tuple(other for other in values if other != one) if value is not one else ""
-            shown = translate(STATES[one]) if name == "state" and one in STATES else one
+            shown = text_of(name, one)
             yield Active(label=LABELS[name], value=shown, address=address(asked, **{attribute: rest}))
 
 
-def make_choices(asked: ShelfQuery, facets: Mapping[str, Any] | None) -> tuple[Choices, ...]:
+def make_choices(
+    asked: ShelfQuery,
+    facets: Mapping[str, Any] | None,
+    text_of: TextOf = value_text,
+) -> tuple[Choices, ...]:
     """Return the filters of the panel with the values that the books have."""
     if facets is None:
         return ()
@@ -238,8 +273,11 @@ def make_choices(asked: ShelfQuery, facets: Mapping[str, Any] | None) -> tuple[C
     for name, label in PANEL.items():
         given = getattr(asked, name)
         chosen = given[0] if isinstance(given, tuple) and given else given or ""
+        if name == "language":
+            chosen = language_code(chosen) or ""
         values = [(value["value"], value["count"]) for value in facets[name]]
         if chosen and chosen not in dict(values):
             values.insert(0, (chosen, 0))
-        found.append(Choices(name=name, label=label, values=tuple(values), chosen=chosen))
+        shown = ((value, text_of(name, value), count) for value, count in values)
+        found.append(Choices(name=name, label=label, values=tuple(shown), chosen=chosen))
     return tuple(choices for choices in found if choices.values)

@@ -6,7 +6,7 @@ from typing import Any
 
 import msgspec
 
-from bookshelf.shelf.pages.book_language import language_tag
+from bookshelf.shelf.languages import language_tag
 from bookshelf.shelf.pages.covers import choose, first_author, palette_of, short_title, width
 
 #: Fewer pages than the first make the narrowest of five widths. A book of unknown length has the third.

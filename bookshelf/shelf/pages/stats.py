@@ -9,7 +9,7 @@ import msgspec
 from babel.dates import get_month_names
 
 from bookshelf.shelf.field_types import Pages
-from bookshelf.shelf.pages.book_language import language_name
+from bookshelf.shelf.languages import language_name
 from bookshelf.shelf.pages.cover_files import read_covers
 from bookshelf.shelf.pages.covers import short_title
 from bookshelf.shelf.pages.field_labels import FORMATS

@@ -3,6 +3,7 @@
 import gzip
 import re
 from collections.abc import AsyncIterator
+from html import unescape
 from pathlib import Path
 from typing import Any
 
@@ -72,15 +73,67 @@ async def test_a_page_of_sixty_covers_is_small(pages: Pages, shelf: Shelf) -> No
     assert len(gzip.compress(page, 6)) <= 8_000
 
 
-async def test_a_document_grows_to_six_hundred_books(pages: Pages, shelf: Shelf) -> None:
-    for number in range(58):
-        await shelf.add(id=f"b{number}", title=f"Volume {number}")
+async def grow(shelf: Shelf, count: int) -> None:
+    """Add books until there are `count`."""
+    for number in range(count - len(BOOKS)):
+        await shelf.add(id="b" + chr(97 + number // 26) + chr(97 + number % 26), title=f"Volume {number}")
     await shelf.caught_up()
+
+
+def more(page: ShownPage) -> dict[str, str]:
+    """Return the attributes of the link to the next books; none if there are no more."""
+    found = re.search(r'id="books-more"[^>]*>(?:<td[^>]*>)?<a((?:[^>"]|"[^"]*")*)>', page.html)
+    attributes = re.findall(r'([a-z-]+)="([^"]*)"', found[1]) if found else ()
+    return {name: unescape(value) for name, value in attributes}
+
+
+async def test_a_document_grows_to_six_hundred_books(pages: Pages, shelf: Shelf) -> None:
+    await grow(shelf, 61)
     for before, grows in ((0, True), (480, True), (540, False)):
-        page = await pages.get(f"/books?shown={before}")
-        (link,) = re.findall(r'<li class="pager"[^>]*>(.*?)</li>', page.html)
+        link = more(await pages.get(f"/books?shown={before}"))
         assert ("hx-get" in link) is grows
-        assert (f"shown={before + 60}" in link) is grows
+        assert (f"shown={before + 60}" in link["href"]) is grows
+
+
+@pytest.mark.parametrize("view", ["covers", "list", "spines"])
+async def test_the_address_of_a_document_that_has_grown_shows_all_of_its_books(
+    pages: Pages, shelf: Shelf, view: str
+) -> None:
+    await grow(shelf, 190)
+    # the document begins at a cursor, as the one after 600 books does
+    page = await pages.get(more(await pages.get(f"/books?view={view}&shown=540"))["href"])
+    grown = shown(page)
+    while link := more(page):
+        page = await pages.get(link["hx-get"])
+        grown += shown(page)
+        again = await pages.get(link["hx-replace-url"])
+        assert shown(again) == grown
+        assert more(again) == more(page)
+    assert len(grown) == 130
+
+
+async def test_no_address_shows_more_than_six_hundred_books(pages: Pages, shelf: Shelf) -> None:
+    await grow(shelf, 61)
+    for loaded, found in ((-5, 60), (10**9, 61)):
+        assert len(shown(await pages.get(f"/books?loaded={loaded}"))) == found
+
+
+async def test_the_panel_has_each_language_and_format_once_by_its_name(pages: Pages, shelf: Shelf) -> None:
+    for number, language in enumerate(("eng", "en-US", "English", "de", "Quenya")):
+        await shelf.add(id="l" + "abcde"[number], title=f"L{number}", language=language, format="ebook")
+    await shelf.caught_up()
+    page = await pages.get("/books?language=eng")
+    assert set(shown(page)) == {"la", "lb", "lc"}
+    assert "Language: English" in page.words
+    panel = page.html.partition('id="filter-language"')[2].partition("</select>")[0]
+    assert re.findall(r'<option value="([^"]*)"( selected)?>([^<]*)', panel) == [
+        ("", "", "any"),
+        ("en", " selected", "English (3)"),
+        ("Quenya", "", "Quenya (1)"),
+        ("de", "", "German (1)"),
+    ]
+    assert '<option value="ebook">E-book (3)</option>' in page.html
+    assert set(shown(await pages.get("/books?language=Quenya"))) == {"le"}
 
 
 async def test_view_sort_and_columns_are_kept_for_other_pages_and_tabs(pages: Pages) -> None:

@@ -1,4 +1,4 @@
-"""Returns the language tag of a book's text: browsers choose the right glyphs and read it aloud by it."""
+"""The language of a book, given as a code or a name: its tag, its name, and the code it is counted by."""
 
 import re
 from functools import cache, lru_cache
@@ -26,6 +26,11 @@ def language_name(language: str, shown_in: str) -> str:
     """Return the name of a book's language in the language of the page; the text itself if it has none."""
     tag = language_tag(language)
     return str(Locale(shown_in).languages.get(tag.replace("-", "_"), language)) if tag else language
+
+
+def language_code(language: str | None) -> str | None:
+    """Return the code of all spellings and regions of a language; the text itself if it has none."""
+    return language_tag(language).partition("-")[0] or language or None
 
 
 @cache

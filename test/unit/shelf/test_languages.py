@@ -2,7 +2,7 @@
 
 import pytest
 
-from bookshelf.shelf.pages.book_language import language_tag
+from bookshelf.shelf.languages import language_code, language_tag
 
 
 @pytest.mark.parametrize(
@@ -26,3 +26,22 @@ from bookshelf.shelf.pages.book_language import language_tag
 )
 def test_a_language_has_its_tag(language: str | None, tag: str) -> None:
     assert language_tag(language) == tag
+
+
+@pytest.mark.parametrize(
+    ("language", "code"),
+    [
+        ("eng", "en"),
+        ("en-US", "en"),
+        ("English", "en"),
+        ("Englisch", "en"),
+        ("pt_BR", "pt"),
+        ("Quenya", "Quenya"),
+        ("", None),
+        (None, None),
+    ],
+)
+def test_all_spellings_and_regions_of_a_language_have_one_code(
+    language: str | None, code: str | None
+) -> None:
+    assert language_code(language) == code

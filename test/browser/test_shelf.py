@@ -1,0 +1,52 @@
+"""The shelf of covers: a click selects a book, and Back leads to the same place."""
+
+from collections.abc import Iterator
+
+import pytest
+from playwright.sync_api import expect
+from support.browser import browser
+from support.program import Program
+from support.reader import WAIT_MS, Reader, Window
+from support.until import until
+
+pytestmark = [pytest.mark.browser, pytest.mark.needs("chromium")]
+
+expect.set_options(timeout=WAIT_MS)
+
+
+@pytest.fixture
+def shelf(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Program]:
+    with Program(tmp_path_factory.mktemp("shelf") / "data").ready() as up:
+        books = [{"title": f"Volume {number}", "author": "Ada Example"} for number in range(200)]
+        volumes = [{"method": "POST", "path": "/books", "body": book} for book in books]
+        assert up.client.post("/books/bulk", volumes).status == 200
+        until(
+            lambda: up.client.get("/books?limit=1").headers["bookshelf-count"] == "200",
+            "all are on the shelf",
+        )
+        yield up
+        assert up.stop().well
+
+
+@pytest.fixture
+def reader(shelf: Program) -> Iterator[Reader]:
+    with browser() as running:
+        found = Reader(running, shelf, Window(1280))
+        yield found
+        found.leave()
+
+
+def test_a_click_on_a_cover_selects_the_book_and_back_leads_to_the_same_place(reader: Reader) -> None:
+    page = reader.open("/books?select=1")
+    page.locator("#books .book").nth(1).click()
+    expect(page.locator("[data-selected]")).to_have_text("1")
+    page = reader.open("/books")
+    page.locator("#books-more").scroll_into_view_if_needed()
+    expect(page.locator("#books [data-row]")).to_have_count(120)
+    book = page.locator("#books [data-row]").nth(100)
+    title = book.locator("h3").inner_text()
+    book.locator("a").click()
+    expect(page.locator("h1")).to_contain_text(title)
+    page.go_back()
+    expect(page.locator("#books [data-row]").nth(100)).to_contain_text(title)
+    expect(page.locator("#books [data-row]").nth(100)).to_be_in_viewport()
