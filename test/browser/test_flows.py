@@ -392,8 +392,7 @@ def test_a_library_is_brought_by_keys(typist: Reader) -> None:
     file = FilePayload(name="library.csv", mimeType="text/csv", buffer=content)
     # registered before a key is pressed: the browser has to know by then that the dialog is not to be shown
     page.once("filechooser", lambda chooser: chooser.set_files(file))
-    field = page.locator("#file")
-    while not field.evaluate("it => it === document.activeElement"):
+    while not page.locator("#file").evaluate("it => it === document.activeElement"):
         typist.press("Tab")
     typist.press("Enter")
     expect(typist.button("Import 100 books")).to_be_focused()
