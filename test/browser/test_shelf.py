@@ -1,4 +1,4 @@
-"""The shelf of covers: a click selects a book, and Back leads to the same place."""
+"""The shelf of covers: a click selects a book, and Back shows the books that were loaded."""
 
 from collections.abc import Iterator
 
