@@ -109,6 +109,8 @@ class Jobs:
         self._kinds = kinds
         self.ports = ports
         self._publish = publish
+        #: The least seconds that `wait` waits for a job: more than 0 where no person waits.
+        self.waits_least_s = 0.0
         self._thread = ThreadPoolExecutor(1, thread_name_prefix="jobs")
         self._slots = asyncio.Semaphore(_AT_ONCE)
         self._tasks: dict[str, asyncio.Task[None]] = {}
@@ -226,7 +228,7 @@ class Jobs:
     async def wait(self, job_id: str, seconds: float) -> None:
         """Wait until a job has ended, for a bounded time."""
         if (task := self._tasks.get(job_id)) is not None:
-            await asyncio.wait((task,), timeout=seconds)
+            await asyncio.wait((task,), timeout=max(seconds, self.waits_least_s))
 
     async def get(self, job_id: str, kind: str) -> Job | None:
         """Return a job of a kind with its present progress; None if there is none."""

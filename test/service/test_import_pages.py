@@ -261,7 +261,7 @@ async def test_an_import_that_was_interrupted_continues_and_does_nothing_twice(
     text = f"Title,Author\n{lines}"
     stalling = Stalling(shelf)
     first = Pages(SITE, stalling, folder=tmp_path / "site")
-    async with first.running_jobs(), asyncio.timeout(60):
+    async with first.running_jobs(waits_least_s=0), asyncio.timeout(60):
         where = address(await preview(first, text))
         await first.post(where, IMPORTED)
         await stalling.stalled.wait()

@@ -1,8 +1,8 @@
 """A site in this process: pages asked for as by a browser, over an API that is scripted or real."""
 
 import re
-from collections.abc import Mapping
-from contextlib import AbstractAsyncContextManager
+from collections.abc import AsyncIterator, Mapping
+from contextlib import asynccontextmanager
 from datetime import datetime
 from pathlib import Path
 from typing import Any
@@ -132,9 +132,12 @@ class Pages:
         self.cookies: dict[str, str] = {}
         self._after = ""
 
-    def running_jobs(self) -> AbstractAsyncContextManager[Jobs]:
-        """Run the site's jobs in the folder until the block ends."""
-        return self._site.jobs_of(self.ports)
+    @asynccontextmanager
+    async def running_jobs(self, waits_least_s: float = 60) -> AsyncIterator[Jobs]:
+        """Run the site's jobs in the folder until the block ends; pages wait for slow ones."""
+        async with self._site.jobs_of(self.ports) as jobs:
+            jobs.waits_least_s = waits_least_s
+            yield jobs
 
     async def get(self, target: str, **headers: str) -> ShownPage:
         """Return a page; header names are written with underscores."""

@@ -97,7 +97,7 @@ async def test_a_change_goes_on_after_its_page_was_left_and_shows_how_far_it_is(
     await fill(shelf, MANY)
     api = PausedApi(shelf, 1)
     pages = Pages(SITE, api, shelf.clock, tmp_path)
-    async with pages.running_jobs() as jobs:
+    async with pages.running_jobs(waits_least_s=0) as jobs:
         answer = await pages.post("/books?select=1", form("format", "ebook"))
         await api.paused.wait()
         shown = await pages.get(answer.location)
@@ -118,7 +118,7 @@ async def test_a_change_that_was_interrupted_continues_and_does_nothing_twice(
     await fill(shelf, 300)
     api = PausedApi(shelf, 1)
     first = Pages(SITE, api, shelf.clock, tmp_path)
-    async with first.running_jobs():
+    async with first.running_jobs(waits_least_s=0):
         answer = await first.post("/books?select=1&state=unread", form("finished"))
         await api.paused.wait()
     second = Pages(SITE, ShelfApi(shelf), shelf.clock, tmp_path)
