@@ -28,8 +28,16 @@ def running() -> Iterator[Browser]:
         yield started
 
 
+def settle(shelf: Program) -> None:
+    """Wait until the views have what was written: pages are opened with it."""
+    for view in ("/books", "/readings", "/lists", "/books/last/read", "/stats"):
+        assert shelf.client.get(view).status == 200
+
+
 def add(shelf: Program, title: str) -> str:
-    return str(shelf.client.add(title, author="Frank Herbert")["id"])
+    book = str(shelf.client.add(title, author="Frank Herbert")["id"])
+    settle(shelf)
+    return book
 
 
 def open_books(running: Browser, shelf: Program) -> Page:
@@ -70,7 +78,7 @@ def test_what_was_typed_survives_a_change_and_the_rest_of_the_page_shows_it(
 ) -> None:
     book = add(shelf, "Dune Chronicles")
     shelf.client.post(f"/books/{book}/readings", {})
-    shelf.client.get("/readings")
+    settle(shelf)
     page = running.new_page()
     with page.expect_request("**/live"):
         page.goto(shelf.note.url)
@@ -89,7 +97,7 @@ def test_what_was_typed_survives_a_change_and_the_rest_of_the_page_shows_it(
 def test_a_closed_dialog_returns_the_focus_to_its_opener(running: Browser, shelf: Program) -> None:
     book = add(shelf, "Dune Road")
     shelf.client.post(f"/books/{book}/readings", {})
-    shelf.client.get("/readings")
+    settle(shelf)
     page = running.new_page()
     with page.expect_request("**/live"):
         page.goto(f"{shelf.note.url}/books/{book}")
@@ -161,6 +169,7 @@ def test_a_label_of_a_dialog_leads_to_its_field_and_its_form_back_to_the_page(
     shelf.client.post(f"/books/{read}/readings", {"end": "finished", "ended": "2025-03-14"})
     book = shelf.client.post("/books", {"title": "Persuasion", "author": "Jane Austen"}).json["id"]
     shelf.client.post(f"/books/{book}/readings", {"started": "2025-03-14"})
+    settle(shelf)
     page = running.new_page()
     page.goto(f"{shelf.note.url}/")
     expect(page.locator("#recent")).to_be_visible(timeout=30_000)
@@ -176,6 +185,7 @@ def test_a_label_of_a_dialog_leads_to_its_field_and_its_form_back_to_the_page(
 def test_a_menu_is_on_the_screen_of_a_phone(running: Browser, shelf: Program) -> None:
     book = shelf.client.post("/books", {"title": "Villette", "author": "Charlotte Bront\u00eb"}).json["id"]
     shelf.client.post(f"/books/{book}/readings", {"started": "2025-03-14"})
+    settle(shelf)
     page = running.new_page(viewport={"width": 390, "height": 844})
     page.goto(f"{shelf.note.url}/books/{book}")
     page.get_by_label("More", exact=True).click()

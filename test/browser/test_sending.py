@@ -79,6 +79,7 @@ def test_a_change_in_between_shows_both_versions_and_either_is_kept(reader: Read
         page = reader.open(f"/books/{book}/edit")
         page.get_by_label("Title", exact=True).fill(mine)
         reader.client.patch(f"/books/{book}", {"title": "Theirs"})
+        assert reader.client.get(f"/books/{book}").status == 200  # the view has it
         reader.button("Save").click()
         expect(page.get_by_role("heading", name="This was changed meanwhile")).to_be_visible()
         expect(page.get_by_label("Title", exact=True)).to_have_value(mine)
