@@ -5,7 +5,6 @@ from datetime import UTC, datetime
 
 import pytest
 from playwright.sync_api import Browser, FilePayload, expect
-from support.browser import browser
 from support.program import Program
 from support.reader import SCRIPTED, WAIT_MS, WINDOWS, Reader, Window, library, readers
 from support.until import until
@@ -29,12 +28,6 @@ def shelf(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Program]:
         assert up.client.post("/books/bulk", volumes).status == 200
         yield up
         assert up.stop().well
-
-
-@pytest.fixture(scope="module")
-def running() -> Iterator[Browser]:
-    with browser() as started:
-        yield started
 
 
 @pytest.fixture(scope="module")

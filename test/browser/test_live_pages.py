@@ -1,11 +1,10 @@
 """What scripts add to pages: changes are shown live, keys, one stream for each visible page."""
 
-from collections.abc import Iterator
-
 import pytest
 from playwright.sync_api import Browser, Page, expect
-from support.browser import browser
+from support.client import Client
 from support.program import Program
+from support.reader import settle
 
 pytestmark = [pytest.mark.browser, pytest.mark.needs("chromium")]
 
@@ -15,28 +14,9 @@ HIDE = """(hidden) => {
 }"""
 
 
-@pytest.fixture(scope="module")
-def shelf(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Program]:
-    with Program(tmp_path_factory.mktemp("shelf") / "data").ready() as up:
-        yield up
-        assert up.stop().well
-
-
-@pytest.fixture(scope="module")
-def running() -> Iterator[Browser]:
-    with browser() as started:
-        yield started
-
-
-def settle(shelf: Program) -> None:
-    """Wait until the views have what was written: pages are opened with it."""
-    for view in ("/books", "/readings", "/lists", "/books/last/read", "/stats"):
-        assert shelf.client.get(view).status == 200
-
-
-def add(shelf: Program, title: str) -> str:
-    book = str(shelf.client.add(title, author="Frank Herbert")["id"])
-    settle(shelf)
+def add(client: Client, title: str) -> str:
+    book = str(client.add(title, author="Frank Herbert")["id"])
+    settle(client)
     return book
 
 
@@ -47,12 +27,14 @@ def open_books(running: Browser, shelf: Program) -> Page:
     return page
 
 
-def test_a_change_is_shown_in_every_open_page_and_the_focus_stays(running: Browser, shelf: Program) -> None:
-    add(shelf, "Dune")
+def test_a_change_is_shown_in_every_open_page_and_the_focus_stays(
+    running: Browser, shelf: Program, client: Client
+) -> None:
+    add(client, "Dune")
     pages = [open_books(running, shelf) for _ in range(2)]
     link = pages[0].get_by_role("link", name="Dune", exact=True)
     link.focus()
-    add(shelf, "Children of Dune")
+    add(client, "Children of Dune")
     for page in pages:
         expect(page.get_by_role("heading", name="Children of Dune")).to_be_visible(timeout=30_000)
     expect(link).to_be_focused()
@@ -60,44 +42,48 @@ def test_a_change_is_shown_in_every_open_page_and_the_focus_stays(running: Brows
         page.close()
 
 
-def test_after_a_removal_the_focus_is_on_the_next_row(running: Browser, shelf: Program) -> None:
-    books = {title: add(shelf, title) for title in ("Aa first", "Aa second", "Aa third")}
+def test_after_a_removal_the_focus_is_on_the_next_row(
+    running: Browser, shelf: Program, client: Client
+) -> None:
+    books = {title: add(client, title) for title in ("Aa first", "Aa second", "Aa third")}
     page = running.new_page()
     with page.expect_request("**/live"):
         page.goto(f"{shelf.note.url}/books?view=list&sort=title&q=aa")
     for removed, following in (("Aa second", "Aa third"), ("Aa third", "Aa first")):
         page.get_by_role("link", name=removed, exact=True).focus()
-        shelf.client.delete(f"/books/{books[removed]}")
+        client.delete(f"/books/{books[removed]}")
         expect(page.get_by_role("link", name=removed, exact=True)).to_have_count(0, timeout=30_000)
         expect(page.get_by_role("link", name=following, exact=True)).to_be_focused()
     page.close()
 
 
 def test_what_was_typed_survives_a_change_and_the_rest_of_the_page_shows_it(
-    running: Browser, shelf: Program
+    running: Browser, shelf: Program, client: Client
 ) -> None:
-    book = add(shelf, "Dune Chronicles")
-    shelf.client.post(f"/books/{book}/readings", {})
-    settle(shelf)
+    book = add(client, "Dune Chronicles")
+    client.post(f"/books/{book}/readings", {})
+    settle(client)
     page = running.new_page()
     with page.expect_request("**/live"):
         page.goto(shelf.note.url)
     field = page.locator(f"#far-{book}")
     field.fill("12")
-    next_book = add(shelf, "Hunters of Dune")
-    shelf.client.send("PUT", f"/lists/up-next/books/{next_book}", {})
-    shelf.client.post(f"/books/{book}/readings/current/progress", {"progress": {"page": 7}})
+    next_book = add(client, "Hunters of Dune")
+    client.send("PUT", f"/lists/up-next/books/{next_book}", {})
+    client.post(f"/books/{book}/readings/current/progress", {"progress": {"page": 7}})
     expect(page.locator(f"#next-{next_book}")).to_be_visible(timeout=30_000)
     expect(field).to_have_value("12")
     expect(field).to_be_focused()
-    shelf.client.delete(f"/books/{book}")
+    client.delete(f"/books/{book}")
     page.close()
 
 
-def test_a_closed_dialog_returns_the_focus_to_its_opener(running: Browser, shelf: Program) -> None:
-    book = add(shelf, "Dune Road")
-    shelf.client.post(f"/books/{book}/readings", {})
-    settle(shelf)
+def test_a_closed_dialog_returns_the_focus_to_its_opener(
+    running: Browser, shelf: Program, client: Client
+) -> None:
+    book = add(client, "Dune Road")
+    client.post(f"/books/{book}/readings", {})
+    settle(client)
     page = running.new_page()
     with page.expect_request("**/live"):
         page.goto(f"{shelf.note.url}/books/{book}")
@@ -109,16 +95,18 @@ def test_a_closed_dialog_returns_the_focus_to_its_opener(running: Browser, shelf
     opener.click()
     expect(page.locator("dialog[open]")).to_be_visible()
     # the part below the dialog is replaced meanwhile
-    shelf.client.patch(f"/books/{book}", {"tags": ["desert"]})
+    client.patch(f"/books/{book}", {"tags": ["desert"]})
     expect(page.locator("#book").get_by_text("#desert")).to_be_attached(timeout=30_000)
     page.keyboard.press("Escape")
     expect(opener).to_be_focused()
-    shelf.client.delete(f"/books/{book}")
+    client.delete(f"/books/{book}")
     page.close()
 
 
-def test_nine_pages_load_and_hidden_ones_have_no_stream(running: Browser, shelf: Program) -> None:
-    add(shelf, "Heretics of Dune")
+def test_nine_pages_load_and_hidden_ones_have_no_stream(
+    running: Browser, shelf: Program, client: Client
+) -> None:
+    add(client, "Heretics of Dune")
     context = running.new_context()
     pages: list[Page] = []
     for _ in range(9):
@@ -128,14 +116,14 @@ def test_nine_pages_load_and_hidden_ones_have_no_stream(running: Browser, shelf:
         if len(pages) < 8:
             page.evaluate(HIDE, arg=True)
         pages.append(page)
-    add(shelf, "God Emperor of Dune")
+    add(client, "God Emperor of Dune")
     expect(pages[-1].get_by_role("heading", name="God Emperor of Dune")).to_be_visible(timeout=30_000)
     assert pages[0].get_by_role("heading", name="God Emperor of Dune").count() == 0
     context.close()
 
 
-def test_keys_search_walk_and_lead_to_their_table(running: Browser, shelf: Program) -> None:
-    add(shelf, "Dune Messiah")
+def test_keys_search_walk_and_lead_to_their_table(running: Browser, shelf: Program, client: Client) -> None:
+    add(client, "Dune Messiah")
     page = running.new_page()
     page.goto(f"{shelf.note.url}/books")
     page.keyboard.press("/")
@@ -163,13 +151,13 @@ def test_keys_can_be_turned_off(running: Browser, shelf: Program) -> None:
 
 
 def test_a_label_of_a_dialog_leads_to_its_field_and_its_form_back_to_the_page(
-    running: Browser, shelf: Program
+    running: Browser, shelf: Program, client: Client
 ) -> None:
-    read = shelf.client.post("/books", {"title": "Emma", "author": "Jane Austen"}).json["id"]
-    shelf.client.post(f"/books/{read}/readings", {"end": "finished", "ended": "2025-03-14"})
-    book = shelf.client.post("/books", {"title": "Persuasion", "author": "Jane Austen"}).json["id"]
-    shelf.client.post(f"/books/{book}/readings", {"started": "2025-03-14"})
-    settle(shelf)
+    read = client.post("/books", {"title": "Emma", "author": "Jane Austen"}).json["id"]
+    client.post(f"/books/{read}/readings", {"end": "finished", "ended": "2025-03-14"})
+    book = client.post("/books", {"title": "Persuasion", "author": "Jane Austen"}).json["id"]
+    client.post(f"/books/{book}/readings", {"started": "2025-03-14"})
+    settle(client)
     page = running.new_page()
     page.goto(f"{shelf.note.url}/")
     expect(page.locator("#recent")).to_be_visible(timeout=30_000)
@@ -182,10 +170,10 @@ def test_a_label_of_a_dialog_leads_to_its_field_and_its_form_back_to_the_page(
     page.close()
 
 
-def test_a_menu_is_on_the_screen_of_a_phone(running: Browser, shelf: Program) -> None:
-    book = shelf.client.post("/books", {"title": "Villette", "author": "Charlotte Bront\u00eb"}).json["id"]
-    shelf.client.post(f"/books/{book}/readings", {"started": "2025-03-14"})
-    settle(shelf)
+def test_a_menu_is_on_the_screen_of_a_phone(running: Browser, shelf: Program, client: Client) -> None:
+    book = client.post("/books", {"title": "Villette", "author": "Charlotte Bront\u00eb"}).json["id"]
+    client.post(f"/books/{book}/readings", {"started": "2025-03-14"})
+    settle(client)
     page = running.new_page(viewport={"width": 390, "height": 844})
     page.goto(f"{shelf.note.url}/books/{book}")
     page.get_by_label("More", exact=True).click()

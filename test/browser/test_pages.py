@@ -5,7 +5,7 @@ from urllib.parse import quote
 
 import pytest
 from playwright.sync_api import Browser
-from support.browser import Visit, browser
+from support.browser import Visit
 from support.page_checks import examples
 from support.program import Program
 
@@ -28,12 +28,6 @@ def origin(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     with Program(data, env={"BOOKSHELF_SITE_DESIGN": "on"}).ready() as up:
         yield up.note.url
         assert up.stop().well
-
-
-@pytest.fixture(scope="module")
-def running() -> Iterator[Browser]:
-    with browser() as started:
-        yield started
 
 
 @pytest.fixture(scope="module")

@@ -6,26 +6,12 @@ from collections.abc import Iterator
 
 import pytest
 from playwright.sync_api import Browser, expect
-from support.browser import browser
 from support.program import Program
-from support.reader import WAIT_MS, Reader, Window
+from support.reader import WAIT_MS, Reader, Window, settle
 
 pytestmark = [pytest.mark.browser, pytest.mark.needs("chromium")]
 
 expect.set_options(timeout=WAIT_MS)
-
-
-@pytest.fixture(scope="module")
-def shelf(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Program]:
-    with Program(tmp_path_factory.mktemp("shelf") / "data").ready() as up:
-        yield up
-        assert up.stop().well
-
-
-@pytest.fixture(scope="module")
-def running() -> Iterator[Browser]:
-    with browser() as started:
-        yield started
 
 
 @pytest.fixture(params=[True, False], ids=["scripts", "no scripts"])
@@ -79,7 +65,7 @@ def test_a_change_in_between_shows_both_versions_and_either_is_kept(reader: Read
         page = reader.open(f"/books/{book}/edit")
         page.get_by_label("Title", exact=True).fill(mine)
         reader.client.patch(f"/books/{book}", {"title": "Theirs"})
-        assert reader.client.get(f"/books/{book}").status == 200  # the view has it
+        settle(reader.client)
         reader.button("Save").click()
         expect(page.get_by_role("heading", name="This was changed meanwhile")).to_be_visible()
         expect(page.get_by_label("Title", exact=True)).to_have_value(mine)

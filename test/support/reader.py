@@ -6,6 +6,7 @@ from contextlib import contextmanager
 from typing import Any, NamedTuple
 
 from playwright.sync_api import Browser, Locator, Page
+from support.client import Client
 from support.program import Program
 
 WAIT_MS = 30_000
@@ -32,6 +33,12 @@ WINDOWS = [Window(1280), Window(390), Window(1280, scripted=False), Window(390, 
 SCRIPTED = [window for window in WINDOWS if window.scripted]
 
 
+def settle(client: Client) -> None:
+    """Wait until the views have what this client wrote: pages that are opened then show it."""
+    for view in ("/books", "/readings", "/lists", "/books/last/read", "/stats"):
+        assert client.get(view).status == 200
+
+
 class Reader:
     """Uses the pages of one shelf in one window; `clicks` counts what the pointer has done."""
 
@@ -51,8 +58,7 @@ class Reader:
 
     def open(self, path: str = "/") -> Page:
         """Go to a page that shows what was added; count from here on."""
-        for view in ("/books", "/readings", "/lists", "/books/last/read", "/stats"):
-            assert self.client.get(view).status == 200
+        settle(self.client)
         self.page.goto(self.shelf.note.url + path, wait_until="domcontentloaded")
         self.clicks = 0
         return self.page
