@@ -1,25 +1,12 @@
 """Adding books over a real shelf: by title, by ISBN, from a list; duplicates are offered first."""
 
-from collections.abc import AsyncIterator
 from urllib.parse import parse_qsl, urlsplit
 
 import pytest
-from support.pages import Pages, ShelfApi
+from support.pages import Pages
 from support.shelf import Shelf
 
-from bookshelf.shelf.pages.site import SITE
 from bookshelf.shelf.pages.typed_book import is_isbn, splits
-
-
-@pytest.fixture
-async def shelf() -> AsyncIterator[Shelf]:
-    async with Shelf() as running:
-        yield running
-
-
-@pytest.fixture
-def pages(shelf: Shelf) -> Pages:
-    return Pages(SITE, ShelfApi(shelf), shelf.clock)
 
 
 async def books(shelf: Shelf) -> list[tuple[str, str]]:

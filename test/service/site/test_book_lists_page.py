@@ -3,10 +3,8 @@
 from collections.abc import AsyncIterator
 
 import pytest
-from support.pages import Pages, ShelfApi
+from support.pages import Pages
 from support.shelf import Shelf
-
-from bookshelf.shelf.pages.site import SITE
 
 HERE = "/books/emma/lists"
 
@@ -18,11 +16,6 @@ async def shelf() -> AsyncIterator[Shelf]:
         assert (await shelf.send("POST", "/lists", {"name": "Holidays", "id": "holidays"})).status == 201
         await shelf.caught_up()
         yield shelf
-
-
-@pytest.fixture
-def pages(shelf: Shelf) -> Pages:
-    return Pages(SITE, ShelfApi(shelf), shelf.clock)
 
 
 async def books_of(shelf: Shelf, name: str) -> list[str]:

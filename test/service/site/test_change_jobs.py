@@ -2,11 +2,9 @@
 
 import asyncio
 import re
-from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import Any
 
-import pytest
 from support.pages import Pages, ShelfApi, ShownPage
 from support.shelf import Shelf
 
@@ -15,12 +13,6 @@ from bookshelf.shelf.pages.site import SITE
 from bookshelf.site.jobs import Jobs
 
 MANY = 510
-
-
-@pytest.fixture
-async def shelf() -> AsyncIterator[Shelf]:
-    async with Shelf() as running:
-        yield running
 
 
 async def fill(shelf: Shelf, count: int) -> None:

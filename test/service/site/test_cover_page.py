@@ -33,11 +33,6 @@ async def shelf() -> AsyncIterator[Shelf]:
         yield shelf
 
 
-@pytest.fixture
-def pages(shelf: Shelf) -> Pages:
-    return Pages(SITE, ShelfApi(shelf), shelf.clock)
-
-
 async def served(pages: Pages, file: str) -> Image.Image:
     """Return the picture that is served under a name."""
     asked = request("GET", f"/covers/{file}")

@@ -5,10 +5,8 @@ import re
 from collections.abc import AsyncIterator
 
 import pytest
-from support.pages import Pages, ShelfApi, ShownPage
+from support.pages import Pages, ShownPage
 from support.shelf import Shelf
-
-from bookshelf.shelf.pages.site import SITE
 
 HERE = "/books/left-hand"
 PEOPLE = [
@@ -29,11 +27,6 @@ async def shelf() -> AsyncIterator[Shelf]:
         assert (await shelf.send("POST", "/books", book)).status == 201
         await shelf.caught_up()
         yield shelf
-
-
-@pytest.fixture
-def pages(shelf: Shelf) -> Pages:
-    return Pages(SITE, ShelfApi(shelf), shelf.clock)
 
 
 def fields_of(page: ShownPage) -> dict[str, str]:

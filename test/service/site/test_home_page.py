@@ -1,26 +1,13 @@
 """The home page over a real shelf: empty, with the samples, while books are being read."""
 
 import re
-from collections.abc import AsyncIterator
 from typing import Any
 
-import pytest
-from support.pages import Pages, ScriptedApi, ShelfApi, ShownPage
+from support.pages import Pages, ScriptedApi, ShownPage
 from support.shelf import Shelf
 
 from bookshelf.shelf.pages.samples import SAMPLES
 from bookshelf.shelf.pages.site import SITE
-
-
-@pytest.fixture
-async def shelf() -> AsyncIterator[Shelf]:
-    async with Shelf() as running:
-        yield running
-
-
-@pytest.fixture
-def pages(shelf: Shelf) -> Pages:
-    return Pages(SITE, ShelfApi(shelf), shelf.clock)
 
 
 async def do_with_samples(pages: Pages, shelf: Shelf, step: str, key: str) -> ShownPage:

@@ -2,14 +2,11 @@
 
 import re
 from collections.abc import AsyncIterator
-from pathlib import Path
 from typing import Any
 
 import pytest
-from support.pages import Pages, ShelfApi
+from support.pages import Pages
 from support.shelf import Shelf
-
-from bookshelf.shelf.pages.site import SITE
 
 LEFT = "/books/left/merge"
 PAIR = f"{LEFT}?with=hand"
@@ -36,13 +33,6 @@ async def shelf() -> AsyncIterator[Shelf]:
             assert answer.status < 300, answer.body
         await running.caught_up()
         yield running
-
-
-@pytest.fixture
-async def pages(shelf: Shelf, tmp_path: Path) -> AsyncIterator[Pages]:
-    pages = Pages(SITE, ShelfApi(shelf), shelf.clock, tmp_path)
-    async with pages.running_jobs():
-        yield pages
 
 
 async def state(shelf: Shelf) -> list[Any]:

@@ -2,14 +2,11 @@
 
 import re
 from collections.abc import AsyncIterator
-from pathlib import Path
 from typing import Any
 
 import pytest
-from support.pages import Pages, ShelfApi, ShownPage
+from support.pages import Pages, ShownPage
 from support.shelf import Shelf
-
-from bookshelf.shelf.pages.site import SITE
 
 BOOKS: tuple[dict[str, Any], ...] = (
     {"id": "dune", "title": "Dune", "author": "Frank Herbert", "series": [{"name": "Dune", "number": "1"}]},
@@ -31,13 +28,6 @@ async def shelf() -> AsyncIterator[Shelf]:
         await running.send("PUT", "/books/dune/rating", {"stars": 4.5})
         await running.caught_up()
         yield running
-
-
-@pytest.fixture
-async def pages(shelf: Shelf, tmp_path: Path) -> AsyncIterator[Pages]:
-    pages = Pages(SITE, ShelfApi(shelf), shelf.clock, tmp_path)
-    async with pages.running_jobs():
-        yield pages
 
 
 def names(page: ShownPage) -> list[str]:

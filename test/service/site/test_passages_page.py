@@ -3,10 +3,8 @@
 from collections.abc import AsyncIterator
 
 import pytest
-from support.pages import Pages, ShelfApi
+from support.pages import Pages
 from support.shelf import Shelf
-
-from bookshelf.shelf.pages.site import SITE
 
 
 @pytest.fixture
@@ -22,11 +20,6 @@ async def shelf() -> AsyncIterator[Shelf]:
             assert (await running.send("POST", f"/books/{book}/passages", passage)).status == 201
         await running.caught_up()
         yield running
-
-
-@pytest.fixture
-def pages(shelf: Shelf) -> Pages:
-    return Pages(SITE, ShelfApi(shelf), shelf.clock)
 
 
 async def test_passages_are_shown_by_book(pages: Pages) -> None:

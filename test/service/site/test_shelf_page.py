@@ -4,15 +4,13 @@ import gzip
 import re
 from collections.abc import AsyncIterator
 from html import unescape
-from pathlib import Path
 from typing import Any
 
 import pytest
-from support.pages import Pages, ShelfApi, ShownPage
+from support.pages import Pages, ShownPage
 from support.shelf import Shelf
 
 from bench import sample_books
-from bookshelf.shelf.pages.site import SITE
 
 BOOKS: tuple[dict[str, Any], ...] = (
     {"id": "dune", "title": "Dune", "author": "Frank Herbert", "tags": ["sand"], "pages": 412},
@@ -30,13 +28,6 @@ async def shelf() -> AsyncIterator[Shelf]:
             await running.add(**book)
         await running.caught_up()
         yield running
-
-
-@pytest.fixture
-async def pages(shelf: Shelf, tmp_path: Path) -> AsyncIterator[Pages]:
-    pages = Pages(SITE, ShelfApi(shelf), shelf.clock, tmp_path)
-    async with pages.running_jobs():
-        yield pages
 
 
 def shown(page: ShownPage) -> list[str]:
