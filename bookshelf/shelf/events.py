@@ -290,6 +290,17 @@ def _as_reading(finished: dict[str, Any]) -> dict[str, Any]:
     }
 
 
+#: The events of lists; all others are of books and goals.
+LIST_EVENTS: tuple[type[Event], ...] = (
+    ListCreated,
+    ListRenamed,
+    ListRemoved,
+    ListRestored,
+    ListEntryAdded,
+    ListEntryMoved,
+    ListEntryRemoved,
+    ListReordered,
+)
 EVENTS = Catalogue(
     BookAdded,
     BookChanged,
@@ -314,14 +325,7 @@ EVENTS = Catalogue(
     PassageAdded,
     PassageChanged,
     PassageRemoved,
-    ListCreated,
-    ListRenamed,
-    ListRemoved,
-    ListRestored,
-    ListEntryAdded,
-    ListEntryMoved,
-    ListEntryRemoved,
-    ListReordered,
+    *LIST_EVENTS,
     GoalSet,
     upcasts=(Upcast(BookFinished.TYPE, ReadingFinished, _as_reading),),
 )

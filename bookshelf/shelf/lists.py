@@ -15,6 +15,7 @@ from bookshelf.cqrs.route import CommandContext, CommandRoute, Empty
 from bookshelf.shelf import field_types, limits
 from bookshelf.shelf.events import (
     EVENTS,
+    LIST_EVENTS,
     TOPIC,
     ListCreated,
     ListEntryAdded,
@@ -264,16 +265,6 @@ def _in_order(ranks: dict[str, str]) -> dict[str, str]:
     return dict(sorted(ranks.items(), key=lambda entry: entry[1]))
 
 
-_FOLDED = (
-    ListCreated,
-    ListRenamed,
-    ListRemoved,
-    ListRestored,
-    ListEntryAdded,
-    ListEntryMoved,
-    ListEntryRemoved,
-    ListReordered,
-)
 LIST = Aggregate(
     name="list",
     topic=TOPIC,
@@ -282,7 +273,7 @@ LIST = Aggregate(
     decide=decide,
     evolve=evolve,
     version=2,
-    folds=_FOLDED,
+    folds=LIST_EVENTS,
     takes=(CreateList, RenameList, RemoveList, RestoreList, PutEntry, RemoveEntry),
     reserved_ids=re.compile(r"bulk|goal-.*", re.DOTALL),
 )

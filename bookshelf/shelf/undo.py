@@ -18,17 +18,6 @@ from bookshelf.shelf.inverse import Inverse, Slot, UndoRequest
 from bookshelf.shelf.undo_book import BookPast
 from bookshelf.shelf.undo_list import ListPast
 
-_OF_LISTS = (
-    on_shelf.ListCreated,
-    on_shelf.ListRenamed,
-    on_shelf.ListRemoved,
-    on_shelf.ListRestored,
-    on_shelf.ListEntryAdded,
-    on_shelf.ListEntryMoved,
-    on_shelf.ListEntryRemoved,
-    on_shelf.ListReordered,
-)
-
 
 class PastEvent(msgspec.Struct, frozen=True):
     """An event, the id of its change, and the id of the change that this one takes back, if any."""
@@ -127,7 +116,7 @@ def _beginnings(slot: Slot) -> Iterator[Slot]:
 def _past_of(subject: str, first: Event) -> BookPast | ListPast | GoalPast:
     if isinstance(first, on_shelf.GoalSet):
         return GoalPast()
-    return ListPast(subject) if isinstance(first, _OF_LISTS) else BookPast(subject)
+    return ListPast(subject) if isinstance(first, on_shelf.LIST_EVENTS) else BookPast(subject)
 
 
 def _pairs(names: Sequence[str], undoes: Sequence[str], inverses: Sequence[Inverse]) -> dict[int, int]:

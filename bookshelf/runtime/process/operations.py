@@ -95,18 +95,22 @@ class ProcessLetterOperations:
         records = [letter_record(name, *request, self._ids.new(), self._clock) for request in requests]
         writer = await self._log.writer(OPERATOR, topic, partition)
         try:
-            await writer.append(records)
+            requested = (await writer.append(records))[-1] + 1
         finally:
             await writer.close()
         try:
             async with asyncio.timeout(PATIENCE_S):
-                while not await self._handled(partition):  # noqa: ASYNC110 (another instance may handle it)
+                while not await self._has_handled(partition, requested):  # noqa: ASYNC110 (perhaps elsewhere)
                     await asyncio.sleep(_LOOK_S)
         except TimeoutError:
             msg = f"process {name} has not handled the request yet; see whether an instance of it runs"
             raise Problem("unavailable", msg) from None
 
-    async def _handled(self, partition: int) -> bool:
-        letters = await read_letters(self._log, self._process.dead_letters, partition)
-        consumed = await self._log.consumed(self._process.name, self._process.dead_letters, partition)
-        return consumed >= letters.requested
+    async def _has_handled(self, partition: int, requested: int) -> bool:
+        """Return True if the requests before an offset, and all that followed them, are handled."""
+        topic = self._process.dead_letters
+        consumed = await self._log.consumed(self._process.name, topic, partition)
+        # the topic is read again only then: the requests that follow are in it by now
+        return (
+            consumed >= requested and consumed >= (await read_letters(self._log, topic, partition)).requested
+        )

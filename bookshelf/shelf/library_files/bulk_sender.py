@@ -11,7 +11,7 @@ import msgspec
 
 from bookshelf.cqrs.api_client import ApiClient
 from bookshelf.shelf.library_files.origins import IMPORT
-from bookshelf.shelf.library_files.shelf_copy import SHELF, ShelfFault
+from bookshelf.shelf.library_files.shelf_copy import SHELF, ShelfFault, seeing
 
 #: The most items and bytes of a request: a service takes 1,000 and 8 MiB.
 _ITEMS_MAX = 500
@@ -92,10 +92,14 @@ class BulkSender:
         self._newest: dict[str, int] = {}
 
     @property
+    def positions(self) -> str:
+        """The newest position of each partition that was written, for Bookshelf-After."""
+        return ", ".join(f"{place}@{offset}" for place, offset in self._newest.items())
+
+    @property
     def seen(self) -> Mapping[str, str]:
         """The header of a query that is to see all that was sent before."""
-        positions = ", ".join(f"{place}@{offset}" for place, offset in self._newest.items())
-        return {"Bookshelf-After": positions} if positions else {}
+        return seeing(self.positions)
 
     def note(self, positions: str) -> None:
         """Note positions that later queries are to see."""

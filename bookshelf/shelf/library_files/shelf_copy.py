@@ -110,10 +110,14 @@ async def read_book(api: ApiClient, book_id: str, after: str = "") -> ShelfBook 
 
     None: there never was such a book. Raises `ShelfFault`.
     """
-    headers = {"Bookshelf-After": after} if after else {}
     target = f"/books/{quote(book_id, safe='')}/history?limit={_PAGE}"
-    history = [happened async for happened in pages(api, target, headers)]
+    history = [happened async for happened in pages(api, target, seeing(after))]
     return of_history(book_id, history) if history else None
+
+
+def seeing(positions: str) -> dict[str, str]:
+    """Return the header of a query that is to see what was written before these positions."""
+    return {"Bookshelf-After": positions} if positions else {}
 
 
 async def pages(

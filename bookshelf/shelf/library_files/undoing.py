@@ -42,7 +42,7 @@ class Undoing:
     @property
     def positions(self) -> str:
         """The newest position of each partition that was written, for Bookshelf-After."""
-        return self._sender.seen.get("Bookshelf-After", "")
+        return self._sender.positions
 
     async def take_back_all(
         self, listed: AsyncIterable[Shown], progress: Callable[[int, int], None]

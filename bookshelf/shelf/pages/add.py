@@ -171,9 +171,7 @@ async def split_title(request: PageRequest, text: str) -> TypedBook | None:
     text as its title.
     """
     for split, is_named in splits(text):
-        if is_named or fold(split.author) in map(
-            fold, _names(await _suggest(request, split.author), "author")
-        ):
+        if is_named or await _is_author(request, split.author):
             return None if await find_same(request, TypedBook(title=text)) else split
     return None
 

@@ -9,11 +9,11 @@ import msgspec
 
 from bookshelf.cqrs.api_client import ApiAnswer
 from bookshelf.shelf.library_files.bulk_sender import BulkAnswer, BulkSender, key_of
-from bookshelf.shelf.library_files.shelf_copy import SHELF, ShelfFault
+from bookshelf.shelf.library_files.shelf_copy import SHELF, ShelfFault, seeing
 from bookshelf.shelf.lists import list_named
 from bookshelf.shelf.pages.change_report import ChangeChoices, JobReport, typed_tags
 from bookshelf.site.api_adapters import segment, target
-from bookshelf.site.jobs import JobFault, JobRun
+from bookshelf.site.jobs import JobRun
 
 #: Books that are read and changed together, and those that are read at the same time.
 _PART, _AT_ONCE = 250, 16
@@ -101,12 +101,8 @@ def _renamed(entries: Sequence[Mapping[str, Any]], former: str, name: str) -> li
 
 
 async def change_books(run: JobRun) -> dict[str, Any]:
-    """Change all books of a job; return what became of them. Raises `JobFault`."""
-    choices = msgspec.convert(run.job.parameters, ChangeChoices)
-    try:
-        return await _Changing(run, choices).change_all()
-    except ShelfFault as fault:
-        raise JobFault(str(fault)) from fault
+    """Change all books of a job; return what became of them. Raises `ShelfFault`."""
+    return await _Changing(run, msgspec.convert(run.job.parameters, ChangeChoices)).change_all()
 
 
 class _Changing:
@@ -127,7 +123,7 @@ class _Changing:
         books = self._chosen() if self._choices.filters is None else self._matching(self._choices.filters)
         async for part in books:
             await asyncio.gather(*map(self._change, part))
-        self._report.positions = self._sender.seen.get("Bookshelf-After", "")
+        self._report.positions = self._sender.positions
         return dict(msgspec.to_builtins(self._report))
 
     async def _chosen(self) -> AsyncIterator[list[Book]]:
@@ -154,8 +150,7 @@ class _Changing:
 
     async def _get(self, path: str) -> ApiAnswer:
         """Return the answer of a view that has what the reader did before. Raises `ShelfFault`."""
-        headers = {"Bookshelf-After": self._choices.after} if self._choices.after else {}
-        answer = await self._run.api.get(path, headers)
+        answer = await self._run.api.get(path, seeing(self._choices.after))
         if answer.status >= _ERROR and answer.status != _MISSING:
             raise ShelfFault(answer.detail)
         return answer

@@ -39,7 +39,7 @@ _LISTS_SHOWN = 12
 
 
 async def import_file(run: JobRun) -> dict[str, Any]:
-    """Preview or import the file of a job; return the report. Raises `JobFault`."""
+    """Preview or import the file of a job; return the report. Raises `JobFault`, `ShelfFault`."""
     choices = msgspec.convert(run.job.parameters, ImportChoices)
     with (
         _opened(run.path, run.job.name) as archive,
@@ -59,10 +59,7 @@ async def import_file(run: JobRun) -> dict[str, Any]:
             done += 1
             run.progress(done, library.rows)
 
-        try:
-            await runner.run(library, progress)
-        except ShelfFault as fault:
-            raise JobFault(str(fault)) from fault
+        await runner.run(library, progress)
         refused = [RefusedLine(line=each.line, reason=each.reason, cells=each.raw) for each in report.refused]
         await run.add_lines("refused", enumerate(refused))
         await run.add_lines("differences", enumerate(report.differences))

@@ -1,11 +1,12 @@
 """The jobs of the reader's site: import, undo of many changes, change of many books, merge of two."""
 
 from collections.abc import Mapping
+from functools import wraps
 from hashlib import blake2b
 from typing import Any
 
 from bookshelf.site.job_store import Job
-from bookshelf.site.jobs import JobKind, JobRun
+from bookshelf.site.jobs import JobFault, JobKind, JobRun
 from bookshelf.site.page import Redirect
 from bookshelf.site.page_request import PageRequest
 
@@ -16,25 +17,44 @@ SHORT_S = 1.0
 IMPORT_PREFIX = "import-"
 
 
+def _of_shelf(job: JobKind) -> JobKind:
+    """Return a job that ends with the shelf's reason if the shelf answers a query with a problem."""
+
+    @wraps(job)
+    async def run_of_shelf(run: JobRun) -> dict[str, Any]:
+        from bookshelf.shelf.library_files.shelf_copy import ShelfFault  # noqa: PLC0415 (see below)
+
+        try:
+            return await job(run)
+        except ShelfFault as fault:
+            raise JobFault(str(fault)) from fault
+
+    return run_of_shelf
+
+
 # What reads files is loaded only once a job needs it: services of other processes never do.
+@_of_shelf
 async def _import(run: JobRun) -> dict[str, Any]:
     from bookshelf.shelf.pages.import_job import import_file  # noqa: PLC0415 (see above)
 
     return await import_file(run)
 
 
+@_of_shelf
 async def _undo(run: JobRun) -> dict[str, Any]:
     from bookshelf.shelf.pages.undo_job import undo_all  # noqa: PLC0415 (see above)
 
     return await undo_all(run)
 
 
+@_of_shelf
 async def _change(run: JobRun) -> dict[str, Any]:
     from bookshelf.shelf.pages.change_job import change_books  # noqa: PLC0415 (see above)
 
     return await change_books(run)
 
 
+@_of_shelf
 async def _merge(run: JobRun) -> dict[str, Any]:
     from bookshelf.shelf.pages.merge_job import merge_books  # noqa: PLC0415 (see above)
 

@@ -16,10 +16,10 @@ from bookshelf.cqrs.api_client import ApiClient
 from bookshelf.shelf.library_files.bulk_sender import BulkAnswer, BulkSender, key_of
 from bookshelf.shelf.library_files.compare import Comparison, compare
 from bookshelf.shelf.library_files.entry import Entry, FileReading
-from bookshelf.shelf.library_files.shelf_copy import ShelfFault, list_entries, pages, read_book
+from bookshelf.shelf.library_files.shelf_copy import ShelfFault, list_entries, pages, read_book, seeing
 from bookshelf.shelf.library_files.shelf_index import ShelfBook
 from bookshelf.shelf.pages.change_report import JobReport, MergeChoices
-from bookshelf.site.jobs import JobFault, JobRun
+from bookshelf.site.jobs import JobRun
 
 
 def plan_merge(kept: ShelfBook, other: ShelfBook, taken: Collection[str]) -> Comparison:
@@ -63,22 +63,17 @@ def lost_entries(kept: ShelfBook, other: ShelfBook) -> int:
 
 async def lists_with(api: ApiClient, kept: str, other: str, after: str = "") -> list[tuple[str, str]]:
     """Return ids and names of the lists that have only the other book. Raises `ShelfFault`."""
-    headers = {"Bookshelf-After": after} if after else {}
     found = []
-    async for each in pages(api, "/lists?limit=1000", headers):
-        books = {entry.book async for entry in list_entries(api, each["id"], headers)}
+    async for each in pages(api, "/lists?limit=1000", seeing(after)):
+        books = {entry.book async for entry in list_entries(api, each["id"], seeing(after))}
         if other in books and kept not in books:
             found.append((str(each["id"]), str(each["name"])))
     return found
 
 
 async def merge_books(run: JobRun) -> dict[str, Any]:
-    """Merge the other book into the kept one; return what became of both. Raises `JobFault`."""
-    choices = msgspec.convert(run.job.parameters, MergeChoices)
-    try:
-        return await _Merging(run, choices).merge()
-    except ShelfFault as fault:
-        raise JobFault(str(fault)) from fault
+    """Merge the other book into the kept one; return what became of both. Raises `ShelfFault`."""
+    return await _Merging(run, msgspec.convert(run.job.parameters, MergeChoices)).merge()
 
 
 class _Merging:
@@ -107,7 +102,7 @@ class _Merging:
                 line = {"id": other.id, "title": other.book.title, "reason": refused}
                 await self._run.add_lines("refused", [(0, line)])
                 self._report.refused = 1
-        self._report.positions = self._sender.seen.get("Bookshelf-After", "")
+        self._report.positions = self._sender.positions
         return dict(msgspec.to_builtins(self._report))
 
     async def _take_over(self, kept: ShelfBook, other: ShelfBook) -> str | None:

@@ -6,7 +6,7 @@ from typing import Any
 from bookshelf.cqrs.errors import NotFound
 from bookshelf.shelf.field_types import Stars
 from bookshelf.shelf.limits import PASSAGE_MAX, REVIEW_MAX
-from bookshelf.shelf.pages.progress_text import read_progress
+from bookshelf.shelf.pages.progress_text import read_progress, write_progress
 from bookshelf.shelf.pages.readings import step_examples, step_route
 from bookshelf.shelf.pages.step import StepModel, book_address, check_length, step_done, step_model, step_page
 from bookshelf.site.api_adapters import FieldFault, segment
@@ -116,7 +116,9 @@ async def show_passage(request: PageRequest) -> Page:
     if found is None:
         raise NotFound(request.translate(_("There is no such passage.")))
     form = PassageForm(
-        quote=found.get("quote") or "", note=found.get("note") or "", place=_place(found.get("progress"))
+        quote=found.get("quote") or "",
+        note=found.get("note") or "",
+        place=write_progress(found.get("progress")),
     )
     step = step_model(book.body)
     model = PassageModel(book=step.book, cover=step.cover, number=found["number"])
@@ -143,17 +145,6 @@ def _passage_body(request: PageRequest, form: PassageForm) -> dict[str, Any]:
         detail = request.translate(_("Write a page like 212, a part like 51 % or a time like 3h10."))
         raise FormRefused(FieldFault("place", detail))
     return {"quote": form.quote or None, "note": form.note or None, "progress": place}
-
-
-def _place(progress: Mapping[str, Any] | None) -> str:
-    match progress:
-        case {"page": page}:
-            return str(page)
-        case {"percent": percent}:
-            return f"{percent:g} %"
-        case {"minutes": minutes}:
-            return f"{minutes // 60}h{minutes % 60:02}"
-    return ""
 
 
 async def show_remove(request: PageRequest) -> Page:

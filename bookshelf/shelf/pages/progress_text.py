@@ -1,6 +1,7 @@
-"""Reads how far a reading has come, as readers type it: a page, percent, or hours and minutes."""
+"""How far a reading has come, as readers type it: a page, percent, or hours and minutes."""
 
 import re
+from collections.abc import Mapping
 from typing import Any
 
 _NUMBER = r"(\d{1,6})"
@@ -26,3 +27,15 @@ def read_progress(text: str) -> dict[str, Any] | None:
     if found := _PAGE.fullmatch(text):
         return {"page": int(found[1]), **({"of": int(found[2])} if found[2] else {})}
     return None
+
+
+def write_progress(progress: Mapping[str, Any] | None) -> str:
+    """Return what a reader would type for the progress of an API answer; "" if it has none."""
+    match progress:
+        case {"page": page}:
+            return str(page)
+        case {"percent": percent}:
+            return f"{percent:g} %"
+        case {"minutes": minutes}:
+            return f"{minutes // 60}h{minutes % 60:02}"
+    return ""

@@ -7,6 +7,7 @@ from typing import Any
 
 import msgspec
 
+from bookshelf.shelf.pages.progress_text import write_progress
 from bookshelf.shelf.values import ReadingProgress
 
 #: The pace is that of the entries of so many days, if there are so many entries.
@@ -36,12 +37,12 @@ def find_position(
         return ReadingPosition()
     known = msgspec.convert(progress, ReadingProgress)
     if known.percent is not None:
-        unit, value, of, typed = "percent", known.percent, None, f"{known.percent:g} %"
+        unit, value, of = "percent", known.percent, None
     elif known.minutes is not None:
-        typed = f"{known.minutes // 60}h{known.minutes % 60:02}"
         unit, value, of = "minutes", float(known.minutes), known.of
     else:
-        unit, value, of, typed = "page", float(known.page or 0), known.of, str(known.page)
+        unit, value, of = "page", float(known.page or 0), known.of
+    typed = write_progress(progress)
     share = _share(progress)
     evenings = None if share is None else _evenings_left(share, entries, today)
     return ReadingPosition(unit=unit, value=value, of=of, share=share, typed=typed, evenings=evenings)

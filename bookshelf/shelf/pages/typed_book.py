@@ -6,7 +6,7 @@ from typing import Any
 
 import msgspec
 
-from bookshelf.shelf.isbn import is_isbn10, is_isbn13, to_isbn13
+from bookshelf.shelf.isbn import is_isbn10, is_isbn13, isbn_title
 from bookshelf.shelf.limits import AUTHOR_MAX, TITLE_MAX
 from bookshelf.shelf.pages.step import check_length
 from bookshelf.site.api_adapters import FieldFault
@@ -57,7 +57,7 @@ def read_book(request: PageRequest, text: str, author: str, field: str = "title"
         if not is_isbn(digits):
             detail = request.translate(_("%(isbn)s is no ISBN: its check digit is wrong."))
             raise FormRefused(FieldFault(field, detail % {"isbn": found[1]}))
-        return TypedBook(title=f"ISBN {to_isbn13(digits)}", author=author, isbn=digits)
+        return TypedBook(title=isbn_title(digits), author=author, isbn=digits)
     check_length(request, field, text, TITLE_MAX)
     check_length(request, "author" if field == "title" else field, author, AUTHOR_MAX)
     return TypedBook(title=text, author=author)

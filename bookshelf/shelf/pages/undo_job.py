@@ -5,9 +5,9 @@ from urllib.parse import quote
 
 import msgspec
 
-from bookshelf.shelf.library_files.shelf_copy import ShelfFault, pages
+from bookshelf.shelf.library_files.shelf_copy import pages, seeing
 from bookshelf.shelf.library_files.undoing import Undoing
-from bookshelf.site.jobs import JobFault, JobRun
+from bookshelf.site.jobs import JobRun
 
 
 class UndoChoices(msgspec.Struct, frozen=True, kw_only=True):
@@ -24,15 +24,12 @@ class UndoChoices(msgspec.Struct, frozen=True, kw_only=True):
 async def undo_all(run: JobRun) -> dict[str, Any]:
     """Take back all changes of a correlation id, the newest first; return how many there were.
 
-    Changes that were taken back before are left as they are. Raises `JobFault`.
+    Changes that were taken back before are left as they are. Raises `ShelfFault`.
     """
     choices = msgspec.convert(run.job.parameters, UndoChoices)
     target = f"/changes?correlation={quote(choices.correlation, safe='')}&limit=100"
-    after = {"Bookshelf-After": choices.after} if choices.after else {}
+    after = seeing(choices.after)
     undoing = Undoing(run.api, choices.own, after)
-    try:
-        total, left = await undoing.take_back_all(pages(run.api, target, after), run.progress)
-    except ShelfFault as fault:
-        raise JobFault(str(fault)) from fault
+    total, left = await undoing.take_back_all(pages(run.api, target, after), run.progress)
     await run.add_lines("left", enumerate({"change": each.change, "reason": each.reason} for each in left))
     return {"taken_back": total - len(left), "left": len(left), "positions": undoing.positions}
