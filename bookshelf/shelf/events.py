@@ -279,17 +279,6 @@ class GoalSet(Event, frozen=True):
     pages: int | None = None
 
 
-def _as_reading(finished: dict[str, Any]) -> dict[str, Any]:
-    """Return the data of a `ReadingFinished` for the data of a `BookFinished`."""
-    rating = finished.get("rating")
-    return {
-        "reading": 1,
-        "finished": finished.get("finished"),
-        "stars": None if rating is None else float(rating),
-        "review": finished.get("review"),
-    }
-
-
 #: The events of lists; all others are of books and goals.
 LIST_EVENTS: tuple[type[Event], ...] = (
     ListCreated,
@@ -301,6 +290,19 @@ LIST_EVENTS: tuple[type[Event], ...] = (
     ListEntryRemoved,
     ListReordered,
 )
+
+
+def _as_reading(finished: dict[str, Any]) -> dict[str, Any]:
+    """Return the data of a `ReadingFinished` for the data of a `BookFinished`."""
+    rating = finished.get("rating")
+    return {
+        "reading": 1,
+        "finished": finished.get("finished"),
+        "stars": None if rating is None else float(rating),
+        "review": finished.get("review"),
+    }
+
+
 EVENTS = Catalogue(
     BookAdded,
     BookChanged,
