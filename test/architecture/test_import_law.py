@@ -14,7 +14,10 @@ LAW: Law = {
     "bookshelf.config": {"bookshelf.log", "bookshelf.discovery", "bookshelf.storage"},
     # the vocabulary, with requests and responses as values, and the business written in it: one line for each
     # context
-    "bookshelf.cqrs": {"bookshelf.http.message", "bookshelf.http.problem", "bookshelf.media.port"},
+    "bookshelf.cqrs": {
+        *("bookshelf.http.message", "bookshelf.http.problem", "bookshelf.media.port"),
+        "bookshelf.keyring.port",
+    },
     "bookshelf.shelf": {"bookshelf.cqrs", "bookshelf.storage"},
     # the frame of all pages, and the pages of a context
     "bookshelf.site": {"bookshelf.cqrs", "bookshelf.http", "bookshelf.config"},
@@ -29,11 +32,12 @@ LAW: Law = {
     # tools that know nothing of ours
     "bookshelf.concurrency": set(),
     "bookshelf.http": set(),
+    "bookshelf.keyring": set(),
     "bookshelf.media": {"bookshelf.http"},
     # what runs them
     "bookshelf.runtime": {
         *("bookshelf.cqrs", "bookshelf.log", "bookshelf.discovery", "bookshelf.storage"),
-        *("bookshelf.concurrency", "bookshelf.http", "bookshelf.media"),
+        *("bookshelf.concurrency", "bookshelf.http", "bookshelf.media", "bookshelf.keyring"),
     },
     "gateway": {
         *("bookshelf.discovery", "bookshelf.runtime", "bookshelf.config"),
@@ -44,7 +48,7 @@ LAW: Law = {
     "bookshelf.cli": {
         *("bookshelf.services", "bookshelf.runtime", "bookshelf.config", "gateway", "bookshelf.cqrs"),
         *("bookshelf.log", "bookshelf.discovery", "bookshelf.storage", "bookshelf.shelf.library_files"),
-        *("bookshelf.concurrency", "bookshelf.http", "bookshelf.media"),
+        *("bookshelf.concurrency", "bookshelf.http", "bookshelf.media", "bookshelf.keyring"),
     },
     # measures all of it, starts what it measures as the command line does, and is no part of the product
     "bench": {
