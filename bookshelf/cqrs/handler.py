@@ -6,12 +6,16 @@ from datetime import datetime
 from types import MappingProxyType
 from typing import Any, Protocol, TypeVar
 
+from bookshelf.cqrs.aggregate import Aggregate
+from bookshelf.cqrs.command_result import CommandResult
+from bookshelf.cqrs.message import Command, State
 from bookshelf.cqrs.position import Position
 from bookshelf.cqrs.view import View
 from bookshelf.http.message import Handler, Request, Response
 from bookshelf.media.port import BlobStore, Pictures
 
 T = TypeVar("T")
+S = TypeVar("S", bound=State)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -44,7 +48,8 @@ class RequestContext:
 class HandlerPorts(Protocol):
     """What a handler may use.
 
-    That is the whole HTTP API, views and folder of its own service, blobs, pictures, the time, and new ids.
+    That is the whole HTTP API; aggregates, views and folder of its own service; blobs, pictures, the time,
+    and new ids.
     """
 
     @property
@@ -68,6 +73,35 @@ class HandlerPorts(Protocol):
 
     def new_id(self) -> str:
         """Return a unique id: the text of a UUIDv7."""
+
+    async def ask(
+        self,
+        aggregate: Aggregate[Any],
+        subject: str,
+        command: Command,
+        *,
+        actor: str = "reader",
+        command_id: str | None = None,
+    ) -> CommandResult:
+        """Return the result of a command on an aggregate of the service, wherever its owner runs.
+
+        The aggregate must have the command in its `takes`. `command_id` is the same in every retry; without
+        it each call is a new command. Raises `Refused` if it is declined, and other faults that are answered
+        with 503 or 504.
+        """
+
+    async def state(
+        self,
+        aggregate: Aggregate[S],
+        subject: str,
+        until: Callable[[S], bool] | None = None,
+        patience_s: float = 5.0,
+    ) -> S:
+        """Return the state of an aggregate of the service, read to the end of its partition.
+
+        With `until`, wait until that is true of it, at most `patience_s` seconds; the last state is returned
+        in any case.
+        """
 
     async def query(self, view: View, function: Callable[[Any], T], after: Iterable[Position] = ()) -> T:
         """Return what `function(connection)` returns, once the view has these positions.

@@ -16,6 +16,7 @@ from bookshelf.discovery.port import Instance
 from bookshelf.http.message import Request, Response
 from bookshelf.runtime.aggregate.context import OwnerDependencies
 from bookshelf.runtime.aggregate.host import AggregateHost
+from bookshelf.runtime.api.aggregate_client import PATH, AggregateClient, AggregateEndpoint
 from bookshelf.runtime.api.bulk import BulkEndpoint
 from bookshelf.runtime.api.commands import CommandEndpoint
 from bookshelf.runtime.api.endpoint import Api
@@ -70,7 +71,11 @@ class ServiceHost:
             self.processes.values(),
         )
         self.health = Health(self._fault, self._warnings)
-        self._ports = ServicePorts(service.name, infrastructure, self.views)
+        self._onward = {
+            name: OwnerForwarder(name, infrastructure.discovery, infrastructure.transport)
+            for name in self.aggregates
+        }
+        self._ports = ServicePorts(service.name, infrastructure, self.views, self._clients())
         self._supervisors = {task: Supervisor(f"a task of {service.name}") for task in service.tasks}
         self._streams: list[EventsEndpoint | HandlerEndpoint] = []
         self.api = self._make_api()
@@ -84,6 +89,13 @@ class ServiceHost:
             infrastructure.log, infrastructure.ids, infrastructure.clock, self.meters.owner(name)
         )
         return AggregateHost(aggregate, dependencies, infrastructure.states)
+
+    def _clients(self) -> dict[str, AggregateClient]:
+        clock, ids = self._infrastructure.clock, self._infrastructure.ids
+        return {
+            name: AggregateClient(host, self._onward[name], clock, ids)
+            for name, host in self.aggregates.items()
+        }
 
     def _fault(self) -> str | None:
         return next((host.fault for host in self._hosts() if host.fault is not None), None)
@@ -177,9 +189,7 @@ class ServiceHost:
         for route in self.service.serves:
             if isinstance(route, CommandRoute):
                 host = self.aggregates[route.aggregate.name]
-                onward = OwnerForwarder(
-                    route.aggregate.name, infrastructure.discovery, infrastructure.transport
-                )
+                onward = self._onward[route.aggregate.name]
                 endpoint = CommandEndpoint(route, host, infrastructure.clock, infrastructure.ids, onward)
                 api.add(route.method, route.path, endpoint)
             elif isinstance(route, BulkRoute):
@@ -198,7 +208,17 @@ class ServiceHost:
         api.add("GET", "/health/ready", self.health.ready)
         api.add("GET", "/metrics", self._metrics)
         api.add("GET", DOCUMENT, self._document())
+        self._add_internal(api)
         return api
+
+    def _add_internal(self, api: Api) -> None:
+        """Serve the calls of this service's handlers in other instances."""
+        if not any(isinstance(route, HandlerRoute) for route in self.service.serves):
+            return
+        for name, host in self.aggregates.items():
+            endpoint = AggregateEndpoint(host, self._infrastructure.clock, self._infrastructure.ids)
+            api.add("POST", f"{PATH}{name}/{{id}}", endpoint.ask)
+            api.add("POST", f"{PATH}{name}/{{id}}/state", endpoint.read)
 
     async def _metrics(self, _request: Request, _path: Mapping[str, str]) -> Response:
         await self._gauges.measure()

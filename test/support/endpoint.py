@@ -7,11 +7,12 @@ from typing import Any, cast
 import pytest
 from support.fixed_infrastructure import CountedIds, FixedClock
 
+from bookshelf.cqrs.command_result import CommandResult
 from bookshelf.cqrs.route import CommandRoute
 from bookshelf.discovery.local import LocalDiscovery
 from bookshelf.http.message import Response, request
 from bookshelf.http.problem import Problem
-from bookshelf.runtime.aggregate.command import CommandRequest, CommandResult
+from bookshelf.runtime.aggregate.command import CommandRequest
 from bookshelf.runtime.api.commands import CommandEndpoint
 from bookshelf.runtime.api.forwarding import OwnerForwarder
 

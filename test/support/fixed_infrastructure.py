@@ -4,7 +4,7 @@ import asyncio
 from datetime import UTC, datetime, timedelta
 from itertools import count
 
-from bookshelf.runtime.aggregate.command import CommandResult
+from bookshelf.cqrs.command_result import CommandResult
 from bookshelf.runtime.metrics import Meters, OwnerMeters, ViewMeters
 
 NOW = datetime(2026, 3, 1, 12, 0, tzinfo=UTC)

@@ -10,9 +10,10 @@ from support.counter_context import TALLY, Count
 from support.fixed_infrastructure import NOW, CountedIds, FixedClock, offset, owner_meters
 
 from bookshelf.cqrs.aggregate import Aggregate
+from bookshelf.cqrs.command_result import CommandResult
 from bookshelf.cqrs.message import Command
 from bookshelf.log.port import Log
-from bookshelf.runtime.aggregate.command import CommandRequest, CommandResult, NotOwner
+from bookshelf.runtime.aggregate.command import CommandRequest, NotOwner
 from bookshelf.runtime.aggregate.context import OwnerDependencies
 from bookshelf.runtime.aggregate.host import AggregateHost
 from bookshelf.runtime.aggregate.state_cache import StateCache

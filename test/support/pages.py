@@ -90,6 +90,12 @@ class Ports:
     def new_id(self) -> str:
         return self._ids.new()
 
+    async def ask(self, *_: object, **__: object) -> Any:  # noqa: ANN401 (as declared)
+        raise AssertionError("a page asks no aggregate")
+
+    async def state(self, *_: object) -> Any:  # noqa: ANN401 (as declared)
+        raise AssertionError("a page reads no state")
+
     async def query(self, *_: object) -> Any:  # noqa: ANN401 (as declared)
         raise AssertionError("a page reads no view")
 

@@ -12,10 +12,10 @@ from support.until import eventually
 
 from bookshelf.cqrs.aggregate import Aggregate
 from bookshelf.cqrs.catalogue import Catalogue
+from bookshelf.cqrs.command_result import CommandResult
 from bookshelf.cqrs.errors import Conflict
 from bookshelf.cqrs.message import Command, Event, State
 from bookshelf.log.port import Log
-from bookshelf.runtime.aggregate.command import CommandResult
 from bookshelf.runtime.aggregate.host import AggregateHost
 
 HOUR, MINUTE = timedelta(hours=1), timedelta(minutes=1)

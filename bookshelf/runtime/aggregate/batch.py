@@ -8,10 +8,11 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from bookshelf.cqrs.command_result import CommandResult
 from bookshelf.cqrs.errors import Refused
 from bookshelf.cqrs.position import Position
 from bookshelf.log.port import Consumed, Fenced, LogFault, NewRecord, OutcomeUnknown, Writer
-from bookshelf.runtime.aggregate.command import CommandHandler, CommandResult, InternalCommand, NotOwner
+from bookshelf.runtime.aggregate.command import CommandHandler, InternalCommand, NotOwner
 from bookshelf.runtime.aggregate.command_queue import QueuedCommand
 from bookshelf.runtime.aggregate.first_answers import FirstAnswers
 from bookshelf.runtime.aggregate.plugin import OwnerParts, OwnerPlugin

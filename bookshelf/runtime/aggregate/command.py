@@ -15,7 +15,6 @@ from bookshelf.cqrs.aggregate import Aggregate
 from bookshelf.cqrs.envelope import ANSWERED, Envelope, encode_envelope, event_id
 from bookshelf.cqrs.errors import Changed, HeldBack, Invalid, KeyReused
 from bookshelf.cqrs.message import Command, Event
-from bookshelf.cqrs.position import Position
 from bookshelf.runtime.aggregate.snapshot import (
     INTERNAL_PREFIX,
     UNSETTLED,
@@ -119,20 +118,6 @@ def _has_structs(kind: inspect.Type | inspect.Field) -> bool:
     return isinstance(kind, inspect.StructType) or any(
         _has_structs(item) for item in inner if isinstance(item, inspect.Type | inspect.Field)
     )
-
-
-class CommandResult(msgspec.Struct, frozen=True):
-    """The state and version after a command. `replayed`: it was a repetition, and nothing was appended.
-
-    `change` is the id of the command's first event; empty if it has none.
-    """
-
-    subject: str
-    state: Any
-    version: int
-    position: Position | None
-    replayed: bool
-    change: str = ""
 
 
 class NotOwner(Exception):

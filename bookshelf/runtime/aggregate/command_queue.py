@@ -4,9 +4,10 @@ import asyncio
 from collections.abc import Iterable, Sequence
 from typing import NamedTuple, Protocol
 
+from bookshelf.cqrs.command_result import CommandResult
 from bookshelf.cqrs.errors import Refused
 from bookshelf.log.port import OutcomeUnknown
-from bookshelf.runtime.aggregate.command import Busy, CommandRequest, CommandResult, NotOwner
+from bookshelf.runtime.aggregate.command import Busy, CommandRequest, NotOwner
 
 #: Commands that one partition's queue can hold; further ones are refused at once with `Busy`.
 CAPACITY = 10_000

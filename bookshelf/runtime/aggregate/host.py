@@ -6,8 +6,9 @@ from contextlib import contextmanager
 from typing import Any
 
 from bookshelf.cqrs.aggregate import Aggregate
+from bookshelf.cqrs.command_result import CommandResult
 from bookshelf.log.port import Membership, partition_of
-from bookshelf.runtime.aggregate.command import Busy, CommandRequest, CommandResult, NotOwner
+from bookshelf.runtime.aggregate.command import Busy, CommandRequest, NotOwner
 from bookshelf.runtime.aggregate.command_queue import CAPACITY_BYTES
 from bookshelf.runtime.aggregate.context import OwnerDependencies, PartitionContext
 from bookshelf.runtime.aggregate.deadlines import DeadlineTimer
@@ -125,18 +126,18 @@ class AggregateHost:
         return self._owner_of(request.subject).ask(request)
 
     @contextmanager
-    def waiting(self, request: CommandRequest) -> Iterator[None]:
+    def waiting(self, size: int) -> Iterator[None]:
         """Count the bytes of a command that waits for an owner. Raises `Busy` if too many are held."""
         room = self._dependencies.room
-        if room.used + request.size > CAPACITY_BYTES:
+        if room.used + size > CAPACITY_BYTES:
             raise Busy
-        room.used += request.size
+        room.used += size
         self.waits += 1
         try:
             yield
         finally:
             self.waits -= 1
-            room.used -= request.size
+            room.used -= size
 
     async def catch_up_to(self, subject: str, offset: int) -> None:
         """Return once the state of the subject's partition includes every record before `offset`.
@@ -144,6 +145,17 @@ class AggregateHost:
         An offset past the end belongs to another log and is not waited for. Raises `NotOwner`, `LogFault`.
         """
         await self._owner_of(subject).catch_up_to(offset)
+
+    def folded_of(self, subject: str) -> int:
+        """Return the offset of the next record of the subject's partition to fold. Raises `NotOwner`."""
+        return self._owner_of(subject).folded
+
+    async def folds(self, subject: str, offset: int) -> None:
+        """Return once every record before `offset` is folded, also those that are yet to come.
+
+        Raises `NotOwner`; if the owner leaves meanwhile, this does not return.
+        """
+        await self._owner_of(subject).folds(offset)
 
     def _owner_of(self, subject: str) -> Owner:
         partition = self.partition(subject)

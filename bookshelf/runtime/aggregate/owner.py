@@ -7,9 +7,10 @@ from contextlib import AsyncExitStack
 import structlog
 
 from bookshelf.concurrency import cancel_and_wait
+from bookshelf.cqrs.command_result import CommandResult
 from bookshelf.log.port import Fenced, OutcomeUnknown
 from bookshelf.runtime.aggregate.batch import BatchProcessor
-from bookshelf.runtime.aggregate.command import CommandRequest, CommandResult
+from bookshelf.runtime.aggregate.command import CommandRequest
 from bookshelf.runtime.aggregate.command_queue import BATCH, CommandQueue, QueuedCommand
 from bookshelf.runtime.aggregate.context import PartitionContext
 from bookshelf.runtime.aggregate.plugin import OwnerParts, OwnerPlugin
@@ -55,6 +56,10 @@ class Owner:
     async def catch_up_to(self, offset: int) -> None:
         """Return once the state includes every record before `offset`; at once if the log ends before it."""
         await self._replay.catch_up_to(offset)
+
+    async def folds(self, offset: int) -> None:
+        """Return once every record before `offset` is folded, also those that are yet to come."""
+        await self._replay.reach(offset)
 
     @property
     def queued(self) -> int:

@@ -200,15 +200,16 @@ class PartitionReplay:
     async def catch_up(self) -> bool:
         """Fold everything that is in the log now; return True if that was anything new."""
         before = self._folded
-        await self._reach(await self._log.end(self._topic, self._partition))
+        await self.reach(await self._log.end(self._topic, self._partition))
         return self._folded > before
 
     async def catch_up_to(self, offset: int) -> None:
         """Return once every record before `offset` is folded; at once if that is past the end of the log."""
         if self._folded < offset <= await self._log.end(self._topic, self._partition):
-            await self._reach(offset)
+            await self.reach(offset)
 
-    async def _reach(self, offset: int) -> None:
+    async def reach(self, offset: int) -> None:
+        """Return once every record before `offset` is folded, also those that are yet to come."""
         if self._folded < offset:
             waiter: asyncio.Future[None] = asyncio.get_running_loop().create_future()
             self._waiting.append((offset, waiter))

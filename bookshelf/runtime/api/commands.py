@@ -5,20 +5,15 @@ from collections.abc import Mapping
 
 import msgspec
 
-from bookshelf.concurrency import first_of
+from bookshelf.cqrs.command_result import CommandResult
 from bookshelf.cqrs.errors import KeyReused
 from bookshelf.cqrs.route import CommandContext, CommandRoute
 from bookshelf.http.message import Headers, Request, Response
 from bookshelf.http.problem import Problem
-from bookshelf.runtime.aggregate.command import (
-    CommandRequest,
-    CommandResult,
-    NotOwner,
-    canonical,
-    content_hashes,
-)
+from bookshelf.runtime.aggregate.command import CommandRequest, NotOwner, canonical, content_hashes
 from bookshelf.runtime.aggregate.host import AggregateHost
 from bookshelf.runtime.api import header_fields
+from bookshelf.runtime.api.at_owner import at_owner
 from bookshelf.runtime.api.forwarding import COMMAND, UNKNOWN, Forwarder, forwarded_id
 from bookshelf.runtime.api.ownership import created
 from bookshelf.runtime.clock import Clock, Ids
@@ -62,20 +57,16 @@ class CommandEndpoint:
         sent = self._sent(request, path, content, context)
         # with a client's key, that names the command, and this id only marks the request as forwarded
         made = self._ids.new() if sent.hash else sent.id
-        while True:
-            owned, instances = self._host.owned, self._onward.instances
-            try:
-                return await self._carry_out(request, sent, context, deadline)
-            except NotOwner as elsewhere:
-                forwarded = await self._onward.send(request, content, made, elsewhere.partition)
-                if forwarded is not None:
-                    return forwarded
-                if COMMAND in request.headers:
-                    raise
-            with self._host.waiting(sent):
-                owners = (self._host.moved(owned), self._onward.moved(instances))
-                if not await first_of(owners, min(deadline, now + MOVE_S)):
-                    raise NotOwner(self._host.partition(sent.subject))
+
+        async def here() -> Response:
+            return await self._carry_out(request, sent, context, deadline)
+
+        async def there(partition: int) -> Response | None:
+            if COMMAND in request.headers:
+                raise NotOwner(partition)
+            return await self._onward.send(request, content, made, partition)
+
+        return await at_owner(self._host, self._onward, sent.size, here, there, min(deadline, now + MOVE_S))
 
     async def _carry_out(
         self, request: Request, sent: CommandRequest, context: CommandContext, deadline: float

@@ -6,19 +6,23 @@ middleware; the route's middleware; the handler, which decodes the body.
 
 import asyncio
 from collections.abc import AsyncIterator, Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from functools import partial
 from typing import Any, TypeVar
 
 from bookshelf.concurrency import cancel_and_wait
+from bookshelf.cqrs.aggregate import Aggregate
+from bookshelf.cqrs.command_result import CommandResult
 from bookshelf.cqrs.handler import Caller, HandlerRoute, Middleware, Next, RequestContext
+from bookshelf.cqrs.message import Command, State
 from bookshelf.cqrs.position import Position
 from bookshelf.cqrs.view import View
 from bookshelf.http.message import Body, Handler, Headers, Request, Response, TooLarge, close_body, gather
 from bookshelf.http.problem import Problem
 from bookshelf.media.port import BlobStore, Pictures
 from bookshelf.runtime.api import header_fields
+from bookshelf.runtime.api.aggregate_client import AggregateClient, client_of
 from bookshelf.runtime.api.forwarding import UNKNOWN
 from bookshelf.runtime.infrastructure import Infrastructure
 from bookshelf.runtime.view.host import ViewHost
@@ -26,6 +30,7 @@ from bookshelf.runtime.view.host import ViewHost
 #: Seconds until a response must begin.
 DEADLINE_S = 30.0
 T = TypeVar("T")
+S = TypeVar("S", bound=State)
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,6 +40,7 @@ class ServicePorts:
     _service: str
     _infrastructure: Infrastructure
     _views: Mapping[str, ViewHost]
+    _aggregates: Mapping[str, AggregateClient] = field(default_factory=dict)
 
     @property
     def api(self) -> Handler:
@@ -63,6 +69,30 @@ class ServicePorts:
     def new_id(self) -> str:
         """Return a unique id."""
         return self._infrastructure.ids.new()
+
+    async def ask(
+        self,
+        aggregate: Aggregate[Any],
+        subject: str,
+        command: Command,
+        *,
+        actor: str = "reader",
+        command_id: str | None = None,
+    ) -> CommandResult:
+        """Return the result of a command. Raises `Refused`, `NotOwner`, `Busy`, `LogFault`, `Problem`."""
+        client = client_of(self._aggregates, aggregate)
+        return await client.ask(subject, command, actor=actor, command_id=command_id)
+
+    async def state(
+        self,
+        aggregate: Aggregate[S],
+        subject: str,
+        until: Callable[[S], bool] | None = None,
+        patience_s: float = 5.0,
+    ) -> S:
+        """Return a state as of the end of its partition. Raises `NotOwner`, `Busy`, `LogFault`, `Problem`."""
+        state: S = await client_of(self._aggregates, aggregate).state(subject, until, patience_s)
+        return state
 
     async def query(self, view: View, function: Callable[[Any], T], after: Iterable[Position] = ()) -> T:
         """Return what the function returns for the view's rows. Raises `NotCaughtUp`, `StorageFault`."""

@@ -9,8 +9,9 @@ from support.faulty import FaultyLog, gate
 from support.owners import Owners, ask, count, offset, sent
 
 from bookshelf.cqrs.catalogue import Catalogue, UnknownEvent
+from bookshelf.cqrs.command_result import CommandResult
 from bookshelf.cqrs.errors import Changed, NotFound
-from bookshelf.runtime.aggregate.command import CommandResult, NotOwner
+from bookshelf.runtime.aggregate.command import NotOwner
 
 
 async def test_a_command_is_in_the_log_when_it_is_answered(owners: Owners, log: FaultyLog) -> None:

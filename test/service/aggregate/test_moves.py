@@ -1,14 +1,18 @@
 """Partitions move between hosts under load: nothing is lost, nothing is done twice."""
 
 import asyncio
+from typing import TYPE_CHECKING
 
 import pytest
 from support.counter_context import Count, everything, totals
 from support.faulty import FaultyLog, gate, landed, lost
 from support.owners import Owners, ask, ask_around, count, divided, keyed, sent
 
-from bookshelf.runtime.aggregate.command import CommandResult, NotOwner
+from bookshelf.runtime.aggregate.command import NotOwner
 from bookshelf.runtime.aggregate.host import AggregateHost
+
+if TYPE_CHECKING:
+    from bookshelf.cqrs.command_result import CommandResult
 
 KEYS = [f"tally-{n}" for n in range(12)]
 PARTITIONS = {0, 1, 2, 3}

@@ -8,11 +8,11 @@ import pytest
 from support.endpoint import Asked
 from support.fixed_infrastructure import NOW
 
+from bookshelf.cqrs.command_result import CommandResult
 from bookshelf.cqrs.message import Command
 from bookshelf.cqrs.position import Position
 from bookshelf.cqrs.route import CommandContext, CommandRoute, Empty
 from bookshelf.http.problem import Problem
-from bookshelf.runtime.aggregate.command import CommandResult
 from bookshelf.runtime.api.ownership import created
 from bookshelf.runtime.openapi import document
 from bookshelf.services import SERVICES

@@ -1,0 +1,234 @@
+"""Asks an aggregate for handlers, whichever instance owns the partition: here, or by one hop to its owner."""
+
+import asyncio
+from collections.abc import Awaitable, Callable, Iterator, Mapping
+from functools import cached_property
+from typing import Any
+from urllib.parse import quote
+
+import msgspec
+from multidict import CIMultiDict
+
+from bookshelf.cqrs.aggregate import Aggregate
+from bookshelf.cqrs.command_message import CommandRefused
+from bookshelf.cqrs.command_result import CommandResult
+from bookshelf.cqrs.errors import Refused
+from bookshelf.cqrs.message import Command
+from bookshelf.cqrs.position import parse_position
+from bookshelf.http.message import BytesBody, Request, Response, read_response
+from bookshelf.http.problem import Problem
+from bookshelf.log.port import Record
+from bookshelf.runtime.aggregate.command import CommandRequest, NotOwner
+from bookshelf.runtime.aggregate.command_messages import Attributes, CommandMessageDecoder, command_message
+from bookshelf.runtime.aggregate.host import AggregateHost
+from bookshelf.runtime.aggregate.read_state import ReadState
+from bookshelf.runtime.api.at_owner import at_owner
+from bookshelf.runtime.api.forwarding import Forwarder
+from bookshelf.runtime.clock import Clock, Ids
+from bookshelf.runtime.decoding import Decoder
+
+#: The path of the internal endpoints of aggregates. No OpenAPI document has it, so no gateway routes to it.
+PATH = "/internal/aggregates/"
+#: Seconds that a call may take, and that one waits for an owner while its partition moves.
+DEADLINE_S, MOVE_S = 30.0, 3.0
+#: The most bytes of a command, and of a result.
+MAX_BODY = 1 << 20
+_OK, _UNAVAILABLE = 200, 503
+_encode = msgspec.json.Encoder().encode
+
+
+class CallResult(msgspec.Struct, frozen=True, omit_defaults=True):
+    """A command's result as the owner sends it to the instance that asked: refused, or a `CommandResult`."""
+
+    refused: CommandRefused | None = None
+    state: msgspec.Raw = msgspec.Raw(b"null")
+    version: int = -1
+    position: str = ""
+    replayed: bool = False
+    change: str = ""
+
+
+class ReadQuery(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """A read of a state: the answer waits up to `wait_s` seconds for a version after `newer_than`."""
+
+    newer_than: int | None = None
+    wait_s: float = 0.0
+
+
+class AggregateClient:
+    """Carries out commands on one aggregate, and reads its states, for the handlers of its service."""
+
+    def __init__(
+        self, host: AggregateHost, onward: Forwarder, clock: Clock, ids: Ids, move_s: float = MOVE_S
+    ) -> None:
+        self._host = host
+        self._onward = onward
+        self._move_s = move_s
+        self._clock = clock
+        self._ids = ids
+        self._read_result = msgspec.json.Decoder(CallResult).decode
+        self._read_state = msgspec.json.Decoder(type(host.aggregate.initial)).decode
+
+    async def ask(
+        self, subject: str, command: Command, *, actor: str, command_id: str | None = None
+    ) -> CommandResult:
+        """Return the result of a command. Raises `Refused`, `NotOwner`, `Busy`, `LogFault`, `Problem`.
+
+        The aggregate must take the command by topic, else TypeError: its messages are read as those are.
+        """
+        made = command_id or self._ids.new()
+        now = self._clock.now()
+        attributes = Attributes(id=made, source="handler", subject=subject, time=now, actor=actor)
+        content = command_message(self._host.aggregate, command, **attributes).value
+        sent = CommandRequest(
+            subject=subject, command=command, id=made, at=now, actor=actor, size=len(content)
+        )
+
+        async def here() -> CommandResult:
+            return await self._host.ask(sent)
+
+        return await self._call(quote(subject, safe=""), subject, content, here, DEADLINE_S)
+
+    async def state(
+        self, subject: str, until: Callable[[Any], bool] | None = None, patience_s: float = 5.0
+    ) -> Any:  # noqa: ANN401 (the aggregate's)
+        """Return the state as of the end of the partition.
+
+        With `until`, wait until that is true of it, at most `patience_s` seconds, and return the last one.
+        """
+        loop = asyncio.get_running_loop()
+        deadline = loop.time() + patience_s
+        result = await self._read(subject, ReadQuery())
+        while until is not None and not until(result.state) and (left_s := deadline - loop.time()) > 0:
+            result = await self._read(subject, ReadQuery(result.version, left_s))
+        return result.state
+
+    async def _read(self, subject: str, query: ReadQuery) -> CommandResult:
+        async def here() -> CommandResult:
+            return await read_here(self._host, subject, query, self._clock, self._ids)
+
+        step = f"{quote(subject, safe='')}/state"
+        return await self._call(step, subject, _encode(query), here, query.wait_s + DEADLINE_S)
+
+    async def _call(
+        self,
+        step: str,
+        subject: str,
+        content: bytes,
+        here: Callable[[], Awaitable[CommandResult]],
+        within_s: float,
+    ) -> CommandResult:
+        target = f"{PATH}{self._host.aggregate.name}/{step}"
+
+        async def there(partition: int) -> CommandResult | None:
+            headers = CIMultiDict({"Content-Type": "application/json"})
+            asked = Request("POST", target, headers, BytesBody(content))
+            answer = await self._onward.send(asked, content, self._ids.new(), partition)
+            return None if answer is None else await self._result(subject, partition, answer)
+
+        loop = asyncio.get_running_loop()
+        try:
+            async with asyncio.timeout(within_s):
+                return await at_owner(
+                    self._host, self._onward, len(content), here, there, loop.time() + self._move_s
+                )
+        except TimeoutError:
+            raise Problem("gateway-timeout", "the owner did not answer; try again") from None
+
+    async def _result(self, subject: str, partition: int, answer: Response) -> CommandResult:
+        content = await read_response(answer, MAX_BODY)
+        if answer.status == _UNAVAILABLE:
+            raise NotOwner(partition)
+        if answer.status != _OK:
+            msg = f"the owner of {self._host.aggregate.name} answered {answer.status}"
+            raise Problem("unavailable", msg)
+        result = self._read_result(content)
+        if result.refused is not None:
+            raise refusal_of(result.refused)
+        position = parse_position(result.position) if result.position else None
+        state = self._read_state(result.state)
+        return CommandResult(subject, state, result.version, position, result.replayed, result.change)
+
+
+async def read_here(
+    host: AggregateHost, subject: str, query: ReadQuery, clock: Clock, ids: Ids
+) -> CommandResult:
+    """Return a state of a partition that is owned here. Raises `NotOwner`, `Busy`, `LogFault`."""
+    deadline = asyncio.get_running_loop().time() + min(query.wait_s, DEADLINE_S)
+    while True:
+        folded = host.folded_of(subject)
+        sent = CommandRequest(subject=subject, command=ReadState(), id=ids.new(), at=clock.now())
+        result = await host.ask(sent)
+        if query.newer_than is None or result.version > query.newer_than:
+            return result
+        try:
+            async with asyncio.timeout_at(deadline):
+                await host.folds(subject, folded + 1)
+        except TimeoutError:
+            return result
+
+
+class AggregateEndpoint:
+    """Answers the calls of other instances for partitions that this one owns; it forwards none."""
+
+    def __init__(self, host: AggregateHost, clock: Clock, ids: Ids) -> None:
+        self._host = host
+        self._clock = clock
+        self._ids = ids
+        self._query = Decoder(ReadQuery)
+
+    @cached_property
+    def _messages(self) -> CommandMessageDecoder:
+        return CommandMessageDecoder(self._host.aggregate, self._host.partitions, self._clock)
+
+    async def read(self, request: Request, path: Mapping[str, str]) -> Response:
+        """Answer with a state. Raises `NotOwner`, `Busy`, `LogFault`, `Problem`."""
+        query: ReadQuery = self._query.body(await request.body.read(MAX_BODY))
+        return _answer(await read_here(self._host, path["id"], query, self._clock, self._ids))
+
+    async def ask(self, request: Request, path: Mapping[str, str]) -> Response:
+        """Carry out a command message. Raises `NotOwner`, `Busy`, `LogFault`, `Problem`."""
+        content = await request.body.read(MAX_BODY)
+        partition = self._host.partition(path["id"])
+        record = Record(self._host.aggregate.commands, partition, 0, path["id"], content)
+        sent, received = self._messages.read(record)
+        try:
+            if received.refusal is not None:
+                raise received.refusal
+            # the id was made for this call, so there is no content to compare
+            return _answer(await self._host.ask(msgspec.structs.replace(sent, hash="", older_hash="")))
+        except Refused as refused:
+            told = CommandRefused(type=refused.KIND, detail=refused.detail, field=refused.field)
+            return _answer(CallResult(refused=told))
+
+
+def _answer(result: CommandResult | CallResult) -> Response:
+    if isinstance(result, CommandResult):
+        result = CallResult(
+            state=msgspec.Raw(_encode(result.state)),
+            version=result.version,
+            position=str(result.position or ""),
+            replayed=result.replayed,
+            change=result.change,
+        )
+    return Response(_OK, {"Content-Type": "application/json"}, _encode(result))
+
+
+def refusal_of(refused: CommandRefused) -> Refused:
+    """Return the refusal that another instance has answered with; one of an unknown kind is a `Refused`."""
+    kind = next((kind for kind in _kinds(Refused) if refused.type == kind.KIND), Refused)
+    return kind(refused.detail, refused.field)
+
+
+def _kinds(kind: type[Refused]) -> Iterator[type[Refused]]:
+    yield kind
+    for narrower in kind.__subclasses__():
+        yield from _kinds(narrower)
+
+
+def client_of(clients: Mapping[str, AggregateClient], aggregate: Aggregate[Any]) -> AggregateClient:
+    """Return the client of an aggregate that the service runs. Raises LookupError for any other."""
+    if aggregate.name not in clients:
+        msg = f"this service does not run {aggregate.name}; add it to its `runs`"
+        raise LookupError(msg)
+    return clients[aggregate.name]

@@ -1,0 +1,39 @@
+"""Does something with the owner of a partition: here, at the instance that has it, or once it has moved."""
+
+from collections.abc import Awaitable, Callable
+from typing import TypeVar
+
+from bookshelf.concurrency import first_of
+from bookshelf.runtime.aggregate.command import NotOwner
+from bookshelf.runtime.aggregate.host import AggregateHost
+from bookshelf.runtime.api.forwarding import Forwarder
+
+T = TypeVar("T")
+
+
+async def at_owner(
+    host: AggregateHost,
+    onward: Forwarder,
+    size: int,
+    here: Callable[[], Awaitable[T]],
+    there: Callable[[int], Awaitable[T | None]],
+    until: float,
+) -> T:
+    """Return the result of `here`, or of `there(partition)` if the owner is elsewhere.
+
+    `there` returns None if no other owner is known; then this waits until the partition has moved, at most
+    until the loop's time `until`. `size` is the bytes that wait meanwhile. Raises `NotOwner`, `Busy`, or what
+    the functions raise.
+    """
+    while True:
+        owned, instances = host.owned, onward.instances
+        try:
+            return await here()
+        except NotOwner as elsewhere:
+            partition = elsewhere.partition
+            result = await there(partition)
+            if result is not None:
+                return result
+        with host.waiting(size):
+            if not await first_of((host.moved(owned), onward.moved(instances)), until):
+                raise NotOwner(partition)

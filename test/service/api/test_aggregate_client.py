@@ -1,0 +1,160 @@
+"""Handlers ask aggregates and read their states in every instance: here, or by one hop to the owner."""
+
+import asyncio
+from collections.abc import AsyncIterator
+
+import pytest
+from support.counter_commands import ORDERED
+from support.counter_context import Count, Tally
+from support.fixed_infrastructure import FixedClock
+from support.owners import Owners
+
+from bookshelf.cqrs.errors import NotFound
+from bookshelf.cqrs.message import Command
+from bookshelf.discovery.local import LocalDiscovery
+from bookshelf.discovery.port import Instance
+from bookshelf.http.client import Unreachable
+from bookshelf.http.message import Request, Response
+from bookshelf.log.memory import MemoryLog
+from bookshelf.runtime.aggregate.command import NotOwner
+from bookshelf.runtime.api.aggregate_client import PATH, AggregateClient, AggregateEndpoint
+from bookshelf.runtime.api.endpoint import Api
+from bookshelf.runtime.api.forwarding import OwnerForwarder
+from bookshelf.runtime.api.ownership import owns
+from bookshelf.runtime.clock import SystemIds
+from bookshelf.runtime.metrics import Meters
+
+KEYS = [f"key-{number}" for number in range(12)]
+
+
+class TwoInstances:
+    """Two instances of a service, each with a client and an internal endpoint; ports 0 and 1."""
+
+    def __init__(self, owners: Owners) -> None:
+        clock, ids = FixedClock(), SystemIds(FixedClock())
+        self.discovery = LocalDiscovery()
+        self.hosts = [owners.make(ORDERED) for _ in range(2)]
+        onward = OwnerForwarder(ORDERED.name, self.discovery, self)
+        self.clients = [AggregateClient(host, onward, clock, ids, 0.01) for host in self.hosts]
+        self.apis = []
+        self.asked: list[str] = []
+        for host in self.hosts:
+            api, endpoint = Api("tallies", Meters()), AggregateEndpoint(host, clock, ids)
+            api.add("POST", f"{PATH}tally/{{id}}", endpoint.ask)
+            api.add("POST", f"{PATH}tally/{{id}}/state", endpoint.read)
+            self.apis.append(api)
+        self.fault: Exception | None = None
+
+    async def send(self, _address: str, port: int, sent: Request) -> Response:
+        """Stand in for the connections between them."""
+        self.asked.append(sent.target)
+        if self.fault is not None:
+            raise self.fault
+        return await self.apis[port].handle(sent)
+
+    async def close(self) -> None:
+        """Hold nothing."""
+
+    async def start(self) -> None:
+        """Divide the partitions, and register the owners."""
+        for host in self.hosts:
+            await host.start()
+        for port, host in enumerate(self.hosts):
+            await host.served()
+            instance = Instance(
+                id=f"tallies-{port}",
+                service="tallies",
+                tags=("tallies",),
+                address="here",
+                port=port,
+                meta=owns(ORDERED.name, host.owned, host.partitions),
+            )
+            await self.discovery.register(instance)
+
+    def elsewhere(self, client: int) -> str:
+        """Return a key whose owner is not the instance of this client."""
+        return next(key for key in KEYS if self.hosts[client].partition(key) not in self.hosts[client].owned)
+
+
+@pytest.fixture
+async def instances() -> AsyncIterator[TwoInstances]:
+    async with Owners(MemoryLog(4)) as owners:
+        made = TwoInstances(owners)
+        await made.start()
+        yield made
+
+
+async def test_every_instance_carries_out_commands_and_reads_states(instances: TwoInstances) -> None:
+    for key in KEYS:
+        first = await instances.clients[0].ask(key, Count(by=2), actor="a")
+        second = await instances.clients[1].ask(key, Count(by=3), actor="a")
+        assert (first.state, second.state) == (Tally(sum=2, said=1), Tally(sum=5, said=2))
+        assert second.version > first.version
+        assert second.position is not None
+        states = [await client.state(key) for client in instances.clients]
+        assert states == [second.state, second.state]
+    # a call of each kind went to another instance, by one hop
+    assert {target.endswith("/state") for target in instances.asked} == {True, False}
+    assert len(instances.asked) == 2 * len(KEYS)
+
+
+async def test_a_repeated_command_of_a_handler_is_carried_out_once(instances: TwoInstances) -> None:
+    for client in (0, 1, 0):
+        result = await instances.clients[client].ask("key-1", Count(by=2), actor="a", command_id="once")
+        assert result.state == Tally(sum=2, said=1)
+    assert result.replayed
+
+
+async def test_a_refusal_is_the_same_from_another_instance(instances: TwoInstances) -> None:
+    for client in instances.clients:
+        with pytest.raises(NotFound, match="nothing was counted yet"):
+            await client.ask("key-2", Count(must=True), actor="a")
+
+
+async def test_a_state_is_waited_for_in_every_instance(instances: TwoInstances) -> None:
+    for key in ("key-1", "key-2", "key-3", "key-4"):
+        waits = [
+            asyncio.create_task(client.state(key, lambda tally: tally.sum >= 2, 30.0))
+            for client in instances.clients
+        ]
+        for _ in range(2):
+            await instances.clients[0].ask(key, Count(), actor="a")
+        assert await asyncio.gather(*waits) == [Tally(sum=2, said=2)] * 2
+
+
+async def test_a_state_that_does_not_come_in_time_is_returned_as_it_is(instances: TwoInstances) -> None:
+    for client in instances.clients:
+        assert await client.state("key-1", lambda tally: tally.sum > 0, 0.01) == Tally()
+
+
+async def test_a_command_that_the_aggregate_does_not_take_is_a_defect(instances: TwoInstances) -> None:
+    class Unknown(Command, frozen=True):
+        TYPE = "test.unknown.v1"
+
+    with pytest.raises(TypeError, match="does not take"):
+        await instances.clients[0].ask("key-1", Unknown(), actor="a")
+
+
+async def test_a_call_without_a_reachable_owner_changes_nothing(instances: TwoInstances) -> None:
+    instances.fault = Unreachable("gone")
+    key = instances.elsewhere(0)
+    with pytest.raises(NotOwner):
+        await instances.clients[0].ask(key, Count(), actor="a")
+    instances.fault = None
+    assert await instances.clients[0].state(key) == Tally()
+
+
+async def test_the_second_instance_forwards_no_call(instances: TwoInstances) -> None:
+    await instances.discovery.register(
+        Instance(
+            id="tallies-1",
+            service="tallies",
+            tags=("tallies",),
+            address="here",
+            port=0,
+            meta=owns(ORDERED.name, instances.hosts[1].owned, 4),
+        )
+    )
+    with pytest.raises(NotOwner):
+        await instances.clients[0].ask(instances.elsewhere(0), Count(), actor="a")
+    assert len(instances.asked) == 1
