@@ -19,6 +19,7 @@ LAW: Law = {
         "bookshelf.keyring.port",
     },
     "bookshelf.shelf": {"bookshelf.cqrs", "bookshelf.storage"},
+    "bookshelf.accounts": {"bookshelf.cqrs", "bookshelf.storage"},
     # the frame of all pages, and the pages of a context
     "bookshelf.site": {"bookshelf.cqrs", "bookshelf.http", "bookshelf.config"},
     "bookshelf.shelf.pages": {

@@ -1,21 +1,25 @@
-"""The stall without an event loop: real deciders and the real steps of the process over lists of records.
+"""The stall without an event loop, or another process with its aggregates: real deciders and the real steps
+of the process over lists of records.
 
 Its caller decides which owner or process goes on, with how many records, and when offsets are lost.
 """
 
 from collections import defaultdict
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from typing import Any
 
 import msgspec
 from support.fixed_infrastructure import CountedIds, FixedClock
-from support.stall import AGGREGATES, SELLING, TOPIC
+from support.stall import AGGREGATES, SELLING
 from support.stall_run import Folded
 
+from bookshelf.cqrs.aggregate import Aggregate
 from bookshelf.cqrs.command_message import CommandMessage, CommandRefused
 from bookshelf.cqrs.dead_letters import LetterDropped, LetterRetried
 from bookshelf.cqrs.envelope import Envelope, encode_envelope
 from bookshelf.cqrs.errors import Refused
 from bookshelf.cqrs.position import parse_position
+from bookshelf.cqrs.process import Process
 from bookshelf.log.port import NewRecord, Record, partition_of
 from bookshelf.runtime.aggregate.command import CommandHandler, CommandRequest
 from bookshelf.runtime.aggregate.command_messages import CommandMessageDecoder
@@ -32,13 +36,17 @@ class SimulatedStall:
     So each step is also a restart after a crash: nothing but the log and the offsets outlasts it.
     """
 
-    def __init__(self) -> None:
+    def __init__(
+        self, process: Process = SELLING, aggregates: Mapping[str, Aggregate[Any]] = AGGREGATES
+    ) -> None:
+        self.topic = process.topic
+        self._aggregates = aggregates
         self.log: defaultdict[tuple[str, int], list[Record]] = defaultdict(list)
         self.consumed: defaultdict[tuple[str, str, int], int] = defaultdict(int)
-        self.process = SELLING
+        self.process = process
         self._clock, self._ids = FixedClock(), CountedIds()
 
-    def append(self, records: Sequence[NewRecord], own: tuple[str, int] = (TOPIC, 0)) -> None:
+    def append(self, records: Sequence[NewRecord], own: tuple[str, int] = ("", 0)) -> None:
         for new in records:
             topic = new.topic or own[0]
             partition = own[1] if topic == own[0] else partition_of(new.key, PARTITIONS)
@@ -55,12 +63,12 @@ class SimulatedStall:
 
     def own(self, name: str, partition: int, most: int = 500) -> bool:
         """Let an owner carry out commands, each with its events and its answer; return if there were any."""
-        aggregate = AGGREGATES[name]
+        aggregate = self._aggregates[name]
         records = self._read(name, aggregate.commands, partition, most)
         fold = SnapshotFold(aggregate)
         snapshots: defaultdict[str, AggregateSnapshot[object]] = defaultdict(lambda: fold.empty)
         decoder = CommandMessageDecoder(aggregate, PARTITIONS, self._clock)
-        events = self.log[TOPIC, partition]
+        events = self.log[self.topic, partition]
         folded = 0
         for record in records:
             for event in events[folded:]:
@@ -69,7 +77,7 @@ class SimulatedStall:
             request, received = decoder.read(record)
             assert received.refusal is None
             decided = self._decided(name, snapshots[request.subject], request, received.reply_to)
-            self.append(decided, (TOPIC, partition))
+            self.append(decided, (self.topic, partition))
         self.consumed[name, aggregate.commands, partition] += len(records)
         return bool(records)
 
@@ -77,8 +85,10 @@ class SimulatedStall:
         self, name: str, snapshot: AggregateSnapshot[object], request: CommandRequest, reply_to: object
     ) -> list[NewRecord]:
         try:
-            events = CommandHandler(AGGREGATES[name], self._ids).decide(snapshot, request)
+            events = CommandHandler(self._aggregates[name], self._ids).decide(snapshot, request)
         except Refused as refusal:
+            if reply_to is None:  # of a client that wants no reply
+                return []
             assert isinstance(reply_to, CommandMessage)
             return [_refusal(name, request, reply_to, refusal)]
         return [NewRecord(request.subject, event.value) for event in events or []]
@@ -127,10 +137,12 @@ class SimulatedStall:
     def run(self) -> None:
         """Go on until nothing is left to do."""
         for _ in range(200):
-            worked = [self.own(name, partition) for name in AGGREGATES for partition in range(PARTITIONS)]
+            worked = [
+                self.own(name, partition) for name in self._aggregates for partition in range(PARTITIONS)
+            ]
             worked += [
                 self.act(topic, partition)
-                for topic in (TOPIC, self.process.answers, self.process.dead_letters)
+                for topic in (self.topic, self.process.answers, self.process.dead_letters)
                 for partition in range(PARTITIONS)
             ]
             if not any(worked):
@@ -138,7 +150,7 @@ class SimulatedStall:
         raise AssertionError("it does not come to rest")
 
     def folded(self) -> Folded:
-        return Folded([record for p in range(PARTITIONS) for record in self.log[TOPIC, p]])
+        return Folded([record for p in range(PARTITIONS) for record in self.log[self.topic, p]])
 
     def lose(self, name: str, topic: str, partition: int, offset: int) -> None:
         """Set a consumed offset back."""

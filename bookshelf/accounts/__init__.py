@@ -1,0 +1,1 @@
+"""Accounts: people, their handles and e-mail addresses, groups, sessions. The rules are pure."""
