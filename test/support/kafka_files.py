@@ -14,7 +14,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-VERSION = "4.3.1"
+VERSION = "4.2.2"
 #: Where Kafka's own scripts look for how its JVM is to work, and what that is for one that runs for long.
 OPTIONS, LASTING = "KAFKA_JVM_PERFORMANCE_OPTS", "-XX:+UseSerialGC"
 _POM = f"""<project><modelVersion>4.0.0</modelVersion>

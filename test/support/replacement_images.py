@@ -12,7 +12,7 @@ from support.kubernetes_config import PAUSE
 from support.process import ROOT
 
 PYTHON = "python:3.11-slim-bookworm"
-KAFKA = "apache/kafka:4.3.1"
+KAFKA = "apache/kafka:4.2.2"
 CONSUL = "hashicorp/consul:1.20.6"
 POSTGRES = "postgres:15.14-bookworm"
 _PAUSE = """#include <signal.h>

@@ -43,10 +43,10 @@ def answers(data: Path, reported: str = "") -> dict[str, Any]:
     return found
 
 
-@pytest.fixture
-def data(tmp_path: Path) -> Path:
-    """A shelf of forty books, of which the even ones are finished."""
-    folder = tmp_path / "data"
+@pytest.fixture(scope="module")
+def whole(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, dict[str, Any]]:
+    """A shelf of forty books, of which the even ones are finished, and what it answers."""
+    folder = tmp_path_factory.mktemp("whole") / "data"
     with Program(folder).ready() as running:
         client = running.client
         for number in range(40):
@@ -58,7 +58,19 @@ def data(tmp_path: Path) -> Path:
             elif number % 2 == 0:
                 client.post(f"/books/{added['id']}/finished", {"rating": 4})
         assert running.stop().well
-    return folder
+    return folder, answers(folder)
+
+
+@pytest.fixture
+def data(whole: tuple[Path, dict[str, Any]], tmp_path: Path) -> Path:
+    """A copy of that shelf."""
+    return Path(shutil.copytree(whole[0], tmp_path / "data"))
+
+
+@pytest.fixture
+def before(whole: tuple[Path, dict[str, Any]]) -> dict[str, Any]:
+    """What the shelf answers while nothing is damaged."""
+    return whole[1]
 
 
 def test_a_log_that_is_not_a_database_is_reported_and_unchanged(data: Path) -> None:
@@ -99,8 +111,9 @@ FILES = {
 
 @pytest.mark.parametrize("harm", ["garbage", "flipped", "empty", "gone", "other schema"])
 @pytest.mark.parametrize("place", ["views", "state"])
-def test_damaged_states_and_rows_are_rebuilt(data: Path, place: str, harm: str) -> None:
-    before = answers(data)
+def test_damaged_states_and_rows_are_rebuilt(
+    data: Path, before: dict[str, Any], place: str, harm: str
+) -> None:
     files = [path for path in (data / place).rglob("*.sqlite") if path.is_file()]
     assert len(files) == FILES[place]
     for path in files:

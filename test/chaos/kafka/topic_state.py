@@ -78,6 +78,7 @@ class TopicState:
         self.marks: Counter[str] = Counter()
         self.commands: Counter[str] = Counter()
         self.places: dict[str, str] = {}
+        self._found: dict[str, list[str]] = {}
         self.ends: dict[int, int] = {}
         self._books: dict[str, Shelved] = {}
         self._read: set[str] = set()
@@ -92,8 +93,10 @@ class TopicState:
         except Malformed:
             return
         self.commands[envelope.commandid] += 1
-        self.places[f"{TOPIC}/{line.partition}@{line.offset}"] = envelope.commandid
+        place = f"{TOPIC}/{line.partition}@{line.offset}"
+        self.places[place] = envelope.commandid
         if event is not None:
+            self._found.setdefault(_mark(envelope.subject, event), []).append(place)
             self._take(envelope, event)
 
     def _take(self, envelope: Envelope, event: Event) -> None:
@@ -117,6 +120,11 @@ class TopicState:
     def lost(self, sent: Sequence[Sent]) -> list[Sent]:
         """Return the acknowledged commands that are not at the positions of their answers."""
         return [one for one in sent if one.acknowledged and not self._there(one)]
+
+    def found(self, one: Sent) -> str:
+        """Return what the topic has of a command, for the message about one that is lost."""
+        there = self.places.get(one.position)
+        return f"{one.mark} is at {self._found.get(one.mark)}; {one.position} has {there}; ends: {self.ends}"
 
     def _there(self, one: Sent) -> bool:
         said = self.places.get(one.position)

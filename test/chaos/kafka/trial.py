@@ -106,7 +106,7 @@ class Trial:
         state = TopicState(read_topic(self.fleet.broker))
         lost, doubled = state.lost(sent), state.doubled(sent)
         row = self._row(sent, len(lost), len(doubled))
-        assert not lost, (row, lost[:5])
+        assert not lost, (row, lost[:5], [state.found(one) for one in lost[:5]])
         assert not doubled, (row, doubled[:5])
         check_views(self.fleet.gateway, state)
         return row
