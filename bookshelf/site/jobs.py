@@ -56,6 +56,10 @@ class JobRun:
         """Note how far the job is."""
         self._jobs.note(self.job.id, done, total)
 
+    def show(self, report: dict[str, Any]) -> None:
+        """Show a report as far as it is known while the job runs; it is kept only in memory."""
+        self._jobs.show(self.job.id, report)
+
     async def add_lines(self, name: str, lines: Iterable[tuple[int, Any]]) -> None:
         """Keep lines of one list of the report."""
         await self._jobs.put_lines(self.job.id, name, lines)
@@ -115,6 +119,7 @@ class Jobs:
         self._slots = asyncio.Semaphore(_AT_ONCE)
         self._tasks: dict[str, asyncio.Task[None]] = {}
         self._progress: dict[str, tuple[int, int]] = {}
+        self._shown: dict[str, dict[str, Any]] = {}
         self._store: JobStore | None = None
 
     @asynccontextmanager
@@ -208,6 +213,7 @@ class Jobs:
             finally:
                 ticking.cancel()
             done, total = self._progress.pop(job.id, (0, 0))
+            self._shown.pop(job.id, None)
             await self._call(partial(self._opened.put, replace(ended, done=done, total=total)))
             del self._tasks[job.id]
             self._publish(f"job:{job.id}")
@@ -225,23 +231,27 @@ class Jobs:
         """Note how far a job is."""
         self._progress[job_id] = (done, total)
 
+    def show(self, job_id: str, report: dict[str, Any]) -> None:
+        """Show a report of a job as far as it is known while it runs."""
+        self._shown[job_id] = report
+
     async def wait(self, job_id: str, seconds: float) -> None:
         """Wait until a job has ended, for a bounded time."""
         if (task := self._tasks.get(job_id)) is not None:
             await asyncio.wait((task,), timeout=max(seconds, self.waits_least_s))
 
     async def get(self, job_id: str, kind: str) -> Job | None:
-        """Return a job of a kind with its present progress; None if there is none."""
+        """Return a job of a kind with its present progress and report; None if there is none."""
         job = await self._call(partial(self._opened.get, job_id))
         return None if job is None or job.kind != kind else self._present(job)
 
     async def all(self) -> list[Job]:
-        """Return all jobs with their present progress, the newest first."""
+        """Return all jobs with their present progress and reports, the newest first."""
         return [self._present(job) for job in await self._call(self._opened.all)]
 
     def _present(self, job: Job) -> Job:
         done, total = self._progress.get(job.id, (job.done, job.total))
-        return replace(job, done=done, total=total)
+        return replace(job, done=done, total=total, report=self._shown.get(job.id, job.report))
 
     async def put_report(self, job: Job, report: dict[str, Any]) -> None:
         """Keep another report of a job that has ended."""

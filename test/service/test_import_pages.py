@@ -239,16 +239,17 @@ async def test_a_form_without_a_file_and_without_text_is_refused(pages: Pages) -
 
 
 class Stalling:
-    """Sends requests to the shelf, and from the second bulk request on none any more."""
+    """Sends requests to the shelf, and from the second one with this end of its address on none any more."""
 
-    def __init__(self, shelf: Shelf) -> None:
+    def __init__(self, shelf: Shelf, end: str = "/bulk") -> None:
         self._inner = ShelfApi(shelf)
+        self._end = end
         self.stalled = asyncio.Event()
-        self.bulk = 0
+        self._met = 0
 
     async def handle(self, asked: Request) -> Response:
-        self.bulk += asked.target.endswith("/bulk")
-        if self.bulk > 1:
+        self._met += asked.target.endswith(self._end)
+        if self._met > 1:
             self.stalled.set()
             await asyncio.Event().wait()
         return await self._inner.handle(asked)
@@ -261,8 +262,9 @@ async def test_an_import_that_was_interrupted_continues_and_does_nothing_twice(
     text = f"Title,Author\n{lines}"
     stalling = Stalling(shelf)
     first = Pages(SITE, stalling, folder=tmp_path / "site")
-    async with first.running_jobs(waits_least_s=0), asyncio.timeout(60):
+    async with first.running_jobs() as jobs, asyncio.timeout(60):
         where = address(await preview(first, text))
+        jobs.waits_least_s = 0
         await first.post(where, IMPORTED)
         await stalling.stalled.wait()
     second = Pages(SITE, ShelfApi(shelf), folder=tmp_path / "site")
@@ -272,6 +274,24 @@ async def test_an_import_that_was_interrupted_continues_and_does_nothing_twice(
     assert "The service was restarted meanwhile" in shown.words
     await shelf.caught_up()
     assert (await shelf.send("GET", "/books?limit=1")).headers["Bookshelf-Count"] == "700"
+
+
+async def test_the_page_of_a_running_preview_shows_the_program_and_the_first_books(
+    shelf: Shelf, tmp_path: Path
+) -> None:
+    stalling = Stalling(shelf, "&removed=true")
+    first = Pages(SITE, stalling, folder=tmp_path / "site")
+    async with first.running_jobs() as jobs, asyncio.timeout(60):
+        await preview(first, "Title,Author\nDune,Frank Herbert\n")
+        jobs.waits_least_s = 0
+        form = await first.get("/import")
+        sent = await first.post("/import", {"_key": form.value("_key"), "text": BOOKS})
+        await stalling.stalled.wait()
+        shown = await first.get(sent.location)
+    assert "Reading the file" in shown.words
+    assert "Recognised as CSV, read as utf-8." in shown.words
+    assert "Middlemarch" in shown.words
+    assert "Import" not in [button.strip() for button in re.findall(r">([^<>]*)</button>", shown.html)]
 
 
 async def test_drafts_are_removed_after_a_week_and_imports_are_kept(tmp_path: Path) -> None:

@@ -5,7 +5,6 @@ the two differ; a value that was set by hand is kept unless the caller prefers t
 """
 
 from collections.abc import Callable, Mapping
-from datetime import UTC, datetime
 from typing import Any, Literal, NamedTuple, cast
 from urllib.parse import quote
 
@@ -18,7 +17,7 @@ from bookshelf.shelf.isbn import isbn_title
 from bookshelf.shelf.library_files.contributors import merge_people
 from bookshelf.shelf.library_files.entry import Entry, FileReading, ProgressNote
 from bookshelf.shelf.library_files.match import isbn_key, match_readings, name_words, same_date
-from bookshelf.shelf.library_files.shelf_index import ShelfBook
+from bookshelf.shelf.library_files.shelf_index import NEVER, ShelfBook
 from bookshelf.shelf.search_text import fold
 from bookshelf.shelf.values import Contributor, Cover, ReadingProgress, derived_author
 
@@ -70,10 +69,7 @@ def compare(entry: Entry, book: ShelfBook, *, exact: bool, take: Origin) -> Comp
     """
     comparing = _Comparing(entry, book, exact, take)
     comparing.fields()
-    comparing.opinion()
-    comparing.readings()
-    comparing.passages()
-    comparing.cover()
+    comparing.beside_fields()
     return Comparison(tuple(comparing.requests), tuple(comparing.differences), comparing.after)
 
 
@@ -86,12 +82,12 @@ def new_book(entry: Entry) -> tuple[ShelfRequest, ...]:
         body["contributors"] = []
     if entry.id is not None:
         body["id"] = entry.id
-    blank = ShelfBook(id="", book=entry.book, added=_NEVER)
-    rest = compare(replace(entry, id=None), blank, exact=True, take=lambda _field: True)
+    blank = ShelfBook(id="", book=entry.book, added=NEVER)
+    rest = _Comparing(entry, blank, True, lambda _field: True)  # noqa: FBT003 (of this module)
+    rest.beside_fields()
     return (ShelfRequest("POST", "/books", body), *rest.requests)
 
 
-_NEVER = datetime.min.replace(tzinfo=UTC)
 _PARTS = frozenset({"author", "contributors", "tags", "ids", "extra", "series"})
 _PLAIN = tuple(name for name in DEFAULTS if name not in _PARTS)
 _MOST = {"ids": limits.IDS_MAX, "extra": limits.EXTRA_MAX}
@@ -220,7 +216,14 @@ class _Comparing:
             self._list(name, shelf, {key: taken.pop(key) for key in new[room:]}, taken=False)
         return taken
 
-    def opinion(self) -> None:
+    def beside_fields(self) -> None:
+        """Compare all but the fields of the book."""
+        self._opinion()
+        self._readings()
+        self._passages()
+        self._cover()
+
+    def _opinion(self) -> None:
         """Compare the stars and the review that a line has for the book, and not for a reading."""
         entry, book = self._entry, self._book
         if self._choose("stars", book.stars, entry.stars):
@@ -230,7 +233,7 @@ class _Comparing:
             self._request("PUT", "/review", text=entry.review, spoiler=entry.spoiler)
             self.after = replace(self.after, review=entry.review, spoiler=entry.spoiler)
 
-    def readings(self) -> None:
+    def _readings(self) -> None:
         """Compare the readings: a new one is recorded, and the values of a known one are compared."""
         after = {reading.number: reading for reading in self._book.readings}
         added: list[FileReading] = []
@@ -341,14 +344,14 @@ class _Comparing:
             shelf = replace(shelf, review=file.review, spoiler=file.spoiler)
         return shelf
 
-    def passages(self) -> None:
+    def _passages(self) -> None:
         """Add the passages that the book does not have."""
         new = [passage for passage in self._entry.passages if passage not in self._book.passages]
         for passage in new:
             self._request("POST", "/passages", **_given(msgspec.structs.asdict(passage)))
         self.after = replace(self.after, passages=(*self._book.passages, *new))
 
-    def cover(self) -> None:
+    def _cover(self) -> None:
         """Compare the cover, which is named by its digest."""
         if self._choose("cover", self._book.cover, self._entry.cover):
             cover = cast("Cover", self._entry.cover)

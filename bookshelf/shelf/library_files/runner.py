@@ -3,7 +3,7 @@
 import asyncio
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
+from datetime import datetime
 from types import MappingProxyType
 
 import msgspec
@@ -11,14 +11,20 @@ from msgspec.structs import replace
 
 from bookshelf.cqrs.api_client import ApiClient
 from bookshelf.shelf.library_files.bulk_sender import BulkAnswer, BulkSender, key_of
-from bookshelf.shelf.library_files.compare import Comparison, Difference, ShelfRequest, compare, new_book
+from bookshelf.shelf.library_files.compare import (
+    Comparison,
+    Difference,
+    ShelfRequest,
+    compare,
+    new_book,
+)
 from bookshelf.shelf.library_files.entry import Entry, FileGoal, FileList, Line, Refusal
 from bookshelf.shelf.library_files.goal_setting import set_goals
 from bookshelf.shelf.library_files.list_filling import ListFiller
 from bookshelf.shelf.library_files.match import MatchKeys, keys_of, match_book
 from bookshelf.shelf.library_files.report import ImportReport
 from bookshelf.shelf.library_files.shelf_copy import copy_books, read_book
-from bookshelf.shelf.library_files.shelf_index import ShelfBook, ShelfIndex
+from bookshelf.shelf.library_files.shelf_index import ShelfBook, ShelfIndex, book_of_entry
 
 #: Lines that are carried out together, and books that are read at a time.
 _LINES = 500
@@ -27,7 +33,8 @@ _AT_ONCE = 32
 _TURN = 20
 #: How often a book is read and compared again because it has changed since.
 _TRIES = 5
-_NEW = "new-"
+#: Begins the id of a book that is only planned; the shelf has no id with a space.
+_NEW = "line "
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -158,20 +165,24 @@ class ImportRunner:
     def _match(self, keys: MatchKeys) -> tuple[str | None, str | None]:
         """Return the book of a line, on the shelf or removed, and one that is nearly the same."""
         here = match_book(keys, self._index.candidates(removed=False), self._index.met)
-        if here.book is not None:
+        if here.book is not None or not self._index.has_removed:
             return here
         return match_book(keys, self._index.candidates(removed=True), self._index.met).book, here.near
 
     def _plan_new(self, entry: Entry, keys: MatchKeys, near: str | None) -> None:
         if near is not None:
-            book = self._index.get(near).book
-            what = f"{entry.book.title} is a new book; {book.title} by {book.author or 'an unknown author'}"
+            other = self._index.get(near).book
+            what = f"{entry.book.title} is a new book; {other.title} by {other.author or 'an unknown author'}"
             self._report.warn(entry.line, f"{what} is on the shelf already, perhaps as another edition")
         book_id = entry.id or f"{_NEW}{entry.line}"
-        self._plans[book_id] = _Plan(entry, keys, None)
-        planned = replace(_blank(entry), id=book_id, planned=True)
-        self._index.put(planned, keys._replace(id=book_id))
+        book = book_of_entry(entry, book_id)
+        self._index.add(book, keys._replace(id=book_id))
         self._index.meet(book_id, keys.year)
+        if self._report.preview:
+            self._count_new(book)
+            self._lists.note(entry, book_id)
+        else:
+            self._plans[book_id] = _Plan(entry, keys, None)
 
     def _plan_removed(self, entry: Entry, keys: MatchKeys, book: ShelfBook) -> None:
         if self._options.restores:
@@ -206,12 +217,6 @@ class ImportRunner:
     async def _add(self, planned: str, plan: _Plan) -> None:
         """Add a new book. One that a lost request had added, and that was removed since, is restored."""
         entry = plan.entry
-        after = compare(entry, _blank(entry), exact=True, take=_take).after
-        if self._report.preview:
-            self._count_new(after)
-            self._lists.note(entry, planned)
-            self._index.put(replace(after, id=planned, planned=True))
-            return
         create, *rest = new_book(entry)
         added = {"added": entry.added_at(self._start).isoformat()}
         try:
@@ -219,8 +224,11 @@ class ImportRunner:
         except _Refused:
             self._index.drop(planned)
             raise
-        book = replace(after, id=answer.id, whole=False, position=answer.position)
-        self._index.rename(planned, book)
+        keys = plan.keys._replace(id=answer.id)
+        book = replace(
+            self._index.get(planned), id=answer.id, planned=False, whole=False, position=answer.position
+        )
+        self._index.rename(planned, book, keys)
         self._index.meet(book.id, plan.keys.year)
         if answer.known:
             await self._update(plan, book)
@@ -229,8 +237,8 @@ class ImportRunner:
         for request in rest:
             answer = await self._send(request, plan, book.id, "")
         if rest:
-            self._index.rename(book.id, replace(book, position=answer.position))
-        self._count_new(after)
+            self._index.rename(book.id, replace(book, position=answer.position), keys)
+        self._count_new(book)
 
     def _count_new(self, book: ShelfBook) -> None:
         self._report.added += 1
@@ -346,14 +354,6 @@ def _etag_of(position: str) -> str:
 
 def _keep(_field: str) -> bool:
     return False
-
-
-def _take(_field: str) -> bool:
-    return True
-
-
-def _blank(entry: Entry) -> ShelfBook:
-    return ShelfBook(id="", book=entry.book, added=datetime.min.replace(tzinfo=UTC))
 
 
 def _state_of(book: ShelfBook) -> str:

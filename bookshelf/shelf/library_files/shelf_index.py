@@ -2,13 +2,14 @@
 
 import sqlite3
 from collections.abc import Iterable, Iterator, Sequence
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import Self
 
 import msgspec
 
 from bookshelf.shelf.fields import BookFields
 from bookshelf.shelf.library_files.entry import (
+    Entry,
     FileEntry,
     FileGoal,
     FileList,
@@ -48,6 +49,26 @@ class ShelfBook(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     position: str = ""
 
 
+#: When a book was added that has no time yet.
+NEVER = datetime.min.replace(tzinfo=UTC)
+
+
+def book_of_entry(entry: Entry, book_id: str) -> ShelfBook:
+    """Return the book that a line becomes if it is a new one, as it is planned."""
+    return ShelfBook(
+        id=book_id,
+        book=entry.book,
+        added=NEVER,
+        readings=tuple(msgspec.structs.replace(reading, number=None) for reading in entry.readings),
+        stars=entry.stars,
+        review=entry.review,
+        spoiler=entry.spoiler and entry.review is not None,
+        passages=entry.passages,
+        cover=entry.cover,
+        planned=True,
+    )
+
+
 _encode = msgspec.msgpack.Encoder().encode
 _decode = msgspec.msgpack.Decoder(ShelfBook).decode
 _decode_goal = msgspec.msgpack.Decoder(FileGoal).decode
@@ -55,7 +76,8 @@ _decode_keys = msgspec.msgpack.Decoder(MatchKeys).decode
 
 _TABLES = """
 CREATE TABLE book (
-  number INTEGER PRIMARY KEY, id TEXT UNIQUE, removed INTEGER, isbn TEXT, title TEXT, keys BLOB, book BLOB);
+  number INTEGER PRIMARY KEY AUTOINCREMENT,
+  id TEXT UNIQUE, removed INTEGER, isbn TEXT, title TEXT, keys BLOB, book BLOB);
 CREATE INDEX by_isbn ON book (isbn) WHERE isbn <> '';
 CREATE INDEX by_title ON book (title);
 CREATE TABLE other_id (scheme TEXT, id TEXT, book INTEGER, PRIMARY KEY (scheme, id, book)) WITHOUT ROWID;
@@ -67,9 +89,10 @@ CREATE TABLE place (
   number INTEGER PRIMARY KEY, list TEXT, book TEXT, position INTEGER, added TEXT, UNIQUE (list, book));
 CREATE TABLE goal (year INTEGER PRIMARY KEY, goal BLOB);
 """
-_UPSERT = """INSERT INTO book (id, removed, isbn, title, keys, book) VALUES (?, ?, ?, ?, ?, ?)
-ON CONFLICT (id) DO UPDATE SET removed = excluded.removed, isbn = excluded.isbn, title = excluded.title,
-keys = excluded.keys, book = excluded.book RETURNING number"""
+_INSERT = "INSERT INTO book (id, removed, isbn, title, keys, book) VALUES (?, ?, ?, ?, ?, ?)"
+_OR_UPDATE = """ON CONFLICT (id) DO UPDATE
+SET removed = excluded.removed, isbn = excluded.isbn, title = excluded.title, keys = excluded.keys,
+book = excluded.book RETURNING number"""
 _BY_OTHER_ID = """SELECT book.keys FROM other_id JOIN book ON book.number = other_id.book
 WHERE other_id.scheme = ? AND other_id.id = ? AND removed = ? ORDER BY book.number"""
 
@@ -83,6 +106,8 @@ class ShelfIndex:
     """Books by their keys, in a database of this process that grows on disk and is deleted at the end."""
 
     def __init__(self) -> None:
+        #: True if any of the books was removed.
+        self.has_removed = False
         self._db = sqlite3.connect("", isolation_level=None)
         self._db.executescript(f"PRAGMA journal_mode = OFF; PRAGMA synchronous = OFF; {_TABLES} BEGIN")
 
@@ -92,14 +117,24 @@ class ShelfIndex:
     def __exit__(self, *fault: object) -> None:
         self._db.close()
 
-    def put(self, book: ShelfBook, keys: MatchKeys | None = None) -> None:
-        """Keep a book, in place of what was known of it; `keys` are its own, if they are known."""
-        keys = keys or keys_of(book.book, book.id)
-        row = (book.id, book.removed, keys.isbn, keys.title, _encode(keys), _encode(book))
-        ((number,),) = self._db.execute(_UPSERT, row).fetchall()
+    def put(self, book: ShelfBook) -> None:
+        """Keep a book, in place of what was known of it."""
+        keys = keys_of(book.book, book.id)
+        ((number,),) = self._db.execute(f"{_INSERT} {_OR_UPDATE}", self._row(book, keys)).fetchall()
         self._db.execute("DELETE FROM other_id WHERE book = ?", (number,))
-        rows = [(scheme, other, number) for scheme, other in keys.ids]
-        self._db.executemany("INSERT INTO other_id VALUES (?, ?, ?)", rows)
+        self._put_ids(number, keys)
+
+    def add(self, book: ShelfBook, keys: MatchKeys) -> None:
+        """Keep a book that is not there yet, with its keys."""
+        self._put_ids(self._db.execute(_INSERT, self._row(book, keys)).lastrowid, keys)
+
+    def _row(self, book: ShelfBook, keys: MatchKeys) -> tuple[object, ...]:
+        self.has_removed = self.has_removed or book.removed
+        return book.id, book.removed, keys.isbn, keys.title, _encode(keys), _encode(book)
+
+    def _put_ids(self, number: int | None, keys: MatchKeys) -> None:
+        for scheme, other in keys.ids:
+            self._db.execute("INSERT INTO other_id VALUES (?, ?, ?)", (scheme, other, number))
 
     def get(self, book_id: str) -> ShelfBook:
         """Return a book. Raises `KeyError`."""
@@ -118,9 +153,8 @@ class ShelfIndex:
         """Forget a book."""
         self._db.execute("DELETE FROM book WHERE id = ?", (book_id,))
 
-    def rename(self, book_id: str, book: ShelfBook) -> None:
-        """Keep a book in place of one with another id and the same fields."""
-        keys = keys_of(book.book, book.id)
+    def rename(self, book_id: str, book: ShelfBook, keys: MatchKeys) -> None:
+        """Keep a book, with its keys, in place of one with another id and the same fields."""
         row = (book.id, _encode(keys), _encode(book), book_id)
         self._db.execute("UPDATE OR REPLACE book SET id = ?, keys = ?, book = ? WHERE id = ?", row)
 

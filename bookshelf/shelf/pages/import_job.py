@@ -48,6 +48,7 @@ async def import_file(run: JobRun) -> dict[str, Any]:
     ):
         library = await _read(run.path if archive is None else archive.books, run.job.name, choices)
         report.describe(library)
+        run.show(dict(msgspec.to_builtins(await asyncio.to_thread(_result, library, report))))
         if archive is not None and not choices.preview:
             await _restore_covers(run, archive, library, report)
         options = _import_options(library, choices)

@@ -25,7 +25,7 @@ from bookshelf.site.page import Form, Model, Page, Redirect, _
 from bookshelf.site.page_request import PageRequest
 
 #: Seconds that the answer to an uploaded file waits for its preview, and to a started job for its end.
-_PREVIEW_S, _SHORT_S = 10.0, 0.5
+_PREVIEW_S, _SHORT_S = 0.8, 0.5
 #: Lines of a list on the page of an import.
 _SHOWN = 10
 _IMPORTS_SHOWN = 20

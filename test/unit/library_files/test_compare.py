@@ -13,8 +13,8 @@ from unit.library_files.shelf_books import ADDED
 from bookshelf.shelf.fields import BookFields
 from bookshelf.shelf.library_files.compare import Comparison, compare, new_book
 from bookshelf.shelf.library_files.entry import Entry, FilePassage, FileReading, ProgressNote
-from bookshelf.shelf.library_files.shelf_index import ShelfBook
-from bookshelf.shelf.values import Contributor, ReadingProgress, SeriesEntry
+from bookshelf.shelf.library_files.shelf_index import ShelfBook, book_of_entry
+from bookshelf.shelf.values import Contributor, Cover, ReadingProgress, SeriesEntry
 
 DUNE = BookFields(title="Dune", author="Frank Herbert")
 
@@ -248,6 +248,23 @@ def test_a_new_book_has_all_of_the_line() -> None:
 def test_a_book_without_any_author_is_added_with_no_contributors() -> None:
     body = new_book(line(author=""))[0].body
     assert (body.get("author"), body["contributors"]) == (None, [])
+
+
+@pytest.mark.parametrize(
+    "entry",
+    [
+        line(pages=412, tags=("a",), ids={"asin": "B"}, extra={"x: y": "z"}),
+        replace(line(), stars=4.5, review="Good.", spoiler=True),
+        replace(line(), stars=4.5, spoiler=True),
+        line(FileReading(number=7, ended="2024", stars=3.0), FileReading(end="open", paused=True)),
+        replace(line(), passages=(FilePassage(quote="Fear"),), cover=Cover("a" * 64, 300, 400, "#102030")),
+    ],
+    ids=["fields", "opinion", "spoiler without a review", "readings", "passages and cover"],
+)
+def test_the_planned_book_of_a_line_is_what_its_requests_make_of_a_new_book(entry: Entry) -> None:
+    planned = book_of_entry(entry, "x")
+    blank = ShelfBook(id="x", book=entry.book, added=planned.added, planned=True)
+    assert planned == compare(entry, blank, exact=True, take=from_file).after
 
 
 WORD = st.sampled_from(["a", "b", "c d"])

@@ -104,6 +104,13 @@ def test_a_removed_book_is_found_among_the_removed_ones_and_by_its_own_id() -> N
     assert match(index_of(removed=DUNE, shelf=DUNE), DUNE, "removed").book == "removed"
 
 
+def test_a_book_that_was_dropped_leaves_no_ids_to_the_next_one() -> None:
+    index = index_of(first=BookFields(title="Dune", ids={"goodreads": "1"}))
+    index.drop("first")
+    index.add(ShelfBook(id="second", book=DUNE, added=ADDED), keys_of(DUNE, "second"))
+    assert match(index, BookFields(title="Emma", ids={"goodreads": "1"})) == Match(None)
+
+
 def reading(started: str | None = None, ended: str | None = None, end: str = "finished") -> FileReading:
     return FileReading(started=started, ended=ended, end=end)  # type: ignore[arg-type]
 

@@ -316,6 +316,13 @@ async def test_a_later_file_adds_to_lists_what_they_lack_and_keeps_their_order()
     assert await titles_on(shelf, holidays) == ["B", "C", "A"]
 
 
+@pytest.mark.parametrize("preview", [True, False])
+async def test_a_new_line_is_another_book_than_one_whose_id_is_made_of_its_number(*, preview: bool) -> None:
+    shelf = PureShelf()
+    await shelf.by_hand("POST", "/books", {"id": "new-2", "title": "Emma", "author": "Jane Austen"})
+    assert counts(await bring(shelf, [line(2)], preview=preview)) == {"read": 1, "added": 1}
+
+
 @pytest.mark.parametrize("form", ["jsonl", "csv"])
 async def test_lists_survive_export_and_import(form: str) -> None:
     shelf, other = PureShelf(), PureShelf()
