@@ -6,7 +6,7 @@ from datetime import UTC, datetime
 import pytest
 from playwright.sync_api import Browser, FilePayload, expect
 from support.program import Program
-from support.reader import SCRIPTED, WAIT_MS, WINDOWS, Reader, Window, library, readers
+from support.reader import POINTED, SCRIPTED, TYPED, WAIT_MS, WINDOWS, Reader, Window, library, readers
 from support.until import until
 
 from bookshelf.shelf.isbn import to_isbn13
@@ -36,14 +36,14 @@ def present(running: Browser, shelf: Program) -> Iterator[dict[Window, Reader]]:
         yield found
 
 
-@pytest.fixture(params=WINDOWS, ids=str)
+@pytest.fixture(params=POINTED, ids=str)
 def reader(request: pytest.FixtureRequest, present: dict[Window, Reader]) -> Iterator[Reader]:
     """A reader with a pointer, in each window."""
     yield present[request.param]
     present[request.param].tidy()
 
 
-@pytest.fixture(params=SCRIPTED, ids=str)
+@pytest.fixture(params=TYPED, ids=str)
 def typist(request: pytest.FixtureRequest, present: dict[Window, Reader]) -> Iterator[Reader]:
     """A reader with a keyboard only, in each window where scripts run."""
     yield present[request.param]

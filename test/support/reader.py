@@ -1,10 +1,11 @@
 """A reader in a browser: counts clicks, presses keys, and drops files; the shelf is left as it was."""
 
 import base64
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any, NamedTuple
 
+import pytest
 from playwright.sync_api import Browser, Locator, Page
 from support.client import Client
 from support.program import Program
@@ -29,8 +30,18 @@ class Window(NamedTuple):
         return f"{self.width} px{'' if self.scripted else ' without scripts'}"
 
 
+def _first(*every_time: Window, of: Sequence[Window]) -> list[Any]:
+    """Return parameters of a fixture: these, and the others of `of` marked as slow."""
+    others = [window for window in of if window not in every_time]
+    return [*every_time, *(pytest.param(window, marks=pytest.mark.slow) for window in others)]
+
+
 WINDOWS = [Window(1280), Window(390), Window(1280, scripted=False), Window(390, scripted=False)]
 SCRIPTED = [window for window in WINDOWS if window.scripted]
+#: A phone with scripts and a wide window without; the two others only in `make test-slow`.
+POINTED = _first(Window(390), Window(1280, scripted=False), of=WINDOWS)
+#: For a keyboard.
+TYPED = _first(Window(1280), of=SCRIPTED)
 
 
 def settle(client: Client) -> None:

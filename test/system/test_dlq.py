@@ -1,6 +1,7 @@
 """`bookshelf dlq`: dead letters are listed, retried and dropped by an operator."""
 
 import json
+import shutil
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -29,21 +30,28 @@ class Poisoned(NamedTuple):
     good: str
 
 
-@pytest.fixture
-def shelf(tmp_path: Path) -> Poisoned:
+@pytest.fixture(scope="module")
+def poisoned(tmp_path_factory: pytest.TempPathFactory) -> Poisoned:
     """Two books; of the one, two records that cannot be applied, then one that could be."""
-    with Program(tmp_path).ready() as up:
+    data = tmp_path_factory.mktemp("poisoned") / "data"
+    with Program(data).ready() as up:
         book, other = up.client.add("Kim"), up.client.add("Emma")
         assert up.stop().well
     key = book["id"]
     return Poisoned(
-        tmp_path,
+        data,
         book,
         other,
-        misfit=append(tmp_path, key, event("shelf.book-added.v1", key, {"author": "no title"})),
-        noise=append(tmp_path, key, b"\xff not JSON at all"),
-        good=append(tmp_path, key, event("shelf.book-finished.v1", key, {"rating": 4})),
+        misfit=append(data, key, event("shelf.book-added.v1", key, {"author": "no title"})),
+        noise=append(data, key, b"\xff not JSON at all"),
+        good=append(data, key, event("shelf.book-finished.v1", key, {"rating": 4})),
     )
+
+
+@pytest.fixture
+def shelf(poisoned: Poisoned, tmp_path: Path) -> Poisoned:
+    """A copy of that shelf."""
+    return poisoned._replace(data=Path(shutil.copytree(poisoned.data, tmp_path / "data")))
 
 
 @pytest.fixture
