@@ -48,8 +48,13 @@ class LoadConnection(asyncio.Protocol):
         answered: asyncio.Future[WireResponse | BenchFault] = asyncio.get_running_loop().create_future()
         self.answered = lambda answer: None if answered.done() else answered.set_result(answer)
         self.send(request)
-        async with asyncio.timeout(ANSWER_S):
-            return expected(await answered, status)
+        try:
+            async with asyncio.timeout(ANSWER_S):
+                return expected(await answered, status)
+        except TimeoutError:
+            line = request.partition(b"\r\n")[0].decode(errors="replace")
+            msg = f"no answer to {line} within {ANSWER_S:.0f} s"
+            raise BenchFault(msg) from None
 
     def close(self) -> None:
         """Close the connection."""

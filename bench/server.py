@@ -69,8 +69,12 @@ async def _start(data: Path, errors: IO[bytes]) -> Process:
 
 async def _ready(process: Process, errors: IO[bytes]) -> None:
     assert process.stdout is not None  # noqa: S101 (it is a pipe)
-    async with asyncio.timeout(READY_S):
-        first = await process.stdout.readline()
+    try:
+        async with asyncio.timeout(READY_S):
+            first = await process.stdout.readline()
+    except TimeoutError:
+        msg = f"the shelf was not ready within {READY_S:.0f} s"
+        raise BenchFault(msg) from None
     if not first:
         errors.seek(0)
         msg = f"the shelf did not start: {errors.read()[-1000:].decode(errors='replace').strip()}"
