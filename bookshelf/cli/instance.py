@@ -45,8 +45,8 @@ def topics(services: Sequence[Service] = SERVICES) -> list[Topic]:
     names += [
         topic
         for service in services
-        for part in service.processes
-        for topic in (part.answers, part.dead_letters)
+        for sender in service.senders
+        for topic in (sender.answers, sender.dead_letters)
     ]
     taking = [part for service in services for part in service.aggregates if part.takes]
     return [Topic(name) for name in names] + [Topic(part.commands, ORDERS_S) for part in taking]

@@ -80,19 +80,17 @@ _NAME = re.compile(r"[a-z0-9][a-z0-9-]{0,99}")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Process:
-    """One process. It reads its topic from the beginning, so one that is added later handles the whole past.
+class CommandSender:
+    """Acts on the events of a topic with commands to aggregates: a process, or a connector.
 
-    An arrow that is added later handles later events only; a process with a new name applies it to the past.
-    `refused` is called with each command that its aggregate refused. Raises ValueError for a name that is not
-    of small letters, digits and hyphens, and for an event that the catalogue lacks.
+    It reads its topic from the beginning, so one that is added later handles the whole past. Raises
+    ValueError for a name that is not of small letters, digits and hyphens, and for an event that the
+    catalogue lacks.
     """
 
     name: str
     topic: str
     catalogue: Catalogue
-    arrows: tuple[On, ...]
-    refused: Callable[[RefusedCommand], Iterable[Send]] | None = None
 
     def __post_init__(self) -> None:
         if _NAME.fullmatch(self.name) is None:
@@ -104,8 +102,8 @@ class Process:
 
     @property
     def events(self) -> frozenset[type[Event]]:
-        """The events that have arrows."""
-        return frozenset(event for row in self.arrows for event in row.events)
+        """The events that it acts on."""
+        raise NotImplementedError
 
     @property
     def answers(self) -> str:
@@ -116,6 +114,27 @@ class Process:
     def dead_letters(self) -> str:
         """The topic for its dead letters; it has as many partitions as `topic`."""
         return f"{self.name}.dead-letters"
+
+    def answer(self, _refusal: RefusedCommand) -> list[tuple[str, Send]]:
+        """Return the commands that a refusal leads to."""
+        return []
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Process(CommandSender):
+    """One process: a table of arrows.
+
+    An arrow that is added later handles later events only; a process with a new name applies it to the past.
+    `refused` is called with each command that its aggregate refused.
+    """
+
+    arrows: tuple[On, ...]
+    refused: Callable[[RefusedCommand], Iterable[Send]] | None = None
+
+    @property
+    def events(self) -> frozenset[type[Event]]:
+        """The events that have arrows."""
+        return frozenset(event for row in self.arrows for event in row.events)
 
     def commands(self, recorded: Recorded) -> list[tuple[str, Send]]:
         """Return the commands that an event leads to, each with the name of its arrow.

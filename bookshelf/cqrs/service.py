@@ -8,6 +8,7 @@ from typing import Any
 import msgspec
 
 from bookshelf.cqrs.aggregate import Aggregate
+from bookshelf.cqrs.connector import Connector
 from bookshelf.cqrs.handler import HandlerRoute, Middleware, ServiceTask
 from bookshelf.cqrs.process import Process
 from bookshelf.cqrs.route import BulkRoute, CommandRoute, Route
@@ -23,19 +24,19 @@ ErrorPage = Callable[[Request, Problem], Awaitable[Response]]
 class Service:
     """One entry of bookshelf/services.py: all that is needed to run a service.
 
-    `tags` are what it is found by in service discovery; it `runs` aggregates, views and processes, and
-    `serves` routes. With a `root`, like / or /shop, it serves pages: the gateway passes on every request at
-    and below that address. `middleware` runs around each of its handlers. `error_page` makes the page that it
-    answers a problem with, unknown addresses included; without it the answer is problem details. `tasks` run
-    beside its handlers: each is a function of the ports that handlers get. `pages` returns the service with
-    its pages: only a process that runs it loads them.
+    `tags` are what it is found by in service discovery; it `runs` aggregates, views, processes and
+    connectors, and `serves` routes. With a `root`, like / or /shop, it serves pages: the gateway passes on
+    every request at and below that address. `middleware` runs around each of its handlers. `error_page` makes
+    the page that it answers a problem with, unknown addresses included; without it the answer is problem
+    details. `tasks` run beside its handlers: each is a function of the ports that handlers get. `pages`
+    returns the service with its pages: only a process that runs it loads them.
     """
 
     name: str
     summary: str
     tags: tuple[str, ...]
     port: int
-    runs: tuple[Aggregate[Any] | View | Process, ...]
+    runs: tuple[Aggregate[Any] | View | Process | Connector, ...]
     serves: tuple[Route, ...]
     root: str | None = None
     middleware: tuple[Middleware, ...] = ()
@@ -54,9 +55,9 @@ class Service:
         return tuple(part for part in self.runs if isinstance(part, View))
 
     @property
-    def processes(self) -> tuple[Process, ...]:
-        """The processes that this service runs."""
-        return tuple(part for part in self.runs if isinstance(part, Process))
+    def senders(self) -> tuple[Process | Connector, ...]:
+        """The processes and connectors that this service runs."""
+        return tuple(part for part in self.runs if isinstance(part, Process | Connector))
 
     def with_pages(self) -> "Service":
         """Return the service with its pages, if it has any."""

@@ -57,16 +57,21 @@ class ViewMeters:
 
 
 class ProcessMeters:
-    """Counts the commands of one process by their arrows."""
+    """Counts the commands of one process by their arrows, and times the calls of a connector."""
 
-    def __init__(self, process: str, commands: Counter) -> None:
+    def __init__(self, process: str, commands: Counter, calls: Histogram) -> None:
         self._process = process
         self._commands = commands
+        self._calls = calls
 
     def sent(self, arrows: Iterable[str]) -> None:
         """Count the commands of one append."""
         for arrow in arrows:
             self._commands.labels(self._process, arrow).inc()
+
+    def called(self, seconds: float, *, failed: bool) -> None:
+        """Note one call of a connector."""
+        self._calls.labels(self._process, "failed" if failed else "done").observe(seconds)
 
 
 #: What each gauge of a service is, and its labels. None is called instance or service: Prometheus has these.
@@ -115,6 +120,13 @@ class Meters:
             ("process", "arrow"),
             registry=self._registry,
         )
+        self._connector_calls = self._histogram(
+            "connector_call_seconds",
+            "Seconds that a call of a provider took",
+            _SECONDS,
+            "connector",
+            "result",
+        )
         self._requests = self._histogram(
             "request_seconds", "Seconds until a request was answered", _SECONDS, "method", "route", "status"
         )
@@ -133,7 +145,7 @@ class Meters:
 
     def process(self, name: str) -> ProcessMeters:
         """Return the meters of a process."""
-        return ProcessMeters(name, self._process_commands)
+        return ProcessMeters(name, self._process_commands, self._connector_calls)
 
     def owners(self, aggregate: str, owned: int, partitions: int, queued: int) -> None:
         """Note how many partitions are owned here, of how many, and how many commands wait."""

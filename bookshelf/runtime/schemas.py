@@ -18,7 +18,7 @@ from bookshelf.cqrs.command_message import REPLIES, CommandMessage, CommandRefus
 from bookshelf.cqrs.dead_letters import DEAD_LETTERS
 from bookshelf.cqrs.envelope import ANSWERED, DROPPED, Dropped, Envelope
 from bookshelf.cqrs.message import Command, Event
-from bookshelf.cqrs.process import Process
+from bookshelf.cqrs.process import CommandSender, Process
 from bookshelf.cqrs.service import Service
 from bookshelf.cqrs.view import View
 from bookshelf.runtime.openapi import Json, publish_schema
@@ -183,8 +183,8 @@ def asyncapi_document(services: Sequence[Service]) -> Json:
     aggregates = [part for service in services for part in service.aggregates]
     events = {kind.TYPE: kind for listed in catalogues.values() for one in listed for kind in one}
     replies = {kind.TYPE: kind for kind in REPLIES}
-    processes = [part for service in services for part in service.processes]
-    letters = {kind.TYPE: kind for kind in DEAD_LETTERS} if processes else {}
+    senders = [sender for service in services for sender in service.senders]
+    letters = {kind.TYPE: kind for kind in DEAD_LETTERS} if senders else {}
     commands = {kind.TYPE: kind for aggregate in aggregates for kind in aggregate.takes}
     data, schemas = _schemas([*events.values(), *replies.values(), *letters.values(), *commands.values()])
     messages = {
@@ -210,7 +210,7 @@ def asyncapi_document(services: Sequence[Service]) -> Json:
                 for one in aggregates
                 if one.takes
             },
-            **{channel["address"]: channel for one in processes for channel in _channels_of(one)},
+            **{channel["address"]: channel for one in senders for channel in _channels_of(one)},
             _REPLIES: _channel(None, "Answers to commands: a topic of the sender's.", list(replies)),
         },
         "operations": dict(_operations(services)),
@@ -263,10 +263,10 @@ def _channel(address: str | None, description: str, kinds: Iterable[str]) -> Jso
     return {"address": address, "description": description, "messages": messages}
 
 
-def _channels_of(process: Process) -> Iterator[Json]:
-    name = process.name
-    yield _channel(process.answers, f"Refusals of the commands of {name}.", [CommandRefused.TYPE])
-    yield _channel(process.dead_letters, f"Dead letters of {name}.", [kind.TYPE for kind in DEAD_LETTERS])
+def _channels_of(sender: CommandSender) -> Iterator[Json]:
+    name = sender.name
+    yield _channel(sender.answers, f"Refusals of the commands of {name}.", [CommandRefused.TYPE])
+    yield _channel(sender.dead_letters, f"Dead letters of {name}.", [kind.TYPE for kind in DEAD_LETTERS])
 
 
 def _operations(services: Iterable[Service]) -> Iterator[tuple[str, Json]]:
@@ -279,10 +279,11 @@ def _operations(services: Iterable[Service]) -> Iterator[tuple[str, Json]]:
                     f"{part.name}.view",
                     _operation("receive", part.topic, f"The view {part.name} of {service.name}.", kinds),
                 )
-            elif isinstance(part, Process):
+            elif isinstance(part, CommandSender):
                 kinds = sorted(kind.TYPE for kind in part.events)
-                summary = f"The process {part.name} of {service.name}."
-                yield f"{part.name}.process", _operation("receive", part.topic, summary, kinds)
+                role = "process" if isinstance(part, Process) else "connector"
+                summary = f"The {role} {part.name} of {service.name}."
+                yield f"{part.name}.{role}", _operation("receive", part.topic, summary, kinds)
                 yield f"{part.name}.refused", _operation("receive", part.answers, summary, None)
             else:
                 yield (

@@ -9,7 +9,9 @@ import msgspec
 import structlog
 
 from bookshelf import __version__
+from bookshelf.cqrs.connector import Connector
 from bookshelf.cqrs.handler import HandlerRoute
+from bookshelf.cqrs.process import Process
 from bookshelf.cqrs.route import BulkRoute, CommandRoute, EventsRoute
 from bookshelf.cqrs.service import Service
 from bookshelf.discovery.port import Instance
@@ -30,7 +32,8 @@ from bookshelf.runtime.health import Health, live
 from bookshelf.runtime.infrastructure import Infrastructure, Listener
 from bookshelf.runtime.metrics import Meters
 from bookshelf.runtime.openapi import document
-from bookshelf.runtime.process.host import ProcessHost
+from bookshelf.runtime.process.connector import ConnectorHost
+from bookshelf.runtime.process.host import ProcessHost, process_host
 from bookshelf.runtime.supervisor import Supervisor
 from bookshelf.runtime.view.host import ViewHost
 
@@ -53,16 +56,13 @@ class ServiceHost:
             view.name: ViewHost(view, infrastructure.log, infrastructure.storage, self.meters.view(view.name))
             for view in service.views
         }
-        self.processes = {
-            process.name: ProcessHost(
-                process,
-                infrastructure.log,
-                infrastructure.clock,
-                infrastructure.ids,
-                self.meters.process(process.name),
-            )
-            for process in service.processes
+        self._onward = {
+            name: OwnerForwarder(name, infrastructure.discovery, infrastructure.transport)
+            for name in self.aggregates
         }
+        self._ports = ServicePorts(service.name, infrastructure, self.views, self._clients())
+        #: Processes and connectors.
+        self.processes = {sender.name: self._sender(sender) for sender in service.senders}
         self._gauges = ServiceGauges(
             self.meters,
             infrastructure.log,
@@ -71,11 +71,6 @@ class ServiceHost:
             self.processes.values(),
         )
         self.health = Health(self._fault, self._warnings)
-        self._onward = {
-            name: OwnerForwarder(name, infrastructure.discovery, infrastructure.transport)
-            for name in self.aggregates
-        }
-        self._ports = ServicePorts(service.name, infrastructure, self.views, self._clients())
         self._supervisors = {task: Supervisor(f"a task of {service.name}") for task in service.tasks}
         self._streams: list[EventsEndpoint | HandlerEndpoint] = []
         self.api = self._make_api()
@@ -96,6 +91,13 @@ class ServiceHost:
             name: AggregateClient(host, self._onward[name], clock, ids)
             for name, host in self.aggregates.items()
         }
+
+    def _sender(self, sender: Process | Connector) -> ProcessHost:
+        log, clock, ids = self._infrastructure.log, self._infrastructure.clock, self._infrastructure.ids
+        meters = self.meters.process(sender.name)
+        if isinstance(sender, Connector):
+            return ConnectorHost(sender, log, clock, ids, meters, self._ports)
+        return process_host(sender, log, clock, ids, meters)
 
     def _fault(self) -> str | None:
         return next((host.fault for host in self._hosts() if host.fault is not None), None)

@@ -32,17 +32,19 @@ LAW: Law = {
     "bookshelf.storage": {"bookshelf.cqrs"},
     # tools that know nothing of ours
     "bookshelf.concurrency": set(),
+    "bookshelf.circuit_breaker": set(),
     "bookshelf.http": set(),
     "bookshelf.keyring": set(),
     "bookshelf.media": {"bookshelf.http"},
     # what runs them
     "bookshelf.runtime": {
         *("bookshelf.cqrs", "bookshelf.log", "bookshelf.discovery", "bookshelf.storage"),
-        *("bookshelf.concurrency", "bookshelf.http", "bookshelf.media", "bookshelf.keyring"),
+        *("bookshelf.concurrency", "bookshelf.circuit_breaker", "bookshelf.http", "bookshelf.media"),
+        "bookshelf.keyring",
     },
     "gateway": {
         *("bookshelf.discovery", "bookshelf.runtime", "bookshelf.config"),
-        *("bookshelf.concurrency", "bookshelf.http"),
+        *("bookshelf.concurrency", "bookshelf.circuit_breaker", "bookshelf.http"),
     },
     # what puts it together; of a context, the command line knows only its files
     "bookshelf.services": {"bookshelf.cqrs", "bookshelf.shelf"},

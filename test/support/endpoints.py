@@ -1,7 +1,8 @@
 """Endpoints as unit tests need them: of no instance that runs."""
 
+from bookshelf.circuit_breaker import BreakerLimits
 from bookshelf.discovery.port import Instance
-from gateway.upstream.endpoint import BreakerLimits, OutlierLimits, UpstreamEndpoint
+from gateway.upstream.endpoint import OutlierLimits, UpstreamEndpoint
 
 #: Opens at once, for a second.
 TOUCHY = OutlierLimits(

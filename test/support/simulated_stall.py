@@ -15,7 +15,7 @@ from support.stall_run import Folded
 
 from bookshelf.cqrs.aggregate import Aggregate
 from bookshelf.cqrs.command_message import CommandMessage, CommandRefused
-from bookshelf.cqrs.dead_letters import LetterDropped, LetterRetried
+from bookshelf.cqrs.dead_letters import LetterAdded, LetterDropped, LetterRetried
 from bookshelf.cqrs.envelope import Envelope, encode_envelope
 from bookshelf.cqrs.errors import Refused
 from bookshelf.cqrs.position import parse_position
@@ -25,7 +25,7 @@ from bookshelf.runtime.aggregate.command import CommandHandler, CommandRequest
 from bookshelf.runtime.aggregate.command_messages import CommandMessageDecoder
 from bookshelf.runtime.aggregate.snapshot import AggregateSnapshot, SnapshotFold
 from bookshelf.runtime.process.dead_letters import ProcessLetters, letter_record, read_letter
-from bookshelf.runtime.process.step import StepMaker
+from bookshelf.runtime.process.step import ProcessStepMaker
 
 PARTITIONS = 2
 
@@ -96,13 +96,14 @@ class SimulatedStall:
     def letters(self, partition: int) -> ProcessLetters:
         letters = ProcessLetters()
         for record in self.log[self.process.dead_letters, partition]:
-            letters.apply(record.key, read_letter(record), record.offset)
+            event, time = read_letter(record)
+            letters.apply(record.key, event, record.offset, time)
         return letters
 
     def act(self, topic: str, partition: int, most: int = 500) -> bool:
         """Let the process make a step of records of one of its topics; return if there were any."""
         letters = self.letters(partition)
-        maker = StepMaker(self.process, letters, self._clock, self._ids)
+        maker = ProcessStepMaker(self.process, letters, self._clock, self._ids)
         records = self._read(self.process.name, topic, partition, most)
         for record in records:
             if topic == self.process.dead_letters:
@@ -113,24 +114,29 @@ class SimulatedStall:
         self.consumed[self.process.name, topic, partition] += len(records)
         return bool(records)
 
-    def _request(self, maker: StepMaker, letters: ProcessLetters, record: Record) -> None:
+    def _request(self, maker: ProcessStepMaker, letters: ProcessLetters, record: Record) -> None:
         event, opened = letters.read_request(record) or (None, None)
         if opened is not None and isinstance(event, LetterDropped):
-            maker.drop(opened)
+            maker.settle(opened)
         elif opened is not None:
-            where = parse_position(opened.letter.position)
-            maker.retry(opened, self.log[where.topic, where.partition][where.offset], record)
+            where = parse_position(opened.position)
+            letter, _ = read_letter(self.log[record.topic, record.partition][opened.since])
+            assert isinstance(letter, LetterAdded)
+            maker.retry(opened, letter, self.log[where.topic, where.partition][where.offset], record)
 
     def retry(self) -> None:
         """Request the retry of the first dead letter of each key."""
         for partition in range(PARTITIONS):
             letters = self.letters(partition)
-            heads = [opened for opened in letters.listed() if letters.head(opened.hold) is opened]
             requests = [
                 letter_record(
-                    "operator", key, LetterRetried(position=letter.position), self._ids.new(), self._clock
+                    "operator",
+                    opened.key,
+                    LetterRetried(position=opened.position),
+                    self._ids.new(),
+                    self._clock.now(),
                 )
-                for key, letter, _ in heads
+                for opened in letters.heads()
             ]
             self.append(requests, (self.process.dead_letters, partition))
 

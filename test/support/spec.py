@@ -1,13 +1,15 @@
 """Business rules as specs: given events, when a command, then events; or a refusal. On an event, commands."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import pytest
 from support.fixed_infrastructure import NOW
 
 from bookshelf.cqrs.aggregate import Aggregate
+from bookshelf.cqrs.connector import Connector
 from bookshelf.cqrs.errors import Refused
+from bookshelf.cqrs.handler import HandlerPorts
 from bookshelf.cqrs.message import Command, Event
 from bookshelf.cqrs.process import Process, RefusedCommand, Send
 from bookshelf.cqrs.view import Recorded
@@ -58,6 +60,22 @@ class When:
 
 def on_event(process: Process, event: Event, *, subject: str, **recorded: Any) -> "Arrows":  # noqa: ANN401
     """What has happened to a subject, as a process reads it; `recorded` are more fields of its record."""
+    return Arrows(process.commands(_recorded(event, subject, recorded)))
+
+
+async def on_event_called(
+    connector: Connector,
+    event: Event,
+    ports: HandlerPorts,
+    *,
+    subject: str,
+    **recorded: Any,  # noqa: ANN401 (as above)
+) -> "Arrows":
+    """What has happened to a subject, as a connector calls its provider for it."""
+    return Arrows(await connector.call(_recorded(event, subject, recorded), ports))
+
+
+def _recorded(event: Event, subject: str, more: Mapping[str, Any]) -> Recorded:
     fields: dict[str, Any] = {
         "id": "event-1",
         "partition": 0,
@@ -68,9 +86,9 @@ def on_event(process: Process, event: Event, *, subject: str, **recorded: Any) -
         "correlation": "",
         "undoes": "",
         "data": b"{}",
-        **recorded,
+        **more,
     }
-    return Arrows(process.commands(Recorded(event=event, subject=subject, type=event.TYPE, **fields)))
+    return Recorded(event=event, subject=subject, type=event.TYPE, **fields)
 
 
 def on_refusal(process: Process, refused: RefusedCommand) -> "Arrows":

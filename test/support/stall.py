@@ -48,6 +48,11 @@ class RefusalNoted(Event, frozen=True):
     kind: str
 
 
+class PaymentNoted(Event, frozen=True):
+    TYPE: ClassVar[str] = "stall.payment-noted.v1"
+    receipt: str
+
+
 class UnitsSupplied(Event, frozen=True):
     TYPE: ClassVar[str] = "stall.units-supplied.v1"
     units: int
@@ -75,7 +80,7 @@ class UnitsSold(Event, frozen=True):
 
 
 EVENTS = Catalogue(
-    *(OrderPlaced, OrderApproved, OrderCanceled, LineAnswered, RefusalNoted),
+    *(OrderPlaced, OrderApproved, OrderCanceled, LineAnswered, RefusalNoted, PaymentNoted),
     *(UnitsSupplied, UnitsHeld, UnitsRefused, UnitsReleased, UnitsSold),
 )
 
@@ -99,11 +104,19 @@ class NoteRefusal(Command, frozen=True):
     kind: str
 
 
+class NotePayment(Command, frozen=True):
+    """Note a payment, as often as that is asked: only the origin of a command shows a repetition."""
+
+    TYPE: ClassVar[str] = "stall.note-payment.v1"
+    receipt: str
+
+
 class Order(State, frozen=True):
     lines: dict[str, int] = field(default_factory=dict)
     answers: dict[str, bool] = field(default_factory=dict)
     refusals: dict[str, str] = field(default_factory=dict)
     end: str = ""
+    payments: tuple[str, ...] = ()
 
 
 def decide_order(order: Order, command: Command) -> list[Event]:
@@ -115,6 +128,8 @@ def decide_order(order: Order, command: Command) -> list[Event]:
             return [LineAnswered(product=product, held=held), *_end(order, answers)]
         case NoteRefusal(product=product, kind=kind) if product not in order.refusals:
             return [RefusalNoted(product=product, kind=kind)]
+        case NotePayment(receipt=receipt):
+            return [PaymentNoted(receipt=receipt)]
     return []
 
 
@@ -134,10 +149,10 @@ def evolve_order(order: Order, event: Event) -> Order:
             return replace(order, answers={**order.answers, product: held})
         case RefusalNoted(product=product, kind=kind):
             return replace(order, refusals={**order.refusals, product: kind})
-        case OrderApproved():
-            return replace(order, end="approved")
-        case OrderCanceled():
-            return replace(order, end="canceled")
+        case PaymentNoted(receipt=receipt):
+            return replace(order, payments=(*order.payments, receipt))
+        case OrderApproved() | OrderCanceled():
+            return replace(order, end="approved" if isinstance(event, OrderApproved) else "canceled")
     return order
 
 
@@ -211,7 +226,7 @@ ORDER = Aggregate(
     initial=Order(),
     decide=decide_order,
     evolve=evolve_order,
-    takes=(PlaceOrder, AnswerLine, NoteRefusal),
+    takes=(PlaceOrder, AnswerLine, NoteRefusal, NotePayment),
 )
 STOCK = Aggregate(
     name="stock",

@@ -30,7 +30,7 @@ from bookshelf.cqrs.process import Process
 from bookshelf.log.port import Log, NewRecord, Record
 from bookshelf.runtime.aggregate.command_messages import command_message
 from bookshelf.runtime.metrics import Meters
-from bookshelf.runtime.process.host import ProcessHost
+from bookshelf.runtime.process.host import process_host
 
 DEADLINE_S = 30
 _numbers = count()
@@ -120,7 +120,7 @@ class Stall:
         self.clock = clock or FixedClock()
         self.meters = Meters()
         self.owners = Owners(log, clock=self.clock, append_s=DEADLINE_S)
-        self.host = ProcessHost(process, log, self.clock, CountedIds(), self.meters.process(process.name))
+        self.host = process_host(process, log, self.clock, CountedIds(), self.meters.process(process.name))
 
     async def __aenter__(self) -> Self:
         async with asyncio.timeout(DEADLINE_S):

@@ -1,4 +1,4 @@
-"""Writes docs/processes.md: the arrows of every process as a table and a diagram, and the cycles among them.
+"""Writes docs/processes.md: the arrows of every process, and the calls of every connector, with their cycles.
 
 What an arrow sends, and which events a command can lead to, is read from the source of the pure functions.
 """
@@ -11,39 +11,48 @@ from types import FunctionType
 from typing import Any, NamedTuple
 
 from bookshelf.cqrs.aggregate import Aggregate
+from bookshelf.cqrs.connector import Connector
 from bookshelf.cqrs.message import Command, Event
 from bookshelf.cqrs.process import Process, Send
 from bookshelf.cqrs.service import Service
 
 REFUSAL = "a refusal"
-_INTRODUCTION = """# Processes
-Each process turns events of its topic into commands ([how it works](how-it-works.md)). `make docs` writes
-this page from the code.
+_INTRODUCTION = """# Processes and connectors
+Each process turns events of its topic into commands, and each connector into calls of an outside system,
+whose answers become commands ([how it works](how-it-works.md)). `make docs` writes this page from the code.
 """
-_NONE = "\nNo service of the project runs a process yet.\n"
+_NONE = "\nNo service of the project runs a process or a connector yet.\n"
+#: In the place of the command that an arrow or a call sends, if it sends none.
+_NO_COMMAND = "nothing"
 
 
 class ArrowRow(NamedTuple):
-    """One row of the table: after an event, or a refusal, an arrow sends a command to an aggregate."""
+    """One row of the table: after an event, or a refusal, an arrow sends a command to an aggregate.
+
+    So does a call of a connector, or it sends nothing.
+    """
 
     event: str
     arrow: str
-    command: type[Command]
-    to: Aggregate[Any]
+    command: type[Command] | None
+    to: Aggregate[Any] | None
 
 
-def rows_of(process: Process) -> list[ArrowRow]:
-    """Return the table of a process. Raises ValueError for an arrow that cannot be read as one."""
-    found = [
-        ArrowRow(event.__name__, arrow.__name__, command, to)
-        for row in process.arrows
-        for event in row.events
-        for arrow in row.then
-        for to, command in sends_of(arrow)
-    ]
-    if process.refused is not None:
-        name = process.refused.__name__
-        found += [ArrowRow(REFUSAL, name, command, to) for to, command in sends_of(process.refused)]
+def rows_of(sender: Process | Connector) -> list[ArrowRow]:
+    """Return the table of a process or a connector. Raises ValueError for what cannot be read as an arrow."""
+    arrows: list[tuple[str, Callable[..., Any]]]
+    if isinstance(sender, Connector):
+        arrows = [(event.__name__, call) for event, call in sender.calls.items()]
+    else:
+        arrows = [
+            (event.__name__, arrow) for row in sender.arrows for event in row.events for arrow in row.then
+        ]
+        if sender.refused is not None:
+            arrows.append((REFUSAL, sender.refused))
+    found: list[ArrowRow] = []
+    for event, arrow in arrows:
+        sends = [ArrowRow(event, arrow.__name__, command, to) for to, command in sends_of(arrow)]
+        found += sends or [ArrowRow(event, arrow.__name__, None, None)]
     return found
 
 
@@ -105,10 +114,12 @@ def events_of(aggregate: Aggregate[Any], command: type[Command]) -> tuple[list[t
     return list(events.values()), nothing
 
 
-def cycles_of(process: Process) -> list[tuple[list[str], bool]]:
+def cycles_of(sender: Process | Connector) -> list[tuple[list[str], bool]]:
     """Return each cycle of arrows by its events and commands, and whether one decision may append nothing."""
     leads: dict[str, dict[str, tuple[list[str], bool]]] = {}
-    for row in rows_of(process):
+    for row in rows_of(sender):
+        if row.command is None or row.to is None:
+            continue
         events, nothing = events_of(row.to, row.command)
         names = [event.__name__ for event in events]
         leads.setdefault(row.event, {})[row.command.__name__] = names, nothing
@@ -132,32 +143,47 @@ def _paths_back(
 
 def processes_page(services: Iterable[Service]) -> str:
     """Return the text of docs/processes.md."""
-    parts = [(service, process) for service in services for process in service.processes]
+    parts = [(service, sender) for service in services for sender in service.senders]
     return _INTRODUCTION + ("".join(_section(*part) for part in parts) or _NONE)
 
 
-def _section(service: Service, process: Process) -> str:
-    rows = rows_of(process)
-    table = [f"| {row.event} | `{row.arrow}` | {row.command.__name__} | {row.to.name} |" for row in rows]
-    edges: dict[str, None] = {}
-    for row in rows:
-        command = f"{row.to.name}_{row.command.__name__}".replace("-", "_")
-        edges[f"  {row.event.replace(' ', '_')} -- {row.arrow} --> {command}([{row.command.__name__}])"] = (
-            None
-        )
-        for event in events_of(row.to, row.command)[0]:
-            edges[f"  {command} -. {row.to.name} .-> {event.__name__}"] = None
+def _section(service: Service, sender: Process | Connector) -> str:
+    rows = rows_of(sender)
+    table = [
+        f"| {row.event} | `{row.arrow}` | {_name(row.command)} | {row.to.name if row.to else ''} |"
+        for row in rows
+    ]
     cycles = [
         f"- {' → '.join([*path, path[0]])}" + ("" if nothing else " (**it never ends**)")
-        for path, nothing in cycles_of(process)
+        for path, nothing in cycles_of(sender)
     ]
     ending = ["Cycles; in each, a decision can append nothing:", *cycles] if cycles else ["It has no cycles."]
+    role, verb = ("Connector", "calls") if isinstance(sender, Connector) else ("Process", "arrow")
     lines = [
-        *(f"\n## {process.name}", f"Runs in the service {service.name}, on the topic `{process.topic}`."),
-        *("", "| after | arrow | sends | to |", "|---|---|---|---|", *table),
-        *("", "```mermaid", "flowchart LR", *edges, "```", "", *ending, ""),
+        f"\n## {sender.name}",
+        f"{role}. Runs in the service {service.name}, on the topic `{sender.topic}`.",
+        *("", f"| after | {verb} | sends | to |", "|---|---|---|---|", *table),
+        *("", "```mermaid", "flowchart LR", *_edges(rows), "```", "", *ending, ""),
     ]
     return "\n".join(lines)
+
+
+def _name(command: type[Command] | None) -> str:
+    return _NO_COMMAND if command is None else command.__name__
+
+
+def _edges(rows: Iterable[ArrowRow]) -> list[str]:
+    edges: dict[str, None] = {}
+    for row in rows:
+        event = row.event.replace(" ", "_")
+        if row.command is None or row.to is None:
+            edges[f"  {event} -- {row.arrow} --> {_NO_COMMAND}([{_NO_COMMAND}])"] = None
+            continue
+        command = f"{row.to.name}_{row.command.__name__}".replace("-", "_")
+        edges[f"  {event} -- {row.arrow} --> {command}([{row.command.__name__}])"] = None
+        for led_to in events_of(row.to, row.command)[0]:
+            edges[f"  {command} -. {row.to.name} .-> {led_to.__name__}"] = None
+    return list(edges)
 
 
 def _with_called(function: Callable[..., Any]) -> list[tuple[Callable[..., Any], ast.AST]]:

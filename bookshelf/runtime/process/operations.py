@@ -7,11 +7,11 @@ import msgspec
 
 from bookshelf.cqrs.dead_letters import LetterDropped, LetterRetried
 from bookshelf.cqrs.position import Position
-from bookshelf.cqrs.process import Process
+from bookshelf.cqrs.process import CommandSender
 from bookshelf.http.problem import Problem
 from bookshelf.log.port import Log
 from bookshelf.runtime.clock import Clock, Ids
-from bookshelf.runtime.process.dead_letters import ProcessLetters, letter_record, read_letters
+from bookshelf.runtime.process.dead_letters import ProcessLetters, letter_record, read_letters, read_reasons
 
 #: The name of the writer of operators.
 OPERATOR = "operator"
@@ -33,7 +33,7 @@ class ProcessDeadLetter(msgspec.Struct, frozen=True):
 class ProcessLetterOperations:
     """Lists, retries and drops the dead letters of one process. All raise `LogFault`."""
 
-    def __init__(self, process: Process, log: Log, clock: Clock, ids: Ids) -> None:
+    def __init__(self, process: CommandSender, log: Log, clock: Clock, ids: Ids) -> None:
         self._process = process
         self._log = log
         self._clock = clock
@@ -41,11 +41,11 @@ class ProcessLetterOperations:
 
     async def listed(self) -> list[ProcessDeadLetter]:
         """Return the open dead letters."""
-        name = self._process.name
+        name, topic = self._process.name, self._process.dead_letters
         return [
-            ProcessDeadLetter(name, letter.position, key, letter.reason, letter.behind)
-            for letters in await self._read()
-            for key, letter, _ in letters.listed()
+            ProcessDeadLetter(name, letter.position, opened.key, letter.reason, letter.behind)
+            for partition, letters in enumerate(await self._read())
+            for opened, letter in await read_reasons(self._log, topic, partition, letters.listed())
         ]
 
     async def retry(self, key: str | None = None) -> int:
@@ -56,14 +56,13 @@ class ProcessLetterOperations:
         """
         before = await self._read()
         for partition, letters in enumerate(before):
-            heads = [opened for opened in letters.listed() if letters.head(opened.hold) is opened]
-            chosen = [opened for opened in heads if key in {None, opened.key}]
+            chosen = [opened for opened in letters.heads() if key in {None, opened.key}]
             await self._request(
                 partition,
-                [(opened.key, LetterRetried(position=opened.letter.position)) for opened in chosen],
+                [(opened.key, LetterRetried(position=opened.position)) for opened in chosen],
             )
-        after = {opened.letter.position for letters in await self._read() for opened in letters.listed()}
-        return sum(opened.letter.position not in after for letters in before for opened in letters.listed())
+        after = {opened.position for letters in await self._read() for opened in letters.listed()}
+        return sum(opened.position not in after for letters in before for opened in letters.listed())
 
     async def drop(self, position: Position) -> bool:
         """Give up the dead letter at a position; return False if there is none.
@@ -92,7 +91,7 @@ class ProcessLetterOperations:
         if not requests:
             return
         name, topic = self._process.name, self._process.dead_letters
-        records = [letter_record(name, *request, self._ids.new(), self._clock) for request in requests]
+        records = [letter_record(name, *request, self._ids.new(), self._clock.now()) for request in requests]
         writer = await self._log.writer(OPERATOR, topic, partition)
         try:
             requested = (await writer.append(records))[-1] + 1

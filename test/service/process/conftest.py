@@ -4,9 +4,9 @@ from collections.abc import AsyncIterator
 from pathlib import Path
 
 import pytest
+from support.charging import CHARGING_TOPICS
 from support.faulty import FaultyLog
 from support.kafka_log import kafka_log
-from support.stall import TOPICS
 
 from bookshelf.log.memory import MemoryLog
 from bookshelf.log.sqlite.log import SqliteLog
@@ -20,7 +20,7 @@ async def open_log(request: pytest.FixtureRequest, folder: Path) -> AsyncIterato
         yield FaultyLog(MemoryLog(PARTITIONS))
     elif request.param == "kafka":
         broker = request.getfixturevalue("kafka_broker")
-        async with kafka_log(broker.address, *TOPICS, partitions=PARTITIONS) as there:
+        async with kafka_log(broker.address, *CHARGING_TOPICS, partitions=PARTITIONS) as there:
             yield FaultyLog(there)
     else:
         opened = await SqliteLog.open(folder / "log.sqlite", PARTITIONS)

@@ -145,7 +145,7 @@ def test_a_command_that_lacks_a_value_of_its_path_or_a_subject_is_refused(path: 
 
 def test_a_process_is_a_part_of_its_service_with_topics_of_its_own() -> None:
     service = another(runs=(SELLING,))
-    assert service.processes == (SELLING,)
+    assert service.senders == (SELLING,)
     names = [(topic.name, topic.retention_s) for topic in topics((service,))]
     assert names == [(name, None) for name in ("stall", "selling.answers", "selling.dead-letters")]
     with pytest.raises(ServiceConflict, match="both claim the part selling"):

@@ -4,6 +4,7 @@ from collections.abc import Iterable
 from dataclasses import replace
 
 import pytest
+from support.charging import CHARGING
 from support.stall import (
     ORDER,
     SELLING,
@@ -11,10 +12,12 @@ from support.stall import (
     AnswerLine,
     HoldUnits,
     LineAnswered,
+    NoteRefusal,
     OrderApproved,
     OrderCanceled,
     OrderPlaced,
     ReleaseUnits,
+    SellUnits,
     SupplyUnits,
     UnitsHeld,
     UnitsRefused,
@@ -43,19 +46,19 @@ def supply(event: UnitsHeld, recorded: Recorded) -> Iterable[Send]:
 
 def test_every_arrow_of_the_project_names_what_it_sends() -> None:
     for service in SERVICES:
-        for process in service.processes:
-            assert rows_of(process)
-            assert all(nothing for _, nothing in cycles_of(process)), process.name
+        for sender in service.senders:
+            assert rows_of(sender)
+            assert all(nothing for _, nothing in cycles_of(sender)), sender.name
 
 
 def test_the_table_has_a_row_for_each_event_and_command() -> None:
-    assert [(row.event, row.arrow, row.command.__name__, row.to.name) for row in rows_of(SELLING)] == [
-        ("OrderPlaced", "hold_units", "HoldUnits", "stock"),
-        ("UnitsHeld", "answer_line", "AnswerLine", "order"),
-        ("UnitsRefused", "answer_line", "AnswerLine", "order"),
-        ("OrderApproved", "sell_units", "SellUnits", "stock"),
-        ("OrderCanceled", "release_units", "ReleaseUnits", "stock"),
-        ("a refusal", "note_refusal", "NoteRefusal", "order"),
+    assert rows_of(SELLING) == [
+        ("OrderPlaced", "hold_units", HoldUnits, STOCK),
+        ("UnitsHeld", "answer_line", AnswerLine, ORDER),
+        ("UnitsRefused", "answer_line", AnswerLine, ORDER),
+        ("OrderApproved", "sell_units", SellUnits, STOCK),
+        ("OrderCanceled", "release_units", ReleaseUnits, STOCK),
+        ("a refusal", "note_refusal", NoteRefusal, ORDER),
     ]
 
 
@@ -80,6 +83,21 @@ def test_cycles_are_found_and_those_without_an_end_are_marked() -> None:
     service = Service(name="stall", summary="", tags=(), port=1, runs=(circle,), serves=())
     page = processes_page((service,))
     assert "- UnitsReleased → HoldUnits → UnitsHeld → ReleaseUnits → UnitsReleased\n" in page
+
+
+async def forget(_event: OrderCanceled, _recorded: Recorded, _key: str, _ports: object) -> Iterable[Send]:
+    return []
+
+
+def test_the_page_has_the_calls_of_a_connector_and_whether_they_send_anything() -> None:
+    connector = replace(CHARGING, calls={**CHARGING.calls, OrderCanceled: forget})
+    service = Service(name="stall", summary="", tags=(), port=1, runs=(connector,), serves=())
+    page = processes_page((service,))
+    assert "Connector. Runs in the service stall, on the topic `stall`.\n" in page
+    assert "| OrderApproved | `charge` | NotePayment | order |\n" in page
+    assert "| OrderCanceled | `forget` | nothing |  |\n" in page
+    assert "  OrderApproved -- charge --> order_NotePayment([NotePayment])\n" in page
+    assert "  order_NotePayment -. order .-> PaymentNoted\n" in page
 
 
 def test_the_page_has_the_table_and_a_diagram() -> None:

@@ -4,7 +4,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule
 
-from gateway.upstream.endpoint import BreakerLimits, CircuitBreaker
+from bookshelf.circuit_breaker import BreakerLimits, CircuitBreaker
 
 FUSE = BreakerLimits(failures=3, first_s=1.0, longest_s=4.0)
 
