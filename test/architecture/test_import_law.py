@@ -20,6 +20,10 @@ LAW: Law = {
     },
     "bookshelf.shelf": {"bookshelf.cqrs", "bookshelf.storage"},
     "bookshelf.accounts": {"bookshelf.cqrs", "bookshelf.storage"},
+    "bookshelf.accounts.handlers": {
+        *("bookshelf.accounts", "bookshelf.cqrs", "bookshelf.runtime", "bookshelf.keyring"),
+        *("bookshelf.http.message", "bookshelf.http.problem"),
+    },
     # the frame of all pages, and the pages of a context
     "bookshelf.site": {"bookshelf.cqrs", "bookshelf.http", "bookshelf.config"},
     "bookshelf.shelf.pages": {
