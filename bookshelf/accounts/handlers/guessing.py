@@ -89,7 +89,7 @@ class RedisCounters:
             return await self._own.get(key)
 
 
-class Attempt(NamedTuple):
+class SignInAttempt(NamedTuple):
     """A sign-in: the account, or the claim of an unknown login; the network; the device if it is known."""
 
     account: str
@@ -107,7 +107,7 @@ class GuessLimits:
         """Return True if the network has failed too often, whatever the account."""
         return await self._counters.get(f"guess:n:{network}") >= NETWORK_MAX
 
-    async def is_locked(self, attempt: Attempt) -> bool:
+    async def is_locked(self, attempt: SignInAttempt) -> bool:
         """Return True if this sign-in fails whatever the password is."""
         if attempt.device is not None:
             return await self._counters.get(_pair(attempt)) >= PAIR_MAX
@@ -115,7 +115,7 @@ class GuessLimits:
             return True
         return await self._counters.get(f"guess:a:{attempt.account}") >= ACCOUNT_MAX
 
-    async def note_failure(self, attempt: Attempt) -> None:
+    async def note_failure(self, attempt: SignInAttempt) -> None:
         """Count a failed sign-in; that of a known device counts against the device alone."""
         await self._counters.add(_pair(attempt), WINDOW_S)
         if attempt.device is None:
@@ -127,7 +127,7 @@ class GuessLimits:
         return await self._counters.add(f"register:{network}", HOUR_S) <= REGISTRATIONS_MAX
 
 
-def _pair(attempt: Attempt) -> str:
+def _pair(attempt: SignInAttempt) -> str:
     if attempt.device is not None:
         return f"guess:d:{attempt.account}:{attempt.device}"
     return f"guess:p:{attempt.account}:{attempt.network}"

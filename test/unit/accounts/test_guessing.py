@@ -9,10 +9,10 @@ from bookshelf.accounts.handlers.guessing import (
     NETWORK_MAX,
     PAIR_MAX,
     WINDOW_S,
-    Attempt,
     GuessLimits,
     MemoryCounters,
     RedisCounters,
+    SignInAttempt,
     network_of,
 )
 
@@ -37,7 +37,7 @@ def limits(seconds: Seconds) -> GuessLimits:
     return GuessLimits(MemoryCounters(seconds))
 
 
-async def fail(limits: GuessLimits, attempt: Attempt, times: int) -> None:
+async def fail(limits: GuessLimits, attempt: SignInAttempt, times: int) -> None:
     for _ in range(times):
         await limits.note_failure(attempt)
 
@@ -45,13 +45,13 @@ async def fail(limits: GuessLimits, attempt: Attempt, times: int) -> None:
 async def test_ten_failures_lock_an_account_for_one_network_and_15_minutes(
     limits: GuessLimits, seconds: Seconds
 ) -> None:
-    here, elsewhere = Attempt("a-1", "10.0.0.1"), Attempt("a-1", "10.0.0.2")
+    here, elsewhere = SignInAttempt("a-1", "10.0.0.1"), SignInAttempt("a-1", "10.0.0.2")
     await fail(limits, here, PAIR_MAX - 1)
     assert not await limits.is_locked(here)
     await fail(limits, here, 1)
     assert await limits.is_locked(here)
     assert not await limits.is_locked(elsewhere)
-    assert not await limits.is_locked(Attempt("a-2", "10.0.0.1"))
+    assert not await limits.is_locked(SignInAttempt("a-2", "10.0.0.1"))
     seconds.now = WINDOW_S
     assert not await limits.is_locked(here)
 
@@ -59,20 +59,20 @@ async def test_ten_failures_lock_an_account_for_one_network_and_15_minutes(
 async def test_a_network_that_fails_too_often_is_blocked(limits: GuessLimits) -> None:
     for number in range(NETWORK_MAX):
         assert not await limits.is_network_blocked("10.0.0.1")
-        await fail(limits, Attempt(f"a-{number}", "10.0.0.1"), 1)
+        await fail(limits, SignInAttempt(f"a-{number}", "10.0.0.1"), 1)
     assert await limits.is_network_blocked("10.0.0.1")
     assert not await limits.is_network_blocked("10.0.0.2")
 
 
 async def test_many_networks_lock_an_account_but_not_for_its_own_device(limits: GuessLimits) -> None:
     for number in range(ACCOUNT_MAX):
-        await fail(limits, Attempt("a-1", f"10.0.1.{number}"), 1)
-    assert await limits.is_locked(Attempt("a-1", "10.0.0.1"))
-    own = Attempt("a-1", "10.0.0.1", "device")
+        await fail(limits, SignInAttempt("a-1", f"10.0.1.{number}"), 1)
+    assert await limits.is_locked(SignInAttempt("a-1", "10.0.0.1"))
+    own = SignInAttempt("a-1", "10.0.0.1", "device")
     assert not await limits.is_locked(own)
     await fail(limits, own, PAIR_MAX)
     assert await limits.is_locked(own)
-    assert not await limits.is_locked(Attempt("a-1", "10.0.0.1", "another"))
+    assert not await limits.is_locked(SignInAttempt("a-1", "10.0.0.1", "another"))
 
 
 async def test_a_network_registers_20_accounts_an_hour(limits: GuessLimits, seconds: Seconds) -> None:
