@@ -11,28 +11,35 @@ from babel.messages.extract import extract
 from babel.messages.pofile import read_po, write_po
 
 ROOT = Path(__file__).resolve().parents[1]
-#: The packages with catalogues.
-PACKAGES = ("bookshelf/site", "bookshelf/shelf/pages")
+#: The packages with catalogues, and the folder whose modules have the texts of each.
+PACKAGES = {"bookshelf/site": "bookshelf/site", "bookshelf/shelf/pages": "bookshelf/shelf"}
 LANGUAGES = ("de",)
 #: The extraction method of templates.
 _TEMPLATES = "jinja2.ext:babel_extract"
-_KEYWORDS = {"_": None, "gettext": None, "ngettext": (1, 2), "translate": None, "plural": (1, 2)}
+_KEYWORDS = {
+    "_": None,
+    "gettext": None,
+    "ngettext": (1, 2),
+    "translate": None,
+    "plural": (1, 2),
+    "phrase": None,
+}
 _OPTIONS = {"trim_blocks": "true", "lstrip_blocks": "true", "silent": "false"}
 
 
-def template_of(package: Path) -> Catalog:
-    """Return the texts of a package's modules and templates, without translations."""
+def template_of(package: str) -> Catalog:
+    """Return the texts of the modules and templates of a package's catalogue, without translations."""
     found = Catalog(charset="utf-8")
-    for path in sorted(package.rglob("*.py")):
+    for path in sorted((ROOT / PACKAGES[package]).rglob("*.py")):
         for _, message, _, _ in extract("python", BytesIO(path.read_bytes()), _KEYWORDS):
             found.add(message)
-    for path in sorted((package / "templates").glob("*.html")):
+    for path in sorted((ROOT / package / "templates").glob("*.html")):
         for _, message, _, _ in extract(_TEMPLATES, BytesIO(path.read_bytes()), _KEYWORDS, (), _OPTIONS):
             found.add(message)
     return found
 
 
-def catalogue(package: Path, language: str) -> bytes:
+def catalogue(package: str, language: str) -> bytes:
     """Return the text of a catalogue with all present texts, each with its translation if there is one."""
     path = _path(package, language)
     known = read_po(BytesIO(path.read_bytes())) if path.exists() else Catalog()
@@ -57,16 +64,16 @@ msgstr ""
 """
 
 
-def _path(package: Path, language: str) -> Path:
-    return package / "locale" / language / "messages.po"
+def _path(package: str, language: str) -> Path:
+    return ROOT / package / "locale" / language / "messages.po"
 
 
 def main() -> None:
     """Write each catalogue that is not as it should be, and name it."""
     for name in PACKAGES:
         for language in LANGUAGES:
-            path = _path(ROOT / name, language)
-            text = catalogue(ROOT / name, language)
+            path = _path(name, language)
+            text = catalogue(name, language)
             if not path.exists() or path.read_bytes() != text:
                 path.parent.mkdir(parents=True, exist_ok=True)
                 path.write_bytes(text)

@@ -10,6 +10,8 @@ from typing import Any, Literal
 
 import msgspec
 
+from bookshelf.cqrs.phrases import Phrase
+
 #: The name of the database in the folder, and of the subfolder with the uploaded files.
 DATABASE = "jobs.sqlite"
 UPLOADS = "uploads"
@@ -44,7 +46,7 @@ class Job(msgspec.Struct, frozen=True, kw_only=True):
     done: int = 0
     total: int = 0
     report: dict[str, Any] = {}
-    fault: str = ""
+    fault: Phrase | str = ""
     starts: int = 0
     draft: bool = False
 

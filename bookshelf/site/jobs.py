@@ -17,6 +17,7 @@ from msgspec.structs import replace
 
 from bookshelf.cqrs.api_client import ApiAnswer, ApiClient
 from bookshelf.cqrs.handler import HandlerPorts
+from bookshelf.cqrs.phrases import Phrase
 from bookshelf.http.client import NoResponse, Unreachable
 from bookshelf.http.message import BrokenBody, Handler, TooLarge, read_response, request
 from bookshelf.site.api_adapters import answer_of, encode_body
@@ -35,7 +36,11 @@ T = TypeVar("T")
 
 
 class JobFault(Exception):
-    """A job cannot be done; the message is a sentence for the reader."""
+    """A job cannot be done; the reason is a sentence for the reader."""
+
+    def __init__(self, reason: Phrase | str) -> None:
+        super().__init__(reason)
+        self.reason = reason
 
 
 class JobRun:
@@ -206,7 +211,7 @@ class Jobs:
                 report = await self._kinds[job.kind](run)
                 ended = replace(job, state="done", report=report)
             except JobFault as fault:
-                ended = replace(job, state="failed", fault=str(fault))
+                ended = replace(job, state="failed", fault=fault.reason)
             except Exception:
                 _logger.exception("job-failed", job=job.id, kind=job.kind)
                 ended = replace(job, state="failed", fault="")

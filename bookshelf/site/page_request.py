@@ -6,6 +6,7 @@ from datetime import date, datetime, tzinfo
 from typing import Any
 
 from bookshelf.cqrs.handler import HandlerPorts
+from bookshelf.cqrs.phrases import Phrase
 from bookshelf.http.multipart import UploadedFile
 from bookshelf.http.problem import Problem
 from bookshelf.site.api_adapters import FieldFault, PageApi
@@ -51,7 +52,7 @@ class PageRequest:
     language: str
     preferences: Preferences
     api: PageApi
-    translate: Callable[[str], str]
+    translate: Callable[[str | Phrase], str]
     plural: Callable[[str, str, int], str]
     ports: HandlerPorts
     submission: Submission | None = None

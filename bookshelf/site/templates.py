@@ -17,6 +17,7 @@ from babel.support import NullTranslations, Translations
 from jinja2 import Environment, FunctionLoader, StrictUndefined
 from markupsafe import Markup, escape
 
+from bookshelf.cqrs.phrases import Phrase
 from bookshelf.site.api_adapters import segment
 
 #: The locale of each language.
@@ -58,7 +59,10 @@ class Templates:
         self._known = known_texts(packages)
         install = self.environment.install_gettext_callables  # type: ignore[attr-defined]  # an extension's
         install(self._of_catalogue, self.plural, newstyle=True)
-        self.environment.filters |= Formats(self.locale, self.translate).filters
+        formats = Formats(self.locale, self.translate)
+        self._number = formats.number
+        self.environment.filters |= formats.filters
+        self.environment.tests["in_catalogue"] = self._is_known
 
     @cached_property
     def names(self) -> tuple[str, ...]:
@@ -73,13 +77,23 @@ class Templates:
         """Return the text of a template."""
         return self._sources[name].read_text(encoding="utf-8")
 
-    def translate(self, text: str) -> str:
+    def translate(self, text: str | Phrase) -> str:
         """Return a text in this language; an empty one stays empty."""
+        if isinstance(text, Phrase):
+            return text.text(self.translate, self._number)
         return str(self.translations.gettext(text)) if text else ""
 
-    def _of_catalogue(self, text: str) -> str:
+    def _of_catalogue(self, text: str | Phrase) -> str:
         """Return a text for templates as HTML with places for values; a text of a reader stays one."""
-        return self.translate(text) if text in self._known else str(escape(text)).replace("%", "%%")
+        if isinstance(text, Phrase):
+            text = self.translate(text)
+        elif self._is_known(text):
+            return self.translate(text)
+        return str(escape(text)).replace("%", "%%")
+
+    def _is_known(self, text: str | Phrase) -> bool:
+        """Return True if the catalogues have a text, or the template of a phrase."""
+        return (text.template if isinstance(text, Phrase) else text) in self._known
 
     def plural(self, one: str, many: str, count: int) -> str:
         """Return the text for a number of things in this language."""

@@ -1,9 +1,11 @@
 """Imports by pages, in this process: upload, preview, run, correct, undo; and jobs that are interrupted."""
 
 import asyncio
+import csv
 import re
 from collections.abc import AsyncIterator, Mapping
 from datetime import UTC, datetime, timedelta
+from html import unescape
 from pathlib import Path
 from typing import Any
 
@@ -184,6 +186,41 @@ async def test_refused_lines_are_a_file_that_can_be_imported(pages: Pages, jobs:
     answer = await pages.get(link)
     assert answer.headers["Content-Disposition"].endswith(".refused.csv")
     assert answer.html.splitlines()[1].startswith(",Stanisław Lem,")
+
+
+async def test_reasons_and_remarks_are_in_the_language_of_the_page(pages: Pages, jobs: Jobs) -> None:
+    pages.cookies["bookshelf-prefs"] = "language=de"
+    text = BOOKS.replace("5,science-fiction", "4.3,science-fiction") + '"Kim,Rudyard Kipling,,,,,A5\n'
+    report = await finished(pages, jobs, address(await preview(pages, text)), IMPORTED)
+    assert "Zeile 4 der Titel fehlt: eintragen" in report.words
+    assert "Zeile 2 Bewertung '4.3' auf 4,25 Sterne gerundet" in unescape(report.words)
+    assert 'lang="en"' not in report.html
+    (link,) = re.findall(r'href="(/import/[^"]+/refused)"', report.html)
+    rows = list(csv.reader((await pages.get(link)).html.splitlines()))
+    assert rows[1][-1] == "der Titel fehlt: eintragen"
+    assert rows[2][-1] == 'ein " steht an einer falschen Stelle: Anführungszeichen berichtigen'
+    line = link.replace("/refused", "/lines/0")
+    again = await pages.post(line, {"_key": "1", "cell": ["", "", "", "", "", "", "A3"]})
+    assert "der Titel fehlt: eintragen" in again.words
+
+
+async def test_a_file_that_is_no_library_is_explained_in_the_language_of_the_page(pages: Pages) -> None:
+    pages.cookies["bookshelf-prefs"] = "language=de"
+    shown = await preview(pages, "no books here")
+    assert "in Eingefügter Text sind keine Bücher zu erkennen" in shown.words
+    assert 'lang="en"' not in shown.html
+
+
+async def test_the_report_of_an_older_job_is_shown_with_its_english_reasons(pages: Pages, jobs: Jobs) -> None:
+    report = await brought(pages, jobs)
+    pages.cookies["bookshelf-prefs"] = "language=de"
+    (job,) = re.findall(r'action="/import/([^"]+)/lines/0"', report.html)
+    ((number, content),) = await jobs.lines(job, "refused")
+    await jobs.put_lines(job, "refused", [(number, {**content, "reason": "the line is 100% blank {"})])
+    shown = await pages.get(f"/import/{job}")
+    assert '<span translate="no" lang="en">the line is 100% blank {</span>' in shown.html
+    file = await pages.download(f"/import/{job}/refused")
+    assert b"the line is 100% blank {" in file
 
 
 async def test_an_import_is_taken_back_as_a_whole(shelf: Shelf, pages: Pages, jobs: Jobs) -> None:

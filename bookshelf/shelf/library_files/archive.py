@@ -13,6 +13,7 @@ from pathlib import Path
 from tempfile import NamedTemporaryFile
 from typing import IO
 
+from bookshelf.cqrs.phrases import Phrase, phrase
 from bookshelf.shelf.library_files.entry import Entry, NotALibrary
 from bookshelf.shelf.library_files.library import Library
 from bookshelf.shelf.limits import COVER_BYTES, FILE_MAX
@@ -65,7 +66,7 @@ def open_archive(path: Path, most: int = FILE_MAX) -> Iterator[LibraryArchive | 
         try:
             archive = _opened(path)
         except _FAULTS as fault:
-            raise NotALibrary(f"{path} is a damaged zip archive: {fault}") from fault
+            raise NotALibrary(_damaged(path, fault)) from fault
         with archive:
             if BOOKS not in archive.namelist():
                 yield None  # a workbook, perhaps: what reads tables names it
@@ -73,7 +74,7 @@ def open_archive(path: Path, most: int = FILE_MAX) -> Iterator[LibraryArchive | 
             try:
                 _copy(archive, books, path, most)
             except _FAULTS as fault:
-                raise NotALibrary(f"{path} is a damaged zip archive: {fault}") from fault
+                raise NotALibrary(_damaged(path, fault)) from fault
             yield LibraryArchive(archive, Path(books.name))
 
 
@@ -82,9 +83,13 @@ def cover_digests(library: Library) -> set[str]:
     return {line.cover.digest for line in library if isinstance(line, Entry) and line.cover is not None}
 
 
-def unusable_covers(count: int) -> str:
+def unusable_covers(count: int) -> Phrase:
     """Return a remark on covers that an archive lacks, or whose pictures cannot be used."""
-    return f"{count} covers are missing in the archive or are no pictures of an export"
+    return phrase("{count} covers are missing in the archive or are no pictures of an export", count=count)
+
+
+def _damaged(path: Path, fault: Exception) -> Phrase:
+    return phrase("{file} is a damaged zip archive: {fault}", file=str(path), fault=str(fault))
 
 
 def _is_zip(path: Path) -> bool:
@@ -99,7 +104,9 @@ def _opened(path: Path) -> zipfile.ZipFile:
     """Open an archive whose list of names is of a size that may be held in memory."""
     with path.open("rb") as file:
         if (size := _names_size(file)) > _NAMES_BYTES:
-            raise NotALibrary(f"{path} has too many files: its names have {size:,} bytes")
+            raise NotALibrary(
+                phrase("{file} has too many files: its names have {size} bytes", file=str(path), size=size)
+            )
     return zipfile.ZipFile(path)
 
 
@@ -123,6 +130,8 @@ def _copy(archive: zipfile.ZipFile, books: IO[bytes], path: Path, most: int) -> 
         while piece := file.read(_PIECE):
             left -= len(piece)
             if left < 0:
-                raise NotALibrary(f"{path} has more than {most:,} bytes of books: split it")
+                raise NotALibrary(
+                    phrase("{file} has more than {most} bytes of books: split it", file=str(path), most=most)
+                )
             books.write(piece)
     books.flush()

@@ -7,6 +7,7 @@ from typing import Any
 
 import msgspec
 
+from bookshelf.cqrs.phrases import Phrase, phrase
 from bookshelf.shelf import limits
 from bookshelf.shelf.fields import BookFields
 from bookshelf.shelf.isbn import isbn_title, to_isbn13
@@ -18,11 +19,7 @@ from bookshelf.shelf.library_files.format import EXTRA, Cell, Fields
 from bookshelf.shelf.library_files.setting import Setting
 from bookshelf.shelf.library_files.states import is_yes, state_of
 from bookshelf.shelf.library_files.text import cut, decode_twice_encoded, many_lines, one_line, quoted
-from bookshelf.shelf.library_files.values import (
-    choose_isbn,
-    choose_tags,
-    whole_number,
-)
+from bookshelf.shelf.library_files.values import choose_isbn, choose_tags, whole_number
 from bookshelf.shelf.lists import UP_NEXT
 from bookshelf.shelf.values import Contributor, SeriesEntry, derived_author, is_before
 
@@ -56,8 +53,19 @@ def build(line: int, fields: Fields, raw: tuple[str, ...], setting: Setting) -> 
             fields[name] = [Cell(cell.column, decode_twice_encoded(cell.text)) for cell in cells]
     setting.form.adapt(fields)
     if any(is_yes(cell.text) for cell in fields.pop("deleted", ())):
-        return Refusal(line, f"{setting.form.name} has marked the book as deleted", raw)
+        reason = phrase("{program} has marked the book as deleted", program=setting.form.name)
+        return Refusal(line, reason, raw)
     return _Record(line, fields, raw, setting).entry()
+
+
+def _name_fault(title: str, author: str) -> Phrase | None:
+    """Return what is to be corrected of a title and an author."""
+    named = ((phrase("title"), title, limits.TITLE_MAX), (phrase("author"), author, limits.AUTHOR_MAX))
+    for name, text, most in named:
+        if len(text) > most:
+            too_long = phrase("the {name} has {count} characters, {most} are allowed: shorten it", name=name)
+            return too_long.with_values(count=len(text), most=most)
+    return None if title.strip() else phrase("the title is blank: fill it in")
 
 
 class _Record:
@@ -69,7 +77,7 @@ class _Record:
         self._raw = raw
         self._setting = setting
         self._exact = setting.form.exact
-        self._warnings: list[str] = []
+        self._warnings: list[Phrase] = []
         self._extra: dict[str, str] = {}
 
     def entry(self) -> Entry | Refusal:
@@ -77,15 +85,8 @@ class _Record:
         title = self._first("title") or (isbn_title(isbn) if isbn else "")
         people = self._people()
         author = derived_author(people)
-        for name, value, longest in (
-            ("title", title, limits.TITLE_MAX),
-            ("author", author, limits.AUTHOR_MAX),
-        ):
-            if len(value) > longest and (name == "title" or len(people) == 1):
-                fault = f"the {name} has {len(value):,} characters, {longest:,} are allowed: shorten it"
-                return Refusal(self._line, fault, self._raw)
-        if not title.strip():
-            return Refusal(self._line, "the title is blank: fill it in", self._raw)
+        if (fault := _name_fault(title, author if len(people) == 1 else "")) is not None:
+            return Refusal(self._line, fault, self._raw)
         history = ReadingHistory(self._fields, self._setting, self._warnings)
         readings, opinion = self._opinion(history)
         given = {"title": title, "author": author, "isbn": isbn, **self._book(history, people)}
@@ -108,24 +109,24 @@ class _Record:
         plain_author = len(people) == 1 and people[0] == Contributor(people[0].name)
         return {
             "contributors": () if self._exact or plain_author else people,
-            "subtitle": self._line_of("subtitle", limits.NAME_MAX),
+            "subtitle": self._line_of(phrase("subtitle"), limits.NAME_MAX),
             "sort_title": self._sort_title(),
-            "published": self._published("published"),
-            "first_published": self._published("first published"),
-            "publisher": self._line_of("publisher", limits.NAME_MAX),
-            "pages": self._number("pages", limits.PAGES_MIN, limits.PAGES_MAX),
+            "published": self._published(phrase("published")),
+            "first_published": self._published(phrase("first published")),
+            "publisher": self._line_of(phrase("publisher"), limits.NAME_MAX),
+            "pages": self._number(phrase("pages"), limits.PAGES_MIN, limits.PAGES_MAX),
             "minutes": self._minutes(),
             "language": self._language(),
             "format": self._format(),
             "series": self._series(),
             "tags": self._tags(),
-            "notes": self._text("notes", limits.NOTES_MAX),
-            "description": self._text("description", limits.DESCRIPTION_MAX),
+            "notes": self._text(phrase("notes"), limits.NOTES_MAX),
+            "description": self._text(phrase("description"), limits.DESCRIPTION_MAX),
             "ids": self._ids(),
-            "work": self._line_of("work", limits.ID_MAX),
+            "work": self._line_of(phrase("work"), limits.ID_MAX),
             "copies": self._copies(history),
-            "location": self._line_of("location", limits.NAME_MAX),
-            "lent_to": self._line_of("lent to", limits.NAME_MAX),
+            "location": self._line_of(phrase("location"), limits.NAME_MAX),
+            "lent_to": self._line_of(phrase("lent to"), limits.NAME_MAX),
             "lent_on": self._day("lent on"),
         }
 
@@ -147,16 +148,20 @@ class _Record:
         before = self._extra.get(name)
         self._extra[name] = f"{before}\n{text}" if before and before != text else text
 
-    def _line_of(self, name: str, longest: int) -> str | None:
-        value = self._first(name)
-        if len(value) > longest:
-            self._warnings.append(f"{name} {value!r} left out: longer than {longest} characters")
-            return None
-        return value or None
+    def _line_of(self, field: Phrase, longest: int) -> str | None:
+        """Return a value on one line; `field` is the name of the field and how a warning names it."""
+        return self._short(field, self._first(field.template), longest)
 
-    def _published(self, name: str) -> str | None:
+    def _short(self, field: Phrase, value: str, longest: int) -> str | None:
+        if len(value) <= longest:
+            return value or None
+        too_long = phrase("{field} {value} left out: longer than {most} characters")
+        self._warnings.append(too_long.with_values(field=field, value=repr(value), most=longest))
+        return None
+
+    def _published(self, field: Phrase) -> str | None:
         """Return the date as it was given; 2008.0 is what a spreadsheet makes of 2008."""
-        value = self._line_of(name, limits.PUBLISHED_MAX) or ""
+        value = self._line_of(field, limits.PUBLISHED_MAX) or ""
         if not self._exact:
             value = _YEAR.sub(r"\1", value)
             value = "" if value in _BLANK else value
@@ -180,20 +185,20 @@ class _Record:
         return read_contributors(self._fields, self._setting.form, self._warnings)
 
     def _sort_title(self) -> str | None:
-        sort = self._line_of("sort title", limits.NAME_MAX)
+        sort = self._line_of(phrase("sort title"), limits.NAME_MAX)
         return sort if sort != self._first("title") else None
 
-    def _number(self, name: str, least: int, most: int) -> int | None:
-        cells = self._fields.get(name, ())
+    def _number(self, field: Phrase, least: int, most: int) -> int | None:
+        cells = self._fields.get(field.template, ())
         chosen = None
         for cell in cells:
             value = None if cell.text.strip() in _BLANK else whole_number(cell.text)
             if cell.text.strip() in _BLANK:
                 continue
             if value is None or not least <= value <= most:
-                self._warnings.append(
-                    f"{name} {quoted(cell.text)} left out: not a number from {least} to {most:,}"
-                )
+                no_number = phrase("{field} {value} left out: not a number from {least} to {most}")
+                given = quoted(cell.text)
+                self._warnings.append(no_number.with_values(field=field, value=given, least=least, most=most))
             elif chosen is None:
                 chosen = value
             elif chosen != value:
@@ -201,8 +206,8 @@ class _Record:
         return chosen
 
     def _minutes(self) -> int | None:
-        seconds = self._number("seconds", 1, limits.MINUTES_MAX * 60)
-        return self._number("minutes", 1, limits.MINUTES_MAX) or (
+        seconds = self._number(phrase("seconds"), 1, limits.MINUTES_MAX * 60)
+        return self._number(phrase("minutes"), 1, limits.MINUTES_MAX) or (
             round(seconds / 60) or 1 if seconds else None
         )
 
@@ -212,15 +217,10 @@ class _Record:
             if not self._exact and "," in value:
                 self._keep(cell)
                 value = value.split(",")[0].strip()
-        if len(value) > limits.LANGUAGE_MAX:
-            self._warnings.append(
-                f"language {value!r} left out: longer than {limits.LANGUAGE_MAX} characters"
-            )
-            return None
-        return value or None
+        return self._short(phrase("language"), value, limits.LANGUAGE_MAX)
 
     def _format(self) -> str | None:
-        value = self._line_of("format", limits.FORMAT_MAX)
+        value = self._line_of(phrase("format"), limits.FORMAT_MAX)
         if value is None or self._exact:
             return value
         return _FORMATS.get(value.casefold().replace("-", " ").replace("_", " "), value)
@@ -245,9 +245,9 @@ class _Record:
         ][: limits.SERIES_MAX]
         for entry in chosen.values():
             if entry not in fitting:
-                self._warnings.append(
-                    f"series {entry.name!r} {entry.number or ''!r} left out: beyond the limits"
-                )
+                beyond = phrase("series {name} {number} left out: beyond the limits")
+                number = repr(entry.number or "")
+                self._warnings.append(beyond.with_values(name=repr(entry.name), number=number))
         return tuple(fitting)
 
     def _tags(self) -> tuple[str, ...]:
@@ -264,8 +264,8 @@ class _Record:
         )
         return "\n\n".join(dict.fromkeys(text for text in texts if text.strip()))
 
-    def _text(self, name: str, longest: int) -> str | None:
-        return cut(name, self._joined(name), longest, self._warnings) or None
+    def _text(self, field: Phrase, longest: int) -> str | None:
+        return cut(field, self._joined(field.template), longest, self._warnings) or None
 
     def _ids(self) -> dict[str, str]:
         ids: dict[str, str] = {}
@@ -274,7 +274,7 @@ class _Record:
             if not value.strip("0"):
                 continue
             if not _SCHEME.fullmatch(scheme) or len(value) > limits.ID_MAX or len(ids) == limits.IDS_MAX:
-                self._warnings.append(f"id {scheme} {value!r} left out")
+                self._warnings.append(phrase("id {name} {value} left out", name=scheme, value=repr(value)))
             else:
                 ids[scheme] = value
         return ids
@@ -284,7 +284,7 @@ class _Record:
             copies = whole_number(cell.text)
             if copies is not None and 0 <= copies <= limits.COPIES_MAX:
                 return copies
-            self._warnings.append(f"copies {quoted(cell.text)} left out: not a number")
+            self._warnings.append(phrase("copies {value} left out: not a number", value=quoted(cell.text)))
         for cell in self._fields.get("owned", ())[:1]:
             owned = is_yes(cell.text)
             if owned is None:
@@ -299,7 +299,8 @@ class _Record:
             if dates and (day := dates.spans[-1].ended):
                 return day
             if cell.text.strip() not in _BLANK:
-                self._warnings.append(f"{cell.column} {quoted(cell.text)} left out: is no date")
+                no_date = phrase("{column} {value} left out: {why}", why=phrase("is no date"))
+                self._warnings.append(no_date.with_values(column=cell.column, value=quoted(cell.text)))
         return None
 
     def _added(self) -> str | None:
@@ -311,7 +312,7 @@ class _Record:
         day = self._day("added") if not self._exact else None
         latest = (self._setting.options.today + timedelta(days=1)).isoformat()
         if day and is_before(latest, day):
-            self._warnings.append(f"added {day} left out: it lies in the future")
+            self._warnings.append(phrase("added {day} left out: it lies in the future", day=day))
             return None
         return day
 
@@ -319,7 +320,8 @@ class _Record:
         """Give rating and review to the latest ended reading, else to the open one, else to the book."""
         stars = history.stars()
         title, text = self._joined("review title"), self._joined("review")
-        review = cut("review", "\n\n".join(filter(None, (title, text))), limits.REVIEW_MAX, self._warnings)
+        review = "\n\n".join(filter(None, (title, text)))
+        review = cut(phrase("review"), review, limits.REVIEW_MAX, self._warnings)
         spoiler = any(is_yes(cell.text) for cell in self._fields.get("spoiler", ()))
         readings = history.readings()
         if not readings and stars and self._setting.rated_is_read:
@@ -374,13 +376,17 @@ class _Record:
             if not text.strip():
                 continue
             name = f"{self._setting.form.name}: {column}"
-            name = cut("name of a column", name, limits.EXTRA_NAME_MAX, self._warnings)
+            name = cut(phrase("name of a column"), name, limits.EXTRA_NAME_MAX, self._warnings)
             if name in kept:
-                why = "another column has the same name"
-                self._warnings.append(f"{column} left out: {why}: {text!r}")
+                same = phrase("{column} left out: another column has the same name: {text}")
+                self._warnings.append(same.with_values(column=column, text=repr(text)))
             elif len(text) > limits.EXTRA_VALUE_MAX or len(kept) == limits.EXTRA_MAX:
-                why = f"at most {limits.EXTRA_MAX} columns of {limits.EXTRA_VALUE_MAX:,} characters are kept"
-                self._warnings.append(f"{column} left out: {why}: {text!r}")
+                beyond = phrase(
+                    "{column} left out: at most {columns} columns of {most} characters are kept: {text}",
+                    columns=limits.EXTRA_MAX,
+                    most=limits.EXTRA_VALUE_MAX,
+                )
+                self._warnings.append(beyond.with_values(column=column, text=repr(text)))
             else:
                 kept[name] = text
         return kept

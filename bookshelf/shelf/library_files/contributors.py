@@ -5,6 +5,7 @@ from collections.abc import Iterator
 
 import msgspec
 
+from bookshelf.cqrs.phrases import Phrase, phrase
 from bookshelf.shelf.library_files.format import Fields, Format
 from bookshelf.shelf.library_files.match import name_words
 from bookshelf.shelf.library_files.text import cut, fold_letters, one_line
@@ -50,7 +51,7 @@ def role_of(word: str) -> str:
     return _ROLES.get(folded, folded)
 
 
-def read_contributors(fields: Fields, form: Format, warnings: list[str]) -> tuple[Contributor, ...]:
+def read_contributors(fields: Fields, form: Format, warnings: list[Phrase]) -> tuple[Contributor, ...]:
     """Return the contributors of a record, each once for a role; a warning names what is beyond the limits.
 
     A single name is returned in any length: the record is refused for it.
@@ -58,7 +59,7 @@ def read_contributors(fields: Fields, form: Format, warnings: list[str]) -> tupl
     chosen: dict[tuple[str, str], Contributor] = {}
     for person in _named(fields, form):
         if name := one_line(person.name, exact=False):
-            role = cut(f"role of {name}", person.role, ROLE_MAX, warnings)
+            role = cut(phrase("role of {name}", name=name), person.role, ROLE_MAX, warnings)
             known = msgspec.structs.replace(person, name=name, role=role)
             chosen.setdefault((name.casefold(), role), known)
     people = list(chosen.values())
@@ -73,7 +74,8 @@ def read_contributors(fields: Fields, form: Format, warnings: list[str]) -> tupl
     short = [person for person in people if max(len(person.name), len(person.sort or "")) <= NAME_MAX]
     kept = short[:CONTRIBUTORS_MAX]
     if rest := [person.name for person in people if person not in kept]:
-        warnings.append(f"{len(rest)} contributors left out: {', '.join(rest)}")
+        left_out = phrase("{count} contributors left out: {names}", count=len(rest), names=tuple(rest))
+        warnings.append(left_out)
     return tuple(kept)
 
 

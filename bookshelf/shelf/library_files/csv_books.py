@@ -10,6 +10,7 @@ from typing import Any
 
 import msgspec
 
+from bookshelf.cqrs.phrases import phrase
 from bookshelf.shelf.fields import FIELD_TYPES
 from bookshelf.shelf.library_files.entry import Entry, FileReading, ListPlace, Refusal
 from bookshelf.shelf.library_files.formats import COLUMNS, guarded, join_tags, split_tags, unguarded
@@ -74,8 +75,7 @@ def _read_readings(cell: str) -> list[dict[str, Any]]:
 def _read_range(text: str) -> dict[str, Any]:
     found = _READING.fullmatch(text)
     if found is None:
-        msg = f"{text!r} is no reading such as 2023-01-02..2023-02-03 finished 4.5"
-        raise ValueError(msg)
+        raise ValueError(text)
     started, ended, state, stars = found.groups()
     is_open = state in {"reading", "paused"}
     dates = {"started": started or None, "ended": ended or None, "stars": float(stars) if stars else None}
@@ -173,6 +173,14 @@ def row_to_entry(line: int, header: Sequence[str], raw: tuple[str, ...]) -> Entr
         try:
             book[column] = _READ[column](cell) if column in _READ else cell
         except ValueError as fault:
-            reason = str(fault) if column == READINGS else f"{cell!r} is no number"
-            return Refusal(line, f"{column}: {reason}: correct it", raw)
+            if column != READINGS:
+                reason = phrase("{column}: {value} is no number: correct it", column=column, value=repr(cell))
+            else:
+                reason = phrase(
+                    "{column}: {value} is no reading such as {example}: correct it",
+                    column=column,
+                    value=repr(str(fault)),
+                    example="2023-01-02..2023-02-03 finished 4.5",
+                )
+            return Refusal(line, reason, raw)
     return to_entry(line, book, raw)

@@ -6,11 +6,14 @@ from collections import deque
 from collections.abc import Iterator
 from typing import NamedTuple, TextIO
 
+from bookshelf.cqrs.phrases import Phrase, phrase
 from bookshelf.shelf.limits import RECORD_MAX, REREADS_MAX
 
 _SHOWN = 1_000
-BROKEN = 'a " is opened or closed in the wrong place: correct the quotes'
-_TOO_LONG = "the record or one of its cells is too long: shorten it"
+BROKEN = phrase('a " is opened or closed in the wrong place: correct the quotes')
+#: What the reason of a broken record has in each language; no other reason has it.
+QUOTE = ' " '
+_TOO_LONG = phrase("the record or one of its cells is too long: shorten it")
 
 
 class CsvRecord(NamedTuple):
@@ -18,7 +21,7 @@ class CsvRecord(NamedTuple):
 
     line: int
     cells: list[str]
-    fault: str = ""
+    fault: Phrase | None = None
 
 
 class TooLong(csv.Error):

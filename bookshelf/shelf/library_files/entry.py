@@ -5,20 +5,25 @@ from typing import Literal
 
 import msgspec
 
+from bookshelf.cqrs.phrases import Phrase
 from bookshelf.shelf.fields import BookFields
 from bookshelf.shelf.lists import UP_NEXT
 from bookshelf.shelf.values import Cover, ReadingProgress
 
 
 class NotALibrary(Exception):
-    """The file has no books that can be recognised; the message has what to do."""
+    """The file has no books that can be recognised; `reason` has what to do, and names the file as {file}."""
+
+    def __init__(self, reason: Phrase) -> None:
+        super().__init__(reason)
+        self.reason = reason
 
 
 class Refusal(msgspec.Struct, frozen=True):
     """A record that cannot become a book: its first line, the reason, and its cells as they were."""
 
     line: int
-    reason: str
+    reason: Phrase
     raw: tuple[str, ...]
 
 
@@ -88,7 +93,7 @@ class Entry(msgspec.Struct, frozen=True, kw_only=True):
     lists: tuple[ListPlace, ...] = ()
     passages: tuple[FilePassage, ...] = ()
     cover: Cover | None = None
-    warnings: tuple[str, ...] = ()
+    warnings: tuple[Phrase, ...] = ()
     raw: tuple[str, ...] = ()
 
     @property
@@ -108,7 +113,7 @@ class Entry(msgspec.Struct, frozen=True, kw_only=True):
             return datetime.fromisoformat(self.added)
         return datetime.fromisoformat((self.added + "-01-01")[:10] + "T00:00:00+00:00") + offset
 
-    def refused(self, reason: str) -> Refusal:
+    def refused(self, reason: Phrase) -> Refusal:
         """Return a refusal of this entry, for one that the shelf itself has refused."""
         return Refusal(self.line, reason, self.raw)
 

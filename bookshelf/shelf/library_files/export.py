@@ -1,10 +1,12 @@
 """Writes a shelf as CSV for spreadsheets, and the refused lines of an import as a file of the same format."""
 
 import csv
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
+from itertools import starmap
 
 import msgspec
 
+from bookshelf.cqrs.phrases import Phrase
 from bookshelf.shelf.library_files.csv_books import CSV_COLUMNS, to_cells
 from bookshelf.shelf.library_files.entry import Refusal
 from bookshelf.shelf.library_files.formats import guarded
@@ -37,35 +39,36 @@ def csv_line(cells: Iterable[str], delimiter: str = ",") -> str:
     return line
 
 
-def write_refused(library: Library, refusals: Iterable[Refusal]) -> Iterator[str]:
+def write_refused(
+    library: Library, refusals: Iterable[Refusal], translate: Callable[[Phrase], str] = str
+) -> Iterator[str]:
     """Return the lines of a file in the library's own format that has only these records.
 
     A CSV has the library's header and delimiter, the cells as they were (none of them is a formula to a
     spreadsheet, and an import takes the guard off), and a last column `reason`, which an import ignores; the
     first cell of a broken record has its text. JSON lines get a field `reason`; a line that is not an object
-    becomes the field `line` of one. Lines have their line ends: write them with newline="" and the encoding
-    utf-8-sig (CSV) or utf-8.
+    becomes the field `line` of one. `translate` returns the text of a reason. Lines have their line ends:
+    write them with newline="" and the encoding utf-8-sig (CSV) or utf-8.
     """
-    return _csv(library, refusals) if library.header else map(_json, refusals)
+    reasons = ((refusal.raw, translate(refusal.reason)) for refusal in refusals)
+    return _csv(library, reasons) if library.header else starmap(_json, reasons)
 
 
-def _csv(library: Library, refusals: Iterable[Refusal]) -> Iterator[str]:
+def _csv(library: Library, reasons: Iterable[tuple[tuple[str, ...], str]]) -> Iterator[str]:
     again = library.header[-1] == REASON
     header = library.header[:-1] if again else library.header
     yield csv_line(map(guarded, [*header, REASON]), library.delimiter)
-    for refusal in refusals:
-        cells = (
-            refusal.raw[: len(header)] if again and len(refusal.raw) == len(library.header) else refusal.raw
-        )
+    for raw, reason in reasons:
+        cells = raw[: len(header)] if again and len(raw) == len(library.header) else raw
         missing = [""] * (len(header) - len(cells))
-        yield csv_line(map(guarded, [*cells, *missing, refusal.reason]), library.delimiter)
+        yield csv_line(map(guarded, [*cells, *missing, reason]), library.delimiter)
 
 
-def _json(refusal: Refusal) -> str:
-    (line,) = refusal.raw
+def _json(raw: tuple[str, ...], reason: str) -> str:
+    (line,) = raw
     try:
         book = msgspec.json.decode(line, type=dict[str, msgspec.Raw])
     except (msgspec.DecodeError, RecursionError):
         book = {"line": msgspec.Raw(msgspec.json.encode(line))}
-    book[REASON] = msgspec.Raw(msgspec.json.encode(refusal.reason))
+    book[REASON] = msgspec.Raw(msgspec.json.encode(reason))
     return msgspec.json.encode(book).decode() + "\n"

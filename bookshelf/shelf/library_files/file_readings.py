@@ -5,6 +5,7 @@ from datetime import timedelta
 
 import msgspec
 
+from bookshelf.cqrs.phrases import Phrase, phrase
 from bookshelf.shelf.library_files.dates import Dates, Span, read_dates
 from bookshelf.shelf.library_files.entry import FileReading, ListPlace
 from bookshelf.shelf.library_files.format import Cell, Fields
@@ -36,7 +37,7 @@ _PRIORITY = (
 class ReadingHistory:
     """The readings of one record. `lists` are the lists that its words for states and shelves name."""
 
-    def __init__(self, fields: Fields, setting: Setting, warnings: list[str]) -> None:
+    def __init__(self, fields: Fields, setting: Setting, warnings: list[Phrase]) -> None:
         """Take the fields of a record; sentences on what is left out go to `warnings`."""
         self._fields = fields
         self._setting = setting
@@ -82,7 +83,8 @@ class ReadingHistory:
         wanted = self._count() - len(readings) - bool(in_progress)
         readings = [*([FileReading()] * wanted), *readings, *([opened] if in_progress else [])]
         for start in rest:
-            self._warnings.append(f"started {start} left out: the state leaves no reading for it")
+            left_out = phrase("started {day} left out: the state leaves no reading for it", day=start)
+            self._warnings.append(left_out)
         return readings
 
     def _last_abandoned(self, readings: list[FileReading], rest: list[str]) -> list[FileReading]:
@@ -97,7 +99,9 @@ class ReadingHistory:
     def _closed(self, span: Span, end: str) -> FileReading:
         started = span.started
         if started and span.ended and is_before(span.ended, started):
-            self._warnings.append(f"started {started} left out: it lies after the end {span.ended}")
+            self._warnings.append(
+                phrase("started {day} left out: it lies after the end {end}", day=started, end=span.ended)
+            )
             started = None
         kind = self._undated(end, [])
         return msgspec.structs.replace(kind, started=started, ended=span.ended)
@@ -121,7 +125,12 @@ class ReadingHistory:
             count = whole_number(cell.text)
             if count is None or count > READINGS_MAX:
                 self._warnings.append(
-                    f"{cell.column} {quoted(cell.text)} left out: at most {READINGS_MAX} readings"
+                    phrase(
+                        "{column} {value} left out: at most {most} readings",
+                        column=cell.column,
+                        value=quoted(cell.text),
+                        most=READINGS_MAX,
+                    )
                 )
                 return 0
             return count
@@ -149,7 +158,10 @@ class ReadingHistory:
             if word.strip() and not self._add_state(word):
                 name = one_line(word, exact=False)
                 self._add_list(name)
-                self._warnings.append(f"{shown(name)} is no known state: the book is in a list of this name")
+                in_list = phrase(
+                    "{name} is no known state: the book is in a list of this name", name=shown(name)
+                )
+                self._warnings.append(in_list)
 
     def _add_state(self, word: str) -> bool:
         if fold_state(word) in _OWNED:
@@ -183,7 +195,8 @@ class ReadingHistory:
             if yes is None and any(map(str.isdigit, cell.text)):
                 self._fields.setdefault("finished", []).append(cell)
             elif yes is None:
-                self._warnings.append(f"{quoted(cell.text)} left out: neither yes nor no")
+                neither = phrase("{value} left out: neither yes nor no", value=quoted(cell.text))
+                self._warnings.append(neither)
             elif yes:
                 self._states.add(FileState.FINISHED)
 
@@ -198,34 +211,38 @@ class ReadingHistory:
     def _spans(self, cell: Cell, name: str) -> Iterator[Span]:
         dates = read_dates(cell.text, day_first=self._setting.day_first)
         if dates is None:
-            why = "a spreadsheet has destroyed it" if set(cell.text.strip()) == {"#"} else "is no date"
+            destroyed = set(cell.text.strip()) == {"#"}
+            why = phrase("a spreadsheet has destroyed it") if destroyed else phrase("is no date")
             self._leave_out(cell, why, name)
             return
         self._note(cell, dates)
         latest = self._setting.options.today + timedelta(days=1)
         for span in dates.spans:
             if is_before(latest.isoformat(), span.ended or span.started or ""):
-                self._leave_out(cell, "lies in the future", name)
+                self._leave_out(cell, phrase("lies in the future"), name)
             else:
                 yield span
 
     def _note(self, cell: Cell, dates: Dates) -> None:
-        read_as = ", ".join(filter(None, (day for span in dates.spans for day in span)))
         if dates.assumed and not self._setting.sure:
-            self._warnings.append(
-                f"{shown(cell.text)} read as {read_as}: no date in the file proves the order of day and month"
-            )
+            note = phrase("{text} read as {days}: no date in the file proves the order of day and month")
         elif dates.loose:
-            self._warnings.append(f"{shown(cell.text)} read as {read_as}")
-
-    def _leave_out(self, cell: Cell, why: str, name: str) -> None:
-        if name == "started":
-            self._warnings.append(f"{cell.column} {quoted(cell.text)} left out: {why}")
+            note = phrase("{text} read as {days}")
+        else:
             return
-        self._states.add(FileState.ABANDONED if name == "stopped" else FileState.FINISHED)
-        self._warnings.append(
-            f"{'read' if name == 'finished' else 'stopped'}, but on no known day: {quoted(cell.text)} {why}"
-        )
+        days = tuple(filter(None, (day for span in dates.spans for day in span)))
+        self._warnings.append(note.with_values(text=shown(cell.text), days=days))
+
+    def _leave_out(self, cell: Cell, why: Phrase, name: str) -> None:
+        if name == "started":
+            note = phrase("{column} {value} left out: {why}", column=cell.column)
+        elif name == "finished":
+            self._states.add(FileState.FINISHED)
+            note = phrase("read, but on no known day: {value} {why}")
+        else:
+            self._states.add(FileState.ABANDONED)
+            note = phrase("stopped, but on no known day: {value} {why}")
+        self._warnings.append(note.with_values(value=quoted(cell.text), why=why))
 
     def stars(self) -> float | None:
         """Return the record's rating."""

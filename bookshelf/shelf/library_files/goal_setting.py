@@ -5,6 +5,7 @@ from http import HTTPStatus
 import msgspec
 
 from bookshelf.cqrs.api_client import ApiClient
+from bookshelf.cqrs.phrases import phrase
 from bookshelf.shelf.goals import goal_key
 from bookshelf.shelf.library_files.bulk_sender import key_of
 from bookshelf.shelf.library_files.compare import Difference
@@ -47,4 +48,5 @@ async def _set(api: ApiClient, goal: FileGoal, body: object, report: ImportRepor
     answer = await api.send("PUT", f"{SHELF}/goals/{goal.year}", body, headers)
     if answer.status >= HTTPStatus.BAD_REQUEST:
         report.goals -= 1
-        report.warn(goal.line, f"the goal of {goal.year} was not set: {answer.detail}")
+        not_set = phrase("the goal of {year} was not set: {why}", year=str(goal.year), why=answer.detail)
+        report.warn(goal.line, not_set)

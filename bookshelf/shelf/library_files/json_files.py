@@ -11,6 +11,7 @@ from typing import Any
 
 import msgspec
 
+from bookshelf.cqrs.phrases import Phrase, phrase
 from bookshelf.shelf.fields import FIRST_FIELDS, BookFields
 from bookshelf.shelf.library_files.entry import (
     Entry,
@@ -132,8 +133,12 @@ def to_line(line: int, found: Mapping[str, Any], raw: tuple[str, ...]) -> Line:
         kind: Any = FileList if found["type"] == LIST else FileGoal
         thing: FileList | FileGoal = msgspec.convert({**found, "line": line}, kind)
     except msgspec.ValidationError as fault:
-        return Refusal(line, f"{fault}: correct it", raw)
+        return Refusal(line, _to_correct(fault), raw)
     return thing
+
+
+def _to_correct(fault: msgspec.ValidationError) -> Phrase:
+    return phrase("{fault}: correct it", fault=str(fault))
 
 
 def to_entry(line: int, book: Mapping[str, Any], raw: tuple[str, ...]) -> Entry | Refusal:
@@ -141,7 +146,7 @@ def to_entry(line: int, book: Mapping[str, Any], raw: tuple[str, ...]) -> Entry 
     try:
         read = msgspec.convert(book, _BookLine)
     except msgspec.ValidationError as fault:
-        return Refusal(line, f"{fault}: correct it", raw)
+        return Refusal(line, _to_correct(fault), raw)
     given = msgspec.structs.asdict(read)
     stars = read.stars if read.stars is not None or read.rating is None else float(read.rating)
     rated = any(reading.stars is not None for reading in read.readings)

@@ -4,12 +4,13 @@ import re
 from collections.abc import Iterator
 from typing import NamedTuple, TextIO
 
+from bookshelf.cqrs.phrases import Phrase, phrase
 from bookshelf.shelf.library_files.csv_records import LineReader, TooLong
 from bookshelf.shelf.limits import RECORD_MAX
 
 _CHUNK = 1024 * 1024
 _SIGN = re.compile(r'["\\{}\[\]\n]')
-_TOO_LONG = "the line is too long: shorten it"
+_TOO_LONG = phrase("the line is too long: shorten it")
 
 
 class JsonRecord(NamedTuple):
@@ -17,7 +18,7 @@ class JsonRecord(NamedTuple):
 
     line: int
     text: str
-    fault: str = ""
+    fault: Phrase | None = None
 
 
 def json_lines(stream: TextIO) -> Iterator[JsonRecord]:
@@ -26,7 +27,7 @@ def json_lines(stream: TextIO) -> Iterator[JsonRecord]:
     while True:
         number = lines.begin()
         try:
-            text, fault = next(lines).strip(), ""
+            text, fault = next(lines).strip(), None
         except TooLong:
             text, fault = lines.first(), _TOO_LONG
         except StopIteration:
@@ -99,6 +100,6 @@ class _Scan:
 
     def _ended(self, text: str) -> JsonRecord:
         self._keep(text)
-        whole, fault = "".join(self._text), _TOO_LONG if self._size > RECORD_MAX else ""
+        whole, fault = "".join(self._text), _TOO_LONG if self._size > RECORD_MAX else None
         self._text, self._size = [], 0
         return JsonRecord(self._start, whole[:1000] if fault else whole, fault)

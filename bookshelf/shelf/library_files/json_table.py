@@ -5,6 +5,7 @@ from typing import Any, NamedTuple, TextIO
 
 import msgspec
 
+from bookshelf.cqrs.phrases import Phrase, phrase
 from bookshelf.shelf.library_files.build import build
 from bookshelf.shelf.library_files.entry import Line, NotALibrary, Refusal
 from bookshelf.shelf.library_files.format import EXTRA, IGNORED, Cell, Fields, Format, folded
@@ -24,7 +25,7 @@ JSON_LINES = Format(
 )
 
 _TYPES = (BOOK, LIST, GOAL)
-_NO_OBJECT = "no JSON object on one line: correct the line"
+_NO_OBJECT = phrase("no JSON object on one line: correct the line")
 _NAMES = ("fl", "name", "text", "value", "title")
 """The member of an object inside a list that names it."""
 
@@ -44,7 +45,7 @@ class JsonTable(NamedTuple):
         fields: dict[str, str] = {}
         for record in self.records():
             found = self._survey(decode_object(record), fields, options)
-            if isinstance(found, str):
+            if isinstance(found, Phrase):
                 survey.skip()
             else:
                 survey.add(found)
@@ -52,9 +53,11 @@ class JsonTable(NamedTuple):
             survey.columns.setdefault(name, field)
         return survey.setting(options, self.delimiter)
 
-    def _survey(self, book: dict[str, Any] | str, columns: dict[str, str], options: Options) -> Fields | str:
+    def _survey(
+        self, book: dict[str, Any] | Phrase, columns: dict[str, str], options: Options
+    ) -> Fields | Phrase:
         """Return the fields of an object as `_read` does; those of an export have their own names."""
-        if isinstance(book, str) or not self.form.exact or book.get("type") not in _TYPES:
+        if isinstance(book, Phrase) or not self.form.exact or book.get("type") not in _TYPES:
             return self._read(book, columns, options)
         if book["type"] != BOOK:
             return {}
@@ -73,7 +76,7 @@ class JsonTable(NamedTuple):
             fields = self._read(book, {}, setting.options)
             if self.form.exact and isinstance(book, dict) and book.get("type") in _TYPES:
                 yield to_line(record.line, book, raw)
-            elif isinstance(fields, str):
+            elif isinstance(fields, Phrase):
                 yield Refusal(record.line, fields, raw)
             else:
                 yield build(record.line, fields, raw, setting)
@@ -83,9 +86,11 @@ class JsonTable(NamedTuple):
         with self.source.open() as stream:
             yield from self.split(stream)
 
-    def _read(self, book: dict[str, Any] | str, columns: dict[str, str], options: Options) -> Fields | str:
+    def _read(
+        self, book: dict[str, Any] | Phrase, columns: dict[str, str], options: Options
+    ) -> Fields | Phrase:
         """Return the fields of an object, or its fault; `columns` gets the field of each of its names."""
-        if isinstance(book, str):
+        if isinstance(book, Phrase):
             return book
         fields: Fields = {}
         for name, value in book.items():
@@ -93,7 +98,7 @@ class JsonTable(NamedTuple):
             columns[name] = field
             text = json_text(value, exact=self.form.exact)
             if text is None and field not in (EXTRA, IGNORED):
-                return f"{name} is neither text nor a number: correct it"
+                return phrase("{name} is neither text nor a number: correct it", name=name)
             if text and text.strip():
                 fields.setdefault(field, []).append(Cell(name, text))
         return fields
@@ -130,12 +135,16 @@ def open_json(source: Source) -> JsonTable | None:
             if book.get("type") in _TYPES:
                 return table
     raise NotALibrary(
-        f"{source.path} is JSON, but its first line is no book: needed is one object on each line,"
-        ' such as {"title": "…", "author": "…"}, or an array of such objects'
+        phrase(
+            "{file} is JSON, but its first line is no book: needed is one object on each line,"
+            " such as {example}, or an array of such objects",
+            file=str(source.path),
+            example='{"title": "…", "author": "…"}',
+        )
     )
 
 
-def decode_object(record: JsonRecord) -> dict[str, Any] | str:
+def decode_object(record: JsonRecord) -> dict[str, Any] | Phrase:
     """Return the object, or its fault."""
     if record.fault:
         return record.fault

@@ -3,6 +3,7 @@
 from collections.abc import Iterator
 from pathlib import Path
 
+from bookshelf.cqrs.phrases import Phrase, phrase
 from bookshelf.shelf.library_files.entry import Line
 from bookshelf.shelf.library_files.format import IGNORED
 from bookshelf.shelf.library_files.json_table import JsonTable, open_json
@@ -10,6 +11,11 @@ from bookshelf.shelf.library_files.setting import Options
 from bookshelf.shelf.library_files.source import Source, find
 from bookshelf.shelf.library_files.table import Table, open_table
 from bookshelf.shelf.library_files.text import decode_twice_encoded, shown
+
+_ASSUMED = {
+    True: phrase("dates are read with the day first, which nothing proves; --dates month-first changes it"),
+    False: phrase("dates are read with the month first, which nothing proves; --dates day-first changes it"),
+}
 
 
 class Library:
@@ -41,34 +47,46 @@ class Library:
         """Read the file from its start; memory stays small however large it is."""
         return self._content.entries(self._setting)
 
-    def _remarks(self, source: Source) -> Iterator[str]:
+    def _remarks(self, source: Source) -> Iterator[Phrase]:
         setting = self._setting
         if not source.encoding.startswith("utf"):
-            yield f"the file is read as {source.encoding}; --encoding chooses another encoding"
+            yield phrase(
+                "the file is read as {encoding}; --encoding chooses another encoding",
+                encoding=source.encoding,
+            )
         if source.errors == "replace" and source.encoding.startswith("utf-8"):
-            yield "the file is UTF-8 with damaged letters, which are shown as \ufffd"
+            yield phrase("the file is UTF-8 with damaged letters, which are shown as \ufffd")
         if source.other:
             here, there = map(shown, source.lines)
-            yield f"{source.other} fits nearly as well: {here} would be {there}"
-        if setting.twice_encoded:
-            text = setting.twice_example
-            repaired = shown(decode_twice_encoded(text))
-            done = "were repaired" if setting.options.repair_encoding else "look encoded twice"
-            hint = "" if setting.options.repair_encoding else "; --repair-encoding repairs them"
-            yield f"{setting.twice_encoded} values {done}, such as {shown(text)} for {repaired}{hint}"
-        if self.dates_assumed:
-            first, other = ("day", "month") if setting.day_first else ("month", "day")
-            yield (
-                f"dates are read with the {first} first, which nothing proves;"
-                f" --dates {other}-first changes it"
+            yield phrase(
+                "{encoding} fits nearly as well: {here} would be {there}",
+                encoding=source.other,
+                here=here,
+                there=there,
             )
+        if setting.twice_encoded:
+            yield self._twice_encoded(setting.twice_example)
+        if self.dates_assumed:
+            yield _ASSUMED[setting.day_first]
         if not setting.scale:
-            yield "the rating column was left out: it holds averages, no reader's own stars"
+            yield phrase("the rating column was left out: it holds averages, no reader's own stars")
         if setting.rated_is_read:
-            yield "the file does not have which books are read: those with a rating count as read"
+            yield phrase("the file does not have which books are read: those with a rating count as read")
         ignored = [use.name for use in self.columns if use.field == IGNORED and use.values and setting.scale]
         if ignored and not self._content.form.exact:
-            yield f"columns left out: {', '.join(ignored)}"
+            yield phrase("columns left out: {names}", names=tuple(ignored))
+
+    def _twice_encoded(self, text: str) -> Phrase:
+        remark = (
+            phrase("{count} values were repaired, such as {text} for {repaired}")
+            if self._setting.options.repair_encoding
+            else phrase(
+                "{count} values look encoded twice, such as {text} for {repaired};"
+                " --repair-encoding repairs them"
+            )
+        )
+        repaired = shown(decode_twice_encoded(text))
+        return remark.with_values(count=self._setting.twice_encoded, text=shown(text), repaired=repaired)
 
 
 def read_library(path: Path, options: Options) -> Library:

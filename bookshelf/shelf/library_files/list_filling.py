@@ -8,6 +8,7 @@ import msgspec
 from msgspec.structs import replace
 
 from bookshelf.cqrs.api_client import ApiClient
+from bookshelf.cqrs.phrases import phrase
 from bookshelf.shelf.library_files.bulk_sender import BulkAnswer, BulkSender, key_of
 from bookshelf.shelf.library_files.compare import Difference
 from bookshelf.shelf.library_files.entry import Entry, FileEntry, FileList
@@ -100,12 +101,16 @@ class ListFiller:
         # it exists, and the shelf does not show it: it was removed
         if not self._restores:
             self._report.lists -= 1
-            self._report.warn(wanted.line, f"the list {wanted.name!r} was removed: left out")
+            self._report.warn(
+                wanted.line, phrase("the list {name} was removed: left out", name=repr(wanted.name))
+            )
             return None
         restored = await self._send("POST", f"/lists/{quote(wanted.id, safe='')}/restored", {})
         if restored.is_refused:
             raise ShelfFault(restored.detail)
-        self._report.warn(wanted.line, f"the list {wanted.name!r} was removed: restored")
+        self._report.warn(
+            wanted.line, phrase("the list {name} was removed: restored", name=repr(wanted.name))
+        )
         return wanted.id
 
     async def _rename(self, wanted: FileList, name: str) -> None:
@@ -142,7 +147,8 @@ class ListFiller:
     def _check(self, name: str, answer: BulkAnswer) -> None:
         """Name a refused change of a list."""
         if answer.is_refused:
-            self._report.warn(0, f"the list {name!r} was not changed: {answer.detail}")
+            not_changed = phrase("the list {name} was not changed: {why}", name=repr(name), why=answer.detail)
+            self._report.warn(0, not_changed)
 
     async def _send(self, method: str, path: str, body: object) -> BulkAnswer:
         """Send a command; its key is of this import, so that an entry that was removed can come back."""

@@ -8,6 +8,7 @@ from typing import Any, Generic, Self, TypeVar
 
 import msgspec
 
+from bookshelf.cqrs.phrases import Phrase
 from bookshelf.shelf.library_files.compare import Difference
 from bookshelf.shelf.library_files.entry import Refusal
 from bookshelf.shelf.library_files.library import Library
@@ -28,7 +29,7 @@ class Remark(msgspec.Struct, frozen=True):
     """What was left out or changed of a line, or of the file (line 0), and why."""
 
     line: int
-    reason: str
+    reason: Phrase
 
 
 class Spool(Generic[Item]):
@@ -103,7 +104,7 @@ class ImportReport:
             self.dates = f"{library.dates}, assumed" if library.dates_assumed else library.dates
         self.warn(0, *library.remarks)
 
-    def warn(self, line: int, *reasons: str) -> None:
+    def warn(self, line: int, *reasons: Phrase) -> None:
         """Add remarks on a line."""
         for reason in reasons:
             self.warnings.append(Remark(line, reason))
@@ -118,9 +119,9 @@ class ImportReport:
         yield b"{"
         for name in _COUNTS:
             yield _member(name, getattr(self, name)) + b","
-        yield from _array("refused", ({"line": each.line, "reason": each.reason} for each in self.refused))
+        yield from _array("refused", map(_english, self.refused))
         yield from _array("differences", self.differences)
-        yield from _array("warnings", self.warnings)
+        yield from _array("warnings", map(_english, self.warnings))
         texts = (
             "columns",
             "encoding",
@@ -139,7 +140,7 @@ class ImportReport:
         known = [("Format", self.format), ("encoding", self.encoding), ("dates", self.dates)]
         if found := "; ".join(f"{name}: {value}" for name, value in known if value):
             yield f"{found}."
-        yield from _some("Refused", ((f"line {each.line}", each.reason) for each in self.refused))
+        yield from _some("Refused", ((f"line {each.line}", str(each.reason)) for each in self.refused))
         yield from _some("Differences", map(_difference, self.differences))
         yield from _some("Left out or changed", (_remark(each) for each in self.warnings))
         yield from _some(
@@ -180,8 +181,12 @@ def _array(name: str, items: Iterable[Any]) -> Iterator[bytes]:
     yield b"],"
 
 
+def _english(found: Refusal | Remark) -> dict[str, Any]:
+    return {"line": found.line, "reason": str(found.reason)}
+
+
 def _remark(remark: Remark) -> tuple[str, str]:
-    return (f"line {remark.line}" if remark.line else "the file", remark.reason)
+    return (f"line {remark.line}" if remark.line else "the file", str(remark.reason))
 
 
 def _difference(difference: Difference) -> tuple[str, str]:

@@ -10,6 +10,7 @@ import msgspec
 from msgspec.structs import replace
 
 from bookshelf.cqrs.api_client import ApiClient
+from bookshelf.cqrs.phrases import Phrase, phrase
 from bookshelf.shelf.library_files.bulk_sender import BulkAnswer, BulkSender, key_of
 from bookshelf.shelf.library_files.compare import (
     Comparison,
@@ -44,14 +45,14 @@ class ImportOptions:
     `exact`: the file is the project's own, whose ids and values are exact. `prefer_file`: a value of the file
     replaces one that was set by hand. `skip_removed`, `restore_removed`: in place of the rule that the
     project's own files restore removed books and those of other programs leave them out. `left_out`: how a
-    remark on a book that is left out names the choice; empty: the option of the command line.
+    remark on a book that is left out names the choice; None: the option of the command line.
     """
 
     exact: bool = False
     prefer_file: bool = False
     skip_removed: bool = False
     restore_removed: bool = False
-    left_out: str = ""
+    left_out: Phrase | None = None
 
     @property
     def restores(self) -> bool:
@@ -79,7 +80,11 @@ class _Plan:
 
 
 class _Refused(Exception):
-    """The shelf has refused a line; the message has the reason."""
+    """The shelf has refused a line."""
+
+    def __init__(self, reason: Phrase) -> None:
+        super().__init__(reason)
+        self.reason = reason
 
 
 class _Outdated(Exception):
@@ -172,8 +177,14 @@ class ImportRunner:
     def _plan_new(self, entry: Entry, keys: MatchKeys, near: str | None) -> None:
         if near is not None:
             other = self._index.get(near).book
-            what = f"{entry.book.title} is a new book; {other.title} by {other.author or 'an unknown author'}"
-            self._report.warn(entry.line, f"{what} is on the shelf already, perhaps as another edition")
+            twin = phrase(
+                "{title} is a new book; {other} by {author} is on the shelf already,"
+                " perhaps as another edition",
+                title=entry.book.title,
+                other=other.title,
+                author=other.author or phrase("an unknown author"),
+            )
+            self._report.warn(entry.line, twin)
         book_id = entry.id or f"{_NEW}{entry.line}"
         book = book_of_entry(entry, book_id)
         self._index.add(book, keys._replace(id=book_id))
@@ -188,10 +199,15 @@ class ImportRunner:
         if self._options.restores:
             self._plans[book.id] = _Plan(entry, keys, book)
             return
-        option = "--skip-removed is set" if self._options.exact else "--restore-removed restores it"
-        option = self._options.left_out or option
+        exact = self._options.exact
+        option = phrase("--skip-removed is set") if exact else phrase("--restore-removed restores it")
         self._report.skipped += 1
-        self._report.warn(entry.line, f"{book.book.title} was removed from the shelf: left out; {option}")
+        left_out = phrase(
+            "{title} was removed from the shelf: left out; {option}",
+            title=book.book.title,
+            option=self._options.left_out or option,
+        )
+        self._report.warn(entry.line, left_out)
 
     async def _carry_out_all(self) -> None:
         """Carry out what is planned. Raises `ShelfFault`."""
@@ -210,7 +226,7 @@ class ImportRunner:
             else:
                 await self._update(plan, plan.book)
         except _Refused as refused:
-            self._report.refused.append(plan.entry.refused(str(refused)))
+            self._report.refused.append(plan.entry.refused(refused.reason))
         for difference in plan.differences.values():
             self._report.differences.append(difference)
 
@@ -254,7 +270,7 @@ class ImportRunner:
                 plan.reading = None
             else:
                 return
-        raise _Refused("its book is being changed again and again: import the line later")
+        raise _Refused(phrase("its book is being changed again and again: import the line later"))
 
     async def _compare_and_send(self, plan: _Plan, known: ShelfBook) -> None:
         """Read a book whole, restore it, compare, and request what is new. Raises `_Outdated`."""
@@ -288,8 +304,12 @@ class ImportRunner:
         target = None if book.merged_into is None else await read_book(self._api, book.merged_into)
         if target is None or target.removed:
             return None
-        what = f"{book.book.title} was merged into {target.book.title}"
-        self._report.warn(plan.entry.line, f"{what}, which is compared with the line")
+        merged = phrase(
+            "{title} was merged into {other}, which is compared with the line",
+            title=book.book.title,
+            other=target.book.title,
+        )
+        self._report.warn(plan.entry.line, merged)
         return target
 
     async def _restored(self, plan: _Plan, book: ShelfBook) -> ShelfBook:
@@ -299,14 +319,15 @@ class ImportRunner:
             answer = await self._send(restore, plan, book.id, _etag_of(book.version))
             book = await self._read(book.id, answer.position)
         self._report.restored += 1
-        self._report.warn(plan.entry.line, f"{book.book.title} was removed from the shelf: restored")
+        restored = phrase("{title} was removed from the shelf: restored", title=book.book.title)
+        self._report.warn(plan.entry.line, restored)
         return replace(book, removed=False)
 
     async def _read(self, book_id: str, after: str) -> ShelfBook:
         async with self._slots:
             book = await read_book(self._api, book_id, after)
         if book is None:
-            raise _Refused("the shelf does not have the book any more: import the line again")
+            raise _Refused(phrase("the shelf does not have the book any more: import the line again"))
         self._index.put(book)
         return book
 
@@ -341,7 +362,7 @@ class ImportRunner:
         if answer.is_outdated:
             raise _Outdated
         if answer.is_refused and not answer.known:
-            raise _Refused(answer.detail)
+            raise _Refused(Phrase(answer.detail))
         if path.endswith("/readings"):
             plan.reading = answer.number
         return answer

@@ -7,6 +7,7 @@ from typing import NamedTuple, TextIO
 
 import chardet
 
+from bookshelf.cqrs.phrases import Phrase, phrase
 from bookshelf.shelf.library_files.entry import NotALibrary
 from bookshelf.shelf.limits import FILE_MAX
 
@@ -18,13 +19,13 @@ _LINE = 120
 _NEAR = 0.8
 
 _NO_TEXT = {
-    b"PK\x03\x04": "an Excel workbook or another zip file: save it as CSV first",
-    b"\xd0\xcf\x11\xe0": "an old Excel workbook: save it as CSV first",
-    b"\x1f\x8b": "a gzip file: unpack it first",
-    b"%PDF": "a PDF: export a CSV instead",
-    b"SQLite format 3": "a database (Calibre's own?): export a CSV catalog instead",
-    b"<": "a web page or XML: export a CSV instead",
-    b"{\\rtf": "a rich text document: save it as CSV first",
+    b"PK\x03\x04": phrase("{file} is an Excel workbook or another zip file: save it as CSV first"),
+    b"\xd0\xcf\x11\xe0": phrase("{file} is an old Excel workbook: save it as CSV first"),
+    b"\x1f\x8b": phrase("{file} is a gzip file: unpack it first"),
+    b"%PDF": phrase("{file} is a PDF: export a CSV instead"),
+    b"SQLite format 3": phrase("{file} is a database (Calibre's own?): export a CSV catalog instead"),
+    b"<": phrase("{file} is a web page or XML: export a CSV instead"),
+    b"{\\rtf": phrase("{file} is a rich text document: save it as CSV first"),
 }
 
 _MARKS = {
@@ -71,14 +72,27 @@ def find(path: Path, encoding: str | None = None) -> Source:
         return _chosen(path, encoding) if encoding else _detected(path, head)
     except OSError as error:
         reason = error.strerror or str(error)
-        raise NotALibrary(f"{path} cannot be read: {reason}") from error
+        unread = phrase("{file} cannot be read: {reason}", file=str(path), reason=reason)
+        raise NotALibrary(unread) from error
+
+
+def empty(path: Path) -> Phrase:
+    """Return the reason of a file without books."""
+    return phrase("{file} is empty: it holds no books", file=str(path))
 
 
 def _head(path: Path) -> bytes:
     if path.is_dir():
-        raise NotALibrary(f"{path} is a folder: name the file in it")
+        raise NotALibrary(phrase("{file} is a folder: name the file in it", file=str(path)))
     if (size := path.stat().st_size) > FILE_MAX:
-        raise NotALibrary(f"{path} has {size:,} bytes, more than {FILE_MAX:,}: split it")
+        raise NotALibrary(
+            phrase(
+                "{file} has {size} bytes, more than {most}: split it",
+                file=str(path),
+                size=size,
+                most=FILE_MAX,
+            )
+        )
     with path.open("rb") as stream:
         head = stream.read(_HEAD)
     _refuse_binary(path, head)
@@ -88,13 +102,13 @@ def _head(path: Path) -> bytes:
 def _refuse_binary(path: Path, head: bytes) -> None:
     start = head.removeprefix(codecs.BOM_UTF8).lstrip()
     if not start:
-        raise NotALibrary(f"{path} is empty: it holds no books")
-    for magic, what in _NO_TEXT.items():
+        raise NotALibrary(empty(path))
+    for magic, reason in _NO_TEXT.items():
         if start.startswith(magic):
-            raise NotALibrary(f"{path} is {what}")
+            raise NotALibrary(reason.with_values(file=str(path)))
     strange = sum(byte < 9 or 13 < byte < 32 for byte in head)  # noqa: PLR2004 - ASCII
     if strange * 10 > len(head) and not _utf16(head):
-        raise NotALibrary(f"{path} is no text: a CSV file or JSON lines are needed")
+        raise NotALibrary(phrase("{file} is no text: a CSV file or JSON lines are needed", file=str(path)))
 
 
 def _chosen(path: Path, encoding: str) -> Source:
@@ -103,10 +117,19 @@ def _chosen(path: Path, encoding: str) -> Source:
         codecs.lookup(encoding)
     except LookupError:
         raise NotALibrary(
-            f"{encoding} is no encoding: choose another for --encoding, such as utf-8, cp1252 or gb18030"
+            phrase(
+                "{encoding} is no encoding: choose another for --encoding, such as utf-8, cp1252 or gb18030",
+                encoding=encoding,
+            )
         ) from None
     if not _decodes(path, encoding):
-        raise NotALibrary(f"{path} is not encoded as {encoding}: choose another for --encoding")
+        raise NotALibrary(
+            phrase(
+                "{file} is not encoded as {encoding}: choose another for --encoding",
+                file=str(path),
+                encoding=encoding,
+            )
+        )
     return Source(path, encoding, "strict")
 
 
@@ -145,7 +168,11 @@ def _code_page(path: Path) -> Source:
     ]
     if not fitting:
         raise NotALibrary(
-            f"{path} is in no known encoding: name the right one with --encoding, such as cp1252 or gb18030"
+            phrase(
+                "{file} is in no known encoding: name the right one with --encoding,"
+                " such as cp1252 or gb18030",
+                file=str(path),
+            )
         )
     near = [encoding for encoding, score in fitting if score >= _NEAR * fitting[0][1]]
     encoding = next((name for name in near if name not in _OF_OLD_SYSTEMS), near[0])

@@ -6,15 +6,16 @@ from typing import NamedTuple
 
 import msgspec
 
+from bookshelf.cqrs.phrases import Phrase, phrase
 from bookshelf.shelf.library_files.build import build
 from bookshelf.shelf.library_files.csv_books import READ_COLUMNS, READINGS, row_to_entry
-from bookshelf.shelf.library_files.csv_records import BROKEN, CsvRecord, Dialect, records
+from bookshelf.shelf.library_files.csv_records import BROKEN, QUOTE, CsvRecord, Dialect, records
 from bookshelf.shelf.library_files.entry import Entry, NotALibrary, Refusal
 from bookshelf.shelf.library_files.format import IGNORED, Fields, Format, Layout, folded, pick
 from bookshelf.shelf.library_files.formats import ANY_CSV, ANY_FRENCH, ISBN_LIST, OWN, unguarded
 from bookshelf.shelf.library_files.program_formats import PROGRAMS
 from bookshelf.shelf.library_files.setting import Options, Setting, Survey, fields_of
-from bookshelf.shelf.library_files.source import Source
+from bookshelf.shelf.library_files.source import Source, empty
 from bookshelf.shelf.library_files.values import choose_isbn
 
 FORMATS = (OWN, *PROGRAMS, ANY_FRENCH, ANY_CSV)
@@ -91,12 +92,15 @@ class Table(NamedTuple):
         cells = row.cells + [""] * missing if missing > 0 else row.cells
         return pick(layout, self.header, cells)
 
-    def _broken(self, raw: tuple[str, ...]) -> str:
-        """Return the reason of a row in a file of refused rows that is still the text of a broken record."""
+    def _broken(self, raw: tuple[str, ...]) -> Phrase | None:
+        """Return the reason of a row in a file of refused rows that is still the text of a broken record.
+
+        Its reason is in the language of a reader: it has a quote sign by itself in each.
+        """
         first, *others = raw
-        if self._has_reasons and others and others[-1] == BROKEN and not any(others[:-1]):
-            return BROKEN if first else ""
-        return ""
+        if self._has_reasons and others and QUOTE in others[-1] and not any(others[:-1]):
+            return BROKEN if first else None
+        return None
 
     def _faults(self) -> int:
         return sum(
@@ -118,17 +122,22 @@ def _dialects(delimiter: str) -> list[Dialect]:
     ]
 
 
-def _too_wide(raw: Sequence[str], width: int, delimiter: str) -> str:
+def _too_wide(raw: Sequence[str], width: int, delimiter: str) -> Phrase | None:
     if not any(map(str.strip, raw[width:])):
-        return ""
-    mark = "a tab" if delimiter == "\t" else f"a {delimiter!r}"
-    return f"{len(raw)} cells, but {width} columns: a text with {mark} in it needs quotes around it"
+        return None
+    mark = phrase("a tab") if delimiter == "\t" else phrase("a {sign}", sign=repr(delimiter))
+    return phrase(
+        "{cells} cells, but {columns} columns: a text with {mark} in it needs quotes around it",
+        cells=len(raw),
+        columns=width,
+        mark=mark,
+    )
 
 
 def _noted(found: Entry | Refusal, width: int) -> Entry | Refusal:
     if isinstance(found, Refusal) or len(found.raw) >= width:
         return found
-    note = f"the row ends after {len(found.raw)} of {width} cells"
+    note = phrase("the row ends after {cells} of {columns} cells", cells=len(found.raw), columns=width)
     return msgspec.structs.replace(found, warnings=(*found.warnings, note))
 
 
@@ -139,7 +148,7 @@ def open_table(source: Source) -> Table:
     """
     heads = {dialect: _head(source, dialect) for mark in _DELIMITERS for dialect in _dialects(mark)[:2]}
     if not heads[Dialect(",")]:
-        raise NotALibrary(f"{source.path} is empty: it holds no books")
+        raise NotALibrary(empty(source.path))
     tables = [
         Table(source, form, dialect, _names(record), record.line)
         for dialect, head in heads.items()
@@ -186,16 +195,19 @@ def _known(names: tuple[str, ...]) -> list[str]:
 
 
 def _is_isbn(record: CsvRecord) -> bool:
-    faults: list[str] = []
+    faults: list[Phrase] = []
     return len(record.cells) == 1 and bool(choose_isbn(record.cells, faults)) and not faults
 
 
-def _unrecognised(source: Source, names: tuple[str, ...]) -> str:
+def _unrecognised(source: Source, names: tuple[str, ...]) -> Phrase:
     known = _known(names)
-    return (
-        f"{source.path} holds no books that are recognised: its first line is {', '.join(_shown(names))};"
-        f" needed is a column for the title or the ISBN, named such as Title, Titre or ISBN13;"
-        f" recognised columns: {', '.join(known) or 'none'}"
+    return phrase(
+        "{file} holds no books that are recognised: its first line is {names};"
+        " needed is a column for the title or the ISBN, named such as Title, Titre or ISBN13;"
+        " recognised columns: {known}",
+        file=str(source.path),
+        names=tuple(_shown(names)),
+        known=tuple(known) or phrase("none"),
     )
 
 

@@ -7,6 +7,8 @@ from collections.abc import Callable
 from functools import lru_cache, wraps
 from typing import TypeVar
 
+from bookshelf.cqrs.phrases import Phrase, phrase
+
 _CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f]")
 _CONTROL_BUT_LINES = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f]")
 _LINE_END = re.compile(r"\r\n?")
@@ -107,12 +109,17 @@ def fold_letters(value: str) -> str:
     return "".join(letter for letter in split if not unicodedata.combining(letter))
 
 
-def cut(name: str, value: str, longest: int, notes: list[str]) -> str:
+def cut(name: Phrase, value: str, longest: int, notes: list[Phrase]) -> str:
     """Return the value, cut to `longest` characters; if it was cut, a note has the rest."""
     if len(value) > longest:
         notes.append(
-            f"{name} cut: it has {len(value):,} characters, {longest:,} are kept;"
-            f" left out: {value[longest:]!r}"
+            phrase(
+                "{name} cut: it has {count} characters, {most} are kept; left out: {rest}",
+                name=name,
+                count=len(value),
+                most=longest,
+                rest=repr(value[longest:]),
+            )
         )
         return value[:longest]
     return value

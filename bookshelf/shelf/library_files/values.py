@@ -5,6 +5,7 @@ import unicodedata
 from collections.abc import Iterable, Iterator, Mapping
 from typing import NamedTuple
 
+from bookshelf.cqrs.phrases import Phrase, phrase
 from bookshelf.shelf.isbn import is_isbn10, is_isbn13, to_isbn13
 from bookshelf.shelf.library_files.states import is_shelf
 from bookshelf.shelf.library_files.text import fold_letters, one_line, quoted, remembered, shown
@@ -32,7 +33,7 @@ def _folded(value: object) -> str:
     return " ".join(composed.split()).casefold()
 
 
-def choose_tags(given: Iterable[str], notes: list[str], *, exact: bool) -> tuple[str, ...]:
+def choose_tags(given: Iterable[str], notes: list[Phrase], *, exact: bool) -> tuple[str, ...]:
     """Return the tags in order, each once, within the shelf's limits; a note is added for each left out."""
     chosen: dict[str, None] = {}
     for value in given:
@@ -40,12 +41,22 @@ def choose_tags(given: Iterable[str], notes: list[str], *, exact: bool) -> tuple
         if not tag.strip() or (not exact and is_shelf(tag)):
             continue
         if len(tag) > TAG_MAX:
-            notes.append(f"tag {tag!r} left out: longer than {TAG_MAX} characters")
+            left_out = phrase(
+                "tag {tag} left out: longer than {most} characters", tag=repr(tag), most=TAG_MAX
+            )
+            notes.append(left_out)
         else:
             chosen[tag] = None
     rest = list(chosen)[TAGS_MAX:]
     if rest:
-        notes.append(f"{len(rest)} tags left out: a book has at most {TAGS_MAX}: {', '.join(rest)}")
+        notes.append(
+            phrase(
+                "{count} tags left out: a book has at most {most}: {tags}",
+                count=len(rest),
+                most=TAGS_MAX,
+                tags=tuple(rest),
+            )
+        )
     return tuple(chosen)[:TAGS_MAX]
 
 
@@ -117,18 +128,26 @@ def is_quarter(value: float) -> bool:
     return (value * _STEP).is_integer()
 
 
-def parse_stars(cell: str, scale: int, notes: list[str]) -> float | None:
+def parse_stars(cell: str, scale: int, notes: list[Phrase]) -> float | None:
     """Return the stars, in quarters; None for a blank value or 0. `scale`: the file's highest rating."""
     given = parse_rating(cell)
     stars = given.value * STARS_MAX / ((given.out_of or scale) or 1) if given else -1
     if not given or given.out_of == 0 or stars > STARS_MAX:
-        notes.append(f"rating {quoted(cell)} left out: not a number of stars from 0.25 to 5")
+        notes.append(
+            phrase(
+                "rating {rating} left out: not a number of stars from {least} to {most}",
+                rating=quoted(cell),
+                least=1 / _STEP,
+                most=STARS_MAX,
+            )
+        )
         return None
     if not stars:
         return None
     quarters = max(round(stars * _STEP), 1) / _STEP
     if abs(quarters - stars) > 1e-9:  # noqa: PLR2004 - what division leaves
-        notes.append(f"rating {shown(cell)} rounded to {quarters:g} stars")
+        rounded = phrase("rating {rating} rounded to {stars} stars", rating=shown(cell), stars=quarters)
+        notes.append(rounded)
     return quarters
 
 
@@ -144,7 +163,7 @@ _SHOWN = 20
 _GOOD13, _GOOD10, _PADDED, _WRONG, _NONE = range(5)
 
 
-def choose_isbn(values: Iterable[str], notes: list[str]) -> str:
+def choose_isbn(values: Iterable[str], notes: list[Phrase]) -> str:
     """Return the best ISBN of those given, 10 or 13 characters, or the empty string.
 
     Best is an ISBN-13 with a right check digit, then such an ISBN-10, then one
@@ -158,7 +177,7 @@ def choose_isbn(values: Iterable[str], notes: list[str]) -> str:
     rounded = [value for value in given if _ROUNDED.fullmatch(value)]
     notes.extend(_isbn_fault(value) for value in (rounded if isbn else given) if not _fits(value, isbn))
     if rank == _WRONG:
-        notes.append(f"isbn {isbn!r} kept, though its check digit is wrong")
+        notes.append(phrase("isbn {isbn} kept, though its check digit is wrong", isbn=repr(isbn)))
     return isbn
 
 
@@ -198,6 +217,7 @@ def _ranked(value: str) -> tuple[int, str] | None:
     return None
 
 
-def _isbn_fault(value: str) -> str:
-    why = "a spreadsheet has rounded it" if _ROUNDED.fullmatch(value) else "not an ISBN"
-    return f"isbn {value.strip()[:_SHOWN]!r} left out: {why}"
+def _isbn_fault(value: str) -> Phrase:
+    rounded = _ROUNDED.fullmatch(value) is not None
+    why = phrase("a spreadsheet has rounded it") if rounded else phrase("not an ISBN")
+    return phrase("isbn {isbn} left out: {why}", isbn=repr(value.strip()[:_SHOWN]), why=why)

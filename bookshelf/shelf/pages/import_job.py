@@ -1,7 +1,7 @@
 """The job that previews or carries out the import of an uploaded file, and one that takes an import back."""
 
 import asyncio
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from datetime import date
 from itertools import islice
@@ -11,6 +11,7 @@ from typing import Any
 
 import msgspec
 
+from bookshelf.cqrs.phrases import Phrase, phrase
 from bookshelf.http.problem import Problem
 from bookshelf.media.pictures import restore_picture
 from bookshelf.shelf.library_files import Library, NotALibrary, Options, read_library, write_refused
@@ -77,7 +78,7 @@ def _opened(path: Path, name: str) -> Iterator[LibraryArchive | None]:
         with open_archive(path) as archive:
             yield archive
     except NotALibrary as fault:
-        raise JobFault(str(fault).replace(str(path), name)) from fault
+        raise JobFault(fault.reason.with_values(file=name)) from fault
 
 
 async def _restore_covers(
@@ -104,7 +105,7 @@ def _import_options(library: Library, choices: ImportChoices) -> ImportOptions:
         prefer_file=choices.prefer_file,
         skip_removed=choices.restore is False,
         restore_removed=choices.restore is True,
-        left_out="the choice for removed books puts it back",
+        left_out=phrase("the choice for removed books puts it back"),
     )
 
 
@@ -119,7 +120,7 @@ async def _read(path: Path, name: str, choices: ImportChoices) -> Library:
     try:
         return await asyncio.to_thread(read_library, path, options)
     except NotALibrary as fault:
-        raise JobFault(str(fault).replace(str(path), name)) from fault
+        raise JobFault(fault.reason.with_values(file=name)) from fault
 
 
 def _result(library: Library, report: ImportReport) -> ImportResult:
@@ -145,8 +146,8 @@ def _result(library: Library, report: ImportReport) -> ImportResult:
     )
 
 
-async def retry_line(jobs: Jobs, job: Job, number: int, cells: tuple[str, ...]) -> str:
-    """Import one refused line with corrected cells; return why it was refused again, empty if it was not.
+async def retry_line(jobs: Jobs, job: Job, number: int, cells: tuple[str, ...]) -> Phrase | None:
+    """Import one refused line with corrected cells; return why it was refused again, None if it was not.
 
     The report counts it then among the books that the import has added or changed. Raises `JobFault`.
     """
@@ -169,7 +170,7 @@ async def retry_line(jobs: Jobs, job: Job, number: int, cells: tuple[str, ...]) 
             if report.refused:
                 return next(iter(report.refused)).reason
             await _note_corrected(jobs, job, number, report)
-    return ""
+    return None
 
 
 def _one_line(library: Library, cells: tuple[str, ...]) -> list[str]:
@@ -193,12 +194,19 @@ async def _note_corrected(jobs: Jobs, job: Job, number: int, report: ImportRepor
     await jobs.put_report(job, dict(msgspec.to_builtins(result)))
 
 
-async def refused_file(jobs: Jobs, job: Job, refused: list[RefusedLine]) -> tuple[str, bytes]:
+async def refused_file(
+    jobs: Jobs, job: Job, refused: list[RefusedLine], translate: Callable[[Phrase], str]
+) -> tuple[str, bytes]:
     """Return the name and the content of a file of refused lines, in the format of the imported one."""
     choices = msgspec.convert(job.parameters, ImportChoices)
     with _opened(jobs.path(job.id), job.name) as archive:
         library = await _read(jobs.path(job.id) if archive is None else archive.books, job.name, choices)
-    lines = write_refused(library, (Refusal(each.line, each.reason, each.cells) for each in refused))
+    refusals = (Refusal(each.line, _as_phrase(each.reason), each.cells) for each in refused)
+    lines = write_refused(library, refusals, translate)
     ending, encoding = (".csv", "utf-8-sig") if library.header else (".jsonl", "utf-8")
     stem = Path(job.name).stem or "import"
     return f"{stem}.refused{ending}", "".join(lines).encode(encoding)
+
+
+def _as_phrase(reason: Phrase | str) -> Phrase:
+    return Phrase(reason) if isinstance(reason, str) else reason

@@ -76,9 +76,9 @@ async def correct_line(request: PageRequest, _form: LineForm) -> Redirect:
         try:
             reason = await retry_line(request.jobs, job, number, cells)
         except JobFault as fault:
-            reason = str(fault)
-        if reason:
-            raise FormRefused(FieldFault("cell", reason))
+            raise FormRefused(FieldFault("cell", request.translate(fault.reason))) from fault
+        if reason is not None:
+            raise FormRefused(FieldFault("cell", request.translate(reason)))
     return Redirect(f"/import/{job.id}/lines/{number}", notice="line-imported")
 
 
@@ -89,7 +89,9 @@ async def download_refused(request: PageRequest) -> Download:
     job = await import_job(request)
     found = await request.jobs.lines(job.id, "refused", limit=FILE_MAX)
     lines = [msgspec.convert(content, RefusedLine) for _, content in found]
-    name, body = await refused_file(request.jobs, job, [line for line in lines if not line.corrected])
+    name, body = await refused_file(
+        request.jobs, job, [line for line in lines if not line.corrected], request.translate
+    )
     kind = "text/csv; charset=utf-8" if name.endswith("csv") else "application/x-ndjson"
     return Download(body=body, media_type=kind, name=name)
 

@@ -2,6 +2,8 @@
 
 import msgspec
 
+from bookshelf.cqrs.phrases import Phrase
+
 
 class ImportChoices(msgspec.Struct, frozen=True, kw_only=True):
     """How a file is imported. A `preview` changes nothing. `today` is the reader's day.
@@ -48,10 +50,13 @@ class Column(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class RefusedLine(msgspec.Struct, frozen=True, kw_only=True):
-    """A line that was refused, with the reason and its cells. `corrected`: it was imported since."""
+    """A line that was refused, with the reason and its cells. `corrected`: it was imported since.
+
+    The reason is an English text in reports that were made before reasons were phrases.
+    """
 
     line: int
-    reason: str
+    reason: Phrase | str
     cells: tuple[str, ...]
     corrected: bool = False
 
@@ -73,7 +78,7 @@ class ImportResult(msgspec.Struct, kw_only=True):
     dates_assumed: bool
     columns: tuple[Column, ...]
     header: tuple[str, ...]
-    remarks: tuple[str, ...]
+    remarks: tuple[Phrase | str, ...]
     differences: int
     warnings: int
     books: tuple[tuple[str, str], ...]

@@ -6,6 +6,7 @@ from typing import Any
 
 import msgspec
 
+from bookshelf.cqrs.phrases import phrase
 from bookshelf.shelf.pages import import_lines, imports
 from bookshelf.shelf.pages.import_lines import LineModel, RemarksModel
 from bookshelf.shelf.pages.import_report import (
@@ -42,10 +43,19 @@ _COLUMNS = (
     Column(name="Binding", field="extra", values=1100, examples=("Paperback", "Hardcover", "Kindle Edition")),
 )
 _REFUSED = (
-    RefusedLine(line=17, reason="the title is missing", cells=("", "Stanisław Lem", "2019/05/02", "5", "")),
+    RefusedLine(
+        line=17,
+        reason=phrase("the title is blank: fill it in"),
+        cells=("", "Stanisław Lem", "2019/05/02", "5", ""),
+    ),
     RefusedLine(
         line=212,
-        reason="7 cells, but 5 columns: a text with a ',' in it needs quotes around it",
+        reason=phrase(
+            "{cells} cells, but {columns} columns: a text with {mark} in it needs quotes around it",
+            cells=7,
+            columns=5,
+            mark=phrase("a {sign}", sign="','"),
+        ),
         cells=("Herbert, Dune", "Frank Herbert", "2020/02/31", "5", "owned", "", "x" * 70),
     ),
     RefusedLine(line=640, reason="a quotation mark is never closed", cells=('"Solaris,Lem,2001,4',)),
@@ -88,7 +98,9 @@ _DIFFERENCES = [
     DifferenceLine(line=41, book="Beloved", field="Pages", shelf="\N{EN DASH}", file="324", taken=True),
 ]
 _WARNINGS = [
-    WarningLine(line=12, reason="the date 0000-00-00 was left out: there is no such day"),
+    WarningLine(
+        line=12, reason=phrase("rating {rating} rounded to {stars} stars", rating="'4.3'", stars=4.25)
+    ),
     WarningLine(line=90, reason="Emma is a new book; Emma by Jane Austen is on the shelf already"),
 ]
 
@@ -138,7 +150,10 @@ def _import_examples() -> Mapping[str, Page]:
             _job(_result()), undo=Job(id="undo-1f3a", kind="undo", made=_MADE, done=31, total=1180)
         ),
         "failed": _shown(
-            _job(state="failed", fault="holiday.jpg is no text: a CSV file or JSON lines are needed"),
+            _job(
+                state="failed",
+                fault=phrase("{file} is no text: a CSV file or JSON lines are needed", file="holiday.jpg"),
+            ),
             lists=False,
         ),
     }

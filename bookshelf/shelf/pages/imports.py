@@ -5,6 +5,7 @@ from typing import Literal
 
 import msgspec
 
+from bookshelf.cqrs.phrases import Phrase
 from bookshelf.http.multipart import FormLimits, UploadedFile
 from bookshelf.http.problem import Problem
 from bookshelf.shelf.limits import FILE_MAX
@@ -120,7 +121,7 @@ class WarningLine(msgspec.Struct, frozen=True, kw_only=True):
     """What was left out or changed of a line."""
 
     line: int
-    reason: str
+    reason: Phrase | str
 
 
 class RefusedForm(msgspec.Struct, frozen=True, kw_only=True):

@@ -24,12 +24,11 @@ _REASONS: Mapping[str, str] = {
 
 
 class LeftLine(msgspec.Struct, frozen=True, kw_only=True):
-    """A book or a change that a job has left as it was; `known`: the reason is a text of this page."""
+    """A book or a change that a job has left as it was."""
 
     address: str
     title: str
     reason: str
-    known: bool
 
 
 class JobModel(Model):
@@ -72,7 +71,6 @@ def _line(content: Mapping[str, Any]) -> LeftLine:
         address=f"/changes/{segment(change)}" if change else f"/books/{segment(content['id'])}",
         title=str(content.get("title", "")),
         reason=_REASONS.get(reason, reason),
-        known=reason in _REASONS,
     )
 
 

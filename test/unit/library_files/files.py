@@ -1,9 +1,11 @@
 """Library files for the tests: those in fixtures, and those a test writes itself."""
 
+from collections.abc import Iterable
 from datetime import date
 from pathlib import Path
 from typing import Any, NamedTuple
 
+from bookshelf.cqrs.phrases import Phrase
 from bookshelf.shelf.fields import FIRST_FIELDS
 from bookshelf.shelf.library_files import Entry, FileReading, Library, Options, Refusal, read_library
 
@@ -48,7 +50,11 @@ class ShortEntry(NamedTuple):
 
     @property
     def notes(self) -> tuple[str, ...]:
-        return self.entry.warnings
+        return texts(self.entry.warnings)
+
+
+def texts(phrases: Iterable[Phrase]) -> tuple[str, ...]:
+    return tuple(map(str, phrases))
 
 
 def fixture(name: str, **options: Any) -> Library:  # noqa: ANN401 (of Options)

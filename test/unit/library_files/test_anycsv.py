@@ -2,7 +2,7 @@ from datetime import date
 from pathlib import Path
 
 import pytest
-from unit.library_files.files import entries, fixture, library, only
+from unit.library_files.files import entries, fixture, library, only, texts
 
 from bookshelf.shelf.values import SeriesEntry
 
@@ -56,7 +56,9 @@ def test_the_better_named_column_wins_whatever_the_order(tmp_path: Path) -> None
 def test_a_column_of_averages_is_no_readers_rating(tmp_path: Path) -> None:
     found = library(tmp_path, "title,author,rating\nEmma,Jane Austen,4.00\nKim,Rudyard Kipling,3.71\n")
     assert [(entry.finished, entry.rating) for entry in entries(found).values()] == [(False, None)] * 2
-    assert found.remarks == ("the rating column was left out: it holds averages, no reader's own stars",)
+    assert texts(found.remarks) == (
+        "the rating column was left out: it holds averages, no reader's own stars",
+    )
 
 
 def test_few_ratings_above_the_others_scale_are_left_out(tmp_path: Path) -> None:
@@ -90,7 +92,7 @@ def test_ratings_out_of_ten_are_halved_in_the_whole_file(tmp_path: Path) -> None
 def test_a_rated_book_counts_as_read_without_another_state(tmp_path: Path) -> None:
     found = library(tmp_path, "title,author,rating\nEmma,Jane Austen,4\nKim,Rudyard Kipling,\n")
     assert [(entry.finished, entry.rating) for entry in entries(found).values()] == [(True, 4), (False, None)]
-    assert found.remarks == (
+    assert texts(found.remarks) == (
         "the file does not have which books are read: those with a rating count as read",
     )
 

@@ -5,7 +5,7 @@ from typing import Any
 
 import msgspec
 import pytest
-from unit.library_files.files import FIXTURES, fixture, whole
+from unit.library_files.files import FIXTURES, fixture, texts, whole
 
 from bookshelf.shelf.library_files import Entry, FileReading, Library, ListPlace
 from bookshelf.shelf.values import Contributor, SeriesEntry
@@ -33,7 +33,7 @@ def ends(name: str) -> dict[str, list[str | None]]:
 def test_cyrillic_letters_arrive(name: str) -> None:
     found = case(name)
     assert found.encoding == "cp1251"
-    assert found.remarks[0] == "the file is read as cp1251; --encoding chooses another encoding"
+    assert str(found.remarks[0]) == "the file is read as cp1251; --encoding chooses another encoding"
     assert [
         (entry.book.title, entry.book.author, entry.book.published) for entry in whole(found).values()
     ] == [
@@ -99,7 +99,7 @@ def test_dates_in_many_spellings() -> None:
         "Epoch": "2024-03-01",
         "Approx": "2016",
     }
-    assert whole(case("dates.csv"))["Approx"].warnings == ("'summer 2016' read as 2016",)
+    assert texts(whole(case("dates.csv"))["Approx"].warnings) == ("'summer 2016' read as 2016",)
 
 
 def test_partial_dates_and_ratings_out_of_ten() -> None:
@@ -188,7 +188,7 @@ def test_damage_of_a_spreadsheet_is_repaired_or_named_once() -> None:
         "2024-03-01",
         None,
     ]
-    assert [entry.warnings for entry in found.values()] == [
+    assert [texts(entry.warnings) for entry in found.values()] == [
         (),
         ("isbn '9.78031E+12' left out: a spreadsheet has rounded it",),
         ("'3/1/2024 0:00' read as 2024-03-01: no date in the file proves the order of day and month",),

@@ -86,7 +86,7 @@ def test_a_shelf_of_the_readers_own_is_a_list(tmp_path: Path) -> None:
 
 def test_columns_that_are_left_out_are_named_once() -> None:
     (remark,) = fixture("goodreads.csv").remarks
-    assert remark == "columns left out: Average Rating"
+    assert str(remark) == "columns left out: Average Rating"
 
 
 def test_a_review_of_an_unread_book_is_one_of_the_book(tmp_path: Path) -> None:

@@ -7,6 +7,7 @@ from contextlib import closing
 import msgspec
 import pytest
 
+from bookshelf.cqrs.phrases import Phrase, phrase
 from bookshelf.shelf.library_files.compare import Difference
 from bookshelf.shelf.library_files.entry import Refusal
 from bookshelf.shelf.library_files.report import SHOWN, ImportReport, Remark, Spool
@@ -46,10 +47,10 @@ def filled() -> Iterator[ImportReport]:
 
 def fill(report: ImportReport) -> None:
     report.read, report.added, report.updated = 4, 1, 1
-    report.refused.append(Refusal(7, "the title is blank: fill it in", ("", "x")))
+    report.refused.append(Refusal(7, Phrase("the title is blank: fill it in"), ("", "x")))
     report.differences.append(Difference(3, "Dune", "pages", 412, 500, taken=False))
     report.differences.append(Difference(3, "Dune", "notes", "old", "new", taken=True))
-    report.warn(2, "isbn 'x' left out: not an ISBN")
+    report.warn(2, phrase("isbn {isbn} left out: {why}", isbn="'x'", why=phrase("not an ISBN")))
     report.columns = (ColumnUse("Title", "title", 3),)
     report.encoding, report.format, report.dates = "utf-8", "CSV", "day-first"
 
@@ -87,7 +88,7 @@ def test_the_text_has_the_same_lists(filled: ImportReport) -> None:
 def test_the_text_shows_the_first_of_many_and_the_json_all() -> None:
     with ImportReport(preview=True) as report:
         for line in range(1, SHOWN + 6):
-            report.warn(line, "long")
+            report.warn(line, Phrase("long"))
         assert "  and 5 more (--json lists them all)" in report.as_text()
         assert "Nothing was changed: this was a preview." in report.as_text()
         assert len(msgspec.json.decode(b"".join(report.as_json()))["warnings"]) == SHOWN + 5
@@ -96,11 +97,11 @@ def test_the_text_shows_the_first_of_many_and_the_json_all() -> None:
 def test_a_long_list_is_kept_in_a_file() -> None:
     with closing(Spool(Remark)) as spool:
         for line in range(50_000):
-            spool.append(Remark(line, "a remark that takes some room"))
+            spool.append(Remark(line, Phrase("a remark that takes some room")))
         assert [len(spool), sum(1 for _ in spool), [each.line for each in spool][-1]] == [
             50_000,
             50_000,
             49_999,
         ]
-        spool.append(Remark(1, "last"))
-        assert [each.reason for each in spool][-1] == "last"
+        spool.append(Remark(1, phrase("{name}", name="last")))
+        assert [each.reason for each in spool][-1] == phrase("{name}", name="last")

@@ -1,11 +1,12 @@
 import pytest
 
+from bookshelf.cqrs.phrases import Phrase
 from bookshelf.shelf.library_files.values import choose_isbn
 
 
 def chosen(*values: str) -> tuple[str, list[str]]:
-    notes: list[str] = []
-    return choose_isbn(values, notes), notes
+    notes = list[Phrase]()
+    return choose_isbn(values, notes), list(map(str, notes))
 
 
 @pytest.mark.parametrize(

@@ -60,7 +60,7 @@ def test_a_line_with_a_wrong_value_is_refused_with_the_field() -> None:
     line = to_object(DUNE) | {"pages": "many", "added": ADDED.isoformat()}
     refusal = to_entry(4, line, ("raw",))
     assert isinstance(refusal, Refusal)
-    assert "pages" in refusal.reason
+    assert "pages" in str(refusal.reason)
 
 
 def test_the_stars_of_the_book_itself_are_not_those_of_a_reading() -> None:

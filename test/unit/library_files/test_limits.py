@@ -1,8 +1,9 @@
 from pathlib import Path
 
 import pytest
-from unit.library_files.files import library, only, refusals
+from unit.library_files.files import library, only, refusals, texts
 
+from bookshelf.cqrs.phrases import Phrase
 from bookshelf.shelf import limits
 from bookshelf.shelf.library_files.contributors import read_contributors
 from bookshelf.shelf.library_files.format import Cell
@@ -16,7 +17,8 @@ def test_a_title_or_author_too_long_is_refused(tmp_path: Path, column: str, long
     assert len(only(fits).book[column]) == longest
     (refusal,) = refusals(library(tmp_path, f"{column},{rest}\n{'é' * (longest + 1)},x\n"))
     assert (
-        refusal.reason == f"the {column} has {longest + 1:,} characters, {longest:,} are allowed: shorten it"
+        str(refusal.reason)
+        == f"the {column} has {longest + 1:,} characters, {longest:,} are allowed: shorten it"
     )
 
 
@@ -62,7 +64,7 @@ def test_a_zero_is_no_value_and_not_worth_a_note(tmp_path: Path, column: str) ->
 
 
 def test_a_long_role_is_cut_with_a_note() -> None:
-    notes: list[str] = []
+    notes = list[Phrase]()
     cells = {
         "author": [Cell("Author", "J A")],
         "contributors": [Cell("Contributors", f"Anna B ({'r' * 41})")],
@@ -74,7 +76,7 @@ def test_a_long_role_is_cut_with_a_note() -> None:
         ("C D", "s" * 40),
         ("Anna B", "r" * 40),
     ]
-    assert notes == [
+    assert list(texts(notes)) == [
         "role of C D cut: it has 42 characters, 40 are kept; left out: 'ss'",
         "role of Anna B cut: it has 41 characters, 40 are kept; left out: 'r'",
     ]
@@ -111,7 +113,7 @@ def test_a_series_beyond_the_limits_is_named_whole(tmp_path: Path) -> None:
     content = f'title,author,series\nEmma,J A,"Sea #2;Salt #{"1" * 21}"\n'
     entry = only(library(tmp_path, content)).entry
     assert [series.name for series in entry.book.series] == ["Sea"]
-    assert entry.warnings == (f"series 'Salt' '{'1' * 21}' left out: beyond the limits",)
+    assert texts(entry.warnings) == (f"series 'Salt' '{'1' * 21}' left out: beyond the limits",)
 
 
 @pytest.mark.parametrize("column", ["pages", "copies", "lent on", "date read", "rating"])

@@ -138,4 +138,4 @@ async def test_a_file_is_recognised_by_any_of_its_objects(tmp_path: Path, first:
 def test_a_wrong_list_or_goal_is_refused_with_the_field(wrong: dict[str, Any]) -> None:
     (refused,) = lines_of(msgspec.json.encode(wrong).decode())
     assert isinstance(refused, Refusal)
-    assert "correct it" in refused.reason
+    assert "correct it" in str(refused.reason)

@@ -1,11 +1,12 @@
 import pytest
 
+from bookshelf.cqrs.phrases import Phrase
 from bookshelf.shelf.library_files.values import parse_stars
 
 
 def given(value: str, scale: int = 5) -> tuple[float | None, list[str]]:
-    notes: list[str] = []
-    return parse_stars(value, scale, notes), notes
+    notes = list[Phrase]()
+    return parse_stars(value, scale, notes), list(map(str, notes))
 
 
 @pytest.mark.parametrize(

@@ -4,6 +4,7 @@ from pathlib import Path
 import msgspec
 from unit.library_files.files import FIXTURES, fixture, library, only, refusals
 
+from bookshelf.cqrs.phrases import Phrase
 from bookshelf.shelf.library_files import Entry, Library, write_refused
 
 
@@ -58,7 +59,7 @@ def test_the_files_own_delimiter_is_kept(tmp_path: Path) -> None:
 
 def test_an_entry_that_the_shelf_would_not_take_can_be_refused_too(tmp_path: Path) -> None:
     found = library(tmp_path, "title,author\nEmma,Jane Austen\n")
-    refusal = only(found).entry.refused("the shelf is full")
+    refusal = only(found).entry.refused(Phrase("the shelf is full"))
     assert "".join(write_refused(found, [refusal])).splitlines()[1] == "Emma,Jane Austen,the shelf is full"
 
 

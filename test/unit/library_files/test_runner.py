@@ -15,6 +15,7 @@ from support.pure_shelf import NOW, PureShelf
 from unit.library_files.shelf_books import shelves
 
 from bookshelf.cqrs.api_client import ApiAnswer
+from bookshelf.cqrs.phrases import Phrase
 from bookshelf.shelf.fields import BookFields
 from bookshelf.shelf.library_files.csv_books import row_to_entry
 from bookshelf.shelf.library_files.entry import (
@@ -254,7 +255,7 @@ async def test_a_line_of_a_book_whose_first_line_was_refused_adds_it() -> None:
 
 async def test_a_refused_value_refuses_the_line_and_names_it() -> None:
     shelf = PureShelf()
-    told = await bring(shelf, [line(2, "x" * 2000), Refusal(3, "the title is blank", ("",)), line(4)])
+    told = await bring(shelf, [line(2, "x" * 2000), Refusal(3, Phrase("the title is blank"), ("",)), line(4)])
     assert [each["line"] for each in told["refused"]] == [3, 2]
     assert told["added"] == 1
 

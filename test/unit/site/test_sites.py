@@ -1,5 +1,8 @@
 """Every site: its templates fit their models, all states render, all texts are in the catalogues."""
 
+import ast
+import re
+from collections.abc import Iterator
 from importlib.resources import files
 from io import BytesIO
 from pathlib import Path
@@ -74,7 +77,7 @@ def test_each_text_of_a_page_comes_from_a_catalogue(
 @pytest.mark.parametrize("language", LANGUAGES)
 @pytest.mark.parametrize("package", PACKAGES)
 def test_a_catalogue_has_all_texts_and_their_translations(package: str, language: str) -> None:
-    text = catalogue(ROOT / package, language)
+    text = catalogue(package, language)
     assert Path(ROOT / package / "locale" / language / "messages.po").read_bytes() == text, (
         "run make messages"
     )
@@ -85,6 +88,36 @@ def test_a_catalogue_has_all_texts_and_their_translations(package: str, language
         and not all([message.string] if isinstance(message.string, str) else message.string or [""])
     ]
     assert missing == []
+
+
+@pytest.mark.parametrize("language", LANGUAGES)
+@pytest.mark.parametrize("package", PACKAGES)
+def test_a_translated_phrase_has_the_places_of_its_template(package: str, language: str) -> None:
+    translations = read_po(BytesIO(catalogue(package, language)))
+    phrases = [message for message in translations if isinstance(message.id, str) and message.id]
+    assert [each.id for each in phrases if places(str(each.id)) != places(str(each.string))] == []
+
+
+def places(template: str) -> list[str]:
+    return sorted(re.findall(r"\{(\w+)\}", template))
+
+
+def test_the_template_of_a_phrase_is_a_literal_with_a_value_for_each_place() -> None:
+    assert [fault for path in (ROOT / "bookshelf").rglob("*.py") for fault in phrase_faults(path)] == []
+
+
+def phrase_faults(path: Path) -> Iterator[str]:
+    calls = [node for node in ast.walk(ast.parse(path.read_bytes())) if isinstance(node, ast.Call)]
+    completed = [call for call in calls if ast.unparse(call.func).endswith("with_values")]
+    later = {value.arg for call in completed for value in call.keywords}
+    for call in calls:
+        given = {value.arg for value in call.keywords}
+        match call:
+            case ast.Call(ast.Name("phrase"), [ast.Constant(str(template))]):
+                if not given <= set(places(template)) <= given | later:
+                    yield f"{path}:{call.lineno} has other values than places"
+            case ast.Call(ast.Name("phrase")):
+                yield f"{path}:{call.lineno} has no literal"
 
 
 def test_bars_and_scripts_stay_small() -> None:
