@@ -12,6 +12,7 @@ from bookshelf.cqrs.message import Command, State
 from bookshelf.cqrs.position import Position
 from bookshelf.cqrs.view import View
 from bookshelf.http.message import Handler, Request, Response
+from bookshelf.keyring.port import KeyStore
 from bookshelf.media.port import BlobStore, Pictures
 
 T = TypeVar("T")
@@ -63,6 +64,26 @@ class HandlerPorts(Protocol):
     @property
     def pictures(self) -> Pictures:
         """Converts uploaded pictures."""
+
+    @property
+    def keyring(self) -> KeyStore:
+        """Keeps secrets by id: those of persons, and of the service itself. Raises `KeyringFault`."""
+
+    async def seal(self, person: str, field: str, text: str) -> str:
+        """Return a text sealed as a field with a person's key. Raises `KeyringFault`, `KeyDestroyed`."""
+
+    async def open(self, text: str, field: str) -> str | None:
+        """Return the plain text of a text, sealed as this field or plain; None if its key was destroyed.
+
+        Raises `KeyringFault`, `SealBroken`.
+        """
+
+    async def forget(self, *persons: str) -> None:
+        """Destroy the keys of persons: what is sealed with them can never be read again.
+
+        It may be repeated, as at a start for all forgotten people, in case a backup brought their keys back.
+        Raises `KeyringFault`.
+        """
 
     @property
     def folder(self) -> str:

@@ -74,7 +74,8 @@ class View:
 
     Raise `version` whenever tables or handlers change: rows of another version are rebuilt from the log.
     `keyed`: a record changes and reads only rows of its own key, so records of different keys can be applied
-    in any order, which is faster.
+    in any order, which is faster. `opens`: its handlers get the sealed texts of events as `SealedText`, to
+    make search tokens of their plain texts; its rows are rebuilt when a key was destroyed.
     """
 
     name: str
@@ -84,6 +85,7 @@ class View:
     handlers: Mapping[type[Event], Handler]
     version: int = 1
     keyed: bool = False
+    opens: bool = False
 
     def changes(self, recorded: Recorded) -> Iterable[Change]:
         """Return the changes of rows that this event leads to; none if the view has no handler for it."""

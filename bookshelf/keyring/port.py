@@ -22,6 +22,10 @@ class KeyDestroyed(Exception):
         self.key_id = key_id
 
 
+class SealBroken(Exception):
+    """A sealed text was changed, or stands in another place than the one that it was sealed for."""
+
+
 class KeyStore(Protocol):
     """Keeps secrets by id: one for each person, for each month of signing keys, and so on.
 

@@ -23,19 +23,23 @@ from bookshelf.runtime import data_folder
 from bookshelf.runtime.blob_backup import BLOBS, add_blobs, copy_blobs, find_blobs, is_blob
 from bookshelf.runtime.data_folder import DataFolder, running
 from bookshelf.runtime.job_backup import JOBS, copy_jobs, is_job_file, stage_jobs
+from bookshelf.runtime.keyring_backup import KEYRING, KEYRING_FILE, copy_keyring, keep_destroyed
 
 MANIFEST = "manifest.json"
 LOG = "log.sqlite"
 #: The format that this version writes, and the newest that it reads.
 FORMAT = 1
 #: The parts that this version restores.
-PARTS = ("log", BLOBS, JOBS)
+PARTS = ("log", KEYRING, BLOBS, JOBS)
 _PREFIX = "bookshelf-"
+#: The secret file of the accounts, if the settings name no other; it is in no backup.
+_ACCOUNTS_FILE = "accounts.secret"
 #: Names in a data folder that hold nothing to be lost.
 _NOTHING_TO_LOSE = {
     "lock",
     "running.json",
     "running.new",
+    _ACCOUNTS_FILE,
     BLOBS,
     JOBS,
     data_folder.PREPARING,
@@ -115,7 +119,10 @@ def _fill(data: Path, blobs: Path, part: Path, now: datetime) -> Manifest:
     content = inspect_log(part / LOG)
     # after the log: a blob is stored before the event that names it
     copied = copy_blobs(blobs, part / BLOBS)
-    files = (_describe("log", part, LOG), *(_describe(BLOBS, part, f"{BLOBS}/{path}") for path in copied))
+    # after the log: a key is made before the first text that is sealed with it
+    keyring = copy_keyring(data, part)
+    files = (_describe("log", part, LOG), *(_describe(KEYRING, part, name) for name in keyring))
+    files += tuple(_describe(BLOBS, part, f"{BLOBS}/{path}") for path in copied)
     files += tuple(_describe(JOBS, part, f"{JOBS}/{name}") for name in copy_jobs(data / JOBS, part / JOBS))
     manifest = Manifest(format=FORMAT, made=now, version=__version__, files=files, log=content)
     (part / MANIFEST).write_bytes(msgspec.json.format(msgspec.json.encode(manifest)) + b"\n")
@@ -179,6 +186,7 @@ def restore_backup(
         staged.mkdir(mode=0o700)
         try:
             content = _stage(manifest, log, staged)
+            _stage_keyring(manifest, log.parent, staged, data)
             _add_blobs(manifest, log.parent, blobs or data / BLOBS)
             _stage_jobs(manifest, log.parent, staged)
         except BaseException:
@@ -225,6 +233,7 @@ def _read_manifest(path: Path) -> Manifest:
     logs = [file for file in manifest.files if file.part == "log"]
     blobs = [file.name for file in manifest.files if file.part == BLOBS]
     wrong = any(file.part == JOBS and not is_job_file(file.name) for file in manifest.files)
+    wrong |= any(file.part == KEYRING and file.name != KEYRING_FILE for file in manifest.files)
     if [file.name for file in logs] != [LOG] or not all(map(_is_blob, blobs)) or wrong:
         raise BackupFault(f"{path} lists wrong files; restore another backup")
     return manifest
@@ -235,7 +244,7 @@ def _check_target(data: Path, *, replace: bool) -> None:
         names = {path.name for path in data.iterdir()}
     except FileNotFoundError:
         return
-    is_shelf = bool(names & {LOG, "lock"})
+    is_shelf = bool(names & {LOG, "lock", _ACCOUNTS_FILE})
     if names and not is_shelf:
         raise BackupFault(f"{data} is neither empty nor a shelf's folder; choose another with --data")
     if names - _NOTHING_TO_LOSE and not replace:
@@ -266,6 +275,16 @@ def _stage(manifest: Manifest | None, source: Path, staged: Path) -> LogContent:
     if content != manifest.log:
         raise LogFault(f"{LOG} of the backup does not match its manifest; restore another backup")
     return content
+
+
+def _stage_keyring(manifest: Manifest | None, source: Path, staged: Path, data: Path) -> None:
+    """Copy the keyring of a backup, or beside a log; keys that are destroyed in `data` stay destroyed."""
+    files = [file for file in manifest.files if file.part == KEYRING] if manifest is not None else []
+    for file in files:
+        _check_file(file, source)
+    if files or (manifest is None and (source / KEYRING_FILE).is_file()):
+        copy_keyring(source, staged)
+        keep_destroyed(staged, data)
 
 
 def _add_blobs(manifest: Manifest | None, source: Path, blobs: Path) -> None:

@@ -4,7 +4,7 @@ import asyncio
 from collections.abc import Awaitable, Callable, Iterable
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import AsyncExitStack
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -19,6 +19,7 @@ from bookshelf.media.port import BlobStore, Pictures
 from bookshelf.runtime.aggregate.state_cache import CACHE_BYTES, StateCache
 from bookshelf.runtime.aggregate.state_store import SqliteStateStore
 from bookshelf.runtime.clock import Clock, Ids
+from bookshelf.runtime.sealing import Seals
 from bookshelf.storage.port import Storage
 
 
@@ -58,7 +59,8 @@ class Infrastructure:
     """The ports that one process stands on: log, discovery, storage, HTTP, blobs, pictures, clock and ids.
 
     `api` answers requests of the whole HTTP API as the gateway does, for services that are its clients.
-    `folder` has a subfolder for the own files of each service.
+    `folder` has a subfolder for the own files of each service. `seals` seals personal texts, if there is a
+    keyring.
     """
 
     log: Log
@@ -73,6 +75,7 @@ class Infrastructure:
     blobs: BlobStore
     pictures: Pictures
     folder: Path
+    seals: Seals = field(default_factory=Seals)
 
 
 class LateHandler:

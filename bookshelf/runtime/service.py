@@ -14,6 +14,7 @@ from bookshelf.cqrs.handler import HandlerRoute
 from bookshelf.cqrs.process import Process
 from bookshelf.cqrs.route import BulkRoute, CommandRoute, EventsRoute
 from bookshelf.cqrs.service import Service
+from bookshelf.cqrs.view import View
 from bookshelf.discovery.port import Instance
 from bookshelf.http.message import Request, Response
 from bookshelf.runtime.aggregate.context import OwnerDependencies
@@ -34,6 +35,7 @@ from bookshelf.runtime.metrics import Meters
 from bookshelf.runtime.openapi import document
 from bookshelf.runtime.process.connector import ConnectorHost
 from bookshelf.runtime.process.host import ProcessHost, process_host
+from bookshelf.runtime.sealing import ApiSeals, members_of
 from bookshelf.runtime.supervisor import Supervisor
 from bookshelf.runtime.view.host import ViewHost
 
@@ -52,10 +54,7 @@ class ServiceHost:
         self._port = port
         self.meters = Meters()
         self.aggregates = {a.name: self._aggregate(a.name) for a in service.aggregates}
-        self.views = {
-            view.name: ViewHost(view, infrastructure.log, infrastructure.storage, self.meters.view(view.name))
-            for view in service.views
-        }
+        self.views = {view.name: self._view(view) for view in service.views}
         self._onward = {
             name: OwnerForwarder(name, infrastructure.discovery, infrastructure.transport)
             for name in self.aggregates
@@ -98,6 +97,10 @@ class ServiceHost:
         if isinstance(sender, Connector):
             return ConnectorHost(sender, log, clock, ids, meters, self._ports)
         return process_host(sender, log, clock, ids, meters)
+
+    def _view(self, view: View) -> ViewHost:
+        ports, meters = self._infrastructure, self.meters.view(view.name)
+        return ViewHost(view, ports.log, ports.storage, meters, seals=ports.seals)
 
     def _fault(self) -> str | None:
         return next((host.fault for host in self._hosts() if host.fault is not None), None)
@@ -187,17 +190,19 @@ class ServiceHost:
 
     def _make_api(self) -> Api:
         api = Api(self.service.name, self.meters, self.service.error_page)
-        infrastructure = self._infrastructure
+        infrastructure, seals = self._infrastructure, self._seals()
         for route in self.service.serves:
             if isinstance(route, CommandRoute):
                 host = self.aggregates[route.aggregate.name]
                 onward = self._onward[route.aggregate.name]
-                endpoint = CommandEndpoint(route, host, infrastructure.clock, infrastructure.ids, onward)
+                endpoint = CommandEndpoint(
+                    route, host, infrastructure.clock, infrastructure.ids, onward, seals
+                )
                 api.add(route.method, route.path, endpoint)
             elif isinstance(route, BulkRoute):
                 api.add(route.method, route.path, BulkEndpoint(api, infrastructure.ids))
             elif isinstance(route, EventsRoute):
-                streams = EventsEndpoint(route, self.views[route.view.name])
+                streams = EventsEndpoint(route, self.views[route.view.name], seals=seals)
                 self._streams.append(streams)
                 api.add(route.method, route.path, streams)
             elif isinstance(route, HandlerRoute):
@@ -205,7 +210,9 @@ class ServiceHost:
                 self._streams.append(handler)
                 api.add(route.method, route.path, handler)
             else:
-                api.add(route.method, route.path, QueryEndpoint(route, self.views[route.view.name]))
+                api.add(
+                    route.method, route.path, QueryEndpoint(route, self.views[route.view.name], seals=seals)
+                )
         api.add("GET", "/health/live", live)
         api.add("GET", "/health/ready", self.health.ready)
         api.add("GET", "/metrics", self._metrics)
@@ -221,6 +228,12 @@ class ServiceHost:
             endpoint = AggregateEndpoint(host, self._infrastructure.clock, self._infrastructure.ids)
             api.add("POST", f"{PATH}{name}/{{id}}", endpoint.ask)
             api.add("POST", f"{PATH}{name}/{{id}}/state", endpoint.read)
+
+    def _seals(self) -> ApiSeals:
+        service = self.service
+        bodies = [route.body for route in service.serves if isinstance(route, CommandRoute)]
+        events = [event for part in service.runs for event in part.catalogue]
+        return ApiSeals(self._infrastructure.seals, members_of([*bodies, *events]))
 
     async def _metrics(self, _request: Request, _path: Mapping[str, str]) -> Response:
         await self._gauges.measure()

@@ -69,5 +69,12 @@ HANDLERS: Mapping[type[Event], Handler] = {
     for kind, handler in _BOOKS.items()
 }
 BOOK_LIST = View(
-    name="booklist", topic=TOPIC, catalogue=EVENTS, tables=TABLES, handlers=HANDLERS, keyed=True, version=3
+    name="booklist",
+    topic=TOPIC,
+    catalogue=EVENTS,
+    tables=TABLES,
+    handlers=HANDLERS,
+    keyed=True,
+    opens=True,
+    version=3,
 )

@@ -5,16 +5,21 @@ the number that its book gives it, from 1 on.
 """
 
 from datetime import date, datetime
-from typing import Any, ClassVar
+from typing import Annotated, Any, ClassVar
 
 from msgspec import UNSET, UnsetType
 
 from bookshelf.cqrs.catalogue import Catalogue, Upcast
-from bookshelf.cqrs.message import Event
+from bookshelf.cqrs.message import Event, sealed
 from bookshelf.shelf.fields import BookFields, ChangedFields
 from bookshelf.shelf.values import ReadingProgress
 
 TOPIC = "bookshelf"
+# The personal texts beside those of `BookFields`.
+Review = Annotated[str, sealed("review")]
+Quote = Annotated[str, sealed("quote")]
+Note = Annotated[str, sealed("note")]
+Reason = Annotated[str, sealed("reason")]
 
 
 class BookAdded(BookFields, Event, frozen=True):
@@ -68,7 +73,7 @@ class BookFinished(Event, frozen=True):
     TYPE: ClassVar[str] = "shelf.book-finished.v1"
     finished: date | None = None
     rating: int | None = None
-    review: str | None = None
+    review: Review | None = None
 
 
 class ReadingStarted(Event, frozen=True):
@@ -88,7 +93,7 @@ class ReadingProgressed(Event, frozen=True):
     entry: int
     progress: ReadingProgress
     on: str | None = None
-    note: str | None = None
+    note: Note | None = None
 
 
 class ProgressRemoved(Event, frozen=True):
@@ -122,7 +127,7 @@ class ReadingFinished(Event, frozen=True):
     reading: int
     finished: str | None = None
     stars: float | None = None
-    review: str | None = None
+    review: Review | None = None
 
 
 class ReadingAbandoned(Event, frozen=True):
@@ -131,7 +136,7 @@ class ReadingAbandoned(Event, frozen=True):
     TYPE: ClassVar[str] = "shelf.reading-abandoned.v1"
     reading: int
     on: str | None = None
-    reason: str | None = None
+    reason: Reason | None = None
 
 
 class ReadingCorrected(Event, frozen=True):
@@ -177,7 +182,7 @@ class BookReviewed(Event, frozen=True):
     """A reading, or the book itself (`reading` is None), was given a review; None clears it."""
 
     TYPE: ClassVar[str] = "shelf.book-reviewed.v1"
-    text: str | None = None
+    text: Review | None = None
     spoiler: bool = False
     reading: int | None = None
 
@@ -187,8 +192,8 @@ class PassageAdded(Event, frozen=True):
 
     TYPE: ClassVar[str] = "shelf.passage-added.v1"
     passage: int
-    quote: str | None = None
-    note: str | None = None
+    quote: Quote | None = None
+    note: Note | None = None
     progress: ReadingProgress | None = None
 
 
@@ -197,8 +202,8 @@ class PassageChanged(Event, frozen=True):
 
     TYPE: ClassVar[str] = "shelf.passage-changed.v1"
     passage: int
-    quote: str | UnsetType | None = UNSET
-    note: str | UnsetType | None = UNSET
+    quote: Quote | UnsetType | None = UNSET
+    note: Note | UnsetType | None = UNSET
     progress: ReadingProgress | UnsetType | None = UNSET
 
 

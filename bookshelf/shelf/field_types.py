@@ -6,6 +6,7 @@ from typing import Annotated, Any
 import msgspec
 from msgspec import Meta
 
+from bookshelf.cqrs.message import sealed
 from bookshelf.shelf import limits
 
 _LINE = r"^[^\x00-\x1f\x7f]*[^\s\x00-\x1f\x7f][^\x00-\x1f\x7f]*$(?!\n)"
@@ -94,11 +95,15 @@ Tags = Annotated[
     tuple[Tag, ...],
     Meta(max_length=limits.TAGS_MAX, description="words to find it by", examples=[["science fiction"]]),
 ]
-Notes = Annotated[str, prose(limits.NOTES_MAX, "notes of the reader", "Lent by Ann.")]
+Notes = Annotated[str, sealed("notes"), prose(limits.NOTES_MAX, "notes of the reader", "Lent by Ann.")]
 Rating = Annotated[
     int, Meta(ge=limits.RATING_MIN, le=limits.RATING_MAX, description="1 to 5 stars", examples=[5])
 ]
-Review = Annotated[str, prose(limits.REVIEW_MAX, "what the reader thinks of it", "The sleeper must awaken.")]
+Review = Annotated[
+    str,
+    sealed("review"),
+    prose(limits.REVIEW_MAX, "what the reader thinks of it", "The sleeper must awaken."),
+]
 Line = Annotated[str, Meta(max_length=limits.NAME_MAX, pattern=_LINE, extra=_NO_BLANK)]
 Subtitle = Annotated[Line, Meta(description="the subtitle", examples=["A novel"])]
 Publisher = Annotated[Line, Meta(description="the publisher", examples=["Chilton Books"])]
@@ -113,7 +118,9 @@ Minutes = Annotated[
     int, Meta(ge=1, le=limits.MINUTES_MAX, description="how many minutes it plays", examples=[1260])
 ]
 Description = Annotated[
-    str, prose(limits.DESCRIPTION_MAX, "what the book is about", "A desert planet and its spice.")
+    str,
+    sealed("description"),
+    prose(limits.DESCRIPTION_MAX, "what the book is about", "A desert planet and its spice."),
 ]
 Work = Annotated[
     str,

@@ -11,6 +11,7 @@ from typing import Annotated, Any, Literal, get_type_hints
 import msgspec
 from msgspec import UNSET, Meta, UnsetType
 
+from bookshelf.cqrs.message import sealed
 from bookshelf.shelf import field_types
 from bookshelf.shelf.values import Contributor, Cover, ReadingProgress, SeriesEntry
 
@@ -25,7 +26,7 @@ class BookFields(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     pages: int | None = None
     language: str | None = None
     tags: tuple[str, ...] = ()
-    notes: str | None = None
+    notes: Annotated[str, sealed("notes")] | None = None
     subtitle: str | None = None
     contributors: tuple[Contributor, ...] = ()
     series: tuple[SeriesEntry, ...] = ()
@@ -33,7 +34,7 @@ class BookFields(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     first_published: str | None = None
     format: str | None = None
     minutes: int | None = None
-    description: str | None = None
+    description: Annotated[str, sealed("description")] | None = None
     ids: dict[str, str] = {}
     sort_title: str | None = None
     work: str | None = None
@@ -80,7 +81,7 @@ DEFAULTS: Mapping[str, Any] = {
     field.name: field.default if field.default is not msgspec.NODEFAULT else {}
     for field in msgspec.structs.fields(BookFields)
 }
-_PLAIN: Mapping[str, Any] = get_type_hints(BookFields)
+_PLAIN: Mapping[str, Any] = get_type_hints(BookFields, include_extras=True)
 
 
 def _derive(name: str, fields: Mapping[str, tuple[Any, Any]], **config: Any) -> type[msgspec.Struct]:  # noqa: ANN401 (options)

@@ -10,7 +10,7 @@ from typing import Annotated, ClassVar, Literal
 import msgspec
 from msgspec import UNSET, Meta, UnsetType
 
-from bookshelf.cqrs.message import Command
+from bookshelf.cqrs.message import Command, sealed
 from bookshelf.shelf import field_types, limits
 from bookshelf.shelf.field_types import prose
 
@@ -19,10 +19,14 @@ OpinionOf = Annotated[
     int, Meta(ge=0, description="the number of the reading; 0 is the book itself", examples=[1])
 ]
 Date = field_types.PartialDate | UnsetType | None
-Note = Annotated[str, prose(limits.NOTES_MAX, "a note of the reader", "The worms come.")]
-Reason = Annotated[str, prose(limits.REASON_MAX, "why the reading was given up", "Too much sand.")]
-Quote = Annotated[str, prose(limits.PASSAGE_MAX, "words of the book", "Fear is the mind-killer.")]
-PassageNote = Annotated[str, prose(limits.PASSAGE_MAX, "a note on a passage", "The litany.")]
+Note = Annotated[str, sealed("note"), prose(limits.NOTES_MAX, "a note of the reader", "The worms come.")]
+Reason = Annotated[
+    str, sealed("reason"), prose(limits.REASON_MAX, "why the reading was given up", "Too much sand.")
+]
+Quote = Annotated[
+    str, sealed("quote"), prose(limits.PASSAGE_MAX, "words of the book", "Fear is the mind-killer.")
+]
+PassageNote = Annotated[str, sealed("note"), prose(limits.PASSAGE_MAX, "a note on a passage", "The litany.")]
 Spoiler = Annotated[bool, Meta(description="true if the review reveals the plot", examples=[False])]
 
 

@@ -43,7 +43,13 @@ Index("readings_passage_of", passages.c.owner, passages.c.book, passages.c.numbe
 INDEX = TokenIndex(passages, {"quote_words": 1, "note_words": 1})
 HANDLERS: Mapping[type[Any], Handler] = {**BookRows(books, ROWS).handlers, **PASSAGES.handlers}
 VIEW = View(
-    name="readings", topic=events.TOPIC, catalogue=events.EVENTS, tables=TABLES, handlers=HANDLERS, keyed=True
+    name="readings",
+    topic=events.TOPIC,
+    catalogue=events.EVENTS,
+    tables=TABLES,
+    handlers=HANDLERS,
+    keyed=True,
+    opens=True,
 )
 
 

@@ -10,6 +10,8 @@ import unicodedata
 from collections.abc import Iterable, Iterator
 from itertools import chain, pairwise
 
+from bookshelf.cqrs.message import opened
+
 #: Characters of a token: a longer word is several, so that every database can index it.
 TOKEN_MAX = 100
 #: Signs at the end of a token.
@@ -108,7 +110,7 @@ def join_tokens(texts: Iterable[str | None]) -> str:
     tokens: dict[str, None] = {}
     for text in texts:
         if text:
-            tokens.update(dict.fromkeys(_index_tokens(text)))
+            tokens.update(dict.fromkeys(_index_tokens(opened(text))))
     joined = " ".join(tokens)
     return joined if len(joined) <= COLUMN_MAX else joined[:COLUMN_MAX].rpartition(" ")[0]
 

@@ -68,6 +68,7 @@ about = Table(
 )
 
 _EDITS = "edits"
+_ERASURE = "erasure"
 #: The partition number of the row of `look` that counts operators' edits.
 _NO_PARTITION = -1
 _count = cast(about.c.value, BigInteger)
@@ -99,7 +100,16 @@ def begin(db: Connection, **note: str) -> None:
 def descends(db: Connection, **note: str) -> bool:
     """Return True if the set was created with this note."""
     notes = {row.name: row.value for row in db.execute(select(about))}
+    notes.pop(_ERASURE, None)
     return notes.pop(_EDITS, None) is not None and notes == note
+
+
+def erasure(db: Connection, now: str) -> str:
+    """Return the mark of the keys that were destroyed before the rows were made: `now`, if there are none."""
+    if db.scalar(select(func.count()).select_from(checkpoint)) == 0:
+        db.execute(delete(about).where(about.c.name == _ERASURE))
+        db.execute(insert(about), {"name": _ERASURE, "value": now})
+    return db.scalar(select(about.c.value).where(about.c.name == _ERASURE)) or ""
 
 
 def look(db: Connection) -> TableSetStatus:

@@ -34,11 +34,11 @@ LAW: Law = {
     "bookshelf.log": {"bookshelf.cqrs"},
     "bookshelf.discovery": {"bookshelf.cqrs", "bookshelf.concurrency", "bookshelf.http"},
     "bookshelf.storage": {"bookshelf.cqrs"},
+    "bookshelf.keyring": {"bookshelf.cqrs.message"},
     # tools that know nothing of ours
     "bookshelf.concurrency": set(),
     "bookshelf.circuit_breaker": set(),
     "bookshelf.http": set(),
-    "bookshelf.keyring": set(),
     "bookshelf.media": {"bookshelf.http"},
     # what runs them
     "bookshelf.runtime": {

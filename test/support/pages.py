@@ -17,6 +17,7 @@ from bookshelf.cqrs.handler import HandlerRoute, RequestContext
 from bookshelf.http.message import Handler, Headers, Request, Response, read_response, request
 from bookshelf.http.problem import Problem, problem_response
 from bookshelf.http.router import Router
+from bookshelf.keyring.port import KeyStore
 from bookshelf.media.memory import MemoryBlobs
 from bookshelf.media.pool import PictureWorkers
 from bookshelf.site.jobs import Jobs
@@ -98,6 +99,19 @@ class Ports:
 
     async def query(self, *_: object) -> Any:  # noqa: ANN401 (as declared)
         raise AssertionError("a page reads no view")
+
+    @property
+    def keyring(self) -> KeyStore:
+        raise AssertionError("a page needs no key")
+
+    async def seal(self, *_: object) -> Any:  # noqa: ANN401 (as declared)
+        raise AssertionError("a page seals nothing")
+
+    async def open(self, *_: object) -> Any:  # noqa: ANN401 (as declared)
+        raise AssertionError("a page opens nothing")
+
+    async def forget(self, *_: object) -> None:
+        raise AssertionError("a page forgets nobody")
 
 
 class ShownPage:

@@ -21,6 +21,7 @@ from bookshelf.runtime.aggregate.state_cache import StateCache
 from bookshelf.runtime.aggregate.state_store import MemoryStateStore
 from bookshelf.runtime.api.endpoint import Api
 from bookshelf.runtime.infrastructure import Infrastructure, LateHandler, MakeStates
+from bookshelf.runtime.sealing import Seals
 from bookshelf.runtime.service import ServiceHost
 from bookshelf.services import SERVICES
 from bookshelf.storage.port import Storage
@@ -62,7 +63,11 @@ class Shelf:
     """Services, and the routes to them."""
 
     def __init__(
-        self, log: Log | None = None, storage: Storage | None = None, states: MakeStates | None = None
+        self,
+        log: Log | None = None,
+        storage: Storage | None = None,
+        states: MakeStates | None = None,
+        seals: Seals | None = None,
     ) -> None:
         self.log = log or MemoryLog(2)
         self.clock = FixedClock()
@@ -82,6 +87,7 @@ class Shelf:
             blobs=MemoryBlobs(),
             pictures=self.pictures,
             folder=Path(self._folder.name),
+            seals=seals or Seals(),
         )
         self.hosts = {s.name: ServiceHost(s, infrastructure, "127.0.0.1", s.port) for s in SERVICES}
 

@@ -11,6 +11,7 @@ from support.fixed_infrastructure import view_meters
 from bookshelf.cqrs.position import Position
 from bookshelf.cqrs.view import Change, Recorded, View
 from bookshelf.log.port import Log
+from bookshelf.runtime.sealing import Seals
 from bookshelf.runtime.view.host import ViewHost
 from bookshelf.storage.port import Storage
 
@@ -42,11 +43,12 @@ class Views:
         self.log = log
         self.storage = storage
         self._patience_s = patience_s
+        self.seals = Seals()
         self._hosts: list[ViewHost] = []
 
     async def host(self, view: View = VIEW) -> ViewHost:
         """Return a host that has caught up."""
-        host = ViewHost(view, self.log, self.storage, view_meters(), self._patience_s)
+        host = ViewHost(view, self.log, self.storage, view_meters(), self._patience_s, self.seals)
         self._hosts.append(host)
         async with asyncio.timeout(DEADLINE_S):
             await host.start()

@@ -18,6 +18,7 @@ from bookshelf.runtime.api.forwarding import COMMAND, UNKNOWN, Forwarder, forwar
 from bookshelf.runtime.api.ownership import created
 from bookshelf.runtime.clock import Clock, Ids
 from bookshelf.runtime.decoding import Decoder
+from bookshelf.runtime.sealing import ApiSeals
 from bookshelf.runtime.view.host import PATIENCE_S, NotCaughtUp
 
 #: The most bytes of a request's body.
@@ -34,9 +35,16 @@ class CommandEndpoint:
     """Answers the requests of one command route."""
 
     def __init__(
-        self, route: CommandRoute, host: AggregateHost, clock: Clock, ids: Ids, onward: Forwarder
+        self,
+        route: CommandRoute,
+        host: AggregateHost,
+        clock: Clock,
+        ids: Ids,
+        onward: Forwarder,
+        seals: ApiSeals | None = None,
     ) -> None:
         self._onward = onward
+        self._seals = seals or ApiSeals()
         self._route = route
         self._host = host
         self._clock = clock
@@ -54,7 +62,7 @@ class CommandEndpoint:
         deadline = now + header_fields.time_left(request.headers, DEADLINE_S)
         content = await request.body.read(MAX_BODY)
         context = self._context(request, path)
-        sent = self._sent(request, path, content, context)
+        sent = await self._sent(request, path, content, context)
         # with a client's key, that names the command, and this id only marks the request as forwarded
         made = self._ids.new() if sent.hash else sent.id
 
@@ -77,7 +85,7 @@ class CommandEndpoint:
                 await self._catch_up(request, sent.subject)
                 if self._is_new(request.headers, sent):
                     sent = msgspec.structs.replace(sent, fresh=True)
-                return self._answer(await self._host.ask(sent), context)
+                return await self._answer(await self._host.ask(sent), context)
         except KeyReused as reused:
             if not self._route.creates:
                 raise
@@ -106,16 +114,21 @@ class CommandEndpoint:
             params=params,
         )
 
-    def _sent(
+    async def _sent(
         self, request: Request, path: Mapping[str, str], content: bytes, context: CommandContext
     ) -> CommandRequest:
-        route, body = self._route, self._read(request, content)
+        route, seals, person = self._route, self._seals.seals, header_fields.caller(request.headers).account
+        body = await seals.seal(self._read(request, content), person)
         given = header_fields.key(request.headers)
         # a key that the gateway made is for one request only: no other content can come with it
         chosen = None if header_fields.TRY in request.headers else given
         forwarded = forwarded_id(request.headers)
         command_id = given or forwarded or self._ids.new()
-        hashes = self._hashes(body, context.params) if chosen else ("", "")
+        hashes = ("", "")
+        if chosen:
+            keyed = await seals.hash_of(route.body, person)
+            new, older = self._hashes(body, context.params)
+            hashes = (keyed(new), keyed(older))
         subject = None if route.subject is None else route.subject(body, context)
         return CommandRequest(
             subject=subject or (created(command_id) if route.creates else path["id"]),
@@ -165,7 +178,7 @@ class CommandEndpoint:
             msg = "the service has not read the log as far as this command asks for; try again in a moment"
             raise NotCaughtUp(msg) from None
 
-    def _answer(self, outcome: CommandResult, context: CommandContext) -> Response:
+    async def _answer(self, outcome: CommandResult, context: CommandContext) -> Response:
         route, subject = self._route, outcome.subject
         headers = {"ETag": f'"{outcome.version}"', "Cache-Control": "no-store"}
         if outcome.position is not None:
@@ -185,7 +198,7 @@ class CommandEndpoint:
         if body is None:
             return Response(route.status, headers)
         headers["Content-Type"] = "application/json"
-        return Response(route.status, headers, _encode(body))
+        return Response(route.status, headers, await self._seals.open(_encode(body)))
 
 
 def check_media_type(request: Request, content: bytes) -> None:

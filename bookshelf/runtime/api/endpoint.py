@@ -10,6 +10,7 @@ from bookshelf.cqrs.service import ErrorPage
 from bookshelf.http.message import BrokenBody, Request, Response, TooLarge, close_body
 from bookshelf.http.problem import Fault, Problem, problem_response
 from bookshelf.http.router import Router
+from bookshelf.keyring.port import KeyDestroyed, KeyringFault
 from bookshelf.log.port import LogFault, OutcomeUnknown
 from bookshelf.runtime.aggregate.command import Busy, NotOwner
 from bookshelf.runtime.api.forwarding import UNKNOWN
@@ -86,6 +87,8 @@ _PROBLEMS: Mapping[type[Exception], tuple[str, str | None]] = {
     Busy: ("unavailable", "more commands wait than can be answered in time"),
     NotOwner: ("unavailable", "the partition is being reassigned; nothing was done, so try again"),
     OutcomeUnknown: ("gateway-timeout", UNKNOWN),
+    KeyringFault: ("unavailable", "its keyring cannot be used just now; nothing was changed"),
+    KeyDestroyed: ("forbidden", "this account was forgotten"),
     LogFault: ("unavailable", "its storage cannot be used just now; nothing was changed"),
     StorageFault: ("unavailable", "its storage cannot be used just now"),
 }

@@ -24,6 +24,7 @@ from bookshelf.runtime.api.queries import (
     run_query,
 )
 from bookshelf.runtime.decoding import Decoder
+from bookshelf.runtime.sealing import ApiSeals
 from bookshelf.runtime.view.host import ViewHost
 from bookshelf.storage.port import StorageFault
 
@@ -56,7 +57,9 @@ class EventsEndpoint:
         owner: Callable[[Headers], str | None] = header_fields.owner,
         silence_s: float = SILENCE_S,
         most: int = MAX_STREAMS,
+        seals: ApiSeals | None = None,
     ) -> None:
+        self._seals = seals or ApiSeals()
         self._route = route
         self._host = host
         self._owner = owner if issubclass(route.params, Owned) else lambda _headers: None
@@ -85,7 +88,7 @@ class EventsEndpoint:
                 await stream.begin(header_fields.last_event(request.headers))
         except TimeoutError:
             raise Problem("gateway-timeout", "the answer was not found in time; try again") from None
-        return Response(200, dict(_HEADERS), self._messages(stream))
+        return Response(200, dict(_HEADERS), self._messages(stream, owner))
 
     def _ask(self, params: Any, owner: str | None, target: str) -> Ask:  # noqa: ANN401 (the route's own type)
         """Return the query of a stream. Streams that have come equally far share one rendering."""
@@ -99,11 +102,11 @@ class EventsEndpoint:
 
         return ask
 
-    async def _messages(self, stream: "_Stream") -> AsyncIterator[bytes]:
+    async def _messages(self, stream: "_Stream", owner: str | None) -> AsyncIterator[bytes]:
         self._open += 1
         leaving = asyncio.ensure_future(self._leaving.wait())
         try:
-            yield _RETRY + stream.message()
+            yield _RETRY + await self._seals.open(stream.message(), owner)
             while True:
                 changed = asyncio.ensure_future(stream.changed())
                 try:
@@ -117,7 +120,7 @@ class EventsEndpoint:
                 if not changed.done():
                     yield _COMMENT
                 elif await stream.step():
-                    yield stream.message()
+                    yield await self._seals.open(stream.message(), owner)
         except (Refused, Problem, StorageFault):
             return  # the client connects again, and gets the reason
         finally:

@@ -20,6 +20,7 @@ from bookshelf.cqrs.position import Position
 from bookshelf.cqrs.view import View
 from bookshelf.http.message import Body, Handler, Headers, Request, Response, TooLarge, close_body, gather
 from bookshelf.http.problem import Problem
+from bookshelf.keyring.port import KeyStore
 from bookshelf.media.port import BlobStore, Pictures
 from bookshelf.runtime.api import header_fields
 from bookshelf.runtime.api.aggregate_client import AggregateClient, client_of
@@ -56,6 +57,26 @@ class ServicePorts:
     def pictures(self) -> Pictures:
         """Converts uploaded pictures."""
         return self._infrastructure.pictures
+
+    @property
+    def keyring(self) -> KeyStore:
+        """Keeps secrets by id. Raises `KeyringFault` if this process has no keyring."""
+        return self._infrastructure.seals.required()
+
+    async def seal(self, person: str, field: str, text: str) -> str:
+        """Return a text sealed as a field with a person's key. Raises `KeyringFault`, `KeyDestroyed`."""
+        return (await self._infrastructure.seals.cipher(person)).seal(field, text)
+
+    async def open(self, text: str, field: str) -> str | None:
+        """Return the plain text of a text, sealed or plain; None if its key was destroyed.
+
+        Raises `KeyringFault`, `SealBroken`.
+        """
+        return await self._infrastructure.seals.open(text, field)
+
+    async def forget(self, *persons: str) -> None:
+        """Destroy the keys of persons. Raises `KeyringFault`."""
+        await self._infrastructure.seals.forget(*persons)
 
     @property
     def folder(self) -> str:

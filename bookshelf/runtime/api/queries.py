@@ -18,6 +18,7 @@ from bookshelf.http.message import Headers, Request, Response
 from bookshelf.http.problem import Fault, Problem
 from bookshelf.runtime.api import header_fields
 from bookshelf.runtime.decoding import Decoder
+from bookshelf.runtime.sealing import ApiSeals, is_sealed
 from bookshelf.runtime.view.host import ViewHost
 
 #: Answers kept, and their bytes in all.
@@ -94,7 +95,9 @@ class QueryEndpoint:
         route: QueryRoute,
         host: ViewHost,
         owner: Callable[[Headers], str | None] = header_fields.owner,
+        seals: ApiSeals | None = None,
     ) -> None:
+        self._seals = seals or ApiSeals()
         self._owner = owner if issubclass(route.params, Owned) else lambda _headers: None
         self._route = route
         self._host = host
@@ -109,9 +112,14 @@ class QueryEndpoint:
             headers["Link"] = _next(request.target, rendered.after)
         if rendered.items is not None:
             headers[header_fields.COUNT] = str(rendered.items)
-        if header_fields.unchanged(request.headers, rendered.tag):
-            return Response(304, headers)
         headers["Content-Type"] = "application/json"
+        if is_sealed(rendered.body):  # opened for this answer only
+            headers["Cache-Control"] = "no-store"
+            person = self._owner(request.headers)
+            return Response(200, headers, await self._seals.open(rendered.body, person))
+        if header_fields.unchanged(request.headers, rendered.tag):
+            del headers["Content-Type"]
+            return Response(304, headers)
         return Response(200, headers, rendered.body)
 
     async def _answer(self, request: Request, path: Mapping[str, str]) -> RenderedResponse:

@@ -9,6 +9,7 @@ from bookshelf.cqrs.envelope import DROPPED, decode_envelope, dropped
 from bookshelf.cqrs.errors import Malformed
 from bookshelf.cqrs.view import Change, View, recorded_event
 from bookshelf.log.port import Record
+from bookshelf.runtime.sealing import Opener
 from bookshelf.storage import checkpoints, statements
 from bookshelf.storage.faults import of_storage
 
@@ -17,14 +18,18 @@ Ready = list[tuple[Record, Sequence[Change]]]
 _DROPPED = DROPPED.encode()
 
 
-def prepare(view: View, record: Record) -> Sequence[Change]:
+def prepare(view: View, record: Record, opener: Opener | None = None) -> Sequence[Change]:
     """Return the changes of rows that a record leads to; none if its type is unknown.
 
-    Raises `Malformed`, or whatever the view's handler raises.
+    `opener` opens the sealed texts of the event, for a view that `opens` them.
+
+    Raises `Malformed`, `SealBroken`, `KeyringFault`, or whatever the view's handler raises.
     """
     envelope, event = view.catalogue.read(record.value)
     if event is None:
         return ()
+    if opener is not None:
+        event = opener.opened(event)
     recorded = recorded_event(event, envelope, record.partition, record.offset)
     return tuple(view.changes(recorded))
 
@@ -39,8 +44,9 @@ _READ_AT_ONCE = 100
 class Batch:
     """Applies records in order. One that cannot be applied becomes a dead letter and holds back its key."""
 
-    def __init__(self, db: Connection, view: View) -> None:
+    def __init__(self, db: Connection, view: View, opener: Opener | None = None) -> None:
         self._db = db
+        self._opener = opener
         self._view = view
         self._held: set[str] = set()
         self._dead_letters: list[UnappliedRecord] = []
@@ -149,7 +155,7 @@ class Batch:
 
     def _prepare(self, record: Record) -> Sequence[Change] | BaseException:
         try:
-            return prepare(self._view, record)
+            return prepare(self._view, record, self._opener)
         except Exception as fault:  # noqa: BLE001 (whatever the fault, the other records are applied)
             return fault
 
@@ -193,10 +199,16 @@ def _reason(fault: BaseException | None) -> str:
     return text[:2000].encode(errors="backslashreplace").decode().replace("\0", "\\x00")
 
 
-def apply(db: Connection, view: View, records: Sequence[Record], move: tuple[int, int, int, str]) -> int:
+def apply(
+    db: Connection,
+    view: View,
+    records: Sequence[Record],
+    move: tuple[int, int, int, str],
+    opener: Opener | None = None,
+) -> int:
     """Move the checkpoint (partition, old, new, mark) and apply; return how many became dead letters.
 
     Raises `Superseded` if the checkpoint is not at the old offset, or a fault of the database.
     """
     checkpoints.move(db, *move)
-    return Batch(db, view).apply(records)
+    return Batch(db, view, opener).apply(records)

@@ -8,6 +8,7 @@ from sqlalchemy import Connection
 
 from bookshelf.cqrs.position import Position
 from bookshelf.cqrs.view import View
+from bookshelf.runtime.sealing import Opener
 from bookshelf.runtime.view.apply import Batch
 from bookshelf.runtime.view.generation import Generation
 from bookshelf.storage import checkpoints
@@ -46,15 +47,17 @@ async def retry(rows: Generation, key: str | None = None) -> int:
     """Apply the dead letters of one key, or of all keys, again; return how many were applied."""
     applied, key_now = 0, key if key is not None else await _next_key(rows, "")
     while key_now is not None:
-        applied += await rows.tables.write(partial(_retry, rows.view, key_now))
+        letters = await rows.tables.read(partial(checkpoints.read_dead_letters, key=key_now))
+        opener = await rows.opener([letter.value for letter in letters])
+        applied += await rows.tables.write(partial(_retry, rows.view, key_now, opener))
         key_now = None if key is not None else await _next_key(rows, key_now)
     await rows.refresh()
     return applied
 
 
-def _retry(view: View, key: str, db: Connection) -> int:
+def _retry(view: View, key: str, opener: Opener | None, db: Connection) -> int:
     checkpoints.edit(db)
-    return Batch(db, view).resume(view.topic, key)
+    return Batch(db, view, opener).resume(view.topic, key)
 
 
 async def _next_key(rows: Generation, after: str) -> str | None:

@@ -1,15 +1,17 @@
 """One generation of a view's tables: how far it has applied the log, and the tasks that apply it."""
 
 import asyncio
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from contextlib import suppress
 
 import structlog
 
+from bookshelf.cqrs.envelope import DROPPED
 from bookshelf.cqrs.view import View
 from bookshelf.log.deduplicated import DeduplicatingTail, open_deduplicated
 from bookshelf.log.port import Log, LogFault, Membership, OutOfRange
 from bookshelf.runtime.metrics import ViewMeters
+from bookshelf.runtime.sealing import Opener, Seals, is_sealed
 from bookshelf.runtime.supervisor import Supervisor
 from bookshelf.runtime.view.apply import apply
 from bookshelf.storage import checkpoints
@@ -41,7 +43,7 @@ class Generation:
     rebuild from the log can replace it.
     """
 
-    def __init__(
+    def __init__(  # noqa: PLR0913 (its ports)
         self,
         view: View,
         log: Log,
@@ -50,8 +52,12 @@ class Generation:
         gap: asyncio.Event,
         *,
         shared: bool = False,
+        seals: Seals | None = None,
     ) -> None:
         self.view = view
+        self._seals = seals or Seals()
+        #: The mark of the keys that were destroyed before the rows were made; see `Seals.erasure`.
+        self.erasure = ""
         self.tables = tables
         self.shared = shared
         self.revision = 0
@@ -67,8 +73,7 @@ class Generation:
         self._meters = meters
         self._edits = 0
         self._moved = asyncio.Event()
-        self._log = log
-        self._gap = gap
+        self._log, self._gap = log, gap
         self._supervisors: dict[int, Supervisor] = {}
         self._following: dict[int, asyncio.Task[None]] = {}
         #: Partitions whose checkpoint has not been compared with the log since the start.
@@ -91,10 +96,16 @@ class Generation:
         return frozenset(self._following)
 
     async def start(self) -> None:
-        """Read the checkpoints and apply the log from there on. Raises `StorageFault`, `LogFault`."""
+        """Read the checkpoints and apply the log from there on.
+
+        Raises `StorageFault`, `LogFault`, `KeyringFault`.
+        """
         topic = self.view.topic
         every = frozenset(range(self._log.partitions(topic)))
         self.applied = dict.fromkeys(every, 0)
+        if self.view.opens:
+            erasure = await self._seals.refresh()
+            self.erasure = await self.tables.write(lambda db: checkpoints.erasure(db, erasure))
         await self.refresh()
         if self.shared:
             self._looking = asyncio.create_task(self._look_on())
@@ -188,6 +199,22 @@ class Generation:
             _logger.error("rows-damaged", view=self.view.name, why=str(fault))
         self._break()
 
+    def report_erasure(self) -> None:
+        """Have this generation rebuilt, because its tables may have texts whose keys were destroyed."""
+        _logger.info("rows-outdated", view=self.view.name, why="keys of sealed texts were destroyed")
+        self._break()
+
+    async def opener(self, values: Sequence[bytes]) -> Opener | None:
+        """Return what opens the events of these records; None if nothing is sealed. Raises `KeyringFault`.
+
+        A record that gives up another one has those applied that waited for it.
+        """
+        if not self.view.opens:
+            return None
+        if any(DROPPED.encode() in value for value in values):
+            values = [*values, *(row.value for row in await self.tables.read(checkpoints.read_dead_letters))]
+        return await self._seals.opener(values) if any(map(is_sealed, values)) else None
+
     def _break(self) -> None:
         self.broken = True
         self._gap.set()
@@ -279,7 +306,10 @@ class Generation:
             began = time()
             move = (partition, old, tail.position, tail.mark)
             try:
-                dead_letters = await self.tables.write(lambda db: apply(db, self.view, records, move))  # noqa: B023
+                opener = await self.opener([record.value for record in records])
+                dead_letters = await self.tables.write(
+                    lambda db: apply(db, self.view, records, move, opener)  # noqa: B023 (awaited here)
+                )
             except TableSetCorrupt as fault:
                 self.report_damage(fault)
                 raise

@@ -10,6 +10,7 @@ from bookshelf.cqrs.position import Position
 from bookshelf.cqrs.view import View
 from bookshelf.log.port import Log, LogFault
 from bookshelf.runtime.metrics import ViewMeters
+from bookshelf.runtime.sealing import Seals
 from bookshelf.runtime.view.generation import Generation
 from bookshelf.runtime.view.rebuild import Generations
 from bookshelf.storage.port import Storage, TableSetCorrupt, TableSetDropped
@@ -56,12 +57,18 @@ class ViewHost:
     """Runs one view of a service instance: start, queries, read-your-writes, rebuild."""
 
     def __init__(
-        self, view: View, log: Log, storage: Storage, meters: ViewMeters, patience_s: float = PATIENCE_S
+        self,
+        view: View,
+        log: Log,
+        storage: Storage,
+        meters: ViewMeters,
+        patience_s: float = PATIENCE_S,
+        seals: Seals | None = None,
     ) -> None:
         self.view = view
         self._patience_s = patience_s
         self._shared = storage.shared
-        self._generations = Generations(view, log, storage, meters)
+        self._generations = Generations(view, log, storage, meters, seals)
         self._ends = _SharedEnds(self._generations.ends)
 
     @property

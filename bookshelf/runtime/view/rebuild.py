@@ -6,9 +6,11 @@ from contextlib import suppress
 
 import structlog
 
+from bookshelf.concurrency import first_of
 from bookshelf.cqrs.view import View
 from bookshelf.log.port import Log
 from bookshelf.runtime.metrics import ViewMeters
+from bookshelf.runtime.sealing import Seals
 from bookshelf.runtime.supervisor import Supervisor
 from bookshelf.runtime.view.generation import Generation
 from bookshelf.storage.port import Storage, StorageFault, TableSetDropped
@@ -19,7 +21,10 @@ _logger = structlog.get_logger(__name__)
 class Generations:
     """The generations of a view, of which one is live. `number` counts those that were live here."""
 
-    def __init__(self, view: View, log: Log, storage: Storage, meters: ViewMeters) -> None:
+    def __init__(
+        self, view: View, log: Log, storage: Storage, meters: ViewMeters, seals: Seals | None = None
+    ) -> None:
+        self._seals = seals or Seals()
         self.number = 0
         self._view = view
         self._log = log
@@ -28,6 +33,7 @@ class Generations:
         self._turn = asyncio.Lock()
         self._live: Generation | None = None
         self._supervisor = Supervisor(f"generations of {view.name}")
+        self._erasing = Supervisor(f"erasure in {view.name}")
         self._repair = Supervisor(f"repair of {view.name}")
         self._gap = asyncio.Event()
         self._tasks: list[asyncio.Task[None]] = []
@@ -55,6 +61,8 @@ class Generations:
         """
         self._live = await self._open(live=True)
         self._tasks.append(asyncio.create_task(self._repair.keep(self._rebuild_broken)))
+        if self._view.opens:
+            self._tasks.append(asyncio.create_task(self._erasing.keep(self._watch_erasures)))
         if self._storage.shared:
             self._tasks.append(asyncio.create_task(self._supervisor.keep(self._watch)))
         replaced = self._replaced
@@ -128,6 +136,16 @@ class Generations:
                 if rows is self._live:
                     await self._switch()
 
+    async def _watch_erasures(self) -> None:
+        """Have the live generation rebuilt whenever keys were destroyed whose texts it may have."""
+        while True:
+            rows, replaced = self._live, self._replaced
+            assert rows is not None  # noqa: S101 (`start` has set it)
+            await first_of((self._seals.erased(rows.erasure), replaced.wait()))
+            if rows is self._live:
+                rows.report_erasure()
+                await replaced.wait()
+
     async def _switch(self) -> None:
         new = await self._open(live=True)
         former = await self._overtaken(new, lambda _: True)
@@ -141,7 +159,9 @@ class Generations:
         opened = self._storage.live if live else self._storage.beside
         tables = await opened(self._view, source)
         shared = self._storage.shared
-        rows = Generation(self._view, self._log, tables, self._meters, self._gap, shared=shared)
+        rows = Generation(
+            self._view, self._log, tables, self._meters, self._gap, shared=shared, seals=self._seals
+        )
         try:
             await rows.start()
         except BaseException:
