@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 
+from bookshelf.cqrs.phrases import Phrase, phrase
 from bookshelf.site.page import _
 
 FIELD_LABELS: Mapping[str, str] = {
@@ -69,3 +70,32 @@ PROGRAMS: Mapping[str, str] = {
     "viaf": "VIAF",
     "wikidata": "Wikidata",
 }
+
+#: What an import compares beside the fields of a book: of its readings, of lists and of goals.
+_COMPARED: Mapping[str, str] = {
+    **FIELD_LABELS,
+    "stars": _("Stars"),
+    "review": _("Review"),
+    "cover": _("Cover"),
+    "end": _("How it ended"),
+    "started": _("Started"),
+    "ended": _("Ended"),
+    "progress": _("Progress"),
+    "paused": _("Paused"),
+    "name": _("Name"),
+    "books": _("Books"),
+}
+
+
+def difference_label(field: str) -> Phrase | str:
+    """Return the name of what an import has compared, like "title", "ids.goodreads" or "reading 2: ended"."""
+    reading, _colon, of_reading = field.partition(": ")
+    if of_reading:
+        of_reading = _COMPARED.get(of_reading, of_reading)
+        number = reading.removeprefix("reading ")
+        return phrase("Reading {number}: {field}", number=number, field=Phrase(of_reading))
+    of_map, _dot, key = field.partition(".")
+    if key:
+        name = PROGRAMS.get(key, key)
+        return phrase("{field}: {name}", field=Phrase(_COMPARED.get(of_map, of_map)), name=name)
+    return _COMPARED.get(field, field)

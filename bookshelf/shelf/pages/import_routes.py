@@ -8,6 +8,7 @@ import msgspec
 
 from bookshelf.cqrs.phrases import phrase
 from bookshelf.shelf.pages import import_lines, imports
+from bookshelf.shelf.pages.field_labels import difference_label
 from bookshelf.shelf.pages.import_lines import LineModel, RemarksModel
 from bookshelf.shelf.pages.import_report import (
     Column,
@@ -94,8 +95,17 @@ def _job(result: ImportResult | None = None, *, preview: bool = False, **changes
 
 
 _DIFFERENCES = [
-    DifferenceLine(line=40, book="Dune", field="Published", shelf="1965", file="2005", taken=False),
-    DifferenceLine(line=41, book="Beloved", field="Pages", shelf="\N{EN DASH}", file="324", taken=True),
+    DifferenceLine(
+        line=40,
+        book="Dune",
+        field=difference_label("reading 2: ended"),
+        shelf="1965",
+        file="2005",
+        taken=False,
+    ),
+    DifferenceLine(
+        line=41, book="Beloved", field=difference_label("pages"), shelf="\N{EN DASH}", file="324", taken=True
+    ),
 ]
 _WARNINGS = [
     WarningLine(

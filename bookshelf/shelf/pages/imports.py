@@ -10,7 +10,7 @@ from bookshelf.http.multipart import FormLimits, UploadedFile
 from bookshelf.http.problem import Problem
 from bookshelf.shelf.limits import FILE_MAX
 from bookshelf.shelf.pages.covers import GeneratedCover, generate_cover
-from bookshelf.shelf.pages.field_labels import FIELD_LABELS
+from bookshelf.shelf.pages.field_labels import difference_label
 from bookshelf.shelf.pages.import_fields import FIELDS, PROGRAM_FIELDS
 from bookshelf.shelf.pages.import_report import (
     ImportChoices,
@@ -111,7 +111,7 @@ class DifferenceLine(msgspec.Struct, frozen=True, kw_only=True):
 
     line: int
     book: str
-    field: str
+    field: Phrase | str
     shelf: str
     file: str
     taken: bool
@@ -258,8 +258,8 @@ def refused_form(number: int, line: RefusedLine, result: ImportResult | None) ->
 def difference_line(content: Mapping[str, object]) -> DifferenceLine:
     """Return a difference as it is shown."""
     texts = {name: _text(content.get(name)) for name in ("shelf", "file")}
-    field = str(content["field"])
-    return msgspec.convert({**content, **texts, "field": FIELD_LABELS.get(field, field)}, DifferenceLine)
+    found = msgspec.convert({**content, **texts}, DifferenceLine)
+    return msgspec.structs.replace(found, field=difference_label(str(content["field"])))
 
 
 def _text(value: object) -> str:
