@@ -31,7 +31,12 @@ _FOREVER = "public, max-age=31536000, immutable"
 _URL = re.compile(r'url\("?([a-z0-9.-]+)"?\)')
 _COMMENT = re.compile(r"/\*.*?\*/", re.DOTALL)
 #: Spaces of our own scripts that separate no words; the texts in them lose nothing by that.
-_SPACED = re.compile(r" (=>|={1,3}|!==|&&|\|\||\?|:|<|>|\+|\+=) |([,;:{]) | (?=[{}])")
+_SPACED = re.compile(
+    r" (=>|={1,3}|!==|&&|\|\||\?|:|<|>|[-+*/]|\+=) |([,:{])[ \n]|[,;]?[ \n]?(?=\})|(;)[ \n]|\n(?=\.)"
+    r"| (?=\{)|\((\w+)\)(?= =>)|(?<=\bif) (?=\()|(?<=\bfor) (?=\()|(?<=\)) (?=[a-z(])"
+)
+#: The same of style sheets; spaces before a colon and around operators are parts of selectors and sums.
+_SPACED_STYLE = re.compile(r"([,;:{])[ \n]+|;?[ \n]*(?=\})| (?=\{)")
 #: The order of scripts in the joined file: the library first.
 _FIRST_SCRIPT = "htmx.min.js"
 
@@ -58,7 +63,7 @@ class Assets:
 
     def _joined_styles(self, found: Iterable[Traversable]) -> bytes:
         texts = [file.read_text(encoding="utf-8") for file in found if _kind(file.name) == "css"]
-        text = _dense(_COMMENT.sub("", "\n".join(texts)))
+        text = _SPACED_STYLE.sub(r"\1", _dense(_COMMENT.sub("", "\n".join(texts))))
         return _URL.sub(lambda match: f"url({self._relative(match[1])})", text).encode()
 
     def _relative(self, name: str) -> str:
@@ -112,7 +117,9 @@ def _joined_scripts(found: Iterable[Traversable]) -> bytes:
     scripts = [file for file in found if _kind(file.name) == "js"]
     scripts.sort(key=lambda file: file.name != _FIRST_SCRIPT)
     texts = {file.name: _dense(file.read_text(encoding="utf-8")) for file in scripts}
-    joined = (text if name == _FIRST_SCRIPT else _SPACED.sub(r"\1\2", text) for name, text in texts.items())
+    joined = (
+        text if name == _FIRST_SCRIPT else _SPACED.sub(r"\1\2\3\4", text) for name, text in texts.items()
+    )
     return "\n".join(joined).encode()
 
 

@@ -121,12 +121,16 @@ class PageRoute:
 
 @dataclass(frozen=True, slots=True)
 class Link:
-    """A link of the top bar or the foot: its address, its text, the name of its icon, and its keys."""
+    """A link of the top bar or the foot: its address, its text, the name of its icon, and its keys.
+
+    `dialog`: its page is opened as a dialog where scripts run.
+    """
 
     address: str
     text: str
     icon: str = ""
     keys: str = ""
+    dialog: bool = False
 
 
 @dataclass(frozen=True, slots=True)

@@ -226,7 +226,7 @@ def test_a_search_finds_books_while_it_is_typed(typist: Reader) -> None:
     expect(page.locator("#words")).to_be_focused()
     expect(page.locator("#words")).to_have_value("middlem")
     expect(page.locator("#said")).to_have_text("One book")
-    assert "q=middlem" in page.url
+    page.wait_for_url("**q=middlem")
 
 
 def tagged(reader: Reader, tag: str) -> int:

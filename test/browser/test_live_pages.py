@@ -132,10 +132,12 @@ def test_keys_search_walk_and_lead_to_their_table(running: Browser, shelf: Progr
     page.keyboard.press("j")
     expect(page.locator("[data-row]").first.locator("a")).to_be_focused()
     page.keyboard.press("?")
-    expect(page.get_by_role("heading", name="Keys")).to_be_visible(timeout=30_000)
+    expect(page.get_by_role("dialog", name="Keys")).to_be_visible(timeout=30_000)
+    page.keyboard.press("Escape")
+    expect(page.locator("[data-row]").first.locator("a")).to_be_focused()
     page.keyboard.press("g")
     page.keyboard.press("h")
-    page.wait_for_url(lambda url: not url.endswith("/help/keys"))
+    page.wait_for_url(lambda url: not url.endswith("/books"))
     page.close()
 
 

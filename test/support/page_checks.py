@@ -27,7 +27,17 @@ _EXPRESSION = re.compile(r"\{[{%#].*?[}%#]\}", re.DOTALL)
 _FRAME_NAMES = {"frame", "form"}
 _FILTER = re.compile(r"hx-trigger=\"[^\"]*\[")
 #: Attributes whose values are shown to a reader or read aloud.
-_READ = {"aria-label", "title", "placeholder", "alt", "data-busy", "data-fresh"}
+_READ = {
+    "aria-label",
+    "title",
+    "placeholder",
+    "alt",
+    "data-busy",
+    "data-fresh",
+    "data-no-row",
+    "data-no-x",
+    "data-no-u",
+}
 _LETTERS = re.compile(r"[^\W\d_]{2,}")
 #: Words that are the same in all languages: units, names of languages, names of things of the program.
 _SAME = {"KB", "MB", "min", "English", "Deutsch", "Bookshelf"}
@@ -93,6 +103,7 @@ class Outline(HTMLParser):
     def __init__(self, html: str) -> None:
         super().__init__()
         self.ids: list[str] = []
+        self.nameless_rows = 0
         self.headings: list[int] = []
         self._open: list[bool] = []
         self.texts: list[str] = []
@@ -102,6 +113,8 @@ class Outline(HTMLParser):
         given = dict(attrs)
         if given.get("id"):
             self.ids.append(str(given["id"]))
+        elif "data-row" in given:
+            self.nameless_rows += 1
         if re.fullmatch(r"h[1-6]", tag):
             self.headings.append(int(tag[1]))
         if tag not in _VOID:
@@ -122,6 +135,8 @@ def outline_faults(html: str) -> list[str]:
     """Name what is wrong with the ids and headings of a page."""
     outline = Outline(html)
     faults = [f"the id {name} is used twice" for name in {n for n in outline.ids if outline.ids.count(n) > 1}]
+    if outline.nameless_rows:
+        faults.append(f"{outline.nameless_rows} rows have no id, so the focus cannot return to them")
     if outline.headings.count(1) != 1:
         faults.append(f"{outline.headings.count(1)} h1")
     faults += [

@@ -4,10 +4,10 @@ from collections.abc import Mapping
 from typing import Any
 
 from bookshelf.cqrs.errors import NotFound
-from bookshelf.shelf.field_types import Stars
 from bookshelf.shelf.limits import PASSAGE_MAX, REVIEW_MAX
 from bookshelf.shelf.pages.progress_text import read_progress, write_progress
 from bookshelf.shelf.pages.readings import step_examples, step_route
+from bookshelf.shelf.pages.stars_form import StarsForm, chosen_stars, halves_or_exactly
 from bookshelf.shelf.pages.step import StepModel, book_address, check_length, step_done, step_model, step_page
 from bookshelf.site.api_adapters import FieldFault, segment
 from bookshelf.site.form_decoding import FormRefused
@@ -22,13 +22,6 @@ NOTICES: Mapping[str, str] = {
     "removed": _("The book is off the shelf."),
     "restored": _("The book is back on the shelf."),
 }
-
-
-class StarsForm(Form):
-    """The stars of a book: one of the halves, or a number typed exactly. Nothing clears them."""
-
-    stars: Stars | None = None
-    exactly: Stars | None = None
 
 
 class ReviewForm(Form):
@@ -53,10 +46,13 @@ class RemoveForm(Form):
 
 def stars_form(book: Mapping[str, Any]) -> StarsForm:
     """Return the form with the stars of a book."""
-    stars = book.get("stars", book.get("rating"))
-    if stars is None:
-        return StarsForm()
-    return StarsForm(exactly=stars) if (2 * stars) % 1 else StarsForm(stars=float(stars))
+    stars, exactly = halves_or_exactly(_stars_of(book))
+    return StarsForm(stars=stars, exactly=exactly)
+
+
+def _stars_of(book: Mapping[str, Any]) -> float | None:
+    stars: float | None = book.get("stars", book.get("rating"))
+    return stars
 
 
 async def show_stars(request: PageRequest) -> Page:
@@ -67,9 +63,7 @@ async def show_stars(request: PageRequest) -> Page:
 
 async def rate(request: PageRequest, form: StarsForm) -> Redirect:
     """Give stars to a book, or take them away."""
-    former = stars_form((await request.api.get(book_address(request))).body)
-    # a number that was there already does not outweigh a star that was chosen
-    stars = form.stars if form.exactly == former.exactly and form.stars else form.exactly or form.stars
+    stars = chosen_stars(form, _stars_of((await request.api.get(book_address(request))).body))
     done = await request.api.put(f"{book_address(request)}/rating", {"stars": stars})
     return step_done(request, "rated", done)
 

@@ -6,7 +6,9 @@ from typing import Any
 from bookshelf.cqrs.errors import NotFound
 from bookshelf.shelf.field_types import Format, Stars
 from bookshelf.shelf.limits import NOTES_MAX, REASON_MAX, REVIEW_MAX
+from bookshelf.shelf.pages.bulk import CORRELATION
 from bookshelf.shelf.pages.progress_text import read_progress
+from bookshelf.shelf.pages.stars_form import StarsForm, chosen_stars, halves_or_exactly
 from bookshelf.shelf.pages.step import StepModel, book_address, check_length, step_done, step_model, step_page
 from bookshelf.shelf.pages.typed_day import TypedDay
 from bookshelf.site.api_adapters import FieldFault, segment
@@ -64,8 +66,8 @@ class FinishForm(Form):
     review: str = ""
 
 
-class CorrectForm(Form):
-    """The dates of a reading; unknown if they are left out. `step`: what else is done with it."""
+class CorrectForm(StarsForm):
+    """The dates and the stars of a reading, unknown if they are left out. `step`: what else is done with it."""
 
     started: TypedDay | None = None
     ended: TypedDay | None = None
@@ -190,34 +192,50 @@ class CorrectModel(StepModel):
 
 async def show_reading(request: PageRequest) -> Page:
     """Ask for the right dates of a reading. Raises `Refused`, `ApiProblem`."""
-    address = book_address(request)
-    book = await request.api.get(address)
-    readings = (await request.api.get(f"{address}/readings")).body
-    number = request.path["n"]
-    reading = next((reading for reading in readings if str(reading["number"]) == number), None)
-    if reading is None:
-        raise NotFound(request.translate(_("There is no such reading.")))
+    book = await request.api.get(book_address(request))
+    reading = await _reading_of(request)
     step = step_model(book.body)
+    stars, exactly = halves_or_exactly(reading.get("stars"))
     form = CorrectForm(
-        started=reading.get("started"), ended=reading.get("ended"), format=reading.get("format")
+        started=reading.get("started"),
+        ended=reading.get("ended"),
+        format=reading.get("format"),
+        stars=stars,
+        exactly=exactly,
     )
     model = CorrectModel(book=step.book, cover=step.cover, reading=reading)
     return Page("reading.html", model, form=form, version=book.version)
 
 
+async def _reading_of(request: PageRequest) -> Mapping[str, Any]:
+    """Return the reading of the address. Raises `NotFound`, `ApiProblem`."""
+    number = request.path["n"]
+    for reading in (await request.api.get(f"{book_address(request)}/readings")).body:
+        if str(reading["number"]) == number:
+            found: Mapping[str, Any] = reading
+            return found
+    raise NotFound(request.translate(_("There is no such reading.")))
+
+
 async def correct_reading(request: PageRequest, form: CorrectForm) -> Redirect:
-    """Correct the dates of a reading, remove it, or open it again."""
+    """Correct the dates and the stars of a reading, remove it, or open it again."""
     path = f"{book_address(request)}/readings/{segment(request.path['n'])}"
     if form.step == "remove":
         return step_done(request, "reading-removed", await request.api.delete(path))
     if form.step == "reopen":
         return step_done(request, "reading-reopened", await request.api.post(f"{path}/reopened"))
-    readings = (await request.api.get(f"{book_address(request)}/readings")).body
-    is_open = any(
-        str(reading["number"]) == request.path["n"] and reading["end"] == "open" for reading in readings
+    reading = await _reading_of(request)
+    body: dict[str, Any] = {"started": form.started, "format": form.format}
+    if reading["end"] == "open":
+        return step_done(request, "reading-corrected", await request.api.patch(path, body))
+    # a form that is sent again has the same key, and so the same correlation
+    joined = {CORRELATION: request.api.key}
+    opinion = {"stars": chosen_stars(form, reading.get("stars")), "reading": reading["number"]}
+    await request.api.command("PATCH", path, {**body, "ended": form.ended}, headers=joined)
+    await request.api.command("PUT", f"{book_address(request)}/rating", opinion, headers=joined)
+    return Redirect(
+        request.back(book_address(request)), notice="reading-corrected", correlation=request.api.key
     )
-    body = {"started": form.started, "format": form.format, **({} if is_open else {"ended": form.ended})}
-    return step_done(request, "reading-corrected", await request.api.patch(path, body))
 
 
 #: A book and a reading for examples.
@@ -255,7 +273,7 @@ def step_route(name: str, *, get: Show, post: Submit, title: str, shown: Form) -
 def _reading_examples() -> Mapping[str, Page]:
     reading = {"number": 1, "end": "finished", "started": "2024-02", "ended": "2024-03-01"}
     step = step_model(_BOOK)
-    form = CorrectForm(started="2024-02", ended="2024-03-01")
+    form = CorrectForm(started="2024-02", ended="2024-03-01", stars=4.5)
     return {
         "usual": Page(
             "reading.html", CorrectModel(book=step.book, cover=step.cover, reading=reading), form=form

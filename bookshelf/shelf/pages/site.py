@@ -22,6 +22,7 @@ from bookshelf.shelf.pages import (
     opinions,
     passages,
     readings,
+    removed,
     selection,
     stats,
 )
@@ -44,6 +45,7 @@ PAGES = (
     *home.PAGES,
     *books.PAGES,
     *add.PAGES,
+    *removed.PAGES,
     *book.PAGES,
     *edit.PAGES,
     *book_lists.PAGES,
@@ -106,7 +108,7 @@ SITE = Site(
             Link("/import", _("Import")),
             Link("/export", _("Export")),
             Link("/settings", _("Settings")),
-            Link("/help/keys", _("Keys"), keys="?"),
+            Link("/help/keys", _("Keys"), keys="?", dialog=True),
             Link("/apidocs/", _("API")),
         ),
         keys=(

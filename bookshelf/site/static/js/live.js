@@ -1,7 +1,5 @@
 // Live updates: one stream of names of changes while the page is visible; parts with such a name are requested again.
-(() => {
-  const { one, all, on, parse, say } = bookshelf;
-  const { liveStream, behind } = document.body.dataset;
+{
   const unsaved = "[data-dirty], dialog[open], [data-select]:checked";
   let stream, last, timer, waiting = [];
 
@@ -18,29 +16,23 @@
     for (const part of asked) {
       const fresh = page.getElementById(part.id);
       if (!fresh || fresh.outerHTML === part.outerHTML || isBusy(part)) continue;
-      if (part.dataset.fresh && part.getBoundingClientRect().top < 0) offer(part, fresh);
-      else replace(part, fresh);
+      (part.dataset.fresh && part.getBoundingClientRect().top < 0 ? offer : replace)(part, fresh);
     }
   };
-  // The focus stays where it was below the same id; if that is gone, it goes to the next row. Without a focus,
-  // what the part wants to have it gets it.
-  const usable = "a, button, input, select, textarea, summary";
+  // The focus stays on the same thing, or goes to its successor. Without a focus, what the part wants to have it gets it.
   const replace = (part, fresh) => {
-    const active = document.activeElement, held = part.contains(active), holder = active.closest("[id]") || part;
-    const rows = (list) => all("[data-row]", list), row = rows(part).findIndex((item) => item.contains(active));
-    const place = all(usable, holder).indexOf(active);
+    const held = active(), way = part.contains(held) && wayTo(held);
     part.replaceWith(fresh);
     htmx.process(fresh);
-    const same = document.getElementById(holder.id), next = same || rows(fresh)[row] || rows(fresh).at(-1) || fresh;
-    const found = place < 0 && same || all(usable, next)[place] || one(usable, next) || one("#main");
-    if (held) found.focus();
-    else if (active === document.body) one("[data-focus]", fresh)?.focus();
+    if (way) goTo(way);
+    else if (held === body) one("[data-focus]", fresh)?.focus();
   };
   // Above a list that was scrolled, the changes wait for a click.
   const offer = (part, fresh) => {
     one(".fresh")?.remove();
-    const button = document.createElement("button");
-    [button.className, button.textContent] = ["btn fresh", part.dataset.fresh];
+    const button = make("button");
+    button.className = "btn fresh";
+    button.textContent = part.dataset.fresh;
     on("click", () => { button.remove(); replace(part, fresh); scrollTo(0, 0); }, button);
     part.before(button);
     say(button.textContent);
@@ -48,7 +40,7 @@
 
   const open = () => {
     if (stream || document.hidden || !parts().length) return;
-    stream = new EventSource(liveStream);
+    stream = new EventSource(texts.liveStream);
     on("changed", ({ data, lastEventId }) => {
       last = lastEventId || last;
       waiting.push(...data.split(" "));
@@ -56,7 +48,7 @@
       timer = setTimeout(() => request(waiting.splice(0)), 150);
     }, stream);
   };
-  const close = () => { stream?.close(); stream = undefined; };
+  const close = () => { stream = stream?.close(); };
   on("visibilitychange", () => {
     if (document.hidden) return close();
     if (last) request(parts().flatMap(names));
@@ -66,5 +58,5 @@
   on("pageshow", open);
 
   // A view had not caught up: the page asks once more.
-  if (behind !== undefined) setTimeout(() => { if (!one(unsaved)) location.reload(); }, 1000);
-})();
+  if ("behind" in texts) setTimeout(() => { if (!one(unsaved)) location.reload(); }, 1000);
+}

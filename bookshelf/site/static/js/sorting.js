@@ -1,6 +1,5 @@
 // Sorting by dragging a handle: the row's form (data-move) gets the new place and is sent. Buttons do the same.
-(() => {
-  const { one, on } = bookshelf;
+{
   let row, before;
   const place = () => [...row.parentElement.children].indexOf(row) + 1;
   on("pointerdown", (event) => {
@@ -10,11 +9,11 @@
     before = place();
     row.classList.add("dragged");
     handle.setPointerCapture(event.pointerId);
-    event.preventDefault();
+    stop(event);
   });
   on("pointermove", ({ clientX, clientY }) => {
     const over = row && document.elementFromPoint(clientX, clientY)?.closest("[data-row]");
-    if (!over || over === row || over.parentElement !== row.parentElement) return;
+    if (!over || over.parentElement !== row.parentElement) return;
     const { top, height } = over.getBoundingClientRect();
     over[clientY < top + height / 2 ? "before" : "after"](row);
   });
@@ -23,6 +22,6 @@
     row.classList.remove("dragged");
     const form = one("form[data-move]", row);
     if (form && place() !== before) { form.elements.place.value = place(); form.requestSubmit(); }
-    row = undefined;
+    row = 0;
   });
-})();
+}
