@@ -67,7 +67,7 @@ class FinishForm(Form):
 
 
 class CorrectForm(StarsForm):
-    """The dates and the stars of a reading, unknown if they are left out. `step`: what else is done with it."""
+    """Dates and stars of a reading, unknown if they are left out. `step`: what else is done with it."""
 
     started: TypedDay | None = None
     ended: TypedDay | None = None

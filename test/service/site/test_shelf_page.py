@@ -256,7 +256,7 @@ async def test_selected_books_are_removed(pages: Pages, shelf: Shelf) -> None:
     ("fields", "detail"),
     [
         ({"action": "tag", "value": "x"}, "Select a book first."),
-        ({"action": "tag", "book": "dune"}, "Fill this in."),
+        ({"action": "tag", "book": "dune"}, "Add the tag: Fill this in."),
         ({"action": "burn", "book": "dune"}, "Choose one of these."),
         ({"action": "stars", "book": "dune", "value": "many"}, "Write a number, like 4 or 4.5."),
     ],

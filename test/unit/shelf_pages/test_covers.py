@@ -151,3 +151,13 @@ def test_the_style_sheet_has_every_layout_and_every_size() -> None:
     assert {int(number) for number in re.findall(r"\.cover\.l(\d)::before", CSS)} == set(range(LAYOUTS))
     sizes = re.findall(r"\.t(\d) \{ --size: ([\d.]+)cqw; \}", CSS)
     assert [(int(number), float(size)) for number, size in sizes] == list(enumerate(SIZES, start=1))
+
+
+def test_a_disc_ends_above_an_author_of_two_lines() -> None:
+    disc = re.search(r"\.l4::before .*?circle at 71% ([\d.]+)cqw, var\(--second\) ([\d.]+)cqw", CSS)
+    author = re.search(r"\.cover i .*?inset-block-end: ([\d.]+)cqw; .*?font: 550 ([\d.]+)cqw / ([\d.]+)", CSS)
+    assert disc is not None
+    assert author is not None
+    (middle, radius), (foot, size, line) = map(float, disc.groups()), map(float, author.groups())
+    assert middle - radius >= 75
+    assert middle + radius <= 150 - foot - 2 * size * line

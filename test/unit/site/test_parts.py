@@ -3,6 +3,7 @@
 import asyncio
 import gzip
 import hashlib
+import re
 from collections.abc import AsyncIterator
 from datetime import UTC, date, datetime
 from importlib.resources import files
@@ -98,6 +99,21 @@ def test_a_style_sheet_names_fonts_by_their_digest() -> None:
     assets = Assets([FRAME])
     font = assets.address("literata-latin.woff2").removeprefix("/static/")
     assert f"url(../{font})" in assets.content("site.css").decode()
+
+
+def test_a_colour_of_shadows_is_made_of_its_parts() -> None:
+    styles = Assets([FRAME, "bookshelf.shelf.pages"]).content("site.css").decode()
+    assert re.findall(r"(?<!rgb\()var\(--shade\)", styles) == []
+
+
+def test_joined_files_have_no_spaces_that_separate_nothing() -> None:
+    assets = Assets([FRAME])
+    assert b"--r1:4px;--r2:10px" in assets.content("site.css")
+    assert b"calc(100% + var(--s1))" in assets.content("site.css")
+    script = assets.content("site.js").decode()
+    assert "const one=(query,part=document)=>part.querySelector(query);const all=" in script
+    assert 'names.split(" ")' in script
+    assert "return location.assign(" in script
 
 
 def test_the_vendored_script_is_the_published_one() -> None:
