@@ -1,4 +1,4 @@
-"""Where the focus is after an action, and what keys say that can do nothing."""
+"""Where the focus is after an action, and why a key can do nothing."""
 
 from collections.abc import Iterator
 
@@ -56,7 +56,7 @@ def test_sort_keeps_the_focus_and_escape_closes_what_is_open(reader: Reader) -> 
     expect(menu.get_by_text("Review")).to_be_hidden()
 
 
-def test_keys_that_can_do_nothing_say_why(reader: Reader) -> None:
+def test_the_reason_is_shown_if_a_key_can_do_nothing(reader: Reader) -> None:
     reader.add("Dune")
     page = reader.open("/export")
     for key, reason in (("x", "Nothing can be selected here."), ("u", "Nothing was just done here.")):
