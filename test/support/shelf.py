@@ -1,6 +1,7 @@
 """The whole shelf in this process, without a socket: four services over one log, asked as by a gateway."""
 
 import asyncio
+from collections.abc import Iterable
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any, Self
@@ -10,6 +11,7 @@ from support.fixed_infrastructure import CountedIds, FixedClock
 from support.service_of import service_of
 
 from bookshelf.cqrs.aggregate import Aggregate
+from bookshelf.cqrs.service import Service
 from bookshelf.discovery.local import LocalDiscovery
 from bookshelf.http.client import LocalTransport
 from bookshelf.http.message import Handler, Response, request
@@ -68,6 +70,7 @@ class Shelf:
         storage: Storage | None = None,
         states: MakeStates | None = None,
         seals: Seals | None = None,
+        services: Iterable[Service] = SERVICES,
     ) -> None:
         self.log = log or MemoryLog(2)
         self.clock = FixedClock()
@@ -89,7 +92,7 @@ class Shelf:
             folder=Path(self._folder.name),
             seals=seals or Seals(),
         )
-        self.hosts = {s.name: ServiceHost(s, infrastructure, "127.0.0.1", s.port) for s in SERVICES}
+        self.hosts = {s.name: ServiceHost(s, infrastructure, "127.0.0.1", s.port) for s in services}
 
     async def __aenter__(self) -> Self:
         async with asyncio.timeout(DEADLINE_S):
@@ -101,9 +104,13 @@ class Shelf:
         async with asyncio.timeout(DEADLINE_S):
             for host in self.hosts.values():
                 await host.stop()
-            await self.pictures.close()
-            self._folder.cleanup()
-            await self._storage.close()
+            await self.close()
+
+    async def close(self) -> None:
+        """Close what the services stand on."""
+        await self.pictures.close()
+        self._folder.cleanup()
+        await self._storage.close()
 
     def edge(self, method: str, target: str) -> Api:
         """Return the edge that a gateway would ask."""

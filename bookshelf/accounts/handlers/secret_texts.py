@@ -10,8 +10,8 @@ from base64 import urlsafe_b64encode
 from datetime import datetime, timedelta
 from typing import NamedTuple
 
-_REFRESH = re.compile(r"(s-[0-9a-f-]{36})\.([0-9]{1,9})\.([\w-]{43})", re.ASCII)
-_COOKIE = re.compile(r"(s-[0-9a-f-]{36})\.([\w-]{43})", re.ASCII)
+_REFRESH = re.compile(r"(s-[A-Za-z0-9-]{1,64})\.([0-9]{1,9})\.([\w-]{43})", re.ASCII)
+_COOKIE = re.compile(r"(s-[A-Za-z0-9-]{1,64})\.([\w-]{43})", re.ASCII)
 _DEVICE = re.compile(r"([\w-]{22})\.([0-9]{1,12})\.([\w-]{43})", re.ASCII)
 #: How long a device is known.
 DEVICE_AGE = timedelta(days=180)

@@ -1,0 +1,130 @@
+"""What the handlers of accounts share: hasher, counters, settings, and what they read from a request."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from http.cookies import CookieError, SimpleCookie
+from typing import Any, NamedTuple
+
+import msgspec
+
+from bookshelf.accounts.account import ACCOUNT, Account
+from bookshelf.accounts.handlers.guessing import GuessLimits, MemoryCounters, network_of
+from bookshelf.accounts.handlers.secret_texts import SecretTexts
+from bookshelf.cqrs.errors import NotFound
+from bookshelf.cqrs.handler import HandlerPorts, RequestContext
+from bookshelf.http.message import Request, Response
+from bookshelf.http.problem import Problem
+from bookshelf.runtime.api.commands import check_media_type
+from bookshelf.runtime.decoding import Decoder
+from bookshelf.runtime.passwords import PasswordHasher
+
+#: The scopes of those that read and change other people's accounts.
+READ_ACCOUNTS, ADMIN_ACCOUNTS = ("accounts:read",), ("accounts:admin",)
+#: The ids of secrets in the keyring: that of tokens and cookies, and that of claims.
+_TOKENS, _CLAIMS = "accounts-tokens", "accounts-claims"
+_BODY_BYTES = 64 << 10
+_PROGRAM_MAX = 200
+_encode = msgspec.json.Encoder().encode
+
+
+class HandlerCall(NamedTuple):
+    """A request, as a handler gets it."""
+
+    request: Request
+    context: RequestContext
+    ports: HandlerPorts
+
+
+@dataclass(frozen=True)
+class AccountParts:
+    """What one process has for all requests. `issuer` and `audience` stand in each token.
+
+    `token_s`: seconds that an access token is valid. `service` is a name that no password may be made of.
+    """
+
+    hasher: PasswordHasher
+    limits: GuessLimits
+    issuer: str = "bookshelf"
+    audience: str = "bookshelf"
+    token_s: int = 600
+    service: str = "Bookshelf"
+
+
+def default_parts() -> AccountParts:
+    """Return parts with counters of this process; nothing is loaded before the first sign-in."""
+    return AccountParts(PasswordHasher(), GuessLimits(MemoryCounters()))
+
+
+async def secret_texts(ports: HandlerPorts) -> SecretTexts:
+    """Return what makes tokens and cookies."""
+    return SecretTexts(await ports.keyring.make(_TOKENS))
+
+
+async def claim_secret(ports: HandlerPorts) -> bytes:
+    """Return the secret that names claims."""
+    return await ports.keyring.make(_CLAIMS)
+
+
+async def read_body(request: Request, decoder: Decoder) -> Any:  # noqa: ANN401 (the decoder's type)
+    """Return the decoded JSON of a request. Raises `Problem`."""
+    content = await request.body.read(_BODY_BYTES)
+    check_media_type(request, content)
+    return decoder.body(content or b"{}")
+
+
+def answer(status: int, body: object, headers: Mapping[str, str] | None = None) -> Response:
+    """Return an answer that no cache keeps."""
+    named = {"Content-Type": "application/json", "Cache-Control": "no-store", **(headers or {})}
+    return Response(status, named, _encode(body))
+
+
+def nothing(status: int = 204) -> Response:
+    """Return an answer without a body."""
+    return Response(status, {"Cache-Control": "no-store"})
+
+
+def network(request: Request) -> str:
+    """Return the network of the client, as the gateway names it, else of the peer."""
+    return network_of(request.headers.get("X-Forwarded-For", request.peer))
+
+
+def program(request: Request) -> str:
+    """Return the name of the client's program, without control characters."""
+    given = request.headers.get("User-Agent", "")
+    return "".join(character for character in given if character.isprintable())[:_PROGRAM_MAX]
+
+
+def is_secure(request: Request) -> bool:
+    """Return True if the browser has sent the request over TLS."""
+    return request.secure or request.headers.get("X-Forwarded-Proto") == "https"
+
+
+def cookie(request: Request, name: str) -> str:
+    """Return the value of a cookie; empty if there is none."""
+    try:
+        morsel = SimpleCookie(request.headers.get("Cookie", "")).get(name)
+    except CookieError:
+        return ""
+    return "" if morsel is None else morsel.value
+
+
+async def own_account(context: RequestContext, ports: HandlerPorts) -> tuple[str, Account]:
+    """Return the id and the account of the caller. Raises `Problem`: unauthenticated."""
+    account_id = context.caller.account
+    account = Account() if account_id is None else await ports.state(ACCOUNT, account_id)
+    if account_id is None or not account.is_open:
+        raise unauthenticated("sign in first")
+    return account_id, account
+
+
+async def account_of(account_id: str, ports: HandlerPorts) -> Account:
+    """Return an open account. Raises `NotFound`."""
+    account = await ports.state(ACCOUNT, account_id)
+    if not account.is_open:
+        raise NotFound("there is no such account")
+    return account
+
+
+def unauthenticated(detail: str) -> Problem:
+    """Return the 401 with a challenge (RFC 6750)."""
+    return Problem("unauthenticated", detail, WWW_Authenticate="Bearer")

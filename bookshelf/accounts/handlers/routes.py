@@ -1,0 +1,79 @@
+"""The service users: its parts and its routes."""
+
+from bookshelf.accounts.account import ACCOUNT
+from bookshelf.accounts.claim import CLAIM
+from bookshelf.accounts.forgetting import FORGETTING
+from bookshelf.accounts.group import GROUP
+from bookshelf.accounts.handlers import administration as admin
+from bookshelf.accounts.handlers.parts import ADMIN_ACCOUNTS, READ_ACCOUNTS, AccountParts
+from bookshelf.accounts.handlers.profile import Profile
+from bookshelf.accounts.handlers.published_keys import publish_keys
+from bookshelf.accounts.handlers.register import RegisterHandler
+from bookshelf.accounts.handlers.sign_in import SignIn
+from bookshelf.accounts.people import VIEW
+from bookshelf.accounts.registration import REGISTRATION
+from bookshelf.accounts.session import SESSION
+from bookshelf.cqrs.handler import Handle, HandlerRoute
+from bookshelf.cqrs.service import Service
+
+#: For everyone; for every caller that has signed in.
+_ANYONE: None = None
+_SELF: tuple[str, ...] = ()
+
+
+def _route(
+    method: str, path: str, summary: str, handler: Handle, requires: tuple[str, ...] | None
+) -> HandlerRoute:
+    return HandlerRoute(method=method, path=path, summary=summary, handler=handler, requires=requires)
+
+
+def account_routes(parts: AccountParts) -> tuple[HandlerRoute, ...]:
+    """Return the routes of accounts; all of one process share the parts."""
+    sign_in = SignIn(parts)
+    profile = Profile(sign_in)
+    return (
+        _route("POST", "/accounts", "Register", RegisterHandler(parts).register, _ANYONE),
+        _route("POST", "/accounts/login", "Sign in", sign_in.login, _ANYONE),
+        _route("POST", "/accounts/refresh", "Get new tokens", sign_in.refresh, _ANYONE),
+        _route("POST", "/accounts/logout", "Sign out, here or everywhere", sign_in.logout, _SELF),
+        _route("GET", "/accounts/sessions", "One's sessions", profile.sessions, _SELF),
+        _route("DELETE", "/accounts/sessions/{id}", "End a session", profile.end_session, _SELF),
+        _route("GET", "/accounts/me", "One's account", profile.show, _SELF),
+        _route("PATCH", "/accounts/me", "Change one's account", profile.change, _SELF),
+        _route("DELETE", "/accounts/me", "Be forgotten", profile.forget, _SELF),
+        _route("PUT", "/accounts/me/password", "Set another password", profile.set_password, _SELF),
+        _route("GET", "/accounts/.well-known/jwks.json", "The public keys", publish_keys, _ANYONE),
+        *_admin_routes(),
+    )
+
+
+def users_service(parts: AccountParts) -> Service:
+    """Return the service; all instances in one process share the parts."""
+    return Service(
+        name="users",
+        summary="People: accounts, sign-in, sessions, groups",
+        tags=("accounts", "users"),
+        port=8088,
+        runs=(ACCOUNT, CLAIM, SESSION, GROUP, REGISTRATION, FORGETTING, VIEW),
+        serves=account_routes(parts),
+    )
+
+
+def _admin_routes() -> tuple[HandlerRoute, ...]:
+    one, group = "/accounts/{id}", "/accounts/groups/{group}"
+    member = "/accounts/{id}/groups/{group}"
+    return (
+        _route("GET", "/accounts", "Find accounts", admin.list_accounts, READ_ACCOUNTS),
+        _route("GET", one, "One account", admin.show_account, READ_ACCOUNTS),
+        _route("DELETE", one, "Forget a person", admin.forget_account, ADMIN_ACCOUNTS),
+        _route("PUT", member, "Put an account into a group", admin.join_group, ADMIN_ACCOUNTS),
+        _route("DELETE", member, "Take an account out of a group", admin.leave_group, ADMIN_ACCOUNTS),
+        _route("PUT", f"{one}/suspended", "Suspend an account", admin.suspend, ADMIN_ACCOUNTS),
+        _route("DELETE", f"{one}/suspended", "Resume an account", admin.resume, ADMIN_ACCOUNTS),
+        _route(
+            "DELETE", f"{one}/sessions", "End all sessions of an account", admin.end_sessions, ADMIN_ACCOUNTS
+        ),
+        _route("GET", "/accounts/groups", "The groups", admin.list_groups, ADMIN_ACCOUNTS),
+        _route("PUT", group, "Define a group", admin.define_group, ADMIN_ACCOUNTS),
+        _route("DELETE", group, "Remove a group", admin.remove_group, ADMIN_ACCOUNTS),
+    )

@@ -1,0 +1,131 @@
+"""The service users in this process, without a socket; the test names the caller of each request."""
+
+import asyncio
+from datetime import UTC, datetime
+from typing import Any, Self
+
+import msgspec
+from support.shelf import DEADLINE_S, JSON, Answered, Shelf
+
+from bookshelf.accounts.claim import CLAIM
+from bookshelf.accounts.fields import login_claim
+from bookshelf.accounts.handlers.guessing import GuessLimits, MemoryCounters
+from bookshelf.accounts.handlers.parts import AccountParts
+from bookshelf.accounts.handlers.routes import users_service
+from bookshelf.cqrs.handler import Caller, HandlerRoute, RequestContext
+from bookshelf.http.message import request
+from bookshelf.http.problem import Problem, problem_response
+from bookshelf.http.router import Router
+from bookshelf.keyring.keyring import Keyring
+from bookshelf.keyring.memory import MemoryKeyTable
+from bookshelf.runtime.api.endpoint import as_problem
+from bookshelf.runtime.passwords import PasswordHasher
+from bookshelf.runtime.sealing import Seals
+from bookshelf.runtime.service import ServiceHost
+
+GUEST = Caller(actor="guest", scopes=frozenset())
+PASSWORD = "correct horse battery staple"  # noqa: S105 (a test's)
+ANN = {"handle": "ann", "name": "Ann Reader", "email": "Ann@Example.org", "password": PASSWORD}
+BEN = {"handle": "ben", "name": "Ben Lender", "email": "ben@example.org", "password": PASSWORD}
+_NOW = datetime(2026, 3, 1, 12, 0, tzinfo=UTC)
+
+
+def caller(account: str, *scopes: str, session: str | None = None) -> Caller:
+    """Return a person as the gateway names one."""
+    return Caller(actor=account, account=account, scopes=frozenset(scopes), session=session)
+
+
+def _admit(route: HandlerRoute, by: Caller) -> None:
+    if route.requires is not None and by.account is None:
+        raise Problem("unauthenticated", "sign in first")
+    if not by.may(route.requires or ()):
+        raise Problem("forbidden", "a scope is missing")
+
+
+class Users:
+    """One instance of the service. Hashes cost little here."""
+
+    def __init__(self) -> None:
+        self.table = MemoryKeyTable()
+        self.keyring = Keyring(self.table, b"secret of 16 bytes", lambda: _NOW)
+        self._shelf = Shelf(seals=Seals(self.keyring), services=())
+        self.log, self.clock = self._shelf.log, self._shelf.clock
+        self.hasher = PasswordHasher(memory_kib=64, passes=1)
+        limits = GuessLimits(MemoryCounters(lambda: self.clock.now().timestamp()))
+        self.parts = AccountParts(self.hasher, limits)
+        service = users_service(self.parts)
+        self.host = ServiceHost(service, self._shelf.infrastructure, "127.0.0.1", service.port)
+        self._router: Router[HandlerRoute] = Router()
+        for route in service.serves:
+            assert isinstance(route, HandlerRoute)
+            self._router.add(route.method, route.path, route)
+
+    async def __aenter__(self) -> Self:
+        async with asyncio.timeout(DEADLINE_S):
+            await self.host.start()
+        return self
+
+    async def __aexit__(self, *fault: object) -> None:
+        async with asyncio.timeout(DEADLINE_S):
+            await self.host.stop()
+            await self._shelf.close()
+        self.hasher.close()
+
+    async def send(
+        self,
+        method: str,
+        target: str,
+        body: object = None,
+        by: Caller = GUEST,
+        **headers: str,
+    ) -> Answered:
+        """Send a request of a caller, header names with underscores."""
+        headers = {"Content_Type": JSON, "User_Agent": "test", "X_Forwarded_For": "10.0.0.1", **headers}
+        made = request(method, target, b"" if body is None else msgspec.json.encode(body), **headers)
+        try:
+            async with asyncio.timeout(DEADLINE_S):
+                route, _, path = self._router.find(method, target.partition("?")[0])
+                _admit(route, by)
+                context = RequestContext(at=self.clock.now(), caller=by, path=path)
+                ports = self.host._ports  # noqa: SLF001 (what its handlers get)
+                return Answered(await route.handler(made, context, ports))
+        except Exception as fault:
+            problem = as_problem(fault)
+            if problem is None:
+                raise
+            return Answered(problem_response(problem))
+
+    async def register(self, **fields: Any) -> str:  # noqa: ANN401 (JSON)
+        """Register a person; return the id of the account."""
+        answer = await self.send("POST", "/accounts", {**ANN, **fields})
+        assert answer.status == 201, answer.body
+        return str(answer.json["id"])
+
+    async def sign_in(self, login: str = "ann", password: str = PASSWORD, **headers: str) -> Answered:
+        """Sign in for tokens."""
+        return await self.send(
+            "POST", "/accounts/login", {"login": login, "password": password}, GUEST, **headers
+        )
+
+    async def released(self, *logins: str) -> None:
+        """Wait until no account holds these handles and addresses."""
+        for login in logins:
+            claim = login_claim(await self.keyring.make("accounts-claims"), login)
+            assert claim is not None
+            ports = self.host._ports  # noqa: SLF001 (what its handlers get)
+            holder = await ports.state(CLAIM, claim, lambda state: not state.account, DEADLINE_S)
+            assert not holder.account
+
+    async def destroyed(self, account: str) -> None:
+        """Wait until the key of an account is destroyed."""
+        async with asyncio.timeout(DEADLINE_S):
+            while account not in await self.keyring.destroyed():  # noqa: ASYNC110 (a table has no event)
+                await asyncio.sleep(0)  # sleep: a turn for the connector
+
+    async def caught_up(self) -> None:
+        """Wait until the view has what is in the log."""
+        async with asyncio.timeout(DEADLINE_S):
+            for view in self.host.views.values():
+                topic = view.view.topic
+                ends = {p: await self.log.end(topic, p) for p in range(self.log.partitions(topic))}
+                await view.rows.reach(ends)
