@@ -14,6 +14,7 @@ import msgspec
 from msgspec import Meta
 
 from bookshelf.discovery.consul.settings import ConsulSettings
+from bookshelf.http.request_check import is_loopback
 from bookshelf.log.kafka.settings import KafkaSettings
 from bookshelf.storage.postgres.settings import PostgresSettings
 
@@ -65,6 +66,9 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
     partitions: Annotated[int, Meta(ge=1, le=64)] = 1
     state_cache: Annotated[int, Meta(ge=_LEAST_CACHED, le=10_000_000)] = 20_000
     command_memory_h: Annotated[float, Meta(ge=1, le=8760)] = 24.0
+    accounts: Literal["auto", "on", "off"] = "auto"
+    accounts_secret_file: str = ""
+    accounts_local_reader: Annotated[str, Meta(pattern=r"^[\x21-\x7e]{1,128}$")] = "a-reader"
     log_level: Literal["debug", "info", "warning", "error"] = "info"
     log_format: Literal["auto", "text", "json"] = "auto"
 
@@ -73,8 +77,23 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
         return max(self.state_cache // partitions, _LEAST_CACHED)
 
     def private(self) -> "Settings":
-        """Return the settings of a shelf that one command opens for itself: any free ports, on loopback."""
-        return msgspec.structs.replace(self, host="127.0.0.1", port=0, service_ports="auto")
+        """Return the settings of a shelf that one command opens for itself: any free ports, on loopback.
+
+        The command reads and changes the things of the local reader.
+        """
+        return msgspec.structs.replace(self, host="127.0.0.1", port=0, service_ports="auto", accounts="off")
+
+    @property
+    def has_accounts(self) -> bool:
+        """True if people sign in: as set, or else unless the port is on loopback only."""
+        return self.accounts == "on" or (self.accounts == "auto" and not is_loopback(self.host))
+
+    @property
+    def secret_file(self) -> Path:
+        """The file with the secret of the accounts: as set, or else in the data folder."""
+        if self.accounts_secret_file:
+            return Path(self.accounts_secret_file).expanduser()
+        return self.folder / "accounts.secret"
 
     @property
     def folder(self) -> Path:
@@ -149,6 +168,7 @@ class GatewaySettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_
     gateway_jwks: str = ""
     gateway_issuer: str = ""
     gateway_audience: str = ""
+    gateway_token_typ: Literal["at+jwt", "any"] = "at+jwt"  # noqa: S105 (a type of tokens)
 
 
 class InstanceSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):

@@ -13,6 +13,7 @@ from bookshelf.http.client import Transport
 from bookshelf.http.message import Body, BrokenBody, BytesBody, Request, Response, TooLarge
 from bookshelf.http.problem import Problem
 from bookshelf.runtime.api.header_fields import POSITION, REFUSED
+from bookshelf.runtime.api.identity import signed_in
 from bookshelf.runtime.metrics import Meters
 from gateway import bodies, headers, read_your_writes
 from gateway.auth import TokenGuard
@@ -51,7 +52,8 @@ class Gateway:
         #: First segments of paths that are no page's.
         self._kept = {*RESERVED, prefix.split("/", 2)[1]}
         self._meters = Meters()
-        self._token_guard = TokenGuard(options.verifier)
+        self._callers = options.callers
+        self._token_guard = TokenGuard(options.verifier, options.callers)
         self.directory = Directory(discovery, transport, prefix, address_policy=options.address_policy)
         self._meters.also(UpstreamMetrics(self.directory.pools))
         self._proxy = Proxy(transport, options.timeouts, pause, ids=options.ids)
@@ -157,7 +159,11 @@ class Gateway:
         read_your_writes.ask(named, known)
         if refused:
             named[REFUSED] = refused
-        return Request(request.method, request.target[len(prefix) :], named, body, request.peer), known
+        sent = Request(
+            request.method, request.target[len(prefix) :], named, body, request.peer, actor=request.actor
+        )
+        self._callers.sign(signed_in(request.actor, request.scopes, request.session), sent)
+        return sent, known
 
     def _back(self, answered: Response, known: read_your_writes.Positions, prefix: str) -> Response:
         named = headers.back(answered, prefix)

@@ -7,6 +7,7 @@ import structlog
 
 from bookshelf.http.message import Request
 from bookshelf.http.problem import Problem
+from bookshelf.runtime.api.identity import SIGNATURE, Callers, LocalReader
 
 
 class BadToken(Exception):
@@ -23,10 +24,11 @@ class NoKeys(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Identity:
-    """The user or client that a token names, and the scopes that the token allows."""
+    """The user or client that a token names, and the scopes and the session of the token."""
 
     actor: str
     scopes: frozenset[str] = frozenset()
+    session: str | None = None
 
 
 class Verifier(Protocol):
@@ -67,32 +69,45 @@ _logger = structlog.get_logger(__name__)
 
 
 class TokenGuard:
-    """Checks the token of each request. Without a verifier, routes with a requirement refuse all requests."""
+    """Checks the token of each request. Without a verifier, routes with a requirement refuse all requests.
 
-    def __init__(self, verifier: Verifier | None = None) -> None:
+    A request that one of our services sends for a caller has a signature in place of a token.
+    """
+
+    def __init__(self, verifier: Verifier | None = None, callers: Callers | None = None) -> None:
         self._verifier = verifier
+        self._callers = callers or LocalReader()
 
     async def authorize(self, request: Request, requirement: Requirement | None) -> None:
-        """Set the request's actor and check its scopes.
+        """Set the request's actor, scopes and session, and check its scopes.
 
         Raises `Problem`: unauthenticated, forbidden, unavailable.
         """
-        if self._verifier is None:
-            if requirement is not None:
-                raise _unauthenticated(
-                    "authentication is required, but this gateway has no token issuer configured"
-                )
-            return
-        identity = await self._identity(request, self._verifier)
+        identity = self._signed(request)
+        if identity is None and self._verifier is not None:
+            identity = await self._identity(request, self._verifier)
         if identity is not None:
-            request.actor = identity.actor
+            request.actor, request.scopes = identity.actor, identity.scopes
+            request.session = identity.session
         if requirement is None:
             return
+        if identity is None and self._verifier is None:
+            raise _unauthenticated(
+                "authentication is required, but this gateway has no token issuer configured"
+            )
         if identity is None:
             raise _unauthenticated("authentication is required: send Authorization: Bearer …")
         missing = requirement.scopes - identity.scopes
         if missing:
             raise Problem("forbidden", f"the token lacks these required scopes: {', '.join(sorted(missing))}")
+
+    def _signed(self, request: Request) -> Identity | None:
+        if not self._callers.has_accounts or SIGNATURE not in request.headers:
+            return None
+        caller = self._callers.of(request)
+        if caller.account is None or caller.scopes is None:
+            return None
+        return Identity(caller.account, caller.scopes, caller.session)
 
     async def _identity(self, request: Request, verifier: Verifier) -> Identity | None:
         given = request.headers.getall("Authorization", ())

@@ -8,7 +8,7 @@ import re
 import time
 from base64 import urlsafe_b64decode
 from collections import OrderedDict
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from hashlib import blake2b
 from pathlib import Path
 from typing import Any, Protocol
@@ -23,6 +23,7 @@ from joserfc.jwk import KeySet, OKPKey
 from bookshelf.http.client import NoResponse, RemoteHandler, Unreachable
 from bookshelf.http.message import BrokenBody, TooLarge, read_response, request
 from bookshelf.http.request_check import is_loopback
+from bookshelf.runtime.api.identity import RESERVED_NAMES
 from gateway.auth import BadToken, Identity, NoKeys, UnknownKey
 
 #: Keys by `kid`.
@@ -207,6 +208,8 @@ _FORM = re.compile(r"[A-Za-z0-9_-]+\.[A-Za-z0-9_-]+\.[A-Za-z0-9_-]+")
 _KID = re.compile(r"[A-Za-z0-9._~-]{1,128}")
 _ACTOR = re.compile(r"[\x21-\x7e]{1,128}")
 _HEADER = frozenset({"alg", "kid", "typ"})
+#: The type of access tokens (RFC 9068, 4), in small letters.
+_TYPES = frozenset({"at+jwt", "application/at+jwt"})
 
 
 class _Claims(msgspec.Struct):
@@ -217,14 +220,27 @@ class _Claims(msgspec.Struct):
     nbf: float = 0.0
     iat: float = 0.0
     scope: str = ""
+    sid: str | None = None
 
 
 class Tokens:
-    """Verifies tokens of one issuer for one audience."""
+    """Verifies tokens of one issuer for one audience.
+
+    `any_type`: tokens need not name their type, `at+jwt`. `reserved`: subjects that no token may have.
+    """
 
     def __init__(
-        self, source: SigningKeys, issuer: str, audience: str, now: Callable[[], float] = time.time
+        self,
+        source: SigningKeys,
+        issuer: str,
+        audience: str,
+        now: Callable[[], float] = time.time,
+        *,
+        any_type: bool = False,
+        reserved: Collection[str] = RESERVED_NAMES,
     ) -> None:
+        self._any_type = any_type
+        self._reserved = reserved
         self._source = source
         self._issuer = issuer
         self._audience = audience
@@ -263,11 +279,13 @@ class Tokens:
         except (JoseError, msgspec.MsgspecError, ValueError, RecursionError) as fault:
             raise BadToken(type(fault).__name__) from fault
         self._check(claims, now)
-        return claims.exp, Identity(claims.sub, frozenset(claims.scope.split()))
+        return claims.exp, Identity(claims.sub, frozenset(claims.scope.split()), claims.sid)
 
     def _key(self, header: dict[str, Any]) -> OKPKey:
         if not header.keys() <= _HEADER or header.get("alg") not in _ALGORITHMS:
             raise BadToken("its header has fields or an algorithm that are not supported")
+        if not self._any_type and str(header.get("typ")).lower() not in _TYPES:
+            raise BadToken("its type is not at+jwt")
         kid = header.get("kid")
         if not isinstance(kid, str) or _KID.fullmatch(kid) is None:
             raise BadToken("its header names no valid key id")
@@ -283,5 +301,7 @@ class Tokens:
             raise BadToken("it has expired, or its lifetime is too long")
         if max(claims.nbf, claims.iat) > now + _LEEWAY_S:
             raise BadToken("it is not valid yet")
-        if _ACTOR.fullmatch(claims.sub) is None:
-            raise BadToken("its subject is not 1 to 128 printable characters")
+        if _ACTOR.fullmatch(claims.sub) is None or claims.sub in self._reserved:
+            raise BadToken("its subject is not 1 to 128 printable characters, or is reserved")
+        if claims.sid is not None and _ACTOR.fullmatch(claims.sid) is None:
+            raise BadToken("its session is not 1 to 128 printable characters")

@@ -17,6 +17,7 @@ from msgspec import Meta
 
 from bookshelf.config import GatewaySettings, WrongSetting
 from bookshelf.http.request_check import is_loopback
+from bookshelf.runtime.api.identity import Callers, LocalReader
 from bookshelf.runtime.clock import Ids, SystemClock, SystemIds
 from gateway.auth import Verifier
 from gateway.ingress.client_address import Visibility
@@ -31,6 +32,7 @@ from gateway.upstream.call import CallTimeouts
 class GatewayOptions:
     """Timeouts, address policy, visibility of the status, rules file and identity of one gateway process.
 
+    `callers` signs the callers of requests.
     `rules`: the rules file; None for no rules. `verifier`: verifies tokens; None to accept none. `notice_s`
     and `drain_s`: seconds for which a gateway that leaves stays open, and waits for requests under way.
     `process`: the number of this process among the `processes` at one port. `ids` makes idempotency keys for
@@ -44,6 +46,7 @@ class GatewayOptions:
     rules: Path | None = None
     notice_s: float = 0.0
     verifier: Verifier | None = None
+    callers: Callers = field(default_factory=LocalReader)
     drain_s: float = 5.0
     limits: Section | None = None
     process: int = 1

@@ -3,13 +3,14 @@
 import asyncio
 import os
 import secrets
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import replace
 from pathlib import Path
 
 import structlog
 
+from bookshelf.cli.callers import open_callers
 from bookshelf.cli.command import on_hangup
 from bookshelf.cli.listen import LOOPBACK, allowed_hosts
 from bookshelf.config import GatewaySettings, Settings, load
@@ -30,6 +31,7 @@ from bookshelf.runtime.infrastructure import (
     LateHandler,
     Listen,
     Listener,
+    PortlessListeners,
     sqlite_states,
 )
 from bookshelf.runtime.service import ServiceHost
@@ -54,8 +56,11 @@ class Embedded:
         server: GatewayServer,
         admin: AdminApi,
         token: str,
+        ports: Mapping[str, int],
     ) -> None:
         self.services = services
+        #: The ports of the services; none while there are accounts.
+        self.ports = ports
         self.gateway = gateway
         self.admin = admin
         host = "localhost" if server.host in _SHOWN_AS_LOCALHOST else server.host
@@ -91,7 +96,7 @@ async def embedded(settings: Settings, services: Sequence[Service] = SERVICES) -
         gateway = Gateway(
             infrastructure.discovery,
             infrastructure.transport,
-            options=replace(options, ids=infrastructure.ids),
+            options=replace(options, ids=infrastructure.ids, callers=infrastructure.callers),
         )
         api.handler = gateway
         policy.refuse = gateway.refuse
@@ -104,8 +109,9 @@ async def embedded(settings: Settings, services: Sequence[Service] = SERVICES) -
         stack.push_async_callback(listener.stop)
         server = await open_gateway_server(gateway, gate, settings.host, settings.port, policy)
         stack.push_async_callback(server.stop)
-        ports = {host.service.name: host.port for host in hosts}
-        shelf = Embedded(hosts, gateway, server, admin, token)
+        open_ports = not infrastructure.callers.has_accounts
+        ports = {host.service.name: host.port for host in hosts} if open_ports else {}
+        shelf = Embedded(hosts, gateway, server, admin, token, ports)
         folder.announce(InstanceNote(os.getpid(), shelf.url, listener.host, listener.port, token, ports))
         yield shelf
 
@@ -134,6 +140,7 @@ async def make_infrastructure(settings: Settings, path: Path, stack: AsyncExitSt
         clock=clock,
         ids=SystemIds(clock),
         api=LateHandler(),
+        callers=open_callers(settings, creates=True),
         blobs=FolderBlobs(settings.blob_folder),
         pictures=pictures,
         folder=path,
@@ -160,7 +167,11 @@ async def _start_services(
     services: Sequence[Service], settings: Settings, infrastructure: Infrastructure, stack: AsyncExitStack
 ) -> tuple[ServiceHost, ...]:
     fixed = settings.service_ports == "fixed"
-    infrastructure = replace(infrastructure, listen=_or_free_port(infrastructure.listen))
+    listen = _or_free_port(infrastructure.listen)
+    if infrastructure.callers.has_accounts:
+        assert isinstance(infrastructure.transport, LocalTransport)  # noqa: S101 (made here)
+        listen = PortlessListeners(infrastructure.transport).listen
+    infrastructure = replace(infrastructure, listen=listen)
     # whatever the gateway's address is: on these ports there are no limits, rules or identities
     hosts = tuple(ServiceHost(s, infrastructure, LOOPBACK, s.port if fixed else 0) for s in services)
     async with asyncio.TaskGroup() as starting:

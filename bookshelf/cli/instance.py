@@ -6,6 +6,7 @@ from contextlib import AsyncExitStack
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from bookshelf.cli.callers import open_callers
 from bookshelf.cli.listen import NOTICE_S, SocketListeners, allowed_hosts, check_address, open_admin_api
 from bookshelf.config import Network, Settings, WrongSetting, missing_extra
 from bookshelf.cqrs.service import Service
@@ -123,6 +124,7 @@ async def make_infrastructure(
         clock=clock,
         ids=SystemIds(clock),
         api=api,
+        callers=open_callers(settings),
         blobs=FolderBlobs(settings.blob_folder),
         pictures=pictures,
         folder=path,

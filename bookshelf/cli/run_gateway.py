@@ -6,6 +6,7 @@ from dataclasses import replace
 
 import structlog
 
+from bookshelf.cli.callers import open_callers
 from bookshelf.cli.command import on_hangup
 from bookshelf.cli.listen import allowed_hosts, check_address, found_at, open_admin_api
 from bookshelf.cli.workers import WorkerPipe
@@ -37,6 +38,7 @@ async def open_gateway(
     host = await found_at(network, settings.host)
     rules = ingress_policy(gate, (settings.host, host, *allowed_hosts(settings)))
     options = read_options(gate, anywhere=False, host=host, verifier=known, limits=parse_limits(rules, gate))
+    options = replace(options, callers=open_callers(settings))
     if worker is not None:
         options = replace(options, process=worker.number, processes=worker.count)
     transport = HttpTransport(objection=options.address_policy.objection)

@@ -52,8 +52,12 @@ async def _serve(settings: Settings, ready: asyncio.Event, leaving: asyncio.Even
 
 def _open_to(host: str, shelf: Embedded) -> str:
     """Return a text that describes from where each port can be reached."""
-    services = ", ".join(str(service.port) for service in shelf.services)
+    services = ", ".join(map(str, shelf.ports.values()))
+    if is_loopback(host) and not services:
+        return f"people with an account, from this machine only (port {shelf.port})"
     if is_loopback(host):
         return f"this machine only (port {shelf.port}; services: {services})"
     others = f"every machine that can reach port {shelf.port} at {host}"
+    if not services:
+        return f"people with an account, from {others}"
     return f"{others}, without accounts; this machine only: the services' ports {services}"

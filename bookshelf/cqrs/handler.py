@@ -17,33 +17,58 @@ from bookshelf.media.port import BlobStore, Pictures
 
 T = TypeVar("T")
 S = TypeVar("S", bound=State)
+#: The scopes that routes require by default: those that read, and those that change something.
+READ = ("read",)
+WRITE = ("write",)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Caller:
     """The person that a request comes from, as the gateway has verified it; never read from a body.
 
-    `actor` is the name in events, `account` the person whose things are read and changed; the local reader
-    has no account. `scopes`: what the caller may do; None for everything. `session`: None without one.
+    `actor` is the name in events. `account` is the id of the person's account: the local reader and a guest
+    have none. `owner` is the person whose things are read and changed, None for those of the local reader.
+    `scopes`: what the caller may do; None for everything. `session`: None without one.
     """
 
     actor: str = "reader"
     account: str | None = None
+    owner: str | None = None
     scopes: frozenset[str] | None = None
     session: str | None = None
+
+    @property
+    def is_guest(self) -> bool:
+        """True for a person without a session, although there are accounts."""
+        return self.account is None and self.scopes is not None
 
     def may(self, required: Iterable[str]) -> bool:
         """Return True if the caller has all these scopes."""
         return self.scopes is None or self.scopes.issuperset(required)
 
 
+#: The local reader.
+LOCAL = Caller()
+#: The caller of a request without a verified identity, while there are accounts. It owns nothing.
+GUEST = Caller(actor="guest", owner="guest", scopes=frozenset())
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RequestContext:
-    """What the runtime knows of a request: its time, its caller, and the values of its path by name."""
+    """What the runtime knows of a request: its time, its caller, and the values of its path by name.
+
+    `params` is a value of the type `params` of a command route, None if that has no fields.
+    """
 
     at: datetime
-    caller: Caller = field(default_factory=Caller)
+    caller: Caller = LOCAL
     path: Mapping[str, str] = field(default_factory=lambda: MappingProxyType({}))
+    params: Any = None
+
+    @property
+    def owner(self) -> str | None:
+        """The person whose things the request reads or changes; None for those of the local reader."""
+        return self.caller.owner
 
 
 class HandlerPorts(Protocol):
@@ -53,9 +78,8 @@ class HandlerPorts(Protocol):
     and new ids.
     """
 
-    @property
-    def api(self) -> Handler:
-        """Answers requests of the whole HTTP API as the gateway does: /bookshelf/books."""
+    def api(self, caller: Caller) -> Handler:
+        """Return what answers requests of the whole HTTP API for a caller, as the gateway does."""
 
     @property
     def blobs(self) -> BlobStore:
@@ -147,7 +171,8 @@ class HandlerRoute:
 
     In a service with a root it is a page, and its path begins with that root. `middleware` runs around the
     handler, the first one outermost. `deadline_s`: seconds until the response begins; each piece of the
-    request's body that is read begins them anew. `requires`: the scopes that the caller must have.
+    request's body that is read begins them anew. `requires`: the scopes that the caller must have; () for
+    every person with an account, None for everyone. Name them for a method that changes something.
     """
 
     method: str = "GET"
@@ -157,4 +182,4 @@ class HandlerRoute:
     middleware: tuple[Middleware, ...] = ()
     body_bytes: int = 1 << 20
     deadline_s: float | None = None
-    requires: tuple[str, ...] | None = None
+    requires: tuple[str, ...] | None = READ

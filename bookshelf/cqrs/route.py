@@ -2,14 +2,13 @@
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from datetime import datetime
 from typing import Annotated, Any
 
 import msgspec
 from msgspec import Meta
 
 from bookshelf.cqrs.aggregate import Aggregate
-from bookshelf.cqrs.handler import HandlerRoute
+from bookshelf.cqrs.handler import READ, WRITE, HandlerRoute, RequestContext
 from bookshelf.cqrs.view import View
 
 
@@ -31,20 +30,6 @@ class Owned(msgspec.Struct, forbid_unknown_fields=True):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class CommandContext:
-    """What a command is made of beside the body: time, caller, and the values of path and query string.
-
-    `actor` is the user that the request comes from; `owner` is the person whose things it changes, None for
-    the local reader. `params` is a value of the route's type `params`, None if that has no fields.
-    """
-
-    at: datetime
-    actor: str = "reader"
-    owner: str | None = None
-    params: Any = None
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
 class CommandRoute:
     """A request that becomes one command.
 
@@ -57,27 +42,26 @@ class CommandRoute:
     so that what the command added is the newest of it. `location`: the template of the address of what was
     created, with {id} and fields of the body like {body.number}; with `creates`, the default is `path/{id}`.
     `deadline_s`: seconds that the gateway waits for the answer, if that differs from its default.
-    `requires`: the scopes that a client's token must have; () for any token, None for no token. The gateway
-    checks it.
+    `requires`: the scopes that the caller must have; () for every person with an account, None for everyone.
     """
 
     method: str
     path: str
     summary: str
     aggregate: Aggregate[Any]
-    command: Callable[[Any, CommandContext], Any]
+    command: Callable[[Any, RequestContext], Any]
     body: type[msgspec.Struct] = Empty
     body_required: bool = True
     params: type[msgspec.Struct] = Empty
-    subject: Callable[[Any, CommandContext], str | None] | None = None
+    subject: Callable[[Any, RequestContext], str | None] | None = None
     answer: Callable[[str, Any], msgspec.Struct] | None = None
-    part: Callable[[str, Any, CommandContext], msgspec.Struct] | None = None
+    part: Callable[[str, Any, RequestContext], msgspec.Struct] | None = None
     returns: type[msgspec.Struct] | None = None
     status: int = 204
     creates: bool = False
     location: str | None = None
     deadline_s: float | None = None
-    requires: tuple[str, ...] | None = None
+    requires: tuple[str, ...] | None = WRITE
 
 
 class Answer(msgspec.Struct, frozen=True):
@@ -109,7 +93,7 @@ class QueryRoute:
     params: type[msgspec.Struct] = Empty
     counted: bool = False
     method: str = "GET"
-    requires: tuple[str, ...] | None = None
+    requires: tuple[str, ...] | None = READ
     deadline_s: float | None = None
 
 
@@ -133,7 +117,7 @@ class EventsRoute:
     returns: Any
     params: type[msgspec.Struct] = Empty
     method: str = "GET"
-    requires: tuple[str, ...] | None = None
+    requires: tuple[str, ...] | None = READ
     deadline_s: float | None = None
 
 
@@ -148,7 +132,7 @@ class BulkRoute:
     path: str
     summary: str
     method: str = "POST"
-    requires: tuple[str, ...] | None = None
+    requires: tuple[str, ...] | None = WRITE
     deadline_s: float | None = 60.0
 
 

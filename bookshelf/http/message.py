@@ -66,7 +66,8 @@ class Request(msgspec.Struct):
     """One HTTP request. `target` is the raw path and query as sent, neither decoded nor normalised.
 
     `peer` is the client's address; `resolved` is True if a trusted proxy has named it. `secure` is True for a
-    request over TLS. `id` names the request in log lines; `actor` is the authenticated user, if there is one.
+    request over TLS. `id` names the request in log lines; `actor` is the authenticated user, if there is one,
+    with the `scopes` and the `session` of the token.
     """
 
     method: str
@@ -78,6 +79,8 @@ class Request(msgspec.Struct):
     id: str = ""
     actor: str = ""
     resolved: bool = False
+    scopes: frozenset[str] = frozenset()
+    session: str | None = None
 
 
 class Response(msgspec.Struct):

@@ -5,6 +5,7 @@ from collections.abc import Awaitable, Callable, Iterable
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import AsyncExitStack
 from dataclasses import dataclass, field
+from itertools import count
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -18,6 +19,7 @@ from bookshelf.log.port import Log
 from bookshelf.media.port import BlobStore, Pictures
 from bookshelf.runtime.aggregate.state_cache import CACHE_BYTES, StateCache
 from bookshelf.runtime.aggregate.state_store import SqliteStateStore
+from bookshelf.runtime.api.identity import Callers
 from bookshelf.runtime.clock import Clock, Ids
 from bookshelf.runtime.sealing import Seals
 from bookshelf.storage.port import Storage
@@ -59,8 +61,8 @@ class Infrastructure:
     """The ports that one process stands on: log, discovery, storage, HTTP, blobs, pictures, clock and ids.
 
     `api` answers requests of the whole HTTP API as the gateway does, for services that are its clients.
-    `folder` has a subfolder for the own files of each service. `seals` seals personal texts, if there is a
-    keyring.
+    `callers` reads the caller of a request. `folder` has a subfolder for the own files of each service.
+    `seals` seals personal texts, if there is a keyring.
     """
 
     log: Log
@@ -72,6 +74,7 @@ class Infrastructure:
     clock: Clock
     ids: Ids
     api: Handler
+    callers: Callers
     blobs: BlobStore
     pictures: Pictures
     folder: Path
@@ -89,6 +92,32 @@ class LateHandler:
         if self.handler is None:
             return problem_response(Problem("unavailable", "this process is still starting; try again"))
         return await self.handler.handle(request)
+
+
+class PortlessListeners:
+    """Attaches each handler to a transport under a number that is no port: only this process reaches it."""
+
+    def __init__(self, transport: LocalTransport) -> None:
+        self._transport = transport
+        self._numbers = count(1)
+
+    async def listen(self, handler: Handler, host: str, _port: int) -> "PortlessListener":
+        """Attach a handler."""
+        return PortlessListener(self._transport, handler, host, next(self._numbers))
+
+
+class PortlessListener:
+    """A handler that only this process reaches."""
+
+    def __init__(self, transport: LocalTransport, handler: Handler, host: str, port: int) -> None:
+        self._transport = transport
+        self.host = host
+        self.port = port
+        transport.attach(host, port, handler)
+
+    async def stop(self) -> None:
+        """Detach the handler."""
+        self._transport.detach(self.host, self.port)
 
 
 class InProcessListeners:

@@ -82,8 +82,11 @@ class ProblemDetails(msgspec.Struct, kw_only=True, omit_defaults=True):
     errors: list[FaultDetails] = []
 
 
-def document(service: Service) -> Json:
-    """Return the OpenAPI document of a service's own port; pages are no part of it."""
+def document(service: Service, *, secured: bool = False) -> Json:
+    """Return the OpenAPI document of a service's own port; pages are no part of it.
+
+    `secured`: there are accounts, so that operations require the scopes of their routes.
+    """
     routes = service.serves if service.root is None else ()
     spec = APISpec(title=f"Bookshelf: {service.name}", version=__version__, openapi_version="3.1.0")
     spec.tag({"name": service.name, "description": service.summary})
@@ -93,13 +96,17 @@ def document(service: Service) -> Json:
     components = {name: publish_schema(schema) for name, schema in components.items()}
     for name, schema in components.items():
         spec.components.schema(name, schema)
-    if any(route.requires is not None for route in routes):
+    if secured and any(route.requires is not None for route in routes):
         spec.components.security_scheme("token", {"type": "http", "scheme": "bearer", "bearerFormat": "JWT"})
     schemas = {
         kind: _content(publish_schema(ref), components) for kind, ref in zip(ordered, refs, strict=True)
     }
     for route in routes:
-        spec.path(path=route.path, operations={route.method.lower(): _operation(service, route, schemas)})
+        operation = _operation(service, route, schemas)
+        if secured and route.requires is not None:
+            operation["security"] = [{"token": list(route.requires)}]
+            operation["responses"] |= fault_responses("401", "403")
+        spec.path(path=route.path, operations={route.method.lower(): operation})
     made: Json = spec.to_dict()
     origin = {"service": service.name, "tags": list(service.tags)}
     made["x-bookshelf"] = origin if service.root is None else {**origin, "root": service.root}
@@ -175,8 +182,6 @@ def _content(schema: Json, components: Mapping[str, Any]) -> Json:
 def _operation(service: Service, route: Route, contents: Mapping[Any, Json]) -> Json:
     head: Json = {"tags": [service.name], "summary": route.summary}
     head |= {"operationId": _operation_id(route)}
-    if route.requires is not None:
-        head["security"] = [{"token": list(route.requires)}]
     if forwarded := _forwarded(route):
         head["x-bookshelf"] = forwarded
     if isinstance(route, CommandRoute):

@@ -85,9 +85,10 @@ class ServiceHost:
         return AggregateHost(aggregate, dependencies, infrastructure.states)
 
     def _clients(self) -> dict[str, AggregateClient]:
-        clock, ids = self._infrastructure.clock, self._infrastructure.ids
+        infrastructure = self._infrastructure
+        clock, ids, callers = infrastructure.clock, infrastructure.ids, infrastructure.callers
         return {
-            name: AggregateClient(host, self._onward[name], clock, ids)
+            name: AggregateClient(host, self._onward[name], clock, ids, callers)
             for name, host in self.aggregates.items()
         }
 
@@ -190,29 +191,28 @@ class ServiceHost:
 
     def _make_api(self) -> Api:
         api = Api(self.service.name, self.meters, self.service.error_page)
-        infrastructure, seals = self._infrastructure, self._seals()
+        infrastructure, seals, callers = self._infrastructure, self._seals(), self._infrastructure.callers
         for route in self.service.serves:
             if isinstance(route, CommandRoute):
                 host = self.aggregates[route.aggregate.name]
                 onward = self._onward[route.aggregate.name]
                 endpoint = CommandEndpoint(
-                    route, host, infrastructure.clock, infrastructure.ids, onward, seals
+                    route, host, infrastructure.clock, infrastructure.ids, onward, callers, seals=seals
                 )
                 api.add(route.method, route.path, endpoint)
             elif isinstance(route, BulkRoute):
-                api.add(route.method, route.path, BulkEndpoint(api, infrastructure.ids))
+                api.add(route.method, route.path, BulkEndpoint(route, api, infrastructure.ids, callers))
             elif isinstance(route, EventsRoute):
-                streams = EventsEndpoint(route, self.views[route.view.name], seals=seals)
+                streams = EventsEndpoint(route, self.views[route.view.name], callers, seals=seals)
                 self._streams.append(streams)
                 api.add(route.method, route.path, streams)
             elif isinstance(route, HandlerRoute):
-                handler = HandlerEndpoint(route, self._ports, self.service.middleware)
+                handler = HandlerEndpoint(route, self._ports, callers, self.service.middleware)
                 self._streams.append(handler)
                 api.add(route.method, route.path, handler)
             else:
-                api.add(
-                    route.method, route.path, QueryEndpoint(route, self.views[route.view.name], seals=seals)
-                )
+                queries = QueryEndpoint(route, self.views[route.view.name], callers, seals)
+                api.add(route.method, route.path, queries)
         api.add("GET", "/health/live", live)
         api.add("GET", "/health/ready", self.health.ready)
         api.add("GET", "/metrics", self._metrics)
@@ -224,8 +224,9 @@ class ServiceHost:
         """Serve the calls of this service's handlers in other instances."""
         if not any(isinstance(route, HandlerRoute) for route in self.service.serves):
             return
+        infrastructure, callers = self._infrastructure, self._infrastructure.callers
         for name, host in self.aggregates.items():
-            endpoint = AggregateEndpoint(host, self._infrastructure.clock, self._infrastructure.ids)
+            endpoint = AggregateEndpoint(host, infrastructure.clock, infrastructure.ids, callers)
             api.add("POST", f"{PATH}{name}/{{id}}", endpoint.ask)
             api.add("POST", f"{PATH}{name}/{{id}}/state", endpoint.read)
 
@@ -241,7 +242,8 @@ class ServiceHost:
         return Response(200, {"Content-Type": kind}, text)
 
     def _document(self) -> "_Fixed":
-        return _Fixed(msgspec.json.encode(document(self.service)))
+        secured = self._infrastructure.callers.has_accounts
+        return _Fixed(msgspec.json.encode(document(self.service, secured=secured)))
 
 
 async def _cancelled(task: asyncio.Task[None]) -> None:

@@ -8,8 +8,9 @@ import msgspec
 
 from bookshelf.cqrs.aggregate import Aggregate
 from bookshelf.cqrs.errors import Conflict, Invalid, NotFound
+from bookshelf.cqrs.handler import RequestContext
 from bookshelf.cqrs.message import Command, Event, State
-from bookshelf.cqrs.route import CommandContext, CommandRoute, Empty
+from bookshelf.cqrs.route import CommandRoute, Empty
 from bookshelf.shelf import field_types, limits
 from bookshelf.shelf.book_readings import Readings
 from bookshelf.shelf.book_readings import evolve as evolve_readings
@@ -208,7 +209,7 @@ def to_answer(book_id: str, book: Shelved) -> Book:
     return to_book(book_id, fields | book.readings.summary.to_fields())
 
 
-def change(body: BookChanges, context: CommandContext) -> ChangeBook:
+def change(body: BookChanges, context: RequestContext) -> ChangeBook:
     """Return the command for a request's body. Raises `Invalid`."""
     changes = present(body)
     check_date(changes.get("lent_on"), "lent_on", context.at)
@@ -225,6 +226,7 @@ BOOK = Aggregate(
     takes=(AddBook, ChangeBook, RemoveBook, RestoreBook, SetCover, RemoveCover),
     version=3,
     reserved_ids=RESERVED_IDS,
+    owner=lambda book: book.owner,
 )
 
 ROUTES = (

@@ -76,5 +76,5 @@ BOOK_LIST = View(
     handlers=HANDLERS,
     keyed=True,
     opens=True,
-    version=3,
+    version=4,
 )

@@ -15,6 +15,7 @@ from bookshelf.shelf.book_list import VIEW
 from bookshelf.shelf.book_tables import HISTORY
 from bookshelf.shelf.events import EVENTS, TOPIC
 from bookshelf.shelf.history import Happened, happened
+from bookshelf.shelf.lists import UP_NEXT
 from bookshelf.shelf.undo import PastEvent, Undo, undo
 
 _past = HISTORY.events
@@ -59,14 +60,26 @@ class NewEvent(msgspec.Struct, frozen=True):
 
 
 def _of_owner(query: Select[Any], owner: str | None) -> Select[Any]:
-    """Return the query for the changes of one person; the local reader has those of everyone."""
-    return query if owner is None else query.where(_past.c.actor == owner)
+    """Return the query for the changes of one person's things."""
+    return query.where(_past.c.owner == (owner or ""))
+
+
+def _key_of(name: str, owner: str | None) -> str:
+    """Return the key of what a person calls `name`: that of up-next, or of a goal, names the person."""
+    own = name == UP_NEXT or name.startswith("goal-")
+    return name if owner is None or not own else f"{name}:{owner}"
+
+
+def _name_of(row: Any) -> str:  # noqa: ANN401 (a row of the table)
+    """Return what the owner calls the subject of a row."""
+    return str(row.subject).removesuffix(f":{row.owner}") if row.owner else str(row.subject)
 
 
 def list_changes(db: Any, asked: ChangeList) -> Answer:  # noqa: ANN401 (the storage's connection)
     """Return a page of changes, newest first. Their ids sort by time."""
     query = _of_owner(select(_past.c.change, _past.c.subject).where(_past.c.first), asked.owner)
-    for column, value in ((_past.c.subject, asked.book), (_past.c.correlation, asked.correlation)):
+    book = None if asked.book is None else _key_of(asked.book, asked.owner)
+    for column, value in ((_past.c.subject, book), (_past.c.correlation, asked.correlation)):
         query = query if value is None else query.where(column == value)
     if asked.after is not None:
         query = query.where(_past.c.change < asked.after)
@@ -102,7 +115,7 @@ def _changes(db: Any, page: Sequence[Any]) -> dict[str, ChangeAnswer]:  # noqa: 
             of = of_change[change]
             found[change] = ChangeAnswer(
                 id=change,
-                subject=subject,
+                subject=_name_of(of[0]),
                 time=datetime.fromisoformat(of[0].time),
                 actor=of[0].actor,
                 correlation=of[0].correlation or UNSET,
@@ -130,7 +143,7 @@ def new_events(db: Any, asked: Owned, span: Span) -> Answer:  # noqa: ANN401 (th
             query = _of_owner(select(_past).filter_by(part=partition), asked.owner)
             inside = _past.c.off.between(offsets.start, offsets.stop - 1)
             for row in db.execute(query.where(inside).order_by(_past.c.off)):
-                found.append(NewEvent(str(Position(TOPIC, row.part, row.off)), row.subject, row.type))  # noqa: PERF401
+                found.append(NewEvent(str(Position(TOPIC, row.part, row.off)), _name_of(row), row.type))  # noqa: PERF401
     return Answer(found or None)
 
 

@@ -7,8 +7,9 @@ import msgspec
 from msgspec import Meta
 
 from bookshelf.cqrs.aggregate import Aggregate
+from bookshelf.cqrs.handler import RequestContext
 from bookshelf.cqrs.message import Command, Event, State
-from bookshelf.cqrs.route import CommandContext, CommandRoute
+from bookshelf.cqrs.route import CommandRoute
 from bookshelf.shelf.events import EVENTS, TOPIC, GoalSet
 
 Year = Annotated[int, Meta(ge=1, le=9999, description="the year", examples=[2026])]
@@ -82,7 +83,7 @@ GOAL = Aggregate(
 )
 
 
-def _key(_body: Goal, context: CommandContext) -> str:
+def _key(_body: Goal, context: RequestContext) -> str:
     return goal_key(context.params.year, context.owner)
 
 

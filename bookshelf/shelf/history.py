@@ -17,6 +17,8 @@ from sqlalchemy import (
     MetaData,
     Select,
     Table,
+    bindparam,
+    func,
     insert,
     select,
 )
@@ -28,8 +30,9 @@ from bookshelf.cqrs.route import Answer, Owned
 from bookshelf.cqrs.view import Change, Recorded
 from bookshelf.shelf import field_types
 from bookshelf.shelf.book import BOOK, to_answer
-from bookshelf.shelf.events import EVENTS, TOPIC
+from bookshelf.shelf.events import EVENTS, TOPIC, BookAdded, GoalSet, ListCreated
 from bookshelf.shelf.fields import Book
+from bookshelf.shelf.goals import owner_of_goal
 from bookshelf.shelf.paging import FETCHED_ROWS, After, Cursor, Limit, read_cursor, take_items, write_cursor
 from bookshelf.storage.statements import TEXT
 
@@ -61,13 +64,17 @@ _NEVER = "there never was such a book on the shelf"
 
 
 def history_table(metadata: MetaData) -> Table:
-    """Return the table of events. `first`: it is the first event of its change."""
+    """Return the table of events. `first`: it is the first event of its change.
+
+    `owner` is the person whose book, list or goal it is, empty for the local reader.
+    """
     events = Table(
         "booklist_event",
         metadata,
         Column("part", Integer, primary_key=True, autoincrement=False),
         Column("off", BigInteger, primary_key=True, autoincrement=False),
         Column("subject", TEXT, nullable=False),
+        Column("owner", TEXT, nullable=False),
         Column("type", TEXT, nullable=False),
         Column("time", TEXT, nullable=False),
         Column("actor", TEXT, nullable=False),
@@ -79,9 +86,9 @@ def history_table(metadata: MetaData) -> Table:
         sqlite_with_rowid=False,
     )
     Index("booklist_event_of", events.c.subject, events.c.off)
-    Index("booklist_event_change", events.c.change)
+    Index("booklist_event_change", events.c.owner, events.c.change)
     joined = events.c.correlation.is_not(None)
-    columns = (events.c.correlation, events.c.change)
+    columns = (events.c.owner, events.c.correlation, events.c.change)
     Index("booklist_event_joined", *columns, sqlite_where=joined, postgresql_where=joined)
     return events
 
@@ -92,12 +99,23 @@ class History:
     def __init__(self, events: Table) -> None:
         self.events = events
         self._insert = insert(events)
+        former = events.alias()
+        owner = select(former.c.owner).where(former.c.subject == bindparam("of")).order_by(former.c.off)
+        self._insert_next = self._insert.values(owner=func.coalesce(owner.limit(1).scalar_subquery(), ""))
 
-    def record(self, _event: Event, recorded: Recorded) -> Iterable[Change]:
+    def record(self, event: Event, recorded: Recorded) -> Iterable[Change]:
         """Insert one row for each event."""
+        match event:
+            case BookAdded(owner=owner) | ListCreated(owner=owner):
+                whose, statement = {"owner": owner or ""}, self._insert
+            case GoalSet():
+                whose, statement = {"owner": owner_of_goal(recorded.subject)}, self._insert
+            case _:
+                whose, statement = {"of": recorded.subject}, self._insert_next
         yield (
-            self._insert,
+            statement,
             {
+                **whose,
                 "part": recorded.partition,
                 "off": recorded.offset,
                 "subject": recorded.subject,

@@ -10,8 +10,9 @@ from msgspec import UNSET, Meta, UnsetType
 
 from bookshelf.cqrs.aggregate import Aggregate
 from bookshelf.cqrs.errors import Conflict, Invalid, NotFound
+from bookshelf.cqrs.handler import RequestContext
 from bookshelf.cqrs.message import Command, Event, State
-from bookshelf.cqrs.route import CommandContext, CommandRoute, Empty
+from bookshelf.cqrs.route import CommandRoute, Empty
 from bookshelf.shelf import field_types, limits
 from bookshelf.shelf.events import (
     EVENTS,
@@ -276,6 +277,7 @@ LIST = Aggregate(
     folds=LIST_EVENTS,
     takes=(CreateList, RenameList, RemoveList, RestoreList, PutEntry, RemoveEntry),
     reserved_ids=re.compile(r"bulk|goal-.*", re.DOTALL),
+    owner=lambda state: state.owner,
 )
 
 
@@ -284,11 +286,11 @@ def to_list_answer(list_id: str, state: OrderedList) -> ListAnswer:
     return ListAnswer(id=list_id, name=state.name)
 
 
-def _subject(_body: Any, context: CommandContext) -> str:  # noqa: ANN401 (the body of any of the routes)
+def _subject(_body: Any, context: RequestContext) -> str:  # noqa: ANN401 (the body of any of the routes)
     return list_key(context.params.id, context.owner)
 
 
-def _put_entry(body: Place, context: CommandContext) -> PutEntry:
+def _put_entry(body: Place, context: RequestContext) -> PutEntry:
     added = None if body.added is UNSET else body.added
     if added is not None and added > context.at + timedelta(days=1):
         raise Invalid("lies in the future", field="added")

@@ -43,9 +43,10 @@ from bookshelf.shelf.values import Totals, check_date, check_progress, is_before
 
 
 class ReadBook(State, frozen=True):
-    """The state of reading a book: is it on the shelf, its totals, its readings and passages."""
+    """The state of reading a book: is it on the shelf, whose it is, its totals, its readings and passages."""
 
     known: bool = False
+    owner: str | None = None
     totals: Totals = Totals()
     readings: Readings = Readings()
     passages: BookPassages = BookPassages()
@@ -344,8 +345,8 @@ def evolve(book: ReadBook, event: Event) -> ReadBook:
     """Return the state after an event."""
     replace = msgspec.structs.replace
     match event:
-        case BookAdded(pages=pages, minutes=minutes):
-            return ReadBook(known=True, totals=Totals(pages, minutes))
+        case BookAdded(pages=pages, minutes=minutes, owner=owner):
+            return ReadBook(known=True, owner=owner, totals=Totals(pages, minutes))
         case BookChanged():
             changed = {
                 name: value for name in ("pages", "minutes") if (value := getattr(event, name)) is not UNSET
@@ -389,5 +390,6 @@ READING = Aggregate(
         do.ChangePassage,
         do.RemovePassage,
     ),
-    version=3,
+    version=4,
+    owner=lambda book: book.owner,
 )

@@ -8,8 +8,9 @@ import msgspec
 from msgspec import UNSET, Meta, UnsetType
 
 from bookshelf.cqrs.errors import Invalid
+from bookshelf.cqrs.handler import RequestContext
 from bookshelf.cqrs.message import Command
-from bookshelf.cqrs.route import CommandContext, CommandRoute, Empty
+from bookshelf.cqrs.route import CommandRoute, Empty
 from bookshelf.shelf import field_types
 from bookshelf.shelf import reading_commands as do
 from bookshelf.shelf.book_readings import End, Reading
@@ -157,7 +158,7 @@ def to_passage_answer(number: int, passage: Passage) -> PassageAnswer:
     return PassageAnswer(number=number, **msgspec.structs.asdict(passage))
 
 
-def finish(body: Finishing, context: CommandContext) -> do.FinishBook:
+def finish(body: Finishing, context: RequestContext) -> do.FinishBook:
     """Return the command for a request's body; a day left out is the day of the command."""
     return do.FinishBook(at=context.at, finished=_day(body.finished), rating=body.rating, review=body.review)
 
@@ -176,7 +177,7 @@ def _day(given: str | None) -> date | UnsetType | None:
 _OF_A_PAST_READING = ("ended", "stars", "review", "spoiler", "reason")
 
 
-def start_or_record(body: NewReadingBody, context: CommandContext) -> Command:
+def start_or_record(body: NewReadingBody, context: RequestContext) -> Command:
     """Return the command for a new reading. Raises `Invalid`."""
     fields = msgspec.structs.asdict(body)
     if body.end is UNSET:
@@ -192,42 +193,42 @@ def _open_or(number: str) -> int | None:
     return None if number == "current" else int(number)
 
 
-def _number_of(book: ReadBook, context: CommandContext) -> int:
+def _number_of(book: ReadBook, context: RequestContext) -> int:
     number = _open_or(context.params.n)
     return number if number is not None else book.readings.open or book.readings.next_number - 1
 
 
-def _newest_reading(_id: str, book: ReadBook, _context: CommandContext) -> ReadingAnswer:
+def _newest_reading(_id: str, book: ReadBook, _context: RequestContext) -> ReadingAnswer:
     number = book.readings.next_number - 1
     return to_reading_answer(number, book.readings.by_number[number])
 
 
-def _the_reading(_id: str, book: ReadBook, context: CommandContext) -> ReadingAnswer:
+def _the_reading(_id: str, book: ReadBook, context: RequestContext) -> ReadingAnswer:
     number = _number_of(book, context)
     return to_reading_answer(number, book.readings.by_number[number])
 
 
-def _newest_progress(_id: str, book: ReadBook, context: CommandContext) -> NewProgressAnswer:
+def _newest_progress(_id: str, book: ReadBook, context: RequestContext) -> NewProgressAnswer:
     number = _number_of(book, context)
     reading = book.readings.by_number[number]
     entry = msgspec.structs.asdict(reading.entries[reading.last_entry])
     return NewProgressAnswer(reading=number, entry=reading.last_entry, **entry)
 
 
-def _newest_passage(_id: str, book: ReadBook, _context: CommandContext) -> PassageAnswer:
+def _newest_passage(_id: str, book: ReadBook, _context: RequestContext) -> PassageAnswer:
     number = book.passages.last_number
     return to_passage_answer(number, book.passages.by_number[number])
 
 
-def _the_passage(_id: str, book: ReadBook, context: CommandContext) -> PassageAnswer:
+def _the_passage(_id: str, book: ReadBook, context: RequestContext) -> PassageAnswer:
     return to_passage_answer(context.params.n, book.passages.by_number[context.params.n])
 
 
-def _on_reading(kind: type[Any]) -> Callable[[Any, CommandContext], Any]:
+def _on_reading(kind: type[Any]) -> Callable[[Any, RequestContext], Any]:
     """Return the function that makes a command on one reading of a body's fields."""
     has_time = "at" in kind.__struct_fields__
 
-    def command(body: msgspec.Struct, context: CommandContext) -> Any:  # noqa: ANN401 (a command of this kind)
+    def command(body: msgspec.Struct, context: RequestContext) -> Any:  # noqa: ANN401 (a command of this kind)
         fields = {**msgspec.structs.asdict(body), "reading": _open_or(context.params.n)}
         return kind(**fields, at=context.at) if has_time else kind(**fields)
 

@@ -10,6 +10,7 @@ from typing import Any, Literal
 
 import msgspec
 
+from bookshelf.cqrs.handler import LOCAL, Caller
 from bookshelf.cqrs.phrases import Phrase
 
 #: The name of the database in the folder, and of the subfolder with the uploaded files.
@@ -34,7 +35,7 @@ class Job(msgspec.Struct, frozen=True, kw_only=True):
     `kind` names the function that does it, `parameters` are what it does. `name` is that of the uploaded file
     on the reader's machine, empty without one. `done` of `total` steps are done. `report` is what it has
     found; its lists are lines of their own. `fault` is why it failed, in a sentence for the reader. `starts`
-    counts how often it was begun. A `draft` is removed after a week.
+    counts how often it was begun. A `draft` is removed after a week. `caller` is the person that it is for.
     """
 
     id: str
@@ -49,6 +50,7 @@ class Job(msgspec.Struct, frozen=True, kw_only=True):
     fault: Phrase | str = ""
     starts: int = 0
     draft: bool = False
+    caller: Caller = LOCAL
 
     @property
     def is_running(self) -> bool:

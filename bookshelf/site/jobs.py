@@ -16,10 +16,11 @@ import structlog
 from msgspec.structs import replace
 
 from bookshelf.cqrs.api_client import ApiAnswer, ApiClient
-from bookshelf.cqrs.handler import HandlerPorts
+from bookshelf.cqrs.handler import Caller, HandlerPorts
 from bookshelf.cqrs.phrases import Phrase
 from bookshelf.http.client import NoResponse, Unreachable
 from bookshelf.http.message import BrokenBody, Handler, TooLarge, read_response, request
+from bookshelf.http.problem import Problem
 from bookshelf.site.api_adapters import answer_of, encode_body
 from bookshelf.site.job_store import Job, JobStore
 
@@ -33,6 +34,10 @@ _ANSWER_S = 60.0
 _MOST = 256 << 20
 _logger = structlog.get_logger(__name__)
 T = TypeVar("T")
+
+
+#: Sends the name of a job that has changed to the open pages of an owner.
+Publish = Callable[[str | None, str], None]
 
 
 class JobFault(Exception):
@@ -107,14 +112,9 @@ class JobApi:
 
 
 class Jobs:
-    """The jobs of one instance of a page service.
+    """The jobs of one instance of a page service, of all people: `of` returns those of one."""
 
-    `publish` sends the name of a job that has changed to the open pages.
-    """
-
-    def __init__(
-        self, kinds: Mapping[str, JobKind], ports: HandlerPorts, publish: Callable[[str], None]
-    ) -> None:
+    def __init__(self, kinds: Mapping[str, JobKind], ports: HandlerPorts, publish: Publish) -> None:
         self._kinds = kinds
         self.ports = ports
         self._publish = publish
@@ -134,7 +134,7 @@ class Jobs:
         try:
             self._store = await self._call(partial(JobStore, folder, self.ports.now()))
             try:
-                for job in await self.all():
+                for job in await self._call(self._opened.all):
                     if job.is_running:
                         self._begin(job)
                 yield
@@ -154,30 +154,19 @@ class Jobs:
     async def _call(self, function: Callable[[], T]) -> T:
         return await asyncio.get_running_loop().run_in_executor(self._thread, function)
 
-    async def start(
-        self,
-        kind: str,
-        parameters: dict[str, Any],
-        *,
-        job_id: str = "",
-        file: Path | bytes | None = None,
-        name: str = "",
-        draft: bool = False,
-    ) -> Job:
-        """Begin a new job, with a given id or a new one. `file` is copied, or is the content itself."""
-        job = Job(
-            id=job_id or self.ports.new_id(),
-            kind=kind,
-            made=self.ports.now(),
-            parameters=parameters,
-            name=name,
-            draft=draft,
-        )
+    def of(self, caller: Caller) -> "CallerJobs":
+        """Return the jobs of a person, for pages."""
+        return CallerJobs(self, caller)
+
+    async def start(self, job: Job, file: Path | bytes | None) -> None:
+        """Begin a new job. Raises `Problem` if its id is that of another person's job."""
         await self._call(partial(self._add, job, file))
         self._begin(job)
-        return job
 
     def _add(self, job: Job, file: Path | bytes | None) -> None:
+        known = self._opened.get(job.id)
+        if known is not None and known.caller.owner != job.caller.owner:
+            raise Problem("conflict", "the name of this job is taken; send the form again")
         if not isinstance(file, bytes):
             self._opened.add(job, file)
             return
@@ -205,8 +194,9 @@ class Jobs:
             job = replace(job, starts=job.starts + 1)
             await self._call(partial(self._opened.put, job))
             await self._call(partial(self._opened.clear, job.id))
-            run = JobRun(job, self._opened.path(job.id), JobApi(self.ports.api), self)
-            ticking = asyncio.create_task(self._tick(job.id))
+            api = JobApi(self.ports.api(job.caller))
+            run = JobRun(job, self._opened.path(job.id), api, self)
+            ticking = asyncio.create_task(self._tick(job))
             try:
                 report = await self._kinds[job.kind](run)
                 ended = replace(job, state="done", report=report)
@@ -221,16 +211,19 @@ class Jobs:
             self._shown.pop(job.id, None)
             await self._call(partial(self._opened.put, replace(ended, done=done, total=total)))
             del self._tasks[job.id]
-            self._publish(f"job:{job.id}")
+            self._tell(job)
 
-    async def _tick(self, job_id: str) -> None:
+    def _tell(self, job: Job) -> None:
+        self._publish(job.caller.owner, f"job:{job.id}")
+
+    async def _tick(self, job: Job) -> None:
         """Send the job's name to the open pages as long as it gets on, until cancelled."""
         before = None
         while True:
             await asyncio.sleep(_PROGRESS_S)
-            if (now := self._progress.get(job_id)) != before:
+            if (now := self._progress.get(job.id)) != before:
                 before = now
-                self._publish(f"job:{job_id}")
+                self._tell(job)
 
     def note(self, job_id: str, done: int, total: int) -> None:
         """Note how far a job is."""
@@ -245,10 +238,10 @@ class Jobs:
         if (task := self._tasks.get(job_id)) is not None:
             await asyncio.wait((task,), timeout=max(seconds, self.waits_least_s))
 
-    async def get(self, job_id: str, kind: str) -> Job | None:
-        """Return a job of a kind with its present progress and report; None if there is none."""
+    async def get(self, job_id: str) -> Job | None:
+        """Return a job with its present progress and report; None if there is none."""
         job = await self._call(partial(self._opened.get, job_id))
-        return None if job is None or job.kind != kind else self._present(job)
+        return None if job is None else self._present(job)
 
     async def all(self) -> list[Job]:
         """Return all jobs with their present progress and reports, the newest first."""
@@ -261,7 +254,7 @@ class Jobs:
     async def put_report(self, job: Job, report: dict[str, Any]) -> None:
         """Keep another report of a job that has ended."""
         await self._call(partial(self._opened.put, replace(job, report=report)))
-        self._publish(f"job:{job.id}")
+        self._tell(job)
 
     async def put_lines(self, job_id: str, name: str, lines: Iterable[tuple[int, Any]]) -> None:
         """Keep lines of one list of a report, by their numbers."""
@@ -275,7 +268,56 @@ class Jobs:
         """Return the path of a job's uploaded file."""
         return self._opened.path(job_id)
 
+
+class CallerJobs:
+    """The jobs of one person: to anyone else they are as if they were not there."""
+
+    def __init__(self, jobs: Jobs, caller: Caller) -> None:
+        self._jobs = jobs
+        self._caller = caller
+        self.again = jobs.again
+        self.wait = jobs.wait
+        self.put_report = jobs.put_report
+        self.lines = jobs.lines
+        self.put_lines = jobs.put_lines
+        self.path = jobs.path
+
     @property
     def api(self) -> ApiClient:
         """The API, for a step of a job that a page carries out itself."""
-        return JobApi(self.ports.api)
+        return JobApi(self._jobs.ports.api(self._caller))
+
+    async def start(
+        self,
+        kind: str,
+        parameters: dict[str, Any],
+        *,
+        job_id: str = "",
+        file: Path | bytes | None = None,
+        name: str = "",
+        draft: bool = False,
+    ) -> Job:
+        """Begin a new job, with a given id or a new one. `file` is copied, or is the content itself."""
+        job = Job(
+            id=job_id or self._jobs.ports.new_id(),
+            kind=kind,
+            made=self._jobs.ports.now(),
+            parameters=parameters,
+            name=name,
+            draft=draft,
+            caller=self._caller,
+        )
+        await self._jobs.start(job, file)
+        return job
+
+    async def get(self, job_id: str, kind: str) -> Job | None:
+        """Return a job of a kind with its present progress; None if there is none."""
+        job = await self._jobs.get(job_id)
+        return None if job is None or job.kind != kind or not self._is_own(job) else job
+
+    async def all(self) -> list[Job]:
+        """Return all jobs with their present progress, the newest first."""
+        return [job for job in await self._jobs.all() if self._is_own(job)]
+
+    def _is_own(self, job: Job) -> bool:
+        return job.caller.owner == self._caller.owner

@@ -49,26 +49,30 @@ class LiveStreams:
         self._names = names
         self._most = most
         self._silence_s = silence_s
-        self._open: set[asyncio.Queue[bytes]] = set()
-        self._published: deque[str] = deque(maxlen=_MOST_PUBLISHED)
+        self._open: dict[asyncio.Queue[bytes], str | None] = {}
+        self._published: deque[tuple[str | None, str]] = deque(maxlen=_MOST_PUBLISHED)
 
     @property
     def count(self) -> int:
         """The number of open streams."""
         return len(self._open)
 
-    def publish(self, *names: str) -> None:
-        """Send names to all open pages, and to a page whose stream opens after it was rendered."""
-        self._published.extend(names)
-        for queue in self._open:
-            _offer(queue, message(names))
+    def publish(self, owner: str | None, name: str) -> None:
+        """Send a name to the open pages of a person, and to those whose stream opens later."""
+        self._published.append((owner, name))
+        for queue, reader in self._open.items():
+            if reader == owner:
+                _offer(queue, message([name]))
 
-    async def respond(self, asked: Request, api: Handler) -> Response:
-        """Return a stream. Raises `Problem` if there are too many, or the API's stream does not open."""
+    async def respond(self, asked: Request, api: Handler, owner: str | None = None) -> Response:
+        """Return a stream of a person's changes.
+
+        Raises `Problem` if there are too many, or the API's stream does not open.
+        """
         if len(self._open) >= self._most:
             raise Problem("unavailable", "too many pages are open; reload this one to see changes")
         upstream = None if self._changes is None else await self._upstream(self._changes, asked, api)
-        return Response(200, _HEADERS, self._messages(upstream))
+        return Response(200, _HEADERS, self._messages(upstream, owner))
 
     async def _upstream(self, path: str, asked: Request, api: Handler) -> AsyncIterator[bytes]:
         last = asked.headers.get(_LAST_EVENT)
@@ -80,11 +84,13 @@ class LiveStreams:
             raise Problem("unavailable", "changes cannot be followed right now; reload the page")
         return response.body
 
-    async def _messages(self, upstream: AsyncIterator[bytes] | None) -> AsyncIterator[bytes]:
+    async def _messages(
+        self, upstream: AsyncIterator[bytes] | None, owner: str | None
+    ) -> AsyncIterator[bytes]:
         queue: asyncio.Queue[bytes] = asyncio.Queue(_MOST_WAITING)
-        if self._published:
-            _offer(queue, message(self._published))
-        self._open.add(queue)
+        if published := [name for reader, name in self._published if reader == owner]:
+            _offer(queue, message(published))
+        self._open[queue] = owner
         reading = None if upstream is None else asyncio.create_task(self._pass_on(upstream, queue))
         try:
             yield _RETRY
@@ -98,7 +104,7 @@ class LiveStreams:
                     return
                 yield piece
         finally:
-            self._open.discard(queue)
+            self._open.pop(queue, None)
             if reading is not None:
                 reading.cancel()
                 await asyncio.gather(reading, return_exceptions=True)

@@ -6,6 +6,7 @@ from typing import Any
 
 import msgspec
 
+from bookshelf.cqrs.handler import READ, WRITE
 from bookshelf.http.multipart import FormLimits
 from bookshelf.site.jobs import JobKind
 from bookshelf.site.page_request import PageRequest, Submission
@@ -103,7 +104,8 @@ class PageRoute:
     state ("usual", "empty", "long", "large", "failed"): /design shows them, tests render and walk them.
     `section`: the address of the link in the top bar that the page belongs to. `most`: bytes of the form's
     body. `files`: the limits of a form with files, whose fields have the type `UploadedFile`. `requires`: the
-    scopes that the person needs.
+    scopes that the caller must have, and to send its form `write` in place of `read`; () for every person
+    with an account, None for everyone.
     """
 
     path: str
@@ -116,7 +118,11 @@ class PageRoute:
     section: str | None = None
     most: int = FORM_BYTES
     files: FormLimits | None = None
-    requires: tuple[str, ...] | None = None
+    requires: tuple[str, ...] | None = READ
+
+    def required(self, method: str) -> tuple[str, ...] | None:
+        """Return the scopes that a request for the page, or with its form, requires."""
+        return WRITE if method == "POST" and self.requires == READ else self.requires
 
 
 @dataclass(frozen=True, slots=True)

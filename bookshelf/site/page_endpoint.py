@@ -12,7 +12,7 @@ from bookshelf.http.message import Request, Response
 from bookshelf.http.problem import STATUS, Problem
 from bookshelf.site.api_adapters import AFTER, ApiProblem, FieldFault, PageApi, form_key
 from bookshelf.site.form_decoding import FormRefused, decode_form, group_pairs, read_form
-from bookshelf.site.jobs import Jobs
+from bookshelf.site.jobs import CallerJobs
 from bookshelf.site.page import Page, PageRoute, Redirect, Result, SiteParts
 from bookshelf.site.page_request import PageRequest, Submission
 from bookshelf.site.page_response import PageRenderer, Visit, download_response
@@ -36,17 +36,17 @@ class PageEndpoint:
         request: Request,
         context: RequestContext,
         ports: HandlerPorts,
-        jobs: Jobs | None = None,
+        jobs: CallerJobs | None = None,
     ) -> Response:
-        """Return the response of a page; errors are pages too. `jobs` are those of the service."""
+        """Return the response of a page; errors are pages too. `jobs` are those of the caller."""
         visit = self.renderer.visit(request)
-        api = PageApi(ports.api, after=request.headers.get(AFTER, ""))
+        api = PageApi(ports.api(context.caller), after=request.headers.get(AFTER, ""))
         asked = replace(self._page_request(visit, context, api, ports), running=jobs)
         if request.method != "POST":
             return await self._answer(route, asked, visit)
         async with read_form(request, route.most, route.files) as form:
             sent = Submission(values=form.fields, files=form.files)
-            api.key = _key(request, sent, ports)
+            api.key = _key(request, sent, context.caller.owner, ports)
             return await self._answer(route, replace(asked, submission=sent), visit)
 
     async def _answer(self, route: PageRoute, asked: PageRequest, visit: Visit) -> Response:
@@ -77,7 +77,7 @@ class PageEndpoint:
             translate=templates.translate,
             plural=templates.plural,
             ports=ports,
-            scopes=context.caller.scopes,
+            caller=context.caller,
         )
 
     async def _submit(self, route: PageRoute, asked: PageRequest, visit: Visit) -> Response:
@@ -146,9 +146,10 @@ class PageEndpoint:
         raise Problem("no-route", "there is no such state of a page; /design lists them")
 
 
-def _key(request: Request, sent: Submission, ports: HandlerPorts) -> str:
+def _key(request: Request, sent: Submission, owner: str | None, ports: HandlerPorts) -> str:
     """Return the key of a form's commands: without a version or a key in the form, each sending is new."""
     seed = sent.text("_version") or sent.text("_key") or ports.new_id()
+    seed = seed if owner is None else f"{owner}\n{seed}"
     digests = [(name, file.digest) for name, files in sent.files.items() for file in files]
     return form_key(request.target, seed, msgspec.json.encode((sent.values, digests)))
 

@@ -5,12 +5,12 @@ from dataclasses import dataclass, field
 from datetime import date, datetime, tzinfo
 from typing import Any
 
-from bookshelf.cqrs.handler import HandlerPorts
+from bookshelf.cqrs.handler import LOCAL, Caller, HandlerPorts
 from bookshelf.cqrs.phrases import Phrase
 from bookshelf.http.multipart import UploadedFile
 from bookshelf.http.problem import Problem
 from bookshelf.site.api_adapters import FieldFault, PageApi
-from bookshelf.site.jobs import Jobs
+from bookshelf.site.jobs import CallerJobs
 from bookshelf.site.preferences import Preferences
 
 
@@ -39,8 +39,8 @@ class PageRequest:
     `address` is its path and query string. `path` has the variables of the path. `query` is a value of the
     route's `params`; `parameters` has all values of the query string by name. `now` is the time in the
     reader's zone. `submission` is the form that was sent. `translate` and `plural` return texts in the
-    reader's language. `ports` has the stores of blobs and the converter of pictures. `scopes` are those of
-    the caller, None for all. `running` are the service's jobs.
+    reader's language. `ports` has the stores of blobs and the converter of pictures. `running` are the
+    caller's jobs.
     """
 
     method: str
@@ -56,12 +56,12 @@ class PageRequest:
     plural: Callable[[str, str, int], str]
     ports: HandlerPorts
     submission: Submission | None = None
-    scopes: frozenset[str] | None = None
-    running: Jobs | None = None
+    caller: Caller = LOCAL
+    running: CallerJobs | None = None
 
     @property
-    def jobs(self) -> Jobs:
-        """The jobs of the service. Raises `Problem` if it does not run them."""
+    def jobs(self) -> CallerJobs:
+        """The jobs of the caller. Raises `Problem` if it does not run them."""
         if self.running is None:
             raise Problem("unavailable", "jobs cannot be run right now; try again")
         return self.running

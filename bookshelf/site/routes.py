@@ -59,13 +59,15 @@ class Site:
         return (
             *(route for place in range(len(self.parts.pages)) for route in self._page_routes(place)),
             self._route(f"{below}/static/{{digest}}/{{file}}", "A file of the site", self._static),
-            self._route(f"{below}/live", "The names of changes, as a stream", self._live),
+            HandlerRoute(
+                path=f"{below}/live", summary="The names of changes, as a stream", handler=self._live
+            ),
             self._route(f"{below}/manifest.webmanifest", "The site as an application", self._manifest),
             self._route(f"{below}/design/{{page}}/{{state}}", "One state of one page", self._example),
         )
 
     def _route(self, path: str, summary: str, handler: Handle) -> HandlerRoute:
-        return HandlerRoute(path=path, summary=summary, handler=handler)
+        return HandlerRoute(path=path, summary=summary, handler=handler, requires=None)
 
     def _page_routes(self, place: int) -> list[HandlerRoute]:
         page = self.parts.pages[place]
@@ -78,7 +80,7 @@ class Site:
                 summary=page.title or page.path,
                 handler=handler,
                 body_bytes=page.most,
-                requires=page.requires,
+                requires=page.required(method),
             )
             for method in methods
         ]
@@ -91,7 +93,8 @@ class Site:
         self, place: int, request: Request, context: RequestContext, ports: HandlerPorts
     ) -> Response:
         jobs = self._jobs.get(ports.folder)
-        return await self.endpoint.respond(self.parts.pages[place], request, context, ports, jobs)
+        own = None if jobs is None else jobs.of(context.caller)
+        return await self.endpoint.respond(self.parts.pages[place], request, context, ports, own)
 
     async def _gallery(
         self, place: int, request: Request, context: RequestContext, ports: HandlerPorts
@@ -109,8 +112,8 @@ class Site:
             raise Problem("no-route", "there is no such file; reload the page to get the present ones")
         return found
 
-    async def _live(self, request: Request, _context: RequestContext, ports: HandlerPorts) -> Response:
-        return await self.live.respond(request, ports.api)
+    async def _live(self, request: Request, context: RequestContext, ports: HandlerPorts) -> Response:
+        return await self.live.respond(request, ports.api(context.caller), context.caller.owner)
 
     async def _manifest(self, _request: Request, _context: RequestContext, _ports: HandlerPorts) -> Response:
         return self.endpoint.renderer.manifest()

@@ -158,7 +158,7 @@ def rate_limiter(rate: str, storage: str) -> RequestCounter | None:
 
 
 def verifier(gate: GatewaySettings) -> Verifier | None:
-    """Return the verifier of tokens; None if no keys are configured. Raises `WrongSetting`."""
+    """Return the verifier of an issuer's tokens; None if no keys are configured. Raises `WrongSetting`."""
     if not gate.gateway_jwks:
         return None
     try:
@@ -172,7 +172,8 @@ def verifier(gate: GatewaySettings) -> Verifier | None:
         keys = UrlKeys(where) if "://" in where else FileKeys(Path(where))
     except BadKeys as fault:
         raise WrongSetting(f"gateway_jwks: {fault}") from None
-    return Tokens(keys, gate.gateway_issuer, gate.gateway_audience)
+    any_type = gate.gateway_token_typ == "any"  # noqa: S105 (a type of tokens)
+    return Tokens(keys, gate.gateway_issuer, gate.gateway_audience, any_type=any_type)
 
 
 def _missing(setting: str, fault: ModuleNotFoundError) -> WrongSetting:

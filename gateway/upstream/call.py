@@ -11,7 +11,7 @@ from bookshelf.http.message import BytesBody, Request
 from bookshelf.http.problem import Problem
 from bookshelf.runtime.api import header_fields
 from bookshelf.runtime.api.header_fields import KEY, TIME_LEFT, TRY, outcome_unknown
-from bookshelf.runtime.api.ownership import created
+from bookshelf.runtime.api.ownership import command_id, created
 from bookshelf.runtime.clock import Ids
 from gateway.auth import Requirement
 from gateway.upstream.endpoint import UpstreamEndpoint
@@ -51,7 +51,7 @@ def _created(request: Request) -> str | None:
         key = header_fields.key(request.headers)
     except Problem:  # the service refuses the key, with its reason
         return None
-    return created(key) if key else None
+    return created(command_id(request.actor or "reader", key)) if key else None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -11,7 +11,7 @@ LAW: Law = {
     "bookshelf": set(),
     "bookshelf.__main__": {"bookshelf.cli"},
     # of the adapters it imports only their settings
-    "bookshelf.config": {"bookshelf.log", "bookshelf.discovery", "bookshelf.storage"},
+    "bookshelf.config": {"bookshelf.log", "bookshelf.discovery", "bookshelf.storage", "bookshelf.http"},
     # the vocabulary, with requests and responses as values, and the business written in it: one line for each
     # context
     "bookshelf.cqrs": {

@@ -15,12 +15,15 @@ from bookshelf.http.problem import Problem
 from bookshelf.runtime.aggregate.command import CommandRequest
 from bookshelf.runtime.api.commands import CommandEndpoint
 from bookshelf.runtime.api.forwarding import OwnerForwarder
+from bookshelf.runtime.api.identity import Callers, LocalReader
 
 
 class Asked:
     """Stands for the host of a route's aggregate: keeps the commands, and carries none out."""
 
-    def __init__(self, route: CommandRoute, ids: CountedIds | None = None) -> None:
+    def __init__(
+        self, route: CommandRoute, ids: CountedIds | None = None, callers: Callers | None = None
+    ) -> None:
         self.commands: list[CommandRequest] = []
         self.aggregate = route.aggregate
         self.owned: frozenset[int] = frozenset()
@@ -31,7 +34,9 @@ class Asked:
         self.caught_up = asyncio.Event()
         ids = ids or CountedIds()
         nobody = OwnerForwarder(route.aggregate.name, LocalDiscovery(), cast("Any", None))
-        self._endpoint = CommandEndpoint(route, cast("Any", self), FixedClock(), ids, nobody)
+        self._endpoint = CommandEndpoint(
+            route, cast("Any", self), FixedClock(), ids, nobody, callers or LocalReader()
+        )
 
     async def send(self, content: bytes, **headers: str) -> None:
         """Send a request, header names with underscores."""

@@ -13,13 +13,14 @@ from multidict import CIMultiDict
 from support.fixed_infrastructure import CountedIds, FixedClock
 from support.shelf import Shelf
 
-from bookshelf.cqrs.handler import HandlerRoute, RequestContext
+from bookshelf.cqrs.handler import LOCAL, Caller, HandlerRoute, RequestContext
 from bookshelf.http.message import Handler, Headers, Request, Response, read_response, request
 from bookshelf.http.problem import Problem, problem_response
 from bookshelf.http.router import Router
 from bookshelf.keyring.port import KeyStore
 from bookshelf.media.memory import MemoryBlobs
 from bookshelf.media.pool import PictureWorkers
+from bookshelf.runtime.api.identity import ApiOfCaller, Callers, LocalReader
 from bookshelf.site.jobs import Jobs
 from bookshelf.site.routes import Site
 
@@ -70,20 +71,27 @@ class ShelfApi:
 
     async def handle(self, request: Request) -> Response:
         """Return the answer of the service that has the path."""
+        callers = self._shelf.infrastructure.callers
+        caller = callers.of(request)
         request.target = request.target.removeprefix("/bookshelf")
+        callers.sign(caller, request)
         return await self._shelf.edge(request.method, request.target).handle(request)
 
 
 class Ports:
     """The ports of page functions: an API, a fixed time, counted ids."""
 
-    def __init__(self, api: Handler, clock: FixedClock, folder: str) -> None:
-        self.api = api
+    def __init__(self, api: Handler, clock: FixedClock, folder: str, callers: Callers) -> None:
+        self._api = api
+        self._callers = callers
         self.folder = folder
         self.blobs = MemoryBlobs()
         self.pictures = PictureWorkers(1)
         self._clock = clock
         self._ids = CountedIds()
+
+    def api(self, caller: Caller) -> Handler:
+        return ApiOfCaller(self._api, self._callers, caller)
 
     def now(self) -> datetime:
         return self._clock.now()
@@ -142,10 +150,17 @@ class Pages:
     """Asks a site for pages, and keeps its cookies and positions as a browser and the gateway do."""
 
     def __init__(
-        self, site: Site, api: Handler, clock: FixedClock | None = None, folder: Path | None = None
+        self,
+        site: Site,
+        api: Handler,
+        clock: FixedClock | None = None,
+        folder: Path | None = None,
+        caller: Caller = LOCAL,
+        callers: Callers | None = None,
     ) -> None:
         self._site = site
-        self.ports = Ports(api, clock or FixedClock(), str(folder))
+        self._caller = caller
+        self.ports = Ports(api, clock or FixedClock(), str(folder), callers or LocalReader())
         self._router: Router[HandlerRoute] = Router()
         for route in site.routes:
             self._router.add(route.method, route.path, route)
@@ -205,7 +220,7 @@ class Pages:
     async def _answer(self, asked: Request) -> Response:
         try:
             route, _, path = self._router.find(asked.method, asked.target.partition("?")[0])
-            context = RequestContext(at=self.ports.now(), path=path)
+            context = RequestContext(at=self.ports.now(), caller=self._caller, path=path)
             return await route.handler(asked, context, self.ports)
         except Problem as problem:
             return await self._site.error_page(asked, problem)

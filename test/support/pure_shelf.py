@@ -14,8 +14,9 @@ import msgspec
 
 from bookshelf.cqrs.api_client import ApiAnswer
 from bookshelf.cqrs.errors import Changed, Refused
+from bookshelf.cqrs.handler import RequestContext
 from bookshelf.cqrs.message import Event
-from bookshelf.cqrs.route import CommandContext, CommandRoute
+from bookshelf.cqrs.route import CommandRoute
 from bookshelf.http.problem import STATUS, Problem
 from bookshelf.runtime.decoding import Decoder
 from bookshelf.shelf import book, lists, reading_routes
@@ -112,15 +113,15 @@ class PureShelf:
         self.log[subject] = [*before, *(Appended(_recorded(event), correlation) for event in events)]
         return self._answer(route, subject, context)
 
-    def _context(self, route: CommandRoute, named: dict[str, str], query: str) -> CommandContext:
+    def _context(self, route: CommandRoute, named: dict[str, str], query: str) -> RequestContext:
         fields = {field.encode_name for field in msgspec.structs.fields(route.params)}
         params = None
         if fields:
             given = {name: value for name, value in named.items() if name in fields}
             params = Decoder(route.params).parameters(given, query)
-        return CommandContext(at=NOW, params=params)
+        return RequestContext(at=NOW, params=params)
 
-    def _answer(self, route: CommandRoute, subject: str, context: CommandContext) -> ApiAnswer:
+    def _answer(self, route: CommandRoute, subject: str, context: RequestContext) -> ApiAnswer:
         state = self._fold(route.aggregate, subject)
         answer = None
         if route.answer is not None:

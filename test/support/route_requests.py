@@ -5,7 +5,8 @@ from typing import Any
 import msgspec
 from support.fixed_infrastructure import NOW
 
-from bookshelf.cqrs.route import CommandContext, CommandRoute
+from bookshelf.cqrs.handler import RequestContext
+from bookshelf.cqrs.route import CommandRoute
 from bookshelf.http.router import Router
 from bookshelf.runtime.decoding import Decoder
 from bookshelf.shelf import book, lists, reading_routes
@@ -30,7 +31,7 @@ class RouteRequests:
         route, _, values = _ROUTER.find(method, path)
         fields = {field.encode_name for field in msgspec.structs.fields(route.params)}
         params = Decoder(route.params).parameters({k: v for k, v in values.items() if k in fields}, query)
-        context = CommandContext(at=NOW, params=params)
+        context = RequestContext(at=NOW, params=params)
         command = route.command(Decoder(route.body).body(msgspec.json.encode(body or {})), context)
         state = route.aggregate.fold(past.event for past in self.past)
         change = f"change-{len(self.past)}"

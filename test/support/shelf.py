@@ -22,6 +22,7 @@ from bookshelf.media.pool import PictureWorkers
 from bookshelf.runtime.aggregate.state_cache import StateCache
 from bookshelf.runtime.aggregate.state_store import MemoryStateStore
 from bookshelf.runtime.api.endpoint import Api
+from bookshelf.runtime.api.identity import Callers, LocalReader
 from bookshelf.runtime.infrastructure import Infrastructure, LateHandler, MakeStates
 from bookshelf.runtime.sealing import Seals
 from bookshelf.runtime.service import ServiceHost
@@ -71,6 +72,7 @@ class Shelf:
         states: MakeStates | None = None,
         seals: Seals | None = None,
         services: Iterable[Service] = SERVICES,
+        callers: Callers | None = None,
     ) -> None:
         self.log = log or MemoryLog(2)
         self.clock = FixedClock()
@@ -87,6 +89,7 @@ class Shelf:
             clock=self.clock,
             ids=CountedIds(),
             api=LateHandler(),
+            callers=callers or LocalReader(),
             blobs=MemoryBlobs(),
             pictures=self.pictures,
             folder=Path(self._folder.name),

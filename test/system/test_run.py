@@ -44,7 +44,8 @@ async def test_every_option_has_its_effect(
     found_at = ("--host", "0.0.0.0", "--addr", "127.0.0.2", "--port", str(port))  # noqa: S104 (an option)
     named = ("--tags", "mine, green", "--group", "night", "--delay", "0.01")
     names = {key: value for key, value in usual.items() if key.startswith("BOOKSHELF_")}
-    with Instance("newbook", tmp_path, *places, *found_at, *named, env=names).ready() as newbook:
+    alone = {**names, "BOOKSHELF_ACCOUNTS": "off"}
+    with Instance("newbook", tmp_path, *places, *found_at, *named, env=alone).ready() as newbook:
         [instance] = agent.get("/v1/catalog/service/newbook")
         assert (instance["ServiceAddress"], instance["ServicePort"]) == ("127.0.0.2", port)
         assert set(instance["ServiceTags"]) == {"mine", "green"}

@@ -27,7 +27,8 @@ def test_up_prints_where_the_shelf_its_docs_and_its_data_are(tmp_path: Path) -> 
 
 
 def test_with_all_addresses_only_the_gateway_listens_on_them(tmp_path: Path) -> None:
-    with Program(tmp_path / "data", "--host", "0.0.0.0").ready() as up:  # noqa: S104 (what is tested)
+    off = {"BOOKSHELF_ACCOUNTS": "off"}
+    with Program(tmp_path / "data", "--host", "0.0.0.0", env=off).ready() as up:  # noqa: S104 (what is tested)
         until(lambda: "Ctrl-C" in up.printed, "it prints how to stop it")
         port, services = int(up.note.url.rpartition(":")[2]), up.note.services
         [line] = [line for line in up.printed.splitlines() if line.startswith("Open to:")]
@@ -38,6 +39,21 @@ def test_with_all_addresses_only_the_gateway_listens_on_them(tmp_path: Path) -> 
             with pytest.raises(ConnectionRefusedError):
                 Client(f"http://127.0.0.2:{service}").get("/health/live")
             assert Client(f"http://127.0.0.1:{service}").get("/health/live").status == 200
+
+
+def test_with_accounts_no_service_has_a_port_and_a_guest_reads_nothing(tmp_path: Path) -> None:
+    with Program(tmp_path / "data", "--host", "0.0.0.0").ready() as up:  # noqa: S104 (what is tested)
+        until(lambda: "Ctrl-C" in up.printed, "it prints how to stop it")
+        port = int(up.note.url.rpartition(":")[2])
+        [line] = [line for line in up.printed.splitlines() if line.startswith("Open to:")]
+        assert f"people with an account, from every machine that can reach port {port} at 0.0.0.0" in line
+        assert up.note.services == {}
+        guest = Client(f"http://127.0.0.2:{port}")
+        assert guest.get("/health/ready").status == 200
+        claims = {"Bookshelf-Actor": "a-reader", "Bookshelf-Scopes": "read write"}
+        for headers in ({}, claims, {**claims, "Bookshelf-Signature": f"1.{'0' * 64}"}):
+            assert guest.get("/bookshelf/books", **headers).status == 401
+        assert (tmp_path / "data" / "accounts.secret").stat().st_mode & 0o777 == 0o600
 
 
 def test_every_service_is_ready_when_up_prints_its_address(tmp_path: Path) -> None:

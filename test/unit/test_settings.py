@@ -77,6 +77,8 @@ def test_a_malformed_address_of_the_api_is_refused(url: str) -> None:
 
 #: A value of each setting that takes neither any text nor the number 7.
 _VALUES = {
+    "accounts": "on",
+    "gateway_token_typ": "any",
     "service_ports": "auto",
     "state_cache": "200",
     "log_level": "error",

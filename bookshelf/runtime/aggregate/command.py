@@ -6,17 +6,18 @@ The handler turns a snapshot and a command request into new events, a repetition
 from datetime import datetime
 from functools import cache
 from hashlib import blake2b
-from typing import Any
+from typing import Any, NoReturn
 
 import msgspec
 from msgspec import inspect, structs
 
 from bookshelf.cqrs.aggregate import Aggregate
 from bookshelf.cqrs.envelope import ANSWERED, Envelope, encode_envelope, event_id
-from bookshelf.cqrs.errors import Changed, HeldBack, Invalid, KeyReused
+from bookshelf.cqrs.errors import Changed, Conflict, HeldBack, Invalid, KeyReused
 from bookshelf.cqrs.message import Command, Event
 from bookshelf.runtime.aggregate.snapshot import (
     INTERNAL_PREFIX,
+    NONE,
     UNSETTLED,
     AggregateSnapshot,
     CompletedCommand,
@@ -33,7 +34,8 @@ class CommandRequest(msgspec.Struct, frozen=True, kw_only=True):
     one of these versions. `fresh` is True if the subject's id was never used before. `causation` is the id of
     the message that led to the command, if any. `undoes` is the id of the change that it takes back.
     `origin` is the record that a process acted on; it takes the place of the id in recognising a repetition.
-    `size` is the size of the request in bytes.
+    With `owner`, the aggregate must belong to that person, None being the local reader; to anyone else it is
+    as if it was not there. `size` is the size of the request in bytes.
     """
 
     subject: str
@@ -50,6 +52,7 @@ class CommandRequest(msgspec.Struct, frozen=True, kw_only=True):
     traceparent: str = ""
     undoes: str = ""
     origin: str = ""
+    owner: str | msgspec.UnsetType | None = msgspec.UNSET
     size: int = 0
 
 
@@ -132,6 +135,7 @@ class Busy(Exception):
     """The command queue is full: the client should send the command again later."""
 
 
+_CHANGED = "it has changed since; read it again, then decide anew"
 _encode = msgspec.json.Encoder().encode
 _NOTHING = msgspec.Raw(b"{}")
 
@@ -169,21 +173,42 @@ class CommandHandler:
         if isinstance(request.command, InternalCommand):
             found = request.command.decide(self._aggregate, snapshot, request)
             return [] if found is None else self._seal_all(found[1], structs.replace(request, id=found[0]))
-        if request.origin:
-            if snapshot.has_carried_out(request.origin):
-                return None
-        elif (done := snapshot.recall(request.id) or done) is not None:
-            if done.hash and done.hash not in {request.hash, request.older_hash}:
-                msg = "this Idempotency-Key was used before, with another content; take a new key"
-                raise KeyReused(msg)
+        if self._is_repetition(snapshot, request, done):
             return None
+        if self._is_of_another(snapshot, request):
+            self._refuse_as_missing(request)
         if snapshot.faults is not None:
             msg = f"its record at offset {snapshot.faults.first} cannot be read; see `bookshelf dlq list`"
             raise HeldBack(msg)
         if request.expects is not None and snapshot.version not in request.expects:
-            msg = "it has changed since; read it again, then decide anew"
-            raise Changed(msg)
+            raise Changed(_CHANGED)
         return self._seal_all(self._aggregate.decide(snapshot.state, request.command), request)
+
+    def _is_repetition(
+        self, snapshot: AggregateSnapshot[Any], request: CommandRequest, done: CompletedCommand | None
+    ) -> bool:
+        """Return True if the command was carried out before. Raises `KeyReused`."""
+        if request.origin:
+            return snapshot.has_carried_out(request.origin)
+        done = snapshot.recall(request.id) or done
+        if done is not None and done.hash and done.hash not in {request.hash, request.older_hash}:
+            msg = "this Idempotency-Key was used before, with another content; take a new key"
+            raise KeyReused(msg)
+        return done is not None
+
+    def _is_of_another(self, snapshot: AggregateSnapshot[Any], request: CommandRequest) -> bool:
+        """Return True if an aggregate that is there belongs to another person than the request's."""
+        owner_of = self._aggregate.owner
+        if owner_of is None or request.owner is msgspec.UNSET or snapshot.first == NONE:
+            return False
+        return owner_of(snapshot.state) != request.owner
+
+    def _refuse_as_missing(self, request: CommandRequest) -> NoReturn:
+        """Refuse a command as for an aggregate that is not there. Raises `Refused`."""
+        if request.expects is not None:
+            raise Changed(_CHANGED)
+        self._aggregate.decide(self._aggregate.initial, request.command)
+        raise Conflict("this id is taken; leave it out, or choose another", field="id")
 
     def _seal_all(self, events: list[Event], request: CommandRequest) -> list[DecodedEvent]:
         for event in events:

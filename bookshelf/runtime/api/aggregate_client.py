@@ -24,6 +24,7 @@ from bookshelf.runtime.aggregate.host import AggregateHost
 from bookshelf.runtime.aggregate.read_state import ReadState
 from bookshelf.runtime.api.at_owner import at_owner
 from bookshelf.runtime.api.forwarding import Forwarder
+from bookshelf.runtime.api.identity import INTERNAL, SERVICE, Callers, admit
 from bookshelf.runtime.clock import Clock, Ids
 from bookshelf.runtime.decoding import Decoder
 
@@ -59,8 +60,15 @@ class AggregateClient:
     """Carries out commands on one aggregate, and reads its states, for the handlers of its service."""
 
     def __init__(
-        self, host: AggregateHost, onward: Forwarder, clock: Clock, ids: Ids, move_s: float = MOVE_S
+        self,
+        host: AggregateHost,
+        onward: Forwarder,
+        clock: Clock,
+        ids: Ids,
+        callers: Callers,
+        move_s: float = MOVE_S,
     ) -> None:
+        self._callers = callers
         self._host = host
         self._onward = onward
         self._move_s = move_s
@@ -123,6 +131,7 @@ class AggregateClient:
         async def there(partition: int) -> CommandResult | None:
             headers = CIMultiDict({"Content-Type": "application/json"})
             asked = Request("POST", target, headers, BytesBody(content))
+            self._callers.sign(SERVICE, asked)
             answer = await self._onward.send(asked, content, self._ids.new(), partition)
             return None if answer is None else await self._result(subject, partition, answer)
 
@@ -171,8 +180,9 @@ async def read_here(
 class AggregateEndpoint:
     """Answers the calls of other instances for partitions that this one owns; it forwards none."""
 
-    def __init__(self, host: AggregateHost, clock: Clock, ids: Ids) -> None:
+    def __init__(self, host: AggregateHost, clock: Clock, ids: Ids, callers: Callers) -> None:
         self._host = host
+        self._callers = callers
         self._clock = clock
         self._ids = ids
         self._query = Decoder(ReadQuery)
@@ -183,11 +193,13 @@ class AggregateEndpoint:
 
     async def read(self, request: Request, path: Mapping[str, str]) -> Response:
         """Answer with a state. Raises `NotOwner`, `Busy`, `LogFault`, `Problem`."""
+        admit(self._callers, request, INTERNAL)
         query: ReadQuery = self._query.body(await request.body.read(MAX_BODY))
         return _answer(await read_here(self._host, path["id"], query, self._clock, self._ids))
 
     async def ask(self, request: Request, path: Mapping[str, str]) -> Response:
         """Carry out a command message. Raises `NotOwner`, `Busy`, `LogFault`, `Problem`."""
+        admit(self._callers, request, INTERNAL)
         content = await request.body.read(MAX_BODY)
         partition = self._host.partition(path["id"])
         record = Record(self._host.aggregate.commands, partition, 0, path["id"], content)

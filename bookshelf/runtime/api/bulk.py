@@ -10,11 +10,13 @@ from msgspec import UNSET, Meta, UnsetType
 from multidict import CIMultiDict
 
 from bookshelf.cqrs.position import parse_position
-from bookshelf.http.message import BytesBody, Headers, Request, Response
+from bookshelf.cqrs.route import BulkRoute
+from bookshelf.http.message import BytesBody, Handler, Headers, Request, Response
 from bookshelf.http.problem import Problem, problem_response
 from bookshelf.runtime.api import header_fields
 from bookshelf.runtime.api.commands import CommandEndpoint, check_media_type
 from bookshelf.runtime.api.endpoint import Api
+from bookshelf.runtime.api.identity import ApiOfCaller, Callers, admit
 from bookshelf.runtime.clock import Ids
 from bookshelf.runtime.decoding import Decoder
 
@@ -25,7 +27,6 @@ _PATH = r"^/[^\x00-\x1f\x7f]*$(?!\n)"
 _encode = msgspec.json.Encoder().encode
 #: Header fields of the request that each of its commands gets, too.
 _SHARED = (
-    header_fields.ACTOR,
     header_fields.AFTER,
     header_fields.TIME_LEFT,
     header_fields.TRY,
@@ -67,13 +68,16 @@ class BulkResult(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
 class BulkEndpoint:
     """Carries the commands of a request out: those on one thing in sequence, all others at the same time."""
 
-    def __init__(self, api: Api, ids: Ids) -> None:
+    def __init__(self, route: BulkRoute, api: Api, ids: Ids, callers: Callers) -> None:
+        self._route = route
         self._api = api
         self._ids = ids
+        self._callers = callers
         self._reader = Decoder(BulkItems)
 
     async def __call__(self, request: Request, _path: Mapping[str, str]) -> Response:
         """Return the results, in the sequence of the items. Raises `Problem` for an unreadable request."""
+        caller = admit(self._callers, request, self._route.requires)
         content = await request.body.read(MAX_BODY)
         check_media_type(request, content)
         items: Sequence[BulkItem] = self._reader.body(content)
@@ -81,13 +85,14 @@ class BulkEndpoint:
         correlation = header_fields.name(request.headers, header_fields.CORRELATION) or self._ids.new()
         shared = {name: request.headers[name] for name in _SHARED if name in request.headers}
         shared[header_fields.CORRELATION] = correlation
+        api = ApiOfCaller(self._api, self._callers, caller)
         answers: list[Response | None] = [None] * len(items)
 
         async def carry_out(numbers: Sequence[int]) -> None:
             for number in numbers:
                 own_key = items[number].key or (None if key is None else f"{key}.{number}")
                 own = {} if own_key is None else {header_fields.KEY: own_key}
-                answers[number] = await self._answer(items[number], CIMultiDict({**shared, **own}))
+                answers[number] = await self._answer(api, items[number], CIMultiDict({**shared, **own}))
 
         await asyncio.gather(*map(carry_out, _by_subject(items)))
         done = [answer for answer in answers if answer is not None]
@@ -98,7 +103,7 @@ class BulkEndpoint:
             headers[header_fields.POSITION] = positions
         return Response(200, headers, _encode(results))
 
-    async def _answer(self, item: BulkItem, headers: Headers) -> Response:
+    async def _answer(self, api: Handler, item: BulkItem, headers: Headers) -> Response:
         try:
             endpoint = self._api.find(item.method, item.path)
         except Problem as problem:
@@ -112,7 +117,7 @@ class BulkEndpoint:
         content = b"" if item.body is UNSET else bytes(item.body)
         if content:
             headers["Content-Type"] = "application/json"
-        return await self._api.handle(Request(item.method, item.path, headers, BytesBody(content)))
+        return await api.handle(Request(item.method, item.path, headers, BytesBody(content)))
 
 
 def _by_subject(items: Sequence[BulkItem]) -> list[list[int]]:

@@ -7,7 +7,8 @@ import msgspec
 
 from bookshelf.cqrs.command_result import CommandResult
 from bookshelf.cqrs.errors import KeyReused
-from bookshelf.cqrs.route import CommandContext, CommandRoute
+from bookshelf.cqrs.handler import Caller, RequestContext
+from bookshelf.cqrs.route import CommandRoute
 from bookshelf.http.message import Headers, Request, Response
 from bookshelf.http.problem import Problem
 from bookshelf.runtime.aggregate.command import CommandRequest, NotOwner, canonical, content_hashes
@@ -15,7 +16,8 @@ from bookshelf.runtime.aggregate.host import AggregateHost
 from bookshelf.runtime.api import header_fields
 from bookshelf.runtime.api.at_owner import at_owner
 from bookshelf.runtime.api.forwarding import COMMAND, UNKNOWN, Forwarder, forwarded_id
-from bookshelf.runtime.api.ownership import created
+from bookshelf.runtime.api.identity import Callers, admit
+from bookshelf.runtime.api.ownership import command_id, created
 from bookshelf.runtime.clock import Clock, Ids
 from bookshelf.runtime.decoding import Decoder
 from bookshelf.runtime.sealing import ApiSeals
@@ -34,16 +36,19 @@ _JSON = ("application/json", "application/merge-patch+json")
 class CommandEndpoint:
     """Answers the requests of one command route."""
 
-    def __init__(
+    def __init__(  # noqa: PLR0913 (what it stands on)
         self,
         route: CommandRoute,
         host: AggregateHost,
         clock: Clock,
         ids: Ids,
         onward: Forwarder,
+        callers: Callers,
+        *,
         seals: ApiSeals | None = None,
     ) -> None:
         self._onward = onward
+        self._callers = callers
         self._seals = seals or ApiSeals()
         self._route = route
         self._host = host
@@ -60,11 +65,12 @@ class CommandEndpoint:
         """
         now = asyncio.get_running_loop().time()
         deadline = now + header_fields.time_left(request.headers, DEADLINE_S)
+        caller = admit(self._callers, request, self._route.requires)
         content = await request.body.read(MAX_BODY)
-        context = self._context(request, path)
-        sent = await self._sent(request, path, content, context)
-        # with a client's key, that names the command, and this id only marks the request as forwarded
-        made = self._ids.new() if sent.hash else sent.id
+        context = self._context(request, path, caller)
+        sent = await self._sent(request, content, context)
+        # a key names the command, and this id then only marks the request as forwarded
+        made = self._ids.new() if header_fields.KEY in request.headers else sent.id
 
         async def here() -> Response:
             return await self._carry_out(request, sent, context, deadline)
@@ -77,7 +83,7 @@ class CommandEndpoint:
         return await at_owner(self._host, self._onward, sent.size, here, there, min(deadline, now + MOVE_S))
 
     async def _carry_out(
-        self, request: Request, sent: CommandRequest, context: CommandContext, deadline: float
+        self, request: Request, sent: CommandRequest, context: RequestContext, deadline: float
     ) -> Response:
         """Have the owner here decide the command. Raises `NotOwner` if it is elsewhere or not ready."""
         try:
@@ -102,28 +108,22 @@ class CommandEndpoint:
         read: msgspec.Struct = self._reader.in_utc(self._reader.body(content))
         return read
 
-    def _context(self, request: Request, path: Mapping[str, str]) -> CommandContext:
+    def _context(self, request: Request, path: Mapping[str, str], caller: Caller) -> RequestContext:
         params = None
         if self._fields:  # the query string of a route without parameters is not read
             named = {name: value for name, value in path.items() if name in self._fields}
             params = self._params.parameters(named, request.target.partition("?")[2])
-        return CommandContext(
-            at=self._clock.now(),
-            actor=header_fields.actor(request.headers),
-            owner=header_fields.owner(request.headers),
-            params=params,
-        )
+        return RequestContext(at=self._clock.now(), caller=caller, path=path, params=params)
 
-    async def _sent(
-        self, request: Request, path: Mapping[str, str], content: bytes, context: CommandContext
-    ) -> CommandRequest:
-        route, seals, person = self._route, self._seals.seals, header_fields.caller(request.headers).account
+    async def _sent(self, request: Request, content: bytes, context: RequestContext) -> CommandRequest:
+        route, seals, person = self._route, self._seals.seals, context.caller.account
         body = await seals.seal(self._read(request, content), person)
         given = header_fields.key(request.headers)
         # a key that the gateway made is for one request only: no other content can come with it
         chosen = None if header_fields.TRY in request.headers else given
         forwarded = forwarded_id(request.headers)
-        command_id = given or forwarded or self._ids.new()
+        actor = context.caller.actor
+        made_id = command_id(actor, given) if given else forwarded or self._ids.new()
         hashes = ("", "")
         if chosen:
             keyed = await seals.hash_of(route.body, person)
@@ -131,9 +131,9 @@ class CommandEndpoint:
             hashes = (keyed(new), keyed(older))
         subject = None if route.subject is None else route.subject(body, context)
         return CommandRequest(
-            subject=subject or (created(command_id) if route.creates else path["id"]),
+            subject=subject or (created(made_id) if route.creates else context.path["id"]),
             command=route.command(body, context),
-            id=command_id,
+            id=made_id,
             at=context.at,
             hash=hashes[0],
             older_hash=hashes[1],
@@ -141,7 +141,8 @@ class CommandEndpoint:
             correlation=header_fields.name(request.headers, header_fields.CORRELATION),
             undoes=header_fields.name(request.headers, header_fields.UNDOES),
             traceparent=header_fields.trace(request.headers),
-            actor=context.actor,
+            actor=actor,
+            owner=context.owner,
             size=len(content),
         )
 
@@ -159,7 +160,8 @@ class CommandEndpoint:
         """Return True if the subject's id was never used before. Call it last: a retry may overtake."""
         if not self._route.creates or COMMAND in headers or sent.subject != created(sent.id):
             return False
-        return header_fields.KEY not in headers or self._ids.is_first_use(sent.id)
+        given = header_fields.key(headers)
+        return given is None or self._ids.is_first_use(given)
 
     async def _catch_up(self, request: Request, subject: str) -> None:
         """Wait until the subject's state includes the positions of Bookshelf-After. Raises `NotCaughtUp`.
@@ -178,7 +180,7 @@ class CommandEndpoint:
             msg = "the service has not read the log as far as this command asks for; try again in a moment"
             raise NotCaughtUp(msg) from None
 
-    async def _answer(self, outcome: CommandResult, context: CommandContext) -> Response:
+    async def _answer(self, outcome: CommandResult, context: RequestContext) -> Response:
         route, subject = self._route, outcome.subject
         headers = {"ETag": f'"{outcome.version}"', "Cache-Control": "no-store"}
         if outcome.position is not None:

@@ -13,9 +13,10 @@ import msgspec
 from bookshelf.cqrs.errors import Refused
 from bookshelf.cqrs.position import Position
 from bookshelf.cqrs.route import EventsRoute, Owned, Span
-from bookshelf.http.message import Headers, Request, Response
+from bookshelf.http.message import Request, Response
 from bookshelf.http.problem import Problem
 from bookshelf.runtime.api import header_fields
+from bookshelf.runtime.api.identity import Callers, admit
 from bookshelf.runtime.api.queries import (
     DEADLINE_S,
     RenderedResponse,
@@ -54,7 +55,7 @@ class EventsEndpoint:
         self,
         route: EventsRoute,
         host: ViewHost,
-        owner: Callable[[Headers], str | None] = header_fields.owner,
+        callers: Callers,
         silence_s: float = SILENCE_S,
         most: int = MAX_STREAMS,
         seals: ApiSeals | None = None,
@@ -62,7 +63,7 @@ class EventsEndpoint:
         self._seals = seals or ApiSeals()
         self._route = route
         self._host = host
-        self._owner = owner if issubclass(route.params, Owned) else lambda _headers: None
+        self._callers = callers
         self._silence_s = silence_s
         self._most = most
         self._reader = Decoder(route.params)
@@ -76,9 +77,10 @@ class EventsEndpoint:
 
     async def __call__(self, request: Request, path: Mapping[str, str]) -> Response:
         """Begin a stream. Raises `Problem`, `Refused`, `NotCaughtUp`, `StorageFault`."""
+        caller = admit(self._callers, request, self._route.requires)
         if self._open >= self._most or self._leaving.is_set():
             raise Problem("unavailable", "this instance takes no further stream now; try again in a moment")
-        owner = self._owner(request.headers)
+        owner = caller.owner if issubclass(self._route.params, Owned) else None
         params = read_parameters(self._reader, request, path, owner)
         stream = _Stream(self._host, self._ask(params, owner, request.target))
         try:

@@ -18,13 +18,14 @@ from bookshelf.cqrs.handler import Caller, HandlerRoute, Middleware, Next, Reque
 from bookshelf.cqrs.message import Command, State
 from bookshelf.cqrs.position import Position
 from bookshelf.cqrs.view import View
-from bookshelf.http.message import Body, Handler, Headers, Request, Response, TooLarge, close_body, gather
+from bookshelf.http.message import Body, Handler, Request, Response, TooLarge, close_body, gather
 from bookshelf.http.problem import Problem
 from bookshelf.keyring.port import KeyStore
 from bookshelf.media.port import BlobStore, Pictures
 from bookshelf.runtime.api import header_fields
 from bookshelf.runtime.api.aggregate_client import AggregateClient, client_of
 from bookshelf.runtime.api.forwarding import UNKNOWN
+from bookshelf.runtime.api.identity import ApiOfCaller, Callers, admit
 from bookshelf.runtime.infrastructure import Infrastructure
 from bookshelf.runtime.view.host import ViewHost
 
@@ -43,10 +44,9 @@ class ServicePorts:
     _views: Mapping[str, ViewHost]
     _aggregates: Mapping[str, AggregateClient] = field(default_factory=dict)
 
-    @property
-    def api(self) -> Handler:
-        """Answers requests of the whole HTTP API."""
-        return self._infrastructure.api
+    def api(self, caller: Caller) -> Handler:
+        """Return what answers requests of the whole HTTP API for a caller."""
+        return ApiOfCaller(self._infrastructure.api, self._infrastructure.callers, caller)
 
     @property
     def blobs(self) -> BlobStore:
@@ -124,22 +124,19 @@ class ServicePorts:
 
 
 class HandlerEndpoint:
-    """Answers the requests of one handler route. Streams of events end at `close`.
-
-    `identify` returns the caller of a request.
-    """
+    """Answers the requests of one handler route. Streams of events end at `close`."""
 
     def __init__(
         self,
         route: HandlerRoute,
         ports: ServicePorts,
+        callers: Callers,
         middleware: Sequence[Middleware] = (),
-        identify: Callable[[Headers], Caller] = header_fields.caller,
     ) -> None:
         self._route = route
         self._ports = ports
         self._middleware = (*middleware, *route.middleware)
-        self._identify = identify
+        self._callers = callers
         self._leaving = asyncio.Event()
 
     def close(self) -> None:
@@ -154,12 +151,8 @@ class HandlerEndpoint:
         request.body = body = LimitedBody(request.body, route.body_bytes)
         if header_fields.REFUSED in request.headers:
             raise Problem("cross-origin", "a page of another site has sent this; nothing was done")
-        context = RequestContext(
-            at=self._ports.now(), caller=self._identify(request.headers), path=dict(path)
-        )
-        if not context.caller.may(route.requires or ()):
-            scopes = " ".join(route.requires or ())
-            raise Problem("forbidden", f"this needs the scopes {scopes}, which the caller does not have")
+        caller = admit(self._callers, request, route.requires)
+        context = RequestContext(at=self._ports.now(), caller=caller, path=dict(path))
         try:
             async with asyncio.timeout(left_s) as deadline:
                 body.put_off(deadline, left_s)

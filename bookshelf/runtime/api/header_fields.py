@@ -7,7 +7,6 @@ W3C Trace Context (traceparent).
 import re
 from collections.abc import Iterable
 
-from bookshelf.cqrs.handler import Caller
 from bookshelf.cqrs.position import FORM, Position, parse_position
 from bookshelf.http.message import Headers
 from bookshelf.http.problem import Fault, Problem
@@ -17,7 +16,7 @@ AFTER = "Bookshelf-After"
 #: The positions that a client of a stream has received everything up to.
 LAST_EVENT = "Last-Event-ID"
 KEY = "Idempotency-Key"
-#: The user that a request comes from, set by the gateway; services trust it, as clients cannot reach them.
+#: The user that a request comes from, set by the gateway (identity.py).
 ACTOR = "Bookshelf-Actor"
 REPLAYED = "Idempotency-Replayed"
 #: The id of the change that a command has made; the id of the change that it takes back; what joins changes.
@@ -148,19 +147,6 @@ def name(headers: Headers, field: str) -> str:
     if given is not None and not _NAME.fullmatch(given):
         raise _bad(field, "is 1 to 128 printable ASCII characters, without spaces")
     return given or ""
-
-
-def owner(_headers: Headers) -> str | None:
-    """Return the person whose things a request reads or changes; None is the local reader.
-
-    There are no accounts: every caller is the local reader.
-    """
-    return None
-
-
-def caller(headers: Headers) -> Caller:
-    """Return the person that a request comes from. There are no accounts: the caller has every scope."""
-    return Caller(actor=actor(headers), account=owner(headers))
 
 
 def unchanged(headers: Headers, tag: str) -> bool:

@@ -16,6 +16,7 @@ _META_BYTES = 512
 _RANGE = re.compile(r"([0-9]{1,4})(?:-([0-9]{1,4}))?", re.ASCII)
 _BITS = "bits:"
 _IDS = UUID("6f1c1a52-7c0e-5d5b-9d42-0b6f0a5e7c11")
+_COMMANDS = UUID("0b9c3a44-52e1-5f0f-8d3c-7a1b6c2de940")
 
 
 def owns(aggregate: str, owned: frozenset[int], partitions: int) -> dict[str, str]:
@@ -78,6 +79,14 @@ def partitions(meta: Mapping[str, str], aggregate: str) -> int:
 def partition(subject: str, count: int) -> int:
     """Return the partition that an aggregate's id belongs to."""
     return partition_of(subject, count)
+
+
+def command_id(actor: str, key: str) -> str:
+    """Return the id of the command with an idempotency key: people with the same key have other commands.
+
+    For the local reader it is the key.
+    """
+    return key if actor == "reader" else str(uuid5(_COMMANDS, f"{actor}\n{key}"))
 
 
 @lru_cache(maxsize=256)  # an endpoint asks twice for each command

@@ -14,9 +14,10 @@ import msgspec
 
 from bookshelf.cqrs.errors import Invalid, NotFound, Refused
 from bookshelf.cqrs.route import Answer, Owned, QueryRoute
-from bookshelf.http.message import Headers, Request, Response
+from bookshelf.http.message import Request, Response
 from bookshelf.http.problem import Fault, Problem
 from bookshelf.runtime.api import header_fields
+from bookshelf.runtime.api.identity import Callers, admit
 from bookshelf.runtime.decoding import Decoder
 from bookshelf.runtime.sealing import ApiSeals, is_sealed
 from bookshelf.runtime.view.host import ViewHost
@@ -88,17 +89,14 @@ _encode = msgspec.json.Encoder().encode
 
 
 class QueryEndpoint:
-    """Answers the requests of one query route. For an `Owned` query, `owner` returns the caller."""
+    """Answers the requests of one query route. An `Owned` query gets the owner that the caller is."""
 
     def __init__(
-        self,
-        route: QueryRoute,
-        host: ViewHost,
-        owner: Callable[[Headers], str | None] = header_fields.owner,
-        seals: ApiSeals | None = None,
+        self, route: QueryRoute, host: ViewHost, callers: Callers, seals: ApiSeals | None = None
     ) -> None:
         self._seals = seals or ApiSeals()
-        self._owner = owner if issubclass(route.params, Owned) else lambda _headers: None
+        self._callers = callers
+        self._owned = issubclass(route.params, Owned)
         self._route = route
         self._host = host
         self._reader = Decoder(route.params)
@@ -106,8 +104,10 @@ class QueryEndpoint:
 
     async def __call__(self, request: Request, path: Mapping[str, str]) -> Response:
         """Answer the query. Raises `Problem`, `Refused`, `NotCaughtUp`, `StorageFault`."""
-        rendered = await self._answer(request, path)
-        headers = {"ETag": rendered.tag, "Cache-Control": "no-cache"}
+        caller = admit(self._callers, request, self._route.requires)
+        rendered = await self._answer(request, path, caller.owner if self._owned else None)
+        kept = "private, no-cache" if self._owned and self._callers.has_accounts else "no-cache"
+        headers = {"ETag": rendered.tag, "Cache-Control": kept}
         if rendered.after is not None:
             headers["Link"] = _next(request.target, rendered.after)
         if rendered.items is not None:
@@ -115,30 +115,30 @@ class QueryEndpoint:
         headers["Content-Type"] = "application/json"
         if is_sealed(rendered.body):  # opened for this answer only
             headers["Cache-Control"] = "no-store"
-            person = self._owner(request.headers)
-            return Response(200, headers, await self._seals.open(rendered.body, person))
+            return Response(200, headers, await self._seals.open(rendered.body, caller.account))
         if header_fields.unchanged(request.headers, rendered.tag):
             del headers["Content-Type"]
             return Response(304, headers)
         return Response(200, headers, rendered.body)
 
-    async def _answer(self, request: Request, path: Mapping[str, str]) -> RenderedResponse:
+    async def _answer(self, request: Request, path: Mapping[str, str], owner: str | None) -> RenderedResponse:
         try:
             async with asyncio.timeout(header_fields.time_left(request.headers, DEADLINE_S)):
                 if positions := header_fields.after(request.headers):
                     await self._host.after(positions)
                 try:
-                    return await self._current(request, path)
+                    return await self._current(request, path, owner)
                 except NotFound:
                     # it may have been created a moment ago, by a client that does not send positions
                     await self._host.read_on()
-                    return await self._current(request, path)
+                    return await self._current(request, path, owner)
         except TimeoutError:
             raise Problem("gateway-timeout", "the answer was not found in time; try again") from None
 
-    async def _current(self, request: Request, path: Mapping[str, str]) -> RenderedResponse:
+    async def _current(
+        self, request: Request, path: Mapping[str, str], owner: str | None
+    ) -> RenderedResponse:
         revision = await self._host.current()
-        owner = self._owner(request.headers)
         return await self._hot.get(
             (owner, request.target), revision, lambda: self._render(request, path, owner)
         )

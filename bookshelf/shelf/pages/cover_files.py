@@ -4,7 +4,7 @@ from collections.abc import Iterable, Mapping
 from http import HTTPStatus
 from typing import Any
 
-from bookshelf.cqrs.handler import HandlerPorts, HandlerRoute, RequestContext
+from bookshelf.cqrs.handler import WRITE, HandlerPorts, HandlerRoute, RequestContext
 from bookshelf.http.message import Request, Response
 from bookshelf.http.multipart import FormLimits, UploadedFile
 from bookshelf.http.problem import Problem
@@ -90,6 +90,7 @@ COVER_ROUTES = (
     HandlerRoute(path="/covers/{file}", summary="The picture of a cover", handler=serve_cover),
     HandlerRoute(
         method="PUT",
+        requires=WRITE,
         path="/covers/{file}",
         summary="Stores the picture of a cover that was exported",
         handler=restore_cover,

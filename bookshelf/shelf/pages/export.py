@@ -45,7 +45,7 @@ async def download(request: PageRequest) -> Download:
     with ExitStack() as stack:
         index = stack.enter_context(ShelfIndex())
         try:
-            await copy_shelf(JobApi(request.ports.api), index)
+            await copy_shelf(JobApi(request.ports.api(request.caller)), index)
         except ShelfFault as fault:
             raise Problem("unavailable", str(fault)) from fault
         file = stack.enter_context(TemporaryFile())

@@ -31,7 +31,7 @@ from bookshelf.shelf.pages.import_report import (
     RefusedLine,
 )
 from bookshelf.site.job_store import Job
-from bookshelf.site.jobs import JobFault, JobRun, Jobs
+from bookshelf.site.jobs import CallerJobs, JobFault, JobRun
 
 #: Books of a file that are shown.
 _BOOKS_SHOWN = 8
@@ -146,7 +146,7 @@ def _result(library: Library, report: ImportReport) -> ImportResult:
     )
 
 
-async def retry_line(jobs: Jobs, job: Job, number: int, cells: tuple[str, ...]) -> Phrase | None:
+async def retry_line(jobs: CallerJobs, job: Job, number: int, cells: tuple[str, ...]) -> Phrase | None:
     """Import one refused line with corrected cells; return why it was refused again, None if it was not.
 
     The report counts it then among the books that the import has added or changed. Raises `JobFault`.
@@ -182,7 +182,7 @@ def _one_line(library: Library, cells: tuple[str, ...]) -> list[str]:
     return [csv_line(library.header, library.delimiter), csv_line(cells, library.delimiter)]
 
 
-async def _note_corrected(jobs: Jobs, job: Job, number: int, report: ImportReport) -> None:
+async def _note_corrected(jobs: CallerJobs, job: Job, number: int, report: ImportReport) -> None:
     ((_, content),) = await jobs.lines(job.id, "refused", number - 1)
     line = msgspec.structs.replace(msgspec.convert(content, RefusedLine), corrected=True)
     await jobs.put_lines(job.id, "refused", [(number, line)])
@@ -195,7 +195,7 @@ async def _note_corrected(jobs: Jobs, job: Job, number: int, report: ImportRepor
 
 
 async def refused_file(
-    jobs: Jobs, job: Job, refused: list[RefusedLine], translate: Callable[[Phrase], str]
+    jobs: CallerJobs, job: Job, refused: list[RefusedLine], translate: Callable[[Phrase], str]
 ) -> tuple[str, bytes]:
     """Return the name and the content of a file of refused lines, in the format of the imported one."""
     choices = msgspec.convert(job.parameters, ImportChoices)

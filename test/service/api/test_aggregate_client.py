@@ -20,10 +20,12 @@ from bookshelf.runtime.aggregate.command import NotOwner
 from bookshelf.runtime.api.aggregate_client import PATH, AggregateClient, AggregateEndpoint
 from bookshelf.runtime.api.endpoint import Api
 from bookshelf.runtime.api.forwarding import OwnerForwarder
+from bookshelf.runtime.api.identity import SignedCallers
 from bookshelf.runtime.api.ownership import owns
 from bookshelf.runtime.clock import SystemIds
 from bookshelf.runtime.metrics import Meters
 
+CALLERS = SignedCallers(b"a secret of the tests")
 KEYS = [f"key-{number}" for number in range(12)]
 
 
@@ -35,11 +37,11 @@ class TwoInstances:
         self.discovery = LocalDiscovery()
         self.hosts = [owners.make(ORDERED) for _ in range(2)]
         onward = OwnerForwarder(ORDERED.name, self.discovery, self)
-        self.clients = [AggregateClient(host, onward, clock, ids, 0.01) for host in self.hosts]
+        self.clients = [AggregateClient(host, onward, clock, ids, CALLERS, 0.01) for host in self.hosts]
         self.apis = []
         self.asked: list[str] = []
         for host in self.hosts:
-            api, endpoint = Api("tallies", Meters()), AggregateEndpoint(host, clock, ids)
+            api, endpoint = Api("tallies", Meters()), AggregateEndpoint(host, clock, ids, CALLERS)
             api.add("POST", f"{PATH}tally/{{id}}", endpoint.ask)
             api.add("POST", f"{PATH}tally/{{id}}/state", endpoint.read)
             self.apis.append(api)

@@ -14,9 +14,10 @@ from support.upstream import eventually, never, whole
 from bookshelf.cqrs.handler import Caller, HandlerPorts, HandlerRoute, Middleware, Next, RequestContext
 from bookshelf.cqrs.position import parse_position
 from bookshelf.cqrs.service import Service
-from bookshelf.http.message import Headers, Request, Response, request
+from bookshelf.http.message import Request, Response, request
 from bookshelf.http.problem import Problem
 from bookshelf.runtime.api.handlers import HandlerEndpoint, ServicePorts
+from bookshelf.runtime.api.identity import LocalReader
 from bookshelf.runtime.openapi import document
 from bookshelf.runtime.service import ServiceHost
 from bookshelf.shelf.book_list import VIEW
@@ -24,6 +25,16 @@ from bookshelf.shelf.book_tables import TABLES
 
 BOOKS = TABLES.tables["booklist_book"]
 EVENT_STREAM = {"Content-Type": "text/event-stream"}
+
+
+class Scoped(LocalReader):
+    """A person with these scopes, or a guest."""
+
+    def __init__(self, *scopes: str, account: str | None = "ann") -> None:
+        self._caller = Caller(account=account, scopes=frozenset(scopes))
+
+    def of(self, _request: Request) -> Caller:
+        return self._caller
 
 
 async def echo(request: Request, context: RequestContext, _ports: HandlerPorts) -> Response:
@@ -41,7 +52,7 @@ def route(handler: object = echo, **fields: object) -> HandlerRoute:
 
 
 def endpoint(shelf: Shelf, made: HandlerRoute, *middleware: Middleware) -> HandlerEndpoint:
-    return HandlerEndpoint(made, ports(shelf), middleware)
+    return HandlerEndpoint(made, ports(shelf), LocalReader(), middleware)
 
 
 async def test_a_handler_gets_the_time_the_local_reader_and_the_path() -> None:
@@ -57,7 +68,7 @@ async def test_a_handler_gets_the_time_the_local_reader_and_the_path() -> None:
     assert answer.status == 204
     [context] = seen
     assert context.at.tzinfo is UTC
-    assert context.caller == Caller(actor="reader", account=None, scopes=None, session=None)
+    assert context.caller == Caller(actor="reader", account=None, owner=None, scopes=None, session=None)
     assert context.path == {"id": "7"}
 
 
@@ -74,9 +85,10 @@ def marking(mark: str, order: list[str]) -> Middleware:
 async def test_what_runs_around_a_handler_runs_in_the_documented_order() -> None:
     order: list[str] = []
 
-    def identify(_headers: Headers) -> Caller:
-        order.append("identity")
-        return Caller(scopes=frozenset({"shop:buy"}))
+    class Identity(LocalReader):
+        def of(self, request: Request) -> Caller:
+            order.append("identity")
+            return Scoped("shop:buy").of(request)
 
     async def handle(request: Request, _context: RequestContext, _ports: HandlerPorts) -> Response:
         order.append("handler")
@@ -86,7 +98,7 @@ async def test_what_runs_around_a_handler_runs_in_the_documented_order() -> None
     own = route(handle, middleware=(marking("route", order),), requires=("shop:buy",))
     service = (marking("service 1", order), marking("service 2", order))
     async with Shelf() as shelf:
-        handler = HandlerEndpoint(own, ports(shelf), service, identify)
+        handler = HandlerEndpoint(own, ports(shelf), Identity(), service)
         await handler(request("POST", "/things/7", b"x"), {"id": "7"})
         inward = ["service 1 in", "service 2 in", "route in"]
         outward = ["route out", "service 2 out", "service 1 out"]
@@ -102,7 +114,7 @@ async def test_a_caller_without_the_scopes_of_a_route_is_refused_before_any_midd
     order: list[str] = []
     own = route(requires=("shop:manage",), middleware=(marking("route", order),))
     async with Shelf() as shelf:
-        few = HandlerEndpoint(own, ports(shelf), (), lambda _: Caller(scopes=frozenset({"shop:buy"})))
+        few = HandlerEndpoint(own, ports(shelf), Scoped("shop:buy"))
         with pytest.raises(Problem, match="shop:manage") as refusal:
             await few(request("GET", "/things/7"), {"id": "7"})
     assert refusal.value.kind == "forbidden"

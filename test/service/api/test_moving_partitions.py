@@ -16,6 +16,7 @@ from bookshelf.runtime.aggregate.command_queue import CAPACITY_BYTES
 from bookshelf.runtime.aggregate.host import AggregateHost
 from bookshelf.runtime.api.commands import CommandEndpoint
 from bookshelf.runtime.api.forwarding import COMMAND, OwnerForwarder
+from bookshelf.runtime.api.identity import LocalReader
 from bookshelf.runtime.api.ownership import owns
 from bookshelf.runtime.clock import SystemIds
 from bookshelf.shelf import book
@@ -32,7 +33,8 @@ class Instances:
         self.hosts = [owners.make(book.BOOK) for _ in range(2)]
         onward = OwnerForwarder(book.BOOK.name, self.discovery, self)
         self.endpoints = [
-            CommandEndpoint(ADD, host, FixedClock(), SystemIds(FixedClock()), onward) for host in self.hosts
+            CommandEndpoint(ADD, host, FixedClock(), SystemIds(FixedClock()), onward, LocalReader())
+            for host in self.hosts
         ]
 
     async def send(self, _address: str, port: int, sent: Request) -> Response:

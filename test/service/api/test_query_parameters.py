@@ -3,8 +3,10 @@
 from dataclasses import replace
 from typing import Any, cast
 
+from bookshelf.cqrs.handler import Caller
 from bookshelf.cqrs.route import Answer, Owned, QueryRoute
-from bookshelf.http.message import Response, request
+from bookshelf.http.message import Request, Response, request
+from bookshelf.runtime.api.identity import LocalReader
 from bookshelf.runtime.api.queries import QueryEndpoint
 from bookshelf.runtime.openapi import document
 from bookshelf.services import SERVICES
@@ -13,6 +15,13 @@ from bookshelf.shelf import last_read
 
 class Shared(Owned):
     tag: tuple[str, ...] = ()
+
+
+class NamedCallers(LocalReader):
+    """Reads the caller from a field that has no signature."""
+
+    def of(self, request: Request) -> Caller:
+        return Caller(owner=request.headers.get("Caller"))
 
 
 class RowsOfOneRevision:
@@ -42,13 +51,13 @@ async def answer(endpoint: QueryEndpoint, **headers: str) -> Response:
 
 async def test_a_query_gets_its_caller_as_owner_and_answers_are_cached_for_each() -> None:
     host = cast("Any", RowsOfOneRevision())
-    endpoint = QueryEndpoint(ROUTE, host, lambda headers: headers.get("Caller"))
+    endpoint = QueryEndpoint(ROUTE, host, NamedCallers())
     bodies = [(await answer(endpoint)).body, (await answer(endpoint, Caller="ann")).body]
     assert bodies == [b'[null,["a","b"]]', b'["ann",["a","b"]]']
 
 
 async def test_an_answer_has_the_count_of_its_items_on_all_pages() -> None:
-    endpoint = QueryEndpoint(ROUTE, cast("Any", RowsOfOneRevision()))
+    endpoint = QueryEndpoint(ROUTE, cast("Any", RowsOfOneRevision()), LocalReader())
     first = await answer(endpoint)
     assert first.headers["Bookshelf-Count"] == "7"
     unchanged = await answer(endpoint, If_None_Match=first.headers["ETag"])

@@ -9,9 +9,10 @@ from support.endpoint import Asked
 from support.fixed_infrastructure import NOW
 
 from bookshelf.cqrs.command_result import CommandResult
+from bookshelf.cqrs.handler import RequestContext
 from bookshelf.cqrs.message import Command
 from bookshelf.cqrs.position import Position
-from bookshelf.cqrs.route import CommandContext, CommandRoute, Empty
+from bookshelf.cqrs.route import CommandRoute, Empty
 from bookshelf.http.problem import Problem
 from bookshelf.runtime.api.ownership import created
 from bookshelf.runtime.openapi import document
@@ -61,7 +62,7 @@ async def test_a_command_gets_the_values_of_path_and_query_string_the_time_and_t
     await endpoint.answer(PATH, "merged-into=b")
     [sent] = endpoint.commands
     assert sent.subject == "up-next"
-    assert sent.command == PutEntry(context=CommandContext(at=NOW, params=EntryPlace(3, "b")))
+    assert sent.command == PutEntry(context=RequestContext(at=NOW, path=PATH, params=EntryPlace(3, "b")))
 
 
 @pytest.mark.parametrize(

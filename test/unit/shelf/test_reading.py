@@ -8,8 +8,8 @@ from msgspec import UNSET, UnsetType
 from support.spec import given
 
 from bookshelf.cqrs.errors import Invalid, NotFound
+from bookshelf.cqrs.handler import RequestContext
 from bookshelf.cqrs.message import Command, Event
-from bookshelf.cqrs.route import CommandContext
 from bookshelf.shelf.events import (
     BookAdded,
     BookChanged,
@@ -28,7 +28,7 @@ from bookshelf.shelf.reading_commands import FinishBook
 from bookshelf.shelf.reading_routes import Finishing, finish
 
 AT = datetime(2026, 3, 1, 23, 30, tzinfo=UTC)
-CONTEXT = CommandContext(at=AT)
+CONTEXT = RequestContext(at=AT)
 TODAY = AT.date()
 added = BookAdded(title="Dune", author="Frank Herbert", added=AT)
 finished = BookFinished(finished=date(2024, 3, 1))

@@ -250,7 +250,7 @@ async def test_names_of_changes_are_passed_on_without_content() -> None:
     stream = response.body
     assert await anext(stream) == b"retry: 1000\n\n"
     assert await anext(stream) == b"id: a/0@1\nevent: changed\ndata: book:1\n\n"
-    live.publish("job:2")
+    live.publish(None, "job:2")
     assert await anext(stream) == b"event: changed\ndata: job:2\n\n"
     with pytest.raises(Problem, match="too many pages"):
         await live.respond(request("GET", "/live"), api)
@@ -261,7 +261,7 @@ async def test_names_of_changes_are_passed_on_without_content() -> None:
 
 async def test_a_stream_that_opens_after_a_job_has_ended_begins_with_its_name() -> None:
     live = LiveStreams(None, lambda _: ())
-    live.publish("job:1")
+    live.publish(None, "job:1")
     response = await live.respond(request("GET", "/live"), StreamingApi())
     assert not isinstance(response.body, bytes)
     found = [await anext(response.body) for _ in range(2)]
@@ -274,7 +274,7 @@ async def test_the_stream_of_a_page_that_does_not_read_is_ended() -> None:
     assert not isinstance(response.body, bytes)
     assert await anext(response.body) == b"retry: 1000\n\n"
     for number in range(1000):
-        live.publish(f"job:{number}")
+        live.publish(None, f"job:{number}")
     rest = [piece async for piece in response.body]
     assert len(rest) <= 100
     assert live.count == 0

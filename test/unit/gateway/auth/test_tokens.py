@@ -53,7 +53,7 @@ def part(value: object) -> str:
 
 
 def signed(claims: dict[str, Any] | None = None, key: jwk.OKPKey = KEY, **header: Any) -> str:  # noqa: ANN401
-    head = {"alg": "Ed25519", "kid": "k1", **header}
+    head = {"alg": "Ed25519", "kid": "k1", "typ": "at+jwt", **header}
     registry = jws.JWSRegistry(algorithms=["Ed25519"], strict_check_header=False)
     return jwt.encode(head, GOOD if claims is None else claims, key, registry=registry)
 
@@ -112,6 +112,12 @@ ATTACKS: dict[str, Callable[[], str]] = {
     "a key's name that is unknown": lambda: signed(kid="k2"),
     "a key's name that is no text": lambda: with_head({"alg": "Ed25519", "kid": []}),
     "no key's name": lambda: with_head({"alg": "Ed25519"}),
+    "of another type": lambda: signed(typ="JWT"),
+    "an identity token": lambda: signed(typ="id_token+jwt"),
+    "of no type": lambda: with_head({"alg": "Ed25519", "kid": "k1"}),
+    "about the local reader": lambda: signed({**GOOD, "sub": "reader"}),
+    "about a guest": lambda: signed({**GOOD, "sub": "guest"}),
+    "with a session that is a header": lambda: signed({**GOOD, "sid": "1\r\nX-Admin: 1"}),
     "other claims under a good signature": tampered,
     "half a signature": cut,
     "expired": lambda: signed({**GOOD, "exp": NOW - 6}),
@@ -141,6 +147,16 @@ ATTACKS: dict[str, Callable[[], str]] = {
 def test_invalid_tokens_are_rejected(tokens: Tokens, made: Callable[[], str]) -> None:
     with pytest.raises(BadToken):
         tokens.verify(made())
+
+
+def test_a_token_of_any_type_is_accepted_if_the_settings_admit_it(tmp_path: Path, clock: Clock) -> None:
+    keys = FileKeys(write(tmp_path / "jwks.json", public(KEY)), clock)
+    token = signed({**GOOD, "sid": "s-1"}, typ="JWT")
+    assert Tokens(keys, "me", "books", clock, any_type=True).verify(token).session == "s-1"
+    strict = Tokens(keys, "me", "books", clock)
+    assert strict.verify(signed(typ="application/AT+JWT")).actor == "ann"
+    with pytest.raises(BadToken):
+        strict.verify(token)
 
 
 def test_a_cached_token_is_rejected_after_it_has_expired(tokens: Tokens, clock: Clock) -> None:
