@@ -104,12 +104,17 @@ def descends(db: Connection, **note: str) -> bool:
     return notes.pop(_EDITS, None) is not None and notes == note
 
 
-def erasure(db: Connection, now: str) -> str:
-    """Return the mark of the keys that were destroyed before the rows were made: `now`, if there are none."""
+def erasure(db: Connection) -> str | None:
+    """Return the mark of the keys that were destroyed before the rows were made; None without rows."""
     if db.scalar(select(func.count()).select_from(checkpoint)) == 0:
-        db.execute(delete(about).where(about.c.name == _ERASURE))
-        db.execute(insert(about), {"name": _ERASURE, "value": now})
+        return None
     return db.scalar(select(about.c.value).where(about.c.name == _ERASURE)) or ""
+
+
+def note_erasure(db: Connection, mark: str) -> None:
+    """Note the mark of the keys that were destroyed before the first rows are made."""
+    db.execute(delete(about).where(about.c.name == _ERASURE))
+    db.execute(insert(about), {"name": _ERASURE, "value": mark})
 
 
 def look(db: Connection) -> TableSetStatus:

@@ -141,9 +141,9 @@ def test_a_damaged_backup_is_refused(stopped: Path, tmp_path: Path) -> None:
     (backup / "log.sqlite").write_bytes(content)
     assert "not what was written" in bookshelf("restore", backup, "--data", data).complaint
     manifest = json.loads((stopped / "backup" / "manifest.json").read_text())
-    manifest["files"].append({"part": "keyring", "name": "keyring.sqlite", "bytes": 1, "sha256": ""})
+    manifest["files"].append({"part": "letters", "name": "letters.sqlite", "bytes": 1, "sha256": ""})
     (backup / "manifest.json").write_text(json.dumps(manifest))
-    assert "keyring" in bookshelf("restore", backup, "--data", data).complaint
+    assert "letters" in bookshelf("restore", backup, "--data", data).complaint
     assert not (data / "log.sqlite").exists()
 
 

@@ -3,6 +3,7 @@
 import asyncio
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
+from functools import partial
 
 import structlog
 
@@ -104,8 +105,7 @@ class Generation:
         every = frozenset(range(self._log.partitions(topic)))
         self.applied = dict.fromkeys(every, 0)
         if self.view.opens:
-            erasure = await self._seals.refresh()
-            self.erasure = await self.tables.write(lambda db: checkpoints.erasure(db, erasure))
+            await self._note_erasure(await self._seals.refresh())
         await self.refresh()
         if self.shared:
             self._looking = asyncio.create_task(self._look_on())
@@ -198,6 +198,13 @@ class Generation:
         if not self.broken:
             _logger.error("rows-damaged", view=self.view.name, why=str(fault))
         self._break()
+
+    async def _note_erasure(self, now: str) -> None:
+        """Read which keys were destroyed before the rows were made; without rows, those of now."""
+        stored = await self.tables.read(checkpoints.erasure)
+        if stored is None and now:
+            await self.tables.write(partial(checkpoints.note_erasure, mark=now))
+        self.erasure = now if stored is None else stored
 
     def report_erasure(self) -> None:
         """Have this generation rebuilt, because its tables may have texts whose keys were destroyed."""
