@@ -93,6 +93,8 @@ class FaultyLog:
         self.readable.set()
         #: The consumed offsets are lost: every reader begins at the start.
         self.forgetful = False
+        #: The names whose consumed offsets are lost, if not all are.
+        self.forgets: set[str] = set()
 
     def partitions(self, topic: str) -> int:
         return self._log.partitions(topic)
@@ -120,7 +122,9 @@ class FaultyLog:
         return await self._log.end(topic, partition)
 
     async def consumed(self, name: str, topic: str, partition: int) -> int:
-        return 0 if self.forgetful else await self._log.consumed(name, topic, partition)
+        return (
+            0 if self.forgetful or name in self.forgets else await self._log.consumed(name, topic, partition)
+        )
 
     async def join(self, group: str, topic: str, assigned: Change, revoked: Change) -> Membership:
         return await self._log.join(group, topic, assigned, revoked)
