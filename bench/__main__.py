@@ -24,7 +24,9 @@ _OWN = Plan()
 _NAMES = [*(measurement.name for measurement in MEASUREMENTS), "bare", "replay", "takeover"]
 #: Seconds within which a broker must accept a connection.
 _REACH_S = 3.0
-_ON_KAFKA = "with --log kafka: bare, posts, visible, replay; takeover, memory (only by name or --all)"
+_ON_KAFKA = (
+    "with --log kafka: bare, posts, visible, replay; takeover, processes, memory (only by name or --all)"
+)
 
 _LIST = "; ".join(
     f"{known.name}: {known.what}{' (only by name or --all)' * known.large}" for known in MEASUREMENTS

@@ -23,6 +23,7 @@ from bench.gets import GETS
 from bench.measurement import BenchFault, Measurement, Plan, Sample
 from bench.memory import MEMORY
 from bench.posts import POSTS
+from bench.processes import PROCESSES
 from bench.searches import SEARCHES
 from bench.site import SITE
 from bench.soak import SOAK
@@ -31,7 +32,7 @@ from bench.visible import VISIBLE
 from bookshelf import __version__
 from bookshelf.config import missing_extra
 
-MEASUREMENTS = (POSTS, GETS, COMMANDS, LOG, VISIBLE, START, MEMORY, SEARCHES, SITE, GATEWAY, SOAK)
+MEASUREMENTS = (POSTS, GETS, COMMANDS, LOG, VISIBLE, START, MEMORY, SEARCHES, SITE, PROCESSES, GATEWAY, SOAK)
 _LIBRARIES = ("aiohttp", "msgspec", "SQLAlchemy", "uvloop", "eventsourcing", "aiokafka")
 _SYNCS = 101
 

@@ -55,6 +55,7 @@ _OF_EXTRAS = (
     "bookshelf.storage.postgres.tables",
     "bench.kafka.",
     "bench.eventsourcing_baseline",
+    "bench.protean_program",
     "gateway.ingress.rate_limit",
     "gateway.jwt",
     "bookshelf.__main__",

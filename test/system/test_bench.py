@@ -49,6 +49,12 @@ def test_queries_are_measured_at_both_ports() -> None:
     }
 
 
+def test_a_process_is_measured_and_a_missing_library_is_named() -> None:
+    found = report("processes")["results"]["processes"]
+    assert shape(found) == {"steps": {"per_s"}, "lag": LATENCIES}
+    assert found["facts"]["why"] == "PROTEAN_PYTHON names no Python that has Protean 0.18"
+
+
 def test_commands_are_measured_beside_another_library() -> None:
     pytest.importorskip("eventsourcing")
     commands = report("commands")["results"]["commands"]

@@ -39,6 +39,7 @@ async def test_all_measurements_run_and_remove_their_topics(kafka_broker: Broker
             name: {"events_per_s", "seconds"} for name in ("bare consumer", "tail", "fold", "owner", "view")
         },
         "takeover": {name: {"seconds", "leaves_s"} for name in ("with the store", "without")},
+        "processes": {"steps": {"per_s"}, "lag": LATENCIES},
         "memory": {name: {"rss_mib", "peak_mib"} for name in (service.name for service in SERVICES)},
     }
     async with admin_of(kafka_broker.address) as admin:

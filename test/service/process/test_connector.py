@@ -271,7 +271,7 @@ class PickyWriter(FaultyWriter):
         return await super().append(records, consumed)
 
 
-class PickyLog(FaultyLog):
+class PickyOrderLog(FaultyLog):
     """A log that rejects commands to one order, as Kafka does with too large a record."""
 
     async def writer(self, name: str, topic: str, partition: int) -> FaultyWriter:
@@ -279,7 +279,7 @@ class PickyLog(FaultyLog):
 
 
 async def test_a_call_whose_commands_the_log_rejects_is_a_dead_letter_and_others_go_on() -> None:
-    log, provider, orders = PickyLog(MemoryLog(1)), CardProvider(), [f"o{n}" for n in range(5)]
+    log, provider, orders = PickyOrderLog(MemoryLog(1)), CardProvider(), [f"o{n}" for n in range(5)]
     async with Charging(log, provider):
         await approve(log, *orders, "huge")
         await with_open(log, "huge")
