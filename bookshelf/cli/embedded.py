@@ -12,6 +12,7 @@ import structlog
 
 from bookshelf.cli.callers import open_callers
 from bookshelf.cli.command import on_hangup
+from bookshelf.cli.keyring import open_embedded_seals
 from bookshelf.cli.listen import LOOPBACK, allowed_hosts
 from bookshelf.config import GatewaySettings, Settings, load
 from bookshelf.cqrs.service import Service, check_services
@@ -128,6 +129,8 @@ async def make_infrastructure(settings: Settings, path: Path, stack: AsyncExitSt
     pictures = PictureWorkers()
     stack.push_async_callback(pictures.close)
     clock = SystemClock()
+    # before the callers: the keyring and the secret file are created together
+    seals = await open_embedded_seals(settings, path, clock, stack)
     return Infrastructure(
         log=log,
         discovery=LocalDiscovery(),
@@ -144,6 +147,7 @@ async def make_infrastructure(settings: Settings, path: Path, stack: AsyncExitSt
         blobs=FolderBlobs(settings.blob_folder),
         pictures=pictures,
         folder=path,
+        seals=seals,
     )
 
 

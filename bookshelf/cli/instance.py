@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from bookshelf.cli.callers import open_callers
+from bookshelf.cli.keyring import open_shared_seals
 from bookshelf.cli.listen import NOTICE_S, SocketListeners, allowed_hosts, check_address, open_admin_api
 from bookshelf.config import Network, Settings, WrongSetting, missing_extra
 from bookshelf.cqrs.service import Service
@@ -112,6 +113,7 @@ async def make_infrastructure(
     pictures = PictureWorkers()
     stack.push_async_callback(pictures.close)
     clock = SystemClock()
+    seals = await open_shared_seals(settings, network, clock, stack)
     return Infrastructure(
         log=log,
         discovery=discovery,
@@ -128,6 +130,7 @@ async def make_infrastructure(
         blobs=FolderBlobs(settings.blob_folder),
         pictures=pictures,
         folder=path,
+        seals=seals,
     )
 
 

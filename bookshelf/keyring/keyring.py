@@ -10,13 +10,11 @@ from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 from cryptography.hazmat.primitives.hashes import SHA256
 from cryptography.hazmat.primitives.kdf.hkdf import HKDF
 
-from bookshelf.keyring.port import KeyDestroyed, KeyringFault, KeyTable, StoredKey
+from bookshelf.keyring.port import CHECK, KeyDestroyed, KeyringFault, KeyTable, StoredKey
 
 #: Bytes of a key, and of the nonce before a wrapped one.
 KEY_BYTES = 32
 _NONCE_BYTES = 12
-#: The key that shows, when the keyring is opened, that the secret is the right one.
-_CHECK = "check"
 
 
 class Keyring:
@@ -34,7 +32,7 @@ class Keyring:
     async def open(cls, table: KeyTable, secret: bytes, now: Callable[[], datetime]) -> Self:
         """Return the keyring of a table, after a check that the secret is its own. Raises `KeyringFault`."""
         keyring = cls(table, secret, now)
-        await keyring.make(_CHECK)
+        await keyring.make(CHECK)
         return keyring
 
     async def make(self, key_id: str, secret: bytes | None = None, expires: datetime | None = None) -> bytes:

@@ -9,6 +9,9 @@ from typing import Protocol
 
 import msgspec
 
+#: The key that shows, when a keyring is opened, that the secret is the right one.
+CHECK = "check"
+
 
 class KeyringFault(Exception):
     """The keyring cannot be used; the message has the reason and what to do."""

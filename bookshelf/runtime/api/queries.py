@@ -114,8 +114,9 @@ class QueryEndpoint:
             headers[header_fields.COUNT] = str(rendered.items)
         headers["Content-Type"] = "application/json"
         if is_sealed(rendered.body):  # opened for this answer only
+            person = caller.account if self._owned else None
             headers["Cache-Control"] = "no-store"
-            return Response(200, headers, await self._seals.open(rendered.body, caller.account))
+            return Response(200, headers, await self._seals.open(rendered.body, person))
         if header_fields.unchanged(request.headers, rendered.tag):
             del headers["Content-Type"]
             return Response(304, headers)

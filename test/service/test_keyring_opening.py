@@ -1,0 +1,111 @@
+"""How a process opens its keyring: created at the first start with accounts, and needed ever after."""
+
+from collections.abc import AsyncIterator, Callable
+from contextlib import AsyncExitStack
+from pathlib import Path
+
+import pytest
+from support.fixed_infrastructure import FixedClock
+from support.postgres import Server
+
+from bookshelf.cli.keyring import open_embedded_seals, open_shared_seals
+from bookshelf.config import Network, Settings, WrongSetting
+from bookshelf.runtime.keyring_backup import KEYRING_FILE
+from bookshelf.runtime.sealing import Seals
+from bookshelf.storage.postgres.settings import PostgresSettings
+
+ACCOUNTS_FILE = "accounts.secret"
+
+
+@pytest.fixture
+async def stack() -> AsyncIterator[AsyncExitStack]:
+    async with AsyncExitStack() as opened:
+        yield opened
+
+
+def settings(data: Path, **given: str) -> Settings:
+    return Settings(data=str(data), **{"accounts": "on", **given})  # type: ignore[arg-type]  # texts
+
+
+async def opened(data: Path, stack: AsyncExitStack, **given: str) -> Seals:
+    return await open_embedded_seals(settings(data, **given), data, FixedClock(), stack)
+
+
+async def sealed(data: Path) -> str:
+    """Start with accounts, stop, and return a text that was sealed meanwhile."""
+    async with AsyncExitStack() as stack:
+        return (await (await opened(data, stack)).cipher("a-1")).seal("notes", "mine")
+
+
+async def test_without_accounts_no_file_is_made(tmp_path: Path, stack: AsyncExitStack) -> None:
+    assert (await opened(tmp_path, stack, accounts="off")).keyring is None
+    assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize("accounts", ["on", "off"])
+async def test_later_starts_open_the_texts_of_the_first(
+    tmp_path: Path, stack: AsyncExitStack, accounts: str
+) -> None:
+    text = await sealed(tmp_path)
+    assert {path.name: path.stat().st_mode & 0o777 for path in tmp_path.iterdir()} == {
+        KEYRING_FILE: 0o600,
+        ACCOUNTS_FILE: 0o600,
+    }
+    seals = await opened(tmp_path, stack, accounts=accounts)
+    assert await seals.open(text, "notes") == "mine"
+
+
+def _remove(path: Path) -> None:
+    path.unlink()
+
+
+def _exchange(path: Path) -> None:
+    path.write_bytes(b"another secret of enough bytes")
+
+
+@pytest.mark.parametrize(
+    ("file", "damage", "named"),
+    [
+        (ACCOUNTS_FILE, _remove, r"accounts_secret_file .*accounts\.secret"),
+        (ACCOUNTS_FILE, _exchange, "accounts_secret_file"),
+        (KEYRING_FILE, _remove, r"keyring\.sqlite is missing"),
+        (KEYRING_FILE, _exchange, r"keyring\.sqlite cannot be used"),
+    ],
+)
+async def test_a_start_without_its_keyring_or_secret_ends_and_names_it(
+    tmp_path: Path, stack: AsyncExitStack, file: str, damage: Callable[[Path], None], named: str
+) -> None:
+    await sealed(tmp_path)
+    damage(tmp_path / file)
+    with pytest.raises(WrongSetting, match=named):
+        await opened(tmp_path, stack)
+
+
+async def test_a_secret_file_that_is_given_first_makes_a_new_keyring(
+    tmp_path: Path, stack: AsyncExitStack
+) -> None:
+    given = tmp_path / "given"
+    _exchange(given)
+    seals = await opened(tmp_path, stack, accounts_secret_file=str(given))
+    assert seals.keyring is not None
+
+
+async def test_instances_with_accounts_need_a_database(tmp_path: Path, stack: AsyncExitStack) -> None:
+    with pytest.raises(WrongSetting, match="storage"):
+        await open_shared_seals(settings(tmp_path), Network(), FixedClock(), stack)
+    off = await open_shared_seals(settings(tmp_path, accounts="off"), Network(), FixedClock(), stack)
+    assert off.keyring is None
+
+
+@pytest.mark.needs("postgres")
+async def test_instances_share_the_keyring_of_their_database(
+    tmp_path: Path, stack: AsyncExitStack, postgres_server: Server
+) -> None:
+    url = postgres_server.url(await stack.enter_async_context(postgres_server.database()))
+    network = Network(storage=PostgresSettings(url=url))
+    with pytest.raises(WrongSetting, match=r"accounts_secret_file .*accounts\.secret"):
+        await open_shared_seals(settings(tmp_path), network, FixedClock(), stack)
+    _exchange(tmp_path / ACCOUNTS_FILE)
+    one, other = [await open_shared_seals(settings(tmp_path), network, FixedClock(), stack) for _ in "12"]
+    text = (await one.cipher("a-1")).seal("notes", "mine")
+    assert await other.open(text, "notes") == "mine"
