@@ -37,9 +37,16 @@ class Conflict(Refused):
 
 
 class Changed(Refused):
-    """The aggregate is no longer at a version that the client named in If-Match."""
+    """The aggregate is no longer at a version that the client named in If-Match.
+
+    `version`: the one that it is at, the offset of its newest event; negative if that is not in the log yet.
+    """
 
     KIND = "changed"
+
+    def __init__(self, detail: str, version: int = -1) -> None:
+        super().__init__(detail)
+        self.version = version
 
 
 class KeyReused(Refused):

@@ -108,8 +108,10 @@ def document(service: Service, *, secured: bool = False) -> Json:
             operation["responses"] |= fault_responses("401", "403")
         spec.path(path=route.path, operations={route.method.lower(): operation})
     made: Json = spec.to_dict()
-    origin = {"service": service.name, "tags": list(service.tags)}
-    made["x-bookshelf"] = origin if service.root is None else {**origin, "root": service.root}
+    made["x-bookshelf"] = {"service": service.name, "tags": list(service.tags)}
+    if service.root is not None:
+        pages = sorted({route.path for route in service.serves})
+        made["x-bookshelf"] |= {"root": service.root, "pages": pages}
     return made
 
 

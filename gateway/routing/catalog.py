@@ -5,6 +5,7 @@ The first declaration of a route takes precedence; the catalog orders the docume
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from collections.abc import Set as AbstractSet
+from dataclasses import replace
 from typing import Any
 
 import msgspec
@@ -12,6 +13,7 @@ import structlog
 
 from bookshelf import __version__
 from bookshelf.discovery.port import Instance
+from bookshelf.http.problem import Problem
 from bookshelf.http.router import Router
 from bookshelf.runtime.openapi import GATEWAY_FAULTS, fault_responses, problem_schemas
 from gateway.routing.document import Document, Operation
@@ -41,8 +43,9 @@ class RouteTable:
         self.refused: list[RefusedRoute] = []
         #: The methods and paths that were granted to each service.
         self.granted: dict[str, set[tuple[str, str]]] = {}
-        #: The routes of pages by their roots.
+        #: The routes of pages by their roots, and those of single pages below each.
         self.roots: dict[str, Route] = {}
+        self._pages: dict[str, Router[Route]] = {}
         self._rules = rules
         self._pools = pools
         self._prefix = prefix
@@ -80,9 +83,18 @@ class RouteTable:
                 self.refused.append(RefusedRoute(service, method, path, why))
 
     def page_route(self, path: str) -> Route | None:
-        """Return the route of the longest root that a raw path is at or below; None if there is none."""
+        """Return the route of the longest root that a raw path is at or below; None if there is none.
+
+        Its template is the page's, if the service has declared that one.
+        """
         found = [root for root in self.roots if f"{path}/".startswith(f"{root.rstrip('/')}/")]
-        return self.roots[max(found, key=len)] if found else None
+        if not found:
+            return None
+        root = max(found, key=len)
+        try:
+            return self._pages[root].find("GET", path)[0]
+        except Problem:
+            return self.roots[root]
 
     def _mount(self, document: Document, root: str) -> None:
         """Add the route of a service's pages, unless the root is refused, or a newer edition has one."""
@@ -105,6 +117,9 @@ class RouteTable:
             service=service,
             foreign=document.foreign,
         )
+        self._pages[root] = Router()
+        for template in document.pages:
+            self._pages[root].add("GET", template, replace(self.roots[root], template=template))
 
     def _objection(self, service: str, operation: Operation) -> str | None:
         method, path = operation.method, operation.path

@@ -14,6 +14,7 @@ from gateway.auth import Requirement, required
 _PATH = r"^(/([A-Za-z0-9._~!$&'()*+,=:@%-]+|\{[A-Za-z0-9_.-]{1,64}\}))+$"
 Path = Annotated[str, Meta(pattern=_PATH, max_length=512)]
 _ROOT = r"^(/|(/[a-z0-9-]+)+)$(?!\n)"
+_PAGE = r"^/[A-Za-z0-9/{}._-]*$(?!\n)"
 _METHODS = frozenset({"get", "put", "post", "delete", "options", "head", "patch"})
 _REFERENCE = "#/components/parameters/"
 
@@ -113,12 +114,16 @@ class BadDocument(Exception):
 class Origin(msgspec.Struct, frozen=True):
     """The document's `x-bookshelf`: the name of its service, and the tags of the service's instances.
 
-    `root`: the address at and below which the service has pages; None for a service without pages.
+    `root`: the address at and below which the service has pages; None for a service without pages. `pages`:
+    the templates of their addresses, which metrics are labelled with.
     """
 
     service: Annotated[str, Meta(min_length=1)]
     tags: Annotated[tuple[str, ...], Meta(min_length=1)]
     root: Annotated[str, Meta(pattern=_ROOT, max_length=64)] | None = None
+    pages: Annotated[
+        tuple[Annotated[str, Meta(pattern=_PAGE, max_length=200)], ...], Meta(max_length=500)
+    ] = ()
 
 
 class Tag(msgspec.Struct, frozen=True, omit_defaults=True):
@@ -143,7 +148,7 @@ class Document(msgspec.Struct, frozen=True):
     `tags`: the tags by which instances of the service are found. `own`: only instances under the service's
     own name are used, because these tags come from the registry, not from the document. `bad`: operations
     that cannot be routed. `groups`: the document's tags. `root`: where its pages are, None if it has none.
-    `foreign`: the document is a foreign service's.
+    `pages`: the templates of their addresses. `foreign`: the document is a foreign service's.
     """
 
     service: str
@@ -155,6 +160,7 @@ class Document(msgspec.Struct, frozen=True):
     components: dict[str, dict[str, Any]] = {}
     groups: tuple[Tag, ...] = ()
     root: str | None = None
+    pages: tuple[str, ...] = ()
     foreign: bool = False
 
 
@@ -181,6 +187,7 @@ def read(content: bytes, instance: Instance) -> Document:
         components=decoded.components,
         groups=tuple(decoded.tags),
         root=decoded.origin.root if decoded.origin else None,
+        pages=decoded.origin.pages if decoded.origin else (),
         foreign=instance.foreign,
     )
 

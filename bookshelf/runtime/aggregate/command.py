@@ -181,7 +181,7 @@ class CommandHandler:
             msg = f"its record at offset {snapshot.faults.first} cannot be read; see `bookshelf dlq list`"
             raise HeldBack(msg)
         if request.expects is not None and snapshot.version not in request.expects:
-            raise Changed(_CHANGED)
+            raise Changed(_CHANGED, snapshot.version)
         return self._seal_all(self._aggregate.decide(snapshot.state, request.command), request)
 
     def _is_repetition(

@@ -6,8 +6,9 @@ from collections.abc import Mapping
 import msgspec
 
 from bookshelf.cqrs.command_result import CommandResult
-from bookshelf.cqrs.errors import KeyReused
+from bookshelf.cqrs.errors import Changed, KeyReused
 from bookshelf.cqrs.handler import Caller, RequestContext
+from bookshelf.cqrs.position import Position
 from bookshelf.cqrs.route import CommandRoute
 from bookshelf.http.message import Headers, Request, Response
 from bookshelf.http.problem import Problem
@@ -97,6 +98,14 @@ class CommandEndpoint:
                 raise
             location = f"{self._route.path}/{sent.subject}"  # what the key's first request has created
             raise Problem(reused.KIND, reused.detail, Location=location) from None
+        except Changed as changed:
+            if changed.version < 0:
+                raise
+            partition = self._host.partition(sent.subject)
+            position = Position(self._host.aggregate.topic, partition, changed.version)
+            # what is read next has the version that has led to the refusal
+            named = {header_fields.POSITION: str(position)}
+            raise Problem(changed.KIND, changed.detail, **named) from None
         except TimeoutError:
             raise Problem("gateway-timeout", UNKNOWN) from None
 

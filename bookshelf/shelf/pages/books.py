@@ -1,7 +1,7 @@
 """The shelf: books as covers, list or spines, with search, filters and sort, a page at a time."""
 
 import asyncio
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from functools import partial
 from typing import Any
 
@@ -44,6 +44,11 @@ _VIEWS = (
     ("spines", _("Spines"), "rows-3"),
 )
 _LETTERS = "ABCDEFGHIJKLMNOPQRSTUVWXYZ"
+#: The sorts by texts. Titles that begin with a digit come before the letters, other scripts after them.
+_TEXTS = frozenset({"title", "author", "series"})
+_DIGITS, _AFTER_LETTERS = "0", "{"
+_OTHERS = _("Other scripts")
+_MARKS = {_DIGITS: "0\N{EN DASH}9", _AFTER_LETTERS: _OTHERS}
 
 
 class BookOnShelf(msgspec.Struct, frozen=True, kw_only=True):
@@ -57,12 +62,21 @@ class BookOnShelf(msgspec.Struct, frozen=True, kw_only=True):
     pages: int | None
 
 
+class Jump(msgspec.Struct, frozen=True):
+    """A link to the books that begin with a letter or a year; `current`: they are shown."""
+
+    text: str
+    address: str
+    current: bool
+
+
 class ShelfModel(Model):
     """The shelf: its books, how many there are in all, and the addresses of other ways to see it.
 
     `columns` are those of the list out of `all_columns`. `hidden` are the parameters that the search field
     and the panel keep. `grown` is the address of the document once it has the next books too.
-    `jumps` are letters or years.
+    `jumps` are letters or years, and `start` is the one that the books begin at; `beginning` is the address
+    of all.
     """
 
     books: tuple[BookOnShelf, ...]
@@ -83,7 +97,9 @@ class ShelfModel(Model):
     columns: frozenset[str]
     all_columns: tuple[tuple[str, str], ...]
     headers: Mapping[str, str]
-    jumps: tuple[tuple[str, str], ...]
+    jumps: tuple[Jump, ...]
+    start: str
+    beginning: str
     hidden: tuple[tuple[str, str], ...]
     select_address: str
 
@@ -107,6 +123,9 @@ async def show_books(request: PageRequest) -> Page | Redirect:
     up_next = next((one["count"] for one in lists.body if one["id"] == UP_NEXT), 0) if lists else 0
     text_of = partial(value_text, translate=request.translate, language=request.language)
     model = make_shelf(answer, asked, shown, facets=facets, up_next=up_next, text_of=text_of)
+    if model.jumps and await _has_other_scripts(request, filters, sort):
+        others = Jump(_OTHERS, address(asked, start=_AFTER_LETTERS), asked.start == _AFTER_LETTERS)
+        model = msgspec.structs.replace(model, jumps=(*model.jumps, others))
     return Page("books.html", model, live=("readings",), preferences=preferences)
 
 
@@ -143,7 +162,9 @@ def make_shelf(
         columns=frozenset(shown["columns"].split(".") if "columns" in shown else COLUMNS),
         all_columns=tuple(COLUMNS.items()),
         headers={name: address(asked, sort=_turned(name, sort)) for name in _SORTED},
-        jumps=_jumps(asked, sort, values) if answer.total >= _LONG else (),
+        jumps=tuple(_jumps(asked, sort, values)) if answer.total >= _LONG else (),
+        start=_MARKS.get(asked.start, asked.start.upper()),
+        beginning=address(asked),
         hidden=tuple(_hidden(kept)),
         select_address=address(asked, select=not asked.select),
     )
@@ -210,16 +231,29 @@ def _shelf_book(book: Mapping[str, Any]) -> BookOnShelf:
     )
 
 
-def _jumps(asked: ShelfQuery, sort: str, facets: Mapping[str, Any] | None) -> tuple[tuple[str, str], ...]:
-    """Return the letters or years of the sort, each with the address that starts there."""
+async def _has_other_scripts(request: PageRequest, filters: Mapping[str, Any], sort: str) -> bool:
+    """Return True if some books, sorted upwards by a text, begin with letters of other scripts."""
+    if sort not in _TEXTS:
+        return False
+    path = target("/books", **filters, from_=_AFTER_LETTERS, limit=1, sort=sort)
+    found = await request.api.try_get(path)
+    return bool(found and found.body)
+
+
+def _jumps(asked: ShelfQuery, sort: str, facets: Mapping[str, Any] | None) -> Iterator[Jump]:
+    """Yield the letters or years of the sort, each with the address that starts there."""
+    starts: Iterable[tuple[str, str]] = ()
+    downwards = sort.startswith("-")
     match sort.lstrip("-"):
-        case "title" | "author" | "series":
-            marks = _LETTERS if not sort.startswith("-") else _LETTERS[::-1]
-            return tuple((mark, address(asked, start=mark.lower())) for mark in marks)
+        case name if name in _TEXTS:
+            letters = [(letter, letter.lower()) for letter in _LETTERS]
+            # downwards, other scripts come first, and digits begin below all letters
+            starts = letters[::-1] if downwards else [(_MARKS[_DIGITS], _DIGITS), *letters]
         case "finished" | "published" as name if facets is not None:
-            years = sorted({value["value"] for value in facets[name]}, key=int, reverse=sort.startswith("-"))
-            return tuple((year, address(asked, start=year)) for year in years[:60])
-    return ()
+            years = sorted({value["value"] for value in facets[name]}, key=int, reverse=downwards)
+            starts = [(year, year) for year in years[:60]]
+    for text, start in starts:
+        yield Jump(text, address(asked, start=start), asked.start.lower() == start)
 
 
 _PLAIN = ShelfQuery()
@@ -284,6 +318,7 @@ def _examples() -> Mapping[str, Page]:
         "nothing found": _example([], 0, found),
         "long": _example([long, *usual], len(usual), ShelfQuery(q=title, tag=(title[:90],))),
         "large": _example(many, 10_000, ShelfQuery(sort="title")),
+        "from a letter": _example(usual, 312, ShelfQuery(sort="title", start="t")),
     }
 
 

@@ -267,3 +267,27 @@ async def test_a_change_that_is_not_possible_is_explained(
     answer = await pages.post("/books?select=1", {"_key": "k", **fields})
     assert answer.status == 422
     assert detail in answer.words
+
+
+async def test_letters_mark_the_present_one_and_lead_to_digits_and_other_scripts(
+    pages: Pages, shelf: Shelf
+) -> None:
+    for number in range(118):
+        await shelf.add(id=f"b{number}", title=f"Volume {number}", author="Ada Example")
+    await shelf.add(id="orwell", title="1984", author="George Orwell")
+    await shelf.caught_up()
+    assert "Other scripts" not in (await pages.get("/books?sort=title")).words
+    await shelf.add(id="santi", title="\u4e09\u4f53", author="\u5218\u6148\u6b23")
+    await shelf.caught_up()
+    page = await pages.get("/books?sort=title&from=v")
+    assert re.findall(r'aria-current="true"[^>]*>([A-Z])</a>', page.html) == ["V"]
+    assert "From V on. Show them from the beginning" in page.words
+    assert shown(page) == []  # volumes have other ids
+    page = await pages.get("/books?sort=title&from=0")
+    assert shown(page)[0] == "orwell"
+    assert "From 0\N{EN DASH}9 on." in page.words
+    link = re.search(r'href="([^"]+)"[^>]*>Other scripts</a>', page.html)
+    assert link is not None
+    page = await pages.get(link[1].replace("&amp;", "&"))
+    assert shown(page) == ["santi"]
+    assert "From Other scripts on." in page.words

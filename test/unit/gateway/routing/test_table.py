@@ -160,9 +160,9 @@ def test_a_document_without_service_or_tags_is_found_by_its_own_name() -> None:
     assert [one.instance.id for one in found.router.find("GET", "/x")[0].pool.endpoints] == ["1"]
 
 
-def with_root(service: str, root: str, *, foreign: bool = False) -> Document:
+def with_root(service: str, root: str, *pages: str, foreign: bool = False) -> Document:
     """Return the document of a service of pages."""
-    origin = {"service": service, "tags": [service], "root": root}
+    origin = {"service": service, "tags": [service], "root": root, "pages": pages}
     instance = msgspec.structs.replace(at("i", service=service), foreign=foreign)
     return read(msgspec.json.encode({"x-bookshelf": origin}), instance)
 
@@ -175,6 +175,30 @@ def test_the_first_service_keeps_a_root() -> None:
     found = made(with_root("site", "/"), with_root("other", "/"), with_root("shopsite", "/shop"))
     assert roots(found) == {"/": "site", "/shop": "shopsite"}
     assert refused(found) == [("other", "ANY /", "site has it")]
+
+
+@pytest.mark.parametrize(
+    ("path", "template"),
+    [
+        ("/", "/"),
+        ("/books/add", "/books/add"),
+        ("/books/dune", "/books/{id}"),
+        ("/books/dune/nothing", "/*"),
+        ("/books/%FF", "/*"),
+        ("/shop/cart", "/shop/cart"),
+        ("/shop/books", "/shop/*"),
+    ],
+)
+def test_a_page_is_named_by_its_template_and_else_by_its_root(path: str, template: str) -> None:
+    site = with_root("site", "/", "/", "/books/add", "/books/{id}")
+    route = made(site, with_root("shopsite", "/shop", "/shop/cart")).page_route(path)
+    assert route is not None
+    assert route.template == template
+
+
+def test_a_document_with_a_malformed_address_of_a_page_is_refused() -> None:
+    with pytest.raises(BadDocument):
+        with_root("site", "/", "/books?x=1")
 
 
 def test_a_service_has_the_root_of_its_newest_edition() -> None:
