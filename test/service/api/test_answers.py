@@ -73,7 +73,7 @@ async def test_an_entity_tag_of_a_query_is_valid_in_if_match(shelf: Shelf) -> No
     await shelf.send("POST", f"{target}/finished")  # another service's event is a new version too
     late = await shelf.send("PATCH", target, {"title": "x"}, If_Match=seen)
     assert (late.status, late.json["type"]) == (412, "urn:bookshelf:problem:changed")
-    # the refusal has the position of what is newer: who reads after it sees that
+    # the refusal has the position of what is newer: a query after it has that
     answer = await shelf.send("GET", target, Bookshelf_After=late.headers["Bookshelf-Position"])
     now = answer.headers["ETag"]
     assert now != seen
