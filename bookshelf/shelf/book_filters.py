@@ -5,7 +5,7 @@ from collections.abc import Iterator, Mapping
 from typing import Annotated, Any
 
 from msgspec import Meta
-from sqlalchemy import ColumnElement, case, exists, false, func, or_, true
+from sqlalchemy import ColumnElement, Select, case, false, func, or_, select, true
 
 from bookshelf.cqrs.route import Owned
 from bookshelf.shelf.book_keys import KEY_END
@@ -108,9 +108,8 @@ class Filters(Owned, forbid_unknown_fields=True, kw_only=True, rename={"among": 
 def conditions(db: Any, asked: Filters) -> list[ColumnElement[bool]]:  # noqa: ANN401 (a connection)
     """Return the conditions on the table of books."""
     return [
-        books.c.owner == (asked.owner or ""),
+        *_has_words(db, asked),
         books.c.removed == (true() if asked.removed else false()),
-        *_has_words(db, asked.q),
         *([books.c.state.in_(asked.state)] if asked.state else []),
         *(_is_named(TAG, tag) for tag in asked.tag),
         *([_is_named(AUTHOR, asked.author)] if asked.author is not None else []),
@@ -126,23 +125,30 @@ def conditions(db: Any, asked: Filters) -> list[ColumnElement[bool]]:  # noqa: A
     ]
 
 
-def _has_words(db: Any, query: str | None) -> Iterator[ColumnElement[bool]]:  # noqa: ANN401 (see above)
-    if query is not None and query.strip():
-        terms = query_terms(query)
+def _has_words(db: Any, asked: Filters) -> Iterator[ColumnElement[bool]]:  # noqa: ANN401 (see above)
+    """Yield the conditions that a book is the owner's and has the words of the query, if there is one."""
+    owner: ColumnElement[str] = books.c.owner
+    if asked.q is not None and asked.q.strip():
+        terms = query_terms(asked.q)
         yield INDEX.has_terms(db, terms) if terms else false()
+        if INDEX.is_rare(db, terms):
+            owner = owner.concat("")  # no index has this value: the few rows with the words are read
+    yield owner == (asked.owner or "")
 
 
 def _is_named(kind: str, name: str) -> ColumnElement[bool]:
     row = NAMES.table.c
-    # in a query over the names too, only the books are those of the outer query
-    matching = exists().where(row.kind == kind, row.name == name, row.book == books.c.id)
-    return matching.correlate(books)
+    return books.c.id.in_(_alone(select(row.book).where(row.kind == kind, row.name == name)))
 
 
 def _is_among(list_id: str) -> ColumnElement[bool]:
     entry = ENTRIES.table.c
-    matching = exists().where(entry.list == list_id, entry.book == books.c.id, entry.hidden == false())
-    return matching.correlate(books)
+    return books.c.id.in_(_alone(select(entry.book).where(entry.list == list_id, entry.hidden == false())))
+
+
+def _alone(query: Select[Any]) -> Select[Any]:
+    """Return a query for ids that runs once, and not for each row of a query that has the same tables."""
+    return query.correlate(None)
 
 
 def _published(years: str | None) -> Iterator[ColumnElement[bool]]:

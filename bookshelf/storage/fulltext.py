@@ -32,6 +32,9 @@ if TYPE_CHECKING:
 Terms = Sequence[Sequence[Sequence[str]]]
 #: Only these tokens of a query decide its relevance: each costs several look-ups.
 _RELEVANT = 8
+#: Terms are rare if one of so many rows has them, or fewer: to look up a row costs as much as so many entries
+#: of an index.
+_RARE = 20
 #: The weights of PostgreSQL's tsvector, the greatest first.
 _LETTERS = "ABCD"
 
@@ -110,6 +113,19 @@ class TokenIndex:
             return self._found_by_postgresql(_match(terms, f"'{{}}':*{letter}", "&", "|"))
         match = _match(terms, '"{}"*', "AND", "OR")
         return self._found_by_sqlite(match if weight is None else f"{self._filter(weight)} : {match}")
+
+    def is_rare(self, db: Connection, terms: Terms) -> bool:
+        """Return True if so few rows have every term that reading them takes less than an index of all rows.
+
+        PostgreSQL finds this out itself.
+        """
+        if db.dialect.name == "postgresql" or not terms:
+            return False
+        words = f"{self._table.name}_words"
+        newest = f"(SELECT coalesce(max(seq), 0) FROM {self._table.name})"  # noqa: S608 (names of our own)
+        some = f"SELECT rowid FROM {words} WHERE {words} MATCH :match LIMIT 1 + {newest} / {_RARE}"  # noqa: S608 (see above)
+        query = text(f"SELECT count(*) <= {newest} / {_RARE} FROM ({some})")  # noqa: S608 (see above)
+        return bool(db.scalar(query, {"match": _match(terms, '"{}"*', "AND", "OR")}))
 
     def relevance(self, db: Connection, terms: Terms) -> ColumnElement[int]:
         """Return a row's relevance: for each token the weights of its columns, twice if it is whole."""

@@ -1,17 +1,22 @@
-"""The effort of a query with words grows with the number of books, not with its square."""
+"""The effort of a query with words grows with the number of books, not with its square.
+
+If few books fit, it does not grow with the number of the others.
+"""
 
 from collections.abc import Callable
 from contextlib import AsyncExitStack
 from typing import Any
 
 import pytest
+from sqlalchemy import func, select
 from support.generated_logs import BEGAN, PARTITIONS, filled, hosts
 
 from bookshelf.log.memory import MemoryLog
 from bookshelf.runtime.view.host import ViewHost
 from bookshelf.shelf import book_list, facets, readings_view
-from bookshelf.shelf.book_filters import Filters
+from bookshelf.shelf.book_filters import Filters, conditions
 from bookshelf.shelf.book_list import Listing
+from bookshelf.shelf.book_tables import books
 from bookshelf.shelf.events import BookAdded, PassageAdded
 from bookshelf.storage.sqlite import MemoryStorage
 
@@ -32,6 +37,23 @@ QUERIES: dict[str, tuple[str, Query]] = {
         lambda db: readings_view.all_passages(db, readings_view.AllPassages(q="t", limit=10)),
     ),
 }
+
+
+RARE: dict[str, Query] = {
+    "word": lambda db: book_list.listed(db, Listing(q="zebra", limit=10)),
+    "word, by relevance": lambda db: book_list.listed(db, Listing(q="zebra", sort="relevance", limit=10)),
+    "no book": lambda db: book_list.listed(db, Listing(q="quagga", limit=10)),
+}
+COUNTED: dict[str, Query] = {
+    "author": lambda db: _counted(db, Filters(author="Zoe Zimmer")),
+    "tag": lambda db: _counted(db, Filters(tag=("stripes",))),
+    "list": lambda db: _counted(db, Filters(among="none")),
+}
+
+
+def _counted(db: Any, asked: Filters) -> None:  # noqa: ANN401 (the storage's connection)
+    query = select(func.count()).select_from(books).where(*conditions(db, asked))
+    assert db.scalar(query) == (asked.among is None)
 
 
 async def effort(view: ViewHost, query: Query) -> int:
@@ -55,13 +77,13 @@ async def effort(view: ViewHost, query: Query) -> int:
     return calls
 
 
-async def effort_with(books: int, name: str) -> int:
-    """Return the effort of a query on a shelf with so many books, all of which have the word."""
+async def effort_with(count: int, view: str, query: Query) -> int:
+    """Return the effort of a query on a shelf with so many books that have one word, and one with another."""
     log = MemoryLog(PARTITIONS)
-    titles = [(f"b{n}", BookAdded(title=f"Tale {n}", author=f"Tom {n}", added=BEGAN)) for n in range(books)]
-    texts = [(f"b{n}", PassageAdded(passage=1, quote=f"tell {n}")) for n in range(books)]
-    await filled(log, [*titles, *texts])
-    view, query = QUERIES[name]
+    titles = [(f"b{n}", BookAdded(title=f"Tale {n}", author=f"Tom {n}", added=BEGAN)) for n in range(count)]
+    texts = [(f"b{n}", PassageAdded(passage=1, quote=f"tell {n}")) for n in range(count)]
+    other = BookAdded(title="Zebra", author="Zoe Zimmer", tags=("stripes",), added=BEGAN)
+    await filled(log, [*titles, *texts, ("other", other)])
     storage = MemoryStorage()
     async with AsyncExitStack() as stack:
         stack.push_async_callback(storage.close)
@@ -71,5 +93,12 @@ async def effort_with(books: int, name: str) -> int:
 
 @pytest.mark.parametrize("name", QUERIES)
 async def test_the_effort_grows_with_the_number_of_books(name: str) -> None:
-    few, many = await effort_with(200, name), await effort_with(800, name)
+    few, many = await effort_with(200, *QUERIES[name]), await effort_with(800, *QUERIES[name])
     assert many < 8 * few
+
+
+@pytest.mark.parametrize("name", [*RARE, *COUNTED])
+async def test_the_effort_for_few_books_does_not_grow_with_the_number_of_the_others(name: str) -> None:
+    query = {**RARE, **COUNTED}[name]
+    few, many = await effort_with(200, "booklist", query), await effort_with(800, "booklist", query)
+    assert many < 2 * few
