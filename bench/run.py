@@ -20,6 +20,7 @@ from bench.events import LOG
 from bench.figures import short, together
 from bench.gateway import GATEWAY
 from bench.gets import GETS
+from bench.imports import IMPORTS
 from bench.measurement import BenchFault, Measurement, Plan, Sample
 from bench.memory import MEMORY
 from bench.posts import POSTS
@@ -32,7 +33,10 @@ from bench.visible import VISIBLE
 from bookshelf import __version__
 from bookshelf.config import missing_extra
 
-MEASUREMENTS = (POSTS, GETS, COMMANDS, LOG, VISIBLE, START, MEMORY, SEARCHES, SITE, PROCESSES, GATEWAY, SOAK)
+MEASUREMENTS = (
+    *(POSTS, GETS, COMMANDS, LOG, VISIBLE, START, MEMORY),
+    *(SEARCHES, IMPORTS, SITE, PROCESSES, GATEWAY, SOAK),
+)
 _LIBRARIES = ("aiohttp", "msgspec", "SQLAlchemy", "uvloop", "eventsourcing", "aiokafka")
 _SYNCS = 101
 
