@@ -47,6 +47,7 @@ def test_with_accounts_no_service_has_a_port_and_a_guest_reads_nothing(tmp_path:
         port = int(up.note.url.rpartition(":")[2])
         [line] = [line for line in up.printed.splitlines() if line.startswith("Open to:")]
         assert f"people with an account, from every machine that can reach port {port} at 0.0.0.0" in line
+        assert "BOOKSHELF_ACCOUNTS=off" in up.printed
         assert up.note.services == {}
         guest = Client(f"http://127.0.0.2:{port}")
         assert guest.get("/health/ready").status == 200
