@@ -188,7 +188,7 @@ async def _take(browser: Browser, url: str, picture: Picture, ids: Mapping[str, 
     answer = await page.goto(url + picture.address.format_map(ids), wait_until="load")
     if answer is None or not answer.ok:
         sys.exit(f"{picture.name}: {picture.address} is no page")
-    await page.evaluate("document.activeElement.blur(), document.fonts.ready")
+    await page.evaluate("document.activeElement?.blur(), document.fonts.ready")
     _write(picture.name, [(await page.screenshot(), 0)], MOST)
     await context.close()
 
@@ -200,7 +200,7 @@ async def _take_import(browser: Browser, url: str) -> None:
     await page.goto(f"{url}/import")
     library = {"name": "my-library.csv", "mimeType": "text/csv", "buffer": LIBRARY.encode()}
     await page.locator("#file").set_input_files(library)  # type: ignore[arg-type]  # a file's content
-    run = page.get_by_role("button", name="Import 6 books")
+    run = page.get_by_role("button", name="Import 7 books")
     await run.wait_for()
     _write("import-preview", [(await page.screenshot(), 0)], MOST)
     await run.click()
