@@ -237,7 +237,8 @@ class _Comparing:
         """Compare the readings: a new one is recorded, and the values of a known one are compared."""
         after = {reading.number: reading for reading in self._book.readings}
         added: list[FileReading] = []
-        for file, shelf in match_readings(self._entry.readings, self._book.readings):
+        pairs = match_readings(self._entry.readings, self._book.readings, exact=self._exact)
+        for file, shelf in pairs:
             if shelf is None or self._is_another(file, shelf):
                 self._record(file)
                 added.append(replace(file, number=None))

@@ -128,15 +128,20 @@ def _may_agree(line: MatchKeys, book: MatchKeys) -> bool:
 Pair = tuple[FileReading, FileReading | None]
 
 
-def match_readings(file: Sequence[FileReading], shelf: Sequence[FileReading]) -> list[Pair]:
+def match_readings(
+    file: Sequence[FileReading], shelf: Sequence[FileReading], *, exact: bool = False
+) -> list[Pair]:
     """Return each reading of a line with the shelf's reading that it is, or None, in the line's sequence.
 
-    Rules, each for all readings before the next: the same content; the same end and start; the same end, at
-    the coarser precision of the two dates; the same start; a reading that is open on the shelf and has ended
-    in the file; else, if no date contradicts another, their sequence.
+    If the shelf has, for each reading of the line, another one that says all of it, those are they: what was
+    imported once is found again. `exact`: dates are compared as they are, else the shelf's may be finer.
+
+    Else by rules, each for all readings before the next: the same content; the same end and start; the same
+    end, at the coarser precision of the two dates; the same start; a reading that is open on the shelf and
+    has ended in the file; else, if no date contradicts another, their sequence.
     """
-    pairs: dict[int, int] = {}
-    free = set(range(len(shelf)))
+    pairs = _contained(file, shelf, exact=exact)
+    free = set(range(len(shelf))) - set(pairs.values())
     for agree in _RULES:
         for place, reading in enumerate(file):
             if place in pairs:
@@ -146,6 +151,54 @@ def match_readings(file: Sequence[FileReading], shelf: Sequence[FileReading]) ->
                 pairs[place] = fit
                 free.remove(fit)
     return [(reading, shelf[pairs[place]] if place in pairs else None) for place, reading in enumerate(file)]
+
+
+#: The most pairs of readings for which the shelf's are searched for all that the file's say.
+_MOST_PAIRS = 10_000
+
+
+def _contained(file: Sequence[FileReading], shelf: Sequence[FileReading], *, exact: bool) -> dict[int, int]:
+    """Return a place on the shelf for the place of each reading of a line; nothing if one has none.
+
+    A matching by augmenting paths (Kuhn): a reading gives its place way if it has another one.
+    """
+    if len(file) * len(shelf) > _MOST_PAIRS:
+        return {}
+    fits = [_fitting(each, shelf, exact=exact) for each in file]
+    holders: dict[int, int] = {}
+
+    def place(reading: int, tried: set[int]) -> bool:
+        free = [other for other in fits[reading] if other not in holders]
+        for other in free[:1] or fits[reading]:
+            if other not in tried:
+                tried.add(other)
+                if other not in holders or place(holders[other], tried):
+                    holders[other] = reading
+                    return True
+        return False
+
+    found = all(place(reading, set()) for reading in range(len(file)))
+    return {reading: other for other, reading in holders.items()} if found else {}
+
+
+def _fitting(file: FileReading, shelf: Sequence[FileReading], *, exact: bool) -> list[int]:
+    """Return the places of the readings that say all that one of the file says; the most alike first."""
+
+    def rule(place: int) -> int:
+        return next((n for n, agree in enumerate(_RULES) if agree(file, shelf[place])), len(_RULES))
+
+    return sorted((n for n, there in enumerate(shelf) if _says_all(file, there, exact=exact)), key=rule)
+
+
+def _says_all(file: FileReading, shelf: FileReading, *, exact: bool) -> bool:
+    """Return True if the shelf's reading has every value of the file's."""
+    dates = ((file.started, shelf.started), (file.ended, shelf.ended))
+    content = ((file.stars, shelf.stars), (file.review, shelf.review), (file.format, shelf.format))
+    return (
+        file.end == shelf.end
+        and all(known is None or known == there for known, there in (*content, *(dates if exact else ())))
+        and all(known is None or (there or "").startswith(known) for known, there in dates)
+    )
 
 
 def same_date(first: str | None, second: str | None) -> bool:

@@ -5,7 +5,7 @@ from typing import Any
 
 import msgspec
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 from msgspec.structs import replace
 from unit.library_files.shelf_books import ADDED
@@ -290,7 +290,23 @@ READING = st.builds(
 )
 
 
+#: Two readings of a month, of which one has a review: by rules alone, they changed places the second time.
+_TWICE_IN_ONE_MONTH = (
+    [
+        FileReading(ended="2024-01"),
+        FileReading(ended="2024-01", review="a"),
+        FileReading(review="b"),
+    ],
+    [
+        FileReading(ended="2024-01-05", stars=1.0, review="a"),
+        FileReading(ended="2024-01", stars=1.0),
+        FileReading(stars=1.0),
+    ],
+)
+
+
 @given(FIELDS, FIELDS, st.lists(READING, max_size=3), st.lists(READING, max_size=3), st.booleans())
+@example({}, {}, *_TWICE_IN_ONE_MONTH, True)  # noqa: FBT003 (as hypothesis gives it)
 def test_what_was_taken_once_is_equal_the_second_time(
     file: dict[str, Any],
     shelf: dict[str, Any],

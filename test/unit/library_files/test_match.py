@@ -127,6 +127,7 @@ def reading(started: str | None = None, ended: str | None = None, end: str = "fi
         ([reading()], [reading(ended="2024")], [0]),
         ([reading(), reading(ended="2024")], [reading(), reading(ended="2024")], [0, 1]),
         ([reading(), reading()], [reading()], [0, None]),
+        ([reading(), reading(ended="2024")], [reading(ended="2024-03"), reading("2023")], [1, 0]),
     ],
 )
 def test_readings_match_by_end_then_start_then_sequence(
