@@ -45,7 +45,9 @@ async def _serve(settings: Settings, ready: asyncio.Event, leaving: asyncio.Even
         click.echo(f"Data:       {settings.folder}")
         click.echo(f"Open to:    {_open_to(settings.host, shelf)}")
         if settings.has_accounts and not load(GatewaySettings, os.environ).gateway_jwks:
-            click.echo("Sign-in:    gateway_jwks names no issuer of tokens, so nobody can sign in yet.")
+            click.echo(
+                "Sign-in:    gateway_jwks names no issuer of tokens, so that sign-in is not possible yet."
+            )
             click.echo("            With accounts off (BOOKSHELF_ACCOUNTS=off), everyone is the one reader.")
         click.echo("Ctrl-C stops it.")
         ready.set()

@@ -145,7 +145,7 @@ def rate_limiter(rate: str, storage: str) -> RequestCounter | None:
     try:
         from gateway.ingress.rate_limit import BadRate, ClientRateLimiter  # noqa: PLC0415 (an extra)
     except ModuleNotFoundError as fault:
-        raise _missing("gateway_rate", fault) from None
+        raise missing_extra("the setting `gateway_rate`", fault, "gateway") from None
     if storage != "memory":
         try:
             import redis  # noqa: F401, PLC0415 (an extra of its own: `limits` loads it by name)
@@ -161,10 +161,8 @@ def verifier(gate: GatewaySettings) -> Verifier | None:
     """Return the verifier of an issuer's tokens; None if no keys are configured. Raises `WrongSetting`."""
     if not gate.gateway_jwks:
         return None
-    try:
-        from gateway.jwt import BadKeys, FileKeys, Tokens, UrlKeys  # noqa: PLC0415 (an extra)
-    except ModuleNotFoundError as fault:
-        raise _missing("gateway_jwks", fault) from None
+    from gateway.jwt import BadKeys, FileKeys, Tokens, UrlKeys  # noqa: PLC0415 (most gateways need it not)
+
     if not gate.gateway_issuer or not gate.gateway_audience:
         raise WrongSetting("gateway_jwks: set gateway_issuer and gateway_audience too")
     try:
@@ -174,10 +172,6 @@ def verifier(gate: GatewaySettings) -> Verifier | None:
         raise WrongSetting(f"gateway_jwks: {fault}") from None
     any_type = gate.gateway_token_typ == "any"  # noqa: S105 (a type of tokens)
     return Tokens(keys, gate.gateway_issuer, gate.gateway_audience, any_type=any_type)
-
-
-def _missing(setting: str, fault: ModuleNotFoundError) -> WrongSetting:
-    return missing_extra(f"the setting `{setting}`", fault, "gateway")
 
 
 def _listed(text: str) -> list[str]:

@@ -13,7 +13,7 @@ from importlib.abc import MetaPathFinder
 import click
 from click.testing import CliRunner
 
-BLOCKED = {"aiokafka", "asyncpg", "joserfc", "limits", "redis", "eventsourcing"}
+BLOCKED = {"aiokafka", "asyncpg", "limits", "redis", "eventsourcing"}
 
 class Blocker(MetaPathFinder):
     def find_spec(self, fullname, path=None, target=None):

@@ -189,7 +189,6 @@ _UP = "up --data data --port 0 --service-ports auto"
 _LACKING: list[tuple[str, dict[str, str], str]] = [
     ("topics check --broker 127.0.0.1:1", {}, "aiokafka"),
     (_BENCH, {}, "limits"),
-    (_UP, {"BOOKSHELF_GATEWAY_JWKS": "nowhere.json"}, "joserfc"),
     (_UP, _RATE | {"BOOKSHELF_GATEWAY_RATE_STORAGE": "redis://127.0.0.1"}, "redis"),
 ]
 

@@ -15,7 +15,7 @@ import sys
 class Missing:
     def find_spec(self, name, path=None, target=None):
         if name.split(".")[0] in {
-            "aiohttp", "aiokafka", "asyncpg", "joserfc", "limits", "redis", "eventsourcing"
+            "aiohttp", "aiokafka", "asyncpg", "limits", "redis", "eventsourcing"
         }:
             raise ModuleNotFoundError(f"No module named {name!r}", name=name)
 sys.meta_path.insert(0, Missing())

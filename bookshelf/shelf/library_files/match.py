@@ -133,8 +133,8 @@ def match_readings(
 ) -> list[Pair]:
     """Return each reading of a line with the shelf's reading that it is, or None, in the line's sequence.
 
-    If the shelf has, for each reading of the line, another one that says all of it, those are they: what was
-    imported once is found again. `exact`: dates are compared as they are, else the shelf's may be finer.
+    If the shelf has, for each reading of the line, another one with all of its values, those are they: what
+    was imported once is found again. `exact`: dates are compared as they are, else the shelf's may be finer.
 
     Else by rules, each for all readings before the next: the same content; the same end and start; the same
     end, at the coarser precision of the two dates; the same start; a reading that is open on the shelf and
@@ -153,7 +153,7 @@ def match_readings(
     return [(reading, shelf[pairs[place]] if place in pairs else None) for place, reading in enumerate(file)]
 
 
-#: The most pairs of readings for which the shelf's are searched for all that the file's say.
+#: The most pairs of readings for which the shelf's are searched for all values of the file's.
 _MOST_PAIRS = 10_000
 
 
@@ -182,15 +182,15 @@ def _contained(file: Sequence[FileReading], shelf: Sequence[FileReading], *, exa
 
 
 def _fitting(file: FileReading, shelf: Sequence[FileReading], *, exact: bool) -> list[int]:
-    """Return the places of the readings that say all that one of the file says; the most alike first."""
+    """Return the places of the readings that have all values of one of the file; the most alike first."""
 
     def rule(place: int) -> int:
         return next((n for n, agree in enumerate(_RULES) if agree(file, shelf[place])), len(_RULES))
 
-    return sorted((n for n, there in enumerate(shelf) if _says_all(file, there, exact=exact)), key=rule)
+    return sorted((n for n, there in enumerate(shelf) if _has_all_of(file, there, exact=exact)), key=rule)
 
 
-def _says_all(file: FileReading, shelf: FileReading, *, exact: bool) -> bool:
+def _has_all_of(file: FileReading, shelf: FileReading, *, exact: bool) -> bool:
     """Return True if the shelf's reading has every value of the file's."""
     dates = ((file.started, shelf.started), (file.ended, shelf.ended))
     content = ((file.stars, shelf.stars), (file.review, shelf.review), (file.format, shelf.format))
