@@ -19,13 +19,12 @@
       (part.dataset.fresh && part.getBoundingClientRect().top < 0 ? offer : replace)(part, fresh);
     }
   };
-  // The focus stays on the same thing, or goes to its successor. Without a focus, what the part wants to have it gets it.
+  // The focus stays on the same thing, or goes to its successor. Without one inside, what the part wants to have it gets it.
   const replace = (part, fresh) => {
     const held = active(), way = part.contains(held) && wayTo(held);
     part.replaceWith(fresh);
     htmx.process(fresh);
-    if (way) goTo(way);
-    else if (held === body) one("[data-focus]", fresh)?.focus();
+    way ? goTo(way) : held.contains(fresh) && one("[data-focus]", fresh)?.focus();
   };
   // Above a list that was scrolled, the changes wait for a click.
   const offer = (part, fresh) => {
