@@ -10,10 +10,12 @@ from sqlalchemy import select
 from support.shelf import DEADLINE_S, DUNE, Shelf
 
 from bookshelf.cqrs.errors import NotFound
+from bookshelf.cqrs.handler import Caller
 from bookshelf.cqrs.route import Answer, EventsRoute, Owned, Span
-from bookshelf.http.message import Response, close_body, request
+from bookshelf.http.message import Request, Response, close_body, request
 from bookshelf.http.problem import Problem
 from bookshelf.runtime.api.event_streams import EventsEndpoint
+from bookshelf.runtime.api.identity import Callers, LocalReader
 from bookshelf.runtime.openapi import document
 from bookshelf.services import SERVICES
 from bookshelf.shelf.book_list import VIEW
@@ -77,8 +79,21 @@ class Messages:
         await close_body(self._pieces)
 
 
-def endpoint(shelf: Shelf, route: EventsRoute, **options: Any) -> EventsEndpoint:  # noqa: ANN401 (its options)
-    return EventsEndpoint(route, shelf.hosts["booklist"].views["booklist"], **options)
+def endpoint(
+    shelf: Shelf,
+    route: EventsRoute,
+    callers: Callers | None = None,
+    **options: Any,  # noqa: ANN401 (its options)
+) -> EventsEndpoint:
+    host = shelf.hosts["booklist"].views["booklist"]
+    return EventsEndpoint(route, host, callers or LocalReader(), **options)
+
+
+class CallersByHeader(LocalReader):
+    """Takes a request for that of the person whom its field `Caller` names."""
+
+    def of(self, request: Request) -> Caller:
+        return replace(super().of(request), owner=request.headers.get("Caller"))
 
 
 async def opened(served: EventsEndpoint, target: str = "/titles", last: str = "") -> Messages:
@@ -201,7 +216,7 @@ async def test_streams_that_have_come_equally_far_share_one_query(shelf: Shelf) 
     route = EventsRoute(
         path="/titles", summary="Titles", view=VIEW, query=counted, params=Watched, returns=list[str]
     )
-    served = endpoint(shelf, route, owner=lambda headers: headers.get("Caller"))
+    served = endpoint(shelf, route, CallersByHeader())
     streams = [await opened(served) for _ in range(3)]
     for stream in streams:
         await stream.next()
