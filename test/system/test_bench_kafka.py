@@ -15,6 +15,7 @@ LATENCIES = {"p50_ms", "p99_ms"}
 LOAD = {"per_s", *LATENCIES}
 
 
+@pytest.mark.slow
 @pytest.mark.needs("kafka")
 async def test_all_measurements_run_and_remove_their_topics(kafka_broker: Broker) -> None:
     ended = await asyncio.to_thread(bench, "--log", "kafka", "--broker", kafka_broker.address, *TINY)

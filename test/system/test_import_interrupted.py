@@ -71,7 +71,7 @@ def test_an_import_into_a_shelf_of_its_own(tmp_path: Path, file: Path, number: i
     check_whole(tmp_path / "data", file)
 
 
-@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGKILL])
+@pytest.mark.parametrize("number", [pytest.param(signal.SIGINT, marks=pytest.mark.slow), signal.SIGKILL])
 def test_an_import_into_a_running_shelf(tmp_path: Path, file: Path, number: int) -> None:
     with Program(tmp_path / "data").ready() as up:
         with Process("import", file, "--url", up.note.url, "--json") as importing:
