@@ -90,7 +90,7 @@ def endpoint(
 
 
 class CallersByHeader(LocalReader):
-    """Takes a request for that of the person whom its field `Caller` names."""
+    """Takes a request for that of the person in its field `Caller`."""
 
     def of(self, request: Request) -> Caller:
         return replace(super().of(request), owner=request.headers.get("Caller"))
