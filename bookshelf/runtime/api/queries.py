@@ -28,12 +28,16 @@ _BYTES = 32 << 20
 
 
 class RenderedResponse(NamedTuple):
-    """An answer's body, its entity tag with quotes, the next page's cursor, and the items on all pages."""
+    """An answer's body, its entity tag with quotes, the link to the next page, and the items on all pages.
+
+    `sealed`: the body has sealed texts.
+    """
 
     body: bytes
     tag: str
-    after: str | None
+    link: str | None
     items: int | None = None
+    sealed: bool = False
 
 
 class _Entry(NamedTuple):
@@ -108,12 +112,12 @@ class QueryEndpoint:
         rendered = await self._answer(request, path, caller.owner if self._owned else None)
         kept = "private, no-cache" if self._owned and self._callers.has_accounts else "no-cache"
         headers = {"ETag": rendered.tag, "Cache-Control": kept}
-        if rendered.after is not None:
-            headers["Link"] = _next(request.target, rendered.after)
+        if rendered.link is not None:
+            headers["Link"] = rendered.link
         if rendered.items is not None:
             headers[header_fields.COUNT] = str(rendered.items)
         headers["Content-Type"] = "application/json"
-        if is_sealed(rendered.body):  # opened for this answer only
+        if rendered.sealed:  # opened for this answer only
             person = caller.account if self._owned else None
             headers["Cache-Control"] = "no-store"
             return Response(200, headers, await self._seals.open(rendered.body, person))
@@ -151,7 +155,8 @@ class QueryEndpoint:
             answer: Answer = self._route.query(db, params)
             body = _encode(answer.body)
             version = answer.version or blake2b(body, digest_size=12).hexdigest()
-            return RenderedResponse(body, f'"{version}"', answer.after, answer.count)
+            link = None if answer.after is None else _next(request.target, answer.after)
+            return RenderedResponse(body, f'"{version}"', link, answer.count, is_sealed(body))
 
         return await run_query(self._host, work)
 
