@@ -7,9 +7,8 @@ from typing import Self
 
 from cryptography.exceptions import InvalidTag
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
-from cryptography.hazmat.primitives.hashes import SHA256
-from cryptography.hazmat.primitives.kdf.hkdf import HKDF
 
+from bookshelf.keyring.derived_key import derive_key
 from bookshelf.keyring.port import CHECK, KeyDestroyed, KeyringFault, KeyTable, StoredKey
 
 #: Bytes of a key, and of the nonce before a wrapped one.
@@ -25,7 +24,7 @@ class Keyring:
 
     def __init__(self, table: KeyTable, secret: bytes, now: Callable[[], datetime]) -> None:
         self._table = table
-        self._wrapping = AESGCM(HKDF(SHA256(), KEY_BYTES, None, b"bookshelf keyring").derive(secret))
+        self._wrapping = AESGCM(derive_key(secret, "bookshelf keyring"))
         self._now = now
 
     @classmethod

@@ -1,9 +1,7 @@
-"""Reads and creates the file with the secret of the accounts, and derives keys from it for their purposes."""
+"""Reads and creates the file with the secret of the accounts."""
 
-import hmac
 import os
 import secrets
-from hashlib import sha256
 from pathlib import Path
 
 #: Bytes of a new secret, and the least and most bytes of a file.
@@ -46,9 +44,3 @@ def read_or_create_secret(path: Path) -> bytes:
         file.flush()
         os.fsync(file.fileno())
     return read_secret(path)
-
-
-def derive_key(secret: bytes, purpose: str) -> bytes:
-    """Return the key of 32 bytes for a purpose: HKDF with SHA-256 (RFC 5869), `purpose` as its info."""
-    pseudorandom = hmac.digest(b"\0" * sha256().digest_size, secret, "sha256")
-    return hmac.digest(pseudorandom, purpose.encode() + b"\x01", "sha256")

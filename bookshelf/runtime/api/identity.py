@@ -15,8 +15,8 @@ from multidict import CIMultiDict
 from bookshelf.cqrs.handler import GUEST, LOCAL, Caller
 from bookshelf.http.message import Handler, Headers, Request, Response
 from bookshelf.http.problem import Problem
+from bookshelf.keyring.derived_key import derive_key
 from bookshelf.runtime.api import header_fields
-from bookshelf.runtime.secret_file import derive_key
 
 SCOPES = "Bookshelf-Scopes"
 SESSION = "Bookshelf-Session"

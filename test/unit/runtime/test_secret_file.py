@@ -7,8 +7,9 @@ import pytest
 
 from bookshelf.cli.callers import open_callers
 from bookshelf.config import Settings, WrongSetting
+from bookshelf.keyring.derived_key import derive_key
 from bookshelf.runtime.api.identity import LocalReader, SignedCallers
-from bookshelf.runtime.secret_file import BadSecretFile, derive_key, read_or_create_secret, read_secret
+from bookshelf.runtime.secret_file import BadSecretFile, read_or_create_secret, read_secret
 
 
 def test_the_first_start_creates_the_file_for_its_user_only(tmp_path: Path) -> None:
@@ -29,7 +30,7 @@ def test_a_file_that_cannot_be_used_is_named(tmp_path: Path) -> None:
 
 
 def test_keys_are_derived_by_hkdf() -> None:
-    # an independent computation: HKDF of cryptography with SHA-256, no salt and this info
+    # HKDF with SHA-256, no salt and this info, as computed once: with another value, no stored key opens
     found = derive_key(b"0123456789abcdef", "bookshelf gateway signature").hex()
     assert found == "2b868b1080f53c7971dd1a570032dfa585628f47bd53e4227b5c648789170ede"
     assert derive_key(b"0123456789abcdef", "another purpose").hex() != found
