@@ -80,7 +80,8 @@ class EventsEndpoint:
         caller = admit(self._callers, request, self._route.requires)
         if self._open >= self._most or self._leaving.is_set():
             raise Problem("unavailable", "this instance takes no further stream now; try again in a moment")
-        owner = caller.owner if issubclass(self._route.params, Owned) else None
+        is_owned = issubclass(self._route.params, Owned)
+        owner, person = (caller.owner, caller.account) if is_owned else (None, None)
         params = read_parameters(self._reader, request, path, owner)
         stream = _Stream(self._host, self._ask(params, owner, request.target))
         try:
@@ -90,7 +91,7 @@ class EventsEndpoint:
                 await stream.begin(header_fields.last_event(request.headers))
         except TimeoutError:
             raise Problem("gateway-timeout", "the answer was not found in time; try again") from None
-        return Response(200, dict(_HEADERS), self._messages(stream, owner))
+        return Response(200, dict(_HEADERS), self._messages(stream, person))
 
     def _ask(self, params: Any, owner: str | None, target: str) -> Ask:  # noqa: ANN401 (the route's own type)
         """Return the query of a stream. Streams that have come equally far share one rendering."""
@@ -104,11 +105,11 @@ class EventsEndpoint:
 
         return ask
 
-    async def _messages(self, stream: "_Stream", owner: str | None) -> AsyncIterator[bytes]:
+    async def _messages(self, stream: "_Stream", person: str | None) -> AsyncIterator[bytes]:
         self._open += 1
         leaving = asyncio.ensure_future(self._leaving.wait())
         try:
-            yield _RETRY + await self._seals.open(stream.message(), owner)
+            yield _RETRY + await self._seals.open(stream.message(), person)
             while True:
                 changed = asyncio.ensure_future(stream.changed())
                 try:
@@ -122,7 +123,7 @@ class EventsEndpoint:
                 if not changed.done():
                     yield _COMMENT
                 elif await stream.step():
-                    yield await self._seals.open(stream.message(), owner)
+                    yield await self._seals.open(stream.message(), person)
         except (Refused, Problem, StorageFault):
             return  # the client connects again, and gets the reason
         finally:
