@@ -23,7 +23,7 @@ from bookshelf.runtime.aggregate.state_cache import StateCache
 from bookshelf.runtime.aggregate.state_store import MemoryStateStore
 from bookshelf.runtime.api.endpoint import Api
 from bookshelf.runtime.api.identity import Callers, LocalReader
-from bookshelf.runtime.infrastructure import Infrastructure, LateHandler, MakeStates
+from bookshelf.runtime.infrastructure import Infrastructure, LateHandler, MakeStates, PortlessListener
 from bookshelf.runtime.sealing import Seals
 from bookshelf.runtime.service import ServiceHost
 from bookshelf.services import SERVICES
@@ -33,19 +33,6 @@ from bookshelf.storage.sqlite import MemoryStorage
 DEADLINE_S = 30
 JSON = "application/json"
 DUNE = {"title": "Dune", "author": "Frank Herbert"}
-
-
-class Unlistened:
-    """A listener that only this process can reach."""
-
-    def __init__(self, transport: LocalTransport, handler: Handler, host: str, port: int) -> None:
-        self._transport = transport
-        self.host = host
-        self.port = port
-        transport.attach(host, port, handler)
-
-    async def stop(self) -> None:
-        self._transport.detach(self.host, self.port)
 
 
 class Answered:
@@ -145,8 +132,8 @@ class Shelf:
                     await view.rows.reach(ends)
 
 
-async def _listen(transport: LocalTransport, handler: Handler, host: str, port: int) -> Unlistened:
-    return Unlistened(transport, handler, host, port)
+async def _listen(transport: LocalTransport, handler: Handler, host: str, port: int) -> PortlessListener:
+    return PortlessListener(transport, handler, host, port)
 
 
 def _states(aggregate: Aggregate[Any], _partition: int) -> StateCache:

@@ -20,7 +20,6 @@ from bookshelf.accounts.fields import (
     check_name,
     check_password,
     email_claim,
-    prepare_password,
 )
 from bookshelf.accounts.handlers.guessing import SignInAttempt
 from bookshelf.accounts.handlers.opened_account import open_account, opened
@@ -33,7 +32,7 @@ from bookshelf.accounts.handlers.parts import (
     own_account,
     read_body,
 )
-from bookshelf.accounts.handlers.sign_in import SignIn
+from bookshelf.accounts.handlers.sign_in import SignIn, prepared_password
 from bookshelf.accounts.people import VIEW, SessionRow, sessions_of
 from bookshelf.accounts.session import SESSION, EndSession
 from bookshelf.cqrs.errors import Conflict, Invalid, NotFound
@@ -143,11 +142,8 @@ class Profile:
         limits, hasher = self.sign_in.parts.limits, self.sign_in.parts.hasher
         if await limits.is_locked(attempt):
             raise Problem("too-many", "too many wrong passwords; try again in 15 minutes", Retry_After="900")
-        try:
-            prepared = prepare_password(password)
-        except Invalid:
-            prepared = ""
-        right = await hasher.verify(await ports.open(account.password, "password"), prepared)
+        hashed = await ports.open(account.password, "password")
+        right = await hasher.verify(hashed, prepared_password(password) or "")
         if not right:
             await limits.note_failure(attempt)
             raise Invalid("is not the present password", field=field)

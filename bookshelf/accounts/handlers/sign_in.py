@@ -114,7 +114,7 @@ class SignIn:
         attempt = SignInAttempt(account_id or claim, network(request), device)
         locked = await self.parts.limits.is_locked(attempt)
         hashed = await ports.open(account.password, "password") if account.is_open else None
-        password = _prepared(body.password)
+        password = prepared_password(body.password)
         right = await self.parts.hasher.verify(hashed, password or "-")
         if hashed is None or password is None or not right or locked or account.suspended:
             if not locked:
@@ -247,7 +247,8 @@ def _cookie(name: str, value: str, age_s: int | None, *, secure: bool) -> str:
     return "; ".join([*parts, "Secure"] if secure else parts)
 
 
-def _prepared(password: str) -> str | None:
+def prepared_password(password: str) -> str | None:
+    """Return a typed password as it is hashed; None for one that no account can have."""
     try:
         return prepare_password(password)
     except Invalid:

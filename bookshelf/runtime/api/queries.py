@@ -116,15 +116,14 @@ class QueryEndpoint:
             headers["Link"] = rendered.link
         if rendered.items is not None:
             headers[header_fields.COUNT] = str(rendered.items)
-        headers["Content-Type"] = "application/json"
-        if rendered.sealed:  # opened for this answer only
-            person = caller.account if self._owned else None
-            headers["Cache-Control"] = "no-store"
-            return Response(200, headers, await self._seals.open(rendered.body, person))
-        if header_fields.unchanged(request.headers, rendered.tag):
-            del headers["Content-Type"]
+        if not rendered.sealed and header_fields.unchanged(request.headers, rendered.tag):
             return Response(304, headers)
-        return Response(200, headers, rendered.body)
+        headers["Content-Type"] = "application/json"
+        body = rendered.body
+        if rendered.sealed:  # opened for this answer only
+            headers["Cache-Control"] = "no-store"
+            body = await self._seals.open(body, caller.account if self._owned else None)
+        return Response(200, headers, body)
 
     async def _answer(self, request: Request, path: Mapping[str, str], owner: str | None) -> RenderedResponse:
         try:

@@ -15,7 +15,7 @@ from bookshelf.cqrs.errors import Malformed
 from bookshelf.cqrs.handler import HandlerPorts
 from bookshelf.cqrs.process import Send
 from bookshelf.cqrs.view import recorded_event
-from bookshelf.log.port import Consumed, Fenced, Log, LogFault, LogFull, OutcomeUnknown, Record
+from bookshelf.log.port import Fenced, Log, LogFault, LogFull, OutcomeUnknown, Record
 from bookshelf.runtime.clock import Clock, Ids
 from bookshelf.runtime.metrics import ProcessMeters
 from bookshelf.runtime.process.dead_letters import OpenLetter
@@ -146,8 +146,7 @@ class ConnectorPartition(SenderPartition):
         for task, call in ended:
             rejected = self._rejected.get(call.position, 0)
             if rejected:
-                # an append that cannot be the cause: if the log rejects it too, the log is at fault
-                await self._writer.append([], Consumed(topic, self._partition, self._consumed[topic]))
+                await self._probe(topic)
             fault = Unwritable(UNWRITABLE) if rejected > 1 else _fault_of(task)
             self._add(call, task if fault is None else fault)
         try:

@@ -180,8 +180,7 @@ class SenderPartition:
         rejections = self._rejections[topic]
         for share in rejections.shares(records):
             if rejections.is_suspect(share):
-                # an append that cannot be the cause: if the log rejects it too, the log is at fault
-                await self._writer.append([], Consumed(topic, self._partition, self._consumed[topic]))
+                await self._probe(topic)
             if rejections.is_unwritable(share):
                 self._maker.set_aside(share[0], UNWRITABLE)
             else:
@@ -194,6 +193,10 @@ class SenderPartition:
             except LogFault:
                 rejections.note(share)
                 raise
+
+    async def _probe(self, topic: str) -> None:
+        """Append what cannot be the cause of a rejection: if the log rejects it too, the log is at fault."""
+        await self._writer.append([], Consumed(topic, self._partition, self._consumed[topic]))
 
     async def _append(self, topic: str, after: int, *, always: bool = False) -> None:
         """Append a step. One without records is left out until the offset has moved by a whole read."""
