@@ -1,9 +1,11 @@
-"""The view of people: accounts by claim, sessions by account, and groups."""
+"""The view of people: accounts by claim, sessions by account, groups, and what was revoked."""
 
 from collections.abc import Iterable, Mapping, Sequence
+from datetime import datetime
 from typing import Any, NamedTuple
 
 from sqlalchemy import (
+    BigInteger,
     Boolean,
     Column,
     Index,
@@ -14,6 +16,7 @@ from sqlalchemy import (
     exists,
     false,
     insert,
+    literal,
     or_,
     select,
     true,
@@ -57,6 +60,19 @@ groups = Table(
     Column("name", TEXT, nullable=False),
     Column("defined", Boolean, nullable=False),
 )
+#: What was revoked last: a session (epoch 0), or the sessions and tokens of an account below an epoch.
+revocations = Table(
+    "people_revocation",
+    TABLES,
+    Column("id", TEXT, primary_key=True),
+    Column("epoch", Integer, nullable=False),
+    Column("log_partition", Integer, nullable=False),
+    Column("log_offset", BigInteger, nullable=False),
+    Column("at", TEXT, nullable=False),
+)
+Index("people_revocation_at", revocations.c.at)
+#: The epoch below which all tokens of a forgotten account are.
+_NO_EPOCH = 2**31 - 1
 _row: Any = bindparam("row")
 _ADD_ACCOUNT = insert(people)
 _OPEN = update(people).where(people.c.id == _row).values(open=bindparam("now_open"))
@@ -69,6 +85,22 @@ _key, _name = bindparam("row", type_=TEXT), bindparam("name", type_=TEXT)
 _ADD_GROUP = insert(groups).from_select(
     ["id", "name", "defined"],
     select(_key, _name, false()).where(~exists().where(groups.c.id == _key)),
+)
+_ADD_REVOCATION = insert(revocations).from_select(
+    ["id", "epoch", "log_partition", "log_offset", "at"],
+    select(_key, literal(0), literal(0), literal(0), literal("")).where(
+        ~exists().where(revocations.c.id == _key)
+    ),
+)
+_REVOKE = (
+    update(revocations)
+    .where(revocations.c.id == _row)
+    .values(
+        epoch=bindparam("now_epoch"),
+        log_partition=bindparam("partition"),
+        log_offset=bindparam("offset"),
+        at=bindparam("moment"),
+    )
 )
 _DEFINE = update(groups).where(groups.c.id == _row).values(defined=bindparam("now_defined"))
 
@@ -86,8 +118,14 @@ def _email_changed(event: events.EmailChanged, recorded: Recorded) -> Iterable[C
     yield _MOVE, {"row": recorded.subject, "claim": event.claim}
 
 
-def _account_over(_event: Event, recorded: Recorded) -> Iterable[Change]:
+def _account_over(event: Event, recorded: Recorded) -> Iterable[Change]:
     yield _CLEAR, {"row": recorded.subject}
+    if isinstance(event, events.AccountForgotten):
+        yield from _revoked(recorded, _NO_EPOCH)
+
+
+def _sessions_ended(event: events.SessionsEnded, recorded: Recorded) -> Iterable[Change]:
+    yield from _revoked(recorded, event.epoch)
 
 
 def _session_opened(event: events.SessionOpened, recorded: Recorded) -> Iterable[Change]:
@@ -102,11 +140,19 @@ def _session_used(event: events.SessionRotated | events.SessionUsed, recorded: R
 
 def _session_ended(_event: Event, recorded: Recorded) -> Iterable[Change]:
     yield _END, {"row": recorded.subject}
+    yield from _revoked(recorded, 0)
 
 
 def _group(event: Event, recorded: Recorded) -> Iterable[Change]:
     yield _ADD_GROUP, {"row": recorded.subject, "name": recorded.subject.removeprefix("g-")}
     yield _DEFINE, {"row": recorded.subject, "now_defined": isinstance(event, events.GroupDefined)}
+
+
+def _revoked(recorded: Recorded, epoch: int) -> Iterable[Change]:
+    place = {"partition": recorded.partition, "offset": recorded.offset}
+    moment = recorded.time.isoformat()
+    yield _ADD_REVOCATION, {"row": recorded.subject}
+    yield _REVOKE, {"row": recorded.subject, "now_epoch": epoch, "moment": moment, **place}
 
 
 HANDLERS: Mapping[type[Any], Handler] = {
@@ -115,6 +161,7 @@ HANDLERS: Mapping[type[Any], Handler] = {
     events.AccountRejected: _account_over,
     events.AccountForgotten: _account_over,
     events.EmailChanged: _email_changed,
+    events.SessionsEnded: _sessions_ended,
     events.SessionOpened: _session_opened,
     events.SessionRotated: _session_used,
     events.SessionUsed: _session_used,
@@ -133,6 +180,15 @@ class SessionRow(NamedTuple):
     used: str
     network: str
     program: str
+
+
+class Revocation(NamedTuple):
+    """A session that is over (epoch 0), or an account whose tokens below an epoch are invalid."""
+
+    subject: str
+    epoch: int
+    partition: int
+    offset: int
 
 
 def find_people(
@@ -164,3 +220,10 @@ def group_names(db: Any) -> list[str]:  # noqa: ANN401 (as above)
     """Return the names of the defined groups, in order."""
     query = select(groups.c.name).where(groups.c.defined == true()).order_by(groups.c.name)
     return [str(row.name) for row in db.execute(query)]
+
+
+def revoked_since(db: Any, moment: datetime) -> list[Revocation]:  # noqa: ANN401 (as above)
+    """Return what was revoked since then."""
+    columns = revocations.c
+    query = select(columns.id, columns.epoch, columns.log_partition, columns.log_offset)
+    return [Revocation(*row) for row in db.execute(query.where(columns.at >= moment.isoformat()))]

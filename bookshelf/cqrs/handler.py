@@ -20,6 +20,8 @@ S = TypeVar("S", bound=State)
 #: The scopes that routes require by default: those that read, and those that change something.
 READ = ("read",)
 WRITE = ("write",)
+#: The scope of calls between our own processes. No person has it, and no gateway routes to what requires it.
+INTERNAL = ("internal",)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -8,7 +8,7 @@ import msgspec
 from apispec import APISpec
 
 from bookshelf import __version__
-from bookshelf.cqrs.handler import HandlerRoute
+from bookshelf.cqrs.handler import INTERNAL, HandlerRoute
 from bookshelf.cqrs.route import HIDDEN, BulkRoute, CommandRoute, EventsRoute, QueryRoute, Route
 from bookshelf.cqrs.service import Service
 from bookshelf.http.problem import STATUS
@@ -203,8 +203,9 @@ def _operation_id(route: Route) -> str:
 
 
 def _forwarded(route: Route) -> Json:
-    """Return what a gateway needs: the deadline of the answer, and how to find the owner of the subject."""
-    made: Json = {} if route.deadline_s is None else {"deadline_s": route.deadline_s}
+    """Return what a gateway needs: whether to route it, the answer's deadline, and the subject's owner."""
+    made: Json = {"internal": True} if route.requires == INTERNAL else {}
+    made |= {} if route.deadline_s is None else {"deadline_s": route.deadline_s}
     if isinstance(route, CommandRoute) and (route.creates or "{id}" in route.path):
         made |= {"aggregate": route.aggregate.name, "subject": "created" if route.creates else "id"}
     return made

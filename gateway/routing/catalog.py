@@ -74,8 +74,8 @@ class RouteTable:
             self._mount(document, document.root)
         for operation in document.operations:
             method, path = operation.method, operation.path
-            if (method, path) in granted:
-                continue  # a newer edition has declared it
+            if operation.declared.internal or (method, path) in granted:
+                continue  # a newer edition has declared it, or it is not for clients
             why = self._objection(service, operation)
             if why is None:
                 self._grant(method, path, self._route(document, operation))

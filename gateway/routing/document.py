@@ -24,12 +24,13 @@ class Declared(msgspec.Struct, frozen=True):
 
     `deadline_s`: seconds until its response must begin. `aggregate`: the aggregate whose partition's owner is
     tried first. `subject`: where the aggregate's id comes from: `id` for the path's {id}, `created` for the
-    id of the command.
+    id of the command. `internal`: the operation is for our own processes, and never routed.
     """
 
     deadline_s: Annotated[float, Meta(gt=0, le=3600)] | None = None
     aggregate: Annotated[str, Meta(pattern="^[A-Za-z0-9_-]{0,64}$")] = ""
     subject: Literal["id", "created"] = "id"
+    internal: bool = False
 
 
 class Operation(msgspec.Struct, frozen=True):

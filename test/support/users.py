@@ -107,6 +107,15 @@ class Users:
             "POST", "/accounts/login", {"login": login, "password": password}, GUEST, **headers
         )
 
+    async def session_cookie(self, login: str = "ann") -> str:
+        """Sign in with a browser; return the value of its session cookie."""
+        answer = await self.send(
+            "POST", "/accounts/login", {"login": login, "password": PASSWORD, "browser": True}
+        )
+        assert answer.status == 204, answer.body
+        values = answer.headers.getall("Set-Cookie")  # type: ignore[attr-defined]
+        return next(str(value) for value in values if value.startswith("session=")).partition(";")[0][8:]
+
     async def released(self, *logins: str) -> None:
         """Wait until no account holds these handles and addresses."""
         for login in logins:

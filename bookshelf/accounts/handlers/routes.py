@@ -5,6 +5,7 @@ from bookshelf.accounts.claim import CLAIM
 from bookshelf.accounts.forgetting import FORGETTING
 from bookshelf.accounts.group import GROUP
 from bookshelf.accounts.handlers import administration as admin
+from bookshelf.accounts.handlers.gateway_calls import GatewayCalls
 from bookshelf.accounts.handlers.parts import ADMIN_ACCOUNTS, READ_ACCOUNTS, AccountParts
 from bookshelf.accounts.handlers.profile import Profile
 from bookshelf.accounts.handlers.published_keys import publish_keys
@@ -13,7 +14,7 @@ from bookshelf.accounts.handlers.sign_in import SignIn
 from bookshelf.accounts.people import VIEW
 from bookshelf.accounts.registration import REGISTRATION
 from bookshelf.accounts.session import SESSION
-from bookshelf.cqrs.handler import Handle, HandlerRoute
+from bookshelf.cqrs.handler import INTERNAL, Handle, HandlerRoute
 from bookshelf.cqrs.service import Service
 
 #: For everyone; for every caller that has signed in.
@@ -30,7 +31,7 @@ def _route(
 def account_routes(parts: AccountParts) -> tuple[HandlerRoute, ...]:
     """Return the routes of accounts; all of one process share the parts."""
     sign_in = SignIn(parts)
-    profile = Profile(sign_in)
+    profile, gateway = Profile(sign_in), GatewayCalls(sign_in)
     return (
         _route("POST", "/accounts", "Register", RegisterHandler(parts).register, _ANYONE),
         _route("POST", "/accounts/login", "Sign in", sign_in.login, _ANYONE),
@@ -43,6 +44,8 @@ def account_routes(parts: AccountParts) -> tuple[HandlerRoute, ...]:
         _route("DELETE", "/accounts/me", "Be forgotten", profile.forget, _SELF),
         _route("PUT", "/accounts/me/password", "Set another password", profile.set_password, _SELF),
         _route("GET", "/accounts/.well-known/jwks.json", "The public keys", publish_keys, _ANYONE),
+        _route("POST", "/accounts/exchange", "A token for a session cookie", gateway.exchange, INTERNAL),
+        _route("GET", "/accounts/revocations", "What was revoked", gateway.revocations, INTERNAL),
         *_admin_routes(),
     )
 

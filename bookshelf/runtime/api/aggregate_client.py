@@ -13,6 +13,7 @@ from bookshelf.cqrs.aggregate import Aggregate
 from bookshelf.cqrs.command_message import CommandRefused
 from bookshelf.cqrs.command_result import CommandResult
 from bookshelf.cqrs.errors import Refused
+from bookshelf.cqrs.handler import INTERNAL
 from bookshelf.cqrs.message import Command
 from bookshelf.cqrs.position import parse_position
 from bookshelf.http.message import BytesBody, Request, Response, read_response
@@ -24,7 +25,7 @@ from bookshelf.runtime.aggregate.host import AggregateHost
 from bookshelf.runtime.aggregate.read_state import ReadState
 from bookshelf.runtime.api.at_owner import at_owner
 from bookshelf.runtime.api.forwarding import Forwarder
-from bookshelf.runtime.api.identity import INTERNAL, SERVICE, Callers, admit
+from bookshelf.runtime.api.identity import SERVICE, Callers, admit
 from bookshelf.runtime.clock import Clock, Ids
 from bookshelf.runtime.decoding import Decoder
 

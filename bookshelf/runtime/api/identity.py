@@ -12,7 +12,7 @@ from typing import Protocol
 
 from multidict import CIMultiDict
 
-from bookshelf.cqrs.handler import GUEST, LOCAL, Caller
+from bookshelf.cqrs.handler import GUEST, INTERNAL, LOCAL, Caller
 from bookshelf.http.message import Handler, Headers, Request, Response
 from bookshelf.http.problem import Problem
 from bookshelf.keyring.derived_key import derive_key
@@ -23,8 +23,7 @@ SESSION = "Bookshelf-Session"
 SIGNATURE = "Bookshelf-Signature"
 #: The fields that only the gateway sets.
 IDENTITY = (header_fields.ACTOR, SCOPES, SESSION, SIGNATURE)
-#: The scope of calls between the instances of a service, and the caller that has it.
-INTERNAL = ("internal",)
+#: The caller of calls between our own processes: instances of one service, and gateways.
 SERVICE = Caller(actor="service", account="service", owner="service", scopes=frozenset(INTERNAL))
 #: Names of callers that no issuer's token may have.
 RESERVED_NAMES = frozenset({LOCAL.actor, GUEST.actor, SERVICE.actor})
