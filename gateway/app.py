@@ -4,7 +4,7 @@ import asyncio
 import contextlib
 import time
 from collections.abc import Callable, Mapping
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import structlog
 
@@ -16,6 +16,7 @@ from bookshelf.runtime.api.header_fields import POSITION, REFUSED
 from bookshelf.runtime.api.identity import signed_in
 from bookshelf.runtime.metrics import Meters
 from gateway import bodies, headers, read_your_writes
+from gateway.accounts.sessions import drop_set_cookie, hide_cookie
 from gateway.auth import TokenGuard
 from gateway.endpoints import Pages
 from gateway.options import GatewayOptions
@@ -25,6 +26,9 @@ from gateway.routing.rules import RESERVED, TABLES, RuleFile, Section, parse
 from gateway.status import UpstreamMetrics
 from gateway.upstream.call import Route
 from gateway.upstream.proxy import Pause, Proxy
+
+if TYPE_CHECKING:
+    from gateway.accounts.parts import GatewayAccounts
 
 #: Seconds that `start` waits for services that are ready already.
 SETTLE_S = 2.0
@@ -53,34 +57,52 @@ class Gateway:
         self._kept = {*RESERVED, prefix.split("/", 2)[1]}
         self._meters = Meters()
         self._callers = options.callers
-        self._token_guard = TokenGuard(options.verifier, options.callers)
         self.directory = Directory(discovery, transport, prefix, address_policy=options.address_policy)
         self._meters.also(UpstreamMetrics(self.directory.pools))
         self._proxy = Proxy(transport, options.timeouts, pause, ids=options.ids)
+        self._accounts: GatewayAccounts | None = None
+        self._token_guard = TokenGuard(options.verifier, options.callers)
+        if options.callers.has_accounts:
+            self._open_accounts(options, transport)
         sections = [Section(TABLES, self._routed), *([options.limits] if options.limits else [])]
         self._rules = RuleFile(options.rules, *sections) if options.rules else None
         self._pages = Pages(self.directory, self._meters, options.status, self._rules)
         self._pages.process, self._pages.processes = options.process, options.processes
         self._following: list[asyncio.Task[None]] = []
 
+    def _open_accounts(self, options: GatewayOptions, transport: Transport) -> None:
+        from gateway.accounts.parts import GatewayAccounts  # noqa: PLC0415 (loads what tokens need)
+        from gateway.accounts.users_client import UsersClient  # noqa: PLC0415 (as above)
+
+        users = UsersClient(self.directory.pools, self._proxy, transport, options.callers)
+        accounts = self._accounts = GatewayAccounts(users, options.issuer, options.verifier, self._now)
+        self._token_guard = TokenGuard(accounts.verifier, options.callers, accounts.sessions)
+        self._meters.also(accounts.metrics)
+
     async def start(self) -> None:
         """Start to follow discovery; return when the ready services are known, or after `SETTLE_S`.
 
-        Raises `BadRules`.
+        With accounts, that includes what was revoked. Raises `BadRules`.
         """
         self._following = [asyncio.create_task(self.directory.run(), name="gateway directory")]
+        if self._accounts is not None:
+            self._following.append(self._accounts.follow())
         if self._rules is not None:
             self._rules.load()
             self._following.append(asyncio.create_task(self._rules.watch(), name="gateway rules"))
         with contextlib.suppress(TimeoutError):
             async with asyncio.timeout(SETTLE_S):
                 await self.directory.settled()
+                if self._accounts is not None:
+                    await self._accounts.known()
 
     async def stop(self) -> None:
         """Stop following discovery. The server must have drained its requests before."""
         for task in self._following:
             task.cancel()
         await asyncio.gather(*self._following, return_exceptions=True)
+        if self._accounts is not None:
+            await self._accounts.close()
 
     def reload(self) -> None:
         """Read the rules file again, at once. An error is logged and shown in the status."""
@@ -118,6 +140,8 @@ class Gateway:
         if request.method == "HEAD" and response.body and isinstance(response.body, bytes):
             length = {"Content-Length": str(len(response.body))}
             response = Response(response.status, {**response.headers, **length})
+        if self._accounts is not None:
+            self._accounts.sessions.delete_cookie(request, response)
         self._meters.answered(request.method, template, response.status, time.perf_counter() - began)
         return response
 
@@ -149,12 +173,17 @@ class Gateway:
         if not isinstance(body, BytesBody):
             body = await bodies.onward(request)
         sent, known = self._onward(request, body, prefix, refused)
-        return self._back(await self._proxy.send(sent, route, parameters), known, prefix)
+        response = self._back(await self._proxy.send(sent, route, parameters), known, prefix)
+        if self._accounts is not None and route.foreign:
+            drop_set_cookie(response)
+        return response
 
     def _onward(
         self, request: Request, body: Body, prefix: str, refused: str
     ) -> tuple[Request, read_your_writes.Positions]:
         named = headers.onward(request, prefix)
+        if self._accounts is not None:
+            hide_cookie(named)
         known = read_your_writes.taken(named)
         read_your_writes.ask(named, known)
         if refused:

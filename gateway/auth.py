@@ -1,6 +1,7 @@
 """Authenticates requests by bearer token (RFC 6750): the port of token verifiers, and the guard of routes."""
 
-from dataclasses import dataclass
+import math
+from dataclasses import dataclass, field
 from typing import Protocol
 
 import structlog
@@ -24,11 +25,18 @@ class NoKeys(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Identity:
-    """The user or client that a token names, and the scopes and the session of the token."""
+    """The user or client that a token names, and the scopes and the session of the token.
+
+    `epoch`: an account's tokens of former epochs are revoked. `withheld`: scopes of the token that do not
+    count right now. `expires`: seconds since 1970.
+    """
 
     actor: str
     scopes: frozenset[str] = frozenset()
     session: str | None = None
+    epoch: int = 0
+    withheld: frozenset[str] = frozenset()
+    expires: float = field(default=math.inf, compare=False)
 
 
 class Verifier(Protocol):
@@ -68,15 +76,29 @@ def required(security: object) -> Requirement | None:
 _logger = structlog.get_logger(__name__)
 
 
+class Sessions(Protocol):
+    """Finds the person of a browser."""
+
+    async def identity(self, request: Request) -> Identity | None:
+        """Return the person of the request's session; None for a guest. Raises `Problem`: unavailable."""
+
+
 class TokenGuard:
     """Checks the token of each request. Without a verifier, routes with a requirement refuse all requests.
 
-    A request that one of our services sends for a caller has a signature in place of a token.
+    A request that one of our services sends for a caller has a signature in place of a token, and that of a
+    browser a session cookie, if there are `sessions`.
     """
 
-    def __init__(self, verifier: Verifier | None = None, callers: Callers | None = None) -> None:
+    def __init__(
+        self,
+        verifier: Verifier | None = None,
+        callers: Callers | None = None,
+        sessions: Sessions | None = None,
+    ) -> None:
         self._verifier = verifier
         self._callers = callers or LocalReader()
+        self._sessions = sessions
 
     async def authorize(self, request: Request, requirement: Requirement | None) -> None:
         """Set the request's actor, scopes and session, and check its scopes.
@@ -86,6 +108,8 @@ class TokenGuard:
         identity = self._signed(request)
         if identity is None and self._verifier is not None:
             identity = await self._identity(request, self._verifier)
+        if identity is None and self._sessions is not None and "Authorization" not in request.headers:
+            identity = await self._sessions.identity(request)
         if identity is not None:
             request.actor, request.scopes = identity.actor, identity.scopes
             request.session = identity.session
@@ -98,6 +122,12 @@ class TokenGuard:
         if identity is None:
             raise _unauthenticated("authentication is required: send Authorization: Bearer …")
         missing = requirement.scopes - identity.scopes
+        if missing & identity.withheld:
+            scopes = ", ".join(sorted(missing & identity.withheld))
+            msg = (
+                f"what was revoked is not known right now, so these scopes are withheld: {scopes}; try again"
+            )
+            raise Problem("unavailable", msg, Retry_After="5")
         if missing:
             raise Problem("forbidden", f"the token lacks these required scopes: {', '.join(sorted(missing))}")
 
@@ -117,7 +147,7 @@ class TokenGuard:
         if len(given) > 1 or scheme.lower() != "bearer":
             raise _unauthenticated("send exactly one Authorization field, with the scheme Bearer")
         try:
-            return await _verified(verifier, token.strip())
+            return await verified(verifier, token.strip())
         except BadToken as fault:
             _logger.info("token-refused", why=str(fault), id=request.id, client=request.peer)
             raise _unauthenticated(
@@ -127,7 +157,8 @@ class TokenGuard:
             raise Problem("unavailable", "the token cannot be verified right now; try again") from None
 
 
-async def _verified(verifier: Verifier, token: str) -> Identity:
+async def verified(verifier: Verifier, token: str) -> Identity:
+    """Return the identity of a token; keys that are missing are loaded. Raises `BadToken`, `NoKeys`."""
     try:
         return verifier.verify(token)
     except (UnknownKey, NoKeys):

@@ -8,7 +8,8 @@ import re
 import time
 from base64 import urlsafe_b64decode
 from collections import OrderedDict
-from collections.abc import Callable, Collection, Mapping
+from collections.abc import Awaitable, Callable, Collection, Mapping
+from functools import partial
 from hashlib import blake2b
 from pathlib import Path
 from typing import Any, Protocol
@@ -23,7 +24,7 @@ from joserfc.jwk import KeySet, OKPKey
 from bookshelf.http.client import NoResponse, RemoteHandler, Unreachable
 from bookshelf.http.message import BrokenBody, TooLarge, read_response, request
 from bookshelf.http.request_check import is_loopback
-from bookshelf.runtime.api.identity import RESERVED_NAMES
+from bookshelf.runtime.api.identity import RESERVED_NAMES, RESERVED_SCOPES
 from gateway.auth import BadToken, Identity, NoKeys, UnknownKey
 
 #: Keys by `kid`.
@@ -116,14 +117,16 @@ _URL_CHARACTERS = "/?#[]@:!$&'()*+,;=%"
 _logger = structlog.get_logger(__name__)
 
 
-class UrlKeys:
-    """Keys at a URL. If a fetch fails, the former keys stay. Raises `BadKeys` for an unsuitable URL."""
+class FetchedKeys:
+    """Keys of the JWKS that `fetch_keys` returns. If it raises `BadKeys`, the former keys stay."""
 
     def __init__(
-        self, url: str, clock: Callable[[], float] = time.monotonic, between_s: float = _BETWEEN_S
+        self,
+        fetch_keys: Callable[[], Awaitable[bytes]],
+        clock: Callable[[], float] = time.monotonic,
+        between_s: float = _BETWEEN_S,
     ) -> None:
-        _check(url)
-        self._url = url
+        self._fetch = fetch_keys
         self._clock = clock
         self._between_s = between_s
         self._keys: Named | None = None
@@ -155,7 +158,7 @@ class UrlKeys:
 
     async def _take(self) -> None:
         try:
-            content = await fetch(self._url)
+            content = await self._fetch()
             if self._keys is None or content != self._content:
                 self._keys, self._content = read(content), content
                 _logger.info("keys-loaded", count=len(self._keys))
@@ -163,6 +166,16 @@ class UrlKeys:
             _logger.warning("keys-not-loaded", why=str(fault) or type(fault).__name__)
         finally:
             self._asking = None
+
+
+class UrlKeys(FetchedKeys):
+    """Keys at a URL. Raises `BadKeys` for an unsuitable URL."""
+
+    def __init__(
+        self, url: str, clock: Callable[[], float] = time.monotonic, between_s: float = _BETWEEN_S
+    ) -> None:
+        _check(url)
+        super().__init__(partial(fetch, url), clock, between_s)
 
 
 async def fetch(url: str) -> bytes:
@@ -221,6 +234,7 @@ class _Claims(msgspec.Struct):
     iat: float = 0.0
     scope: str = ""
     sid: str | None = None
+    epoch: Any = 0
 
 
 class Tokens:
@@ -279,7 +293,9 @@ class Tokens:
         except (JoseError, msgspec.MsgspecError, ValueError, RecursionError) as fault:
             raise BadToken(type(fault).__name__) from fault
         self._check(claims, now)
-        return claims.exp, Identity(claims.sub, frozenset(claims.scope.split()), claims.sid)
+        scopes = frozenset(claims.scope.split()) - RESERVED_SCOPES
+        epoch = claims.epoch if isinstance(claims.epoch, int) else 0
+        return claims.exp, Identity(claims.sub, scopes, claims.sid, epoch, expires=claims.exp)
 
     def _key(self, header: dict[str, Any]) -> OKPKey:
         if not header.keys() <= _HEADER or header.get("alg") not in _ALGORITHMS:

@@ -32,7 +32,7 @@ from gateway.upstream.call import CallTimeouts
 class GatewayOptions:
     """Timeouts, address policy, visibility of the status, rules file and identity of one gateway process.
 
-    `callers` signs the callers of requests.
+    `callers` signs the callers of requests. `issuer`: the name of the issuer of our own tokens.
     `rules`: the rules file; None for no rules. `verifier`: verifies tokens; None to accept none. `notice_s`
     and `drain_s`: seconds for which a gateway that leaves stays open, and waits for requests under way.
     `process`: the number of this process among the `processes` at one port. `ids` makes idempotency keys for
@@ -47,6 +47,7 @@ class GatewayOptions:
     notice_s: float = 0.0
     verifier: Verifier | None = None
     callers: Callers = field(default_factory=LocalReader)
+    issuer: str = "bookshelf"
     drain_s: float = 5.0
     limits: Section | None = None
     process: int = 1

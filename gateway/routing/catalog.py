@@ -143,6 +143,7 @@ class RouteTable:
             requirement=operation.requirement,
             aggregate=declared.aggregate,
             creates=declared.subject == "created",
+            foreign=document.foreign,
         )
 
     def _grant(self, method: str, path: str, route: Route) -> None:

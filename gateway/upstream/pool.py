@@ -221,14 +221,18 @@ class Endpoints:
         """Replace the endpoints by those of `instances`; one that was there before keeps its statistics."""
         self._known = {_place(instance): self._one(instance) for instance in instances}
 
-    def of(self, tags: Iterable[str], service: str) -> tuple[UpstreamEndpoint, ...]:
-        """Return the endpoints that have all these tags, of any service or of `service`, if not empty."""
+    def of(self, tags: Iterable[str], service: str, ours: bool) -> tuple[UpstreamEndpoint, ...]:  # noqa: FBT001 (a pool's key)
+        """Return the endpoints that have all these tags, of any service or of `service`, if not empty.
+
+        With `ours`, those of foreign services are left out.
+        """
         wanted = frozenset(tags)
         return tuple(
             endpoint
             for endpoint in self._known.values()
             if wanted.issubset(endpoint.instance.tags)
             and (endpoint.instance.service == service or not service)
+            and not (ours and endpoint.instance.foreign)
         )
 
     def all(self) -> Collection[UpstreamEndpoint]:
@@ -279,13 +283,16 @@ class Pools:
     def __init__(self, limits: OutlierLimits | None = None, random: Random = machine.random) -> None:
         self._endpoints = Endpoints(limits or OutlierLimits())
         self._balancer = Balancer(random)
-        self._pools: dict[tuple[tuple[str, ...], str], Pool] = {}
+        self._pools: dict[tuple[tuple[str, ...], str, bool], Pool] = {}
 
-    def of(self, tags: tuple[str, ...], service: str = "") -> Pool:
-        """Return the pool of these tags, of any service or of one. Raises ValueError for neither."""
+    def of(self, tags: tuple[str, ...], service: str = "", *, ours: bool = False) -> Pool:
+        """Return the pool of these tags, of any service or of one; `ours`: no foreign one.
+
+        Raises ValueError for neither tags nor service.
+        """
         if not tags and not service:
             raise ValueError("name a tag or a service: a pool without both would have every instance")
-        key = tags, service
+        key = tags, service, ours
         pool = self._pools.get(key)
         if pool is None:
             name = service or ", ".join(tags)

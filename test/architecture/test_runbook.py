@@ -9,6 +9,7 @@ from architecture.source import ROOT, modules
 from prometheus_client.parser import text_string_to_metric_families
 
 from bookshelf.runtime.metrics import Meters
+from gateway.accounts.revocations import RevocationMetrics, Revocations
 from gateway.status import UpstreamMetrics
 from gateway.upstream.pool import Pools
 
@@ -42,6 +43,7 @@ def measured() -> set[str]:
     """Return the names of all metrics of a service and of the gateway."""
     meters = Meters()
     meters.also(UpstreamMetrics(Pools()))
+    meters.also(RevocationMetrics(Revocations()))
     text = meters.page()[1].decode()
     return {family.name for family in text_string_to_metric_families(text)}
 

@@ -1,0 +1,1 @@
+"""Accounts at the gateway: browsers' sessions, the tokens of our own issuer, and what was revoked."""
