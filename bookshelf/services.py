@@ -1,7 +1,16 @@
 """The table of contents: every service, its tags, its port and its parts."""
 
+import os
 from dataclasses import replace
 
+from bookshelf.accounts import people
+from bookshelf.accounts.account import ACCOUNT
+from bookshelf.accounts.claim import CLAIM
+from bookshelf.accounts.forgetting import FORGETTING
+from bookshelf.accounts.group import GROUP
+from bookshelf.accounts.registration import REGISTRATION
+from bookshelf.accounts.session import SESSION
+from bookshelf.config import read
 from bookshelf.cqrs.route import BulkRoute
 from bookshelf.cqrs.service import Service
 from bookshelf.shelf import (
@@ -20,11 +29,20 @@ from bookshelf.shelf import (
 
 
 def _with_site(service: Service) -> Service:
-    from bookshelf.shelf.pages.cover_files import COVER_ROUTES  # noqa: PLC0415 (see `Service.pages`)
+    from bookshelf.shelf.pages.cover_files import COVER_ROUTES  # noqa: PLC0415 (see `Service.load`)
     from bookshelf.shelf.pages.site import SITE  # noqa: PLC0415 (as above)
 
     routes = (*SITE.routes, *COVER_ROUTES)
-    return replace(service, pages=None, serves=routes, error_page=SITE.error_page, tasks=(SITE.run_jobs,))
+    return replace(service, load=None, serves=routes, error_page=SITE.error_page, tasks=(SITE.run_jobs,))
+
+
+def _with_accounts(service: Service) -> Service:
+    from bookshelf.accounts.handlers.parts import make_parts  # noqa: PLC0415 (see `Service.load`)
+    from bookshelf.accounts.handlers.routes import account_routes, need_accounts  # noqa: PLC0415 (as above)
+
+    settings = read(os.environ)
+    parts = make_parts(settings.accounts_issuer, settings.accounts_token_s)
+    return replace(service, load=None, serves=account_routes(parts), middleware=(need_accounts,))
 
 
 SERVICES = (
@@ -99,6 +117,18 @@ SERVICES = (
         runs=(),
         serves=(),
         root="/",
-        pages=_with_site,
+        load=_with_site,
+    ),
+    Service(
+        name="users",
+        summary="People: accounts, sign-in, sessions, groups",
+        tags=("accounts", "users"),
+        port=8088,
+        runs=(ACCOUNT, CLAIM, SESSION, GROUP, REGISTRATION, FORGETTING, people.VIEW),
+        serves=(),
+        load=_with_accounts,
+        needs_accounts=True,
     ),
 )
+#: What `bookshelf up` runs without accounts.
+WITHOUT_ACCOUNTS = tuple(service for service in SERVICES if not service.needs_accounts)

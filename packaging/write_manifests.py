@@ -100,13 +100,15 @@ def _values(service: Service) -> dict[str, str]:
 def _values_of_all(services: tuple[Service, ...]) -> dict[str, str]:
     names = [service.name for service in services]
     ports = sorted(service.port for service in services)
+    # what needs accounts is reached through the gateway only
+    near = [service for service in services if not service.needs_accounts]
     return {
         "names": ",".join(names),
         "apps": " ".join(_APPS.get(name, name) for name in names),
-        "forwards": ", ".join(f"{name}={name}" for name in names),
-        "forwarded": " ".join(f"{name}={name}" for name in names),
+        "forwards": ", ".join(f"{service.name}={service.name}" for service in near),
+        "forwarded": " ".join(f"{service.name}={service.name}" for service in near),
         "ports": ", ".join(f"{{port: {port}}}" for port in ports),
-        "published": ", ".join(f'"127.0.0.1:{port}:{port}"' for port in ports),
+        "published": ", ".join(f'"127.0.0.1:{port}:{port}"' for port in sorted(one.port for one in near)),
         "exposed": " ".join(map(str, ports)),
         "gateway": str(Settings().port),
         "version": __version__,

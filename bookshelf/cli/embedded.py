@@ -72,13 +72,14 @@ class Embedded:
 
 @asynccontextmanager
 async def embedded(settings: Settings, services: Sequence[Service] = SERVICES) -> AsyncIterator[Embedded]:
-    """Run these services and the gateway until the block ends.
+    """Run these services and the gateway until the block ends; without accounts, those that need none.
 
     Raises `FolderFault`, `LogFault`, `StorageFault`, `PortTaken`, `WrongSetting`, `ServiceConflict`.
 
     At the end all is stopped in reverse order: first the gateway, then the services, the log last.
     """
-    check_services([service.with_pages() for service in services], {"gateway": Settings().port})
+    services = [service for service in services if settings.has_accounts or not service.needs_accounts]
+    check_services([service.loaded() for service in services], {"gateway": Settings().port})
     async with AsyncExitStack() as stack:
         folder = DataFolder(settings.folder)
         stack.callback(folder.close)

@@ -28,8 +28,9 @@ class Service:
     connectors, and `serves` routes. With a `root`, like / or /shop, it serves pages: the gateway passes on
     every request at and below that address. `middleware` runs around each of its handlers. `error_page` makes
     the page that it answers a problem with, unknown addresses included; without it the answer is problem
-    details. `tasks` run beside its handlers: each is a function of the ports that handlers get. `pages`
-    returns the service with its pages: only a process that runs it loads them.
+    details. `tasks` run beside its handlers: each is a function of the ports that handlers get. `load`
+    returns the service with what only a process that runs it imports, like its pages. A service that
+    `needs_accounts` is not run by `bookshelf up` without them.
     """
 
     name: str
@@ -42,7 +43,8 @@ class Service:
     middleware: tuple[Middleware, ...] = ()
     error_page: ErrorPage | None = None
     tasks: tuple[ServiceTask, ...] = ()
-    pages: "Callable[[Service], Service] | None" = None
+    load: "Callable[[Service], Service] | None" = None
+    needs_accounts: bool = False
 
     @property
     def aggregates(self) -> tuple[Aggregate[Any], ...]:
@@ -59,9 +61,9 @@ class Service:
         """The processes and connectors that this service runs."""
         return tuple(part for part in self.runs if isinstance(part, Process | Connector))
 
-    def with_pages(self) -> "Service":
-        """Return the service with its pages, if it has any."""
-        return self if self.pages is None else self.pages(self)
+    def loaded(self) -> "Service":
+        """Return the service as a process runs it."""
+        return self if self.load is None else self.load(self)
 
 
 class ServiceConflict(Exception):

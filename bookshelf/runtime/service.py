@@ -48,7 +48,7 @@ class ServiceHost:
     """Runs one instance of a service from `start` to `stop`: its parts, API and registration."""
 
     def __init__(self, service: Service, infrastructure: Infrastructure, host: str, port: int) -> None:
-        self.service = service = service.with_pages()
+        self.service = service = service.loaded()
         self._infrastructure = infrastructure
         self._host = host
         self._port = port

@@ -51,7 +51,9 @@ LAW: Law = {
         *("bookshelf.concurrency", "bookshelf.circuit_breaker", "bookshelf.http"),
     },
     # what puts it together; of a context, the command line knows only its files
-    "bookshelf.services": {"bookshelf.cqrs", "bookshelf.shelf"},
+    "bookshelf.services": {
+        *("bookshelf.cqrs", "bookshelf.shelf", "bookshelf.accounts", "bookshelf.config"),
+    },
     "bookshelf.cli": {
         *("bookshelf.services", "bookshelf.runtime", "bookshelf.config", "gateway", "bookshelf.cqrs"),
         *("bookshelf.log", "bookshelf.discovery", "bookshelf.storage", "bookshelf.shelf.library_files"),

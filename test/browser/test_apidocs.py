@@ -8,11 +8,13 @@ from playwright.sync_api import Locator, Page, expect
 from support.browser import Visit, browser
 from support.program import Program
 
-from bookshelf.services import SERVICES
+from bookshelf.services import WITHOUT_ACCOUNTS
 
 pytestmark = [pytest.mark.browser, pytest.mark.needs("chromium")]
 
-SERVED = {(route.method, route.path) for service in SERVICES if not service.root for route in service.serves}
+SERVED = {
+    (route.method, route.path) for service in WITHOUT_ACCOUNTS if not service.root for route in service.serves
+}
 
 
 @pytest.fixture(scope="module")

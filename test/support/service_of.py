@@ -2,6 +2,8 @@
 
 from bookshelf.services import SERVICES
 
+_LOADED = [service.loaded() for service in SERVICES if not service.root]
+
 
 def service_of(method: str, target: str) -> str:
     """Return the name of the service with this route, else with this path, else of one that refuses it."""
@@ -14,8 +16,7 @@ def service_of(method: str, target: str) -> str:
             route.path.count("{"),
             service.name,
         )
-        for service in SERVICES
-        if not service.root
+        for service in _LOADED
         for route in service.serves
         if _is_path_of(route.path, steps)
     ]

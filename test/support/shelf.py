@@ -26,7 +26,7 @@ from bookshelf.runtime.api.identity import Callers, LocalReader
 from bookshelf.runtime.infrastructure import Infrastructure, LateHandler, MakeStates, PortlessListener
 from bookshelf.runtime.sealing import Seals
 from bookshelf.runtime.service import ServiceHost
-from bookshelf.services import SERVICES
+from bookshelf.services import WITHOUT_ACCOUNTS
 from bookshelf.storage.port import Storage
 from bookshelf.storage.sqlite import MemoryStorage
 
@@ -58,7 +58,7 @@ class Shelf:
         storage: Storage | None = None,
         states: MakeStates | None = None,
         seals: Seals | None = None,
-        services: Iterable[Service] = SERVICES,
+        services: Iterable[Service] = WITHOUT_ACCOUNTS,
         callers: Callers | None = None,
     ) -> None:
         self.log = log or MemoryLog(2)

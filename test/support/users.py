@@ -1,6 +1,7 @@
 """The service users in this process, without a socket; the test names the caller of each request."""
 
 import asyncio
+from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Any, Self
 
@@ -11,19 +12,18 @@ from bookshelf.accounts.claim import CLAIM
 from bookshelf.accounts.fields import login_claim
 from bookshelf.accounts.handlers.guessing import GuessLimits, MemoryCounters
 from bookshelf.accounts.handlers.parts import AccountParts
-from bookshelf.accounts.handlers.routes import users_service
-from bookshelf.cqrs.handler import Caller, HandlerRoute, RequestContext
+from bookshelf.accounts.handlers.routes import account_routes, need_accounts
+from bookshelf.cqrs.handler import GUEST, Caller
 from bookshelf.http.message import request
-from bookshelf.http.problem import Problem, problem_response
-from bookshelf.http.router import Router
 from bookshelf.keyring.keyring import Keyring
 from bookshelf.keyring.memory import MemoryKeyTable
-from bookshelf.runtime.api.endpoint import as_problem
+from bookshelf.runtime.api.identity import Callers, SignedCallers, signed_in
 from bookshelf.runtime.passwords import PasswordHasher
 from bookshelf.runtime.sealing import Seals
 from bookshelf.runtime.service import ServiceHost
+from bookshelf.services import SERVICES
 
-GUEST = Caller(actor="guest", scopes=frozenset())
+[USERS] = [service for service in SERVICES if service.name == "users"]
 PASSWORD = "correct horse battery staple"  # noqa: S105 (a test's)
 ANN = {"handle": "ann", "name": "Ann Reader", "email": "Ann@Example.org", "password": PASSWORD}
 BEN = {"handle": "ben", "name": "Ben Lender", "email": "ben@example.org", "password": PASSWORD}
@@ -32,33 +32,23 @@ _NOW = datetime(2026, 3, 1, 12, 0, tzinfo=UTC)
 
 def caller(account: str, *scopes: str, session: str | None = None) -> Caller:
     """Return a person as the gateway names one."""
-    return Caller(actor=account, account=account, scopes=frozenset(scopes), session=session)
-
-
-def _admit(route: HandlerRoute, by: Caller) -> None:
-    if route.requires is not None and by.account is None:
-        raise Problem("unauthenticated", "sign in first")
-    if not by.may(route.requires or ()):
-        raise Problem("forbidden", "a scope is missing")
+    return signed_in(account, frozenset(scopes), session)
 
 
 class Users:
     """One instance of the service. Hashes cost little here."""
 
-    def __init__(self) -> None:
+    def __init__(self, callers: Callers | None = None) -> None:
         self.table = MemoryKeyTable()
         self.keyring = Keyring(self.table, b"secret of 16 bytes", lambda: _NOW)
-        self._shelf = Shelf(seals=Seals(self.keyring), services=())
+        self._callers = callers or SignedCallers(b"secret of the accounts")
+        self._shelf = Shelf(seals=Seals(self.keyring), services=(), callers=self._callers)
         self.log, self.clock = self._shelf.log, self._shelf.clock
         self.hasher = PasswordHasher(memory_kib=64, passes=1)
         limits = GuessLimits(MemoryCounters(lambda: self.clock.now().timestamp()))
         self.parts = AccountParts(self.hasher, limits)
-        service = users_service(self.parts)
+        service = replace(USERS, load=None, serves=account_routes(self.parts), middleware=(need_accounts,))
         self.host = ServiceHost(service, self._shelf.infrastructure, "127.0.0.1", service.port)
-        self._router: Router[HandlerRoute] = Router()
-        for route in service.serves:
-            assert isinstance(route, HandlerRoute)
-            self._router.add(route.method, route.path, route)
 
     async def __aenter__(self) -> Self:
         async with asyncio.timeout(DEADLINE_S):
@@ -82,18 +72,9 @@ class Users:
         """Send a request of a caller, header names with underscores."""
         headers = {"Content_Type": JSON, "User_Agent": "test", "X_Forwarded_For": "10.0.0.1", **headers}
         made = request(method, target, b"" if body is None else msgspec.json.encode(body), **headers)
-        try:
-            async with asyncio.timeout(DEADLINE_S):
-                route, _, path = self._router.find(method, target.partition("?")[0])
-                _admit(route, by)
-                context = RequestContext(at=self.clock.now(), caller=by, path=path)
-                ports = self.host._ports  # noqa: SLF001 (what its handlers get)
-                return Answered(await route.handler(made, context, ports))
-        except Exception as fault:
-            problem = as_problem(fault)
-            if problem is None:
-                raise
-            return Answered(problem_response(problem))
+        self._callers.sign(by, made)
+        async with asyncio.timeout(DEADLINE_S):
+            return Answered(await self.host.api.handle(made))
 
     async def register(self, **fields: Any) -> str:  # noqa: ANN401 (JSON)
         """Register a person; return the id of the account."""

@@ -16,7 +16,7 @@ from support.program import Program
 from support.until import until
 
 from bookshelf import __version__
-from bookshelf.services import SERVICES
+from bookshelf.services import WITHOUT_ACCOUNTS
 
 _BLOCK = re.compile(r"^```yaml\n(groups:\n.*?)^```$", re.MULTILINE | re.DOTALL)
 #: A name that is none of PromQL's words, functions or labels: metrics have an underscore.
@@ -86,8 +86,8 @@ def test_every_port_has_its_process_and_its_version(clients: list[Client]) -> No
         assert (labels["version"], one) == (__version__, 1)
 
 
-AGGREGATES = [(service.name, part.name) for service in SERVICES for part in service.aggregates]
-VIEWS = [(service.name, part.name) for service in SERVICES for part in service.views]
+AGGREGATES = [(service.name, part.name) for service in WITHOUT_ACCOUNTS for part in service.aggregates]
+VIEWS = [(service.name, part.name) for service in WITHOUT_ACCOUNTS for part in service.views]
 
 
 @pytest.mark.parametrize(("service", "name"), AGGREGATES)

@@ -12,10 +12,12 @@ from support.client import Client
 from support.program import Program
 
 from bookshelf.cqrs.route import EventsRoute
-from bookshelf.services import SERVICES
+from bookshelf.services import WITHOUT_ACCOUNTS
 
 #: The routes of the program, which the document must have.
-SERVED = [(route.method, route.path) for service in SERVICES if not service.root for route in service.serves]
+SERVED = [
+    (route.method, route.path) for service in WITHOUT_ACCOUNTS if not service.root for route in service.serves
+]
 #: Refusals of values that have the right shape, and are not plausible: no schema can express these.
 BEYOND_A_SCHEMA = (
     "is no day of the calendar",
@@ -101,7 +103,7 @@ def test_the_document_has_every_operation(document: BaseSchema) -> None:
 #: All but the streams, which do not end.
 ANSWERED = [
     (route.method, route.path)
-    for service in SERVICES
+    for service in WITHOUT_ACCOUNTS
     if not service.root
     for route in service.serves
     if not isinstance(route, EventsRoute)

@@ -10,7 +10,7 @@ from support.client import Client
 from support.program import Program
 from support.until import until
 
-from bookshelf.services import SERVICES
+from bookshelf.services import WITHOUT_ACCOUNTS
 
 STOPS = (signal.SIGTERM, signal.SIGINT)
 
@@ -60,7 +60,7 @@ def test_with_accounts_no_service_has_a_port_and_a_guest_reads_nothing(tmp_path:
 def test_every_service_is_ready_when_up_prints_its_address(tmp_path: Path) -> None:
     with Program(tmp_path / "data").ready() as up:
         doors = [Client(up.note.url), *map(up.service, up.note.services)]
-        assert up.note.services.keys() == {service.name for service in SERVICES}
+        assert up.note.services.keys() == {service.name for service in WITHOUT_ACCOUNTS}
         for path in ("/health/live", "/health/ready", "/metrics", "/openapi.json"):
             assert [door.get(path).status for door in doors] == [200] * len(doors), path
 

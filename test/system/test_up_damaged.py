@@ -11,7 +11,7 @@ from support.process import bookshelf
 from support.program import Program
 from support.until import until
 
-from bookshelf.services import SERVICES
+from bookshelf.services import WITHOUT_ACCOUNTS
 
 
 def up(data: Path) -> str:
@@ -104,8 +104,8 @@ def test_a_truncated_log_is_reported_and_unchanged(data: Path) -> None:
 
 #: How many files each folder has: one for each view or aggregate.
 FILES = {
-    "views": sum(len(service.views) for service in SERVICES),
-    "state": sum(len(service.aggregates) for service in SERVICES),
+    "views": sum(len(service.views) for service in WITHOUT_ACCOUNTS),
+    "state": sum(len(service.aggregates) for service in WITHOUT_ACCOUNTS),
 }
 
 

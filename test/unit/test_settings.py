@@ -78,6 +78,7 @@ def test_a_malformed_address_of_the_api_is_refused(url: str) -> None:
 #: A value of each setting that takes neither any text nor the number 7.
 _VALUES = {
     "accounts": "on",
+    "accounts_token_s": "70",
     "gateway_token_typ": "any",
     "service_ports": "auto",
     "state_cache": "200",

@@ -50,9 +50,9 @@ class AccountParts:
     service: str = "Bookshelf"
 
 
-def default_parts() -> AccountParts:
+def make_parts(issuer: str, token_s: int) -> AccountParts:
     """Return parts with counters of this process; nothing is loaded before the first sign-in."""
-    return AccountParts(PasswordHasher(), GuessLimits(MemoryCounters()))
+    return AccountParts(PasswordHasher(), GuessLimits(MemoryCounters()), issuer=issuer, token_s=token_s)
 
 
 async def secret_texts(ports: HandlerPorts) -> SecretTexts:

@@ -1,9 +1,5 @@
-"""The service users: its parts and its routes."""
+"""The routes of the service users."""
 
-from bookshelf.accounts.account import ACCOUNT
-from bookshelf.accounts.claim import CLAIM
-from bookshelf.accounts.forgetting import FORGETTING
-from bookshelf.accounts.group import GROUP
 from bookshelf.accounts.handlers import administration as admin
 from bookshelf.accounts.handlers.gateway_calls import GatewayCalls
 from bookshelf.accounts.handlers.parts import ADMIN_ACCOUNTS, READ_ACCOUNTS, AccountParts
@@ -11,11 +7,9 @@ from bookshelf.accounts.handlers.profile import Profile
 from bookshelf.accounts.handlers.published_keys import publish_keys
 from bookshelf.accounts.handlers.register import RegisterHandler
 from bookshelf.accounts.handlers.sign_in import SignIn
-from bookshelf.accounts.people import VIEW
-from bookshelf.accounts.registration import REGISTRATION
-from bookshelf.accounts.session import SESSION
-from bookshelf.cqrs.handler import INTERNAL, Handle, HandlerRoute
-from bookshelf.cqrs.service import Service
+from bookshelf.cqrs.handler import INTERNAL, Handle, HandlerRoute, Next, RequestContext
+from bookshelf.http.message import Request, Response
+from bookshelf.http.problem import Problem
 
 #: For everyone; for every caller that has signed in.
 _ANYONE: None = None
@@ -50,16 +44,11 @@ def account_routes(parts: AccountParts) -> tuple[HandlerRoute, ...]:
     )
 
 
-def users_service(parts: AccountParts) -> Service:
-    """Return the service; all instances in one process share the parts."""
-    return Service(
-        name="users",
-        summary="People: accounts, sign-in, sessions, groups",
-        tags=("accounts", "users"),
-        port=8088,
-        runs=(ACCOUNT, CLAIM, SESSION, GROUP, REGISTRATION, FORGETTING, VIEW),
-        serves=account_routes(parts),
-    )
+async def need_accounts(request: Request, context: RequestContext, onward: Next) -> Response:
+    """Answer 404 while there are no accounts: then every request is the local reader's."""
+    if context.caller.scopes is None:
+        raise Problem("no-route", "there are no accounts here: the setting accounts is off")
+    return await onward(request)
 
 
 def _admin_routes() -> tuple[HandlerRoute, ...]:

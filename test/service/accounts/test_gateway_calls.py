@@ -7,10 +7,10 @@ from datetime import timedelta
 import msgspec
 from support.openapi_documents import understood
 from support.shelf import Answered
-from support.users import BEN, GUEST, Users, caller
+from support.users import BEN, USERS, Users, caller
 
-from bookshelf.accounts.handlers.routes import account_routes, users_service
-from bookshelf.cqrs.handler import INTERNAL
+from bookshelf.accounts.handlers.routes import account_routes
+from bookshelf.cqrs.handler import GUEST, INTERNAL
 from bookshelf.runtime.api.identity import SERVICE
 from bookshelf.runtime.openapi import document
 from gateway.routing.catalog import RouteTable
@@ -31,7 +31,7 @@ async def revoked(users: Users, after: str | None = None) -> Answered:
 
 
 def test_a_gateway_routes_no_internal_operation(users: Users) -> None:
-    service = users_service(users.parts)
+    service = USERS.loaded()
     published = understood(document(service, secured=True))
     table = RouteTable((published,), Rules(), Pools(), "/bookshelf")
     internal = {

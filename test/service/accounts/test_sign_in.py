@@ -2,9 +2,10 @@
 
 from datetime import timedelta
 
-from support.users import BEN, GUEST, PASSWORD, Users, caller
+from support.users import BEN, PASSWORD, Users, caller
 
 from bookshelf.accounts.handlers.guessing import ACCOUNT_MAX, NETWORK_MAX, PAIR_MAX
+from bookshelf.cqrs.handler import GUEST
 from gateway.jwt import Named, Tokens, read
 
 

@@ -32,7 +32,7 @@ def renamed_view(name: str) -> View:
 
 
 def test_the_services_of_the_project_agree() -> None:
-    check_services([*(service.with_pages() for service in SERVICES), another()], GATEWAY)
+    check_services([*(service.loaded() for service in SERVICES), another()], GATEWAY)
 
 
 @pytest.mark.parametrize(
