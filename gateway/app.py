@@ -121,6 +121,8 @@ class Gateway:
         """Answer a request. Every error becomes a response, without internal details."""
         began = time.perf_counter()
         template = "none"
+        if (client := self._callers.client(request)) is not None:
+            request.peer, request.secure, request.resolved = client.address, client.secure, True
         try:
             path = _path(request.target)
             if path.startswith(self._inside):

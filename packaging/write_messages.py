@@ -12,7 +12,11 @@ from babel.messages.pofile import read_po, write_po
 
 ROOT = Path(__file__).resolve().parents[1]
 #: The packages with catalogues, and the folder whose modules have the texts of each.
-PACKAGES = {"bookshelf/site": "bookshelf/site", "bookshelf/shelf/pages": "bookshelf/shelf"}
+PACKAGES = {
+    "bookshelf/site": "bookshelf/site",
+    "bookshelf/shelf/pages": "bookshelf/shelf",
+    "bookshelf/accounts/pages": "bookshelf/accounts",
+}
 LANGUAGES = ("de",)
 #: The extraction method of templates.
 _TEMPLATES = "jinja2.ext:babel_extract"

@@ -21,6 +21,8 @@ PREFIX = "/bookshelf"
 #: Header fields of the API (bookshelf/runtime/api/header_fields.py).
 AFTER = "Bookshelf-After"
 POSITION = "Bookshelf-Position"
+#: The client that a page answers (bookshelf/runtime/api/identity.py).
+CLIENT = "Bookshelf-Client"
 KEY = "Idempotency-Key"
 #: Seconds that a query waits for the positions of the browser, and that any request may take.
 BEHIND_S = 2.0

@@ -4,7 +4,6 @@ from collections.abc import Mapping
 from typing import NamedTuple
 from urllib.parse import unquote_plus
 
-from bookshelf.site.form_decoding import Values
 from bookshelf.site.page import Model, Page, _
 from bookshelf.site.page_request import Submission
 
@@ -20,6 +19,10 @@ class ErrorText(NamedTuple):
 
 _TEXTS: Mapping[int, ErrorText] = {
     400: ErrorText(_("This request cannot be read"), _("Go back and try it once more.")),
+    401: ErrorText(
+        _("Sign in to go on"),
+        _("Nothing is lost: what you have typed is below. Sign in in another tab, then send it again."),
+    ),
     403: ErrorText(
         _("This is not allowed from here"),
         _("Send the form from a page of this site. If you have typed something, it is below."),
@@ -44,7 +47,7 @@ _OTHER = ErrorText(
     _("Something went wrong here"), _("It was noted. Go back and try again, or start from the home page.")
 )
 #: Statuses that are shown as another one: what a reader can do is the same.
-_SAME = {401: 403, 408: 503, 409: 422, 412: 422, 429: 503, 502: 503, 504: 503}
+_SAME = {408: 503, 409: 422, 412: 422, 429: 503, 502: 503, 504: 503}
 #: Names of inputs that a reader has not typed.
 _HIDDEN = "_"
 
@@ -75,15 +78,15 @@ def error_page(
         words=address_words(address) if status == 404 else "",  # noqa: PLR2004 (nothing found)
         request_id=request_id,
         action=address,
-        typed=typed_fields(sent.values) if sent is not None else (),
+        typed=typed_fields(sent) if sent is not None else (),
     )
     return Page(TEMPLATE, model, title=text.heading, status=status)
 
 
-def typed_fields(values: Values) -> tuple[tuple[str, str], ...]:
-    """Return the names and texts of a form, without those that no reader typed."""
+def typed_fields(sent: Submission) -> tuple[tuple[str, str], ...]:
+    """Return the names and texts of a form, without those that no reader typed, and without passwords."""
     return tuple(
-        (name, text) for name, texts in values.items() for text in texts if not name.startswith(_HIDDEN)
+        (name, text) for name in sent.values for text in sent.typed(name) if not name.startswith(_HIDDEN)
     )
 
 
@@ -99,5 +102,6 @@ def examples() -> Mapping[str, Page]:
     return {
         "not found": error_page(404, address="/books/the-left-hand-of-darkness", request_id="7f3a9c"),
         "unavailable": error_page(503, address="/books", request_id="7f3a9c"),
+        "signed out": error_page(401, address="/books/1/finish", request_id="7f3a9c", sent=sent),
         "refused": error_page(403, address="/books/1/finish", request_id="7f3a9c", sent=sent),
     }

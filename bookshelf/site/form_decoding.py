@@ -18,7 +18,7 @@ from bookshelf.http.multipart import FormLimits, MultipartForm, UploadedFile, is
 from bookshelf.http.problem import Problem
 from bookshelf.site.api_adapters import FieldFault
 from bookshelf.site.page import Form, _
-from bookshelf.site.page_request import Submission
+from bookshelf.site.page_request import Submission, is_password
 
 FormT = TypeVar("FormT", bound=msgspec.Struct)
 Translate = Callable[[str], str]
@@ -164,7 +164,8 @@ def _value(field: FormField, texts: tuple[str, ...]) -> Any:  # noqa: ANN401 (a 
         return msgspec.convert(
             [text for text in texts if text], field.kind, dec_hook=_read_text, strict=False
         )
-    text = texts[0].strip() if texts else ""
+    text = texts[0] if texts else ""
+    text = text if is_password(field.name) else text.strip()
     if not text:
         return field.default
     if field.read is not None:
@@ -252,7 +253,7 @@ class FormState:
     def values(self, name: str) -> tuple[str, ...]:
         """Return the texts of a field: as typed, else the first ones."""
         if self._sent is not None:
-            return tuple(self._sent.values.get(name, ()))
+            return self._sent.typed(name)
         return self._first.get(name, ())
 
     def text(self, name: str) -> str:

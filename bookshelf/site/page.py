@@ -14,6 +14,9 @@ from bookshelf.site.preferences import Choice, Preferences
 
 #: The most bytes of a form without files.
 FORM_BYTES = 1 << 20
+#: The addresses of the account and its pages, which every site links to while there are accounts.
+ACCOUNT = "/account"
+SIGN_IN, REGISTER = f"{ACCOUNT}/sign-in", f"{ACCOUNT}/register"
 
 
 def _(text: str) -> str:
@@ -60,7 +63,8 @@ class Redirect:
     """The answer to a form that was carried out: the address of the next page and a notice for it.
 
     `notice` is a code of the site's notices; `change` is the id of the change that the notice's Undo takes
-    back, or `correlation` the id of several. `preferences` are kept in the browser.
+    back, or `correlation` the id of several. `preferences` are kept in the browser. `cookies` are the values
+    of further Set-Cookie headers.
     """
 
     address: str
@@ -68,6 +72,7 @@ class Redirect:
     change: str | None = None
     correlation: str | None = None
     preferences: Preferences | None = None
+    cookies: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

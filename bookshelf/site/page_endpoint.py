@@ -1,5 +1,6 @@
 """Answers the requests for the pages of one site: reads the request, calls the page function, renders."""
 
+from collections.abc import Mapping
 from dataclasses import replace
 from urllib.parse import parse_qsl
 
@@ -7,18 +8,22 @@ import msgspec
 from multidict import CIMultiDict
 
 from bookshelf.cqrs.errors import Refused
-from bookshelf.cqrs.handler import HandlerPorts, RequestContext
-from bookshelf.http.message import Request, Response
+from bookshelf.cqrs.handler import GUEST, LOCAL, HandlerPorts, RequestContext
+from bookshelf.http.message import BrokenBody, Request, Response, TooLarge
 from bookshelf.http.problem import STATUS, Problem
-from bookshelf.site.api_adapters import AFTER, ApiProblem, FieldFault, PageApi, form_key
+from bookshelf.site.api_adapters import AFTER, CLIENT, ApiProblem, FieldFault, PageApi, form_key, target
 from bookshelf.site.form_decoding import FormRefused, decode_form, group_pairs, read_form
 from bookshelf.site.jobs import CallerJobs
-from bookshelf.site.page import Page, PageRoute, Redirect, Result, SiteParts
+from bookshelf.site.page import FORM_BYTES, SIGN_IN, Page, PageRoute, Redirect, Result, SiteParts
 from bookshelf.site.page_request import PageRequest, Submission
 from bookshelf.site.page_response import PageRenderer, Visit, download_response
+from bookshelf.site.preferences import read_cookies
 
-_SHOWN = 200
-_INVALID = STATUS["invalid"].value
+_SHOWN, _SEE_OTHER = 200, 303
+_INVALID, _UNAUTHENTICATED = STATUS["invalid"].value, STATUS["unauthenticated"].value
+_READS = frozenset({"GET", "HEAD"})
+#: Kinds of problems whose page shows what was typed.
+_TYPED_AGAIN = frozenset({"cross-origin", "unauthenticated", "forbidden"})
 #: Statuses of the API after which the form is shown again with what was typed.
 _FORM_AGAIN = frozenset({400, 403, 409, 412, 413, 422, 429, 502, 503, 504})
 
@@ -39,8 +44,9 @@ class PageEndpoint:
         jobs: CallerJobs | None = None,
     ) -> Response:
         """Return the response of a page; errors are pages too. `jobs` are those of the caller."""
-        visit = self.renderer.visit(request)
-        api = PageApi(ports.api(context.caller), after=request.headers.get(AFTER, ""))
+        visit = self.renderer.visit(request, context.caller)
+        headers = _client(request) if visit.has_accounts else {}
+        api = PageApi(ports.api(context.caller), after=request.headers.get(AFTER, ""), headers=headers)
         asked = replace(self._page_request(visit, context, api, ports), running=jobs)
         if request.method != "POST":
             return await self._answer(route, asked, visit)
@@ -56,6 +62,8 @@ class PageEndpoint:
                 return await self._submit(route, asked, visit)
             return self._result(route, await route.get(asked), asked, visit)
         except (ApiProblem, Problem, Refused) as fault:
+            if _status(fault) == _UNAUTHENTICATED and asked.method in _READS and visit.has_accounts:
+                return sign_in_first(asked.address)
             return self.renderer.error(_status(fault), str(fault), visit, asked.submission, asked.api)
 
     def _page_request(
@@ -78,6 +86,8 @@ class PageEndpoint:
             plural=templates.plural,
             ports=ports,
             caller=context.caller,
+            cookies=read_cookies(request),
+            program=request.headers.get("User-Agent", ""),
         )
 
     async def _submit(self, route: PageRoute, asked: PageRequest, visit: Visit) -> Response:
@@ -127,10 +137,17 @@ class PageEndpoint:
                 return self.renderer.redirect(result, asked.api)
         return download_response(result)
 
-    def problem_response(self, request: Request, problem: Problem) -> Response:
-        """Return the page that a problem outside of page functions is answered with."""
-        visit = self.renderer.visit(request)
-        response = self.renderer.error(STATUS[problem.kind].value, problem.detail, visit)
+    async def problem_response(self, request: Request, problem: Problem) -> Response:
+        """Return the page that a problem outside of page functions is answered with, with what was typed.
+
+        A guest who asks for a page that needs an account is sent to sign in, and comes back.
+        """
+        guest = problem.kind == "unauthenticated"
+        if guest and request.method in _READS:
+            return sign_in_first(request.target)
+        visit = self.renderer.visit(request, GUEST if guest else LOCAL)
+        typed = await _typed(request) if problem.kind in _TYPED_AGAIN else None
+        response = self.renderer.error(STATUS[problem.kind].value, problem.detail, visit, typed)
         return Response(response.status, CIMultiDict({**response.headers, **problem.headers}), response.body)
 
     def example(self, request: Request, context: RequestContext) -> Response:
@@ -144,6 +161,29 @@ class PageEndpoint:
                     replace(page, title=title, status=_SHOWN), visit, section=route.section
                 )
         raise Problem("no-route", "there is no such state of a page; /design lists them")
+
+
+async def _typed(request: Request) -> Submission | None:
+    """Return the texts of a form that was not carried out; None if there is none that can be read."""
+    try:
+        async with read_form(request, FORM_BYTES) as form:
+            return Submission(values=form.fields)
+    except (Problem, TooLarge, BrokenBody):
+        return None
+
+
+def _client(request: Request) -> Mapping[str, str]:
+    """Return the header that names the client, whose failed sign-ins are counted."""
+    headers = request.headers
+    secure = request.secure or headers.get("X-Forwarded-Proto") == "https"
+    address = headers.get("X-Forwarded-For", request.peer)
+    return {CLIENT: f"{address} {'https' if secure else 'http'}"}
+
+
+def sign_in_first(address: str) -> Response:
+    """Return the redirect to the page of signing in, which leads back to an address."""
+    location = target(SIGN_IN, next=address)
+    return Response(_SEE_OTHER, {"Location": location, "Cache-Control": "no-store"})
 
 
 def _key(request: Request, sent: Submission, owner: str | None, ports: HandlerPorts) -> str:

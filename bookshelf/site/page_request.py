@@ -14,11 +14,17 @@ from bookshelf.site.jobs import CallerJobs
 from bookshelf.site.preferences import Preferences
 
 
+def is_password(name: str) -> bool:
+    """Return True for the name of an input for a password: it ends with this word."""
+    return name.endswith("password")
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Submission:
     """A form as it was sent: the texts of its fields, its files, and what is wrong with it.
 
-    `faults` are the wrong fields with the reasons; `kind` and `detail` describe the problem as a whole.
+    `faults` are the wrong fields with the reasons; `kind` and `detail` describe the problem as a whole. A
+    password is in `values` only: it is never shown again.
     """
 
     values: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
@@ -31,6 +37,10 @@ class Submission:
         """Return the text of a field; empty if it was not sent."""
         return next(iter(self.values.get(name, ())), "")
 
+    def typed(self, name: str) -> tuple[str, ...]:
+        """Return the texts of a field that may be shown again; none of a password."""
+        return () if is_password(name) else tuple(self.values.get(name, ()))
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PageRequest:
@@ -40,7 +50,7 @@ class PageRequest:
     route's `params`; `parameters` has all values of the query string by name. `now` is the time in the
     reader's zone. `submission` is the form that was sent. `translate` and `plural` return texts in the
     reader's language. `ports` has the stores of blobs and the converter of pictures. `running` are the
-    caller's jobs.
+    caller's jobs. `cookies` are those of the browser by name, `program` is its name.
     """
 
     method: str
@@ -58,6 +68,8 @@ class PageRequest:
     submission: Submission | None = None
     caller: Caller = LOCAL
     running: CallerJobs | None = None
+    cookies: Mapping[str, str] = field(default_factory=dict)
+    program: str = ""
 
     @property
     def jobs(self) -> CallerJobs:

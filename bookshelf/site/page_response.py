@@ -13,13 +13,14 @@ import msgspec
 from babel.dates import LOCALTZ
 from multidict import CIMultiDict
 
+from bookshelf.cqrs.handler import LOCAL, Caller
 from bookshelf.http.message import Request, Response
 from bookshelf.http.problem import RETRY_AFTER_S, STATUS
 from bookshelf.site.api_adapters import POSITION, PageApi
 from bookshelf.site.assets import Assets
 from bookshelf.site.error_pages import error_page
 from bookshelf.site.form_decoding import FormState
-from bookshelf.site.page import Download, Page, Redirect, SiteParts, _
+from bookshelf.site.page import ACCOUNT, REGISTER, SIGN_IN, Download, Page, Redirect, SiteParts, _
 from bookshelf.site.page_request import PageRequest, Submission, safe_address
 from bookshelf.site.preferences import (
     LANGUAGES,
@@ -31,6 +32,7 @@ from bookshelf.site.preferences import (
     known_zones,
     read_cookies,
     read_notice,
+    read_person,
     read_preferences,
 )
 from bookshelf.site.templates import FRAME, Templates
@@ -53,9 +55,15 @@ _OK, _SEE_OTHER, _NOT_MODIFIED = 200, 303, 304
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Visit:
-    """A request, and what it has of the reader: preferences, language, zone, and a redirect's notice."""
+    """A request, and what it has of the reader: preferences, language, zone, and a redirect's notice.
+
+    `person` is the name in the bar: "" for a person whose name is unknown, None for a guest. Without accounts
+    `has_accounts` is False.
+    """
 
     request: Request
+    has_accounts: bool
+    person: str | None
     preferences: Preferences
     language: str
     zone: tzinfo
@@ -69,12 +77,15 @@ class Frame:
     `notice` is a text; its Undo takes back the change with the id `change`, or all with the id `correlation`.
     `back`: the page that this one was opened from, "" if that is unknown. `behind`: a view has not caught up
     with the reader's last change. `key` marks a form that creates something: such a page is not cached.
+    `person` and `has_accounts` are those of the visit.
     """
 
     address: str
     language: str
     preferences: Preferences
     title: str
+    has_accounts: bool
+    person: str | None
     section: str | None = None
     back: str = ""
     notice: str = ""
@@ -105,15 +116,20 @@ class PageRenderer:
             "asset": self.assets.address,
             "zones": known_zones,
             "themes": THEMES,
+            "account_address": ACCOUNT,
+            "sign_in_address": SIGN_IN,
+            "register_address": REGISTER,
         }
         self.templates = {language: Templates(packages, language, variables) for language in LANGUAGES}
 
-    def visit(self, request: Request) -> Visit:
+    def visit(self, request: Request, caller: Caller = LOCAL) -> Visit:
         """Return a request with what it has of the reader."""
         cookies = read_cookies(request)
         preferences = read_preferences(cookies, self._parts.choices)
         return Visit(
             request=request,
+            has_accounts=caller.scopes is not None,
+            person=None if caller.account is None else read_person(cookies),
             preferences=preferences,
             language=preferences.language or accepted_language(request.headers.get("Accept-Language", "")),
             zone=ZoneInfo(preferences.zone) if preferences.zone else LOCALTZ,
@@ -157,6 +173,8 @@ class PageRenderer:
             address=visit.request.target,
             language=visit.language,
             preferences=visit.preferences,
+            has_accounts=visit.has_accounts,
+            person=visit.person,
             section=section,
             back=opened_from(visit.request, page.sent),
             title=f"{translate(_ERROR)} {title}" if form.failed else title,
@@ -175,6 +193,7 @@ class PageRenderer:
             headers.add("Set-Cookie", Notice(redirect.notice, redirect.change, redirect.correlation).cookie())
         if redirect.preferences is not None:
             headers.add("Set-Cookie", redirect.preferences.cookie())
+        headers.extend(("Set-Cookie", cookie) for cookie in redirect.cookies)
         add_positions(headers, api)
         return Response(_SEE_OTHER, headers)
 

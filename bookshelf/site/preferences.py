@@ -1,20 +1,22 @@
-"""The preferences of a reader and the notice after a redirect, kept in cookies that are checked on return."""
+"""Cookies that are checked on return: preferences, the notice after a redirect, the name in the bar."""
 
 import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from functools import cache
 from typing import NamedTuple
-from urllib.parse import parse_qsl, urlencode
+from urllib.parse import parse_qsl, quote, unquote, urlencode
 from zoneinfo import ZoneInfo, available_timezones
 
 from bookshelf.http.message import Request
 
 PREFERENCES_COOKIE = "bookshelf-prefs"
 NOTICE_COOKIE = "bookshelf-notice"
+PERSON_COOKIE = "bookshelf-person"
 #: Seconds that the cookies are kept.
 _PREFERENCES_S = 365 * 86400
 _NOTICE_S = 60
+_PERSON_MAX = 100
 THEMES = ("system", "light", "dark")
 #: The languages with a catalogue; the first is the one of the sources.
 LANGUAGES = ("en", "de")
@@ -86,6 +88,25 @@ class Notice(NamedTuple):
 
 #: The value of a Set-Cookie header that deletes the notice.
 NOTICE_SHOWN = f"{NOTICE_COOKIE}=; Path=/; Max-Age=0; HttpOnly; SameSite=Lax"
+
+
+def person_cookie(name: str, age_s: int | None = None) -> str:
+    """Return the value of a Set-Cookie header that keeps the name in the bar, without an age until the end.
+
+    It proves nothing: what a person may do follows from the session alone.
+    """
+    lasting = "" if age_s is None else f"; Max-Age={age_s}"
+    return f"{PERSON_COOKIE}={quote(name[:_PERSON_MAX], safe='')}; Path=/; HttpOnly; SameSite=Lax{lasting}"
+
+
+#: The value of a Set-Cookie header that deletes the name.
+PERSON_GONE = person_cookie("", 0)
+
+
+def read_person(cookies: Mapping[str, str]) -> str:
+    """Return the name of the person in the bar; empty if it is unknown."""
+    name = unquote(cookies.get(PERSON_COOKIE, ""))
+    return name if name.isprintable() and len(name) <= _PERSON_MAX else ""
 
 
 @cache

@@ -87,7 +87,7 @@ class Site:
 
     async def error_page(self, request: Request, problem: Problem) -> Response:
         """Return the page that a problem is answered with."""
-        return self.endpoint.problem_response(request, problem)
+        return await self.endpoint.problem_response(request, problem)
 
     async def _page(
         self, place: int, request: Request, context: RequestContext, ports: HandlerPorts

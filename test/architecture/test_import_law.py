@@ -30,6 +30,7 @@ LAW: Law = {
         *("bookshelf.shelf", "bookshelf.site", "bookshelf.cqrs", "bookshelf.media"),
         *("bookshelf.http.message", "bookshelf.http.multipart", "bookshelf.http.problem"),
     },
+    "bookshelf.accounts.pages": {"bookshelf.accounts", "bookshelf.site", "bookshelf.cqrs"},
     # the ports and their adapters: none knows another
     "bookshelf.log": {"bookshelf.cqrs"},
     "bookshelf.discovery": {"bookshelf.cqrs", "bookshelf.concurrency", "bookshelf.http"},

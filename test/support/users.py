@@ -14,7 +14,7 @@ from bookshelf.accounts.handlers.guessing import GuessLimits, MemoryCounters
 from bookshelf.accounts.handlers.parts import AccountParts
 from bookshelf.accounts.handlers.routes import account_routes, need_accounts
 from bookshelf.cqrs.handler import GUEST, Caller
-from bookshelf.http.message import request
+from bookshelf.http.message import Request, Response, request
 from bookshelf.keyring.keyring import Keyring
 from bookshelf.keyring.memory import MemoryKeyTable
 from bookshelf.runtime.api.identity import Callers, SignedCallers, signed_in
@@ -72,9 +72,13 @@ class Users:
         """Send a request of a caller, header names with underscores."""
         headers = {"Content_Type": JSON, "User_Agent": "test", "X_Forwarded_For": "10.0.0.1", **headers}
         made = request(method, target, b"" if body is None else msgspec.json.encode(body), **headers)
+        return Answered(await self.answer(made, by))
+
+    async def answer(self, made: Request, by: Caller) -> Response:
+        """Return the response to a request of a caller."""
         self._callers.sign(by, made)
         async with asyncio.timeout(DEADLINE_S):
-            return Answered(await self.host.api.handle(made))
+            return await self.host.api.handle(made)
 
     async def register(self, **fields: Any) -> str:  # noqa: ANN401 (JSON)
         """Register a person; return the id of the account."""

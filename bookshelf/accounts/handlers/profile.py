@@ -61,11 +61,12 @@ class Password(msgspec.Struct, forbid_unknown_fields=True):
     password: Annotated[str, Meta(max_length=5000)]
 
 
-class NewPassword(msgspec.Struct, forbid_unknown_fields=True):
-    """The present password and the next one."""
+class NewPassword(msgspec.Struct, forbid_unknown_fields=True, omit_defaults=True):
+    """The present password and the next one; with `browser` the answer has cookies in place of tokens."""
 
     old: Annotated[str, Meta(max_length=5000)]
     new: Annotated[str, Meta(max_length=5000)]
+    browser: bool = False
 
 
 class ShownSession(msgspec.Struct, frozen=True):
@@ -125,7 +126,9 @@ class Profile:
         result = await ports.ask(ACCOUNT, account_id, SetPassword(password=sealed), actor=account_id)
         changed: Account = result.state
         call = HandlerCall(request, context, ports)
-        session = await self.sign_in.open_session(call, account_id, changed)
+        session = await self.sign_in.open_session(call, account_id, changed, browser=body.browser)
+        if body.browser:
+            return await self.sign_in.cookies(call, account_id, session)
         return answer(200, await self.sign_in.tokens(account_id, changed, session, 0, context.at, ports))
 
     async def _confirm(
@@ -172,6 +175,7 @@ class Profile:
                 row.id == context.caller.session,
             )
             for row in rows
+            if (await ports.state(SESSION, row.id)).is_open  # the view may be behind
         ]
         return answer(200, shown)
 

@@ -1,7 +1,7 @@
 """Registration: checks the fields, asks for the account, and waits for its claims."""
 
 from dataclasses import dataclass
-from typing import Annotated
+from typing import Annotated, Any
 from uuid import UUID, uuid5
 
 import msgspec
@@ -27,7 +27,7 @@ from bookshelf.accounts.handlers.parts import (
     network,
     read_body,
 )
-from bookshelf.cqrs.errors import KeyReused
+from bookshelf.cqrs.errors import Invalid, KeyReused
 from bookshelf.cqrs.handler import HandlerPorts, RequestContext
 from bookshelf.http.message import Request, Response
 from bookshelf.http.problem import Fault, Problem
@@ -80,11 +80,26 @@ class RegisterHandler:
         return await _registered(account_id, account, ports)
 
     def _check(self, body: NewAccount) -> Email:
-        check_handle(body.handle)
-        body.name = check_name(body.name)
-        email = check_email(body.email)
+        """Return the address; name and password get the form that is kept. Raises `Problem`: invalid."""
         known = (body.handle, body.name, body.email, self.parts.service)
-        body.password = check_password(body.password, known)
+        checks: dict[str, Any] = {
+            "handle": lambda: check_handle(body.handle),
+            "name": lambda: check_name(body.name),
+            "email": lambda: check_email(body.email),
+            "password": lambda: check_password(body.password, known),
+        }
+        checked: dict[str, Any] = {}
+        faults: list[Fault] = []
+        for field, check in checks.items():
+            try:
+                checked[field] = check()
+            except Invalid as wrong:
+                faults.append(Fault(wrong.detail, pointer=f"/{field}"))
+        if faults:
+            detail = "; ".join(f"{fault.pointer[1:]} {fault.detail}" for fault in faults)
+            raise Problem("invalid", detail, *faults)
+        body.name, body.password = checked["name"], checked["password"]
+        email: Email = checked["email"]
         return email
 
     async def _request(

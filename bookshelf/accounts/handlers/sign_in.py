@@ -91,10 +91,17 @@ class SignIn:
         )
         if not body.browser:
             return answer(200, await self.tokens(account_id, account, session_id, 0, context.at, ports))
-        texts, secure = await secret_texts(ports), is_secure(request)
+        return await self.cookies(call, account_id, session_id, remember=body.remember)
+
+    async def cookies(
+        self, call: HandlerCall, account_id: str, session_id: str, *, remember: bool = False
+    ) -> Response:
+        """Return 204 with the cookies of a browser's session and of its device."""
+        request, context = call.request, call.context
+        texts, secure = await secret_texts(call.ports), is_secure(request)
         known = texts.read_device_cookie(cookie(request, DEVICE_COOKIE), account_id, context.at)
         headers = CIMultiDict({"Cache-Control": "no-store"})
-        age_s = int(LONG.total_seconds()) if body.remember else None
+        age_s = int(LONG.total_seconds()) if remember else None
         value = texts.cookie(session_id)
         headers.add("Set-Cookie", _cookie(session_cookie(request), value, age_s, secure=secure))
         value = texts.device_cookie(account_id, context.at, known)

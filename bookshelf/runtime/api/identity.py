@@ -1,14 +1,15 @@
 """The caller of a request: the local reader, or the person that the gateway names with its signature.
 
 Bookshelf-Signature is `TIME.HMAC`: the seconds since 1970, and the HMAC with SHA-256 (hexadecimal) over
-method, target, time, actor, scopes and session, a line each. It is valid for 60 s.
+method, target, time, actor, scopes and session, a line each, and the client if one is named. It is valid for
+60 s.
 """
 
 import hmac
 import re
 import time
 from collections.abc import Callable
-from typing import Protocol
+from typing import NamedTuple, Protocol
 
 from multidict import CIMultiDict
 
@@ -20,9 +21,11 @@ from bookshelf.runtime.api import header_fields
 
 SCOPES = "Bookshelf-Scopes"
 SESSION = "Bookshelf-Session"
+#: The client that a page service answers: its address and its scheme, for the gateway.
+CLIENT = "Bookshelf-Client"
 SIGNATURE = "Bookshelf-Signature"
 #: The fields that only the gateway sets.
-IDENTITY = (header_fields.ACTOR, SCOPES, SESSION, SIGNATURE)
+IDENTITY = (header_fields.ACTOR, SCOPES, SESSION, CLIENT, SIGNATURE)
 #: The caller of calls between our own processes: instances of one service, and gateways.
 SERVICE = Caller(actor="service", account="service", owner="service", scopes=frozenset(INTERNAL))
 #: Names of callers that no issuer's token may have, and scopes that count in none.
@@ -35,6 +38,13 @@ _PURPOSE = "bookshelf gateway signature"
 _FORM = re.compile(r"([0-9]{1,12})\.([0-9a-f]{64})")
 
 
+class PageClient(NamedTuple):
+    """The client of a page that sends a request: its address, and True if it uses TLS."""
+
+    address: str
+    secure: bool
+
+
 class Callers(Protocol):
     """Reads the caller of a request, and names the caller of a request that is passed on."""
 
@@ -45,8 +55,11 @@ class Callers(Protocol):
     def of(self, request: Request) -> Caller:
         """Return the caller of a request."""
 
+    def client(self, request: Request) -> PageClient | None:
+        """Return the client of the page that has sent a request; None if no page names one."""
+
     def sign(self, caller: Caller, request: Request) -> None:
-        """Set the identity fields of a request that is passed on for a caller."""
+        """Set the identity fields of a request that is passed on for a caller; its client is kept."""
 
 
 def signed_in(account: str, scopes: frozenset[str], session: str | None) -> Caller:
@@ -62,6 +75,10 @@ class LocalReader:
     def of(self, request: Request) -> Caller:
         """Return the local reader, with the name that events get."""
         return Caller(actor=header_fields.actor(request.headers))
+
+    def client(self, _request: Request) -> PageClient | None:
+        """Return None: without accounts nothing depends on the client."""
+        return None
 
     def sign(self, caller: Caller, request: Request) -> None:
         """Leave the request as it is."""
@@ -86,35 +103,53 @@ class SignedCallers:
     def of(self, request: Request) -> Caller:
         """Return the person that a valid signature names, else the guest."""
         headers = request.headers
-        match = _FORM.fullmatch(headers.get(SIGNATURE, ""))
-        if match is None or abs(self._now() - int(match[1])) > _VALID_S or _repeats(headers):
+        account = headers.get(header_fields.ACTOR, "") if self._is_signed(request) else ""
+        if not account:
             return GUEST
-        if not hmac.compare_digest(self._digest(request, match[1]), match[2]):
-            return GUEST
-        account = headers.get(header_fields.ACTOR, "")
         owner = None if account == self._local_reader else account
         scopes = frozenset(headers.get(SCOPES, "").split())
         return Caller(
             actor=account, account=account, owner=owner, scopes=scopes, session=headers.get(SESSION)
         )
 
+    def client(self, request: Request) -> PageClient | None:
+        """Return the client that a valid signature names, also for a guest."""
+        named = request.headers.get(CLIENT)
+        if named is None or not self._is_signed(request):
+            return None
+        address, _, scheme = named.partition(" ")
+        return PageClient(address, scheme == "https")
+
+    def _is_signed(self, request: Request) -> bool:
+        headers = request.headers
+        match = _FORM.fullmatch(headers.get(SIGNATURE, ""))
+        if match is None or abs(self._now() - int(match[1])) > _VALID_S or _repeats(headers):
+            return False
+        return hmac.compare_digest(self._digest(request, match[1]), match[2])
+
     def sign(self, caller: Caller, request: Request) -> None:
-        """Replace the identity fields, and sign them; a guest has none."""
+        """Replace the identity fields, and sign them; a guest has none, but may have a client."""
         headers = request.headers = CIMultiDict(request.headers)
+        client = headers.get(CLIENT)
         for name in IDENTITY:
             headers.popall(name, None)
-        if caller.account is None:
+        if client is not None:
+            headers[CLIENT] = client
+        if caller.account is not None:
+            headers[header_fields.ACTOR] = caller.account
+            headers[SCOPES] = " ".join(sorted(caller.scopes or ()))
+            if caller.session is not None:
+                headers[SESSION] = caller.session
+        elif client is None:
             return
-        headers[header_fields.ACTOR] = caller.account
-        headers[SCOPES] = " ".join(sorted(caller.scopes or ()))
-        if caller.session is not None:
-            headers[SESSION] = caller.session
         moment = str(int(self._now()))
         headers[SIGNATURE] = f"{moment}.{self._digest(request, moment)}"
 
     def _digest(self, request: Request, moment: str) -> str:
         headers = request.headers
-        named = (headers.get(name, "") for name in (header_fields.ACTOR, SCOPES, SESSION))
+        named = [headers.get(name, "") for name in (header_fields.ACTOR, SCOPES, SESSION)]
+        if CLIENT in headers:
+            named.append(headers[CLIENT])
         signed = "\n".join((request.method, request.target, moment, *named))
         return hmac.new(self._key, signed.encode("utf-8", "surrogateescape"), "sha256").hexdigest()
 

@@ -56,6 +56,12 @@ async def test_a_wrong_field_is_422_with_its_place(users: Users) -> None:
         assert [fault["pointer"] for fault in answer.json["errors"]] == [pointer]
 
 
+async def test_all_wrong_fields_are_named_together(users: Users) -> None:
+    answer = await users.send("POST", "/accounts", {**ANN, "handle": "A", "name": " ", "password": "short"})
+    assert answer.status == 422
+    assert [fault["pointer"] for fault in answer.json["errors"]] == ["/handle", "/name", "/password"]
+
+
 async def test_only_an_admin_chooses_the_groups(users: Users) -> None:
     wanted = {**ANN, "groups": ["admin"]}
     assert (await users.send("POST", "/accounts", wanted)).status == 403

@@ -8,7 +8,7 @@ from multidict import CIMultiDict
 from bookshelf.cqrs.handler import GUEST, Caller
 from bookshelf.http.message import Request, request
 from bookshelf.http.problem import Problem
-from bookshelf.runtime.api.identity import LocalReader, SignedCallers, admit, signed_in
+from bookshelf.runtime.api.identity import LocalReader, PageClient, SignedCallers, admit, signed_in
 from bookshelf.runtime.api.ownership import command_id
 
 SECRET = b"0123456789abcdef"
@@ -124,3 +124,38 @@ def test_people_with_the_same_key_have_commands_of_their_own() -> None:
     ids = {command_id(actor, "key") for actor in ("reader", "a-ann", "a-bob")}
     assert len(ids) == 3
     assert command_id("a-ann", "key") in ids
+
+
+def of_page(caller: Caller, client: str = "203.0.113.9 https") -> Request:
+    made = request("POST", "/bookshelf/accounts/login", b"{}", Bookshelf_Client=client)
+    callers().sign(caller, made)
+    return made
+
+
+@pytest.mark.parametrize("caller", [ANN, GUEST])
+def test_a_page_names_its_client_under_the_signature(caller: Caller) -> None:
+    made = of_page(caller)
+    assert callers().client(made) == PageClient("203.0.113.9", secure=True)
+    assert callers().of(made).account == caller.account
+    assert callers().client(of_page(caller, "2001:db8::7 http")) == PageClient("2001:db8::7", secure=False)
+
+
+@pytest.mark.parametrize(
+    "forge",
+    [
+        change("Bookshelf-Client", "198.51.100.1 https"),
+        change("Bookshelf-Actor", "a-bob"),
+        change("Bookshelf-Signature", ""),
+        turn_into_delete,
+    ],
+)
+def test_a_client_without_a_fitting_signature_is_none(forge: Callable[[Request], None]) -> None:
+    made = of_page(GUEST)
+    forge(made)
+    assert callers().client(made) is None
+    assert callers().of(made) is GUEST
+
+
+def test_a_request_of_no_page_has_no_client() -> None:
+    assert callers().client(signed()) is None
+    assert LocalReader().client(of_page(ANN)) is None
