@@ -8,11 +8,14 @@ from typing import Any, Self
 import msgspec
 from support.shelf import DEADLINE_S, JSON, Answered, Shelf
 
+from bookshelf.accounts.account import ACCOUNT
 from bookshelf.accounts.claim import CLAIM
 from bookshelf.accounts.fields import login_claim
 from bookshelf.accounts.handlers.guessing import GuessLimits, MemoryCounters
 from bookshelf.accounts.handlers.parts import AccountParts
 from bookshelf.accounts.handlers.routes import account_routes, need_accounts
+from bookshelf.accounts.handlers.sign_in import is_valid
+from bookshelf.accounts.session import SESSION
 from bookshelf.cqrs.handler import GUEST, Caller
 from bookshelf.http.message import Request, Response, request
 from bookshelf.keyring.keyring import Keyring
@@ -100,6 +103,13 @@ class Users:
         assert answer.status == 204, answer.body
         values = answer.headers.getall("Set-Cookie")  # type: ignore[attr-defined]
         return next(str(value) for value in values if value.startswith("session=")).partition(";")[0][8:]
+
+    async def account_of_session(self, session_id: str) -> str | None:
+        """Return the account of a session; None if it is over, or those of its time are."""
+        ports = self.host._ports  # noqa: SLF001 (what its handlers get)
+        session = await ports.state(SESSION, session_id)
+        account = await ports.state(ACCOUNT, session.account)
+        return session.account if session.is_open and is_valid(session, account) else None
 
     async def released(self, *logins: str) -> None:
         """Wait until no account holds these handles and addresses."""

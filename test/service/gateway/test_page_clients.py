@@ -18,7 +18,8 @@ ANN = signed_in("a-ann", frozenset({"write"}), "s-1")
 
 @pytest.mark.parametrize("caller", [GUEST, ANN])
 @pytest.mark.parametrize(
-    ("signer", "known"), [(CALLERS, ("203.0.113.9", "https")), (FORGED, (None, "http")), (None, (None, "http"))]
+    ("signer", "known"),
+    [(CALLERS, ("203.0.113.9", "https")), (FORGED, (None, "http")), (None, (None, "http"))],
 )
 async def test_the_client_of_a_page_is_passed_on_if_its_service_has_signed_it(
     caller: Caller, signer: SignedCallers | None, known: tuple[str | None, str]
