@@ -140,7 +140,7 @@ class PageEndpoint:
     async def problem_response(self, request: Request, problem: Problem) -> Response:
         """Return the page that a problem outside of page functions is answered with, with what was typed.
 
-        A guest who asks for a page that needs an account is sent to sign in, and comes back.
+        From a page that needs an account a guest is sent to sign in, and comes back.
         """
         guest = problem.kind == "unauthenticated"
         if guest and request.method in _READS:

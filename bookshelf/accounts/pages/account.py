@@ -1,4 +1,4 @@
-"""The page of a person's account: who they are, where they are signed in, and the ways to change it."""
+"""The page of a person's account: names and addresses, devices, and the ways to change them."""
 
 from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime

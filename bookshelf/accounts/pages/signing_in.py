@@ -71,7 +71,7 @@ class NoModel(Model):
 
 
 def no_accounts() -> Page:
-    """Return the page that says that there are no accounts."""
+    """Return the page for an installation without accounts."""
     return Page("no_accounts.html", NoModel())
 
 
@@ -88,7 +88,7 @@ def _other(request: PageRequest, address: str) -> str:
 
 
 async def show_sign_in(request: PageRequest) -> Page | Redirect:
-    """Show the form of signing in; whoever is signed in goes on."""
+    """Show the form of signing in; a person with a session goes on."""
     if request.caller.scopes is None:
         return no_accounts()
     if not request.caller.is_guest:
@@ -128,7 +128,7 @@ def session_cookies(answer: ApiAnswer) -> tuple[str, ...]:
 
 
 async def show_register(request: PageRequest) -> Page | Redirect:
-    """Show the form of registering; whoever is signed in goes on."""
+    """Show the form of registering; a person with a session goes on."""
     if request.caller.scopes is None:
         return no_accounts()
     if not request.caller.is_guest:

@@ -111,7 +111,7 @@ async def test_registering_opens_a_session_and_leads_on(users: Users) -> None:
     assert (await browser.get("/account/register?next=%2Fbooks")).location == "/books"
 
 
-async def test_all_that_is_wrong_with_a_registration_is_said_at_its_fields(browser: Browser) -> None:
+async def test_all_that_is_wrong_with_a_registration_stands_at_its_fields(browser: Browser) -> None:
     page = await browser.post(
         "/account/register", {"handle": "A!", "name": "Eve", "email": "eve", "password": "short"}
     )
@@ -196,7 +196,7 @@ async def test_deleting_lists_what_goes_and_asks_for_the_password(browser: Brows
     assert (await users.sign_in()).status == 401
 
 
-async def test_without_accounts_each_page_says_so(users: Users) -> None:
+async def test_without_accounts_each_page_states_that_they_are_off(users: Users) -> None:
     pages = Pages(SITE, UsersApi(users))
     for page in ("", "/sign-in", "/register", "/sign-out", "/profile", "/email", "/password", "/delete"):
         shown = await pages.get(f"/account{page}")

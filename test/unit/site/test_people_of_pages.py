@@ -57,7 +57,7 @@ async def refused(kind: str, method: str = "GET", content: bytes = b"") -> Shown
     return ShownPage(response.status, response.headers, html)  # type: ignore[arg-type]  # of pages
 
 
-async def test_a_guest_who_asks_for_a_page_signs_in_and_comes_back() -> None:
+async def test_a_guest_is_sent_from_a_page_to_sign_in_and_comes_back() -> None:
     page = await refused("unauthenticated")
     assert page.status == 303
     assert page.location == "/account/sign-in?next=%2Flocks%3Fx%3D1%26y%3D2"
