@@ -27,8 +27,9 @@ class Aggregate(Generic[S]):
     command is decided, once for each deadline. Raise `version` when `evolve` makes other states of the same
     events: stored states are then rebuilt from the log. Commands for ids that `reserved_ids` matches are
     refused. `folds` are the events that `evolve` reads, if the catalogue has many others: for the keys of
-    these, owners then keep no state. `owner` returns the person that a state belongs to, None for the local
-    reader: the commands of anyone else are refused as if there was nothing.
+    these, owners then keep no state. `refusals` are events that decline a command: like refusals, they are
+    decided on a state that is read to the end of the partition. `owner` returns the person that a state belongs
+    to, None for the local reader: the commands of anyone else are refused as if there was nothing.
     """
 
     name: str
@@ -42,6 +43,7 @@ class Aggregate(Generic[S]):
     version: int = 1
     reserved_ids: re.Pattern[str] | None = None
     folds: tuple[type[Event], ...] = ()
+    refusals: tuple[type[Event], ...] = ()
     owner: Callable[[S], str | None] | None = None
 
     @property

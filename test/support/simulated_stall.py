@@ -45,6 +45,10 @@ class SimulatedStall:
         self.consumed: defaultdict[tuple[str, str, int], int] = defaultdict(int)
         self.process = process
         self._clock, self._ids = FixedClock(), CountedIds()
+        self._decoders = {
+            name: CommandMessageDecoder(aggregate, PARTITIONS, self._clock)
+            for name, aggregate in aggregates.items()
+        }
 
     def append(self, records: Sequence[NewRecord], own: tuple[str, int] = ("", 0)) -> None:
         for new in records:
@@ -67,14 +71,13 @@ class SimulatedStall:
         records = self._read(name, aggregate.commands, partition, most)
         fold = SnapshotFold(aggregate)
         snapshots: defaultdict[str, AggregateSnapshot[object]] = defaultdict(lambda: fold.empty)
-        decoder = CommandMessageDecoder(aggregate, PARTITIONS, self._clock)
         events = self.log[self.topic, partition]
         folded = 0
         for record in records:
             for event in events[folded:]:
                 snapshots[event.key] = fold.apply(snapshots[event.key], event)[0]
             folded = len(events)
-            request, received = decoder.read(record)
+            request, received = self._decoders[name].read(record)
             assert received.refusal is None
             decided = self._decided(name, snapshots[request.subject], request, received.reply_to)
             self.append(decided, (self.topic, partition))

@@ -51,6 +51,7 @@ class BatchProcessor:
         context, self._states, self._replay, _ = parts
         self._dependencies = context.dependencies
         self._place = (context.aggregate.topic, context.partition)
+        self._refusals = context.aggregate.refusals
         self._pending = pending
         self._plugins = plugins
         self._handler = CommandHandler(context.aggregate, context.dependencies.ids)
@@ -99,12 +100,22 @@ class BatchProcessor:
             queued.request.subject for queued in commands if queued.request.fresh and not queued.tried
         )
         decisions = await self._decide_all(commands)
-        if any(_appends_nothing(decision.result) for decision in decisions) and await self._replay.catch_up():
+        if any(self._declines(decision.result) for decision in decisions) and await self._replay.catch_up():
             # A refusal or an empty decision may rest on an outdated state. The whole batch is decided again,
             # so that its events are appended in the order of the queue.
             self._pending.drop_unsettled()
             decisions = await self._decide_all(commands)
         return decisions
+
+    def _declines(self, result: HandlerResult) -> bool:
+        """Return True if the decision may be another one on a later state.
+
+        One that appends nothing must not rest on an outdated state either: fencing cannot reveal that the
+        partition was lost.
+        """
+        if not isinstance(result, list):
+            return isinstance(result, Refused)
+        return not result or any(isinstance(decided.event, self._refusals) for decided in result)
 
     async def _decide_all(self, commands: Sequence[QueuedCommand]) -> Sequence[Decision]:
         stored = await self._load(commands)
@@ -254,11 +265,6 @@ class BatchProcessor:
         if not queued.answer.done():
             first_state = decision.state if state is None else state
             queued.answer.set_result(self._repeated(queued, done, first_state))
-
-
-def _appends_nothing(result: HandlerResult) -> bool:
-    """Return True if the decision appends nothing: fencing then cannot reveal that the partition was lost."""
-    return isinstance(result, Refused) or result == []
 
 
 def _needs_latest_state(queued: QueuedCommand) -> bool:

@@ -1,0 +1,1 @@
+"""The bookshop: products, stock, credit, carts, orders, payments and invoices."""

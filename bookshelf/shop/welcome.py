@@ -1,0 +1,29 @@
+"""The process of welcoming: each account that is opened gets a starting credit, also the older ones."""
+
+from collections.abc import Iterable
+
+from bookshelf.accounts import events as accounts
+from bookshelf.cqrs.process import Process, Send, on
+from bookshelf.cqrs.view import Recorded
+from bookshelf.shop.credit import CREDIT, OpenCredit
+from bookshelf.shop.money import Money
+
+#: The credit that a customer begins with, in minor units.
+STARTING_CREDIT = 10_000
+#: The customer while there are no accounts.
+LOCAL_READER = "reader"
+
+
+def welcoming(currency: str) -> Process:
+    """Return the process, for a shop with this currency."""
+
+    def open_credit(_event: accounts.AccountOpened, recorded: Recorded) -> Iterable[Send]:
+        """Open the credit of a new account."""
+        yield Send(CREDIT, recorded.subject, OpenCredit(amount=Money(STARTING_CREDIT, currency)))
+
+    return Process(
+        name="welcome",
+        topic=accounts.TOPIC,
+        catalogue=accounts.EVENTS,
+        arrows=(on(accounts.AccountOpened, then=[open_credit]),),
+    )
