@@ -25,11 +25,11 @@ from bookshelf.media.port import (
 #: What a browser may do with a picture that it opens as a page: show it.
 _HEADERS = {
     "Content-Type": "image/webp",
-    "Cache-Control": "public, max-age=31536000, immutable",
     "Content-Security-Policy": "sandbox; default-src 'none'",
     "X-Content-Type-Options": "nosniff",
 }
 
+_KEPT = "max-age=31536000, immutable"
 #: The parts of a WebP file that are pixels or their number.
 _PIXELS = frozenset({b"VP8 ", b"VP8L", b"VP8X", b"ALPH"})
 
@@ -119,8 +119,13 @@ def _refusal(refusal: PictureRefused, field: str) -> Problem:
     return Problem(kind, f"the file {refusal}", Fault(f"the file {refusal}", pointer=f"/{field}"))
 
 
-async def picture_response(request: Request, blobs: BlobStore, name: str) -> Response:
-    """Return a stored rendition. Raises `Problem`: not-found, unavailable."""
+async def picture_response(
+    request: Request, blobs: BlobStore, name: str, *, private: bool = False
+) -> Response:
+    """Return a stored rendition; no shared cache keeps a private one.
+
+    Raises `Problem`: not-found, unavailable.
+    """
     try:
         about, pieces = await blobs.open(name)
     except (BlobMissing, ValueError):
@@ -128,7 +133,8 @@ async def picture_response(request: Request, blobs: BlobStore, name: str) -> Res
     except BlobFault as fault:
         raise Problem("unavailable", "the picture cannot be read right now; try again") from fault
     tag = f'"{name.rpartition("/")[2]}"'
-    headers = CIMultiDict({**_HEADERS, "ETag": tag})
+    cache = f"{'private' if private else 'public'}, {_KEPT}"
+    headers = CIMultiDict({**_HEADERS, "Cache-Control": cache, "ETag": tag})
     if tag in request.headers.get("If-None-Match", ""):
         await close_body(pieces)
         return Response(304, headers)

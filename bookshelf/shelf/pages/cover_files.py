@@ -1,6 +1,7 @@
 """The picture of a book's cover: uploaded, shown and removed; and the address that serves it."""
 
 from collections.abc import Iterable, Mapping
+from hashlib import blake2b
 from http import HTTPStatus
 from typing import Any
 
@@ -19,7 +20,10 @@ from bookshelf.site.page import Form, Page, PageRoute, Redirect, _
 from bookshelf.site.page_request import PageRequest
 
 NOTICES: Mapping[str, str] = {"cover-set": _("The cover is new."), "cover-removed": _("Removed the picture.")}
-NAMESPACE = "covers"
+#: The namespace of the covers of the local reader, and how those of people with accounts begin.
+_NAMESPACE = "covers"
+#: The letters for the digits of an owner's digest: a namespace has letters only.
+_LETTERS = str.maketrans("0123456789", "ghijklmnop")
 _LIMITS = FormLimits()
 #: Bytes of the form around the file.
 _AROUND = 256 << 10
@@ -32,6 +36,13 @@ class CoverForm(Form):
 
     picture: UploadedFile | None = None
     step: str = ""
+
+
+def covers_of(owner: str | None) -> str:
+    """Return the namespace of an owner's covers: requests of anyone else find none of them."""
+    if owner is None:
+        return _NAMESPACE
+    return _NAMESPACE + blake2b(owner.encode(), digest_size=13).hexdigest().translate(_LETTERS)
 
 
 async def show_cover(request: PageRequest) -> Page:
@@ -48,7 +59,11 @@ async def set_cover(request: PageRequest, form: CoverForm) -> Redirect:
         raise FormRefused(FieldFault("picture", request.translate(_("Choose a picture."))))
     try:
         stored = await store_picture(
-            form.picture.path, NAMESPACE, request.ports.pictures, request.ports.blobs, field="picture"
+            form.picture.path,
+            covers_of(request.caller.owner),
+            request.ports.pictures,
+            request.ports.blobs,
+            field="picture",
         )
     except Problem as problem:
         if problem.kind == "unavailable":
@@ -60,15 +75,17 @@ async def set_cover(request: PageRequest, form: CoverForm) -> Redirect:
 
 
 async def serve_cover(request: Request, context: RequestContext, ports: HandlerPorts) -> Response:
-    """Return a rendition of a cover. Raises `Problem`."""
+    """Return a rendition of a cover of the caller. Raises `Problem`."""
     file = context.path["file"]
     name = file.removesuffix(_LARGE) if file.endswith(_LARGE) else file.removesuffix(".webp")
-    return await picture_response(request, ports.blobs, f"{NAMESPACE}/{name}")
+    caller = context.caller
+    name = f"{covers_of(caller.owner)}/{name}"
+    return await picture_response(request, ports.blobs, name, private=caller.account is not None)
 
 
 async def restore_cover(request: Request, context: RequestContext, ports: HandlerPorts) -> Response:
     """Store a cover of an export under the name that it had. Raises `Problem`."""
-    name = f"{NAMESPACE}/{context.path['file'].removesuffix('.webp')}"
+    name = f"{covers_of(context.caller.owner)}/{context.path['file'].removesuffix('.webp')}"
     await restore_picture(await request.body.read(COVER_BYTES), name, ports.pictures, ports.blobs)
     return Response(HTTPStatus.NO_CONTENT, {})
 
@@ -76,10 +93,11 @@ async def restore_cover(request: Request, context: RequestContext, ports: Handle
 async def read_covers(request: PageRequest, books: Iterable[Mapping[str, Any]]) -> dict[str, bytes]:
     """Return the small pictures of covers by the ids of their books; missing ones are left out."""
     images: dict[str, bytes] = {}
+    namespace = covers_of(request.caller.owner)
     for book in books:
         if cover := book.get("cover"):
             try:
-                _, pieces = await request.ports.blobs.open(f"{NAMESPACE}/{cover['digest']}-240")
+                _, pieces = await request.ports.blobs.open(f"{namespace}/{cover['digest']}-240")
                 images[book["id"]] = b"".join([piece async for piece in pieces])
             except (BlobMissing, BlobFault, ValueError):
                 continue

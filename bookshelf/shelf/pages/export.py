@@ -9,7 +9,7 @@ from typing import IO
 
 from bookshelf.http.problem import Problem
 from bookshelf.media.port import BlobFault, BlobStore
-from bookshelf.shelf.pages.cover_files import NAMESPACE
+from bookshelf.shelf.pages.cover_files import covers_of
 from bookshelf.site.jobs import JobApi
 from bookshelf.site.page import Download, Model, Page, PageRoute, _
 from bookshelf.site.page_request import PageRequest
@@ -56,7 +56,8 @@ async def download(request: PageRequest) -> Download:
         else:
             digests = {book.cover.digest for book in index.books() if book.cover is not None}
             lines = write_jsonl(chain(index.books(), index.lists(), index.goals()))
-            await _write_zip(file, lines, sorted(digests), request.ports.blobs)
+            namespace = covers_of(request.caller.owner)
+            await _write_zip(file, lines, sorted(digests), request.ports.blobs, namespace)
         opened = stack.pop_all()
     name = f"bookshelf-{request.today.isoformat()}.{kind}"
     return Download(body=_pieces(file, opened), media_type=_KINDS[kind], name=name)
@@ -66,7 +67,9 @@ def _write(file: IO[bytes], texts: Iterable[str]) -> None:
     file.writelines(text.encode() for text in texts)
 
 
-async def _write_zip(file: IO[bytes], lines: Iterable[str], digests: list[str], blobs: BlobStore) -> None:
+async def _write_zip(
+    file: IO[bytes], lines: Iterable[str], digests: list[str], blobs: BlobStore, namespace: str
+) -> None:
     """Write the lines, and each cover that is stored in its largest size."""
     from bookshelf.shelf.library_files.archive import BOOKS, COVER  # noqa: PLC0415 (as above)
 
@@ -75,7 +78,7 @@ async def _write_zip(file: IO[bytes], lines: Iterable[str], digests: list[str], 
             _write(books, lines)
         for digest in digests:
             try:
-                _, pieces = await blobs.open(f"{NAMESPACE}/{digest}")
+                _, pieces = await blobs.open(f"{namespace}/{digest}")
                 content = b"".join([piece async for piece in pieces])
             except BlobFault:
                 continue  # the picture is not there any more; the book is

@@ -22,7 +22,7 @@ from bookshelf.shelf.library_files.report import ImportReport
 from bookshelf.shelf.library_files.runner import ImportOptions, ImportRunner
 from bookshelf.shelf.library_files.shelf_copy import ShelfFault
 from bookshelf.shelf.library_files.shelf_index import ShelfIndex
-from bookshelf.shelf.pages.cover_files import NAMESPACE
+from bookshelf.shelf.pages.cover_files import covers_of
 from bookshelf.shelf.pages.import_report import (
     Column,
     ImportChoices,
@@ -85,9 +85,9 @@ async def _restore_covers(
     run: JobRun, archive: LibraryArchive, library: Library, report: ImportReport
 ) -> None:
     """Store the covers of the file's books that are not stored yet."""
-    missing = 0
+    missing, namespace = 0, covers_of(run.job.caller.owner)
     for digest in sorted(await asyncio.to_thread(cover_digests, library)):
-        name = f"{NAMESPACE}/{digest}"
+        name = f"{namespace}/{digest}"
         if await run.ports.blobs.stat(name) is not None:
             continue
         content = await asyncio.to_thread(archive.cover, digest)

@@ -10,8 +10,8 @@ from PIL import Image
 from support.pages import Pages, ShelfApi
 from support.shelf import Shelf
 
-from bookshelf.cqrs.handler import RequestContext
-from bookshelf.http.message import read_response, request
+from bookshelf.cqrs.handler import LOCAL, Caller, HandlerPorts, RequestContext
+from bookshelf.http.message import Request, read_response, request
 from bookshelf.http.problem import Problem
 from bookshelf.shelf.pages.cover_files import restore_cover, serve_cover
 from bookshelf.shelf.pages.site import SITE
@@ -58,6 +58,30 @@ async def test_an_uploaded_cover_is_shown_in_two_sizes_and_removed(shelf: Shelf,
     await pages.submit(HERE, {"_key": "2", "step": "remove"})
     await shelf.caught_up()
     assert "cover" not in (await shelf.send("GET", "/books/emma")).json
+
+
+async def test_a_cover_is_served_to_its_owner_only(pages: Pages) -> None:
+    ann, bob = (Caller(actor=name, account=name, owner=name) for name in ("a-ann", "a-bob"))
+    content = webp()
+    digest = digest_of(content)
+
+    def asked(
+        by: Caller, method: str = "GET", of: str = digest
+    ) -> tuple[Request, RequestContext, HandlerPorts]:
+        file = f"{of}.webp"
+        context = RequestContext(at=pages.ports.now(), caller=by, path={"file": file})
+        return request(method, f"/covers/{file}", content), context, pages.ports
+
+    await restore_cover(*asked(ann, "PUT"))
+    own = await serve_cover(*asked(ann))
+    assert await read_response(own, 1 << 20) == content
+    assert own.headers["Cache-Control"] == "private, max-age=31536000, immutable"
+    for by, of in ((bob, digest), (LOCAL, digest), (ann, "0" * 64)):
+        with pytest.raises(Problem) as missing:
+            await serve_cover(*asked(by, of=of))
+        assert (missing.value.kind, str(missing.value)) == ("not-found", "there is no such picture")
+    await restore_cover(*asked(bob, "PUT"))
+    assert (await serve_cover(*asked(bob))).status == 200
 
 
 async def test_what_is_no_picture_is_refused_at_its_field(pages: Pages) -> None:
