@@ -98,7 +98,12 @@ async def embedded(settings: Settings, services: Sequence[Service] = SERVICES) -
         gateway = Gateway(
             infrastructure.discovery,
             infrastructure.transport,
-            options=replace(options, ids=infrastructure.ids, callers=infrastructure.callers),
+            options=replace(
+                options,
+                ids=infrastructure.ids,
+                callers=infrastructure.callers,
+                issuer=settings.accounts_issuer,
+            ),
         )
         api.handler = gateway
         policy.refuse = gateway.refuse

@@ -38,7 +38,7 @@ async def open_gateway(
     host = await found_at(network, settings.host)
     rules = ingress_policy(gate, (settings.host, host, *allowed_hosts(settings)))
     options = read_options(gate, anywhere=False, host=host, verifier=known, limits=parse_limits(rules, gate))
-    options = replace(options, callers=open_callers(settings))
+    options = replace(options, callers=open_callers(settings), issuer=settings.accounts_issuer)
     if worker is not None:
         options = replace(options, process=worker.number, processes=worker.count)
     transport = HttpTransport(objection=options.address_policy.objection)

@@ -7,7 +7,7 @@ import click
 
 from bookshelf.cli.command import collect_rarely, guarded, run, run_until_signalled, started
 from bookshelf.cli.embedded import Embedded, embedded
-from bookshelf.config import GatewaySettings, Settings, load, read
+from bookshelf.config import Settings, read
 from bookshelf.http.request_check import is_loopback
 from bookshelf.runtime.logs import configure
 from bookshelf.services import SERVICES
@@ -44,11 +44,8 @@ async def _serve(settings: Settings, ready: asyncio.Event, leaving: asyncio.Even
         click.echo(f"API docs:   {shelf.url}/apidocs/")
         click.echo(f"Data:       {settings.folder}")
         click.echo(f"Open to:    {_open_to(settings.host, shelf)}")
-        if settings.has_accounts and not load(GatewaySettings, os.environ).gateway_jwks:
-            click.echo(
-                "Sign-in:    gateway_jwks names no issuer of tokens, so that sign-in is not possible yet."
-            )
-            click.echo("            With accounts off (BOOKSHELF_ACCOUNTS=off), everyone is the one reader.")
+        if settings.has_accounts:
+            click.echo("Accounts:   on; with BOOKSHELF_ACCOUNTS=off, everyone is the one reader.")
         click.echo("Ctrl-C stops it.")
         ready.set()
         await leaving.wait()

@@ -13,6 +13,8 @@ from gateway.jwt import BadKeys, FetchedKeys, Tokens
 
 #: Seconds between two loads of the keys, however many unknown keys tokens name.
 _BETWEEN_S = 2.0
+#: What the tokens name as their audience (bookshelf/accounts/handlers/parts.py).
+_AUDIENCE = "bookshelf"
 
 
 class AccountTokens(Verifier):
@@ -31,7 +33,7 @@ class AccountTokens(Verifier):
             except UsersFault as fault:
                 raise BadKeys(str(fault)) from fault
 
-        self._tokens = Tokens(FetchedKeys(fetch, between_s=_BETWEEN_S), issuer, issuer, now)
+        self._tokens = Tokens(FetchedKeys(fetch, between_s=_BETWEEN_S), issuer, _AUDIENCE, now)
         self._revocations = revocations
 
     def verify(self, token: str) -> Identity:

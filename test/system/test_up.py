@@ -41,7 +41,7 @@ def test_with_all_addresses_only_the_gateway_listens_on_them(tmp_path: Path) -> 
             assert Client(f"http://127.0.0.1:{service}").get("/health/live").status == 200
 
 
-def test_with_accounts_no_service_has_a_port_and_a_guest_reads_nothing(tmp_path: Path) -> None:
+def test_with_accounts_no_service_has_a_port_and_a_guest_signs_in_to_read(tmp_path: Path) -> None:
     with Program(tmp_path / "data", "--host", "0.0.0.0").ready() as up:  # noqa: S104 (what is tested)
         until(lambda: "Ctrl-C" in up.printed, "it prints how to stop it")
         port = int(up.note.url.rpartition(":")[2])
@@ -54,6 +54,13 @@ def test_with_accounts_no_service_has_a_port_and_a_guest_reads_nothing(tmp_path:
         claims = {"Bookshelf-Actor": "a-reader", "Bookshelf-Scopes": "read write"}
         for headers in ({}, claims, {**claims, "Bookshelf-Signature": f"1.{'0' * 64}"}):
             assert guest.get("/bookshelf/books", **headers).status == 401
+        login = {"login": "ann", "password": "correct horse battery staple", "browser": True}
+        person = {"handle": "ann", "name": "Ann", "email": "ann@example.org", "password": login["password"]}
+        assert guest.ask("POST", "/bookshelf/accounts", person).status == 201
+        cookies = guest.ask("POST", "/bookshelf/accounts/login", login).cookies
+        [session] = [cookie.partition(";")[0] for cookie in cookies if cookie.startswith("session=")]
+        for cookie, status in ((session, 200), (f"{session}x", 401)):
+            assert guest.get("/bookshelf/books", Cookie=cookie).status == status
         assert (tmp_path / "data" / "accounts.secret").stat().st_mode & 0o777 == 0o600
 
 
