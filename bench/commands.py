@@ -32,7 +32,7 @@ async def _asked(books: AggregateHost, askers: int, seconds: float) -> dict[str,
     began = time.perf_counter()
 
     async def ask_on() -> None:
-        while (asked := time.perf_counter()) < began + seconds:
+        while (asked := time.perf_counter()) < began + seconds or not taken_s:
             await books.ask(sent(len(taken_s)))
             taken_s.append(time.perf_counter() - asked)
 

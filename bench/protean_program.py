@@ -82,7 +82,7 @@ def main(seconds: float) -> None:
     taken_s: list[float] = []
     with domain.domain_context():
         began = time.perf_counter()
-        while (asked := time.perf_counter()) < began + seconds:
+        while (asked := time.perf_counter()) < began + seconds or not taken_s:
             name = f"o{len(taken_s)}"
             order = ProteanOrder(order_id=name)
             order.raise_(ProteanPlaced(order_id=name))

@@ -25,12 +25,12 @@ NEEDS: Mapping[str, tuple[Callable[[], object], str]] = {
 }
 
 
-# How fast a machine is, is no test's to judge. With `CI` in the environment: more cases, the same every time.
+# How fast a machine is, is no test's to judge. With `CI` in the environment: the same cases every time.
 hypothesis.settings.register_profile(
     "patient",
     deadline=None,
     suppress_health_check=[hypothesis.HealthCheck.too_slow],
-    max_examples=100 if os.environ.get("CI") else 25,
+    max_examples=int(os.environ.get("BOOKSHELF_TEST_EXAMPLES", "25")),
 )
 hypothesis.settings.load_profile("patient")
 

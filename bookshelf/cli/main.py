@@ -8,24 +8,25 @@ import click
 from bookshelf import __version__
 from bookshelf.cli.output import closed_output_is_no_error
 
-#: Subcommands by name: each is imported only when it is asked for, so that every one starts fast.
+#: Subcommands by name: where they are, and what they do. Each is imported only when it is asked for, so that
+#: every one, and the list of them, is there at once.
 _COMMANDS = {
-    "up": "bookshelf.cli.up:up",
-    "run": "bookshelf.cli.run:run",
-    "import": "bookshelf.cli.library:import_",
-    "export": "bookshelf.cli.library:export",
-    "changes": "bookshelf.cli.changes:changes",
-    "undo": "bookshelf.cli.changes:undo",
-    "backup": "bookshelf.cli.backup:backup",
-    "restore": "bookshelf.cli.backup:restore",
-    "events": "bookshelf.cli.events:events",
-    "topics": "bookshelf.cli.events:topics",
-    "dlq": "bookshelf.cli.admin:dlq",
-    "views": "bookshelf.cli.admin:views",
-    "log-level": "bookshelf.cli.admin:log_level",
-    "schema": "bookshelf.cli.schema:schema",
-    "health": "bookshelf.cli.health:health",
-    "forward": "bookshelf.cli.forward:forward",
+    "up": ("bookshelf.cli.up:up", "Run the whole shelf in this process."),
+    "run": ("bookshelf.cli.run:run", "Run one service, or the gateway, on Kafka and Consul."),
+    "import": ("bookshelf.cli.library:import_", "Bring a library file onto the shelf."),
+    "export": ("bookshelf.cli.library:export", "Write the whole shelf to a file."),
+    "changes": ("bookshelf.cli.changes:changes", "List the changes of the shelf, newest first."),
+    "undo": ("bookshelf.cli.changes:undo", "Take changes back."),
+    "backup": ("bookshelf.cli.backup:backup", "Write a checked backup of the shelf."),
+    "restore": ("bookshelf.cli.backup:restore", "Restore the shelf from a backup."),
+    "events": ("bookshelf.cli.events:events", "Look at the events in the log."),
+    "topics": ("bookshelf.cli.events:topics", "Look after the topics of the log."),
+    "dlq": ("bookshelf.cli.admin:dlq", "Dead letters: list, apply again, drop."),
+    "views": ("bookshelf.cli.admin:views", "Look after the views."),
+    "log-level": ("bookshelf.cli.admin:log_level", "Set the log level of running processes."),
+    "schema": ("bookshelf.cli.schema:schema", "Look after the schemas of events."),
+    "health": ("bookshelf.cli.health:health", "Ask services on this machine if they are well."),
+    "forward": ("bookshelf.cli.forward:forward", "Pass connections on to instances elsewhere."),
 }
 
 
@@ -47,11 +48,14 @@ class _Lazy(click.Group):
     def list_commands(self, ctx: click.Context) -> list[str]:  # noqa: ARG002 (click's signature)
         return list(_COMMANDS)
 
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:  # noqa: ARG002 (as above)
+        with formatter.section("Commands"):
+            formatter.write_dl([(name, summary) for name, (_, summary) in _COMMANDS.items()])
+
     def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:  # noqa: ARG002
-        address = _COMMANDS.get(cmd_name)
-        if address is None:
+        if cmd_name not in _COMMANDS:
             return None
-        module, _, name = address.partition(":")
+        module, _, name = _COMMANDS[cmd_name][0].partition(":")
         command: Any = getattr(import_module(module), name)
         assert isinstance(command, click.Command)  # noqa: S101 (the table above has commands only)
         return command

@@ -7,6 +7,7 @@ import asyncio
 import re
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
+from functools import cache
 from hashlib import blake2b
 from typing import TYPE_CHECKING, TypeVar
 
@@ -253,7 +254,8 @@ def is_sealed(content: bytes) -> bool:
     return _MARK in content
 
 
-def members_of(kinds: Iterable[type[msgspec.Struct]]) -> dict[str, frozenset[str]]:
+@cache
+def members_of(*kinds: type[msgspec.Struct]) -> Mapping[str, frozenset[str]]:
     """Return what each member of these types may be sealed as, by its name in JSON."""
     found: dict[str, set[str]] = {}
     for kind in kinds:

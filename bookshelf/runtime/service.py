@@ -216,7 +216,7 @@ class ServiceHost:
         api.add("GET", "/health/live", live)
         api.add("GET", "/health/ready", self.health.ready)
         api.add("GET", "/metrics", self._metrics)
-        api.add("GET", DOCUMENT, self._document())
+        api.add("GET", DOCUMENT, _Document(self.service, secured=callers.has_accounts))
         self._add_internal(api)
         return api
 
@@ -234,16 +234,12 @@ class ServiceHost:
         service = self.service
         bodies = [route.body for route in service.serves if isinstance(route, CommandRoute)]
         events = [event for part in service.runs for event in part.catalogue]
-        return ApiSeals(self._infrastructure.seals, members_of([*bodies, *events]))
+        return ApiSeals(self._infrastructure.seals, members_of(*bodies, *events))
 
     async def _metrics(self, _request: Request, _path: Mapping[str, str]) -> Response:
         await self._gauges.measure()
         kind, text = self.meters.page()
         return Response(200, {"Content-Type": kind}, text)
-
-    def _document(self) -> "_Fixed":
-        secured = self._infrastructure.callers.has_accounts
-        return _Fixed(msgspec.json.encode(document(self.service, secured=secured)))
 
 
 async def _cancelled(task: asyncio.Task[None]) -> None:
@@ -251,11 +247,14 @@ async def _cancelled(task: asyncio.Task[None]) -> None:
     await asyncio.gather(task, return_exceptions=True)
 
 
-class _Fixed:
-    """An endpoint that always returns the same JSON."""
+class _Document:
+    """The endpoint of a service's OpenAPI document, made when it is first asked for."""
 
-    def __init__(self, body: bytes) -> None:
-        self._body = body
+    def __init__(self, service: Service, *, secured: bool) -> None:
+        self._service = service
+        self._secured = secured
+        self._body = b""
 
     async def __call__(self, _request: Request, _path: Mapping[str, str]) -> Response:
+        self._body = self._body or msgspec.json.encode(document(self._service, secured=self._secured))
         return Response(200, {"Content-Type": "application/json"}, self._body)

@@ -137,7 +137,7 @@ class SqliteTables:
         The indexes of the view are created once it has caught up.
         """
         with self._writing.begin() as db:
-            view.tables.create_all(db)
+            view.tables.create_all(db, checkfirst=False)
             defer_indexes(db)
             checkpoints.begin(db, source=source, version=str(view.version))
 

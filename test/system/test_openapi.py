@@ -44,7 +44,7 @@ BEYOND_A_SCHEMA = (
 )
 #: The same cases every time: a failure is the document's or the program's, never the day's.
 STABLE = settings(
-    max_examples=25,
+    max_examples=10,
     derandomize=True,
     deadline=None,
     database=None,

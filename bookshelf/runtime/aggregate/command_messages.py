@@ -13,7 +13,7 @@ from bookshelf.http.problem import Problem
 from bookshelf.log.port import NewRecord, Record, partition_of
 from bookshelf.runtime.aggregate.command import CommandRequest, content_hashes
 from bookshelf.runtime.clock import Clock
-from bookshelf.runtime.decoding import Decoder
+from bookshelf.runtime.decoding import decoder_of
 
 _encode = msgspec.json.Encoder().encode
 _decode_address = msgspec.json.Decoder(ReturnAddress).decode
@@ -85,9 +85,9 @@ class CommandMessageDecoder:
         self._name = aggregate.name
         self._partitions = partitions
         self._clock = clock
-        self._message = Decoder(CommandMessage)
-        self._data = Decoder(dict[str, msgspec.Raw])
-        self._commands = {kind.TYPE: (Decoder(kind), _timed(kind)) for kind in aggregate.takes}
+        self._message = decoder_of(CommandMessage)
+        self._data = decoder_of(dict[str, msgspec.Raw])
+        self._commands = {kind.TYPE: (decoder_of(kind), _timed(kind)) for kind in aggregate.takes}
 
     def read(self, record: Record) -> tuple[CommandRequest, ReceivedCommand]:
         """Decode a record; one that is no valid command message gives a request with a refusal."""

@@ -27,7 +27,7 @@ from bookshelf.runtime.api.at_owner import at_owner
 from bookshelf.runtime.api.forwarding import Forwarder
 from bookshelf.runtime.api.identity import SERVICE, Callers, admit
 from bookshelf.runtime.clock import Clock, Ids
-from bookshelf.runtime.decoding import Decoder
+from bookshelf.runtime.decoding import decoder_of
 
 #: The path of the internal endpoints of aggregates. No OpenAPI document has it, so no gateway routes to it.
 PATH = "/internal/aggregates/"
@@ -186,7 +186,7 @@ class AggregateEndpoint:
         self._callers = callers
         self._clock = clock
         self._ids = ids
-        self._query = Decoder(ReadQuery)
+        self._query = decoder_of(ReadQuery)
 
     @cached_property
     def _messages(self) -> CommandMessageDecoder:

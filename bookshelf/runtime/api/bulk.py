@@ -18,7 +18,7 @@ from bookshelf.runtime.api.commands import CommandEndpoint, check_media_type
 from bookshelf.runtime.api.endpoint import Api
 from bookshelf.runtime.api.identity import ApiOfCaller, Callers, admit
 from bookshelf.runtime.clock import Ids
-from bookshelf.runtime.decoding import Decoder
+from bookshelf.runtime.decoding import decoder_of
 
 #: The most bytes of a request's body, and the most items in it.
 MAX_BODY = 8 << 20
@@ -73,7 +73,7 @@ class BulkEndpoint:
         self._api = api
         self._ids = ids
         self._callers = callers
-        self._reader = Decoder(BulkItems)
+        self._reader = decoder_of(BulkItems)
 
     async def __call__(self, request: Request, _path: Mapping[str, str]) -> Response:
         """Return the results, in the sequence of the items. Raises `Problem` for an unreadable request."""

@@ -20,7 +20,7 @@ from bookshelf.runtime.api.forwarding import COMMAND, UNKNOWN, Forwarder, forwar
 from bookshelf.runtime.api.identity import Callers, admit
 from bookshelf.runtime.api.ownership import command_id, created
 from bookshelf.runtime.clock import Clock, Ids
-from bookshelf.runtime.decoding import Decoder
+from bookshelf.runtime.decoding import decoder_of
 from bookshelf.runtime.sealing import ApiSeals
 from bookshelf.runtime.view.host import PATIENCE_S, NotCaughtUp
 
@@ -55,8 +55,8 @@ class CommandEndpoint:
         self._host = host
         self._clock = clock
         self._ids = ids
-        self._reader = Decoder(route.body)
-        self._params = Decoder(route.params)
+        self._reader = decoder_of(route.body)
+        self._params = decoder_of(route.params)
         self._fields = {field.encode_name for field in msgspec.structs.fields(route.params)}
 
     async def __call__(self, request: Request, path: Mapping[str, str]) -> Response:

@@ -24,7 +24,7 @@ from bookshelf.runtime.api.queries import (
     read_parameters,
     run_query,
 )
-from bookshelf.runtime.decoding import Decoder
+from bookshelf.runtime.decoding import decoder_of
 from bookshelf.runtime.sealing import ApiSeals
 from bookshelf.runtime.view.host import ViewHost
 from bookshelf.storage.port import StorageFault
@@ -66,7 +66,7 @@ class EventsEndpoint:
         self._callers = callers
         self._silence_s = silence_s
         self._most = most
-        self._reader = Decoder(route.params)
+        self._reader = decoder_of(route.params)
         self._hot = ResponseCache()
         self._leaving = asyncio.Event()
         self._open = 0

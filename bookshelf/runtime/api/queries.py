@@ -18,7 +18,7 @@ from bookshelf.http.message import Request, Response
 from bookshelf.http.problem import Fault, Problem
 from bookshelf.runtime.api import header_fields
 from bookshelf.runtime.api.identity import Callers, admit
-from bookshelf.runtime.decoding import Decoder
+from bookshelf.runtime.decoding import Decoder, decoder_of
 from bookshelf.runtime.sealing import ApiSeals, is_sealed
 from bookshelf.runtime.view.host import ViewHost
 
@@ -103,7 +103,7 @@ class QueryEndpoint:
         self._owned = issubclass(route.params, Owned)
         self._route = route
         self._host = host
-        self._reader = Decoder(route.params)
+        self._reader = decoder_of(route.params)
         self._hot = ResponseCache()
 
     async def __call__(self, request: Request, path: Mapping[str, str]) -> Response:

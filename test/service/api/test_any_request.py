@@ -15,7 +15,7 @@ HEADERS = [
     *("Content-Type", "Content-Encoding", "Idempotency-Key", "If-Match", "If-None-Match"),
     *("Bookshelf-After", "traceparent", "Accept", COMMAND, "X-Unknown"),
 ]
-QUICK = settings(max_examples=40, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+QUICK = settings(max_examples=12, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 
 # Bytes as aiohttp hands them on: what is no UTF-8 stands there as surrogates.
 raw = st.binary(max_size=60).map(lambda content: content.decode("utf-8", "surrogateescape"))

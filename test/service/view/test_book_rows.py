@@ -34,7 +34,7 @@ async def listed(history: Sequence[tuple[str, Event]], **params: Any) -> list[di
     return books
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=25, deadline=None)
 @given(histories)
 def test_a_row_shows_what_the_readings_of_the_book_fold_to(history: list[tuple[str, Event]]) -> None:
     books = {book["id"]: book for book in asyncio.run(listed(history))}

@@ -126,7 +126,7 @@ async def lived(history: list[tuple[str, int, Any]]) -> None:
         await agree(shelf, plain)
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=15, deadline=None)
 @given(st.lists(steps, max_size=20))
 def test_the_views_equal_a_model_in_plain_python(history: list[tuple[str, int, Any]]) -> None:
     asyncio.run(lived(history))

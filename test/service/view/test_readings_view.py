@@ -96,7 +96,7 @@ of_two_books = st.lists(
 )
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=15, deadline=None)
 @given(st.tuples(added, added), of_two_books)
 def test_the_lists_show_what_the_events_of_each_book_fold_to(
     books: tuple[Event, Event], history: list[tuple[str, Event]]

@@ -92,7 +92,7 @@ def test_a_session_ends_by_itself_when_idle_or_at_its_end() -> None:
 USES = st.lists(st.tuples(st.integers(0, 30), st.sampled_from(["c", "thief"]), st.floats(0, 15)), max_size=30)
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=100, deadline=None)
 @examples(USES)
 def test_a_chain_of_refresh_tokens_never_forks(uses: list[tuple[int, str, float]]) -> None:
     """Law 11: whatever is used, each token has one successor, and an older token ends the session."""

@@ -64,7 +64,7 @@ def opened(folder: str, content: bytes) -> Library | None:
     return None
 
 
-@settings(max_examples=100)
+@settings(max_examples=50)
 @given(BYTES)
 def test_any_bytes_are_read_or_refused(content: bytes) -> None:
     with TemporaryDirectory() as folder:

@@ -128,7 +128,7 @@ STEPS = st.lists(
 )
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=75, deadline=None)
 @given(STEPS)
 def test_exactly_the_due_deadlines_are_found(steps: list[object]) -> None:
     async def run() -> None:

@@ -44,7 +44,7 @@ def seals(keyring: Keyring) -> Seals:
 
 @pytest.fixture
 def api(seals: Seals) -> ApiSeals:
-    return ApiSeals(seals, members_of([NoteBody]))
+    return ApiSeals(seals, members_of(NoteBody))
 
 
 def answer(**members: Any) -> bytes:  # noqa: ANN401 (JSON)
@@ -57,7 +57,7 @@ def read(body: bytes) -> Any:  # noqa: ANN401 (JSON)
 
 def test_sealed_fields_are_found_in_unions() -> None:
     assert sealed_fields(NoteBody) == {"notes": "notes", "text": "review"}
-    assert members_of([NoteBody, NoteTaken]) == {
+    assert members_of(NoteBody, NoteTaken) == {
         "notes": frozenset({"notes"}),
         "text": frozenset({"review"}),
     }

@@ -140,7 +140,7 @@ def carried_out(history: Iterable[tuple[str, str, Any]]) -> BookRequests:
     return made
 
 
-@settings(max_examples=400, deadline=None)
+@settings(max_examples=150, deadline=None)
 @given(HISTORIES, st.one_of(*ON_READINGS, *ON_BOOKS))
 def test_undo_of_a_change_gives_the_former_state_and_undo_of_that_the_later_one(
     history: list[Any], last: tuple[str, str, Any]
@@ -161,7 +161,7 @@ def test_undo_of_a_change_gives_the_former_state_and_undo_of_that_the_later_one(
     assert changed.shown == later
 
 
-@settings(max_examples=400, deadline=None)
+@settings(max_examples=150, deadline=None)
 @given(HISTORIES, st.data())
 def test_every_undo_that_is_offered_is_accepted(history: list[Any], data: st.DataObject) -> None:
     changed = carried_out(history)

@@ -71,7 +71,7 @@ def carried_out(list_id: str, history: Iterable[tuple[str, str, Any]]) -> ListRe
     return made
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=100, deadline=None)
 @given(IDS, st.data())
 def test_undo_of_a_change_of_a_list_gives_the_former_state_and_undo_of_that_the_later_one(
     list_id: str, data: st.DataObject
@@ -92,7 +92,7 @@ def test_undo_of_a_change_of_a_list_gives_the_former_state_and_undo_of_that_the_
     assert changed.shown == later
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=100, deadline=None)
 @given(IDS, st.data())
 def test_every_undo_of_a_list_that_is_offered_is_accepted(list_id: str, data: st.DataObject) -> None:
     changed = carried_out(list_id, data.draw(st.lists(list_requests(list_id), min_size=1, max_size=12)))

@@ -1,0 +1,34 @@
+"""The list of commands is there at once, and tells the truth."""
+
+import subprocess
+import sys
+
+import click
+from click.testing import CliRunner
+from support.process import environment
+
+from bookshelf.cli.main import main
+
+_SCRIPT = """
+import sys
+from click.testing import CliRunner
+from bookshelf.cli.main import main
+done = CliRunner().invoke(main, ["--help"])
+assert done.exit_code == 0, done
+print(*sorted({"bookshelf.services", "msgspec", "sqlalchemy", "structlog"} & sys.modules.keys()))
+"""
+
+
+def test_the_list_of_commands_imports_no_command() -> None:
+    done = subprocess.run(
+        [sys.executable, "-c", _SCRIPT], env=environment(), capture_output=True, text=True, check=False
+    )
+    assert (done.returncode, done.stdout.strip(), done.stderr) == (0, "", "")
+
+
+def test_every_command_is_listed_with_a_whole_sentence() -> None:
+    listed = CliRunner().invoke(main, ["--help"]).output.partition("Commands:\n")[2].splitlines()
+    context = click.Context(main)
+    assert [line.split()[0] for line in listed] == main.list_commands(context)
+    assert all(line.endswith(".") and not line.endswith("...") for line in listed)
+    assert all(main.get_command(context, line.split()[0]) is not None for line in listed)
