@@ -57,7 +57,7 @@ faults: $(DEV) ## do to the running system all that may go wrong; writes docs/fa
 	  BOOKSHELF_TEST_REQUIRE=kafka,consul $(BIN)/python -m pytest test/chaos/kafka -m chaos --timeout 0 $(ARGS)
 
 test-slow: $(DEV) ## run what takes long: 1 GiB both ways through the gateway, benches, flows of pages in more windows
-	@$(BIN)/python -m pytest -m slow $(or $(ARGS),test/service test/system test/browser)
+	@$(BIN)/python -m pytest -m slow $(or $(ARGS),test/manifests test/service test/system test/browser)
 
 # A whole run writes what it took into docs/deployed.md.
 test-deploy: $(DEV) ## run what is deployed, on real Docker and Kubernetes; as root, for minutes

@@ -165,6 +165,7 @@ _COMMANDS = [
 ]
 
 
+@pytest.mark.slow
 def test_the_wheel_s_commands_work_on_a_restored_shelf(
     installed: Installed, data: Path, tmp_path: Path
 ) -> None:
@@ -177,6 +178,7 @@ def test_the_wheel_s_commands_work_on_a_restored_shelf(
     assert "Dune" in (tmp_path / "export.csv").read_text()
 
 
+@pytest.mark.slow
 def test_the_bench_of_a_checkout_runs_on_the_wheel(installed: Installed) -> None:
     done = installed.python("-m", "bench", *["commands", "--runs", "1", "--seconds", "0.05", "--books", "20"])
     assert '"per_s"' in done.well
@@ -193,6 +195,7 @@ _LACKING: list[tuple[str, dict[str, str], str]] = [
 ]
 
 
+@pytest.mark.slow
 def test_the_command_in_a_message_about_an_extra_installs_it(installed: Installed) -> None:
     for lacking in (_LACKING[:-1], _LACKING[-1:]):
         hints = set()

@@ -85,12 +85,14 @@ def test_the_gateway_s_api_docs_have_the_example(lending: Program) -> None:
     }
 
 
+@pytest.mark.slow
 def test_a_manifest_without_the_service_is_named_with_what_to_do(extended: Path) -> None:
     done = run_in(extended, ".venv/bin/python -m pytest -q test/manifests -k lending")
     assert done.returncode == 1, done.stdout
     assert "docs/add-a-service.md, section 6" in done.stdout
 
 
+@pytest.mark.slow
 def test_the_manifests_are_complete_after_one_command(extended: Path, tmp_path: Path) -> None:
     """Run it in a copy of the copy, whose environment counts as installed; then the tests of manifests."""
     root = tmp_path / "written"

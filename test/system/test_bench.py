@@ -42,6 +42,7 @@ def test_posts_are_measured_at_both_ports_and_all_are_listed_afterwards() -> Non
     assert posts == {"service": LOAD, "gateway": LOAD, "one connection": LOAD, "views": {"behind_s"}}
 
 
+@pytest.mark.slow
 def test_queries_are_measured_at_both_ports() -> None:
     gets = shape(report("gets")["results"]["gets"])
     assert gets == {
@@ -66,6 +67,7 @@ def test_commands_are_measured_beside_another_library() -> None:
     assert commands["facts"]["eventsourcing"]["synchronous"] == commands["facts"]["bookshelf"]["synchronous"]
 
 
+@pytest.mark.slow
 def test_log_and_visibility_are_measured_in_process() -> None:
     results = report("log", "visible")["results"]
     assert shape(results["log"]) == {
@@ -77,6 +79,7 @@ def test_log_and_visibility_are_measured_in_process() -> None:
     assert shape(results["visible"]) == dict.fromkeys(places, LATENCIES)
 
 
+@pytest.mark.slow
 def test_starts_and_memory_are_measured_with_real_processes() -> None:
     results = report("start", "memory")["results"]
     services = {f"{service.name}_ms" for service in SERVICES}
@@ -97,7 +100,7 @@ def test_an_unknown_measurement_is_refused_with_the_known_ones() -> None:
     assert "'posts'" in ended.err
 
 
-@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+@pytest.mark.parametrize("number", [signal.SIGINT, pytest.param(signal.SIGTERM, marks=pytest.mark.slow)])
 def test_an_interrupted_measurement_leaves_no_process_or_file(tmp_path: Path, number: int) -> None:
     with Process("posts", "--seconds", "60", env={"TMPDIR": str(tmp_path)}, program="bench") as process:
         until(lambda: any(running(data) for data in tmp_path.glob("*/shelf")), "the shelf runs")

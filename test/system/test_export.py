@@ -81,7 +81,11 @@ def lists_and_goals(client: Client) -> tuple[Any, ...]:
     return tuple(client.get(path).json for path in paths)
 
 
-@pytest.mark.parametrize("name", ["shelf.csv", "shelf.jsonl", "shelf.JSON", "shelf.ndjson", "shelf.zip"])
+#: Other names of the same forms.
+ALIKE = [pytest.param(name, marks=pytest.mark.slow) for name in ("shelf.JSON", "shelf.ndjson")]
+
+
+@pytest.mark.parametrize("name", ["shelf.csv", "shelf.jsonl", *ALIKE, "shelf.zip"])
 def test_an_export_makes_the_same_shelf_elsewhere(
     running: Program, shelf: Client, tmp_path: Path, name: str
 ) -> None:

@@ -63,7 +63,7 @@ def check_books(books: list[dict[str, Any]]) -> None:
     assert all((book["state"] == "finished") == bool(int(book["title"][5:]) % 2) for book in books)
 
 
-@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGKILL])
+@pytest.mark.parametrize("number", [signal.SIGINT, pytest.param(signal.SIGKILL, marks=pytest.mark.slow)])
 def test_an_import_into_a_shelf_of_its_own(tmp_path: Path, file: Path, number: int) -> None:
     with Process("import", file, "--data", tmp_path / "data", "--json") as importing:
         under_way(tmp_path / "data", importing)
@@ -105,6 +105,7 @@ def test_a_shelf_that_is_killed_and_comes_back_is_waited_for(tmp_path: Path, fil
                 check_books(again.client.every_book())
 
 
+@pytest.mark.slow
 def test_a_shelf_that_is_killed_and_stays_away_is_reported(tmp_path: Path, file: Path) -> None:
     with Program(tmp_path / "data").ready() as up:
         url = up.note.url

@@ -63,7 +63,7 @@ async def test_every_option_has_its_effect(
     assert agent.get("/v1/catalog/service/newbook") == []
 
 
-@pytest.mark.parametrize("service", ["newbook", "readbook", "lastreadbooks", "booklist"])
+@pytest.mark.parametrize("service", ["newbook", "booklist"])
 def test_the_environment_names_of_deployments_are_sufficient(
     service: str, usual: Mapping[str, str], agent: Agent, tmp_path: Path
 ) -> None:

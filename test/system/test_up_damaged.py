@@ -82,7 +82,9 @@ def test_a_log_that_is_not_a_database_is_reported_and_unchanged(data: Path) -> N
     assert log.read_bytes() == b"not a log\n" * 1000
 
 
-@pytest.mark.parametrize("place", [0.25, 0.5, 0.75])
+@pytest.mark.parametrize(
+    "place", [0.5, *(pytest.param(part, marks=pytest.mark.slow) for part in (0.25, 0.75))]
+)
 def test_a_log_with_flipped_bytes_is_reported_and_unchanged(data: Path, place: float) -> None:
     log = data / "log.sqlite"
     content = bytearray(log.read_bytes())
@@ -109,8 +111,21 @@ FILES = {
 }
 
 
-@pytest.mark.parametrize("harm", ["garbage", "flipped", "empty", "gone", "other schema"])
-@pytest.mark.parametrize("place", ["views", "state"])
+#: Each way once; the same in the other place in `make test-slow`.
+HARMS = [
+    ("views", "garbage"),
+    ("state", "flipped"),
+    ("views", "empty"),
+    ("state", "gone"),
+    ("views", "other schema"),
+]
+OTHER = {"views": "state", "state": "views"}
+
+
+@pytest.mark.parametrize(
+    ("place", "harm"),
+    [*HARMS, *(pytest.param(OTHER[place], harm, marks=pytest.mark.slow) for place, harm in HARMS)],
+)
 def test_damaged_states_and_rows_are_rebuilt(
     data: Path, before: dict[str, Any], place: str, harm: str
 ) -> None:

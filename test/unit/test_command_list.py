@@ -1,4 +1,4 @@
-"""The list of commands is there at once, and tells the truth."""
+"""The list of commands is there at once, with whole sentences."""
 
 import subprocess
 import sys
