@@ -4,6 +4,7 @@ import ast
 import subprocess
 from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -29,8 +30,15 @@ class Module:
 
 def modules(root: Path, folders: tuple[str, ...] = PACKAGES) -> list[Module]:
     """Every Python file in the folders; raise LookupError for a folder that has none."""
-    found = [module for folder in folders for module in _in_folder(root, folder)]
+    in_folder = _read_once if root == ROOT else _in_folder
+    found = [module for folder in folders for module in in_folder(root, folder)]
     return sorted(found, key=lambda module: module.name)
+
+
+@cache
+def _read_once(root: Path, folder: str) -> list[Module]:
+    """Read the project's own files once for all laws."""
+    return list(_in_folder(root, folder))
 
 
 def _in_folder(root: Path, folder: str) -> Iterator[Module]:

@@ -6,7 +6,7 @@ A file stays in one process, because its tests share what they started; so does 
 from xdist.scheduler import LoadFileScheduling
 
 #: Folders whose tests share what takes long to start.
-TOGETHER = ("test/chaos/kafka/", "test/service/discovery/")
+TOGETHER = ("test/architecture/", "test/chaos/kafka/", "test/service/discovery/")
 #: What comes first: these take longest, so that no process waits for one of them in the end.
 FIRST = (
     "test/chaos/kafka/",
