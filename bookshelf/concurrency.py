@@ -2,7 +2,7 @@
 
 import asyncio
 import math
-from collections.abc import AsyncIterator, Coroutine, Iterable
+from collections.abc import AsyncGenerator, AsyncIterator, Coroutine, Iterable
 from types import TracebackType
 from typing import Any, Generic, Self, TypeVar
 
@@ -49,6 +49,24 @@ async def cancel_and_wait(*tasks: asyncio.Future[Any]) -> None:
     for task in tasks:
         task.cancel()
     await asyncio.gather(*tasks, return_exceptions=True)
+
+
+async def until_set(pieces: AsyncIterator[T], ended: asyncio.Event) -> AsyncGenerator[T]:
+    """Yield the pieces until there is none, or until the event is set; the iterator is not closed."""
+    ending = asyncio.ensure_future(ended.wait())
+    try:
+        while not ending.done():
+            piece = asyncio.ensure_future(anext(pieces, None))
+            try:
+                await asyncio.wait((piece, ending), return_when=asyncio.FIRST_COMPLETED)
+                content = piece.result() if piece.done() else None
+            finally:
+                await cancel_and_wait(piece)
+            if content is None:
+                return
+            yield content
+    finally:
+        ending.cancel()
 
 
 async def first_of(works: Iterable[Coroutine[Any, Any, Any]], deadline: float = math.inf) -> bool:

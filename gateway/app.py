@@ -176,8 +176,10 @@ class Gateway:
             body = await bodies.onward(request)
         sent, known = self._onward(request, body, prefix, refused)
         response = self._back(await self._proxy.send(sent, route, parameters), known, prefix)
-        if self._accounts is not None and route.foreign:
-            drop_set_cookie(response)
+        if self._accounts is not None:
+            self._accounts.streams.bind(request, response)
+            if route.foreign:
+                drop_set_cookie(response)
         return response
 
     def _onward(

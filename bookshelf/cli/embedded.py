@@ -41,6 +41,7 @@ from bookshelf.services import SERVICES
 from bookshelf.storage.sqlite import SqliteStorage
 from gateway.app import Gateway
 from gateway.ingress.listen import GatewayServer, ingress_policy, open_gateway_server, verifier
+from gateway.ingress.middleware import IngressPolicy
 from gateway.options import parse_limits, read_options
 
 _SHOWN_AS_LOCALHOST = frozenset({LOOPBACK, "0.0.0.0", "::", "::1"})  # noqa: S104 (only shown)
@@ -88,24 +89,7 @@ async def embedded(settings: Settings, services: Sequence[Service] = SERVICES) -
         hosts = await _start_services(services, settings, infrastructure, stack)
         gate = load(GatewaySettings, os.environ)
         policy = ingress_policy(gate, (settings.host, *allowed_hosts(settings)))
-        options = read_options(
-            gate,
-            anywhere=True,
-            host=settings.host,
-            verifier=verifier(gate),
-            limits=parse_limits(policy, gate),
-        )
-        gateway = Gateway(
-            infrastructure.discovery,
-            infrastructure.transport,
-            options=replace(
-                options,
-                ids=infrastructure.ids,
-                callers=infrastructure.callers,
-                issuer=settings.accounts_issuer,
-            ),
-        )
-        api.handler = gateway
+        gateway = api.handler = _make_gateway(settings, gate, policy, infrastructure)
         policy.refuse = gateway.refuse
         stack.push_async_callback(gateway.stop)
         await gateway.start()
@@ -121,6 +105,17 @@ async def embedded(settings: Settings, services: Sequence[Service] = SERVICES) -
         shelf = Embedded(hosts, gateway, server, admin, token, ports)
         folder.announce(InstanceNote(os.getpid(), shelf.url, listener.host, listener.port, token, ports))
         yield shelf
+
+
+def _make_gateway(
+    settings: Settings, gate: GatewaySettings, policy: IngressPolicy, infrastructure: Infrastructure
+) -> Gateway:
+    limits = parse_limits(policy, gate)
+    options = read_options(gate, anywhere=True, host=settings.host, verifier=verifier(gate), limits=limits)
+    options = replace(
+        options, ids=infrastructure.ids, callers=infrastructure.callers, issuer=settings.accounts_issuer
+    )
+    return Gateway(infrastructure.discovery, infrastructure.transport, options=options)
 
 
 async def make_infrastructure(settings: Settings, path: Path, stack: AsyncExitStack) -> Infrastructure:

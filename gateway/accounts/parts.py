@@ -7,6 +7,7 @@ from collections.abc import Callable
 from gateway.accounts.issuer import AccountTokens, TokensByIssuer
 from gateway.accounts.revocations import RevocationFollower, RevocationMetrics, Revocations
 from gateway.accounts.sessions import BrowserSessions
+from gateway.accounts.streams import SessionStreams
 from gateway.accounts.users_client import UsersClient
 from gateway.auth import Verifier
 
@@ -27,7 +28,8 @@ class GatewayAccounts:
         self.sessions = BrowserSessions(users, own, now)
         self.metrics = RevocationMetrics(revocations)
         self._users = users
-        self._follower = RevocationFollower(users, revocations)
+        self.streams = SessionStreams()
+        self._follower = RevocationFollower(users, revocations, self.streams.end)
 
     def follow(self) -> "asyncio.Task[None]":
         """Start to follow the revocations."""

@@ -42,19 +42,27 @@ class Revocations:
         """True if there was no answer for so long that recent revocations may be missing."""
         return self.age_s > BLIND_S
 
-    def note(self, sessions: Iterable[str], epochs: Iterable[tuple[str, int]]) -> None:
-        """Add what an answer has; forget what no token that is still valid can be of."""
+    def note(self, sessions: Iterable[str], epochs: Iterable[tuple[str, int]]) -> list[str]:
+        """Add what an answer has, and return the sessions and accounts that are new in it.
+
+        What no token that is still valid can be of is forgotten.
+        """
         now = self.answered_at = self._clock()
+        new = []
         for session in sessions:
-            self._sessions.pop(session, None)
+            if self._sessions.pop(session, None) is None:
+                new.append(session)
             self._sessions[session] = now
         for account, epoch in epochs:
             _, former = self._epochs.pop(account, (now, 0))
+            if epoch > former:
+                new.append(account)
             self._epochs[account] = now, max(epoch, former)
         while self._sessions and now - next(iter(self._sessions.values())) > KEPT_S:
             del self._sessions[next(iter(self._sessions))]
         while self._epochs and now - next(iter(self._epochs.values()))[0] > KEPT_S:
             del self._epochs[next(iter(self._epochs))]
+        return new
 
     def covers(self, identity: Identity) -> bool:
         """Return True if the session of an identity is over, or its epoch is no longer valid."""
@@ -71,16 +79,21 @@ class Revocations:
 
 
 class RevocationFollower:
-    """Asks `users` again and again, and notes what is answered. `known` is set by the first answer."""
+    """Asks `users` again and again, and notes what is answered; `ended` gets what is new in it.
+
+    `known` is set by the first answer.
+    """
 
     def __init__(
         self,
         users: UsersClient,
         revocations: Revocations,
+        ended: Callable[[list[str]], None],
         pause: Callable[[float], Awaitable[None]] = asyncio.sleep,
     ) -> None:
         self._users = users
         self._revocations = revocations
+        self._ended = ended
         self._pause = pause
         self._reported = False
         self.known = asyncio.Event()
@@ -102,7 +115,7 @@ class RevocationFollower:
                 await self._pause(_PAUSE_S)
 
     def _note(self, revoked: Revoked) -> None:
-        self._revocations.note(revoked.sessions, revoked.epochs.items())
+        self._ended(self._revocations.note(revoked.sessions, revoked.epochs.items()))
         self.known.set()
         if self._reported:
             self._reported = False

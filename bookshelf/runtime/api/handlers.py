@@ -6,12 +6,13 @@ middleware; the route's middleware; the handler, which decodes the body.
 
 import asyncio
 from collections.abc import AsyncIterator, Callable, Iterable, Mapping, Sequence
+from contextlib import aclosing
 from dataclasses import dataclass, field
 from datetime import datetime
 from functools import partial
 from typing import Any, TypeVar
 
-from bookshelf.concurrency import cancel_and_wait
+from bookshelf.concurrency import until_set
 from bookshelf.cqrs.aggregate import Aggregate
 from bookshelf.cqrs.command_result import CommandResult
 from bookshelf.cqrs.handler import Caller, HandlerRoute, Middleware, Next, RequestContext
@@ -175,20 +176,11 @@ class HandlerEndpoint:
         return chain
 
     async def _until_closed(self, pieces: AsyncIterator[bytes]) -> AsyncIterator[bytes]:
-        leaving = asyncio.ensure_future(self._leaving.wait())
         try:
-            while not leaving.done():
-                piece = asyncio.ensure_future(anext(pieces, None))
-                try:
-                    await asyncio.wait((piece, leaving), return_when=asyncio.FIRST_COMPLETED)
-                    content = piece.result() if piece.done() else None
-                finally:
-                    await cancel_and_wait(piece)
-                if content is None:
-                    return
-                yield content
+            async with aclosing(until_set(pieces, self._leaving)) as left:
+                async for piece in left:
+                    yield piece
         finally:
-            leaving.cancel()
             await close_body(pieces)
 
 

@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import AsyncIterator
+from typing import Any
 
 import pytest
 from multidict import CIMultiDict
@@ -15,8 +16,9 @@ from support.fake_users import (
     GatewayWithAccounts,
     gateway_with_accounts,
 )
-from support.upstream import Service, eventually, openapi_document
+from support.upstream import DEADLINE_S, Service, eventually, never, openapi_document
 
+from bookshelf.concurrency import cancel_and_wait
 from bookshelf.discovery.port import Instance
 from bookshelf.http.message import Request, Response, request
 from gateway.auth import BadToken, Identity, Verifier
@@ -164,6 +166,30 @@ async def test_tokens_of_a_former_epoch_are_refused(gateway: GatewayWithAccounts
     await eventually(lambda: len(gateway.users.polls) == 3)
     assert [await gateway.bearer(token) for token in tokens] == [401, 401, 200]
     assert await gateway.bearer(gateway.users.token(sub="a-2")) == 200
+
+
+@pytest.mark.parametrize("revoked", [{"sessions": (SESSION,)}, {"a_1": 1}])
+async def test_a_stream_of_events_ends_with_the_session_of_its_reader(
+    gateway: GatewayWithAccounts, revoked: dict[str, Any]
+) -> None:
+    async def endless() -> AsyncIterator[bytes]:
+        yield b"data: 1\n\n"
+        await never()
+
+    gateway.users.sessions["s-2.mac"] = {"sid": "s-2", "sub": "a-2"}
+    streams = []
+    for cookie in (COOKIE, "s-2.mac"):
+        gateway.site.answers = [Response(200, {"Content-Type": "text/event-stream"}, endless())]
+        response = await gateway.get("/live", cookie)
+        assert not isinstance(response.body, bytes)
+        assert await anext(response.body) == b"data: 1\n\n"
+        streams.append(response.body)
+    others = asyncio.ensure_future(anext(streams[1], None))
+    gateway.users.revoke(**revoked)
+    async with asyncio.timeout(DEADLINE_S):
+        assert await anext(streams[0], None) is None
+    assert not others.done()
+    await cancel_and_wait(others)
 
 
 async def test_a_gateway_that_starts_knows_what_was_revoked_before() -> None:

@@ -40,8 +40,8 @@ def test_a_session_and_the_epochs_of_an_account_are_covered(revocations: Revocat
 
 
 def test_an_epoch_never_goes_back(revocations: Revocations) -> None:
-    revocations.note([], [("a-1", 3)])
-    revocations.note([], [("a-1", 2)])
+    assert revocations.note([], [("a-1", 3)]) == ["a-1"]
+    assert revocations.note([], [("a-1", 2)]) == []
     assert revocations.covers(Identity("a-1", epoch=2))
 
 
@@ -98,6 +98,7 @@ class Users:
     def __init__(self, clock: Clock, *answers: str | None, is_there: bool = True) -> None:
         self.is_there = is_there
         self.asked: list[str | None] = []
+        self.ended: list[str] = []
         self._answers = list(answers)
         self._clock = clock
 
@@ -117,14 +118,14 @@ async def follow(users: Users, revocations: Revocations) -> list[str]:
         pass
 
     with capture_logs() as logs, pytest.raises(asyncio.CancelledError):
-        await RevocationFollower(users, revocations, pause).run()  # type: ignore[arg-type]
+        await RevocationFollower(users, revocations, users.ended.extend, pause).run()  # type: ignore[arg-type]
     return [entry["event"] for entry in logs]
 
 
 async def test_each_answer_is_followed_by_a_poll_from_there(clock: Clock, revocations: Revocations) -> None:
-    users = Users(clock, "", "s-1", "")
+    users = Users(clock, "", "s-1", "s-1")
     assert await follow(users, revocations) == []
-    assert users.asked == [None, "0@1", "0@2", "0@3"]
+    assert (users.asked, users.ended) == ([None, "0@1", "0@2", "0@3"], ["s-1"])
     assert revocations.covers(Identity("a", session="s-1"))
 
 
