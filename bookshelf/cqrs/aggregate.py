@@ -28,8 +28,8 @@ class Aggregate(Generic[S]):
     events: stored states are then rebuilt from the log. Commands for ids that `reserved_ids` matches are
     refused. `folds` are the events that `evolve` reads, if the catalogue has many others: for the keys of
     these, owners then keep no state. `refusals` are events that decline a command: like refusals, they are
-    decided on a state that is read to the end of the partition. `owner` returns the person that a state belongs
-    to, None for the local reader: the commands of anyone else are refused as if there was nothing.
+    decided on a state that is read to the end of the partition. `owner` returns the person that a state
+    belongs to, None for the local reader: the commands of anyone else are refused as if there was nothing.
     """
 
     name: str

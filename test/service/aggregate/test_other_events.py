@@ -1,5 +1,5 @@
-"""An owner keeps no state for the keys of events that its aggregate does not fold, and waits for those that it
-folds before it declines a command."""
+"""An owner keeps no state for the keys of events that its aggregate does not fold; what it folds it has read
+before it declines a command."""
 
 import asyncio
 from dataclasses import replace
