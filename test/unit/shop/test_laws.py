@@ -76,8 +76,8 @@ class OpenShop:
             case ("lose", str(name), int(partition), int(offset)):
                 shop.lose(name, PROCESSES[name].topic, partition, offset)
             case ("cancel", int(number), bool(by_manager)):
-                customer = None if by_manager else "a-1"
-                shop.ask("order", f"o-{number}", order_commands.CancelOrder(customer=customer, at=shop.now))
+                cancel = order_commands.CancelOrder(customer=None if by_manager else "a-1", at=shop.now)
+                shop.ask("order", f"o-{number}", cancel)
             case ("capture", int(number)):
                 shop.ask("order", f"o-{number}", order_commands.RetryCapture(at=shop.now))
             case ("price", str(product), int(amount)):
