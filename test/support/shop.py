@@ -1,0 +1,102 @@
+"""The services of the shop in this process, over one log; commands are asked of their owners."""
+
+from collections import Counter
+from typing import Any, Self
+
+from support.counter_context import everything
+from support.shelf import DEADLINE_S, Shelf
+
+from bookshelf.cqrs.aggregate import Aggregate
+from bookshelf.cqrs.command_result import CommandResult
+from bookshelf.cqrs.envelope import decode_envelope
+from bookshelf.cqrs.handler import HandlerPorts
+from bookshelf.cqrs.message import Command
+from bookshelf.log.memory import MemoryLog
+from bookshelf.shop.events import TOPIC
+from bookshelf.shop.invoicing import Seller
+from bookshelf.shop.money import Money
+from bookshelf.shop.order import ORDER, Order
+from bookshelf.shop.order_commands import PlaceOrder
+from bookshelf.shop.order_events import Terms
+from bookshelf.shop.product import PRODUCT, AddProduct
+from bookshelf.shop.sandbox import CardSandbox
+from bookshelf.shop.shop_services import shop_services
+from bookshelf.shop.values import OrderLine, ProductDetails
+
+#: Numbers of cards that pay, that are declined, and whose payment is declined after they were accepted.
+GOOD, BAD, LATE = "4242424242424242", "4000000000000002", "4000000000000341"
+PRICE = Money(1500, "EUR")
+
+
+class ForgetfulLog(MemoryLog):
+    """A log that can lose all consumed offsets."""
+
+    forgets = False
+
+    async def consumed(self, name: str, topic: str, partition: int) -> int:
+        """Return the offset that a reader goes on from."""
+        return 0 if self.forgets else await super().consumed(name, topic, partition)
+
+
+class Shop:
+    """One instance of each service. `p-1` has 3 units."""
+
+    def __init__(self, log: ForgetfulLog | None = None) -> None:
+        self.log = log or ForgetfulLog(2)
+        services = shop_services(Seller("Bookshelf", "1 Shelf Street"), provider=self._provider)
+        self._shelf = Shelf(log=self.log, services=services)
+        self.clock = self._shelf.clock
+        self.sandbox = CardSandbox(b"secret", self.clock.now)
+
+    async def _provider(self, _ports: HandlerPorts) -> CardSandbox:
+        return self.sandbox
+
+    async def __aenter__(self) -> Self:
+        await self._shelf.__aenter__()
+        return self
+
+    async def __aexit__(self, *fault: object) -> None:
+        await self._shelf.__aexit__(*fault)
+
+    def _ports(self, aggregate: Aggregate[Any]) -> HandlerPorts:
+        [host] = [host for host in self._shelf.hosts.values() if aggregate.name in host.aggregates]
+        return host._ports  # noqa: SLF001 (what its handlers get)
+
+    async def ask(self, aggregate: Aggregate[Any], subject: str, command: Command) -> CommandResult:
+        """Have a command carried out."""
+        return await self._ports(aggregate).ask(aggregate, subject, command)
+
+    async def state(self, aggregate: Aggregate[Any], subject: str, **expected: object) -> Any:  # noqa: ANN401 (its)
+        """Return a state, once it has these values."""
+
+        def as_expected(state: object) -> bool:
+            return all(getattr(state, name) == value for name, value in expected.items())
+
+        state = await self._ports(aggregate).state(aggregate, subject, as_expected, DEADLINE_S)
+        assert as_expected(state), state
+        return state
+
+    async def stock(self) -> None:
+        """Add a product."""
+        details = ProductDetails(name="Dune", vat_permille=70)
+        await self.ask(PRODUCT, "p-1", AddProduct(details=details, price=PRICE, units=3))
+
+    async def place(self, order: str, quantity: int = 1, card: str = "", product: str = "p-1") -> None:
+        """Place an order of the local reader out of the cart, paid on credit or with a card."""
+        terms = Terms(customer="reader", cart=True)
+        if card:
+            token, _ = self.sandbox.tokenize(card, "12/30", "123")
+            terms = Terms(customer="reader", pay="card", card=token, cart=True)
+        lines = (OrderLine(product, quantity, PRICE),)
+        await self.ask(ORDER, order, PlaceOrder(terms=terms, lines=lines, at=self.clock.now()))
+
+    async def ended(self, order: str, status: str) -> Order:
+        """Return an order, once it has this status."""
+        state = await self.state(ORDER, order, status=status)
+        assert isinstance(state, Order)
+        return state
+
+    async def events(self) -> Counter[tuple[str, str]]:
+        """Return how often the log has each type of event for each key."""
+        records = await everything(self.log, TOPIC)
+        return Counter((record.key, decode_envelope(record.value).type) for record in records)
