@@ -1,6 +1,12 @@
 """The services of the bookshop: their parts."""
 
+from typing import Any
+
+from bookshelf.cqrs.aggregate import Aggregate
+from bookshelf.cqrs.connector import Connector
+from bookshelf.cqrs.process import Process
 from bookshelf.cqrs.service import Service
+from bookshelf.cqrs.view import View
 from bookshelf.shop.cards import FindProvider, cards
 from bookshelf.shop.cart import CART
 from bookshelf.shop.category import CATEGORY
@@ -16,50 +22,21 @@ from bookshelf.shop.series import SERIES
 from bookshelf.shop.stock import STOCK
 from bookshelf.shop.welcome import welcoming
 
+Part = Aggregate[Any] | View | Process | Connector
+
 
 def shop_services(
     seller: Seller, currency: str = "EUR", provider: FindProvider = sandbox
 ) -> tuple[Service, ...]:
     """Return the services of a shop with this seller, currency and card provider."""
     return (
-        Service(
-            name="products",
-            summary="Products, their categories and their stock",
-            tags=("shop", "products"),
-            port=8091,
-            runs=(PRODUCT, CATEGORY, STOCK),
-            serves=(),
-        ),
-        Service(
-            name="customers",
-            summary="The credit of customers",
-            tags=("shop", "customers"),
-            port=8092,
-            runs=(CREDIT, welcoming(currency)),
-            serves=(),
-        ),
-        Service(
-            name="orders",
-            summary="Carts and orders, from the reservation to the purchase",
-            tags=("shop", "orders"),
-            port=8093,
-            runs=(CART, ORDER, ORDERING),
-            serves=(),
-        ),
-        Service(
-            name="payments",
-            summary="Payments by card",
-            tags=("shop", "payments"),
-            port=8094,
-            runs=(PAYMENT, cards(provider)),
-            serves=(),
-        ),
-        Service(
-            name="accounting",
-            summary="Invoices, numbered without gaps",
-            tags=("shop", "accounting"),
-            port=8095,
-            runs=(SERIES, INVOICE, invoicing(seller)),
-            serves=(),
-        ),
+        _service("products", 8091, "Products, categories and stock", PRODUCT, CATEGORY, STOCK),
+        _service("customers", 8092, "The credit of customers", CREDIT, welcoming(currency)),
+        _service("orders", 8093, "Carts and orders", CART, ORDER, ORDERING),
+        _service("payments", 8094, "Payments by card", PAYMENT, cards(provider)),
+        _service("accounting", 8095, "Invoices without gaps", SERIES, INVOICE, invoicing(seller)),
     )
+
+
+def _service(name: str, port: int, summary: str, *runs: Part) -> Service:
+    return Service(name=name, summary=summary, tags=("shop", name), port=port, runs=runs, serves=())
