@@ -13,10 +13,10 @@ from bookshelf.shelf.book_filters import Filters, best_first, conditions
 from bookshelf.shelf.book_tables import BOOK_LIST, ENTRIES, HISTORY, books
 from bookshelf.shelf.fields import Book
 from bookshelf.shelf.history import Happened, OneBook
-from bookshelf.shelf.paging import After, Key, Limit, Sort, list_page
 from bookshelf.shelf.rows import shown, shown_columns
 from bookshelf.shelf.search_text import query_terms
 from bookshelf.shelf.sort_keys import name_key, title_keys
+from bookshelf.storage.paging import After, Key, Limit, Sort, list_page
 
 VIEW = BOOK_LIST
 

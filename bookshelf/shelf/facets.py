@@ -15,11 +15,11 @@ from bookshelf.shelf.book_filters import Filters, best_first, conditions
 from bookshelf.shelf.book_keys import TITLE_WEIGHT
 from bookshelf.shelf.book_tables import BOOK_LIST, INDEX, NAMES, books
 from bookshelf.shelf.name_rows import AUTHOR, SERIES, TAG
-from bookshelf.shelf.paging import After, Limit, Sort, list_page
 from bookshelf.shelf.rows import on_shelf
 from bookshelf.shelf.search_text import has_terms, query_terms
 from bookshelf.shelf.sort_keys import name_key
 from bookshelf.shelf.values import Cover, SeriesEntry
+from bookshelf.storage.paging import After, Limit, Sort, list_page
 
 #: Values of a facet, and suggestions of a kind, at the most.
 _MOST_VALUES = 100

@@ -33,7 +33,7 @@ from bookshelf.shelf.book import BOOK, to_answer
 from bookshelf.shelf.events import EVENTS, TOPIC, BookAdded, GoalSet, ListCreated
 from bookshelf.shelf.fields import Book
 from bookshelf.shelf.goals import owner_of_goal
-from bookshelf.shelf.paging import FETCHED_ROWS, After, Cursor, Limit, read_cursor, take_items, write_cursor
+from bookshelf.storage.paging import FETCHED_ROWS, After, Cursor, Limit, read_cursor, take_items, write_cursor
 from bookshelf.storage.statements import TEXT
 
 

@@ -36,10 +36,10 @@ from bookshelf.shelf.events import EVENTS, TOPIC
 from bookshelf.shelf.fields import Book
 from bookshelf.shelf.lists import UP_NEXT, ListId, list_key
 from bookshelf.shelf.name_rows import EntryRows
-from bookshelf.shelf.paging import After, Limit, Sort, count_rows, list_page
 from bookshelf.shelf.reading_rows import ReadingRows
 from bookshelf.shelf.rows import BookRows, book_table, on_shelf, shown, shown_columns
 from bookshelf.shelf.sort_keys import name_key
+from bookshelf.storage.paging import After, Limit, Sort, count_rows, list_page
 from bookshelf.storage.statements import TEXT
 
 TABLES = MetaData()

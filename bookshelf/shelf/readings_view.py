@@ -23,7 +23,6 @@ from bookshelf.cqrs.errors import NotFound
 from bookshelf.cqrs.route import Answer, Owned, QueryRoute
 from bookshelf.cqrs.view import Handler, View
 from bookshelf.shelf import events, field_types
-from bookshelf.shelf.paging import After, Limit, ListPage, Sort, count_rows, list_page
 from bookshelf.shelf.passage_rows import PassageRows
 from bookshelf.shelf.reading_routes import PassageAnswer, ProgressAnswer, ReadingAnswer
 from bookshelf.shelf.reading_rows import ReadingRows
@@ -31,6 +30,7 @@ from bookshelf.shelf.rows import BookRows, book_table, on_shelf
 from bookshelf.shelf.search_text import query_terms
 from bookshelf.shelf.values import ReadingProgress
 from bookshelf.storage.fulltext import TokenIndex
+from bookshelf.storage.paging import After, Limit, ListPage, Sort, count_rows, list_page
 
 TABLES = MetaData()
 books = book_table("readings_book", TABLES, only={"title", "author"})

@@ -5,10 +5,13 @@ from typing import Any
 from bookshelf.cqrs.aggregate import Aggregate
 from bookshelf.cqrs.connector import Connector
 from bookshelf.cqrs.process import Process
+from bookshelf.cqrs.route import Route
 from bookshelf.cqrs.service import Service
 from bookshelf.cqrs.view import View
+from bookshelf.shop import catalogue
 from bookshelf.shop.cards import FindProvider, cards
 from bookshelf.shop.cart import CART
+from bookshelf.shop.catalogue_queries import CATALOGUE_ROUTES
 from bookshelf.shop.category import CATEGORY
 from bookshelf.shop.credit import CREDIT
 from bookshelf.shop.invoice import INVOICE
@@ -30,7 +33,13 @@ def shop_services(
 ) -> tuple[Service, ...]:
     """Return the services of a shop with this seller, currency and card provider."""
     return (
-        _service("products", 8091, "Products, categories and stock", PRODUCT, CATEGORY, STOCK),
+        _service(
+            "products",
+            8091,
+            "Products, categories and stock",
+            *(PRODUCT, CATEGORY, STOCK, catalogue.VIEW),
+            serves=CATALOGUE_ROUTES,
+        ),
         _service("customers", 8092, "The credit of customers", CREDIT, welcoming(currency)),
         _service("orders", 8093, "Carts and orders", CART, ORDER, ORDERING),
         _service("payments", 8094, "Payments by card", PAYMENT, cards(provider)),
@@ -38,5 +47,5 @@ def shop_services(
     )
 
 
-def _service(name: str, port: int, summary: str, *runs: Part) -> Service:
-    return Service(name=name, summary=summary, tags=("shop", name), port=port, runs=runs, serves=())
+def _service(name: str, port: int, summary: str, *runs: Part, serves: tuple[Route, ...] = ()) -> Service:
+    return Service(name=name, summary=summary, tags=("shop", name), port=port, runs=runs, serves=serves)

@@ -1,16 +1,18 @@
 """The services of the shop in this process, over one log; commands are asked of their owners."""
 
+import asyncio
 from collections import Counter
 from typing import Any, Self
 
 from support.counter_context import everything
-from support.shelf import DEADLINE_S, Shelf
+from support.shelf import DEADLINE_S, Answered, Shelf
 
 from bookshelf.cqrs.aggregate import Aggregate
 from bookshelf.cqrs.command_result import CommandResult
 from bookshelf.cqrs.envelope import decode_envelope
 from bookshelf.cqrs.handler import HandlerPorts
 from bookshelf.cqrs.message import Command
+from bookshelf.http.message import request
 from bookshelf.log.memory import MemoryLog
 from bookshelf.shop.events import TOPIC
 from bookshelf.shop.invoicing import Seller
@@ -75,6 +77,12 @@ class Shop:
         state = await self._ports(aggregate).state(aggregate, subject, as_expected, DEADLINE_S)
         assert as_expected(state), state
         return state
+
+    async def get(self, service: str, target: str) -> Answered:
+        """Return the answer of a service to a query, once its views have what is in the log."""
+        await self._shelf.caught_up()
+        async with asyncio.timeout(DEADLINE_S):
+            return Answered(await self._shelf.hosts[service].api.handle(request("GET", target, b"")))
 
     async def stock(self) -> None:
         """Add a product."""

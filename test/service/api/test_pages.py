@@ -7,7 +7,7 @@ import pytest
 from support.shelf import Answered, Shelf
 
 from bookshelf.shelf import limits
-from bookshelf.shelf.paging import PAGE_BYTES
+from bookshelf.storage.paging import PAGE_BYTES
 
 #: Four bytes each, in UTF-8 as in the memory of a process.
 LONG = "\N{BOOKS}" * limits.NOTES_MAX

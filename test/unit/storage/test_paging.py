@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 from sqlalchemy import Column, Connection, Integer, MetaData, Table, create_engine, insert, select
 
-from bookshelf.shelf.paging import take_items
+from bookshelf.storage.paging import take_items
 
 ROWS = 100
 numbers = Table("numbers", MetaData(), Column("number", Integer, primary_key=True))

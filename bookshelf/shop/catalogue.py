@@ -1,0 +1,225 @@
+"""The view of the catalogue: products with what is available of them, found by words, and categories."""
+
+import re
+import unicodedata
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+import msgspec
+from sqlalchemy import (
+    BigInteger,
+    Boolean,
+    Column,
+    Index,
+    Integer,
+    MetaData,
+    Table,
+    bindparam,
+    delete,
+    insert,
+    update,
+)
+
+from bookshelf.cqrs.message import Event
+from bookshelf.cqrs.view import Change, Handler, Recorded, View
+from bookshelf.shop import events
+from bookshelf.shop.events import EVENTS, TOPIC
+from bookshelf.shop.values import ProductDetails
+from bookshelf.storage.statements import TEXT
+
+TABLES = MetaData()
+products = Table(
+    "catalogue_product",
+    TABLES,
+    Column("id", TEXT, primary_key=True),
+    Column("name", TEXT, nullable=False),
+    Column("name_key", TEXT, nullable=False),
+    Column("description", TEXT, nullable=False),
+    Column("supplier", TEXT, nullable=False),
+    Column("category", TEXT, nullable=False),
+    Column("vat_permille", Integer, nullable=False),
+    Column("one_only", Boolean, nullable=False),
+    Column("attributes", TEXT, nullable=False),
+    Column("image", TEXT, nullable=False),
+    Column("price", BigInteger, nullable=False),
+    Column("currency", TEXT, nullable=False),
+    Column("units", BigInteger, nullable=False),
+    Column("held", BigInteger, nullable=False),
+    Column("added", TEXT, nullable=False),
+    Column("removed", Boolean, nullable=False),
+    Column("version", BigInteger, nullable=False),
+)
+Index("catalogue_by_name", products.c.removed, products.c.name_key, products.c.id)
+Index("catalogue_by_price", products.c.removed, products.c.price, products.c.id)
+Index("catalogue_by_day", products.c.removed, products.c.added, products.c.id)
+Index("catalogue_of_category", products.c.category, products.c.removed)
+words = Table(
+    "catalogue_word",
+    TABLES,
+    Column("product", TEXT, primary_key=True),
+    Column("word", TEXT, primary_key=True),
+)
+Index("catalogue_by_word", words.c.word, words.c.product)
+categories = Table(
+    "catalogue_category",
+    TABLES,
+    Column("id", TEXT, primary_key=True),
+    Column("name", TEXT, nullable=False),
+    Column("name_key", TEXT, nullable=False),
+    Column("removed", Boolean, nullable=False),
+)
+Index("catalogue_category_by_name", categories.c.removed, categories.c.name_key, categories.c.id)
+
+_row: Any = bindparam("row")
+_ADD = insert(products)
+_VALUES = (
+    "name",
+    "name_key",
+    "description",
+    "supplier",
+    "category",
+    "vat_permille",
+    "one_only",
+    "attributes",
+)
+_CHANGE = (
+    update(products)
+    .where(products.c.id == _row)
+    .values(
+        {name: bindparam(f"new_{name}") for name in (*_VALUES, "image")} | {"version": bindparam("offset")}
+    )
+)
+_REPRICE = (
+    update(products)
+    .where(products.c.id == _row)
+    .values(price=bindparam("amount"), currency=bindparam("code"), version=bindparam("offset"))
+)
+_REMOVE = update(products).where(products.c.id == _row).values(removed=True, version=bindparam("offset"))
+_COUNT = (
+    update(products)
+    .where(products.c.id == _row)
+    .values(
+        units=products.c.units + bindparam("more"),
+        held=products.c.held + bindparam("more_held"),
+        version=bindparam("offset"),
+    )
+)
+_SET = (
+    update(products)
+    .where(products.c.id == _row)
+    .values(units=bindparam("number"), version=bindparam("offset"))
+)
+_ADD_WORD = insert(words)
+_CLEAR_WORDS = delete(words).where(words.c.product == _row)
+_ADD_CATEGORY = insert(categories)
+_RENAME_CATEGORY = (
+    update(categories)
+    .where(categories.c.id == _row)
+    .values(name=bindparam("text"), name_key=bindparam("key"))
+)
+_REMOVE_CATEGORY = update(categories).where(categories.c.id == _row).values(removed=True)
+
+_WORD_MAX = 40
+_WORDS_MAX = 500
+_WORD = re.compile(r"\w+")
+
+
+def fold_words(text: str) -> str:
+    """Return a text without case and accents, as it is searched and sorted."""
+    decomposed = unicodedata.normalize("NFKD", text.casefold())
+    return "".join(character for character in decomposed if not unicodedata.combining(character))
+
+
+def words_of(text: str) -> list[str]:
+    """Return the words that a text is found by, each once."""
+    found = (word[:_WORD_MAX] for word in _WORD.findall(fold_words(text)))
+    return list(dict.fromkeys(found))[:_WORDS_MAX]
+
+
+def _details(details: ProductDetails) -> Mapping[str, object]:
+    return {
+        "name": details.name,
+        "name_key": fold_words(details.name),
+        "description": details.description,
+        "supplier": details.supplier,
+        "category": details.category,
+        "vat_permille": details.vat_permille,
+        "one_only": details.unique,
+        "attributes": msgspec.json.encode(details.attributes).decode(),
+        "image": details.image,
+    }
+
+
+def _words(product: str, details: ProductDetails) -> Iterable[Change]:
+    for word in words_of(f"{details.name} {details.supplier} {details.description}"):
+        yield _ADD_WORD, {"product": product, "word": word}
+
+
+def _added(event: events.ProductAdded, recorded: Recorded) -> Iterable[Change]:
+    price = {"price": event.price.amount, "currency": event.price.currency}
+    counts = {"units": event.units, "held": 0, "removed": False, "version": recorded.offset}
+    row = {"id": recorded.subject, "added": recorded.time.isoformat(), **price, **counts}
+    yield _ADD, {**row, **_details(event.details)}
+    yield from _words(recorded.subject, event.details)
+
+
+def _changed(event: events.ProductChanged, recorded: Recorded) -> Iterable[Change]:
+    values = {f"new_{name}": value for name, value in _details(event.details).items()}
+    yield _CHANGE, {**values, "row": recorded.subject, "offset": recorded.offset}
+    yield _CLEAR_WORDS, {"row": recorded.subject}
+    yield from _words(recorded.subject, event.details)
+
+
+def _repriced(event: events.ProductRepriced, recorded: Recorded) -> Iterable[Change]:
+    price = {"amount": event.price.amount, "code": event.price.currency}
+    yield _REPRICE, {**price, "row": recorded.subject, "offset": recorded.offset}
+
+
+def _removed(_event: events.ProductRemoved, recorded: Recorded) -> Iterable[Change]:
+    yield _REMOVE, {"row": recorded.subject, "offset": recorded.offset}
+
+
+def _set(event: events.UnitsSet, recorded: Recorded) -> Iterable[Change]:
+    yield _SET, {"number": event.units, "row": recorded.subject, "offset": recorded.offset}
+
+
+def _counted(units: int, held: int) -> Handler:
+    """Return the handler of an event that adds its quantity, times these, to the units and the held ones."""
+
+    def handler(event: Any, recorded: Recorded) -> Iterable[Change]:  # noqa: ANN401 (one event's)
+        number = event.units if isinstance(event, events.UnitsAdded) else event.quantity
+        changes = {"more": units * number, "more_held": held * number}
+        yield _COUNT, {**changes, "row": recorded.subject, "offset": recorded.offset}
+
+    return handler
+
+
+def _category_added(event: events.CategoryAdded, recorded: Recorded) -> Iterable[Change]:
+    named = {"name": event.name, "name_key": fold_words(event.name)}
+    yield _ADD_CATEGORY, {"id": recorded.subject, **named, "removed": False}
+
+
+def _category_renamed(event: events.CategoryRenamed, recorded: Recorded) -> Iterable[Change]:
+    yield _RENAME_CATEGORY, {"row": recorded.subject, "text": event.name, "key": fold_words(event.name)}
+
+
+def _category_removed(_event: Event, recorded: Recorded) -> Iterable[Change]:
+    yield _REMOVE_CATEGORY, {"row": recorded.subject}
+
+
+HANDLERS: Mapping[type[Any], Handler] = {
+    events.ProductAdded: _added,
+    events.ProductChanged: _changed,
+    events.ProductRepriced: _repriced,
+    events.ProductRemoved: _removed,
+    events.UnitsAdded: _counted(1, 0),
+    events.UnitsSet: _set,
+    events.StockReserved: _counted(0, 1),
+    events.StockReleased: _counted(0, -1),
+    events.StockTaken: _counted(-1, -1),
+    events.UnitsReturned: _counted(1, 0),
+    events.CategoryAdded: _category_added,
+    events.CategoryRenamed: _category_renamed,
+    events.CategoryRemoved: _category_removed,
+}
+VIEW = View(name="catalogue", topic=TOPIC, catalogue=EVENTS, tables=TABLES, handlers=HANDLERS, keyed=True)

@@ -1,0 +1,219 @@
+"""The questions that the catalogue answers: products by category, words, supplier; one; the categories."""
+
+from typing import Annotated, Any, Literal
+
+import msgspec
+from msgspec import Meta
+from sqlalchemy import ColumnElement, Select, exists, false, func, select
+
+from bookshelf.cqrs.errors import NotFound
+from bookshelf.cqrs.route import Answer, QueryRoute
+from bookshelf.shop.catalogue import VIEW, categories, products, words, words_of
+from bookshelf.shop.money import Money
+from bookshelf.shop.values import Attribute
+from bookshelf.storage.paging import After, Limit, Sort, count_rows, list_page
+
+#: The id of the category of products whose own category is not there.
+OTHER = "other"
+#: Up to this many units of a product are `few`.
+FEW = 5
+_WORDS_MOST = 10
+ProductId = Annotated[str, Meta(description="the id of the product", examples=["p-1"])]
+CategoryId = Annotated[str, Meta(description="the id of the category", examples=["c-1"])]
+Availability = Annotated[Literal["in", "few", "out"], Meta(description="few: up to 5 units")]
+_ORDERS = {
+    "name": Sort((products.c.name_key,), (str,)),
+    "price": Sort((products.c.price,), (int,)),
+    "added": Sort((products.c.added,), (str,)),
+}
+_attributes = msgspec.json.Decoder(dict[str, Attribute]).decode
+
+
+class ProductAnswer(msgspec.Struct, frozen=True, omit_defaults=True):
+    """A product, and what is available of it."""
+
+    id: ProductId
+    name: str
+    price: Money
+    availability: Availability
+    vat_permille: int
+    added: str
+    category: Annotated[str, Meta(description="an id; left out if there is none")] = ""
+    supplier: str = ""
+    description: str = ""
+    image: Annotated[str, Meta(description="the id of a file")] = ""
+    attributes: dict[str, Attribute] = msgspec.field(default_factory=dict)
+    unique: Annotated[bool, Meta(description="a cart has at most one unit of it")] = False
+    removed: Annotated[bool, Meta(description="it is sold no more")] = False
+
+
+class CategoryAnswer(msgspec.Struct, frozen=True):
+    """A category, and the number of its products."""
+
+    id: CategoryId
+    name: str
+    products: Annotated[int, Meta(description="how many are sold", examples=[7])]
+
+
+class ProductsQuery(msgspec.Struct, forbid_unknown_fields=True):
+    """Which products, in which order, how many, and from where on."""
+
+    category: Annotated[str, Meta(description="an id, or other")] | None = None
+    q: Annotated[str, Meta(max_length=200, description="beginnings of words")] | None = None
+    supplier: str | None = None
+    available: Annotated[bool, Meta(description="true: only those that can be had now")] = False
+    sort: Literal["name", "-name", "price", "-price", "added", "-added"] = "name"
+    limit: Limit = 24
+    after: After | None = None
+
+
+class ProductQuery(msgspec.Struct, forbid_unknown_fields=True):
+    """Which product."""
+
+    id: ProductId
+
+
+class CategoriesQuery(msgspec.Struct, forbid_unknown_fields=True):
+    """How many categories, and from where on."""
+
+    limit: Limit = 1000
+    after: After | None = None
+
+
+class CategoryQuery(msgspec.Struct, forbid_unknown_fields=True):
+    """Which category."""
+
+    id: CategoryId
+
+
+def _shown(row: Any) -> ProductAnswer:  # noqa: ANN401 (a row)
+    available = row.units - row.held
+    return ProductAnswer(
+        id=row.id,
+        name=row.name,
+        price=Money(row.price, row.currency),
+        availability="out" if available <= 0 else "few" if available <= FEW else "in",
+        vat_permille=row.vat_permille,
+        added=row.added,
+        category=row.category,
+        supplier=row.supplier,
+        description=row.description,
+        image=row.image,
+        attributes=_attributes(row.attributes),
+        unique=bool(row.one_only),
+        removed=bool(row.removed),
+    )
+
+
+def _of_category(category: str) -> ColumnElement[bool]:
+    own = exists().where(categories.c.id == products.c.category, categories.c.removed == false())
+    return ~own if category == OTHER else products.c.category == category
+
+
+def _matching(asked: ProductsQuery) -> Select[Any]:
+    query = select(products).where(products.c.removed == false())
+    if asked.category is not None:
+        query = query.where(_of_category(asked.category))
+    if asked.supplier is not None:
+        query = query.where(products.c.supplier == asked.supplier)
+    if asked.available:
+        query = query.where(products.c.units > products.c.held)
+    for word in words_of(asked.q or "")[:_WORDS_MOST]:
+        begins = (words.c.word >= word, words.c.word < word + "\U0010ffff")
+        query = query.where(products.c.id.in_(select(words.c.product).where(*begins)))
+    return query
+
+
+def find_products(db: Any, asked: ProductsQuery) -> Answer:  # noqa: ANN401 (the storage's connection)
+    """Return a page of the products that match. Raises `Invalid`."""
+    query = _matching(asked)
+    page = list_page(
+        db,
+        query,
+        products.c.id,
+        order=asked.sort,
+        sort=_ORDERS[asked.sort.removeprefix("-")],
+        limit=asked.limit,
+        render=_shown,
+        after=asked.after,
+    )
+    return Answer(page.items, after=page.after, count=count_rows(db, query))
+
+
+def one_product(db: Any, asked: ProductQuery) -> Answer:  # noqa: ANN401 (as above)
+    """Return a product, also one that is sold no more. Raises `NotFound`."""
+    row = db.execute(select(products).where(products.c.id == asked.id)).first()
+    if row is None:
+        raise NotFound("there is no such product")
+    return Answer(_shown(row), version=str(row.version))
+
+
+def _counted_categories() -> Select[Any]:
+    sold = (products.c.category == categories.c.id, products.c.removed == false())
+    count = select(func.count()).select_from(products).where(*sold).correlate(categories).scalar_subquery()
+    query = select(categories.c.id, categories.c.name, count.label("sold"))
+    return query.where(categories.c.removed == false())
+
+
+def all_categories(db: Any, asked: CategoriesQuery) -> Answer:  # noqa: ANN401 (as above)
+    """Return a page of the categories by name. Raises `Invalid`."""
+    page = list_page(
+        db,
+        _counted_categories(),
+        categories.c.id,
+        order="name",
+        sort=Sort((categories.c.name_key,), (str,)),
+        limit=asked.limit,
+        render=lambda row: CategoryAnswer(row.id, row.name, row.sold),
+        after=asked.after,
+    )
+    return Answer(page.items, after=page.after)
+
+
+def one_category(db: Any, asked: CategoryQuery) -> Answer:  # noqa: ANN401 (as above)
+    """Return a category. Raises `NotFound`."""
+    row = db.execute(_counted_categories().where(categories.c.id == asked.id)).first()
+    if row is None:
+        raise NotFound("there is no such category")
+    return Answer(CategoryAnswer(row.id, row.name, row.sold))
+
+
+CATALOGUE_ROUTES = (
+    QueryRoute(
+        path="/shop/products",
+        summary="Products, by category and words",
+        view=VIEW,
+        query=find_products,
+        params=ProductsQuery,
+        returns=list[ProductAnswer],
+        counted=True,
+        requires=None,
+    ),
+    QueryRoute(
+        path="/shop/products/{id}",
+        summary="A product",
+        view=VIEW,
+        query=one_product,
+        params=ProductQuery,
+        returns=ProductAnswer,
+        requires=None,
+    ),
+    QueryRoute(
+        path="/shop/categories",
+        summary="The categories, by name",
+        view=VIEW,
+        query=all_categories,
+        params=CategoriesQuery,
+        returns=list[CategoryAnswer],
+        requires=None,
+    ),
+    QueryRoute(
+        path="/shop/categories/{id}",
+        summary="A category",
+        view=VIEW,
+        query=one_category,
+        params=CategoryQuery,
+        returns=CategoryAnswer,
+        requires=None,
+    ),
+)
