@@ -8,7 +8,7 @@ from bookshelf.cqrs.process import Process
 from bookshelf.cqrs.route import Route
 from bookshelf.cqrs.service import Service
 from bookshelf.cqrs.view import View
-from bookshelf.shop import catalogue
+from bookshelf.shop import catalogue, orders
 from bookshelf.shop.cards import FindProvider, cards
 from bookshelf.shop.cart import CART
 from bookshelf.shop.catalogue_queries import CATALOGUE_ROUTES
@@ -17,6 +17,7 @@ from bookshelf.shop.credit import CREDIT
 from bookshelf.shop.invoice import INVOICE
 from bookshelf.shop.invoicing import Seller, invoicing
 from bookshelf.shop.order import ORDER
+from bookshelf.shop.order_queries import ORDER_ROUTES
 from bookshelf.shop.ordering import ORDERING
 from bookshelf.shop.payment import PAYMENT
 from bookshelf.shop.product import PRODUCT
@@ -41,7 +42,13 @@ def shop_services(
             serves=CATALOGUE_ROUTES,
         ),
         _service("customers", 8092, "The credit of customers", CREDIT, welcoming(currency)),
-        _service("orders", 8093, "Carts and orders", CART, ORDER, ORDERING),
+        _service(
+            "orders",
+            8093,
+            "Carts and orders",
+            *(CART, ORDER, ORDERING, orders.VIEW),
+            serves=ORDER_ROUTES,
+        ),
         _service("payments", 8094, "Payments by card", PAYMENT, cards(provider)),
         _service("accounting", 8095, "Invoices without gaps", SERIES, INVOICE, invoicing(seller)),
     )
