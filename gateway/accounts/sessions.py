@@ -23,8 +23,6 @@ from gateway.auth import BadToken, Identity, NoKeys, Verifier, verified
 SECURE_COOKIE, PLAIN_COOKIE = "__Host-session", "session"
 #: Seconds before its end from which a token is exchanged for a new one.
 _AHEAD_S = 30.0
-#: The most tokens, and ended sessions, that are kept; the one used longest ago is dropped.
-_KEPT = 10_000
 #: What a session cookie looks like; anything else is no session, and needs no call.
 _FORM = re.compile(r"[\w.-]{1,200}", re.ASCII)
 _PAIR = re.compile(rf"(?:^|;)\s*(?:{SECURE_COOKIE}|{PLAIN_COOKIE})=[^;]*", re.ASCII)
@@ -39,6 +37,8 @@ class BrowserSessions:
         self._users = users
         self._tokens = tokens
         self._now = now
+        #: The most tokens, and ended sessions, that are kept; the one used longest ago is dropped.
+        self.most = 10_000
         self._known: OrderedDict[bytes, str] = OrderedDict()
         self._over: OrderedDict[bytes, None] = OrderedDict()
         self._asking: dict[bytes, asyncio.Task[str | UsersFault | None]] = {}
@@ -102,13 +102,17 @@ class BrowserSessions:
             self._end(key)
         else:
             self._known[key] = token
-            _bound(self._known)
+            self._bound(self._known)
         return token
 
     def _end(self, key: bytes) -> None:
         self._known.pop(key, None)
         self._over[key] = None
-        _bound(self._over)
+        self._bound(self._over)
+
+    def _bound(self, kept: OrderedDict[bytes, str] | OrderedDict[bytes, None]) -> None:
+        while len(kept) > self.most:
+            kept.popitem(last=False)
 
     def delete_cookie(self, request: Request, response: Response) -> None:
         """Delete the cookie of a session that is over, unless the response sets another one."""
@@ -159,8 +163,3 @@ def drop_set_cookie(response: Response) -> None:
 
 def _digest(cookie: str) -> bytes:
     return blake2b(cookie.encode(), digest_size=16).digest()
-
-
-def _bound(kept: "OrderedDict[bytes, str] | OrderedDict[bytes, None]") -> None:
-    while len(kept) > _KEPT:
-        kept.popitem(last=False)

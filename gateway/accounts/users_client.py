@@ -54,6 +54,7 @@ class UsersClient:
             pool=pools.of(TAGS, SERVICE_NAME, ours=True),
             service=SERVICE_NAME,
             deadline_s=_ANSWER_S,
+            keyed=True,  # a second exchange of the same cookie does no harm
         )
         self._proxy = proxy
         self._transport = transport

@@ -12,7 +12,7 @@ from joserfc.jwk import OKPKey
 from support.upstream import FakeCluster, Json, Service, openapi_document
 
 from bookshelf.discovery.local import LocalDiscovery
-from bookshelf.http.client import LocalTransport
+from bookshelf.http.client import LocalTransport, NoResponse
 from bookshelf.http.message import Request, Response, request
 from bookshelf.runtime.api.identity import SERVICE, SignedCallers
 from gateway.app import Gateway
@@ -39,10 +39,10 @@ class FakeUsers(Service):
         self.polls: list[str] = []
         self.revoked: Json = {"after": "", "sessions": [], "epochs": {}}
         self.polled = asyncio.Event()
-        #: While it is not set, exchanges wait; the faults of exchanges, in turn.
+        #: While it is not set, exchanges wait. `breaks`: how many of the next ones get no response.
         self.may_answer = asyncio.Event()
         self.may_answer.set()
-        self.faults: list[int] = []
+        self.breaks = 0
         self.is_down = False
 
     def claims(self, **given: Any) -> Json:  # noqa: ANN401 (JSON)
@@ -81,8 +81,9 @@ class FakeUsers(Service):
         cookie = msgspec.json.decode(await request.body.read(1000))["session"]
         self.exchanges.append(cookie)
         await self.may_answer.wait()
-        if self.faults:
-            return Response(self.faults.pop(0), {})
+        if self.breaks:
+            self.breaks -= 1
+            raise NoResponse("the connection broke")
         if cookie not in self.sessions:
             return Response(401, {"WWW-Authenticate": "Bearer"})
         return _json({"access_token": self.token(**self.sessions[cookie]), "expires_in": 600, "scope": ""})

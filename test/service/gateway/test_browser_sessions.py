@@ -122,6 +122,27 @@ async def test_concurrent_requests_share_one_exchange(gateway: GatewayWithAccoun
     assert gateway.users.exchanges == [COOKIE]
 
 
+async def test_an_exchange_that_got_no_response_is_sent_again(gateway: GatewayWithAccounts) -> None:
+    gateway.users.breaks = 1
+    assert (await gateway.get()).status == 200
+    assert gateway.users.exchanges == [COOKIE, COOKIE]
+
+
+async def test_the_token_that_was_used_longest_ago_is_dropped(
+    gateway: GatewayWithAccounts,
+) -> None:
+    accounts = gateway.gateway._accounts  # noqa: SLF001 (its limit is 10,000)
+    assert accounts is not None
+    accounts.sessions.most = 2
+    cookies = ["s-1.mac", "s-2.mac", "s-3.mac"]
+    for number, cookie in enumerate(cookies):
+        gateway.users.sessions[cookie] = {"sid": f"s-{number + 1}"}
+        assert (await gateway.get("/bookshelf/books", cookie)).status == 200
+    for cookie in (*cookies[1:], cookies[0]):
+        assert (await gateway.get("/bookshelf/books", cookie)).status == 200
+    assert gateway.users.exchanges == [*cookies, cookies[0]]
+
+
 async def test_a_token_is_kept_until_30_s_before_its_end(gateway: GatewayWithAccounts) -> None:
     await gateway.get()
     gateway.users.now += 569
