@@ -41,7 +41,7 @@ def _with_accounts(service: Service) -> Service:
     from bookshelf.accounts.handlers.routes import account_routes, need_accounts  # noqa: PLC0415 (as above)
 
     settings = read(os.environ)
-    parts = make_parts(settings.accounts_issuer, settings.accounts_token_s)
+    parts = make_parts(settings.accounts_issuer, settings.accounts_token_s, settings.accounts_local_reader)
     return replace(service, load=None, serves=account_routes(parts), middleware=(need_accounts,))
 
 

@@ -5,7 +5,7 @@ If no process runs there, `dlq` and `views` run the shelf in this process until 
 
 import os
 import sys
-from collections.abc import AsyncIterator, Callable, Mapping
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from contextlib import asynccontextmanager
 from typing import Any, TypeVar, get_args
 
@@ -18,10 +18,12 @@ from bookshelf.cli.command import guarded, run, stop
 from bookshelf.cli.embedded import embedded
 from bookshelf.config import INSTANCES, Settings, read
 from bookshelf.cqrs.position import parse_position
+from bookshelf.cqrs.service import Service
 from bookshelf.http.client import RemoteHandler
 from bookshelf.http.message import BytesBody, Handler, request
 from bookshelf.runtime.data_folder import InstanceNote, running
 from bookshelf.runtime.logs import Level, configure
+from bookshelf.services import SERVICES
 
 F = TypeVar("F", bound=Callable[..., object])
 
@@ -36,7 +38,7 @@ class AdminClient:
     async def send(self, method: str, target: str, body: Mapping[str, Any] | None = None) -> Any:  # noqa: ANN401
         """Send a request; return the JSON of its answer, or end the command with the problem's detail."""
         lines = [line async for line in self.stream(method, target, body)]
-        return lines[-1]
+        return lines[-1] if lines else None
 
     async def stream(
         self, method: str, target: str, body: Mapping[str, Any] | None = None
@@ -44,6 +46,8 @@ class AdminClient:
         """Send a request; yield the JSON of each line of the answer as it arrives."""
         content = b"" if body is None else msgspec.json.encode(body)
         headers = {"Authorization": f"Bearer {self._token}", "Content-Length": str(len(content))}
+        if content:
+            headers["Content-Type"] = "application/json"
         answer = await self._api.handle(request(method, target, content, **headers))
         rest = b""
         async for piece in BytesBody(answer.body).stream() if isinstance(answer.body, bytes) else answer.body:
@@ -58,15 +62,22 @@ class AdminClient:
 
 
 @asynccontextmanager
-async def admin_client(settings: Settings, instance: str | None = None) -> AsyncIterator[AdminClient]:
+async def admin_client(
+    settings: Settings, instance: str | None = None, only: Sequence[Service] = ()
+) -> AsyncIterator[AdminClient]:
     """Yield a client of the process that runs on the data folder; if none does, run one until the block ends.
 
-    `instance`: use the instance of `bookshelf run` with this name, which must be running.
+    `instance`: use the instance of `bookshelf run` with this name, which must be running. `only`: run these
+    services, with accounts, also on a new folder.
     """
     note = running(settings.folder) if instance is None else _named(settings, instance)
     if note is None:
-        _require_shelf(settings)
-        async with embedded(settings.private()) as own:
+        private = settings.private()
+        if only:
+            private = msgspec.structs.replace(private, accounts="on")
+        else:
+            _require_shelf(settings)
+        async with embedded(private, only or SERVICES) as own:
             yield AdminClient(own.admin, own.token)
         return
     async with _remote(note) as client:

@@ -24,6 +24,7 @@ _COMMANDS = {
     "dlq": ("bookshelf.cli.admin:dlq", "Dead letters: list, apply again, drop."),
     "views": ("bookshelf.cli.admin:views", "Look after the views."),
     "log-level": ("bookshelf.cli.admin:log_level", "Set the log level of running processes."),
+    "accounts": ("bookshelf.cli.accounts:accounts", "Look after accounts."),
     "schema": ("bookshelf.cli.schema:schema", "Look after the schemas of events."),
     "health": ("bookshelf.cli.health:health", "Ask services on this machine if they are well."),
     "forward": ("bookshelf.cli.forward:forward", "Pass connections on to instances elsewhere."),

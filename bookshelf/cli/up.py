@@ -46,6 +46,9 @@ async def _serve(settings: Settings, ready: asyncio.Event, leaving: asyncio.Even
         click.echo(f"Open to:    {_open_to(settings.host, shelf)}")
         if settings.has_accounts:
             click.echo("Accounts:   on; with BOOKSHELF_ACCOUNTS=off, everyone is the one reader.")
+            click.echo(
+                "            `bookshelf accounts create-admin` makes the first admin, while this runs."
+            )
         click.echo("Ctrl-C stops it.")
         ready.set()
         await leaving.wait()

@@ -6,7 +6,7 @@ from urllib.parse import parse_qsl
 import msgspec
 from msgspec import Meta
 
-from bookshelf.accounts.account import ACCOUNT, EndSessions, Forget, JoinGroup, LeaveGroup, Resume, Suspend
+from bookshelf.accounts.account import ACCOUNT, EndSessions, JoinGroup, LeaveGroup, Resume, Suspend
 from bookshelf.accounts.fields import login_claim
 from bookshelf.accounts.group import (
     BUILT_IN,
@@ -18,7 +18,7 @@ from bookshelf.accounts.group import (
     scopes_of,
 )
 from bookshelf.accounts.handlers.opened_account import open_account
-from bookshelf.accounts.handlers.parts import account_of, answer, claim_secret, nothing, read_body
+from bookshelf.accounts.handlers.parts import account_of, answer, claim_secret, forget, nothing, read_body
 from bookshelf.accounts.people import VIEW, find_people, group_names
 from bookshelf.cqrs.errors import Invalid, NotFound
 from bookshelf.cqrs.handler import HandlerPorts, RequestContext
@@ -116,7 +116,8 @@ async def end_sessions(_request: Request, context: RequestContext, ports: Handle
 
 async def forget_account(_request: Request, context: RequestContext, ports: HandlerPorts) -> Response:
     """Forget a person, within a minute. Answer 202."""
-    await _carry_out(context, ports, Forget())
+    await account_of(context.path["id"], ports)
+    await forget(context.path["id"], context.caller.actor, ports)
     return nothing(202)
 
 

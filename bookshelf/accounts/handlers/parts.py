@@ -1,20 +1,23 @@
 """What the handlers of accounts share: hasher, counters, settings, and what they read from a request."""
 
 from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 from http.cookies import CookieError, SimpleCookie
 from typing import Any, NamedTuple
 
 import msgspec
 
-from bookshelf.accounts.account import ACCOUNT, Account
+from bookshelf.accounts.account import ACCOUNT, Account, Forget
 from bookshelf.accounts.handlers.guessing import GuessLimits, MemoryCounters, network_of
 from bookshelf.accounts.handlers.secret_texts import SecretTexts
 from bookshelf.cqrs.errors import NotFound
 from bookshelf.cqrs.handler import HandlerPorts, RequestContext
 from bookshelf.http.message import Request, Response
 from bookshelf.http.problem import Problem
+from bookshelf.keyring.port import KeyringFault
 from bookshelf.runtime.api.commands import check_media_type
+from bookshelf.runtime.api.identity import LOCAL_READER
 from bookshelf.runtime.decoding import Decoder
 from bookshelf.runtime.passwords import PasswordHasher
 
@@ -39,7 +42,8 @@ class HandlerCall(NamedTuple):
 class AccountParts:
     """What one process has for all requests. `issuer` and `audience` stand in each token.
 
-    `token_s`: seconds that an access token is valid. `service` is a name that no password may be made of.
+    `token_s`: seconds that an access token is valid. `local_reader`: the id of the first admin's account, to
+    which belongs what there was before. `service` is a name that no password may be made of.
     """
 
     hasher: PasswordHasher
@@ -47,12 +51,14 @@ class AccountParts:
     issuer: str = "bookshelf"
     audience: str = "bookshelf"
     token_s: int = 600
+    local_reader: str = LOCAL_READER
     service: str = "Bookshelf"
 
 
-def make_parts(issuer: str, token_s: int) -> AccountParts:
+def make_parts(issuer: str, token_s: int, local_reader: str) -> AccountParts:
     """Return parts with counters of this process; nothing is loaded before the first sign-in."""
-    return AccountParts(PasswordHasher(), GuessLimits(MemoryCounters()), issuer=issuer, token_s=token_s)
+    limits = GuessLimits(MemoryCounters())
+    return AccountParts(PasswordHasher(), limits, issuer=issuer, token_s=token_s, local_reader=local_reader)
 
 
 async def secret_texts(ports: HandlerPorts) -> SecretTexts:
@@ -115,6 +121,13 @@ async def own_account(context: RequestContext, ports: HandlerPorts) -> tuple[str
     if account_id is None or not account.is_open:
         raise unauthenticated("sign in first")
     return account_id, account
+
+
+async def forget(account_id: str, actor: str, ports: HandlerPorts) -> None:
+    """Forget a person, and destroy the key; if the keyring cannot be reached, the connector does it later."""
+    await ports.ask(ACCOUNT, account_id, Forget(), actor=actor)
+    with suppress(KeyringFault):
+        await ports.forget(account_id)
 
 
 async def account_of(account_id: str, ports: HandlerPorts) -> Account:

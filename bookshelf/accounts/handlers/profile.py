@@ -10,7 +10,6 @@ from bookshelf.accounts.account import (
     ACCOUNT,
     Account,
     ChangeEmail,
-    Forget,
     RenameAccount,
     SetAddress,
     SetPassword,
@@ -27,6 +26,7 @@ from bookshelf.accounts.handlers.parts import (
     HandlerCall,
     answer,
     claim_secret,
+    forget,
     network,
     nothing,
     own_account,
@@ -156,7 +156,7 @@ class Profile:
         body: Password = await read_body(request, _PASSWORD)
         account_id, account = await own_account(context, ports)
         await self._confirm(request, account_id, account, body.password, ports)
-        await ports.ask(ACCOUNT, account_id, Forget(), actor=account_id)
+        await forget(account_id, account_id, ports)
         return nothing(202)
 
     async def sessions(self, _request: Request, context: RequestContext, ports: HandlerPorts) -> Response:

@@ -8,6 +8,7 @@ import msgspec
 from msgspec import Meta
 
 from bookshelf.accounts.account import ACCOUNT, Account, OpenAccount
+from bookshelf.accounts.claim import CLAIM
 from bookshelf.accounts.fields import (
     Email,
     check_email,
@@ -17,7 +18,7 @@ from bookshelf.accounts.fields import (
     email_claim,
     handle_claim,
 )
-from bookshelf.accounts.group import FIRST_GROUPS
+from bookshelf.accounts.group import ADMIN, FIRST_GROUPS
 from bookshelf.accounts.handlers.opened_account import open_account
 from bookshelf.accounts.handlers.parts import (
     ADMIN_ACCOUNTS,
@@ -71,9 +72,13 @@ class RegisterHandler:
         if not await self.parts.limits.may_register(network(request)):
             msg = "this network has registered too many accounts; try again in an hour"
             raise Problem("too-many", msg, Retry_After="3600")
+        secret = await claim_secret(ports)
+        claims = handle_claim(secret, body.handle), email_claim(secret, email)
         key = header_fields.key(request.headers)
         account_id = f"a-{ports.new_id() if key is None else uuid5(_IDS, key)}"
-        await self._request(account_id, body, email, context, ports)
+        if ADMIN in (body.groups or ()) and await self._is_first(claims, ports):
+            account_id = self.parts.local_reader
+        await self._request(account_id, body, email, claims, context, ports)
         account = await ports.state(
             ACCOUNT, account_id, lambda state: state.status != "requested", PATIENCE_S
         )
@@ -102,24 +107,33 @@ class RegisterHandler:
         email: Email = checked["email"]
         return email
 
+    async def _is_first(self, claims: tuple[str, str], ports: HandlerPorts) -> bool:
+        """Return True if an admin gets the account of what there was before accounts.
+
+        A request that would be rejected does not: the id of a rejected account is never used again.
+        """
+        if (await ports.state(ACCOUNT, self.parts.local_reader)).status != "none":
+            return False
+        return not any([(await ports.state(CLAIM, claim)).account for claim in claims])
+
     async def _request(
         self,
         account_id: str,
         body: NewAccount,
         email: Email,
+        claims: tuple[str, str],
         context: RequestContext,
         ports: HandlerPorts,
     ) -> None:
         """Ask for the account. Raises `KeyReused` if its key was used for another one."""
-        secret = await claim_secret(ports)
         hashed = await self.parts.hasher.hash(body.password)
         command = OpenAccount(
             handle=await ports.seal(account_id, "handle", body.handle),
             name=await ports.seal(account_id, "name", body.name),
             email=await ports.seal(account_id, "email", email.typed),
             password=await ports.seal(account_id, "password", hashed),
-            handle_claim=handle_claim(secret, body.handle),
-            email_claim=email_claim(secret, email),
+            handle_claim=claims[0],
+            email_claim=claims[1],
             groups=FIRST_GROUPS if body.groups is None else body.groups,
             at=context.at,
         )

@@ -4,7 +4,7 @@ from bookshelf.accounts.handlers import administration as admin
 from bookshelf.accounts.handlers.gateway_calls import GatewayCalls
 from bookshelf.accounts.handlers.parts import ADMIN_ACCOUNTS, READ_ACCOUNTS, AccountParts
 from bookshelf.accounts.handlers.profile import Profile
-from bookshelf.accounts.handlers.published_keys import publish_keys
+from bookshelf.accounts.handlers.published_keys import publish_keys, rotate_keys
 from bookshelf.accounts.handlers.register import RegisterHandler
 from bookshelf.accounts.handlers.sign_in import SignIn
 from bookshelf.cqrs.handler import INTERNAL, Handle, HandlerRoute, Next, RequestContext
@@ -65,6 +65,7 @@ def _admin_routes() -> tuple[HandlerRoute, ...]:
         _route(
             "DELETE", f"{one}/sessions", "End all sessions of an account", admin.end_sessions, ADMIN_ACCOUNTS
         ),
+        _route("POST", "/accounts/keys", "Make a new signing key", rotate_keys, ADMIN_ACCOUNTS),
         _route("GET", "/accounts/groups", "The groups", admin.list_groups, ADMIN_ACCOUNTS),
         _route("PUT", group, "Define a group", admin.define_group, ADMIN_ACCOUNTS),
         _route("DELETE", group, "Remove a group", admin.remove_group, ADMIN_ACCOUNTS),

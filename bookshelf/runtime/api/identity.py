@@ -28,8 +28,10 @@ SIGNATURE = "Bookshelf-Signature"
 IDENTITY = (header_fields.ACTOR, SCOPES, SESSION, CLIENT, SIGNATURE)
 #: The caller of calls between our own processes: instances of one service, and gateways.
 SERVICE = Caller(actor="service", account="service", owner="service", scopes=frozenset(INTERNAL))
+#: The account of an operator of the data folder, and the name of its writers.
+OPERATOR = "operator"
 #: Names of callers that no issuer's token may have, and scopes that count in none.
-RESERVED_NAMES = frozenset({LOCAL.actor, GUEST.actor, SERVICE.actor})
+RESERVED_NAMES = frozenset({LOCAL.actor, GUEST.actor, SERVICE.actor, OPERATOR})
 RESERVED_SCOPES = frozenset(INTERNAL)
 #: The account that the things of the local reader belong to, unless the settings name another one.
 LOCAL_READER = "a-reader"

@@ -10,11 +10,10 @@ from bookshelf.cqrs.position import Position
 from bookshelf.cqrs.process import CommandSender
 from bookshelf.http.problem import Problem
 from bookshelf.log.port import Log
+from bookshelf.runtime.api.identity import OPERATOR
 from bookshelf.runtime.clock import Clock, Ids
 from bookshelf.runtime.process.dead_letters import ProcessLetters, letter_record, read_letters, read_reasons
 
-#: The name of the writer of operators.
-OPERATOR = "operator"
 #: Seconds that the process may take for requests, and between two looks at how far it is.
 PATIENCE_S = 30.0
 _LOOK_S = 0.05

@@ -28,6 +28,7 @@ NEEDS: dict[tuple[str, str], tuple[str, ...] | None] = {
     ("PUT", "/accounts/{id}/suspended"): ("accounts:admin",),
     ("DELETE", "/accounts/{id}/suspended"): ("accounts:admin",),
     ("DELETE", "/accounts/{id}/sessions"): ("accounts:admin",),
+    ("POST", "/accounts/keys"): ("accounts:admin",),
     ("GET", "/accounts/groups"): ("accounts:admin",),
     ("PUT", "/accounts/groups/{group}"): ("accounts:admin",),
     ("DELETE", "/accounts/groups/{group}"): ("accounts:admin",),
