@@ -9,8 +9,8 @@ from click.testing import CliRunner, Result
 from support.users import PASSWORD
 
 from bookshelf.cli.accounts import accounts
-from bookshelf.cli.keyring import KEYRING_FILE
 from bookshelf.runtime.api.identity import LOCAL_READER
+from bookshelf.runtime.keyring_backup import KEYRING_FILE
 
 
 class Operator:
