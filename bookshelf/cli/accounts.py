@@ -83,19 +83,19 @@ def _print_json(value: Any) -> None:  # noqa: ANN401 (JSON)
     click.echo(msgspec.json.encode(value))
 
 
-async def _find(client: AdminClient, who: str) -> dict[str, Any]:
+async def _find(client: AdminClient, account: str) -> dict[str, Any]:
     """Return the account with an id, a handle or an e-mail address; end the command if there is none."""
-    if who.startswith("a-"):
-        found = await client.send("GET", f"{_BASE}?ids={quote(who, safe='')}")
+    if account.startswith("a-"):
+        found = await client.send("GET", f"{_BASE}?ids={quote(account, safe='')}")
     else:
-        found = await client.send("GET", f"{_BASE}?q={quote(who, safe='')}")
-    account: dict[str, Any] = found[0] if found else stop(f"there is no account {who}")
-    return account
+        found = await client.send("GET", f"{_BASE}?q={quote(account, safe='')}")
+    named: dict[str, Any] = found[0] if found else stop(f"there is no account {account}")
+    return named
 
 
 @click.group()
 def accounts() -> None:
-    """Look after accounts: the first admin, groups, sessions, keys, and people who are to be forgotten."""
+    """Look after accounts: the first admin, groups, sessions, keys, and people to be forgotten."""
     configure("critical", "auto")
 
 
@@ -145,27 +145,27 @@ async def create_admin(
 
 
 @accounts.command()
-@click.argument("who", required=False)
+@click.argument("account", required=False)
 @click.option("--join", multiple=True, metavar="GROUP", help="Put the account into GROUP; may be repeated.")
 @click.option("--leave", multiple=True, metavar="GROUP", help="Take it out of GROUP; its sessions end.")
 @_json
 @_command
 async def groups(
-    client: AdminClient, who: str | None, join: tuple[str, ...], leave: tuple[str, ...], *, as_json: bool
+    client: AdminClient, account: str | None, join: tuple[str, ...], leave: tuple[str, ...], *, as_json: bool
 ) -> None:
-    """List the groups, or those of WHO: an id, handle or e-mail address."""
-    if who is None:
+    """List the groups, or those of ACCOUNT: an id, handle or e-mail address."""
+    if account is None:
         if join or leave:
             stop("--join and --leave need an account")
         listed = await client.send("GET", f"{_BASE}/groups")
         lines = [f"{one['name']}: {' '.join(one['scopes'])}" for one in listed]
     else:
-        account = await _find(client, who)
+        found = await _find(client, account)
         for method, names in (("PUT", join), ("DELETE", leave)):
             for name in names:
-                await client.send(method, f"{_BASE}/{account['id']}/groups/{quote(name, safe='')}")
-        listed = (await client.send("GET", f"{_BASE}/{account['id']}"))["groups"]
-        lines = [f"{account['handle']} ({account['id']}): {' '.join(listed) or 'no groups'}"]
+                await client.send(method, f"{_BASE}/{found['id']}/groups/{quote(name, safe='')}")
+        listed = (await client.send("GET", f"{_BASE}/{found['id']}"))["groups"]
+        lines = [f"{found['handle']} ({found['id']}): {' '.join(listed) or 'no groups'}"]
     if as_json:
         _print_json(listed)
     else:
@@ -178,13 +178,13 @@ def sessions() -> None:
 
 
 @sessions.command("end")
-@click.argument("who")
+@click.argument("account")
 @_command
-async def end_sessions(client: AdminClient, who: str) -> None:
-    """End all sessions of WHO: an id, handle or e-mail address."""
-    account = await _find(client, who)
-    await client.send("DELETE", f"{_BASE}/{account['id']}/sessions")
-    click.echo(f"The sessions of {account['handle']} have ended.")
+async def end_sessions(client: AdminClient, account: str) -> None:
+    """End all sessions of ACCOUNT: an id, handle or e-mail address."""
+    found = await _find(client, account)
+    await client.send("DELETE", f"{_BASE}/{found['id']}/sessions")
+    click.echo(f"The sessions of {found['handle']} have ended.")
 
 
 @accounts.group()
@@ -206,13 +206,13 @@ async def rotate_keys(client: AdminClient, *, now: bool, as_json: bool) -> None:
 
 
 @accounts.command()
-@click.argument("who")
+@click.argument("account")
 @click.option("--yes", is_flag=True, help="Do not ask.")
 @_command
-async def forget(client: AdminClient, who: str, *, yes: bool) -> None:
-    """Forget WHO (an id, handle or e-mail address) for ever: personal texts can never be read again."""
-    account = await _find(client, who)
+async def forget(client: AdminClient, account: str, *, yes: bool) -> None:
+    """Forget ACCOUNT (an id, handle or e-mail address): personal texts can never be read again."""
+    found = await _find(client, account)
     if not yes:
-        click.confirm(f"Forget {account['handle']} ({account['id']}) for ever?", abort=True)
-    await client.send("DELETE", f"{_BASE}/{account['id']}")
-    click.echo(f"{account['handle']} is forgotten.")
+        click.confirm(f"Forget {found['handle']} ({found['id']})?", abort=True)
+    await client.send("DELETE", f"{_BASE}/{found['id']}")
+    click.echo(f"{found['handle']} is forgotten.")
