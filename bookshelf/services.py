@@ -36,6 +36,12 @@ def _with_site(service: Service) -> Service:
     return replace(service, load=None, serves=routes, error_page=SITE.error_page, tasks=(SITE.run_jobs,))
 
 
+def _with_account_site(service: Service) -> Service:
+    from bookshelf.accounts.pages.site import SITE  # noqa: PLC0415 (see `Service.load`)
+
+    return replace(service, load=None, serves=SITE.routes, error_page=SITE.error_page)
+
+
 def _with_accounts(service: Service) -> Service:
     from bookshelf.accounts.handlers.parts import make_parts  # noqa: PLC0415 (see `Service.load`)
     from bookshelf.accounts.handlers.routes import account_routes, need_accounts  # noqa: PLC0415 (as above)
@@ -128,6 +134,16 @@ SERVICES = (
         serves=(),
         load=_with_accounts,
         needs_accounts=True,
+    ),
+    Service(
+        name="accountsite",
+        summary="The pages of accounts; without accounts they state that",
+        tags=("accounts", "site"),
+        port=8089,
+        runs=(),
+        serves=(),
+        root="/account",
+        load=_with_account_site,
     ),
 )
 #: What `bookshelf up` runs without accounts.

@@ -11,7 +11,7 @@ from support.manifests import marathon
 from support.process import ROOT
 
 pytestmark = pytest.mark.needs("curl")
-SERVICES = ["newbook", "readbook", "lastread", "listbooks", "readings", "lists", "stats", "site", "users"]
+SERVICES = ["newbook", "readbook", "lastread", "listbooks", "readings", "lists", "stats", "site", "users", "accountsite"]
 APPS = ["kafka", "consul", *SERVICES, "api-gateway"]
 
 
