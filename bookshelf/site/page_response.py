@@ -5,7 +5,7 @@ from dataclasses import dataclass, replace
 from datetime import tzinfo
 from hashlib import blake2b
 from typing import Any
-from urllib.parse import quote, urlsplit
+from urllib.parse import parse_qsl, quote, urlsplit
 from uuid import uuid4
 from zoneinfo import ZoneInfo
 
@@ -77,7 +77,7 @@ class Frame:
     `notice` is a text; its Undo takes back the change with the id `change`, or all with the id `correlation`.
     `back`: the page that this one was opened from, "" if that is unknown. `behind`: a view has not caught up
     with the reader's last change. `key` marks a form that creates something: such a page is not cached.
-    `person` and `has_accounts` are those of the visit.
+    `person` and `has_accounts` are those of the visit. `following`: where a guest goes after signing in.
     """
 
     address: str
@@ -86,6 +86,7 @@ class Frame:
     title: str
     has_accounts: bool
     person: str | None
+    following: str
     section: str | None = None
     back: str = ""
     notice: str = ""
@@ -175,6 +176,7 @@ class PageRenderer:
             preferences=visit.preferences,
             has_accounts=visit.has_accounts,
             person=visit.person,
+            following=following(visit.request.target),
             section=section,
             back=opened_from(visit.request, page.sent),
             title=f"{translate(_ERROR)} {title}" if form.failed else title,
@@ -233,6 +235,12 @@ class PageRenderer:
         }
         headers = {**_SAFE, "Content-Type": "application/manifest+json", "Cache-Control": "private, no-cache"}
         return Response(_OK, headers, msgspec.json.encode(described))
+
+
+def following(address: str) -> str:
+    """Return where a guest goes after signing in: to this page; from those of the account where they lead."""
+    path, _, query = address.partition("?")
+    return dict(parse_qsl(query)).get("next", "/") if f"{path}/".startswith(f"{ACCOUNT}/") else address
 
 
 def opened_from(request: Request, sent: Submission | None) -> str:

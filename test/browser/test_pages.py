@@ -9,13 +9,19 @@ from support.browser import Visit
 from support.page_checks import examples
 from support.program import Program
 
+from bookshelf.accounts.pages.site import SITE as ACCOUNT_SITE
 from bookshelf.shelf.pages.site import SITE
 
 pytestmark = [pytest.mark.browser, pytest.mark.needs("chromium")]
 
-STATES = [(page.template.removesuffix(".html"), state) for _, state, page in examples(SITE)]
+#: Each state of each page: below which address it is shown, the template, the state.
+STATES = [
+    (site.parts.root.rstrip("/"), page.template.removesuffix(".html"), state)
+    for site in (SITE, ACCOUNT_SITE)
+    for _, state, page in examples(site)
+]
 #: axe looks at the fullest state of each page.
-FULLEST = {template: state for template, state in STATES if state in {"usual", "long"}}
+FULLEST = {template: state for _, template, state in STATES if state in {"usual", "long"}}
 MOST_REQUESTS = 6
 MOST_BYTES = 75_000
 LATER_BYTES = 10_000
@@ -36,13 +42,13 @@ def visit(running: Browser) -> Visit:
     return Visit(running.new_page(viewport={"width": 1280, "height": 900}))
 
 
-@pytest.mark.parametrize(("template", "state"), STATES)
+@pytest.mark.parametrize(("root", "template", "state"), STATES)
 def test_a_page_keeps_the_policy_and_fits_every_window(
-    visit: Visit, origin: str, template: str, state: str
+    visit: Visit, origin: str, root: str, template: str, state: str
 ) -> None:
     visit.requests.clear()
     visit.complaints.clear()
-    visit.page.goto(f"{origin}/design/{template}/{quote(state)}")
+    visit.page.goto(f"{origin}{root}/design/{template}/{quote(state)}")
     assert visit.layout_faults() == []
     if FULLEST.get(template, state) == state:
         for width in (390, 1280):

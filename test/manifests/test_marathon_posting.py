@@ -11,7 +11,18 @@ from support.manifests import marathon
 from support.process import ROOT
 
 pytestmark = pytest.mark.needs("curl")
-SERVICES = ["newbook", "readbook", "lastread", "listbooks", "readings", "lists", "stats", "site", "users", "accountsite"]
+SERVICES = [
+    "newbook",
+    "readbook",
+    "lastread",
+    "listbooks",
+    "readings",
+    "lists",
+    "stats",
+    "site",
+    "users",
+    "accountsite",
+]
 APPS = ["kafka", "consul", *SERVICES, "api-gateway"]
 
 

@@ -1,10 +1,13 @@
 """Each person has a shelf of their own: every route of the API, asked by two people, an admin and a guest."""
 
+import re
 from collections.abc import AsyncIterator
+from pathlib import Path
 from typing import Any, NamedTuple
 
 import msgspec
 import pytest
+from support.pages import Pages, ShelfApi
 from support.shelf import JSON, Answered, Shelf
 
 from bookshelf.cqrs.handler import GUEST, Caller, HandlerRoute
@@ -20,6 +23,7 @@ ANN, BOB = (signed_in(name, EVERYTHING, None) for name in ("a-ann", "a-bob"))
 ADMIN = signed_in("a-reader", EVERYTHING | {"accounts:admin"}, None)
 #: A word in everything that Ann has.
 WORD = "xylograph"
+FORM_KEY = re.compile(r'name="_key" value="[0-9a-f]+"')
 MINE, THEIRS = "id-of-a-thing", "no-such-thing"
 
 
@@ -226,6 +230,46 @@ async def test_the_things_of_a_person_are_seen_and_changed_by_that_person_only(p
             assert MINE.encode() not in body, target
     await people.caught_up()
     assert await people.everything_of(ANN) == before
+
+
+async def pages_of(pages: Pages, thing: str, job: str) -> dict[str, str]:
+    """Return every page by its path, without the keys of forms, with THEIRS in place of the thing and job."""
+    seen = {}
+    for route in SITE.parts.pages:
+        address = route.path
+        named = "list" if address.startswith("/lists") and thing == MINE else ""
+        word = WORD if thing == MINE else THEIRS
+        values = {"id": f"{thing}-list" if named else thing, "book": thing, "name": word, "n": "1"}
+        if address.startswith(("/import", "/jobs")):
+            values["id"] = job
+        for name, value in {**values, "year": "2026", "number": "1", "file": "books.csv"}.items():
+            address = address.replace(f"{{{name}}}", value)
+        shown = FORM_KEY.sub("", (await pages.get(address)).html)
+        for value in (f"{MINE}-list", MINE, WORD if "{name}" in route.path else THEIRS, job):
+            words = value.replace("-", " ")  # an error page searches for the words of its address
+            shown = shown.replace(value, THEIRS).replace(words, THEIRS.replace("-", " "))
+        seen[route.path] = shown
+    return seen
+
+
+async def test_no_page_shows_the_things_of_another_person(people: People, tmp_path: Path) -> None:
+    def browser(person: Caller) -> Pages:
+        CALLERS.sign(person, made := request("GET", "/"))
+        known = CALLERS.of(made)
+        return Pages(SITE, ShelfApi(people), people.clock, tmp_path, caller=known, callers=CALLERS)
+
+    ann = browser(ANN)
+    async with ann.running_jobs():
+        added = await ann.post("/import", {"text": f"Title,Author\n{WORD},{WORD}\n"})
+        job = added.location.rpartition("/")[2]
+        own = await pages_of(ann, MINE, job)
+        assert all(
+            WORD in own[path] for path in ("/", "/books/{id}", "/changes", "/lists/{id}", "/import/{id}")
+        )
+        for person in (BOB, ADMIN):
+            seen = await pages_of(browser(person), MINE, job)
+            assert seen == await pages_of(browser(person), THEIRS, "nosuchjob")
+            assert [path for path, html in seen.items() if WORD in html] == []
 
 
 async def test_a_guest_is_asked_to_sign_in_at_every_route_and_each_route_needs_its_scope(

@@ -1,7 +1,6 @@
 """The forms of an account: name and address, the e-mail address, the password, and the end of it."""
 
-from collections.abc import Mapping
-from dataclasses import replace
+from collections.abc import Callable, Mapping
 from typing import Annotated
 
 from msgspec import Meta
@@ -9,9 +8,9 @@ from msgspec import Meta
 from bookshelf.accounts.pages.models import PersonAccount
 from bookshelf.accounts.pages.refusals import CHANGED, CONFIRMED, TEXTS, explained
 from bookshelf.accounts.pages.signing_in import NoModel, browser_headers, no_accounts, session_cookies
-from bookshelf.site.api_adapters import ApiProblem, FieldFault
+from bookshelf.site.api_adapters import ApiProblem
 from bookshelf.site.page import ACCOUNT, SIGN_IN, Form, Page, PageRoute, Redirect, _
-from bookshelf.site.page_request import PageRequest, Submission
+from bookshelf.site.page_request import PageRequest
 from bookshelf.site.preferences import PERSON_GONE
 
 PROFILE, EMAIL = f"{ACCOUNT}/profile", f"{ACCOUNT}/email"
@@ -116,10 +115,8 @@ async def delete(request: PageRequest, form: DeleteForm) -> Redirect:
     return Redirect(SIGN_IN, notice="deleted", cookies=(PERSON_GONE,))
 
 
-def _wrong(template: str, values: Mapping[str, str], *faults: FieldFault) -> Mapping[str, Page]:
-    usual = Page(template, NoModel())
-    sent = Submission(values={name: (text,) for name, text in values.items()}, faults=faults, kind="invalid")
-    return {"usual": usual, "wrong": replace(usual, sent=sent)}
+def _example(template: str) -> Callable[[], Mapping[str, Page]]:
+    return lambda: {"usual": Page(template, NoModel())}
 
 
 def _profile_examples() -> Mapping[str, Page]:
@@ -143,7 +140,7 @@ PAGES = (
         post=save_email,
         form=EmailForm,
         title=_("E-mail address"),
-        examples=lambda: _wrong("email.html", {"email": "ann"}, FieldFault("email", TEXTS[422, "email"])),
+        examples=_example("email.html"),
         requires=(),
     ),
     PageRoute(
@@ -152,7 +149,7 @@ PAGES = (
         post=save_password,
         form=PasswordForm,
         title=_("Password"),
-        examples=lambda: _wrong("password.html", {}, FieldFault("old_password", CHANGED[422, "old"])),
+        examples=_example("password.html"),
         requires=(),
     ),
     PageRoute(
@@ -161,7 +158,7 @@ PAGES = (
         post=delete,
         form=DeleteForm,
         title=_("Delete my account"),
-        examples=lambda: _wrong("delete.html", {}, FieldFault("password", CONFIRMED[422, "password"])),
+        examples=_example("delete.html"),
         requires=(),
     ),
 )

@@ -9,6 +9,7 @@ from bookshelf.http.problem import Problem
 from bookshelf.site.frame_pages import show_gallery
 from bookshelf.site.page import Form, Page, PageRoute, Redirect, SiteParts
 from bookshelf.site.page_request import PageRequest
+from bookshelf.site.page_response import following
 from bookshelf.site.preferences import person_cookie, read_person
 from bookshelf.site.routes import Site
 
@@ -103,8 +104,9 @@ async def test_the_bar_shows_the_person_or_the_ways_in(api: ScriptedApi) -> None
     shown = await pages.get("/locks")
     assert 'href="/account"' in shown.html
     assert "ann&lt;b&gt;" in shown.html
-    guest = await Pages(SITE, api, caller=GUEST).get("/locks")
-    assert all(f'href="/account/{page}"' in guest.html for page in ("sign-in", "register"))
+    guest = await Pages(SITE, api, caller=GUEST).get("/locks?x=1")
+    ways = [f'href="/account/{page}?next=%2Flocks%3Fx%3D1"' for page in ("sign-in", "register")]
+    assert all(way in guest.html for way in ways)
     assert "/account" not in (await Pages(SITE, api).get("/locks")).html
 
 
@@ -114,6 +116,14 @@ async def test_a_page_names_its_client_to_the_api_while_there_are_accounts(api: 
     assert api.requests[-1].headers["Bookshelf-Client"] == "203.0.113.9 https"
     await Pages(SITE, api).get("/locks", **named)
     assert "Bookshelf-Client" not in api.requests[-1].headers
+
+
+@pytest.mark.parametrize(
+    ("address", "leads_to"),
+    [("/books?q=x", "/books?q=x"), ("/account/register?next=%2Fbooks", "/books"), ("/account/sign-in", "/")],
+)
+def test_a_guest_goes_on_where_the_page_of_signing_in_leads(address: str, leads_to: str) -> None:
+    assert following(address) == leads_to
 
 
 @pytest.mark.parametrize("name", ["ann", "Ann Reader; Path=/x", "安", "a" * 300, "a\nb", ""])
