@@ -87,7 +87,7 @@ async def test_every_failed_sign_in_has_one_text_and_no_cookie(browser: Browser)
     for fields in ({"password": "wrong wrong wrong"}, {"login": "nobody"}, {"login": "@", "password": "x"}):
         page = await browser.post("/account/sign-in", {**SIGN_IN, **fields})
         assert page.status == 422
-        texts.add(page.words.partition("This was not saved")[2].partition("Handle or e-mail")[0])
+        texts.add(page.words.partition("You are not signed in")[2].partition("Handle or e-mail")[0])
     assert len(texts) == 1
     assert "Login and password do not fit together" in texts.pop()
     assert browser.cookies == {}
