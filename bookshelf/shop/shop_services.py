@@ -15,6 +15,8 @@ from bookshelf.shop.catalogue_queries import CATALOGUE_ROUTES
 from bookshelf.shop.category import CATEGORY
 from bookshelf.shop.credit import CREDIT
 from bookshelf.shop.invoice import INVOICE
+from bookshelf.shop.invoice_queries import invoice_routes
+from bookshelf.shop.invoices import invoices_view
 from bookshelf.shop.invoicing import Seller, invoicing
 from bookshelf.shop.order import ORDER
 from bookshelf.shop.order_queries import ORDER_ROUTES
@@ -33,6 +35,7 @@ def shop_services(
     seller: Seller, currency: str = "EUR", provider: FindProvider = sandbox
 ) -> tuple[Service, ...]:
     """Return the services of a shop with this seller, currency and card provider."""
+    invoices = invoices_view(seller.zone)
     return (
         _service(
             "products",
@@ -50,7 +53,13 @@ def shop_services(
             serves=ORDER_ROUTES,
         ),
         _service("payments", 8094, "Payments by card", PAYMENT, cards(provider)),
-        _service("accounting", 8095, "Invoices without gaps", SERIES, INVOICE, invoicing(seller)),
+        _service(
+            "accounting",
+            8095,
+            "Invoices without gaps, and the revenue",
+            *(SERIES, INVOICE, invoicing(seller), invoices),
+            serves=invoice_routes(invoices),
+        ),
     )
 
 

@@ -45,7 +45,9 @@ class Shop:
 
     def __init__(self, log: ForgetfulLog | None = None) -> None:
         self.log = log or ForgetfulLog(2)
-        services = shop_services(Seller("Bookshelf", "1 Shelf Street"), provider=self._provider)
+        services = shop_services(
+            Seller("Bookshelf", "1 Shelf Street", "Europe/Berlin"), provider=self._provider
+        )
         self._shelf = Shelf(log=self.log, services=services)
         self.clock = self._shelf.clock
         self.sandbox = CardSandbox(b"secret", self.clock.now)

@@ -1,0 +1,183 @@
+"""The questions that invoices answer: one's own, one of them; and the revenue of the shop."""
+
+from collections.abc import Mapping
+from datetime import date, datetime
+from typing import Annotated, Any, Literal
+
+import msgspec
+from msgspec import Meta
+from sqlalchemy import Select, func, select
+
+from bookshelf.cqrs.errors import NotFound
+from bookshelf.cqrs.route import Answer, Owned, QueryRoute
+from bookshelf.cqrs.view import View
+from bookshelf.shop.invoices import invoice_lines, invoices
+from bookshelf.shop.money import Money
+from bookshelf.shop.payment_events import InvoiceWritten
+from bookshelf.shop.values import BoughtLine, VatSum
+from bookshelf.shop.welcome import LOCAL_READER
+from bookshelf.storage.paging import After, Limit, Sort, count_rows, list_page
+
+InvoiceNumber = Annotated[str, Meta(description="the number of the invoice", examples=["2026-000001"])]
+_DIGITS = {"year": 4, "month": 7, "day": 10}
+_event = msgspec.json.Decoder(InvoiceWritten).decode
+
+
+class InvoiceAnswer(msgspec.Struct, frozen=True, kw_only=True):
+    """An invoice, as it was written; it never changes."""
+
+    number: InvoiceNumber
+    order: str
+    customer: str
+    address: str | None
+    seller: str
+    seller_address: str
+    lines: tuple[BoughtLine, ...]
+    vat: tuple[VatSum, ...]
+    total: Money
+    ordered: datetime
+    finalized: datetime
+
+
+class RevenueAnswer(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """What was earned in a period in minor units, or with a product.
+
+    `vat` and `net` are the sums of the invoices; a product has none, because VAT is computed for an invoice.
+    """
+
+    key: Annotated[str, Meta(description="2026, 2026-03, 2026-03-01, or the id of a product")]
+    gross: int
+    currency: str
+    orders: int
+    vat: int | None = None
+    net: int | None = None
+    units: int | None = None
+    name: str | None = None
+
+
+class InvoicesQuery(Owned, forbid_unknown_fields=True):
+    """How many invoices, and from where on."""
+
+    limit: Limit = 24
+    after: After | None = None
+
+
+class InvoiceQuery(Owned, forbid_unknown_fields=True, kw_only=True):
+    """Which invoice."""
+
+    number: InvoiceNumber
+
+
+class RevenueQuery(msgspec.Struct, forbid_unknown_fields=True, rename={"since": "from", "until": "to"}):
+    """By what the revenue is summed, of which days, both inclusive."""
+
+    by: Literal["year", "month", "day", "product"] = "day"
+    since: date | None = None
+    until: date | None = None
+    limit: Limit = 1000
+    after: After | None = None
+
+
+def _shown(row: Any) -> InvoiceAnswer:  # noqa: ANN401 (a row)
+    return InvoiceAnswer(order=row.order, **msgspec.structs.asdict(_event(row.data)))
+
+
+def own_invoices(db: Any, asked: InvoicesQuery) -> Answer:  # noqa: ANN401 (the storage's connection)
+    """Return a page of the caller's invoices, the newest first. Raises `Invalid`."""
+    query = select(invoices).where(invoices.c.customer == (asked.owner or LOCAL_READER))
+    page = list_page(
+        db,
+        query,
+        invoices.c.order,
+        order="-number",
+        sort=Sort((invoices.c.number,), (str,)),
+        limit=asked.limit,
+        render=_shown,
+        after=asked.after,
+    )
+    return Answer(page.items, after=page.after, count=count_rows(db, query))
+
+
+def own_invoice(db: Any, asked: InvoiceQuery) -> Answer:  # noqa: ANN401 (as above)
+    """Return an invoice of the caller. Raises `NotFound`, for those of others too."""
+    own = (invoices.c.number == asked.number, invoices.c.customer == (asked.owner or LOCAL_READER))
+    row = db.execute(select(invoices).where(*own)).first()
+    if row is None:
+        raise NotFound("there is no such invoice")
+    return Answer(_shown(row))
+
+
+def _by_period(asked: RevenueQuery) -> Select[Any]:
+    period = func.substr(invoices.c.day, 1, _DIGITS[asked.by]).label("id")
+    sums = [func.sum(invoices.c[name]).label(name) for name in ("gross", "vat", "net")]
+    code, count = func.max(invoices.c.currency).label("currency"), func.count().label("orders")
+    return select(period, *sums, code, count).group_by(period)
+
+
+def _by_product() -> Select[Any]:
+    lines = invoice_lines.join(invoices, invoices.c.order == invoice_lines.c.order)
+    sums = [func.sum(invoice_lines.c[name]).label(name) for name in ("gross", "units")]
+    named = [func.max(column).label(column.name) for column in (invoices.c.currency, invoice_lines.c.name)]
+    query = select(invoice_lines.c.product.label("id"), *sums, *named, func.count().label("orders"))
+    return query.select_from(lines).group_by(invoice_lines.c.product)
+
+
+def revenue(db: Any, asked: RevenueQuery) -> Answer:  # noqa: ANN401 (as above)
+    """Return what was earned, by period or product. Raises `Invalid`."""
+    grouped = _by_product() if asked.by == "product" else _by_period(asked)
+    if asked.since is not None:
+        grouped = grouped.where(invoices.c.day >= asked.since.isoformat())
+    if asked.until is not None:
+        grouped = grouped.where(invoices.c.day <= asked.until.isoformat())
+    sums = grouped.subquery()
+    page = list_page(
+        db,
+        select(sums),
+        sums.c.id,
+        order=asked.by,
+        sort=Sort((sums.c.id,), (str,)),
+        limit=asked.limit,
+        render=lambda row: _earned(row._mapping),  # noqa: SLF001 (the public name of a row's columns)
+        after=asked.after,
+    )
+    return Answer(page.items, after=page.after)
+
+
+def _earned(row: Mapping[str, Any]) -> RevenueAnswer:
+    numbers = {name: int(row[name]) for name in ("gross", "vat", "net", "units") if name in row}
+    rest = {name: row[name] for name in ("currency", "name") if name in row}
+    return msgspec.convert({"key": row["id"], "orders": row["orders"], **numbers, **rest}, RevenueAnswer)
+
+
+def invoice_routes(view: View) -> tuple[QueryRoute, ...]:
+    """Return the routes of the view of invoices."""
+    return (
+        QueryRoute(
+            path="/shop/invoices",
+            summary="One's invoices, the newest first",
+            view=view,
+            query=own_invoices,
+            params=InvoicesQuery,
+            returns=list[InvoiceAnswer],
+            counted=True,
+            requires=("shop:buy",),
+        ),
+        QueryRoute(
+            path="/shop/invoices/{number}",
+            summary="An invoice",
+            view=view,
+            query=own_invoice,
+            params=InvoiceQuery,
+            returns=InvoiceAnswer,
+            requires=("shop:buy",),
+        ),
+        QueryRoute(
+            path="/shop/revenue",
+            summary="The revenue, by period or product",
+            view=view,
+            query=revenue,
+            params=RevenueQuery,
+            returns=list[RevenueAnswer],
+            requires=("shop:manage",),
+        ),
+    )
