@@ -8,16 +8,18 @@ from bookshelf.cqrs.process import Process
 from bookshelf.cqrs.route import Route
 from bookshelf.cqrs.service import Service
 from bookshelf.cqrs.view import View
-from bookshelf.shop import catalogue, orders
+from bookshelf.shop import catalogue, customers, orders
 from bookshelf.shop.cards import FindProvider, cards
 from bookshelf.shop.cart import CART
 from bookshelf.shop.catalogue_queries import CATALOGUE_ROUTES
 from bookshelf.shop.category import CATEGORY
 from bookshelf.shop.credit import CREDIT
+from bookshelf.shop.customers import CUSTOMER_ROUTES
 from bookshelf.shop.invoice import INVOICE
 from bookshelf.shop.invoice_queries import invoice_routes
 from bookshelf.shop.invoices import invoices_view
 from bookshelf.shop.invoicing import Seller, invoicing
+from bookshelf.shop.manager_routes import CREDIT_COMMANDS, ORDER_COMMANDS, STOCK_COMMANDS
 from bookshelf.shop.order import ORDER
 from bookshelf.shop.order_queries import ORDER_ROUTES
 from bookshelf.shop.ordering import ORDERING
@@ -42,15 +44,21 @@ def shop_services(
             8091,
             "Products, categories and stock",
             *(PRODUCT, CATEGORY, STOCK, catalogue.VIEW),
-            serves=CATALOGUE_ROUTES,
+            serves=(*CATALOGUE_ROUTES, *STOCK_COMMANDS),
         ),
-        _service("customers", 8092, "The credit of customers", CREDIT, welcoming(currency)),
+        _service(
+            "customers",
+            8092,
+            "The credit of customers",
+            *(CREDIT, welcoming(currency), customers.VIEW),
+            serves=(*CUSTOMER_ROUTES, *CREDIT_COMMANDS),
+        ),
         _service(
             "orders",
             8093,
             "Carts and orders",
             *(CART, ORDER, ORDERING, orders.VIEW),
-            serves=ORDER_ROUTES,
+            serves=(*ORDER_ROUTES, *ORDER_COMMANDS),
         ),
         _service("payments", 8094, "Payments by card", PAYMENT, cards(provider)),
         _service(

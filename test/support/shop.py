@@ -4,8 +4,9 @@ import asyncio
 from collections import Counter
 from typing import Any, Self
 
+import msgspec
 from support.counter_context import everything
-from support.shelf import DEADLINE_S, Answered, Shelf
+from support.shelf import DEADLINE_S, JSON, Answered, Shelf
 
 from bookshelf.cqrs.aggregate import Aggregate
 from bookshelf.cqrs.command_result import CommandResult
@@ -83,8 +84,14 @@ class Shop:
     async def get(self, service: str, target: str) -> Answered:
         """Return the answer of a service to a query, once its views have what is in the log."""
         await self._shelf.caught_up()
+        return await self.send(service, "GET", target)
+
+    async def send(self, service: str, method: str, target: str, body: object = None) -> Answered:
+        """Return the answer of a service to a request of the local reader."""
+        content = b"" if body is None else msgspec.json.encode(body)
         async with asyncio.timeout(DEADLINE_S):
-            return Answered(await self._shelf.hosts[service].api.handle(request("GET", target, b"")))
+            made = request(method, target, content, Content_Type=JSON)
+            return Answered(await self._shelf.hosts[service].api.handle(made))
 
     async def stock(self) -> None:
         """Add a product."""

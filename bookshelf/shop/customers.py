@@ -1,0 +1,211 @@
+"""The view of customers: the credit of each, and every change of it."""
+
+from collections.abc import Iterable, Mapping
+from typing import Annotated, Any
+
+import msgspec
+from msgspec import Meta
+from sqlalchemy import BigInteger, Column, Index, MetaData, Table, bindparam, exists, insert, select, update
+
+from bookshelf.cqrs.errors import NotFound
+from bookshelf.cqrs.message import Event
+from bookshelf.cqrs.route import Answer, Owned, QueryRoute
+from bookshelf.cqrs.view import Change, Handler, Recorded, View
+from bookshelf.shop import events
+from bookshelf.shop.events import CREDIT_EVENTS, EVENTS, TOPIC
+from bookshelf.shop.money import Money
+from bookshelf.shop.welcome import LOCAL_READER
+from bookshelf.storage.paging import After, Limit, Sort, count_rows, list_page
+from bookshelf.storage.statements import TEXT
+
+TABLES = MetaData()
+balances = Table(
+    "customers_credit",
+    TABLES,
+    Column("id", TEXT, primary_key=True),
+    Column("currency", TEXT, nullable=False),
+    Column("balance", BigInteger, nullable=False),
+    Column("held", BigInteger, nullable=False),
+    Column("version", BigInteger, nullable=False),
+)
+entries = Table(
+    "customers_entry",
+    TABLES,
+    Column("customer", TEXT, primary_key=True),
+    Column("record", BigInteger, primary_key=True, autoincrement=False),
+    Column("id", TEXT, nullable=False),
+    Column("type", TEXT, nullable=False),
+    Column("amount", BigInteger, nullable=False),
+    Column("order", TEXT, nullable=False),
+    Column("actor", TEXT, nullable=False),
+    Column("why", TEXT, nullable=False),
+    Column("time", TEXT, nullable=False),
+)
+Index("customers_entry_by_record", entries.c.customer, entries.c.record, entries.c.id)
+_row: Any = bindparam("row")
+_key = bindparam("row", type_=TEXT)
+_OPEN = insert(balances).from_select(
+    ["id", "currency", "balance", "held", "version"],
+    select(
+        _key,
+        bindparam("code", type_=TEXT),
+        bindparam("none", type_=BigInteger),
+        bindparam("none", type_=BigInteger),
+        bindparam("offset", type_=BigInteger),
+    ).where(~exists().where(balances.c.id == _key)),
+)
+_MOVE = (
+    update(balances)
+    .where(balances.c.id == _row)
+    .values(
+        balance=balances.c.balance + bindparam("more"),
+        held=balances.c.held + bindparam("more_held"),
+        version=bindparam("offset"),
+    )
+)
+_ENTER = insert(entries)
+#: How often the amount of an event is added to the balance, and to what is reserved of it.
+_MOVES: Mapping[type[Event], tuple[int, int]] = {
+    events.CreditOpened: (1, 0),
+    events.CreditGranted: (1, 0),
+    events.CreditSet: (1, 0),
+    events.CreditReserved: (0, 1),
+    events.CreditReleased: (0, -1),
+    events.CreditTaken: (-1, -1),
+    events.CreditReturned: (1, 0),
+}
+
+
+def _moved(event: Any, recorded: Recorded) -> Iterable[Change]:  # noqa: ANN401 (one of them)
+    """Move the amounts of a credit, and keep the change."""
+    amount = event.amount.amount - (event.former if isinstance(event, events.CreditSet) else 0)
+    balance, held = _MOVES[type(event)]
+    offset = {"row": recorded.subject, "offset": recorded.offset}
+    if isinstance(event, events.CreditOpened):
+        yield _OPEN, {**offset, "code": event.amount.currency, "none": 0}
+    yield _MOVE, {**offset, "more": balance * amount, "more_held": held * amount}
+    yield (
+        _ENTER,
+        {
+            "customer": recorded.subject,
+            "record": recorded.offset,
+            "id": recorded.id,
+            "type": recorded.type,
+            "amount": (balance or held) * amount,
+            "order": getattr(event, "order", ""),
+            "actor": recorded.actor,
+            "why": getattr(event, "why", ""),
+            "time": recorded.time.isoformat(),
+        },
+    )
+
+
+HANDLERS: Mapping[type[Any], Handler] = {
+    event: _moved for event in CREDIT_EVENTS if event is not events.CreditRefused
+}
+VIEW = View(name="customers", topic=TOPIC, catalogue=EVENTS, tables=TABLES, handlers=HANDLERS, keyed=True)
+
+
+class CreditAnswer(msgspec.Struct, frozen=True):
+    """The credit of a customer: the balance, what is reserved of it for orders, and what is left."""
+
+    customer: str
+    balance: Money
+    reserved: Money
+    available: Money
+
+
+class EntryAnswer(msgspec.Struct, frozen=True, omit_defaults=True):
+    """A change of a credit: `amount` is what was added to the balance, reserved, or taken (below 0)."""
+
+    type: Annotated[str, Meta(examples=["shop.credit-granted.v1"])]
+    amount: Annotated[int, Meta(description="in minor units")]
+    time: str
+    actor: str
+    order: str = ""
+    why: str = ""
+
+
+class CreditQuery(Owned, forbid_unknown_fields=True):
+    """One's own credit."""
+
+
+class EntriesQuery(Owned, forbid_unknown_fields=True):
+    """How many changes, and from where on."""
+
+    limit: Limit = 24
+    after: After | None = None
+
+
+class CustomerQuery(msgspec.Struct, forbid_unknown_fields=True):
+    """Which customer."""
+
+    id: Annotated[str, Meta(description="the id of the account", examples=["a-1"])]
+
+
+def _credit(db: Any, customer: str) -> Answer:  # noqa: ANN401 (the storage's connection)
+    row = db.execute(select(balances).where(balances.c.id == customer)).first()
+    if row is None:
+        raise NotFound("this customer has no credit yet")
+    amounts = (row.balance, row.held, row.balance - row.held)
+    answer = CreditAnswer(customer, *(Money(amount, row.currency) for amount in amounts))
+    return Answer(answer, version=str(row.version))
+
+
+def own_credit(db: Any, asked: CreditQuery) -> Answer:  # noqa: ANN401 (as above)
+    """Return the caller's credit. Raises `NotFound`."""
+    return _credit(db, asked.owner or LOCAL_READER)
+
+
+def one_credit(db: Any, asked: CustomerQuery) -> Answer:  # noqa: ANN401 (as above)
+    """Return the credit of a customer. Raises `NotFound`."""
+    return _credit(db, asked.id)
+
+
+def own_entries(db: Any, asked: EntriesQuery) -> Answer:  # noqa: ANN401 (as above)
+    """Return a page of the changes of the caller's credit, the newest first. Raises `Invalid`."""
+    query = select(entries).where(entries.c.customer == (asked.owner or LOCAL_READER))
+    page = list_page(
+        db,
+        query,
+        entries.c.id,
+        order="-record",
+        sort=Sort((entries.c.record,), (int,)),
+        limit=asked.limit,
+        render=lambda row: EntryAnswer(row.type, row.amount, row.time, row.actor, row.order, row.why),
+        after=asked.after,
+    )
+    return Answer(page.items, after=page.after, count=count_rows(db, query))
+
+
+_BUY, _MANAGE = ("shop:buy",), ("shop:manage",)
+CUSTOMER_ROUTES = (
+    QueryRoute(
+        path="/shop/customers/me/credit",
+        summary="One's credit",
+        view=VIEW,
+        query=own_credit,
+        params=CreditQuery,
+        returns=CreditAnswer,
+        requires=_BUY,
+    ),
+    QueryRoute(
+        path="/shop/customers/me/entries",
+        summary="The changes of one's credit, the newest first",
+        view=VIEW,
+        query=own_entries,
+        params=EntriesQuery,
+        returns=list[EntryAnswer],
+        counted=True,
+        requires=_BUY,
+    ),
+    QueryRoute(
+        path="/shop/customers/{id}/credit",
+        summary="The credit of a customer",
+        view=VIEW,
+        query=one_credit,
+        params=CustomerQuery,
+        returns=CreditAnswer,
+        requires=_MANAGE,
+    ),
+)

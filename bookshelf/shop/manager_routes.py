@@ -1,0 +1,125 @@
+"""What managers ask of orders, stock and credit; and customers of an order of theirs, to cancel it."""
+
+from typing import Annotated, Any
+
+import msgspec
+from msgspec import Meta
+
+from bookshelf.cqrs.handler import Caller, RequestContext
+from bookshelf.cqrs.route import CommandRoute
+from bookshelf.shop.credit import CREDIT, Credit, GrantCredit
+from bookshelf.shop.customers import CreditAnswer
+from bookshelf.shop.money import Money, Price
+from bookshelf.shop.order import ORDER, Order
+from bookshelf.shop.order_commands import CancelOrder, RetryCapture, ShipOrder
+from bookshelf.shop.order_queries import OrderAnswer, to_order_answer
+from bookshelf.shop.stock import STOCK, AddUnits
+from bookshelf.shop.welcome import LOCAL_READER
+
+MANAGE = ("shop:manage",)
+BUY = ("shop:buy",)
+#: A short text on one line, without controls.
+Note = Annotated[str, Meta(max_length=200, pattern=r"^[^\x00-\x1f\x7f-\x9f\u202a-\u202e\u2066-\u2069]*$")]
+
+
+class Shipment(msgspec.Struct, forbid_unknown_fields=True, omit_defaults=True):
+    """The number that a parcel can be followed by, if there is one."""
+
+    tracking: Note = ""
+
+
+class MoreUnits(msgspec.Struct, forbid_unknown_fields=True, omit_defaults=True):
+    """Units that have come in, and why."""
+
+    add: Annotated[int, Meta(ge=1, le=10**6, description="how many", examples=[10])]
+    why: Note = ""
+
+
+class Grant(msgspec.Struct, forbid_unknown_fields=True, omit_defaults=True):
+    """An amount to add to a credit, and why."""
+
+    amount: Price
+    why: Note = ""
+
+
+def customer_of(caller: Caller) -> str:
+    """Return the customer that a caller is."""
+    return caller.account or LOCAL_READER
+
+
+def _cancel(_body: Any, context: RequestContext) -> CancelOrder:  # noqa: ANN401 (it has no fields)
+    by_manager = context.caller.may(MANAGE)
+    return CancelOrder(customer=None if by_manager else customer_of(context.caller), at=context.at)
+
+
+def _order(order_id: str, order: Order) -> OrderAnswer:
+    return to_order_answer(order_id, order, "")
+
+
+def _credit(customer: str, credit: Credit) -> CreditAnswer:
+    amounts = (credit.balance, credit.held, credit.available)
+    return CreditAnswer(customer, *(Money(amount, credit.currency) for amount in amounts))
+
+
+ORDER_COMMANDS = (
+    CommandRoute(
+        method="POST",
+        path="/shop/orders/{id}/cancel",
+        summary="Cancel an order",
+        aggregate=ORDER,
+        body_required=False,
+        command=_cancel,
+        answer=_order,
+        returns=OrderAnswer,
+        status=200,
+        requires=BUY,
+    ),
+    CommandRoute(
+        method="POST",
+        path="/shop/orders/{id}/shipped",
+        summary="Note that an order is on its way",
+        aggregate=ORDER,
+        body=Shipment,
+        body_required=False,
+        command=lambda body, context: ShipOrder(tracking=body.tracking, at=context.at),
+        answer=_order,
+        returns=OrderAnswer,
+        status=200,
+        requires=MANAGE,
+    ),
+    CommandRoute(
+        method="POST",
+        path="/shop/orders/{id}/capture",
+        summary="Try a declined payment again",
+        aggregate=ORDER,
+        body_required=False,
+        command=lambda _body, context: RetryCapture(at=context.at),
+        status=202,
+        requires=MANAGE,
+    ),
+)
+STOCK_COMMANDS = (
+    CommandRoute(
+        method="POST",
+        path="/shop/products/{id}/units",
+        summary="Note that more units are there",
+        aggregate=STOCK,
+        body=MoreUnits,
+        command=lambda body, _context: AddUnits(units=body.add, why=body.why),
+        requires=MANAGE,
+    ),
+)
+CREDIT_COMMANDS = (
+    CommandRoute(
+        method="POST",
+        path="/shop/customers/{id}/credit/grants",
+        summary="Give a customer more credit",
+        aggregate=CREDIT,
+        body=Grant,
+        command=lambda body, _context: GrantCredit(amount=body.amount.money, why=body.why),
+        answer=_credit,
+        returns=CreditAnswer,
+        status=200,
+        requires=MANAGE,
+    ),
+)
