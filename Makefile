@@ -54,7 +54,7 @@ parts: $(DEV) ## fetch what tests need and no package of Python has: Kafka, Cons
 faults: $(DEV) ## do to the running system all that may go wrong; writes docs/faults.md
 	@$(if $(ARGS),,rm -f docs/faults.json)
 	@BOOKSHELF_CHAOS_ROUNDS=$${BOOKSHELF_CHAOS_ROUNDS:-3} BOOKSHELF_CHAOS_PAGE=docs/faults.md \
-	  BOOKSHELF_TEST_REQUIRE=kafka,consul $(BIN)/python -m pytest test/chaos/kafka -m chaos --timeout 0 $(ARGS)
+	  BOOKSHELF_TEST_REQUIRE=kafka,consul $(BIN)/python -m pytest test/chaos -m chaos --timeout 0 $(ARGS)
 
 test-slow: $(DEV) ## run what takes long: 1 GiB both ways through the gateway, benches, flows of pages in more windows
 	@$(BIN)/python -m pytest -m slow $(or $(ARGS),test/manifests test/service test/system test/browser)

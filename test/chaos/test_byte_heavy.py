@@ -10,7 +10,7 @@ from support.kafka_proxy import BackgroundLoop
 from support.memory import peak_mb
 from support.program import Program
 
-pytestmark = pytest.mark.chaos
+pytestmark = [pytest.mark.chaos, pytest.mark.slow]
 BOOKS = 40
 CHANGES = 66
 #: Each of them takes 4 bytes, in memory too.

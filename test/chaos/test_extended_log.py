@@ -6,7 +6,7 @@ from random import Random
 import pytest
 from chaos.extended_log import restore_and_extend
 
-pytestmark = pytest.mark.chaos
+pytestmark = [pytest.mark.chaos, pytest.mark.slow]
 
 
 def test_states_and_rows_follow_a_restored_and_extended_log(tmp_path: Path) -> None:

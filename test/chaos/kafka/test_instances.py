@@ -69,6 +69,7 @@ def test_an_instance_is_terminated(fleet: Fleet, fault: Fault, service: str) -> 
     assert trial.load.failures == []
 
 
+@pytest.mark.slow
 def test_a_service_is_scaled_out_and_in(fleet: Fleet, fault: Fault) -> None:
     fleet.whole([1])
     _moves(fault, "1 to 2 instances", lambda: fleet.start("newbook", 2))
