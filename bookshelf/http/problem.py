@@ -26,6 +26,7 @@ STATUS: Mapping[str, HTTPStatus] = {
     "method": HTTPStatus.METHOD_NOT_ALLOWED,
     "changed": HTTPStatus.PRECONDITION_FAILED,
     "timeout": HTTPStatus.REQUEST_TIMEOUT,
+    "condition-needed": HTTPStatus.PRECONDITION_REQUIRED,
     "too-large": HTTPStatus.REQUEST_ENTITY_TOO_LARGE,
     "head-too-large": HTTPStatus.REQUEST_HEADER_FIELDS_TOO_LARGE,
     "too-many": HTTPStatus.TOO_MANY_REQUESTS,

@@ -1,6 +1,7 @@
 """The port of a card provider, and the connector that calls it for the payments of orders."""
 
 from collections.abc import Awaitable, Callable, Iterable
+from datetime import datetime
 from typing import NamedTuple, Protocol
 
 from bookshelf.cqrs.connector import Connector
@@ -36,11 +37,23 @@ class Charge(NamedTuple):
     amount: Money
 
 
+class NewToken(NamedTuple):
+    """A token of a card, valid until then, and what may be shown of the card."""
+
+    token: str
+    brand: str
+    last4: str
+    until: datetime
+
+
 class CardProvider(Protocol):
     """Holds, takes and releases money of cards. Every call may be made again with the same key.
 
     A call raises OSError (a time-out among them) if the provider does not answer.
     """
+
+    def tokenize(self, number: str, expiry: str, cvc: str) -> NewToken:
+        """Return a token of a card. Raises `Invalid`."""
 
     async def authorize(self, charge: Charge, card: str) -> str:
         """Hold an amount on the card of a token; return the name of that. Raises `CardDeclined`."""

@@ -14,7 +14,7 @@ import msgspec
 
 from bookshelf.cqrs.errors import Invalid
 from bookshelf.cqrs.handler import HandlerPorts
-from bookshelf.shop.cards import CardDeclined, Charge
+from bookshelf.shop.cards import CardDeclined, Charge, NewToken
 
 #: How long a token can be paid with.
 TOKEN_LIFE = timedelta(minutes=15)
@@ -53,8 +53,8 @@ class CardSandbox:
         self._secret = secret
         self._now = now
 
-    def tokenize(self, number: str, expiry: str, cvc: str) -> tuple[str, CardToken]:
-        """Return the token of a test card, and what it contains. Raises `Invalid`."""
+    def tokenize(self, number: str, expiry: str, cvc: str) -> NewToken:
+        """Return the token of a test card. Raises `Invalid`."""
         digits = number.replace(" ", "").replace("-", "")
         if not (digits.isascii() and digits.isdigit() and _DIGITS_LEAST <= len(digits) <= _DIGITS_MOST):
             raise Invalid(f"has {_DIGITS_LEAST} to {_DIGITS_MOST} digits", field="number")
@@ -70,7 +70,7 @@ class CardSandbox:
             raise Invalid("has 3 or 4 digits", field="cvc")
         brand, behaviour = TEST_CARDS[digits]
         token = CardToken(behaviour, brand, digits[-4:], self._now() + TOKEN_LIFE)
-        return self._sign(_encode(token)), token
+        return NewToken(self._sign(_encode(token)), brand, token.last4, token.until)
 
     def _check_expiry(self, expiry: str) -> None:
         month, _, year = expiry.partition("/")

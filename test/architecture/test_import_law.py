@@ -25,6 +25,10 @@ LAW: Law = {
         *("bookshelf.http.message", "bookshelf.http.problem"),
     },
     "bookshelf.shop": {"bookshelf.cqrs", "bookshelf.storage", "bookshelf.accounts.events"},
+    "bookshelf.shop.handlers": {
+        *("bookshelf.shop", "bookshelf.cqrs", "bookshelf.runtime"),
+        *("bookshelf.http.message", "bookshelf.http.problem"),
+    },
     # the frame of all pages, and the pages of a context
     "bookshelf.site": {"bookshelf.cqrs", "bookshelf.http", "bookshelf.config"},
     "bookshelf.shelf.pages": {

@@ -15,7 +15,9 @@ from bookshelf.cqrs.handler import HandlerPorts
 from bookshelf.cqrs.message import Command
 from bookshelf.http.message import request
 from bookshelf.log.memory import MemoryLog
+from bookshelf.log.port import Record
 from bookshelf.shop.events import TOPIC
+from bookshelf.shop.handlers.shop_services import shop_services
 from bookshelf.shop.invoicing import Seller
 from bookshelf.shop.money import Money
 from bookshelf.shop.order import ORDER, Order
@@ -23,7 +25,6 @@ from bookshelf.shop.order_commands import PlaceOrder
 from bookshelf.shop.order_events import Terms
 from bookshelf.shop.product import PRODUCT, AddProduct
 from bookshelf.shop.sandbox import CardSandbox
-from bookshelf.shop.shop_services import shop_services
 from bookshelf.shop.values import OrderLine, ProductDetails
 
 #: Numbers of cards that pay, that are declined, and whose payment is declined after they were accepted.
@@ -86,11 +87,13 @@ class Shop:
         await self._shelf.caught_up()
         return await self.send(service, "GET", target)
 
-    async def send(self, service: str, method: str, target: str, body: object = None) -> Answered:
+    async def send(
+        self, service: str, method: str, target: str, body: object = None, **headers: str
+    ) -> Answered:
         """Return the answer of a service to a request of the local reader."""
         content = b"" if body is None else msgspec.json.encode(body)
         async with asyncio.timeout(DEADLINE_S):
-            made = request(method, target, content, Content_Type=JSON)
+            made = request(method, target, content, Content_Type=JSON, **headers)
             return Answered(await self._shelf.hosts[service].api.handle(made))
 
     async def stock(self) -> None:
@@ -102,8 +105,8 @@ class Shop:
         """Place an order of the local reader out of the cart, paid on credit or with a card."""
         terms = Terms(customer="reader", cart=True)
         if card:
-            token, _ = self.sandbox.tokenize(card, "12/30", "123")
-            terms = Terms(customer="reader", pay="card", card=token, cart=True)
+            token = self.sandbox.tokenize(card, "12/30", "123")
+            terms = Terms(customer="reader", pay="card", card=token.token, cart=True)
         lines = (OrderLine(product, quantity, PRICE),)
         await self.ask(ORDER, order, PlaceOrder(terms=terms, lines=lines, at=self.clock.now()))
 
@@ -113,7 +116,11 @@ class Shop:
         assert isinstance(state, Order)
         return state
 
+    async def records(self) -> list[Record]:
+        """Return the records of the topic."""
+        return await everything(self.log, TOPIC)
+
     async def events(self) -> Counter[tuple[str, str]]:
         """Return how often the log has each type of event for each key."""
-        records = await everything(self.log, TOPIC)
+        records = await self.records()
         return Counter((record.key, decode_envelope(record.value).type) for record in records)

@@ -1,4 +1,4 @@
-"""The services of the bookshop: their parts."""
+"""The services of the bookshop: their parts and their routes."""
 
 from typing import Any
 
@@ -15,6 +15,8 @@ from bookshelf.shop.catalogue_queries import CATALOGUE_ROUTES
 from bookshelf.shop.category import CATEGORY
 from bookshelf.shop.credit import CREDIT
 from bookshelf.shop.customers import CUSTOMER_ROUTES
+from bookshelf.shop.handlers.card_tokens import card_routes
+from bookshelf.shop.handlers.placing import PLACING_ROUTE
 from bookshelf.shop.invoice import INVOICE
 from bookshelf.shop.invoice_queries import invoice_routes
 from bookshelf.shop.invoices import invoices_view
@@ -31,6 +33,11 @@ from bookshelf.shop.stock import STOCK
 from bookshelf.shop.welcome import welcoming
 
 Part = Aggregate[Any] | View | Process | Connector
+_PRODUCTS = (PRODUCT, CATEGORY, STOCK, catalogue.VIEW)
+_PRODUCT_ROUTES = (*CATALOGUE_ROUTES, *STOCK_COMMANDS)
+
+
+_ORDER_ROUTES = (*ORDER_ROUTES, *ORDER_COMMANDS, PLACING_ROUTE)
 
 
 def shop_services(
@@ -38,38 +45,18 @@ def shop_services(
 ) -> tuple[Service, ...]:
     """Return the services of a shop with this seller, currency and card provider."""
     invoices = invoices_view(seller.zone)
+    credit = (CREDIT, welcoming(currency), customers.VIEW)
+    accounting = (SERIES, INVOICE, invoicing(seller), invoices)
     return (
-        _service(
-            "products",
-            8091,
-            "Products, categories and stock",
-            *(PRODUCT, CATEGORY, STOCK, catalogue.VIEW),
-            serves=(*CATALOGUE_ROUTES, *STOCK_COMMANDS),
-        ),
-        _service(
-            "customers",
-            8092,
-            "The credit of customers",
-            *(CREDIT, welcoming(currency), customers.VIEW),
-            serves=(*CUSTOMER_ROUTES, *CREDIT_COMMANDS),
-        ),
-        _service(
-            "orders",
-            8093,
-            "Carts and orders",
-            *(CART, ORDER, ORDERING, orders.VIEW),
-            serves=(*ORDER_ROUTES, *ORDER_COMMANDS),
-        ),
-        _service("payments", 8094, "Payments by card", PAYMENT, cards(provider)),
-        _service(
-            "accounting",
-            8095,
-            "Invoices without gaps, and the revenue",
-            *(SERIES, INVOICE, invoicing(seller), invoices),
-            serves=invoice_routes(invoices),
-        ),
+        _service("products", 8091, "Products, categories and stock", _PRODUCTS, _PRODUCT_ROUTES),
+        _service("customers", 8092, "The credit of customers", credit, (*CUSTOMER_ROUTES, *CREDIT_COMMANDS)),
+        _service("orders", 8093, "Carts and orders", (CART, ORDER, ORDERING, orders.VIEW), _ORDER_ROUTES),
+        _service("payments", 8094, "Payments by card", (PAYMENT, cards(provider)), card_routes(provider)),
+        _service("accounting", 8095, "Invoices and revenue", accounting, invoice_routes(invoices)),
     )
 
 
-def _service(name: str, port: int, summary: str, *runs: Part, serves: tuple[Route, ...] = ()) -> Service:
+def _service(
+    name: str, port: int, summary: str, runs: tuple[Part, ...], serves: tuple[Route, ...]
+) -> Service:
     return Service(name=name, summary=summary, tags=("shop", name), port=port, runs=runs, serves=serves)

@@ -1,0 +1,1 @@
+"""The handlers of the shop: what is neither one command nor one query."""
