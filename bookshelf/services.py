@@ -10,7 +10,7 @@ from bookshelf.accounts.forgetting import FORGETTING
 from bookshelf.accounts.group import GROUP
 from bookshelf.accounts.registration import REGISTRATION
 from bookshelf.accounts.session import SESSION
-from bookshelf.config import read
+from bookshelf.config import GatewaySettings, WrongSetting, load, missing_extra, read
 from bookshelf.cqrs.route import BulkRoute
 from bookshelf.cqrs.service import Service
 from bookshelf.shelf import (
@@ -43,12 +43,20 @@ def _with_account_site(service: Service) -> Service:
 
 
 def _with_accounts(service: Service) -> Service:
-    from bookshelf.accounts.handlers.parts import make_parts  # noqa: PLC0415 (see `Service.load`)
+    from bookshelf.accounts.handlers.parts import forget_again, make_parts  # noqa: PLC0415 (see `Service.load`)
     from bookshelf.accounts.handlers.routes import account_routes, need_accounts  # noqa: PLC0415 (as above)
 
-    settings = read(os.environ)
-    parts = make_parts(settings.accounts_issuer, settings.accounts_token_s, settings.accounts_local_reader)
-    return replace(service, load=None, serves=account_routes(parts), middleware=(need_accounts,))
+    settings, storage = read(os.environ), load(GatewaySettings, os.environ).gateway_rate_storage
+    try:
+        parts = make_parts(
+            settings.accounts_issuer, settings.accounts_token_s, settings.accounts_local_reader, storage
+        )
+    except ModuleNotFoundError as fault:
+        raise missing_extra("the setting `gateway_rate_storage`", fault, "redis") from None
+    except ValueError as fault:
+        raise WrongSetting(f"gateway_rate_storage: {fault}") from None
+    routes = account_routes(parts)
+    return replace(service, load=None, serves=routes, middleware=(need_accounts,), tasks=(forget_again,))
 
 
 SERVICES = (

@@ -1,7 +1,7 @@
 """An account: opened once its handle and e-mail address are claimed; its person may change and end it."""
 
 from datetime import datetime, timedelta
-from typing import ClassVar, Literal
+from typing import Annotated, ClassVar, Literal
 
 import msgspec
 
@@ -9,7 +9,7 @@ from bookshelf.accounts import events
 from bookshelf.accounts.events import ACCOUNT_EVENTS, EVENTS, TOPIC
 from bookshelf.cqrs.aggregate import Aggregate
 from bookshelf.cqrs.errors import Conflict, NotFound
-from bookshelf.cqrs.message import Command, Event, State
+from bookshelf.cqrs.message import Command, Event, State, sealed
 
 #: How long a request waits for its claims.
 PATIENCE = timedelta(seconds=30)
@@ -21,10 +21,10 @@ class OpenAccount(Command, frozen=True):
     """Ask for an account. Handle, name, e-mail and password (its hash) are sealed texts."""
 
     TYPE: ClassVar[str] = "accounts.open-account.v1"
-    handle: str
-    name: str
-    email: str
-    password: str
+    handle: Annotated[str, sealed("handle")]
+    name: Annotated[str, sealed("name")]
+    email: Annotated[str, sealed("email")]
+    password: Annotated[str, sealed("password")]
     handle_claim: str
     email_claim: str
     groups: tuple[str, ...]
@@ -49,14 +49,14 @@ class RenameAccount(Command, frozen=True):
     """Give the person another name, a sealed text."""
 
     TYPE: ClassVar[str] = "accounts.rename-account.v1"
-    name: str
+    name: Annotated[str, sealed("name")]
 
 
 class ChangeEmail(Command, frozen=True):
     """Ask for another e-mail address, a sealed text; it has this claim."""
 
     TYPE: ClassVar[str] = "accounts.change-email.v1"
-    email: str
+    email: Annotated[str, sealed("email")]
     claim: str
     at: datetime
 
@@ -65,14 +65,14 @@ class SetAddress(Command, frozen=True):
     """Set the postal address, a sealed text; None clears it."""
 
     TYPE: ClassVar[str] = "accounts.set-address.v1"
-    address: str | None = None
+    address: Annotated[str, sealed("address")] | None = None
 
 
 class SetPassword(Command, frozen=True):
     """Set the hash of the password, a sealed text. `same`: it is a new hash of the same password."""
 
     TYPE: ClassVar[str] = "accounts.set-password.v1"
-    password: str
+    password: Annotated[str, sealed("password")]
     same: bool = False
 
 

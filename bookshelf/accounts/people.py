@@ -208,6 +208,12 @@ def find_people(
     return [str(row.id) for row in db.execute(query.order_by(people.c.id).limit(limit + 1))]
 
 
+def forgotten_people(db: Any) -> list[str]:  # noqa: ANN401 (as above)
+    """Return the ids of all forgotten and rejected accounts."""
+    query = select(people.c.id).where(people.c.open == false(), people.c.handle_claim == "")
+    return [str(row.id) for row in db.execute(query)]
+
+
 def sessions_of(db: Any, account: str, epoch: int) -> list[SessionRow]:  # noqa: ANN401 (as above)
     """Return the open sessions of an account from an epoch on, the last used one first."""
     columns = sessions.c

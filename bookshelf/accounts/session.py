@@ -1,7 +1,7 @@
 """A session: one sign-in of a person, with the rotation of its refresh token (RFC 9700, 4.14.2)."""
 
 from datetime import datetime, timedelta
-from typing import ClassVar
+from typing import Annotated, ClassVar
 
 import msgspec
 
@@ -16,7 +16,7 @@ from bookshelf.accounts.events import (
 )
 from bookshelf.cqrs.aggregate import Aggregate
 from bookshelf.cqrs.errors import Conflict, NotFound
-from bookshelf.cqrs.message import Command, Event, State
+from bookshelf.cqrs.message import Command, Event, State, sealed
 
 #: The time in which the former refresh token is answered with its successor again: two tabs may race.
 GRACE = timedelta(seconds=10)
@@ -34,8 +34,8 @@ class OpenSession(Command, frozen=True):
     ends: datetime
     idle_s: int
     client: str
-    program: str
-    network: str
+    program: Annotated[str, sealed("program")]
+    network: Annotated[str, sealed("network")]
 
 
 class RotateRefresh(Command, frozen=True):

@@ -64,6 +64,19 @@ def sealed_fields(kind: type[msgspec.Struct]) -> dict[str, str]:
     return {name: field for name, field in found.items() if field is not None}
 
 
+def unsealed(value: msgspec.Struct) -> str | None:
+    """Return where a struct has a personal text that is not sealed, as a dotted path; None without one."""
+    for name in sealed_fields(type(value)):
+        text = getattr(value, name)
+        if isinstance(text, str) and text and not text.startswith(SEALED):
+            return name
+    for name in value.__struct_fields__:
+        inner = getattr(value, name)
+        if isinstance(inner, msgspec.Struct) and (place := unsealed(inner)) is not None:
+            return f"{name}.{place}"
+    return None
+
+
 def _sealed_as(kind: inspect.Type) -> str | None:
     if isinstance(kind, inspect.UnionType):
         return next(filter(None, map(_sealed_as, kind.types)), None)

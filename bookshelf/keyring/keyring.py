@@ -64,9 +64,8 @@ class Keyring:
             raise KeyringFault(msg) from None
 
     async def ids(self, prefix: str) -> list[str]:
-        """Return the ids of the secrets that begin with a prefix and are not destroyed, in order."""
-        await self._table.clear_expired(self._now())
-        return await self._table.ids(prefix)
+        """Return the ids of the secrets that begin with a prefix, neither destroyed nor expired, in order."""
+        return await self._table.ids(prefix, self._now())
 
     async def destroy(self, *key_ids: str) -> None:
         """Destroy secrets durably; an id that was never used cannot be used afterwards either."""

@@ -36,9 +36,12 @@ class MemoryKeyTable:
         """Return the ids of the rows without a wrapped key."""
         return frozenset(key.id for key in self.rows.values() if key.wrapped is None)
 
-    async def ids(self, prefix: str) -> list[str]:
-        """Return the ids that begin with a prefix and have a wrapped key, in order."""
-        return sorted(key.id for key in self.rows.values() if key.wrapped and key.id.startswith(prefix))
+    async def ids(self, prefix: str, now: datetime) -> list[str]:
+        """Return the ids that begin with a prefix and have a wrapped key that is not expired, in order."""
+        valid = [
+            key for key in self.rows.values() if key.wrapped and not (key.expires and key.expires <= now)
+        ]
+        return sorted(key.id for key in valid if key.id.startswith(prefix))
 
     async def close(self) -> None:
         """Do nothing."""

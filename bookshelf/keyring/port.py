@@ -45,7 +45,7 @@ class KeyStore(Protocol):
         """Return the secret with this id; None if there never was one. Raises `KeyDestroyed`."""
 
     async def ids(self, prefix: str) -> list[str]:
-        """Return the ids of the secrets that begin with a prefix and are not destroyed, in order."""
+        """Return the ids of the secrets that begin with a prefix, neither destroyed nor expired, in order."""
 
     async def destroy(self, *key_ids: str) -> None:
         """Destroy secrets durably; an id that was never used cannot be used afterwards either."""
@@ -81,8 +81,8 @@ class KeyTable(Protocol):
     async def cleared(self) -> frozenset[str]:
         """Return the ids of the rows without a wrapped key."""
 
-    async def ids(self, prefix: str) -> list[str]:
-        """Return the ids that begin with a prefix and have a wrapped key, in order."""
+    async def ids(self, prefix: str, now: datetime) -> list[str]:
+        """Return the ids that begin with a prefix and have a wrapped key that is not expired, in order."""
 
     async def close(self) -> None:
         """Close the table's connections."""

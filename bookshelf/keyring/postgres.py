@@ -35,7 +35,8 @@ UPDATE bookshelf_keyring.key SET wrapped = NULL WHERE wrapped IS NOT NULL AND ex
 _CLEARED = "SELECT id FROM bookshelf_keyring.key WHERE wrapped IS NULL"
 _IDS = """
 SELECT id FROM bookshelf_keyring.key
-WHERE wrapped IS NOT NULL AND starts_with(id, $1) ORDER BY id COLLATE "C"
+WHERE wrapped IS NOT NULL AND (expires IS NULL OR expires > $2) AND starts_with(id, $1)
+ORDER BY id COLLATE "C"
 """
 
 
@@ -105,10 +106,10 @@ class PostgresKeyTable:
         async with self._connection() as connection:
             return frozenset(row[0] for row in await connection.fetch(_CLEARED))
 
-    async def ids(self, prefix: str) -> list[str]:
-        """Return the ids that begin with a prefix and have a wrapped key, in order."""
+    async def ids(self, prefix: str, now: datetime) -> list[str]:
+        """Return the ids that begin with a prefix and have a wrapped key that is not expired, in order."""
         async with self._connection() as connection:
-            return [row[0] for row in await connection.fetch(_IDS, prefix)]
+            return [row[0] for row in await connection.fetch(_IDS, prefix, now)]
 
     async def close(self) -> None:
         """Close every connection."""

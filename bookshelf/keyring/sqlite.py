@@ -25,6 +25,11 @@ _GET = "SELECT id, wrapped, created, expires FROM key WHERE id = ?"
 _CLEAR = "INSERT INTO key VALUES (?, NULL, ?, NULL) ON CONFLICT DO UPDATE SET wrapped = NULL"
 _CLEAR_EXPIRED = "UPDATE key SET wrapped = NULL WHERE wrapped IS NOT NULL AND expires <= ?"
 
+_IDS = """
+SELECT id FROM key
+WHERE wrapped IS NOT NULL AND (expires IS NULL OR expires > ?) AND substr(id, 1, ?) = ? ORDER BY id
+"""
+
 
 class SqliteKeyTable:
     """Keeps the rows in one file, readable by its user only, and works in one thread."""
@@ -118,10 +123,10 @@ class SqliteKeyTable:
         query = "SELECT id FROM key WHERE wrapped IS NULL"
         return frozenset(row[0] for row in await self._run(lambda: self._open.execute(query).fetchall()))
 
-    async def ids(self, prefix: str) -> list[str]:
-        """Return the ids that begin with a prefix and have a wrapped key, in order."""
-        query = "SELECT id FROM key WHERE wrapped IS NOT NULL AND substr(id, 1, ?) = ? ORDER BY id"
-        rows = await self._run(lambda: self._open.execute(query, (len(prefix), prefix)).fetchall())
+    async def ids(self, prefix: str, now: datetime) -> list[str]:
+        """Return the ids that begin with a prefix and have a wrapped key that is not expired, in order."""
+        values = (_text(now), len(prefix), prefix)
+        rows = await self._run(lambda: self._open.execute(_IDS, values).fetchall())
         return [row[0] for row in rows]
 
     async def close(self) -> None:

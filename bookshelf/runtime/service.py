@@ -80,7 +80,8 @@ class ServiceHost:
         infrastructure = self._infrastructure
         (aggregate,) = (a for a in self.service.aggregates if a.name == name)
         dependencies = OwnerDependencies(
-            infrastructure.log, infrastructure.ids, infrastructure.clock, self.meters.owner(name)
+            *(infrastructure.log, infrastructure.ids, infrastructure.clock, self.meters.owner(name)),
+            has_accounts=infrastructure.callers.has_accounts,
         )
         return AggregateHost(aggregate, dependencies, infrastructure.states)
 

@@ -10,14 +10,13 @@ from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network, ip_add
 
 from multidict import CIMultiDict
 
+from bookshelf.http.client_network import network_of
 from bookshelf.http.message import Headers, Request
 from gateway.headers import HOST
 
 #: The most proxies in the chain of a request, and the most peers whose trust is cached.
 _MOST_HOPS = 16
 _MOST_PEERS = 4096
-#: An IPv6 client can use any address of its network of this prefix length.
-_OWN_BITS = 64
 _PAIR = re.compile(r'\s*([a-zA-Z]+)=(?:"([^"]*)"|([^\s;,"]*))\s*')
 _SCHEMES = frozenset({"http", "https"})
 
@@ -90,12 +89,7 @@ class TrustedProxies:
 
 def client_key(peer: str) -> str:
     """Return the key for per-client limits: an IPv4 address, or the network of an IPv6 address."""
-    if ":" not in peer:
-        return peer
-    try:
-        return str(ip_network(f"{peer.partition('%')[0]}/{_OWN_BITS}", strict=False))
-    except ValueError:
-        return peer
+    return peer if ":" not in peer else network_of(peer) or peer
 
 
 def _with_client(request: Request, client: str, scheme: str, host: str, *, resolved: bool) -> Request:

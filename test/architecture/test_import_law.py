@@ -22,7 +22,7 @@ LAW: Law = {
     "bookshelf.accounts": {"bookshelf.cqrs", "bookshelf.storage"},
     "bookshelf.accounts.handlers": {
         *("bookshelf.accounts", "bookshelf.cqrs", "bookshelf.runtime", "bookshelf.keyring"),
-        *("bookshelf.http.message", "bookshelf.http.problem"),
+        *("bookshelf.http.message", "bookshelf.http.problem", "bookshelf.http.client_network"),
     },
     "bookshelf.shop": {"bookshelf.cqrs", "bookshelf.storage", "bookshelf.accounts.events"},
     "bookshelf.shop.handlers": {

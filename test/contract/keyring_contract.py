@@ -76,13 +76,16 @@ class KeyringContract:
         clock.move(timedelta(days=400))
         assert await keyring.destroyed() == {"invoices-2026", "invoices-2027"}
 
-    async def test_the_ids_with_a_prefix_are_listed(self, keyring: Keyring, clock: FixedClock) -> None:
+    async def test_the_ids_with_a_prefix_are_listed(
+        self, keyring: Keyring, table: KeyTable, clock: FixedClock
+    ) -> None:
         await keyring.make("sign-2026-02", expires=NOW + timedelta(days=1))
         for key_id in ("sign-2026-04", "sign-2026-03", "a-1", "SIGN-2026-05", "sign%"):
             await keyring.make(key_id)
         await keyring.destroy("sign%")
         clock.move(timedelta(days=1))
         assert await keyring.ids("sign") == ["sign-2026-03", "sign-2026-04"]
+        assert await table.cleared() == {"sign%"}  # a list writes nothing
 
     async def test_another_secret_is_detected_when_the_keyring_is_opened(
         self, table: KeyTable, other: KeyTable, clock: FixedClock

@@ -1,7 +1,6 @@
 """What admins do with other people's accounts and with groups; managers may read the accounts."""
 
 from typing import Annotated
-from urllib.parse import parse_qsl
 
 import msgspec
 from msgspec import Meta
@@ -29,6 +28,15 @@ from bookshelf.runtime.decoding import Decoder
 _IDS_MAX, _LIMIT_MAX = 100, 100
 
 
+class AccountFilter(msgspec.Struct, frozen=True):
+    """Selects accounts after an id: `q` is a whole handle or address, `ids` have commas between them."""
+
+    q: Annotated[str, Meta(max_length=1000)] | None = None
+    ids: Annotated[str, Meta(max_length=20_000)] | None = None
+    after: Annotated[str, Meta(max_length=200)] = ""
+    limit: Annotated[int, Meta(ge=1, le=_LIMIT_MAX)] = _LIMIT_MAX
+
+
 class GroupFields(msgspec.Struct, forbid_unknown_fields=True, omit_defaults=True):
     """What a group gives its members."""
 
@@ -45,20 +53,19 @@ class ShownGroup(msgspec.Struct, frozen=True):
     built_in: bool
 
 
-_GROUP = Decoder(GroupFields)
+_GROUP, _FILTER = Decoder(GroupFields), Decoder(AccountFilter)
 
 
 async def list_accounts(request: Request, _context: RequestContext, ports: HandlerPorts) -> Response:
     """Answer with a page of accounts: `q` is a whole handle or address, `ids` are separated by commas."""
-    given = dict(parse_qsl(request.target.partition("?")[2]))
-    limit = _LIMIT_MAX if not given.get("limit", "").isdecimal() else min(int(given["limit"]), _LIMIT_MAX)
-    ids = given["ids"].split(",") if "ids" in given else None
+    asked: AccountFilter = _FILTER.parameters({}, request.target.partition("?")[2])
+    limit, after = asked.limit, asked.after
+    ids = None if asked.ids is None else asked.ids.split(",")
     if ids is not None and len(ids) > _IDS_MAX:
         raise Invalid(f"has up to {_IDS_MAX} ids", field="ids")
     claim = None
-    if "q" in given:
-        claim = login_claim(await claim_secret(ports), given["q"]) or "none"
-    after = given.get("after", "")
+    if asked.q is not None:
+        claim = login_claim(await claim_secret(ports), asked.q) or "none"
     found = await ports.query(
         VIEW, lambda db: find_people(db, claim=claim, ids=ids, after=after, limit=limit)
     )

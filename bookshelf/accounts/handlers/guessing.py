@@ -3,11 +3,10 @@
 A device that has signed in before has a budget of its own, apart from the guesses of others (ASVS 6.3.1).
 """
 
-import ipaddress
 import time
 from collections import OrderedDict
 from collections.abc import Callable
-from typing import Any, NamedTuple, Protocol
+from typing import Any, NamedTuple, Protocol, Self
 
 import structlog
 
@@ -67,6 +66,13 @@ class RedisCounters:
     def __init__(self, client: Any) -> None:  # noqa: ANN401 (the extra may not be installed)
         self._client = client
         self._own = MemoryCounters()
+
+    @classmethod
+    def at(cls, url: str) -> Self:
+        """Return counters in the Redis at a URL. Raises ModuleNotFoundError, ValueError."""
+        from redis.asyncio import from_url  # noqa: PLC0415 (an extra)
+
+        return cls(from_url(url, socket_timeout=_REDIS_S, socket_connect_timeout=_REDIS_S))
 
     async def add(self, key: str, window_s: int) -> int:
         """Count one more, and return the count."""
@@ -131,15 +137,3 @@ def _pair(attempt: SignInAttempt) -> str:
     if attempt.device is not None:
         return f"guess:d:{attempt.account}:{attempt.device}"
     return f"guess:p:{attempt.account}:{attempt.network}"
-
-
-def network_of(address: str) -> str:
-    """Return the network that counts for a client's address: an IPv4 address, or the /64 of an IPv6 one."""
-    try:
-        ip = ipaddress.ip_address(address.partition("%")[0])
-    except ValueError:
-        return "unknown"
-    if isinstance(ip, ipaddress.IPv6Address):
-        mapped = ip.ipv4_mapped
-        return str(mapped or ipaddress.ip_network((int(ip), 64), strict=False))
-    return str(ip)

@@ -5,17 +5,20 @@ from contextlib import suppress
 from dataclasses import dataclass
 from http.cookies import CookieError, SimpleCookie
 from typing import Any, NamedTuple
+from weakref import WeakKeyDictionary
 
 import msgspec
 
 from bookshelf.accounts.account import ACCOUNT, Account, Forget
-from bookshelf.accounts.handlers.guessing import GuessLimits, MemoryCounters, network_of
+from bookshelf.accounts.handlers.guessing import GuessLimits, MemoryCounters, RedisCounters
 from bookshelf.accounts.handlers.secret_texts import SecretTexts
+from bookshelf.accounts.people import VIEW, forgotten_people
 from bookshelf.cqrs.errors import NotFound
 from bookshelf.cqrs.handler import HandlerPorts, RequestContext
+from bookshelf.http.client_network import network_of
 from bookshelf.http.message import Request, Response
 from bookshelf.http.problem import Problem
-from bookshelf.keyring.port import KeyringFault
+from bookshelf.keyring.port import KeyringFault, KeyStore
 from bookshelf.runtime.api.commands import check_media_type
 from bookshelf.runtime.api.identity import LOCAL_READER
 from bookshelf.runtime.decoding import Decoder
@@ -27,6 +30,8 @@ READ_ACCOUNTS, ADMIN_ACCOUNTS = ("accounts:read",), ("accounts:admin",)
 _TOKENS, _CLAIMS = "accounts-tokens", "accounts-claims"
 _BODY_BYTES = 64 << 10
 _PROGRAM_MAX = 200
+#: The secrets of the service by their keyring: they are never destroyed, and so read once.
+_SECRETS: WeakKeyDictionary[KeyStore, dict[str, bytes]] = WeakKeyDictionary()
 _encode = msgspec.json.Encoder().encode
 
 
@@ -55,20 +60,30 @@ class AccountParts:
     service: str = "Bookshelf"
 
 
-def make_parts(issuer: str, token_s: int, local_reader: str) -> AccountParts:
-    """Return parts with counters of this process; nothing is loaded before the first sign-in."""
-    limits = GuessLimits(MemoryCounters())
+def make_parts(issuer: str, token_s: int, local_reader: str, storage: str) -> AccountParts:
+    """Return parts; nothing is loaded before the first sign-in. `storage`: `memory`, or the URL of a Redis.
+
+    Raises ModuleNotFoundError without the package of Redis, ValueError for a wrong URL.
+    """
+    limits = GuessLimits(MemoryCounters() if storage == "memory" else RedisCounters.at(storage))
     return AccountParts(PasswordHasher(), limits, issuer=issuer, token_s=token_s, local_reader=local_reader)
 
 
 async def secret_texts(ports: HandlerPorts) -> SecretTexts:
     """Return what makes tokens and cookies."""
-    return SecretTexts(await ports.keyring.make(_TOKENS))
+    return SecretTexts(await _secret(ports, _TOKENS))
 
 
 async def claim_secret(ports: HandlerPorts) -> bytes:
     """Return the secret that names claims."""
-    return await ports.keyring.make(_CLAIMS)
+    return await _secret(ports, _CLAIMS)
+
+
+async def _secret(ports: HandlerPorts, key_id: str) -> bytes:
+    kept = _SECRETS.setdefault(ports.keyring, {})
+    if key_id not in kept:
+        kept[key_id] = await ports.keyring.make(key_id)
+    return kept[key_id]
 
 
 async def read_body(request: Request, decoder: Decoder) -> Any:  # noqa: ANN401 (the decoder's type)
@@ -91,7 +106,7 @@ def nothing(status: int = 204) -> Response:
 
 def network(request: Request) -> str:
     """Return the network of the client, as the gateway names it, else of the peer."""
-    return network_of(request.headers.get("X-Forwarded-For", request.peer))
+    return network_of(request.headers.get("X-Forwarded-For", request.peer)) or "unknown"
 
 
 def program(request: Request) -> str:
@@ -128,6 +143,13 @@ async def forget(account_id: str, actor: str, ports: HandlerPorts) -> None:
     await ports.ask(ACCOUNT, account_id, Forget(), actor=actor)
     with suppress(KeyringFault):
         await ports.forget(account_id)
+
+
+async def forget_again(ports: HandlerPorts) -> None:
+    """Destroy the keys of all forgotten people, in case a backup of the keyring has brought some back."""
+    forgotten = await ports.query(VIEW, forgotten_people)
+    if again := set(forgotten) - await ports.keyring.destroyed():
+        await ports.forget(*again)
 
 
 async def account_of(account_id: str, ports: HandlerPorts) -> Account:

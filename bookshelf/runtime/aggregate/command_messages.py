@@ -8,7 +8,7 @@ import msgspec
 from bookshelf.cqrs.aggregate import Aggregate
 from bookshelf.cqrs.command_message import CommandMessage, ReturnAddress
 from bookshelf.cqrs.errors import Invalid, Refused
-from bookshelf.cqrs.message import Command
+from bookshelf.cqrs.message import Command, unsealed
 from bookshelf.http.problem import Problem
 from bookshelf.log.port import NewRecord, Record, partition_of
 from bookshelf.runtime.aggregate.command import CommandRequest, content_hashes
@@ -79,9 +79,15 @@ class NoCommand(Command, frozen=True):
 
 
 class CommandMessageDecoder:
-    """Decodes the command messages to one aggregate. `partitions` is the number of its topic's partitions."""
+    """Decodes the command messages to one aggregate. `partitions` is the number of its topic's partitions.
 
-    def __init__(self, aggregate: Aggregate[Any], partitions: int, clock: Clock) -> None:
+    With `has_accounts` it refuses personal texts that are not sealed: they would stay in the log as they are.
+    """
+
+    def __init__(
+        self, aggregate: Aggregate[Any], partitions: int, clock: Clock, *, has_accounts: bool = False
+    ) -> None:
+        self._has_accounts = has_accounts
         self._name = aggregate.name
         self._partitions = partitions
         self._clock = clock
@@ -127,6 +133,8 @@ class CommandMessageDecoder:
         else:
             command = reader.in_utc(reader.body(_encode({**fields, "at": message.time})))
             former = content = msgspec.structs.replace(command, at=_ANY)
+        if self._has_accounts and (place := unsealed(command)) is not None:
+            raise Invalid("is a personal text, which must be sealed while there are accounts", field=place)
         return command, content_hashes(message.type.encode(), content, former)
 
 

@@ -18,7 +18,7 @@ class OwnerDependencies:
     """The ports that all owners of a host share.
 
     `append_s`: seconds after which an unanswered append counts as an unknown outcome. `room` counts the bytes
-    of the commands of all these owners.
+    of the commands of all these owners. `has_accounts`: personal texts in commands by topic must be sealed.
     """
 
     log: Log
@@ -27,6 +27,7 @@ class OwnerDependencies:
     meters: OwnerMeters
     append_s: float = APPEND_S
     room: Room = field(default_factory=Room)
+    has_accounts: bool = False
 
 
 @dataclass(frozen=True, slots=True)

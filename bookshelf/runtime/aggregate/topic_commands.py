@@ -246,7 +246,9 @@ class TopicCommands(OwnerPlugin):
         if partitions != own:
             msg = f"{self._topic} has {own} partitions, {self._aggregate.topic} {partitions}: create it again"
             raise LogFault(msg)
-        decoder, tail = CommandMessageDecoder(self._aggregate, partitions, self._clock), await self._tail()
+        has_accounts = self._context.dependencies.has_accounts
+        decoder = CommandMessageDecoder(self._aggregate, partitions, self._clock, has_accounts=has_accounts)
+        tail = await self._tail()
         try:
             while True:
                 records = await tail.take(_TOGETHER)

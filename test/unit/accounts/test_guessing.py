@@ -13,7 +13,6 @@ from bookshelf.accounts.handlers.guessing import (
     MemoryCounters,
     RedisCounters,
     SignInAttempt,
-    network_of,
 )
 
 
@@ -93,17 +92,3 @@ async def test_counters_in_redis_that_cannot_be_reached_are_those_of_the_process
     counters = RedisCounters(Unreachable())
     assert [await counters.add("a", 60) for _ in range(3)] == [1, 2, 3]
     assert await counters.get("a") == 3
-
-
-@pytest.mark.parametrize(
-    ("address", "network"),
-    [
-        ("10.0.0.1", "10.0.0.1"),
-        ("2001:db8:1:2:3:4:5:6", "2001:db8:1:2::/64"),
-        ("fe80::1%eth0", "fe80::/64"),
-        ("::ffff:10.0.0.1", "10.0.0.1"),
-        ("", "unknown"),
-    ],
-)
-def test_a_network_is_an_ipv4_address_or_an_ipv6_64(address: str, network: str) -> None:
-    assert network_of(address) == network

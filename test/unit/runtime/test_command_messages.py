@@ -10,6 +10,7 @@ from support.counter_commands import ORDERED
 from support.counter_context import TALLY, Count
 from support.fixed_infrastructure import NOW, FixedClock
 
+from bookshelf.accounts.account import ACCOUNT, RenameAccount
 from bookshelf.cqrs.command_message import CommandMessage
 from bookshelf.cqrs.errors import Invalid
 from bookshelf.cqrs.message import Command
@@ -243,3 +244,36 @@ def test_an_origin_that_is_no_position_is_refused(origin: str) -> None:
     _, received = read(added(origin=origin))
     assert isinstance(received.refusal, Invalid)
     assert received.refusal.field == "origin"
+
+
+@pytest.mark.parametrize(
+    ("command", "field"),
+    [
+        (
+            AddBook(book=NewBook(title="Dune", author="Frank Herbert", notes="Lent by Ann"), at=NOW),
+            "book.notes",
+        ),
+        (FinishBook(review="The sleeper must awaken", at=NOW), "review"),
+    ],
+)
+def test_with_accounts_a_personal_text_that_is_not_sealed_is_refused(command: Command, field: str) -> None:
+    to = BOOK if isinstance(command, AddBook) else READING
+    record = command_message(to, command, **ABOUT)
+    message = Record(record.topic, 0, 7, record.key, record.value)
+    _, received = CommandMessageDecoder(to, 1, FixedClock(), has_accounts=True).read(message)
+    assert isinstance(received.refusal, Invalid)
+    assert received.refusal.field == field
+    assert "must be sealed" in received.refusal.detail
+    _, plain = CommandMessageDecoder(to, 1, FixedClock()).read(message)
+    assert plain.refusal is None
+    sealed = command_message(BOOK, DUNE, **ABOUT)
+    message = Record(sealed.topic, 0, 7, sealed.key, sealed.value)
+    assert CommandMessageDecoder(BOOK, 1, FixedClock(), has_accounts=True).read(message)[1].refusal is None
+
+
+def test_accounts_take_their_own_texts_sealed_only() -> None:
+    for text, refused in (("Ann", True), ("\x02name:AAAA:a-1", False)):
+        record = command_message(ACCOUNT, RenameAccount(name=text), **ABOUT)
+        message = Record(record.topic, 0, 7, record.key, record.value)
+        decoder = CommandMessageDecoder(ACCOUNT, 1, FixedClock(), has_accounts=True)
+        assert (decoder.read(message)[1].refusal is not None) is refused
