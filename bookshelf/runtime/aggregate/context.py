@@ -18,7 +18,7 @@ class OwnerDependencies:
     """The ports that all owners of a host share.
 
     `append_s`: seconds after which an unanswered append counts as an unknown outcome. `room` counts the bytes
-    of the commands of all these owners. `has_accounts`: personal texts in commands by topic must be sealed.
+    of the commands of all these owners. `has_accounts`: personal texts that are not sealed are refused.
     """
 
     log: Log
