@@ -15,6 +15,7 @@ from typing import Any
 
 import msgspec
 
+from bench.accounts import ACCOUNTS
 from bench.commands import COMMANDS
 from bench.events import LOG
 from bench.figures import short, together
@@ -35,7 +36,7 @@ from bookshelf.config import missing_extra
 
 MEASUREMENTS = (
     *(POSTS, GETS, COMMANDS, LOG, VISIBLE, START, MEMORY),
-    *(SEARCHES, IMPORTS, SITE, PROCESSES, GATEWAY, SOAK),
+    *(SEARCHES, IMPORTS, SITE, PROCESSES, ACCOUNTS, GATEWAY, SOAK),
 )
 _LIBRARIES = ("aiohttp", "msgspec", "SQLAlchemy", "uvloop", "eventsourcing", "aiokafka")
 _SYNCS = 101

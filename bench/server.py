@@ -5,7 +5,7 @@ import os
 import sys
 import time
 from asyncio.subprocess import DEVNULL, PIPE, Process
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import IO
@@ -31,11 +31,14 @@ class Server:
 
 
 @asynccontextmanager
-async def server(data: Path) -> AsyncIterator[Server]:
-    """Run a shelf on a data folder until the block ends. Raises `BenchFault`."""
+async def server(data: Path, **settings: str) -> AsyncIterator[Server]:
+    """Run a shelf on a data folder until the block ends. Raises `BenchFault`.
+
+    `settings` are named in capitals, without the prefix.
+    """
     with data.with_suffix(".stderr").open("w+b") as errors:
         began = time.perf_counter()
-        process = await _start(data, errors)
+        process = await _start(data, errors, settings)
         try:
             await _ready(process, errors)
             ready_s = time.perf_counter() - began
@@ -48,8 +51,9 @@ async def server(data: Path) -> AsyncIterator[Server]:
             await end(process)
 
 
-async def _start(data: Path, errors: IO[bytes]) -> Process:
+async def _start(data: Path, errors: IO[bytes], settings: Mapping[str, str]) -> Process:
     clean = {name: value for name, value in os.environ.items() if not name.startswith(PREFIX)}
+    clean |= {PREFIX + name: value for name, value in settings.items()}
     command = (
         sys.executable,
         "-m",

@@ -56,6 +56,13 @@ def test_a_process_is_measured_and_a_missing_library_is_named() -> None:
     assert found["facts"]["why"] == "PROTEAN_PYTHON names no Python that has Protean 0.18"
 
 
+@pytest.mark.slow
+def test_sign_ins_are_measured_and_queries_meanwhile() -> None:
+    loads = dict.fromkeys(("quiet", "meanwhile", "sign-in, together"), LOAD)
+    others = dict.fromkeys(("sign-in", "sign-in, alone", "unknown", "wrong"), LATENCIES)
+    assert shape(report("accounts")["results"]["accounts"]) == {**loads, **others}
+
+
 def test_commands_are_measured_beside_another_library() -> None:
     pytest.importorskip("eventsourcing")
     commands = report("commands")["results"]["commands"]
