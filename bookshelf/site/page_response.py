@@ -51,6 +51,8 @@ _SAFE: Mapping[str, str] = {
 LASTING = "public, max-age=31536000, immutable"
 _ERROR = _("Error:")
 _OK, _SEE_OTHER, _NOT_MODIFIED = 200, 303, 304
+#: Statuses whose page needs no detail.
+_EXPLAINED = frozenset({STATUS["no-route"].value, STATUS["unauthenticated"].value})
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -97,6 +99,11 @@ class Frame:
     behind: bool = False
     failed: bool = False
     keyed: bool = False
+
+    @property
+    def is_guest(self) -> bool:
+        """True if there are accounts, and this person has none or is not signed in."""
+        return self.has_accounts and self.person is None
 
     @property
     def key(self) -> str:
@@ -208,7 +215,7 @@ class PageRenderer:
         api: PageApi | None = None,
     ) -> Response:
         """Return the page for an error, with everything that was typed."""
-        detail = "" if status == STATUS["no-route"].value else detail
+        detail = "" if status in _EXPLAINED else detail
         target, request_id = visit.request.target, visit.request.id
         page = error_page(status, detail=detail, address=target, request_id=request_id, sent=sent)
         heading = self.templates[visit.language].translate(page.title) if page.title else page.title

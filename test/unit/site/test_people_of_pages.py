@@ -7,7 +7,7 @@ from bookshelf.cqrs.handler import GUEST, LOCAL, Caller
 from bookshelf.http.message import read_response, request
 from bookshelf.http.problem import Problem
 from bookshelf.site.frame_pages import show_gallery
-from bookshelf.site.page import Form, Page, PageRoute, Redirect, SiteParts
+from bookshelf.site.page import Form, Link, Page, PageRoute, Redirect, SearchField, SiteParts
 from bookshelf.site.page_request import PageRequest
 from bookshelf.site.page_response import following
 from bookshelf.site.preferences import person_cookie, read_person
@@ -38,6 +38,8 @@ SITE = Site(
     SiteParts(
         name="Locks",
         package="bookshelf.site",
+        search=SearchField("/locks", "q", "Search"),
+        action=Link("/locks/add", "Add", "plus"),
         pages=(PageRoute("/locks", get=show, post=save, form=LockForm, title="A lock"),),
     )
 )
@@ -107,6 +109,8 @@ async def test_the_bar_shows_the_person_or_the_ways_in(api: ScriptedApi) -> None
     guest = await Pages(SITE, api, caller=GUEST).get("/locks?x=1")
     ways = [f'href="/account/{page}?next=%2Flocks%3Fx%3D1"' for page in ("sign-in", "register")]
     assert all(way in guest.html for way in ways)
+    for kept in ('role="search"', 'href="/locks/add"'):  # which are of no use to a guest
+        assert (kept in shown.html, kept in guest.html) == (True, False)
     assert "/account" not in (await Pages(SITE, api).get("/locks")).html
 
 
