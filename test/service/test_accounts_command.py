@@ -1,6 +1,9 @@
 """`bookshelf accounts` on a stopped shelf: the service runs in this process for each command."""
 
 import json
+import sqlite3
+from contextlib import closing
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -10,6 +13,7 @@ from support.users import PASSWORD
 
 from bookshelf.cli.accounts import accounts
 from bookshelf.runtime.api.identity import LOCAL_READER
+from bookshelf.runtime.backup import write_backup
 from bookshelf.runtime.keyring_backup import KEYRING_FILE
 
 
@@ -86,6 +90,21 @@ def test_a_person_is_forgotten_after_a_question(operator: Operator) -> None:
     assert operator.done("forget", "eve", "--yes") == "eve is forgotten.\n"
     assert operator.run("groups", eve).exit_code == 2
     assert operator.folder.joinpath(KEYRING_FILE).exists()
+
+
+def test_no_file_and_no_later_backup_has_what_a_forgotten_person_wrote(
+    operator: Operator, tmp_path: Path
+) -> None:
+    fay = operator.create("fay-zebulon")
+    operator.done("forget", fay, "--yes")
+    backup, _ = write_backup(operator.folder, tmp_path, datetime(2026, 3, 1, tzinfo=UTC))
+    for folder in (operator.folder, backup):
+        content = b"".join(path.read_bytes() for path in folder.rglob("*") if path.is_file())
+        assert b"zebulon" not in content
+        with closing(sqlite3.connect(folder / KEYRING_FILE)) as keyring:
+            kept = dict(keyring.execute("SELECT id, wrapped FROM key"))
+        assert kept[fay] is None
+        assert kept[LOCAL_READER] is not None
 
 
 def test_a_token_is_needed_at_an_address() -> None:

@@ -15,7 +15,7 @@ from support.program import Program
 from bookshelf.cli.instance import topics
 from bookshelf.log.kafka.log import KafkaLog
 
-NAMES = {"bookshelf", "newbook.commands", "readbook.commands", "list.commands", "goal.commands"}
+NAMES = {topic.name for topic in topics()}
 
 
 class Checked:
