@@ -30,7 +30,7 @@ def documented(word: str) -> list[str]:
 #: Identity headers and those between gateway and services: the rows "removed" of the design's table.
 REMOVED = (
     *("Actor", "Scopes", "Session", "Signature", "Command", "Time-Left", "Try", "Refused", "Admitted"),
-    "Revision",
+    *("Client", "Revision"),
 )
 
 
