@@ -19,8 +19,8 @@ async def read_json(request: Request, decoder: Decoder) -> Any:  # noqa: ANN401 
     return decoder.body(content)
 
 
-def created_answer(body: msgspec.Struct, **headers: str) -> Response:
-    """Return the answer to a request that has made something, header names with underscores."""
+def json_answer(status: int, body: msgspec.Struct, **headers: str) -> Response:
+    """Return an answer that is not cached, header names with underscores."""
     named = {name.replace("_", "-"): value for name, value in headers.items()}
     kept = {"Content-Type": "application/json", "Cache-Control": "no-store"}
-    return Response(201, {**kept, **named}, _encode(body))
+    return Response(status, {**kept, **named}, _encode(body))

@@ -11,7 +11,7 @@ from bookshelf.cqrs.handler import HandlerPorts, HandlerRoute, RequestContext
 from bookshelf.http.message import Request, Response
 from bookshelf.runtime.decoding import Decoder
 from bookshelf.shop.cards import FindProvider
-from bookshelf.shop.handlers.bodies import created_answer, read_json
+from bookshelf.shop.handlers.bodies import json_answer, read_json
 from bookshelf.shop.manager_routes import BUY
 
 
@@ -47,7 +47,7 @@ class CardTokens:
         body: NewCard = await read_json(request, _BODY)
         provider = await self.find_provider(ports)
         made = provider.tokenize(body.number, body.expiry, body.cvc)
-        return created_answer(CardAnswer(made.token, made.brand, made.last4, made.until))
+        return json_answer(201, CardAnswer(made.token, made.brand, made.last4, made.until))
 
 
 def card_routes(find_provider: FindProvider) -> tuple[HandlerRoute, ...]:

@@ -13,7 +13,7 @@ from bookshelf.http.problem import Fault, Problem
 from bookshelf.runtime.api import header_fields
 from bookshelf.runtime.api.ownership import command_id, created
 from bookshelf.runtime.decoding import Decoder
-from bookshelf.shop.handlers.bodies import created_answer, read_json
+from bookshelf.shop.handlers.bodies import json_answer, read_json
 from bookshelf.shop.manager_routes import BUY, customer_of
 from bookshelf.shop.money import Price
 from bookshelf.shop.order import ORDER, Order
@@ -70,7 +70,7 @@ async def place_order(request: Request, context: RequestContext, ports: HandlerP
         headers["Bookshelf_Position"] = str(result.position)
     if result.replayed:
         headers["Idempotency_Replayed"] = "true"
-    return created_answer(to_order_answer(order_id, order, ""), **headers)
+    return json_answer(201, to_order_answer(order_id, order, ""), **headers)
 
 
 def _required_key(headers: Headers) -> str:

@@ -17,6 +17,7 @@ from bookshelf.shop.credit import CREDIT
 from bookshelf.shop.customers import CUSTOMER_ROUTES
 from bookshelf.shop.handlers.card_tokens import card_routes
 from bookshelf.shop.handlers.placing import PLACING_ROUTE
+from bookshelf.shop.handlers.products import product_routes
 from bookshelf.shop.invoice import INVOICE
 from bookshelf.shop.invoice_queries import invoice_routes
 from bookshelf.shop.invoices import invoices_view
@@ -34,7 +35,6 @@ from bookshelf.shop.welcome import welcoming
 
 Part = Aggregate[Any] | View | Process | Connector
 _PRODUCTS = (PRODUCT, CATEGORY, STOCK, catalogue.VIEW)
-_PRODUCT_ROUTES = (*CATALOGUE_ROUTES, *STOCK_COMMANDS)
 
 
 _ORDER_ROUTES = (*ORDER_ROUTES, *ORDER_COMMANDS, PLACING_ROUTE)
@@ -45,10 +45,11 @@ def shop_services(
 ) -> tuple[Service, ...]:
     """Return the services of a shop with this seller, currency and card provider."""
     invoices = invoices_view(seller.zone)
+    selling: tuple[Route, ...] = (*CATALOGUE_ROUTES, *STOCK_COMMANDS, *product_routes(currency))
     credit = (CREDIT, welcoming(currency), customers.VIEW)
     accounting = (SERIES, INVOICE, invoicing(seller), invoices)
     return (
-        _service("products", 8091, "Products, categories and stock", _PRODUCTS, _PRODUCT_ROUTES),
+        _service("products", 8091, "Products, categories and stock", _PRODUCTS, selling),
         _service("customers", 8092, "The credit of customers", credit, (*CUSTOMER_ROUTES, *CREDIT_COMMANDS)),
         _service("orders", 8093, "Carts and orders", (CART, ORDER, ORDERING, orders.VIEW), _ORDER_ROUTES),
         _service("payments", 8094, "Payments by card", (PAYMENT, cards(provider)), card_routes(provider)),

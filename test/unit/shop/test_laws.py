@@ -157,7 +157,7 @@ def check_money(opened: OpenShop, final: dict[str, Order]) -> None:
     assert set(counted(events, PaymentCaptured).values()) <= {1}
 
 
-@settings(max_examples=50, deadline=None)
+@settings(max_examples=30, deadline=None)
 @given(st.lists(ACTIONS, max_size=40))
 def test_nothing_is_sold_twice_charged_twice_or_left_open(actions: list[tuple[object, ...]]) -> None:
     opened = OpenShop()
