@@ -111,7 +111,7 @@ def _by_period(asked: RevenueQuery) -> Select[Any]:
     period = func.substr(invoices.c.day, 1, _DIGITS[asked.by]).label("id")
     sums = [func.sum(invoices.c[name]).label(name) for name in ("gross", "vat", "net")]
     code, count = func.max(invoices.c.currency).label("currency"), func.count().label("orders")
-    return select(period, *sums, code, count).group_by(period)
+    return select(period, *sums, code, count).group_by("id")
 
 
 def _by_product() -> Select[Any]:
