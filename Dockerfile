@@ -56,7 +56,7 @@ ENV PATH=/opt/bookshelf/bin:$PATH PYTHONDONTWRITEBYTECODE=1 PYTHONUNBUFFERED=1 \
 # All that is ever written: the rest of the file system may be read-only.
 VOLUME /data
 USER 10001:10001
-EXPOSE 8000 8080 8081 8082 8083 8084 8085 8086 8087 8088 8089
+EXPOSE 8000 8080 8081 8082 8083 8084 8085 8086 8087 8088 8089 8096
 STOPSIGNAL SIGTERM
 HEALTHCHECK --interval=5s --timeout=4s --start-period=60s CMD ["bookshelf", "health"]
 ENTRYPOINT ["bookshelf"]

@@ -126,6 +126,12 @@ class SiteSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fie
     site_design: Literal["off", "on"] = "off"
 
 
+class FileSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """The uploads of the service files."""
+
+    files_most: Annotated[int, Meta(ge=1, le=1 << 30)] = 20 << 20
+
+
 Count = Annotated[int, Meta(ge=0)]
 Seconds = Annotated[float, Meta(gt=0)]
 
@@ -199,6 +205,7 @@ STRUCTS: tuple[type[msgspec.Struct], ...] = (
         PostgresSettings,
         GatewaySettings,
         SiteSettings,
+        FileSettings,
     ),
 )
 #: Prefixes of the variables that deployments of brokers and agents already set, with the default port.

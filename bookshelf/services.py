@@ -13,6 +13,8 @@ from bookshelf.accounts.session import SESSION
 from bookshelf.config import GatewaySettings, WrongSetting, load, missing_extra, read
 from bookshelf.cqrs.route import BulkRoute
 from bookshelf.cqrs.service import Service
+from bookshelf.files import file
+from bookshelf.files.handlers import download
 from bookshelf.shelf import (
     book,
     book_list,
@@ -132,6 +134,7 @@ SERVICES = (
         serves=(),
         root="/",
         load=_with_site,
+        keeps_files=True,
     ),
     Service(
         name="users",
@@ -152,6 +155,17 @@ SERVICES = (
         serves=(),
         root="/account",
         load=_with_account_site,
+        keeps_files=True,
+    ),
+    Service(
+        name="files",
+        summary="Pictures that people upload",
+        tags=("files",),
+        port=8096,
+        runs=(file.FILE,),
+        serves=download.ROUTES,
+        keeps_files=True,
+        profile="shop",
     ),
 )
 #: What `bookshelf up` runs without accounts.

@@ -2,9 +2,10 @@
 
 A template is a file with the path of what it becomes. `@name@` stands for a value; the lines from `@each` to
 `@end` are repeated for every service. A line that begins with `@view ` is only for services with a view, one
-with `@page ` for services with pages, which keep files and so run once, one with `@scaled ` for all others. A
-template whose own name has a value of a service in it (`@name@.yaml`) becomes one file for each service. A
-few files are written by hand except for one line or table, which is changed in place: `_LINES` and `_TABLES`.
+with `@page ` for services with pages, one with `@profiled ` for those with a profile; one with `@kept ` for
+services that keep files and so run once, one with `@scaled ` for all others. A template whose own name has a
+value of a service in it (`@name@.yaml`) becomes one file for each service. A few files are written by hand
+except for one line or table, which is changed in place: `_LINES` and `_TABLES`.
 """
 
 import argparse
@@ -22,7 +23,7 @@ ROOT = Path(__file__).resolve().parents[1]
 _TEMPLATES = Path("packaging") / "manifests"
 _VALUE = re.compile(r"@([a-z]+)@")
 _BLOCK = re.compile(r"^@each\n(.*?)^@end\n", re.MULTILINE | re.DOTALL)
-_KIND = re.compile(r"^@(view|page|scaled) (.*\n)", re.MULTILINE)
+_KIND = re.compile(r"^@(view|page|profiled|kept|scaled) (.*\n)", re.MULTILINE)
 _LABEL = re.compile(r"[a-z]([a-z0-9-]{0,61}[a-z0-9])?")
 _RESOURCES = re.compile(r"^  - (\S+\.yaml)$", re.MULTILINE)
 
@@ -74,7 +75,9 @@ def _fill_template(path: str, text: str, services: tuple[Service, ...]) -> Itera
 
 def _fill_for(text: str, service: Service) -> str:
     """Return the text for one service, without the lines for services of other kinds."""
-    kinds = {"page" if service.root else "scaled", *(["view"] if service.views else [])}
+    is_of = {"view": service.views, "page": service.root, "profiled": service.profile}
+    kinds = {kind for kind, is_one in is_of.items() if is_one}
+    kinds.add("kept" if service.keeps_files else "scaled")
     kept = _KIND.sub(lambda line: line[2] if line[1] in kinds else "", text)
     return _fill(kept, _values(service))
 
@@ -88,6 +91,7 @@ def _values(service: Service) -> dict[str, str]:
         "name": service.name,
         "tags": ",".join(service.tags),
         "port": str(service.port),
+        "profile": service.profile,
         "app": _APPS.get(service.name, service.name),
         "kind": "view" if service.views else "service",
         "labels": "bookshelf/role: service"
@@ -100,8 +104,7 @@ def _values(service: Service) -> dict[str, str]:
 def _values_of_all(services: tuple[Service, ...]) -> dict[str, str]:
     names = [service.name for service in services]
     ports = sorted(service.port for service in services)
-    # what needs accounts is reached through the gateway only
-    near = [service for service in services if not service.needs_accounts]
+    near = [service for service in services if service.is_published]
     return {
         "names": ",".join(names),
         "apps": " ".join(_APPS.get(name, name) for name in names),

@@ -30,7 +30,9 @@ class Service:
     the page that it answers a problem with, unknown addresses included; without it the answer is problem
     details. `tasks` run beside its handlers: each is a function of the ports that handlers get. `load`
     returns the service with what only a process that runs it imports, like its pages. A service that
-    `needs_accounts` is not run by `bookshelf up` without them.
+    `needs_accounts` is not run by `bookshelf up` without them. One instance alone runs of a service that
+    `keeps_files`, in the folder of blobs or in its own. docker-compose runs one with a `profile` only with
+    that.
     """
 
     name: str
@@ -45,6 +47,8 @@ class Service:
     tasks: tuple[ServiceTask, ...] = ()
     load: "Callable[[Service], Service] | None" = None
     needs_accounts: bool = False
+    keeps_files: bool = False
+    profile: str = ""
 
     @property
     def aggregates(self) -> tuple[Aggregate[Any], ...]:
@@ -60,6 +64,11 @@ class Service:
     def senders(self) -> tuple[Process | Connector, ...]:
         """The processes and connectors that this service runs."""
         return tuple(part for part in self.runs if isinstance(part, Process | Connector))
+
+    @property
+    def is_published(self) -> bool:
+        """True if docker-compose publishes its port; else it is reached through the gateway alone."""
+        return not (self.needs_accounts or self.profile)
 
     def loaded(self) -> "Service":
         """Return the service as a process runs it."""

@@ -1,4 +1,6 @@
-"""Reads forms with files (multipart/form-data): files go to a folder as they arrive, fields stay in memory.
+"""Reads forms with files (multipart/form-data), and bodies that are one file.
+
+Files go to a folder as they arrive, fields stay in memory.
 
 Sources: RFC 7578 (the format), RFC 2046, 5.1 (boundaries).
 """
@@ -90,8 +92,31 @@ async def read_multipart(
             msg = f"the form has over {limits.parts} parts, or a part with too many or too long headers"
             raise Problem("invalid", msg) from fault
         except OSError as fault:
-            raise Problem("unavailable", "the file cannot be stored right now; try again later") from fault
+            raise _not_stored() from fault
         yield parts.form()
+
+
+@asynccontextmanager
+async def read_stream(request: Request, folder: Path, most: int) -> AsyncIterator[UploadedFile]:
+    """Read a body that is one file, of up to `most` bytes; it is in the folder until the block ends.
+
+    Raises `Problem` (unavailable), `TooLarge`, `BrokenBody`.
+    """
+    with ExitStack() as stack:
+        parts = _Parts(folder, FormLimits(file_bytes=most), stack)
+        parts.begin("file", "file")
+        try:
+            async for piece in request.body.stream():
+                await parts.take(piece)
+            await parts.take(None)
+        except OSError as fault:
+            raise _not_stored() from fault
+        (file,) = parts.form().files["file"]
+        yield file
+
+
+def _not_stored() -> Problem:
+    return Problem("unavailable", "the file cannot be stored right now; try again later")
 
 
 def _boundary(request: Request) -> str:
@@ -129,10 +154,14 @@ class _Parts:
         self._fields: dict[str, list[str]] = {}
         self._files: dict[str, list[UploadedFile]] = {}
 
+    def begin(self, name: str, filename: str | None) -> None:
+        """Begin a part: a file, or without a file's name any other field."""
+        self._part = _Part(name, filename)
+
     async def take(self, event: MultipartSegment | bytes | None) -> None:
         """Take the head of a part, bytes of it, or (None) its end. Raises `Problem`, `TooLarge`."""
         if isinstance(event, MultipartSegment):
-            self._part = _Part(event.name or "", event.filename)
+            self.begin(event.name or "", event.filename)
         elif event is None:
             await self._finish()
         elif self._part.filename is None:

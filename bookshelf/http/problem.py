@@ -29,6 +29,7 @@ STATUS: Mapping[str, HTTPStatus] = {
     "condition-needed": HTTPStatus.PRECONDITION_REQUIRED,
     "too-large": HTTPStatus.REQUEST_ENTITY_TOO_LARGE,
     "head-too-large": HTTPStatus.REQUEST_HEADER_FIELDS_TOO_LARGE,
+    "range": HTTPStatus.REQUESTED_RANGE_NOT_SATISFIABLE,
     "too-many": HTTPStatus.TOO_MANY_REQUESTS,
     "unauthenticated": HTTPStatus.UNAUTHORIZED,
     "media-type": HTTPStatus.UNSUPPORTED_MEDIA_TYPE,

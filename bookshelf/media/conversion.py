@@ -47,6 +47,9 @@ def _check_size(source: Image.Image, limits: PictureLimits) -> None:
     if width * height > limits.pixels or max(width, height) > limits.side or not width * height:
         most = f"{limits.pixels // 1_000_000} megapixels, and {limits.side} pixels a side"
         raise PictureRefused("pixels", f"has {width} x {height} pixels; {most} are accepted")
+    frames = 1 if limits.frames is None else getattr(source, "n_frames", 1)
+    if limits.frames is not None and frames > limits.frames:
+        raise PictureRefused("frames", f"has {frames} frames; {limits.frames} are accepted")
 
 
 def _decode(source: Image.Image, width: int) -> Image.Image:

@@ -46,15 +46,16 @@ class FolderBlobs:
         finally:
             await _in_thread(Path(path).unlink, missing_ok=True)
 
-    async def open(self, name: str) -> tuple[BlobInfo, AsyncIterator[bytes]]:
-        """Return a blob and its bytes. Raises `BlobFault`, `BlobMissing`, `ValueError`."""
+    async def open(self, name: str, part: range | None = None) -> tuple[BlobInfo, AsyncIterator[bytes]]:
+        """Return a blob and its bytes, or a part of them. Raises `BlobFault`, `BlobMissing`, `ValueError`."""
         place = self._place(name)
         try:
             file = await _in_thread(_open, place)
         except FileNotFoundError:
             raise BlobMissing(name) from None
         about = os.fstat(file.fileno())
-        return BlobInfo(name, about.st_size, about.st_mtime), _pieces(file)
+        info = BlobInfo(name, about.st_size, about.st_mtime)
+        return info, _FilePieces(file, range(about.st_size) if part is None else part)
 
     async def stat(self, name: str) -> BlobInfo | None:
         """Return what a blob is; None if there is none. Raises `BlobFault`, `ValueError`."""
@@ -125,10 +126,28 @@ def _flush(folder: Path) -> None:
         os.close(descriptor)
 
 
-async def _pieces(file: BinaryIO) -> AsyncIterator[bytes]:
-    with file:
-        while piece := await _in_thread(file.read, PIECE):
-            yield piece
+class _FilePieces:
+    """The bytes of a part of a file. The file is closed at the end of the part, or by `aclose`."""
+
+    def __init__(self, file: BinaryIO, part: range) -> None:
+        self._file = file
+        self._left = len(part)
+        file.seek(part.start)
+
+    def __aiter__(self) -> "_FilePieces":
+        return self
+
+    async def __anext__(self) -> bytes:
+        piece = b"" if not self._left else await _in_thread(self._file.read, min(PIECE, self._left))
+        self._left -= len(piece)
+        if not piece:
+            self._file.close()
+            raise StopAsyncIteration
+        return piece
+
+    async def aclose(self) -> None:
+        """Close the file, whether its bytes were read or not."""
+        self._file.close()
 
 
 def _blobs_in(folder: Path, namespace: str) -> list[BlobInfo]:

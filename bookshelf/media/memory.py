@@ -3,6 +3,8 @@
 import time
 from collections.abc import AsyncIterator, Callable
 from hashlib import blake2b
+from pathlib import Path
+from tempfile import gettempdir
 
 from bookshelf.media.port import PIECE, BlobInfo, BlobMissing, check_name
 
@@ -14,6 +16,11 @@ class MemoryBlobs:
         self._now = now
         self._blobs: dict[str, tuple[bytes, float]] = {}
 
+    @property
+    def unfinished(self) -> Path:
+        """The folder for files that are arriving: that of the system."""
+        return Path(gettempdir())
+
     async def put(self, name: str, pieces: AsyncIterator[bytes]) -> None:
         """Store a blob, or renew its modification time. Raises `ValueError`."""
         _, named, is_rendition = check_name(name)
@@ -23,12 +30,13 @@ class MemoryBlobs:
             raise ValueError(msg)
         self._blobs[name] = content, self._now()
 
-    async def open(self, name: str) -> tuple[BlobInfo, AsyncIterator[bytes]]:
-        """Return a blob and its bytes. Raises `BlobMissing`, `ValueError`."""
+    async def open(self, name: str, part: range | None = None) -> tuple[BlobInfo, AsyncIterator[bytes]]:
+        """Return a blob and its bytes, or a part of them. Raises `BlobMissing`, `ValueError`."""
         about = await self.stat(name)
         if about is None:
             raise BlobMissing(name)
-        return about, _pieces(self._blobs[name][0])
+        content = self._blobs[name][0]
+        return about, _pieces(content if part is None else content[part.start : part.stop])
 
     async def stat(self, name: str) -> BlobInfo | None:
         """Return what a blob is; None if there is none. Raises `ValueError`."""

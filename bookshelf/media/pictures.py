@@ -9,7 +9,8 @@ from tempfile import NamedTemporaryFile
 import msgspec
 from multidict import CIMultiDict
 
-from bookshelf.http.message import Request, Response, close_body
+from bookshelf.http.byte_ranges import requested_range
+from bookshelf.http.message import Request, Response
 from bookshelf.http.problem import Fault, Problem
 from bookshelf.media.port import (
     BlobFault,
@@ -22,9 +23,12 @@ from bookshelf.media.port import (
     PicturesBusy,
 )
 
+#: The media type of every rendition.
+PICTURE_TYPE = "image/webp"
 #: What a browser may do with a picture that it opens as a page: show it.
 _HEADERS = {
-    "Content-Type": "image/webp",
+    "Content-Type": PICTURE_TYPE,
+    "Accept-Ranges": "bytes",
     "Content-Security-Policy": "sandbox; default-src 'none'",
     "X-Content-Type-Options": "nosniff",
 }
@@ -35,9 +39,10 @@ _PIXELS = frozenset({b"VP8 ", b"VP8L", b"VP8X", b"ALPH"})
 
 
 class StoredPicture(msgspec.Struct, frozen=True):
-    """A picture whose renditions are stored: digest, size in pixels and mean colour of the largest one."""
+    """A picture whose renditions are stored: digest, bytes, pixels and mean colour of the largest one."""
 
     digest: str
+    size: int
     width: int
     height: int
     colour: str
@@ -55,8 +60,21 @@ async def store_picture(
 
     `field` is the field of the form that has the file. Raises `Problem`: media-type, invalid, unavailable.
     """
+    made = await convert_upload(path, pictures, limits, field)
+    return await put_picture(made, namespace, blobs)
+
+
+async def convert_upload(
+    path: Path, pictures: Pictures, limits: PictureLimits | None = None, field: str = "file"
+) -> ConvertedPicture:
+    """Return the renditions of a file. Raises `Problem`: media-type, invalid, unavailable."""
     with _refusals(field):
-        made = await pictures.convert(path, limits or PictureLimits())
+        return await pictures.convert(path, limits or PictureLimits())
+
+
+async def put_picture(made: ConvertedPicture, namespace: str, blobs: BlobStore) -> StoredPicture:
+    """Store the renditions of a picture, which may be there already. Raises `Problem`: unavailable."""
+    with _refusals("file"):
         return await _put(made, made.renditions[max(made.renditions)], namespace, blobs)
 
 
@@ -83,7 +101,7 @@ async def _put(made: ConvertedPicture, whole: bytes, namespace: str, blobs: Blob
     for width in sorted(made.renditions)[:-1]:
         await blobs.put(f"{namespace}/{digest}-{width}", _whole(made.renditions[width]))
     await blobs.put(f"{namespace}/{digest}", _whole(whole))
-    return StoredPicture(digest, made.width, made.height, made.colour)
+    return StoredPicture(digest, len(whole), made.width, made.height, made.colour)
 
 
 @contextmanager
@@ -122,24 +140,36 @@ def _refusal(refusal: PictureRefused, field: str) -> Problem:
 async def picture_response(
     request: Request, blobs: BlobStore, name: str, *, private: bool = False
 ) -> Response:
-    """Return a stored rendition; no shared cache keeps a private one.
+    """Return a stored rendition, or the part of it that is asked for; no shared cache keeps a private one.
 
-    Raises `Problem`: not-found, unavailable.
+    Raises `Problem`: not-found, range, unavailable.
     """
     try:
-        about, pieces = await blobs.open(name)
+        return await _response(request, blobs, name, private=private)
     except (BlobMissing, ValueError):
         raise Problem("not-found", "there is no such picture") from None
     except BlobFault as fault:
         raise Problem("unavailable", "the picture cannot be read right now; try again") from fault
+
+
+async def _response(request: Request, blobs: BlobStore, name: str, *, private: bool) -> Response:
     tag = f'"{name.rpartition("/")[2]}"'
     cache = f"{'private' if private else 'public'}, {_KEPT}"
     headers = CIMultiDict({**_HEADERS, "Cache-Control": cache, "ETag": tag})
+    about = await blobs.stat(name)
+    if about is None:
+        raise BlobMissing(name)
     if tag in request.headers.get("If-None-Match", ""):
-        await close_body(pieces)
         return Response(304, headers)
-    headers["Content-Length"] = str(about.size)
-    return Response(200, headers, pieces)
+    part = requested_range(request.headers, about.size, tag) if request.method == "GET" else None
+    headers["Content-Length"] = str(about.size if part is None else len(part))
+    if request.method == "HEAD":
+        return Response(200, headers)
+    _, pieces = await blobs.open(name, part)
+    if part is None:
+        return Response(200, headers, pieces)
+    headers["Content-Range"] = f"bytes {part.start}-{part.stop - 1}/{about.size}"
+    return Response(206, headers, pieces)
 
 
 async def _whole(content: bytes) -> AsyncIterator[bytes]:

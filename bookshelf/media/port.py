@@ -35,6 +35,10 @@ class BlobStore(Protocol):
     Every method raises `BlobFault`, and `ValueError` for a name that `BLOB_NAME` does not match.
     """
 
+    @property
+    def unfinished(self) -> Path:
+        """The folder for files that are arriving. What was left there is deleted after an hour."""
+
     async def put(self, name: str, pieces: AsyncIterator[bytes]) -> None:
         """Store a blob, or renew the modification time of an existing one; durable once it returns.
 
@@ -42,8 +46,8 @@ class BlobStore(Protocol):
         raised if it is not.
         """
 
-    async def open(self, name: str) -> tuple[BlobInfo, AsyncIterator[bytes]]:
-        """Return what a blob is and its bytes, piece by piece. Raises `BlobMissing`."""
+    async def open(self, name: str, part: range | None = None) -> tuple[BlobInfo, AsyncIterator[bytes]]:
+        """Return what a blob is and its bytes, or these of them, piece by piece. Raises `BlobMissing`."""
 
     async def stat(self, name: str) -> BlobInfo | None:
         """Return what a blob is; None if there is none."""
@@ -70,16 +74,21 @@ def check_name(name: str) -> tuple[str, str, bool]:
 class PictureLimits(msgspec.Struct, frozen=True, kw_only=True):
     """What a picture may be, and what becomes of it: WebP of at most these widths, the largest first.
 
-    A rendition is at most four times as high as wide. Only the first frame of an animation is used.
+    A rendition is at most four times as high as wide. Only the first frame of an animation is used; `frames`:
+    the most that it may have. A worker may use so many bytes of `memory`, and `cpu_s` seconds of processor
+    time.
     """
 
     pixels: int = 40_000_000
     side: int = 20_000
+    frames: int | None = None
+    memory: int = 1 << 30
+    cpu_s: int = 20
     widths: tuple[int, ...] = (480, 240)
 
 
 class PictureRefused(Exception):
-    """A file is no picture that can be used. `kind`: format, pixels, or unreadable."""
+    """A file is no picture that can be used. `kind`: format, pixels, frames, or unreadable."""
 
     def __init__(self, kind: str, detail: str) -> None:
         super().__init__(detail)

@@ -25,6 +25,11 @@ LAW: Law = {
         *("bookshelf.http.message", "bookshelf.http.problem", "bookshelf.http.client_network"),
     },
     "bookshelf.shop": {"bookshelf.cqrs", "bookshelf.storage", "bookshelf.accounts.events"},
+    "bookshelf.files": {"bookshelf.cqrs"},
+    "bookshelf.files.handlers": {
+        *("bookshelf.files", "bookshelf.cqrs", "bookshelf.media", "bookshelf.config"),
+        *("bookshelf.http.message", "bookshelf.http.multipart", "bookshelf.http.problem"),
+    },
     "bookshelf.shop.handlers": {
         *("bookshelf.shop", "bookshelf.cqrs", "bookshelf.runtime"),
         *("bookshelf.http.message", "bookshelf.http.problem"),
@@ -58,7 +63,7 @@ LAW: Law = {
     },
     # what puts it together; of a context, the command line knows only its files
     "bookshelf.services": {
-        *("bookshelf.cqrs", "bookshelf.shelf", "bookshelf.accounts", "bookshelf.config"),
+        *("bookshelf.cqrs", "bookshelf.shelf", "bookshelf.accounts", "bookshelf.files", "bookshelf.config"),
     },
     "bookshelf.cli": {
         *("bookshelf.services", "bookshelf.runtime", "bookshelf.config", "gateway", "bookshelf.cqrs"),

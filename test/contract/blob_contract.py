@@ -40,6 +40,13 @@ class BlobContract:
             assert found is not None
             assert found.size == len(content)
 
+    async def test_a_part_of_a_blob_is_read_with_the_size_of_all(self, blobs: BlobStore) -> None:
+        name = await put(blobs, content := bytes(range(256)) * 1000)
+        for part in (range(5), range(100, 200_000), range(255_999, 256_000), range(7, 7)):
+            about, stream = await blobs.open(name, part)
+            assert about.size == len(content)
+            assert b"".join([piece async for piece in stream]) == content[part.start : part.stop]
+
     async def test_a_blob_that_was_never_put_is_missing(self, blobs: BlobStore) -> None:
         assert await blobs.stat(name_of(b"x")) is None
         with pytest.raises(BlobMissing):

@@ -7,6 +7,7 @@ from support.manifests import Document, compose, documents
 from support.process import ROOT
 
 from bookshelf import services
+from bookshelf.cqrs.service import Service
 
 SERVICES: dict[str, Document] = compose()["services"]
 #: Images of others, whose entry points begin as root, take their volume, and become someone else.
@@ -53,7 +54,9 @@ def test_health_checks_use_the_container_s_own_port(name: str) -> None:
     assert asked in image[1].split()
 
 
-@pytest.mark.parametrize("name", [*sorted(OUTSIDE), *(one.name for one in services.SERVICES if one.root)])
+@pytest.mark.parametrize(
+    "name", [*sorted(OUTSIDE), *(one.name for one in services.SERVICES if one.keeps_files)]
+)
 def test_data_is_in_named_volumes(name: str) -> None:
     [volume] = SERVICES[name]["volumes"]
     assert volume.partition(":")[0] in compose()["volumes"]
@@ -63,7 +66,12 @@ def test_the_documented_ports_are_open_on_loopback_alone() -> None:
     opened = [port for service in SERVICES.values() for port in service.get("ports", ())]
     assert all(port.startswith("127.0.0.1:") for port in opened)
     numbers = {int(port.split(":")[1]) for port in opened}
-    assert numbers == {8000, 8500, 8600, 9092} | {service.port for service in services.WITHOUT_ACCOUNTS}
+    assert numbers == {8000, 8500, 8600, 9092} | {one.port for one in services.SERVICES if one.is_published}
+
+
+@pytest.mark.parametrize("service", services.SERVICES, ids=lambda service: str(service.name))
+def test_a_service_with_a_profile_runs_with_it_alone(service: Service) -> None:
+    assert SERVICES[service.name].get("profiles", []) == ([service.profile] if service.profile else [])
 
 
 def with_dev() -> dict[str, Document]:

@@ -37,8 +37,8 @@ def test_compose_has_every_service(service: Service) -> None:
     assert args[:2] == ["run", service.name]
     assert option(args, "--tags") == ",".join(service.tags)
     ports = compose()["services"]["ports"]
-    assert (f"127.0.0.1:{service.port}:{service.port}" in ports["ports"]) is not service.needs_accounts
-    assert (f"{service.name}={service.name}" in ports["command"]) is not service.needs_accounts
+    assert (f"127.0.0.1:{service.port}:{service.port}" in ports["ports"]) is service.is_published
+    assert (f"{service.name}={service.name}" in ports["command"]) is service.is_published
 
 
 @each

@@ -17,8 +17,8 @@ from bookshelf.services import SERVICES
 
 VERSION = "1.31"
 OURS = [*(service.name for service in SERVICES), "gateway"]
-PAGES = [service.name for service in SERVICES if service.root]
-SCALED = [name for name in OURS if name not in PAGES]
+KEPT = [service.name for service in SERVICES if service.keeps_files]
+SCALED = [name for name in OURS if name not in KEPT]
 OUTSIDE = ["disco", "events", "postgres"]
 EVERY = documents(ROOT / "kube.yaml")
 OVERLAYS = sorted(path.name for path in (ROOT / "kube" / "overlays").iterdir())
@@ -78,8 +78,8 @@ def test_each_workload_has_probes_limits_and_a_disruption_budget(name: str) -> N
     }
 
 
-@pytest.mark.parametrize("name", PAGES)
-def test_each_service_with_pages_runs_once_and_keeps_its_files(name: str) -> None:
+@pytest.mark.parametrize("name", KEPT)
+def test_each_service_that_keeps_files_runs_once_on_a_volume(name: str) -> None:
     spec = entry(kube("Deployment"), name, "kube.yaml (kube/base)")["spec"]
     assert (spec["replicas"], spec["strategy"]) == (1, {"type": "Recreate"})
     assert name not in kube("HorizontalPodAutoscaler")

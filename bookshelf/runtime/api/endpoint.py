@@ -12,6 +12,7 @@ from bookshelf.http.problem import Fault, Problem, problem_response
 from bookshelf.http.router import Router
 from bookshelf.keyring.port import KeyDestroyed, KeyringFault
 from bookshelf.log.port import LogFault, OutcomeUnknown
+from bookshelf.media.port import BlobFault
 from bookshelf.runtime.aggregate.command import Busy, NotOwner
 from bookshelf.runtime.api.forwarding import UNKNOWN
 from bookshelf.runtime.metrics import Meters
@@ -90,6 +91,7 @@ _PROBLEMS: Mapping[type[Exception], tuple[str, str | None]] = {
     KeyringFault: ("unavailable", "its keyring cannot be used just now; nothing was changed"),
     KeyDestroyed: ("forbidden", "this account was forgotten"),
     LogFault: ("unavailable", "its storage cannot be used just now; nothing was changed"),
+    BlobFault: ("unavailable", "its storage of files cannot be used just now"),
     StorageFault: ("unavailable", "its storage cannot be used just now"),
 }
 
@@ -127,7 +129,8 @@ def _refusal(fault: Refused) -> Problem:
 async def _drop_body(response: Response) -> None:
     """Remove the body of an answer to HEAD; its length is named, if it is known."""
     if isinstance(response.body, bytes):
-        response.headers = {**response.headers, "Content-Length": str(len(response.body))}
+        length = response.headers.get("Content-Length", str(len(response.body)))
+        response.headers = {**response.headers, "Content-Length": length}
     else:
         await close_body(response.body)
     response.body = b""

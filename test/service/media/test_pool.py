@@ -66,6 +66,14 @@ async def test_a_picture_that_needs_too_much_memory_is_refused(
         assert (await workers.convert(file(tmp_path, encoded(GOOD, "PNG")), LIMITS)).width == 300
 
 
+async def test_each_picture_has_a_limit_of_memory_of_its_own(workers: PictureWorkers, tmp_path: Path) -> None:
+    path = file(tmp_path, png(4_000, 4_000, bytes(4_000 * 12_001)))
+    async with asyncio.timeout(DEADLINE_S):
+        with pytest.raises(PictureRefused):
+            await workers.convert(path, PictureLimits(memory=160 << 20))
+        assert (await workers.convert(path, LIMITS)).width == 480
+
+
 @pytest.mark.parametrize(
     "program",
     [

@@ -10,6 +10,7 @@ from support.upstream import pieces, whole
 
 from bookshelf.http.message import request
 from bookshelf.http.problem import Problem
+from bookshelf.media.folder import FolderBlobs
 from bookshelf.media.memory import MemoryBlobs
 from bookshelf.media.pictures import picture_response, store_picture
 from bookshelf.media.pool import PictureWorkers
@@ -80,6 +81,19 @@ async def test_a_stored_rendition_is_served_for_a_year_and_can_run_nothing() -> 
     assert answer.headers["Content-Security-Policy"] == "sandbox; default-src 'none'"
     known = request("GET", "/", If_None_Match=answer.headers["ETag"])
     assert (await picture_response(known, blobs, f"covers/{DIGEST}")).status == 304
+
+
+async def test_a_part_of_a_rendition_is_served_and_head_reads_none_of_it(tmp_path: Path) -> None:
+    blobs = FolderBlobs(tmp_path)
+    await blobs.put(f"covers/{DIGEST}", pieces(b"large"))
+    part = await picture_response(request("GET", "/", Range="bytes=1-2"), blobs, f"covers/{DIGEST}")
+    assert (part.status, await whole(part)) == (206, b"ar")
+    assert (part.headers["Content-Range"], part.headers["Content-Length"]) == ("bytes 1-2/5", "2")
+    head = await picture_response(request("HEAD", "/", Range="bytes=1-2"), blobs, f"covers/{DIGEST}")
+    assert (head.status, head.body, head.headers["Content-Length"]) == (200, b"", "5")
+    with pytest.raises(Problem) as refusal:
+        await picture_response(request("GET", "/", Range="bytes=9-"), blobs, f"covers/{DIGEST}")
+    assert refusal.value.kind == "range"
 
 
 @pytest.mark.parametrize("name", [f"covers/{'0' * 64}", "covers/../log.sqlite", "covers/x"])

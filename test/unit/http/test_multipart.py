@@ -11,7 +11,13 @@ from hypothesis import strategies as st
 from multidict import CIMultiDict
 
 from bookshelf.http.message import BrokenBody, Request, TooLarge
-from bookshelf.http.multipart import FormLimits, MultipartForm, is_multipart, read_multipart
+from bookshelf.http.multipart import (
+    FormLimits,
+    MultipartForm,
+    is_multipart,
+    read_multipart,
+    read_stream,
+)
 from bookshelf.http.problem import Problem
 
 KIND = "multipart/form-data; boundary=x"
@@ -219,5 +225,33 @@ async def test_a_folder_that_cannot_be_written_is_unavailable(tmp_path: Path) ->
     taken.write_bytes(b"")
     with pytest.raises(Problem) as refusal:
         async with read_multipart(form(FILE % (b"a", b"x") + END), taken):
+            pass
+    assert refusal.value.kind == "unavailable"
+
+
+async def test_a_body_that_is_one_file_is_in_the_folder_until_the_block_ends(tmp_path: Path) -> None:
+    arriving = form(PICTURE[:100], PICTURE[100:], kind="image/png")
+    async with read_stream(arriving, tmp_path, len(PICTURE)) as file:
+        assert file.size == len(PICTURE)
+        assert file.digest == blake2b(PICTURE, digest_size=32).hexdigest()
+        assert file.path.read_bytes() == PICTURE
+    async with read_stream(form(kind="image/png"), tmp_path, 1) as file:
+        assert file.size == 0
+    assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize("fault", [None, BrokenBody("it broke off")], ids=["too large", "broken"])
+async def test_a_body_that_is_refused_leaves_no_file(tmp_path: Path, fault: Exception | None) -> None:
+    arriving = form(PICTURE, PICTURE, kind="image/png", fault=fault)
+    with pytest.raises((TooLarge, BrokenBody)):
+        async with read_stream(arriving, tmp_path, 2 * len(PICTURE) - (fault is None)):
+            pass
+    assert list(tmp_path.iterdir()) == []
+
+
+async def test_a_folder_without_room_is_unavailable(tmp_path: Path) -> None:
+    (tmp_path / "file").write_bytes(b"")
+    with pytest.raises(Problem) as refusal:
+        async with read_stream(form(PICTURE, kind="image/png"), tmp_path / "file", 1 << 20):
             pass
     assert refusal.value.kind == "unavailable"

@@ -148,3 +148,13 @@ def test_a_picture_of_too_many_pixels_is_refused_by_its_header(tmp_path: Path, c
     with pytest.raises(PictureRefused, match=r"has [0-9]+ x [0-9]+ pixels; 40 megapixels") as refusal:
         converted(tmp_path, content)
     assert refusal.value.kind == "pixels"
+
+
+@pytest.mark.parametrize("kind", ["GIF", "WEBP", "PNG"])
+def test_an_animation_of_more_frames_than_are_accepted_is_refused(tmp_path: Path, kind: str) -> None:
+    frames = [gradient(6, 9).rotate(90 * (number % 4)) for number in range(12)]
+    content = encoded(frames[0], kind, save_all=True, append_images=frames[1:])
+    assert converted(tmp_path, content, PictureLimits(frames=12)).width
+    with pytest.raises(PictureRefused, match="has 12 frames; 11 are accepted") as refusal:
+        converted(tmp_path, content, PictureLimits(frames=11))
+    assert refusal.value.kind == "frames"

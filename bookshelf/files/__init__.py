@@ -1,0 +1,1 @@
+"""Stores pictures that people upload, and serves them."""

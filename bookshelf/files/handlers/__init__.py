@@ -1,0 +1,1 @@
+"""The handlers of files: upload, download, deletion."""
