@@ -42,6 +42,7 @@ class CommandRoute:
     so that what the command added is the newest of it. `location`: the template of the address of what was
     created, with {id} and fields of the body like {body.number}; with `creates`, the default is `path/{id}`.
     `deadline_s`: seconds that the gateway waits for the answer, if that differs from its default.
+    `waits_for`: the query of the thing with the same id; a request with `Prefer: wait=N` is answered with it.
     `requires`: the scopes that the caller must have; () for every person with an account, None for everyone.
     """
 
@@ -61,6 +62,7 @@ class CommandRoute:
     creates: bool = False
     location: str | None = None
     deadline_s: float | None = None
+    waits_for: "QueryRoute | None" = None
     requires: tuple[str, ...] | None = WRITE
 
 
@@ -68,13 +70,15 @@ class Answer(msgspec.Struct, frozen=True):
     """The result of a query.
 
     `version` is the content of its entity tag, `after` the next page's cursor, `count` the number of items on
-    all pages together.
+    all pages together. It is not `at_rest` if the thing is going to change without another request, like an
+    order that is not decided yet.
     """
 
     body: Any
     version: str | None = None
     after: str | None = None
     count: int | None = None
+    at_rest: bool = True
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -83,6 +87,7 @@ class QueryRoute:
 
     `params` is the type of the path's and the query string's values by name; a field of a tuple type takes
     every value of a repeated parameter. `returns` is the body's type. `counted`: its answers have a count.
+    `waits`: its answers may not be at rest; a request with `Prefer: wait=N` is answered once they are.
     """
 
     path: str
@@ -92,6 +97,7 @@ class QueryRoute:
     returns: Any
     params: type[msgspec.Struct] = Empty
     counted: bool = False
+    waits: bool = False
     method: str = "GET"
     requires: tuple[str, ...] | None = READ
     deadline_s: float | None = None

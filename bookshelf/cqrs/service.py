@@ -146,6 +146,7 @@ def _check_parts(service: Service) -> None:
             raise ServiceConflict(msg)
         if isinstance(route, CommandRoute):
             _check_variables(route, named)
+            _check_wait(route, service, named)
 
 
 def _check_root(service: Service) -> None:
@@ -172,4 +173,20 @@ def _check_variables(route: CommandRoute, named: str) -> None:
         raise ServiceConflict(msg)
     if not route.creates and route.subject is None and "{id}" not in variables:
         msg = f"{named} without {{id}} in its path; add `subject`, or `creates`"
+        raise ServiceConflict(msg)
+
+
+def _check_wait(route: CommandRoute, service: Service, named: str) -> None:
+    """Check that a query that a command waits for is of this service, and of one id.
+
+    Raises `ServiceConflict`.
+    """
+    query = route.waits_for
+    if query is None:
+        return
+    if all(query is not own for own in service.serves) or _VARIABLE.findall(query.path) != ["{id}"]:
+        msg = f"{named}, which waits for {query.path}; that must be a route of this service with {{id}} alone"
+        raise ServiceConflict(msg)
+    if not route.creates and "{id}" not in route.path:
+        msg = f"{named}, which waits for {query.path} and has no {{id}}; add it, or `creates`"
         raise ServiceConflict(msg)

@@ -1,6 +1,5 @@
 """Writes the OpenAPI 3.1 document of a service, from the same routes that its API answers."""
 
-import re
 from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
@@ -9,14 +8,12 @@ from apispec import APISpec
 
 from bookshelf import __version__
 from bookshelf.cqrs.handler import INTERNAL, HandlerRoute
-from bookshelf.cqrs.route import HIDDEN, BulkRoute, CommandRoute, EventsRoute, QueryRoute, Route
+from bookshelf.cqrs.route import BulkRoute, CommandRoute, EventsRoute, QueryRoute, Route
 from bookshelf.cqrs.service import Service
 from bookshelf.http.problem import STATUS
 from bookshelf.runtime.api import header_fields
 from bookshelf.runtime.api.bulk import BulkItems, BulkResult
-
-_REF = "#/components/schemas/{name}"
-Json = dict[str, Any]
+from bookshelf.runtime.openapi_schemas import REF, Json, example, publish_schema
 
 #: What a response's headers mean, and an example of each.
 _HEADERS: Mapping[str, tuple[str, str]] = {
@@ -92,7 +89,7 @@ def document(service: Service, *, secured: bool = False) -> Json:
     spec.tag({"name": service.name, "description": service.summary})
     types = {kind for route in routes for kind in _types(route)} | {ProblemDetails}
     ordered = sorted(types, key=str)
-    refs, components = msgspec.json.schema_components(ordered, ref_template=_REF)
+    refs, components = msgspec.json.schema_components(ordered, ref_template=REF)
     components = {name: publish_schema(schema) for name, schema in components.items()}
     for name, schema in components.items():
         spec.components.schema(name, schema)
@@ -121,60 +118,6 @@ def _types(route: Route) -> Iterable[Any]:
     if isinstance(route, BulkRoute):
         return [BulkItems, list[BulkResult]]
     return [] if isinstance(route, HandlerRoute) else [route.returns]
-
-
-def publish_schema(schema: Any) -> Any:  # noqa: ANN401 (any JSON)
-    """Return a schema without hidden fields and null defaults, with patterns that every engine takes."""
-    if isinstance(schema, list):
-        return [publish_schema(inner) for inner in schema]
-    if not isinstance(schema, dict):
-        return schema
-    made = {
-        key: publish_schema(part) for key, part in schema.items() if not (key == "default" and part is None)
-    }
-    if isinstance(named := made.get("properties"), dict):
-        made["properties"] = {name: part for name, part in named.items() if not part.get(HIDDEN)}
-    if "type" not in made and all(isinstance(one, str) for one in made.get("enum", (None,))):
-        made["type"] = "string"
-    if isinstance(pattern := made.get("pattern"), str):
-        made["pattern"] = portable(pattern)
-    return made
-
-
-def portable(pattern: str) -> str:
-    """Return a pattern without the lookahead that only Python needs: elsewhere `$` is the end of the text."""
-    return re.sub(r"\$\(\?!\\n\)", "$", pattern)
-
-
-def example(schema: Mapping[str, Any], components: Mapping[str, Any], depth: int = 8) -> Any:  # noqa: ANN401 (any JSON)
-    """Return a value that a schema allows, made of the examples of its parts; None if it has none."""
-    found: Any = None
-    if schema.get("examples"):
-        found = schema["examples"][0]
-    elif schema.get("default") not in (None, []):
-        found = schema["default"]
-    elif "enum" in schema:
-        found = schema["enum"][-1]
-    elif depth:
-        found = _example_of_parts(schema, components, depth - 1)
-    return found
-
-
-def _example_of_parts(schema: Mapping[str, Any], components: Mapping[str, Any], depth: int) -> Any:  # noqa: ANN401 (any JSON)
-    if "$ref" in schema:
-        return example(components[str(schema["$ref"]).rpartition("/")[2]], components, depth)
-    if "anyOf" in schema:
-        found = (example(part, components, depth) for part in schema["anyOf"])
-        return next((one for one in found if one is not None), None)
-    if schema.get("type") == "array":
-        item = example(schema.get("items", {}), components, depth)
-        return [] if item is None else [item]
-    if schema.get("type") == "object":
-        parts = {
-            name: example(part, components, depth) for name, part in schema.get("properties", {}).items()
-        }
-        return {name: part for name, part in parts.items() if part is not None}
-    return None
 
 
 def _content(schema: Json, components: Mapping[str, Any]) -> Json:
@@ -222,6 +165,7 @@ def _command(route: CommandRoute, contents: Mapping[Any, Json]) -> Json:
         *([] if route.creates else [_header("If-Match", "Only if this is still its entity tag.", tag)]),
         _CORRELATION_HEADER,
         _header(header_fields.UNDOES, "The id of the change that this request takes back.", _NAME),
+        *_wait_header(route.waits_for is not None),
     ]
     done: Json = {"description": "Done.", "headers": dict(_response_headers(_command_headers(route)))}
     if route.returns:
@@ -262,6 +206,7 @@ def _query(route: QueryRoute, contents: Mapping[Any, Json]) -> Json:
             after,
         ),
         _header("If-None-Match", "Answer 304 if this is still its entity tag.", tag),
+        *_wait_header(route.waits),
     ]
     return {
         "parameters": [*_route_parameters(route), *headers],
@@ -323,7 +268,7 @@ def _is_paged(route: QueryRoute) -> bool:
 
 def _route_parameters(route: CommandRoute | QueryRoute | EventsRoute) -> Iterator[Json]:
     """Yield the parameters of a path and a query string. In these, null means that one is left out."""
-    _, components = msgspec.json.schema_components([route.params], ref_template=_REF)
+    _, components = msgspec.json.schema_components([route.params], ref_template=REF)
     schema = publish_schema(components[route.params.__name__])
     for name, given in schema["properties"].items():
         choices = [one for one in given.get("anyOf", ()) if one != {"type": "null"}]
@@ -349,6 +294,12 @@ def _header(name: str, what: str, schema: Json) -> Json:
     return _parameter(name, "header", schema, what, required=False)
 
 
+def _wait_header(waits: bool) -> list[Json]:  # noqa: FBT001 (of the route)
+    schema = {"type": "string", "examples": ["wait=5"]}
+    what = "Answer once the thing is at rest, or after so many seconds, at most 10."
+    return [_header(header_fields.PREFER, what, schema)] if waits else []
+
+
 _NAME: Json = {"type": "string", "pattern": header_fields.NAME_PATTERN, "examples": ["import-2026-03-01"]}
 _KEY: Json = {"type": "string", "pattern": header_fields.KEY_PATTERN, "examples": ["c51f0e0c-add-dune"]}
 _KEY_HEADER = _header(
@@ -370,7 +321,7 @@ def fault_responses(*statuses: str) -> Json:
     made: Json = {}
     for status in statuses:
         what, headers = _FAULTS[status]
-        schema = {"$ref": _REF.format(name="ProblemDetails")}
+        schema = {"$ref": REF.format(name="ProblemDetails")}
         content = {"application/problem+json": {"schema": schema, "example": _example_of_fault(status)}}
         made[status] = {"description": what, "content": content}
         if headers:
@@ -394,5 +345,5 @@ def _example_of_fault(status: str) -> Json:
 
 def problem_schemas() -> Json:
     """Return the components that fault responses refer to."""
-    _, components = msgspec.json.schema_components([ProblemDetails], ref_template=_REF)
+    _, components = msgspec.json.schema_components([ProblemDetails], ref_template=REF)
     return {name: publish_schema(schema) for name, schema in components.items()}

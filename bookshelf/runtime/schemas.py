@@ -21,7 +21,7 @@ from bookshelf.cqrs.message import Command, Event
 from bookshelf.cqrs.process import CommandSender, Process
 from bookshelf.cqrs.service import Service
 from bookshelf.cqrs.view import View
-from bookshelf.runtime.openapi import Json, publish_schema
+from bookshelf.runtime.openapi_schemas import Json, publish_schema
 
 _DIALECT = "https://json-schema.org/draft/2020-12/schema"
 _DEFS = "#/$defs/"

@@ -22,12 +22,13 @@ from bookshelf.runtime.aggregate.host import AggregateHost
 from bookshelf.runtime.api.aggregate_client import PATH, AggregateClient, AggregateEndpoint
 from bookshelf.runtime.api.bulk import BulkEndpoint
 from bookshelf.runtime.api.commands import CommandEndpoint
-from bookshelf.runtime.api.endpoint import Api
+from bookshelf.runtime.api.endpoint import Api, Endpoint
 from bookshelf.runtime.api.event_streams import EventsEndpoint
 from bookshelf.runtime.api.forwarding import OwnerForwarder
 from bookshelf.runtime.api.handlers import HandlerEndpoint, ServicePorts
 from bookshelf.runtime.api.ownership import owns
 from bookshelf.runtime.api.queries import QueryEndpoint
+from bookshelf.runtime.api.waiting import WaitingEndpoint
 from bookshelf.runtime.gauges import ServiceGauges
 from bookshelf.runtime.health import Health, live
 from bookshelf.runtime.infrastructure import Infrastructure, Listener
@@ -190,6 +191,14 @@ class ServiceHost:
         await self._begun.aclose()
         _logger.info("stopped", service=self.service.name)
 
+    def _waiting(self, route: CommandRoute, commands: CommandEndpoint) -> Endpoint:
+        """Return the endpoint of a command route, which may wait for a query."""
+        query, callers = route.waits_for, self._infrastructure.callers
+        if query is None:
+            return commands
+        queries = QueryEndpoint(query, self.views[query.view.name], callers, self._seals())
+        return WaitingEndpoint(commands, queries, query.path, callers)
+
     def _make_api(self) -> Api:
         api = Api(self.service.name, self.meters, self.service.error_page)
         infrastructure, seals, callers = self._infrastructure, self._seals(), self._infrastructure.callers
@@ -197,10 +206,10 @@ class ServiceHost:
             if isinstance(route, CommandRoute):
                 host = self.aggregates[route.aggregate.name]
                 onward = self._onward[route.aggregate.name]
-                endpoint = CommandEndpoint(
+                commands = CommandEndpoint(
                     route, host, infrastructure.clock, infrastructure.ids, onward, callers, seals=seals
                 )
-                api.add(route.method, route.path, endpoint)
+                api.add(route.method, route.path, self._waiting(route, commands))
             elif isinstance(route, BulkRoute):
                 api.add(route.method, route.path, BulkEndpoint(route, api, infrastructure.ids, callers))
             elif isinstance(route, EventsRoute):

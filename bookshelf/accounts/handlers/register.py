@@ -35,7 +35,7 @@ from bookshelf.http.problem import Fault, Problem
 from bookshelf.runtime.api import header_fields
 from bookshelf.runtime.decoding import Decoder
 
-#: Seconds that a request waits for its claims.
+#: Seconds that a request waits for its claims, unless it prefers others.
 PATIENCE_S = 5.0
 _IDS = UUID("5b6f1f3e-2f63-5a55-9a0e-1f6f0c2d7a10")
 _TAKEN = {
@@ -79,10 +79,13 @@ class RegisterHandler:
         if ADMIN in (body.groups or ()) and await self._is_first(claims, ports):
             account_id = self.parts.local_reader
         await self._request(account_id, body, email, claims, context, ports)
+        wait_s = header_fields.wait_s(request.headers)
+        patience_s = header_fields.waited_s(request.headers, PATIENCE_S if wait_s is None else wait_s)
         account = await ports.state(
-            ACCOUNT, account_id, lambda state: state.status != "requested", PATIENCE_S
+            ACCOUNT, account_id, lambda state: state.status != "requested", patience_s
         )
-        return await _registered(account_id, account, ports)
+        response = await _registered(account_id, account, ports)
+        return response if wait_s is None else _applied(response, wait_s)
 
     def _check(self, body: NewAccount) -> Email:
         """Return the address; name and password get the form that is kept. Raises `Problem`: invalid."""
@@ -155,4 +158,10 @@ async def _registered(account_id: str, account: Account, ports: HandlerPorts) ->
         return answer(202, {"id": account_id})
     return answer(
         201, await open_account(account_id, account, ports, whole=True), {"Location": "/accounts/me"}
+    )
+
+
+def _applied(response: Response, wait_s: int) -> Response:
+    return Response(
+        response.status, {**response.headers, header_fields.APPLIED: f"wait={wait_s}"}, response.body
     )

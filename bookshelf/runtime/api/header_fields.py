@@ -1,7 +1,7 @@
 """Reads the header fields of requests: entity tags, idempotency keys, positions, deadlines, trace ids.
 
-Sources: RFC 9110 (ETag, If-Match, If-None-Match); draft-ietf-httpapi-idempotency-key-header;
-W3C Trace Context (traceparent).
+Sources: RFC 9110 (ETag, If-Match, If-None-Match); RFC 7240 (Prefer: wait);
+draft-ietf-httpapi-idempotency-key-header; W3C Trace Context (traceparent).
 """
 
 import re
@@ -32,6 +32,13 @@ TIME_LEFT = "Bookshelf-Time-Left"
 #: The number of the attempt; set if the idempotency key was made by the gateway and not by the client.
 TRY = "Bookshelf-Try"
 
+#: How long the client prefers to wait, and what was done of that.
+PREFER = "Prefer"
+APPLIED = "Preference-Applied"
+#: The most seconds that a request may prefer to wait, and those of its deadline that are left for the answer.
+MOST_WAIT_S = 10
+_SPARE_S = 1.0
+
 #: The form of an idempotency key, and the most positions in one Bookshelf-After.
 _KEY_FORM = re.compile(r'"?([\x21\x23-\x7e][\x20\x21\x23-\x7e]{0,253}[\x21\x23-\x7e]|[\x21\x23-\x7e])"?')
 _MAX_POSITIONS = 64
@@ -49,6 +56,7 @@ _ACTOR = re.compile(r"[\x21-\x7e]{1,128}")
 _NAME = re.compile(r"[\x21-\x7e]{1,128}")
 #: The form of a change's id and of a correlation id, for JSON Schema.
 NAME_PATTERN = f"^{_NAME.pattern}$"
+_WAIT = re.compile(r'wait\s*=\s*("?)([0-9]{1,9})\1\s*(;.*)?', re.ASCII | re.IGNORECASE)
 _TAG = re.compile(r'(W/)?"([\x21\x23-\x7e\x80-\xff]*)"')
 
 
@@ -133,6 +141,25 @@ def time_left(headers: Headers, most_s: float) -> float:
     if left_s <= 0:
         raise Problem("gateway-timeout", "the deadline was over before processing started; nothing was done")
     return min(left_s, most_s)
+
+
+def wait_s(headers: Headers) -> int | None:
+    """Return the seconds that the client prefers to wait for a thing to be at rest; None if it does not.
+
+    They are at most 10. A preference that cannot be read is ignored.
+    """
+    for preference in ",".join(headers.getall(PREFER, ())).split(","):
+        if match := _WAIT.fullmatch(preference.strip()):
+            return min(int(match[2]), MOST_WAIT_S)
+    return None
+
+
+def waited_s(headers: Headers, most_s: float) -> float:
+    """Return the seconds for which a request may wait: at most these, and less if its sender leaves earlier.
+
+    Raises `Problem` as `time_left` does.
+    """
+    return max(0.0, min(most_s, time_left(headers, most_s + _SPARE_S) - _SPARE_S))
 
 
 def actor(headers: Headers) -> str:

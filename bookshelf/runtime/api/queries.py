@@ -30,7 +30,7 @@ _BYTES = 32 << 20
 class RenderedResponse(NamedTuple):
     """An answer's body, its entity tag with quotes, the link to the next page, and the items on all pages.
 
-    `sealed`: the body has sealed texts.
+    `sealed`: the body has sealed texts; `at_rest`: see `Answer`.
     """
 
     body: bytes
@@ -38,6 +38,7 @@ class RenderedResponse(NamedTuple):
     link: str | None
     items: int | None = None
     sealed: bool = False
+    at_rest: bool = True
 
 
 class _Entry(NamedTuple):
@@ -116,6 +117,8 @@ class QueryEndpoint:
             headers["Link"] = rendered.link
         if rendered.items is not None:
             headers[header_fields.COUNT] = str(rendered.items)
+        if self._route.waits and (wait_s := header_fields.wait_s(request.headers)) is not None:
+            headers[header_fields.APPLIED] = f"wait={wait_s}"
         if not rendered.sealed and header_fields.unchanged(request.headers, rendered.tag):
             return Response(304, headers)
         headers["Content-Type"] = "application/json"
@@ -142,10 +145,21 @@ class QueryEndpoint:
     async def _current(
         self, request: Request, path: Mapping[str, str], owner: str | None
     ) -> RenderedResponse:
-        revision = await self._host.current()
-        return await self._hot.get(
-            (owner, request.target), revision, lambda: self._render(request, path, owner)
-        )
+        """Return the answer as of now; with a preference to wait, once it is at rest or the time is over."""
+        wait_s = header_fields.wait_s(request.headers) if self._route.waits else None
+        end = asyncio.get_running_loop().time() + header_fields.waited_s(request.headers, wait_s or 0)
+        while True:
+            revision = await self._host.current()
+            rendered = await self._hot.get(
+                (owner, request.target), revision, lambda: self._render(request, path, owner)
+            )
+            if rendered.at_rest or wait_s is None:
+                return rendered
+            try:
+                async with asyncio.timeout_at(end):
+                    await self._host.changed(revision)
+            except TimeoutError:
+                return rendered
 
     async def _render(self, request: Request, path: Mapping[str, str], owner: str | None) -> RenderedResponse:
         params = read_parameters(self._reader, request, path, owner)
@@ -155,7 +169,7 @@ class QueryEndpoint:
             body = _encode(answer.body)
             version = answer.version or blake2b(body, digest_size=12).hexdigest()
             link = None if answer.after is None else _next(request.target, answer.after)
-            return RenderedResponse(body, f'"{version}"', link, answer.count, is_sealed(body))
+            return RenderedResponse(body, f'"{version}"', link, answer.count, is_sealed(body), answer.at_rest)
 
         return await run_query(self._host, work)
 

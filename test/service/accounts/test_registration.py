@@ -17,6 +17,14 @@ async def test_a_new_account_can_be_used_at_once(users: Users) -> None:
         assert (await users.sign_in(login)).status == 200
 
 
+async def test_a_registration_waits_as_long_as_its_client_prefers(users: Users) -> None:
+    waited = await users.send("POST", "/accounts", ANN, Prefer="wait=10")
+    assert (waited.status, waited.headers["Preference-Applied"]) == (201, "wait=10")
+    hurried = await users.send("POST", "/accounts", BEN, Prefer="wait=0")
+    assert hurried.status in {201, 202}
+    assert hurried.headers["Preference-Applied"] == "wait=0"
+
+
 @pytest.mark.parametrize(
     ("fields", "pointers"),
     [
