@@ -74,7 +74,7 @@ class Files:
 
     async def upload(self, content: bytes, **headers: str) -> FileAnswer:
         """Upload a picture as a body of its own."""
-        return await self.send("POST", "/files", content, **{"Content_Type": "image/png", **headers})
+        return await self.send("POST", "/files", content, None, **{"Content_Type": "image/png", **headers})
 
     def kept(self) -> list[str]:
         """Return the paths of all files that are stored, or that arrive."""

@@ -86,7 +86,7 @@ class Tallies:
     def __init__(self, shelf: Shelf) -> None:
         self.host = ServiceHost(COUNTING, shelf.infrastructure, "127.0.0.1", COUNTING.port)
 
-    async def send(self, method: str, target: str, by: int | None = None, **headers: str) -> Answered:
+    async def send(self, method: str, target: str, by: int | None = None, /, **headers: str) -> Answered:
         content = b"" if by is None else msgspec.json.encode({"by": by})
         made = request(method, target, content, Content_Type="application/json", **headers)
         return Answered(await self.host.api.handle(made))
