@@ -14,6 +14,8 @@ from bookshelf.media.port import ConvertedPicture, PictureLimits, PictureRefused
 FORMATS = ("JPEG", "PNG", "WEBP", "GIF", "AVIF")
 _FORMAT_NAMES = "JPEG, PNG, WebP, GIF or AVIF"
 _QUALITY = 82
+#: Up to how many times the wanted size a picture is reduced in one cheap step, before it is resized.
+_GAP = 3.0
 #: A rendition is at most so many times as high as wide.
 _TALL = 4
 _PALETTED = frozenset({"1", "P", "PA", "L", "LA", "I", "I;16", "I;16B", "I;16L", "F"})
@@ -29,16 +31,14 @@ def convert_picture(path: Path, limits: PictureLimits) -> ConvertedPicture:
     try:
         with Image.open(path, formats=FORMATS) as source:
             _check_size(source, limits)
-            picture = _decode(source, max(limits.widths))
+            largest = _decode(source, max(limits.widths))
     except PictureRefused:
         raise
     except UnidentifiedImageError:
         raise PictureRefused("format", f"is no picture; {_FORMAT_NAMES} are accepted") from None
     except Exception as fault:
         raise PictureRefused("unreadable", "is a picture that is damaged or incomplete") from fault
-    found = {width: _fit(picture, width) for width in limits.widths}
-    largest = found[max(found)]
-    renditions = {width: _encode(rendition) for width, rendition in found.items()}
+    renditions = {width: _encode(_fit(largest, width)) for width in limits.widths}
     return ConvertedPicture(largest.width, largest.height, _mean_colour(largest), renditions)
 
 
@@ -53,15 +53,21 @@ def _check_size(source: Image.Image, limits: PictureLimits) -> None:
 
 
 def _decode(source: Image.Image, width: int) -> Image.Image:
-    """Return the first frame upright, in sRGB, without anything else that the file holds."""
-    turned = source.getexif().get(_ORIENTATION) in _TURNED
+    """Return the first frame upright, in sRGB, at most so wide, without anything else that the file holds.
+
+    Only one copy of all pixels is made: the next steps have those that are left.
+    """
+    orientation = source.getexif().get(_ORIENTATION)
+    turned = orientation in _TURNED
     ratio = source.width / source.height if turned else source.height / source.width
     wanted = (2 * width, max(1, round(2 * width * min(ratio, _TALL))))
+    profile = source.info.get("icc_profile")
     source.draft("RGB", wanted[::-1] if turned else wanted)  # a JPEG is decoded at about the size needed
     source.load()
-    reduced = _reduce(_true_colour(source), 4 * width)
-    upright = ImageOps.exif_transpose(reduced)
-    srgb = _in_srgb(upright, source.info.get("icc_profile"))
+    fitted = _fit(_true_colour(source), width, turned=turned)
+    if orientation is not None:
+        fitted.getexif()[_ORIENTATION] = orientation
+    srgb = _in_srgb(ImageOps.exif_transpose(fitted), profile)
     pixels = Image.new(srgb.mode, srgb.size)
     pixels.paste(srgb)
     return pixels
@@ -70,23 +76,10 @@ def _decode(source: Image.Image, width: int) -> Image.Image:
 def _true_colour(source: Image.Image) -> Image.Image:
     """Return the picture in a mode that can be resized: RGB, RGBA, or CMYK and the like as they are."""
     if source.has_transparency_data:
-        return source.convert("RGBA")
+        return source if source.mode == "RGBA" else source.convert("RGBA")
     if source.mode.startswith("I;16"):
         return source.point(lambda value: value / 256).convert("L").convert("RGB")
     return source.convert("RGB") if source.mode in _PALETTED else source
-
-
-def _reduce(picture: Image.Image, width: int) -> Image.Image:
-    """Return the picture at an integral fraction of its size, still wider than needed."""
-    factor = min(picture.size) // width
-    if factor < 2:  # noqa: PLR2004 (a fraction that changes something)
-        return picture
-    reduced = picture.reduce(factor)
-    reduced.info = picture.info
-    exif = picture.getexif()
-    if _ORIENTATION in exif:
-        reduced.getexif()[_ORIENTATION] = exif[_ORIENTATION]
-    return reduced
 
 
 def _in_srgb(picture: Image.Image, profile: bytes | None) -> Image.Image:
@@ -103,11 +96,15 @@ def _in_srgb(picture: Image.Image, profile: bytes | None) -> Image.Image:
     return picture if picture.mode == mode else picture.convert(mode)
 
 
-def _fit(picture: Image.Image, width: int) -> Image.Image:
-    """Return the picture in at most this width, never enlarged."""
-    scale = min(1.0, width / picture.width, _TALL * width / picture.height)
-    size = (max(1, round(picture.width * scale)), max(1, round(picture.height * scale)))
-    return picture if size == picture.size else picture.resize(size, Image.Resampling.LANCZOS)
+def _fit(picture: Image.Image, width: int, *, turned: bool = False) -> Image.Image:
+    """Return the picture in at most this width, never enlarged. `turned`: its height will be its width."""
+    wide, high = picture.size[::-1] if turned else picture.size
+    scale = min(1.0, width / wide, _TALL * width / high)
+    fitted = (max(1, round(wide * scale)), max(1, round(high * scale)))
+    size = fitted[::-1] if turned else fitted
+    if size == picture.size:
+        return picture
+    return picture.resize(size, Image.Resampling.LANCZOS, reducing_gap=_GAP)
 
 
 def _encode(picture: Image.Image) -> bytes:

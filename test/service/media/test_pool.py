@@ -70,7 +70,7 @@ async def test_each_picture_has_a_limit_of_memory_of_its_own(workers: PictureWor
     path = file(tmp_path, png(4_000, 4_000, bytes(4_000 * 12_001)))
     async with asyncio.timeout(DEADLINE_S):
         with pytest.raises(PictureRefused):
-            await workers.convert(path, PictureLimits(memory=160 << 20))
+            await workers.convert(path, PictureLimits(memory=64 << 20))
         assert (await workers.convert(path, LIMITS)).width == 480
 
 
