@@ -39,12 +39,12 @@ def end_of_log(data: Path) -> int:
     return 0 if last is None else int(last) + 1
 
 
-def append(data: Path, key: str, value: bytes) -> str:
+def append(data: Path, key: str, value: bytes, topic: str = TOPIC) -> str:
     """Put one record at the end, whatever is in it; return its position."""
-    offset = len(read_log(data))
     with closing(sqlite3.connect(data / "log.sqlite")) as log, log:
-        log.execute("INSERT INTO record VALUES (?, 0, ?, ?, ?)", (TOPIC, offset, key, value))
-    return f"{TOPIC}/0@{offset}"
+        [offset] = log.execute("SELECT count(*) FROM record WHERE topic = ?", (topic,)).fetchone()
+        log.execute("INSERT INTO record VALUES (?, 0, ?, ?, ?)", (topic, offset, key, value))
+    return f"{topic}/0@{offset}"
 
 
 def event(kind: str, subject: str, data: Mapping[str, Any]) -> bytes:
