@@ -22,6 +22,7 @@ SERVICES = [
     "site",
     "users",
     "accountsite",
+    "files",
 ]
 APPS = ["kafka", "consul", *SERVICES, "api-gateway"]
 
