@@ -45,7 +45,7 @@ _FAULTS: Mapping[str, tuple[str, tuple[str, ...]]] = {
     "409": ("It contradicts the present state.", ()),
     "412": ("It is no longer in the version that If-Match names.", ()),
     "413": ("The body is too large.", ()),
-    "415": ("The body is not JSON.", ("Accept",)),
+    "415": ("The body is not of a type that is taken.", ("Accept",)),
     "421": ("The Host is not one that this gateway answers for.", ()),
     "422": ("Values that are missing or wrong; `errors` names each.", ()),
     "429": ("More requests than one client may send.", ("Retry-After",)),
@@ -254,7 +254,7 @@ def _handler(route: HandlerRoute) -> Json:
         "parameters": [_parameter(name, "path", text, "A part of the address.") for name in names],
         "responses": {
             "default": {"description": "The handler's response."},
-            **fault_responses("400", "403", "404", "408", "413", "503", "504"),
+            **fault_responses("400", "403", "404", "408", "413", "415", "422", "503", "504"),
         },
     }
     if route.method not in {"GET", "HEAD", "DELETE"}:

@@ -32,10 +32,11 @@ def merged(running: Program) -> Json:
 
 
 def operations(document: Json) -> Iterator[tuple[str, Json]]:
-    """Yield each operation, by its name."""
+    """Yield each operation with schemas, by its name; a handler's has none, and a default response."""
     for path, item in document["paths"].items():
         for method, operation in item.items():
-            yield f"{method} {path}", operation
+            if "default" not in operation["responses"]:
+                yield f"{method} {path}", operation
 
 
 def schemas(part: Any) -> Iterator[Json]:  # noqa: ANN401 (any JSON)
@@ -115,6 +116,23 @@ def test_every_operation_has_the_errors_of_the_gateway(merged: Json) -> None:
                     content["example"], {**content["schema"], "components": merged["components"]}
                 )
                 assert content["example"]["status"] == int(status)
+
+
+def test_the_operations_of_handlers_have_their_errors_and_described_parameters(merged: Json) -> None:
+    found = merged["paths"]["/files"] | merged["paths"]["/files/{id}"]
+    assert found.keys() == {"post", "get", "delete"}
+    for operation in found.values():
+        assert operation["responses"].keys() >= GATEWAY | {
+            "default",
+            "400",
+            "404",
+            "408",
+            "413",
+            "415",
+            "422",
+        }
+        assert all(response["description"].strip() for response in operation["responses"].values())
+        assert all(parameter["description"].strip() for parameter in operation["parameters"])
 
 
 def test_every_response_names_its_headers(merged: Json) -> None:
