@@ -78,12 +78,13 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
         """Return how many aggregates a partition keeps in memory: its share, and never next to none."""
         return max(self.state_cache // partitions, _LEAST_CACHED)
 
-    def private(self) -> "Settings":
+    def private(self, *, accounts: bool = False) -> "Settings":
         """Return the settings of a shelf that one command opens for itself: any free ports, on loopback.
 
-        The command reads and changes the things of the local reader.
+        The command reads and changes the things of the local reader; with `accounts`, those of a person.
         """
-        return msgspec.structs.replace(self, host="127.0.0.1", port=0, service_ports="auto", accounts="off")
+        own: Literal["on", "off"] = "on" if accounts else "off"
+        return msgspec.structs.replace(self, host="127.0.0.1", port=0, service_ports="auto", accounts=own)
 
     @property
     def has_accounts(self) -> bool:

@@ -17,7 +17,7 @@ import msgspec
 
 from bookshelf.cli.admin import AdminClient, admin_client
 from bookshelf.cli.client import address_of
-from bookshelf.cli.command import guarded, run, stop
+from bookshelf.cli.command import first_line, guarded, run, stop
 from bookshelf.config import Settings, read
 from bookshelf.cqrs.service import Service
 from bookshelf.http.client import NoResponse, RemoteHandler, Unreachable
@@ -45,17 +45,11 @@ async def _client(settings: Settings, url: str | None, token: Path | None) -> As
         stop("--url needs --token-file, a file with an access token of an admin")
     api = RemoteHandler(address_of(url))
     try:
-        yield AdminClient(api, _read(token))
+        yield AdminClient(api, first_line(token))
     except (Unreachable, NoResponse, BrokenBody) as fault:
         stop(f"the shelf at {url} does not answer ({fault})")
     finally:
         await api.close()
-
-
-def _read(file: Path) -> str:
-    """Return the first line of a file, or of standard input for `-`."""
-    text = sys.stdin.readline() if str(file) == "-" else file.read_text(encoding="utf-8")
-    return text.partition("\n")[0]
 
 
 def _command(work: Work) -> Callable[..., None]:
@@ -102,7 +96,7 @@ def accounts() -> None:
 def _password(file: Path | None) -> str:
     """Return a password from a file, or as it is typed twice without echo."""
     if file is not None:
-        return _read(file)
+        return first_line(file)
     if not sys.stdin.isatty():
         stop("a password is typed on a terminal only; give it with --password-file FILE, or - for a pipe")
     typed: str = click.prompt("Password", hide_input=True, confirmation_prompt=True)

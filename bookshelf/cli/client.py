@@ -1,6 +1,7 @@
 """The client of the shelf for commands: over HTTP to a running shelf, or to one started in this process."""
 
 import asyncio
+import contextlib
 from base64 import b64encode
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
@@ -12,10 +13,20 @@ from urllib.parse import unquote, urlsplit
 import msgspec
 
 from bookshelf.cli.embedded import embedded
+from bookshelf.cli.signing_in import Login, NotSignedIn, SignedIn
 from bookshelf.config import Settings
 from bookshelf.cqrs.api_client import ApiAnswer
 from bookshelf.http.client import NoResponse, RemoteHandler, Unreachable
-from bookshelf.http.message import BrokenBody, Handler, TooLarge, pieces_of, read_response, request
+from bookshelf.http.message import (
+    BrokenBody,
+    Handler,
+    Request,
+    Response,
+    TooLarge,
+    pieces_of,
+    read_response,
+    request,
+)
 from bookshelf.runtime.data_folder import running
 
 #: Seconds that one request may take, and for which requests to a shelf that is away are retried in total.
@@ -25,6 +36,8 @@ PATIENCE_S = 30.0
 _FIRST_PATIENCE_S = 2.0
 _FIRST_PAUSE_S = 0.05
 _LAST_PAUSE_S = 2.0
+#: What a shelf that is away, or is just being stopped, leads to.
+_AWAY = (Unreachable, NoResponse, BrokenBody, TooLarge, TimeoutError)
 _AGAIN = frozenset({429, 502, 503, 504})
 _REDIRECTS = frozenset({301, 302, 303, 307, 308})
 #: The most bytes of a response.
@@ -67,10 +80,10 @@ class Shelf:
     async def save(self, target: str, file: IO[bytes]) -> None:
         """Write the answer to a query into a file, whatever its size. Raises `NoShelf`."""
         try:
-            response = await self._gateway.handle(request("GET", target, b"", **self._headers))
+            response = await self._handled(request("GET", target, b"", **self._headers))
             async for piece in pieces_of(response):
                 file.write(piece)
-        except (Unreachable, NoResponse, BrokenBody, TooLarge, TimeoutError) as fault:
+        except _AWAY as fault:
             raise NoShelf(f"the shelf at {self.where} does not answer ({fault})") from fault
         if response.status != HTTPStatus.OK:
             raise NoShelf(f"the shelf at {self.where} did not send {target}: see that its site runs")
@@ -88,7 +101,7 @@ class Shelf:
                 if reply.status not in _AGAIN:
                     return reply
                 why = reply.detail
-            except (Unreachable, NoResponse, BrokenBody, TooLarge, TimeoutError) as fault:
+            except _AWAY as fault:
                 why = str(fault) or type(fault).__name__
             patience_s = PATIENCE_S if self._answered else _FIRST_PATIENCE_S
             if asyncio.get_running_loop().time() + pause > began + patience_s:
@@ -97,10 +110,19 @@ class Shelf:
             await asyncio.sleep(pause)
             pause = min(2 * pause, _LAST_PAUSE_S)
 
+    async def _handled(self, asked: Request) -> Response:
+        try:
+            response = await self._gateway.handle(asked)
+        except NotSignedIn as fault:
+            raise NoShelf(f"signing in to the shelf at {self.where} has failed: {fault}") from None
+        if response.status == HTTPStatus.UNAUTHORIZED:
+            raise NoShelf(f"the shelf at {self.where} has accounts: sign in with --login and your handle")
+        return response
+
     async def _send(self, method: str, target: str, content: bytes, headers: Mapping[str, str]) -> ApiAnswer:
         async with asyncio.timeout(REQUEST_S):
             asked = request(method, target, content, **{**self._headers, **headers})
-            response = await self._gateway.handle(asked)
+            response = await self._handled(asked)
             body = await read_response(response, _MOST)
         if response.status in _REDIRECTS:
             location = response.headers.get("Location", "another address")
@@ -137,10 +159,13 @@ def _credentials(url: str) -> Mapping[str, str]:
 
 
 @asynccontextmanager
-async def shelf(settings: Settings, url: str | None, *, new: bool = True) -> AsyncIterator[Shelf]:
+async def shelf(
+    settings: Settings, url: str | None, login: Login | None = None, *, new: bool = True
+) -> AsyncIterator[Shelf]:
     """Yield a client of the shelf at `url`, else of the one that runs on the data folder.
 
-    If none runs there, one is run in this process until the block ends. Raises `NoShelf` for a folder without
+    If none runs there, one is run in this process until the block ends. With a `login`, requests are those of
+    that person, who is signed out at the end. Raises `NoShelf` for a folder without
     a shelf, unless it may be a `new` one.
     """
     if url is None and (note := running(settings.folder)) is not None:
@@ -149,12 +174,30 @@ async def shelf(settings: Settings, url: str | None, *, new: bool = True) -> Asy
         url = address_of(url)
         remote = RemoteHandler(url, answer_s=REQUEST_S)
         try:
-            yield Shelf(remote, url, _credentials(url))
+            async with _signed_in(remote, login) as handler:
+                yield Shelf(handler, url, _credentials(url))
         finally:
             await remote.close()
         return
     if not new and not (settings.folder / "log.sqlite").exists():
         msg = f"there is no shelf in {settings.folder}; name its folder (--data) or its address (--url)"
         raise NoShelf(msg)
-    async with embedded(settings.private()) as own:
-        yield Shelf(own.gateway, str(settings.folder))
+    async with (
+        embedded(settings.private(accounts=login is not None)) as own,
+        _signed_in(own.gateway, login) as handler,
+    ):
+        yield Shelf(handler, str(settings.folder))
+
+
+@asynccontextmanager
+async def _signed_in(handler: Handler, login: Login | None) -> AsyncIterator[Handler]:
+    if login is None:
+        yield handler
+        return
+    person = SignedIn(handler, login)
+    try:
+        yield person
+    finally:
+        # the session ends by itself, too
+        with contextlib.suppress(*_AWAY):
+            await person.end()

@@ -9,6 +9,7 @@ import gc
 import signal
 import sys
 from collections.abc import Awaitable, Callable, Coroutine
+from pathlib import Path
 from typing import Any, NoReturn, TypeVar
 
 import click
@@ -42,6 +43,12 @@ def stop(message: str) -> NoReturn:
     """Print what is wrong and what to do, in one line, and end the process with MENDABLE."""
     click.echo(f"bookshelf: {message}", err=True)
     sys.exit(MENDABLE)
+
+
+def first_line(file: Path) -> str:
+    """Return the first line of a file, or of standard input for `-`."""
+    text = sys.stdin.readline() if str(file) == "-" else file.read_text(encoding="utf-8")
+    return text.partition("\n")[0]
 
 
 def guarded(run: Callable[[], None]) -> None:

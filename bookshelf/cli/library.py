@@ -5,8 +5,9 @@ import shutil
 import sys
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import AbstractAsyncContextManager, contextmanager
 from datetime import UTC, datetime
+from functools import partial
 from http import HTTPStatus
 from itertools import chain
 from pathlib import Path
@@ -19,6 +20,7 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 
 from bookshelf.cli.client import NoShelf, Shelf, shelf
 from bookshelf.cli.command import MENDABLE, guarded, run, stop
+from bookshelf.cli.signing_in import Login, takes_login
 from bookshelf.config import Settings, read
 from bookshelf.runtime.logs import configure
 from bookshelf.shelf.library_files import (
@@ -53,6 +55,7 @@ class _Choices(NamedTuple):
     """The options of one call."""
 
     url: str | None
+    login: Login | None
     dry_run: bool
     encoding: str | None
     repair_encoding: bool
@@ -86,6 +89,7 @@ class _Choices(NamedTuple):
     "--restore-removed", is_flag=True, help="Restore removed books, also for other programs' files."
 )
 @click.option("--json", "as_json", is_flag=True, help="Print the report as one JSON object.")
+@takes_login
 def import_(file: Path, data: str | None, **options: object) -> None:
     """Bring a library FILE onto the shelf: an export of this or another program, or any table of books.
 
@@ -184,7 +188,7 @@ async def _bring(
     console = Console(stderr=True, quiet=choices.as_json or not sys.stderr.isatty())
     with Progress(*columns, console=console, transient=True) as progress:
         bar = progress.add_task(library.form, total=library.rows)
-        async with shelf(settings, choices.url) as client:
+        async with shelf(settings, choices.url, choices.login) as client:
             click.echo(f"Importing to the shelf at {client.where}.", err=True)
             if archive is not None and not report.preview:
                 await _send_covers(client, archive, library, report)
@@ -213,6 +217,8 @@ _WRITERS: Mapping[str, Callable[[Iterable[Any]], Iterator[str]]] = {
 _ARCHIVE = "zip"
 _ENDINGS = {".csv": "csv", ".jsonl": "jsonl", ".ndjson": "jsonl", ".json": "json", ".zip": _ARCHIVE}
 _OUTPUT = Path("-")
+#: Reaches the shelf that is exported.
+_Opening = Callable[[], AbstractAsyncContextManager[Shelf]]
 
 
 @click.command()
@@ -222,15 +228,25 @@ _OUTPUT = Path("-")
 @click.option(
     "--format", "form", type=click.Choice([*_WRITERS, _ARCHIVE]), help="By FILE's ending, else csv."
 )
-def export(file: Path, url: str | None, data: str | None, form: str | None) -> None:
+@takes_login
+def export(file: Path, url: str | None, data: str | None, form: str | None, login: Login | None) -> None:
     """Write the whole shelf to FILE; without FILE, or for -, to standard output.
 
     FILE ends with .jsonl, .ndjson or .json for all that the shelf has, with .zip for that and the pictures of
     covers, or with .csv for spreadsheets.
     """
     chosen = form or _format_of(file)
-    write = _export_archive if chosen == _ARCHIVE else _export
-    guarded(lambda: write(file, read(os.environ, data=data), url, chosen))
+
+    def work() -> None:
+        settings = read(os.environ, data=data)
+        configure("critical", settings.log_format)
+        opening = partial(shelf, settings, url, login, new=False)
+        if chosen == _ARCHIVE:
+            _export_archive(file, opening)
+        else:
+            _export(file, opening, chosen)
+
+    guarded(work)
 
 
 def _format_of(file: Path) -> str:
@@ -242,12 +258,11 @@ def _format_of(file: Path) -> str:
     return form
 
 
-def _export(file: Path, settings: Settings, url: str | None, form: str) -> None:
-    configure("critical", settings.log_format)
+def _export(file: Path, opening: _Opening, form: str) -> None:
     with ShelfIndex() as index:
         places: list[str] = []
         try:
-            run(_copy(index, places, settings, url))
+            run(_copy(index, places, opening))
         except (NoShelf, ShelfFault) as fault:
             stop(str(fault))
         counts: Counter[str] = Counter()
@@ -274,14 +289,13 @@ def _export(file: Path, settings: Settings, url: str | None, form: str) -> None:
         click.echo(f"CSV leaves out {LEFT_OUT}.", err=True)
 
 
-def _export_archive(file: Path, settings: Settings, url: str | None, _form: str) -> None:
+def _export_archive(file: Path, opening: _Opening) -> None:
     """Write the archive that the page of exports has."""
-    configure("critical", settings.log_format)
     where, books = "", 0
 
     async def save(out: IO[bytes]) -> None:
         nonlocal where, books
-        async with shelf(settings, url, new=False) as client:
+        async with opening() as client:
             where = client.where
             books = (await client.get("/bookshelf/books?limit=1")).total or 0  # once the shelf answers
             await client.save("/export/bookshelf.zip", out)
@@ -308,8 +322,8 @@ def _write(file: Path, text: Iterator[str], encoding: str) -> None:
     draft.replace(file)  # a half-written export is never taken for a whole one
 
 
-async def _copy(index: ShelfIndex, places: list[str], settings: Settings, url: str | None) -> None:
+async def _copy(index: ShelfIndex, places: list[str], opening: _Opening) -> None:
     """Read the shelf into the index, and append its address to `places`."""
-    async with shelf(settings, url, new=False) as client:
+    async with opening() as client:
         places.append(client.where)
         await copy_shelf(client, index)

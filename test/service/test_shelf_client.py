@@ -52,3 +52,10 @@ async def test_the_user_name_and_password_of_a_url_are_sent_to_its_server(
         reply = await found.get("/bookshelf/books")
     assert (reply.status, reply.body) == (200, {"a": 1})
     assert proxy.headers[0]["Authorization"] == "Basic QWxhZGRpbjpvcGVuIHNlc2FtZQ=="
+
+
+async def test_a_shelf_with_accounts_leads_to_the_option_that_signs_in(tmp_path: Path, proxy: Proxy) -> None:
+    proxy.response = Response(401, {}, b"{}")
+    async with shelf(Settings(data=str(tmp_path)), f"http://{HOST}:{proxy.port}") as found:
+        with pytest.raises(NoShelf, match=r"has accounts: sign in with --login"):
+            await found.get("/bookshelf/books")
