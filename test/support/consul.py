@@ -17,6 +17,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from support.consul_program import REMEDY, program
+from support.process import send
 from support.reserved_ports import reserved_ports
 from support.until import until
 
@@ -91,7 +92,7 @@ class Agent:
     def pause(self) -> None:
         """Stop it from running; it keeps its connections and answers nothing."""
         assert self._process is not None
-        self._process.send_signal(signal.SIGSTOP)
+        send(self._process, signal.SIGSTOP)
 
     def resume(self) -> None:
         """Let it run on."""

@@ -17,6 +17,7 @@ from support.kafka_files import (
     java,
     missing_archive,
 )
+from support.process import send
 from support.reserved_ports import reserved_ports
 from support.until import until
 
@@ -113,7 +114,7 @@ class Broker:
     def send(self, number: int) -> None:
         """Send its process a signal: SIGSTOP makes it hang, SIGCONT go on."""
         assert self._process is not None
-        self._process.send_signal(number)
+        send(self._process, number)
 
     def kill(self) -> None:
         """Kill it as a power cut would."""

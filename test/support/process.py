@@ -73,6 +73,13 @@ def _run(command: Sequence[str], args: Sequence[str | Path], env: Mapping[str, s
     return Ended(done.returncode, done.stdout, done.stderr)
 
 
+def send(process: "subprocess.Popen[bytes]", number: int) -> None:
+    """Send a process a signal; return once SIGSTOP has stopped all its threads."""
+    process.send_signal(number)
+    if number == signal.SIGSTOP:
+        os.waitid(os.P_PID, process.pid, os.WSTOPPED | os.WEXITED | os.WNOWAIT)
+
+
 class Process:
     """A command of the program that runs meanwhile; whatever is left of it is killed at the end."""
 
@@ -113,7 +120,7 @@ class Process:
 
     def send(self, number: int) -> None:
         """Send it a signal."""
-        self._process.send_signal(number)
+        send(self._process, number)
 
     def ended(self) -> Ended:
         """Wait for its end, and return what it left."""
