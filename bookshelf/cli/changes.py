@@ -13,7 +13,7 @@ import msgspec
 
 from bookshelf.cli.client import NoShelf, Shelf, shelf
 from bookshelf.cli.command import MENDABLE, guarded, run, stop
-from bookshelf.cli.signing_in import Login, takes_login
+from bookshelf.cli.signing_in import Credentials, takes_login
 from bookshelf.config import read
 from bookshelf.runtime.logs import configure
 from bookshelf.shelf.library_files.shelf_copy import ShelfFault
@@ -29,7 +29,7 @@ _NOT_FOUND, _CHANGED, _ERROR = 404, 412, 400
 
 
 def _run(
-    url: str | None, data: str | None, login: Login | None, work: Callable[[Shelf], Awaitable[None]]
+    url: str | None, data: str | None, login: Credentials | None, work: Callable[[Shelf], Awaitable[None]]
 ) -> None:
     """Run `work` with a client of the shelf."""
     settings = read(os.environ, data=data)
@@ -52,7 +52,7 @@ def _on_a_shelf(command: Callable[..., None]) -> Callable[..., None]:
     """Add the options of shelf and person to a command, which gets what runs its work there."""
 
     @wraps(command)
-    def chosen(*, url: str | None, data: str | None, login: Login | None, **given: Any) -> None:  # noqa: ANN401 (the other options)
+    def chosen(*, url: str | None, data: str | None, login: Credentials | None, **given: Any) -> None:  # noqa: ANN401 (the other options)
         command(**given, on_shelf=partial(_run, url, data, login))
 
     made = click.option("--data", metavar="DIR", help="The data folder of the shelf, running or not.")(

@@ -13,7 +13,7 @@ from urllib.parse import unquote, urlsplit
 import msgspec
 
 from bookshelf.cli.embedded import embedded
-from bookshelf.cli.signing_in import Login, NotSignedIn, SignedIn
+from bookshelf.cli.signing_in import Credentials, NotSignedIn, SignedIn
 from bookshelf.config import Settings
 from bookshelf.cqrs.api_client import ApiAnswer
 from bookshelf.http.client import NoResponse, RemoteHandler, Unreachable
@@ -160,12 +160,12 @@ def _credentials(url: str) -> Mapping[str, str]:
 
 @asynccontextmanager
 async def shelf(
-    settings: Settings, url: str | None, login: Login | None = None, *, new: bool = True
+    settings: Settings, url: str | None, login: Credentials | None = None, *, new: bool = True
 ) -> AsyncIterator[Shelf]:
     """Yield a client of the shelf at `url`, else of the one that runs on the data folder.
 
     If none runs there, one is run in this process until the block ends. With a `login`, requests are those of
-    that person, who is signed out at the end. Raises `NoShelf` for a folder without
+    that person, whose session ends with the block. Raises `NoShelf` for a folder without
     a shelf, unless it may be a `new` one.
     """
     if url is None and (note := running(settings.folder)) is not None:
@@ -190,7 +190,7 @@ async def shelf(
 
 
 @asynccontextmanager
-async def _signed_in(handler: Handler, login: Login | None) -> AsyncIterator[Handler]:
+async def _signed_in(handler: Handler, login: Credentials | None) -> AsyncIterator[Handler]:
     if login is None:
         yield handler
         return

@@ -20,7 +20,7 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 
 from bookshelf.cli.client import NoShelf, Shelf, shelf
 from bookshelf.cli.command import MENDABLE, guarded, run, stop
-from bookshelf.cli.signing_in import Login, takes_login
+from bookshelf.cli.signing_in import Credentials, takes_login
 from bookshelf.config import Settings, read
 from bookshelf.runtime.logs import configure
 from bookshelf.shelf.library_files import (
@@ -55,7 +55,7 @@ class _Choices(NamedTuple):
     """The options of one call."""
 
     url: str | None
-    login: Login | None
+    login: Credentials | None
     dry_run: bool
     encoding: str | None
     repair_encoding: bool
@@ -229,7 +229,9 @@ _Opening = Callable[[], AbstractAsyncContextManager[Shelf]]
     "--format", "form", type=click.Choice([*_WRITERS, _ARCHIVE]), help="By FILE's ending, else csv."
 )
 @takes_login
-def export(file: Path, url: str | None, data: str | None, form: str | None, login: Login | None) -> None:
+def export(
+    file: Path, url: str | None, data: str | None, form: str | None, login: Credentials | None
+) -> None:
     """Write the whole shelf to FILE; without FILE, or for -, to standard output.
 
     FILE ends with .jsonl, .ndjson or .json for all that the shelf has, with .zip for that and the pictures of

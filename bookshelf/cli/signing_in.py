@@ -20,7 +20,7 @@ _ACCOUNTS = "/bookshelf/accounts"
 _MOST = 1 << 20
 
 
-class Login(NamedTuple):
+class Credentials(NamedTuple):
     """A handle or e-mail address, and the password."""
 
     name: str
@@ -43,7 +43,7 @@ class _Refusal(msgspec.Struct):
 class SignedIn:
     """Hands requests on as those of a person. A token that is refused is renewed once."""
 
-    def __init__(self, handler: Handler, login: Login) -> None:
+    def __init__(self, handler: Handler, login: Credentials) -> None:
         self._handler = handler
         self._login = login
         self._tokens: _Tokens | None = None
@@ -111,7 +111,7 @@ def takes_login(command: Callable[..., None]) -> Callable[..., None]:
     def with_login(*, user: str | None, password_file: Path | None, **given: Any) -> None:  # noqa: ANN401 (the other options)
         if user is None and password_file is not None:
             stop("--password-file needs --login with a handle or e-mail address")
-        command(**given, login=None if user is None else Login(user, _password(password_file)))
+        command(**given, login=None if user is None else Credentials(user, _password(password_file)))
 
     path = click.Path(path_type=Path, allow_dash=True)
     help_ = "Read the password from the first line of FILE, - is standard input; else it is asked for."

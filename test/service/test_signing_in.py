@@ -10,10 +10,10 @@ from click.testing import CliRunner, Result
 from support.users import PASSWORD
 
 from bookshelf.cli.main import main
-from bookshelf.cli.signing_in import Login, NotSignedIn, SignedIn
+from bookshelf.cli.signing_in import Credentials, NotSignedIn, SignedIn
 from bookshelf.http.message import Request, Response, request
 
-ANN = Login("ann", "a password of hers")
+ANN = Credentials("ann", "a password of hers")
 
 
 class FakeUsers:
@@ -27,7 +27,7 @@ class FakeUsers:
 
     async def handle(self, asked: Request) -> Response:
         self.asked.append(asked.target.rpartition("/")[2])
-        await asyncio.sleep(0)  # others have their turn
+        await asyncio.sleep(0)  # sleep: others have their turn
         body = msgspec.json.decode(await asked.body.read(1000) or b"{}")
         match self.asked[-1]:
             case "login" if body != {"login": "ann", "password": ANN.password}:
@@ -73,14 +73,14 @@ async def test_a_token_that_is_refused_is_renewed_once_for_all_requests(
 
 async def test_a_wrong_password_is_reported_with_the_reason() -> None:
     with pytest.raises(NotSignedIn, match="do not fit together"):
-        await SignedIn(FakeUsers(), Login("ann", "another one")).handle(books())
+        await SignedIn(FakeUsers(), Credentials("ann", "another one")).handle(books())
 
 
 def bookshelf(*args: str | Path, typed: str = "") -> Result:
     return CliRunner().invoke(main, [str(arg) for arg in args], input=typed)
 
 
-def test_import_and_export_are_those_of_the_person_who_signs_in(
+def test_import_and_export_are_those_of_the_person_signed_in(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("BOOKSHELF_ACCOUNTS", "on")
