@@ -62,7 +62,7 @@ def met_running(shelf: Poisoned) -> Iterator[Poisoned]:
         assert up.stop().well
 
 
-@pytest.fixture(params=["met_running", "shelf"])
+@pytest.fixture(params=["met_running", pytest.param("shelf", marks=pytest.mark.slow)])
 def met(request: pytest.FixtureRequest) -> Poisoned:
     """The same, running or not while the operator works."""
     found: Poisoned = request.getfixturevalue(request.param)

@@ -2,15 +2,31 @@
 
 import signal
 from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from pathlib import Path
 
 import pytest
 from support.until import eventually, until
 from support.watched_log import Watched, on_kafka, on_sqlite
 
+KAFKA = pytest.mark.needs("kafka")
 
-@pytest.fixture(params=["sqlite", pytest.param("kafka", marks=pytest.mark.needs("kafka"))])
+
+@pytest.fixture(params=["sqlite", pytest.param("kafka", marks=KAFKA)], name="each_log")
+async def on_each_log(request: pytest.FixtureRequest, tmp_path: Path) -> AsyncIterator[Watched]:
+    async with _opened(request, tmp_path) as there:
+        yield there
+
+
+@pytest.fixture(params=["sqlite", pytest.param("kafka", marks=[KAFKA, pytest.mark.slow])])
 async def log(request: pytest.FixtureRequest, tmp_path: Path) -> AsyncIterator[Watched]:
+    """The one log, and in `make test-slow` the other, for what does not depend on it."""
+    async with _opened(request, tmp_path) as there:
+        yield there
+
+
+@asynccontextmanager
+async def _opened(request: pytest.FixtureRequest, tmp_path: Path) -> AsyncIterator[Watched]:
     if request.param == "sqlite":
         async with on_sqlite(tmp_path) as there:
             yield there
@@ -23,26 +39,26 @@ def titles(log: Watched, *args: str) -> list[str]:
     return [line["event"]["data"]["title"] for line in log.lines("tail", "--no-follow", *args)]
 
 
-async def test_existing_events_of_all_partitions_are_ordered_by_time(log: Watched) -> None:
-    written = [await log.write(key, f"Book {n}", n) for n, key in enumerate("abcdefgh")]
+async def test_existing_events_of_all_partitions_are_ordered_by_time(each_log: Watched) -> None:
+    written = [await each_log.write(key, f"Book {n}", n) for n, key in enumerate("abcdefgh")]
     assert len({position.partition("@")[0] for position in written}) == 2
-    found = log.lines("tail", "--from", "start", "--no-follow")
+    found = each_log.lines("tail", "--from", "start", "--no-follow")
     assert [line["position"] for line in found] == written
     assert [line["key"] for line in found] == list("abcdefgh")
     assert found[0]["event"]["data"] == {"title": "Book 0"}
-    output = log.output("events", "tail", "--from", "start", "--no-follow")
+    output = each_log.output("events", "tail", "--from", "start", "--no-follow")
     assert [line.split()[:4] for line in output.splitlines()] == [
         [f"2024-01-01T00:0{n}:00Z", written[n], "shelf.book-added.v1", key]
         for n, key in enumerate("abcdefgh")
     ]
 
 
-async def test_new_events_are_followed_until_interrupted(log: Watched) -> None:
-    await log.write("a", "Before")
-    with log.process("events", "tail", "--from", "start") as tail:
+async def test_new_events_are_followed_until_interrupted(each_log: Watched) -> None:
+    await each_log.write("a", "Before")
+    with each_log.process("events", "tail", "--from", "start") as tail:
         until(lambda: "Before" in tail.printed, "what was there is shown")
         for key in "bcd":
-            await log.write(key, f"Meanwhile {key}")
+            await each_log.write(key, f"Meanwhile {key}")
             until(lambda: f"Meanwhile {key}" in tail.printed, "what comes is shown")  # noqa: B023 (called here)
         ended = tail.stop(signal.SIGINT)
     assert (ended.code, ended.err, ended.out.count("\n")) == (130, "", 4)
@@ -88,10 +104,10 @@ async def test_show_prints_the_whole_event(log: Watched) -> None:
     assert line["event"]["data"] == {"title": "Dune"}
 
 
-async def test_history_prints_all_events_of_one_aggregate_in_order(log: Watched) -> None:
+async def test_history_prints_all_events_of_one_aggregate_in_order(each_log: Watched) -> None:
     for n, key in enumerate("abab"):
-        await log.write(key, f"Book {n}", 9 - n)
-    found = log.lines("history", "b")
+        await each_log.write(key, f"Book {n}", 9 - n)
+    found = each_log.lines("history", "b")
     assert [line["event"]["data"]["title"] for line in found] == ["Book 1", "Book 3"]
 
 

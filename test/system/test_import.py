@@ -55,7 +55,12 @@ def states(client: Client) -> tuple[int, int]:
     return len(books), sum(book["state"] == "finished" for book in books)
 
 
-@pytest.mark.parametrize("name", COUNTS)
+#: One table, one of another encoding, one of our own; the reading of all is shown in test/unit/library_files.
+EVERY_TIME = ("goodreads.csv", "tabs-utf16.txt", "bookshelf.jsonl")
+OTHERS = [pytest.param(name, marks=pytest.mark.slow) for name in COUNTS if name not in EVERY_TIME]
+
+
+@pytest.mark.parametrize("name", [*EVERY_TIME, *OTHERS])
 def test_a_library_arrives_once(tmp_path: Path, library: Path, name: str) -> None:
     added, finished = COUNTS[name]
     with Program(tmp_path / "data").ready() as up:
