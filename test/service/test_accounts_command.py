@@ -92,7 +92,7 @@ def test_a_person_is_forgotten_after_a_question(operator: Operator) -> None:
     assert operator.folder.joinpath(KEYRING_FILE).exists()
 
 
-def test_no_file_and_no_later_backup_has_what_a_forgotten_person_wrote(
+def test_no_file_and_no_later_backup_has_the_handle_of_a_forgotten_person(
     operator: Operator, tmp_path: Path
 ) -> None:
     fay = operator.create("fay-zebulon")
