@@ -7,6 +7,7 @@ from collections.abc import Callable, Generator, Iterator, Mapping
 
 import hypothesis
 import pytest
+import structlog
 from support import consul, consul_program, docker, kafka, kafka_files, kubernetes_files, postgres, task_dump
 from support.file_scheduling import Files, turn
 from support.progress import Progress
@@ -65,6 +66,14 @@ def pytest_runtest_makereport(
     if call.excinfo is not None and "Timeout (>" in str(call.excinfo.value):
         report.sections.append(("tasks", task_dump.tasks()))
     return report
+
+
+_LOGS = structlog.get_config()
+
+
+def pytest_runtest_teardown() -> None:
+    """Undo what a command that a test ran in this process has set for its logs."""
+    structlog.configure(**_LOGS)
 
 
 @pytest.hookimpl(tryfirst=True)
