@@ -72,12 +72,9 @@ async def admin_client(
     """
     note = running(settings.folder) if instance is None else _named(settings, instance)
     if note is None:
-        private = settings.private()
-        if only:
-            private = msgspec.structs.replace(private, accounts="on")
-        else:
+        if not only:
             _require_shelf(settings)
-        async with embedded(private, only or SERVICES) as own:
+        async with embedded(settings.private(accounts=bool(only)), only or SERVICES) as own:
             yield AdminClient(own.admin, own.token)
         return
     async with _remote(note) as client:

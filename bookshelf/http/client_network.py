@@ -12,6 +12,6 @@ def network_of(address: str) -> str | None:
         found = ip_address(address.partition("%")[0])
     except ValueError:
         return None
-    if isinstance(found, IPv6Address) and found.ipv4_mapped is None:
-        return str(ip_network((int(found), _OWN_BITS), strict=False))
-    return str(found.ipv4_mapped or found) if isinstance(found, IPv6Address) else str(found)
+    if isinstance(found, IPv6Address):
+        return str(found.ipv4_mapped or ip_network((int(found), _OWN_BITS), strict=False))
+    return str(found)

@@ -1,6 +1,6 @@
 """Takes in an uploaded picture, and serves its renditions; the covers of books are the first of these."""
 
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from hashlib import blake2b
 from pathlib import Path
@@ -10,7 +10,7 @@ import msgspec
 from multidict import CIMultiDict
 
 from bookshelf.http.byte_ranges import requested_range
-from bookshelf.http.message import Request, Response
+from bookshelf.http.message import BytesBody, Request, Response
 from bookshelf.http.problem import Fault, Problem
 from bookshelf.media.port import (
     BlobFault,
@@ -99,8 +99,8 @@ async def _put(made: ConvertedPicture, whole: bytes, namespace: str, blobs: Blob
     digest = blake2b(whole, digest_size=32).hexdigest()
     # the picture itself is last: once it is there, all is
     for width in sorted(made.renditions)[:-1]:
-        await blobs.put(f"{namespace}/{digest}-{width}", _whole(made.renditions[width]))
-    await blobs.put(f"{namespace}/{digest}", _whole(whole))
+        await blobs.put(f"{namespace}/{digest}-{width}", BytesBody(made.renditions[width]).stream())
+    await blobs.put(f"{namespace}/{digest}", BytesBody(whole).stream())
     return StoredPicture(digest, len(whole), made.width, made.height, made.colour)
 
 
@@ -170,7 +170,3 @@ async def _response(request: Request, blobs: BlobStore, name: str, *, private: b
         return Response(200, headers, pieces)
     headers["Content-Range"] = f"bytes {part.start}-{part.stop - 1}/{about.size}"
     return Response(206, headers, pieces)
-
-
-async def _whole(content: bytes) -> AsyncIterator[bytes]:
-    yield content

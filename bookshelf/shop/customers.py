@@ -14,6 +14,7 @@ from bookshelf.cqrs.view import Change, Handler, Recorded, View
 from bookshelf.shop import events
 from bookshelf.shop.events import CREDIT_EVENTS, EVENTS, TOPIC
 from bookshelf.shop.money import Money
+from bookshelf.shop.values import BUY, MANAGE
 from bookshelf.shop.welcome import LOCAL_READER
 from bookshelf.storage.paging import After, Limit, Sort, count_rows, list_page
 from bookshelf.storage.statements import TEXT
@@ -143,12 +144,16 @@ class CustomerQuery(msgspec.Struct, forbid_unknown_fields=True):
     id: Annotated[str, Meta(description="the id of the account", examples=["a-1"])]
 
 
+def credit_answer(customer: str, currency: str, balance: int, held: int) -> CreditAnswer:
+    """Return the credit of a customer as it is answered."""
+    return CreditAnswer(customer, *(Money(amount, currency) for amount in (balance, held, balance - held)))
+
+
 def _credit(db: Any, customer: str) -> Answer:  # noqa: ANN401 (the storage's connection)
     row = db.execute(select(balances).where(balances.c.id == customer)).first()
     if row is None:
         raise NotFound("this customer has no credit yet")
-    amounts = (row.balance, row.held, row.balance - row.held)
-    answer = CreditAnswer(customer, *(Money(amount, row.currency) for amount in amounts))
+    answer = credit_answer(customer, row.currency, row.balance, row.held)
     return Answer(answer, version=str(row.version))
 
 
@@ -178,7 +183,6 @@ def own_entries(db: Any, asked: EntriesQuery) -> Answer:  # noqa: ANN401 (as abo
     return Answer(page.items, after=page.after, count=count_rows(db, query))
 
 
-_BUY, _MANAGE = ("shop:buy",), ("shop:manage",)
 CUSTOMER_ROUTES = (
     QueryRoute(
         path="/shop/customers/me/credit",
@@ -187,7 +191,7 @@ CUSTOMER_ROUTES = (
         query=own_credit,
         params=CreditQuery,
         returns=CreditAnswer,
-        requires=_BUY,
+        requires=BUY,
     ),
     QueryRoute(
         path="/shop/customers/me/entries",
@@ -197,7 +201,7 @@ CUSTOMER_ROUTES = (
         params=EntriesQuery,
         returns=list[EntryAnswer],
         counted=True,
-        requires=_BUY,
+        requires=BUY,
     ),
     QueryRoute(
         path="/shop/customers/{id}/credit",
@@ -206,6 +210,6 @@ CUSTOMER_ROUTES = (
         query=one_credit,
         params=CustomerQuery,
         returns=CreditAnswer,
-        requires=_MANAGE,
+        requires=MANAGE,
     ),
 )

@@ -14,7 +14,7 @@ from bookshelf.cqrs.view import View
 from bookshelf.shop.invoices import invoice_lines, invoices
 from bookshelf.shop.money import Money
 from bookshelf.shop.payment_events import InvoiceWritten
-from bookshelf.shop.values import BoughtLine, VatSum
+from bookshelf.shop.values import BUY, MANAGE, BoughtLine, VatSum
 from bookshelf.shop.welcome import LOCAL_READER
 from bookshelf.storage.paging import After, Limit, Sort, count_rows, list_page
 
@@ -160,7 +160,7 @@ def invoice_routes(view: View) -> tuple[QueryRoute, ...]:
             params=InvoicesQuery,
             returns=list[InvoiceAnswer],
             counted=True,
-            requires=("shop:buy",),
+            requires=BUY,
         ),
         QueryRoute(
             path="/shop/invoices/{number}",
@@ -169,7 +169,7 @@ def invoice_routes(view: View) -> tuple[QueryRoute, ...]:
             query=own_invoice,
             params=InvoiceQuery,
             returns=InvoiceAnswer,
-            requires=("shop:buy",),
+            requires=BUY,
         ),
         QueryRoute(
             path="/shop/revenue",
@@ -178,6 +178,6 @@ def invoice_routes(view: View) -> tuple[QueryRoute, ...]:
             query=revenue,
             params=RevenueQuery,
             returns=list[RevenueAnswer],
-            requires=("shop:manage",),
+            requires=MANAGE,
         ),
     )

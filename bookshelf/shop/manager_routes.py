@@ -8,16 +8,15 @@ from msgspec import Meta
 from bookshelf.cqrs.handler import Caller, RequestContext
 from bookshelf.cqrs.route import CommandRoute
 from bookshelf.shop.credit import CREDIT, Credit, GrantCredit
-from bookshelf.shop.customers import CreditAnswer
-from bookshelf.shop.money import Money, Price
+from bookshelf.shop.customers import CreditAnswer, credit_answer
+from bookshelf.shop.money import Price
 from bookshelf.shop.order import ORDER, Order
 from bookshelf.shop.order_commands import CancelOrder, RetryCapture, ShipOrder
 from bookshelf.shop.order_queries import OrderAnswer, to_order_answer
 from bookshelf.shop.stock import STOCK, AddUnits
+from bookshelf.shop.values import BUY, MANAGE
 from bookshelf.shop.welcome import LOCAL_READER
 
-MANAGE = ("shop:manage",)
-BUY = ("shop:buy",)
 #: A short text on one line, without controls.
 Note = Annotated[str, Meta(max_length=200, pattern=r"^[^\x00-\x1f\x7f-\x9f\u202a-\u202e\u2066-\u2069]*$")]
 
@@ -57,8 +56,7 @@ def _order(order_id: str, order: Order) -> OrderAnswer:
 
 
 def _credit(customer: str, credit: Credit) -> CreditAnswer:
-    amounts = (credit.balance, credit.held, credit.available)
-    return CreditAnswer(customer, *(Money(amount, credit.currency) for amount in amounts))
+    return credit_answer(customer, credit.currency, credit.balance, credit.held)
 
 
 ORDER_COMMANDS = (

@@ -14,7 +14,7 @@ from bookshelf.shop.events import EVENTS
 from bookshelf.shop.money import Money
 from bookshelf.shop.order import ORDER, PATIENCE, Order
 from bookshelf.shop.orders import VIEW, events_of, orders
-from bookshelf.shop.values import Reason, detail_of
+from bookshelf.shop.values import BUY, Reason, detail_of
 from bookshelf.shop.welcome import LOCAL_READER
 from bookshelf.storage.paging import After, Limit, Sort, count_rows, list_page
 
@@ -178,7 +178,6 @@ def own_history(db: Any, asked: OrderQuery) -> Answer:  # noqa: ANN401 (as above
     return Answer([OrderEventAnswer(row.type, row.time, row.actor) for row in events_of(db, asked.id)])
 
 
-_BUY = ("shop:buy",)
 ORDER_ROUTES = (
     QueryRoute(
         path="/shop/orders",
@@ -188,7 +187,7 @@ ORDER_ROUTES = (
         params=OrdersQuery,
         returns=list[OrderAnswer],
         counted=True,
-        requires=_BUY,
+        requires=BUY,
     ),
     QueryRoute(
         path="/shop/orders/{id}",
@@ -197,7 +196,7 @@ ORDER_ROUTES = (
         query=own_order,
         params=OrderQuery,
         returns=OrderAnswer,
-        requires=_BUY,
+        requires=BUY,
     ),
     QueryRoute(
         path="/shop/orders/{id}/history",
@@ -206,6 +205,6 @@ ORDER_ROUTES = (
         query=own_history,
         params=OrderQuery,
         returns=list[OrderEventAnswer],
-        requires=_BUY,
+        requires=BUY,
     ),
 )

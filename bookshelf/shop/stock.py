@@ -99,7 +99,7 @@ class Stock(State, frozen=True):
         return self.units - self.held
 
 
-def decide(state: Stock, command: Command) -> list[Event]:  # noqa: PLR0911 (one for each command)
+def decide(state: Stock, command: Command) -> list[Event]:
     """Return the events that a command leads to. Raises `Conflict`, `NotFound`.
 
     What an order asks for is always answered with an event.
@@ -107,12 +107,10 @@ def decide(state: Stock, command: Command) -> list[Event]:  # noqa: PLR0911 (one
     match command:
         case ReserveStock():
             return _reserved(state, command)
-        case ReleaseStock(order=order) if order in state.holds:
+        case ReleaseStock(order=order) | ReturnStock(order=order) if order in state.holds:
             return [StockReleased(order=order, quantity=state.holds[order])]
         case TakeStock(order=order) if order in state.holds:
             return [StockTaken(order=order, quantity=state.holds[order])]
-        case ReturnStock(order=order) if order in state.holds:
-            return [StockReleased(order=order, quantity=state.holds[order])]
         case ReturnStock(order=order, quantity=quantity):
             return [UnitsReturned(order=order, quantity=quantity)]
         case AddUnits() | SetUnits():

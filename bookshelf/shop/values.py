@@ -7,6 +7,8 @@ from msgspec import Meta
 
 from bookshelf.shop.money import Money, plain_amount
 
+#: The scopes of customers and of managers.
+BUY, MANAGE = ("shop:buy",), ("shop:manage",)
 #: The most lines of a cart or an order, and the most units of one line.
 LINES_MOST = 50
 QUANTITY_MOST = 999

@@ -2,11 +2,11 @@
 
 import asyncio
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import timedelta
 from functools import partial
-from typing import Annotated, Any
+from typing import Annotated
 from urllib.parse import parse_qsl
 
 import msgspec
@@ -16,7 +16,7 @@ from bookshelf.accounts.account import ACCOUNT
 from bookshelf.accounts.handlers.parts import answer, read_body, secret_texts, unauthenticated
 from bookshelf.accounts.handlers.sign_in import SignIn, is_valid
 from bookshelf.accounts.handlers.tokens import TOKEN_MAX
-from bookshelf.accounts.people import VIEW, Revocation, revoked_since
+from bookshelf.accounts.people import VIEW, revoked_since
 from bookshelf.accounts.session import SESSION, UseSession, due
 from bookshelf.cqrs.errors import NotFound
 from bookshelf.cqrs.handler import HandlerPorts, RequestContext
@@ -76,8 +76,9 @@ class GatewayCalls:
         known = _known_places(request)
         deadline = asyncio.get_running_loop().time() + (0.0 if known is None else WAIT_S)
         places = dict(known or {})
+        query = partial(revoked_since, moment=context.at - TOKEN_MAX)
         while True:
-            found = await ports.query(VIEW, _since(context.at - TOKEN_MAX))
+            found = await ports.query(VIEW, query)
             news = [row for row in found if row.offset > places.get(row.partition, -1)]
             if news or asyncio.get_running_loop().time() >= deadline:
                 break
@@ -88,10 +89,6 @@ class GatewayCalls:
         sessions = [row.subject for row in news if not row.epoch]
         epochs = {row.subject: row.epoch for row in news if row.epoch}
         return answer(200, {"after": after, "sessions": sessions, "epochs": epochs})
-
-
-def _since(moment: datetime) -> Callable[[Any], list[Revocation]]:
-    return partial(revoked_since, moment=moment)
 
 
 def _known_places(request: Request) -> Places | None:

@@ -89,11 +89,15 @@ def _other(request: PageRequest, address: str) -> str:
 
 async def show_sign_in(request: PageRequest) -> Page | Redirect:
     """Show the form of signing in; a person with a session goes on."""
+    return _entry(request, "sign_in.html", REGISTER)
+
+
+def _entry(request: PageRequest, template: str, other: str) -> Page | Redirect:
     if request.caller.scopes is None:
         return no_accounts()
     if not request.caller.is_guest:
         return Redirect(_following(request))
-    return Page("sign_in.html", EntryModel(other=_other(request, REGISTER)))
+    return Page(template, EntryModel(other=_other(request, other)))
 
 
 async def sign_in(request: PageRequest, form: SignInForm) -> Redirect:
@@ -129,11 +133,7 @@ def session_cookies(answer: ApiAnswer) -> tuple[str, ...]:
 
 async def show_register(request: PageRequest) -> Page | Redirect:
     """Show the form of registering; a person with a session goes on."""
-    if request.caller.scopes is None:
-        return no_accounts()
-    if not request.caller.is_guest:
-        return Redirect(_following(request))
-    return Page("register.html", EntryModel(other=_other(request, SIGN_IN)))
+    return _entry(request, "register.html", SIGN_IN)
 
 
 async def register(request: PageRequest, form: RegisterForm) -> Redirect:

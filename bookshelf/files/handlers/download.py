@@ -1,7 +1,6 @@
 """Serves a stored picture and its smaller renditions, and deletes it."""
 
 import re
-from collections.abc import AsyncIterator
 from urllib.parse import parse_qsl
 
 from bookshelf.cqrs.errors import NotFound
@@ -9,7 +8,7 @@ from bookshelf.cqrs.handler import HandlerPorts, HandlerRoute, RequestContext
 from bookshelf.files.file import FILE, DeleteFile
 from bookshelf.files.handlers.renditions import SIZES, rendition_name, rendition_names
 from bookshelf.files.handlers.upload import UPLOAD, WRITE_FILES
-from bookshelf.http.message import Request, Response
+from bookshelf.http.message import BytesBody, Request, Response
 from bookshelf.http.problem import Fault, Problem
 from bookshelf.media.pictures import picture_response
 from bookshelf.media.port import BlobMissing, BlobStore
@@ -35,7 +34,7 @@ async def delete_file(_request: Request, context: RequestContext, ports: Handler
     if (await ports.state(FILE, file_id)).stored:  # somebody has uploaded the same picture since
         for name, content in taken.items():
             if content is not None:
-                await ports.blobs.put(name, _whole(content))
+                await ports.blobs.put(name, BytesBody(content).stream())
     return Response(204, {"Cache-Control": "no-store"})
 
 
@@ -55,10 +54,6 @@ async def _take(blobs: BlobStore, name: str) -> bytes | None:
     content = b"".join([piece async for piece in pieces])
     await blobs.delete(name)
     return content
-
-
-async def _whole(content: bytes) -> AsyncIterator[bytes]:
-    yield content
 
 
 ROUTES = (

@@ -12,7 +12,7 @@ from bookshelf.http.message import Request, Response
 from bookshelf.runtime.decoding import Decoder
 from bookshelf.shop.cards import FindProvider
 from bookshelf.shop.handlers.bodies import json_answer, read_json
-from bookshelf.shop.manager_routes import BUY
+from bookshelf.shop.values import BUY
 
 
 class NewCard(msgspec.Struct, forbid_unknown_fields=True):

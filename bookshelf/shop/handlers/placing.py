@@ -1,6 +1,5 @@
 """Places orders: once for each key of a customer, and on request waits for the result."""
 
-import re
 from typing import Annotated, Literal
 
 import msgspec
@@ -14,17 +13,13 @@ from bookshelf.runtime.api import header_fields
 from bookshelf.runtime.api.ownership import command_id, created
 from bookshelf.runtime.decoding import Decoder
 from bookshelf.shop.handlers.bodies import json_answer, read_json
-from bookshelf.shop.manager_routes import BUY, customer_of
+from bookshelf.shop.manager_routes import customer_of
 from bookshelf.shop.money import Price
 from bookshelf.shop.order import ORDER, Order
 from bookshelf.shop.order_commands import PlaceOrder
 from bookshelf.shop.order_events import Terms
 from bookshelf.shop.order_queries import to_order_answer
-from bookshelf.shop.values import LINES_MOST, OrderLine, Quantity
-
-#: The most seconds that an answer is delayed for its order to come to rest.
-WAIT_MOST_S = 10
-_WAIT = re.compile(r"wait *= *([0-9]{1,6})")
+from bookshelf.shop.values import BUY, LINES_MOST, OrderLine, Quantity
 
 
 class CardPay(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -63,7 +58,7 @@ async def place_order(request: Request, context: RequestContext, ports: HandlerP
     order: Order = result.state
     if (order.terms, order.lines) != (place.terms, place.lines):
         raise KeyReused("this Idempotency-Key was used before, with another content; take a new key")
-    if wait_s := _wait_s(request.headers):
+    if wait_s := header_fields.wait_s(request.headers):
         order = await ports.state(ORDER, order_id, lambda state: state.status != "PENDING", wait_s)
     headers = {"Location": f"/shop/orders/{order_id}"}
     if result.position is not None:
@@ -90,12 +85,6 @@ def _command(body: NewOrder, context: RequestContext) -> PlaceOrder:
         for line in body.lines
     )
     return PlaceOrder(terms=terms, lines=lines, at=context.at)
-
-
-def _wait_s(headers: Headers) -> float:
-    """Return how long the client prefers to wait for the result (RFC 7240)."""
-    found = _WAIT.search(headers.get("Prefer", ""))
-    return 0.0 if found is None else float(min(int(found[1]), WAIT_MOST_S))
 
 
 PLACING_ROUTE = HandlerRoute(

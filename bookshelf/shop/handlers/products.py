@@ -16,10 +16,9 @@ from bookshelf.runtime.decoding import Decoder
 from bookshelf.shop.catalogue import VIEW, products
 from bookshelf.shop.category import CATEGORY, AddCategory, RemoveCategory, RenameCategory
 from bookshelf.shop.handlers.bodies import json_answer, read_json
-from bookshelf.shop.manager_routes import MANAGE
 from bookshelf.shop.money import Money, Price
 from bookshelf.shop.product import PRODUCT, AddProduct, ChangeProduct, Product, RemoveProduct
-from bookshelf.shop.values import Attribute, ProductDetails
+from bookshelf.shop.values import MANAGE, Attribute, ProductDetails
 
 _CONTROLS = r"\x00-\x08\x0b-\x1f\x7f-\x9f\u202a-\u202e\u2066-\u2069"
 Line = Annotated[str, Meta(max_length=200, pattern=rf"^[^\n\t{_CONTROLS}]*$")]
