@@ -5,7 +5,7 @@ import os
 import sys
 import time
 from asyncio.subprocess import DEVNULL, PIPE, Process
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import IO
@@ -31,14 +31,14 @@ class Server:
 
 
 @asynccontextmanager
-async def server(data: Path, **settings: str) -> AsyncIterator[Server]:
-    """Run a shelf on a data folder until the block ends. Raises `BenchFault`.
+async def server(data: Path, *only: str, **settings: str) -> AsyncIterator[Server]:
+    """Run a shelf, or `only` some of its services, on a data folder until the block ends.
 
-    `settings` are named in capitals, without the prefix.
+    `settings` are named in capitals, without the prefix. Raises `BenchFault`.
     """
     with data.with_suffix(".stderr").open("w+b") as errors:
         began = time.perf_counter()
-        process = await _start(data, errors, settings)
+        process = await _start(data, errors, only, settings)
         try:
             await _ready(process, errors)
             ready_s = time.perf_counter() - began
@@ -51,7 +51,7 @@ async def server(data: Path, **settings: str) -> AsyncIterator[Server]:
             await end(process)
 
 
-async def _start(data: Path, errors: IO[bytes], settings: Mapping[str, str]) -> Process:
+async def _start(data: Path, errors: IO[bytes], only: Sequence[str], settings: Mapping[str, str]) -> Process:
     clean = {name: value for name, value in os.environ.items() if not name.startswith(PREFIX)}
     clean |= {PREFIX + name: value for name, value in settings.items()}
     command = (
@@ -65,6 +65,7 @@ async def _start(data: Path, errors: IO[bytes], settings: Mapping[str, str]) -> 
         "0",
         "--service-ports",
         "auto",
+        *(f"--only={name}" for name in only),
     )
     return await asyncio.create_subprocess_exec(
         *command, stdin=DEVNULL, stdout=PIPE, stderr=errors, env=clean

@@ -1,6 +1,7 @@
 """The table of contents: every service, its tags, its port and its parts."""
 
 import os
+from collections.abc import Iterable
 from dataclasses import replace
 
 from bookshelf.accounts import people
@@ -168,5 +169,24 @@ SERVICES = (
         profile="shop",
     ),
 )
+#: The tags of the services that each system has.
+_SYSTEMS = {"shelf": ("books", "site"), "accounts": ("accounts",), "shop": ("shop", "files")}
+
+
+def chosen(names: Iterable[str]) -> tuple[Service, ...]:
+    """Return the services with these names, and those of these systems; all of them without names.
+
+    Raises `WrongSetting`.
+    """
+    wanted = set(names)
+    if unknown := wanted - {service.name for service in SERVICES} - _SYSTEMS.keys():
+        allowed = ", ".join([*_SYSTEMS, *(service.name for service in SERVICES)])
+        raise WrongSetting(f"only: {', '.join(sorted(unknown))[:100]}: no service and no system; {allowed}")
+    tags = {tag for name in wanted & _SYSTEMS.keys() for tag in _SYSTEMS[name]}
+    return tuple(
+        service for service in SERVICES if not wanted or service.name in wanted or service.tags[0] in tags
+    )
+
+
 #: What `bookshelf up` runs without accounts.
 WITHOUT_ACCOUNTS = tuple(service for service in SERVICES if not service.needs_accounts)

@@ -2,15 +2,17 @@
 
 import asyncio
 import os
+from collections.abc import Sequence
 
 import click
 
 from bookshelf.cli.command import collect_rarely, guarded, run, run_until_signalled, started
 from bookshelf.cli.embedded import Embedded, embedded
 from bookshelf.config import Settings, read
+from bookshelf.cqrs.service import Service
 from bookshelf.http.request_check import is_loopback
 from bookshelf.runtime.logs import configure
-from bookshelf.services import SERVICES
+from bookshelf.services import SERVICES, chosen
 
 _PORTS = ", ".join(str(port) for port in sorted(service.port for service in SERVICES))
 
@@ -24,21 +26,32 @@ _PORTS = ", ".join(str(port) for port in sorted(service.port for service in SERV
     type=click.Choice(["fixed", "auto"]),
     help=f"fixed: {_PORTS} for the services, a free one where one is taken; auto: any free ones.",
 )
-def up(data: str | None, host: str | None, port: int | None, service_ports: str | None) -> None:
+@click.option(
+    "--only",
+    metavar="NAME",
+    multiple=True,
+    help="Run only this system (shelf, accounts, shop) or service; may be repeated.",
+)
+def up(
+    data: str | None, host: str | None, port: int | None, service_ports: str | None, only: tuple[str, ...]
+) -> None:
     """Run the whole shelf in this process, until Ctrl-C."""
 
     def work() -> None:
         settings = read(os.environ, data=data, host=host, port=port, service_ports=service_ports)
+        services = chosen(only)
         level = settings.log_level if "BOOKSHELF_LOG_LEVEL" in os.environ else "warning"
         configure(level, settings.log_format)
-        run(run_until_signalled(lambda ready, leaving: _serve(settings, ready, leaving)))
+        run(run_until_signalled(lambda ready, leaving: _serve(settings, services, ready, leaving)))
 
     guarded(work)
 
 
-async def _serve(settings: Settings, ready: asyncio.Event, leaving: asyncio.Event) -> None:
+async def _serve(
+    settings: Settings, services: Sequence[Service], ready: asyncio.Event, leaving: asyncio.Event
+) -> None:
     collect_rarely()
-    async with embedded(settings) as shelf:
+    async with embedded(settings, services) as shelf:
         started()
         click.echo(f"Your shelf: {shelf.url}/")
         click.echo(f"API docs:   {shelf.url}/apidocs/")

@@ -72,6 +72,13 @@ def test_every_service_is_ready_when_up_prints_its_address(tmp_path: Path) -> No
             assert [door.get(path).status for door in doors] == [200] * len(doors), path
 
 
+def test_up_runs_only_the_services_that_are_named(tmp_path: Path) -> None:
+    with Program(tmp_path / "data", "--only", "lastreadbooks", "--only", "booklist").ready() as up:
+        assert up.note.services.keys() == {"lastreadbooks", "booklist"}
+        assert up.client.books() == []
+        assert up.client.ask("POST", "/bookshelf/books", {"title": "Kim", "author": "x"}).status == 404
+
+
 def test_no_port_answers_a_page_of_another_origin(tmp_path: Path) -> None:
     with Program(tmp_path / "data").ready() as up:
         control = Client(f"http://{up.note.control_host}:{up.note.control_port}")
