@@ -76,5 +76,5 @@ BOOK_LIST = View(
     handlers=HANDLERS,
     keyed=True,
     opens=True,
-    version=4,
+    version=5,
 )

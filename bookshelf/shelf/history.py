@@ -85,7 +85,8 @@ def history_table(metadata: MetaData) -> Table:
         Column("undoes", TEXT),
         sqlite_with_rowid=False,
     )
-    Index("booklist_event_of", events.c.subject, events.c.off)
+    # unique, so that it is there during a rebuild too: the owner of each event is looked up by it
+    Index("booklist_event_of", events.c.subject, events.c.off, events.c.part, unique=True)
     Index("booklist_event_change", events.c.owner, events.c.change)
     joined = events.c.correlation.is_not(None)
     columns = (events.c.owner, events.c.correlation, events.c.change)
