@@ -1,4 +1,4 @@
-"""Writes bookshelf/shelf/pages/letter_widths.py: the widths of the letters of the title font.
+"""Writes bookshelf/covers/letter_widths.py: the widths of the letters of the title font.
 
 A browser measures each letter at 1,000 pixels. Needs playwright and chromium. Usage:
 
@@ -13,7 +13,7 @@ from playwright.sync_api import Page, sync_playwright
 
 ROOT = Path(__file__).resolve().parent.parent
 FONTS = ("literata-latin.woff2", "literata-latin-ext.woff2")
-TARGET = ROOT / "bookshelf/shelf/pages/letter_widths.py"
+TARGET = ROOT / "bookshelf/covers/letter_widths.py"
 #: Latin letters and the signs of their texts.
 _RANGES = ((0x20, 0x180), (0x218, 0x21C), (0x2010, 0x2027), (0x20AC, 0x20AD), (0x2122, 0x2123))
 _HEADER = '''# ruff: noqa: RUF001

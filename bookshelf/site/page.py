@@ -44,7 +44,8 @@ class Page:
     `title` replaces the route's; it is a text of a reader or a translated one. `live` are the names of the
     changes that the page shows; a part of it has its own in `data-live`. `form` has the values that the form
     shows before anything was typed, `sent` what was typed if it was not carried out. `version` is the entity
-    tag of what the form edits. `preferences` are kept in the browser.
+    tag of what the form edits. `preferences` are kept in the browser. `counts` are the numbers at links of
+    the bar, by address.
     """
 
     template: str
@@ -56,6 +57,7 @@ class Page:
     sent: Submission | None = None
     status: int = 200
     preferences: Preferences | None = None
+    counts: Mapping[str, int] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -160,7 +162,9 @@ class SearchField:
 class SiteParts:
     """What one site has beside the frame.
 
-    `package` is the package with the folders templates/, static/ and locale/. `notices` are the texts of
+    `package` is the package with the folders templates/, static/ and locale/; `shares` are further ones that
+    it has in common with other sites. `counts` returns the numbers that links of the bar show beside their
+    texts, by address; 0 is not shown. `notices` are the texts of
     redirects by code. `settings` are links of the page of preferences, `choices` further preferences by name,
     `keys` are keys and what they do. `drop` is the address of the page that takes a file dropped anywhere,
     `undo` the one that takes a `change` to take back. `changes` is the path of the API's stream of new
@@ -172,6 +176,8 @@ class SiteParts:
     package: str
     pages: tuple[PageRoute, ...]
     root: str = "/"
+    shares: tuple[str, ...] = ()
+    counts: Callable[[PageRequest], Awaitable[Mapping[str, int]]] | None = None
     links: tuple[Link, ...] = ()
     action: Link | None = None
     search: SearchField | None = None

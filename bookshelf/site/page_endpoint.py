@@ -60,7 +60,7 @@ class PageEndpoint:
             asked = replace(asked, query=_query(route, asked))
             if asked.submission is not None:
                 return await self._submit(route, asked, visit)
-            return self._result(route, await route.get(asked), asked, visit)
+            return self._result(route, await self._with_counts(await route.get(asked), asked), asked, visit)
         except (ApiProblem, Problem, Refused) as fault:
             if _status(fault) == _UNAUTHENTICATED and asked.method in _READS and visit.has_accounts:
                 return sign_in_first(asked.address)
@@ -105,7 +105,8 @@ class PageEndpoint:
                 sent = asked.submission
                 form, faults = decode_form(route.form, sent.values, asked.translate, sent.files)
             if not faults:
-                return self._result(route, await route.post(asked, form), asked, visit)
+                result = await self._with_counts(await route.post(asked, form), asked)
+                return self._result(route, result, asked, visit)
         except FormRefused as refused:
             faults = list(refused.faults)
         except ApiProblem as problem:
@@ -120,9 +121,16 @@ class PageEndpoint:
         """Return the page of a form that was not carried out, with everything that was typed."""
         page = await route.get(asked)
         if isinstance(page, Page):
-            return self._result(route, replace(page, status=status, sent=asked.submission), asked, visit)
+            page = await self._with_counts(replace(page, status=status, sent=asked.submission), asked)
+            return self._result(route, page, asked, visit)
         detail = asked.submission.detail if asked.submission is not None else ""
         return self.renderer.error(status, detail, visit, asked.submission, asked.api)
+
+    async def _with_counts(self, result: Result, asked: PageRequest) -> Result:
+        """Return a page with the numbers at the links of the bar; other results as they are."""
+        if self._parts.counts is None or not isinstance(result, Page):
+            return result
+        return replace(result, counts=await self._parts.counts(asked))
 
     def _result(self, route: PageRoute, result: Result, asked: PageRequest, visit: Visit) -> Response:
         match result:

@@ -1,7 +1,7 @@
 """Renders pages to responses, with their headers: policy, caching, notice, positions."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from datetime import tzinfo
 from hashlib import blake2b
 from typing import Any
@@ -80,6 +80,7 @@ class Frame:
     `back`: the page that this one was opened from, "" if that is unknown. `behind`: a view has not caught up
     with the reader's last change. `key` marks a form that creates something: such a page is not cached.
     `person` and `has_accounts` are those of the visit. `following`: where a guest goes after signing in.
+    `counts` are numbers at links of the bar, by address.
     """
 
     address: str
@@ -99,6 +100,7 @@ class Frame:
     behind: bool = False
     failed: bool = False
     keyed: bool = False
+    counts: Mapping[str, int] = field(default_factory=dict)
 
     @property
     def is_guest(self) -> bool:
@@ -117,7 +119,7 @@ class PageRenderer:
 
     def __init__(self, parts: SiteParts) -> None:
         self._parts = parts
-        packages = tuple(dict.fromkeys((parts.package, FRAME)))
+        packages = tuple(dict.fromkeys((parts.package, *parts.shares, FRAME)))
         self.assets = Assets(reversed(packages), parts.root)
         variables: dict[str, Any] = {
             "site": parts,
@@ -193,6 +195,7 @@ class PageRenderer:
             live=page.live,
             version=page.version,
             failed=form.failed,
+            counts=page.counts,
         )
 
     def redirect(self, redirect: Redirect, api: PageApi) -> Response:

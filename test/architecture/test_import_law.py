@@ -36,11 +36,13 @@ LAW: Law = {
     },
     # the frame of all pages, and the pages of a context
     "bookshelf.site": {"bookshelf.cqrs", "bookshelf.http", "bookshelf.config"},
+    "bookshelf.covers": set(),
     "bookshelf.shelf.pages": {
-        *("bookshelf.shelf", "bookshelf.site", "bookshelf.cqrs", "bookshelf.media"),
+        *("bookshelf.shelf", "bookshelf.site", "bookshelf.covers", "bookshelf.cqrs", "bookshelf.media"),
         *("bookshelf.http.message", "bookshelf.http.multipart", "bookshelf.http.problem"),
     },
     "bookshelf.accounts.pages": {"bookshelf.accounts", "bookshelf.site", "bookshelf.cqrs"},
+    "bookshelf.shop.pages": {"bookshelf.shop", "bookshelf.site", "bookshelf.cqrs", "bookshelf.covers"},
     # the ports and their adapters: none knows another
     "bookshelf.log": {"bookshelf.cqrs"},
     "bookshelf.discovery": {"bookshelf.cqrs", "bookshelf.concurrency", "bookshelf.http"},

@@ -9,13 +9,14 @@ import pytest
 from playwright.sync_api import Page, sync_playwright
 from write_letter_widths import ROOT, TARGET, measure, render
 
-from bookshelf.shelf import pages
-from bookshelf.shelf.pages.covers import GeneratedCover, generate_cover
+from bookshelf import covers
+from bookshelf.covers.drawing import GeneratedCover
+from bookshelf.shelf.pages.covers import generate_cover
 
 pytestmark = [pytest.mark.browser, pytest.mark.needs("chromium")]
 
 FONT = ROOT / "bookshelf/site/static/fonts"
-STYLES = [ROOT / "bookshelf/site/static/site.css", Path(pages.__file__).parent / "static" / "covers.css"]
+STYLES = [ROOT / "bookshelf/site/static/site.css", Path(covers.__file__).parent / "static" / "covers.css"]
 #: Long and short words, scripts with and without spaces, signs, titles of real books.
 TITLES = [
     *("Dune", "S.", "1984", "Catch-22", "Middlemarch", "Frankenstein", "Moby-Dick or, The Whale", "Emma"),

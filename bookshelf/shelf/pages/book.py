@@ -8,8 +8,9 @@ from typing import Any
 
 import msgspec
 
+from bookshelf.covers.drawing import GeneratedCover
 from bookshelf.shelf.languages import language_name, language_tag
-from bookshelf.shelf.pages.covers import GeneratedCover, generate_cover
+from bookshelf.shelf.pages.covers import generate_cover
 from bookshelf.shelf.pages.field_labels import FIELD_LABELS, FORMATS, PROGRAMS, ROLES
 from bookshelf.shelf.pages.models import BookTile, book_tile
 from bookshelf.shelf.pages.opinions import stars_form

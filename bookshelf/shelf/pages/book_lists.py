@@ -4,9 +4,9 @@ import asyncio
 from collections.abc import Mapping
 from typing import Any
 
+from bookshelf.covers.drawing import GeneratedCover
 from bookshelf.shelf.field_types import Line
 from bookshelf.shelf.lists import list_named
-from bookshelf.shelf.pages.covers import GeneratedCover
 from bookshelf.shelf.pages.step import book_address, step_done, step_model
 from bookshelf.site.api_adapters import segment, target
 from bookshelf.site.page import Form, Model, Page, PageRoute, Redirect, _

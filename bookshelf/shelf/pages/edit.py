@@ -7,10 +7,10 @@ from zlib import crc32
 
 import msgspec
 
+from bookshelf.covers.drawing import GeneratedCover
 from bookshelf.shelf import field_types as kinds
 from bookshelf.shelf.limits import DESCRIPTION_MAX, NOTES_MAX
 from bookshelf.shelf.pages.change_report import typed_tags
-from bookshelf.shelf.pages.covers import GeneratedCover
 from bookshelf.shelf.pages.field_labels import FIELD_LABELS, FORMATS, ROLES
 from bookshelf.shelf.pages.step import book_address, check_length, step_done, step_model
 from bookshelf.shelf.pages.typed_day import TypedDay

@@ -5,11 +5,12 @@ from typing import Literal
 
 import msgspec
 
+from bookshelf.covers.drawing import GeneratedCover
 from bookshelf.cqrs.phrases import Phrase
 from bookshelf.http.multipart import FormLimits, UploadedFile
 from bookshelf.http.problem import Problem
 from bookshelf.shelf.limits import FILE_MAX
-from bookshelf.shelf.pages.covers import GeneratedCover, generate_cover
+from bookshelf.shelf.pages.covers import generate_cover
 from bookshelf.shelf.pages.field_labels import difference_label
 from bookshelf.shelf.pages.import_fields import FIELDS, PROGRAM_FIELDS
 from bookshelf.shelf.pages.import_report import (

@@ -5,10 +5,11 @@ from typing import TYPE_CHECKING, Any
 
 import msgspec
 
+from bookshelf.covers.drawing import GeneratedCover
 from bookshelf.cqrs.errors import NotFound
 from bookshelf.shelf.pages.bulk import correlation_of
 from bookshelf.shelf.pages.change_report import MergeChoices
-from bookshelf.shelf.pages.covers import GeneratedCover, generate_cover
+from bookshelf.shelf.pages.covers import generate_cover
 from bookshelf.shelf.pages.field_labels import FIELD_LABELS, FORMATS
 from bookshelf.shelf.pages.jobs import MERGE, job_redirect, run_job
 from bookshelf.shelf.pages.models import BookTile, book_tile

@@ -5,8 +5,9 @@ from typing import Any
 
 import msgspec
 
+from bookshelf.covers.drawing import GeneratedCover
 from bookshelf.shelf.languages import language_tag
-from bookshelf.shelf.pages.covers import GeneratedCover, generate_cover
+from bookshelf.shelf.pages.covers import generate_cover
 
 
 class BookTile(msgspec.Struct, frozen=True, kw_only=True):

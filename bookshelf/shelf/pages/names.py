@@ -10,12 +10,13 @@ from typing import Annotated, Any, Literal
 import msgspec
 from msgspec import Meta
 
+from bookshelf.covers.drawing import GeneratedCover
 from bookshelf.cqrs.api_client import ApiAnswer
 from bookshelf.shelf.field_types import Line
 from bookshelf.shelf.limits import TAG_MAX
 from bookshelf.shelf.pages.bulk import correlation_of
 from bookshelf.shelf.pages.change_report import ChangeChoices
-from bookshelf.shelf.pages.covers import GeneratedCover, generate_cover
+from bookshelf.shelf.pages.covers import generate_cover
 from bookshelf.shelf.pages.jobs import CHANGE, job_redirect, run_job
 from bookshelf.shelf.pages.models import BookTile, book_tile
 from bookshelf.shelf.pages.series_gaps import SeriesPlace, places_of

@@ -14,17 +14,18 @@ from xml.sax.saxutils import escape
 
 import msgspec
 
-from bookshelf.shelf.pages.covers import (
+from bookshelf.covers.drawing import (
     FRAME,
     LINE,
     SIZES,
     GeneratedCover,
-    generate_cover,
     is_right_to_left,
     room_of,
+    style_sheet,
     width,
     wrap_evenly,
 )
+from bookshelf.shelf.pages.covers import generate_cover
 
 WIDTH, HEIGHT = 1080, 1350
 _MARGIN = 84
@@ -207,7 +208,7 @@ _PALETTE = re.compile(r"\.c\d+ \{ --ground: (#\w+); --print: (#\w+); --second: (
 @cache
 def palettes() -> list[Palette]:
     """Return the palettes by their number, from the style sheet."""
-    return [Palette(*colours) for colours in _PALETTE.findall(_static("covers.css").decode())]
+    return [Palette(*colours) for colours in _PALETTE.findall(style_sheet())]
 
 
 @cache

@@ -85,6 +85,7 @@ SITE = Site(
     SiteParts(
         name="Bookshelf",
         package="bookshelf.shelf.pages",
+        shares=("bookshelf.covers",),
         pages=PAGES,
         links=(
             Link("/", _("Home"), "house"),

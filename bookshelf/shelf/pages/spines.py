@@ -6,8 +6,9 @@ from typing import Any
 
 import msgspec
 
+from bookshelf.covers.drawing import choose, short_title, width
 from bookshelf.shelf.languages import language_tag
-from bookshelf.shelf.pages.covers import choose, first_author, palette_of, short_title, width
+from bookshelf.shelf.pages.covers import first_author, palette_of
 
 #: Fewer pages than the first make the narrowest of five widths. A book of unknown length has the third.
 _PAGES = (150, 300, 450, 700)

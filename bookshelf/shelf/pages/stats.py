@@ -8,10 +8,10 @@ from typing import Any
 import msgspec
 from babel.dates import get_month_names
 
+from bookshelf.covers.drawing import short_title
 from bookshelf.shelf.field_types import Pages
 from bookshelf.shelf.languages import language_name
 from bookshelf.shelf.pages.cover_files import read_covers
-from bookshelf.shelf.pages.covers import short_title
 from bookshelf.shelf.pages.field_labels import FORMATS
 from bookshelf.shelf.pages.models import BookTile, book_tile
 from bookshelf.shelf.pages.poster import Poster, draw_poster, title_font

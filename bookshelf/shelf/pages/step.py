@@ -3,8 +3,9 @@
 from collections.abc import Mapping
 from typing import Any
 
+from bookshelf.covers.drawing import GeneratedCover
 from bookshelf.cqrs.api_client import ApiAnswer
-from bookshelf.shelf.pages.covers import GeneratedCover, generate_cover
+from bookshelf.shelf.pages.covers import generate_cover
 from bookshelf.site.api_adapters import FieldFault, segment
 from bookshelf.site.form_decoding import FormRefused
 from bookshelf.site.page import Form, Model, Page, Redirect, _

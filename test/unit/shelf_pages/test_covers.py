@@ -7,20 +7,11 @@ from typing import Any
 
 import pytest
 
-from bookshelf.shelf import pages
-from bookshelf.shelf.pages.covers import (
-    LAYOUTS,
-    PALETTES,
-    SIZES,
-    choose,
-    fit,
-    generate_cover,
-    palette_of,
-    short_title,
-    width,
-)
+from bookshelf import covers
+from bookshelf.covers.drawing import LAYOUTS, PALETTES, SIZES, choose, fit, short_title, width
+from bookshelf.shelf.pages.covers import generate_cover, palette_of
 
-CSS = (Path(pages.__file__).parent / "static" / "covers.css").read_text(encoding="utf-8")
+CSS = (Path(covers.__file__).parent / "static" / "covers.css").read_text(encoding="utf-8")
 
 
 def book(title: str, author: str = "Frank Herbert", **more: object) -> Mapping[str, Any]:

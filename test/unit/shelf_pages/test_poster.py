@@ -5,7 +5,7 @@ from xml.etree import ElementTree as ET
 
 import pytest
 
-from bookshelf.shelf.pages.covers import LAYOUTS, PALETTES
+from bookshelf.covers.drawing import LAYOUTS, PALETTES
 from bookshelf.shelf.pages.poster import HEIGHT, WIDTH, Poster, arrange, draw_poster, palettes
 
 SVG = "{http://www.w3.org/2000/svg}"

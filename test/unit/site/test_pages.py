@@ -10,7 +10,7 @@ from bookshelf.http.message import Request, Response
 from bookshelf.site.api_adapters import FieldFault
 from bookshelf.site.form_decoding import FormRefused
 from bookshelf.site.frame_pages import FRAME_PAGES, SAVED, GalleryForm, GalleryModel, show_gallery
-from bookshelf.site.page import Page, PageRoute, Redirect, SiteParts
+from bookshelf.site.page import Link, Page, PageRoute, Redirect, SiteParts
 from bookshelf.site.page_request import PageRequest
 from bookshelf.site.routes import Site
 
@@ -210,3 +210,29 @@ async def test_settings_are_kept_and_used(pages: Pages) -> None:
 async def test_a_redirect_leads_to_no_other_host(pages: Pages) -> None:
     answer = await pages.post("/settings", {"theme": "dark", "_back": "//evil.example/"})
     assert answer.location == "/settings"
+
+
+async def count_things(request: PageRequest) -> Mapping[str, int]:
+    things = await request.api.get("/things/1")
+    return {"/things": 1200 if things.body["title"] else 0, "/none": 0}
+
+
+COUNTED = Site(
+    SiteParts(
+        name="Things",
+        package="bookshelf.site",
+        pages=SITE.parts.pages,
+        links=(Link("/things", "Things", "list"), Link("/none", "None", "list")),
+        counts=count_things,
+    )
+)
+
+
+async def test_a_link_of_the_bar_shows_a_number_also_above_a_form_that_was_refused(api: ScriptedApi) -> None:
+    pages = Pages(COUNTED, api)
+    shown = await pages.get("/things/1")
+    assert 'Things<b class="count num">1,200</b>' in shown.html
+    assert shown.html.count('class="count') == 2  # in both bars, and no 0
+    again = await pages.post("/things/1", {"_version": '"7"', "title": "wrong"})
+    assert again.status == 422
+    assert 'Things<b class="count num">1,200</b>' in again.html

@@ -102,7 +102,7 @@ def test_a_style_sheet_names_fonts_by_their_digest() -> None:
 
 
 def test_a_colour_of_shadows_is_made_of_its_parts() -> None:
-    styles = Assets([FRAME, "bookshelf.shelf.pages"]).content("site.css").decode()
+    styles = Assets([FRAME, "bookshelf.covers", "bookshelf.shelf.pages"]).content("site.css").decode()
     assert re.findall(r"(?<!rgb\()var\(--shade\)", styles) == []
 
 
