@@ -27,6 +27,8 @@ Port = Annotated[int, Meta(ge=0, le=65535)]
 #: The subfolder of a data folder that has the folders of its instances.
 INSTANCES = "run"
 _INSTANCE_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,99}", re.ASCII)
+#: A text on one line, without controls.
+_LINE = r"^[^\x00-\x1f\x7f-\x9f\u202a-\u202e\u2066-\u2069]*$(?!\n)"
 #: States in memory of a partition, however many partitions there are.
 _LEAST_CACHED = 100
 
@@ -133,6 +135,16 @@ class FileSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fie
     files_most: Annotated[int, Meta(ge=1, le=1 << 30)] = 20 << 20
 
 
+class ShopSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """The bookshop. `shop_currency` is that of its first product; a later change concerns nothing."""
+
+    shop_name: Annotated[str, Meta(min_length=1, max_length=200, pattern=_LINE)] = "Bookshelf"
+    shop_address: Annotated[str, Meta(max_length=500, pattern=_LINE)] = ""
+    shop_currency: Annotated[str, Meta(pattern=r"^[A-Z]{3}$(?!\n)")] = "EUR"
+    shop_zone: Annotated[str, Meta(pattern=r"^[A-Za-z0-9_+/-]{1,100}$(?!\n)")] = "UTC"
+    shop_invoice_years: Annotated[int, Meta(ge=1, le=100)] = 10
+
+
 Count = Annotated[int, Meta(ge=0)]
 Seconds = Annotated[float, Meta(gt=0)]
 
@@ -207,6 +219,7 @@ STRUCTS: tuple[type[msgspec.Struct], ...] = (
         GatewaySettings,
         SiteSettings,
         FileSettings,
+        ShopSettings,
     ),
 )
 #: Prefixes of the variables that deployments of brokers and agents already set, with the default port.

@@ -3,6 +3,7 @@
 import os
 from collections.abc import Iterable
 from dataclasses import replace
+from zoneinfo import ZoneInfoNotFoundError
 
 from bookshelf.accounts import people
 from bookshelf.accounts.account import ACCOUNT
@@ -11,7 +12,7 @@ from bookshelf.accounts.forgetting import FORGETTING
 from bookshelf.accounts.group import GROUP
 from bookshelf.accounts.registration import REGISTRATION
 from bookshelf.accounts.session import SESSION
-from bookshelf.config import GatewaySettings, WrongSetting, load, missing_extra, read
+from bookshelf.config import GatewaySettings, ShopSettings, WrongSetting, load, missing_extra, read
 from bookshelf.cqrs.route import BulkRoute
 from bookshelf.cqrs.service import Service
 from bookshelf.files import file
@@ -29,6 +30,11 @@ from bookshelf.shelf import (
     readings_view,
     stats,
 )
+from bookshelf.shop.invoicing import Seller
+from bookshelf.shop.parts import shop_parts
+
+#: The parts of the services of the shop, as they are without its settings.
+_SHOP = shop_parts(Seller("Bookshelf"))
 
 
 def _with_site(service: Service) -> Service:
@@ -60,6 +66,23 @@ def _with_accounts(service: Service) -> Service:
         raise WrongSetting(f"gateway_rate_storage: {fault}") from None
     routes = account_routes(parts)
     return replace(service, load=None, serves=routes, middleware=(need_accounts,), tasks=(forget_again,))
+
+
+def _with_shop(service: Service) -> Service:
+    from bookshelf.shop.handlers.shop_services import with_shop  # noqa: PLC0415 (see `Service.load`)
+
+    settings = load(ShopSettings, os.environ)
+    try:
+        return with_shop(
+            service,
+            Seller(settings.shop_name, settings.shop_address, settings.shop_zone),
+            settings.shop_currency,
+        )
+    except (ZoneInfoNotFoundError, ValueError):
+        msg = (
+            f"shop_zone (or BOOKSHELF_SHOP_ZONE): {settings.shop_zone!r} is no time zone, like Europe/Berlin"
+        )
+        raise WrongSetting(msg) from None
 
 
 SERVICES = (
@@ -157,6 +180,56 @@ SERVICES = (
         root="/account",
         load=_with_account_site,
         keeps_files=True,
+    ),
+    Service(
+        name="products",
+        summary="Products, categories and stock",
+        tags=("shop", "products"),
+        port=8091,
+        runs=_SHOP["products"],
+        serves=(),
+        load=_with_shop,
+        profile="shop",
+    ),
+    Service(
+        name="customers",
+        summary="The credit of customers",
+        tags=("shop", "customers"),
+        port=8092,
+        runs=_SHOP["customers"],
+        serves=(),
+        load=_with_shop,
+        profile="shop",
+    ),
+    Service(
+        name="orders",
+        summary="Carts and orders",
+        tags=("shop", "orders"),
+        port=8093,
+        runs=_SHOP["orders"],
+        serves=(),
+        load=_with_shop,
+        profile="shop",
+    ),
+    Service(
+        name="payments",
+        summary="Payments by card",
+        tags=("shop", "payments"),
+        port=8094,
+        runs=_SHOP["payments"],
+        serves=(),
+        load=_with_shop,
+        profile="shop",
+    ),
+    Service(
+        name="accounting",
+        summary="Invoices and revenue",
+        tags=("shop", "accounting"),
+        port=8095,
+        runs=_SHOP["accounting"],
+        serves=(),
+        load=_with_shop,
+        profile="shop",
     ),
     Service(
         name="files",

@@ -6,43 +6,63 @@ from contextlib import AsyncExitStack
 from pathlib import Path
 from typing import TypeVar
 
+import structlog
+
 from bookshelf.concurrency import cancel_and_wait
 from bookshelf.config import Network, Settings, WrongSetting, missing_extra
-from bookshelf.keyring.port import CHECK, KeyringFault, KeyTable
+from bookshelf.keyring.late import LateKeyring
+from bookshelf.keyring.port import CHECK, KeyringFault, KeyStore, KeyTable
 from bookshelf.runtime.clock import Clock
 from bookshelf.runtime.keyring_backup import KEYRING_FILE
 from bookshelf.runtime.sealing import Seals
 from bookshelf.runtime.secret_file import BadSecretFile, read_or_create_secret, read_secret
 
 T = TypeVar("T")
+_logger = structlog.get_logger(__name__)
 
 
 async def open_embedded_seals(settings: Settings, data: Path, clock: Clock, stack: AsyncExitStack) -> Seals:
     """Return what seals with the keyring beside the log, also for texts of a time when there were accounts.
 
-    The first start with accounts creates the keyring, and the secret file. Raises `WrongSetting`.
+    The first start with accounts creates the keyring, and the secret file; without accounts, the first use
+    does, which is the shop's. Raises `WrongSetting`.
     """
+    opened = await stack.enter_async_context(AsyncExitStack())
+    if not settings.has_accounts and not (data / KEYRING_FILE).exists():
+        return await _watched(LateKeyring(lambda: _open_at_use(settings, data, clock, opened)), stack)
+    return await _watched(await _open_embedded(settings, data, clock, opened), stack)
+
+
+async def _open_at_use(settings: Settings, data: Path, clock: Clock, stack: AsyncExitStack) -> KeyStore:
+    try:
+        return await _open_embedded(settings, data, clock, stack)
+    except WrongSetting as fault:
+        _logger.warning("keyring-unreachable", why=str(fault))
+        raise KeyringFault(str(fault)) from None
+
+
+async def _open_embedded(settings: Settings, data: Path, clock: Clock, stack: AsyncExitStack) -> KeyStore:
     path, secret_file = data / KEYRING_FILE, settings.secret_file
-    if not path.exists():
-        if not settings.has_accounts:
-            return Seals()
-        if not settings.accounts_secret_file and secret_file.exists():
-            msg = f"the keyring {path} is missing, without which the texts of people with accounts are lost"
-            remedy = f"restore it from the log's backup, or move {secret_file} away if there never was one"
-            raise WrongSetting(f"{msg}; {remedy}")
-    from bookshelf.keyring.sqlite import SqliteKeyTable  # noqa: PLC0415 (with accounts only)
+    if not path.exists() and not settings.accounts_secret_file and secret_file.exists():
+        msg = f"the keyring {path} is missing, without which the texts of people with accounts are lost"
+        remedy = f"restore it from the log's backup, or move {secret_file} away if there never was one"
+        raise WrongSetting(f"{msg}; {remedy}")
+    from bookshelf.keyring.sqlite import SqliteKeyTable  # noqa: PLC0415 (where it is used only)
 
     table = await _checked(SqliteKeyTable.open(path))
     stack.push_async_callback(table.close)
-    is_new = settings.has_accounts and await _checked(table.get(CHECK)) is None
-    return await _open(table, read_or_create_secret if is_new else read_secret, secret_file, clock, stack)
+    is_new = await _checked(table.get(CHECK)) is None
+    return await _open(table, read_or_create_secret if is_new else read_secret, secret_file, clock)
 
 
 async def open_shared_seals(
     settings: Settings, network: Network, clock: Clock, stack: AsyncExitStack
 ) -> Seals:
-    """Return what seals with the keyring in the database of the views. Raises `WrongSetting`."""
-    if not settings.has_accounts:
+    """Return what seals with the keyring in the database of the views.
+
+    Without accounts it is opened if `accounts_secret_file` is set: the shop needs it. Raises `WrongSetting`.
+    """
+    if not settings.has_accounts and not settings.accounts_secret_file:
         return Seals()
     if not network.storage.url:
         msg = (
@@ -55,20 +75,23 @@ async def open_shared_seals(
         raise missing_extra("the setting `storage`", fault, "postgres") from None
     table = await _checked(PostgresKeyTable.open(network.storage.url))
     stack.push_async_callback(table.close)
-    return await _open(table, read_secret, settings.secret_file, clock, stack)
+    return await _watched(await _open(table, read_secret, settings.secret_file, clock), stack)
 
 
-async def _open(
-    table: KeyTable, read: Callable[[Path], bytes], secret_file: Path, clock: Clock, stack: AsyncExitStack
-) -> Seals:
-    from bookshelf.keyring.keyring import Keyring  # noqa: PLC0415 (with accounts only)
+async def _open(table: KeyTable, read: Callable[[Path], bytes], secret_file: Path, clock: Clock) -> KeyStore:
+    from bookshelf.keyring.keyring import Keyring  # noqa: PLC0415 (loads `cryptography`)
 
     try:
         secret = read(secret_file)
     except BadSecretFile as fault:
         name = "accounts_secret_file (or BOOKSHELF_ACCOUNTS_SECRET_FILE)"
         raise WrongSetting(f"{name}: {fault}; the keyring cannot be read without it") from None
-    seals = Seals(await _checked(Keyring.open(table, secret, clock.now)))
+    return await _checked(Keyring.open(table, secret, clock.now))
+
+
+async def _watched(keyring: KeyStore, stack: AsyncExitStack) -> Seals:
+    """Return what seals with a keyring, and follows the keys that are destroyed. Raises `WrongSetting`."""
+    seals = Seals(keyring)
     await _checked(seals.refresh())
     watching = asyncio.create_task(seals.watch())
     stack.push_async_callback(cancel_and_wait, watching)

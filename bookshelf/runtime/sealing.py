@@ -92,7 +92,7 @@ class Seals:
     def required(self) -> KeyStore:
         """Return the keyring. Raises `KeyringFault` if there is none."""
         if self.keyring is None:
-            raise KeyringFault("this needs a keyring, which is there only with accounts; set accounts to on")
+            raise KeyringFault("this needs a keyring: set accounts_secret_file, and storage to a database")
         return self.keyring
 
     async def seal(self, value: S, person: str | None) -> S:

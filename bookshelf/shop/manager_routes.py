@@ -43,7 +43,7 @@ class Grant(msgspec.Struct, forbid_unknown_fields=True, omit_defaults=True):
 
 def customer_of(caller: Caller) -> str:
     """Return the customer that a caller is."""
-    return caller.account or LOCAL_READER
+    return caller.owner or LOCAL_READER
 
 
 def _cancel(_body: Any, context: RequestContext) -> CancelOrder:  # noqa: ANN401 (it has no fields)

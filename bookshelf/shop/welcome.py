@@ -10,8 +10,8 @@ from bookshelf.shop.money import Money
 
 #: The credit that a customer begins with, in minor units.
 STARTING_CREDIT = 10_000
-#: The customer while there are no accounts.
-LOCAL_READER = "reader"
+#: The customer while there are no accounts; with them, the one that the things of that time belong to.
+LOCAL_READER = "a-reader"
 
 
 def welcoming(currency: str) -> Process:

@@ -65,7 +65,8 @@ LAW: Law = {
     },
     # what puts it together; of a context, the command line knows only its files
     "bookshelf.services": {
-        *("bookshelf.cqrs", "bookshelf.shelf", "bookshelf.accounts", "bookshelf.files", "bookshelf.config"),
+        *("bookshelf.cqrs", "bookshelf.shelf", "bookshelf.accounts", "bookshelf.files", "bookshelf.shop"),
+        "bookshelf.config",
     },
     "bookshelf.cli": {
         *("bookshelf.services", "bookshelf.runtime", "bookshelf.config", "gateway", "bookshelf.cqrs"),

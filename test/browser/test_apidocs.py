@@ -4,14 +4,11 @@ import pytest
 from playwright.sync_api import Browser, expect
 from support.browser import Visit
 from support.program import Program
-
-from bookshelf.services import WITHOUT_ACCOUNTS
+from support.service_of import LOCAL_APIS
 
 pytestmark = [pytest.mark.browser, pytest.mark.needs("chromium")]
 
-SERVED = {
-    (route.method, route.path) for service in WITHOUT_ACCOUNTS if not service.root for route in service.serves
-}
+SERVED = {(route.method, route.path) for service in LOCAL_APIS for route in service.serves}
 WAIT_MS = 60_000
 
 

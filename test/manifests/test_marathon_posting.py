@@ -22,6 +22,11 @@ SERVICES = [
     "site",
     "users",
     "accountsite",
+    "products",
+    "customers",
+    "orders",
+    "payments",
+    "accounting",
     "files",
 ]
 APPS = ["kafka", "consul", *SERVICES, "api-gateway"]

@@ -1,15 +1,18 @@
 """How a process opens its keyring: created at the first start with accounts, and needed ever after."""
 
+import asyncio
 from collections.abc import AsyncIterator, Callable
 from contextlib import AsyncExitStack
 from pathlib import Path
 
 import pytest
+from structlog.testing import capture_logs
 from support.fixed_infrastructure import FixedClock
 from support.postgres import Server
 
 from bookshelf.cli.keyring import open_embedded_seals, open_shared_seals
 from bookshelf.config import Network, Settings, WrongSetting
+from bookshelf.keyring.port import KeyringFault
 from bookshelf.runtime.keyring_backup import KEYRING_FILE
 from bookshelf.runtime.sealing import Seals
 from bookshelf.storage.postgres.settings import PostgresSettings
@@ -37,9 +40,32 @@ async def sealed(data: Path) -> str:
         return (await (await opened(data, stack)).cipher("a-1")).seal("notes", "mine")
 
 
-async def test_without_accounts_no_file_is_made(tmp_path: Path, stack: AsyncExitStack) -> None:
-    assert (await opened(tmp_path, stack, accounts="off")).keyring is None
-    assert list(tmp_path.iterdir()) == []
+async def test_without_accounts_the_first_use_makes_the_files(tmp_path: Path) -> None:
+    async with AsyncExitStack() as stack:
+        seals = await opened(tmp_path, stack, accounts="off")
+        assert await seals.refresh() == ""
+        assert list(tmp_path.iterdir()) == []
+        texts = await asyncio.gather(*(seals.cipher("invoices-2026") for _ in "12"))
+        text = texts[0].seal("address", "mine")
+        assert await seals.open(text, "address") == "mine"
+        assert {path.stat().st_mode & 0o777 for path in tmp_path.iterdir()} == {0o600}
+        assert {KEYRING_FILE, ACCOUNTS_FILE} <= {path.name for path in tmp_path.iterdir()}
+        await seals.forget("invoices-2026")
+        assert await seals.open(text, "address") is None
+    async with AsyncExitStack() as stack:
+        seals = await opened(tmp_path, stack)
+        assert await seals.open(text, "address") is None
+
+
+async def test_a_first_use_without_the_lost_keyring_is_refused_and_logged(
+    tmp_path: Path, stack: AsyncExitStack
+) -> None:
+    await sealed(tmp_path)
+    (tmp_path / KEYRING_FILE).unlink()
+    seals = await opened(tmp_path, stack, accounts="off")
+    with capture_logs() as logged, pytest.raises(KeyringFault, match=r"keyring\.sqlite is missing"):
+        await seals.cipher("invoices-2026")
+    assert [entry["event"] for entry in logged] == ["keyring-unreachable"]
 
 
 @pytest.mark.parametrize("accounts", ["on", "off"])

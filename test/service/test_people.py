@@ -8,13 +8,13 @@ from typing import Any, NamedTuple
 import msgspec
 import pytest
 from support.pages import Pages, ShelfApi
-from support.shelf import JSON, Answered, Shelf
+from support.shelf import JSON, SHELF, Answered, Shelf
 
 from bookshelf.cqrs.handler import GUEST, Caller, HandlerRoute
 from bookshelf.cqrs.route import EventsRoute
 from bookshelf.http.message import Response, request
 from bookshelf.runtime.api.identity import SignedCallers, signed_in
-from bookshelf.services import SERVICES, WITHOUT_ACCOUNTS
+from bookshelf.services import SERVICES
 from bookshelf.shelf.pages.site import SITE
 
 CALLERS = SignedCallers(b"the secret of this test")
@@ -99,7 +99,7 @@ WALK: dict[tuple[str, str], Visit] = {
 }
 ROUTES = {
     (route.method, route.path): route
-    for service in WITHOUT_ACCOUNTS
+    for service in SHELF
     if service.root is None and service.name != "files"
     for route in service.serves
 }

@@ -26,11 +26,13 @@ from bookshelf.runtime.api.identity import Callers, LocalReader
 from bookshelf.runtime.infrastructure import Infrastructure, LateHandler, MakeStates, PortlessListener
 from bookshelf.runtime.sealing import Seals
 from bookshelf.runtime.service import ServiceHost
-from bookshelf.services import WITHOUT_ACCOUNTS
+from bookshelf.services import chosen
 from bookshelf.storage.port import Storage
 from bookshelf.storage.sqlite import MemoryStorage
 
 DEADLINE_S = 30
+#: The services of the shelf, with those of its pages and of pictures.
+SHELF = chosen(("shelf", "files"))
 JSON = "application/json"
 DUNE = {"title": "Dune", "author": "Frank Herbert"}
 
@@ -58,7 +60,7 @@ class Shelf:
         storage: Storage | None = None,
         states: MakeStates | None = None,
         seals: Seals | None = None,
-        services: Iterable[Service] = WITHOUT_ACCOUNTS,
+        services: Iterable[Service] = SHELF,
         callers: Callers | None = None,
     ) -> None:
         self.log = log or MemoryLog(2)

@@ -16,20 +16,25 @@ from bookshelf.cqrs.message import Command
 from bookshelf.http.message import request
 from bookshelf.log.memory import MemoryLog
 from bookshelf.log.port import Record
+from bookshelf.services import SERVICES
 from bookshelf.shop.events import TOPIC
-from bookshelf.shop.handlers.shop_services import shop_services
+from bookshelf.shop.handlers.shop_services import with_shop
 from bookshelf.shop.invoicing import Seller
 from bookshelf.shop.money import Money
 from bookshelf.shop.order import ORDER, Order
 from bookshelf.shop.order_commands import PlaceOrder
 from bookshelf.shop.order_events import Terms
+from bookshelf.shop.parts import shop_parts
 from bookshelf.shop.product import PRODUCT, AddProduct
 from bookshelf.shop.sandbox import CardSandbox
 from bookshelf.shop.values import OrderLine, ProductDetails
+from bookshelf.shop.welcome import LOCAL_READER
 
 #: Numbers of cards that pay, that are declined, and whose payment is declined after they were accepted.
 GOOD, BAD, LATE = "4242424242424242", "4000000000000002", "4000000000000341"
 PRICE = Money(1500, "EUR")
+#: The services of the shop, pages and pictures apart.
+SHOP = tuple(service for service in SERVICES if service.name in shop_parts(Seller("Bookshelf")))
 
 
 class ForgetfulLog(MemoryLog):
@@ -47,9 +52,8 @@ class Shop:
 
     def __init__(self, log: ForgetfulLog | None = None) -> None:
         self.log = log or ForgetfulLog(2)
-        services = shop_services(
-            Seller("Bookshelf", "1 Shelf Street", "Europe/Berlin"), provider=self._provider
-        )
+        seller = Seller("Bookshelf", "1 Shelf Street", "Europe/Berlin")
+        services = [with_shop(service, seller, provider=self._provider) for service in SHOP]
         self._shelf = Shelf(log=self.log, services=services)
         self.clock = self._shelf.clock
         self.sandbox = CardSandbox(b"secret", self.clock.now)
@@ -103,10 +107,10 @@ class Shop:
 
     async def place(self, order: str, quantity: int = 1, card: str = "", product: str = "p-1") -> None:
         """Place an order of the local reader out of the cart, paid on credit or with a card."""
-        terms = Terms(customer="reader", cart=True)
+        terms = Terms(customer=LOCAL_READER, cart=True)
         if card:
             token = self.sandbox.tokenize(card, "12/30", "123")
-            terms = Terms(customer="reader", pay="card", card=token.token, cart=True)
+            terms = Terms(customer=LOCAL_READER, pay="card", card=token.token, cart=True)
         lines = (OrderLine(product, quantity, PRICE),)
         await self.ask(ORDER, order, PlaceOrder(terms=terms, lines=lines, at=self.clock.now()))
 

@@ -10,12 +10,12 @@ async def test_a_credit_and_each_change_of_it_are_seen() -> None:
         await shop.stock()
         assert (await shop.get("customers", "/shop/customers/me/credit")).status == 404
         grant = {"amount": {"amount": 700, "currency": "EUR"}, "why": "a late parcel"}
-        granted = await shop.send("customers", "POST", "/shop/customers/reader/credit/grants", grant)
+        granted = await shop.send("customers", "POST", "/shop/customers/a-reader/credit/grants", grant)
         assert granted.status == 200, granted.body
         await shop.place("o-1", 1)
         assert (await shop.ended("o-1", "CANCELED")).reasons[0].code == "insufficient-credit"
         grant["amount"] = {"amount": 1000, "currency": "EUR"}
-        await shop.send("customers", "POST", "/shop/customers/reader/credit/grants", grant)
+        await shop.send("customers", "POST", "/shop/customers/a-reader/credit/grants", grant)
         await shop.place("o-2", 1)
         await shop.ended("o-2", "FINALIZED")
         credit = (await shop.get("customers", "/shop/customers/me/credit")).json
@@ -24,7 +24,7 @@ async def test_a_credit_and_each_change_of_it_are_seen() -> None:
             "reserved": 0,
             "available": 200,
         }
-        assert (await shop.get("customers", "/shop/customers/reader/credit")).json == credit
+        assert (await shop.get("customers", "/shop/customers/a-reader/credit")).json == credit
         entries = (await shop.get("customers", "/shop/customers/me/entries")).json
         listed = [(entry["type"].split(".")[1], entry["amount"], entry.get("order")) for entry in entries]
         assert listed == [

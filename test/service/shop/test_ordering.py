@@ -14,6 +14,7 @@ from bookshelf.shop.order import ORDER
 from bookshelf.shop.order_commands import CancelOrder, RetryCapture
 from bookshelf.shop.payment import PAYMENT
 from bookshelf.shop.stock import STOCK
+from bookshelf.shop.welcome import LOCAL_READER
 
 
 def codes(*reasons: object) -> list[str]:
@@ -24,13 +25,13 @@ async def test_an_order_leads_to_a_purchase_and_an_invoice_whatever_is_read_agai
     log = ForgetfulLog(2)
     async with Shop(log) as shop:
         await shop.stock()
-        await shop.ask(CART, cart_key("reader"), SetLine(product="p-1", quantity=2, price=PRICE))
+        await shop.ask(CART, cart_key(LOCAL_READER), SetLine(product="p-1", quantity=2, price=PRICE))
         await shop.place("o-1", 2)
         order = await shop.ended("o-1", "FINALIZED")
         assert (order.stock_answer, order.payment_answer) == ("APPROVED", "APPROVED")
-        await shop.state(CART, cart_key("reader"), lines={})
+        await shop.state(CART, cart_key(LOCAL_READER), lines={})
         await shop.state(STOCK, "p-1", units=1, held=0)
-        await shop.state(CREDIT, "reader", balance=7000, held=0)
+        await shop.state(CREDIT, LOCAL_READER, balance=7000, held=0)
         invoice = await shop.state(INVOICE, "o-1", number="2026-000001")
         assert invoice.lines == order.bought
         await shop.place("o-2", 1, GOOD)
@@ -52,7 +53,7 @@ async def test_an_order_leads_to_a_purchase_and_an_invoice_whatever_is_read_agai
 async def test_an_order_that_cannot_be_served_has_every_reason_and_holds_nothing() -> None:
     async with Shop() as shop:
         await shop.stock()
-        await shop.ask(CREDIT, "reader", OpenCredit(amount=Money(500, "EUR")))
+        await shop.ask(CREDIT, LOCAL_READER, OpenCredit(amount=Money(500, "EUR")))
         await shop.place("o-1", 4)
         order = await shop.ended("o-1", "CANCELED")
         assert codes(*order.reasons) == ["out-of-stock", "insufficient-credit"]
@@ -65,7 +66,7 @@ async def test_an_order_that_cannot_be_served_has_every_reason_and_holds_nothing
             "insufficient-credit",
         ]
         await shop.state(STOCK, "p-1", units=3, held=0)
-        await shop.state(CREDIT, "reader", balance=500, held=0)
+        await shop.state(CREDIT, LOCAL_READER, balance=500, held=0)
 
 
 async def test_a_declined_payment_stalls_the_order_and_a_manager_takes_it_back() -> None:

@@ -9,12 +9,13 @@ from bookshelf.shop.order import ORDER
 from bookshelf.shop.order_commands import PlaceOrder, ShipOrder
 from bookshelf.shop.order_events import Terms
 from bookshelf.shop.values import OrderLine
+from bookshelf.shop.welcome import LOCAL_READER
 
 
 async def test_a_customer_sees_states_reasons_and_history_of_orders() -> None:
     async with Shop() as shop:
         await shop.stock()
-        await shop.ask(CREDIT, "reader", OpenCredit(amount=Money(2000, "EUR")))
+        await shop.ask(CREDIT, LOCAL_READER, OpenCredit(amount=Money(2000, "EUR")))
         await shop.place("o-1", 1)
         await shop.ended("o-1", "FINALIZED")
         await shop.state(INVOICE, "o-1", number="2026-000001")
@@ -31,7 +32,7 @@ async def test_a_customer_sees_states_reasons_and_history_of_orders() -> None:
             "stock": "APPROVED",
             "payment": "APPROVED",
             "pay": "credit",
-            "customer": "reader",
+            "customer": LOCAL_READER,
             "placed": now,
             "deadline": "2026-03-01T12:00:30Z",
             "total": price,

@@ -7,6 +7,7 @@ from support.shop import GOOD, Shop
 from bookshelf.cqrs.envelope import decode_envelope
 from bookshelf.shop.credit import CREDIT
 from bookshelf.shop.stock import STOCK
+from bookshelf.shop.welcome import LOCAL_READER
 
 ONE = {"lines": [{"product": "p-1", "quantity": 1}], "pay": "credit"}
 
@@ -61,7 +62,7 @@ async def test_an_order_is_answered_at_rest_if_the_client_prefers_that() -> None
                 "detail": "the price was 0.01, and is now 15.00",
             }
         ]
-        await shop.state(CREDIT, "reader", balance=10_000, held=0)
+        await shop.state(CREDIT, LOCAL_READER, balance=10_000, held=0)
         values = b"".join([record.value for record in await shop.records()])
         assert GOOD.encode() not in values
         assert all(decode_envelope(record.value).actor for record in await shop.records())

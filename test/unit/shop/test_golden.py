@@ -20,7 +20,7 @@ from bookshelf.shop.order import ORDER
 from bookshelf.shop.stock import STOCK, Stock
 from bookshelf.shop.values import VatSum
 
-LINES = (ROOT / "test/fixtures/golden/begun/shop.jsonl").read_bytes().splitlines()
+LINES = (ROOT / "test/fixtures/golden/shop.jsonl").read_bytes().splitlines()
 ENVELOPES = [decode_envelope(line) for line in LINES]
 
 

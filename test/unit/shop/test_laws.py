@@ -18,8 +18,9 @@ from bookshelf.shop.order_events import OrderFinalized, OrderPlaced, Terms
 from bookshelf.shop.payment_events import InvoiceWritten, Numbered, PaymentCaptured
 from bookshelf.shop.product import AddProduct, ChangeProduct, RemoveProduct
 from bookshelf.shop.values import OrderLine, ProductDetails
+from bookshelf.shop.welcome import LOCAL_READER
 
-PRODUCTS, PEOPLE = ["p-1", "p-2", "p-9"], ["a-1", "a-2", "reader", "a-9"]
+PRODUCTS, PEOPLE = ["p-1", "p-2", "p-9"], ["a-1", "a-2", LOCAL_READER, "a-9"]
 PRICE = Money(1500, "EUR")
 PARTITION, MOST = st.integers(0, PARTITIONS - 1), st.integers(1, 5)
 PAY = st.sampled_from(["credit", "good", "bad", "late"])

@@ -31,7 +31,7 @@ from bookshelf.shop.payment import PAYMENT, Authorize, Capture, Void
 from bookshelf.shop.series import SERIES, Number
 from bookshelf.shop.stock import STOCK, ReleaseStock, ReserveStock, ReturnStock, TakeStock
 from bookshelf.shop.values import BoughtLine, OrderLine, Reason
-from bookshelf.shop.welcome import welcoming
+from bookshelf.shop.welcome import LOCAL_READER, welcoming
 
 PRICE, TOTAL = Money(1000, "EUR"), Money(2000, "EUR")
 CREDITED = orders.Terms(customer="a-1", cart=True)
@@ -62,9 +62,9 @@ def test_an_order_without_prices_reserves_its_total_once_it_is_priced() -> None:
 
 
 def test_the_local_reader_gets_a_credit_at_the_first_order() -> None:
-    priced = orders.OrderPriced(terms=orders.Terms(customer="reader"), total=TOTAL)
+    priced = orders.OrderPriced(terms=orders.Terms(customer=LOCAL_READER), total=TOTAL)
     reserve = ReserveCredit(order="o-1", amount=TOTAL, opening=Money(10_000, "EUR"))
-    on_event(ORDERING, priced, subject="o-1").sends(Send(CREDIT, "reader", reserve))
+    on_event(ORDERING, priced, subject="o-1").sends(Send(CREDIT, LOCAL_READER, reserve))
 
 
 @pytest.mark.parametrize(

@@ -1,15 +1,20 @@
-"""The services of the shop: names, ports and paths are their own, and their documents have every route."""
+"""The services of the shop have their routes in their documents, and the values of their settings."""
 
-from bookshelf.cqrs.service import check_services
+import pytest
+from support.shop import SHOP
+
+from bookshelf.config import WrongSetting
 from bookshelf.runtime.openapi import document
-from bookshelf.services import SERVICES
-from bookshelf.shop.handlers.shop_services import shop_services
-from bookshelf.shop.invoicing import Seller
 
 
-def test_the_services_of_the_shop_fit_beside_the_others() -> None:
-    shop = shop_services(Seller("Bookshelf"))
-    check_services([*(service for service in SERVICES if service.root is None), *shop], {"gateway": 8000})
-    for service in shop:
-        paths = document(service)["paths"]
-        assert {route.path for route in service.serves} <= paths.keys()
+def test_the_documents_of_the_shop_have_every_route() -> None:
+    for service in SHOP:
+        loaded = service.loaded()
+        assert loaded.serves
+        assert {route.path for route in loaded.serves} <= document(loaded)["paths"].keys()
+
+
+def test_a_zone_that_there_is_not_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("BOOKSHELF_SHOP_ZONE", "Europe/Bookshelf")
+    with pytest.raises(WrongSetting, match=r"shop_zone .*'Europe/Bookshelf' is no time zone"):
+        SHOP[0].loaded()
