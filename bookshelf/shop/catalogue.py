@@ -7,7 +7,6 @@ from typing import Any
 
 import msgspec
 from sqlalchemy import (
-    BigInteger,
     Boolean,
     Column,
     Index,
@@ -24,6 +23,7 @@ from bookshelf.cqrs.message import Event
 from bookshelf.cqrs.view import Change, Handler, Recorded, View
 from bookshelf.shop import events
 from bookshelf.shop.events import EVENTS, TOPIC
+from bookshelf.shop.product_rows import first_stock, stock_columns, stock_handlers
 from bookshelf.shop.values import ProductDetails
 from bookshelf.storage.statements import TEXT
 
@@ -41,13 +41,8 @@ products = Table(
     Column("one_only", Boolean, nullable=False),
     Column("attributes", TEXT, nullable=False),
     Column("image", TEXT, nullable=False),
-    Column("price", BigInteger, nullable=False),
-    Column("currency", TEXT, nullable=False),
-    Column("units", BigInteger, nullable=False),
-    Column("held", BigInteger, nullable=False),
+    *stock_columns(),
     Column("added", TEXT, nullable=False),
-    Column("removed", Boolean, nullable=False),
-    Column("version", BigInteger, nullable=False),
 )
 Index("catalogue_by_name", products.c.removed, products.c.name_key, products.c.id)
 Index("catalogue_by_price", products.c.removed, products.c.price, products.c.id)
@@ -88,26 +83,6 @@ _CHANGE = (
     .values(
         {name: bindparam(f"new_{name}") for name in (*_VALUES, "image")} | {"version": bindparam("offset")}
     )
-)
-_REPRICE = (
-    update(products)
-    .where(products.c.id == _row)
-    .values(price=bindparam("amount"), currency=bindparam("code"), version=bindparam("offset"))
-)
-_REMOVE = update(products).where(products.c.id == _row).values(removed=True, version=bindparam("offset"))
-_COUNT = (
-    update(products)
-    .where(products.c.id == _row)
-    .values(
-        units=products.c.units + bindparam("more"),
-        held=products.c.held + bindparam("more_held"),
-        version=bindparam("offset"),
-    )
-)
-_SET = (
-    update(products)
-    .where(products.c.id == _row)
-    .values(units=bindparam("number"), version=bindparam("offset"))
 )
 _ADD_WORD = insert(words)
 _CLEAR_WORDS = delete(words).where(words.c.product == _row)
@@ -156,9 +131,7 @@ def _words(product: str, details: ProductDetails) -> Iterable[Change]:
 
 
 def _added(event: events.ProductAdded, recorded: Recorded) -> Iterable[Change]:
-    price = {"price": event.price.amount, "currency": event.price.currency}
-    counts = {"units": event.units, "held": 0, "removed": False, "version": recorded.offset}
-    row = {"id": recorded.subject, "added": recorded.time.isoformat(), **price, **counts}
+    row = {"id": recorded.subject, "added": recorded.time.isoformat(), **first_stock(event, recorded)}
     yield _ADD, {**row, **_details(event.details)}
     yield from _words(recorded.subject, event.details)
 
@@ -168,30 +141,6 @@ def _changed(event: events.ProductChanged, recorded: Recorded) -> Iterable[Chang
     yield _CHANGE, {**values, "row": recorded.subject, "offset": recorded.offset}
     yield _CLEAR_WORDS, {"row": recorded.subject}
     yield from _words(recorded.subject, event.details)
-
-
-def _repriced(event: events.ProductRepriced, recorded: Recorded) -> Iterable[Change]:
-    price = {"amount": event.price.amount, "code": event.price.currency}
-    yield _REPRICE, {**price, "row": recorded.subject, "offset": recorded.offset}
-
-
-def _removed(_event: events.ProductRemoved, recorded: Recorded) -> Iterable[Change]:
-    yield _REMOVE, {"row": recorded.subject, "offset": recorded.offset}
-
-
-def _set(event: events.UnitsSet, recorded: Recorded) -> Iterable[Change]:
-    yield _SET, {"number": event.units, "row": recorded.subject, "offset": recorded.offset}
-
-
-def _counted(units: int, held: int) -> Handler:
-    """Return the handler of an event that adds its quantity, times these, to the units and the held ones."""
-
-    def handler(event: Any, recorded: Recorded) -> Iterable[Change]:  # noqa: ANN401 (one event's)
-        number = event.units if isinstance(event, events.UnitsAdded) else event.quantity
-        changes = {"more": units * number, "more_held": held * number}
-        yield _COUNT, {**changes, "row": recorded.subject, "offset": recorded.offset}
-
-    return handler
 
 
 def _category_added(event: events.CategoryAdded, recorded: Recorded) -> Iterable[Change]:
@@ -210,14 +159,7 @@ def _category_removed(_event: Event, recorded: Recorded) -> Iterable[Change]:
 HANDLERS: Mapping[type[Any], Handler] = {
     events.ProductAdded: _added,
     events.ProductChanged: _changed,
-    events.ProductRepriced: _repriced,
-    events.ProductRemoved: _removed,
-    events.UnitsAdded: _counted(1, 0),
-    events.UnitsSet: _set,
-    events.StockReserved: _counted(0, 1),
-    events.StockReleased: _counted(0, -1),
-    events.StockTaken: _counted(-1, -1),
-    events.UnitsReturned: _counted(1, 0),
+    **stock_handlers(products),
     events.CategoryAdded: _category_added,
     events.CategoryRenamed: _category_renamed,
     events.CategoryRemoved: _category_removed,

@@ -10,13 +10,12 @@ from bookshelf.cqrs.errors import NotFound
 from bookshelf.cqrs.route import Answer, QueryRoute
 from bookshelf.shop.catalogue import VIEW, categories, products, words, words_of
 from bookshelf.shop.money import Money
+from bookshelf.shop.product_rows import availability_of
 from bookshelf.shop.values import Attribute
 from bookshelf.storage.paging import After, Limit, Sort, count_rows, list_page
 
 #: The id of the category of products whose own category is not there.
 OTHER = "other"
-#: Up to this many units of a product are `few`.
-FEW = 5
 _WORDS_MOST = 10
 ProductId = Annotated[str, Meta(description="the id of the product", examples=["p-1"])]
 CategoryId = Annotated[str, Meta(description="the id of the category", examples=["c-1"])]
@@ -87,12 +86,11 @@ class CategoryQuery(msgspec.Struct, forbid_unknown_fields=True):
 
 
 def _shown(row: Any) -> ProductAnswer:  # noqa: ANN401 (a row)
-    available = row.units - row.held
     return ProductAnswer(
         id=row.id,
         name=row.name,
         price=Money(row.price, row.currency),
-        availability="out" if available <= 0 else "few" if available <= FEW else "in",
+        availability=availability_of(row.units - row.held),
         vat_permille=row.vat_permille,
         added=row.added,
         category=row.category,

@@ -7,7 +7,7 @@ from bookshelf.cqrs.aggregate import Aggregate
 from bookshelf.cqrs.connector import Connector
 from bookshelf.cqrs.process import Process
 from bookshelf.cqrs.view import View
-from bookshelf.shop import catalogue, customers, orders
+from bookshelf.shop import carts, catalogue, customers, orders
 from bookshelf.shop.cards import FindProvider, cards
 from bookshelf.shop.cart import CART
 from bookshelf.shop.category import CATEGORY
@@ -34,7 +34,7 @@ def shop_parts(
     return {
         "products": (PRODUCT, CATEGORY, STOCK, catalogue.VIEW),
         "customers": (CREDIT, welcoming(currency), customers.VIEW),
-        "orders": (CART, ORDER, ORDERING, orders.VIEW),
+        "orders": (CART, ORDER, ORDERING, carts.VIEW, orders.VIEW),
         "payments": (PAYMENT, cards(provider)),
         "accounting": (SERIES, INVOICE, invoicing(seller), invoices_view(seller.zone)),
     }

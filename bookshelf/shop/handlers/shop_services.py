@@ -6,9 +6,11 @@ from bookshelf.cqrs.route import Route
 from bookshelf.cqrs.service import Service
 from bookshelf.cqrs.view import View
 from bookshelf.shop.cards import FindProvider
+from bookshelf.shop.carts import CART_QUERIES
 from bookshelf.shop.catalogue_queries import CATALOGUE_ROUTES
 from bookshelf.shop.customers import CUSTOMER_ROUTES
 from bookshelf.shop.handlers.card_tokens import card_routes
+from bookshelf.shop.handlers.cart_lines import CART_COMMANDS
 from bookshelf.shop.handlers.placing import PLACING_ROUTE
 from bookshelf.shop.handlers.products import product_routes
 from bookshelf.shop.invoice_queries import invoice_routes
@@ -30,7 +32,8 @@ def with_shop(
         case "customers":
             return _made(service, runs, (*CUSTOMER_ROUTES, *CREDIT_COMMANDS))
         case "orders":
-            return _made(service, runs, (*ORDER_ROUTES, *ORDER_COMMANDS, PLACING_ROUTE))
+            carts: tuple[Route, ...] = (*CART_QUERIES, *CART_COMMANDS)
+            return _made(service, runs, (*carts, *ORDER_ROUTES, *ORDER_COMMANDS, PLACING_ROUTE))
         case "payments":
             return _made(service, runs, card_routes(provider))
     [invoices] = (part for part in runs if isinstance(part, View))
