@@ -3,7 +3,7 @@
 import os
 import shutil
 import sqlite3
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any, Literal
@@ -21,6 +21,7 @@ _DRAFT_DAYS = 7
 
 _TABLES = """
 PRAGMA journal_mode = WAL;
+PRAGMA secure_delete = ON;
 CREATE TABLE IF NOT EXISTS job (id TEXT PRIMARY KEY, made TEXT NOT NULL, content BLOB NOT NULL) WITHOUT ROWID;
 CREATE TABLE IF NOT EXISTS line (
   job TEXT, list TEXT, number INTEGER, content BLOB NOT NULL, PRIMARY KEY (job, list, number)) WITHOUT ROWID;
@@ -107,6 +108,20 @@ class JobStore:
         self.clear(job_id)
         self._db.execute("DELETE FROM job WHERE id = ?", (job_id,))
         self.path(job_id).unlink(missing_ok=True)
+
+    def erase(self, accounts: Collection[str]) -> None:
+        """Remove the jobs of accounts, and every trace of them in the folder.
+
+        Raises `sqlite3.Error` as long as another process reads the database: its write-ahead log has traces.
+        """
+        erased = [job.id for job in self.all() if job.caller.account in accounts]
+        if erased:
+            self._db.execute("VACUUM")  # without the traces of a time when `secure_delete` was off
+        for job_id in erased:
+            self.remove(job_id)
+        (busy, *_) = self._db.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchone()
+        if busy:
+            raise sqlite3.OperationalError("another process reads the jobs, so that traces are left")
 
     def clear(self, job_id: str) -> None:
         """Remove the lines of a job."""

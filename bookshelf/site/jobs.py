@@ -4,7 +4,7 @@ A job is begun anew after a restart, so each of its steps compares with the API 
 """
 
 import asyncio
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Mapping
+from collections.abc import AsyncIterator, Awaitable, Callable, Collection, Iterable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import asynccontextmanager
 from functools import partial
@@ -125,15 +125,21 @@ class Jobs:
         self._tasks: dict[str, asyncio.Task[None]] = {}
         self._progress: dict[str, tuple[int, int]] = {}
         self._shown: dict[str, dict[str, Any]] = {}
+        #: Accounts that were forgotten: they get no new jobs.
+        self._forgotten: frozenset[str] = frozenset()
         self._store: JobStore | None = None
 
     @asynccontextmanager
-    async def open(self) -> AsyncIterator[None]:
-        """Continue all jobs that have not ended; at the end stop them, to be continued at the next start."""
+    async def open(self, first: Callable[[], Awaitable[Any]]) -> AsyncIterator[None]:
+        """Continue all jobs that have not ended; at the end stop them, to be continued at the next start.
+
+        `first` is awaited before: it erases those of forgotten accounts.
+        """
         folder = Path(self.ports.folder)
         try:
             self._store = await self._call(partial(JobStore, folder, self.ports.now()))
             try:
+                await first()
                 for job in await self._call(self._opened.all):
                     if job.is_running:
                         self._begin(job)
@@ -159,7 +165,8 @@ class Jobs:
         return CallerJobs(self, caller)
 
     async def start(self, job: Job, file: Path | bytes | None) -> None:
-        """Begin a new job. Raises `Problem` if its id is that of another person's job."""
+        """Begin a new job. Raises `Problem`: its id is taken, or the person was forgotten."""
+        self._refuse_forgotten(job)
         await self._call(partial(self._add, job, file))
         self._begin(job)
 
@@ -177,16 +184,39 @@ class Jobs:
 
     async def again(self, job: Job, parameters: dict[str, Any], *, draft: bool = False) -> None:
         """Begin a job anew, with other parameters and an empty report."""
-        if (task := self._tasks.get(job.id)) is not None:
-            task.cancel()
-            await asyncio.gather(task, return_exceptions=True)
+        self._refuse_forgotten(job)
+        await self._cancel(job.id)
         renewed = replace(
             job, parameters=parameters, draft=draft, state="running", done=0, report={}, fault="", starts=0
         )
         await self._call(partial(self._opened.put, renewed))
         self._begin(renewed)
 
+    async def erase(self, accounts: Collection[str]) -> None:
+        """Cancel and remove all jobs of forgotten accounts, and begin no more for them.
+
+        Raises `sqlite3.Error`, `OSError`; it may be repeated.
+        """
+        self._forgotten |= frozenset(accounts)
+        for job in await self._call(self._opened.all):
+            if job.caller.account in accounts:
+                await self._cancel(job.id)
+        await self._call(partial(self._opened.erase, accounts))
+
+    async def _cancel(self, job_id: str) -> None:
+        if (task := self._tasks.pop(job_id, None)) is not None:
+            task.cancel()
+            await asyncio.gather(task, return_exceptions=True)
+        self._progress.pop(job_id, None)
+        self._shown.pop(job_id, None)
+
+    def _refuse_forgotten(self, job: Job) -> None:
+        if job.caller.account in self._forgotten:
+            raise Problem("forbidden", "this account was forgotten")
+
     def _begin(self, job: Job) -> None:
+        if job.caller.account in self._forgotten:
+            return  # forgotten while the job was stored
         self._tasks[job.id] = asyncio.create_task(self._run(job))
 
     async def _run(self, job: Job) -> None:

@@ -1,12 +1,12 @@
 """Declares the pages of a site as data, and the values that page functions return."""
 
-from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
+from collections.abc import AsyncIterator, Awaitable, Callable, Collection, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
 import msgspec
 
-from bookshelf.cqrs.handler import READ, WRITE
+from bookshelf.cqrs.handler import READ, WRITE, HandlerPorts
 from bookshelf.http.multipart import FormLimits
 from bookshelf.site.jobs import JobKind
 from bookshelf.site.page_request import PageRequest, Submission
@@ -169,7 +169,7 @@ class SiteParts:
     `keys` are keys and what they do. `drop` is the address of the page that takes a file dropped anywhere,
     `undo` the one that takes a `change` to take back. `changes` is the path of the API's stream of new
     events, and `live_names` returns the names that one of them stands for. `jobs` are the functions of jobs
-    by the name of their kind.
+    by the name of their kind. `erases` delete what else the site keeps of accounts that were forgotten.
     """
 
     name: str
@@ -190,4 +190,5 @@ class SiteParts:
     undo: str | None = None
     changes: str | None = None
     jobs: Mapping[str, JobKind] = field(default_factory=dict)
+    erases: tuple[Callable[[HandlerPorts, Collection[str]], Awaitable[None]], ...] = ()
     live_names: Callable[[Mapping[str, Any]], tuple[str, ...]] = lambda _event: ()

@@ -7,10 +7,12 @@ from contextlib import asynccontextmanager
 from functools import cached_property, partial
 from typing import TYPE_CHECKING
 
+from bookshelf.concurrency import cancel_and_wait
 from bookshelf.config import SiteSettings, load
 from bookshelf.cqrs.handler import Handle, HandlerPorts, HandlerRoute, RequestContext
 from bookshelf.http.message import Request, Response
 from bookshelf.http.problem import Problem
+from bookshelf.site.erasure import Erasure
 from bookshelf.site.frame_pages import DESIGN
 from bookshelf.site.jobs import Jobs
 from bookshelf.site.live import LiveStreams
@@ -37,12 +39,15 @@ class Site:
     async def jobs_of(self, ports: HandlerPorts) -> AsyncIterator[Jobs]:
         """Run the jobs of an instance until the block ends; its pages start new ones."""
         jobs = Jobs(self.parts.jobs, ports, self.live.publish)
-        async with jobs.open():
+        erasure = Erasure(ports, (jobs.erase, *(partial(erase, ports) for erase in self.parts.erases)))
+        async with jobs.open(erasure.look):
             self._jobs[ports.folder] = jobs
+            watching = asyncio.create_task(erasure.watch())
             try:
                 yield jobs
             finally:
                 del self._jobs[ports.folder]
+                await cancel_and_wait(watching)
 
     @cached_property
     def endpoint(self) -> "PageEndpoint":

@@ -35,7 +35,10 @@ LAW: Law = {
         *("bookshelf.http.message", "bookshelf.http.problem"),
     },
     # the frame of all pages, and the pages of a context
-    "bookshelf.site": {"bookshelf.cqrs", "bookshelf.http", "bookshelf.config"},
+    "bookshelf.site": {
+        *("bookshelf.cqrs", "bookshelf.http", "bookshelf.config", "bookshelf.concurrency"),
+        *("bookshelf.keyring.port", "bookshelf.media.port"),
+    },
     "bookshelf.covers": set(),
     "bookshelf.shelf.pages": {
         *("bookshelf.shelf", "bookshelf.site", "bookshelf.covers", "bookshelf.cqrs", "bookshelf.media"),

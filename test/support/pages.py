@@ -5,7 +5,7 @@ from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 from datetime import datetime
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 from urllib.parse import urlencode
 
 import msgspec
@@ -17,12 +17,15 @@ from bookshelf.cqrs.handler import LOCAL, Caller, HandlerRoute, RequestContext
 from bookshelf.http.message import Handler, Headers, Request, Response, read_response, request
 from bookshelf.http.problem import Problem, problem_response
 from bookshelf.http.router import Router
-from bookshelf.keyring.port import KeyStore
+from bookshelf.keyring.port import KeyringFault, KeyStore
 from bookshelf.media.memory import MemoryBlobs
 from bookshelf.media.pool import PictureWorkers
 from bookshelf.runtime.api.identity import ApiOfCaller, Callers, LocalReader
 from bookshelf.site.jobs import Jobs
 from bookshelf.site.routes import Site
+
+if TYPE_CHECKING:
+    from bookshelf.media.port import BlobStore
 
 FORM = "application/x-www-form-urlencoded"
 _MOST = 16 << 20
@@ -85,7 +88,8 @@ class Ports:
         self._api = api
         self._callers = callers
         self.folder = folder
-        self.blobs = MemoryBlobs()
+        self.blobs: BlobStore = MemoryBlobs()
+        self.keys: KeyStore | None = None
         self.pictures = PictureWorkers(1)
         self._clock = clock
         self._ids = CountedIds()
@@ -110,7 +114,9 @@ class Ports:
 
     @property
     def keyring(self) -> KeyStore:
-        raise AssertionError("a page needs no key")
+        if self.keys is None:
+            raise KeyringFault("there is no keyring")
+        return self.keys
 
     async def seal(self, *_: object) -> Any:  # noqa: ANN401 (as declared)
         raise AssertionError("a page seals nothing")

@@ -1,6 +1,6 @@
 """The picture of a book's cover: uploaded, shown and removed; and the address that serves it."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from hashlib import blake2b
 from http import HTTPStatus
 from typing import Any
@@ -43,6 +43,13 @@ def covers_of(owner: str | None) -> str:
     if owner is None:
         return _NAMESPACE
     return _NAMESPACE + blake2b(owner.encode(), digest_size=13).hexdigest().translate(_LETTERS)
+
+
+async def erase_covers(ports: HandlerPorts, accounts: Collection[str]) -> None:
+    """Delete the covers of accounts. Those of the first admin are the local reader's, and stay."""
+    for account in accounts:
+        async for blob in ports.blobs.list(covers_of(account)):
+            await ports.blobs.delete(blob.name)
 
 
 async def show_cover(request: PageRequest) -> Page:

@@ -97,6 +97,7 @@ SITE = Site(
         search=SearchField("/books", "q", _("Search your books")),
         notices=NOTICES,
         jobs=JOBS,
+        erases=(cover_files.erase_covers,),
         choices=CHOICES,
         settings=(
             Link("/goal", _("The goal of this year")),
