@@ -77,6 +77,7 @@ def _with_shop(service: Service) -> Service:
             service,
             Seller(settings.shop_name, settings.shop_address, settings.shop_zone),
             settings.shop_currency,
+            invoice_years=settings.shop_invoice_years,
         )
     except (ZoneInfoNotFoundError, ValueError):
         msg = (

@@ -1,7 +1,7 @@
 """The base classes of events, commands and states, which are immutable values; the mark of sealed texts."""
 
 from functools import cache
-from typing import ClassVar
+from typing import Any, ClassVar
 
 import msgspec
 from msgspec import Meta, inspect
@@ -30,14 +30,15 @@ class State(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     """The state that an aggregate decides with: a fold of its events, and of nothing else."""
 
 
-def sealed(field: str) -> Meta:
+def sealed(field: str, *, shared: bool = False) -> Meta:
     """Return the mark of a type of personal texts, which stands beside `str` in its `Annotated`.
 
     While there are accounts, such a text is sealed with the key of its person before a command is made, and
     opened when an answer is rendered: commands, events, states and rows have the sealed text. Equal texts of
-    one person in one `field` are equal when sealed.
+    one person in one `field` are equal when sealed. A `shared` one is sealed by a handler, with a key that
+    is no person's, like the address of an invoice, which outlasts the account of its customer.
     """
-    return Meta(extra={"sealed": field})
+    return Meta(extra={"sealed": field, "shared": shared})
 
 
 class SealedText(str):
@@ -77,9 +78,22 @@ def unsealed(value: msgspec.Struct) -> str | None:
     return None
 
 
+@cache
+def shared_fields(kind: type[msgspec.Struct]) -> frozenset[str]:
+    """Return the fields that texts of a struct type are sealed as with a key that is no person's."""
+    about = inspect.type_info(kind)
+    assert isinstance(about, inspect.StructType)  # noqa: S101 (that is its kind)
+    marks = [_mark(field.type) for field in about.fields]
+    return frozenset(mark["sealed"] for mark in marks if mark.get("shared"))
+
+
 def _sealed_as(kind: inspect.Type) -> str | None:
-    if isinstance(kind, inspect.UnionType):
-        return next(filter(None, map(_sealed_as, kind.types)), None)
-    extra = kind.extra if isinstance(kind, inspect.Metadata) else None
-    field: str | None = (extra or {}).get("sealed")
+    field: str | None = _mark(kind).get("sealed")
     return field
+
+
+def _mark(kind: inspect.Type) -> dict[str, Any]:
+    if isinstance(kind, inspect.UnionType):
+        return next(filter(None, map(_mark, kind.types)), {})
+    extra = kind.extra if isinstance(kind, inspect.Metadata) else None
+    return extra if extra is not None and "sealed" in extra else {}

@@ -217,14 +217,16 @@ class Seals:
 class ApiSeals:
     """What the API of a service seals and opens with.
 
-    `fields`: what a member of an object may be sealed as, if that is not its own name.
+    `fields`: what a member of an object may be sealed as, if that is not its own name. `shared`: the fields
+    that are sealed with a key that is no person's.
     """
 
     seals: Seals = field(default_factory=Seals)
     fields: Mapping[str, frozenset[str]] = field(default_factory=dict)
+    shared: frozenset[str] = frozenset()
 
     async def open(self, content: bytes, person: str | None = None) -> bytes:
-        """Return JSON with the plain texts of its sealed ones, which are all of `person` if one is given.
+        """Return JSON with the plain texts of its sealed ones, all but shared ones of `person`, if given.
 
         Raises `SealBroken`, `KeyringFault`.
         """
@@ -237,7 +239,7 @@ class ApiSeals:
             if parts.field != member and parts.field not in self.fields.get(member, ()):
                 msg = f"a text sealed as {parts.field} stands where {member} belongs"
                 raise SealBroken(msg)
-            if person is not None and parts.key_id != person:
+            if person not in {None, parts.key_id} and parts.field not in self.shared:
                 msg = f"a text of {parts.key_id} stands where one of {person} belongs"
                 raise SealBroken(msg)
             plain = opener.open_parts(parts)

@@ -11,6 +11,7 @@ import structlog
 from bookshelf import __version__
 from bookshelf.cqrs.connector import Connector
 from bookshelf.cqrs.handler import HandlerRoute
+from bookshelf.cqrs.message import shared_fields
 from bookshelf.cqrs.process import Process
 from bookshelf.cqrs.route import BulkRoute, CommandRoute, EventsRoute
 from bookshelf.cqrs.service import Service
@@ -244,7 +245,8 @@ class ServiceHost:
         service = self.service
         bodies = [route.body for route in service.serves if isinstance(route, CommandRoute)]
         events = [event for part in service.runs for event in part.catalogue]
-        return ApiSeals(self._infrastructure.seals, members_of(*bodies, *events))
+        shared = frozenset[str]().union(*map(shared_fields, events))
+        return ApiSeals(self._infrastructure.seals, members_of(*bodies, *events), shared)
 
     async def _metrics(self, _request: Request, _path: Mapping[str, str]) -> Response:
         await self._gauges.measure()

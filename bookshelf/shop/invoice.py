@@ -12,7 +12,7 @@ from bookshelf.cqrs.errors import Conflict
 from bookshelf.cqrs.message import Command, Event, State
 from bookshelf.shop.events import EVENTS, TOPIC
 from bookshelf.shop.money import Money, vat_of
-from bookshelf.shop.order_events import Address, OrderFinalized, OrderPlaced
+from bookshelf.shop.order_events import InvoiceAddress, OrderFinalized, OrderPlaced
 from bookshelf.shop.payment_events import INVOICE_EVENTS, InvoiceWritten
 from bookshelf.shop.values import BoughtLine, VatSum
 
@@ -30,7 +30,7 @@ class Invoice(State, frozen=True):
     """What an order is invoiced for; `number` is empty before the invoice is written."""
 
     number: str = ""
-    address: Address | None = None
+    address: InvoiceAddress | None = None
     ordered: datetime | None = None
     finalized: datetime | None = None
     customer: str = ""
@@ -80,7 +80,7 @@ def evolve(state: Invoice, event: Event) -> Invoice:
     """Return the invoice after an event."""
     replace = msgspec.structs.replace
     match event:
-        case OrderPlaced(terms=terms, address=address, at=at):
+        case OrderPlaced(terms=terms, invoice_address=address, at=at):
             return Invoice(customer=terms.customer, address=address, ordered=at)
         case OrderFinalized(lines=lines, total=total, at=at):
             return replace(state, lines=lines, total=total, finalized=at)

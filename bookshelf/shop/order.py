@@ -17,6 +17,7 @@ from bookshelf.shop.money import PRICE_MOST, Money, TotalTooLarge, total_of
 from bookshelf.shop.order_events import (
     ORDER_EVENTS,
     PAYMENT_PART,
+    Address,
     CaptureRetried,
     OrderApproved,
     OrderCanceled,
@@ -50,6 +51,7 @@ class Order(State, frozen=True):
     status: Status = ""
     terms: Terms = Terms(customer="")
     lines: tuple[OrderLine, ...] = ()
+    address: Address | None = None
     total: Money | None = None
     placed: datetime | None = None
     held: dict[str, BoughtLine] = msgspec.field(default_factory=dict)
@@ -127,7 +129,14 @@ def _placed(command: commands.PlaceOrder) -> OrderPlaced:
     if any(not 0 <= price.amount <= PRICE_MOST for price, _ in prices):
         raise Invalid(f"a price has 0 to {PRICE_MOST} minor units", field="lines")
     total = total_of(prices) if len(prices) == len(lines) else None
-    return OrderPlaced(terms=terms, lines=lines, total=total, address=command.address, at=command.at)
+    return OrderPlaced(
+        terms=terms,
+        lines=lines,
+        total=total,
+        address=command.address,
+        invoice_address=command.invoice_address,
+        at=command.at,
+    )
 
 
 def _answered(
@@ -235,8 +244,9 @@ def evolve(state: Order, event: Event) -> Order:  # noqa: PLR0911 (one for each 
     """Return the order after an event."""
     replace = msgspec.structs.replace
     match event:
-        case OrderPlaced(terms=terms, lines=lines, total=total, at=at):
-            return Order(status="PENDING", terms=terms, lines=lines, total=total, placed=at, since=at)
+        case OrderPlaced(terms=terms, lines=lines, address=address, total=total, at=at):
+            placed = Order(status="PENDING", terms=terms, lines=lines, address=address, total=total)
+            return replace(placed, placed=at, since=at)
         case StockAnswered(product=product, line=BoughtLine() as line):
             return replace(state, held={**state.held, product: line})
         case StockAnswered(product=product, reason=Reason() as reason):

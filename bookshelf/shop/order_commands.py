@@ -4,7 +4,7 @@ from datetime import datetime
 from typing import ClassVar, Literal
 
 from bookshelf.cqrs.message import Command
-from bookshelf.shop.order_events import Address, Terms
+from bookshelf.shop.order_events import Address, InvoiceAddress, Terms
 from bookshelf.shop.values import BoughtLine, OrderLine, Reason
 
 
@@ -15,6 +15,7 @@ class PlaceOrder(Command, frozen=True, kw_only=True):
     terms: Terms
     lines: tuple[OrderLine, ...]
     address: Address | None = None
+    invoice_address: InvoiceAddress | None = None
     at: datetime
 
 

@@ -13,8 +13,10 @@ from bookshelf.shop.values import BoughtLine, OrderLine, Reason
 Method = Literal["credit", "card"]
 #: The part of an order that is no line: its payment.
 PAYMENT_PART = "payment"
-#: The field that billing addresses are sealed as.
-Address = Annotated[str, sealed("shop-address")]
+#: A billing address, sealed with the key of its customer; and with that of a year, for the invoice, which is
+#: kept when the customer is forgotten.
+Address = Annotated[str, sealed("shop_address")]
+InvoiceAddress = Annotated[str, sealed("shop_invoice_address", shared=True)]
 
 
 class Terms(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
@@ -37,6 +39,7 @@ class OrderPlaced(Event, frozen=True, kw_only=True):
     lines: tuple[OrderLine, ...]
     total: Money | None = None
     address: Address | None = None
+    invoice_address: InvoiceAddress | None = None
     at: datetime
 
 

@@ -59,6 +59,7 @@ class OrderAnswer(msgspec.Struct, frozen=True, kw_only=True):
     stalled: Annotated[str, Meta(description="timeout, capture-declined, or empty")]
     shipped: datetime | None
     tracking: str
+    address: Annotated[str | None, Meta(description="the billing address, or forgotten, as its customer is")]
     invoice: Annotated[str | None, Meta(description="the number of its invoice")]
 
 
@@ -135,6 +136,7 @@ def to_order_answer(order_id: str, order: Order, invoice: str) -> OrderAnswer:
         stalled=order.stalled,
         shipped=order.shipped,
         tracking=order.tracking,
+        address=order.address,
         invoice=invoice or None,
     )
 

@@ -5,7 +5,7 @@ from typing import ClassVar
 
 from bookshelf.cqrs.message import Event
 from bookshelf.shop.money import Money
-from bookshelf.shop.order_events import Address
+from bookshelf.shop.order_events import InvoiceAddress
 from bookshelf.shop.values import BoughtLine, VatSum
 
 
@@ -79,7 +79,7 @@ class InvoiceWritten(Event, frozen=True, kw_only=True):
     TYPE: ClassVar[str] = "shop.invoice-written.v1"
     number: str
     customer: str
-    address: Address | None = None
+    address: InvoiceAddress | None = None
     seller: str
     seller_address: str
     lines: tuple[BoughtLine, ...]

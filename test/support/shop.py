@@ -2,20 +2,27 @@
 
 import asyncio
 from collections import Counter
+from datetime import datetime
+from functools import partial
 from typing import Any, Self
 
 import msgspec
+from sqlalchemy import Table, select
 from support.counter_context import everything
 from support.shelf import DEADLINE_S, JSON, Answered, Shelf
 
 from bookshelf.cqrs.aggregate import Aggregate
 from bookshelf.cqrs.command_result import CommandResult
 from bookshelf.cqrs.envelope import decode_envelope
-from bookshelf.cqrs.handler import HandlerPorts
+from bookshelf.cqrs.handler import LOCAL, Caller, HandlerPorts
 from bookshelf.cqrs.message import Command
 from bookshelf.http.message import request
+from bookshelf.keyring.keyring import Keyring
+from bookshelf.keyring.memory import MemoryKeyTable
 from bookshelf.log.memory import MemoryLog
 from bookshelf.log.port import Record
+from bookshelf.runtime.api.identity import Callers, LocalReader
+from bookshelf.runtime.sealing import Seals
 from bookshelf.services import SERVICES
 from bookshelf.shop.events import TOPIC
 from bookshelf.shop.handlers.shop_services import with_shop
@@ -50,13 +57,20 @@ class ForgetfulLog(MemoryLog):
 class Shop:
     """One instance of each service. `p-1` has 3 units."""
 
-    def __init__(self, log: ForgetfulLog | None = None) -> None:
+    def __init__(
+        self, log: ForgetfulLog | None = None, callers: Callers | None = None, seals: Seals | None = None
+    ) -> None:
         self.log = log or ForgetfulLog(2)
+        self.callers = callers or LocalReader()
+        self.seals = seals or Seals(Keyring(MemoryKeyTable(), b"secret of 16 bytes", self._now))
         seller = Seller("Bookshelf", "1 Shelf Street", "Europe/Berlin")
         services = [with_shop(service, seller, provider=self._provider) for service in SHOP]
-        self._shelf = Shelf(log=self.log, services=services)
+        self._shelf = Shelf(log=self.log, services=services, callers=self.callers, seals=self.seals)
         self.clock = self._shelf.clock
         self.sandbox = CardSandbox(b"secret", self.clock.now)
+
+    def _now(self) -> datetime:
+        return self.clock.now()
 
     async def _provider(self, _ports: HandlerPorts) -> CardSandbox:
         return self.sandbox
@@ -86,18 +100,25 @@ class Shop:
         assert as_expected(state), state
         return state
 
-    async def get(self, service: str, target: str) -> Answered:
+    async def get(self, service: str, target: str, by: Caller = LOCAL) -> Answered:
         """Return the answer of a service to a query, once its views have what is in the log."""
         await self._shelf.caught_up()
-        return await self.send(service, "GET", target)
+        return await self.send(service, "GET", target, by=by)
 
     async def send(
-        self, service: str, method: str, target: str, body: object = None, **headers: str
+        self,
+        service: str,
+        method: str,
+        target: str,
+        body: object = None,
+        by: Caller = LOCAL,
+        **headers: str,
     ) -> Answered:
-        """Return the answer of a service to a request of the local reader."""
+        """Return the answer of a service to a request of a caller."""
         content = b"" if body is None else msgspec.json.encode(body)
         async with asyncio.timeout(DEADLINE_S):
             made = request(method, target, content, Content_Type=JSON, **headers)
+            self.callers.sign(by, made)
             return Answered(await self._shelf.hosts[service].api.handle(made))
 
     async def stock(self) -> None:
@@ -124,7 +145,24 @@ class Shop:
         """Return the records of the topic."""
         return await everything(self.log, TOPIC)
 
+    async def all_records(self) -> list[Record]:
+        """Return the records of the topic and of those of its commands."""
+        aggregates = [name for host in self._shelf.hosts.values() for name in host.aggregates]
+        topics = [TOPIC, *(f"{name}.commands" for name in aggregates)]
+        return [record for topic in topics for record in await everything(self.log, topic)]
+
+    async def rows(self) -> str:
+        """Return the texts of all rows of all views."""
+        await self._shelf.caught_up()
+        hosts = [view for host in self._shelf.hosts.values() for view in host.views.values()]
+        tables = [(host, table) for host in hosts for table in host.view.tables.tables.values()]
+        return "".join([str(await host.query(partial(_all_of, table))) for host, table in tables])
+
     async def events(self) -> Counter[tuple[str, str]]:
         """Return how often the log has each type of event for each key."""
         records = await self.records()
         return Counter((record.key, decode_envelope(record.value).type) for record in records)
+
+
+def _all_of(table: Table, db: Any) -> list[Any]:  # noqa: ANN401 (the storage's connection, rows)
+    return list(db.execute(select(table)))

@@ -81,7 +81,7 @@ class EventsEndpoint:
         if self._open >= self._most or self._leaving.is_set():
             raise Problem("unavailable", "this instance takes no further stream now; try again in a moment")
         is_owned = issubclass(self._route.params, Owned)
-        owner, person = (caller.owner, caller.account) if is_owned else (None, None)
+        owner = caller.owner if is_owned else None
         params = read_parameters(self._reader, request, path, owner)
         stream = _Stream(self._host, self._ask(params, owner, request.target))
         try:
@@ -91,7 +91,7 @@ class EventsEndpoint:
                 await stream.begin(header_fields.last_event(request.headers))
         except TimeoutError:
             raise Problem("gateway-timeout", "the answer was not found in time; try again") from None
-        return Response(200, dict(_HEADERS), self._messages(stream, person))
+        return Response(200, dict(_HEADERS), self._messages(stream, owner))
 
     def _ask(self, params: Any, owner: str | None, target: str) -> Ask:  # noqa: ANN401 (the route's own type)
         """Return the query of a stream. Streams that have come equally far share one rendering."""

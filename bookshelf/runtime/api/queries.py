@@ -125,7 +125,7 @@ class QueryEndpoint:
         body = rendered.body
         if rendered.sealed:  # opened for this answer only
             headers["Cache-Control"] = "no-store"
-            body = await self._seals.open(body, caller.account if self._owned else None)
+            body = await self._seals.open(body, caller.owner if self._owned else None)
         return Response(200, headers, body)
 
     async def _answer(self, request: Request, path: Mapping[str, str], owner: str | None) -> RenderedResponse:

@@ -1,5 +1,7 @@
 """Places orders: once for each key of a customer, and on request waits for the result."""
 
+from dataclasses import dataclass
+from datetime import UTC, datetime
 from typing import Annotated, Literal
 
 import msgspec
@@ -7,6 +9,7 @@ from msgspec import Meta
 
 from bookshelf.cqrs.errors import KeyReused
 from bookshelf.cqrs.handler import HandlerPorts, HandlerRoute, RequestContext
+from bookshelf.cqrs.message import sealed_fields
 from bookshelf.http.message import Headers, Request, Response
 from bookshelf.http.problem import Fault, Problem
 from bookshelf.runtime.api import header_fields
@@ -20,6 +23,10 @@ from bookshelf.shop.order_commands import PlaceOrder
 from bookshelf.shop.order_events import Terms
 from bookshelf.shop.order_queries import to_order_answer
 from bookshelf.shop.values import BUY, LINES_MOST, OrderLine, Quantity
+from bookshelf.shop.welcome import LOCAL_READER
+
+#: A text of several lines, without other controls.
+_LINES = r"^[^\x00-\x09\x0b-\x1f\x7f-\x9f\u202a-\u202e\u2066-\u2069]*$(?!\n)"
 
 
 class CardPay(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -37,35 +44,66 @@ class NewLine(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
 
 class NewOrder(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """What to order and how to pay; `cart`: it is the content of the customer's cart."""
+    """What to order and how to pay; `cart`: it is the content of the customer's cart.
+
+    `address`: that of the invoice.
+    """
 
     lines: Annotated[tuple[NewLine, ...], Meta(min_length=1, max_length=LINES_MOST)]
     pay: Literal["credit"] | CardPay
     cart: bool = False
+    address: Annotated[str, Meta(max_length=500, pattern=_LINES)] = ""
 
 
 _BODY = Decoder(NewOrder)
 
 
-async def place_order(request: Request, context: RequestContext, ports: HandlerPorts) -> Response:
-    """Answer 201 with the order; the same one for the same key. Raises `Problem`, `Invalid`, `KeyReused`."""
-    body: NewOrder = await read_json(request, _BODY)
-    actor = context.caller.actor
-    made = command_id(actor, _required_key(request.headers))
-    order_id = f"o-{created(made)}"
-    place = _command(body, context)
-    result = await ports.ask(ORDER, order_id, place, actor=actor, command_id=made)
-    order: Order = result.state
-    if (order.terms, order.lines) != (place.terms, place.lines):
-        raise KeyReused("this Idempotency-Key was used before, with another content; take a new key")
-    if wait_s := header_fields.wait_s(request.headers):
-        order = await ports.state(ORDER, order_id, lambda state: state.status != "PENDING", wait_s)
-    headers = {"Location": f"/shop/orders/{order_id}"}
-    if result.position is not None:
-        headers["Bookshelf_Position"] = str(result.position)
-    if result.replayed:
-        headers["Idempotency_Replayed"] = "true"
-    return json_answer(201, to_order_answer(order_id, order, ""), **headers)
+@dataclass(frozen=True)
+class Placing:
+    """The handler of POST /shop/orders. The addresses of invoices are kept for so many years."""
+
+    invoice_years: int
+
+    async def place(self, request: Request, context: RequestContext, ports: HandlerPorts) -> Response:
+        """Answer 201 with the order; the same one for the same key.
+
+        Raises `Problem`, `Invalid`, `KeyReused`, `KeyringFault`.
+        """
+        body: NewOrder = await read_json(request, _BODY)
+        actor = context.caller.actor
+        made = command_id(actor, _required_key(request.headers))
+        order_id = f"o-{created(made)}"
+        place = await self._with_address(_command(body, context), body.address, context, ports)
+        result = await ports.ask(ORDER, order_id, place, actor=actor, command_id=made)
+        order: Order = result.state
+        if (order.terms, order.lines, order.address) != (place.terms, place.lines, place.address):
+            raise KeyReused("this Idempotency-Key was used before, with another content; take a new key")
+        if wait_s := header_fields.wait_s(request.headers):
+            order = await ports.state(ORDER, order_id, lambda state: state.status != "PENDING", wait_s)
+        headers = {"Location": f"/shop/orders/{order_id}"}
+        if result.position is not None:
+            headers["Bookshelf_Position"] = str(result.position)
+        if result.replayed:
+            headers["Idempotency_Replayed"] = "true"
+        shown = msgspec.structs.replace(order, address=body.address or None)
+        return json_answer(201, to_order_answer(order_id, shown, ""), **headers)
+
+    async def _with_address(
+        self, place: PlaceOrder, address: str, context: RequestContext, ports: HandlerPorts
+    ) -> PlaceOrder:
+        """Return the command with the address sealed twice: for its customer, and for the invoice."""
+        if not address:
+            return place
+        year = context.at.astimezone(UTC).year
+        key = f"invoices-{year}"
+        # the end of the last year that its invoices are kept in
+        await ports.keyring.make(key, expires=datetime(year + self.invoice_years + 1, 1, 1, tzinfo=UTC))
+        person = context.caller.account or LOCAL_READER
+        return msgspec.structs.replace(
+            place,
+            address=await ports.seal(person, sealed_fields(PlaceOrder)["address"], address),
+            invoice_address=await ports.seal(key, sealed_fields(PlaceOrder)["invoice_address"], address),
+        )
 
 
 def _required_key(headers: Headers) -> str:
@@ -87,11 +125,13 @@ def _command(body: NewOrder, context: RequestContext) -> PlaceOrder:
     return PlaceOrder(terms=terms, lines=lines, at=context.at)
 
 
-PLACING_ROUTE = HandlerRoute(
-    method="POST",
-    path="/shop/orders",
-    summary="Place an order",
-    handler=place_order,
-    body_bytes=64 << 10,
-    requires=BUY,
-)
+def placing_route(invoice_years: int) -> HandlerRoute:
+    """Return the route, for a shop that keeps the addresses of invoices for so many years."""
+    return HandlerRoute(
+        method="POST",
+        path="/shop/orders",
+        summary="Place an order",
+        handler=Placing(invoice_years).place,
+        body_bytes=64 << 10,
+        requires=BUY,
+    )

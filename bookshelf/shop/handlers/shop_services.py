@@ -11,7 +11,7 @@ from bookshelf.shop.catalogue_queries import CATALOGUE_ROUTES
 from bookshelf.shop.customers import CUSTOMER_ROUTES
 from bookshelf.shop.handlers.card_tokens import card_routes
 from bookshelf.shop.handlers.cart_lines import CART_COMMANDS
-from bookshelf.shop.handlers.placing import PLACING_ROUTE
+from bookshelf.shop.handlers.placing import placing_route
 from bookshelf.shop.handlers.products import product_routes
 from bookshelf.shop.invoice_queries import invoice_routes
 from bookshelf.shop.invoicing import Seller
@@ -22,9 +22,16 @@ from bookshelf.shop.sandbox import sandbox
 
 
 def with_shop(
-    service: Service, seller: Seller, currency: str = "EUR", provider: FindProvider = sandbox
+    service: Service,
+    seller: Seller,
+    currency: str = "EUR",
+    provider: FindProvider = sandbox,
+    invoice_years: int = 10,
 ) -> Service:
-    """Return a service of the shop with its parts and routes, for this seller, currency and card provider."""
+    """Return a service of the shop with its parts and routes, for this seller, currency and card provider.
+
+    `invoice_years`: how long the addresses of invoices are kept.
+    """
     runs = shop_parts(seller, currency, provider)[service.name]
     match service.name:
         case "products":
@@ -33,7 +40,9 @@ def with_shop(
             return _made(service, runs, (*CUSTOMER_ROUTES, *CREDIT_COMMANDS))
         case "orders":
             carts: tuple[Route, ...] = (*CART_QUERIES, *CART_COMMANDS)
-            return _made(service, runs, (*carts, *ORDER_ROUTES, *ORDER_COMMANDS, PLACING_ROUTE))
+            return _made(
+                service, runs, (*carts, *ORDER_ROUTES, *ORDER_COMMANDS, placing_route(invoice_years))
+            )
         case "payments":
             return _made(service, runs, card_routes(provider))
     [invoices] = (part for part in runs if isinstance(part, View))

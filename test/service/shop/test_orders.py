@@ -41,6 +41,7 @@ async def test_a_customer_sees_states_reasons_and_history_of_orders() -> None:
             "stalled": "",
             "shipped": now,
             "tracking": "T1",
+            "address": None,
             "invoice": "2026-000001",
         }
         canceled = (await shop.get("orders", "/shop/orders/o-2")).json

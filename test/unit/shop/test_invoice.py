@@ -13,7 +13,9 @@ from bookshelf.shop.values import BoughtLine, OrderLine, VatSum
 
 TERMS, TOTAL = Terms(customer="a-1"), Money(2140, "EUR")
 LINE = BoughtLine(product="p-1", quantity=2, name="Dune", price=Money(1070, "EUR"), vat_permille=70)
-PLACED = OrderPlaced(terms=TERMS, lines=(OrderLine("p-1", 2),), total=None, address="\x02sealed", at=NOW)
+PLACED = OrderPlaced(
+    terms=TERMS, lines=(OrderLine("p-1", 2),), total=None, invoice_address="\x02sealed", at=NOW
+)
 FINAL = OrderFinalized(terms=TERMS, lines=(LINE,), total=TOTAL, at=NOW)
 WRITE = WriteInvoice(number="2026-000001", seller="Bookshelf", seller_address="1 Shelf Street")
 
