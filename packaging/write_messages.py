@@ -16,6 +16,8 @@ PACKAGES = {
     "bookshelf/site": "bookshelf/site",
     "bookshelf/shelf/pages": "bookshelf/shelf",
     "bookshelf/accounts/pages": "bookshelf/accounts",
+    "bookshelf/shop/pages/shared": "bookshelf/shop/pages/shared",
+    "bookshelf/shop/pages/customer": "bookshelf/shop/pages/customer",
 }
 LANGUAGES = ("de",)
 #: The extraction method of templates.

@@ -64,15 +64,18 @@ class LiveStreams:
             if reader == owner:
                 _offer(queue, message([name]))
 
-    async def respond(self, asked: Request, api: Handler, owner: str | None = None) -> Response:
-        """Return a stream of a person's changes.
+    async def respond(
+        self, asked: Request, api: Handler, owner: str | None = None, followed: tuple[str, str] | None = None
+    ) -> Response:
+        """Return a stream of a person's changes; or of one thing, by its name and the path of its stream.
 
         Raises `Problem` if there are too many, or the API's stream does not open.
         """
         if len(self._open) >= self._most:
             raise Problem("unavailable", "too many pages are open; reload this one to see changes")
-        upstream = None if self._changes is None else await self._upstream(self._changes, asked, api)
-        return Response(200, _HEADERS, self._messages(upstream, owner))
+        name, path = followed or ("", self._changes)
+        upstream = None if path is None else await self._upstream(path, asked, api)
+        return Response(200, _HEADERS, self._messages(upstream, owner, name))
 
     async def _upstream(self, path: str, asked: Request, api: Handler) -> AsyncIterator[bytes]:
         last = asked.headers.get(_LAST_EVENT)
@@ -85,13 +88,13 @@ class LiveStreams:
         return response.body
 
     async def _messages(
-        self, upstream: AsyncIterator[bytes] | None, owner: str | None
+        self, upstream: AsyncIterator[bytes] | None, owner: str | None, name: str
     ) -> AsyncIterator[bytes]:
         queue: asyncio.Queue[bytes] = asyncio.Queue(_MOST_WAITING)
         if published := [name for reader, name in self._published if reader == owner]:
             _offer(queue, message(published))
         self._open[queue] = owner
-        reading = None if upstream is None else asyncio.create_task(self._pass_on(upstream, queue))
+        reading = None if upstream is None else asyncio.create_task(self._pass_on(upstream, queue, name))
         try:
             yield _RETRY
             while True:
@@ -109,11 +112,17 @@ class LiveStreams:
                 reading.cancel()
                 await asyncio.gather(reading, return_exceptions=True)
 
-    async def _pass_on(self, upstream: AsyncIterator[bytes], queue: asyncio.Queue[bytes]) -> None:
-        """Put the names of each message into the queue; an empty piece at the end ends the page's stream."""
+    async def _pass_on(
+        self, upstream: AsyncIterator[bytes], queue: asyncio.Queue[bytes], followed: str
+    ) -> None:
+        """Put the names of each message into the queue; an empty piece at the end ends the page's stream.
+
+        Each message of the stream of one thing stands for its name.
+        """
         try:
             async for position, data in read_events(upstream):
                 names = [name for event in _decode(data) for name in self._names(event)]
+                names = [followed] if followed else names
                 if names:
                     _offer(queue, message(names, position))
         finally:

@@ -168,8 +168,10 @@ class SiteParts:
     redirects by code. `settings` are links of the page of preferences, `choices` further preferences by name,
     `keys` are keys and what they do. `drop` is the address of the page that takes a file dropped anywhere,
     `undo` the one that takes a `change` to take back. `changes` is the path of the API's stream of new
-    events, and `live_names` returns the names that one of them stands for. `jobs` are the functions of jobs
-    by the name of their kind. `erases` delete what else the site keeps of accounts that were forgotten.
+    events, and `live_names` returns the names that one of them stands for. `follows` returns the path of the
+    API's stream of one thing by its name, None for names without one: a page whose first name in `live` has
+    such a stream follows that in place of `changes`. `jobs` are the functions of jobs by the name of their
+    kind. `erases` delete what else the site keeps of accounts that were forgotten.
     """
 
     name: str
@@ -192,3 +194,4 @@ class SiteParts:
     jobs: Mapping[str, JobKind] = field(default_factory=dict)
     erases: tuple[Callable[[HandlerPorts, Collection[str]], Awaitable[None]], ...] = ()
     live_names: Callable[[Mapping[str, Any]], tuple[str, ...]] = lambda _event: ()
+    follows: Callable[[str], str | None] = lambda _name: None

@@ -15,8 +15,8 @@ from bookshelf.site.preferences import Preferences
 
 
 def is_password(name: str) -> bool:
-    """Return True for the name of an input for a password: it ends with this word."""
-    return name.endswith("password")
+    """Return True for the name of an input for a password, or for another secret: it ends with that word."""
+    return name.endswith(("password", "secret"))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

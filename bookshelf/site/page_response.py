@@ -80,7 +80,8 @@ class Frame:
     `back`: the page that this one was opened from, "" if that is unknown. `behind`: a view has not caught up
     with the reader's last change. `key` marks a form that creates something: such a page is not cached.
     `person` and `has_accounts` are those of the visit. `following`: where a guest goes after signing in.
-    `counts` are numbers at links of the bar, by address.
+    `counts` are numbers at links of the bar, by address. `followed`: the name of the thing whose own stream
+    the page follows, "" for that of all changes.
     """
 
     address: str
@@ -96,6 +97,7 @@ class Frame:
     change: str | None = None
     correlation: str | None = None
     live: tuple[str, ...] = ()
+    followed: str = ""
     version: str | None = None
     behind: bool = False
     failed: bool = False
@@ -193,6 +195,7 @@ class PageRenderer:
             change=notice.change if notice else None,
             correlation=notice.correlation if notice else None,
             live=page.live,
+            followed=next((name for name in page.live[:1] if self._parts.follows(name)), ""),
             version=page.version,
             failed=form.failed,
             counts=page.counts,

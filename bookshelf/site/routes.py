@@ -6,6 +6,7 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from functools import cached_property, partial
 from typing import TYPE_CHECKING
+from urllib.parse import parse_qsl
 
 from bookshelf.concurrency import cancel_and_wait
 from bookshelf.config import SiteSettings, load
@@ -118,7 +119,10 @@ class Site:
         return found
 
     async def _live(self, request: Request, context: RequestContext, ports: HandlerPorts) -> Response:
-        return await self.live.respond(request, ports.api(context.caller), context.caller.owner)
+        name = dict(parse_qsl(request.target.partition("?")[2])).get("of", "")
+        path = self.parts.follows(name)
+        followed = None if path is None else (name, path)
+        return await self.live.respond(request, ports.api(context.caller), context.caller.owner, followed)
 
     async def _manifest(self, _request: Request, _context: RequestContext, _ports: HandlerPorts) -> Response:
         return self.endpoint.renderer.manifest()

@@ -11,13 +11,14 @@ from support.program import Program
 
 from bookshelf.accounts.pages.site import SITE as ACCOUNT_SITE
 from bookshelf.shelf.pages.site import SITE
+from bookshelf.shop.pages.customer.site import SITE as SHOP_SITE
 
 pytestmark = [pytest.mark.browser, pytest.mark.needs("chromium")]
 
 #: Each state of each page: below which address it is shown, the template, the state.
 STATES = [
     (site.parts.root.rstrip("/"), page.template.removesuffix(".html"), state)
-    for site in (SITE, ACCOUNT_SITE)
+    for site in (SITE, ACCOUNT_SITE, SHOP_SITE)
     for _, state, page in examples(site)
 ]
 #: axe looks at the fullest state of each page.

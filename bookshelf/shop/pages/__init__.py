@@ -1,0 +1,1 @@
+"""The pages of the shop: those of customers, those of managers, and what both share."""

@@ -1,0 +1,1 @@
+"""The pages of the shop for customers: products, the cart, checkout, orders."""

@@ -1,0 +1,38 @@
+"""The shop for customers: its pages, its bar, its notices."""
+
+from bookshelf.shop.pages.customer import browse, cart, checkout, front, orders, product
+from bookshelf.site.page import Link, SiteParts, _
+from bookshelf.site.routes import Site
+
+PAGES = (
+    *front.PAGES,
+    *browse.PAGES,
+    *product.PAGES,
+    *cart.PAGES,
+    *checkout.PAGES,
+    *orders.PAGES,
+)
+
+SITE = Site(
+    SiteParts(
+        name="Bookshelf",
+        package="bookshelf.shop.pages.customer",
+        shares=("bookshelf.shop.pages.shared", "bookshelf.covers"),
+        pages=PAGES,
+        root=front.ROOT,
+        links=(
+            Link(front.ROOT, _("Shop"), "store", "g s"),
+            Link(browse.SEARCH, _("All books"), "library", "g b"),
+            Link(orders.ORDERS, _("Orders"), "package", "g o"),
+            Link(cart.CART, _("Cart"), "shopping-bag", "g c"),
+        ),
+        counts=cart.count_cart,
+        notices={**cart.NOTICES, **checkout.NOTICES, **orders.NOTICES},
+        follows=orders.stream_of,
+        footer=(
+            Link("/", _("Your shelf")),
+            Link("/settings", _("Settings")),
+            Link("/help/keys", _("Keys"), keys="?", dialog=True),
+        ),
+    )
+)

@@ -1,0 +1,140 @@
+"""The texts of orders: states, events, and the reasons of cancellations with what a customer can do."""
+
+from collections.abc import Callable, Mapping
+from datetime import datetime
+from typing import NamedTuple
+
+from bookshelf.cqrs.phrases import Phrase, phrase
+from bookshelf.shop.money import Money, show_amount
+from bookshelf.shop.pages.shared.models import ShopOrder, ShopOrderEvent
+from bookshelf.shop.values import Reason
+from bookshelf.site.page import _
+
+STATES: Mapping[str, str] = {
+    "PENDING": _("Pending"),
+    "APPROVED": _("Approved"),
+    "FINALIZED": _("Finalized"),
+    "SHIPPED": _("Shipped"),
+    "CANCELED": _("Canceled"),
+}
+_LOCALES = {"en": "en_GB", "de": "de_DE"}
+#: What customers are told of the events of an order; the others are of no interest to them.
+_EVENTS: Mapping[str, str] = {
+    "order-placed": _("Ordered"),
+    "order-approved": _("Approved: everything is set aside for you"),
+    "order-finalized": _("Paid, and being packed"),
+    "order-stalled": _("Something holds it up. We look into it"),
+    "order-capture-retried": _("The payment is tried again"),
+    "order-shipped": _("On its way to you"),
+    "order-canceled": _("Canceled"),
+}
+
+
+class OrderStep(NamedTuple):
+    """What has happened to an order, and when."""
+
+    text: str
+    time: datetime
+
+
+class Explained(NamedTuple):
+    """Why an order was canceled, what can be done, and the address where; the address may be empty."""
+
+    why: Phrase
+    advice: str
+    address: str
+    link: str
+
+
+def state_of(order: ShopOrder) -> str:
+    """Return the state of an order as it is shown: one that was sent is SHIPPED."""
+    return "SHIPPED" if order.shipped is not None else order.state
+
+
+def steps_of(events: tuple[ShopOrderEvent, ...]) -> tuple[OrderStep, ...]:
+    """Return what a customer is told of a history."""
+    named = ((event.type.split(".")[1] if "." in event.type else "", event.time) for event in events)
+    return tuple(OrderStep(_EVENTS[name], time) for name, time in named if name in _EVENTS)
+
+
+def explain(reason: Reason, names: Mapping[str, str], currency: str, language: str) -> Explained:
+    """Return a reason in words. `names` are the names of products by id, as far as they are known."""
+    name = names.get(reason.product, "")
+    locale = _LOCALES.get(language, "en_GB")
+    why = _why(reason, name, lambda amount: show_amount(Money(amount or 0, currency), locale))
+    return Explained(_of_product(why, name), *_ways(reason))
+
+
+def _of_product(why: Phrase, name: str) -> Phrase:
+    return phrase("{name}: {why}", name=name, why=why) if name else why
+
+
+def _why(reason: Reason, name: str, money: Callable[[int | None], str]) -> Phrase:
+    match reason.code:
+        case "out-of-stock" if not reason.available:
+            return phrase("out of stock")
+        case "out-of-stock":
+            there, wanted = reason.available or 0, reason.wanted or 0
+            return phrase("only {there} left, and you wanted {wanted}", there=there, wanted=wanted)
+        case "price-changed":
+            was, now = money(reason.agreed), money(reason.now)
+            return phrase("the price was {was} and is now {now}", was=was, now=now)
+        case "insufficient-credit":
+            needed, left = money(reason.needed), money(reason.available)
+            return phrase(
+                "Your credit does not reach: {needed} is needed, {left} is left", needed=needed, left=left
+            )
+        case "card-declined":
+            return _declined(reason.decline)
+    return _plain(reason.code, name)
+
+
+def _declined(decline: str) -> Phrase:
+    if decline == "insufficient-funds":
+        return phrase("Your card was declined: there is not enough money on it")
+    return phrase("Your card was declined")
+
+
+def _plain(code: str, name: str) -> Phrase:
+    """Return the text of a reason without numbers."""
+    texts = {
+        "unknown-product": phrase("There is no such product"),
+        "no-longer-sold": phrase("no longer sold") if name else phrase("A product is no longer sold"),
+        "unknown-customer": phrase("You have no credit here yet"),
+        "total-too-large": phrase("The total is too large for one order"),
+        "held-back": phrase("The shop could not work on this order"),
+        "timeout": phrase("The shop did not answer in time"),
+        "customer": phrase("You have canceled it"),
+        "manager": phrase("The shop has canceled it"),
+    }
+    return texts.get(code, phrase("The order could not be carried out"))
+
+
+_SHOW, _CART, _NONE = "show", "cart", ""
+_LINKS: Mapping[str, str] = {_SHOW: _("Show it"), _CART: _("To the cart"), _NONE: ""}
+_REST = (_("Take it out of the cart and order the rest."), _CART)
+_LESS = (_("Pay by card, or order less."), _CART)
+_AGAIN = (_("Nothing was taken. Order again from your cart."), _CART)
+_STILL_THERE = (_("Nothing was taken. What you wanted is still in your cart."), _CART)
+#: What to do about a reason, and where.
+_ADVICE: Mapping[str, tuple[str, str]] = {
+    "out-of-stock": _REST,
+    "no-longer-sold": _REST,
+    "unknown-product": _REST,
+    "price-changed": (_("Accept the new price in your cart, and order again."), _CART),
+    "insufficient-credit": _LESS,
+    "unknown-customer": _LESS,
+    "card-declined": (_("Nothing was charged. Use another card, or your credit."), _CART),
+    "total-too-large": (_("Make two orders of it."), _CART),
+    "held-back": (_("Nothing was taken. We have to repair something; try again tomorrow."), _NONE),
+    "customer": _STILL_THERE,
+}
+_FEWER = (_("Order as many as there are."), _SHOW)
+
+
+def _ways(reason: Reason) -> tuple[str, str, str]:
+    """Return what to do about a reason, the address where, and the text of the link."""
+    fewer = reason.code == "out-of-stock" and reason.available
+    advice, where = _FEWER if fewer else _ADVICE.get(reason.code, _AGAIN)
+    address = {_SHOW: f"/shop/products/{reason.product}", _CART: "/shop/cart", _NONE: ""}[where]
+    return advice, address, _LINKS[where]
