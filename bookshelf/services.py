@@ -51,6 +51,12 @@ def _with_account_site(service: Service) -> Service:
     return replace(service, load=None, serves=SITE.routes, error_page=SITE.error_page)
 
 
+def _with_shop_site(service: Service) -> Service:
+    from bookshelf.shop.pages.customer.site import SITE  # noqa: PLC0415 (see `Service.load`)
+
+    return replace(service, load=None, serves=SITE.routes, error_page=SITE.error_page)
+
+
 def _with_accounts(service: Service) -> Service:
     from bookshelf.accounts.handlers.parts import forget_again, make_parts  # noqa: PLC0415 (see `Service.load`)
     from bookshelf.accounts.handlers.routes import account_routes, need_accounts  # noqa: PLC0415 (as above)
@@ -230,6 +236,17 @@ SERVICES = (
         runs=_SHOP["accounting"],
         serves=(),
         load=_with_shop,
+        profile="shop",
+    ),
+    Service(
+        name="shopsite",
+        summary="The pages of the bookshop for customers",
+        tags=("shop", "site"),
+        port=8097,
+        runs=(),
+        serves=(),
+        root="/shop",
+        load=_with_shop_site,
         profile="shop",
     ),
     Service(

@@ -27,6 +27,7 @@ SERVICES = [
     "orders",
     "payments",
     "accounting",
+    "shopsite",
     "files",
 ]
 APPS = ["kafka", "consul", *SERVICES, "api-gateway"]

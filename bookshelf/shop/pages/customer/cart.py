@@ -8,7 +8,7 @@ from msgspec import Meta
 
 from bookshelf.covers.drawing import GeneratedCover
 from bookshelf.shop.money import Money
-from bookshelf.shop.pages.shared.models import CartLine, ShopProduct, ShownCart
+from bookshelf.shop.pages.shared.models import ShopProduct, ShownCart, ShownCartLine
 from bookshelf.shop.pages.shared.product_tiles import example_products, long_product, product_cover
 from bookshelf.shop.values import BUY, QUANTITY_MOST
 from bookshelf.site.api_adapters import ApiProblem, segment, target
@@ -25,14 +25,14 @@ NOTICES = {
 _REUSED = "key-reused"
 
 
-class CartQuery(msgspec.Struct, frozen=True, kw_only=True):
+class ShownCartQuery(msgspec.Struct, frozen=True, kw_only=True):
     """What was just taken out: a product, and how many of it."""
 
     gone: str = ""
     quantity: int = 1
 
 
-class LineForm(Form):
+class CartLineForm(Form):
     """What to do with a line: another quantity, 0 for none; or accept its new price."""
 
     quantity: Annotated[int, Meta(ge=0, le=QUANTITY_MOST)] = 0
@@ -42,7 +42,7 @@ class LineForm(Form):
 class LineTile(NamedTuple):
     """A line with the cover of its product."""
 
-    line: CartLine
+    line: ShownCartLine
     cover: GeneratedCover
 
 
@@ -85,7 +85,7 @@ async def _put_line(request: PageRequest, product: str, quantity: int, price: Mo
 
 async def show_cart(request: PageRequest) -> Page:
     """Show the cart."""
-    query: CartQuery = request.query
+    query: ShownCartQuery = request.query
     cart = await request.api.get(CART, kind=ShownCart)
     gone = None
     if query.gone:
@@ -113,7 +113,7 @@ async def show_line(_request: PageRequest) -> Redirect:
     return Redirect(CART)
 
 
-async def change_line(request: PageRequest, form: LineForm) -> Redirect:
+async def change_line(request: PageRequest, form: CartLineForm) -> Redirect:
     """Change a line: its quantity, or the price that it is ordered at. Raises `ApiProblem`."""
     product = request.path["id"]
     cart: ShownCart = (await request.api.get(CART, kind=ShownCart)).body
@@ -131,9 +131,9 @@ async def change_line(request: PageRequest, form: LineForm) -> Redirect:
     return Redirect(CART, notice="cart-changed")
 
 
-def _line(product: ShopProduct, quantity: int = 1, **changes: object) -> CartLine:
+def _line(product: ShopProduct, quantity: int = 1, **changes: object) -> ShownCartLine:
     price = Money(product.price.amount * quantity, "EUR")
-    line = CartLine(
+    line = ShownCartLine(
         product=product.id,
         name=product.name,
         image="",
@@ -148,7 +148,7 @@ def _line(product: ShopProduct, quantity: int = 1, **changes: object) -> CartLin
     return msgspec.structs.replace(line, **changes)
 
 
-def example_cart(*lines: CartLine) -> ShownCart:
+def example_cart(*lines: ShownCartLine) -> ShownCart:
     """Return a cart for examples of pages; without lines, one with two usual ones."""
     first, second, *_others = example_products()
     chosen = lines or (_line(first, 2), _line(second))
@@ -176,7 +176,7 @@ PAGES = (
         CART,
         get=show_cart,
         title=_("Your cart"),
-        params=CartQuery,
+        params=ShownCartQuery,
         section=CART,
         examples=_examples,
         requires=BUY,
@@ -185,7 +185,7 @@ PAGES = (
         f"{CART}/lines/{{id}}",
         get=show_line,
         post=change_line,
-        form=LineForm,
+        form=CartLineForm,
         title=_("Your cart"),
         requires=BUY,
     ),

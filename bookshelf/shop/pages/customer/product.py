@@ -35,7 +35,7 @@ _ATTRIBUTES: Mapping[str, str] = {
 }
 
 
-class AddForm(Form):
+class BuyForm(Form):
     """How many to put into the cart; `then`: order to order them at once."""
 
     quantity: Annotated[int, Meta(ge=1, le=QUANTITY_MOST)] = 1
@@ -73,14 +73,14 @@ def _page(product: ShopProduct, category: ShopCategory | None, others: tuple[Sho
         vat=product.vat_permille / 10,
         others=tuple(map(to_tile, others)),
     )
-    return Page("product.html", model, title=product.name, form=AddForm())
+    return Page("product.html", model, title=product.name, form=BuyForm())
 
 
 def _path(request: PageRequest) -> str:
     return f"{PRODUCTS}/{segment(request.path['id'])}"
 
 
-async def add(request: PageRequest, form: AddForm) -> Redirect:
+async def add(request: PageRequest, form: BuyForm) -> Redirect:
     """Put a product into the cart, or go on to its order. A guest signs in first. Raises `ApiProblem`."""
     path, product_id = _path(request), request.path["id"]
     if request.caller.is_guest:
@@ -115,7 +115,7 @@ PAGES = (
         f"{PRODUCTS}/{{id}}",
         get=show_product,
         post=add,
-        form=AddForm,
+        form=BuyForm,
         title=_("Product"),
         section="/shop",
         examples=_examples,

@@ -38,7 +38,7 @@ class ShopCategory(msgspec.Struct, frozen=True):
     products: int
 
 
-class CartLine(msgspec.Struct, frozen=True, kw_only=True):
+class ShownCartLine(msgspec.Struct, frozen=True, kw_only=True):
     """A line of a cart: the price that was agreed, and the one of now, None if it is sold no more."""
 
     product: str
@@ -66,7 +66,7 @@ class CartLine(msgspec.Struct, frozen=True, kw_only=True):
 class ShownCart(msgspec.Struct, frozen=True, kw_only=True):
     """The cart of a customer."""
 
-    lines: tuple[CartLine, ...]
+    lines: tuple[ShownCartLine, ...]
     total: Money | None
     count: int
 

@@ -18,7 +18,7 @@ STATES: Mapping[str, str] = {
     "CANCELED": _("Canceled"),
 }
 _LOCALES = {"en": "en_GB", "de": "de_DE"}
-#: What customers are told of the events of an order; the others are of no interest to them.
+#: The events of an order that its customer is shown, in words; the others are of no interest there.
 _EVENTS: Mapping[str, str] = {
     "order-placed": _("Ordered"),
     "order-approved": _("Approved: everything is set aside for you"),
@@ -52,7 +52,7 @@ def state_of(order: ShopOrder) -> str:
 
 
 def steps_of(events: tuple[ShopOrderEvent, ...]) -> tuple[OrderStep, ...]:
-    """Return what a customer is told of a history."""
+    """Return what a customer is shown of a history."""
     named = ((event.type.split(".")[1] if "." in event.type else "", event.time) for event in events)
     return tuple(OrderStep(_EVENTS[name], time) for name, time in named if name in _EVENTS)
 

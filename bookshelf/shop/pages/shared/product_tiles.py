@@ -1,4 +1,4 @@
-"""Products as pages show them: with a picture or a generated cover, and who it is by."""
+"""Products as pages show them: with a picture or a generated cover, and the name that stands below it."""
 
 from typing import NamedTuple
 
