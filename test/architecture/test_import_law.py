@@ -66,7 +66,7 @@ LAW: Law = {
         *("bookshelf.discovery", "bookshelf.runtime", "bookshelf.config"),
         *("bookshelf.concurrency", "bookshelf.circuit_breaker", "bookshelf.http"),
     },
-    # what puts it together; of a context, the command line knows only its files
+    # what puts it together; of a context, the command line knows only its files and the check of its laws
     "bookshelf.services": {
         *("bookshelf.cqrs", "bookshelf.shelf", "bookshelf.accounts", "bookshelf.files", "bookshelf.shop"),
         "bookshelf.config",
@@ -74,6 +74,7 @@ LAW: Law = {
     "bookshelf.cli": {
         *("bookshelf.services", "bookshelf.runtime", "bookshelf.config", "gateway", "bookshelf.cqrs"),
         *("bookshelf.log", "bookshelf.discovery", "bookshelf.storage", "bookshelf.shelf.library_files"),
+        *("bookshelf.shop.check", "bookshelf.files.file"),
         *("bookshelf.concurrency", "bookshelf.http", "bookshelf.media", "bookshelf.keyring"),
     },
     # measures all of it, starts what it measures as the command line does, and is no part of the product

@@ -20,7 +20,7 @@ from bookshelf.http.message import request
 from bookshelf.keyring.keyring import Keyring
 from bookshelf.keyring.memory import MemoryKeyTable
 from bookshelf.log.memory import MemoryLog
-from bookshelf.log.port import Record
+from bookshelf.log.port import Log, Record
 from bookshelf.runtime.api.identity import Callers, LocalReader
 from bookshelf.runtime.sealing import Seals
 from bookshelf.services import SERVICES
@@ -36,6 +36,7 @@ from bookshelf.shop.product import PRODUCT, AddProduct
 from bookshelf.shop.sandbox import CardSandbox
 from bookshelf.shop.values import OrderLine, ProductDetails
 from bookshelf.shop.welcome import LOCAL_READER
+from bookshelf.storage.port import Storage
 
 #: Numbers of cards that pay, that are declined, and whose payment is declined after they were accepted.
 GOOD, BAD, LATE = "4242424242424242", "4000000000000002", "4000000000000341"
@@ -58,14 +59,20 @@ class Shop:
     """One instance of each service. `p-1` has 3 units."""
 
     def __init__(
-        self, log: ForgetfulLog | None = None, callers: Callers | None = None, seals: Seals | None = None
+        self,
+        log: Log | None = None,
+        callers: Callers | None = None,
+        seals: Seals | None = None,
+        storage: Storage | None = None,
     ) -> None:
-        self.log = log or ForgetfulLog(2)
+        self.log: Log = log or ForgetfulLog(2)
         self.callers = callers or LocalReader()
         self.seals = seals or Seals(Keyring(MemoryKeyTable(), b"secret of 16 bytes", self._now))
         seller = Seller("Bookshelf", "1 Shelf Street", "Europe/Berlin")
         services = [with_shop(service, seller, provider=self._provider) for service in SHOP]
-        self._shelf = Shelf(log=self.log, services=services, callers=self.callers, seals=self.seals)
+        self._shelf = Shelf(
+            log=self.log, storage=storage, services=services, callers=self.callers, seals=self.seals
+        )
         self.clock = self._shelf.clock
         self.sandbox = CardSandbox(b"secret", self.clock.now)
 
