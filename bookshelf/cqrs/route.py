@@ -29,6 +29,21 @@ class Owned(msgspec.Struct, forbid_unknown_fields=True):
     owner: Annotated[str | None, Meta(extra_json_schema={HIDDEN: True})] = None
 
 
+class Overseen(msgspec.Struct, forbid_unknown_fields=True):
+    """Base of the parameters of a query that answers more to some callers, as the numbers of a stock.
+
+    The runtime sets `sees_all` to True for a caller with the scopes that the route's `oversees` names.
+    """
+
+    sees_all: Annotated[bool, Meta(extra_json_schema={HIDDEN: True})] = False
+
+
+class OwnedOverseen(Owned, forbid_unknown_fields=True):
+    """Base of the parameters of a query on one person's rows, or on everyone's if the caller sees all."""
+
+    sees_all: Annotated[bool, Meta(extra_json_schema={HIDDEN: True})] = False
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CommandRoute:
     """A request that becomes one command.
@@ -88,6 +103,7 @@ class QueryRoute:
     `params` is the type of the path's and the query string's values by name; a field of a tuple type takes
     every value of a repeated parameter. `returns` is the body's type. `counted`: its answers have a count.
     `waits`: its answers may not be at rest; a request with `Prefer: wait=N` is answered once they are.
+    `oversees`: the scopes with which a caller sees all, if its `params` are `Overseen` or `OwnedOverseen`.
     """
 
     path: str
@@ -100,6 +116,7 @@ class QueryRoute:
     waits: bool = False
     method: str = "GET"
     requires: tuple[str, ...] | None = READ
+    oversees: tuple[str, ...] = ()
     deadline_s: float | None = None
 
 
@@ -113,7 +130,8 @@ class EventsRoute:
 
     `query(connection, params, span)` is called at the start and after each change; `span` is the records
     since the last call, none of them at the start of a new stream. An answer is sent if it differs from the
-    last one; an answer with the body None is not sent. `returns` is the type of the other bodies.
+    last one; an answer with the body None is not sent. `returns` is the type of the other bodies. `oversees`
+    is that of a query route.
     """
 
     path: str
@@ -124,6 +142,7 @@ class EventsRoute:
     params: type[msgspec.Struct] = Empty
     method: str = "GET"
     requires: tuple[str, ...] | None = READ
+    oversees: tuple[str, ...] = ()
     deadline_s: float | None = None
 
 

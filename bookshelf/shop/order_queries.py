@@ -1,4 +1,4 @@
-"""The questions that orders answer to their customers: all, one, and the history of one."""
+"""What orders are answered as: with their lines, and every reason of one that was canceled."""
 
 from collections.abc import Sequence
 from datetime import datetime
@@ -6,17 +6,11 @@ from typing import Annotated, Any, Literal
 
 import msgspec
 from msgspec import Meta
-from sqlalchemy import select
 
-from bookshelf.cqrs.errors import NotFound
-from bookshelf.cqrs.route import Answer, Owned, QueryRoute
 from bookshelf.shop.events import EVENTS
 from bookshelf.shop.money import Money
 from bookshelf.shop.order import ORDER, PATIENCE, Order
-from bookshelf.shop.orders import VIEW, events_of, orders
-from bookshelf.shop.values import BUY, Reason, detail_of
-from bookshelf.shop.welcome import LOCAL_READER
-from bookshelf.storage.paging import After, Limit, Sort, count_rows, list_page
+from bookshelf.shop.values import Reason, detail_of
 
 OrderId = Annotated[str, Meta(description="the id of the order", examples=["o-1"])]
 OrderStatus = Literal["PENDING", "APPROVED", "FINALIZED", "CANCELED"]
@@ -71,21 +65,8 @@ class OrderEventAnswer(msgspec.Struct, frozen=True):
     actor: str
 
 
-class OrdersQuery(Owned, forbid_unknown_fields=True):
-    """Which orders, how many, and from where on."""
-
-    state: OrderStatus | None = None
-    limit: Limit = 24
-    after: After | None = None
-
-
-class OrderQuery(Owned, forbid_unknown_fields=True, kw_only=True):
-    """Which order."""
-
-    id: OrderId
-
-
-def _state_of(rows: Sequence[Any]) -> Order:
+def state_of(rows: Sequence[Any]) -> Order:
+    """Return the state of an order after these events, rows of the view."""
     decoded = (EVENTS.decode(row.type, row.data.encode()) for row in rows)
     return ORDER.fold(event for event in decoded if event is not None)
 
@@ -139,74 +120,3 @@ def to_order_answer(order_id: str, order: Order, invoice: str) -> OrderAnswer:
         address=order.address,
         invoice=invoice or None,
     )
-
-
-def own_orders(db: Any, asked: OrdersQuery) -> Answer:  # noqa: ANN401 (the storage's connection)
-    """Return a page of the caller's orders, the newest first. Raises `Invalid`."""
-    query = select(orders).where(orders.c.customer == (asked.owner or LOCAL_READER))
-    if asked.state is not None:
-        query = query.where(orders.c.status == asked.state)
-    page = list_page(
-        db,
-        query,
-        orders.c.id,
-        order="-placed",
-        sort=Sort((orders.c.placed,), (str,)),
-        limit=asked.limit,
-        render=lambda row: to_order_answer(row.id, _state_of(events_of(db, row.id)), row.invoice),
-        after=asked.after,
-    )
-    return Answer(page.items, after=page.after, count=count_rows(db, query))
-
-
-def _own(db: Any, asked: OrderQuery) -> Any:  # noqa: ANN401 (as above, a row)
-    customer = asked.owner or LOCAL_READER
-    row = db.execute(select(orders).where(orders.c.id == asked.id, orders.c.customer == customer)).first()
-    if row is None:
-        raise NotFound("there is no such order")
-    return row
-
-
-def own_order(db: Any, asked: OrderQuery) -> Answer:  # noqa: ANN401 (as above)
-    """Return an order of the caller. Raises `NotFound`, for those of others too."""
-    row = _own(db, asked)
-    state = _state_of(events_of(db, asked.id))
-    return Answer(to_order_answer(asked.id, state, row.invoice), version=str(row.version))
-
-
-def own_history(db: Any, asked: OrderQuery) -> Answer:  # noqa: ANN401 (as above)
-    """Return what has happened to an order of the caller, in its order. Raises `NotFound`."""
-    _own(db, asked)
-    return Answer([OrderEventAnswer(row.type, row.time, row.actor) for row in events_of(db, asked.id)])
-
-
-ORDER_ROUTES = (
-    QueryRoute(
-        path="/shop/orders",
-        summary="One's orders, the newest first",
-        view=VIEW,
-        query=own_orders,
-        params=OrdersQuery,
-        returns=list[OrderAnswer],
-        counted=True,
-        requires=BUY,
-    ),
-    QueryRoute(
-        path="/shop/orders/{id}",
-        summary="An order",
-        view=VIEW,
-        query=own_order,
-        params=OrderQuery,
-        returns=OrderAnswer,
-        requires=BUY,
-    ),
-    QueryRoute(
-        path="/shop/orders/{id}/history",
-        summary="What has happened to an order",
-        view=VIEW,
-        query=own_history,
-        params=OrderQuery,
-        returns=list[OrderEventAnswer],
-        requires=BUY,
-    ),
-)

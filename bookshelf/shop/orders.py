@@ -20,10 +20,13 @@ from bookshelf.cqrs.view import Change, Handler, Recorded, View
 from bookshelf.shop.events import EVENTS, TOPIC
 from bookshelf.shop.order_events import (
     ORDER_EVENTS,
+    CaptureRetried,
     OrderApproved,
     OrderCanceled,
     OrderFinalized,
     OrderPlaced,
+    OrderShipped,
+    OrderStalled,
 )
 from bookshelf.shop.payment_events import InvoiceWritten
 from bookshelf.storage.statements import TEXT
@@ -37,9 +40,18 @@ orders = Table(
     Column("status", TEXT, nullable=False),
     Column("placed", TEXT, nullable=False),
     Column("invoice", TEXT, nullable=False),
+    Column("stalled", TEXT, nullable=False),
+    Column("shipped", TEXT, nullable=False),
     Column("version", BigInteger, nullable=False),
 )
 Index("orders_of_customer", orders.c.customer, orders.c.placed, orders.c.id)
+Index("orders_by_time", orders.c.placed, orders.c.id)
+order_reasons = Table(
+    "orders_reason",
+    TABLES,
+    Column("code", TEXT, primary_key=True),
+    Column("order", TEXT, primary_key=True),
+)
 order_events = Table(
     "orders_event",
     TABLES,
@@ -61,6 +73,13 @@ _MOVE = (
 _INVOICE = (
     update(orders).where(orders.c.id == _row).values(invoice=bindparam("number"), version=bindparam("offset"))
 )
+_STALL = (
+    update(orders).where(orders.c.id == _row).values(stalled=bindparam("reason"), version=bindparam("offset"))
+)
+_SHIP = (
+    update(orders).where(orders.c.id == _row).values(shipped=bindparam("time"), version=bindparam("offset"))
+)
+_REASON = insert(order_reasons)
 _KEEP = insert(order_events)
 _STATUS: Mapping[type[Event], str] = {
     OrderApproved: "APPROVED",
@@ -73,12 +92,14 @@ def _kept(event: Event, recorded: Recorded) -> Iterable[Change]:
     """Keep an event of an order, and what lists need of it."""
     key, version = recorded.subject, {"row": recorded.subject, "offset": recorded.offset}
     if isinstance(event, OrderPlaced):
-        row = {"id": key, "customer": event.terms.customer, "status": "PENDING", "invoice": ""}
-        yield _PLACE, {**row, "placed": recorded.time.isoformat(), "version": recorded.offset}
-    elif type(event) in _STATUS:
-        yield _MOVE, {**version, "new_status": _STATUS[type(event)]}
+        row = {"id": key, "customer": event.terms.customer, "placed": recorded.time.isoformat()}
+        empty = {"status": "PENDING", "invoice": "", "stalled": "", "shipped": ""}
+        yield _PLACE, {**row, **empty, "version": recorded.offset}
     else:
-        yield _TOUCH, version
+        yield _moved(event, recorded, version)
+    if isinstance(event, OrderCanceled):
+        for code in dict.fromkeys(reason.code for reason in event.reasons):
+            yield _REASON, {"order": key, "code": code}
     yield (
         _KEEP,
         {
@@ -90,6 +111,20 @@ def _kept(event: Event, recorded: Recorded) -> Iterable[Change]:
             "data": recorded.data.decode(),
         },
     )
+
+
+def _moved(event: Event, recorded: Recorded, version: Mapping[str, object]) -> Change:
+    """Return the change of the row that lists need."""
+    match event:
+        case OrderStalled(reason=reason):
+            return _STALL, {**version, "reason": reason}
+        case CaptureRetried():
+            return _STALL, {**version, "reason": ""}
+        case OrderShipped():
+            return _SHIP, {**version, "time": recorded.time.isoformat()}
+        case _ if type(event) in _STATUS:
+            return _MOVE, {**version, "new_status": _STATUS[type(event)]}
+    return _TOUCH, version
 
 
 def _invoiced(event: InvoiceWritten, recorded: Recorded) -> Iterable[Change]:

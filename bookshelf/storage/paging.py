@@ -146,7 +146,7 @@ def _take(
 
 def count_rows(db: Any, query: Select[Any]) -> int:  # noqa: ANN401 (the storage's connection)
     """Return the number of rows of a query without order and limit."""
-    return int(db.scalar(query.with_only_columns(func.count())))
+    return int(db.scalar(query.with_only_columns(func.count(), maintain_column_froms=True)))
 
 
 def write_cursor(cursor: Cursor) -> str:

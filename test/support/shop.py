@@ -16,7 +16,7 @@ from bookshelf.cqrs.command_result import CommandResult
 from bookshelf.cqrs.envelope import decode_envelope
 from bookshelf.cqrs.handler import LOCAL, Caller, HandlerPorts
 from bookshelf.cqrs.message import Command
-from bookshelf.http.message import request
+from bookshelf.http.message import Response, request
 from bookshelf.keyring.keyring import Keyring
 from bookshelf.keyring.memory import MemoryKeyTable
 from bookshelf.log.memory import MemoryLog
@@ -122,11 +122,23 @@ class Shop:
         **headers: str,
     ) -> Answered:
         """Return the answer of a service to a request of a caller."""
+        return Answered(await self.respond(service, method, target, body, by, **headers))
+
+    async def respond(
+        self,
+        service: str,
+        method: str,
+        target: str,
+        body: object = None,
+        by: Caller = LOCAL,
+        **headers: str,
+    ) -> Response:
+        """Return the response, whose body is unread if it is a stream."""
         content = b"" if body is None else msgspec.json.encode(body)
         async with asyncio.timeout(DEADLINE_S):
             made = request(method, target, content, Content_Type=JSON, **headers)
             self.callers.sign(by, made)
-            return Answered(await self._shelf.hosts[service].api.handle(made))
+            return await self._shelf.hosts[service].api.handle(made)
 
     async def stock(self) -> None:
         """Add a product."""

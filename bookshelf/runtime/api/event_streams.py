@@ -12,7 +12,7 @@ import msgspec
 
 from bookshelf.cqrs.errors import Refused
 from bookshelf.cqrs.position import Position
-from bookshelf.cqrs.route import EventsRoute, Owned, Span
+from bookshelf.cqrs.route import EventsRoute, Span
 from bookshelf.http.message import Request, Response
 from bookshelf.http.problem import Problem
 from bookshelf.runtime.api import header_fields
@@ -21,8 +21,10 @@ from bookshelf.runtime.api.queries import (
     DEADLINE_S,
     RenderedResponse,
     ResponseCache,
+    Viewer,
     read_parameters,
     run_query,
+    viewer_of,
 )
 from bookshelf.runtime.decoding import decoder_of
 from bookshelf.runtime.sealing import ApiSeals
@@ -80,10 +82,9 @@ class EventsEndpoint:
         caller = admit(self._callers, request, self._route.requires)
         if self._open >= self._most or self._leaving.is_set():
             raise Problem("unavailable", "this instance takes no further stream now; try again in a moment")
-        is_owned = issubclass(self._route.params, Owned)
-        owner = caller.owner if is_owned else None
-        params = read_parameters(self._reader, request, path, owner)
-        stream = _Stream(self._host, self._ask(params, owner, request.target))
+        viewer = viewer_of(self._route, caller)
+        params = read_parameters(self._reader, request, path, viewer)
+        stream = _Stream(self._host, self._ask(params, viewer, request.target))
         try:
             async with asyncio.timeout(header_fields.time_left(request.headers, DEADLINE_S)):
                 if positions := header_fields.after(request.headers):
@@ -91,16 +92,16 @@ class EventsEndpoint:
                 await stream.begin(header_fields.last_event(request.headers))
         except TimeoutError:
             raise Problem("gateway-timeout", "the answer was not found in time; try again") from None
-        return Response(200, dict(_HEADERS), self._messages(stream, owner))
+        return Response(200, dict(_HEADERS), self._messages(stream, viewer.person))
 
-    def _ask(self, params: Any, owner: str | None, target: str) -> Ask:  # noqa: ANN401 (the route's own type)
+    def _ask(self, params: Any, viewer: Viewer, target: str) -> Ask:  # noqa: ANN401 (the route's own type)
         """Return the query of a stream. Streams that have come equally far share one rendering."""
 
         async def ask(revision: Revision, span: Span) -> bytes:
             def work(db: Any) -> RenderedResponse:  # noqa: ANN401 (the storage's connection)
                 return RenderedResponse(_encode(self._route.query(db, params, span).body), "", None)
 
-            key = (owner, target, *sorted(span.items()))
+            key = (viewer, target, *sorted(span.items()))
             return (await self._hot.get(key, revision, lambda: run_query(self._host, work))).body
 
         return ask

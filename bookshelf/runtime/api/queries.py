@@ -13,7 +13,8 @@ from urllib.parse import parse_qsl, urlencode
 import msgspec
 
 from bookshelf.cqrs.errors import Invalid, NotFound, Refused
-from bookshelf.cqrs.route import Answer, Owned, QueryRoute
+from bookshelf.cqrs.handler import Caller
+from bookshelf.cqrs.route import Answer, EventsRoute, Overseen, Owned, OwnedOverseen, QueryRoute
 from bookshelf.http.message import Request, Response
 from bookshelf.http.problem import Fault, Problem
 from bookshelf.runtime.api import header_fields
@@ -39,6 +40,17 @@ class RenderedResponse(NamedTuple):
     items: int | None = None
     sealed: bool = False
     at_rest: bool = True
+
+
+class Viewer(NamedTuple):
+    """Whose rows a query is about, and whether it sees all: what its answer depends on beside its target.
+
+    `person` is the one whose texts the answer may have; None for anyone's.
+    """
+
+    owner: str | None = None
+    sees_all: bool = False
+    person: str | None = None
 
 
 class _Entry(NamedTuple):
@@ -101,7 +113,7 @@ class QueryEndpoint:
     ) -> None:
         self._seals = seals or ApiSeals()
         self._callers = callers
-        self._owned = issubclass(route.params, Owned)
+        self._personal = issubclass(route.params, Owned | Overseen)
         self._route = route
         self._host = host
         self._reader = decoder_of(route.params)
@@ -110,8 +122,9 @@ class QueryEndpoint:
     async def __call__(self, request: Request, path: Mapping[str, str]) -> Response:
         """Answer the query. Raises `Problem`, `Refused`, `NotCaughtUp`, `StorageFault`."""
         caller = admit(self._callers, request, self._route.requires)
-        rendered = await self._answer(request, path, caller.owner if self._owned else None)
-        kept = "private, no-cache" if self._owned and self._callers.has_accounts else "no-cache"
+        viewer = viewer_of(self._route, caller)
+        rendered = await self._answer(request, path, viewer)
+        kept = "private, no-cache" if self._personal and self._callers.has_accounts else "no-cache"
         headers = {"ETag": rendered.tag, "Cache-Control": kept}
         if rendered.link is not None:
             headers["Link"] = rendered.link
@@ -125,33 +138,31 @@ class QueryEndpoint:
         body = rendered.body
         if rendered.sealed:  # opened for this answer only
             headers["Cache-Control"] = "no-store"
-            body = await self._seals.open(body, caller.owner if self._owned else None)
+            body = await self._seals.open(body, viewer.person)
         return Response(200, headers, body)
 
-    async def _answer(self, request: Request, path: Mapping[str, str], owner: str | None) -> RenderedResponse:
+    async def _answer(self, request: Request, path: Mapping[str, str], viewer: Viewer) -> RenderedResponse:
         try:
             async with asyncio.timeout(header_fields.time_left(request.headers, DEADLINE_S)):
                 if positions := header_fields.after(request.headers):
                     await self._host.after(positions)
                 try:
-                    return await self._current(request, path, owner)
+                    return await self._current(request, path, viewer)
                 except NotFound:
                     # it may have been created a moment ago, by a client that does not send positions
                     await self._host.read_on()
-                    return await self._current(request, path, owner)
+                    return await self._current(request, path, viewer)
         except TimeoutError:
             raise Problem("gateway-timeout", "the answer was not found in time; try again") from None
 
-    async def _current(
-        self, request: Request, path: Mapping[str, str], owner: str | None
-    ) -> RenderedResponse:
+    async def _current(self, request: Request, path: Mapping[str, str], viewer: Viewer) -> RenderedResponse:
         """Return the answer as of now; with a preference to wait, once it is at rest or the time is over."""
         wait_s = header_fields.wait_s(request.headers) if self._route.waits else None
         end = asyncio.get_running_loop().time() + header_fields.waited_s(request.headers, wait_s or 0)
         while True:
             revision = await self._host.current()
             rendered = await self._hot.get(
-                (owner, request.target), revision, lambda: self._render(request, path, owner)
+                (viewer, request.target), revision, lambda: self._render(request, path, viewer)
             )
             if rendered.at_rest or wait_s is None:
                 return rendered
@@ -161,8 +172,8 @@ class QueryEndpoint:
             except TimeoutError:
                 return rendered
 
-    async def _render(self, request: Request, path: Mapping[str, str], owner: str | None) -> RenderedResponse:
-        params = read_parameters(self._reader, request, path, owner)
+    async def _render(self, request: Request, path: Mapping[str, str], viewer: Viewer) -> RenderedResponse:
+        params = read_parameters(self._reader, request, path, viewer)
 
         def work(db: Any) -> RenderedResponse:  # noqa: ANN401 (the storage's connection)
             answer: Answer = self._route.query(db, params)
@@ -174,12 +185,26 @@ class QueryEndpoint:
         return await run_query(self._host, work)
 
 
+def viewer_of(route: QueryRoute | EventsRoute, caller: Caller) -> Viewer:
+    """Return what the answers of a route depend on of a caller: nothing, if its parameters do not."""
+    kind = route.params
+    owned = issubclass(kind, Owned)
+    overseen = issubclass(kind, Overseen | OwnedOverseen)
+    sees_all = overseen and bool(route.oversees) and caller.may(route.oversees)
+    person = caller.owner if owned and not sees_all else None
+    return Viewer(caller.owner if owned else None, sees_all, person)
+
+
 def read_parameters(
-    decoder: Decoder, request: Request, path: Mapping[str, str], owner: str | None
+    decoder: Decoder, request: Request, path: Mapping[str, str], viewer: Viewer
 ) -> msgspec.Struct:
-    """Return the parameters of a request; `Owned` ones have its caller as `owner`. Raises `Problem`."""
+    """Return the parameters of a request, with what they need of its viewer. Raises `Problem`."""
     params: msgspec.Struct = decoder.parameters(path, request.target.partition("?")[2])
-    return msgspec.structs.replace(params, owner=owner) if isinstance(params, Owned) else params
+    if isinstance(params, Owned):
+        params = msgspec.structs.replace(params, owner=viewer.owner)
+    if isinstance(params, Overseen | OwnedOverseen):
+        params = msgspec.structs.replace(params, sees_all=viewer.sees_all)
+    return params
 
 
 async def run_query(host: ViewHost, work: Callable[[Any], RenderedResponse]) -> RenderedResponse:

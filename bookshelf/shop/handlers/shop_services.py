@@ -16,7 +16,7 @@ from bookshelf.shop.handlers.products import product_routes
 from bookshelf.shop.invoice_queries import invoice_routes
 from bookshelf.shop.invoicing import Seller
 from bookshelf.shop.manager_routes import CREDIT_COMMANDS, ORDER_COMMANDS, STOCK_COMMANDS
-from bookshelf.shop.order_queries import ORDER_ROUTES
+from bookshelf.shop.order_lists import order_queries
 from bookshelf.shop.parts import Part, shop_parts
 from bookshelf.shop.sandbox import sandbox
 
@@ -40,9 +40,8 @@ def with_shop(
             return _made(service, runs, (*CUSTOMER_ROUTES, *CREDIT_COMMANDS))
         case "orders":
             carts: tuple[Route, ...] = (*CART_QUERIES, *CART_COMMANDS)
-            return _made(
-                service, runs, (*carts, *ORDER_ROUTES, *ORDER_COMMANDS, placing_route(invoice_years))
-            )
+            orders = (*order_queries(seller.zone), *ORDER_COMMANDS, placing_route(invoice_years))
+            return _made(service, runs, (*carts, *orders))
         case "payments":
             return _made(service, runs, card_routes(provider))
     [invoices] = (part for part in runs if isinstance(part, View))
