@@ -24,6 +24,8 @@ from bookshelf.runtime.aggregate.command_messages import command_message
 from bookshelf.shop import payment
 from bookshelf.shop.cart import CART
 from bookshelf.shop.category import CATEGORY
+from bookshelf.shop.check.laws import Moment, check_laws
+from bookshelf.shop.check.ledger import Ledger
 from bookshelf.shop.credit import CREDIT
 from bookshelf.shop.events import EVENTS, TOPIC
 from bookshelf.shop.invoice import INVOICE
@@ -84,8 +86,14 @@ PROCESSES = {
 class SimulatedShop(SimulatedStall):
     """The log of a shop with all its processes; its caller decides what goes on."""
 
-    def __init__(self) -> None:
-        super().__init__(ORDERING, AGGREGATES)
+    def __init__(self, *defective: Aggregate[Any] | Process) -> None:
+        """Have these in place of the ones of their names."""
+        aggregates = {part.name: part for part in defective if isinstance(part, Aggregate)}
+        super().__init__(ORDERING, {**AGGREGATES, **aggregates})
+        self._processes = {
+            **PROCESSES,
+            **{part.name: part for part in defective if isinstance(part, Process)},
+        }
         self._commands = CountedIds()
 
     @property
@@ -93,9 +101,9 @@ class SimulatedShop(SimulatedStall):
         """The time of the shop."""
         return self._clock.now()
 
-    def ask(self, to: str, subject: str, command: Command) -> None:
-        """Send a command of a client."""
-        made = self._commands.new()
+    def ask(self, to: str, subject: str, command: Command, made: str = "") -> None:
+        """Send a command of a client, with this id."""
+        made = made or self._commands.new()
         at = self.now
         message = command_message(AGGREGATES[to], command, id=made, source="test", subject=subject, time=at)
         self.send(message)
@@ -117,7 +125,7 @@ class SimulatedShop(SimulatedStall):
 
     def act_as(self, name: str, partition: int, most: int = 500) -> bool:
         """Let a process make a step of its events and refusals; return if there were any."""
-        self.process = process = PROCESSES[name]
+        self.process = process = self._processes[name]
         worked = [self.act(topic, partition, most) for topic in (process.topic, process.answers)]
         assert not len(self.letters(partition)), "no arrow raises"
         return any(worked)
@@ -160,6 +168,20 @@ class SimulatedShop(SimulatedStall):
                     folded[key] = aggregate.evolve(folded.get(key, aggregate.initial), event)
             check_holds(states)
         return states
+
+    def ledger(self) -> Ledger:
+        """Return what the records add up to."""
+        ledger = Ledger()
+        for partition in range(PARTITIONS):
+            for record in self.log[TOPIC, partition]:
+                ledger.add(partition, record.offset, record.key, record.value)
+        return ledger
+
+    def broken(self) -> set[int]:
+        """Return the laws that do not hold although everything should be at rest."""
+        ledger = self.ledger()
+        check_laws(ledger, Moment(None))
+        return set(ledger.found)
 
     def size(self) -> int:
         """Return the number of the records of the topic."""

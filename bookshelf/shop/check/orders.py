@@ -1,7 +1,9 @@
 """The events of one order, counted: laws 4, 6, 7 and 12 as far as one order's records show them."""
 
+from collections import Counter
 from collections.abc import Iterator
 from datetime import datetime
+from fractions import Fraction
 
 import msgspec
 
@@ -108,8 +110,13 @@ def _invoiced(order: OrderCount, event: InvoiceWritten) -> Iterator[Fault]:
         yield 4, "its invoice has other lines or another total"
     if event.customer != order.terms.customer:
         yield 4, f"its invoice is of {event.customer}"
-    rates = event.vat
-    if any(rate.vat + rate.net != rate.gross for rate in rates):
-        yield 12, "VAT and net do not add up to gross"
-    if sum(rate.gross for rate in rates) != event.total.amount:
-        yield 12, "the sums by VAT rate do not add up to the total"
+    gross: Counter[int] = Counter()
+    for line in event.lines:
+        gross[line.vat_permille] += line.gross
+    if {rate.permille: rate.gross for rate in event.vat} != gross or gross.total() != event.total.amount:
+        yield 12, "the sums by VAT rate are not those of the lines, or do not add up to the total"
+    for rate in event.vat:
+        # once for each rate, rounded half to even, as `round` does
+        vat = round(Fraction(rate.gross * rate.permille, 1000 + rate.permille))
+        if (rate.vat, rate.net) != (vat, rate.gross - vat):
+            yield 12, f"VAT {rate.vat} and net {rate.net} are not those of {rate.gross}"

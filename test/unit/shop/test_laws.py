@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 from support.simulated_shop import AGGREGATES, PROCESSES, SimulatedShop, counted
 from support.simulated_stall import PARTITIONS
 
+from bookshelf.runtime.api.ownership import command_id, created
 from bookshelf.shop import credit, order_commands, stock
 from bookshelf.shop.cart import SetLine, cart_key
 from bookshelf.shop.events import CreditGranted, CreditOpened, CreditReturned, CreditTaken
@@ -27,6 +28,7 @@ PAY = st.sampled_from(["credit", "good", "bad", "late"])
 LINES = st.dictionaries(st.sampled_from(PRODUCTS), st.integers(1, 3), min_size=1, max_size=2)
 ACTIONS = st.one_of(
     st.tuples(st.just("place"), st.sampled_from(PEOPLE), LINES, PAY, st.booleans()),
+    st.tuples(st.just("key"), st.sampled_from(PEOPLE), st.sampled_from(["k", "l"]), LINES),
     st.tuples(st.just("own"), st.sampled_from(sorted(AGGREGATES)), PARTITION, MOST),
     st.tuples(st.just("act"), st.sampled_from(sorted(PROCESSES)), PARTITION, MOST),
     st.tuples(st.just("lose"), st.sampled_from(sorted(PROCESSES)), PARTITION, st.integers(0, 20)),
@@ -41,8 +43,8 @@ ACTIONS = st.one_of(
 class OpenShop:
     """A shop with two products, two customers and the local reader."""
 
-    def __init__(self) -> None:
-        self.shop = shop = SimulatedShop()
+    def __init__(self, shop: SimulatedShop | None = None) -> None:
+        self.shop = shop = shop or SimulatedShop()
         for product in ("p-1", "p-2"):
             details = ProductDetails(name=product, vat_permille=70)
             shop.ask("product", product, AddProduct(details=details, price=PRICE, units=3))
@@ -51,25 +53,43 @@ class OpenShop:
             shop.ask("cart", cart_key(account), SetLine(product="p-1", quantity=3, price=PRICE))
         shop.run()
         self.placed = 0
+        #: What was ordered first with each key of a person.
+        self.keyed: dict[tuple[str, str], dict[str, int]] = {}
 
     def place(self, customer: str, lines: dict[str, int], pay: str = "credit", *, priced: bool = True) -> str:
         """Place an order out of the cart; return its id."""
+        order = f"o-{self.placed + 1}"
+        self._place(order, customer, lines, pay, priced=priced)
+        return order
+
+    def place_by_key(self, customer: str, key: str, lines: dict[str, int]) -> str:
+        """Place an order with an idempotency key, as the HTTP API does; return its id."""
+        made = command_id(customer, key)
+        order = f"o-{created(made)}"
+        self._place(order, customer, lines, "credit", priced=True, made=made)
+        return order
+
+    def _place(
+        self, order: str, customer: str, lines: dict[str, int], pay: str, *, priced: bool, made: str = ""
+    ) -> None:
         self.placed += 1
         terms = Terms(customer=customer, cart=True)
         if pay != "credit":
             terms = Terms(customer=customer, pay="card", card=pay, cart=True)
         price = PRICE if priced else None
         listed = tuple(OrderLine(product, quantity, price) for product, quantity in lines.items())
-        order = f"o-{self.placed}"
-        self.shop.ask("order", order, order_commands.PlaceOrder(terms=terms, lines=listed, at=self.shop.now))
-        return order
+        place = order_commands.PlaceOrder(terms=terms, lines=listed, at=self.shop.now)
+        self.shop.ask("order", order, place, made)
 
-    def carry_out(self, action: tuple[object, ...]) -> None:
+    def carry_out(self, action: tuple[object, ...]) -> None:  # noqa: C901 (one for each action)
         """Do one thing."""
         shop = self.shop
         match action:
             case ("place", str(customer), dict(lines), str(pay), bool(priced)):
                 self.place(customer, lines, pay, priced=priced)
+            case ("key", str(customer), str(key), dict(lines)):
+                self.keyed.setdefault((customer, key), lines)
+                self.place_by_key(customer, key, self.keyed[customer, key])
             case ("own", str(name), int(partition), int(most)):
                 shop.own(name, partition, most)
             case ("act", str(name), int(partition), int(most)):
@@ -99,8 +119,13 @@ class OpenShop:
 
 
 def check_laws(opened: OpenShop) -> None:
-    """Check laws 1 to 7 and 9 of a shop at rest."""
+    """Check laws 1 to 9 of a shop at rest, and that `bookshelf shop check` finds the same."""
     shop, orders = opened.shop, opened.rest()
+    assert shop.broken() == set()
+    for (customer, key), lines in opened.keyed.items():  # 8
+        order = orders[f"o-{created(command_id(customer, key))}"]
+        ordered = {line.product: line.quantity for line in order.lines}
+        assert (order.terms.customer, ordered) == (customer, lines)
     states, events = shop.states(), shop.events()
     for order in orders.values():  # 6
         stalled = order.status == "APPROVED" and order.capture == "declined"
