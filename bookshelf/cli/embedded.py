@@ -3,7 +3,7 @@
 import asyncio
 import os
 import secrets
-from collections.abc import AsyncIterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import replace
 from pathlib import Path
@@ -24,7 +24,7 @@ from bookshelf.log.sqlite.log import SqliteLog
 from bookshelf.media.folder import FolderBlobs
 from bookshelf.media.pool import PictureWorkers
 from bookshelf.runtime.admin import AdminApi
-from bookshelf.runtime.clock import SystemClock, SystemIds
+from bookshelf.runtime.clock import Clock, SystemClock, SystemIds
 from bookshelf.runtime.data_folder import DataFolder, InstanceNote
 from bookshelf.runtime.infrastructure import (
     Infrastructure,
@@ -58,11 +58,14 @@ class Embedded:
         server: GatewayServer,
         admin: AdminApi,
         token: str,
-        ports: Mapping[str, int],
+        infrastructure: Infrastructure,
     ) -> None:
         self.services = services
+        self.log = infrastructure.log
+        self.callers = infrastructure.callers
         #: The ports of the services; none while there are accounts.
-        self.ports = ports
+        open_ports = not self.callers.has_accounts
+        self.ports: dict[str, int] = {h.service.name: h.port for h in services} if open_ports else {}
         self.gateway = gateway
         self.admin = admin
         host = "localhost" if server.host in _SHOWN_AS_LOCALHOST else server.host
@@ -72,8 +75,12 @@ class Embedded:
 
 
 @asynccontextmanager
-async def embedded(settings: Settings, services: Sequence[Service] = SERVICES) -> AsyncIterator[Embedded]:
+async def embedded(
+    settings: Settings, services: Sequence[Service] = SERVICES, clock: Clock | None = None
+) -> AsyncIterator[Embedded]:
     """Run these services and the gateway until the block ends; without accounts, those that need none.
+
+    `clock` is the machine's, unless another one is given.
 
     Raises `FolderFault`, `LogFault`, `StorageFault`, `PortTaken`, `WrongSetting`, `ServiceConflict`.
 
@@ -85,7 +92,7 @@ async def embedded(settings: Settings, services: Sequence[Service] = SERVICES) -
         folder = DataFolder(settings.folder)
         stack.callback(folder.close)
         api = LateHandler()
-        infrastructure = replace(await make_infrastructure(settings, folder.path, stack), api=api)
+        infrastructure = replace(await make_infrastructure(settings, folder.path, stack, clock), api=api)
         hosts = await _start_services(services, settings, infrastructure, stack)
         gate = load(GatewaySettings, os.environ)
         policy = ingress_policy(gate, (settings.host, *allowed_hosts(settings)))
@@ -100,10 +107,10 @@ async def embedded(settings: Settings, services: Sequence[Service] = SERVICES) -
         stack.push_async_callback(listener.stop)
         server = await open_gateway_server(gateway, gate, settings.host, settings.port, policy)
         stack.push_async_callback(server.stop)
-        open_ports = not infrastructure.callers.has_accounts
-        ports = {host.service.name: host.port for host in hosts} if open_ports else {}
-        shelf = Embedded(hosts, gateway, server, admin, token, ports)
-        folder.announce(InstanceNote(os.getpid(), shelf.url, listener.host, listener.port, token, ports))
+        shelf = Embedded(hosts, gateway, server, admin, token, infrastructure)
+        folder.announce(
+            InstanceNote(os.getpid(), shelf.url, listener.host, listener.port, token, shelf.ports)
+        )
         yield shelf
 
 
@@ -118,7 +125,9 @@ def _make_gateway(
     return Gateway(infrastructure.discovery, infrastructure.transport, options=options)
 
 
-async def make_infrastructure(settings: Settings, path: Path, stack: AsyncExitStack) -> Infrastructure:
+async def make_infrastructure(
+    settings: Settings, path: Path, stack: AsyncExitStack, clock: Clock | None = None
+) -> Infrastructure:
     """Open the infrastructure of the services in a data folder; the stack closes it."""
     log = await SqliteLog.open(path / "log.sqlite", settings.partitions)
     stack.push_async_callback(log.close)
@@ -129,7 +138,7 @@ async def make_infrastructure(settings: Settings, path: Path, stack: AsyncExitSt
     number = settings.partitions
     pictures = PictureWorkers()
     stack.push_async_callback(pictures.close)
-    clock = SystemClock()
+    clock = clock or SystemClock()
     # before the callers: the keyring and the secret file are created together
     seals = await open_embedded_seals(settings, path, clock, stack)
     return Infrastructure(

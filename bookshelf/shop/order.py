@@ -67,6 +67,11 @@ class Order(State, frozen=True):
     tracking: str = ""
 
     @property
+    def is_at_rest(self) -> bool:
+        """True if nothing follows by itself: it is finalized, canceled, or a manager has to decide."""
+        return self.status in {"FINALIZED", "CANCELED"} or bool(self.stalled)
+
+    @property
     def answered(self) -> bool:
         """True once every line has its answer."""
         return len(self.held) + len(self.denied) == len(self.lines)

@@ -77,6 +77,11 @@ LAW: Law = {
         *("bookshelf.shop.check", "bookshelf.files.file"),
         *("bookshelf.concurrency", "bookshelf.http", "bookshelf.media", "bookshelf.keyring"),
     },
+    # plays the story of one context
+    "bookshelf.cli.demo": {
+        *("bookshelf.cli", "bookshelf.services", "bookshelf.runtime", "bookshelf.config", "bookshelf.cqrs"),
+        *("bookshelf.http", "bookshelf.accounts", "bookshelf.shop"),
+    },
     # measures all of it, starts what it measures as the command line does, and is no part of the product
     "bench": {
         *("bookshelf.services", "bookshelf.runtime", "bookshelf.config", "bookshelf.cqrs", "bookshelf.log"),

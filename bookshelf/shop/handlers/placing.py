@@ -79,7 +79,7 @@ class Placing:
         if (order.terms, order.lines, order.address) != (place.terms, place.lines, place.address):
             raise KeyReused("this Idempotency-Key was used before, with another content; take a new key")
         if wait_s := header_fields.wait_s(request.headers):
-            order = await ports.state(ORDER, order_id, lambda state: state.status != "PENDING", wait_s)
+            order = await ports.state(ORDER, order_id, lambda state: state.is_at_rest, wait_s)
         headers = {"Location": f"/shop/orders/{order_id}"}
         if result.position is not None:
             headers["Bookshelf_Position"] = str(result.position)
