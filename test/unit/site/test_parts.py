@@ -259,6 +259,18 @@ async def test_names_of_changes_are_passed_on_without_content() -> None:
     assert live.count == 0
 
 
+async def test_each_message_of_the_stream_of_one_thing_has_its_name() -> None:
+    api = StreamingApi()
+    live = LiveStreams("/changes/events", lambda event: (f"book:{event['subject']}",))
+    response = await live.respond(request("GET", "/live"), api, followed=("order:7", "/orders/7/events"))
+    assert api.asked[0].target == "/bookshelf/orders/7/events"
+    assert not isinstance(response.body, bytes)
+    assert await anext(response.body) == b"retry: 1000\n\n"
+    assert await anext(response.body) == b"id: a/0@1\nevent: changed\ndata: order:7\n\n"
+    api.done.set()
+    assert [piece async for piece in response.body] == []
+
+
 async def test_a_stream_that_opens_after_a_job_has_ended_begins_with_its_name() -> None:
     live = LiveStreams(None, lambda _: ())
     live.publish(None, "job:1")

@@ -22,7 +22,7 @@ _NEWEST, _NEW_SHOWN, _TILE_COVERS = 100, 12, 3
 
 
 class CategoryTile(NamedTuple):
-    """A category with covers of some of its products."""
+    """A category with covers of some of its products, else with one that has its own name."""
 
     category: ShopCategory
     covers: tuple[GeneratedCover, ...]
@@ -64,7 +64,8 @@ def _page(
 
 def _tile(category: ShopCategory, newest: Sequence[ShopProduct]) -> CategoryTile:
     own = [product for product in newest if product.category == category.id][:_TILE_COVERS]
-    return CategoryTile(category, tuple(product_cover(product.name) for product in own))
+    names = [product.name for product in own] or [category.name]
+    return CategoryTile(category, tuple(map(product_cover, names)))
 
 
 def _examples() -> Mapping[str, Page]:
