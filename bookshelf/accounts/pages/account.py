@@ -4,6 +4,7 @@ from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from typing import Any
 
+from bookshelf.accounts.pages.credit import CreditSection, example_credit, read_credit
 from bookshelf.accounts.pages.devices import Device, read_program
 from bookshelf.accounts.pages.models import PersonAccount, PersonSession
 from bookshelf.accounts.pages.signing_in import no_accounts
@@ -14,9 +15,10 @@ _SINCE = datetime(2026, 1, 31, 20, 31, tzinfo=UTC)
 
 
 class AccountModel(Model):
-    """The account, and its devices; None if they cannot be read now."""
+    """The account, its devices, and its credit; None if they cannot be read now, as without a shop."""
 
     account: PersonAccount
+    credit: CreditSection | None
     devices: tuple[Device, ...] | None
 
 
@@ -26,12 +28,15 @@ async def show_account(request: PageRequest) -> Page:
         return no_accounts()
     account = await request.api.get("/accounts/me", kind=PersonAccount)
     sessions = await request.api.try_get("/accounts/sessions", kind=list[PersonSession])
-    return _page(account.body, None if sessions is None else sessions.body)
+    credit = await read_credit(request)
+    return _page(account.body, None if sessions is None else sessions.body, credit)
 
 
-def _page(account: PersonAccount, sessions: Sequence[PersonSession] | None) -> Page:
+def _page(
+    account: PersonAccount, sessions: Sequence[PersonSession] | None, credit: CreditSection | None = None
+) -> Page:
     devices = None if sessions is None else tuple(map(_device, sessions))
-    return Page("account.html", AccountModel(account=account, devices=devices))
+    return Page("account.html", AccountModel(account=account, devices=devices, credit=credit))
 
 
 def _device(session: PersonSession) -> Device:
@@ -61,9 +66,9 @@ def _examples() -> Mapping[str, Page]:
         pending_email="ann.reader.of.many.books@example.org",
     )
     return {
-        "usual": _page(_account(address="12 Shelf Lane\nLondon"), [here, phone]),
+        "usual": _page(_account(address="12 Shelf Lane\nLondon"), [here, phone], example_credit()),
         "empty": _page(_account(), [here]),
-        "long": _page(long, [here, phone, other]),
+        "long": _page(long, [here, phone, other], example_credit()),
         "failed": _page(_account(), None),
     }
 
