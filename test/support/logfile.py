@@ -25,10 +25,10 @@ class Line(NamedTuple):
         return decode_envelope(self.value)
 
 
-def read_log(data: Path) -> list[Line]:
-    """Return every record, in order."""
+def read_log(data: Path, topic: str = TOPIC) -> list[Line]:
+    """Return every record of a topic, in order."""
     with closing(sqlite3.connect(f"file:{data / 'log.sqlite'}?mode=ro", uri=True)) as log:
-        rows = log.execute("SELECT off, key, value FROM record WHERE topic = ? ORDER BY part, off", (TOPIC,))
+        rows = log.execute("SELECT off, key, value FROM record WHERE topic = ? ORDER BY part, off", (topic,))
         return [Line(*row) for row in rows]
 
 

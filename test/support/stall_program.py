@@ -10,7 +10,7 @@ import asyncio
 import os
 import signal
 import sys
-from collections.abc import AsyncIterator, Iterable, Sequence
+from collections.abc import AsyncIterator, Collection, Iterable, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import replace
 from pathlib import Path
@@ -50,15 +50,16 @@ class CrashingWriter(FaultyWriter):
 
 
 class CrashingLog(FaultyLog):
-    """A log whose process and connector are killed at a point."""
+    """A log whose processes and connectors with these names are killed at a point."""
 
-    def __init__(self, log: Log, point: str) -> None:
+    def __init__(self, log: Log, point: str, senders: Collection[str]) -> None:
         super().__init__(log)
+        self._senders = senders
         self.point = point
         self.steps = 0
 
     async def writer(self, name: str, topic: str, partition: int) -> FaultyWriter:
-        if name not in {SELLING.name, CHARGING.name}:
+        if name not in self._senders:
             return await super().writer(name, topic, partition)
         return CrashingWriter(self, await self.plain.writer(name, topic, partition))
 
@@ -85,7 +86,7 @@ async def main(folder: Path, point: str, broker: str = "") -> None:
         return [Send(ORDER, recorded.subject, NotePayment(receipt=key))]
 
     async with open_log(folder, broker) as opened:
-        log = CrashingLog(opened, point)
+        log = CrashingLog(opened, point, {SELLING.name, CHARGING.name})
         if not (folder / "begun").exists():
             await append(log, supplied("tea", 1), supplied("cup", 9))
             await append(log, *(placed(order, tea=1, cup=1) for order in ORDERS))

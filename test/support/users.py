@@ -20,7 +20,10 @@ from bookshelf.cqrs.handler import GUEST, Caller
 from bookshelf.http.message import Request, Response, request
 from bookshelf.keyring.keyring import Keyring
 from bookshelf.keyring.memory import MemoryKeyTable
+from bookshelf.keyring.port import KeyTable
+from bookshelf.log.port import Log
 from bookshelf.runtime.api.identity import Callers, SignedCallers, signed_in
+from bookshelf.runtime.clock import Ids
 from bookshelf.runtime.passwords import PasswordHasher
 from bookshelf.runtime.sealing import Seals
 from bookshelf.runtime.service import ServiceHost
@@ -41,17 +44,25 @@ def caller(account: str, *scopes: str, session: str | None = None) -> Caller:
 class Users:
     """One instance of the service. Hashes cost little here."""
 
-    def __init__(self, callers: Callers | None = None) -> None:
+    def __init__(
+        self,
+        callers: Callers | None = None,
+        log: Log | None = None,
+        table: KeyTable | None = None,
+        ids: Ids | None = None,
+    ) -> None:
         self.table = MemoryKeyTable()
-        self.keyring = Keyring(self.table, b"secret of 16 bytes", lambda: _NOW)
+        self.keyring = Keyring(table or self.table, b"secret of 16 bytes", lambda: _NOW)
         self._callers = callers or SignedCallers(b"secret of the accounts")
-        self._shelf = Shelf(seals=Seals(self.keyring), services=(), callers=self._callers)
+        self._shelf = Shelf(log, seals=Seals(self.keyring), services=(), callers=self._callers)
         self.log, self.clock = self._shelf.log, self._shelf.clock
         self.hasher = PasswordHasher(memory_kib=64, passes=1)
         limits = GuessLimits(MemoryCounters(lambda: self.clock.now().timestamp()))
         self.parts = AccountParts(self.hasher, limits)
         service = replace(USERS, load=None, serves=account_routes(self.parts), middleware=(need_accounts,))
-        self.host = ServiceHost(service, self._shelf.infrastructure, "127.0.0.1", service.port)
+        stands_on = self._shelf.infrastructure
+        stands_on = replace(stands_on, ids=ids or stands_on.ids)
+        self.host = ServiceHost(service, stands_on, "127.0.0.1", service.port)
 
     async def __aenter__(self) -> Self:
         async with asyncio.timeout(DEADLINE_S):

@@ -32,6 +32,7 @@ from bookshelf.cqrs.errors import Invalid, KeyReused
 from bookshelf.cqrs.handler import HandlerPorts, RequestContext
 from bookshelf.http.message import Request, Response
 from bookshelf.http.problem import Fault, Problem
+from bookshelf.keyring.port import KeyDestroyed
 from bookshelf.runtime.api import header_fields
 from bookshelf.runtime.decoding import Decoder
 
@@ -78,7 +79,12 @@ class RegisterHandler:
         account_id = f"a-{ports.new_id() if key is None else uuid5(_IDS, key)}"
         if ADMIN in (body.groups or ()) and await self._is_first(claims, ports):
             account_id = self.parts.local_reader
-        await self._request(account_id, body, email, claims, context, ports)
+        try:
+            await self._request(account_id, body, email, claims, context, ports)
+        except KeyDestroyed:
+            # a repetition of a request that was rejected gets the first answer; its key is destroyed
+            if (await ports.state(ACCOUNT, account_id)).status != "rejected":
+                raise
         wait_s = header_fields.wait_s(request.headers)
         patience_s = header_fields.waited_s(request.headers, PATIENCE_S if wait_s is None else wait_s)
         account = await ports.state(

@@ -84,6 +84,16 @@ async def test_a_repeated_request_with_its_key_answers_the_same_account(users: U
     assert (other.status, other.json["type"]) == (422, "urn:bookshelf:problem:key-reused")
 
 
+async def test_a_repeated_request_that_was_rejected_is_rejected_again(users: Users) -> None:
+    ann = await users.register()
+    taken = {**BEN, "email": ANN["email"]}
+    first = await users.send("POST", "/accounts", taken, Idempotency_Key="k")
+    [rejected] = [key for key in users.table.rows if key.startswith("a-") and key != ann]
+    await users.destroyed(rejected)
+    second = await users.send("POST", "/accounts", taken, Idempotency_Key="k")
+    assert (first.status, first.body) == (second.status, second.body) == (409, first.body)
+
+
 async def test_a_network_registers_20_accounts_in_an_hour(users: Users) -> None:
     for number in range(20):
         await users.register(handle=f"ann-{number}", email=f"ann{number}@example.org")
