@@ -28,7 +28,7 @@ FROM build AS dev
 RUN python -m venv /opt/reload && /opt/reload/bin/pip install --quiet watchfiles
 ENV PATH=/opt/bookshelf/bin:$PATH PYTHONPATH=/src PYTHONDONTWRITEBYTECODE=1 PYTHONUNBUFFERED=1 \
     BOOKSHELF_DATA=/data BOOKSHELF_HOST=0.0.0.0 BOOKSHELF_ADDRESS=auto
-RUN install -d -m 0700 -o 10001 -g 10001 /data
+RUN install -d -m 0700 -o 10001 -g 10001 /data /secret
 VOLUME /data
 USER 10001:10001
 HEALTHCHECK --interval=5s --timeout=4s --start-period=60s CMD ["bookshelf", "health"]
@@ -48,7 +48,7 @@ RUN rm -rf "$(python -c 'import pip; print(*pip.__path__)')" /usr/local/bin/pip*
  && python -m compileall -q --invalidation-mode unchecked-hash \
     -x '/(test|tests|idlelib|lib2to3|tkinter|turtledemo|ensurepip|pydoc_data|site-packages|dist-packages)/' \
     "$(python -c 'import sysconfig; print(sysconfig.get_path("stdlib"))')" \
- && install -d -m 0700 -o 10001 -g 10001 /data
+ && install -d -m 0700 -o 10001 -g 10001 /data /secret
 COPY --from=build /opt/bookshelf /opt/bookshelf
 COPY --from=build /opt/sbom.cdx.json /usr/share/bookshelf/
 ENV PATH=/opt/bookshelf/bin:$PATH PYTHONDONTWRITEBYTECODE=1 PYTHONUNBUFFERED=1 \

@@ -216,6 +216,7 @@ SERVICES = (
         runs=_SHOP["orders"],
         serves=(),
         load=_with_shop,
+        needs_keyring=True,
         profile="shop",
     ),
     Service(
@@ -226,6 +227,7 @@ SERVICES = (
         runs=_SHOP["payments"],
         serves=(),
         load=_with_shop,
+        needs_keyring=True,
         profile="shop",
     ),
     Service(
@@ -236,6 +238,7 @@ SERVICES = (
         runs=_SHOP["accounting"],
         serves=(),
         load=_with_shop,
+        needs_keyring=True,
         profile="shop",
     ),
     Service(

@@ -60,22 +60,22 @@ async def open_shared_seals(
 ) -> Seals:
     """Return what seals with the keyring in the database of the views.
 
-    Without accounts it is opened if `accounts_secret_file` is set: the shop needs it. Raises `WrongSetting`.
+    Without accounts it is opened if `accounts_secret_file` is set, and that file created if it is missing:
+    the shop needs both. A secret that the keyring was not made with is detected. Raises `WrongSetting`.
     """
     if not settings.has_accounts and not settings.accounts_secret_file:
         return Seals()
     if not network.storage.url:
-        msg = (
-            "storage (or BOOKSHELF_STORAGE): accounts are on, and instances share their keyring in PostgreSQL"
-        )
-        raise WrongSetting(f"{msg}; set its address, or accounts to off")
+        msg = "storage (or BOOKSHELF_STORAGE): instances share their keyring in PostgreSQL"
+        raise WrongSetting(f"{msg}; set its address, or unset accounts and accounts_secret_file")
     try:
         from bookshelf.keyring.postgres import PostgresKeyTable  # noqa: PLC0415 (an extra)
     except ModuleNotFoundError as fault:
         raise missing_extra("the setting `storage`", fault, "postgres") from None
     table = await _checked(PostgresKeyTable.open(network.storage.url))
     stack.push_async_callback(table.close)
-    return await _watched(await _open(table, read_secret, settings.secret_file, clock), stack)
+    read = read_secret if settings.has_accounts else read_or_create_secret
+    return await _watched(await _open(table, read, settings.secret_file, clock), stack)
 
 
 async def _open(table: KeyTable, read: Callable[[Path], bytes], secret_file: Path, clock: Clock) -> KeyStore:

@@ -31,8 +31,8 @@ class Service:
     details. `tasks` run beside its handlers: each is a function of the ports that handlers get. `load`
     returns the service with what only a process that runs it imports, like its pages. A service that
     `needs_accounts` is not run by `bookshelf up` without them. One instance alone runs of a service that
-    `keeps_files`, in the folder of blobs or in its own. docker-compose runs one with a `profile` only with
-    that.
+    `keeps_files`, in the folder of blobs or in its own. One that `needs_keyring` seals or signs also without
+    accounts. docker-compose runs one with a `profile` only with that.
     """
 
     name: str
@@ -48,6 +48,7 @@ class Service:
     load: "Callable[[Service], Service] | None" = None
     needs_accounts: bool = False
     keeps_files: bool = False
+    needs_keyring: bool = False
     profile: str = ""
 
     @property

@@ -32,6 +32,8 @@ def read_or_create_secret(path: Path) -> bytes:
 
     Raises `BadSecretFile`.
     """
+    if path.exists():  # it may be on a file system that is read only
+        return read_secret(path)
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, _MODE)

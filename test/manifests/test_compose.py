@@ -62,6 +62,25 @@ def test_data_is_in_named_volumes(name: str) -> None:
     assert volume.partition(":")[0] in compose()["volumes"]
 
 
+def test_only_services_with_rows_or_keys_reach_the_database() -> None:
+    rows = {one.name for one in services.SERVICES if one.views or one.needs_keyring}
+    inside = {name for name, service in SERVICES.items() if "rows" in service.get("networks", ())}
+    assert inside == rows | {"postgres"}
+    assert SERVICES["postgres"]["networks"] == ["rows"]
+    assert compose()["networks"] == {"rows": {"internal": True}}
+
+
+def test_services_with_a_keyring_share_its_secret() -> None:
+    keyed = {one.name for one in services.SERVICES if one.needs_keyring}
+    named = "BOOKSHELF_ACCOUNTS_SECRET_FILE"
+    files = {
+        name: service["environment"][named] for name, service in SERVICES.items() if named in str(service)
+    }
+    assert files == dict.fromkeys(keyed, "/secret/accounts.secret")
+    assert all(SERVICES[name]["volumes"] == ["secret:/secret"] for name in keyed)
+    assert "/data /secret\n" in (ROOT / "Dockerfile").read_text(encoding="utf-8")
+
+
 def test_the_documented_ports_are_open_on_loopback_alone() -> None:
     opened = [port for service in SERVICES.values() for port in service.get("ports", ())]
     assert all(port.startswith("127.0.0.1:") for port in opened)

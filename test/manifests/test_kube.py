@@ -13,6 +13,7 @@ from support.process import ROOT
 
 from bookshelf import __version__
 from bookshelf.config import GatewaySettings, Network
+from bookshelf.cqrs.service import Service
 from bookshelf.services import SERVICES
 
 VERSION = "1.31"
@@ -102,18 +103,36 @@ def test_each_service_drains_and_keeps_one_pod_available(name: str) -> None:
     # the pause, then what a gateway drains at most (gateway_drain_s), and some to spare
     assert pause + GatewaySettings().gateway_drain_s < spec["terminationGracePeriodSeconds"]
     scaled = kube("HorizontalPodAutoscaler")[name]["spec"]
-    assert 2 <= scaled["minReplicas"] < scaled["maxReplicas"] <= Network().kafka.partitions
+    assert 3 <= scaled["minReplicas"] < scaled["maxReplicas"] <= Network().kafka.partitions
     assert kube("PodDisruptionBudget")[name]["spec"]["maxUnavailable"] < scaled["minReplicas"]
 
 
 def test_secrets_are_referenced_and_not_copied() -> None:
-    [secret] = kube("Secret").values()
-    [word] = secret["stringData"].values()
     text = (ROOT / "kube.yaml").read_text(encoding="utf-8")
-    assert text.count(word) == 1
-    views = [service.name for service in SERVICES if service.views]
-    # one for the server, and one for each service that keeps rows
-    assert text.count("secretKeyRef: {name: postgres, key: password}") == 1 + len(views), views
+    words = [word for secret in kube("Secret").values() for word in secret["stringData"].values()]
+    assert [text.count(f": {word}\n") for word in words] == [1, 1]
+    rows = [service.name for service in SERVICES if service.views or service.needs_keyring]
+    # one for the server, and one for each service that keeps rows or keys
+    assert text.count("secretKeyRef: {name: postgres, key: password}") == 1 + len(rows), rows
+
+
+@pytest.mark.parametrize("service", SERVICES, ids=lambda service: str(service.name))
+def test_only_services_with_a_keyring_have_its_secret(service: Service) -> None:
+    """The file that the setting names is that of the Secret, and its key is the name of the file."""
+    spec = kube("Deployment")[service.name]["spec"]["template"]["spec"]
+    environment = {one["name"]: one.get("value") for one in spec["containers"][0]["env"]}
+    mounts = {one["name"]: one["mountPath"] for one in spec["containers"][0]["volumeMounts"]}
+    secrets = {one["name"]: one["secret"]["secretName"] for one in spec["volumes"] if "secret" in one}
+    if not service.needs_keyring:
+        assert (environment.keys() & {"BOOKSHELF_ACCOUNTS_SECRET_FILE"}, secrets) == (set(), {})
+        return
+    folder, _, file = str(environment["BOOKSHELF_ACCOUNTS_SECRET_FILE"]).rpartition("/")
+    [name] = (name for name, path in mounts.items() if path == folder)
+    assert file in kube("Secret")[secrets[name]]["stringData"]
+
+
+def test_browsers_stay_with_one_gateway() -> None:
+    assert kube("Service")["bookshelf"]["spec"]["sessionAffinity"] == "ClientIP"
 
 
 def test_only_the_gateway_accepts_connections_from_outside() -> None:

@@ -25,7 +25,7 @@ def pods() -> dict[str, Pod]:
 def needed() -> set[tuple[str, str]]:
     """Return the needed connections, by services.py."""
     services = {service.name for service in SERVICES}
-    views = {service.name for service in SERVICES if service.views}
+    views = {service.name for service in SERVICES if service.views or service.needs_keyring}
     return (
         {(name, "disco") for name in services | {"gateway"}}
         | {(name, "events") for name in services | {"events"}}
