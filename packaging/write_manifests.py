@@ -3,10 +3,10 @@
 A template is a file with the path of what it becomes. `@name@` stands for a value; the lines from `@each` to
 `@end` are repeated for every service. A line that begins with `@view ` is only for services with a view, one
 with `@page ` for services with pages, one with `@profiled ` for those with a profile; one with `@kept ` for
-services that keep files and so run once, one with `@scaled ` for all others. `@keyed `
-is for services that need the keyring; it is in the database of the rows, so that `@view ` is for them too. A template whose own name has a
-value of a service in it (`@name@.yaml`) becomes one file for each service. A few files are written by hand
-except for one line or table, which is changed in place: `_LINES` and `_TABLES`.
+services that keep files and so run once, one with `@scaled ` for all others. One with `@keyed ` is for those
+with a keyring, which is in the database of the rows, so that `@view ` is for them too. A template whose own
+name has a value of a service in it (`@name@.yaml`) becomes one file for each service. Some files are written
+by hand except for one line or table, which is changed in place: `_LINES` and `_TABLES`.
 """
 
 import argparse

@@ -15,6 +15,8 @@ PARTITIONS = "partitions-"
 _META_BYTES = 512
 _RANGE = re.compile(r"([0-9]{1,4})(?:-([0-9]{1,4}))?", re.ASCII)
 _BITS = "bits:"
+#: Characters of the id of a message.
+_ID_MOST = 255
 _IDS = UUID("6f1c1a52-7c0e-5d5b-9d42-0b6f0a5e7c11")
 _COMMANDS = UUID("0b9c3a44-52e1-5f0f-8d3c-7a1b6c2de940")
 
@@ -87,6 +89,15 @@ def command_id(actor: str, key: str) -> str:
     For the local reader it is the key.
     """
     return key if actor == "reader" else str(uuid5(_COMMANDS, f"{actor}\n{key}"))
+
+
+def call_id(actor: str, key: str) -> str:
+    """Return the id of the command of a handler with an idempotency key: `command_id`, as a message's id.
+
+    A key may have spaces, and with a prefix more than 255 characters, which the id of a message has not.
+    """
+    made = command_id(actor, key)
+    return made if len(made) <= _ID_MOST and " " not in made else str(uuid5(_COMMANDS, f"{actor}\n{key}"))
 
 
 @lru_cache(maxsize=256)  # an endpoint asks twice for each command

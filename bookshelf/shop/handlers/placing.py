@@ -13,7 +13,7 @@ from bookshelf.cqrs.message import sealed_fields
 from bookshelf.http.message import Headers, Request, Response
 from bookshelf.http.problem import Fault, Problem
 from bookshelf.runtime.api import header_fields
-from bookshelf.runtime.api.ownership import command_id, created
+from bookshelf.runtime.api.ownership import call_id, created
 from bookshelf.runtime.decoding import Decoder
 from bookshelf.shop.handlers.bodies import json_answer, read_json
 from bookshelf.shop.manager_routes import customer_of
@@ -71,7 +71,7 @@ class Placing:
         """
         body: NewOrder = await read_json(request, _BODY)
         actor = context.caller.actor
-        made = command_id(actor, _required_key(request.headers))
+        made = call_id(actor, _required_key(request.headers))
         order_id = f"o-{created(made)}"
         place = await self._with_address(_command(body, context), body.address, context, ports)
         result = await ports.ask(ORDER, order_id, place, actor=actor, command_id=made)

@@ -11,7 +11,7 @@ from bookshelf.cqrs.errors import Conflict, Invalid
 from bookshelf.cqrs.handler import HandlerPorts, HandlerRoute, RequestContext
 from bookshelf.http.message import Request, Response
 from bookshelf.runtime.api import header_fields
-from bookshelf.runtime.api.ownership import command_id, created
+from bookshelf.runtime.api.ownership import call_id, created
 from bookshelf.runtime.decoding import Decoder
 from bookshelf.shop.catalogue import VIEW, products
 from bookshelf.shop.category import CATEGORY, AddCategory, RemoveCategory, RenameCategory
@@ -107,7 +107,7 @@ def _check_attributes(attributes: dict[str, Attribute]) -> None:
 def _new_id(prefix: str, request: Request, context: RequestContext, ports: HandlerPorts) -> tuple[str, str]:
     """Return the id of what a request creates, and that of its command: the same ones in every retry."""
     key = header_fields.key(request.headers)
-    made = ports.new_id() if key is None else command_id(context.caller.actor, f"{prefix}{key}")
+    made = ports.new_id() if key is None else call_id(context.caller.actor, f"{prefix}{key}")
     return f"{prefix}{created(made)}", made
 
 

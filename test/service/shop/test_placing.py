@@ -35,6 +35,22 @@ async def test_a_key_leads_to_one_order_however_often_it_is_sent() -> None:
         await shop.state(STOCK, "p-1", units=2, held=0)
 
 
+async def test_a_key_has_spaces_and_up_to_255_characters() -> None:
+    async with Shop() as shop:
+        await shop.stock()
+        for key in ("my first order", "k" * 255):
+            first, again = [
+                await shop.send("orders", "POST", "/shop/orders", ONE, Idempotency_Key=key) for _ in "12"
+            ]
+            assert (first.status, again.json["id"]) == (201, first.json["id"])
+            product = {"name": "Emma", "price": {"amount": 850, "currency": "EUR"}}
+            first, again = [
+                await shop.send("products", "POST", "/shop/products", product, Idempotency_Key=key)
+                for _ in "12"
+            ]
+            assert (first.status, again.json["id"]) == (201, first.json["id"])
+
+
 async def test_an_order_is_answered_at_rest_if_the_client_prefers_that() -> None:
     async with Shop() as shop:
         await shop.stock()
