@@ -59,6 +59,7 @@ class CommandRoute:
     `deadline_s`: seconds that the gateway waits for the answer, if that differs from its default.
     `waits_for`: the query of the thing with the same id; a request with `Prefer: wait=N` is answered with it.
     `requires`: the scopes that the caller must have; () for every person with an account, None for everyone.
+    `conditional`: a request without If-Match is refused, as it would overwrite what its sender has not seen.
     """
 
     method: str
@@ -78,6 +79,7 @@ class CommandRoute:
     location: str | None = None
     deadline_s: float | None = None
     waits_for: "QueryRoute | None" = None
+    conditional: bool = False
     requires: tuple[str, ...] | None = WRITE
 
 
@@ -96,6 +98,13 @@ class Answer(msgspec.Struct, frozen=True):
     at_rest: bool = True
 
 
+class AnswerPage(msgspec.Struct, frozen=True):
+    """An answer as a whole HTML page, and the Content-Security-Policy that it is sent with."""
+
+    html: str
+    policy: str
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class QueryRoute:
     """A request that is answered from a view's rows by `query(connection, params)`.
@@ -104,6 +113,7 @@ class QueryRoute:
     every value of a repeated parameter. `returns` is the body's type. `counted`: its answers have a count.
     `waits`: its answers may not be at rest; a request with `Prefer: wait=N` is answered once they are.
     `oversees`: the scopes with which a caller sees all, if its `params` are `Overseen` or `OwnedOverseen`.
+    `page(body)` makes a whole HTML page of the answer's JSON, for a client whose `Accept` prefers that.
     """
 
     path: str
@@ -117,6 +127,7 @@ class QueryRoute:
     method: str = "GET"
     requires: tuple[str, ...] | None = READ
     oversees: tuple[str, ...] = ()
+    page: "Callable[[bytes], AnswerPage] | None" = None
     deadline_s: float | None = None
 
 

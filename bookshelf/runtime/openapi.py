@@ -48,6 +48,7 @@ _FAULTS: Mapping[str, tuple[str, tuple[str, ...]]] = {
     "415": ("The body is not of a type that is taken.", ("Accept",)),
     "421": ("The Host is not one that this gateway answers for.", ()),
     "422": ("Values that are missing or wrong; `errors` names each.", ()),
+    "428": ("A header is missing without which it might be done twice, or overwrite something.", ()),
     "429": ("More requests than one client may send.", ("Retry-After",)),
     "502": ("The service broke off, or cannot be reached.", ()),
     "503": ("Not ready, or not yet where the caller has been; nothing was done.", ("Retry-After",)),
@@ -159,14 +160,14 @@ def _command(route: CommandRoute, contents: Mapping[Any, Json]) -> Json:
     own = list(_route_parameters(route))
     if "{id}" in route.path and all(parameter["name"] != "id" for parameter in own):
         own.insert(0, _parameter("id", "path", subject, "The id."))
-    tag = {"type": "string", "examples": ['"42"']}
     headers = [
         _KEY_HEADER,
-        *([] if route.creates else [_header("If-Match", "Only if this is still its entity tag.", tag)]),
+        *([] if route.creates else [_if_match(route)]),
         _CORRELATION_HEADER,
         _header(header_fields.UNDOES, "The id of the change that this request takes back.", _NAME),
         *_wait_header(route.waits_for is not None),
     ]
+    needed = ("428",) if route.conditional else ()
     done: Json = {"description": "Done.", "headers": dict(_response_headers(_command_headers(route)))}
     if route.returns:
         done["content"] = contents[route.returns]
@@ -179,9 +180,15 @@ def _command(route: CommandRoute, contents: Mapping[Any, Json]) -> Json:
         },
         "responses": {
             str(route.status): done,
-            **fault_responses("400", "404", "408", "409", "412", "413", "415", "422", "503", "504"),
+            **fault_responses("400", "404", "408", "409", "412", "413", "415", "422", *needed, "503", "504"),
         },
     }
+
+
+def _if_match(route: CommandRoute) -> Json:
+    tag = {"type": "string", "examples": ['"42"']}
+    what = "Only if this is still its entity tag."
+    return _parameter("If-Match", "header", tag, what, required=route.conditional)
 
 
 def _command_headers(route: CommandRoute) -> tuple[str, ...]:
@@ -191,10 +198,11 @@ def _command_headers(route: CommandRoute) -> tuple[str, ...]:
 
 def _query(route: QueryRoute, contents: Mapping[Any, Json]) -> Json:
     listed = (*(("Link",) if _is_paged(route) else ()), *((header_fields.COUNT,) if route.counted else ()))
+    page = {} if route.page is None else {"text/html": {"schema": {"type": "string"}}}
     found = {
         "description": "Found.",
-        "headers": dict(_response_headers(("ETag", *listed))),
-        "content": contents[route.returns],
+        "headers": dict(_response_headers((*(() if page else ("ETag",)), *listed))),
+        "content": contents[route.returns] | page,
     }
     unchanged = {"description": "Unchanged.", "headers": dict(_response_headers(("ETag",)))}
     after = {"type": "string", "pattern": header_fields.AFTER_PATTERN, "examples": ["bookshelf/0@42"]}

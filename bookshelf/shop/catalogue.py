@@ -7,6 +7,7 @@ from typing import Any
 
 import msgspec
 from sqlalchemy import (
+    BigInteger,
     Boolean,
     Column,
     Index,
@@ -65,6 +66,18 @@ categories = Table(
 )
 Index("catalogue_category_by_name", categories.c.removed, categories.c.name_key, categories.c.id)
 
+product_events = Table(
+    "catalogue_event",
+    TABLES,
+    Column("product", TEXT, primary_key=True),
+    Column("record", BigInteger, primary_key=True, autoincrement=False),
+    Column("id", TEXT, nullable=False),
+    Column("type", TEXT, nullable=False),
+    Column("time", TEXT, nullable=False),
+    Column("actor", TEXT, nullable=False),
+    Column("data", TEXT, nullable=False),
+)
+
 _row: Any = bindparam("row")
 _ADD = insert(products)
 _VALUES = (
@@ -86,6 +99,7 @@ _CHANGE = (
 )
 _ADD_WORD = insert(words)
 _CLEAR_WORDS = delete(words).where(words.c.product == _row)
+_KEEP = insert(product_events)
 _ADD_CATEGORY = insert(categories)
 _RENAME_CATEGORY = (
     update(categories)
@@ -156,10 +170,30 @@ def _category_removed(_event: Event, recorded: Recorded) -> Iterable[Change]:
     yield _REMOVE_CATEGORY, {"row": recorded.subject}
 
 
-HANDLERS: Mapping[type[Any], Handler] = {
+def _kept(event: Event, recorded: Recorded) -> Iterable[Change]:
+    """Keep an event of a product or of its stock, and what lists need of it."""
+    yield from _MOVES[type(event)](event, recorded)
+    yield (
+        _KEEP,
+        {
+            "product": recorded.subject,
+            "record": recorded.offset,
+            "id": recorded.id,
+            "type": recorded.type,
+            "time": recorded.time.isoformat(),
+            "actor": recorded.actor,
+            "data": recorded.data.decode(),
+        },
+    )
+
+
+_MOVES: Mapping[type[Any], Handler] = {
     events.ProductAdded: _added,
     events.ProductChanged: _changed,
     **stock_handlers(products),
+}
+HANDLERS: Mapping[type[Any], Handler] = {
+    **dict.fromkeys(_MOVES, _kept),
     events.CategoryAdded: _category_added,
     events.CategoryRenamed: _category_renamed,
     events.CategoryRemoved: _category_removed,

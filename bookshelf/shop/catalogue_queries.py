@@ -6,12 +6,12 @@ import msgspec
 from msgspec import Meta
 from sqlalchemy import ColumnElement, Select, exists, false, func, select
 
-from bookshelf.cqrs.errors import NotFound
-from bookshelf.cqrs.route import Answer, QueryRoute
-from bookshelf.shop.catalogue import VIEW, categories, products, words, words_of
+from bookshelf.cqrs.errors import Invalid, NotFound
+from bookshelf.cqrs.route import Answer, Overseen, QueryRoute
+from bookshelf.shop.catalogue import VIEW, categories, product_events, products, words, words_of
 from bookshelf.shop.money import Money
 from bookshelf.shop.product_rows import availability_of
-from bookshelf.shop.values import Attribute
+from bookshelf.shop.values import MANAGE, Attribute
 from bookshelf.storage.paging import After, Limit, Sort, count_rows, list_page
 
 #: The id of the category of products whose own category is not there.
@@ -44,6 +44,18 @@ class ProductAnswer(msgspec.Struct, frozen=True, omit_defaults=True):
     attributes: dict[str, Attribute] = msgspec.field(default_factory=dict)
     unique: Annotated[bool, Meta(description="a cart has at most one unit of it")] = False
     removed: Annotated[bool, Meta(description="it is sold no more")] = False
+    units: Annotated[int | None, Meta(description="for managers; those that are reserved among them")] = None
+    reserved: Annotated[int | None, Meta(description="for managers: units that are held for orders")] = None
+    available: Annotated[int | None, Meta(description="for managers: units that an order can have")] = None
+
+
+class ProductEventAnswer(msgspec.Struct, frozen=True):
+    """An entry of the history of a product and its stock; `data` is that of the event."""
+
+    type: Annotated[str, Meta(examples=["shop.units-added.v1"])]
+    time: str
+    actor: str
+    data: Annotated[msgspec.Raw, Meta(extra_json_schema={"type": "object"})]
 
 
 class CategoryAnswer(msgspec.Struct, frozen=True):
@@ -54,22 +66,34 @@ class CategoryAnswer(msgspec.Struct, frozen=True):
     products: Annotated[int, Meta(description="how many are sold", examples=[7])]
 
 
-class ProductsQuery(msgspec.Struct, forbid_unknown_fields=True):
+Below = Annotated[int, Meta(ge=1, description="for managers: those with fewer available units")]
+
+
+class ProductsQuery(Overseen, forbid_unknown_fields=True, rename={"units_below": "units-below"}):
     """Which products, in which order, how many, and from where on."""
 
     category: Annotated[str, Meta(description="an id, or other")] | None = None
     q: Annotated[str, Meta(max_length=200, description="beginnings of words")] | None = None
     supplier: str | None = None
     available: Annotated[bool, Meta(description="true: only those that can be had now")] = False
+    units_below: Below | None = None
     sort: Literal["name", "-name", "price", "-price", "added", "-added"] = "name"
     limit: Limit = 24
     after: After | None = None
 
 
-class ProductQuery(msgspec.Struct, forbid_unknown_fields=True):
+class ProductQuery(Overseen, forbid_unknown_fields=True, kw_only=True):
     """Which product."""
 
     id: ProductId
+
+
+class ProductHistoryQuery(msgspec.Struct, forbid_unknown_fields=True):
+    """Which product, how many events, and from where on."""
+
+    id: ProductId
+    limit: Limit = 100
+    after: After | None = None
 
 
 class CategoriesQuery(msgspec.Struct, forbid_unknown_fields=True):
@@ -85,7 +109,8 @@ class CategoryQuery(msgspec.Struct, forbid_unknown_fields=True):
     id: CategoryId
 
 
-def _shown(row: Any) -> ProductAnswer:  # noqa: ANN401 (a row)
+def _shown(row: Any, *, with_numbers: bool = False) -> ProductAnswer:  # noqa: ANN401 (a row)
+    numbers = {"units": row.units, "reserved": row.held, "available": row.units - row.held}
     return ProductAnswer(
         id=row.id,
         name=row.name,
@@ -100,6 +125,7 @@ def _shown(row: Any) -> ProductAnswer:  # noqa: ANN401 (a row)
         attributes=_attributes(row.attributes),
         unique=bool(row.one_only),
         removed=bool(row.removed),
+        **(numbers if with_numbers else {}),
     )
 
 
@@ -116,6 +142,10 @@ def _matching(asked: ProductsQuery) -> Select[Any]:
         query = query.where(products.c.supplier == asked.supplier)
     if asked.available:
         query = query.where(products.c.units > products.c.held)
+    if asked.units_below is not None:
+        if not asked.sees_all:
+            raise Invalid("is for managers only", field="units-below")
+        query = query.where(products.c.units - products.c.held < asked.units_below)
     for word in words_of(asked.q or "")[:_WORDS_MOST]:
         begins = (words.c.word >= word, words.c.word < word + "\U0010ffff")
         query = query.where(products.c.id.in_(select(words.c.product).where(*begins)))
@@ -132,7 +162,7 @@ def find_products(db: Any, asked: ProductsQuery) -> Answer:  # noqa: ANN401 (the
         order=asked.sort,
         sort=_ORDERS[asked.sort.removeprefix("-")],
         limit=asked.limit,
-        render=_shown,
+        render=lambda row: _shown(row, with_numbers=asked.sees_all),
         after=asked.after,
     )
     return Answer(page.items, after=page.after, count=count_rows(db, query))
@@ -143,7 +173,26 @@ def one_product(db: Any, asked: ProductQuery) -> Answer:  # noqa: ANN401 (as abo
     row = db.execute(select(products).where(products.c.id == asked.id)).first()
     if row is None:
         raise NotFound("there is no such product")
-    return Answer(_shown(row), version=str(row.version))
+    # only a manager sees what the version counts, and has it for If-Match
+    version = str(row.version) if asked.sees_all else None
+    return Answer(_shown(row, with_numbers=asked.sees_all), version=version)
+
+
+def product_history(db: Any, asked: ProductHistoryQuery) -> Answer:  # noqa: ANN401 (as above)
+    """Return a page of what has happened to a product, in its order. Raises `Invalid`, `NotFound`."""
+    if db.execute(select(products.c.id).where(products.c.id == asked.id)).first() is None:
+        raise NotFound("there is no such product")
+    page = list_page(
+        db,
+        select(product_events).where(product_events.c.product == asked.id),
+        product_events.c.id,
+        order="record",
+        sort=Sort((product_events.c.record,), (int,)),
+        limit=asked.limit,
+        render=lambda row: ProductEventAnswer(row.type, row.time, row.actor, msgspec.Raw(row.data.encode())),
+        after=asked.after,
+    )
+    return Answer(page.items, after=page.after)
 
 
 def _counted_categories() -> Select[Any]:
@@ -186,6 +235,7 @@ CATALOGUE_ROUTES = (
         returns=list[ProductAnswer],
         counted=True,
         requires=None,
+        oversees=MANAGE,
     ),
     QueryRoute(
         path="/shop/products/{id}",
@@ -195,6 +245,16 @@ CATALOGUE_ROUTES = (
         params=ProductQuery,
         returns=ProductAnswer,
         requires=None,
+        oversees=MANAGE,
+    ),
+    QueryRoute(
+        path="/shop/products/{id}/history",
+        summary="What has happened to a product and its stock",
+        view=VIEW,
+        query=product_history,
+        params=ProductHistoryQuery,
+        returns=list[ProductEventAnswer],
+        requires=MANAGE,
     ),
     QueryRoute(
         path="/shop/categories",

@@ -7,7 +7,7 @@ import msgspec
 from msgspec import Meta
 from sqlalchemy import BigInteger, Column, Index, MetaData, Table, bindparam, exists, insert, select, update
 
-from bookshelf.cqrs.errors import NotFound
+from bookshelf.cqrs.errors import Invalid, NotFound
 from bookshelf.cqrs.message import Event
 from bookshelf.cqrs.route import Answer, Owned, QueryRoute
 from bookshelf.cqrs.view import Change, Handler, Recorded, View
@@ -64,6 +64,7 @@ _MOVE = (
         version=bindparam("offset"),
     )
 )
+_TOUCH = update(balances).where(balances.c.id == _row).values(version=bindparam("offset"))
 _ENTER = insert(entries)
 #: How often the amount of an event is added to the balance, and to what is reserved of it.
 _MOVES: Mapping[type[Event], tuple[int, int]] = {
@@ -101,10 +102,20 @@ def _moved(event: Any, recorded: Recorded) -> Iterable[Change]:  # noqa: ANN401 
     )
 
 
+def _refused(_event: events.CreditRefused, recorded: Recorded) -> Iterable[Change]:
+    """Note the newest event of a credit, although it moves nothing: its version is that of the credit."""
+    yield _TOUCH, {"row": recorded.subject, "offset": recorded.offset}
+
+
 HANDLERS: Mapping[type[Any], Handler] = {
-    event: _moved for event in CREDIT_EVENTS if event is not events.CreditRefused
+    **dict.fromkeys(CREDIT_EVENTS, _moved),
+    events.CreditRefused: _refused,
 }
 VIEW = View(name="customers", topic=TOPIC, catalogue=EVENTS, tables=TABLES, handlers=HANDLERS, keyed=True)
+
+
+CustomerId = Annotated[str, Meta(description="the id of the account", examples=["a-1"])]
+_IDS_MOST = 200
 
 
 class CreditAnswer(msgspec.Struct, frozen=True):
@@ -141,7 +152,23 @@ class EntriesQuery(Owned, forbid_unknown_fields=True):
 class CustomerQuery(msgspec.Struct, forbid_unknown_fields=True):
     """Which customer."""
 
-    id: Annotated[str, Meta(description="the id of the account", examples=["a-1"])]
+    id: CustomerId
+
+
+class CustomerEntriesQuery(msgspec.Struct, forbid_unknown_fields=True):
+    """Which customer, how many changes, and from where on."""
+
+    id: CustomerId
+    limit: Limit = 24
+    after: After | None = None
+
+
+class CustomersQuery(msgspec.Struct, forbid_unknown_fields=True):
+    """Which customers, how many, and from where on."""
+
+    ids: Annotated[str, Meta(max_length=10_000, description="up to 200 ids, with commas")] | None = None
+    limit: Limit = 24
+    after: After | None = None
 
 
 def credit_answer(customer: str, currency: str, balance: int, held: int) -> CreditAnswer:
@@ -169,16 +196,47 @@ def one_credit(db: Any, asked: CustomerQuery) -> Answer:  # noqa: ANN401 (as abo
 
 def own_entries(db: Any, asked: EntriesQuery) -> Answer:  # noqa: ANN401 (as above)
     """Return a page of the changes of the caller's credit, the newest first. Raises `Invalid`."""
-    query = select(entries).where(entries.c.customer == (asked.owner or LOCAL_READER))
+    return _entries(db, asked.owner or LOCAL_READER, asked.limit, asked.after)
+
+
+def entries_of_one(db: Any, asked: CustomerEntriesQuery) -> Answer:  # noqa: ANN401 (as above)
+    """Return a page of the changes of a credit, the newest first. Raises `Invalid`, `NotFound`."""
+    _credit(db, asked.id)
+    return _entries(db, asked.id, asked.limit, asked.after)
+
+
+def all_credits(db: Any, asked: CustomersQuery) -> Answer:  # noqa: ANN401 (as above)
+    """Return a page of the credits of customers, by id. Raises `Invalid`."""
+    query = select(balances)
+    if asked.ids is not None:
+        ids = asked.ids.split(",")
+        if len(ids) > _IDS_MOST:
+            raise Invalid(f"has up to {_IDS_MOST} ids", field="ids")
+        query = query.where(balances.c.id.in_(ids))
+    page = list_page(
+        db,
+        query,
+        balances.c.id,
+        order="id",
+        sort=Sort((balances.c.id,), (str,)),
+        limit=asked.limit,
+        render=lambda row: credit_answer(row.id, row.currency, row.balance, row.held),
+        after=asked.after,
+    )
+    return Answer(page.items, after=page.after, count=count_rows(db, query))
+
+
+def _entries(db: Any, customer: str, limit: int, after: str | None) -> Answer:  # noqa: ANN401 (as above)
+    query = select(entries).where(entries.c.customer == customer)
     page = list_page(
         db,
         query,
         entries.c.id,
         order="-record",
         sort=Sort((entries.c.record,), (int,)),
-        limit=asked.limit,
+        limit=limit,
         render=lambda row: EntryAnswer(row.type, row.amount, row.time, row.actor, row.order, row.why),
-        after=asked.after,
+        after=after,
     )
     return Answer(page.items, after=page.after, count=count_rows(db, query))
 
@@ -202,6 +260,26 @@ CUSTOMER_ROUTES = (
         returns=list[EntryAnswer],
         counted=True,
         requires=BUY,
+    ),
+    QueryRoute(
+        path="/shop/customers",
+        summary="The credits of customers",
+        view=VIEW,
+        query=all_credits,
+        params=CustomersQuery,
+        returns=list[CreditAnswer],
+        counted=True,
+        requires=MANAGE,
+    ),
+    QueryRoute(
+        path="/shop/customers/{id}/entries",
+        summary="The changes of the credit of a customer, the newest first",
+        view=VIEW,
+        query=entries_of_one,
+        params=CustomerEntriesQuery,
+        returns=list[EntryAnswer],
+        counted=True,
+        requires=MANAGE,
     ),
     QueryRoute(
         path="/shop/customers/{id}/credit",

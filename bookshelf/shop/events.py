@@ -59,6 +59,7 @@ class UnitsSet(Event, frozen=True, kw_only=True):
 
     TYPE: ClassVar[str] = "shop.units-set.v1"
     units: int
+    why: str = ""
 
 
 class StockReserved(Event, frozen=True, kw_only=True):

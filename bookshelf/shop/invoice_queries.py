@@ -1,6 +1,6 @@
 """The questions that invoices answer: one's own, one of them; and the revenue of the shop."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from datetime import date, datetime
 from typing import Annotated, Any, Literal
 
@@ -9,12 +9,12 @@ from msgspec import Meta
 from sqlalchemy import Select, func, select
 
 from bookshelf.cqrs.errors import NotFound
-from bookshelf.cqrs.route import Answer, Owned, QueryRoute
+from bookshelf.cqrs.route import Answer, AnswerPage, OwnedOverseen, QueryRoute
 from bookshelf.cqrs.view import View
 from bookshelf.shop.invoices import invoice_lines, invoices
 from bookshelf.shop.money import Money
 from bookshelf.shop.payment_events import InvoiceWritten
-from bookshelf.shop.values import BUY, MANAGE, BoughtLine, VatSum
+from bookshelf.shop.values import BUY, MANAGE, ME, BoughtLine, Customer, VatSum
 from bookshelf.shop.welcome import LOCAL_READER
 from bookshelf.storage.paging import After, Limit, Sort, count_rows, list_page
 
@@ -55,14 +55,15 @@ class RevenueAnswer(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=Tru
     name: str | None = None
 
 
-class InvoicesQuery(Owned, forbid_unknown_fields=True):
-    """How many invoices, and from where on."""
+class InvoicesQuery(OwnedOverseen, forbid_unknown_fields=True):
+    """Whose invoices, how many, and from where on."""
 
+    customer: Customer | None = None
     limit: Limit = 24
     after: After | None = None
 
 
-class InvoiceQuery(Owned, forbid_unknown_fields=True, kw_only=True):
+class InvoiceQuery(OwnedOverseen, forbid_unknown_fields=True, kw_only=True):
     """Which invoice."""
 
     number: InvoiceNumber
@@ -82,9 +83,18 @@ def _shown(row: Any) -> InvoiceAnswer:  # noqa: ANN401 (a row)
     return InvoiceAnswer(order=row.order, **msgspec.structs.asdict(_event(row.data)))
 
 
-def own_invoices(db: Any, asked: InvoicesQuery) -> Answer:  # noqa: ANN401 (the storage's connection)
-    """Return a page of the caller's invoices, the newest first. Raises `Invalid`."""
-    query = select(invoices).where(invoices.c.customer == (asked.owner or LOCAL_READER))
+def _seen_by(asked: OwnedOverseen) -> Select[Any]:
+    """Return the query of the invoices that a caller sees."""
+    query = select(invoices, invoices.c.order.label("id"))  # a list is paged by it
+    return query if asked.sees_all else query.where(invoices.c.customer == (asked.owner or LOCAL_READER))
+
+
+def find_invoices(db: Any, asked: InvoicesQuery) -> Answer:  # noqa: ANN401 (the storage's connection)
+    """Return a page of the invoices that match, the newest first. Raises `Invalid`."""
+    query = _seen_by(asked)
+    if asked.customer is not None:
+        customer = (asked.owner or LOCAL_READER) if asked.customer == ME else asked.customer
+        query = query.where(invoices.c.customer == customer)
     page = list_page(
         db,
         query,
@@ -98,10 +108,9 @@ def own_invoices(db: Any, asked: InvoicesQuery) -> Answer:  # noqa: ANN401 (the 
     return Answer(page.items, after=page.after, count=count_rows(db, query))
 
 
-def own_invoice(db: Any, asked: InvoiceQuery) -> Answer:  # noqa: ANN401 (as above)
-    """Return an invoice of the caller. Raises `NotFound`, for those of others too."""
-    own = (invoices.c.number == asked.number, invoices.c.customer == (asked.owner or LOCAL_READER))
-    row = db.execute(select(invoices).where(*own)).first()
+def one_invoice(db: Any, asked: InvoiceQuery) -> Answer:  # noqa: ANN401 (as above)
+    """Return an invoice. Raises `NotFound`, for those of others too."""
+    row = db.execute(_seen_by(asked).where(invoices.c.number == asked.number)).first()
     if row is None:
         raise NotFound("there is no such invoice")
     return Answer(_shown(row))
@@ -149,27 +158,30 @@ def _earned(row: Mapping[str, Any]) -> RevenueAnswer:
     return msgspec.convert({"key": row["id"], "orders": row["orders"], **numbers, **rest}, RevenueAnswer)
 
 
-def invoice_routes(view: View) -> tuple[QueryRoute, ...]:
-    """Return the routes of the view of invoices."""
+def invoice_routes(view: View, page: Callable[[bytes], AnswerPage]) -> tuple[QueryRoute, ...]:
+    """Return the routes of the view of invoices; `page` makes a printable page of one."""
     return (
         QueryRoute(
             path="/shop/invoices",
-            summary="One's invoices, the newest first",
+            summary="Invoices, the newest first: one's own; of everyone for managers",
             view=view,
-            query=own_invoices,
+            query=find_invoices,
             params=InvoicesQuery,
             returns=list[InvoiceAnswer],
             counted=True,
             requires=BUY,
+            oversees=MANAGE,
         ),
         QueryRoute(
             path="/shop/invoices/{number}",
             summary="An invoice",
             view=view,
-            query=own_invoice,
+            query=one_invoice,
             params=InvoiceQuery,
             returns=InvoiceAnswer,
+            page=page,
             requires=BUY,
+            oversees=MANAGE,
         ),
         QueryRoute(
             path="/shop/revenue",

@@ -7,13 +7,13 @@ from msgspec import Meta
 
 from bookshelf.cqrs.handler import Caller, RequestContext
 from bookshelf.cqrs.route import CommandRoute
-from bookshelf.shop.credit import CREDIT, Credit, GrantCredit
+from bookshelf.shop.credit import CREDIT, Credit, GrantCredit, SetCredit
 from bookshelf.shop.customers import CreditAnswer, credit_answer
-from bookshelf.shop.money import Price
+from bookshelf.shop.money import Amount, Price
 from bookshelf.shop.order import ORDER, Order
 from bookshelf.shop.order_commands import CancelOrder, RetryCapture, ShipOrder
 from bookshelf.shop.order_queries import OrderAnswer, to_order_answer
-from bookshelf.shop.stock import STOCK, AddUnits
+from bookshelf.shop.stock import STOCK, AddUnits, SetUnits
 from bookshelf.shop.values import BUY, MANAGE
 from bookshelf.shop.welcome import LOCAL_READER
 
@@ -31,6 +31,20 @@ class MoreUnits(msgspec.Struct, forbid_unknown_fields=True, omit_defaults=True):
     """Units that have come in, and why."""
 
     add: Annotated[int, Meta(ge=1, le=10**6, description="how many", examples=[10])]
+    why: Note = ""
+
+
+class CountedUnits(msgspec.Struct, forbid_unknown_fields=True, omit_defaults=True):
+    """How many units there are, those that are held among them, and why that differs."""
+
+    units: Annotated[int, Meta(ge=0, le=10**6, description="how many", examples=[10])]
+    why: Note = ""
+
+
+class NewCredit(msgspec.Struct, forbid_unknown_fields=True, omit_defaults=True):
+    """The amount that a credit has from now on, what is reserved among it, and why."""
+
+    amount: Amount
     why: Note = ""
 
 
@@ -106,6 +120,16 @@ STOCK_COMMANDS = (
         command=lambda body, _context: AddUnits(units=body.add, why=body.why),
         requires=MANAGE,
     ),
+    CommandRoute(
+        method="PUT",
+        path="/shop/products/{id}/units",
+        summary="Set the units of a product",
+        aggregate=STOCK,
+        body=CountedUnits,
+        command=lambda body, _context: SetUnits(units=body.units, why=body.why),
+        conditional=True,
+        requires=MANAGE,
+    ),
 )
 CREDIT_COMMANDS = (
     CommandRoute(
@@ -118,6 +142,19 @@ CREDIT_COMMANDS = (
         answer=_credit,
         returns=CreditAnswer,
         status=200,
+        requires=MANAGE,
+    ),
+    CommandRoute(
+        method="PUT",
+        path="/shop/customers/{id}/credit",
+        summary="Set the credit of a customer",
+        aggregate=CREDIT,
+        body=NewCredit,
+        command=lambda body, _context: SetCredit(amount=body.amount.money, why=body.why),
+        answer=_credit,
+        returns=CreditAnswer,
+        status=200,
+        conditional=True,
         requires=MANAGE,
     ),
 )

@@ -36,6 +36,18 @@ class Price(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
         return Money(self.amount, self.currency)
 
 
+class Amount(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """Any amount, as requests have it."""
+
+    amount: Annotated[int, Meta(ge=0, le=MOST, description="in minor units", examples=[10000])]
+    currency: Annotated[str, Meta(pattern="^[A-Z]{3}$", description="of ISO 4217", examples=["EUR"])]
+
+    @property
+    def money(self) -> Money:
+        """The amount as the shop keeps it."""
+        return Money(self.amount, self.currency)
+
+
 class TotalTooLarge(Invalid):
     """A sum is over the largest amount."""
 

@@ -20,13 +20,10 @@ from bookshelf.shop.order_queries import (
     to_order_answer,
 )
 from bookshelf.shop.orders import VIEW, events_of, order_reasons, orders
-from bookshelf.shop.values import BUY, MANAGE
+from bookshelf.shop.values import BUY, MANAGE, ME, Customer
 from bookshelf.shop.welcome import LOCAL_READER
 from bookshelf.storage.paging import After, Limit, Sort, count_rows, list_page
 
-#: What `customer` is for one's own orders.
-ME = "me"
-Customer = Annotated[str, Meta(max_length=200, description="the id of an account, or me", examples=["me"])]
 _DAYS = {"since": "from", "until": "to"}
 _RESTING = frozenset({"FINALIZED", "CANCELED"})
 

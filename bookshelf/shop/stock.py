@@ -46,6 +46,7 @@ class SetUnits(Command, frozen=True, kw_only=True):
 
     TYPE: ClassVar[str] = "shop.set-units.v1"
     units: int
+    why: str = ""
 
 
 class ReserveStock(Command, frozen=True, kw_only=True):
@@ -161,7 +162,7 @@ def _supplied(state: Stock, command: AddUnits | SetUnits) -> list[Event]:
         return [UnitsAdded(units=command.units, why=command.why)]
     if command.units < state.held:
         raise Conflict(f"{state.held} units are held for orders; set at least as many")
-    return [] if command.units == state.units else [UnitsSet(units=command.units)]
+    return [] if command.units == state.units else [UnitsSet(units=command.units, why=command.why)]
 
 
 def evolve(state: Stock, event: Event) -> Stock:  # noqa: PLR0911 (one for each event)

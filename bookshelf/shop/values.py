@@ -14,6 +14,9 @@ LINES_MOST = 50
 QUANTITY_MOST = 999
 Quantity = Annotated[int, Meta(ge=1, le=QUANTITY_MOST, description="how many units", examples=[1])]
 Attribute = str | int | float
+#: What `customer` is for one's own things.
+ME = "me"
+Customer = Annotated[str, Meta(max_length=200, description="the id of an account, or me", examples=["me"])]
 
 
 class ProductDetails(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):

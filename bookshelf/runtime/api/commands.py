@@ -11,7 +11,7 @@ from bookshelf.cqrs.handler import Caller, RequestContext
 from bookshelf.cqrs.position import Position
 from bookshelf.cqrs.route import CommandRoute
 from bookshelf.http.message import Headers, Request, Response
-from bookshelf.http.problem import Problem
+from bookshelf.http.problem import Fault, Problem
 from bookshelf.runtime.aggregate.command import CommandRequest, NotOwner, canonical, content_hashes
 from bookshelf.runtime.aggregate.host import AggregateHost
 from bookshelf.runtime.api import header_fields
@@ -67,6 +67,9 @@ class CommandEndpoint:
         now = asyncio.get_running_loop().time()
         deadline = now + header_fields.time_left(request.headers, DEADLINE_S)
         caller = admit(self._callers, request, self._route.requires)
+        if self._route.conditional and "If-Match" not in request.headers:
+            what = "is needed: the ETag of the answer that you have read"
+            raise Problem("condition-needed", f"If-Match {what}", Fault(what, header="If-Match"))
         content = await request.body.read(MAX_BODY)
         context = self._context(request, path, caller)
         sent = await self._sent(request, content, context)

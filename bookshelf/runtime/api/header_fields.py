@@ -51,6 +51,7 @@ KEY_PATTERN = f"^{_KEY_FORM.pattern}$"
 AFTER_PATTERN = f"^({FORM.pattern}( *, *{FORM.pattern})*)?$"
 _SECONDS = re.compile(r"[0-9]{1,6}(\.[0-9]{1,6})?", re.ASCII)
 _VERSION = re.compile(r"[0-9]{1,18}", re.ASCII)
+_QUALITY = re.compile(r"(0(\.[0-9]{0,3})?|1(\.0{0,3})?)", re.ASCII)
 _TRACE = re.compile(r"[0-9a-f]{2}-[0-9a-f]{32}-[0-9a-f]{16}-[0-9a-f]{2}")
 _ACTOR = re.compile(r"[\x21-\x7e]{1,128}")
 _NAME = re.compile(r"[\x21-\x7e]{1,128}")
@@ -121,6 +122,17 @@ def expects(headers: Headers) -> frozenset[int] | None:
         return None
     strong = (tag for weak, tag in _TAG.findall(given) if not weak)
     return frozenset(int(tag) for tag in strong if _VERSION.fullmatch(tag))
+
+
+def prefers_html(headers: Headers) -> bool:
+    """Return True if Accept ranks an HTML page above JSON (RFC 9110)."""
+    ranks: dict[str, float] = {}
+    for part in ",".join(headers.getall("Accept", [])).split(","):
+        kind, *parameters = (piece.strip().lower() for piece in part.split(";"))
+        quality = next((name[2:] for name in parameters if name.startswith("q=")), "1")
+        ranks[kind] = float(quality) if _QUALITY.fullmatch(quality) else 0.0
+    json = next((ranks[kind] for kind in ("application/json", "application/*") if kind in ranks), 0.0)
+    return ranks.get("text/html", 0.0) > json
 
 
 def trace(headers: Headers) -> str:

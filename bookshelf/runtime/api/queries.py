@@ -14,7 +14,7 @@ import msgspec
 
 from bookshelf.cqrs.errors import Invalid, NotFound, Refused
 from bookshelf.cqrs.handler import Caller
-from bookshelf.cqrs.route import Answer, EventsRoute, Overseen, Owned, OwnedOverseen, QueryRoute
+from bookshelf.cqrs.route import Answer, AnswerPage, EventsRoute, Overseen, Owned, OwnedOverseen, QueryRoute
 from bookshelf.http.message import Request, Response
 from bookshelf.http.problem import Fault, Problem
 from bookshelf.runtime.api import header_fields
@@ -126,19 +126,24 @@ class QueryEndpoint:
         rendered = await self._answer(request, path, viewer)
         kept = "private, no-cache" if self._personal and self._callers.has_accounts else "no-cache"
         headers = {"ETag": rendered.tag, "Cache-Control": kept}
+        if self._route.page is not None:
+            headers = {"Cache-Control": "no-store", "Vary": "Accept"}  # one address, two answers
         if rendered.link is not None:
             headers["Link"] = rendered.link
         if rendered.items is not None:
             headers[header_fields.COUNT] = str(rendered.items)
         if self._route.waits and (wait_s := header_fields.wait_s(request.headers)) is not None:
             headers[header_fields.APPLIED] = f"wait={wait_s}"
-        if not rendered.sealed and header_fields.unchanged(request.headers, rendered.tag):
+        unchanged = "ETag" in headers and header_fields.unchanged(request.headers, rendered.tag)
+        if unchanged and not rendered.sealed:
             return Response(304, headers)
         headers["Content-Type"] = "application/json"
         body = rendered.body
         if rendered.sealed:  # opened for this answer only
             headers["Cache-Control"] = "no-store"
             body = await self._seals.open(body, viewer.person)
+        if self._route.page is not None and header_fields.prefers_html(request.headers):
+            return _page_response(self._route.page(body), headers)
         return Response(200, headers, body)
 
     async def _answer(self, request: Request, path: Mapping[str, str], viewer: Viewer) -> RenderedResponse:
@@ -183,6 +188,12 @@ class QueryEndpoint:
             return RenderedResponse(body, f'"{version}"', link, answer.count, is_sealed(body), answer.at_rest)
 
         return await run_query(self._host, work)
+
+
+def _page_response(page: AnswerPage, headers: Mapping[str, str]) -> Response:
+    safe = {"Content-Security-Policy": page.policy, "X-Content-Type-Options": "nosniff"}
+    named = {**headers, **safe, "Content-Type": "text/html; charset=utf-8", "Referrer-Policy": "same-origin"}
+    return Response(200, named, page.html.encode())
 
 
 def viewer_of(route: QueryRoute | EventsRoute, caller: Caller) -> Viewer:

@@ -11,6 +11,7 @@ from bookshelf.shop.catalogue_queries import CATALOGUE_ROUTES
 from bookshelf.shop.customers import CUSTOMER_ROUTES
 from bookshelf.shop.handlers.card_tokens import card_routes
 from bookshelf.shop.handlers.cart_lines import CART_COMMANDS
+from bookshelf.shop.handlers.invoice_page import InvoicePages
 from bookshelf.shop.handlers.placing import placing_route
 from bookshelf.shop.handlers.products import product_routes
 from bookshelf.shop.invoice_queries import invoice_routes
@@ -45,7 +46,7 @@ def with_shop(
         case "payments":
             return _made(service, runs, card_routes(provider))
     [invoices] = (part for part in runs if isinstance(part, View))
-    return _made(service, runs, invoice_routes(invoices))
+    return _made(service, runs, invoice_routes(invoices, InvoicePages(seller.zone).page))
 
 
 def _made(service: Service, runs: tuple[Part, ...], serves: tuple[Route, ...]) -> Service:

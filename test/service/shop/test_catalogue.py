@@ -83,6 +83,8 @@ async def test_a_product_shows_what_it_is_and_whether_it_can_be_had(shop: Shop) 
         "image": "f0",
         "attributes": {"pages": 500, "weight_kg": 0.5, "cover": "hard"},
         "unique": True,
+        **dict.fromkeys(("units", "available"), answer.json["units"]),
+        "reserved": 0,
     }
     await shop.place("o-1", 2)
     await shop.ended("o-1", "FINALIZED")
