@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 from support.pages import Pages, ScriptedApi
 
-from bookshelf.cqrs.handler import GUEST, Caller
+from bookshelf.cqrs.handler import GUEST, LOCAL, Caller
 from bookshelf.shop.pages.customer.checkout_state import COOKIE, Checkout, read_checkout
 from bookshelf.shop.pages.customer.site import SITE
 from bookshelf.shop.pages.shared.order_texts import explain
@@ -160,6 +160,16 @@ async def test_an_order_is_what_the_summary_showed_however_often_it_is_sent(
         "cart": True,
         "address": "Ann\n12 Shelf Lane",
     }
+
+
+async def test_without_accounts_the_first_order_may_use_the_credit_that_it_opens(api: ScriptedApi) -> None:
+    api.answer("GET", "/shop/customers/me/credit", 404, {"type": "urn:bookshelf:problem:not-found"})
+    put_into_cart(api, line())
+    for caller, offered in ((LOCAL, True), (CUSTOMER, False)):
+        pages = Pages(SITE, api, caller=caller)
+        await pages.post("/shop/checkout", {"_key": "k", "address": "Ann"})
+        shown = await pages.get("/shop/checkout/payment")
+        assert ("€100.00 now, €89.01 after this order." in shown.words) is offered
 
 
 async def test_after_an_order_its_summary_leads_to_no_second_one(pages: Pages, api: ScriptedApi) -> None:

@@ -16,7 +16,8 @@ from bookshelf.shop.pages.customer.checkout_state import CHECKOUT_GONE, Checkout
 from bookshelf.shop.pages.shared.models import ShopCredit, ShopProduct, ShownCart
 from bookshelf.shop.pages.shared.product_tiles import example_products, product_cover
 from bookshelf.shop.values import BUY, QUANTITY_MOST
-from bookshelf.site.api_adapters import FieldFault, segment
+from bookshelf.shop.welcome import LOCAL_READER, STARTING_CREDIT
+from bookshelf.site.api_adapters import ApiProblem, FieldFault, segment
 from bookshelf.site.form_decoding import FormRefused
 from bookshelf.site.page import Form, Model, Page, PageRoute, Redirect, _
 from bookshelf.site.page_request import PageRequest
@@ -28,6 +29,7 @@ NOTICES = {
     "checkout-over": _("Your checkout took too long. Begin it again."),
 }
 _ADDRESS_MOST = 400
+_NOT_FOUND = 404
 
 
 class CheckoutQuery(msgspec.Struct, frozen=True, kw_only=True):
@@ -151,8 +153,22 @@ async def show_payment(request: PageRequest) -> Page | Redirect:
     lines = await _lines(request, checkout)
     if not lines:
         return Redirect(CART)
-    credit = await request.api.try_get("/shop/customers/me/credit", kind=ShopCredit)
-    return _payment_page(_total(lines), None if credit is None else credit.body, checkout.pay)
+    total = _total(lines)
+    return _payment_page(total, await _own_credit(request, total.currency), checkout.pay)
+
+
+async def _own_credit(request: PageRequest, currency: str) -> ShopCredit | None:
+    """Return the customer's credit; None if there is none, or it cannot be read now."""
+    try:
+        found = await request.api.get("/shop/customers/me/credit", kind=ShopCredit)
+    except ApiProblem as problem:
+        if problem.answer.status != _NOT_FOUND or request.caller.owner is not None:
+            return None
+        # without accounts the first order opens the credit
+        opening = Money(STARTING_CREDIT, currency)
+        return ShopCredit(LOCAL_READER, opening, Money(0, currency), opening)
+    credit: ShopCredit = found.body
+    return credit
 
 
 def _payment_page(total: Money, credit: ShopCredit | None, pay: str = "") -> Page:
@@ -216,8 +232,7 @@ async def show_summary(request: PageRequest) -> Page | Redirect:
         return Redirect(CART)
     credit = None
     if checkout.pay == "credit":
-        found = await request.api.try_get("/shop/customers/me/credit", kind=ShopCredit)
-        credit = None if found is None else found.body
+        credit = await _own_credit(request, _total(lines).currency)
     return _summary_page(checkout, lines, credit)
 
 
