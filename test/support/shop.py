@@ -82,6 +82,15 @@ class Shop:
     async def _provider(self, _ports: HandlerPorts) -> CardSandbox:
         return self.sandbox
 
+    @property
+    def services(self) -> Shelf:
+        """The services, for clients of their API."""
+        return self._shelf
+
+    async def caught_up(self) -> None:
+        """Wait until the views have what is in the log."""
+        await self._shelf.caught_up()
+
     async def __aenter__(self) -> Self:
         await self._shelf.__aenter__()
         return self
