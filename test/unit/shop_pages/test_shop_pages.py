@@ -16,7 +16,7 @@ DUNE = {"id": "p-1", "name": "Dune", "price": {"amount": 1099, "currency": "EUR"
 CUSTOMER = Caller(actor="ann", account="a-1", owner="a-1", scopes=frozenset({"shop:buy"}))
 CARD = {
     "pay": "card",
-    "number_secret": "4242 4242 4242 4242",
+    "number_secret": "5555 5555 5555 4444",
     "holder": "Ann",
     "expiry": "09/29",
     "code_secret": "123",
@@ -182,17 +182,19 @@ async def test_after_an_order_its_summary_leads_to_no_second_one(pages: Pages, a
     assert (await pages.get("/shop/checkout/summary")).location == "/shop/checkout"
     assert (await pages.post("/shop/checkout/summary", fields)).location == "/shop/orders"
     assert len(api.sent) == sent
+    api.answer("GET", "/shop/orders", 200, [])
+    assert "This checkout is over." in (await pages.get("/shop/orders")).words
 
 
 async def test_of_a_card_only_the_token_is_kept(pages: Pages, api: ScriptedApi) -> None:
     put_into_cart(api, line())
     await until_summary(pages, CARD)
-    given = {"number": "4242 4242 4242 4242", "holder": "Ann", "expiry": "09/29", "cvc": "123"}
+    given = {"number": "5555 5555 5555 4444", "holder": "Ann", "expiry": "09/29", "cvc": "123"}
     assert api.sent == [("POST", "/shop/cards", given)]
     kept = read_checkout(pages.cookies)
     assert kept is not None
     assert (kept.token, kept.brand, kept.last4) == ("t-1", "Visa", "4242")
-    assert "4242 4242" not in base64.urlsafe_b64decode(pages.cookies[COOKIE] + "==").decode()
+    assert "5555 5555" not in base64.urlsafe_b64decode(pages.cookies[COOKIE] + "==").decode()
     assert "Visa •••• 4242" in (await pages.get("/shop/checkout/summary")).words
 
 
@@ -208,9 +210,10 @@ async def test_a_card_that_is_refused_is_not_shown_again(pages: Pages, api: Scri
     shown = await pages.post("/shop/checkout/payment", {"_key": "k", **CARD})
     assert shown.status == 422
     assert 'value="Ann"' in shown.html
-    assert "4242 4242" not in shown.html
+    assert "5555 5555" not in shown.html
     assert 'value="123"' not in shown.html
-    assert "Card number" in shown.words
+    assert "Card number: Check the digits of this number." in shown.words
+    assert 'href="#number_secret"' in shown.html
 
 
 async def test_an_incomplete_card_is_not_sent(pages: Pages, api: ScriptedApi) -> None:

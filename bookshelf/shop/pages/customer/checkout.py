@@ -26,8 +26,17 @@ CHECKOUT = "/shop/checkout"
 PAYMENT, SUMMARY = f"{CHECKOUT}/payment", f"{CHECKOUT}/summary"
 NOTICES = {
     "ordered": _("Thank you. Your order is placed."),
-    "checkout-over": _("Your checkout took too long. Begin it again."),
+    "checkout-again": _("Your checkout took too long. Begin it again."),
+    "checkout-over": _("This checkout is over. What you have ordered is here."),
 }
+#: What is wrong with a field of a card, and the names of inputs that are not those of the API.
+_CARD_TEXTS: Mapping[str, str] = {
+    "number": _("Check the digits of this number. A shop without real payments takes 4242 4242 4242 4242."),
+    "holder": _("Write the name as it is on the card."),
+    "expiry": _("Write month and year as they are on the card, like 09/29. It must not be over."),
+    "cvc": _("Write the three or four digits from the back of the card."),
+}
+_INPUTS = {"number": "number_secret", "cvc": "code_secret"}
 _ADDRESS_MOST = 400
 _NOT_FOUND = 404
 
@@ -189,7 +198,7 @@ async def take_payment(request: PageRequest, form: PaymentForm) -> Redirect:
     """Keep how to pay; of a card only its token. Raises `FormRefused`, `ApiProblem`."""
     checkout = read_checkout(request.cookies)
     if checkout is None:
-        return Redirect(CHECKOUT, notice="checkout-over")
+        return Redirect(CHECKOUT, notice="checkout-again")
     if form.pay != "card":
         chosen = msgspec.structs.replace(checkout, pay="credit", token="", brand="", last4="")
         return _kept(request, chosen, SUMMARY, "")
@@ -200,11 +209,24 @@ async def take_payment(request: PageRequest, form: PaymentForm) -> Redirect:
         "expiry": form.expiry,
         "cvc": form.code_secret.strip(),
     }
-    made: Mapping[str, Any] = (await request.api.post("/shop/cards", card)).body
+    try:
+        made: Mapping[str, Any] = (await request.api.post("/shop/cards", card)).body
+    except ApiProblem as problem:
+        raise _explained(request, problem) from None
     chosen = msgspec.structs.replace(
         checkout, pay="card", token=made["token"], brand=made["brand"], last4=made["last4"]
     )
     return _kept(request, chosen, SUMMARY, "")
+
+
+def _explained(request: PageRequest, problem: ApiProblem) -> Exception:
+    """Return what the page raises for a refusal of a card: a text at each field, else the problem."""
+    faults = [fault.field for fault in problem.faults if fault.field in _CARD_TEXTS]
+    if not faults:
+        return problem
+    return FormRefused(
+        *(FieldFault(_INPUTS.get(name, name), request.translate(_CARD_TEXTS[name])) for name in faults)
+    )
 
 
 def _check_card(request: PageRequest, form: PaymentForm) -> None:
@@ -254,7 +276,7 @@ async def order(request: PageRequest, form: OrderForm) -> Redirect:
     """Place the order that the summary showed: once, however often it is sent. Raises `ApiProblem`."""
     checkout = read_checkout(request.cookies)
     if checkout is None:
-        return Redirect("/shop/orders")
+        return Redirect("/shop/orders", notice="checkout-over")
     body: dict[str, Any] = {
         "lines": [_line_of(text) for text in form.line],
         "pay": {"card": checkout.token} if checkout.pay == "card" else "credit",

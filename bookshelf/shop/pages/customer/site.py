@@ -22,7 +22,7 @@ SITE = Site(
         root=front.ROOT,
         links=(
             Link(front.ROOT, _("Shop"), "store", "g s"),
-            Link(browse.SEARCH, _("All books"), "library", "g b"),
+            Link(browse.SEARCH, _("Books"), "library", "g b"),
             Link(orders.ORDERS, _("Orders"), "package", "g o"),
             Link(cart.CART, _("Cart"), "shopping-bag", "g c"),
         ),
