@@ -82,6 +82,13 @@ async def test_a_guest_sees_a_product_and_signs_in_to_buy_it(api: ScriptedApi) -
     assert api.sent == []
 
 
+async def test_a_year_is_written_as_years_are_and_another_number_as_numbers(
+    pages: Pages, api: ScriptedApi
+) -> None:
+    api.answer("GET", "/shop/products/p-1", 200, DUNE | {"attributes": {"published": 1965, "pages": 1412}})
+    assert "Published 1965 Pages 1,412" in (await pages.get("/shop/products/p-1")).words
+
+
 async def test_what_is_added_comes_to_what_is_in_the_cart_at_the_price_that_was_shown(
     pages: Pages, api: ScriptedApi
 ) -> None:

@@ -26,6 +26,7 @@ _ATTRIBUTES: Mapping[str, str] = {
     AUTHOR: _("Author"),
     "pages": _("Pages"),
     "year": _("Year"),
+    "published": _("Published"),
     "language": _("Language"),
     "format": _("Format"),
     "isbn": "ISBN",
@@ -33,6 +34,10 @@ _ATTRIBUTES: Mapping[str, str] = {
     "series": _("Series"),
     "age_months": _("Age in months"),
 }
+
+
+#: Attributes whose numbers are years: they are written without separators.
+_YEARS = frozenset({"year", "published"})
 
 
 class BuyForm(Form):
@@ -69,7 +74,10 @@ def _page(product: ShopProduct, category: ShopCategory | None, others: tuple[Sho
     model = ProductModel(
         tile=to_tile(product),
         category=category,
-        attributes=tuple((_ATTRIBUTES.get(name, name), value) for name, value in product.attributes.items()),
+        attributes=tuple(
+            (_ATTRIBUTES.get(name, name), str(value) if name in _YEARS else value)
+            for name, value in product.attributes.items()
+        ),
         vat=product.vat_permille / 10,
         others=tuple(map(to_tile, others)),
     )
@@ -97,7 +105,7 @@ def _examples() -> Mapping[str, Page]:
     usual = msgspec.structs.replace(
         products[1],
         description="A lone envoy on a world of ice, and a journey of eighty days.\n\nWith a foreword.",
-        attributes={AUTHOR: "Ursula K. Le Guin", "pages": 304, "year": 1969},
+        attributes={AUTHOR: "Ursula K. Le Guin", "pages": 1304, "published": 1969},
     )
     removed = msgspec.structs.replace(products[2], removed=True)
     one = msgspec.structs.replace(products[0], unique=True, image="ab" * 32)
