@@ -126,6 +126,11 @@ class ShopFolder:
         check_laws(ledger, Moment(None))
         return len(ledger.orders) == orders and not ledger.found
 
+    def at_rest_again(self, orders: int) -> bool:
+        """Return whether it still is, whatever was looked at before."""
+        self._looked = -1
+        return self.at_rest(orders)
+
     def go_on(self, orders: int, *only: str, deadline_s: float = 120) -> None:
         """Run the program until so many orders are at rest, and end it."""
         self._looked = -1
