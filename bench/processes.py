@@ -32,7 +32,6 @@ EVENTS_FOUND = 10_000
 _BATCH = 1000
 #: Names a Python that has Protean: its libraries do not fit beside those of the project.
 _PROTEAN = "PROTEAN_PYTHON"
-_PROGRAM = Path(__file__).with_name("protean_program.py")
 _PAUSE_S = 0.005
 _CLOCK = SystemClock()
 _IDS = SystemIds(_CLOCK)
@@ -126,17 +125,18 @@ async def measure(log: Log, events: int, seconds: float) -> Figures:
     return {"steps": {"per_s": events / steps_s}, "lag": latencies(lags_s)}
 
 
-async def protean(seconds: float) -> tuple[Figures, dict[str, Any]]:
-    """Return the figures of Protean's process manager; none if no Python with Protean is named."""
+async def protean(seconds: float, name: str = "protean_program.py") -> tuple[Figures, dict[str, Any]]:
+    """Return the figures of a program with Protean's process manager; none if no Python has that."""
+    path = Path(__file__).with_name(name)
     python = os.environ.get(_PROTEAN)
     if not python:
         return {}, {"protean": None, "why": f"{_PROTEAN} names no Python that has Protean 0.18"}
     program = await asyncio.create_subprocess_exec(
-        python, str(_PROGRAM), str(seconds), stdin=DEVNULL, stdout=PIPE, stderr=sys.stderr
+        python, str(path), str(seconds), stdin=DEVNULL, stdout=PIPE, stderr=sys.stderr
     )
     output, _ = await program.communicate()
     if program.returncode:
-        msg = f"{_PROGRAM.name} has failed; its own message is above"
+        msg = f"{name} has failed; its own message is above"
         raise BenchFault(msg)
     found = msgspec.json.decode(output.splitlines()[-1])
     taken: Sequence[float] = found["taken_s"]

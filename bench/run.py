@@ -27,6 +27,7 @@ from bench.memory import MEMORY
 from bench.posts import POSTS
 from bench.processes import PROCESSES
 from bench.searches import SEARCHES
+from bench.shop import SHOP
 from bench.site import SITE
 from bench.soak import SOAK
 from bench.start import START
@@ -36,7 +37,7 @@ from bookshelf.config import missing_extra
 
 MEASUREMENTS = (
     *(POSTS, GETS, COMMANDS, LOG, VISIBLE, START, MEMORY),
-    *(SEARCHES, IMPORTS, SITE, PROCESSES, ACCOUNTS, GATEWAY, SOAK),
+    *(SEARCHES, IMPORTS, SITE, PROCESSES, ACCOUNTS, SHOP, GATEWAY, SOAK),
 )
 _LIBRARIES = ("aiohttp", "msgspec", "SQLAlchemy", "uvloop", "eventsourcing", "aiokafka")
 _SYNCS = 101

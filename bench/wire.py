@@ -60,10 +60,10 @@ def get(target: str, **headers: str) -> bytes:
     return _head("GET", target, headers) + b"\r\n"
 
 
-def post(target: str, content: object) -> bytes:
+def post(target: str, content: object, **headers: str) -> bytes:
     """Return the bytes of a POST of JSON."""
     body = msgspec.json.encode(content)
-    headers = {"Content-Type": "application/json", "Content-Length": str(len(body))}
+    headers = {"Content-Type": "application/json", "Content-Length": str(len(body)), **headers}
     return _head("POST", target, headers) + b"\r\n" + body
 
 

@@ -8,7 +8,17 @@ from collections.abc import Callable, Generator, Iterator, Mapping
 import hypothesis
 import pytest
 import structlog
-from support import consul, consul_program, docker, kafka, kafka_files, kubernetes_files, postgres, task_dump
+from support import (
+    consul,
+    consul_program,
+    docker,
+    kafka,
+    kafka_files,
+    kubernetes_files,
+    node_files,
+    postgres,
+    task_dump,
+)
 from support.file_scheduling import Files, turn
 from support.progress import Progress
 from xdist.remote import Producer
@@ -20,6 +30,7 @@ NEEDS: Mapping[str, tuple[Callable[[], object], str]] = {
     "docker": (docker.available, docker.REMEDY),
     "kafka": (kafka_files.available, kafka_files.REMEDY),
     "kubernetes": (kubernetes_files.available, kubernetes_files.REMEDY),
+    "node": (node_files.available, node_files.REMEDY),
     "postgres": (postgres.available, postgres.REMEDY),
     "shellcheck": (lambda: shutil.which("shellcheck"), "sudo apt-get install -y shellcheck"),
     "curl": (lambda: shutil.which("curl"), "sudo apt-get install -y curl"),

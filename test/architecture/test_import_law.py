@@ -85,7 +85,13 @@ LAW: Law = {
     # measures all of it, starts what it measures as the command line does, and is no part of the product
     "bench": {
         *("bookshelf.services", "bookshelf.runtime", "bookshelf.config", "bookshelf.cqrs", "bookshelf.log"),
-        *("bookshelf.discovery", "bookshelf.storage", "bookshelf.shelf", "bookshelf.cli.embedded"),
+        *(
+            "bookshelf.discovery",
+            "bookshelf.storage",
+            "bookshelf.shelf",
+            "bookshelf.shop",
+            "bookshelf.cli.embedded",
+        ),
         *("bookshelf.cli.instance", "bookshelf.cli.command"),
         *("bookshelf.http", "bookshelf.concurrency", "gateway"),
     },

@@ -56,6 +56,7 @@ _OF_EXTRAS = (
     "bench.kafka.",
     "bench.eventsourcing_baseline",
     "bench.protean_program",
+    "bench.protean_shop",
     "gateway.ingress.rate_limit",
     "gateway.jwt",
     "bookshelf.__main__",

@@ -57,6 +57,15 @@ def test_a_process_is_measured_and_a_missing_library_is_named() -> None:
 
 
 @pytest.mark.slow
+def test_the_shop_is_measured_and_keeps_its_laws() -> None:
+    found = report("shop")["results"]["shop"]
+    rates = {"by topic": {"per_s"}, "http": {"per_s"}, "one product": {"per_s", "oversold"}}
+    assert shape(found) == {**rates, "final": LATENCIES, "canceled": LATENCIES}
+    assert found["figures"]["one product"]["oversold"]["runs"] == [0, 0]
+    assert found["facts"]["sold"] == 30
+
+
+@pytest.mark.slow
 def test_sign_ins_are_measured_and_queries_meanwhile() -> None:
     loads = dict.fromkeys(("quiet", "meanwhile", "sign-in, together"), LOAD)
     others = dict.fromkeys(("sign-in", "sign-in, alone", "unknown", "wrong"), LATENCIES)
