@@ -39,7 +39,7 @@ run: setup ## start the shelf: all services and the gateway; ARGS="--port 9000"
 	@exec $(BIN)/bookshelf up $(ARGS)
 
 # Much of the time is spent waiting, so there are more processes than two cores; each may have a broker of 1.5 GB.
-ROOM = $(shell awk '/^MemAvailable/ { n = int($$2 / 1500000); print (n < 1 ? 1 : (n > 3 ? 3 : n)) }' /proc/meminfo 2>/dev/null || echo 2)
+ROOM = $(shell awk '/^MemAvailable/ { n = int($$2 / 1500000); print (n < 1 ? 1 : (n > 4 ? 4 : n)) }' /proc/meminfo 2>/dev/null || echo 2)
 JOBS ?= $(if $(ARGS),0,$(ROOM))
 test: $(DEV) ## run every test; ARGS="-k name" chooses, then in one process; JOBS=8 in so many
 	@$(BIN)/python -m pytest --numprocesses $(JOBS) --max-worker-restart 0 \

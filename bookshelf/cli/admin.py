@@ -15,7 +15,6 @@ from rich.console import Console
 from rich.progress import Progress
 
 from bookshelf.cli.command import guarded, run, stop
-from bookshelf.cli.embedded import embedded
 from bookshelf.config import INSTANCES, Settings, read
 from bookshelf.cqrs.position import parse_position
 from bookshelf.cqrs.service import Service
@@ -74,6 +73,8 @@ async def admin_client(
     if note is None:
         if not only:
             _require_shelf(settings)
+        from bookshelf.cli.embedded import embedded  # noqa: PLC0415 (most commands ask a running shelf)
+
         async with embedded(settings.private(accounts=bool(only)), only or SERVICES) as own:
             yield AdminClient(own.admin, own.token)
         return

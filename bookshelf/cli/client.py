@@ -12,7 +12,6 @@ from urllib.parse import unquote, urlsplit
 
 import msgspec
 
-from bookshelf.cli.embedded import embedded
 from bookshelf.cli.signing_in import Credentials, NotSignedIn, SignedIn
 from bookshelf.config import Settings
 from bookshelf.cqrs.api_client import ApiAnswer
@@ -182,6 +181,8 @@ async def shelf(
     if not new and not (settings.folder / "log.sqlite").exists():
         msg = f"there is no shelf in {settings.folder}; name its folder (--data) or its address (--url)"
         raise NoShelf(msg)
+    from bookshelf.cli.embedded import embedded  # noqa: PLC0415 (most commands ask a running shelf)
+
     async with (
         embedded(settings.private(accounts=login is not None)) as own,
         _signed_in(own.gateway, login) as handler,

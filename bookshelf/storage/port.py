@@ -2,11 +2,12 @@
 
 from collections.abc import Callable, Mapping
 from types import MappingProxyType
-from typing import NamedTuple, Protocol, TypeVar
-
-from sqlalchemy import Connection
+from typing import TYPE_CHECKING, NamedTuple, Protocol, TypeVar
 
 from bookshelf.cqrs.view import View
+
+if TYPE_CHECKING:  # commands that open no storage start in half the time without it
+    from sqlalchemy import Connection
 
 T = TypeVar("T")
 
@@ -42,13 +43,13 @@ class TableSet(Protocol):
     def name(self) -> str:
         """A name unique among all storages; the consumer group that updates the set is named after it."""
 
-    async def write(self, work: Callable[[Connection], T]) -> T:
+    async def write(self, work: "Callable[[Connection], T]") -> T:
         """Run `work` in one transaction; transactions that move the same checkpoint are serialised.
 
         Raises `StorageFault`, and `TableSetCorrupt` if the rows themselves are damaged.
         """
 
-    async def read(self, work: Callable[[Connection], T]) -> T:
+    async def read(self, work: "Callable[[Connection], T]") -> T:
         """Run `work` on a consistent snapshot, concurrently with writes. Raises the same as `write`."""
 
     async def index(self) -> None:

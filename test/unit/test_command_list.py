@@ -4,6 +4,7 @@ import subprocess
 import sys
 
 import click
+import pytest
 from click.testing import CliRunner
 from support.process import environment
 
@@ -32,3 +33,16 @@ def test_every_command_is_listed_with_a_whole_sentence() -> None:
     assert [line.split()[0] for line in listed] == main.list_commands(context)
     assert all(line.endswith(".") and not line.endswith("...") for line in listed)
     assert all(main.get_command(context, line.split()[0]) is not None for line in listed)
+
+
+@pytest.mark.parametrize("command", ["library", "changes", "backup"])
+def test_a_command_for_a_running_shelf_does_not_import_what_runs_one(command: str) -> None:
+    script = f"""
+import sys, bookshelf.cli.{command}
+runs_one = {{"bookshelf.services", "bookshelf.cli.embedded", "gateway.app", "sqlalchemy"}}
+print(*sorted(runs_one & sys.modules.keys()))
+"""
+    done = subprocess.run(
+        [sys.executable, "-c", script], env=environment(), capture_output=True, text=True, check=False
+    )
+    assert (done.returncode, done.stdout.strip(), done.stderr) == (0, "", "")
