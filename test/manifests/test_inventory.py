@@ -4,7 +4,7 @@ import re
 from pathlib import Path
 
 import pytest
-from support.manifests import compose, container, entry, kube, option
+from support.manifests import compose, container, entry, kube, marathon, option
 from support.process import ROOT
 
 from bookshelf import __version__
@@ -47,6 +47,35 @@ def test_kubernetes_has_every_service(service: Service) -> None:
     assert found["args"][:2] == ["run", service.name]
     assert option(found["args"], "--tags") == ",".join(service.tags)
     assert found["ports"] == [{"name": "http", "containerPort": service.port}]
+
+
+#: The services that the bookshop and its accounts are specified with.
+SHOP = {
+    "users": ("accounts,users", 8088),
+    "accountsite": ("accounts,site", 8089),
+    "products": ("shop,products", 8091),
+    "customers": ("shop,customers", 8092),
+    "orders": ("shop,orders", 8093),
+    "payments": ("shop,payments", 8094),
+    "accounting": ("shop,accounting", 8095),
+    "files": ("files", 8096),
+}
+
+
+@pytest.mark.parametrize("name", SHOP)
+def test_every_service_of_the_shop_is_deployed_in_every_way(name: str) -> None:
+    tags, port = SHOP[name]
+    [service] = (service for service in SERVICES if service.name == name)
+    assert (",".join(service.tags), service.port) == (tags, port)
+    in_compose = compose()["services"][name]
+    assert option(in_compose["command"], "--tags") == tags
+    # with accounts no port but the gateway's is published, and those of the shop never are
+    assert "ports" not in in_compose
+    in_kube = container(kube("Deployment")[name])
+    assert (option(in_kube["args"], "--tags"), in_kube["ports"][0]["containerPort"]) == (tags, port)
+    app = marathon()[name]
+    assert f" {tags} " in app["cmd"]
+    assert app["portDefinitions"][0]["port"] == port
 
 
 def test_nothing_else_is_deployed() -> None:

@@ -86,6 +86,9 @@ def test_each_service_that_keeps_files_runs_once_on_a_volume(name: str) -> None:
     assert name not in kube("HorizontalPodAutoscaler")
     [data] = [one for one in spec["template"]["spec"]["volumes"] if one["name"] == "data"]
     assert data["persistentVolumeClaim"]["claimName"] in kube("PersistentVolumeClaim")
+    affinity = spec["template"]["spec"]["affinity"]["nodeAffinity"]
+    assert affinity.keys() == {"preferredDuringSchedulingIgnoredDuringExecution"}  # no node needs the label
+    assert "disktype" in str(affinity)
 
 
 @pytest.mark.parametrize("name", SCALED)
