@@ -31,11 +31,12 @@ class OpenCredit(Command, frozen=True, kw_only=True):
 
 
 class GrantCredit(Command, frozen=True, kw_only=True):
-    """Give the customer more credit; it opens one with nothing that is not there."""
+    """Give the customer more credit; one that is not there is opened with `opening`, or with nothing."""
 
     TYPE: ClassVar[str] = "shop.grant-credit.v1"
     amount: Money
     why: str = ""
+    opening: Money | None = None
 
 
 class SetCredit(Command, frozen=True, kw_only=True):
@@ -111,9 +112,11 @@ def decide(state: Credit, command: Command) -> list[Event]:  # noqa: PLR0911 (on
             return [CreditTaken(order=order, amount=_held(state, order))]
         case ReturnCredit(order=order, amount=amount):
             return [CreditReturned(order=order, amount=amount)]
-        case GrantCredit(amount=amount, why=why):
-            opened = [] if state.currency else [CreditOpened(amount=Money(0, amount.currency))]
-            return [*_checked(state, amount), *opened, CreditGranted(amount=amount, why=why)]
+        case GrantCredit(amount=amount, why=why, opening=opening):
+            opened = CreditOpened(amount=opening or Money(0, amount.currency))
+            after = state if state.currency else evolve(state, opened)
+            begun = [] if state.currency else [opened]
+            return [*_checked(after, amount), *begun, CreditGranted(amount=amount, why=why)]
         case SetCredit():
             return _set(state, command)
     return []

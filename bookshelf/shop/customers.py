@@ -1,6 +1,7 @@
 """The view of customers: the credit of each, and every change of it."""
 
 from collections.abc import Iterable, Mapping
+from dataclasses import replace
 from typing import Annotated, Any
 
 import msgspec
@@ -15,7 +16,7 @@ from bookshelf.shop import events
 from bookshelf.shop.events import CREDIT_EVENTS, EVENTS, TOPIC
 from bookshelf.shop.money import Money
 from bookshelf.shop.values import BUY, MANAGE
-from bookshelf.shop.welcome import LOCAL_READER
+from bookshelf.shop.welcome import LOCAL_READER, STARTING_CREDIT
 from bookshelf.storage.paging import After, Limit, Sort, count_rows, list_page
 from bookshelf.storage.statements import TEXT
 
@@ -291,3 +292,23 @@ CUSTOMER_ROUTES = (
         requires=MANAGE,
     ),
 )
+
+
+def customer_routes(currency: str) -> tuple[QueryRoute, ...]:
+    """Return the routes of the view, for a shop with this currency.
+
+    The local reader, whose credit nothing opens before its first use, is shown the one that it begins with.
+    """
+
+    def own_or_starting(db: Any, asked: CreditQuery) -> Answer:  # noqa: ANN401 (the storage's connection)
+        try:
+            return own_credit(db, asked)
+        except NotFound:
+            if asked.owner is not None:
+                raise
+            return Answer(credit_answer(LOCAL_READER, currency, STARTING_CREDIT, 0), version="0")
+
+    return tuple(
+        replace(route, query=own_or_starting) if route.query is own_credit else route
+        for route in CUSTOMER_ROUTES
+    )

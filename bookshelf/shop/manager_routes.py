@@ -9,13 +9,13 @@ from bookshelf.cqrs.handler import Caller, RequestContext
 from bookshelf.cqrs.route import CommandRoute
 from bookshelf.shop.credit import CREDIT, Credit, GrantCredit, SetCredit
 from bookshelf.shop.customers import CreditAnswer, credit_answer
-from bookshelf.shop.money import Amount, Price
+from bookshelf.shop.money import Amount, Money, Price
 from bookshelf.shop.order import ORDER, Order
 from bookshelf.shop.order_commands import CancelOrder, RetryCapture, ShipOrder
 from bookshelf.shop.order_queries import OrderAnswer, to_order_answer
 from bookshelf.shop.stock import STOCK, AddUnits, SetUnits
 from bookshelf.shop.values import BUY, MANAGE
-from bookshelf.shop.welcome import LOCAL_READER
+from bookshelf.shop.welcome import LOCAL_READER, STARTING_CREDIT
 
 #: A short text on one line, without controls.
 Note = Annotated[str, Meta(max_length=200, pattern=r"^[^\x00-\x1f\x7f-\x9f\u202a-\u202e\u2066-\u2069]*$")]
@@ -63,6 +63,13 @@ def customer_of(caller: Caller) -> str:
 def _cancel(_body: Any, context: RequestContext) -> CancelOrder:  # noqa: ANN401 (it has no fields)
     by_manager = context.caller.may(MANAGE)
     return CancelOrder(customer=None if by_manager else customer_of(context.caller), at=context.at)
+
+
+def _grant(body: Grant, context: RequestContext) -> GrantCredit:
+    """Return the command; the local reader's credit, which nothing else has opened, begins as it is shown."""
+    amount, local = body.amount.money, context.path["id"] == LOCAL_READER
+    opening = Money(STARTING_CREDIT, amount.currency) if local else None
+    return GrantCredit(amount=amount, why=body.why, opening=opening)
 
 
 def _order(order_id: str, order: Order) -> OrderAnswer:
@@ -138,7 +145,7 @@ CREDIT_COMMANDS = (
         summary="Give a customer more credit",
         aggregate=CREDIT,
         body=Grant,
-        command=lambda body, _context: GrantCredit(amount=body.amount.money, why=body.why),
+        command=_grant,
         answer=_credit,
         returns=CreditAnswer,
         status=200,

@@ -8,7 +8,7 @@ from bookshelf.cqrs.view import View
 from bookshelf.shop.cards import FindProvider
 from bookshelf.shop.carts import CART_QUERIES
 from bookshelf.shop.catalogue_queries import CATALOGUE_ROUTES
-from bookshelf.shop.customers import CUSTOMER_ROUTES
+from bookshelf.shop.customers import customer_routes
 from bookshelf.shop.handlers.card_tokens import card_routes
 from bookshelf.shop.handlers.cart_lines import CART_COMMANDS
 from bookshelf.shop.handlers.invoice_page import InvoicePages
@@ -38,7 +38,7 @@ def with_shop(
         case "products":
             return _made(service, runs, (*CATALOGUE_ROUTES, *STOCK_COMMANDS, *product_routes(currency)))
         case "customers":
-            return _made(service, runs, (*CUSTOMER_ROUTES, *CREDIT_COMMANDS))
+            return _made(service, runs, (*customer_routes(currency), *CREDIT_COMMANDS))
         case "orders":
             carts: tuple[Route, ...] = (*CART_QUERIES, *CART_COMMANDS)
             orders = (*order_queries(seller.zone), *ORDER_COMMANDS, placing_route(invoice_years))

@@ -2,16 +2,24 @@
 
 from support.shop import LATE, Shop
 
+from bookshelf.shop.credit import CREDIT, SetCredit
+from bookshelf.shop.money import Money
 from bookshelf.shop.order import ORDER
+from bookshelf.shop.welcome import LOCAL_READER
 
 
 async def test_a_credit_and_each_change_of_it_are_seen() -> None:
     async with Shop() as shop:
         await shop.stock()
-        assert (await shop.get("customers", "/shop/customers/me/credit")).status == 404
+        shown = (await shop.get("customers", "/shop/customers/me/credit")).json
+        assert shown["available"] == {"amount": 10_000, "currency": "EUR"}
+        assert not [
+            record for record in await shop.records() if record.key == LOCAL_READER
+        ]  # looking at it opens nothing
         grant = {"amount": {"amount": 700, "currency": "EUR"}, "why": "a late parcel"}
         granted = await shop.send("customers", "POST", "/shop/customers/a-reader/credit/grants", grant)
-        assert granted.status == 200, granted.body
+        assert (granted.status, granted.json["balance"]["amount"]) == (200, 10_700)
+        await shop.ask(CREDIT, LOCAL_READER, SetCredit(amount=Money(700, "EUR")))
         await shop.place("o-1", 1)
         assert (await shop.ended("o-1", "CANCELED")).reasons[0].code == "insufficient-credit"
         grant["amount"] = {"amount": 1000, "currency": "EUR"}
@@ -31,8 +39,9 @@ async def test_a_credit_and_each_change_of_it_are_seen() -> None:
             ("credit-taken", -1500, "o-2"),
             ("credit-reserved", 1500, "o-2"),
             ("credit-granted", 1000, None),
+            ("credit-set", -10_000, None),
             ("credit-granted", 700, None),
-            ("credit-opened", 0, None),
+            ("credit-opened", 10_000, None),
         ]
         assert entries[2]["why"] == "a late parcel"
 
