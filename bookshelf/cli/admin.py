@@ -67,15 +67,18 @@ async def admin_client(
     """Yield a client of the process that runs on the data folder; if none does, run one until the block ends.
 
     `instance`: use the instance of `bookshelf run` with this name, which must be running. `only`: run these
-    services, with accounts, also on a new folder.
+    services, with accounts, also on a new folder. Without it all services run, also those of accounts if the
+    folder has a keyring: their dead letters are there even while accounts are off.
     """
     note = running(settings.folder) if instance is None else _named(settings, instance)
     if note is None:
         if not only:
             _require_shelf(settings)
         from bookshelf.cli.embedded import embedded  # noqa: PLC0415 (most commands ask a running shelf)
+        from bookshelf.runtime.keyring_backup import KEYRING_FILE  # noqa: PLC0415 (as above)
 
-        async with embedded(settings.private(accounts=bool(only)), only or SERVICES) as own:
+        accounts = bool(only) or (settings.folder / KEYRING_FILE).exists()
+        async with embedded(settings.private(accounts=accounts), only or SERVICES) as own:
             yield AdminClient(own.admin, own.token)
         return
     async with _remote(note) as client:

@@ -14,6 +14,7 @@ from bookshelf.cli.callers import open_callers
 from bookshelf.cli.command import on_hangup
 from bookshelf.cli.keyring import open_embedded_seals
 from bookshelf.cli.listen import LOOPBACK, allowed_hosts
+from bookshelf.cli.start_secret import StartSecret
 from bookshelf.config import GatewaySettings, Settings, load
 from bookshelf.cqrs.service import Service, check_services
 from bookshelf.discovery.local import LocalDiscovery
@@ -140,7 +141,8 @@ async def make_infrastructure(
     stack.push_async_callback(pictures.close)
     clock = clock or SystemClock()
     # before the callers: the keyring and the secret file are created together
-    seals = await open_embedded_seals(settings, path, clock, stack)
+    secret = StartSecret(settings)
+    seals = await open_embedded_seals(settings, secret, path, clock, stack)
     return Infrastructure(
         log=log,
         discovery=LocalDiscovery(),
@@ -153,7 +155,7 @@ async def make_infrastructure(
         clock=clock,
         ids=SystemIds(clock),
         api=LateHandler(),
-        callers=open_callers(settings, creates=True),
+        callers=open_callers(settings, secret, creates=True),
         blobs=FolderBlobs(settings.blob_folder),
         pictures=pictures,
         folder=path,

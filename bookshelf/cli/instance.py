@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 from bookshelf.cli.callers import open_callers
 from bookshelf.cli.keyring import open_shared_seals
 from bookshelf.cli.listen import NOTICE_S, SocketListeners, allowed_hosts, check_address, open_admin_api
+from bookshelf.cli.start_secret import StartSecret
 from bookshelf.config import Network, Settings, WrongSetting, missing_extra
 from bookshelf.cqrs.service import Service
 from bookshelf.discovery.consul.discovery import ConsulDiscovery
@@ -113,7 +114,8 @@ async def make_infrastructure(
     pictures = PictureWorkers()
     stack.push_async_callback(pictures.close)
     clock = SystemClock()
-    seals = await open_shared_seals(settings, network, clock, stack)
+    secret = StartSecret(settings)
+    seals = await open_shared_seals(settings, secret, network, clock, stack)
     return Infrastructure(
         log=log,
         discovery=discovery,
@@ -126,7 +128,7 @@ async def make_infrastructure(
         clock=clock,
         ids=SystemIds(clock),
         api=api,
-        callers=open_callers(settings),
+        callers=open_callers(settings, secret),
         blobs=FolderBlobs(settings.blob_folder),
         pictures=pictures,
         folder=path,

@@ -1,13 +1,14 @@
 """Opens the keyring of a process, after the settings `accounts`, `accounts_secret_file` and `storage`."""
 
 import asyncio
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable
 from contextlib import AsyncExitStack
 from pathlib import Path
 from typing import TypeVar
 
 import structlog
 
+from bookshelf.cli.start_secret import StartSecret
 from bookshelf.concurrency import cancel_and_wait
 from bookshelf.config import Network, Settings, WrongSetting, missing_extra
 from bookshelf.keyring.late import LateKeyring
@@ -15,13 +16,14 @@ from bookshelf.keyring.port import CHECK, KeyringFault, KeyStore, KeyTable
 from bookshelf.runtime.clock import Clock
 from bookshelf.runtime.keyring_backup import KEYRING_FILE
 from bookshelf.runtime.sealing import Seals
-from bookshelf.runtime.secret_file import BadSecretFile, read_or_create_secret, read_secret
 
 T = TypeVar("T")
 _logger = structlog.get_logger(__name__)
 
 
-async def open_embedded_seals(settings: Settings, data: Path, clock: Clock, stack: AsyncExitStack) -> Seals:
+async def open_embedded_seals(
+    settings: Settings, secret: StartSecret, data: Path, clock: Clock, stack: AsyncExitStack
+) -> Seals:
     """Return what seals with the keyring beside the log, also for texts of a time when there were accounts.
 
     The first start with accounts creates the keyring, and the secret file; without accounts, the first use
@@ -29,19 +31,24 @@ async def open_embedded_seals(settings: Settings, data: Path, clock: Clock, stac
     """
     opened = await stack.enter_async_context(AsyncExitStack())
     if not settings.has_accounts and not (data / KEYRING_FILE).exists():
-        return await _watched(LateKeyring(lambda: _open_at_use(settings, data, clock, opened)), stack)
-    return await _watched(await _open_embedded(settings, data, clock, opened), stack)
+        late = LateKeyring(lambda: _open_at_use(settings, secret, data, clock, opened))
+        return await _watched(late, stack)
+    return await _watched(await _open_embedded(settings, secret, data, clock, opened), stack)
 
 
-async def _open_at_use(settings: Settings, data: Path, clock: Clock, stack: AsyncExitStack) -> KeyStore:
+async def _open_at_use(
+    settings: Settings, secret: StartSecret, data: Path, clock: Clock, stack: AsyncExitStack
+) -> KeyStore:
     try:
-        return await _open_embedded(settings, data, clock, stack)
+        return await _open_embedded(settings, secret, data, clock, stack)
     except WrongSetting as fault:
         _logger.warning("keyring-unreachable", why=str(fault))
         raise KeyringFault(str(fault)) from None
 
 
-async def _open_embedded(settings: Settings, data: Path, clock: Clock, stack: AsyncExitStack) -> KeyStore:
+async def _open_embedded(
+    settings: Settings, secret: StartSecret, data: Path, clock: Clock, stack: AsyncExitStack
+) -> KeyStore:
     path, secret_file = data / KEYRING_FILE, settings.secret_file
     if not path.exists() and not settings.accounts_secret_file and secret_file.exists():
         msg = f"the keyring {path} is missing, without which the texts of people with accounts are lost"
@@ -52,11 +59,11 @@ async def _open_embedded(settings: Settings, data: Path, clock: Clock, stack: As
     table = await _checked(SqliteKeyTable.open(path))
     stack.push_async_callback(table.close)
     is_new = await _checked(table.get(CHECK)) is None
-    return await _open(table, read_or_create_secret if is_new else read_secret, secret_file, clock)
+    return await _open(table, secret.read(creates=is_new), clock)
 
 
 async def open_shared_seals(
-    settings: Settings, network: Network, clock: Clock, stack: AsyncExitStack
+    settings: Settings, secret: StartSecret, network: Network, clock: Clock, stack: AsyncExitStack
 ) -> Seals:
     """Return what seals with the keyring in the database of the views.
 
@@ -74,18 +81,13 @@ async def open_shared_seals(
         raise missing_extra("the setting `storage`", fault, "postgres") from None
     table = await _checked(PostgresKeyTable.open(network.storage.url))
     stack.push_async_callback(table.close)
-    read = read_secret if settings.has_accounts else read_or_create_secret
-    return await _watched(await _open(table, read, settings.secret_file, clock), stack)
+    content = secret.read(creates=not settings.has_accounts)
+    return await _watched(await _open(table, content, clock), stack)
 
 
-async def _open(table: KeyTable, read: Callable[[Path], bytes], secret_file: Path, clock: Clock) -> KeyStore:
+async def _open(table: KeyTable, secret: bytes, clock: Clock) -> KeyStore:
     from bookshelf.keyring.keyring import Keyring  # noqa: PLC0415 (loads `cryptography`)
 
-    try:
-        secret = read(secret_file)
-    except BadSecretFile as fault:
-        name = "accounts_secret_file (or BOOKSHELF_ACCOUNTS_SECRET_FILE)"
-        raise WrongSetting(f"{name}: {fault}; the keyring cannot be read without it") from None
     return await _checked(Keyring.open(table, secret, clock.now))
 
 

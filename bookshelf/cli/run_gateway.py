@@ -9,6 +9,7 @@ import structlog
 from bookshelf.cli.callers import open_callers
 from bookshelf.cli.command import on_hangup
 from bookshelf.cli.listen import allowed_hosts, check_address, found_at, open_admin_api
+from bookshelf.cli.start_secret import StartSecret
 from bookshelf.cli.workers import WorkerPipe
 from bookshelf.config import GatewaySettings, Network, Settings, load
 from bookshelf.discovery.consul.foreign_services import CombinedDiscovery
@@ -38,7 +39,9 @@ async def open_gateway(
     host = await found_at(network, settings.host)
     rules = ingress_policy(gate, (settings.host, host, *allowed_hosts(settings)))
     options = read_options(gate, anywhere=False, host=host, verifier=known, limits=parse_limits(rules, gate))
-    options = replace(options, callers=open_callers(settings), issuer=settings.accounts_issuer)
+    options = replace(
+        options, callers=open_callers(settings, StartSecret(settings)), issuer=settings.accounts_issuer
+    )
     if worker is not None:
         options = replace(options, process=worker.number, processes=worker.count)
     transport = HttpTransport(objection=options.address_policy.objection)

@@ -95,6 +95,12 @@ class HandlerPorts(Protocol):
     def keyring(self) -> KeyStore:
         """Keeps secrets by id: those of persons, and of the service itself. Raises `KeyringFault`."""
 
+    async def secret(self, key_id: str) -> bytes:
+        """Return the secret of the keyring with this id; if there is none, 32 random bytes are kept as it.
+
+        It is read once, until it is destroyed. Raises `KeyringFault`, `KeyDestroyed`.
+        """
+
     async def seal(self, person: str, field: str, text: str) -> str:
         """Return a text sealed as a field with a person's key. Raises `KeyringFault`, `KeyDestroyed`."""
 

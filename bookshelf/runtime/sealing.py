@@ -86,6 +86,7 @@ class Seals:
     def __init__(self, keyring: KeyStore | None = None) -> None:
         self.keyring = keyring
         self._ciphers: dict[str, Cipher | None] = {}
+        self._secrets: dict[str, bytes] = {}
         self._destroyed: frozenset[str] = frozenset()
         self._moved = asyncio.Event()
 
@@ -129,6 +130,15 @@ class Seals:
         cipher = Cipher(person, await self.required().make(person))
         self._keep(person, cipher)
         return cipher
+
+    async def secret(self, key_id: str) -> bytes:
+        """Return a secret, with a new one if there is none; it is read once. Raises the same as `seal`."""
+        if (known := self._secrets.get(key_id)) is not None:
+            return known
+        secret = await self.required().make(key_id)
+        if key_id not in self._destroyed:
+            self._secrets[key_id] = secret
+        return secret
 
     async def opener(self, contents: Iterable[bytes]) -> Opener:
         """Return what opens the sealed texts in these contents, which are JSON. Raises `KeyringFault`."""
@@ -183,6 +193,8 @@ class Seals:
             destroyed = await self.keyring.destroyed()
             for key_id in destroyed & self._ciphers.keys():
                 self._ciphers[key_id] = None
+            for key_id in destroyed & self._secrets.keys():
+                del self._secrets[key_id]
             if destroyed != self._destroyed:
                 self._destroyed = destroyed
                 moved, self._moved = self._moved, asyncio.Event()

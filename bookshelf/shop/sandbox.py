@@ -122,4 +122,4 @@ def has_check_digit(digits: str) -> bool:
 
 async def sandbox(ports: HandlerPorts) -> CardSandbox:
     """Return the provider with the secret of this shop."""
-    return CardSandbox(await ports.keyring.make(_SECRET), ports.now)
+    return CardSandbox(await ports.secret(_SECRET), ports.now)

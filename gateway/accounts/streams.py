@@ -1,9 +1,10 @@
-"""Streams of events that end with the session of their reader."""
+"""Streams of events, and tunnels of WebSockets, that end with the session of their reader."""
 
 import asyncio
 from collections import defaultdict
 from collections.abc import AsyncIterator, Iterable
 from contextlib import aclosing
+from http import HTTPStatus
 
 from bookshelf.concurrency import until_set
 from bookshelf.http.message import Request, Response, close_body
@@ -16,8 +17,9 @@ class SessionStreams:
         self._open: defaultdict[str, set[asyncio.Event]] = defaultdict(set)
 
     def bind(self, request: Request, response: Response) -> None:
-        """Let a response that is a stream of events end with the session of its request."""
+        """Let a response that is a stream of events, or a tunnel, end with the session of its request."""
         is_stream = response.headers.get("Content-Type", "").startswith("text/event-stream")
+        is_stream |= response.status == HTTPStatus.SWITCHING_PROTOCOLS
         if request.session is not None and is_stream and not isinstance(response.body, bytes):
             response.body = self._until_ended(response.body, (request.session, request.actor))
 

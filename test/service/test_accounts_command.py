@@ -9,9 +9,11 @@ from typing import Any
 
 import pytest
 from click.testing import CliRunner, Result
+from support.logfile import append, event
 from support.users import PASSWORD
 
 from bookshelf.cli.accounts import accounts
+from bookshelf.cli.admin import dlq
 from bookshelf.runtime.api.identity import LOCAL_READER
 from bookshelf.runtime.backup import write_backup
 from bookshelf.runtime.keyring_backup import KEYRING_FILE
@@ -105,6 +107,18 @@ def test_no_file_and_no_later_backup_has_the_handle_of_a_forgotten_person(
             kept = dict(keyring.execute("SELECT id, wrapped FROM key"))
         assert kept[fay] is None
         assert kept[LOCAL_READER] is not None
+
+
+def test_the_dead_letters_of_people_are_listed_although_accounts_are_off(tmp_path: Path) -> None:
+    operator = Operator(tmp_path / "data")
+    operator.create("ann")
+    broken = event("accounts.account-requested.v1", "a-1", {"at": "never"})
+    position = append(operator.folder, "a-1", broken, "accounts")
+    listed = CliRunner().invoke(dlq, ["list", "--json", "--data", str(operator.folder)])
+    found = {
+        letter.get("process") or letter["view"]: letter["position"] for letter in json.loads(listed.stdout)
+    }
+    assert found == {"registration": position, "people": position}
 
 
 def test_a_token_is_needed_at_an_address() -> None:

@@ -11,6 +11,7 @@ from support.fixed_infrastructure import FixedClock
 from support.postgres import Server
 
 from bookshelf.cli.keyring import open_embedded_seals, open_shared_seals
+from bookshelf.cli.start_secret import StartSecret
 from bookshelf.config import Network, Settings, WrongSetting
 from bookshelf.keyring.port import KeyringFault
 from bookshelf.runtime.keyring_backup import KEYRING_FILE
@@ -30,8 +31,13 @@ def settings(data: Path, **given: str) -> Settings:
     return Settings(data=str(data), **{"accounts": "on", **given})  # type: ignore[arg-type]  # texts
 
 
+async def shared(chosen: Settings, network: Network, stack: AsyncExitStack) -> Seals:
+    return await open_shared_seals(chosen, StartSecret(chosen), network, FixedClock(), stack)
+
+
 async def opened(data: Path, stack: AsyncExitStack, **given: str) -> Seals:
-    return await open_embedded_seals(settings(data, **given), data, FixedClock(), stack)
+    chosen = settings(data, **given)
+    return await open_embedded_seals(chosen, StartSecret(chosen), data, FixedClock(), stack)
 
 
 async def sealed(data: Path) -> str:
@@ -118,8 +124,8 @@ async def test_a_secret_file_that_is_given_first_makes_a_new_keyring(
 
 async def test_instances_with_accounts_need_a_database(tmp_path: Path, stack: AsyncExitStack) -> None:
     with pytest.raises(WrongSetting, match="storage"):
-        await open_shared_seals(settings(tmp_path), Network(), FixedClock(), stack)
-    off = await open_shared_seals(settings(tmp_path, accounts="off"), Network(), FixedClock(), stack)
+        await shared(settings(tmp_path), Network(), stack)
+    off = await shared(settings(tmp_path, accounts="off"), Network(), stack)
     assert off.keyring is None
 
 
@@ -130,9 +136,9 @@ async def test_instances_share_the_keyring_of_their_database(
     url = postgres_server.url(await stack.enter_async_context(postgres_server.database()))
     network = Network(storage=PostgresSettings(url=url))
     with pytest.raises(WrongSetting, match=r"accounts_secret_file .*accounts\.secret"):
-        await open_shared_seals(settings(tmp_path), network, FixedClock(), stack)
+        await shared(settings(tmp_path), network, stack)
     _exchange(tmp_path / ACCOUNTS_FILE)
-    one, other = [await open_shared_seals(settings(tmp_path), network, FixedClock(), stack) for _ in "12"]
+    one, other = [await shared(settings(tmp_path), network, stack) for _ in "12"]
     text = (await one.cipher("a-1")).seal("notes", "mine")
     assert await other.open(text, "notes") == "mine"
 

@@ -118,6 +118,9 @@ class Ports:
             raise KeyringFault("there is no keyring")
         return self.keys
 
+    async def secret(self, *_: object) -> bytes:
+        raise AssertionError("a page needs no secret")
+
     async def seal(self, *_: object) -> Any:  # noqa: ANN401 (as declared)
         raise AssertionError("a page seals nothing")
 

@@ -76,10 +76,9 @@ class GatewayCalls:
         known = _known_places(request)
         deadline = asyncio.get_running_loop().time() + (0.0 if known is None else WAIT_S)
         places = dict(known or {})
-        query = partial(revoked_since, moment=context.at - TOKEN_MAX)
+        query = partial(revoked_since, moment=context.at - TOKEN_MAX, places=known or {})
         while True:
-            found = await ports.query(VIEW, query)
-            news = [row for row in found if row.offset > places.get(row.partition, -1)]
+            news = await ports.query(VIEW, query)
             if news or asyncio.get_running_loop().time() >= deadline:
                 break
             await asyncio.sleep(LOOK_S)

@@ -5,7 +5,6 @@ from contextlib import suppress
 from dataclasses import dataclass
 from http.cookies import CookieError, SimpleCookie
 from typing import Any, NamedTuple
-from weakref import WeakKeyDictionary
 
 import msgspec
 
@@ -18,7 +17,7 @@ from bookshelf.cqrs.handler import HandlerPorts, RequestContext
 from bookshelf.http.client_network import network_of
 from bookshelf.http.message import Request, Response
 from bookshelf.http.problem import Problem
-from bookshelf.keyring.port import KeyringFault, KeyStore
+from bookshelf.keyring.port import KeyringFault
 from bookshelf.runtime.api.commands import check_media_type
 from bookshelf.runtime.api.identity import LOCAL_READER
 from bookshelf.runtime.decoding import Decoder
@@ -30,8 +29,6 @@ READ_ACCOUNTS, ADMIN_ACCOUNTS = ("accounts:read",), ("accounts:admin",)
 _TOKENS, _CLAIMS = "accounts-tokens", "accounts-claims"
 _BODY_BYTES = 64 << 10
 _PROGRAM_MAX = 200
-#: The secrets of the service by their keyring: they are never destroyed, and so read once.
-_SECRETS: WeakKeyDictionary[KeyStore, dict[str, bytes]] = WeakKeyDictionary()
 _encode = msgspec.json.Encoder().encode
 
 
@@ -71,19 +68,12 @@ def make_parts(issuer: str, token_s: int, local_reader: str, storage: str) -> Ac
 
 async def secret_texts(ports: HandlerPorts) -> SecretTexts:
     """Return what makes tokens and cookies."""
-    return SecretTexts(await _secret(ports, _TOKENS))
+    return SecretTexts(await ports.secret(_TOKENS))
 
 
 async def claim_secret(ports: HandlerPorts) -> bytes:
     """Return the secret that names claims."""
-    return await _secret(ports, _CLAIMS)
-
-
-async def _secret(ports: HandlerPorts, key_id: str) -> bytes:
-    kept = _SECRETS.setdefault(ports.keyring, {})
-    if key_id not in kept:
-        kept[key_id] = await ports.keyring.make(key_id)
-    return kept[key_id]
+    return await ports.secret(_CLAIMS)
 
 
 async def read_body(request: Request, decoder: Decoder) -> Any:  # noqa: ANN401 (the decoder's type)

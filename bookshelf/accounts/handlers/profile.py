@@ -32,7 +32,7 @@ from bookshelf.accounts.handlers.parts import (
     own_account,
     read_body,
 )
-from bookshelf.accounts.handlers.sign_in import SignIn, prepared_password
+from bookshelf.accounts.handlers.sign_in import SignIn, is_remembered, prepared_password
 from bookshelf.accounts.people import VIEW, SessionRow, sessions_of
 from bookshelf.accounts.session import SESSION, EndSession
 from bookshelf.cqrs.errors import Conflict, Invalid, NotFound
@@ -112,7 +112,7 @@ class Profile:
         return answer(200, await open_account(account_id, account, ports, whole=True))
 
     async def set_password(self, request: Request, context: RequestContext, ports: HandlerPorts) -> Response:
-        """Set another password; all sessions end, and the answer has a new one."""
+        """Set another password; all sessions end; the answer has a new one, as long as the old."""
         body: NewPassword = await read_body(request, _NEW)
         account_id, account = await own_account(context, ports)
         await self._confirm(request, account_id, account, body.old, ports, field="old")
@@ -126,9 +126,12 @@ class Profile:
         result = await ports.ask(ACCOUNT, account_id, SetPassword(password=sealed), actor=account_id)
         changed: Account = result.state
         call = HandlerCall(request, context, ports)
-        session = await self.sign_in.open_session(call, account_id, changed, browser=body.browser)
+        kept = await is_remembered(context.caller.session, ports)
+        session = await self.sign_in.open_session(
+            call, account_id, changed, browser=body.browser, remember=kept
+        )
         if body.browser:
-            return await self.sign_in.cookies(call, account_id, session)
+            return await self.sign_in.cookies(call, account_id, session, remember=kept)
         return answer(200, await self.sign_in.tokens(account_id, changed, session, 0, context.at, ports))
 
     async def _confirm(

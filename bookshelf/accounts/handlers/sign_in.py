@@ -243,6 +243,12 @@ def is_valid(session: Session, account: Account) -> bool:
     return account.is_open and not account.suspended and session.epoch >= account.epoch
 
 
+async def is_remembered(session_id: str | None, ports: HandlerPorts) -> bool:
+    """Return True if a session is kept for longer than others; False without a session."""
+    session = Session() if session_id is None else await ports.state(SESSION, session_id)
+    return session.at is not None and session.ends is not None and session.ends - session.at > SHORT
+
+
 def session_cookie(request: Request) -> str:
     """Return the name of the session cookie; its prefix binds it to one host, over TLS."""
     return "__Host-session" if is_secure(request) else "session"

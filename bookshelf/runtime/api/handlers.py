@@ -64,6 +64,10 @@ class ServicePorts:
         """Keeps secrets by id. Raises `KeyringFault` if this process has no keyring."""
         return self._infrastructure.seals.required()
 
+    async def secret(self, key_id: str) -> bytes:
+        """Return a secret of the service. Raises `KeyringFault`, `KeyDestroyed`."""
+        return await self._infrastructure.seals.secret(key_id)
+
     async def seal(self, person: str, field: str, text: str) -> str:
         """Return a text sealed as a field with a person's key. Raises `KeyringFault`, `KeyDestroyed`."""
         return (await self._infrastructure.seals.cipher(person)).seal(field, text)

@@ -1,8 +1,13 @@
 """One's own account: shown and changed, other sessions, another password, and the end of it."""
 
+from support.shelf import Answered
 from support.users import BEN, PASSWORD, Users, caller
 
 OTHER = "seven green bottles on a wall"
+
+
+def cookies(answer: Answered) -> list[str]:
+    return [str(value) for value in answer.headers.getall("Set-Cookie")]  # type: ignore[attr-defined]
 
 
 async def test_name_and_address_are_changed(users: Users) -> None:
@@ -40,6 +45,20 @@ async def test_another_password_ends_all_sessions_and_opens_a_new_one(users: Use
     assert renewed.status == 200
     assert (await users.send("POST", "/accounts/refresh", {"refresh_token": former})).status == 401
     assert [(await users.sign_in("ann", word)).status for word in (PASSWORD, OTHER)] == [401, 200]
+
+
+async def test_the_session_after_another_password_is_kept_for_as_long_as_the_one_before(users: Users) -> None:
+    account = await users.register()
+    ages = []
+    for remember, old, new in ((True, PASSWORD, OTHER), (False, OTHER, PASSWORD)):
+        login = {"login": "ann", "password": old, "browser": True, "remember": remember}
+        signed = await users.send("POST", "/accounts/login", login)
+        [cookie] = [value for value in cookies(signed) if value.startswith("session=")]
+        session = cookie.partition(".")[0].removeprefix("session=")
+        body = {"old": old, "new": new, "browser": True}
+        changed = await users.send("PUT", "/accounts/me/password", body, caller(account, session=session))
+        ages += [value.partition("Max-Age=")[2] for value in cookies(changed) if "session=" in value]
+    assert ages == ["2592000", ""]
 
 
 async def test_a_wrong_or_weak_password_changes_nothing_and_guesses_are_counted(users: Users) -> None:

@@ -190,8 +190,11 @@ async def test_tokens_of_a_former_epoch_are_refused(gateway: GatewayWithAccounts
 
 
 @pytest.mark.parametrize("revoked", [{"sessions": (SESSION,)}, {"a_1": 1}])
-async def test_a_stream_of_events_ends_with_the_session_of_its_reader(
-    gateway: GatewayWithAccounts, revoked: dict[str, Any]
+@pytest.mark.parametrize(
+    ("status", "headers"), [(200, {"Content-Type": "text/event-stream"}), (101, {"Upgrade": "websocket"})]
+)
+async def test_a_stream_of_events_or_a_tunnel_ends_with_the_session_of_its_reader(
+    gateway: GatewayWithAccounts, revoked: dict[str, Any], status: int, headers: dict[str, str]
 ) -> None:
     async def endless() -> AsyncIterator[bytes]:
         yield b"data: 1\n\n"
@@ -200,7 +203,7 @@ async def test_a_stream_of_events_ends_with_the_session_of_its_reader(
     gateway.users.sessions["s-2.mac"] = {"sid": "s-2", "sub": "a-2"}
     streams = []
     for cookie in (COOKIE, "s-2.mac"):
-        gateway.site.answers = [Response(200, {"Content-Type": "text/event-stream"}, endless())]
+        gateway.site.answers = [Response(status, headers, endless())]
         response = await gateway.get("/live", cookie)
         assert not isinstance(response.body, bytes)
         assert await anext(response.body) == b"data: 1\n\n"

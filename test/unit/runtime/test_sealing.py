@@ -174,3 +174,13 @@ async def test_handlers_seal_and_open_single_texts(seals: Seals) -> None:
     assert await seals.open("plain", "email") == "plain"
     with pytest.raises(SealBroken):
         await seals.open(sealed_text, "handle")
+
+
+async def test_a_secret_is_read_once_until_it_is_destroyed_elsewhere(seals: Seals, keyring: Keyring) -> None:
+    secret = await seals.secret("claims")
+    assert await keyring.find("claims") == secret == await seals.secret("claims")
+    await keyring.destroy("claims")
+    assert await seals.secret("claims") == secret
+    await seals.refresh()
+    with pytest.raises(KeyDestroyed):
+        await seals.secret("claims")

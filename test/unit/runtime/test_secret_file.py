@@ -6,6 +6,7 @@ from typing import Literal
 import pytest
 
 from bookshelf.cli.callers import open_callers
+from bookshelf.cli.start_secret import StartSecret
 from bookshelf.config import Settings, WrongSetting
 from bookshelf.keyring.derived_key import derive_key
 from bookshelf.runtime.api.identity import LocalReader, SignedCallers
@@ -52,11 +53,18 @@ def test_accounts_are_on_if_the_port_is_open_to_others(
     tmp_path: Path, accounts: Literal["auto", "on", "off"], host: str, kind: type[object]
 ) -> None:
     settings = Settings(data=str(tmp_path), accounts=accounts, host=host)
-    assert isinstance(open_callers(settings, creates=True), kind)
+    assert isinstance(open_callers(settings, StartSecret(settings), creates=True), kind)
     assert (tmp_path / "accounts.secret").exists() is (kind is SignedCallers)
 
 
 def test_a_service_without_the_file_does_not_start_and_names_it(tmp_path: Path) -> None:
     settings = Settings(data=str(tmp_path), accounts="on")
     with pytest.raises(WrongSetting, match=r"accounts_secret_file .*accounts\.secret"):
-        open_callers(settings)
+        open_callers(settings, StartSecret(settings))
+
+
+def test_a_start_reads_the_file_once(tmp_path: Path) -> None:
+    secret = StartSecret(Settings(data=str(tmp_path)))
+    read = secret.read(creates=True)
+    (tmp_path / "accounts.secret").write_text("another secret of a later start\n")
+    assert secret.read() == read
