@@ -15,8 +15,10 @@ from support import (
     kafka,
     kafka_files,
     kubernetes_files,
+    nginx,
     node_files,
     postgres,
+    redis_server,
     task_dump,
 )
 from support.file_scheduling import Files, turn
@@ -30,8 +32,10 @@ NEEDS: Mapping[str, tuple[Callable[[], object], str]] = {
     "docker": (docker.available, docker.REMEDY),
     "kafka": (kafka_files.available, kafka_files.REMEDY),
     "kubernetes": (kubernetes_files.available, kubernetes_files.REMEDY),
+    "nginx": (nginx.installed, nginx.REMEDY),
     "node": (node_files.available, node_files.REMEDY),
     "postgres": (postgres.available, postgres.REMEDY),
+    "redis": (redis_server.available, redis_server.REMEDY),
     "shellcheck": (lambda: shutil.which("shellcheck"), "sudo apt-get install -y shellcheck"),
     "curl": (lambda: shutil.which("curl"), "sudo apt-get install -y curl"),
 }

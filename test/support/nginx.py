@@ -30,6 +30,8 @@ http {{
 }}
 """
 
+REMEDY = "sudo apt-get install -y nginx"
+
 
 def installed() -> str | None:
     """Return the program; None if there is none."""

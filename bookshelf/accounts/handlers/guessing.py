@@ -74,6 +74,10 @@ class RedisCounters:
 
         return cls(from_url(url, socket_timeout=_REDIS_S, socket_connect_timeout=_REDIS_S))
 
+    async def close(self) -> None:
+        """Close the connections."""
+        await self._client.aclose()
+
     async def add(self, key: str, window_s: int) -> int:
         """Count one more, and return the count."""
         try:

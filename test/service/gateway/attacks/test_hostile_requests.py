@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 from support.attacks import ATTACKS, ONE, REFUSED, Attack
 from support.gateway_sockets import GatewayOnSockets
-from support.nginx import installed, nginx
+from support.nginx import nginx
 from support.upstream import HOST, Service, openapi_document
 
 from bookshelf.http.client import HttpTransport
@@ -77,12 +77,12 @@ async def test_an_attack_reaches_no_service(
         assert codes == [200]
 
 
-@pytest.mark.skipif(installed() is None, reason="no nginx on this machine")
+@pytest.mark.needs("nginx")
 async def test_requests_that_nginx_refuses_are_refused(
     network: GatewayOnSockets, transport: HttpTransport, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     seen, ours = Seen(), Service(BOOKS)
-    behind = HttpServer(seen, HOST, 0)
+    behind = HttpServer(seen, HOST, 0, allowed_hosts=None)  # nginx names it "service"
     await behind.start()
     await network.service(ours)
     await network.open(transport, guard=GUARD)

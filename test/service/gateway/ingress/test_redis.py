@@ -1,31 +1,21 @@
 """Rates that gateways count together, on a real Redis where the machine has one."""
 
-import shutil
-import subprocess
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from support.until import until
-from support.upstream import HOST
+from support import redis_server
 
 from bookshelf.http.problem import Problem
-from bookshelf.http.server import free_port
 from gateway.ingress.rate_limit import ClientRateLimiter
 
-PROGRAM = shutil.which("redis-server")
-pytestmark = pytest.mark.skipif(PROGRAM is None, reason="no redis-server on this machine")
+pytestmark = pytest.mark.needs("redis")
 
 
 @pytest.fixture
 def url(tmp_path: Path) -> Iterator[str]:
-    port = free_port()
-    arguments = ("--port", str(port), "--bind", HOST, "--save", "", "--dir", str(tmp_path))
-    log = tmp_path / "log"
-    with log.open("wb") as output, subprocess.Popen([str(PROGRAM), *arguments], stdout=output) as process:
-        until(lambda: b"Ready to accept connections" in log.read_bytes(), "Redis is ready")
-        yield f"redis://{HOST}:{port}"
-        process.terminate()
+    with redis_server.running(tmp_path) as url:
+        yield url
 
 
 async def test_two_gateways_share_a_rate_limit(url: str) -> None:
