@@ -4,7 +4,6 @@ The commands are requests to the HTTP API: of the operator of the data folder, o
 """
 
 import os
-import sys
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from functools import wraps
@@ -18,6 +17,7 @@ import msgspec
 from bookshelf.cli.admin import AdminClient, admin_client
 from bookshelf.cli.client import address_of
 from bookshelf.cli.command import first_line, guarded, run, stop
+from bookshelf.cli.passwords import password_file_option, read_password
 from bookshelf.config import Settings, read
 from bookshelf.cqrs.service import Service
 from bookshelf.http.client import NoResponse, RemoteHandler, Unreachable
@@ -93,26 +93,11 @@ def accounts() -> None:
     configure("critical", "auto")
 
 
-def _password(file: Path | None) -> str:
-    """Return a password from a file, or as it is typed twice without echo."""
-    if file is not None:
-        return first_line(file)
-    if not sys.stdin.isatty():
-        stop("a password is typed on a terminal only; give it with --password-file FILE, or - for a pipe")
-    typed: str = click.prompt("Password", hide_input=True, confirmation_prompt=True)
-    return typed
-
-
 @accounts.command("create-admin")
 @click.argument("handle")
 @click.option("--email", required=True, help="The e-mail address, which only admins and the person see.")
 @click.option("--name", help="The person's name; the handle by default.")
-@click.option(
-    "--password-file",
-    type=click.Path(path_type=Path, allow_dash=True),
-    metavar="FILE",
-    help="Read the password from the first line of FILE, - is standard input; else it is asked for.",
-)
+@password_file_option
 @_json
 @_command
 async def create_admin(
@@ -128,7 +113,12 @@ async def create_admin(
 
     To the first one belongs what there was before accounts.
     """
-    body = {"handle": handle, "name": name or handle, "email": email, "password": _password(password_file)}
+    body = {
+        "handle": handle,
+        "name": name or handle,
+        "email": email,
+        "password": read_password(password_file, is_new=True),
+    }
     made = await client.send("POST", _BASE, {**body, "groups": ["admin"]})
     if as_json:
         _print_json(made)

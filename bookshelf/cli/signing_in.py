@@ -1,7 +1,6 @@
 """Signs a command in to a shelf with accounts, and keeps it signed in for as long as it runs."""
 
 import asyncio
-import sys
 from collections.abc import Callable
 from functools import wraps
 from http import HTTPStatus
@@ -12,7 +11,8 @@ import click
 import msgspec
 from multidict import CIMultiDict
 
-from bookshelf.cli.command import first_line, stop
+from bookshelf.cli.command import stop
+from bookshelf.cli.passwords import password_file_option, read_password
 from bookshelf.http.message import Handler, Request, Response, read_response, request
 
 _ACCOUNTS = "/bookshelf/accounts"
@@ -111,23 +111,12 @@ def takes_login(command: Callable[..., None]) -> Callable[..., None]:
     def with_login(*, user: str | None, password_file: Path | None, **given: Any) -> None:  # noqa: ANN401 (the other options)
         if user is None and password_file is not None:
             stop("--password-file needs --login with a handle or e-mail address")
-        command(**given, login=None if user is None else Credentials(user, _password(password_file)))
+        command(**given, login=None if user is None else Credentials(user, read_password(password_file)))
 
-    path = click.Path(path_type=Path, allow_dash=True)
-    help_ = "Read the password from the first line of FILE, - is standard input; else it is asked for."
-    made = click.option("--password-file", type=path, metavar="FILE", help=help_)(with_login)
+    made = password_file_option(with_login)
     return click.option(
         "--login",
         "user",
         metavar="NAME",
         help="Sign in by handle or e-mail address, if there are accounts.",
     )(made)
-
-
-def _password(file: Path | None) -> str:
-    if file is not None:
-        return first_line(file)
-    if not sys.stdin.isatty():
-        stop("a password is typed on a terminal only; give it with --password-file FILE, or - for a pipe")
-    typed: str = click.prompt("Password", hide_input=True, err=True)
-    return typed

@@ -4,8 +4,9 @@ import re
 from datetime import datetime
 from typing import NamedTuple
 
+from bookshelf.accounts.pages.refusals import no_fault
 from bookshelf.accounts.pages.signing_in import no_accounts
-from bookshelf.site.api_adapters import ApiProblem, segment
+from bookshelf.site.api_adapters import segment
 from bookshelf.site.page import ACCOUNT, Page, PageRoute, Redirect, _
 from bookshelf.site.page_request import PageRequest
 
@@ -70,11 +71,8 @@ async def show_device(request: PageRequest) -> Page | Redirect:
 
 async def sign_out_there(request: PageRequest, _form: None) -> Redirect:
     """End the session of a device; one that is over already is no error."""
-    try:
+    with no_fault(_NOT_FOUND):
         await request.api.delete(f"/accounts/sessions/{segment(request.path['id'])}")
-    except ApiProblem as problem:
-        if problem.answer.status != _NOT_FOUND:
-            raise
     return Redirect(f"{ACCOUNT}#devices", notice="device-signed-out")
 
 

@@ -6,9 +6,8 @@ from typing import Annotated
 from msgspec import Meta
 
 from bookshelf.accounts.pages.models import PersonAccount
-from bookshelf.accounts.pages.refusals import CHANGED, CONFIRMED, TEXTS, explained
+from bookshelf.accounts.pages.refusals import CHANGED, CONFIRMED, TEXTS, refusals_explained
 from bookshelf.accounts.pages.signing_in import NoModel, browser_headers, no_accounts, session_cookies
-from bookshelf.site.api_adapters import ApiProblem
 from bookshelf.site.page import ACCOUNT, SIGN_IN, Form, Page, PageRoute, Redirect, _
 from bookshelf.site.page_request import PageRequest
 from bookshelf.site.preferences import PERSON_GONE
@@ -63,10 +62,8 @@ async def show_profile(request: PageRequest) -> Page:
 async def save_profile(request: PageRequest, form: ProfileForm) -> Redirect:
     """Save name and address; without a text there is no address."""
     body = {"name": form.name, "address": form.address or None}
-    try:
+    with refusals_explained(request, TEXTS):
         await request.api.patch("/accounts/me", body)
-    except ApiProblem as problem:
-        raise explained(request, problem, TEXTS) from None
     return Redirect(ACCOUNT, notice="profile-saved")
 
 
@@ -78,10 +75,8 @@ async def show_email(request: PageRequest) -> Page:
 async def save_email(request: PageRequest, form: EmailForm) -> Redirect:
     """Change the e-mail address."""
     body = {"email": form.email, "password": form.password}
-    try:
+    with refusals_explained(request, CONFIRMED):
         account = await request.api.patch("/accounts/me", body)
-    except ApiProblem as problem:
-        raise explained(request, problem, CONFIRMED) from None
     return Redirect(ACCOUNT, notice="email-asked" if account.body.get("pending_email") else "email-saved")
 
 
@@ -93,11 +88,9 @@ async def show_password(request: PageRequest) -> Page:
 async def save_password(request: PageRequest, form: PasswordForm) -> Redirect:
     """Set another password; this browser gets a new session, and all others end."""
     body = {"old": form.old_password, "new": form.new_password, "browser": True}
-    try:
+    with refusals_explained(request, CHANGED):
         path, headers = "/accounts/me/password", browser_headers(request)
         answer = await request.api.command("PUT", path, body, headers=headers)
-    except ApiProblem as problem:
-        raise explained(request, problem, CHANGED) from None
     return Redirect(ACCOUNT, notice="password-saved", cookies=session_cookies(answer))
 
 
@@ -108,10 +101,8 @@ async def show_delete(request: PageRequest) -> Page:
 
 async def delete(request: PageRequest, form: DeleteForm) -> Redirect:
     """Delete the account."""
-    try:
+    with refusals_explained(request, CONFIRMED):
         await request.api.command("DELETE", "/accounts/me", {"password": form.password})
-    except ApiProblem as problem:
-        raise explained(request, problem, CONFIRMED) from None
     return Redirect(SIGN_IN, notice="deleted", cookies=(PERSON_GONE,))
 
 

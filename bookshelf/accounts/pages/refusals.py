@@ -1,6 +1,7 @@
 """Explains refusals of the API in the words and the language of the person, at the fields of a form."""
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 
 from bookshelf.site.api_adapters import ApiProblem, FieldFault
 from bookshelf.site.form_decoding import FormRefused
@@ -8,7 +9,7 @@ from bookshelf.site.page import _
 from bookshelf.site.page_request import PageRequest
 
 CONFLICT, INVALID, TOO_MANY = 409, 422, 429
-#: What is wrong with a field, by the status and the field of the refusal.
+#: What is wrong with a field, by the status and the field of the refusal; "" is the form as a whole.
 TEXTS: Mapping[tuple[int, str], str] = {
     (INVALID, "handle"): _(
         "Write 3 to 32 of these: small letters from a to z, digits, dot, underscore, hyphen."
@@ -37,13 +38,35 @@ _INPUTS = {"old": "old_password", "new": "new_password"}
 _GUESSED = _("Too many passwords were wrong. Try again in 15 minutes.")
 
 
-def explained(
-    request: PageRequest, problem: ApiProblem, texts: Mapping[tuple[int, str], str], too_many: str = _GUESSED
+@contextmanager
+def refusals_explained(
+    request: PageRequest, texts: Mapping[tuple[int, str], str], too_many: str = _GUESSED
+) -> Iterator[None]:
+    """Raise `FormRefused` with the text of each field that the API refuses; any other `ApiProblem` stays."""
+    try:
+        yield
+    except ApiProblem as problem:
+        raise _explained(request, problem, texts, too_many) from None
+
+
+@contextmanager
+def no_fault(status: int) -> Iterator[None]:
+    """End the block if the API answers with this status: what was asked for is so already."""
+    try:
+        yield
+    except ApiProblem as problem:
+        if problem.answer.status != status:
+            raise
+
+
+def _explained(
+    request: PageRequest, problem: ApiProblem, texts: Mapping[tuple[int, str], str], too_many: str
 ) -> Exception:
     """Return what a page raises for a refusal: the form with the text of each field, else the problem."""
     status = problem.answer.status
-    if status == TOO_MANY:
-        return FormRefused(FieldFault("", request.translate(too_many)))
+    whole = too_many if status == TOO_MANY else texts.get((status, ""))
+    if whole is not None:
+        return FormRefused(FieldFault("", request.translate(whole)))
     known = [fault for fault in problem.faults if (status, fault.field) in texts]
     if not known:
         return problem

@@ -7,10 +7,9 @@ from typing import Annotated
 import msgspec
 from msgspec import Meta
 
-from bookshelf.accounts.pages.refusals import TEXTS, explained
+from bookshelf.accounts.pages.refusals import TEXTS, no_fault, refusals_explained
 from bookshelf.cqrs.api_client import ApiAnswer
-from bookshelf.site.api_adapters import ApiProblem, FieldFault, target
-from bookshelf.site.form_decoding import FormRefused
+from bookshelf.site.api_adapters import FieldFault, target
 from bookshelf.site.page import ACCOUNT, REGISTER, SIGN_IN, Form, Model, Page, PageRoute, Redirect, _
 from bookshelf.site.page_request import PageRequest, Submission, safe_address
 from bookshelf.site.preferences import PERSON_GONE, person_cookie
@@ -102,12 +101,8 @@ def _entry(request: PageRequest, template: str, other: str) -> Page | Redirect:
 
 async def sign_in(request: PageRequest, form: SignInForm) -> Redirect:
     """Sign in, and go on. Raises `FormRefused` with one text for every cause."""
-    try:
+    with refusals_explained(request, {(_UNAUTHENTICATED, ""): _FAILED}, _BLOCKED):
         cookies = await _session(request, form.login.strip(), form.password, remember=form.remember)
-    except ApiProblem as problem:
-        if problem.answer.status == _UNAUTHENTICATED:
-            raise FormRefused(FieldFault("", request.translate(_FAILED))) from None
-        raise explained(request, problem, {}, _BLOCKED) from None
     return Redirect(_following(request), cookies=cookies)
 
 
@@ -138,13 +133,11 @@ async def show_register(request: PageRequest) -> Page | Redirect:
 
 async def register(request: PageRequest, form: RegisterForm) -> Redirect:
     """Open an account, sign in, and go on. Raises `FormRefused`, `ApiProblem`."""
-    try:
+    with refusals_explained(request, TEXTS, _CROWDED):
         opened = await request.api.post("/accounts", form.to_body())
         if opened.status == _ACCEPTED:
             return Redirect(_other(request, SIGN_IN), notice="nearly-registered")
         cookies = await _session(request, form.handle, form.password, remember=False)
-    except ApiProblem as problem:
-        raise explained(request, problem, TEXTS, _CROWDED) from None
     return Redirect(_following(request), cookies=cookies)
 
 
@@ -159,11 +152,8 @@ async def sign_out(request: PageRequest, form: SignOutForm) -> Redirect:
     """End this session, or all of the person. A session that is over already is no error."""
     notice = "signed-out-everywhere" if form.everywhere else "signed-out"
     cookies: tuple[str, ...] = ()
-    try:
+    with no_fault(_UNAUTHENTICATED):
         cookies = session_cookies(await request.api.post("/accounts/logout", {"everywhere": form.everywhere}))
-    except ApiProblem as problem:
-        if problem.answer.status != _UNAUTHENTICATED:
-            raise
     return Redirect(SIGN_IN, notice=notice, cookies=(*cookies, PERSON_GONE))
 
 
