@@ -150,9 +150,9 @@ async def test_without_accounts_the_first_instance_makes_the_secret_file_that_is
     url = postgres_server.url(await stack.enter_async_context(postgres_server.database()))
     network, secret = Network(storage=PostgresSettings(url=url)), tmp_path / "shop.secret"
     shop = settings(tmp_path, accounts="off", accounts_secret_file=str(secret))
-    one, other = [await open_shared_seals(shop, network, FixedClock(), stack) for _ in "12"]
+    one, other = [await shared(shop, network, stack) for _ in "12"]
     text = (await one.cipher("invoices-2026")).seal("address", "mine")
     assert await other.open(text, "address") == "mine"
     _exchange(secret)
     with pytest.raises(WrongSetting, match="accounts_secret_file"):
-        await open_shared_seals(shop, network, FixedClock(), stack)
+        await shared(shop, network, stack)
