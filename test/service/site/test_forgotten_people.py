@@ -17,9 +17,13 @@ from bookshelf.http.message import BytesBody
 from bookshelf.http.problem import Problem
 from bookshelf.keyring.keyring import Keyring
 from bookshelf.keyring.memory import MemoryKeyTable
+from bookshelf.keyring.sqlite import SqliteKeyTable
+from bookshelf.log.sqlite.log import SqliteLog
 from bookshelf.media.folder import FolderBlobs
 from bookshelf.runtime.api.identity import LOCAL_READER, LocalReader
+from bookshelf.runtime.backup import restore_backup, write_backup
 from bookshelf.runtime.job_backup import copy_jobs
+from bookshelf.runtime.keyring_backup import KEYRING_FILE
 from bookshelf.shelf.pages.cover_files import covers_of, erase_covers
 from bookshelf.site.erasure import AGAIN, Erasure
 from bookshelf.site.jobs import CallerJobs, JobRun, Jobs
@@ -167,6 +171,44 @@ async def test_what_a_backup_brings_back_is_deleted_before_jobs_go_on(
         assert await kept.jobs.all() == []
         assert not await kept.has_cover(cover)
         assert not kept.holds(TEXT)
+
+
+@asynccontextmanager
+async def keyring_of(data: Path, clock: FixedClock) -> AsyncIterator[Keyring]:
+    """Open the keyring of a data folder."""
+    table = await SqliteKeyTable.open(data / KEYRING_FILE)
+    yield Keyring(table, b"secret", clock.now)
+    await table.close()
+
+
+async def test_a_restored_backup_brings_no_key_job_or_cover_of_a_forgotten_person_back(
+    tmp_path: Path, clock: FixedClock
+) -> None:
+    data = tmp_path / "data"
+    data.mkdir()
+    await (await SqliteLog.open(data / "log.sqlite", 1)).close()
+    async with keyring_of(data, clock) as keyring:
+        for person in (ANN, BEN):
+            await keyring.make(str(person.account))
+        async with site(data, keyring, clock) as kept:
+            for person in (ANN, BEN):
+                await run_job(kept, person, str(person.account))
+            covers = [await kept.put_cover(person.owner) for person in (ANN, BEN)]
+            shown = f"files/{blake2b(b'a picture of the shop', digest_size=32).hexdigest()}"
+            await kept.ports.blobs.put(shown, BytesBody(b"a picture of the shop").stream())
+        backup, _ = write_backup(data, tmp_path / "backups", clock.now())
+        await keyring.destroy("a-ann")
+        async with site(data, keyring, clock) as kept:
+            assert [job.name for job in await kept.jobs.all()] == ["a-ben.csv"]
+    restore_backup(backup, data, clock.now(), replace=True)
+    async with keyring_of(data, clock) as keyring:
+        assert await keyring.destroyed() == {"a-ann"}
+        assert await keyring.find("a-ben")
+        assert (data / "blobs" / covers[0].partition("/")[0]).exists()
+        async with site(data, keyring, clock) as kept:
+            assert [job.name for job in await kept.jobs.all()] == ["a-ben.csv"]
+            assert [await kept.has_cover(name) for name in covers] == [False, True]
+            assert await kept.ports.blobs.stat(shown) is not None
 
 
 async def test_what_a_late_request_leaves_is_deleted_at_a_later_look(
