@@ -1,6 +1,9 @@
 """The `bookshelf` command."""
 
+import gc
+import sys
 from importlib import import_module
+from types import ModuleType
 from typing import Any
 
 import click
@@ -59,9 +62,26 @@ class _Lazy(click.Group):
         if cmd_name not in _COMMANDS:
             return None
         module, _, name = _COMMANDS[cmd_name][0].partition(":")
-        command: Any = getattr(import_module(module), name)
+        command: Any = getattr(_imported(module), name)
         assert isinstance(command, click.Command)  # noqa: S101 (the table above has commands only)
         return command
+
+
+def _imported(name: str) -> ModuleType:
+    """Import a module, at its first import without collections of garbage.
+
+    What modules make is kept until the process ends: neither imports nor the end look for garbage in it.
+    """
+    if name in sys.modules:
+        return sys.modules[name]
+    enabled = gc.isenabled()
+    gc.disable()
+    try:
+        return import_module(name)
+    finally:
+        gc.freeze()
+        if enabled:
+            gc.enable()
 
 
 @click.group(cls=_Lazy, context_settings={"help_option_names": ["-h", "--help"]})

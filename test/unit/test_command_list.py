@@ -46,3 +46,18 @@ print(*sorted(runs_one & sys.modules.keys()))
         [sys.executable, "-c", script], env=environment(), capture_output=True, text=True, check=False
     )
     assert (done.returncode, done.stdout.strip(), done.stderr) == (0, "", "")
+
+
+def test_a_command_is_imported_without_a_collection_of_garbage_and_what_follows_has_them() -> None:
+    script = """
+import gc, click
+from bookshelf.cli.main import main
+seen = []
+gc.callbacks.append(lambda phase, info: seen.append(phase))
+main.get_command(click.Context(main), "up")
+print(len(seen), gc.isenabled())
+"""
+    done = subprocess.run(
+        [sys.executable, "-c", script], env=environment(), capture_output=True, text=True, check=False
+    )
+    assert (done.returncode, done.stdout.strip(), done.stderr) == (0, "0 True", "")
