@@ -70,9 +70,9 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
     command_memory_h: Annotated[float, Meta(ge=1, le=8760)] = 24.0
     accounts: Literal["auto", "on", "off"] = "auto"
     accounts_secret_file: str = ""
-    accounts_issuer: Annotated[str, Meta(pattern=r"^[\x21-\x7e]{1,256}$")] = "bookshelf"
+    accounts_issuer: Annotated[str, Meta(pattern=r"^[\x21-\x7e]{1,256}$(?!\n)")] = "bookshelf"
     accounts_token_s: Annotated[int, Meta(ge=60, le=3600)] = 600
-    accounts_local_reader: Annotated[str, Meta(pattern=r"^[\x21-\x7e]{1,128}$")] = "a-reader"
+    accounts_local_reader: Annotated[str, Meta(pattern=r"^[\x21-\x7e]{1,128}$(?!\n)")] = "a-reader"
     log_level: Literal["debug", "info", "warning", "error"] = "info"
     log_format: Literal["auto", "text", "json"] = "auto"
 

@@ -180,7 +180,8 @@ class HandlerRoute:
     In a service with a root it is a page, and its path begins with that root. `middleware` runs around the
     handler, the first one outermost. `deadline_s`: seconds until the response begins; each piece of the
     request's body that is read begins them anew. `requires`: the scopes that the caller must have; () for
-    every person with an account, None for everyone. Name them for a method that changes something.
+    every person with an account, None for everyone. Name them for a method that changes something. `body` is
+    the type of its JSON body, and `returns` that of its answer with the status `status`, for the documents.
     """
 
     method: str = "GET"
@@ -191,3 +192,6 @@ class HandlerRoute:
     body_bytes: int = 1 << 20
     deadline_s: float | None = None
     requires: tuple[str, ...] | None = READ
+    body: Any = None
+    returns: Any = None
+    status: int = 200

@@ -57,6 +57,7 @@ _FAULTS: Mapping[str, tuple[str, tuple[str, ...]]] = {
         (),
     ),
 }
+NO_CONTENT = 204
 #: The errors that a gateway may answer any request with.
 GATEWAY_FAULTS = ("401", "403", "421", "429", "502", "503", "504")
 
@@ -118,7 +119,9 @@ def _types(route: Route) -> Iterable[Any]:
         return [route.body, *([route.returns] if route.returns else [])]
     if isinstance(route, BulkRoute):
         return [BulkItems, list[BulkResult]]
-    return [] if isinstance(route, HandlerRoute) else [route.returns]
+    if isinstance(route, HandlerRoute):
+        return [kind for kind in (route.body, route.returns) if kind is not None]
+    return [route.returns]
 
 
 def _content(schema: Json, components: Mapping[str, Any]) -> Json:
@@ -137,7 +140,7 @@ def _operation(service: Service, route: Route, contents: Mapping[Any, Json]) -> 
     if isinstance(route, BulkRoute):
         return head | _bulk(contents)
     if isinstance(route, HandlerRoute):
-        return head | _handler(route)
+        return head | _handler(route, contents)
     return head | _query(route, contents)
 
 
@@ -255,19 +258,36 @@ def _bulk(contents: Mapping[Any, Json]) -> Json:
     }
 
 
-def _handler(route: HandlerRoute) -> Json:
+def _handler(route: HandlerRoute, contents: Mapping[Any, Json]) -> Json:
     names = [step.strip("{}") for step in route.path.split("/") if step.startswith("{")]
     text = {"type": "string", "examples": ["dune"]}
     made: Json = {
         "parameters": [_parameter(name, "path", text, "A part of the address.") for name in names],
         "responses": {
-            "default": {"description": "The handler's response."},
+            **_handled(route, contents),
             **fault_responses("400", "403", "404", "408", "413", "415", "422", "503", "504"),
         },
     }
-    if route.method not in {"GET", "HEAD", "DELETE"}:
+    if route.body is not None:
+        described = (route.body.__doc__ or "").strip() or "The fields of the request."
+        needed = any(field.required for field in msgspec.structs.fields(route.body))
+        made["requestBody"] = {
+            "required": needed,
+            "description": described,
+            "content": contents[route.body],
+        }
+    elif route.method not in {"GET", "HEAD", "DELETE"}:
         made["requestBody"] = {"content": {"*/*": {"schema": {}}}}
     return made
+
+
+def _handled(route: HandlerRoute, contents: Mapping[Any, Json]) -> Json:
+    """Return the response of a handler, as far as its route declares it."""
+    if route.returns is not None:
+        return {str(route.status): {"description": "Done.", "content": contents[route.returns]}}
+    if route.status == NO_CONTENT:
+        return {str(route.status): {"description": "Done."}}
+    return {"default": {"description": "The handler's response."}}
 
 
 def _is_paged(route: QueryRoute) -> bool:

@@ -14,11 +14,11 @@ from bookshelf.shop.order import ORDER, Order
 from bookshelf.shop.order_commands import CancelOrder, RetryCapture, ShipOrder
 from bookshelf.shop.order_queries import OrderAnswer, to_order_answer
 from bookshelf.shop.stock import STOCK, AddUnits, SetUnits
-from bookshelf.shop.values import BUY, MANAGE
+from bookshelf.shop.values import BUY, MANAGE, ONE_LINE
 from bookshelf.shop.welcome import LOCAL_READER, STARTING_CREDIT
 
 #: A short text on one line, without controls.
-Note = Annotated[str, Meta(max_length=200, pattern=r"^[^\x00-\x1f\x7f-\x9f\u202a-\u202e\u2066-\u2069]*$")]
+Note = Annotated[str, Meta(max_length=200, pattern=ONE_LINE)]
 
 
 class Shipment(msgspec.Struct, forbid_unknown_fields=True, omit_defaults=True):

@@ -17,18 +17,21 @@ MOST = 10**12
 PRICE_MOST = 10**9
 
 
+_CODE = Meta(pattern=r"^[A-Z]{3}$(?!\n)", description="of ISO 4217", examples=["EUR"])
+
+
 class Money(msgspec.Struct, frozen=True):
     """An amount of a currency: 1999 EUR are 19.99 euros."""
 
     amount: Annotated[int, Meta(ge=0, le=MOST, description="in minor units", examples=[1999])]
-    currency: Annotated[str, Meta(pattern="^[A-Z]{3}$", description="of ISO 4217", examples=["EUR"])]
+    currency: Annotated[str, _CODE]
 
 
 class Price(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """The price of one unit, with VAT, as requests have it."""
 
     amount: Annotated[int, Meta(ge=0, le=PRICE_MOST, description="in minor units", examples=[1999])]
-    currency: Annotated[str, Meta(pattern="^[A-Z]{3}$", description="of ISO 4217", examples=["EUR"])]
+    currency: Annotated[str, _CODE]
 
     @property
     def money(self) -> Money:
@@ -40,7 +43,7 @@ class Amount(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """Any amount, as requests have it."""
 
     amount: Annotated[int, Meta(ge=0, le=MOST, description="in minor units", examples=[10000])]
-    currency: Annotated[str, Meta(pattern="^[A-Z]{3}$", description="of ISO 4217", examples=["EUR"])]
+    currency: Annotated[str, _CODE]
 
     @property
     def money(self) -> Money:

@@ -13,6 +13,8 @@ BUY, MANAGE = ("shop:buy",), ("shop:manage",)
 LINES_MOST = 50
 QUANTITY_MOST = 999
 Quantity = Annotated[int, Meta(ge=1, le=QUANTITY_MOST, description="how many units", examples=[1])]
+#: The pattern of a text on one line, without controls and marks that change its direction.
+ONE_LINE = r"^[^\x00-\x1f\x7f-\x9f\u202a-\u202e\u2066-\u2069]*$(?!\n)"
 Attribute = str | int | float
 #: What `customer` is for one's own things.
 ME = "me"

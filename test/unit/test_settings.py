@@ -88,6 +88,7 @@ _VALUES = {
     "kafka_sasl_mechanism": "SCRAM-SHA-256",
     "consul": "there:7",
     "consul_scheme": "https",
+    "shop_currency": "CHF",
     "gateway_loopback": "no",
     "gateway_compress": "false",
     "gateway_access_log": "false",

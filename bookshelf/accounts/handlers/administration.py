@@ -17,12 +17,13 @@ from bookshelf.accounts.group import (
     scopes_of,
 )
 from bookshelf.accounts.handlers.opened_account import open_account
-from bookshelf.accounts.handlers.parts import account_of, answer, claim_secret, forget, nothing, read_body
+from bookshelf.accounts.handlers.parts import account_of, claim_secret, forget
 from bookshelf.accounts.people import VIEW, find_people, group_names
 from bookshelf.cqrs.errors import Invalid, NotFound
 from bookshelf.cqrs.handler import HandlerPorts, RequestContext
 from bookshelf.cqrs.message import Command
 from bookshelf.http.message import Request, Response
+from bookshelf.runtime.api.bodies import json_answer, no_content, read_body
 from bookshelf.runtime.decoding import Decoder
 
 _IDS_MAX, _LIMIT_MAX = 100, 100
@@ -77,20 +78,20 @@ async def list_accounts(request: Request, _context: RequestContext, ports: Handl
     headers = {}
     if len(found) > limit:
         headers["Link"] = f'</accounts?after={found[limit - 1]}&limit={limit}>; rel="next"'
-    return answer(200, shown, headers)
+    return json_answer(200, shown, headers)
 
 
 async def show_account(_request: Request, context: RequestContext, ports: HandlerPorts) -> Response:
     """Answer with one account. Raises `NotFound`."""
     account_id = context.path["id"]
     account = await account_of(account_id, ports)
-    return answer(200, await open_account(account_id, account, ports, whole=False))
+    return json_answer(200, await open_account(account_id, account, ports, whole=False))
 
 
 async def _carry_out(context: RequestContext, ports: HandlerPorts, command: Command) -> Response:
     await account_of(context.path["id"], ports)
     await ports.ask(ACCOUNT, context.path["id"], command, actor=context.caller.actor)
-    return nothing()
+    return no_content()
 
 
 async def join_group(_request: Request, context: RequestContext, ports: HandlerPorts) -> Response:
@@ -125,14 +126,14 @@ async def forget_account(_request: Request, context: RequestContext, ports: Hand
     """Forget a person, within a minute. Answer 202."""
     await account_of(context.path["id"], ports)
     await forget(context.path["id"], context.caller.actor, ports)
-    return nothing(202)
+    return no_content(202)
 
 
 async def list_groups(_request: Request, _context: RequestContext, ports: HandlerPorts) -> Response:
     """Answer with all groups: those that are built in first."""
     defined = await ports.query(VIEW, group_names)
     names = [*BUILT_IN, *(name for name in defined if name not in BUILT_IN)]
-    return answer(200, [_shown(name, await ports.state(GROUP, group_key(name))) for name in names])
+    return json_answer(200, [_shown(name, await ports.state(GROUP, group_key(name))) for name in names])
 
 
 def _shown(name: str, group: AccountGroup) -> ShownGroup:
@@ -145,11 +146,11 @@ async def define_group(request: Request, context: RequestContext, ports: Handler
     name = context.path["group"]
     command = DefineGroup(group=name, description=body.description, scopes=body.scopes)
     result = await ports.ask(GROUP, group_key(name), command, actor=context.caller.actor)
-    return answer(200, _shown(name, result.state))
+    return json_answer(200, _shown(name, result.state))
 
 
 async def remove_group(_request: Request, context: RequestContext, ports: HandlerPorts) -> Response:
     """Remove a group."""
     name = context.path["group"]
     await ports.ask(GROUP, group_key(name), RemoveGroup(group=name), actor=context.caller.actor)
-    return nothing()
+    return no_content()

@@ -13,7 +13,7 @@ import msgspec
 from msgspec import Meta
 
 from bookshelf.accounts.account import ACCOUNT
-from bookshelf.accounts.handlers.parts import answer, read_body, secret_texts, unauthenticated
+from bookshelf.accounts.handlers.parts import secret_texts, unauthenticated
 from bookshelf.accounts.handlers.sign_in import SignIn, is_valid
 from bookshelf.accounts.handlers.tokens import TOKEN_MAX
 from bookshelf.accounts.people import VIEW, revoked_since
@@ -22,6 +22,7 @@ from bookshelf.cqrs.errors import NotFound
 from bookshelf.cqrs.handler import HandlerPorts, RequestContext
 from bookshelf.http.message import Request, Response
 from bookshelf.http.problem import Problem
+from bookshelf.runtime.api.bodies import json_answer, read_body
 from bookshelf.runtime.decoding import Decoder
 
 #: Seconds between two looks at the rows while a gateway waits, and until it is answered in any case.
@@ -66,7 +67,7 @@ class GatewayCalls:
         token, scope = await self.sign_in.access_token(
             session.account, account, session_id, context.at, ports
         )
-        return answer(200, {"access_token": token, "expires_in": lasts_s, "scope": scope})
+        return json_answer(200, {"access_token": token, "expires_in": lasts_s, "scope": scope})
 
     async def revocations(self, request: Request, context: RequestContext, ports: HandlerPorts) -> Response:
         """Answer with what was revoked after the places that `after` names, as soon as there is something.
@@ -87,7 +88,7 @@ class GatewayCalls:
         after = ",".join(f"{partition}@{offset}" for partition, offset in sorted(places.items()))
         sessions = [row.subject for row in news if not row.epoch]
         epochs = {row.subject: row.epoch for row in news if row.epoch}
-        return answer(200, {"after": after, "sessions": sessions, "epochs": epochs})
+        return json_answer(200, {"after": after, "sessions": sessions, "epochs": epochs})
 
 
 def _known_places(request: Request) -> Places | None:

@@ -1,12 +1,9 @@
 """What the handlers of accounts share: hasher, counters, settings, and what they read from a request."""
 
-from collections.abc import Mapping
 from contextlib import suppress
 from dataclasses import dataclass
 from http.cookies import CookieError, SimpleCookie
-from typing import Any, NamedTuple
-
-import msgspec
+from typing import NamedTuple
 
 from bookshelf.accounts.account import ACCOUNT, Account, Forget
 from bookshelf.accounts.handlers.guessing import GuessLimits, MemoryCounters, RedisCounters
@@ -15,21 +12,17 @@ from bookshelf.accounts.people import VIEW, forgotten_people
 from bookshelf.cqrs.errors import NotFound
 from bookshelf.cqrs.handler import HandlerPorts, RequestContext
 from bookshelf.http.client_network import network_of
-from bookshelf.http.message import Request, Response
+from bookshelf.http.message import Request
 from bookshelf.http.problem import Problem
 from bookshelf.keyring.port import KeyringFault
-from bookshelf.runtime.api.commands import check_media_type
 from bookshelf.runtime.api.identity import LOCAL_READER
-from bookshelf.runtime.decoding import Decoder
 from bookshelf.runtime.passwords import PasswordHasher
 
 #: The scopes of those that read and change other people's accounts.
 READ_ACCOUNTS, ADMIN_ACCOUNTS = ("accounts:read",), ("accounts:admin",)
 #: The ids of secrets in the keyring: that of tokens and cookies, and that of claims.
 _TOKENS, _CLAIMS = "accounts-tokens", "accounts-claims"
-_BODY_BYTES = 64 << 10
 _PROGRAM_MAX = 200
-_encode = msgspec.json.Encoder().encode
 
 
 class HandlerCall(NamedTuple):
@@ -74,24 +67,6 @@ async def secret_texts(ports: HandlerPorts) -> SecretTexts:
 async def claim_secret(ports: HandlerPorts) -> bytes:
     """Return the secret that names claims."""
     return await ports.secret(_CLAIMS)
-
-
-async def read_body(request: Request, decoder: Decoder) -> Any:  # noqa: ANN401 (the decoder's type)
-    """Return the decoded JSON of a request. Raises `Problem`."""
-    content = await request.body.read(_BODY_BYTES)
-    check_media_type(request, content)
-    return decoder.body(content or b"{}")
-
-
-def answer(status: int, body: object, headers: Mapping[str, str] | None = None) -> Response:
-    """Return an answer that no cache keeps."""
-    named = {"Content-Type": "application/json", "Cache-Control": "no-store", **(headers or {})}
-    return Response(status, named, _encode(body))
-
-
-def nothing(status: int = 204) -> Response:
-    """Return an answer without a body."""
-    return Response(status, {"Cache-Control": "no-store"})
 
 
 def network(request: Request) -> str:

@@ -22,16 +22,7 @@ from bookshelf.accounts.fields import (
 )
 from bookshelf.accounts.handlers.guessing import SignInAttempt
 from bookshelf.accounts.handlers.opened_account import open_account, opened
-from bookshelf.accounts.handlers.parts import (
-    HandlerCall,
-    answer,
-    claim_secret,
-    forget,
-    network,
-    nothing,
-    own_account,
-    read_body,
-)
+from bookshelf.accounts.handlers.parts import HandlerCall, claim_secret, forget, network, own_account
 from bookshelf.accounts.handlers.sign_in import SignIn, is_remembered, prepared_password
 from bookshelf.accounts.people import VIEW, SessionRow, sessions_of
 from bookshelf.accounts.session import SESSION, EndSession
@@ -39,6 +30,7 @@ from bookshelf.cqrs.errors import Conflict, Invalid, NotFound
 from bookshelf.cqrs.handler import HandlerPorts, RequestContext
 from bookshelf.http.message import Request, Response
 from bookshelf.http.problem import Problem
+from bookshelf.runtime.api.bodies import json_answer, no_content, read_body
 from bookshelf.runtime.decoding import Decoder
 
 #: Seconds that a change of the address waits for its claim.
@@ -92,7 +84,7 @@ class Profile:
     async def show(self, _request: Request, context: RequestContext, ports: HandlerPorts) -> Response:
         """Answer with the account of the caller."""
         account_id, account = await own_account(context, ports)
-        return answer(200, await open_account(account_id, account, ports, whole=True))
+        return json_answer(200, await open_account(account_id, account, ports, whole=True))
 
     async def change(self, request: Request, context: RequestContext, ports: HandlerPorts) -> Response:
         """Change name, address and e-mail; answer as `show`. Raises `Problem`, `Invalid`, `Conflict`."""
@@ -109,7 +101,7 @@ class Profile:
             await self._confirm(request, account_id, account, body.password, ports)
             await _change_email(account_id, body.email, context, ports)
         account = await ports.state(ACCOUNT, account_id)
-        return answer(200, await open_account(account_id, account, ports, whole=True))
+        return json_answer(200, await open_account(account_id, account, ports, whole=True))
 
     async def set_password(self, request: Request, context: RequestContext, ports: HandlerPorts) -> Response:
         """Set another password; all sessions end; the answer has a new one, as long as the old."""
@@ -132,7 +124,7 @@ class Profile:
         )
         if body.browser:
             return await self.sign_in.cookies(call, account_id, session, remember=kept)
-        return answer(200, await self.sign_in.tokens(account_id, changed, session, 0, context.at, ports))
+        return json_answer(200, await self.sign_in.tokens(account_id, changed, session, 0, context.at, ports))
 
     async def _confirm(
         self,
@@ -160,7 +152,7 @@ class Profile:
         account_id, account = await own_account(context, ports)
         await self._confirm(request, account_id, account, body.password, ports)
         await forget(account_id, account_id, ports)
-        return nothing(202)
+        return no_content(202)
 
     async def sessions(self, _request: Request, context: RequestContext, ports: HandlerPorts) -> Response:
         """Answer with the sessions of the caller, the last used one first."""
@@ -180,7 +172,7 @@ class Profile:
             for row in rows
             if (await ports.state(SESSION, row.id)).is_open  # the view may be behind
         ]
-        return answer(200, shown)
+        return json_answer(200, shown)
 
     async def end_session(self, _request: Request, context: RequestContext, ports: HandlerPorts) -> Response:
         """End a session of the caller. Answer 204, or 404 for another person's."""
@@ -189,7 +181,7 @@ class Profile:
         if (await ports.state(SESSION, session_id)).account != account_id:
             raise NotFound("there is no such session")
         await ports.ask(SESSION, session_id, EndSession(reason="ended"), actor=account_id)
-        return nothing()
+        return no_content()
 
 
 def _address(text: str) -> str:

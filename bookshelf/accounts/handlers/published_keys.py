@@ -2,10 +2,10 @@
 
 import msgspec
 
-from bookshelf.accounts.handlers.parts import answer, read_body
 from bookshelf.accounts.handlers.tokens import SigningKeyring
 from bookshelf.cqrs.handler import HandlerPorts, RequestContext
 from bookshelf.http.message import Request, Response
+from bookshelf.runtime.api.bodies import json_answer, read_body
 from bookshelf.runtime.decoding import Decoder
 
 
@@ -21,11 +21,11 @@ _ROTATION = Decoder(KeyRotation)
 async def publish_keys(_request: Request, context: RequestContext, ports: HandlerPorts) -> Response:
     """Answer with the public keys (RFC 7517)."""
     published = await SigningKeyring(ports.keyring).public(context.at)
-    return answer(200, published, {"Cache-Control": "max-age=300"})
+    return json_answer(200, published, {"Cache-Control": "max-age=300"})
 
 
 async def rotate_keys(request: Request, context: RequestContext, ports: HandlerPorts) -> Response:
     """Make a new signing key. Answer 200 with its id."""
     body: KeyRotation = await read_body(request, _ROTATION)
     kid = await SigningKeyring(ports.keyring).rotate(context.at, at_once=body.now)
-    return answer(200, {"kid": kid})
+    return json_answer(200, {"kid": kid})

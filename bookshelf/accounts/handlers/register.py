@@ -20,20 +20,14 @@ from bookshelf.accounts.fields import (
 )
 from bookshelf.accounts.group import ADMIN, FIRST_GROUPS
 from bookshelf.accounts.handlers.opened_account import open_account
-from bookshelf.accounts.handlers.parts import (
-    ADMIN_ACCOUNTS,
-    AccountParts,
-    answer,
-    claim_secret,
-    network,
-    read_body,
-)
+from bookshelf.accounts.handlers.parts import ADMIN_ACCOUNTS, AccountParts, claim_secret, network
 from bookshelf.cqrs.errors import Invalid, KeyReused
 from bookshelf.cqrs.handler import HandlerPorts, RequestContext
 from bookshelf.http.message import Request, Response
 from bookshelf.http.problem import Fault, Problem
 from bookshelf.keyring.port import KeyDestroyed
 from bookshelf.runtime.api import header_fields
+from bookshelf.runtime.api.bodies import json_answer, read_body
 from bookshelf.runtime.decoding import Decoder
 
 #: Seconds that a request waits for its claims, unless it prefers others.
@@ -161,8 +155,8 @@ async def _registered(account_id: str, account: Account, ports: HandlerPorts) ->
         named = " and ".join(fault.pointer[1:] for fault in faults)
         raise Problem("conflict", f"there is an account with this {named}", *faults)
     if not account.is_open:
-        return answer(202, {"id": account_id})
-    return answer(
+        return json_answer(202, {"id": account_id})
+    return json_answer(
         201, await open_account(account_id, account, ports, whole=True), {"Location": "/accounts/me"}
     )
 

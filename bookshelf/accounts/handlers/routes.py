@@ -1,12 +1,15 @@
 """The routes of the service users."""
 
+from typing import Any
+
 from bookshelf.accounts.handlers import administration as admin
-from bookshelf.accounts.handlers.gateway_calls import GatewayCalls
+from bookshelf.accounts.handlers.gateway_calls import GatewayCalls, SessionExchange
+from bookshelf.accounts.handlers.opened_account import OpenedAccount
 from bookshelf.accounts.handlers.parts import ADMIN_ACCOUNTS, READ_ACCOUNTS, AccountParts
-from bookshelf.accounts.handlers.profile import Profile
-from bookshelf.accounts.handlers.published_keys import publish_keys, rotate_keys
-from bookshelf.accounts.handlers.register import RegisterHandler
-from bookshelf.accounts.handlers.sign_in import SignIn
+from bookshelf.accounts.handlers.profile import NewPassword, Password, Profile, ProfileChanges, ShownSession
+from bookshelf.accounts.handlers.published_keys import KeyRotation, publish_keys, rotate_keys
+from bookshelf.accounts.handlers.register import NewAccount, RegisterHandler
+from bookshelf.accounts.handlers.sign_in import Login, Logout, Refresh, SignIn
 from bookshelf.cqrs.handler import INTERNAL, Handle, HandlerRoute, Next, RequestContext
 from bookshelf.http.message import Request, Response
 from bookshelf.http.problem import Problem
@@ -16,10 +19,25 @@ _ANYONE: None = None
 _SELF: tuple[str, ...] = ()
 
 
-def _route(
-    method: str, path: str, summary: str, handler: Handle, requires: tuple[str, ...] | None
+def _route(  # noqa: PLR0913 (the fields of a route)
+    method: str,
+    path: str,
+    summary: str,
+    handler: Handle,
+    requires: tuple[str, ...] | None,
+    *,
+    body: Any = None,  # noqa: ANN401 (a type)
+    returns: Any = None,  # noqa: ANN401 (a type)
 ) -> HandlerRoute:
-    return HandlerRoute(method=method, path=path, summary=summary, handler=handler, requires=requires)
+    return HandlerRoute(
+        method=method,
+        path=path,
+        summary=summary,
+        handler=handler,
+        requires=requires,
+        body=body,
+        returns=returns,
+    )
 
 
 def account_routes(parts: AccountParts) -> tuple[HandlerRoute, ...]:
@@ -27,20 +45,53 @@ def account_routes(parts: AccountParts) -> tuple[HandlerRoute, ...]:
     sign_in = SignIn(parts)
     profile, gateway = Profile(sign_in), GatewayCalls(sign_in)
     return (
-        _route("POST", "/accounts", "Register", RegisterHandler(parts).register, _ANYONE),
-        _route("POST", "/accounts/login", "Sign in", sign_in.login, _ANYONE),
-        _route("POST", "/accounts/refresh", "Get new tokens", sign_in.refresh, _ANYONE),
-        _route("POST", "/accounts/logout", "Sign out, here or everywhere", sign_in.logout, _SELF),
-        _route("GET", "/accounts/sessions", "One's sessions", profile.sessions, _SELF),
-        _route("DELETE", "/accounts/sessions/{id}", "End a session", profile.end_session, _SELF),
-        _route("GET", "/accounts/me", "One's account", profile.show, _SELF),
-        _route("PATCH", "/accounts/me", "Change one's account", profile.change, _SELF),
-        _route("DELETE", "/accounts/me", "Be forgotten", profile.forget, _SELF),
-        _route("PUT", "/accounts/me/password", "Set another password", profile.set_password, _SELF),
+        _route("POST", "/accounts", "Register", RegisterHandler(parts).register, _ANYONE, body=NewAccount),
+        _route("POST", "/accounts/login", "Sign in", sign_in.login, _ANYONE, body=Login),
+        _route("POST", "/accounts/refresh", "Get new tokens", sign_in.refresh, _ANYONE, body=Refresh),
+        _route(
+            "POST", "/accounts/logout", "Sign out, here or everywhere", sign_in.logout, _SELF, body=Logout
+        ),
+        *_own_routes(profile),
         _route("GET", "/accounts/.well-known/jwks.json", "The public keys", publish_keys, _ANYONE),
-        _route("POST", "/accounts/exchange", "A token for a session cookie", gateway.exchange, INTERNAL),
+        _route(
+            "POST",
+            "/accounts/exchange",
+            "A token for a session cookie",
+            gateway.exchange,
+            INTERNAL,
+            body=SessionExchange,
+        ),
         _route("GET", "/accounts/revocations", "What was revoked", gateway.revocations, INTERNAL),
         *_admin_routes(),
+    )
+
+
+def _own_routes(profile: Profile) -> tuple[HandlerRoute, ...]:
+    """Return the routes on one's own account."""
+    return (
+        _route(
+            "GET", "/accounts/sessions", "One's sessions", profile.sessions, _SELF, returns=list[ShownSession]
+        ),
+        _route("DELETE", "/accounts/sessions/{id}", "End a session", profile.end_session, _SELF),
+        _route("GET", "/accounts/me", "One's account", profile.show, _SELF, returns=OpenedAccount),
+        _route(
+            "PATCH",
+            "/accounts/me",
+            "Change one's account",
+            profile.change,
+            _SELF,
+            body=ProfileChanges,
+            returns=OpenedAccount,
+        ),
+        _route("DELETE", "/accounts/me", "Be forgotten", profile.forget, _SELF, body=Password),
+        _route(
+            "PUT",
+            "/accounts/me/password",
+            "Set another password",
+            profile.set_password,
+            _SELF,
+            body=NewPassword,
+        ),
     )
 
 
@@ -52,11 +103,18 @@ async def need_accounts(request: Request, context: RequestContext, onward: Next)
 
 
 def _admin_routes() -> tuple[HandlerRoute, ...]:
-    one, group = "/accounts/{id}", "/accounts/groups/{group}"
+    one = "/accounts/{id}"
     member = "/accounts/{id}/groups/{group}"
     return (
-        _route("GET", "/accounts", "Find accounts", admin.list_accounts, READ_ACCOUNTS),
-        _route("GET", one, "One account", admin.show_account, READ_ACCOUNTS),
+        _route(
+            "GET",
+            "/accounts",
+            "Find accounts",
+            admin.list_accounts,
+            READ_ACCOUNTS,
+            returns=list[OpenedAccount],
+        ),
+        _route("GET", one, "One account", admin.show_account, READ_ACCOUNTS, returns=OpenedAccount),
         _route("DELETE", one, "Forget a person", admin.forget_account, ADMIN_ACCOUNTS),
         _route("PUT", member, "Put an account into a group", admin.join_group, ADMIN_ACCOUNTS),
         _route("DELETE", member, "Take an account out of a group", admin.leave_group, ADMIN_ACCOUNTS),
@@ -65,8 +123,32 @@ def _admin_routes() -> tuple[HandlerRoute, ...]:
         _route(
             "DELETE", f"{one}/sessions", "End all sessions of an account", admin.end_sessions, ADMIN_ACCOUNTS
         ),
-        _route("POST", "/accounts/keys", "Make a new signing key", rotate_keys, ADMIN_ACCOUNTS),
-        _route("GET", "/accounts/groups", "The groups", admin.list_groups, ADMIN_ACCOUNTS),
-        _route("PUT", group, "Define a group", admin.define_group, ADMIN_ACCOUNTS),
+        _route(
+            "POST", "/accounts/keys", "Make a new signing key", rotate_keys, ADMIN_ACCOUNTS, body=KeyRotation
+        ),
+        *_group_routes(),
+    )
+
+
+def _group_routes() -> tuple[HandlerRoute, ...]:
+    group = "/accounts/groups/{group}"
+    return (
+        _route(
+            "GET",
+            "/accounts/groups",
+            "The groups",
+            admin.list_groups,
+            ADMIN_ACCOUNTS,
+            returns=list[admin.ShownGroup],
+        ),
+        _route(
+            "PUT",
+            group,
+            "Define a group",
+            admin.define_group,
+            ADMIN_ACCOUNTS,
+            body=admin.GroupFields,
+            returns=admin.ShownGroup,
+        ),
         _route("DELETE", group, "Remove a group", admin.remove_group, ADMIN_ACCOUNTS),
     )

@@ -17,15 +17,12 @@ from bookshelf.accounts.handlers.opened_account import scopes_of_groups
 from bookshelf.accounts.handlers.parts import (
     AccountParts,
     HandlerCall,
-    answer,
     claim_secret,
     cookie,
     is_secure,
     network,
-    nothing,
     own_account,
     program,
-    read_body,
     secret_texts,
     unauthenticated,
 )
@@ -36,6 +33,7 @@ from bookshelf.cqrs.errors import Invalid, NotFound
 from bookshelf.cqrs.handler import HandlerPorts, RequestContext
 from bookshelf.http.message import Request, Response
 from bookshelf.http.problem import Problem
+from bookshelf.runtime.api.bodies import json_answer, no_content, read_body
 from bookshelf.runtime.decoding import Decoder
 
 #: The one text for every cause of a failed sign-in.
@@ -90,7 +88,7 @@ class SignIn:
             call, account_id, account, browser=body.browser, remember=body.remember
         )
         if not body.browser:
-            return answer(200, await self.tokens(account_id, account, session_id, 0, context.at, ports))
+            return json_answer(200, await self.tokens(account_id, account, session_id, 0, context.at, ports))
         return await self.cookies(call, account_id, session_id, remember=body.remember)
 
     async def cookies(
@@ -208,7 +206,9 @@ class SignIn:
         account = await ports.state(ACCOUNT, session.account)
         if not session.is_open or not is_valid(session, account):
             raise unauthenticated("the session is over; sign in again")
-        return answer(200, await self.tokens(session.account, account, token.session, session.n, at, ports))
+        return json_answer(
+            200, await self.tokens(session.account, account, token.session, session.n, at, ports)
+        )
 
     async def _rotated(
         self, request: Request, token: RefreshToken, at: datetime, ports: HandlerPorts
@@ -232,7 +232,7 @@ class SignIn:
         elif context.caller.session is not None:
             ended = EndSession(reason="signed-out")
             await ports.ask(SESSION, context.caller.session, ended, actor=account_id)
-        response = nothing()
+        response = no_content()
         deleted = _cookie(session_cookie(request), "", 0, secure=is_secure(request))
         response.headers = {**response.headers, "Set-Cookie": deleted}
         return response

@@ -9,9 +9,9 @@ from msgspec import Meta
 
 from bookshelf.cqrs.handler import HandlerPorts, HandlerRoute, RequestContext
 from bookshelf.http.message import Request, Response
+from bookshelf.runtime.api.bodies import json_answer, read_body
 from bookshelf.runtime.decoding import Decoder
 from bookshelf.shop.cards import FindProvider
-from bookshelf.shop.handlers.bodies import json_answer, read_json
 from bookshelf.shop.values import BUY
 
 
@@ -44,7 +44,7 @@ class CardTokens:
 
     async def make(self, request: Request, _context: RequestContext, ports: HandlerPorts) -> Response:
         """Answer 201 with a token of a card. Raises `Problem`, `Invalid`."""
-        body: NewCard = await read_json(request, _BODY)
+        body: NewCard = await read_body(request, _BODY)
         provider = await self.find_provider(ports)
         made = provider.tokenize(body.number, body.expiry, body.cvc)
         return json_answer(201, CardAnswer(made.token, made.brand, made.last4, made.until))
@@ -60,5 +60,8 @@ def card_routes(find_provider: FindProvider) -> tuple[HandlerRoute, ...]:
             handler=CardTokens(find_provider).make,
             body_bytes=4 << 10,
             requires=BUY,
+            body=NewCard,
+            returns=CardAnswer,
+            status=201,
         ),
     )

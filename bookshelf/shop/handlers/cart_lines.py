@@ -11,10 +11,10 @@ from bookshelf.cqrs.handler import HandlerPorts, HandlerRoute, RequestContext
 from bookshelf.cqrs.message import Command
 from bookshelf.http.message import Request, Response
 from bookshelf.runtime.api import header_fields
+from bookshelf.runtime.api.bodies import json_answer, read_body
 from bookshelf.runtime.decoding import Decoder
 from bookshelf.shop.cart import CART, Cart, EmptyCart, RemoveLine, SetLine, cart_key
 from bookshelf.shop.carts import VIEW, cart_products
-from bookshelf.shop.handlers.bodies import json_answer, read_json
 from bookshelf.shop.manager_routes import customer_of
 from bookshelf.shop.money import Money, Price
 from bookshelf.shop.values import BUY, QUANTITY_MOST, OrderLine
@@ -41,7 +41,7 @@ _BODY = Decoder(NewCartLine)
 
 async def set_line(request: Request, context: RequestContext, ports: HandlerPorts) -> Response:
     """Answer 200 with the cart. Raises `Problem`, `Conflict`, `Invalid`, `NotFound`."""
-    body: NewCartLine = await read_json(request, _BODY)
+    body: NewCartLine = await read_body(request, _BODY)
     product = context.path["product"]
     if not body.quantity:
         return await _changed(RemoveLine(product=product), context, ports)
@@ -81,12 +81,20 @@ async def _changed(command: Command, context: RequestContext, ports: HandlerPort
     result = await ports.ask(CART, cart, command, actor=context.caller.actor)
     state: Cart = result.state
     lines = tuple(state.lines.values())
-    headers = {} if result.position is None else {"Bookshelf_Position": str(result.position)}
-    return json_answer(200, CartState(lines, sum(line.quantity for line in lines)), **headers)
+    headers = {} if result.position is None else {header_fields.POSITION: str(result.position)}
+    return json_answer(200, CartState(lines, sum(line.quantity for line in lines)), headers)
 
 
 CART_COMMANDS = tuple(
-    HandlerRoute(method=method, path=path, summary=summary, handler=handler, requires=BUY)
+    HandlerRoute(
+        method=method,
+        path=path,
+        summary=summary,
+        handler=handler,
+        requires=BUY,
+        body=NewCartLine if method == "PUT" else None,
+        returns=CartState,
+    )
     for method, path, summary, handler in (
         ("PUT", "/shop/cart/lines/{product}", "Set the units of a product in one's cart", set_line),
         ("DELETE", "/shop/cart/lines/{product}", "Take a product out of one's cart", remove_line),

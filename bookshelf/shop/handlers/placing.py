@@ -13,15 +13,15 @@ from bookshelf.cqrs.message import sealed_fields
 from bookshelf.http.message import Headers, Request, Response
 from bookshelf.http.problem import Fault, Problem
 from bookshelf.runtime.api import header_fields
+from bookshelf.runtime.api.bodies import json_answer, read_body
 from bookshelf.runtime.api.ownership import call_id, created
 from bookshelf.runtime.decoding import Decoder
-from bookshelf.shop.handlers.bodies import json_answer, read_json
 from bookshelf.shop.manager_routes import customer_of
 from bookshelf.shop.money import Price
 from bookshelf.shop.order import ORDER, Order
 from bookshelf.shop.order_commands import PlaceOrder
 from bookshelf.shop.order_events import Terms
-from bookshelf.shop.order_queries import to_order_answer
+from bookshelf.shop.order_queries import OrderAnswer, to_order_answer
 from bookshelf.shop.values import BUY, LINES_MOST, OrderLine, Quantity
 from bookshelf.shop.welcome import LOCAL_READER
 
@@ -38,7 +38,7 @@ class CardPay(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 class NewLine(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """A product to order. With `price`, only at that price of a unit."""
 
-    product: Annotated[str, Meta(min_length=1, max_length=200, pattern="^[A-Za-z0-9._~:@-]+$")]
+    product: Annotated[str, Meta(min_length=1, max_length=200, pattern=r"^[A-Za-z0-9._~:@-]+$(?!\n)")]
     quantity: Quantity
     price: Price | None = None
 
@@ -69,7 +69,7 @@ class Placing:
 
         Raises `Problem`, `Invalid`, `KeyReused`, `KeyringFault`.
         """
-        body: NewOrder = await read_json(request, _BODY)
+        body: NewOrder = await read_body(request, _BODY)
         actor = context.caller.actor
         made = call_id(actor, _required_key(request.headers))
         order_id = f"o-{created(made)}"
@@ -82,11 +82,11 @@ class Placing:
             order = await ports.state(ORDER, order_id, lambda state: state.is_at_rest, wait_s)
         headers = {"Location": f"/shop/orders/{order_id}"}
         if result.position is not None:
-            headers["Bookshelf_Position"] = str(result.position)
+            headers[header_fields.POSITION] = str(result.position)
         if result.replayed:
-            headers["Idempotency_Replayed"] = "true"
+            headers[header_fields.REPLAYED] = "true"
         shown = msgspec.structs.replace(order, address=body.address or None)
-        return json_answer(201, to_order_answer(order_id, shown, ""), **headers)
+        return json_answer(201, to_order_answer(order_id, shown, ""), headers)
 
     async def _with_address(
         self, place: PlaceOrder, address: str, context: RequestContext, ports: HandlerPorts
@@ -134,4 +134,7 @@ def placing_route(invoice_years: int) -> HandlerRoute:
         handler=Placing(invoice_years).place,
         body_bytes=64 << 10,
         requires=BUY,
+        body=NewOrder,
+        returns=OrderAnswer,
+        status=201,
     )

@@ -1,5 +1,6 @@
 """Managers add, change and remove products and categories; categories and the currency are checked here."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Annotated, Any
 
@@ -8,21 +9,21 @@ from msgspec import UNSET, Meta, UnsetType
 from sqlalchemy import false, select
 
 from bookshelf.cqrs.errors import Conflict, Invalid
-from bookshelf.cqrs.handler import HandlerPorts, HandlerRoute, RequestContext
+from bookshelf.cqrs.handler import Handle, HandlerPorts, HandlerRoute, RequestContext
 from bookshelf.http.message import Request, Response
 from bookshelf.runtime.api import header_fields
+from bookshelf.runtime.api.bodies import json_answer, no_content, read_body
 from bookshelf.runtime.api.ownership import call_id, created
 from bookshelf.runtime.decoding import Decoder
 from bookshelf.shop.catalogue import VIEW, products
 from bookshelf.shop.category import CATEGORY, AddCategory, RemoveCategory, RenameCategory
-from bookshelf.shop.handlers.bodies import json_answer, read_json
 from bookshelf.shop.money import Money, Price
 from bookshelf.shop.product import PRODUCT, AddProduct, ChangeProduct, Product, RemoveProduct
-from bookshelf.shop.values import MANAGE, Attribute, ProductDetails
+from bookshelf.shop.values import MANAGE, ONE_LINE, Attribute, ProductDetails
 
 _CONTROLS = r"\x00-\x08\x0b-\x1f\x7f-\x9f\u202a-\u202e\u2066-\u2069"
-Line = Annotated[str, Meta(max_length=200, pattern=rf"^[^\n\t{_CONTROLS}]*$")]
-Name = Annotated[str, Meta(min_length=1, max_length=200, pattern=rf"^[^\n\t{_CONTROLS}]*$")]
+Line = Annotated[str, Meta(max_length=200, pattern=ONE_LINE)]
+Name = Annotated[str, Meta(min_length=1, max_length=200, pattern=ONE_LINE)]
 Text = Annotated[str, Meta(max_length=5000, pattern=rf"^[^{_CONTROLS}]*$")]
 Permille = Annotated[int, Meta(ge=0, le=1000, description="the VAT in thousandths", examples=[70])]
 Attributes = Annotated[dict[Name, Line | int | float], Meta(max_length=20)]
@@ -119,18 +120,18 @@ class ProductHandlers:
 
     async def add(self, request: Request, context: RequestContext, ports: HandlerPorts) -> Response:
         """Answer 201 with the new product. Raises `Problem`, `Invalid`."""
-        body: NewProduct = await read_json(request, _NEW)
+        body: NewProduct = await read_body(request, _NEW)
         await self._check(body, ports)
         product, made = _new_id("p-", request, context, ports)
         fields = msgspec.structs.asdict(body)
         price, units = fields.pop("price"), fields.pop("units")
         add = AddProduct(details=ProductDetails(**fields), price=price.money, units=units)
         result = await ports.ask(PRODUCT, product, add, actor=context.caller.actor, command_id=made)
-        return _product_answer(201, product, result.state, Location=f"/shop/products/{product}")
+        return _product_answer(201, product, result.state, {"Location": f"/shop/products/{product}"})
 
     async def change(self, request: Request, context: RequestContext, ports: HandlerPorts) -> Response:
         """Answer 200 with the product. Raises `Problem`, `Invalid`, `NotFound`."""
-        body: ProductChanges = await read_json(request, _CHANGES)
+        body: ProductChanges = await read_body(request, _CHANGES)
         await self._check(body, ports)
         fields = msgspec.structs.asdict(body)
         if isinstance(body.price, Price):
@@ -151,31 +152,33 @@ class ProductHandlers:
                 raise Invalid(f"is in {currency}, as all prices of this shop", field="price.currency")
 
 
-def _product_answer(status: int, product: str, state: Product, **headers: str) -> Response:
+def _product_answer(
+    status: int, product: str, state: Product, headers: Mapping[str, str] | None = None
+) -> Response:
     assert state.details is not None  # noqa: S101 (it is there)
     assert state.price is not None  # noqa: S101 (as above)
-    return json_answer(status, SoldProduct(product, state.details, state.price), **headers)
+    return json_answer(status, SoldProduct(product, state.details, state.price), headers)
 
 
 async def remove_product(_request: Request, context: RequestContext, ports: HandlerPorts) -> Response:
     """Answer 204. Raises `NotFound`."""
     await ports.ask(PRODUCT, context.path["id"], RemoveProduct(), actor=context.caller.actor)
-    return Response(204, {"Cache-Control": "no-store"})
+    return no_content()
 
 
 async def add_category(request: Request, context: RequestContext, ports: HandlerPorts) -> Response:
     """Answer 201 with the new category. Raises `Problem`."""
-    body: CategoryFields = await read_json(request, _FIELDS)
+    body: CategoryFields = await read_body(request, _FIELDS)
     category, made = _new_id("c-", request, context, ports)
     add = AddCategory(name=body.name)
     result = await ports.ask(CATEGORY, category, add, actor=context.caller.actor, command_id=made)
     answer = NamedCategory(category, result.state.name)
-    return json_answer(201, answer, Location=f"/shop/categories/{category}")
+    return json_answer(201, answer, {"Location": f"/shop/categories/{category}"})
 
 
 async def rename_category(request: Request, context: RequestContext, ports: HandlerPorts) -> Response:
     """Answer 200 with the category. Raises `Problem`, `NotFound`."""
-    body: CategoryFields = await read_json(request, _FIELDS)
+    body: CategoryFields = await read_body(request, _FIELDS)
     category, actor = context.path["id"], context.caller.actor
     result = await ports.ask(CATEGORY, category, RenameCategory(name=body.name), actor=actor)
     return json_answer(200, NamedCategory(category, result.state.name))
@@ -192,7 +195,7 @@ async def remove_category(request: Request, context: RequestContext, ports: Hand
     for product in left:
         await ports.ask(PRODUCT, product, ChangeProduct(category=asked.move_to or ""), actor=actor)
     await ports.ask(CATEGORY, category, RemoveCategory(), actor=actor)
-    return Response(204, {"Cache-Control": "no-store"})
+    return no_content()
 
 
 def _products_of(db: Any, category: str) -> list[str]:  # noqa: ANN401 (the storage's connection)
@@ -203,15 +206,38 @@ def _products_of(db: Any, category: str) -> list[str]:  # noqa: ANN401 (the stor
 def product_routes(currency: str) -> tuple[HandlerRoute, ...]:
     """Return the routes of products and categories that change something."""
     handlers = ProductHandlers(currency)
-    rows = (
-        ("POST", "/shop/products", "Add a product", handlers.add),
-        ("PATCH", "/shop/products/{id}", "Change a product", handlers.change),
-        ("DELETE", "/shop/products/{id}", "Sell a product no more", remove_product),
-        ("POST", "/shop/categories", "Add a category", add_category),
-        ("PATCH", "/shop/categories/{id}", "Rename a category", rename_category),
-        ("DELETE", "/shop/categories/{id}", "Remove a category", remove_category),
+    one, category = "/shop/products/{id}", "/shop/categories/{id}"
+    return (
+        _route("POST", "/shop/products", "Add a product", handlers.add, _ADDED),
+        _route("PATCH", one, "Change a product", handlers.change, _CHANGED),
+        _route("DELETE", one, "Sell a product no more", remove_product, _GONE),
+        _route(
+            "POST", "/shop/categories", "Add a category", add_category, (CategoryFields, NamedCategory, 201)
+        ),
+        _route("PATCH", category, "Rename a category", rename_category, (CategoryFields, NamedCategory, 200)),
+        _route("DELETE", category, "Remove a category", remove_category, _GONE),
     )
-    return tuple(
-        HandlerRoute(method=method, path=path, summary=summary, handler=handler, requires=MANAGE)
-        for method, path, summary, handler in rows
+
+
+#: Types of the body and of the answer, and its status.
+_ADDED, _CHANGED, _GONE = (
+    (NewProduct, SoldProduct, 201),
+    (ProductChanges, SoldProduct, 200),
+    (None, None, 204),
+)
+
+
+def _route(
+    method: str, path: str, summary: str, handler: Handle, declared: tuple[Any, Any, int]
+) -> HandlerRoute:
+    body, returns, status = declared
+    return HandlerRoute(
+        method=method,
+        path=path,
+        summary=summary,
+        handler=handler,
+        requires=MANAGE,
+        body=body,
+        returns=returns,
+        status=status,
     )

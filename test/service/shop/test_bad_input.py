@@ -1,0 +1,98 @@
+"""Input that is wrong, hostile or repeated, on the routes of the shop: refused, or kept as it is."""
+
+import unicodedata
+
+from support.shelf import Answered
+from support.shop import Shop
+
+from bookshelf.cqrs.handler import LOCAL, Caller
+from bookshelf.runtime.api.identity import SignedCallers, signed_in
+from bookshelf.shop.credit import CREDIT, OpenCredit
+from bookshelf.shop.money import Money
+
+CUSTOMER = frozenset({"shop:buy"})
+ANN, BOB = (signed_in(name, CUSTOMER, None) for name in ("a-ann", "a-bob"))
+MANAGER = signed_in("a-manager", CUSTOMER | {"shop:manage"}, None)
+BOOK = {"name": "Emma", "price": {"amount": 850, "currency": "EUR"}}
+ONE = {"lines": [{"product": "p-1", "quantity": 1}], "pay": "credit"}
+#: Texts that are kept: markup, emoji, right to left, decomposed.
+KEPT = ("<script>alert(1)</script>", "📚 Emma", "אמה", unicodedata.normalize("NFD", "Émile"))
+
+
+async def order(shop: Shop, body: object, key: str, by: Caller = LOCAL) -> Answered:
+    return await shop.send(
+        "orders", "POST", "/shop/orders", body, by, Idempotency_Key=key, Prefer="wait=1000"
+    )
+
+
+async def test_texts_are_kept_or_refused_and_never_changed() -> None:
+    async with Shop() as shop:
+        for name in KEPT:
+            added = await shop.send("products", "POST", "/shop/products", {**BOOK, "name": name})
+            assert (added.status, added.json["details"]["name"]) == (201, name)
+        for name in ("Emma\n", "Em\nma", "Em\x00ma", "Emma\u202e", "E" * 201):
+            refused = await shop.send("products", "POST", "/shop/products", {**BOOK, "name": name})
+            assert (refused.status, refused.json["errors"][0]["pointer"]) == (422, "/name")
+        large = await shop.send("products", "POST", "/shop/products", {**BOOK, "name": "E" * (10 << 20)})
+        assert large.status == 413
+
+
+async def test_a_newline_at_the_end_of_a_text_on_one_line_is_refused() -> None:
+    async with Shop() as shop:
+        await shop.stock()
+        await shop.place("o-1")
+        await shop.ended("o-1", "FINALIZED")
+        before = len(await shop.records())
+        euros = {"amount": 100, "currency": "EUR\n"}
+        lines = [{"product": "p-1\n", "quantity": 1}]
+        for service, method, target, body in (
+            ("products", "POST", "/shop/products", {**BOOK, "price": euros}),
+            ("products", "POST", "/shop/products", {**BOOK, "supplier": "Knopf\n"}),
+            ("products", "POST", "/shop/products/p-1/units", {"add": 1, "why": "counted\n"}),
+            ("orders", "POST", "/shop/orders", {**ONE, "lines": lines}),
+            ("orders", "POST", "/shop/orders/o-1/shipped", {"tracking": "T1\n"}),
+            ("customers", "POST", "/shop/customers/a-1/credit/grants", {"amount": euros}),
+        ):
+            refused = await shop.send(service, method, target, body, Idempotency_Key="k")
+            assert refused.status == 422, (target, body)
+        assert len(await shop.records()) == before
+
+
+async def test_an_order_of_what_is_not_sold_is_canceled_with_the_reason() -> None:
+    async with Shop() as shop:
+        await shop.stock()
+        unknown = await order(shop, {**ONE, "lines": [{"product": "p-9", "quantity": 1}]}, "k-1")
+        assert unknown.headers.get("Location") == f"/shop/orders/{unknown.json['id']}"
+        assert [reason["code"] for reason in unknown.json["reasons"]] == ["unknown-product"]
+        assert (await shop.send("products", "DELETE", "/shop/products/p-1")).status == 204
+        removed = await order(shop, ONE, "k-2")
+        assert (removed.status, removed.json["state"]) == (201, "CANCELED")
+        assert [reason["code"] for reason in removed.json["reasons"]] == ["no-longer-sold"]
+
+
+async def test_equal_keys_of_two_people_are_two_orders() -> None:
+    async with Shop(callers=SignedCallers(b"the secret of this test")) as shop:
+        await shop.stock()
+        for customer in ("a-ann", "a-bob"):
+            await shop.ask(CREDIT, customer, OpenCredit(amount=Money(10_000, "EUR")))
+        hers, his, again = [await order(shop, ONE, "k", by) for by in (ANN, BOB, ANN)]
+        assert hers.json["customer"] == "a-ann"
+        assert his.json["customer"] == "a-bob"
+        assert hers.json["id"] == again.json["id"] != his.json["id"]
+        assert again.headers["Idempotency-Replayed"] == "true"
+
+
+async def test_cursors_of_another_list_are_refused() -> None:
+    async with Shop() as shop:
+        await shop.stock()
+        for service, target in (
+            ("products", "/shop/products"),
+            ("orders", "/shop/orders"),
+            ("customers", "/shop/customers"),
+            ("accounting", "/shop/invoices"),
+        ):
+            for cursor in ("WyJhZGRlZCJd", "x", "A" * 5000):
+                refused = await shop.get(service, f"{target}?after={cursor}")
+                assert (refused.status, refused.json["errors"][0]["parameter"]) == (422, "after")
+            unknown = await shop.get(service, f"{target}?state_of_things=1")
+            assert unknown.status == 422, target
