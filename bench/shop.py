@@ -8,7 +8,7 @@ import time
 from asyncio.subprocess import DEVNULL, PIPE
 from collections import Counter
 from collections.abc import Mapping
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from itertools import count
 from pathlib import Path
 from typing import Any
@@ -146,11 +146,10 @@ async def _checked(folder: Path) -> None:
 
 async def _by_topic(folder: Path, orders: int) -> Figures:
     messages = [*_goods(PRODUCTS, orders), *(_credit(f"a-{number}") for number in range(CUSTOMERS))]
+    at = datetime.now(UTC) + timedelta(hours=1)  # begins the deadline: all of them wait at once
     for number in range(orders):
         line = OrderLine(f"p-{number % PRODUCTS}", 1, _PRICE)
-        place = PlaceOrder(
-            terms=Terms(customer=f"a-{number % CUSTOMERS}"), lines=(line,), at=datetime.now(UTC)
-        )
+        place = PlaceOrder(terms=Terms(customer=f"a-{number % CUSTOMERS}"), lines=(line,), at=at)
         messages.append(_message(ORDER, f"o-{number}", place, f"order-{number}"))
     await _prepare(folder, messages)
     async with server(folder, "shop"):

@@ -5,7 +5,7 @@ import json
 import sqlite3
 from collections.abc import Iterable
 from contextlib import closing
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from itertools import count
 from pathlib import Path
 from random import Random
@@ -53,8 +53,9 @@ def opened_credit(customer: str, amount: int = 10_000) -> NewRecord:
 
 
 def placed(number: int, customer: str, line: OrderLine, **terms: Any) -> NewRecord:  # noqa: ANN401 (of `Terms`)
-    """Order one line. The deadline runs from now, as it does for an order by HTTP."""
-    place = PlaceOrder(terms=Terms(customer=customer, **terms), lines=(line,), at=datetime.now(UTC))
+    """Order one line. The deadline begins in an hour: thousands of orders may wait in the topic at once."""
+    at = datetime.now(UTC) + timedelta(hours=1)
+    place = PlaceOrder(terms=Terms(customer=customer, **terms), lines=(line,), at=at)
     return by_topic(ORDER, f"o-{number}", place)
 
 
