@@ -57,6 +57,12 @@ def _with_shop_site(service: Service) -> Service:
     return replace(service, load=None, serves=SITE.routes, error_page=SITE.error_page)
 
 
+def _with_manager_site(service: Service) -> Service:
+    from bookshelf.shop.pages.manager.site import SITE  # noqa: PLC0415 (see `Service.load`)
+
+    return replace(service, load=None, serves=SITE.routes, error_page=SITE.error_page)
+
+
 def _with_accounts(service: Service) -> Service:
     from bookshelf.accounts.handlers.parts import forget_again, make_parts  # noqa: PLC0415 (see `Service.load`)
     from bookshelf.accounts.handlers.routes import account_routes, need_accounts  # noqa: PLC0415 (as above)
@@ -250,6 +256,17 @@ SERVICES = (
         serves=(),
         root="/shop",
         load=_with_shop_site,
+        profile="shop",
+    ),
+    Service(
+        name="managersite",
+        summary="The pages of the bookshop for its manager",
+        tags=("shop", "site"),
+        port=8098,
+        runs=(),
+        serves=(),
+        root="/manage",
+        load=_with_manager_site,
         profile="shop",
     ),
     Service(

@@ -84,7 +84,12 @@ def segment(text: str) -> str:
 
 
 def encode_body(body: object) -> tuple[bytes, Mapping[str, str]]:
-    """Return the body of a command as JSON, and the header fields for it; None has neither."""
+    """Return the body of a command, and the header fields for it: bytes as they are, others as JSON.
+
+    None has neither.
+    """
+    if isinstance(body, bytes):
+        return body, {"Content-Type": "application/octet-stream"}
     return (b"", {}) if body is None else (msgspec.json.encode(body), {"Content-Type": "application/json"})
 
 

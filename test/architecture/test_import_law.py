@@ -45,7 +45,10 @@ LAW: Law = {
         *("bookshelf.http.message", "bookshelf.http.multipart", "bookshelf.http.problem"),
     },
     "bookshelf.accounts.pages": {"bookshelf.accounts", "bookshelf.site", "bookshelf.cqrs"},
-    "bookshelf.shop.pages": {"bookshelf.shop", "bookshelf.site", "bookshelf.cqrs", "bookshelf.covers"},
+    "bookshelf.shop.pages": {
+        *("bookshelf.shop", "bookshelf.site", "bookshelf.cqrs", "bookshelf.covers"),
+        "bookshelf.http.multipart",
+    },
     # the ports and their adapters: none knows another
     "bookshelf.log": {"bookshelf.cqrs"},
     "bookshelf.discovery": {"bookshelf.cqrs", "bookshelf.concurrency", "bookshelf.http"},

@@ -12,17 +12,18 @@ from support.program import Program
 from bookshelf.accounts.pages.site import SITE as ACCOUNT_SITE
 from bookshelf.shelf.pages.site import SITE
 from bookshelf.shop.pages.customer.site import SITE as SHOP_SITE
+from bookshelf.shop.pages.manager.site import SITE as MANAGER_SITE
 
 pytestmark = [pytest.mark.browser, pytest.mark.needs("chromium")]
 
 #: Each state of each page: below which address it is shown, the template, the state.
 STATES = [
     (site, site.parts.root.rstrip("/"), page.template.removesuffix(".html"), state)
-    for site in (SITE, ACCOUNT_SITE, SHOP_SITE)
+    for site in (SITE, ACCOUNT_SITE, SHOP_SITE, MANAGER_SITE)
     for _, state, page in examples(site)
 ]
 #: The sites of which these tests look at one flow only, unless slow ones are wanted, too.
-_SLOW = (SHOP_SITE,)
+_SLOW = (SHOP_SITE, MANAGER_SITE)
 #: axe looks at the fullest state of each page.
 FULLEST = {template: state for _, _, template, state in STATES if state in {"usual", "long"}}
 MOST_REQUESTS = 6

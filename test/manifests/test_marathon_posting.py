@@ -28,6 +28,7 @@ SERVICES = [
     "payments",
     "accounting",
     "shopsite",
+    "managersite",
     "files",
 ]
 APPS = ["kafka", "consul", *SERVICES, "api-gateway"]
