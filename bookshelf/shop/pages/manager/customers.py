@@ -164,7 +164,7 @@ def _examples() -> Mapping[str, Page]:
     return {
         "usual": _list_page(usual, names),
         "empty": _list_page((), {}),
-        "none": _list_page((), {}, "nobody@example.org"),
+        "none": _list_page((), {}, "zed@example.org"),
         "long": _list_page((long, *usual), {"a-3": "Ann Eleonora Wilhelmina " * 8}, "ann", "next"),
     }
 

@@ -22,7 +22,7 @@ _PAGE = 50
 
 
 class PeopleSearch(msgspec.Struct, frozen=True, kw_only=True):
-    """Who: a whole handle or e-mail address; and from where on."""
+    """Which people: a whole handle or e-mail address; and from where on."""
 
     q: str = ""
     after: str = ""
