@@ -24,7 +24,9 @@ PERIODS: Mapping[str, str] = {
     "day": _("By day"),
     "product": _("By product"),
 }
-_PAGE, _BARS, _CSV = 30, 24, 1000
+_PAGE, _CSV = 30, 1000
+#: How many bars have room for their labels: of products, whose names are longer, fewer.
+_BARS, _PRODUCTS = 12, 8
 #: A cell that begins with one of these is a formula to some programs.
 _FORMULA = ("=", "+", "-", "@", "\t", "\r")
 
@@ -135,7 +137,7 @@ def to_csv(rows: Sequence[Earned]) -> bytes:
 def _page(rows: Sequence[Earned], query: RevenueSearch) -> Page:
     shown = sorted(rows, key=lambda one: -one.gross) if query.by == "product" else list(rows)
     total = Money(sum(one.gross for one in rows), rows[0].currency) if rows else None
-    drawn = shown[:_BARS] if query.by == "product" else shown[-_BARS:]
+    drawn = shown[:_PRODUCTS] if query.by == "product" else shown[-_BARS:]
     model = RevenueModel(
         rows=tuple(shown if query.by == "product" else reversed(shown)),
         chart=bars([(_label(one), _units(one)) for one in drawn]) if drawn else None,
@@ -154,10 +156,12 @@ def _units(one: Earned) -> float:
 
 
 _SHORT = 10
+#: The year of a day and its dash, which its label leaves out; the dashes that a day has.
+_YEAR, _DASHES = 5, 2
 
 
 def _label(one: Earned) -> str:
-    name = one.name or one.key
+    name = one.name or (one.key[_YEAR:] if one.key.count("-") == _DASHES else one.key)
     return name if len(name) <= _SHORT else f"{name[: _SHORT - 1]}…"
 
 

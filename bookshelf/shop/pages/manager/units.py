@@ -10,7 +10,7 @@ from bookshelf.shop.pages.manager.common import EXAMPLE_TIME, Note, event_name
 from bookshelf.shop.pages.manager.products import PRODUCTS, example_stock, long_stock
 from bookshelf.shop.pages.shared.models import ShopProduct
 from bookshelf.shop.values import MANAGE
-from bookshelf.site.api_adapters import segment
+from bookshelf.site.api_adapters import segment, target
 from bookshelf.site.page import Form, Model, Page, PageRoute, Redirect, _
 from bookshelf.site.page_request import PageRequest
 
@@ -30,7 +30,7 @@ _EVENTS: Mapping[str, str] = {
     "stock-taken": _("Sold"),
     "units-returned": _("Returned"),
 }
-_SHOWN = 10
+_SHOWN, _MOST = 10, 1000
 
 
 class UnitsForm(Form):
@@ -61,7 +61,9 @@ def _path(request: PageRequest) -> str:
 async def show_units(request: PageRequest) -> Page:
     """Show the units of a product, and ask for others."""
     found = await request.api.get(_path(request), kind=ShopProduct)
-    history = await request.api.try_get(f"{_path(request)}/history", kind=list[ProductEvent])
+    history = await request.api.try_get(
+        target(f"{_path(request)}/history", limit=_MOST), kind=list[ProductEvent]
+    )
     return _page(found.body, None if history is None else history.body, found.version)
 
 
