@@ -58,7 +58,7 @@ def _with_shop_site(service: Service) -> Service:
 
 
 def _with_manager_site(service: Service) -> Service:
-    from bookshelf.shop.pages.manager.site import SITE  # noqa: PLC0415 (see `Service.load`)
+    from bookshelf.shop.pages.managing.site import SITE  # noqa: PLC0415 (see `Service.load`)
 
     return replace(service, load=None, serves=SITE.routes, error_page=SITE.error_page)
 

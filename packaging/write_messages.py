@@ -18,7 +18,7 @@ PACKAGES = {
     "bookshelf/accounts/pages": "bookshelf/accounts",
     "bookshelf/shop/pages/shared": "bookshelf/shop/pages/shared",
     "bookshelf/shop/pages/customer": "bookshelf/shop/pages/customer",
-    "bookshelf/shop/pages/manager": "bookshelf/shop/pages/manager",
+    "bookshelf/shop/pages/managing": "bookshelf/shop/pages/managing",
 }
 LANGUAGES = ("de",)
 #: The extraction method of templates.

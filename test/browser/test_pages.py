@@ -12,7 +12,7 @@ from support.program import Program
 from bookshelf.accounts.pages.site import SITE as ACCOUNT_SITE
 from bookshelf.shelf.pages.site import SITE
 from bookshelf.shop.pages.customer.site import SITE as SHOP_SITE
-from bookshelf.shop.pages.manager.site import SITE as MANAGER_SITE
+from bookshelf.shop.pages.managing.site import SITE as MANAGER_SITE
 
 pytestmark = [pytest.mark.browser, pytest.mark.needs("chromium")]
 

@@ -5,7 +5,7 @@ import re
 from support.pages import Pages, ShelfApi, ShownPage
 from support.shop import Shop
 
-from bookshelf.shop.pages.manager.site import SITE
+from bookshelf.shop.pages.managing.site import SITE
 
 
 def link_to(page: ShownPage, path: str) -> str:

@@ -2,9 +2,9 @@
 
 from support.pages import Pages, ScriptedApi
 
-from bookshelf.shop.pages.manager.answers import Earned
-from bookshelf.shop.pages.manager.revenue import to_csv
-from bookshelf.shop.pages.manager.site import SITE
+from bookshelf.shop.pages.managing.answers import Earned
+from bookshelf.shop.pages.managing.revenue import to_csv
+from bookshelf.shop.pages.managing.site import SITE
 
 EURO = {"amount": 1499, "currency": "EUR"}
 PRODUCT = {"id": "p-1", "name": "Dune", "price": EURO, "availability": "few", "vat_permille": 70}

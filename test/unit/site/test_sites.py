@@ -25,7 +25,7 @@ from write_messages import LANGUAGES, PACKAGES, ROOT, catalogue
 from bookshelf.accounts.pages.site import SITE as ACCOUNT_SITE
 from bookshelf.shelf.pages.site import SITE
 from bookshelf.shop.pages.customer.site import SITE as SHOP_SITE
-from bookshelf.shop.pages.manager.site import SITE as MANAGER_SITE
+from bookshelf.shop.pages.managing.site import SITE as MANAGER_SITE
 from bookshelf.site.assets import Assets
 from bookshelf.site.page import Page
 from bookshelf.site.page_response import PageRenderer

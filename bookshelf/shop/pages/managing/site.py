@@ -1,6 +1,6 @@
 """The shop for its managers: its pages, its bar, its notices."""
 
-from bookshelf.shop.pages.manager import (
+from bookshelf.shop.pages.managing import (
     categories,
     customers,
     order,
@@ -12,7 +12,7 @@ from bookshelf.shop.pages.manager import (
     today,
     units,
 )
-from bookshelf.shop.pages.manager.common import ROOT
+from bookshelf.shop.pages.managing.form_parts import ROOT
 from bookshelf.site.page import Link, SiteParts, _
 from bookshelf.site.routes import Site
 
@@ -32,7 +32,7 @@ PAGES = (
 SITE = Site(
     SiteParts(
         name="Bookshelf",
-        package="bookshelf.shop.pages.manager",
+        package="bookshelf.shop.pages.managing",
         shares=("bookshelf.shop.pages.shared", "bookshelf.covers"),
         pages=PAGES,
         root=ROOT,

@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 
 import msgspec
 
-from bookshelf.shop.pages.manager.common import ROOT
+from bookshelf.shop.pages.managing.form_parts import ROOT
 from bookshelf.shop.pages.shared.models import ShopCategory, ShopProduct
 from bookshelf.shop.pages.shared.product_tiles import ProductTile, example_products, long_product, to_tile
 from bookshelf.shop.values import MANAGE

@@ -5,8 +5,8 @@ from collections.abc import Mapping
 import msgspec
 
 from bookshelf.shop.money import Money
-from bookshelf.shop.pages.manager.answers import Earned, OrderCounts
-from bookshelf.shop.pages.manager.common import ROOT
+from bookshelf.shop.pages.managing.answers import Earned, OrderCounts
+from bookshelf.shop.pages.managing.form_parts import ROOT
 from bookshelf.shop.pages.shared.models import ShopProduct
 from bookshelf.shop.pages.shared.product_tiles import example_products, long_product
 from bookshelf.shop.values import MANAGE

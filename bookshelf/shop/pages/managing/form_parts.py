@@ -8,7 +8,7 @@ from msgspec import Meta
 
 from bookshelf.cqrs.errors import Invalid
 from bookshelf.shop.money import Money, read_amount
-from bookshelf.shop.pages.manager.answers import ListedPerson
+from bookshelf.shop.pages.managing.answers import ListedPerson
 from bookshelf.shop.pages.shared.models import ShopProduct
 from bookshelf.site.api_adapters import FieldFault, target
 from bookshelf.site.form_decoding import FormRefused

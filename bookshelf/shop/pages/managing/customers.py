@@ -5,8 +5,8 @@ from collections.abc import Mapping, Sequence
 import msgspec
 
 from bookshelf.shop.money import Money
-from bookshelf.shop.pages.manager.answers import CreditEntry
-from bookshelf.shop.pages.manager.common import (
+from bookshelf.shop.pages.managing.answers import CreditEntry
+from bookshelf.shop.pages.managing.form_parts import (
     EXAMPLE_TIME,
     ROOT,
     Note,
@@ -14,7 +14,7 @@ from bookshelf.shop.pages.manager.common import (
     names_of,
     typed_amount,
 )
-from bookshelf.shop.pages.manager.orders import ManagedOrder, endless_order, example_orders, to_row
+from bookshelf.shop.pages.managing.orders import ManagedOrder, endless_order, example_orders, to_row
 from bookshelf.shop.pages.shared.models import ShopCredit, ShopOrder
 from bookshelf.shop.pages.shared.order_texts import STATES
 from bookshelf.shop.values import MANAGE

@@ -8,8 +8,8 @@ from msgspec import Meta
 
 from bookshelf.http.multipart import FormLimits, UploadedFile
 from bookshelf.shop.money import show_number
-from bookshelf.shop.pages.manager.common import currency_of, locale_of, typed_amount
-from bookshelf.shop.pages.manager.products import PRODUCTS, example_stock, long_stock
+from bookshelf.shop.pages.managing.form_parts import currency_of, locale_of, typed_amount
+from bookshelf.shop.pages.managing.products import PRODUCTS, example_stock, long_stock
 from bookshelf.shop.pages.shared.models import ShopCategory, ShopProduct
 from bookshelf.shop.pages.shared.product_tiles import ProductTile, to_tile
 from bookshelf.shop.values import MANAGE, Attribute

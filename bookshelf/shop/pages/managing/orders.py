@@ -5,8 +5,8 @@ from collections.abc import Mapping, Sequence
 import msgspec
 
 from bookshelf.shop.money import Money
-from bookshelf.shop.pages.manager.common import EXAMPLE_TIME, ROOT, names_of
-from bookshelf.shop.pages.manager.today import REASONS
+from bookshelf.shop.pages.managing.form_parts import EXAMPLE_TIME, ROOT, names_of
+from bookshelf.shop.pages.managing.today import REASONS
 from bookshelf.shop.pages.shared.models import ShopOrder, ShopOrderLine
 from bookshelf.shop.pages.shared.order_texts import STATES, state_of
 from bookshelf.shop.pages.shared.product_tiles import example_products, long_product

@@ -6,7 +6,7 @@ from typing import Annotated
 import msgspec
 from msgspec import Meta
 
-from bookshelf.shop.pages.manager.common import ROOT
+from bookshelf.shop.pages.managing.form_parts import ROOT
 from bookshelf.shop.pages.shared.models import ShopCategory, ShopProduct
 from bookshelf.shop.pages.shared.product_tiles import example_products, long_product
 from bookshelf.shop.values import MANAGE

@@ -4,8 +4,8 @@ from collections.abc import Mapping, Sequence
 
 import msgspec
 
-from bookshelf.shop.pages.manager.answers import ListedGroup, ListedPerson
-from bookshelf.shop.pages.manager.common import EXAMPLE_TIME, ROOT
+from bookshelf.shop.pages.managing.answers import ListedGroup, ListedPerson
+from bookshelf.shop.pages.managing.form_parts import EXAMPLE_TIME, ROOT
 from bookshelf.site.api_adapters import segment, target
 from bookshelf.site.page import Form, Model, Page, PageRoute, Redirect, _
 from bookshelf.site.page_request import PageRequest

@@ -5,15 +5,15 @@ from collections.abc import Mapping
 import msgspec
 
 from bookshelf.shop.money import Money, show_amount
-from bookshelf.shop.pages.manager.common import EXAMPLE_TIME, Note, event_name, locale_of, names_of
-from bookshelf.shop.pages.manager.orders import (
+from bookshelf.shop.pages.managing.form_parts import EXAMPLE_TIME, Note, event_name, locale_of, names_of
+from bookshelf.shop.pages.managing.orders import (
     ORDERS,
     ManagedOrder,
     endless_order,
     example_order,
     to_row,
 )
-from bookshelf.shop.pages.manager.today import REASONS
+from bookshelf.shop.pages.managing.today import REASONS
 from bookshelf.shop.pages.shared.models import ShopOrder, ShopOrderEvent
 from bookshelf.shop.pages.shared.order_texts import STATES
 from bookshelf.shop.values import MANAGE, Reason
