@@ -261,7 +261,7 @@ SERVICES = (
     Service(
         name="managersite",
         summary="The pages of the bookshop for its manager",
-        tags=("shop", "site"),
+        tags=("shop", "manage"),
         port=8098,
         runs=(),
         serves=(),

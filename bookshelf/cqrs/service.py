@@ -3,6 +3,7 @@
 import re
 from collections.abc import Awaitable, Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
+from itertools import permutations
 from typing import Any
 
 import msgspec
@@ -103,6 +104,20 @@ def check_services(services: Iterable[Service], ports: Mapping[str, int]) -> Non
                 msg = _conflict(claim, claims[claim], service.name)
                 raise ServiceConflict(msg)
             claims[claim] = service.name
+    _check_tags(listed)
+
+
+def _check_tags(services: Iterable[Service]) -> None:
+    """Check that no service has all tags of another: the gateway would send it the other's requests.
+
+    Raises `ServiceConflict`.
+    """
+    for first, second in permutations(services, 2):
+        if set(first.tags) <= set(second.tags):
+            tags = ", ".join(first.tags)
+            what = f"{second.name} has all tags of {first.name}, by which that is found: {tags}"
+            msg = f"bookshelf/services.py: {what}; change one of them"
+            raise ServiceConflict(msg)
 
 
 def _conflict(claim: str, first: str, second: str) -> str:

@@ -35,6 +35,12 @@ def test_the_services_of_the_project_agree() -> None:
     check_services([*(service.loaded() for service in SERVICES), another()], GATEWAY)
 
 
+@pytest.mark.parametrize("tags", [("books", "list"), ("books",), ("list", "books", "more")])
+def test_a_service_is_not_found_by_the_tags_of_another(tags: tuple[str, ...]) -> None:
+    with pytest.raises(ServiceConflict, match=r"has all tags of .*, by which that is found: .*; change one"):
+        check_services([*SERVICES, another(tags=tags)], GATEWAY)
+
+
 @pytest.mark.parametrize(
     ("fields", "message"),
     [
