@@ -3,8 +3,9 @@
 import re
 
 from support.pages import Pages, ShelfApi, ShownPage
-from support.shop import Shop
+from support.shop import LATE, Shop
 
+from bookshelf.shop.order import ORDER
 from bookshelf.shop.pages.managing.site import SITE
 
 
@@ -71,3 +72,17 @@ async def test_an_order_is_sent_its_customer_gets_credit_and_it_is_in_the_revenu
         assert "€30.00" in (await pages.get("/manage/revenue?by=product")).words
         assert "2026-0" in (await pages.get("/manage/invoices")).words
         assert "cannot be read" not in (await pages.get("/manage")).words
+
+
+async def test_a_stalled_order_is_canceled_after_a_question() -> None:
+    async with Shop() as shop:
+        await shop.stock()
+        pages = Pages(SITE, ShelfApi(shop.services))
+        await shop.place("o-1", 2, card=LATE)
+        await shop.state(ORDER, "o-1", stalled="capture-declined")
+        await shop.caught_up()
+        assert "/manage/orders/o-1/cancel" in (await pages.get("/manage/orders/o-1")).html
+        asked = await pages.get("/manage/orders/o-1/cancel")
+        assert "Dune" in asked.words
+        await pages.submit("/manage/orders/o-1/cancel", {"_key": "g"})
+        await shop.ended("o-1", "CANCELED")

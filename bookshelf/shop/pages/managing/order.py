@@ -50,7 +50,7 @@ _OTHERWISE = _("It does not go on.")
 
 
 class ManagedOrderForm(Form):
-    """What to do with an order: `step` is cancel, ship or capture; the number of the parcel."""
+    """What to do with an order: `step` is ship or capture; the number of the parcel."""
 
     step: str = ""
     tracking: Note = ""
@@ -67,6 +67,16 @@ class ManagedOrderModel(Model):
     can_cancel: bool
     can_ship: bool
     can_capture: bool
+
+
+class CancelOrderForm(Form):
+    """The answer to the question has no fields."""
+
+
+class CancelOrderModel(Model):
+    """An order that may be canceled."""
+
+    row: ManagedOrder
 
 
 def _path(request: PageRequest) -> str:
@@ -123,13 +133,27 @@ def _about(reason: Reason, order: ShopOrder, locale: str) -> str:
     return " · ".join(part for part in parts if part)
 
 
+async def show_cancel(request: PageRequest) -> Page:
+    """Ask whether an order is canceled."""
+    found = await request.api.get(_path(request), kind=ShopOrder)
+    names = await names_of(request, [found.body.customer])
+    return _cancel_page(found.body, names)
+
+
+def _cancel_page(order: ShopOrder, names: Mapping[str, str]) -> Page:
+    return Page("cancel_order.html", CancelOrderModel(row=to_row(order, names)))
+
+
+async def cancel_order(request: PageRequest, _form: CancelOrderForm) -> Redirect:
+    """Cancel an order. Raises `ApiProblem`."""
+    await request.api.post(f"{_path(request)}/cancel")
+    return Redirect(f"{ORDERS}/{segment(request.path['id'])}", notice="order-canceled")
+
+
 async def change_order(request: PageRequest, form: ManagedOrderForm) -> Redirect:
-    """Cancel an order, note that it was sent, or have its payment tried again. Raises `ApiProblem`."""
+    """Note that an order was sent, or have its payment tried again. Raises `ApiProblem`."""
     address = f"{ORDERS}/{segment(request.path['id'])}"
     match form.step:
-        case "cancel":
-            await request.api.post(f"{_path(request)}/cancel")
-            return Redirect(address, notice="order-canceled")
         case "ship":
             body = {"tracking": form.tracking} if form.tracking else {}
             await request.api.post(f"{_path(request)}/shipped", body)
@@ -167,7 +191,22 @@ def _examples() -> Mapping[str, Page]:
     }
 
 
+def _cancel_examples() -> Mapping[str, Page]:
+    names = {"a-1": "Ann Reader"}
+    return {"usual": _cancel_page(example_order(), names), "long": _cancel_page(endless_order(), names)}
+
+
 PAGES = (
+    PageRoute(
+        f"{ORDERS}/{{id}}/cancel",
+        get=show_cancel,
+        post=cancel_order,
+        form=CancelOrderForm,
+        title=_("Cancel the order?"),
+        section=ORDERS,
+        examples=_cancel_examples,
+        requires=MANAGE,
+    ),
     PageRoute(
         f"{ORDERS}/{{id}}",
         get=show_order,

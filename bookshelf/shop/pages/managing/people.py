@@ -29,10 +29,20 @@ class PeopleSearch(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class PersonForm(Form):
-    """What to do with an account: `step` is groups, suspend, resume or end; its groups."""
+    """What to do with an account: `step` is groups or resume; its groups."""
 
     step: str = ""
     groups: tuple[str, ...] = ()
+
+
+class PersonAnswerForm(Form):
+    """The answer to a question about an account has no fields."""
+
+
+class OnePersonModel(Model):
+    """A person that a question is about."""
+
+    person: ListedPerson
 
 
 class PeopleModel(Model):
@@ -89,7 +99,7 @@ def _page(person: ListedPerson, groups: Sequence[ListedGroup] | None) -> Page:
 
 
 async def change_person(request: PageRequest, form: PersonForm) -> Redirect:
-    """Change the groups of an account, suspend or resume it, or end its sessions. Raises `ApiProblem`."""
+    """Change the groups of an account, or resume it. Raises `ApiProblem`."""
     api, path = request.api, _path(request)
     address = f"{PEOPLE}/{segment(request.path['id'])}"
     match form.step:
@@ -101,16 +111,40 @@ async def change_person(request: PageRequest, form: PersonForm) -> Redirect:
             for group in sorted(had - wanted):
                 await api.delete(f"{path}/groups/{segment(group)}")
             return Redirect(address, notice="groups-changed")
-        case "suspend":
-            await api.put(f"{path}/suspended")
-            return Redirect(address, notice="suspended")
         case "resume":
             await api.delete(f"{path}/suspended")
             return Redirect(address, notice="resumed")
-        case "end":
-            await api.delete(f"{path}/sessions")
-            return Redirect(address, notice="sessions-ended")
     return Redirect(address)
+
+
+async def show_suspension(request: PageRequest) -> Page:
+    """Ask whether an account is suspended."""
+    return _suspension_page((await request.api.get(_path(request), kind=ListedPerson)).body)
+
+
+def _suspension_page(person: ListedPerson) -> Page:
+    return Page("suspend.html", OnePersonModel(person=person))
+
+
+async def suspend_person(request: PageRequest, _form: PersonAnswerForm) -> Redirect:
+    """Suspend an account. Raises `ApiProblem`."""
+    await request.api.put(f"{_path(request)}/suspended")
+    return Redirect(f"{PEOPLE}/{segment(request.path['id'])}", notice="suspended")
+
+
+async def show_ending(request: PageRequest) -> Page:
+    """Ask whether all sessions of an account end."""
+    return _ending_page((await request.api.get(_path(request), kind=ListedPerson)).body)
+
+
+def _ending_page(person: ListedPerson) -> Page:
+    return Page("end_sessions.html", OnePersonModel(person=person))
+
+
+async def end_all_sessions(request: PageRequest, _form: PersonAnswerForm) -> Redirect:
+    """End all sessions of an account. Raises `ApiProblem`."""
+    await request.api.delete(f"{_path(request)}/sessions")
+    return Redirect(f"{PEOPLE}/{segment(request.path['id'])}", notice="sessions-ended")
 
 
 def _person(**fields: object) -> ListedPerson:
@@ -153,6 +187,14 @@ def _person_examples() -> Mapping[str, Page]:
     }
 
 
+def _suspension_examples() -> Mapping[str, Page]:
+    return {"usual": _suspension_page(_person()), "long": _suspension_page(_long())}
+
+
+def _ending_examples() -> Mapping[str, Page]:
+    return {"usual": _ending_page(_person()), "long": _ending_page(_long())}
+
+
 PAGES = (
     PageRoute(
         PEOPLE,
@@ -161,6 +203,26 @@ PAGES = (
         params=PeopleSearch,
         section=PEOPLE,
         examples=_examples,
+        requires=ADMIN,
+    ),
+    PageRoute(
+        f"{PEOPLE}/{{id}}/suspend",
+        get=show_suspension,
+        post=suspend_person,
+        form=PersonAnswerForm,
+        title=_("Suspend the account?"),
+        section=PEOPLE,
+        examples=_suspension_examples,
+        requires=ADMIN,
+    ),
+    PageRoute(
+        f"{PEOPLE}/{{id}}/end-sessions",
+        get=show_ending,
+        post=end_all_sessions,
+        form=PersonAnswerForm,
+        title=_("End all sessions?"),
+        section=PEOPLE,
+        examples=_ending_examples,
         requires=ADMIN,
     ),
     PageRoute(
