@@ -14,7 +14,7 @@ from support.until import until
 
 from bookshelf.shop.values import OrderLine
 
-pytestmark = pytest.mark.chaos
+pytestmark = [pytest.mark.chaos, pytest.mark.slow]
 
 ROUNDS = int(os.environ.get("BOOKSHELF_CHAOS_ROUNDS", "5"))
 RANDOM = Random(os.environ.get("BOOKSHELF_CHAOS_SEED", "20240229"))  # noqa: S311 (no secrets)
