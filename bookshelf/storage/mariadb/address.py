@@ -16,7 +16,7 @@ _HOST = re.compile(r"(\[[0-9A-Fa-f:.]+\]|[^\[\]:]+)(?::([0-9]{1,5}))?\Z")
 
 
 class MariaDbAddress(NamedTuple):
-    """Who connects, to which nodes (host and port), and the database of the catalogue.
+    """User and password, the nodes (host and port), and the database of the catalogue.
 
     The database of a table set has the name of the catalogue's, an underscore and a number.
     """

@@ -54,7 +54,7 @@ def _create_index(element: Any, compiler: Any, **_options: Any) -> str:  # noqa:
 
 @compiles(UnaryExpression, "mysql")
 def _unary(element: Any, compiler: Any, **options: Any) -> str:  # noqa: ANN401 (SQLAlchemy's)
-    """Leave out where nulls are sorted, which MariaDB cannot be told: there they are the least values."""
+    """Leave out where nulls are sorted, for which MariaDB has no syntax: there they are the least values."""
     if element.modifier is operators.nulls_last_op and element.element.modifier is operators.desc_op:
         element = element.element
     written: str = compiler.visit_unary(element, **options)

@@ -1,4 +1,4 @@
-"""The catalogue of table sets in MariaDB: each set's database, its state, and who uses it.
+"""The catalogue of table sets in MariaDB: each set's database, its state, and its uses.
 
 MariaDB commits before and after each change of tables, and locks of a Galera node are unknown to the others.
 So a set is made in the state `building` and used by rows that each process renews; and every transaction that
