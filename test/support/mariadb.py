@@ -39,11 +39,12 @@ _SETTINGS = {
 
 def available() -> bool:
     """Whether a server can be started: its programs are here, and root has another user to run them as."""
-    return (
-        shutil.which("mariadbd") is not None
-        and GALERA.exists()
-        and (os.geteuid() != 0 or _owner() is not None)
-    )
+    return _program() is not None and GALERA.exists() and (os.geteuid() != 0 or _owner() is not None)
+
+
+def _program() -> str | None:
+    """Return the server's program, which Debian keeps off the PATH of users."""
+    return shutil.which("mariadbd") or shutil.which("mariadbd", path="/usr/sbin")
 
 
 def _owner() -> pwd.struct_passwd | None:
@@ -91,7 +92,7 @@ class Server:
         options += [f"--datadir={self._data}", f"--socket={self.socket}", f"--port={self.port}"]
         options += [f"--pid-file={self._folder}/pid", "--skip-name-resolve", *self._more, *more]
         with (self._folder / "server.log").open("ab") as log:
-            command = [*tied, "mariadbd", "--no-defaults", *options]
+            command = [*tied, str(_program()), "--no-defaults", *options]
             process = subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=log, stderr=log, cwd="/")
         self._process = process
         until(lambda: self._answers() or process.poll() is not None, "MariaDB answers", _PATIENCE_S)
