@@ -15,6 +15,7 @@ from support import (
     kafka,
     kafka_files,
     kubernetes_files,
+    mariadb,
     nginx,
     node_files,
     postgres,
@@ -32,6 +33,7 @@ NEEDS: Mapping[str, tuple[Callable[[], object], str]] = {
     "docker": (docker.available, docker.REMEDY),
     "kafka": (kafka_files.available, kafka_files.REMEDY),
     "kubernetes": (kubernetes_files.available, kubernetes_files.REMEDY),
+    "mariadb": (mariadb.available, mariadb.REMEDY),
     "nginx": (nginx.installed, nginx.REMEDY),
     "node": (node_files.available, node_files.REMEDY),
     "postgres": (postgres.available, postgres.REMEDY),
@@ -123,6 +125,14 @@ def postgres_server() -> Iterator[postgres.Server]:
     """One real server for all tests that leave it running; each has a database of its own."""
     required("postgres")
     with postgres.running() as server:
+        yield server
+
+
+@pytest.fixture(scope="session")
+def mariadb_server() -> Iterator[mariadb.Server]:
+    """One real server for all tests that leave it running; each has names of databases of its own."""
+    required("mariadb")
+    with mariadb.running() as server:
         yield server
 
 

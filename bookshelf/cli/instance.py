@@ -24,6 +24,7 @@ from bookshelf.runtime.infrastructure import Infrastructure, sqlite_states
 from bookshelf.runtime.service import ServiceHost
 from bookshelf.runtime.service_operations import ServiceOperations
 from bookshelf.services import SERVICES
+from bookshelf.storage.mariadb.address import is_mariadb
 from bookshelf.storage.port import Storage
 from bookshelf.storage.postgres.settings import PostgresSettings
 from bookshelf.storage.sqlite import SqliteStorage
@@ -75,9 +76,23 @@ async def open_log(
 
 async def open_storage(network: Network, path: Path, stack: AsyncExitStack) -> Storage:
     """Open the database, waiting for it, if one is set; else files in the folder. Raises `StorageFault`."""
-    storage = await _postgres(network.storage) if network.storage.url else SqliteStorage(path / "views")
+    storage: Storage
+    if not network.storage.url:
+        storage = SqliteStorage(path / "views")
+    elif is_mariadb(network.storage.url):
+        storage = await _mariadb(network.storage)
+    else:
+        storage = await _postgres(network.storage)
     stack.push_async_callback(storage.close)
     return storage
+
+
+async def _mariadb(settings: PostgresSettings) -> Storage:
+    try:
+        from bookshelf.storage.mariadb.storage import MariaDbStorage  # noqa: PLC0415 (an extra, as below)
+    except ModuleNotFoundError as fault:
+        raise missing_extra("the setting `storage`", fault, "mariadb") from None
+    return await MariaDbStorage.open(settings.url, settings.wait_s)
 
 
 async def _postgres(settings: PostgresSettings) -> Storage:

@@ -16,6 +16,7 @@ from bookshelf.keyring.port import CHECK, KeyringFault, KeyStore, KeyTable
 from bookshelf.runtime.clock import Clock
 from bookshelf.runtime.keyring_backup import KEYRING_FILE
 from bookshelf.runtime.sealing import Seals
+from bookshelf.storage.mariadb.address import is_mariadb
 
 T = TypeVar("T")
 _logger = structlog.get_logger(__name__)
@@ -72,7 +73,7 @@ async def open_shared_seals(
     """
     if not settings.has_accounts and not settings.accounts_secret_file:
         return Seals()
-    if not network.storage.url:
+    if not network.storage.url or is_mariadb(network.storage.url):
         msg = "storage (or BOOKSHELF_STORAGE): instances share their keyring in PostgreSQL"
         raise WrongSetting(f"{msg}; set its address, or unset accounts and accounts_secret_file")
     try:

@@ -13,7 +13,6 @@ from sqlalchemy import (
     Column,
     Index,
     Integer,
-    LargeBinary,
     MetaData,
     Select,
     Table,
@@ -34,7 +33,7 @@ from bookshelf.shelf.events import EVENTS, TOPIC, BookAdded, GoalSet, ListCreate
 from bookshelf.shelf.fields import Book
 from bookshelf.shelf.goals import owner_of_goal
 from bookshelf.storage.paging import FETCHED_ROWS, After, Cursor, Limit, read_cursor, take_items, write_cursor
-from bookshelf.storage.statements import TEXT
+from bookshelf.storage.statements import BYTES, TEXT
 
 
 class Happened(msgspec.Struct, frozen=True):
@@ -78,7 +77,7 @@ def history_table(metadata: MetaData) -> Table:
         Column("type", TEXT, nullable=False),
         Column("time", TEXT, nullable=False),
         Column("actor", TEXT, nullable=False),
-        Column("data", LargeBinary, nullable=False),
+        Column("data", BYTES, nullable=False),
         Column("change", TEXT, nullable=False),
         Column("first", Boolean, nullable=False),
         Column("correlation", TEXT),

@@ -1,1 +1,1 @@
-"""Storage of view rows, behind one port: SQLite files or PostgreSQL, with SQLAlchemy Core and no ORM."""
+"""Storage of view rows, behind one port: SQLite, PostgreSQL or MariaDB, with SQLAlchemy Core and no ORM."""

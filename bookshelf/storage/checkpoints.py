@@ -10,7 +10,6 @@ from sqlalchemy import (
     Connection,
     Index,
     Integer,
-    LargeBinary,
     MetaData,
     Table,
     Text,
@@ -32,7 +31,7 @@ from sqlalchemy import values as literal_rows
 from sqlalchemy.exc import IntegrityError
 
 from bookshelf.storage.port import TableSetStatus
-from bookshelf.storage.statements import TEXT
+from bookshelf.storage.statements import BYTES, TEXT
 
 LEDGER = MetaData()
 
@@ -52,7 +51,7 @@ dead_letters = Table(
     Column("part", Integer, primary_key=True, autoincrement=False),
     Column("off", BigInteger, primary_key=True, autoincrement=False),
     Column("key", TEXT, nullable=False),
-    Column("value", LargeBinary, nullable=False),
+    Column("value", BYTES, nullable=False),
     Column("reason", TEXT, nullable=False),
     Column("behind", Boolean, nullable=False),
 )

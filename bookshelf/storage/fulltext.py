@@ -25,6 +25,8 @@ from sqlalchemy.dialects.postgresql import TSQUERY
 from sqlalchemy.ext.compiler import compiles
 from sqlalchemy.sql.functions import FunctionElement
 
+from bookshelf.storage.mariadb.token_table import TokenTable
+
 if TYPE_CHECKING:
     from sqlalchemy.schema import ExecutableDDLElement
 
@@ -50,6 +52,11 @@ def _group_concat(element: Any, compiler: Any, **options: Any) -> str:  # noqa: 
     return f"group_concat({compiler.process(element.clauses, **options)}, ' ')"
 
 
+@compiles(JoinedRows, "mysql")
+def _group_concat_of_mariadb(element: Any, compiler: Any, **options: Any) -> str:  # noqa: ANN401 (SQLAlchemy's)
+    return f"group_concat({compiler.process(element.clauses, **options)} SEPARATOR ' ')"
+
+
 @compiles(JoinedRows, "postgresql")
 def _string_agg(element: Any, compiler: Any, **options: Any) -> str:  # noqa: ANN401 (SQLAlchemy's)
     return f"string_agg({compiler.process(element.clauses, **options)}, ' ')"
@@ -60,6 +67,7 @@ class TokenIndex:
 
     `columns`: the weight of each column; there are up to four different weights.
     SQLite: FTS5 with the table as its content, updated by triggers. PostgreSQL: a generated column.
+    MariaDB: a table of tokens, updated by triggers.
     """
 
     def __init__(self, table: Table, columns: Mapping[str, int]) -> None:
@@ -71,6 +79,7 @@ class TokenIndex:
             for statement in statements:
                 made: ExecutableDDLElement = DDL(statement)  # type: ignore[no-untyped-call]  # untyped in SQLAlchemy
                 event.listen(table, "after_create", made.execute_if(dialect=dialect))
+        self._tokens = TokenTable(table, self._columns)
 
     def _names(self) -> list[str]:
         return [name for names in self._columns.values() for name in names]
@@ -111,15 +120,17 @@ class TokenIndex:
         if db.dialect.name == "postgresql":
             letter = "" if weight is None else _LETTERS[list(self._columns).index(weight)]
             return self._found_by_postgresql(_match(terms, f"'{{}}':*{letter}", "&", "|"))
+        if db.dialect.name == "mysql":
+            return self._tokens.has_terms(terms, weight)
         match = _match(terms, '"{}"*', "AND", "OR")
         return self._found_by_sqlite(match if weight is None else f"{self._filter(weight)} : {match}")
 
     def is_rare(self, db: Connection, terms: Terms) -> bool:
         """Return True if so few rows have every term that reading them takes less than an index of all rows.
 
-        PostgreSQL finds this out itself.
+        PostgreSQL and MariaDB find this out themselves.
         """
-        if db.dialect.name == "postgresql" or not terms:
+        if db.dialect.name != "sqlite" or not terms:
             return False
         words = f"{self._table.name}_words"
         newest = f"(SELECT coalesce(max(seq), 0) FROM {self._table.name})"  # noqa: S608 (names of our own)
@@ -143,6 +154,8 @@ class TokenIndex:
     ) -> ColumnElement[bool]:
         if db.dialect.name == "postgresql":
             return self._found_by_postgresql(f"'{token}':{'' if whole else '*'}{letter}")
+        if db.dialect.name == "mysql":
+            return self._tokens.has_token(token, weight, whole=whole)
         return self._found_by_sqlite(f'{self._filter(weight)} : "{token}"{"" if whole else "*"}')
 
     def _filter(self, weight: int) -> str:

@@ -7,7 +7,7 @@ from typing import Annotated, Any, NamedTuple
 
 import msgspec
 from msgspec import Meta
-from sqlalchemy import ColumnElement, Select, func, tuple_
+from sqlalchemy import ColumnElement, Select, and_, func, or_, tuple_
 
 from bookshelf.cqrs.errors import Invalid
 
@@ -74,7 +74,7 @@ def list_page(  # noqa: PLR0913 (what a page is made of)
     if cursor is not None and not (cursor.key or sort.nullable):
         raise Invalid("is not a cursor; take it from a page's Link header", field="after")
     labels = [column.label(f"key_{place}") for place, column in enumerate(sort.columns)]
-    selects = _in_order(query.add_columns(*labels), row_id, order, sort, cursor)
+    selects = _in_order(db, query.add_columns(*labels), row_id, order, sort, cursor)
     items, last = _take(_rows(db, selects, limit + 1), limit, render, PAGE_BYTES)
     if last is None:
         return ListPage(items, None)
@@ -84,7 +84,12 @@ def list_page(  # noqa: PLR0913 (what a page is made of)
 
 
 def _in_order(
-    query: Select[Any], row_id: ColumnElement[str], order: str, sort: Sort, cursor: Cursor | None
+    db: Any,  # noqa: ANN401 (the storage's connection)
+    query: Select[Any],
+    row_id: ColumnElement[str],
+    order: str,
+    sort: Sort,
+    cursor: Cursor | None,
 ) -> Iterator[Select[Any]]:
     """Yield the query for the rows with a key, then the one for the others: both can use an index."""
     down = order.startswith("-")
@@ -93,14 +98,31 @@ def _in_order(
     if cursor is None or cursor.key:
         known = query.where(first.is_not(None)) if sort.nullable else query
         if cursor is not None:
-            here, last = tuple_(*places), tuple_(*cursor.key, cursor.id)
-            known = known.where(here < last if down else here > last)
+            known = known.where(_beyond(places, (*cursor.key, cursor.id), db.dialect.name, down=down))
         yield known.order_by(*(place.desc() if down else place for place in places))
     if sort.nullable:
         unknown = query.where(first.is_(None))
         if cursor is not None and not cursor.key:
             unknown = unknown.where(row_id < cursor.id if down else row_id > cursor.id)
         yield unknown.order_by(row_id.desc() if down else row_id)
+
+
+def _beyond(
+    places: Sequence[ColumnElement[Any]], last: Sequence[Key], dialect: str, *, down: bool
+) -> ColumnElement[bool]:
+    """Return the condition that a row comes after the last one.
+
+    MariaDB reads the whole index for a comparison of row values, and PostgreSQL for one by OR.
+    """
+    if dialect != "mysql":
+        here, there = tuple_(*places), tuple_(*last)
+        return here < there if down else here > there
+    place, value = places[0], last[0]
+    strictly = place < value if down else place > value
+    if len(places) == 1:
+        return strictly
+    others = _beyond(places[1:], last[1:], dialect, down=down)
+    return and_(place <= value if down else place >= value, or_(strictly, others))
 
 
 def _rows(db: Any, selects: Iterable[Select[Any]], most: int) -> Generator[Any, None, None]:  # noqa: ANN401 (the storage's connection)

@@ -10,12 +10,13 @@ from itertools import chain
 from operator import itemgetter
 from typing import Any, NamedTuple
 
-from sqlalchemy import Boolean, Connection, Insert, Table, Text
-from sqlalchemy.dialects import postgresql, sqlite
+from sqlalchemy import Boolean, Connection, Insert, LargeBinary, Table, Text
+from sqlalchemy.dialects import mysql, postgresql, sqlite
 from sqlalchemy.exc import StatementError
 from sqlalchemy.sql.visitors import iterate
 
 from bookshelf.cqrs.view import DERIVED, Change
+from bookshelf.storage.mariadb.dialect import MariaDbText
 
 #: Rows in one INSERT, the largest number first. SQLite runs all of them in one step, without releasing the
 #: interpreter's lock for each row, and writes the full-text index once, not once for each row.
@@ -100,7 +101,9 @@ def _change(bind: Any) -> Callable[[Any], Any] | None:  # noqa: ANN401 (Core's)
 
 
 #: Text that is compared by code points, as in SQLite, and not by the rules of a language.
-TEXT = Text().with_variant(postgresql.TEXT(collation="C"), "postgresql")
+TEXT = Text().with_variant(postgresql.TEXT(collation="C"), "postgresql").with_variant(MariaDbText(), "mysql")
+#: Bytes of any number.
+BYTES = LargeBinary().with_variant(mysql.LONGBLOB(), "mysql")
 
 
 Rows = list[Mapping[str, Any] | None]

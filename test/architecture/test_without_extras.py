@@ -49,10 +49,12 @@ if len(seen) < 20:
 _OF_EXTRAS = (
     "bookshelf.log.kafka.",
     "bookshelf.keyring.postgres",
+    "bookshelf.storage.mariadb.database",
+    "bookshelf.storage.mariadb.storage",
+    "bookshelf.storage.mariadb.table_sets",
     "bookshelf.storage.postgres.database",
     "bookshelf.storage.postgres.storage",
     "bookshelf.storage.postgres.table_sets",
-    "bookshelf.storage.postgres.tables",
     "bench.kafka.",
     "bench.eventsourcing_baseline",
     "bench.protean_program",

@@ -9,7 +9,6 @@ from sqlalchemy import (
     Integer,
     MetaData,
     Table,
-    Text,
     bindparam,
     exists,
     insert,
@@ -26,6 +25,7 @@ from bookshelf.cqrs.errors import NotFound
 from bookshelf.cqrs.message import Command, Event, State
 from bookshelf.cqrs.view import Change, Recorded, View
 from bookshelf.log.port import Log, NewRecord, Record
+from bookshelf.storage.statements import TEXT
 
 TOPIC = "tallies"
 
@@ -71,8 +71,8 @@ EVENTS = Catalogue(Counted)
 TALLY = Aggregate(name="tally", topic=TOPIC, catalogue=EVENTS, initial=Tally(), decide=decide, evolve=evolve)
 
 TABLES = MetaData()
-tallies = Table("tally", TABLES, Column("id", Text, primary_key=True), Column("sum", Integer, nullable=False))
-_key = bindparam("key", type_=Text)
+tallies = Table("tally", TABLES, Column("id", TEXT, primary_key=True), Column("sum", Integer, nullable=False))
+_key = bindparam("key", type_=TEXT)
 #: Statements that every database takes.
 _BEGIN = insert(tallies).from_select(
     ["id", "sum"], select(_key, literal(0)).where(~exists().where(tallies.c.id == _key))

@@ -13,8 +13,8 @@ from bookshelf.log.in_process import GroupMembership
 from bookshelf.log.memory import MemoryLog
 from bookshelf.log.port import Change, Log
 from bookshelf.runtime.view.host import ViewHost
-from bookshelf.storage.postgres.database import Timeouts
 from bookshelf.storage.postgres.storage import PostgresStorage
+from bookshelf.storage.shared.database import Timeouts
 
 PARTITIONS = 4
 EVERY = frozenset(range(PARTITIONS))

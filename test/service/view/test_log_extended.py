@@ -8,8 +8,7 @@ from support.views import Views, answer, caught_up
 
 from bookshelf.log.memory import MemoryLog
 from bookshelf.storage.port import Storage
-from bookshelf.storage.postgres import table_sets
-from bookshelf.storage.postgres.tables import PostgresTables
+from bookshelf.storage.shared.tables import SharedTables
 
 #: Storages whose rows outlive a host; those in memory do not.
 KEPT = pytest.mark.parametrize(
@@ -48,7 +47,7 @@ async def test_checkpoints_without_a_digest_are_accepted_once_and_get_one(
         await written(log, counted("a", 1))
         await caught_up(host, log)
         tables = host.rows.tables
-        schema = f"{table_sets.schema(tables.number)}." if isinstance(tables, PostgresTables) else ""
+        schema = f"{tables.schemas[None]}." if isinstance(tables, SharedTables) else ""
         drop = text(f"ALTER TABLE {schema}bookshelf_checkpoint DROP COLUMN mark")
         await before.stop()
         other = await storage.live(VIEW, f"{log.identity}/{TOPIC}")

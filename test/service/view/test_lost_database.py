@@ -15,7 +15,7 @@ from bookshelf.log.memory import MemoryLog
 from bookshelf.runtime.view.host import NotCaughtUp, ViewHost
 from bookshelf.storage import checkpoints
 from bookshelf.storage.port import StorageFault
-from bookshelf.storage.postgres.database import Timeouts
+from bookshelf.storage.shared.database import Timeouts
 
 pytestmark = pytest.mark.needs("postgres")
 Pair = tuple[ViewHost, ViewHost]

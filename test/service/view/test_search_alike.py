@@ -1,9 +1,10 @@
-"""Search finds the same on SQLite and PostgreSQL, in the same order, by any kind of token in any field."""
+"""Search finds the same on SQLite, PostgreSQL and MariaDB, in one order, by any token in any field."""
 
 from itertools import product
 from typing import Any
 
 import pytest
+from support import mariadb
 from support.generated_logs import BEGAN, PARTITIONS, asked, filled, hosts
 from support.postgres import Server
 
@@ -21,6 +22,8 @@ from bookshelf.shelf.events import (
 )
 from bookshelf.shelf.facets import ROUTES, SuggestionQuery
 from bookshelf.shelf.values import Contributor, SeriesEntry
+from bookshelf.storage.mariadb.storage import MariaDbStorage
+from bookshelf.storage.port import Storage
 from bookshelf.storage.postgres.storage import PostgresStorage
 from bookshelf.storage.sqlite import MemoryStorage
 
@@ -77,7 +80,7 @@ def of_fields(text: str, kind: int) -> list[tuple[str, Event]]:
     ]
 
 
-async def answers(log: MemoryLog, storage: MemoryStorage | PostgresStorage) -> list[object]:
+async def answers(log: MemoryLog, storage: Storage) -> list[object]:
     queries = [*ISBNS, *(query for _, listed in KINDS.values() for query in listed)]
     found: list[object] = []
     async with hosts(log, storage) as views:
@@ -89,8 +92,10 @@ async def answers(log: MemoryLog, storage: MemoryStorage | PostgresStorage) -> l
     return found
 
 
-@pytest.mark.needs("postgres")
-async def test_every_kind_of_token_in_every_field_is_found_alike(postgres_server: Server) -> None:
+@pytest.mark.needs("postgres", "mariadb")
+async def test_every_kind_of_token_in_every_field_is_found_alike(
+    postgres_server: Server, mariadb_server: mariadb.Server
+) -> None:
     log = MemoryLog(PARTITIONS)
     history: list[tuple[str, Event]] = [
         (f"isbn-{n}", BookAdded(title="I", author="", isbn=isbn, added=BEGAN))
@@ -103,5 +108,7 @@ async def test_every_kind_of_token_in_every_field_is_found_alike(postgres_server
         found = await answers(log, await PostgresStorage.open(postgres_server.url(name)))
     expected = await answers(log, MemoryStorage())
     assert found == expected
+    with mariadb_server.database() as name:
+        assert await answers(log, await MariaDbStorage.open(mariadb_server.url(name))) == expected
     assert any(b"0-gone" in str(answer).encode() for answer in expected) is False
     assert sum(b"0-note" in str(answer).encode() for answer in expected) > 1

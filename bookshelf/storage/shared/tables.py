@@ -1,11 +1,12 @@
-"""One table set in PostgreSQL. A transaction runs to its end, also if its caller is cancelled.
+"""One table set in a shared database. A transaction runs to its end, also if its caller is cancelled.
 
 One connection for each table set in use marks the set as used and reads its status.
 """
 
 import asyncio
 import contextlib
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Mapping
+from dataclasses import dataclass
 from typing import Any, TypeVar
 
 from sqlalchemy import Connection
@@ -15,17 +16,32 @@ from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 from bookshelf.cqrs.errors import NotFound
 from bookshelf.storage import faults
 from bookshelf.storage.port import StorageFault, TableSetDropped, TableSetStatus
-from bookshelf.storage.postgres import table_sets
-from bookshelf.storage.postgres.database import ConnectionLost, Database, translate_connection_errors, within
+from bookshelf.storage.shared.database import ConnectionLost, SharedDatabase, within
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SetPlace:
+    """Where a table set is: its number and name in the catalogue, and the schemas of its statements.
+
+    `look` reads its status; `hold` marks it as used while a connection lasts, where sessions do that.
+    Both raise `TableSetDropped`.
+    """
+
+    number: int
+    name: str
+    schemas: Mapping[str | None, str]
+    look: Callable[[Connection], TableSetStatus]
+    hold: Callable[[AsyncConnection], Awaitable[None]] | None = None
 
 
 class TableSetWatch:
     """Reads the status of one set; concurrent callers share one query."""
 
-    def __init__(self, database: Database, number: int) -> None:
-        self._engine = within(database.asking, table_sets.schema(number))
+    def __init__(self, database: SharedDatabase, place: SetPlace) -> None:
+        self._database = database
+        self._engine = within(database.asking, place.schemas)
         self._patience_s = database.patience.look_s
-        self._number = number
+        self._place = place
         self._turn = asyncio.Lock()
         self._connection: AsyncConnection | None = None
         self._next: asyncio.Task[TableSetStatus] | None = None
@@ -39,7 +55,7 @@ class TableSetWatch:
 
     async def hold(self) -> None:
         """Mark the set as used. Raises `StorageFault`, `TableSetDropped`."""
-        with translate_connection_errors():
+        with self._database.translated():
             async with self._turn, asyncio.timeout(self._patience_s):
                 await self._connected()
 
@@ -60,27 +76,25 @@ class TableSetWatch:
 
     async def _once(self) -> TableSetStatus:
         try:
-            with translate_connection_errors():
+            with self._database.translated():
                 async with asyncio.timeout(self._patience_s):
                     db = await self._connected()
                     async with db.begin():
-                        return await db.run_sync(table_sets.look, self._number)
+                        return await db.run_sync(self._place.look)
         except TableSetDropped:
             raise
         except BaseException as fault:
             await self._forget()
-            if fault.__cause__ is not None and faults.missing(fault.__cause__):
+            if fault.__cause__ is not None and self._database.missing(fault.__cause__):
                 raise TableSetDropped(str(fault)) from fault
             raise
 
     async def _connected(self) -> AsyncConnection:
         if self._connection is None:
             self._connection = await self._engine.connect()
-            async with self._connection.begin():
-                held = await self._connection.scalar(table_sets.hold(self._number))
-            if not held:
-                msg = f"the table set {self._number} is being dropped"
-                raise TableSetDropped(msg)
+            if self._place.hold is not None:
+                async with self._connection.begin():
+                    await self._place.hold(self._connection)
         return self._connection
 
     async def _forget(self) -> None:
@@ -88,7 +102,7 @@ class TableSetWatch:
         if connection is not None:
             with (
                 contextlib.suppress(Exception),
-                translate_connection_errors(),
+                self._database.translated(),
             ):  # the connection is discarded, so errors of closing it do not matter
                 await connection.close()
 
@@ -101,25 +115,24 @@ def _retrieved(task: "asyncio.Task[Any]") -> None:
 T = TypeVar("T")
 
 
-class PostgresTables:
+class SharedTables:
     """A table set. `live`: as last seen by this process; the last process that uses a former set drops it."""
 
     def __init__(
         self,
-        database: Database,
-        number: int,
-        name: str,
-        closed: "Callable[[PostgresTables], Awaitable[None]]",
+        database: SharedDatabase,
+        place: SetPlace,
+        closed: "Callable[[SharedTables], Awaitable[None]]",
     ) -> None:
-        self.number = number
-        self.name = name
+        self.number = place.number
+        self.name = place.name
+        self.schemas = place.schemas
         self.live = False
-        schema = table_sets.schema(number)
         self._database = database
-        self._writing = within(database.writing, schema)
-        self._reading = within(database.reading, schema)
+        self._writing = within(database.writing, place.schemas)
+        self._reading = within(database.reading, place.schemas)
         self._closed = closed
-        self._lookout = TableSetWatch(database, number)
+        self._lookout = TableSetWatch(database, place)
         self._under_way: set[asyncio.Task[object]] = set()
 
     async def hold(self) -> None:
@@ -159,7 +172,7 @@ class PostgresTables:
         try:
             return await asyncio.shield(task)  # the outcome of a cancelled commit would be unknown
         except StorageFault as fault:
-            if fault.__cause__ is not None and faults.missing(fault.__cause__):
+            if fault.__cause__ is not None and self._database.missing(fault.__cause__):
                 await self.look()  # raises TableSetDropped if the whole set was dropped
             raise
 

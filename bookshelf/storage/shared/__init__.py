@@ -1,0 +1,1 @@
+"""What storages in a database that many instances share have in common."""
