@@ -194,6 +194,9 @@ def _if_match(route: CommandRoute) -> Json:
     return _parameter("If-Match", "header", tag, what, required=route.conditional)
 
 
+_PAGE = "<!DOCTYPE html>\n<title>A page</title>"
+
+
 def _command_headers(route: CommandRoute) -> tuple[str, ...]:
     created = ("Location",) if route.creates or route.location else ()
     return (*created, "ETag", header_fields.POSITION, header_fields.CHANGE, header_fields.REPLAYED)
@@ -201,7 +204,7 @@ def _command_headers(route: CommandRoute) -> tuple[str, ...]:
 
 def _query(route: QueryRoute, contents: Mapping[Any, Json]) -> Json:
     listed = (*(("Link",) if _is_paged(route) else ()), *((header_fields.COUNT,) if route.counted else ()))
-    page = {} if route.page is None else {"text/html": {"schema": {"type": "string"}}}
+    page = {} if route.page is None else {"text/html": {"schema": {"type": "string"}, "example": _PAGE}}
     found = {
         "description": "Found.",
         "headers": dict(_response_headers((*(() if page else ("ETag",)), *listed))),

@@ -9,6 +9,8 @@ from bookshelf.cqrs.route import HIDDEN
 Json = dict[str, Any]
 #: Where a document has a schema.
 REF = "#/components/schemas/{name}"
+#: Texts of a format.
+_TEXTS = {"date-time": "2026-01-31T12:00:00Z", "date": "2026-01-31"}
 
 
 def publish_schema(schema: Any) -> Any:  # noqa: ANN401 (any JSON)
@@ -58,8 +60,33 @@ def _example_of_parts(schema: Mapping[str, Any], components: Mapping[str, Any], 
         item = example(schema.get("items", {}), components, depth)
         return [] if item is None else [item]
     if schema.get("type") == "object":
+        required = schema.get("required", ())
         parts = {
-            name: example(part, components, depth) for name, part in schema.get("properties", {}).items()
+            name: _example_of_field(part, components, depth, required=name in required)
+            for name, part in schema.get("properties", {}).items()
         }
         return {name: part for name, part in parts.items() if part is not None}
     return None
+
+
+def _example_of_field(
+    schema: Mapping[str, Any], components: Mapping[str, Any], depth: int, *, required: bool
+) -> Any:  # noqa: ANN401 (any JSON)
+    """Return an example; of a required field that has none, a value of its type."""
+    found = example(schema, components, depth)
+    return _plain(schema, components) if found is None and required else found
+
+
+def _plain(schema: Mapping[str, Any], components: Mapping[str, Any]) -> Any:  # noqa: ANN401 (any JSON)
+    if "$ref" in schema:
+        return _plain(components[str(schema["$ref"]).rpartition("/")[2]], components)
+    for part in schema.get("anyOf", ()):
+        if (found := _plain(part, components)) is not None:
+            return found
+    if schema.get("type") == "string":
+        return _TEXTS.get(schema.get("format", ""), "text")
+    if schema.get("type") in {"integer", "number"}:
+        return schema.get("minimum", 1)
+    if schema.get("type") == "object":
+        return _example_of_parts(schema, components, 1)
+    return False if schema.get("type") == "boolean" else None

@@ -74,10 +74,13 @@ class ProductsQuery(Overseen, forbid_unknown_fields=True, rename={"units_below":
 
     category: Annotated[str, Meta(description="an id, or other")] | None = None
     q: Annotated[str, Meta(max_length=200, description="beginnings of words")] | None = None
-    supplier: str | None = None
+    supplier: Annotated[str, Meta(description="its whole name")] | None = None
     available: Annotated[bool, Meta(description="true: only those that can be had now")] = False
     units_below: Below | None = None
-    sort: Literal["name", "-name", "price", "-price", "added", "-added"] = "name"
+    sort: Annotated[
+        Literal["name", "-name", "price", "-price", "added", "-added"],
+        Meta(description="by what; with - the other way round"),
+    ] = "name"
     limit: Limit = 24
     after: After | None = None
 

@@ -72,9 +72,11 @@ class InvoiceQuery(OwnedOverseen, forbid_unknown_fields=True, kw_only=True):
 class RevenueQuery(msgspec.Struct, forbid_unknown_fields=True, rename={"since": "from", "until": "to"}):
     """By what the revenue is summed, of which days, both inclusive."""
 
-    by: Literal["year", "month", "day", "product"] = "day"
-    since: date | None = None
-    until: date | None = None
+    by: Annotated[
+        Literal["year", "month", "day", "product"], Meta(description="what each entry of the answer is of")
+    ] = "day"
+    since: Annotated[date, Meta(description="the first day, in the shop's zone")] | None = None
+    until: Annotated[date, Meta(description="the last day, in the shop's zone")] | None = None
     limit: Limit = 1000
     after: After | None = None
 

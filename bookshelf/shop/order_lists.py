@@ -32,12 +32,12 @@ class OrdersQuery(OwnedOverseen, forbid_unknown_fields=True, rename=_DAYS):
     """Which orders, of which days of the shop's zone, both inclusive; how many, and from where on."""
 
     customer: Customer | None = None
-    state: OrderStatus | None = None
+    state: Annotated[OrderStatus, Meta(description="only those in this state")] | None = None
     reason: Annotated[str, Meta(max_length=40, description="a code", examples=["out-of-stock"])] | None = None
     stalled: Annotated[bool, Meta(description="true: only those that do not go on")] = False
-    since: date | None = None
-    until: date | None = None
-    sort: Literal["placed", "-placed"] = "-placed"
+    since: Annotated[date, Meta(description="the first day, in the shop's zone")] | None = None
+    until: Annotated[date, Meta(description="the last day, in the shop's zone")] | None = None
+    sort: Annotated[Literal["placed", "-placed"], Meta(description="the newest first, or last")] = "-placed"
     limit: Limit = 24
     after: After | None = None
 
@@ -51,8 +51,8 @@ class OrderQuery(OwnedOverseen, forbid_unknown_fields=True, kw_only=True):
 class SummaryQuery(msgspec.Struct, forbid_unknown_fields=True, rename=_DAYS):
     """The orders of which days of the shop's zone, both inclusive."""
 
-    since: date | None = None
-    until: date | None = None
+    since: Annotated[date, Meta(description="the first day, in the shop's zone")] | None = None
+    until: Annotated[date, Meta(description="the last day, in the shop's zone")] | None = None
 
 
 class OrdersSummary(msgspec.Struct, frozen=True, kw_only=True):

@@ -118,7 +118,7 @@ async def test_a_missing_position_or_id_is_reported(log: Watched) -> None:
         (("show", f"{place}@{int(offset) + 9}"), "there is no bookshelf/"),
         (("show", "bookshelf/7@0"), "bookshelf has 2 partitions"),
         (("show", "Dune"), "is not a position"),
-        (("show", "shop/0@1"), "no service has a topic 'shop'"),
+        (("show", "garden/0@1"), "no service has a topic 'garden'"),
         (("history", "absent"), "bookshelf has no event of 'absent'"),
         (("tail", "--from", "yesterday"), "is not a position"),
         (("tail", "--since", "yesterday"), "is no time"),
