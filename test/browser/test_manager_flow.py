@@ -1,6 +1,5 @@
 """A manager in a real browser: a product with a picture, units, an order that is sent, credit, revenue."""
 
-import re
 from io import BytesIO
 
 import pytest
@@ -40,6 +39,8 @@ def test_a_manager_sells_a_product_and_sends_an_order(running: Browser, shelf: P
     expect(page.get_by_alt_text("The chosen picture")).to_be_visible()
     page.get_by_role("button", name="Save").click()
     page.get_by_role("link", name="Middlemarch").first.click()
+    expect(page.get_by_role("heading", level=1)).to_have_text("Middlemarch")
+    product = page.url.rpartition("/")[2]
     image = page.locator(".form-picture img")
     expect(image).to_have_js_property("complete", value=True)
     expect(image).to_have_js_property("naturalWidth", value=200)
@@ -48,9 +49,8 @@ def test_a_manager_sells_a_product_and_sends_an_order(running: Browser, shelf: P
     page.get_by_label("Number").fill("7")
     page.get_by_label("Why").fill("a parcel of the publisher")
     page.get_by_role("button", name="Add so many").click()
-    product = re.search(r"/products/([^/]+)", page.url)
-    assert product is not None
-    lines = [{"product": product[1], "quantity": 2}]
+    expect(page.locator("#notice")).to_be_visible()
+    lines = [{"product": product, "quantity": 2}]
     order = {"lines": lines, "pay": "credit", "address": "Ann Reader"}
     wait = {"Idempotency_Key": "one", "Prefer": "wait=10"}
     assert shelf.client.ask("POST", "/shop/orders", order, **wait).json["state"] == "FINALIZED"
