@@ -18,14 +18,12 @@ pytestmark = [pytest.mark.browser, pytest.mark.needs("chromium")]
 
 #: Each state of each page: below which address it is shown, the template, the state.
 STATES = [
-    (site, site.parts.root.rstrip("/"), page.template.removesuffix(".html"), state)
+    (site.parts.root.rstrip("/"), page.template.removesuffix(".html"), state)
     for site in (SITE, ACCOUNT_SITE, SHOP_SITE, MANAGER_SITE)
     for _, state, page in examples(site)
 ]
-#: The sites of which these tests look at one flow only, unless slow ones are wanted, too.
-_SLOW = (SHOP_SITE, MANAGER_SITE)
 #: axe looks at the fullest state of each page.
-FULLEST = {template: state for _, _, template, state in STATES if state in {"usual", "long"}}
+FULLEST = {template: state for _, template, state in STATES if state in {"usual", "long"}}
 MOST_REQUESTS = 6
 MOST_BYTES = 75_000
 LATER_BYTES = 10_000
@@ -46,10 +44,7 @@ def visit(running: Browser) -> Visit:
     return Visit(running.new_page(viewport={"width": 1280, "height": 900}))
 
 
-@pytest.mark.parametrize(
-    ("root", "template", "state"),
-    [pytest.param(*shown, marks=[pytest.mark.slow] if site in _SLOW else []) for site, *shown in STATES],
-)
+@pytest.mark.parametrize(("root", "template", "state"), STATES)
 def test_a_page_keeps_the_policy_and_fits_every_window(
     visit: Visit, origin: str, root: str, template: str, state: str
 ) -> None:

@@ -215,7 +215,7 @@ def _list_examples() -> Mapping[str, Page]:
         "usual": _list_page(orders, 4),
         "empty": _list_page([], 0),
         "none": _list_page([], 0, "CANCELED"),
-        "long": _list_page([endless, *orders], 1234, "PENDING", "next"),
+        "long": _list_page([endless, *orders * 6], 1234, "PENDING", "next"),
     }
 
 
