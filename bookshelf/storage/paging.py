@@ -128,7 +128,9 @@ def _beyond(
 def _rows(db: Any, selects: Iterable[Select[Any]], most: int) -> Generator[Any, None, None]:  # noqa: ANN401 (the storage's connection)
     left = most
     for query in selects:
-        with db.execute(query.limit(left).execution_options(yield_per=FETCHED_ROWS)) as rows:
+        # MariaDB's driver drops the rest of a result that it fetches in parts once `render` asks something
+        options = {} if db.dialect.name == "mysql" else {"yield_per": FETCHED_ROWS}
+        with db.execute(query.limit(left).execution_options(**options)) as rows:
             for row in rows:
                 left -= 1
                 yield row
