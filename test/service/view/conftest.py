@@ -3,6 +3,7 @@
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import pytest
 from support.faulty import FaultyLog
@@ -12,9 +13,13 @@ from support.views import Views
 
 from bookshelf.log.memory import MemoryLog
 from bookshelf.runtime.view.host import ViewHost
+from bookshelf.storage.mariadb.storage import MariaDbStorage
 from bookshelf.storage.port import Storage
 from bookshelf.storage.postgres.storage import PostgresStorage
 from bookshelf.storage.sqlite import MemoryStorage, SqliteStorage
+
+if TYPE_CHECKING:
+    from support import mariadb
 
 
 @pytest.fixture
@@ -22,7 +27,14 @@ def log() -> FaultyLog:
     return FaultyLog(MemoryLog(2))
 
 
-@pytest.fixture(params=["memory", "sqlite", pytest.param("postgres", marks=pytest.mark.needs("postgres"))])
+@pytest.fixture(
+    params=[
+        "memory",
+        "sqlite",
+        pytest.param("postgres", marks=pytest.mark.needs("postgres")),
+        pytest.param("mariadb", marks=pytest.mark.needs("mariadb")),
+    ]
+)
 async def storage(request: pytest.FixtureRequest, tmp_path: Path) -> AsyncIterator[Storage]:
     async with AsyncExitStack() as stack:
         made: Storage
@@ -30,6 +42,9 @@ async def storage(request: pytest.FixtureRequest, tmp_path: Path) -> AsyncIterat
             made = MemoryStorage()
         elif request.param == "sqlite":
             made = SqliteStorage(tmp_path / "views")
+        elif request.param == "mariadb":
+            maria: mariadb.Server = request.getfixturevalue("mariadb_server")
+            made = await MariaDbStorage.open(maria.url(stack.enter_context(maria.database())))
         else:
             server: Server = request.getfixturevalue("postgres_server")
             made = await PostgresStorage.open(server.url(await stack.enter_async_context(server.database())))

@@ -5,7 +5,7 @@ from typing import Annotated, Any, ClassVar
 
 import msgspec
 import pytest
-from sqlalchemy import Column, MetaData, Table, Text, insert, select
+from sqlalchemy import Column, MetaData, Table, insert, select
 from support.counter_context import TOPIC, said, written
 from support.faulty import FaultyLog
 from support.fixed_infrastructure import FixedClock
@@ -21,6 +21,7 @@ from bookshelf.log.port import NewRecord
 from bookshelf.runtime.sealing import Seals
 from bookshelf.runtime.view.dead_letters import listed, retry
 from bookshelf.runtime.view.host import ViewHost
+from bookshelf.storage.statements import TEXT
 
 
 class NoteTaken(Event, frozen=True):
@@ -34,9 +35,9 @@ TABLES = MetaData()
 notes = Table(
     "note",
     TABLES,
-    Column("id", Text, primary_key=True),
-    Column("stored", Text, nullable=False),
-    Column("words", Text, nullable=False),
+    Column("id", TEXT, primary_key=True),
+    Column("stored", TEXT, nullable=False),
+    Column("words", TEXT, nullable=False),
 )
 _ADD = insert(notes)
 

@@ -5,8 +5,6 @@ from contextlib import asynccontextmanager
 from typing import Any
 
 import msgspec
-import pytest
-from support import mariadb
 from support.process import ROOT
 from support.shop import SHOP
 from support.views import Views, caught_up
@@ -21,7 +19,6 @@ from bookshelf.runtime.api.queries import Viewer, read_parameters
 from bookshelf.runtime.decoding import decoder_of
 from bookshelf.runtime.view.host import ViewHost
 from bookshelf.shop.events import TOPIC
-from bookshelf.storage.mariadb.storage import MariaDbStorage
 from bookshelf.storage.port import Storage
 from bookshelf.storage.sqlite import MemoryStorage
 
@@ -100,19 +97,6 @@ async def answered(host: ViewHost, route: QueryRoute, params: msgspec.Struct) ->
 
 
 async def test_every_question_has_the_same_answer_on_every_storage(storage: Storage) -> None:
-    await compared(storage)
-
-
-@pytest.mark.needs("mariadb")
-async def test_every_question_has_the_same_answer_on_mariadb(mariadb_server: mariadb.Server) -> None:
-    with mariadb_server.database() as name:
-        storage = await MariaDbStorage.open(mariadb_server.url(name))
-        await compared(storage)
-        await storage.close()
-
-
-async def compared(storage: Storage) -> None:
-    """Compare the answers with those of a storage in memory."""
     log = await golden_log()
     memory = MemoryStorage()
     async with hosts(log, memory) as expected, hosts(log, storage) as found:
