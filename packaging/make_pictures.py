@@ -156,7 +156,7 @@ async def _fill(shelf: Embedded) -> Mapping[str, str]:
     return ids
 
 
-def _write(name: str, frames: Sequence[tuple[bytes, int]], most: int) -> None:
+def write_picture(name: str, frames: Sequence[tuple[bytes, int]], most: int) -> None:
     """Write a picture, or an animation: each frame with the milliseconds that it is shown."""
     shown = [Image.open(BytesIO(frame)) for frame, _ in frames]
     moving: dict[str, Any] = {}
@@ -189,7 +189,7 @@ async def _take(browser: Browser, url: str, picture: Picture, ids: Mapping[str, 
     if answer is None or not answer.ok:
         sys.exit(f"{picture.name}: {picture.address} is no page")
     await page.evaluate("document.activeElement?.blur(), document.fonts.ready")
-    _write(picture.name, [(await page.screenshot(), 0)], MOST)
+    write_picture(picture.name, [(await page.screenshot(), 0)], MOST)
     await context.close()
 
 
@@ -202,7 +202,7 @@ async def _take_import(browser: Browser, url: str) -> None:
     await page.locator("#file").set_input_files(library)  # type: ignore[arg-type]  # a file's content
     run = page.get_by_role("button", name="Import 7 books")
     await run.wait_for()
-    _write("import-preview", [(await page.screenshot(), 0)], MOST)
+    write_picture("import-preview", [(await page.screenshot(), 0)], MOST)
     await run.click()
     await page.get_by_role("link", name="See your shelf").wait_for()
     line = page.locator("#refusals li").first
@@ -210,7 +210,7 @@ async def _take_import(browser: Browser, url: str) -> None:
     await line.get_by_role("button", name="Import this line").click()
     await page.get_by_text("Corrected and imported").wait_for()
     await page.evaluate("scrollTo(0, 0)")
-    _write("import-report", [(await page.screenshot(), 0)], MOST)
+    write_picture("import-report", [(await page.screenshot(), 0)], MOST)
     await context.close()
 
 
@@ -247,7 +247,7 @@ async def _take_evening(browser: Browser, url: str) -> None:
     await page.get_by_role("button", name="Undo").first.click()
     await page.get_by_text("Taken back.").wait_for()
     await show(2400)
-    _write("evening", frames, MOST_MOVING)
+    write_picture("evening", frames, MOST_MOVING)
     await context.close()
 
 
