@@ -6,8 +6,9 @@ from typing import Annotated, Literal
 
 import msgspec
 from msgspec import Meta
+from sqlalchemy import select
 
-from bookshelf.cqrs.errors import KeyReused
+from bookshelf.cqrs.errors import Invalid, KeyReused
 from bookshelf.cqrs.handler import HandlerPorts, HandlerRoute, RequestContext
 from bookshelf.cqrs.message import sealed_fields
 from bookshelf.http.message import Headers, Request, Response
@@ -16,6 +17,8 @@ from bookshelf.runtime.api import header_fields
 from bookshelf.runtime.api.bodies import json_answer, read_body
 from bookshelf.runtime.api.ownership import call_id, created
 from bookshelf.runtime.decoding import Decoder
+from bookshelf.shop.cards import check_token
+from bookshelf.shop.carts import VIEW, cart_products
 from bookshelf.shop.manager_routes import customer_of
 from bookshelf.shop.money import Price
 from bookshelf.shop.order import ORDER, Order
@@ -60,9 +63,13 @@ _BODY = Decoder(NewOrder)
 
 @dataclass(frozen=True)
 class Placing:
-    """The handler of POST /shop/orders. The addresses of invoices are kept for so many years."""
+    """The handler of POST /shop/orders, in a shop that begins with this currency.
+
+    The addresses of invoices are kept for so many years.
+    """
 
     invoice_years: int
+    currency: str
 
     async def place(self, request: Request, context: RequestContext, ports: HandlerPorts) -> Response:
         """Answer 201 with the order; the same one for the same key.
@@ -70,6 +77,9 @@ class Placing:
         Raises `Problem`, `Invalid`, `KeyReused`, `KeyringFault`.
         """
         body: NewOrder = await read_body(request, _BODY)
+        if isinstance(body.pay, CardPay):
+            check_token(body.pay.card)
+        await self._check_currency(body, ports)
         actor = context.caller.actor
         made = call_id(actor, _required_key(request.headers))
         order_id = f"o-{created(made)}"
@@ -87,6 +97,17 @@ class Placing:
             headers[header_fields.REPLAYED] = "true"
         shown = msgspec.structs.replace(order, address=body.address or None)
         return json_answer(201, to_order_answer(order_id, shown, ""), headers)
+
+    async def _check_currency(self, body: NewOrder, ports: HandlerPorts) -> None:
+        prices = [(number, line.price) for number, line in enumerate(body.lines) if line.price is not None]
+        if not prices:
+            return
+        first = await ports.query(VIEW, lambda db: db.scalar(select(cart_products.c.currency).limit(1)))
+        currency = first or self.currency
+        for number, price in prices:
+            if price.currency != currency:
+                field = f"lines.{number}.price.currency"
+                raise Invalid(f"is in {currency}, as all prices of this shop", field=field)
 
     async def _with_address(
         self, place: PlaceOrder, address: str, context: RequestContext, ports: HandlerPorts
@@ -125,13 +146,13 @@ def _command(body: NewOrder, context: RequestContext) -> PlaceOrder:
     return PlaceOrder(terms=terms, lines=lines, at=context.at)
 
 
-def placing_route(invoice_years: int) -> HandlerRoute:
-    """Return the route, for a shop that keeps the addresses of invoices for so many years."""
+def placing_route(invoice_years: int, currency: str) -> HandlerRoute:
+    """Return the route, for a shop that begins with this currency and keeps addresses for so many years."""
     return HandlerRoute(
         method="POST",
         path="/shop/orders",
         summary="Place an order",
-        handler=Placing(invoice_years).place,
+        handler=Placing(invoice_years, currency).place,
         body_bytes=64 << 10,
         requires=BUY,
         body=NewOrder,
