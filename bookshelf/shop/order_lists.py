@@ -1,7 +1,7 @@
 """The questions on orders: all, one, its history and stream; customers see their own, managers all."""
 
 from collections import Counter
-from datetime import date, datetime, time, timedelta
+from datetime import UTC, date, datetime, time, timedelta
 from typing import Annotated, Any, Literal
 from zoneinfo import ZoneInfo
 
@@ -67,7 +67,10 @@ class OrdersSummary(msgspec.Struct, frozen=True, kw_only=True):
 
 def _first_moment(day: date, zone: ZoneInfo) -> str:
     """Return the beginning of a day of a zone, as the rows have times."""
-    return datetime.combine(day, time.min, zone).astimezone(ZoneInfo("UTC")).isoformat()
+    beginning = datetime.combine(day, time.min, zone)
+    if day == date.min:  # east of UTC it begins before the first moment that there is
+        beginning = beginning.replace(tzinfo=UTC)
+    return beginning.astimezone(UTC).isoformat()
 
 
 def _of_days(query: Select[Any], since: date | None, until: date | None, zone: ZoneInfo) -> Select[Any]:
