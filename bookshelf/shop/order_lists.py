@@ -159,8 +159,11 @@ def _seen(db: Any, asked: OrderQuery) -> Any:  # noqa: ANN401 (as above, a row)
 def one_order(db: Any, asked: OrderQuery) -> Answer:  # noqa: ANN401 (as above)
     """Return an order. Raises `NotFound`, for those of others too."""
     row = _seen(db, asked)
-    answer = to_order_answer(asked.id, state_of(events_of(db, asked.id)), row.invoice)
-    return Answer(answer, version=str(row.version), at_rest=row.status in _RESTING or bool(row.stalled))
+    recorded = events_of(db, asked.id)
+    answer = to_order_answer(asked.id, state_of(recorded), row.invoice)
+    # that of the order, for If-Match: the record of an invoice does not change it
+    version = f"{recorded[-1].record}.{row.invoice}" if row.invoice else f"{recorded[-1].record}"
+    return Answer(answer, version=version, at_rest=row.status in _RESTING or bool(row.stalled))
 
 
 def order_history(db: Any, asked: OrderQuery) -> Answer:  # noqa: ANN401 (as above)
