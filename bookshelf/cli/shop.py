@@ -127,9 +127,13 @@ def _outcome(law: LawReport) -> str:
 async def _check_files(settings: Settings, *, remove: bool, as_json: bool) -> None:
     """List the files that no product refers to; with `remove`, delete the older ones by the HTTP API."""
     async with watched(str(settings.folder), None, _TOPIC) as log:
-        ledger = await read_ledger(log, await _ends(log))
         where = Range(topic="files", whole=True, follow=False)
         records = [record async for record in looked_through(log, where, lambda: None)]
+        # last: a file that is there by now may have come into use meanwhile
+        ledger = await read_ledger(log, await _ends(log))
+    unreadable = list(ledger.unreadable.values())
+    if unreadable and remove:
+        stop(f"nothing is removed, because a file may be in use by what cannot be read: {unreadable[0]}")
     unused = find_unused(records, {stock.image for stock in ledger.stocks.values()})
     old = [file for file in unused if file.stored < datetime.now(UTC) - _KEPT] if remove else []
     if old:
@@ -137,9 +141,15 @@ async def _check_files(settings: Settings, *, remove: bool, as_json: bool) -> No
             for file in old:
                 await client.send("DELETE", f"/bookshelf/files/{file.id}")
     if as_json:
-        click.echo(msgspec.json.encode({"unused": unused, "removed": [file.id for file in old]}))
+        click.echo(
+            msgspec.json.encode(
+                {"unused": unused, "removed": [file.id for file in old], "unreadable": unreadable}
+            )
+        )
         return
     _show_files(unused, old)
+    for text in unreadable:
+        click.echo(f"unreadable, and may use one of them: {text}")
 
 
 def _show_files(unused: Sequence[UnusedFile], removed: Sequence[UnusedFile]) -> None:

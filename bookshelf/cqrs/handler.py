@@ -6,6 +6,8 @@ from datetime import datetime
 from types import MappingProxyType
 from typing import Any, Protocol, TypeVar
 
+import msgspec
+
 from bookshelf.cqrs.aggregate import Aggregate
 from bookshelf.cqrs.command_result import CommandResult
 from bookshelf.cqrs.message import Command, State
@@ -135,12 +137,14 @@ class HandlerPorts(Protocol):
         *,
         actor: str = "reader",
         command_id: str | None = None,
+        content: msgspec.Struct | None = None,
     ) -> CommandResult:
         """Return the result of a command on an aggregate of the service, wherever its owner runs.
 
         The aggregate must have the command in its `takes`. `command_id` is the same in every retry; without
-        it each call is a new command. Raises `Refused` if it is declined, and other faults that are answered
-        with 503 or 504.
+        it each call is a new command. `content` is what was sent with a key that a client has chosen: another
+        content with the same `command_id` is refused with `KeyReused`. Raises `Refused` if it is declined,
+        and other faults that are answered with 503 or 504.
         """
 
     async def state(

@@ -1,10 +1,12 @@
 """The port of a card provider, and the connector that calls it for the payments of orders."""
 
+import re
 from collections.abc import Awaitable, Callable, Iterable
 from datetime import datetime
 from typing import NamedTuple, Protocol
 
 from bookshelf.cqrs.connector import Connector
+from bookshelf.cqrs.errors import Invalid
 from bookshelf.cqrs.handler import HandlerPorts
 from bookshelf.cqrs.process import Send
 from bookshelf.cqrs.view import Recorded
@@ -35,6 +37,20 @@ class Charge(NamedTuple):
     key: str
     order: str
     amount: Money
+
+
+#: A token of a provider; the signature at its end may have many digits in a row, its content has not.
+_TOKEN = re.compile(r"[A-Za-z0-9_-]{1,1900}={0,2}\.[0-9a-f]{64}")
+_NUMBER = re.compile(r"[0-9]{12}")
+
+
+def check_token(card: str) -> None:
+    """Check that a text can be a token of a card, and has no number of one in it. Raises `Invalid`.
+
+    What an order names is kept in the log.
+    """
+    if not _TOKEN.fullmatch(card) or _NUMBER.search(card.partition(".")[0].replace("-", "")):
+        raise Invalid("is the token of POST /shop/cards, never the number of a card", field="pay.card")
 
 
 class NewToken(NamedTuple):

@@ -27,7 +27,7 @@ from bookshelf.shop import events
 from bookshelf.shop.cart import cart_key
 from bookshelf.shop.catalogue_queries import Availability, ProductId
 from bookshelf.shop.events import EVENTS, TOPIC
-from bookshelf.shop.money import Money
+from bookshelf.shop.money import MOST, Money
 from bookshelf.shop.product_rows import availability_of, first_stock, stock_columns, stock_handlers
 from bookshelf.shop.values import BUY
 from bookshelf.shop.welcome import LOCAL_READER
@@ -152,7 +152,11 @@ class CartLine(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class CartAnswer(msgspec.Struct, frozen=True):
-    """The cart of a customer. `total` is at present prices, of what is still sold; `count` is of units."""
+    """The cart of a customer. `count` is of units.
+
+    `total` is at present prices, of what is still sold; null if nothing is, or if it is over the limit of an
+    order.
+    """
 
     lines: list[CartLine]
     total: Money | None
@@ -182,7 +186,8 @@ def _shown(row: Row[Any]) -> CartLine:
 
 def _total(lines: Sequence[CartLine]) -> Money | None:
     sums = [line.subtotal for line in lines if line.subtotal is not None]
-    return Money(sum(part.amount for part in sums), sums[0].currency) if sums else None
+    total = sum(part.amount for part in sums)
+    return Money(total, sums[0].currency) if sums and total <= MOST else None
 
 
 def own_cart(db: Any, asked: CartQuery) -> Answer:  # noqa: ANN401 (the storage's connection)

@@ -129,7 +129,7 @@ def _held(state: Credit, order: str) -> Money:
 def _checked(state: Credit, added: Money) -> list[Event]:
     """Return nothing. Raises `Conflict`, `Invalid` for an amount that cannot be added."""
     if state.currency not in {"", added.currency}:
-        raise Invalid(f"is in {state.currency}, as this credit", field="amount")
+        raise Invalid(f"is in {state.currency}, as this credit", field="amount.currency")
     if state.balance + added.amount > MOST:
         raise Conflict(f"a credit has up to {MOST} minor units; it has {state.balance}")
     return []
@@ -140,7 +140,7 @@ def _set(state: Credit, command: SetCredit) -> list[Event]:
     if not state.currency:
         raise NotFound("this customer has no credit yet; grant one")
     if amount.currency != state.currency:
-        raise Invalid(f"is in {state.currency}, as this credit", field="amount")
+        raise Invalid(f"is in {state.currency}, as this credit", field="amount.currency")
     if amount.amount < state.held:
         raise Conflict(f"{state.held} minor units are reserved for orders; set at least as many")
     if amount.amount == state.balance:

@@ -65,11 +65,13 @@ def _cancel(_body: Any, context: RequestContext) -> CancelOrder:  # noqa: ANN401
     return CancelOrder(customer=None if by_manager else customer_of(context.caller), at=context.at)
 
 
-def _grant(body: Grant, context: RequestContext) -> GrantCredit:
-    """Return the command; the local reader's credit, which nothing else has opened, begins as it is shown."""
-    amount, local = body.amount.money, context.path["id"] == LOCAL_READER
-    opening = Money(STARTING_CREDIT, amount.currency) if local else None
-    return GrantCredit(amount=amount, why=body.why, opening=opening)
+def _grant(body: Grant, context: RequestContext, currency: str) -> GrantCredit:
+    """Return the command; a credit that it opens is in the currency of the shop.
+
+    The local reader's, which nothing else has opened, begins as it is shown.
+    """
+    begins = STARTING_CREDIT if context.path["id"] == LOCAL_READER else 0
+    return GrantCredit(amount=body.amount.money, why=body.why, opening=Money(begins, currency))
 
 
 def _order(order_id: str, order: Order) -> OrderAnswer:
@@ -138,30 +140,34 @@ STOCK_COMMANDS = (
         requires=MANAGE,
     ),
 )
-CREDIT_COMMANDS = (
-    CommandRoute(
-        method="POST",
-        path="/shop/customers/{id}/credit/grants",
-        summary="Give a customer more credit",
-        aggregate=CREDIT,
-        body=Grant,
-        command=_grant,
-        answer=_credit,
-        returns=CreditAnswer,
-        status=200,
-        requires=MANAGE,
-    ),
-    CommandRoute(
-        method="PUT",
-        path="/shop/customers/{id}/credit",
-        summary="Set the credit of a customer",
-        aggregate=CREDIT,
-        body=NewCredit,
-        command=lambda body, _context: SetCredit(amount=body.amount.money, why=body.why),
-        answer=_credit,
-        returns=CreditAnswer,
-        status=200,
-        conditional=True,
-        requires=MANAGE,
-    ),
-)
+
+
+def credit_commands(currency: str) -> tuple[CommandRoute, ...]:
+    """Return the routes that change credit, for a shop with this currency."""
+    return (
+        CommandRoute(
+            method="POST",
+            path="/shop/customers/{id}/credit/grants",
+            summary="Give a customer more credit",
+            aggregate=CREDIT,
+            body=Grant,
+            command=lambda body, context: _grant(body, context, currency),
+            answer=_credit,
+            returns=CreditAnswer,
+            status=200,
+            requires=MANAGE,
+        ),
+        CommandRoute(
+            method="PUT",
+            path="/shop/customers/{id}/credit",
+            summary="Set the credit of a customer",
+            aggregate=CREDIT,
+            body=NewCredit,
+            command=lambda body, _context: SetCredit(amount=body.amount.money, why=body.why),
+            answer=_credit,
+            returns=CreditAnswer,
+            status=200,
+            conditional=True,
+            requires=MANAGE,
+        ),
+    )

@@ -1,7 +1,7 @@
 """The questions on orders: all, one, its history and stream; customers see their own, managers all."""
 
 from collections import Counter
-from datetime import date, datetime, time, timedelta
+from datetime import UTC, date, datetime, time, timedelta
 from typing import Annotated, Any, Literal
 from zoneinfo import ZoneInfo
 
@@ -67,7 +67,10 @@ class OrdersSummary(msgspec.Struct, frozen=True, kw_only=True):
 
 def _first_moment(day: date, zone: ZoneInfo) -> str:
     """Return the beginning of a day of a zone, as the rows have times."""
-    return datetime.combine(day, time.min, zone).astimezone(ZoneInfo("UTC")).isoformat()
+    beginning = datetime.combine(day, time.min, zone)
+    if day == date.min:  # east of UTC it begins before the first moment that there is
+        beginning = beginning.replace(tzinfo=UTC)
+    return beginning.astimezone(UTC).isoformat()
 
 
 def _of_days(query: Select[Any], since: date | None, until: date | None, zone: ZoneInfo) -> Select[Any]:
@@ -156,8 +159,11 @@ def _seen(db: Any, asked: OrderQuery) -> Any:  # noqa: ANN401 (as above, a row)
 def one_order(db: Any, asked: OrderQuery) -> Answer:  # noqa: ANN401 (as above)
     """Return an order. Raises `NotFound`, for those of others too."""
     row = _seen(db, asked)
-    answer = to_order_answer(asked.id, state_of(events_of(db, asked.id)), row.invoice)
-    return Answer(answer, version=str(row.version), at_rest=row.status in _RESTING or bool(row.stalled))
+    recorded = events_of(db, asked.id)
+    answer = to_order_answer(asked.id, state_of(recorded), row.invoice)
+    # that of the order, for If-Match: the record of an invoice does not change it
+    version = f"{recorded[-1].record}.{row.invoice}" if row.invoice else f"{recorded[-1].record}"
+    return Answer(answer, version=version, at_rest=row.status in _RESTING or bool(row.stalled))
 
 
 def order_history(db: Any, asked: OrderQuery) -> Answer:  # noqa: ANN401 (as above)

@@ -5,7 +5,7 @@ From the approval on, an order goes forward only, unless a manager cancels it wh
 
 from collections.abc import Iterable
 
-from bookshelf.cqrs.process import Process, RefusedCommand, Send, on
+from bookshelf.cqrs.process import Arrow, Process, RefusedCommand, Send, on
 from bookshelf.cqrs.view import Recorded
 from bookshelf.shop import credit, payment, stock
 from bookshelf.shop.cart import CART, RemoveOrdered, cart_key
@@ -53,18 +53,23 @@ def reserve_stock(event: OrderPlaced, recorded: Recorded) -> Iterable[Send]:
         yield Send(STOCK, line.product, reserve)
 
 
-def reserve_payment(event: OrderPlaced | OrderPriced, recorded: Recorded) -> Iterable[Send]:
-    """Reserve the total, once it is known."""
-    terms, total = event.terms, event.total
-    if total is None:
-        return
-    if terms.pay == "card":
-        yield Send(PAYMENT, recorded.subject, Authorize(amount=total, card=terms.card))
-        return
-    # without accounts nothing opens the credit of the one reader before
-    opening = Money(STARTING_CREDIT, total.currency) if terms.customer == LOCAL_READER else None
-    reserve = ReserveCredit(order=recorded.subject, amount=total, opening=opening)
-    yield Send(CREDIT, terms.customer, reserve)
+def reserving_payment(currency: str) -> Arrow:
+    """Return the step that reserves the total, once it is known; credit begins in this currency."""
+
+    def reserve_payment(event: OrderPlaced | OrderPriced, recorded: Recorded) -> Iterable[Send]:
+        """Reserve the total, once it is known."""
+        terms, total = event.terms, event.total
+        if total is None:
+            return
+        if terms.pay == "card":
+            yield Send(PAYMENT, recorded.subject, Authorize(amount=total, card=terms.card))
+            return
+        # without accounts nothing opens the credit of the one reader before
+        opening = Money(STARTING_CREDIT, currency) if terms.customer == LOCAL_READER else None
+        asked = ReserveCredit(order=recorded.subject, amount=total, opening=opening)
+        yield Send(CREDIT, terms.customer, asked)
+
+    return reserve_payment
 
 
 def note_stock(event: StockReserved | StockRefused, recorded: Recorded) -> Iterable[Send]:
@@ -188,22 +193,25 @@ def note_refusal(refused: RefusedCommand) -> Iterable[Send]:
         yield Send(ORDER, refused.correlation, NotePayment(reason=Reason(code="held-back"), at=refused.time))
 
 
-ORDERING = Process(
-    name="ordering",
-    topic=TOPIC,
-    catalogue=EVENTS,
-    arrows=(
-        on(OrderPlaced, then=[reserve_stock, reserve_payment]),
-        on(OrderPriced, then=[reserve_payment]),
-        on(StockReserved, StockRefused, then=[note_stock]),
-        on(CreditReserved, CreditRefused, then=[note_credit]),
-        on(PaymentAuthorized, PaymentDeclined, then=[note_card]),
-        on(OrderCanceled, then=[release_stock, release_payment]),  # compensation
-        on(OrderApproved, then=[take_stock, take_payment]),
-        on(StockTaken, CreditTaken, PaymentCaptured, then=[note_taken]),
-        on(CaptureDeclined, then=[stall_order]),
-        on(CaptureRetried, then=[capture_again]),
-        on(OrderFinalized, then=[clear_cart]),
-    ),
-    refused=note_refusal,
-)
+def ordering(currency: str) -> Process:
+    """Return the process, for a shop with this currency."""
+    reserve_payment = reserving_payment(currency)
+    return Process(
+        name="ordering",
+        topic=TOPIC,
+        catalogue=EVENTS,
+        arrows=(
+            on(OrderPlaced, then=[reserve_stock, reserve_payment]),
+            on(OrderPriced, then=[reserve_payment]),
+            on(StockReserved, StockRefused, then=[note_stock]),
+            on(CreditReserved, CreditRefused, then=[note_credit]),
+            on(PaymentAuthorized, PaymentDeclined, then=[note_card]),
+            on(OrderCanceled, then=[release_stock, release_payment]),  # compensation
+            on(OrderApproved, then=[take_stock, take_payment]),
+            on(StockTaken, CreditTaken, PaymentCaptured, then=[note_taken]),
+            on(CaptureDeclined, then=[stall_order]),
+            on(CaptureRetried, then=[capture_again]),
+            on(OrderFinalized, then=[clear_cart]),
+        ),
+        refused=note_refusal,
+    )

@@ -16,7 +16,7 @@ from bookshelf.shop.invoice import INVOICE
 from bookshelf.shop.invoices import invoices_view
 from bookshelf.shop.invoicing import Seller, invoicing
 from bookshelf.shop.order import ORDER
-from bookshelf.shop.ordering import ORDERING
+from bookshelf.shop.ordering import ordering
 from bookshelf.shop.payment import PAYMENT
 from bookshelf.shop.product import PRODUCT
 from bookshelf.shop.sandbox import sandbox
@@ -34,7 +34,7 @@ def shop_parts(
     return {
         "products": (PRODUCT, CATEGORY, STOCK, catalogue.VIEW),
         "customers": (CREDIT, welcoming(currency), customers.VIEW),
-        "orders": (CART, ORDER, ORDERING, carts.VIEW, orders.VIEW),
+        "orders": (CART, ORDER, ordering(currency), carts.VIEW, orders.VIEW),
         "payments": (PAYMENT, cards(provider)),
         "accounting": (SERIES, INVOICE, invoicing(seller), invoices_view(seller.zone)),
     }

@@ -38,8 +38,10 @@ from bookshelf.shop.values import OrderLine, ProductDetails
 from bookshelf.shop.welcome import LOCAL_READER
 from bookshelf.storage.port import Storage
 
-#: Numbers of cards that pay, that are declined, and whose payment is declined after they were accepted.
+#: Numbers of cards that pay, that are declined, and whose payment is declined after they were accepted; one
+#: that gets no answer.
 GOOD, BAD, LATE = "4242424242424242", "4000000000000002", "4000000000000341"
+SILENT = "4000000000000119"
 PRICE = Money(1500, "EUR")
 #: The services of the shop, pages and pictures apart.
 SHOP = tuple(service for service in SERVICES if service.name in shop_parts(Seller("Bookshelf")))

@@ -32,7 +32,7 @@ from bookshelf.shop.invoice import INVOICE
 from bookshelf.shop.invoicing import Seller, invoicing
 from bookshelf.shop.order import ORDER
 from bookshelf.shop.order_commands import ExpireOrder
-from bookshelf.shop.ordering import ORDERING
+from bookshelf.shop.ordering import ordering
 from bookshelf.shop.payment import PAYMENT
 from bookshelf.shop.payment_events import CaptureRequested, PaymentRequested, VoidRequested
 from bookshelf.shop.product import PRODUCT
@@ -68,6 +68,7 @@ def void(_event: VoidRequested, recorded: Recorded) -> Iterable[Send]:
     yield Send(PAYMENT, recorded.subject, payment.NoteVoided())
 
 
+ORDERING = ordering("EUR")
 CARDS = Process(
     name="cards",
     topic=TOPIC,

@@ -19,7 +19,7 @@ from bookshelf.cqrs.position import parse_position
 from bookshelf.http.message import BytesBody, Request, Response, read_response
 from bookshelf.http.problem import Problem
 from bookshelf.log.port import Record
-from bookshelf.runtime.aggregate.command import CommandRequest, NotOwner
+from bookshelf.runtime.aggregate.command import CommandRequest, NotOwner, content_hashes
 from bookshelf.runtime.aggregate.command_messages import Attributes, CommandMessageDecoder, command_message
 from bookshelf.runtime.aggregate.host import AggregateHost
 from bookshelf.runtime.aggregate.read_state import ReadState
@@ -31,6 +31,8 @@ from bookshelf.runtime.decoding import decoder_of
 
 #: The path of the internal endpoints of aggregates. No OpenAPI document has it, so no gateway routes to it.
 PATH = "/internal/aggregates/"
+#: The hash of what a client has sent with the key of a call, from the instance that was asked to the owner.
+CONTENT_HASH = "Bookshelf-Content-Hash"
 #: Seconds that a call may take, and that one waits for an owner while its partition moves.
 DEADLINE_S, MOVE_S = 30.0, 3.0
 #: The most bytes of a command, and of a result.
@@ -79,24 +81,37 @@ class AggregateClient:
         self._read_state = msgspec.json.Decoder(type(host.aggregate.initial)).decode
 
     async def ask(
-        self, subject: str, command: Command, *, actor: str, command_id: str | None = None
+        self,
+        subject: str,
+        command: Command,
+        *,
+        actor: str,
+        command_id: str | None = None,
+        content: msgspec.Struct | None = None,
     ) -> CommandResult:
         """Return the result of a command. Raises `Refused`, `NotOwner`, `Busy`, `LogFault`, `Problem`.
 
         The aggregate must take the command by topic, else TypeError: its messages are read as those are.
+        With `content`, another one with the same id is refused: `KeyReused`.
         """
         made = command_id or self._ids.new()
         now = self._clock.now()
         attributes = Attributes(id=made, source="handler", subject=subject, time=now, actor=actor)
-        content = command_message(self._host.aggregate, command, **attributes).value
+        value = command_message(self._host.aggregate, command, **attributes).value
         sent = CommandRequest(
-            subject=subject, command=command, id=made, at=now, actor=actor, size=len(content)
+            subject=subject,
+            command=command,
+            id=made,
+            at=now,
+            hash="" if content is None else content_hashes(command.TYPE.encode(), content)[0],
+            actor=actor,
+            size=len(value),
         )
 
         async def here() -> CommandResult:
             return await self._host.ask(sent)
 
-        return await self._call(quote(subject, safe=""), subject, content, here, DEADLINE_S)
+        return await self._call(quote(subject, safe=""), subject, value, here, DEADLINE_S, sent.hash)
 
     async def state(
         self, subject: str, until: Callable[[Any], bool] | None = None, patience_s: float = 5.0
@@ -126,11 +141,14 @@ class AggregateClient:
         content: bytes,
         here: Callable[[], Awaitable[CommandResult]],
         within_s: float,
+        content_hash: str = "",
     ) -> CommandResult:
         target = f"{PATH}{self._host.aggregate.name}/{step}"
 
         async def there(partition: int) -> CommandResult | None:
             headers = CIMultiDict({"Content-Type": "application/json"})
+            if content_hash:
+                headers[CONTENT_HASH] = content_hash
             asked = Request("POST", target, headers, BytesBody(content))
             self._callers.sign(SERVICE, asked)
             answer = await self._onward.send(asked, content, self._ids.new(), partition)
@@ -208,8 +226,9 @@ class AggregateEndpoint:
         try:
             if received.refusal is not None:
                 raise received.refusal
-            # the id was made for this call, so there is no content to compare
-            return _answer(await self._host.ask(msgspec.structs.replace(sent, hash="", older_hash="")))
+            # without a hash the id was made for this call, so there is no content to compare
+            given = request.headers.get(CONTENT_HASH, "")
+            return _answer(await self._host.ask(msgspec.structs.replace(sent, hash=given, older_hash="")))
         except Refused as refused:
             told = CommandRefused(type=refused.KIND, detail=refused.detail, field=refused.field)
             return _answer(CallResult(refused=told))

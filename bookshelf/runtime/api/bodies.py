@@ -26,6 +26,6 @@ def json_answer(status: int, body: object, headers: Mapping[str, str] | None = N
     return Response(status, named, _encode(body))
 
 
-def no_content(status: int = 204) -> Response:
+def no_content(status: int = 204, headers: Mapping[str, str] | None = None) -> Response:
     """Return an answer without a body."""
-    return Response(status, {"Cache-Control": "no-store"})
+    return Response(status, {"Cache-Control": "no-store", **(headers or {})})

@@ -12,6 +12,8 @@ from datetime import datetime
 from functools import partial
 from typing import Any, TypeVar
 
+import msgspec
+
 from bookshelf.concurrency import until_set
 from bookshelf.cqrs.aggregate import Aggregate
 from bookshelf.cqrs.command_result import CommandResult
@@ -104,10 +106,11 @@ class ServicePorts:
         *,
         actor: str = "reader",
         command_id: str | None = None,
+        content: msgspec.Struct | None = None,
     ) -> CommandResult:
         """Return the result of a command. Raises `Refused`, `NotOwner`, `Busy`, `LogFault`, `Problem`."""
         client = client_of(self._aggregates, aggregate)
-        return await client.ask(subject, command, actor=actor, command_id=command_id)
+        return await client.ask(subject, command, actor=actor, command_id=command_id, content=content)
 
     async def state(
         self,

@@ -50,7 +50,8 @@ KEY_PATTERN = f"^{_KEY_FORM.pattern}$"
 # The number of positions is not counted here: RE2 takes no counted group that counts inside.
 AFTER_PATTERN = f"^({FORM.pattern}( *, *{FORM.pattern})*)?$"
 _SECONDS = re.compile(r"[0-9]{1,6}(\.[0-9]{1,6})?", re.ASCII)
-_VERSION = re.compile(r"[0-9]{1,18}", re.ASCII)
+#: The version of an aggregate; after a point what else the answer shows, which no command changes.
+_VERSION = re.compile(r"([0-9]{1,18})(\.[0-9A-Za-z-]{1,64})?", re.ASCII)
 _QUALITY = re.compile(r"(0(\.[0-9]{0,3})?|1(\.0{0,3})?)", re.ASCII)
 _TRACE = re.compile(r"[0-9a-f]{2}-[0-9a-f]{32}-[0-9a-f]{16}-[0-9a-f]{2}")
 _ACTOR = re.compile(r"[\x21-\x7e]{1,128}")
@@ -121,7 +122,7 @@ def expects(headers: Headers) -> frozenset[int] | None:
     if given is None or given.strip() == "*":
         return None
     strong = (tag for weak, tag in _TAG.findall(given) if not weak)
-    return frozenset(int(tag) for tag in strong if _VERSION.fullmatch(tag))
+    return frozenset(int(match[1]) for tag in strong if (match := _VERSION.fullmatch(tag)))
 
 
 def prefers_html(headers: Headers) -> bool:

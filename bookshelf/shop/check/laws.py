@@ -69,6 +69,7 @@ def check_laws(ledger: Ledger, moment: Moment) -> None:
             ledger.fail(law, key, text)
         for law, text in _followed(ledger, key, order, over=over):
             ledger.fail(law, key, text)
+    _check_foreign(ledger)
     _check_holds(ledger, moment)
     for order_key, times in ledger.carts.items():
         order = ledger.orders.get(order_key, OrderCount())
@@ -133,6 +134,16 @@ def _reasons(ledger: Ledger, key: str, order: OrderCount) -> Iterator[tuple[int,
             answer = None if credit is None else credit.refused.get(key)
             if answer is None or answer.reason != reason.code or reason.needed not in {None, answer.needed}:
                 yield 7, f"its reason is {reason.code}, and the credit has not answered that"
+
+
+def _check_foreign(ledger: Ledger) -> None:
+    """Check law 7: a credit refuses what it could pay only if the order is in another currency.
+
+    The shop takes such orders no longer; older logs have some.
+    """
+    for key, (currency, where) in ledger.foreign.items():
+        if ledger.orders.get(key, OrderCount(currency=currency)).currency == currency:
+            ledger.fail(7, where, f"unknown-customer is not true: {key} is in {currency}, as this credit")
 
 
 def _check_holds(ledger: Ledger, moment: Moment) -> None:

@@ -84,6 +84,8 @@ class Ledger:
         self.captured: Counter[str] = Counter()
         self.violations: list[Violation] = []
         self.found: Counter[int] = Counter()
+        #: Orders that a credit has refused as one in another currency: that of the credit, and where.
+        self.foreign: dict[str, tuple[str, str]] = {}
         self.origins: dict[tuple[str, str, str], str] = {}
         self.unreadable: dict[tuple[int, int], str] = {}
         self._commands: dict[str, str] = {}
@@ -191,6 +193,10 @@ class Ledger:
                 credit.refused[event.order] = event
                 available = credit.balance - credit.held
                 lacks = event.needed > available if credit.currency else not event.available
+                if event.reason == "unknown-customer" and credit.currency and not lacks:
+                    # true only of an order in another currency, which laws.py looks up
+                    self.foreign[event.order] = (credit.currency, where)
+                    lacks = True
                 if not lacks or event.available != available:
                     text = f"{event.reason} is not true: {event.needed} needed, {available} available"
                     self.fail(7, where, text)

@@ -33,6 +33,7 @@ class OrderCount(msgspec.Struct):
     terms: Terms = Terms(customer="")
     lines: tuple[OrderLine, ...] = ()
     total: int | None = None
+    currency: str = ""
     since: datetime | None = None
     held: dict[str, BoughtLine] = msgspec.field(default_factory=dict)
     bought: tuple[BoughtLine, ...] = ()
@@ -70,9 +71,9 @@ def _move(order: OrderCount, event: Event) -> None:
     match event:
         case OrderPlaced(terms=terms, lines=lines, total=total, at=at):
             order.status, order.terms, order.lines, order.since = "PENDING", terms, lines, at
-            order.total = None if total is None else total.amount
+            order.total, order.currency = (None, "") if total is None else (total.amount, total.currency)
         case OrderPriced(total=total):
-            order.total = total.amount
+            order.total, order.currency = total.amount, total.currency
         case StockAnswered(product=product, line=BoughtLine() as line):
             order.held[product] = line
         case OrderApproved(at=at):

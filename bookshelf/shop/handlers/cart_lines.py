@@ -15,6 +15,7 @@ from bookshelf.runtime.api.bodies import json_answer, read_body
 from bookshelf.runtime.decoding import Decoder
 from bookshelf.shop.cart import CART, Cart, EmptyCart, RemoveLine, SetLine, cart_key
 from bookshelf.shop.carts import VIEW, cart_products
+from bookshelf.shop.handlers.keyed import Keyed, keyed, result_fields
 from bookshelf.shop.manager_routes import customer_of
 from bookshelf.shop.money import Money, Price
 from bookshelf.shop.values import BUY, QUANTITY_MOST, OrderLine
@@ -29,6 +30,14 @@ class NewCartLine(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     price: Price | None = None
 
 
+class AskedLine(msgspec.Struct, frozen=True):
+    """What a request asks of a line; a repetition asks the same, whatever the product costs by then."""
+
+    product: str
+    quantity: int
+    price: Price | None = None
+
+
 class CartState(msgspec.Struct, frozen=True):
     """The lines of a cart as a command has left it, and the number of units."""
 
@@ -40,17 +49,18 @@ _BODY = Decoder(NewCartLine)
 
 
 async def set_line(request: Request, context: RequestContext, ports: HandlerPorts) -> Response:
-    """Answer 200 with the cart. Raises `Problem`, `Conflict`, `Invalid`, `NotFound`."""
+    """Answer 200 with the cart. Raises `Problem`, `Conflict`, `Invalid`, `KeyReused`, `NotFound`."""
     body: NewCartLine = await read_body(request, _BODY)
     product = context.path["product"]
+    asked = keyed(request, context, AskedLine(product, body.quantity, body.price))
     if not body.quantity:
-        return await _changed(RemoveLine(product=product), context, ports)
+        return await _changed(RemoveLine(product=product), asked, context, ports)
     find = select(cart_products).where(cart_products.c.id == product)
     after = header_fields.after(request.headers)
     row = await ports.query(VIEW, lambda db: db.execute(find).first(), after)
     price = _checked(row, body)
     quantity = 1 if row.one_only else body.quantity  # of a unique product a cart has one
-    return await _changed(SetLine(product=product, quantity=quantity, price=price), context, ports)
+    return await _changed(SetLine(product=product, quantity=quantity, price=price), asked, context, ports)
 
 
 def _checked(row: Any, body: NewCartLine) -> Money:  # noqa: ANN401 (a row)
@@ -66,23 +76,25 @@ def _checked(row: Any, body: NewCartLine) -> Money:  # noqa: ANN401 (a row)
     return body.price.money
 
 
-async def remove_line(_request: Request, context: RequestContext, ports: HandlerPorts) -> Response:
-    """Answer 200 with the cart, also if the line was not there."""
-    return await _changed(RemoveLine(product=context.path["product"]), context, ports)
+async def remove_line(request: Request, context: RequestContext, ports: HandlerPorts) -> Response:
+    """Answer 200 with the cart, also if the line was not there. Raises `Problem`, `KeyReused`."""
+    product = context.path["product"]
+    asked = keyed(request, context, AskedLine(product, 0))
+    return await _changed(RemoveLine(product=product), asked, context, ports)
 
 
-async def empty_cart(_request: Request, context: RequestContext, ports: HandlerPorts) -> Response:
-    """Answer 200 with the empty cart."""
-    return await _changed(EmptyCart(), context, ports)
+async def empty_cart(request: Request, context: RequestContext, ports: HandlerPorts) -> Response:
+    """Answer 200 with the empty cart. Raises `Problem`, `KeyReused`."""
+    command = EmptyCart()
+    return await _changed(command, keyed(request, context, command), context, ports)
 
 
-async def _changed(command: Command, context: RequestContext, ports: HandlerPorts) -> Response:
+async def _changed(command: Command, asked: Keyed, context: RequestContext, ports: HandlerPorts) -> Response:
     cart = cart_key(customer_of(context.caller))
-    result = await ports.ask(CART, cart, command, actor=context.caller.actor)
+    result = await ports.ask(CART, cart, command, **asked)
     state: Cart = result.state
     lines = tuple(state.lines.values())
-    headers = {} if result.position is None else {header_fields.POSITION: str(result.position)}
-    return json_answer(200, CartState(lines, sum(line.quantity for line in lines)), headers)
+    return json_answer(200, CartState(lines, sum(line.quantity for line in lines)), result_fields(result))
 
 
 CART_COMMANDS = tuple(

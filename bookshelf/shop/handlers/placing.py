@@ -1,13 +1,15 @@
 """Places orders: once for each key of a customer, and on request waits for the result."""
 
+import asyncio
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Annotated, Literal
 
 import msgspec
 from msgspec import Meta
+from sqlalchemy import select
 
-from bookshelf.cqrs.errors import KeyReused
+from bookshelf.cqrs.errors import Invalid, KeyReused
 from bookshelf.cqrs.handler import HandlerPorts, HandlerRoute, RequestContext
 from bookshelf.cqrs.message import sealed_fields
 from bookshelf.http.message import Headers, Request, Response
@@ -16,6 +18,9 @@ from bookshelf.runtime.api import header_fields
 from bookshelf.runtime.api.bodies import json_answer, read_body
 from bookshelf.runtime.api.ownership import call_id, created
 from bookshelf.runtime.decoding import Decoder
+from bookshelf.shop.cards import check_token
+from bookshelf.shop.carts import VIEW, cart_products
+from bookshelf.shop.handlers.keyed import chosen_key, result_fields
 from bookshelf.shop.manager_routes import customer_of
 from bookshelf.shop.money import Price
 from bookshelf.shop.order import ORDER, Order
@@ -56,13 +61,18 @@ class NewOrder(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
 
 _BODY = Decoder(NewOrder)
+_ANY = datetime.fromtimestamp(0, UTC)
 
 
 @dataclass(frozen=True)
 class Placing:
-    """The handler of POST /shop/orders. The addresses of invoices are kept for so many years."""
+    """The handler of POST /shop/orders, in a shop that begins with this currency.
+
+    The addresses of invoices are kept for so many years.
+    """
 
     invoice_years: int
+    currency: str
 
     async def place(self, request: Request, context: RequestContext, ports: HandlerPorts) -> Response:
         """Answer 201 with the order; the same one for the same key.
@@ -70,23 +80,40 @@ class Placing:
         Raises `Problem`, `Invalid`, `KeyReused`, `KeyringFault`.
         """
         body: NewOrder = await read_body(request, _BODY)
+        if isinstance(body.pay, CardPay):
+            check_token(body.pay.card)
+        await self._check_currency(body, ports)
         actor = context.caller.actor
+        began = asyncio.get_running_loop().time()
         made = call_id(actor, _required_key(request.headers))
         order_id = f"o-{created(made)}"
         place = await self._with_address(_command(body, context), body.address, context, ports)
-        result = await ports.ask(ORDER, order_id, place, actor=actor, command_id=made)
+        # the time and the year's key may differ between retries
+        content = msgspec.structs.replace(place, at=_ANY, invoice_address=None)
+        result = await ports.ask(ORDER, order_id, place, actor=actor, command_id=made, content=content)
         order: Order = result.state
         if (order.terms, order.lines, order.address) != (place.terms, place.lines, place.address):
             raise KeyReused("this Idempotency-Key was used before, with another content; take a new key")
-        if wait_s := header_fields.wait_s(request.headers):
-            order = await ports.state(ORDER, order_id, lambda state: state.is_at_rest, wait_s)
-        headers = {"Location": f"/shop/orders/{order_id}"}
-        if result.position is not None:
-            headers[header_fields.POSITION] = str(result.position)
-        if result.replayed:
-            headers[header_fields.REPLAYED] = "true"
+        headers = {**result_fields(result), "Location": f"/shop/orders/{order_id}"}
+        wait_s = header_fields.wait_s(request.headers)
+        if wait_s is not None:
+            taken_s = asyncio.get_running_loop().time() - began
+            left_s = max(0.0, header_fields.waited_s(request.headers, wait_s + taken_s) - taken_s)
+            order = await ports.state(ORDER, order_id, lambda state: state.is_at_rest, left_s)
+            headers[header_fields.APPLIED] = f"wait={wait_s}"
         shown = msgspec.structs.replace(order, address=body.address or None)
         return json_answer(201, to_order_answer(order_id, shown, ""), headers)
+
+    async def _check_currency(self, body: NewOrder, ports: HandlerPorts) -> None:
+        prices = [(number, line.price) for number, line in enumerate(body.lines) if line.price is not None]
+        if not prices:
+            return
+        first = await ports.query(VIEW, lambda db: db.scalar(select(cart_products.c.currency).limit(1)))
+        currency = first or self.currency
+        for number, price in prices:
+            if price.currency != currency:
+                field = f"lines.{number}.price.currency"
+                raise Invalid(f"is in {currency}, as all prices of this shop", field=field)
 
     async def _with_address(
         self, place: PlaceOrder, address: str, context: RequestContext, ports: HandlerPorts
@@ -107,7 +134,7 @@ class Placing:
 
 
 def _required_key(headers: Headers) -> str:
-    key = None if header_fields.TRY in headers else header_fields.key(headers)
+    key = chosen_key(headers)
     if key is None:
         what = "is needed: a text of your choice, another one for each order and the same one in every retry"
         raise Problem("condition-needed", f"Idempotency-Key {what}", Fault(what, header=header_fields.KEY))
@@ -125,13 +152,13 @@ def _command(body: NewOrder, context: RequestContext) -> PlaceOrder:
     return PlaceOrder(terms=terms, lines=lines, at=context.at)
 
 
-def placing_route(invoice_years: int) -> HandlerRoute:
-    """Return the route, for a shop that keeps the addresses of invoices for so many years."""
+def placing_route(invoice_years: int, currency: str) -> HandlerRoute:
+    """Return the route, for a shop that begins with this currency and keeps addresses for so many years."""
     return HandlerRoute(
         method="POST",
         path="/shop/orders",
         summary="Place an order",
-        handler=Placing(invoice_years).place,
+        handler=Placing(invoice_years, currency).place,
         body_bytes=64 << 10,
         requires=BUY,
         body=NewOrder,

@@ -8,17 +8,19 @@ import msgspec
 from msgspec import UNSET, Meta, UnsetType
 from sqlalchemy import false, select
 
+from bookshelf.cqrs.command_result import CommandResult
 from bookshelf.cqrs.errors import Conflict, Invalid
 from bookshelf.cqrs.handler import Handle, HandlerPorts, HandlerRoute, RequestContext
 from bookshelf.http.message import Request, Response
 from bookshelf.runtime.api import header_fields
 from bookshelf.runtime.api.bodies import json_answer, no_content, read_body
-from bookshelf.runtime.api.ownership import call_id, created
+from bookshelf.runtime.api.ownership import created
 from bookshelf.runtime.decoding import Decoder
 from bookshelf.shop.catalogue import VIEW, products
 from bookshelf.shop.category import CATEGORY, AddCategory, RemoveCategory, RenameCategory
+from bookshelf.shop.handlers.keyed import Keyed, keyed, result_fields
 from bookshelf.shop.money import Money, Price
-from bookshelf.shop.product import PRODUCT, AddProduct, ChangeProduct, Product, RemoveProduct
+from bookshelf.shop.product import PRODUCT, AddProduct, ChangeProduct, RemoveProduct
 from bookshelf.shop.values import MANAGE, ONE_LINE, Attribute, ProductDetails
 
 _CONTROLS = r"\x00-\x08\x0b-\x1f\x7f-\x9f\u202a-\u202e\u2066-\u2069"
@@ -105,11 +107,9 @@ def _check_attributes(attributes: dict[str, Attribute]) -> None:
             raise Invalid(f"{name} is a whole number from {least} to {most}", field="attributes")
 
 
-def _new_id(prefix: str, request: Request, context: RequestContext, ports: HandlerPorts) -> tuple[str, str]:
-    """Return the id of what a request creates, and that of its command: the same ones in every retry."""
-    key = header_fields.key(request.headers)
-    made = ports.new_id() if key is None else call_id(context.caller.actor, f"{prefix}{key}")
-    return f"{prefix}{created(made)}", made
+def _new_id(prefix: str, asked: Keyed, ports: HandlerPorts) -> str:
+    """Return the id of what a request creates: the same one in every retry."""
+    return f"{prefix}{created(asked['command_id'] or ports.new_id())}"
 
 
 @dataclass(frozen=True)
@@ -119,61 +119,69 @@ class ProductHandlers:
     currency: str
 
     async def add(self, request: Request, context: RequestContext, ports: HandlerPorts) -> Response:
-        """Answer 201 with the new product. Raises `Problem`, `Invalid`."""
+        """Answer 201 with the new product. Raises `Problem`, `Invalid`, `KeyReused`."""
         body: NewProduct = await read_body(request, _NEW)
-        await self._check(body, ports)
-        product, made = _new_id("p-", request, context, ports)
+        await self._check(body, request, ports)
+        asked = keyed(request, context, body, "p-")
+        product = _new_id("p-", asked, ports)
         fields = msgspec.structs.asdict(body)
         price, units = fields.pop("price"), fields.pop("units")
         add = AddProduct(details=ProductDetails(**fields), price=price.money, units=units)
-        result = await ports.ask(PRODUCT, product, add, actor=context.caller.actor, command_id=made)
-        return _product_answer(201, product, result.state, {"Location": f"/shop/products/{product}"})
+        result = await ports.ask(PRODUCT, product, add, **asked)
+        return _product_answer(201, result, {"Location": f"/shop/products/{product}"})
 
     async def change(self, request: Request, context: RequestContext, ports: HandlerPorts) -> Response:
         """Answer 200 with the product. Raises `Problem`, `Invalid`, `NotFound`."""
         body: ProductChanges = await read_body(request, _CHANGES)
-        await self._check(body, ports)
+        await self._check(body, request, ports)
         fields = msgspec.structs.asdict(body)
         if isinstance(body.price, Price):
             fields["price"] = body.price.money
         product, change = context.path["id"], ChangeProduct(**fields)
         result = await ports.ask(PRODUCT, product, change, actor=context.caller.actor)
-        return _product_answer(200, product, result.state)
+        return _product_answer(200, result)
 
-    async def _check(self, body: NewProduct | ProductChanges, ports: HandlerPorts) -> None:
+    async def _check(self, body: NewProduct | ProductChanges, request: Request, ports: HandlerPorts) -> None:
+        after = header_fields.after(request.headers)
         if isinstance(body.category, str):
             await _check_category(body.category, ports)
         if isinstance(body.attributes, dict):
             _check_attributes(body.attributes)
         if isinstance(body.price, Price):
-            first = await ports.query(VIEW, lambda db: db.scalar(select(products.c.currency).limit(1)))
+            first = await ports.query(VIEW, _first_currency, after)
             currency = first or self.currency
             if body.price.currency != currency:
                 raise Invalid(f"is in {currency}, as all prices of this shop", field="price.currency")
 
 
-def _product_answer(
-    status: int, product: str, state: Product, headers: Mapping[str, str] | None = None
-) -> Response:
+def _first_currency(db: Any) -> str | None:  # noqa: ANN401 (the storage's connection)
+    currency: str | None = db.scalar(select(products.c.currency).limit(1))
+    return currency
+
+
+def _product_answer(status: int, result: CommandResult, headers: Mapping[str, str] | None = None) -> Response:
+    product, state = result.subject, result.state
     assert state.details is not None  # noqa: S101 (it is there)
     assert state.price is not None  # noqa: S101 (as above)
-    return json_answer(status, SoldProduct(product, state.details, state.price), headers)
+    return json_answer(
+        status, SoldProduct(product, state.details, state.price), {**result_fields(result), **(headers or {})}
+    )
 
 
 async def remove_product(_request: Request, context: RequestContext, ports: HandlerPorts) -> Response:
     """Answer 204. Raises `NotFound`."""
-    await ports.ask(PRODUCT, context.path["id"], RemoveProduct(), actor=context.caller.actor)
-    return no_content()
+    result = await ports.ask(PRODUCT, context.path["id"], RemoveProduct(), actor=context.caller.actor)
+    return no_content(headers=result_fields(result))
 
 
 async def add_category(request: Request, context: RequestContext, ports: HandlerPorts) -> Response:
-    """Answer 201 with the new category. Raises `Problem`."""
+    """Answer 201 with the new category. Raises `Problem`, `KeyReused`."""
     body: CategoryFields = await read_body(request, _FIELDS)
-    category, made = _new_id("c-", request, context, ports)
-    add = AddCategory(name=body.name)
-    result = await ports.ask(CATEGORY, category, add, actor=context.caller.actor, command_id=made)
+    asked = keyed(request, context, body, "c-")
+    category = _new_id("c-", asked, ports)
+    result = await ports.ask(CATEGORY, category, AddCategory(name=body.name), **asked)
     answer = NamedCategory(category, result.state.name)
-    return json_answer(201, answer, {"Location": f"/shop/categories/{category}"})
+    return json_answer(201, answer, {**result_fields(result), "Location": f"/shop/categories/{category}"})
 
 
 async def rename_category(request: Request, context: RequestContext, ports: HandlerPorts) -> Response:
@@ -181,21 +189,22 @@ async def rename_category(request: Request, context: RequestContext, ports: Hand
     body: CategoryFields = await read_body(request, _FIELDS)
     category, actor = context.path["id"], context.caller.actor
     result = await ports.ask(CATEGORY, category, RenameCategory(name=body.name), actor=actor)
-    return json_answer(200, NamedCategory(category, result.state.name))
+    return json_answer(200, NamedCategory(category, result.state.name), result_fields(result))
 
 
 async def remove_category(request: Request, context: RequestContext, ports: HandlerPorts) -> Response:
     """Answer 204, once its products are in another category. Raises `Conflict`, `Invalid`, `NotFound`."""
     category, actor = context.path["id"], context.caller.actor
     asked: CategoryRemoval = _REMOVAL.parameters({}, request.target.partition("?")[2])
-    left = await ports.query(VIEW, lambda db: _products_of(db, category))
+    after = header_fields.after(request.headers)
+    left = await ports.query(VIEW, lambda db: _products_of(db, category), after)
     if left and asked.move_to in {None, category}:
         raise Conflict(f"{len(left)} products are in this category; name another one in `move-to`")
     await _check_category(asked.move_to or "", ports, "move-to")
-    for product in left:
-        await ports.ask(PRODUCT, product, ChangeProduct(category=asked.move_to or ""), actor=actor)
-    await ports.ask(CATEGORY, category, RemoveCategory(), actor=actor)
-    return no_content()
+    move = ChangeProduct(category=asked.move_to or "")
+    results = [await ports.ask(PRODUCT, product, move, actor=actor) for product in left]
+    results.append(await ports.ask(CATEGORY, category, RemoveCategory(), actor=actor))
+    return no_content(headers=result_fields(*results))
 
 
 def _products_of(db: Any, category: str) -> list[str]:  # noqa: ANN401 (the storage's connection)

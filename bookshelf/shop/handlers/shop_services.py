@@ -16,7 +16,7 @@ from bookshelf.shop.handlers.placing import placing_route
 from bookshelf.shop.handlers.products import product_routes
 from bookshelf.shop.invoice_queries import invoice_routes
 from bookshelf.shop.invoicing import Seller
-from bookshelf.shop.manager_routes import CREDIT_COMMANDS, ORDER_COMMANDS, STOCK_COMMANDS
+from bookshelf.shop.manager_routes import ORDER_COMMANDS, STOCK_COMMANDS, credit_commands
 from bookshelf.shop.order_lists import order_queries
 from bookshelf.shop.parts import Part, shop_parts
 from bookshelf.shop.sandbox import sandbox
@@ -38,10 +38,10 @@ def with_shop(
         case "products":
             return _made(service, runs, (*CATALOGUE_ROUTES, *STOCK_COMMANDS, *product_routes(currency)))
         case "customers":
-            return _made(service, runs, (*customer_routes(currency), *CREDIT_COMMANDS))
+            return _made(service, runs, (*customer_routes(currency), *credit_commands(currency)))
         case "orders":
             carts: tuple[Route, ...] = (*CART_QUERIES, *CART_COMMANDS)
-            orders = (*order_queries(seller.zone), *ORDER_COMMANDS, placing_route(invoice_years))
+            orders = (*order_queries(seller.zone), *ORDER_COMMANDS, placing_route(invoice_years, currency))
             return _made(service, runs, (*carts, *orders))
         case "payments":
             return _made(service, runs, card_routes(provider))

@@ -9,7 +9,7 @@ from support.counter_context import Count, Tally
 from support.fixed_infrastructure import FixedClock
 from support.owners import Owners
 
-from bookshelf.cqrs.errors import NotFound
+from bookshelf.cqrs.errors import KeyReused, NotFound
 from bookshelf.cqrs.message import Command
 from bookshelf.discovery.local import LocalDiscovery
 from bookshelf.discovery.port import Instance
@@ -105,6 +105,18 @@ async def test_a_repeated_command_of_a_handler_is_carried_out_once(instances: Tw
         result = await instances.clients[client].ask("key-1", Count(by=2), actor="a", command_id="once")
         assert result.state == Tally(sum=2, said=1)
     assert result.replayed
+
+
+async def test_an_id_with_another_content_is_refused_in_every_instance(instances: TwoInstances) -> None:
+    named = {"actor": "a", "command_id": "once"}
+    for key in KEYS:
+        first, again = [
+            await client.ask(key, Count(by=2), **named, content=Count(by=2)) for client in instances.clients
+        ]
+        assert (first.replayed, again.replayed, again.state) == (False, True, first.state)
+        for client in instances.clients:
+            with pytest.raises(KeyReused):
+                await client.ask(key, Count(by=3), **named, content=Count(by=3))
 
 
 async def test_a_refusal_is_the_same_from_another_instance(instances: TwoInstances) -> None:

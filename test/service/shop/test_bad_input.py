@@ -2,6 +2,7 @@
 
 import unicodedata
 
+import pytest
 from support.shelf import Answered
 from support.shop import Shop
 
@@ -9,12 +10,15 @@ from bookshelf.cqrs.handler import LOCAL, Caller
 from bookshelf.runtime.api.identity import SignedCallers, signed_in
 from bookshelf.shop.credit import CREDIT, OpenCredit
 from bookshelf.shop.money import Money
+from bookshelf.shop.welcome import LOCAL_READER
 
 CUSTOMER = frozenset({"shop:buy"})
 ANN, BOB = (signed_in(name, CUSTOMER, None) for name in ("a-ann", "a-bob"))
 MANAGER = signed_in("a-manager", CUSTOMER | {"shop:manage"}, None)
 BOOK = {"name": "Emma", "price": {"amount": 850, "currency": "EUR"}}
 ONE = {"lines": [{"product": "p-1", "quantity": 1}], "pay": "credit"}
+#: A token in the form of those of the provider, which it has not made.
+TOKEN = f"eyJhIjoxfQ==.{'0123456789abcdef' * 4}"
 #: Texts that are kept: markup, emoji, right to left, decomposed.
 KEPT = ("<script>alert(1)</script>", "📚 Emma", "אמה", unicodedata.normalize("NFD", "Émile"))
 
@@ -56,6 +60,53 @@ async def test_a_newline_at_the_end_of_a_text_on_one_line_is_refused() -> None:
             refused = await shop.send(service, method, target, body, Idempotency_Key="k")
             assert refused.status == 422, (target, body)
         assert len(await shop.records()) == before
+
+
+async def test_amounts_in_another_currency_than_the_shops_are_refused() -> None:
+    dollars = {"amount": 1500, "currency": "USD"}
+    line = {"product": "p-1", "quantity": 1}
+    async with Shop() as shop:
+        for stocked in (False, True):
+            if stocked:
+                await shop.stock()
+                await shop.caught_up()
+            before = len(await shop.records())
+            lines = [{**line, "product": "p-2"}, {**line, "price": dollars}]
+            for body in ({"lines": lines, "pay": "credit"}, {"lines": lines, "pay": {"card": TOKEN}}):
+                refused = await order(shop, body, "k")
+                assert (refused.status, refused.json["errors"][0]["pointer"]) == (
+                    422,
+                    "/lines/1/price/currency",
+                )
+            for customer in ("a-1", LOCAL_READER):
+                where = f"/shop/customers/{customer}/credit/grants"
+                refused = await shop.send("customers", "POST", where, {"amount": dollars})
+                assert (refused.status, refused.json["errors"][0]["pointer"]) == (422, "/amount/currency")
+            assert len(await shop.records()) == before
+        euros = {"amount": 100, "currency": "EUR"}
+        granted = await shop.send("customers", "POST", "/shop/customers/a-1/credit/grants", {"amount": euros})
+        assert granted.json["balance"]["amount"] == 100
+
+
+async def test_a_number_of_a_card_is_refused_in_place_of_its_token_and_is_nowhere(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    async with Shop() as shop:
+        await shop.stock()
+        before = len(await shop.all_records())
+        digits = "4242424242424242"
+        for number in (digits, "4242 4242 4242 4242", "4242-4242-4242-4242", "378282246310005"):
+            pays: list[object] = [{"card": card} for card in (number, f"{number}.{'a' * 64}", f"x{number}")]
+            for pay in (*pays, number):
+                refused = await order(shop, {**ONE, "pay": pay}, "k")
+                assert refused.status == 422, pay
+                assert number.encode() not in refused.body
+                if pay != number:
+                    assert refused.json["errors"][0]["pointer"] == "/pay/card"
+        for card in ("", "token", "tok.en", f"{TOKEN}\n", TOKEN.upper()):
+            assert (await order(shop, {**ONE, "pay": {"card": card}}, "k")).status == 422, card
+        assert len(await shop.all_records()) == before
+        assert digits not in caplog.text
 
 
 async def test_an_order_of_what_is_not_sold_is_canceled_with_the_reason() -> None:

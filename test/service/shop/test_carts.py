@@ -4,11 +4,13 @@ from collections.abc import AsyncIterator
 from typing import Any
 
 import pytest
+from support.pages import Pages, ShelfApi
 from support.shelf import Answered
 from support.shop import PRICE, Shop
 
 from bookshelf.shop.cart import CART, cart_key
-from bookshelf.shop.money import Money
+from bookshelf.shop.money import PRICE_MOST, Money
+from bookshelf.shop.pages.customer.site import SITE
 from bookshelf.shop.product import PRODUCT, AddProduct, ChangeProduct, RemoveProduct
 from bookshelf.shop.values import ProductDetails
 from bookshelf.shop.welcome import LOCAL_READER
@@ -105,6 +107,23 @@ async def test_an_order_takes_what_it_has_bought_out_of_the_cart(shop: Shop) -> 
     cart = (await shop.get("orders", "/shop/cart")).json
     assert [(line["product"], line["quantity"]) for line in cart["lines"]] == [("p-1", 1), ("p-2", 1)]
     assert PRICE.amount + 9900 == cart["total"]["amount"]
+
+
+async def test_a_cart_over_the_limit_of_an_order_has_no_total_and_its_pages_work(shop: Shop) -> None:
+    pages = Pages(SITE, ShelfApi(shop.services))
+    for product in ("p-3", "p-4"):
+        details = ProductDetails(name=product)
+        add = AddProduct(details=details, price=Money(PRICE_MOST, "EUR"), units=999)
+        await shop.ask(PRODUCT, product, add)
+        assert (await put(shop, product, 999)).status == 200
+    cart = (await shop.get("orders", "/shop/cart")).json
+    assert (cart["total"], cart["count"]) == (None, 1998)
+    assert "/shop/checkout" not in (await pages.get("/shop/cart")).html
+    await pages.post("/shop/checkout", {"_key": "k", "address": "Ann"})
+    assert (await pages.get("/shop/checkout/payment")).location == "/shop/cart"
+    assert (await put(shop, "p-4", 1)).status == 200
+    assert (await shop.get("orders", "/shop/cart")).json["total"] == euros(10**12)
+    assert "/shop/checkout" in (await pages.get("/shop/cart")).html
 
 
 WRONG_LINES = [

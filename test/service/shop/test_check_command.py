@@ -137,6 +137,20 @@ def test_a_file_of_a_product_is_kept(folder: Path) -> None:
     assert checked(folder, "--files")["unused"] == []
 
 
+def test_no_file_is_removed_if_a_record_cannot_be_read(folder: Path) -> None:
+    stored = {"type": "image/webp", "bytes": 9, "width": 1, "height": 1}
+    append(folder, PICTURE, event("files.file-stored.v1", PICTURE, stored), "files")
+    broken_record = event("shop.product-changed.v1", "p-1", {"details": {"name": 1, "image": PICTURE}})
+    append(folder, "p-1", broken_record, TOPIC)
+    refused = check(folder, "--files", "--remove")
+    assert refused.exit_code
+    assert "nothing is removed" in refused.output
+    listed = checked(folder, "--files")
+    assert [file["id"] for file in listed["unused"]] == [PICTURE]  # it is still there
+    assert "p-1" in listed["unreadable"][0]
+    assert "unreadable" in check(folder, "--files").output
+
+
 def test_what_cannot_be_checked_is_named(folder: Path, tmp_path: Path) -> None:
     assert "there is no log" in check(tmp_path / "none").output
     assert "--files" in check(folder, "--remove").output

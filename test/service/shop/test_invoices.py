@@ -31,6 +31,8 @@ async def test_invoices_are_listed_and_summed_by_period_and_product() -> None:
             return [(row["key"], row["gross"], row["orders"]) for row in answer.json]
 
         assert await earned("by=day") == [("2026-03-01", 3000, 1), ("2026-03-02", 1500, 1)]
+        assert await earned("by=day&from=0001-01-01&to=0001-01-01") == []
+        assert len(await earned("by=day&from=0001-01-01&to=9999-12-31")) == len(await earned("by=day"))
         assert await earned("by=day&from=2026-03-02&to=2026-03-31") == [("2026-03-02", 1500, 1)]
         assert await earned("by=month") == [("2026-03", 4500, 2)]
         assert await earned("by=year&limit=1") == [("2026", 4500, 2)]

@@ -81,3 +81,23 @@ async def test_without_accounts_the_reader_is_the_manager_too() -> None:
         assert (await shop.get("orders", "/shop/orders?customer=me")).json == []
         waited = await shop.send("orders", "GET", "/shop/orders/o-1", Prefer="wait=5")
         assert waited.headers["Preference-Applied"] == "wait=5"
+
+
+async def test_the_entity_tag_of_an_order_with_an_invoice_is_that_of_its_next_command() -> None:
+    async with Shop() as shop:
+        await shop.stock()
+        await shop.place("o-1", 1)
+        await shop.ended("o-1", "FINALIZED")
+        await shop.state(INVOICE, "o-1", number="2026-000001")
+        shown = await shop.get("orders", "/shop/orders/o-1")
+        assert shown.json["invoice"] == "2026-000001"
+        tag = shown.headers["ETag"]
+        unchanged = await shop.send("orders", "GET", "/shop/orders/o-1", If_None_Match=tag)
+        assert unchanged.status == 304
+        ship = "/shop/orders/o-1/shipped"
+        other = await shop.send("orders", "POST", ship, {}, If_Match='"1.2026-000001"')
+        assert other.status == 412
+        assert (await shop.send("orders", "POST", ship, {}, If_Match=tag)).status == 200
+        # the answers before and after the invoice are different
+        without = tag.partition(".")[0] + '"'
+        assert (await shop.send("orders", "GET", "/shop/orders/o-1", If_None_Match=without)).status == 200

@@ -2,7 +2,7 @@
 
 import pytest
 from support.shelf import Answered
-from support.shop import GOOD, Shop
+from support.shop import GOOD, SILENT, Shop
 
 from bookshelf.cqrs.envelope import decode_envelope
 from bookshelf.shop.credit import CREDIT
@@ -61,7 +61,7 @@ async def test_an_order_is_answered_at_rest_if_the_client_prefers_that() -> None
         answer = await shop.send(
             "orders", "POST", "/shop/orders", paid, Idempotency_Key="k", Prefer="wait=999"
         )
-        assert answer.json["state"] == "FINALIZED"
+        assert (answer.json["state"], answer.headers["Preference-Applied"]) == ("FINALIZED", "wait=10")
         price = {"amount": 1, "currency": "EUR"}
         cheap = {"lines": [{"product": "p-1", "quantity": 1, "price": price}], "pay": "credit"}
         answer = await shop.send(
@@ -81,6 +81,23 @@ async def test_an_order_is_answered_at_rest_if_the_client_prefers_that() -> None
         values = b"".join([record.value for record in await shop.records()])
         assert GOOD.encode() not in values
         assert all(decode_envelope(record.value).actor for record in await shop.records())
+
+
+async def test_an_order_is_answered_before_its_sender_leaves() -> None:
+    async with Shop() as shop:
+        await shop.stock()
+        token = shop.sandbox.tokenize(SILENT, "12/30", "123").token
+        order = {**ONE, "pay": {"card": token}}
+        answer = await shop.send(
+            "orders",
+            "POST",
+            "/shop/orders",
+            order,
+            Idempotency_Key="k",
+            Prefer="wait=10",
+            Bookshelf_Time_Left="1.2",
+        )
+        assert (answer.status, answer.json["state"]) == (201, "PENDING")
 
 
 LINE = {"product": "p-1", "quantity": 1}

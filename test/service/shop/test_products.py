@@ -1,5 +1,6 @@
 """Managers add, change and remove products and categories; wrong values are refused."""
 
+from support.shelf import Answered
 from support.shop import Shop
 
 BOOK = {"name": "Emma", "price": {"amount": 850, "currency": "EUR"}, "units": 2, "vat_permille": 70}
@@ -45,6 +46,43 @@ async def test_a_category_with_products_is_removed_only_with_another_one_for_the
         assert (await shop.get("products", f"/shop/categories/{second}")).json["products"] == 1
         assert (await shop.get("products", where)).status == 404
         assert (await shop.send("products", "PATCH", where, {"name": "X"})).status == 404
+
+
+async def test_what_is_changed_is_seen_after_its_position() -> None:
+    async with Shop() as shop:
+
+        async def sent(method: str, target: str, body: object = None, after: str = "") -> Answered:
+            answer = await shop.send("products", method, target, body, Bookshelf_After=after)
+            assert answer.status < 300, answer.body
+            return answer
+
+        category = await sent("POST", "/shop/categories", {"name": "Novels"})
+        where = category.headers["Location"]
+        renamed = await sent("PATCH", where, {"name": "Tales"})
+        after = renamed.headers["Bookshelf-Position"]
+        assert (await sent("GET", where, after=after)).json["name"] == "Tales"
+        book = {**BOOK, "category": category.json["id"]}
+        added = await sent("POST", "/shop/products", book, after=after)
+        product, after = added.headers["Location"], added.headers["Bookshelf-Position"]
+        assert (await sent("GET", product, after=after)).json["name"] == "Emma"
+        # the category has a product by now, whenever the view gets to know that
+        refused = await shop.send("products", "DELETE", where, Bookshelf_After=after)
+        assert refused.status == 409
+        other = await sent("POST", "/shop/categories", {"name": "Poems"})
+        removed = await sent("DELETE", f"{where}?move-to={other.json['id']}", after=after)
+        after = removed.headers["Bookshelf-Position"]
+        moved = await sent("GET", product, after=after)
+        assert moved.json["category"] == other.json["id"]
+        changed = await sent("PATCH", product, {"category": ""}, after=after)
+        after = changed.headers["Bookshelf-Position"]
+        assert "category" not in (await sent("GET", product, after=after)).json
+        gone = await sent("DELETE", product)
+        after = gone.headers["Bookshelf-Position"]
+        assert (await sent("GET", product, after=after)).json["removed"] is True
+        for method, target in ("POST", "/shop/products"), ("PATCH", product), ("DELETE", where):
+            fields = BOOK if method == "POST" else {"name": "Emma"}
+            malformed = await shop.send("products", method, target, fields, Bookshelf_After="x")
+            assert malformed.status == 400, (method, target)
 
 
 WRONG: list[dict[str, object]] = [

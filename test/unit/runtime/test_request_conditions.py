@@ -47,6 +47,7 @@ def test_several_positions_are_separated_by_commas(given: str) -> None:
     [
         ('"5"', {5}),
         ('"5", "7"', {5, 7}),
+        ('"5.2026-000001", "7."', {5}),
         ('W/"5", "7"', {7}),
         ('W/"5"', set()),
         ("5", set()),

@@ -177,6 +177,18 @@ def test_a_reason_that_no_part_has_given_is_found(history: Records) -> None:
     assert broken(checked(forged(bare, CANCELED, canceled))) == set()
 
 
+def test_a_credit_refuses_what_it_could_pay_in_another_currency_only(history: Records) -> None:
+    refused = shop.CreditRefused(order="o-9", reason="unknown-customer", needed=1, available=7000)
+    terms, at = Terms(customer="a-1"), OpenShop().shop.now
+    for currency, laws in ("USD", {6}), ("EUR", {6, 7}):  # it stays open
+        total = Money(1, currency)
+        placed = OrderPlaced(terms=terms, lines=LINES, total=total, at=at)
+        assert broken(checked(forged(forged(history, "o-9", placed), "a-1", refused))) == laws
+        placed = OrderPlaced(terms=terms, lines=LINES, at=at)
+        priced = forged(forged(history, "o-9", placed), "o-9", OrderPriced(terms=terms, total=total))
+        assert broken(checked(forged(priced, "a-1", refused))) == laws
+
+
 def test_a_step_that_was_carried_out_twice_is_found(history: Records) -> None:
     event = shop.LineRemoved(product="p-1")
     once = forged(history, cart_key("a-1"), event, source="cart", origin="ordering:shop/0@1", id="x")

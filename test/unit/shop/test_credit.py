@@ -39,7 +39,7 @@ def test_a_grant_opens_a_credit_that_is_not_there() -> None:
         events.CreditOpened(amount=eur(0)), granted
     )
     given(CREDIT, OPENED).when(GrantCredit(amount=eur(500), why="sorry")).then(granted)
-    given(CREDIT, OPENED).when(GrantCredit(amount=Money(1, "USD"))).refused(Invalid, field="amount")
+    given(CREDIT, OPENED).when(GrantCredit(amount=Money(1, "USD"))).refused(Invalid, field="amount.currency")
     given(CREDIT, OPENED).when(GrantCredit(amount=eur(MOST))).refused(Conflict)
 
 
@@ -49,7 +49,7 @@ def test_a_credit_is_set_but_not_below_what_is_reserved() -> None:
     )
     given(CREDIT, OPENED).when(SetCredit(amount=eur(10_000))).then()
     given(CREDIT, OPENED, RESERVED).when(SetCredit(amount=eur(3999))).refused(Conflict, match="4000")
-    given(CREDIT, OPENED).when(SetCredit(amount=Money(1, "USD"))).refused(Invalid, field="amount")
+    given(CREDIT, OPENED).when(SetCredit(amount=Money(1, "USD"))).refused(Invalid, field="amount.currency")
     given(CREDIT).when(SetCredit(amount=eur(1))).refused(NotFound)
 
 

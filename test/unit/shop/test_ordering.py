@@ -26,13 +26,14 @@ from bookshelf.shop.invoice import INVOICE, WriteInvoice
 from bookshelf.shop.invoicing import Seller, invoicing
 from bookshelf.shop.money import Money
 from bookshelf.shop.order import ORDER
-from bookshelf.shop.ordering import ORDERING
+from bookshelf.shop.ordering import ordering
 from bookshelf.shop.payment import PAYMENT, Authorize, Capture, Void
 from bookshelf.shop.series import SERIES, Number
 from bookshelf.shop.stock import STOCK, ReleaseStock, ReserveStock, ReturnStock, TakeStock
 from bookshelf.shop.values import BoughtLine, OrderLine, Reason
 from bookshelf.shop.welcome import LOCAL_READER, welcoming
 
+ORDERING = ordering("EUR")
 PRICE, TOTAL = Money(1000, "EUR"), Money(2000, "EUR")
 CREDITED = orders.Terms(customer="a-1", cart=True)
 CARD = orders.Terms(customer="a-1", pay="card", card="token")
@@ -62,9 +63,10 @@ def test_an_order_without_prices_reserves_its_total_once_it_is_priced() -> None:
 
 
 def test_the_local_reader_gets_a_credit_at_the_first_order() -> None:
-    priced = orders.OrderPriced(terms=orders.Terms(customer=LOCAL_READER), total=TOTAL)
-    reserve = ReserveCredit(order="o-1", amount=TOTAL, opening=Money(10_000, "EUR"))
-    on_event(ORDERING, priced, subject="o-1").sends(Send(CREDIT, LOCAL_READER, reserve))
+    for total in (TOTAL, Money(2000, "USD")):  # the credit is in the currency of the shop
+        priced = orders.OrderPriced(terms=orders.Terms(customer=LOCAL_READER), total=total)
+        reserve = ReserveCredit(order="o-1", amount=total, opening=Money(10_000, "EUR"))
+        on_event(ORDERING, priced, subject="o-1").sends(Send(CREDIT, LOCAL_READER, reserve))
 
 
 @pytest.mark.parametrize(

@@ -23,13 +23,13 @@ from bookshelf.shop.invoice import INVOICE, vat_sums
 from bookshelf.shop.money import Money
 from bookshelf.shop.order_commands import CancelOrder
 from bookshelf.shop.order_events import OrderApproved, OrderFinalized
-from bookshelf.shop.ordering import ORDERING
 from bookshelf.shop.payment_events import InvoiceWritten, Numbered
 from bookshelf.shop.product import AddProduct, ChangeProduct
 from bookshelf.shop.series import SERIES, Number
 from bookshelf.shop.stock import STOCK
 from bookshelf.shop.values import BoughtLine, ProductDetails
 
+ORDERING = ordering.ordering("EUR")
 Decide = Callable[[Any, Any], list[Event]]
 
 
@@ -93,7 +93,7 @@ def test_units_that_are_taken_without_a_hold() -> None:
             return [StockTaken(order=command.order, quantity=1)]
         return stock.decide(state, command)
 
-    eager = with_arrows(OrderPlaced=(ordering.reserve_payment, ordering.take_stock))
+    eager = with_arrows(OrderPlaced=(ordering.reserving_payment("EUR"), ordering.take_stock))
     opened = OpenShop(SimulatedShop(deciding(STOCK, decide), eager))
     opened.place("a-1", {"p-1": 1})
     opened.rest()

@@ -103,7 +103,8 @@ def _page(cart: ShownCart, gone: ShopProduct | None = None, quantity: int = 1) -
             count=cart.count,
             gone=gone,
             gone_quantity=quantity,
-            ready=bool(lines) and all(line.can_be_ordered and not line.is_dearer for line in cart.lines),
+            ready=cart.total is not None
+            and all(line.can_be_ordered and not line.is_dearer for line in cart.lines),
         ),
     )
 

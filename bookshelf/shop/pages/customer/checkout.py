@@ -296,7 +296,7 @@ def _line_of(text: str) -> dict[str, Any]:
 
 
 async def _lines(request: PageRequest, checkout: Checkout) -> tuple[CheckoutLine, ...]:
-    """Return what is ordered at the prices of now; nothing if the cart has a line that cannot be ordered."""
+    """Return what is ordered at the prices of now; nothing if the cart cannot be ordered as it is."""
     if checkout.product:
         found = await request.api.get(f"/shop/products/{segment(checkout.product)}", kind=ShopProduct)
         return _line_of_product(found.body, checkout.quantity)
@@ -313,7 +313,8 @@ def _line_of_product(product: ShopProduct, quantity: int) -> tuple[CheckoutLine,
 
 
 def _lines_of_cart(cart: ShownCart) -> tuple[CheckoutLine, ...]:
-    if not all(line.can_be_ordered and not line.is_dearer for line in cart.lines):
+    # without a total there is nothing, or more than one order can have
+    if cart.total is None or not all(line.can_be_ordered and not line.is_dearer for line in cart.lines):
         return ()
     return tuple(
         CheckoutLine(line.product, line.name, line.image, product_cover(line.name), line.quantity, line.now)
