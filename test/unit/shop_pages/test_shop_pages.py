@@ -4,13 +4,14 @@ import base64
 from typing import Any
 
 import pytest
-from support.pages import Pages, ScriptedApi
+from support.pages import Pages, ScriptedApi, ShownPage
 
 from bookshelf.cqrs.handler import GUEST, LOCAL, Caller
-from bookshelf.shop.pages.customer.checkout_state import COOKIE, Checkout, read_checkout
+from bookshelf.shop.pages.customer.checkout_state import Checkout, read_checkout
 from bookshelf.shop.pages.customer.site import SITE
 from bookshelf.shop.pages.shared.order_texts import explain
 from bookshelf.shop.values import Reason
+from bookshelf.site.preferences import CHECKOUT_COOKIE as COOKIE
 
 DUNE = {"id": "p-1", "name": "Dune", "price": {"amount": 1099, "currency": "EUR"}, "availability": "in"}
 CUSTOMER = Caller(actor="ann", account="a-1", owner="a-1", scopes=frozenset({"shop:buy"}))
@@ -55,7 +56,7 @@ def api() -> ScriptedApi:
     scripted.answer("GET", "/shop/products/p-1", 200, DUNE)
     scripted.answer("PUT", "/shop/cart/lines/p-1", 200, {"lines": [], "count": 1})
     scripted.answer("POST", "/shop/orders", 201, {"id": "o-1"})
-    card = {"token": "t-1", "brand": "Visa", "last4": "4242", "until": "2026-01-31T20:46:00Z"}
+    card = {"token": "t-1", "brand": "Visa", "last4": "4242", "until": "2026-03-01T12:15:00Z"}
     scripted.answer("POST", "/shop/cards", 201, card)
     credit = {
         "customer": "a-1",
@@ -143,6 +144,10 @@ async def until_summary(pages: Pages, payment: dict[str, str]) -> None:
     assert answer.location == "/shop/checkout/summary"
 
 
+def order_fields(summary: ShownPage) -> dict[str, str]:
+    return {name: summary.value(name) for name in ("_key", "line", "answers")}
+
+
 async def test_an_order_is_what_the_summary_showed_however_often_it_is_sent(
     pages: Pages, api: ScriptedApi
 ) -> None:
@@ -153,7 +158,7 @@ async def test_an_order_is_what_the_summary_showed_however_often_it_is_sent(
     assert "Order for €21.98" in summary.words
     assert "€78.02 is left then" in summary.words
     assert again.html == summary.html
-    fields = {"_key": summary.value("_key"), "line": summary.value("line")}
+    fields = order_fields(summary)
     kept = dict(pages.cookies)
     first = await pages.post("/shop/checkout/summary", fields)
     pages.cookies = kept  # a second click: the browser has not seen the first answer
@@ -183,14 +188,15 @@ async def test_after_an_order_its_summary_leads_to_no_second_one(pages: Pages, a
     put_into_cart(api, line())
     await until_summary(pages, {"pay": "credit"})
     summary = await pages.get("/shop/checkout/summary")
-    fields = {"_key": summary.value("_key"), "line": summary.value("line")}
+    fields = order_fields(summary)
     await pages.post("/shop/checkout/summary", fields)
     sent = len(api.sent)
     assert (await pages.get("/shop/checkout/summary")).location == "/shop/checkout"
     assert (await pages.post("/shop/checkout/summary", fields)).location == "/shop/orders"
     assert len(api.sent) == sent
     api.answer("GET", "/shop/orders", 200, [])
-    assert "This checkout is over." in (await pages.get("/shop/orders")).words
+    shown = await pages.get("/shop/orders")
+    assert "If your order is not in this list, nothing was ordered." in shown.words
 
 
 async def test_of_a_card_only_the_token_is_kept(pages: Pages, api: ScriptedApi) -> None:
@@ -198,7 +204,7 @@ async def test_of_a_card_only_the_token_is_kept(pages: Pages, api: ScriptedApi) 
     await until_summary(pages, CARD)
     given = {"number": "5555 5555 5555 4444", "holder": "Ann", "expiry": "09/29", "cvc": "123"}
     assert api.sent == [("POST", "/shop/cards", given)]
-    kept = read_checkout(pages.cookies)
+    kept = read_checkout(pages.cookies, "a-1")
     assert kept is not None
     assert (kept.token, kept.brand, kept.last4) == ("t-1", "Visa", "4242")
     assert "5555 5555" not in base64.urlsafe_b64decode(pages.cookies[COOKIE] + "==").decode()
@@ -250,7 +256,7 @@ async def test_one_product_is_ordered_at_once_and_leaves_the_cart_alone(
     await pages.post(answer.location, {"_key": "k", "address": "Ann"})
     await pages.post("/shop/checkout/payment", {"_key": "k", "pay": "credit"})
     summary = await pages.get("/shop/checkout/summary")
-    await pages.post("/shop/checkout/summary", {"_key": summary.value("_key"), "line": summary.value("line")})
+    await pages.post("/shop/checkout/summary", order_fields(summary))
     assert api.sent[-1][2]["cart"] is False
     assert api.sent[-1][2]["lines"] == [{"product": "p-1", "quantity": 2, "price": money(1099)}]
 
