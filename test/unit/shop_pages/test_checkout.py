@@ -1,4 +1,4 @@
-"""A checkout belongs to one person, keeps what is ordered, and orders what its summary showed, over scripts."""
+"""A checkout belongs to one person, keeps what is ordered, and orders what its summary showed."""
 
 from datetime import timedelta
 
