@@ -1,6 +1,7 @@
 """The pages of the shop for customers, over scripted answers: what they send, and what they show."""
 
 import base64
+import re
 from typing import Any
 
 import pytest
@@ -15,6 +16,7 @@ from bookshelf.site.preferences import CHECKOUT_COOKIE as COOKIE
 
 DUNE = {"id": "p-1", "name": "Dune", "price": {"amount": 1099, "currency": "EUR"}, "availability": "in"}
 CUSTOMER = Caller(actor="ann", account="a-1", owner="a-1", scopes=frozenset({"shop:buy"}))
+_RANGE = "Write a number from 0 to 999."
 CARD = {
     "pay": "card",
     "number_secret": "5555 5555 5555 4444",
@@ -135,6 +137,26 @@ async def test_what_was_taken_out_of_the_cart_can_be_put_back(pages: Pages, api:
     shown = await pages.get(answer.location)
     assert "Dune is out of the cart." in shown.words
     assert shown.value("quantity") == "4"
+
+
+@pytest.mark.parametrize(
+    ("typed", "why"),
+    [
+        ("1000", "Write a number from 0 to 999."),
+        ("two", "Write a number from 0 to 999."),
+        ("", "Fill this in."),
+    ],
+)
+async def test_a_wrong_quantity_changes_nothing_and_is_explained_at_its_line(
+    pages: Pages, api: ScriptedApi, typed: str, why: str
+) -> None:
+    put_into_cart(api, line(4), line(7, product="p-2"))
+    answer = await pages.post("/shop/cart/lines/p-1", {"_key": "k", "quantity": typed})
+    assert answer.status == 422
+    assert api.sent == []
+    assert f"Quantity: {why}" in answer.words
+    assert 'id="quantity-error"' in answer.html.partition('id="line-p-1"')[2].partition('id="line-p-2"')[0]
+    assert re.findall(r'name="quantity"[^>]* value="([^"]*)"', answer.html) == [typed, "0", "7", "0"]
 
 
 async def until_summary(pages: Pages, payment: dict[str, str]) -> None:
@@ -305,14 +327,24 @@ async def test_an_order_has_its_reasons_in_words_and_follows_its_own_stream(
     assert "Dune: nur noch 1 da, und du wolltest 2" in german.words
 
 
-async def test_an_order_that_is_pending_can_be_canceled(pages: Pages, api: ScriptedApi) -> None:
+async def test_a_customer_is_asked_once_before_an_order_is_canceled(pages: Pages, api: ScriptedApi) -> None:
     api.answer("GET", "/shop/orders/o-1", 200, ORDER | {"state": "PENDING", "reasons": []}, ETag='"1"')
     api.answer("POST", "/shop/orders/o-1/cancel", 200, ORDER)
     shown = await pages.get("/shop/orders/o-1")
-    assert "Cancel the order" in shown.words
-    answer = await pages.post("/shop/orders/o-1", {"_version": shown.value("_version")})
+    assert 'href="/shop/orders/o-1/cancel" data-dialog' in shown.html
+    assert "<form" not in shown.html.partition("<main")[2].partition("</main>")[0]
+    asked = await pages.get("/shop/orders/o-1/cancel")
+    assert "Cancel the order? Dune" in asked.words
+    answer = await pages.post("/shop/orders/o-1/cancel", {"_key": asked.value("_key")})
     assert answer.location == "/shop/orders/o-1"
     assert api.sent == [("POST", "/shop/orders/o-1/cancel", None)]
+
+
+async def test_an_order_that_is_not_pending_any_more_is_shown_in_place_of_the_question(
+    pages: Pages, api: ScriptedApi
+) -> None:
+    api.answer("GET", "/shop/orders/o-1", 200, ORDER)
+    assert (await pages.get("/shop/orders/o-1/cancel")).location == "/shop/orders/o-1"
 
 
 @pytest.mark.parametrize(
