@@ -85,11 +85,28 @@ async def test_a_guest_sees_a_product_and_signs_in_to_buy_it(api: ScriptedApi) -
     assert api.sent == []
 
 
-async def test_a_year_is_written_as_years_are_and_another_number_as_numbers(
+async def test_pages_are_written_as_an_amount_and_other_whole_numbers_as_they_are(
     pages: Pages, api: ScriptedApi
 ) -> None:
-    api.answer("GET", "/shop/products/p-1", 200, DUNE | {"attributes": {"published": 1965, "pages": 1412}})
+    attributes = {"published": 1965, "pages": 1412, "isbn": 9780140449136, "weight": 1.5}
+    api.answer("GET", "/shop/products/p-1", 200, DUNE | {"attributes": attributes})
+    shown = await pages.get("/shop/products/p-1", Accept_Language="de")
+    assert "Seiten 1.412 ISBN 9780140449136 weight 1,5" in shown.words
     assert "Published 1965 Pages 1,412" in (await pages.get("/shop/products/p-1")).words
+
+
+@pytest.mark.parametrize(("scope", "offered"), [("shop:buy", False), ("shop:manage", True)])
+async def test_an_empty_shop_is_managed_by_its_managers_alone(
+    api: ScriptedApi,
+    scope: str,
+    offered: bool,  # noqa: FBT001 (a parameter of pytest)
+) -> None:
+    api.answer("GET", "/shop/categories", 200, [])
+    api.answer("GET", "/shop/products", 200, [])
+    pages = Pages(
+        SITE, api, caller=Caller(actor="ann", account="a-1", owner="a-1", scopes=frozenset({scope}))
+    )
+    assert ("Manage the shop" in (await pages.get("/shop")).words) is offered
 
 
 async def test_what_is_added_comes_to_what_is_in_the_cart_at_the_price_that_was_shown(
