@@ -106,12 +106,12 @@ async def test_the_units_page_asks_for_the_newest_of_a_long_history() -> None:
     assert asked.endswith("/history?sort=-time&limit=100")
 
 
-async def test_orders_to_be_sent_are_a_number_without_a_list_that_has_others() -> None:
+async def test_orders_to_be_shipped_are_a_number_without_a_list_that_has_others() -> None:
     pages, api = made()
     counts = {"orders": 9, "by_state": {}, "by_reason": {}, "stalled": 0, "to_ship": 6}
     api.answer("GET", "/shop/orders/summary", 200, counts)
     shown = await pages.get("/manage")
-    assert "6 to be sent" in shown.words
+    assert "6 to be shipped" in shown.words
     assert "state=FINALIZED" not in shown.html
 
 

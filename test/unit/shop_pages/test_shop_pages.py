@@ -10,8 +10,6 @@ from support.pages import Pages, ScriptedApi, ShownPage
 from bookshelf.cqrs.handler import GUEST, LOCAL, Caller
 from bookshelf.shop.pages.customer.checkout_state import Checkout, read_checkout
 from bookshelf.shop.pages.customer.site import SITE
-from bookshelf.shop.pages.shared.order_texts import explain
-from bookshelf.shop.values import Reason
 from bookshelf.site.preferences import CHECKOUT_COOKIE as COOKIE
 
 DUNE = {"id": "p-1", "name": "Dune", "price": {"amount": 1099, "currency": "EUR"}, "availability": "in"}
@@ -362,25 +360,3 @@ async def test_an_order_that_is_not_pending_any_more_is_shown_in_place_of_the_qu
 ) -> None:
     api.answer("GET", "/shop/orders/o-1", 200, ORDER)
     assert (await pages.get("/shop/orders/o-1/cancel")).location == "/shop/orders/o-1"
-
-
-@pytest.mark.parametrize(
-    ("reason", "text"),
-    [
-        (Reason(code="out-of-stock", product="p-1", wanted=2, available=0), "Dune: out of stock"),
-        (
-            Reason(code="price-changed", product="p-1", agreed=999, now=1099),
-            "Dune: the price was €9.99 and is now €10.99",
-        ),
-        (
-            Reason(code="insufficient-credit", needed=4297, available=100),
-            "Your credit does not reach: €42.97 is needed, €1.00 is left",
-        ),
-        (Reason(code="card-declined", decline="declined"), "Your card was declined"),
-        (Reason(code="something-new"), "The order could not be carried out"),
-    ],
-)
-def test_a_reason_is_explained(reason: Reason, text: str) -> None:
-    explained = explain(reason, {"p-1": "Dune"}, "EUR", "en")
-    assert str(explained.why) == text
-    assert explained.advice

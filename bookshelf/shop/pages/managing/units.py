@@ -17,7 +17,7 @@ from bookshelf.site.page_request import PageRequest
 NOTICES = {
     "units-added": _("The new units are there."),
     "units-set": _("The number of units is set."),
-    "product-removed": _("The product is sold no more."),
+    "product-removed": _("The product is no longer sold."),
 }
 #: What happens to units, in words; other events are of no interest here.
 _EVENTS: Mapping[str, str] = {
