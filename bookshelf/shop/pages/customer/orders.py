@@ -68,11 +68,11 @@ class OrderModel(Model):
     forgotten: bool
 
 
-class CancelOrderForm(Form):
+class OwnCancelForm(Form):
     """The answer to the question has no fields."""
 
 
-class CancelOrderModel(Model):
+class OwnCancelModel(Model):
     """An order that may be canceled."""
 
     order: ShopOrder
@@ -151,10 +151,10 @@ async def show_cancel(request: PageRequest) -> Page | Redirect:
 
 
 def _cancel_page(order: ShopOrder) -> Page:
-    return Page("cancel_order.html", CancelOrderModel(order=order))
+    return Page("cancel_order.html", OwnCancelModel(order=order))
 
 
-async def cancel(request: PageRequest, _form: CancelOrderForm) -> Redirect:
+async def cancel(request: PageRequest, _form: OwnCancelForm) -> Redirect:
     """Cancel an order that is pending; one that is canceled already is no error. Raises `ApiProblem`."""
     path = f"{ORDERS}/{segment(request.path['id'])}"
     await request.api.post(f"{path}/cancel")
@@ -262,7 +262,7 @@ PAGES = (
         f"{ORDERS}/{{id}}/cancel",
         get=show_cancel,
         post=cancel,
-        form=CancelOrderForm,
+        form=OwnCancelForm,
         title=_("Cancel the order?"),
         section=ORDERS,
         examples=_cancel_examples,
