@@ -136,7 +136,7 @@ class PageRoute:
 class Link:
     """A link of the top bar or the foot: its address, its text, the name of its icon, and its keys.
 
-    `dialog`: its page is opened as a dialog where scripts run.
+    `dialog`: its page is opened as a dialog where scripts run. `requires`: the scopes of those who see it.
     """
 
     address: str
@@ -144,6 +144,7 @@ class Link:
     icon: str = ""
     keys: str = ""
     dialog: bool = False
+    requires: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

@@ -2,6 +2,7 @@
 
 from support.pages import Pages, ScriptedApi
 
+from bookshelf.cqrs.handler import Caller
 from bookshelf.shop.pages.managing.answers import Earned
 from bookshelf.shop.pages.managing.revenue import to_csv
 from bookshelf.shop.pages.managing.site import SITE
@@ -168,3 +169,11 @@ async def test_without_accounts_the_page_of_people_states_that() -> None:
 def test_the_csv_of_revenue_has_no_formulas() -> None:
     row = Earned(key="p-1", name="=1+1", gross=1499, units=1, currency="EUR", orders=1)
     assert to_csv([row]).decode().splitlines()[1] == "p-1,'=1+1,1,1,,,14.99,EUR"
+
+
+async def test_only_admins_are_led_to_the_people() -> None:
+    _, api = made()
+    for scopes, led in (({"shop:manage"}, False), ({"shop:manage", "accounts:admin"}, True)):
+        caller = Caller(actor="mia", account="a-m", owner="a-m", scopes=frozenset(scopes))
+        shown = await Pages(SITE, api, caller=caller).get("/manage")
+        assert ('href="/manage/people"' in shown.html) is led
