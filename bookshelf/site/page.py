@@ -136,7 +136,8 @@ class PageRoute:
 class Link:
     """A link of the top bar or the foot: its address, its text, the name of its icon, and its keys.
 
-    `dialog`: its page is opened as a dialog where scripts run. `requires`: it is shown to callers with these scopes.
+    `dialog`: its page is opened as a dialog where scripts run. `requires`: it is shown to callers with these
+    scopes.
     """
 
     address: str
