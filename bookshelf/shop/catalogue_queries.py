@@ -92,9 +92,10 @@ class ProductQuery(Overseen, forbid_unknown_fields=True, kw_only=True):
 
 
 class ProductHistoryQuery(msgspec.Struct, forbid_unknown_fields=True):
-    """Which product, how many events, and from where on."""
+    """Which product, its events in which order, how many, and from where on."""
 
     id: ProductId
+    sort: Annotated[Literal["time", "-time"], Meta(description="-time: the newest first")] = "time"
     limit: Limit = 100
     after: After | None = None
 
@@ -189,7 +190,7 @@ def product_history(db: Any, asked: ProductHistoryQuery) -> Answer:  # noqa: ANN
         db,
         select(product_events).where(product_events.c.product == asked.id),
         product_events.c.id,
-        order="record",
+        order=asked.sort,
         sort=Sort((product_events.c.record,), (int,)),
         limit=asked.limit,
         render=lambda row: ProductEventAnswer(row.type, row.time, row.actor, msgspec.Raw(row.data.encode())),

@@ -136,7 +136,8 @@ class PageRoute:
 class Link:
     """A link of the top bar or the foot: its address, its text, the name of its icon, and its keys.
 
-    `dialog`: its page is opened as a dialog where scripts run.
+    `dialog`: its page is opened as a dialog where scripts run. `requires`: it is shown to callers with these
+    scopes.
     """
 
     address: str
@@ -144,6 +145,7 @@ class Link:
     icon: str = ""
     keys: str = ""
     dialog: bool = False
+    requires: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

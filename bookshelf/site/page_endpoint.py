@@ -88,6 +88,7 @@ class PageEndpoint:
             caller=context.caller,
             cookies=read_cookies(request),
             program=request.headers.get("User-Agent", ""),
+            secure=_is_secure(request),
         )
 
     async def _submit(self, route: PageRoute, asked: PageRequest, visit: Visit) -> Response:
@@ -183,9 +184,13 @@ async def _typed(request: Request) -> Submission | None:
 def _client(request: Request) -> Mapping[str, str]:
     """Return the header that names the client, whose failed sign-ins are counted."""
     headers = request.headers
-    secure = request.secure or headers.get("X-Forwarded-Proto") == "https"
     address = headers.get("X-Forwarded-For", request.peer)
-    return {CLIENT: f"{address} {'https' if secure else 'http'}"}
+    return {CLIENT: f"{address} {'https' if _is_secure(request) else 'http'}"}
+
+
+def _is_secure(request: Request) -> bool:
+    """Return True if the browser has sent the request over TLS."""
+    return request.secure or request.headers.get("X-Forwarded-Proto") == "https"
 
 
 def sign_in_first(address: str) -> Response:

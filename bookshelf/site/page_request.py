@@ -50,7 +50,8 @@ class PageRequest:
     route's `params`; `parameters` has all values of the query string by name. `now` is the time in the
     reader's zone. `submission` is the form that was sent. `translate` and `plural` return texts in the
     reader's language. `ports` has the stores of blobs and the converter of pictures. `running` are the
-    caller's jobs. `cookies` are those of the browser by name, `program` is its name.
+    caller's jobs. `cookies` are those of the browser by name, `program` is its name, and it has
+    sent the request over TLS if `secure`.
     """
 
     method: str
@@ -70,6 +71,7 @@ class PageRequest:
     running: CallerJobs | None = None
     cookies: Mapping[str, str] = field(default_factory=dict)
     program: str = ""
+    secure: bool = False
 
     @property
     def jobs(self) -> CallerJobs:

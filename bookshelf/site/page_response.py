@@ -70,6 +70,7 @@ class Visit:
     language: str
     zone: tzinfo
     notice: Notice | None
+    caller: Caller = LOCAL
 
 
 @dataclass(slots=True)
@@ -81,7 +82,7 @@ class Frame:
     with the reader's last change. `key` marks a form that creates something: such a page is not cached.
     `person` and `has_accounts` are those of the visit. `following`: where a guest goes after signing in.
     `counts` are numbers at links of the bar, by address. `followed`: the name of the thing whose own stream
-    the page follows, "" for that of all changes.
+    the page follows, "" for that of all changes. `caller` sees the links that its scopes allow.
     """
 
     address: str
@@ -103,6 +104,7 @@ class Frame:
     failed: bool = False
     keyed: bool = False
     counts: Mapping[str, int] = field(default_factory=dict)
+    caller: Caller = LOCAL
 
     @property
     def is_guest(self) -> bool:
@@ -146,6 +148,7 @@ class PageRenderer:
             language=preferences.language or accepted_language(request.headers.get("Accept-Language", "")),
             zone=ZoneInfo(preferences.zone) if preferences.zone else LOCALTZ,
             notice=read_notice(cookies, self._parts.notices) if request.method == "GET" else None,
+            caller=caller,
         )
 
     def page(
@@ -199,6 +202,7 @@ class PageRenderer:
             version=page.version,
             failed=form.failed,
             counts=page.counts,
+            caller=visit.caller,
         )
 
     def redirect(self, redirect: Redirect, api: PageApi) -> Response:

@@ -13,6 +13,7 @@ from bookshelf.http.message import Request
 PREFERENCES_COOKIE = "bookshelf-prefs"
 NOTICE_COOKIE = "bookshelf-notice"
 PERSON_COOKIE = "bookshelf-person"
+CHECKOUT_COOKIE = "bookshelf-checkout"
 #: Seconds that the cookies are kept.
 _PREFERENCES_S = 365 * 86400
 _NOTICE_S = 60
@@ -101,6 +102,21 @@ def person_cookie(name: str, age_s: int | None = None) -> str:
 
 #: The value of a Set-Cookie header that deletes the name.
 PERSON_GONE = person_cookie("", 0)
+
+
+def checkout_cookie(value: str, age_s: int, *, secure: bool = False) -> str:
+    """Return the value of a Set-Cookie header that keeps what a checkout of the shop has answered so far.
+
+    It is declared here because every end of a session ends it too.
+    """
+    text = f"{CHECKOUT_COOKIE}={value}; Max-Age={age_s}; Path=/shop/checkout; HttpOnly; SameSite=Lax"
+    return f"{text}; Secure" if secure else text
+
+
+#: The value of a Set-Cookie header that ends a checkout.
+CHECKOUT_GONE = checkout_cookie("", 0)
+#: The values of Set-Cookie headers that delete what a browser keeps of a person, beside the session.
+SIGNED_OUT = (PERSON_GONE, CHECKOUT_GONE)
 
 
 def read_person(cookies: Mapping[str, str]) -> str:

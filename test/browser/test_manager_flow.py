@@ -57,7 +57,7 @@ def test_a_manager_sells_a_product_and_sends_an_order(running: Browser, shelf: P
 
     page.goto(f"{shelf.note.url}/manage/orders")
     page.get_by_role("row").filter(has_text="Middlemarch").get_by_role("link").first.click()
-    expect(page.get_by_text("Finalized: paid, and out of stock")).to_be_visible()
+    expect(page.get_by_text("Finalized: paid, and taken from the stock")).to_be_visible()
     page.get_by_label("Number of the parcel").fill("JD0123")
     page.get_by_role("button", name="It is on its way").click()
     expect(page.locator("#notice")).to_contain_text("on its way")

@@ -55,7 +55,7 @@ def test_a_customer_orders_on_credit_then_by_card_and_prints_the_invoice(
     page.get_by_label("My credit").check()
     page.get_by_role("button", name="Go on").click()
     page.get_by_role("button", name="Order for €75.00").click()
-    reason = page.get_by_text("Your credit does not reach: €75.00 is needed, €40.00 is left")
+    reason = page.get_by_text("Your credit is not enough: €75.00 is needed, €40.00 is left")
     expect(reason).to_be_visible()
     page.get_by_role("link", name="To the cart").click()
 

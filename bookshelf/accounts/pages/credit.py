@@ -15,13 +15,13 @@ _CHANGES: Mapping[str, str] = {
     "credit-opened": _("To begin with"),
     "credit-granted": _("Given by the shop"),
     "credit-set": _("Set by the shop"),
-    "credit-reserved": _("Set aside for an order"),
-    "credit-released": _("No longer set aside"),
+    "credit-reserved": _("Reserved for an order"),
+    "credit-released": _("No longer reserved"),
     "credit-taken": _("Paid for an order"),
     "credit-returned": _("Given back for an order"),
 }
 _OTHER = _("Changed")
-#: Changes of what is set aside: they move no money.
+#: Changes of what is reserved: they move no money.
 _SET_ASIDE = frozenset({"credit-reserved", "credit-released"})
 
 
@@ -33,7 +33,7 @@ class PersonMoney(msgspec.Struct, frozen=True):
 
 
 class PersonCredit(msgspec.Struct, frozen=True):
-    """The credit of the person: what there is, what is set aside for orders, what is left."""
+    """The credit of the person: what there is, what is reserved for orders, what is left."""
 
     balance: PersonMoney
     reserved: PersonMoney
@@ -53,7 +53,7 @@ class PersonEntry(msgspec.Struct, frozen=True):
 class CreditChange(NamedTuple):
     """A change as it is shown, with its order if it has one.
 
-    `added`: the amount came to the credit. `moves`: it was more than set aside, or no longer.
+    `added`: the amount came to the credit. `moves`: it was more than reserved, or no longer.
     """
 
     text: str

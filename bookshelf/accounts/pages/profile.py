@@ -10,7 +10,7 @@ from bookshelf.accounts.pages.refusals import CHANGED, CONFIRMED, TEXTS, refusal
 from bookshelf.accounts.pages.signing_in import NoModel, browser_headers, no_accounts, session_cookies
 from bookshelf.site.page import ACCOUNT, SIGN_IN, Form, Page, PageRoute, Redirect, _
 from bookshelf.site.page_request import PageRequest
-from bookshelf.site.preferences import PERSON_GONE
+from bookshelf.site.preferences import SIGNED_OUT
 
 PROFILE, EMAIL = f"{ACCOUNT}/profile", f"{ACCOUNT}/email"
 PASSWORD, DELETE = f"{ACCOUNT}/password", f"{ACCOUNT}/delete"
@@ -103,7 +103,7 @@ async def delete(request: PageRequest, form: DeleteForm) -> Redirect:
     """Delete the account."""
     with refusals_explained(request, CONFIRMED):
         await request.api.command("DELETE", "/accounts/me", {"password": form.password})
-    return Redirect(SIGN_IN, notice="deleted", cookies=(PERSON_GONE,))
+    return Redirect(SIGN_IN, notice="deleted", cookies=SIGNED_OUT)
 
 
 def _example(template: str) -> Callable[[], Mapping[str, Page]]:

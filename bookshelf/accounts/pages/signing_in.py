@@ -12,7 +12,7 @@ from bookshelf.cqrs.api_client import ApiAnswer
 from bookshelf.site.api_adapters import FieldFault, target
 from bookshelf.site.page import ACCOUNT, REGISTER, SIGN_IN, Form, Model, Page, PageRoute, Redirect, _
 from bookshelf.site.page_request import PageRequest, Submission, safe_address
-from bookshelf.site.preferences import PERSON_GONE, person_cookie
+from bookshelf.site.preferences import SIGNED_OUT, person_cookie
 
 SIGN_OUT = f"{ACCOUNT}/sign-out"
 NOTICES = {
@@ -154,7 +154,7 @@ async def sign_out(request: PageRequest, form: SignOutForm) -> Redirect:
     cookies: tuple[str, ...] = ()
     with no_fault(_UNAUTHENTICATED):
         cookies = session_cookies(await request.api.post("/accounts/logout", {"everywhere": form.everywhere}))
-    return Redirect(SIGN_IN, notice=notice, cookies=(*cookies, PERSON_GONE))
+    return Redirect(SIGN_IN, notice=notice, cookies=(*cookies, *SIGNED_OUT))
 
 
 def _sign_in_examples() -> Mapping[str, Page]:

@@ -13,7 +13,7 @@ async def check_out(pages: Pages) -> str:
     await pages.post("/shop/checkout", {"_key": "k", "address": "Ann\n12 Shelf Lane"})
     await pages.post("/shop/checkout/payment", {"_key": "k", "pay": "credit"})
     summary = await pages.get("/shop/checkout/summary")
-    fields = {"_key": summary.value("_key"), "line": summary.value("line")}
+    fields = {name: summary.value(name) for name in ("_key", "line", "answers")}
     placed = await pages.submit("/shop/checkout/summary", fields)
     found = re.search(r"order:(o-[0-9a-f-]+)", placed.html)
     assert found is not None, placed.words

@@ -95,6 +95,8 @@ async def test_the_history_of_a_product_has_its_stock(shop: Shop) -> None:
     link = first.headers["Link"].partition("<")[2].partition(">")[0]
     assert [*first.json, *(await shop.get("products", link, MANAGER)).json] == history
     assert (await shop.get("products", target, ANN)).status == 403
+    newest = (await shop.get("products", f"{target}?sort=-time", MANAGER)).json
+    assert newest == history[::-1]
     assert (await shop.get("products", "/shop/products/p-9/history", MANAGER)).status == 404
 
 

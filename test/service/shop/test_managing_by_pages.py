@@ -28,7 +28,14 @@ async def test_a_product_of_a_new_category_has_units_and_is_removed_with_it() ->
         await pages.submit("/manage/categories/add", {"_key": "a", "name": "Novels"})
         await shop.caught_up()
         category = link_to(await pages.get("/manage/categories"), "/manage/categories").rpartition("/")[2]
-        typed = {"_key": "b", "name": "Emma", "price": "19.99", "units": "1", "category": category}
+        typed = {
+            "_key": "b",
+            "name": "Emma",
+            "price": "19.99",
+            "vat": "7",
+            "units": "1",
+            "category": category,
+        }
         await pages.submit("/manage/products/add", typed)
         await shop.caught_up()
         listed = await pages.get(f"/manage/products?category={category}&low=on")

@@ -31,8 +31,8 @@ async def test_the_account_has_the_credit_with_its_changes(api: ScriptedApi) -> 
     entries = [{**one, "time": "2026-01-31T20:31:00Z", "actor": "ann"} for one in (reserved, taken, opened)]
     api.answer("GET", "/shop/customers/me/entries", 200, entries)
     shown = await Pages(SITE, api, caller=ANN).get("/account")
-    assert "Your credit at the bookshop €48.04 €25.98 more is set aside for orders." in shown.words
-    assert "Set aside for an order" in shown.words
+    assert "Your credit at the bookshop €48.04 €25.98 more is reserved for orders." in shown.words
+    assert "Reserved for an order" in shown.words
     assert "the order €25.98" in shown.words
     assert "the order −€25.98" in shown.words  # noqa: RUF001 (a minus)
     assert "+€100.00" in shown.words

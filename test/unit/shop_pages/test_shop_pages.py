@@ -1,19 +1,20 @@
 """The pages of the shop for customers, over scripted answers: what they send, and what they show."""
 
 import base64
+import re
 from typing import Any
 
 import pytest
-from support.pages import Pages, ScriptedApi
+from support.pages import Pages, ScriptedApi, ShownPage
 
 from bookshelf.cqrs.handler import GUEST, LOCAL, Caller
-from bookshelf.shop.pages.customer.checkout_state import COOKIE, Checkout, read_checkout
+from bookshelf.shop.pages.customer.checkout_state import Checkout, read_checkout
 from bookshelf.shop.pages.customer.site import SITE
-from bookshelf.shop.pages.shared.order_texts import explain
-from bookshelf.shop.values import Reason
+from bookshelf.site.preferences import CHECKOUT_COOKIE as COOKIE
 
 DUNE = {"id": "p-1", "name": "Dune", "price": {"amount": 1099, "currency": "EUR"}, "availability": "in"}
 CUSTOMER = Caller(actor="ann", account="a-1", owner="a-1", scopes=frozenset({"shop:buy"}))
+_RANGE = "Write a number from 0 to 999."
 CARD = {
     "pay": "card",
     "number_secret": "5555 5555 5555 4444",
@@ -55,7 +56,7 @@ def api() -> ScriptedApi:
     scripted.answer("GET", "/shop/products/p-1", 200, DUNE)
     scripted.answer("PUT", "/shop/cart/lines/p-1", 200, {"lines": [], "count": 1})
     scripted.answer("POST", "/shop/orders", 201, {"id": "o-1"})
-    card = {"token": "t-1", "brand": "Visa", "last4": "4242", "until": "2026-01-31T20:46:00Z"}
+    card = {"token": "t-1", "brand": "Visa", "last4": "4242", "until": "2026-03-01T12:15:00Z"}
     scripted.answer("POST", "/shop/cards", 201, card)
     credit = {
         "customer": "a-1",
@@ -82,11 +83,28 @@ async def test_a_guest_sees_a_product_and_signs_in_to_buy_it(api: ScriptedApi) -
     assert api.sent == []
 
 
-async def test_a_year_is_written_as_years_are_and_another_number_as_numbers(
+async def test_pages_are_written_as_an_amount_and_other_whole_numbers_as_they_are(
     pages: Pages, api: ScriptedApi
 ) -> None:
-    api.answer("GET", "/shop/products/p-1", 200, DUNE | {"attributes": {"published": 1965, "pages": 1412}})
+    attributes = {"published": 1965, "pages": 1412, "isbn": 9780140449136, "weight": 1.5}
+    api.answer("GET", "/shop/products/p-1", 200, DUNE | {"attributes": attributes})
+    shown = await pages.get("/shop/products/p-1", Accept_Language="de")
+    assert "Seiten 1.412 ISBN 9780140449136 weight 1,5" in shown.words
     assert "Published 1965 Pages 1,412" in (await pages.get("/shop/products/p-1")).words
+
+
+@pytest.mark.parametrize(("scope", "offered"), [("shop:buy", False), ("shop:manage", True)])
+async def test_an_empty_shop_is_managed_by_its_managers_alone(
+    api: ScriptedApi,
+    scope: str,
+    offered: bool,  # noqa: FBT001 (a parameter of pytest)
+) -> None:
+    api.answer("GET", "/shop/categories", 200, [])
+    api.answer("GET", "/shop/products", 200, [])
+    pages = Pages(
+        SITE, api, caller=Caller(actor="ann", account="a-1", owner="a-1", scopes=frozenset({scope}))
+    )
+    assert ("Manage the shop" in (await pages.get("/shop")).words) is offered
 
 
 async def test_what_is_added_comes_to_what_is_in_the_cart_at_the_price_that_was_shown(
@@ -136,11 +154,35 @@ async def test_what_was_taken_out_of_the_cart_can_be_put_back(pages: Pages, api:
     assert shown.value("quantity") == "4"
 
 
+@pytest.mark.parametrize(
+    ("typed", "why"),
+    [
+        ("1000", "Write a number from 0 to 999."),
+        ("two", "Write a number from 0 to 999."),
+        ("", "Fill this in."),
+    ],
+)
+async def test_a_wrong_quantity_changes_nothing_and_is_explained_at_its_line(
+    pages: Pages, api: ScriptedApi, typed: str, why: str
+) -> None:
+    put_into_cart(api, line(4), line(7, product="p-2"))
+    answer = await pages.post("/shop/cart/lines/p-1", {"_key": "k", "quantity": typed})
+    assert answer.status == 422
+    assert api.sent == []
+    assert f"Quantity: {why}" in answer.words
+    assert 'id="quantity-error"' in answer.html.partition('id="line-p-1"')[2].partition('id="line-p-2"')[0]
+    assert re.findall(r'name="quantity"[^>]* value="([^"]*)"', answer.html) == [typed, "0", "7", "0"]
+
+
 async def until_summary(pages: Pages, payment: dict[str, str]) -> None:
     await pages.get("/shop/checkout")
     await pages.post("/shop/checkout", {"_key": "k", "address": "Ann\n12 Shelf Lane"})
     answer = await pages.post("/shop/checkout/payment", {"_key": "k", **payment})
     assert answer.location == "/shop/checkout/summary"
+
+
+def order_fields(summary: ShownPage) -> dict[str, str]:
+    return {name: summary.value(name) for name in ("_key", "line", "answers")}
 
 
 async def test_an_order_is_what_the_summary_showed_however_often_it_is_sent(
@@ -153,7 +195,7 @@ async def test_an_order_is_what_the_summary_showed_however_often_it_is_sent(
     assert "Order for €21.98" in summary.words
     assert "€78.02 is left then" in summary.words
     assert again.html == summary.html
-    fields = {"_key": summary.value("_key"), "line": summary.value("line")}
+    fields = order_fields(summary)
     kept = dict(pages.cookies)
     first = await pages.post("/shop/checkout/summary", fields)
     pages.cookies = kept  # a second click: the browser has not seen the first answer
@@ -183,14 +225,15 @@ async def test_after_an_order_its_summary_leads_to_no_second_one(pages: Pages, a
     put_into_cart(api, line())
     await until_summary(pages, {"pay": "credit"})
     summary = await pages.get("/shop/checkout/summary")
-    fields = {"_key": summary.value("_key"), "line": summary.value("line")}
+    fields = order_fields(summary)
     await pages.post("/shop/checkout/summary", fields)
     sent = len(api.sent)
     assert (await pages.get("/shop/checkout/summary")).location == "/shop/checkout"
     assert (await pages.post("/shop/checkout/summary", fields)).location == "/shop/orders"
     assert len(api.sent) == sent
     api.answer("GET", "/shop/orders", 200, [])
-    assert "This checkout is over." in (await pages.get("/shop/orders")).words
+    shown = await pages.get("/shop/orders")
+    assert "If your order is not in this list, nothing was ordered." in shown.words
 
 
 async def test_of_a_card_only_the_token_is_kept(pages: Pages, api: ScriptedApi) -> None:
@@ -198,7 +241,7 @@ async def test_of_a_card_only_the_token_is_kept(pages: Pages, api: ScriptedApi) 
     await until_summary(pages, CARD)
     given = {"number": "5555 5555 5555 4444", "holder": "Ann", "expiry": "09/29", "cvc": "123"}
     assert api.sent == [("POST", "/shop/cards", given)]
-    kept = read_checkout(pages.cookies)
+    kept = read_checkout(pages.cookies, "a-1")
     assert kept is not None
     assert (kept.token, kept.brand, kept.last4) == ("t-1", "Visa", "4242")
     assert "5555 5555" not in base64.urlsafe_b64decode(pages.cookies[COOKIE] + "==").decode()
@@ -250,7 +293,7 @@ async def test_one_product_is_ordered_at_once_and_leaves_the_cart_alone(
     await pages.post(answer.location, {"_key": "k", "address": "Ann"})
     await pages.post("/shop/checkout/payment", {"_key": "k", "pay": "credit"})
     summary = await pages.get("/shop/checkout/summary")
-    await pages.post("/shop/checkout/summary", {"_key": summary.value("_key"), "line": summary.value("line")})
+    await pages.post("/shop/checkout/summary", order_fields(summary))
     assert api.sent[-1][2]["cart"] is False
     assert api.sent[-1][2]["lines"] == [{"product": "p-1", "quantity": 2, "price": money(1099)}]
 
@@ -299,33 +342,21 @@ async def test_an_order_has_its_reasons_in_words_and_follows_its_own_stream(
     assert "Dune: nur noch 1 da, und du wolltest 2" in german.words
 
 
-async def test_an_order_that_is_pending_can_be_canceled(pages: Pages, api: ScriptedApi) -> None:
+async def test_a_customer_is_asked_once_before_an_order_is_canceled(pages: Pages, api: ScriptedApi) -> None:
     api.answer("GET", "/shop/orders/o-1", 200, ORDER | {"state": "PENDING", "reasons": []}, ETag='"1"')
     api.answer("POST", "/shop/orders/o-1/cancel", 200, ORDER)
     shown = await pages.get("/shop/orders/o-1")
-    assert "Cancel the order" in shown.words
-    answer = await pages.post("/shop/orders/o-1", {"_version": shown.value("_version")})
+    assert 'href="/shop/orders/o-1/cancel" data-dialog' in shown.html
+    assert "<form" not in shown.html.partition("<main")[2].partition("</main>")[0]
+    asked = await pages.get("/shop/orders/o-1/cancel")
+    assert "Cancel the order? Dune" in asked.words
+    answer = await pages.post("/shop/orders/o-1/cancel", {"_key": asked.value("_key")})
     assert answer.location == "/shop/orders/o-1"
     assert api.sent == [("POST", "/shop/orders/o-1/cancel", None)]
 
 
-@pytest.mark.parametrize(
-    ("reason", "text"),
-    [
-        (Reason(code="out-of-stock", product="p-1", wanted=2, available=0), "Dune: out of stock"),
-        (
-            Reason(code="price-changed", product="p-1", agreed=999, now=1099),
-            "Dune: the price was €9.99 and is now €10.99",
-        ),
-        (
-            Reason(code="insufficient-credit", needed=4297, available=100),
-            "Your credit does not reach: €42.97 is needed, €1.00 is left",
-        ),
-        (Reason(code="card-declined", decline="declined"), "Your card was declined"),
-        (Reason(code="something-new"), "The order could not be carried out"),
-    ],
-)
-def test_a_reason_is_explained(reason: Reason, text: str) -> None:
-    explained = explain(reason, {"p-1": "Dune"}, "EUR", "en")
-    assert str(explained.why) == text
-    assert explained.advice
+async def test_an_order_that_is_not_pending_any_more_is_shown_in_place_of_the_question(
+    pages: Pages, api: ScriptedApi
+) -> None:
+    api.answer("GET", "/shop/orders/o-1", 200, ORDER)
+    assert (await pages.get("/shop/orders/o-1/cancel")).location == "/shop/orders/o-1"

@@ -11,7 +11,8 @@ from bookshelf.shop.money import Money
 from bookshelf.shop.pages.shared.models import ShopProduct, ShownCart, ShownCartLine
 from bookshelf.shop.pages.shared.product_tiles import example_products, long_product, product_cover
 from bookshelf.shop.values import BUY, QUANTITY_MOST
-from bookshelf.site.api_adapters import ApiProblem, segment, target
+from bookshelf.site.api_adapters import ApiProblem, FieldFault, segment, target
+from bookshelf.site.form_decoding import FormRefused
 from bookshelf.site.page import Form, Model, Page, PageRoute, Redirect, _
 from bookshelf.site.page_request import PageRequest
 
@@ -33,9 +34,9 @@ class ShownCartQuery(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class CartLineForm(Form):
-    """What to do with a line: another quantity, 0 for none; or accept its new price."""
+    """What to do with a line: another quantity, 0 for none; or accept its new price. One of them is given."""
 
-    quantity: Annotated[int, Meta(ge=0, le=QUANTITY_MOST)] = 0
+    quantity: Annotated[int, Meta(ge=0, le=QUANTITY_MOST)] | None = None
     accept: bool = False
 
 
@@ -47,7 +48,10 @@ class LineTile(NamedTuple):
 
 
 class CartModel(Model):
-    """The cart; `gone` is the product that was just taken out, None without one."""
+    """The cart; `gone` is the product that was just taken out, None without one.
+
+    `wrong` is the product of the line whose form was not carried out, "" without one.
+    """
 
     lines: tuple[LineTile, ...]
     total: Money | None
@@ -55,6 +59,7 @@ class CartModel(Model):
     gone: ShopProduct | None
     gone_quantity: int
     ready: bool
+    wrong: str
 
 
 async def count_cart(request: PageRequest) -> Mapping[str, int]:
@@ -93,7 +98,7 @@ async def show_cart(request: PageRequest) -> Page:
     return _page(cart.body, None if gone is None else gone.body, query.quantity)
 
 
-def _page(cart: ShownCart, gone: ShopProduct | None = None, quantity: int = 1) -> Page:
+def _page(cart: ShownCart, gone: ShopProduct | None = None, quantity: int = 1, wrong: str = "") -> Page:
     lines = tuple(LineTile(line, product_cover(line.name)) for line in cart.lines)
     return Page(
         "cart.html",
@@ -105,17 +110,21 @@ def _page(cart: ShownCart, gone: ShopProduct | None = None, quantity: int = 1) -
             gone_quantity=quantity,
             ready=cart.total is not None
             and all(line.can_be_ordered and not line.is_dearer for line in cart.lines),
+            wrong=wrong,
         ),
     )
 
 
-async def show_line(_request: PageRequest) -> Redirect:
-    """Go to the cart: a line has no page of its own."""
-    return Redirect(CART)
+async def show_line(request: PageRequest) -> Page | Redirect:
+    """Go to the cart: a line has no page of its own. A form that was not carried out is shown there."""
+    if request.submission is None:
+        return Redirect(CART)
+    cart = await request.api.get(CART, kind=ShownCart)
+    return _page(cart.body, wrong=request.path["id"])
 
 
 async def change_line(request: PageRequest, form: CartLineForm) -> Redirect:
-    """Change a line: its quantity, or the price that it is ordered at. Raises `ApiProblem`."""
+    """Change a line: its quantity, or the price that it is ordered at. Raises `ApiProblem`, `FormRefused`."""
     product = request.path["id"]
     cart: ShownCart = (await request.api.get(CART, kind=ShownCart)).body
     line = next((line for line in cart.lines if line.product == product), None)
@@ -123,6 +132,8 @@ async def change_line(request: PageRequest, form: CartLineForm) -> Redirect:
         if line is not None and line.now is not None:
             await _put_line(request, product, line.quantity, line.now)
         return Redirect(CART, notice="price-accepted")
+    if form.quantity is None:
+        raise FormRefused(FieldFault("quantity", request.translate(_("Fill this in."))))
     if form.quantity == 0:
         await request.api.delete(f"{CART}/lines/{segment(product)}")
         had = 1 if line is None else line.quantity
@@ -188,6 +199,7 @@ PAGES = (
         post=change_line,
         form=CartLineForm,
         title=_("Your cart"),
+        section=CART,
         requires=BUY,
     ),
 )

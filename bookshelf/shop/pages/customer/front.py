@@ -12,6 +12,7 @@ from bookshelf.shop.pages.shared.product_tiles import (
     product_cover,
     to_tile,
 )
+from bookshelf.shop.values import MANAGE
 from bookshelf.site.api_adapters import target
 from bookshelf.site.page import Model, Page, PageRoute, _
 from bookshelf.site.page_request import PageRequest
@@ -29,11 +30,15 @@ class CategoryTile(NamedTuple):
 
 
 class FrontModel(Model):
-    """The categories and the newest products; None for what cannot be read now."""
+    """The categories and the newest products; None for what cannot be read now.
+
+    `manages`: the caller may add to them.
+    """
 
     categories: tuple[CategoryTile, ...] | None
     newest: tuple[ProductTile, ...] | None
     count: int
+    manages: bool
 
 
 async def show_front(request: PageRequest) -> Page:
@@ -45,11 +50,16 @@ async def show_front(request: PageRequest) -> Page:
         None if categories is None else categories.body,
         None if newest is None else newest.body,
         0 if newest is None else newest.total,
+        manages=request.caller.may(MANAGE),
     )
 
 
 def _page(
-    categories: Sequence[ShopCategory] | None, newest: Sequence[ShopProduct] | None, count: int
+    categories: Sequence[ShopCategory] | None,
+    newest: Sequence[ShopProduct] | None,
+    count: int,
+    *,
+    manages: bool = False,
 ) -> Page:
     shown = newest or ()
     return Page(
@@ -58,6 +68,7 @@ def _page(
             categories=None if categories is None else tuple(_tile(one, shown) for one in categories),
             newest=None if newest is None else tuple(map(to_tile, newest[:_NEW_SHOWN])),
             count=count,
+            manages=manages,
         ),
     )
 
@@ -75,6 +86,7 @@ def _examples() -> Mapping[str, Page]:
     return {
         "usual": _page(categories, products, 25),
         "empty": _page([], [], 0),
+        "managed": _page([], [], 0, manages=True),
         "long": _page([*categories, long], [long_product(), *products], 1234),
         "failed": _page(None, None, 0),
     }

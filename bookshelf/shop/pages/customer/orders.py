@@ -12,7 +12,7 @@ from bookshelf.shop.pages.shared.order_texts import STATES, Explained, OrderStep
 from bookshelf.shop.pages.shared.product_tiles import example_products, long_product, product_cover
 from bookshelf.shop.values import BUY, Reason
 from bookshelf.site.api_adapters import segment, target
-from bookshelf.site.page import Model, Page, PageRoute, Redirect, _
+from bookshelf.site.page import Form, Model, Page, PageRoute, Redirect, _
 from bookshelf.site.page_request import PageRequest
 
 ORDERS = "/shop/orders"
@@ -66,6 +66,16 @@ class OrderModel(Model):
     reasons: tuple[Explained, ...]
     lines: tuple[BoughtTile, ...]
     forgotten: bool
+
+
+class OwnCancelForm(Form):
+    """The answer to the question has no fields."""
+
+
+class OwnCancelModel(Model):
+    """An order that may be canceled."""
+
+    order: ShopOrder
 
 
 def stream_of(name: str) -> str | None:
@@ -131,7 +141,20 @@ def _bought(line: ShopOrderLine) -> BoughtTile:
     return BoughtTile(line, name, product_cover(name))
 
 
-async def cancel(request: PageRequest, _form: None) -> Redirect:
+async def show_cancel(request: PageRequest) -> Page | Redirect:
+    """Ask whether an order is canceled; one that is not pending any more shows why instead."""
+    path = f"{ORDERS}/{segment(request.path['id'])}"
+    found = await request.api.get(path, kind=ShopOrder)
+    if found.body.state != "PENDING" and request.submission is None:
+        return Redirect(path)
+    return _cancel_page(found.body)
+
+
+def _cancel_page(order: ShopOrder) -> Page:
+    return Page("cancel_order.html", OwnCancelModel(order=order))
+
+
+async def cancel(request: PageRequest, _form: OwnCancelForm) -> Redirect:
     """Cancel an order that is pending; one that is canceled already is no error. Raises `ApiProblem`."""
     path = f"{ORDERS}/{segment(request.path['id'])}"
     await request.api.post(f"{path}/cancel")
@@ -219,6 +242,12 @@ def _list_examples() -> Mapping[str, Page]:
     }
 
 
+def _cancel_examples() -> Mapping[str, Page]:
+    long = long_product()
+    line = ShopOrderLine(product=long.id, quantity=999, name=long.name, price=long.price, answer="waiting")
+    return {"usual": _cancel_page(_order()), "long": _cancel_page(_order(lines=(line,) * 3))}
+
+
 PAGES = (
     PageRoute(
         ORDERS,
@@ -230,9 +259,18 @@ PAGES = (
         requires=BUY,
     ),
     PageRoute(
+        f"{ORDERS}/{{id}}/cancel",
+        get=show_cancel,
+        post=cancel,
+        form=OwnCancelForm,
+        title=_("Cancel the order?"),
+        section=ORDERS,
+        examples=_cancel_examples,
+        requires=BUY,
+    ),
+    PageRoute(
         f"{ORDERS}/{{id}}",
         get=show_order,
-        post=cancel,
         title=_("Order"),
         section=ORDERS,
         examples=_examples,

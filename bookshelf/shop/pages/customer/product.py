@@ -36,8 +36,8 @@ _ATTRIBUTES: Mapping[str, str] = {
 }
 
 
-#: Attributes whose numbers are years: they are written without separators.
-_YEARS = frozenset({"year", "published"})
+#: Attributes whose whole numbers are amounts: those alone are written with separators.
+_AMOUNTS = frozenset({"pages"})
 
 
 class BuyForm(Form):
@@ -75,7 +75,10 @@ def _page(product: ShopProduct, category: ShopCategory | None, others: tuple[Sho
         tile=to_tile(product),
         category=category,
         attributes=tuple(
-            (_ATTRIBUTES.get(name, name), str(value) if name in _YEARS else value)
+            (
+                _ATTRIBUTES.get(name, name),
+                str(value) if isinstance(value, int) and name not in _AMOUNTS else value,
+            )
             for name, value in product.attributes.items()
         ),
         vat=product.vat_permille / 10,

@@ -1,6 +1,15 @@
 """The shop for customers: its pages, its bar, its notices."""
 
-from bookshelf.shop.pages.customer import browse, cart, checkout, front, orders, product
+from bookshelf.shop.pages.customer import (
+    browse,
+    cart,
+    checkout,
+    checkout_payment,
+    checkout_summary,
+    front,
+    orders,
+    product,
+)
 from bookshelf.site.page import Link, SiteParts, _
 from bookshelf.site.routes import Site
 
@@ -10,6 +19,8 @@ PAGES = (
     *product.PAGES,
     *cart.PAGES,
     *checkout.PAGES,
+    *checkout_payment.PAGES,
+    *checkout_summary.PAGES,
     *orders.PAGES,
 )
 

@@ -34,10 +34,10 @@ _EVENTS: Mapping[str, str] = {
     "payment-answered": _("The payment has answered"),
     "order-approved": _("Approved"),
     "part-taken": _("A part is taken"),
-    "order-finalized": _("Finalized: paid, and out of stock"),
+    "order-finalized": _("Finalized: paid, and taken from the stock"),
     "order-stalled": _("Stalled"),
     "order-capture-retried": _("The payment is tried again"),
-    "order-shipped": _("Sent"),
+    "order-shipped": _("Shipped"),
     "order-canceled": _("Canceled"),
 }
 _STALLED: Mapping[str, str] = {

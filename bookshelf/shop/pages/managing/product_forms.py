@@ -2,8 +2,11 @@
 
 import asyncio
 from collections.abc import Mapping
+from hashlib import blake2b
+from types import MappingProxyType
 from typing import Annotated, Any
 
+import msgspec
 from msgspec import Meta
 
 from bookshelf.http.multipart import FormLimits, UploadedFile
@@ -25,15 +28,27 @@ NOTICES = {
 _LIMITS = FormLimits()
 #: Bytes of the form around the file.
 _AROUND = 256 << 10
+#: The attributes that are numbers, and the digits that JSON no longer has exactly.
+_NUMBERS, _DIGITS = frozenset({"pages", "year", "published", "age_months"}), 16
+#: The VAT of books in percent, which a new product begins with.
+_USUAL_VAT = 7.0
+_NONE: Mapping[str, Attribute] = MappingProxyType({})
+#: The fields whose first values are compared, and the inputs of fields of the API with another name.
+_COMPARED = ("name", "price", "vat", "category", "supplier", "description", "attributes", "unique")
+_INPUTS: Mapping[str, str] = {"vat_permille": "vat", "image": "picture"}
 _REFUSED = frozenset({400, 413, 415, 422})
 
 
 class ProductForm(Form):
-    """A product as it is typed: the price as an amount, VAT in percent, an attribute on each line."""
+    """A product as it is typed: the price as an amount, VAT in percent, an attribute on each line.
+
+    `shown` has a digest of what each field showed: a field that still has it is not sent, so that saving
+    takes back nothing that another manager has changed meanwhile.
+    """
 
     name: Annotated[str, Meta(min_length=1, max_length=200)]
     price: Annotated[str, Meta(max_length=40)]
-    vat: Annotated[float, Meta(ge=0, le=100)] = 7.0
+    vat: Annotated[float, Meta(ge=0, le=100)]
     category: str = ""
     supplier: Annotated[str, Meta(max_length=200)] = ""
     description: Annotated[str, Meta(max_length=5000)] = ""
@@ -42,6 +57,7 @@ class ProductForm(Form):
     unique: bool = False
     picture: UploadedFile | None = None
     remove_picture: bool = False
+    shown: str = ""
 
 
 class ProductFormModel(Model):
@@ -61,7 +77,8 @@ async def show_product(request: PageRequest) -> Page:
     """Ask for the changes of a product."""
     product: ShopProduct = (await request.api.get(_path(request), kind=ShopProduct)).body
     categories = await _categories(request)
-    return _page(product, categories, product.price.currency, locale_of(request))
+    as_it_is = request.translate(_("As it is"))
+    return _page(product, categories, product.price.currency, locale_of(request), as_it_is)
 
 
 def _path(request: PageRequest) -> str:
@@ -78,14 +95,21 @@ def _page(
     categories: tuple[ShopCategory, ...],
     currency: str = "EUR",
     locale: str = "en_GB",
+    as_it_is: str = "As it is",
 ) -> Page:
+    choices = tuple((one.id, one.name) for one in categories)
+    if product is not None and product.category and product.category not in dict(choices):
+        # saving keeps a category that cannot be read now
+        choices = (*choices, (product.category, as_it_is))
     model = ProductFormModel(
-        tile=None if product is None else to_tile(product),
-        categories=tuple((one.id, one.name) for one in categories),
-        currency=currency,
+        tile=None if product is None else to_tile(product), categories=choices, currency=currency
     )
     if product is None:
-        return Page("product_form.html", model, title=None)
+        return Page("product_form.html", model, form=ProductForm(name="", price="", vat=_USUAL_VAT))
+    return Page("product_form.html", model, title=product.name, form=_shown_form(product, locale))
+
+
+def _shown_form(product: ShopProduct, locale: str) -> ProductForm:
     form = ProductForm(
         name=product.name,
         price=show_number(product.price, locale),
@@ -96,7 +120,18 @@ def _page(
         attributes="\n".join(f"{name}: {value}" for name, value in product.attributes.items()),
         unique=product.unique,
     )
-    return Page("product_form.html", model, title=product.name, form=form)
+    return msgspec.structs.replace(form, shown=" ".join(f"{one}={_digest(form, one)}" for one in _COMPARED))
+
+
+def _digest(form: ProductForm, name: str) -> str:
+    """Return a digest of a field as a browser sends it back: one sign for line ends, nothing around it."""
+    text = str(getattr(form, name)).replace("\r\n", "\n").strip()
+    return blake2b(text.encode(), digest_size=8, person=b"product-field").hexdigest()
+
+
+def _is_changed(form: ProductForm, name: str) -> bool:
+    """Return True if a field has another value than the one that the form showed."""
+    return f"{name}={_digest(form, name)}" not in form.shown.split(" ")
 
 
 async def add_product(request: PageRequest, form: ProductForm) -> Redirect:
@@ -107,16 +142,20 @@ async def add_product(request: PageRequest, form: ProductForm) -> Redirect:
 
 
 async def change_product(request: PageRequest, form: ProductForm) -> Redirect:
-    """Change a product, never its units. Raises `ApiProblem`, `FormRefused`."""
+    """Change what was typed anew of a product, never its units. Raises `ApiProblem`, `FormRefused`."""
     product: ShopProduct = (await request.api.get(_path(request), kind=ShopProduct)).body
-    fields = await _fields(request, form, product.price.currency)
+    fields = await _fields(request, form, product.price.currency, product.attributes)
+    fields = {name: value for name, value in fields.items() if _is_changed(form, _INPUTS.get(name, name))}
     if form.remove_picture and form.picture is None:
         fields["image"] = ""
-    await request.api.patch(_path(request), fields)
+    if fields:
+        await request.api.patch(_path(request), fields)
     return Redirect(f"{PRODUCTS}/{segment(product.id)}", notice="product-changed")
 
 
-async def _fields(request: PageRequest, form: ProductForm, currency: str) -> dict[str, Any]:
+async def _fields(
+    request: PageRequest, form: ProductForm, currency: str, known: Mapping[str, Attribute] = _NONE
+) -> dict[str, Any]:
     fields: dict[str, Any] = {
         "name": form.name,
         "price": typed_amount(request, "price", form.price, currency),
@@ -124,7 +163,7 @@ async def _fields(request: PageRequest, form: ProductForm, currency: str) -> dic
         "category": form.category,
         "supplier": form.supplier,
         "description": form.description,
-        "attributes": _attributes(request, form.attributes),
+        "attributes": _attributes(request, form.attributes, known),
         "unique": form.unique,
     }
     if form.picture is not None:
@@ -132,15 +171,21 @@ async def _fields(request: PageRequest, form: ProductForm, currency: str) -> dic
     return fields
 
 
-def _attributes(request: PageRequest, text: str) -> dict[str, Attribute]:
+def _attributes(request: PageRequest, text: str, known: Mapping[str, Attribute]) -> dict[str, Attribute]:
     found: dict[str, Attribute] = {}
     for line in filter(str.strip, text.splitlines()):
         name, colon, value = (part.strip() for part in line.partition(":"))
         if not name or not colon or not value:
             detail = request.translate(_("Write each on a line of its own, like “author: George Eliot”."))
             raise FormRefused(FieldFault("attributes", detail))
-        found[name] = int(value) if value.isascii() and value.isdigit() and len(value) < 16 else value  # noqa: PLR2004 (digits that JSON has exactly)
+        found[name] = known[name] if name in known and str(known[name]) == value else _attribute(name, value)
     return found
+
+
+def _attribute(name: str, text: str) -> Attribute:
+    """Return a typed attribute: a number only if it is one by its name, else the text, with all its zeros."""
+    is_number = name in _NUMBERS and text.isascii() and text.isdigit() and len(text) < _DIGITS
+    return int(text) if is_number and str(int(text)) == text else text
 
 
 async def _upload(request: PageRequest, picture: UploadedFile) -> str:

@@ -54,7 +54,7 @@ SITE = Site(
         footer=(
             Link(categories.CATEGORIES, _("Categories")),
             Link(revenue.INVOICES, _("Invoices")),
-            Link(people.PEOPLE, _("People")),
+            Link(people.PEOPLE, _("People"), requires=people.ADMIN),
             Link("/shop", _("The shop")),
             Link("/settings", _("Settings")),
             Link("/help/keys", _("Keys"), keys="?", dialog=True),

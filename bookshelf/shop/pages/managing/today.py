@@ -21,7 +21,7 @@ REASONS: Mapping[str, str] = {
     "price-changed": _("Price changed"),
     "unknown-product": _("Unknown product"),
     "no-longer-sold": _("No longer sold"),
-    "insufficient-credit": _("Credit does not reach"),
+    "insufficient-credit": _("Credit is not enough"),
     "unknown-customer": _("No credit yet"),
     "card-declined": _("Card declined"),
     "total-too-large": _("Total too large"),

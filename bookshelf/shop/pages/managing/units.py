@@ -17,7 +17,7 @@ from bookshelf.site.page_request import PageRequest
 NOTICES = {
     "units-added": _("The new units are there."),
     "units-set": _("The number of units is set."),
-    "product-removed": _("The product is sold no more."),
+    "product-removed": _("The product is no longer sold."),
 }
 #: What happens to units, in words; other events are of no interest here.
 _EVENTS: Mapping[str, str] = {
@@ -30,7 +30,8 @@ _EVENTS: Mapping[str, str] = {
     "stock-taken": _("Sold"),
     "units-returned": _("Returned"),
 }
-_SHOWN, _MOST = 10, 1000
+#: How many events are shown, and how many of the newest are read: not all of them are shown.
+_SHOWN, _MOST = 10, 100
 
 
 class UnitsForm(Form):
@@ -62,7 +63,7 @@ async def show_units(request: PageRequest) -> Page:
     """Show the units of a product, and ask for others."""
     found = await request.api.get(_path(request), kind=ShopProduct)
     history = await request.api.try_get(
-        target(f"{_path(request)}/history", limit=_MOST), kind=list[ProductEvent]
+        target(f"{_path(request)}/history", sort="-time", limit=_MOST), kind=list[ProductEvent]
     )
     return _page(found.body, None if history is None else history.body, found.version)
 
@@ -71,7 +72,7 @@ def _page(product: ShopProduct, history: list[ProductEvent] | None, version: str
     steps = None
     if history is not None:
         named = ((_EVENTS.get(event_name(one.type)), one) for one in history)
-        steps = tuple((text, one) for text, one in named if text)[-_SHOWN:][::-1]
+        steps = tuple((text, one) for text, one in named if text)[:_SHOWN]
     form = UnitsForm(number=0)
     return Page("units.html", UnitsModel(product=product, steps=steps), form=form, version=version)
 

@@ -21,7 +21,7 @@ _LOCALES = {"en": "en_GB", "de": "de_DE"}
 #: The events of an order that its customer is shown, in words; the others are of no interest there.
 _EVENTS: Mapping[str, str] = {
     "order-placed": _("Ordered"),
-    "order-approved": _("Approved: everything is set aside for you"),
+    "order-approved": _("Approved: everything is reserved for you"),
     "order-finalized": _("Paid, and being packed"),
     "order-stalled": _("Something holds it up. We look into it"),
     "order-capture-retried": _("The payment is tried again"),
@@ -82,7 +82,7 @@ def _why(reason: Reason, name: str, money: Callable[[int | None], str]) -> Phras
         case "insufficient-credit":
             needed, left = money(reason.needed), money(reason.available)
             return phrase(
-                "Your credit does not reach: {needed} is needed, {left} is left", needed=needed, left=left
+                "Your credit is not enough: {needed} is needed, {left} is left", needed=needed, left=left
             )
         case "card-declined":
             return _declined(reason.decline)
@@ -112,16 +112,16 @@ def _plain(code: str, name: str) -> Phrase:
 
 _SHOW, _CART, _NONE = "show", "cart", ""
 _LINKS: Mapping[str, str] = {_SHOW: _("Show it"), _CART: _("To the cart"), _NONE: ""}
-_REST = (_("Take it out of the cart and order the rest."), _CART)
+_REST = (_("Order the rest without it. If you ordered from your cart, all of it is still there."), _CART)
 _LESS = (_("Pay by card, or order less."), _CART)
-_AGAIN = (_("Nothing was taken. Order again from your cart."), _CART)
-_STILL_THERE = (_("Nothing was taken. What you wanted is still in your cart."), _CART)
+_AGAIN = (_("Nothing was taken. Order again; what was in your cart is still there."), _CART)
+_STILL_THERE = (_("Nothing was taken. If you ordered from your cart, all of it is still there."), _CART)
 #: What to do about a reason, and where.
 _ADVICE: Mapping[str, tuple[str, str]] = {
     "out-of-stock": _REST,
     "no-longer-sold": _REST,
     "unknown-product": _REST,
-    "price-changed": (_("Accept the new price in your cart, and order again."), _CART),
+    "price-changed": (_("Order it again at the new price; in your cart, accept that first."), _SHOW),
     "insufficient-credit": _LESS,
     "unknown-customer": _LESS,
     "card-declined": (_("Nothing was charged. Use another card, or your credit."), _CART),
