@@ -233,12 +233,13 @@ def _list_examples() -> Mapping[str, Page]:
     ]
     long = long_product()
     line = ShopOrderLine(product=long.id, quantity=999, name=long.name, price=long.price, answer="waiting")
+    many = [msgspec.structs.replace(one, id=f"o-{n}{one.id}") for n in range(6) for one in orders]
     endless = _order(id="o-5", lines=(line,) * 50, total=Money(10**12, "EUR"))
     return {
         "usual": _list_page(orders, 4),
         "empty": _list_page([], 0),
         "none": _list_page([], 0, "CANCELED"),
-        "long": _list_page([endless, *orders * 6], 1234, "PENDING", "next"),
+        "long": _list_page([endless, *many], 1234, "PENDING", "next"),
     }
 
 
