@@ -40,6 +40,8 @@ BEYOND_A_SCHEMA = (
     "it has changed since",
     "was used before, with another content",
     "is no picture",
+    "as all prices of this shop",  # the one currency of a shop
+    "as this credit",
     "not a number with a fraction",  # JSON Schema takes 1.0 for an integer
 )
 #: The same cases every time: a failure is the document's or the program's, never the day's.
