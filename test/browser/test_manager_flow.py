@@ -7,6 +7,7 @@ from PIL import Image
 from playwright.sync_api import Browser, expect
 from support.program import Program
 from support.reader import WAIT_MS
+from support.until import until
 
 pytestmark = [pytest.mark.browser, pytest.mark.needs("chromium")]
 
@@ -53,7 +54,10 @@ def test_a_manager_sells_a_product_and_sends_an_order(running: Browser, shelf: P
     lines = [{"product": product, "quantity": 2}]
     order = {"lines": lines, "pay": "credit", "address": "Ann Reader"}
     wait = {"Idempotency_Key": "one", "Prefer": "wait=10"}
-    assert shelf.client.ask("POST", "/shop/orders", order, **wait).json["state"] == "FINALIZED"
+    client = shelf.client
+    made = client.ask("POST", "/shop/orders", order, **wait).json
+    assert made["state"] == "FINALIZED"
+    until(lambda: client.get(f"/shop/orders/{made['id']}").json["invoice"], "views have the order")
 
     page.goto(f"{shelf.note.url}/manage/orders")
     page.get_by_role("row").filter(has_text="Middlemarch").get_by_role("link").first.click()
@@ -61,6 +65,7 @@ def test_a_manager_sells_a_product_and_sends_an_order(running: Browser, shelf: P
     page.get_by_label("Number of the parcel").fill("JD0123")
     page.get_by_role("button", name="It is on its way").click()
     expect(page.locator("#notice")).to_contain_text("on its way")
+    until(lambda: client.get("/shop/revenue?by=product").json, "so has the revenue")
     page.goto(f"{shelf.note.url}/manage/revenue?by=product")
     expect(page.get_by_role("row").filter(has_text="Middlemarch")).to_contain_text("€39.98")
     page.goto(f"{shelf.note.url}/manage")
@@ -76,8 +81,10 @@ def test_a_pending_order_is_canceled_after_a_question(running: Browser, shelf: P
     token = shelf.client.ask("POST", "/shop/cards", card).json["token"]
     order = {"lines": [{"product": product, "quantity": 1}], "pay": {"card": token}}
     wait = {"Idempotency_Key": "two", "Prefer": "wait=10"}
-    made = shelf.client.ask("POST", "/shop/orders", order, **wait).json
+    client = shelf.client
+    made = client.ask("POST", "/shop/orders", order, **wait).json
     assert made["state"] == "APPROVED"  # its payment was declined after the approval
+    until(lambda: client.get(f"/shop/orders/{made['id']}").json["stalled"], "views have the order")
     page.goto(f"{shelf.note.url}/manage/orders/{made['id']}")
     expect(page.get_by_text("The payment was declined after the order was approved")).to_be_visible()
     page.get_by_role("link", name="Cancel the order").click()
