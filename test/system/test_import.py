@@ -116,7 +116,7 @@ def test_the_same_library_by_two_ways_at_once_is_there_once(running: Program, tm
     file.write_text("title,author\n" + "".join(f"Same {n},x\n" for n in range(50)) * 2)
     report = bring(file, "--url", running.note.url)
     assert (report["read"], report["added"], report["unchanged"]) == (100, 50, 50)
-    assert len(running.client.every_book("?q=same&limit=1000")) == 50
+    until(lambda: len(running.client.every_book("?q=same&limit=1000")) == 50, "the view has them")
 
 
 def test_two_books_of_one_title_are_two(running: Program, tmp_path: Path) -> None:
@@ -126,7 +126,7 @@ def test_two_books_of_one_title_are_two(running: Program, tmp_path: Path) -> Non
     )
     assert bring(file, "--url", running.note.url)["added"] == 3
     assert bring(file, "--url", running.note.url)["unchanged"] == 3
-    assert len(running.client.books("?q=poems")) == 3
+    until(lambda: len(running.client.books("?q=poems")) == 3, "the view has them")
 
 
 def test_a_book_that_was_read_since_is_finished(running: Program, tmp_path: Path) -> None:
@@ -136,7 +136,7 @@ def test_a_book_that_was_read_since_is_finished(running: Program, tmp_path: Path
     file.write_text("title,author,date read\nLater,x,2024-05-06\n")
     report = bring(file, "--url", running.note.url)
     assert (report["added"], report["finished"]) == (0, 1)
-    assert running.client.books("?q=later")[0]["finished"] == "2024-05-06"
+    until(lambda: running.client.books("?q=later")[0]["finished"] == "2024-05-06", "the view has it")
 
 
 def test_refused_lines_are_listed_and_can_be_corrected(running: Program, library: Path) -> None:
@@ -152,7 +152,7 @@ def test_refused_lines_are_listed_and_can_be_corrected(running: Program, library
     assert bring(mended, "--url", running.note.url)["added"] == 1
     again = bring(library / "broken.csv", "--url", running.note.url)
     assert (again["added"], len(again["refused"])) == (0, len(report["refused"]))
-    assert len(running.client.books("?q=mended")) == 1
+    until(lambda: len(running.client.books("?q=mended")) == 1, "the view has it")
 
 
 def remove_all(client: Client) -> None:
