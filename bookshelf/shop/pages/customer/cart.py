@@ -21,7 +21,6 @@ NOTICES = {
     "in-cart": _("It is in your cart."),
     "cart-changed": _("Your cart is changed."),
     "price-accepted": _("The new price is accepted."),
-    "cart-emptied": _("Your cart is empty."),
 }
 _REUSED = "key-reused"
 

@@ -1,15 +1,16 @@
 """The orders of a customer: all of them, and one that is followed until it is at rest."""
 
 from collections.abc import Mapping, Sequence
-from datetime import UTC, datetime, timedelta
+from datetime import timedelta
 
 import msgspec
 
 from bookshelf.covers.drawing import GeneratedCover
 from bookshelf.shop.money import Money
+from bookshelf.shop.pages.shared.example_orders import EXAMPLE_PLACED, example_order
 from bookshelf.shop.pages.shared.models import ShopOrder, ShopOrderEvent, ShopOrderLine
 from bookshelf.shop.pages.shared.order_texts import STATES, Explained, OrderStep, explain, state_of, steps_of
-from bookshelf.shop.pages.shared.product_tiles import example_products, long_product, product_cover
+from bookshelf.shop.pages.shared.product_tiles import long_product, product_cover
 from bookshelf.shop.values import BUY, Reason
 from bookshelf.site.api_adapters import segment, target
 from bookshelf.site.page import Form, Model, Page, PageRoute, Redirect, _
@@ -136,11 +137,6 @@ def _page(
     return Page("order.html", model, live=(f"order:{order.id}",), version=version)
 
 
-def _bought(line: ShopOrderLine) -> BoughtTile:
-    name = line.name or ""
-    return BoughtTile(line, name, product_cover(name))
-
-
 async def show_cancel(request: PageRequest) -> Page | Redirect:
     """Ask whether an order is canceled; one that is not pending any more shows why instead."""
     path = f"{ORDERS}/{segment(request.path['id'])}"
@@ -161,36 +157,9 @@ async def cancel(request: PageRequest, _form: OwnCancelForm) -> Redirect:
     return Redirect(path, notice="order-canceled")
 
 
-_PLACED = datetime(2026, 1, 31, 20, 31, tzinfo=UTC)
-
-
-def _order(state: str = "PENDING", **changes: object) -> ShopOrder:
-    first, second, *_others = example_products()
-    lines = tuple(
-        ShopOrderLine(product=one.id, quantity=n, name=one.name, price=one.price, answer="reserved")
-        for n, one in ((2, first), (1, second))
-    )
-    order = ShopOrder(
-        id="o-1",
-        state=state,
-        pay="credit",
-        customer="a-1",
-        placed=_PLACED,
-        total=Money(4297, "EUR"),
-        lines=lines,
-        reasons=(),
-        stalled="",
-        shipped=None,
-        tracking="",
-        invoice=None,
-        address="Ann Reader\n12 Shelf Lane\nLondon",
-    )
-    return msgspec.structs.replace(order, **changes)
-
-
 def _events(*names: str) -> tuple[ShopOrderEvent, ...]:
     return tuple(
-        ShopOrderEvent(f"shop.{name}.v1", _PLACED + timedelta(seconds=n), "ann")
+        ShopOrderEvent(f"shop.{name}.v1", EXAMPLE_PLACED + timedelta(seconds=n), "ann")
         for n, name in enumerate(("order-placed", "order-priced", *names))
     )
 
@@ -205,10 +174,12 @@ def _examples() -> Mapping[str, Page]:
         *(Reason(code=code, product="p-9") for code in ("unknown-product", "no-longer-sold", "out-of-stock")),
         *(Reason(code=code) for code in ("unknown-customer", "total-too-large", "something-new")),
     )
-    sent = _order("FINALIZED", shipped=_PLACED, tracking="JD0123456789", invoice="2026-00001", pay="card")
+    sent = example_order(
+        "FINALIZED", shipped=EXAMPLE_PLACED, tracking="JD0123456789", invoice="2026-00001", pay="card"
+    )
     long = long_product()
     line = ShopOrderLine(product=long.id, quantity=999, name=long.name, price=long.price, answer="waiting")
-    stalled = _order(
+    stalled = example_order(
         "APPROVED",
         stalled="capture-declined",
         lines=(line,) * 3,
@@ -217,24 +188,24 @@ def _examples() -> Mapping[str, Page]:
     )
     return {
         "usual": _page(sent, _events("order-approved", "order-finalized", "order-shipped"), '"4"'),
-        "pending": _page(_order(), _events(), '"1"'),
-        "canceled": _page(_order("CANCELED", reasons=reasons), _events("order-canceled"), '"3"'),
+        "pending": _page(example_order(), _events(), '"1"'),
+        "canceled": _page(example_order("CANCELED", reasons=reasons), _events("order-canceled"), '"3"'),
         "long": _page(stalled, _events("order-approved", "order-stalled", "order-capture-retried"), '"3"'),
-        "failed": _page(_order(), None, '"1"'),
+        "failed": _page(example_order(), None, '"1"'),
     }
 
 
 def _list_examples() -> Mapping[str, Page]:
     orders = [
-        _order(id="o-1"),
-        _order("FINALIZED", id="o-2", shipped=_PLACED),
-        _order("CANCELED", id="o-3", total=None),
-        _order("APPROVED", id="o-4"),
+        example_order(id="o-1"),
+        example_order("FINALIZED", id="o-2", shipped=EXAMPLE_PLACED),
+        example_order("CANCELED", id="o-3", total=None),
+        example_order("APPROVED", id="o-4"),
     ]
     long = long_product()
     line = ShopOrderLine(product=long.id, quantity=999, name=long.name, price=long.price, answer="waiting")
     many = [msgspec.structs.replace(one, id=f"o-{n}{one.id}") for n in range(6) for one in orders]
-    endless = _order(id="o-5", lines=(line,) * 50, total=Money(10**12, "EUR"))
+    endless = example_order(id="o-5", lines=(line,) * 50, total=Money(10**12, "EUR"))
     return {
         "usual": _list_page(orders, 4),
         "empty": _list_page([], 0),
@@ -246,7 +217,7 @@ def _list_examples() -> Mapping[str, Page]:
 def _cancel_examples() -> Mapping[str, Page]:
     long = long_product()
     line = ShopOrderLine(product=long.id, quantity=999, name=long.name, price=long.price, answer="waiting")
-    return {"usual": _cancel_page(_order()), "long": _cancel_page(_order(lines=(line,) * 3))}
+    return {"usual": _cancel_page(example_order()), "long": _cancel_page(example_order(lines=(line,) * 3))}
 
 
 PAGES = (

@@ -10,10 +10,10 @@ from bookshelf.shop.pages.managing.orders import (
     ORDERS,
     ManagedOrder,
     endless_order,
-    example_order,
     to_row,
 )
 from bookshelf.shop.pages.managing.today import REASONS
+from bookshelf.shop.pages.shared.example_orders import example_order
 from bookshelf.shop.pages.shared.models import ShopOrder, ShopOrderEvent
 from bookshelf.shop.pages.shared.order_texts import STATES
 from bookshelf.shop.values import MANAGE, Reason

@@ -7,9 +7,10 @@ import msgspec
 from bookshelf.shop.money import Money
 from bookshelf.shop.pages.managing.form_parts import EXAMPLE_TIME, ROOT, names_of
 from bookshelf.shop.pages.managing.today import REASONS
+from bookshelf.shop.pages.shared.example_orders import example_order
 from bookshelf.shop.pages.shared.models import ShopOrder, ShopOrderLine
 from bookshelf.shop.pages.shared.order_texts import STATES, state_of
-from bookshelf.shop.pages.shared.product_tiles import example_products, long_product
+from bookshelf.shop.pages.shared.product_tiles import long_product
 from bookshelf.shop.values import MANAGE
 from bookshelf.site.api_adapters import target
 from bookshelf.site.page import Model, Page, PageRoute, _
@@ -115,30 +116,6 @@ def _page(
         more_address="" if cursor is None else _asked(without, ORDERS, after=cursor),
     )
     return Page("orders.html", model)
-
-
-def example_order(state: str = "PENDING", **changes: object) -> ShopOrder:
-    """Return an order, for examples of pages."""
-    lines = tuple(
-        ShopOrderLine(product=one.id, quantity=n, name=one.name, price=one.price, answer="reserved")
-        for n, one in enumerate(example_products()[:2], start=1)
-    )
-    order = ShopOrder(
-        id="o-1",
-        state=state,
-        pay="credit",
-        customer="a-1",
-        placed=EXAMPLE_TIME,
-        total=Money(4097, "EUR"),
-        lines=lines,
-        reasons=(),
-        stalled="",
-        shipped=None,
-        tracking="",
-        invoice=None,
-        address="Ann Reader\n12 Shelf Lane\nLondon",
-    )
-    return msgspec.structs.replace(order, **changes)
 
 
 def example_orders() -> tuple[ShopOrder, ...]:
