@@ -53,7 +53,7 @@ class Shared:
             await made.close()
 
     @asynccontextmanager
-    async def instance(self, view: View = VIEW, patience_s: float = 5.0) -> AsyncIterator[ViewHost]:
+    async def instance(self, view: View = VIEW, patience_s: float = DEADLINE_S) -> AsyncIterator[ViewHost]:
         """Run one instance."""
         async with self.storage() as storage, Views(self.log, storage, patience_s) as views:
             yield await views.host(view)

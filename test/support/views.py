@@ -39,7 +39,7 @@ class BreakableView:
 class Views:
     """A test's hosts of one view; all of them stop."""
 
-    def __init__(self, log: Log, storage: Storage, patience_s: float = 2.0) -> None:
+    def __init__(self, log: Log, storage: Storage, patience_s: float = DEADLINE_S) -> None:
         self.log = log
         self.storage = storage
         self._patience_s = patience_s
