@@ -26,6 +26,7 @@ from bookshelf.http.message import (
     read_response,
     request,
 )
+from bookshelf.runtime.api.header_fields import AFTER, END
 from bookshelf.runtime.data_folder import running
 
 #: Seconds that one request may take, and for which requests to a shelf that is away are retried in total.
@@ -38,6 +39,8 @@ _LAST_PAUSE_S = 2.0
 #: What a shelf that is away, or is just being stopped, leads to.
 _AWAY = (Unreachable, NoResponse, BrokenBody, TooLarge, TimeoutError)
 _AGAIN = frozenset({429, 502, 503, 504})
+#: What was done by other commands is seen, also if a view is late: a command knows no positions of theirs.
+_ALL = {AFTER: END}
 _REDIRECTS = frozenset({301, 302, 303, 307, 308})
 #: The most bytes of a response.
 _MOST = 256 << 20
@@ -59,8 +62,8 @@ class Shelf:
         self.where = where
 
     async def get(self, target: str, headers: Mapping[str, str] | None = None) -> ApiAnswer:
-        """Return the answer to a query. Raises `NoShelf`."""
-        return await self._patiently("GET", target, b"", headers or {})
+        """Return the answer to a query, which has all that was done before. Raises `NoShelf`."""
+        return await self._patiently("GET", target, b"", {**_ALL, **(headers or {})})
 
     async def send(self, method: str, target: str, body: object, headers: Mapping[str, str]) -> ApiAnswer:
         """Return the answer to a command; `headers` has its Idempotency-Key. Raises `NoShelf`."""
@@ -79,7 +82,7 @@ class Shelf:
     async def save(self, target: str, file: IO[bytes]) -> None:
         """Write the answer to a query into a file, whatever its size. Raises `NoShelf`."""
         try:
-            response = await self._handled(request("GET", target, b"", **self._headers))
+            response = await self._handled(request("GET", target, b"", **{**_ALL, **self._headers}))
             async for piece in pieces_of(response):
                 file.write(piece)
         except _AWAY as fault:

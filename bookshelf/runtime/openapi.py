@@ -211,12 +211,13 @@ def _query(route: QueryRoute, contents: Mapping[Any, Json]) -> Json:
         "content": contents[route.returns] | page,
     }
     unchanged = {"description": "Unchanged.", "headers": dict(_response_headers(("ETag",)))}
-    after = {"type": "string", "pattern": header_fields.AFTER_PATTERN, "examples": ["bookshelf/0@42"]}
+    after = {"type": "string", "pattern": header_fields.AFTER_PATTERN, "examples": ["bookshelf/0@42", "end"]}
     tag = {"type": "string", "examples": ['"42"']}
     headers = [
         _header(
             header_fields.AFTER,
-            "Wait until the view has what these positions hold, up to 64 with commas: bookshelf/0@42",
+            "Wait until the view has what these positions hold, up to 64 with commas: bookshelf/0@42;"
+            " or `end`: all that is in the log now.",
             after,
         ),
         _header("If-None-Match", "Answer 304 if this is still its entity tag.", tag),
@@ -232,7 +233,7 @@ def _events(route: EventsRoute, contents: Mapping[Any, Json]) -> Json:
     (message,) = contents[route.returns].values()
     data = msgspec.json.encode(message["example"]).decode()
     shown = {"schema": {"type": "string"}, "example": f"id: bookshelf/0@42\ndata: {data}\n\n"}
-    last = {"type": "string", "pattern": header_fields.AFTER_PATTERN, "examples": ["bookshelf/0@42"]}
+    last = {"type": "string", "pattern": header_fields.LAST_PATTERN, "examples": ["bookshelf/0@42"]}
     what = "Continue after these positions: the id of the last message that was received."
     stream = {
         "description": "A stream of server-sent events. The `data` of each message is JSON of this schema.",

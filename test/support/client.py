@@ -86,9 +86,11 @@ class Client:
             connection.close()
 
     def get(self, path: str, **headers: str) -> Reply:
-        """Ask a query, which waits for this client's own commands as long as it takes."""
-        if self.position:
-            headers.setdefault("Bookshelf_After", self.position)
+        """Ask a query, which waits for this client's own commands as long as it takes.
+
+        A client without commands of its own looks at what others did: its queries wait for all of that.
+        """
+        headers.setdefault("Bookshelf_After", self.position or "end")
         end = time.monotonic() + ANSWER_S
         while True:
             reply = self.ask("GET", path, **headers)

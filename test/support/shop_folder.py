@@ -34,6 +34,7 @@ from bookshelf.shop.values import OrderLine, ProductDetails
 
 PRICE = Money(1999, "EUR")
 _numbers = count()
+_ROWS = ("products", "orders", "customers", "invoices")
 
 
 def by_topic(aggregate: Aggregate[Any], subject: str, command: Command) -> NewRecord:
@@ -138,6 +139,8 @@ class ShopFolder:
         chosen = [argument for name in only for argument in ("--only", name)]
         with Program(self.data, *chosen).ready() as up:
             until(lambda: self.at_rest(orders), f"{orders} orders are at rest", deadline_s)
+            if not only:  # the rows, too
+                assert [up.client.get(f"/shop/{rows}").status for rows in _ROWS] == [200] * len(_ROWS)
             assert up.stop().well
 
     def run_until_final(self, orders: int, *only: str, deadline_s: float = 120) -> None:

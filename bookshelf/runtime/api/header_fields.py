@@ -39,6 +39,9 @@ APPLIED = "Preference-Applied"
 MOST_WAIT_S = 10
 _SPARE_S = 1.0
 
+#: In place of positions: all that is in the log when the request comes.
+END = "end"
+
 #: The form of an idempotency key, and the most positions in one Bookshelf-After.
 _KEY_FORM = re.compile(r'"?([\x21\x23-\x7e][\x20\x21\x23-\x7e]{0,253}[\x21\x23-\x7e]|[\x21\x23-\x7e])"?')
 _MAX_POSITIONS = 64
@@ -48,7 +51,8 @@ _MAX_PARTITIONS = 1000
 #: The same for JSON Schema, where a pattern that is not anchored may match anywhere.
 KEY_PATTERN = f"^{_KEY_FORM.pattern}$"
 # The number of positions is not counted here: RE2 takes no counted group that counts inside.
-AFTER_PATTERN = f"^({FORM.pattern}( *, *{FORM.pattern})*)?$"
+AFTER_PATTERN = f"^({FORM.pattern}( *, *{FORM.pattern})*|{END})?$"
+LAST_PATTERN = f"^({FORM.pattern}( *, *{FORM.pattern})*)?$"
 _SECONDS = re.compile(r"[0-9]{1,6}(\.[0-9]{1,6})?", re.ASCII)
 #: The version of an aggregate; after a point what else the answer shows, which no command changes.
 _VERSION = re.compile(r"([0-9]{1,18})(\.[0-9A-Za-z-]{1,64})?", re.ASCII)
@@ -90,8 +94,13 @@ def outcome_unknown(headers: Headers, made: str | None = None) -> Problem:
 
 
 def after(headers: Headers) -> list[Position]:
-    """Return the positions of Bookshelf-After. Raises `Problem`."""
-    return _positions(headers, AFTER, _MAX_POSITIONS)
+    """Return the positions of Bookshelf-After, none if it is `end`. Raises `Problem`."""
+    return [] if to_end(headers) else _positions(headers, AFTER, _MAX_POSITIONS)
+
+
+def to_end(headers: Headers) -> bool:
+    """Return True if the answer is to include all that is in the log when the request comes."""
+    return headers.get(AFTER) == END
 
 
 def last_event(headers: Headers) -> list[Position]:

@@ -149,7 +149,9 @@ class QueryEndpoint:
     async def _answer(self, request: Request, path: Mapping[str, str], viewer: Viewer) -> RenderedResponse:
         try:
             async with asyncio.timeout(header_fields.time_left(request.headers, DEADLINE_S)):
-                if positions := header_fields.after(request.headers):
+                if header_fields.to_end(request.headers):
+                    await self._host.read_on()
+                elif positions := header_fields.after(request.headers):
                     await self._host.after(positions)
                 try:
                     return await self._current(request, path, viewer)

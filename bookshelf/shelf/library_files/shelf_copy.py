@@ -82,7 +82,7 @@ async def copy_shelf(api: ApiClient, index: ShelfIndex) -> None:
 
 async def shelf_goals(api: ApiClient) -> list[FileGoal]:
     """Return the goals of the shelf. Raises `ShelfFault`."""
-    answer = await api.get(f"{SHELF}/stats")
+    answer = await api.get(f"{SHELF}/stats", seeing(""))
     if answer.status != HTTPStatus.OK:
         raise ShelfFault(answer.detail)
     return msgspec.convert(answer.body["goals"], list[FileGoal])
@@ -116,8 +116,8 @@ async def read_book(api: ApiClient, book_id: str, after: str = "") -> ShelfBook 
 
 
 def seeing(positions: str) -> dict[str, str]:
-    """Return the header of a query that is to see what was written before these positions."""
-    return {"Bookshelf-After": positions} if positions else {}
+    """Return the header of a query that is to see what was written before these positions; without, all."""
+    return {"Bookshelf-After": positions or "end"}
 
 
 async def pages(
@@ -129,7 +129,7 @@ async def pages(
     """
     page: str | None = SHELF + target
     while page is not None:
-        answer = await api.get(page, headers or {})
+        answer = await api.get(page, {**seeing(""), **(headers or {})})
         if answer.status == HTTPStatus.NOT_FOUND:
             return
         if answer.status != HTTPStatus.OK:

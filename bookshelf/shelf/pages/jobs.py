@@ -114,7 +114,7 @@ async def run_undo(request: PageRequest, correlation: str, *, kept: bool = False
     """
     job_id = undo_id(correlation)
     known = await request.jobs.get(job_id, UNDO)
-    parameters = {"correlation": correlation, "own": job_id, "after": request.api.positions}
+    parameters = {"correlation": correlation, "own": job_id}
     if known is None:
         await request.jobs.start(UNDO, parameters, job_id=job_id, draft=not kept)
     elif not known.is_running:

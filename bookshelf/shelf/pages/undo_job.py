@@ -11,14 +11,10 @@ from bookshelf.site.jobs import JobRun
 
 
 class UndoChoices(msgspec.Struct, frozen=True, kw_only=True):
-    """Which changes are taken back, and the correlation id of the undo itself.
-
-    `after` are the positions that the reader has written before.
-    """
+    """Which changes are taken back, and the correlation id of the undo itself."""
 
     correlation: str
     own: str
-    after: str = ""
 
 
 async def undo_all(run: JobRun) -> dict[str, Any]:
@@ -28,7 +24,7 @@ async def undo_all(run: JobRun) -> dict[str, Any]:
     """
     choices = msgspec.convert(run.job.parameters, UndoChoices)
     target = f"/changes?correlation={quote(choices.correlation, safe='')}&limit=100"
-    after = seeing(choices.after)
+    after = seeing("")  # a browser knows no positions of what an import wrote
     undoing = Undoing(run.api, choices.own, after)
     total, left = await undoing.take_back_all(pages(run.api, target, after), run.progress)
     await run.add_lines("left", enumerate({"change": each.change, "reason": each.reason} for each in left))

@@ -50,6 +50,16 @@ async def test_a_new_book_is_found_at_once_by_a_client_without_positions(
     assert (await asked).status == 200
 
 
+async def test_a_query_to_the_end_has_all_that_was_done_before(shelf: Shelf, log: CountingEnds) -> None:
+    log.readable.clear()
+    book = await shelf.add()
+    asked = asyncio.create_task(shelf.send("GET", "/books", Bookshelf_After="end"))
+    done, _ = await asyncio.wait({asked}, timeout=0)
+    assert not done
+    log.readable.set()
+    assert [shown["id"] for shown in (await asked).json] == [book["id"]]
+
+
 async def test_an_unknown_book_is_not_found_once_the_log_was_read(shelf: Shelf) -> None:
     assert (await shelf.send("GET", "/books/unknown")).status == 404
 

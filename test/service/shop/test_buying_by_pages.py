@@ -23,6 +23,7 @@ async def check_out(pages: Pages) -> str:
 async def test_a_book_is_bought_on_credit_and_too_many_of_it_are_not() -> None:
     async with Shop() as shop:
         await shop.stock()
+        await shop.caught_up()
         pages = Pages(SITE, ShelfApi(shop.services))
         assert "Dune" in (await pages.get("/shop/search?q=dun")).words
         assert "€15.00" in (await pages.get("/shop/products/p-1")).words
