@@ -53,7 +53,9 @@ def topics(services: Sequence[Service] = SERVICES) -> list[Topic]:
         for topic in (sender.answers, sender.dead_letters)
     ]
     taking = [part for service in services for part in service.aggregates if part.takes]
-    return [Topic(name) for name in names] + [Topic(part.commands, ORDERS_S) for part in taking]
+    children = {part.topic for service in services for part in service.aggregates if part.parent is not None}
+    events = [Topic(name, by_parent=name in children) for name in names]
+    return events + [Topic(part.commands, ORDERS_S, by_parent=part.parent is not None) for part in taking]
 
 
 def kafka_log(needed_by: str) -> "type[KafkaLog]":

@@ -25,6 +25,7 @@ from bookshelf.cli.command import stop
 from bookshelf.cli.instance import kafka_log, topics
 from bookshelf.cli.output import output_closed
 from bookshelf.config import read, read_network, with_port
+from bookshelf.cqrs.parent import parent_of
 from bookshelf.cqrs.position import Position
 from bookshelf.log.kafka.settings import KafkaSettings
 from bookshelf.log.port import ReadOnlyLog, Record, Tail, partition_of
@@ -290,11 +291,12 @@ async def _from_now_on(tails: Sequence[Tail]) -> AsyncIterator[Sequence[Record]]
 
 async def of_key(log: ReadOnlyLog, topic: str, key: str) -> AsyncIterator[Record]:
     """Yield every record of an aggregate that is there now."""
-    partition = partition_of(key, log.partitions(topic))
-    start, end = await log.start(topic, partition), await log.end(topic, partition)
-    async for record in _so_far(log, topic, partition, start, end):
-        if record.key == key:
-            yield record
+    placed_by = dict.fromkeys((parent_of(key), key))  # a child is in the partition of its parent
+    for partition in dict.fromkeys(partition_of(name, log.partitions(topic)) for name in placed_by):
+        start, end = await log.start(topic, partition), await log.end(topic, partition)
+        async for record in _so_far(log, topic, partition, start, end):
+            if record.key == key:
+                yield record
 
 
 async def record_at(log: ReadOnlyLog, position: Position) -> Record:

@@ -13,6 +13,7 @@ from typing import Any, Generic, TypeVar
 
 from bookshelf.cqrs.catalogue import Catalogue
 from bookshelf.cqrs.message import Command, Event, State
+from bookshelf.cqrs.parent import Parent, parent_of
 
 S = TypeVar("S", bound=State)
 
@@ -30,13 +31,17 @@ class Aggregate(Generic[S]):
     these, owners then keep no state. `refusals` are events that decline a command: like refusals, they are
     decided on a state that is read to the end of the partition. `owner` returns the person that a state
     belongs to, None for the local reader: the commands of anyone else are refused as if there was nothing.
+
+    With a `parent` it is a child aggregate: its ids are `PARENT~CHILD`, its records are in the partition of
+    PARENT, and `decide(state, command, parent_state)` gets the parent's state as well. A child has no
+    deadlines. Raises ValueError for a child with `due`.
     """
 
     name: str
     topic: str
     catalogue: Catalogue
     initial: S
-    decide: Callable[[S, Any], list[Event]]
+    decide: Callable[..., list[Event]]
     evolve: Callable[[S, Event], S]
     due: Callable[[S], tuple[datetime, Command] | None] | None = None
     takes: tuple[type[Command], ...] = ()
@@ -45,11 +50,21 @@ class Aggregate(Generic[S]):
     folds: tuple[type[Event], ...] = ()
     refusals: tuple[type[Event], ...] = ()
     owner: Callable[[S], str | None] | None = None
+    parent: Parent[Any] | None = None
+
+    def __post_init__(self) -> None:
+        if self.parent is not None and self.due is not None:
+            msg = f"{self.name} has a parent and deadlines, which a child has not; give them to its parent"
+            raise ValueError(msg)
 
     @property
     def commands(self) -> str:
         """The topic for its command messages; it has as many partitions as `topic`, and the same keys."""
         return f"{self.name}.commands"
+
+    def placed_by(self, subject: str) -> str:
+        """Return the key whose partition has the records of this id: the parent's of a child, else itself."""
+        return subject if self.parent is None else parent_of(subject)
 
     def fold(self, events: Iterable[Event], state: S | None = None) -> S:
         """Return the state after these events, from `state` or else the initial one on."""

@@ -32,6 +32,8 @@ class CommandMessage(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=Tr
     `id` is the same in every retry; an answer is sent to the topic `replyto`, if one is named: every answer,
     or `refusals` only. `origin` is the position of the record that a process acted on: the command is a
     repetition if its aggregate has carried out one of the same process and partition that is not lower.
+    `partitionkey` (CloudEvents' partitioning extension) is the id of the parent if the subject is a child:
+    the key whose partition has the message.
     """
 
     specversion: Literal["1.0"]
@@ -47,6 +49,7 @@ class CommandMessage(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=Tr
     causationid: Text = ""
     traceparent: Text = ""
     undoes: Text = ""
+    partitionkey: Text = ""
     origin: Annotated[str, Meta(pattern=_ORIGIN, extra=_ORIGIN_IS)] = ""
     replyto: Annotated[str, Meta(pattern=_TOPIC, extra=_TOPIC_IS)] = ""
     replies: Literal["all", "refusals"] = "all"

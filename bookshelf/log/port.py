@@ -14,12 +14,14 @@ import msgspec
 class NewRecord(msgspec.Struct, frozen=True):
     """A record to append: its key (an aggregate's id) and its value (bytes of JSON).
 
-    Without a `topic` it goes to the writer's own topic and partition, else to its key's partition there.
+    Without a `topic` it goes to the writer's own topic and partition, else to its key's partition there, or
+    to that of `partition_key`, if one is given: a child of an aggregate is in the partition of its parent.
     """
 
     key: str
     value: bytes
     topic: str = ""
+    partition_key: str = ""
 
 
 class Consumed(msgspec.Struct, frozen=True):
@@ -204,6 +206,6 @@ def positions_of(records: Sequence[NewRecord], own: Place, partitions: Callable[
     return [
         own
         if record.topic in {"", own[0]}
-        else (record.topic, partition_of(record.key, partitions(record.topic)))
+        else (record.topic, partition_of(record.partition_key or record.key, partitions(record.topic)))
         for record in records
     ]

@@ -3,6 +3,7 @@
 import asyncio
 import weakref
 from collections.abc import Awaitable, Callable, Coroutine, Mapping, Sequence
+from collections.abc import Set as AbstractSet
 from datetime import datetime
 from typing import Any, TypeVar
 
@@ -130,10 +131,11 @@ class KafkaLog:
         what = f"opening the log at {settings.bootstrap}"
         async with administered(clients, what, settings.wait_s) as (connection, admin):
             found = await ensure(connection, admin, settings, topics)
-            kept = [settings.prefix + topic.name for topic in topics if topic.retention_s is None]
-            counts = {name: found[name.removeprefix(settings.prefix)].partitions for name in kept}
-            await _check_placement(clients, counts)
-            log = cls(clients, found, await identity(connection, kept))
+            kept = [topic for topic in topics if topic.retention_s is None]
+            counts = {settings.prefix + topic.name: found[topic.name].partitions for topic in kept}
+            by_parent = {settings.prefix + topic.name for topic in kept if topic.by_parent}
+            await _check_placement(clients, counts, by_parent)
+            log = cls(clients, found, await identity(connection, list(counts)))
         await log._connect()
         return log
 
@@ -298,8 +300,8 @@ class KafkaLog:
         task.add_done_callback(self._stopping.discard)
 
 
-async def _check_placement(clients: Clients, topics: Mapping[str, int]) -> None:
+async def _check_placement(clients: Clients, topics: Mapping[str, int], by_parent: AbstractSet[str]) -> None:
     """Raise `LogFault` for a topic that has got more partitions than its records were written for."""
     for name, keys in (await first_keys(clients, topics)).items():
-        if (written := written_for(keys, topics[name])) != topics[name]:
+        if (written := written_for(keys, topics[name], by_parent=name in by_parent)) != topics[name]:
             raise LogFault(misplaced(name, topics[name], written))

@@ -72,11 +72,15 @@ class KafkaSettings(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Topic(msgspec.Struct, frozen=True):
-    """A topic that the log is opened with. `retention_s` None keeps every record, as events require."""
+    """A topic that the log is opened with. `retention_s` None keeps every record, as events require.
+
+    `by_parent`: the records of children of aggregates are in the partitions of their parents.
+    """
 
     name: str
     retention_s: Seconds | None = None
     cleanup: Literal["delete", "compact"] = "delete"
+    by_parent: bool = False
 
 
 class Finding(msgspec.Struct, frozen=True):

@@ -10,6 +10,7 @@ from aiokafka.admin.config_resource import ConfigResource, ConfigResourceType
 from aiokafka.conn import AIOKafkaConnection
 from aiokafka.protocol.metadata import MetadataRequest
 
+from bookshelf.cqrs.parent import parent_of
 from bookshelf.log.kafka.clients import Clients, start_client, stop_consumer
 from bookshelf.log.kafka.connect import administered
 from bookshelf.log.kafka.faults import persist
@@ -26,13 +27,15 @@ _WAIT_MS = 2000
 Sample = Mapping[int, Iterable[str]]
 
 
-def written_for(sample: Sample, partitions: int) -> int:
+def written_for(sample: Sample, partitions: int, *, by_parent: bool = False) -> int:
     """Return the number of partitions that the first keys were written for; 0 if they fit no number.
 
     It is `partitions` if all keys fit it, or if there are none. Otherwise it is the largest lower number that
-    explains the keys that do not: some records may have been written after partitions were added.
+    explains the keys that do not: some records may have been written after partitions were added. With
+    `by_parent`, the key of a child counts as its parent's.
     """
-    misfits = [(p, key) for p, keys in sample.items() for key in keys if partition_of(key, partitions) != p]
+    placed = [(p, parent_of(key) if by_parent else key) for p, keys in sample.items() for key in keys]
+    misfits = [(p, key) for p, key in placed if partition_of(key, partitions) != p]
     if not misfits:
         return partitions
     numbers = range(partitions - 1, 0, -1)
@@ -100,7 +103,10 @@ async def check(settings: KafkaSettings, topics: Sequence[Topic]) -> list[Findin
             one.topic: int(one.found) for one in lines if one.name == "partitions" and one.topic in kept
         }
         sample = await first_keys(clients, counts)
-        lines += [_written(name, count, sample[name]) for name, count in counts.items()]
+        by_parent = {settings.prefix + topic.name for topic in topics if topic.by_parent}
+        lines += [
+            _written(name, count, sample[name], by_parent=name in by_parent) for name, count in counts.items()
+        ]
         lines += [
             line for name in _BROKERS_OWN for line in await _brokers_own(connection, admin, settings, name)
         ]
@@ -125,8 +131,8 @@ async def _of(
     return [Finding(name, "topic", "there", "there"), *lines]
 
 
-def _written(name: str, count: int, keys: Sample) -> Finding:
-    written = written_for(keys, count)
+def _written(name: str, count: int, keys: Sample, *, by_parent: bool) -> Finding:
+    written = written_for(keys, count, by_parent=by_parent)
     do = "" if written == count else misplaced(name, count, written)
     return Finding(name, "written for partitions", str(written or "unknown"), str(count), do)
 

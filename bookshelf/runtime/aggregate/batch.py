@@ -156,7 +156,7 @@ class BatchProcessor:
         snapshot = self._pending.head(request.subject)
         done = self._states.recall(*key) or stored.get(key)
         try:
-            events = self._handler.decide(snapshot, request, done)
+            events = self._handler.decide(snapshot, request, done, self._pending.parent(request.subject))
         except Exception as fault:  # noqa: BLE001 (a refusal or a defect: either is this command's answer)
             return Decision(fault)
         if events is None:

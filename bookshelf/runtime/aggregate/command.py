@@ -158,11 +158,16 @@ class CommandHandler:
         self._ids = ids
 
     def decide(
-        self, snapshot: AggregateSnapshot[Any], request: CommandRequest, done: CompletedCommand | None = None
+        self,
+        snapshot: AggregateSnapshot[Any],
+        request: CommandRequest,
+        done: CompletedCommand | None = None,
+        parent: AggregateSnapshot[Any] | None = None,
     ) -> list[DecodedEvent] | None:
         """Return the new events, possibly none; None if the command is a repetition.
 
-        `done` is the completed command if it was found outside the snapshot. Raises `Refused`.
+        `done` is the completed command if it was found outside the snapshot, `parent` the snapshot of the
+        parent of a child. Raises `Refused`.
         """
         if request.id.startswith(INTERNAL_PREFIX):
             msg = f"ids that begin with {INTERNAL_PREFIX} are kept for the service itself; take another"
@@ -170,6 +175,9 @@ class CommandHandler:
         reserved = self._aggregate.reserved_ids
         if reserved is not None and reserved.fullmatch(request.subject):
             raise Invalid("is reserved; take another", field="id")
+        if self._aggregate.parent is not None and parent is None:
+            msg = "is no id of a child, like PARENT~CHILD"
+            raise Invalid(msg, field="id")
         if isinstance(request.command, InternalCommand):
             found = request.command.decide(self._aggregate, snapshot, request)
             return [] if found is None else self._seal_all(found[1], structs.replace(request, id=found[0]))
@@ -177,12 +185,14 @@ class CommandHandler:
             return None
         if self._is_of_another(snapshot, request):
             self._refuse_as_missing(request)
-        if snapshot.faults is not None:
-            msg = f"its record at offset {snapshot.faults.first} cannot be read; see `bookshelf dlq list`"
+        faults = snapshot.faults or (None if parent is None else parent.faults)
+        if faults is not None:
+            msg = f"its record at offset {faults.first} cannot be read; see `bookshelf dlq list`"
             raise HeldBack(msg)
         if request.expects is not None and snapshot.version not in request.expects:
             raise Changed(_CHANGED, snapshot.version)
-        return self._seal_all(self._aggregate.decide(snapshot.state, request.command), request)
+        known = () if parent is None else (parent.state,)
+        return self._seal_all(self._aggregate.decide(snapshot.state, request.command, *known), request)
 
     def _is_repetition(
         self, snapshot: AggregateSnapshot[Any], request: CommandRequest, done: CompletedCommand | None

@@ -47,11 +47,14 @@ def command_message(to: Aggregate[Any], command: Command, **attributes: Unpack[A
     if type(command) not in to.takes:
         msg = f"{to.name} does not take {command.TYPE} by topic"
         raise TypeError(msg)
+    subject, data = attributes["subject"], msgspec.Raw(_encode(command))
+    placed_by = to.placed_by(subject)
+    parent = "" if placed_by == subject else placed_by
     value = _encode(
-        CommandMessage(specversion="1.0", type=command.TYPE, data=msgspec.Raw(_encode(command)), **attributes)
+        CommandMessage(specversion="1.0", type=command.TYPE, data=data, partitionkey=parent, **attributes)
     )
     msgspec.json.decode(value, type=CommandMessage)  # a wrong attribute fails here, at the sender
-    return NewRecord(attributes["subject"], value, to.commands)
+    return NewRecord(subject, value, to.commands, parent)
 
 
 class ReceivedCommand(NamedTuple):
@@ -89,6 +92,7 @@ class CommandMessageDecoder:
     ) -> None:
         self._has_accounts = has_accounts
         self._name = aggregate.name
+        self._placed_by = aggregate.placed_by
         self._partitions = partitions
         self._clock = clock
         self._message = decoder_of(CommandMessage)
@@ -116,9 +120,15 @@ class CommandMessageDecoder:
             return _request(message, size), ReceivedCommand(record.offset + 1, reply_to, refusal)
 
     def _check_place(self, message: CommandMessage, record: Record) -> None:
-        if partition_of(message.subject, self._partitions) != record.partition:
-            msg = "is of another partition; the key of the record must be the subject"
+        placed_by = self._placed_by(message.subject)
+        right = partition_of(placed_by, self._partitions)
+        if right == record.partition:
+            return
+        if placed_by != message.subject:
+            msg = f"belongs to partition {right}, that of its parent {placed_by}; send the message there"
             raise Invalid(msg, field="subject")
+        msg = "is of another partition; the key of the record must be the subject"
+        raise Invalid(msg, field="subject")
 
     def _command(self, message: CommandMessage) -> tuple[Command, tuple[str, str]]:
         """Return the command, and the hashes of its content as it was decoded."""

@@ -91,7 +91,7 @@ class AggregateHost:
 
     def partition(self, subject: str) -> int:
         """Return the partition that an aggregate's id belongs to."""
-        return partition_of(subject, self.partitions)
+        return partition_of(self.aggregate.placed_by(subject), self.partitions)
 
     @property
     def partitions(self) -> int:

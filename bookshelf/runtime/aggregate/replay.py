@@ -45,17 +45,22 @@ class PendingEvents:
             return self._states.get(key)
         head = self._heads.get(key)
         if head is None:
-            head = self._states.get(key)
+            head, parent = self._states.get(key), self.parent(key)
             for event in mine:
-                head = self._fold.after(head, event)
+                head = self._fold.after(head, event, parent)
             self._heads[key] = head
         return head
 
+    def parent(self, key: str) -> AggregateSnapshot[Any] | None:
+        """Return the snapshot of the parent of a loaded child's key; None for any other key."""
+        parent = self._fold.parent_of(key)
+        return None if parent is None else self._states.get(parent)
+
     def add(self, key: str, events: Sequence[DecodedEvent]) -> None:
         """Add new events of a key as pending."""
-        head = self.head(key)
+        head, parent = self.head(key), self.parent(key)
         for event in events:
-            head = self._fold.after(head, event)
+            head = self._fold.after(head, event, parent)
         self._mine.setdefault(key, []).extend(events)
         self.pending_bytes += _bytes_of(events)
         self._heads[key] = head
@@ -88,11 +93,14 @@ class PendingEvents:
     def read_back(self, record: Record) -> None:
         """Fold a record of the log into its loaded key; if it was pending, it is pending no more."""
         key = record.key
-        snapshot, event_id = self._fold.apply(self._states.get(key), record)
+        parent = self.parent(key)
+        snapshot, event_id = self._fold.apply(self._states.get(key), record, parent)
         snapshot, older = spill(snapshot)
         self._states.put(key, snapshot, len(record.value))
         if older:
             self._states.spill(key, older, snapshot.done[-1].at_ms)
+        if self._fold.has_parents and parent is None:
+            self._heads.clear()  # pending events of its children may have no effect any more
         mine = self._mine.get(key)
         if mine is None:
             return

@@ -15,6 +15,7 @@ import msgspec
 from bookshelf.cqrs.aggregate import Aggregate
 from bookshelf.cqrs.envelope import ANSWERED, Envelope, dropped
 from bookshelf.cqrs.message import Event
+from bookshelf.cqrs.parent import is_child, parent_of
 from bookshelf.log.port import Record
 
 #: Offsets of a leaf, and parts of another node, at the most.
@@ -206,8 +207,11 @@ class SnapshotFold:
 
     def __init__(self, aggregate: Aggregate[Any]) -> None:
         self._aggregate = aggregate
+        self._parent = aggregate.parent
         self._source = aggregate.name
         catalogue, folds = aggregate.catalogue, aggregate.folds
+        if folds and self._parent is not None:
+            folds += self._parent.folds
         self._not_folded = catalogue.types_beside(folds) if folds else frozenset[str]()
         self.empty = AggregateSnapshot(aggregate.initial)
 
@@ -225,23 +229,47 @@ class SnapshotFold:
         """Decode a record. Raises `Malformed`."""
         return DecodedEvent(*self._aggregate.catalogue.read(record.value), record.offset)
 
-    def apply(self, snapshot: AggregateSnapshot[Any], record: Record) -> tuple[AggregateSnapshot[Any], str]:
+    def apply(
+        self, snapshot: AggregateSnapshot[Any], record: Record, parent: AggregateSnapshot[Any] | None = None
+    ) -> tuple[AggregateSnapshot[Any], str]:
         """Return the snapshot after a record of the log, and the record's event id.
 
-        A record that cannot be read or folded becomes one of the snapshot's faults; its id is then empty.
+        `parent` is the present snapshot of a child's parent. A record that cannot be read or folded becomes
+        one of the snapshot's faults; its id is then empty.
         """
         try:
             decoded = self.read(record)
-            return self.after(snapshot, decoded), decoded.envelope.id
+            return self.after(snapshot, decoded, parent), decoded.envelope.id
         except Exception:  # noqa: BLE001 (whatever the fault, only this key is affected)
             return msgspec.structs.replace(snapshot, faults=add_offset(snapshot.faults, record.offset)), ""
 
-    def after(self, snapshot: AggregateSnapshot[Any], decoded: DecodedEvent) -> AggregateSnapshot[Any]:
-        """Return the snapshot after one more decoded record."""
+    @property
+    def has_parents(self) -> bool:
+        """True if the snapshots are of children and of their parents."""
+        return self._parent is not None
+
+    def parent_of(self, key: str) -> str | None:
+        """Return the key of the parent; None for a key that is no child's."""
+        return parent_of(key) if self._parent is not None and is_child(key) else None
+
+    def _evolved(self, state: Any, event: Event, parent: AggregateSnapshot[Any] | None) -> Any:  # noqa: ANN401 (any aggregate's)
+        if self._parent is None:
+            return self._aggregate.evolve(state, event)
+        if parent is None:  # it is the parent itself
+            return self._parent.evolve(state, event)
+        return self._aggregate.evolve(state, event) if self._parent.admits(parent.state, event) else state
+
+    def after(
+        self,
+        snapshot: AggregateSnapshot[Any],
+        decoded: DecodedEvent,
+        parent: AggregateSnapshot[Any] | None = None,
+    ) -> AggregateSnapshot[Any]:
+        """Return the snapshot after one more decoded record; `parent` as for `apply`."""
         envelope, event = decoded.envelope, decoded.event
         state, version, first = snapshot.state, snapshot.version, snapshot.first
         if event is not None:
-            state, version = self._aggregate.evolve(state, event), decoded.offset
+            state, version = self._evolved(state, event, parent), decoded.offset
             first = decoded.offset if first < 0 else first
         elif envelope.type != ANSWERED:
             return _without(snapshot, dropped(envelope))

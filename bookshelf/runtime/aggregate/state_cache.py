@@ -13,6 +13,7 @@ import msgspec
 import structlog
 
 from bookshelf.cqrs.aggregate import Aggregate
+from bookshelf.cqrs.parent import is_child, parent_of
 from bookshelf.runtime.aggregate.snapshot import AggregateSnapshot, CompletedCommand, memory_of
 from bookshelf.runtime.aggregate.state_store import NO_ENTRIES, CommandKey, Spilled, StateStore, Unsaved
 from bookshelf.storage.port import TableSetCorrupt
@@ -36,6 +37,30 @@ class StateIndex(Protocol):
         """Return the text of a snapshot; None if it has none. It must not raise."""
 
 
+class SnapshotForms:
+    """Makes and decodes the snapshots of an aggregate, and those of its parent, by their keys."""
+
+    def __init__(self, aggregate: Aggregate[Any]) -> None:
+        own, parent = aggregate.initial, aggregate.parent
+        self._empty: AggregateSnapshot[Any] = AggregateSnapshot(own)
+        self._decode = msgspec.msgpack.Decoder(AggregateSnapshot[type(own)]).decode  # type: ignore[misc]
+        self._empty_parent, self._decode_parent = self._empty, self._decode
+        if parent is not None:
+            above = parent.initial
+            self._empty_parent = AggregateSnapshot(above)
+            self._decode_parent = msgspec.msgpack.Decoder(AggregateSnapshot[type(above)]).decode  # type: ignore[misc]
+
+    def empty(self, key: str) -> AggregateSnapshot[Any]:
+        """Return the snapshot of a key without a record: the same one for every child, or parent."""
+        return self._empty if is_child(key) else self._empty_parent
+
+    def decoded(self, key: str, value: bytes) -> AggregateSnapshot[Any]:
+        """Decode the stored snapshot of a key. Raises `MsgspecError`."""
+        decode = self._decode if is_child(key) else self._decode_parent
+        snapshot: AggregateSnapshot[Any] = decode(value)
+        return snapshot
+
+
 class StateCache:
     """A least-recently-used cache of up to `capacity` snapshots and `capacity_bytes`, above a state store.
 
@@ -54,7 +79,7 @@ class StateCache:
         capacity_bytes: int = CACHE_BYTES,
     ) -> None:
         self._aggregate = aggregate
-        self._empty: AggregateSnapshot[Any] = AggregateSnapshot(aggregate.initial)
+        self._forms = SnapshotForms(aggregate)
         self._store = store
         self._executor = executor
         self._capacity = capacity
@@ -74,7 +99,6 @@ class StateCache:
         self._newest_ms = 0
         #: The number of flushes: an earlier look-up in the store is outdated once this has grown.
         self.saved = 0
-        self._decode = msgspec.msgpack.Decoder(AggregateSnapshot[type(aggregate.initial)]).decode  # type: ignore[misc]
         self._encode = msgspec.msgpack.Encoder().encode
         self._complete = False
         self._damaged = False
@@ -105,17 +129,25 @@ class StateCache:
         self._complete = True
 
     async def load(self, keys: Collection[str]) -> None:
-        """Load the snapshots of these keys; they stay in memory until the caller next awaits."""
+        """Load the snapshots of these keys; they stay in memory until the caller next awaits.
+
+        Those of the parents of children are loaded too.
+        """
         self._trim()
+        if self._aggregate.parent is not None:
+            keys = {*keys, *map(parent_of, keys)}
         while missing := [key for key in keys if not self._here(key)]:
             if self._complete:
-                self._cache.update(dict.fromkeys(missing, self._empty))
+                self._cache.update((key, self._forms.empty(key)) for key in missing)
                 return
             stored = await self._load_stored(missing)
             for key in missing:
                 if not self._here(key):
-                    snapshot = stored.get(key, self._empty)
-                    self._keep(key, snapshot, 0 if snapshot is self._empty else memory_of(snapshot))
+                    snapshot = stored.get(key)
+                    if snapshot is None:
+                        self._keep(key, self._forms.empty(key), 0)
+                    else:
+                        self._keep(key, snapshot, memory_of(snapshot))
 
     def _keep(self, key: str, snapshot: AggregateSnapshot[Any], size: int) -> None:
         """Put a stored snapshot into the cache as the most recently used."""
@@ -128,7 +160,7 @@ class StateCache:
     async def _load_stored(self, keys: Collection[str]) -> dict[str, AggregateSnapshot[Any]]:
         stored = await self._read_store(partial(self._store.load, keys))
         try:
-            return {key: self._decode(value) for key, value in stored.items()}
+            return {key: self._forms.decoded(key, value) for key, value in stored.items()}
         except msgspec.MsgspecError:
             self._damaged = True
             raise
@@ -148,7 +180,7 @@ class StateCache:
         """Take these keys as never used before, so that `load` need not look them up."""
         for key in keys:
             if not self._here(key):
-                self._cache[key] = self._empty
+                self._cache[key] = self._forms.empty(key)
 
     def get(self, key: str) -> AggregateSnapshot[Any]:
         """Return the snapshot of a key that was loaded before."""
@@ -237,7 +269,7 @@ class StateCache:
         while len(self._cache) > self._capacity or self._cache_bytes > self._capacity_bytes:
             key, snapshot = self._cache.popitem(last=False)
             self._cache_bytes -= self._sizes.pop(key, 0)
-            self._complete = self._complete and snapshot is self._empty
+            self._complete = self._complete and snapshot is self._forms.empty(key)
 
     async def close(self) -> None:
         """Close the store; changes that were not flushed are read from the log again."""
@@ -255,4 +287,9 @@ def _form(aggregate: Aggregate[Any], index: StateIndex | None) -> str:
     """Return what stored states depend on: format, aggregate version, shape of the state, index."""
     shape = msgspec.json.encode(msgspec.json.schema(type(aggregate.initial)), order="sorted")
     indexed = "" if index is None else f"/{index.name}"
-    return f"{_FORMAT}/v{aggregate.version}/{hashlib.sha256(shape).hexdigest()[:12]}{indexed}"
+    parent, made_with = aggregate.parent, ""
+    if parent is not None:
+        shape += msgspec.json.encode(msgspec.json.schema(type(parent.initial)), order="sorted")
+        made_with = f"/parent-v{parent.version}"
+    digest = hashlib.sha256(shape).hexdigest()[:12]
+    return f"{_FORMAT}/v{aggregate.version}/{digest}{indexed}{made_with}"

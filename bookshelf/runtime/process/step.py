@@ -196,7 +196,8 @@ class StepMaker:
             time=self._clock.now(),
             origin=f"{name}:{origin}",
         )
-        self._step.records.append(NewRecord(message.subject, _encode(again), f"{to}.commands"))
+        record = NewRecord(message.subject, _encode(again), f"{to}.commands", message.partitionkey)
+        self._step.records.append(record)
         self._step.arrows.append("retry")
 
     def _give_up(self, position: Position) -> None:

@@ -29,6 +29,14 @@ def test_added_partitions_are_detected(former: int, now: int, later: int) -> Non
     assert written_for(keys, now) == former
 
 
+def test_the_key_of_a_child_counts_as_its_parent_s_where_children_are() -> None:
+    keys: dict[int, list[str]] = {}
+    for n in range(100):
+        keys.setdefault(partition_of(f"key-{n}", 8), []).append(f"key-{n}~c-{n}")
+    assert written_for(keys, 8, by_parent=True) == 8
+    assert written_for(keys, 8) == 0
+
+
 def test_keys_without_a_fitting_number_of_partitions_are_reported() -> None:
     keys = {7: [f"key-{n}" for n in range(100)]}
     assert written_for(keys, 8) == 0
