@@ -12,7 +12,7 @@ from bookshelf.discovery.port import Discovery
 from bookshelf.http.client import Transport
 from bookshelf.http.message import Body, BrokenBody, BytesBody, Request, Response, TooLarge
 from bookshelf.http.problem import Problem
-from bookshelf.runtime.api.header_fields import POSITION, REFUSED
+from bookshelf.runtime.api.header_fields import POSITION, REFUSED, SITES
 from bookshelf.runtime.api.identity import signed_in
 from bookshelf.runtime.metrics import Meters
 from gateway import bodies, headers, read_your_writes
@@ -174,7 +174,8 @@ class Gateway:
         body = request.body
         if not isinstance(body, BytesBody):
             body = await bodies.onward(request)
-        sent, known = self._onward(request, body, prefix, refused)
+        sites = "" if prefix or route.foreign else self.directory.sites
+        sent, known = self._onward(request, body, prefix, refused, sites)
         response = self._back(await self._proxy.send(sent, route, parameters), known, prefix)
         if self._accounts is not None:
             self._accounts.streams.bind(request, response)
@@ -183,7 +184,7 @@ class Gateway:
         return response
 
     def _onward(
-        self, request: Request, body: Body, prefix: str, refused: str
+        self, request: Request, body: Body, prefix: str, refused: str, sites: str
     ) -> tuple[Request, read_your_writes.Positions]:
         named = headers.onward(request, prefix)
         if self._accounts is not None:
@@ -192,6 +193,8 @@ class Gateway:
         read_your_writes.ask(named, known)
         if refused:
             named[REFUSED] = refused
+        if sites:
+            named[SITES] = sites
         sent = Request(
             request.method, request.target[len(prefix) :], named, body, request.peer, actor=request.actor
         )

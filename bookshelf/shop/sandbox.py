@@ -1,4 +1,4 @@
-"""A card provider to try the shop with: it takes test numbers only, and stores nothing.
+"""A card provider to try the shop with: it takes test numbers only, and stores nothing of them.
 
 What a card does is in its signed token, and so is nothing of its number but the last four digits.
 """
@@ -18,7 +18,9 @@ from bookshelf.shop.cards import CardDeclined, Charge, NewToken
 
 #: How long a token can be paid with.
 TOKEN_LIFE = timedelta(minutes=15)
-Behaviour = Literal["good", "declined", "insufficient-funds", "silent", "capture-declined"]
+Behaviour = Literal[
+    "good", "declined", "insufficient-funds", "silent", "capture-declined", "first-capture-declined"
+]
 #: The test numbers, with what their cards do.
 TEST_CARDS: dict[str, tuple[str, Behaviour]] = {
     "4242424242424242": ("Visa", "good"),
@@ -28,7 +30,10 @@ TEST_CARDS: dict[str, tuple[str, Behaviour]] = {
     "4000000000009995": ("Visa", "insufficient-funds"),
     "4000000000000119": ("Visa", "silent"),
     "4000000000000341": ("Visa", "capture-declined"),
+    "4000000000000358": ("Visa", "first-capture-declined"),
 }
+#: How many first captures a process remembers as declined.
+_REMEMBERED = 10_000
 _SECRET = "shop-cards"  # noqa: S105 (the id of a secret in the keyring)
 _DIGITS_LEAST, _DIGITS_MOST = 12, 19
 
@@ -46,12 +51,31 @@ _encode = msgspec.json.Encoder().encode
 _decode = msgspec.json.Decoder(CardToken).decode
 
 
+class FirstCaptures:
+    """The first capture of each order whose card declines that one alone; a process forgets them at its end.
+
+    After that the next capture counts as the first one.
+    """
+
+    def __init__(self) -> None:
+        self._keys: dict[str, str] = {}
+
+    def is_first(self, charge: Charge) -> bool:
+        """Return True for the first capture of an order, however often it is asked for."""
+        if charge.order not in self._keys and len(self._keys) >= _REMEMBERED:
+            del self._keys[next(iter(self._keys))]
+        return self._keys.setdefault(charge.order, charge.key) == charge.key
+
+
 class CardSandbox:
     """Makes tokens of test cards, and does with each what its number stands for."""
 
-    def __init__(self, secret: bytes, now: Callable[[], datetime]) -> None:
+    def __init__(
+        self, secret: bytes, now: Callable[[], datetime], captures: FirstCaptures | None = None
+    ) -> None:
         self._secret = secret
         self._now = now
+        self._captures = captures or FirstCaptures()
 
     def tokenize(self, number: str, expiry: str, cvc: str) -> NewToken:
         """Return the token of a test card. Raises `Invalid`."""
@@ -105,9 +129,12 @@ class CardSandbox:
             raise CardDeclined(token.behaviour)
         return card
 
-    async def capture(self, _charge: Charge, authorization: str) -> None:
+    async def capture(self, charge: Charge, authorization: str) -> None:
         """Take nothing. Raises `CardDeclined`."""
-        if self.read(authorization).behaviour == "capture-declined":
+        behaviour = self.read(authorization).behaviour
+        if behaviour == "capture-declined" or (
+            behaviour == "first-capture-declined" and self._captures.is_first(charge)
+        ):
             raise CardDeclined("declined")
 
     async def void(self, _key: str, _order: str) -> None:
@@ -120,6 +147,9 @@ def has_check_digit(digits: str) -> bool:
     return sum(part // 10 + part % 10 for part in doubled) % 10 == 0
 
 
+_captures = FirstCaptures()
+
+
 async def sandbox(ports: HandlerPorts) -> CardSandbox:
     """Return the provider with the secret of this shop."""
-    return CardSandbox(await ports.secret(_SECRET), ports.now)
+    return CardSandbox(await ports.secret(_SECRET), ports.now, _captures)

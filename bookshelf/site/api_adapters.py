@@ -18,12 +18,14 @@ from bookshelf.http.client import NoResponse, Unreachable
 from bookshelf.http.message import BrokenBody, Handler, Response, TooLarge, read_response, request
 
 PREFIX = "/bookshelf"
-#: Header fields of the API (bookshelf/runtime/api/header_fields.py).
+#: Header fields of the API and of the gateway (bookshelf/runtime/api/header_fields.py).
 AFTER = "Bookshelf-After"
 POSITION = "Bookshelf-Position"
 #: The client that a page answers (bookshelf/runtime/api/identity.py).
 CLIENT = "Bookshelf-Client"
 KEY = "Idempotency-Key"
+#: The roots of the pages that the gateway routes now, with spaces between (as above).
+SITES = "Bookshelf-Sites"
 #: Seconds that a query waits for the positions of the browser, and that any request may take.
 BEHIND_S = 2.0
 ANSWER_S = 15.0

@@ -4,11 +4,11 @@ from collections.abc import Mapping
 from dataclasses import replace
 from datetime import date, timedelta
 
+from bookshelf.cqrs.handler import READ
 from bookshelf.site import charts, error_pages
 from bookshelf.site.api_adapters import FieldFault
 from bookshelf.site.page import Form, Model, Page, PageRoute, Redirect, _
 from bookshelf.site.page_request import PageRequest, Submission
-from bookshelf.site.preferences import Preferences
 
 #: The code and the text of the notice after a change of the preferences.
 SAVED = {"saved": _("Saved.")}
@@ -40,7 +40,14 @@ async def save_settings(request: PageRequest, form: SettingsForm) -> Redirect:
     """Keep the preferences in the browser."""
     sent = request.submission or Submission()
     more = {name: ".".join(sent.values.get(name, ())) or "-" for name in request.preferences.more}
-    kept = Preferences(theme=form.theme, language=form.language, zone=form.zone, keys=form.keys, more=more)
+    kept = replace(
+        request.preferences,
+        theme=form.theme,
+        language=form.language,
+        zone=form.zone,
+        keys=form.keys,
+        more=more,
+    )
     return Redirect(request.back(request.address), notice="saved", preferences=kept)
 
 
@@ -69,6 +76,10 @@ class KeysModel(Model):
 async def show_keys(_request: PageRequest) -> Page:
     """Show the table of keys."""
     return Page("keys.html", KeysModel())
+
+
+def _keys_examples() -> Mapping[str, Page]:
+    return {"usual": Page("keys.html", KeysModel())}
 
 
 class GalleryForm(Form):
@@ -120,16 +131,28 @@ def _gallery_examples() -> Mapping[str, Page]:
     }
 
 
-SETTINGS = PageRoute(
-    "/settings",
-    get=show_settings,
-    post=save_settings,
-    form=SettingsForm,
-    title=_("Settings"),
-    examples=_settings_examples,
-)
-KEYS = PageRoute(
-    "/help/keys", get=show_keys, title=_("Keys"), examples=lambda: {"usual": Page("keys.html", KeysModel())}
-)
+def preference_pages(root: str, requires: tuple[str, ...] | None = None) -> tuple[PageRoute, ...]:
+    """Return the pages of preferences and keys of a site below a root, which may be all that there is."""
+    shown = not root  # /design has their states once
+    return (
+        PageRoute(
+            f"{root}/settings",
+            get=show_settings,
+            post=save_settings,
+            form=SettingsForm,
+            title=_("Settings"),
+            examples=_settings_examples if shown else dict,
+            requires=requires,
+        ),
+        PageRoute(
+            f"{root}/help/keys",
+            get=show_keys,
+            title=_("Keys"),
+            examples=_keys_examples if shown else dict,
+            requires=requires,
+        ),
+    )
+
+
 DESIGN = PageRoute("/design", get=show_gallery, title=_("Design"), examples=_gallery_examples)
-FRAME_PAGES = (SETTINGS, KEYS, DESIGN)
+FRAME_PAGES = (*preference_pages("", READ), DESIGN)

@@ -137,7 +137,7 @@ class Link:
     """A link of the top bar or the foot: its address, its text, the name of its icon, and its keys.
 
     `dialog`: its page is opened as a dialog where scripts run. `requires`: it is shown to callers with these
-    scopes.
+    scopes. `site`: the root of another site, without which the link is not shown.
     """
 
     address: str
@@ -146,6 +146,7 @@ class Link:
     keys: str = ""
     dialog: bool = False
     requires: tuple[str, ...] = ()
+    site: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -165,8 +166,8 @@ class SiteParts:
     """What one site has beside the frame.
 
     `package` is the package with the folders templates/, static/ and locale/; `shares` are further ones that
-    it has in common with other sites. `counts` returns the numbers that links of the bar show beside their
-    texts, by address; 0 is not shown. `notices` are the texts of
+    it has in common with other sites. `home` is where the site's mark leads. `counts` returns the numbers
+    that links of the bar show beside their texts, by address; 0 is not shown. `notices` are the texts of
     redirects by code. `settings` are links of the page of preferences, `choices` further preferences by name,
     `keys` are keys and what they do. `drop` is the address of the page that takes a file dropped anywhere,
     `undo` the one that takes a `change` to take back. `changes` is the path of the API's stream of new
@@ -180,6 +181,7 @@ class SiteParts:
     package: str
     pages: tuple[PageRoute, ...]
     root: str = "/"
+    home: str = "/"
     shares: tuple[str, ...] = ()
     counts: Callable[[PageRequest], Awaitable[Mapping[str, int]]] | None = None
     links: tuple[Link, ...] = ()
@@ -197,3 +199,13 @@ class SiteParts:
     erases: tuple[Callable[[HandlerPorts, Collection[str]], Awaitable[None]], ...] = ()
     live_names: Callable[[Mapping[str, Any]], tuple[str, ...]] = lambda _event: ()
     follows: Callable[[str], str | None] = lambda _name: None
+
+    @property
+    def settings_address(self) -> str:
+        """The address of the page of preferences."""
+        return f"{self.root.rstrip('/')}/settings"
+
+    @property
+    def keys_address(self) -> str:
+        """The address of the table of keys."""
+        return f"{self.root.rstrip('/')}/help/keys"

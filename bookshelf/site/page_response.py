@@ -16,11 +16,11 @@ from multidict import CIMultiDict
 from bookshelf.cqrs.handler import LOCAL, Caller
 from bookshelf.http.message import Request, Response
 from bookshelf.http.problem import RETRY_AFTER_S, STATUS
-from bookshelf.site.api_adapters import POSITION, PageApi
+from bookshelf.site.api_adapters import POSITION, SITES, PageApi
 from bookshelf.site.assets import Assets
 from bookshelf.site.error_pages import error_page
 from bookshelf.site.form_decoding import FormState
-from bookshelf.site.page import ACCOUNT, REGISTER, SIGN_IN, Download, Page, Redirect, SiteParts, _
+from bookshelf.site.page import ACCOUNT, REGISTER, SIGN_IN, Download, Link, Page, Redirect, SiteParts, _
 from bookshelf.site.page_request import PageRequest, Submission, safe_address
 from bookshelf.site.preferences import (
     LANGUAGES,
@@ -60,7 +60,7 @@ class Visit:
     """A request, and what it has of the reader: preferences, language, zone, and a redirect's notice.
 
     `person` is the name in the bar: "" for a person whose name is unknown, None for a guest. Without accounts
-    `has_accounts` is False.
+    `has_accounts` is False. `sites` are the roots of the sites that are there, None if that is unknown.
     """
 
     request: Request
@@ -71,6 +71,7 @@ class Visit:
     zone: tzinfo
     notice: Notice | None
     caller: Caller = LOCAL
+    sites: frozenset[str] | None = None
 
 
 @dataclass(slots=True)
@@ -82,7 +83,8 @@ class Frame:
     with the reader's last change. `key` marks a form that creates something: such a page is not cached.
     `person` and `has_accounts` are those of the visit. `following`: where a guest goes after signing in.
     `counts` are numbers at links of the bar, by address. `followed`: the name of the thing whose own stream
-    the page follows, "" for that of all changes. `caller` sees the links that its scopes allow.
+    the page follows, "" for that of all changes. `caller` sees the links that its scopes allow, to the sites
+    that are there.
     """
 
     address: str
@@ -105,6 +107,12 @@ class Frame:
     keyed: bool = False
     counts: Mapping[str, int] = field(default_factory=dict)
     caller: Caller = LOCAL
+    sites: frozenset[str] | None = None
+
+    def shows(self, link: Link) -> bool:
+        """Return True if the caller may open a link, and its site is there."""
+        there = not link.site or self.sites is None or link.site in self.sites
+        return there and self.caller.may(link.requires)
 
     @property
     def is_guest(self) -> bool:
@@ -149,6 +157,7 @@ class PageRenderer:
             zone=ZoneInfo(preferences.zone) if preferences.zone else LOCALTZ,
             notice=read_notice(cookies, self._parts.notices) if request.method == "GET" else None,
             caller=caller,
+            sites=frozenset(sites.split()) if (sites := request.headers.get(SITES)) else None,
         )
 
     def page(
@@ -203,6 +212,7 @@ class PageRenderer:
             failed=form.failed,
             counts=page.counts,
             caller=visit.caller,
+            sites=visit.sites,
         )
 
     def redirect(self, redirect: Redirect, api: PageApi) -> Response:

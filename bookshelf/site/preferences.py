@@ -23,6 +23,9 @@ THEMES = ("system", "light", "dark")
 LANGUAGES = ("en", "de")
 KEYS = ("on", "off")
 _CODE = re.compile(r"[a-z0-9-]{1,40}")
+_VALUE = re.compile(r"[A-Za-z0-9._-]{1,200}")
+#: The most preferences of other sites that are kept.
+_MOST_OTHERS = 20
 _CHANGE = re.compile(r"[A-Za-z0-9._-]{1,128}")
 _RANGE = re.compile(r"\s*([A-Za-z]{1,8})(?:-[A-Za-z0-9-]*)?\s*(?:;\s*q=([0-9.]{1,5}))?\s*")
 
@@ -54,7 +57,7 @@ class Choice(NamedTuple):
 class Preferences:
     """The chosen values; an empty language or zone means: as the browser asks, as the machine has it.
 
-    `more` has the values of the site's own preferences by name.
+    `more` has the values of the site's own preferences by name, `other` those of other sites, which are kept.
     """
 
     theme: str = THEMES[0]
@@ -62,11 +65,12 @@ class Preferences:
     zone: str = ""
     keys: str = KEYS[0]
     more: Mapping[str, str] = field(default_factory=dict)
+    other: Mapping[str, str] = field(default_factory=dict)
 
     def cookie(self) -> str:
         """Return the value of a Set-Cookie header that keeps them."""
         values = {"theme": self.theme, "language": self.language, "zone": self.zone, "keys": self.keys}
-        chosen = {name: value for name, value in {**values, **self.more}.items() if value}
+        chosen = {name: value for name, value in {**self.other, **values, **self.more}.items() if value}
         text = f"{PREFERENCES_COOKIE}={urlencode(chosen)}"
         return f"{text}; Path=/; Max-Age={_PREFERENCES_S}; SameSite=Lax"
 
@@ -169,6 +173,16 @@ def chosen(given: Mapping[str, str], choices: Mapping[str, Choice]) -> Preferenc
             name: choice.value_of(given[name].split(".") if name in given else choice.names)
             for name, choice in choices.items()
         },
+        other=dict(list(_others(given, choices))[:_MOST_OTHERS]),
+    )
+
+
+def _others(given: Mapping[str, str], choices: Mapping[str, Choice]) -> Iterable[tuple[str, str]]:
+    own = {*choices, "theme", "language", "zone", "keys"}
+    return (
+        (name, value)
+        for name, value in given.items()
+        if name not in own and _CODE.fullmatch(name) and _VALUE.fullmatch(value)
     )
 
 

@@ -245,6 +245,11 @@ class Directory:
         return self.known.document
 
     @property
+    def sites(self) -> str:
+        """The roots of all pages, in order, with spaces between."""
+        return " ".join(sorted(self.known.table.roots))
+
+    @property
     def can_route(self) -> bool:
         """True once discovery has answered and there is a route."""
         table = self.known.table

@@ -1,10 +1,11 @@
 """The site of accounts: its pages and its notices."""
 
 from bookshelf.accounts.pages import account, devices, profile, signing_in
+from bookshelf.site.frame_pages import SAVED, preference_pages
 from bookshelf.site.page import ACCOUNT, Link, SiteParts, _
 from bookshelf.site.routes import Site
 
-PAGES = (*account.PAGES, *signing_in.PAGES, *devices.PAGES, *profile.PAGES)
+PAGES = (*account.PAGES, *signing_in.PAGES, *devices.PAGES, *profile.PAGES, *preference_pages(ACCOUNT))
 
 SITE = Site(
     SiteParts(
@@ -12,14 +13,16 @@ SITE = Site(
         package="bookshelf.accounts.pages",
         pages=PAGES,
         root=ACCOUNT,
+        home="/",
         links=(
-            Link("/", _("Home"), "house"),
-            Link("/books", _("Shelf"), "library", "g s"),
+            Link("/", _("Home"), "house", site="/"),
+            Link("/books", _("Shelf"), "library", "g s", site="/"),
+            Link("/shop", _("Bookshop"), "store", "g b", site="/shop"),
         ),
-        notices={**signing_in.NOTICES, **devices.NOTICES, **profile.NOTICES},
+        notices={**signing_in.NOTICES, **devices.NOTICES, **profile.NOTICES, **SAVED},
         footer=(
-            Link("/settings", _("Settings")),
-            Link("/help/keys", _("Keys"), keys="?", dialog=True),
+            Link(f"{ACCOUNT}/settings", _("Settings")),
+            Link(f"{ACCOUNT}/help/keys", _("Keys"), keys="?", dialog=True),
         ),
     )
 )

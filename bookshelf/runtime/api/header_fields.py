@@ -27,6 +27,8 @@ CORRELATION = "Bookshelf-Correlation"
 COUNT = "Bookshelf-Count"
 #: The kind of problem for which a gateway refuses a form; the service of the page shows what was typed.
 REFUSED = "Bookshelf-Refused"
+#: The roots of the pages that the gateway routes, with spaces between: pages link no site that is not there.
+SITES = "Bookshelf-Sites"
 #: Seconds that the sender will still wait for the answer.
 TIME_LEFT = "Bookshelf-Time-Left"
 #: The number of the attempt; set if the idempotency key was made by the gateway and not by the client.

@@ -109,6 +109,7 @@ SITE = Site(
             Link("/changes", _("Changes"), keys="g c"),
             Link("/import", _("Import")),
             Link("/export", _("Export")),
+            Link("/shop", _("Bookshop"), keys="g b", site="/shop"),
             Link("/settings", _("Settings")),
             Link("/help/keys", _("Keys"), keys="?", dialog=True),
             Link("/apidocs/", _("API")),

@@ -196,6 +196,16 @@ async def test_a_form_of_another_site_is_shown_by_the_service_of_the_page_and_ch
     assert "Bookshelf-Refused" not in site.asked[1].headers
 
 
+async def test_a_page_gets_the_roots_of_all_pages_whatever_its_client_sends(
+    network: GatewayOnSockets, transport: HttpTransport
+) -> None:
+    site = Service(pages("books", "/"), Response(200, {}, b"a page"))
+    await network.service(site)
+    await network.open(transport)
+    await network.ask(asks("GET", "/books", "Bookshelf-Sites: /evil"))
+    assert site.asked[0].headers.getall("Bookshelf-Sites") == ["/"]
+
+
 async def test_a_request_of_another_site_to_the_api_or_the_gateway_never_reaches_a_service(
     network: GatewayOnSockets, transport: HttpTransport
 ) -> None:

@@ -93,6 +93,17 @@ async def test_a_token_is_valid_for_15_minutes() -> None:
         await shop(clock).authorize(CHARGE, text)
 
 
+async def test_one_card_declines_the_first_capture_of_an_order_alone() -> None:
+    tried = shop()
+    late = token("4000000000000358")
+    for _ in range(2):  # each call may come twice
+        with pytest.raises(CardDeclined, match="declined"):
+            await tried.capture(CHARGE, late)
+    await tried.capture(Charge("event-2", "o-1", TOTAL), late)
+    with pytest.raises(CardDeclined, match="declined"):
+        await tried.capture(Charge("event-3", "o-2", TOTAL), late)
+
+
 async def test_the_connector_notes_what_the_provider_answers() -> None:
     good, late = token(GOOD), token("4000000000000341")
     noted = {

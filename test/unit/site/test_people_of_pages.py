@@ -40,6 +40,7 @@ SITE = Site(
         package="bookshelf.site",
         search=SearchField("/locks", "q", "Search"),
         action=Link("/locks/add", "Add", "plus"),
+        footer=(Link("/shop", "Shop", site="/shop"),),
         pages=(PageRoute("/locks", get=show, post=save, form=LockForm, title="A lock"),),
     )
 )
@@ -137,3 +138,13 @@ def test_the_name_in_the_bar_is_kept_by_a_cookie_and_checked(name: str) -> None:
     assert value.isascii()
     assert not set(value) & set('",; \\\n')
     assert read_person({key: value}) == ("" if "\n" in name else name[:100])
+
+
+async def test_a_link_to_another_site_is_shown_where_that_is_routed(api: ScriptedApi) -> None:
+    async def shown(routed: str) -> bool:
+        headers = {"Bookshelf_Sites": routed} if routed else {}
+        return "/shop" in (await Pages(SITE, api).get("/locks", **headers)).html
+
+    assert await shown("/ /shop")
+    assert await shown("")  # at a port of the service itself nobody knows
+    assert not await shown("/ /shops")

@@ -10,6 +10,8 @@ from bookshelf.shop.pages.customer import (
     orders,
     product,
 )
+from bookshelf.shop.values import MANAGE
+from bookshelf.site.frame_pages import SAVED, preference_pages
 from bookshelf.site.page import Link, SiteParts, _
 from bookshelf.site.routes import Site
 
@@ -22,6 +24,7 @@ PAGES = (
     *checkout_payment.PAGES,
     *checkout_summary.PAGES,
     *orders.PAGES,
+    *preference_pages(front.ROOT),
 )
 
 SITE = Site(
@@ -31,6 +34,7 @@ SITE = Site(
         shares=("bookshelf.shop.pages.shared", "bookshelf.covers"),
         pages=PAGES,
         root=front.ROOT,
+        home=front.ROOT,
         links=(
             Link(front.ROOT, _("Shop"), "store", "g s"),
             Link(browse.SEARCH, _("Books"), "library", "g b"),
@@ -38,12 +42,13 @@ SITE = Site(
             Link(cart.CART, _("Cart"), "shopping-bag", "g c"),
         ),
         counts=cart.count_cart,
-        notices={**cart.NOTICES, **checkout.NOTICES, **orders.NOTICES},
+        notices={**cart.NOTICES, **checkout.NOTICES, **orders.NOTICES, **SAVED},
         follows=orders.stream_of,
         footer=(
-            Link("/", _("Your shelf")),
-            Link("/settings", _("Settings")),
-            Link("/help/keys", _("Keys"), keys="?", dialog=True),
+            Link("/", _("Your shelf"), site="/"),
+            Link("/manage", _("Manage the shop"), requires=MANAGE, site="/manage"),
+            Link(f"{front.ROOT}/settings", _("Settings")),
+            Link(f"{front.ROOT}/help/keys", _("Keys"), keys="?", dialog=True),
         ),
     )
 )

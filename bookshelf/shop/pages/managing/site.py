@@ -13,6 +13,7 @@ from bookshelf.shop.pages.managing import (
     units,
 )
 from bookshelf.shop.pages.managing.form_parts import ROOT
+from bookshelf.site.frame_pages import SAVED, preference_pages
 from bookshelf.site.page import Link, SiteParts, _
 from bookshelf.site.routes import Site
 
@@ -27,6 +28,7 @@ PAGES = (
     *order.PAGES,
     *revenue.PAGES,
     *people.PAGES,
+    *preference_pages(ROOT),
 )
 
 SITE = Site(
@@ -36,6 +38,7 @@ SITE = Site(
         shares=("bookshelf.shop.pages.shared", "bookshelf.covers"),
         pages=PAGES,
         root=ROOT,
+        home=ROOT,
         links=(
             Link(ROOT, _("Today"), "calendar", "g t"),
             Link(orders.ORDERS, _("Orders"), "package", "g o"),
@@ -50,14 +53,15 @@ SITE = Site(
             **customers.NOTICES,
             **order.NOTICES,
             **people.NOTICES,
+            **SAVED,
         },
         footer=(
             Link(categories.CATEGORIES, _("Categories")),
             Link(revenue.INVOICES, _("Invoices")),
             Link(people.PEOPLE, _("People"), requires=people.ADMIN),
-            Link("/shop", _("The shop")),
-            Link("/settings", _("Settings")),
-            Link("/help/keys", _("Keys"), keys="?", dialog=True),
+            Link("/shop", _("The shop"), site="/shop"),
+            Link(f"{ROOT}/settings", _("Settings")),
+            Link(f"{ROOT}/help/keys", _("Keys"), keys="?", dialog=True),
         ),
     )
 )
