@@ -146,5 +146,5 @@ async def test_a_link_to_another_site_is_shown_where_that_is_routed(api: Scripte
         return "/shop" in (await Pages(SITE, api).get("/locks", **headers)).html
 
     assert await shown("/ /shop")
-    assert await shown("")  # at a port of the service itself nobody knows
+    assert await shown("")  # without a gateway it is unknown
     assert not await shown("/ /shops")
