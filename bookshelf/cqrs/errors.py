@@ -2,6 +2,8 @@
 
 from typing import ClassVar
 
+from bookshelf.cqrs.position import Position
+
 
 class Refused(Exception):
     """A command or a query is declined; nothing was changed. `detail` has the reason.
@@ -40,13 +42,15 @@ class Changed(Refused):
     """The aggregate is no longer at a version that the client named in If-Match.
 
     `version`: the one that it is at, the offset of its newest event; negative if that is not in the log yet.
+    `position`: where that event is, if it is known; what is read after it has this version.
     """
 
     KIND = "changed"
 
-    def __init__(self, detail: str, version: int = -1) -> None:
+    def __init__(self, detail: str, version: int = -1, position: Position | None = None) -> None:
         super().__init__(detail)
         self.version = version
+        self.position = position
 
 
 class KeyReused(Refused):

@@ -129,7 +129,7 @@ class HandlerPorts(Protocol):
     def new_id(self) -> str:
         """Return a unique id: the text of a UUIDv7."""
 
-    async def ask(
+    async def ask(  # noqa: PLR0913 (what a command is asked with)
         self,
         aggregate: Aggregate[Any],
         subject: str,
@@ -138,13 +138,15 @@ class HandlerPorts(Protocol):
         actor: str = "reader",
         command_id: str | None = None,
         content: msgspec.Struct | None = None,
+        expects: frozenset[int] | None = None,
     ) -> CommandResult:
         """Return the result of a command on an aggregate of the service, wherever its owner runs.
 
         The aggregate must have the command in its `takes`. `command_id` is the same in every retry; without
         it each call is a new command. `content` is what was sent with a key that a client has chosen: another
-        content with the same `command_id` is refused with `KeyReused`. Raises `Refused` if it is declined,
-        and other faults that are answered with 503 or 504.
+        content with the same `command_id` is refused with `KeyReused`. With `expects` the aggregate must have
+        one of these versions, else `Changed` is raised; a repetition is answered all the same. Raises
+        `Refused` if it is declined, and other faults that are answered with 503 or 504.
         """
 
     async def state(
@@ -185,7 +187,8 @@ class HandlerRoute:
     handler, the first one outermost. `deadline_s`: seconds until the response begins; each piece of the
     request's body that is read begins them anew. `requires`: the scopes that the caller must have; () for
     every person with an account, None for everyone. Name them for a method that changes something. `body` is
-    the type of its JSON body, and `returns` that of its answer with the status `status`, for the documents.
+    the type of its JSON body, `returns` that of its answer with the status `status`, and `heeds` the names of
+    header fields of requests that it reads, for the documents.
     """
 
     method: str = "GET"
@@ -199,3 +202,4 @@ class HandlerRoute:
     body: Any = None
     returns: Any = None
     status: int = 200
+    heeds: tuple[str, ...] = ()

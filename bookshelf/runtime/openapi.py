@@ -165,7 +165,7 @@ def _command(route: CommandRoute, contents: Mapping[Any, Json]) -> Json:
         own.insert(0, _parameter("id", "path", subject, "The id."))
     headers = [
         _KEY_HEADER,
-        *([] if route.creates else [_if_match(route)]),
+        *([] if route.creates else [_if_match(required=route.conditional)]),
         _CORRELATION_HEADER,
         _header(header_fields.UNDOES, "The id of the change that this request takes back.", _NAME),
         *_wait_header(route.waits_for is not None),
@@ -188,10 +188,10 @@ def _command(route: CommandRoute, contents: Mapping[Any, Json]) -> Json:
     }
 
 
-def _if_match(route: CommandRoute) -> Json:
+def _if_match(*, required: bool) -> Json:
     tag = {"type": "string", "examples": ['"42"']}
     what = "Only if this is still its entity tag."
-    return _parameter("If-Match", "header", tag, what, required=route.conditional)
+    return _parameter("If-Match", "header", tag, what, required=required)
 
 
 _PAGE = "<!DOCTYPE html>\n<title>A page</title>"
@@ -266,10 +266,14 @@ def _handler(route: HandlerRoute, contents: Mapping[Any, Json]) -> Json:
     names = [step.strip("{}") for step in route.path.split("/") if step.startswith("{")]
     text = {"type": "string", "examples": ["dune"]}
     made: Json = {
-        "parameters": [_parameter(name, "path", text, "A part of the address.") for name in names],
+        "parameters": [
+            *(_parameter(name, "path", text, "A part of the address.") for name in names),
+            *(_HEEDED[name] for name in route.heeds),
+        ],
         "responses": {
             **_handled(route, contents),
             **fault_responses("400", "403", "404", "408", "413", "415", "422", "503", "504"),
+            **fault_responses(*(("409", "412") if "If-Match" in route.heeds else ())),
         },
     }
     if route.body is not None:
@@ -340,6 +344,10 @@ _KEY_HEADER = _header(
 _CORRELATION_HEADER = _header(
     header_fields.CORRELATION, "Joins the changes of many requests under one id.", _NAME
 )
+
+
+#: What a handler may heed.
+_HEEDED: Mapping[str, Json] = {header_fields.KEY: _KEY_HEADER, "If-Match": _if_match(required=False)}
 
 
 def _response_headers(names: Iterable[str]) -> Iterator[tuple[str, Json]]:

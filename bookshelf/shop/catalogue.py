@@ -44,6 +44,8 @@ products = Table(
     Column("image", TEXT, nullable=False),
     *stock_columns(),
     Column("added", TEXT, nullable=False),
+    # the offset of the newest event of the product itself, without those of its stock
+    Column("described", BigInteger, nullable=False),
 )
 Index("catalogue_by_name", products.c.removed, products.c.name_key, products.c.id)
 Index("catalogue_by_price", products.c.removed, products.c.price, products.c.id)
@@ -63,6 +65,7 @@ categories = Table(
     Column("name", TEXT, nullable=False),
     Column("name_key", TEXT, nullable=False),
     Column("removed", Boolean, nullable=False),
+    Column("version", BigInteger, nullable=False),
 )
 Index("catalogue_category_by_name", categories.c.removed, categories.c.name_key, categories.c.id)
 
@@ -104,9 +107,12 @@ _ADD_CATEGORY = insert(categories)
 _RENAME_CATEGORY = (
     update(categories)
     .where(categories.c.id == _row)
-    .values(name=bindparam("text"), name_key=bindparam("key"))
+    .values(name=bindparam("text"), name_key=bindparam("key"), version=bindparam("offset"))
 )
-_REMOVE_CATEGORY = update(categories).where(categories.c.id == _row).values(removed=True)
+_REMOVE_CATEGORY = (
+    update(categories).where(categories.c.id == _row).values(removed=True, version=bindparam("offset"))
+)
+_DESCRIBE = update(products).where(products.c.id == _row).values(described=bindparam("offset"))
 
 _WORD_MAX = 40
 _WORDS_MAX = 500
@@ -146,7 +152,7 @@ def _words(product: str, details: ProductDetails) -> Iterable[Change]:
 
 def _added(event: events.ProductAdded, recorded: Recorded) -> Iterable[Change]:
     row = {"id": recorded.subject, "added": recorded.time.isoformat(), **first_stock(event, recorded)}
-    yield _ADD, {**row, **_details(event.details)}
+    yield _ADD, {**row, **_details(event.details), "described": recorded.offset}
     yield from _words(recorded.subject, event.details)
 
 
@@ -159,20 +165,23 @@ def _changed(event: events.ProductChanged, recorded: Recorded) -> Iterable[Chang
 
 def _category_added(event: events.CategoryAdded, recorded: Recorded) -> Iterable[Change]:
     named = {"name": event.name, "name_key": fold_words(event.name)}
-    yield _ADD_CATEGORY, {"id": recorded.subject, **named, "removed": False}
+    yield _ADD_CATEGORY, {"id": recorded.subject, **named, "removed": False, "version": recorded.offset}
 
 
 def _category_renamed(event: events.CategoryRenamed, recorded: Recorded) -> Iterable[Change]:
-    yield _RENAME_CATEGORY, {"row": recorded.subject, "text": event.name, "key": fold_words(event.name)}
+    named = {"text": event.name, "key": fold_words(event.name)}
+    yield _RENAME_CATEGORY, {"row": recorded.subject, **named, "offset": recorded.offset}
 
 
 def _category_removed(_event: Event, recorded: Recorded) -> Iterable[Change]:
-    yield _REMOVE_CATEGORY, {"row": recorded.subject}
+    yield _REMOVE_CATEGORY, {"row": recorded.subject, "offset": recorded.offset}
 
 
 def _kept(event: Event, recorded: Recorded) -> Iterable[Change]:
     """Keep an event of a product or of its stock, and what lists need of it."""
     yield from _MOVES[type(event)](event, recorded)
+    if isinstance(event, events.PRODUCT_EVENTS) and not isinstance(event, events.ProductAdded):
+        yield _DESCRIBE, {"row": recorded.subject, "offset": recorded.offset}
     yield (
         _KEEP,
         {

@@ -177,8 +177,9 @@ def one_product(db: Any, asked: ProductQuery) -> Answer:  # noqa: ANN401 (as abo
     row = db.execute(select(products).where(products.c.id == asked.id)).first()
     if row is None:
         raise NotFound("there is no such product")
-    # only a manager sees what the version counts, and has it for If-Match
-    version = str(row.version) if asked.sees_all else None
+    # only a manager sees what the versions count, and has them for If-Match: that of the units, then that of
+    # the product itself, which an order does not change
+    version = f"{row.version}.{row.described}" if asked.sees_all else None
     return Answer(_shown(row, with_numbers=asked.sees_all), version=version)
 
 
@@ -202,7 +203,7 @@ def product_history(db: Any, asked: ProductHistoryQuery) -> Answer:  # noqa: ANN
 def _counted_categories() -> Select[Any]:
     sold = (products.c.category == categories.c.id, products.c.removed == false())
     count = select(func.count()).select_from(products).where(*sold).correlate(categories).scalar_subquery()
-    query = select(categories.c.id, categories.c.name, count.label("sold"))
+    query = select(categories.c.id, categories.c.name, categories.c.version, count.label("sold"))
     return query.where(categories.c.removed == false())
 
 
@@ -226,7 +227,8 @@ def one_category(db: Any, asked: CategoryQuery) -> Answer:  # noqa: ANN401 (as a
     row = db.execute(_counted_categories().where(categories.c.id == asked.id)).first()
     if row is None:
         raise NotFound("there is no such category")
-    return Answer(CategoryAnswer(row.id, row.name, row.sold))
+    # that of the category, for If-Match: a product that comes or goes does not change it
+    return Answer(CategoryAnswer(row.id, row.name, row.sold), version=f"{row.version}.{row.sold}")
 
 
 CATALOGUE_ROUTES = (

@@ -3,6 +3,7 @@
 import asyncio
 from collections.abc import Awaitable, Callable, Iterator, Mapping
 from functools import cached_property
+from types import MappingProxyType
 from typing import Any
 from urllib.parse import quote
 
@@ -12,7 +13,7 @@ from multidict import CIMultiDict
 from bookshelf.cqrs.aggregate import Aggregate
 from bookshelf.cqrs.command_message import CommandRefused
 from bookshelf.cqrs.command_result import CommandResult
-from bookshelf.cqrs.errors import Refused
+from bookshelf.cqrs.errors import Changed, Refused
 from bookshelf.cqrs.handler import INTERNAL
 from bookshelf.cqrs.message import Command
 from bookshelf.cqrs.position import parse_position
@@ -23,7 +24,8 @@ from bookshelf.runtime.aggregate.command import CommandRequest, NotOwner, conten
 from bookshelf.runtime.aggregate.command_messages import Attributes, CommandMessageDecoder, command_message
 from bookshelf.runtime.aggregate.host import AggregateHost
 from bookshelf.runtime.aggregate.read_state import ReadState
-from bookshelf.runtime.api.at_owner import at_owner
+from bookshelf.runtime.api import header_fields
+from bookshelf.runtime.api.at_owner import at_owner, changed_at
 from bookshelf.runtime.api.forwarding import Forwarder
 from bookshelf.runtime.api.identity import SERVICE, Callers, admit
 from bookshelf.runtime.clock import Clock, Ids
@@ -42,7 +44,10 @@ _encode = msgspec.json.Encoder().encode
 
 
 class CallResult(msgspec.Struct, frozen=True, omit_defaults=True):
-    """A command's result as the owner sends it to the instance that asked: refused, or a `CommandResult`."""
+    """A command's result as the owner sends it to the instance that asked: refused, or a `CommandResult`.
+
+    One that was refused as `Changed` has the version that the aggregate is at.
+    """
 
     refused: CommandRefused | None = None
     state: msgspec.Raw = msgspec.Raw(b"null")
@@ -88,11 +93,13 @@ class AggregateClient:
         actor: str,
         command_id: str | None = None,
         content: msgspec.Struct | None = None,
+        expects: frozenset[int] | None = None,
     ) -> CommandResult:
         """Return the result of a command. Raises `Refused`, `NotOwner`, `Busy`, `LogFault`, `Problem`.
 
         The aggregate must take the command by topic, else TypeError: its messages are read as those are.
-        With `content`, another one with the same id is refused: `KeyReused`.
+        With `content`, another one with the same id is refused: `KeyReused`. With `expects`, the aggregate
+        must have one of these versions: `Changed`.
         """
         made = command_id or self._ids.new()
         now = self._clock.now()
@@ -105,13 +112,20 @@ class AggregateClient:
             at=now,
             hash="" if content is None else content_hashes(command.TYPE.encode(), content)[0],
             actor=actor,
+            expects=expects,
             size=len(value),
         )
 
         async def here() -> CommandResult:
             return await self._host.ask(sent)
 
-        return await self._call(quote(subject, safe=""), subject, value, here, DEADLINE_S, sent.hash)
+        headers = {CONTENT_HASH: sent.hash} if sent.hash else {}
+        if expects is not None:
+            headers["If-Match"] = header_fields.tags_of(expects)
+        try:
+            return await self._call(quote(subject, safe=""), subject, value, here, DEADLINE_S, headers)
+        except Changed as changed:
+            raise changed_at(self._host, subject, changed) from None
 
     async def state(
         self, subject: str, until: Callable[[Any], bool] | None = None, patience_s: float = 5.0
@@ -141,14 +155,12 @@ class AggregateClient:
         content: bytes,
         here: Callable[[], Awaitable[CommandResult]],
         within_s: float,
-        content_hash: str = "",
+        more: Mapping[str, str] = MappingProxyType({}),
     ) -> CommandResult:
         target = f"{PATH}{self._host.aggregate.name}/{step}"
 
         async def there(partition: int) -> CommandResult | None:
-            headers = CIMultiDict({"Content-Type": "application/json"})
-            if content_hash:
-                headers[CONTENT_HASH] = content_hash
+            headers = CIMultiDict({"Content-Type": "application/json", **more})
             asked = Request("POST", target, headers, BytesBody(content))
             self._callers.sign(SERVICE, asked)
             answer = await self._onward.send(asked, content, self._ids.new(), partition)
@@ -172,7 +184,8 @@ class AggregateClient:
             raise Problem("unavailable", msg)
         result = self._read_result(content)
         if result.refused is not None:
-            raise refusal_of(result.refused)
+            refused = refusal_of(result.refused)
+            raise Changed(refused.detail, result.version) if isinstance(refused, Changed) else refused
         position = parse_position(result.position) if result.position else None
         state = self._read_state(result.state)
         return CommandResult(subject, state, result.version, position, result.replayed, result.change)
@@ -228,10 +241,13 @@ class AggregateEndpoint:
                 raise received.refusal
             # without a hash the id was made for this call, so there is no content to compare
             given = request.headers.get(CONTENT_HASH, "")
-            return _answer(await self._host.ask(msgspec.structs.replace(sent, hash=given, older_hash="")))
+            expects = header_fields.expects(request.headers)
+            asked = msgspec.structs.replace(sent, hash=given, older_hash="", expects=expects)
+            return _answer(await self._host.ask(asked))
         except Refused as refused:
             told = CommandRefused(type=refused.KIND, detail=refused.detail, field=refused.field)
-            return _answer(CallResult(refused=told))
+            version = refused.version if isinstance(refused, Changed) else -1
+            return _answer(CallResult(refused=told, version=version))
 
 
 def _answer(result: CommandResult | CallResult) -> Response:
@@ -249,7 +265,7 @@ def _answer(result: CommandResult | CallResult) -> Response:
 def refusal_of(refused: CommandRefused) -> Refused:
     """Return the refusal that another instance has answered with; one of an unknown kind is a `Refused`."""
     kind = next((kind for kind in _kinds(Refused) if refused.type == kind.KIND), Refused)
-    return kind(refused.detail, refused.field)
+    return Changed(refused.detail) if kind is Changed else kind(refused.detail, refused.field)
 
 
 def _kinds(kind: type[Refused]) -> Iterator[type[Refused]]:

@@ -4,11 +4,21 @@ from collections.abc import Awaitable, Callable
 from typing import TypeVar
 
 from bookshelf.concurrency import first_of
+from bookshelf.cqrs.errors import Changed
+from bookshelf.cqrs.position import Position
 from bookshelf.runtime.aggregate.command import NotOwner
 from bookshelf.runtime.aggregate.host import AggregateHost
 from bookshelf.runtime.api.forwarding import Forwarder
 
 T = TypeVar("T")
+
+
+def changed_at(host: AggregateHost, subject: str, changed: Changed) -> Changed:
+    """Return the refusal of a version that is no longer the newest one, with the position of that one."""
+    if changed.version < 0:
+        return changed
+    position = Position(host.aggregate.topic, host.partition(subject), changed.version)
+    return Changed(changed.detail, changed.version, position)
 
 
 async def at_owner(

@@ -8,14 +8,13 @@ import msgspec
 from bookshelf.cqrs.command_result import CommandResult
 from bookshelf.cqrs.errors import Changed, KeyReused
 from bookshelf.cqrs.handler import Caller, RequestContext
-from bookshelf.cqrs.position import Position
 from bookshelf.cqrs.route import CommandRoute
 from bookshelf.http.message import Headers, Request, Response
 from bookshelf.http.problem import Fault, Problem
 from bookshelf.runtime.aggregate.command import CommandRequest, NotOwner, canonical, content_hashes
 from bookshelf.runtime.aggregate.host import AggregateHost
 from bookshelf.runtime.api import header_fields
-from bookshelf.runtime.api.at_owner import at_owner
+from bookshelf.runtime.api.at_owner import at_owner, changed_at
 from bookshelf.runtime.api.forwarding import COMMAND, UNKNOWN, Forwarder, forwarded_id
 from bookshelf.runtime.api.identity import Callers, admit
 from bookshelf.runtime.api.ownership import command_id, created
@@ -104,11 +103,7 @@ class CommandEndpoint:
         except Changed as changed:
             if changed.version < 0:
                 raise
-            partition = self._host.partition(sent.subject)
-            position = Position(self._host.aggregate.topic, partition, changed.version)
-            # what is read next has the version that has led to the refusal
-            named = {header_fields.POSITION: str(position)}
-            raise Problem(changed.KIND, changed.detail, **named) from None
+            raise changed_at(self._host, sent.subject, changed) from None
         except TimeoutError:
             raise Problem("gateway-timeout", UNKNOWN) from None
 

@@ -5,7 +5,7 @@ from collections.abc import Awaitable, Callable, Mapping
 
 import structlog
 
-from bookshelf.cqrs.errors import Refused
+from bookshelf.cqrs.errors import Changed, Refused
 from bookshelf.cqrs.service import ErrorPage
 from bookshelf.http.message import BrokenBody, Request, Response, TooLarge, close_body
 from bookshelf.http.problem import Fault, Problem, problem_response
@@ -14,6 +14,7 @@ from bookshelf.keyring.port import KeyDestroyed, KeyringFault
 from bookshelf.log.port import LogFault, OutcomeUnknown
 from bookshelf.media.port import BlobFault
 from bookshelf.runtime.aggregate.command import Busy, NotOwner
+from bookshelf.runtime.api import header_fields
 from bookshelf.runtime.api.forwarding import UNKNOWN
 from bookshelf.runtime.metrics import Meters
 from bookshelf.runtime.view.host import NotCaughtUp
@@ -120,6 +121,9 @@ def _text(target: str) -> str:
 
 
 def _refusal(fault: Refused) -> Problem:
+    if isinstance(fault, Changed) and fault.position is not None:
+        # what is read next has the version that has led to the refusal
+        return Problem(fault.KIND, fault.detail, **{header_fields.POSITION: str(fault.position)})
     if fault.field is None:
         return Problem(fault.KIND, fault.detail)
     pointer = "/" + fault.field.replace(".", "/")

@@ -98,7 +98,7 @@ class ServicePorts:
         """Return a unique id."""
         return self._infrastructure.ids.new()
 
-    async def ask(
+    async def ask(  # noqa: PLR0913 (as declared)
         self,
         aggregate: Aggregate[Any],
         subject: str,
@@ -107,10 +107,13 @@ class ServicePorts:
         actor: str = "reader",
         command_id: str | None = None,
         content: msgspec.Struct | None = None,
+        expects: frozenset[int] | None = None,
     ) -> CommandResult:
         """Return the result of a command. Raises `Refused`, `NotOwner`, `Busy`, `LogFault`, `Problem`."""
         client = client_of(self._aggregates, aggregate)
-        return await client.ask(subject, command, actor=actor, command_id=command_id, content=content)
+        return await client.ask(
+            subject, command, actor=actor, command_id=command_id, content=content, expects=expects
+        )
 
     async def state(
         self,

@@ -5,7 +5,7 @@ draft-ietf-httpapi-idempotency-key-header; W3C Trace Context (traceparent).
 """
 
 import re
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 
 from bookshelf.cqrs.position import FORM, Position, parse_position
 from bookshelf.http.message import Headers
@@ -57,7 +57,7 @@ AFTER_PATTERN = f"^({FORM.pattern}( *, *{FORM.pattern})*|{END})?$"
 LAST_PATTERN = f"^({FORM.pattern}( *, *{FORM.pattern})*)?$"
 _SECONDS = re.compile(r"[0-9]{1,6}(\.[0-9]{1,6})?", re.ASCII)
 #: The version of an aggregate; after a point what else the answer shows, which no command changes.
-_VERSION = re.compile(r"([0-9]{1,18})(\.[0-9A-Za-z-]{1,64})?", re.ASCII)
+_VERSION = re.compile(r"([0-9]{1,18})(\.(?:([0-9]{1,18})|[0-9A-Za-z-]{1,64}))?", re.ASCII)
 _QUALITY = re.compile(r"(0(\.[0-9]{0,3})?|1(\.0{0,3})?)", re.ASCII)
 _TRACE = re.compile(r"[0-9a-f]{2}-[0-9a-f]{32}-[0-9a-f]{16}-[0-9a-f]{2}")
 _ACTOR = re.compile(r"[\x21-\x7e]{1,128}")
@@ -129,11 +129,28 @@ def _bad(header: str, detail: str) -> Problem:
 
 def expects(headers: Headers) -> frozenset[int] | None:
     """Return the versions of which If-Match allows one; None if it allows all. A weak tag allows none."""
+    return _expected(headers, lambda version: int(version[1]))
+
+
+def expects_part(headers: Headers) -> frozenset[int] | None:
+    """Return the versions of a part of the answer, those after the point, of which If-Match allows one.
+
+    None if it allows all. A tag without a point names the version of the part alone.
+    """
+    return _expected(headers, lambda version: int(version[3] or version[1]))
+
+
+def _expected(headers: Headers, read: Callable[[re.Match[str]], int]) -> frozenset[int] | None:
     given = headers.get("If-Match")
     if given is None or given.strip() == "*":
         return None
     strong = (tag for weak, tag in _TAG.findall(given) if not weak)
-    return frozenset(int(match[1]) for tag in strong if (match := _VERSION.fullmatch(tag)))
+    return frozenset(read(match) for tag in strong if (match := _VERSION.fullmatch(tag)))
+
+
+def tags_of(versions: Iterable[int]) -> str:
+    """Return the If-Match that allows these versions; without any it allows none."""
+    return ", ".join(f'"{version}"' for version in sorted(versions)) or '""'
 
 
 def prefers_html(headers: Headers) -> bool:

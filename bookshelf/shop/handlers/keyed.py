@@ -1,12 +1,15 @@
 """Asks aggregates once for each Idempotency-Key of a client, and answers with the positions of the events."""
 
 from collections.abc import Mapping
-from typing import TypedDict
+from typing import Any, TypedDict
 
 import msgspec
 
+from bookshelf.cqrs.aggregate import Aggregate
 from bookshelf.cqrs.command_result import CommandResult
-from bookshelf.cqrs.handler import RequestContext
+from bookshelf.cqrs.errors import Changed
+from bookshelf.cqrs.handler import HandlerPorts, RequestContext
+from bookshelf.cqrs.message import Command
 from bookshelf.http.message import Headers, Request
 from bookshelf.runtime.api import header_fields
 from bookshelf.runtime.api.ownership import call_id
@@ -36,6 +39,22 @@ def keyed(request: Request, context: RequestContext, content: msgspec.Struct, pr
         command_id=None if key is None else call_id(actor, f"{prefix}{key}"),
         content=None if chosen_key(request.headers) is None else content,
     )
+
+
+async def recalled(
+    aggregate: Aggregate[Any], subject: str, command: Command, asked: Keyed, ports: HandlerPorts
+) -> CommandResult | None:
+    """Return the first result of a command that was carried out before; None for a new one.
+
+    Ask it before what a repetition must not depend on. Raises `KeyReused`, and other faults of `ask`.
+    """
+    if asked["command_id"] is None:
+        return None
+    try:
+        # no version is allowed: only a repetition has a result
+        return await ports.ask(aggregate, subject, command, **asked, expects=frozenset())
+    except Changed:
+        return None
 
 
 def result_fields(*results: CommandResult) -> Mapping[str, str]:

@@ -1,4 +1,4 @@
-"""Managers add, change and remove products and categories; categories and the currency are checked here."""
+"""Managers add, change and remove products; categories and the currency are checked here."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -6,26 +6,33 @@ from typing import Annotated, Any
 
 import msgspec
 from msgspec import UNSET, Meta, UnsetType
-from sqlalchemy import false, select
+from sqlalchemy import select
 
 from bookshelf.cqrs.command_result import CommandResult
-from bookshelf.cqrs.errors import Conflict, Invalid
-from bookshelf.cqrs.handler import Handle, HandlerPorts, HandlerRoute, RequestContext
+from bookshelf.cqrs.errors import Invalid
+from bookshelf.cqrs.handler import HandlerPorts, HandlerRoute, RequestContext
+from bookshelf.cqrs.message import Command
 from bookshelf.http.message import Request, Response
 from bookshelf.runtime.api import header_fields
 from bookshelf.runtime.api.bodies import json_answer, no_content, read_body
-from bookshelf.runtime.api.ownership import created
 from bookshelf.runtime.decoding import Decoder
 from bookshelf.shop.catalogue import VIEW, products
-from bookshelf.shop.category import CATEGORY, AddCategory, RemoveCategory, RenameCategory
-from bookshelf.shop.handlers.keyed import Keyed, keyed, result_fields
+from bookshelf.shop.handlers.categories import (
+    CHANGES,
+    NAMED,
+    Line,
+    Name,
+    category_routes,
+    check_category,
+    manager_route,
+    new_id,
+)
+from bookshelf.shop.handlers.keyed import Keyed, keyed, recalled, result_fields
 from bookshelf.shop.money import Money, Price
 from bookshelf.shop.product import PRODUCT, AddProduct, ChangeProduct, RemoveProduct
-from bookshelf.shop.values import MANAGE, ONE_LINE, Attribute, ProductDetails
+from bookshelf.shop.values import Attribute, ProductDetails
 
 _CONTROLS = r"\x00-\x08\x0b-\x1f\x7f-\x9f\u202a-\u202e\u2066-\u2069"
-Line = Annotated[str, Meta(max_length=200, pattern=ONE_LINE)]
-Name = Annotated[str, Meta(min_length=1, max_length=200, pattern=ONE_LINE)]
 Text = Annotated[str, Meta(max_length=5000, pattern=rf"^[^{_CONTROLS}]*$")]
 Permille = Annotated[int, Meta(ge=0, le=1000, description="the VAT in thousandths", examples=[70])]
 Attributes = Annotated[dict[Name, Line | int | float], Meta(max_length=20)]
@@ -62,12 +69,6 @@ class ProductChanges(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw
     image: Line | UnsetType = UNSET
 
 
-class CategoryFields(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """The name of a category."""
-
-    name: Name
-
-
 class SoldProduct(msgspec.Struct, frozen=True):
     """A product as a manager has left it."""
 
@@ -76,28 +77,7 @@ class SoldProduct(msgspec.Struct, frozen=True):
     price: Money
 
 
-class NamedCategory(msgspec.Struct, frozen=True):
-    """A category as a manager has left it."""
-
-    id: str
-    name: str
-
-
-class CategoryRemoval(msgspec.Struct, frozen=True, forbid_unknown_fields=True, rename={"move_to": "move-to"}):
-    """Where the products of a category go that is removed."""
-
-    move_to: str | None = None
-
-
-_NEW, _CHANGES, _FIELDS, _REMOVAL = (
-    Decoder(kind) for kind in (NewProduct, ProductChanges, CategoryFields, CategoryRemoval)
-)
-
-
-async def _check_category(category: str, ports: HandlerPorts, field: str = "category") -> None:
-    state = await ports.state(CATEGORY, category) if category else None
-    if state is not None and (not state.name or state.removed):
-        raise Invalid("there is no such category", field=field)
+_NEW, _CHANGES = Decoder(NewProduct), Decoder(ProductChanges)
 
 
 def _check_attributes(attributes: dict[str, Attribute]) -> None:
@@ -107,9 +87,14 @@ def _check_attributes(attributes: dict[str, Attribute]) -> None:
             raise Invalid(f"{name} is a whole number from {least} to {most}", field="attributes")
 
 
-def _new_id(prefix: str, asked: Keyed, ports: HandlerPorts) -> str:
-    """Return the id of what a request creates: the same one in every retry."""
-    return f"{prefix}{created(asked['command_id'] or ports.new_id())}"
+@dataclass(frozen=True)
+class _Call:
+    """A command on a product, and what it is asked with."""
+
+    product: str
+    command: Command
+    asked: Keyed
+    expects: frozenset[int] | None = None
 
 
 @dataclass(frozen=True)
@@ -121,30 +106,44 @@ class ProductHandlers:
     async def add(self, request: Request, context: RequestContext, ports: HandlerPorts) -> Response:
         """Answer 201 with the new product. Raises `Problem`, `Invalid`, `KeyReused`."""
         body: NewProduct = await read_body(request, _NEW)
-        await self._check(body, request, ports)
         asked = keyed(request, context, body, "p-")
-        product = _new_id("p-", asked, ports)
+        product = new_id("p-", asked, ports)
         fields = msgspec.structs.asdict(body)
         price, units = fields.pop("price"), fields.pop("units")
         add = AddProduct(details=ProductDetails(**fields), price=price.money, units=units)
-        result = await ports.ask(PRODUCT, product, add, **asked)
+        call = _Call(product, add, asked)
+        result = await self._ask_checked(call, body, request, ports)
         return _product_answer(201, result, {"Location": f"/shop/products/{product}"})
 
     async def change(self, request: Request, context: RequestContext, ports: HandlerPorts) -> Response:
-        """Answer 200 with the product. Raises `Problem`, `Invalid`, `NotFound`."""
+        """Answer 200 with the product. Raises `Problem`, `Changed`, `Invalid`, `KeyReused`, `NotFound`."""
         body: ProductChanges = await read_body(request, _CHANGES)
-        await self._check(body, request, ports)
         fields = msgspec.structs.asdict(body)
         if isinstance(body.price, Price):
             fields["price"] = body.price.money
-        product, change = context.path["id"], ChangeProduct(**fields)
-        result = await ports.ask(PRODUCT, product, change, actor=context.caller.actor)
-        return _product_answer(200, result)
+        asked = keyed(request, context, body)
+        call = _Call(
+            context.path["id"], ChangeProduct(**fields), asked, header_fields.expects_part(request.headers)
+        )
+        return _product_answer(200, await self._ask_checked(call, body, request, ports))
+
+    async def _ask_checked(
+        self, call: "_Call", body: NewProduct | ProductChanges, request: Request, ports: HandlerPorts
+    ) -> CommandResult:
+        """Return the result of a command whose values are allowed; or of a repetition."""
+        try:
+            await self._check(body, request, ports)
+        except Invalid:
+            first = await recalled(PRODUCT, call.product, call.command, call.asked, ports)
+            if first is None:
+                raise
+            return first
+        return await ports.ask(PRODUCT, call.product, call.command, **call.asked, expects=call.expects)
 
     async def _check(self, body: NewProduct | ProductChanges, request: Request, ports: HandlerPorts) -> None:
         after = header_fields.after(request.headers)
         if isinstance(body.category, str):
-            await _check_category(body.category, ports)
+            await check_category(body.category, ports)
         if isinstance(body.attributes, dict):
             _check_attributes(body.attributes)
         if isinstance(body.price, Price):
@@ -168,85 +167,24 @@ def _product_answer(status: int, result: CommandResult, headers: Mapping[str, st
     )
 
 
-async def remove_product(_request: Request, context: RequestContext, ports: HandlerPorts) -> Response:
-    """Answer 204. Raises `NotFound`."""
-    result = await ports.ask(PRODUCT, context.path["id"], RemoveProduct(), actor=context.caller.actor)
+async def remove_product(request: Request, context: RequestContext, ports: HandlerPorts) -> Response:
+    """Answer 204. Raises `Changed`, `KeyReused`, `NotFound`."""
+    remove = RemoveProduct()
+    asked, expects = keyed(request, context, remove), header_fields.expects_part(request.headers)
+    result = await ports.ask(PRODUCT, context.path["id"], remove, **asked, expects=expects)
     return no_content(headers=result_fields(result))
-
-
-async def add_category(request: Request, context: RequestContext, ports: HandlerPorts) -> Response:
-    """Answer 201 with the new category. Raises `Problem`, `KeyReused`."""
-    body: CategoryFields = await read_body(request, _FIELDS)
-    asked = keyed(request, context, body, "c-")
-    category = _new_id("c-", asked, ports)
-    result = await ports.ask(CATEGORY, category, AddCategory(name=body.name), **asked)
-    answer = NamedCategory(category, result.state.name)
-    return json_answer(201, answer, {**result_fields(result), "Location": f"/shop/categories/{category}"})
-
-
-async def rename_category(request: Request, context: RequestContext, ports: HandlerPorts) -> Response:
-    """Answer 200 with the category. Raises `Problem`, `NotFound`."""
-    body: CategoryFields = await read_body(request, _FIELDS)
-    category, actor = context.path["id"], context.caller.actor
-    result = await ports.ask(CATEGORY, category, RenameCategory(name=body.name), actor=actor)
-    return json_answer(200, NamedCategory(category, result.state.name), result_fields(result))
-
-
-async def remove_category(request: Request, context: RequestContext, ports: HandlerPorts) -> Response:
-    """Answer 204, once its products are in another category. Raises `Conflict`, `Invalid`, `NotFound`."""
-    category, actor = context.path["id"], context.caller.actor
-    asked: CategoryRemoval = _REMOVAL.parameters({}, request.target.partition("?")[2])
-    after = header_fields.after(request.headers)
-    left = await ports.query(VIEW, lambda db: _products_of(db, category), after)
-    if left and asked.move_to in {None, category}:
-        raise Conflict(f"{len(left)} products are in this category; name another one in `move-to`")
-    await _check_category(asked.move_to or "", ports, "move-to")
-    move = ChangeProduct(category=asked.move_to or "")
-    results = [await ports.ask(PRODUCT, product, move, actor=actor) for product in left]
-    results.append(await ports.ask(CATEGORY, category, RemoveCategory(), actor=actor))
-    return no_content(headers=result_fields(*results))
-
-
-def _products_of(db: Any, category: str) -> list[str]:  # noqa: ANN401 (the storage's connection)
-    query = select(products.c.id).where(products.c.category == category, products.c.removed == false())
-    return [str(row.id) for row in db.execute(query)]
 
 
 def product_routes(currency: str) -> tuple[HandlerRoute, ...]:
     """Return the routes of products and categories that change something."""
-    handlers = ProductHandlers(currency)
-    one, category = "/shop/products/{id}", "/shop/categories/{id}"
+    handlers, one = ProductHandlers(currency), "/shop/products/{id}"
     return (
-        _route("POST", "/shop/products", "Add a product", handlers.add, _ADDED),
-        _route("PATCH", one, "Change a product", handlers.change, _CHANGED),
-        _route("DELETE", one, "Sell a product no more", remove_product, _GONE),
-        _route(
-            "POST", "/shop/categories", "Add a category", add_category, (CategoryFields, NamedCategory, 201)
+        manager_route(
+            "POST", "/shop/products", "Add a product", handlers.add, (NewProduct, SoldProduct, 201), NAMED
         ),
-        _route("PATCH", category, "Rename a category", rename_category, (CategoryFields, NamedCategory, 200)),
-        _route("DELETE", category, "Remove a category", remove_category, _GONE),
-    )
-
-
-#: Types of the body and of the answer, and its status.
-_ADDED, _CHANGED, _GONE = (
-    (NewProduct, SoldProduct, 201),
-    (ProductChanges, SoldProduct, 200),
-    (None, None, 204),
-)
-
-
-def _route(
-    method: str, path: str, summary: str, handler: Handle, declared: tuple[Any, Any, int]
-) -> HandlerRoute:
-    body, returns, status = declared
-    return HandlerRoute(
-        method=method,
-        path=path,
-        summary=summary,
-        handler=handler,
-        requires=MANAGE,
-        body=body,
-        returns=returns,
-        status=status,
+        manager_route(
+            "PATCH", one, "Change a product", handlers.change, (ProductChanges, SoldProduct, 200), CHANGES
+        ),
+        manager_route("DELETE", one, "Sell a product no more", remove_product, (None, None, 204), CHANGES),
+        *category_routes(),
     )

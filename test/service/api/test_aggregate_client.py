@@ -9,7 +9,7 @@ from support.counter_context import Count, Tally
 from support.fixed_infrastructure import FixedClock
 from support.owners import Owners
 
-from bookshelf.cqrs.errors import KeyReused, NotFound
+from bookshelf.cqrs.errors import Changed, KeyReused, NotFound
 from bookshelf.cqrs.message import Command
 from bookshelf.discovery.local import LocalDiscovery
 from bookshelf.discovery.port import Instance
@@ -108,15 +108,37 @@ async def test_a_repeated_command_of_a_handler_is_carried_out_once(instances: Tw
 
 
 async def test_an_id_with_another_content_is_refused_in_every_instance(instances: TwoInstances) -> None:
-    named = {"actor": "a", "command_id": "once"}
     for key in KEYS:
         first, again = [
-            await client.ask(key, Count(by=2), **named, content=Count(by=2)) for client in instances.clients
+            await client.ask(key, Count(by=2), actor="a", command_id="once", content=Count(by=2))
+            for client in instances.clients
         ]
         assert (first.replayed, again.replayed, again.state) == (False, True, first.state)
         for client in instances.clients:
             with pytest.raises(KeyReused):
-                await client.ask(key, Count(by=3), **named, content=Count(by=3))
+                await client.ask(key, Count(by=3), actor="a", command_id="once", content=Count(by=3))
+
+
+async def test_a_version_is_checked_in_every_instance(instances: TwoInstances) -> None:
+    for key in KEYS:
+        first = await instances.clients[0].ask(key, Count(by=2), actor="a", command_id="once")
+        versions = frozenset({first.version, 10**6})
+        for client in instances.clients:
+            again = await client.ask(
+                key, Count(by=2), actor="a", command_id="once", expects=frozenset()
+            )  # a repetition
+            assert (again.replayed, again.state) == (True, first.state)
+            with pytest.raises(Changed) as caught:
+                await client.ask(key, Count(), actor="a", expects=frozenset())
+            assert (caught.value.version, caught.value.position) == (first.version, first.position)
+        for client, by in zip(instances.clients, (3, 4), strict=True):
+            result = await client.ask(key, Count(by=by), actor="a", expects=versions)
+            versions = frozenset({result.version})
+        assert result.state.sum == 9
+        for client in instances.clients:
+            with pytest.raises(Changed) as caught:
+                await client.ask(key, Count(), actor="a", expects=frozenset({first.version}))
+            assert caught.value.version == result.version
 
 
 async def test_a_refusal_is_the_same_from_another_instance(instances: TwoInstances) -> None:
