@@ -59,6 +59,7 @@ class CommandRoute:
     `deadline_s`: seconds that the gateway waits for the answer, if that differs from its default.
     `waits_for`: the query of the thing with the same id; a request with `Prefer: wait=N` is answered with it.
     `requires`: the scopes that the caller must have; () for every person with an account, None for everyone.
+    `oversees`: the scopes with which a caller may change what belongs to others.
     `conditional`: a request without If-Match is refused, as it would overwrite what its sender has not seen.
     """
 
@@ -81,6 +82,7 @@ class CommandRoute:
     waits_for: "QueryRoute | None" = None
     conditional: bool = False
     requires: tuple[str, ...] | None = WRITE
+    oversees: tuple[str, ...] = ()
 
 
 class Answer(msgspec.Struct, frozen=True):

@@ -94,6 +94,7 @@ ORDER_COMMANDS = (
         returns=OrderAnswer,
         status=200,
         requires=BUY,
+        oversees=MANAGE,
     ),
     CommandRoute(
         method="POST",
@@ -107,6 +108,7 @@ ORDER_COMMANDS = (
         returns=OrderAnswer,
         status=200,
         requires=MANAGE,
+        oversees=MANAGE,
     ),
     CommandRoute(
         method="POST",
@@ -117,6 +119,7 @@ ORDER_COMMANDS = (
         command=lambda _body, context: RetryCapture(at=context.at),
         status=202,
         requires=MANAGE,
+        oversees=MANAGE,
     ),
 )
 STOCK_COMMANDS = (

@@ -32,6 +32,7 @@ from bookshelf.shop.order_events import (
     Terms,
 )
 from bookshelf.shop.values import LINES_MOST, QUANTITY_MOST, BoughtLine, OrderLine, Reason
+from bookshelf.shop.welcome import LOCAL_READER
 
 #: How long a placed order waits for its parts, and an approved one until it counts as stalled.
 PATIENCE = timedelta(seconds=30)
@@ -299,6 +300,11 @@ def due(state: Order) -> tuple[datetime, Command] | None:
     return None
 
 
+def owner_of(state: Order) -> str | None:
+    """Return the person that an order belongs to; None for the local reader."""
+    return None if state.terms.customer == LOCAL_READER else state.terms.customer
+
+
 ORDER = Aggregate(
     name="order",
     topic=TOPIC,
@@ -318,4 +324,5 @@ ORDER = Aggregate(
         commands.ShipOrder,
     ),
     folds=ORDER_EVENTS,
+    owner=owner_of,
 )

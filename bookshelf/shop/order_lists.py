@@ -19,7 +19,7 @@ from bookshelf.shop.order_queries import (
     state_of,
     to_order_answer,
 )
-from bookshelf.shop.orders import VIEW, events_of, order_reasons, orders
+from bookshelf.shop.orders import VIEW, EventsOfOrders, events_of, order_reasons, orders
 from bookshelf.shop.values import BUY, MANAGE, ME, Customer
 from bookshelf.shop.welcome import LOCAL_READER
 from bookshelf.storage.paging import After, Limit, Sort, count_rows, list_page
@@ -28,13 +28,14 @@ _DAYS = {"since": "from", "until": "to"}
 _RESTING = frozenset({"FINALIZED", "CANCELED"})
 
 
-class OrdersQuery(OwnedOverseen, forbid_unknown_fields=True, rename=_DAYS):
+class OrdersQuery(OwnedOverseen, forbid_unknown_fields=True, rename={**_DAYS, "to_ship": "to-ship"}):
     """Which orders, of which days of the shop's zone, both inclusive; how many, and from where on."""
 
     customer: Customer | None = None
     state: Annotated[OrderStatus, Meta(description="only those in this state")] | None = None
     reason: Annotated[str, Meta(max_length=40, description="a code", examples=["out-of-stock"])] | None = None
     stalled: Annotated[bool, Meta(description="true: only those that do not go on")] = False
+    to_ship: Annotated[bool, Meta(description="true: only those that are finalized and not shipped")] = False
     since: Annotated[date, Meta(description="the first day, in the shop's zone")] | None = None
     until: Annotated[date, Meta(description="the last day, in the shop's zone")] | None = None
     sort: Annotated[Literal["placed", "-placed"], Meta(description="the newest first, or last")] = "-placed"
@@ -100,6 +101,8 @@ def _matching(asked: OrdersQuery, zone: ZoneInfo) -> Select[Any]:
         query = query.where(orders.c.id.in_(coded))
     if asked.stalled:
         query = query.where(*_STALLED)
+    if asked.to_ship:
+        query = query.where(*_TO_SHIP)
     return query
 
 
@@ -115,7 +118,7 @@ class OrderLists:
 
     def find(self, db: Any, asked: OrdersQuery) -> Answer:  # noqa: ANN401 (the storage's connection)
         """Return a page of the orders that match. Raises `Invalid`."""
-        query = _matching(asked, self._zone)
+        query, recorded = _matching(asked, self._zone), EventsOfOrders(db)
         page = list_page(
             db,
             query,
@@ -123,8 +126,9 @@ class OrderLists:
             order=asked.sort,
             sort=Sort((orders.c.placed,), (str,)),
             limit=asked.limit,
-            render=lambda row: to_order_answer(row.id, state_of(events_of(db, row.id)), row.invoice),
+            render=lambda row: to_order_answer(row.id, state_of(recorded.of(row.id)), row.invoice),
             after=asked.after,
+            gather=lambda rows: recorded.read([row.id for row in rows]),
         )
         return Answer(page.items, after=page.after, count=count_rows(db, query))
 

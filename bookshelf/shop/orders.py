@@ -1,6 +1,6 @@
 """The view of orders: the events of each, of which an order and its history are made, and what lists need."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from sqlalchemy import (
@@ -140,5 +140,29 @@ VIEW = View(name="orders", topic=TOPIC, catalogue=EVENTS, tables=TABLES, handler
 
 def events_of(db: Any, order: str) -> list[Any]:  # noqa: ANN401 (the storage's connection, rows)
     """Return the rows of the events of an order, in log order."""
-    query = select(order_events).where(order_events.c.subject == order).order_by(order_events.c.record)
-    return list(db.execute(query))
+    return _events_of_all(db, [order])[order]
+
+
+def _events_of_all(db: Any, orders_of_page: Sequence[str]) -> dict[str, list[Any]]:  # noqa: ANN401 (as above)
+    found: dict[str, list[Any]] = {order: [] for order in orders_of_page}
+    if found:
+        query = select(order_events).where(order_events.c.subject.in_(list(found)))
+        for row in db.execute(query.order_by(order_events.c.subject, order_events.c.record)):
+            found[row.subject].append(row)
+    return found
+
+
+class EventsOfOrders:
+    """The events of the orders of a page of a list, which are read at once."""
+
+    def __init__(self, db: Any) -> None:  # noqa: ANN401 (as above)
+        self._db = db
+        self._found: dict[str, list[Any]] = {}
+
+    def read(self, orders_of_page: Sequence[str]) -> None:
+        """Read the events of these orders with one statement."""
+        self._found = _events_of_all(self._db, orders_of_page)
+
+    def of(self, order: str) -> list[Any]:
+        """Return the rows of the events of one of them, in log order."""
+        return self._found[order]

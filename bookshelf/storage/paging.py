@@ -65,9 +65,11 @@ def list_page(  # noqa: PLR0913 (what a page is made of)
     limit: int,
     render: Callable[[Any], Any],
     after: str | None = None,
+    gather: Callable[[Sequence[Any]], None] | None = None,
 ) -> ListPage:
     """Return a page of the rows of the query, sorted by `sort`, downwards if `order` begins with a minus.
 
+    `gather(rows)` is called once, before any row is rendered: it can query at once what all of them need.
     Raises `Invalid`.
     """
     cursor = None if after is None else read_cursor(after, order, sort.types)
@@ -75,7 +77,10 @@ def list_page(  # noqa: PLR0913 (what a page is made of)
         raise Invalid("is not a cursor; take it from a page's Link header", field="after")
     labels = [column.label(f"key_{place}") for place, column in enumerate(sort.columns)]
     selects = _in_order(db, query.add_columns(*labels), row_id, order, sort, cursor)
-    items, last = _take(_rows(db, selects, limit + 1), limit, render, PAGE_BYTES)
+    rows = _rows(db, selects, limit + 1)
+    if gather is not None:
+        rows = _gathered(list(rows), limit, gather)
+    items, last = _take(rows, limit, render, PAGE_BYTES)
     if last is None:
         return ListPage(items, None)
     known = last.key_0 is not None
@@ -136,6 +141,13 @@ def _rows(db: Any, selects: Iterable[Select[Any]], most: int) -> Generator[Any, 
                 yield row
         if not left:
             return
+
+
+def _gathered(
+    rows: Sequence[Any], limit: int, gather: Callable[[Sequence[Any]], None]
+) -> Generator[Any, None, None]:
+    gather(rows[:limit])
+    yield from rows
 
 
 def take_items(

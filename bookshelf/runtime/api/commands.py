@@ -149,9 +149,14 @@ class CommandEndpoint:
             undoes=header_fields.name(request.headers, header_fields.UNDOES),
             traceparent=header_fields.trace(request.headers),
             actor=actor,
-            owner=context.owner,
+            owner=self._owner(context),
             size=len(content),
         )
+
+    def _owner(self, context: RequestContext) -> str | msgspec.UnsetType | None:
+        """Return the person that the aggregate must belong to; UNSET if the caller may change anyone's."""
+        oversees = self._route.oversees
+        return msgspec.UNSET if oversees and context.caller.may(oversees) else context.owner
 
     def _hashes(self, body: msgspec.Struct, params: msgspec.Struct | None) -> tuple[str, str]:
         """Return the hashes of a request.

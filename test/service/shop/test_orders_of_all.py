@@ -6,6 +6,8 @@ from typing import Any
 
 import msgspec
 import pytest
+from sqlalchemy import Engine
+from sqlalchemy.event import listen, remove
 from support.shop import LATE, PRICE, Shop
 
 from bookshelf.cqrs.handler import GUEST, Caller
@@ -54,6 +56,8 @@ FOUND = [
     ("reason=unknown-customer", ["o-3"]),
     ("reason=timeout", []),
     ("stalled=true", ["o-4"]),
+    ("to-ship=true", ["o-1"]),
+    ("to-ship=true&customer=a-bob", []),
     ("from=2026-03-02", ["o-4", "o-3"]),
     ("to=2026-03-01", ["o-2", "o-1"]),
     ("from=0001-01-01&to=9999-12-31&customer=a-ann", ["o-2", "o-1"]),
@@ -141,3 +145,40 @@ async def message(pieces: AsyncIterator[bytes]) -> Any:  # noqa: ANN401 (JSON)
             if line.startswith(b"data: "):
                 return msgspec.json.decode(line.removeprefix(b"data: "))
     raise AssertionError("the stream has ended")
+
+
+async def test_a_list_reads_the_events_of_all_its_orders_at_once(shop: Shop) -> None:
+    await shop.caught_up()
+    statements: list[str] = []
+
+    def count(_connection: object, _cursor: object, statement: str, *_: object) -> None:
+        if "orders_event" in statement:
+            statements.append(statement)
+
+    listen(Engine, "before_cursor_execute", count)
+    try:
+        assert len(await ids(shop, "limit=4")) == 4
+    finally:
+        remove(Engine, "before_cursor_execute", count)
+    assert len(statements) == 1
+
+
+async def test_an_order_of_somebody_else_is_answered_like_one_that_is_not_there(shop: Shop) -> None:
+    for tag in ({}, {"If_Match": '"1"'}, {"If_Match": "*"}, {"Idempotency_Key": "k"}):
+        answers = []
+        for order in ("o-1", "o-9"):
+            given: dict[str, Any] = {**tag}
+            answer = await shop.send("orders", "POST", f"/shop/orders/{order}/cancel", by=BOB, **given)
+            answers.append((answer.status, answer.body, dict(answer.headers)))
+        assert answers[0] == answers[1], tag
+        assert answers[0][0] == (412 if tag.get("If_Match") == '"1"' else 404)
+    for action in ("shipped", "capture"):
+        refused = await shop.send("orders", "POST", f"/shop/orders/o-1/{action}", by=ANN)
+        assert refused.status == 403
+    shown = await shop.get("orders", "/shop/orders/o-4", MANAGER)
+    canceled = await shop.send(
+        "orders", "POST", "/shop/orders/o-4/cancel", by=MANAGER, If_Match=shown.headers["ETag"]
+    )
+    assert canceled.json["reasons"][0]["code"] == "manager"
+    shipped = await shop.send("orders", "POST", "/shop/orders/o-1/shipped", by=MANAGER)
+    assert shipped.status == 200
