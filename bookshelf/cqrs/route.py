@@ -116,6 +116,8 @@ class QueryRoute:
     `waits`: its answers may not be at rest; a request with `Prefer: wait=N` is answered once they are.
     `oversees`: the scopes with which a caller sees all, if its `params` are `Overseen` or `OwnedOverseen`.
     `page(body)` makes a whole HTML page of the answer's JSON, for a client whose `Accept` prefers that.
+    `tabular`: with the parameter `format=csv`, which the query gets too if the client's `Accept` prefers
+    text/csv, the body of its answer is a text, and is sent as CSV.
     """
 
     path: str
@@ -130,6 +132,7 @@ class QueryRoute:
     requires: tuple[str, ...] | None = READ
     oversees: tuple[str, ...] = ()
     page: "Callable[[bytes], AnswerPage] | None" = None
+    tabular: bool = False
     deadline_s: float | None = None
 
 

@@ -194,6 +194,7 @@ def _if_match(*, required: bool) -> Json:
     return _parameter("If-Match", "header", tag, what, required=required)
 
 
+_TABLE = "number,gross\r\n2026-000001,15.00\r\n"
 _PAGE = "<!DOCTYPE html>\n<title>A page</title>"
 
 
@@ -205,10 +206,11 @@ def _command_headers(route: CommandRoute) -> tuple[str, ...]:
 def _query(route: QueryRoute, contents: Mapping[Any, Json]) -> Json:
     listed = (*(("Link",) if _is_paged(route) else ()), *((header_fields.COUNT,) if route.counted else ()))
     page = {} if route.page is None else {"text/html": {"schema": {"type": "string"}, "example": _PAGE}}
+    table = {"text/csv": {"schema": {"type": "string"}, "example": _TABLE}} if route.tabular else {}
     found = {
         "description": "Found.",
         "headers": dict(_response_headers((*(() if page else ("ETag",)), *listed))),
-        "content": contents[route.returns] | page,
+        "content": contents[route.returns] | page | table,
     }
     unchanged = {"description": "Unchanged.", "headers": dict(_response_headers(("ETag",)))}
     after = {"type": "string", "pattern": header_fields.AFTER_PATTERN, "examples": ["bookshelf/0@42", "end"]}

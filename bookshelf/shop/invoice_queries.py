@@ -8,9 +8,10 @@ import msgspec
 from msgspec import Meta
 from sqlalchemy import Select, func, select
 
-from bookshelf.cqrs.errors import NotFound
+from bookshelf.cqrs.errors import Invalid, NotFound
 from bookshelf.cqrs.route import Answer, AnswerPage, OwnedOverseen, QueryRoute
 from bookshelf.cqrs.view import View
+from bookshelf.shop.invoice_table import invoice_table
 from bookshelf.shop.invoices import invoice_lines, invoices
 from bookshelf.shop.money import Money
 from bookshelf.shop.payment_events import InvoiceWritten
@@ -19,6 +20,8 @@ from bookshelf.shop.welcome import LOCAL_READER
 from bookshelf.storage.paging import After, Limit, Sort, count_rows, list_page
 
 InvoiceNumber = Annotated[str, Meta(description="the number of the invoice", examples=["2026-000001"])]
+#: The most invoices of one table.
+TABLE_MOST = 10_000
 _DIGITS = {"year": 4, "month": 7, "day": 10}
 _event = msgspec.json.Decoder(InvoiceWritten).decode
 
@@ -55,10 +58,16 @@ class RevenueAnswer(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=Tru
     name: str | None = None
 
 
-class InvoicesQuery(OwnedOverseen, forbid_unknown_fields=True):
-    """Whose invoices, how many, and from where on."""
+class InvoicesQuery(OwnedOverseen, forbid_unknown_fields=True, rename={"since": "from", "until": "to"}):
+    """Whose invoices, of which days of the shop's zone, both inclusive; how many, and from where on.
+
+    As CSV all of them are answered, the oldest first, without `limit` and `after`.
+    """
 
     customer: Customer | None = None
+    since: Annotated[date, Meta(description="the first day, in the shop's zone")] | None = None
+    until: Annotated[date, Meta(description="the last day, in the shop's zone")] | None = None
+    format: Annotated[Literal["json", "csv"], Meta(description="csv: a table of all that match")] = "json"
     limit: Limit = 24
     after: After | None = None
 
@@ -97,6 +106,12 @@ def find_invoices(db: Any, asked: InvoicesQuery) -> Answer:  # noqa: ANN401 (the
     if asked.customer is not None:
         customer = (asked.owner or LOCAL_READER) if asked.customer == ME else asked.customer
         query = query.where(invoices.c.customer == customer)
+    if asked.since is not None:
+        query = query.where(invoices.c.day >= asked.since.isoformat())
+    if asked.until is not None:
+        query = query.where(invoices.c.day <= asked.until.isoformat())
+    if asked.format == "csv":
+        return _as_table(db, query)
     page = list_page(
         db,
         query,
@@ -108,6 +123,14 @@ def find_invoices(db: Any, asked: InvoicesQuery) -> Answer:  # noqa: ANN401 (the
         after=asked.after,
     )
     return Answer(page.items, after=page.after, count=count_rows(db, query))
+
+
+def _as_table(db: Any, query: Select[Any]) -> Answer:  # noqa: ANN401 (as above)
+    number = count_rows(db, query)
+    if number > TABLE_MOST:
+        few = f"has {TABLE_MOST} invoices at the most, and these are {number}; name fewer days by from and to"
+        raise Invalid(few, field="format")
+    return Answer(invoice_table(db.execute(query.order_by(invoices.c.number))), count=number)
 
 
 def one_invoice(db: Any, asked: InvoiceQuery) -> Answer:  # noqa: ANN401 (as above)
@@ -171,6 +194,7 @@ def invoice_routes(view: View, page: Callable[[bytes], AnswerPage]) -> tuple[Que
             params=InvoicesQuery,
             returns=list[InvoiceAnswer],
             counted=True,
+            tabular=True,
             requires=BUY,
             oversees=MANAGE,
         ),

@@ -153,15 +153,15 @@ def tags_of(versions: Iterable[int]) -> str:
     return ", ".join(f'"{version}"' for version in sorted(versions)) or '""'
 
 
-def prefers_html(headers: Headers) -> bool:
-    """Return True if Accept ranks an HTML page above JSON (RFC 9110)."""
+def prefers(headers: Headers, media_type: str) -> bool:
+    """Return True if Accept ranks a media type above JSON (RFC 9110)."""
     ranks: dict[str, float] = {}
     for part in ",".join(headers.getall("Accept", [])).split(","):
         kind, *parameters = (piece.strip().lower() for piece in part.split(";"))
         quality = next((name[2:] for name in parameters if name.startswith("q=")), "1")
         ranks[kind] = float(quality) if _QUALITY.fullmatch(quality) else 0.0
     json = next((ranks[kind] for kind in ("application/json", "application/*") if kind in ranks), 0.0)
-    return ranks.get("text/html", 0.0) > json
+    return ranks.get(media_type, 0.0) > json
 
 
 def trace(headers: Headers) -> str:

@@ -103,6 +103,7 @@ class ResponseCache:
 #: Seconds that a query may take in total.
 DEADLINE_S = 30.0
 _encode = msgspec.json.Encoder().encode
+_CSV = "text/csv"
 
 
 class QueryEndpoint:
@@ -123,11 +124,14 @@ class QueryEndpoint:
         """Answer the query. Raises `Problem`, `Refused`, `NotCaughtUp`, `StorageFault`."""
         caller = admit(self._callers, request, self._route.requires)
         viewer = viewer_of(self._route, caller)
+        request = _with_format(self._route, request)
         rendered = await self._answer(request, path, viewer)
         kept = "private, no-cache" if self._personal and self._callers.has_accounts else "no-cache"
         headers = {"ETag": rendered.tag, "Cache-Control": kept}
         if self._route.page is not None:
             headers = {"Cache-Control": "no-store", "Vary": "Accept"}  # one address, two answers
+        if self._route.tabular:
+            headers["Vary"] = "Accept"
         if rendered.link is not None:
             headers["Link"] = rendered.link
         if rendered.items is not None:
@@ -142,8 +146,11 @@ class QueryEndpoint:
         if rendered.sealed:  # opened for this answer only
             headers["Cache-Control"] = "no-store"
             body = await self._seals.open(body, viewer.person)
-        if self._route.page is not None and header_fields.prefers_html(request.headers):
+        if self._route.page is not None and header_fields.prefers(request.headers, "text/html"):
             return _page_response(self._route.page(body), headers)
+        if self._route.tabular and _is_csv(request):
+            del headers["ETag"]  # an empty list has the same one as JSON
+            return _table_response(body, headers)
         return Response(200, headers, body)
 
     async def _answer(self, request: Request, path: Mapping[str, str], viewer: Viewer) -> RenderedResponse:
@@ -196,6 +203,25 @@ def _page_response(page: AnswerPage, headers: Mapping[str, str]) -> Response:
     safe = {"Content-Security-Policy": page.policy, "X-Content-Type-Options": "nosniff"}
     named = {**headers, **safe, "Content-Type": "text/html; charset=utf-8", "Referrer-Policy": "same-origin"}
     return Response(200, named, page.html.encode())
+
+
+def _with_format(route: QueryRoute, request: Request) -> Request:
+    """Return a request whose address names the format that its Accept prefers, if it names none."""
+    named = (name for name, _ in parse_qsl(request.target.partition("?")[2], keep_blank_values=True))
+    if not route.tabular or not header_fields.prefers(request.headers, _CSV) or "format" in named:
+        return request
+    more = "&" if "?" in request.target else "?"
+    return Request(request.method, f"{request.target}{more}format=csv", request.headers, request.body)
+
+
+def _is_csv(request: Request) -> bool:
+    return ("format", "csv") in parse_qsl(request.target.partition("?")[2])
+
+
+def _table_response(body: bytes, headers: Mapping[str, str]) -> Response:
+    text: str = msgspec.json.decode(body, type=str)
+    named = {"Content-Type": f"{_CSV}; charset=utf-8", "X-Content-Type-Options": "nosniff"}
+    return Response(200, {**headers, **named, "Content-Disposition": "attachment"}, text.encode())
 
 
 def viewer_of(route: QueryRoute | EventsRoute, caller: Caller) -> Viewer:

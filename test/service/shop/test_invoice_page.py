@@ -91,4 +91,5 @@ async def test_a_customer_sees_own_invoices_and_a_manager_all(shop: Shop) -> Non
     ],
 )
 def test_accept_ranks_what_is_answered(accept: str, prefers: bool) -> None:  # noqa: FBT001 (a row)
-    assert header_fields.prefers_html(request("GET", "/", b"", Accept=accept).headers) == prefers
+    accepted = request("GET", "/", b"", Accept=accept).headers
+    assert header_fields.prefers(accepted, "text/html") == prefers

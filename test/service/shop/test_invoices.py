@@ -1,10 +1,22 @@
-"""Invoices as they were written, and the revenue that they sum up to."""
+"""Invoices as they were written, also as a table, and the revenue that they sum up to."""
 
 from datetime import timedelta
 
+import pytest
+from sqlalchemy import create_engine, insert
 from support.shop import GOOD, Shop
 
+from bookshelf.cqrs.errors import Invalid
+from bookshelf.shop.credit import CREDIT, OpenCredit
 from bookshelf.shop.invoice import INVOICE
+from bookshelf.shop.invoice_queries import TABLE_MOST, InvoicesQuery, find_invoices
+from bookshelf.shop.invoices import TABLES, invoices
+from bookshelf.shop.money import Money
+from bookshelf.shop.order import ORDER
+from bookshelf.shop.order_commands import PlaceOrder
+from bookshelf.shop.order_events import Terms
+from bookshelf.shop.product import PRODUCT, AddProduct
+from bookshelf.shop.values import OrderLine, ProductDetails
 
 
 async def test_invoices_are_listed_and_summed_by_period_and_product() -> None:
@@ -39,3 +51,55 @@ async def test_invoices_are_listed_and_summed_by_period_and_product() -> None:
         assert await earned("by=product") == [("p-1", 4500, 2)]
         [year] = (await shop.get("accounting", "/shop/revenue?by=year")).json
         assert year["vat"] + year["net"] == year["gross"] == 4500
+
+
+async def test_invoices_are_a_table_of_all_days_or_of_some() -> None:
+    async with Shop() as shop:
+        await shop.stock()
+        without = AddProduct(details=ProductDetails(name="Stamps"), price=Money(90, "EUR"), units=9)
+        await shop.ask(PRODUCT, "p-2", without)
+        await shop.place("o-1", 2)
+        await shop.state(INVOICE, "o-1", number="2026-000001")
+        shop.clock.move(timedelta(hours=11, minutes=30))  # the next day, in the shop's zone
+        await shop.ask(CREDIT, "@sum", OpenCredit(amount=Money(10_000, "EUR")))
+        lines = (OrderLine("p-1", 1), OrderLine("p-2", 1))
+        await shop.ask(
+            ORDER, "o-2", PlaceOrder(terms=Terms(customer="@sum"), lines=lines, at=shop.clock.now())
+        )
+        await shop.state(INVOICE, "o-2", number="2026-000002")
+        everything = await shop.get("accounting", "/shop/invoices?format=csv&limit=1")
+        assert everything.body.decode() == (
+            "number,day,order,customer,currency,gross,net,vat,net 0%,vat 0%,net 7%,vat 7%\r\n"
+            "2026-000001,2026-03-01,o-1,a-reader,EUR,30.00,28.04,1.96,,,28.04,1.96\r\n"
+            "2026-000002,2026-03-02,o-2,'@sum,EUR,15.90,14.92,0.98,0.90,0.00,14.02,0.98\r\n"
+        )
+        assert everything.headers["Content-Type"] == "text/csv; charset=utf-8"
+        assert (everything.headers["Bookshelf-Count"], everything.headers["Vary"]) == ("2", "Accept")
+        assert "Link" not in everything.headers
+        first = "/shop/invoices?from=2026-03-01&to=2026-03-01"
+        preferred = await shop.send("accounting", "GET", first, Accept="text/csv")
+        assert [line[:11] for line in preferred.body.decode().splitlines()] == ["number,day,", "2026-000001"]
+        shown = await shop.send("accounting", "GET", first, Accept="text/csv;q=0.5, application/json")
+        assert [invoice["order"] for invoice in shown.json] == ["o-1"]
+        tag = shown.headers["ETag"]
+        assert (await shop.send("accounting", "GET", first, If_None_Match=tag)).status == 304
+        named = await shop.send("accounting", "GET", f"{first}&format=json", Accept="text/csv")
+        assert named.json == shown.json
+        nothing = await shop.get("accounting", "/shop/invoices?format=csv&customer=a-nobody")
+        assert nothing.body == b"number,day,order,customer,currency,gross,net,vat\r\n"
+        assert "ETag" not in nothing.headers
+        wrong = await shop.get("accounting", "/shop/invoices?format=pdf")
+        assert wrong.status == 422
+
+
+def test_a_table_is_of_ten_thousand_invoices_at_the_most() -> None:
+    engine = create_engine("sqlite://")
+    TABLES.create_all(engine)
+    row = {"customer": "a-1", "day": "2026-03-01", "currency": "EUR", "gross": 1, "vat": 0, "net": 1}
+    rows = [{"order": f"o-{n}", "number": f"2026-{n:06}", "data": "{}", **row} for n in range(TABLE_MOST + 1)]
+    asked = InvoicesQuery(sees_all=True, format="csv")
+    with engine.begin() as db:
+        db.execute(insert(invoices), rows)
+        with pytest.raises(Invalid, match="these are 10001; name fewer days"):
+            find_invoices(db, asked)
+    engine.dispose()
