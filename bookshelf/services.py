@@ -63,6 +63,13 @@ def _with_manager_site(service: Service) -> Service:
     return replace(service, load=None, serves=SITE.routes, error_page=SITE.error_page)
 
 
+def _with_gallery(service: Service) -> Service:
+    from bookshelf.photos.pages.site import gallery_site  # noqa: PLC0415 (see `Service.load`)
+
+    site = gallery_site()
+    return replace(service, load=None, serves=site.routes, error_page=site.error_page)
+
+
 def _with_accounts(service: Service) -> Service:
     from bookshelf.accounts.handlers.parts import forget_again, make_parts  # noqa: PLC0415 (see `Service.load`)
     from bookshelf.accounts.handlers.routes import account_routes, need_accounts  # noqa: PLC0415 (as above)
@@ -279,9 +286,25 @@ SERVICES = (
         keeps_files=True,
         profile="shop",
     ),
+    Service(
+        name="gallery",
+        summary="The pages of photos",
+        tags=("photos", "site"),
+        port=8125,
+        runs=(),
+        serves=(),
+        root="/gallery",
+        load=_with_gallery,
+        profile="photos",
+    ),
 )
 #: The tags of the services that each system has.
-_SYSTEMS = {"shelf": ("books", "site"), "accounts": ("accounts",), "shop": ("shop", "files")}
+_SYSTEMS = {
+    "shelf": ("books", "site"),
+    "accounts": ("accounts",),
+    "shop": ("shop", "files"),
+    "photos": ("photos",),
+}
 
 
 def chosen(names: Iterable[str]) -> tuple[Service, ...]:

@@ -19,6 +19,7 @@ PACKAGES = {
     "bookshelf/shop/pages/shared": "bookshelf/shop/pages/shared",
     "bookshelf/shop/pages/customer": "bookshelf/shop/pages/customer",
     "bookshelf/shop/pages/managing": "bookshelf/shop/pages/managing",
+    "bookshelf/photos/pages": "bookshelf/photos/pages",
 }
 LANGUAGES = ("de",)
 #: The extraction method of templates.

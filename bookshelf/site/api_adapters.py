@@ -186,21 +186,27 @@ class PageApi:
         *,
         version: str | None = None,
         headers: Mapping[str, str] = _NO_HEADERS,
+        timeout_s: float = ANSWER_S,
     ) -> ApiAnswer:
         """Return the answer to a command. Raises `ApiProblem`."""
         keyed = {KEY: f"{self.key}.{self._commands}"} if self.key else {}
         self._commands += 1
         match = {} if version is None else {"If-Match": version}
-        answer = await self.send(method, path, body, {**keyed, **match, **headers})
+        answer = await self._send(method, path, body, {**keyed, **match, **headers}, timeout_s)
         if answer.status >= 400:  # noqa: PLR2004 (the first status of errors)
             raise ApiProblem(answer)
         return answer
 
     async def send(self, method: str, target: str, body: object, headers: Mapping[str, str]) -> ApiAnswer:
         """Return the answer to a command with these headers, whatever its status."""
+        return await self._send(method, target, body, headers, ANSWER_S)
+
+    async def _send(
+        self, method: str, target: str, body: object, headers: Mapping[str, str], timeout_s: float
+    ) -> ApiAnswer:
         content, typed = encode_body(body)
         waits = {AFTER: ", ".join(self._asked[-_MOST_POSITIONS:])} if self._asked else {}
-        answer = await self._request(method, target, content, {**typed, **waits, **headers}, ANSWER_S)
+        answer = await self._request(method, target, content, {**typed, **waits, **headers}, timeout_s)
         if position := answer.headers.get(POSITION):
             self.written += [text.strip() for text in position.split(",")]
         return answer

@@ -131,12 +131,14 @@ def _gallery_examples() -> Mapping[str, Page]:
     }
 
 
-def preference_pages(root: str, requires: tuple[str, ...] | None = None) -> tuple[PageRoute, ...]:
+def preference_pages(
+    root: str, requires: tuple[str, ...] | None = None, preferences: str = "/settings"
+) -> tuple[PageRoute, ...]:
     """Return the pages of preferences and keys of a site below a root, which may be all that there is."""
     shown = not root  # /design has their states once
     return (
         PageRoute(
-            f"{root}/settings",
+            f"{root}{preferences}",
             get=show_settings,
             post=save_settings,
             form=SettingsForm,

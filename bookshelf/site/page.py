@@ -166,9 +166,10 @@ class SiteParts:
     """What one site has beside the frame.
 
     `package` is the package with the folders templates/, static/ and locale/; `shares` are further ones that
-    it has in common with other sites. `home` is where the site's mark leads. `counts` returns the numbers
-    that links of the bar show beside their texts, by address; 0 is not shown. `notices` are the texts of
-    redirects by code. `settings` are links of the page of preferences, `choices` further preferences by name,
+    it has in common with other sites. `home` is where the site's mark leads, `preferences` where
+    the page of preferences is below the root. `counts` returns the numbers that links of the bar show beside
+    their texts, by address; 0 is not shown. `notices` are the texts of redirects by code.
+    `settings` are links of the page of preferences, `choices` further preferences by name,
     `keys` are keys and what they do. `drop` is the address of the page that takes a file dropped anywhere,
     `undo` the one that takes a `change` to take back. `changes` is the path of the API's stream of new
     events, and `live_names` returns the names that one of them stands for. `follows` returns the path of the
@@ -182,6 +183,7 @@ class SiteParts:
     pages: tuple[PageRoute, ...]
     root: str = "/"
     home: str = "/"
+    preferences: str = "/settings"
     shares: tuple[str, ...] = ()
     counts: Callable[[PageRequest], Awaitable[Mapping[str, int]]] | None = None
     links: tuple[Link, ...] = ()
@@ -203,7 +205,7 @@ class SiteParts:
     @property
     def settings_address(self) -> str:
         """The address of the page of preferences."""
-        return f"{self.root.rstrip('/')}/settings"
+        return f"{self.root.rstrip('/')}{self.preferences}"
 
     @property
     def keys_address(self) -> str:

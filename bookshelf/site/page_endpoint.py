@@ -89,6 +89,7 @@ class PageEndpoint:
             cookies=read_cookies(request),
             program=request.headers.get("User-Agent", ""),
             secure=_is_secure(request),
+            host=request.headers.get("X-Forwarded-Host") or request.headers.get("Host") or "localhost",
         )
 
     async def _submit(self, route: PageRoute, asked: PageRequest, visit: Visit) -> Response:

@@ -51,7 +51,7 @@ class PageRequest:
     reader's zone. `submission` is the form that was sent. `translate` and `plural` return texts in the
     reader's language. `ports` has the stores of blobs and the converter of pictures. `running` are the
     caller's jobs. `cookies` are those of the browser by name, `program` is its name, and it has
-    sent the request over TLS if `secure`.
+    sent the request over TLS if `secure`, to `host`: a name, and a port unless that is the usual one.
     """
 
     method: str
@@ -72,6 +72,12 @@ class PageRequest:
     cookies: Mapping[str, str] = field(default_factory=dict)
     program: str = ""
     secure: bool = False
+    host: str = "localhost"
+
+    @property
+    def origin(self) -> str:
+        """What absolute addresses of this site begin with, like https://books.example.org."""
+        return f"{'https' if self.secure else 'http'}://{self.host}"
 
     @property
     def jobs(self) -> CallerJobs:

@@ -25,6 +25,7 @@ LAW: Law = {
         *("bookshelf.http.message", "bookshelf.http.problem", "bookshelf.http.client_network"),
     },
     "bookshelf.shop": {"bookshelf.cqrs", "bookshelf.storage", "bookshelf.accounts.events"},
+    "bookshelf.photos": {"bookshelf.cqrs", "bookshelf.storage", "bookshelf.accounts.events"},
     "bookshelf.files": {"bookshelf.cqrs"},
     "bookshelf.files.handlers": {
         *("bookshelf.files", "bookshelf.cqrs", "bookshelf.media", "bookshelf.config"),
@@ -47,6 +48,10 @@ LAW: Law = {
     "bookshelf.accounts.pages": {"bookshelf.accounts", "bookshelf.site", "bookshelf.cqrs"},
     "bookshelf.shop.pages": {
         *("bookshelf.shop", "bookshelf.site", "bookshelf.cqrs", "bookshelf.covers"),
+        "bookshelf.http.multipart",
+    },
+    "bookshelf.photos.pages": {
+        *("bookshelf.photos", "bookshelf.site", "bookshelf.cqrs"),
         "bookshelf.http.multipart",
     },
     # the ports and their adapters: none knows another
@@ -72,7 +77,7 @@ LAW: Law = {
     # what puts it together; of a context, the command line knows only its files and the check of its laws
     "bookshelf.services": {
         *("bookshelf.cqrs", "bookshelf.shelf", "bookshelf.accounts", "bookshelf.files", "bookshelf.shop"),
-        "bookshelf.config",
+        *("bookshelf.photos", "bookshelf.config"),
     },
     "bookshelf.cli": {
         *("bookshelf.services", "bookshelf.runtime", "bookshelf.config", "gateway", "bookshelf.cqrs"),
@@ -84,6 +89,17 @@ LAW: Law = {
     "bookshelf.cli.demo": {
         *("bookshelf.cli", "bookshelf.services", "bookshelf.runtime", "bookshelf.config", "bookshelf.cqrs"),
         *("bookshelf.http", "bookshelf.accounts", "bookshelf.shop"),
+    },
+    "bookshelf.cli.demo_people": {
+        "bookshelf.cli",
+        "bookshelf.runtime",
+        "bookshelf.cqrs",
+        "bookshelf.http",
+        "bookshelf.accounts",
+    },
+    "bookshelf.cli.demo_photos": {
+        *("bookshelf.cli", "bookshelf.services", "bookshelf.runtime", "bookshelf.config", "bookshelf.cqrs"),
+        "bookshelf.photos",
     },
     # measures all of it, starts what it measures as the command line does, and is no part of the product
     "bench": {

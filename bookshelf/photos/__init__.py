@@ -1,0 +1,1 @@
+"""Publishes pictures: uploads, votes, comments, timelines and profiles."""
