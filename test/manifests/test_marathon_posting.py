@@ -30,6 +30,7 @@ SERVICES = [
     "shopsite",
     "managersite",
     "files",
+    "gallery",
 ]
 APPS = ["kafka", "consul", *SERVICES, "api-gateway"]
 
