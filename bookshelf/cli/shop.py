@@ -112,6 +112,9 @@ def _show(found: ShopReport) -> None:
             out.print(f"law {law.law}: {text}", soft_wrap=True)
     for text in found.unreadable:
         out.print(f"unreadable: {text}", soft_wrap=True)
+    for kind, number in found.unknown.items():
+        text = f"not counted: {number} records of type {kind}, which this release does not know"
+        out.print(text, soft_wrap=True)
     total = "every law holds" if not found.violations else f"{found.violations} violations"
     out.print(f"{found.records} records, {total}.")
 

@@ -43,12 +43,16 @@ class LawReport(msgspec.Struct, frozen=True):
 
 
 class ShopReport(msgspec.Struct, frozen=True):
-    """The result of a check. `unreadable` describes records that cannot be read."""
+    """The result of a check. `unreadable` describes records that cannot be read.
+
+    `unknown`: how many records have a type that this release does not know; they are not counted.
+    """
 
     records: int
     violations: int
     laws: tuple[LawReport, ...]
     unreadable: tuple[str, ...] = ()
+    unknown: dict[str, int] = msgspec.field(default_factory=dict)
 
 
 class Moment(msgspec.Struct, frozen=True):
@@ -188,10 +192,14 @@ def counts(ledger: Ledger) -> Mapping[int, Counts]:
         6: {"orders": len(orders), "final": len(final), "canceled": len(canceled), "open": _open(orders)},
         7: {"at rest": len(final) + len(canceled), "reasons": sum(len(order.reasons) for order in canceled)},
         8: {"orders": len(orders)},
-        9: {"carts ordered": ledger.carts.total()},
+        9: {"carts ordered": ledger.carts.total(), "lines of carts": _lines_of_carts(ledger)},
         10: {"steps of processes": len(ledger.origins)},
         12: {"VAT sums": sum(len(invoice.vat) for invoice in invoices)},
     }
+
+
+def _lines_of_carts(ledger: Ledger) -> int:
+    return sum(map(len, ledger.cart_lines.values()))
 
 
 def _open(orders: Iterable[OrderCount]) -> int:
@@ -220,4 +228,5 @@ def report(
         for law, name in LAWS.items()
     )
     total = sum(law.violations for law in laws) + len(ledger.unreadable)
-    return ShopReport(ledger.records, total, laws, tuple(ledger.unreadable.values()))
+    unreadable, unknown = tuple(ledger.unreadable.values()), dict(sorted(ledger.unknown.items()))
+    return ShopReport(ledger.records, total, laws, unreadable, unknown)

@@ -5,12 +5,13 @@ laws.py, once all records are there.
 """
 
 from collections import Counter
+from collections.abc import Mapping
 from datetime import UTC, datetime
 from typing import Any, NamedTuple
 
 import msgspec
 
-from bookshelf.cqrs.envelope import Envelope, change_of, dropped
+from bookshelf.cqrs.envelope import ANSWERED, DROPPED, Envelope, change_of, dropped
 from bookshelf.cqrs.errors import Malformed
 from bookshelf.cqrs.message import Event
 from bookshelf.shop import events as shop
@@ -20,6 +21,8 @@ from bookshelf.shop.money import Money
 from bookshelf.shop.order_events import ORDER_EVENTS, OrderPlaced
 from bookshelf.shop.payment_events import INVOICE_EVENTS, InvoiceWritten, Numbered, PaymentCaptured
 
+#: Records that every topic may have, and that are no events.
+_NO_EVENTS = frozenset({ANSWERED, DROPPED})
 #: Violations of one law that are kept; further ones are counted.
 _KEPT = 100
 
@@ -80,7 +83,12 @@ class Ledger:
         self.orders: dict[str, OrderCount] = {}
         self.numbers: dict[str, str] = {}
         self.series: Counter[str] = Counter()
+        #: How often an order has taken its lines out of a cart.
         self.carts: Counter[str] = Counter()
+        #: The lines of each cart: units and price by product.
+        self.cart_lines: dict[str, dict[str, tuple[int, Money]]] = {}
+        #: The records of each type that this release does not know, and has not counted.
+        self.unknown: Counter[str] = Counter()
         self.captured: Counter[str] = Counter()
         self.violations: list[Violation] = []
         self.found: Counter[int] = Counter()
@@ -109,6 +117,8 @@ class Ledger:
         if given_up is not None:
             self.unreadable.pop((partition, given_up), None)
         if event is None:
+            if envelope.type not in _NO_EVENTS:
+                self.unknown[envelope.type] += 1
             return
         self.last = max(self.last, envelope.time)
         self._count_origin(envelope, where)
@@ -243,10 +253,19 @@ class Ledger:
 
     def _count_cart(self, envelope: Envelope, event: Event, where: str) -> None:
         """Check law 9: lines go because their customer removes them, or for an order."""
-        if isinstance(event, shop.CartOrdered):
-            self.carts[event.order] += 1
-        elif envelope.origin:
+        if envelope.origin and not isinstance(event, shop.CartOrdered):
             self.fail(9, where, "a process has changed lines of a cart without an order")
+        lines = self.cart_lines.setdefault(envelope.subject, {})
+        match event:
+            case shop.LineSet(product=product, quantity=quantity, price=price):
+                lines[product] = (quantity, price)
+            case shop.LineRemoved(product=product):
+                lines.pop(product, None)
+            case shop.CartEmptied():
+                lines.clear()
+            case shop.CartOrdered(order=order, lines=ordered):
+                self.carts[order] += 1
+                _take_out(lines, {line.product: line.quantity for line in ordered})
 
     def _count_number(self, series: str, event: Numbered, where: str) -> None:
         """Check law 5 at one record."""
@@ -256,6 +275,14 @@ class Ledger:
         if event.order in self.numbers:
             self.fail(5, where, f"{event.order} has a number already")
         self.numbers[event.order] = f"{series.removeprefix('invoices-')}-{event.number:06}"
+
+
+def _take_out(lines: dict[str, tuple[int, Money]], ordered: Mapping[str, int]) -> None:
+    """Leave what was not ordered: more may have come in meanwhile."""
+    for product, quantity in ordered.items():
+        there, price = lines.pop(product, (0, None))
+        if price is not None and there > quantity:
+            lines[product] = (there - quantity, price)
 
 
 def _supply(stock: StockCount, event: Event) -> None:

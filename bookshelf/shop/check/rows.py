@@ -4,13 +4,14 @@ from collections import Counter, defaultdict
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
-from bookshelf.shop import catalogue, customers, invoices, orders
+from bookshelf.shop import carts, catalogue, customers, invoices, orders
 from bookshelf.shop.check.laws import Counts
 from bookshelf.shop.check.ledger import Ledger, Violation
 
 Row = Mapping[str, Any]
 #: The tables that are read, by view.
 TABLES: Mapping[str, tuple[str, ...]] = {
+    "carts": (carts.cart_products.name, carts.cart_lines.name),
     "catalogue": (catalogue.products.name,),
     "customers": (customers.balances.name, customers.entries.name),
     "orders": (orders.orders.name, orders.order_events.name),
@@ -24,8 +25,11 @@ def check_rows(view: str, tables: Mapping[str, Sequence[Row]], ledger: Ledger) -
     """Yield the violations in the rows of a view; the ledger has the records up to the view's checkpoints."""
     found = [tables[name] for name in TABLES[view]]
     match view:
+        case "carts":
+            yield from _products(TABLES[view][0], found[0], ledger)
+            yield from _carts(found[1], ledger)
         case "catalogue":
-            yield from _catalogue(found[0], ledger)
+            yield from _products(TABLES[view][0], found[0], ledger)
         case "customers":
             yield from _customers(found[0], found[1], ledger)
         case "orders":
@@ -43,17 +47,29 @@ def _differences(
             yield Violation(law, f"{table} {key}", text)
 
 
-def _catalogue(rows: Sequence[Row], ledger: Ledger) -> Iterator[Violation]:
+def _products(table: str, rows: Sequence[Row], ledger: Ledger) -> Iterator[Violation]:
     found = {row["id"]: (row["units"], row["held"], row["price"], bool(row["removed"])) for row in rows}
     counted = {
         key: (stock.units, stock.held, stock.price.amount, stock.removed)
         for key, stock in ledger.stocks.items()
         if stock.price is not None
     }
-    yield from _differences(1, "catalogue_product", found, counted)
+    yield from _differences(1, table, found, counted)
     for row in rows:
         if not 0 <= row["held"] <= row["units"]:
-            yield Violation(1, f"catalogue_product {row['id']}", f"{row['held']} held of {row['units']}")
+            yield Violation(1, f"{table} {row['id']}", f"{row['held']} held of {row['units']}")
+
+
+def _carts(rows: Sequence[Row], ledger: Ledger) -> Iterator[Violation]:
+    found = {
+        f"{row['cart']} {row['product']}": (row["quantity"], row["price"], row["currency"]) for row in rows
+    }
+    counted = {
+        f"{cart} {product}": (quantity, price.amount, price.currency)
+        for cart, lines in ledger.cart_lines.items()
+        for product, (quantity, price) in lines.items()
+    }
+    yield from _differences(9, carts.cart_lines.name, found, counted)
 
 
 def _customers(rows: Sequence[Row], entries: Sequence[Row], ledger: Ledger) -> Iterator[Violation]:
@@ -129,6 +145,7 @@ def counts_of_rows(views: Mapping[str, Mapping[str, Sequence[Row]]]) -> Mapping[
         5: {"numbers": len({row["number"] for row in written})},
         6: {"orders": len(placed), "final": final, "canceled": canceled},
         7: {"events": len(_rows(views, "orders", orders.order_events.name))},
+        9: {"lines of carts": len(_rows(views, "carts", carts.cart_lines.name))},
         12: {"invoices": len(written)},
     }
 

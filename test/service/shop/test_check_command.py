@@ -33,6 +33,10 @@ async def fill(folder: Path) -> None:
         await shop.place("o-3", 9)
         await shop.ended("o-3", "CANCELED")
         assert (await shop.get("accounting", "/shop/invoices")).headers["Bookshelf-Count"] == "2"
+        # of two units in the cart an order has taken one
+        line = {"quantity": 2}
+        assert (await shop.send("orders", "PUT", "/shop/cart/lines/p-1", line)).status == 200
+        await shop.get("orders", "/shop/cart")
         await shop.get("orders", "/shop/orders/o-1")
     await log.close()
 
@@ -79,6 +83,8 @@ def test_a_shop_is_counted_in_its_log_and_in_its_rows(filled: Path) -> None:
     assert laws[1]["log"] == {"products": 1, "units": 1, "held": 0, "sold": 2}
     assert laws[1]["rows"] == {"products": 1, "units": 1, "held": 0}
     assert laws[3]["rows"] == {"balance": 8500, "invoiced": 3000}
+    assert laws[9]["rows"]["lines of carts"] == laws[9]["log"]["lines of carts"] == 1
+    assert found["unknown"] == {}
     assert laws[4]["log"] == laws[4]["rows"] == {"final": 2, "invoices": 2}
 
 
@@ -93,6 +99,9 @@ def test_people_get_a_table_and_one_line(filled: Path) -> None:
     ("law", "view", "statement"),
     [
         (1, "catalogue", "UPDATE catalogue_product SET held = 2"),
+        (1, "carts", "UPDATE carts_product SET units = units + 1"),
+        (9, "carts", "UPDATE carts_line SET quantity = 3"),
+        (9, "carts", "DELETE FROM carts_line"),
         (2, "customers", "UPDATE customers_credit SET balance = balance + 1"),
         (2, "customers", "DELETE FROM customers_entry WHERE type = 'shop.credit-taken.v1'"),
         (3, "invoices", "UPDATE invoices_line SET gross = gross + 1 WHERE \"order\" = 'o-1'"),
@@ -116,6 +125,15 @@ def test_a_forged_record_is_found_and_the_rows_are_not_blamed(folder: Path) -> N
     found = checked(folder)
     assert broken(found) == {1}
     assert check(folder).exit_code == 2
+
+
+def test_records_of_unknown_types_are_named(folder: Path) -> None:
+    for _ in range(2):
+        append(folder, "p-1", event("shop.product-praised.v1", "p-1", {"stars": 5}), TOPIC)
+    assert checked(folder)["unknown"] == {"shop.product-praised.v1": 2}
+    result = check(folder)
+    assert result.exit_code == 0
+    assert "not counted: 2 records of type shop.product-praised.v1" in result.output
 
 
 def test_files_that_no_product_has_are_listed_and_the_old_ones_removed(folder: Path) -> None:

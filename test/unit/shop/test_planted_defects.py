@@ -1,7 +1,8 @@
 """Each defect that is planted into the shop violates a law, and the check of the laws finds it."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import replace
+from functools import wraps
 from typing import Any
 
 import msgspec
@@ -14,12 +15,15 @@ from bookshelf.cqrs.aggregate import Aggregate
 from bookshelf.cqrs.command_message import CommandMessage
 from bookshelf.cqrs.errors import NotFound
 from bookshelf.cqrs.message import Command, Event
-from bookshelf.cqrs.process import Process, on
+from bookshelf.cqrs.process import Process, Send, on
+from bookshelf.cqrs.view import Recorded
 from bookshelf.log.port import NewRecord
 from bookshelf.runtime.api.ownership import created
+from bookshelf.runtime.process.dead_letters import ProcessLetters, read_letter
 from bookshelf.shop import credit, invoice, ordering, stock
 from bookshelf.shop.events import CreditReserved, StockTaken
 from bookshelf.shop.invoice import INVOICE, vat_sums
+from bookshelf.shop.invoicing import Seller, invoicing
 from bookshelf.shop.money import Money
 from bookshelf.shop.order_commands import CancelOrder
 from bookshelf.shop.order_events import OrderApproved, OrderFinalized
@@ -29,7 +33,7 @@ from bookshelf.shop.series import SERIES, Number
 from bookshelf.shop.stock import STOCK
 from bookshelf.shop.values import BoughtLine, ProductDetails
 
-ORDERING = ordering.ordering("EUR")
+ORDERING, INVOICING = ordering.ordering("EUR"), invoicing(Seller("Shop"))
 Decide = Callable[[Any, Any], list[Event]]
 
 
@@ -170,6 +174,61 @@ def test_offsets_that_are_written_before_the_commands() -> None:
     unsafe.stops = True
     opened.rest()
     assert unsafe.broken() == {6}
+
+
+class Unmindful(ProcessLetters):
+    """Dead letters that forget which positions they have set aside."""
+
+    def knows(self, topic: str, offset: int) -> bool:  # noqa: ARG002 (as declared)
+        return False
+
+
+class WithLetters(SimulatedShop):
+    """A shop whose arrows may fail; the dead letters remember what they were, if these are kept."""
+
+    def __init__(self, *, keeps: bool) -> None:
+        self.fails, self._kind = True, ProcessLetters if keeps else Unmindful
+        arrows = [replace(arrow, then=tuple(map(self._failing, arrow.then))) for arrow in INVOICING.arrows]
+        super().__init__(replace(INVOICING, arrows=tuple(arrows)))
+
+    def _failing(self, arrow: Callable[..., Any]) -> Callable[..., Any]:
+        @wraps(arrow)
+        def perhaps(event: Event, recorded: Recorded) -> Iterable[Send]:
+            if self.fails:
+                raise RuntimeError(arrow.__name__)
+            yield from arrow(event, recorded)
+
+        return perhaps
+
+    def letters(self, partition: int) -> ProcessLetters:
+        letters = self._kind()
+        for record in self.log[self.process.dead_letters, partition]:
+            event, time = read_letter(record)
+            letters.apply(record.key, event, record.offset, time)
+        return letters
+
+    def act_as(self, name: str, partition: int, most: int = 500) -> bool:
+        self.process = process = self._processes[name]
+        topics = (process.topic, process.answers, process.dead_letters)
+        worked = [self.act(topic, partition, most) for topic in topics]
+        return any(worked)
+
+
+@pytest.mark.parametrize("keeps", [False, True])
+def test_a_dead_letter_that_is_processed_twice(*, keeps: bool) -> None:
+    shop = WithLetters(keeps=keeps)
+    opened = OpenShop(shop)
+    opened.place("a-1", {"p-1": 1})
+    opened.rest()
+    assert shop.broken() == {4}  # its invoice is a dead letter
+    shop.fails, shop.process = False, shop._processes["invoicing"]  # noqa: SLF001 (its own)
+    shop.retry()
+    opened.rest()
+    assert shop.broken() == set()
+    for partition in range(PARTITIONS):
+        shop.lose("invoicing", "shop", partition, 0)
+    opened.rest()
+    assert shop.broken() == (set() if keeps else {5})
 
 
 def test_a_hold_that_outlives_its_order() -> None:
