@@ -17,6 +17,7 @@ from bookshelf.storage.paging import After, Limit, Sort, count_rows, list_page
 #: The id of the category of products whose own category is not there.
 OTHER = "other"
 _WORDS_MOST = 10
+_IDS_MOST = 100
 ProductId = Annotated[str, Meta(description="the id of the product", examples=["p-1"])]
 CategoryId = Annotated[str, Meta(description="the id of the category", examples=["c-1"])]
 Availability = Annotated[Literal["in", "few", "out"], Meta(description="few: up to 5 units")]
@@ -70,13 +71,17 @@ Below = Annotated[int, Meta(ge=1, description="for managers: those with fewer av
 
 
 class ProductsQuery(Overseen, forbid_unknown_fields=True, rename={"units_below": "units-below"}):
-    """Which products, in which order, how many, and from where on."""
+    """Which products, in which order, how many, and from where on.
+
+    With `ids` those that are sold no more are among them.
+    """
 
     category: Annotated[str, Meta(description="an id, or other")] | None = None
     q: Annotated[str, Meta(max_length=200, description="beginnings of words")] | None = None
     supplier: Annotated[str, Meta(description="its whole name")] | None = None
     available: Annotated[bool, Meta(description="true: only those that can be had now")] = False
     units_below: Below | None = None
+    ids: Annotated[str, Meta(description="ids, with commas between; up to 100")] | None = None
     sort: Annotated[
         Literal["name", "-name", "price", "-price", "added", "-added"],
         Meta(description="by what; with - the other way round"),
@@ -138,8 +143,18 @@ def _of_category(category: str) -> ColumnElement[bool]:
     return ~own if category == OTHER else products.c.category == category
 
 
+def _read_ids(text: str) -> list[str]:
+    ids = text.split(",")
+    if len(ids) > _IDS_MOST:
+        raise Invalid(f"has up to {_IDS_MOST} ids", field="ids")
+    return ids
+
+
 def _matching(asked: ProductsQuery) -> Select[Any]:
-    query = select(products).where(products.c.removed == false())
+    if asked.ids is None:
+        query = select(products).where(products.c.removed == false())
+    else:
+        query = select(products).where(products.c.id.in_(_read_ids(asked.ids)))
     if asked.category is not None:
         query = query.where(_of_category(asked.category))
     if asked.supplier is not None:

@@ -64,6 +64,7 @@ class OrdersSummary(msgspec.Struct, frozen=True, kw_only=True):
     by_reason: dict[str, int]
     stalled: int
     to_ship: int
+    zone: Annotated[str, Meta(description="the shop's time zone, whose days are meant")]
 
 
 def _first_moment(day: date, zone: ZoneInfo) -> str:
@@ -149,6 +150,7 @@ class OrderLists:
             by_reason={code: int(number) for code, number in sorted(map(tuple, db.execute(counted)))},
             stalled=stalled,
             to_ship=to_ship,
+            zone=self._zone.key,
         )
         return Answer(answer)
 

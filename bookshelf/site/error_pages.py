@@ -1,6 +1,6 @@
 """The pages for errors: what happened, what to do, and everything that was typed."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import NamedTuple
 from urllib.parse import unquote_plus
 
@@ -48,6 +48,23 @@ _OTHER = ErrorText(
 )
 #: Statuses that are shown as another one: what a reader can do is the same.
 _SAME = {408: 503, 409: 422, 412: 422, 429: 503, 502: 503, 504: 503}
+#: What a refusal of the API means, by the kind of its problem: shown where its text has no translation.
+_REFUSALS: Mapping[str, str] = {
+    "invalid": _("This value is not accepted. Look at it again."),
+    "malformed": _("This could not be read. Reload the page, and send it again."),
+    "conflict": _(
+        "This is not possible as things are now. They may have changed meanwhile: reload the page."
+    ),
+    "refused": _("This is not possible."),
+    "held-back": _("This is held back, because something has to be repaired. Try again tomorrow."),
+    "key-reused": _("This was sent before with other content. Reload the page, and send it again."),
+    "forbidden": _("You may not do this."),
+    "not-found": _("This is not there any more."),
+    "too-large": _("This is too large."),
+    "media-type": _("A file like this is not accepted."),
+    "too-many": _("This was tried too often. Wait a while, and try again."),
+}
+_UNKNOWN = _("This cannot be done right now. Nothing is lost: try again in a moment.")
 #: Names of inputs that a reader has not typed.
 _HIDDEN = "_"
 
@@ -81,6 +98,17 @@ def error_page(
         typed=typed_fields(sent) if sent is not None else (),
     )
     return Page(TEMPLATE, model, title=text.heading, status=status)
+
+
+def refusal_text(kind: str, detail: str, translate: Callable[[str], str], *, as_it_is: bool) -> str:
+    """Return what a person reads of a refusal of the API.
+
+    That is its own text if it has a translation, or `as_it_is`, where it is in their language; else what its
+    kind means.
+    """
+    if as_it_is or not detail or translate(detail) != detail:
+        return translate(detail)
+    return translate(_REFUSALS.get(kind, _UNKNOWN))
 
 
 def typed_fields(sent: Submission) -> tuple[tuple[str, str], ...]:

@@ -12,12 +12,13 @@ from bookshelf.cqrs.handler import GUEST, LOCAL, HandlerPorts, RequestContext
 from bookshelf.http.message import BrokenBody, Request, Response, TooLarge
 from bookshelf.http.problem import STATUS, Problem
 from bookshelf.site.api_adapters import AFTER, CLIENT, ApiProblem, FieldFault, PageApi, form_key, target
+from bookshelf.site.error_pages import refusal_text
 from bookshelf.site.form_decoding import FormRefused, decode_form, group_pairs, read_form
 from bookshelf.site.jobs import CallerJobs
 from bookshelf.site.page import FORM_BYTES, SIGN_IN, Page, PageRoute, Redirect, Result, SiteParts
 from bookshelf.site.page_request import PageRequest, Submission
 from bookshelf.site.page_response import PageRenderer, Visit, download_response
-from bookshelf.site.preferences import read_cookies
+from bookshelf.site.preferences import LANGUAGES, read_cookies
 
 _SHOWN, _SEE_OTHER = 200, 303
 _INVALID, _UNAUTHENTICATED = STATUS["invalid"].value, STATUS["unauthenticated"].value
@@ -64,7 +65,11 @@ class PageEndpoint:
         except (ApiProblem, Problem, Refused) as fault:
             if _status(fault) == _UNAUTHENTICATED and asked.method in _READS and visit.has_accounts:
                 return sign_in_first(asked.address)
-            return self.renderer.error(_status(fault), str(fault), visit, asked.submission, asked.api)
+            detail = str(fault)
+            foreign = isinstance(fault, ApiProblem) and visit.language != LANGUAGES[0]
+            if foreign and asked.translate(detail) == detail:
+                detail = ""  # the page of the error has a text of its own for each status
+            return self.renderer.error(_status(fault), detail, visit, asked.submission, asked.api)
 
     def _page_request(
         self, visit: Visit, context: RequestContext, api: PageApi, ports: HandlerPorts
@@ -115,7 +120,9 @@ class PageEndpoint:
             status = problem.answer.status
             if status not in _FORM_AGAIN:
                 raise
-            kind, detail, faults = problem.kind or "unavailable", problem.answer.detail, problem.faults
+            kind, faults = problem.kind or "unavailable", problem.faults
+            detail = _explained(asked, kind, problem.answer.detail)
+            faults = [fault._replace(detail=_explained(asked, kind, fault.detail)) for fault in faults]
         failed = replace(asked.submission, kind=kind, detail=detail, faults=tuple(faults))
         return await self._again(route, replace(asked, submission=failed), visit, status)
 
@@ -180,6 +187,11 @@ async def _typed(request: Request) -> Submission | None:
             return Submission(values=form.fields)
     except (Problem, TooLarge, BrokenBody):
         return None
+
+
+def _explained(asked: PageRequest, kind: str, detail: str) -> str:
+    """Return the text of a refusal of the API in the language of the person."""
+    return refusal_text(kind, detail, asked.translate, as_it_is=asked.language == LANGUAGES[0])
 
 
 def _client(request: Request) -> Mapping[str, str]:

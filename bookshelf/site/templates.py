@@ -25,6 +25,8 @@ LOCALES = {"en": Locale("en", "GB"), "de": Locale("de", "DE")}
 DOMAIN = "messages"
 FRAME = "bookshelf.site"
 _HALF, _QUARTER, _THREE_QUARTERS = 0.5, 0.25, 0.75
+#: From here on numbers beside charts are written in short.
+_LARGE = 1_000_000
 _FRACTIONS = {0.0: "", _QUARTER: "¼", _HALF: "½", _THREE_QUARTERS: "¾"}
 #: The zone of the reader whose page is being rendered.
 _zone: ContextVar[tzinfo] = ContextVar("zone", default=UTC)
@@ -161,6 +163,7 @@ class Formats:
             "moment": self.moment,
             "clock": self.clock,
             "number": self.number,
+            "short_number": self.short_number,
             "percent": self.percent,
             "minutes": self.minutes,
             "money": self.money,
@@ -223,6 +226,12 @@ class Formats:
     def number(self, value: float) -> str:
         """Return a number, like 10,000 or 3.5."""
         return str(numbers.format_decimal(value, locale=self._locale))
+
+    def short_number(self, value: float) -> str:
+        """Return a number as it fits beside a chart: 1.5M in place of 1,500,000."""
+        if value < _LARGE:
+            return self.number(value)
+        return str(numbers.format_compact_decimal(value, locale=self._locale, fraction_digits=1))
 
     def percent(self, value: float) -> str:
         """Return a part of 1 in percent, like 51 %."""

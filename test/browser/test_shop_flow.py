@@ -35,6 +35,32 @@ def check_out(page: Page) -> None:
     page.get_by_role("button", name="Go on").click()
 
 
+def test_the_cart_is_counted_in_each_tab_and_the_shop_is_searched_as_one_types(
+    running: Browser, shelf: Program
+) -> None:
+    price = {"amount": 700, "currency": "EUR"}
+    for name in ("Emma", "Persuasion"):
+        shelf.client.post("/shop/products", {"name": name, "price": price, "units": 9})
+    assert shelf.client.get("/shop/products?q=persuasion").json
+    context = running.new_context(viewport={"width": 1280, "height": 900}, locale="en-GB")
+    page, other = context.new_page(), context.new_page()
+    for tab in (page, other):
+        tab.set_default_timeout(WAIT_MS)
+        tab.goto(f"{shelf.note.url}/shop")
+        expect(tab.get_by_role("heading", name="Emma")).to_be_visible()
+    page.get_by_role("searchbox").press_sequentially("persu")
+    expect(page.get_by_role("heading", name="Emma")).to_have_count(0)
+    expect(page.get_by_role("searchbox")).to_be_focused()
+    page.get_by_role("link", name="Persuasion", exact=True).first.click()
+    page.get_by_label("Quantity").fill("3")
+    page.get_by_role("button", name="Add to cart").click()
+    expect(other.locator("header .count")).to_have_text("3")
+    page.get_by_role("link", name="Cart").first.click()
+    page.get_by_role("button", name="Remove Persuasion").click()
+    expect(other.locator("header .count")).to_have_count(0)
+    context.close()
+
+
 def test_a_customer_orders_on_credit_then_by_card_and_prints_the_invoice(
     running: Browser, shelf: Program
 ) -> None:

@@ -171,7 +171,7 @@ def buys_on_credit_and_by_card(customer: Person) -> str:
     expect(customer.page.locator("header .count")).to_have_count(0)
     order_now(customer, "Middlemarch", 4)
     pays(customer, GOOD)
-    customer.reads("only 3 left, and you wanted 4")
+    customer.reads("Middlemarch: only 3 left, and you wanted 4")
     return first
 
 

@@ -1,9 +1,11 @@
 """A manager works by the pages of managers, over the services of the shop."""
 
 import re
+from datetime import UTC, datetime
 
 from support.pages import Pages, ShelfApi, ShownPage
 from support.shop import LATE, Shop
+from support.until import eventually
 
 from bookshelf.shop.order import ORDER
 from bookshelf.shop.pages.managing.site import SITE
@@ -76,6 +78,8 @@ async def test_an_order_is_sent_its_customer_gets_credit_and_it_is_in_the_revenu
         assert "Taken for an order" in shown
         assert "JD1" in (await pages.get("/manage/orders/o-1")).words
         assert "Dune" in (await pages.get("/manage/orders?state=FINALIZED")).words
+        assert "No order is like this" in (await pages.get("/manage/orders?to-ship=on")).words
+        assert 'href="/manage/orders?to-ship=on"' in (await pages.get("/manage")).html
         assert "€30.00" in (await pages.get("/manage/revenue?by=product")).words
         assert "2026-0" in (await pages.get("/manage/invoices")).words
         assert "cannot be read" not in (await pages.get("/manage")).words
@@ -93,3 +97,102 @@ async def test_a_stalled_order_is_canceled_after_a_question() -> None:
         assert "Dune" in asked.words
         await pages.submit("/manage/orders/o-1/cancel", {"_key": "g"})
         await shop.ended("o-1", "CANCELED")
+
+
+async def test_orders_are_sorted_and_followed_page_by_page_and_back() -> None:
+    async with Shop() as shop:
+        await shop.stock()
+        await shop.send("products", "POST", "/shop/products/p-1/units", {"add": 40})
+        for number in range(32):
+            await shop.place(f"o-{number:02}", 1)
+        await shop.ended("o-31", "CANCELED")
+        await shop.caught_up()
+        pages = Pages(SITE, ShelfApi(shop.services))
+        newest = await pages.get("/manage/orders")
+        assert 'aria-sort="descending"' in newest.html
+        more = re.search(r'href="(/manage/orders[?]after=[^"]+)"', newest.html)
+        assert more is not None
+        last = await pages.get(more[1].replace("&amp;", "&"))
+        assert "Back to the beginning" in last.words
+        assert "Next page" not in last.words
+        oldest = await pages.get("/manage/orders?sort=placed")
+        assert 'aria-sort="ascending"' in oldest.html
+        assert oldest.html.index("orders-o-00") < oldest.html.index("orders-o-01")
+
+
+async def test_invoices_are_a_file_with_a_line_for_each_rate() -> None:
+    async with Shop() as shop:
+        await shop.stock()
+        await shop.place("o-1", 2)
+        await shop.ended("o-1", "FINALIZED")
+        await shop.caught_up()
+        pages = Pages(SITE, ShelfApi(shop.services))
+
+        async def listed() -> bool:
+            return "/manage/invoices?form=csv" in (await pages.get("/manage/invoices")).html
+
+        await eventually(listed, "the invoice is written")
+        lines = (await pages.download("/manage/invoices?form=csv")).decode().splitlines()
+        assert lines[0] == "number,time,order,customer,vat_percent,net,vat,gross,currency"
+        cells = lines[1].split(",")
+        assert (cells[2], cells[3], cells[-2:]) == ("o-1", "a-reader", ["30.00", "EUR"])
+        assert float(cells[5]) + float(cells[6]) == float(cells[7])
+
+
+async def test_today_is_the_day_of_the_shop() -> None:
+    async with Shop() as shop:  # in Berlin
+        await shop.stock()
+        shop.clock.move(datetime(2026, 3, 1, 23, 30, tzinfo=UTC) - shop.clock.now())
+        await shop.place("o-1", 1)
+        await shop.ended("o-1", "FINALIZED")
+        await shop.caught_up()
+        pages = Pages(SITE, ShelfApi(shop.services), shop.clock)
+        shown = await pages.get("/manage", Cookie="bookshelf-prefs=zone=America/New_York")
+        assert "One order today" in shown.words
+        assert "from=2026-03-02" in shown.html
+
+
+async def test_a_category_that_another_manager_has_renamed_is_shown_with_what_was_typed() -> None:
+    async with Shop() as shop:
+        pages = Pages(SITE, ShelfApi(shop.services))
+        await pages.submit("/manage/categories/add", {"_key": "a", "name": "Novels"})
+        await shop.caught_up()
+        category = link_to(await pages.get("/manage/categories"), "/manage/categories")
+        seen = version_of(await pages.get(category))
+        await pages.submit(category, {"_version": seen, "name": "Tales"})
+        await shop.caught_up()
+        conflict = await pages.post(category, {"_version": seen, "name": "Stories"})
+        assert conflict.status == 412
+        assert "This was changed meanwhile" in conflict.words
+        assert conflict.value("name") == "Stories"
+        assert "Tales" in conflict.words
+        kept = await pages.post(category, {"_version": version_of(conflict), "name": "Stories"})
+        assert kept.status == 303, kept.words
+        await shop.caught_up()
+        assert "Stories" in (await pages.get("/manage/categories")).words
+
+
+async def test_a_product_that_another_manager_has_changed_is_shown_with_what_was_typed() -> None:
+    async with Shop() as shop:
+        await shop.stock()
+        await shop.caught_up()
+        pages = Pages(SITE, ShelfApi(shop.services))
+        page = await pages.get("/manage/products/p-1")
+        seen = {"_version": version_of(page), "shown": page.value("shown")}
+        fields = {"name": "Dune", "price": "15.00", "vat": "7"}
+        await shop.place("o-1", 1)  # an order is no change of the product
+        await shop.ended("o-1", "FINALIZED")
+        await pages.submit("/manage/products/p-1", {**seen, **fields, "price": "16.00"})
+        await shop.caught_up()
+        # without a price the form is refused, and the version that was seen stays the one that counts
+        wrong = await pages.post("/manage/products/p-1", {**seen, **fields, "price": ""})
+        assert (wrong.status, version_of(wrong)) == (422, seen["_version"])
+        conflict = await pages.post("/manage/products/p-1", {**seen, **fields, "price": "17.00"})
+        assert conflict.status == 412
+        assert conflict.value("price") == "17.00"
+        assert "16.00" in conflict.words
+        mine = {"_version": version_of(conflict), "shown": conflict.value("shown"), **fields}
+        kept = await pages.post("/manage/products/p-1", {**mine, "price": "17.00"})
+        assert kept.status == 303, kept.words
+        await shop.caught_up()
+        assert "17.00" in (await pages.get("/manage/products/p-1")).html

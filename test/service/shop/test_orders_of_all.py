@@ -120,6 +120,7 @@ async def test_a_summary_counts_states_and_reasons(shop: Shop) -> None:
         "by_reason": {"out-of-stock": 1, "unknown-customer": 1},
         "stalled": 1,
         "to_ship": 1,
+        "zone": "Europe/Berlin",
     }
     first = (await shop.get("orders", "/shop/orders/summary?to=2026-03-01", MANAGER)).json
     assert (first["orders"], first["by_reason"], first["stalled"]) == (2, {}, 0)

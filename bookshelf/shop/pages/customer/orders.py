@@ -8,8 +8,23 @@ import msgspec
 from bookshelf.covers.drawing import GeneratedCover
 from bookshelf.shop.money import Money
 from bookshelf.shop.pages.shared.example_orders import EXAMPLE_PLACED, example_order
-from bookshelf.shop.pages.shared.models import ShopOrder, ShopOrderEvent, ShopOrderLine
-from bookshelf.shop.pages.shared.order_texts import STATES, Explained, OrderStep, explain, state_of, steps_of
+from bookshelf.shop.pages.shared.models import (
+    ShopOrder,
+    ShopOrderEvent,
+    ShopOrderLine,
+    products_of,
+    with_names,
+)
+from bookshelf.shop.pages.shared.order_texts import (
+    CANNOT_CANCEL,
+    STATES,
+    Explained,
+    OrderStep,
+    explain,
+    refused_as,
+    state_of,
+    steps_of,
+)
 from bookshelf.shop.pages.shared.product_tiles import long_product, product_cover
 from bookshelf.shop.values import BUY, Reason
 from bookshelf.site.api_adapters import segment, target
@@ -91,7 +106,9 @@ async def show_orders(request: PageRequest) -> Page:
     state = query.state if query.state in STATES else ""
     asked = target(ORDERS, customer="me", state=state, limit=_PAGE, after=query.after)
     found = await request.api.get(asked, kind=list[ShopOrder])
-    return _list_page(found.body, found.total, state, found.cursor)
+    products = await products_of(request, found.body)
+    shown = [with_names(one, products) for one in found.body]
+    return _list_page(shown, found.total, state, found.cursor)
 
 
 def _list_page(found: Sequence[ShopOrder], count: int, state: str = "", cursor: str | None = None) -> Page:
@@ -114,7 +131,8 @@ async def show_order(request: PageRequest) -> Page:
     found = await request.api.get(path, kind=ShopOrder)
     history = await request.api.try_get(f"{path}/history", kind=list[ShopOrderEvent])
     events = None if history is None else tuple(history.body)
-    return _page(found.body, events, found.version, request.language)
+    order = with_names(found.body, await products_of(request, [found.body]))
+    return _page(order, events, found.version, request.language)
 
 
 def _page(
@@ -151,9 +169,13 @@ def _cancel_page(order: ShopOrder) -> Page:
 
 
 async def cancel(request: PageRequest, _form: OwnCancelForm) -> Redirect:
-    """Cancel an order that is pending; one that is canceled already is no error. Raises `ApiProblem`."""
+    """Cancel an order that is pending; one that is canceled already is no error.
+
+    Raises `ApiProblem`, `FormRefused`.
+    """
     path = f"{ORDERS}/{segment(request.path['id'])}"
-    await request.api.post(f"{path}/cancel")
+    with refused_as(request, CANNOT_CANCEL):
+        await request.api.post(f"{path}/cancel")
     return Redirect(path, notice="order-canceled")
 
 

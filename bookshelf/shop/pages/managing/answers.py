@@ -11,13 +11,17 @@ from bookshelf.shop.values import BoughtLine, VatSum
 
 
 class OrderCounts(msgspec.Struct, frozen=True, kw_only=True):
-    """How many orders there are, by state and by reason; how many have stalled, or are to be shipped."""
+    """How many orders there are, by state and by reason; how many have stalled, or are to be shipped.
+
+    `zone` is the time zone of the shop, whose days are meant.
+    """
 
     orders: int
     by_state: Mapping[str, int]
     by_reason: Mapping[str, int]
     stalled: int
     to_ship: int
+    zone: str = "UTC"
 
 
 class Earned(msgspec.Struct, frozen=True, kw_only=True):

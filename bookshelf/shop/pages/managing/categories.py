@@ -93,31 +93,33 @@ async def add_category(request: PageRequest, form: CategoryForm) -> Redirect:
     return Redirect(CATEGORIES, notice="category-added")
 
 
-async def _one(request: PageRequest) -> ShopCategory:
+async def _one(request: PageRequest) -> tuple[ShopCategory, str | None]:
+    """Return a category and its version."""
     path = f"{_API}/{segment(request.path['id'])}"
-    found: ShopCategory = (await request.api.get(path, kind=ShopCategory)).body
-    return found
+    found = await request.api.get(path, kind=ShopCategory)
+    return found.body, found.version
 
 
 async def show_category(request: PageRequest) -> Page:
     """Ask for the new name of a category."""
-    return _edit_page(await _one(request))
+    return _edit_page(*await _one(request))
 
 
-def _edit_page(category: ShopCategory) -> Page:
+def _edit_page(category: ShopCategory, version: str | None = '"1"') -> Page:
     form = CategoryForm(name=category.name)
-    return Page("edit_category.html", CategoryModel(category=category), form=form)
+    return Page("edit_category.html", CategoryModel(category=category), form=form, version=version)
 
 
 async def rename_category(request: PageRequest, form: CategoryForm) -> Redirect:
-    """Rename a category. Raises `ApiProblem`."""
-    await request.api.patch(f"{_API}/{segment(request.path['id'])}", form.to_body())
+    """Rename a category, if nothing came between. Raises `ApiProblem`."""
+    path = f"{_API}/{segment(request.path['id'])}"
+    await request.api.patch(path, form.to_body(), version=request.version)
     return Redirect(CATEGORIES, notice="category-renamed")
 
 
 async def show_removal(request: PageRequest) -> Page:
     """Ask whether a category is removed, and where its products go."""
-    category = await _one(request)
+    category, _version = await _one(request)
     asked = target("/shop/products", category=category.id, limit=_NAMED)
     products = await request.api.get(asked, kind=list[ShopProduct])
     return _removal_page(category, tuple(products.body), await all_categories(request))

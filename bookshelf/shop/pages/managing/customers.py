@@ -56,6 +56,7 @@ class CustomersModel(Model):
     rows: tuple[ListedCustomer, ...]
     words: str
     more_address: str
+    first_address: str
 
 
 class GrantForm(Form):
@@ -88,15 +89,21 @@ async def show_customers(request: PageRequest) -> Page:
         target("/shop/customers", ids=ids, limit=_PAGE, after=query.after), kind=list[ShopCredit]
     )
     names = await names_of(request, (one.customer for one in credits_.body))
-    return _list_page(credits_.body, names, words, credits_.cursor)
+    return _list_page(credits_.body, names, words, credits_.cursor, query.after)
 
 
 def _list_page(
-    found: Sequence[ShopCredit], names: Mapping[str, str], words: str = "", cursor: str | None = None
+    found: Sequence[ShopCredit],
+    names: Mapping[str, str],
+    words: str = "",
+    cursor: str | None = None,
+    after: str = "",
 ) -> Page:
     rows = tuple(ListedCustomer(one, names.get(one.customer, one.customer)) for one in found)
     more = "" if cursor is None else target(CUSTOMERS, q=words, after=cursor)
-    return Page("customers.html", CustomersModel(rows=rows, words=words, more_address=more))
+    first = target(CUSTOMERS, q=words) if after else ""
+    model = CustomersModel(rows=rows, words=words, more_address=more, first_address=first)
+    return Page("customers.html", model)
 
 
 def _path(request: PageRequest) -> str:

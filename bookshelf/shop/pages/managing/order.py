@@ -14,8 +14,14 @@ from bookshelf.shop.pages.managing.orders import (
 )
 from bookshelf.shop.pages.managing.today import REASONS
 from bookshelf.shop.pages.shared.example_orders import example_order
-from bookshelf.shop.pages.shared.models import ShopOrder, ShopOrderEvent
-from bookshelf.shop.pages.shared.order_texts import STATES
+from bookshelf.shop.pages.shared.models import ShopOrder, ShopOrderEvent, products_of, with_names
+from bookshelf.shop.pages.shared.order_texts import (
+    CANNOT_CANCEL,
+    CANNOT_CAPTURE,
+    CANNOT_SHIP,
+    STATES,
+    refused_as,
+)
 from bookshelf.shop.values import MANAGE, Reason
 from bookshelf.site.api_adapters import segment
 from bookshelf.site.page import Form, Model, Page, PageRoute, Redirect, _
@@ -90,7 +96,8 @@ async def show_order(request: PageRequest) -> Page:
     events = None if history is None else history.body
     people = {found.body.customer, *(event.actor for event in events or ())}
     names = await names_of(request, (one for one in people if one.startswith("a-")))
-    return _page(found.body, events, found.version, names, locale_of(request))
+    order = with_names(found.body, await products_of(request, [found.body]))
+    return _page(order, events, found.version, names, locale_of(request))
 
 
 def _page(
@@ -145,21 +152,24 @@ def _cancel_page(order: ShopOrder, names: Mapping[str, str]) -> Page:
 
 
 async def cancel_order(request: PageRequest, _form: CancelOrderForm) -> Redirect:
-    """Cancel an order. Raises `ApiProblem`."""
-    await request.api.post(f"{_path(request)}/cancel")
+    """Cancel an order. Raises `ApiProblem`, `FormRefused`."""
+    with refused_as(request, CANNOT_CANCEL):
+        await request.api.post(f"{_path(request)}/cancel")
     return Redirect(f"{ORDERS}/{segment(request.path['id'])}", notice="order-canceled")
 
 
 async def change_order(request: PageRequest, form: ManagedOrderForm) -> Redirect:
-    """Note that an order was sent, or have its payment tried again. Raises `ApiProblem`."""
+    """Note that an order was sent, or have its payment tried again. Raises `ApiProblem`, `FormRefused`."""
     address = f"{ORDERS}/{segment(request.path['id'])}"
     match form.step:
         case "ship":
             body = {"tracking": form.tracking} if form.tracking else {}
-            await request.api.post(f"{_path(request)}/shipped", body)
+            with refused_as(request, CANNOT_SHIP):
+                await request.api.post(f"{_path(request)}/shipped", body)
             return Redirect(address, notice="order-shipped")
         case "capture":
-            await request.api.post(f"{_path(request)}/capture")
+            with refused_as(request, CANNOT_CAPTURE):
+                await request.api.post(f"{_path(request)}/capture")
             return Redirect(address, notice="capture-again")
     return Redirect(address)
 

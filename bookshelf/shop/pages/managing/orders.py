@@ -8,7 +8,7 @@ from bookshelf.shop.money import Money
 from bookshelf.shop.pages.managing.form_parts import EXAMPLE_TIME, ROOT, names_of
 from bookshelf.shop.pages.managing.today import REASONS
 from bookshelf.shop.pages.shared.example_orders import example_order
-from bookshelf.shop.pages.shared.models import ShopOrder, ShopOrderLine
+from bookshelf.shop.pages.shared.models import ShopOrder, ShopOrderLine, products_of, with_names
 from bookshelf.shop.pages.shared.order_texts import STATES, state_of
 from bookshelf.shop.pages.shared.product_tiles import long_product
 from bookshelf.shop.values import MANAGE
@@ -18,10 +18,17 @@ from bookshelf.site.page_request import PageRequest
 
 ORDERS = f"{ROOT}/orders"
 _PAGE, _STALLED = 30, 20
+_NEWEST = "-placed"
 
 
-class OrderSearch(msgspec.Struct, frozen=True, kw_only=True, rename={"since": "from", "until": "to"}):
-    """Which orders: of a state, a customer, some days, canceled for a reason, stalled; from where on."""
+_NAMES = {"since": "from", "until": "to", "to_ship": "to-ship"}
+
+
+class OrderSearch(msgspec.Struct, frozen=True, kw_only=True, rename=_NAMES):
+    """Which orders: of a state, a customer, some days, canceled for a reason, stalled, to be shipped.
+
+    `customer` is a handle, an e-mail address or an id. `sort` is placed or -placed; `after` is from where on.
+    """
 
     state: str = ""
     customer: str = ""
@@ -29,6 +36,8 @@ class OrderSearch(msgspec.Struct, frozen=True, kw_only=True, rename={"since": "f
     until: str = ""
     reason: str = ""
     stalled: bool = False
+    to_ship: bool = False
+    sort: str = "-placed"
     after: str = ""
 
 
@@ -52,7 +61,10 @@ class ManagedOrdersModel(Model):
     reasons: Mapping[str, str]
     state_addresses: Mapping[str, str]
     filtered: bool
+    to_ship_address: str
+    sort_address: str
     more_address: str
+    first_address: str
 
 
 def _asked(query: OrderSearch, path: str, **more: object) -> str:
@@ -64,8 +76,20 @@ def _asked(query: OrderSearch, path: str, **more: object) -> str:
         to=query.until,
         reason=query.reason,
         stalled="true" if query.stalled else None,
+        to_ship="true" if query.to_ship else None,
+        sort=None if query.sort == _NEWEST else query.sort,
         **more,
     )
+
+
+async def _with_id(request: PageRequest, query: OrderSearch) -> OrderSearch:
+    """Return the query with the id of the customer whose handle or e-mail address was typed."""
+    words = query.customer.strip()
+    if not words:
+        return query
+    found = await request.api.try_get(target("/accounts", q=words))
+    customer = str(found.body[0]["id"]) if found is not None and found.body else words
+    return msgspec.structs.replace(query, customer=customer)
 
 
 async def show_orders(request: PageRequest) -> Page:
@@ -73,16 +97,24 @@ async def show_orders(request: PageRequest) -> Page:
     query: OrderSearch = request.query
     if query.state and query.state not in STATES:
         query = msgspec.structs.replace(query, state="")
+    if query.sort != "placed":
+        query = msgspec.structs.replace(query, sort=_NEWEST)
+    asked = await _with_id(request, query)
     found = await request.api.get(
-        _asked(query, "/shop/orders", limit=_PAGE, after=query.after), kind=list[ShopOrder]
+        _asked(asked, "/shop/orders", limit=_PAGE, after=query.after), kind=list[ShopOrder]
     )
     stalled: Sequence[ShopOrder] | None = ()
-    if query == OrderSearch():
-        asked = target("/shop/orders", stalled="true", limit=_STALLED)
-        held = await request.api.try_get(asked, kind=list[ShopOrder])
+    if query == OrderSearch(sort=query.sort):
+        held = await request.api.try_get(
+            target("/shop/orders", stalled="true", limit=_STALLED), kind=list[ShopOrder]
+        )
         stalled = None if held is None else held.body
     names = await names_of(request, (one.customer for one in (*found.body, *(stalled or ()))))
-    return _page(stalled, found.body, query, found.total, found.cursor, names)
+    products = await products_of(request, (*found.body, *(stalled or ())))
+    if stalled is not None:
+        stalled = [with_names(one, products) for one in stalled]
+    rows = [with_names(one, products) for one in found.body]
+    return _page(stalled, rows, query, found.total, found.cursor, names)
 
 
 def to_row(order: ShopOrder, names: Mapping[str, str]) -> ManagedOrder:
@@ -101,6 +133,8 @@ def _page(
 ) -> Page:
     named = names or {}
     without = msgspec.structs.replace(query, after="")
+    other_way = msgspec.structs.replace(without, sort="placed" if query.sort == _NEWEST else _NEWEST)
+    to_ship = msgspec.structs.replace(without, state="", to_ship=not query.to_ship)
     states = {
         name: msgspec.structs.replace(without, state=name) for name in ("", *STATES) if name != "SHIPPED"
     }
@@ -112,7 +146,10 @@ def _page(
         states=STATES,
         reasons=REASONS,
         state_addresses={name: _asked(one, ORDERS) for name, one in states.items()},
-        filtered=without != OrderSearch(),
+        filtered=without != OrderSearch(sort=query.sort),
+        to_ship_address=_asked(to_ship, ORDERS),
+        sort_address=_asked(other_way, ORDERS),
+        first_address=_asked(without, ORDERS) if query.after else "",
         more_address="" if cursor is None else _asked(without, ORDERS, after=cursor),
     )
     return Page("orders.html", model)

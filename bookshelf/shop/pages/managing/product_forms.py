@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import Mapping
+from dataclasses import replace
 from hashlib import blake2b
 from types import MappingProxyType
 from typing import Annotated, Any
@@ -61,11 +62,12 @@ class ProductForm(Form):
 
 
 class ProductFormModel(Model):
-    """The choices of the form; `tile` is the product, None for a new one."""
+    """The choices of the form; `tile` is the product, None for a new one, `shown` its present digests."""
 
     tile: ProductTile | None
     categories: tuple[tuple[str, str], ...]
     currency: str
+    shown: str
 
 
 async def show_new_product(request: PageRequest) -> Page:
@@ -75,10 +77,12 @@ async def show_new_product(request: PageRequest) -> Page:
 
 async def show_product(request: PageRequest) -> Page:
     """Ask for the changes of a product."""
-    product: ShopProduct = (await request.api.get(_path(request), kind=ShopProduct)).body
+    found = await request.api.get(_path(request), kind=ShopProduct)
+    product: ShopProduct = found.body
     categories = await _categories(request)
     as_it_is = request.translate(_("As it is"))
-    return _page(product, categories, product.price.currency, locale_of(request), as_it_is)
+    page = _page(product, categories, product.price.currency, locale_of(request), as_it_is)
+    return replace(page, version=found.version)
 
 
 def _path(request: PageRequest) -> str:
@@ -101,12 +105,12 @@ def _page(
     if product is not None and product.category and product.category not in dict(choices):
         # saving keeps a category that cannot be read now
         choices = (*choices, (product.category, as_it_is))
-    model = ProductFormModel(
-        tile=None if product is None else to_tile(product), categories=choices, currency=currency
-    )
     if product is None:
+        model = ProductFormModel(tile=None, categories=choices, currency=currency, shown="")
         return Page("product_form.html", model, form=ProductForm(name="", price="", vat=_USUAL_VAT))
-    return Page("product_form.html", model, title=product.name, form=_shown_form(product, locale))
+    form = _shown_form(product, locale)
+    model = ProductFormModel(tile=to_tile(product), categories=choices, currency=currency, shown=form.shown)
+    return Page("product_form.html", model, title=product.name, form=form, version='"1"')
 
 
 def _shown_form(product: ShopProduct, locale: str) -> ProductForm:
@@ -142,14 +146,17 @@ async def add_product(request: PageRequest, form: ProductForm) -> Redirect:
 
 
 async def change_product(request: PageRequest, form: ProductForm) -> Redirect:
-    """Change what was typed anew of a product, never its units. Raises `ApiProblem`, `FormRefused`."""
+    """Change what was typed anew of a product, if nothing came between; never its units.
+
+    Raises `ApiProblem`, `FormRefused`.
+    """
     product: ShopProduct = (await request.api.get(_path(request), kind=ShopProduct)).body
     fields = await _fields(request, form, product.price.currency, product.attributes)
     fields = {name: value for name, value in fields.items() if _is_changed(form, _INPUTS.get(name, name))}
     if form.remove_picture and form.picture is None:
         fields["image"] = ""
     if fields:
-        await request.api.patch(_path(request), fields)
+        await request.api.patch(_path(request), fields, version=request.version)
     return Redirect(f"{PRODUCTS}/{segment(product.id)}", notice="product-changed")
 
 

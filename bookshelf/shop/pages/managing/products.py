@@ -42,6 +42,7 @@ class ProductsModel(Model):
     sort_addresses: Mapping[str, str]
     low_address: str
     more_address: str
+    first_address: str
 
 
 async def show_products(request: PageRequest) -> Page:
@@ -81,11 +82,15 @@ def _page(
         low=query.low,
         sort=query.sort,
         sort_addresses={
-            name: _address(query, sort=f"-{name}" if query.sort == name else name)
-            for name in ("name", "price")
+            **{
+                name: _address(query, sort=f"-{name}" if query.sort == name else name)
+                for name in ("name", "price")
+            },
+            "added": _address(query, sort="-added"),
         },
         low_address=_address(query, low=not query.low),
         more_address="" if cursor is None else _address(query, after=cursor),
+        first_address=_address(query) if query.after else "",
     )
     return Page("products.html", model)
 

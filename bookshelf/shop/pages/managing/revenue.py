@@ -32,9 +32,10 @@ _FORMULA = ("=", "+", "-", "@", "\t", "\r")
 
 
 class InvoiceSearch(msgspec.Struct, frozen=True, kw_only=True):
-    """From where on."""
+    """From where on; `form` csv is a file of all of them."""
 
     after: str = ""
+    form: str = ""
 
 
 class RevenueSearch(msgspec.Struct, frozen=True, kw_only=True, rename={"since": "from", "until": "to"}):
@@ -53,6 +54,7 @@ class InvoicesModel(Model):
     names: Mapping[str, str]
     count: int
     more_address: str
+    first_address: str
 
 
 class RevenueModel(Model):
@@ -68,21 +70,60 @@ class RevenueModel(Model):
     csv_address: str
 
 
-async def show_invoices(request: PageRequest) -> Page:
-    """Show the invoices, the newest first."""
+async def show_invoices(request: PageRequest) -> Page | Download:
+    """Show the invoices, the newest first, or answer them as CSV."""
     query: InvoiceSearch = request.query
+    if query.form == "csv":
+        return await _invoice_file(request)
     asked = target("/shop/invoices", limit=_PAGE, after=query.after)
     found = await request.api.get(asked, kind=list[WrittenInvoice])
     names = await names_of(request, (one.customer for one in found.body))
-    return _list_page(found.body, names, found.total, found.cursor)
+    return _list_page(found.body, names, found.total, found.cursor, query.after)
 
 
 def _list_page(
-    found: Sequence[WrittenInvoice], names: Mapping[str, str], count: int, cursor: str | None = None
+    found: Sequence[WrittenInvoice],
+    names: Mapping[str, str],
+    count: int,
+    cursor: str | None = None,
+    after: str = "",
 ) -> Page:
     more = "" if cursor is None else target(INVOICES, after=cursor)
-    model = InvoicesModel(invoices=tuple(found), names=names, count=count, more_address=more)
+    model = InvoicesModel(
+        invoices=tuple(found),
+        names=names,
+        count=count,
+        more_address=more,
+        first_address=INVOICES if after else "",
+    )
     return Page("invoices.html", model)
+
+
+async def _invoice_file(request: PageRequest) -> Download:
+    rows: list[WrittenInvoice] = []
+    cursor: str | None = ""
+    while cursor is not None:
+        found = await request.api.get(
+            target("/shop/invoices", limit=_CSV, after=cursor), kind=list[WrittenInvoice]
+        )
+        rows += found.body
+        cursor = found.cursor
+    return Download(body=invoices_csv(rows), media_type="text/csv; charset=utf-8", name="invoices.csv")
+
+
+def invoices_csv(rows: Sequence[WrittenInvoice]) -> bytes:
+    """Return invoices as CSV, with a line for each rate of VAT, amounts with a point."""
+    written = StringIO()
+    table = csv.writer(written)
+    table.writerow(("number", "time", "order", "customer", "vat_percent", "net", "vat", "gross", "currency"))
+    for one in rows:
+        currency = one.total.currency
+        for part in one.vat:
+            amounts = (part.net, part.vat, part.gross)
+            about = (one.number, one.finalized.isoformat(), one.order, one.customer)
+            shown = (plain_amount(amount, currency) for amount in amounts)
+            table.writerow((*about, f"{part.permille / 10:g}", *shown, currency))
+    return written.getvalue().encode()
 
 
 async def show_revenue(request: PageRequest) -> Page | Download:

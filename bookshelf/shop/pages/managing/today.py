@@ -1,6 +1,7 @@
 """The first page of managers: the orders and revenue of today, what needs work, and the four main jobs."""
 
 from collections.abc import Mapping
+from zoneinfo import ZoneInfo
 
 import msgspec
 
@@ -45,10 +46,11 @@ class TodayModel(Model):
 
 
 async def show_today(request: PageRequest) -> Page:
-    """Show today."""
-    day = request.today.isoformat()
-    today = await request.api.try_get(target("/shop/orders/summary", from_=day, to=day), kind=OrderCounts)
+    """Show today: the day of the shop's time zone, as its orders and its revenue are counted."""
     ever = await request.api.try_get("/shop/orders/summary", kind=OrderCounts)
+    zone = request.zone if ever is None else ZoneInfo(ever.body.zone)
+    day = request.now.astimezone(zone).date().isoformat()
+    today = await request.api.try_get(target("/shop/orders/summary", from_=day, to=day), kind=OrderCounts)
     earned = await request.api.try_get(
         target("/shop/revenue", by="day", from_=day, to=day), kind=list[Earned]
     )

@@ -1,12 +1,17 @@
 """The answers of the API that the pages of the shop show."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from datetime import datetime
 
 import msgspec
 
 from bookshelf.shop.money import Money
 from bookshelf.shop.values import Attribute, Reason
+from bookshelf.site.api_adapters import target
+from bookshelf.site.page_request import PageRequest
+
+#: How many products one request can ask for.
+_PRODUCTS_MOST = 100
 
 
 class ShopProduct(msgspec.Struct, frozen=True, kw_only=True):
@@ -72,13 +77,14 @@ class ShownCart(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class ShopOrderLine(msgspec.Struct, frozen=True, kw_only=True):
-    """A line of an order."""
+    """A line of an order; a page adds the picture that its product has now."""
 
     product: str
     quantity: int
     name: str | None
     price: Money | None
     answer: str
+    image: str = ""
 
 
 class ShopOrder(msgspec.Struct, frozen=True, kw_only=True):
@@ -105,6 +111,29 @@ class ShopOrderEvent(msgspec.Struct, frozen=True):
     type: str
     time: datetime
     actor: str = ""
+
+
+async def products_of(request: PageRequest, orders: Iterable[ShopOrder]) -> Mapping[str, ShopProduct]:
+    """Return the products of orders by id, as far as they can be read."""
+    wanted = sorted({line.product for order in orders for line in order.lines})[:_PRODUCTS_MOST]
+    if not wanted:
+        return {}
+    asked = target("/shop/products", ids=",".join(wanted), limit=_PRODUCTS_MOST)
+    found = await request.api.try_get(asked, kind=list[ShopProduct])
+    return {} if found is None else {one.id: one for one in found.body}
+
+
+def with_names(order: ShopOrder, products: Mapping[str, ShopProduct]) -> ShopOrder:
+    """Return an order whose lines have pictures, and the names of their products also where it has none."""
+    return msgspec.structs.replace(
+        order, lines=tuple(_with_name(line, products.get(line.product)) for line in order.lines)
+    )
+
+
+def _with_name(line: ShopOrderLine, product: ShopProduct | None) -> ShopOrderLine:
+    if product is None:
+        return line
+    return msgspec.structs.replace(line, name=line.name or product.name, image=product.image)
 
 
 class ShopCredit(msgspec.Struct, frozen=True):

@@ -1,6 +1,7 @@
 """The texts of orders: states, events, and the reasons of cancellations with what a customer can do."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from datetime import datetime
 from typing import NamedTuple
 
@@ -8,7 +9,10 @@ from bookshelf.cqrs.phrases import Phrase, phrase
 from bookshelf.shop.money import Money, show_amount
 from bookshelf.shop.pages.shared.models import ShopOrder, ShopOrderEvent
 from bookshelf.shop.values import Reason
+from bookshelf.site.api_adapters import ApiProblem, FieldFault
+from bookshelf.site.form_decoding import FormRefused
 from bookshelf.site.page import _
+from bookshelf.site.page_request import PageRequest
 
 STATES: Mapping[str, str] = {
     "PENDING": _("Pending"),
@@ -28,6 +32,24 @@ _EVENTS: Mapping[str, str] = {
     "order-shipped": _("On its way to you"),
     "order-canceled": _("Canceled"),
 }
+
+
+#: What a refused step of an order means: the API refuses it if the order is in another state by now.
+CANNOT_CANCEL = _("The order cannot be canceled any more: it is approved, and goes forward.")
+CANNOT_SHIP = _("Only an order that is paid, and not shipped yet, can be shipped.")
+CANNOT_CAPTURE = _("There is no declined payment of this order that could be tried again.")
+_CONFLICT = "conflict"
+
+
+@contextmanager
+def refused_as(request: PageRequest, text: str) -> Iterator[None]:
+    """Raise `FormRefused` with a text if the API refuses a step of an order; any other `ApiProblem` stays."""
+    try:
+        yield
+    except ApiProblem as problem:
+        if problem.kind != _CONFLICT:
+            raise
+        raise FormRefused(FieldFault("", request.translate(text))) from None
 
 
 class OrderStep(NamedTuple):
