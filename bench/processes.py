@@ -1,19 +1,17 @@
 """Measures a process: events become commands, and how long one takes; beside Protean's process manager."""
 
 import asyncio
-import os
-import sys
 import time
-from asyncio.subprocess import DEVNULL, PIPE
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 from itertools import count
 from pathlib import Path
-from typing import Any, ClassVar
+from typing import ClassVar
 
 import msgspec
 
+from bench.baseline import protean
 from bench.figures import latencies
-from bench.measurement import BenchFault, Figures, Measurement, Plan, Sample
+from bench.measurement import Figures, Measurement, Plan, Sample
 from bookshelf.cqrs.aggregate import Aggregate
 from bookshelf.cqrs.catalogue import Catalogue
 from bookshelf.cqrs.envelope import Envelope, encode_envelope
@@ -30,8 +28,6 @@ TOPIC = "bench-orders"
 #: Events that the process finds, and records of one append of them.
 EVENTS_FOUND = 10_000
 _BATCH = 1000
-#: Names a Python that has Protean: its libraries do not fit beside those of the project.
-_PROTEAN = "PROTEAN_PYTHON"
 _PAUSE_S = 0.005
 _CLOCK = SystemClock()
 _IDS = SystemIds(_CLOCK)
@@ -125,31 +121,13 @@ async def measure(log: Log, events: int, seconds: float) -> Figures:
     return {"steps": {"per_s": events / steps_s}, "lag": latencies(lags_s)}
 
 
-async def protean(seconds: float, name: str = "protean_program.py") -> tuple[Figures, dict[str, Any]]:
-    """Return the figures of a program with Protean's process manager; none if no Python has that."""
-    path = Path(__file__).with_name(name)
-    python = os.environ.get(_PROTEAN)
-    if not python:
-        return {}, {"protean": None, "why": f"{_PROTEAN} names no Python that has Protean 0.18"}
-    program = await asyncio.create_subprocess_exec(
-        python, str(path), str(seconds), stdin=DEVNULL, stdout=PIPE, stderr=sys.stderr
-    )
-    output, _ = await program.communicate()
-    if program.returncode:
-        msg = f"{name} has failed; its own message is above"
-        raise BenchFault(msg)
-    found = msgspec.json.decode(output.splitlines()[-1])
-    taken: Sequence[float] = found["taken_s"]
-    return {"protean": {"per_s": found["per_s"], **latencies(taken)}}, {"protean": found["facts"]}
-
-
 async def _run(plan: Plan, folder: Path) -> Sample:
     log = await SqliteLog.open(folder / "log.sqlite", 1)
     try:
         own = await measure(log, plan.count(EVENTS_FOUND), plan.seconds)
     finally:
         await log.close()
-    theirs, facts = await protean(plan.seconds)
+    theirs, facts = await protean("protean_program.py", plan.seconds)
     return Sample(own | theirs, {"what": _WHAT, **facts})
 
 

@@ -27,7 +27,7 @@ from bench.memory import MEMORY
 from bench.posts import POSTS
 from bench.processes import PROCESSES
 from bench.searches import SEARCHES
-from bench.shop import SHOP
+from bench.shop.measurement import SHOP
 from bench.site import SITE
 from bench.soak import SOAK
 from bench.start import START

@@ -3,8 +3,9 @@
 from pathlib import Path
 from uuid import uuid4
 
+from bench.baseline import protean
 from bench.measurement import Measurement, Plan, Sample
-from bench.processes import EVENTS_FOUND, TOPICS, measure, protean
+from bench.processes import EVENTS_FOUND, TOPICS, measure
 from bookshelf.log.kafka.clients import Clients
 from bookshelf.log.kafka.log import KafkaLog
 from bookshelf.log.kafka.settings import KafkaSettings, Topic
@@ -23,7 +24,7 @@ async def _run(plan: Plan, _folder: Path) -> Sample:
             await admin.delete_topics([settings.prefix + name for name in TOPICS])
         finally:
             await admin.close()
-    theirs, facts = await protean(plan.seconds)
+    theirs, facts = await protean("protean_program.py", plan.seconds)
     return Sample(own | theirs, facts)
 
 

@@ -60,9 +60,13 @@ def test_a_process_is_measured_and_a_missing_library_is_named() -> None:
 def test_the_shop_is_measured_and_keeps_its_laws() -> None:
     found = report("shop")["results"]["shop"]
     rates = {"by topic": {"per_s"}, "http": {"per_s"}, "one product": {"per_s", "oversold"}}
-    assert shape(found) == {**rates, "final": LATENCIES, "canceled": LATENCIES}
+    paced = dict.fromkeys(("final", "final, answer", "sold out", "no credit"), LATENCIES)
+    memory = {"rss_mib", "peak_mib"}
+    open_ones = {name: {"ready_s", *LOAD, *memory} for name in ("few open", "many open")}
+    assert shape(found) == {**rates, **paced, **open_ones, "memory": memory, "many / few": LOAD}
     assert found["figures"]["one product"]["oversold"]["runs"] == [0, 0]
     assert found["facts"]["sold"] == 30
+    assert found["facts"]["protean, durable"] is None
 
 
 @pytest.mark.slow

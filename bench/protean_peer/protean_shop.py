@@ -1,27 +1,28 @@
-"""The baseline of the shop: the same saga in Protean, on its adapters in memory, with synchronous processing.
+"""The baseline of the shop: the same saga in Protean, in memory or on SQLite, with synchronous processing.
 
 It is run by a Python that has Protean (`PROTEAN_PYTHON`), and prints its figures as JSON.
 """
 
-import json
-import logging
 import sys
-import time
-from importlib.metadata import version
+import tempfile
 
-from protean import Domain, handle
+from protean import handle
 from protean.exceptions import ValidationError
 from protean.fields import Identifier, Integer, String
 from protean.utils.globals import current_domain
+from protean_loop import measure, synchronous
 
 WHAT = (
     "an order reserves a unit and credit, takes both, is final and gets an invoice: four aggregates and a "
-    "process manager; one client, 20 customers, 10 products (more of them make each step slower); nothing is "
-    "durable"
+    "process manager; one client, 20 customers, 10 products (more of them make each step slower)"
+)
+MEMORY = "in memory: nothing is durable"
+DURABLE = (
+    "aggregates in SQLite, as its provider opens it; the events and the state of the process in memory, "
+    "because Protean keeps these only there or in a MessageDB of PostgreSQL"
 )
 CUSTOMERS, PRODUCTS, PRICE = 20, 10, 100
-domain = Domain(name="shop")
-domain.config["event_processing"] = domain.config["command_processing"] = "sync"
+domain = synchronous("shop")
 
 
 def _send(command: object) -> None:
@@ -274,39 +275,45 @@ class ProteanSaga:
         _send(InvoicePurchase(order_id=event.order_id))
 
 
-def _place(number: int) -> str:
+def _place(number: int) -> None:
     name, product, customer = f"o{number}", f"p{number % PRODUCTS}", f"a{number % CUSTOMERS}"
     order = ProteanPurchase(order_id=name, product_id=product, customer_id=customer)
     order.raise_(PurchasePlaced(order_id=name, product_id=product, customer_id=customer))
     current_domain.repository_for(ProteanPurchase).add(order)
-    return name
 
 
-def main(seconds: float) -> None:
-    """Measure for so long."""
-    domain.init(traverse=False)
-    logging.disable(logging.WARNING)
-    taken_s: list[float] = []
-    with domain.domain_context():
-        for kind, prefix, number in ((ProteanUnits, "p", PRODUCTS), (ProteanBalance, "a", CUSTOMERS)):
-            for one in range(number):
-                current_domain.repository_for(kind).add(kind(part_id=f"{prefix}{one}", units=10**6))
-        names, began = [], time.perf_counter()
-        while (asked := time.perf_counter()) < began + seconds or not taken_s:
-            names.append(_place(len(names)))
-            taken_s.append(time.perf_counter() - asked)
-        per_s = len(taken_s) / (time.perf_counter() - began)
-        orders, invoices = (current_domain.repository_for(kind) for kind in (ProteanPurchase, ProteanInvoice))
-        final = [name for name in names if orders.get(name).status == "FINALIZED" and invoices.get(name)]
-        sold = sum(
-            10**6 - current_domain.repository_for(ProteanUnits).get(f"p{one}").units
-            for one in range(PRODUCTS)
-        )
-    if not len(final) == len(names) == sold:
-        sys.exit(f"of {len(names)} orders {len(final)} are final, and {sold} units are sold")
-    facts = {"what": WHAT, "version": version("protean"), "orders": len(names)}
-    sys.stdout.write(json.dumps({"per_s": per_s, "taken_s": taken_s, "facts": facts}) + "\n")
+def _failure(placed: int) -> str:
+    store = current_domain.repository_for
+    orders, invoices, units = store(ProteanPurchase), store(ProteanInvoice), store(ProteanUnits)
+    names = [f"o{number}" for number in range(placed)]
+    final = sum(orders.get(name).status == "FINALIZED" and bool(invoices.get(name)) for name in names)
+    sold = sum(10**6 - units.get(f"p{one}").units for one in range(PRODUCTS))
+    if final == placed == sold:
+        return ""
+    return f"of {placed} orders {final} are final, and {sold} units are sold"
+
+
+def _supply() -> None:
+    for kind, prefix, number in ((ProteanUnits, "p", PRODUCTS), (ProteanBalance, "a", CUSTOMERS)):
+        for one in range(number):
+            current_domain.repository_for(kind).add(kind(part_id=f"{prefix}{one}", units=10**6))
+
+
+def main(seconds: float, *options: str) -> None:
+    """Measure for so long; with the option `durable` the aggregates are in SQLite."""
+    with tempfile.TemporaryDirectory() as folder:
+        if options:
+            domain.config["databases"]["default"] = {
+                "provider": "sqlite",
+                "database_uri": f"sqlite:///{folder}/shop.sqlite",
+            }
+        domain.init(traverse=False)
+        with domain.domain_context():
+            if options:
+                domain.setup_database()
+            _supply()
+            measure(seconds, _place, _failure, {"what": WHAT, "kept": DURABLE if options else MEMORY})
 
 
 if __name__ == "__main__":
-    main(float(sys.argv[1]))
+    main(float(sys.argv[1]), *sys.argv[2:])

@@ -3,22 +3,18 @@
 It is run by a Python that has Protean (`PROTEAN_PYTHON`), and prints its figures as JSON.
 """
 
-import json
-import logging
 import sys
-import time
-from importlib.metadata import version
 
-from protean import Domain, handle
+from protean import handle
 from protean.fields import Identifier, String
 from protean.utils.globals import current_domain
+from protean_loop import measure, synchronous
 
 WHAT = (
     "an aggregate is saved and raises an event; the process manager saves its transition, and its command is "
     "handled; nothing is durable"
 )
-domain = Domain(name="bench")
-domain.config["event_processing"] = domain.config["command_processing"] = "sync"
+domain = synchronous("bench")
 handled: list[str] = []
 
 
@@ -75,24 +71,22 @@ class ProteanHolding:
         current_domain.process(ProteanHold(order_id=event.order_id), asynchronous=False)
 
 
+def _place(number: int) -> None:
+    name = f"o{number}"
+    order = ProteanOrder(order_id=name)
+    order.raise_(ProteanPlaced(order_id=name))
+    current_domain.repository_for(ProteanOrder).add(order)
+
+
+def _failure(placed: int) -> str:
+    return "" if len(handled) == placed else f"{placed} events have led to {len(handled)} commands"
+
+
 def main(seconds: float) -> None:
     """Measure for so long."""
     domain.init(traverse=False)
-    logging.disable(logging.WARNING)
-    taken_s: list[float] = []
     with domain.domain_context():
-        began = time.perf_counter()
-        while (asked := time.perf_counter()) < began + seconds or not taken_s:
-            name = f"o{len(taken_s)}"
-            order = ProteanOrder(order_id=name)
-            order.raise_(ProteanPlaced(order_id=name))
-            current_domain.repository_for(ProteanOrder).add(order)
-            taken_s.append(time.perf_counter() - asked)
-        per_s = len(taken_s) / (time.perf_counter() - began)
-    if len(handled) != len(taken_s):
-        sys.exit(f"{len(taken_s)} events have led to {len(handled)} commands")
-    facts = {"what": WHAT, "version": version("protean")}
-    sys.stdout.write(json.dumps({"per_s": per_s, "taken_s": taken_s, "facts": facts}) + "\n")
+        measure(seconds, _place, _failure, {"what": WHAT})
 
 
 if __name__ == "__main__":
