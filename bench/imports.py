@@ -1,7 +1,6 @@
 """Measures imports of a library file by the command line: onto an empty shelf, and the same file again."""
 
 import asyncio
-import os
 import resource
 import sys
 import time
@@ -14,6 +13,7 @@ import msgspec
 from bench import sample_books
 from bench.connection import ANSWER_S, HOST, connect
 from bench.measurement import BenchFault, Measurement, Plan, Sample
+from bench.memory import cpu_s
 from bench.server import Server, server
 from bench.wire import get
 
@@ -47,7 +47,7 @@ def lines(books: int) -> Iterator[str]:
 
 async def _imported(shelf: Server, file: Path, books: int) -> dict[str, float]:
     """Import a file; return the time that it took. Raises `BenchFault` unless the shelf has all its books."""
-    began, client_s, shelf_s = time.perf_counter(), _children_s(), _cpu_s(shelf.pid)
+    began, client_s, shelf_s = time.perf_counter(), _children_s(), cpu_s(shelf.pid)
     command = (sys.executable, "-m", "bookshelf", "import", str(file), "--json")
     process = await asyncio.create_subprocess_exec(
         *command, "--url", f"http://{HOST}:{shelf.gateway}", stdin=DEVNULL, stdout=PIPE
@@ -63,7 +63,7 @@ async def _imported(shelf: Server, file: Path, books: int) -> dict[str, float]:
     return {
         "seconds": time.perf_counter() - began,
         "client_cpu_s": _children_s() - client_s,
-        "shelf_cpu_s": _cpu_s(shelf.pid) - shelf_s,
+        "shelf_cpu_s": cpu_s(shelf.pid) - shelf_s,
     }
 
 
@@ -71,12 +71,6 @@ def _children_s() -> float:
     """Return the processor time of the child processes that have ended."""
     usage = resource.getrusage(resource.RUSAGE_CHILDREN)
     return usage.ru_utime + usage.ru_stime
-
-
-def _cpu_s(pid: int) -> float:
-    """Return the processor time that a process has used so far."""
-    fields = Path(f"/proc/{pid}/stat").read_text(encoding="ascii").rpartition(")")[2].split()
-    return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
 
 
 IMPORTS = Measurement(

@@ -1,5 +1,6 @@
 """Measures the memory of a large shelf."""
 
+import os
 import re
 import time
 from collections.abc import Iterator
@@ -68,6 +69,12 @@ def resident(pid: int) -> dict[str, float]:
         raise BenchFault(msg) from fault
     fields = dict(re.findall(r"^(VmRSS|VmHWM):\s+(\d+) kB$", text, re.MULTILINE))
     return {"rss_mib": int(fields["VmRSS"]) / _MIB, "peak_mib": int(fields["VmHWM"]) / _MIB}
+
+
+def cpu_s(pid: int) -> float:
+    """Return the processor time that a process has used so far."""
+    fields = Path(f"/proc/{pid}/stat").read_text(encoding="ascii").rpartition(")")[2].split()
+    return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
 
 
 MEMORY = Measurement("memory", "memory of a large shelf", _run, large=True)

@@ -20,7 +20,7 @@ _DATA = b"data: "
 
 
 class Shoppers:
-    """Customers who order at a port, of the gateway or the service; each order is of the next customer.
+    """Customers that order at a port, of the gateway or the service; each order is of the next customer.
 
     `made` numbers the orders: keys of earlier ones must not repeat.
     """
@@ -32,9 +32,9 @@ class Shoppers:
 
     def _next(self, product: str | None, customer: str | None = None, **headers: str) -> tuple[str, bytes]:
         number = next(self._made)
-        who = customer or f"a-{number % CUSTOMERS}"
+        customer_id = customer or f"a-{number % CUSTOMERS}"
         what = product or f"p-{number % PRODUCTS}"
-        return who, self._customers.order(who, what, f"order-{number}", **headers)
+        return customer_id, self._customers.order(customer_id, what, f"order-{number}", **headers)
 
     async def rush(self, orders: int, product: str | None = None) -> float:
         """Place so many orders from all clients, of one product or of all in turn; return the seconds."""
@@ -53,7 +53,7 @@ class Shoppers:
     async def answers(
         self, seconds: float, status: str, product: str | None = None, customer: str | None = None
     ) -> list[float]:
-        """Place orders at a steady rate, and return the seconds until the answer said that each has ended."""
+        """Place orders at a steady rate, and return the seconds until each POST is answered with that end."""
 
         async def one(own: LoadConnection) -> None:
             _, asked = self._next(product, customer, Prefer="wait=30")
@@ -65,14 +65,14 @@ class Shoppers:
     async def streams(
         self, seconds: float, status: str, product: str | None = None, customer: str | None = None
     ) -> list[float]:
-        """Do the same, with the seconds until the order's stream of events said so."""
+        """Do the same, with the seconds until the stream of events of each order has that end."""
 
         async def one(own: LoadConnection) -> None:
-            who, asked = self._next(product, customer)
+            customer_id, asked = self._next(product, customer)
             answer = await own.ask(asked, 201)
             order, position = msgspec.json.decode(answer.body)["id"], answer.header("Bookshelf-Position")
             target = f"/shop/orders/{order}/events"
-            stream = self._customers.get(who, target, Bookshelf_After=position or "")
+            stream = self._customers.get(customer_id, target, Bookshelf_After=position or "")
             async with asyncio.timeout(ANSWER_S):
                 _expect(await _ended(self._port, stream), status)
 
@@ -102,7 +102,7 @@ def _expect(found: str, status: str) -> None:
 
 
 async def _ended(port: int, asked: bytes) -> str:
-    """Return the state in which a stream says that an order has ended."""
+    """Return the state in which an order has ended, from its stream."""
     reader, writer = await asyncio.open_connection(HOST, port)
     try:
         writer.write(asked)

@@ -2,7 +2,6 @@
 
 import os
 from collections.abc import Mapping
-from datetime import UTC, datetime
 from itertools import count
 from pathlib import Path
 from typing import Any
@@ -14,10 +13,11 @@ from bench.measurement import BenchFault, Figures, Measurement, Plan, Sample
 from bench.memory import resident
 from bench.server import Server, server
 from bench.shop.customers import CUSTOMERS, Customers, issued
-from bench.shop.ends import Ends, checked, end_of, rest
+from bench.shop.ends import Ends, checked, rest
 from bench.shop.goods import POOR, add_product, orders_of, prepare, supplies
 from bench.shop.load import CLIENTS, PRODUCTS, RATE, Shoppers
 from bench.shop.open_orders import EACH, FEW, growth
+from bench.shop.rush import rush
 
 #: Orders by topic, and of one product with fewer units.
 ORDERS, UNITS = 5000, 1000
@@ -29,12 +29,13 @@ _FACTS = {
     f"{CUSTOMERS} customers in turn, for {PRODUCTS} products; from the first POST until the last order is "
     "final",
     "one product": "the same of one product with fewer units than orders; `oversold` must be 0",
-    "final": f"{RATE} orders a second, from the POST until the order's stream of events says FINALIZED",
+    "final": f"{RATE} orders a second, from the POST until the order's stream of events has FINALIZED",
     "final, answer": "the same, until the POST with Prefer: wait is answered",
     "sold out, no credit": "as `final`, of a product that is sold out, and of a customer without "
     "credit: CANCELED",
     "few open, many open": f"as `http` and `final`, while {FEW}, and {EACH} times as many as all orders of "
     "this run, wait for an answer about their cards; ready_s: until the views were rebuilt from the log",
+    "cpu_ms": "processor time of the whole `bookshelf up` for each order, until the log is at rest",
     "laws": "after each part `bookshelf shop check` has found every law to hold",
 }
 
@@ -62,7 +63,7 @@ async def _by_http(folder: Path, orders: int, seconds: float) -> tuple[Figures, 
     async with server(folder, "shop", **settings) as running:
         shoppers = Shoppers(customers, running.gateway, count())
         await shoppers.streams(0.5, "FINALIZED")  # warm
-        figures, sold = await _rushes(folder, shoppers, orders, scarce)
+        figures, sold = await _rushes(folder, running, shoppers, orders, scarce)
         figures |= await _latencies(shoppers, seconds)
         await _listed(running, customers)
         await rest(folder)
@@ -74,20 +75,13 @@ async def _by_http(folder: Path, orders: int, seconds: float) -> tuple[Figures, 
     return figures, {"sold": sold}
 
 
-async def _rushes(folder: Path, shoppers: Shoppers, orders: int, scarce: int) -> tuple[Figures, int]:
-    """Return the rates of orders for all products and for one, and how many got a unit of that."""
-    began, ends = datetime.now(UTC), Ends(folder, await end_of(folder))
-    await shoppers.rush(orders)
-    await ends.until(orders)
-    per_s = orders / (ends.last("order-finalized") - began).total_seconds()
-    await rest(folder)
-    wanted = scarce + scarce // 5
-    began, ends = datetime.now(UTC), Ends(folder, await end_of(folder))
-    await shoppers.rush(wanted, _SCARCE)
-    await ends.until(wanted)
-    sold = ends.status["order-finalized"]
-    one_s = sold / (ends.last("order-finalized") - began).total_seconds()
-    return {"http": {"per_s": per_s}, "one product": {"per_s": one_s, "oversold": sold - scarce}}, sold
+async def _rushes(
+    folder: Path, running: Server, shoppers: Shoppers, orders: int, scarce: int
+) -> tuple[Figures, int]:
+    """Return the figures of orders for all products and for one, and how many got a unit of that."""
+    everything, _ = await rush(folder, running, shoppers, orders)
+    one, sold = await rush(folder, running, shoppers, scarce + scarce // 5, _SCARCE)
+    return {"http": everything, "one product": {**one, "oversold": sold - scarce}}, sold
 
 
 async def _latencies(shoppers: Shoppers, seconds: float) -> Figures:

@@ -15,11 +15,12 @@ import msgspec
 from bench.figures import latencies
 from bench.measurement import Figures, Plan
 from bench.memory import resident
-from bench.server import Server, server
+from bench.server import server
 from bench.shop.customers import CUSTOMERS, issued
-from bench.shop.ends import Ends, checked, end_of, rest
+from bench.shop.ends import checked, rest
 from bench.shop.goods import PRICE, prepare, supplies
 from bench.shop.load import PRODUCTS, Shoppers
+from bench.shop.rush import rush
 from bookshelf.cqrs.envelope import Envelope, encode_envelope
 from bookshelf.log.port import Consumed, NewRecord
 from bookshelf.log.sqlite.log import SqliteLog
@@ -94,19 +95,12 @@ async def _measured(folder: Path, orders: int, seconds: float) -> dict[str, floa
     async with server(folder, "shop", **settings) as running:
         shoppers = Shoppers(customers, running.gateway)
         await shoppers.streams(seconds, "FINALIZED")  # warm, and its views have read the log
-        began, ends = datetime.now(UTC), Ends(folder, await end_of(folder))
-        await shoppers.rush(orders)
-        await ends.until(orders)
-        per_s = orders / (ends.last("order-finalized") - began).total_seconds()
-        taken_s = await shoppers.streams(seconds, "FINALIZED")
+        figures, _ = await rush(folder, running, shoppers, orders)
+        figures |= latencies(await shoppers.streams(seconds, "FINALIZED"))
         await rest(folder)
-        figures = {"ready_s": running.ready_s, "per_s": per_s, **latencies(taken_s), **_memory(running)}
+        figures |= {"ready_s": running.ready_s, **resident(running.pid)}
     await checked(folder)
     return figures
-
-
-def _memory(running: Server) -> dict[str, float]:
-    return resident(running.pid)
 
 
 async def growth(plan: Plan, folder: Path, orders: int) -> Figures:
@@ -117,5 +111,5 @@ async def growth(plan: Plan, folder: Path, orders: int) -> Figures:
         measured = max(1, orders // _SHARE)
         figures[name] = await _measured(folder / name.split()[0], measured, plan.seconds)
     few, many = figures["few open"], figures["many open"]
-    figures["many / few"] = {name: many[name] / few[name] for name in ("per_s", "p50_ms", "p99_ms")}
+    figures["many / few"] = {name: many[name] / few[name] for name in ("per_s", "cpu_ms", "p50_ms", "p99_ms")}
     return figures
