@@ -5,9 +5,6 @@ import time
 from collections.abc import Mapping
 from pathlib import Path
 
-from joserfc import jwt
-from joserfc.jwk import OKPKey
-
 from bench.shop.goods import POOR, PRICE
 from bench.wire import get, post
 from bookshelf.shop.values import BUY
@@ -44,6 +41,9 @@ class Customers:
 
 def issued(folder: Path) -> tuple[Customers, dict[str, str]]:
     """Return customers with tokens, and the settings by which a gateway knows the issuer."""
+    from joserfc import jwt  # noqa: PLC0415 (an optional extra)
+    from joserfc.jwk import OKPKey  # noqa: PLC0415 (an optional extra)
+
     key = OKPKey.generate_key("Ed25519", {"kid": _KID})
     keys = folder / "keys.json"
     keys.write_text(json.dumps({"keys": [key.as_dict(private=False)]}))
