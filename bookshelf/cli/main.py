@@ -32,6 +32,7 @@ _COMMANDS = {
     "demo": ("bookshelf.cli.demo:demo", "Fill a new data folder with a made-up system to look at."),
     "schema": ("bookshelf.cli.schema:schema", "Look after the schemas of events."),
     "health": ("bookshelf.cli.health:health", "Ask services on this machine if they are well."),
+    "dev": ("bookshelf.cli.dev:dev", "Run servers to develop with."),
     "forward": ("bookshelf.cli.forward:forward", "Pass connections on to instances elsewhere."),
 }
 

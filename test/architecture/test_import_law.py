@@ -62,6 +62,7 @@ LAW: Law = {
     # tools that know nothing of ours
     "bookshelf.concurrency": set(),
     "bookshelf.circuit_breaker": set(),
+    "bookshelf.galera": set(),
     "bookshelf.http": set(),
     "bookshelf.media": {"bookshelf.http"},
     # what runs them
@@ -84,6 +85,7 @@ LAW: Law = {
         *("bookshelf.log", "bookshelf.discovery", "bookshelf.storage", "bookshelf.shelf.library_files"),
         *("bookshelf.shop.check", "bookshelf.files.file"),
         *("bookshelf.concurrency", "bookshelf.http", "bookshelf.media", "bookshelf.keyring"),
+        "bookshelf.galera",
     },
     # plays the story of one context
     "bookshelf.cli.demo": {

@@ -50,6 +50,7 @@ _OF_EXTRAS = (
     "bookshelf.log.kafka.",
     "bookshelf.keyring.postgres",
     "bookshelf.storage.mariadb.database",
+    "bookshelf.storage.mariadb.nodes",
     "bookshelf.storage.mariadb.storage",
     "bookshelf.storage.mariadb.table_sets",
     "bookshelf.storage.postgres.database",

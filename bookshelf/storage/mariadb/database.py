@@ -1,15 +1,11 @@
 """Connections to a MariaDB server, or to one node of a Galera cluster after the other."""
 
 import asyncio
-import logging
 import random
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager
 from typing import Any, TypeVar
 
-import asyncmy
-from asyncmy.constants import CLIENT, FIELD_TYPE
-from asyncmy.converters import conversions
 from asyncmy.errors import Error
 from sqlalchemy import Connection, event
 from sqlalchemy.engine import ExceptionContext
@@ -18,16 +14,16 @@ from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
 
 from bookshelf.storage.mariadb import faults as mariadb_faults
 from bookshelf.storage.mariadb.address import MariaDbAddress, read_address
+from bookshelf.storage.mariadb.nodes import NodeChoice
 from bookshelf.storage.port import StorageFault
 from bookshelf.storage.shared.database import ConnectionLost, SharedDatabase, Timeouts
 
 T = TypeVar("T")
 
-# it logs each note of the server, as that a database to drop does not exist
-logging.getLogger("asyncmy").setLevel(logging.ERROR)
-
 #: How often a transaction is repeated that another one was in the way of, and the longest pause before it.
 _REPEATS, _PAUSE_S = 5, 0.02
+#: Seconds that a transaction is under way before its node is asked whether it still answers.
+_DOUBT_S = 0.5
 #: Concatenation as elsewhere; wrong values are refused; an UPDATE reads the row as it was before.
 _MODE = (
     "STRICT_ALL_TABLES,NO_ENGINE_SUBSTITUTION,ERROR_FOR_DIVISION_BY_ZERO,"
@@ -35,17 +31,6 @@ _MODE = (
 )
 #: Compares by code point; spaces at the end count.
 COLLATION = "utf8mb4_nopad_bin"
-#: The state of a node that has all rows of its cluster.
-_SYNCED = "4"
-
-
-def _number(text: str | bytes) -> int | float:
-    """Return a decimal as the number that SQLite has: sums of integers are integers."""
-    read = text.decode() if isinstance(text, bytes) else text
-    return float(read) if "." in read else int(read)
-
-
-_CONVERSIONS = {**conversions, FIELD_TYPE.DECIMAL: _number, FIELD_TYPE.NEWDECIMAL: _number}
 
 
 class MariaDbDatabase(SharedDatabase):
@@ -55,89 +40,41 @@ class MariaDbDatabase(SharedDatabase):
 
     def __init__(self, url: str, patience: Timeouts) -> None:
         self.address: MariaDbAddress = read_address(url)
-        self._at = random.randrange(len(self.address.hosts))  # noqa: S311 (spreads instances over the nodes)
-        session = {
-            "idle_transaction_timeout": max(1, round(patience.hung_s)),
-            # longer than a process that hangs keeps its locks
-            "innodb_lock_wait_timeout": round(patience.hung_s) + 1,
-            "max_statement_time": patience.work_s,
-            "group_concat_max_len": 1 << 30,
-            # digits of a mean, which is then rounded as elsewhere
-            "div_precision_increment": 20,
-        }
-        values = ", ".join(f"{name} = {value}" for name, value in session.items())
-        self._session = f"SET NAMES utf8mb4 COLLATE {COLLATION}, sql_mode = '{_MODE}', {values}"
+        self._nodes = NodeChoice(self.address, patience, _session(patience))
         super().__init__(patience)
 
+    @property
+    def node(self) -> tuple[str, int]:
+        """Host and port of the node that is used now."""
+        return self._nodes.node
+
     def _engine(self, **more: Any) -> AsyncEngine:  # noqa: ANN401 (an engine's options)
-        engine = create_async_engine("mysql+asyncmy://", async_creator=self._connect, **more)
+        engine = create_async_engine("mysql+asyncmy://", async_creator=self._nodes.connect, **more)
         event.listen(engine.sync_engine, "handle_error", _note_lost)
         return engine
-
-    async def _connect(self) -> Any:  # noqa: ANN401 (the driver is untyped)
-        """Connect to the node used last, else to the next one that is ready."""
-        fault: BaseException | None = None
-        for _ in self.address.hosts:
-            try:
-                return await self._connect_to(*self.address.hosts[self._at])
-            except (Error, OSError, TimeoutError) as found:
-                fault = found if fault is None else fault
-                self._next_node()
-        assert fault is not None  # noqa: S101 (there is a host)
-        raise fault
-
-    def _next_node(self) -> None:
-        self._at = (self._at + 1) % len(self.address.hosts)
-
-    async def _connect_to(self, host: str, port: int) -> Any:  # noqa: ANN401 (as above)
-        async with asyncio.timeout(self.patience.connect_s):
-            connection = await asyncmy.connect(
-                host=host,
-                port=port,
-                database="information_schema",  # statements name the databases of their tables
-                user=self.address.user,
-                password=self.address.password,
-                charset="utf8mb4",
-                client_flag=CLIENT.FOUND_ROWS,
-                conv=_CONVERSIONS,
-                init_command=self._session,
-                connect_timeout=self.patience.connect_s,
-            )
-            try:
-                async with connection.cursor() as cursor:
-                    await cursor.execute(
-                        "SHOW STATUS WHERE variable_name IN ('wsrep_ready', 'wsrep_local_state')"
-                    )
-                    status = dict(await cursor.fetchall())
-            except BaseException:
-                connection.close()
-                raise
-        # a server without Galera has no state, and a node without a cluster is not ready
-        if status.get("wsrep_local_state", "0") not in {_SYNCED, "0"}:
-            connection.close()
-            msg = f"the node at {host}:{port} is not synchronised with its cluster"
-            raise ConnectionRefusedError(msg)
-        return connection
 
     async def run(self, engine: AsyncEngine, work: Callable[[Connection], T]) -> T:
         """Run `work` in one transaction; repeat it if another transaction was in the way."""
         for _ in range(_REPEATS):
             try:
-                return await super().run(engine, work)
+                return await self._once(engine, work)
             except StorageFault as fault:
-                if isinstance(fault.__cause__, TimeoutError):
-                    await self._leave_node()
                 if fault.__cause__ is None or not mariadb_faults.is_conflict(fault.__cause__):
                     raise
             await asyncio.sleep(random.uniform(0, _PAUSE_S))  # noqa: S311 (parts those that were in the way)
-        return await super().run(engine, work)
+        return await self._once(engine, work)
 
-    async def _leave_node(self) -> None:
-        """Connect to the next node from now on: this one gives no answer, and breaks no connection."""
-        if len(self.address.hosts) > 1:
-            self._next_node()
-            for engine in (self.writing, self.reading):
-                await engine.dispose(close=False)
+    async def _once(self, engine: AsyncEngine, work: Callable[[Connection], T]) -> T:
+        """Run `work` in one transaction; leave a node that does not answer meanwhile."""
+        if len(self.address.hosts) == 1:
+            return await super().run(engine, work)
+        running = asyncio.create_task(super().run(engine, work))
+        try:
+            while not (await asyncio.wait({running}, timeout=_DOUBT_S))[0]:
+                await self._nodes.leave_if_silent()
+            return await running
+        finally:
+            running.cancel()
 
     def translated(self) -> AbstractContextManager[None]:
         """Raise errors of the database as `StorageFault` or `ConnectionLost`; all others pass unchanged."""
@@ -146,6 +83,21 @@ class MariaDbDatabase(SharedDatabase):
     def missing(self, fault: BaseException) -> bool:
         """Return True if a table or a database does not exist."""
         return mariadb_faults.is_missing(fault)
+
+
+def _session(patience: Timeouts) -> str:
+    """Return the statement that every connection begins with."""
+    session = {
+        "idle_transaction_timeout": max(1, round(patience.hung_s)),
+        # longer than a process that hangs keeps its locks
+        "innodb_lock_wait_timeout": round(patience.hung_s) + 1,
+        "max_statement_time": patience.work_s,
+        "group_concat_max_len": 1 << 30,
+        # digits of a mean, which is then rounded as elsewhere
+        "div_precision_increment": 20,
+    }
+    values = ", ".join(f"{name} = {value}" for name, value in session.items())
+    return f"SET NAMES utf8mb4 COLLATE {COLLATION}, sql_mode = '{_MODE}', {values}"
 
 
 def _note_lost(context: ExceptionContext) -> None:

@@ -29,6 +29,7 @@ from sqlalchemy import (
     update,
 )
 from sqlalchemy.dialects import mysql
+from sqlalchemy.schema import CreateTable
 
 from bookshelf.cqrs.view import View
 from bookshelf.storage import checkpoints
@@ -82,7 +83,7 @@ def make(db: Connection, address: MariaDbAddress) -> None:
     if not db.dialect.has_table(inside, turn.name, schema=address.database):
         _create_database(db, address.database)
         for table in _CATALOGUE.sorted_tables:
-            table.create(inside, checkfirst=True)
+            inside.execute(CreateTable(table, if_not_exists=True))  # another instance may do the same
     inside.execute(insert(turn).prefix_with("IGNORE"), {"number": 0, "count": 0})
 
 
