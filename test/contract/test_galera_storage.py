@@ -21,11 +21,12 @@ pytestmark = pytest.mark.needs("mariadb")
 @pytest.fixture(scope="module")
 def grown() -> Iterator[tuple[GaleraCluster, list[str]]]:
     """A cluster that began with one node, and what that one answered while it grew to three."""
-    with galera(nodes=1) as running, background(running.rows) as answers:
-        until(lambda: answers, "the first node answers")
-        running.command("--nodes", "3")
-        seen = len(answers)
-        until(lambda: len(answers) > seen, "the first node still answers")
+    with galera(nodes=1) as running:
+        with background(running.rows) as answers:
+            until(lambda: answers, "the first node answers")
+            running.command("--nodes", "3")
+            seen = len(answers)
+            until(lambda: len(answers) > seen, "the first node still answers")
         yield running, answers
 
 
@@ -63,7 +64,7 @@ def test_the_first_node_answers_while_it_grows_to_three_and_forgets_nothing(
     grown: tuple[GaleraCluster, list[str]],
 ) -> None:
     cluster, answers = grown
-    seen = [int(answer) for answer in list(answers)]
+    seen = [int(answer) for answer in answers]
     assert seen == list(range(1, len(seen) + 1))
     until(lambda: int(cluster.run(3, COUNT)) >= seen[-1], "the third node has the rows too")
 
