@@ -18,6 +18,8 @@ _INSTANCES = 3
 _PARTITIONS = 3
 _PATIENCE_S = 90.0
 _KEYS = "abcdefgh"
+#: Records of a partition that may wait to be applied.
+_BEHIND = 100
 
 
 class Load:
@@ -65,8 +67,10 @@ class Load:
     async def _write(self) -> None:
         for number in range(1 << 30):
             part = number % _PARTITIONS
-            await written(self.log, *(counted(f"{key}{part}", 1) for key in _KEYS), partition=part)
-            await asyncio.sleep(0.01)  # sleep: a load that a slow machine can bear
+            at = await written(self.log, *(counted(f"{key}{part}", 1) for key in _KEYS), partition=part)
+            await asyncio.sleep(0.02)  # sleep: leaves time for others
+            # on a slow machine the load is what the instances can bear
+            await self.hosts[number % len(self.hosts)].rows.reach({part: at - _BEHIND})
 
     async def _read(self, host: ViewHost) -> None:
         """Read again and again; fail if a sum is lower than it was."""
@@ -83,7 +87,7 @@ class Load:
             assert not lower, f"an answer went back in time: {lower}"
             before, now = found, time.monotonic()
             self.stall_s, answered = max(self.stall_s, now - answered), now
-            await asyncio.sleep(0.002)  # sleep: leaves time for others
+            await asyncio.sleep(0.01)  # sleep: leaves time for others
 
     async def goes_on(self) -> None:
         """Wait until every instance has applied what is in the log now, and has answered with it."""

@@ -22,6 +22,8 @@ from bookshelf.storage.shared.database import Timeouts
 
 # it logs each note of the server, as that a database to drop does not exist
 logging.getLogger("asyncmy").setLevel(logging.ERROR)
+# it logs each connection that cannot be rolled back, as all those to a node that was left
+logging.getLogger("sqlalchemy.pool").setLevel(logging.CRITICAL)
 _logger = structlog.get_logger(__name__)
 
 #: The state of a node that has all rows of its cluster.
