@@ -40,6 +40,11 @@ class Load:
         """The name of the log in the catalogue of table sets."""
         return f"{self.log.identity}/{TOPIC}"
 
+    @property
+    def measured(self) -> str:
+        """What the readers have seen."""
+        return f"longest time without an answer: {self.stall_s:.2f} s, {self.faults} faults"
+
     async def __aenter__(self) -> Self:
         for _ in range(self._instances):
             storage = await MariaDbStorage.open(self._url)
