@@ -41,9 +41,7 @@ def _page(db: Connection, after: str | None) -> tuple[list[str], str | None]:
         after=after,
         render=lambda row: row.id,
     )
-    return [
-        item.decode() if isinstance(item, bytes) else bytes(item).decode() for item in found.items
-    ], found.after
+    return [bytes(item).decode() for item in found.items], found.after
 
 
 def _plan(db: Connection, after: str) -> tuple[str, list[str]]:
