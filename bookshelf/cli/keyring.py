@@ -73,17 +73,31 @@ async def open_shared_seals(
     """
     if not settings.has_accounts and not settings.accounts_secret_file:
         return Seals()
-    if not network.storage.url or is_mariadb(network.storage.url):
-        msg = "storage (or BOOKSHELF_STORAGE): instances share their keyring in PostgreSQL"
+    if not network.storage.url:
+        msg = "storage (or BOOKSHELF_STORAGE): instances share their keyring in PostgreSQL or MariaDB"
         raise WrongSetting(f"{msg}; set its address, or unset accounts and accounts_secret_file")
+    of_mariadb = is_mariadb(network.storage.url)
     try:
-        from bookshelf.keyring.postgres import PostgresKeyTable  # noqa: PLC0415 (an extra)
+        table = await _checked((_mariadb if of_mariadb else _postgres)(network.storage.url))
     except ModuleNotFoundError as fault:
-        raise missing_extra("the setting `storage`", fault, "postgres") from None
-    table = await _checked(PostgresKeyTable.open(network.storage.url))
+        extra = "mariadb" if of_mariadb else "postgres"
+        raise missing_extra("the setting `storage`", fault, extra) from None
     stack.push_async_callback(table.close)
     content = secret.read(creates=not settings.has_accounts)
     return await _watched(await _open(table, content, clock), stack)
+
+
+async def _postgres(url: str) -> KeyTable:
+    from bookshelf.keyring.postgres import PostgresKeyTable  # noqa: PLC0415 (an extra)
+
+    return await PostgresKeyTable.open(url)
+
+
+async def _mariadb(url: str) -> KeyTable:
+    from bookshelf.keyring.mariadb import MariaDbKeyTable  # noqa: PLC0415 (an extra, as the next)
+    from bookshelf.storage.mariadb.nodes import keyring_place  # noqa: PLC0415
+
+    return await MariaDbKeyTable.open(*keyring_place(url))
 
 
 async def _open(table: KeyTable, secret: bytes, clock: Clock) -> KeyStore:

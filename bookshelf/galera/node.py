@@ -83,6 +83,11 @@ class Node:
         return self._process.pid if self._process is not None and runs else None
 
     @property
+    def _tmp(self) -> Path:
+        """Its own folder: a server that starts deletes temporary tables of others in a shared one."""
+        return self.folder / "tmp"
+
+    @property
     def _socket(self) -> Path:
         return self.folder / "socket"
 
@@ -97,15 +102,23 @@ class Node:
         self.folder.mkdir(parents=True, exist_ok=True)
         self.folder.chmod(0o711)
         other, options = _other(), ["--auth-root-authentication-method=socket", "--skip-test-db"]
+        self._tmp.mkdir(exist_ok=True)
         if other is not None:
-            os.chown(self.folder, other.pw_uid, other.pw_gid)
+            for folder in (self.folder, self._tmp):
+                os.chown(folder, other.pw_uid, other.pw_gid)
             options.append(f"--user={other.pw_name}")
-        options += [f"--auth-root-socket-user={getpass.getuser()}", "--skip-name-resolve"]
+        options += [
+            f"--auth-root-socket-user={getpass.getuser()}",
+            "--skip-name-resolve",
+            f"--tmpdir={self._tmp}",
+            "--innodb-flush-log-at-trx-commit=0",
+            *(f"--{name}={value}" for name, value in _SMALL.items()),
+        ]
         command = [_program("mariadb-install-db"), "--no-defaults", f"--datadir={self.data}", *options]
         code, output = await _output(command, _MAKE_S)
         if code:
             shutil.rmtree(self.data, ignore_errors=True)
-            msg = f"{self.data} cannot be made: {_last_line(output)}"
+            msg = f"{self.data} cannot be made: {_reason(output)}"
             raise NodeFault(msg)
 
     def _command(self, options: Sequence[str]) -> list[str]:
@@ -113,7 +126,12 @@ class Node:
         if other is not None:
             tied += [f"--reuid={other.pw_uid}", f"--regid={other.pw_gid}", "--clear-groups"]
         fixed = [f"--{name}={value}" for name, value in _SMALL.items()]
-        fixed += [f"--datadir={self.data}", f"--socket={self._socket}", f"--pid-file={self.folder / 'pid'}"]
+        fixed += [
+            f"--tmpdir={self._tmp}",
+            f"--datadir={self.data}",
+            f"--socket={self._socket}",
+            f"--pid-file={self.folder / 'pid'}",
+        ]
         return [*tied, _program("mariadbd"), "--no-defaults", "--skip-name-resolve", *fixed, *options]
 
     async def recover(self, options: Sequence[str]) -> str:
@@ -149,13 +167,9 @@ class Node:
             await self.kill()
             raise
         if self.pid is None:
-            msg = f"node {self.number} has ended: {self._reason()}"
+            log = (self.folder / "server.log").read_text(errors="replace")
+            msg = f"node {self.number} has ended: {_reason(log)}"
             raise NodeFault(msg)
-
-    def _reason(self) -> str:
-        text = (self.folder / "server.log").read_text(errors="replace")
-        errors = [line for line in text.splitlines() if "[ERROR]" in line]
-        return _last_line(errors[-1] if errors else text)
 
     async def state(self) -> str:
         """Return the state in the cluster, as the server names it; empty if it does not answer."""
@@ -215,6 +229,12 @@ async def _output(command: Sequence[str], wait_s: float) -> tuple[int, str]:
             process.kill()
             await process.wait()
     return process.returncode or 0, output.decode(errors="replace")
+
+
+def _reason(log: str) -> str:
+    """Return the line of a server's log that has its last error, else the last line."""
+    errors = [line for line in log.splitlines() if "ERROR" in line and "Aborting" not in line]
+    return _last_line(errors[-1] if errors else log)
 
 
 def _last_line(text: str) -> str:

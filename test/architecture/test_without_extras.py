@@ -48,6 +48,7 @@ if len(seen) < 20:
 #: What is imported only where an extra is used.
 _OF_EXTRAS = (
     "bookshelf.log.kafka.",
+    "bookshelf.keyring.mariadb",
     "bookshelf.keyring.postgres",
     "bookshelf.storage.mariadb.database",
     "bookshelf.storage.mariadb.nodes",

@@ -1,20 +1,23 @@
-"""Keyrings in memory, in SQLite and in a real PostgreSQL keep one contract; what a destroyed key leaves."""
+"""Keyrings in memory, in SQLite, PostgreSQL and MariaDB keep one contract; what a destroyed key leaves."""
 
 import sqlite3
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Iterator
 from contextlib import closing
 from pathlib import Path
 
 import pytest
 from contract.keyring_contract import SECRET, KeyringContract
+from support import mariadb
 from support.fixed_infrastructure import FixedClock
 from support.postgres import Server
 
 from bookshelf.keyring.keyring import Keyring
+from bookshelf.keyring.mariadb import MariaDbKeyTable
 from bookshelf.keyring.memory import MemoryKeyTable
 from bookshelf.keyring.port import KeyringFault
 from bookshelf.keyring.postgres import PostgresKeyTable
 from bookshelf.keyring.sqlite import SqliteKeyTable
+from bookshelf.storage.mariadb.nodes import keyring_place
 
 
 class TestMemoryKeyring(KeyringContract):
@@ -65,6 +68,47 @@ class TestPostgresKeyring(KeyringContract):
         made = await PostgresKeyTable.open(url)
         yield made
         await made.close()
+
+
+@pytest.mark.needs("mariadb")
+class TestMariaDbKeyring(KeyringContract):
+    """In a MariaDB that two instances share."""
+
+    @pytest.fixture
+    def url(self, mariadb_server: mariadb.Server) -> Iterator[str]:
+        with mariadb_server.flushing(), mariadb_server.database() as name:
+            yield mariadb_server.url(name)
+
+    @pytest.fixture
+    async def table(self, url: str) -> AsyncIterator[MariaDbKeyTable]:
+        made = await MariaDbKeyTable.open(*keyring_place(url))
+        yield made
+        await made.close()
+
+    @pytest.fixture
+    async def other(self, url: str) -> AsyncIterator[MariaDbKeyTable]:
+        made = await MariaDbKeyTable.open(*keyring_place(url))
+        yield made
+        await made.close()
+
+    async def test_a_lost_connection_is_made_again(
+        self, mariadb_server: mariadb.Server, table: MariaDbKeyTable
+    ) -> None:
+        keyring = Keyring(table, SECRET, FixedClock().now)
+        made = await keyring.make("a-1")
+        mariadb_server.run(f"KILL USER '{mariadb.USER}'")
+        assert await keyring.find("a-1") == made
+
+
+@pytest.mark.needs("mariadb")
+async def test_a_mariadb_that_may_lose_what_it_committed_is_refused(mariadb_server: mariadb.Server) -> None:
+    with mariadb_server.database() as name, pytest.raises(KeyringFault, match="flush_log_at_trx_commit=0"):
+        await MariaDbKeyTable.open(*keyring_place(mariadb_server.url(name)))
+
+
+async def test_a_mariadb_that_does_not_answer_is_named() -> None:
+    with pytest.raises(KeyringFault, match="keyring in MariaDB"):
+        await MariaDbKeyTable.open(*keyring_place("mariadb://reader:a@127.0.0.1:1/none"))
 
 
 async def test_a_destroyed_key_is_in_no_file(tmp_path: Path) -> None:

@@ -1,5 +1,6 @@
 """Rows in a real MariaDB keep the contract that memory, SQLite and PostgreSQL keep."""
 
+import asyncio
 from collections.abc import AsyncIterator, Iterator
 from contextlib import AsyncExitStack
 from pathlib import Path
@@ -7,6 +8,7 @@ from pathlib import Path
 import pytest
 from contract.read_contract import ReadContract
 from contract.storage_contract import SOURCE, LastingContract, StorageContract, write
+from sqlalchemy import Connection, text
 from support.counter_context import VIEW, sums
 from support.kafka import HOST, free_ports
 from support.mariadb import Server
@@ -87,3 +89,33 @@ async def test_texts_of_views_are_compared_by_code_point_and_keep_every_letter(
     texts = ["a", "A", "a ", "\u00e4", "\U0001f4da", "\ufb01"]
     await write(tables, *texts)
     assert await tables.read(sums) == dict.fromkeys(texts, 1)
+
+
+@pytest.mark.parametrize("count", [60, pytest.param(1_000, marks=pytest.mark.slow)])
+async def test_no_read_gets_rows_of_one_that_was_cancelled(storage: MariaDbStorage, count: int) -> None:
+    database = storage.database
+    cancelled = 0
+
+    async def ask(number: int) -> int:
+        def work(db: Connection) -> int:
+            return int(db.scalar(text(f"SELECT {number} + SLEEP(0.002)")) or 0)
+
+        return await database.run(database.reading, work)
+
+    async def cancel(number: int) -> None:
+        nonlocal cancelled
+        asking = asyncio.create_task(ask(number))
+        await asyncio.sleep(number % 10 / 1_000)  # sleep: before, in and after the statement
+        asking.cancel()
+        [ended] = await asyncio.gather(asking, return_exceptions=True)
+        cancelled += isinstance(ended, asyncio.CancelledError)
+        assert await ask(-number) == -number
+
+    async def several(first: int) -> None:
+        for number in range(first, count, 6):
+            await cancel(number)
+
+    async with asyncio.TaskGroup() as tasks:
+        for first in range(6):
+            tasks.create_task(several(first))
+    assert cancelled > count / 10

@@ -7,7 +7,7 @@ lost, or no longer a part of its cluster, all of them are closed, and the next n
 import asyncio
 import logging
 import random
-from collections.abc import Mapping
+from collections.abc import Awaitable, Callable, Mapping
 from typing import Any
 from weakref import WeakSet
 
@@ -17,7 +17,7 @@ from asyncmy.constants import CLIENT, FIELD_TYPE
 from asyncmy.converters import conversions
 from asyncmy.errors import Error
 
-from bookshelf.storage.mariadb.address import MariaDbAddress
+from bookshelf.storage.mariadb.address import MariaDbAddress, read_address
 from bookshelf.storage.shared.database import Timeouts
 
 # it logs each note of the server, as that a database to drop does not exist
@@ -47,6 +47,16 @@ def is_usable(status: Mapping[str, str]) -> bool:
     if not status.get("wsrep_provider_name"):
         return True
     return status.get("wsrep_ready") == "ON" and status.get("wsrep_local_state") == _SYNCED
+
+
+def keyring_place(url: str) -> tuple[Callable[[], Awaitable[Any]], str]:
+    """Return what connects to the nodes of an address, and the database of the keys there.
+
+    Raises `StorageFault`.
+    """
+    address = read_address(url)
+    session = "SET NAMES utf8mb4, sql_mode = 'STRICT_ALL_TABLES'"
+    return NodeChoice(address, Timeouts(), session).connect, f"{address.database}_keyring"
 
 
 class NodeChoice:
