@@ -70,6 +70,19 @@ def _take(page: Page, name: str) -> None:
     write_picture(name, [(page.screenshot(), 0)], MOST)
 
 
+def _answer(page: Page, card: str) -> None:
+    """Answer the questions of a checkout, up to its summary."""
+    page.get_by_label("Name and address").fill("Ada Thornton\n12 Mill Lane\nHebden Bridge")
+    page.get_by_role("button", name="Go on").click()
+    page.get_by_label("Card", exact=False).and_(page.get_by_role("radio")).check()
+    page.get_by_label("Card number").fill(card)
+    page.get_by_label("Name on the card").fill("Ada Thornton")
+    page.get_by_label("Valid until").fill("09/49")
+    page.get_by_label("Security code").fill("123")
+    page.get_by_role("button", name="Go on").click()
+    page.get_by_role("heading", name="Is everything right?").wait_for()
+
+
 def _take_customer(browser: Browser, shop: Shop) -> None:
     """Take a purchase: the shop, a book, the cart, the summary, the order, its invoice."""
     page = _signed_in(browser, shop, "customer", _WIDE)
@@ -87,21 +100,19 @@ def _take_customer(browser: Browser, shop: Shop) -> None:
     page.goto(f"{shop.url}/shop/cart")
     _take(page, "shop-cart")
     page.get_by_role("link", name="Go on to the order").click()
-    page.get_by_label("Name and address").fill("Ada Thornton\n12 Mill Lane\nHebden Bridge")
-    page.get_by_role("button", name="Go on").click()
-    page.get_by_label("Card", exact=False).and_(page.get_by_role("radio")).check()
-    page.get_by_label("Card number").fill("4242 4242 4242 4242")
-    page.get_by_label("Name on the card").fill("Ada Thornton")
-    page.get_by_label("Valid until").fill("09/49")
-    page.get_by_label("Security code").fill("123")
-    page.get_by_role("button", name="Go on").click()
-    page.get_by_role("heading", name="Is everything right?").wait_for()
+    _answer(page, "4242 4242 4242 4242")
     _take(page, "shop-summary")
     page.locator("#order").click()
     page.get_by_role("link", name="Invoice").wait_for()
     _take(page, "shop-order")
     page.get_by_role("link", name="Invoice").click()
     _take(page, "shop-invoice")
+    page.goto(f"{shop.url}/shop/search?q=dune")
+    page.get_by_role("link", name="Dune").first.click()
+    page.get_by_role("button", name="Order now").click()
+    _answer(page, "4000 0000 0000 0341")
+    page.locator("#order").click()
+    page.get_by_text("Something holds it up").wait_for()
     page.goto(f"{shop.url}/shop/orders?state=CANCELED")
     if (canceled := page.locator("main a[href*='/shop/orders/o-']")).count():
         canceled.first.click()
@@ -111,14 +122,32 @@ def _take_customer(browser: Browser, shop: Shop) -> None:
     _take(phone, "shop-phone-dark")
 
 
-def _take_manager(browser: Browser, shop: Shop) -> None:
-    page = _signed_in(browser, shop, "manager", _WIDE)
+def _prepare(page: Page, shop: Shop) -> None:
+    """Take what a manager does before a purchase: products, and the credit of a customer."""
     for name, address in (("manage", "/manage"), ("manage-products", "/manage/products")):
         page.goto(f"{shop.url}{address}")
         _take(page, name)
-    page.goto(f"{shop.url}/manage/orders")
-    page.locator("main table a").first.click()
-    page.get_by_role("heading", name="What has happened").wait_for()
+    page.locator("main tbody a").first.click()
+    page.get_by_role("button", name="Save").wait_for()
+    _take(page, "manage-product")
+    page.goto(f"{shop.url}/manage/customers?q={shop.people['customer']['login']}")
+    page.locator("main tbody a").first.click()
+    page.get_by_role("heading", name="Changes of the credit").wait_for()
+    _take(page, "manage-customer")
+
+
+def _look_after(page: Page, shop: Shop) -> None:
+    """Take what a manager does after a purchase: a stalled order, one that is shipped, the revenue."""
+    page.goto(f"{shop.url}/manage/orders?stalled=on")
+    page.locator("#orders a").first.click()
+    page.get_by_role("button", name="Try the payment again").wait_for()
+    _take(page, "manage-stalled")
+    page.goto(f"{shop.url}/manage/orders?to-ship=on")
+    page.locator("#orders a").first.click()
+    page.get_by_label("Number of the parcel").fill("JD0123456789")
+    page.get_by_role("button", name="It is on its way").click()
+    page.locator("#notice").wait_for()
+    page.reload()
     _take(page, "manage-order")
     page.goto(f"{shop.url}/manage/revenue?by=month")
     _take(page, "manage-revenue")
@@ -135,8 +164,10 @@ def main() -> None:
         browser = playwright.chromium.launch(
             executable_path=shutil.which("chromium"), args=["--no-sandbox", "--disable-gpu"]
         )
+        manager = _signed_in(browser, shop, "manager", _WIDE)
+        _prepare(manager, shop)
         _take_customer(browser, shop)
-        _take_manager(browser, shop)
+        _look_after(manager, shop)
         browser.close()
 
 

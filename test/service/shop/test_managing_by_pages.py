@@ -120,7 +120,7 @@ async def test_orders_are_sorted_and_followed_page_by_page_and_back() -> None:
         assert oldest.html.index("orders-o-00") < oldest.html.index("orders-o-01")
 
 
-async def test_invoices_are_a_file_with_a_line_for_each_rate() -> None:
+async def test_invoices_are_listed_by_days_and_lead_to_their_table() -> None:
     async with Shop() as shop:
         await shop.stock()
         await shop.place("o-1", 2)
@@ -129,14 +129,17 @@ async def test_invoices_are_a_file_with_a_line_for_each_rate() -> None:
         pages = Pages(SITE, ShelfApi(shop.services))
 
         async def listed() -> bool:
-            return "/manage/invoices?form=csv" in (await pages.get("/manage/invoices")).html
+            return "/manage/orders/o-1" in (await pages.get("/manage/invoices")).html
 
         await eventually(listed, "the invoice is written")
-        lines = (await pages.download("/manage/invoices?form=csv")).decode().splitlines()
-        assert lines[0] == "number,time,order,customer,vat_percent,net,vat,gross,currency"
-        cells = lines[1].split(",")
-        assert (cells[2], cells[3], cells[-2:]) == ("o-1", "a-reader", ["30.00", "EUR"])
-        assert float(cells[5]) + float(cells[6]) == float(cells[7])
+        shown = await pages.get("/manage/invoices?from=2026-01-01&to=2099-01-01")
+        assert "One invoice" in shown.words
+        address = "/bookshelf/shop/invoices?from=2026-01-01&to=2099-01-01&format=csv"
+        assert f'href="{address.replace("&", "&amp;")}"' in shown.html
+        table = await shop.get("accounting", address.removeprefix("/bookshelf"))
+        assert b"o-1" in table.body
+        none = await pages.get("/manage/invoices?from=2099-01-02")
+        assert "No invoice of these days" in none.words
 
 
 async def test_today_is_the_day_of_the_shop() -> None:

@@ -148,6 +148,19 @@ def test_a_filter_shows_a_value_in_each_language(name: str, value: object, engli
         assert Formats(LOCALES[language], str).filters[name](value) == text
 
 
+@pytest.mark.parametrize(
+    ("value", "english", "german"),
+    [
+        (999_999, "999,999", "999.999"),
+        (1_500_000, "1.5M", "1,5\N{NO-BREAK SPACE}Mio."),
+        (2e9, "2B", "2\N{NO-BREAK SPACE}Mrd."),
+    ],
+)
+def test_numbers_beside_charts_are_short(value: float, english: str, german: str) -> None:
+    assert Formats(LOCALES["en"], str).filters["short_number"](value) == english
+    assert Formats(LOCALES["de"], str).filters["short_number"](value) == german
+
+
 def test_money_is_shown_from_minor_units() -> None:
     assert Formats(LOCALES["en"], str).filters["money"](1999, "GBP") == "£19.99"
 

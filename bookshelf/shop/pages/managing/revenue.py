@@ -12,7 +12,7 @@ from bookshelf.shop.pages.managing.answers import Earned, WrittenInvoice
 from bookshelf.shop.pages.managing.form_parts import EXAMPLE_TIME, ROOT, names_of
 from bookshelf.shop.pages.shared.product_tiles import example_products, long_product
 from bookshelf.shop.values import MANAGE, BoughtLine, VatSum
-from bookshelf.site.api_adapters import target
+from bookshelf.site.api_adapters import PREFIX, target
 from bookshelf.site.charts import Bars, bars
 from bookshelf.site.page import Download, Model, Page, PageRoute, _
 from bookshelf.site.page_request import PageRequest
@@ -31,11 +31,15 @@ _BARS, _PRODUCTS = 12, 8
 _FORMULA = ("=", "+", "-", "@", "\t", "\r")
 
 
-class InvoiceSearch(msgspec.Struct, frozen=True, kw_only=True):
-    """From where on; `form` csv is a file of all of them."""
+class InvoiceSearch(msgspec.Struct, frozen=True, kw_only=True, rename={"since": "from", "until": "to"}):
+    """Of which days, and from where on."""
 
+    since: str = ""
+    until: str = ""
     after: str = ""
-    form: str = ""
+
+
+_ALL = InvoiceSearch()
 
 
 class RevenueSearch(msgspec.Struct, frozen=True, kw_only=True, rename={"since": "from", "until": "to"}):
@@ -53,6 +57,9 @@ class InvoicesModel(Model):
     invoices: tuple[WrittenInvoice, ...]
     names: Mapping[str, str]
     count: int
+    since: str
+    until: str
+    csv_address: str
     more_address: str
     first_address: str
 
@@ -70,15 +77,13 @@ class RevenueModel(Model):
     csv_address: str
 
 
-async def show_invoices(request: PageRequest) -> Page | Download:
-    """Show the invoices, the newest first, or answer them as CSV."""
+async def show_invoices(request: PageRequest) -> Page:
+    """Show the invoices, the newest first."""
     query: InvoiceSearch = request.query
-    if query.form == "csv":
-        return await _invoice_file(request)
-    asked = target("/shop/invoices", limit=_PAGE, after=query.after)
+    asked = target("/shop/invoices", from_=query.since, to=query.until, limit=_PAGE, after=query.after)
     found = await request.api.get(asked, kind=list[WrittenInvoice])
     names = await names_of(request, (one.customer for one in found.body))
-    return _list_page(found.body, names, found.total, found.cursor, query.after)
+    return _list_page(found.body, names, found.total, found.cursor, query)
 
 
 def _list_page(
@@ -86,44 +91,20 @@ def _list_page(
     names: Mapping[str, str],
     count: int,
     cursor: str | None = None,
-    after: str = "",
+    query: InvoiceSearch = _ALL,
 ) -> Page:
-    more = "" if cursor is None else target(INVOICES, after=cursor)
+    days = {"from_": query.since, "to": query.until}
     model = InvoicesModel(
         invoices=tuple(found),
         names=names,
         count=count,
-        more_address=more,
-        first_address=INVOICES if after else "",
+        since=query.since,
+        until=query.until,
+        csv_address=target(f"{PREFIX}/shop/invoices", **days, format="csv"),
+        more_address="" if cursor is None else target(INVOICES, **days, after=cursor),
+        first_address=target(INVOICES, **days) if query.after else "",
     )
     return Page("invoices.html", model)
-
-
-async def _invoice_file(request: PageRequest) -> Download:
-    rows: list[WrittenInvoice] = []
-    cursor: str | None = ""
-    while cursor is not None:
-        found = await request.api.get(
-            target("/shop/invoices", limit=_CSV, after=cursor), kind=list[WrittenInvoice]
-        )
-        rows += found.body
-        cursor = found.cursor
-    return Download(body=invoices_csv(rows), media_type="text/csv; charset=utf-8", name="invoices.csv")
-
-
-def invoices_csv(rows: Sequence[WrittenInvoice]) -> bytes:
-    """Return invoices as CSV, with a line for each rate of VAT, amounts with a point."""
-    written = StringIO()
-    table = csv.writer(written)
-    table.writerow(("number", "time", "order", "customer", "vat_percent", "net", "vat", "gross", "currency"))
-    for one in rows:
-        currency = one.total.currency
-        for part in one.vat:
-            amounts = (part.net, part.vat, part.gross)
-            about = (one.number, one.finalized.isoformat(), one.order, one.customer)
-            shown = (plain_amount(amount, currency) for amount in amounts)
-            table.writerow((*about, f"{part.permille / 10:g}", *shown, currency))
-    return written.getvalue().encode()
 
 
 async def show_revenue(request: PageRequest) -> Page | Download:
@@ -260,6 +241,7 @@ def _list_examples() -> Mapping[str, Page]:
     return {
         "usual": _list_page(invoices, {"a-1": "Ann Reader"}, 8),
         "empty": _list_page((), {}, 0),
+        "none": _list_page((), {}, 0, None, InvoiceSearch(since="2025-01-01", until="2025-01-31")),
         "long": _list_page(invoices, {"a-8": "Ann Eleonora Wilhelmina " * 8}, 12_345, "next"),
     }
 
