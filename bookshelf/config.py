@@ -135,6 +135,16 @@ class FileSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fie
     files_most: Annotated[int, Meta(ge=1, le=1 << 30)] = 20 << 20
 
 
+class PhotoSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """Photos: bytes and pixels of an upload, worker processes (0: one less than cores), limits, caches."""
+
+    photos_bytes: Annotated[int, Meta(ge=1, le=1 << 30)] = 20 << 20
+    photos_pixels: Annotated[int, Meta(ge=1, le=400_000_000)] = 100_000_000
+    photos_workers: Annotated[int, Meta(ge=0, le=256)] = 0
+    photos_uploads_minute: Annotated[int, Meta(ge=1, le=100_000)] = 30
+    photos_cache_s: Annotated[int, Meta(ge=0, le=31_536_000)] = 3600
+
+
 class ShopSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """The bookshop. `shop_currency` is that of its first product; a later change concerns nothing."""
 
@@ -219,6 +229,7 @@ STRUCTS: tuple[type[msgspec.Struct], ...] = (
         GatewaySettings,
         SiteSettings,
         FileSettings,
+        PhotoSettings,
         ShopSettings,
     ),
 )

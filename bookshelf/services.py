@@ -12,11 +12,20 @@ from bookshelf.accounts.forgetting import FORGETTING
 from bookshelf.accounts.group import GROUP
 from bookshelf.accounts.registration import REGISTRATION
 from bookshelf.accounts.session import SESSION
-from bookshelf.config import GatewaySettings, ShopSettings, WrongSetting, load, missing_extra, read
+from bookshelf.config import (
+    GatewaySettings,
+    PhotoSettings,
+    ShopSettings,
+    WrongSetting,
+    load,
+    missing_extra,
+    read,
+)
 from bookshelf.cqrs.route import BulkRoute
 from bookshelf.cqrs.service import Service
 from bookshelf.files import file
 from bookshelf.files.handlers import download
+from bookshelf.photos import images, photo
 from bookshelf.shelf import (
     book,
     book_list,
@@ -103,6 +112,12 @@ def _with_shop(service: Service) -> Service:
             f"shop_zone (or BOOKSHELF_SHOP_ZONE): {settings.shop_zone!r} is no time zone, like Europe/Berlin"
         )
         raise WrongSetting(msg) from None
+
+
+def _with_uploads(service: Service) -> Service:
+    from bookshelf.photos.handlers.upload_service import with_uploads  # noqa: PLC0415 (see `Service.load`)
+
+    return with_uploads(service, load(PhotoSettings, os.environ))
 
 
 SERVICES = (
@@ -295,6 +310,17 @@ SERVICES = (
         serves=(),
         root="/gallery",
         load=_with_gallery,
+        profile="photos",
+    ),
+    Service(
+        name="uploads",
+        summary="Photos come in, are changed, removed and shown",
+        tags=("photos", "upload"),
+        port=8120,
+        runs=(photo.PHOTO, images.VIEW),
+        serves=(),
+        load=_with_uploads,
+        keeps_files=True,
         profile="photos",
     ),
 )

@@ -1,4 +1,4 @@
-"""Groups of accounts: which scopes their members have. Four are built in, and always there."""
+"""Groups of accounts: which scopes their members have. Five are built in, and always there."""
 
 import re
 from collections.abc import Mapping
@@ -16,6 +16,7 @@ SCOPES = (
     "shop:buy",
     "shop:manage",
     "files:write",
+    "photos:moderate",
     "accounts:read",
     "accounts:admin",
 )
@@ -25,6 +26,7 @@ BUILT_IN: Mapping[str, tuple[str, ...]] = {
     "reader": ("read", "write"),
     "customer": ("shop:buy",),
     "manager": ("shop:buy", "shop:manage", "files:write", "accounts:read"),
+    "moderator": ("photos:moderate",),
     ADMIN: SCOPES,
 }
 #: The groups of a new account.

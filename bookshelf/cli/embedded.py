@@ -15,7 +15,7 @@ from bookshelf.cli.command import on_hangup
 from bookshelf.cli.keyring import open_embedded_seals
 from bookshelf.cli.listen import LOOPBACK, allowed_hosts
 from bookshelf.cli.start_secret import StartSecret
-from bookshelf.config import GatewaySettings, Settings, load
+from bookshelf.config import GatewaySettings, PhotoSettings, Settings, load
 from bookshelf.cqrs.service import Service, check_services
 from bookshelf.discovery.local import LocalDiscovery
 from bookshelf.http.client import HttpTransport, LocalTransport
@@ -137,7 +137,7 @@ async def make_infrastructure(
     transport = LocalTransport(HttpTransport())
     stack.push_async_callback(transport.close)
     number = settings.partitions
-    pictures = PictureWorkers()
+    pictures = PictureWorkers(load(PhotoSettings, os.environ).photos_workers)
     stack.push_async_callback(pictures.close)
     clock = clock or SystemClock()
     # before the callers: the keyring and the secret file are created together

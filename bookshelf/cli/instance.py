@@ -1,5 +1,6 @@
 """Runs one instance of a service on Kafka, Consul and a database, with its folder and its admin API."""
 
+import os
 import re
 from collections.abc import Awaitable, Callable, Sequence
 from contextlib import AsyncExitStack
@@ -10,7 +11,7 @@ from bookshelf.cli.callers import open_callers
 from bookshelf.cli.keyring import open_shared_seals
 from bookshelf.cli.listen import NOTICE_S, SocketListeners, allowed_hosts, check_address, open_admin_api
 from bookshelf.cli.start_secret import StartSecret
-from bookshelf.config import Network, Settings, WrongSetting, missing_extra
+from bookshelf.config import Network, PhotoSettings, Settings, WrongSetting, load, missing_extra
 from bookshelf.cqrs.service import Service
 from bookshelf.discovery.consul.discovery import ConsulDiscovery
 from bookshelf.discovery.port import Discovery
@@ -128,7 +129,7 @@ async def make_infrastructure(
     api = gateway_at(settings.site_api)
     stack.push_async_callback(api.close)
     number = network.kafka.partitions
-    pictures = PictureWorkers()
+    pictures = PictureWorkers(load(PhotoSettings, os.environ).photos_workers)
     stack.push_async_callback(pictures.close)
     clock = SystemClock()
     secret = StartSecret(settings)

@@ -29,6 +29,7 @@ _COMMANDS = {
     "log-level": ("bookshelf.cli.admin:log_level", "Set the log level of running processes."),
     "accounts": ("bookshelf.cli.accounts:accounts", "Look after accounts."),
     "shop": ("bookshelf.cli.shop:shop", "Check the laws of the shop, and its files."),
+    "photos": ("bookshelf.cli.photos:photos", "Check photos and their images, and delete unused ones."),
     "demo": ("bookshelf.cli.demo:demo", "Fill a new data folder with a made-up system to look at."),
     "schema": ("bookshelf.cli.schema:schema", "Look after the schemas of events."),
     "health": ("bookshelf.cli.health:health", "Ask services on this machine if they are well."),

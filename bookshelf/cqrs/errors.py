@@ -32,6 +32,18 @@ class NotFound(Refused):
     KIND = "not-found"
 
 
+class Gone(Refused):
+    """What the request names was there once, and was removed."""
+
+    KIND = "gone"
+
+
+class NotYours(Refused):
+    """What the request would change belongs to another person."""
+
+    KIND = "not-yours"
+
+
 class Conflict(Refused):
     """The request contradicts the present state."""
 

@@ -162,10 +162,18 @@ class HandlerPorts(Protocol):
         in any case.
         """
 
-    async def query(self, view: View, function: Callable[[Any], T], after: Iterable[Position] = ()) -> T:
+    async def query(
+        self,
+        view: View,
+        function: Callable[[Any], T],
+        after: Iterable[Position] = (),
+        *,
+        to_end: bool = False,
+    ) -> T:
         """Return what `function(connection)` returns, once the view has these positions.
 
-        Raises `NotCaughtUp`, `StorageFault`, or what the function raises.
+        With `to_end` it has all that is in the log by then. Raises `NotCaughtUp`, `LogFault`, `StorageFault`,
+        or what the function raises.
         """
 
 

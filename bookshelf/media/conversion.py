@@ -4,6 +4,8 @@ It runs in a worker process only (`worker.py`): its input is not trusted.
 """
 
 import io
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 from PIL import Image, ImageCms, ImageOps, UnidentifiedImageError
@@ -19,7 +21,8 @@ _GAP = 3.0
 #: A rendition is at most so many times as high as wide.
 _TALL = 4
 _PALETTED = frozenset({"1", "P", "PA", "L", "LA", "I", "I;16", "I;16B", "I;16L", "F"})
-_ORIENTATION = 0x0112
+#: The tag of EXIF that has the orientation.
+ORIENTATION = 0x0112
 _TURNED = frozenset({5, 6, 7, 8})
 
 # the limits of a job count, before anything is decoded
@@ -28,21 +31,29 @@ Image.MAX_IMAGE_PIXELS = None
 
 def convert_picture(path: Path, limits: PictureLimits) -> ConvertedPicture:
     """Return the renditions of a file. Raises `PictureRefused`."""
+    with opened_picture(path) as source:
+        check_size(source, limits)
+        largest = _decode(source, max(limits.widths))
+    renditions = {width: encode_still(_fit(largest, width)) for width in limits.widths}
+    return ConvertedPicture(largest.width, largest.height, _mean_colour(largest), renditions)
+
+
+@contextmanager
+def opened_picture(path: Path) -> Iterator[Image.Image]:
+    """Open a file of an accepted format. Raises `PictureRefused` for all that its content leads to."""
     try:
         with Image.open(path, formats=FORMATS) as source:
-            _check_size(source, limits)
-            largest = _decode(source, max(limits.widths))
+            yield source
     except PictureRefused:
         raise
     except UnidentifiedImageError:
         raise PictureRefused("format", f"is no picture; {_FORMAT_NAMES} are accepted") from None
     except Exception as fault:
         raise PictureRefused("unreadable", "is a picture that is damaged or incomplete") from fault
-    renditions = {width: _encode(_fit(largest, width)) for width in limits.widths}
-    return ConvertedPicture(largest.width, largest.height, _mean_colour(largest), renditions)
 
 
-def _check_size(source: Image.Image, limits: PictureLimits) -> None:
+def check_size(source: Image.Image, limits: PictureLimits) -> None:
+    """Return if a picture has as many pixels and frames as are accepted. Raises `PictureRefused`."""
     width, height = source.size
     if width * height > limits.pixels or max(width, height) > limits.side or not width * height:
         most = f"{limits.pixels // 1_000_000} megapixels, and {limits.side} pixels a side"
@@ -57,23 +68,23 @@ def _decode(source: Image.Image, width: int) -> Image.Image:
 
     Only one copy of all pixels is made: the next steps have those that are left.
     """
-    orientation = source.getexif().get(_ORIENTATION)
+    orientation = source.getexif().get(ORIENTATION)
     turned = orientation in _TURNED
     ratio = source.width / source.height if turned else source.height / source.width
     wanted = (2 * width, max(1, round(2 * width * min(ratio, _TALL))))
     profile = source.info.get("icc_profile")
     source.draft("RGB", wanted[::-1] if turned else wanted)  # a JPEG is decoded at about the size needed
     source.load()
-    fitted = _fit(_true_colour(source), width, turned=turned)
+    fitted = _fit(true_colour(source), width, turned=turned)
     if orientation is not None:
-        fitted.getexif()[_ORIENTATION] = orientation
-    srgb = _in_srgb(ImageOps.exif_transpose(fitted), profile)
+        fitted.getexif()[ORIENTATION] = orientation
+    srgb = in_srgb(ImageOps.exif_transpose(fitted), profile)
     pixels = Image.new(srgb.mode, srgb.size)
     pixels.paste(srgb)
     return pixels
 
 
-def _true_colour(source: Image.Image) -> Image.Image:
+def true_colour(source: Image.Image) -> Image.Image:
     """Return the picture in a mode that can be resized: RGB, RGBA, or CMYK and the like as they are."""
     if source.has_transparency_data:
         return source if source.mode == "RGBA" else source.convert("RGBA")
@@ -82,7 +93,8 @@ def _true_colour(source: Image.Image) -> Image.Image:
     return source.convert("RGB") if source.mode in _PALETTED else source
 
 
-def _in_srgb(picture: Image.Image, profile: bytes | None) -> Image.Image:
+def in_srgb(picture: Image.Image, profile: bytes | None) -> Image.Image:
+    """Return the picture in sRGB. A profile that cannot be used counts as none."""
     mode = "RGBA" if picture.mode == "RGBA" else "RGB"
     if profile:
         try:
@@ -90,7 +102,7 @@ def _in_srgb(picture: Image.Image, profile: bytes | None) -> Image.Image:
                 picture, io.BytesIO(profile), ImageCms.createProfile("sRGB"), outputMode=mode
             )
         except (ImageCms.PyCMSError, ValueError, OSError):
-            made = None  # a profile that cannot be used counts as none
+            made = None
         if made is not None:
             return made
     return picture if picture.mode == mode else picture.convert(mode)
@@ -107,7 +119,8 @@ def _fit(picture: Image.Image, width: int, *, turned: bool = False) -> Image.Ima
     return picture.resize(size, Image.Resampling.LANCZOS, reducing_gap=_GAP)
 
 
-def _encode(picture: Image.Image) -> bytes:
+def encode_still(picture: Image.Image) -> bytes:
+    """Return a WebP file of a picture."""
     file = io.BytesIO()
     picture.save(file, "WEBP", quality=_QUALITY, method=4)
     return file.getvalue()

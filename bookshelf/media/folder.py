@@ -7,6 +7,7 @@ import time
 from collections.abc import AsyncIterator, Callable
 from hashlib import blake2b
 from pathlib import Path
+from shutil import rmtree
 from tempfile import mkstemp
 from typing import Any, BinaryIO, TypeVar
 
@@ -27,7 +28,7 @@ class FolderBlobs:
 
     @property
     def unfinished(self) -> Path:
-        """The folder for files that are arriving. What was left there is deleted after an hour."""
+        """The folder for what is arriving, made if need be. What was left there is deleted after an hour."""
         return self._path / UNFINISHED
 
     async def put(self, name: str, pieces: AsyncIterator[bytes]) -> None:
@@ -68,6 +69,18 @@ class FolderBlobs:
         """Delete a blob. Raises `BlobFault`, `ValueError`."""
         await _in_thread(self._place(name).unlink, missing_ok=True)
 
+    async def discard(self, about: BlobInfo) -> bool:
+        """Delete a blob unless it was put again since `about` was read; return True if it is deleted.
+
+        It is renamed first: one that was put again up to then is put back. Raises `BlobFault`, `ValueError`.
+        """
+        return await _in_thread(_discard, about, self._place(about.name), self.unfinished)
+
+    async def namespaces(self) -> frozenset[str]:
+        """Return the namespaces that have folders. Raises `BlobFault`."""
+        found = await _in_thread(lambda: [path.name for path in self._path.glob("*") if path.is_dir()])
+        return frozenset(found) - {UNFINISHED}
+
     async def list(self, namespace: str) -> AsyncIterator[BlobInfo]:
         """Yield every blob of a namespace. Raises `BlobFault`."""
         for blob in await _in_thread(_blobs_in, self._path / namespace, namespace):
@@ -89,7 +102,11 @@ class FolderBlobs:
         self._tidied = now
         for left in self.unfinished.glob("*"):
             with contextlib.suppress(FileNotFoundError):
-                if now - left.stat().st_mtime > GIVEN_UP_S:
+                if now - left.stat().st_mtime <= GIVEN_UP_S:
+                    continue
+                if left.is_dir():
+                    rmtree(left, ignore_errors=True)
+                else:
                     left.unlink()
 
 
@@ -116,6 +133,26 @@ def _publish(file: BinaryIO, path: Path, place: Path) -> None:
     path.replace(place)
     for folder in (place.parent, *(made.parent for made in new)):
         _flush(folder)
+
+
+def _discard(about: BlobInfo, place: Path, unfinished: Path) -> bool:
+    unfinished.mkdir(parents=True, exist_ok=True, mode=0o700)
+    descriptor, draft = mkstemp(dir=unfinished)
+    os.close(descriptor)
+    aside = Path(draft)
+    try:
+        if place.stat().st_mtime != about.modified:
+            return False
+        place.replace(aside)
+        if aside.stat().st_mtime == about.modified:
+            return True
+        with contextlib.suppress(FileExistsError):  # it was put once more
+            os.link(aside, place)
+    except FileNotFoundError:  # another sweep has deleted it
+        return False
+    finally:
+        aside.unlink(missing_ok=True)
+    return False
 
 
 def _flush(folder: Path) -> None:

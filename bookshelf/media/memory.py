@@ -49,6 +49,17 @@ class MemoryBlobs:
         check_name(name)
         self._blobs.pop(name, None)
 
+    async def discard(self, about: BlobInfo) -> bool:
+        """Delete a blob unless it was put again since `about` was read; return True if it is deleted."""
+        if await self.stat(about.name) != about:
+            return False
+        await self.delete(about.name)
+        return True
+
+    async def namespaces(self) -> frozenset[str]:
+        """Return the namespaces that have blobs."""
+        return frozenset(name.partition("/")[0] for name in self._blobs)
+
     async def list(self, namespace: str) -> AsyncIterator[BlobInfo]:
         """Yield every blob of a namespace."""
         for name, (content, modified) in sorted(self._blobs.items()):

@@ -28,7 +28,6 @@ PICTURE_TYPE = "image/webp"
 #: What a browser may do with a picture that it opens as a page: show it.
 _HEADERS = {
     "Content-Type": PICTURE_TYPE,
-    "Accept-Ranges": "bytes",
     "Content-Security-Policy": "sandbox; default-src 'none'",
     "X-Content-Type-Options": "nosniff",
 }
@@ -144,18 +143,26 @@ async def picture_response(
 
     Raises `Problem`: not-found, range, unavailable.
     """
+    cache = f"{'private' if private else 'public'}, {_KEPT}"
+    return await blob_response(request, blobs, name, CIMultiDict({**_HEADERS, "Cache-Control": cache}))
+
+
+async def blob_response(request: Request, blobs: BlobStore, name: str, headers: CIMultiDict[str]) -> Response:
+    """Return a blob with these headers, or the part of it that is asked for.
+
+    Raises `Problem`: not-found, range, unavailable.
+    """
     try:
-        return await _response(request, blobs, name, private=private)
+        return await _response(request, blobs, name, headers)
     except (BlobMissing, ValueError):
         raise Problem("not-found", "there is no such picture") from None
     except BlobFault as fault:
         raise Problem("unavailable", "the picture cannot be read right now; try again") from fault
 
 
-async def _response(request: Request, blobs: BlobStore, name: str, *, private: bool) -> Response:
+async def _response(request: Request, blobs: BlobStore, name: str, headers: CIMultiDict[str]) -> Response:
     tag = f'"{name.rpartition("/")[2]}"'
-    cache = f"{'private' if private else 'public'}, {_KEPT}"
-    headers = CIMultiDict({**_HEADERS, "Cache-Control": cache, "ETag": tag})
+    headers = CIMultiDict({**headers, "ETag": tag, "Accept-Ranges": "bytes"})
     about = await blobs.stat(name)
     if about is None:
         raise BlobMissing(name)

@@ -10,8 +10,16 @@ from pathlib import Path
 import msgspec
 import structlog
 
-from bookshelf.media.job import JobResult, PictureJob
-from bookshelf.media.port import ConvertedPicture, PictureLimits, PictureRefused, PicturesBusy
+from bookshelf.media.job import STORAGE, Job, JobResult, PhotoJob, PictureJob
+from bookshelf.media.port import (
+    ConvertedPicture,
+    MadePhoto,
+    NotStored,
+    PhotoLimits,
+    PictureLimits,
+    PictureRefused,
+    PicturesBusy,
+)
 
 #: Seconds that one picture may take by the clock; pictures after which a process is replaced.
 WITHIN_S = 15.0
@@ -33,14 +41,17 @@ class _Worker:
         self._process = process
         self.done = 0
 
-    async def ask(self, job: PictureJob) -> JobResult | None:
+    async def ask(self, job: Job) -> JobResult | None:
         """Return the result of a job; None if the process has ended without one."""
         writer, reader = self._process.stdin, self._process.stdout
         assert writer is not None and reader is not None  # noqa: PT018, S101 (it was started with pipes)
         with contextlib.suppress(ConnectionError):
             writer.write(_encode(job) + b"\n")
             await writer.drain()
-        line = await reader.readline()
+        try:
+            line = await reader.readline()
+        except ValueError:  # an answer over the limit
+            return None
         self.done += 1
         return _read_result(line) if line.endswith(b"\n") else None
 
@@ -74,6 +85,21 @@ class PictureWorkers:
 
     async def convert(self, path: Path, limits: PictureLimits) -> ConvertedPicture:
         """Return the renditions of a file. Raises `PictureRefused`, `PicturesBusy`."""
+        result = await self._result(PictureJob(str(path), limits))
+        if result.picture is None:
+            raise PictureRefused(result.kind, result.detail)
+        return result.picture
+
+    async def make_photo(self, path: Path, into: Path, limits: PhotoLimits) -> MadePhoto:
+        """Write the images of a photo into a folder. Raises `PictureRefused`, `PicturesBusy`, `NotStored`."""
+        result = await self._result(PhotoJob(str(path), str(into), limits))
+        if result.kind == STORAGE:
+            raise NotStored(result.detail)
+        if result.photo is None:
+            raise PictureRefused(result.kind, result.detail)
+        return result.photo
+
+    async def _result(self, job: Job) -> JobResult:
         if self._waiting >= self._most_waiting:
             raise PicturesBusy("many pictures are waiting; try again in a moment")
         self._waiting += 1
@@ -82,21 +108,19 @@ class PictureWorkers:
         finally:
             self._waiting -= 1
         try:
-            result = await self._run(PictureJob(str(path), limits))
+            result = await self._run(job)
         finally:
             self._places.release()
         if result is None:
             raise PictureRefused("unreadable", "cannot be decoded within the limits of time and memory")
-        if result.picture is None:
-            raise PictureRefused(result.kind, result.detail)
-        return result.picture
+        return result
 
     async def close(self) -> None:
         """End all processes."""
         while self._idle:
             await self._idle.pop().end()
 
-    async def _run(self, job: PictureJob) -> JobResult | None:
+    async def _run(self, job: Job) -> JobResult | None:
         worker = self._idle.pop() if self._idle else await self._start()
         result = None
         try:

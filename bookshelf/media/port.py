@@ -55,8 +55,14 @@ class BlobStore(Protocol):
     async def delete(self, name: str) -> None:
         """Delete a blob. It is no error if there is none."""
 
+    async def discard(self, about: BlobInfo) -> bool:
+        """Delete a blob unless it was put again since `about` was read; return True if it is deleted."""
+
     def list(self, namespace: str) -> AsyncIterator[BlobInfo]:
         """Yield every blob of a namespace, in the order of the names."""
+
+    async def namespaces(self) -> frozenset[str]:
+        """Return the namespaces that have blobs, or had some."""
 
 
 def check_name(name: str) -> tuple[str, str, bool]:
@@ -87,6 +93,23 @@ class PictureLimits(msgspec.Struct, frozen=True, kw_only=True):
     widths: tuple[int, ...] = (480, 240)
 
 
+class PhotoLimits(PictureLimits, frozen=True, kw_only=True):
+    """What a photo may be, and what becomes of it.
+
+    `widths` are those of its stills. `master`: the longest side of the largest image, in pixels; `moving`:
+    that of an animation. `frames_pixels`: of all frames of an animation together. `placeholder`: the most
+    bytes of a WebP picture of 16 pixels in width.
+    """
+
+    pixels: int = 100_000_000
+    frames: int | None = 300
+    frames_pixels: int = 200_000_000
+    widths: tuple[int, ...] = (2048, 1024, 320)
+    master: int = 4096
+    moving: int = 1024
+    placeholder: int = 400
+
+
 class PictureRefused(Exception):
     """A file is no picture that can be used. `kind`: format, pixels, frames, or unreadable."""
 
@@ -111,8 +134,35 @@ class ConvertedPicture(msgspec.Struct, frozen=True):
     renditions: Mapping[int, bytes]
 
 
+class MadeImage(msgspec.Struct, frozen=True, kw_only=True):
+    """An image of a photo: its file, pixels, bytes, media type, and digest (BLAKE2b-256)."""
+
+    file: str
+    width: int
+    height: int
+    bytes: int
+    type: str
+    digest: str
+
+
+class MadePhoto(msgspec.Struct, frozen=True, kw_only=True):
+    """A converted photo: its largest image, stills of it (the smallest first), and a tiny WebP picture."""
+
+    master: MadeImage
+    stills: tuple[MadeImage, ...]
+    placeholder: bytes
+    animated: bool
+
+
+class NotStored(Exception):
+    """The images of a photo cannot be written; a later attempt may succeed."""
+
+
 class Pictures(Protocol):
     """Converts pictures, away from the service's own process, which parses no image data."""
 
     async def convert(self, path: Path, limits: PictureLimits) -> ConvertedPicture:
         """Return the renditions of a file. Raises `PictureRefused`, `PicturesBusy`."""
+
+    async def make_photo(self, path: Path, into: Path, limits: PhotoLimits) -> MadePhoto:
+        """Write the images of a photo into a folder. Raises `PictureRefused`, `PicturesBusy`, `NotStored`."""

@@ -12,7 +12,8 @@ from pathlib import Path
 import msgspec
 
 from bookshelf.media.conversion import convert_picture
-from bookshelf.media.job import JobResult, PictureJob
+from bookshelf.media.job import STORAGE, Job, JobResult, PhotoJob
+from bookshelf.media.photo_conversion import make_photo
 from bookshelf.media.port import PictureLimits, PictureRefused
 
 #: The most bytes of a file.
@@ -26,7 +27,7 @@ def main() -> None:
     os.nice(_NICE)
     resource.setrlimit(resource.RLIMIT_FSIZE, (FILE, FILE))
     resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
-    read = msgspec.json.Decoder(PictureJob).decode
+    read = msgspec.json.Decoder(Job).decode
     for line in sys.stdin.buffer:
         job = read(line)
         _limit(job.limits)
@@ -43,11 +44,15 @@ def _limit(limits: PictureLimits) -> None:
         resource.setrlimit(kind, (most, hard))
 
 
-def _work(job: PictureJob) -> JobResult:
+def _work(job: Job) -> JobResult:
     try:
+        if isinstance(job, PhotoJob):
+            return JobResult(photo=make_photo(Path(job.path), Path(job.into), job.limits))
         return JobResult(picture=convert_picture(Path(job.path), job.limits))
     except PictureRefused as refusal:
         return JobResult(kind=refusal.kind, detail=str(refusal))
+    except OSError as fault:  # of the images that are written
+        return JobResult(kind=STORAGE, detail=fault.strerror or str(fault))
 
 
 if __name__ == "__main__":

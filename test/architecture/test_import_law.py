@@ -31,6 +31,10 @@ LAW: Law = {
         *("bookshelf.files", "bookshelf.cqrs", "bookshelf.media", "bookshelf.config"),
         *("bookshelf.http.message", "bookshelf.http.multipart", "bookshelf.http.problem"),
     },
+    "bookshelf.photos.handlers": {
+        *("bookshelf.photos", "bookshelf.cqrs", "bookshelf.media", "bookshelf.runtime", "bookshelf.config"),
+        *("bookshelf.http.message", "bookshelf.http.multipart", "bookshelf.http.problem"),
+    },
     "bookshelf.shop.handlers": {
         *("bookshelf.shop", "bookshelf.cqrs", "bookshelf.runtime"),
         *("bookshelf.http.message", "bookshelf.http.problem"),
@@ -83,7 +87,7 @@ LAW: Law = {
     "bookshelf.cli": {
         *("bookshelf.services", "bookshelf.runtime", "bookshelf.config", "gateway", "bookshelf.cqrs"),
         *("bookshelf.log", "bookshelf.discovery", "bookshelf.storage", "bookshelf.shelf.library_files"),
-        *("bookshelf.shop.check", "bookshelf.files.file"),
+        *("bookshelf.shop.check", "bookshelf.files.file", "bookshelf.shelf.events", "bookshelf.photos"),
         *("bookshelf.concurrency", "bookshelf.http", "bookshelf.media", "bookshelf.keyring"),
         "bookshelf.galera",
     },

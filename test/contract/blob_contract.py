@@ -3,6 +3,7 @@
 from collections.abc import AsyncIterator
 from hashlib import blake2b
 
+import msgspec
 import pytest
 from support.upstream import pieces
 
@@ -80,6 +81,22 @@ class BlobContract:
         await blobs.delete(name)
         await blobs.delete(name)
         assert await blobs.stat(name) is None
+
+    async def test_a_blob_is_discarded_unless_it_was_put_again(self, blobs: BlobStore) -> None:
+        name = await put(blobs, b"x")
+        first = await blobs.stat(name)
+        assert first is not None
+        older = msgspec.structs.replace(first, modified=first.modified - 1)
+        assert not await blobs.discard(older)
+        assert await read(blobs, name) == b"x"
+        assert await blobs.discard(first)
+        assert await blobs.stat(name) is None
+        assert not await blobs.discard(first)
+
+    async def test_namespaces_are_listed(self, blobs: BlobStore) -> None:
+        await put(blobs, b"x")
+        await put(blobs, b"x", "photos")
+        assert await blobs.namespaces() == {"covers", "photos"}
 
     async def test_namespaces_are_apart(self, blobs: BlobStore) -> None:
         cover, photo = await put(blobs, b"x"), await put(blobs, b"x", "photos")

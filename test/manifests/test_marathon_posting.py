@@ -31,6 +31,7 @@ SERVICES = [
     "managersite",
     "files",
     "gallery",
+    "uploads",
 ]
 APPS = ["kafka", "consul", *SERVICES, "api-gateway"]
 

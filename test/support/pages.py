@@ -109,7 +109,7 @@ class Ports:
     async def state(self, *_: object) -> Any:  # noqa: ANN401 (as declared)
         raise AssertionError("a page reads no state")
 
-    async def query(self, *_: object) -> Any:  # noqa: ANN401 (as declared)
+    async def query(self, *_: object, **_options: object) -> Any:  # noqa: ANN401 (as declared)
         raise AssertionError("a page reads no view")
 
     @property

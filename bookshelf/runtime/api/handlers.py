@@ -126,9 +126,21 @@ class ServicePorts:
         state: S = await client_of(self._aggregates, aggregate).state(subject, until, patience_s)
         return state
 
-    async def query(self, view: View, function: Callable[[Any], T], after: Iterable[Position] = ()) -> T:
-        """Return what the function returns for the view's rows. Raises `NotCaughtUp`, `StorageFault`."""
+    async def query(
+        self,
+        view: View,
+        function: Callable[[Any], T],
+        after: Iterable[Position] = (),
+        *,
+        to_end: bool = False,
+    ) -> T:
+        """Return what the function returns for the view's rows.
+
+        Raises `NotCaughtUp`, `LogFault`, `StorageFault`.
+        """
         host = self._views[view.name]
+        if to_end:
+            await host.reach_end()
         await host.after(after)
         answer: T = await host.query(function)
         return answer

@@ -174,19 +174,24 @@ class ViewHost:
             msg = f"{self.view.name} has not applied your positions yet; try again in a moment"
             raise NotCaughtUp(msg) from None
 
+    async def reach_end(self) -> None:
+        """Wait until everything that is in the log now is applied. Raises `NotCaughtUp`, `LogFault`."""
+        try:
+            async with asyncio.timeout(self._patience_s):
+                await self._reach(await self._ends.get())
+        except TimeoutError:
+            msg = f"{self.view.name} has not applied the whole log yet; try again in a moment"
+            raise NotCaughtUp(msg) from None
+
     async def read_on(self) -> None:
         """Wait until everything that is in the log now is applied. Raises `NotCaughtUp`.
 
         If the log does not answer, return at once: the rows are then the best answer there is.
         """
         try:
-            async with asyncio.timeout(self._patience_s):
-                await self._reach(await self._ends.get())
+            await self.reach_end()
         except LogFault:
             return
-        except TimeoutError:
-            msg = f"{self.view.name} has not applied the whole log yet; try again in a moment"
-            raise NotCaughtUp(msg) from None
 
     async def rebuild(self, progress: Callable[[int, int], None]) -> None:
         """Build a new generation beside the live one, then swap; queries are answered all the time.

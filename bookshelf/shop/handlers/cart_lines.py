@@ -12,10 +12,10 @@ from bookshelf.cqrs.message import Command
 from bookshelf.http.message import Request, Response
 from bookshelf.runtime.api import header_fields
 from bookshelf.runtime.api.bodies import json_answer, read_body
+from bookshelf.runtime.api.keyed import Keyed, keyed, result_fields
 from bookshelf.runtime.decoding import Decoder
 from bookshelf.shop.cart import CART, Cart, EmptyCart, RemoveLine, SetLine, cart_key
 from bookshelf.shop.carts import VIEW, cart_products
-from bookshelf.shop.handlers.keyed import Keyed, keyed, result_fields
 from bookshelf.shop.manager_routes import customer_of
 from bookshelf.shop.money import Money, Price
 from bookshelf.shop.values import BUY, QUANTITY_MOST, OrderLine

@@ -11,11 +11,11 @@ from bookshelf.cqrs.handler import Handle, HandlerPorts, HandlerRoute, RequestCo
 from bookshelf.http.message import Request, Response
 from bookshelf.runtime.api import header_fields
 from bookshelf.runtime.api.bodies import json_answer, no_content, read_body
+from bookshelf.runtime.api.keyed import Keyed, keyed, recalled, result_fields
 from bookshelf.runtime.api.ownership import created
 from bookshelf.runtime.decoding import Decoder
 from bookshelf.shop.catalogue import VIEW, products
 from bookshelf.shop.category import CATEGORY, AddCategory, RemoveCategory, RenameCategory
-from bookshelf.shop.handlers.keyed import Keyed, keyed, recalled, result_fields
 from bookshelf.shop.product import PRODUCT, ChangeProduct
 from bookshelf.shop.values import MANAGE, ONE_LINE
 

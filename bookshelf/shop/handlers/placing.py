@@ -16,11 +16,11 @@ from bookshelf.http.message import Headers, Request, Response
 from bookshelf.http.problem import Fault, Problem
 from bookshelf.runtime.api import header_fields
 from bookshelf.runtime.api.bodies import json_answer, read_body
+from bookshelf.runtime.api.keyed import chosen_key, result_fields
 from bookshelf.runtime.api.ownership import call_id, created
 from bookshelf.runtime.decoding import Decoder
 from bookshelf.shop.cards import check_token
 from bookshelf.shop.carts import VIEW, cart_products
-from bookshelf.shop.handlers.keyed import chosen_key, result_fields
 from bookshelf.shop.manager_routes import customer_of
 from bookshelf.shop.money import Price
 from bookshelf.shop.order import ORDER, Order

@@ -15,6 +15,7 @@ from bookshelf.cqrs.message import Command
 from bookshelf.http.message import Request, Response
 from bookshelf.runtime.api import header_fields
 from bookshelf.runtime.api.bodies import json_answer, no_content, read_body
+from bookshelf.runtime.api.keyed import Keyed, keyed, recalled, result_fields
 from bookshelf.runtime.decoding import Decoder
 from bookshelf.shop.catalogue import VIEW, products
 from bookshelf.shop.handlers.categories import (
@@ -27,7 +28,6 @@ from bookshelf.shop.handlers.categories import (
     manager_route,
     new_id,
 )
-from bookshelf.shop.handlers.keyed import Keyed, keyed, recalled, result_fields
 from bookshelf.shop.money import Money, Price
 from bookshelf.shop.product import PRODUCT, AddProduct, ChangeProduct, RemoveProduct
 from bookshelf.shop.values import Attribute, ProductDetails

@@ -14,7 +14,15 @@ from bookshelf.media.folder import FolderBlobs
 from bookshelf.media.memory import MemoryBlobs
 from bookshelf.media.pictures import picture_response, store_picture
 from bookshelf.media.pool import PictureWorkers
-from bookshelf.media.port import BlobFault, ConvertedPicture, PictureLimits, PictureRefused, PicturesBusy
+from bookshelf.media.port import (
+    BlobFault,
+    ConvertedPicture,
+    MadePhoto,
+    PhotoLimits,
+    PictureLimits,
+    PictureRefused,
+    PicturesBusy,
+)
 
 MADE = ConvertedPicture(300, 450, "#c08a3e", {480: b"large", 240: b"small"})
 DIGEST = blake2b(b"large", digest_size=32).hexdigest()
@@ -31,6 +39,9 @@ class FixedPictures:
         if isinstance(self._result, Exception):
             raise self._result
         return self._result
+
+    async def make_photo(self, _path: Path, _into: Path, _limits: PhotoLimits) -> MadePhoto:
+        raise NotImplementedError
 
 
 class FullBlobs(MemoryBlobs):

@@ -1,0 +1,146 @@
+"""`bookshelf photos`: checks photos and their images, and deletes the images that nothing refers to."""
+
+import os
+import sys
+import time
+from collections.abc import AsyncIterator, Collection
+
+import click
+import msgspec
+
+from bookshelf.cli.command import MENDABLE, guarded, run, stop
+from bookshelf.cli.log_reader import Range, log_options, looked_through, watched
+from bookshelf.cli.photo_images import ImageReport, check_images
+from bookshelf.config import read
+from bookshelf.cqrs.errors import Malformed
+from bookshelf.log.port import Record
+from bookshelf.media.folder import FolderBlobs
+from bookshelf.media.port import BlobInfo
+from bookshelf.media.sweep import find_unused, sweep
+from bookshelf.photos import events as photo_events
+from bookshelf.photos.images import NAMESPACE
+from bookshelf.photos.published import PublishedPhotos
+from bookshelf.runtime.logs import configure
+from bookshelf.shelf import events as shelf_events
+
+#: What the namespaces of covers begin with: that of the local reader, and those of people.
+_COVERS = "covers"
+
+
+@click.group()
+def photos() -> None:
+    """Check photos and their images, and delete unused ones."""
+    configure("critical", "auto")
+
+
+@photos.command()
+@log_options
+@click.option("--json", "as_json", is_flag=True, help="Print the result as JSON.")
+def verify(data: str | None, broker: str | None, *, as_json: bool) -> None:
+    """Read every image of every photo: it must be there, complete, and have pixels only.
+
+    Exit code 2 if one is missing or damaged. The folder may be in use and is not changed.
+    """
+
+    async def work() -> None:
+        blobs = FolderBlobs(read(os.environ, data=data).blob_folder)
+        found = await check_images(await _published(data, broker), blobs)
+        if as_json:
+            click.echo(msgspec.json.encode(found))
+        else:
+            _show(found)
+        if found.violations:
+            sys.exit(MENDABLE)
+
+    guarded(lambda: run(work()))
+
+
+@photos.command("sweep")
+@log_options
+@click.option("--dry-run", is_flag=True, help="List what would be deleted, and delete nothing.")
+@click.option("--json", "as_json", is_flag=True, help="Print the result as JSON.")
+def sweep_command(data: str | None, broker: str | None, *, dry_run: bool, as_json: bool) -> None:
+    """Delete the images that no photo names, and the covers that were never set for a book.
+
+    What was stored in the last 24 hours stays. The folder may be in use; the command can be ended and run
+    again.
+    """
+
+    async def work() -> None:
+        blobs = FolderBlobs(read(os.environ, data=data).blob_folder)
+        swept = [blob async for blob in _swept(blobs, data, broker, dry_run=dry_run)]
+        if as_json:
+            click.echo(msgspec.json.encode({"dry_run": dry_run, "blobs": swept}))
+            return
+        for blob in swept:
+            click.echo(f"{blob.name}  {blob.size:,} bytes")
+        size = sum(blob.size for blob in swept)
+        done = "would be deleted" if dry_run else "deleted"
+        click.echo(f"{len(swept)} images {done}, {size:,} bytes.")
+
+    guarded(lambda: run(work()))
+
+
+async def _swept(
+    blobs: FolderBlobs, data: str | None, broker: str | None, *, dry_run: bool
+) -> AsyncIterator[BlobInfo]:
+    act = find_unused if dry_run else sweep
+
+    async def named_images(_digests: Collection[str]) -> Collection[str]:
+        published = await _published(data, broker)
+        if published.unreadable:
+            stop(f"nothing is deleted while a record cannot be read: {published.unreadable[0]}")
+        return published.digests
+
+    async def named_covers(_digests: Collection[str]) -> Collection[str]:
+        return await _covers(data, broker)
+
+    for namespace in sorted(await blobs.namespaces()):
+        if namespace == NAMESPACE:
+            named = named_images
+        elif namespace.startswith(_COVERS):
+            named = named_covers
+        else:
+            continue
+        async for blob in act(blobs, namespace, named, time.time()):
+            yield blob
+
+
+async def _records(data: str | None, broker: str | None, topic: str) -> AsyncIterator[Record]:
+    async with watched(data, broker, topic) as log:
+        where = Range(topic=topic, whole=True, follow=False)
+        async for record in looked_through(log, where, lambda: None):
+            yield record
+
+
+async def _published(data: str | None, broker: str | None) -> PublishedPhotos:
+    published = PublishedPhotos()
+    async for record in _records(data, broker, photo_events.TOPIC):
+        published.add(record.key, record.value)
+    return published
+
+
+async def _covers(data: str | None, broker: str | None) -> frozenset[str]:
+    """Return the digests of all covers that were ever set: a change that is undone sets one again."""
+    digests = set()
+    async for record in _records(data, broker, shelf_events.TOPIC):
+        try:
+            _, event = shelf_events.EVENTS.read(record.value)
+        except Malformed as fault:
+            stop(f"nothing is deleted while a record cannot be read: {fault}")
+        if isinstance(event, shelf_events.CoverSet):
+            digests.add(event.digest)
+    return frozenset(digests)
+
+
+def _show(found: ImageReport) -> None:
+    for name, texts in (
+        ("missing", found.missing),
+        ("damaged", found.damaged),
+        ("with more than pixels", found.unclean),
+        ("unreadable", found.unreadable),
+    ):
+        for text in texts:
+            click.echo(f"{name}: {text}")
+    outcome = "all there and clean" if not found.violations else f"{found.violations} violations"
+    click.echo(f"{found.photos} photos, {found.images} images of {found.bytes:,} bytes, {outcome}.")

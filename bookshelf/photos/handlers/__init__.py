@@ -1,0 +1,1 @@
+"""The handlers of photos: upload, and the images."""
