@@ -45,7 +45,9 @@ MOMENTS: dict[str, Callable[[Path], Callable[[], bool]]] = {
 
 
 def published(data: Path) -> int:
-    listed = bookshelf("events", "--data", data, "--topic", "photos", "--json")
+    listed = bookshelf(
+        *("events", "tail", "--data", data, "--topic", "photos", "--from", "start", "--no-follow", "--json")
+    )
     return listed.well.count('"photos.photo-added.v1"')
 
 
@@ -95,7 +97,7 @@ def workers_of(pid: int) -> list[int]:
 def test_a_killed_worker_fails_one_upload_and_the_next_one_succeeds(tmp_path: Path) -> None:
     data = tmp_path / "data"
     with Program(data, "--only", "photos").ready() as up, ThreadPoolExecutor(1) as sender:
-        pid = up.process.pid
+        pid = up.pid
         sent = sender.submit(upload, up, LARGE, "one")
         until(lambda: workers_of(pid) or sent.done(), "a worker runs")
         for worker in workers_of(pid):
