@@ -35,6 +35,6 @@ async def sweep_daily(ports: HandlerPorts) -> None:
         await asyncio.sleep(wait_s)
         wait_s = DAY_S
         try:
-            _logger.info("images-swept", deleted=await sweep_images(ports))
+            await sweep_images(ports)
         except (BlobFault, UnappliedRecords) as fault:
             _logger.warning("sweep-delayed", why=str(fault), again_in_s=wait_s)
