@@ -136,13 +136,21 @@ class FileSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fie
 
 
 class PhotoSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """Photos: bytes and pixels of an upload, worker processes (0: one less than cores), limits, caches."""
+    """Photos: bytes and pixels of an upload, worker processes (0: one less than cores), limits, caches.
+
+    Rates are those of one person in a minute, as one instance counts them.
+    """
 
     photos_bytes: Annotated[int, Meta(ge=1, le=1 << 30)] = 20 << 20
     photos_pixels: Annotated[int, Meta(ge=1, le=400_000_000)] = 100_000_000
     photos_workers: Annotated[int, Meta(ge=0, le=256)] = 0
     photos_uploads_minute: Annotated[int, Meta(ge=1, le=100_000)] = 30
     photos_cache_s: Annotated[int, Meta(ge=0, le=31_536_000)] = 3600
+    photos_zone: Annotated[str, Meta(pattern=r"^[A-Za-z0-9_+/-]{1,100}$(?!\n)")] = "UTC"
+    photos_self_vote: Literal["yes", "no"] = "yes"
+    photos_comment_length: Annotated[int, Meta(ge=1, le=10_000)] = 255
+    photos_votes_a_minute: Annotated[int, Meta(ge=1)] = 300
+    photos_comments_a_minute: Annotated[int, Meta(ge=1)] = 60
 
 
 class ShopSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):

@@ -26,6 +26,7 @@ from bookshelf.cqrs.service import Service
 from bookshelf.files import file
 from bookshelf.files.handlers import download
 from bookshelf.photos import images, photo
+from bookshelf.photos.services import PEOPLE_SERVICES
 from bookshelf.shelf import (
     book,
     book_list,
@@ -323,6 +324,7 @@ SERVICES = (
         keeps_files=True,
         profile="photos",
     ),
+    *PEOPLE_SERVICES,
 )
 #: The tags of the services that each system has.
 _SYSTEMS = {

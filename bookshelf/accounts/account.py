@@ -196,7 +196,7 @@ def _noted(state: Account, claim: str, *, held: bool) -> list[Event]:
     reasons = tuple(reason for reason, asked in named if not after.answers[asked])
     if reasons:
         return [noted, events.AccountRejected(reasons=reasons, claims=state.claims)]
-    return [noted, events.AccountOpened()]
+    return [noted, events.AccountOpened(name=state.name)]
 
 
 def _expired(state: Account) -> list[Event]:

@@ -36,9 +36,10 @@ class AccountClaimNoted(Event, frozen=True):
 
 
 class AccountOpened(Event, frozen=True):
-    """The account can be used."""
+    """The account can be used. `name` is that of the person; earlier releases left it out."""
 
     TYPE: ClassVar[str] = "accounts.account-opened.v1"
+    name: str = ""
 
 
 class AccountRejected(Event, frozen=True):

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Annotated, Any
 
 import msgspec
@@ -44,6 +45,18 @@ class OwnedOverseen(Owned, forbid_unknown_fields=True):
     sees_all: Annotated[bool, Meta(extra_json_schema={HIDDEN: True})] = False
 
 
+class Addressed(msgspec.Struct, forbid_unknown_fields=True):
+    """Base of the parameters of a query that answers everyone, and marks what is the caller's own.
+
+    The runtime sets `caller` to the caller's `owner`, None for the local reader, and `today` to what the
+    route's `today` returns for the present time. Answers are kept for this caller and day only. A client that
+    sends either is refused.
+    """
+
+    caller: Annotated[str | None, Meta(extra_json_schema={HIDDEN: True})] = None
+    today: Annotated[str, Meta(extra_json_schema={HIDDEN: True})] = ""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CommandRoute:
     """A request that becomes one command.
@@ -61,6 +74,8 @@ class CommandRoute:
     `requires`: the scopes that the caller must have; () for every person with an account, None for everyone.
     `oversees`: the scopes with which a caller may change what belongs to others.
     `conditional`: a request without If-Match is refused, as it would overwrite what its sender has not seen.
+    `child`: with `creates`, the id is `{id}~CHILD` and an id derived from the command's: a child of the
+    path's {id}. `per_minute`: how often one person can send it in a minute to an instance; 0: no limit.
     """
 
     method: str
@@ -83,6 +98,8 @@ class CommandRoute:
     conditional: bool = False
     requires: tuple[str, ...] | None = WRITE
     oversees: tuple[str, ...] = ()
+    child: str = ""
+    per_minute: int = 0
 
 
 class Answer(msgspec.Struct, frozen=True):
@@ -118,6 +135,7 @@ class QueryRoute:
     `page(body)` makes a whole HTML page of the answer's JSON, for a client whose `Accept` prefers that.
     `tabular`: with the parameter `format=csv`, which the query gets too if the client's `Accept` prefers
     text/csv, the body of its answer is a text, and is sent as CSV.
+    `today` returns the day of a time, for `params` that are `Addressed`.
     """
 
     path: str
@@ -134,6 +152,7 @@ class QueryRoute:
     page: "Callable[[bytes], AnswerPage] | None" = None
     tabular: bool = False
     deadline_s: float | None = None
+    today: Callable[[datetime], str] | None = None
 
 
 #: Records by partition: a range of offsets each.

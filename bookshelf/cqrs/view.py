@@ -13,6 +13,7 @@ import msgspec
 from bookshelf.cqrs.catalogue import Catalogue
 from bookshelf.cqrs.envelope import Envelope, change_of
 from bookshelf.cqrs.message import Event
+from bookshelf.cqrs.parent import parent_of
 
 
 class Recorded(msgspec.Struct, frozen=True, kw_only=True):
@@ -75,7 +76,8 @@ class View:
     Raise `version` whenever tables or handlers change: rows of another version are rebuilt from the log.
     `keyed`: a record changes and reads only rows of its own key, so records of different keys can be applied
     in any order, which is faster. `opens`: its handlers get the sealed texts of events as `SealedText`, to
-    make search tokens of their plain texts; its rows are rebuilt when a key was destroyed.
+    make search tokens of their plain texts; its rows are rebuilt when a key was destroyed. `by_parent`: for
+    `keyed`, the records of children count as those of their parent's key.
     """
 
     name: str
@@ -86,6 +88,13 @@ class View:
     version: int = 1
     keyed: bool = False
     opens: bool = False
+    by_parent: bool = False
+
+    def key_of(self, key: str) -> str | None:
+        """Return the key whose rows a record changes; None if it may depend on those of any other."""
+        if not self.keyed:
+            return None
+        return parent_of(key) if self.by_parent else key
 
     def changes(self, recorded: Recorded) -> Iterable[Change]:
         """Return the changes of rows that this event leads to; none if the view has no handler for it."""

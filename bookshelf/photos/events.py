@@ -108,9 +108,10 @@ class ProfileRegistered(Event, frozen=True, kw_only=True):
 
 
 class ProfileChanged(Event, frozen=True, kw_only=True):
-    """The profile has another text or avatar: only the changed ones. An empty avatar is the default one."""
+    """The profile has another name, text or avatar: only the changed ones. An empty avatar is the default."""
 
     TYPE: ClassVar[str] = "photos.profile-changed.v1"
+    name: Annotated[str, sealed("name")] | UnsetType = UNSET
     about: Annotated[str, sealed("about")] | UnsetType = UNSET
     avatar: str | UnsetType = UNSET
 

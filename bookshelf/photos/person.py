@@ -8,6 +8,8 @@ from bookshelf.cqrs.handler import Caller
 
 #: The person while there are no accounts.
 LOCAL_READER = "a-reader"
+#: The name of that person.
+READER_NAME = "Reader"
 #: The scope of callers that may remove what others have published.
 MODERATE = ("photos:moderate",)
 _PLAIN = re.compile(r"[A-Za-z0-9._:@-]{1,100}", re.ASCII)

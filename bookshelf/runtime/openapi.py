@@ -154,7 +154,10 @@ def _forwarded(route: Route) -> Json:
     made: Json = {"internal": True} if route.requires == INTERNAL else {}
     made |= {} if route.deadline_s is None else {"deadline_s": route.deadline_s}
     if isinstance(route, CommandRoute) and (route.creates or "{id}" in route.path):
-        made |= {"aggregate": route.aggregate.name, "subject": "created" if route.creates else "id"}
+        made |= {
+            "aggregate": route.aggregate.name,
+            "subject": "created" if route.creates and not route.child else "id",
+        }
     return made
 
 

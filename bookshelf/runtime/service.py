@@ -197,7 +197,9 @@ class ServiceHost:
         query, callers = route.waits_for, self._infrastructure.callers
         if query is None:
             return commands
-        queries = QueryEndpoint(query, self.views[query.view.name], callers, self._seals())
+        queries = QueryEndpoint(
+            query, self.views[query.view.name], callers, self._seals(), self._infrastructure.clock
+        )
         return WaitingEndpoint(commands, queries, query.path, callers)
 
     def _make_api(self) -> Api:
@@ -222,7 +224,8 @@ class ServiceHost:
                 self._streams.append(handler)
                 api.add(route.method, route.path, handler)
             else:
-                queries = QueryEndpoint(route, self.views[route.view.name], callers, seals)
+                view = self.views[route.view.name]
+                queries = QueryEndpoint(route, view, callers, seals, infrastructure.clock)
                 api.add(route.method, route.path, queries)
         api.add("GET", "/health/live", live)
         api.add("GET", "/health/ready", self.health.ready)

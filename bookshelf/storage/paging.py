@@ -103,7 +103,7 @@ def _in_order(
     if cursor is None or cursor.key:
         known = query.where(first.is_not(None)) if sort.nullable else query
         if cursor is not None:
-            known = known.where(_beyond(places, (*cursor.key, cursor.id), db.dialect.name, down=down))
+            known = known.where(beyond(places, (*cursor.key, cursor.id), db.dialect.name, down=down))
         yield known.order_by(*(place.desc() if down else place for place in places))
     if sort.nullable:
         unknown = query.where(first.is_(None))
@@ -112,7 +112,7 @@ def _in_order(
         yield unknown.order_by(row_id.desc() if down else row_id)
 
 
-def _beyond(
+def beyond(
     places: Sequence[ColumnElement[Any]], last: Sequence[Key], dialect: str, *, down: bool
 ) -> ColumnElement[bool]:
     """Return the condition that a row comes after the last one.
@@ -126,7 +126,7 @@ def _beyond(
     strictly = place < value if down else place > value
     if len(places) == 1:
         return strictly
-    others = _beyond(places[1:], last[1:], dialect, down=down)
+    others = beyond(places[1:], last[1:], dialect, down=down)
     return and_(place <= value if down else place >= value, or_(strictly, others))
 
 

@@ -25,12 +25,12 @@ LAW: Law = {
         *("bookshelf.http.message", "bookshelf.http.problem", "bookshelf.http.client_network"),
     },
     "bookshelf.shop": {"bookshelf.cqrs", "bookshelf.storage", "bookshelf.accounts.events"},
-    "bookshelf.photos": {"bookshelf.cqrs", "bookshelf.storage", "bookshelf.accounts.events"},
     "bookshelf.files": {"bookshelf.cqrs"},
     "bookshelf.files.handlers": {
         *("bookshelf.files", "bookshelf.cqrs", "bookshelf.media", "bookshelf.config"),
         *("bookshelf.http.message", "bookshelf.http.multipart", "bookshelf.http.problem"),
     },
+    "bookshelf.photos.services": {"bookshelf.photos", "bookshelf.cqrs", "bookshelf.config"},
     "bookshelf.photos.handlers": {
         *("bookshelf.photos", "bookshelf.cqrs", "bookshelf.media", "bookshelf.runtime", "bookshelf.config"),
         *("bookshelf.http.message", "bookshelf.http.multipart", "bookshelf.http.problem"),

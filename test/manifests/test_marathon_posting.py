@@ -32,6 +32,10 @@ SERVICES = [
     "files",
     "gallery",
     "uploads",
+    "votes",
+    "comments",
+    "timelines",
+    "profiles",
 ]
 APPS = ["kafka", "consul", *SERVICES, "api-gateway"]
 

@@ -15,33 +15,39 @@ from bookshelf.cqrs.process import Process, RefusedCommand, Send
 from bookshelf.cqrs.view import Recorded
 
 
-def given(aggregate: Aggregate[Any], *events: Event) -> "Given":
-    """What has happened."""
-    return Given(aggregate, events)
+def given(aggregate: Aggregate[Any], *events: Event, parent: Sequence[Event] | None = None) -> "Given":
+    """What has happened, to the parent of a child too."""
+    return Given(aggregate, events, parent)
 
 
 class Given:
     """What has happened, waiting for a command."""
 
-    def __init__(self, aggregate: Aggregate[Any], events: Sequence[Event]) -> None:
+    def __init__(
+        self, aggregate: Aggregate[Any], events: Sequence[Event], parent: Sequence[Event] | None
+    ) -> None:
         self._aggregate = aggregate
         self._events = tuple(aggregate.catalogue.as_read(event) for event in events)
+        self._parent = () if aggregate.parent is None else (aggregate.parent.fold(*(parent or ())),)
 
     def when(self, command: Command) -> "When":
         """What is asked."""
-        return When(self._aggregate, self._events, command)
+        return When(self._aggregate, self._events, command, self._parent)
 
 
 class When:
     """A command, waiting for what comes of it."""
 
-    def __init__(self, aggregate: Aggregate[Any], events: Sequence[Event], command: Command) -> None:
+    def __init__(
+        self, aggregate: Aggregate[Any], events: Sequence[Event], command: Command, parent: tuple[Any, ...]
+    ) -> None:
         self._aggregate = aggregate
         self._events = events
         self._command = command
+        self._parent = parent
 
     def _decided(self) -> list[Event]:
-        events = self._aggregate.decide(self._aggregate.fold(self._events), self._command)
+        events = self._aggregate.decide(self._aggregate.fold(self._events), self._command, *self._parent)
         for event in events:
             self._aggregate.catalogue.check(event, self._aggregate.topic)
         return events

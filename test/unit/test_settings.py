@@ -89,6 +89,7 @@ _VALUES = {
     "consul": "there:7",
     "consul_scheme": "https",
     "shop_currency": "CHF",
+    "photos_self_vote": "no",
     "gateway_loopback": "no",
     "gateway_compress": "false",
     "gateway_access_log": "false",

@@ -6,8 +6,9 @@ from collections.abc import Mapping
 import msgspec
 
 from bookshelf.cqrs.command_result import CommandResult
-from bookshelf.cqrs.errors import Changed, KeyReused
+from bookshelf.cqrs.errors import Changed, KeyReused, NotFound
 from bookshelf.cqrs.handler import Caller, RequestContext
+from bookshelf.cqrs.parent import SEPARATOR, is_child
 from bookshelf.cqrs.route import CommandRoute
 from bookshelf.http.message import Headers, Request, Response
 from bookshelf.http.problem import Fault, Problem
@@ -18,6 +19,7 @@ from bookshelf.runtime.api.at_owner import at_owner, changed_at
 from bookshelf.runtime.api.forwarding import COMMAND, UNKNOWN, Forwarder, forwarded_id
 from bookshelf.runtime.api.identity import Callers, admit
 from bookshelf.runtime.api.ownership import command_id, created
+from bookshelf.runtime.api.route_rates import RouteRates
 from bookshelf.runtime.clock import Clock, Ids
 from bookshelf.runtime.decoding import decoder_of
 from bookshelf.runtime.sealing import ApiSeals
@@ -48,6 +50,7 @@ class CommandEndpoint:
         seals: ApiSeals | None = None,
     ) -> None:
         self._onward = onward
+        self._rates = RouteRates(route.per_minute) if route.per_minute else None
         self._callers = callers
         self._seals = seals or ApiSeals()
         self._route = route
@@ -71,6 +74,8 @@ class CommandEndpoint:
             raise Problem("condition-needed", f"If-Match {what}", Fault(what, header="If-Match"))
         content = await request.body.read(MAX_BODY)
         context = self._context(request, path, caller)
+        if self._rates is not None and COMMAND not in request.headers:
+            self._rates.count(caller.actor)
         sent = await self._sent(request, content, context)
         # a key names the command, and this id then only marks the request as forwarded
         made = self._ids.new() if header_fields.KEY in request.headers else sent.id
@@ -96,7 +101,7 @@ class CommandEndpoint:
                     sent = msgspec.structs.replace(sent, fresh=True)
                 return await self._answer(await self._host.ask(sent), context)
         except KeyReused as reused:
-            if not self._route.creates:
+            if not self._route.creates or self._route.child:
                 raise
             location = f"{self._route.path}/{sent.subject}"  # what the key's first request has created
             raise Problem(reused.KIND, reused.detail, Location=location) from None
@@ -138,7 +143,7 @@ class CommandEndpoint:
             hashes = (keyed(new), keyed(older))
         subject = None if route.subject is None else route.subject(body, context)
         return CommandRequest(
-            subject=subject or (created(made_id) if route.creates else context.path["id"]),
+            subject=subject or self._subject(made_id, context),
             command=route.command(body, context),
             id=made_id,
             at=context.at,
@@ -157,6 +162,16 @@ class CommandEndpoint:
         """Return the person that the aggregate must belong to; UNSET if the caller may change anyone's."""
         oversees = self._route.oversees
         return msgspec.UNSET if oversees and context.caller.may(oversees) else context.owner
+
+    def _subject(self, made_id: str, context: RequestContext) -> str:
+        if not self._route.creates:
+            return context.path["id"]
+        if not self._route.child:
+            return created(made_id)
+        parent = context.path["id"]
+        if is_child(parent):
+            raise NotFound("what this would belong to does not exist")
+        return f"{parent}{SEPARATOR}{self._route.child}{created(made_id)}"
 
     def _hashes(self, body: msgspec.Struct, params: msgspec.Struct | None) -> tuple[str, str]:
         """Return the hashes of a request.

@@ -14,11 +14,21 @@ import msgspec
 
 from bookshelf.cqrs.errors import Invalid, NotFound, Refused
 from bookshelf.cqrs.handler import Caller
-from bookshelf.cqrs.route import Answer, AnswerPage, EventsRoute, Overseen, Owned, OwnedOverseen, QueryRoute
+from bookshelf.cqrs.route import (
+    Addressed,
+    Answer,
+    AnswerPage,
+    EventsRoute,
+    Overseen,
+    Owned,
+    OwnedOverseen,
+    QueryRoute,
+)
 from bookshelf.http.message import Request, Response
 from bookshelf.http.problem import Fault, Problem
 from bookshelf.runtime.api import header_fields
 from bookshelf.runtime.api.identity import Callers, admit
+from bookshelf.runtime.clock import Clock, SystemClock
 from bookshelf.runtime.decoding import Decoder, decoder_of
 from bookshelf.runtime.sealing import ApiSeals, is_sealed
 from bookshelf.runtime.view.host import ViewHost
@@ -45,12 +55,14 @@ class RenderedResponse(NamedTuple):
 class Viewer(NamedTuple):
     """Whose rows a query is about, and whether it sees all: what its answer depends on beside its target.
 
-    `person` is the one whose texts the answer may have; None for anyone's.
+    `person` is the one whose texts the answer may have; None for anyone's. `today` is the present day, of a
+    route whose answers depend on it.
     """
 
     owner: str | None = None
     sees_all: bool = False
     person: str | None = None
+    today: str = ""
 
 
 class _Entry(NamedTuple):
@@ -110,11 +122,17 @@ class QueryEndpoint:
     """Answers the requests of one query route. An `Owned` query gets the owner that the caller is."""
 
     def __init__(
-        self, route: QueryRoute, host: ViewHost, callers: Callers, seals: ApiSeals | None = None
+        self,
+        route: QueryRoute,
+        host: ViewHost,
+        callers: Callers,
+        seals: ApiSeals | None = None,
+        clock: Clock | None = None,
     ) -> None:
         self._seals = seals or ApiSeals()
         self._callers = callers
-        self._personal = issubclass(route.params, Owned | Overseen)
+        self._clock = clock or SystemClock()
+        self._personal = issubclass(route.params, Owned | Overseen | Addressed)
         self._route = route
         self._host = host
         self._reader = decoder_of(route.params)
@@ -123,7 +141,7 @@ class QueryEndpoint:
     async def __call__(self, request: Request, path: Mapping[str, str]) -> Response:
         """Answer the query. Raises `Problem`, `Refused`, `NotCaughtUp`, `StorageFault`."""
         caller = admit(self._callers, request, self._route.requires)
-        viewer = viewer_of(self._route, caller)
+        viewer = self._viewer(caller)
         request = _with_format(self._route, request)
         rendered = await self._answer(request, path, viewer)
         kept = "private, no-cache" if self._personal and self._callers.has_accounts else "no-cache"
@@ -152,6 +170,12 @@ class QueryEndpoint:
             del headers["ETag"]  # an empty list has the same one as JSON
             return _table_response(body, headers)
         return Response(200, headers, body)
+
+    def _viewer(self, caller: Caller) -> Viewer:
+        viewer = viewer_of(self._route, caller)
+        if self._route.today is None:
+            return viewer
+        return viewer._replace(today=self._route.today(self._clock.now()))
 
     async def _answer(self, request: Request, path: Mapping[str, str], viewer: Viewer) -> RenderedResponse:
         try:
@@ -231,7 +255,7 @@ def viewer_of(route: QueryRoute | EventsRoute, caller: Caller) -> Viewer:
     overseen = issubclass(kind, Overseen | OwnedOverseen)
     sees_all = overseen and bool(route.oversees) and caller.may(route.oversees)
     person = caller.owner if owned and not sees_all else None
-    return Viewer(caller.owner if owned else None, sees_all, person)
+    return Viewer(caller.owner if owned or issubclass(kind, Addressed) else None, sees_all, person)
 
 
 def read_parameters(
@@ -241,6 +265,8 @@ def read_parameters(
     params: msgspec.Struct = decoder.parameters(path, request.target.partition("?")[2])
     if isinstance(params, Owned):
         params = msgspec.structs.replace(params, owner=viewer.owner)
+    if isinstance(params, Addressed):
+        params = msgspec.structs.replace(params, caller=viewer.owner, today=viewer.today)
     if isinstance(params, Overseen | OwnedOverseen):
         params = msgspec.structs.replace(params, sees_all=viewer.sees_all)
     return params

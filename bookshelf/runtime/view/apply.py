@@ -145,7 +145,7 @@ class Batch:
             with self._db.begin_nested():
                 statements.run(
                     self._db,
-                    ((record.key if self._view.keyed else None, changes) for record, changes in ready),
+                    ((self._view.key_of(record.key), changes) for record, changes in ready),
                 )
         except Exception as fault:
             if of_storage(fault):

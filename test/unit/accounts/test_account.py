@@ -46,7 +46,7 @@ def test_an_account_is_opened_once_both_claims_are_held() -> None:
     given(ACCOUNT, REQUESTED).when(NoteClaim(claim="h-1", held=True)).then(noted("h-1"))
     for first, second in (("h-1", "e-1"), ("e-1", "h-1")):
         last = given(ACCOUNT, REQUESTED, noted(first)).when(NoteClaim(claim=second, held=True))
-        last.then(noted(second), events.AccountOpened())
+        last.then(noted(second), events.AccountOpened(name="N"))
 
 
 def test_a_claim_of_another_account_rejects_the_request_with_every_reason() -> None:

@@ -1,0 +1,1 @@
+"""The view of timelines: lists of photos, one photo, and what one person has published."""
