@@ -5,6 +5,7 @@ from dataclasses import replace
 from zoneinfo import ZoneInfoNotFoundError
 
 from bookshelf.config import PhotoSettings, WrongSetting, load
+from bookshelf.cqrs.route import Route
 from bookshelf.cqrs.service import Service
 from bookshelf.photos import comment, vote
 from bookshelf.photos.deletion import profile_deletion
@@ -29,15 +30,16 @@ def _with_comments(service: Service) -> Service:
 
 
 def _with_timelines(service: Service) -> Service:
+    from bookshelf.photos.handlers.lookup import lookup_route  # noqa: PLC0415 (see `Service.load`)
+
     zone = load(PhotoSettings, os.environ).photos_zone
     try:
         view = timelines_view(zone)
     except (ZoneInfoNotFoundError, ValueError):
         msg = f"photos_zone (or BOOKSHELF_PHOTOS_ZONE): {zone!r} is no time zone, like Europe/Berlin"
         raise WrongSetting(msg) from None
-    return replace(
-        service, load=None, runs=(view, profile_deletion(view)), serves=timeline_routes(view, zone)
-    )
+    routes: tuple[Route, ...] = (*timeline_routes(view, zone), lookup_route(view))
+    return replace(service, load=None, runs=(view, profile_deletion(view)), serves=routes)
 
 
 _TIMELINES = timelines_view("UTC")

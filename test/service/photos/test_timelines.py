@@ -141,6 +141,24 @@ async def test_guests_read_and_do_not_vote(site: PhotoSite) -> None:
     assert (await site.send("GET", "/me/votes", caller=GUEST)).status == 401
 
 
+async def test_photos_are_looked_up_in_the_sequence_that_is_asked_for(site: PhotoSite) -> None:
+    for photo in ("p1", "p2", "p3"):
+        await site.add(photo)
+    await site.vote("p2", "up", BOB)
+    await site.comment("p2", "hello", BOB)
+    await site.append("p3", PhotoRemoved(reason="owner"), source="photo")
+    await site.shelf.caught_up()
+    asked = {"ids": ["p2", "nothing", "p3", "p1", "p2"]}
+    found = (await site.send("POST", "/photos/lookup", asked, BOB)).json
+    assert [(photo["id"], photo["mine"], photo["comments"]) for photo in found] == [
+        ("p2", 1, 1),
+        ("p1", None, 0),
+    ]
+    assert [said["text"] for said in found[0]["last_comments"]] == ["hello"]
+    assert (await site.send("POST", "/photos/lookup", {"ids": ["p"] * 101}, BOB)).status == 422
+    assert (await site.send("POST", "/photos/lookup", {"ids": []}, GUEST)).json == []
+
+
 async def test_votes_are_limited(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("BOOKSHELF_PHOTOS_VOTES_A_MINUTE", "2")
     async with PhotoSite(callers=CALLERS) as limited:
