@@ -5,7 +5,6 @@ from dataclasses import replace
 from zoneinfo import ZoneInfoNotFoundError
 
 from bookshelf.config import PhotoSettings, WrongSetting, load
-from bookshelf.cqrs.route import Route
 from bookshelf.cqrs.service import Service
 from bookshelf.photos import comment, vote
 from bookshelf.photos.deletion import profile_deletion
@@ -38,8 +37,8 @@ def _with_timelines(service: Service) -> Service:
     except (ZoneInfoNotFoundError, ValueError):
         msg = f"photos_zone (or BOOKSHELF_PHOTOS_ZONE): {zone!r} is no time zone, like Europe/Berlin"
         raise WrongSetting(msg) from None
-    routes: tuple[Route, ...] = (*timeline_routes(view, zone), lookup_route(view))
-    return replace(service, load=None, runs=(view, profile_deletion(view)), serves=routes)
+    serves = replace(service, serves=(*timeline_routes(view, zone), lookup_route(view)))
+    return replace(serves, load=None, runs=(view, profile_deletion(view)))
 
 
 _TIMELINES = timelines_view("UTC")
