@@ -25,6 +25,7 @@ LAW: Law = {
         *("bookshelf.http.message", "bookshelf.http.problem", "bookshelf.http.client_network"),
     },
     "bookshelf.shop": {"bookshelf.cqrs", "bookshelf.storage", "bookshelf.accounts.events"},
+    "bookshelf.photos": {"bookshelf.cqrs", "bookshelf.storage", "bookshelf.accounts.events"},
     "bookshelf.files": {"bookshelf.cqrs"},
     "bookshelf.files.handlers": {
         *("bookshelf.files", "bookshelf.cqrs", "bookshelf.media", "bookshelf.config"),
