@@ -9,8 +9,9 @@ import click
 import msgspec
 
 from bookshelf.cli.command import MENDABLE, guarded, run, stop
-from bookshelf.cli.log_reader import Range, log_options, looked_through, watched
+from bookshelf.cli.log_reader import Range, asked_of, log_options, looked_through, watched
 from bookshelf.cli.photo_images import ImageReport, check_images
+from bookshelf.cli.photo_recount import read_timeline_rows, recount_photos, violations_of
 from bookshelf.config import read
 from bookshelf.cqrs.errors import Malformed
 from bookshelf.log.port import Record
@@ -37,20 +38,47 @@ def photos() -> None:
 @log_options
 @click.option("--json", "as_json", is_flag=True, help="Print the result as JSON.")
 def verify(data: str | None, broker: str | None, *, as_json: bool) -> None:
-    """Read every image of every photo: it must be there, complete, and have pixels only.
+    """Recount votes, comments and deletions, and read every image of every photo.
 
-    Exit code 2 if one is missing or damaged. The folder may be in use and is not changed.
+    An image must be there, complete, and have pixels only. Counts in the rows of the folder must be those of
+    the log. Exit code 2 if something does not hold. The folder may be in use and is not changed.
     """
 
     async def work() -> None:
-        blobs = FolderBlobs(read(os.environ, data=data).blob_folder)
-        found = await check_images(await _published(data, broker), blobs)
+        settings = read(os.environ, data=data)
+        found = await check_images(await _published(data, broker), FolderBlobs(settings.blob_folder))
+        rows = None if asked_of(data, broker) is not None else read_timeline_rows(settings.folder)
+        async with watched(data, broker, photo_events.TOPIC) as log:
+            broken = await violations_of(log, rows)
+        found.violations += len(broken)
         if as_json:
-            click.echo(msgspec.json.encode(found))
+            click.echo(msgspec.json.encode({**msgspec.to_builtins(found), "counts": broken}))
         else:
             _show(found)
+            for text in broken:
+                click.echo(text)
         if found.violations:
             sys.exit(MENDABLE)
+
+    guarded(lambda: run(work()))
+
+
+@photos.command()
+@log_options
+@click.option("--json", "as_json", is_flag=True, help="Print the result as JSON.")
+def deletions(data: str | None, broker: str | None, *, as_json: bool) -> None:
+    """List the people whose profiles are being deleted, and what is left of each."""
+
+    async def work() -> None:
+        async with watched(data, broker, photo_events.TOPIC) as log:
+            left = (await recount_photos(log)).left()
+        if as_json:
+            click.echo(msgspec.json.encode(left))
+            return
+        for of in left:
+            counts = f"{of.photos} photos, {of.comments} comments, {of.votes} votes left"
+            click.echo(f"{of.person}  round {of.round}  {counts}")
+        click.echo(f"{len(left)} profiles are being deleted.")
 
     guarded(lambda: run(work()))
 
