@@ -196,7 +196,8 @@ class HandlerRoute:
     request's body that is read begins them anew. `requires`: the scopes that the caller must have; () for
     every person with an account, None for everyone. Name them for a method that changes something. `body` is
     the type of its JSON body, `returns` that of its answer with the status `status`, and `heeds` the names of
-    header fields of requests that it reads, for the documents.
+    header fields of requests that it reads, for the documents. `also`: further statuses of answers, each with
+    the type of its body, None for one without.
     """
 
     method: str = "GET"
@@ -211,3 +212,4 @@ class HandlerRoute:
     returns: Any = None
     status: int = 200
     heeds: tuple[str, ...] = ()
+    also: tuple[tuple[int, Any], ...] = ()

@@ -120,7 +120,8 @@ def _types(route: Route) -> Iterable[Any]:
     if isinstance(route, BulkRoute):
         return [BulkItems, list[BulkResult]]
     if isinstance(route, HandlerRoute):
-        return [kind for kind in (route.body, route.returns) if kind is not None]
+        answers = (route.returns, *(kind for _, kind in route.also))
+        return [kind for kind in (route.body, *answers) if kind is not None]
     return [route.returns]
 
 
@@ -295,12 +296,13 @@ def _handler(route: HandlerRoute, contents: Mapping[Any, Json]) -> Json:
 
 
 def _handled(route: HandlerRoute, contents: Mapping[Any, Json]) -> Json:
-    """Return the response of a handler, as far as its route declares it."""
-    if route.returns is not None:
-        return {str(route.status): {"description": "Done.", "content": contents[route.returns]}}
-    if route.status == NO_CONTENT:
-        return {str(route.status): {"description": "Done."}}
-    return {"default": {"description": "The handler's response."}}
+    """Return the responses of a handler, as far as its route declares them."""
+    if route.returns is None and route.status != NO_CONTENT:
+        return {"default": {"description": "The handler's response."}}
+    return {
+        str(status): {"description": "Done."} | ({} if kind is None else {"content": contents[kind]})
+        for status, kind in ((route.status, route.returns), *route.also)
+    }
 
 
 def _is_paged(route: QueryRoute) -> bool:

@@ -49,6 +49,12 @@ class NewAccount(msgspec.Struct, forbid_unknown_fields=True, omit_defaults=True)
     groups: tuple[str, ...] | None = None
 
 
+class RequestedAccount(msgspec.Struct, frozen=True):
+    """An account that is not decided yet: its names may be taken. A repetition has the decision."""
+
+    id: Annotated[str, Meta(examples=["a-0190a5a4-3b00-7000-8000-000000000001"])]
+
+
 _BODY = Decoder(NewAccount)
 
 
@@ -155,7 +161,7 @@ async def _registered(account_id: str, account: Account, ports: HandlerPorts) ->
         named = " and ".join(fault.pointer[1:] for fault in faults)
         raise Problem("conflict", f"there is an account with this {named}", *faults)
     if not account.is_open:
-        return json_answer(202, {"id": account_id})
+        return json_answer(202, RequestedAccount(account_id))
     return json_answer(
         201, await open_account(account_id, account, ports, whole=True), {"Location": "/accounts/me"}
     )

@@ -8,8 +8,8 @@ from bookshelf.accounts.handlers.opened_account import OpenedAccount
 from bookshelf.accounts.handlers.parts import ADMIN_ACCOUNTS, READ_ACCOUNTS, AccountParts
 from bookshelf.accounts.handlers.profile import NewPassword, Password, Profile, ProfileChanges, ShownSession
 from bookshelf.accounts.handlers.published_keys import KeyRotation, publish_keys, rotate_keys
-from bookshelf.accounts.handlers.register import NewAccount, RegisterHandler
-from bookshelf.accounts.handlers.sign_in import Login, Logout, Refresh, SignIn
+from bookshelf.accounts.handlers.register import NewAccount, RegisterHandler, RequestedAccount
+from bookshelf.accounts.handlers.sign_in import Login, Logout, Refresh, SignIn, TokensAnswer
 from bookshelf.cqrs.handler import INTERNAL, Handle, HandlerRoute, Next, RequestContext
 from bookshelf.http.message import Request, Response
 from bookshelf.http.problem import Problem
@@ -28,6 +28,8 @@ def _route(  # noqa: PLR0913 (the fields of a route)
     *,
     body: Any = None,  # noqa: ANN401 (a type)
     returns: Any = None,  # noqa: ANN401 (a type)
+    status: int = 200,
+    also: tuple[tuple[int, Any], ...] = (),
 ) -> HandlerRoute:
     return HandlerRoute(
         method=method,
@@ -37,6 +39,8 @@ def _route(  # noqa: PLR0913 (the fields of a route)
         requires=requires,
         body=body,
         returns=returns,
+        status=status,
+        also=also,
     )
 
 
@@ -45,9 +49,36 @@ def account_routes(parts: AccountParts) -> tuple[HandlerRoute, ...]:
     sign_in = SignIn(parts)
     profile, gateway = Profile(sign_in), GatewayCalls(sign_in)
     return (
-        _route("POST", "/accounts", "Register", RegisterHandler(parts).register, _ANYONE, body=NewAccount),
-        _route("POST", "/accounts/login", "Sign in", sign_in.login, _ANYONE, body=Login),
-        _route("POST", "/accounts/refresh", "Get new tokens", sign_in.refresh, _ANYONE, body=Refresh),
+        _route(
+            "POST",
+            "/accounts",
+            "Register",
+            RegisterHandler(parts).register,
+            _ANYONE,
+            body=NewAccount,
+            returns=OpenedAccount,
+            status=201,
+            also=((202, RequestedAccount),),
+        ),
+        _route(
+            "POST",
+            "/accounts/login",
+            "Sign in; with `browser` the session is a cookie, and the answer has no body",
+            sign_in.login,
+            _ANYONE,
+            body=Login,
+            returns=TokensAnswer,
+            also=((204, None),),
+        ),
+        _route(
+            "POST",
+            "/accounts/refresh",
+            "Get new tokens",
+            sign_in.refresh,
+            _ANYONE,
+            body=Refresh,
+            returns=TokensAnswer,
+        ),
         _route(
             "POST", "/accounts/logout", "Sign out, here or everywhere", sign_in.logout, _SELF, body=Logout
         ),
@@ -91,6 +122,8 @@ def _own_routes(profile: Profile) -> tuple[HandlerRoute, ...]:
             profile.set_password,
             _SELF,
             body=NewPassword,
+            returns=TokensAnswer,
+            also=((204, None),),
         ),
     )
 

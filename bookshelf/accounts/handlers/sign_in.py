@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from typing import Annotated, Any
+from typing import Annotated
 
 import msgspec
 from msgspec import Meta
@@ -53,6 +53,17 @@ class Login(msgspec.Struct, forbid_unknown_fields=True, omit_defaults=True):
     password: Annotated[str, Meta(max_length=_MOST)]
     browser: bool = False
     remember: bool = False
+
+
+class TokensAnswer(msgspec.Struct, frozen=True, kw_only=True):
+    """An access token and the refresh token for the next ones (RFC 6749, 5.1)."""
+
+    access_token: Annotated[str, Meta(description="for the header Authorization: Bearer")]
+    token_type: str = "Bearer"  # noqa: S105 (no secret)
+    expires_in: Annotated[int, Meta(description="seconds that the access token is valid", examples=[600])]
+    refresh_token: Annotated[str, Meta(description="for POST /accounts/refresh, once")]
+    scope: Annotated[str, Meta(description="what the token allows, with spaces", examples=["read write"])]
+    account: Annotated[str, Meta(description="the id of the account", examples=["a-1"])]
 
 
 class Refresh(msgspec.Struct, forbid_unknown_fields=True):
@@ -183,17 +194,16 @@ class SignIn:
 
     async def tokens(
         self, account_id: str, account: Account, session_id: str, n: int, at: datetime, ports: HandlerPorts
-    ) -> dict[str, Any]:
-        """Return the body of an answer with tokens (RFC 6749, 5.1)."""
+    ) -> TokensAnswer:
+        """Return the body of an answer with tokens."""
         token, scope = await self.access_token(account_id, account, session_id, at, ports)
-        return {
-            "access_token": token,
-            "token_type": "Bearer",
-            "expires_in": self.parts.token_s,
-            "refresh_token": (await secret_texts(ports)).refresh_token(session_id, n),
-            "scope": scope,
-            "account": account_id,
-        }
+        return TokensAnswer(
+            access_token=token,
+            expires_in=self.parts.token_s,
+            refresh_token=(await secret_texts(ports)).refresh_token(session_id, n),
+            scope=scope,
+            account=account_id,
+        )
 
     async def refresh(self, request: Request, context: RequestContext, ports: HandlerPorts) -> Response:
         """Answer 200 with new tokens, or 401. A token that was used before ends its session."""

@@ -164,4 +164,5 @@ def placing_route(invoice_years: int, currency: str) -> HandlerRoute:
         body=NewOrder,
         returns=OrderAnswer,
         status=201,
+        heeds=(header_fields.KEY,),
     )

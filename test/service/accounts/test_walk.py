@@ -4,6 +4,7 @@ from support.users import ANN, BEN, USERS, Users, caller
 
 from bookshelf.cqrs.handler import GUEST, INTERNAL
 from bookshelf.runtime.api.identity import LocalReader
+from bookshelf.runtime.openapi import document
 
 #: What each route needs: nothing, an account, or a scope.
 NEEDS: dict[tuple[str, str], tuple[str, ...] | None] = {
@@ -80,3 +81,22 @@ async def test_without_accounts_every_route_is_404() -> None:
             answer = await users.send(method, path, {})
             assert (answer.status, answer.json["type"]) == (404, "urn:bookshelf:problem:no-route")
             assert "accounts is off" in answer.json["detail"]
+
+
+def test_the_answers_of_sign_in_and_registration_are_documented() -> None:
+    paths = document(USERS.loaded(), secured=True)["paths"]
+    declared = {
+        (path, status): answer["content"]["application/json"]["schema"]["$ref"].rpartition("/")[2]
+        if "content" in answer
+        else None
+        for path in ("/accounts", "/accounts/login", "/accounts/refresh")
+        for status, answer in paths[path]["post"]["responses"].items()
+        if status.startswith("2") or status == "default"
+    }
+    assert declared == {
+        ("/accounts", "201"): "OpenedAccount",
+        ("/accounts", "202"): "RequestedAccount",
+        ("/accounts/login", "200"): "TokensAnswer",
+        ("/accounts/login", "204"): None,
+        ("/accounts/refresh", "200"): "TokensAnswer",
+    }
