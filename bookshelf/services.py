@@ -107,6 +107,7 @@ def _with_shop(service: Service) -> Service:
             Seller(settings.shop_name, settings.shop_address, settings.shop_zone),
             settings.shop_currency,
             invoice_years=settings.shop_invoice_years,
+            local_reader=read(os.environ).accounts_local_reader,
         )
     except (ZoneInfoNotFoundError, ValueError):
         msg = (

@@ -1,7 +1,7 @@
 """The view of customers: the credit of each, and every change of it."""
 
 from collections.abc import Iterable, Mapping
-from dataclasses import replace
+from dataclasses import dataclass
 from typing import Annotated, Any
 
 import msgspec
@@ -16,7 +16,7 @@ from bookshelf.shop import events
 from bookshelf.shop.events import CREDIT_EVENTS, EVENTS, TOPIC
 from bookshelf.shop.money import Money
 from bookshelf.shop.values import BUY, MANAGE
-from bookshelf.shop.welcome import LOCAL_READER, STARTING_CREDIT
+from bookshelf.shop.welcome import LOCAL_READER, STARTING_CREDIT, account_of, customer_named
 from bookshelf.storage.paging import After, Limit, Sort, count_rows, list_page
 from bookshelf.storage.statements import TEXT
 
@@ -177,57 +177,7 @@ def credit_answer(customer: str, currency: str, balance: int, held: int) -> Cred
     return CreditAnswer(customer, *(Money(amount, currency) for amount in (balance, held, balance - held)))
 
 
-def _credit(db: Any, customer: str) -> Answer:  # noqa: ANN401 (the storage's connection)
-    row = db.execute(select(balances).where(balances.c.id == customer)).first()
-    if row is None:
-        raise NotFound("this customer has no credit yet")
-    answer = credit_answer(customer, row.currency, row.balance, row.held)
-    return Answer(answer, version=str(row.version))
-
-
-def own_credit(db: Any, asked: CreditQuery) -> Answer:  # noqa: ANN401 (as above)
-    """Return the caller's credit. Raises `NotFound`."""
-    return _credit(db, asked.owner or LOCAL_READER)
-
-
-def one_credit(db: Any, asked: CustomerQuery) -> Answer:  # noqa: ANN401 (as above)
-    """Return the credit of a customer. Raises `NotFound`."""
-    return _credit(db, asked.id)
-
-
-def own_entries(db: Any, asked: EntriesQuery) -> Answer:  # noqa: ANN401 (as above)
-    """Return a page of the changes of the caller's credit, the newest first. Raises `Invalid`."""
-    return _entries(db, asked.owner or LOCAL_READER, asked.limit, asked.after)
-
-
-def entries_of_one(db: Any, asked: CustomerEntriesQuery) -> Answer:  # noqa: ANN401 (as above)
-    """Return a page of the changes of a credit, the newest first. Raises `Invalid`, `NotFound`."""
-    _credit(db, asked.id)
-    return _entries(db, asked.id, asked.limit, asked.after)
-
-
-def all_credits(db: Any, asked: CustomersQuery) -> Answer:  # noqa: ANN401 (as above)
-    """Return a page of the credits of customers, by id. Raises `Invalid`."""
-    query = select(balances)
-    if asked.ids is not None:
-        ids = asked.ids.split(",")
-        if len(ids) > _IDS_MOST:
-            raise Invalid(f"has up to {_IDS_MOST} ids", field="ids")
-        query = query.where(balances.c.id.in_(ids))
-    page = list_page(
-        db,
-        query,
-        balances.c.id,
-        order="id",
-        sort=Sort((balances.c.id,), (str,)),
-        limit=asked.limit,
-        render=lambda row: credit_answer(row.id, row.currency, row.balance, row.held),
-        after=asked.after,
-    )
-    return Answer(page.items, after=page.after, count=count_rows(db, query))
-
-
-def _entries(db: Any, customer: str, limit: int, after: str | None) -> Answer:  # noqa: ANN401 (as above)
+def _entries(db: Any, customer: str, limit: int, after: str | None) -> Answer:  # noqa: ANN401 (the storage's connection)
     query = select(entries).where(entries.c.customer == customer)
     page = list_page(
         db,
@@ -242,73 +192,130 @@ def _entries(db: Any, customer: str, limit: int, after: str | None) -> Answer:  
     return Answer(page.items, after=page.after, count=count_rows(db, query))
 
 
-CUSTOMER_ROUTES = (
-    QueryRoute(
-        path="/shop/customers/me/credit",
-        summary="One's credit",
-        view=VIEW,
-        query=own_credit,
-        params=CreditQuery,
-        returns=CreditAnswer,
-        requires=BUY,
-    ),
-    QueryRoute(
-        path="/shop/customers/me/entries",
-        summary="The changes of one's credit, the newest first",
-        view=VIEW,
-        query=own_entries,
-        params=EntriesQuery,
-        returns=list[EntryAnswer],
-        counted=True,
-        requires=BUY,
-    ),
-    QueryRoute(
-        path="/shop/customers",
-        summary="The credits of customers",
-        view=VIEW,
-        query=all_credits,
-        params=CustomersQuery,
-        returns=list[CreditAnswer],
-        counted=True,
-        requires=MANAGE,
-    ),
-    QueryRoute(
-        path="/shop/customers/{id}/entries",
-        summary="The changes of the credit of a customer, the newest first",
-        view=VIEW,
-        query=entries_of_one,
-        params=CustomerEntriesQuery,
-        returns=list[EntryAnswer],
-        counted=True,
-        requires=MANAGE,
-    ),
-    QueryRoute(
-        path="/shop/customers/{id}/credit",
-        summary="The credit of a customer",
-        view=VIEW,
-        query=one_credit,
-        params=CustomerQuery,
-        returns=CreditAnswer,
-        requires=MANAGE,
-    ),
-)
+@dataclass(frozen=True)
+class CustomerQueries:
+    """The questions on credit, in a shop with this currency.
 
-
-def customer_routes(currency: str) -> tuple[QueryRoute, ...]:
-    """Return the routes of the view, for a shop with this currency.
-
-    The local reader, whose credit nothing opens before its first use, is shown the one that it begins with.
+    `local_reader`: the account of the local reader; others know that customer by it.
     """
 
-    def own_or_starting(db: Any, asked: CreditQuery) -> Answer:  # noqa: ANN401 (the storage's connection)
+    currency: str
+    local_reader: str = LOCAL_READER
+
+    def _find(self, db: Any, customer: str) -> Answer:  # noqa: ANN401 (the storage's connection)
+        row = db.execute(select(balances).where(balances.c.id == customer)).first()
+        if row is None:
+            raise NotFound("this customer has no credit yet")
+        return Answer(self._shown(row), version=str(row.version))
+
+    def _shown(self, row: Any) -> CreditAnswer:  # noqa: ANN401 (a row)
+        account = account_of(row.id, self.local_reader)
+        return credit_answer(account, row.currency, row.balance, row.held)
+
+    def own(self, db: Any, asked: CreditQuery) -> Answer:  # noqa: ANN401 (as above)
+        """Return the caller's credit. Raises `NotFound`.
+
+        The local reader, whose credit nothing opens before its first use, is shown the one that it begins
+        with.
+        """
         try:
-            return own_credit(db, asked)
+            return self._find(db, asked.owner or LOCAL_READER)
         except NotFound:
             if asked.owner is not None:
                 raise
-            return Answer(credit_answer(LOCAL_READER, currency, STARTING_CREDIT, 0), version="0")
+            return Answer(credit_answer(self.local_reader, self.currency, STARTING_CREDIT, 0), version="0")
 
-    return tuple(
-        replace(route, query=own_or_starting) if route.query is own_credit else route
-        for route in CUSTOMER_ROUTES
+    def one(self, db: Any, asked: CustomerQuery) -> Answer:  # noqa: ANN401 (as above)
+        """Return the credit of a customer. Raises `NotFound`."""
+        return self._find(db, customer_named(asked.id, self.local_reader))
+
+    def own_entries(self, db: Any, asked: EntriesQuery) -> Answer:  # noqa: ANN401 (as above)
+        """Return a page of the changes of the caller's credit, the newest first. Raises `Invalid`."""
+        return _entries(db, asked.owner or LOCAL_READER, asked.limit, asked.after)
+
+    def entries_of_one(self, db: Any, asked: CustomerEntriesQuery) -> Answer:  # noqa: ANN401 (as above)
+        """Return a page of the changes of a credit, the newest first. Raises `Invalid`, `NotFound`."""
+        customer = customer_named(asked.id, self.local_reader)
+        self._find(db, customer)
+        return _entries(db, customer, asked.limit, asked.after)
+
+    def find(self, db: Any, asked: CustomersQuery) -> Answer:  # noqa: ANN401 (as above)
+        """Return a page of the credits of customers, by id. Raises `Invalid`."""
+        query = select(balances)
+        if asked.ids is not None:
+            ids = [customer_named(name, self.local_reader) for name in asked.ids.split(",")]
+            if len(ids) > _IDS_MOST:
+                raise Invalid(f"has up to {_IDS_MOST} ids", field="ids")
+            query = query.where(balances.c.id.in_(ids))
+        page = list_page(
+            db,
+            query,
+            balances.c.id,
+            order="id",
+            sort=Sort((balances.c.id,), (str,)),
+            limit=asked.limit,
+            render=self._shown,
+            after=asked.after,
+        )
+        return Answer(page.items, after=page.after, count=count_rows(db, query))
+
+
+def customer_routes(currency: str, local_reader: str = LOCAL_READER) -> tuple[QueryRoute, ...]:
+    """Return the routes of the view, for a shop with this currency and account of the local reader."""
+    queries = CustomerQueries(currency, local_reader)
+    return (
+        QueryRoute(
+            path="/shop/customers/me/credit",
+            summary="One's credit",
+            view=VIEW,
+            query=queries.own,
+            params=CreditQuery,
+            returns=CreditAnswer,
+            requires=BUY,
+        ),
+        QueryRoute(
+            path="/shop/customers/me/entries",
+            summary="The changes of one's credit, the newest first",
+            view=VIEW,
+            query=queries.own_entries,
+            params=EntriesQuery,
+            returns=list[EntryAnswer],
+            counted=True,
+            requires=BUY,
+        ),
+        *_of_managers(queries),
+    )
+
+
+def _of_managers(queries: CustomerQueries) -> tuple[QueryRoute, ...]:
+    return (
+        QueryRoute(
+            path="/shop/customers",
+            summary="The credits of customers",
+            view=VIEW,
+            query=queries.find,
+            params=CustomersQuery,
+            returns=list[CreditAnswer],
+            counted=True,
+            requires=MANAGE,
+        ),
+        QueryRoute(
+            path="/shop/customers/{id}/entries",
+            summary="The changes of the credit of a customer, the newest first",
+            view=VIEW,
+            query=queries.entries_of_one,
+            params=CustomerEntriesQuery,
+            returns=list[EntryAnswer],
+            counted=True,
+            requires=MANAGE,
+        ),
+        QueryRoute(
+            path="/shop/customers/{id}/credit",
+            summary="The credit of a customer",
+            view=VIEW,
+            query=queries.one,
+            params=CustomerQuery,
+            returns=CreditAnswer,
+            requires=MANAGE,
+        ),
     )

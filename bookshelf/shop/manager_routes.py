@@ -15,7 +15,7 @@ from bookshelf.shop.order_commands import CancelOrder, RetryCapture, ShipOrder
 from bookshelf.shop.order_queries import OrderAnswer, to_order_answer
 from bookshelf.shop.stock import STOCK, AddUnits, SetUnits
 from bookshelf.shop.values import BUY, MANAGE, ONE_LINE
-from bookshelf.shop.welcome import LOCAL_READER, STARTING_CREDIT
+from bookshelf.shop.welcome import LOCAL_READER, STARTING_CREDIT, account_of, customer_named
 
 #: A short text on one line, without controls.
 Note = Annotated[str, Meta(max_length=200, pattern=ONE_LINE)]
@@ -65,21 +65,17 @@ def _cancel(_body: Any, context: RequestContext) -> CancelOrder:  # noqa: ANN401
     return CancelOrder(customer=None if by_manager else customer_of(context.caller), at=context.at)
 
 
-def _grant(body: Grant, context: RequestContext, currency: str) -> GrantCredit:
+def _grant(body: Grant, customer: str, currency: str) -> GrantCredit:
     """Return the command; a credit that it opens is in the currency of the shop.
 
     The local reader's, which nothing else has opened, begins as it is shown.
     """
-    begins = STARTING_CREDIT if context.path["id"] == LOCAL_READER else 0
+    begins = STARTING_CREDIT if customer == LOCAL_READER else 0
     return GrantCredit(amount=body.amount.money, why=body.why, opening=Money(begins, currency))
 
 
 def _order(order_id: str, order: Order) -> OrderAnswer:
     return to_order_answer(order_id, order, "")
-
-
-def _credit(customer: str, credit: Credit) -> CreditAnswer:
-    return credit_answer(customer, credit.currency, credit.balance, credit.held)
 
 
 ORDER_COMMANDS = (
@@ -145,8 +141,16 @@ STOCK_COMMANDS = (
 )
 
 
-def credit_commands(currency: str) -> tuple[CommandRoute, ...]:
-    """Return the routes that change credit, for a shop with this currency."""
+def credit_commands(currency: str, local_reader: str = LOCAL_READER) -> tuple[CommandRoute, ...]:
+    """Return the routes that change credit, for a shop with this currency and account of the local reader."""
+
+    def customer(_body: Any, context: RequestContext) -> str:  # noqa: ANN401 (any of theirs)
+        return customer_named(context.path["id"], local_reader)
+
+    def shown(name: str, credit: Credit) -> CreditAnswer:
+        account = account_of(name, local_reader)
+        return credit_answer(account, credit.currency, credit.balance, credit.held)
+
     return (
         CommandRoute(
             method="POST",
@@ -154,8 +158,9 @@ def credit_commands(currency: str) -> tuple[CommandRoute, ...]:
             summary="Give a customer more credit",
             aggregate=CREDIT,
             body=Grant,
-            command=lambda body, context: _grant(body, context, currency),
-            answer=_credit,
+            subject=customer,
+            command=lambda body, context: _grant(body, customer(body, context), currency),
+            answer=shown,
             returns=CreditAnswer,
             status=200,
             requires=MANAGE,
@@ -166,8 +171,9 @@ def credit_commands(currency: str) -> tuple[CommandRoute, ...]:
             summary="Set the credit of a customer",
             aggregate=CREDIT,
             body=NewCredit,
+            subject=customer,
             command=lambda body, _context: SetCredit(amount=body.amount.money, why=body.why),
-            answer=_credit,
+            answer=shown,
             returns=CreditAnswer,
             status=200,
             conditional=True,

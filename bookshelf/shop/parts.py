@@ -22,18 +22,24 @@ from bookshelf.shop.product import PRODUCT
 from bookshelf.shop.sandbox import sandbox
 from bookshelf.shop.series import SERIES
 from bookshelf.shop.stock import STOCK
-from bookshelf.shop.welcome import welcoming
+from bookshelf.shop.welcome import LOCAL_READER, welcoming
 
 Part = Aggregate[Any] | View | Process | Connector
 
 
 def shop_parts(
-    seller: Seller, currency: str = "EUR", provider: FindProvider = sandbox
+    seller: Seller,
+    currency: str = "EUR",
+    provider: FindProvider = sandbox,
+    local_reader: str = LOCAL_READER,
 ) -> Mapping[str, tuple[Part, ...]]:
-    """Return the parts of each service of a shop with this seller, currency and card provider."""
+    """Return the parts of each service of a shop with this seller, currency and card provider.
+
+    `local_reader`: the account of the local reader.
+    """
     return {
         "products": (PRODUCT, CATEGORY, STOCK, catalogue.VIEW),
-        "customers": (CREDIT, welcoming(currency), customers.VIEW),
+        "customers": (CREDIT, welcoming(currency, local_reader), customers.VIEW),
         "orders": (CART, ORDER, ordering(currency), carts.VIEW, orders.VIEW),
         "payments": (PAYMENT, cards(provider)),
         "accounting": (SERIES, INVOICE, invoicing(seller), invoices_view(seller.zone)),

@@ -14,12 +14,23 @@ STARTING_CREDIT = 10_000
 LOCAL_READER = "a-reader"
 
 
-def welcoming(currency: str) -> Process:
-    """Return the process, for a shop with this currency."""
+def customer_named(account: str, local_reader: str) -> str:
+    """Return the customer that an account is; `local_reader`: that of the local reader, by the settings."""
+    return LOCAL_READER if account == local_reader else account
+
+
+def account_of(customer: str, local_reader: str) -> str:
+    """Return the account that a customer is."""
+    return local_reader if customer == LOCAL_READER else customer
+
+
+def welcoming(currency: str, local_reader: str = LOCAL_READER) -> Process:
+    """Return the process, for a shop with this currency, in which this account is the local reader."""
 
     def open_credit(_event: accounts.AccountOpened, recorded: Recorded) -> Iterable[Send]:
         """Open the credit of a new account."""
-        yield Send(CREDIT, recorded.subject, OpenCredit(amount=Money(STARTING_CREDIT, currency)))
+        customer = customer_named(recorded.subject, local_reader)
+        yield Send(CREDIT, customer, OpenCredit(amount=Money(STARTING_CREDIT, currency)))
 
     return Process(
         name="welcome",

@@ -66,12 +66,18 @@ class Shop:
         callers: Callers | None = None,
         seals: Seals | None = None,
         storage: Storage | None = None,
+        *,
+        currency: str = "EUR",
+        local_reader: str = LOCAL_READER,
     ) -> None:
         self.log: Log = log or ForgetfulLog(2)
         self.callers = callers or LocalReader()
         self.seals = seals or Seals(Keyring(MemoryKeyTable(), b"secret of 16 bytes", self._now))
         seller = Seller("Bookshelf", "1 Shelf Street", "Europe/Berlin")
-        services = [with_shop(service, seller, provider=self._provider) for service in SHOP]
+        services = [
+            with_shop(service, seller, currency, provider=self._provider, local_reader=local_reader)
+            for service in SHOP
+        ]
         self._shelf = Shelf(
             log=self.log, storage=storage, services=services, callers=self.callers, seals=self.seals
         )

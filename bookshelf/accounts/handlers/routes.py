@@ -49,6 +49,25 @@ def account_routes(parts: AccountParts) -> tuple[HandlerRoute, ...]:
     sign_in = SignIn(parts)
     profile, gateway = Profile(sign_in), GatewayCalls(sign_in)
     return (
+        *_sign_in_routes(parts, sign_in),
+        *_own_routes(profile),
+        _route("GET", "/accounts/.well-known/jwks.json", "The public keys", publish_keys, _ANYONE),
+        _route(
+            "POST",
+            "/accounts/exchange",
+            "A token for a session cookie",
+            gateway.exchange,
+            INTERNAL,
+            body=SessionExchange,
+        ),
+        _route("GET", "/accounts/revocations", "What was revoked", gateway.revocations, INTERNAL),
+        *_admin_routes(),
+    )
+
+
+def _sign_in_routes(parts: AccountParts, sign_in: SignIn) -> tuple[HandlerRoute, ...]:
+    """Return the routes of registration, sign-in and sign-out."""
+    return (
         _route(
             "POST",
             "/accounts",
@@ -82,18 +101,6 @@ def account_routes(parts: AccountParts) -> tuple[HandlerRoute, ...]:
         _route(
             "POST", "/accounts/logout", "Sign out, here or everywhere", sign_in.logout, _SELF, body=Logout
         ),
-        *_own_routes(profile),
-        _route("GET", "/accounts/.well-known/jwks.json", "The public keys", publish_keys, _ANYONE),
-        _route(
-            "POST",
-            "/accounts/exchange",
-            "A token for a session cookie",
-            gateway.exchange,
-            INTERNAL,
-            body=SessionExchange,
-        ),
-        _route("GET", "/accounts/revocations", "What was revoked", gateway.revocations, INTERNAL),
-        *_admin_routes(),
     )
 
 

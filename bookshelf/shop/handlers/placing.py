@@ -9,7 +9,7 @@ import msgspec
 from msgspec import Meta
 from sqlalchemy import select
 
-from bookshelf.cqrs.errors import Invalid, KeyReused
+from bookshelf.cqrs.errors import Conflict, Invalid, KeyReused
 from bookshelf.cqrs.handler import HandlerPorts, HandlerRoute, RequestContext
 from bookshelf.cqrs.message import sealed_fields
 from bookshelf.http.message import Headers, Request, Response
@@ -82,11 +82,11 @@ class Placing:
         body: NewOrder = await read_body(request, _BODY)
         if isinstance(body.pay, CardPay):
             check_token(body.pay.card)
-        await self._check_currency(body, ports)
         actor = context.caller.actor
         began = asyncio.get_running_loop().time()
         made = call_id(actor, _required_key(request.headers))
         order_id = f"o-{created(made)}"
+        await self._check_currency(body, order_id, ports)
         place = await self._with_address(_command(body, context), body.address, context, ports)
         # the time and the year's key may differ between retries
         content = msgspec.structs.replace(place, at=_ANY, invoice_address=None)
@@ -104,16 +104,20 @@ class Placing:
         shown = msgspec.structs.replace(order, address=body.address or None)
         return json_answer(201, to_order_answer(order_id, shown, ""), headers)
 
-    async def _check_currency(self, body: NewOrder, ports: HandlerPorts) -> None:
-        prices = [(number, line.price) for number, line in enumerate(body.lines) if line.price is not None]
-        if not prices:
-            return
+    async def _check_currency(self, body: NewOrder, order_id: str, ports: HandlerPorts) -> None:
+        """Check the currencies of the prices and of the shop. Raises `Conflict`, `Invalid`."""
         first = await ports.query(VIEW, lambda db: db.scalar(select(cart_products.c.currency).limit(1)))
         currency = first or self.currency
-        for number, price in prices:
-            if price.currency != currency:
+        for number, line in enumerate(body.lines):
+            if line.price is not None and line.price.currency != currency:
                 field = f"lines.{number}.price.currency"
                 raise Invalid(f"is in {currency}, as all prices of this shop", field=field)
+        # what was placed before is answered, and comes to its end in the currency that it has
+        if currency != self.currency and not (await ports.state(ORDER, order_id)).status:
+            msg = (
+                f"this shop takes no orders now: its prices are in {currency}, and its setting shop_currency"
+            )
+            raise Conflict(f"{msg} is {self.currency}; its operator has to set that back to {currency}")
 
     async def _with_address(
         self, place: PlaceOrder, address: str, context: RequestContext, ports: HandlerPorts

@@ -20,6 +20,7 @@ from bookshelf.shop.manager_routes import ORDER_COMMANDS, STOCK_COMMANDS, credit
 from bookshelf.shop.order_lists import order_queries
 from bookshelf.shop.parts import Part, shop_parts
 from bookshelf.shop.sandbox import sandbox
+from bookshelf.shop.welcome import LOCAL_READER
 
 
 def with_shop(
@@ -28,17 +29,20 @@ def with_shop(
     currency: str = "EUR",
     provider: FindProvider = sandbox,
     invoice_years: int = 10,
+    local_reader: str = LOCAL_READER,
 ) -> Service:
     """Return a service of the shop with its parts and routes, for this seller, currency and card provider.
 
-    `invoice_years`: how long the addresses of invoices are kept.
+    `invoice_years`: how long the addresses of invoices are kept. `local_reader`: the account of the local
+    reader.
     """
-    runs = shop_parts(seller, currency, provider)[service.name]
+    runs = shop_parts(seller, currency, provider, local_reader)[service.name]
     match service.name:
         case "products":
             return _made(service, runs, (*CATALOGUE_ROUTES, *STOCK_COMMANDS, *product_routes(currency)))
         case "customers":
-            return _made(service, runs, (*customer_routes(currency), *credit_commands(currency)))
+            named = (currency, local_reader)
+            return _made(service, runs, (*customer_routes(*named), *credit_commands(*named)))
         case "orders":
             carts: tuple[Route, ...] = (*CART_QUERIES, *CART_COMMANDS)
             orders = (*order_queries(seller.zone), *ORDER_COMMANDS, placing_route(invoice_years, currency))

@@ -1,0 +1,70 @@
+"""A shop whose local reader is another account, or whose currency was set to another one."""
+
+from support.shop import Shop
+
+from bookshelf.log.memory import MemoryLog
+from bookshelf.runtime.api.identity import SignedCallers, signed_in
+from bookshelf.shop.welcome import LOCAL_READER
+
+OWNER = "owner-7"
+SCOPES = frozenset({"shop:buy", "shop:manage"})
+ORDER_BODY = {"lines": [{"product": "p-1", "quantity": 1}], "pay": "credit"}
+
+
+async def test_the_account_of_the_local_reader_spends_what_it_is_given() -> None:
+    callers = SignedCallers(b"the secret of this test", OWNER)
+    async with Shop(callers=callers, local_reader=OWNER) as shop:
+        await shop.stock()
+        owner = signed_in(OWNER, SCOPES, None)
+        credit = f"/shop/customers/{OWNER}/credit"
+        grant = {"amount": {"amount": 700, "currency": "EUR"}}
+        granted = await shop.send("customers", "POST", f"{credit}/grants", grant, owner)
+        assert (granted.status, granted.json["customer"]) == (200, OWNER)
+        assert granted.json["balance"]["amount"] == 10_700
+        shown = await shop.get("customers", "/shop/customers/me/credit", owner)
+        assert shown.json == granted.json
+        named = await shop.get("customers", f"/shop/customers?ids={OWNER},a-other", owner)
+        assert named.json == [granted.json]
+        one = await shop.get("customers", credit, owner)
+        assert one.json == granted.json
+        more = {"amount": {"amount": 2000, "currency": "EUR"}}
+        tag = one.headers["ETag"]
+        put = await shop.send("customers", "PUT", credit, more, owner, If_Match=tag)
+        assert (put.status, put.json["balance"]["amount"]) == (200, 2000)
+        order = await shop.send("orders", "POST", "/shop/orders", ORDER_BODY, owner, Idempotency_Key="k")
+        await shop.ended(order.json["id"], "FINALIZED")
+        left = await shop.get("customers", "/shop/customers/me/credit", owner)
+        assert left.json["balance"]["amount"] == 500
+        entries = await shop.get("customers", f"/shop/customers/{OWNER}/entries", owner)
+        assert entries.json[0]["order"] == order.json["id"]
+        # all of it is under one name
+        opened = {key for key, kind in await shop.events() if "credit" in kind}
+        assert opened == {LOCAL_READER}
+
+
+async def test_a_shop_in_another_currency_than_its_prices_finishes_its_orders_and_takes_no_more() -> None:
+    log = MemoryLog(2)
+    async with Shop(log) as shop:
+        await shop.stock()
+        priced = await shop.send("orders", "POST", "/shop/orders", ORDER_BODY, Idempotency_Key="k-1")
+        assert priced.status == 201
+        order = priced.json["id"]
+    async with Shop(log, currency="USD") as shop:
+        await shop.ended(order, "FINALIZED")
+        await shop.caught_up()
+        again = await shop.send("orders", "POST", "/shop/orders", ORDER_BODY, Idempotency_Key="k-1")
+        assert (again.status, again.json["id"]) == (201, order)
+        for pay in ("credit", {"card": shop.sandbox.tokenize("4242424242424242", "12/30", "123").token}):
+            body = {**ORDER_BODY, "pay": pay}
+            refused = await shop.send("orders", "POST", "/shop/orders", body, Idempotency_Key="k-2")
+            assert refused.status == 409
+            assert "its prices are in EUR" in refused.json["detail"]
+        queries = {
+            "orders": ["/shop/orders", "/shop/orders/summary", f"/shop/orders/{order}", "/shop/cart"],
+            "products": ["/shop/products"],
+            "customers": ["/shop/customers", "/shop/customers/me/credit"],
+            "accounting": ["/shop/invoices", "/shop/revenue?by=year", "/shop/invoices?format=csv"],
+        }
+        for service, targets in queries.items():
+            for target in targets:
+                assert (await shop.get(service, target)).status == 200, target
