@@ -12,6 +12,8 @@ SETTINGS: Mapping[str, str] = {
     "default-storage-engine": "InnoDB",
     "innodb-autoinc-lock-mode": "2",
     "innodb-flush-log-at-trx-commit": "2",
+    # a user without the privilege SUPER may create the triggers of tables with a search
+    "log-bin-trust-function-creators": "ON",
 }
 #: A node that gives no sign for two seconds is left out of the cluster, so that commits go on without it.
 _PROVIDER_OPTIONS: Mapping[str, str] = {

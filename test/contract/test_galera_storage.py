@@ -9,6 +9,7 @@ from contract.storage_contract import SOURCE, LastingContract, StorageContract
 from support.counter_context import VIEW, sums
 from support.galera import COUNT, GaleraCluster, background, galera
 from support.galera_load import Load
+from support.same_answers import compare_answers
 from support.until import until
 
 from bookshelf.storage import checkpoints
@@ -110,6 +111,10 @@ async def test_a_checkpoint_that_three_nodes_move_at_once_moves_once_for_each_st
     [moved] = (await tables[0].look()).applied.values()
     assert sum(won) == moved
     await asyncio.gather(*(storage.close() for storage in storages))
+
+
+def test_any_log_gives_the_same_answers_on_a_cluster(url: str) -> None:
+    compare_answers(url, max_examples=1)
 
 
 async def test_a_node_that_is_killed_under_load_loses_nothing_and_no_reading_goes_back(
