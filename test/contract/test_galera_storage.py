@@ -15,6 +15,7 @@ from support.until import until
 from bookshelf.storage import checkpoints
 from bookshelf.storage.checkpoints import Superseded
 from bookshelf.storage.mariadb.storage import MariaDbStorage
+from bookshelf.storage.port import StorageFault
 
 pytestmark = pytest.mark.needs("mariadb")
 
@@ -115,6 +116,17 @@ async def test_a_checkpoint_that_three_nodes_move_at_once_moves_once_for_each_st
 
 def test_any_log_gives_the_same_answers_on_a_cluster(url: str) -> None:
     compare_answers(url, max_examples=1)
+
+
+async def test_a_server_where_the_user_may_not_create_triggers_is_refused(
+    cluster: GaleraCluster, url: str
+) -> None:
+    for node in (1, 2, 3):
+        cluster.run(node, "SET GLOBAL log_bin_trust_function_creators = OFF")
+    with pytest.raises(StorageFault, match="log_bin_trust_function_creators=ON"):
+        await MariaDbStorage.open(url)
+    for node in (1, 2, 3):
+        cluster.run(node, "SET GLOBAL log_bin_trust_function_creators = ON")
 
 
 async def test_a_node_that_is_killed_under_load_loses_nothing_and_no_reading_goes_back(

@@ -5,6 +5,7 @@ So a set is made in the state `building` and used by rows that each process rene
 changes the catalogue changes its one row `turn`, so that of two at once one waits, or fails and is repeated.
 """
 
+import re
 from uuid import uuid4
 
 from sqlalchemy import (
@@ -72,6 +73,9 @@ turn = Table(
     mysql_engine="InnoDB",
 )
 _now = func.now(6)
+_VARIABLES = "SHOW VARIABLES WHERE variable_name IN"
+#: A grant that lets a user create triggers on every server.
+_MAY = re.compile(r"\b(ALL PRIVILEGES|SUPER)\b.* ON \*\.\*")
 
 
 def make(db: Connection, address: MariaDbAddress) -> None:
@@ -79,12 +83,28 @@ def make(db: Connection, address: MariaDbAddress) -> None:
     if not getattr(db.dialect, "is_mariadb", False):
         msg = "the server at the address of the setting `storage` is no MariaDB"
         raise StorageFault(msg)
+    _check_triggers(db)
     inside = db.execution_options(schema_translate_map=address.schemas())
     if not db.dialect.has_table(inside, turn.name, schema=address.database):
         _create_database(db, address.database)
         for table in _CATALOGUE.sorted_tables:
             inside.execute(CreateTable(table, if_not_exists=True))  # another instance may do the same
     inside.execute(insert(turn).prefix_with("IGNORE"), {"number": 0, "count": 0})
+
+
+def _check_triggers(db: Connection) -> None:
+    """Raise `StorageFault` if the user may not create the triggers that tables with a search have."""
+    names = "'log_bin', 'wsrep_on', 'log_bin_trust_function_creators'"
+    found = {str(name).lower(): value for name, value in db.exec_driver_sql(f"{_VARIABLES} ({names})")}
+    if found.get("log_bin_trust_function_creators") == "ON" or "ON" not in found.values():
+        return
+    if any(_MAY.search(grant) for (grant,) in db.exec_driver_sql("SHOW GRANTS")):
+        return
+    msg = (
+        "MariaDB has a binary log, or is a node of a Galera cluster, and the user of the setting `storage`"
+        " may not create triggers there; set log_bin_trust_function_creators=ON on each server"
+    )
+    raise StorageFault(msg)
 
 
 def _create_database(db: Connection, name: str) -> None:
