@@ -164,6 +164,13 @@ def gateway_at(url: str) -> RemoteHandler:
     return RemoteHandler(url)
 
 
+def check_keyring(service: Service, settings: Settings) -> None:
+    """Return if a service that seals or signs is told where its keyring is. Raises `WrongSetting`."""
+    if service.needs_keyring and not settings.has_accounts and not settings.accounts_secret_file:
+        msg = f"accounts_secret_file (or BOOKSHELF_ACCOUNTS_SECRET_FILE): {service.name} needs a keyring"
+        raise WrongSetting(f"{msg}; name the file that all services of the shop share, and set storage")
+
+
 async def begin(
     service: Service,
     settings: Settings,
@@ -179,6 +186,7 @@ async def begin(
     Raises `FolderFault`, `LogFault`, `DiscoveryFault`, `StorageFault`, `PortTaken`, `WrongSetting`.
     """
     check_address(network.instance.address, settings.host)
+    check_keyring(service, settings)
     folder = DataFolder(settings.instance_folder(network.instance.id or f"{service.name}-{settings.port}"))
     stack.callback(folder.close)
     infrastructure = await make_infrastructure(settings, network, folder.path, stack, find, services)

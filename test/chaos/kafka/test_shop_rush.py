@@ -3,7 +3,7 @@
 import asyncio
 import json
 import os
-from collections.abc import Iterator, Mapping
+from collections.abc import AsyncIterator, Iterator, Mapping
 from contextlib import ExitStack
 from functools import partial
 from itertools import product as product_of
@@ -16,6 +16,7 @@ from support.consul import Agent
 from support.instance import Instance, names_of_its_own
 from support.kafka import Broker
 from support.kafka_log import kafka_log, settings
+from support.postgres import Server
 from support.process import bookshelf
 from support.shop_folder import PRICE, product, rush
 from support.until import until
@@ -26,7 +27,7 @@ from bookshelf.log.kafka.settings import Topic
 from bookshelf.log.port import NewRecord, partition_of
 from bookshelf.shop.events import TOPIC
 
-pytestmark = [pytest.mark.chaos, pytest.mark.slow, pytest.mark.needs("kafka", "consul")]
+pytestmark = [pytest.mark.chaos, pytest.mark.slow, pytest.mark.needs("kafka", "consul", "postgres")]
 
 SERVICES = ("products", "customers", "orders", "payments", "accounting")
 CUSTOMERS, PARTITIONS = 100, 2
@@ -38,6 +39,13 @@ RANDOM = Random(os.environ.get("BOOKSHELF_CHAOS_SEED", "20240229"))  # noqa: S31
 def agent(consul_agent: Agent) -> Iterator[Agent]:
     yield consul_agent
     consul_agent.clear()
+
+
+@pytest.fixture
+async def storage(postgres_server: Server) -> AsyncIterator[str]:
+    """The address of a database for the rows and the keyring of all services."""
+    async with postgres_server.database() as name:
+        yield postgres_server.url(name)
 
 
 async def send(places: Mapping[str, str], messages: list[NewRecord]) -> None:
@@ -82,12 +90,14 @@ def checked(places: Mapping[str, str]) -> dict[int, Any] | None:
 
 
 def test_one_of_a_hundred_customers_gets_the_last_unit_whatever_is_killed(
-    kafka_broker: Broker, agent: Agent, tmp_path: Path
+    kafka_broker: Broker, agent: Agent, storage: str, tmp_path: Path
 ) -> None:
     places = {
         "BOOKSHELF_BROKER": kafka_broker.address,
         "BOOKSHELF_CONSUL": f"127.0.0.1:{agent.ports.http}",
         "BOOKSHELF_ACCOUNTS": "off",
+        "BOOKSHELF_ACCOUNTS_SECRET_FILE": str(tmp_path / "accounts.secret"),
+        "BOOKSHELF_STORAGE": storage,
         **names_of_its_own(),
     }
     with ExitStack() as stack:
