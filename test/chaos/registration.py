@@ -11,8 +11,9 @@ from pathlib import Path
 from typing import NamedTuple
 
 from support.counter_context import everything
+from support.crashing_log import open_log
 from support.process import ROOT, environment
-from support.registration_program import STEPS, open_log
+from support.registration_program import STEPS, TOPICS
 
 from bookshelf.accounts.events import TOPIC
 
@@ -42,7 +43,7 @@ def _run(folder: Path, point: str, broker: str) -> int:
 
 async def _events(folder: Path, broker: str) -> Counter[str]:
     """Return how often each type of event is in the log."""
-    async with open_log(folder, broker) as log:
+    async with open_log(folder, TOPICS, broker) as log:
         return Counter(str(json.loads(record.value)["type"]) for record in await everything(log, TOPIC))
 
 

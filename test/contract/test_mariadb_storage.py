@@ -1,11 +1,12 @@
 """Rows in a real MariaDB keep the contract that memory, SQLite and PostgreSQL keep."""
 
 import asyncio
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import Iterator
 from contextlib import AsyncExitStack
 from pathlib import Path
 
 import pytest
+from contract.opened_storage import opened
 from contract.read_contract import ReadContract
 from contract.storage_contract import SOURCE, LastingContract, StorageContract, write
 from sqlalchemy import Connection, text
@@ -28,18 +29,8 @@ def url(mariadb_server: Server) -> Iterator[str]:
         yield mariadb_server.url(name)
 
 
-@pytest.fixture
-async def storage(url: str) -> AsyncIterator[MariaDbStorage]:
-    made = await MariaDbStorage.open(url)
-    yield made
-    await made.close()
-
-
-@pytest.fixture
-async def again(url: str) -> AsyncIterator[MariaDbStorage]:
-    made = await MariaDbStorage.open(url)
-    yield made
-    await made.close()
+storage = opened(MariaDbStorage.open)
+again = opened(MariaDbStorage.open)
 
 
 class TestMariaDbStorage(StorageContract):

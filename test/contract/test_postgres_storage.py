@@ -5,6 +5,7 @@ from contextlib import AsyncExitStack
 from pathlib import Path
 
 import pytest
+from contract.opened_storage import opened
 from contract.read_contract import ReadContract
 from contract.storage_contract import SOURCE, LastingContract, StorageContract, write
 from support.counter_context import VIEW, sums
@@ -25,18 +26,8 @@ async def url(postgres_server: Server) -> AsyncIterator[str]:
         yield postgres_server.url(name)
 
 
-@pytest.fixture
-async def storage(url: str) -> AsyncIterator[PostgresStorage]:
-    made = await PostgresStorage.open(url)
-    yield made
-    await made.close()
-
-
-@pytest.fixture
-async def again(url: str) -> AsyncIterator[PostgresStorage]:
-    made = await PostgresStorage.open(url)
-    yield made
-    await made.close()
+storage = opened(PostgresStorage.open)
+again = opened(PostgresStorage.open)
 
 
 class TestPostgresStorage(StorageContract):

@@ -8,12 +8,10 @@ answered in earlier runs.
 
 import asyncio
 import sys
-from collections.abc import AsyncIterator, Awaitable, Callable
-from contextlib import asynccontextmanager
+from collections.abc import Awaitable, Callable
 from pathlib import Path
 
-from support.kafka_log import kafka_log
-from support.stall_program import CrashingLog
+from support.crashing_log import CrashingLog, open_log
 from support.until import eventually
 from support.users import ANN, BEN, PASSWORD, USERS, Users, caller
 
@@ -21,8 +19,6 @@ from bookshelf.accounts.forgetting import FORGETTING
 from bookshelf.accounts.registration import REGISTRATION
 from bookshelf.cqrs.aggregate import Aggregate
 from bookshelf.keyring.sqlite import SqliteKeyTable
-from bookshelf.log.port import Log
-from bookshelf.log.sqlite.log import SqliteLog
 from bookshelf.runtime.clock import SystemClock, SystemIds
 
 SENDERS = {REGISTRATION.name, FORGETTING.name}
@@ -35,20 +31,6 @@ TOPICS = (
 NEW_EMAIL = "ann@example.net"
 #: What is answered to each step.
 STEPS = ("ann", "ben", "eve", "email", "forget")
-
-
-@asynccontextmanager
-async def open_log(folder: Path, broker: str = "") -> AsyncIterator[Log]:
-    """Open the log of a folder, whose name the topics on a broker have."""
-    if broker:
-        async with kafka_log(broker, *TOPICS, prefix=f"{folder.name}.", partitions=1) as there:
-            yield there
-    else:
-        opened = await SqliteLog.open(folder / "log.sqlite", 1)
-        try:
-            yield opened
-        finally:
-            await opened.close()
 
 
 class Steps:
@@ -108,7 +90,7 @@ class Steps:
 async def main(folder: Path, point: str, broker: str = "") -> None:
     """Run until all steps are answered and all claims are as they should be, or the point is reached."""
     table = await SqliteKeyTable.open(folder / "keyring.sqlite")
-    async with open_log(folder, broker) as opened:
+    async with open_log(folder, TOPICS, broker) as opened:
         log = CrashingLog(opened, point, SENDERS)
         # ids that no run before has used
         async with Users(log=log, table=table, ids=SystemIds(SystemClock())) as users:

@@ -6,8 +6,10 @@ import subprocess
 import sys
 from pathlib import Path
 
+from support.charging import CHARGING_TOPICS
+from support.crashing_log import open_log
 from support.process import ROOT, environment
-from support.stall_program import ORDERS, open_log
+from support.stall_program import ORDERS
 from support.stall_run import Folded, folded
 
 #: Runs that are enough for every append to be hit.
@@ -34,7 +36,7 @@ def kill_around_appends(folder: Path, point: str, broker: str = "", most: int = 
 
 
 async def _states(folder: Path, broker: str) -> Folded:
-    async with open_log(folder, broker) as log:
+    async with open_log(folder, CHARGING_TOPICS, broker) as log:
         return await folded(log)
 
 

@@ -7,75 +7,22 @@ one before, so that every append is hit.
 """
 
 import asyncio
-import os
-import signal
 import sys
-from collections.abc import AsyncIterator, Collection, Iterable, Sequence
-from contextlib import asynccontextmanager
+from collections.abc import Iterable
 from dataclasses import replace
 from pathlib import Path
 
 from support.charging import CHARGING, CHARGING_TOPICS, PORTS, paid
-from support.faulty import FaultyLog, FaultyWriter
+from support.crashing_log import CrashingLog, open_log
 from support.fixed_infrastructure import CountedIds
-from support.kafka_log import kafka_log
 from support.stall import ORDER, SELLING, NotePayment, OrderApproved
 from support.stall_run import Stall, append, come_to_rest, placed, supplied
 
 from bookshelf.cqrs.process import Send
 from bookshelf.cqrs.view import Recorded
-from bookshelf.log.port import Consumed, Log, NewRecord, Writer
-from bookshelf.log.sqlite.log import SqliteLog
 from bookshelf.runtime.process.connector import ConnectorHost
 
 ORDERS = ("o1", "o2")
-
-
-class CrashingWriter(FaultyWriter):
-    """The writer of the process or the connector, which kills the program around an append."""
-
-    def __init__(self, log: "CrashingLog", writer: Writer) -> None:
-        super().__init__(log, writer)
-        self._crashing = log
-
-    async def append(self, records: Sequence[NewRecord], consumed: Consumed | None = None) -> Sequence[int]:
-        log = self._crashing
-        if log.point == "before" and log.steps == 1:
-            os.kill(os.getpid(), signal.SIGKILL)
-        offsets = await super().append(records, consumed)
-        log.steps += 1
-        if log.point == "after":
-            os.kill(os.getpid(), signal.SIGKILL)
-        return offsets
-
-
-class CrashingLog(FaultyLog):
-    """A log whose processes and connectors with these names are killed at a point."""
-
-    def __init__(self, log: Log, point: str, senders: Collection[str]) -> None:
-        super().__init__(log)
-        self._senders = senders
-        self.point = point
-        self.steps = 0
-
-    async def writer(self, name: str, topic: str, partition: int) -> FaultyWriter:
-        if name not in self._senders:
-            return await super().writer(name, topic, partition)
-        return CrashingWriter(self, await self.plain.writer(name, topic, partition))
-
-
-@asynccontextmanager
-async def open_log(folder: Path, broker: str = "") -> AsyncIterator[Log]:
-    """Open the log of a folder, whose name the topics on a broker have."""
-    if broker:
-        async with kafka_log(broker, *CHARGING_TOPICS, prefix=f"{folder.name}.", partitions=1) as there:
-            yield there
-    else:
-        opened = await SqliteLog.open(folder / "log.sqlite", 1)
-        try:
-            yield opened
-        finally:
-            await opened.close()
 
 
 async def main(folder: Path, point: str, broker: str = "") -> None:
@@ -85,7 +32,7 @@ async def main(folder: Path, point: str, broker: str = "") -> None:
         (folder / f"charge-{key}").touch()
         return [Send(ORDER, recorded.subject, NotePayment(receipt=key))]
 
-    async with open_log(folder, broker) as opened:
+    async with open_log(folder, CHARGING_TOPICS, broker) as opened:
         log = CrashingLog(opened, point, {SELLING.name, CHARGING.name})
         if not (folder / "begun").exists():
             await append(log, supplied("tea", 1), supplied("cup", 9))

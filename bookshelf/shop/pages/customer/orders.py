@@ -7,7 +7,7 @@ import msgspec
 
 from bookshelf.covers.drawing import GeneratedCover
 from bookshelf.shop.money import Money
-from bookshelf.shop.pages.shared.example_orders import EXAMPLE_PLACED, example_order
+from bookshelf.shop.pages.shared.example_orders import EXAMPLE_TIME, example_order
 from bookshelf.shop.pages.shared.models import (
     ShopOrder,
     ShopOrderEvent,
@@ -181,7 +181,7 @@ async def cancel(request: PageRequest, _form: OwnCancelForm) -> Redirect:
 
 def _events(*names: str) -> tuple[ShopOrderEvent, ...]:
     return tuple(
-        ShopOrderEvent(f"shop.{name}.v1", EXAMPLE_PLACED + timedelta(seconds=n), "ann")
+        ShopOrderEvent(f"shop.{name}.v1", EXAMPLE_TIME + timedelta(seconds=n), "ann")
         for n, name in enumerate(("order-placed", "order-priced", *names))
     )
 
@@ -197,7 +197,7 @@ def _examples() -> Mapping[str, Page]:
         *(Reason(code=code) for code in ("unknown-customer", "total-too-large", "something-new")),
     )
     sent = example_order(
-        "FINALIZED", shipped=EXAMPLE_PLACED, tracking="JD0123456789", invoice="2026-00001", pay="card"
+        "FINALIZED", shipped=EXAMPLE_TIME, tracking="JD0123456789", invoice="2026-00001", pay="card"
     )
     long = long_product()
     line = ShopOrderLine(product=long.id, quantity=999, name=long.name, price=long.price, answer="waiting")
@@ -220,7 +220,7 @@ def _examples() -> Mapping[str, Page]:
 def _list_examples() -> Mapping[str, Page]:
     orders = [
         example_order(id="o-1"),
-        example_order("FINALIZED", id="o-2", shipped=EXAMPLE_PLACED),
+        example_order("FINALIZED", id="o-2", shipped=EXAMPLE_TIME),
         example_order("CANCELED", id="o-3", total=None),
         example_order("APPROVED", id="o-4"),
     ]

@@ -7,7 +7,6 @@ import msgspec
 from bookshelf.shop.money import Money
 from bookshelf.shop.pages.managing.answers import CreditEntry
 from bookshelf.shop.pages.managing.form_parts import (
-    EXAMPLE_TIME,
     ROOT,
     Note,
     event_name,
@@ -15,6 +14,7 @@ from bookshelf.shop.pages.managing.form_parts import (
     typed_amount,
 )
 from bookshelf.shop.pages.managing.orders import ManagedOrder, endless_order, example_orders, to_row
+from bookshelf.shop.pages.shared.example_orders import EXAMPLE_TIME
 from bookshelf.shop.pages.shared.models import ShopCredit, ShopOrder
 from bookshelf.shop.pages.shared.order_texts import STATES
 from bookshelf.shop.values import MANAGE

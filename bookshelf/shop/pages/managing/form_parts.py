@@ -1,7 +1,6 @@
 """What the pages of managers share: amounts as they are typed, names of customers, ids of paths."""
 
 from collections.abc import Iterable, Mapping
-from datetime import UTC, datetime
 from typing import Annotated
 
 from msgspec import Meta
@@ -16,8 +15,6 @@ from bookshelf.site.page import _
 from bookshelf.site.page_request import PageRequest
 
 ROOT = "/manage"
-#: The time of the examples.
-EXAMPLE_TIME = datetime(2026, 1, 31, 20, 31, tzinfo=UTC)
 Note = Annotated[str, Meta(max_length=200)]
 _LOCALES = {"en": "en_GB", "de": "de_DE"}
 _CURRENCY = "EUR"

@@ -5,7 +5,7 @@ from collections.abc import Mapping
 import msgspec
 
 from bookshelf.shop.money import Money, show_amount
-from bookshelf.shop.pages.managing.form_parts import EXAMPLE_TIME, Note, event_name, locale_of, names_of
+from bookshelf.shop.pages.managing.form_parts import Note, event_name, locale_of, names_of
 from bookshelf.shop.pages.managing.orders import (
     ORDERS,
     ManagedOrder,
@@ -13,7 +13,7 @@ from bookshelf.shop.pages.managing.orders import (
     to_row,
 )
 from bookshelf.shop.pages.managing.today import REASONS
-from bookshelf.shop.pages.shared.example_orders import example_order
+from bookshelf.shop.pages.shared.example_orders import EXAMPLE_TIME, example_order
 from bookshelf.shop.pages.shared.models import ShopOrder, ShopOrderEvent, products_of, with_names
 from bookshelf.shop.pages.shared.order_texts import (
     CANNOT_CANCEL,

@@ -5,9 +5,9 @@ from collections.abc import Mapping, Sequence
 import msgspec
 
 from bookshelf.shop.money import Money
-from bookshelf.shop.pages.managing.form_parts import EXAMPLE_TIME, ROOT, names_of
+from bookshelf.shop.pages.managing.form_parts import ROOT, names_of
 from bookshelf.shop.pages.managing.today import REASONS
-from bookshelf.shop.pages.shared.example_orders import example_order
+from bookshelf.shop.pages.shared.example_orders import EXAMPLE_TIME, example_order
 from bookshelf.shop.pages.shared.models import ShopOrder, ShopOrderLine, products_of, with_names
 from bookshelf.shop.pages.shared.order_texts import STATES, state_of
 from bookshelf.shop.pages.shared.product_tiles import long_product

@@ -5,7 +5,8 @@ from collections.abc import Mapping, Sequence
 import msgspec
 
 from bookshelf.shop.pages.managing.answers import ListedGroup, ListedPerson
-from bookshelf.shop.pages.managing.form_parts import EXAMPLE_TIME, ROOT
+from bookshelf.shop.pages.managing.form_parts import ROOT
+from bookshelf.shop.pages.shared.example_orders import EXAMPLE_TIME
 from bookshelf.site.api_adapters import segment, target
 from bookshelf.site.page import Form, Model, Page, PageRoute, Redirect, _
 from bookshelf.site.page_request import PageRequest

@@ -9,7 +9,8 @@ import msgspec
 
 from bookshelf.shop.money import Money, digits_of, plain_amount
 from bookshelf.shop.pages.managing.answers import Earned, WrittenInvoice
-from bookshelf.shop.pages.managing.form_parts import EXAMPLE_TIME, ROOT, names_of
+from bookshelf.shop.pages.managing.form_parts import ROOT, names_of
+from bookshelf.shop.pages.shared.example_orders import EXAMPLE_TIME
 from bookshelf.shop.pages.shared.product_tiles import example_products, long_product
 from bookshelf.shop.values import MANAGE, BoughtLine, VatSum
 from bookshelf.site.api_adapters import PREFIX, target

@@ -6,8 +6,9 @@ from typing import Annotated
 from msgspec import Meta
 
 from bookshelf.shop.pages.managing.answers import ProductEvent
-from bookshelf.shop.pages.managing.form_parts import EXAMPLE_TIME, Note, event_name
+from bookshelf.shop.pages.managing.form_parts import Note, event_name
 from bookshelf.shop.pages.managing.products import PRODUCTS, example_stock, long_stock
+from bookshelf.shop.pages.shared.example_orders import EXAMPLE_TIME
 from bookshelf.shop.pages.shared.models import ShopProduct
 from bookshelf.shop.values import MANAGE
 from bookshelf.site.api_adapters import segment, target

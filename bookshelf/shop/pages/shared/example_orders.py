@@ -8,7 +8,7 @@ from bookshelf.shop.money import Money
 from bookshelf.shop.pages.shared.models import ShopOrder, ShopOrderLine
 from bookshelf.shop.pages.shared.product_tiles import example_products
 
-EXAMPLE_PLACED = datetime(2026, 1, 31, 20, 31, tzinfo=UTC)
+EXAMPLE_TIME = datetime(2026, 1, 31, 20, 31, tzinfo=UTC)
 
 
 def example_order(state: str = "PENDING", **changes: object) -> ShopOrder:
@@ -23,7 +23,7 @@ def example_order(state: str = "PENDING", **changes: object) -> ShopOrder:
         state=state,
         pay="credit",
         customer="a-1",
-        placed=EXAMPLE_PLACED,
+        placed=EXAMPLE_TIME,
         total=Money(4297, "EUR"),
         lines=lines,
         reasons=(),
