@@ -4,7 +4,7 @@ from collections.abc import Iterator
 from urllib.parse import quote
 
 import pytest
-from playwright.sync_api import Browser
+from playwright.sync_api import Browser, Route
 from support.browser import Visit
 from support.page_checks import examples
 from support.program import Program
@@ -39,10 +39,17 @@ def origin(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
         assert up.stop().well
 
 
+def _answer_quietly(route: Route) -> None:
+    route.fulfill(status=200, content_type="text/event-stream", body="retry: 600000\n\n")
+
+
 @pytest.fixture(scope="module")
 def visit(running: Browser) -> Visit:
     """One page for all states: a browser's start takes longer than a visit."""
-    return Visit(running.new_page(viewport={"width": 1280, "height": 900}))
+    visit = Visit(running.new_page(viewport={"width": 1280, "height": 900}))
+    # an order of an example does not exist: its stream is refused after a while, which the console shows
+    visit.page.route("**/live?of=*", _answer_quietly)
+    return visit
 
 
 @pytest.mark.parametrize(("root", "template", "state"), STATES)
