@@ -123,7 +123,7 @@ class PhotoRecount:
         return [Left(person, number, *found[person]) for person, number in sorted(self.closing.items())]
 
     def deletions_incomplete(self) -> Iterator[str]:
-        """Yield the deleted persons of whom something is left."""
+        """Yield the deleted persons that something is left of."""
         for person, (photos, comments, votes) in self._of_persons(self.closed).items():
             if photos or comments or votes:
                 yield f"I7 {person}: {photos} photos, {comments} comments and {votes} votes are left"
