@@ -1,8 +1,6 @@
 """`bookshelf demo`: fills a new data folder with a made-up system to look at."""
 
-import asyncio
 import os
-import secrets
 import shlex
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
@@ -14,13 +12,12 @@ import msgspec
 from rich.console import Console
 from rich.progress import track
 
-from bookshelf.accounts.group import FIRST_GROUPS
 from bookshelf.cli.command import guarded, run, stop
+from bookshelf.cli.demo_people import ADMINISTRATOR, StoryClock, register, send_as
+from bookshelf.cli.demo_photos import photos
 from bookshelf.cli.embedded import Embedded, embedded
 from bookshelf.config import Settings, read
 from bookshelf.cqrs.handler import Caller
-from bookshelf.http.message import request
-from bookshelf.runtime.api.identity import OPERATOR, ApiOfCaller
 from bookshelf.runtime.data_folder import running
 from bookshelf.runtime.logs import configure
 from bookshelf.services import chosen
@@ -42,36 +39,11 @@ from bookshelf.shop.events import TOPIC
 _MANAGER = DemoPerson("manager", "Maud Ellery", "")
 #: The scopes that the steps of the story need.
 _BUYS, _MANAGES = frozenset({"shop:buy"}), frozenset({"shop:buy", "shop:manage"})
-_ADMIN = Caller(actor=OPERATOR, account=OPERATOR, owner=OPERATOR, scopes=frozenset({"accounts:admin"}))
-_REFUSED = 400
 #: Seconds that an order may take to come to rest.
 _WAIT_S = 10
 _YEAR = timedelta(days=365)
 #: Time between two steps that have none of their own.
 _MOMENT = timedelta(minutes=1)
-
-
-class StoryClock:
-    """A clock that stands still until it is set."""
-
-    def __init__(self, now: datetime) -> None:
-        self._now = now
-        self._moved = asyncio.Event()
-
-    def now(self) -> datetime:
-        """Return the time it was set to, in UTC."""
-        return self._now
-
-    def set(self, when: datetime) -> None:
-        """Go on to a time; it never goes back."""
-        self._now = max(self._now, when)
-        moved, self._moved = self._moved, asyncio.Event()
-        moved.set()
-
-    async def until(self, when: datetime) -> None:
-        """Wait until the clock is set to `when` or later."""
-        while self._now < when:
-            await self._moved.wait()
 
 
 class DemoShop:
@@ -83,23 +55,13 @@ class DemoShop:
         self._products: list[str] = []
         self._prices: list[int] = []
         self._people: list[str] = []
-        self._manager = _ADMIN
+        self._manager = ADMINISTRATOR
         self._orders = 0
 
     async def _send(
         self, caller: Caller, method: str, target: str, body: object = None, **headers: str
     ) -> Mapping[str, Any]:
-        content = b"" if body is None else msgspec.json.encode(body)
-        if content:
-            headers["Content_Type"] = "application/json"
-        api = ApiOfCaller(self._shelf.gateway, self._shelf.callers, caller)
-        response = await api.handle(request(method, f"/bookshelf{target}", content, **headers))
-        pieces = [response.body] if isinstance(response.body, bytes) else [p async for p in response.body]
-        answered = b"".join(pieces)
-        if response.status >= _REFUSED:
-            stop(f"{method} {target} was refused: {answered.decode(errors='replace')[:500]}")
-        decoded: Mapping[str, Any] = msgspec.json.decode(answered) if answered else {}
-        return decoded
+        return await send_as(self._shelf, caller, method, target, body, **headers)
 
     def _later(self, when: datetime | None = None) -> None:
         self._clock.set(self._clock.now() + _MOMENT if when is None else when)
@@ -140,16 +102,7 @@ class DemoShop:
         return password
 
     async def _register(self, person: DemoPerson, *groups: str) -> tuple[str, str]:
-        password = secrets.token_urlsafe(12)
-        body = {
-            "handle": person.handle,
-            "name": person.name,
-            "email": f"{person.handle}@example.org",
-            "password": password,
-            "groups": [*FIRST_GROUPS, *groups],
-        }
-        made = await self._send(_ADMIN, "POST", "/accounts", body)
-        return made["id"], password
+        return await register(self._shelf, person.handle, person.name, *groups)
 
     async def play(self, steps: Iterable[DemoStep]) -> None:
         """Do what happens, each thing at its time; parcels leave at theirs."""
@@ -222,6 +175,9 @@ def _euros(cents: int) -> dict[str, Any]:
 def demo() -> None:
     """Fill a new data folder with a made-up system to look at."""
     configure("critical", "auto")
+
+
+demo.add_command(photos)
 
 
 @demo.command()
