@@ -88,6 +88,7 @@ docs: $(RUNTIME) ## write docs/asyncapi.json, docs/schemas/ and docs/processes.m
 pictures: $(DEV) ## make the pictures of the site in docs/pictures; look at each of them
 	@$(BIN)/python packaging/make_pictures.py
 	@$(BIN)/python packaging/make_shop_pictures.py
+	@$(BIN)/python packaging/make_gallery_pictures.py
 
 consul: $(DEV) ## start a real Consul agent in the foreground, on its usual ports
 	@exec env PYTHONPATH=test $(BIN)/python -m support.consul
