@@ -112,17 +112,24 @@ def _form(fields: dict[str, str], picture: bytes) -> bytes:
 @click.command()
 @click.option("--data", metavar="DIR", required=True, help="The folder to fill; it must not have photos yet.")
 @click.option("--seed", type=int, default=1, show_default=True, help="The same seed makes the same gallery.")
+@click.option(
+    "--pictures",
+    type=click.IntRange(1, len(PHOTOS)),
+    default=len(PHOTOS),
+    show_default=True,
+    help="How many pictures are drawn.",
+)
 @click.option("--json", "as_json", is_flag=True, help="Print the result as JSON.")
-def photos(data: str, seed: int, *, as_json: bool) -> None:
-    """Make a gallery of 24 pictures with the votes and comments of 10 people."""
-    guarded(lambda: run(_make_gallery(read(os.environ, data=data), seed, as_json=as_json)))
+def photos(data: str, seed: int, pictures: int, *, as_json: bool) -> None:
+    """Make a gallery of pictures that are drawn here, with the votes and comments of 10 people."""
+    guarded(lambda: run(_make_gallery(read(os.environ, data=data), seed, pictures, as_json=as_json)))
 
 
-async def _make_gallery(settings: Settings, seed: int, *, as_json: bool) -> None:
+async def _make_gallery(settings: Settings, seed: int, pictures: int, *, as_json: bool) -> None:
     if running(settings.folder) is not None:
         stop(f"a shelf runs on {settings.folder}; stop it first, or name a new folder with --data")
     end = datetime.now(UTC)
-    steps = demo_photo_story(end, seed)
+    steps = demo_photo_story(end, seed, pictures)
     clock = StoryClock(steps[0].when - timedelta(days=1))
     async with embedded(
         settings.private(accounts=True), chosen(("accounts", "photos")), clock=clock
@@ -142,7 +149,7 @@ async def _make_gallery(settings: Settings, seed: int, *, as_json: bool) -> None
     if as_json:
         click.echo(msgspec.json.encode(result))
         return
-    click.echo(f"A gallery of {len(PHOTOS)} pictures and {len(MEMBERS)} people is in {settings.folder}.")
+    click.echo(f"A gallery of {pictures} pictures and {len(MEMBERS)} people is in {settings.folder}.")
     click.echo(f"Moderator: {_MODERATOR[0]}  {moderator}")
     click.echo(f"Member:    {MEMBERS[0].handle}  {member}")
     click.echo(f"Start it:  BOOKSHELF_ACCOUNTS=on bookshelf up --data {shlex.quote(str(settings.folder))}")

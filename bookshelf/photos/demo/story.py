@@ -200,16 +200,16 @@ _DAYS = 30
 _UP, _DOWN = "up", "down"
 
 
-def demo_photo_story(end: datetime, seed: int) -> list[PhotoStep]:
+def demo_photo_story(end: datetime, seed: int, pictures: int = len(PHOTOS)) -> list[PhotoStep]:
     """Return what happens in the month before `end`, in the order of time; the same seed, the same story."""
     rng = random.Random(seed)  # noqa: S311 (a story)
-    steps = list(_steps(rng, end))
+    steps = list(_steps(rng, end, pictures))
     return sorted(steps, key=lambda step: step.when)
 
 
-def _steps(rng: random.Random, end: datetime) -> Iterator[PhotoStep]:
+def _steps(rng: random.Random, end: datetime, pictures: int) -> Iterator[PhotoStep]:
     begins = end - timedelta(days=_DAYS)
-    order = rng.sample(range(len(PHOTOS)), len(PHOTOS))
+    order = rng.sample(range(len(PHOTOS)), pictures)
     for place, number in enumerate(order):
         photo = PHOTOS[number]
         # the last ones are of the last hours
