@@ -32,6 +32,7 @@ _TEXTS: Mapping[int, ErrorText] = {
         _("It may be mistyped, or what was here is gone. Search for it, or start from the home page."),
     ),
     405: ErrorText(_("This address cannot be used like that"), _("Start from the home page.")),
+    410: ErrorText(_("This is not here any more"), _("It was removed. Start from the home page.")),
     413: ErrorText(_("That is too large"), _("Choose a smaller file, or shorten the text.")),
     421: ErrorText(
         _("This site has another name"),
@@ -129,6 +130,7 @@ def examples() -> Mapping[str, Page]:
     sent = Submission(values={"review": ("A long evening with it.",), "stars": ("4.5",)})
     return {
         "not found": error_page(404, address="/books/the-left-hand-of-darkness", request_id="7f3a9c"),
+        "gone": error_page(410, address="/gallery/photos/1", request_id="7f3a9c"),
         "unavailable": error_page(503, address="/books", request_id="7f3a9c"),
         "signed out": error_page(401, address="/books/1/finish", request_id="7f3a9c", sent=sent),
         "refused": error_page(403, address="/books/1/finish", request_id="7f3a9c", sent=sent),

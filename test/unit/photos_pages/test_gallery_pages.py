@@ -278,6 +278,13 @@ async def test_a_former_member_has_no_name(api: ScriptedApi, ann: Pages) -> None
     assert "/gallery/people/x" not in shown.html
 
 
+async def test_a_removed_photo_is_no_longer_there(api: ScriptedApi, ann: Pages) -> None:
+    api.answer("GET", "/photos/p-1", 410, {"type": "urn:bookshelf:problem:gone", "detail": "was removed"})
+    shown = await ann.get("/gallery/photos/p-1")
+    assert shown.status == 410
+    assert "This is not here any more" in shown.words
+
+
 async def test_one_s_own_things_are_listed(api: ScriptedApi, ann: Pages) -> None:
     api.answer("GET", "/me/photos", 200, [photo()])
     api.answer("GET", "/me/comments", 200, [{**comment(), "photo": photo()}])
