@@ -60,7 +60,7 @@ class DemoGallery:
         return password, passwords[0]
 
     async def introduce(self) -> None:
-        """Write what the members say about themselves, and choose a photo for each that has one."""
+        """Fill in the profiles of the members, and choose a photo for each that has one."""
         for number, (member, caller) in enumerate(zip(MEMBERS, self._members, strict=True)):
             own = [self._ids[photo] for owner, photo in self._published if owner == number]
             fields = {"about": member.about, "avatar": own[0] if own else ""}

@@ -1,4 +1,4 @@
-"""The story of the demo: which pictures people publish, what others say about them, and how they vote."""
+"""The story of the demo: the pictures that people publish, and the comments and votes of others."""
 
 import random
 from collections.abc import Iterator, Sequence
@@ -47,7 +47,7 @@ class DemoVote(NamedTuple):
 
 
 class DemoComment(NamedTuple):
-    """A person says something about a picture."""
+    """A person comments on a picture."""
 
     when: datetime
     member: int
@@ -125,7 +125,7 @@ PHOTOS = (
         0.9,
     ),
     DemoPhoto("After the storm", "A red evening above a dark sea", "sea", "dusk", _BROAD, 0.88),
-    DemoPhoto("Nobody up there", "Grey mountains under a bright cloud", "mountains", "mist", _WIDE, 0.5),
+    DemoPhoto("Above the cloud", "Grey mountains under a bright cloud", "mountains", "mist", _WIDE, 0.5),
     DemoPhoto("Poppies or tulips?", "Rows of red flowers under an evening sky", "field", "gold", _WIDE, 0.6),
     DemoPhoto("Evening in the erg", "Dunes below a violet sky", "dunes", "dusk", _WIDE, 0.75),
     DemoPhoto(
@@ -167,7 +167,7 @@ PHOTOS = (
     DemoPhoto("Dawn from the ferry", "A pink morning above the sea", "sea", "dawn", _WIDE, 0.84),
     DemoPhoto("Sleeping giants", "Dunes in the first light of the day", "dunes", "dawn", _BROAD, 0.77),
 )
-#: Who publishes which scenes.
+#: The member that publishes each kind of scene.
 _OWNERS = {
     "sea": 0,
     "mountains": 1,
@@ -185,7 +185,7 @@ _SAID = (
     "Which lens?",
     "I was there last autumn and saw nothing but rain.",
     "Too dark on my screen, wonderful on the phone.",
-    "Could you say roughly where this is?",
+    "Where is this, roughly?",
     "Printed it in my head already.",
     "I like the other one from that evening even more.",
     "Look at that light!",
