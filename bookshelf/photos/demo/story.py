@@ -192,7 +192,7 @@ _SAID = (
     "My favourite of yours so far.",
     "The horizon is a little crooked. I do not mind.",
     "Beautiful. Thank you for getting up so early.",
-    "You can hear how quiet it is.",
+    "It looks so quiet there.",
     "😍",
     "Ich möchte sofort dorthin.",
 )
