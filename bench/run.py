@@ -24,6 +24,7 @@ from bench.gets import GETS
 from bench.imports import IMPORTS
 from bench.measurement import BenchFault, Measurement, Plan, Sample
 from bench.memory import MEMORY
+from bench.photos import PHOTOS
 from bench.posts import POSTS
 from bench.processes import PROCESSES
 from bench.searches import SEARCHES
@@ -37,7 +38,7 @@ from bookshelf.config import missing_extra
 
 MEASUREMENTS = (
     *(POSTS, GETS, COMMANDS, LOG, VISIBLE, START, MEMORY),
-    *(SEARCHES, IMPORTS, SITE, PROCESSES, ACCOUNTS, SHOP, GATEWAY, SOAK),
+    *(SEARCHES, IMPORTS, SITE, PROCESSES, ACCOUNTS, SHOP, PHOTOS, GATEWAY, SOAK),
 )
 _LIBRARIES = ("aiohttp", "msgspec", "SQLAlchemy", "uvloop", "eventsourcing", "aiokafka")
 _SYNCS = 101
