@@ -165,7 +165,7 @@ def gateway_at(url: str) -> RemoteHandler:
 
 
 def check_keyring(service: Service, settings: Settings) -> None:
-    """Return if a service that seals or signs is told where its keyring is. Raises `WrongSetting`."""
+    """Return if a service that seals or signs has a setting that names its keyring. Raises `WrongSetting`."""
     if service.needs_keyring and not settings.has_accounts and not settings.accounts_secret_file:
         msg = f"accounts_secret_file (or BOOKSHELF_ACCOUNTS_SECRET_FILE): {service.name} needs a keyring"
         raise WrongSetting(f"{msg}; name the file that all services of the shop share, and set storage")
