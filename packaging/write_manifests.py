@@ -4,9 +4,10 @@ A template is a file with the path of what it becomes. `@name@` stands for a val
 `@end` are repeated for every service. A line that begins with `@view ` is only for services with a view, one
 with `@page ` for services with pages, one with `@profiled ` for those with a profile; one with `@kept ` for
 services that keep files and so run once, one with `@scaled ` for all others. One with `@keyed ` is for those
-with a keyring, which is in the database of the rows, so that `@view ` is for them too. A template whose own
-name has a value of a service in it (`@name@.yaml`) becomes one file for each service. Some files are written
-by hand except for one line or table, which is changed in place: `_LINES` and `_TABLES`.
+with a keyring, which is in the database of the rows, so that `@view ` is for them too. Services of the
+profile `photos` have their rows in MariaDB, and `@galera ` in place of `@view `. A template whose own name
+has a value of a service in it (`@name@.yaml`) becomes one file for each service. Some files are written by
+hand except for one line or table, which is changed in place: `_LINES` and `_TABLES`.
 """
 
 import argparse
@@ -24,7 +25,7 @@ ROOT = Path(__file__).resolve().parents[1]
 _TEMPLATES = Path("packaging") / "manifests"
 _VALUE = re.compile(r"@([a-z]+)@")
 _BLOCK = re.compile(r"^@each\n(.*?)^@end\n", re.MULTILINE | re.DOTALL)
-_KIND = re.compile(r"^@(view|page|profiled|kept|scaled|keyed) (.*\n)", re.MULTILINE)
+_KIND = re.compile(r"^@(view|galera|page|profiled|kept|scaled|keyed) (.*\n)", re.MULTILINE)
 _LABEL = re.compile(r"[a-z]([a-z0-9-]{0,61}[a-z0-9])?")
 _RESOURCES = re.compile(r"^  - (\S+\.yaml)$", re.MULTILINE)
 
@@ -76,17 +77,29 @@ def _fill_template(path: str, text: str, services: tuple[Service, ...]) -> Itera
 
 def _fill_for(text: str, service: Service) -> str:
     """Return the text for one service, without the lines for services of other kinds."""
-    is_of = {"view": _has_rows(service), "page": service.root, "profiled": service.profile}
-    is_of["keyed"] = service.needs_keyring
+    is_of = {"view": _is_on_postgres(service), "galera": _is_on_galera(service), "page": service.root}
+    is_of |= {"profiled": service.profile, "keyed": service.needs_keyring}
     kinds = {kind for kind, is_one in is_of.items() if is_one}
     kinds.add("kept" if service.keeps_files else "scaled")
     kept = _KIND.sub(lambda line: line[2] if line[1] in kinds else "", text)
     return _fill(kept, _values(service))
 
 
-def _has_rows(service: Service) -> bool:
-    """Return True for a service that uses the database: of its views, or of the keyring."""
-    return bool(service.views) or service.needs_keyring
+def _is_on_postgres(service: Service) -> bool:
+    """Return True for a service that uses PostgreSQL: for its views, or for the keyring."""
+    return bool(service.views or service.needs_keyring) and not _is_on_galera(service)
+
+
+def _is_on_galera(service: Service) -> bool:
+    """Return True for a service that has the rows of its views in MariaDB, which is scaled with it."""
+    return bool(service.views) and service.profile == "photos"
+
+
+def _kind(service: Service) -> str:
+    """Return the name of the part of docker-compose.yml that a service is made from."""
+    if _is_on_galera(service):
+        return "galera"
+    return "keyed" if service.needs_keyring else "view" if service.views else "service"
 
 
 def _fill(text: str, values: Mapping[str, str]) -> str:
@@ -100,9 +113,10 @@ def _values(service: Service) -> dict[str, str]:
         "port": str(service.port),
         "profile": service.profile,
         "app": _APPS.get(service.name, service.name),
-        "kind": "keyed" if service.needs_keyring else "view" if service.views else "service",
+        "kind": _kind(service),
         "labels": "bookshelf/role: service"
-        + (', bookshelf/view: "true"' if _has_rows(service) else "")
+        + (', bookshelf/view: "true"' if _is_on_postgres(service) else "")
+        + (', bookshelf/galera: "true"' if _is_on_galera(service) else "")
         + (', bookshelf/page: "true"' if service.root else ""),
         "version": __version__,
     }

@@ -8,6 +8,9 @@ from pathlib import Path
 from urllib.request import urlopen
 
 import pytest
+from deploy.contexts import GALERA
+from deploy.contexts import services as context
+from deploy.customers import BackgroundCustomers, kept, product, states
 from deploy.figures import Figure, of_containers
 from support import manifests
 from support.background_readers import BackgroundReaders
@@ -20,8 +23,17 @@ from support.until import until
 
 pytestmark = pytest.mark.deploy
 _GATEWAY = "http://127.0.0.1:8000"
-_CONTAINERS = len(manifests.compose()["services"])
-_ALL = f"docker-compose: all {_CONTAINERS} containers"
+_SERVICES = manifests.compose()["services"]
+#: Those of the shelf: `docker-compose up` starts no other.
+_SHELF = sum("profiles" not in one for one in _SERVICES.values())
+_PROFILES = ("shop", "photos")
+_ALL = f"docker-compose: the shelf, {_SHELF} containers,"
+#: What runs beside the services of a context.
+OURS = ("gateway", "ports")
+OUTSIDE = ("consul", "kafka", "postgres")
+_OTHERS = len(OURS) + len(OUTSIDE)
+#: All that an order passes through.
+_PARTS_OF_SHOP = ("products", "customers", "orders", "payments", "accounting", "gateway")
 #: What each generation writes once for each image that it builds.
 _BUILT = {FIRST: r"^Successfully built", SECOND: r"^#\d+ naming to \S+/bookshelf:\S+"}
 
@@ -35,7 +47,8 @@ def test_the_image_is_built_once_and_every_container_becomes_healthy(
     try:
         docker_output = project.docker_output("up", "--detach", "--build")
         assert len(set(re.findall(_BUILT[generation], docker_output, re.MULTILINE))) == 1, docker_output
-        project.healthy(count=_CONTAINERS)
+        project.healthy(count=_SHELF)
+        assert len(project.containers()) == _SHELF
         assert played(tmp_path) == list(STATUSES)
         project("up", "--detach", "--scale", "newbook=2")
         project.healthy("newbook", 2)
@@ -45,17 +58,25 @@ def test_the_image_is_built_once_and_every_container_becomes_healthy(
 
 @pytest.fixture(scope="module")
 def compose(docker: Docker, image: str, figures: list[Figure]) -> Iterator[Compose]:
-    """Everything is up, once for these tests."""
+    """The shelf is up, once for these tests; other contexts take its place later."""
     assert image
-    project = Compose(docker)
+    project = Compose(docker, profiles=_PROFILES)
+    # the image of the database is no part of what a start takes
+    project("build", GALERA)
     begun = time.monotonic()
     try:
-        project("up", "--detach", "--build")
-        project.healthy(count=_CONTAINERS)
+        project("up", "--detach", "--build", *context(""), *OURS, *OUTSIDE)
+        project.healthy(count=_SHELF)
         figures.append(Figure(f"{_ALL} up and healthy", time.monotonic() - begun))
         yield project
     finally:
         project("down", "--volumes", "--timeout", "5")
+
+
+@pytest.fixture(scope="module")
+def sold() -> list[str]:
+    """The orders of these tests."""
+    return []
 
 
 def titles() -> Counter[str]:
@@ -70,7 +91,7 @@ def test_the_documented_calls_are_answered(tmp_path: Path) -> None:
 @pytest.mark.usefixtures("compose")
 def test_the_memory_of_the_containers_is_measured(docker: Docker, figures: list[Figure]) -> None:
     used = of_containers(docker)
-    assert len(used) == _CONTAINERS
+    assert len(used) == _SHELF
     figures += [
         Figure(f"docker-compose: {name.split('_')[1]}", megabytes=size) for name, size in sorted(used.items())
     ]
@@ -144,8 +165,8 @@ def test_down_and_up_again_keeps_the_books(compose: Compose, figures: list[Figur
     assert before
     compose("down", "--timeout", "30")
     begun = time.monotonic()
-    compose("up", "--detach")
-    compose.healthy(count=_CONTAINERS)
+    compose("up", "--detach", *context(""), *OURS, *OUTSIDE)
+    compose.healthy(count=_SHELF)
     figures.append(Figure("docker-compose: up again, with the books", time.monotonic() - begun))
     until(lambda: titles() == before, "every book is listed again")
 
@@ -161,3 +182,71 @@ def test_every_container_ends_by_itself_on_sigterm(compose: Compose, docker: Doc
     assert docker("inspect", "--format", "{{.State.ExitCode}}", gateway) == "0"
     compose("start", "gateway")
     compose.healthy("gateway")
+
+
+@pytest.fixture(scope="module")
+def shop(compose: Compose, figures: list[Figure]) -> Compose:
+    """The shop in place of the shelf: one context at a time, for a machine of two cores."""
+    compose("stop", "--timeout", "30", *context(""))
+    compose("rm", "--force", *context(""))
+    begun = time.monotonic()
+    compose("up", "--detach", "--no-recreate", *context("shop"))
+    compose.healthy(count=_OTHERS + len(context("shop")))
+    took = time.monotonic() - begun
+    figures.append(Figure(f"docker-compose: the shop beside it, {len(context('shop'))} containers", took))
+    return compose
+
+
+@pytest.fixture(scope="module")
+def bought(shop: Compose) -> str:
+    """A product of the shop."""
+    assert shop.containers("orders")
+    return product(_GATEWAY, "Dune")
+
+
+@pytest.mark.parametrize("service", _PARTS_OF_SHOP)
+def test_a_killed_part_of_the_shop_loses_no_order(
+    shop: Compose, bought: str, service: str, figures: list[Figure], sold: list[str]
+) -> None:
+    with BackgroundCustomers(_GATEWAY, f"killed-{service}", bought) as customers:
+        assert customers.more(5)
+        begun = time.monotonic()
+        shop.kill(service)
+        assert customers.more(10)
+    assert customers.failed == []
+    shop.healthy()
+    took = time.monotonic() - begun
+    figures.append(Figure(f"docker-compose: {service} killed under orders", took, retried=customers.retries))
+    sold += customers.ids
+    until(lambda: states(_GATEWAY, customers.ids) == {"FINALIZED"}, "all orders are final", 90)
+    assert len(set(sold)) == len(sold)
+    until(lambda: kept(_GATEWAY, bought, len(sold)), "the stock is what is left", 30)
+
+
+@pytest.mark.usefixtures("bought")
+def test_the_pages_of_the_shop_are_answered() -> None:
+    for page in ("/shop", "/manage"):
+        assert b"</html>" in Client(_GATEWAY).ask("GET", page).content
+
+
+def test_the_database_of_photos_scales_to_three_and_a_killed_node_comes_back(
+    docker: Docker, compose: Compose, figures: list[Figure]
+) -> None:
+    compose("up", "--detach", GALERA)
+    compose.healthy(GALERA)
+    begun = time.monotonic()
+    compose("up", "--detach", "--no-recreate", "--scale", "db=3", GALERA)
+    compose.healthy(GALERA, 3)
+    figures.append(Figure("docker-compose: MariaDB scaled from one node to three", time.monotonic() - begun))
+    until(lambda: sizes(docker, compose) == ["3"] * 3, "three nodes are one cluster", 120)
+    begun = time.monotonic()
+    compose.kill(GALERA)
+    until(lambda: sizes(docker, compose) == ["3"] * 3, "the node is back", 120)
+    figures.append(Figure("docker-compose: a node of MariaDB killed, back", time.monotonic() - begun))
+
+
+def sizes(docker: Docker, compose: Compose) -> list[str]:
+    """Return how many nodes each node of the database counts."""
+    asked = "SHOW STATUS LIKE 'wsrep_cluster_size'"
+    script = f'mariadb --no-defaults -N --socket "$(cat /tmp/folder)/socket" -e "{asked}" | cut -f 2'
+    return [docker.inside(one, script) for one in compose.containers(GALERA)]

@@ -16,6 +16,9 @@ from deploy.cluster_requests import (
     there_once,
     volume,
 )
+from deploy.contexts import GALERA, OUTSIDE, claims, manifest, pods, rest, services
+from deploy.customers import BackgroundCustomers, product, states
+from deploy.customers import kept as stock_kept
 from deploy.figures import Figure, of_pods
 from support import replacement_images
 from support.background_readers import BackgroundReaders
@@ -28,63 +31,58 @@ from support.process import ROOT
 from support.readme import STATUSES, played
 from support.until import until
 
-from bookshelf.services import SERVICES
-
 pytestmark = [pytest.mark.deploy, pytest.mark.needs("kubernetes")]
-_OURS = (*(service.name for service in SERVICES), "gateway")
-_KEPT = [service.name for service in SERVICES if service.keeps_files]
-#: Two of each of ours, but one of those with files; one of each of the others.
-_PODS = 2 * len(_OURS) - len(_KEPT) + 3
-
-
-def _for_one_node(text: str) -> str:
-    """Return kube.yaml for a node of two cores: each pod asks for less of them, and two of each run."""
-    return text.replace("cpu: 50m", "cpu: 5m").replace("minReplicas: 3", "minReplicas: 2")
+_SERVICES = services("")
+_OURS = (*_SERVICES, "gateway")
+_PODS = pods("") + 2 + len(OUTSIDE)
 
 
 @pytest.fixture(scope="module")
 def kube(
     docker: Docker, image: str, tmp_path_factory: pytest.TempPathFactory, figures: list[Figure]
 ) -> Iterator[Cluster]:
-    """A cluster on which `kubectl create -f kube.yaml` was run, and every pod is ready."""
+    """A cluster on which the shelf of kube.yaml was created, and every pod is ready."""
     required("kubernetes")
     archive = tmp_path_factory.mktemp("images") / "images.tar"
     outside = [replacement_images.KAFKA, replacement_images.CONSUL, replacement_images.POSTGRES]
-    docker("save", "--output", archive, replacement_images.pause(docker), image, *outside)
+    ours = [image, replacement_images.mariadb(docker)]
+    docker("save", "--output", archive, replacement_images.pause(docker), *ours, *outside)
     with cluster() as made:
         made.take(archive)
         archive.unlink()
-        claims = range(3 + len(_KEPT))
-        made("create", "-f", "-", text="\n".join(volume(made.root, number) for number in claims))
+        made("create", "-f", "-", text="\n".join(volume(made.root, number) for number in range(claims())))
         begun = time.monotonic()
-        made("create", "-f", "-", text=_for_one_node((ROOT / "kube.yaml").read_text(encoding="utf-8")))
-        until(lambda: ready(made) == _PODS, "every pod is ready", 240)
+        made("create", "-f", "-", text=manifest(""))
+        until(lambda: ready(made) == _PODS, "every pod is ready", 400)
         figures.append(
-            Figure(f"Kubernetes: kube.yaml created, all {_PODS} pods ready", time.monotonic() - begun)
+            Figure(f"Kubernetes: the shelf created, all {_PODS} pods ready", time.monotonic() - begun)
         )
         yield made
 
 
-def test_every_pod_is_ready_without_a_restart(kube: Cluster, figures: list[Figure]) -> None:
-    pods = kube.items("pods")
-    assert len(pods) == _PODS
-    again = {
+def restarted(kube: Cluster) -> Document:
+    """Return why each pod that was started more than once was."""
+    return {
         pod["metadata"]["name"]: (
             state["lastState"],
             kube.attempt("logs", "--previous", pod["metadata"]["name"]).stdout[-2000:],
         )
-        for pod in pods
+        for pod in kube.items("pods")
         for state in pod["status"]["containerStatuses"]
         if state["restartCount"]
     }
-    assert again == {}
+
+
+def test_every_pod_is_ready_without_a_restart(kube: Cluster, figures: list[Figure]) -> None:
+    assert len(kube.items("pods")) == _PODS
+    assert restarted(kube) == {}
     used = of_pods(kube)
     figures += [
         Figure(
             f"Kubernetes: pod of {app}",
             megabytes=max(size for name, size in used.items() if name.startswith(app)),
         )
-        for app in (*_OURS, "events", "disco", "postgres")
+        for app in (*_OURS, *OUTSIDE)
     ]
     figures.append(Figure(f"Kubernetes: all {_PODS} pods, without load", megabytes=sum(used.values())))
 
@@ -108,7 +106,7 @@ def test_pods_have_no_token_no_root_and_a_read_only_filesystem(kube: Cluster, na
 
 def test_every_budget_lets_a_node_be_drained(kube: Cluster) -> None:
     budgets = kube.items("poddisruptionbudgets")
-    assert len(budgets) == len(_OURS) + 3
+    assert len(budgets) == len(_OURS) + len(OUTSIDE)
     assert [one["metadata"]["name"] for one in budgets if one["status"]["disruptionsAllowed"] < 1] == []
 
 
@@ -124,7 +122,7 @@ def outsider(kube: Cluster) -> Iterator[Document]:
 
 
 def test_network_policies_allow_only_the_needed_connections(kube: Cluster, outsider: Document) -> None:
-    names = (*_OURS, "events", "disco", "postgres")
+    names = (*_OURS, *OUTSIDE)
     all_pods = {name: pod(kube, name) for name in names} | {"outsider": outsider}
     place = {
         name: f"{one.address}:{one.ports[0]}" for name, one in ((n, seen(p)) for n, p in all_pods.items())
@@ -137,12 +135,11 @@ def test_network_policies_allow_only_the_needed_connections(kube: Cluster, outsi
 
     assert reached("outsider") == place.keys() - {"outsider"}
     everyone = [seen(one) for one in kube.items("pods", "--all-namespaces")]
-    services = {service.name for service in SERVICES}
     with kept(kube.items("networkpolicies"), everyone):
         assert reached("outsider") == {"gateway"}
-        assert reached("gateway") == {"disco", *services}
-        assert reached("newbook") == {"disco", "events", *services} - {"newbook"}
-        assert reached("booklist") == {"disco", "events", "postgres", *services} - {"booklist"}
+        assert reached("gateway") == {"disco", *_SERVICES}
+        assert reached("newbook") == {"disco", "events", *_SERVICES} - {"newbook"}
+        assert reached("booklist") == {"disco", "events", "postgres", *_SERVICES} - {"booklist"}
         for name in ("newbook", "booklist", "gateway"):
             start_anew(kube, all_pods[name]["metadata"]["name"])
         with BackgroundReaders(gateway_url(kube), "kept") as readers:
@@ -213,3 +210,124 @@ def test_an_unrestricted_pod_is_refused(kube: Cluster) -> None:
     refused = kube.attempt("run", "intruder", "--image=bookshelf:0.1.0")
     assert refused.returncode != 0
     assert "violates PodSecurity" in refused.stderr
+
+
+@pytest.fixture(scope="module")
+def shop(kube: Cluster, figures: list[Figure]) -> Cluster:
+    """The cluster with the shop in place of the shelf."""
+    rest(kube, "")
+    begun = time.monotonic()
+    kube("create", "-f", "-", text=manifest("shop"))
+    wanted = pods("shop") + 2 + len(OUTSIDE)
+    until(lambda: ready(kube) == wanted and len(kube.items("pods")) == wanted, "the shop is ready", 400)
+    took = time.monotonic() - begun
+    figures.append(Figure(f"Kubernetes: the shop in place of the shelf, {pods('shop')} pods ready", took))
+    return kube
+
+
+@pytest.fixture(scope="module")
+def bought(shop: Cluster) -> str:
+    """A product of the shop."""
+    return product(gateway_url(shop), "Dune")
+
+
+@pytest.fixture(scope="module")
+def sold() -> list[str]:
+    """The orders of these tests."""
+    return []
+
+
+def test_the_pods_of_the_shop_are_ready_without_a_restart(shop: Cluster, figures: list[Figure]) -> None:
+    began_anew = restarted(shop)
+    assert {name for name in began_anew if name.startswith(tuple(services("shop")))} == set()
+    used = of_pods(shop)
+    for app in services("shop"):
+        most = max(size for name, size in used.items() if name.startswith(app))
+        figures.append(Figure(f"Kubernetes: pod of {app}", megabytes=most))
+
+
+def all_final(shop: Cluster, bought: str, orders: list[str], sold: list[str]) -> None:
+    """Wait until the orders are final and the stock is what is left."""
+    url = gateway_url(shop)
+    sold += orders
+    until(lambda: states(url, orders) == {"FINALIZED"}, "all orders are final", 90)
+    assert len(set(sold)) == len(sold)
+    until(lambda: stock_kept(url, bought, len(sold)), "the stock is what is left", 30)
+
+
+@pytest.mark.parametrize("name", services("shop"))
+def test_a_rolling_update_of_the_shop_fails_no_order(
+    shop: Cluster, bought: str, name: str, figures: list[Figure], sold: list[str]
+) -> None:
+    with BackgroundCustomers(gateway_url(shop), f"rolled-{name}", bought) as customers:
+        assert customers.more(5)
+        begun = time.monotonic()
+        shop("rollout", "restart", f"deployment/{name}")
+        shop("rollout", "status", f"deployment/{name}", "--timeout=180s")
+        took = time.monotonic() - begun
+        assert customers.more(5)
+    assert customers.failed == []
+    all_final(shop, bought, customers.ids, sold)
+    figures.append(
+        Figure(f"Kubernetes: rolling update of {name} under orders", took, retried=customers.retries)
+    )
+
+
+@pytest.mark.parametrize(
+    "name", [name for name in services("shop") if "site" not in name and name != "files"]
+)
+def test_a_killed_pod_of_the_shop_loses_no_order(
+    shop: Cluster, bought: str, name: str, figures: list[Figure], sold: list[str]
+) -> None:
+    wanted = ready(shop)
+    with BackgroundCustomers(gateway_url(shop), f"killed-{name}", bought) as customers:
+        assert customers.more(5)
+        begun = time.monotonic()
+        shop("delete", "pod", pod(shop, name)["metadata"]["name"], "--grace-period=0", "--force")
+        assert customers.more(10)
+    assert customers.failed == []
+    until(lambda: ready(shop) == wanted, "every pod is ready again", 180)
+    took = time.monotonic() - begun
+    all_final(shop, bought, customers.ids, sold)
+    figures.append(Figure(f"Kubernetes: pod of {name} killed under orders", took, retried=customers.retries))
+
+
+def test_one_service_of_the_shop_scales_alone(shop: Cluster, bought: str, sold: list[str]) -> None:
+    with BackgroundCustomers(gateway_url(shop), "scaled", bought) as customers:
+        shop("scale", "deployment/orders", "--replicas=3")
+        shop("rollout", "status", "deployment/orders", "--timeout=180s")
+        assert customers.more(5)
+    assert customers.failed == []
+    assert (ready(shop, "orders"), ready(shop, "products")) == (3, 2)
+    all_final(shop, bought, customers.ids, sold)
+
+
+@pytest.fixture(scope="module")
+def photos(kube: Cluster, figures: list[Figure]) -> Cluster:
+    """The cluster with photos in place of all others, and their database."""
+    for profile in ("", "shop"):
+        rest(kube, profile)
+    begun = time.monotonic()
+    kube("create", "-f", "-", text=manifest("photos"))
+    wanted = pods("photos") + 2 + len(OUTSIDE)
+    until(lambda: ready(kube) == wanted and len(kube.items("pods")) == wanted, "photos are ready", 400)
+    took = time.monotonic() - begun
+    figures.append(Figure(f"Kubernetes: photos in place of the shop, {pods('photos')} pods ready", took))
+    return kube
+
+
+def test_a_killed_node_of_the_database_comes_back(photos: Cluster, figures: list[Figure]) -> None:
+    assert ready(photos, GALERA) == 3
+    begun = time.monotonic()
+    photos("delete", "pod", "db-0", "--grace-period=0", "--force")
+    until(lambda: sizes(photos) == ["3"] * 3, "three nodes are one cluster again", 240)
+    took = time.monotonic() - begun
+    figures.append(Figure("Kubernetes: a node of MariaDB killed, back in its cluster", took))
+
+
+def sizes(kube: Cluster) -> list[str]:
+    """Return how many nodes each node of the database counts."""
+    asked = "SHOW STATUS LIKE 'wsrep_cluster_size'"
+    script = f'mariadb --no-defaults -N --socket "$(cat /tmp/folder)/socket" -e "{asked}" | cut -f 2'
+    found = (kube.attempt("exec", f"db-{number}", "--", "sh", "-c", script) for number in range(3))
+    return [one.stdout.strip() for one in found]

@@ -45,8 +45,9 @@ def test_provisioning_is_idempotent(docker: Docker, tmp_path: Path) -> None:
 
 
 @pytest.mark.skipif(shutil.which("vagrant") is None, reason="vagrant is missing: its file is not read")
-def test_vagrant_validates_the_vagrantfile(tmp_path: Path) -> None:
+@pytest.mark.parametrize("folder", [".", "swarm"])
+def test_vagrant_validates_the_vagrantfile(tmp_path: Path, folder: str) -> None:
     quiet = {**os.environ, "VAGRANT_CHECKPOINT_DISABLE": "1", "VAGRANT_HOME": str(tmp_path)}
     command = ["vagrant", "validate", "--ignore-provider"]
-    done = subprocess.run(command, cwd=ROOT, env=quiet, check=False, capture_output=True, text=True)
+    done = subprocess.run(command, cwd=ROOT / folder, env=quiet, check=False, capture_output=True, text=True)
     assert done.returncode == 0, done.stderr

@@ -12,9 +12,11 @@ from bookshelf.cqrs.service import Service
 SERVICES: dict[str, Document] = compose()["services"]
 #: Images of others, whose entry points begin as root, take their volume, and become someone else.
 DESCEND = {"consul", "postgres"}
-OUTSIDE = DESCEND | {"kafka"}
+OUTSIDE = DESCEND | {"kafka", "db"}
 #: The service that builds the image of all of ours.
 BUILDER = "ports"
+#: The database of photos, whose image is made of Debian's packages.
+GALERA = "db"
 each = pytest.mark.parametrize("name", SERVICES)
 
 
@@ -24,7 +26,7 @@ def test_containers_have_no_privileges(name: str) -> None:
     assert service["security_opt"] == ["no-new-privileges:true"]
     assert service["cap_drop"] == ["ALL"]
     assert ("cap_add" in service) is (name in DESCEND)
-    assert service.get("read_only", False) is (name not in OUTSIDE)
+    assert service.get("read_only", False) is (name not in OUTSIDE - {GALERA})
     assert not {"privileged", "network_mode", "pid", "devices"} & service.keys()
 
 
@@ -42,8 +44,9 @@ def test_dependencies_are_awaited_by_health(name: str) -> None:
     assert {one["condition"] for other, one in waits.items() if other != BUILDER} <= {"service_healthy"}
     asked = {other for other in waits if other in OUTSIDE and not SERVICES[other].get("healthcheck")}
     assert asked == set()
-    if SERVICES[name].get("environment", {}).get("BOOKSHELF_STORAGE"):
-        assert "postgres" in waits
+    storage = SERVICES[name].get("environment", {}).get("BOOKSHELF_STORAGE", "")
+    if storage:
+        assert (GALERA if storage.startswith("mariadb:") else "postgres") in waits
 
 
 @pytest.mark.parametrize("name", sorted(SERVICES.keys() - OUTSIDE - {"ports"}))
@@ -62,12 +65,22 @@ def test_data_is_in_named_volumes(name: str) -> None:
     assert volume.partition(":")[0] in compose()["volumes"]
 
 
-def test_only_services_with_rows_or_keys_reach_the_database() -> None:
-    rows = {one.name for one in services.SERVICES if one.views or one.needs_keyring}
-    inside = {name for name, service in SERVICES.items() if "rows" in service.get("networks", ())}
-    assert inside == rows | {"postgres"}
-    assert SERVICES["postgres"]["networks"] == ["rows"]
-    assert compose()["networks"] == {"rows": {"internal": True}}
+def members(network: str) -> set[str]:
+    """Return the services that are in a network."""
+    return {name for name, service in SERVICES.items() if network in service.get("networks", ())}
+
+
+def test_only_services_with_rows_or_keys_reach_a_database() -> None:
+    galera = {one.name for one in services.SERVICES if one.views and one.profile == "photos"}
+    rows = {one.name for one in services.SERVICES if one.views or one.needs_keyring} - galera
+    assert members("rows") == rows | {"postgres"}
+    assert members("galera") == galera | {GALERA}
+    assert (SERVICES["postgres"]["networks"], SERVICES[GALERA]["networks"]) == (["rows"], ["galera"])
+    assert compose()["networks"] == {"rows": {"internal": True}, "galera": {"internal": True}}
+
+
+def test_the_shelf_alone_starts_neither_the_database_of_photos_nor_its_image() -> None:
+    assert SERVICES[GALERA]["profiles"] == ["photos"]
 
 
 def test_services_with_a_keyring_share_its_secret() -> None:
@@ -102,8 +115,9 @@ def with_dev() -> dict[str, Document]:
 @pytest.mark.parametrize("together", [SERVICES, with_dev()], ids=["alone", "with dev"])
 def test_one_service_builds_the_image_and_the_others_start_after_it(together: dict[str, Document]) -> None:
     """Each service with `build:` builds the image, all of them at the same time with bake."""
-    assert [name for name, service in together.items() if "build" in service] == [BUILDER]
+    assert [name for name, one in together.items() if "build" in one] == [BUILDER, GALERA]
     ours = together.keys() - OUTSIDE
+    assert together[GALERA]["image"] != together[BUILDER]["image"]
     assert {together[name]["image"] for name in ours} == {together[BUILDER]["image"]}
     # docker-compose 1.29 looks for images in the order of dependencies, and pulls what is not there
     for name in ours - {BUILDER}:

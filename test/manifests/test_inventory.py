@@ -12,7 +12,9 @@ from bookshelf.config import setting_names
 from bookshelf.cqrs.service import Service
 from bookshelf.services import SERVICES
 
-_OUTSIDE = {"consul", "kafka", "postgres", "ports"}
+_OUTSIDE = {"consul", "kafka", "postgres", "db", "ports"}
+#: Of docker-compose itself, for the tag; and of the image of MariaDB.
+_OTHER = {"BOOKSHELF_VERSION", "BOOKSHELF_GALERA_PEERS"}
 _USUAL = {"KAFKA_BROKER_ADDR", "KAFKA_BROKER_PORT", "CONSUL_AGENT_ADDR", "CONSUL_AGENT_PORT"}
 _PLACES = ("Dockerfile", "docker-compose*.yml", "kube.yaml", "marathon/*.json", "packaging/*", "vagrant/*")
 _FILES = sorted(
@@ -23,6 +25,7 @@ _FILES = sorted(
         "kube.yaml",
         "marathon/*.json",
         "packaging/*",
+        "swarm/*",
         "vagrant/*",
     )
     for path in ROOT.glob(pattern)
@@ -92,8 +95,7 @@ def test_the_gateway_is_at_8000_everywhere() -> None:
 @pytest.mark.parametrize("path", _FILES, ids=lambda path: str(path.relative_to(ROOT)))
 def test_every_setting_that_is_used_exists(path: Path) -> None:
     named = set(re.findall(r"\bBOOKSHELF_[A-Z_]+", path.read_text(encoding="utf-8")))
-    # of docker-compose itself, for the tag; and what a comment warns of
-    assert named - {"BOOKSHELF_VERSION"} <= setting_names()
+    assert named - _OTHER <= setting_names()
     usual = set(re.findall(r"\b(?:KAFKA_BROKER|CONSUL_AGENT)_[A-Z]+\b", path.read_text(encoding="utf-8")))
     assert usual <= _USUAL
 

@@ -20,7 +20,9 @@ VERSION = "1.31"
 OURS = [*(service.name for service in SERVICES), "gateway"]
 KEPT = [service.name for service in SERVICES if service.keeps_files]
 SCALED = [name for name in OURS if name not in KEPT]
-OUTSIDE = ["disco", "events", "postgres"]
+OUTSIDE = ["disco", "events", "postgres", "db"]
+#: The services whose rows are in MariaDB.
+GALERA = [service.name for service in SERVICES if service.views and service.profile == "photos"]
 EVERY = documents(ROOT / "kube.yaml")
 OVERLAYS = sorted(path.name for path in (ROOT / "kube" / "overlays").iterdir())
 
@@ -62,7 +64,7 @@ def test_each_pod_is_restricted(name: str) -> None:
     own = spec["containers"][0]["securityContext"]
     assert own["allowPrivilegeEscalation"] is False
     assert own["capabilities"] == {"drop": ["ALL"]}
-    assert own.get("readOnlyRootFilesystem", False) is (name in OURS)
+    assert own.get("readOnlyRootFilesystem", False) is (name in {*OURS, "db"})
 
 
 @pytest.mark.parametrize("name", [*OURS, *OUTSIDE])
@@ -113,10 +115,22 @@ def test_each_service_drains_and_keeps_one_pod_available(name: str) -> None:
 def test_secrets_are_referenced_and_not_copied() -> None:
     text = (ROOT / "kube.yaml").read_text(encoding="utf-8")
     words = [word for secret in kube("Secret").values() for word in secret["stringData"].values()]
-    assert [text.count(f": {word}\n") for word in words] == [1, 1]
-    rows = [service.name for service in SERVICES if service.views or service.needs_keyring]
+    assert [text.count(f": {word}\n") for word in words] == [1, 1, 1]
+    stored = [service.name for service in SERVICES if service.views or service.needs_keyring]
+    rows = [name for name in stored if name not in GALERA]
     # one for the server, and one for each service that keeps rows or keys
     assert text.count("secretKeyRef: {name: postgres, key: password}") == 1 + len(rows), rows
+    assert text.count("secretKeyRef: {name: mariadb, key: password}") == 1 + len(GALERA)
+
+
+def test_a_password_in_an_address_needs_no_quoting() -> None:
+    assert kube("Secret")["mariadb"]["stringData"]["password"].isalnum()
+
+
+def test_the_nodes_of_mariadb_find_each_other_before_they_are_ready() -> None:
+    service = kube("Service")["db"]["spec"]
+    assert (service["clusterIP"], service["publishNotReadyAddresses"]) == ("None", True)
+    assert kube("StatefulSet")["db"]["spec"]["replicas"] == 3
 
 
 @pytest.mark.parametrize("service", SERVICES, ids=lambda service: str(service.name))

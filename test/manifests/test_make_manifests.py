@@ -41,7 +41,7 @@ def test_no_file_of_a_removed_service_is_left() -> None:
     written = render(SERVICES, ROOT)
     apps = {f"marathon/{path.name}" for path in (ROOT / "marathon").iterdir()}
     assert apps - written.keys() == {f"marathon/{name}.json" for name in ("api-gateway", "consul", "kafka")}
-    static = {"disco", "events", "gateway", "namespace", "postgres"}
+    static = {"db", "disco", "events", "gateway", "namespace", "postgres"}
     base = {f"kube/base/{path.name}" for path in (ROOT / "kube" / "base").iterdir()}
     assert base - written.keys() == {f"kube/base/{name}.yaml" for name in static}
 

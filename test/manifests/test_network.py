@@ -25,11 +25,14 @@ def pods() -> dict[str, Pod]:
 def needed() -> set[tuple[str, str]]:
     """Return the needed connections, by services.py."""
     services = {service.name for service in SERVICES}
-    views = {service.name for service in SERVICES if service.views or service.needs_keyring}
+    galera = {service.name for service in SERVICES if service.views and service.profile == "photos"}
+    views = {service.name for service in SERVICES if service.views or service.needs_keyring} - galera
     return (
         {(name, "disco") for name in services | {"gateway"}}
         | {(name, "events") for name in services | {"events"}}
         | {(name, "postgres") for name in views}
+        | {(name, "db") for name in {*galera, "db", "disco"}}
+        | {("db", "disco")}
         | {("gateway", name) for name in services}
         | {(service.name, "gateway") for service in SERVICES if service.root}
         # instances of a service call the owner; no label shows which those are

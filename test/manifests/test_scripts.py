@@ -15,6 +15,7 @@ _PACKAGING = ROOT / "packaging"
 SCRIPTS = [
     *(_PACKAGING / "install", _PACKAGING / "uninstall", ROOT / ".ci" / "run"),
     *(ROOT / "vagrant" / "provision", ROOT / "vagrant" / "post"),
+    ROOT / "swarm" / "machines",
     *sorted((ROOT / "test" / "deploy" / "images").rglob("*.sh")),
 ]
 

@@ -13,10 +13,16 @@ _PAUSE_S = 0.2
 
 
 class BackgroundReaders:
-    """Writers on their own threads, from enter to exit; each book has its own Idempotency-Key."""
+    """Writers on their own threads, from enter to exit; each book has its own Idempotency-Key.
+
+    A subclass writes something else. `ids` are those of what was acknowledged.
+    """
+
+    path = "/books"
 
     def __init__(self, url: str, name: str, writers: int = 4) -> None:
         self.acknowledged: list[str] = []
+        self.ids: list[str] = []
         self.retries = 0
         self.failed: list[str] = []
         self._url = url
@@ -35,6 +41,10 @@ class BackgroundReaders:
         for thread in self._threads:
             thread.join()
 
+    def body(self, title: str) -> object:
+        """Return what is sent under a key."""
+        return {"title": title, "author": "Ada Example"}
+
     def _write(self, name: str) -> None:
         client = Client(self._url, "/bookshelf")
         number = 0
@@ -47,11 +57,11 @@ class BackgroundReaders:
         end = time.monotonic() + _PATIENCE_S
         while time.monotonic() < end:
             try:
-                body = {"title": title, "author": "Ada Example"}
-                reply = client.ask("POST", "/books", body, Idempotency_Key=title)
+                reply = client.ask("POST", self.path, self.body(title), Idempotency_Key=title)
             except (OSError, HTTPException):
                 reply = None
             if reply is not None and reply.status == 201:
+                self.ids.append(reply.json["id"])
                 return True
             self.retries += 1
             time.sleep(_PAUSE_S)  # sleep: as a client waits before it tries again

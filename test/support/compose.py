@@ -1,7 +1,7 @@
 """docker-compose on the project's own file."""
 
 import json
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from subprocess import CompletedProcess
 from typing import Any, NamedTuple
@@ -32,12 +32,16 @@ SECOND = Generation("docker compose v2", ("docker", "compose"), _plugins)
 class Compose:
     """One project, by any name, so that what it makes is its own."""
 
-    def __init__(self, docker: Docker, generation: Generation = FIRST, *files: Path) -> None:
+    def __init__(
+        self, docker: Docker, generation: Generation = FIRST, *files: Path, profiles: Sequence[str] = ()
+    ) -> None:
         self._docker = docker
         self._name = f"shelf{uuid4().hex[:6]}"
         self._environment = generation.environment()
         self._command = [*generation.command, "--project-name", self._name]
         self._command += [f"--file={file}" for file in files]
+        for profile in profiles:
+            self._command += ["--profile", profile]
 
     def __call__(self, *args: str) -> str:
         """Run a command of compose; return its standard output."""
@@ -69,7 +73,7 @@ class Compose:
             found = [state["Health"]["Status"] for state in self.states(service)]
             return len(found) >= count and set(found) == {"healthy"}
 
-        until(well, f"{service or 'every container'} is healthy", 120)
+        until(well, f"{service or 'every container'} is healthy", 300)
 
     def kill(self, service: str) -> None:
         """Kill the first container of a service as a power cut would; its policy starts it again."""

@@ -60,6 +60,19 @@ class Docker:
         assert done.returncode == 0, f"{command}: {done.stdout[-2000:]} {done.stderr[-2000:]}"
         return done
 
+    def inside(self, container: str, script: str) -> str:
+        """Return what a script prints in a container; nothing if it fails, or the container is gone."""
+        done = subprocess.run(
+            ["docker", "exec", container, "sh", "-c", script],
+            env=self.environment,
+            stdin=subprocess.DEVNULL,
+            capture_output=True,
+            text=True,
+            timeout=_COMMAND_S,
+            check=False,
+        )
+        return done.stdout.strip() if done.returncode == 0 else ""
+
     def has(self, image: str) -> bool:
         """Whether an image is there already."""
         return bool(self("images", "--quiet", image))

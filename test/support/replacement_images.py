@@ -11,6 +11,8 @@ from support.docker import Docker
 from support.kubernetes_config import PAUSE
 from support.process import ROOT
 
+from bookshelf import __version__
+
 PYTHON = "python:3.11-slim-bookworm"
 KAFKA = "apache/kafka:4.2.2"
 CONSUL = "hashicorp/consul:1.20.6"
@@ -55,7 +57,7 @@ def _python(docker: Docker, folder: Path) -> None:
     root = folder / "root"
     include = f"--include={_PACKAGES}"
     make_root = ["debootstrap", "--variant=minbase", include, "bookworm", str(root), mirror()]
-    subprocess.run(make_root, check=True, capture_output=True, stdin=subprocess.DEVNULL, timeout=300)
+    subprocess.run(make_root, check=True, capture_output=True, stdin=subprocess.DEVNULL, timeout=1200)
     for name in _SUPERFLUOUS:
         shutil.rmtree(root / name)
         (root / name).mkdir()
@@ -78,6 +80,13 @@ def _trust(root: Path) -> None:
     for certificate in (Path("/") / place).glob("*.crt"):
         shutil.copy2(certificate, root / place)
     subprocess.run(["chroot", str(root), "update-ca-certificates"], check=True, capture_output=True)
+
+
+def mariadb(docker: Docker) -> str:
+    """Return the project's own image of the database of photos, built anew."""
+    tag = f"bookshelf-mariadb:{__version__}"
+    docker.run("docker", "build", "--tag", tag, "--file", "deploy/mariadb/Dockerfile", ".", cwd=ROOT)
+    return tag
 
 
 def pause(docker: Docker) -> str:

@@ -66,7 +66,7 @@ class MariaDbDatabase(SharedDatabase):
 
     async def _once(self, engine: AsyncEngine, work: Callable[[Connection], T]) -> T:
         """Run `work` in one transaction; leave a node that does not answer meanwhile."""
-        if len(self.address.hosts) == 1:
+        if not self._nodes.several:
             return await super().run(engine, work)
         running = asyncio.create_task(super().run(engine, work))
         try:

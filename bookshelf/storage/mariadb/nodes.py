@@ -7,7 +7,8 @@ lost, or no longer a part of its cluster, all of them are closed, and the next n
 import asyncio
 import logging
 import random
-from collections.abc import Awaitable, Callable, Mapping
+import socket
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from typing import Any
 from weakref import WeakSet
 
@@ -59,6 +60,25 @@ def keyring_place(url: str) -> tuple[Callable[[], Awaitable[Any]], str]:
     return NodeChoice(address, Timeouts(), session).connect, f"{address.database}_keyring"
 
 
+#: Host and port.
+Host = tuple[str, int]
+
+
+async def addresses(hosts: Sequence[Host]) -> tuple[Host, ...]:
+    """Return every address that names have now, each once; a name without one as it is."""
+    found: dict[Host, None] = {}
+    for host, port in hosts:
+        try:
+            listed = await asyncio.get_running_loop().getaddrinfo(host, port, type=socket.SOCK_STREAM)
+        except OSError:
+            found[host, port] = None
+        else:
+            # of one family: `localhost` has an address of each, and is one server
+            family = listed[0][0]
+            found |= dict.fromkeys((str(where[0]), port) for kind, *_, where in listed if kind == family)
+    return tuple(found)
+
+
 class NodeChoice:
     """Connects to the node used last, else to the next one that is ready.
 
@@ -69,43 +89,51 @@ class NodeChoice:
         self._address = address
         self._patience = patience
         self._session = session
-        self._at = random.randrange(len(address.hosts))  # noqa: S311 (spreads instances over the nodes)
+        self._all: tuple[Host, ...] = address.hosts
+        #: Host and port of the node that is used now.
+        self.node: Host = random.choice(address.hosts)  # noqa: S311 (spreads instances over the nodes)
         self._connections: WeakSet[Any] = WeakSet()
         self._asking: asyncio.Task[None] | None = None
 
     @property
-    def _several(self) -> bool:
-        return len(self._address.hosts) > 1
+    def several(self) -> bool:
+        """True if there is another node to use."""
+        return len(self._all) > 1
 
-    @property
-    def node(self) -> tuple[str, int]:
-        """Host and port of the node that is used now."""
-        return self._address.hosts[self._at]
+    async def _look_up(self) -> None:
+        """Learn the addresses of the names: one name can lead to all nodes of a cluster, which grows."""
+        found = await addresses(self._address.hosts)
+        if found != self._all:
+            self._all = found
+            if self.node not in found:
+                self.node = random.choice(found)  # noqa: S311 (as above)
 
     async def connect(self) -> Any:  # noqa: ANN401 (the driver is untyped)
         """Connect to a node with all rows that any has shown before. Raises what the driver raises."""
         fault: BaseException | None = None
-        for _ in self._address.hosts:
-            at = self._at
+        if not self._connections:
+            await self._look_up()
+        for _ in self._all:
+            node = self.node
             try:
-                connection = await self._connect_to(at)
+                connection = await self._connect_to(node)
             except (Error, OSError, TimeoutError) as found:
                 fault = found if fault is None else fault
-                self._leave(at, found)
+                self._leave(node, found)
             else:
-                if at == self._at:  # else it was left meanwhile
+                if node == self.node:  # else it was left meanwhile
                     self._connections.add(connection)
                     return connection
                 connection.close()
         raise fault if fault is not None else ConnectionResetError("the nodes were left, one after the other")
 
-    def _leave(self, at: int, fault: BaseException) -> None:
+    def _leave(self, node: Host, fault: BaseException) -> None:
         """Use the next node from now on, unless this one was left already; close all connections to it."""
-        if at != self._at or not self._several:
+        if node != self.node or not self.several:
             return
-        self._at = (at + 1) % len(self._address.hosts)
+        self.node = self._all[(self._all.index(node) + 1) % len(self._all)]
         if self._connections:
-            host, port = self._address.hosts[at]
+            host, port = node
             why = str(fault) or type(fault).__name__
             _logger.warning("database-node-left", node=f"{host}:{port}", why=why)
         for connection in self._connections:
@@ -119,18 +147,18 @@ class NodeChoice:
         await asyncio.shield(self._asking)
 
     async def _ask(self) -> None:
-        at = self._at
+        node = self.node
         try:
-            connection = await self._opened(at)
+            connection = await self._opened(node)
             connection.close()
         except (Error, OSError, TimeoutError) as fault:
-            self._leave(at, fault)
+            self._leave(node, fault)
         finally:
             self._asking = None
 
-    async def _connect_to(self, at: int) -> Any:  # noqa: ANN401 (the driver is untyped)
-        connection = await self._opened(at)
-        if self._several:
+    async def _connect_to(self, node: Host) -> Any:  # noqa: ANN401 (the driver is untyped)
+        connection = await self._opened(node)
+        if self.several:
             try:
                 async with asyncio.timeout(self._patience.connect_s), connection.cursor() as cursor:
                     # waits until the node has applied what its cluster had committed when it was asked
@@ -142,10 +170,10 @@ class NodeChoice:
                 raise
         return connection
 
-    async def _opened(self, at: int) -> Any:  # noqa: ANN401 (the driver is untyped)
+    async def _opened(self, node: Host) -> Any:  # noqa: ANN401 (the driver is untyped)
         """Connect to a node, and refuse one that is not ready."""
-        host, port = self._address.hosts[at]
-        connect_s = min(_SILENT_S, self._patience.connect_s) if self._several else self._patience.connect_s
+        host, port = node
+        connect_s = min(_SILENT_S, self._patience.connect_s) if self.several else self._patience.connect_s
         async with asyncio.timeout(connect_s):
             connection = await asyncmy.connect(
                 host=host,

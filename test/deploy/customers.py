@@ -1,0 +1,62 @@
+"""Customers who order again and again while parts are killed and replaced, and what must then be true."""
+
+from typing import Any
+
+from support.background_readers import BackgroundReaders
+from support.client import Client
+from support.until import until
+
+#: So many that no order is refused for want of units; at a cent each the credit of the local reader lasts.
+UNITS = 9000
+_PREFIX = "/bookshelf"
+
+
+def product(url: str, name: str) -> str:
+    """Put a product on sale; return its id, once it is shown. A shop that begins gets time to answer."""
+    client = Client(url, _PREFIX)
+    body = {"name": name, "price": {"amount": 1, "currency": "EUR"}, "vat_permille": 70, "units": UNITS}
+    added: list[str] = []
+
+    def is_added() -> bool:
+        reply = client.ask("POST", "/shop/products", body, Idempotency_Key=name)
+        added.extend([reply.json["id"]] if reply.status == 201 else [])
+        return bool(added)
+
+    until(is_added, f"{name} is on sale", 120)
+    until(lambda: shown(url, f"/shop/products/{added[0]}"), f"{name} is shown", 60)
+    return added[0]
+
+
+def shown(url: str, path: str) -> Any:  # noqa: ANN401 (JSON)
+    """Return what a query answers; None if it is not answered, or with an error."""
+    try:
+        reply = Client(url, _PREFIX).ask("GET", path)
+    except OSError:
+        return None
+    return reply.json if reply.status == 200 else None
+
+
+class BackgroundCustomers(BackgroundReaders):
+    """Writers who order one unit of a product; the keys of their commands are as those of books."""
+
+    path = "/shop/orders"
+
+    def __init__(self, url: str, name: str, bought: str) -> None:
+        super().__init__(url, name, 2)
+        self.bought = bought
+
+    def body(self, title: str) -> object:
+        """Return an order."""
+        assert title
+        return {"lines": [{"product": self.bought, "quantity": 1}], "pay": "credit"}
+
+
+def states(url: str, orders: list[str]) -> set[str]:
+    """Return the states that orders are in; one that is not shown is in none."""
+    return {(shown(url, f"/shop/orders/{one}") or {"state": "not shown"})["state"] for one in orders}
+
+
+def kept(url: str, product_id: str, sold: int) -> bool:
+    """Return True if the stock is what is left after so many orders of one unit, with nothing reserved."""
+    found = shown(url, f"/shop/products/{product_id}") or {}
+    return (found.get("units"), found.get("reserved")) == (UNITS - sold, 0)
