@@ -291,7 +291,7 @@ def _handler(route: HandlerRoute, contents: Mapping[Any, Json]) -> Json:
             "content": contents[route.body],
         }
     elif route.method not in {"GET", "HEAD", "DELETE"}:
-        made["requestBody"] = {"content": {"*/*": {"schema": {}}}}
+        made["requestBody"] = {"content": {"*/*": {"schema": {"type": "string"}, "example": "bytes"}}}
     return made
 
 

@@ -21,7 +21,10 @@ _FORGOTTEN = "forgotten"
 class PhotoLookup(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """The ids of photos."""
 
-    ids: Annotated[tuple[Annotated[str, Meta(max_length=200)], ...], Meta(max_length=100)]
+    ids: Annotated[
+        tuple[Annotated[str, Meta(max_length=200)], ...],
+        Meta(max_length=100, description="the ids", examples=[["5b1f6f0e-6a9b-5d0c-9f43-8f9a7a1f2b11"]]),
+    ]
 
 
 _decoder = decoder_of(PhotoLookup)

@@ -17,6 +17,7 @@ from bookshelf.photos.timelines.handlers import day_of
 from bookshelf.photos.timelines.lists import PagePlace
 from bookshelf.storage.paging import After
 
+_PHOTO = "5b1f6f0e-6a9b-5d0c-9f43-8f9a7a1f2b11"
 Rows = Annotated[int, Meta(ge=1, le=100, description="how many, at the most")]
 Offset = Annotated[int, Meta(ge=0, le=10_000, description="how many to pass over; `after` takes its place")]
 Day = Annotated[
@@ -28,8 +29,10 @@ Day = Annotated[
         examples=["2026-11-25"],
     ),
 ]
-SortName = Annotated[Literal["fresh", "hot", "trending"], Meta(description="the newest, or the best rated")]
-PhotoId = Annotated[str, Meta(description="the id of a photo")]
+SortName = Annotated[
+    Literal["fresh", "hot", "trending"], Meta(description="the newest, or the best rated", examples=["hot"])
+]
+PhotoId = Annotated[str, Meta(description="the id of a photo", examples=[_PHOTO])]
 PersonId = Annotated[str, Meta(description="the id of a person", examples=["a-1"])]
 Db = Any
 
