@@ -25,6 +25,7 @@ from bookshelf.log.port import partition_of
 from bookshelf.runtime.data_folder import InstanceNote, running
 from bookshelf.runtime.infrastructure import Infrastructure
 from bookshelf.shelf.events import TOPIC
+from bookshelf.storage.postgres.settings import PostgresSettings
 
 #: Records in one append of a filled log.
 _BATCH = 5000
@@ -60,10 +61,15 @@ class BenchCluster:
             yield await make_infrastructure(settings, self.network, path, stack, alone)
 
     @asynccontextmanager
-    async def instance(self, service: str) -> AsyncIterator[InstanceNote]:
-        """Run an instance in a process of its own until the block ends. Raises `BenchFault`."""
+    async def instance(self, service: str, storage: str = "") -> AsyncIterator[InstanceNote]:
+        """Run an instance in a process of its own until the block ends. Raises `BenchFault`.
+
+        With `storage`, the address of a database, it has its views and the keyring there.
+        """
         network = msgspec.structs.replace(self.network, instance=InstanceSettings(id=f"{service}-bench"))
-        settings = Settings(data=str(self.folder), port=0, log_level="error")
+        network = msgspec.structs.replace(network, storage=PostgresSettings(url=storage))
+        secret = str(self.folder / "secret") if storage else ""
+        settings = Settings(data=str(self.folder), port=0, log_level="error", accounts_secret_file=secret)
         arguments = msgspec.json.encode((service, settings, network)).decode()
         command = (sys.executable, "-m", "bench.kafka.instance", arguments)
         process = await asyncio.create_subprocess_exec(*command, stdin=DEVNULL, stdout=PIPE)

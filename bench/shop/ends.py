@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+import os
 import sys
 from asyncio.subprocess import DEVNULL, PIPE
 from collections import Counter
@@ -82,10 +83,15 @@ async def rest(folder: Path) -> None:
         await asyncio.sleep(0.5)
 
 
-async def checked(folder: Path, *more: str) -> None:
-    """Return if every law of the shop holds. Raises `BenchFault`."""
-    command = (sys.executable, "-m", "bookshelf", "shop", "check", "--data", str(folder), "--json", *more)
-    program = await asyncio.create_subprocess_exec(*command, stdin=DEVNULL, stdout=PIPE)
+async def checked(*where: str, **settings: str) -> None:
+    """Return if every law of the shop holds. Raises `BenchFault`.
+
+    `where`: options of `bookshelf shop check`; `settings`: variables of its environment.
+    """
+    command = (sys.executable, "-m", "bookshelf", "shop", "check", "--json", *where)
+    program = await asyncio.create_subprocess_exec(
+        *command, stdin=DEVNULL, stdout=PIPE, env={**os.environ, **settings}
+    )
     output, _ = await program.communicate()
     if program.returncode:
         described = [text for law in json.loads(output)["laws"] for text in law["described"]]

@@ -11,12 +11,15 @@ import msgspec
 from bench.connection import ANSWER_S, HOST, LoadConnection, connect
 from bench.measurement import BenchFault
 from bench.shop.customers import CUSTOMERS, Customers
+from bench.wire import WireResponse
 
 #: Products, and clients of HTTP.
 PRODUCTS, CLIENTS = 500, 64
 #: Orders a second while latencies are measured.
 RATE = 20
 _DATA = b"data: "
+_READY_S = 300.0
+_ENDS = {"FINALIZED", "CANCELED"}
 
 
 class Shoppers:
@@ -32,23 +35,38 @@ class Shoppers:
 
     def _next(self, product: str | None, customer: str | None = None, **headers: str) -> tuple[str, bytes]:
         number = next(self._made)
-        customer_id = customer or f"a-{number % CUSTOMERS}"
+        person = customer or f"a-{number % CUSTOMERS}"
         what = product or f"p-{number % PRODUCTS}"
-        return customer_id, self._customers.order(customer_id, what, f"order-{number}", **headers)
+        return person, self._customers.order(person, what, f"order-{number}", **headers)
 
-    async def rush(self, orders: int, product: str | None = None) -> float:
-        """Place so many orders from all clients, of one product or of all in turn; return the seconds."""
+    async def rush(self, orders: int, product: str | None = None, status: str = "") -> float:
+        """Place so many orders from all clients, of one product or of all in turn; return the seconds.
+
+        With `status`, each answer waits for that end of its order.
+        """
         left, began = iter(range(orders)), time.perf_counter()
+        headers = {"Prefer": "wait=30"} if status else {}
 
         async def client() -> None:
             async with connect(self._port) as own:
                 for _ in left:
-                    await own.ask(self._next(product)[1], 201)
+                    person, asked = self._next(product, **headers)
+                    answer = await own.ask(asked, 201)
+                    if status:
+                        _expect(await self._end(person, answer), status)
 
         async with asyncio.TaskGroup() as tasks:
             for _ in range(CLIENTS):
                 tasks.create_task(client())
         return time.perf_counter() - began
+
+    async def ready(self) -> None:
+        """Return once an order was final: until then its services may be joining their groups."""
+        async with asyncio.timeout(_READY_S), connect(self._port) as own:
+            state = ""
+            while state != "FINALIZED":
+                answer = await own.ask(self._next(None, Prefer="wait=10")[1], 201)
+                state = msgspec.json.decode(answer.body)["state"]
 
     async def answers(
         self, seconds: float, status: str, product: str | None = None, customer: str | None = None
@@ -56,9 +74,8 @@ class Shoppers:
         """Place orders at a steady rate, and return the seconds until each POST is answered with that end."""
 
         async def one(own: LoadConnection) -> None:
-            _, asked = self._next(product, customer, Prefer="wait=30")
-            found = msgspec.json.decode((await own.ask(asked, 201)).body)["state"]
-            _expect(found, status)
+            person, asked = self._next(product, customer, Prefer="wait=30")
+            _expect(await self._end(person, await own.ask(asked, 201)), status)
 
         return await self._paced(seconds, one)
 
@@ -68,15 +85,20 @@ class Shoppers:
         """Do the same, with the seconds until the stream of events of each order has that end."""
 
         async def one(own: LoadConnection) -> None:
-            customer_id, asked = self._next(product, customer)
-            answer = await own.ask(asked, 201)
-            order, position = msgspec.json.decode(answer.body)["id"], answer.header("Bookshelf-Position")
-            target = f"/shop/orders/{order}/events"
-            stream = self._customers.get(customer_id, target, Bookshelf_After=position or "")
-            async with asyncio.timeout(ANSWER_S):
-                _expect(await _ended(self._port, stream), status)
+            person, asked = self._next(product, customer)
+            _expect(await self._end(person, await own.ask(asked, 201)), status)
 
         return await self._paced(seconds, one)
+
+    async def _end(self, person: str, answer: WireResponse) -> str:
+        """Return how an order has ended: from its answer, or else from its stream of events."""
+        found = msgspec.json.decode(answer.body)
+        if found["state"] in _ENDS:
+            return str(found["state"])
+        position = answer.header("Bookshelf-Position") or ""
+        target = f"/shop/orders/{found['id']}/events"
+        async with asyncio.timeout(ANSWER_S):
+            return await _ended(self._port, self._customers.get(person, target, Bookshelf_After=position))
 
     async def _paced(self, seconds: float, one: Callable[[LoadConnection], Awaitable[None]]) -> list[float]:
         taken_s: list[float] = []
@@ -112,7 +134,7 @@ async def _ended(port: int, asked: bytes) -> str:
         while line := await reader.readline():
             if line.startswith(_DATA):
                 state: str = msgspec.json.decode(line[len(_DATA) :])["state"]
-                if state in {"FINALIZED", "CANCELED"}:
+                if state in _ENDS:
                     return state
     finally:
         writer.close()

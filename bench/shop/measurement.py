@@ -47,7 +47,7 @@ async def _by_topic(folder: Path, orders: int) -> Figures:
         ends = Ends(folder)
         await ends.until(orders)
         await rest(folder)
-    await checked(folder, "--at-rest")
+    await checked("--data", str(folder), "--at-rest")
     final = ends.status["order-finalized"]
     if final != orders:
         msg = f"{final} of {orders} orders are final"
@@ -68,7 +68,7 @@ async def _by_http(folder: Path, orders: int, seconds: float) -> tuple[Figures, 
         await _listed(running, customers)
         await rest(folder)
         figures["memory"] = resident(running.pid)
-    await checked(folder, "--at-rest")
+    await checked("--data", str(folder), "--at-rest")
     if sold != scarce:
         msg = f"{sold} orders of {scarce} units are final"
         raise BenchFault(msg)

@@ -99,7 +99,7 @@ async def _measured(folder: Path, orders: int, seconds: float) -> dict[str, floa
         figures |= latencies(await shoppers.streams(seconds, "FINALIZED"))
         await rest(folder)
         figures |= {"ready_s": running.ready_s, **resident(running.pid)}
-    await checked(folder)
+    await checked("--data", str(folder))
     return figures
 
 

@@ -6,6 +6,7 @@ import json
 import pytest
 from support.kafka import Broker, free_ports
 from support.kafka_log import admin_of
+from support.postgres import Server
 from support.process import bench
 
 from bookshelf.services import SERVICES
@@ -13,12 +14,18 @@ from bookshelf.services import SERVICES
 TINY = ("--runs", "1", "--seconds", "0.1", "--books", "30", "--all")
 LATENCIES = {"p50_ms", "p99_ms"}
 LOAD = {"per_s", *LATENCIES}
+SHOP = ("products", "customers", "orders", "payments", "accounting")
 
 
 @pytest.mark.slow
-@pytest.mark.needs("kafka")
-async def test_all_measurements_run_and_remove_their_topics(kafka_broker: Broker) -> None:
-    ended = await asyncio.to_thread(bench, "--log", "kafka", "--broker", kafka_broker.address, *TINY)
+@pytest.mark.needs("kafka", "postgres")
+async def test_all_measurements_run_and_remove_their_topics(
+    kafka_broker: Broker, postgres_server: Server
+) -> None:
+    async with postgres_server.database() as name:
+        env = {"BOOKSHELF_STORAGE": postgres_server.url(name)}
+        asked = ("--log", "kafka", "--broker", kafka_broker.address, *TINY)
+        ended = await asyncio.to_thread(bench, *asked, env=env)
     report = json.loads(ended.well)
     assert report["versions"]["aiokafka"]
     assert report["settings"]["broker"] == kafka_broker.address
@@ -41,7 +48,14 @@ async def test_all_measurements_run_and_remove_their_topics(kafka_broker: Broker
         },
         "takeover": {name: {"seconds", "leaves_s"} for name in ("with the store", "without")},
         "processes": {"steps": {"per_s"}, "lag": LATENCIES},
-        "memory": {name: {"rss_mib", "peak_mib"} for name in (service.name for service in SERVICES)},
+        "shop": {
+            "http": {"per_s"},
+            **dict.fromkeys(("final", "final, answer", "sold out"), LATENCIES),
+            **{f"memory, {name}": {"rss_mib", "peak_mib"} for name in SHOP},
+        },
+        "memory": {
+            name: {"rss_mib", "peak_mib"} for name in (one.name for one in SERVICES if not one.needs_keyring)
+        },
     }
     async with admin_of(kafka_broker.address) as admin:
         assert [name for name in await admin.list_topics() if name.startswith("bench-")] == []
