@@ -4,6 +4,7 @@ import asyncio
 import time
 from collections.abc import Awaitable, Callable, Iterator
 from contextlib import suppress
+from http import HTTPStatus
 from itertools import count
 
 import msgspec
@@ -61,12 +62,15 @@ class Shoppers:
         return time.perf_counter() - began
 
     async def ready(self) -> None:
-        """Return once an order was final: until then its services may be joining their groups."""
+        """Return once an order is final, also in the view: until then services may be joining their groups."""
         async with asyncio.timeout(_READY_S), connect(self._port) as own:
-            state = ""
-            while state != "FINALIZED":
-                answer = await own.ask(self._next(None, Prefer="wait=10")[1], 201)
-                state = msgspec.json.decode(answer.body)["state"]
+            while True:
+                person, asked = self._next(None, Prefer="wait=10")
+                found = msgspec.json.decode((await own.ask(asked, 201)).body)
+                look = self._customers.get(person, f"/shop/orders/{found['id']}", Bookshelf_After="end")
+                seen = await own.ask(look, None)
+                if found["state"] == "FINALIZED" and seen.status == HTTPStatus.OK:
+                    return
 
     async def answers(
         self, seconds: float, status: str, product: str | None = None, customer: str | None = None
