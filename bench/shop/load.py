@@ -62,7 +62,7 @@ class Shoppers:
         return time.perf_counter() - began
 
     async def ready(self) -> None:
-        """Return once an order is final, also in the view: until then services may be joining their groups."""
+        """Return once an order is final, also in the view: services may be joining their groups."""
         async with asyncio.timeout(_READY_S), connect(self._port) as own:
             while True:
                 person, asked = self._next(None, Prefer="wait=10")
