@@ -76,7 +76,7 @@ class Consul:
 async def consul_lock(consul: Consul) -> AsyncIterator[bool]:
     """Yield whether this node alone decides, until the end of the block, or until it is gone.
 
-    Without an answer of Consul nobody decides.
+    Without an answer of Consul there is no decision.
     """
     wanted = {"TTL": f"{_LOCK_S}s", "LockDelay": "1s"}
     try:

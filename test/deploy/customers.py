@@ -1,4 +1,4 @@
-"""Customers who order again and again while parts are killed and replaced, and what must then be true."""
+"""Customers that order again and again while parts are killed and replaced, and what must then be true."""
 
 from typing import Any
 
@@ -37,7 +37,7 @@ def shown(url: str, path: str) -> Any:  # noqa: ANN401 (JSON)
 
 
 class BackgroundCustomers(BackgroundReaders):
-    """Writers who order one unit of a product; the keys of their commands are as those of books."""
+    """Writers that order one unit of a product; the keys of their commands are as those of books."""
 
     path = "/shop/orders"
 

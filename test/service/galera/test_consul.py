@@ -26,7 +26,7 @@ async def test_one_node_at_a_time_has_the_lock(agent: Agent) -> None:
     assert agent.get("/v1/session/list") == []
 
 
-async def test_without_consul_nobody_has_the_lock(agent: Agent) -> None:
+async def test_without_consul_the_lock_is_not_given(agent: Agent) -> None:
     gone = Consul(consul_support.HOST, consul_support.free_ports().http)
     async with consul_lock(gone) as held:
         assert not held
