@@ -17,7 +17,7 @@ from bookshelf.cqrs.errors import Malformed
 from bookshelf.log.port import Record
 from bookshelf.media.folder import FolderBlobs
 from bookshelf.media.port import BlobInfo
-from bookshelf.media.sweep import find_unused, sweep
+from bookshelf.media.sweep import Named, find_unused, sweep
 from bookshelf.photos import events as photo_events
 from bookshelf.photos.images import NAMESPACE
 from bookshelf.photos.published import PublishedPhotos
@@ -113,25 +113,32 @@ async def _swept(
     blobs: FolderBlobs, data: str | None, broker: str | None, *, dry_run: bool
 ) -> AsyncIterator[BlobInfo]:
     act = find_unused if dry_run else sweep
-
-    async def named_images(_digests: Collection[str]) -> Collection[str]:
-        published = await _published(data, broker)
-        if published.unreadable:
-            stop(f"nothing is deleted while a record cannot be read: {published.unreadable[0]}")
-        return published.digests
-
-    async def named_covers(_digests: Collection[str]) -> Collection[str]:
-        return await _covers(data, broker)
-
+    now_s = time.time()
+    # each log is read once: what is named later was put shortly before, so it is too young to be deleted
+    covers: frozenset[str] | None = None
     for namespace in sorted(await blobs.namespaces()):
         if namespace == NAMESPACE:
-            named = named_images
+            named = await _named_images(data, broker)
         elif namespace.startswith(_COVERS):
-            named = named_covers
+            named = covers = await _covers(data, broker) if covers is None else covers
         else:
             continue
-        async for blob in act(blobs, namespace, named, time.time()):
+        async for blob in act(blobs, namespace, _always(named), now_s):
             yield blob
+
+
+def _always(named: frozenset[str]) -> Named:
+    async def found(_digests: Collection[str]) -> Collection[str]:
+        return named
+
+    return found
+
+
+async def _named_images(data: str | None, broker: str | None) -> frozenset[str]:
+    published = await _published(data, broker)
+    if published.unreadable:
+        stop(f"nothing is deleted while a record cannot be read: {published.unreadable[0]}")
+    return published.digests
 
 
 async def _records(data: str | None, broker: str | None, topic: str) -> AsyncIterator[Record]:

@@ -16,6 +16,8 @@ from bookshelf.media.gif_frames import count_frames
 from bookshelf.media.port import MadeImage, MadePhoto, PhotoLimits, PictureRefused
 
 JPEG, PNG, WEBP = "image/jpeg", "image/png", "image/webp"
+#: JPEG, and its form of many cameras that has a preview or a map of depths after the picture.
+_JPEGS = frozenset({"JPEG", "MPO"})
 _STILL_QUALITY, _MASTER_QUALITY, _MOVING_QUALITY = 82, 90, 75
 #: A PNG of fewer pixels stays one.
 _SMALL = 1_000_000
@@ -42,7 +44,7 @@ def make_photo(path: Path, into: Path, limits: PhotoLimits) -> MadePhoto:
         master = _moving(source, frames, limits.moving) if frames > 1 else _master(first, is_png=is_png)
     return MadePhoto(
         master=_write(master, into / "master"),
-        stills=tuple(_write(still, into / f"still-{still[1][0]}") for still in stills),
+        stills=tuple(_write(still, into / "still-{}x{}".format(*still[1])) for still in stills),
         placeholder=tiny,
         animated=frames > 1,
     )
@@ -53,8 +55,10 @@ def _check(source: Image.Image, path: Path, limits: PhotoLimits) -> int:
     check_size(source, msgspec.structs.replace(limits, frames=None))
     most = limits.frames or 1
     # Pillow reads a whole file to count its frames; here a GIF is read up to the limit
-    is_gif = source.format == "GIF"
-    frames = count_frames(path, most + 1) if is_gif else getattr(source, "n_frames", 1)
+    if source.format == "GIF":
+        frames = count_frames(path, most + 1)
+    else:
+        frames = 1 if source.format in _JPEGS else getattr(source, "n_frames", 1)
     if frames > most:
         raise PictureRefused("frames", f"has over {most} frames, which are accepted")
     pixels = frames * source.width * source.height
@@ -73,7 +77,7 @@ def _upright(source: Image.Image, side: int) -> Image.Image:
     """
     orientation = source.getexif().get(ORIENTATION)
     profile = source.info.get("icc_profile")
-    if source.format == "JPEG":
+    if source.format in _JPEGS:
         source.draft(source.mode, _fitted(source.size, side))  # it is decoded at about the size needed
     source.load()
     grey = source.mode == "L" and not source.has_transparency_data

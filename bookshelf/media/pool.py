@@ -121,13 +121,22 @@ class PictureWorkers:
             await self._idle.pop().end()
 
     async def _run(self, job: Job) -> JobResult | None:
-        worker = self._idle.pop() if self._idle else await self._start()
-        result = None
+        if self._idle:
+            result, in_time = await self._ask(self._idle.pop(), job)
+            if result is not None or not in_time:
+                return result
+            # it may have ended while it was idle, which is no fault of the picture
+        result, _ = await self._ask(await self._start(), job)
+        return result
+
+    async def _ask(self, worker: _Worker, job: Job) -> tuple[JobResult | None, bool]:
+        """Return the result of a job, None without one, and whether the process had the time for it."""
+        result, in_time = None, True
         try:
             async with asyncio.timeout(self._within_s):
                 result = await worker.ask(job)
         except TimeoutError:
-            pass
+            in_time = False
         finally:
             if result is None or worker.done >= self._pictures_each:
                 await worker.end()
@@ -135,7 +144,7 @@ class PictureWorkers:
                 self._idle.append(worker)
         if result is None:
             _logger.warning("picture-worker-ended", within_s=self._within_s)
-        return result
+        return result, in_time
 
     async def _start(self) -> _Worker:
         process = await asyncio.create_subprocess_exec(

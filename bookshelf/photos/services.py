@@ -4,12 +4,12 @@ import os
 from dataclasses import replace
 from zoneinfo import ZoneInfoNotFoundError
 
-from bookshelf.config import PhotoSettings, WrongSetting, load
+from bookshelf.config import PhotoSettings, WrongSetting, load, read
 from bookshelf.cqrs.service import Service
 from bookshelf.photos import comment, vote
 from bookshelf.photos.deletion import profile_deletion
 from bookshelf.photos.profile import PROFILE, PROFILE_ROUTES
-from bookshelf.photos.profiles_process import PROFILES
+from bookshelf.photos.profiles_process import PROFILES, profiles_process
 from bookshelf.photos.timelines.handlers import timelines_view
 from bookshelf.photos.timelines.routes import timeline_routes
 
@@ -39,6 +39,11 @@ def _with_timelines(service: Service) -> Service:
         raise WrongSetting(msg) from None
     serves = replace(service, serves=(*timeline_routes(view, zone), lookup_route(view)))
     return replace(serves, load=None, runs=(view, profile_deletion(view)))
+
+
+def _with_profiles(service: Service) -> Service:
+    registration = profiles_process(read(os.environ).accounts_local_reader)
+    return replace(service, load=None, runs=(PROFILE, registration))
 
 
 _TIMELINES = timelines_view("UTC")
@@ -80,6 +85,7 @@ PEOPLE_SERVICES = (
         port=8124,
         runs=(PROFILE, PROFILES),
         serves=PROFILE_ROUTES,
+        load=_with_profiles,
         profile="photos",
     ),
 )

@@ -33,8 +33,8 @@ class Images:
         photo, size = context.path["id"], _size(request)
         if PHOTO_ID.fullmatch(photo) is None:
             raise NotFound("there is no such photo")
-        after = header_fields.after(request.headers)
-        found = await ports.query(VIEW, lambda db: _look_up(db, photo, size), after)
+        after, to_end = header_fields.after(request.headers), header_fields.to_end(request.headers)
+        found = await ports.query(VIEW, lambda db: _look_up(db, photo, size), after, to_end=to_end)
         if found == "removed":
             raise Gone("the photo was removed")
         if found is None:

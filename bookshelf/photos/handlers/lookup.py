@@ -41,7 +41,8 @@ def lookup_route(view: View) -> HandlerRoute:
         def read(db: Any) -> dict[str, WholePhoto]:  # noqa: ANN401 (the storage's connection)
             return queries.photos_by_id(db, ids, caller)
 
-        found = await ports.query(view, read, header_fields.after(request.headers))
+        after, to_end = header_fields.after(request.headers), header_fields.to_end(request.headers)
+        found = await ports.query(view, read, after, to_end=to_end)
         return json_answer(200, [await _opened(ports, found[photo]) for photo in ids if photo in found])
 
     return HandlerRoute(

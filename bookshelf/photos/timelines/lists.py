@@ -10,6 +10,7 @@ from collections.abc import Sequence
 from hashlib import blake2b
 from typing import Any, NamedTuple
 
+import msgspec
 from sqlalchemy import ColumnElement, Select
 
 from bookshelf.cqrs.errors import Invalid
@@ -63,6 +64,15 @@ def read_page(db: Any, query: Select[Any], ordered: Ordered, place: PagePlace) -
     if len(fresh) <= place.rows:
         return RowPage(page, None)
     return RowPage(page, _write(ordered, page, shown))
+
+
+def order_of(after: str) -> str:
+    """Return the name of the list that a cursor belongs to; empty for what is no cursor."""
+    try:
+        content = base64.b64decode(after + "=" * (-len(after) % 4), altchars=b"-_", validate=True)
+        return msgspec.json.decode(content, type=Cursor).order
+    except (ValueError, RecursionError):
+        return ""
 
 
 def _read(text: str, ordered: Ordered) -> tuple[Cursor, list[bytes]]:

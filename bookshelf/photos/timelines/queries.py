@@ -21,7 +21,7 @@ from bookshelf.photos.timelines.answers import (
     time_text,
 )
 from bookshelf.photos.timelines.handlers import ShownPhoto
-from bookshelf.photos.timelines.lists import Ordered, PagePlace, RowPage, read_page
+from bookshelf.photos.timelines.lists import Ordered, PagePlace, RowPage, order_of, read_page
 from bookshelf.photos.timelines.tables import LIVE, OPEN, comments, days, people, photos, votes
 from bookshelf.storage.statements import TEXT
 
@@ -30,6 +30,7 @@ LAST_COMMENTS = 10
 _decode = msgspec.json.Decoder(ShownPhoto).decode
 Db = Any
 FRESH = Ordered("fresh", (photos.c.added,), photos.c.id)
+_HOT = "hot-"
 TRENDING = Ordered("trending", (photos.c.score, photos.c.added), photos.c.id)
 
 
@@ -127,10 +128,18 @@ def listed(db: Db, sort: str, day: str, caller: str, place: PagePlace) -> tuple[
     """Return a page of a list of photos: fresh, trending, or hot on a day. Raises `Invalid`."""
     if sort == "hot":
         query = _photo_rows(caller, of_day=True).where(days.c.day == day, or_(days.c.up > 0, days.c.down > 0))
-        page = read_page(db, query, Ordered(f"hot-{day}", (days.c.score, days.c.added), days.c.photo), place)
+        page = read_page(
+            db, query, Ordered(f"{_HOT}{day}", (days.c.score, days.c.added), days.c.photo), place
+        )
     else:
         page = read_page(db, _photo_rows(caller), FRESH if sort == "fresh" else TRENDING, place)
     return whole_photos(db, page.rows), page.after
+
+
+def day_of_list(after: str | None) -> str | None:
+    """Return the day of the hot photos that a cursor goes on with; None for any other cursor."""
+    order = "" if after is None else order_of(after)
+    return order.removeprefix(_HOT) if order.startswith(_HOT) else None
 
 
 def one_photo(db: Db, photo: str, caller: str) -> WholePhoto:

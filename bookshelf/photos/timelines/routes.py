@@ -100,7 +100,8 @@ def _page(found: tuple[Any, str | None]) -> Answer:
 
 def list_photos(db: Db, asked: PhotosQuery) -> Answer:
     """Return a page of photos. Raises `Invalid`."""
-    day = asked.day or asked.today
+    # the pages of a list are of one day, also if it ends meanwhile
+    day = asked.day or queries.day_of_list(asked.after) or asked.today
     return _page(queries.listed(db, asked.sort, day, asked.me, asked.place))
 
 

@@ -1,6 +1,8 @@
 """The pool of picture workers: what a picture may cost, and what happens to one that costs more."""
 
 import asyncio
+import os
+import signal
 import sys
 from collections.abc import AsyncIterator
 from pathlib import Path
@@ -117,3 +119,16 @@ async def test_a_process_is_replaced_after_its_share_of_pictures(tmp_path: Path)
             seen.append(str(refusal.value))
         await counted.close()
     assert seen[0] == seen[1] != seen[2] == seen[3]
+
+
+async def test_a_process_that_ends_while_it_is_idle_costs_no_picture(tmp_path: Path) -> None:
+    counted = PictureWorkers(1, command=(sys.executable, "-c", NUMBERED))
+    seen = []
+    async with asyncio.timeout(DEADLINE_S):
+        for _ in range(2):
+            with pytest.raises(PictureRefused) as refusal:
+                await counted.convert(tmp_path, LIMITS)
+            seen.append(int(str(refusal.value)))
+            os.kill(seen[-1], signal.SIGKILL)
+        await counted.close()
+    assert seen[0] != seen[1]

@@ -1,5 +1,6 @@
 """Votes and comments show in the timelines, each person's own, and nothing of a removed photo counts."""
 
+import re
 from collections.abc import AsyncIterator
 from datetime import UTC, datetime, timedelta
 
@@ -168,3 +169,20 @@ async def test_votes_are_limited(monkeypatch: pytest.MonkeyPatch) -> None:
         assert [answer.status for answer in answers] == [200, 200, 429]
         assert int(answers[-1].headers["Retry-After"]) in range(1, 61)
         assert (await limited.vote("p1", "up", EVE)).status == 200
+
+
+async def test_the_pages_of_hot_photos_are_of_the_day_that_the_first_page_was_read_on(
+    site: PhotoSite,
+) -> None:
+    site.move_to(datetime(2026, 11, 25, 23, 59, tzinfo=UTC))
+    for photo in ("p1", "p2"):
+        await site.add(photo)
+        await site.vote(photo, "up", BOB)
+    await site.shelf.caught_up()
+    first = await site.send("GET", "/photos?sort=hot&rows=1", caller=BOB)
+    following = re.fullmatch(r'<(.*)>; rel="next"', first.headers["Link"])
+    assert following is not None
+    site.move_to(datetime(2026, 11, 26, 0, 1, tzinfo=UTC))
+    second = await site.get(following[1], BOB)
+    assert {first.json[0]["id"], second[0]["id"]} == {"p1", "p2"}
+    assert (await site.send("GET", f"{following[1]}&day=2026-11-24", caller=BOB)).status == 422

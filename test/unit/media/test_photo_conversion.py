@@ -167,3 +167,19 @@ def test_what_is_planted_in_an_image_is_found(kind: str, media_type: str) -> Non
     assert foreign_parts(plain[:-3], media_type) != []
     assert foreign_parts(b"", media_type) != []
     assert foreign_parts(plain, "text/html") != []
+
+
+def test_of_a_camera_file_with_a_preview_after_the_picture_the_picture_is_taken(tmp_path: Path) -> None:
+    """Many cameras write such files (MPO, CIPA DC-007); they are JPEG files that hold several pictures."""
+    file = BytesIO()
+    gradient(800, 600).save(file, "MPO", save_all=True, append_images=[gradient(160, 120)])
+    photo = made(file.getvalue(), tmp_path)
+    assert not photo.animated
+    assert shape(photo.master) == (800, 600, "jpeg")
+    assert_clean(photo, tmp_path)
+
+
+def test_stills_of_a_very_narrow_picture_are_files_of_their_own(tmp_path: Path) -> None:
+    photo = made(encoded(gradient(2, 9000), "PNG"), tmp_path)
+    assert [shape(still)[:2] for still in photo.stills] == [(1, 1280), (1, 4096)]
+    assert_clean(photo, tmp_path)

@@ -19,7 +19,7 @@ from bookshelf.photos.profile import (
     RegisterProfile,
     due,
 )
-from bookshelf.photos.profiles_process import PROFILES
+from bookshelf.photos.profiles_process import PROFILES, profiles_process
 
 AT = datetime(2026, 11, 25, 10, tzinfo=UTC)
 BEN = ProfileRegistered(name="Ben", at=AT)
@@ -79,3 +79,9 @@ def test_accounts_lead_to_profiles() -> None:
     on_event(PROFILES, accounts.AccountOpened(name="Ben"), subject="a-1").sends(register)
     on_event(PROFILES, renamed, subject="a-1").sends(Send(PROFILE, "a-1", ChangeProfile(name="Bea", at=NOW)))
     on_event(PROFILES, forgotten, subject="a-1").sends(Send(PROFILE, "a-1", CloseProfile(at=NOW)))
+
+
+def test_the_account_of_the_local_reader_has_the_profile_of_the_local_reader() -> None:
+    process, forgotten = profiles_process("a-1"), accounts.AccountForgotten(claims=())
+    on_event(process, forgotten, subject="a-1").sends(Send(PROFILE, "a-reader", CloseProfile(at=NOW)))
+    on_event(process, forgotten, subject="a-2").sends(Send(PROFILE, "a-2", CloseProfile(at=NOW)))

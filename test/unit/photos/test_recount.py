@@ -1,7 +1,7 @@
 """The recount of photos finds a planted defect of each invariant, and nothing in what is right."""
 
 from collections.abc import Iterable
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 
 import msgspec
 from support.counter_context import said
@@ -67,3 +67,17 @@ def test_what_is_left_of_a_person() -> None:
     assert deleted.left() == []
     [left] = deleted.deletions_incomplete()
     assert left == "I7 bob: 0 photos, 1 comments and 2 votes are left"
+
+
+def test_what_a_person_publishes_after_the_deletion_of_a_profile_is_not_left_over() -> None:
+    earlier = AT - timedelta(seconds=1)
+    deleted = (("bob", ProfileClosing(round=1, at=earlier)), ("bob", ProfileClosed()))
+    recount = recounted(("p1", ADDED), *deleted, ("p1~v-bob", UP), ("p1~c-1", SAID))
+    assert list(recount.deletions_incomplete()) == []
+
+
+def test_a_vote_that_is_taken_back_before_the_removal_of_its_photo_is_read_is_no_violation() -> None:
+    recount = recounted(
+        ("p1", ADDED), ("p1", GONE), ("p1~v-bob", UP), ("p1~v-bob", VoteWithdrawn(previous=1, previous_at=AT))
+    )
+    assert (recount.violations, recount.without_effect) == ([], 2)
