@@ -127,7 +127,7 @@ def decide(state: PublicProfile, command: Command) -> list[Event]:
             return [ProfileRegistered(name=name, about=about, at=at)]
         case ChangeProfile():
             return _changed(state, command)
-        case CloseProfile(at=at) if not state.round and not state.closed:
+        case CloseProfile(at=at) if not state.round:  # also a closed one: something was published since
             return [ProfileClosing(round=1, at=at)]
         case ContinueClosing(at=at) if state.round:
             return [ProfileClosing(round=state.round + 1, at=at)]

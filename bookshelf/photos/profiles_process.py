@@ -16,8 +16,12 @@ def profiles_process(local_reader: str = LOCAL_READER) -> Process:
         return LOCAL_READER if recorded.subject == local_reader else person_key(recorded.subject)
 
     def register_profile(event: accounts.AccountOpened, recorded: Recorded) -> Iterable[Send]:
-        """Register a new account under the name of its person."""
-        yield Send(PROFILE, person(recorded), RegisterProfile(name=event.name, at=recorded.time))
+        """Register a new account under the name of its person; that of the local reader may have another."""
+        if recorded.subject == local_reader:
+            renamed = ChangeProfile(name=event.name, first_name=event.name, at=recorded.time)
+            yield Send(PROFILE, LOCAL_READER, renamed)
+        else:
+            yield Send(PROFILE, person(recorded), RegisterProfile(name=event.name, at=recorded.time))
 
     def rename_profile(event: accounts.AccountRenamed, recorded: Recorded) -> Iterable[Send]:
         """Change the name."""

@@ -56,6 +56,8 @@ def test_a_deletion_goes_on_in_rounds_until_nothing_is_left() -> None:
     given(PROFILE, BEN, CLOSING).when(ContinueClosing(at=later)).then(ProfileClosing(round=2, at=later))
     given(PROFILE, BEN, CLOSING).when(CompleteClosing()).then(ProfileClosed())
     given(PROFILE, BEN, CLOSING, ProfileClosed()).when(CompleteClosing()).then()
+    # the account is deleted after its profile: what was published in between is removed, too
+    given(PROFILE, BEN, CLOSING, ProfileClosed()).when(CloseProfile(at=AT)).then(CLOSING)
     given(PROFILE, BEN, CLOSING, ProfileClosed()).when(ContinueClosing(at=later)).then()
     given(PROFILE, BEN).when(CompleteClosing()).then()
 
@@ -83,5 +85,12 @@ def test_accounts_lead_to_profiles() -> None:
 
 def test_the_account_of_the_local_reader_has_the_profile_of_the_local_reader() -> None:
     process, forgotten = profiles_process("a-1"), accounts.AccountForgotten(claims=())
+    renamed = ChangeProfile(name="Ben", first_name="Ben", at=NOW)
+    on_event(process, accounts.AccountOpened(name="Ben"), subject="a-1").sends(
+        Send(PROFILE, "a-reader", renamed)
+    )
+    reader = ProfileRegistered(name="Reader", at=AT)
+    given(PROFILE, reader).when(renamed).then(ProfileChanged(name="Ben"))
+    given(PROFILE).when(renamed).then(ProfileRegistered(name="Ben", at=NOW))
     on_event(process, forgotten, subject="a-1").sends(Send(PROFILE, "a-reader", CloseProfile(at=NOW)))
     on_event(process, forgotten, subject="a-2").sends(Send(PROFILE, "a-2", CloseProfile(at=NOW)))
