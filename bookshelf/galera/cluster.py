@@ -47,8 +47,10 @@ def _made(file: Path, first_port: int | None) -> dict[str, Any]:
     if first_port is not None:
         ports = [[first_port + place, *others[1:]] for place, others in enumerate(ports)]
     made = {"ports": ports, "password": secrets.token_urlsafe(18)}
-    file.touch(0o600)
-    file.write_text(json.dumps(made), encoding="utf-8")
+    unfinished = file.with_suffix(".new")
+    unfinished.touch(0o600)
+    unfinished.write_text(json.dumps(made), encoding="utf-8")
+    unfinished.rename(file)
     return made
 
 

@@ -73,10 +73,13 @@ def free_folder(volume: Path) -> tuple[Path, IO[bytes]]:
 def statements(user: str, password: str) -> str:
     """Return what creates the user of the services, for databases that begin with `bookshelf` alone.
 
-    Raises `NodeFault` if the name needs quoting.
+    Raises `NodeFault` if the name needs quoting, or there is no password.
     """
     if _NAME.fullmatch(user) is None:
         msg = "MARIADB_USER is up to 32 letters, digits and underscores"
+        raise NodeFault(msg)
+    if not password:
+        msg = "MARIADB_PASSWORD is missing: without it everyone in the network could change the rows"
         raise NodeFault(msg)
     quoted = password.replace("\\", "\\\\").replace("'", "\\'")
     account = f"'{user}'@'%'"
@@ -113,14 +116,13 @@ class ContainerNode:
             "--no-defaults",
             "-N",
             "--connect-timeout=2",
-            "--host",
-            peer,
-            "--user",
-            self._user,
+            f"--host={peer}",
+            f"--user={self._user}",
+            "-e",
+            _ASKED,
         ]
         process = await asyncio.create_subprocess_exec(
             *asked,
-            *(f"--user={self._user}", "-e", _ASKED),
             stdin=asyncio.subprocess.DEVNULL,
             stdout=asyncio.subprocess.PIPE,
             stderr=asyncio.subprocess.DEVNULL,
@@ -130,9 +132,11 @@ class ContainerNode:
             async with asyncio.timeout(_ANSWER_S):
                 output, _ = await process.communicate()
         except TimeoutError:
-            process.kill()
-            await process.wait()
             return False
+        finally:
+            if process.returncode is None:
+                process.kill()
+                await process.wait()
         status = dict(line.split("\t") for line in output.decode().splitlines())
         return status.get("wsrep_cluster_status") == "Primary" and status.get("wsrep_local_state") in _WHOLE
 
@@ -145,6 +149,7 @@ class ContainerNode:
 
     async def start(self) -> None:
         """Begin a cluster, or join one; wait until one of both is possible. Raises `NodeFault`."""
+        statements(self._user, self._password)  # refused before there is a cluster without this user
         await self.node.make()
         waits = False
         while True:

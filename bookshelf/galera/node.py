@@ -98,7 +98,10 @@ class Node:
             raise NodeFault(msg)
         if (self.data / "mysql").exists():
             return
-        shutil.rmtree(self.data, ignore_errors=True)  # of an attempt that was ended
+        # complete, or not there under its name: an attempt can be ended at any time
+        made = self.folder / "data.new"
+        for unfinished in (self.data, made):
+            shutil.rmtree(unfinished, ignore_errors=True)
         self.folder.mkdir(parents=True, exist_ok=True)
         self.folder.chmod(0o711)
         other, options = _other(), ["--auth-root-authentication-method=socket", "--skip-test-db"]
@@ -114,12 +117,12 @@ class Node:
             "--innodb-flush-log-at-trx-commit=0",
             *(f"--{name}={value}" for name, value in _SMALL.items()),
         ]
-        command = [_program("mariadb-install-db"), "--no-defaults", f"--datadir={self.data}", *options]
+        command = [_program("mariadb-install-db"), "--no-defaults", f"--datadir={made}", *options]
         code, output = await _output(command, _MAKE_S)
         if code:
-            shutil.rmtree(self.data, ignore_errors=True)
             msg = f"{self.data} cannot be made: {_reason(output)}"
             raise NodeFault(msg)
+        made.rename(self.data)
 
     def _command(self, options: Sequence[str]) -> list[str]:
         tied, other = [_program("setpriv"), "--pdeathsig", "KILL"], _other()
@@ -216,7 +219,7 @@ async def _output(command: Sequence[str], wait_s: float) -> tuple[int, str]:
     """Run a program to its end; return its exit code and what it printed. Raises `NodeFault`."""
     pipes: dict[str, Any] = {"stdout": asyncio.subprocess.PIPE, "stderr": asyncio.subprocess.STDOUT}
     process = await asyncio.create_subprocess_exec(
-        *command, stdin=asyncio.subprocess.DEVNULL, cwd="/", **pipes
+        *command, stdin=asyncio.subprocess.DEVNULL, cwd="/", start_new_session=True, **pipes
     )
     try:
         async with asyncio.timeout(wait_s):
@@ -226,7 +229,7 @@ async def _output(command: Sequence[str], wait_s: float) -> tuple[int, str]:
         raise NodeFault(msg) from None
     finally:
         if process.returncode is None:
-            process.kill()
+            os.killpg(process.pid, signal.SIGKILL)  # with what a script has started
             await process.wait()
     return process.returncode or 0, output.decode(errors="replace")
 

@@ -98,6 +98,12 @@ def test_a_password_is_quoted_and_a_wrong_name_refused() -> None:
         statements("bookshelf\n", "x")
 
 
+async def test_a_node_without_a_password_makes_nothing(node: Asked) -> None:
+    with pytest.raises(NodeFault, match="MARIADB_PASSWORD"):
+        await node.start()
+    assert not node.node.folder.exists()
+
+
 def test_of_several_own_addresses_the_one_of_the_nodes_is_taken() -> None:
     table = {socket.gethostname(): ["172.18.0.5", "10.0.1.7"], "tasks.db": ["10.0.1.6", "10.0.1.7"]}
 
