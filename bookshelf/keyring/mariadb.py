@@ -21,7 +21,8 @@ CREATE TABLE IF NOT EXISTS {place}.`key` (
     id VARCHAR(255) NOT NULL PRIMARY KEY, wrapped LONGBLOB, created DATETIME(6) NOT NULL, expires DATETIME(6)
 ) ENGINE=InnoDB
 """
-_ADD = "INSERT IGNORE INTO {place}.`key` VALUES (%s, %s, %s, %s)"
+#: Not IGNORE: that cuts an id that is too long.
+_ADD = "INSERT INTO {place}.`key` VALUES (%s, %s, %s, %s) ON DUPLICATE KEY UPDATE id = id"
 _GET = "SELECT id, wrapped, created, expires FROM {place}.`key` WHERE id = %s"
 _CLEAR = """
 INSERT INTO {place}.`key` VALUES (%s, NULL, %s, NULL) ON DUPLICATE KEY UPDATE wrapped = NULL
@@ -105,7 +106,11 @@ class MariaDbKeyTable:
     async def _once(self, statement: str, values: tuple[object, ...]) -> tuple[list[Row], int]:
         if self._connection is None:
             self._connection = await self._connect()
-            await self._connection.autocommit(True)  # noqa: FBT003 (the driver's signature)
+            try:
+                await self._connection.autocommit(True)  # noqa: FBT003 (the driver's signature)
+            except BaseException:
+                await self._forget()  # as below
+                raise
             with contextlib.suppress(Error):  # a server without Galera has no such variable
                 await self._execute("SET SESSION wsrep_sync_wait = 7", ())
         return await self._execute(statement, values)
@@ -127,7 +132,11 @@ class MariaDbKeyTable:
     async def add(self, key: StoredKey) -> StoredKey:
         """Insert a row unless its id is there already; return the row that is there then."""
         await self._run(_ADD, key.id, key.wrapped, _stored(key.created), _stored(key.expires))
-        return await self.get(key.id) or key
+        stored = await self.get(key.id)
+        if stored is None:  # what is sealed with it could never be opened
+            msg = f"the key {key.id} was not stored by MariaDB"
+            raise KeyringFault(msg)
+        return stored
 
     async def get(self, key_id: str) -> StoredKey | None:
         """Return the row with an id; None if there is none."""

@@ -99,6 +99,12 @@ class TestMariaDbKeyring(KeyringContract):
         mariadb_server.run(f"KILL USER '{mariadb.USER}'")
         assert await keyring.find("a-1") == made
 
+    async def test_an_id_that_is_too_long_is_refused(self, table: MariaDbKeyTable) -> None:
+        keyring = Keyring(table, SECRET, FixedClock().now)
+        with pytest.raises(KeyringFault, match="Data too long"):
+            await keyring.make("a" * 256)
+        assert await keyring.ids("a") == []
+
 
 @pytest.mark.needs("mariadb")
 async def test_a_mariadb_that_may_lose_what_it_committed_is_refused(mariadb_server: mariadb.Server) -> None:

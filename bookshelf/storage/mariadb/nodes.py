@@ -102,7 +102,13 @@ class NodeChoice:
 
     async def _look_up(self) -> None:
         """Learn the addresses of the names: one name can lead to all nodes of a cluster, which grows."""
-        found = await addresses(self._address.hosts)
+        try:
+            async with asyncio.timeout(self._patience.connect_s):
+                found = await addresses(self._address.hosts)
+        except TimeoutError:
+            return  # those that were known before may answer
+        if self._connections and self.node not in found:
+            found = (self.node, *found)  # its connections are used until it is left
         if found != self._all:
             self._all = found
             if self.node not in found:
@@ -111,7 +117,7 @@ class NodeChoice:
     async def connect(self) -> Any:  # noqa: ANN401 (the driver is untyped)
         """Connect to a node with all rows that any has shown before. Raises what the driver raises."""
         fault: BaseException | None = None
-        if not self._connections:
+        if not (self._connections and self.several):  # a single node may have got others meanwhile
             await self._look_up()
         for _ in self._all:
             node = self.node
