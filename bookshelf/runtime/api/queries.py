@@ -139,7 +139,7 @@ class QueryEndpoint:
         self._hot = ResponseCache()
 
     async def __call__(self, request: Request, path: Mapping[str, str]) -> Response:
-        """Answer the query. Raises `Problem`, `Refused`, `NotCaughtUp`, `StorageFault`."""
+        """Answer the query. Raises `Problem`, `Refused`, `NotCaughtUp`, `LogFault`, `StorageFault`."""
         caller = admit(self._callers, request, self._route.requires)
         viewer = self._viewer(caller)
         request = _with_format(self._route, request)
@@ -181,7 +181,7 @@ class QueryEndpoint:
         try:
             async with asyncio.timeout(header_fields.time_left(request.headers, DEADLINE_S)):
                 if header_fields.to_end(request.headers):
-                    await self._host.read_on()
+                    await self._host.reach_end()
                 elif positions := header_fields.after(request.headers):
                     await self._host.after(positions)
                 try:

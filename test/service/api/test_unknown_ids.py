@@ -79,6 +79,16 @@ async def test_without_an_answer_of_the_log_the_rows_are_used(shelf: Shelf, log:
     assert (await shelf.send("GET", "/books/unknown")).status == 404
 
 
+async def test_a_query_to_the_end_is_refused_while_the_log_does_not_answer(
+    shelf: Shelf, log: CountingEnds
+) -> None:
+    await shelf.add()
+    await shelf.caught_up()
+    log.away = True
+    answer = await shelf.send("GET", "/books", Bookshelf_After="end")
+    assert (answer.status, "Retry-After" in answer.headers) == (503, True)
+
+
 async def test_a_view_that_cannot_read_on_answers_503(shelf: Shelf, log: CountingEnds) -> None:
     log.readable.clear()
     book = await shelf.add()
