@@ -1,6 +1,7 @@
 """The questions that invoices answer: one's own, one of them; and the revenue of the shop."""
 
 from collections.abc import Callable, Mapping
+from dataclasses import dataclass
 from datetime import date, datetime
 from typing import Annotated, Any, Literal
 
@@ -16,7 +17,7 @@ from bookshelf.shop.invoices import invoice_lines, invoices
 from bookshelf.shop.money import Money
 from bookshelf.shop.payment_events import InvoiceWritten
 from bookshelf.shop.values import BUY, MANAGE, ME, BoughtLine, Customer, VatSum
-from bookshelf.shop.welcome import LOCAL_READER
+from bookshelf.shop.welcome import LOCAL_READER, account_of, customer_named
 from bookshelf.storage.paging import After, Limit, Sort, count_rows, list_page
 
 InvoiceNumber = Annotated[str, Meta(description="the number of the invoice", examples=["2026-000001"])]
@@ -90,55 +91,64 @@ class RevenueQuery(msgspec.Struct, forbid_unknown_fields=True, rename={"since": 
     after: After | None = None
 
 
-def _shown(row: Any) -> InvoiceAnswer:  # noqa: ANN401 (a row)
-    return InvoiceAnswer(order=row.order, **msgspec.structs.asdict(_event(row.data)))
-
-
 def _seen_by(asked: OwnedOverseen) -> Select[Any]:
     """Return the query of the invoices that a caller sees."""
     query = select(invoices, invoices.c.order.label("id"))  # a list is paged by it
     return query if asked.sees_all else query.where(invoices.c.customer == (asked.owner or LOCAL_READER))
 
 
-def find_invoices(db: Any, asked: InvoicesQuery) -> Answer:  # noqa: ANN401 (the storage's connection)
-    """Return a page of the invoices that match, the newest first. Raises `Invalid`."""
-    query = _seen_by(asked)
-    if asked.customer is not None:
-        customer = (asked.owner or LOCAL_READER) if asked.customer == ME else asked.customer
-        query = query.where(invoices.c.customer == customer)
-    if asked.since is not None:
-        query = query.where(invoices.c.day >= asked.since.isoformat())
-    if asked.until is not None:
-        query = query.where(invoices.c.day <= asked.until.isoformat())
-    if asked.format == "csv":
-        return _as_table(db, query)
-    page = list_page(
-        db,
-        query,
-        invoices.c.order,
-        order="-number",
-        sort=Sort((invoices.c.number,), (str,)),
-        limit=asked.limit,
-        render=_shown,
-        after=asked.after,
-    )
-    return Answer(page.items, after=page.after, count=count_rows(db, query))
+@dataclass(frozen=True)
+class InvoiceQueries:
+    """The questions on invoices. `local_reader`: the account of that customer, by which others know it."""
 
+    local_reader: str = LOCAL_READER
 
-def _as_table(db: Any, query: Select[Any]) -> Answer:  # noqa: ANN401 (as above)
-    number = count_rows(db, query)
-    if number > TABLE_MOST:
-        few = f"has {TABLE_MOST} invoices at the most, and these are {number}; name fewer days by from and to"
-        raise Invalid(few, field="format")
-    return Answer(invoice_table(db.execute(query.order_by(invoices.c.number))), count=number)
+    def _shown(self, row: Any) -> InvoiceAnswer:  # noqa: ANN401 (a row)
+        fields = msgspec.structs.asdict(_event(row.data))
+        return InvoiceAnswer(order=row.order, **{**fields, "customer": self._account_of(row)})
 
+    def _account_of(self, row: Any) -> str:  # noqa: ANN401 (a row)
+        return account_of(row.customer, self.local_reader)
 
-def one_invoice(db: Any, asked: InvoiceQuery) -> Answer:  # noqa: ANN401 (as above)
-    """Return an invoice. Raises `NotFound`, for those of others too."""
-    row = db.execute(_seen_by(asked).where(invoices.c.number == asked.number)).first()
-    if row is None:
-        raise NotFound("there is no such invoice")
-    return Answer(_shown(row))
+    def find(self, db: Any, asked: InvoicesQuery) -> Answer:  # noqa: ANN401 (the storage's connection)
+        """Return a page of the invoices that match, the newest first. Raises `Invalid`."""
+        query = _seen_by(asked)
+        if asked.customer is not None:
+            named = customer_named(asked.customer, self.local_reader)
+            customer = (asked.owner or LOCAL_READER) if asked.customer == ME else named
+            query = query.where(invoices.c.customer == customer)
+        if asked.since is not None:
+            query = query.where(invoices.c.day >= asked.since.isoformat())
+        if asked.until is not None:
+            query = query.where(invoices.c.day <= asked.until.isoformat())
+        if asked.format == "csv":
+            return self._as_table(db, query)
+        page = list_page(
+            db,
+            query,
+            invoices.c.order,
+            order="-number",
+            sort=Sort((invoices.c.number,), (str,)),
+            limit=asked.limit,
+            render=self._shown,
+            after=asked.after,
+        )
+        return Answer(page.items, after=page.after, count=count_rows(db, query))
+
+    def _as_table(self, db: Any, query: Select[Any]) -> Answer:  # noqa: ANN401 (as above)
+        number = count_rows(db, query)
+        if number > TABLE_MOST:
+            few = f"has {TABLE_MOST} invoices at the most, and these are {number}"
+            raise Invalid(f"{few}; name fewer days by from and to", field="format")
+        rows = db.execute(query.order_by(invoices.c.number))
+        return Answer(invoice_table(rows, self._account_of), count=number)
+
+    def one(self, db: Any, asked: InvoiceQuery) -> Answer:  # noqa: ANN401 (as above)
+        """Return an invoice. Raises `NotFound`, for those of others too."""
+        row = db.execute(_seen_by(asked).where(invoices.c.number == asked.number)).first()
+        if row is None:
+            raise NotFound("there is no such invoice")
+        return Answer(self._shown(row))
 
 
 def _by_period(asked: RevenueQuery) -> Select[Any]:
@@ -183,14 +193,20 @@ def _earned(row: Mapping[str, Any]) -> RevenueAnswer:
     return msgspec.convert({"key": row["id"], "orders": row["orders"], **numbers, **rest}, RevenueAnswer)
 
 
-def invoice_routes(view: View, page: Callable[[bytes], AnswerPage]) -> tuple[QueryRoute, ...]:
-    """Return the routes of the view of invoices; `page` makes a printable page of one."""
+def invoice_routes(
+    view: View, page: Callable[[bytes], AnswerPage], local_reader: str = LOCAL_READER
+) -> tuple[QueryRoute, ...]:
+    """Return the routes of the view of invoices; `page` makes a printable page of one.
+
+    `local_reader`: the account of the local reader.
+    """
+    queries = InvoiceQueries(local_reader)
     return (
         QueryRoute(
             path="/shop/invoices",
             summary="Invoices, the newest first: one's own; of everyone for managers",
             view=view,
-            query=find_invoices,
+            query=queries.find,
             params=InvoicesQuery,
             returns=list[InvoiceAnswer],
             counted=True,
@@ -202,7 +218,7 @@ def invoice_routes(view: View, page: Callable[[bytes], AnswerPage]) -> tuple[Que
             path="/shop/invoices/{number}",
             summary="An invoice",
             view=view,
-            query=one_invoice,
+            query=queries.one,
             params=InvoiceQuery,
             returns=InvoiceAnswer,
             page=page,

@@ -2,7 +2,7 @@
 
 import csv
 import re
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from io import StringIO
 from typing import Any
 
@@ -17,9 +17,10 @@ _FORMULA = re.compile("'*[=+\\-@\t\r\n\uff1d\uff0b\uff0d\uff20]")
 _read = msgspec.json.Decoder(InvoiceWritten).decode
 
 
-def invoice_table(rows: Iterable[Any]) -> str:
+def invoice_table(rows: Iterable[Any], account_of: Callable[[Any], str]) -> str:
     """Return rows of the view of invoices as CSV, amounts with a point; no cell is a formula.
 
+    `account_of` returns the account of the customer of a row.
     The columns of a rate are empty for an invoice without it.
     """
     found = [(row, _read(row.data)) for row in rows]
@@ -32,7 +33,7 @@ def invoice_table(rows: Iterable[Any]) -> str:
         sums = (plain_amount(amount, row.currency) for amount in (row.gross, row.net, row.vat))
         table.writerow(
             (
-                *(_guarded(text) for text in (row.number, row.day, row.order, row.customer, row.currency)),
+                *(_guarded(text) for text in (row.number, row.day, row.order, account_of(row), row.currency)),
                 *sums,
                 *_of_rates(invoice, rates),
             )

@@ -74,50 +74,54 @@ def _grant(body: Grant, customer: str, currency: str) -> GrantCredit:
     return GrantCredit(amount=body.amount.money, why=body.why, opening=Money(begins, currency))
 
 
-def _order(order_id: str, order: Order) -> OrderAnswer:
-    return to_order_answer(order_id, order, "")
+def order_commands(local_reader: str = LOCAL_READER) -> tuple[CommandRoute, ...]:
+    """Return the routes that change orders, for a shop with this account of the local reader."""
+
+    def shown(order_id: str, order: Order) -> OrderAnswer:
+        return to_order_answer(order_id, order, "", local_reader)
+
+    return (
+        CommandRoute(
+            method="POST",
+            path="/shop/orders/{id}/cancel",
+            summary="Cancel an order",
+            aggregate=ORDER,
+            body_required=False,
+            command=_cancel,
+            answer=shown,
+            returns=OrderAnswer,
+            status=200,
+            requires=BUY,
+            oversees=MANAGE,
+        ),
+        CommandRoute(
+            method="POST",
+            path="/shop/orders/{id}/shipped",
+            summary="Note that an order is on its way",
+            aggregate=ORDER,
+            body=Shipment,
+            body_required=False,
+            command=lambda body, context: ShipOrder(tracking=body.tracking, at=context.at),
+            answer=shown,
+            returns=OrderAnswer,
+            status=200,
+            requires=MANAGE,
+            oversees=MANAGE,
+        ),
+        CommandRoute(
+            method="POST",
+            path="/shop/orders/{id}/capture",
+            summary="Try a declined payment again",
+            aggregate=ORDER,
+            body_required=False,
+            command=lambda _body, context: RetryCapture(at=context.at),
+            status=202,
+            requires=MANAGE,
+            oversees=MANAGE,
+        ),
+    )
 
 
-ORDER_COMMANDS = (
-    CommandRoute(
-        method="POST",
-        path="/shop/orders/{id}/cancel",
-        summary="Cancel an order",
-        aggregate=ORDER,
-        body_required=False,
-        command=_cancel,
-        answer=_order,
-        returns=OrderAnswer,
-        status=200,
-        requires=BUY,
-        oversees=MANAGE,
-    ),
-    CommandRoute(
-        method="POST",
-        path="/shop/orders/{id}/shipped",
-        summary="Note that an order is on its way",
-        aggregate=ORDER,
-        body=Shipment,
-        body_required=False,
-        command=lambda body, context: ShipOrder(tracking=body.tracking, at=context.at),
-        answer=_order,
-        returns=OrderAnswer,
-        status=200,
-        requires=MANAGE,
-        oversees=MANAGE,
-    ),
-    CommandRoute(
-        method="POST",
-        path="/shop/orders/{id}/capture",
-        summary="Try a declined payment again",
-        aggregate=ORDER,
-        body_required=False,
-        command=lambda _body, context: RetryCapture(at=context.at),
-        status=202,
-        requires=MANAGE,
-        oversees=MANAGE,
-    ),
-)
 STOCK_COMMANDS = (
     CommandRoute(
         method="POST",

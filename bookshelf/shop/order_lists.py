@@ -1,6 +1,7 @@
 """The questions on orders: all, one, its history and stream; customers see their own, managers all."""
 
 from collections import Counter
+from collections.abc import Sequence
 from datetime import UTC, date, datetime, time, timedelta
 from typing import Annotated, Any, Literal
 from zoneinfo import ZoneInfo
@@ -21,7 +22,7 @@ from bookshelf.shop.order_queries import (
 )
 from bookshelf.shop.orders import VIEW, EventsOfOrders, events_of, order_reasons, orders
 from bookshelf.shop.values import BUY, MANAGE, ME, Customer
-from bookshelf.shop.welcome import LOCAL_READER
+from bookshelf.shop.welcome import LOCAL_READER, customer_named
 from bookshelf.storage.paging import After, Limit, Sort, count_rows, list_page
 
 _DAYS = {"since": "from", "until": "to"}
@@ -89,10 +90,11 @@ def _seen_by(asked: OwnedOverseen) -> Select[Any]:
     return query if asked.sees_all else query.where(orders.c.customer == (asked.owner or LOCAL_READER))
 
 
-def _matching(asked: OrdersQuery, zone: ZoneInfo) -> Select[Any]:
+def _matching(asked: OrdersQuery, zone: ZoneInfo, local_reader: str) -> Select[Any]:
     query = _seen_by(asked)
     if asked.customer is not None:
-        customer = (asked.owner or LOCAL_READER) if asked.customer == ME else asked.customer
+        named = customer_named(asked.customer, local_reader)
+        customer = (asked.owner or LOCAL_READER) if asked.customer == ME else named
         query = query.where(orders.c.customer == customer)
     query = _of_days(query, asked.since, asked.until, zone)
     if asked.state is not None:
@@ -111,15 +113,22 @@ _STALLED = (orders.c.status == "APPROVED", orders.c.stalled != "")
 _TO_SHIP = (orders.c.status == "FINALIZED", orders.c.shipped == "")
 
 
-class OrderLists:
-    """The questions whose days are those of a zone."""
+class OrderQueries:
+    """The questions on orders, whose days are those of a zone.
 
-    def __init__(self, zone: str) -> None:
+    `local_reader`: the account of the local reader; others know that customer by it.
+    """
+
+    def __init__(self, zone: str, local_reader: str = LOCAL_READER) -> None:
         self._zone = ZoneInfo(zone)
+        self._local_reader = local_reader
+
+    def _shown(self, row: Any, events: Sequence[Any]) -> OrderAnswer:  # noqa: ANN401 (a row)
+        return to_order_answer(row.id, state_of(events), row.invoice, self._local_reader)
 
     def find(self, db: Any, asked: OrdersQuery) -> Answer:  # noqa: ANN401 (the storage's connection)
         """Return a page of the orders that match. Raises `Invalid`."""
-        query, recorded = _matching(asked, self._zone), EventsOfOrders(db)
+        query, recorded = _matching(asked, self._zone, self._local_reader), EventsOfOrders(db)
         page = list_page(
             db,
             query,
@@ -127,7 +136,7 @@ class OrderLists:
             order=asked.sort,
             sort=Sort((orders.c.placed,), (str,)),
             limit=asked.limit,
-            render=lambda row: to_order_answer(row.id, state_of(recorded.of(row.id)), row.invoice),
+            render=lambda row: self._shown(row, recorded.of(row.id)),
             after=asked.after,
             gather=lambda rows: recorded.read([row.id for row in rows]),
         )
@@ -154,6 +163,19 @@ class OrderLists:
         )
         return Answer(answer)
 
+    def one(self, db: Any, asked: OrderQuery) -> Answer:  # noqa: ANN401 (as above)
+        """Return an order. Raises `NotFound`, for those of others too."""
+        row = _seen(db, asked)
+        recorded = events_of(db, asked.id)
+        answer = self._shown(row, recorded)
+        # that of the order, for If-Match: the record of an invoice does not change it
+        version = f"{recorded[-1].record}.{row.invoice}" if row.invoice else f"{recorded[-1].record}"
+        return Answer(answer, version=version, at_rest=row.status in _RESTING or bool(row.stalled))
+
+    def now(self, db: Any, asked: OrderQuery, _span: Span) -> Answer:  # noqa: ANN401 (as above)
+        """Return an order, for its stream. Raises `NotFound`, for those of others too."""
+        return Answer(self.one(db, asked).body)
+
 
 def _seen(db: Any, asked: OrderQuery) -> Any:  # noqa: ANN401 (as above, a row)
     row = db.execute(_seen_by(asked).where(orders.c.id == asked.id)).first()
@@ -162,71 +184,57 @@ def _seen(db: Any, asked: OrderQuery) -> Any:  # noqa: ANN401 (as above, a row)
     return row
 
 
-def one_order(db: Any, asked: OrderQuery) -> Answer:  # noqa: ANN401 (as above)
-    """Return an order. Raises `NotFound`, for those of others too."""
-    row = _seen(db, asked)
-    recorded = events_of(db, asked.id)
-    answer = to_order_answer(asked.id, state_of(recorded), row.invoice)
-    # that of the order, for If-Match: the record of an invoice does not change it
-    version = f"{recorded[-1].record}.{row.invoice}" if row.invoice else f"{recorded[-1].record}"
-    return Answer(answer, version=version, at_rest=row.status in _RESTING or bool(row.stalled))
-
-
 def order_history(db: Any, asked: OrderQuery) -> Answer:  # noqa: ANN401 (as above)
     """Return what has happened to an order, in its order. Raises `NotFound`, for those of others too."""
     _seen(db, asked)
     return Answer([OrderEventAnswer(row.type, row.time, row.actor) for row in events_of(db, asked.id)])
 
 
-def order_now(db: Any, asked: OrderQuery, _span: Span) -> Answer:  # noqa: ANN401 (as above)
-    """Return an order, for its stream. Raises `NotFound`, for those of others too."""
-    return Answer(one_order(db, asked).body)
+def _of_one(queries: OrderQueries) -> tuple[Route, ...]:
+    return (
+        QueryRoute(
+            path="/shop/orders/{id}",
+            summary="An order",
+            view=VIEW,
+            query=queries.one,
+            params=OrderQuery,
+            returns=OrderAnswer,
+            waits=True,
+            requires=BUY,
+            oversees=MANAGE,
+        ),
+        QueryRoute(
+            path="/shop/orders/{id}/history",
+            summary="What has happened to an order",
+            view=VIEW,
+            query=order_history,
+            params=OrderQuery,
+            returns=list[OrderEventAnswer],
+            requires=BUY,
+            oversees=MANAGE,
+        ),
+        EventsRoute(
+            path="/shop/orders/{id}/events",
+            summary="A stream of an order, whenever it has changed",
+            view=VIEW,
+            query=queries.now,
+            params=OrderQuery,
+            returns=OrderAnswer,
+            requires=BUY,
+            oversees=MANAGE,
+        ),
+    )
 
 
-_OF_ONE: tuple[Route, ...] = (
-    QueryRoute(
-        path="/shop/orders/{id}",
-        summary="An order",
-        view=VIEW,
-        query=one_order,
-        params=OrderQuery,
-        returns=OrderAnswer,
-        waits=True,
-        requires=BUY,
-        oversees=MANAGE,
-    ),
-    QueryRoute(
-        path="/shop/orders/{id}/history",
-        summary="What has happened to an order",
-        view=VIEW,
-        query=order_history,
-        params=OrderQuery,
-        returns=list[OrderEventAnswer],
-        requires=BUY,
-        oversees=MANAGE,
-    ),
-    EventsRoute(
-        path="/shop/orders/{id}/events",
-        summary="A stream of an order, whenever it has changed",
-        view=VIEW,
-        query=order_now,
-        params=OrderQuery,
-        returns=OrderAnswer,
-        requires=BUY,
-        oversees=MANAGE,
-    ),
-)
-
-
-def order_queries(zone: str) -> tuple[Route, ...]:
-    """Return the routes, for a shop in this time zone."""
-    lists = OrderLists(zone)
+def order_queries(zone: str, local_reader: str = LOCAL_READER) -> tuple[Route, ...]:
+    """Return the routes, for a shop in this time zone and with this account of the local reader."""
+    queries = OrderQueries(zone, local_reader)
     return (
         QueryRoute(
             path="/shop/orders",
             summary="Orders, the newest first: one's own; of everyone for managers",
             view=VIEW,
-            query=lists.find,
+            query=queries.find,
             params=OrdersQuery,
             returns=list[OrderAnswer],
             counted=True,
@@ -237,10 +245,10 @@ def order_queries(zone: str) -> tuple[Route, ...]:
             path="/shop/orders/summary",
             summary="How many orders there are, by state and reason",
             view=VIEW,
-            query=lists.summary,
+            query=queries.summary,
             params=SummaryQuery,
             returns=OrdersSummary,
             requires=MANAGE,
         ),
-        *_OF_ONE,
+        *_of_one(queries),
     )

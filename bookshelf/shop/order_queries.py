@@ -11,6 +11,7 @@ from bookshelf.shop.events import EVENTS
 from bookshelf.shop.money import Money
 from bookshelf.shop.order import ORDER, PATIENCE, Order
 from bookshelf.shop.values import Reason, detail_of
+from bookshelf.shop.welcome import LOCAL_READER, account_of
 
 OrderId = Annotated[str, Meta(description="the id of the order", examples=["o-1"])]
 OrderStatus = Literal["PENDING", "APPROVED", "FINALIZED", "CANCELED"]
@@ -93,8 +94,10 @@ def _currency(order: Order) -> str:
     return prices[0].currency if prices else "EUR"  # without a price no reason has an amount
 
 
-def to_order_answer(order_id: str, order: Order, invoice: str) -> OrderAnswer:
-    """Return an order as it is answered."""
+def to_order_answer(
+    order_id: str, order: Order, invoice: str, local_reader: str = LOCAL_READER
+) -> OrderAnswer:
+    """Return an order as it is answered, in a shop with this account of the local reader."""
     assert order.status  # noqa: S101 (it was placed)
     assert order.placed is not None  # noqa: S101 (as above)
     currency = _currency(order)
@@ -105,7 +108,7 @@ def to_order_answer(order_id: str, order: Order, invoice: str) -> OrderAnswer:
         stock=order.stock_answer,
         payment=order.payment_answer,
         pay=order.terms.pay,
-        customer=order.terms.customer,
+        customer=account_of(order.terms.customer, local_reader),
         placed=order.placed,
         deadline=order.placed + PATIENCE,
         total=order.total,

@@ -68,11 +68,12 @@ _ANY = datetime.fromtimestamp(0, UTC)
 class Placing:
     """The handler of POST /shop/orders, in a shop that begins with this currency.
 
-    The addresses of invoices are kept for so many years.
+    The addresses of invoices are kept for so many years. `local_reader`: the account of the local reader.
     """
 
     invoice_years: int
     currency: str
+    local_reader: str = LOCAL_READER
 
     async def place(self, request: Request, context: RequestContext, ports: HandlerPorts) -> Response:
         """Answer 201 with the order; the same one for the same key.
@@ -102,7 +103,7 @@ class Placing:
             order = await ports.state(ORDER, order_id, lambda state: state.is_at_rest, left_s)
             headers[header_fields.APPLIED] = f"wait={wait_s}"
         shown = msgspec.structs.replace(order, address=body.address or None)
-        return json_answer(201, to_order_answer(order_id, shown, ""), headers)
+        return json_answer(201, to_order_answer(order_id, shown, "", self.local_reader), headers)
 
     async def _check_currency(self, body: NewOrder, order_id: str, ports: HandlerPorts) -> None:
         """Check the currencies of the prices and of the shop. Raises `Conflict`, `Invalid`."""
@@ -156,13 +157,13 @@ def _command(body: NewOrder, context: RequestContext) -> PlaceOrder:
     return PlaceOrder(terms=terms, lines=lines, at=context.at)
 
 
-def placing_route(invoice_years: int, currency: str) -> HandlerRoute:
+def placing_route(invoice_years: int, currency: str, local_reader: str = LOCAL_READER) -> HandlerRoute:
     """Return the route, for a shop that begins with this currency and keeps addresses for so many years."""
     return HandlerRoute(
         method="POST",
         path="/shop/orders",
         summary="Place an order",
-        handler=Placing(invoice_years, currency).place,
+        handler=Placing(invoice_years, currency, local_reader).place,
         body_bytes=64 << 10,
         requires=BUY,
         body=NewOrder,

@@ -16,7 +16,7 @@ from bookshelf.shop.handlers.placing import placing_route
 from bookshelf.shop.handlers.products import product_routes
 from bookshelf.shop.invoice_queries import invoice_routes
 from bookshelf.shop.invoicing import Seller
-from bookshelf.shop.manager_routes import ORDER_COMMANDS, STOCK_COMMANDS, credit_commands
+from bookshelf.shop.manager_routes import STOCK_COMMANDS, credit_commands, order_commands
 from bookshelf.shop.order_lists import order_queries
 from bookshelf.shop.parts import Part, shop_parts
 from bookshelf.shop.sandbox import sandbox
@@ -45,12 +45,13 @@ def with_shop(
             return _made(service, runs, (*customer_routes(*named), *credit_commands(*named)))
         case "orders":
             carts: tuple[Route, ...] = (*CART_QUERIES, *CART_COMMANDS)
-            orders = (*order_queries(seller.zone), *ORDER_COMMANDS, placing_route(invoice_years, currency))
+            placing = placing_route(invoice_years, currency, local_reader)
+            orders = (*order_queries(seller.zone, local_reader), *order_commands(local_reader), placing)
             return _made(service, runs, (*carts, *orders))
         case "payments":
             return _made(service, runs, card_routes(provider))
     [invoices] = (part for part in runs if isinstance(part, View))
-    return _made(service, runs, invoice_routes(invoices, InvoicePages(seller.zone).page))
+    return _made(service, runs, invoice_routes(invoices, InvoicePages(seller.zone).page, local_reader))
 
 
 def _made(service: Service, runs: tuple[Part, ...], serves: tuple[Route, ...]) -> Service:

@@ -2,8 +2,10 @@
 
 from support.shop import Shop
 
+from bookshelf.cqrs.handler import Caller
 from bookshelf.log.memory import MemoryLog
 from bookshelf.runtime.api.identity import SignedCallers, signed_in
+from bookshelf.shop.invoice import INVOICE
 from bookshelf.shop.welcome import LOCAL_READER
 
 OWNER = "owner-7"
@@ -32,7 +34,10 @@ async def test_the_account_of_the_local_reader_spends_what_it_is_given() -> None
         put = await shop.send("customers", "PUT", credit, more, owner, If_Match=tag)
         assert (put.status, put.json["balance"]["amount"]) == (200, 2000)
         order = await shop.send("orders", "POST", "/shop/orders", ORDER_BODY, owner, Idempotency_Key="k")
+        assert order.json["customer"] == OWNER
         await shop.ended(order.json["id"], "FINALIZED")
+        await shop.state(INVOICE, order.json["id"], number="2026-000001")
+        await _is_named(shop, owner, order.json["id"])
         left = await shop.get("customers", "/shop/customers/me/credit", owner)
         assert left.json["balance"]["amount"] == 500
         entries = await shop.get("customers", f"/shop/customers/{OWNER}/entries", owner)
@@ -40,6 +45,23 @@ async def test_the_account_of_the_local_reader_spends_what_it_is_given() -> None
         # all of it is under one name
         opened = {key for key, kind in await shop.events() if "credit" in kind}
         assert opened == {LOCAL_READER}
+
+
+async def _is_named(shop: Shop, owner: Caller, order: str) -> None:
+    """Check that orders and invoices name the local reader by its account, and are found by that."""
+    orders, invoices = "/shop/orders", "/shop/invoices"
+    for target in (f"{orders}?customer={OWNER}", f"{orders}?customer=me", orders):
+        assert [one["customer"] for one in (await shop.get("orders", target, owner)).json] == [OWNER], target
+    shown = await shop.get("orders", f"{orders}/{order}", owner)
+    shipped = await shop.send("orders", "POST", f"{orders}/{order}/shipped", by=owner)
+    assert (shown.json["customer"], shipped.json["customer"]) == (OWNER, OWNER)
+    for target in (f"{invoices}?customer={OWNER}", f"{invoices}?customer=me", invoices):
+        [invoice] = (await shop.get("accounting", target, owner)).json
+        assert (invoice["customer"], invoice["order"]) == (OWNER, order), target
+    one = await shop.get("accounting", f"{invoices}/2026-000001", owner)
+    assert one.json == invoice
+    table = await shop.get("accounting", f"{invoices}?format=csv", owner)
+    assert f",{OWNER},EUR," in table.body.decode()
 
 
 async def test_a_shop_in_another_currency_than_its_prices_finishes_its_orders_and_takes_no_more() -> None:

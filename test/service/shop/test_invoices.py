@@ -9,7 +9,7 @@ from support.shop import GOOD, Shop
 from bookshelf.cqrs.errors import Invalid
 from bookshelf.shop.credit import CREDIT, OpenCredit
 from bookshelf.shop.invoice import INVOICE
-from bookshelf.shop.invoice_queries import TABLE_MOST, InvoicesQuery, find_invoices
+from bookshelf.shop.invoice_queries import TABLE_MOST, InvoiceQueries, InvoicesQuery
 from bookshelf.shop.invoices import TABLES, invoices
 from bookshelf.shop.money import Money
 from bookshelf.shop.order import ORDER
@@ -101,5 +101,5 @@ def test_a_table_is_of_ten_thousand_invoices_at_the_most() -> None:
     with engine.begin() as db:
         db.execute(insert(invoices), rows)
         with pytest.raises(Invalid, match="these are 10001; name fewer days"):
-            find_invoices(db, asked)
+            InvoiceQueries().find(db, asked)
     engine.dispose()
