@@ -128,7 +128,8 @@ def _values_of_all(services: tuple[Service, ...]) -> dict[str, str]:
     near = [service for service in services if service.is_published]
     return {
         "names": ",".join(names),
-        "apps": " ".join(_APPS.get(name, name) for name in names),
+        # there is no database for a keyring among the apps, and without one these end at their start
+        "apps": " ".join(_APPS.get(one.name, one.name) for one in services if not one.needs_keyring),
         "forwards": ", ".join(f"{service.name}={service.name}" for service in near),
         "forwarded": " ".join(f"{service.name}={service.name}" for service in near),
         "ports": ", ".join(f"{{port: {port}}}" for port in ports),
