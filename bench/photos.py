@@ -7,7 +7,7 @@ import shutil
 import sys
 import time
 from asyncio.subprocess import DEVNULL, PIPE
-from contextlib import AsyncExitStack
+from contextlib import AsyncExitStack, suppress
 from pathlib import Path
 
 import msgspec
@@ -18,11 +18,14 @@ from bench.figures import latencies
 from bench.measurement import BenchFault, Figures, Measurement, Plan, Sample
 from bench.server import end, server
 from bench.wire import get
+from bookshelf.galera.cluster import free_ports
 
 #: Pixels of a photo, 12 megapixels; photos of each load, connections of uploads and of readers.
 WIDTH, HEIGHT = 4000, 3000
 UPLOADS, SENDERS, READERS = 12, 2, 16
 _BOUNDARY = "bench-form"
+#: Seconds for nginx to listen, and between two looks.
+_START_S, _PAUSE_S = 10.0, 0.02
 _FACTS = {
     "uploads": f"{UPLOADS} JPEGs of 12 megapixels, on {SENDERS} connections; the service has one worker",
     "library": "the same steps by Pillow in one process: decode, paste, three WebP stills, a JPEG",
@@ -120,11 +123,23 @@ async def _reads(port: int, target: str, seconds: float) -> dict[str, float]:
     return {"per_s": len(times) / (time.perf_counter() - began), **latencies(times)}
 
 
+async def _listens(port: int, process: asyncio.subprocess.Process) -> None:
+    """Wait until a program listens at a port. Raises `BenchFault` if it has ended."""
+    async with asyncio.timeout(_START_S):
+        while process.returncode is None:
+            with suppress(OSError):
+                _, writer = await asyncio.open_connection(HOST, port)
+                writer.close()
+                return
+            await asyncio.sleep(_PAUSE_S)
+    raise BenchFault("nginx has ended; its own message is above")
+
+
 async def _nginx(folder: Path, content: bytes, seconds: float) -> dict[str, float]:
     """Read the same bytes from nginx."""
     (folder / "www").mkdir()
     (folder / "www" / "picture").write_bytes(content)
-    port = 18_099
+    [port] = free_ports(1)
     config = folder / "nginx.conf"
     user = "user root; " if os.geteuid() == 0 else ""  # else its worker may not read the folder
     config.write_text(
@@ -137,7 +152,7 @@ async def _nginx(folder: Path, content: bytes, seconds: float) -> dict[str, floa
         "nginx", "-c", str(config), "-p", str(folder), stdin=DEVNULL, stdout=PIPE
     )
     try:
-        await asyncio.sleep(1)  # it does not report that it is ready
+        await _listens(port, process)
         return await _reads(port, "/picture", seconds)
     finally:
         await end(process)

@@ -70,6 +70,7 @@ class Node:
     def __init__(self, number: int, address: NodeAddress, folder: Path) -> None:
         self.number, self.address, self.folder = number, address, folder
         self._process: asyncio.subprocess.Process | None = None
+        self._launching = asyncio.Lock()
 
     @property
     def data(self) -> Path:
@@ -145,7 +146,14 @@ class Node:
         return output + (file.read_text(errors="replace") if file.exists() else "")
 
     async def launch(self, options: Sequence[str]) -> None:
-        """Start its server, and do not wait for it."""
+        """Start its server, and do not wait for it. Raises `NodeFault` if it runs."""
+        async with self._launching:
+            if self.pid is not None:
+                msg = f"node {self.number} runs already"
+                raise NodeFault(msg)
+            await self._launch(options)
+
+    async def _launch(self, options: Sequence[str]) -> None:
         with (self.folder / "server.log").open("ab") as log:
             self._process = await asyncio.create_subprocess_exec(
                 *self._command(options),

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 from support.until import eventually
 
-from bookshelf.galera.node import Node
+from bookshelf.galera.node import Node, NodeFault
 from bookshelf.galera.options import NodeAddress
 
 #: Begins a folder, and comes to its end only if there is the file `go` beside the program.
@@ -19,15 +19,24 @@ echo whole > "$data/mysql/end"
 """
 
 
+def program(tmp_path: Path, name: str, text: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Put a program where it is found first."""
+    programs = tmp_path / "bin"
+    programs.mkdir()
+    (programs / name).write_text(text)
+    (programs / name).chmod(0o755)
+    monkeypatch.setenv("PATH", f"{programs}:{os.environ['PATH']}")
+
+
+def node_in(tmp_path: Path) -> Node:
+    return Node(1, NodeAddress("node1", "127.0.0.1", 1, 2, 3, 4), tmp_path / "node1")
+
+
 async def test_a_folder_whose_making_was_ended_is_made_anew(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    programs = tmp_path / "bin"
-    programs.mkdir()
-    (programs / "mariadb-install-db").write_text(_INSTALL)
-    (programs / "mariadb-install-db").chmod(0o755)
-    monkeypatch.setenv("PATH", f"{programs}:{os.environ['PATH']}")
-    node = Node(1, NodeAddress("node1", "127.0.0.1", 1, 2, 3, 4), tmp_path / "node1")
+    program(tmp_path, "mariadb-install-db", _INSTALL, monkeypatch)
+    node = node_in(tmp_path)
 
     async def begun() -> bool:
         return any(node.folder.glob("*/mysql"))
@@ -37,7 +46,22 @@ async def test_a_folder_whose_making_was_ended_is_made_anew(
     making.cancel()
     await asyncio.gather(making, return_exceptions=True)
     assert making.cancelled()
-    (programs / "go").touch()
+    (tmp_path / "bin" / "go").touch()
     await node.make()
     assert (node.data / "mysql" / "end").read_text() == "whole\n"
     assert sorted(path.name for path in node.folder.iterdir()) == ["data", "tmp"]
+
+
+@pytest.mark.needs("mariadb")
+async def test_of_two_that_start_a_node_at_once_one_is_refused(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    program(tmp_path, "setpriv", "#!/bin/sh\nexec sleep 600\n", monkeypatch)
+    node = node_in(tmp_path)
+    node.folder.mkdir()
+    done = await asyncio.gather(node.launch([]), node.launch([]), return_exceptions=True)
+    await node.kill()
+    assert [type(one) for one in done] == [type(None), NodeFault]
+    await node.launch([])
+    assert node.pid is not None
+    await node.kill()
