@@ -27,7 +27,7 @@ from bookshelf.photos.person import moderates, person_of
 
 #: Characters of a comment, and comments of one person in a minute.
 COMMENT_LENGTH, COMMENTS_A_MINUTE = 255, 60
-_CONTROLS = r"\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f\u202a-\u202e\u2066-\u2069\ud800-\udfff"
+_CONTROLS = r"\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f\u202a-\u202e\u2066-\u2069"
 _TEXT = rf"^[^{_CONTROLS}]*[^\s{_CONTROLS}][^{_CONTROLS}]*$(?!\n)"
 _TEXT_IS = {"hint": "must not be blank, and has no control characters"}
 

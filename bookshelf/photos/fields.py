@@ -5,10 +5,10 @@ from typing import Annotated
 from msgspec import Meta
 
 TITLE_MOST, DESCRIPTION_MOST, CREDIT_MOST, REASON_MOST = 200, 2000, 200, 1000
-_CONTROLS = r"\x00-\x1f\x7f-\x9f\u202a-\u202e\u2066-\u2069\ud800-\udfff"
+_CONTROLS = r"\x00-\x1f\x7f-\x9f\u202a-\u202e\u2066-\u2069"
 _LINE = rf"^[^{_CONTROLS}]*[^\s{_CONTROLS}][^{_CONTROLS}]*$(?!\n)"
 _MAYBE_EMPTY = rf"^[^{_CONTROLS}]*$(?!\n)"
-_PROSE = r"^[^\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f\u202a-\u202e\u2066-\u2069\ud800-\udfff]*$"
+_PROSE = r"^[^\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f\u202a-\u202e\u2066-\u2069]*$"
 _NO_BLANK = {"hint": "must not be blank, and has no control characters"}
 _NO_CONTROL = {"hint": "has no control characters"}
 

@@ -29,7 +29,7 @@ from bookshelf.photos.person import READER_NAME, person_of
 #: The time to the next round of a deletion: for the first rounds, and for later ones, when something is down.
 _ROUND, _LATER_ROUND = timedelta(seconds=1), timedelta(seconds=60)
 _QUICK_ROUNDS = 60
-_NO_CONTROLS = r"\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f\u202a-\u202e\u2066-\u2069\ud800-\udfff"
+_NO_CONTROLS = r"\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f\u202a-\u202e\u2066-\u2069"
 _ONE_LINE = rf"{_NO_CONTROLS}\n\r\t"
 _LINE = rf"^[^{_ONE_LINE}]*[^\s{_ONE_LINE}][^{_ONE_LINE}]*$(?!\n)"
 _PROSE = rf"^[^{_NO_CONTROLS}]*$"

@@ -116,10 +116,17 @@ HANDLED = {
     for route in service.serves
     if isinstance(route, HandlerRoute)
 }
+#: Takes a picture, which no schema describes: what is generated is none, and is refused.
+PICTURES = {("POST", "/files"), ("POST", "/photos")}
 
 
 @pytest.mark.parametrize(
-    ("method", "path"), [one for one in ANSWERED if one not in HANDLED or not one[1].startswith("/shop/")]
+    ("method", "path"),
+    [
+        one
+        for one in ANSWERED
+        if one not in PICTURES and (one not in HANDLED or not one[1].startswith("/shop/"))
+    ],
 )
 def test_requests_that_the_document_allows_are_accepted(document: BaseSchema, method: str, path: str) -> None:
     check(document[path][method], GenerationMode.POSITIVE)
