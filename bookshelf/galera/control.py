@@ -79,11 +79,13 @@ async def answering(folder: Path, cluster: Cluster, ending: asyncio.Event) -> As
         with contextlib.closing(writer), contextlib.suppress(OSError, ValueError):
             request = json.loads(await reader.readline() or b"{}")
             try:
-                result = await _carried_out(cluster, request, ending)
+                result = await _carried_out(cluster, request)
             except NodeFault as fault:
                 result = {"fault": str(fault)}
             writer.write(json.dumps(result).encode() + b"\n")
             await writer.drain()
+            if "stop" in request:  # only now: the end of this process would cut the answer off
+                ending.set()
 
     path = folder / _SOCKET
     path.unlink(missing_ok=True)
@@ -97,7 +99,7 @@ async def answering(folder: Path, cluster: Cluster, ending: asyncio.Event) -> As
     path.unlink(missing_ok=True)
 
 
-async def _carried_out(cluster: Cluster, request: dict[str, Any], ending: asyncio.Event) -> dict[str, Any]:
+async def _carried_out(cluster: Cluster, request: dict[str, Any]) -> dict[str, Any]:
     match request:
         case {"grow": int(number)}:
             await cluster.grow(number)
@@ -105,6 +107,4 @@ async def _carried_out(cluster: Cluster, request: dict[str, Any], ending: asynci
             await cluster.kill(number)
         case {"start": int(number)}:
             await cluster.restart(number)
-        case {"stop": True}:
-            ending.set()
     return await cluster.status()

@@ -69,7 +69,7 @@ def add(fleet: Fleet, release: int, number: int) -> Reply:
 
 
 def listed(fleet: Fleet, release: int) -> Any:  # noqa: ANN401 (JSON)
-    return client(fleet, "booklist", release).get("/books").json
+    return client(fleet, "booklist", release).ask("GET", "/books").json
 
 
 def test_instances_of_both_releases_carry_out_each_others_commands_and_show_the_same(fleet: Fleet) -> None:
@@ -112,9 +112,9 @@ def upgraded(fleet: Fleet, books: list[str]) -> None:
     new = command(fleet, "newbook", PRESENT, "POST", "/books", more)
     assert new.status == 201
     until(lambda: len(listed(fleet, FORMER)) == len(listed(fleet, PRESENT)), "both have the new book")
-    former = client(fleet, "booklist", FORMER).get(f"/books/{new.json['id']}").json
+    former = client(fleet, "booklist", FORMER).ask("GET", f"/books/{new.json['id']}").json
     assert (former["title"], former["author"]) == ("New", "B")
-    assert client(fleet, "booklist", PRESENT).get(f"/books/{books[0]}").json["state"] == "reading"
-    assert client(fleet, "booklist", FORMER).get(f"/books/{books[0]}").json["state"] == "finished"
+    assert client(fleet, "booklist", PRESENT).ask("GET", f"/books/{books[0]}").json["state"] == "reading"
+    assert client(fleet, "booklist", FORMER).ask("GET", f"/books/{books[0]}").json["state"] == "finished"
     again = [add(fleet, PRESENT, number).headers["idempotency-replayed"] for number in range(BOOKS)]
     assert again == ["true"] * BOOKS

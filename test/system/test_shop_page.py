@@ -25,7 +25,9 @@ def test_the_commands_of_the_page_make_an_order(running: Program, tmp_path: Path
     run = subprocess.run(shell, cwd=tmp_path, check=True, capture_output=True, timeout=60)
     order = msgspec.json.decode(run.stdout)
     assert (order["state"], order["address"]) == ("FINALIZED", "7 Shelf Lane")
-    until(lambda: client.get("/shop/invoices").json, "the invoice is written")
+    until(lambda: client.get("/shop/revenue?by=year").json, "the invoice is written")
+    credit = "/shop/customers/me/credit"
+    until(lambda: client.get(credit).json["available"]["amount"] == 7500, "the credit is taken")
     shell = ["sh", "-euc", text.replace("\ncurl", "\necho; curl")]
     run = subprocess.run(shell, cwd=tmp_path, check=True, capture_output=True, timeout=60)
     again, credit, invoices, revenue = map(msgspec.json.decode, run.stdout.splitlines()[1:])
