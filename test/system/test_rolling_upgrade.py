@@ -72,6 +72,10 @@ def listed(fleet: Fleet, release: int) -> Any:  # noqa: ANN401 (JSON)
     return client(fleet, "booklist", release).ask("GET", "/books").json
 
 
+def finished_at(fleet: Fleet, release: int) -> set[str]:
+    return {book["id"] for book in listed(fleet, release) if book["state"] == "finished"}
+
+
 def test_instances_of_both_releases_carry_out_each_others_commands_and_show_the_same(fleet: Fleet) -> None:
     assert client(fleet, "readbook", FORMER).ask("POST", "/books/x/readings", {}).problem == "no-route"
     books = [add(fleet, FORMER, number).json["id"] for number in range(BOOKS)]
@@ -93,6 +97,8 @@ def test_instances_of_both_releases_carry_out_each_others_commands_and_show_the_
             assert (changed.status, changed.json["notes"]) == (200, f"by {release}")
             finished = command(fleet, "readbook", release, "POST", f"/books/{book}/finished", {"rating": 4})
             assert finished.status == 204
+    for release in (FORMER, PRESENT):
+        until(lambda: finished_at(fleet, release) == set(books), "both releases show what was finished")  # noqa: B023 (at once)
     until(lambda: listed(fleet, FORMER) == listed(fleet, PRESENT), "both releases list the same")
     found = {book["id"]: book for book in listed(fleet, FORMER)}
     assert len(found) == 3 * BOOKS
@@ -111,10 +117,13 @@ def upgraded(fleet: Fleet, books: list[str]) -> None:
     more = {"title": "New", "contributors": [{"name": "B", "role": "editor"}], "series": [{"name": "S"}]}
     new = command(fleet, "newbook", PRESENT, "POST", "/books", more)
     assert new.status == 201
-    until(lambda: len(listed(fleet, FORMER)) == len(listed(fleet, PRESENT)), "both have the new book")
+    for release in (FORMER, PRESENT):
+        until(lambda: len(listed(fleet, release)) == 3 * BOOKS + 1, "both have the new book")  # noqa: B023 (at once)
     former = client(fleet, "booklist", FORMER).ask("GET", f"/books/{new.json['id']}").json
     assert (former["title"], former["author"]) == ("New", "B")
-    assert client(fleet, "booklist", PRESENT).ask("GET", f"/books/{books[0]}").json["state"] == "reading"
+    at = f"/books/{books[0]}"
+    present = client(fleet, "booklist", PRESENT)
+    until(lambda: present.ask("GET", at).json["state"] == "reading", "the new reading is shown")
     assert client(fleet, "booklist", FORMER).ask("GET", f"/books/{books[0]}").json["state"] == "finished"
     again = [add(fleet, PRESENT, number).headers["idempotency-replayed"] for number in range(BOOKS)]
     assert again == ["true"] * BOOKS
