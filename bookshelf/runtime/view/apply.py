@@ -1,12 +1,14 @@
 """Applies a batch of records to a view's tables and moves its checkpoint, in one transaction, in a thread."""
 
 from collections.abc import Iterable, Sequence
+from collections.abc import Set as AbstractSet
 from typing import Any
 
 from sqlalchemy import Connection
 
 from bookshelf.cqrs.envelope import DROPPED, decode_envelope, dropped
 from bookshelf.cqrs.errors import Malformed
+from bookshelf.cqrs.parent import SEPARATOR, is_child, parent_of
 from bookshelf.cqrs.view import Change, View, recorded_event
 from bookshelf.log.port import Record
 from bookshelf.runtime.sealing import Opener
@@ -42,7 +44,10 @@ _READ_AT_ONCE = 100
 
 
 class Batch:
-    """Applies records in order. One that cannot be applied becomes a dead letter and holds back its key."""
+    """Applies records in order. One that cannot be applied becomes a dead letter and holds back its key.
+
+    In a view whose rows are those of parents, it holds back the keys of its children too.
+    """
 
     def __init__(self, db: Connection, view: View, opener: Opener | None = None) -> None:
         self._db = db
@@ -54,13 +59,13 @@ class Batch:
 
     def apply(self, records: Sequence[Record]) -> int:
         """Apply all records, together if possible, else one by one; return how many became dead letters."""
-        self._held = checkpoints.held_keys(self._db, {_key(record) for record in records})
+        self._held = self._held_of({_key(record) for record in records})
         ready: Ready = []
         for record in records:
             if (offset := _dropped(record)) is not None:
                 self._write(ready)
                 self._give_up(record, offset)
-            elif _key(record) in self._held:
+            elif self._holds_back(record):
                 self._set_aside(record, BEHIND, behind=True)
             elif isinstance(changes := self._prepare(record), BaseException):
                 self._write(ready)  # first those before it: only later records of its key are held back
@@ -69,6 +74,14 @@ class Batch:
                 ready.append((record, changes))
         self._write(ready)
         return self._set_aside_count
+
+    def _held_of(self, keys: AbstractSet[str]) -> set[str]:
+        parents = {parent_of(key) for key in keys} if self._view.by_parent else set[str]()
+        return checkpoints.held_keys(self._db, keys | parents)
+
+    def _holds_back(self, record: Record) -> bool:
+        key = _key(record)
+        return key in self._held or (self._view.by_parent and parent_of(key) in self._held)
 
     def _give_up(self, record: Record, offset: int) -> None:
         """Remove the dead letter at an offset, and apply the records that it held back.
@@ -87,7 +100,12 @@ class Batch:
         self.resume(record.topic, key)
 
     def resume(self, topic: str, key: str) -> int:
-        """Apply a key's dead letters in order, up to the first that fails; return how many were applied."""
+        """Apply a key's dead letters in order, up to the first that fails; return how many were applied.
+
+        Then follow those of its children, which it has held back; a child's own wait for the parent's.
+        """
+        if self._view.by_parent and is_child(key) and self._held_of({parent_of(key)}):
+            return 0
         applied, most = 0, 1  # more than one is read only after the first was applied: it may fail again
         while letters := checkpoints.read_dead_letters(self._db, key, most):
             most = _READ_AT_ONCE
@@ -104,6 +122,15 @@ class Batch:
                 self._held.add(key)
                 return applied
         self._held.discard(key)
+        return applied + self._resume_children(topic, key)
+
+    def _resume_children(self, topic: str, key: str) -> int:
+        if not self._view.by_parent or is_child(key):
+            return 0
+        applied, child = 0, checkpoints.next_key(self._db, key + SEPARATOR)
+        while child is not None and parent_of(child) == key:
+            applied += self.resume(topic, child)
+            child = checkpoints.next_key(self._db, child)
         return applied
 
     def _try(self, records: Sequence[Record], given_up: Sequence[bool]) -> list[BaseException | None]:
@@ -128,7 +155,7 @@ class Batch:
         """Apply the ready records and clear the list; write the new dead letters to their table."""
         if ready and self._run(ready) is not None:
             for record, changes in ready:
-                if _key(record) in self._held:
+                if self._holds_back(record):
                     self._set_aside(record, BEHIND, behind=True)
                 elif (fault := self._run([(record, changes)])) is not None:
                     self._set_aside_poison(record, fault)
