@@ -76,7 +76,8 @@ def _with_manager_site(service: Service) -> Service:
 def _with_gallery(service: Service) -> Service:
     from bookshelf.photos.pages.site import gallery_site  # noqa: PLC0415 (see `Service.load`)
 
-    site = gallery_site(load(PhotoSettings, os.environ).photos_zone)
+    settings = load(PhotoSettings, os.environ)
+    site = gallery_site(settings.photos_zone, settings.photos_comment_length, settings.photos_bytes)
     return replace(service, load=None, serves=site.routes, error_page=site.error_page)
 
 

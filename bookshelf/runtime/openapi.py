@@ -111,6 +111,8 @@ def document(service: Service, *, secured: bool = False) -> Json:
     if service.root is not None:
         pages = sorted({route.path for route in service.serves})
         made["x-bookshelf"] |= {"root": service.root, "pages": pages}
+        if waits := {route.path: route.deadline_s for route in service.serves if route.deadline_s}:
+            made["x-bookshelf"]["page_deadlines_s"] = waits
     return made
 
 

@@ -24,8 +24,8 @@ _TEXTS: Mapping[int, ErrorText] = {
         _("Nothing is lost: what you have typed is below. Sign in in another tab, then send it again."),
     ),
     403: ErrorText(
-        _("This is not allowed from here"),
-        _("Send the form from a page of this site. If you have typed something, it is below."),
+        _("You may not see or change this"),
+        _("It belongs to others, or needs a right that your account does not have."),
     ),
     404: ErrorText(
         _("There is nothing at this address"),
@@ -47,6 +47,12 @@ _TEXTS: Mapping[int, ErrorText] = {
 _OTHER = ErrorText(
     _("Something went wrong here"), _("It was noted. Go back and try again, or start from the home page.")
 )
+#: What a form is refused with that a page of another site has sent.
+_FROM_ELSEWHERE = ErrorText(
+    _("This is not allowed from here"),
+    _("Send the form from a page of this site. If you have typed something, it is below."),
+)
+_CROSS_ORIGIN = "cross-origin"
 #: Statuses that are shown as another one: what a reader can do is the same.
 _SAME = {408: 503, 409: 422, 412: 422, 429: 503, 502: 503, 504: 503}
 #: What a refusal of the API means, by the kind of its problem: shown where its text has no translation.
@@ -84,10 +90,16 @@ class ErrorModel(Model):
 
 
 def error_page(
-    status: int, *, detail: str = "", address: str = "", request_id: str = "", sent: Submission | None = None
+    status: int,
+    *,
+    kind: str = "",
+    detail: str = "",
+    address: str = "",
+    request_id: str = "",
+    sent: Submission | None = None,
 ) -> Page:
-    """Return the page for an error; its texts are those of the sources."""
-    text = _TEXTS.get(_SAME.get(status, status), _OTHER)
+    """Return the page for an error, or for a problem of a kind; its texts are those of the sources."""
+    text = _FROM_ELSEWHERE if kind == _CROSS_ORIGIN else _TEXTS.get(_SAME.get(status, status), _OTHER)
     model = ErrorModel(
         status=status,
         heading=text.heading,
@@ -133,5 +145,8 @@ def examples() -> Mapping[str, Page]:
         "gone": error_page(410, address="/gallery/photos/1", request_id="7f3a9c"),
         "unavailable": error_page(503, address="/books", request_id="7f3a9c"),
         "signed out": error_page(401, address="/books/1/finish", request_id="7f3a9c", sent=sent),
-        "refused": error_page(403, address="/books/1/finish", request_id="7f3a9c", sent=sent),
+        "forbidden": error_page(403, address="/manage", request_id="7f3a9c"),
+        "refused": error_page(
+            403, kind=_CROSS_ORIGIN, address="/books/1/finish", request_id="7f3a9c", sent=sent
+        ),
     }

@@ -112,7 +112,8 @@ class PageRoute:
     `section`: the address of the link in the top bar that the page belongs to. `most`: bytes of the form's
     body. `files`: the limits of a form with files, whose fields have the type `UploadedFile`. `requires`: the
     scopes that the caller must have, and to send its form `write` in place of `read`; () for every person
-    with an account, None for everyone.
+    with an account, None for everyone. `deadline_s`: seconds until its response begins, once all of a form
+    has arrived; None for what is usual.
     """
 
     path: str
@@ -126,6 +127,7 @@ class PageRoute:
     most: int = FORM_BYTES
     files: FormLimits | None = None
     requires: tuple[str, ...] | None = READ
+    deadline_s: float | None = None
 
     def required(self, method: str) -> tuple[str, ...] | None:
         """Return the scopes that a request for the page, or with its form, requires."""
@@ -172,7 +174,8 @@ class SiteParts:
     `settings` are links of the page of preferences, `choices` further preferences by name,
     `keys` are keys and what they do. `drop` is the address of the page that takes a file dropped anywhere,
     `undo` the one that takes a `change` to take back. `changes` is the path of the API's stream of new
-    events, and `live_names` returns the names that one of them stands for. `follows` returns the path of the
+    events, and `live_names` returns the names that one of them stands for. `values` are further values that
+    all templates have by name. `follows` returns the path of the
     API's stream of one thing by its name, None for names without one: a page whose first name in `live` has
     such a stream follows that in place of `changes`. `jobs` are the functions of jobs by the name of their
     kind. `erases` delete what else the site keeps of accounts that were forgotten.
@@ -201,6 +204,7 @@ class SiteParts:
     erases: tuple[Callable[[HandlerPorts, Collection[str]], Awaitable[None]], ...] = ()
     live_names: Callable[[Mapping[str, Any]], tuple[str, ...]] = lambda _event: ()
     follows: Callable[[str], str | None] = lambda _name: None
+    values: Mapping[str, object] = field(default_factory=dict)
 
     @property
     def settings_address(self) -> str:

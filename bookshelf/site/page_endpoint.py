@@ -164,7 +164,8 @@ class PageEndpoint:
             return sign_in_first(request.target)
         visit = self.renderer.visit(request, GUEST if guest else LOCAL)
         typed = await _typed(request) if problem.kind in _TYPED_AGAIN else None
-        response = self.renderer.error(STATUS[problem.kind].value, problem.detail, visit, typed)
+        status, kind = STATUS[problem.kind].value, problem.kind
+        response = self.renderer.error(status, problem.detail, visit, typed, kind=kind)
         return Response(response.status, CIMultiDict({**response.headers, **problem.headers}), response.body)
 
     def example(self, request: Request, context: RequestContext) -> Response:

@@ -134,6 +134,7 @@ class PageRenderer:
         packages = tuple(dict.fromkeys((parts.package, *parts.shares, FRAME)))
         self.assets = Assets(reversed(packages), parts.root)
         variables: dict[str, Any] = {
+            **parts.values,
             "site": parts,
             "asset": self.assets.address,
             "zones": known_zones,
@@ -233,11 +234,13 @@ class PageRenderer:
         visit: Visit,
         sent: Submission | None = None,
         api: PageApi | None = None,
+        *,
+        kind: str = "",
     ) -> Response:
-        """Return the page for an error, with everything that was typed."""
+        """Return the page for an error, or for a problem of a kind, with everything that was typed."""
         detail = "" if status in _EXPLAINED else detail
         target, request_id = visit.request.target, visit.request.id
-        page = error_page(status, detail=detail, address=target, request_id=request_id, sent=sent)
+        page = error_page(status, kind=kind, detail=detail, address=target, request_id=request_id, sent=sent)
         heading = self.templates[visit.language].translate(page.title) if page.title else page.title
         translated = replace(page, title=heading)
         response = self.page(translated, replace(visit, notice=None))

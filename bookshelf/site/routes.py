@@ -86,6 +86,7 @@ class Site:
                 summary=page.title or page.path,
                 handler=handler,
                 body_bytes=page.most,
+                deadline_s=page.deadline_s if method == "POST" else None,
                 requires=page.required(method),
             )
             for method in methods

@@ -119,7 +119,9 @@ class RouteTable:
         )
         self._pages[root] = Router()
         for template in document.pages:
-            self._pages[root].add("GET", template, replace(self.roots[root], template=template))
+            deadline_s = document.page_deadlines_s.get(template)
+            route = replace(self.roots[root], template=template, deadline_s=deadline_s)
+            self._pages[root].add("GET", template, route)
 
     def _objection(self, service: str, operation: Operation) -> str | None:
         method, path = operation.method, operation.path

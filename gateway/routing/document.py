@@ -116,7 +116,8 @@ class Origin(msgspec.Struct, frozen=True):
     """The document's `x-bookshelf`: the name of its service, and the tags of the service's instances.
 
     `root`: the address at and below which the service has pages; None for a service without pages. `pages`:
-    the templates of their addresses, which metrics are labelled with.
+    the templates of their addresses, which metrics are labelled with. `page_deadlines_s`: by template, the
+    seconds until the response of a page must begin, if not the default.
     """
 
     service: Annotated[str, Meta(min_length=1)]
@@ -125,6 +126,7 @@ class Origin(msgspec.Struct, frozen=True):
     pages: Annotated[
         tuple[Annotated[str, Meta(pattern=_PAGE, max_length=200)], ...], Meta(max_length=500)
     ] = ()
+    page_deadlines_s: Annotated[dict[str, Annotated[float, Meta(gt=0, le=3600)]], Meta(max_length=500)] = {}
 
 
 class Tag(msgspec.Struct, frozen=True, omit_defaults=True):
@@ -149,7 +151,8 @@ class Document(msgspec.Struct, frozen=True):
     `tags`: the tags by which instances of the service are found. `own`: only instances under the service's
     own name are used, because these tags come from the registry, not from the document. `bad`: operations
     that cannot be routed. `groups`: the document's tags. `root`: where its pages are, None if it has none.
-    `pages`: the templates of their addresses. `foreign`: the document is a foreign service's.
+    `pages`: the templates of their addresses, `page_deadlines_s`: the deadlines that some of them have.
+    `foreign`: the document is a foreign service's.
     """
 
     service: str
@@ -162,6 +165,7 @@ class Document(msgspec.Struct, frozen=True):
     groups: tuple[Tag, ...] = ()
     root: str | None = None
     pages: tuple[str, ...] = ()
+    page_deadlines_s: dict[str, float] = {}
     foreign: bool = False
 
 
@@ -189,6 +193,7 @@ def read(content: bytes, instance: Instance) -> Document:
         groups=tuple(decoded.tags),
         root=decoded.origin.root if decoded.origin else None,
         pages=decoded.origin.pages if decoded.origin else (),
+        page_deadlines_s=decoded.origin.page_deadlines_s if decoded.origin else {},
         foreign=instance.foreign,
     )
 

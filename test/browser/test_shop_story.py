@@ -84,7 +84,7 @@ def shop(tmp_path: Path) -> Iterator[Program]:
 def becomes_manager(manager: Person, shop: Program) -> None:
     manager.register("mia")
     manager.open("/manage")
-    manager.reads("This is not allowed from here")
+    manager.reads("You may not see or change this")
     made = bookshelf("accounts", "groups", "mia", "--join", "manager", "--data", shop.data)
     assert "manager" in made.well
     manager.sign_in_again("mia")

@@ -18,6 +18,7 @@ SITE = Site(
             Link("/", _("Home"), "house", site="/"),
             Link("/books", _("Shelf"), "library", "g s", site="/"),
             Link("/shop", _("Bookshop"), "store", "g b", site="/shop"),
+            Link("/gallery", _("Gallery"), "camera", "g p", site="/gallery"),
         ),
         notices={**signing_in.NOTICES, **devices.NOTICES, **profile.NOTICES, **SAVED},
         footer=(

@@ -6,16 +6,10 @@ from typing import Annotated
 from msgspec import Meta
 
 from bookshelf.photos.pages.example_photos import example_cards, long_card
-from bookshelf.photos.pages.models import (
-    MODERATE,
-    GalleryComment,
-    GalleryPhoto,
-    PhotoCard,
-    card_of,
-    person_of,
-)
+from bookshelf.photos.pages.models import GalleryComment, GalleryPhoto, PhotoCard, card_of, person_of
 from bookshelf.photos.pages.one_photo import PHOTOS, api_path, page_path, read_photo
-from bookshelf.site.api_adapters import FieldFault, segment, target
+from bookshelf.photos.person import moderates
+from bookshelf.site.api_adapters import ApiProblem, FieldFault, segment, target
 from bookshelf.site.form_decoding import FormRefused
 from bookshelf.site.page import Form, Model, Page, PageRoute, Redirect, _
 from bookshelf.site.page_request import PageRequest
@@ -26,6 +20,9 @@ NOTICES = {
     "comment-removed": _("The comment is removed."),
 }
 _MINE = "/gallery/me/photos"
+#: How many of the newest comments are looked through for one that is removed.
+_LOOKED_AT = 100
+_NEEDS_REASON = _("Write the reason: it is kept with the removal.")
 
 
 class PhotoEditForm(Form):
@@ -56,7 +53,10 @@ class RemovalModel(Model):
 
 
 class CommentRemovalModel(Model):
-    """The comment that is removed, None if it is among the older ones; `reasoned`: as a moderator."""
+    """The comment that is removed, None if it is among the older ones; `reasoned`: as a moderator.
+
+    A moderator gives no reason for a comment of one's own.
+    """
 
     card: PhotoCard
     comment: GalleryComment | None
@@ -103,7 +103,7 @@ def _remove_page(card: PhotoCard, *, reasoned: bool) -> Page:
 
 
 def _is_reasoned(request: PageRequest, own: bool) -> bool:  # noqa: FBT001 (a condition)
-    return not own and request.caller.may(MODERATE)
+    return not own and moderates(request.caller)
 
 
 async def remove(request: PageRequest, form: RemovalForm) -> Redirect:
@@ -119,17 +119,27 @@ def _reason(request: PageRequest, form: RemovalForm, *, own: bool) -> str | None
     if not _is_reasoned(request, own):
         return None
     if not form.reason.strip():
-        detail = _("Write the reason: it is kept with the removal.")
-        raise FormRefused(FieldFault("reason", request.translate(detail)))
+        raise FormRefused(FieldFault("reason", request.translate(_NEEDS_REASON)))
     return form.reason.strip()
+
+
+async def _find(request: PageRequest, card: PhotoCard) -> GalleryComment | None:
+    """Return the comment that a page is about; None if it is older than those that are looked through."""
+    wanted = request.path["comment"]
+    newest = card.photo.last_comments
+    if all(one.id != wanted for one in newest) and card.photo.comments > len(newest):
+        asked = target(f"{api_path(request)}/comments", rows=_LOOKED_AT)
+        found = await request.api.try_get(asked, kind=tuple[GalleryComment, ...])
+        newest = newest if found is None else found.body
+    return next((one for one in newest if one.id == wanted), None)
 
 
 async def show_remove_comment(request: PageRequest) -> Page:
     """Ask whether a comment is removed."""
     card = card_of(request, await read_photo(request))
-    comment_id = request.path["comment"]
-    found = next((one for one in card.photo.last_comments if one.id == comment_id), None)
-    return _comment_page(card, found, comment_id, reasoned=_is_reasoned(request, _mine(request, card, found)))
+    found = await _find(request, card)
+    reasoned = _is_reasoned(request, _mine(request, card, found))
+    return _comment_page(card, found, request.path["comment"], reasoned=reasoned)
 
 
 def _mine(request: PageRequest, card: PhotoCard, comment: GalleryComment | None) -> bool:
@@ -147,10 +157,16 @@ def _comment_page(
 async def remove_comment(request: PageRequest, form: RemovalForm) -> Redirect:
     """Remove a comment. Raises `ApiProblem`, `FormRefused`."""
     card = card_of(request, await read_photo(request))
-    comment_id = request.path["comment"]
-    found = next((one for one in card.photo.last_comments if one.id == comment_id), None)
-    reason = _reason(request, form, own=_mine(request, card, found))
-    await request.api.delete(target(f"{api_path(request)}/comments/{segment(comment_id)}", text=reason))
+    found = await _find(request, card)
+    unknown = found is None and not form.reason.strip()  # the API knows whose it is, and whether it needs one
+    reason = _reason(request, form, own=unknown or _mine(request, card, found))
+    path = f"{api_path(request)}/comments/{segment(request.path['comment'])}"
+    try:
+        await request.api.delete(target(path, text=reason))
+    except ApiProblem as problem:
+        if all(fault.field != "text" for fault in problem.faults):
+            raise
+        raise FormRefused(FieldFault("reason", request.translate(_NEEDS_REASON))) from None
     return Redirect(request.back(f"{page_path(card.photo.id)}#comments"), notice="comment-removed")
 
 

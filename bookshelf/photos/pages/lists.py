@@ -18,6 +18,8 @@ HOT, TRENDING = f"{ROOT}/hot", f"{ROOT}/trending"
 _ROWS = 12
 _ADDRESSES = {"fresh": ROOT, "hot": HOT, "trending": TRENDING}
 _DAY = timedelta(days=1)
+#: No day before this one is shown.
+_FIRST = date(2000, 1, 1)
 
 
 class PhotoListQuery(msgspec.Struct, frozen=True, kw_only=True):
@@ -28,7 +30,7 @@ class PhotoListQuery(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class HotDay(msgspec.Struct, frozen=True):
-    """The day whose votes count, its zone, and the addresses of the days beside it; "" for the future."""
+    """The day whose votes count, its zone, and the addresses of the days beside it; "" without one."""
 
     day: date
     zone: str
@@ -58,9 +60,9 @@ async def show_trending(request: PageRequest) -> Page:
 async def show_hot(zone: str, request: PageRequest) -> Page:
     """Show the photos with the best votes of one day, today if none is given."""
     today = request.now.astimezone(ZoneInfo(zone)).date()
-    day = min(request.query.day or today, today)
+    day = max(min(request.query.day or today, today), _FIRST)
     after = target(HOT, day=None if day + _DAY == today else day + _DAY) if day < today else ""
-    hot = HotDay(day, zone.replace("_", " "), target(HOT, day=day - _DAY), after)
+    hot = HotDay(day, zone.replace("_", " "), "" if day == _FIRST else target(HOT, day=day - _DAY), after)
     return await _show(request, "hot", hot)
 
 

@@ -9,15 +9,12 @@ import msgspec
 from babel.dates import format_timedelta
 
 from bookshelf.cqrs.handler import Caller
+from bookshelf.photos import person
 from bookshelf.site.api_adapters import segment
 from bookshelf.site.page_request import PageRequest
 
-#: The person while there are no accounts, and the scope of people that may remove what others have published.
-LOCAL_PERSON = "a-reader"
-MODERATE = ("photos:moderate",)
-#: The widths of the pictures that the API has, and the most characters of a comment.
+#: The widths of the pictures that the API has.
 WIDTHS = (320, 1024, 2048)
-COMMENT_MOST = 255
 #: How a vote is written in a form and in the API.
 UP, DOWN, NONE = "up", "down", "none"
 _MINUTE_S, _DAY_S = 60, 86_400
@@ -153,8 +150,8 @@ class PhotoCard(NamedTuple):
 
 
 def person_of(caller: Caller) -> str | None:
-    """Return the id of the person that looks at a page; None for a guest."""
-    return LOCAL_PERSON if caller.scopes is None else caller.account
+    """Return the id of the person that looks at a page, as the API names people; None for a guest."""
+    return None if caller.is_guest else person.person_of(caller)
 
 
 def card_of(request: PageRequest, photo: GalleryPhoto) -> PhotoCard:
@@ -172,10 +169,10 @@ def lines_of(
     photo: GalleryPhoto, comments: tuple[GalleryComment, ...], now: datetime, language: str, caller: Caller
 ) -> tuple[CommentLine, ...]:
     """Return comments as the caller sees them: their authors, and the owner of the photo, may remove them."""
-    person, moderates = person_of(caller), caller.may(MODERATE)
-    may_all = moderates or photo.owner.id == person
+    me = person_of(caller)
+    may_all = person.moderates(caller) or photo.owner.id == me
     return tuple(
-        CommentLine(one, ago(one.at, now, language), may_all or one.person.id == person) for one in comments
+        CommentLine(one, ago(one.at, now, language), may_all or one.person.id == me) for one in comments
     )
 
 

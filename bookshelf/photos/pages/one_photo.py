@@ -1,6 +1,7 @@
 """One photo: its page with all comments, its card alone with the votes, and the comments that are added."""
 
 from collections.abc import Mapping, Sequence
+from functools import partial
 from typing import Annotated
 
 import msgspec
@@ -9,9 +10,7 @@ from msgspec import Meta
 from bookshelf.photos.pages.example_photos import example_cards, long_card
 from bookshelf.photos.pages.lists import ROOT
 from bookshelf.photos.pages.models import (
-    COMMENT_MOST,
     DOWN,
-    MODERATE,
     NONE,
     UP,
     CommentLine,
@@ -21,6 +20,7 @@ from bookshelf.photos.pages.models import (
     card_of,
     lines_of,
 )
+from bookshelf.photos.person import moderates
 from bookshelf.site.api_adapters import ApiProblem, FieldFault, segment, target
 from bookshelf.site.form_decoding import FormRefused
 from bookshelf.site.page import SIGN_IN, Form, Model, Page, PageRoute, Redirect, _
@@ -33,10 +33,9 @@ _INVALID = 422
 
 
 class PhotoPageQuery(msgspec.Struct, frozen=True, kw_only=True):
-    """From where on comments are shown: after one, or so many after the newest."""
+    """From where on comments are shown."""
 
     after: str = ""
-    offset: int = 0
 
 
 class SignInQuery(msgspec.Struct, frozen=True, kw_only=True):
@@ -48,7 +47,7 @@ class SignInQuery(msgspec.Struct, frozen=True, kw_only=True):
 class PhotoCommentForm(Form):
     """A comment as it is typed."""
 
-    text: Annotated[str, Meta(max_length=5000)] = ""
+    text: Annotated[str, Meta(max_length=50_000)] = ""
 
 
 class PhotoVoteForm(Form):
@@ -65,7 +64,6 @@ class PhotoModel(Model):
     more_address: str
     moderates: bool
     origin: str
-    most: int
 
 
 class PhotoCardModel(Model):
@@ -99,16 +97,14 @@ async def read_photo(request: PageRequest) -> GalleryPhoto:
 async def show_photo(request: PageRequest) -> Page:
     """Show a photo with its comments."""
     photo = await read_photo(request)
-    query: PhotoPageQuery = request.query
-    offset = max(query.offset, 0) or None
-    asked = target(f"{api_path(request)}/comments", rows=_ROWS, after=query.after, offset=offset)
+    asked = target(f"{api_path(request)}/comments", rows=_ROWS, after=request.query.after)
     found = await request.api.try_get(asked, kind=tuple[GalleryComment, ...])
     more, lines = "", None
     if found is not None:
         lines = lines_of(photo, found.body, request.now, request.language, request.caller)
         more = "" if found.cursor is None else target(page_path(photo.id), after=found.cursor)
-    moderates = request.caller.may(MODERATE)
-    return _page(card_of(request, photo), lines, more, moderates=moderates, origin=request.origin)
+    card, may_remove = card_of(request, photo), moderates(request.caller)
+    return _page(card, lines, more, moderates=may_remove, origin=request.origin)
 
 
 def _page(
@@ -125,20 +121,19 @@ def _page(
         more_address=more_address,
         moderates=moderates,
         origin=origin,
-        most=COMMENT_MOST,
     )
     return Page("photo.html", model, title=card.photo.title)
 
 
-async def add_comment(request: PageRequest, form: PhotoCommentForm) -> Redirect:
-    """Add a comment. A guest signs in first. Raises `ApiProblem`, `FormRefused`."""
-    path = page_path(request.path["id"])
-    if request.caller.is_guest:
-        return Redirect(target(SIGN_IN, next=path))
+async def add_comment(most: int, request: PageRequest, form: PhotoCommentForm) -> Redirect:
+    """Add a comment of up to `most` characters. Raises `ApiProblem`, `FormRefused`.
+
+    A person who is not signed in any more gets what was typed back.
+    """
     text = " ".join(form.text.split())  # a comment is one line
-    if not 0 < len(text) <= COMMENT_MOST:
-        detail = _("Write 1 to 255 characters.")
-        raise FormRefused(FieldFault("text", request.translate(detail)))
+    if not 0 < len(text) <= most:
+        detail = request.translate(_("Write 1 to %(most)s characters.")) % {"most": most}
+        raise FormRefused(FieldFault("text", detail))
     try:
         await request.api.post(f"{api_path(request)}/comments", {"text": text})
     except ApiProblem as problem:
@@ -146,6 +141,7 @@ async def add_comment(request: PageRequest, form: PhotoCommentForm) -> Redirect:
             raise
         detail = _("Only letters, digits and usual signs; no control characters.")
         raise FormRefused(FieldFault("text", request.translate(detail))) from None
+    path = page_path(request.path["id"])
     return Redirect(request.back(f"{path}#comments"), notice="commented")
 
 
@@ -200,32 +196,34 @@ def _card_examples() -> Mapping[str, Page]:
     return {"usual": _card_page(example_cards()[0]), "long": _card_page(long_card())}
 
 
-PAGES = (
-    PageRoute(
-        f"{PHOTOS}/{{id}}",
-        get=show_photo,
-        post=add_comment,
-        form=PhotoCommentForm,
-        title=_("Photo"),
-        params=PhotoPageQuery,
-        examples=_examples,
-        requires=None,
-    ),
-    PageRoute(
-        f"{PHOTOS}/{{id}}/card",
-        get=show_card,
-        post=vote,
-        form=PhotoVoteForm,
-        title=_("Photo"),
-        examples=_card_examples,
-        requires=None,
-    ),
-    PageRoute(
-        f"{ROOT}/sign-in",
-        get=ask_sign_in,
-        title=_("Sign in to vote or comment"),
-        params=SignInQuery,
-        examples=lambda: {"usual": _sign_in_page(ROOT)},
-        requires=None,
-    ),
-)
+def photo_pages(comment_most: int) -> tuple[PageRoute, ...]:
+    """Return the pages of one photo, with comments of up to so many characters."""
+    return (
+        PageRoute(
+            f"{PHOTOS}/{{id}}",
+            get=show_photo,
+            post=partial(add_comment, comment_most),
+            form=PhotoCommentForm,
+            title=_("Photo"),
+            params=PhotoPageQuery,
+            examples=_examples,
+            requires=None,
+        ),
+        PageRoute(
+            f"{PHOTOS}/{{id}}/card",
+            get=show_card,
+            post=vote,
+            form=PhotoVoteForm,
+            title=_("Photo"),
+            examples=_card_examples,
+            requires=None,
+        ),
+        PageRoute(
+            f"{ROOT}/sign-in",
+            get=ask_sign_in,
+            title=_("Sign in to vote or comment"),
+            params=SignInQuery,
+            examples=lambda: {"usual": _sign_in_page(ROOT)},
+            requires=None,
+        ),
+    )

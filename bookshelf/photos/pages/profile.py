@@ -26,11 +26,15 @@ _CHOICES = 12
 
 
 class ProfileSettingsForm(Form):
-    """What others read about a person, and the photo that stands for the person; a name to register."""
+    """What others read about a person, and the photo that stands for the person; a name to register.
+
+    `begins` is set in the form of a person without a profile. A form without the field `avatar` keeps it.
+    """
 
     about: Annotated[str, Meta(max_length=2000)] = ""
     avatar: Annotated[str, Meta(max_length=100)] = ""
     name: Annotated[str, Meta(max_length=200)] = ""
+    begins: bool = False
 
 
 class DeleteProfileForm(Form):
@@ -75,10 +79,12 @@ def _page(
 
 async def save_settings(request: PageRequest, form: ProfileSettingsForm) -> Redirect:
     """Save the profile, or register one. Raises `ApiProblem`, `FormRefused`."""
-    if not form.name:
-        await request.api.patch("/me", {"about": form.about, "avatar": form.avatar})
+    if not form.begins:
+        sent = request.submission
+        chosen = {"avatar": form.avatar} if sent is not None and "avatar" in sent.values else {}
+        await request.api.patch("/me", {"about": form.about, **chosen})
         return Redirect(SETTINGS, notice="profile-saved")
-    if not form.name.strip():
+    if not form.name:
         raise FormRefused(FieldFault("name", request.translate(_("Write a name."))))
     await request.api.post("/profiles", {"name": form.name, "about": form.about})
     return Redirect(SETTINGS, notice="profile-registered")
@@ -105,6 +111,7 @@ def _examples() -> Mapping[str, Page]:
         "usual": _page(example_profile(), photos),
         "empty": _page(msgspec.structs.replace(example_profile(), about="", avatar="")),
         "long": _page(long_profile(), [long_card().photo, *photos]),
+        "older picture": _page(msgspec.structs.replace(example_profile(), avatar="older"), photos),
         "none": _page(None),
         "gone": _page(None, gone=True),
     }

@@ -1,5 +1,6 @@
 """The gallery: its pages, its bar, its notices."""
 
+from bookshelf.photos.comment import COMMENT_LENGTH
 from bookshelf.photos.pages import changing, lists, mine, one_photo, people, profile, uploading
 from bookshelf.site.frame_pages import SAVED, preference_pages
 from bookshelf.site.page import Link, SiteParts, _
@@ -9,17 +10,20 @@ from bookshelf.site.routes import Site
 _PREFERENCES = "/preferences"
 
 
-def gallery_site(zone: str = "UTC") -> Site:
-    """Return the gallery; `zone` is where the days of hot begin."""
+def gallery_site(zone: str = "UTC", comment_most: int = COMMENT_LENGTH, file_bytes: int = 20 << 20) -> Site:
+    """Return the gallery.
+
+    `zone` is where the days of hot begin; the limits are the characters of a comment and the bytes of a file.
+    """
     return Site(
         SiteParts(
             name="Bookshelf",
             package="bookshelf.photos.pages",
             pages=(
                 *lists.list_pages(zone),
-                *one_photo.PAGES,
+                *one_photo.photo_pages(comment_most),
                 *changing.PAGES,
-                *uploading.PAGES,
+                *uploading.upload_pages(file_bytes),
                 *people.PAGES,
                 *mine.PAGES,
                 *profile.PAGES,
@@ -28,6 +32,7 @@ def gallery_site(zone: str = "UTC") -> Site:
             root=lists.ROOT,
             home=lists.ROOT,
             preferences=_PREFERENCES,
+            values={"comment_most": comment_most},
             links=(
                 Link(lists.ROOT, _("Fresh"), "clock", "g f"),
                 Link(lists.HOT, _("Hot"), "flame", "g o"),

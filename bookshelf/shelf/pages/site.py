@@ -110,6 +110,7 @@ SITE = Site(
             Link("/import", _("Import")),
             Link("/export", _("Export")),
             Link("/shop", _("Bookshop"), keys="g b", site="/shop"),
+            Link("/gallery", _("Gallery"), keys="g p", site="/gallery"),
             Link("/settings", _("Settings")),
             Link("/help/keys", _("Keys"), keys="?", dialog=True),
             Link("/apidocs/", _("API")),

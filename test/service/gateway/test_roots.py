@@ -103,6 +103,18 @@ async def test_a_page_s_own_headers_cookies_and_references_pass_unchanged(cluste
     assert "Idempotency-Key" not in site.asked[0].headers
 
 
+async def test_a_page_has_the_deadline_that_its_service_declares(cluster: FakeCluster) -> None:
+    document = pages("site", "/")
+    document["x-bookshelf"] |= {"pages": ["/add", "/books/{id}"], "page_deadlines_s": {"/add": 600.0}}
+    site = Service(document)
+    await started(cluster, site)
+    for target in ("/add", "/books/1"):
+        await cluster.gateway.handle(request("POST", target, b"x=y"))
+    left = [float(asked.headers["Bookshelf-Time-Left"]) for asked in site.asked]
+    assert left[0] > 500
+    assert left[1] < 31
+
+
 async def test_the_positions_of_a_page_s_changes_come_back_with_the_next_page(cluster: FakeCluster) -> None:
     positions = {"Bookshelf-Position": "bookshelf/0@42, bookshelf/1@7"}
     site = Service(pages("site", "/"), Response(303, {"Location": "/", **positions}), Response(200, {}))

@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 from support.fixed_infrastructure import FixedClock
+from support.gallery_answers import ADDED, comment, photo
 from support.pages import Pages, ScriptedApi
 
 from bookshelf.cqrs.handler import GUEST, LOCAL, Caller
@@ -17,37 +18,6 @@ BEN = Caller(actor="ben", account="ben", owner="ben", scopes=frozenset({"read", 
 MODERATOR = Caller(
     actor="mo", account="mo", owner="mo", scopes=frozenset({"read", "write", "photos:moderate"})
 )
-ADDED = "2026-02-28T12:00:00.000000Z"
-
-
-def comment(comment_id: str = "c-1", person: str = "ben", text: str = "How long was it?") -> dict[str, Any]:
-    return {"id": comment_id, "person": {"id": person, "name": person.title()}, "text": text, "at": ADDED}
-
-
-def photo(photo_id: str = "p-1", **changes: object) -> dict[str, Any]:
-    usual = {
-        "id": photo_id,
-        "owner": {"id": "ann", "name": "Ann"},
-        "title": "Low tide",
-        "description": "Wet sand to the horizon",
-        "credit": "",
-        "added": ADDED,
-        "width": 1600,
-        "height": 1000,
-        "animated": False,
-        "placeholder": "",
-        "images": {},
-        "up": 3,
-        "down": 1,
-        "votes": 4,
-        "score": 2,
-        "percent": 75,
-        "mine": None,
-        "comments": 1,
-        "last_comments": [comment()],
-        "version": '"3"',
-    }
-    return usual | changes
 
 
 @pytest.fixture
@@ -312,7 +282,7 @@ async def test_the_profile_is_saved_and_deleted(api: ScriptedApi, ann: Pages) ->
 async def test_a_person_without_a_profile_makes_one(api: ScriptedApi, ann: Pages) -> None:
     api.answer("POST", "/profiles", 201, {})
     assert "You have no profile yet" in (await ann.get("/gallery/settings")).words
-    await ann.post("/gallery/settings", {"name": "Ann", "about": "Hi"})
+    await ann.post("/gallery/settings", {"begins": "on", "name": "Ann", "about": "Hi"})
     assert api.sent == [("POST", "/profiles", {"name": "Ann", "about": "Hi"})]
     api.answer("GET", "/me", 410, {"detail": "gone"})
     assert "Your profile was deleted" in (await ann.get("/gallery/settings")).words

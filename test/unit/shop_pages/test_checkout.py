@@ -138,3 +138,12 @@ async def test_a_summary_with_other_answers_than_those_of_now_orders_nothing(
     assert api.sent == []
     await pages.post(SUMMARY, order_fields(shown))
     assert api.sent[-1][2]["address"] == "Bo, 1 Other Street"
+
+
+async def test_a_shop_that_takes_no_orders_is_explained_in_german(pages: Pages, api: ScriptedApi) -> None:
+    summary = await answer(pages, CARD)
+    refusal = {"type": "urn:bookshelf:problem:conflict", "detail": "its setting shop_currency is USD"}
+    api.answer("POST", "/shop/orders", 409, refusal)
+    refused = await pages.post(SUMMARY, order_fields(summary), Accept_Language="de")
+    assert "Der Laden nimmt gerade keine Bestellungen an." in refused.words
+    assert "shop_currency" not in refused.html

@@ -75,6 +75,11 @@ async def test_a_refused_form_shows_what_was_typed_but_no_password(kind: str, st
     assert "hunter" not in page.html
 
 
+async def test_a_page_that_one_may_not_see_is_no_form_from_elsewhere() -> None:
+    assert "You may not see or change this" in (await refused("forbidden")).words
+    assert "This is not allowed from here" in (await refused("cross-origin", "POST")).words
+
+
 async def test_a_session_that_is_over_leads_to_signing_in(api: ScriptedApi) -> None:
     api.answer("GET", "/things", 401, {"detail": "sign in first"})
     page = await Pages(SITE, api, caller=ANN).get("/locks")

@@ -6,7 +6,8 @@
     fields.set("_back", new URL(card, location).pathname);
     fields.set("_key", crypto.randomUUID ? crypto.randomUUID() : `${Date.now()}-${Math.random()}`);
     const answer = await fetch(form.action, { method: "POST", body: new URLSearchParams(fields) });
-    if (answer.status === 401 || answer.redirected && !new URL(answer.url).pathname.startsWith("/gallery/")) { location.reload(); return null; }
+    // what was typed stays where it is: one can sign in in another tab
+    if (answer.status === 401 && !("comment" in form.dataset) || answer.redirected && !new URL(answer.url).pathname.startsWith("/gallery/")) { location.reload(); return null; }
     return { ok: answer.ok, page: parse(await answer.text()) };
   };
   // The frame has shown on the button that the form is on its way; this takes it back.
@@ -18,7 +19,7 @@
       if (button.dataset.label) one("span", button).textContent = button.dataset.label;
     }
   };
-  const fault = (page, form) => (one(".error span", page) || one("#errors p, #errors li", page))?.textContent || form.dataset.failed;
+  const fault = (page, form) => (one(".error span", page) || one("#errors p, #errors li, .lead", page))?.textContent || form.dataset.failed;
 
   // Votes: the new counts are shown at once, then those of the server.
   const shown = (form, button) => {

@@ -23,6 +23,7 @@ from bookshelf.shop.pages.customer.checkout_lines import (
 from bookshelf.shop.pages.customer.checkout_payment import example_credit, left_of, own_credit
 from bookshelf.shop.pages.customer.checkout_state import CHECKOUT, Checkout
 from bookshelf.shop.pages.shared.models import ShopCredit
+from bookshelf.shop.pages.shared.order_texts import NO_ORDERS, refused_as
 from bookshelf.shop.pages.shared.product_tiles import example_products
 from bookshelf.shop.values import BUY
 from bookshelf.site.page import Form, Model, Page, PageRoute, Redirect, _
@@ -91,7 +92,9 @@ def _summary_page(checkout: Checkout, lines: tuple[CheckoutLine, ...], credit: S
 async def order(request: PageRequest, form: OrderForm) -> Redirect:
     """Place the order that the summary showed: once, however often it is sent.
 
-    If the answers are others than those that were shown, it is shown again. Raises `ApiProblem`.
+    If the answers are others than those that were shown, it is shown again.
+
+    Raises `ApiProblem`, `FormRefused`.
     """
     checkout = begun_checkout(request)
     if checkout is None:
@@ -107,7 +110,8 @@ async def order(request: PageRequest, form: OrderForm) -> Redirect:
     }
     if checkout.address:
         body["address"] = checkout.address
-    placed = await request.api.post("/shop/orders", body)
+    with refused_as(request, NO_ORDERS):
+        placed = await request.api.post("/shop/orders", body)
     return Redirect(f"/shop/orders/{placed.body['id']}", notice="ordered", cookies=(CHECKOUT_GONE,))
 
 

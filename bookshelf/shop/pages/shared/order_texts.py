@@ -38,6 +38,7 @@ _EVENTS: Mapping[str, str] = {
 CANNOT_CANCEL = _("The order cannot be canceled any more: it is approved, and goes forward.")
 CANNOT_SHIP = _("Only an order that is paid, and not shipped yet, can be shipped.")
 CANNOT_CAPTURE = _("There is no declined payment of this order that could be tried again.")
+NO_ORDERS = _("The shop takes no orders at the moment. Your cart stays as it is; try it later.")
 _CONFLICT = "conflict"
 
 
