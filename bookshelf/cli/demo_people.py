@@ -12,12 +12,14 @@ from bookshelf.accounts.group import FIRST_GROUPS
 from bookshelf.cli.command import stop
 from bookshelf.cli.embedded import Embedded
 from bookshelf.cqrs.handler import Caller
-from bookshelf.http.message import read_response, request
+from bookshelf.http.message import Request, read_response, request
 from bookshelf.runtime.api.identity import OPERATOR, ApiOfCaller
 
 ADMINISTRATOR = Caller(actor=OPERATOR, account=OPERATOR, owner=OPERATOR, scopes=frozenset({"accounts:admin"}))
 _REFUSED = 400
 _MOST_BYTES = 16 << 20
+#: How often, and how many seconds apart, something is looked for that a process makes.
+_LOOKS, _LOOK_S = 600, 0.1
 
 
 class StoryClock:
@@ -50,13 +52,28 @@ async def send_as(
     content = b"" if body is None else body if isinstance(body, bytes) else msgspec.json.encode(body)
     if content:
         headers.setdefault("Content_Type", "application/json")
-    api = ApiOfCaller(shelf.gateway, shelf.callers, caller)
-    response = await api.handle(request(method, f"/bookshelf{target}", content, **headers))
-    answered = await read_response(response, _MOST_BYTES)
-    if response.status >= _REFUSED:
+    status, answered = await _answered(
+        shelf, caller, request(method, f"/bookshelf{target}", content, **headers)
+    )
+    if status >= _REFUSED:
         stop(f"{method} {target} was refused: {answered.decode(errors='replace')[:500]}")
     decoded: Mapping[str, Any] = msgspec.json.decode(answered) if answered else {}
     return decoded
+
+
+async def _answered(shelf: Embedded, caller: Caller, asked: Request) -> tuple[int, bytes]:
+    response = await ApiOfCaller(shelf.gateway, shelf.callers, caller).handle(asked)
+    return response.status, await read_response(response, _MOST_BYTES)
+
+
+async def wait_for(shelf: Embedded, caller: Caller, target: str) -> None:
+    """Wait until a person gets an answer, which a process makes a moment later; else end the program."""
+    for _ in range(_LOOKS):
+        status, _ignored = await _answered(shelf, caller, request("GET", f"/bookshelf{target}", b""))
+        if status < _REFUSED:
+            return
+        await asyncio.sleep(_LOOK_S)
+    stop(f"GET {target} has had no answer for {_LOOKS * _LOOK_S:.0f} s")
 
 
 async def register(shelf: Embedded, handle: str, name: str, *groups: str) -> tuple[str, str]:

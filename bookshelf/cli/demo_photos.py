@@ -12,7 +12,7 @@ from rich.console import Console
 from rich.progress import track
 
 from bookshelf.cli.command import guarded, run, stop
-from bookshelf.cli.demo_people import StoryClock, register, send_as
+from bookshelf.cli.demo_people import StoryClock, register, send_as, wait_for
 from bookshelf.cli.embedded import Embedded, embedded
 from bookshelf.config import Settings, read
 from bookshelf.cqrs.handler import Caller
@@ -64,6 +64,7 @@ class DemoGallery:
         for number, (member, caller) in enumerate(zip(MEMBERS, self._members, strict=True)):
             own = [self._ids[photo] for owner, photo in self._published if owner == number]
             fields = {"about": member.about, "avatar": own[0] if own else ""}
+            await wait_for(self._shelf, caller, "/me")  # a process registers the profile of an account
             await send_as(self._shelf, caller, "PATCH", "/me", fields)
 
     async def play(self, steps: Iterable[PhotoStep]) -> None:

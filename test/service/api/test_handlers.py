@@ -315,5 +315,8 @@ def test_pages_are_no_part_of_the_api_documents_and_other_handlers_are() -> None
     made = page_service(route())
     assert document(made)["paths"] == {}
     assert document(made)["x-bookshelf"]["root"] == "/"
+    assert "page_deadlines_s" not in document(made)["x-bookshelf"]
+    slow = page_service(route(deadline_s=600.0))
+    assert document(slow)["x-bookshelf"]["page_deadlines_s"] == {"/things/{id}": 600.0}
     [operation] = document(replace(made, root=None))["paths"]["/things/{id}"].values()
     assert [parameter["name"] for parameter in operation["parameters"]] == ["id"]

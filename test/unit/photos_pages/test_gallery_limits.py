@@ -1,4 +1,4 @@
-"""The gallery at its edges: settings, people under other names, old comments, days long ago, ended sessions."""
+"""The gallery at its edges: settings, people under other names, old comments, first days, lost sessions."""
 
 from typing import Any
 

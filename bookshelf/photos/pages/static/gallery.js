@@ -8,7 +8,13 @@
     const answer = await fetch(form.action, { method: "POST", body: new URLSearchParams(fields) });
     // what was typed stays where it is: one can sign in in another tab
     if (answer.status === 401 && !("comment" in form.dataset) || answer.redirected && !new URL(answer.url).pathname.startsWith("/gallery/")) { location.reload(); return null; }
-    return { ok: answer.ok, page: parse(await answer.text()) };
+    let page = parse(await answer.text());
+    // it is saved, and the list does not have it yet: what is shown stays until the card has it
+    for (let looks = 0; answer.ok && one("#behind", page) && looks < 10; looks++) {
+      await new Promise((go) => setTimeout(go, 1000));
+      page = parse(await (await fetch(card)).text());
+    }
+    return { ok: answer.ok, page };
   };
   // The frame has shown on the button that the form is on its way; this takes it back.
   addEventListener("submit", ({ submitter }) => { if (submitter) submitter.dataset.label ||= submitter.textContent.trim(); }, true);
