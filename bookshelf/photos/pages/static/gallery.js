@@ -4,7 +4,9 @@
   const send = async (form, button) => {
     const fields = new FormData(form, button), card = `${form.action.split("?")[0].replace(/\/card$/, "")}/card`;
     fields.set("_back", new URL(card, location).pathname);
-    fields.set("_key", crypto.randomUUID ? crypto.randomUUID() : `${Date.now()}-${Math.random()}`);
+    // the key stays until there is an answer that it was done: what is sent again after a lost answer is done once
+    form.dataset.key ||= crypto.randomUUID ? crypto.randomUUID() : `${Date.now()}-${Math.random()}`;
+    fields.set("_key", form.dataset.key);
     const answer = await fetch(form.action, { method: "POST", body: new URLSearchParams(fields) });
     // what was typed stays where it is: one can sign in in another tab
     if (answer.status === 401 && !("comment" in form.dataset) || answer.redirected && !new URL(answer.url).pathname.startsWith("/gallery/")) { location.reload(); return null; }
@@ -14,6 +16,7 @@
       await new Promise((go) => setTimeout(go, 1000));
       page = parse(await (await fetch(card)).text());
     }
+    if (answer.ok) delete form.dataset.key;
     return { ok: answer.ok, page };
   };
   // The frame has shown on the button that the form is on its way; this takes it back.
