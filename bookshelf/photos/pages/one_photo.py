@@ -128,7 +128,7 @@ def _page(
 async def add_comment(most: int, request: PageRequest, form: PhotoCommentForm) -> Redirect:
     """Add a comment of up to `most` characters. Raises `ApiProblem`, `FormRefused`.
 
-    A person who is not signed in any more gets what was typed back.
+    Once the session is over, what was typed comes back.
     """
     text = " ".join(form.text.split())  # a comment is one line
     if not 0 < len(text) <= most:
