@@ -65,7 +65,7 @@ async def test_groups_are_joined_and_left_and_their_scopes_are_in_new_tokens(use
     assert refreshed.status == 401
     await users.caught_up()
     names = [one["name"] for one in (await users.send("GET", "/accounts/groups", by=ADMIN)).json]
-    assert names == ["reader", "customer", "manager", "admin", "lenders"]
+    assert names == ["reader", "customer", "manager", "moderator", "admin", "lenders"]
     assert (await users.send("DELETE", "/accounts/groups/lenders", None, ADMIN)).status == 204
     assert (await users.send("DELETE", "/accounts/groups/reader", None, ADMIN)).status == 409
 
