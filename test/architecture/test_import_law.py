@@ -119,7 +119,7 @@ LAW: Law = {
             "bookshelf.cli.embedded",
         ),
         *("bookshelf.cli.instance", "bookshelf.cli.command"),
-        *("bookshelf.http", "bookshelf.concurrency", "gateway"),
+        *("bookshelf.http", "bookshelf.concurrency", "bookshelf.galera", "gateway"),
     },
 }
 
