@@ -119,7 +119,7 @@ class PictureRefused(Exception):
 
 
 class PicturesBusy(Exception):
-    """More pictures wait than can be converted in time; a later attempt may succeed."""
+    """The machine has no time for the picture, or too many wait; a later attempt may succeed."""
 
 
 class ConvertedPicture(msgspec.Struct, frozen=True):

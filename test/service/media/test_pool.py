@@ -79,20 +79,29 @@ async def test_each_picture_has_a_limit_of_memory_of_its_own(workers: PictureWor
 @pytest.mark.parametrize(
     "program",
     [
-        "import time; time.sleep(3600)",
+        "import resource\nresource.setrlimit(resource.RLIMIT_CPU, (1, 1))\nwhile True: pass",
         "raise SystemExit(1)",
         "import os; os.kill(os.getpid(), 11)",
         "print('half', end='')",
     ],
-    ids=["hangs", "ends", "crashes", "answers half a line"],
+    ids=["loops", "ends", "crashes", "answers half a line"],
 )
 async def test_a_process_that_gives_no_answer_is_replaced(tmp_path: Path, program: str) -> None:
-    failing = PictureWorkers(1, within_s=0.5, command=(sys.executable, "-c", program))
+    failing = PictureWorkers(1, within_s=DEADLINE_S, command=(sys.executable, "-c", program))
     async with asyncio.timeout(DEADLINE_S):
         for _ in range(2):
             with pytest.raises(PictureRefused, match="within the limits of time and memory"):
                 await failing.convert(tmp_path, LIMITS)
         await failing.close()
+
+
+async def test_a_process_that_got_no_processor_time_is_no_fault_of_the_picture(tmp_path: Path) -> None:
+    idle = PictureWorkers(1, within_s=1.0, command=(sys.executable, "-c", "import time; time.sleep(3600)"))
+    async with asyncio.timeout(DEADLINE_S):
+        for _ in range(2):
+            with pytest.raises(PicturesBusy):
+                await idle.convert(tmp_path, LIMITS)
+        await idle.close()
 
 
 async def test_more_waiting_pictures_than_the_limit_are_busy(tmp_path: Path) -> None:
