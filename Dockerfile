@@ -12,7 +12,7 @@ COPY constraints.txt pyproject.toml setup.py README.rst LICENSE ./
 COPY bookshelf/__init__.py bookshelf/
 COPY gateway/__init__.py gateway/
 RUN python -m venv /opt/tools && /opt/tools/bin/pip install --quiet cyclonedx-bom \
- && python -m venv /opt/bookshelf && /opt/bookshelf/bin/pip install --quiet --no-compile '.[gateway,kafka,mariadb,postgres]'
+ && python -m venv /opt/bookshelf && /opt/bookshelf/bin/pip install --quiet --no-compile '.[gateway,kafka,mariadb,postgres,s3]'
 COPY bookshelf bookshelf
 COPY gateway gateway
 # Compiled by content and not by time, so that the same files give the same image.

@@ -108,10 +108,13 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
         return _data_home() / "bookshelf"
 
     @property
+    def has_bucket(self) -> bool:
+        """True if blobs are not in a folder of this machine."""
+        return "://" in self.blobs
+
+    @property
     def blob_folder(self) -> Path:
-        """The folder of blobs: as set, or a subfolder of the data folder. Raises `WrongSetting`."""
-        if "://" in self.blobs:
-            raise WrongSetting("blobs (or BOOKSHELF_BLOBS): must be a folder, like /srv/bookshelf/blobs")
+        """The folder of blobs: as set, or a subfolder of the data folder; without meaning for a bucket."""
         return Path(self.blobs).expanduser() if self.blobs else self.folder / "blobs"
 
     def instance_folder(self, name: str) -> Path:

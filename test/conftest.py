@@ -20,6 +20,7 @@ from support import (
     node_files,
     postgres,
     redis_server,
+    s3_server,
     task_dump,
 )
 from support.file_scheduling import Files, turn
@@ -38,6 +39,7 @@ NEEDS: Mapping[str, tuple[Callable[[], object], str]] = {
     "node": (node_files.available, node_files.REMEDY),
     "postgres": (postgres.available, postgres.REMEDY),
     "redis": (redis_server.available, redis_server.REMEDY),
+    "s3": (s3_server.available, s3_server.REMEDY),
     "shellcheck": (lambda: shutil.which("shellcheck"), "sudo apt-get install -y shellcheck"),
     "curl": (lambda: shutil.which("curl"), "sudo apt-get install -y curl"),
 }
@@ -133,6 +135,14 @@ def mariadb_server() -> Iterator[mariadb.Server]:
     """One real server for all tests that leave it running; each has names of databases of its own."""
     required("mariadb")
     with mariadb.running() as server:
+        yield server
+
+
+@pytest.fixture(scope="session")
+def s3(tmp_path_factory: pytest.TempPathFactory) -> Iterator[s3_server.S3Server]:
+    """One server of S3 for all tests that leave it running; each has a bucket of its own."""
+    required("s3")
+    with s3_server.running(tmp_path_factory.mktemp("s3")) as server:
         yield server
 
 

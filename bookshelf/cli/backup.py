@@ -13,7 +13,7 @@ from bookshelf.cli.command import guarded, stop
 from bookshelf.config import read
 from bookshelf.log.sqlite.database import LogContent
 from bookshelf.runtime.backup import BackupFault, restore_backup, write_backup
-from bookshelf.runtime.blob_backup import BLOBS
+from bookshelf.runtime.blob_backup import BLOBS, find_blobs
 from bookshelf.runtime.logs import configure
 
 _json = click.option("--json", "as_json", is_flag=True, help="Print the result as JSON.")
@@ -31,15 +31,19 @@ def backup(target: Path, data: str | None, keep: int | None, *, as_json: bool) -
 
     def work() -> None:
         settings = read(os.environ, data=data)
-        made, manifest = write_backup(settings.folder, target, datetime.now(UTC), keep, settings.blob_folder)
+        blobs_in = None if settings.has_bucket else settings.blob_folder
+        made, manifest = write_backup(settings.folder, target, datetime.now(UTC), keep, blobs_in)
         if as_json:
-            _print_json({"backup": str(made), "manifest": manifest})
+            missing = [settings.blobs] if settings.has_bucket else []
+            _print_json({"backup": str(made), "manifest": manifest, "not_included": missing})
             return
         size = sum(file.bytes for file in manifest.files)
         click.echo(f"Backup:   {made}")
         blobs = sum(file.part == BLOBS for file in manifest.files)
         uploaded = f", {blobs:,} files of uploaded pictures" if blobs else ""
         click.echo(f"Contains: {_describe(manifest.log)}{uploaded}; {size:,} bytes, checked.")
+        if settings.has_bucket:
+            click.echo(f"Not in it: the pictures in {settings.blobs}; the bucket needs a backup of its own.")
 
     _run(work)
 
@@ -54,9 +58,8 @@ def restore(source: Path, data: str | None, *, replace: bool, as_json: bool) -> 
 
     def work() -> None:
         settings = read(os.environ, data=data)
-        restored = restore_backup(
-            source, settings.folder, datetime.now(UTC), replace=replace, blobs=settings.blob_folder
-        )
+        blobs = None if settings.has_bucket else settings.blob_folder
+        restored = restore_backup(source, settings.folder, datetime.now(UTC), replace=replace, blobs=blobs)
         if as_json:
             _print_json(restored)
             return
@@ -64,6 +67,8 @@ def restore(source: Path, data: str | None, *, replace: bool, as_json: bool) -> 
         click.echo(f"Data:     {restored.data}")
         if restored.kept is not None:
             click.echo(f"The log of before is in {restored.kept}")
+        if settings.has_bucket and find_blobs(settings.folder / BLOBS):
+            click.echo(f"Pictures are in {settings.folder / BLOBS}: copy them to {settings.blobs}.")
 
     _run(work)
 

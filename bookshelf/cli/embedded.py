@@ -10,6 +10,7 @@ from pathlib import Path
 
 import structlog
 
+from bookshelf.cli.blobs import open_blobs
 from bookshelf.cli.callers import open_callers
 from bookshelf.cli.command import on_hangup
 from bookshelf.cli.keyring import open_embedded_seals
@@ -22,7 +23,6 @@ from bookshelf.http.client import HttpTransport, LocalTransport
 from bookshelf.http.message import Handler
 from bookshelf.http.server import PortTaken
 from bookshelf.log.sqlite.log import SqliteLog
-from bookshelf.media.folder import FolderBlobs
 from bookshelf.media.pool import PictureWorkers
 from bookshelf.runtime.admin import AdminApi
 from bookshelf.runtime.clock import Clock, SystemClock, SystemIds
@@ -156,7 +156,7 @@ async def make_infrastructure(
         ids=SystemIds(clock),
         api=LateHandler(),
         callers=open_callers(settings, secret, creates=True),
-        blobs=FolderBlobs(settings.blob_folder),
+        blobs=open_blobs(settings),
         pictures=pictures,
         folder=path,
         seals=seals,

@@ -7,6 +7,7 @@ from contextlib import AsyncExitStack
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from bookshelf.cli.blobs import open_blobs
 from bookshelf.cli.callers import open_callers
 from bookshelf.cli.keyring import open_shared_seals
 from bookshelf.cli.listen import NOTICE_S, SocketListeners, allowed_hosts, check_address, open_admin_api
@@ -17,7 +18,6 @@ from bookshelf.discovery.consul.discovery import ConsulDiscovery
 from bookshelf.discovery.port import Discovery
 from bookshelf.http.client import HttpTransport, RemoteHandler
 from bookshelf.log.kafka.settings import Topic
-from bookshelf.media.folder import FolderBlobs
 from bookshelf.media.pool import PictureWorkers
 from bookshelf.runtime.clock import SystemClock, SystemIds
 from bookshelf.runtime.data_folder import DataFolder
@@ -147,7 +147,7 @@ async def make_infrastructure(
         ids=SystemIds(clock),
         api=api,
         callers=open_callers(settings, secret),
-        blobs=FolderBlobs(settings.blob_folder),
+        blobs=open_blobs(settings),
         pictures=pictures,
         folder=path,
         seals=seals,

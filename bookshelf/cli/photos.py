@@ -8,6 +8,7 @@ from collections.abc import AsyncIterator, Collection
 import click
 import msgspec
 
+from bookshelf.cli.blobs import open_blobs
 from bookshelf.cli.command import MENDABLE, guarded, run, stop
 from bookshelf.cli.log_reader import Range, asked_of, log_options, looked_through, watched
 from bookshelf.cli.photo_images import ImageReport, check_images
@@ -15,8 +16,7 @@ from bookshelf.cli.photo_recount import read_timeline_rows, recount_photos, viol
 from bookshelf.config import read
 from bookshelf.cqrs.errors import Malformed
 from bookshelf.log.port import Record
-from bookshelf.media.folder import FolderBlobs
-from bookshelf.media.port import BlobInfo
+from bookshelf.media.port import BlobInfo, BlobStore
 from bookshelf.media.sweep import Named, find_unused, sweep
 from bookshelf.photos import events as photo_events
 from bookshelf.photos.images import NAMESPACE
@@ -46,7 +46,7 @@ def verify(data: str | None, broker: str | None, *, as_json: bool) -> None:
 
     async def work() -> None:
         settings = read(os.environ, data=data)
-        found = await check_images(await _published(data, broker), FolderBlobs(settings.blob_folder))
+        found = await check_images(await _published(data, broker), open_blobs(settings))
         rows = None if asked_of(data, broker) is not None else read_timeline_rows(settings.folder)
         async with watched(data, broker, photo_events.TOPIC) as log:
             broken = await violations_of(log, rows)
@@ -95,7 +95,7 @@ def sweep_command(data: str | None, broker: str | None, *, dry_run: bool, as_jso
     """
 
     async def work() -> None:
-        blobs = FolderBlobs(read(os.environ, data=data).blob_folder)
+        blobs = open_blobs(read(os.environ, data=data))
         swept = [blob async for blob in _swept(blobs, data, broker, dry_run=dry_run)]
         if as_json:
             click.echo(msgspec.json.encode({"dry_run": dry_run, "blobs": swept}))
@@ -110,7 +110,7 @@ def sweep_command(data: str | None, broker: str | None, *, dry_run: bool, as_jso
 
 
 async def _swept(
-    blobs: FolderBlobs, data: str | None, broker: str | None, *, dry_run: bool
+    blobs: BlobStore, data: str | None, broker: str | None, *, dry_run: bool
 ) -> AsyncIterator[BlobInfo]:
     act = find_unused if dry_run else sweep
     now_s = time.time()

@@ -1,22 +1,17 @@
 """Blobs as files: NAMESPACE/ab/cd/NAME. A file appears whole, by renaming, or not at all."""
 
-import asyncio
 import contextlib
 import os
-import time
-from collections.abc import AsyncIterator, Callable
-from hashlib import blake2b
+from collections.abc import AsyncIterator
 from pathlib import Path
-from shutil import rmtree
 from tempfile import mkstemp
-from typing import Any, BinaryIO, TypeVar
+from typing import BinaryIO
 
-from bookshelf.media.port import PIECE, BlobFault, BlobInfo, BlobMissing, check_name
+from bookshelf.media.arriving import ArrivingFiles, in_thread
+from bookshelf.media.port import PIECE, BlobInfo, BlobMissing, check_name
 
-#: The folder of files that are being written; one that is older than this many seconds was given up.
+#: The folder of files that are being written.
 UNFINISHED = "tmp"
-GIVEN_UP_S = 3600.0
-T = TypeVar("T")
 
 
 class FolderBlobs:
@@ -24,34 +19,24 @@ class FolderBlobs:
 
     def __init__(self, path: Path) -> None:
         self._path = path
-        self._tidied = 0.0
+        self._arriving = ArrivingFiles(path / UNFINISHED)
 
     @property
     def unfinished(self) -> Path:
         """The folder for what is arriving, made if need be. What was left there is deleted after an hour."""
-        return self._path / UNFINISHED
+        return self._arriving.folder
 
     async def put(self, name: str, pieces: AsyncIterator[bytes]) -> None:
         """Store a blob, or renew its modification time. Raises `BlobFault`, `ValueError`."""
         place = self._place(name)
-        await _in_thread(self._tidy)
-        descriptor, path = await _in_thread(self._new_file)
-        try:
-            with os.fdopen(descriptor, "wb") as file:
-                digest = blake2b(digest_size=32)
-                async for piece in pieces:
-                    digest.update(piece)
-                    await _in_thread(file.write, piece)
-                _check_digest(name, digest.hexdigest())
-                await _in_thread(_publish, file, Path(path), place)
-        finally:
-            await _in_thread(Path(path).unlink, missing_ok=True)
+        async with self._arriving.received(name, pieces) as (file, path):
+            await in_thread(_publish, file, path, place)
 
     async def open(self, name: str, part: range | None = None) -> tuple[BlobInfo, AsyncIterator[bytes]]:
         """Return a blob and its bytes, or a part of them. Raises `BlobFault`, `BlobMissing`, `ValueError`."""
         place = self._place(name)
         try:
-            file = await _in_thread(_open, place)
+            file = await in_thread(_open, place)
         except FileNotFoundError:
             raise BlobMissing(name) from None
         about = os.fstat(file.fileno())
@@ -61,63 +46,34 @@ class FolderBlobs:
     async def stat(self, name: str) -> BlobInfo | None:
         """Return what a blob is; None if there is none. Raises `BlobFault`, `ValueError`."""
         try:
-            return await _in_thread(_info, name, self._place(name))
+            return await in_thread(_info, name, self._place(name))
         except FileNotFoundError:
             return None
 
     async def delete(self, name: str) -> None:
         """Delete a blob. Raises `BlobFault`, `ValueError`."""
-        await _in_thread(self._place(name).unlink, missing_ok=True)
+        await in_thread(self._place(name).unlink, missing_ok=True)
 
     async def discard(self, about: BlobInfo) -> bool:
         """Delete a blob unless it was put again since `about` was read; return True if it is deleted.
 
         It is renamed first: one that was put again up to then is put back. Raises `BlobFault`, `ValueError`.
         """
-        return await _in_thread(_discard, about, self._place(about.name), self.unfinished)
+        return await in_thread(_discard, about, self._place(about.name), self.unfinished)
 
     async def namespaces(self) -> frozenset[str]:
         """Return the namespaces that have folders. Raises `BlobFault`."""
-        found = await _in_thread(lambda: [path.name for path in self._path.glob("*") if path.is_dir()])
+        found = await in_thread(lambda: [path.name for path in self._path.glob("*") if path.is_dir()])
         return frozenset(found) - {UNFINISHED}
 
     async def list(self, namespace: str) -> AsyncIterator[BlobInfo]:
         """Yield every blob of a namespace. Raises `BlobFault`."""
-        for blob in await _in_thread(_blobs_in, self._path / namespace, namespace):
+        for blob in await in_thread(_blobs_in, self._path / namespace, namespace):
             yield blob
 
     def _place(self, name: str) -> Path:
         namespace, digest, _ = check_name(name)
         return self._path / namespace / digest[:2] / digest[2:4] / name.partition("/")[2]
-
-    def _new_file(self) -> tuple[int, str]:
-        self.unfinished.mkdir(parents=True, exist_ok=True, mode=0o700)
-        return mkstemp(dir=self.unfinished)
-
-    def _tidy(self) -> None:
-        """Delete files that were given up, at most once in an hour."""
-        now = time.time()
-        if now - self._tidied < GIVEN_UP_S:
-            return
-        self._tidied = now
-        for left in self.unfinished.glob("*"):
-            with contextlib.suppress(FileNotFoundError):
-                if now - left.stat().st_mtime <= GIVEN_UP_S:
-                    continue
-                if left.is_dir():
-                    rmtree(left, ignore_errors=True)
-                else:
-                    left.unlink()
-
-
-async def _in_thread(work: Callable[..., T], *args: Any, **options: Any) -> T:  # noqa: ANN401 (those of the work)
-    """Do work with files in a thread. Raises `BlobFault`, or FileNotFoundError."""
-    try:
-        return await asyncio.to_thread(work, *args, **options)
-    except FileNotFoundError:
-        raise
-    except OSError as fault:
-        raise BlobFault(f"the folder of blobs cannot be used: {fault.strerror or fault}") from fault
 
 
 def _open(path: Path) -> BinaryIO:
@@ -175,7 +131,7 @@ class _FilePieces:
         return self
 
     async def __anext__(self) -> bytes:
-        piece = b"" if not self._left else await _in_thread(self._file.read, min(PIECE, self._left))
+        piece = b"" if not self._left else await in_thread(self._file.read, min(PIECE, self._left))
         self._left -= len(piece)
         if not piece:
             self._file.close()
@@ -198,10 +154,3 @@ def _blobs_in(folder: Path, namespace: str) -> list[BlobInfo]:
 def _info(name: str, path: Path) -> BlobInfo:
     about = path.stat()
     return BlobInfo(name, about.st_size, about.st_mtime)
-
-
-def _check_digest(name: str, digest: str) -> None:
-    _, named, is_rendition = check_name(name)
-    if not is_rendition and digest != named:
-        msg = f"the content of {name} has the digest {digest}"
-        raise ValueError(msg)

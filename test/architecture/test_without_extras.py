@@ -13,7 +13,7 @@ from importlib.abc import MetaPathFinder
 import click
 from click.testing import CliRunner
 
-BLOCKED = {"aiokafka", "asyncpg", "limits", "redis", "eventsourcing"}
+BLOCKED = {"aiokafka", "asyncpg", "limits", "obstore", "redis", "eventsourcing"}
 
 class Blocker(MetaPathFinder):
     def find_spec(self, fullname, path=None, target=None):
@@ -50,6 +50,7 @@ _OF_EXTRAS = (
     "bookshelf.log.kafka.",
     "bookshelf.keyring.mariadb",
     "bookshelf.keyring.postgres",
+    "bookshelf.media.s3",
     "bookshelf.storage.mariadb.database",
     "bookshelf.storage.mariadb.nodes",
     "bookshelf.storage.mariadb.storage",

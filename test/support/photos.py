@@ -14,6 +14,7 @@ from bookshelf.config import PhotoSettings
 from bookshelf.cqrs.handler import Caller, HandlerPorts, HandlerRoute, RequestContext
 from bookshelf.http.message import BytesBody, Request, Response, read_response
 from bookshelf.media.folder import FolderBlobs
+from bookshelf.media.port import BlobStore
 from bookshelf.photos.handlers.sweeping import sweep_images
 from bookshelf.photos.handlers.upload_service import with_uploads
 from bookshelf.runtime.api.bodies import json_answer
@@ -50,7 +51,7 @@ SWEEP = HandlerRoute(method="POST", path="/sweep", summary="Sweep", handler=_swe
 
 
 class PhotoUploads:
-    """One instance of the service; another one can run on the same log."""
+    """One instance of the service, by default with blobs in the folder; another can run on the same log."""
 
     def __init__(
         self,
@@ -58,10 +59,11 @@ class PhotoUploads:
         callers: Callers | None = None,
         settings: PhotoSettings | None = None,
         shelf: Shelf | None = None,
+        blobs: BlobStore | None = None,
     ) -> None:
         self.folder = folder
         self.callers = callers
-        self.blobs = FolderBlobs(folder)
+        self.blobs = blobs or FolderBlobs(folder)
         self._shelf = shelf or Shelf(services=(), callers=callers)
         self.log = self._shelf.log
         infrastructure = replace(self._shelf.infrastructure, blobs=self.blobs)

@@ -1,8 +1,9 @@
 """Every command in an environment without extras, as `make run` makes it: none of their packages is there."""
 
+import os
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 
 import pytest
@@ -15,7 +16,7 @@ import sys
 class Missing:
     def find_spec(self, name, path=None, target=None):
         if name.split(".")[0] in {
-            "aiohttp", "aiokafka", "asyncpg", "limits", "redis", "eventsourcing"
+            "aiohttp", "aiokafka", "asyncpg", "limits", "obstore", "redis", "eventsourcing"
         }:
             raise ModuleNotFoundError(f"No module named {name!r}", name=name)
 sys.meta_path.insert(0, Missing())
@@ -26,10 +27,10 @@ getattr(import_module(module), name)(prog_name="bookshelf")
 
 
 def without_extras(
-    *args: str | Path, main: str = "bookshelf.cli.main:main"
+    *args: str | Path, main: str = "bookshelf.cli.main:main", env: Mapping[str, str] | None = None
 ) -> subprocess.CompletedProcess[str]:
     command = [sys.executable, "-c", _RUN, main, *map(str, args)]
-    return subprocess.run(command, capture_output=True, text=True, check=False, timeout=60, cwd=ROOT)
+    return subprocess.run(command, capture_output=True, text=True, check=False, timeout=60, cwd=ROOT, env=env)
 
 
 @pytest.fixture(scope="module")
@@ -59,6 +60,11 @@ def test_commands_work_on_an_embedded_shelf(shelf: Program, words: str) -> None:
 )
 def test_a_missing_extra_is_reported_with_the_command_that_installs_it(words: str, package: str) -> None:
     names_the_package(without_extras(*words.split()), package)
+
+
+def test_a_bucket_without_its_extra_ends_the_start(tmp_path: Path) -> None:
+    env = {**os.environ, "BOOKSHELF_BLOBS": "s3://bucket"}
+    names_the_package(without_extras("up", "--data", tmp_path, "--port", "0", env=env), "obstore")
 
 
 @pytest.mark.parametrize(("words", "package"), [("--log kafka", "aiokafka"), ("gateway", "limits")])
