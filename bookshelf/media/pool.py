@@ -58,7 +58,7 @@ class _Worker:
 
     @property
     def processor_s(self) -> float:
-        """The seconds of processor time that it has used; infinite where the system does not tell."""
+        """The seconds of processor time that it has used; infinite where it cannot be read."""
         try:
             fields = Path(f"/proc/{self._process.pid}/stat").read_text().rpartition(")")[2].split()
         except OSError:

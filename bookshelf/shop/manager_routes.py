@@ -74,6 +74,19 @@ def _grant(body: Grant, customer: str, currency: str) -> GrantCredit:
     return GrantCredit(amount=body.amount.money, why=body.why, opening=Money(begins, currency))
 
 
+_CAPTURE = CommandRoute(
+    method="POST",
+    path="/shop/orders/{id}/capture",
+    summary="Try a declined payment again",
+    aggregate=ORDER,
+    body_required=False,
+    command=lambda _body, context: RetryCapture(at=context.at),
+    status=202,
+    requires=MANAGE,
+    oversees=MANAGE,
+)
+
+
 def order_commands(local_reader: str = LOCAL_READER) -> tuple[CommandRoute, ...]:
     """Return the routes that change orders, for a shop with this account of the local reader."""
 
@@ -108,17 +121,7 @@ def order_commands(local_reader: str = LOCAL_READER) -> tuple[CommandRoute, ...]
             requires=MANAGE,
             oversees=MANAGE,
         ),
-        CommandRoute(
-            method="POST",
-            path="/shop/orders/{id}/capture",
-            summary="Try a declined payment again",
-            aggregate=ORDER,
-            body_required=False,
-            command=lambda _body, context: RetryCapture(at=context.at),
-            status=202,
-            requires=MANAGE,
-            oversees=MANAGE,
-        ),
+        _CAPTURE,
     )
 
 
