@@ -13,6 +13,7 @@ from typing import Annotated, Any, Literal, TypeVar
 import msgspec
 from msgspec import Meta
 
+from bookshelf.cluster.settings import ClusterSettings
 from bookshelf.discovery.consul.settings import ConsulSettings
 from bookshelf.http.request_check import is_loopback
 from bookshelf.log.kafka.settings import KafkaSettings
@@ -242,6 +243,7 @@ STRUCTS: tuple[type[msgspec.Struct], ...] = (
         FileSettings,
         PhotoSettings,
         ShopSettings,
+        ClusterSettings,
     ),
 )
 #: Prefixes of the variables that deployments of brokers and agents already set, with the default port.
@@ -250,6 +252,14 @@ _NEAR = "127.0.0.1"
 #: Settings whose value may be in a file, which BOOKSHELF_ and the name in capitals and _FILE names.
 SECRETS = frozenset({"storage", "kafka_sasl_password", "consul_token", "gateway_rate_storage"})
 _FILE = "_FILE"
+#: Settings that a rollout can change while processes run (docs/cluster.md).
+RELOADABLE = frozenset(
+    {
+        *("log_level", "gateway_deadline_s", "gateway_try_s", "gateway_hedge_s", "gateway_notice_s"),
+        *("gateway_drain_s", "gateway_rate", "gateway_requests", "gateway_queue", "gateway_queue_s"),
+        *("gateway_body", "gateway_total_s", "gateway_cors", "gateway_compress", "gateway_access_log"),
+    }
+)
 
 
 def _data_home() -> Path:

@@ -11,7 +11,10 @@ LAW: Law = {
     "bookshelf": set(),
     "bookshelf.__main__": {"bookshelf.cli"},
     # of the adapters it imports only their settings
-    "bookshelf.config": {"bookshelf.log", "bookshelf.discovery", "bookshelf.storage", "bookshelf.http"},
+    "bookshelf.config": {
+        *("bookshelf.log", "bookshelf.discovery", "bookshelf.storage", "bookshelf.http"),
+        "bookshelf.cluster.settings",
+    },
     # the vocabulary, with requests and responses as values, and the business written in it: one line for each
     # context
     "bookshelf.cqrs": {
@@ -26,6 +29,9 @@ LAW: Law = {
     },
     "bookshelf.shop": {"bookshelf.cqrs", "bookshelf.storage", "bookshelf.accounts.events"},
     "bookshelf.photos": {"bookshelf.cqrs", "bookshelf.storage", "bookshelf.accounts.events"},
+    # changes what runs: it checks settings against those of the program
+    "bookshelf.cluster": {"bookshelf.cqrs", "bookshelf.storage", "bookshelf.config"},
+    "bookshelf.cluster.settings": set(),
     "bookshelf.files": {"bookshelf.cqrs"},
     "bookshelf.files.handlers": {
         *("bookshelf.files", "bookshelf.cqrs", "bookshelf.media", "bookshelf.config"),

@@ -7,7 +7,7 @@ import pytest
 from msgspec.structs import fields
 from support.process import ROOT, bookshelf
 
-from bookshelf.config import STRUCTS, fields_by_setting
+from bookshelf.config import RELOADABLE, SECRETS, STRUCTS, fields_by_setting
 from bookshelf.http.problem import STATUS
 from bookshelf.shelf.events import EVENTS
 
@@ -46,6 +46,12 @@ def test_a_setting_s_default_and_unit_are_the_documented_ones(name: str) -> None
         assert not default.startswith("`") or name == "data"
     assert meaning
     assert all(word in meaning for end, word in UNITS.items() if name.endswith(end))
+
+
+def test_exactly_the_reloadable_settings_are_marked_so() -> None:
+    marked = {name for name, cells in rows("settings.md").items() if "[reloadable]" in cells[1]}
+    assert marked == RELOADABLE
+    assert not RELOADABLE & SECRETS
 
 
 def test_every_problem_is_documented_with_its_status_and_no_other() -> None:

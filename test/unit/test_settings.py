@@ -94,6 +94,8 @@ _VALUES = {
     "gateway_compress": "false",
     "gateway_access_log": "false",
     "site_design": "on",
+    "cluster_package_memory": "268435456",
+    "cluster_sessions_keep_days": "8",
 }
 
 
