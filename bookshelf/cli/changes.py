@@ -1,9 +1,7 @@
 """`bookshelf changes` lists what was done to the shelf; `bookshelf undo` takes changes back."""
 
-import os
 import sys
-from collections.abc import Awaitable, Callable, Mapping
-from functools import partial, wraps
+from collections.abc import Mapping
 from typing import Any
 from urllib.parse import urlencode
 from uuid import uuid4
@@ -11,11 +9,9 @@ from uuid import uuid4
 import click
 import msgspec
 
-from bookshelf.cli.client import NoShelf, Shelf, shelf
-from bookshelf.cli.command import MENDABLE, guarded, run, stop
-from bookshelf.cli.signing_in import Credentials, takes_login
-from bookshelf.config import read
-from bookshelf.runtime.logs import configure
+from bookshelf.cli.client import Shelf
+from bookshelf.cli.command import MENDABLE, stop
+from bookshelf.cli.on_shelf import OnShelf, on_a_shelf
 from bookshelf.shelf.library_files.shelf_copy import ShelfFault
 from bookshelf.shelf.library_files.undoing import BLOCKED, CHANGING, LeftChange, Undoing
 
@@ -23,42 +19,7 @@ _PREFIX = "/bookshelf"
 _CHANGES = f"{_PREFIX}/changes"
 #: How often a change is read again because its book has changed since.
 _TRIES = 5
-#: Runs work with a client of the shelf that was chosen.
-_OnShelf = Callable[[Callable[[Shelf], Awaitable[None]]], None]
 _NOT_FOUND, _CHANGED, _ERROR = 404, 412, 400
-
-
-def _run(
-    url: str | None, data: str | None, login: Credentials | None, work: Callable[[Shelf], Awaitable[None]]
-) -> None:
-    """Run `work` with a client of the shelf."""
-    settings = read(os.environ, data=data)
-    configure("critical", settings.log_format)
-
-    async def once() -> None:
-        async with shelf(settings, url, login, new=False) as client:
-            await work(client)
-
-    def guard() -> None:
-        try:
-            run(once())
-        except NoShelf as fault:
-            stop(str(fault))
-
-    guarded(guard)
-
-
-def _on_a_shelf(command: Callable[..., None]) -> Callable[..., None]:
-    """Add the options of shelf and person to a command, which gets what runs its work there."""
-
-    @wraps(command)
-    def chosen(*, url: str | None, data: str | None, login: Credentials | None, **given: Any) -> None:  # noqa: ANN401 (the other options)
-        command(**given, on_shelf=partial(_run, url, data, login))
-
-    made = click.option("--data", metavar="DIR", help="The data folder of the shelf, running or not.")(
-        takes_login(chosen)
-    )
-    return click.option("--url", help="The shelf's address, like http://localhost:8000.")(made)
 
 
 @click.command()
@@ -66,9 +27,9 @@ def _on_a_shelf(command: Callable[..., None]) -> Callable[..., None]:
 @click.option("--correlation", metavar="ID", help="Only changes with this correlation id, like an import's.")
 @click.option("--limit", type=click.IntRange(1), default=20, help="How many, at the most; 20 if left out.")
 @click.option("--json", "as_json", is_flag=True, help="Print each change as one JSON object.")
-@_on_a_shelf
+@on_a_shelf
 def changes(
-    book: str | None, correlation: str | None, limit: int, *, as_json: bool, on_shelf: _OnShelf
+    book: str | None, correlation: str | None, limit: int, *, as_json: bool, on_shelf: OnShelf
 ) -> None:
     """List the changes of the shelf, newest first: time, id, events, and what prevents an undo."""
 
@@ -108,8 +69,8 @@ def _line(change: Mapping[str, Any]) -> str:
 @click.command()
 @click.argument("change", nargs=-1)
 @click.option("--correlation", metavar="ID", help="All changes with this correlation id, like an import's.")
-@_on_a_shelf
-def undo(change: tuple[str, ...], correlation: str | None, on_shelf: _OnShelf) -> None:
+@on_a_shelf
+def undo(change: tuple[str, ...], correlation: str | None, on_shelf: OnShelf) -> None:
     """Take changes back: those named by CHANGE (`bookshelf changes` lists them), or all of a correlation id.
 
     A change that was taken back before counts, too. One that a later change prevents from being taken back is

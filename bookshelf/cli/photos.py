@@ -1,16 +1,20 @@
-"""`bookshelf photos`: checks photos and their images, and deletes the images that nothing refers to."""
+"""`bookshelf photos`: checks photos and their images, removes photos, and deletes unused images."""
 
 import os
 import sys
 import time
 from collections.abc import AsyncIterator, Collection
+from urllib.parse import quote, urlencode
+from uuid import uuid4
 
 import click
 import msgspec
 
 from bookshelf.cli.blobs import open_blobs
+from bookshelf.cli.client import Shelf
 from bookshelf.cli.command import MENDABLE, guarded, run, stop
 from bookshelf.cli.log_reader import Range, asked_of, log_options, looked_through, watched
+from bookshelf.cli.on_shelf import OnShelf, on_a_shelf
 from bookshelf.cli.photo_images import ImageReport, check_images
 from bookshelf.cli.photo_recount import read_timeline_rows, recount_photos, violations_of
 from bookshelf.config import read
@@ -26,11 +30,13 @@ from bookshelf.shelf import events as shelf_events
 
 #: What the namespaces of covers begin with: that of the local reader, and those of people.
 _COVERS = "covers"
+_PREFIX = "/bookshelf"
+_ERROR = 400
 
 
 @click.group()
 def photos() -> None:
-    """Check photos and their images, and delete unused ones."""
+    """Check photos and their images, remove photos and comments, and delete unused images."""
     configure("critical", "auto")
 
 
@@ -61,6 +67,31 @@ def verify(data: str | None, broker: str | None, *, as_json: bool) -> None:
             sys.exit(MENDABLE)
 
     guarded(lambda: run(work()))
+
+
+@photos.command()
+@click.argument("photo")
+@click.argument("comment", required=False)
+@click.option("--reason", required=True, help="Why; it is kept with the removal.")
+@on_a_shelf
+def remove(photo: str, comment: str | None, reason: str, on_shelf: OnShelf) -> None:
+    """Remove a photo, or one comment on it, as a moderator.
+
+    The person of --login needs the right photos:moderate, which the group `moderator` gives. What was removed
+    before is left as it is.
+    """
+    named = f"/photos/{quote(photo, safe='')}"
+    if comment is not None:
+        named += f"/comments/{quote(comment, safe='')}"
+
+    async def work(client: Shelf) -> None:
+        target = f"{_PREFIX}{named}?{urlencode({'text': reason})}"
+        answer = await client.send("DELETE", target, None, {"Idempotency-Key": str(uuid4())})
+        if answer.status >= _ERROR:
+            stop(answer.detail)
+        click.echo("The photo is removed." if comment is None else "The comment is removed.")
+
+    on_shelf(work)
 
 
 @photos.command()
