@@ -10,6 +10,9 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Protocol
 
+#: Seconds for which a server that stops waits for the first request of a new connection.
+_FIRST_REQUEST_S = 0.5
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ConnectionLimits:
@@ -44,6 +47,8 @@ class WatchedConnection(Protocol):
     """A connection as `Connections` sees it."""
 
     peer: str
+    #: True until the first request has arrived.
+    fresh: bool
 
     def shut(self) -> None:
         """Close the connection if no request is under way."""
@@ -116,13 +121,25 @@ class Connections:
         for _ in range(2):
             await asyncio.sleep(0)  # sleep: one iteration of the loop, which reads bytes that have arrived
         for connection in self:
-            connection.shut()
+            if not connection.fresh:
+                connection.shut()
         with contextlib.suppress(TimeoutError):
             async with asyncio.timeout(drain_s):
+                await self._first_requests()
                 await self._all_closed()
         for connection in {*self, *self.working}:
             connection.abort()
         await self._all_closed()
+
+    async def _first_requests(self) -> None:
+        """Wait a little for clients that have just connected: their first request is on its way."""
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(_FIRST_REQUEST_S):
+                while any(connection.fresh for connection in self):
+                    self._ended.clear()
+                    await self._ended.wait()
+        for connection in self:
+            connection.shut()
 
     async def _all_closed(self) -> None:
         while self._all or self.working:

@@ -2,6 +2,7 @@
 
 import asyncio
 import errno
+import os
 import socket
 from collections.abc import Iterable
 from ssl import SSLContext
@@ -13,6 +14,8 @@ from bookshelf.http.server_connection import ServerConnection
 
 #: Established connections that may wait to be accepted.
 _BACKLOG = 1024
+#: Iterations of the event loop from a connection in the backlog to one that is counted here.
+_ACCEPT_TURNS = 4
 
 
 class PortTaken(Exception):
@@ -81,10 +84,20 @@ class HttpServer:
         """Accept no more connections, wait up to `drain_s` for requests under way, then close."""
         if self._listener is None:
             return
+        await _accept_waiting(self._listener)
         self._listener.close()
         await self.connections.end(drain_s)
         if self._watch is not None:
             self._watch.cancel()
+
+
+async def _accept_waiting(listener: asyncio.Server) -> None:
+    """Accept the connections that wait in the system: closing the listener would reset them."""
+    for listening in listener.sockets:
+        with socket.socket(fileno=os.dup(listening.fileno())) as same:
+            same.listen(0)  # the system admits no more meanwhile; their clients try again, and are refused
+    for _ in range(_ACCEPT_TURNS):
+        await asyncio.sleep(0)  # sleep: iterations of the loop, in which asyncio accepts all that wait
 
 
 def free_port(host: str = "127.0.0.1") -> int:

@@ -249,7 +249,7 @@ class ServerConnection(WriteProtocol):
         self._endless = False
         #: When the wait for a request's first byte began, or after that byte the wait for the whole head.
         self._since = 0.0
-        self._fresh = True
+        self.fresh = True
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         """Register the connection, or refuse it with a 503 if the connection limits are reached."""
@@ -273,9 +273,9 @@ class ServerConnection(WriteProtocol):
         reader.feed(data)
         if self._work is None:
             if reader.arrived:
-                self._fresh = False
+                self.fresh = False
                 self._work = self._loop.create_task(self._answer_all())
-            elif waited and reader.heading and not self._fresh:
+            elif waited and reader.heading and not self.fresh:
                 self._since = self._loop.time()
         self._flow()
 
@@ -288,7 +288,7 @@ class ServerConnection(WriteProtocol):
             wire.abort()
         elif self._work is None:
             begun = self._reader.heading
-            if now - self._since > (self.guard.head_s if begun or self._fresh else self.guard.idle_s):
+            if now - self._since > (self.guard.head_s if begun or self.fresh else self.guard.idle_s):
                 self._dismiss(_SLOW if begun else b"")
 
     def shut(self) -> None:

@@ -39,6 +39,10 @@ def origin(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
         assert up.stop().well
 
 
+def _draw(route: Route) -> None:
+    route.fulfill(status=200, content_type="image/svg+xml", body='<svg xmlns="http://www.w3.org/2000/svg"/>')
+
+
 def _answer_quietly(route: Route) -> None:
     route.fulfill(status=200, content_type="text/event-stream", body="retry: 600000\n\n")
 
@@ -49,6 +53,7 @@ def visit(running: Browser) -> Visit:
     visit = Visit(running.new_page(viewport={"width": 1280, "height": 900}))
     # an order of an example does not exist: its stream is refused after a while, which the console shows
     visit.page.route("**/live?of=*", _answer_quietly)
+    visit.page.route("**/bookshelf/photos/*/image?*", _draw)  # so do the photos of examples
     return visit
 
 

@@ -76,7 +76,8 @@ def test_a_refused_account_is_named_with_its_reason_and_leaves_the_first_id_free
 
 
 def test_groups_are_listed_joined_and_left(operator: Operator) -> None:
-    assert [group["name"] for group in operator.json("groups")] == ["reader", "customer", "manager", "admin"]
+    names = [group["name"] for group in operator.json("groups")]
+    assert names == ["reader", "customer", "manager", "moderator", "admin"]
     assert operator.json("groups", "ben", "--join", "manager", "--leave", "admin") == ["manager"]
     missing = operator.run("groups", "none")
     assert (missing.exit_code, missing.stderr) == (2, "bookshelf: there is no account none\n")

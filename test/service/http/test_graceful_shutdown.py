@@ -1,6 +1,7 @@
 """Graceful shutdown of a port: running requests may end, within a deadline."""
 
 import asyncio
+import socket
 from collections.abc import AsyncIterator, Awaitable, Callable
 
 from support.raw_http import Repeats, bodies, get, json_of
@@ -39,6 +40,48 @@ async def test_a_graceful_stop_has_a_deadline(opened: Open) -> None:
         await server.stop(0.05)
         assert await asked in {b"", b"reset"}
     assert len(server.connections) == 0
+
+
+async def answers(connected: list[socket.socket]) -> list[bytes]:
+    """Return what each blocking connection receives until its end; b"reset" for one that is reset."""
+
+    def received(one: socket.socket) -> bytes:
+        with one:
+            one.settimeout(DEADLINE_S)
+            pieces = []
+            try:
+                while piece := one.recv(65536):
+                    pieces.append(piece)
+            except ConnectionResetError:
+                return b"reset"
+            return b"".join(pieces)
+
+    return list(await asyncio.gather(*(asyncio.to_thread(received, one) for one in connected)))
+
+
+async def test_a_stop_answers_clients_that_the_system_has_connected_already(opened: Open) -> None:
+    repeats = Repeats()
+    repeats.go.set()
+    server = await opened(repeats, ConnectionLimits())
+    waiting = [socket.create_connection((HOST, server.port)) for _ in range(20)]
+    for one in waiting:
+        one.sendall(get("/late"))  # the loop has not run since: the server has accepted none of them
+    answered = asyncio.create_task(answers(waiting))
+    await server.stop(DEADLINE_S)
+    assert [b"200 OK" in found and b"Connection: close" in found for found in await answered] == [True] * 20
+
+
+async def test_a_stop_waits_for_the_first_request_of_a_new_connection(opened: Open) -> None:
+    repeats = Repeats()
+    repeats.go.set()
+    server = await opened(repeats, ConnectionLimits())
+    connected = socket.create_connection((HOST, server.port))
+    await eventually(lambda: len(server.connections) == 1)
+    stopping = asyncio.create_task(server.stop(DEADLINE_S))
+    await eventually(lambda: server.connections.leaving)
+    connected.sendall(get("/late"))
+    assert b"200 OK" in (await answers([connected]))[0]
+    await stopping
 
 
 class Stream:

@@ -27,10 +27,10 @@ def documented(word: str) -> list[str]:
     return [name for row in rows for name in re.findall(r"`([^`]+)`", row[1])]
 
 
-#: Identity headers and those between gateway and services: the rows "removed" of the design's table.
+#: Identity headers and those between gateway and services.
 REMOVED = (
     *("Actor", "Scopes", "Session", "Signature", "Command", "Time-Left", "Try", "Refused", "Admitted"),
-    *("Client", "Revision"),
+    *("Client", "Revision", "Sites"),
 )
 
 
