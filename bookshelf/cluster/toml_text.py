@@ -27,9 +27,14 @@ class BadToml(Exception):
 
 
 def loads(text: str, file: str) -> dict[str, Any]:
-    """Return the content of a file. Raises `BadToml`."""
+    """Return the content of an item, of which there is not too much. Raises `BadToml`."""
     if len(text.encode(errors="surrogatepass")) > CONTENT_BYTES:
         raise BadToml(ItemProblem(file, f"has more than {CONTENT_BYTES} bytes"))
+    return decoded(text, file)
+
+
+def decoded(text: str, file: str) -> dict[str, Any]:
+    """Return the content of a file of any size. Raises `BadToml`."""
     try:
         return tomllib.loads(text)
     except tomllib.TOMLDecodeError as fault:
