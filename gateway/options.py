@@ -23,7 +23,7 @@ from gateway.auth import Verifier
 from gateway.ingress.client_address import Visibility
 from gateway.ingress.listen import rate_limiter
 from gateway.ingress.middleware import IngressPolicy, RequestCounter
-from gateway.routing.rules import BadRules, Section
+from gateway.routing.rules import TABLES, BadRules, Section, parse
 from gateway.upstream.address_policy import AddressPolicy
 from gateway.upstream.call import CallTimeouts
 
@@ -119,6 +119,14 @@ def parse_limits(policy: IngressPolicy, gate: GatewaySettings) -> Section:
         return lambda: _set(policy, gate, wanted, rates)
 
     return Section((_TABLE,), take)
+
+
+def check_rules(given: Mapping[str, Any]) -> None:
+    """Check the decoded content of a whole rules file. Raises `BadRules`."""
+    if unknown := sorted(given.keys() - {*TABLES, _TABLE}):
+        raise BadRules(f"there is no table {unknown[0]!r}, only {', '.join((*TABLES, _TABLE))}")
+    parse({name: given[name] for name in TABLES if name in given})
+    parse_limits(IngressPolicy(), GatewaySettings()).take(given)
 
 
 def _rates(policy: IngressPolicy, gate: GatewaySettings, rate: str | None) -> RequestCounter | None:

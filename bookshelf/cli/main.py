@@ -30,6 +30,8 @@ _COMMANDS = {
     "accounts": ("bookshelf.cli.accounts:accounts", "Look after accounts."),
     "shop": ("bookshelf.cli.shop:shop", "Check the laws of the shop, and its files."),
     "photos": ("bookshelf.cli.photos:photos", "Check photos and their images, and delete unused ones."),
+    "repo": ("bookshelf.cli.repo:repo", "Look after the repository of a domain."),
+    "package": ("bookshelf.cli.repo:package", "Make packages of services."),
     "demo": ("bookshelf.cli.demo:demo", "Fill a new data folder with a made-up system to look at."),
     "schema": ("bookshelf.cli.schema:schema", "Look after the schemas of events."),
     "health": ("bookshelf.cli.health:health", "Ask services on this machine if they are well."),

@@ -96,7 +96,7 @@ LAW: Law = {
         *("bookshelf.log", "bookshelf.discovery", "bookshelf.storage", "bookshelf.shelf.library_files"),
         *("bookshelf.shop.check", "bookshelf.files.file", "bookshelf.shelf.events", "bookshelf.photos"),
         *("bookshelf.concurrency", "bookshelf.http", "bookshelf.media", "bookshelf.keyring"),
-        "bookshelf.galera",
+        *("bookshelf.galera", "bookshelf.cluster"),
     },
     # plays the story of one context
     "bookshelf.cli.demo": {

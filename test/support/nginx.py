@@ -30,6 +30,17 @@ http {{
 }}
 """
 
+_FILES = """
+daemon off; master_process off; worker_processes 1; error_log stderr emerg; pid {folder}/pid;
+events {{ worker_connections 64; }}
+http {{
+  access_log off;
+  client_body_temp_path {folder}/a; proxy_temp_path {folder}/b; fastcgi_temp_path {folder}/c;
+  uwsgi_temp_path {folder}/d; scgi_temp_path {folder}/e;
+  server {{ listen {host}:{port}; location /shelf/ {{ alias {root}/; }} }}
+}}
+"""
+
 REMEDY = "sudo apt-get install -y nginx"
 
 
@@ -41,14 +52,29 @@ def installed() -> str | None:
 @contextmanager
 def nginx(folder: Path, service: int) -> Iterator[int]:
     """Run one before a service's port; return its own."""
-    program, port = installed(), free_port()
+    port = free_port()
+    with _running(folder, _CONFIGURATION.format(folder=folder, host=HOST, service=service, port=port), port):
+        yield port
+
+
+@contextmanager
+def nginx_files(folder: Path, root: Path) -> Iterator[int]:
+    """Run one that has the files of a folder below /shelf/; return its port."""
+    port = free_port()
+    with _running(folder, _FILES.format(folder=folder, host=HOST, root=root, port=port), port):
+        yield port
+
+
+@contextmanager
+def _running(folder: Path, configuration: str, port: int) -> Iterator[None]:
+    program = installed()
     assert program is not None
     file = folder / "nginx.conf"
-    file.write_text(_CONFIGURATION.format(folder=folder, host=HOST, service=service, port=port))
+    file.write_text(configuration)
     with subprocess.Popen([program, "-p", str(folder), "-c", str(file)]) as process:
         try:
             until(lambda: _listens(port), "nginx listens")
-            yield port
+            yield
         finally:
             process.terminate()
 

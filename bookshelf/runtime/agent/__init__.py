@@ -1,0 +1,1 @@
+"""Runs what a rollout changes on one node."""
