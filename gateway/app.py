@@ -22,9 +22,9 @@ from gateway.endpoints import Pages
 from gateway.options import GatewayOptions
 from gateway.problem_page import PREFIX, answer_problem
 from gateway.routing.directory import Directory
-from gateway.routing.rules import RESERVED, TABLES, RuleFile, Section, parse
+from gateway.routing.rules import RESERVED, TABLES, RuleFile, RulesInForce, Section, parse
 from gateway.status import UpstreamMetrics
-from gateway.upstream.call import Route
+from gateway.upstream.call import CallTimeouts, Route
 from gateway.upstream.proxy import Pause, Proxy
 
 if TYPE_CHECKING:
@@ -65,7 +65,9 @@ class Gateway:
         if options.callers.has_accounts:
             self._open_accounts(options, transport)
         sections = [Section(TABLES, self._routed), *([options.limits] if options.limits else [])]
-        self._rules = RuleFile(options.rules, *sections) if options.rules else None
+        #: The rules in force, which a domain may replace.
+        self.rules = RulesInForce(*sections)
+        self._rules = RuleFile(options.rules, self.rules) if options.rules else None
         self._pages = Pages(self.directory, self._meters, options.status, self._rules)
         self._pages.process, self._pages.processes = options.process, options.processes
         self._following: list[asyncio.Task[None]] = []
@@ -108,6 +110,15 @@ class Gateway:
         """Read the rules file again, at once. An error is logged and shown in the status."""
         if self._rules is not None:
             self._rules.reload()
+
+    @property
+    def timeouts(self) -> CallTimeouts:
+        """The timeouts of calls."""
+        return self._proxy.timeouts
+
+    @timeouts.setter
+    def timeouts(self, timeouts: CallTimeouts) -> None:
+        self._proxy.timeouts = timeouts
 
     def leave(self) -> None:
         """Report the gateway as not ready from now on, so that load balancers use another one."""

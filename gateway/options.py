@@ -107,18 +107,52 @@ class LimitRules(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_onl
     rate: str | None = None
 
 
-def parse_limits(policy: IngressPolicy, gate: GatewaySettings) -> Section:
-    """Return the section of the rules file that sets the limits of an ingress policy."""
+class Limits:
+    """The limits of an ingress policy: those of the rules file, or else those of the settings."""
 
-    def take(given: Mapping[str, Any]) -> Callable[[], None]:
+    def __init__(self, policy: IngressPolicy, gate: GatewaySettings) -> None:
+        self._policy = policy
+        self.gate = gate
+        self._wanted = LimitRules()
+        #: Rate limiters by rate: one that is used again keeps its counts.
+        self._limiters: dict[str, RequestCounter | None] = {policy.rate: policy.rate_limiter}
+
+    @property
+    def section(self) -> Section:
+        """The section of the rules file that sets them."""
+        return Section((_TABLE,), self._take)
+
+    def _take(self, given: Mapping[str, Any]) -> Callable[[], None]:
         try:
             wanted = msgspec.convert(given.get(_TABLE, {}), LimitRules)
-            rates = _rates(policy, gate, wanted.rate)
+            self._limiter(self.gate, wanted)
         except (msgspec.ValidationError, WrongSetting) as fault:
             raise BadRules(f"{_TABLE}: {fault}") from None
-        return lambda: _set(policy, gate, wanted, rates)
+        return lambda: self._put(self.gate, wanted)
 
-    return Section((_TABLE,), take)
+    def with_settings(self, gate: GatewaySettings) -> Callable[[], None]:
+        """Return what applies other settings. Raises `WrongSetting`."""
+        self._limiter(gate, LimitRules())
+        return lambda: self._put(gate, self._wanted)
+
+    def _put(self, gate: GatewaySettings, wanted: LimitRules) -> None:
+        rate, counter = self._limiter(gate, wanted)
+        self._limiters = {self._policy.rate: self._policy.rate_limiter, rate: counter}
+        self.gate, self._wanted = gate, wanted
+        self._policy.rate, self._policy.rate_limiter = rate, counter
+        _set(self._policy, gate, wanted)
+
+    def _limiter(self, gate: GatewaySettings, wanted: LimitRules) -> tuple[str, RequestCounter | None]:
+        """Return the rate, and what counts it. Raises `WrongSetting`."""
+        rate = gate.gateway_rate if wanted.rate is None else wanted.rate
+        if rate not in self._limiters:
+            self._limiters[rate] = rate_limiter(rate, gate.gateway_rate_storage)
+        return rate, self._limiters[rate]
+
+
+def parse_limits(policy: IngressPolicy, gate: GatewaySettings) -> Section:
+    """Return the section of the rules file that sets the limits of an ingress policy."""
+    return Limits(policy, gate).section
 
 
 def check_rules(given: Mapping[str, Any]) -> None:
@@ -129,23 +163,12 @@ def check_rules(given: Mapping[str, Any]) -> None:
     parse_limits(IngressPolicy(), GatewaySettings()).take(given)
 
 
-def _rates(policy: IngressPolicy, gate: GatewaySettings, rate: str | None) -> RequestCounter | None:
-    rate = gate.gateway_rate if rate is None else rate
-    if policy.rate == rate:
-        return policy.rate_limiter  # keeps the counts of the clients
-    return rate_limiter(rate, gate.gateway_rate_storage)
-
-
-def _set(
-    policy: IngressPolicy, gate: GatewaySettings, wanted: LimitRules, rates: RequestCounter | None
-) -> None:
+def _set(policy: IngressPolicy, gate: GatewaySettings, wanted: LimitRules) -> None:
     limiter = policy.concurrency
     limiter.most = _with_default(wanted.requests, gate.gateway_requests)
     limiter.queue = _with_default(wanted.queue, gate.gateway_queue)
     limiter.wait_s = gate.gateway_queue_s if wanted.queue_s is None else wanted.queue_s
     policy.body = _with_default(wanted.body, gate.gateway_body)
-    policy.rate = gate.gateway_rate if wanted.rate is None else wanted.rate
-    policy.rate_limiter = rates
 
 
 def _with_default(wanted: int | None, default: int) -> int:

@@ -76,6 +76,11 @@ def check_gateway(text: str, read: ReadRules) -> tuple[ItemProblem, ...]:
     return ()
 
 
+def read_rules(text: str) -> dict[str, Any]:
+    """Return the decoded content of rules that have been checked."""
+    return loads(text, GATEWAY_FILE)
+
+
 def check_digest(change: ItemChange, file: str) -> tuple[ItemProblem, ...]:
     """Return the problem of a change whose content has another digest than it states."""
     if change.action == "remove" or digest_of(change.content.encode()) == change.digest:

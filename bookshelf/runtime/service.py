@@ -227,10 +227,10 @@ class ServiceHost:
                 view = self.views[route.view.name]
                 queries = QueryEndpoint(route, view, callers, seals, infrastructure.clock)
                 api.add(route.method, route.path, queries)
-        api.add("GET", "/health/live", live)
-        api.add("GET", "/health/ready", self.health.ready)
-        api.add("GET", "/metrics", self._metrics)
-        api.add("GET", DOCUMENT, _Document(self.service, secured=callers.has_accounts))
+        api.add("GET", "/health/live", live, internal=True)
+        api.add("GET", "/health/ready", self.health.ready, internal=True)
+        api.add("GET", "/metrics", self._metrics, internal=True)
+        api.add("GET", DOCUMENT, _Document(self.service, secured=callers.has_accounts), internal=True)
         self._add_internal(api)
         return api
 
@@ -241,8 +241,8 @@ class ServiceHost:
         infrastructure, callers = self._infrastructure, self._infrastructure.callers
         for name, host in self.aggregates.items():
             endpoint = AggregateEndpoint(host, infrastructure.clock, infrastructure.ids, callers)
-            api.add("POST", f"{PATH}{name}/{{id}}", endpoint.ask)
-            api.add("POST", f"{PATH}{name}/{{id}}/state", endpoint.read)
+            api.add("POST", f"{PATH}{name}/{{id}}", endpoint.ask, internal=True)
+            api.add("POST", f"{PATH}{name}/{{id}}/state", endpoint.read, internal=True)
 
     def _seals(self) -> ApiSeals:
         service = self.service

@@ -122,7 +122,7 @@ def ingress_policy(gate: GatewaySettings, allowed_hosts: Iterable[str] = ()) -> 
     policy = IngressPolicy(
         check=RequestCheck(allowed_hosts),
         concurrency=ConcurrencyLimiter(gate.gateway_requests, gate.gateway_queue, gate.gateway_queue_s),
-        cors=Cors(_listed(gate.gateway_cors)),
+        cors=cors_of(gate),
         compression=GzipResponses() if gate.gateway_compress else None,
         body=gate.gateway_body,
         hsts_s=gate.gateway_hsts_s,
@@ -136,6 +136,11 @@ def ingress_policy(gate: GatewaySettings, allowed_hosts: Iterable[str] = ()) -> 
     policy.rate = gate.gateway_rate
     policy.rate_limiter = rate_limiter(gate.gateway_rate, gate.gateway_rate_storage)
     return policy
+
+
+def cors_of(gate: GatewaySettings) -> Cors:
+    """Return the origins that may use the gateway."""
+    return Cors(_listed(gate.gateway_cors))
 
 
 def rate_limiter(rate: str, storage: str) -> RequestCounter | None:

@@ -147,6 +147,55 @@ class Section:
     take: Callable[[Mapping[str, Any]], Callable[[], None]]
 
 
+#: Puts rules that have been checked into force; it can be called again.
+Force = Callable[[], None]
+
+
+class RulesInForce:
+    """The rules that are in force: those of the gateway's own file, or those of a domain in their place.
+
+    Both are applied as a whole, or not at all.
+    """
+
+    def __init__(self, *sections: Section) -> None:
+        self._sections = sections
+        self._own: tuple[Force, ...] | None = None
+        self._of_domain: tuple[Force, ...] | None = None
+
+    def take(self, given: Mapping[str, Any]) -> tuple[Force, ...]:
+        """Return what puts the decoded content of a file into force. Raises `BadRules`."""
+        known = [table for section in self._sections for table in section.tables]
+        if unknown := sorted(given.keys() - set(known)):
+            raise BadRules(f"there is no table {unknown[0]!r}, only {', '.join(known)}")
+        return tuple(
+            section.take({name: given[name] for name in section.tables if name in given})
+            for section in self._sections
+        )
+
+    def set_own(self, forces: tuple[Force, ...]) -> None:
+        """Put the rules of the gateway's own file into force, at once or when no domain has other ones."""
+        self._own = forces
+        if self._of_domain is None:
+            _put_into_force(forces)
+
+    def set_of_domain(self, forces: tuple[Force, ...] | None) -> Callable[[], None]:
+        """Put the rules of a domain into force, or with None the own ones; return what undoes it."""
+        former = self._of_domain
+        if self._own is None:
+            self._own = self.take({})
+        self._of_domain = forces
+        _put_into_force(self._own if forces is None else forces)
+        return lambda: self._restore(former)
+
+    def _restore(self, former: tuple[Force, ...] | None) -> None:
+        self.set_of_domain(former)
+
+
+def _put_into_force(forces: tuple[Force, ...]) -> None:
+    for force in forces:
+        force()
+
+
 class RuleFile:
     """A TOML file whose tables are divided among sections. It is applied as a whole, or not at all.
 
@@ -154,9 +203,9 @@ class RuleFile:
     file is in force.
     """
 
-    def __init__(self, path: pathlib.Path, *sections: Section) -> None:
+    def __init__(self, path: pathlib.Path, rules: RulesInForce) -> None:
         self.path = path
-        self._sections = sections
+        self._rules = rules
         self._stamp: _Stamp | None = None
         self.fault: str | None = None
 
@@ -164,18 +213,11 @@ class RuleFile:
         """Read and apply the file. Raises `BadRules`."""
         self._stamp = self._look()
         given = self._read()
-        known = [table for section in self._sections for table in section.tables]
-        if unknown := sorted(given.keys() - set(known)):
-            raise BadRules(f"{self.path}: there is no table {unknown[0]!r}, only {', '.join(known)}")
         try:
-            forces = [
-                section.take({name: given[name] for name in section.tables if name in given})
-                for section in self._sections
-            ]
+            forces = self._rules.take(given)
         except BadRules as fault:
             raise BadRules(f"{self.path}: {fault}") from None
-        for put_into_force in forces:
-            put_into_force()
+        self._rules.set_own(forces)
         self.fault = None
 
     def reload(self) -> None:

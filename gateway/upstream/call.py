@@ -140,13 +140,13 @@ class CallFactory:
     """Makes calls of requests; a command without an Idempotency-Key gets one if its route accepts keys."""
 
     def __init__(self, timeouts: CallTimeouts, ids: Ids, clock: Clock) -> None:
-        self._timeouts = timeouts
+        self.timeouts = timeouts
         self._ids = ids
         self._clock = clock
 
     def make(self, request: Request, route: Route, path: Mapping[str, str]) -> Call:
         """Return the call of a request. The request's headers are the gateway's own copy, and are changed."""
-        deadline_s = route.deadline_s or self._timeouts.answer_s
+        deadline_s = route.deadline_s or self.timeouts.answer_s
         repeatable = self._repeatable(request, route)
         return Call(
             request=request,

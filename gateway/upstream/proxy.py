@@ -31,7 +31,7 @@ class Attempts:
 
     def __init__(self, transport: Transport, timeouts: CallTimeouts, clock: Clock) -> None:
         self._transport = transport
-        self._timeouts = timeouts
+        self.timeouts = timeouts
         self._clock = clock
         self._deadlines = SharedTimer()
 
@@ -55,13 +55,13 @@ class Attempts:
         if isinstance(answer.body, bytes):
             attempt.end()
         else:
-            answer.body = StreamedBody(answer.body, self._timeouts.piece_s, attempt, self._clock)
+            answer.body = StreamedBody(answer.body, self.timeouts.piece_s, attempt, self._clock)
         return answer
 
     def _within(self, call: Call, now: float) -> float:
         left_s = call.end - now
         if call.repeatable and not call.lost and len(call.pool.endpoints) > len(call.tried):
-            return min(left_s, self._timeouts.try_s)
+            return min(left_s, self.timeouts.try_s)
         return left_s
 
     async def _send(self, endpoint: UpstreamEndpoint, request: Request, within_s: float) -> Response:
@@ -208,6 +208,8 @@ async def _dropped(running: set["asyncio.Future[Response]"]) -> None:
 
 
 _UNAVAILABLE = 503
+#: Values of Retry-After after which it is worth to wait; a service that is closed names more seconds.
+_SOON = frozenset({"0", "1", "2"})
 #: The most endpoints that one request is sent to.
 _TRIES = 4
 
@@ -230,6 +232,16 @@ class Proxy:
         self._timeouts = timeouts
         self._pause = pause
         self._clock = clock
+
+    @property
+    def timeouts(self) -> CallTimeouts:
+        """The timeouts of calls."""
+        return self._timeouts
+
+    @timeouts.setter
+    def timeouts(self, timeouts: CallTimeouts) -> None:
+        """Use other timeouts, also for calls that are under way."""
+        self._timeouts = self._calls.timeouts = self._attempts.timeouts = timeouts
 
     async def send(self, request: Request, route: Route, path: Mapping[str, str]) -> Response:
         """Return an endpoint's response. Raises `Problem`: unavailable, bad-gateway, gateway-timeout.
@@ -293,7 +305,7 @@ class Proxy:
 
 
 def _moving(answer: Response) -> bool:
-    return answer.status == _UNAVAILABLE and "Retry-After" in answer.headers
+    return answer.status == _UNAVAILABLE and answer.headers.get("Retry-After") in _SOON
 
 
 def _nobody(call: Call) -> Problem:

@@ -21,6 +21,8 @@ from bookshelf.runtime.view.host import NotCaughtUp
 from bookshelf.storage.port import StorageFault
 
 Endpoint = Callable[[Request, Mapping[str, str]], Awaitable[Response]]
+#: Runs around an endpoint, whose template it gets: it calls the endpoint, or raises what is answered instead.
+Around = Callable[[Endpoint, str, Request, Mapping[str, str]], Awaitable[Response]]
 
 _logger = structlog.get_logger(__name__)
 
@@ -36,10 +38,15 @@ class Api:
         self._meters = meters
         self._error_page = error_page
         self._router: Router[Endpoint] = Router()
+        self._internal: set[str] = set()
+        #: Runs around the endpoints of the service's routes, but not around health, metrics and the like.
+        self.around: Around | None = None
 
-    def add(self, method: str, template: str, endpoint: Endpoint) -> None:
-        """Serve `method` on `template`."""
+    def add(self, method: str, template: str, endpoint: Endpoint, *, internal: bool = False) -> None:
+        """Serve `method` on `template`; `internal`: nothing runs around the endpoint."""
         self._router.add(method, template, endpoint)
+        if internal:
+            self._internal.add(template)
 
     def find(self, method: str, target: str) -> Endpoint:
         """Return the endpoint of a request. Raises `Problem`: no-route, method."""
@@ -52,7 +59,10 @@ class Api:
         try:
             path = _text(request.target).partition("?")[0]
             endpoint, template, found = self._router.find(request.method, path)
-            response = await endpoint(request, found)
+            if self.around is None or template in self._internal:
+                response = await endpoint(request, found)
+            else:
+                response = await self.around(endpoint, template, request, found)
         except Exception as fault:  # noqa: BLE001 (whatever the fault, the client gets an answer)
             response = await self._answer_problem(request, self._problem(fault, request))
         if request.method == "HEAD":

@@ -1,0 +1,63 @@
+"""Puts together the kinds of items that this process applies: settings, the gateway's rules, policies."""
+
+from collections.abc import Callable, Collection, Mapping, Sequence
+
+from bookshelf.cluster.items import check_gateway, check_settings, read_rules, read_settings
+from bookshelf.cluster.policy import check_policy, read_policy
+from bookshelf.cqrs.item import ItemProblem, Kind
+from bookshelf.cqrs.service import Service
+from bookshelf.runtime.agent.item import Apply, ItemKind
+from bookshelf.runtime.agent.levels import LogLevels
+from bookshelf.runtime.agent.policy import PolicyGate, PolicyKind
+from bookshelf.runtime.agent.settings import RulesKind, SettingsKind
+from bookshelf.services import SERVICES
+from gateway.app import Gateway
+from gateway.options import check_rules
+from gateway.reload import ReloadableGateway
+
+
+class RunningGateway:
+    """The gateway of this process, and what applies settings to it."""
+
+    def __init__(self, gateway: Gateway, reloadable: ReloadableGateway) -> None:
+        self.gateway = gateway
+        self.take_settings = reloadable.take
+
+    def take_rules(self, text: str | None) -> Apply:
+        """Return what puts the rules of a text into force, or the own ones for None. Raises `BadRules`."""
+        forces = None if text is None else self.gateway.rules.take(read_rules(text))
+        return lambda: self.gateway.rules.set_of_domain(forces)
+
+
+def make_kinds(
+    services: Sequence[Service],
+    gates: Mapping[str, PolicyGate],
+    gateway: RunningGateway | None = None,
+    others: Callable[[], Collection[str]] = tuple,
+) -> dict[Kind, ItemKind]:
+    """Return the kinds of items of this process.
+
+    `services`: those that it runs, as loaded; `gates`: what checks the requests to each; `others`: returns
+    the names of services that run elsewhere in the domain, and that this program does not have.
+    """
+    levels = LogLevels()
+    own: dict[str, Collection[str] | None] = {service.name: None for service in SERVICES}
+    own |= {one.name: [f"{route.method} {route.path}" for route in one.serves] for one in services}
+
+    def check(service: str, text: str) -> tuple[ItemProblem, ...]:
+        return check_policy(service, text, dict.fromkeys(others()) | own)
+
+    parts = [] if gateway is None else [gateway.take_settings]
+    kinds: dict[Kind, ItemKind] = {
+        "settings": SettingsKind(check_settings, read_settings, levels, parts),
+        "gateway": RulesKind(lambda text: check_gateway(text, check_rules), _rules_of(gateway)),
+        "policy": PolicyKind(check, read_policy, levels, gates),
+    }
+    return kinds
+
+
+def _rules_of(gateway: RunningGateway | None) -> Callable[[str | None], Apply]:
+    """Return what takes rules; a process without a gateway checks them, and has nothing to apply."""
+    if gateway is not None:
+        return gateway.take_rules
+    return lambda _text: lambda: lambda: None
