@@ -28,7 +28,7 @@ unexport PYTHONDONTWRITEBYTECODE
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help setup run test tools parts test-slow test-deploy faults lint format bench manifests messages docs pictures lock clean anew consul kafka
+.PHONY: help setup run test tools parts test-slow test-deploy faults explore lint format bench manifests messages docs pictures lock clean anew consul kafka
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-11s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -55,6 +55,9 @@ faults: $(DEV) ## do to the running system all that may go wrong; writes docs/fa
 	@$(if $(ARGS),,rm -f docs/faults.json)
 	@BOOKSHELF_CHAOS_ROUNDS=$${BOOKSHELF_CHAOS_ROUNDS:-3} BOOKSHELF_CHAOS_PAGE=docs/faults.md \
 	  BOOKSHELF_TEST_REQUIRE=kafka,consul $(BIN)/python -m pytest test/chaos -m chaos --timeout 0 $(ARGS)
+
+explore: $(DEV) ## every interleaving of rollouts with two faults, and of two rollouts; takes minutes
+	@$(BIN)/python -m pytest -s -m 'slow or not slow' --timeout 0 test/unit/cluster/test_exploration.py $(ARGS)
 
 test-slow: $(DEV) ## run what takes long: 1 GiB both ways through the gateway, benches, flows of pages in more windows
 	@$(BIN)/python -m pytest -m slow $(or $(ARGS),test/manifests test/service test/system test/browser)
