@@ -130,8 +130,22 @@ class ProfileClosed(Event, frozen=True, kw_only=True):
     TYPE: ClassVar[str] = "photos.profile-closed.v1"
 
 
+class ProfileRechecked(Event, frozen=True, kw_only=True):
+    """What was under way during a deletion is looked for again: all that was published up to `until`."""
+
+    TYPE: ClassVar[str] = "photos.profile-rechecked.v1"
+    number: int
+    until: datetime
+
+
 PHOTO_EVENTS: tuple[type[Event], ...] = (PhotoAdded, PhotoDescribed, PhotoRemoved)
 VOTE_EVENTS: tuple[type[Event], ...] = (VoteCast, VoteWithdrawn)
 COMMENT_EVENTS: tuple[type[Event], ...] = (CommentAdded, CommentRemoved)
-PROFILE_EVENTS: tuple[type[Event], ...] = (ProfileRegistered, ProfileChanged, ProfileClosing, ProfileClosed)
+PROFILE_EVENTS: tuple[type[Event], ...] = (
+    ProfileRegistered,
+    ProfileChanged,
+    ProfileClosing,
+    ProfileClosed,
+    ProfileRechecked,
+)
 EVENTS = Catalogue(*PHOTO_EVENTS, *VOTE_EVENTS, *COMMENT_EVENTS, *PROFILE_EVENTS)

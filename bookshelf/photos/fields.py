@@ -4,6 +4,8 @@ from typing import Annotated
 
 from msgspec import Meta
 
+#: Seconds in which a photo that is sent is published, or refused.
+UPLOAD_S = 600.0
 TITLE_MOST, DESCRIPTION_MOST, CREDIT_MOST, REASON_MOST = 200, 2000, 200, 1000
 _CONTROLS = r"\x00-\x1f\x7f-\x9f\u202a-\u202e\u2066-\u2069"
 _LINE = rf"^[^{_CONTROLS}]*[^\s{_CONTROLS}][^{_CONTROLS}]*$(?!\n)"

@@ -1,7 +1,8 @@
 """A profile: what a person shows beside photos, and the deletion of all that the person has published.
 
 Its key is the person. Closing goes in rounds: after each `ProfileClosing` a connector removes what there is,
-and the deadline starts the next round, until nothing is left.
+and the deadline starts the next round, until nothing is left. Uploads, votes and comments that were under way
+are looked for twice more.
 """
 
 from datetime import datetime, timedelta
@@ -22,13 +23,18 @@ from bookshelf.photos.events import (
     ProfileChanged,
     ProfileClosed,
     ProfileClosing,
+    ProfileRechecked,
     ProfileRegistered,
 )
+from bookshelf.photos.fields import UPLOAD_S
 from bookshelf.photos.person import READER_NAME, person_of
 
 #: The time to the next round of a deletion: for the first rounds, and for later ones, when something is down.
 _ROUND, _LATER_ROUND = timedelta(seconds=1), timedelta(seconds=60)
 _QUICK_ROUNDS = 60
+#: When a completed deletion is rechecked, after its last round: once votes and comments have ended that were
+#: under way, and once uploads have (`UPLOAD_S`).
+_RECHECKS = (timedelta(seconds=60), timedelta(seconds=UPLOAD_S + 60))
 _NO_CONTROLS = r"\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f\u202a-\u202e\u2066-\u2069"
 _ONE_LINE = rf"{_NO_CONTROLS}\n\r\t"
 _LINE = rf"^[^{_ONE_LINE}]*[^\s{_ONE_LINE}][^{_ONE_LINE}]*$(?!\n)"
@@ -103,8 +109,17 @@ class CompleteClosing(Command, frozen=True, kw_only=True):
     TYPE: ClassVar[str] = "photos.complete-closing.v1"
 
 
+class RecheckDeletion(Command, frozen=True, kw_only=True):
+    """Look again for what was under way while the profile was deleted."""
+
+    TYPE: ClassVar[str] = "photos.recheck-deletion.v1"
+
+
 class PublicProfile(State, frozen=True):
-    """A profile. `round` is that of its deletion, which began or went on at `at`; 0: it is not deleted."""
+    """A profile. `round` is that of its deletion, which began or went on at `at`; 0: it is not deleted.
+
+    `deleted_at` is the time of the last round of a completed deletion, until all its `rechecks` are done.
+    """
 
     registered: bool = False
     name: Annotated[str, sealed("name")] = ""
@@ -114,6 +129,8 @@ class PublicProfile(State, frozen=True):
     round: int = 0
     at: datetime | None = None
     closed: bool = False
+    deleted_at: datetime | None = None
+    rechecks: int = 0
 
 
 def decide(state: PublicProfile, command: Command) -> list[Event]:
@@ -127,12 +144,19 @@ def decide(state: PublicProfile, command: Command) -> list[Event]:
             return [ProfileRegistered(name=name, about=about, at=at)]
         case ChangeProfile():
             return _changed(state, command)
+    return _deleted(state, command)
+
+
+def _deleted(state: PublicProfile, command: Command) -> list[Event]:
+    match command:
         case CloseProfile(at=at) if not state.round:  # also a closed one: something was published since
             return [ProfileClosing(round=1, at=at)]
         case ContinueClosing(at=at) if state.round:
             return [ProfileClosing(round=state.round + 1, at=at)]
         case CompleteClosing() if state.round:
             return [ProfileClosed()]
+        case RecheckDeletion() if state.deleted_at is not None:
+            return [ProfileRechecked(number=state.rechecks + 1, until=state.deleted_at)]
     return []
 
 
@@ -157,7 +181,15 @@ def evolve(state: PublicProfile, event: Event) -> PublicProfile:
     """Return the profile after an event."""
     match event:
         case ProfileRegistered(name=name, about=about, avatar=avatar, at=at):
-            return PublicProfile(registered=True, name=name, about=about, avatar=avatar, since=at)
+            return PublicProfile(
+                registered=True,
+                name=name,
+                about=about,
+                avatar=avatar,
+                since=at,
+                deleted_at=state.deleted_at,
+                rechecks=state.rechecks,
+            )
         case ProfileChanged():
             given = {"name": event.name, "about": event.about, "avatar": event.avatar}
             changed = {name: value for name, value in given.items() if not isinstance(value, UnsetType)}
@@ -165,12 +197,17 @@ def evolve(state: PublicProfile, event: Event) -> PublicProfile:
         case ProfileClosing(round=number, at=at):
             return PublicProfile(round=number, at=at)
         case ProfileClosed():
-            return PublicProfile(closed=True)
+            return PublicProfile(closed=True, deleted_at=state.at)
+        case ProfileRechecked(number=number):
+            going_on = state.deleted_at if number < len(_RECHECKS) else None
+            return msgspec.structs.replace(state, deleted_at=going_on, rechecks=number)
     return state
 
 
 def due(state: PublicProfile) -> tuple[datetime, Command] | None:
-    """Return when the next round of a deletion starts."""
+    """Return when the next round of a deletion starts, or when a completed one is rechecked."""
+    if state.deleted_at is not None:
+        return state.deleted_at + _RECHECKS[state.rechecks], RecheckDeletion()
     if not state.round or state.at is None:
         return None
     moment = state.at + (_ROUND if state.round < _QUICK_ROUNDS else _LATER_ROUND)
@@ -186,6 +223,7 @@ PROFILE = Aggregate(
     evolve=evolve,
     due=due,
     takes=(RegisterProfile, ChangeProfile, CloseProfile, ContinueClosing, CompleteClosing),
+    version=2,
     folds=PROFILE_EVENTS,
 )
 

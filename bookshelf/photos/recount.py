@@ -85,7 +85,7 @@ class PhotoRecount:
                 self._photo(key).removed = True
             case events.ProfileClosing() | events.ProfileClosed() | events.ProfileRegistered():
                 self._of_profile(key, event)
-            case None | events.PhotoDescribed() | events.ProfileChanged():
+            case None | events.PhotoDescribed() | events.ProfileChanged() | events.ProfileRechecked():
                 pass
             case _:
                 self._of_child(key, event)

@@ -31,7 +31,7 @@ from bookshelf.media.port import (
     PicturesBusy,
 )
 from bookshelf.photos.events import StoredImage
-from bookshelf.photos.fields import Credit, Description, Title
+from bookshelf.photos.fields import UPLOAD_S, Credit, Description, Title
 from bookshelf.photos.images import NAMESPACE
 from bookshelf.photos.person import person_of
 from bookshelf.photos.photo import PHOTO, AddPhoto
@@ -45,8 +45,6 @@ from bookshelf.runtime.decoding import Decoder
 _FIELD = "file"
 #: The parts of a form, and its bytes around the file.
 _PARTS, _AROUND = 10, 256 << 10
-#: Seconds in which a photo that has arrived is published, or refused.
-_DEADLINE_S = 600.0
 #: The formats, as they are listed in a refusal.
 _ACCEPT = "image/jpeg, image/png, image/webp, image/gif, image/avif"
 
@@ -92,6 +90,10 @@ class Uploads:
             asked = keyed(request, context, content, "photo-")
             photo = created(asked["command_id"] or ports.new_id())
             add = _command(fields, made, context)
+            if (
+                ports.now() - context.at
+            ).total_seconds() > UPLOAD_S:  # a deletion of its owner looks no longer
+                raise Problem("unavailable", "the photo took too long to arrive; try again")
             result = await ports.ask(PHOTO, photo, add, **asked)
             await _put(made, into, ports.blobs, missing_only=True)
         if result.state.details is None:
@@ -211,7 +213,7 @@ def upload_route(settings: PhotoSettings) -> HandlerRoute:
         summary="Publish a photo",
         handler=Uploads(settings).add,
         body_bytes=settings.photos_bytes + _AROUND,
-        deadline_s=_DEADLINE_S,
+        deadline_s=UPLOAD_S,
         requires=("write",),
         returns=OwnFields,
         status=201,

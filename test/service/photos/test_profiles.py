@@ -1,7 +1,7 @@
 """Profiles are registered and edited by their person, and deleted with all that the person has published."""
 
 from collections.abc import AsyncIterator
-from datetime import timedelta
+from datetime import datetime, timedelta
 
 import pytest
 from support.photo_site import ANN, BOB, CALLERS, EVE, PhotoSite
@@ -69,6 +69,55 @@ async def test_a_deleted_person_is_named_nowhere_and_leaves_nothing() -> None:
         assert await site.get("/me/votes", ANN) == []
         again = await site.send("POST", "/profiles", {"name": "Ann Example"}, ANN)
         assert again.status == 201
+
+
+async def test_what_was_under_way_while_a_profile_was_deleted_is_removed() -> None:
+    """Each is of a time before the deletion, and is appended after it is complete."""
+    async with PhotoSite(callers=CALLERS, runs=(PHOTO,)) as site:
+        await site.send("POST", "/profiles", {"name": "Ann Example"}, ANN)
+        await site.add("p1", "a-bob", site.clock.now())
+        begun = site.clock.now()
+        site.clock.move(timedelta(seconds=1))
+        assert (await site.send("DELETE", "/me", caller=ANN)).status == 202
+
+        async def is_closed() -> bool:
+            return "photos.profile-closed.v1" in await site.types()
+
+        await eventually(is_closed, "the profile, which has nothing, is closed in one round")
+        gone = site.clock.now()
+        site.move_to(begun)
+        await publish(site, "late", begun)
+        site.move_to(gone + timedelta(seconds=1))
+        await site.send("POST", "/profiles", {"name": "Ann Example"}, ANN)
+        await publish(site, "new", site.clock.now())
+        assert await published(site) == (["late", "new", "p1"], 2, 1)
+
+        async def is_rechecked() -> bool:
+            site.clock.move(timedelta(seconds=1))
+            return (await site.types()).count("photos.profile-rechecked.v1") >= 1
+
+        await eventually(is_rechecked, "the deletion is rechecked")
+        await eventually(lambda: has(site, ["new", "p1"], 1), "what was late is removed, and nothing else")
+        assert (await site.get("/photos/new", BOB))["owner"] == {"id": "a-ann", "name": "Ann Example"}
+
+
+async def publish(site: PhotoSite, photo: str, at: datetime) -> None:
+    """Publish a photo of Ann, and comment on p1; the late ones have a vote, too."""
+    await site.add(photo, "a-ann", at)
+    assert (await site.comment("p1", photo, ANN)).status == 201
+    if photo == "late":
+        assert (await site.vote("p1", "up", ANN)).status == 200
+
+
+async def published(site: PhotoSite) -> tuple[list[str], int, int]:
+    """Return the photos by id, and the comments and votes on p1."""
+    found = {photo["id"]: photo for photo in await site.get("/photos", BOB)}
+    return sorted(found), found["p1"]["comments"], found["p1"]["votes"]
+
+
+async def has(site: PhotoSite, photos: list[str], comments: int) -> bool:
+    """Return True if these photos are published, with so many comments on p1 and no vote."""
+    return await published(site) == (photos, comments, 0)
 
 
 async def closed(site: PhotoSite) -> None:

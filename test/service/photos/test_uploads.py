@@ -2,15 +2,21 @@
 
 import asyncio
 import os
+from collections.abc import AsyncIterator
+from datetime import timedelta
 from pathlib import Path
 
 import pytest
+from multidict import CIMultiDict
 from PIL import Image
+from support.fixed_infrastructure import FixedClock
 from support.hostile_photos import SECRET
 from support.photos import BOUNDARY, FORM, PhotoUploads, form, part
 from support.pictures import GOOD, NO_PICTURES, TOO_LARGE, UNREADABLE, encoded, gradient
+from support.shelf import Shelf
 
 from bookshelf.config import PhotoSettings
+from bookshelf.http.message import BytesBody, Request
 from bookshelf.runtime.api.identity import SignedCallers, signed_in
 
 PNG = encoded(GOOD, "PNG")
@@ -163,6 +169,31 @@ async def test_too_many_bytes_and_too_many_photos_a_minute_are_refused(tmp_path:
         assert (refused.status, refused.json["type"].rpartition(":")[2]) == (429, "too-many")
         assert 0 < int(refused.headers["Retry-After"]) <= 60
         assert (await uploads.upload(small, BEN)).status == 201
+
+
+class SlowBody(BytesBody):
+    """The form of a photo that takes some time to arrive."""
+
+    def __init__(self, clock: FixedClock, time_s: float) -> None:
+        super().__init__(form(PNG, title="Low tide"))
+        self._clock, self._time_s = clock, time_s
+
+    async def stream(self) -> AsyncIterator[bytes]:
+        self._clock.move(timedelta(seconds=self._time_s))
+        yield self.content
+
+
+@pytest.mark.parametrize(("time_s", "status"), [(599.0, 201), (601.0, 503)])
+async def test_a_photo_that_takes_too_long_to_arrive_is_not_published(
+    tmp_path: Path, time_s: float, status: int
+) -> None:
+    """So the deletion of its owner's profile knows when nothing is under way any more."""
+    shelf = Shelf(services=())
+    async with PhotoUploads(tmp_path, shelf=shelf) as uploads:
+        body = SlowBody(shelf.clock, time_s)
+        sent = Request("POST", "/photos", CIMultiDict({"Content-Type": FORM}), body)
+        assert (await uploads.host.api.handle(sent)).status == status
+        assert not [path for path in uploads.kept() if path.startswith("tmp/")]
 
 
 async def test_an_animation_moves_in_its_master_only(tmp_path: Path) -> None:

@@ -8,7 +8,13 @@ from support.spec import given, on_event
 from bookshelf.accounts import events as accounts
 from bookshelf.cqrs.errors import Conflict, Gone, NotFound
 from bookshelf.cqrs.process import Send
-from bookshelf.photos.events import ProfileChanged, ProfileClosed, ProfileClosing, ProfileRegistered
+from bookshelf.photos.events import (
+    ProfileChanged,
+    ProfileClosed,
+    ProfileClosing,
+    ProfileRechecked,
+    ProfileRegistered,
+)
 from bookshelf.photos.profile import (
     PROFILE,
     ChangeProfile,
@@ -16,6 +22,7 @@ from bookshelf.photos.profile import (
     CompleteClosing,
     ContinueClosing,
     PublicProfile,
+    RecheckDeletion,
     RegisterProfile,
     due,
 )
@@ -67,12 +74,29 @@ def test_rounds_are_a_second_apart_and_rarer_when_a_deletion_takes_long() -> Non
     assert due(quick) == (AT + timedelta(seconds=1), ContinueClosing(at=AT + timedelta(seconds=1)))
     assert due(slow) == (AT + timedelta(seconds=60), ContinueClosing(at=AT + timedelta(seconds=60)))
     assert due(PROFILE.fold([BEN])) is None
-    assert due(PROFILE.fold([BEN, CLOSING, ProfileClosed()])) is None
+
+
+def test_a_completed_deletion_is_rechecked_twice_also_after_a_new_registration() -> None:
+    """First once the votes and comments under way have ended, then once the uploads have."""
+    first, second = (ProfileRechecked(number=number, until=AT) for number in (1, 2))
+    for back in ([], [BEN]):
+        closed = [BEN, CLOSING, ProfileClosed(), *back]
+        assert due(PROFILE.fold(closed)) == (AT + timedelta(seconds=60), RecheckDeletion())
+        given(PROFILE, *closed).when(RecheckDeletion()).then(first)
+        assert due(PROFILE.fold([*closed, first])) == (AT + timedelta(seconds=660), RecheckDeletion())
+        given(PROFILE, *closed, first).when(RecheckDeletion()).then(second)
+        assert due(PROFILE.fold([*closed, first, second])) is None
+        given(PROFILE, *closed, first, second).when(RecheckDeletion()).then()
+    again = ProfileClosing(round=1, at=AT + timedelta(seconds=90))
+    assert due(PROFILE.fold([BEN, CLOSING, ProfileClosed(), first, again, ProfileClosed()])) == (
+        AT + timedelta(seconds=150),
+        RecheckDeletion(),
+    )
 
 
 def test_a_deleted_profile_keeps_no_text() -> None:
     assert PROFILE.fold([BEN, CLOSING]) == PublicProfile(round=1, at=AT)
-    assert PROFILE.fold([BEN, CLOSING, ProfileClosed()]) == PublicProfile(closed=True)
+    assert PROFILE.fold([BEN, CLOSING, ProfileClosed()]) == PublicProfile(closed=True, deleted_at=AT)
 
 
 def test_accounts_lead_to_profiles() -> None:
