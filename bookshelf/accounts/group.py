@@ -19,6 +19,9 @@ SCOPES = (
     "photos:moderate",
     "accounts:read",
     "accounts:admin",
+    "cluster:read",
+    "cluster:propose",
+    "cluster:commit",
 )
 ADMIN = "admin"
 #: The groups that are always there, with their scopes.

@@ -39,6 +39,7 @@ STATUS: Mapping[str, HTTPStatus] = {
     "internal": HTTPStatus.INTERNAL_SERVER_ERROR,
     "bad-gateway": HTTPStatus.BAD_GATEWAY,
     "unavailable": HTTPStatus.SERVICE_UNAVAILABLE,
+    "reloading": HTTPStatus.SERVICE_UNAVAILABLE,
     "behind": HTTPStatus.SERVICE_UNAVAILABLE,
     "gateway-timeout": HTTPStatus.GATEWAY_TIMEOUT,
 }

@@ -1,7 +1,7 @@
 """Runs one instance of a service: replay, listen, register; at its end deregister, drain, close."""
 
 import asyncio
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from contextlib import AsyncExitStack
 from functools import partial
 
@@ -71,6 +71,8 @@ class ServiceHost:
             self.views.values(),
             self.processes.values(),
         )
+        #: Returns why the service is not ready although it works: the node has no decision of its domain.
+        self.hold: Callable[[], str | None] | None = None
         self.health = Health(self._fault, self._warnings)
         self._supervisors = {task: Supervisor(f"a task of {service.name}") for task in service.tasks}
         self._streams: list[EventsEndpoint | HandlerEndpoint] = []
@@ -107,7 +109,8 @@ class ServiceHost:
         return ViewHost(view, ports.log, ports.storage, meters, seals=ports.seals)
 
     def _fault(self) -> str | None:
-        return next((host.fault for host in self._hosts() if host.fault is not None), None)
+        held = None if self.hold is None else self.hold()
+        return next((host.fault for host in self._hosts() if host.fault is not None), held)
 
     def _warnings(self) -> list[str]:
         found = [view.warning for view in self.views.values()]

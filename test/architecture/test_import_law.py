@@ -32,6 +32,10 @@ LAW: Law = {
     # changes what runs: it checks settings against those of the program
     "bookshelf.cluster": {"bookshelf.cqrs", "bookshelf.storage", "bookshelf.config"},
     "bookshelf.cluster.settings": set(),
+    "bookshelf.cluster.handlers": {
+        *("bookshelf.cluster", "bookshelf.cqrs", "bookshelf.runtime"),
+        *("bookshelf.http.message", "bookshelf.http.problem"),
+    },
     "bookshelf.files": {"bookshelf.cqrs"},
     "bookshelf.files.handlers": {
         *("bookshelf.files", "bookshelf.cqrs", "bookshelf.media", "bookshelf.config"),

@@ -1,0 +1,308 @@
+"""The agent of a node: reads the records of its domain, carries out its steps, and sends its votes."""
+
+import asyncio
+import contextlib
+import time
+from collections.abc import Awaitable, Callable, Mapping
+from datetime import datetime
+
+import structlog
+
+from bookshelf.cqrs.errors import Malformed, Refused
+from bookshelf.cqrs.item import Kind
+from bookshelf.cqrs.message import Command
+from bookshelf.log.port import Log, LogFault, Record, partition_of
+from bookshelf.runtime.agent.deployment import Deployment
+from bookshelf.runtime.agent.item import ItemKind, ItemRefused
+from bookshelf.runtime.agent.machine import NodeMachine, PhaseOf
+from bookshelf.runtime.agent.pause import NotDrained, Pause
+
+#: Sends a command to the owner of the domain. Raises `Refused`, or another fault: then it is sent again.
+Send = Callable[[str, Command], Awaitable[None]]
+_MOST = 500
+#: Seconds until a command is sent again: after a fault, and after an answer without a record.
+_AGAIN_S, _RECORDED_S = 0.25, 1.0
+#: Seconds for one question to the log.
+_LOG_S = 2.0
+#: Steps of a phase that end when the phase does.
+_INTERRUPTED = frozenset({"load", "drain"})
+_logger = structlog.get_logger(__name__)
+
+
+class NodeAgent:
+    """Keeps one node at the revision of its domain. `contact_s`: see `lose_contact` in cluster/member.py."""
+
+    def __init__(  # noqa: PLR0913, PLR0917 (what it stands on)
+        self,
+        domain: str,
+        machine: NodeMachine,
+        log: Log,
+        kinds: Mapping[Kind, ItemKind],
+        pause: Pause,
+        send: Send,
+        now: Callable[[], datetime],
+        *,
+        drain_s: float,
+        contact_s: float,
+    ) -> None:
+        self.machine = machine
+        self.pause = pause
+        self.deployment = Deployment(kinds)
+        #: Why the node is not ready, None if it is.
+        self.fault: str | None = None
+        self._domain = domain
+        self._log = log
+        self._send = send
+        self._now = now
+        self._drain_s = drain_s
+        self._contact_s = contact_s
+        self._partition = 0
+        self._position = 0
+        self._steps: asyncio.Queue[tuple[str, PhaseOf]] = asyncio.Queue()
+        self._news = asyncio.Event()
+        self._read_at = 0.0
+        self._working: tuple[str, asyncio.Task[None]] | None = None
+        self._phase_at = 0.0
+        self._tasks: list[asyncio.Task[None]] = []
+        self._joined = asyncio.Event()
+
+    async def start(self) -> None:
+        """Read the log to its end, then join the domain in the background. Raises `LogFault`."""
+        self.pause.refuse("")
+        self._partition = partition_of(self._domain, self._log.partitions(self.machine.topic))
+        end = await self._log.end(self.machine.topic, self._partition)
+        await self._read(end)
+        # what a process did in rollouts before it started is none of this one's steps
+        self._steps = asyncio.Queue()
+        self._put(("join",))
+        tasks = (self._tail(), self._work(), self._vote(), self._watch())
+        self._tasks = [asyncio.create_task(task) for task in tasks]
+
+    async def joined(self) -> None:
+        """Return once the node is a member, and admits requests."""
+        await self._joined.wait()
+
+    async def stop(self) -> None:
+        """Leave the domain, if its owner answers in time, and stop."""
+        if (leaving := self.machine.leave(self._now())) is not None:
+            try:
+                async with asyncio.timeout(_LOG_S):
+                    await self._send(*leaving)
+            except Exception as fault:  # noqa: BLE001 (the node is evicted then)
+                _logger.warning("domain-not-left", why=str(fault))
+        for task in self._tasks:
+            task.cancel()
+        await asyncio.gather(*self._tasks, return_exceptions=True)
+        await self.deployment.close()
+
+    # reading
+
+    async def _tail(self) -> None:
+        while True:
+            try:
+                await self._read(None)
+            except LogFault as fault:
+                _logger.warning("domain-not-read", why=str(fault))
+                await asyncio.sleep(_AGAIN_S)
+
+    async def _read(self, end: int | None) -> None:
+        """Read the records of the domain up to `end`, or without end. Raises `LogFault`."""
+        if end is not None and self._position >= end:
+            return
+        tail = await self._log.tail(self.machine.topic, self._partition, self._position)
+        try:
+            while end is None or self._position < end:
+                for record in await tail.take(_MOST):
+                    self._take(record)
+                self._position = tail.position
+        finally:
+            await tail.close()
+
+    def _take(self, record: Record) -> None:
+        self._position = record.offset + 1
+        if record.key != self._domain:
+            return
+        try:
+            _, event = self.machine.catalogue.read(record.value)
+        except Malformed as fault:
+            _logger.warning("domain-record-unreadable", offset=record.offset, why=str(fault))
+            return
+        if event is None:
+            return
+        before = self.machine.phase
+        steps = self.machine.read(event)
+        self._read_at = time.monotonic()
+        if self.machine.phase != before:
+            self._phase_at = self._read_at
+            self._interrupt()
+        self._put(steps)
+
+    def _interrupt(self) -> None:
+        """End a step of a phase that is over."""
+        if self._working is not None and self._working[0] in _INTERRUPTED:
+            self._working[1].cancel()
+
+    def _put(self, steps: tuple[str, ...]) -> None:
+        for step in steps:
+            if step == "refuse":
+                self._refuse()
+            elif step != "vote":
+                self._steps.put_nowait((step, self.machine.phase))
+        news, self._news = self._news, asyncio.Event()
+        news.set()
+
+    def _refuse(self) -> None:
+        rollout = self.machine.phase[0]
+        self.pause.refuse(rollout, self.deployment.concerns(self.machine.changes) if rollout else None)
+
+    # steps, one after the other
+
+    async def _work(self) -> None:
+        while True:
+            step, phase = await self._steps.get()
+            if step in _INTERRUPTED and phase != self.machine.phase:
+                continue
+            task = asyncio.create_task(self._carry_out(step, phase))
+            self._working = (step, task)
+            try:
+                await asyncio.wait({task})
+            finally:
+                if not task.done():
+                    task.cancel()
+                self._working = None
+            if not task.cancelled() and (fault := task.exception()) is not None:
+                _logger.error("step-failed", step=step, exc_info=fault)
+                self.fault = f"the step {step} of a rollout has failed"
+
+    async def _carry_out(self, step: str, phase: PhaseOf) -> None:
+        steps: dict[str, Callable[[PhaseOf], Awaitable[None]]] = {
+            "load": self._load,
+            "drain": self._drain,
+            "deploy": self._deploy,
+            "restore": self._restore,
+            "join": self._join,
+        }
+        if step in steps:
+            await steps[step](phase)
+        elif step == "admit":
+            self._admit()
+        elif step == "settle":
+            await self.deployment.settle()
+        elif step == "discard":
+            await self.deployment.undo()
+        elif step == "synchronise":
+            await self.deployment.synchronise(self.machine.contents)
+        elif step == "unready":
+            self.fault = "the log is away, and the decision of a rollout is not known"
+
+    def _admit(self) -> None:
+        if self.machine.is_member and not self.machine.is_waiting:
+            self.pause.admit()
+            self.fault = None
+            self._joined.set()
+
+    async def _load(self, phase: PhaseOf) -> None:
+        try:
+            digests = await self.deployment.load(self.machine.changes)
+        except ItemRefused as refused:
+            problems = "; ".join(str(problem) for problem in refused.problems)
+            self._put(self.machine.end(phase, "", f"{refused}{problems and ': '}{problems}"))
+            return
+        self._put(self.machine.end(phase, self.machine.digest(digests), ""))
+
+    async def _drain(self, phase: PhaseOf) -> None:
+        reason = ""
+        try:
+            await self.pause.drain(self._drain_s)
+        except NotDrained as fault:
+            reason = str(fault)
+        self._put(self.machine.end(phase, "", reason))
+
+    async def _deploy(self, phase: PhaseOf) -> None:
+        try:
+            digests = await self.deployment.deploy(self.machine.changes)
+        except ItemRefused as refused:
+            self._put(self.machine.end(phase, "", str(refused)))
+            return
+        self._put(self.machine.end(phase, self.machine.digest(digests), ""))
+
+    async def _restore(self, phase: PhaseOf) -> None:
+        reason = ""
+        try:
+            await self.deployment.undo()
+        except Exception as fault:
+            _logger.exception("revision-not-restored")
+            reason = f"its revision could not be restored: {fault}"
+        self._put(self.machine.end(phase, "", reason))
+
+    async def _join(self, _phase: PhaseOf) -> None:
+        """Load the revision of the domain and join; again and again, until the node is a member."""
+        while not self.machine.is_member:
+            news = self._news
+            await self.deployment.synchronise(self.machine.contents)
+            joining = self.machine.join(self._now())
+            if joining is not None:
+                await self._attempt(*joining)
+            if not self.machine.is_member:
+                await _wait(news, _AGAIN_S)
+
+    async def _attempt(self, command_id: str, command: Command) -> bool:
+        """Send a command; return False after a fault, which is logged: it is sent again."""
+        try:
+            async with asyncio.timeout(_LOG_S):
+                await self._send(command_id, command)
+        except Refused as refused:
+            _logger.info("domain-refuses", command=command.TYPE, why=refused.detail)
+        except Exception as fault:  # noqa: BLE001 (whatever it is: the command is sent again)
+            _logger.info("domain-does-not-answer", command=command.TYPE, why=repr(fault))
+        else:
+            return True
+        return False
+
+    # votes, and the loss of contact
+
+    async def _vote(self) -> None:
+        """Send each vote until it is recorded, or its phase is over."""
+        sent, again_at = "", 0.0
+        while True:
+            news, now = self._news, time.monotonic()
+            voting = self.machine.vote(round((now - self._phase_at) * 1000), self._now())
+            if voting is None:
+                await news.wait()
+                continue
+            if voting[0] != sent or now >= again_at:
+                answered = await self._attempt(*voting)
+                sent, again_at = voting[0], time.monotonic() + (_RECORDED_S if answered else _AGAIN_S)
+            await _wait(news, again_at - time.monotonic())
+
+    async def _watch(self) -> None:
+        """Resume without the decision of a rollout if the log is away, as far as that is safe."""
+        while True:
+            news = self._news
+            if not self.machine.is_waiting:
+                await news.wait()
+                continue
+            await _wait(news, self._read_at + self._contact_s - time.monotonic())
+            if time.monotonic() < self._read_at + self._contact_s:
+                continue  # another record, maybe the decision
+            if await self._has_contact():
+                self._read_at = time.monotonic()
+            else:
+                _logger.warning("domain-out-of-contact", rollout=self.machine.phase[0])
+                self._put(self.machine.lose_contact())
+                await _wait(self._news, self._contact_s)
+
+    async def _has_contact(self) -> bool:
+        try:
+            async with asyncio.timeout(_LOG_S):
+                await self._log.end(self.machine.topic, self._partition)
+        except (LogFault, TimeoutError):
+            return False
+        return True
+
+
+async def _wait(news: asyncio.Event, seconds: float) -> None:
+    """Wait for news, at most so many seconds."""
+    with contextlib.suppress(TimeoutError):
+        async with asyncio.timeout(max(seconds, 0.0)):
+            await news.wait()
