@@ -46,13 +46,15 @@ async def open_admin_api(
     stack: AsyncExitStack,
     operations: Handler | None = None,
     services: Mapping[str, int] = MappingProxyType({}),
+    port: int = 0,
 ) -> None:
     """Open the admin API of this process, for its machine only, and note it in the process's folder.
 
-    `url`: its URL; `services`: the ports of its services; `operations`: answers requests for them.
+    `url`: its URL; `services`: the ports of its services; `operations`: answers requests for them. `port`: 0
+    for any free one. Raises `PortTaken`.
     """
     token = secrets.token_urlsafe(32)
-    server = HttpServer(AdminApi(token, operations), LOOPBACK, 0)
+    server = HttpServer(AdminApi(token, operations), LOOPBACK, port)
     await server.start()
     stack.push_async_callback(server.stop)
     folder.announce(InstanceNote(os.getpid(), url, server.host, server.port, token, dict(services)))

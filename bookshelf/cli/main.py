@@ -30,6 +30,7 @@ _COMMANDS = {
     "accounts": ("bookshelf.cli.accounts:accounts", "Look after accounts."),
     "shop": ("bookshelf.cli.shop:shop", "Check the laws of the shop, and its files."),
     "photos": ("bookshelf.cli.photos:photos", "Check photos and their images, and delete unused ones."),
+    "node": ("bookshelf.cli.node:node", "Run groups of services on Kafka and Consul."),
     "repo": ("bookshelf.cli.repo:repo", "Look after the repository of a domain."),
     "package": ("bookshelf.cli.repo:package", "Make packages of services."),
     "demo": ("bookshelf.cli.demo:demo", "Fill a new data folder with a made-up system to look at."),
@@ -38,6 +39,8 @@ _COMMANDS = {
     "dev": ("bookshelf.cli.dev:dev", "Run servers to develop with."),
     "forward": ("bookshelf.cli.forward:forward", "Pass connections on to instances elsewhere."),
 }
+#: What the program starts itself.
+_HIDDEN = {"child": "bookshelf.cli.child:child"}
 
 
 class _Lazy(click.Group):
@@ -63,9 +66,9 @@ class _Lazy(click.Group):
             formatter.write_dl([(name, summary) for name, (_, summary) in _COMMANDS.items()])
 
     def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:  # noqa: ARG002
-        if cmd_name not in _COMMANDS:
+        if cmd_name not in _COMMANDS and cmd_name not in _HIDDEN:
             return None
-        module, _, name = _COMMANDS[cmd_name][0].partition(":")
+        module, _, name = (_HIDDEN.get(cmd_name) or _COMMANDS[cmd_name][0]).partition(":")
         command: Any = getattr(_imported(module), name)
         assert isinstance(command, click.Command)  # noqa: S101 (the table above has commands only)
         return command

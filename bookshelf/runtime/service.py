@@ -79,6 +79,7 @@ class ServiceHost:
         self.api = self._make_api()
         self._listener: Listener | None = None
         self._begun = AsyncExitStack()
+        self._is_prepared = False
 
     def _aggregate(self, name: str) -> AggregateHost:
         infrastructure = self._infrastructure
@@ -133,11 +134,21 @@ class ServiceHost:
         assert self._listener is not None  # noqa: S101 (it has started)
         return self._listener.host
 
-    async def start(self) -> None:
-        """Get ready, listen, then register. Raises `PortTaken`, `LogFault`, `StorageFault`."""
+    async def prepare(self) -> None:
+        """Start the views, which replay the log; nothing is owned or registered yet.
+
+        Raises `LogFault`, `StorageFault`.
+        """
+        if self._is_prepared:
+            return
+        self._is_prepared = True
         for view in self.views.values():
             self._begun.push_async_callback(view.stop)
             await view.start()
+
+    async def start(self) -> None:
+        """Get ready, listen, then register. Raises `PortTaken`, `LogFault`, `StorageFault`."""
+        await self.prepare()
         # at the end the partitions are given away before the listener closes: late commands are forwarded
         self._begun.push_async_callback(self._close)
         for aggregate in self.aggregates.values():

@@ -1,0 +1,202 @@
+"""`bookshelf node`: runs service groups, each in a process of its own, on Kafka and Consul."""
+
+import asyncio
+import os
+from collections.abc import Mapping
+from contextlib import AsyncExitStack
+from pathlib import Path
+from typing import Any
+
+import click
+import msgspec
+
+from bookshelf.cli.command import collect_rarely, guarded, run_until_signalled, started
+from bookshelf.cli.command import run as run_loop
+from bookshelf.cli.instance import open_discovery
+from bookshelf.cli.listen import NOTICE_S, allowed_hosts, check_address, found_at, open_admin_api
+from bookshelf.cli.node_packages import PackageFetcher, child_starter
+from bookshelf.cluster.settings import ClusterSettings
+from bookshelf.config import (
+    GatewaySettings,
+    Network,
+    Settings,
+    WrongSetting,
+    load,
+    read,
+    read_network,
+    with_port,
+)
+from bookshelf.http.client import HttpTransport
+from bookshelf.http.server import HttpServer
+from bookshelf.runtime.agent.groups import ServiceGroups
+from bookshelf.runtime.agent.item import ItemRefused
+from bookshelf.runtime.agent.package_kind import PackageKind
+from bookshelf.runtime.data_folder import DataFolder
+from bookshelf.runtime.logs import configure
+from gateway.ingress.listen import Certificate
+
+#: The ports of a node without an offset: HTTP, HTTPS, and the admin API.
+HTTP_PORT, HTTPS_PORT, ADMIN_PORT = 8140, 8141, 8142
+
+
+class NodePorts(msgspec.Struct, frozen=True):
+    """The ports of a node; 0: any free one. It listens with HTTPS only if a certificate is set."""
+
+    http: int
+    https: int
+    admin: int
+
+
+@click.command()
+@click.option("--name", required=True, help="The name of this node, of its folder too.")
+@click.option("--port-offset", type=click.IntRange(0, 50_000), default=0, help="Added to the ports below.")
+@click.option("--http-port", type=click.IntRange(0, 65_535), help=f"{HTTP_PORT} by default; 0: any free one.")
+@click.option("--https-port", type=click.IntRange(0, 65_535), help=f"{HTTPS_PORT}, with `gateway_tls_cert`.")
+@click.option("--admin-port", type=click.IntRange(0, 65_535), help=f"{ADMIN_PORT}, of the admin API.")
+@click.option("--load", "groups", metavar="A,B", help="Load these groups at the start, without a domain.")
+@click.option("--broker", metavar="ADDR", help="A Kafka broker, like 127.0.0.1:9092; several with commas.")
+@click.option("--consul", metavar="ADDR", help="The Consul agent, like 127.0.0.1:8500.")
+@click.option("--host", help="The address to listen on; loopback by default.")
+@click.option(
+    "--addr", metavar="ADDR", help="The address that others find it at; auto: as the agent sees it."
+)
+@click.option("--data", metavar="DIR", help="The folder for rows, states and packages.")
+def node(name: str, *, port_offset: int, groups: str | None, **given: Any) -> None:  # noqa: ANN401 (options)
+    """Run a node for service groups, until SIGTERM or Ctrl-C."""
+
+    def work() -> None:
+        settings = read(os.environ, data=given["data"], host=given["host"])
+        configure(settings.log_level, settings.log_format)
+        network = _network(name, given["broker"], given["consul"], given["addr"])
+        ports = NodePorts(
+            _port(given["http_port"], HTTP_PORT + port_offset),
+            _port(given["https_port"], HTTPS_PORT + port_offset),
+            _port(given["admin_port"], ADMIN_PORT + port_offset),
+        )
+        loaded = tuple(group.strip() for group in (groups or "").split(",") if group.strip())
+        run_loop(_run(settings, network, ports, loaded))
+
+    guarded(work)
+
+
+def _port(given: int | None, usual: int) -> int:
+    return usual if given is None else given
+
+
+def _network(name: str, broker: str | None, consul: str | None, address: str | None) -> Network:
+    brokers = broker and ",".join(with_port(one, "9092") for one in broker.split(","))
+    agent = consul and with_port(consul, "8500")
+    return read_network(os.environ, broker=brokers, consul=agent, address=address, id=name)
+
+
+async def _run(settings: Settings, network: Network, ports: NodePorts, groups: tuple[str, ...]) -> None:
+    async def serve(ready: asyncio.Event, leaving: asyncio.Event) -> None:
+        collect_rarely()
+        async with AsyncExitStack() as stack:
+            opened = await open_node(settings, network, ports, stack)
+            for group in groups:
+                await _load(opened, group)
+            await open_admin_api(opened.folder, opened.urls[0], stack, port=ports.admin)
+            started()
+            click.echo(f"node {network.instance.id} is ready at {', '.join(opened.urls)}")
+            ready.set()
+            await leaving.wait()
+
+    await run_until_signalled(serve)
+
+
+class OpenNode:
+    """A running node: its groups, and what loads packages."""
+
+    def __init__(
+        self, kind: PackageKind, fetcher: PackageFetcher, urls: list[str], folder: DataFolder
+    ) -> None:
+        self.kind = kind
+        self.fetcher = fetcher
+        self.urls = urls
+        self.folder = folder
+
+
+async def _load(opened: OpenNode, name: str) -> None:
+    """Load a group without a domain. Raises `WrongSetting`."""
+    try:
+        package = await opened.fetcher.newest(name)
+        group = await opened.kind.start(name, package.digest)
+        await group.child.activate(opened.kind.load_s)
+    except ItemRefused as fault:
+        raise WrongSetting(f"--load: {name}: {fault}") from None
+    opened.kind.groups.put(group)
+
+
+async def open_node(
+    settings: Settings, network: Network, ports: NodePorts, stack: AsyncExitStack
+) -> OpenNode:
+    """Open the ports of a node, until the stack closes.
+
+    Raises `FolderFault`, `DiscoveryFault`, `PortTaken`, `WrongSetting`.
+    """
+    check_address(network.instance.address, settings.host)
+    cluster = load(ClusterSettings, os.environ)
+    folder = DataFolder(settings.instance_folder(network.instance.id))
+    stack.callback(folder.close)
+    discovery = await open_discovery(network, stack)
+    transport = HttpTransport()
+    stack.push_async_callback(transport.close)
+    groups = ServiceGroups(discovery, transport)
+    fetcher = PackageFetcher.of(cluster, folder.path / "packages")
+    stack.push_async_callback(fetcher.close)
+    start = child_starter(_environment(network, settings), folder.path / "groups", cluster.cluster_load_s)
+    kind = PackageKind(
+        groups,
+        folder.path / "unpacked",
+        fetcher.fetch,
+        start,
+        cluster.cluster_load_s,
+        cluster.cluster_standby_s,
+    )
+    urls = await _listen(groups, settings, network, ports, stack)
+    running = asyncio.create_task(groups.run(), name="service groups")
+    stack.callback(running.cancel)
+    stack.push_async_callback(kind.close)
+    return OpenNode(kind, fetcher, urls, folder)
+
+
+async def _listen(
+    groups: ServiceGroups, settings: Settings, network: Network, ports: NodePorts, stack: AsyncExitStack
+) -> list[str]:
+    """Listen with HTTP, and with HTTPS if there is a certificate; return the URLs."""
+    address = await found_at(network, settings.host)
+    names = (address, *allowed_hosts(settings))
+    server = HttpServer(groups, settings.host, ports.http, allowed_hosts=names)
+    await server.start()
+    stack.push_async_callback(_leave, server)
+    groups.address, groups.port = address, server.port
+    urls = [f"http://{address}:{server.port}"]
+    gate = load(GatewaySettings, os.environ)
+    if gate.gateway_tls_cert:
+        certificate = Certificate(
+            Path(gate.gateway_tls_cert), Path(gate.gateway_tls_key or gate.gateway_tls_cert)
+        )
+        secure = HttpServer(groups, settings.host, ports.https, tls=certificate.context, allowed_hosts=names)
+        await secure.start()
+        stack.push_async_callback(_leave, secure)
+        urls.append(f"https://{address}:{secure.port}")
+    return urls
+
+
+async def _leave(server: HttpServer) -> None:
+    server.leave()
+    await asyncio.sleep(NOTICE_S)
+    await server.stop()
+
+
+def _environment(network: Network, settings: Settings) -> Mapping[str, str]:
+    """Return the environment of the processes: that of the node, with what its command line has set."""
+    return {
+        **os.environ,
+        "BOOKSHELF_BROKER": network.kafka.bootstrap,
+        "BOOKSHELF_CONSUL": network.consul.agent,
+        "BOOKSHELF_DATA": str(settings.folder),
+        # threads share heaps: each new one would take 64 MiB of the address space
+        "MALLOC_ARENA_MAX": "2",
+    }
