@@ -168,7 +168,7 @@ def test_votes_are_killed_under_load_and_each_counts_once(tmp_path: Path) -> Non
 
 
 def voted(photos: int, rounds: int) -> Iterator[tuple[str, Event]]:
-    """Yield photos with votes of 20 persons, each of whom votes again and again the other way."""
+    """Yield photos with votes of 20 persons; each votes again and again the other way."""
     for number in range(photos):
         yield f"p{number}", photo_added("a-owner", AT + timedelta(seconds=number))
     previous: dict[str, VoteCast] = {}
