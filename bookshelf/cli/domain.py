@@ -1,92 +1,31 @@
 """Makes this process a node of its domain, if the setting `cluster_domain` names one."""
 
-import asyncio
 import os
-import re
 from collections.abc import Sequence
 from contextlib import AsyncExitStack
 
-from bookshelf import __version__
-from bookshelf.cli.domain_kinds import RunningGateway, make_kinds
-from bookshelf.cluster.handlers import AGENT_COMMANDS
-from bookshelf.cluster.node import DomainNode
 from bookshelf.cluster.settings import ClusterSettings
-from bookshelf.concurrency import cancel_and_wait
 from bookshelf.config import load
-from bookshelf.runtime.agent.agent import NodeAgent
-from bookshelf.runtime.agent.domain_client import DomainClient
-from bookshelf.runtime.agent.eviction import evict_absent_nodes
-from bookshelf.runtime.agent.pause import Pause, ServiceGate
-from bookshelf.runtime.agent.policy import PolicyGate
 from bookshelf.runtime.infrastructure import Infrastructure
 from bookshelf.runtime.service import ServiceHost
-
-#: The tag of the services of this context, which are never paused.
-_NEVER_PAUSED = "cluster"
-_TAGS = ("cluster", "rollouts")
+from gateway.app import Gateway
+from gateway.reload import ReloadableGateway
 
 
-async def open_agent(
+async def join_domain(
     name: str,
     hosts: Sequence[ServiceHost],
     infrastructure: Infrastructure,
     stack: AsyncExitStack,
-    gateway: RunningGateway | None = None,
-) -> NodeAgent | None:
-    """Run the agent of the node `name` until the stack is closed; return it. Without a domain: None.
+    gateway: tuple[Gateway, ReloadableGateway] | None = None,
+) -> None:
+    """Run the agent of the node `name` until the stack is closed; return once the node is a member.
 
-    The hosts have started. Raises `LogFault`.
+    Without a domain nothing runs, and nothing is imported for it. The hosts have started. Raises `LogFault`.
     """
-    cluster = load(ClusterSettings, os.environ)
-    if not cluster.cluster_domain:
-        return None
-    now = infrastructure.clock.now
-    client = DomainClient(
-        infrastructure.discovery, infrastructure.transport, infrastructure.callers, _TAGS, AGENT_COMMANDS
-    )
-    agent = _agent_of(name, hosts, infrastructure, client, gateway, cluster)
-    await agent.start()
-    stack.push_async_callback(agent.stop)
-    if any(host.service.tags == _TAGS for host in hosts):
-        evicting = evict_absent_nodes(agent.machine, infrastructure.discovery, client.send, now)
-        stack.push_async_callback(cancel_and_wait, asyncio.create_task(evicting))
-    return agent
+    if not load(ClusterSettings, os.environ).cluster_domain:
+        return
+    from bookshelf.cli.domain_agent import open_agent  # noqa: PLC0415 (only processes of a domain need it)
 
-
-def _agent_of(
-    name: str,
-    hosts: Sequence[ServiceHost],
-    infrastructure: Infrastructure,
-    client: DomainClient,
-    gateway: RunningGateway | None,
-    cluster: ClusterSettings,
-) -> NodeAgent:
-    """Return the agent, with a gate before each service that a rollout can pause."""
-    services = [host.service.name for host in hosts]
-    address = f"http://{hosts[0].address}:{hosts[0].port}"
-    node = re.sub(r"[^A-Za-z0-9.-]", "-", name)[:100]
-    machine = DomainNode(node, infrastructure.ids.new(), address, services, __version__)
-    callers = infrastructure.callers
-    gates = {
-        host.service.name: ServiceGate(host.service.name, PolicyGate(callers), machine.revision_of)
-        for host in hosts
-        if host.service.tags[0] != _NEVER_PAUSED
-    }
-    policies = {service: gate.policy for service, gate in gates.items()}
-    kinds = make_kinds([host.service for host in hosts], policies, gateway)
-    agent = NodeAgent(
-        cluster.cluster_domain,
-        machine,
-        infrastructure.log,
-        kinds,
-        Pause(gates),
-        client.send,
-        infrastructure.clock.now,
-        drain_s=cluster.cluster_drain_s,
-        contact_s=(cluster.cluster_commit_timeout_ms + cluster.cluster_notification_wait_ms) / 1000,
-    )
-    for host in hosts:
-        if host.service.name in gates:
-            host.api.around = gates[host.service.name].around
-            host.hold = lambda: agent.fault
-    return agent
+    agent = await open_agent(name, hosts, infrastructure, stack, gateway)
+    await agent.joined()

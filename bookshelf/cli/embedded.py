@@ -13,6 +13,7 @@ import structlog
 from bookshelf.cli.blobs import open_blobs
 from bookshelf.cli.callers import open_callers
 from bookshelf.cli.command import on_hangup
+from bookshelf.cli.domain import join_domain
 from bookshelf.cli.keyring import open_embedded_seals
 from bookshelf.cli.listen import LOOPBACK, allowed_hosts
 from bookshelf.cli.start_secret import StartSecret
@@ -42,8 +43,8 @@ from bookshelf.services import SERVICES
 from bookshelf.storage.sqlite import SqliteStorage
 from gateway.app import Gateway
 from gateway.ingress.listen import GatewayServer, ingress_policy, open_gateway_server, verifier
-from gateway.ingress.middleware import IngressPolicy
-from gateway.options import parse_limits, read_options
+from gateway.options import Limits, read_options
+from gateway.reload import ReloadableGateway
 
 _SHOWN_AS_LOCALHOST = frozenset({LOOPBACK, "0.0.0.0", "::", "::1"})  # noqa: S104 (only shown)
 _logger = structlog.get_logger(__name__)
@@ -97,11 +98,14 @@ async def embedded(
         hosts = await _start_services(services, settings, infrastructure, stack)
         gate = load(GatewaySettings, os.environ)
         policy = ingress_policy(gate, (settings.host, *allowed_hosts(settings)))
-        gateway = api.handler = _make_gateway(settings, gate, policy, infrastructure)
+        limits = Limits(policy, gate)
+        gateway = api.handler = _make_gateway(settings, gate, limits, infrastructure)
         policy.refuse = gateway.refuse
         stack.push_async_callback(gateway.stop)
         await gateway.start()
         on_hangup(gateway.reload)
+        reloadable = ReloadableGateway(gateway, gate, policy, limits)
+        await join_domain("shelf", hosts, infrastructure, stack, (gateway, reloadable))
         token = secrets.token_urlsafe(32)
         admin = AdminApi(token, ServiceOperations(hosts, infrastructure))
         listener = await infrastructure.listen(admin, LOOPBACK, 0)
@@ -116,10 +120,11 @@ async def embedded(
 
 
 def _make_gateway(
-    settings: Settings, gate: GatewaySettings, policy: IngressPolicy, infrastructure: Infrastructure
+    settings: Settings, gate: GatewaySettings, limits: Limits, infrastructure: Infrastructure
 ) -> Gateway:
-    limits = parse_limits(policy, gate)
-    options = read_options(gate, anywhere=True, host=settings.host, verifier=verifier(gate), limits=limits)
+    options = read_options(
+        gate, anywhere=True, host=settings.host, verifier=verifier(gate), limits=limits.section
+    )
     options = replace(
         options, ids=infrastructure.ids, callers=infrastructure.callers, issuer=settings.accounts_issuer
     )

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 from bookshelf.cli.blobs import open_blobs
 from bookshelf.cli.callers import open_callers
+from bookshelf.cli.domain import join_domain
 from bookshelf.cli.keyring import open_shared_seals
 from bookshelf.cli.listen import NOTICE_S, SocketListeners, allowed_hosts, check_address, open_admin_api
 from bookshelf.cli.start_secret import StartSecret
@@ -194,6 +195,8 @@ async def begin(
     stack.push_async_callback(host.stop)
     await host.start()
     url = f"http://{host.address}:{host.port}"
+    name = network.instance.id or f"{service.name}-{host.address}-{host.port}"
+    await join_domain(name, (host,), infrastructure, stack)
     ports = {service.name: host.port}
     await open_admin_api(folder, url, stack, ServiceOperations((host,), infrastructure), ports)
     return url

@@ -31,6 +31,7 @@ _COMMANDS = {
     "shop": ("bookshelf.cli.shop:shop", "Check the laws of the shop, and its files."),
     "photos": ("bookshelf.cli.photos:photos", "Check photos and their images, and delete unused ones."),
     "node": ("bookshelf.cli.node:node", "Run groups of services on Kafka and Consul."),
+    "admin": ("bookshelf.cli.admin_cluster:admin", "Change what all nodes of a domain run."),
     "repo": ("bookshelf.cli.repo:repo", "Look after the repository of a domain."),
     "package": ("bookshelf.cli.repo:package", "Make packages of services."),
     "demo": ("bookshelf.cli.demo:demo", "Fill a new data folder with a made-up system to look at."),

@@ -1,18 +1,25 @@
 """The requests that open, commit and end rollouts, and the commands of the nodes' agents."""
 
+import os
 from collections.abc import Callable
+from dataclasses import replace
 from typing import Annotated, Any, Literal
 
 import msgspec
 from msgspec import Meta
 
+from bookshelf.cluster.domain import RolloutLimits, domain_aggregate
 from bookshelf.cluster.domain_commands import CommitRollout, ProposeChanges, RollBack
 from bookshelf.cluster.domain_state import Domain, RolloutResult
 from bookshelf.cluster.events import Barrier
+from bookshelf.cluster.items import check_settings
+from bookshelf.cluster.settings import ClusterSettings
+from bookshelf.config import load
 from bookshelf.cqrs.aggregate import Aggregate
 from bookshelf.cqrs.errors import NotFound
 from bookshelf.cqrs.handler import INTERNAL, HandlerPorts, HandlerRoute, RequestContext
 from bookshelf.cqrs.item import CONTENT_BYTES, ItemChange, ItemProblem, Kind, digest_of
+from bookshelf.cqrs.service import Service
 from bookshelf.http.message import Request, Response
 from bookshelf.http.problem import Fault, Problem
 from bookshelf.runtime.api import header_fields
@@ -249,6 +256,26 @@ def _problem(state: RolloutState) -> dict[str, Any]:
         "detail": detail,
         **msgspec.to_builtins(state),
     }
+
+
+def with_rollouts(service: Service) -> Service:
+    """Return the service rollouts as a process runs it: with the domain and the limits of its settings."""
+    settings = load(ClusterSettings, os.environ)
+    limits = RolloutLimits(
+        notification_wait_s=settings.cluster_notification_wait_ms / 1000,
+        load_s=settings.cluster_load_s,
+        drain_s=settings.cluster_drain_s,
+        commit_timeout_s=settings.cluster_commit_timeout_ms / 1000,
+    )
+    aggregate = domain_aggregate(limits)
+    others = tuple(part for part in service.runs if part.name != aggregate.name)
+    routes = rollout_routes(aggregate, settings.cluster_domain, _problems)
+    return replace(service, load=None, runs=(aggregate, *others), serves=(*routes, *service.serves))
+
+
+def _problems(change: ItemChange) -> tuple[ItemProblem, ...]:
+    """Return what is wrong with settings; what only nodes know, like routes, they check when they load."""
+    return check_settings(change.content) if (change.kind, change.action) == ("settings", "put") else ()
 
 
 def rollout_routes(aggregate: Aggregate[Domain], domain: str, check: CheckItem) -> tuple[HandlerRoute, ...]:

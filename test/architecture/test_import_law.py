@@ -33,7 +33,7 @@ LAW: Law = {
     "bookshelf.cluster": {"bookshelf.cqrs", "bookshelf.storage", "bookshelf.config"},
     "bookshelf.cluster.settings": set(),
     "bookshelf.cluster.handlers": {
-        *("bookshelf.cluster", "bookshelf.cqrs", "bookshelf.runtime"),
+        *("bookshelf.cluster", "bookshelf.cqrs", "bookshelf.runtime", "bookshelf.config"),
         *("bookshelf.http.message", "bookshelf.http.problem"),
     },
     "bookshelf.files": {"bookshelf.cqrs"},

@@ -1,0 +1,376 @@
+"""`bookshelf admin`: changes what all nodes of a domain run, by the admin API of one node or by a gateway."""
+
+import asyncio
+import os
+import ssl
+import sys
+from collections.abc import AsyncIterator, Callable, Coroutine, Mapping
+from contextlib import asynccontextmanager
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import click
+import msgspec
+
+from bookshelf.cli.command import guarded, run, stop
+from bookshelf.cli.passwords import read_password
+from bookshelf.cli.signing_in import Credentials, NotSignedIn, SignedIn
+from bookshelf.cluster.items import GATEWAY_FILE, SETTINGS_FILE
+from bookshelf.cluster.repository_index import INDEX, INDEX_BYTES, BadIndex, parse_index
+from bookshelf.cluster.settings import ClusterSettings
+from bookshelf.config import load as load_settings
+from bookshelf.config import read
+from bookshelf.cqrs.item import CONTENT_BYTES
+from bookshelf.http.client import NoResponse, RemoteHandler, Unreachable
+from bookshelf.http.message import Handler, read_response, request
+from bookshelf.runtime.agent.repository import NotInRepository, RepositoryFault, open_repository
+from bookshelf.runtime.data_folder import running
+from bookshelf.runtime.logs import configure
+
+#: The command was carried out; it has to be corrected; the rollout has ended otherwise; it has not ended yet.
+DONE, CORRECT, FAILED, OPEN = 0, 2, 3, 4
+_OK, _ACCEPTED, _CONFLICT, _REFUSED, _DEFECT = 200, 202, 409, 400, 500
+_MOST = 16 << 20
+_ROLLOUTS = "/bookshelf/cluster/rollouts"
+
+
+class Target(NamedTuple):
+    """Which node is asked, with which identity, and how the answers are printed."""
+
+    node: str
+    token: str
+    login: Credentials | None
+    ca: Path | None
+    data: str | None
+    domain: str
+    as_json: bool
+
+
+class Administration:
+    """Sends the requests of one command."""
+
+    def __init__(self, api: Handler, token: str) -> None:
+        self._api = api
+        self._token = token
+
+    async def send(self, method: str, path: str, body: object = None) -> tuple[int, Any]:
+        """Return the status and the JSON of an answer. Ends the command with 4 if there is none."""
+        try:
+            return await self._send(method, path, body)
+        except (Unreachable, NoResponse) as fault:
+            code, message = OPEN, f"no answer: {fault}; `bookshelf admin status` shows the result"
+        except NotSignedIn as fault:
+            code, message = CORRECT, str(fault)
+        raise _ended(code, message)
+
+    async def _send(self, method: str, path: str, body: object) -> tuple[int, Any]:
+        content = b"" if body is None else msgspec.json.encode(body)
+        headers = {"Content-Type": "application/json"} if content else {}
+        if self._token:
+            headers["Authorization"] = f"Bearer {self._token}"
+        answer = await self._api.handle(request(method, path, content, **headers))
+        text = await read_response(answer, _MOST)
+        return answer.status, msgspec.json.decode(text) if text else None
+
+    async def status(self) -> Any:  # noqa: ANN401 (JSON)
+        """Return the state of the domain."""
+        return expect(*await self.send("GET", "/bookshelf/cluster/status"))
+
+
+def expect(status: int, body: Any) -> Any:  # noqa: ANN401 (JSON)
+    """Return the JSON of an answer of a request that succeeded; end the command for any other."""
+    if status < _REFUSED:
+        return body
+    detail = body.get("detail", "") if isinstance(body, dict) else ""
+    if status == _CONFLICT and isinstance(body, dict) and body.get("state") in {"aborted", "rolled-back"}:
+        raise _ended(FAILED, detail)
+    raise _ended(OPEN if status >= _DEFECT else CORRECT, f"{status}: {detail}")
+
+
+def _ended(code: int, message: str) -> SystemExit:
+    """Print why a command ends; return what ends it."""
+    click.echo(message, err=True)
+    return SystemExit(code)
+
+
+@asynccontextmanager
+async def administration(target: Target) -> AsyncIterator[Administration]:
+    """Yield what sends requests to the node of a target."""
+    token = target.token
+    if target.node:
+        tls: ssl.SSLContext | None = ssl.create_default_context(
+            cafile=None if target.ca is None else str(target.ca)
+        )
+        api = RemoteHandler(
+            target.node, tls=tls if target.node.startswith("https:") else None, answer_s=140.0
+        )
+    else:
+        settings = read(os.environ, data=target.data)
+        note = running(settings.folder)
+        if note is None:
+            stop(f"nothing runs on {settings.folder}; name a node with --node")
+        token = token or note.token
+        api = RemoteHandler(f"http://{note.control_host}:{note.control_port}", answer_s=140.0)
+    handler: Handler = api if target.login is None else SignedIn(api, target.login)
+    try:
+        yield Administration(handler, "" if target.login is not None else token)
+    finally:
+        await api.close()
+
+
+@click.group()
+@click.option("--node", default="", metavar="URL", help="A gateway, or the admin API of a node.")
+@click.option("--token-file", type=click.Path(path_type=Path, exists=True, dir_okay=False))
+@click.option("--user", metavar="NAME", help="Sign in by handle or e-mail address; asks for the password.")
+@click.option("--ca", type=click.Path(path_type=Path, exists=True), help="The certificate of the authority.")
+@click.option("--data", metavar="DIR", help="Without --node: the data folder of a process of this machine.")
+@click.option("--domain", default="", help="The domain that is meant; it must be that of the node.")
+@click.option("--json", "as_json", is_flag=True, help="Print answers as JSON.")
+@click.pass_context
+def admin(  # noqa: PLR0913 (the options)
+    context: click.Context,
+    *,
+    node: str,
+    token_file: Path | None,
+    user: str | None,
+    ca: Path | None,
+    data: str | None,
+    domain: str,
+    as_json: bool,
+) -> None:
+    """Change what all nodes of a domain run: all of them, or none.
+
+    Exit codes: 0 done; 2 correct the command; 3 aborted or rolled back; 4 the result is not known yet.
+    """
+    configure("critical", "auto")
+    token = "" if token_file is None else token_file.read_text(encoding="utf-8").strip()
+    login = None if user is None else Credentials(user, read_password(None))
+    context.obj = Target(node, token, login, ca, data, domain, as_json)
+
+
+def _carry_out(target: Target, work: Callable[[Administration], Coroutine[Any, Any, None]]) -> None:
+    async def go() -> None:
+        async with administration(target) as client:
+            await work(client)
+
+    guarded(lambda: run(go()))
+
+
+def _changing(command: Callable[..., None]) -> Callable[..., None]:
+    """Add the options of commands that change something."""
+    barrier = click.option("--barrier", type=click.Choice(["commit", "prepare"]), default="commit")
+    commit = click.option("--commit", "commits", is_flag=True, help="Commit once all nodes are ready.")
+    rollout = click.option("--rollout", metavar="ID", help="Extend this open rollout of someone else.")
+    return barrier(commit(rollout(click.pass_obj(command))))
+
+
+def _propose(
+    target: Target,
+    make: Callable[[], Coroutine[Any, Any, list[dict[str, str]]]],
+    options: Mapping[str, object],
+) -> None:
+    async def work(client: Administration) -> None:
+        changes = await make()
+        body = {
+            "changes": changes,
+            "barrier": options["barrier"],
+            "commit": options["commits"],
+            "rollout": options["rollout"],
+        }
+        _print(target, expect(*await client.send("POST", _ROLLOUTS, body)))
+
+    _carry_out(target, work)
+
+
+def _print(target: Target, state: Mapping[str, Any]) -> None:
+    """Print where a rollout is, and end the command: with 4 if it is under way."""
+    if target.as_json:
+        click.echo(msgspec.json.encode(state))
+    elif state["state"] == "unchanged":
+        click.echo(f"Nothing changes; the domain is at revision {state['revision']}.")
+    elif state["state"] == "prepared":
+        number, nodes = state.get("changes", 0), len(state.get("nodes", ()))
+        click.echo(f"Rollout {state['rollout']}: {number} changes are ready on {nodes} nodes; commit them.")
+    else:
+        click.echo(f"Rollout {state['rollout']}: {state['state']}; revision {state['revision']}.")
+    if state["state"] not in {"unchanged", "prepared", "committed", "aborted", "rolled-back"}:
+        sys.exit(OPEN)
+
+
+@admin.command("reload-config")
+@_changing
+def reload_config(target: Target, **options: object) -> None:
+    """Propose the settings and the gateway's rules of the repository, where they differ."""
+
+    async def make() -> list[dict[str, str]]:
+        return [
+            await _repository_item("settings", SETTINGS_FILE),
+            await _repository_item("gateway", GATEWAY_FILE),
+        ]
+
+    _propose(target, make, options)
+
+
+async def _repository_item(kind: str, file: str) -> dict[str, str]:
+    try:
+        content = await _from_repository(file, CONTENT_BYTES)
+    except NotInRepository:
+        return {"kind": kind, "action": "remove"}
+    return {"kind": kind, "content": content.decode(errors="replace")}
+
+
+async def _from_repository(path: str, most: int) -> bytes:
+    location = load_settings(ClusterSettings, os.environ).cluster_repository
+    try:
+        repository = open_repository(location)
+        try:
+            return await repository.read(path, most)
+        finally:
+            await repository.close()
+    except NotInRepository:
+        raise
+    except RepositoryFault as fault:
+        raise _ended(CORRECT, f"cluster_repository: {fault}") from None
+
+
+@admin.command()
+@click.argument("groups")
+@_changing
+def load(target: Target, groups: str, **options: object) -> None:
+    """Load service groups, like A,B: the newest package of each in the repository."""
+
+    async def make() -> list[dict[str, str]]:
+        try:
+            index = parse_index((await _from_repository(INDEX, INDEX_BYTES)).decode())
+            return [
+                {"kind": "package", "name": group, "digest": index.newest(group).digest}
+                for group in groups.split(",")
+            ]
+        except (BadIndex, NotInRepository, UnicodeDecodeError) as fault:
+            stop(str(fault))
+
+    _propose(target, make, options)
+
+
+@admin.command()
+@click.argument("groups")
+@_changing
+def unload(target: Target, groups: str, **options: object) -> None:
+    """Unload service groups, like A,B."""
+
+    async def make() -> list[dict[str, str]]:
+        return [{"kind": "package", "name": group, "action": "remove"} for group in groups.split(",")]
+
+    _propose(target, make, options)
+
+
+@admin.command("apply-policy")
+@click.argument("service")
+@click.argument("file", type=click.Path(path_type=Path, exists=True, dir_okay=False))
+@_changing
+def apply_policy(target: Target, service: str, file: Path, **options: object) -> None:
+    """Apply the policy in FILE to SERVICE."""
+
+    async def make() -> list[dict[str, str]]:
+        content = await asyncio.to_thread(file.read_bytes)
+        return [{"kind": "policy", "name": service, "content": content.decode(errors="replace")}]
+
+    _propose(target, make, options)
+
+
+@admin.command()
+@click.option("--rollout", metavar="ID", help="This one; else the open one.")
+@click.pass_obj
+def commit(target: Target, rollout: str | None) -> None:
+    """Commit the open rollout: all nodes get it, or none."""
+
+    async def work(client: Administration) -> None:
+        state = await client.status()
+        name = rollout or _open_one(state)
+        path = f"{_ROLLOUTS}/{name}/commit"
+        changes = state.get("changes", 0) if state["rollout"] == name else 0
+        _print(target, expect(*await client.send("POST", path, {"changes": changes})))
+
+    _carry_out(target, work)
+
+
+def _open_one(state: Mapping[str, Any]) -> str:
+    if not state["rollout"]:
+        raise _ended(CORRECT, "no rollout is open")
+    return str(state["rollout"])
+
+
+@admin.command()
+@click.option("--rollout", metavar="ID", help="This one; else the open one.")
+@click.pass_obj
+def rollback(target: Target, rollout: str | None) -> None:
+    """End the open rollout without its changes."""
+
+    async def work(client: Administration) -> None:
+        name = rollout or _open_one(await client.status())
+        _print(target, expect(*await client.send("POST", f"{_ROLLOUTS}/{name}/rollback", {})))
+
+    _carry_out(target, work)
+
+
+@admin.command()
+@click.option("--watch", is_flag=True, help="Print it once a second, until Ctrl-C.")
+@click.pass_obj
+def status(target: Target, *, watch: bool) -> None:
+    """Show the revision of the domain, its nodes, and the open rollout."""
+
+    async def work(client: Administration) -> None:
+        while True:
+            state = await client.status()
+            if target.as_json:
+                click.echo(msgspec.json.encode(state))
+            else:
+                nodes = ", ".join(state.get("nodes", ())) or "none"
+                now = "no rollout is open"
+                if state["rollout"]:
+                    now = f"rollout {state['rollout']} is open: {state['state']}, {state['changes']} changes"
+                click.echo(f"Revision {state['revision']}; {now}; nodes: {nodes}")
+            if not watch:
+                return
+            await asyncio.sleep(1.0)
+
+    _carry_out(target, work)
+
+
+def _listing(target: Target, path: str, line: Callable[[Mapping[str, Any]], str]) -> None:
+    async def work(client: Administration) -> None:
+        found = expect(*await client.send("GET", path))
+        if target.as_json:
+            click.echo(msgspec.json.encode(found))
+            return
+        for each in found:
+            click.echo(line(each))
+
+    _carry_out(target, work)
+
+
+@admin.command()
+@click.pass_obj
+def members(target: Target) -> None:
+    """List the nodes of the domain."""
+    _listing(
+        target,
+        "/bookshelf/cluster/members",
+        lambda one: (
+            f"{one['node']}  {one['address']}  {', '.join(one['services'])}  {one['left'] or 'member'}"
+        ),
+    )
+
+
+@admin.command()
+@click.pass_obj
+def history(target: Target) -> None:
+    """List the rollouts, newest first."""
+    _listing(
+        target,
+        _ROLLOUTS,
+        lambda one: (
+            f"{one['opened']}  {one['id']}  {one['actor']}  {one['result'] or one['phase']}  "
+            f"revision {one['revision']}  {one['reason']}".rstrip()
+        ),
+    )

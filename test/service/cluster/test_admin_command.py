@@ -1,0 +1,116 @@
+"""`bookshelf admin` at a running shelf that is the one node of its domain: each command, each exit code."""
+
+import asyncio
+from collections.abc import AsyncIterator
+from pathlib import Path
+from typing import NamedTuple
+
+import pytest
+from click.testing import CliRunner
+from support.client import Client
+
+from bookshelf.cli.embedded import Embedded, embedded
+from bookshelf.cli.main import main
+from bookshelf.cluster.domain import RolloutLimits, domain_aggregate
+from bookshelf.cluster.handlers import with_rollouts
+from bookshelf.config import read
+from bookshelf.cqrs.service import Service
+from bookshelf.services import SERVICES
+
+ROLLOUTS = Service(
+    name="rollouts",
+    summary="Rollouts",
+    tags=("cluster", "rollouts"),
+    port=8130,
+    runs=(domain_aggregate(RolloutLimits()),),
+    serves=(),
+    load=with_rollouts,
+)
+CLOSED = 'state = "closed"\nmessage = "Counting the books."\n'
+
+
+class Administered(NamedTuple):
+    """A running shelf, its data folder, and its repository."""
+
+    shelf: Embedded
+    data: Path
+    repository: Path
+
+    async def add_book(self) -> int:
+        """Add a book by the gateway; return the status."""
+        client = Client(self.shelf.url, "/bookshelf")
+        book = {"title": "Dune", "author": "Frank Herbert", "published": "1965"}
+        return (await asyncio.to_thread(client.post, "/books", book)).status
+
+    async def run(self, *command: str) -> tuple[int, str]:
+        """Run `bookshelf admin`; return its exit code and what it prints."""
+        arguments = ["admin", "--data", str(self.data), *command]
+        done = await asyncio.to_thread(lambda: CliRunner().invoke(main, arguments))
+        assert done.exception is None or isinstance(done.exception, SystemExit), done.exception
+        return done.exit_code, done.output
+
+
+@pytest.fixture
+async def node(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[Administered]:
+    repository = tmp_path / "repository"
+    repository.mkdir()
+    monkeypatch.setenv("BOOKSHELF_CLUSTER_DOMAIN", "blue")
+    monkeypatch.setenv("BOOKSHELF_CLUSTER_REPOSITORY", str(repository))
+    data = tmp_path / "data"
+    settings = read({}, data=str(data), port=0, service_ports="auto")
+    services = [s for s in SERVICES if s.name in {"newbook", "booklist"}]
+    async with asyncio.timeout(60), embedded(settings, [*services, ROLLOUTS]) as shelf:
+        yield Administered(shelf, data, repository)
+
+
+async def test_a_policy_is_prepared_committed_and_in_force(node: Administered, tmp_path: Path) -> None:
+    policy = tmp_path / "closed.toml"
+    policy.write_text(CLOSED)
+    code, text = await node.run("apply-policy", "newbook", str(policy))
+    assert (code, "1 changes are ready on 1 nodes" in text) == (0, True), text
+    assert "is open: prepared, 1 changes" in (await node.run("status"))[1]
+    assert await node.add_book() == 201
+    code, text = await node.run("commit")
+    assert (code, "committed; revision 1" in text) == (0, True), text
+    assert await node.add_book() == 503
+    assert (await node.run("status"))[1].startswith("Revision 1; no rollout is open; nodes: shelf")
+    assert (await node.run("apply-policy", "newbook", str(policy), "--commit"))[1].startswith("Nothing")
+
+
+async def test_a_rollback_ends_a_prepared_rollout(node: Administered, tmp_path: Path) -> None:
+    policy = tmp_path / "closed.toml"
+    policy.write_text(CLOSED)
+    await node.run("apply-policy", "newbook", str(policy), "--barrier", "prepare")
+    code, text = await node.run("rollback")
+    assert (code, "aborted" in text) == (0, True), text
+    assert await node.add_book() == 201
+    assert (await node.run("commit"))[0] == 2
+
+
+async def test_reload_config_takes_the_settings_of_the_repository(node: Administered) -> None:
+    (node.repository / "config.toml").write_text("gateway_compress = true\n")
+    code, text = await node.run("reload-config", "--commit")
+    assert (code, "committed; revision 1" in text) == (0, True), text
+    assert (await node.run("reload-config"))[1].startswith("Nothing changes")
+    (node.repository / "config.toml").unlink()
+    assert "revision 2" in (await node.run("reload-config", "--commit"))[1]
+
+
+async def test_what_is_not_valid_is_refused(node: Administered, tmp_path: Path) -> None:
+    (node.repository / "config.toml").write_text("gateway_compres = true\n")
+    code, text = await node.run("reload-config")
+    assert (code, "gateway_compress" in text) == (2, True), text
+    policy = tmp_path / "bad.toml"
+    policy.write_text('[route."POST /boks"]\nstate = "closed"\n')
+    code, text = await node.run("apply-policy", "newbook", str(policy))
+    assert (code, "POST /books" in text) == (3, True), text
+    assert (await node.run("load", "A"))[0] == 2
+
+
+async def test_a_node_that_does_not_run_gives_no_result(tmp_path: Path) -> None:
+    arguments = ["admin", "--node", "http://127.0.0.1:9", "status"]
+    done = await asyncio.to_thread(lambda: CliRunner().invoke(main, arguments))
+    assert done.exit_code == 4
+    arguments = ["admin", "--data", str(tmp_path), "status"]
+    done = await asyncio.to_thread(lambda: CliRunner().invoke(main, arguments))
+    assert done.exit_code == 2
