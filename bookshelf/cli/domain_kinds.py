@@ -8,6 +8,7 @@ from bookshelf.cqrs.item import ItemProblem, Kind
 from bookshelf.cqrs.service import Service
 from bookshelf.runtime.agent.item import Apply, ItemKind
 from bookshelf.runtime.agent.levels import LogLevels
+from bookshelf.runtime.agent.package_kind import NoPackageKind
 from bookshelf.runtime.agent.policy import PolicyGate, PolicyKind
 from bookshelf.runtime.agent.settings import RulesKind, SettingsKind
 from bookshelf.services import SERVICES
@@ -33,25 +34,28 @@ def make_kinds(
     services: Sequence[Service],
     gates: Mapping[str, PolicyGate],
     gateway: RunningGateway | None = None,
-    others: Callable[[], Collection[str]] = tuple,
+    packages: ItemKind | None = None,
+    others: Callable[[], Mapping[str, Collection[str] | None]] = dict,
 ) -> dict[Kind, ItemKind]:
     """Return the kinds of items of this process.
 
-    `services`: those that it runs, as loaded; `gates`: what checks the requests to each; `others`: returns
-    the names of services that run elsewhere in the domain, and that this program does not have.
+    `services`: those that it runs, as loaded; `gates`: what checks the requests to each; `packages`: what
+    loads service groups, None for a process that has none; `others`: returns further services that a policy
+    may name, with their routes if they are known here.
     """
     levels = LogLevels()
     own: dict[str, Collection[str] | None] = {service.name: None for service in SERVICES}
     own |= {one.name: [f"{route.method} {route.path}" for route in one.serves] for one in services}
 
     def check(service: str, text: str) -> tuple[ItemProblem, ...]:
-        return check_policy(service, text, dict.fromkeys(others()) | own)
+        return check_policy(service, text, {**others(), **own})
 
     parts = [] if gateway is None else [gateway.take_settings]
     kinds: dict[Kind, ItemKind] = {
         "settings": SettingsKind(check_settings, read_settings, levels, parts),
         "gateway": RulesKind(lambda text: check_gateway(text, check_rules), _rules_of(gateway)),
         "policy": PolicyKind(check, read_policy, levels, gates),
+        "package": packages or NoPackageKind(),
     }
     return kinds
 

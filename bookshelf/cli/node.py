@@ -10,7 +10,7 @@ from typing import Any
 import click
 import msgspec
 
-from bookshelf.cli.command import collect_rarely, guarded, run_until_signalled, started
+from bookshelf.cli.command import collect_rarely, guarded, run_until_signalled, started, stop
 from bookshelf.cli.command import run as run_loop
 from bookshelf.cli.instance import open_discovery
 from bookshelf.cli.listen import NOTICE_S, allowed_hosts, check_address, found_at, open_admin_api
@@ -65,6 +65,8 @@ def node(name: str, *, port_offset: int, groups: str | None, **given: Any) -> No
     """Run a node for service groups, until SIGTERM or Ctrl-C."""
 
     def work() -> None:
+        if groups and load(ClusterSettings, os.environ).cluster_domain:
+            stop("--load is for a node without a domain; `bookshelf admin load` loads groups on all nodes")
         settings = read(os.environ, data=given["data"], host=given["host"])
         configure(settings.log_level, settings.log_format)
         network = _network(name, given["broker"], given["consul"], given["addr"])
@@ -158,6 +160,10 @@ async def open_node(
     running = asyncio.create_task(groups.run(), name="service groups")
     stack.callback(running.cancel)
     stack.push_async_callback(kind.close)
+    if cluster.cluster_domain:
+        from bookshelf.cli.node_agent import open_group_agent  # noqa: PLC0415 (only in a domain)
+
+        await open_group_agent(settings, network, kind, discovery, transport, stack)
     return OpenNode(kind, fetcher, urls, folder)
 
 

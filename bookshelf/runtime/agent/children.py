@@ -105,7 +105,7 @@ class ServiceChild:
                 self._process.kill()
             await self._process.wait()
         self._writer.close()
-        await asyncio.gather(self._reading, return_exceptions=True)
+        await asyncio.gather(self._reading, self._writer.wait_closed(), return_exceptions=True)
 
     async def _ask(self, do: str, event: str, within_s: float) -> None:
         command = msgspec.convert({"do": do}, NodeCommand)

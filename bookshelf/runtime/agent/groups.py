@@ -86,7 +86,7 @@ class ServiceGroups:
     ) -> None:
         self._discovery = discovery
         self._transport = transport
-        self._around = around
+        self.around = around
         self.address = ""
         self.port = 0
         self._groups: dict[str, ActiveGroup] = {}
@@ -102,6 +102,15 @@ class ServiceGroups:
     def services(self) -> frozenset[str]:
         """The services that run on this node."""
         return frozenset(one.name for group in self._groups.values() for one in group.child.services)
+
+    @property
+    def routes(self) -> Mapping[str, list[str]]:
+        """The routes of each service that runs on this node, like `POST /books`."""
+        return {
+            service.name: [f"{method} {path}" for method, path in service.routes]
+            for group in self._groups.values()
+            for service in group.child.services
+        }
 
     async def handle(self, request: Request) -> Response:
         """Answer a request to the node's port."""
@@ -206,7 +215,7 @@ class ServiceGroups:
     async def _admit(
         self, endpoint: Endpoint, template: str, request: Request, path: Mapping[str, str]
     ) -> Response:
-        around = self._around(endpoint.service) if isinstance(endpoint, ForwardingEndpoint) else None
+        around = self.around(endpoint.service) if isinstance(endpoint, ForwardingEndpoint) else None
         if around is None:
             return await endpoint(request, path)
         return await around(endpoint, template, request, path)

@@ -89,15 +89,27 @@ class Pause:
 
     def __init__(self, gates: Mapping[str, ServiceGate]) -> None:
         self.gates = dict(gates)
+        self._refused: tuple[str, Collection[str] | None] | None = ("", None)
+
+    def add(self, gate: ServiceGate) -> None:
+        """Take one more service, which is paused if the others are."""
+        self.gates[gate.service] = gate
+        gate.paused = None
+        if self._refused is not None:
+            rollout, services = self._refused
+            if services is None or gate.service in services:
+                gate.paused, gate.changing = rollout, services or ()
 
     def refuse(self, rollout: str, services: Collection[str] | None = None) -> None:
         """Refuse new requests to these services, None for all."""
+        self._refused = (rollout, services)
         for name, gate in self.gates.items():
             if services is None or name in services:
                 gate.paused, gate.changing = rollout, services or ()
 
     def admit(self) -> None:
         """Admit requests to all services."""
+        self._refused = None
         for gate in self.gates.values():
             gate.paused = None
 

@@ -1,118 +1,32 @@
 """Service groups in processes of their own: loaded, replaced, taken back, refused, and ended by a crash."""
 
-import asyncio
 import os
 import signal
-import sys
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator
 from pathlib import Path
 
 import pytest
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+from support.group_node import GroupNode
 from support.packages import SERVICES, files, package, zipped
-from support.process import environment
 from support.until import eventually
 
-from bookshelf.cli.node_packages import PackageFetcher
-from bookshelf.cli.repository_folder import RepositoryFolder
-from bookshelf.cluster.settings import ClusterSettings
 from bookshelf.cqrs.item import ItemChange, digest_of
-from bookshelf.discovery.local import LocalDiscovery
-from bookshelf.http.client import HttpTransport
-from bookshelf.http.message import read_response, request
 from bookshelf.http.problem import Problem
-from bookshelf.runtime.agent.child import ChildReport
-from bookshelf.runtime.agent.children import ServiceChild
-from bookshelf.runtime.agent.groups import ServiceGroups
-from bookshelf.runtime.agent.item import ItemRefused, LoadedItem
-from bookshelf.runtime.agent.package_kind import PackageKind
-from bookshelf.runtime.agent.policy import PolicyGate
+from bookshelf.runtime.agent.item import ItemRefused
 from bookshelf.runtime.agent.signatures import public_text
-from bookshelf.runtime.api.identity import LocalReader
-
-PROGRAM = Path(__file__).parents[2] / "support" / "child_program.py"
-TEST = PROGRAM.parents[1]
-#: Seconds for a process to load, on a machine that does much else.
-LOAD_S = 60.0
-
-
-class Node:
-    """A node without a port, whose processes have a log in memory, and its repository."""
-
-    def __init__(self, folder: Path, keys: str = "", load_s: float = LOAD_S) -> None:
-        self.folder = folder
-        self.repository = RepositoryFolder(folder / "repository")
-        if not (folder / "repository").exists():
-            self.repository.create()
-        self.discovery = LocalDiscovery()
-        self._transport = HttpTransport()
-        self.gate = PolicyGate(LocalReader())
-        self.groups = ServiceGroups(self.discovery, self._transport, lambda _service: self.gate.around)
-        self.groups.address, self.groups.port = "127.0.0.1", 8140
-        settings = ClusterSettings(cluster_repository=str(folder / "repository"), cluster_keys=keys)
-        self.fetcher = PackageFetcher.of(settings, folder / "packages")
-        self.kind = PackageKind(
-            self.groups, folder / "unpacked", self.fetcher.fetch, self._start, load_s, standby_s=0.0
-        )
-        self._load_s = load_s
-        self._running = asyncio.create_task(self.groups.run())
-
-    async def _start(
-        self, folder: Path, entry: str, relay: Callable[[ChildReport], None], ended: Callable[[], None]
-    ) -> ServiceChild:
-        command = [sys.executable, str(PROGRAM), str(folder), entry, str(self.folder / "data")]
-        paths = os.pathsep.join([str(TEST), str(TEST.parent)])
-        return await ServiceChild.start(
-            command, {**environment(), "PYTHONPATH": paths}, relay, ended, self._load_s
-        )
-
-    async def close(self) -> None:
-        await self.kind.close()
-        self._running.cancel()
-        await self.fetcher.close()
-        await self._transport.close()
-
-    async def load(self, content: bytes | None, group: str = "counters") -> LoadedItem:
-        """Add a package to the repository and load it; None: unload the group."""
-        if content is None:
-            return await self.kind.load(ItemChange("package", group, "remove"))
-        added = self.repository.add_package(content)
-        return await self.kind.load(ItemChange("package", group, "put", added.digest))
-
-    async def run(self, content: bytes | None) -> LoadedItem:
-        """Load, deploy and keep."""
-        loaded = await self.load(content)
-        await loaded.deploy()
-        await loaded.settle()
-        return loaded
-
-    async def get(self, target: str = "/counters/greeting") -> tuple[int, bytes]:
-        async with asyncio.timeout(LOAD_S):
-            answer = await self.groups.handle(request("GET", target))
-            return answer.status, await read_response(answer, 1 << 20)
-
-    async def registered(self) -> list[tuple[str, int]]:
-        return [(one.service, one.port) for one in self.discovery.snapshot().instances]
-
-    async def has_registered(self, instances: list[tuple[str, int]]) -> bool:
-        return await self.registered() == instances
-
-    async def has_another_process(self, pid: int) -> bool:
-        return self.state()["counters"][1] != pid
-
-    def state(self) -> dict[str, tuple[str, int]]:
-        """Return the digest and the process of each group that serves."""
-        return {name: (group.digest, group.child.pid) for name, group in self.groups.active.items()}
 
 
 @pytest.fixture
-async def node(tmp_path: Path) -> AsyncIterator[Node]:
-    made = Node(tmp_path)
+async def node(tmp_path: Path) -> AsyncIterator[GroupNode]:
+    made = GroupNode(tmp_path)
     yield made
     await made.close()
 
 
-async def test_a_loaded_group_serves_once_it_is_deployed_and_no_more_once_it_is_unloaded(node: Node) -> None:
+async def test_a_loaded_group_serves_from_its_deployment_until_it_is_unloaded(
+    node: GroupNode,
+) -> None:
     loaded = await node.load(package())
     assert (await node.get())[0] == 404
     assert await node.registered() == []
@@ -129,7 +43,7 @@ async def test_a_loaded_group_serves_once_it_is_deployed_and_no_more_once_it_is_
     await unloaded.settle()
 
 
-async def test_undo_of_a_replacement_returns_to_the_process_that_still_runs(node: Node) -> None:
+async def test_undo_of_a_replacement_returns_to_the_process_that_still_runs(node: GroupNode) -> None:
     await node.run(package())
     before = node.state()
     loaded = await node.load(package("2.0.0", "two"))
@@ -141,7 +55,7 @@ async def test_undo_of_a_replacement_returns_to_the_process_that_still_runs(node
     await eventually(lambda: node.has_registered([("counters", 8140)]), "it is registered again")
 
 
-async def test_undo_without_deployment_leaves_what_runs_alone(node: Node) -> None:
+async def test_undo_without_deployment_leaves_what_runs_alone(node: GroupNode) -> None:
     await node.run(package())
     before = node.state()
     loaded = await node.load(package("2.0.0", "two"))
@@ -153,7 +67,7 @@ async def test_undo_without_deployment_leaves_what_runs_alone(node: Node) -> Non
 
 
 async def test_undo_of_unloading_brings_the_group_back_and_what_is_the_same_is_not_loaded_again(
-    node: Node,
+    node: GroupNode,
 ) -> None:
     await node.run(package())
     before = node.state()
@@ -167,7 +81,7 @@ async def test_undo_of_unloading_brings_the_group_back_and_what_is_the_same_is_n
     assert node.state() == before
 
 
-async def test_a_process_that_crashes_is_deregistered_and_started_again(node: Node) -> None:
+async def test_a_process_that_crashes_is_deregistered_and_started_again(node: GroupNode) -> None:
     await node.run(package())
     await eventually(lambda: node.has_registered([("counters", 8140)]), "it is registered")
     (_, pid) = node.state()["counters"]
@@ -177,7 +91,7 @@ async def test_a_process_that_crashes_is_deregistered_and_started_again(node: No
     assert await node.get() == (200, b"one")
 
 
-async def test_a_policy_applies_to_the_services_of_a_group(node: Node) -> None:
+async def test_a_policy_applies_to_the_services_of_a_group(node: GroupNode) -> None:
     await node.run(package())
 
     class Closed:
@@ -212,7 +126,7 @@ _MARK = "import pathlib; pathlib.Path({path!r}).touch()\n"
     ],
 )
 async def test_a_package_that_cannot_run_is_refused_with_the_reason(
-    node: Node, source: str, reason: str
+    node: GroupNode, source: str, reason: str
 ) -> None:
     with pytest.raises(ItemRefused, match=reason):
         await node.load(package(services=source))
@@ -221,7 +135,7 @@ async def test_a_package_that_cannot_run_is_refused_with_the_reason(
 
 
 async def test_a_package_that_is_too_slow_is_refused_and_its_process_ends(tmp_path: Path) -> None:
-    node = Node(tmp_path, load_s=1.0)
+    node = GroupNode(tmp_path, load_s=1.0)
     source = "import os, time\nopen(os.environ['MARK'], 'w').write(str(os.getpid()))\ntime.sleep(600)\n"
     os.environ["MARK"] = str(tmp_path / "pid")
     try:
@@ -235,7 +149,7 @@ async def test_a_package_that_is_too_slow_is_refused_and_its_process_ends(tmp_pa
         await node.close()
 
 
-async def test_two_groups_cannot_have_the_same_route_or_service(node: Node) -> None:
+async def test_two_groups_cannot_have_the_same_route_or_service(node: GroupNode) -> None:
     await node.run(package())
     other = files()
     other["package.toml"] = other["package.toml"].replace(b'"counters"', b'"others"')
@@ -251,7 +165,7 @@ async def test_two_groups_cannot_have_the_same_route_or_service(node: Node) -> N
 async def test_nothing_of_a_package_runs_whose_digest_or_signature_fails(tmp_path: Path) -> None:
     mark = tmp_path / "imported"
     key, other = Ed25519PrivateKey.generate(), Ed25519PrivateKey.generate()
-    node = Node(tmp_path, keys=public_text(key))
+    node = GroupNode(tmp_path, keys=public_text(key))
     content = package(services=_MARK.format(path=str(mark)) + SERVICES)
     with pytest.raises(ItemRefused, match="is not signed"):
         await node.load(content)
@@ -289,7 +203,7 @@ async def test_nothing_of_a_package_runs_whose_digest_or_signature_fails(tmp_pat
         ItemChange("package", "counters", "put", "../x"),
     ],
 )
-async def test_names_and_digests_that_are_none_are_refused(node: Node, change: ItemChange) -> None:
+async def test_names_and_digests_that_are_none_are_refused(node: GroupNode, change: ItemChange) -> None:
     assert node.kind.check(change)
     with pytest.raises(ItemRefused):
         await node.kind.load(change)

@@ -1,0 +1,178 @@
+"""Rollouts of packages to two nodes in this process: both load, replace and unload a group, or neither."""
+
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import AsyncExitStack
+from pathlib import Path
+from typing import TYPE_CHECKING, Self
+
+import msgspec
+import pytest
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+from support.domain_nodes import ROLLOUTS
+from support.group_node import LOAD_S, GroupNode
+from support.packages import SERVICES, files, package, zipped
+from support.shelf import Answered, Shelf
+from support.until import eventually
+
+from bookshelf.cli.node_agent import AgentPorts, start_group_agent
+from bookshelf.cluster.settings import ClusterSettings
+from bookshelf.http.message import request
+from bookshelf.runtime.agent.signatures import public_text
+
+if TYPE_CHECKING:
+    from bookshelf.runtime.agent.agent import NodeAgent
+
+
+class GroupDomain:
+    """The service rollouts, and two nodes that share a repository."""
+
+    def __init__(self, folder: Path, keys: str = "") -> None:
+        self.shelf = Shelf(services=(ROLLOUTS,))
+        discovery = self.shelf.infrastructure.discovery
+        self.nodes = [
+            GroupNode(folder / name, keys if name == "two" else "", LOAD_S, folder / "repository", discovery)
+            for name in ("one", "two")
+        ]
+        for number, node in enumerate(self.nodes):
+            node.groups.port += 100 * number
+        self.repository = self.nodes[0].repository
+        self.agents: list[NodeAgent] = []
+        self._stack = AsyncExitStack()
+
+    async def __aenter__(self) -> Self:
+        await self._stack.enter_async_context(self.shelf)
+        stands_on = self.shelf.infrastructure
+        ports = AgentPorts(
+            log=stands_on.log,
+            discovery=stands_on.discovery,
+            transport=stands_on.transport,
+            callers=stands_on.callers,
+        )
+        settings = ClusterSettings(cluster_domain="blue", cluster_load_s=LOAD_S)
+        for node in self.nodes:
+            self._stack.push_async_callback(node.close)
+            agent = await start_group_agent(node.folder.name, settings, node.kind, ports, self._stack)
+            self.agents.append(agent)
+        return self
+
+    async def __aexit__(self, *fault: object) -> None:
+        await self._stack.aclose()
+
+    async def send(self, target: str, **body: object) -> Answered:
+        made = request("POST", target, msgspec.json.encode(body), Content_Type="application/json")
+        async with asyncio.timeout(2 * LOAD_S):
+            return Answered(await self.shelf.hosts["rollouts"].api.handle(made))
+
+    async def change(self, *changes: dict[str, str], commit: bool = True) -> Answered:
+        return await self.send("/cluster/rollouts", changes=changes, commit=commit, wait=60)
+
+    async def answers(self) -> list[tuple[int, bytes]]:
+        return [await node.get() for node in self.nodes]
+
+    async def until_both_answer(self, status: int, text: bytes) -> None:
+        async def answered() -> bool:
+            return all(
+                answer == (status, text) if text else answer[0] == status for answer in await self.answers()
+            )
+
+        await eventually(answered, f"both answer {status}", LOAD_S)
+
+
+def put(digest: str, group: str = "counters") -> dict[str, str]:
+    return {"kind": "package", "name": group, "digest": digest}
+
+
+@pytest.fixture
+async def domain(tmp_path: Path) -> AsyncIterator[GroupDomain]:
+    async with GroupDomain(tmp_path) as running:
+        yield running
+
+
+async def test_two_groups_are_loaded_and_unloaded_on_both_nodes(domain: GroupDomain) -> None:
+    other = files()
+    other["package.toml"] = other["package.toml"].replace(b'"counters"', b'"others"')
+    services = SERVICES.replace('"counters"', '"others"').replace("/counters/", "/others/")
+    other["counters/services.py"] = services.replace("%(answer)s", "other").replace("8140", "8141").encode()
+    first, second = (domain.repository.add_package(one) for one in (package(), zipped(other)))
+    answer = await domain.change(put(first.digest), put(second.digest, "others"))
+    assert (answer.status, answer.json["state"]) == (200, "committed"), answer.json
+    await domain.until_both_answer(200, b"one")
+    for node in domain.nodes:
+        assert await node.get("/others/greeting") == (200, b"other")
+    same = await domain.change(put(first.digest))
+    assert (same.status, same.json["state"]) == (200, "unchanged")
+    answer = await domain.change({"kind": "package", "name": "counters", "action": "remove"})
+    assert answer.json["state"] == "committed"
+    await domain.until_both_answer(404, b"")
+    assert await domain.nodes[1].get("/others/greeting") == (200, b"other")
+
+
+async def test_a_policy_of_a_service_of_a_group_is_checked_and_applied_on_both(domain: GroupDomain) -> None:
+    added = domain.repository.add_package(package())
+    assert (await domain.change(put(added.digest))).json["state"] == "committed"
+    wrong = {"kind": "policy", "name": "counters", "content": '[route."GET /counters/greetings"]\n'}
+    answer = await domain.change(wrong)
+    assert (answer.status, "did you mean GET /counters/greeting?" in answer.json["detail"]) == (409, True)
+    closed = {"kind": "policy", "name": "counters", "content": 'state = "closed"\nmessage = "Later."\n'}
+    answer = await domain.change(closed)
+    assert answer.json["state"] == "committed", answer.json
+    await domain.until_both_answer(503, b"")
+
+
+async def test_a_package_that_one_node_refuses_is_loaded_on_none_and_all_is_as_before(tmp_path: Path) -> None:
+    key = Ed25519PrivateKey.generate()
+    async with GroupDomain(tmp_path, public_text(key)) as domain:
+        added = domain.repository.add_package(package())
+        domain.repository.sign(key)
+        assert (await domain.change(put(added.digest))).json["state"] == "committed"
+        await domain.until_both_answer(200, b"one")
+        before = [node.state() for node in domain.nodes]
+        unsigned = domain.repository.add_package(package("2.0.0", "two"))
+        answer = await domain.change(put(unsigned.digest))
+        assert (answer.status, answer.json["state"], answer.json["node"]) == (409, "aborted", "two")
+        assert "is not signed" in answer.json["detail"]
+        await domain.until_both_answer(200, b"one")
+        assert [node.state() for node in domain.nodes] == before
+
+
+async def test_a_deployment_that_fails_on_one_node_returns_to_the_former_processes_on_both(
+    domain: GroupDomain,
+) -> None:
+    added = domain.repository.add_package(package())
+    assert (await domain.change(put(added.digest))).json["state"] == "committed"
+    before = [node.state() for node in domain.nodes]
+    source = SERVICES + "\nimport bookshelf.runtime.service as s\n" + _FAILS_AT_START
+    failing = domain.repository.add_package(package("2.0.0", "two", source))
+    answer = await domain.change(put(failing.digest))
+    assert (answer.status, answer.json["state"]) == (409, "rolled-back"), answer.json
+    assert "broken at its start" in answer.json["detail"]
+    await domain.until_both_answer(200, b"one")
+    assert [node.state() for node in domain.nodes] == before
+
+
+#: A service that can be loaded, and fails when it is to serve.
+_FAILS_AT_START = """
+async def broken(self):
+    raise OSError("broken at its start")
+
+s.ServiceHost.start = broken
+"""
+
+
+async def test_a_node_that_joins_loads_what_the_domain_has(domain: GroupDomain, tmp_path: Path) -> None:
+    added = domain.repository.add_package(package())
+    assert (await domain.change(put(added.digest))).json["state"] == "committed"
+    stands_on = domain.shelf.infrastructure
+    ports = AgentPorts(
+        log=stands_on.log,
+        discovery=stands_on.discovery,
+        transport=stands_on.transport,
+        callers=stands_on.callers,
+    )
+    late = GroupNode(tmp_path / "late", repository=tmp_path / "repository", discovery=stands_on.discovery)
+    async with AsyncExitStack() as stack:
+        stack.push_async_callback(late.close)
+        settings = ClusterSettings(cluster_domain="blue")
+        await start_group_agent("late", settings, late.kind, ports, stack)
+        assert await late.get() == (200, b"one")
