@@ -16,6 +16,7 @@ from bookshelf.config import load
 from bookshelf.runtime.agent.agent import NodeAgent
 from bookshelf.runtime.agent.domain_client import DomainClient
 from bookshelf.runtime.agent.eviction import evict_absent_nodes
+from bookshelf.runtime.agent.package_kind import NoPackageKind
 from bookshelf.runtime.agent.pause import Pause, ServiceGate
 from bookshelf.runtime.agent.policy import PolicyGate
 from bookshelf.runtime.infrastructure import Infrastructure
@@ -25,6 +26,8 @@ from gateway.reload import ReloadableGateway
 
 #: The tag of the services of this context, which are never paused.
 _NEVER_PAUSED = "cluster"
+#: Why `bookshelf up` loads no packages: the embedded log has one writing process (decision 0006).
+_ONE_PROCESS = "the embedded log has one process; service groups need Kafka and `bookshelf node`"
 _TAGS = ("cluster", "rollouts")
 
 
@@ -76,6 +79,7 @@ def _agent_of(
     }
     policies = {service: gate.policy for service, gate in gates.items()}
     kinds = make_kinds([host.service for host in hosts], policies, gateway)
+    kinds["package"] = NoPackageKind("" if gateway is None else _ONE_PROCESS)
     agent = NodeAgent(
         cluster.cluster_domain,
         machine,

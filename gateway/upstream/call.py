@@ -10,7 +10,7 @@ from multidict import CIMultiDict
 from bookshelf.http.message import BytesBody, Request
 from bookshelf.http.problem import Problem
 from bookshelf.runtime.api import header_fields
-from bookshelf.runtime.api.header_fields import KEY, TIME_LEFT, TRY, outcome_unknown
+from bookshelf.runtime.api.header_fields import KEY, REVISION, TIME_LEFT, TRY, outcome_unknown
 from bookshelf.runtime.api.ownership import command_id, created
 from bookshelf.runtime.clock import Ids
 from gateway.auth import Requirement
@@ -110,6 +110,8 @@ class Call:
         named = headers if self.tries == 1 else CIMultiDict(headers)  # another attempt may still be under way
         assert isinstance(named, CIMultiDict)  # noqa: S101 (the gateway made the headers)
         named[TIME_LEFT] = f"{left_s:.3f}"
+        if self.pool.revision:
+            named[REVISION] = str(self.pool.revision)
         if TRY in named:
             named[TRY] = str(self.tries)
         if named is headers:

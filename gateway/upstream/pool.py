@@ -245,15 +245,21 @@ class Endpoints:
         return endpoint
 
 
+#: A longer number is no revision.
+_REVISION_DIGITS = 12
+
+
 class Pool:
     """The ready endpoints that have all of some tags, with their retry budget and outlier detection."""
 
-    __slots__ = ("_balancer", "_owners", "budget", "endpoints", "name", "outliers")
+    __slots__ = ("_balancer", "_owners", "budget", "endpoints", "name", "outliers", "revision")
 
     def __init__(self, name: str, balancer: Balancer, limits: OutlierLimits) -> None:
         self.name = name
         self.endpoints: tuple[UpstreamEndpoint, ...] = ()
         self.budget = RetryBudget()
+        #: The newest revision of the service that an answer had; 0 without a domain.
+        self.revision = 0
         self.outliers = OutlierDetection(limits)
         self._balancer = balancer
         self._owners: dict[str, Owners] = {}
@@ -262,6 +268,13 @@ class Pool:
         """Replace the endpoints by those that are ready now."""
         self.endpoints = endpoints
         self._owners = {}
+        if not endpoints:
+            self.revision = 0  # those that come may follow a log that was restored to an earlier revision
+
+    def learn_revision(self, text: str) -> None:
+        """Note the revision that an answer had; instances with an older one answer no more requests."""
+        if text.isascii() and text.isdigit() and len(text) < _REVISION_DIGITS:
+            self.revision = max(self.revision, int(text))
 
     def owner(self, aggregate: str, subject: str) -> UpstreamEndpoint | None:
         """Return the owner of the partition that an aggregate's id belongs to; None if it is unknown."""

@@ -12,6 +12,7 @@ from bookshelf.concurrency import SharedTimer
 from bookshelf.http.client import NoResponse, Transport, Unreachable
 from bookshelf.http.message import BrokenBody, Request, Response, close_body
 from bookshelf.http.problem import Problem
+from bookshelf.runtime.api.header_fields import REVISION
 from bookshelf.runtime.clock import Ids, SystemClock, SystemIds
 from gateway.bodies import Upload, discard
 from gateway.upstream.call import READS, Call, CallFactory, CallTimeouts, Clock, Route, no_answer
@@ -255,6 +256,8 @@ class Proxy:
         answer = await self._hedged(call) if self._timeouts.hedge_s else await self._first(call)
         if answer.status == _UNAVAILABLE:
             answer = await self._again(call, answer, began + self._timeouts.in_all_s)
+        if (revision := answer.headers.get(REVISION)) is not None:
+            call.pool.learn_revision(revision)
         if call.is_unknown(answer.status):
             await discard(answer.body)
             raise no_answer(request)

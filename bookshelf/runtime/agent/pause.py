@@ -15,9 +15,8 @@ from bookshelf.http.message import Request, Response
 from bookshelf.http.problem import Problem
 from bookshelf.runtime.agent.policy import PolicyGate
 from bookshelf.runtime.api.endpoint import Endpoint
+from bookshelf.runtime.api.header_fields import REVISION
 
-#: The revision of the service that a gateway expects, and that an instance answers with.
-REVISION = "Bookshelf-Revision"
 _admitted: ContextVar[bool] = ContextVar("admitted", default=False)
 
 
@@ -53,8 +52,9 @@ class ServiceGate:
             return await self.policy.around(endpoint, template, request, path)
         if self.paused is not None:
             raise self._reloading(self.paused)
-        revision = str(self._revision(self.service))
-        if request.headers.get(REVISION, revision) != revision:
+        revision = self._revision(self.service)
+        known = request.headers.get(REVISION, "")
+        if known.isascii() and known.isdigit() and int(known[:18]) > revision:
             raise Problem("reloading", f"{self.service} is at revision {revision} here; ask another instance")
         route = f"{request.method} {template}"
         self.active[route] += 1
@@ -66,7 +66,7 @@ class ServiceGate:
             _admitted.reset(token)
             self._done(route)
         headers = response.headers = CIMultiDict(response.headers)
-        headers[REVISION] = revision
+        headers[REVISION] = str(revision)
         return response
 
     def _done(self, route: str) -> None:

@@ -15,6 +15,8 @@ POSITION = "Bookshelf-Position"
 AFTER = "Bookshelf-After"
 #: The positions that a client of a stream has received everything up to.
 LAST_EVENT = "Last-Event-ID"
+#: The newest revision of a service that a gateway has seen in an answer, and the one of an answer.
+REVISION = "Bookshelf-Revision"
 KEY = "Idempotency-Key"
 #: The user that a request comes from, set by the gateway (identity.py).
 ACTOR = "Bookshelf-Actor"
