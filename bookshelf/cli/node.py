@@ -10,11 +10,14 @@ from typing import Any
 import click
 import msgspec
 
+from bookshelf.cli.callers import open_callers
 from bookshelf.cli.command import collect_rarely, guarded, run_until_signalled, started, stop
 from bookshelf.cli.command import run as run_loop
 from bookshelf.cli.instance import open_discovery
 from bookshelf.cli.listen import NOTICE_S, allowed_hosts, check_address, found_at, open_admin_api
+from bookshelf.cli.node_operations import DomainOperations
 from bookshelf.cli.node_packages import PackageFetcher, child_starter
+from bookshelf.cli.start_secret import StartSecret
 from bookshelf.cluster.settings import ClusterSettings
 from bookshelf.config import (
     GatewaySettings,
@@ -27,6 +30,7 @@ from bookshelf.config import (
     with_port,
 )
 from bookshelf.http.client import HttpTransport
+from bookshelf.http.message import Handler
 from bookshelf.http.server import HttpServer
 from bookshelf.runtime.agent.groups import ServiceGroups
 from bookshelf.runtime.agent.item import ItemRefused
@@ -37,6 +41,8 @@ from gateway.ingress.listen import Certificate
 
 #: The ports of a node without an offset: HTTP, HTTPS, and the admin API.
 HTTP_PORT, HTTPS_PORT, ADMIN_PORT = 8140, 8141, 8142
+#: Seconds until the answer to a proposal begins: the phases of a rollout take their time.
+_ANSWER_S = 140.0
 
 
 class NodePorts(msgspec.Struct, frozen=True):
@@ -98,7 +104,7 @@ async def _run(settings: Settings, network: Network, ports: NodePorts, groups: t
             opened = await open_node(settings, network, ports, stack)
             for group in groups:
                 await _load(opened, group)
-            await open_admin_api(opened.folder, opened.urls[0], stack, port=ports.admin)
+            await open_admin_api(opened.folder, opened.urls[0], stack, opened.operations, port=ports.admin)
             started()
             click.echo(f"node {network.instance.id} is ready at {', '.join(opened.urls)}")
             ready.set()
@@ -111,12 +117,18 @@ class OpenNode:
     """A running node: its groups, and what loads packages."""
 
     def __init__(
-        self, kind: PackageKind, fetcher: PackageFetcher, urls: list[str], folder: DataFolder
+        self,
+        kind: PackageKind,
+        fetcher: PackageFetcher,
+        urls: list[str],
+        folder: DataFolder,
+        operations: Handler | None,
     ) -> None:
         self.kind = kind
         self.fetcher = fetcher
         self.urls = urls
         self.folder = folder
+        self.operations = operations
 
 
 async def _load(opened: OpenNode, name: str) -> None:
@@ -160,11 +172,16 @@ async def open_node(
     running = asyncio.create_task(groups.run(), name="service groups")
     stack.callback(running.cancel)
     stack.push_async_callback(kind.close)
+    operations: Handler | None = None
     if cluster.cluster_domain:
         from bookshelf.cli.node_agent import open_group_agent  # noqa: PLC0415 (only in a domain)
 
         await open_group_agent(settings, network, kind, discovery, transport, stack)
-    return OpenNode(kind, fetcher, urls, folder)
+        callers = open_callers(settings, StartSecret(settings))
+        patient = HttpTransport(answer_s=_ANSWER_S)
+        stack.push_async_callback(patient.close)
+        operations = DomainOperations(discovery, patient, callers)
+    return OpenNode(kind, fetcher, urls, folder, operations)
 
 
 async def _listen(

@@ -16,8 +16,10 @@ from support.shelf import Answered, Shelf
 from support.until import eventually
 
 from bookshelf.cli.node_agent import AgentPorts, start_group_agent
+from bookshelf.cli.node_operations import DomainOperations
 from bookshelf.cluster.settings import ClusterSettings
 from bookshelf.http.message import request
+from bookshelf.runtime.admin import AdminApi
 from bookshelf.runtime.agent.signatures import public_text
 
 if TYPE_CHECKING:
@@ -176,3 +178,24 @@ async def test_a_node_that_joins_loads_what_the_domain_has(domain: GroupDomain, 
         settings = ClusterSettings(cluster_domain="blue")
         await start_group_agent("late", settings, late.kind, ports, stack)
         assert await late.get() == (200, b"one")
+
+
+async def test_the_admin_api_of_a_node_passes_requests_for_the_domain_on(domain: GroupDomain) -> None:
+    stands_on = domain.shelf.infrastructure
+    operations = DomainOperations(stands_on.discovery, stands_on.transport, stands_on.callers)
+    admin = AdminApi("token", operations)
+    added = domain.repository.add_package(package())
+
+    async def send(method: str, target: str, body: bytes = b"", token: str = "token") -> Answered:  # noqa: S107 (no secret)
+        headers = {"Content_Type": "application/json"} if body else {}
+        made = request(method, target, body, Authorization=f"Bearer {token}", **headers)
+        async with asyncio.timeout(2 * LOAD_S):
+            return Answered(await admin.handle(made))
+
+    content = msgspec.json.encode({"changes": [put(added.digest)], "commit": True, "wait": 60})
+    assert (await send("POST", "/bookshelf/cluster/rollouts", content, "other")).status == 403
+    answer = await send("POST", "/bookshelf/cluster/rollouts", content)
+    assert (answer.status, answer.json["state"]) == (200, "committed")
+    await domain.until_both_answer(200, b"one")
+    assert (await send("GET", "/bookshelf/cluster/status")).status == 200
+    assert (await send("GET", "/bookshelf/books")).status == 404

@@ -1,0 +1,57 @@
+"""The requests for a domain at the admin API of a node: passed on to the service that runs the domain."""
+
+from multidict import CIMultiDict
+
+from bookshelf.cqrs.handler import Caller
+from bookshelf.discovery.port import Discovery
+from bookshelf.http.client import NoResponse, Transport, Unreachable
+from bookshelf.http.message import BrokenBody, BytesBody, Request, Response, TooLarge
+from bookshelf.http.problem import Problem, problem_response
+from bookshelf.runtime.api.forwarding import UNKNOWN
+from bookshelf.runtime.api.identity import OPERATOR, Callers
+
+#: What targets of the domain begin with, and the prefix of the whole HTTP API.
+_DOMAIN, _API = "/bookshelf/cluster/", "/bookshelf"
+_TAGS = ("cluster", "rollouts")
+_SCOPES = frozenset({"cluster:read", "cluster:propose", "cluster:commit"})
+#: The most bytes of a request.
+_MOST = 16 << 20
+
+
+class DomainOperations:
+    """Answers requests of operators for the domain of a node; `AdminApi` has checked their token."""
+
+    def __init__(self, discovery: Discovery, transport: Transport, callers: Callers) -> None:
+        self._discovery = discovery
+        self._transport = transport
+        self._callers = callers
+
+    async def handle(self, request: Request) -> Response:
+        """Return the response of the service that runs the domain, or a problem."""
+        if not request.target.startswith(_DOMAIN):
+            return problem_response(Problem("no-route", f"a node answers requests below {_DOMAIN} only"))
+        try:
+            return await self._pass_on(request)
+        except Problem as problem:
+            return problem_response(problem)
+        except TooLarge as fault:
+            return problem_response(Problem("too-large", str(fault)))
+        except BrokenBody as fault:
+            return problem_response(Problem("timeout", str(fault)))
+
+    async def _pass_on(self, given: Request) -> Response:
+        content = await given.body.read(_MOST)
+        headers = CIMultiDict({"Content-Length": str(len(content))})
+        for name in ("Content-Type", "Idempotency-Key", "Accept"):
+            if name in given.headers:
+                headers[name] = given.headers[name]
+        sent = Request(given.method, given.target.removeprefix(_API), headers, BytesBody(content))
+        self._callers.sign(Caller(actor=OPERATOR, account=OPERATOR, owner=OPERATOR, scopes=_SCOPES), sent)
+        for instance in self._discovery.snapshot().having(_TAGS):
+            try:
+                return await self._transport.send(instance.address, instance.port, sent)
+            except Unreachable:
+                continue
+            except NoResponse:
+                raise Problem("gateway-timeout", UNKNOWN) from None
+        raise Problem("unavailable", "no instance of the service `rollouts` is ready")
