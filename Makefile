@@ -62,9 +62,9 @@ explore: $(DEV) ## every interleaving of rollouts with two faults, and of two ro
 test-slow: $(DEV) ## run what takes long: 1 GiB both ways through the gateway, benches, flows of pages in more windows
 	@$(BIN)/python -m pytest -m slow $(or $(ARGS),test/manifests test/service test/system test/browser)
 
-# A whole run writes what it took into docs/deployed.md.
+# A run of whole files writes what they took into docs/deployed.md: ARGS=test/deploy/test_swarm.py.
 test-deploy: $(DEV) ## run what is deployed, on real Docker and Kubernetes; as root, for minutes
-	@BOOKSHELF_DEPLOY_PAGE=$(if $(ARGS),,docs/deployed.md) $(BIN)/python -m pytest -m deploy --timeout=1800 \
+	@BOOKSHELF_DEPLOY_PAGE=$(if $(filter-out test/deploy/test_%.py,$(ARGS)),,docs/deployed.md) $(BIN)/python -m pytest -m deploy --timeout=1800 \
 	  $(or $(ARGS),test/deploy)
 
 lint: $(DEV) ## check style, format and types

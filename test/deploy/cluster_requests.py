@@ -45,6 +45,11 @@ def ready(kube: Cluster, app: str = "") -> int:
     return sum(state["ready"] for state in states)
 
 
+def all_ready(kube: Cluster, count: int) -> bool:
+    """Return True if so many pods are ready, and there are no others, such as those that end."""
+    return ready(kube) == count and len(kube.items("pods")) == count
+
+
 def gateway_url(kube: Cluster) -> str:
     """Return the address of the Service bookshelf."""
     [found] = kube.items("services", "--field-selector=metadata.name=bookshelf")

@@ -1,4 +1,4 @@
-"""Parts of kube.yaml for a node of two cores: one context at a time, two of each service, less of a core."""
+"""Parts of kube.yaml for a node of two cores: one context at a time, less of a core for each service."""
 
 from collections.abc import Iterable
 
@@ -12,6 +12,8 @@ from bookshelf.services import SERVICES
 #: What the shelf runs with, beside services; and the database of photos.
 OUTSIDE = ("events", "disco", "postgres")
 GALERA = "db"
+#: How many there are of each service, and of the gateway; and nodes of the database.
+COPIES = 3
 _NODES = 3
 
 
@@ -27,9 +29,10 @@ def kept(names: Iterable[str]) -> list[str]:
 
 
 def pods(profile: str) -> int:
-    """Return how many pods a context has: two of each service, but one of those with files."""
+    """Return how many pods run with a context: of services, the gateway, and what is outside."""
     names = services(profile)
-    return 2 * len(names) - len(kept(names)) + (_NODES if profile == "photos" else 0)
+    ours = COPIES * (len(names) + 1) - (COPIES - 1) * len(kept(names))
+    return ours + len(OUTSIDE) + (_NODES if profile == "photos" else 0)
 
 
 def claims() -> int:
@@ -47,7 +50,7 @@ def manifest(profile: str) -> str:
     else:
         chosen = [one for one in every if not _is_of(one, others - own)]
     text: str = yaml.safe_dump_all(chosen)
-    return text.replace("cpu: 50m", "cpu: 5m").replace("minReplicas: 3", "minReplicas: 2")
+    return text.replace("cpu: 50m", "cpu: 5m")
 
 
 def _is_of(document: Document, names: set[str]) -> bool:
@@ -56,6 +59,7 @@ def _is_of(document: Document, names: set[str]) -> bool:
 
 
 def rest(kube: Cluster, profile: str) -> None:
-    """End the pods of a context's services."""
-    named = [f"deployment/{name}" for name in services(profile)]
-    kube("scale", "--replicas=0", *named)
+    """End the pods of a context's services, if there are any."""
+    there = {one["metadata"]["name"] for one in kube.items("deployments")}
+    if named := [f"deployment/{name}" for name in services(profile) if name in there]:
+        kube("scale", "--replicas=0", *named)

@@ -22,8 +22,8 @@ def product(url: str, name: str) -> str:
         added.extend([reply.json["id"]] if reply.status == 201 else [])
         return bool(added)
 
-    until(is_added, f"{name} is on sale", 120)
-    until(lambda: shown(url, f"/shop/products/{added[0]}"), f"{name} is shown", 60)
+    until(is_added, f"{name} is on sale", 300)
+    until(lambda: shown(url, f"/shop/products/{added[0]}"), f"{name} is shown", 180)
     return added[0]
 
 
@@ -51,9 +51,25 @@ class BackgroundCustomers(BackgroundReaders):
         return {"lines": [{"product": self.bought, "quantity": 1}], "pay": "credit"}
 
 
-def states(url: str, orders: list[str]) -> set[str]:
-    """Return the states that orders are in; one that is not shown is in none."""
-    return {(shown(url, f"/shop/orders/{one}") or {"state": "not shown"})["state"] for one in orders}
+def finalized(url: str, orders: list[str]) -> list[str]:
+    """Wait until all orders have ended; return those that are final.
+
+    The others may only be those that a part, killed or slow, has not answered within the deadline.
+    Raises AssertionError.
+    """
+    ended: dict[str, tuple[str, list[str]]] = {}
+
+    def have_ended() -> bool:
+        for one in orders:
+            found = shown(url, f"/shop/orders/{one}") if one not in ended else None
+            if found is not None and found["state"] in {"FINALIZED", "CANCELED"}:
+                ended[one] = found["state"], [reason["code"] for reason in found["reasons"]]
+        return len(ended) == len(orders)
+
+    until(have_ended, "all orders have ended", 300)
+    outcomes = set(map(repr, ended.values()))
+    assert outcomes <= {repr(("FINALIZED", [])), repr(("CANCELED", ["timeout"]))}
+    return [one for one, (state, _) in ended.items() if state == "FINALIZED"]
 
 
 def kept(url: str, product_id: str, sold: int) -> bool:

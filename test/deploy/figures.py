@@ -16,11 +16,13 @@ _UNITS = {"B": 1.0, "kB": 1e3, "MB": 1e6, "GB": 1e9, "KiB": 2.0**10, "MiB": 2.0*
 _PROGRAMS = {"Docker": "dockerd", "docker-compose": "docker-compose", "containerd": "containerd"}
 
 
+_HEAD = ("| what | seconds | MB | retried |", "|---|---|---|---|")
 _SAID = """
-Everything, the load too, is on one machine. Memory is what the kernel counts for a container and cannot take
-back at once; of several pods of a service, the largest. **Retried**: how often four writers, who add books
-all the while, got 503 or no answer; all repeated their commands, and each book that was
-acknowledged is there once.
+The rows of each way are of a run in which all its tests passed. Everything, the load too, is on one machine.
+Memory is what the kernel counts for a container and cannot take back at once; of several pods of a service,
+the largest. **Retried**: how often four writers, who add books all the while, or two, who order, got 503 or
+no answer; all repeated their commands. Each book that was acknowledged is there once. Each order is final, or
+canceled because a part did not answer in time, and the stock is what is left.
 """
 
 
@@ -35,20 +37,35 @@ class Figure(NamedTuple):
 
 def markdown(figures: Sequence[Figure]) -> str:
     """Return the table."""
-    lines = ["| what | seconds | MB | retried |", "|---|---|---|---|"]
-    for what, seconds, megabytes, retried in figures:
-        cells = ("" if seconds is None else f"{seconds:.1f}", "" if megabytes is None else f"{megabytes:.0f}")
-        lines.append(f"| {what} | {' | '.join(cells)} | {'' if retried is None else retried} |")
-    return "\n".join(lines)
+    return "\n".join([*_HEAD, *map(_row, figures)])
 
 
-def page(figures: Sequence[Figure]) -> str:
-    """Return the whole page."""
+def _row(figure: Figure) -> str:
+    what, seconds, megabytes, retried = figure
+    cells = ("" if seconds is None else f"{seconds:.1f}", "" if megabytes is None else f"{megabytes:.0f}")
+    return f"| {what} | {' | '.join(cells)} | {'' if retried is None else retried} |"
+
+
+def page(figures: Sequence[Figure], before: str = "") -> str:
+    """Return the whole page; the ways of which there are no figures keep their rows of the page before."""
+    ways: dict[str, list[str]] = {}
+    for row in before.splitlines():
+        if row.startswith("| ") and row not in _HEAD:
+            ways.setdefault(_way(row), []).append(row)
+    measured: dict[str, list[str]] = {}
+    for row in map(_row, figures):
+        measured.setdefault(_way(row), []).append(row)
+    table = "\n".join([*_HEAD, *(row for rows in (ways | measured).values() for row in rows)])
     machine = f"{os.cpu_count()} cores, Linux {platform.release().partition('-')[0]}, Kubernetes {VERSION}"
     versions = [f"{name} {_version(program)}" for name, program in _PROGRAMS.items()]
     made = ", ".join([machine, *versions])
-    head = f"# What the ways of deployment take\nMade by `make test-deploy`, all of it passing: {made}.\n"
-    return f"{head}{_SAID}\n{markdown(figures)}\n"
+    head = f"# What the ways of deployment take\nMade by `make test-deploy`: {made}.\n"
+    return f"{head}{_SAID}\n{table}\n"
+
+
+def _way(row: str) -> str:
+    """Return the way of deployment that a row of the table is about."""
+    return row.removeprefix("| ").partition(":")[0]
 
 
 def _version(program: str) -> str:
@@ -57,8 +74,9 @@ def _version(program: str) -> str:
 
 
 def write(target: Path, figures: Sequence[Figure]) -> None:
-    """Write the page."""
-    target.write_text(page(figures), encoding="utf-8")
+    """Write the page, with the other ways that are there."""
+    before = target.read_text(encoding="utf-8") if target.exists() else ""
+    target.write_text(page(figures, before), encoding="utf-8")
 
 
 def of_containers(docker: Docker) -> dict[str, float]:

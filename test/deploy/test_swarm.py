@@ -10,6 +10,7 @@ import pytest
 import yaml
 from deploy.contexts import GALERA
 from deploy.figures import Figure
+from deploy.photographers import answered, counts, publish
 from support import replacement_images
 from support.background_readers import BackgroundReaders
 from support.client import Client
@@ -54,7 +55,7 @@ class Stack:
         """Have so many tasks of services."""
         wanted = [f"{_STACK}_{name}={count}" for name, count in counts.items()]
         self.docker("service", "scale", "--detach", *wanted)
-        until(self.is_up, f"{counts} run", 300)
+        until(self.is_up, f"{counts} run", 600)
 
     def kill(self, service: str) -> None:
         """Kill a task as a crash would."""
@@ -78,12 +79,12 @@ def stack(
         named = [part for file in files for part in ("--compose-file", file)]
         docker("stack", "deploy", "--resolve-image", "never", *named, _STACK)
         made = Stack(docker)
-        until(made.is_up, "the stack is up", 400)
+        until(made.is_up, "the stack is up", 900)
         count = len(_RUNNING) + _OTHERS
         figures.append(Figure(f"Swarm: the stack, {count} containers, up", time.monotonic() - begun))
         yield made
         docker("stack", "rm", _STACK)
-        until(lambda: not made.containers("gateway"), "the stack is gone")
+        until(lambda: not made.containers("gateway"), "the stack is gone", 120)
     finally:
         docker("swarm", "leave", "--force")
 
@@ -101,10 +102,10 @@ def test_a_service_scales_and_a_killed_task_loses_nothing(stack: Stack, figures:
         stack.kill("newbook")
         assert readers.more(20)
     assert readers.failed == []
-    until(lambda: len(stack.containers("newbook")) == 2, "two run again", 120)
+    until(lambda: len(stack.containers("newbook")) == 2, "two run again", 300)
     took = time.monotonic() - begun
     figures.append(Figure("Swarm: newbook, of two, killed under load", took, retried=readers.retries))
-    until(lambda: missing(readers) == [], "all that was acknowledged is listed", 60)
+    until(lambda: missing(readers) == [], "all that was acknowledged is listed", 180)
 
 
 def missing(readers: BackgroundReaders) -> list[str]:
@@ -123,11 +124,24 @@ def test_the_database_scales_to_three_and_a_killed_node_comes_back(
     stack: Stack, figures: list[Figure]
 ) -> None:
     assert sizes(stack) == ["1"]
+    photo = publish(_GATEWAY, "Of one node")
     begun = time.monotonic()
     stack.scale(db=3)
     figures.append(Figure("Swarm: MariaDB scaled from one node to three", time.monotonic() - begun))
-    until(lambda: sizes(stack) == ["3"] * 3, "three nodes are one cluster", 120)
+    until(lambda: sizes(stack) == ["3"] * 3, "three nodes are one cluster", 300)
+    assert publish(_GATEWAY, "Of three nodes")
     begun = time.monotonic()
     stack.kill(GALERA)
-    until(lambda: len(stack.containers(GALERA)) == 3 and sizes(stack) == ["3"] * 3, "it is back", 240)
+    assert publish(_GATEWAY, "Of two nodes")
+    until(lambda: len(stack.containers(GALERA)) == 3 and sizes(stack) == ["3"] * 3, "it is back", 300)
     figures.append(Figure("Swarm: a node of MariaDB killed, back", time.monotonic() - begun))
+    until(lambda: counts(_GATEWAY, photo) == (1, 1), "what one node had is shown", 180)
+
+
+def test_images_outlive_the_task_that_made_them(stack: Stack) -> None:
+    photo = publish(_GATEWAY, "High tide")
+    before = answered(_GATEWAY, "GET", f"/photos/{photo}/image").content
+    stack.scale(votes=3, comments=2)
+    stack.kill("uploads")
+    assert publish(_GATEWAY, "Ebb")
+    assert answered(_GATEWAY, "GET", f"/photos/{photo}/image").content == before

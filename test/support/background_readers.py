@@ -8,7 +8,7 @@ from typing import Self
 from support.client import Client
 
 #: Seconds for which one book is tried again; the longest that anything here is away.
-_PATIENCE_S = 90.0
+_PATIENCE_S = 180.0
 _PAUSE_S = 0.2
 
 

@@ -73,7 +73,7 @@ class Compose:
             found = [state["Health"]["Status"] for state in self.states(service)]
             return len(found) >= count and set(found) == {"healthy"}
 
-        until(well, f"{service or 'every container'} is healthy", 300)
+        until(well, f"{service or 'every container'} is healthy", 600)
 
     def kill(self, service: str) -> None:
         """Kill the first container of a service as a power cut would; its policy starts it again."""

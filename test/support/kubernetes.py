@@ -15,7 +15,7 @@ from support.kubernetes_files import programs
 from support.reserved_ports import reserved_ports
 from support.until import until
 
-_PATIENCE_S = 120
+_PATIENCE_S = 300
 
 
 class Cluster:
@@ -61,7 +61,7 @@ class Cluster:
         process = _started(self.root, "port-forward", [*command, target, f"{local}:{port}"])
         log = self.root / "port-forward.log"
         try:
-            until(lambda: "Forwarding from" in log.read_text(), f"{target} is forwarded", 60)
+            until(lambda: "Forwarding from" in log.read_text(), f"{target} is forwarded", 180)
             yield f"http://127.0.0.1:{local}"
         finally:
             _end(process)
@@ -88,7 +88,7 @@ def cluster() -> Iterator[Cluster]:
         for name, command in config.commands(root, made).items():
             stack.callback(_end, _started(root, name, command))
             if name == "kube-apiserver":
-                until(lambda: one.attempt("get", "--raw=/readyz").returncode == 0, "the API answers", 60)
+                until(lambda: one.attempt("get", "--raw=/readyz").returncode == 0, "the API answers", 180)
         until(one.ready, "the node is ready", _PATIENCE_S)
         yield one
 

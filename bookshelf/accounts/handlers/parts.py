@@ -112,8 +112,9 @@ async def forget(account_id: str, actor: str, ports: HandlerPorts) -> None:
 
 async def forget_again(ports: HandlerPorts) -> None:
     """Destroy the keys of all forgotten people, in case a backup of the keyring has brought some back."""
-    forgotten = await ports.query(VIEW, forgotten_people)
-    if again := set(forgotten) - await ports.keyring.destroyed():
+    forgotten = set(await ports.query(VIEW, forgotten_people))
+    # without accounts there may be no keyring, and then there is no such person either
+    if forgotten and (again := forgotten - await ports.keyring.destroyed()):
         await ports.forget(*again)
 
 

@@ -64,11 +64,14 @@ async def asking(what: str, seconds: float) -> AsyncIterator[None]:
 
 
 async def persist(ask: Callable[[], Awaitable[T]]) -> T:
-    """Repeat a request while its error is one that can be retried; the deadline is the caller's."""
+    """Repeat a request while its error is one that can be retried; the deadline is the caller's.
+
+    A client that had no answer in its own time is among them: a broker may be slow for longer.
+    """
     while True:
         try:
             return await ask()
         except errors.KafkaError as fault:
-            if not fault.retriable:
+            if not (fault.retriable or isinstance(fault, errors.KafkaTimeoutError)):
                 raise
         await asyncio.sleep(_PAUSE_S)
