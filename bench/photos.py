@@ -1,4 +1,4 @@
-"""Measures photos: uploads beside bare library calls, and a served picture beside nginx."""
+"""Measures photos: uploads beside bare library calls, a picture beside nginx, votes, and pages meanwhile."""
 
 import asyncio
 import io
@@ -8,12 +8,14 @@ import sys
 import time
 from asyncio.subprocess import DEVNULL, PIPE
 from contextlib import AsyncExitStack, suppress
+from functools import partial
 from pathlib import Path
 
 import msgspec
 from PIL import Image
 
-from bench.connection import HOST, LoadConnection, connect
+from bench import photo_votes
+from bench.connection import HOST, LoadConnection, connect, expected
 from bench.figures import latencies
 from bench.measurement import BenchFault, Figures, Measurement, Plan, Sample
 from bench.server import end, server
@@ -23,13 +25,17 @@ from bookshelf.galera.cluster import free_ports
 #: Pixels of a photo, 12 megapixels; photos of each load, connections of uploads and of readers.
 WIDTH, HEIGHT = 4000, 3000
 UPLOADS, SENDERS, READERS = 12, 2, 16
+#: Connections of uploads beside the readers of pages.
+BESIDE = 8
 _BOUNDARY = "bench-form"
+_BUSY = 503
 #: Seconds for nginx to listen, and between two looks.
 _START_S, _PAUSE_S = 10.0, 0.02
 _FACTS = {
     "uploads": f"{UPLOADS} JPEGs of 12 megapixels, on {SENDERS} connections; the service has one worker",
     "library": "the same steps by Pillow in one process: decode, paste, three WebP stills, a JPEG",
     "share": "uploads a second / loops of the library a second; 0.85 is wanted",
+    **photo_votes.FACTS,
     "picture": f"GET of one still, on {READERS} connections; the client is the same for both",
 }
 _LIBRARY = """
@@ -86,14 +92,37 @@ async def _uploads(port: int, content: bytes, number: int) -> tuple[float, str]:
     async def send(connection: LoadConnection) -> None:
         nonlocal photo
         while left:
-            answer = await connection.ask(_upload(content, left.pop()), 201)
-            photo = msgspec.json.decode(answer.body)["id"]
+            photo = await _published(connection, _upload(content, left.pop()))
 
     async with AsyncExitStack() as stack:
         senders = [await stack.enter_async_context(connect(port)) for _ in range(SENDERS)]
         began = time.perf_counter()
         await asyncio.gather(*map(send, senders))
         return number / (time.perf_counter() - began), photo
+
+
+async def _published(connection: LoadConnection, upload: bytes) -> str:
+    """Upload until it is not refused for a busy machine; return the id of the photo. Raises `BenchFault`."""
+    while True:
+        answer = await connection.ask(upload, None)
+        if answer.status != _BUSY:
+            fields = msgspec.json.decode(expected(answer, 201).body)
+            return str(fields["id"])
+
+
+async def _upload_on(port: int, content: bytes, ended: asyncio.Event) -> float:
+    """Upload on eight connections until the event is set; return photos a second."""
+    number, began = 0, time.perf_counter()
+
+    async def send() -> None:
+        nonlocal number
+        async with connect(port) as connection:
+            while not ended.is_set():
+                number += 1
+                await _published(connection, _upload(content, number))
+
+    await asyncio.gather(*(send() for _ in range(BESIDE)))
+    return number / (time.perf_counter() - began)
 
 
 async def _library(path: Path) -> float:
@@ -174,9 +203,16 @@ async def _run(plan: Plan, folder: Path) -> Sample:
         async with connect(port) as connection:
             still = (await connection.ask(get(target))).body
         figures["picture"] = await _reads(port, target, plan.seconds)
+        figures |= await photo_votes.pages(up.gateway, plan.seconds, partial(_upload_on, port, content))
+    figures |= await photo_votes.votes(plan, folder / "votes")
     if shutil.which("nginx"):
         figures["picture, nginx"] = await _nginx(folder, still, plan.seconds)
     return Sample(figures, {"bytes": len(content), "still_bytes": len(still), **_FACTS})
 
 
-PHOTOS = Measurement("photos", "uploads beside the bare library, a picture beside nginx", _run, large=True)
+PHOTOS = Measurement(
+    "photos",
+    "uploads beside the bare library, a picture beside nginx, votes, pages while photos come in",
+    _run,
+    large=True,
+)

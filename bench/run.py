@@ -32,13 +32,14 @@ from bench.shop.measurement import SHOP
 from bench.site import SITE
 from bench.soak import SOAK
 from bench.start import START
+from bench.timelines import TIMELINES
 from bench.visible import VISIBLE
 from bookshelf import __version__
 from bookshelf.config import missing_extra
 
 MEASUREMENTS = (
     *(POSTS, GETS, COMMANDS, LOG, VISIBLE, START, MEMORY),
-    *(SEARCHES, IMPORTS, SITE, PROCESSES, ACCOUNTS, SHOP, PHOTOS, GATEWAY, SOAK),
+    *(SEARCHES, IMPORTS, SITE, PROCESSES, ACCOUNTS, SHOP, PHOTOS, TIMELINES, GATEWAY, SOAK),
 )
 _LIBRARIES = ("aiohttp", "msgspec", "SQLAlchemy", "uvloop", "eventsourcing", "aiokafka")
 _SYNCS = 101

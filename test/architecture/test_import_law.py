@@ -126,6 +126,7 @@ LAW: Law = {
             "bookshelf.storage",
             "bookshelf.shelf",
             "bookshelf.shop",
+            "bookshelf.photos",
             "bookshelf.cli.embedded",
         ),
         *("bookshelf.cli.instance", "bookshelf.cli.command"),
