@@ -148,12 +148,18 @@ def _moving(source: Image.Image, frames: int, side: int) -> _Encoded:
         "WEBP",
         save_all=True,
         duration=steps.durations,
-        loop=int(source.info.get("loop", 0)) & 0xFFFF,
+        loop=_plays(source),
         background=(0, 0, 0, 0),
         quality=_MOVING_QUALITY,
         method=0,
     )
     return content, steps.size, WEBP
+
+
+def _plays(source: Image.Image) -> int:
+    """Return how often an animation plays, 0 for without end. A GIF that does not name it plays once."""
+    once = 1 if source.format == "GIF" else 0
+    return int(source.info.get("loop", once)) & 0xFFFF
 
 
 class _Frames(Image.Image):

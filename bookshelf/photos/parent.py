@@ -51,9 +51,14 @@ def check_known(state: PublishedPhoto) -> None:
         raise NotFound(_NO_PHOTO)
 
 
+def is_id(text: str) -> bool:
+    """Return True for a text that can be the id of a photo; others are asked of no database."""
+    return _ID.fullmatch(text) is not None
+
+
 def checked_id(photo: str) -> str:
     """Return an id that a photo can have. Raises `NotFound` for any other text."""
-    if _ID.fullmatch(photo) is None:
+    if not is_id(photo):
         raise NotFound(_NO_PHOTO)
     return photo
 

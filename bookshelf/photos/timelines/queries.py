@@ -8,7 +8,7 @@ import msgspec
 from sqlalchemy import Select, and_, bindparam, or_, select, union_all
 
 from bookshelf.cqrs.errors import Gone, NotFound
-from bookshelf.photos.parent import checked_id
+from bookshelf.photos.parent import checked_id, is_id
 from bookshelf.photos.person import LOCAL_READER, READER_NAME
 from bookshelf.photos.timelines.answers import (
     OwnComment,
@@ -153,8 +153,8 @@ def one_photo(db: Db, photo: str, caller: str) -> WholePhoto:
 
 
 def photos_by_id(db: Db, ids: Iterable[str], caller: str) -> dict[str, WholePhoto]:
-    """Return those of these photos that are live, by id: two statements."""
-    wanted = list(dict.fromkeys(ids))
+    """Return those of these photos that are live, by id: two statements. What is no id is left out."""
+    wanted = list(filter(is_id, dict.fromkeys(ids)))
     if not wanted:
         return {}
     rows = db.execute(_photo_rows(caller).where(photos.c.id.in_(wanted))).all()

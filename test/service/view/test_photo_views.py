@@ -106,7 +106,7 @@ def asked(db: queries.Db) -> Iterator[Any]:
                 yield queries.comments_on(db, f"p{number}", PagePlace(2))
             except Refused as refused:
                 yield refused.detail
-        yield queries.photos_by_id(db, ["p1", "p5", "p2", "nothing"], caller)
+        yield queries.photos_by_id(db, ["p1", "p5", "p2", "nothing", "a\x00b", "\U0001f4da" * 50], caller)
     for person in ("a-0", "a-1", "a-2"):
         for question in (queries.own_votes, queries.own_comments):
             yield question(db, person, PagePlace(2))

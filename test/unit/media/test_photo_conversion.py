@@ -139,6 +139,25 @@ def test_a_placeholder_of_noise_is_small_too(tmp_path: Path) -> None:
         assert picture.size == (16, 64)
 
 
+@pytest.mark.parametrize(
+    ("kind", "given", "plays"),
+    [
+        ("GIF", {}, 1),
+        ("GIF", {"loop": 0}, 0),
+        ("GIF", {"loop": 2}, 2),
+        ("WEBP", {}, 0),
+        ("WEBP", {"loop": 1}, 1),
+    ],
+)
+def test_an_animation_plays_as_often_as_it_did(
+    tmp_path: Path, kind: str, given: dict[str, int], plays: int
+) -> None:
+    frames = [gradient(12, 9), gradient(9, 12).resize((12, 9))]
+    photo = made(encoded(frames[0], kind, save_all=True, append_images=frames[1:], **given), tmp_path)
+    with Image.open(tmp_path / photo.master.file) as picture:
+        assert picture.info["loop"] == plays
+
+
 @settings(max_examples=60, deadline=None)
 @given(st.binary(max_size=300), st.sampled_from(["JPEG", "PNG", "WEBP", "GIF"]), st.integers(0, 900))
 def test_any_bytes_are_refused_or_come_out_clean(
