@@ -1,6 +1,8 @@
-"""A node of Galera is killed while people vote: the counts of the timelines are those of the log."""
+"""Nodes of Galera are killed while people vote: counts are those of the log; without a majority, 503."""
 
 import asyncio
+import os
+import signal
 from collections.abc import Iterator
 from contextlib import suppress
 from datetime import timedelta
@@ -12,6 +14,7 @@ from support.galera import GaleraCluster, galera
 from support.photo_site import ANN, BOB, CALLERS, EVE, PhotoSite
 from support.until import eventually
 
+from bookshelf.http.message import request
 from bookshelf.log.memory import MemoryLog
 from bookshelf.photos.events import TOPIC
 from bookshelf.photos.recount import PhotoRecount
@@ -46,6 +49,7 @@ async def vote_often(site: PhotoSite) -> None:
 
 async def test_a_node_is_killed_while_people_vote(cluster: GaleraCluster) -> None:
     with cluster.database() as name:
+        cluster.whole()
         storage = await MariaDbStorage.open(cluster.url(name))
         try:
             async with PhotoSite(MemoryLog(2), storage, CALLERS) as site:
@@ -63,6 +67,48 @@ async def test_a_node_is_killed_while_people_vote(cluster: GaleraCluster) -> Non
                     await asyncio.to_thread(cluster.start, node)
         finally:
             await storage.close()
+
+
+async def test_without_a_majority_queries_are_answered_503_until_it_is_back(cluster: GaleraCluster) -> None:
+    with cluster.database() as name:
+        cluster.whole()
+        storage = await MariaDbStorage.open(cluster.url(name))
+        async with PhotoSite(MemoryLog(2), storage, CALLERS) as site:
+            await site.add("p0", "a-owner")
+            assert (await site.get("/photos", ANN))[0]["id"] == "p0"
+            assert await ready(site) == 200
+            for node in (2, 3):
+                pid = await asyncio.to_thread(cluster.pid, node)
+                os.kill(pid, signal.SIGKILL)
+            await eventually(lambda: refused(site), "queries are refused, and the service is not ready", 60)
+            assert (await site.vote("p0", "up", BOB)).status == 200  # needs no rows
+            await asyncio.to_thread(cluster.whole)
+            await eventually(lambda: counted(site), "the vote is counted", 90)
+            assert await ready(site) == 200
+
+
+async def refused(site: PhotoSite) -> bool:
+    """Return True if a query is answered 503, with the time to try it again, and the service is not ready."""
+    answer = await site.send("GET", "/photos", caller=ANN)
+    if answer.status == 200:
+        return False
+    assert (answer.status, answer.json["type"]) == (503, "urn:bookshelf:problem:unavailable")
+    assert int(answer.headers["Retry-After"]) > 0
+    return await ready(site) == 503
+
+
+async def counted(site: PhotoSite) -> bool:
+    """Return True once the vote is in the answer."""
+    with suppress(AssertionError):
+        [photo] = await listed(site)
+        return photo["up"] == 1
+    return False
+
+
+async def ready(site: PhotoSite) -> int:
+    """Return the status of the health check of the timelines."""
+    answer = await site.shelf.hosts["timelines"].api.handle(request("GET", "/health/ready"))
+    return answer.status
 
 
 async def counted_exactly(site: PhotoSite) -> bool:
