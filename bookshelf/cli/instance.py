@@ -28,11 +28,12 @@ from bookshelf.runtime.service_operations import ServiceOperations
 from bookshelf.services import SERVICES
 from bookshelf.storage.mariadb.address import is_mariadb
 from bookshelf.storage.port import Storage
-from bookshelf.storage.postgres.settings import PostgresSettings
 from bookshelf.storage.sqlite import SqliteStorage
 
 if TYPE_CHECKING:
     from bookshelf.log.kafka.log import KafkaLog
+    from bookshelf.storage.mariadb.storage import MariaDbStorage
+    from bookshelf.storage.postgres.storage import PostgresStorage
 
 #: The retention of command topics in seconds: less than the week after which Kafka forgets the offsets of an
 #: idle group (offsets.retention.minutes), so that no command is read a second time after that.
@@ -83,29 +84,24 @@ async def open_storage(network: Network, path: Path, stack: AsyncExitStack) -> S
     storage: Storage
     if not network.storage.url:
         storage = SqliteStorage(path / "views")
-    elif is_mariadb(network.storage.url):
-        storage = await _mariadb(network.storage)
     else:
-        storage = await _postgres(network.storage)
+        storage = await shared_storage(network.storage.url).open(network.storage.url, network.storage.wait_s)
     stack.push_async_callback(storage.close)
     return storage
 
 
-async def _mariadb(settings: PostgresSettings) -> Storage:
+def shared_storage(url: str) -> "type[MariaDbStorage | PostgresStorage]":
+    """Return the storage for an address. Raises `WrongSetting` without the extra that it needs."""
+    extra = "mariadb" if is_mariadb(url) else "postgres"
     try:
-        from bookshelf.storage.mariadb.storage import MariaDbStorage  # noqa: PLC0415 (an extra, as below)
-    except ModuleNotFoundError as fault:
-        raise missing_extra("the setting `storage`", fault, "mariadb") from None
-    return await MariaDbStorage.open(settings.url, settings.wait_s)
+        if extra == "mariadb":
+            from bookshelf.storage.mariadb.storage import MariaDbStorage  # noqa: PLC0415 (an extra, as below)
 
-
-async def _postgres(settings: PostgresSettings) -> Storage:
-    try:
-        # an extra, needed only if a database is set
+            return MariaDbStorage
         from bookshelf.storage.postgres.storage import PostgresStorage  # noqa: PLC0415
     except ModuleNotFoundError as fault:
-        raise missing_extra("the setting `storage`", fault, "postgres") from None
-    return await PostgresStorage.open(settings.url, settings.wait_s)
+        raise missing_extra("the setting `storage`", fault, extra) from None
+    return PostgresStorage
 
 
 async def make_infrastructure(

@@ -7,9 +7,14 @@ from pathlib import Path
 from typing import NamedTuple
 from urllib.parse import quote
 
+from sqlalchemy import Connection, select
+
+from bookshelf.cli.instance import shared_storage
 from bookshelf.log.port import ReadOnlyLog
 from bookshelf.photos.events import TOPIC
 from bookshelf.photos.recount import PhotoRecount
+from bookshelf.photos.timelines.tables import LIVE, photos
+from bookshelf.storage.checkpoints import checkpoint
 from bookshelf.storage.port import StorageFault
 
 _BATCH = 1000
@@ -39,12 +44,25 @@ def read_timeline_rows(folder: Path) -> TimelineRows | None:
         raise StorageFault(msg) from fault
 
 
+async def read_shared_rows(storage: str) -> TimelineRows | None:
+    """Return the rows of the timelines in a database; None if it has none. Raises `StorageFault`."""
+
+    def read(db: Connection) -> TimelineRows:
+        ends = db.execute(select(checkpoint.c.part, checkpoint.c.off)).all()
+        counts = (photos.c.id, photos.c.up, photos.c.down, photos.c.comments)
+        rows = db.execute(select(*counts).where(photos.c.state == LIVE)).all()
+        return TimelineRows({row.part: row.off for row in ends}, [tuple(row) for row in rows])
+
+    return await shared_storage(storage).look_at(storage, "timelines", TOPIC, read)
+
+
 async def recount_photos(log: ReadOnlyLog, ends: Mapping[int, int] | None = None) -> PhotoRecount:
     """Count the records of photos before these ends, by default all. Raises `LogFault`."""
     if ends is None:
         ends = {partition: await log.end(TOPIC, partition) for partition in range(log.partitions(TOPIC))}
     recount = PhotoRecount()
     for partition, end in sorted(ends.items()):
+        end = min(end, await log.end(TOPIC, partition))  # noqa: PLW2901 (rows may be of a longer log)
         tail = await log.tail(TOPIC, partition, min(end, await log.start(TOPIC, partition)))
         while tail.position < end:
             for record in await tail.take(_BATCH):

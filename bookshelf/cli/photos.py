@@ -4,6 +4,7 @@ import os
 import sys
 import time
 from collections.abc import AsyncIterator, Collection
+from pathlib import Path
 from urllib.parse import quote, urlencode
 from uuid import uuid4
 
@@ -16,8 +17,14 @@ from bookshelf.cli.command import MENDABLE, guarded, run, stop
 from bookshelf.cli.log_reader import Range, asked_of, log_options, looked_through, watched
 from bookshelf.cli.on_shelf import OnShelf, on_a_shelf
 from bookshelf.cli.photo_images import ImageReport, check_images
-from bookshelf.cli.photo_recount import read_timeline_rows, recount_photos, violations_of
-from bookshelf.config import read
+from bookshelf.cli.photo_recount import (
+    TimelineRows,
+    read_shared_rows,
+    read_timeline_rows,
+    recount_photos,
+    violations_of,
+)
+from bookshelf.config import read, read_network
 from bookshelf.cqrs.errors import Malformed
 from bookshelf.log.port import Record
 from bookshelf.media.port import BlobInfo, BlobStore
@@ -46,14 +53,15 @@ def photos() -> None:
 def verify(data: str | None, broker: str | None, *, as_json: bool) -> None:
     """Recount votes, comments and deletions, and read every image of every photo.
 
-    An image must be there, complete, and have pixels only. Counts in the rows of the folder must be those of
-    the log. Exit code 2 if something does not hold. The folder may be in use and is not changed.
+    An image must be there, complete, and have pixels only. Counts must be those of the log: in the rows of
+    the folder, or with --broker in those of the database of the setting `storage`. Exit code 2 if something
+    does not hold. Folder and database may be in use and are not changed.
     """
 
     async def work() -> None:
         settings = read(os.environ, data=data)
         found = await check_images(await _published(data, broker), open_blobs(settings))
-        rows = None if asked_of(data, broker) is not None else read_timeline_rows(settings.folder)
+        rows = await _rows(settings.folder, data, broker)
         async with watched(data, broker, photo_events.TOPIC) as log:
             broken = await violations_of(log, rows)
         found.violations += len(broken)
@@ -92,6 +100,14 @@ def remove(photo: str, comment: str | None, reason: str, on_shelf: OnShelf) -> N
         click.echo("The photo is removed." if comment is None else "The comment is removed.")
 
     on_shelf(work)
+
+
+async def _rows(folder: Path, data: str | None, broker: str | None) -> TimelineRows | None:
+    """Return the rows of the folder, or with Kafka those of the database that is set."""
+    if asked_of(data, broker) is None:
+        return read_timeline_rows(folder)
+    storage = read_network(os.environ, broker=broker).storage.url
+    return await read_shared_rows(storage) if storage else None
 
 
 @photos.command()

@@ -115,20 +115,6 @@ def test_starts_and_memory_are_measured_with_real_processes() -> None:
     }
 
 
-@pytest.mark.slow
-def test_pages_of_photos_are_measured_beside_their_statements() -> None:
-    found = report("timelines")["results"]["timelines"]
-    memory = {"rss_mib", "peak_mib"}
-    sorts = ("fresh", "hot", "trending")
-    assert shape(found) == {
-        "30, rebuilt": {"events_per_s", *memory},
-        "30, queried": memory,
-        **{f"30, {sort}": {*LATENCIES, "share"} for sort in sorts},
-        **{f"30, {sort}, bare": LATENCIES for sort in sorts},
-        "30, sum": {"p50_ms", "times"},
-    }
-
-
 def test_an_unknown_measurement_is_refused_with_the_known_ones() -> None:
     ended = bench("speed")
     assert ended.code == 2

@@ -53,6 +53,17 @@ class MariaDbStorage(SharedStorage[MariaDbDatabase]):
     def _at(cls, url: str, patience: Timeouts) -> MariaDbDatabase:
         return MariaDbDatabase(url, patience)
 
+    @classmethod
+    def _look(
+        cls, database: MariaDbDatabase, db: Connection, of: tuple[str, str], read: Callable[[Connection], T]
+    ) -> T | None:
+        number = table_sets.newest_live(
+            db.execution_options(schema_translate_map=database.address.schemas()), *of
+        )
+        if number is None:
+            return None
+        return read(db.execution_options(schema_translate_map=database.address.schemas(number)))
+
     async def live(self, view: View, source: str) -> TableSet:
         """Open the live set of this version and log; the first instance creates it."""
         await self._drop_unused(view, source, other_versions=True)

@@ -116,6 +116,13 @@ def take_turn(db: Connection) -> None:
     db.execute(update(turn).values(count=turn.c.count + 1))
 
 
+def newest_live(db: Connection, view: str, topic: str) -> int | None:
+    """Return the number of the newest live set of a view of a topic, of whatever version and log."""
+    here = (sets.c.view == view, sets.c.source.endswith(f"/{topic}"), sets.c.state == _LIVE)
+    found: int | None = db.scalar(select(func.max(sets.c.number)).where(*here))
+    return found
+
+
 def live(db: Connection, view: View, source: str) -> tuple[int, str] | None:
     """Return the number and name of the live set of this version and log, if there is one."""
     here = and_(sets.c.view == view.name, sets.c.source == source, sets.c.version == view.version)

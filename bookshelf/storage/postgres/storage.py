@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from functools import partial
+from typing import TypeVar
 
 from sqlalchemy import Connection, text
 from sqlalchemy.ext.asyncio import AsyncConnection
@@ -15,6 +16,8 @@ from bookshelf.storage.shared.database import Timeouts
 from bookshelf.storage.shared.storage import SharedStorage
 from bookshelf.storage.shared.tables import SetPlace, SharedTables
 
+T = TypeVar("T")
+
 #: SQLSTATEs of a server that will answer soon: it is starting, or has too many connections.
 _BUSY = frozenset({"57P03", "53300"})
 
@@ -25,6 +28,19 @@ class PostgresStorage(SharedStorage[PostgresDatabase]):
     @classmethod
     def _at(cls, url: str, patience: Timeouts) -> PostgresDatabase:
         return PostgresDatabase(url, patience)
+
+    @classmethod
+    def _look(
+        cls,
+        database: PostgresDatabase,  # noqa: ARG003 (the signature of both databases)
+        db: Connection,
+        of: tuple[str, str],
+        read: Callable[[Connection], T],
+    ) -> T | None:
+        number = table_sets.newest_live(db, *of)
+        if number is None:
+            return None
+        return read(db.execution_options(schema_translate_map={None: table_sets.schema(number)}))
 
     async def live(self, view: View, source: str) -> TableSet:
         """Open the live set of this version and log; the first instance creates it."""

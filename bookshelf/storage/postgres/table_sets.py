@@ -73,6 +73,13 @@ def make(db: Connection) -> None:
         CATALOGUE.create_all(db)
 
 
+def newest_live(db: Connection, view: str, topic: str) -> int | None:
+    """Return the number of the newest live set of a view of a topic, of whatever version and log."""
+    here = (sets.c.view == view, sets.c.source.endswith(f"/{topic}"), sets.c.state == _LIVE)
+    found: int | None = db.scalar(select(func.max(sets.c.number)).where(*here))
+    return found
+
+
 def live(db: Connection, view: View, source: str) -> tuple[int, str] | None:
     """Return the number and name of the live set of this version and log, if there is one."""
     of_kind = and_(*(c == v for c, v in zip(_kind, (view.name, view.version, source), strict=True)))

@@ -2,6 +2,7 @@
 
 import asyncio
 from abc import ABC, abstractmethod
+from collections.abc import Callable
 from typing import Generic, Self, TypeVar
 
 import structlog
@@ -17,6 +18,7 @@ _PATIENCE = Timeouts()
 _logger = structlog.get_logger(__name__)
 
 D = TypeVar("D", bound=SharedDatabase)
+T = TypeVar("T")
 
 
 class SharedStorage(ABC, Generic[D]):
@@ -44,6 +46,31 @@ class SharedStorage(ABC, Generic[D]):
                 raise StorageFault(msg) from fault
             raise
         return storage
+
+    @classmethod
+    async def look_at(cls, url: str, view: str, topic: str, read: Callable[[Connection], T]) -> T | None:
+        """Return what `read` finds in the newest live rows of a view of a topic; None if there are none.
+
+        Nothing is changed, so that an operator can look at a database that is in use. Raises `StorageFault`.
+        """
+        database = cls._at(url, _PATIENCE)
+        try:
+            return await database.run(
+                database.reading, lambda db: cls._look(database, db, (view, topic), read)
+            )
+        except StorageFault as fault:
+            if fault.__cause__ is not None and database.missing(fault.__cause__):
+                return None  # nothing was ever kept there
+            raise
+        finally:
+            await database.close()
+
+    @classmethod
+    @abstractmethod
+    def _look(
+        cls, database: D, db: Connection, of: tuple[str, str], read: Callable[[Connection], T]
+    ) -> T | None:
+        """Return what `read` finds in the newest live set of a view and its topic, in one transaction."""
 
     @classmethod
     @abstractmethod

@@ -1,0 +1,18 @@
+"""`python -m bench timelines` prints figures; none has a limit here."""
+
+import pytest
+from system.test_bench import LATENCIES, report, shape
+
+
+@pytest.mark.slow
+def test_pages_of_photos_are_measured_beside_their_statements() -> None:
+    found = report("timelines")["results"]["timelines"]
+    memory = {"rss_mib", "peak_mib"}
+    sorts = ("fresh", "hot", "trending")
+    assert shape(found) == {
+        "30, rebuilt": {"events_per_s", *memory},
+        "30, queried": memory,
+        **{f"30, {sort}": {*LATENCIES, "share"} for sort in sorts},
+        **{f"30, {sort}, bare": LATENCIES for sort in sorts},
+        "30, sum": {"p50_ms", "times"},
+    }
