@@ -3,7 +3,7 @@
 import asyncio
 import os
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from contextlib import AsyncExitStack
 
 from bookshelf import __version__
@@ -13,9 +13,11 @@ from bookshelf.cluster.node import DomainNode
 from bookshelf.cluster.settings import ClusterSettings
 from bookshelf.concurrency import cancel_and_wait
 from bookshelf.config import load
+from bookshelf.cqrs.item import Kind
 from bookshelf.runtime.agent.agent import NodeAgent
 from bookshelf.runtime.agent.domain_client import DomainClient
 from bookshelf.runtime.agent.eviction import evict_absent_nodes
+from bookshelf.runtime.agent.item import ItemKind
 from bookshelf.runtime.agent.package_kind import NoPackageKind
 from bookshelf.runtime.agent.pause import Pause, ServiceGate
 from bookshelf.runtime.agent.policy import PolicyGate
@@ -78,8 +80,7 @@ def _agent_of(
         if host.service.tags[0] != _NEVER_PAUSED
     }
     policies = {service: gate.policy for service, gate in gates.items()}
-    kinds = make_kinds([host.service for host in hosts], policies, gateway)
-    kinds["package"] = NoPackageKind("" if gateway is None else _ONE_PROCESS)
+    kinds = _kinds_of(hosts, infrastructure, policies, gateway)
     agent = NodeAgent(
         cluster.cluster_domain,
         machine,
@@ -96,3 +97,21 @@ def _agent_of(
             host.api.around = gates[host.service.name].around
             host.hold = lambda: agent.fault
     return agent
+
+
+def _kinds_of(
+    hosts: Sequence[ServiceHost],
+    infrastructure: Infrastructure,
+    policies: Mapping[str, PolicyGate],
+    gateway: RunningGateway | None,
+) -> dict[Kind, ItemKind]:
+    discovery = infrastructure.discovery
+    kinds = make_kinds(
+        [host.service for host in hosts],
+        policies,
+        gateway,
+        # services of groups, which nodes run elsewhere
+        others=lambda: dict.fromkeys(instance.service for instance in discovery.snapshot().instances),
+    )
+    kinds["package"] = NoPackageKind("" if gateway is None else _ONE_PROCESS)
+    return kinds
