@@ -77,7 +77,7 @@ class DeduplicatingTail:
         self._mark = mark
         self._last: Record | None = None
         #: Read to compare the checkpoint: records from the offset on, the position after them, the last one.
-        self._early: tuple[Sequence[Record], int, Record] | None = None
+        self._early: tuple[Sequence[Record], int, Record | None] | None = None
         #: The last offset of each record, by the hash of its key and value.
         self._seen: dict[int, int] = {}
 
@@ -104,8 +104,8 @@ class DeduplicatingTail:
             last = next((record for record in reversed(records) if record.offset < goal), last)
             fresh = [record for record in self._fresh(records) if record.offset >= self._offset]
             self._position = min(self._tail.position, self._offset)
-            if self._tail.position > self._offset and records:
-                self._early = fresh, self._tail.position, records[-1]
+            if self._tail.position > self._offset:  # also without records: it is not read a second time
+                self._early = fresh, self._tail.position, records[-1] if records else None
         if not self._mark:
             self._mark = mark_of(last) if last is not None else ""
         elif self._mark.startswith(f"{goal - 1}:") and (last is None or mark_of(last) != self._mark):

@@ -2,12 +2,13 @@
 
 import asyncio
 from collections.abc import Iterable, Sequence
+from typing import Any
 
 import pytest
 
 from bookshelf.log.deduplicated import WINDOW, Diverged, open_deduplicated
 from bookshelf.log.memory import MemoryLog
-from bookshelf.log.port import NewRecord, OutOfRange
+from bookshelf.log.port import NewRecord, OutOfRange, Record
 
 TOPIC = "shelf"
 
@@ -117,3 +118,39 @@ async def test_a_digest_of_a_record_after_the_checkpoint_is_not_awaited() -> Non
     async with asyncio.timeout(30):
         tail = await open_deduplicated(await log_of("ab"), TOPIC, 0, 2, later)
     assert tail.mark == await mark_at(log, 2)
+
+
+class MarkersTail:
+    """A tail of Kafka whose partition has markers of transactions alone, which are no records."""
+
+    def __init__(self, end: int) -> None:
+        self.position, self._end = 0, end
+
+    async def take(self, most: int) -> Sequence[Record]:
+        assert most
+        if self.position == self._end:
+            await asyncio.Event().wait()
+        self.position = self._end
+        return []
+
+    async def close(self) -> None:
+        """End nothing."""
+
+
+class MarkersLog(MemoryLog):
+    """A log with such a partition."""
+
+    async def tail(self, topic: str, partition: int, offset: int) -> Any:  # noqa: ANN401 (of another log)
+        assert (topic, partition, offset) == (TOPIC, 0, 0)
+        return MarkersTail(9)
+
+    async def end(self, topic: str, partition: int) -> int:
+        assert (topic, partition) == (TOPIC, 0)
+        return 9
+
+
+async def test_markers_after_the_checkpoint_are_passed_though_the_comparison_has_read_them() -> None:
+    async with asyncio.timeout(10):
+        tail = await open_deduplicated(MarkersLog(1), TOPIC, 0, 8)
+        assert await tail.take(5) == []
+    assert tail.position == 9
