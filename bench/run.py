@@ -28,6 +28,7 @@ from bench.photos import PHOTOS
 from bench.posts import POSTS
 from bench.processes import PROCESSES
 from bench.searches import SEARCHES
+from bench.sessions import SESSIONS
 from bench.shop.measurement import SHOP
 from bench.site import SITE
 from bench.soak import SOAK
@@ -39,7 +40,8 @@ from bookshelf.config import missing_extra
 
 MEASUREMENTS = (
     *(POSTS, GETS, COMMANDS, LOG, VISIBLE, START, MEMORY),
-    *(SEARCHES, IMPORTS, SITE, PROCESSES, ACCOUNTS, SHOP, PHOTOS, TIMELINES, GATEWAY, SOAK),
+    *(SEARCHES, IMPORTS, SITE, PROCESSES, ACCOUNTS, SHOP, PHOTOS, TIMELINES, GATEWAY),
+    *(SESSIONS, SOAK),
 )
 _LIBRARIES = ("aiohttp", "msgspec", "SQLAlchemy", "uvloop", "eventsourcing", "aiokafka")
 _SYNCS = 101

@@ -17,6 +17,7 @@ from bookshelf.cli.command import collect_rarely
 from bookshelf.cli.command import run as run_loop
 from bookshelf.cli.instance import make_infrastructure, open_discovery
 from bookshelf.cli.listen import LOOPBACK
+from bookshelf.cli.sessions import with_sessions
 from bookshelf.cluster.settings import ClusterSettings
 from bookshelf.config import InstanceSettings, Network, Settings, load, read, read_network
 from bookshelf.cqrs.service import Service, check_services
@@ -72,6 +73,7 @@ async def _load(
         return ReportedDiscovery(await open_discovery(network, stack), node.report)
 
     infrastructure = await make_infrastructure(settings, network, data, stack, find, declared)
+    infrastructure = await with_sessions(infrastructure, declared, settings, data, stack)
 
     def hosts() -> Sequence[ServiceHost]:
         return [ServiceHost(service, infrastructure, LOOPBACK, 0) for service in declared]

@@ -16,7 +16,9 @@ from bookshelf.cli.command import on_hangup
 from bookshelf.cli.domain import join_domain
 from bookshelf.cli.keyring import open_embedded_seals
 from bookshelf.cli.listen import LOOPBACK, allowed_hosts
+from bookshelf.cli.sessions import with_sessions
 from bookshelf.cli.start_secret import StartSecret
+from bookshelf.cluster.settings import ClusterSettings
 from bookshelf.config import GatewaySettings, PhotoSettings, Settings, load
 from bookshelf.cqrs.service import Service, check_services
 from bookshelf.discovery.local import LocalDiscovery
@@ -80,7 +82,7 @@ class Embedded:
 async def embedded(
     settings: Settings, services: Sequence[Service] = SERVICES, clock: Clock | None = None
 ) -> AsyncIterator[Embedded]:
-    """Run these services and the gateway until the block ends; without accounts, those that need none.
+    """Run these services and the gateway until the block ends; without accounts, or domain, those without.
 
     `clock` is the machine's, unless another one is given.
 
@@ -88,13 +90,19 @@ async def embedded(
 
     At the end all is stopped in reverse order: first the gateway, then the services, the log last.
     """
-    services = [service for service in services if settings.has_accounts or not service.needs_accounts]
+    domain = load(ClusterSettings, os.environ).cluster_domain
+    services = [
+        service
+        for service in services
+        if (settings.has_accounts or not service.needs_accounts) and (domain or not service.needs_domain)
+    ]
     check_services([service.loaded() for service in services], {"gateway": Settings().port})
     async with AsyncExitStack() as stack:
         folder = DataFolder(settings.folder)
         stack.callback(folder.close)
         api = LateHandler()
         infrastructure = replace(await make_infrastructure(settings, folder.path, stack, clock), api=api)
+        infrastructure = await with_sessions(infrastructure, services, settings, folder.path, stack)
         hosts = await _start_services(services, settings, infrastructure, stack)
         gate = load(GatewaySettings, os.environ)
         policy = ingress_policy(gate, (settings.host, *allowed_hosts(settings)))

@@ -12,7 +12,10 @@ from bookshelf.cli.callers import open_callers
 from bookshelf.cli.domain import join_domain
 from bookshelf.cli.keyring import open_shared_seals
 from bookshelf.cli.listen import NOTICE_S, SocketListeners, allowed_hosts, check_address, open_admin_api
+from bookshelf.cli.sessions import has_session_routes, with_sessions
 from bookshelf.cli.start_secret import StartSecret
+from bookshelf.cluster.services import CLUSTER_SERVICES
+from bookshelf.cluster.settings import ClusterSettings
 from bookshelf.config import Network, PhotoSettings, Settings, WrongSetting, load, missing_extra
 from bookshelf.cqrs.service import Service
 from bookshelf.discovery.consul.discovery import ConsulDiscovery
@@ -47,7 +50,11 @@ async def open_discovery(network: Network, stack: AsyncExitStack) -> Discovery:
 
 
 def topics(services: Sequence[Service] = SERVICES) -> list[Topic]:
-    """Return every topic that these services need, with its settings."""
+    """Return every topic that these services need, with its settings; without a domain, none for those."""
+    cluster = load(ClusterSettings, os.environ)
+    services = [service for service in services if cluster.cluster_domain or not service.needs_domain]
+    if cluster.cluster_domain and any(has_session_routes(service) for service in services):
+        services += [one for one in CLUSTER_SERVICES if one.name == "sessions" and one not in services]
     names = sorted({part.topic for service in services for part in service.runs})
     names += [
         topic
@@ -57,7 +64,9 @@ def topics(services: Sequence[Service] = SERVICES) -> list[Topic]:
     ]
     taking = [part for service in services for part in service.aggregates if part.takes]
     children = {part.topic for service in services for part in service.aggregates if part.parent is not None}
-    events = [Topic(name, by_parent=name in children) for name in names]
+    copied = {part.topic for service in services for part in service.aggregates if part.copied}
+    kept_s = cluster.cluster_sessions_keep_days * 86400.0
+    events = [Topic(name, kept_s if name in copied else None, by_parent=name in children) for name in names]
     return events + [Topic(part.commands, ORDERS_S, by_parent=part.parent is not None) for part in taking]
 
 
@@ -161,6 +170,13 @@ def gateway_at(url: str) -> RemoteHandler:
     return RemoteHandler(url)
 
 
+def check_domain(service: Service) -> None:
+    """Return if a service of the context cluster has a domain. Raises `WrongSetting`."""
+    if service.needs_domain and not load(ClusterSettings, os.environ).cluster_domain:
+        msg = f"cluster_domain (or BOOKSHELF_CLUSTER_DOMAIN): {service.name} runs in a domain only; name one"
+        raise WrongSetting(msg)
+
+
 def check_keyring(service: Service, settings: Settings) -> None:
     """Return if a service that seals or signs has a setting that names its keyring. Raises `WrongSetting`."""
     if service.needs_keyring and not settings.has_accounts and not settings.accounts_secret_file:
@@ -184,9 +200,11 @@ async def begin(
     """
     check_address(network.instance.address, settings.host)
     check_keyring(service, settings)
+    check_domain(service)
     folder = DataFolder(settings.instance_folder(network.instance.id or f"{service.name}-{settings.port}"))
     stack.callback(folder.close)
     infrastructure = await make_infrastructure(settings, network, folder.path, stack, find, services)
+    infrastructure = await with_sessions(infrastructure, [service], settings, folder.path, stack)
     host = ServiceHost(service, infrastructure, settings.host, settings.port)
     stack.push_async_callback(host.stop)
     await host.start()

@@ -27,7 +27,7 @@ class ClusterSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_
     cluster_standby_s: Annotated[float, Meta(ge=0, le=86_400)] = 60.0
     cluster_package_memory: Annotated[int, Meta(ge=_LEAST_MEMORY, le=1 << 40)] = 512 << 20
     cluster_session_idle_s: Annotated[float, Meta(ge=1, le=31_536_000)] = 1800.0
-    cluster_sessions_keep_days: Annotated[int, Meta(ge=1, le=3650)] = 7
+    cluster_sessions_keep_days: Annotated[int, Meta(ge=2, le=3650)] = 7
 
     @property
     def keys(self) -> tuple[str, ...]:

@@ -32,6 +32,9 @@ class Aggregate(Generic[S]):
     decided on a state that is read to the end of the partition. `owner` returns the person that a state
     belongs to, None for the local reader: the commands of anyone else are refused as if there was nothing.
 
+    One that is `copied` writes its whole state at least every day, so the records of its topic may be deleted
+    after some days (the setting `cluster_sessions_keep_days`); those of all others are kept.
+
     With a `parent` it is a child aggregate: its ids are `PARENT~CHILD`, its records are in the partition of
     PARENT, and `decide(state, command, parent_state)` gets the parent's state as well. A child has no
     deadlines. Raises ValueError for a child with `due`.
@@ -51,6 +54,7 @@ class Aggregate(Generic[S]):
     refusals: tuple[type[Event], ...] = ()
     owner: Callable[[S], str | None] | None = None
     parent: Parent[Any] | None = None
+    copied: bool = False
 
     def __post_init__(self) -> None:
         if self.parent is not None and self.due is not None:

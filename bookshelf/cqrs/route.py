@@ -10,6 +10,7 @@ from msgspec import Meta
 
 from bookshelf.cqrs.aggregate import Aggregate
 from bookshelf.cqrs.handler import READ, WRITE, HandlerRoute, RequestContext
+from bookshelf.cqrs.session_route import SessionRoute
 from bookshelf.cqrs.view import View
 
 
@@ -196,4 +197,4 @@ class BulkRoute:
     deadline_s: float | None = 60.0
 
 
-Route = CommandRoute | QueryRoute | EventsRoute | BulkRoute | HandlerRoute
+Route = CommandRoute | QueryRoute | EventsRoute | BulkRoute | HandlerRoute | SessionRoute

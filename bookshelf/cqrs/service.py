@@ -13,6 +13,7 @@ from bookshelf.cqrs.connector import Connector
 from bookshelf.cqrs.handler import HandlerRoute, Middleware, ServiceTask
 from bookshelf.cqrs.process import Process
 from bookshelf.cqrs.route import BulkRoute, CommandRoute, Route
+from bookshelf.cqrs.session_route import SessionRoute
 from bookshelf.cqrs.view import View
 from bookshelf.http.message import Request, Response
 from bookshelf.http.problem import Problem
@@ -33,7 +34,9 @@ class Service:
     returns the service with what only a process that runs it imports, like its pages. A service that
     `needs_accounts` is not run by `bookshelf up` without them. One instance alone runs of a service that
     `keeps_files`, in the folder of blobs or in its own. One that `needs_keyring` seals or signs also without
-    accounts. docker-compose runs one with a `profile` only with that.
+    accounts. docker-compose runs one with a `profile` only with that. One that `needs_domain` is not run
+    without the setting `cluster_domain`. The aggregates of one that `is_asked` get commands from processes
+    that do not run it.
     """
 
     name: str
@@ -51,6 +54,8 @@ class Service:
     keeps_files: bool = False
     needs_keyring: bool = False
     profile: str = ""
+    needs_domain: bool = False
+    is_asked: bool = False
 
     @property
     def aggregates(self) -> tuple[Aggregate[Any], ...]:
@@ -154,7 +159,7 @@ def _check_parts(service: Service) -> None:
         if f"{route.method} {route.path}" in _RESERVED:
             msg = f"{named}, which every service has for itself; choose another path"
             raise ServiceConflict(msg)
-        if isinstance(route, BulkRoute | HandlerRoute):
+        if isinstance(route, BulkRoute | HandlerRoute | SessionRoute):
             continue
         part = route.aggregate if isinstance(route, CommandRoute) else route.view
         if all(part is not own for own in service.runs):

@@ -20,6 +20,7 @@ from bookshelf.media.port import BlobStore, Pictures
 from bookshelf.runtime.aggregate.state_cache import CACHE_BYTES, StateCache
 from bookshelf.runtime.aggregate.state_store import SqliteStateStore
 from bookshelf.runtime.api.identity import Callers
+from bookshelf.runtime.api.session_store import SessionStore
 from bookshelf.runtime.clock import Clock, Ids
 from bookshelf.runtime.sealing import Seals
 from bookshelf.storage.port import Storage
@@ -62,7 +63,8 @@ class Infrastructure:
 
     `api` answers requests of the whole HTTP API as the gateway does, for services that are its clients.
     `callers` reads the caller of a request. `folder` has a subfolder for the own files of each service.
-    `seals` seals personal texts, if there is a keyring.
+    `seals` seals personal texts, if there is a keyring. `sessions` keeps the sessions of clients, for routes
+    with sessions.
     """
 
     log: Log
@@ -79,6 +81,7 @@ class Infrastructure:
     pictures: Pictures
     folder: Path
     seals: Seals = field(default_factory=Seals)
+    sessions: SessionStore | None = None
 
 
 class LateHandler:

@@ -10,6 +10,7 @@ from bookshelf import __version__
 from bookshelf.cqrs.handler import INTERNAL, HandlerRoute
 from bookshelf.cqrs.route import BulkRoute, CommandRoute, EventsRoute, QueryRoute, Route
 from bookshelf.cqrs.service import Service
+from bookshelf.cqrs.session_route import SessionRoute
 from bookshelf.http.problem import STATUS
 from bookshelf.runtime.api import header_fields
 from bookshelf.runtime.api.bulk import BulkItems, BulkResult
@@ -142,6 +143,7 @@ def _operation(service: Service, route: Route, contents: Mapping[Any, Json]) -> 
         return head | _events(route, contents)
     if isinstance(route, BulkRoute):
         return head | _bulk(contents)
+    assert not isinstance(route, SessionRoute)  # noqa: S101 (it is a handler route by now)
     if isinstance(route, HandlerRoute):
         return head | _handler(route, contents)
     return head | _query(route, contents)

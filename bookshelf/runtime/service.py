@@ -15,6 +15,7 @@ from bookshelf.cqrs.message import shared_fields
 from bookshelf.cqrs.process import Process
 from bookshelf.cqrs.route import BulkRoute, CommandRoute, EventsRoute
 from bookshelf.cqrs.service import Service
+from bookshelf.cqrs.session_route import SessionRoute
 from bookshelf.cqrs.view import View
 from bookshelf.discovery.port import Instance
 from bookshelf.http.message import Request, Response
@@ -29,6 +30,7 @@ from bookshelf.runtime.api.forwarding import OwnerForwarder
 from bookshelf.runtime.api.handlers import HandlerEndpoint, ServicePorts
 from bookshelf.runtime.api.ownership import owns
 from bookshelf.runtime.api.queries import QueryEndpoint
+from bookshelf.runtime.api.session_routes import with_session_routes
 from bookshelf.runtime.api.waiting import WaitingEndpoint
 from bookshelf.runtime.gauges import ServiceGauges
 from bookshelf.runtime.health import Health, live
@@ -50,8 +52,10 @@ class ServiceHost:
     """Runs one instance of a service from `start` to `stop`: its parts, API and registration."""
 
     def __init__(self, service: Service, infrastructure: Infrastructure, host: str, port: int) -> None:
-        self.service = service = service.loaded()
+        given = service.loaded()
+        self.service = service = with_session_routes(given, infrastructure.sessions)
         self._infrastructure = infrastructure
+        self._has_sessions = any(isinstance(route, SessionRoute) for route in given.serves)
         self._host = host
         self._port = port
         self.meters = Meters()
@@ -111,6 +115,8 @@ class ServiceHost:
 
     def _fault(self) -> str | None:
         held = None if self.hold is None else self.hold()
+        if self._has_sessions and self._infrastructure.sessions is not None:
+            held = held or self._infrastructure.sessions.fault
         return next((host.fault for host in self._hosts() if host.fault is not None), held)
 
     def _warnings(self) -> list[str]:
@@ -158,6 +164,8 @@ class ServiceHost:
             self._begun.push_async_callback(process.stop)
             await process.start()
         self._listener = await self._infrastructure.listen(self.api, self._host, self._port)
+        if self._has_sessions and self._infrastructure.sessions is not None:
+            await self._infrastructure.sessions.complete()
         await self._register(f"{self.service.name}-{self._infrastructure.ids.new()}")
         _logger.info("ready", service=self.service.name, port=self.port)
 
@@ -237,7 +245,7 @@ class ServiceHost:
                 handler = HandlerEndpoint(route, self._ports, callers, self.service.middleware)
                 self._streams.append(handler)
                 api.add(route.method, route.path, handler)
-            else:
+            elif not isinstance(route, SessionRoute):  # which is a handler route by now
                 view = self.views[route.view.name]
                 queries = QueryEndpoint(route, view, callers, seals, infrastructure.clock)
                 api.add(route.method, route.path, queries)
@@ -249,8 +257,9 @@ class ServiceHost:
         return api
 
     def _add_internal(self, api: Api) -> None:
-        """Serve the calls of this service's handlers in other instances."""
-        if not any(isinstance(route, HandlerRoute) for route in self.service.serves):
+        """Serve the calls of handlers in other instances, of this service or of all."""
+        has_handlers = any(isinstance(route, HandlerRoute) for route in self.service.serves)
+        if not has_handlers and not self.service.is_asked:
             return
         infrastructure, callers = self._infrastructure, self._infrastructure.callers
         for name, host in self.aggregates.items():

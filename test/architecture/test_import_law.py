@@ -93,7 +93,7 @@ LAW: Law = {
     # what puts it together; of a context, the command line knows only its files and the check of its laws
     "bookshelf.services": {
         *("bookshelf.cqrs", "bookshelf.shelf", "bookshelf.accounts", "bookshelf.files", "bookshelf.shop"),
-        *("bookshelf.photos", "bookshelf.config"),
+        *("bookshelf.photos", "bookshelf.config", "bookshelf.cluster"),
     },
     "bookshelf.cli": {
         *("bookshelf.services", "bookshelf.runtime", "bookshelf.config", "gateway", "bookshelf.cqrs"),
@@ -130,7 +130,7 @@ LAW: Law = {
             "bookshelf.cli.embedded",
         ),
         *("bookshelf.cli.instance", "bookshelf.cli.command"),
-        *("bookshelf.http", "bookshelf.concurrency", "bookshelf.galera", "gateway"),
+        *("bookshelf.http", "bookshelf.concurrency", "bookshelf.galera", "bookshelf.cluster", "gateway"),
     },
 }
 

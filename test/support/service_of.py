@@ -3,8 +3,8 @@
 from bookshelf.services import SERVICES
 
 _LOADED = [service.loaded() for service in SERVICES if not service.root]
-#: The services with an API that `bookshelf up` runs without accounts, with all their routes.
-LOCAL_APIS = [service for service in _LOADED if not service.needs_accounts]
+#: The services with an API that `bookshelf up` runs without accounts and domain, with all their routes.
+LOCAL_APIS = [service for service in _LOADED if not service.needs_accounts and not service.needs_domain]
 
 
 def service_of(method: str, target: str) -> str:
