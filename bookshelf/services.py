@@ -12,6 +12,7 @@ from bookshelf.accounts.forgetting import FORGETTING
 from bookshelf.accounts.group import GROUP
 from bookshelf.accounts.registration import REGISTRATION
 from bookshelf.accounts.session import SESSION
+from bookshelf.cluster.services import CLUSTER_SERVICES
 from bookshelf.config import (
     GatewaySettings,
     PhotoSettings,
@@ -327,6 +328,7 @@ SERVICES = (
         profile="photos",
     ),
     *PEOPLE_SERVICES,
+    *CLUSTER_SERVICES,
 )
 #: The tags of the services that each system has.
 _SYSTEMS = {
@@ -334,6 +336,7 @@ _SYSTEMS = {
     "accounts": ("accounts",),
     "shop": ("shop", "files"),
     "photos": ("photos",),
+    "cluster": ("cluster",),
 }
 
 
@@ -352,5 +355,9 @@ def chosen(names: Iterable[str]) -> tuple[Service, ...]:
     )
 
 
-#: What `bookshelf up` runs without accounts.
-WITHOUT_ACCOUNTS = tuple(service for service in SERVICES if not service.needs_accounts)
+#: What `bookshelf up` runs without accounts and without a domain.
+WITHOUT_ACCOUNTS = tuple(
+    service for service in SERVICES if not service.needs_accounts and not service.needs_domain
+)
+#: What the manifests of clusters of machines deploy: services of a domain come with its setting.
+DEPLOYED = tuple(service for service in SERVICES if not service.needs_domain)

@@ -7,7 +7,8 @@ services that keep files and so run once, one with `@scaled ` for all others. On
 with a keyring, which is in the database of the rows, so that `@view ` is for them too. Services of the
 profile `photos` have their rows in MariaDB, and `@galera ` in place of `@view `. A template whose own name
 has a value of a service in it (`@name@.yaml`) becomes one file for each service. Some files are written by
-hand except for one line or table, which is changed in place: `_LINES` and `_TABLES`.
+hand except for one line or table, which is changed in place: `_LINES` and `_TABLES`. Services that need a
+domain are in docker-compose's files and in tables only.
 """
 
 import argparse
@@ -32,6 +33,8 @@ _RESOURCES = re.compile(r"^  - (\S+\.yaml)$", re.MULTILINE)
 #: Apps of marathon/ with a documented name that is not the service's.
 _APPS = {"lastreadbooks": "lastread", "booklist": "listbooks"}
 _APP_LOOP = (r"^for app in kafka consul .*api-gateway; do$", "for app in kafka consul @apps@ api-gateway; do")
+#: Manifests of clusters of machines begin so.
+_OF_MACHINES = ("kube/", "marathon/", "swarm/")
 #: One line of a file: what it is found by, and what it becomes.
 _LINES = {
     "Dockerfile": (r"^EXPOSE .*$", "EXPOSE @gateway@ @exposed@"),
@@ -46,13 +49,15 @@ def render(services: Iterable[Service], root: Path) -> dict[str, str]:
     Raises SystemExit if a service's name fits no manifest, or a file lacks the place to change.
     """
     listed = tuple(services)
+    deployed = tuple(service for service in listed if not service.needs_domain)
     for service in listed:
         if not _LABEL.fullmatch(service.name):
             raise SystemExit(f"the name {service.name!r} does not fit into a host name: use a-z, 0-9 and -")
     written: dict[str, str] = {}
     for template in sorted((root / _TEMPLATES).rglob("*.*")):
         path = template.relative_to(root / _TEMPLATES).as_posix()
-        written |= _fill_template(path, template.read_text(encoding="utf-8"), listed)
+        chosen = deployed if path.startswith(_OF_MACHINES) else listed
+        written |= _fill_template(path, template.read_text(encoding="utf-8"), chosen)
     written["kube.yaml"] = _join_resources(written, root)
     for path in sorted({*_LINES, *_TABLES}):
         text = (root / path).read_text(encoding="utf-8")
@@ -129,7 +134,11 @@ def _values_of_all(services: tuple[Service, ...]) -> dict[str, str]:
     return {
         "names": ",".join(names),
         # there is no database for a keyring among the apps, and without one these end at their start
-        "apps": " ".join(_APPS.get(one.name, one.name) for one in services if not one.needs_keyring),
+        "apps": " ".join(
+            _APPS.get(one.name, one.name)
+            for one in services
+            if not one.needs_keyring and not one.needs_domain
+        ),
         "forwards": ", ".join(f"{service.name}={service.name}" for service in near),
         "forwarded": " ".join(f"{service.name}={service.name}" for service in near),
         "ports": ", ".join(f"{{port: {port}}}" for port in ports),

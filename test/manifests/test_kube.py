@@ -14,15 +14,15 @@ from support.process import ROOT
 from bookshelf import __version__
 from bookshelf.config import GatewaySettings, Network
 from bookshelf.cqrs.service import Service
-from bookshelf.services import SERVICES
+from bookshelf.services import DEPLOYED
 
 VERSION = "1.31"
-OURS = [*(service.name for service in SERVICES), "gateway"]
-KEPT = [service.name for service in SERVICES if service.keeps_files]
+OURS = [*(service.name for service in DEPLOYED), "gateway"]
+KEPT = [service.name for service in DEPLOYED if service.keeps_files]
 SCALED = [name for name in OURS if name not in KEPT]
 OUTSIDE = ["disco", "events", "postgres", "db"]
 #: The services whose rows are in MariaDB.
-GALERA = [service.name for service in SERVICES if service.views and service.profile == "photos"]
+GALERA = [service.name for service in DEPLOYED if service.views and service.profile == "photos"]
 EVERY = documents(ROOT / "kube.yaml")
 OVERLAYS = sorted(path.name for path in (ROOT / "kube" / "overlays").iterdir())
 
@@ -116,7 +116,7 @@ def test_secrets_are_referenced_and_not_copied() -> None:
     text = (ROOT / "kube.yaml").read_text(encoding="utf-8")
     words = [word for secret in kube("Secret").values() for word in secret["stringData"].values()]
     assert [text.count(f": {word}\n") for word in words] == [1, 1, 1]
-    stored = [service.name for service in SERVICES if service.views or service.needs_keyring]
+    stored = [service.name for service in DEPLOYED if service.views or service.needs_keyring]
     rows = [name for name in stored if name not in GALERA]
     # one for the server, and one for each service that keeps rows or keys
     assert text.count("secretKeyRef: {name: postgres, key: password}") == 1 + len(rows), rows
@@ -133,7 +133,7 @@ def test_the_nodes_of_mariadb_find_each_other_before_they_are_ready() -> None:
     assert kube("StatefulSet")["db"]["spec"]["replicas"] == 3
 
 
-@pytest.mark.parametrize("service", SERVICES, ids=lambda service: str(service.name))
+@pytest.mark.parametrize("service", DEPLOYED, ids=lambda service: str(service.name))
 def test_only_services_with_a_keyring_have_its_secret(service: Service) -> None:
     """The file that the setting names is that of the Secret, and its key is the name of the file."""
     spec = kube("Deployment")[service.name]["spec"]["template"]["spec"]

@@ -10,7 +10,7 @@ from support.manifests import Document, entry, marathon, posting_order
 from support.process import ROOT
 
 from bookshelf.cqrs.service import Service
-from bookshelf.services import SERVICES
+from bookshelf.services import DEPLOYED
 
 #: Marathon's AppDefinition.json of 1.5 is not ours to hand on: beside the checkout, or at this path.
 SCHEMA = Path(
@@ -35,11 +35,11 @@ def test_each_app_is_valid(name: str) -> None:
 def test_the_documented_order_names_every_app_that_can_run_as_it_is() -> None:
     assert ORDER[:2] == ["kafka", "consul"]
     # no app has a database for a keyring
-    keyed = {service.name for service in SERVICES if service.needs_keyring}
+    keyed = {service.name for service in DEPLOYED if service.needs_keyring}
     assert sorted(ORDER) == sorted(APPS.keys() - keyed)
 
 
-@pytest.mark.parametrize("service", SERVICES, ids=lambda service: str(service.name))
+@pytest.mark.parametrize("service", DEPLOYED, ids=lambda service: str(service.name))
 def test_every_service_has_its_app_with_its_tags_and_port(service: Service) -> None:
     run = {command(one)[3]: one for one in APPS.values() if command(one)[:3] == ["exec", "bookshelf", "run"]}
     app = entry(run, service.name, "marathon/")

@@ -3,7 +3,7 @@
 from support.manifests import container, kube
 from support.network_policies import Pod, allowed
 
-from bookshelf.services import SERVICES
+from bookshelf.services import DEPLOYED
 
 POLICIES = list(kube("NetworkPolicy").values())
 OUTSIDER = Pod("default", {"app.kubernetes.io/name": "gateway", "app.kubernetes.io/part-of": "bookshelf"})
@@ -24,9 +24,9 @@ def pods() -> dict[str, Pod]:
 
 def needed() -> set[tuple[str, str]]:
     """Return the needed connections, by services.py."""
-    services = {service.name for service in SERVICES}
-    galera = {service.name for service in SERVICES if service.views and service.profile == "photos"}
-    views = {service.name for service in SERVICES if service.views or service.needs_keyring} - galera
+    services = {service.name for service in DEPLOYED}
+    galera = {service.name for service in DEPLOYED if service.views and service.profile == "photos"}
+    views = {service.name for service in DEPLOYED if service.views or service.needs_keyring} - galera
     return (
         {(name, "disco") for name in services | {"gateway"}}
         | {(name, "events") for name in services | {"events"}}
@@ -34,7 +34,7 @@ def needed() -> set[tuple[str, str]]:
         | {(name, "db") for name in {*galera, "db", "disco"}}
         | {("db", "disco")}
         | {("gateway", name) for name in services}
-        | {(service.name, "gateway") for service in SERVICES if service.root}
+        | {(service.name, "gateway") for service in DEPLOYED if service.root}
         # instances of a service call the owner; no label shows which those are
         | {(one, other) for one in services for other in services}
     )

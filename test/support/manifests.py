@@ -2,6 +2,8 @@
 
 import json
 from collections.abc import Mapping
+from copy import deepcopy
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -13,13 +15,18 @@ Document = dict[str, Any]
 
 def compose() -> Document:
     """Return docker-compose.yml, its anchors resolved."""
-    found: Document = yaml.safe_load((ROOT / "docker-compose.yml").read_text(encoding="utf-8"))
+    [found] = documents(ROOT / "docker-compose.yml")
     return found
 
 
 def documents(path: Path) -> list[Document]:
-    """Return the documents of one YAML file."""
-    return [one for one in yaml.safe_load_all(path.read_text(encoding="utf-8")) if one]
+    """Return the documents of one YAML file, which is read once as long as its text is the same."""
+    return deepcopy(_parsed(path.read_text(encoding="utf-8")))
+
+
+@cache
+def _parsed(text: str) -> list[Document]:
+    return [one for one in yaml.safe_load_all(text) if one]
 
 
 def kube(kind: str) -> dict[str, Document]:
