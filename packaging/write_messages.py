@@ -20,6 +20,7 @@ PACKAGES = {
     "bookshelf/shop/pages/customer": "bookshelf/shop/pages/customer",
     "bookshelf/shop/pages/managing": "bookshelf/shop/pages/managing",
     "bookshelf/photos/pages": "bookshelf/photos/pages",
+    "bookshelf/cluster/pages": "bookshelf/cluster/pages",
 }
 LANGUAGES = ("de",)
 #: The extraction method of templates.

@@ -10,6 +10,7 @@ from support.page_checks import examples
 from support.program import Program
 
 from bookshelf.accounts.pages.site import SITE as ACCOUNT_SITE
+from bookshelf.cluster.pages.site import SITE as CONSOLE_SITE
 from bookshelf.photos.pages.site import SITE as GALLERY_SITE
 from bookshelf.shelf.pages.site import SITE
 from bookshelf.shop.pages.customer.site import SITE as SHOP_SITE
@@ -20,7 +21,7 @@ pytestmark = [pytest.mark.browser, pytest.mark.needs("chromium")]
 #: Each state of each page: below which address it is shown, the template, the state.
 STATES = [
     (site.parts.root.rstrip("/"), page.template.removesuffix(".html"), state)
-    for site in (SITE, ACCOUNT_SITE, SHOP_SITE, MANAGER_SITE, GALLERY_SITE)
+    for site in (SITE, ACCOUNT_SITE, SHOP_SITE, MANAGER_SITE, GALLERY_SITE, CONSOLE_SITE)
     for _, state, page in examples(site)
 ]
 #: axe looks at the fullest state of each page.

@@ -1,0 +1,1 @@
+"""The console: pages about the domains of a cluster."""

@@ -1,0 +1,204 @@
+"""What the console shows of the answers of the API, and examples of it."""
+
+from collections.abc import Mapping, Sequence
+from datetime import datetime
+from typing import Literal, NamedTuple
+
+import msgspec
+
+from bookshelf.cluster.rollout_answers import (
+    ListedMember,
+    ListedRollout,
+    RolloutDetails,
+    RolloutStep,
+)
+from bookshelf.cqrs.handler import Caller
+from bookshelf.site.page import _
+
+ROOT = "/cluster"
+ROLLOUTS, NODES, SESSIONS, LOCKS = (f"{ROOT}/{name}" for name in ("rollouts", "nodes", "sessions", "locks"))
+READ, COMMIT = ("cluster:read",), "cluster:commit"
+#: The stages of a rollout in their order, by its barrier: it pauses the nodes after the commit, or before.
+STAGES: Mapping[str, tuple[str, ...]] = {
+    "commit": ("load", "prepared", "pause", "deploy", "committed"),
+    "prepare": ("load", "pause", "prepared", "deploy", "committed"),
+}
+STAGE_NAMES: Mapping[str, str] = {
+    "load": _("Load"),
+    "pause": _("Pause"),
+    "prepared": _("Prepared"),
+    "deploy": _("Deploy"),
+    "committed": _("In force"),
+    "rollback": _("Rolling back"),
+}
+RESULT_NAMES: Mapping[str, str] = {
+    "": _("Open"),
+    "committed": _("Committed"),
+    "aborted": _("Aborted"),
+    "rolled-back": _("Rolled back"),
+}
+STEP_NAMES: Mapping[str, str] = {
+    "rollout-opened": _("Proposed"),
+    "phase-requested": _("Next stage"),
+    "vote-recorded": _("Vote"),
+    "rollout-prepared": _("Prepared"),
+    "commit-requested": _("Commit requested"),
+    "revision-committed": _("In force on all nodes"),
+    "rollout-aborted": _("Aborted"),
+    "rollout-rolled-back": _("Rolled back"),
+}
+LEFT_NAMES: Mapping[str, str] = {
+    "left": _("has left"),
+    "absent": _("is absent"),
+    "replaced": _("is being started again"),
+}
+
+
+class ConsoleLock(msgspec.Struct, frozen=True, kw_only=True):
+    """A lock that is held: its holder, its fencing token, and when the lease ends unless it is renewed."""
+
+    name: str
+    holder: str
+    token: int
+    since: datetime
+    until: datetime
+    ttl_s: float = 0.0
+
+
+class ConsoleSession(msgspec.Struct, frozen=True, kw_only=True):
+    """A session of a client: numbers and times, never what is in it."""
+
+    key: str
+    domain: str
+    service: str
+    opened: datetime
+    touched: datetime
+    bytes: int
+    keys: int
+    ended: datetime | None = None
+    closed: str = ""
+
+
+class SessionTotals(msgspec.Struct, frozen=True, kw_only=True):
+    """A page of sessions, with the numbers of all: open ones, those closed lately, bytes of the open ones."""
+
+    open: int
+    closed: int
+    bytes: int
+    sessions: tuple[ConsoleSession, ...]
+
+
+class Stage(NamedTuple):
+    """A stage of a rollout."""
+
+    name: str
+    state: Literal["done", "now", "ahead"]
+
+
+class NodeVote(NamedTuple):
+    """What a node has answered in the present stage; `vote` is None while it has not."""
+
+    node: str
+    vote: RolloutStep | None
+
+
+class OpenCard(NamedTuple):
+    """The open rollout: its stages, the votes in the present one, the seconds left; if the caller can commit."""
+
+    details: RolloutDetails
+    stages: tuple[Stage, ...]
+    votes: tuple[NodeVote, ...]
+    left_s: int
+    can_commit: bool
+
+
+class NodeLine(NamedTuple):
+    """A node with the groups whose primary it is; `paused`: for the open rollout."""
+
+    member: ListedMember
+    primary_of: tuple[str, ...]
+    paused: bool
+
+
+class Difference(NamedTuple):
+    """How a node differs from the others: it has left, or it has another version than most."""
+
+    node: str
+    left: str = ""
+    version: str = ""
+    others: str = ""
+    since: datetime | None = None
+
+
+def may_commit(caller: Caller) -> bool:
+    """Return True if the caller may commit and roll back."""
+    return caller.scopes is None or COMMIT in caller.scopes
+
+
+def open_card(details: RolloutDetails, now: datetime, *, can_commit: bool) -> OpenCard:
+    """Return the open rollout as the overview shows it."""
+    rollout = details.rollout
+    names = STAGES.get(rollout.barrier, STAGES["commit"])
+    if rollout.phase == "rollback":
+        names = ("rollback",)
+    at = names.index(rollout.phase) if rollout.phase in names else 0
+    stages = tuple(
+        Stage(name, "now" if place == at else "done" if place < at else "ahead")
+        for place, name in enumerate(names)
+    )
+    left_s = 0 if rollout.deadline is None else max(0, round((rollout.deadline - now).total_seconds()))
+    prepared = rollout.phase == "prepared" and not rollout.committed
+    return OpenCard(details, stages, _votes(details), left_s, can_commit and prepared)
+
+
+def _votes(details: RolloutDetails) -> tuple[NodeVote, ...]:
+    """Return the votes since the present stage was requested; of a prepared rollout, those that led to it."""
+    cast: dict[str, RolloutStep] = {}
+    for step in details.steps:
+        if step.type == "phase-requested":
+            cast = {}
+        elif step.type == "vote-recorded":
+            cast[step.node] = step
+    return tuple(NodeVote(node, cast.get(node)) for node in details.rollout.members)
+
+
+def by_service(
+    members: Sequence[ListedMember], rollout: ListedRollout | None, locks: Sequence[ConsoleLock]
+) -> Mapping[str, tuple[NodeLine, ...]]:
+    """Return the present nodes by service, with those that run none under the empty name."""
+    paused = rollout is not None and (rollout.phase == "deploy" or rollout.committed or _early(rollout))
+    found: dict[str, list[NodeLine]] = {}
+    for member in members:
+        if member.left:
+            continue
+        primary_of = tuple(
+            lock.name.rsplit(".primary.", 1)[1]
+            for lock in locks
+            if lock.holder == member.node and ".primary." in lock.name
+        )
+        here = NodeLine(member, primary_of, paused and rollout is not None and member.node in rollout.members)
+        for service in member.services or [""]:
+            found.setdefault(service, []).append(here)
+    return {name: tuple(found[name]) for name in sorted(found)}
+
+
+def _early(rollout: ListedRollout) -> bool:
+    return rollout.barrier == "prepare" and rollout.phase in {"pause", "prepared"}
+
+
+def differences(members: Sequence[ListedMember]) -> tuple[Difference, ...]:
+    """Return what is not alike: nodes that have left by themselves, and other versions than most have."""
+    here = [member for member in members if not member.left]
+    versions = [member.version for member in here]
+    usual = max(versions, key=versions.count, default="")
+    lost = (
+        Difference(member.node, left=member.left, since=member.since)
+        for member in members
+        if member.left in {"absent", "replaced"}
+    )
+    other = (
+        Difference(member.node, version=member.version, others=usual)
+        for member in here
+        if member.version != usual
+    )
+    return (*lost, *other)

@@ -1,0 +1,111 @@
+"""The overview: the nodes of a domain by their services, what differs, and the rollout that is open."""
+
+from collections.abc import Mapping
+from datetime import datetime
+
+from bookshelf.cluster.pages.example_cluster import (
+    NOW,
+    example_details,
+    example_locks,
+    example_members,
+    example_rollout,
+    example_sessions,
+    long_members,
+)
+from bookshelf.cluster.pages.models import (
+    LEFT_NAMES,
+    READ,
+    ROOT,
+    STAGE_NAMES,
+    ConsoleLock,
+    Difference,
+    NodeLine,
+    OpenCard,
+    SessionTotals,
+    by_service,
+    differences,
+    may_commit,
+    open_card,
+)
+from bookshelf.cluster.rollout_answers import ListedMember, ListedRollout, RolloutDetails
+from bookshelf.site.api_adapters import segment, target
+from bookshelf.site.page import Model, Page, PageRoute, _
+from bookshelf.site.page_request import PageRequest
+
+
+class OverviewModel(Model):
+    """The domain; what could not be read is None. `nodes`: how many are present."""
+
+    nodes: int
+    revision: int
+    services: Mapping[str, tuple[NodeLine, ...]] | None
+    differences: tuple[Difference, ...]
+    card: OpenCard | None
+    sessions: int | None
+    stage_names: Mapping[str, str]
+    left_names: Mapping[str, str]
+
+
+async def show_overview(request: PageRequest) -> Page:
+    """Show the members, and the open rollout if there is one."""
+    api = request.api
+    members = await api.try_get("/cluster/members", kind=tuple[ListedMember, ...])
+    newest = await api.try_get(target("/cluster/rollouts", limit=1), kind=tuple[ListedRollout, ...])
+    locks = await api.try_get("/cluster/locks", kind=tuple[ConsoleLock, ...])
+    sessions = await api.try_get(target("/cluster/sessions", limit=1), kind=SessionTotals)
+    details = None
+    if newest is not None and newest.body and not newest.body[0].result:
+        path = f"/cluster/rollouts/{segment(newest.body[0].id)}"
+        found = await api.try_get(path, kind=RolloutDetails)
+        details = None if found is None or found.body.rollout.result else found.body
+    return _page(
+        None if members is None else members.body,
+        details,
+        () if locks is None else locks.body,
+        None if sessions is None else sessions.body,
+        request.now,
+        can_commit=may_commit(request.caller),
+    )
+
+
+def _page(
+    members: tuple[ListedMember, ...] | None,
+    details: RolloutDetails | None,
+    locks: tuple[ConsoleLock, ...],
+    sessions: SessionTotals | None,
+    now: datetime,
+    *,
+    can_commit: bool = True,
+) -> Page:
+    here = [member for member in members or () if not member.left]
+    rollout = None if details is None else details.rollout
+    model = OverviewModel(
+        nodes=len(here),
+        revision=max((member.revision for member in here), default=0),
+        services=None if members is None else by_service(members, rollout, locks),
+        differences=() if members is None else differences(members),
+        card=None if details is None else open_card(details, now, can_commit=can_commit),
+        sessions=None if sessions is None else sessions.open,
+        stage_names=STAGE_NAMES,
+        left_names=LEFT_NAMES,
+    )
+    return Page("overview.html", model)
+
+
+def _examples() -> Mapping[str, Page]:
+    members, locks, sessions = example_members(), example_locks(), example_sessions()
+    prepared = example_details(example_rollout())
+    refused = example_rollout(phase="rollback", reason="node2: log_level is not one of debug, info")
+    return {
+        "usual": _page(members[:3], None, locks, sessions, NOW),
+        "prepared": _page(members[:3], prepared, locks, sessions, NOW),
+        "rolling back": _page(members[:3], example_details(refused), locks, sessions, NOW),
+        "empty": _page((), None, (), None, NOW),
+        "long": _page(long_members(), prepared, locks, sessions, NOW),
+        "failed": _page(None, None, (), None, NOW),
+    }
+
+
+PAGES = (
+    PageRoute(ROOT, get=show_overview, title=_("Overview"), section=ROOT, examples=_examples, requires=READ),
+)
