@@ -103,7 +103,7 @@ class NodeVote(NamedTuple):
 
 
 class OpenCard(NamedTuple):
-    """The open rollout: its stages, the votes in the present one, the seconds left; if the caller can commit."""
+    """The open rollout: stages, votes in the present one, the seconds left, and if the caller can commit."""
 
     details: RolloutDetails
     stages: tuple[Stage, ...]

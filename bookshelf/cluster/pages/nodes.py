@@ -17,7 +17,7 @@ from bookshelf.cluster.rollout_answers import (
     RolloutDetails,
     RolloutStep,
 )
-from bookshelf.site.api_adapters import ApiAnswer, ApiProblem, segment, target
+from bookshelf.site.api_adapters import ApiProblem, segment, target
 from bookshelf.site.page import Model, Page, PageRoute, _
 from bookshelf.site.page_request import PageRequest
 
