@@ -17,6 +17,7 @@ from bookshelf.cluster.rollout_answers import (
     RolloutDetails,
     RolloutStep,
 )
+from bookshelf.cqrs.api_client import ApiAnswer
 from bookshelf.site.api_adapters import ApiProblem, segment, target
 from bookshelf.site.page import Model, Page, PageRoute, _
 from bookshelf.site.page_request import PageRequest

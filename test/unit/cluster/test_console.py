@@ -61,7 +61,9 @@ def test_each_node_is_shown_with_its_vote_in_the_present_stage() -> None:
         ("load", "", "commit", False),
     ],
 )
-def test_a_prepared_rollout_can_be_committed_once(phase: str, result: str, scope: str, *, shown: bool) -> None:
+def test_a_prepared_rollout_can_be_committed_once(
+    phase: str, result: str, scope: str, *, shown: bool
+) -> None:
     rollout = msgspec.structs.replace(example_rollout(phase=phase), committed=bool(result))
     card = open_card(example_details(rollout), NOW, can_commit=scope == "commit")
     assert (card.can_commit, card.left_s) == (shown, 16)
