@@ -1,12 +1,41 @@
 """The services of the context cluster. They run only where a domain is set."""
 
+from dataclasses import replace
+
 from bookshelf.cluster import session_views
+from bookshelf.cluster.domain import RolloutLimits, domain_aggregate
 from bookshelf.cluster.lock import LOCK
+from bookshelf.cluster.rollout_queries import QUERIES
+from bookshelf.cluster.rollout_views import VIEW as ROLLOUT_VIEW
 from bookshelf.cluster.session import CLIENT_SESSION
 from bookshelf.cluster.shared_state import SHARED_STATE
 from bookshelf.cqrs.service import Service
 
+
+def _with_rollouts(service: Service) -> Service:
+    from bookshelf.cluster.handlers import with_rollouts  # noqa: PLC0415 (see `Service.load`)
+
+    return with_rollouts(service)
+
+
+def _with_console(service: Service) -> Service:
+    from bookshelf.cluster.pages.site import SITE  # noqa: PLC0415 (see `Service.load`)
+
+    return replace(service, load=None, serves=SITE.routes, error_page=SITE.error_page)
+
+
 CLUSTER_SERVICES = (
+    Service(
+        name="rollouts",
+        summary="Changes to all nodes of a domain, or to none",
+        tags=("cluster", "rollouts"),
+        port=8130,
+        runs=(domain_aggregate(RolloutLimits()), ROLLOUT_VIEW),
+        serves=QUERIES,
+        load=_with_rollouts,
+        profile="cluster",
+        needs_domain=True,
+    ),
     Service(
         name="sessions",
         summary="The sessions of clients, on all nodes of a domain",
@@ -28,5 +57,17 @@ CLUSTER_SERVICES = (
         profile="cluster",
         needs_domain=True,
         is_asked=True,
+    ),
+    Service(
+        name="console",
+        summary="The pages of clusters",
+        tags=("cluster", "site"),
+        port=8133,
+        runs=(),
+        serves=(),
+        root="/cluster",
+        load=_with_console,
+        profile="cluster",
+        needs_domain=True,
     ),
 )

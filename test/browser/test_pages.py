@@ -35,7 +35,7 @@ LATER_BYTES = 10_000
 def origin(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     """The address of a running shelf that shows the gallery."""
     data = tmp_path_factory.mktemp("shelf") / "data"
-    with Program(data, env={"BOOKSHELF_SITE_DESIGN": "on"}).ready() as up:
+    with Program(data, env={"BOOKSHELF_SITE_DESIGN": "on", "BOOKSHELF_CLUSTER_DOMAIN": "blue"}).ready() as up:
         yield up.note.url
         assert up.stop().well
 
