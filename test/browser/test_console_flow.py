@@ -1,0 +1,83 @@
+"""An administrator in a real browser: a rollout is seen, committed, and another one rolled back."""
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from playwright.sync_api import Browser, Page, expect
+from support.program import Program
+from support.reader import WAIT_MS
+from support.until import until
+
+pytestmark = [pytest.mark.browser, pytest.mark.needs("chromium")]
+
+expect.set_options(timeout=WAIT_MS)
+#: An administrator who looks at the page must not be overtaken by the time limit of a commit.
+SETTINGS = {"BOOKSHELF_CLUSTER_DOMAIN": "blue", "BOOKSHELF_CLUSTER_COMMIT_TIMEOUT_MS": "120000"}
+
+
+@pytest.fixture
+def domain(tmp_path: Path) -> Iterator[Program]:
+    """A running shelf that is the only node of its domain."""
+    with Program(tmp_path / "data", env=SETTINGS).ready() as up:
+        until(lambda: up.client.get("/cluster/members").json, "the node has joined")
+        yield up
+        assert up.stop().well
+
+
+def proposed(up: Program, deadline_s: int) -> str:
+    """Propose a policy; return the id of the rollout once it is prepared and shown."""
+    change = {"kind": "policy", "name": "newbook", "content": f"deadline_s = {deadline_s}\n"}
+    answer = up.client.ask("POST", "/cluster/rollouts", {"changes": [change]})
+    assert answer.status == 200, answer.json
+    rollout = str(answer.json["rollout"])
+    until(lambda: phase(up, rollout) == ("prepared", ""), "the view has it")
+    return rollout
+
+
+def phase(up: Program, rollout: str) -> tuple[str, str]:
+    answer = up.client.get(f"/cluster/rollouts/{rollout}")
+    return ("", "") if answer.status != 200 else tuple(answer.json["rollout"][k] for k in ("phase", "result"))
+
+
+def opened(running: Browser, up: Program, *, scripts: bool = True) -> Page:
+    context = running.new_context(
+        viewport={"width": 1280, "height": 900}, locale="en-GB", java_script_enabled=scripts
+    )
+    page = context.new_page()
+    page.set_default_timeout(WAIT_MS)
+    page.goto(f"{up.note.url}/cluster")
+    return page
+
+
+def test_a_rollout_is_committed_and_another_rolled_back(running: Browser, domain: Program) -> None:
+    page = opened(running, domain)
+    expect(page.get_by_role("heading", level=1)).to_contain_text("One node")
+    expect(page.get_by_text("All nodes are alike.")).to_be_visible()
+
+    proposed(domain, 7)
+    page.reload()
+    card = page.locator("section.card")
+    expect(card).to_contain_text("policy newbook")
+    expect(card.locator("[aria-current=step]")).to_have_text("Prepared")
+    card.get_by_role("link", name="Commit").click()
+    page.get_by_role("dialog").get_by_role("button", name="Commit").click()
+    expect(page.get_by_role("heading", level=1)).to_contain_text("Rollout of")
+    expect(page.get_by_text("Committed", exact=True)).to_be_visible()  # the page follows the rollout
+    page.get_by_role("link", name="Overview", exact=True).click()
+    expect(page.get_by_role("heading", level=1)).to_contain_text("revision 1")
+
+    second = proposed(domain, 9)
+    plain = opened(running, domain, scripts=False)
+    plain.get_by_role("link", name="Roll back").click()
+    plain.get_by_role("button", name="Roll back").click()
+    until(lambda: phase(domain, second)[1] == "aborted", "it has ended")
+    plain.goto(f"{domain.note.url}/cluster/rollouts")
+    expect(plain.get_by_role("row").nth(1)).to_contain_text("Aborted")
+    expect(plain.get_by_role("row").nth(2)).to_contain_text("Committed")
+
+    page.goto(f"{domain.note.url}/cluster")
+    page.locator("tbody a").first.click()
+    page.get_by_text("policy newbook").click()
+    expect(page.get_by_text("deadline_s = 7")).to_be_visible()
+    expect(page.get_by_role("row").filter(has_text="yes").first).to_be_visible()
