@@ -8,24 +8,13 @@ from typing import NamedTuple
 import pytest
 from click.testing import CliRunner
 from support.client import Client
+from support.until import eventually
 
 from bookshelf.cli.embedded import Embedded, embedded
 from bookshelf.cli.main import main
-from bookshelf.cluster.domain import RolloutLimits, domain_aggregate
-from bookshelf.cluster.handlers import with_rollouts
 from bookshelf.config import read
-from bookshelf.cqrs.service import Service
 from bookshelf.services import SERVICES
 
-ROLLOUTS = Service(
-    name="rollouts",
-    summary="Rollouts",
-    tags=("cluster", "rollouts"),
-    port=8130,
-    runs=(domain_aggregate(RolloutLimits()),),
-    serves=(),
-    load=with_rollouts,
-)
 CLOSED = 'state = "closed"\nmessage = "Counting the books."\n'
 
 
@@ -58,8 +47,8 @@ async def node(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> AsyncIterator
     monkeypatch.setenv("BOOKSHELF_CLUSTER_REPOSITORY", str(repository))
     data = tmp_path / "data"
     settings = read({}, data=str(data), port=0, service_ports="auto")
-    services = [s for s in SERVICES if s.name in {"newbook", "booklist"}]
-    async with asyncio.timeout(60), embedded(settings, [*services, ROLLOUTS]) as shelf:
+    services = [s for s in SERVICES if s.name in {"newbook", "booklist", "rollouts"}]
+    async with asyncio.timeout(60), embedded(settings, services) as shelf:
         yield Administered(shelf, data, repository)
 
 
@@ -85,6 +74,20 @@ async def test_a_rollback_ends_a_prepared_rollout(node: Administered, tmp_path: 
     assert (code, "aborted" in text) == (0, True), text
     assert await node.add_book() == 201
     assert (await node.run("commit"))[0] == 2
+
+
+async def test_members_and_history_are_listed(node: Administered, tmp_path: Path) -> None:
+    policy = tmp_path / "closed.toml"
+    policy.write_text(CLOSED)
+    await node.run("apply-policy", "newbook", str(policy), "--commit")
+
+    async def is_listed() -> bool:
+        code, text = await node.run("history")
+        return (code, "committed  revision 1" in text) == (0, True)
+
+    await eventually(is_listed, "the rollout is listed")
+    code, text = await node.run("members")
+    assert (code, text.startswith("shelf  http://"), "newbook" in text) == (0, True, True), text
 
 
 async def test_reload_config_takes_the_settings_of_the_repository(node: Administered) -> None:

@@ -1,0 +1,102 @@
+"""Rollouts to processes of a domain on Kafka and Consul: nodes of a service, and the owner, are killed."""
+
+import signal
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+from support import consul
+from support.client import Client, Reply
+from support.fleet import Fleet
+from support.instance import names_of_its_own
+from support.kafka import Broker
+from support.until import until
+
+pytestmark = pytest.mark.needs("kafka", "consul")
+BOOK = {"title": "Dune", "author": "Frank Herbert", "published": "1965"}
+
+
+class Nodes:
+    """Two instances of newbook, the service rollouts, and a gateway."""
+
+    def __init__(self, fleet: Fleet) -> None:
+        self.fleet = fleet
+        fleet.start("rollouts", 1)  # it creates all topics
+        for service, number in (("newbook", 1), ("newbook", 2), ("gateway", 1)):
+            fleet.launch(service, number)
+        for member in fleet.members.values():
+            member.ready()
+
+    @property
+    def gateway(self) -> Client:
+        return self.fleet.gateway
+
+    def status(self) -> Any:  # noqa: ANN401 (JSON)
+        reply = self.gateway.ask("GET", "/cluster/status")
+        return reply.json if reply.status == 200 else {"nodes": (), "rollout": "", "revision": -1}
+
+    def propose(self, state: str, **fields: object) -> Reply:
+        change = {"kind": "policy", "name": "newbook", "content": f'state = "{state}"\n'}
+        return self.gateway.post("/cluster/rollouts", {"changes": [change], **fields})
+
+    def answers(self) -> list[int]:
+        """Return the status of a new book at each instance, past the gateway."""
+        found = list[int]()
+        for name in ("newbook-1", "newbook-2"):
+            member = self.fleet.members[name]
+            if member.alive and member.port is not None:
+                found.append(Client(f"http://127.0.0.1:{member.port}").ask("POST", "/books", BOOK).status)
+        return found
+
+
+@pytest.fixture(scope="module")
+def running(
+    tmp_path_factory: pytest.TempPathFactory, kafka_broker: Broker, consul_agent: consul.Agent
+) -> Iterator[Nodes]:
+    agent = f"127.0.0.1:{consul_agent.ports.http}"
+    settings = {"BOOKSHELF_CLUSTER_DOMAIN": "blue", **names_of_its_own()}
+    fleet = Fleet(tmp_path_factory.mktemp("fleet"), kafka_broker.address, agent, **settings)
+    try:
+        yield Nodes(fleet)
+    finally:
+        fleet.close()
+
+
+@pytest.fixture
+def nodes(running: Nodes) -> Nodes:
+    """All nodes are members, and new books are admitted."""
+    until(lambda: len(running.status()["nodes"]) == 3, "all nodes are members")
+    assert running.propose("open", commit=True).status == 200
+    return running
+
+
+def test_both_nodes_have_a_committed_change_and_a_killed_node_has_it_when_it_is_back(nodes: Nodes) -> None:
+    assert nodes.propose("closed", commit=True).json["state"] == "committed"
+    assert nodes.answers() == [503, 503]
+    nodes.fleet.members["newbook-2"].kill()
+    until(lambda: len(nodes.status()["nodes"]) == 2, "the killed node is evicted")
+    assert nodes.propose("open", commit=True).json["state"] == "committed"
+    nodes.fleet.start("newbook", 2)
+    until(lambda: nodes.answers() == [201, 201], "both admit new books")
+
+
+def test_a_stopped_node_fails_a_rollout_and_has_the_former_revision_with_all_others(nodes: Nodes) -> None:
+    stopped = nodes.fleet.members["newbook-2"]
+    stopped.send(signal.SIGSTOP)
+    reply = nodes.propose("closed", commit=True)
+    assert (reply.status, reply.json["state"]) == (409, "aborted")
+    stopped.send(signal.SIGCONT)
+    until(lambda: nodes.answers() == [201, 201], "both serve the former revision")
+    until(lambda: len(nodes.status()["nodes"]) == 3, "the stopped node is a member again")
+    assert nodes.propose("closed", commit=True).json["state"] == "committed"
+    assert nodes.answers() == [503, 503]
+
+
+def test_the_next_owner_decides_a_rollout_whose_owner_was_killed(nodes: Nodes) -> None:
+    revision = nodes.status()["revision"]
+    prepared = nodes.propose("closed", barrier="prepare").json
+    assert prepared["state"] == "prepared"
+    nodes.fleet.members["rollouts-1"].kill()
+    nodes.fleet.start("rollouts", 1)
+    until(lambda: not nodes.status()["rollout"] and nodes.status()["revision"] == revision, "it is aborted")
+    until(lambda: nodes.answers() == [201, 201], "both serve the former revision")
