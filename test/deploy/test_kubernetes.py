@@ -351,13 +351,20 @@ def test_all_nodes_of_the_database_deleted_at_once_come_back(
 ) -> None:
     url = gateway_url(photos)
     until(lambda: ready(photos, GALERA) == 3, "three nodes are ready", 300)
-    begun = time.monotonic()
+    begun, before = time.monotonic(), nodes(photos)
     photos("delete", "pod", "db-0", "db-1", "db-2", "--grace-period=0", "--force")
+    until(lambda: len(nodes(photos) - before) == len(before) == 3, "three other pods are there", 300)
     until(lambda: sizes(photos) == ["3"] * 3, "three nodes are one cluster again", 600)
     took = time.monotonic() - begun
     figures.append(Figure("Kubernetes: all three nodes of MariaDB deleted at once, back", took))
     until(lambda: counts(url, published) == (1, 1), "the photo is shown", 180)
     assert publish(url, "After all")
+
+
+def nodes(kube: Cluster) -> set[str]:
+    """Return the ids of the pods of the database."""
+    chosen = f"--selector=app.kubernetes.io/name={GALERA}"
+    return {one["metadata"]["uid"] for one in kube.items("pods", chosen)}
 
 
 def sizes(kube: Cluster) -> list[str]:

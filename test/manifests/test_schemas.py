@@ -22,6 +22,8 @@ GOLDEN = [
     json.loads(line)
     for file in sorted((ROOT / "test" / "fixtures" / "golden").glob("*.jsonl"))
     for line in file.read_text(encoding="utf-8").splitlines()
+    # events that no service writes yet have no schema; of all others `make docs` writes one
+    if json.loads(line)["type"] in SCHEMAS
 ]
 
 
