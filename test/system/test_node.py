@@ -1,15 +1,18 @@
 """`bookshelf node`: two nodes on one machine run a service group, each in a process of its own."""
 
+import shlex
 from collections.abc import Iterator, Mapping
+from contextlib import ExitStack
 from pathlib import Path
 
 import pytest
 from support.client import Client
 from support.consul import Agent
-from support.instance import names_of_its_own
+from support.doc_blocks import page_blocks
+from support.instance import Instance, names_of_its_own
 from support.kafka import Broker
 from support.packages import files
-from support.process import bookshelf
+from support.process import ROOT, bookshelf
 from support.process_with_ports import Announced
 from support.until import until
 
@@ -85,3 +88,68 @@ def test_a_group_that_is_not_in_the_repository_ends_the_start_with_its_nearest_n
 def test_a_node_without_a_repository_is_refused(env: Mapping[str, str], tmp_path: Path) -> None:
     done = bookshelf("node", "--name", "node1", "--data", tmp_path, env=env)
     assert (done.code, "cluster_repository: no repository is set" in done.err) == (2, True)
+
+
+class Walk:
+    """Runs the commands of a page in a folder: what the page has below /srv, and on free ports."""
+
+    def __init__(self, folder: Path, env: Mapping[str, str], stack: ExitStack) -> None:
+        self._folder = folder
+        self._env = dict(env)
+        self._stack = stack
+        self.nodes: dict[str, Announced] = {}
+
+    def run(self, line: str) -> str:
+        """Run one command; return what it has printed."""
+        line = line.replace("/srv", str(self._folder))
+        match shlex.split(line):
+            case ["export", *settings]:
+                self._env |= dict(setting.split("=", 1) for setting in settings)
+            case ["bookshelf", "run", service, "--data", data, "&"]:
+                self._stack.enter_context(Instance(service, Path(data), env=self._env).ready())
+            case ["bookshelf", "node", "--name", name, "--data", data, *_]:
+                node = Node(name, Path(data), env=self._env)
+                self.nodes[name] = self._stack.enter_context(node.ready())
+            case ["bookshelf", *command]:
+                return bookshelf(*command, env=self._env).well
+            case ["echo", text, ">", file]:
+                Path(file).write_text(text)
+            case ["curl", url]:
+                self.until_status(url, 200)
+            case _:
+                raise AssertionError(line)
+        return ""
+
+    def until_status(self, url: str, status: int) -> None:
+        """Wait until a node answers so; its port on the page is 8140, of the second one 8240."""
+        _, _, rest = url.partition("127.0.0.1:")
+        port, _, path = rest.partition("/")
+        client = Client(self.nodes["node1" if port == "8140" else "node2"].note.url)
+        until(lambda: client.get(f"/{path}").status == status, f"{url} answers {status}")
+
+
+def test_the_two_nodes_of_the_page_load_close_and_unload_a_group(
+    env: Mapping[str, str], tmp_path: Path
+) -> None:
+    page = ROOT / "docs" / "cluster.md"
+    begin = page.read_text(encoding="utf-8").partition("### Two nodes on one machine")[2]
+    text = begin.partition("\n## ")[0]
+    (tmp_path / "page.md").write_text(text, encoding="utf-8")
+    toml, python, start, change = (block.text for block in page_blocks(tmp_path / "page.md"))
+    (tmp_path / "counters" / "counters").mkdir(parents=True)
+    (tmp_path / "counters" / "package.toml").write_text(toml)
+    (tmp_path / "counters" / "counters" / "services.py").write_text(python)
+    urls = [f"http://127.0.0.1:{port}/counters/greeting" for port in (8140, 8240)]
+    with ExitStack() as stack:
+        walk = Walk(tmp_path, {**env, **names_of_its_own()}, stack)
+        for line in start.splitlines():
+            walk.run(line)
+        for url in urls:
+            walk.until_status(url, 404)
+        printed = [walk.run(line) for line in change.splitlines()]
+        assert "are ready on 3 nodes" in printed[0]
+        assert all("committed" in printed[place] for place in (1, 5, 6))
+        for url in urls:
+            walk.until_status(url, 404)
+        for node in walk.nodes.values():
+            assert node.stop().well
