@@ -78,7 +78,7 @@ class ProcessValues:
 
 
 @dataclass(slots=True)
-class Attempt:
+class SessionTurn:
     """One request: its session, if it has one, and what stays the same when the handler runs again."""
 
     request: Request
@@ -117,7 +117,7 @@ class SessionEndpoint:
         msg = f"others change the same keys; after {1 + AGAIN} attempts nothing was done"
         raise Problem("conflict", msg)
 
-    async def _begin(self, request: Request, context: RequestContext, ports: HandlerPorts) -> Attempt:
+    async def _begin(self, request: Request, context: RequestContext, ports: HandlerPorts) -> SessionTurn:
         content = await request.body.read(self._route.body_bytes)
         body = None
         if self._decoder is not None:
@@ -128,9 +128,9 @@ class SessionEndpoint:
         command_id = ports.new_id() if key is None else call_id(context.caller.actor, named)
         chosen = chosen_key(request.headers) is not None
         content_hash = hashlib.sha256(content).hexdigest() if chosen else ""
-        return Attempt(request, context, body, command_id, content_hash, _session_id(request))
+        return SessionTurn(request, context, body, command_id, content_hash, _session_id(request))
 
-    async def _run(self, attempt: Attempt, *, to_end: bool) -> Response:
+    async def _run(self, attempt: SessionTurn, *, to_end: bool) -> Response:
         own = await self._own(attempt, to_end=to_end)
         own_key = self._own_key(attempt)
         shared_key = self._store.domain
@@ -152,7 +152,7 @@ class SessionEndpoint:
     def _after(self, request: Request) -> Sequence[Position]:
         return () if self._route.sessions.reads == "local" else header_fields.after(request.headers)
 
-    def _own_key(self, attempt: Attempt) -> str:
+    def _own_key(self, attempt: SessionTurn) -> str:
         """Return the key of the levels of service and group: this client's, or all clients'."""
         scope = self._route.sessions.scope
         if scope == "application":
@@ -163,7 +163,7 @@ class SessionEndpoint:
         parts = self._store.parts
         return parts.shared if self._route.sessions.scope == "application" else parts.session
 
-    async def _own(self, attempt: Attempt, *, to_end: bool) -> Any:  # noqa: ANN401 (the aggregate's state)
+    async def _own(self, attempt: SessionTurn, *, to_end: bool) -> Any:  # noqa: ANN401 (the aggregate's state)
         """Return the state of the levels of service and group; None for a client without a session."""
         key, after = self._own_key(attempt), self._after(attempt.request)
         to_end = to_end or header_fields.to_end(attempt.request.headers)
@@ -180,13 +180,13 @@ class SessionEndpoint:
         attempt.session_id = ""
         return None
 
-    def _is_of(self, state: Any, attempt: Attempt) -> bool:  # noqa: ANN401 (as above)
+    def _is_of(self, state: Any, attempt: SessionTurn) -> bool:  # noqa: ANN401 (as above)
         owner = attempt.context.caller.account or ""
         return bool(state.is_open) and (state.owner, state.domain) == (owner, self._store.domain)
 
     async def _write(
         self,
-        attempt: Attempt,
+        attempt: SessionTurn,
         own: Any,  # noqa: ANN401 (the aggregate's state)
         session: HandlerSession,
         *,
@@ -215,7 +215,7 @@ class SessionEndpoint:
             return None
         return await self._ask(attempt, parts.session, self._own_key(attempt), parts.change(changed, at))
 
-    async def _open(self, attempt: Attempt, first: Differences) -> CommandResult:
+    async def _open(self, attempt: SessionTurn, first: Differences) -> CommandResult:
         store, caller = self._store, attempt.context.caller
         opening = OpeningSession(
             domain=store.domain,
@@ -228,7 +228,7 @@ class SessionEndpoint:
         command = store.parts.open(opening, first)
         return await self._ask(attempt, store.parts.session, self._own_key(attempt), command)
 
-    async def _note_use(self, attempt: Attempt, own: Any) -> None:  # noqa: ANN401 (the aggregate's state)
+    async def _note_use(self, attempt: SessionTurn, own: Any) -> None:  # noqa: ANN401 (the aggregate's state)
         """Record the use of a session, at most every quarter of its idle time. Raises `Gone`, `NotFound`."""
         at = attempt.context.at
         if own.touched is not None and at - own.touched < timedelta(seconds=own.idle_s) / 4:
@@ -246,7 +246,7 @@ class SessionEndpoint:
             _logger.warning("use-not-recorded", why=problem.detail)
 
     async def _ask(
-        self, attempt: Attempt, aggregate: Aggregate[Any], key: str, command: Command
+        self, attempt: SessionTurn, aggregate: Aggregate[Any], key: str, command: Command
     ) -> CommandResult:
         return await self._store.ask(
             aggregate,
@@ -257,7 +257,7 @@ class SessionEndpoint:
             content_hash=attempt.content_hash,
         )
 
-    def _answer(self, attempt: Attempt, answer: object, result: CommandResult | None) -> Response:
+    def _answer(self, attempt: SessionTurn, answer: object, result: CommandResult | None) -> Response:
         response = no_content() if answer is None else json_answer(200, answer)
         fields = {} if result is None else result_fields(result)
         if attempt.is_new:
