@@ -36,6 +36,10 @@ LAW: Law = {
         *("bookshelf.cluster", "bookshelf.cqrs", "bookshelf.runtime", "bookshelf.config"),
         *("bookshelf.http.message", "bookshelf.http.problem"),
     },
+    "bookshelf.cluster.services": {
+        *("bookshelf.cluster", "bookshelf.cqrs", "bookshelf.storage", "bookshelf.config"),
+    },
+    "bookshelf.cluster.pages": {"bookshelf.cluster", "bookshelf.site", "bookshelf.cqrs"},
     "bookshelf.files": {"bookshelf.cqrs"},
     "bookshelf.files.handlers": {
         *("bookshelf.files", "bookshelf.cqrs", "bookshelf.media", "bookshelf.config"),
