@@ -35,6 +35,10 @@ class Aggregate(Generic[S]):
     One that is `copied` writes its whole state at least every day, so the records of its topic may be deleted
     after some days (the setting `cluster_sessions_keep_days`); those of all others are kept.
 
+    A `fenced` aggregate is written by the holder of a lock: it remembers the highest fencing token of its
+    accepted commands, and refuses those with a lower one, or with none, with `StaleToken`. All tokens of one
+    aggregate instance come from one lock. Its own deadlines need no token.
+
     With a `parent` it is a child aggregate: its ids are `PARENT~CHILD`, its records are in the partition of
     PARENT, and `decide(state, command, parent_state)` gets the parent's state as well. A child has no
     deadlines. Raises ValueError for a child with `due`.
@@ -55,6 +59,7 @@ class Aggregate(Generic[S]):
     owner: Callable[[S], str | None] | None = None
     parent: Parent[Any] | None = None
     copied: bool = False
+    fenced: bool = False
 
     def __post_init__(self) -> None:
         if self.parent is not None and self.due is not None:

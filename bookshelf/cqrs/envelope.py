@@ -2,7 +2,7 @@
 
 Source: CloudEvents 1.0.2 (specversion, id, source, type, subject, time, datacontenttype, data).
 Extension attributes of this project: actor, commandid, commandhash, correlationid, causationid, traceparent,
-undoes, origin.
+undoes, origin, fencingtoken.
 """
 
 from datetime import datetime
@@ -25,11 +25,16 @@ class Dropped(msgspec.Struct, frozen=True):
     offset: int
 
 
+#: In place of a fencing token, which is an offset.
+NO_TOKEN = -1
+
+
 class Envelope(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     """One event as it stands in the log. `time` is aware UTC; `subject` is the aggregate's id.
 
     `undoes` is the id of the change that the command takes back. `origin` is the record that a process or
-    connector acted on, `NAME:topic/partition@offset`.
+    connector acted on, `NAME:topic/partition@offset`. `fencingtoken` is that of a command on a fenced
+    aggregate, -1 without one.
     """
 
     specversion: Literal["1.0"]
@@ -48,6 +53,7 @@ class Envelope(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     traceparent: str = ""
     undoes: str = ""
     origin: str = ""
+    fencingtoken: int = NO_TOKEN
 
 
 def event_id(change: str, number: int) -> str:

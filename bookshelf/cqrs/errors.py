@@ -71,6 +71,12 @@ class KeyReused(Refused):
     KIND = "key-reused"
 
 
+class StaleToken(Refused):
+    """The sender's fencing token is lower than one that the aggregate has accepted: its lease has ended."""
+
+    KIND = "fenced"
+
+
 class HeldBack(Refused):
     """A record of the aggregate cannot be read; its commands are refused until an operator resolves that."""
 

@@ -10,6 +10,7 @@ import msgspec
 
 from bookshelf.cqrs.aggregate import Aggregate
 from bookshelf.cqrs.command_result import CommandResult
+from bookshelf.cqrs.envelope import NO_TOKEN
 from bookshelf.cqrs.message import Command, State
 from bookshelf.cqrs.position import Position
 from bookshelf.cqrs.view import View
@@ -139,14 +140,16 @@ class HandlerPorts(Protocol):
         command_id: str | None = None,
         content: msgspec.Struct | None = None,
         expects: frozenset[int] | None = None,
+        token: int = NO_TOKEN,
     ) -> CommandResult:
         """Return the result of a command on an aggregate of the service, wherever its owner runs.
 
         The aggregate must have the command in its `takes`. `command_id` is the same in every retry; without
         it each call is a new command. `content` is what was sent with a key that a client has chosen: another
         content with the same `command_id` is refused with `KeyReused`. With `expects` the aggregate must have
-        one of these versions, else `Changed` is raised; a repetition is answered all the same. Raises
-        `Refused` if it is declined, and other faults that are answered with 503 or 504.
+        one of these versions, else `Changed` is raised; a repetition is answered all the same. A fenced
+        aggregate needs the `token` of the caller's lease, else `StaleToken` is raised. Raises `Refused` if it
+        is declined, and other faults that are answered with 503 or 504.
         """
 
     async def state(

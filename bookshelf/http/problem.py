@@ -19,6 +19,7 @@ STATUS: Mapping[str, HTTPStatus] = {
     "refused": HTTPStatus.CONFLICT,
     "conflict": HTTPStatus.CONFLICT,
     "held-back": HTTPStatus.CONFLICT,
+    "fenced": HTTPStatus.CONFLICT,
     "not-found": HTTPStatus.NOT_FOUND,
     "no-route": HTTPStatus.NOT_FOUND,
     "gone": HTTPStatus.GONE,

@@ -14,6 +14,16 @@ from bookshelf.cqrs.session_route import SessionRoute
 from bookshelf.http.problem import STATUS
 from bookshelf.runtime.api import header_fields
 from bookshelf.runtime.api.bulk import BulkItems, BulkResult
+from bookshelf.runtime.openapi_parameters import (
+    CORRELATION_HEADER,
+    KEY_HEADER,
+    NAME,
+    header,
+    if_match,
+    parameter,
+    token_header,
+    wait_header,
+)
 from bookshelf.runtime.openapi_schemas import REF, Json, example, publish_schema
 
 #: What a response's headers mean, and an example of each.
@@ -169,14 +179,15 @@ def _forwarded(route: Route) -> Json:
 def _command(route: CommandRoute, contents: Mapping[Any, Json]) -> Json:
     subject = {"type": "string", "examples": ["0c9b6f0e-6a9b-5d0c-9f43-8f9a7a1f2b11"]}
     own = list(_route_parameters(route))
-    if "{id}" in route.path and all(parameter["name"] != "id" for parameter in own):
-        own.insert(0, _parameter("id", "path", subject, "The id."))
+    if "{id}" in route.path and all(one["name"] != "id" for one in own):
+        own.insert(0, parameter("id", "path", subject, "The id."))
     headers = [
-        _KEY_HEADER,
-        *([] if route.creates else [_if_match(required=route.conditional)]),
-        _CORRELATION_HEADER,
-        _header(header_fields.UNDOES, "The id of the change that this request takes back.", _NAME),
-        *_wait_header(route.waits_for is not None),
+        KEY_HEADER,
+        *([] if route.creates else [if_match(required=route.conditional)]),
+        CORRELATION_HEADER,
+        header(header_fields.UNDOES, "The id of the change that this request takes back.", NAME),
+        *token_header(route.aggregate.fenced),
+        *wait_header(route.waits_for is not None),
     ]
     needed = ("428",) if route.conditional else ()
     done: Json = {"description": "Done.", "headers": dict(_response_headers(_command_headers(route)))}
@@ -194,12 +205,6 @@ def _command(route: CommandRoute, contents: Mapping[Any, Json]) -> Json:
             **fault_responses("400", "404", "408", "409", "412", "413", "415", "422", *needed, "503", "504"),
         },
     }
-
-
-def _if_match(*, required: bool) -> Json:
-    tag = {"type": "string", "examples": ['"42"']}
-    what = "Only if this is still its entity tag."
-    return _parameter("If-Match", "header", tag, what, required=required)
 
 
 _TABLE = "number,gross\r\n2026-000001,15.00\r\n"
@@ -224,14 +229,14 @@ def _query(route: QueryRoute, contents: Mapping[Any, Json]) -> Json:
     after = {"type": "string", "pattern": header_fields.AFTER_PATTERN, "examples": ["bookshelf/0@42", "end"]}
     tag = {"type": "string", "examples": ['"42"']}
     headers = [
-        _header(
+        header(
             header_fields.AFTER,
             "Wait until the view has what these positions hold, up to 64 with commas: bookshelf/0@42;"
             " or `end`: all that is in the log now.",
             after,
         ),
-        _header("If-None-Match", "Answer 304 if this is still its entity tag.", tag),
-        *_wait_header(route.waits),
+        header("If-None-Match", "Answer 304 if this is still its entity tag.", tag),
+        *wait_header(route.waits),
     ]
     return {
         "parameters": [*_route_parameters(route), *headers],
@@ -250,7 +255,7 @@ def _events(route: EventsRoute, contents: Mapping[Any, Json]) -> Json:
         "content": {"text/event-stream": {**shown, "x-data": message["schema"]}},
     }
     return {
-        "parameters": [*_route_parameters(route), _header(header_fields.LAST_EVENT, what, last)],
+        "parameters": [*_route_parameters(route), header(header_fields.LAST_EVENT, what, last)],
         "responses": {"200": stream, **fault_responses("400", "404", "422", "503", "504")},
     }
 
@@ -263,7 +268,7 @@ def _bulk(contents: Mapping[Any, Json]) -> Json:
         "content": contents[list[BulkResult]],
     }
     return {
-        "parameters": [_KEY_HEADER, _CORRELATION_HEADER],
+        "parameters": [KEY_HEADER, CORRELATION_HEADER],
         "requestBody": {"required": True, "content": contents[BulkItems]},
         "responses": {
             "200": done,
@@ -277,7 +282,7 @@ def _handler(route: HandlerRoute, contents: Mapping[Any, Json]) -> Json:
     text = {"type": "string", "examples": ["dune"]}
     made: Json = {
         "parameters": [
-            *(_parameter(name, "path", text, "A part of the address.") for name in names),
+            *(parameter(name, "path", text, "A part of the address.") for name in names),
             *(_HEEDED[name] for name in route.heeds),
         ],
         "responses": {
@@ -326,39 +331,11 @@ def _route_parameters(route: CommandRoute | QueryRoute | EventsRoute) -> Iterato
         )
         place = "path" if f"{{{name}}}" in route.path else "query"
         what = own.pop("description", "") if isinstance(own, dict) else ""
-        yield _parameter(name, place, own, what, required=name in schema.get("required", []))
-
-
-def _parameter(name: str, place: str, schema: Mapping[str, Any], what: str, *, required: bool = True) -> Json:
-    made = {"name": name, "in": place, "required": required, "schema": dict(schema), "description": what}
-    # the page for trying out requests fills in examples, and an optional parameter would then filter
-    if required and schema.get("examples"):
-        made["example"] = schema["examples"][0]
-    return made
-
-
-def _header(name: str, what: str, schema: Json) -> Json:
-    return _parameter(name, "header", schema, what, required=False)
-
-
-def _wait_header(waits: bool) -> list[Json]:  # noqa: FBT001 (of the route)
-    schema = {"type": "string", "examples": ["wait=5"]}
-    what = "Answer once the thing is at rest, or after so many seconds, at most 10."
-    return [_header(header_fields.PREFER, what, schema)] if waits else []
-
-
-_NAME: Json = {"type": "string", "pattern": header_fields.NAME_PATTERN, "examples": ["import-2026-03-01"]}
-_KEY: Json = {"type": "string", "pattern": header_fields.KEY_PATTERN, "examples": ["c51f0e0c-add-dune"]}
-_KEY_HEADER = _header(
-    header_fields.KEY, "Makes a retry safe: the same key gets the same answer and appends nothing.", _KEY
-)
-_CORRELATION_HEADER = _header(
-    header_fields.CORRELATION, "Joins the changes of many requests under one id.", _NAME
-)
+        yield parameter(name, place, own, what, required=name in schema.get("required", []))
 
 
 #: What a handler may heed.
-_HEEDED: Mapping[str, Json] = {header_fields.KEY: _KEY_HEADER, "If-Match": _if_match(required=False)}
+_HEEDED: Mapping[str, Json] = {header_fields.KEY: KEY_HEADER, "If-Match": if_match(required=False)}
 
 
 def _response_headers(names: Iterable[str]) -> Iterator[tuple[str, Json]]:

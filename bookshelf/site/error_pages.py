@@ -64,6 +64,7 @@ _REFUSALS: Mapping[str, str] = {
     ),
     "refused": _("This is not possible."),
     "held-back": _("This is held back, because something has to be repaired. Try again tomorrow."),
+    "fenced": _("Another program has taken this over. Reload the page, and try again."),
     "key-reused": _("This was sent before with other content. Reload the page, and send it again."),
     "forbidden": _("You may not do this."),
     "not-found": _("This is not there any more."),

@@ -12,8 +12,8 @@ import msgspec
 from msgspec import inspect, structs
 
 from bookshelf.cqrs.aggregate import Aggregate
-from bookshelf.cqrs.envelope import ANSWERED, Envelope, encode_envelope, event_id
-from bookshelf.cqrs.errors import Changed, Conflict, HeldBack, Invalid, KeyReused
+from bookshelf.cqrs.envelope import ANSWERED, NO_TOKEN, Envelope, encode_envelope, event_id
+from bookshelf.cqrs.errors import Changed, Conflict, HeldBack, Invalid, KeyReused, StaleToken
 from bookshelf.cqrs.message import Command, Event
 from bookshelf.runtime.aggregate.snapshot import (
     INTERNAL_PREFIX,
@@ -35,7 +35,8 @@ class CommandRequest(msgspec.Struct, frozen=True, kw_only=True):
     the message that led to the command, if any. `undoes` is the id of the change that it takes back.
     `origin` is the record that a process acted on; it takes the place of the id in recognising a repetition.
     With `owner`, the aggregate must belong to that person, None being the local reader; to anyone else it is
-    as if it was not there. `size` is the size of the request in bytes.
+    as if it was not there. `size` is the size of the request in bytes. `token` is the fencing token of the
+    sender's lease, NO_TOKEN without one; only a fenced aggregate reads it.
     """
 
     subject: str
@@ -54,6 +55,7 @@ class CommandRequest(msgspec.Struct, frozen=True, kw_only=True):
     origin: str = ""
     owner: str | msgspec.UnsetType | None = msgspec.UNSET
     size: int = 0
+    token: int = NO_TOKEN
 
 
 def content_hashes(
@@ -150,6 +152,11 @@ class InternalCommand(Command, frozen=True):
         raise NotImplementedError
 
 
+def _stale(given: int, highest: int) -> str:
+    what = "a request without a fencing token" if given == NO_TOKEN else f"the fencing token {given}"
+    return f"{what} is older than the token {highest}, which was accepted; acquire the lock again"
+
+
 class CommandHandler:
     """Decides the commands of one kind of aggregate; appends nothing. Raises `Refused` for a refusal."""
 
@@ -180,7 +187,10 @@ class CommandHandler:
             raise Invalid(msg, field="id")
         if isinstance(request.command, InternalCommand):
             found = request.command.decide(self._aggregate, snapshot, request)
-            return [] if found is None else self._seal_all(found[1], structs.replace(request, id=found[0]))
+            if found is None:
+                return []
+            due = structs.replace(request, id=found[0])
+            return self._seal_all(found[1], due, leaves_record=bool(request.hash))
         if self._is_repetition(snapshot, request, done):
             return None
         if self._is_of_another(snapshot, request):
@@ -189,10 +199,18 @@ class CommandHandler:
         if faults is not None:
             msg = f"its record at offset {faults.first} cannot be read; see `bookshelf dlq list`"
             raise HeldBack(msg)
+        self._check_sender(snapshot, request)
+        known = () if parent is None else (parent.state,)
+        events = self._aggregate.decide(snapshot.state, request.command, *known)
+        raises_token = self._aggregate.fenced and request.token > snapshot.token
+        return self._seal_all(events, request, leaves_record=raises_token or bool(request.hash))
+
+    def _check_sender(self, snapshot: AggregateSnapshot[Any], request: CommandRequest) -> None:
+        """Return if the sender may change what is there now. Raises `StaleToken`, `Changed`."""
+        if self._aggregate.fenced and request.token < snapshot.token:
+            raise StaleToken(_stale(request.token, snapshot.token))
         if request.expects is not None and snapshot.version not in request.expects:
             raise Changed(_CHANGED, snapshot.version)
-        known = () if parent is None else (parent.state,)
-        return self._seal_all(self._aggregate.decide(snapshot.state, request.command, *known), request)
 
     def _is_repetition(
         self, snapshot: AggregateSnapshot[Any], request: CommandRequest, done: CompletedCommand | None
@@ -220,16 +238,20 @@ class CommandHandler:
         self._aggregate.decide(self._aggregate.initial, request.command)
         raise Conflict("this id is taken; leave it out, or choose another", field="id")
 
-    def _seal_all(self, events: list[Event], request: CommandRequest) -> list[DecodedEvent]:
+    def _seal_all(
+        self, events: list[Event], request: CommandRequest, *, leaves_record: bool
+    ) -> list[DecodedEvent]:
+        """Return the records of a command; with `leaves_record`, also of one that has led to no event."""
         for event in events:
             self._aggregate.catalogue.check(event, self._aggregate.topic)
         change = self._ids.new()
-        if events or not request.hash:
+        if events or not leaves_record:
             return [
                 self._seal(event, event.TYPE, request, event_id(change, number))
                 for number, event in enumerate(events)
             ]
-        return [self._seal(None, ANSWERED, request, change)]  # a retry is then a repetition
+        # a retry is then a repetition, and a lower fencing token is refused
+        return [self._seal(None, ANSWERED, request, change)]
 
     def _seal(self, event: Event | None, kind: str, request: CommandRequest, id_: str) -> DecodedEvent:
         envelope = Envelope(
@@ -249,6 +271,7 @@ class CommandHandler:
             traceparent=request.traceparent,
             undoes=request.undoes,
             origin=request.origin,
+            fencingtoken=request.token if self._aggregate.fenced else NO_TOKEN,
         )
         value = encode_envelope(envelope)
         read = None if event is None else self._aggregate.catalogue.as_read(event)

@@ -13,7 +13,7 @@ from typing import Any, Generic, TypeVar
 import msgspec
 
 from bookshelf.cqrs.aggregate import Aggregate
-from bookshelf.cqrs.envelope import ANSWERED, Envelope, dropped
+from bookshelf.cqrs.envelope import ANSWERED, NO_TOKEN, Envelope, dropped
 from bookshelf.cqrs.message import Event
 from bookshelf.cqrs.parent import is_child, parent_of
 from bookshelf.log.port import Record
@@ -125,6 +125,7 @@ class AggregateSnapshot(msgspec.Struct, Generic[S], frozen=True, array_like=True
     first event, and `creator` the command that led to it, which is never forgotten. `spilled` is True if the
     store has further completed commands. `origins` has, for each process and partition that it reads
     (`NAME:topic/partition`), the highest offset from which a command was carried out; it is never forgotten.
+    `token` is the highest fencing token of a command that was carried out.
     """
 
     state: S
@@ -136,6 +137,7 @@ class AggregateSnapshot(msgspec.Struct, Generic[S], frozen=True, array_like=True
     creator: CompletedCommand | None = None
     spilled: bool = False
     origins: dict[str, int] = msgspec.field(default_factory=dict)
+    token: int = NO_TOKEN
 
     def recall(self, command: str) -> CompletedCommand | None:
         """Return the completed command of this id; None if the snapshot does not have it."""
@@ -294,8 +296,11 @@ class SnapshotFold:
                 internal = latest.command
             if snapshot.version == NONE or (creator is not None and creator.command == latest.command):
                 creator = latest
+        # an event of another aggregate of the topic has no token of this one's lock
+        token = envelope.fencingtoken if envelope.source == self._source else NO_TOKEN
         return AggregateSnapshot(
-            state, version, done, snapshot.faults, internal, first, creator, snapshot.spilled, origins
+            *(state, version, done, snapshot.faults, internal, first, creator, snapshot.spilled, origins),
+            max(token, snapshot.token),
         )
 
 

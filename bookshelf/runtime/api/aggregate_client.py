@@ -13,6 +13,7 @@ from multidict import CIMultiDict
 from bookshelf.cqrs.aggregate import Aggregate
 from bookshelf.cqrs.command_message import CommandRefused
 from bookshelf.cqrs.command_result import CommandResult
+from bookshelf.cqrs.envelope import NO_TOKEN
 from bookshelf.cqrs.errors import Changed, Refused
 from bookshelf.cqrs.handler import INTERNAL
 from bookshelf.cqrs.message import Command
@@ -85,7 +86,7 @@ class AggregateClient:
         self._read_result = msgspec.json.Decoder(CallResult).decode
         self._read_state = msgspec.json.Decoder(type(host.aggregate.initial)).decode
 
-    async def ask(
+    async def ask(  # noqa: PLR0913 (what a command is asked with)
         self,
         subject: str,
         command: Command,
@@ -94,12 +95,13 @@ class AggregateClient:
         command_id: str | None = None,
         content: msgspec.Struct | None = None,
         expects: frozenset[int] | None = None,
+        token: int = NO_TOKEN,
     ) -> CommandResult:
         """Return the result of a command. Raises `Refused`, `NotOwner`, `Busy`, `LogFault`, `Problem`.
 
         The aggregate must take the command by topic, else TypeError: its messages are read as those are.
         With `content`, another one with the same id is refused: `KeyReused`. With `expects`, the aggregate
-        must have one of these versions: `Changed`.
+        must have one of these versions: `Changed`. `token`: that of the lease of the sender.
         """
         made = command_id or self._ids.new()
         now = self._clock.now()
@@ -114,12 +116,15 @@ class AggregateClient:
             actor=actor,
             expects=expects,
             size=len(value),
+            token=token,
         )
 
         async def here() -> CommandResult:
             return await self._host.ask(sent)
 
         headers = {CONTENT_HASH: sent.hash} if sent.hash else {}
+        if token != NO_TOKEN:
+            headers[header_fields.TOKEN] = str(token)
         if expects is not None:
             headers["If-Match"] = header_fields.tags_of(expects)
         try:
@@ -242,7 +247,8 @@ class AggregateEndpoint:
             # without a hash the id was made for this call, so there is no content to compare
             given = request.headers.get(CONTENT_HASH, "")
             expects = header_fields.expects(request.headers)
-            asked = msgspec.structs.replace(sent, hash=given, older_hash="", expects=expects)
+            token = header_fields.token(request.headers)
+            asked = msgspec.structs.replace(sent, hash=given, older_hash="", expects=expects, token=token)
             return _answer(await self._host.ask(asked))
         except Refused as refused:
             told = CommandRefused(type=refused.KIND, detail=refused.detail, field=refused.field)

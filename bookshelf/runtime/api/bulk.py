@@ -30,6 +30,7 @@ _SHARED = (
     header_fields.AFTER,
     header_fields.TIME_LEFT,
     header_fields.TRY,
+    header_fields.TOKEN,
     "traceparent",
 )
 

@@ -156,6 +156,7 @@ class CommandEndpoint:
             actor=actor,
             owner=self._owner(context),
             size=len(content),
+            token=header_fields.token(request.headers),
         )
 
     def _owner(self, context: RequestContext) -> str | msgspec.UnsetType | None:

@@ -17,6 +17,7 @@ import msgspec
 from bookshelf.concurrency import until_set
 from bookshelf.cqrs.aggregate import Aggregate
 from bookshelf.cqrs.command_result import CommandResult
+from bookshelf.cqrs.envelope import NO_TOKEN
 from bookshelf.cqrs.handler import Caller, HandlerRoute, Middleware, Next, RequestContext
 from bookshelf.cqrs.message import Command, State
 from bookshelf.cqrs.position import Position
@@ -108,11 +109,18 @@ class ServicePorts:
         command_id: str | None = None,
         content: msgspec.Struct | None = None,
         expects: frozenset[int] | None = None,
+        token: int = NO_TOKEN,
     ) -> CommandResult:
         """Return the result of a command. Raises `Refused`, `NotOwner`, `Busy`, `LogFault`, `Problem`."""
         client = client_of(self._aggregates, aggregate)
         return await client.ask(
-            subject, command, actor=actor, command_id=command_id, content=content, expects=expects
+            subject,
+            command,
+            actor=actor,
+            command_id=command_id,
+            content=content,
+            expects=expects,
+            token=token,
         )
 
     async def state(

@@ -7,6 +7,7 @@ draft-ietf-httpapi-idempotency-key-header; W3C Trace Context (traceparent).
 import re
 from collections.abc import Callable, Iterable
 
+from bookshelf.cqrs.envelope import NO_TOKEN
 from bookshelf.cqrs.position import FORM, Position, parse_position
 from bookshelf.http.message import Headers
 from bookshelf.http.problem import Fault, Problem
@@ -25,6 +26,8 @@ REPLAYED = "Idempotency-Replayed"
 CHANGE = "Bookshelf-Change"
 UNDOES = "Bookshelf-Undoes"
 CORRELATION = "Bookshelf-Correlation"
+#: The fencing token of the sender's lease, for the commands of a fenced aggregate.
+TOKEN = "Bookshelf-Fencing-Token"  # noqa: S105 (no secret)
 #: How many items a list has on all its pages together.
 COUNT = "Bookshelf-Count"
 #: The kind of problem for which a gateway refuses a form; the service of the page shows what was typed.
@@ -60,12 +63,15 @@ LAST_PATTERN = f"^({FORM.pattern}( *, *{FORM.pattern})*)?$"
 _SECONDS = re.compile(r"[0-9]{1,6}(\.[0-9]{1,6})?", re.ASCII)
 #: The version of an aggregate; after a point what else the answer shows, which no command changes.
 _VERSION = re.compile(r"([0-9]{1,18})(\.(?:([0-9]{1,18})|[0-9A-Za-z-]{1,64}))?", re.ASCII)
+_OFFSET = re.compile(r"[0-9]{1,18}", re.ASCII)
 _QUALITY = re.compile(r"(0(\.[0-9]{0,3})?|1(\.0{0,3})?)", re.ASCII)
 _TRACE = re.compile(r"[0-9a-f]{2}-[0-9a-f]{32}-[0-9a-f]{16}-[0-9a-f]{2}")
 _ACTOR = re.compile(r"[\x21-\x7e]{1,128}")
 _NAME = re.compile(r"[\x21-\x7e]{1,128}")
 #: The form of a change's id and of a correlation id, for JSON Schema.
 NAME_PATTERN = f"^{_NAME.pattern}$"
+#: The form of a fencing token, for JSON Schema.
+TOKEN_PATTERN = f"^{_OFFSET.pattern}$"
 _WAIT = re.compile(r'wait\s*=\s*("?)([0-9]{1,9})\1\s*(;.*)?', re.ASCII | re.IGNORECASE)
 _TAG = re.compile(r'(W/)?"([\x21\x23-\x7e\x80-\xff]*)"')
 
@@ -95,6 +101,16 @@ def outcome_unknown(headers: Headers, made: str | None = None) -> Problem:
     problem = Problem("gateway-timeout", detail, Idempotency_Key=match[1])
     problem.members = {KEY.lower(): match[1]}
     return problem
+
+
+def token(headers: Headers) -> int:
+    """Return the fencing token; NO_TOKEN without one. Raises `Problem`."""
+    given = headers.get(TOKEN)
+    if given is None:
+        return NO_TOKEN
+    if _OFFSET.fullmatch(given) is None:
+        raise _bad(TOKEN, "is the fencing token of a lease: a number of up to 18 digits")
+    return int(given)
 
 
 def after(headers: Headers) -> list[Position]:
