@@ -2,7 +2,7 @@
 
 from dataclasses import replace
 
-from bookshelf.cluster import session_views
+from bookshelf.cluster import lock_views, session_views
 from bookshelf.cluster.domain import RolloutLimits, domain_aggregate
 from bookshelf.cluster.lock import LOCK
 from bookshelf.cluster.rollout_queries import QUERIES
@@ -49,14 +49,13 @@ CLUSTER_SERVICES = (
     ),
     Service(
         name="locks",
-        summary="Leases with fencing tokens, and the primaries of service groups",
+        summary="Leases and their fencing tokens, and which primary each group has",
         tags=("cluster", "locks"),
         port=8132,
-        runs=(LOCK,),
-        serves=(),
+        runs=(LOCK, lock_views.VIEW),
+        serves=lock_views.ROUTES,
         profile="cluster",
         needs_domain=True,
-        is_asked=True,
     ),
     Service(
         name="console",

@@ -23,6 +23,7 @@ from bookshelf.runtime.aggregate.state_cache import StateCache
 from bookshelf.runtime.aggregate.state_store import MemoryStateStore
 from bookshelf.runtime.api.endpoint import Api
 from bookshelf.runtime.api.identity import Callers, LocalReader
+from bookshelf.runtime.clock import Clock
 from bookshelf.runtime.infrastructure import Infrastructure, LateHandler, MakeStates, PortlessListener
 from bookshelf.runtime.sealing import Seals
 from bookshelf.runtime.service import ServiceHost
@@ -54,7 +55,7 @@ class Answered:
 class Shelf:
     """Services, and the routes to them."""
 
-    def __init__(
+    def __init__(  # noqa: PLR0913, PLR0917 (each has a default)
         self,
         log: Log | None = None,
         storage: Storage | None = None,
@@ -62,6 +63,7 @@ class Shelf:
         seals: Seals | None = None,
         services: Iterable[Service] = SHELF,
         callers: Callers | None = None,
+        clock: Clock | None = None,
     ) -> None:
         self.log = log or MemoryLog(2)
         self.clock = FixedClock()
@@ -75,7 +77,7 @@ class Shelf:
             transport=(transport := LocalTransport()),
             listen=lambda handler, host, port: _listen(transport, handler, host, port),
             states=states or _states,
-            clock=self.clock,
+            clock=clock or self.clock,
             ids=CountedIds(),
             api=LateHandler(),
             callers=callers or LocalReader(),

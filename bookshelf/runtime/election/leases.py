@@ -1,0 +1,136 @@
+"""Keeps a lease renewed around a block of code, and cancels the block when the lease has ended."""
+
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import AsyncExitStack, asynccontextmanager, suppress
+
+import structlog
+
+from bookshelf.concurrency import cancel_and_wait
+from bookshelf.runtime.election.port import Election, ElectionFault, Lease, LeaseOver
+
+#: The parts of its time after which a lease is renewed, and after which a fault is followed by another try.
+_RENEWED, _AGAIN = 1 / 3, 1 / 10
+#: Seconds before a lock is asked for that seems to be free: what is known of it may be late.
+_LATE_S = 0.02
+_logger = structlog.get_logger(__name__)
+
+
+class Locks:
+    """Leases for the tasks of one holder, in the names of one domain.
+
+    `holder` names this process to others; it is no secret, and need not be unique.
+    """
+
+    def __init__(self, election: Election, holder: str, domain: str = "") -> None:
+        self.election = election
+        self.holder = holder
+        self._prefix = f"{domain}." if domain else ""
+
+    @asynccontextmanager
+    async def acquire(self, name: str, ttl_s: float = 30.0) -> AsyncIterator[int]:
+        """Wait for a lock and hold it for the block; the value is the fencing token of the lease.
+
+        The lease is renewed every third of `ttl_s`. If it ends nevertheless, the block is cancelled, and
+        `LeaseOver` is raised at its end: from then on another may hold the lock, and what the block sends
+        must name the token, so that it is refused. Raises ValueError for a name or a time that is not
+        allowed.
+        """
+        lease = await self._granted(self._prefix + name, ttl_s)
+        try:
+            async with self._kept(lease):
+                yield lease.token
+        finally:
+            with suppress(ElectionFault):
+                await self.election.release(lease)
+
+    @asynccontextmanager
+    async def _kept(self, lease: Lease) -> AsyncIterator[None]:
+        limit = asyncio.timeout_at(lease.ends)
+        try:
+            async with limit:
+                renewing = asyncio.create_task(self._renew(lease, limit))
+                try:
+                    yield
+                finally:
+                    await cancel_and_wait(renewing)
+        except TimeoutError:
+            if not limit.expired():
+                raise
+            raise LeaseOver(f"the lease of {lease.name} has ended; its work was stopped") from None
+
+    async def _granted(self, name: str, ttl_s: float) -> Lease:
+        """Return a lease as soon as the lock is free. Faults are logged, and followed by another try."""
+        clock = asyncio.get_running_loop().time
+        while True:
+            try:
+                lease = await self.election.acquire(name, self.holder, ttl_s)
+            except ElectionFault as fault:
+                _logger.warning("lock-unavailable", lock=name, why=str(fault))
+                await asyncio.sleep(ttl_s * _AGAIN)
+                continue
+            if lease is None:
+                await self._freed(name, ttl_s * _RENEWED)
+            elif lease.ends > clock():
+                return lease
+            else:  # it was granted so late that it has ended
+                with suppress(ElectionFault):
+                    await self.election.release(lease)
+
+    async def _freed(self, name: str, within_s: float) -> None:
+        """Return once a lock is free, or after `within_s`."""
+        with suppress(TimeoutError):
+            async with asyncio.timeout(within_s):
+                async for held in self.election.watch(name):
+                    if held is None:
+                        await asyncio.sleep(_LATE_S)
+                        return
+
+    async def _renew(self, lease: Lease, limit: asyncio.Timeout) -> None:
+        loop = asyncio.get_running_loop()
+        pause_s = lease.ttl_s * _RENEWED
+        while True:
+            await asyncio.sleep(pause_s)
+            try:
+                lease = await self.election.renew(lease)
+            except LeaseOver:
+                limit.reschedule(loop.time())
+                return
+            except ElectionFault as fault:
+                _logger.warning("lease-not-renewed", lock=lease.name, why=str(fault))
+                pause_s = lease.ttl_s * _AGAIN
+            else:
+                limit.reschedule(lease.ends)
+                pause_s = lease.ttl_s * _RENEWED
+
+
+class PrimaryCandidate:
+    """Competes for the lock of a group's primary, until it is stopped.
+
+    `token` is the fencing token while it is the primary, else None.
+    """
+
+    def __init__(self, locks: Locks, group: str, ttl_s: float) -> None:
+        self._locks = locks
+        self.group = group
+        self._ttl_s = ttl_s
+        self._stack = AsyncExitStack()
+        self.token: int | None = None
+
+    async def run(self) -> None:
+        """Hold the lock whenever it is free, until cancelled; then it is released."""
+        while True:
+            with suppress(LeaseOver):
+                async with self._locks.acquire(primary_lock(self.group), self._ttl_s) as token:
+                    self.token = token
+                    _logger.info("primary", group=self.group, token=token)
+                    try:
+                        await asyncio.Event().wait()
+                    finally:
+                        self.token = None
+                        _logger.info("primary-no-more", group=self.group, token=token)
+
+
+def primary_lock(group: str) -> str:
+    """Return the name, within a domain, of the lock that the primary of a group holds."""
+    return f"primary.{group}"
