@@ -14,6 +14,7 @@ from bookshelf.cli.blobs import open_blobs
 from bookshelf.cli.callers import open_callers
 from bookshelf.cli.command import on_hangup
 from bookshelf.cli.domain import join_domain
+from bookshelf.cli.elections import open_locks
 from bookshelf.cli.keyring import open_embedded_seals
 from bookshelf.cli.listen import LOOPBACK, allowed_hosts
 from bookshelf.cli.sessions import with_sessions
@@ -156,9 +157,12 @@ async def make_infrastructure(
     # before the callers: the keyring and the secret file are created together
     secret = StartSecret(settings)
     seals = await open_embedded_seals(settings, secret, path, clock, stack)
+    discovery, ids = LocalDiscovery(), SystemIds(clock)
+    callers = open_callers(settings, secret, creates=True)
+    locks, primary_s = await open_locks(discovery, transport, callers, ids, stack, alone=True)
     return Infrastructure(
         log=log,
-        discovery=LocalDiscovery(),
+        discovery=discovery,
         storage=storage,
         transport=transport,
         listen=InProcessListeners(transport, allowed_hosts(settings)).listen,
@@ -166,13 +170,15 @@ async def make_infrastructure(
             path / "state", number, settings.cached(number), settings.command_memory_h, stack
         ),
         clock=clock,
-        ids=SystemIds(clock),
+        ids=ids,
         api=LateHandler(),
-        callers=open_callers(settings, secret, creates=True),
+        callers=callers,
         blobs=open_blobs(settings),
         pictures=pictures,
         folder=path,
         seals=seals,
+        locks=locks,
+        primary_s=primary_s,
     )
 
 

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 from bookshelf.cli.blobs import open_blobs
 from bookshelf.cli.callers import open_callers
 from bookshelf.cli.domain import join_domain
+from bookshelf.cli.elections import open_locks
 from bookshelf.cli.keyring import open_shared_seals
 from bookshelf.cli.listen import NOTICE_S, SocketListeners, allowed_hosts, check_address, open_admin_api
 from bookshelf.cli.sessions import has_session_routes, with_sessions
@@ -140,6 +141,8 @@ async def make_infrastructure(
     clock = SystemClock()
     secret = StartSecret(settings)
     seals = await open_shared_seals(settings, secret, network, clock, stack)
+    ids, callers = SystemIds(clock), open_callers(settings, secret)
+    locks, primary_s = await open_locks(discovery, transport, callers, ids, stack, alone=False)
     return Infrastructure(
         log=log,
         discovery=discovery,
@@ -150,13 +153,15 @@ async def make_infrastructure(
             path / "state", number, settings.cached(number), settings.command_memory_h, stack
         ),
         clock=clock,
-        ids=SystemIds(clock),
+        ids=ids,
         api=api,
-        callers=open_callers(settings, secret),
+        callers=callers,
         blobs=open_blobs(settings),
         pictures=pictures,
         folder=path,
         seals=seals,
+        locks=locks,
+        primary_s=primary_s,
     )
 
 

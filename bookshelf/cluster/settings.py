@@ -26,6 +26,7 @@ class ClusterSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_
     cluster_commit_timeout_ms: _Milliseconds = 20_000
     cluster_standby_s: Annotated[float, Meta(ge=0, le=86_400)] = 60.0
     cluster_package_memory: Annotated[int, Meta(ge=_LEAST_MEMORY, le=1 << 40)] = 512 << 20
+    cluster_primary_s: Annotated[float, Meta(ge=0.5, le=3600)] = 5.0
     cluster_session_idle_s: Annotated[float, Meta(ge=1, le=31_536_000)] = 1800.0
     cluster_sessions_keep_days: Annotated[int, Meta(ge=2, le=3650)] = 7
 

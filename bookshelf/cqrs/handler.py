@@ -1,6 +1,7 @@
 """Handlers: functions that answer a request themselves, for what is no pure command or query, like pages."""
 
 from collections.abc import Awaitable, Callable, Iterable, Mapping
+from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass, field
 from datetime import datetime
 from types import MappingProxyType
@@ -129,6 +130,17 @@ class HandlerPorts(Protocol):
 
     def new_id(self) -> str:
         """Return a unique id: the text of a UUIDv7."""
+
+    def lease(self, name: str, ttl_s: float = 30.0) -> AbstractAsyncContextManager[int]:
+        """Return what waits for a lock of the domain and holds it for a block; its value is a fencing token.
+
+        The block is cancelled when the lease has ended, and `LeaseOver` is raised. Without a domain, leases
+        are those of one process; raises LookupError where several processes run.
+        """
+
+    @property
+    def primary_token(self) -> int | None:
+        """The fencing token of this instance while it is the primary of its group, else None."""
 
     async def ask(  # noqa: PLR0913 (what a command is asked with)
         self,

@@ -36,7 +36,8 @@ class Service:
     `keeps_files`, in the folder of blobs or in its own. One that `needs_keyring` seals or signs also without
     accounts. docker-compose runs one with a `profile` only with that. One that `needs_domain` is not run
     without the setting `cluster_domain`. The aggregates of one that `is_asked` get commands from processes
-    that do not run it.
+    that do not run it. One instance of a `primary_of` group is that group's primary: it holds a lock, and a
+    gateway with the rule `primary` sends it all requests of the group.
     """
 
     name: str
@@ -56,6 +57,7 @@ class Service:
     profile: str = ""
     needs_domain: bool = False
     is_asked: bool = False
+    primary_of: str = ""
 
     @property
     def aggregates(self) -> tuple[Aggregate[Any], ...]:

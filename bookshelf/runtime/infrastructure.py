@@ -22,6 +22,8 @@ from bookshelf.runtime.aggregate.state_store import SqliteStateStore
 from bookshelf.runtime.api.identity import Callers
 from bookshelf.runtime.api.session_store import SessionStore
 from bookshelf.runtime.clock import Clock, Ids
+from bookshelf.runtime.election.leases import Locks
+from bookshelf.runtime.election.local import LocalElection
 from bookshelf.runtime.sealing import Seals
 from bookshelf.storage.port import Storage
 
@@ -65,6 +67,8 @@ class Infrastructure:
     `callers` reads the caller of a request. `folder` has a subfolder for the own files of each service.
     `seals` seals personal texts, if there is a keyring. `sessions` keeps the sessions of clients, for routes
     with sessions.
+    `locks` grants leases; `primary_s`: the seconds of
+    that of a primary.
     """
 
     log: Log
@@ -82,6 +86,8 @@ class Infrastructure:
     folder: Path
     seals: Seals = field(default_factory=Seals)
     sessions: SessionStore | None = None
+    locks: Locks = field(default_factory=lambda: Locks(LocalElection(), "this process"))
+    primary_s: float = 5.0
 
 
 class LateHandler:

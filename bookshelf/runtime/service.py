@@ -32,6 +32,7 @@ from bookshelf.runtime.api.ownership import owns
 from bookshelf.runtime.api.queries import QueryEndpoint
 from bookshelf.runtime.api.session_routes import with_session_routes
 from bookshelf.runtime.api.waiting import WaitingEndpoint
+from bookshelf.runtime.election.candidate import PrimaryCandidate, candidate_meta
 from bookshelf.runtime.gauges import ServiceGauges
 from bookshelf.runtime.health import Health, live
 from bookshelf.runtime.infrastructure import Infrastructure, Listener
@@ -65,7 +66,8 @@ class ServiceHost:
             name: OwnerForwarder(name, infrastructure.discovery, infrastructure.transport)
             for name in self.aggregates
         }
-        self._ports = ServicePorts(service.name, infrastructure, self.views, self._clients())
+        self.candidate = _candidate(service, infrastructure)
+        self._ports = ServicePorts(service.name, infrastructure, self.views, self._clients(), self.candidate)
         #: Processes and connectors.
         self.processes = {sender.name: self._sender(sender) for sender in service.senders}
         self._gauges = ServiceGauges(
@@ -148,6 +150,8 @@ class ServiceHost:
         if self._is_prepared:
             return
         self._is_prepared = True
+        if self.candidate is not None:
+            self._begun.push_async_callback(self.candidate.stop)  # at the very end, after the last answer
         for view in self.views.values():
             self._begun.push_async_callback(view.stop)
             await view.start()
@@ -167,6 +171,8 @@ class ServiceHost:
         if self._has_sessions and self._infrastructure.sessions is not None:
             await self._infrastructure.sessions.complete()
         await self._register(f"{self.service.name}-{self._infrastructure.ids.new()}")
+        if self.candidate is not None:
+            self.candidate.start()
         _logger.info("ready", service=self.service.name, port=self.port)
 
     async def _close(self) -> None:
@@ -188,6 +194,7 @@ class ServiceHost:
     def _instance(self, instance_id: str) -> Instance:
         assert self._listener is not None  # noqa: S101 (it listens before it registers)
         meta = {"version": __version__, "openapi": DOCUMENT}
+        meta |= candidate_meta(self._infrastructure.locks, self.service.primary_of)
         for name, host in self.aggregates.items():
             meta |= owns(name, host.owned, host.partitions)
         return Instance(
@@ -278,6 +285,11 @@ class ServiceHost:
         await self._gauges.measure()
         kind, text = self.meters.page()
         return Response(200, {"Content-Type": kind}, text)
+
+
+def _candidate(service: Service, infrastructure: Infrastructure) -> PrimaryCandidate | None:
+    group = service.primary_of
+    return PrimaryCandidate(infrastructure.locks, group, infrastructure.primary_s) if group else None
 
 
 async def _cancelled(task: asyncio.Task[None]) -> None:

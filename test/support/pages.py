@@ -2,7 +2,7 @@
 
 import re
 from collections.abc import AsyncIterator, Mapping
-from contextlib import asynccontextmanager
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -21,6 +21,8 @@ from bookshelf.keyring.port import KeyringFault, KeyStore
 from bookshelf.media.memory import MemoryBlobs
 from bookshelf.media.pool import PictureWorkers
 from bookshelf.runtime.api.identity import ApiOfCaller, Callers, LocalReader
+from bookshelf.runtime.election.leases import Locks
+from bookshelf.runtime.election.local import LocalElection
 from bookshelf.site.jobs import Jobs
 from bookshelf.site.routes import Site
 
@@ -93,12 +95,20 @@ class Ports:
         self.pictures = PictureWorkers(1)
         self._clock = clock
         self._ids = CountedIds()
+        self._locks = Locks(LocalElection(), "tested")
 
     def api(self, caller: Caller) -> Handler:
         return ApiOfCaller(self._api, self._callers, caller)
 
     def now(self) -> datetime:
         return self._clock.now()
+
+    def lease(self, name: str, ttl_s: float = 30.0) -> AbstractAsyncContextManager[int]:
+        return self._locks.acquire(name, ttl_s)
+
+    @property
+    def primary_token(self) -> int | None:
+        return None
 
     def new_id(self) -> str:
         return self._ids.new()

@@ -6,7 +6,7 @@ middleware; the route's middleware; the handler, which decodes the body.
 
 import asyncio
 from collections.abc import AsyncIterator, Callable, Iterable, Mapping, Sequence
-from contextlib import aclosing
+from contextlib import AbstractAsyncContextManager, aclosing
 from dataclasses import dataclass, field
 from datetime import datetime
 from functools import partial
@@ -30,6 +30,7 @@ from bookshelf.runtime.api import header_fields
 from bookshelf.runtime.api.aggregate_client import AggregateClient, client_of
 from bookshelf.runtime.api.forwarding import UNKNOWN
 from bookshelf.runtime.api.identity import ApiOfCaller, Callers, admit
+from bookshelf.runtime.election.candidate import PrimaryCandidate
 from bookshelf.runtime.infrastructure import Infrastructure
 from bookshelf.runtime.view.host import ViewHost
 
@@ -47,6 +48,7 @@ class ServicePorts:
     _infrastructure: Infrastructure
     _views: Mapping[str, ViewHost]
     _aggregates: Mapping[str, AggregateClient] = field(default_factory=dict)
+    candidate: PrimaryCandidate | None = None
 
     def api(self, caller: Caller) -> Handler:
         """Return what answers requests of the whole HTTP API for a caller."""
@@ -98,6 +100,15 @@ class ServicePorts:
     def new_id(self) -> str:
         """Return a unique id."""
         return self._infrastructure.ids.new()
+
+    def lease(self, name: str, ttl_s: float = 30.0) -> AbstractAsyncContextManager[int]:
+        """Return what holds a lock of the domain for a block; its value is the fencing token."""
+        return self._infrastructure.locks.acquire(name, ttl_s)
+
+    @property
+    def primary_token(self) -> int | None:
+        """The fencing token of this instance while it is the primary of its group, else None."""
+        return None if self.candidate is None else self.candidate.token
 
     async def ask(  # noqa: PLR0913 (as declared)
         self,

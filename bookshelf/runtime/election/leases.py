@@ -2,7 +2,7 @@
 
 import asyncio
 from collections.abc import AsyncIterator
-from contextlib import AsyncExitStack, asynccontextmanager, suppress
+from contextlib import asynccontextmanager, suppress
 
 import structlog
 
@@ -25,7 +25,11 @@ class Locks:
     def __init__(self, election: Election, holder: str, domain: str = "") -> None:
         self.election = election
         self.holder = holder
-        self._prefix = f"{domain}." if domain else ""
+        self.domain = domain
+
+    def name_of(self, name: str) -> str:
+        """Return the name of a lock of this domain, as all domains see it."""
+        return f"{self.domain}.{name}" if self.domain else name
 
     @asynccontextmanager
     async def acquire(self, name: str, ttl_s: float = 30.0) -> AsyncIterator[int]:
@@ -36,7 +40,7 @@ class Locks:
         must name the token, so that it is refused. Raises ValueError for a name or a time that is not
         allowed.
         """
-        lease = await self._granted(self._prefix + name, ttl_s)
+        lease = await self._granted(self.name_of(name), ttl_s)
         try:
             async with self._kept(lease):
                 yield lease.token
@@ -102,35 +106,3 @@ class Locks:
             else:
                 limit.reschedule(lease.ends)
                 pause_s = lease.ttl_s * _RENEWED
-
-
-class PrimaryCandidate:
-    """Competes for the lock of a group's primary, until it is stopped.
-
-    `token` is the fencing token while it is the primary, else None.
-    """
-
-    def __init__(self, locks: Locks, group: str, ttl_s: float) -> None:
-        self._locks = locks
-        self.group = group
-        self._ttl_s = ttl_s
-        self._stack = AsyncExitStack()
-        self.token: int | None = None
-
-    async def run(self) -> None:
-        """Hold the lock whenever it is free, until cancelled; then it is released."""
-        while True:
-            with suppress(LeaseOver):
-                async with self._locks.acquire(primary_lock(self.group), self._ttl_s) as token:
-                    self.token = token
-                    _logger.info("primary", group=self.group, token=token)
-                    try:
-                        await asyncio.Event().wait()
-                    finally:
-                        self.token = None
-                        _logger.info("primary-no-more", group=self.group, token=token)
-
-
-def primary_lock(group: str) -> str:
-    """Return the name, within a domain, of the lock that the primary of a group holds."""
-    return f"primary.{group}"

@@ -1,0 +1,65 @@
+"""The primary of a group of services: the process that holds the group's lock. All others are its backups."""
+
+import asyncio
+from collections.abc import Mapping
+from contextlib import suppress
+
+import structlog
+
+from bookshelf.concurrency import cancel_and_wait
+from bookshelf.runtime.election.leases import Locks
+from bookshelf.runtime.election.port import LeaseOver
+
+#: The keys of an instance's metadata: its domain, the group whose primary it may be, and the holder's name.
+DOMAIN, GROUP, HOLDER = "domain", "group", "holder"
+_logger = structlog.get_logger(__name__)
+
+
+def primary_lock(domain: str, group: str) -> str:
+    """Return the name of the lock that the primary of a group in a domain holds."""
+    return f"{domain}.primary.{group}" if domain else f"primary.{group}"
+
+
+def candidate_meta(locks: Locks, group: str) -> Mapping[str, str]:
+    """Return the metadata by which a gateway knows an instance of a domain, and of a group."""
+    meta = {DOMAIN: locks.domain} if locks.domain else {}
+    return meta | {GROUP: group, HOLDER: locks.holder} if group else meta
+
+
+class PrimaryCandidate:
+    """Competes for the lock of a group's primary from `start` until `stop`, which releases it.
+
+    `token` is the fencing token while it is the primary, else None.
+    """
+
+    def __init__(self, locks: Locks, group: str, ttl_s: float) -> None:
+        self._locks = locks
+        self._group = group
+        self._ttl_s = ttl_s
+        self._task: asyncio.Task[None] | None = None
+        self.token: int | None = None
+
+    def start(self) -> None:
+        """Begin to compete."""
+        self._task = asyncio.create_task(self._compete(), name=f"primary of {self._group}")
+
+    async def stop(self) -> None:
+        """Release the lock, if it is held, and compete no more."""
+        if self._task is not None:
+            await cancel_and_wait(self._task)
+
+    async def _compete(self) -> None:
+        name = primary_lock("", self._group)
+        while True:
+            with suppress(LeaseOver):
+                async with self._locks.acquire(name, self._ttl_s) as token:
+                    await self._be_primary(token)
+
+    async def _be_primary(self, token: int) -> None:
+        self.token = token
+        _logger.info("primary", group=self._group, token=token)
+        try:
+            await asyncio.Event().wait()
+        finally:
+            self.token = None
+            _logger.info("primary-no-more", group=self._group, token=token)
