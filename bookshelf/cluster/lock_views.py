@@ -1,4 +1,4 @@
-"""The view of locks: who holds which, with its fencing token; and the routes of locks.
+"""The view of locks: their holders and fencing tokens; and the routes of locks.
 
 The commands are for our own processes (bookshelf/runtime/election), which no gateway routes to.
 """
@@ -79,7 +79,7 @@ Seconds = Annotated[float, Meta(ge=0.1, le=86_400, description="for which the le
 
 
 class HeldLock(msgspec.Struct, frozen=True):
-    """A lock that is held: by whom, with which fencing token, since when, until when unless it is renewed."""
+    """A lock that is held: its holder and fencing token, since when, until when unless it is renewed."""
 
     name: Annotated[str, Meta(examples=["blue.primary.counters"])]
     holder: Annotated[str, Meta(examples=["node1"])]
@@ -106,7 +106,7 @@ def now_held(db: Any, asked: Empty, _span: Span) -> Answer:  # noqa: ANN401 (as 
 
 
 class AcquireBody(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """Who begins which lease. `seen`: see `Acquire`. The Idempotency-Key is the id of the lease."""
+    """The holder, and the lease that it begins. `seen`: see `Acquire`. The Idempotency-Key is the id of the lease."""
 
     holder: Text
     lease: Text

@@ -74,7 +74,7 @@ class ElectionContract:
         leases = [lease for lease in await asyncio.gather(*asked) if lease is not None]
         assert len(leases) == 1
 
-    async def test_watchers_see_who_holds_a_lock(self, election: Election) -> None:
+    async def test_watchers_see_the_holder_of_a_lock(self, election: Election) -> None:
         async with asyncio.timeout(DEADLINE_S):
             seen = election.watch("nightly")
             assert await anext(seen) is None

@@ -81,7 +81,7 @@ class LocalElection:
             self._put(lock, None)
 
     async def watch(self, name: str) -> AsyncIterator[HeldLock | None]:
-        """Yield who holds a lock, None if it is free, then each change."""
+        """Yield the holder of a lock, None if it is free, then each change."""
         async for (held,) in self._lock(name).seen.each():
             yield held
 

@@ -66,7 +66,7 @@ class LogElection:
         await self.service.command(lease.name, "release", body, key, max(lease.ends, self._clock() + 1))
 
     async def watch(self, name: str) -> AsyncIterator[HeldLock | None]:
-        """Yield who holds a lock, None if it is free, then each change."""
+        """Yield the holder of a lock, None if it is free, then each change."""
         before: tuple[HeldLock | None] | None = None
         async for held in self.held.latest.each():
             now = (held.get(name),)

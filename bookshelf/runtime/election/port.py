@@ -63,4 +63,4 @@ class Election(Protocol):
         """End the lease; nothing happens if it has ended already. Raises `ElectionFault`."""
 
     def watch(self, name: str) -> AsyncIterator[HeldLock | None]:
-        """Yield who holds a lock, None if it is free, then each change; a slow reader skips to the newest."""
+        """Yield the holder of a lock, None if it is free, then each change; a slow reader skips to the newest."""
