@@ -49,7 +49,7 @@ CLUSTER_SERVICES = (
     ),
     Service(
         name="locks",
-        summary="Leases and their fencing tokens, and which primary each group has",
+        summary="Leases with fencing tokens, and the primaries of service groups",
         tags=("cluster", "locks"),
         port=8132,
         runs=(LOCK, lock_views.VIEW),
