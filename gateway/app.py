@@ -14,12 +14,15 @@ from bookshelf.http.message import Body, BrokenBody, BytesBody, Request, Respons
 from bookshelf.http.problem import Problem
 from bookshelf.runtime.api.header_fields import POSITION, REFUSED, SITES
 from bookshelf.runtime.api.identity import signed_in
+from bookshelf.runtime.election.lock_service import HeldLocks, LockService
 from bookshelf.runtime.metrics import Meters
 from gateway import bodies, headers, read_your_writes
 from gateway.accounts.sessions import drop_set_cookie, hide_cookie
 from gateway.auth import TokenGuard
+from gateway.binding import Bindings, hide_binding
 from gateway.endpoints import Pages
 from gateway.options import GatewayOptions
+from gateway.primary import Primaries
 from gateway.problem_page import PREFIX, answer_problem
 from gateway.routing.directory import Directory
 from gateway.routing.rules import RESERVED, TABLES, RuleFile, RulesInForce, Section, parse
@@ -64,7 +67,11 @@ class Gateway:
         self._token_guard = TokenGuard(options.verifier, options.callers)
         if options.callers.has_accounts:
             self._open_accounts(options, transport)
-        sections = [Section(TABLES, self._routed), *([options.limits] if options.limits else [])]
+        locks = LockService(discovery, transport, options.callers)
+        self._primaries = Primaries(HeldLocks(locks), self.directory.pools, self._proxy)
+        self._bindings = Bindings(self.directory.pools, options.bind_key)
+        sections = [Section(TABLES, self._routed), self._primaries.section, self._bindings.section]
+        sections += [options.limits] if options.limits else []
         #: The rules in force, which a domain may replace.
         self.rules = RulesInForce(*sections)
         self._rules = RuleFile(options.rules, self.rules) if options.rules else None
@@ -86,7 +93,10 @@ class Gateway:
 
         With accounts, that includes what was revoked. Raises `BadRules`.
         """
-        self._following = [asyncio.create_task(self.directory.run(), name="gateway directory")]
+        self._following = [
+            asyncio.create_task(self.directory.run(), name="gateway directory"),
+            asyncio.create_task(self._primaries.run(), name="gateway primaries"),
+        ]
         if self._accounts is not None:
             self._following.append(self._accounts.follow())
         if self._rules is not None:
@@ -186,8 +196,12 @@ class Gateway:
         if not isinstance(body, BytesBody):
             body = await bodies.onward(request)
         sites = "" if prefix or route.foreign else self.directory.sites
+        bound = self._bindings.bind(request, prefix, route)
         sent, known = self._onward(request, body, prefix, refused, sites)
-        response = self._back(await self._proxy.send(sent, route, parameters), known, prefix)
+        answered = await self._primaries.send(sent, bound.route if bound else route, parameters)
+        response = self._back(answered, known, prefix)
+        if bound is not None:
+            bound.answer(response, prefix, secure=request.secure)
         if self._accounts is not None:
             self._accounts.streams.bind(request, response)
             if route.foreign:
@@ -200,6 +214,7 @@ class Gateway:
         named = headers.onward(request, prefix)
         if self._accounts is not None:
             hide_cookie(named)
+        hide_binding(named)
         known = read_your_writes.taken(named)
         read_your_writes.ask(named, known)
         if refused:

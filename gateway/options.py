@@ -20,9 +20,11 @@ from bookshelf.http.request_check import is_loopback
 from bookshelf.runtime.api.identity import Callers, LocalReader
 from bookshelf.runtime.clock import Ids, SystemClock, SystemIds
 from gateway.auth import Verifier
+from gateway.binding import read_bind_rules
 from gateway.ingress.client_address import Visibility
 from gateway.ingress.listen import rate_limiter
 from gateway.ingress.middleware import IngressPolicy, RequestCounter
+from gateway.primary import read_primary_rules
 from gateway.routing.rules import TABLES, BadRules, Section, parse
 from gateway.upstream.address_policy import AddressPolicy
 from gateway.upstream.call import CallTimeouts
@@ -37,7 +39,8 @@ class GatewayOptions:
     and `drain_s`: seconds for which a gateway that leaves stays open, and waits for requests under way.
     `process`: the number of this process among the `processes` at one port. `ids` makes idempotency keys for
     commands without one; services in the same process share it, because they need no look-up for a key that
-    it has just made.
+    it has just made. `bind_key` returns the key that signs the domains of clients (gateway/binding.py); None
+    if there is no secret.
     """
 
     timeouts: CallTimeouts = field(default_factory=CallTimeouts)
@@ -50,6 +53,7 @@ class GatewayOptions:
     issuer: str = "bookshelf"
     drain_s: float = 5.0
     limits: Section | None = None
+    bind_key: Callable[[], bytes] | None = None
     process: int = 1
     processes: int = 1
     ids: Ids = field(default_factory=lambda: SystemIds(SystemClock()))
@@ -95,6 +99,8 @@ def _inside(who: str) -> Visibility:
 
 
 _TABLE = "limits"
+#: The tables of rules that services of a domain need.
+CLUSTER_TABLES = ("primary", "bind")
 
 
 class LimitRules(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
@@ -157,8 +163,11 @@ def parse_limits(policy: IngressPolicy, gate: GatewaySettings) -> Section:
 
 def check_rules(given: Mapping[str, Any]) -> None:
     """Check the decoded content of a whole rules file. Raises `BadRules`."""
-    if unknown := sorted(given.keys() - {*TABLES, _TABLE}):
-        raise BadRules(f"there is no table {unknown[0]!r}, only {', '.join((*TABLES, _TABLE))}")
+    known = (*TABLES, _TABLE, *CLUSTER_TABLES)
+    if unknown := sorted(given.keys() - set(known)):
+        raise BadRules(f"there is no table {unknown[0]!r}, only {', '.join(known)}")
+    read_primary_rules(given)
+    read_bind_rules(given)
     parse({name: given[name] for name in TABLES if name in given})
     parse_limits(IngressPolicy(), GatewaySettings()).take(given)
 

@@ -11,7 +11,7 @@ from pathlib import Path
 import structlog
 
 from bookshelf.cli.blobs import open_blobs
-from bookshelf.cli.callers import open_callers
+from bookshelf.cli.callers import bind_key, open_callers
 from bookshelf.cli.command import on_hangup
 from bookshelf.cli.domain import join_domain
 from bookshelf.cli.elections import open_locks
@@ -137,7 +137,13 @@ def _make_gateway(
     options = replace(
         options, ids=infrastructure.ids, callers=infrastructure.callers, issuer=settings.accounts_issuer
     )
+    # one process: a key of its own will do
+    options = replace(options, bind_key=bind_key(settings, StartSecret(settings)) or _own_key)
     return Gateway(infrastructure.discovery, infrastructure.transport, options=options)
+
+
+def _own_key() -> bytes:
+    return secrets.token_bytes(32)
 
 
 async def make_infrastructure(

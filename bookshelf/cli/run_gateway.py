@@ -6,7 +6,7 @@ from dataclasses import replace
 
 import structlog
 
-from bookshelf.cli.callers import open_callers
+from bookshelf.cli.callers import bind_key, open_callers
 from bookshelf.cli.command import on_hangup
 from bookshelf.cli.listen import allowed_hosts, check_address, found_at, open_admin_api
 from bookshelf.cli.start_secret import StartSecret
@@ -40,7 +40,10 @@ async def open_gateway(
     rules = ingress_policy(gate, (settings.host, host, *allowed_hosts(settings)))
     options = read_options(gate, anywhere=False, host=host, verifier=known, limits=parse_limits(rules, gate))
     options = replace(
-        options, callers=open_callers(settings, StartSecret(settings)), issuer=settings.accounts_issuer
+        options,
+        callers=open_callers(settings, secret := StartSecret(settings)),
+        issuer=settings.accounts_issuer,
+        bind_key=bind_key(settings, secret),
     )
     if worker is not None:
         options = replace(options, process=worker.number, processes=worker.count)

@@ -106,7 +106,10 @@ def now_held(db: Any, asked: Empty, _span: Span) -> Answer:  # noqa: ANN401 (as 
 
 
 class AcquireBody(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """The holder, and the lease that it begins. `seen`: see `Acquire`. The Idempotency-Key is the id of the lease."""
+    """The holder, and the lease that it begins. `seen`: see `Acquire`.
+
+    The Idempotency-Key is the id of the lease.
+    """
 
     holder: Text
     lease: Text

@@ -252,7 +252,10 @@ _REVISION_DIGITS = 12
 class Pool:
     """The ready endpoints that have all of some tags, with their retry budget and outlier detection."""
 
-    __slots__ = ("_balancer", "_owners", "budget", "endpoints", "name", "outliers", "revision")
+    __slots__ = (
+        *("_balancer", "_limits", "_owners", "_whole", "budget", "endpoints", "name", "outliers"),
+        "revision",
+    )
 
     def __init__(self, name: str, balancer: Balancer, limits: OutlierLimits) -> None:
         self.name = name
@@ -261,6 +264,9 @@ class Pool:
         #: The newest revision of the service that an answer had; 0 without a domain.
         self.revision = 0
         self.outliers = OutlierDetection(limits)
+        self._limits = limits
+        #: The pool that this one is a part of.
+        self._whole: Pool | None = None
         self._balancer = balancer
         self._owners: dict[str, Owners] = {}
 
@@ -275,6 +281,16 @@ class Pool:
         """Note the revision that an answer had; instances with an older one answer no more requests."""
         if text.isascii() and text.isdigit() and len(text) < _REVISION_DIGITS:
             self.revision = max(self.revision, int(text))
+            if self._whole is not None:
+                self._whole.learn_revision(text)
+
+    def only(self, *endpoints: UpstreamEndpoint) -> "Pool":
+        """Return a pool of some of these endpoints, with the same retry budget and outlier detection."""
+        narrow = Pool(self.name, self._balancer, self._limits)
+        narrow.budget, narrow.outliers = self.budget, self.outliers
+        narrow.update(endpoints)
+        narrow.revision, narrow._whole = self.revision, self._whole or self
+        return narrow
 
     def owner(self, aggregate: str, subject: str) -> UpstreamEndpoint | None:
         """Return the owner of the partition that an aggregate's id belongs to; None if it is unknown."""
@@ -297,6 +313,8 @@ class Pools:
         self._endpoints = Endpoints(limits or OutlierLimits())
         self._balancer = Balancer(random)
         self._pools: dict[tuple[tuple[str, ...], str, bool], Pool] = {}
+        #: Called after each update.
+        self.listeners: list[Callable[[], None]] = []
 
     def of(self, tags: tuple[str, ...], service: str = "", *, ours: bool = False) -> Pool:
         """Return the pool of these tags, of any service or of one; `ours`: no foreign one.
@@ -326,6 +344,8 @@ class Pools:
         self._endpoints.update(snapshot.instances)
         for key, pool in self._pools.items():
             pool.update(self._endpoints.of(*key))
+        for listener in self.listeners:
+            listener()
 
 
 def _place(instance: Instance) -> _Place:

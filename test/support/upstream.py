@@ -83,7 +83,7 @@ class FakeCluster:
         self.transport = transport
         self.instances: list[Instance] = []
 
-    async def add(self, service: Service, version: str = "1", *, there: bool = True) -> Instance:
+    async def add(self, service: Service, version: str = "1", *, there: bool = True, **meta: str) -> Instance:
         """Register a ready instance; one that is not `there` is registered and unreachable."""
         origin = service.document["x-bookshelf"]
         made = Instance(
@@ -92,7 +92,7 @@ class FakeCluster:
             tags=tuple(origin["tags"]),
             address=HOST,
             port=1000 + len(self.instances),
-            meta={"version": version, "openapi": "/openapi.json"},
+            meta={"version": version, "openapi": "/openapi.json", **meta},
         )
         self.instances.append(made)
         if there:

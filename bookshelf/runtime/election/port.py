@@ -63,4 +63,7 @@ class Election(Protocol):
         """End the lease; nothing happens if it has ended already. Raises `ElectionFault`."""
 
     def watch(self, name: str) -> AsyncIterator[HeldLock | None]:
-        """Yield the holder of a lock, None if it is free, then each change; a slow reader skips to the newest."""
+        """Yield the holder of a lock, None if it is free, then each change.
+
+        A slow reader skips to the newest.
+        """
