@@ -50,7 +50,7 @@ class Domains:
         await self.discovery.deregister(self.instances[domain].id)
 
     async def ask(self, path: str = "/counter", **headers: str) -> Response:
-        return await self.gateway.handle(request("GET", f"/bookshelf{path}", **headers))
+        return await self.gateway.handle(request("GET", f"/bookshelf{path}", b"", **headers))
 
 
 def cookie_of(answer: Response) -> str:
@@ -210,8 +210,8 @@ async def test_a_bound_client_gets_the_primary_of_its_domain() -> None:
     for domain in ("blue", "green"):
         for number in (1, 2):
             service = Service(COUNTER, Response(200, {}, f"{domain}{number}".encode()))
-            meta = {"domain": domain, "group": "counter", "holder": f"{domain}{number}"}
-            await domains.cluster.add(service, **meta)
+            holder = f"{domain}{number}"
+            await domains.cluster.add(service, domain=domain, group="counter", holder=holder)
         locks.hold("counter", f"{domain}2", 7, domain)
     rules = domains.gateway.rules
     rules.set_own(rules.take({"bind": [RULE], "primary": [{"group": "counter", "wait_s": 60}]}))
