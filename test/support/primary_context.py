@@ -1,0 +1,123 @@
+"""Counters whose primary keeps their values in memory, and writes whole values, as one writer.
+
+A former primary that still writes would overwrite what the present one has written, unless it is fenced.
+"""
+
+import asyncio
+from collections import defaultdict
+from collections.abc import Awaitable, Callable
+from typing import ClassVar
+
+import msgspec
+
+from bookshelf.cqrs.aggregate import Aggregate
+from bookshelf.cqrs.catalogue import Catalogue
+from bookshelf.cqrs.handler import HandlerPorts, HandlerRoute, RequestContext
+from bookshelf.cqrs.message import Command, Event, State
+from bookshelf.cqrs.service import Service
+from bookshelf.http.message import Request, Response
+from bookshelf.http.problem import Problem
+from bookshelf.runtime.api.header_fields import KEY
+
+GROUP = "counters"
+
+
+class ValueSet(Event, frozen=True):
+    """The counter has this value."""
+
+    TYPE: ClassVar[str] = "test.value-set.v1"
+    value: int
+
+
+class SetValue(Command, frozen=True):
+    """Give the counter this value."""
+
+    TYPE: ClassVar[str] = "test.set-value.v1"
+    value: int
+
+
+class CounterValue(State, frozen=True):
+    """The value of a counter."""
+
+    value: int = 0
+
+
+def decide(_state: CounterValue, command: Command) -> list[Event]:
+    return [ValueSet(value=command.value)] if isinstance(command, SetValue) else []
+
+
+def evolve(state: CounterValue, event: Event) -> CounterValue:
+    return CounterValue(value=event.value) if isinstance(event, ValueSet) else state
+
+
+def counter_aggregate(*, fenced: bool) -> Aggregate[CounterValue]:
+    """Return the aggregate; without `fenced` it has the planted defect."""
+    return Aggregate(
+        name="counter",
+        topic="counters",
+        catalogue=Catalogue(ValueSet),
+        initial=CounterValue(),
+        decide=decide,
+        evolve=evolve,
+        takes=(SetValue,),
+        fenced=fenced,
+    )
+
+
+async def at_once() -> None:
+    """Return: nothing is waited for."""
+
+
+class Counters:
+    """The service of one process. `pause` is awaited between the decision on a value and its write."""
+
+    def __init__(self, *, fenced: bool = True, pause: Callable[[], Awaitable[None]] = at_once) -> None:
+        self._counter = counter_aggregate(fenced=fenced)
+        self.pause = pause
+        #: The values that this process knows as the primary with a token.
+        self._values: dict[tuple[int, str], int] = {}
+        self._turns: defaultdict[str, asyncio.Lock] = defaultdict(asyncio.Lock)
+        self.asked = 0
+        self.service = Service(
+            name="counters",
+            summary="Counters of one primary",
+            tags=("counters",),
+            port=0,
+            runs=(self._counter,),
+            serves=(
+                HandlerRoute(
+                    method="POST",
+                    path="/counters/{id}/more",
+                    summary="Add one",
+                    handler=self._add,
+                    requires=(),
+                    heeds=(KEY,),
+                ),
+                HandlerRoute(path="/counters/{id}", summary="The value", handler=self._read, requires=()),
+            ),
+            primary_of=GROUP,
+        )
+
+    async def _add(self, request: Request, context: RequestContext, ports: HandlerPorts) -> Response:
+        self.asked += 1
+        token, counter = ports.primary_token, context.path["id"]
+        if token is None:
+            raise Problem("unavailable", "this is a backup")
+        async with self._turns[counter]:
+            known = self._values.get((token, counter))
+            if known is None:
+                known = (await ports.state(self._counter, counter)).value
+            await self.pause()
+            result = await ports.ask(
+                self._counter, counter, SetValue(known + 1), command_id=request.headers.get(KEY), token=token
+            )
+            if result.replayed:
+                self._values.pop((token, counter), None)
+            else:
+                self._values[token, counter] = known + 1
+        return Response(200, {"Content-Type": "application/json"}, msgspec.json.encode(result.state.value))
+
+    async def _read(self, _request: Request, context: RequestContext, ports: HandlerPorts) -> Response:
+        self.asked += 1
+        value = (await ports.state(self._counter, context.path["id"])).value
+        return Response(200, {"Content-Type": "application/json"}, msgspec.json.encode(value))
