@@ -147,7 +147,7 @@ async def test_a_late_write_of_a_former_primary_is_refused(fenced: bool) -> None
         first, second = nodes.nodes
         await nodes.add("a", "key-1")
         resumed = asyncio.Event()
-        first.counters.pause = resumed.wait
+        first.counters.pause = lambda: _resumed(resumed)
         late = asyncio.create_task(first.add("a"))
         await eventually(lambda: _is(first.counters.asked > 1), "it has read the value", DEADLINE_S)
         first.election.cut = True
@@ -167,3 +167,7 @@ async def test_a_late_write_of_a_former_primary_is_refused(fenced: bool) -> None
 
 async def _is(condition: bool) -> bool:  # noqa: FBT001 (a condition)
     return condition
+
+
+async def _resumed(resumed: asyncio.Event) -> None:
+    await resumed.wait()
