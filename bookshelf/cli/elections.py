@@ -48,8 +48,8 @@ async def open_locks(
     stack: AsyncExitStack,
     *,
     alone: bool,
-) -> tuple[Locks, float]:
-    """Return the leases of this process, and the seconds of that of a primary; the stack closes them.
+) -> Locks:
+    """Return the leases of this process; the stack closes them.
 
     In a domain they are on the log. Without one, a process that is `alone` grants them to itself, with tokens
     that grow from one start to the next: milliseconds since 1970.
@@ -58,8 +58,8 @@ async def open_locks(
     holder = ids.new()
     if not settings.cluster_domain:
         election = LocalElection(int(time.time() * 1000)) if alone else NoElection()
-        return Locks(election, holder), settings.cluster_primary_s
+        return Locks(election, holder, primary_s=settings.cluster_primary_s)
     on_log = LogElection(LockService(discovery, transport, callers), ids.new)
     following = asyncio.create_task(on_log.run(), name="locks")
     stack.push_async_callback(cancel_and_wait, following)
-    return Locks(on_log, holder, settings.cluster_domain), settings.cluster_primary_s
+    return Locks(on_log, holder, settings.cluster_domain, settings.cluster_primary_s)

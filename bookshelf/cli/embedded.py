@@ -165,7 +165,6 @@ async def make_infrastructure(
     seals = await open_embedded_seals(settings, secret, path, clock, stack)
     discovery, ids = LocalDiscovery(), SystemIds(clock)
     callers = open_callers(settings, secret, creates=True)
-    locks, primary_s = await open_locks(discovery, transport, callers, ids, stack, alone=True)
     return Infrastructure(
         log=log,
         discovery=discovery,
@@ -183,8 +182,7 @@ async def make_infrastructure(
         pictures=pictures,
         folder=path,
         seals=seals,
-        locks=locks,
-        primary_s=primary_s,
+        locks=await open_locks(discovery, transport, callers, ids, stack, alone=True),
     )
 
 

@@ -138,11 +138,9 @@ async def make_infrastructure(
     number = network.kafka.partitions
     pictures = PictureWorkers(load(PhotoSettings, os.environ).photos_workers)
     stack.push_async_callback(pictures.close)
-    clock = SystemClock()
-    secret = StartSecret(settings)
+    clock, secret = SystemClock(), StartSecret(settings)
     seals = await open_shared_seals(settings, secret, network, clock, stack)
     ids, callers = SystemIds(clock), open_callers(settings, secret)
-    locks, primary_s = await open_locks(discovery, transport, callers, ids, stack, alone=False)
     return Infrastructure(
         log=log,
         discovery=discovery,
@@ -160,8 +158,7 @@ async def make_infrastructure(
         pictures=pictures,
         folder=path,
         seals=seals,
-        locks=locks,
-        primary_s=primary_s,
+        locks=await open_locks(discovery, transport, callers, ids, stack, alone=False),
     )
 
 

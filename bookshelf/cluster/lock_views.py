@@ -78,7 +78,7 @@ Text = Annotated[str, Meta(min_length=1, max_length=200, pattern=r"^[\x21-\x7e]+
 Seconds = Annotated[float, Meta(ge=0.1, le=86_400, description="for which the lease lasts unless renewed")]
 
 
-class HeldLock(msgspec.Struct, frozen=True):
+class ListedLock(msgspec.Struct, frozen=True):
     """A lock that is held: its holder and fencing token, since when, until when unless it is renewed."""
 
     name: Annotated[str, Meta(examples=["blue.primary.counters"])]
@@ -95,9 +95,9 @@ def held_locks(db: Any, _asked: Empty) -> Answer:  # noqa: ANN401 (the storage's
     return Answer([_held(row) for row in rows])
 
 
-def _held(row: Any) -> HeldLock:  # noqa: ANN401 (a row)
+def _held(row: Any) -> ListedLock:  # noqa: ANN401 (a row)
     since, until = (_EPOCH + _MICROSECOND * int(micros) for micros in (row.since, row.until))
-    return HeldLock(row.name, row.holder, int(row.token), since, until, float(row.ttl_s))
+    return ListedLock(row.name, row.holder, int(row.token), since, until, float(row.ttl_s))
 
 
 def now_held(db: Any, asked: Empty, _span: Span) -> Answer:  # noqa: ANN401 (as above)
@@ -168,7 +168,7 @@ ROUTES: tuple[Route, ...] = (
         summary="The locks that are held, with their holders and fencing tokens",
         view=VIEW,
         query=held_locks,
-        returns=list[HeldLock],
+        returns=list[ListedLock],
         requires=READ,
     ),
     EventsRoute(
@@ -176,7 +176,7 @@ ROUTES: tuple[Route, ...] = (
         summary="The locks that are held, whenever they change",
         view=VIEW,
         query=now_held,
-        returns=list[HeldLock],
+        returns=list[ListedLock],
         requires=INTERNAL,
     ),
     _command("acquire", "Begin a lease", AcquireBody, _acquire),

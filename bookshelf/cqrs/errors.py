@@ -83,5 +83,9 @@ class HeldBack(Refused):
     KIND = "held-back"
 
 
+class LeaseOver(Exception):
+    """The lease of a lock has ended: another may hold it by now."""
+
+
 class Malformed(Exception):
     """A record cannot be decoded as its type requires."""

@@ -18,7 +18,7 @@ import msgspec
 
 from bookshelf import __version__
 from bookshelf.log.port import LogFault
-from bookshelf.log.sqlite.database import LogContent, copy_log, inspect_log, settle_log
+from bookshelf.log.sqlite.database import LogContent, copy_log, inspect_log, raise_ends, settle_log
 from bookshelf.runtime import data_folder
 from bookshelf.runtime.blob_backup import BLOBS, add_blobs, copy_blobs, find_blobs, is_blob
 from bookshelf.runtime.data_folder import DataFolder, running
@@ -58,6 +58,12 @@ class BackupFile(msgspec.Struct, frozen=True, kw_only=True):
     name: str
     bytes: int
     sha256: str
+
+
+#: The topic whose offsets are fencing tokens: what they protect refuses lower ones than it has seen.
+TOKENS = "locks"
+#: How many tokens may have been granted since a backup was made.
+_MARGIN = 1_000_000
 
 
 class Manifest(msgspec.Struct, frozen=True, kw_only=True):
@@ -186,6 +192,7 @@ def restore_backup(
         staged.mkdir(mode=0o700)
         try:
             content = _stage(manifest, log, staged)
+            raise_ends(staged / LOG, TOKENS, data / LOG, _MARGIN)
             _stage_keyring(manifest, log.parent, staged, data)
             _add_blobs(manifest, log.parent, blobs or data / BLOBS)
             _stage_jobs(manifest, log.parent, staged)

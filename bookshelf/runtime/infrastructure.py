@@ -66,9 +66,7 @@ class Infrastructure:
     `api` answers requests of the whole HTTP API as the gateway does, for services that are its clients.
     `callers` reads the caller of a request. `folder` has a subfolder for the own files of each service.
     `seals` seals personal texts, if there is a keyring. `sessions` keeps the sessions of clients, for routes
-    with sessions.
-    `locks` grants leases; `primary_s`: the seconds of
-    that of a primary.
+    with sessions. `locks` grants leases.
     """
 
     log: Log
@@ -87,7 +85,6 @@ class Infrastructure:
     seals: Seals = field(default_factory=Seals)
     sessions: SessionStore | None = None
     locks: Locks = field(default_factory=lambda: Locks(LocalElection(), "this process"))
-    primary_s: float = 5.0
 
 
 class LateHandler:

@@ -289,7 +289,7 @@ class ServiceHost:
 
 def _candidate(service: Service, infrastructure: Infrastructure) -> PrimaryCandidate | None:
     group = service.primary_of
-    return PrimaryCandidate(infrastructure.locks, group, infrastructure.primary_s) if group else None
+    return PrimaryCandidate(infrastructure.locks, group) if group else None
 
 
 async def _cancelled(task: asyncio.Task[None]) -> None:

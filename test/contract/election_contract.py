@@ -7,8 +7,9 @@ import pytest
 from support.elections import LONG_S, SHORT_S, CutElection
 from support.until import eventually
 
+from bookshelf.cqrs.errors import LeaseOver
 from bookshelf.runtime.election.leases import Locks
-from bookshelf.runtime.election.port import Election, ElectionFault, Lease, LeaseOver
+from bookshelf.runtime.election.port import Election, ElectionFault, Lease
 
 DEADLINE_S = 60
 
@@ -106,7 +107,7 @@ class ElectionContract:
                 running += 1
                 assert running == 1
                 tokens.append(token)
-                await asyncio.sleep(0)
+                await asyncio.sleep(0)  # sleep: lets another block begin, if it could
                 running -= 1
 
         async with asyncio.timeout(DEADLINE_S):

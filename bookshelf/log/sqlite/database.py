@@ -2,17 +2,34 @@
 
 import sqlite3
 from contextlib import closing
+from datetime import UTC, datetime
 from pathlib import Path
 from urllib.parse import quote
 from uuid import uuid4
 
 import msgspec
 
+from bookshelf.cqrs.envelope import ANSWERED, Envelope, encode_envelope
 from bookshelf.log.in_process import bounded
 from bookshelf.log.port import LogFault, LogFull, Record
 
 #: Files up to this size are checked whole when they are opened: 64 MiB take about 0.1 s.
 _CHECKED = 64 << 20
+
+#: A record that every reader skips: an answered command of no service.
+_RESTORED = encode_envelope(
+    Envelope(
+        specversion="1.0",
+        id="restored",
+        source="restore",
+        type=ANSWERED,
+        subject="restored",
+        time=datetime(1970, 1, 1, tzinfo=UTC),
+        datacontenttype="application/json",
+        data=msgspec.Raw(b"{}"),
+        actor="operator",
+    )
+)
 
 _SCHEMA = """
 CREATE TABLE IF NOT EXISTS about (name TEXT PRIMARY KEY, value TEXT NOT NULL) WITHOUT ROWID;
@@ -119,6 +136,36 @@ def read(connection: sqlite3.Connection, topic: str, part: int, offset: int, mos
     except sqlite3.Error as fault:
         msg = f"the log cannot be read from {topic}/{part}@{offset}: {fault}; restore it from a backup"
         raise LogFault(msg) from fault
+
+
+def raise_ends(path: Path, topic: str, former: Path, margin: int) -> None:
+    """Let the next records of a topic in a log, which no process writes, have higher offsets than any before.
+
+    They are above those of the log `former` that this one replaces, if it can be read, and at least `margin`
+    above those of this log, whose newer records may be lost. One record without meaning is appended to each
+    partition of the topic that has records. Raises `LogFault`.
+    """
+    above = _ends_of(former, topic) if former.is_file() else {}
+    try:
+        with closing(sqlite3.connect(path)) as log:
+            found = {part: end for (name, part), end in ends(log).items() if name == topic}
+            for part in sorted(found.keys() | above.keys()):
+                end = max(above.get(part, 0), found.get(part, 0) + margin)
+                log.execute(
+                    "INSERT INTO record VALUES (?, ?, ?, ?, ?)", (topic, part, end, "restored", _RESTORED)
+                )
+            log.commit()
+    except sqlite3.Error as fault:
+        raise LogFault(_unreadable(path, fault)) from fault
+
+
+def _ends_of(path: Path, topic: str) -> dict[int, int]:
+    """Return the ends of a topic's partitions; none if the log cannot be read."""
+    try:
+        with closing(_open_read_only(path)) as log:
+            return {part: end for (name, part), end in ends(log).items() if name == topic}
+    except sqlite3.Error:
+        return {}
 
 
 class LogContent(msgspec.Struct, frozen=True, kw_only=True):

@@ -7,8 +7,8 @@ from contextlib import suppress
 import structlog
 
 from bookshelf.concurrency import cancel_and_wait
+from bookshelf.cqrs.errors import LeaseOver
 from bookshelf.runtime.election.leases import Locks
-from bookshelf.runtime.election.port import LeaseOver
 
 #: The keys of an instance's metadata: its domain, the group whose primary it may be, and the holder's name.
 DOMAIN, GROUP, HOLDER = "domain", "group", "holder"
@@ -32,10 +32,9 @@ class PrimaryCandidate:
     `token` is the fencing token while it is the primary, else None.
     """
 
-    def __init__(self, locks: Locks, group: str, ttl_s: float) -> None:
+    def __init__(self, locks: Locks, group: str) -> None:
         self._locks = locks
         self._group = group
-        self._ttl_s = ttl_s
         self._task: asyncio.Task[None] | None = None
         self.token: int | None = None
 
@@ -52,7 +51,7 @@ class PrimaryCandidate:
         name = primary_lock("", self._group)
         while True:
             with suppress(LeaseOver):
-                async with self._locks.acquire(name, self._ttl_s) as token:
+                async with self._locks.acquire(name, self._locks.primary_s) as token:
                     await self._be_primary(token)
 
     async def _be_primary(self, token: int) -> None:

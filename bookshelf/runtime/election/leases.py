@@ -7,25 +7,31 @@ from contextlib import asynccontextmanager, suppress
 import structlog
 
 from bookshelf.concurrency import cancel_and_wait
-from bookshelf.runtime.election.port import Election, ElectionFault, Lease, LeaseOver
+from bookshelf.cqrs.errors import LeaseOver
+from bookshelf.runtime.election.port import Election, ElectionFault, Lease
 
 #: The parts of its time after which a lease is renewed, and after which a fault is followed by another try.
 _RENEWED, _AGAIN = 1 / 3, 1 / 10
 #: Seconds before a lock is asked for that seems to be free: what is known of it may be late.
 _LATE_S = 0.02
+#: The seconds of the lease of a primary.
+PRIMARY_S = 5.0
 _logger = structlog.get_logger(__name__)
 
 
 class Locks:
     """Leases for the tasks of one holder, in the names of one domain.
 
-    `holder` names this process to others; it is no secret, and need not be unique.
+    `holder` names this process to others, and is no secret. `primary_s`: the seconds of a primary's lease.
     """
 
-    def __init__(self, election: Election, holder: str, domain: str = "") -> None:
+    def __init__(
+        self, election: Election, holder: str, domain: str = "", primary_s: float = PRIMARY_S
+    ) -> None:
         self.election = election
         self.holder = holder
         self.domain = domain
+        self.primary_s = primary_s
 
     def name_of(self, name: str) -> str:
         """Return the name of a lock of this domain, as all domains see it."""

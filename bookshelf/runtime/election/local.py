@@ -9,13 +9,8 @@ from itertools import count
 import msgspec
 
 from bookshelf.concurrency import Latest
-from bookshelf.runtime.election.port import (
-    LEAST_TTL_S,
-    MOST_TTL_S,
-    HeldLock,
-    Lease,
-    LeaseOver,
-)
+from bookshelf.cqrs.errors import LeaseOver
+from bookshelf.runtime.election.port import LEAST_TTL_S, MOST_TTL_S, HeldLock, Lease
 
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,127}")
 

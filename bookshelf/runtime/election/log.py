@@ -6,9 +6,10 @@ from datetime import datetime
 
 import msgspec
 
+from bookshelf.cqrs.errors import LeaseOver
 from bookshelf.runtime.election.local import check_lease
 from bookshelf.runtime.election.lock_service import HeldLocks, LockService
-from bookshelf.runtime.election.port import HeldLock, Lease, LeaseOver
+from bookshelf.runtime.election.port import HeldLock, Lease
 
 #: By how much longer than its time a lease must have been seen unchanged, as clocks differ in their rates.
 _MARGIN = 1.05

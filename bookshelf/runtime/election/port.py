@@ -18,10 +18,6 @@ class ElectionFault(Exception):
     """The service of locks cannot be reached or does not answer; whether it did something is unknown."""
 
 
-class LeaseOver(Exception):
-    """The lease has ended: another may hold the lock by now."""
-
-
 class Lease(msgspec.Struct, frozen=True, kw_only=True):
     """One lease of a lock. `id` is unique; `token` is its fencing token.
 

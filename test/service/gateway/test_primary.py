@@ -96,7 +96,7 @@ async def test_a_holder_that_is_not_ready_is_waited_for(cluster: FakeCluster) ->
     assert (await group.ask()).status == 200
     await cluster.discovery.deregister(group.registered[0].id)
     asking = asyncio.create_task(group.ask())
-    await asyncio.sleep(0)
+    await asyncio.sleep(0)  # sleep: lets the request begin to wait
     group.locks.hold("counters", "node2", 9)
     assert (await asking).status == 200
     assert group.asked == [1, 1]

@@ -29,9 +29,7 @@ class Node:
         self.counters = Counters(fenced=fenced)
         self.following = election_of(shelf)
         self.election = CutElection(self.following)
-        infrastructure = replace(
-            shelf.infrastructure, locks=Locks(self.election, name, "blue"), primary_s=TTL_S
-        )
+        infrastructure = replace(shelf.infrastructure, locks=Locks(self.election, name, "blue", TTL_S))
         self.host = ServiceHost(self.counters.service, infrastructure, "127.0.0.1", port)
 
     @property
