@@ -26,6 +26,7 @@ from bench.measurement import BenchFault, Measurement, Plan, Sample
 from bench.memory import MEMORY
 from bench.photos import PHOTOS
 from bench.posts import POSTS
+from bench.primary import PRIMARY
 from bench.processes import PROCESSES
 from bench.searches import SEARCHES
 from bench.sessions import SESSIONS
@@ -41,7 +42,7 @@ from bookshelf.config import missing_extra
 MEASUREMENTS = (
     *(POSTS, GETS, COMMANDS, LOG, VISIBLE, START, MEMORY),
     *(SEARCHES, IMPORTS, SITE, PROCESSES, ACCOUNTS, SHOP, PHOTOS, TIMELINES, GATEWAY),
-    *(SESSIONS, SOAK),
+    *(SESSIONS, PRIMARY, SOAK),
 )
 _LIBRARIES = ("aiohttp", "msgspec", "SQLAlchemy", "uvloop", "eventsourcing", "aiokafka")
 _SYNCS = 101

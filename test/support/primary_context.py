@@ -12,14 +12,18 @@ import msgspec
 
 from bookshelf.cqrs.aggregate import Aggregate
 from bookshelf.cqrs.catalogue import Catalogue
+from bookshelf.cqrs.command_result import CommandResult
 from bookshelf.cqrs.handler import HandlerPorts, HandlerRoute, RequestContext
 from bookshelf.cqrs.message import Command, Event, State
 from bookshelf.cqrs.service import Service
 from bookshelf.http.message import Request, Response
 from bookshelf.http.problem import Problem
+from bookshelf.runtime.aggregate.command import NotOwner
 from bookshelf.runtime.api.header_fields import KEY
 
 GROUP = "counters"
+#: Tries of a write, and seconds between two.
+_TRIES, _AGAIN_S = 100, 0.1
 
 
 class ValueSet(Event, frozen=True):
@@ -92,6 +96,7 @@ class Counters:
                     handler=self._add,
                     requires=(),
                     heeds=(KEY,),
+                    deadline_s=300,
                 ),
                 HandlerRoute(path="/counters/{id}", summary="The value", handler=self._read, requires=()),
             ),
@@ -108,14 +113,23 @@ class Counters:
             if known is None:
                 known = (await ports.state(self._counter, counter)).value
             await self.pause()
-            result = await ports.ask(
-                self._counter, counter, SetValue(known + 1), command_id=request.headers.get(KEY), token=token
-            )
+            result = await self._write(ports, counter, SetValue(known + 1), request.headers.get(KEY), token)
             if result.replayed:
                 self._values.pop((token, counter), None)
             else:
                 self._values[token, counter] = known + 1
         return Response(200, {"Content-Type": "application/json"}, msgspec.json.encode(result.state.value))
+
+    async def _write(
+        self, ports: HandlerPorts, counter: str, command: SetValue, key: str | None, token: int
+    ) -> CommandResult:
+        """Write a value, and try again while the partition moves: a former primary insists, too."""
+        for _ in range(_TRIES):
+            try:
+                return await ports.ask(self._counter, counter, command, command_id=key, token=token)
+            except NotOwner:
+                await asyncio.sleep(_AGAIN_S)  # sleep: between two tries
+        raise Problem("unavailable", "the counter has no owner")
 
     async def _read(self, _request: Request, context: RequestContext, ports: HandlerPorts) -> Response:
         self.asked += 1
