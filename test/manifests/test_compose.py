@@ -124,3 +124,18 @@ def test_one_service_builds_the_image_and_the_others_start_after_it(together: di
         assert together[name]["depends_on"][BUILDER] == {"condition": "service_started"}
         assert together[name]["pull_policy"] == "never"
     assert not together[BUILDER].get("depends_on")
+
+
+@pytest.mark.parametrize("name", ["uploads", "files"])
+def test_with_a_bucket_each_instance_has_a_volume_of_its_own(name: str) -> None:
+    """A volume with a name would be shared, and one data folder is of one instance."""
+    [changed] = documents(ROOT / "docker-compose.bucket.yml")
+    assert SERVICES[name]["volumes"] == [f"{name}:/data"]
+    assert changed["services"][name]["volumes"] == ["/data"]  # takes its place: the same path
+    given = changed["services"][name]["environment"]
+    assert "s3://" in given["BOOKSHELF_BLOBS"]
+    assert {key for key in given if key.startswith("AWS_")} == {
+        "AWS_ACCESS_KEY_ID",
+        "AWS_SECRET_ACCESS_KEY",
+        "AWS_REGION",
+    }

@@ -185,7 +185,8 @@ def rendered(folder: str) -> list[Document]:
 
 @pytest.mark.skipif(shutil.which("kubectl") is None, reason="kubectl is missing: nothing is rendered")
 @pytest.mark.parametrize(
-    ("folder", "published"), [("small", None), ("own-kafka", None), ("load-balancer", "LoadBalancer")]
+    ("folder", "published"),
+    [("small", None), ("own-kafka", None), ("bucket", None), ("load-balancer", "LoadBalancer")],
 )
 def test_only_the_kustomization_for_load_balancers_publishes_the_gateway(
     folder: str, published: str | None
@@ -206,6 +207,26 @@ def test_the_load_balancer_keeps_client_addresses_and_admits_named_networks_alon
     admitted = [ip_network(one) for one in service["spec"]["loadBalancerSourceRanges"]]
     assert admitted
     assert [one for one in admitted if one.is_global] == []
+
+
+@pytest.mark.skipif(shutil.which("kubectl") is None, reason="kubectl is missing: nothing is rendered")
+@pytest.mark.parametrize("name", ["uploads", "files"])
+def test_with_a_bucket_services_with_pictures_have_several_instances_and_no_volume(name: str) -> None:
+    made = {(one["kind"], one["metadata"]["name"]): one for one in rendered("overlays/bucket")}
+    spec = made["Deployment", name]["spec"]
+    assert (spec["replicas"], spec["strategy"]["type"]) == (3, "RollingUpdate")
+    pod = spec["template"]["spec"]
+    assert [volume["emptyDir"] for volume in pod["volumes"] if volume["name"] == "data"] == [
+        {"sizeLimit": "2Gi"}
+    ]
+    [container] = pod["containers"]
+    given = {one["name"]: one.get("value") for one in container["env"]}
+    assert given["BOOKSHELF_BLOBS"].startswith("s3://")
+    assert {"secretRef": {"name": "bucket"}} in container["envFrom"]
+    assert ("PersistentVolumeClaim", name) not in made
+    assert ("Secret", "bucket") in made
+    allowed = made["NetworkPolicy", "bucket"]["spec"]["podSelector"]["matchExpressions"][0]["values"]
+    assert name in allowed
 
 
 @pytest.mark.skipif(shutil.which("kubectl") is None, reason="kubectl is missing: nothing is rendered")
