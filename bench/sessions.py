@@ -34,7 +34,7 @@ _KEY = "service/bench/n"
 _FACTS = {
     "changes": f"{_CLIENTS} clients, each with a session of its own, asked from 3 nodes; SQLite, durable",
     "counter": f"{_CLIENTS} clients add 5 each to one counter of one session on 3 nodes; the sum is exact",
-    "delay": "from the answer on node 1 until the copy of node 2 has it, without waiting for a position",
+    "delay": "from the answer on node 1 until the copy of node 2 has it; all in one process: no network",
     "copies": f"{_SESSIONS} sessions of 1 KB are read by a node that joins; RSS that it adds",
 }
 
