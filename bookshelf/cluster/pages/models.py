@@ -112,7 +112,7 @@ class OpenCard(NamedTuple):
     can_commit: bool
 
 
-class NodeLine(NamedTuple):
+class ConsoleNode(NamedTuple):
     """A node with the groups whose primary it is; `paused`: for the open rollout."""
 
     member: ListedMember
@@ -120,7 +120,7 @@ class NodeLine(NamedTuple):
     paused: bool
 
 
-class Difference(NamedTuple):
+class NodeDifference(NamedTuple):
     """How a node differs from the others: it has left, or it has another version than most."""
 
     node: str
@@ -164,10 +164,10 @@ def _votes(details: RolloutDetails) -> tuple[NodeVote, ...]:
 
 def by_service(
     members: Sequence[ListedMember], rollout: ListedRollout | None, locks: Sequence[ConsoleLock]
-) -> Mapping[str, tuple[NodeLine, ...]]:
+) -> Mapping[str, tuple[ConsoleNode, ...]]:
     """Return the present nodes by service, with those that run none under the empty name."""
     paused = rollout is not None and (rollout.phase == "deploy" or rollout.committed or _early(rollout))
-    found: dict[str, list[NodeLine]] = {}
+    found: dict[str, list[ConsoleNode]] = {}
     for member in members:
         if member.left:
             continue
@@ -176,7 +176,9 @@ def by_service(
             for lock in locks
             if lock.holder == member.node and ".primary." in lock.name
         )
-        here = NodeLine(member, primary_of, paused and rollout is not None and member.node in rollout.members)
+        here = ConsoleNode(
+            member, primary_of, paused and rollout is not None and member.node in rollout.members
+        )
         for service in member.services or [""]:
             found.setdefault(service, []).append(here)
     return {name: tuple(found[name]) for name in sorted(found)}
@@ -186,18 +188,18 @@ def _early(rollout: ListedRollout) -> bool:
     return rollout.barrier == "prepare" and rollout.phase in {"pause", "prepared"}
 
 
-def differences(members: Sequence[ListedMember]) -> tuple[Difference, ...]:
+def differences(members: Sequence[ListedMember]) -> tuple[NodeDifference, ...]:
     """Return what is not alike: nodes that have left by themselves, and other versions than most have."""
     here = [member for member in members if not member.left]
     versions = [member.version for member in here]
     usual = max(versions, key=versions.count, default="")
     lost = (
-        Difference(member.node, left=member.left, since=member.since)
+        NodeDifference(member.node, left=member.left, since=member.since)
         for member in members
         if member.left in {"absent", "replaced"}
     )
     other = (
-        Difference(member.node, version=member.version, others=usual)
+        NodeDifference(member.node, version=member.version, others=usual)
         for member in here
         if member.version != usual
     )

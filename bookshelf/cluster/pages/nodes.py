@@ -26,7 +26,7 @@ _LAST = 3
 _UNKNOWN = 404
 
 
-class CastVote(NamedTuple):
+class PastVote(NamedTuple):
     """A vote of the node, and the rollout that it belongs to."""
 
     rollout: str
@@ -38,7 +38,7 @@ class NodeModel(Model):
 
     member: ListedMember
     items: tuple[RevisionItem, ...] | None
-    votes: tuple[CastVote, ...] | None
+    votes: tuple[PastVote, ...] | None
     left_names: Mapping[str, str]
     stage_names: Mapping[str, str]
 
@@ -54,13 +54,13 @@ async def show_node(request: PageRequest) -> Page:
     return _page(found[0], None if items is None else items.body, await _votes(request, name))
 
 
-async def _votes(request: PageRequest, node: str) -> tuple[CastVote, ...] | None:
+async def _votes(request: PageRequest, node: str) -> tuple[PastVote, ...] | None:
     """Return the votes of a node in the last rollouts."""
     asked = target("/cluster/rollouts", limit=_LAST)
     newest = await request.api.try_get(asked, kind=tuple[ListedRollout, ...])
     if newest is None:
         return None
-    found: list[CastVote] = []
+    found: list[PastVote] = []
     for rollout in newest.body:
         path = f"/cluster/rollouts/{segment(rollout.id)}"
         details = await request.api.try_get(path, kind=RolloutDetails)
@@ -69,16 +69,16 @@ async def _votes(request: PageRequest, node: str) -> tuple[CastVote, ...] | None
     return tuple(found)
 
 
-def _cast(details: RolloutDetails, node: str) -> Iterable[CastVote]:
+def _cast(details: RolloutDetails, node: str) -> Iterable[PastVote]:
     return (
-        CastVote(details.rollout.id, step)
+        PastVote(details.rollout.id, step)
         for step in reversed(details.steps)
         if step.type == "vote-recorded" and step.node == node
     )
 
 
 def _page(
-    member: ListedMember, items: tuple[RevisionItem, ...] | None, votes: tuple[CastVote, ...] | None
+    member: ListedMember, items: tuple[RevisionItem, ...] | None, votes: tuple[PastVote, ...] | None
 ) -> Page:
     concerning = None if items is None else tuple(item for item in items if _concerns(item, member))
     model = NodeModel(

@@ -18,8 +18,8 @@ from bookshelf.cluster.pages.models import (
     ROOT,
     STAGE_NAMES,
     ConsoleLock,
-    Difference,
-    NodeLine,
+    ConsoleNode,
+    NodeDifference,
     OpenCard,
     SessionTotals,
     by_service,
@@ -38,8 +38,8 @@ class OverviewModel(Model):
 
     nodes: int
     revision: int
-    services: Mapping[str, tuple[NodeLine, ...]] | None
-    differences: tuple[Difference, ...]
+    services: Mapping[str, tuple[ConsoleNode, ...]] | None
+    differences: tuple[NodeDifference, ...]
     card: OpenCard | None
     sessions: int | None
     stage_names: Mapping[str, str]

@@ -37,7 +37,7 @@ def act(session: HandlerSession, work: str) -> dict[str, int]:
 
 
 @dataclass
-class Attempt:
+class SessionAttempt:
     """What a client's request has read at a node, and is going to ask for."""
 
     work: str
@@ -52,7 +52,7 @@ class World:
     checks: bool = True
     log: list[Event] = field(default_factory=lambda: [OPENED])
     copies: list[int] = field(default_factory=lambda: [1] * NODES)
-    under_way: dict[int, Attempt] = field(default_factory=dict)
+    under_way: dict[int, SessionAttempt] = field(default_factory=dict)
     #: What was acknowledged: the work, the values read, and the length of the log before it.
     acknowledged: list[tuple[str, dict[str, int], int]] = field(default_factory=list)
 
@@ -65,7 +65,7 @@ class World:
         copy = self.state(self.copies[node]).content
         session = HandlerSession("s", SESSIONS, copy, SessionContent(), {}, {})
         read = act(session, work)
-        self.under_way[client] = Attempt(work, read, session.own_differences())
+        self.under_way[client] = SessionAttempt(work, read, session.own_differences())
 
     def send(self, client: int, node: int) -> None:
         """The owner decides on what a request asks for; after a conflict the client begins anew."""
