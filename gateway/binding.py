@@ -207,8 +207,7 @@ def _domains(rules: Iterable[BindRule]) -> Iterable[tuple[str, list[str]]]:
 
 
 def hide_binding(headers: CIMultiDict[str]) -> None:
-    """Remove what a client is bound by from the headers of a request that is passed on."""
-    headers.popall(BOUND, None)
+    """Remove the cookie that a client is bound by from the headers of a request that is passed on."""
     lines = headers.getall("Cookie", ())
     if not any(COOKIE in line for line in lines):
         return

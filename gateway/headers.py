@@ -28,7 +28,8 @@ _SET_HERE = (
     *("X-Forwarded-For", "X-Forwarded-Host", "X-Forwarded-Port", "X-Forwarded-Server"),
     *(TIME_LEFT, TRY),  # set by gateway/upstream/call.py
     # between the gateway and services, some of them reserved for later (docs/gateway.md)
-    *("Bookshelf-Admitted", "Bookshelf-Revision", "Bookshelf-Rebound", REFUSED, SITES),
+    *("Bookshelf-Admitted", "Bookshelf-Revision", "Bookshelf-Bound", "Bookshelf-Rebound"),
+    *(REFUSED, SITES),
     *("X-Forwarded-Proto", "X-Forwarded-Prefix", "X-Forwarded-Ssl", "X-Client-IP", "True-Client-IP"),
     *("X-Original-URL", "X-Rewrite-URL", "X-HTTP-Method-Override"),
     *IDENTITY,  # the gateway has read them before, and signs its own

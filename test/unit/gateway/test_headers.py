@@ -30,7 +30,7 @@ def documented(word: str) -> list[str]:
 #: Identity headers and those between gateway and services.
 REMOVED = (
     *("Actor", "Scopes", "Session", "Signature", "Command", "Time-Left", "Try", "Refused", "Admitted"),
-    *("Client", "Revision", "Sites"),
+    *("Client", "Revision", "Sites", "Bound", "Rebound"),
 )
 
 
