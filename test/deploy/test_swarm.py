@@ -15,6 +15,7 @@ from support import replacement_images
 from support.background_readers import BackgroundReaders
 from support.client import Client
 from support.docker import Docker
+from support.manifests import documents
 from support.process import ROOT
 from support.until import until
 
@@ -69,7 +70,12 @@ def stack(
     """One machine as a Swarm, with the stack."""
     assert image
     assert replacement_images.mariadb(docker)
-    resting = {one.name: {"deploy": {"replicas": 0}} for one in SERVICES if one.name not in _RUNNING}
+    [listed] = documents(ROOT / "swarm/stack.yml")
+    resting = {
+        one.name: {"deploy": {"replicas": 0}}
+        for one in SERVICES
+        if one.name in listed["services"] and one.name not in _RUNNING
+    }
     own = tmp_path_factory.mktemp("swarm") / "own.yml"
     own.write_text(yaml.safe_dump({"version": "3.8", "services": resting}))
     docker("swarm", "init", "--advertise-addr", "127.0.0.1")
