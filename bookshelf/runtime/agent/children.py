@@ -55,17 +55,7 @@ class ServiceChild:
         `command` gets the number of the socket's descriptor as a last argument. Raises `ItemRefused`: it ends
         or refuses, or is not ready in `load_s` seconds; the process has ended then.
         """
-        ours, theirs = socket.socketpair()
-        with theirs:
-            process = await asyncio.create_subprocess_exec(
-                *command,
-                str(theirs.fileno()),
-                stdin=asyncio.subprocess.DEVNULL,
-                stdout=2,  # what a package prints is no output of the node
-                env=environment,
-                pass_fds=[theirs.fileno()],
-            )
-        reader, writer = await asyncio.open_connection(sock=ours, limit=LINE_BYTES)
+        process, reader, writer = await _spawn(command, environment)
         child = cls(process, reader, writer, relay, ended)
         try:
             child.services = (await child._wait_for("loaded", load_s)).services
@@ -140,3 +130,29 @@ class ServiceChild:
         self._answers.put_nowait(None)
         if self.services and not self._is_stopping:
             self._ended()
+
+
+async def _spawn(
+    command: Sequence[str], environment: Mapping[str, str]
+) -> tuple[asyncio.subprocess.Process, asyncio.StreamReader, asyncio.StreamWriter]:
+    """Start a process with a socket to it; nothing is left of both if that is cancelled."""
+    ours, theirs = socket.socketpair()
+    process: asyncio.subprocess.Process | None = None
+    try:
+        with theirs:
+            process = await asyncio.create_subprocess_exec(
+                *command,
+                str(theirs.fileno()),
+                stdin=asyncio.subprocess.DEVNULL,
+                stdout=2,  # what a package prints is no output of the node
+                env=environment,
+                pass_fds=[theirs.fileno()],
+            )
+        reader, writer = await asyncio.open_connection(sock=ours, limit=LINE_BYTES)
+    except BaseException:
+        ours.close()
+        if process is not None:
+            process.kill()
+            await process.wait()
+        raise
+    return process, reader, writer
