@@ -4,7 +4,7 @@ The commands are for our own processes (bookshelf/runtime/election), which no ga
 """
 
 from collections.abc import Iterable, Mapping
-from datetime import UTC, datetime, timedelta
+from datetime import datetime
 from typing import Annotated, Any
 
 import msgspec
@@ -20,6 +20,7 @@ from bookshelf.cluster.lock_events import (
     LockReleased,
     LockRenewed,
 )
+from bookshelf.cluster.micros import micros, moment_of
 from bookshelf.cqrs.handler import INTERNAL, RequestContext
 from bookshelf.cqrs.message import Event
 from bookshelf.cqrs.route import Answer, CommandRoute, Empty, EventsRoute, QueryRoute, Route, Span
@@ -27,8 +28,6 @@ from bookshelf.cqrs.view import Change, Handler, Recorded, View
 from bookshelf.storage.statements import TEXT
 
 READ = ("cluster:read",)
-_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
-_MICROSECOND = timedelta(microseconds=1)
 
 TABLES = MetaData()
 #: The locks that are held. Times are microseconds since 1970.
@@ -48,18 +47,14 @@ _RENEW = update(locks).where(locks.c.name == _lock).values(until=bindparam("end"
 _END = delete(locks).where(locks.c.name == _lock)
 
 
-def _micros(moment: datetime) -> int:
-    return (moment - _EPOCH) // _MICROSECOND
-
-
 def _acquired(event: LockAcquired, recorded: Recorded) -> Iterable[Change]:
     yield _END, {"lock": recorded.subject}
     row = {"name": recorded.subject, "holder": event.holder, "token": recorded.offset, "ttl_s": event.ttl_s}
-    yield _INSERT, {**row, "since": _micros(recorded.time), "until": _micros(event.until)}
+    yield _INSERT, {**row, "since": micros(recorded.time), "until": micros(event.until)}
 
 
 def _renewed(event: LockRenewed, recorded: Recorded) -> Iterable[Change]:
-    yield _RENEW, {"lock": recorded.subject, "end": _micros(event.until)}
+    yield _RENEW, {"lock": recorded.subject, "end": micros(event.until)}
 
 
 def _over(_event: LockReleased | LockExpired, recorded: Recorded) -> Iterable[Change]:
@@ -96,7 +91,7 @@ def held_locks(db: Any, _asked: Empty) -> Answer:  # noqa: ANN401 (the storage's
 
 
 def _held(row: Any) -> ListedLock:  # noqa: ANN401 (a row)
-    since, until = (_EPOCH + _MICROSECOND * int(micros) for micros in (row.since, row.until))
+    since, until = moment_of(row.since), moment_of(row.until)
     return ListedLock(row.name, row.holder, int(row.token), since, until, float(row.ttl_s))
 
 

@@ -1,12 +1,12 @@
 """The questions on domains: their members, their rollouts, and what a revision consists of."""
 
-from datetime import datetime
 from typing import Annotated, Any
 
 import msgspec
 from msgspec import Meta
 from sqlalchemy import select
 
+from bookshelf.cluster.micros import moment_of
 from bookshelf.cluster.rollout_answers import (
     ListedMember,
     ListedRollout,
@@ -15,7 +15,7 @@ from bookshelf.cluster.rollout_answers import (
     RolloutDetails,
     RolloutStep,
 )
-from bookshelf.cluster.rollout_views import VIEW, changes, items, members, moment_of, rollouts, steps
+from bookshelf.cluster.rollout_views import VIEW, changes, items, members, rollouts, steps
 from bookshelf.cqrs.errors import NotFound
 from bookshelf.cqrs.route import Answer, QueryRoute
 from bookshelf.storage.paging import After, Limit, Sort, list_page
@@ -68,18 +68,12 @@ def list_members(db: Any, asked: MembersQuery) -> Answer:  # noqa: ANN401 (the s
             runs_groups=row.runs_groups,
             version=row.version,
             revision=row.revision,
-            since=_moment(row.since),
+            since=moment_of(row.since),
             left=row.state,
         )
         for row in db.execute(query)
     ]
     return Answer(found)
-
-
-def _moment(number: int) -> datetime:
-    moment = moment_of(number)
-    assert moment is not None  # noqa: S101 (the time of an event)
-    return moment
 
 
 def list_rollouts(db: Any, asked: RolloutsQuery) -> Answer:  # noqa: ANN401 (as above)
@@ -104,19 +98,19 @@ def _listed(row: Any) -> ListedRollout:  # noqa: ANN401 (a row)
     return ListedRollout(
         domain=row.domain,
         id=row.id,
-        opened=_moment(row.opened),
+        opened=moment_of(row.opened),
         actor=row.actor,
         barrier=row.barrier,
         phase=row.phase,
         committed=row.committed,
         changes=row.changes,
         members=msgspec.json.decode(row.members, type=list[str]),
-        deadline=moment_of(row.deadline),
+        deadline=moment_of(row.deadline) if row.deadline else None,
         result=row.result,
         reason=row.reason,
         node=row.node,
         revision=row.revision,
-        ended=moment_of(row.ended),
+        ended=moment_of(row.ended) if row.ended else None,
     )
 
 
@@ -152,7 +146,7 @@ def one_rollout(db: Any, asked: RolloutQuery) -> Answer:  # noqa: ANN401 (as abo
 def _step(row: Any) -> RolloutStep:  # noqa: ANN401 (a row)
     return RolloutStep(
         type=row.type,
-        at=_moment(row.at),
+        at=moment_of(row.at),
         actor=row.actor,
         phase=row.phase,
         node=row.node,

@@ -1,7 +1,7 @@
 """The view of domains: members, rollouts with every event of them, and the items of each revision."""
 
 from collections.abc import Iterable, Mapping
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 from typing import Any
 
 import msgspec
@@ -35,13 +35,13 @@ from bookshelf.cluster.events import (
     RolloutRolledBack,
     VoteRecorded,
 )
+from bookshelf.cluster.micros import micros
 from bookshelf.cqrs.message import Event
 from bookshelf.cqrs.view import Change, Handler, Recorded, View
 from bookshelf.storage.statements import TEXT
 
 #: How long a node that has left is listed.
 LEFT_FOR = timedelta(days=1)
-_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
 TABLES = MetaData()
 #: Times are microseconds since 1970. `state` is empty for a member, else why it has left.
@@ -167,16 +167,6 @@ _END = (
 )
 
 
-def micros(moment: datetime | None) -> int:
-    """Return the microseconds of a time since 1970; 0 for none."""
-    return 0 if moment is None else (moment - _EPOCH) // timedelta(microseconds=1)
-
-
-def moment_of(number: int) -> datetime | None:
-    """Return the time of microseconds since 1970; None for 0."""
-    return _EPOCH + timedelta(microseconds=number) if number else None
-
-
 def texts(values: Iterable[str]) -> str:
     """Return texts as one text, a JSON list."""
     return msgspec.json.encode(list(values)).decode()
@@ -256,8 +246,12 @@ def _added(event: ChangeAdded, recorded: Recorded) -> Iterable[Change]:
     yield _COUNT, {"of_domain": recorded.subject, "of_rollout": event.rollout, "number": event.n}
 
 
+def _until(deadline: datetime | None) -> int:
+    return 0 if deadline is None else micros(deadline)
+
+
 def _requested(event: PhaseRequested, recorded: Recorded) -> Iterable[Change]:
-    values = {"to_phase": event.phase, "of_members": texts(event.members), "until": micros(event.deadline)}
+    values = {"to_phase": event.phase, "of_members": texts(event.members), "until": _until(event.deadline)}
     yield _REQUEST, {"of_domain": recorded.subject, "of_rollout": event.rollout, **values}
     yield _step(recorded, event.rollout, phase=event.phase, reason=event.reason)
 

@@ -1,7 +1,7 @@
 """The view of sessions: counts, sizes and ages, never what is in them; and the routes of their operator."""
 
 from collections.abc import Iterable, Mapping
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 from typing import Annotated, Any
 
 import msgspec
@@ -24,6 +24,7 @@ from sqlalchemy import (
     update,
 )
 
+from bookshelf.cluster.micros import micros, moment_of
 from bookshelf.cluster.session import CLIENT_SESSION, CloseClientSession
 from bookshelf.cluster.session_events import (
     EVENTS,
@@ -41,7 +42,6 @@ from bookshelf.storage.statements import TEXT
 READ, COMMIT = ("cluster:read",), ("cluster:commit",)
 #: How long a closed session is listed.
 CLOSED_FOR = timedelta(hours=1)
-_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
 TABLES = MetaData()
 #: Times are microseconds since 1970; `closed` is 0 for an open session.
@@ -87,16 +87,6 @@ _CLOSE = (
     .values(closed=bindparam("ended"), reason=bindparam("why"), bytes=0, keys=0)
 )
 _FORGET = delete(sessions).where(and_(sessions.c.closed > 0, sessions.c.closed < bindparam("before")))
-
-
-def micros(moment: datetime) -> int:
-    """Return the microseconds of a time since 1970."""
-    return (moment - _EPOCH) // timedelta(microseconds=1)
-
-
-def moment_of(number: int) -> datetime:
-    """Return the time of microseconds since 1970."""
-    return _EPOCH + timedelta(microseconds=number)
 
 
 def _opened(event: ClientSessionOpened, recorded: Recorded) -> Iterable[Change]:
