@@ -5,6 +5,7 @@ Ingress is not run: it needs IP_VS, which the kernel may lack.
 
 import time
 from collections.abc import Iterator
+from contextlib import suppress
 
 import pytest
 import yaml
@@ -78,6 +79,7 @@ def stack(
     }
     own = tmp_path_factory.mktemp("swarm") / "own.yml"
     own.write_text(yaml.safe_dump({"version": "3.8", "services": resting}))
+    until(lambda: has_left(docker), "the machine belongs to no Swarm of a former run", 180)
     docker("swarm", "init", "--advertise-addr", "127.0.0.1")
     try:
         begun = time.monotonic()
@@ -92,7 +94,16 @@ def stack(
         docker("stack", "rm", _STACK)
         until(lambda: not made.containers("gateway"), "the stack is gone", 120)
     finally:
+        until(lambda: has_left(docker), "the machine has left the Swarm", 180)
+
+
+def has_left(docker: Docker) -> bool:
+    """Have the machine leave its Swarm; return True once it belongs to none; a slow daemon needs more tries."""
+    if docker("info", "--format", "{{.Swarm.LocalNodeState}}") == "inactive":
+        return True
+    with suppress(AssertionError):
         docker("swarm", "leave", "--force")
+    return False
 
 
 @pytest.mark.usefixtures("stack")
