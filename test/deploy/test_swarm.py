@@ -98,7 +98,7 @@ def stack(
 
 
 def has_left(docker: Docker) -> bool:
-    """Have the machine leave its Swarm; return True once it belongs to none; a slow daemon needs more tries."""
+    """Have the machine leave its Swarm; return True once it has; a slow daemon needs more tries."""
     if docker("info", "--format", "{{.Swarm.LocalNodeState}}") == "inactive":
         return True
     with suppress(AssertionError):
