@@ -59,10 +59,13 @@ class GroupGates(Mapping[str, PolicyGate]):
         """Return what runs around the endpoints of a service."""
         return self._gate(service).around
 
+    def _revision_of(self, service: str) -> int:
+        return self._machine.revision_of(service, self._groups.groups_of(service))
+
     def _gate(self, service: str) -> ServiceGate:
         gate = self.pause.gates.get(service)
         if gate is None:
-            gate = ServiceGate(service, PolicyGate(self._callers), self._machine.revision_of)
+            gate = ServiceGate(service, PolicyGate(self._callers), self._revision_of)
             self.pause.add(gate)
         return gate
 

@@ -102,12 +102,12 @@ class DomainNode:
         self.state, steps = lose_contact(self.state)
         return steps
 
-    def revision_of(self, service: str) -> int:
-        """Return the last revision that changed an item which concerns a service.
+    def revision_of(self, service: str, groups: Collection[str] = ()) -> int:
+        """Return the last revision that changed an item which concerns a service of these groups.
 
         From the deployment on it is that of the next revision, if the rollout concerns the service.
         """
-        return service_revision(self.domain, service)
+        return service_revision(self.domain, service, groups)
 
     def join(self, at: datetime) -> tuple[str, Command] | None:
         """Return the command that makes the node a member, and its id; None while it has to wait."""

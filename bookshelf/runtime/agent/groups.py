@@ -103,6 +103,11 @@ class ServiceGroups:
         """The services that run on this node."""
         return frozenset(one.name for group in self._groups.values() for one in group.child.services)
 
+    def groups_of(self, service: str) -> list[str]:
+        """Return the groups that a service is of: one, or none if it does not run on this node."""
+        named = ((group.name, one.name) for group in self._groups.values() for one in group.child.services)
+        return [group for group, name in named if name == service]
+
     @property
     def routes(self) -> Mapping[str, list[str]]:
         """The routes of each service that runs on this node, like `POST /books`."""

@@ -81,6 +81,12 @@ class GroupDomain:
         await eventually(answered, f"both answer {status}", LOAD_S)
 
 
+async def revision(node: GroupNode) -> str | None:
+    """Return the revision that the service of the group answers with."""
+    answer = await node.groups.handle(request("GET", "/counters/greeting", b""))
+    return answer.headers.get("Bookshelf-Revision")
+
+
 def put(digest: str, group: str = "counters") -> dict[str, str]:
     return {"kind": "package", "name": group, "digest": digest}
 
@@ -113,6 +119,7 @@ async def test_two_groups_are_loaded_and_unloaded_on_both_nodes(domain: GroupDom
 async def test_a_policy_of_a_service_of_a_group_is_checked_and_applied_on_both(domain: GroupDomain) -> None:
     added = domain.repository.add_package(package())
     assert (await domain.change(put(added.digest))).json["state"] == "committed"
+    assert [await revision(node) for node in domain.nodes] == ["1", "1"]
     wrong = {"kind": "policy", "name": "counters", "content": '[route."GET /counters/greetings"]\n'}
     answer = await domain.change(wrong)
     assert (answer.status, "did you mean GET /counters/greeting?" in answer.json["detail"]) == (409, True)
