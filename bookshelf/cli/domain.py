@@ -3,13 +3,16 @@
 import os
 from collections.abc import Sequence
 from contextlib import AsyncExitStack
+from typing import TYPE_CHECKING
 
 from bookshelf.cluster.settings import ClusterSettings
 from bookshelf.config import load
 from bookshelf.runtime.infrastructure import Infrastructure
 from bookshelf.runtime.service import ServiceHost
-from gateway.app import Gateway
-from gateway.reload import ReloadableGateway
+
+if TYPE_CHECKING:
+    from gateway.app import Gateway
+    from gateway.reload import ReloadableGateway
 
 
 async def join_domain(
@@ -17,7 +20,7 @@ async def join_domain(
     hosts: Sequence[ServiceHost],
     infrastructure: Infrastructure,
     stack: AsyncExitStack,
-    gateway: tuple[Gateway, ReloadableGateway] | None = None,
+    gateway: "tuple[Gateway, ReloadableGateway] | None" = None,
 ) -> None:
     """Run the agent of the node `name` until the stack is closed; return once the node is a member.
 
