@@ -32,8 +32,6 @@ from gateway.upstream.pool import Pools
 
 #: The header and the cookie with a client's domain, `DOMAIN.SIGNATURE`; and the header for another one.
 BOUND, COOKIE, REBOUND = "Bookshelf-Bound", "bookshelf-bound", "Bookshelf-Rebound"
-#: What the key of the signatures is derived for.
-PURPOSE = "bookshelf gateway binding"
 _TABLE = "bind"
 _DOMAIN = r"[a-z0-9][a-z0-9-]{0,62}"
 _FORM = re.compile(rf"({_DOMAIN})\.([0-9a-f]{{64}})", re.ASCII)

@@ -6,7 +6,9 @@ from bookshelf.cli.start_secret import StartSecret
 from bookshelf.config import Settings
 from bookshelf.keyring.derived_key import derive_key
 from bookshelf.runtime.api.identity import Callers, LocalReader, SignedCallers
-from gateway.binding import PURPOSE
+
+#: What the key of the signatures of a client's domain is derived for (gateway/binding.py).
+_BINDING = "bookshelf gateway binding"
 
 
 def open_callers(settings: Settings, secret: StartSecret, *, creates: bool = False) -> Callers:
@@ -20,4 +22,4 @@ def bind_key(settings: Settings, secret: StartSecret) -> Callable[[], bytes] | N
     """Return what returns the key that signs the domains of clients; None if there is no secret file."""
     if not settings.has_accounts and not settings.accounts_secret_file:
         return None
-    return lambda: derive_key(secret.read(), PURPOSE)
+    return lambda: derive_key(secret.read(), _BINDING)
