@@ -18,9 +18,11 @@ def test_a_system_is_all_its_services() -> None:
 
 
 def test_every_service_belongs_to_a_system() -> None:
-    assert chosen(("shelf", "accounts", "shop", "photos")) == SERVICES
+    assert chosen(("shelf", "accounts", "shop", "photos", "cluster")) == SERVICES
 
 
 def test_an_unknown_name_is_refused_with_the_names_there_are() -> None:
-    with pytest.raises(WrongSetting, match=r"^only: shelves: .*shelf, accounts, shop, photos, newbook, "):
+    with pytest.raises(
+        WrongSetting, match=r"^only: shelves: .*shelf, accounts, shop, photos, cluster, newbook, "
+    ):
         chosen(("shelves", "shelf"))
