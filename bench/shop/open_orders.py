@@ -94,7 +94,8 @@ async def _measured(folder: Path, orders: int, seconds: float) -> dict[str, floa
     customers, settings = issued(folder)
     async with server(folder, "shop", **settings) as running:
         shoppers = Shoppers(customers, running.gateway)
-        await shoppers.streams(seconds, "FINALIZED")  # warm, and its views have read the log
+        await shoppers.ready()  # its views have read the log
+        await shoppers.streams(seconds, "FINALIZED")  # warm
         figures, _ = await rush(folder, running, shoppers, orders)
         figures |= latencies(await shoppers.streams(seconds, "FINALIZED"))
         await rest(folder)

@@ -30,7 +30,7 @@ _PORTS = ", ".join(str(port) for port in sorted(service.port for service in SERV
     "--only",
     metavar="NAME",
     multiple=True,
-    help="Run only this system (shelf, accounts, shop, photos) or service; may be repeated.",
+    help="Run only this system (shelf, accounts, shop, photos, cluster) or service; may be repeated.",
 )
 def up(
     data: str | None, host: str | None, port: int | None, service_ports: str | None, only: tuple[str, ...]
