@@ -2,15 +2,14 @@
 
 import asyncio
 import os
-import re
 from collections.abc import Mapping, Sequence
 from contextlib import AsyncExitStack
 
 from bookshelf import __version__
 from bookshelf.cli.domain_kinds import RunningGateway, make_kinds
 from bookshelf.cluster.handlers import AGENT_COMMANDS
-from bookshelf.cluster.node import DomainNode
-from bookshelf.cluster.settings import ClusterSettings
+from bookshelf.cluster.node import DomainNode, node_name
+from bookshelf.cluster.settings import ROLLOUTS, ClusterSettings
 from bookshelf.concurrency import cancel_and_wait
 from bookshelf.config import load
 from bookshelf.cqrs.item import Kind
@@ -30,7 +29,6 @@ from gateway.reload import ReloadableGateway
 _NEVER_PAUSED = "cluster"
 #: Why `bookshelf up` loads no packages: the embedded log has one writing process (decision 0006).
 _ONE_PROCESS = "the embedded log has one process; service groups need Kafka and `bookshelf node`"
-_TAGS = ("cluster", "rollouts")
 
 
 async def open_agent(
@@ -47,14 +45,14 @@ async def open_agent(
     cluster = load(ClusterSettings, os.environ)
     now = infrastructure.clock.now
     client = DomainClient(
-        infrastructure.discovery, infrastructure.transport, infrastructure.callers, _TAGS, AGENT_COMMANDS
+        infrastructure.discovery, infrastructure.transport, infrastructure.callers, ROLLOUTS, AGENT_COMMANDS
     )
     agent = _agent_of(
         name, hosts, infrastructure, client, None if gateway is None else RunningGateway(*gateway), cluster
     )
     await agent.start()
     stack.push_async_callback(agent.stop)
-    if any(host.service.tags == _TAGS for host in hosts):
+    if any(host.service.tags == ROLLOUTS for host in hosts):
         evicting = evict_absent_nodes(agent.machine, infrastructure.discovery, client.send, now)
         stack.push_async_callback(cancel_and_wait, asyncio.create_task(evicting))
     return agent
@@ -71,8 +69,7 @@ def _agent_of(
     """Return the agent, with a gate before each service that a rollout can pause."""
     services = [host.service.name for host in hosts]
     address = f"http://{hosts[0].address}:{hosts[0].port}"
-    node = re.sub(r"[^A-Za-z0-9.-]", "-", name)[:100]
-    machine = DomainNode(node, infrastructure.ids.new(), address, services, __version__)
+    machine = DomainNode(node_name(name), infrastructure.ids.new(), address, services, __version__)
     callers = infrastructure.callers
     gates = {
         host.service.name: ServiceGate(host.service.name, PolicyGate(callers), machine.revision_of)
@@ -90,7 +87,7 @@ def _agent_of(
         client.send,
         infrastructure.clock.now,
         drain_s=cluster.cluster_drain_s,
-        contact_s=(cluster.cluster_commit_timeout_ms + cluster.cluster_notification_wait_ms) / 1000,
+        contact_s=cluster.contact_s,
     )
     for host in hosts:
         if host.service.name in gates:

@@ -1,7 +1,6 @@
 """Makes a node of service groups a member of its domain: its agent, with a gate before each service."""
 
 import os
-import re
 from collections.abc import Iterator, Mapping
 from contextlib import AsyncExitStack
 from dataclasses import dataclass
@@ -12,8 +11,8 @@ from bookshelf.cli.domain_kinds import make_kinds
 from bookshelf.cli.instance import open_log
 from bookshelf.cli.start_secret import StartSecret
 from bookshelf.cluster.handlers import AGENT_COMMANDS
-from bookshelf.cluster.node import DomainNode
-from bookshelf.cluster.settings import ClusterSettings
+from bookshelf.cluster.node import DomainNode, node_name
+from bookshelf.cluster.settings import ROLLOUTS, ClusterSettings
 from bookshelf.config import Network, Settings, load
 from bookshelf.discovery.port import Discovery, Instance
 from bookshelf.http.client import Transport
@@ -29,7 +28,6 @@ from bookshelf.runtime.api.identity import Callers
 from bookshelf.runtime.clock import SystemClock, SystemIds
 from bookshelf.services import SERVICES
 
-_ROLLOUTS = ("cluster", "rollouts")
 #: The tags of a node in discovery, which shows that it is there also while it has no group.
 NODE_TAGS = ("cluster", "node")
 
@@ -92,7 +90,7 @@ async def open_group_agent(
 
     Raises `LogFault`, `DiscoveryFault`, `WrongSetting`.
     """
-    log = await open_log(network, stack, [one for one in SERVICES if _ROLLOUTS[0] in one.tags])
+    log = await open_log(network, stack, [one for one in SERVICES if ROLLOUTS[0] in one.tags])
     callers = open_callers(settings, StartSecret(settings))
     ports = AgentPorts(log=log, discovery=discovery, transport=transport, callers=callers)
     return await start_group_agent(network.instance.id, load(ClusterSettings, os.environ), kind, ports, stack)
@@ -104,17 +102,16 @@ async def start_group_agent(
     """Start the agent on a log; return once the node is a member. Raises `LogFault`, `DiscoveryFault`."""
     groups, clock = kind.groups, SystemClock()
     ids = SystemIds(clock)
-    node = re.sub(r"[^A-Za-z0-9.-]", "-", name)[:100]
     present = Instance(
         id=f"node-{ids.new()}", service="node", tags=NODE_TAGS, address=groups.address, port=groups.port
     )
     await ports.discovery.register(present)
     stack.push_async_callback(ports.discovery.deregister, present.id)
     address = f"http://{groups.address}:{groups.port}"
-    machine = DomainNode(node, ids.new(), address, (), __version__, runs_groups=True)
+    machine = DomainNode(node_name(name), ids.new(), address, (), __version__, runs_groups=True)
     gates = GroupGates(machine, ports.callers, groups)
     groups.around = gates.around
-    client = DomainClient(ports.discovery, ports.transport, ports.callers, _ROLLOUTS, AGENT_COMMANDS)
+    client = DomainClient(ports.discovery, ports.transport, ports.callers, ROLLOUTS, AGENT_COMMANDS)
 
     def others() -> Mapping[str, list[str] | None]:
         elsewhere = {instance.service: None for instance in ports.discovery.snapshot().instances}
@@ -129,7 +126,7 @@ async def start_group_agent(
         client.send,
         clock.now,
         drain_s=cluster.cluster_drain_s,
-        contact_s=(cluster.cluster_commit_timeout_ms + cluster.cluster_notification_wait_ms) / 1000,
+        contact_s=cluster.contact_s,
     )
     await agent.start()
     stack.push_async_callback(agent.stop)

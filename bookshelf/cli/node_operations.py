@@ -2,6 +2,7 @@
 
 from multidict import CIMultiDict
 
+from bookshelf.cluster.settings import ROLLOUTS
 from bookshelf.cqrs.handler import Caller
 from bookshelf.discovery.port import Discovery
 from bookshelf.http.client import NoResponse, Transport, Unreachable
@@ -12,7 +13,6 @@ from bookshelf.runtime.api.identity import OPERATOR, Callers
 
 #: What targets of the domain begin with, and the prefix of the whole HTTP API.
 _DOMAIN, _API = "/bookshelf/cluster/", "/bookshelf"
-_TAGS = ("cluster", "rollouts")
 _SCOPES = frozenset({"cluster:read", "cluster:propose", "cluster:commit"})
 #: The most bytes of a request.
 _MOST = 16 << 20
@@ -47,7 +47,7 @@ class DomainOperations:
                 headers[name] = given.headers[name]
         sent = Request(given.method, given.target.removeprefix(_API), headers, BytesBody(content))
         self._callers.sign(Caller(actor=OPERATOR, account=OPERATOR, owner=OPERATOR, scopes=_SCOPES), sent)
-        for instance in self._discovery.snapshot().having(_TAGS):
+        for instance in self._discovery.snapshot().having(ROLLOUTS):
             try:
                 return await self._transport.send(instance.address, instance.port, sent)
             except Unreachable:

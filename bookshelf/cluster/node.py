@@ -3,6 +3,7 @@
 Pure: its agent reads the log, carries out the steps, and sends the commands that this returns.
 """
 
+import re
 from collections.abc import Collection, Mapping
 from datetime import datetime
 
@@ -18,6 +19,11 @@ from bookshelf.cluster.events import EVENTS, TOPIC
 from bookshelf.cluster.member import LocalResult, NodeState, Step, end_step, lose_contact, read_event
 from bookshelf.cqrs.item import ItemChange, Kind
 from bookshelf.cqrs.message import Command, Event
+
+
+def node_name(instance: str) -> str:
+    """Return the name of a node for the id of an instance, which may have other characters."""
+    return re.sub(r"[^A-Za-z0-9.-]", "-", instance)[:100]
 
 
 class DomainNode:

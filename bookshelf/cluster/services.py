@@ -8,6 +8,7 @@ from bookshelf.cluster.lock import LOCK
 from bookshelf.cluster.rollout_queries import QUERIES
 from bookshelf.cluster.rollout_views import VIEW as ROLLOUT_VIEW
 from bookshelf.cluster.session import CLIENT_SESSION
+from bookshelf.cluster.settings import ROLLOUTS
 from bookshelf.cluster.shared_state import SHARED_STATE
 from bookshelf.cqrs.service import Service
 
@@ -28,7 +29,7 @@ CLUSTER_SERVICES = (
     Service(
         name="rollouts",
         summary="Changes to all nodes of a domain, or to none",
-        tags=("cluster", "rollouts"),
+        tags=ROLLOUTS,
         port=8130,
         runs=(domain_aggregate(RolloutLimits()), ROLLOUT_VIEW),
         serves=QUERIES,

@@ -5,6 +5,8 @@ from typing import Annotated
 import msgspec
 from msgspec import Meta
 
+#: The tags of the service that decides on the rollouts of a domain.
+ROLLOUTS = ("cluster", "rollouts")
 _Milliseconds = Annotated[int, Meta(ge=1, le=3_600_000)]
 _Seconds = Annotated[float, Meta(gt=0, le=86_400)]
 #: The least memory that a service group can start in, in bytes.
@@ -34,3 +36,8 @@ class ClusterSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_
     def keys(self) -> tuple[str, ...]:
         """The public keys that packages must be signed with, one of them; none: no signature is needed."""
         return tuple(key.strip() for key in self.cluster_keys.split(",") if key.strip())
+
+    @property
+    def contact_s(self) -> float:
+        """Seconds without news of a rollout after which a paused node reads the log to its end by itself."""
+        return (self.cluster_commit_timeout_ms + self.cluster_notification_wait_ms) / 1000
