@@ -43,7 +43,9 @@
     const sum = ups[0] + ups[1], share = one("[data-percent]", form.parentElement);
     share.textContent = sum ? `${Math.floor(100 * ups[0] / sum)}\u00a0%` : "";
   };
-  // While a vote is on its way, a click on the same button is a double click; one on the other button waits for the answer.
+  // The second click of a double click is no vote of its own, also when the answer to the first is there already.
+  on("click", (event) => { if (event.detail > 1 && event.target.closest("[data-vote] button")) stop(event); });
+  // While a vote is on its way, a click on the same button is the same vote; one on the other button waits for the answer.
   const flights = new Map();
   const vote = async (form, button) => {
     const part = form.parentElement, before = part.cloneNode(true), { id } = part, flight = flights.get(id);
